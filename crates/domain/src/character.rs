@@ -1,0 +1,116 @@
+//! The character: who it is, whose it is, and its sheet as a free document.
+
+use crate::{CampaignId, CharacterId, Document, Meta, Timestamp, UserId, Violations};
+use serde::{Deserialize, Serialize};
+
+/// The theme of a character that names none.
+pub const DEFAULT_THEME: &str = "traditional";
+/// Longest name, in Unicode scalar values.
+pub const MAX_NAME: usize = 200;
+/// Longest theme, in Unicode scalar values.
+pub const MAX_THEME: usize = 64;
+
+/// A player character.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Character {
+    /// Identity; never changes.
+    pub id: CharacterId,
+    /// The character this one grew out of, when it changed theme.
+    pub parent_id: Option<CharacterId>,
+    /// The setting it is played in: `traditional`, `steampunk`, ….
+    pub theme: String,
+    /// What it is called.
+    pub name: String,
+    /// Who plays it.
+    pub user_id: UserId,
+    /// The campaign it takes part in.
+    pub campaign_id: Option<CampaignId>,
+    /// The sheet.
+    pub data: Document,
+    /// Whether it is in play.
+    pub is_active: bool,
+    /// Revision and times.
+    pub meta: Meta,
+}
+
+impl Character {
+    /// A live character of `user` with the default theme, an empty sheet and a fresh id.
+    #[must_use]
+    pub fn new(user: UserId, name: impl Into<String>, at: Timestamp) -> Self {
+        Self {
+            id: CharacterId::new(),
+            parent_id: None,
+            theme: DEFAULT_THEME.to_owned(),
+            name: name.into(),
+            user_id: user,
+            campaign_id: None,
+            data: Document::default(),
+            is_active: true,
+            meta: Meta::created(at),
+        }
+    }
+
+    /// Every rule this character breaks by itself.
+    #[must_use]
+    pub fn check(&self) -> Violations {
+        let mut violations = Violations::default();
+        check_text(&mut violations, "name", &self.name, MAX_NAME);
+        check_text(&mut violations, "theme", &self.theme, MAX_THEME);
+        if self.parent_id == Some(self.id) {
+            violations.push("parent_id", "must not be the character itself");
+        }
+        self.data.check("data", &mut violations);
+        violations
+    }
+}
+
+/// A short text that a person reads: something in it, not too long, no control characters.
+pub(crate) fn check_text(violations: &mut Violations, field: &str, text: &str, max: usize) {
+    if text.trim().is_empty() {
+        violations.push(field, "must not be empty");
+    } else if text.chars().count() > max {
+        violations.push(field, format!("must not be longer than {max} characters"));
+    }
+    if text.chars().any(char::is_control) {
+        violations.push(field, "must not contain control characters");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn character() -> Character {
+        Character::new(UserId::new(), "Torormir", crate::now())
+    }
+
+    #[test]
+    fn a_fresh_character_breaks_no_rule() {
+        assert_eq!(character().check(), Violations::default());
+    }
+
+    #[test]
+    fn every_broken_field_is_named() {
+        let mut it = character();
+        it.name = " ".into();
+        it.theme = "x".repeat(65);
+        it.parent_id = Some(it.id);
+        it.data.0.insert("a\0".into(), 1.into());
+        let fields: Vec<_> = it.check().0.into_iter().map(|v| v.field).collect();
+        assert_eq!(fields, ["name", "theme", "parent_id", "data"]);
+    }
+
+    #[test]
+    fn a_sheet_may_be_128_levels_deep_and_no_deeper() {
+        let nested = |levels: usize| {
+            let mut value = serde_json::json!({});
+            for _ in 1..levels {
+                value = serde_json::json!({ "a": value });
+            }
+            let mut it = character();
+            it.data = Document(value.as_object().cloned().unwrap_or_default());
+            it.check().0.len()
+        };
+        assert_eq!((nested(128), nested(129)), (0, 1));
+    }
+}

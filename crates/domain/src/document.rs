@@ -1,0 +1,53 @@
+//! The free JSON document that every entity carries.
+
+use crate::{Violations, json};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+/// A JSON object. Any JSON value within the limits comes back exactly as it went in.
+///
+/// Limits: nesting of at most [`json::MAX_DEPTH`] levels (the object itself is the first), and no
+/// `\u0000` in any string or member name, because PostgreSQL cannot keep it and every adapter must
+/// refuse alike.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Document(pub Map<String, Value>);
+
+impl Document {
+    /// Adds what breaks the limits to `violations`, under `field`.
+    pub fn check(&self, field: &str, violations: &mut Violations) {
+        // An explicit stack: the depth of the document is the caller's, that of our call stack is ours.
+        let mut stack: Vec<(usize, &Value)> = Vec::new();
+        let (mut deep, mut nul) = (false, false);
+        for (key, value) in &self.0 {
+            nul |= key.contains('\0');
+            stack.push((2, value));
+        }
+        while let Some((depth, value)) = stack.pop() {
+            match value {
+                Value::String(text) => nul |= text.contains('\0'),
+                Value::Array(_) | Value::Object(_) if depth > json::MAX_DEPTH => deep = true,
+                Value::Array(items) => stack.extend(items.iter().map(|v| (depth + 1, v))),
+                Value::Object(members) => {
+                    for (key, value) in members {
+                        nul |= key.contains('\0');
+                        stack.push((depth + 1, value));
+                    }
+                }
+                Value::Null | Value::Bool(_) | Value::Number(_) => {}
+            }
+        }
+        if deep {
+            violations.push(field, format!("must not be nested deeper than {} levels", json::MAX_DEPTH));
+        }
+        if nul {
+            violations.push(field, "must not contain the character U+0000");
+        }
+    }
+}
+
+impl From<Map<String, Value>> for Document {
+    fn from(map: Map<String, Value>) -> Self {
+        Self(map)
+    }
+}

@@ -1,0 +1,68 @@
+//! What every stored entity carries beside its own fields.
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// A point in time, UTC, kept to the microsecond.
+pub type Timestamp = jiff::Timestamp;
+
+/// The current time, cut to the microsecond: what databases keep, so an answer equals what is stored.
+#[must_use]
+pub fn now() -> Timestamp {
+    truncate(Timestamp::now())
+}
+
+/// Cuts a time to the microsecond.
+#[must_use]
+pub fn truncate(time: Timestamp) -> Timestamp {
+    Timestamp::from_microsecond(time.as_microsecond()).unwrap_or(time)
+}
+
+/// How often an entity has changed: 1 when it is created, one more at each change.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Revision(pub u64);
+
+impl Revision {
+    /// The revision of an entity that was just created.
+    pub const FIRST: Self = Self(1);
+
+    /// The revision after this one.
+    #[must_use]
+    pub fn next(self) -> Self {
+        Self(self.0 + 1)
+    }
+}
+
+impl fmt::Display for Revision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
+    }
+}
+
+/// Revision and times of an entity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Meta {
+    /// Set by the storage, whatever the writer put here.
+    pub revision: Revision,
+    /// When the entity came to be; never changes afterwards.
+    pub created_at: Timestamp,
+    /// When it was last changed.
+    pub updated_at: Timestamp,
+    /// When it was soft-deleted; `None` while it is live.
+    pub deleted_at: Option<Timestamp>,
+}
+
+impl Meta {
+    /// The block of an entity created at `at`.
+    #[must_use]
+    pub fn created(at: Timestamp) -> Self {
+        Self { revision: Revision::FIRST, created_at: at, updated_at: at, deleted_at: None }
+    }
+
+    /// Whether the entity is soft-deleted.
+    #[must_use]
+    pub fn is_deleted(&self) -> bool {
+        self.deleted_at.is_some()
+    }
+}

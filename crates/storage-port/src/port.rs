@@ -1,0 +1,148 @@
+//! The traits that make up the port.
+
+use crate::{Committed, Entity, EventId, OutboxEvent, Page, PageRequest, Read, Result, Transaction};
+use async_trait::async_trait;
+use character_domain::Character;
+use std::{fmt::Debug, time::Duration};
+
+/// Whether soft-deleted rows are wanted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Deleted {
+    /// Leave them out.
+    #[default]
+    Exclude,
+    /// Answer them like any other row.
+    Include,
+}
+
+/// Reads of one kind of row.
+///
+/// # Cancel safety
+/// Both methods may be dropped at any point; nothing is left behind.
+#[async_trait]
+pub trait Store<E: Entity>: Send + Sync {
+    /// The row with this id, or `None` when there is none, or when it is soft-deleted and `deleted` excludes those.
+    ///
+    /// # Errors
+    /// `Unavailable`, `CircuitOpen`, `Timeout`, `RateLimited`: later perhaps. `Unauthorized`, `Forbidden`: never
+    /// as it is. `Corrupt`: the row or the answer cannot be read. An absent row is **not** an error.
+    async fn find(&self, id: E::Id, deleted: Deleted) -> Result<Read<Option<E>>>;
+
+    /// One page of the rows that match `query`, newest first: `created_at` descending, then `id` descending
+    /// (compared as 16 unsigned bytes).
+    ///
+    /// `next` is set if and only if there are more rows behind the page.
+    ///
+    /// # Errors
+    /// As [`find`](Store::find).
+    async fn list(&self, query: &E::Query, page: PageRequest) -> Result<Read<Page<E>>>;
+}
+
+/// Changes.
+#[async_trait]
+pub trait Commit: Send + Sync {
+    /// All of the transaction or none of it, events included.
+    ///
+    /// The checks, in this order: [`Transaction::check`]; whether the id was committed before (same
+    /// fingerprint: the first answer again; another: `TransactionReused`); then each write:
+    ///
+    /// | change | row absent | row at another revision than expected | row live | row soft-deleted |
+    /// |---|---|---|---|---|
+    /// | create | revision 1 | – | `AlreadyExists` | `AlreadyExists` |
+    /// | replace, delete | `NotFound` | `Conflict` | revision + 1 | `NotFound` |
+    /// | restore | `NotFound` | `Conflict` | `AlreadyExists` | revision + 1 |
+    ///
+    /// The revision is looked at before the deletion, so a writer who lost against a delete gets `Conflict`.
+    /// A refused transaction leaves no trace: the same id may be sent again and is judged anew.
+    ///
+    /// # Errors
+    /// `NotFound`, `Conflict`, `AlreadyExists`, `TransactionReused`, `Invalid`: certainly not applied. Others:
+    /// ask [`certainly_not_applied`](crate::StorageError::certainly_not_applied).
+    ///
+    /// # Idempotency
+    /// Safe to repeat with the same id, for at least 24 hours after the first commit.
+    ///
+    /// # Cancel safety
+    /// The transaction is applied whole or not at all; which of both is unknown to who dropped the call.
+    async fn commit(&self, transaction: Transaction) -> Result<Committed>;
+
+    /// Independent transactions, at most [`MAX_TRANSACTIONS`](crate::MAX_TRANSACTIONS), one outcome each, in the
+    /// order given. A refused one does not touch the others. More than the maximum: each is `Invalid`.
+    async fn commit_each(&self, transactions: Vec<Transaction>) -> Vec<Result<Committed>>;
+}
+
+/// Events that wait to be published.
+#[async_trait]
+pub trait Outbox: Send + Sync {
+    /// Leases at most `limit` events (1 to 1000) for `lease`, in order of position within each subject.
+    ///
+    /// An event under lease is not given out again before the lease ends or the event is acknowledged, and
+    /// neither are later events of the same subject, so one relay at a time works on a character and keeps its order.
+    ///
+    /// # Errors
+    /// As [`Store::find`]. Not idempotent: when the answer is lost, the events come back after the lease.
+    async fn claim(&self, limit: usize, lease: Duration) -> Result<Vec<OutboxEvent>>;
+
+    /// Removes published events. Unknown ids are passed over, so it may be repeated.
+    ///
+    /// # Errors
+    /// As [`Store::find`].
+    async fn acknowledge(&self, ids: &[EventId]) -> Result<()>;
+}
+
+/// Whether the storage can be reached.
+#[async_trait]
+pub trait Probe: Send + Sync {
+    /// Goes all the way to where the data is, past every cache.
+    ///
+    /// # Errors
+    /// As [`Store::find`].
+    async fn probe(&self) -> Result<()>;
+}
+
+/// The whole port. Blanket-implemented for whatever implements its parts; hold it as `Arc<dyn StoragePort>`.
+pub trait StoragePort: Commit + Outbox + Probe + Store<Character> + Debug + 'static {}
+impl<T: Commit + Outbox + Probe + Store<Character> + Debug + 'static> StoragePort for T {}
+
+macro_rules! forward {
+    ($($pointer:ty),+) => { $(
+        #[async_trait]
+        #[deny(clippy::missing_trait_methods)]
+        impl<E: Entity, S: Store<E> + ?Sized> Store<E> for $pointer {
+            async fn find(&self, id: E::Id, deleted: Deleted) -> Result<Read<Option<E>>> {
+                (**self).find(id, deleted).await
+            }
+            async fn list(&self, query: &E::Query, page: PageRequest) -> Result<Read<Page<E>>> {
+                (**self).list(query, page).await
+            }
+        }
+        #[async_trait]
+        #[deny(clippy::missing_trait_methods)]
+        impl<S: Commit + ?Sized> Commit for $pointer {
+            async fn commit(&self, transaction: Transaction) -> Result<Committed> {
+                (**self).commit(transaction).await
+            }
+            async fn commit_each(&self, transactions: Vec<Transaction>) -> Vec<Result<Committed>> {
+                (**self).commit_each(transactions).await
+            }
+        }
+        #[async_trait]
+        #[deny(clippy::missing_trait_methods)]
+        impl<S: Outbox + ?Sized> Outbox for $pointer {
+            async fn claim(&self, limit: usize, lease: Duration) -> Result<Vec<OutboxEvent>> {
+                (**self).claim(limit, lease).await
+            }
+            async fn acknowledge(&self, ids: &[EventId]) -> Result<()> {
+                (**self).acknowledge(ids).await
+            }
+        }
+        #[async_trait]
+        #[deny(clippy::missing_trait_methods)]
+        impl<S: Probe + ?Sized> Probe for $pointer {
+            async fn probe(&self) -> Result<()> {
+                (**self).probe().await
+            }
+        }
+    )+ };
+}
+forward!(std::sync::Arc<S>, Box<S>);

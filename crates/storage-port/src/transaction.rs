@@ -1,0 +1,250 @@
+//! Changes: every one is a transaction.
+
+use crate::{DomainEvent, Entity, EntityKind, Result, StorageError};
+use character_domain::{Character, Meta, Revision, Timestamp, Violations};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use std::{collections::HashSet, fmt};
+use uuid::Uuid;
+
+/// At most so many writes in one transaction.
+pub const MAX_WRITES: usize = 5_000;
+/// At most so many events in one transaction.
+pub const MAX_EVENTS: usize = 10_000;
+/// At most so many transactions in one `commit_each`.
+pub const MAX_TRANSACTIONS: usize = 1_000;
+/// The operation name of a commit.
+pub const COMMIT: &str = "commit";
+
+/// Which revision a writer believes the row to be at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Expect {
+    /// Whatever it is: the last writer wins.
+    Any,
+    /// Exactly this one, or `Conflict`.
+    Revision(Revision),
+}
+
+/// One change of one row.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", bound = "")]
+pub enum Change<E: Entity> {
+    /// A new row, exactly as given (an import may bring its times and a deletion), at revision 1.
+    Create(E),
+    /// All fields of a live row, but for `created_at`, which stays, and the revision, which goes up by one.
+    Replace {
+        /// The new state; `meta.updated_at` is taken over, the rest of `meta` is not looked at.
+        entity: E,
+        /// The revision it replaces.
+        expect: Expect,
+    },
+    /// Soft-deletes a live row: `deleted_at` and `updated_at` become `at`.
+    Delete {
+        /// Which row.
+        id: E::Id,
+        /// The revision it deletes.
+        expect: Expect,
+        /// When.
+        at: Timestamp,
+    },
+    /// Brings a soft-deleted row back: `deleted_at` goes, `updated_at` becomes `at`.
+    Restore {
+        /// Which row.
+        id: E::Id,
+        /// The revision it restores.
+        expect: Expect,
+        /// When.
+        at: Timestamp,
+    },
+}
+
+impl<E: Entity> Change<E> {
+    /// Which row.
+    pub fn id(&self) -> E::Id {
+        match self {
+            Self::Create(entity) | Self::Replace { entity, .. } => entity.id(),
+            Self::Delete { id, .. } | Self::Restore { id, .. } => *id,
+        }
+    }
+
+    /// The revision the writer expects; `None` when the row must be absent.
+    pub fn expect(&self) -> Option<Expect> {
+        match self {
+            Self::Create(_) => None,
+            Self::Replace { expect, .. } | Self::Delete { expect, .. } | Self::Restore { expect, .. } => Some(*expect),
+        }
+    }
+
+    /// The new state, when the change carries one.
+    pub fn entity(&self) -> Option<&E> {
+        match self {
+            Self::Create(entity) | Self::Replace { entity, .. } => Some(entity),
+            Self::Delete { .. } | Self::Restore { .. } => None,
+        }
+    }
+}
+
+/// One change of one row of any kind. [`for_write!`](crate::for_write) runs the same code for each kind.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Write {
+    /// Of a character.
+    Character(Change<Character>),
+}
+
+/// Runs `$body` with `$change` bound to the typed [`Change`] inside a [`Write`]: the one place that lists the kinds.
+#[macro_export]
+macro_rules! for_write {
+    ($write:expr, $change:ident => $body:expr) => {
+        match $write {
+            $crate::Write::Character($change) => $body,
+            #[allow(unreachable_patterns, clippy::allow_attributes)]
+            _ => unreachable!("a write of a kind that for_write! does not list"),
+        }
+    };
+}
+
+impl Write {
+    /// Which row.
+    #[must_use]
+    pub fn row(&self) -> (EntityKind, Uuid) {
+        fn row<E: Entity>(change: &Change<E>) -> (EntityKind, Uuid) {
+            (E::KIND, change.id().into())
+        }
+        for_write!(self, change => row(change))
+    }
+}
+
+/// Identity of a transaction, chosen by the caller; repeating it repeats the answer, not the effect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct TransactionId(pub Uuid);
+
+impl TransactionId {
+    /// A fresh id (UUID version 7).
+    #[must_use]
+    #[expect(clippy::new_without_default, reason = "a default value that differs at every call would surprise")]
+    pub fn new() -> Self {
+        Self(Uuid::now_v7())
+    }
+
+    /// The id that belongs to a caller's idempotency key within `scope`, such as a method and path: UUID version 5.
+    #[must_use]
+    pub fn from_key(scope: &str, key: &str) -> Self {
+        let namespace = Uuid::new_v5(&Uuid::NAMESPACE_URL, scope.as_bytes());
+        Self(Uuid::new_v5(&namespace, key.as_bytes()))
+    }
+}
+
+impl fmt::Display for TransactionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
+    }
+}
+
+/// What makes two transactions the same request: SHA-256, in lower-case hexadecimal.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Fingerprint(pub String);
+
+impl Fingerprint {
+    /// The fingerprint of these bytes.
+    #[must_use]
+    pub fn of(bytes: &[u8]) -> Self {
+        Self(Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect())
+    }
+}
+
+/// Changes that are made together, with the events that tell of them, or not at all.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Transaction {
+    /// Identity; see [`TransactionId`].
+    pub id: TransactionId,
+    /// What makes a repeat the same request. `None`: everything below but the answer, to the letter. A business act that derives
+    /// its writes from what it read sets the fingerprint of its own request, since a repeat would read something else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fingerprint: Option<Fingerprint>,
+    /// At most one per row.
+    pub writes: Vec<Write>,
+    /// Events of the same act.
+    #[serde(default)]
+    pub events: Vec<DomainEvent>,
+    /// Kept with the transaction and given back in [`Committed`], so that a repeated request can be answered as the first was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answer: Option<Value>,
+}
+
+impl Transaction {
+    /// An empty transaction with a fresh id.
+    #[must_use]
+    #[expect(clippy::new_without_default, reason = "a default value that differs at every call would surprise")]
+    pub fn new() -> Self {
+        Self { id: TransactionId::new(), fingerprint: None, writes: Vec::new(), events: Vec::new(), answer: None }
+    }
+
+    /// Adds a change.
+    #[must_use]
+    pub fn with<E: Entity>(mut self, change: Change<E>) -> Self {
+        self.writes.push(E::write(change));
+        self
+    }
+
+    /// Adds an event.
+    #[must_use]
+    pub fn with_event(mut self, event: DomainEvent) -> Self {
+        self.events.push(event);
+        self
+    }
+
+    /// The fingerprint given, or that of the writes and events.
+    #[must_use]
+    pub fn fingerprint(&self) -> Fingerprint {
+        self.fingerprint.clone().unwrap_or_else(|| {
+            Fingerprint::of(serde_json::json!({ "writes": self.writes, "events": self.events }).to_string().as_bytes())
+        })
+    }
+
+    /// What every storage refuses before it touches anything.
+    ///
+    /// # Errors
+    /// `Invalid`, naming each fault by its place: `writes[3].name`.
+    pub fn check(&self) -> Result<()> {
+        let mut violations = Violations::default();
+        if self.writes.len() > MAX_WRITES {
+            violations.push("writes", format!("must not be more than {MAX_WRITES}"));
+        }
+        if self.events.len() > MAX_EVENTS {
+            violations.push("events", format!("must not be more than {MAX_EVENTS}"));
+        }
+        let mut rows = HashSet::with_capacity(self.writes.len());
+        for (index, write) in self.writes.iter().enumerate() {
+            if !rows.insert(write.row()) {
+                violations.push(format!("writes[{index}].id"), "must not be written twice in one transaction");
+            }
+            let broken = for_write!(write, change => change.entity().map(Entity::check)).unwrap_or_default();
+            violations.0.extend(broken.under(&format!("writes[{index}]")).0);
+        }
+        for (index, event) in self.events.iter().enumerate() {
+            let mut broken = Violations::default();
+            let data = std::iter::once(("data".to_owned(), event.data.clone())).collect::<serde_json::Map<_, _>>();
+            character_domain::Document(data).check("data", &mut broken);
+            violations.0.extend(broken.under(&format!("events[{index}]")).0);
+        }
+        violations.into_result().map_err(|violations| StorageError::invalid(violations, COMMIT))
+    }
+}
+
+/// A transaction that was applied.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Committed {
+    /// Which.
+    pub id: TransactionId,
+    /// Revision and times of each row written, in the order of the writes.
+    pub written: Vec<Meta>,
+    /// The answer that the transaction carried when it was first committed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answer: Option<Value>,
+}
