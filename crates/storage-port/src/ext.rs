@@ -12,7 +12,7 @@ use serde_json::json;
 /// What callers do every day. Blanket-implemented for every [`StoragePort`]: do not implement it yourself.
 ///
 /// Each change is one transaction with its event and a fresh id; its errors are those of
-/// [`Commit::commit`], and those of `get_…` and `list_…` are those of [`Store`].
+/// [`Commit::commit`](crate::Commit::commit), and those of `get_…` and `list_…` are those of [`Store`].
 #[async_trait]
 pub trait StorageExt: StoragePort {
     /// The live character with this id.

@@ -1,4 +1,239 @@
 //! The storage port of the Character Service: what a place that keeps characters must do, in types and words.
+//!
+//! It is not an object mapper, not a query language and not a client of any particular storage. Reads are typed
+//! queries; every change is a transaction; the rest is left to adapters and wrappers.
+//!
+//! ```
+//! use character_domain::{Character, UserId, now};
+//! use character_storage_port::{ErrorKind, Expect, MemoryStorage, StorageExt, StoragePort};
+//! use std::sync::Arc;
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let storage: Arc<dyn StoragePort> = Arc::new(MemoryStorage::new());
+//! let hero = storage.create_character(Character::new(UserId::new(), "Torormir", now())).await?;
+//! let renamed = Character { name: "Torormir the Grey".into(), ..hero.clone() };
+//! let renamed = storage.update_character(renamed, Expect::Revision(hero.meta.revision)).await?;
+//! assert_eq!(renamed.meta.revision.0, 2);
+//! // Somebody who still holds the first revision has lost the race, and is told so.
+//! let late = storage.update_character(hero.clone(), Expect::Revision(hero.meta.revision)).await.unwrap_err();
+//! assert!(matches!(late.kind(), ErrorKind::Conflict { actual, .. } if *actual == renamed.meta.revision));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # For callers
+//!
+//! Hold `Arc<dyn StoragePort>` and use [`StorageExt`] for everyday work. Build a [`Transaction`] when several rows
+//! change together, when events belong to the change, or when a request may be repeated: give it an id of your own
+//! ([`TransactionId::from_key`]) and repeat it as often as you like.
+//!
+//! Not found is an answer, not an error: [`Store::find`] gives `None`. Each answer is a [`Read`] that says where it came
+//! from; [`Source::Stale`] means that the storage is out of reach and this was its last word.
+//!
+//! A failed call is a [`StorageError`]. `match` on [`kind`](StorageError::kind) for what to do,
+//! ask [`retry`](StorageError::retry) whether a repeat can help, and
+//! [`certainly_not_applied`](StorageError::certainly_not_applied) whether a write may have happened all the same. When
+//! it says [`Retry::Exhausted`], retries were made below: do not multiply them.
+//!
+//! Every method is cancel safe: dropping the future leaves nothing behind. A dropped commit is applied whole or not
+//! at all; repeat it with the same id to learn which.
+//!
+//! # For implementors
+//!
+//! 1. Implement [`Store`] for each entity, [`Commit`], [`Outbox`] and [`Probe`], and `Debug` without secrets.
+//!    [`StoragePort`] then follows by itself.
+//! 2. Begin `commit` with [`Transaction::check`]; then look for the id; then judge each write by the table in
+//!    [`Commit::commit`]; then apply all of it, events and the id itself, at once. [`for_write!`] gives you the typed
+//!    [`Change`] inside a [`Write`].
+//! 3. [`Query::matches`] defines a filter; answer the same from your indexes. Order by `created_at`, then id, both
+//!    descending.
+//! 4. Begin `commit_each` with [`check_batch`] and `claim` with [`check_claim`].
+//! 5. Say for every failure whether the write was certainly not applied.
+//! 6. Run the suite. In `Cargo.toml`:
+//!
+//!    ```toml
+//!    [dev-dependencies]
+//!    character-storage-testkit = { path = "…/crates/storage-testkit" }
+//!    ```
+//!
+//!    and in `tests/conformance.rs`, one test for each clause of the contract below:
+//!
+//!    ```text
+//!    struct Mine;
+//!    impl character_storage_testkit::Harness for Mine {
+//!        type Guard = ();
+//!        async fn fresh() -> ((), Arc<dyn StoragePort>) { ((), Arc::new(MyStorage::new())) }
+//!    }
+//!    character_storage_testkit::storage_conformance!(mine, Mine);
+//!    ```
+//!
+//! A whole adapter, small enough to read: it keeps every character as JSON text in a map. It leaves the outbox out,
+//! and says so; the suite would find that, too.
+//!
+//! ```
+//! use async_trait::async_trait;
+//! use character_domain::{Character, CharacterId, Meta, Revision, json};
+//! use character_storage_port::*;
+//! use std::{collections::{BTreeMap, HashMap}, sync::Mutex, time::Duration};
+//!
+//! #[derive(Debug, Default)]
+//! struct TextStorage(Mutex<State>);
+//!
+//! #[derive(Debug, Default, Clone)]
+//! struct State {
+//!     rows: BTreeMap<CharacterId, String>,
+//!     transactions: HashMap<TransactionId, (Fingerprint, Committed)>,
+//! }
+//!
+//! impl State {
+//!     fn read(&self, id: CharacterId) -> Result<Option<Character>> {
+//!         let unreadable = |error| StorageError::new(ErrorKind::Corrupt, Character::FIND).with_source(error);
+//!         self.rows.get(&id).map(|text| json::parse(text.as_bytes()).map_err(unreadable)).transpose()
+//!     }
+//!
+//!     fn write(&mut self, mut row: Character, meta: Meta) -> Meta {
+//!         row.meta = meta;
+//!         self.rows.insert(row.id, serde_json::json!(row).to_string());
+//!         meta
+//!     }
+//!
+//!     fn apply(&mut self, change: Change<Character>) -> Result<Meta> {
+//!         let refuse = |kind| Err(StorageError::new(kind, COMMIT).with_entity(EntityKind::Character, change.id()));
+//!         let (change, current) = match (change.clone(), self.read(change.id())?) {
+//!             (Change::Create(row), None) => {
+//!                 let meta = Meta { revision: Revision::FIRST, ..row.meta };
+//!                 return Ok(self.write(row, meta));
+//!             }
+//!             (Change::Create(_), Some(_)) => return refuse(ErrorKind::AlreadyExists),
+//!             (_, None) => return refuse(ErrorKind::NotFound),
+//!             (change, Some(current)) => (change, current),
+//!         };
+//!         let actual = current.meta.revision;
+//!         match change.expect() {
+//!             Some(Expect::Revision(expected)) if expected != actual => {
+//!                 return refuse(ErrorKind::Conflict { expected, actual });
+//!             }
+//!             _ => {}
+//!         }
+//!         let meta = Meta { revision: actual.next(), ..current.meta };
+//!         match (change, current.meta.is_deleted()) {
+//!             (Change::Replace { entity, .. }, false) => {
+//!                 let meta = Meta { updated_at: entity.meta.updated_at, ..meta };
+//!                 Ok(self.write(entity, meta))
+//!             }
+//!             (Change::Delete { at, .. }, false) => Ok(self.write(current, Meta { updated_at: at, deleted_at: Some(at), ..meta })),
+//!             (Change::Restore { at, .. }, true) => Ok(self.write(current, Meta { updated_at: at, deleted_at: None, ..meta })),
+//!             (Change::Restore { .. }, false) => refuse(ErrorKind::AlreadyExists),
+//!             (_, _) => refuse(ErrorKind::NotFound),
+//!         }
+//!     }
+//! }
+//!
+//! #[async_trait]
+//! impl Store<Character> for TextStorage {
+//!     async fn find(&self, id: CharacterId, deleted: Deleted) -> Result<Read<Option<Character>>> {
+//!         let found = self.0.lock().unwrap().read(id)?;
+//!         Ok(Read::origin(found.filter(|row| deleted == Deleted::Include || !row.meta.is_deleted())))
+//!     }
+//!
+//!     async fn list(&self, query: &CharacterQuery, page: PageRequest) -> Result<Read<Page<Character>>> {
+//!         let state = self.0.lock().unwrap().clone();
+//!         let rows: Result<Vec<_>> = state.rows.keys().map(|id| state.read(*id)).collect();
+//!         let mut rows: Vec<_> = rows?.into_iter().flatten().filter(|row| query.matches(row)).collect();
+//!         let place = |row: &Character| Cursor { created_at: row.meta.created_at, id: row.id.0 };
+//!         rows.sort_by_key(|row| std::cmp::Reverse((row.meta.created_at, row.id)));
+//!         let from = match page.start {
+//!             Start::First => 0,
+//!             Start::Offset(rows) => rows as usize,
+//!             Start::After(cursor) => rows.partition_point(|row| (row.meta.created_at, row.id.0) >= (cursor.created_at, cursor.id)),
+//!         };
+//!         let limit = page.limit.get() as usize;
+//!         let more = rows.len().saturating_sub(from) > limit;
+//!         let items: Vec<_> = rows.into_iter().skip(from).take(limit).collect();
+//!         let next = items.last().filter(|_| more).map(place);
+//!         Ok(Read::origin(Page { items, next }))
+//!     }
+//! }
+//!
+//! #[async_trait]
+//! impl Commit for TextStorage {
+//!     async fn commit(&self, transaction: Transaction) -> Result<Committed> {
+//!         transaction.check()?;
+//!         let fingerprint = transaction.fingerprint();
+//!         let mut state = self.0.lock().unwrap();
+//!         match state.transactions.get(&transaction.id) {
+//!             Some((first, committed)) if *first == fingerprint => return Ok(committed.clone()),
+//!             Some(_) => return Err(StorageError::new(ErrorKind::TransactionReused, COMMIT)),
+//!             None => {}
+//!         }
+//!         // All or nothing: work on a copy, and put it in place when every write has been judged.
+//!         let mut next = state.clone();
+//!         let mut written = Vec::new();
+//!         for write in transaction.writes {
+//!             written.push(for_write!(write, change => next.apply(change))?);
+//!         }
+//!         let committed = Committed { id: transaction.id, written, answer: transaction.answer };
+//!         next.transactions.insert(transaction.id, (fingerprint, committed.clone()));
+//!         *state = next;
+//!         Ok(committed)
+//!     }
+//!
+//!     async fn commit_each(&self, transactions: Vec<Transaction>) -> Vec<Result<Committed>> {
+//!         if let Err(error) = check_batch(&transactions) {
+//!             return transactions.iter().map(|_| Err(error.clone())).collect();
+//!         }
+//!         let mut outcomes = Vec::new();
+//!         for transaction in transactions {
+//!             outcomes.push(self.commit(transaction).await);
+//!         }
+//!         outcomes
+//!     }
+//! }
+//!
+//! #[async_trait]
+//! impl Outbox for TextStorage {
+//!     async fn claim(&self, _: usize, _: Duration) -> Result<Vec<OutboxEvent>> {
+//!         Err(StorageError::new(ErrorKind::Unsupported, "outbox.claim"))
+//!     }
+//!     async fn acknowledge(&self, _: &[EventId]) -> Result<()> {
+//!         Err(StorageError::new(ErrorKind::Unsupported, "outbox.acknowledge"))
+//!     }
+//! }
+//!
+//! #[async_trait]
+//! impl Probe for TextStorage {
+//!     async fn probe(&self) -> Result<()> {
+//!         Ok(())
+//!     }
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<()> {
+//! let storage: Box<dyn StoragePort> = Box::new(TextStorage::default());
+//! let user = character_domain::UserId::new();
+//! let hero = storage.create_character(Character::new(user, "Torormir", character_domain::now())).await?;
+//! storage.delete_character(hero.id, Expect::Any).await?;
+//! assert_eq!(storage.restore_character(hero.id, Expect::Any).await?.revision, Revision(3));
+//! assert_eq!(storage.get_character(hero.id).await?.value.name, "Torormir");
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # For wrapper authors
+//!
+//! Implement every method, also those that you only pass on, and let the compiler watch over it: put
+//! `#[deny(clippy::missing_trait_methods)]` on each implementation, so that a method added later cannot bypass you. Run
+//! the suite over the wrapper as over an adapter. A wrapper that caches passes on [`Source`]; one that repeats calls may
+//! repeat commits, by the same id, and finds, but not [`Outbox::claim`].
+//!
+//! # Stability
+//!
+//! Semantic versioning. [`ErrorKind`], [`EntityKind`] and [`Write`] are `#[non_exhaustive]`. A new clause in the contract
+//! writes down what was meant before and is not a breaking change; a changed clause is. The suite has the version
+//! of the port it belongs to. The minimum Rust version is that of the workspace and changes in minor releases only.
+#![doc = ""]
+#![doc = include_str!("../CONTRACT.md")]
 #![warn(missing_debug_implementations)]
 
 mod character;

@@ -6,7 +6,7 @@ use crate::{
     Transaction, TransactionId, for_write,
 };
 use async_trait::async_trait;
-use character_domain::{CharacterId, Meta, Revision, Violations};
+use character_domain::{CharacterId, Meta, Revision, Violations, meta::truncate};
 use std::{
     any::Any,
     collections::{BTreeMap, HashMap, HashSet},
@@ -62,7 +62,13 @@ impl State {
         let (current, expect) = match (change, self.row::<E>(change.id())) {
             (Change::Create(entity), None) => {
                 let mut created = entity.clone();
-                created.meta_mut().revision = Revision::FIRST;
+                let meta = created.meta_mut();
+                *meta = Meta {
+                    revision: Revision::FIRST,
+                    created_at: truncate(meta.created_at),
+                    updated_at: truncate(meta.updated_at),
+                    deleted_at: meta.deleted_at.map(truncate),
+                };
                 return Ok((*created.meta(), Arc::new(created)));
             }
             (Change::Create(_), Some(_)) => return Err(error(ErrorKind::AlreadyExists)),
@@ -90,8 +96,12 @@ impl State {
             Change::Delete { at, .. } => (*at, Some(*at)),
             Change::Restore { at, .. } => (*at, None),
         };
-        *next.meta_mut() =
-            Meta { revision: actual.next(), created_at: current.meta().created_at, updated_at, deleted_at };
+        *next.meta_mut() = Meta {
+            revision: actual.next(),
+            created_at: current.meta().created_at,
+            updated_at: truncate(updated_at),
+            deleted_at: deleted_at.map(truncate),
+        };
         Ok((*next.meta(), Arc::new(next)))
     }
 
@@ -198,10 +208,12 @@ impl Outbox for MemoryStorage {
         let leased = |waiting: &Waiting| waiting.leased_until.is_some_and(|until| until > now);
         let busy: HashSet<CharacterId> = state.outbox.values().filter(|w| leased(w)).map(|w| w.event.subject).collect();
         let free = state.outbox.iter_mut().filter(|(_, waiting)| !busy.contains(&waiting.event.subject));
+        // A lease beyond what the clock can count is as good as one of a century.
+        let until = now.checked_add(lease).unwrap_or(now + Duration::from_secs(100 * 365 * 86_400));
         Ok(free
             .take(limit)
             .map(|(position, waiting)| {
-                waiting.leased_until = Some(now + lease);
+                waiting.leased_until = Some(until);
                 OutboxEvent { position: *position, event: waiting.event.clone() }
             })
             .collect())

@@ -233,6 +233,10 @@ impl Transaction {
             character_domain::Document(data).check("data", &mut broken);
             violations.0.extend(broken.under(&format!("events[{index}]")).0);
         }
+        if let Some(answer) = &self.answer {
+            let answer = std::iter::once(("answer".to_owned(), answer.clone())).collect::<serde_json::Map<_, _>>();
+            character_domain::Document(answer).check("answer", &mut violations);
+        }
         violations.into_result().map_err(|violations| StorageError::invalid(violations, COMMIT))
     }
 }

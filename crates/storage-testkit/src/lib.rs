@@ -1,1 +1,48 @@
-//! Placeholder.
+//! The conformance suite of the storage port, and what tests of code above the port need.
+//!
+//! The clauses are those of the port's `CONTRACT.md`, one test each. To run them over an adapter:
+//!
+//! ```toml
+//! [dev-dependencies]
+//! character-storage-testkit = { git = "…" }   # the same source as the port
+//! ```
+//!
+//! ```
+//! // tests/conformance.rs
+//! use character_storage_port::{MemoryStorage, StoragePort};
+//! use character_storage_testkit::{Harness, storage_conformance};
+//! use std::sync::Arc;
+//!
+//! struct InMemory;
+//!
+//! impl Harness for InMemory {
+//!     type Guard = ();
+//!     async fn fresh() -> ((), Arc<dyn StoragePort>) {
+//!         ((), Arc::new(MemoryStorage::new()))
+//!     }
+//! }
+//!
+//! storage_conformance!(in_memory, InMemory);
+//! ```
+//!
+//! That makes tests such as `in_memory::a_commit_applies_every_write`; each begins with [`Harness::fresh`], has a
+//! runtime of its own and ends within [`PATIENCE`] or fails. `cargo test in_memory::a_lease` runs those that
+//! begin so.
+//!
+//! Beside the suite there are [`ScriptedFaults`], a storage that fails when it is told to; [`MockStorage`], which
+//! is told every answer. `tests/wrong.rs` holds adapters with one mistake each, which prove that the suite notices.
+//!
+//! For tests only: most of this crate panics.
+#![warn(missing_debug_implementations)]
+#![expect(clippy::expect_used, reason = "a clause judges by panicking")]
+
+pub mod clauses;
+mod faults;
+mod harness;
+mod mock;
+pub mod sample;
+
+pub use clauses::{Clause, clauses};
+pub use faults::{Fault, Operation, ScriptedFaults};
+pub use harness::{Harness, PATIENCE, run};
+pub use mock::MockStorage;

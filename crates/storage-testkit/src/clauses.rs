@@ -1,0 +1,272 @@
+//! The clauses, by the invariant they belong to. Each takes an empty storage and panics when it is broken.
+
+use character_storage_port::StoragePort;
+use futures_util::future::BoxFuture;
+use std::sync::Arc;
+
+pub mod atomicity;
+pub mod batches;
+pub mod cancellation;
+pub mod concurrency;
+pub mod deletion;
+pub mod documents;
+pub mod lists;
+pub mod outbox;
+pub mod outcomes;
+pub mod repetition;
+pub mod verbs;
+pub mod visibility;
+
+/// A clause of the contract as a value, for those who run the suite by a program of their own.
+#[derive(Clone, Copy, Debug)]
+pub struct Clause {
+    /// Its name in `CONTRACT.md`.
+    pub name: &'static str,
+    /// Panics when the storage breaks it. The storage must be empty.
+    pub run: fn(Arc<dyn StoragePort>) -> BoxFuture<'static, ()>,
+}
+
+/// Every clause of the suite.
+#[must_use]
+pub fn clauses() -> Vec<Clause> {
+    crate::__each_clause!(__as_values)
+}
+
+/// One test per clause, in a module of this name.
+#[macro_export]
+macro_rules! storage_conformance {
+    ($module:ident, $harness:ty) => {
+        $crate::__each_clause!(__as_tests $module, $harness);
+    };
+}
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __as_tests {
+    ({ $module:ident, $harness:ty } $($group:ident { $($clause:ident)+ })+) => {
+        #[cfg(test)]
+        mod $module {
+            #[allow(unused_imports, clippy::allow_attributes, reason = "the harness may be named by a full path")]
+            use super::*;
+            $($(
+                #[test]
+                fn $clause() {
+                    $crate::run::<$harness, _>(stringify!($clause), $crate::clauses::$group::$clause);
+                }
+            )+)+
+        }
+    };
+}
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __as_values {
+    ({} $($group:ident { $($clause:ident)+ })+) => {
+        vec![$($(
+            $crate::Clause {
+                name: stringify!($clause),
+                run: |storage| Box::pin($crate::clauses::$group::$clause(storage)),
+            },
+        )+)+]
+    };
+}
+
+/// The one list of clauses.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __each_clause {
+    ($target:ident $($arguments:tt)*) => {
+        $crate::$target! {
+            { $($arguments)* }
+            atomicity {
+                a_commit_applies_every_write
+                a_transaction_mixes_every_kind_of_change
+                outcomes_are_in_the_order_of_the_writes
+                a_refused_write_undoes_the_whole_transaction
+                an_invalid_write_undoes_the_whole_transaction
+                a_bulk_creation_is_all_or_nothing
+                a_list_never_shows_half_a_transaction
+                events_come_with_their_transaction
+                a_transaction_of_events_alone_commits
+                an_empty_transaction_commits
+                a_row_written_twice_in_one_transaction_is_invalid
+                too_many_writes_are_invalid
+                too_many_events_are_invalid
+                a_transaction_of_a_thousand_rows_commits
+            }
+            repetition {
+                a_repeated_transaction_has_one_effect
+                a_repeated_transaction_gives_the_same_answer
+                a_repeated_transaction_brings_its_events_once
+                a_repeat_after_later_changes_gives_the_first_answer
+                a_repeated_create_is_not_already_exists
+                concurrent_repeats_have_one_effect
+                an_empty_transaction_can_be_repeated
+                a_reused_id_with_other_writes_is_refused
+                a_reused_id_with_other_events_is_refused
+                a_reused_id_with_one_other_field_is_refused
+                a_given_fingerprint_decides_what_is_a_repeat
+                another_fingerprint_is_another_request
+                the_answer_is_kept_and_given_back
+                the_first_answer_stays
+                a_refused_transaction_may_be_sent_again
+                a_refused_transaction_does_not_use_up_its_id
+                a_reused_id_is_seen_before_the_rows_are
+                an_invalid_transaction_is_refused_before_its_id_is_looked_at
+                an_id_made_from_a_key_is_an_id_like_any_other
+            }
+            concurrency {
+                a_replacement_of_another_revision_is_a_conflict
+                a_deletion_of_another_revision_is_a_conflict
+                a_restoration_of_another_revision_is_a_conflict
+                a_writer_that_lost_against_a_deletion_gets_a_conflict
+                a_restoration_that_came_too_late_gets_a_conflict
+                a_refusal_names_the_row
+                any_expectation_takes_whatever_revision_is_there
+                of_concurrent_writers_exactly_one_wins
+                of_concurrent_creations_exactly_one_wins
+                of_concurrent_deletions_exactly_one_wins
+                concurrent_writers_without_an_expectation_all_succeed
+                transactions_in_opposite_order_do_not_lock_each_other_out
+                concurrent_increments_add_up
+                writers_of_different_rows_all_succeed
+            }
+            visibility {
+                reads_follow_a_creation
+                an_empty_list_shows_the_first_row
+                reads_follow_a_replacement
+                reads_follow_a_move_between_campaigns
+                reads_follow_a_change_of_user
+                reads_follow_a_change_of_theme
+                reads_follow_a_deactivation
+                reads_follow_a_deletion
+                reads_follow_a_restoration
+                reads_follow_a_batch
+                later_pages_follow_a_change
+                a_find_never_goes_back_behind_an_acknowledged_commit
+                a_working_storage_gives_no_stale_answer
+            }
+            deletion {
+                a_creation_starts_at_revision_one
+                a_creation_keeps_the_times_given
+                a_row_may_be_created_soft_deleted
+                times_keep_their_microseconds
+                a_creation_of_a_live_row_already_exists
+                a_creation_of_a_deleted_row_already_exists
+                a_replacement_keeps_created_at_and_takes_updated_at
+                a_replacement_ignores_the_rest_of_meta
+                a_replacement_changes_every_field
+                a_change_of_an_absent_row_is_not_found
+                a_change_of_a_deleted_row_is_not_found
+                a_restoration_of_a_live_row_already_exists
+                a_deletion_sets_the_times_and_keeps_the_rest
+                a_restoration_clears_the_deletion_and_keeps_the_rest
+                a_row_can_be_deleted_and_restored_again_and_again
+                a_find_leaves_deleted_rows_out_unless_asked
+                a_list_leaves_deleted_rows_out_unless_asked
+            }
+            documents {
+                every_field_comes_back
+                unicode_comes_back_exact
+                integers_come_back_exact
+                floats_come_back_exact
+                a_whole_float_stays_a_float
+                empty_names_and_values_come_back
+                null_members_come_back
+                look_alikes_stay_what_they_are
+                quotes_backslashes_and_control_characters_come_back
+                odd_member_names_come_back
+                a_document_of_128_levels_comes_back
+                a_document_of_129_levels_is_invalid
+                a_document_of_one_mebibyte_comes_back
+                a_document_of_many_members_comes_back
+                nul_in_a_text_is_invalid
+                nul_in_a_member_name_is_invalid
+                nul_in_a_name_is_invalid
+                nul_in_an_event_is_invalid
+                a_row_that_breaks_a_rule_is_invalid
+                the_longest_name_and_theme_come_back
+                identifiers_of_any_kind_come_back
+                an_event_comes_back_exact
+            }
+            lists {
+                a_list_is_newest_first
+                rows_of_the_same_microsecond_are_ordered_by_id
+                a_list_without_a_filter_holds_every_live_row
+                the_filter_by_user_holds_the_rows_of_that_user
+                the_filter_by_campaign_holds_the_rows_in_it
+                the_filter_by_theme_holds_the_rows_of_it
+                the_filter_by_activity_holds_the_rows_in_play
+                filters_given_together_all_apply
+                a_list_of_nothing_is_empty
+                themes_are_compared_exactly
+                seven_rows_in_pages_of_three
+                pages_of_one_row
+                pages_of_a_thousand_rows
+                a_full_last_page_has_no_next
+                a_page_holds_a_hundred_rows_unless_said_otherwise
+                pages_go_through_rows_of_the_same_microsecond
+                pages_of_a_filtered_list
+                a_cursor_is_not_shifted_by_rows_that_come_and_go
+                pages_are_stable_while_others_write
+                a_cursor_is_a_place_and_needs_no_row
+                a_cursor_names_the_last_row_and_survives_text
+                an_offset_leaves_out_so_many_rows
+                a_page_by_offset_goes_on_by_cursor
+                an_offset_past_the_end_is_empty
+                find_and_every_list_agree
+            }
+            outcomes {
+                a_refusal_says_certainly_not_applied
+                a_refusal_in_a_batch_says_certainly_not_applied
+                a_message_is_one_line
+                absence_is_not_an_error
+                a_working_storage_answers_its_probe
+                a_refusal_does_not_hurt_what_comes_after
+            }
+            cancellation {
+                a_dropped_commit_is_applied_whole_or_not_at_all
+                dropped_calls_use_nothing_up
+                a_dropped_call_does_not_take_others_with_it
+            }
+            batches {
+                a_batch_gives_one_outcome_each_in_order
+                a_refused_transaction_of_a_batch_does_not_touch_the_others
+                each_transaction_of_a_batch_is_atomic
+                a_batch_that_is_too_large_is_invalid_throughout
+                a_transaction_twice_in_one_batch_has_one_effect
+                an_id_twice_in_one_batch_with_other_contents_is_refused
+                a_batch_and_a_commit_share_their_ids
+                a_batch_of_a_hundred_commits
+                an_empty_batch_has_no_outcome
+            }
+            outbox {
+                events_of_a_refused_transaction_never_appear
+                events_of_a_subject_keep_their_order
+                positions_go_on_growing
+                a_lease_excludes_others
+                a_lease_that_ended_gives_the_events_again
+                later_events_of_a_leased_subject_wait
+                later_events_do_not_overtake
+                other_subjects_proceed
+                an_acknowledgement_removes_the_event
+                an_acknowledgement_may_be_repeated
+                an_acknowledgement_needs_no_claim
+                a_claim_respects_its_limit
+                a_claim_outside_its_bounds_is_invalid
+                concurrent_claims_share_nothing
+                concurrent_relays_publish_everything_in_order
+            }
+            verbs {
+                the_verb_create_gives_back_what_is_stored
+                the_verb_get_gives_live_rows_only
+                the_verb_list_gives_a_page
+                the_verb_update_gives_back_what_is_stored
+                the_verbs_delete_and_restore_give_back_what_is_stored
+                the_verb_bulk_create_is_all_or_nothing
+                the_verbs_bring_their_events
+                a_long_history_agrees_with_the_reference
+            }
+        }
+    };
+}

@@ -1,0 +1,103 @@
+//! Invariant 9: a call that is dropped leaks nothing and leaves nothing half done.
+
+use crate::sample::{character, claim, create, creation, event, found, list, numbers, of_user, party, replacement};
+use character_domain::{CharacterId, Revision, UserId};
+use character_storage_port::{Expect, PageRequest, StoragePort, Transaction};
+use futures_util::future::{Future, join_all};
+use std::{collections::HashMap, pin::pin, slice, sync::Arc, task::Poll, time::Duration};
+
+/// Polls the call so many times at most, letting other tasks run in between, then drops it.
+async fn dropped_after<F: Future>(polls: usize, call: F) {
+    let mut call = pin!(call);
+    for _ in 0..polls {
+        let ended = std::future::poll_fn(|context| Poll::Ready(call.as_mut().poll(context).is_ready())).await;
+        if ended {
+            return;
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
+/// Of fifty commits that are dropped at different moments, each is applied whole or not at all; repeating
+/// each then has one effect.
+pub async fn a_dropped_commit_is_applied_whole_or_not_at_all(storage: Arc<dyn StoragePort>) {
+    let user = UserId::new();
+    let mut transactions = Vec::new();
+    let mut owner = HashMap::new();
+    for number in 0..50 {
+        let pair: Vec<_> =
+            party(2).into_iter().map(|row| character_domain::Character { user_id: user, ..row }).collect();
+        let transaction = creation(&pair).with_event(event(pair[0].id, 1));
+        owner.extend(pair.iter().map(|row| (row.id, number)));
+        if number % 2 == 0 {
+            dropped_after(number / 4, storage.commit(transaction.clone())).await;
+        } else {
+            let call = storage.commit(transaction.clone());
+            // Between nothing and some milliseconds, in which a slow storage is in the middle of its work.
+            let moment = Duration::from_micros(number as u64 * 120);
+            let _dropped_or_ended = tokio::time::timeout(moment, call).await;
+        }
+        transactions.push((transaction, pair));
+        let mut rows_of: HashMap<usize, usize> = HashMap::new();
+        for row in list(&storage, &of_user(user)).await {
+            *rows_of.entry(owner[&row.id]).or_default() += 1;
+        }
+        assert!(rows_of.values().all(|rows| *rows == 2), "half of a dropped commit is there");
+    }
+    for (transaction, pair) in transactions {
+        storage.commit(transaction).await.expect("a dropped commit can be repeated");
+        for row in &pair {
+            assert_eq!(found(&storage, row.id).await.map(|row| row.meta.revision), Some(Revision::FIRST));
+        }
+    }
+    let events = claim(&storage).await;
+    assert_eq!(events.len(), 50, "each commit brings its event once");
+}
+
+/// A hundred dropped calls of every kind use nothing up: the storage answers as before.
+pub async fn dropped_calls_use_nothing_up(storage: Arc<dyn StoragePort>) {
+    let row = character();
+    create(&storage, slice::from_ref(&row)).await;
+    for round in 0..20 {
+        let polls = 1 + round % 4;
+        dropped_after(polls, storage.find(CharacterId::new(), Default::default())).await;
+        dropped_after(polls, storage.list(&of_user(row.user_id), PageRequest::default())).await;
+        dropped_after(polls, storage.commit(Transaction::new().with(replacement(&row, Expect::Any)))).await;
+        dropped_after(polls, storage.commit_each(vec![Transaction::new(), Transaction::new()])).await;
+        dropped_after(polls, storage.probe()).await;
+        dropped_after(polls, storage.claim(1, Duration::from_millis(1))).await;
+        dropped_after(polls, storage.acknowledge(&[])).await;
+    }
+    let answers = join_all((0..30).map(|_| found(&storage, row.id)));
+    let answers = tokio::time::timeout(Duration::from_secs(20), answers).await.expect("the storage still answers");
+    assert!(answers.iter().all(Option::is_some));
+    let mut last = Transaction::new().with(replacement(&row, Expect::Any)).with_event(event(row.id, 9));
+    last.answer = Some("the last".into());
+    let committed = tokio::time::timeout(Duration::from_secs(20), storage.commit(last)).await;
+    committed.expect("the storage still commits").expect("no revision was expected");
+    assert_eq!(numbers(&claim(&storage).await, row.id), [9]);
+}
+
+/// Many calls at once, of which all but one are dropped, do not take the last one with them.
+pub async fn a_dropped_call_does_not_take_others_with_it(storage: Arc<dyn StoragePort>) {
+    let row = character();
+    create(&storage, slice::from_ref(&row)).await;
+    for _ in 0..10 {
+        let id = row.id;
+        let calls: Vec<_> = (0..8)
+            .map(|_| {
+                let storage = Arc::clone(&storage);
+                tokio::spawn(async move { found(&storage, id).await })
+            })
+            .collect();
+        let kept = {
+            let storage = Arc::clone(&storage);
+            tokio::spawn(async move { found(&storage, id).await })
+        };
+        for call in calls {
+            call.abort();
+        }
+        let answer = tokio::time::timeout(Duration::from_secs(20), kept).await;
+        assert!(answer.expect("the call ends").expect("it does not panic").is_some());
+    }
+}

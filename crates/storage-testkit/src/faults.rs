@@ -1,0 +1,259 @@
+//! A wrapper that fails when it is told to.
+
+use async_trait::async_trait;
+use character_domain::{Character, CharacterId};
+use character_storage_port::{
+    Applied, COMMIT, CharacterQuery, Commit, Committed, Deleted, Entity, ErrorKind, EventId, Outbox, OutboxEvent, Page,
+    PageRequest, Probe, Read, Result, StorageError, StoragePort, Store, Transaction,
+};
+use std::{
+    collections::{HashMap, VecDeque},
+    future::pending,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+/// The operations of the port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Operation {
+    /// [`Store::find`].
+    Find,
+    /// [`Store::list`].
+    List,
+    /// [`Commit::commit`].
+    Commit,
+    /// [`Commit::commit_each`].
+    CommitEach,
+    /// [`Outbox::claim`].
+    Claim,
+    /// [`Outbox::acknowledge`].
+    Acknowledge,
+    /// [`Probe::probe`].
+    Probe,
+}
+
+impl Operation {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Find => Character::FIND,
+            Self::List => Character::LIST,
+            Self::Commit | Self::CommitEach => COMMIT,
+            Self::Claim => "outbox.claim",
+            Self::Acknowledge => "outbox.acknowledge",
+            Self::Probe => "probe",
+        }
+    }
+}
+
+/// What goes wrong with one call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// Nothing: the call goes through.
+    Pass,
+    /// The storage is not reached. The error says of the outcome what is usual for its kind
+    /// ([`StorageError::new`]), as a caller cannot always know better.
+    FailBefore(ErrorKind),
+    /// The storage does its work and the answer is lost. The error says that the outcome is unknown.
+    LoseAnswer(ErrorKind),
+    /// The call takes so much longer.
+    Delay(Duration),
+    /// The storage is not reached and the call never ends.
+    Hang,
+}
+
+/// Passes every call on to another storage, but for the faults that a test has scripted, and counts the calls.
+///
+/// A clone shares script and counters: keep one, and give the other away as `Arc<dyn StoragePort>`.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// use character_storage_port::{Commit, ErrorKind, MemoryStorage, Transaction};
+/// use character_storage_testkit::{Fault, Operation, ScriptedFaults};
+/// use std::sync::Arc;
+///
+/// let storage = ScriptedFaults::new(Arc::new(MemoryStorage::new()));
+/// storage.next(Fault::LoseAnswer(ErrorKind::Timeout));
+/// let error = storage.commit(Transaction::new()).await.unwrap_err();
+/// assert!(!error.certainly_not_applied());
+/// assert!(storage.commit(Transaction::new()).await.is_ok());
+/// assert_eq!(storage.calls(Operation::Commit), 2);
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct ScriptedFaults {
+    inner: Arc<dyn StoragePort>,
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    script: VecDeque<(Option<Operation>, Fault)>,
+    outage: Option<Fault>,
+    calls: HashMap<Operation, usize>,
+}
+
+impl ScriptedFaults {
+    /// Over `inner`, with an empty script.
+    #[must_use]
+    pub fn new(inner: Arc<dyn StoragePort>) -> Self {
+        Self { inner, state: Arc::default() }
+    }
+
+    /// Adds a fault for the next call of any operation that no earlier entry of the script is used up by.
+    pub fn next(&self, fault: Fault) {
+        self.state().script.push_back((None, fault));
+    }
+
+    /// Adds a fault for the next call of this operation; other operations pass it by.
+    pub fn next_of(&self, operation: Operation, fault: Fault) {
+        self.state().script.push_back((Some(operation), fault));
+    }
+
+    /// From now on every call that the script has nothing for has this fault, until [`heal`](Self::heal).
+    pub fn break_down(&self, fault: Fault) {
+        self.state().outage = Some(fault);
+    }
+
+    /// From now on calls go through; the rest of the script is forgotten.
+    pub fn heal(&self) {
+        let mut state = self.state();
+        state.outage = None;
+        state.script.clear();
+    }
+
+    /// How many calls of this operation were made so far, failed ones included.
+    #[must_use]
+    pub fn calls(&self, operation: Operation) -> usize {
+        self.state().calls.get(&operation).copied().unwrap_or_default()
+    }
+
+    /// How many entries of the script are left.
+    #[must_use]
+    pub fn scripted(&self) -> usize {
+        self.state().script.len()
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Counts the call and takes the fault that is meant for it.
+    fn count(&self, operation: Operation) -> Fault {
+        let mut state = self.state();
+        *state.calls.entry(operation).or_default() += 1;
+        let meant = |(of, _): &(Option<Operation>, Fault)| of.is_none_or(|of| of == operation);
+        let scripted = state.script.iter().position(meant).and_then(|place| state.script.remove(place));
+        scripted.map(|(_, fault)| fault).or_else(|| state.outage.clone()).unwrap_or(Fault::Pass)
+    }
+
+    async fn call<T>(&self, operation: Operation, call: impl Future<Output = Result<T>>) -> Result<T> {
+        match self.count(operation) {
+            Fault::Pass => call.await,
+            Fault::FailBefore(kind) => Err(StorageError::new(kind, operation.name())),
+            Fault::LoseAnswer(kind) => {
+                let _lost = call.await;
+                Err(StorageError::new(kind, operation.name()).with_applied(Applied::Unknown))
+            }
+            Fault::Delay(time) => {
+                tokio::time::sleep(time).await;
+                call.await
+            }
+            Fault::Hang => pending().await,
+        }
+    }
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl Store<Character> for ScriptedFaults {
+    async fn find(&self, id: CharacterId, deleted: Deleted) -> Result<Read<Option<Character>>> {
+        self.call(Operation::Find, self.inner.find(id, deleted)).await
+    }
+    async fn list(&self, query: &CharacterQuery, page: PageRequest) -> Result<Read<Page<Character>>> {
+        self.call(Operation::List, self.inner.list(query, page)).await
+    }
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl Commit for ScriptedFaults {
+    async fn commit(&self, transaction: Transaction) -> Result<Committed> {
+        self.call(Operation::Commit, self.inner.commit(transaction)).await
+    }
+    async fn commit_each(&self, transactions: Vec<Transaction>) -> Vec<Result<Committed>> {
+        let count = transactions.len();
+        let outcomes = self.call(Operation::CommitEach, async { Ok(self.inner.commit_each(transactions).await) }).await;
+        outcomes.unwrap_or_else(|error| vec![Err(error); count])
+    }
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl Outbox for ScriptedFaults {
+    async fn claim(&self, limit: usize, lease: Duration) -> Result<Vec<OutboxEvent>> {
+        self.call(Operation::Claim, self.inner.claim(limit, lease)).await
+    }
+    async fn acknowledge(&self, ids: &[EventId]) -> Result<()> {
+        self.call(Operation::Acknowledge, self.inner.acknowledge(ids)).await
+    }
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl Probe for ScriptedFaults {
+    async fn probe(&self) -> Result<()> {
+        self.call(Operation::Probe, self.inner.probe()).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sample::{character, creation};
+    use character_storage_port::MemoryStorage;
+
+    fn storage() -> ScriptedFaults {
+        ScriptedFaults::new(Arc::new(MemoryStorage::new()))
+    }
+
+    const DOWN: ErrorKind = ErrorKind::Unavailable { retry_after: None };
+
+    #[tokio::test]
+    async fn a_call_that_fails_before_is_not_applied_and_one_whose_answer_is_lost_is() {
+        let (storage, rows) = (storage(), [character(), character()]);
+        storage.next(Fault::FailBefore(DOWN));
+        storage.next(Fault::LoseAnswer(ErrorKind::RateLimited { retry_after: None }));
+        assert_eq!(storage.commit(creation(&rows[..1])).await.unwrap_err().kind(), &DOWN);
+        assert!(!storage.commit(creation(&rows[1..])).await.unwrap_err().certainly_not_applied());
+        assert_eq!(storage.find(rows[0].id, Deleted::Exclude).await.unwrap().value, None);
+        assert_eq!(storage.find(rows[1].id, Deleted::Exclude).await.unwrap().value, Some(rows[1].clone()));
+    }
+
+    #[tokio::test]
+    async fn a_fault_of_one_operation_waits_for_it() {
+        let storage = storage();
+        storage.next_of(Operation::Probe, Fault::FailBefore(DOWN));
+        storage.find(character().id, Deleted::Exclude).await.unwrap();
+        assert_eq!(storage.scripted(), 1);
+        storage.probe().await.unwrap_err();
+        storage.probe().await.unwrap();
+        assert_eq!((storage.calls(Operation::Find), storage.calls(Operation::Probe), storage.scripted()), (1, 2, 0));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_breakdown_lasts_until_it_is_healed() {
+        let storage = storage();
+        storage.break_down(Fault::Hang);
+        tokio::time::timeout(Duration::from_secs(3600), storage.probe()).await.unwrap_err();
+        storage.break_down(Fault::FailBefore(DOWN));
+        let outcomes = storage.commit_each(vec![Transaction::new(), Transaction::new()]).await;
+        assert!(outcomes.len() == 2 && outcomes.iter().all(Result::is_err));
+        storage.next(Fault::Delay(Duration::from_secs(5)));
+        let start = tokio::time::Instant::now();
+        storage.probe().await.unwrap();
+        assert_eq!(start.elapsed(), Duration::from_secs(5));
+        storage.heal();
+        storage.probe().await.unwrap();
+    }
+}

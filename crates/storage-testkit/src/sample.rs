@@ -1,0 +1,240 @@
+//! What the clauses work with: rows, events, and the few questions that most of them ask.
+
+use character_domain::{CampaignId, Character, CharacterId, Document, Revision, Timestamp, UserId};
+use character_storage_port::{
+    Change, CharacterQuery, Committed, Deleted, DomainEvent, Entity, Expect, Limit, OutboxEvent, PageRequest, Query,
+    Result, StorageError, StoragePort, Transaction,
+};
+use serde_json::{Value, json};
+use std::{collections::HashMap, time::Duration};
+
+/// A lease that no clause outlives.
+pub const LONG: Duration = Duration::from_secs(600);
+
+/// A time `microseconds` after a fixed moment, so that the order of rows is decided by the clause.
+#[must_use]
+pub fn at(microseconds: i64) -> Timestamp {
+    Timestamp::from_microsecond(1_700_000_000_123_456 + microseconds).expect("a time of our century")
+}
+
+/// A live character of a user of its own, created at [`at`]`(0)`.
+#[must_use]
+pub fn character() -> Character {
+    Character::new(UserId::new(), "Torormir", at(0))
+}
+
+/// So many characters of one user, each created a microsecond after the one before.
+#[must_use]
+pub fn party(size: usize) -> Vec<Character> {
+    let user = UserId::new();
+    let member = |i: usize| Character::new(user, format!("Member {i}"), at(i64::try_from(i).unwrap_or(i64::MAX)));
+    (0..size).map(member).collect()
+}
+
+/// The same character with this sheet.
+#[must_use]
+pub fn with_data(character: Character, data: &Value) -> Character {
+    Character { data: Document(data.as_object().cloned().unwrap_or_default()), ..character }
+}
+
+/// An event about `subject` that carries `number`.
+#[must_use]
+pub fn event(subject: CharacterId, number: u64) -> DomainEvent {
+    DomainEvent::new("character.tested", subject, at(7), json!({ "number": number }))
+}
+
+/// A transaction that creates these rows.
+#[must_use]
+pub fn creation(rows: &[Character]) -> Transaction {
+    rows.iter().fold(Transaction::new(), |transaction, row| transaction.with(Change::Create(row.clone())))
+}
+
+/// A replacement of the row as it is given.
+#[must_use]
+pub fn replacement(row: &Character, expect: Expect) -> Change<Character> {
+    Change::Replace { entity: row.clone(), expect }
+}
+
+/// A deletion at [`at`]`(500)`.
+#[must_use]
+pub fn deletion(id: CharacterId, expect: Expect) -> Change<Character> {
+    Change::Delete { id, expect, at: at(500) }
+}
+
+/// A restoration at [`at`]`(600)`.
+#[must_use]
+pub fn restoration(id: CharacterId, expect: Expect) -> Change<Character> {
+    Change::Restore { id, expect, at: at(600) }
+}
+
+/// Exactly this revision.
+#[must_use]
+pub fn revision(number: u64) -> Expect {
+    Expect::Revision(Revision(number))
+}
+
+/// Commits one change in a transaction of its own.
+///
+/// # Errors
+/// Those of the storage.
+pub async fn commit(storage: &dyn StoragePort, change: Change<Character>) -> Result<Committed> {
+    storage.commit(Transaction::new().with(change)).await
+}
+
+/// Commits one change that must succeed.
+pub async fn must(storage: &dyn StoragePort, change: Change<Character>) -> Committed {
+    commit(storage, change).await.expect("the change is allowed")
+}
+
+/// Commits one change that must be refused.
+pub async fn refused(storage: &dyn StoragePort, change: Change<Character>) -> StorageError {
+    commit(storage, change).await.expect_err("the change must be refused")
+}
+
+/// Creates these rows in one transaction.
+pub async fn create(storage: &dyn StoragePort, rows: &[Character]) {
+    storage.commit(creation(rows)).await.expect("the rows are new and valid");
+}
+
+/// The row, live or soft-deleted.
+pub async fn found(storage: &dyn StoragePort, id: CharacterId) -> Option<Character> {
+    find(storage, id, Deleted::Include).await
+}
+
+/// The row, if it is live.
+pub async fn live(storage: &dyn StoragePort, id: CharacterId) -> Option<Character> {
+    find(storage, id, Deleted::Exclude).await
+}
+
+async fn find(storage: &dyn StoragePort, id: CharacterId, deleted: Deleted) -> Option<Character> {
+    storage.find(id, deleted).await.expect("a find is answered").value
+}
+
+/// Every row of the list, by cursor, in pages of `limit`.
+pub async fn walk(storage: &dyn StoragePort, query: &CharacterQuery, limit: u32) -> Vec<Character> {
+    let mut request = PageRequest::first(self::limit(limit));
+    let mut rows: Vec<Character> = Vec::new();
+    // A storage that gives a cursor for ever must fail the clause, not hang it.
+    for _ in 0..5_000 {
+        let page = storage.list(query, request).await.expect("a list is answered").value;
+        assert!(page.items.len() <= limit as usize, "a page of {} rows for a limit of {limit}", page.items.len());
+        assert!(page.next.is_none() || page.items.len() == limit as usize, "a page with a successor must be full");
+        rows.extend(page.items);
+        let Some(cursor) = page.next else { return rows };
+        request = request.after(cursor);
+    }
+    panic!("the list does not end");
+}
+
+/// Every row of the list, in as few pages as can be.
+pub async fn list(storage: &dyn StoragePort, query: &CharacterQuery) -> Vec<Character> {
+    walk(storage, query, 1000).await
+}
+
+/// The list of all rows of a user, deleted ones too.
+#[must_use]
+pub fn of_user(user: UserId) -> CharacterQuery {
+    CharacterQuery { user_id: Some(user), include_deleted: true, ..CharacterQuery::default() }
+}
+
+/// The list of all live rows of a campaign.
+#[must_use]
+pub fn of_campaign(campaign: CampaignId) -> CharacterQuery {
+    CharacterQuery { campaign_id: Some(campaign), ..CharacterQuery::default() }
+}
+
+/// A limit from 1 to 1000.
+#[must_use]
+pub fn limit(rows: u32) -> Limit {
+    Limit::new(rows).expect("a limit from 1 to 1000")
+}
+
+/// The names of the rows, in their order.
+#[must_use]
+pub fn names(rows: &[Character]) -> Vec<&str> {
+    rows.iter().map(|row| row.name.as_str()).collect()
+}
+
+/// The identities of the rows, in their order.
+#[must_use]
+pub fn ids(rows: &[Character]) -> Vec<CharacterId> {
+    rows.iter().map(|row| row.id).collect()
+}
+
+/// Newest first, as lists are.
+pub fn sort(rows: &mut [Character]) {
+    rows.sort_by_key(|row| std::cmp::Reverse((row.meta.created_at, row.id.0)));
+}
+
+/// Claims every event that is free, for longer than the clause takes.
+pub async fn claim(storage: &dyn StoragePort) -> Vec<OutboxEvent> {
+    storage.claim(1000, LONG).await.expect("a claim is answered")
+}
+
+/// The numbers that the events of `subject` carry, in the order given.
+#[must_use]
+pub fn numbers(events: &[OutboxEvent], subject: CharacterId) -> Vec<u64> {
+    let of_subject = events.iter().filter(|waiting| waiting.event.subject == subject);
+    of_subject.filter_map(|waiting| waiting.event.data.get("number")?.as_u64()).collect()
+}
+
+/// What a storage should hold, row by row, to be compared with every list that it can be asked for.
+#[derive(Clone, Debug, Default)]
+pub struct Model(HashMap<CharacterId, Character>);
+
+impl Model {
+    /// A storage that holds these rows.
+    #[must_use]
+    pub fn of(rows: &[Character]) -> Self {
+        Self(rows.iter().map(|row| (row.id, row.clone())).collect())
+    }
+
+    /// Puts in the row or takes over its new state.
+    pub fn put(&mut self, row: Character) {
+        self.0.insert(row.id, row);
+    }
+
+    /// Asks for every row and every list, twice, so that caches are warm afterwards, and compares.
+    pub async fn agrees_with(&self, storage: &dyn StoragePort) {
+        for _ in 0..2 {
+            for (id, row) in &self.0 {
+                assert_eq!(found(storage, *id).await.as_ref(), Some(row), "the row, deleted or not");
+                let expected = Some(row).filter(|row| !row.meta.is_deleted());
+                assert_eq!(live(storage, *id).await.as_ref(), expected, "the row, if it is live");
+            }
+            for query in self.queries() {
+                let mut expected: Vec<_> = self.0.values().filter(|row| query.matches(row)).cloned().collect();
+                sort(&mut expected);
+                assert_eq!(list(storage, &query).await, expected, "the list for {query:?}");
+            }
+        }
+    }
+
+    fn queries(&self) -> Vec<CharacterQuery> {
+        let mut queries = vec![CharacterQuery::default()];
+        for row in self.0.values() {
+            queries.push(CharacterQuery { user_id: Some(row.user_id), ..CharacterQuery::default() });
+            queries.push(CharacterQuery { theme: Some(row.theme.clone()), ..CharacterQuery::default() });
+            queries.extend(row.campaign_id.map(of_campaign));
+        }
+        let active = queries.iter().map(|query| CharacterQuery { active_only: true, ..query.clone() });
+        let deleted = queries.iter().map(|query| CharacterQuery { include_deleted: true, ..query.clone() });
+        let mut all: Vec<_> = active.chain(deleted).collect();
+        all.extend(queries);
+        let mut unique: Vec<CharacterQuery> = Vec::new();
+        for query in all {
+            if !unique.contains(&query) {
+                unique.push(query);
+            }
+        }
+        unique
+    }
+}
+
+/// The row as the storage must hold it after its creation.
+#[must_use]
+pub fn stored(row: &Character) -> Character {
+    let mut row = row.clone();
+    row.meta_mut().revision = Revision::FIRST;
+    row
+}

@@ -1,0 +1,30 @@
+//! The contract in words and the suite hold each other: nothing promised is untested, nothing tested is unsaid.
+
+use character_storage_testkit::clauses;
+use std::{collections::BTreeSet, fs, path::Path};
+
+fn promised() -> BTreeSet<String> {
+    let text = include_str!("../../storage-port/CONTRACT.md");
+    text.lines().filter_map(|line| line.strip_prefix("- `")?.split_once('`').map(|(name, _)| name.to_owned())).collect()
+}
+
+#[test]
+fn the_contract_names_every_clause_and_no_other() {
+    let listed: BTreeSet<_> = clauses().iter().map(|clause| clause.name.to_owned()).collect();
+    assert_eq!(promised(), listed);
+}
+
+#[test]
+fn every_clause_that_is_written_is_listed() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/clauses");
+    let mut written = BTreeSet::new();
+    for file in fs::read_dir(folder).unwrap() {
+        let source = fs::read_to_string(file.unwrap().path()).unwrap();
+        let names = source
+            .lines()
+            .filter_map(|line| line.strip_prefix("pub async fn ")?.split_once('(').map(|(name, _)| name.to_owned()));
+        written.extend(names);
+    }
+    assert_eq!(promised(), written);
+    assert!(written.len() >= 60);
+}
