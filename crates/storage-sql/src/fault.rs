@@ -1,0 +1,89 @@
+//! Failures of an engine, sorted by what to do about them.
+
+use crate::value::Unreadable;
+use character_storage_port::{Applied, ErrorKind, StorageError};
+
+/// A failure inside a piece of work.
+#[derive(Debug)]
+pub(crate) enum Fault {
+    /// The request was judged: this is the answer.
+    Refused(StorageError),
+    /// The engine failed.
+    Engine(Cause, EngineError),
+}
+
+/// What an engine failure means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cause {
+    /// Lost against a concurrent transaction and rolled back; a new try can win.
+    Concurrent,
+    /// The connection is gone or useless.
+    ConnectionLost,
+    /// The engine or the pool gave up waiting.
+    Timeout,
+    /// The engine cannot do it now.
+    Unavailable,
+    /// The statement or the data is wrong; repeating it is of no use.
+    Broken,
+}
+
+/// The source of an engine failure.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum EngineError {
+    #[error("PostgreSQL: {0}")]
+    Postgres(#[source] tokio_postgres::Error),
+    #[error("PostgreSQL connection pool: {0}")]
+    Pool(#[source] deadpool_postgres::PoolError),
+    #[error("SQLite: {0}")]
+    Sqlite(#[source] rusqlite::Error),
+    #[error("stored value: {0}")]
+    Stored(#[source] Unreadable),
+    #[error("{0}")]
+    Other(&'static str),
+}
+
+impl Fault {
+    pub(crate) fn cause(&self) -> Option<Cause> {
+        match self {
+            Self::Refused(_) => None,
+            Self::Engine(cause, _) => Some(*cause),
+        }
+    }
+
+    pub(crate) fn concurrent(reason: &'static str) -> Self {
+        Self::Engine(Cause::Concurrent, EngineError::Other(reason))
+    }
+
+    pub(crate) fn into_error(self, operation: &'static str, applied: Applied) -> StorageError {
+        match self {
+            Self::Refused(error) => error,
+            Self::Engine(cause, source) => {
+                let kind = match cause {
+                    Cause::Concurrent | Cause::ConnectionLost | Cause::Unavailable => {
+                        ErrorKind::Unavailable { retry_after: None }
+                    }
+                    Cause::Timeout => ErrorKind::Timeout,
+                    Cause::Broken => ErrorKind::Corrupt,
+                };
+                StorageError::new(kind, operation).with_applied(applied).with_source(source)
+            }
+        }
+    }
+}
+
+impl From<StorageError> for Fault {
+    fn from(error: StorageError) -> Self {
+        Self::Refused(error)
+    }
+}
+
+impl From<Unreadable> for Fault {
+    fn from(error: Unreadable) -> Self {
+        Self::Engine(Cause::Broken, EngineError::Stored(error))
+    }
+}
+
+/// `Corrupt`, for a stored text that cannot be read. Nothing was written.
+pub(crate) fn corrupt(operation: &'static str, source: impl std::error::Error + Send + Sync + 'static) -> StorageError {
+    StorageError::new(ErrorKind::Corrupt, operation).with_applied(Applied::No).with_source(source)
+}

@@ -1,0 +1,94 @@
+//! The schema, forward only. A migration adds; it never takes away or renames what the release before it uses, so
+//! that instances of two releases can run side by side.
+
+use crate::{
+    dialect::Dialect,
+    fault::Fault,
+    session::{Session, Statement, Work},
+    value::Value,
+};
+use character_domain::now;
+use character_storage_port::{Applied, ErrorKind, Fingerprint, StorageError};
+
+/// The operation name of a migration.
+pub(crate) const MIGRATE: &str = "migrate";
+
+struct Migration {
+    version: i64,
+    name: &'static str,
+    postgres: &'static str,
+    sqlite: &'static str,
+}
+
+/// Every migration, oldest first. One that was released must never be edited.
+const MIGRATIONS: &[Migration] = &[Migration {
+    version: 1,
+    name: "characters",
+    postgres: include_str!("migrations/0001_characters.postgres.sql"),
+    sqlite: include_str!("migrations/0001_characters.sqlite.sql"),
+}];
+
+const HISTORY: &str = "CREATE TABLE schema_migrations (\
+    version BIGINT PRIMARY KEY, name TEXT NOT NULL, checksum TEXT NOT NULL, applied_at BIGINT NOT NULL)";
+
+/// Applies whatever migrations the database lacks, all together.
+pub(crate) struct Migrate;
+
+impl Work for Migrate {
+    type Output = ();
+
+    async fn run<S: Session>(&self, session: &mut S) -> Result<(), Fault> {
+        let dialect = session.dialect();
+        if let Some(lock) = dialect.lock_migrations() {
+            // Another instance may take its time; an index may, too.
+            session.run_script("SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0").await?;
+            session.query(lock).await?;
+        }
+        // Looked for rather than created if absent: a role that may not create tables can serve a ready schema.
+        if session.query(dialect.find_table("schema_migrations")).await?.is_empty() {
+            session.run_script(HISTORY).await?;
+        }
+        let history = Statement::new("SELECT version, name, checksum FROM schema_migrations ORDER BY version", vec![]);
+        let mut applied = Vec::new();
+        for mut row in session.query(history).await? {
+            let (version, name, checksum): (i64, String, String) = (row.read()?, row.read()?, row.read()?);
+            match MIGRATIONS.iter().find(|migration| migration.version == version) {
+                Some(known) if checksum != known.checksum(dialect) => return Err(edited(version, &name).into()),
+                Some(_) => applied.push(version),
+                None => tracing::warn!(version, name, "the database has a migration of a newer release"),
+            }
+        }
+        for migration in MIGRATIONS.iter().filter(|migration| !applied.contains(&migration.version)) {
+            session.run_script(migration.text(dialect)).await?;
+            let values = vec![
+                Value::Int(migration.version),
+                Value::Text(migration.name.to_owned()),
+                Value::Text(migration.checksum(dialect)),
+                Value::time(now()),
+            ];
+            let sql = "INSERT INTO schema_migrations (version, name, checksum, applied_at) VALUES ($1, $2, $3, $4)";
+            session.query(Statement::new(sql, values)).await?;
+            tracing::info!(version = migration.version, name = migration.name, "migration applied");
+        }
+        Ok(())
+    }
+}
+
+impl Migration {
+    fn text(&self, dialect: Dialect) -> &'static str {
+        match dialect {
+            Dialect::Postgres => self.postgres,
+            Dialect::Sqlite => self.sqlite,
+        }
+    }
+
+    fn checksum(&self, dialect: Dialect) -> String {
+        Fingerprint::of(self.text(dialect).as_bytes()).0
+    }
+}
+
+fn edited(version: i64, name: &str) -> StorageError {
+    StorageError::new(ErrorKind::Corrupt, MIGRATE).with_applied(Applied::No).with_detail(format!(
+        "migration {version} ({name}) was applied to this database with another text than this release holds"
+    ))
+}

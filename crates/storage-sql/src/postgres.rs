@@ -1,0 +1,323 @@
+//! PostgreSQL: a pool of connections.
+
+use crate::{
+    PoolStatus, SqlOptions,
+    dialect::Dialect,
+    fault::{Cause, EngineError, Fault},
+    session::{Session, Statement, Work},
+    value::{Row, Unreadable, Value},
+};
+use bytes::BytesMut;
+use character_domain::Violations;
+use character_storage_port::{Applied, Result, StorageError};
+use deadpool_postgres::{
+    GenericClient, Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime, Timeouts,
+};
+use std::{
+    error::Error as StdError,
+    fmt,
+    pin::Pin,
+    sync::atomic::{AtomicBool, Ordering},
+    task::Poll,
+    time::Duration,
+};
+use tokio_postgres::{
+    Config, NoTls,
+    config::SslMode,
+    error::SqlState,
+    types::{FromSql, IsNull, ToSql, Type, to_sql_checked},
+};
+use uuid::Uuid;
+
+/// How often a transaction is tried that loses against concurrent ones.
+const TRIES: u32 = 4;
+/// How long migrations may take, waiting for another instance that does them included.
+const MIGRATION_TIMEOUT: Duration = Duration::from_secs(600);
+/// At most so many statements are on their way at the same time.
+const PIPELINE: usize = 64;
+
+pub(crate) struct Postgres {
+    pool: Pool,
+    database: String,
+    timeout: Duration,
+}
+
+impl fmt::Debug for Postgres {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Postgres").field("database", &self.database).field("timeout", &self.timeout).finish()
+    }
+}
+
+impl Postgres {
+    /// Checks the settings; does not connect.
+    pub(crate) fn new(url: &str, options: &SqlOptions) -> Result<Self> {
+        let invalid = |reason: String| StorageError::invalid(Violations::one("url", reason), "connect");
+        let mut config: Config = url.parse().map_err(|error| invalid(describe(&error)))?;
+        if config.get_ssl_mode() == SslMode::Require {
+            return Err(invalid("sslmode=require is not offered: this build speaks to PostgreSQL without TLS".into()));
+        }
+        let milliseconds = options.timeout.as_millis();
+        // In front of the options of the URL, which win. Twice the time for a transaction that does nothing, so that
+        // it is our own timeout that ends an operation, and the server's that cleans up behind a dead client.
+        let limits = format!(
+            "-c statement_timeout={milliseconds} -c lock_timeout={milliseconds} \
+             -c idle_in_transaction_session_timeout={} {}",
+            milliseconds * 2,
+            config.get_options().unwrap_or_default()
+        );
+        config.options(limits.trim_end()).connect_timeout(options.timeout).tcp_user_timeout(options.timeout);
+        if config.get_application_name().is_none() {
+            config.application_name("character-storage");
+        }
+        let database = config.get_dbname().or(config.get_user()).unwrap_or_default().to_owned();
+        let manager = Manager::from_config(config, NoTls, ManagerConfig { recycling_method: RecyclingMethod::Fast });
+        let wait = Some(options.timeout);
+        let pool = Pool::builder(manager)
+            .max_size(options.connections.max(1))
+            .timeouts(Timeouts { wait, create: wait, recycle: wait })
+            .runtime(Runtime::Tokio1)
+            .build()
+            .map_err(|error| StorageError::unavailable("connect").with_source(error))?;
+        Ok(Self { pool, database, timeout: options.timeout })
+    }
+
+    pub(crate) fn status(&self) -> PoolStatus {
+        let status = self.pool.status();
+        PoolStatus { limit: status.max_size, open: status.size, idle: status.available, waiting: status.waiting }
+    }
+
+    /// Runs work that changes nothing, outside any transaction.
+    pub(crate) async fn read<W: Work>(&self, operation: &'static str, work: &W) -> Result<W::Output> {
+        let committing = AtomicBool::new(false);
+        self.limited(operation, self.timeout, work, &committing, false).await
+    }
+
+    /// Runs work in a transaction.
+    pub(crate) async fn write<W: Work>(&self, operation: &'static str, work: &W) -> Result<W::Output> {
+        let committing = AtomicBool::new(false);
+        self.limited(operation, self.timeout, work, &committing, true).await
+    }
+
+    /// As `write`, with the time that migrations need.
+    pub(crate) async fn migrate<W: Work>(&self, operation: &'static str, work: &W) -> Result<W::Output> {
+        let committing = AtomicBool::new(false);
+        self.limited(operation, MIGRATION_TIMEOUT, work, &committing, true).await
+    }
+
+    /// `committing` is set while a COMMIT is under way: only then is the outcome of a failure unknown. A transaction
+    /// that is dropped earlier is rolled back.
+    async fn limited<W: Work>(
+        &self,
+        operation: &'static str,
+        timeout: Duration,
+        work: &W,
+        committing: &AtomicBool,
+        transaction: bool,
+    ) -> Result<W::Output> {
+        let outcome = tokio::time::timeout(timeout, self.tried(work, committing, transaction)).await;
+        let late = || Fault::Engine(Cause::Timeout, EngineError::Other("the operation took too long"));
+        outcome.unwrap_or_else(|_| Err(late())).map_err(|fault| {
+            let applied = if committing.load(Ordering::Relaxed) { Applied::Unknown } else { Applied::No };
+            fault.into_error(operation, applied)
+        })
+    }
+
+    async fn tried<W: Work>(&self, work: &W, committing: &AtomicBool, transaction: bool) -> Result<W::Output, Fault> {
+        let (mut tries, mut reconnected) = (1, false);
+        loop {
+            let mut client = self.pool.get().await.map_err(pool_fault)?;
+            let outcome = match transaction {
+                true => transact(&mut client, work, committing).await,
+                false => work.run(&mut PostgresSession(&client)).await,
+            };
+            let Err(fault) = outcome else { return outcome };
+            if fault.cause() == Some(Cause::ConnectionLost) {
+                drop(Object::take(client));
+            }
+            match fault.cause() {
+                _ if committing.load(Ordering::Relaxed) => return Err(fault),
+                Some(Cause::Concurrent) if tries < TRIES => {
+                    tries += 1;
+                    tracing::debug!(tries, error = ?fault, "transaction is tried again");
+                }
+                Some(Cause::ConnectionLost) if !reconnected => {
+                    reconnected = true;
+                    // After a restart of the server the idle connections are dead, too.
+                    self.pool.retain(|_, _| false);
+                    tracing::info!(error = ?fault, "PostgreSQL connection lost, trying a new one");
+                }
+                _ => return Err(fault),
+            }
+        }
+    }
+}
+
+async fn transact<W: Work>(client: &mut Object, work: &W, committing: &AtomicBool) -> Result<W::Output, Fault> {
+    let transaction = client.transaction().await.map_err(fault)?;
+    let output = work.run(&mut PostgresSession(&transaction)).await?;
+    if !W::has_changes(&output) {
+        // Nothing was done; whether the rollback arrives makes no difference to the answer.
+        drop(transaction);
+        return Ok(output);
+    }
+    committing.store(true, Ordering::Relaxed);
+    if let Err(error) = transaction.commit().await {
+        let fault = fault(error);
+        // The server itself said that it did not commit.
+        let refused = matches!(fault.cause(), Some(Cause::Concurrent | Cause::Broken));
+        committing.store(!refused, Ordering::Relaxed);
+        return Err(fault);
+    }
+    Ok(output)
+}
+
+struct PostgresSession<'a, C>(&'a C);
+
+impl<C: GenericClient + Send> Session for PostgresSession<'_, C> {
+    fn dialect(&self) -> Dialect {
+        Dialect::Postgres
+    }
+
+    async fn query_all(&mut self, statements: &[Statement]) -> Result<Vec<Vec<Row>>, Fault> {
+        let mut all = Vec::with_capacity(statements.len());
+        for window in statements.chunks(PIPELINE) {
+            let mut answers = Vec::with_capacity(window.len());
+            for statement in window {
+                let prepared = self.0.prepare_cached(&statement.sql).await.map_err(fault)?;
+                answers.push(self.answer(prepared, &statement.parameters));
+            }
+            for rows in in_order(answers).await {
+                all.push(rows?);
+            }
+        }
+        Ok(all)
+    }
+
+    async fn run_script(&mut self, sql: &str) -> Result<(), Fault> {
+        self.0.batch_execute(sql).await.map_err(fault)
+    }
+}
+
+type Answer<'a> = Pin<Box<dyn Future<Output = Result<Vec<Row>, Fault>> + Send + 'a>>;
+
+impl<C: GenericClient> PostgresSession<'_, C> {
+    fn answer<'a>(&self, prepared: tokio_postgres::Statement, parameters: &'a [Value]) -> Answer<'a>
+    where
+        Self: 'a,
+    {
+        let client = self.0;
+        Box::pin(async move {
+            let parameters: Vec<&(dyn ToSql + Sync)> = parameters.iter().map(|value| value as _).collect();
+            let rows = client.query(&prepared, &parameters).await.map_err(fault)?;
+            Ok(rows.iter().map(row).collect::<Result<Vec<Row>, Unreadable>>()?)
+        })
+    }
+}
+
+/// Runs all at once, but starts them in order: a statement is sent when its future is first polled.
+async fn in_order(mut answers: Vec<Answer<'_>>) -> Vec<Result<Vec<Row>, Fault>> {
+    let mut done: Vec<Option<_>> = answers.iter().map(|_| None).collect();
+    std::future::poll_fn(|context| {
+        let mut pending = false;
+        for (answer, slot) in answers.iter_mut().zip(&mut done) {
+            if slot.is_none() {
+                match answer.as_mut().poll(context) {
+                    Poll::Ready(rows) => *slot = Some(rows),
+                    Poll::Pending => pending = true,
+                }
+            }
+        }
+        if pending { Poll::Pending } else { Poll::Ready(()) }
+    })
+    .await;
+    done.into_iter().flatten().collect()
+}
+
+fn row(row: &tokio_postgres::Row) -> Result<Row, Unreadable> {
+    (0..row.len())
+        .map(|index| row.try_get::<_, Value>(index).map_err(|error| Unreadable(describe(&error))))
+        .collect::<Result<Vec<Value>, _>>()
+        .map(Row::new)
+}
+
+impl<'a> FromSql<'a> for Value {
+    fn from_sql(ty: &Type, raw: &'a [u8]) -> Result<Self, Box<dyn StdError + Sync + Send>> {
+        Ok(match *ty {
+            Type::UUID => Self::Uuid(Uuid::from_sql(ty, raw)?),
+            Type::TEXT => Self::Text(String::from_sql(ty, raw)?),
+            Type::BOOL => Self::Bool(bool::from_sql(ty, raw)?),
+            Type::INT8 => Self::Int(i64::from_sql(ty, raw)?),
+            Type::INT4 => Self::Int(i32::from_sql(ty, raw)?.into()),
+            _ => Self::Null,
+        })
+    }
+
+    fn from_sql_null(_: &Type) -> Result<Self, Box<dyn StdError + Sync + Send>> {
+        Ok(Self::Null)
+    }
+
+    fn accepts(ty: &Type) -> bool {
+        matches!(*ty, Type::UUID | Type::TEXT | Type::BOOL | Type::INT8 | Type::INT4 | Type::VOID)
+    }
+}
+
+impl ToSql for Value {
+    fn to_sql(&self, ty: &Type, out: &mut BytesMut) -> Result<IsNull, Box<dyn StdError + Sync + Send>> {
+        match self {
+            Self::Null => Ok(IsNull::Yes),
+            Self::Uuid(id) => id.to_sql_checked(ty, out),
+            Self::Text(text) => text.to_sql_checked(ty, out),
+            Self::Bool(value) => value.to_sql_checked(ty, out),
+            Self::Int(number) => number.to_sql_checked(ty, out),
+            Self::List(values) => values.to_sql_checked(ty, out),
+        }
+    }
+
+    fn accepts(_: &Type) -> bool {
+        // Each variant checks for itself.
+        true
+    }
+
+    to_sql_checked!();
+}
+
+fn pool_fault(error: PoolError) -> Fault {
+    match error {
+        PoolError::Backend(error) => fault(error),
+        PoolError::Timeout(_) => Fault::Engine(Cause::Timeout, EngineError::Pool(error)),
+        other => Fault::Engine(Cause::Unavailable, EngineError::Pool(other)),
+    }
+}
+
+fn fault(error: tokio_postgres::Error) -> Fault {
+    let cause = match error.code() {
+        // No word from the server: the connection broke, or it cannot be made.
+        None => Cause::ConnectionLost,
+        Some(state) => cause(state),
+    };
+    Fault::Engine(cause, EngineError::Postgres(error))
+}
+
+fn cause(state: &SqlState) -> Cause {
+    match state.code() {
+        // serialization_failure, deadlock_detected
+        "40001" | "40P01" => Cause::Concurrent,
+        // query_canceled (statement_timeout), lock_not_available
+        "57014" | "55P03" => Cause::Timeout,
+        // The server goes down or comes up; the session was ended or is read-only after a failover; a prepared
+        // statement is unknown or outdated, which a new connection cures.
+        "57P01" | "57P02" | "57P03" | "57P05" | "25P03" | "25006" | "26000" | "0A000" => Cause::ConnectionLost,
+        code if code.starts_with("08") => Cause::ConnectionLost,
+        // Authorization, catalog name, resources, operator intervention, system error: for the operator to cure.
+        code if ["28", "3D", "53", "57", "58"].iter().any(|class| code.starts_with(class)) => Cause::Unavailable,
+        _ => Cause::Broken,
+    }
+}
+
+/// An error with its causes, in one line. tokio-postgres tells what is wrong only in the source.
+fn describe(error: &dyn StdError) -> String {
+    match error.source() {
+        Some(source) => format!("{error}: {}", describe(source)),
+        None => error.to_string(),
+    }
+}

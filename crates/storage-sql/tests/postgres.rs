@@ -1,0 +1,178 @@
+//! PostgreSQL.
+mod support;
+
+use character_domain::Character;
+use character_storage_port::{Commit, Deleted, ErrorKind, Outbox, Probe, StoragePort, Store, Transaction};
+use character_storage_sql::{SqlOptions, SqlStorage};
+use character_storage_testkit::{Harness, storage_conformance};
+use character_tests::PostgresServer;
+use std::{sync::Arc, time::Duration};
+use support::{character, create};
+
+#[expect(clippy::expect_used, reason = "a helper of tests fails the test")]
+async fn open() -> (SqlStorage, ()) {
+    let url = PostgresServer::shared().fresh_schema_url();
+    (SqlStorage::connect(&url, SqlOptions::default()).await.expect("a new schema opens"), ())
+}
+
+struct Opened;
+
+impl Harness for Opened {
+    type Guard = ();
+    async fn fresh() -> ((), Arc<dyn StoragePort>) {
+        let (storage, ()) = open().await;
+        ((), Arc::new(storage))
+    }
+}
+
+storage_conformance!(conformance, Opened);
+
+behaviours!(open:
+    answers_as_the_reference_does,
+    loses_no_update,
+    applies_a_concurrent_repeat_once,
+    survives_writers_in_opposite_orders,
+    gives_each_event_to_one_relay,
+    takes_a_transaction_of_5000_rows,
+    forgets_old_transactions,
+);
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn four_instances_may_open_a_new_schema_at_once() {
+    let url = PostgresServer::shared().fresh_schema_url();
+    let opened = (0..4)
+        .map(|_| {
+            let url = url.clone();
+            tokio::spawn(async move { SqlStorage::connect(&url, SqlOptions::default()).await })
+        })
+        .collect::<Vec<_>>();
+    for storage in opened {
+        storage.await.unwrap().unwrap().probe().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_migration_that_was_edited_is_refused() {
+    let server = PostgresServer::shared();
+    let url = server.fresh_schema_url();
+    SqlStorage::connect(&url, SqlOptions::default()).await.unwrap();
+    let schema = url.rsplit("%3D").next().unwrap();
+    server.query(&format!("UPDATE {schema}.schema_migrations SET checksum = 'other'"));
+    let error = SqlStorage::connect(&url, SqlOptions::default()).await.unwrap_err();
+    assert!(error.to_string().contains("migration 1 (characters)"), "{error}");
+}
+
+#[tokio::test]
+async fn a_restart_of_the_server_costs_no_request() {
+    let server = PostgresServer::start();
+    let storage = SqlStorage::connect(&server.url(), SqlOptions::default()).await.unwrap();
+    let entity = character("Survivor");
+    storage.commit(create(&entity)).await.unwrap();
+    server.stop();
+    let error = storage.commit(create(&character("Meanwhile"))).await.unwrap_err();
+    assert!(error.is_outage() && error.certainly_not_applied(), "{error:?}");
+    server.restart();
+    storage.commit(create(&character("After"))).await.unwrap();
+    assert!(Store::<Character>::find(&storage, entity.id, Deleted::Exclude).await.unwrap().value.is_some());
+}
+
+#[tokio::test]
+async fn connections_that_died_unnoticed_cost_no_request() {
+    let server = PostgresServer::start();
+    let storage = SqlStorage::connect(&server.url(), SqlOptions::default()).await.unwrap();
+    for _ in 0..5 {
+        server.query(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'character-storage'",
+        );
+        storage.commit(create(&character("Fine"))).await.unwrap();
+        server.restart();
+        storage.probe().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_row_locked_elsewhere_ends_in_a_timeout_and_nothing_is_written() {
+    let url = PostgresServer::shared().fresh_schema_url();
+    let options = SqlOptions { timeout: Duration::from_millis(700), connections: 2, ..SqlOptions::default() };
+    let storage = SqlStorage::connect(&url, options).await.unwrap();
+    let (client, connection) = tokio_postgres::connect(&url, tokio_postgres::NoTls).await.unwrap();
+    let connection = tokio::spawn(connection);
+    client.batch_execute("BEGIN; LOCK TABLE characters").await.unwrap();
+    let entity = character("Waiting");
+    let error = storage.commit(create(&entity)).await.unwrap_err();
+    assert_eq!(error.kind(), &ErrorKind::Timeout);
+    assert!(error.certainly_not_applied());
+    client.batch_execute("ROLLBACK").await.unwrap();
+    storage.commit(create(&entity)).await.unwrap();
+    drop(client);
+    connection.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_commit_whose_caller_went_away_leaves_a_usable_pool() {
+    let (storage, ()) = open().await;
+    for _ in 0..30 {
+        let commit = storage.commit(create(&character("Dropped")));
+        let _ = tokio::time::timeout(Duration::from_micros(500), commit).await;
+    }
+    storage.commit(create(&character("Next"))).await.unwrap();
+    assert_eq!(storage.pool_status().waiting, 0);
+}
+
+/// Positions grow in commit order within a subject: a relay that has seen one never finds a lower one later.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_event_appears_behind_a_later_one_of_its_subject() {
+    let (storage, ()) = open().await;
+    let subject = character_domain::CharacterId::new();
+    let writers = (0..6).map(|_| {
+        let storage = storage.clone();
+        tokio::spawn(async move {
+            for _ in 0..40 {
+                let events = (0..20).map(|_| support::event(subject, 0));
+                let transaction = events.fold(Transaction::new(), Transaction::with_event);
+                storage.commit(transaction).await.unwrap();
+            }
+        })
+    });
+    let writers = writers.collect::<Vec<_>>();
+    let (mut last, mut seen) = (0, 0);
+    while seen < 6 * 40 * 20 {
+        let events = storage.claim(1000, Duration::ZERO).await.unwrap();
+        for event in &events {
+            assert!(event.position > last, "position {} came after {last}", event.position);
+            last = event.position;
+        }
+        seen += events.len();
+        storage.acknowledge(&events.iter().map(|event| event.event.id).collect::<Vec<_>>()).await.unwrap();
+    }
+    for writer in writers {
+        writer.await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn the_password_is_not_shown_and_tls_is_not_promised() {
+    let server = PostgresServer::shared();
+    let url = server.fresh_schema_url().replace("postgres@", "postgres:hunter2@");
+    let storage = SqlStorage::connect(&url, SqlOptions::default()).await.unwrap();
+    assert!(!format!("{storage:?}").contains("hunter2"));
+    let error = SqlStorage::connect(&format!("{url}&sslmode=require"), SqlOptions::default()).await.unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::Invalid(_)) && !error.to_string().contains("hunter2"), "{error}");
+}
+
+#[tokio::test]
+async fn lists_are_read_from_an_index_and_not_sorted() {
+    let server = PostgresServer::shared();
+    let url = server.fresh_schema_url();
+    let storage = SqlStorage::connect(&url, SqlOptions::default()).await.unwrap();
+    support::takes_a_transaction_of_5000_rows(&storage).await;
+    let schema = url.rsplit("%3D").next().unwrap();
+    server.query(&format!("ANALYZE {schema}.characters"));
+    for filter in ["TRUE", "user_id = '00000000-0000-0000-0000-000000000001'", "theme = 'traditional'"] {
+        let plan = server.query(&format!(
+            "SET search_path = {schema}; EXPLAIN SELECT id FROM characters WHERE {filter} AND deleted_at IS NULL \
+             AND (created_at, id) < (9223372036854775807, 'ffffffff-ffff-ffff-ffff-ffffffffffff') ORDER BY created_at DESC, id DESC LIMIT 101"
+        ));
+        assert!(plan.contains("Index") && !plan.contains("Seq Scan"), "{filter}: {plan}");
+    }
+}

@@ -1,0 +1,131 @@
+//! SQLite.
+mod support;
+
+use character_domain::Character;
+use character_storage_port::{Commit, Deleted, ErrorKind, Probe, StoragePort, Store};
+use character_storage_sql::{SqlOptions, SqlStorage};
+use character_storage_testkit::{Harness, storage_conformance};
+use std::{sync::Arc, time::Duration};
+use support::{character, create};
+use tempfile::TempDir;
+
+#[expect(clippy::expect_used, reason = "a helper of tests fails the test")]
+async fn open() -> (SqlStorage, TempDir) {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let storage = SqlStorage::sqlite(folder.path().join("characters.db")).await.expect("a new file opens");
+    (storage, folder)
+}
+
+struct Opened;
+
+impl Harness for Opened {
+    type Guard = TempDir;
+    async fn fresh() -> (TempDir, Arc<dyn StoragePort>) {
+        let (storage, folder) = open().await;
+        (folder, Arc::new(storage))
+    }
+}
+
+storage_conformance!(conformance, Opened);
+
+behaviours!(open:
+    answers_as_the_reference_does,
+    loses_no_update,
+    applies_a_concurrent_repeat_once,
+    survives_writers_in_opposite_orders,
+    gives_each_event_to_one_relay,
+    takes_a_transaction_of_5000_rows,
+    forgets_old_transactions,
+);
+
+#[tokio::test]
+async fn what_was_committed_is_there_when_the_file_is_opened_again() {
+    let (storage, folder) = open().await;
+    let entity = character("Kept");
+    storage.commit(create(&entity)).await.unwrap();
+    drop(storage);
+    let url = format!("sqlite://{}", folder.path().join("characters.db").display());
+    let storage = SqlStorage::connect(&url, SqlOptions::default()).await.unwrap();
+    let found = Store::<Character>::find(&storage, entity.id, Deleted::Exclude).await.unwrap();
+    assert_eq!(found.value, Some(entity));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn four_instances_may_open_a_new_file_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("new/characters.db");
+    let opened = (0..4).map(|_| tokio::spawn(SqlStorage::sqlite(path.clone()))).collect::<Vec<_>>();
+    for storage in opened {
+        storage.await.unwrap().unwrap().probe().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_migration_that_was_edited_is_refused() {
+    let (storage, folder) = open().await;
+    drop(storage);
+    let path = folder.path().join("characters.db");
+    let connection = rusqlite::Connection::open(&path).unwrap();
+    connection.busy_timeout(Duration::from_secs(5)).unwrap();
+    connection.execute("UPDATE schema_migrations SET checksum = 'other'", []).unwrap();
+    let error = SqlStorage::sqlite(&path).await.unwrap_err();
+    assert!(error.to_string().contains("migration 1 (characters)"), "{error}");
+}
+
+#[tokio::test]
+async fn a_migration_of_a_newer_release_does_not_stop_the_start() {
+    let (storage, folder) = open().await;
+    drop(storage);
+    let path = folder.path().join("characters.db");
+    let connection = rusqlite::Connection::open(&path).unwrap();
+    connection.busy_timeout(Duration::from_secs(5)).unwrap();
+    connection.execute("INSERT INTO schema_migrations VALUES (99, 'newer', '', 0)", []).unwrap();
+    SqlStorage::sqlite(&path).await.unwrap().probe().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_file_that_another_process_writes_is_unavailable_and_nothing_is_written() {
+    let (_, folder) = open().await;
+    let path = folder.path().join("characters.db");
+    let options = SqlOptions { timeout: Duration::from_millis(400), ..SqlOptions::default() };
+    let storage = SqlStorage::connect(&format!("sqlite://{}", path.display()), options).await.unwrap();
+    let other = rusqlite::Connection::open(&path).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let entity = character("Late");
+    let error = storage.commit(create(&entity)).await.unwrap_err();
+    assert_eq!(error.kind(), &ErrorKind::Unavailable { retry_after: None });
+    assert!(error.certainly_not_applied());
+    other.execute_batch("ROLLBACK").unwrap();
+    storage.commit(create(&entity)).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_commit_whose_caller_went_away_is_applied_whole() {
+    let (storage, _folder) = open().await;
+    let entity = character("Alone");
+    // Polled once, it is in the queue.
+    let commit = storage.commit(create(&entity));
+    assert!(tokio::time::timeout(Duration::ZERO, commit).await.is_err());
+    storage.commit(create(&character("Next"))).await.unwrap();
+    assert!(Store::<Character>::find(&storage, entity.id, Deleted::Exclude).await.unwrap().value.is_some());
+}
+
+#[tokio::test]
+async fn a_row_that_cannot_be_read_is_corrupt_and_named() {
+    let (storage, folder) = open().await;
+    let entity = character("Broken");
+    storage.commit(create(&entity)).await.unwrap();
+    let connection = rusqlite::Connection::open(folder.path().join("characters.db")).unwrap();
+    connection.busy_timeout(Duration::from_secs(5)).unwrap();
+    connection.execute("UPDATE characters SET data = '{'", []).unwrap();
+    let error = Store::<Character>::find(&storage, entity.id, Deleted::Exclude).await.unwrap_err();
+    assert_eq!((error.kind(), error.entity().map(|(_, id)| id)), (&ErrorKind::Corrupt, Some(entity.id.0)));
+}
+
+#[tokio::test]
+async fn an_address_of_another_kind_is_refused() {
+    for url in ["mysql://host/db", "", "sqlite://"] {
+        let error = SqlStorage::connect(url, SqlOptions::default()).await.unwrap_err();
+        assert!(matches!(error.kind(), ErrorKind::Invalid(_)), "{url}: {error}");
+    }
+}

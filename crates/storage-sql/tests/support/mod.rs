@@ -1,0 +1,291 @@
+//! What both engines must do, told by comparison with the reference adapter and by racing clients.
+#![expect(clippy::unwrap_used, reason = "a helper of tests fails the test")]
+
+use character_domain::{Character, CharacterId, Revision, UserId, now};
+use character_storage_port::{
+    Change, CharacterQuery, Commit, Deleted, DomainEvent, ErrorKind, Expect, Limit, MemoryStorage, Outbox, PageRequest,
+    StorageExt, Store, Transaction,
+};
+use character_storage_sql::SqlStorage;
+use serde_json::json;
+use std::{collections::HashSet, time::Duration};
+
+pub(crate) fn character(name: &str) -> Character {
+    Character::new(UserId::new(), name, now())
+}
+
+pub(crate) fn create(character: &Character) -> Transaction {
+    Transaction::new().with(Change::Create(character.clone()))
+}
+
+pub(crate) fn event(subject: CharacterId, number: usize) -> DomainEvent {
+    DomainEvent::new("character.updated", subject, now(), json!({ "number": number }))
+}
+
+/// Every change from every state, with every kind of expectation, sent to both storages.
+pub(crate) async fn answers_as_the_reference_does(storage: &SqlStorage) {
+    let reference = MemoryStorage::new();
+    let mut transactions = Vec::new();
+    for state in ["absent", "live", "deleted"] {
+        for expect in [
+            Expect::Any,
+            Expect::Revision(Revision(1)),
+            Expect::Revision(Revision(2)),
+            Expect::Revision(Revision(u64::MAX)),
+        ] {
+            for verb in 0..4 {
+                let mut entity = character("Torormir");
+                entity.data.0 = json!({ "text": "a\"ü\u{1f409}", "numbers": [u64::MAX, i64::MIN, 0.1] })
+                    .as_object()
+                    .unwrap()
+                    .clone();
+                let (id, at) = (entity.id, now());
+                if state != "absent" {
+                    transactions.push(create(&entity));
+                }
+                if state == "deleted" {
+                    transactions.push(Transaction::new().with(Change::<Character>::Delete {
+                        id,
+                        expect: Expect::Any,
+                        at,
+                    }));
+                }
+                entity.name = "Changed".into();
+                let change = match verb {
+                    0 => Change::Create(entity),
+                    1 => Change::Replace { entity, expect },
+                    2 => Change::Delete { id, expect, at },
+                    _ => Change::Restore { id, expect, at },
+                };
+                transactions.push(Transaction::new().with(change).with_event(event(id, verb)));
+            }
+        }
+    }
+    // The first refusal by order of the writes is the one reported, and the transaction leaves no trace.
+    let (known, fresh) = (character("Known"), character("Fresh"));
+    transactions.push(create(&known));
+    transactions.push(
+        Transaction::new()
+            .with(Change::Create(fresh.clone()))
+            .with(Change::<Character>::Delete { id: CharacterId::new(), expect: Expect::Any, at: now() })
+            .with(Change::Create(known.clone())),
+    );
+    transactions.push(
+        Transaction::new()
+            .with(Change::Create(fresh.clone()))
+            .with(Change::Replace { entity: known.clone(), expect: Expect::Any }),
+    );
+    // A repeat of what was done, of what was refused, and the same id with another content.
+    let repeats = transactions.clone();
+    transactions.extend(repeats);
+    let reused = create(&character("Other"));
+    transactions.push(Transaction { id: transactions[0].id, ..reused });
+
+    for transaction in transactions.clone() {
+        let (given, wanted) = (storage.commit(transaction.clone()).await, reference.commit(transaction.clone()).await);
+        compare(&given, &wanted);
+    }
+    let (given, wanted) =
+        (storage.commit_each(transactions.clone()).await, reference.commit_each(transactions.clone()).await);
+    assert_eq!(given.len(), wanted.len());
+    for (given, wanted) in given.iter().zip(&wanted) {
+        compare(given, wanted);
+    }
+    for query in [CharacterQuery { include_deleted: true, ..Default::default() }, CharacterQuery::default()] {
+        for limit in [1, 3, 1000] {
+            let mut page = PageRequest::first(Limit::new(limit).unwrap());
+            loop {
+                let given = storage.list_characters(&query, page).await.unwrap().value;
+                let wanted = reference.list_characters(&query, page).await.unwrap().value;
+                assert_eq!(given, wanted);
+                let Some(next) = given.next else { break };
+                page = page.after(next);
+            }
+        }
+    }
+    let page = PageRequest::default().offset(5);
+    for query in [
+        CharacterQuery { user_id: Some(known.user_id), ..Default::default() },
+        CharacterQuery { campaign_id: Some(character_domain::CampaignId::new()), ..Default::default() },
+        CharacterQuery { theme: Some("traditional".into()), active_only: true, ..Default::default() },
+        CharacterQuery { theme: Some("\0".into()), ..Default::default() },
+    ] {
+        for page in [PageRequest::default(), page] {
+            let given = storage.list_characters(&query, page).await.unwrap();
+            assert_eq!(given, reference.list_characters(&query, page).await.unwrap());
+        }
+    }
+    let numbers = |events: Vec<character_storage_port::OutboxEvent>| {
+        events.into_iter().map(|event| event.event).collect::<Vec<_>>()
+    };
+    let lease = Duration::from_secs(60);
+    let given = numbers(storage.claim(1000, lease).await.unwrap());
+    assert_eq!(given, numbers(reference.claim(1000, lease).await.unwrap()));
+    assert!(!given.is_empty());
+    assert!(storage.claim(1000, lease).await.unwrap().is_empty());
+    storage.acknowledge(&given.iter().map(|event| event.id).collect::<Vec<_>>()).await.unwrap();
+}
+
+fn compare(
+    given: &character_storage_port::Result<character_storage_port::Committed>,
+    wanted: &character_storage_port::Result<character_storage_port::Committed>,
+) {
+    match (given, wanted) {
+        (Ok(given), Ok(wanted)) => assert_eq!(given, wanted),
+        (Err(given), Err(wanted)) => {
+            assert_eq!((given.kind(), given.entity()), (wanted.kind(), wanted.entity()));
+            assert!(given.certainly_not_applied());
+        }
+        _ => panic!("given {given:?}, wanted {wanted:?}"),
+    }
+}
+
+/// Clients that raise the same counter at their expected revision: none of the increments is lost.
+pub(crate) async fn loses_no_update(storage: &SqlStorage) {
+    let entity = character("Counter");
+    let id = entity.id;
+    storage.commit(create(&entity)).await.unwrap();
+    let (clients, rounds) = (8, 10);
+    let race = (0..clients).map(|client| {
+        let storage = storage.clone();
+        tokio::spawn(async move {
+            let mut done = 0;
+            while done < rounds {
+                let mut entity = Store::<Character>::find(&storage, id, Deleted::Exclude).await.unwrap().value.unwrap();
+                let expect = Expect::Revision(entity.meta.revision);
+                let count = entity.data.0.get("count").and_then(serde_json::Value::as_u64).unwrap_or_default();
+                entity.data.0.insert("count".into(), (count + 1).into());
+                let transaction = Transaction::new()
+                    .with(Change::Replace { entity, expect })
+                    .with_event(event(id, client * rounds + done));
+                match storage.commit(transaction).await {
+                    Ok(_) => done += 1,
+                    Err(error) => assert!(matches!(error.kind(), ErrorKind::Conflict { .. }), "{error:?}"),
+                }
+            }
+        })
+    });
+    for client in race.collect::<Vec<_>>() {
+        client.await.unwrap();
+    }
+    let entity = Store::<Character>::find(storage, id, Deleted::Exclude).await.unwrap().value.unwrap();
+    assert_eq!(entity.data.0.get("count"), Some(&json!(clients * rounds)));
+    assert_eq!(entity.meta.revision, Revision(1 + (clients * rounds) as u64));
+}
+
+/// The same transaction from many clients at the same time is applied once, and each gets the first answer.
+pub(crate) async fn applies_a_concurrent_repeat_once(storage: &SqlStorage) {
+    for round in 0..10 {
+        let entity = character("Once");
+        let mut transaction = create(&entity).with_event(event(entity.id, round));
+        transaction.answer = Some(json!({ "round": round }));
+        let race = (0..6).map(|_| {
+            let (storage, transaction) = (storage.clone(), transaction.clone());
+            tokio::spawn(async move { storage.commit(transaction).await.unwrap() })
+        });
+        let mut answers = Vec::new();
+        for client in race.collect::<Vec<_>>() {
+            answers.push(client.await.unwrap());
+        }
+        assert!(answers.iter().all(|answer| *answer == answers[0]));
+    }
+    let events = storage.claim(1000, Duration::from_secs(60)).await.unwrap();
+    assert_eq!(events.len(), 10);
+    storage.acknowledge(&events.iter().map(|event| event.event.id).collect::<Vec<_>>()).await.unwrap();
+}
+
+/// Batches and single commits over the same rows, in opposite orders, all come through.
+pub(crate) async fn survives_writers_in_opposite_orders(storage: &SqlStorage) {
+    let rows: Vec<Character> = (0..6).map(|_| character("Row")).collect();
+    for row in &rows {
+        storage.commit(create(row)).await.unwrap();
+    }
+    let race = (0..6).map(|client| {
+        let (storage, mut rows) = (storage.clone(), rows.clone());
+        if client % 2 == 0 {
+            rows.reverse();
+        }
+        tokio::spawn(async move {
+            for round in 0..5 {
+                let touch = |row: &Character| Change::Replace { entity: row.clone(), expect: Expect::Any };
+                let one = rows.iter().fold(Transaction::new(), |transaction, row| {
+                    transaction.with(touch(row)).with_event(event(row.id, round))
+                });
+                storage.commit(one).await.unwrap();
+                let each = rows.iter().map(|row| Transaction::new().with(touch(row)));
+                for outcome in storage.commit_each(each.collect()).await {
+                    outcome.unwrap();
+                }
+            }
+        })
+    });
+    for client in race.collect::<Vec<_>>() {
+        client.await.unwrap();
+    }
+}
+
+/// Relays that claim at the same time: every event is given out once, each subject's in order.
+pub(crate) async fn gives_each_event_to_one_relay(storage: &SqlStorage) {
+    let subjects: Vec<CharacterId> = (0..5).map(|_| CharacterId::new()).collect();
+    for number in 0..10 {
+        let events = subjects.iter().map(|subject| event(*subject, number));
+        storage.commit(events.fold(Transaction::new(), Transaction::with_event)).await.unwrap();
+    }
+    let race = (0..8).map(|_| {
+        let storage = storage.clone();
+        tokio::spawn(async move { storage.claim(7, Duration::from_secs(60)).await.unwrap() })
+    });
+    let (mut seen, mut relays) = (HashSet::new(), std::collections::HashMap::new());
+    for (number, relay) in race.collect::<Vec<_>>().into_iter().enumerate() {
+        for event in relay.await.unwrap() {
+            assert!(seen.insert(event.event.id), "given out twice");
+            let relay = relays.entry(event.event.subject).or_insert(number);
+            assert_eq!(*relay, number, "a subject at two relays");
+        }
+    }
+    assert!(!seen.is_empty());
+    storage.acknowledge(&seen.into_iter().collect::<Vec<_>>()).await.unwrap();
+    let mut next = storage.claim(1000, Duration::ZERO).await.unwrap();
+    next.sort_by_key(|event| (event.event.subject, event.position));
+    for pair in next.windows(2) {
+        if pair[0].event.subject == pair[1].event.subject {
+            assert!(pair[0].event.data["number"].as_u64() < pair[1].event.data["number"].as_u64());
+        }
+    }
+    let again = storage.claim(1000, Duration::ZERO).await.unwrap();
+    assert_eq!(again.len(), next.len(), "a lease that has ended holds nothing back");
+    storage.acknowledge(&again.iter().map(|event| event.event.id).collect::<Vec<_>>()).await.unwrap();
+}
+
+/// The largest transaction there may be.
+pub(crate) async fn takes_a_transaction_of_5000_rows(storage: &SqlStorage) {
+    let rows: Vec<Character> = (0..5_000).map(|_| character("Many")).collect();
+    let create = rows.iter().fold(Transaction::new(), |transaction, row| {
+        transaction.with(Change::Create(row.clone())).with_event(event(row.id, 0))
+    });
+    let committed = storage.commit(create).await.unwrap();
+    assert_eq!(committed.written, rows.iter().map(|row| row.meta).collect::<Vec<_>>());
+}
+
+/// Ids of transactions are forgotten when they are old, and only then.
+pub(crate) async fn forgets_old_transactions(storage: &SqlStorage) {
+    let first = create(&character("Old"));
+    storage.commit(first.clone()).await.unwrap();
+    let hour = Duration::from_secs(3600);
+    assert_eq!(storage.purge_transactions(now() - hour).await.unwrap(), 0);
+    storage.commit(first.clone()).await.unwrap();
+    assert!(storage.purge_transactions(now() + hour).await.unwrap() >= 1);
+    assert_eq!(storage.commit(first).await.unwrap_err().kind(), &ErrorKind::AlreadyExists);
+}
+
+/// Defines one test for each behaviour above; `$open` answers a storage that is empty, and what keeps it alive.
+#[macro_export]
+macro_rules! behaviours {
+    ($open:path: $($name:ident),+ $(,)?) => { $(
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn $name() {
+            let (storage, _alive) = $open().await;
+            $crate::support::$name(&storage).await;
+        }
+    )+ };
+}
