@@ -1,1 +1,41 @@
-//! Placeholder.
+//! The storage port over HTTP: one request for each operation, through one waist.
+//!
+//! Around every request, outermost first: overall **deadline** → **metrics** → **retry** → **circuit breaker** →
+//! **attempt timeout** → socket. The order is built in one place and cannot be built otherwise: retries are outside
+//! the breaker so that each attempt counts and an open breaker ends them; the attempt timeout is inside the breaker so
+//! that silence counts as a failure. Every commit is idempotent by its id, so lost answers are retried safely.
+//!
+//! ```
+//! use character_storage_http::{HttpStorage, HttpStorageConfig};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let token = "secret".to_owned().into();
+//! let config = HttpStorageConfig::new("http://storage.internal:8100".parse()?, token);
+//! let storage = HttpStorage::connect(config)?;
+//! # Ok(())
+//! # }
+//! ```
+#![warn(missing_debug_implementations)]
+
+mod breaker;
+mod breaking;
+mod budget;
+mod config;
+mod deadlined;
+mod metrics;
+mod observed;
+mod reqwest_transport;
+mod retry_policy;
+mod retrying;
+mod storage;
+mod time_limited;
+mod transport;
+mod waist;
+
+pub use breaker::{BreakerState, CircuitBreaker};
+pub use config::HttpStorageConfig;
+pub use metrics::WaistMetrics;
+pub use reqwest_transport::{ConnectError, ReqwestTransport};
+pub use storage::HttpStorage;
+pub use transport::{ApiRequest, ApiResponse, Transport, TransportError, TransportErrorKind};
+pub use waist::Waist;

@@ -1,1 +1,98 @@
-//! Placeholder.
+//! Serves any [`StoragePort`] over version 1 of the storage's HTTP contract.
+//!
+//! ```no_run
+//! use actix_web::App;
+//! use character_storage_port::MemoryStorage;
+//! use character_storage_server::{AcceptedTokens, Limits, StorageServer};
+//! use std::sync::Arc;
+//!
+//! # fn serve() -> Result<(), Box<dyn std::error::Error>> {
+//! let tokens = AcceptedTokens::new(["the secret of the day".to_owned().into()])?;
+//! let server = StorageServer::new(Arc::new(MemoryStorage::new()), tokens, Limits::default());
+//! let app = App::new().configure(|config| server.configure(config));
+//! # Ok(())
+//! # }
+//! ```
+#![warn(missing_debug_implementations)]
+
+mod answer;
+mod body;
+mod limits;
+mod openapi;
+mod outbox;
+mod probe;
+mod rows;
+mod schemas;
+mod tokens;
+mod transactions;
+
+pub use limits::Limits;
+pub use openapi::openapi;
+pub use tokens::{AcceptedTokens, InvalidTokens};
+
+use crate::answer::{Refusal, method_not_allowed, unknown_path};
+use actix_web::{
+    Resource, body::BoxBody, dev::ServiceRequest, dev::ServiceResponse, http::header, middleware::Next,
+    middleware::from_fn, web,
+};
+use character_domain::Character;
+use character_storage_port::StoragePort;
+use character_storage_wire as wire;
+use std::sync::Arc;
+
+/// The routes under `/storage/v1`, over one storage. Every request must bring an accepted bearer token.
+///
+/// The storage given should answer from the data itself: the contract does not say that an answer is stale.
+#[derive(Clone, Debug)]
+pub struct StorageServer {
+    port: Arc<dyn StoragePort>,
+    tokens: AcceptedTokens,
+    limits: Limits,
+}
+
+impl StorageServer {
+    /// Serves `port` to those who hold one of `tokens`.
+    #[must_use]
+    pub fn new(port: Arc<dyn StoragePort>, tokens: AcceptedTokens, limits: Limits) -> Self {
+        Self { port, tokens, limits }
+    }
+
+    /// Registers the routes. Health, metrics and the OpenAPI document are the application's.
+    pub fn configure(&self, config: &mut web::ServiceConfig) {
+        let tokens = self.tokens.clone();
+        let authenticated = from_fn(move |request, next| authenticate(tokens.clone(), request, next));
+        let scope = web::scope(wire::BASE)
+            .app_data(web::Data::new(self.clone()))
+            .configure(rows::collection::<Character>)
+            .service(allow("POST", resource(wire::TRANSACTIONS).route(web::post().to(transactions::commit))))
+            .service(allow("POST", resource(wire::BATCH).route(web::post().to(transactions::commit_each))))
+            .service(allow("POST", resource(wire::CLAIM).route(web::post().to(outbox::claim))))
+            .service(allow("POST", resource(wire::ACKNOWLEDGE).route(web::post().to(outbox::acknowledge))))
+            .service(allow("GET", resource(wire::PROBE).route(web::get().to(probe::probe))))
+            .default_service(web::to(unknown_path))
+            .wrap(authenticated);
+        config.service(scope);
+    }
+}
+
+/// A resource by its whole path, as the contract writes it.
+fn resource(path: &str) -> Resource {
+    web::resource(path.strip_prefix(wire::BASE).unwrap_or(path))
+}
+
+/// Answers every other method with 405, naming the one there is.
+fn allow(method: &'static str, resource: Resource) -> Resource {
+    resource.default_service(web::to(move || method_not_allowed(method)))
+}
+
+async fn authenticate(
+    tokens: AcceptedTokens,
+    request: ServiceRequest,
+    next: Next<BoxBody>,
+) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
+    let mut given = request.headers().get_all(header::AUTHORIZATION);
+    match (given.next(), given.next()) {
+        (Some(credentials), None) if tokens.accept(credentials.as_bytes()) => next.call(request).await,
+        _ => Ok(request.into_response(Refusal::unauthorized().into_response())),
+    }
+}

@@ -1,0 +1,376 @@
+//! The circuit breaker.
+
+use failsafe::{Config, Instrument, StateMachine, backoff::Constant, failure_policy};
+use std::{
+    fmt,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+/// What the breaker does with calls. Closed means that they pass.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BreakerState {
+    /// Calls pass.
+    Closed,
+    /// Calls are refused.
+    Open,
+    /// One call is let through to see whether the upstream has recovered; the others are refused.
+    HalfOpen,
+}
+
+impl BreakerState {
+    /// Every state.
+    pub const ALL: [Self; 3] = [Self::Closed, Self::Open, Self::HalfOpen];
+
+    /// A stable name: `closed`, `open`, `half_open`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Closed => "closed",
+            Self::Open => "open",
+            Self::HalfOpen => "half_open",
+        }
+    }
+}
+
+/// The least that a refused caller is told to wait.
+const SHORTEST_WAIT: Duration = Duration::from_secs(1);
+
+/// A circuit breaker on the state machine of `failsafe`, with an admission of our own, because that machine lets every
+/// caller through while half-open and lets a straggler from before the trip close it.
+///
+/// | state | event | next state |
+/// |---|---|---|
+/// | closed | success | closed, failures 0 |
+/// | closed | failure, the fifth in a row | open |
+/// | open | recovery time over and a call comes | half-open, the call is the probe |
+/// | half-open | the probe succeeds | closed |
+/// | half-open | the probe fails | open |
+/// | half-open | the probe is cancelled or panics | half-open, the next call is the probe |
+/// | any | outcome of a call admitted before the last change of state | unchanged |
+///
+/// Clones are the same breaker.
+#[derive(Clone)]
+pub struct CircuitBreaker(Arc<Inner>);
+
+struct Inner {
+    machine: StateMachine<failure_policy::ConsecutiveFailures<Constant>, Hook>,
+    progress: Arc<Progress>,
+    gate: Mutex<Gate>,
+    recovery: Duration,
+    rejected: AtomicU64,
+    probes: AtomicU64,
+}
+
+/// What the machine tells of its own changes. It has no way to be asked.
+struct Progress(Mutex<(BreakerState, u64)>);
+
+impl Progress {
+    fn get(&self) -> (BreakerState, u64) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+struct Hook(Arc<Progress>);
+
+impl Hook {
+    fn to(&self, state: BreakerState) {
+        let mut progress = self.0.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *progress = (state, progress.1 + 1);
+    }
+}
+
+impl Instrument for Hook {
+    fn on_call_rejected(&self) {}
+    fn on_open(&self) {
+        self.to(BreakerState::Open);
+    }
+    fn on_half_open(&self) {
+        self.to(BreakerState::HalfOpen);
+    }
+    fn on_closed(&self) {
+        self.to(BreakerState::Closed);
+    }
+}
+
+/// Held across every use of the machine, so that its reports arrive in the order of its changes.
+#[derive(Default)]
+struct Gate {
+    /// The change of state whose probe is under way, so that a probe from before a reset gives back no other's place.
+    probing: Option<u64>,
+    failures: u32,
+    opened: Option<Instant>,
+    forced_open: bool,
+}
+
+/// The right to make one call. Dropped without an outcome (cancelled, panicked) it says nothing about the upstream
+/// and gives a probe's place back.
+pub(crate) struct Permit {
+    breaker: CircuitBreaker,
+    epoch: u64,
+    probe: bool,
+}
+
+impl CircuitBreaker {
+    pub(crate) fn new(failures: u32, recovery: Duration) -> Self {
+        let progress = Arc::new(Progress(Mutex::new((BreakerState::Closed, 0))));
+        let policy = failure_policy::consecutive_failures(failures, failsafe::backoff::constant(recovery));
+        let machine = Config::new().failure_policy(policy).instrument(Hook(Arc::clone(&progress))).build();
+        let (gate, rejected, probes) = (Mutex::default(), AtomicU64::default(), AtomicU64::default());
+        Self(Arc::new(Inner { machine, progress, gate, recovery, rejected, probes }))
+    }
+
+    fn gate(&self) -> MutexGuard<'_, Gate> {
+        self.0.gate.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Admits a call, or says how long the breaker will stay open.
+    pub(crate) fn admit(&self) -> Result<Permit, Duration> {
+        let mut gate = self.gate();
+        if gate.forced_open || !self.0.machine.is_call_permitted() {
+            return Err(self.reject(&gate));
+        }
+        let (state, epoch) = self.0.progress.get();
+        let probe = state != BreakerState::Closed;
+        if probe {
+            if gate.probing == Some(epoch) {
+                return Err(self.reject(&gate));
+            }
+            gate.probing = Some(epoch);
+            self.0.probes.fetch_add(1, Ordering::Relaxed);
+        }
+        Ok(Permit { breaker: self.clone(), epoch, probe })
+    }
+
+    fn reject(&self, gate: &Gate) -> Duration {
+        self.0.rejected.fetch_add(1, Ordering::Relaxed);
+        let waited = gate.opened.filter(|_| !gate.forced_open).map_or(Duration::ZERO, |opened| opened.elapsed());
+        // While a probe is under way the recovery time is over, and an immediate repeat would only be refused again.
+        self.0.recovery.saturating_sub(waited).max(self.0.recovery.min(SHORTEST_WAIT))
+    }
+
+    /// What it does with calls now. An open breaker whose time is over stays `Open` until a call comes.
+    #[must_use]
+    pub fn state(&self) -> BreakerState {
+        if self.gate().forced_open { BreakerState::Open } else { self.0.progress.get().0 }
+    }
+
+    /// Failures in a row.
+    #[must_use]
+    pub fn failures(&self) -> u32 {
+        self.gate().failures
+    }
+
+    /// Probes let through so far.
+    #[must_use]
+    pub fn recovery_attempts(&self) -> u64 {
+        self.0.probes.load(Ordering::Relaxed)
+    }
+
+    /// Calls refused so far.
+    #[must_use]
+    pub fn rejected(&self) -> u64 {
+        self.0.rejected.load(Ordering::Relaxed)
+    }
+
+    /// Refuses every call until [`reset`](Self::reset): for an operator.
+    pub fn force_open(&self) {
+        self.gate().forced_open = true;
+    }
+
+    /// Closes it and forgets its failures: for an operator.
+    pub fn reset(&self) {
+        let mut gate = self.gate();
+        gate.forced_open = false;
+        gate.failures = 0;
+        gate.opened = None;
+        self.0.machine.reset();
+        // A closed machine ignores a reset, and would keep the failures it has counted.
+        self.0.machine.on_success();
+    }
+}
+
+impl Permit {
+    /// Tells how the call went.
+    pub(crate) fn settle(self, success: bool) {
+        let mut gate = self.breaker.gate();
+        if self.epoch != self.breaker.0.progress.get().1 {
+            return;
+        }
+        if success {
+            gate.failures = 0;
+            self.breaker.0.machine.on_success();
+        } else {
+            gate.failures = gate.failures.saturating_add(1);
+            self.breaker.0.machine.on_error();
+            if self.breaker.0.progress.get().0 == BreakerState::Open {
+                gate.opened = Some(Instant::now());
+            }
+        }
+        drop(gate);
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        if self.probe {
+            let mut gate = self.breaker.gate();
+            if gate.probing == Some(self.epoch) {
+                gate.probing = None;
+            }
+        }
+    }
+}
+
+impl fmt::Debug for CircuitBreaker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut text = f.debug_struct("CircuitBreaker");
+        text.field("state", &self.state()).field("failures", &self.failures()).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RECOVERY: Duration = Duration::from_millis(30);
+
+    fn tripped() -> CircuitBreaker {
+        let breaker = CircuitBreaker::new(5, RECOVERY);
+        for _ in 0..5 {
+            breaker.admit().ok().unwrap().settle(false);
+        }
+        breaker
+    }
+
+    /// Real time, because the state machine below reads the system's clock; the condition is polled, not hoped for.
+    fn probe_of(breaker: &CircuitBreaker) -> Permit {
+        let end = Instant::now() + Duration::from_secs(10);
+        loop {
+            match breaker.admit() {
+                Ok(permit) => return permit,
+                Err(_) => assert!(Instant::now() < end, "no probe was admitted"),
+            }
+            std::thread::yield_now();
+        }
+    }
+
+    #[test]
+    fn it_opens_at_the_fifth_failure_in_a_row_and_not_before() {
+        let breaker = CircuitBreaker::new(5, Duration::from_secs(60));
+        for outcome in [false, false, false, false, true, false, false, false, false] {
+            breaker.admit().ok().unwrap().settle(outcome);
+            assert_eq!(breaker.state(), BreakerState::Closed);
+        }
+        assert_eq!(breaker.failures(), 4);
+        breaker.admit().ok().unwrap().settle(false);
+        assert_eq!(breaker.state(), BreakerState::Open);
+        let left = breaker.admit().err().unwrap();
+        assert!(left > Duration::from_secs(59) && left <= Duration::from_secs(60), "{left:?}");
+        assert_eq!(breaker.rejected(), 1);
+    }
+
+    #[test]
+    fn one_probe_is_admitted_among_two_hundred_callers() {
+        let breaker = tripped();
+        let probe = probe_of(&breaker);
+        assert_eq!(breaker.state(), BreakerState::HalfOpen);
+        let admitted = std::thread::scope(|scope| {
+            let calls: Vec<_> = (0..200).map(|_| scope.spawn(|| breaker.admit().is_ok())).collect();
+            calls.into_iter().filter_map(|call| call.join().ok()).filter(|admitted| *admitted).count()
+        });
+        assert_eq!(admitted, 0);
+        probe.settle(true);
+        assert_eq!((breaker.state(), breaker.recovery_attempts()), (BreakerState::Closed, 1));
+    }
+
+    #[test]
+    fn a_failed_probe_opens_it_again() {
+        let breaker = tripped();
+        probe_of(&breaker).settle(false);
+        assert_eq!(breaker.state(), BreakerState::Open);
+        probe_of(&breaker).settle(true);
+        assert_eq!(breaker.state(), BreakerState::Closed);
+    }
+
+    #[test]
+    fn a_cancelled_or_panicked_probe_does_not_wedge_it() {
+        let breaker = tripped();
+        drop(probe_of(&breaker));
+        let panicking = breaker.clone();
+        let panicked = std::thread::spawn(move || {
+            let _probe = probe_of(&panicking);
+            panic!("in the middle of a probe");
+        });
+        assert!(panicked.join().is_err());
+        probe_of(&breaker).settle(true);
+        assert_eq!(breaker.state(), BreakerState::Closed);
+    }
+
+    #[test]
+    fn a_straggler_from_before_the_trip_neither_closes_it_nor_counts() {
+        let breaker = CircuitBreaker::new(5, RECOVERY);
+        let stragglers: Vec<_> = (0..3).map(|_| breaker.admit().ok().unwrap()).collect();
+        for _ in 0..5 {
+            breaker.admit().ok().unwrap().settle(false);
+        }
+        let probe = probe_of(&breaker);
+        for (straggler, outcome) in stragglers.into_iter().zip([true, false, true]) {
+            straggler.settle(outcome);
+            assert_eq!(breaker.state(), BreakerState::HalfOpen);
+        }
+        probe.settle(true);
+        assert_eq!(breaker.state(), BreakerState::Closed);
+    }
+
+    #[test]
+    fn a_reset_forgets_failures_also_while_it_is_closed() {
+        let breaker = CircuitBreaker::new(5, Duration::from_secs(60));
+        for _ in 0..4 {
+            breaker.admit().ok().unwrap().settle(false);
+        }
+        breaker.reset();
+        for _ in 0..4 {
+            breaker.admit().ok().unwrap().settle(false);
+            assert_eq!(breaker.state(), BreakerState::Closed);
+        }
+        breaker.admit().ok().unwrap().settle(false);
+        assert_eq!((breaker.state(), breaker.failures()), (BreakerState::Open, 5));
+    }
+
+    #[test]
+    fn a_probe_from_before_a_reset_neither_blocks_nor_doubles_the_next() {
+        let breaker = tripped();
+        let old = probe_of(&breaker);
+        breaker.reset();
+        for _ in 0..5 {
+            breaker.admit().ok().unwrap().settle(false);
+        }
+        let new = probe_of(&breaker);
+        drop(old);
+        assert!(breaker.admit().is_err(), "the new probe is still under way");
+        new.settle(true);
+        assert_eq!(breaker.state(), BreakerState::Closed);
+    }
+
+    #[test]
+    fn who_is_refused_beside_a_probe_is_not_told_to_come_back_at_once() {
+        let breaker = tripped();
+        let _probe = probe_of(&breaker);
+        assert_eq!(breaker.admit().err(), Some(RECOVERY));
+    }
+
+    #[test]
+    fn an_operator_can_force_it_open_and_close_it() {
+        let breaker = CircuitBreaker::new(5, RECOVERY);
+        breaker.force_open();
+        assert!(breaker.admit().is_err());
+        assert_eq!(breaker.state(), BreakerState::Open);
+        breaker.reset();
+        breaker.admit().ok().unwrap().settle(true);
+        assert_eq!(breaker.state(), BreakerState::Closed);
+    }
+}

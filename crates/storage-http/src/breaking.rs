@@ -1,0 +1,34 @@
+use crate::{ApiRequest, ApiResponse, Transport, TransportError, TransportErrorKind, breaker::CircuitBreaker};
+use async_trait::async_trait;
+
+/// Asks the breaker before each attempt and tells it how it went. An answer below 500 is a success: the upstream works.
+#[derive(Debug)]
+pub(crate) struct Breaking<T> {
+    pub(crate) inner: T,
+    pub(crate) breaker: CircuitBreaker,
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl<T: Transport> Transport for Breaking<T> {
+    async fn call(&self, request: ApiRequest) -> Result<ApiResponse, TransportError> {
+        let operation = request.operation;
+        let permit = match self.breaker.admit() {
+            Ok(permit) => permit,
+            Err(retry_after) => {
+                let kind = TransportErrorKind::CircuitOpen { retry_after };
+                return Err(TransportError {
+                    kind,
+                    operation,
+                    sent: false,
+                    attempts: 0,
+                    exhausted: false,
+                    source: None,
+                });
+            }
+        };
+        let result = self.inner.call(request).await;
+        permit.settle(matches!(&result, Ok(response) if response.status < 500));
+        result
+    }
+}

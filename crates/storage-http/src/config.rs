@@ -1,0 +1,61 @@
+//! What a client of the Storage Service must know.
+
+use secrecy::SecretString;
+use std::time::Duration;
+use url::Url;
+
+/// Where the Storage Service is, and how patient to be with it.
+#[derive(Clone, Debug)]
+pub struct HttpStorageConfig {
+    /// Its address; a path is kept as prefix.
+    pub base_url: Url,
+    /// The bearer token.
+    pub token: SecretString,
+    /// A whole call, retries and pauses included. 10 s.
+    pub deadline: Duration,
+    /// One attempt, from sending to the last byte of the answer. 2 s.
+    pub attempt_timeout: Duration,
+    /// Making a connection, TLS included. 1 s.
+    pub connect_timeout: Duration,
+    /// Retries after the first attempt: 3, so at most 4 requests on the wire.
+    pub retry_max: u32,
+    /// The upper end of the first pause, doubled each time; each pause is drawn from zero to its upper end. 1 s.
+    pub retry_base: Duration,
+    /// The upper end that pauses do not grow beyond. 8 s.
+    pub retry_cap: Duration,
+    /// The longest `Retry-After` that is waited for; a longer one ends the call. 5 s.
+    pub retry_after_cap: Duration,
+    /// Retries that may be made before the budget is drained. 20.
+    pub retry_budget: u32,
+    /// How much of a retry each request pays into the budget: 0.1, so a storage that fails sees 1.1 times the load.
+    pub retry_budget_ratio: f64,
+    /// Consecutive failures at which the circuit breaker opens. 5.
+    pub breaker_failures: u32,
+    /// How long it stays open before it admits one probe. 60 s.
+    pub breaker_recovery: Duration,
+    /// The largest answer, in bytes. 64 MiB.
+    pub max_response_bytes: usize,
+}
+
+impl HttpStorageConfig {
+    /// With the defaults that each field names.
+    #[must_use]
+    pub fn new(base_url: Url, token: SecretString) -> Self {
+        Self {
+            base_url,
+            token,
+            deadline: Duration::from_secs(10),
+            attempt_timeout: Duration::from_secs(2),
+            connect_timeout: Duration::from_secs(1),
+            retry_max: 3,
+            retry_base: Duration::from_secs(1),
+            retry_cap: Duration::from_secs(8),
+            retry_after_cap: Duration::from_secs(5),
+            retry_budget: 20,
+            retry_budget_ratio: 0.1,
+            breaker_failures: 5,
+            breaker_recovery: Duration::from_secs(60),
+            max_response_bytes: 64 * 1024 * 1024,
+        }
+    }
+}

@@ -1,0 +1,30 @@
+use crate::{ApiRequest, ApiResponse, Transport, TransportError, TransportErrorKind};
+use async_trait::async_trait;
+use std::time::Duration;
+use tokio::time::{Instant, timeout_at};
+
+/// Bounds the whole call, and tells every layer below when it ends.
+#[derive(Debug)]
+pub(crate) struct Deadlined<T> {
+    pub(crate) inner: T,
+    pub(crate) deadline: Duration,
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl<T: Transport> Transport for Deadlined<T> {
+    async fn call(&self, mut request: ApiRequest) -> Result<ApiResponse, TransportError> {
+        let operation = request.operation;
+        let own = Instant::now() + self.deadline;
+        let end = request.deadline.map_or(own, |deadline| deadline.min(own));
+        request.deadline = Some(end);
+        timeout_at(end, self.inner.call(request)).await.unwrap_or(Err(TransportError {
+            kind: TransportErrorKind::Timeout,
+            operation,
+            sent: true,
+            attempts: 0,
+            exhausted: true,
+            source: None,
+        }))
+    }
+}

@@ -1,0 +1,212 @@
+//! What the waist counts.
+//!
+//! | metric | labels | meaning |
+//! |---|---|---|
+//! | `storage_client_requests_total` | operation, outcome | whole calls, by how they ended |
+//! | `storage_client_request_duration_seconds` | operation | time of whole calls, pauses included |
+//! | `storage_client_attempts_total` | operation, outcome | requests on the wire, by how they ended |
+//! | `storage_client_retries_total` | operation, reason | retries scheduled |
+//! | `storage_client_retry_budget_exhausted_total` | | retries that were not affordable |
+//! | `storage_client_retry_budget_tokens` | | retries left |
+//! | `storage_client_in_flight` | | calls under way |
+//! | `circuit_breaker_state` | state | 1 for the state it is in, 0 for the others; read when scraped |
+//! | `circuit_breaker_consecutive_failures` | | failures in a row |
+//! | `circuit_breaker_recovery_attempts_total` | | probes let through |
+//! | `circuit_breaker_rejected_total` | | calls refused |
+
+use crate::{
+    ApiResponse, TransportError, TransportErrorKind,
+    breaker::{BreakerState, CircuitBreaker},
+    budget::RetryBudget,
+};
+use prometheus_client::{
+    collector::Collector,
+    encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric},
+    metrics::{
+        MetricType,
+        counter::{ConstCounter, Counter},
+        family::Family,
+        gauge::{ConstGauge, Gauge},
+        histogram::{Histogram, exponential_buckets},
+    },
+    registry::{Registry, Unit},
+};
+use std::{fmt, sync::Arc, time::Duration};
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Operation {
+    operation: &'static str,
+}
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Ended {
+    operation: &'static str,
+    outcome: &'static str,
+}
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Retried {
+    operation: &'static str,
+    reason: &'static str,
+}
+
+/// The metrics of one client; clones are the same metrics. The table is in the module's source and in the docs.
+#[derive(Clone, Debug)]
+pub struct WaistMetrics {
+    requests: Family<Ended, Counter>,
+    attempts: Family<Ended, Counter>,
+    duration: Family<Operation, Histogram, fn() -> Histogram>,
+    retries: Family<Retried, Counter>,
+    budget_exhausted: Counter,
+    in_flight: Gauge,
+    state: Arc<State>,
+}
+
+/// What is read when scraped, so that it cannot be out of date.
+#[derive(Debug)]
+struct State {
+    breaker: CircuitBreaker,
+    budget: Arc<RetryBudget>,
+}
+
+#[derive(Debug)]
+struct StateCollector(Arc<State>);
+
+impl WaistMetrics {
+    pub(crate) fn new(breaker: CircuitBreaker, budget: Arc<RetryBudget>) -> Self {
+        Self {
+            requests: Family::default(),
+            attempts: Family::default(),
+            // 1 ms to 16 s: from a healthy answer to a call that used up its deadline.
+            duration: Family::new_with_constructor(|| Histogram::new(exponential_buckets(0.001, 2.0, 15))),
+            retries: Family::default(),
+            budget_exhausted: Counter::default(),
+            in_flight: Gauge::default(),
+            state: Arc::new(State { breaker, budget }),
+        }
+    }
+
+    /// Puts them all into `registry`.
+    pub fn register(&self, registry: &mut Registry) {
+        registry.register("storage_client_requests", "Calls to the Storage Service, by outcome", self.requests.clone());
+        registry.register("storage_client_attempts", "Requests on the wire, by outcome", self.attempts.clone());
+        registry.register_with_unit(
+            "storage_client_request_duration",
+            "Time of a call to the Storage Service, retries included",
+            Unit::Seconds,
+            self.duration.clone(),
+        );
+        registry.register("storage_client_retries", "Retries scheduled, by reason", self.retries.clone());
+        registry.register(
+            "storage_client_retry_budget_exhausted",
+            "Retries not made because the budget was drained",
+            self.budget_exhausted.clone(),
+        );
+        registry.register("storage_client_in_flight", "Calls to the Storage Service under way", self.in_flight.clone());
+        registry.register_collector(Box::new(StateCollector(Arc::clone(&self.state))));
+    }
+
+    pub(crate) fn retried(&self, operation: &'static str, reason: &'static str) {
+        self.retries.get_or_create(&Retried { operation, reason }).inc();
+    }
+
+    /// Counts an attempt, unless the breaker kept it off the wire.
+    pub(crate) fn attempted(&self, operation: &'static str, result: &Result<ApiResponse, TransportError>) {
+        let outcome = outcome(result);
+        if outcome != CIRCUIT_OPEN {
+            self.attempts.get_or_create(&Ended { operation, outcome }).inc();
+        }
+    }
+
+    pub(crate) fn budget_exhausted(&self) {
+        self.budget_exhausted.inc();
+    }
+
+    /// Counts a call as under way until the guard is dropped, also when the call is cancelled.
+    pub(crate) fn enter(&self) -> InFlight {
+        self.in_flight.inc();
+        InFlight(self.in_flight.clone())
+    }
+
+    pub(crate) fn called(&self, operation: &'static str, took: Duration, result: &Result<ApiResponse, TransportError>) {
+        self.requests.get_or_create(&Ended { operation, outcome: outcome(result) }).inc();
+        self.duration.get_or_create(&Operation { operation }).observe(took.as_secs_f64());
+    }
+}
+
+const CIRCUIT_OPEN: &str = "circuit_open";
+
+fn outcome(result: &Result<ApiResponse, TransportError>) -> &'static str {
+    match result {
+        Ok(response) => match response.status {
+            ..400 => "success",
+            400..500 => "client_error",
+            _ => "server_error",
+        },
+        Err(error) => match error.kind {
+            TransportErrorKind::Connect => "connect",
+            TransportErrorKind::Timeout => "timeout",
+            TransportErrorKind::Interrupted => "interrupted",
+            TransportErrorKind::CircuitOpen { .. } => CIRCUIT_OPEN,
+            TransportErrorKind::TooLarge => "too_large",
+            TransportErrorKind::Protocol => "protocol",
+        },
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct InFlight(Gauge);
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}
+
+impl Collector for StateCollector {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+        let State { breaker, budget } = self.0.as_ref();
+        let now = breaker.state();
+        let mut states = encoder.encode_descriptor(
+            "circuit_breaker_state",
+            "Whether the circuit breaker is in this state",
+            None,
+            MetricType::Gauge,
+        )?;
+        for state in BreakerState::ALL {
+            let gauge = ConstGauge::new(i64::from(state == now));
+            gauge.encode(states.encode_family(&[("state", state.as_str())])?)?;
+        }
+        let failures = ConstGauge::new(i64::from(breaker.failures()));
+        let help = "Failures in a row that the circuit breaker has seen";
+        failures.encode(encoder.encode_descriptor(
+            "circuit_breaker_consecutive_failures",
+            help,
+            None,
+            failures.metric_type(),
+        )?)?;
+        let probes = ConstCounter::new(breaker.recovery_attempts());
+        let help = "Probes let through by the half-open circuit breaker";
+        probes.encode(encoder.encode_descriptor(
+            "circuit_breaker_recovery_attempts",
+            help,
+            None,
+            probes.metric_type(),
+        )?)?;
+        let rejected = ConstCounter::new(breaker.rejected());
+        let help = "Calls refused by the circuit breaker";
+        rejected.encode(encoder.encode_descriptor(
+            "circuit_breaker_rejected",
+            help,
+            None,
+            rejected.metric_type(),
+        )?)?;
+        let tokens = ConstGauge::new(budget.left());
+        let help = "Retries that the budget still affords";
+        tokens.encode(encoder.encode_descriptor(
+            "storage_client_retry_budget_tokens",
+            help,
+            None,
+            tokens.metric_type(),
+        )?)?;
+        Ok(())
+    }
+}

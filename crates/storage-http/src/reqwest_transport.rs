@@ -1,0 +1,177 @@
+//! The socket.
+
+use crate::{ApiRequest, ApiResponse, HttpStorageConfig, Transport, TransportError, TransportErrorKind};
+use async_trait::async_trait;
+use bytes::BytesMut;
+use opentelemetry::propagation::Injector;
+use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
+use secrecy::{ExposeSecret, SecretString};
+use std::{fmt, sync::Arc, time::Duration};
+use tracing_opentelemetry::OpenTelemetrySpanExt;
+use url::Url;
+
+/// Idle connections are given up before the server does so (75 s), or a request may meet a closing one.
+const POOL_IDLE: Duration = Duration::from_secs(60);
+
+/// One attempt over a pooled connection: no retries, no redirects, no proxy from the environment.
+pub struct ReqwestTransport {
+    client: reqwest::Client,
+    base: String,
+    token: SecretString,
+    max_response_bytes: usize,
+}
+
+impl fmt::Debug for ReqwestTransport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ReqwestTransport").field("base", &self.base).finish_non_exhaustive()
+    }
+}
+
+/// A client that cannot be built.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    /// The address is not one that HTTP can use.
+    #[error(
+        "the address of the Storage Service must be http:// or https:// without query, fragment, user and password"
+    )]
+    Address,
+    /// The token cannot stand in a header.
+    #[error("the token of the Storage Service must be visible ASCII, without line breaks")]
+    Token,
+    /// TLS could not be set up.
+    #[error("the HTTP client cannot be built")]
+    Client(#[source] reqwest::Error),
+}
+
+impl ReqwestTransport {
+    /// A client of the Storage Service at `config.base_url`. Makes no connection yet.
+    ///
+    /// # Errors
+    /// [`ConnectError`].
+    pub fn new(config: &HttpStorageConfig) -> Result<Self, ConnectError> {
+        let base = base(&config.base_url).ok_or(ConnectError::Address)?;
+        let token = config.token.expose_secret();
+        if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(ConnectError::Token);
+        }
+        let client = reqwest::Client::builder()
+            .retry(reqwest::retry::never())
+            .redirect(reqwest::redirect::Policy::none())
+            // Proxy variables are read whatever the features are, and a proxy would be handed the token.
+            .no_proxy()
+            // For who uses it without the waist: no wait is without a bound.
+            .timeout(config.deadline)
+            .connect_timeout(config.connect_timeout)
+            .pool_idle_timeout(POOL_IDLE)
+            .user_agent(concat!("character-storage-http/", env!("CARGO_PKG_VERSION")))
+            .build()
+            .map_err(ConnectError::Client)?;
+        Ok(Self { client, base, token: config.token.clone(), max_response_bytes: config.max_response_bytes })
+    }
+
+    async fn send(&self, request: &ApiRequest) -> Result<ApiResponse, TransportError> {
+        let failed = |error: reqwest::Error| failed(request.operation, error);
+        let mut builder = self
+            .client
+            .request(request.method.clone(), format!("{}{}", self.base, request.path))
+            .bearer_auth(self.token.expose_secret())
+            .header(ACCEPT, "application/json, application/problem+json")
+            .headers(trace_context());
+        if let Some(body) = &request.body {
+            builder = builder.header(CONTENT_TYPE, "application/json").body(body.clone());
+        }
+        let mut response = builder.send().await.map_err(failed)?;
+        let text = |name| response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let (content_type, retry_after) = (text(CONTENT_TYPE), text(RETRY_AFTER));
+        let status = response.status().as_u16();
+        let mut body = BytesMut::new();
+        while let Some(chunk) = response.chunk().await.map_err(failed)? {
+            if body.len() + chunk.len() > self.max_response_bytes {
+                return Err(error(TransportErrorKind::TooLarge, request.operation, true));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        let retry_after = retry_after.as_deref().and_then(parse_retry_after);
+        Ok(ApiResponse {
+            status,
+            content_type,
+            retry_after,
+            body: body.freeze(),
+            exhausted: false,
+            earlier_attempt_lost: false,
+        })
+    }
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl Transport for ReqwestTransport {
+    async fn call(&self, request: ApiRequest) -> Result<ApiResponse, TransportError> {
+        self.send(&request).await
+    }
+}
+
+fn base(url: &Url) -> Option<String> {
+    let plain =
+        url.query().is_none() && url.fragment().is_none() && url.username().is_empty() && url.password().is_none();
+    (plain && matches!(url.scheme(), "http" | "https")).then(|| url.as_str().trim_end_matches('/').to_owned())
+}
+
+fn error(kind: TransportErrorKind, operation: &'static str, sent: bool) -> TransportError {
+    TransportError { kind, operation, sent, attempts: 1, exhausted: false, source: None }
+}
+
+fn failed(operation: &'static str, cause: reqwest::Error) -> TransportError {
+    let (kind, sent) = if cause.is_connect() {
+        (TransportErrorKind::Connect, false)
+    } else if cause.is_builder() {
+        (TransportErrorKind::Protocol, false)
+    } else if cause.is_timeout() {
+        (TransportErrorKind::Timeout, true)
+    } else {
+        (TransportErrorKind::Interrupted, true)
+    };
+    // The address may tell more than a log should hold; the operation says enough.
+    TransportError { source: Some(Arc::new(cause.without_url())), ..error(kind, operation, sent) }
+}
+
+/// RFC 9110 §10.2.3: seconds, or a date.
+fn parse_retry_after(text: &str) -> Option<Duration> {
+    if let Ok(seconds) = text.trim().parse::<u64>() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let date = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text.trim()).ok()?;
+    Some(Duration::try_from(date.duration_since(character_domain::now())).unwrap_or_default())
+}
+
+struct Headers(HeaderMap);
+
+impl Injector for Headers {
+    fn set(&mut self, key: &str, value: String) {
+        if let (Ok(name), Ok(value)) = (HeaderName::try_from(key), HeaderValue::try_from(value)) {
+            self.0.insert(name, value);
+        }
+    }
+}
+
+fn trace_context() -> HeaderMap {
+    let context = tracing::Span::current().context();
+    let mut headers = Headers(HeaderMap::new());
+    opentelemetry::global::get_text_map_propagator(|propagator| propagator.inject_context(&context, &mut headers));
+    headers.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn retry_after_is_understood_in_seconds_and_as_a_date() {
+        assert_eq!(parse_retry_after("7"), Some(Duration::from_secs(7)));
+        assert_eq!(parse_retry_after("Wed, 21 Oct 2015 07:28:00 GMT"), Some(Duration::ZERO));
+        assert!(
+            parse_retry_after("Wed, 21 Oct 2099 07:28:00 GMT").is_some_and(|wait| wait > Duration::from_secs(3600))
+        );
+        assert_eq!(parse_retry_after("soon"), None);
+    }
+}

@@ -1,0 +1,67 @@
+//! When to try again.
+
+use crate::{ApiResponse, TransportError, TransportErrorKind};
+use backoff::backoff::Backoff;
+use std::time::Duration;
+
+/// How often, and after which pauses.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RetryPolicy {
+    pub(crate) max: u32,
+    pub(crate) base: Duration,
+    pub(crate) cap: Duration,
+    pub(crate) retry_after_cap: Duration,
+}
+
+/// The pauses of one call: full jitter, each drawn from zero to an upper end that doubles up to a cap.
+#[derive(Clone, Debug)]
+pub(crate) struct FullJitter {
+    policy: RetryPolicy,
+    used: u32,
+}
+
+impl RetryPolicy {
+    pub(crate) fn pauses(self) -> FullJitter {
+        FullJitter { policy: self, used: 0 }
+    }
+}
+
+impl Backoff for FullJitter {
+    fn reset(&mut self) {
+        self.used = 0;
+    }
+
+    fn next_backoff(&mut self) -> Option<Duration> {
+        if self.used >= self.policy.max {
+            return None;
+        }
+        let upper = self.policy.base.saturating_mul(2u32.saturating_pow(self.used)).min(self.policy.cap);
+        self.used += 1;
+        Some(rand::random_range(Duration::ZERO..=upper))
+    }
+}
+
+/// Why an attempt may be repeated, as a bounded label; `None` when it may not.
+pub(crate) fn reason(result: &Result<ApiResponse, TransportError>, idempotent: bool) -> Option<&'static str> {
+    match result {
+        Ok(response) => match response.status {
+            408 if idempotent => Some("408"),
+            425 if idempotent => Some("425"),
+            429 if idempotent => Some("429"),
+            502 if idempotent => Some("502"),
+            503 if idempotent => Some("503"),
+            504 if idempotent => Some("504"),
+            _ => None,
+        },
+        Err(error) => match error.kind {
+            TransportErrorKind::Connect => Some("connect"),
+            TransportErrorKind::Timeout if idempotent || !error.sent => Some("timeout"),
+            TransportErrorKind::Interrupted if idempotent || !error.sent => Some("interrupted"),
+            TransportErrorKind::Timeout
+            | TransportErrorKind::Interrupted
+            | TransportErrorKind::CircuitOpen { .. }
+            | TransportErrorKind::TooLarge
+            | TransportErrorKind::Protocol => None,
+        },
+    }
+}

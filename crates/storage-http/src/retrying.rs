@@ -1,0 +1,120 @@
+use crate::{
+    ApiRequest, ApiResponse, Transport, TransportError, TransportErrorKind,
+    budget::RetryBudget,
+    metrics::WaistMetrics,
+    retry_policy::{FullJitter, RetryPolicy, reason},
+};
+use async_trait::async_trait;
+use backoff::backoff::{Backoff, Stop};
+use character_domain::json;
+use character_storage_wire::Problem;
+use std::{
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicU32, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+use tokio::time::Instant;
+use tracing::{Instrument, info_span};
+
+/// Tries again what may be tried again, while attempts, time and budget last.
+#[derive(Debug)]
+pub(crate) struct Retrying<T> {
+    pub(crate) inner: T,
+    pub(crate) policy: RetryPolicy,
+    pub(crate) budget: Arc<RetryBudget>,
+    pub(crate) metrics: WaistMetrics,
+}
+
+/// What the attempts of one call have in common.
+struct Call {
+    pauses: Mutex<FullJitter>,
+    attempts: AtomicU32,
+    /// Some attempt may have reached the server.
+    sent: AtomicBool,
+    /// Some attempt may have had an effect that its answer, if any came, does not tell of.
+    lost: AtomicBool,
+    /// More attempts were wanted than could be afforded.
+    exhausted: AtomicBool,
+}
+
+type Attempt = Result<ApiResponse, TransportError>;
+
+impl<T: Transport> Retrying<T> {
+    /// How long to wait before the next attempt; `None` when there is to be none.
+    fn pause(&self, call: &Call, request: &ApiRequest, attempt: &Attempt) -> Option<Duration> {
+        let reason = reason(attempt, request.idempotent)?;
+        let asked = attempt.as_ref().ok().and_then(|response| response.retry_after).unwrap_or_default();
+        let pause = call.pauses.lock().unwrap_or_else(PoisonError::into_inner).next_backoff();
+        let pause = pause.map(|pause| pause.max(asked));
+        let in_time = |pause: &Duration| request.deadline.is_none_or(|deadline| Instant::now() + *pause < deadline);
+        let affordable = pause.filter(|_| asked <= self.policy.retry_after_cap).filter(in_time);
+        let Some(pause) = affordable else {
+            call.exhausted.store(true, Relaxed);
+            return None;
+        };
+        if !self.budget.take() {
+            self.metrics.budget_exhausted();
+            call.exhausted.store(true, Relaxed);
+            return None;
+        }
+        self.metrics.retried(request.operation, reason);
+        tracing::debug!(operation = request.operation, reason, pause_ms = pause.as_millis(), "trying again");
+        Some(pause)
+    }
+
+    async fn attempt(&self, call: &Call, request: ApiRequest) -> Result<ApiResponse, backoff::Error<Attempt>> {
+        let number = call.attempts.fetch_add(1, Relaxed) + 1;
+        let span = info_span!("storage_attempt", operation = request.operation, attempt = number);
+        let attempt = self.inner.call(request.clone()).instrument(span).await;
+        self.metrics.attempted(request.operation, &attempt);
+        let sent = attempt.as_ref().map_or_else(|error| error.sent, |_| true);
+        call.sent.fetch_or(sent, Relaxed);
+        let pause = self.pause(call, &request, &attempt);
+        if pause.is_some() && sent && !attempt.as_ref().is_ok_and(certainly_had_no_effect) {
+            call.lost.store(true, Relaxed);
+        }
+        match (pause, attempt) {
+            // The pause is always our own: left to itself, `backoff` would not count pauses that a server asked for.
+            (Some(pause), attempt) => Err(backoff::Error::retry_after(attempt, pause)),
+            (None, Ok(response)) => Ok(response),
+            (None, Err(error)) => Err(backoff::Error::permanent(Err(error))),
+        }
+    }
+}
+
+/// Whether an answer that is not the last one settles its attempt. A 504 of something in between, or a 503 after the
+/// write, leaves it open, and a later refusal must not be taken for the fate of the whole call.
+fn certainly_had_no_effect(response: &ApiResponse) -> bool {
+    matches!(response.status, 425 | 429)
+        || json::parse::<Problem>(&response.body).is_ok_and(|problem| problem.certainly_not_applied == Some(true))
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl<T: Transport> Transport for Retrying<T> {
+    async fn call(&self, request: ApiRequest) -> Attempt {
+        self.budget.offered();
+        let call = Call {
+            pauses: Mutex::new(self.policy.pauses()),
+            attempts: AtomicU32::new(0),
+            sent: AtomicBool::new(false),
+            lost: AtomicBool::new(false),
+            exhausted: AtomicBool::new(false),
+        };
+        // Everything happens inside the future: `backoff` calls the closure before it pauses.
+        let attempts = || async { self.attempt(&call, request.clone()).await };
+        let result = backoff::future::retry(Stop {}, attempts).await.or_else(|last| last);
+        let (attempts, exhausted) = (call.attempts.load(Relaxed), call.exhausted.load(Relaxed));
+        match result {
+            Ok(response) => Ok(ApiResponse { exhausted, earlier_attempt_lost: call.lost.load(Relaxed), ..response }),
+            Err(error) => {
+                // The breaker's refusal made no attempt of its own.
+                let refused = u32::from(matches!(error.kind, TransportErrorKind::CircuitOpen { .. }));
+                let attempts = attempts.saturating_sub(refused);
+                Err(TransportError { attempts, exhausted, sent: call.sent.load(Relaxed), ..error })
+            }
+        }
+    }
+}

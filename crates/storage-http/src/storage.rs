@@ -1,0 +1,353 @@
+//! The port over a [`Transport`]: what is asked for, and what the answers mean.
+
+use crate::transport::{ApiRequest, ApiResponse, Transport, TransportError, TransportErrorKind};
+use async_trait::async_trait;
+use bytes::Bytes;
+use character_domain::json;
+use character_storage_port::{
+    Applied, COMMIT, Commit, Committed, Deleted, Entity, ErrorKind, EventId, MAX_TRANSACTIONS, Outbox, OutboxEvent,
+    Page, PageRequest, Probe, Read, Result, Retry, StorageError, Store, Transaction, TransactionId, check_batch,
+    check_claim,
+};
+use character_storage_wire as wire;
+use reqwest::Method;
+use serde::{Serialize, de::DeserializeOwned};
+use std::time::Duration;
+
+/// At most so many bytes of transactions in one batch request, unless a single transaction is larger.
+const MAX_BATCH_BYTES: usize = 8 * 1024 * 1024;
+
+/// The storage port over HTTP, version 1 of the wire contract.
+///
+/// Everything that has to do with time, repeats and load is the [`Transport`]'s: this type makes requests of
+/// operations and outcomes of answers, and believes no answer that breaks the contract.
+#[derive(Clone, Debug)]
+pub struct HttpStorage<T> {
+    transport: T,
+}
+
+impl<T: Transport> HttpStorage<T> {
+    /// The port over this transport.
+    #[must_use]
+    pub fn over(transport: T) -> Self {
+        Self { transport }
+    }
+
+    /// What requests go through.
+    #[must_use]
+    pub fn transport(&self) -> &T {
+        &self.transport
+    }
+
+    async fn get(&self, operation: &'static str, path: String) -> Result<ApiResponse> {
+        let request = ApiRequest { operation, method: Method::GET, path, body: None, idempotent: true, deadline: None };
+        self.transport.call(request).await.map_err(not_answered)
+    }
+
+    async fn post(&self, operation: &'static str, path: &str, body: Bytes, idempotent: bool) -> Result<ApiResponse> {
+        let request = ApiRequest {
+            operation,
+            method: Method::POST,
+            path: path.to_owned(),
+            body: Some(body),
+            idempotent,
+            deadline: None,
+        };
+        self.transport.call(request).await.map_err(not_answered)
+    }
+
+    async fn commit_chunk(&self, chunk: &Chunk) -> Result<Vec<Result<Committed>>> {
+        let response = self.post(COMMIT, wire::BATCH, chunk.body(), true).await?;
+        let answer: wire::OutcomesBody = message(COMMIT, &response)?;
+        if answer.outcomes.len() != chunk.expected.len() {
+            return Err(corrupt(COMMIT, "the storage answered another number of outcomes than it was asked for"));
+        }
+        let outcomes = answer.outcomes.into_iter().zip(&chunk.expected);
+        Ok(outcomes
+            .map(|(outcome, expected)| match outcome {
+                wire::Outcome::Committed(committed) => expected.verify(committed),
+                wire::Outcome::Problem(problem) => Err(problem.into_error(COMMIT)),
+            })
+            .collect())
+    }
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl<E: Entity, T: Transport> Store<E> for HttpStorage<T> {
+    async fn find(&self, id: E::Id, deleted: Deleted) -> Result<Read<Option<E>>> {
+        let about = |error: StorageError| if error.entity().is_some() { error } else { error.with_entity(E::KIND, id) };
+        let response = self.get(E::FIND, wire::entity::<E>(id, deleted)).await.map_err(about)?;
+        if response.status == 404
+            && let Some(problem) = problem(&response)
+            && problem.code == ErrorKind::NotFound.code()
+        {
+            return match problem.entity {
+                Some(entity) if entity.id != id.into() => {
+                    Err(about(corrupt(E::FIND, "the storage answered about another row than it was asked for")))
+                }
+                _ => Ok(Read::origin(None)),
+            };
+        }
+        let entity: E = message(E::FIND, &response).map_err(about)?;
+        if entity.id() != id {
+            return Err(about(corrupt(E::FIND, "the storage answered another row than it was asked for")));
+        }
+        if deleted == Deleted::Exclude && entity.meta().is_deleted() {
+            return Err(about(corrupt(E::FIND, "the storage answered a deleted row that was not asked for")));
+        }
+        Ok(Read::origin(Some(entity)))
+    }
+
+    async fn list(&self, query: &E::Query, page: PageRequest) -> Result<Read<Page<E>>> {
+        let path = format!("{}?{}", wire::collection(E::KIND), wire::encode_list::<E>(query, page));
+        let response = self.get(E::LIST, path).await?;
+        let list: wire::ListBody<E> = message(E::LIST, &response)?;
+        if list.items.len() > page.limit.get() as usize {
+            return Err(corrupt(E::LIST, "the storage answered more rows than it was asked for"));
+        }
+        if list.items.is_empty() && list.next_cursor.is_some() {
+            return Err(corrupt(E::LIST, "the storage answered an empty page that is not the last"));
+        }
+        Ok(Read::origin(list.into()))
+    }
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl<T: Transport> Commit for HttpStorage<T> {
+    async fn commit(&self, transaction: Transaction) -> Result<Committed> {
+        transaction.check()?;
+        let response = self.post(COMMIT, wire::TRANSACTIONS, encoded(COMMIT, &transaction)?, true).await?;
+        Expected::of(&transaction).verify(message(COMMIT, &response)?)
+    }
+
+    async fn commit_each(&self, transactions: Vec<Transaction>) -> Vec<Result<Committed>> {
+        if let Err(error) = check_batch(&transactions) {
+            return transactions.iter().map(|_| Err(error.clone())).collect();
+        }
+        let mut outcomes: Vec<Option<Result<Committed>>> = Vec::with_capacity(transactions.len());
+        let mut chunks: Vec<Chunk> = Vec::new();
+        for (place, transaction) in transactions.into_iter().enumerate() {
+            match transaction.check().and_then(|()| encoded(COMMIT, &transaction)) {
+                Ok(text) => {
+                    outcomes.push(None);
+                    let expected = Expected::of(&transaction);
+                    match chunks.last_mut().filter(|chunk| chunk.has_room_for(&text)) {
+                        Some(chunk) => chunk.push(place, expected, text),
+                        None => chunks.push(Chunk::of(place, expected, text)),
+                    }
+                }
+                Err(error) => outcomes.push(Some(Err(error))),
+            }
+        }
+        // One after the other: a later transaction may build on an earlier one.
+        let mut outage: Option<StorageError> = None;
+        for chunk in chunks {
+            let answers = match &outage {
+                Some(error) => Err(error.clone()),
+                None => self.commit_chunk(&chunk).await,
+            };
+            if let Err(error) = &answers
+                && error.is_outage()
+            {
+                // What has not been sent yet is not tried against a storage that is out of reach.
+                outage = Some(error.clone().with_applied(Applied::No));
+            }
+            let mut answers = answers.map(Vec::into_iter);
+            for place in chunk.places {
+                let answer = match &mut answers {
+                    Ok(answers) => answers.next(),
+                    Err(error) => Some(Err(error.clone())),
+                };
+                if let Some(outcome) = outcomes.get_mut(place) {
+                    *outcome = answer;
+                }
+            }
+        }
+        let missing = || Err(corrupt(COMMIT, "the storage answered no outcome"));
+        outcomes.into_iter().map(|outcome| outcome.unwrap_or_else(missing)).collect()
+    }
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl<T: Transport> Outbox for HttpStorage<T> {
+    async fn claim(&self, limit: usize, lease: Duration) -> Result<Vec<OutboxEvent>> {
+        check_claim(limit)?;
+        let lease_ms = u64::try_from(lease.as_millis()).unwrap_or(u64::MAX);
+        let body = encoded(wire::OP_CLAIM, &wire::ClaimBody { limit, lease_ms })?;
+        let response = self.post(wire::OP_CLAIM, wire::CLAIM, body, false).await?;
+        let answer: wire::EventsBody = message(wire::OP_CLAIM, &response)?;
+        if answer.events.len() > limit {
+            return Err(corrupt(wire::OP_CLAIM, "the storage answered more events than it was asked for"));
+        }
+        Ok(answer.events)
+    }
+
+    async fn acknowledge(&self, ids: &[EventId]) -> Result<()> {
+        let body = encoded(wire::OP_ACKNOWLEDGE, &wire::AcknowledgeBody { ids: ids.to_vec() })?;
+        let response = self.post(wire::OP_ACKNOWLEDGE, wire::ACKNOWLEDGE, body, true).await?;
+        nothing(wire::OP_ACKNOWLEDGE, &response)
+    }
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl<T: Transport> Probe for HttpStorage<T> {
+    async fn probe(&self) -> Result<()> {
+        let response = self.get(wire::OP_PROBE, wire::PROBE.to_owned()).await?;
+        nothing(wire::OP_PROBE, &response)
+    }
+}
+
+/// What the outcome of a transaction must look like.
+#[derive(Debug)]
+struct Expected {
+    id: TransactionId,
+    writes: usize,
+}
+
+impl Expected {
+    fn of(transaction: &Transaction) -> Self {
+        Self { id: transaction.id, writes: transaction.writes.len() }
+    }
+
+    fn verify(&self, committed: Committed) -> Result<Committed> {
+        if committed.id != self.id {
+            return Err(corrupt(COMMIT, "the storage answered about another transaction"));
+        }
+        if committed.written.len() != self.writes {
+            return Err(corrupt(COMMIT, "the storage answered another number of rows than were written"));
+        }
+        Ok(committed)
+    }
+}
+
+/// Transactions that are sent together.
+#[derive(Debug)]
+struct Chunk {
+    places: Vec<usize>,
+    expected: Vec<Expected>,
+    texts: Vec<Bytes>,
+    bytes: usize,
+}
+
+impl Chunk {
+    fn of(place: usize, expected: Expected, text: Bytes) -> Self {
+        Self { places: vec![place], expected: vec![expected], bytes: text.len(), texts: vec![text] }
+    }
+
+    fn has_room_for(&self, text: &Bytes) -> bool {
+        self.places.len() < MAX_TRANSACTIONS && self.bytes + text.len() <= MAX_BATCH_BYTES
+    }
+
+    fn push(&mut self, place: usize, expected: Expected, text: Bytes) {
+        self.bytes += text.len();
+        self.places.push(place);
+        self.expected.push(expected);
+        self.texts.push(text);
+    }
+
+    /// The text of a [`wire::BatchBody`], put together from parts that are serialized already.
+    fn body(&self) -> Bytes {
+        let mut body = Vec::with_capacity(self.bytes + self.texts.len() + 24);
+        body.extend_from_slice(b"{\"transactions\":[");
+        for (index, text) in self.texts.iter().enumerate() {
+            if index > 0 {
+                body.push(b',');
+            }
+            body.extend_from_slice(text);
+        }
+        body.extend_from_slice(b"]}");
+        body.into()
+    }
+}
+
+fn encoded<B: Serialize>(operation: &'static str, body: &B) -> Result<Bytes> {
+    serde_json::to_vec(body).map(Bytes::from).map_err(|error| {
+        let violations = character_domain::Violations::one("body", "cannot be written as JSON");
+        StorageError::invalid(violations, operation).with_source(error)
+    })
+}
+
+fn corrupt(operation: &'static str, detail: &'static str) -> StorageError {
+    StorageError::new(ErrorKind::Corrupt, operation).with_detail(detail)
+}
+
+/// The body of a 200, or the error that the answer tells of.
+fn message<B: DeserializeOwned>(operation: &'static str, response: &ApiResponse) -> Result<B> {
+    if response.status != 200 {
+        return Err(failure(operation, response));
+    }
+    if !has_media_type(response, wire::JSON) {
+        return Err(corrupt(operation, "the storage answered something other than application/json"));
+    }
+    json::parse(&response.body)
+        .map_err(|error| corrupt(operation, "the storage answered something unreadable").with_source(error))
+}
+
+/// A 204, or the error that the answer tells of.
+fn nothing(operation: &'static str, response: &ApiResponse) -> Result<()> {
+    if response.status == 204 { Ok(()) } else { Err(failure(operation, response)) }
+}
+
+fn has_media_type(response: &ApiResponse, media_type: &str) -> bool {
+    response.content_type.as_deref().is_some_and(|given| wire::is_media_type(given, media_type))
+}
+
+/// The problem of an error answer, when it is one of this contract.
+fn problem(response: &ApiResponse) -> Option<wire::Problem> {
+    if response.status < 400 || !has_media_type(response, wire::PROBLEM_JSON) {
+        return None;
+    }
+    let mut problem: wire::Problem = json::parse(&response.body).ok()?;
+    problem.status = response.status;
+    if problem.retry_after_ms.is_none() {
+        problem.retry_after_ms = response.retry_after.and_then(|wait| u64::try_from(wait.as_millis()).ok());
+    }
+    Some(problem)
+}
+
+/// The error that an answer tells of which is not the one hoped for.
+fn failure(operation: &'static str, response: &ApiResponse) -> StorageError {
+    let error = match problem(response) {
+        Some(problem) => problem.into_error(operation),
+        None => {
+            let kind = wire::kind_for_status(response.status, response.retry_after);
+            StorageError::new(kind, operation).with_detail(format!("the storage answered {}", response.status))
+        }
+    };
+    // Who refuses before looking at the transaction's id cannot speak for the attempt whose answer was lost.
+    let judged = matches!(
+        error.kind(),
+        ErrorKind::NotFound
+            | ErrorKind::Conflict { .. }
+            | ErrorKind::AlreadyExists
+            | ErrorKind::TransactionReused
+            | ErrorKind::Invalid(_)
+    );
+    let error = if response.earlier_attempt_lost && !judged { error.with_applied(Applied::Unknown) } else { error };
+    if response.exhausted && error.retry() == Retry::Later { error.with_retry(Retry::Exhausted) } else { error }
+}
+
+fn not_answered(error: TransportError) -> StorageError {
+    let (kind, detail) = match error.kind {
+        TransportErrorKind::Connect => (ErrorKind::Unavailable { retry_after: None }, "the storage cannot be reached"),
+        TransportErrorKind::Interrupted => {
+            (ErrorKind::Unavailable { retry_after: None }, "the connection to the storage broke")
+        }
+        TransportErrorKind::Timeout => (ErrorKind::Timeout, "the storage did not answer in time"),
+        TransportErrorKind::CircuitOpen { retry_after } => {
+            (ErrorKind::CircuitOpen { retry_after }, "the storage is not asked for a while")
+        }
+        TransportErrorKind::TooLarge => (ErrorKind::Corrupt, "the answer of the storage is too large"),
+        TransportErrorKind::Protocol => (ErrorKind::Corrupt, "the storage does not speak HTTP as it should"),
+    };
+    // An earlier attempt may have reached the storage even though the last one was stopped by the breaker.
+    let applied = if error.sent { Applied::Unknown } else { Applied::No };
+    let exhausted = error.exhausted;
+    let storage = StorageError::new(kind, error.operation).with_detail(detail).with_applied(applied);
+    let storage = if exhausted { storage.with_retry(Retry::Exhausted) } else { storage };
+    storage.with_source(error)
+}

@@ -1,0 +1,29 @@
+use crate::{ApiRequest, ApiResponse, Transport, TransportError, TransportErrorKind};
+use async_trait::async_trait;
+use std::time::Duration;
+use tokio::time::{Instant, timeout_at};
+
+/// Ends an attempt after its own time, or at the deadline of the call. Inside the breaker, so that silence counts.
+#[derive(Debug)]
+pub(crate) struct TimeLimited<T> {
+    pub(crate) inner: T,
+    pub(crate) timeout: Duration,
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl<T: Transport> Transport for TimeLimited<T> {
+    async fn call(&self, request: ApiRequest) -> Result<ApiResponse, TransportError> {
+        let operation = request.operation;
+        let own = Instant::now() + self.timeout;
+        let end = request.deadline.map_or(own, |deadline| deadline.min(own));
+        timeout_at(end, self.inner.call(request)).await.unwrap_or(Err(TransportError {
+            kind: TransportErrorKind::Timeout,
+            operation,
+            sent: true,
+            attempts: 1,
+            exhausted: false,
+            source: None,
+        }))
+    }
+}

@@ -1,0 +1,100 @@
+//! What a request goes through on its way to the storage.
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use std::{error::Error, fmt, sync::Arc, time::Duration};
+use tokio::time::Instant;
+
+/// One request of the storage's HTTP contract.
+#[derive(Clone, Debug)]
+pub struct ApiRequest {
+    /// The operation of the port it belongs to.
+    pub operation: &'static str,
+    /// The method.
+    pub method: reqwest::Method,
+    /// Path and query; starts with `/`.
+    pub path: String,
+    /// A JSON body.
+    pub body: Option<Bytes>,
+    /// Whether it may be sent again when its answer was lost.
+    pub idempotent: bool,
+    /// When its caller stops waiting; set by the outermost layer.
+    pub deadline: Option<Instant>,
+}
+
+/// One answer, whatever its status.
+#[derive(Clone, Debug)]
+pub struct ApiResponse {
+    /// The HTTP status.
+    pub status: u16,
+    /// `Content-Type`, as given.
+    pub content_type: Option<String>,
+    /// `Retry-After`.
+    pub retry_after: Option<Duration>,
+    /// The whole body.
+    pub body: Bytes,
+    /// Whether retries were spent on it, so that an outer layer must not add its own.
+    pub exhausted: bool,
+    /// Whether an earlier attempt may have had an effect, because its answer was lost or left that open: a refusal now
+    /// does not mean that the first attempt had none.
+    pub earlier_attempt_lost: bool,
+}
+
+/// Why there is no answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TransportErrorKind {
+    /// No connection.
+    Connect,
+    /// No answer in time.
+    Timeout,
+    /// The connection broke before the answer was complete.
+    Interrupted,
+    /// The breaker is open.
+    CircuitOpen {
+        /// When it will admit the next probe.
+        retry_after: Duration,
+    },
+    /// The answer is larger than allowed.
+    TooLarge,
+    /// What came back is not HTTP.
+    Protocol,
+}
+
+/// A request without an answer.
+#[derive(Clone, Debug)]
+pub struct TransportError {
+    /// Why.
+    pub kind: TransportErrorKind,
+    /// The operation of the port.
+    pub operation: &'static str,
+    /// `false`: it certainly never reached the server, in any attempt.
+    pub sent: bool,
+    /// How often it was tried.
+    pub attempts: u32,
+    /// Whether retries were spent on it.
+    pub exhausted: bool,
+    /// The cause.
+    pub source: Option<Arc<dyn Error + Send + Sync>>,
+}
+
+impl fmt::Display for TransportError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} got no answer after {} attempts: {:?}", self.operation, self.attempts, self.kind)
+    }
+}
+
+impl Error for TransportError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.source.as_deref().map(|source| source as _)
+    }
+}
+
+/// Carries requests to the storage.
+#[async_trait]
+pub trait Transport: fmt::Debug + Send + Sync + 'static {
+    /// The answer, whatever its status.
+    ///
+    /// # Errors
+    /// [`TransportError`] when there is none.
+    async fn call(&self, request: ApiRequest) -> Result<ApiResponse, TransportError>;
+}

@@ -1,0 +1,295 @@
+//! The transport waist, on paused time and against a real HTTP server.
+
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use character_storage_http::{
+    ApiRequest, ApiResponse, BreakerState, HttpStorage, HttpStorageConfig, Transport, TransportError,
+    TransportErrorKind, Waist,
+};
+use character_storage_port::{ErrorKind, Probe, Retry};
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex, atomic::AtomicU32, atomic::Ordering::Relaxed},
+    time::Duration,
+};
+use tokio::time::Instant;
+use wiremock::{Mock, MockServer, ResponseTemplate, matchers};
+
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    Answer(u16),
+    After(u16, u64),
+    Refuse,
+    LoseAnswer,
+    Silence,
+}
+
+/// Does what it is told, one step a request, the last one for ever.
+#[derive(Clone, Debug)]
+struct Scripted(Arc<(Mutex<VecDeque<Step>>, AtomicU32)>);
+
+impl Scripted {
+    fn new(steps: &[Step]) -> Self {
+        Self(Arc::new((Mutex::new(steps.iter().copied().collect()), AtomicU32::new(0))))
+    }
+    fn calls(&self) -> u32 {
+        self.0.1.load(Relaxed)
+    }
+}
+
+#[async_trait]
+impl Transport for Scripted {
+    async fn call(&self, request: ApiRequest) -> Result<ApiResponse, TransportError> {
+        self.0.1.fetch_add(1, Relaxed);
+        let step = {
+            let mut steps = self.0.0.lock().unwrap();
+            if steps.len() > 1 { steps.pop_front().unwrap() } else { steps[0] }
+        };
+        let failed = |kind, sent| {
+            Err(TransportError {
+                kind,
+                operation: request.operation,
+                sent,
+                attempts: 1,
+                exhausted: false,
+                source: None,
+            })
+        };
+        let answer = |status, retry_after| {
+            Ok(ApiResponse {
+                status,
+                content_type: None,
+                retry_after,
+                body: Bytes::new(),
+                exhausted: false,
+                earlier_attempt_lost: false,
+            })
+        };
+        match step {
+            Step::Answer(status) => answer(status, None),
+            Step::After(status, seconds) => answer(status, Some(Duration::from_secs(seconds))),
+            Step::Refuse => failed(TransportErrorKind::Connect, false),
+            Step::LoseAnswer => failed(TransportErrorKind::Interrupted, true),
+            Step::Silence => std::future::pending().await,
+        }
+    }
+}
+
+fn config() -> HttpStorageConfig {
+    let config = HttpStorageConfig::new("http://127.0.0.1:1".parse().unwrap(), "secret".to_owned().into());
+    HttpStorageConfig { breaker_failures: 1000, ..config }
+}
+
+fn waist(steps: &[Step], config: &HttpStorageConfig) -> (Scripted, Waist<Scripted>) {
+    let scripted = Scripted::new(steps);
+    (scripted.clone(), Waist::around(scripted, config))
+}
+
+fn request(idempotent: bool) -> ApiRequest {
+    ApiRequest {
+        operation: "test",
+        method: reqwest::Method::GET,
+        path: "/".into(),
+        body: None,
+        idempotent,
+        deadline: None,
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn at_most_four_requests_are_on_the_wire() {
+    for steps in [[Step::Answer(503)], [Step::Refuse], [Step::LoseAnswer], [Step::After(429, 1)]] {
+        let (server, waist) = waist(&steps, &config());
+        let result = waist.call(request(true)).await;
+        assert_eq!(server.calls(), 4, "{steps:?}");
+        assert!(result.map_or_else(|error| error.exhausted, |response| response.exhausted), "{steps:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_cannot_succeed_is_not_repeated() {
+    for status in [200, 400, 401, 403, 404, 409, 412, 422, 500, 501] {
+        let (server, waist) = waist(&[Step::Answer(status)], &config());
+        let response = waist.call(request(true)).await.unwrap();
+        assert_eq!((server.calls(), response.status, response.exhausted), (1, status, false));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_that_is_not_idempotent_is_repeated_only_when_it_was_never_sent() {
+    for (step, calls) in [(Step::LoseAnswer, 1), (Step::Silence, 1), (Step::Answer(503), 1), (Step::Refuse, 4)] {
+        let (server, waist) = waist(&[step], &config());
+        drop(waist.call(request(false)).await);
+        assert_eq!(server.calls(), calls, "{step:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn retry_after_is_waited_for_and_a_longer_one_than_the_cap_ends_the_call() {
+    let (_, patient) = waist(&[Step::After(503, 4), Step::Answer(200)], &config());
+    let started = Instant::now();
+    assert_eq!(patient.call(request(true)).await.unwrap().status, 200);
+    assert!(started.elapsed() >= Duration::from_secs(4));
+    let (server, waist) = waist(&[Step::After(503, 6)], &config());
+    assert_eq!(waist.call(request(true)).await.unwrap().status, 503);
+    assert_eq!(server.calls(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_call_outlives_its_deadline_and_none_sleeps_towards_it() {
+    for step in [Step::Silence, Step::After(503, 4), Step::LoseAnswer] {
+        let config = HttpStorageConfig { retry_max: 100, ..config() };
+        let (_, waist) = waist(&[step], &config);
+        let started = Instant::now();
+        drop(waist.call(request(true)).await);
+        assert!(started.elapsed() <= config.deadline, "{step:?}: {:?}", started.elapsed());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_accepts_and_never_answers_is_left_after_each_attempts_time() {
+    let (server, waist) = waist(&[Step::Silence, Step::Silence, Step::Answer(200)], &config());
+    let started = Instant::now();
+    assert_eq!(waist.call(request(true)).await.unwrap().status, 200);
+    assert_eq!(server.calls(), 3);
+    assert!(started.elapsed() >= Duration::from_secs(4), "two attempts of two seconds");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_open_breaker_answers_at_once_and_is_not_retried() {
+    let config = HttpStorageConfig { breaker_failures: 5, ..config() };
+    let (server, waist) = waist(&[Step::Answer(500)], &config);
+    let storage = HttpStorage::over(waist);
+    for _ in 0..5 {
+        assert_eq!(storage.breaker().state(), BreakerState::Closed);
+        storage.probe().await.unwrap_err();
+    }
+    assert_eq!((server.calls(), storage.breaker().state()), (5, BreakerState::Open));
+    let error = storage.probe().await.unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::CircuitOpen { retry_after } if *retry_after > Duration::from_secs(59)));
+    assert!(error.certainly_not_applied());
+    assert_eq!(server.calls(), 5);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_4xx_is_a_success_to_the_breaker() {
+    let config = HttpStorageConfig { breaker_failures: 2, retry_max: 0, ..config() };
+    let steps = [
+        Step::Answer(500),
+        Step::Answer(422),
+        Step::Answer(500),
+        Step::Answer(404),
+        Step::Answer(500),
+        Step::Answer(429),
+    ];
+    let (_, waist) = waist(&steps, &config);
+    let storage = HttpStorage::over(waist);
+    for _ in 0..6 {
+        storage.probe().await.unwrap_err();
+        assert_eq!(storage.breaker().state(), BreakerState::Closed);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn silence_counts_against_the_breaker() {
+    let config = HttpStorageConfig { breaker_failures: 4, deadline: Duration::from_secs(60), ..config() };
+    let (_, waist) = waist(&[Step::Silence], &config);
+    let storage = HttpStorage::over(waist);
+    let error = storage.probe().await.unwrap_err();
+    assert_eq!(*error.kind(), ErrorKind::Timeout);
+    assert_eq!((error.retry(), storage.breaker().state()), (Retry::Exhausted, BreakerState::Open));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cancelled_call_neither_counts_nor_stays_in_flight() {
+    let config = HttpStorageConfig { breaker_failures: 1, ..config() };
+    let (_, waist) = waist(&[Step::Silence, Step::Answer(204)], &config);
+    let storage = HttpStorage::over(waist);
+    tokio::time::timeout(Duration::from_millis(1), storage.probe()).await.unwrap_err();
+    assert_eq!(storage.breaker().state(), BreakerState::Closed);
+    let mut registry = prometheus_client::registry::Registry::default();
+    storage.metrics().register(&mut registry);
+    let mut text = String::new();
+    prometheus_client::encoding::text::encode(&mut text, &registry).unwrap();
+    for line in [
+        "storage_client_in_flight 0",
+        "circuit_breaker_state{state=\"closed\"} 1",
+        "circuit_breaker_state{state=\"open\"} 0",
+    ] {
+        assert!(text.contains(line), "{line} is missing in\n{text}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_storage_that_fails_sees_little_more_than_what_is_offered_once_the_budget_is_drained() {
+    let (server, waist) = waist(&[Step::Answer(503)], &config());
+    for _ in 0..100 {
+        drop(waist.call(request(true)).await);
+    }
+    let drained = server.calls();
+    for _ in 0..1000 {
+        drop(waist.call(request(true)).await);
+    }
+    assert!(server.calls() - drained <= 1200, "{} requests for 1000 calls", server.calls() - drained);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_after_a_lost_answer_does_not_claim_that_nothing_was_applied() {
+    let (_, waist) = waist(&[Step::LoseAnswer, Step::Answer(401)], &config());
+    let error = HttpStorage::over(waist).probe().await.unwrap_err();
+    assert_eq!(*error.kind(), ErrorKind::Unauthorized);
+    assert!(!error.certainly_not_applied());
+}
+
+async fn connected(server: &MockServer, config: HttpStorageConfig) -> HttpStorage<Waist> {
+    HttpStorage::connect(HttpStorageConfig {
+        base_url: server.uri().parse().unwrap(),
+        retry_base: Duration::from_millis(1),
+        ..config
+    })
+    .unwrap()
+}
+
+#[tokio::test]
+async fn two_failures_and_then_an_answer_is_an_answer() {
+    let server = MockServer::start().await;
+    let probe =
+        || Mock::given(matchers::path("/storage/v1/probe")).and(matchers::header("authorization", "Bearer secret"));
+    probe().respond_with(ResponseTemplate::new(503)).up_to_n_times(2).with_priority(1).expect(2).mount(&server).await;
+    probe().respond_with(ResponseTemplate::new(204)).expect(1).mount(&server).await;
+    connected(&server, config()).await.probe().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_redirect_is_not_followed_and_an_oversized_answer_is_cut_off() {
+    let server = MockServer::start().await;
+    Mock::given(matchers::any())
+        .respond_with(ResponseTemplate::new(307).insert_header("location", "http://127.0.0.1:1/"))
+        .up_to_n_times(1)
+        .mount(&server)
+        .await;
+    Mock::given(matchers::any())
+        .respond_with(ResponseTemplate::new(200).set_body_bytes(vec![b' '; 4096]))
+        .mount(&server)
+        .await;
+    let storage = connected(&server, HttpStorageConfig { max_response_bytes: 1024, ..config() }).await;
+    for _ in 0..2 {
+        assert_eq!(*storage.probe().await.unwrap_err().kind(), ErrorKind::Corrupt);
+    }
+}
+
+#[tokio::test]
+async fn a_refused_connection_was_certainly_not_applied() {
+    let storage = HttpStorage::connect(HttpStorageConfig { retry_base: Duration::from_millis(1), ..config() }).unwrap();
+    let error = storage.probe().await.unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::Unavailable { .. }) && error.certainly_not_applied(), "{error:?}");
+    assert_eq!(error.retry(), Retry::Exhausted);
+}
+
+#[test]
+fn the_token_is_never_shown() {
+    let storage = HttpStorage::connect(config()).unwrap();
+    assert!(!format!("{storage:?} {:?}", config()).contains("secret"));
+}

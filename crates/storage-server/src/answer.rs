@@ -1,0 +1,126 @@
+//! Answers, good and bad.
+
+use actix_web::{
+    HttpRequest, HttpResponse, Responder, ResponseError,
+    body::BoxBody,
+    http::{StatusCode, header},
+};
+use character_storage_port::{ErrorKind, StorageError};
+use character_storage_wire::{self as wire, Problem, Unreadable};
+use serde::Serialize;
+use std::{error::Error, fmt};
+
+/// A request that is not answered with what it asked for.
+#[derive(Debug)]
+pub(crate) struct Refusal {
+    problem: Box<Problem>,
+    allow: Option<&'static str>,
+}
+
+impl Refusal {
+    /// A problem of HTTP itself.
+    pub(crate) fn of_code(code: &'static str, detail: impl Into<String>) -> Self {
+        Self { problem: Box::new(Problem::of_code(code).with_detail(detail)), allow: None }
+    }
+
+    pub(crate) fn unauthorized() -> Self {
+        let error = StorageError::new(ErrorKind::Unauthorized, "authenticate")
+            .with_detail("an accepted bearer token is needed");
+        Self { problem: Box::new(Problem::from(&error)), allow: None }
+    }
+
+    pub(crate) fn into_response(self) -> HttpResponse {
+        self.error_response()
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.problem.code)
+    }
+}
+
+impl ResponseError for Refusal {
+    fn status_code(&self) -> StatusCode {
+        StatusCode::from_u16(self.problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
+    fn error_response(&self) -> HttpResponse<BoxBody> {
+        let mut response = HttpResponse::build(self.status_code());
+        response.content_type(wire::PROBLEM_JSON);
+        if let Some(seconds) = self.problem.retry_after_seconds() {
+            response.insert_header((header::RETRY_AFTER, seconds));
+        }
+        if self.status_code() == StatusCode::UNAUTHORIZED {
+            response.insert_header((header::WWW_AUTHENTICATE, "Bearer"));
+        }
+        if let Some(method) = self.allow {
+            response.insert_header((header::ALLOW, method));
+        }
+        response.body(serde_json::to_vec(&self.problem).unwrap_or_default())
+    }
+}
+
+impl From<StorageError> for Refusal {
+    fn from(error: StorageError) -> Self {
+        let refusal = Self { problem: Box::new(Problem::from(&error)), allow: None };
+        if refusal.status_code().is_server_error() {
+            // The source is told here because it does not travel.
+            tracing::warn!(%error, code = error.kind().code(), causes = %Causes(&error), "the storage failed");
+        }
+        refusal
+    }
+}
+
+impl From<Unreadable> for Refusal {
+    fn from(unreadable: Unreadable) -> Self {
+        match unreadable {
+            Unreadable::Syntax(detail) => Self::of_code(wire::MALFORMED, detail),
+            Unreadable::Invalid(violations) => StorageError::invalid(violations, "request").into(),
+        }
+    }
+}
+
+struct Causes<'a>(&'a StorageError);
+
+impl fmt::Display for Causes<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut next = self.0.source();
+        let mut first = true;
+        while let Some(cause) = next {
+            if !first {
+                f.write_str(": ")?;
+            }
+            write!(f, "{cause}")?;
+            (first, next) = (false, cause.source());
+        }
+        Ok(())
+    }
+}
+
+/// What a handler gives back.
+pub(crate) type Answer<T = HttpResponse> = Result<T, Refusal>;
+
+/// 200 with a JSON body.
+pub(crate) fn ok<B: Serialize>(body: &B, operation: &'static str) -> Answer {
+    Ok(HttpResponse::Ok().content_type(wire::JSON).body(text(body, operation)?))
+}
+
+pub(crate) fn text<B: Serialize>(body: &B, operation: &'static str) -> Answer<Vec<u8>> {
+    let unwritable = |error| StorageError::new(ErrorKind::Corrupt, operation).with_source(error).into();
+    serde_json::to_vec(body).map_err(unwritable)
+}
+
+/// 204.
+pub(crate) fn no_content() -> HttpResponse {
+    HttpResponse::NoContent().finish()
+}
+
+pub(crate) async fn unknown_path(request: HttpRequest) -> impl Responder {
+    Refusal::of_code(wire::UNKNOWN_PATH, format!("there is nothing at {}", request.path())).into_response()
+}
+
+pub(crate) async fn method_not_allowed(allow: &'static str) -> HttpResponse {
+    let problem = Problem::of_code(wire::METHOD_NOT_ALLOWED).with_detail(format!("allowed: {allow}"));
+    Refusal { problem: Box::new(problem), allow: Some(allow) }.into_response()
+}

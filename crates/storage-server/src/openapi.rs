@@ -1,0 +1,248 @@
+//! The OpenAPI document of the contract.
+
+use crate::schemas;
+use character_domain::Character;
+use character_storage_port::{Entity, MAX_TRANSACTIONS};
+use character_storage_wire as wire;
+use utoipa::openapi::{
+    Components, ContentBuilder, HeaderBuilder, HttpMethod, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder,
+    PathItem, PathsBuilder, Ref, RefOr, Required, Response, ResponseBuilder, SecurityRequirement,
+    path::{Operation, OperationBuilder, Parameter, ParameterIn},
+    request_body::RequestBodyBuilder,
+    schema::Schema,
+    security::{Http, HttpAuthScheme, SecurityScheme},
+};
+
+const SCHEME: &str = "bearer";
+
+/// The document of version 1 of the contract, OpenAPI 3.1.
+#[must_use]
+pub fn openapi() -> OpenApi {
+    let info = InfoBuilder::new()
+        .title("Character Storage")
+        .version(format!("{}", wire::VERSION))
+        .description(Some("The storage port over HTTP, for any storage behind it."))
+        .license(Some(LicenseBuilder::new().name("MIT OR Apache-2.0").identifier(Some("MIT OR Apache-2.0")).build()))
+        .build();
+    let mut paths = PathsBuilder::new();
+    for (path, item) in collection::<Character>(schemas::character_filters()) {
+        paths = paths.path(path, item);
+    }
+    let paths = paths
+        .path(wire::TRANSACTIONS, PathItem::new(HttpMethod::Post, commit()))
+        .path(wire::BATCH, PathItem::new(HttpMethod::Post, commit_each()))
+        .path(wire::CLAIM, PathItem::new(HttpMethod::Post, claim()))
+        .path(wire::ACKNOWLEDGE, PathItem::new(HttpMethod::Post, acknowledge()))
+        .path(wire::PROBE, PathItem::new(HttpMethod::Get, probe()))
+        .build();
+    let mut components = Components::builder();
+    for (name, schema) in schemas::all() {
+        components = components.schema(name, schema);
+    }
+    for entry in wire::PROBLEMS {
+        components = components.response(entry.code, problem_response(entry));
+    }
+    let mut components = components.build();
+    components.add_security_scheme(SCHEME, SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)));
+    OpenApiBuilder::new()
+        .info(info)
+        .paths(paths)
+        .components(Some(components))
+        .security(Some([SecurityRequirement::new(SCHEME, Vec::<String>::new())]))
+        .build()
+}
+
+/// The paths of a kind of row.
+fn collection<E: Entity>(filters: Vec<Parameter>) -> [(String, PathItem); 2] {
+    let all = wire::collection(E::KIND);
+    let one = format!("{all}/{{id}}");
+    let tag = E::KIND.collection();
+    let schema = schemas::entity_name(E::KIND);
+    let find = operation(E::FIND, tag, "The row with this id")
+        .parameter(parameter("id", ParameterIn::Path, "The id of the row.", schemas::uuid()))
+        .parameter(parameter("deleted", ParameterIn::Query, "Whether a soft-deleted row counts.", schemas::deleted()))
+        .parameter(parameter("If-None-Match", ParameterIn::Header, "Tags that the client holds.", schemas::string()))
+        .response("200", tagged(json("The row", schema)))
+        .response(
+            "304",
+            tagged(ResponseBuilder::new().description("The row is at a revision the client holds").build()),
+        );
+    let mut list = operation(E::LIST, tag, "One page of rows, newest first");
+    for filter in filters {
+        list = list.parameter(filter);
+    }
+    let list = list
+        .parameter(parameter("limit", ParameterIn::Query, "At most so many rows.", schemas::limit()))
+        .parameter(parameter("offset", ParameterIn::Query, "Leaves out so many rows.", schemas::offset()))
+        .parameter(parameter("cursor", ParameterIn::Query, "The `next_cursor` of the page before.", schemas::string()))
+        .response("200", json("The page", schemas::list_name(E::KIND)));
+    [
+        (one, PathItem::new(HttpMethod::Get, problems(find, &["not-found", "invalid"]))),
+        (all, PathItem::new(HttpMethod::Get, problems(list, &["invalid"]))),
+    ]
+}
+
+fn commit() -> Operation {
+    let operation = operation(character_storage_port::COMMIT, "transactions", "All of a transaction or none of it")
+        .description(Some("May be repeated: the id makes the answer the same and the effect single."))
+        .request_body(Some(request("Transaction")))
+        .response("200", json("It was applied, now or before", "Committed"));
+    let own = ["not-found", "conflict", "already-exists", "transaction-reused", "invalid"];
+    problems(with_body_problems(operation), &own)
+}
+
+fn commit_each() -> Operation {
+    let description = format!("At most {MAX_TRANSACTIONS}. A refused one does not touch the others. May be repeated.");
+    let operation = operation("commit_each", "transactions", "Independent transactions")
+        .description(Some(description))
+        .request_body(Some(request("Batch")))
+        .response("200", json("One outcome for each, in order", "Outcomes"));
+    problems(with_body_problems(operation), &["invalid"])
+}
+
+fn claim() -> Operation {
+    let operation = operation(wire::OP_CLAIM, "outbox", "Leases events that wait to be published")
+        .request_body(Some(request("Claim")))
+        .response("200", json("The events, in order of position within each subject", "Events"));
+    problems(with_body_problems(operation), &["invalid"])
+}
+
+fn acknowledge() -> Operation {
+    let operation = operation(wire::OP_ACKNOWLEDGE, "outbox", "Removes published events")
+        .description(Some("Unknown ids are passed over, so it may be repeated."))
+        .request_body(Some(request("Acknowledge")))
+        .response("204", ResponseBuilder::new().description("They are gone").build());
+    problems(with_body_problems(operation), &["invalid"])
+}
+
+fn probe() -> Operation {
+    let operation = operation(wire::OP_PROBE, "probe", "Whether the data can be reached, past every cache")
+        .response("204", ResponseBuilder::new().description("It can").build());
+    problems(operation, &[])
+}
+
+fn operation(id: &str, tag: &str, summary: &str) -> OperationBuilder {
+    OperationBuilder::new().operation_id(Some(id)).tag(tag).summary(Some(summary))
+}
+
+fn parameter(name: &str, place: ParameterIn, description: &str, schema: impl Into<RefOr<Schema>>) -> Parameter {
+    schemas::parameter(name, place, description, schema)
+}
+
+fn request(schema: &str) -> utoipa::openapi::request_body::RequestBody {
+    let content = ContentBuilder::new().schema(Some(Ref::from_schema_name(schema))).build();
+    RequestBodyBuilder::new().content(wire::JSON, content).required(Some(Required::True)).build()
+}
+
+fn json(description: &str, schema: &str) -> Response {
+    let content = ContentBuilder::new().schema(Some(Ref::from_schema_name(schema))).build();
+    ResponseBuilder::new().description(description).content(wire::JSON, content).build()
+}
+
+fn tagged(mut response: Response) -> Response {
+    let tag = HeaderBuilder::new().schema(Some(schemas::string())).description(Some("The revision, quoted.")).build();
+    response.headers.insert("ETag".to_owned(), RefOr::T(tag));
+    response
+}
+
+fn with_body_problems(operation: OperationBuilder) -> OperationBuilder {
+    [wire::MALFORMED, wire::REQUEST_TIMEOUT, wire::TOO_LARGE, wire::UNSUPPORTED_MEDIA_TYPE]
+        .into_iter()
+        .fold(operation, with_problem)
+}
+
+/// The operation with its own problems and those that every operation has.
+fn problems(operation: OperationBuilder, own: &[&'static str]) -> Operation {
+    let everywhere = ["unauthorized", "forbidden", "rate-limited", "corrupt", "unsupported", "unavailable", "timeout"];
+    let statuses = |code: &str| wire::problem_type(code).map(|entry| entry.status);
+    let mut operation = operation;
+    let mut described = Vec::new();
+    for code in own.iter().copied().chain(everywhere) {
+        // A status appears once in a document: the codes that share one are told apart by the body.
+        if described.contains(&statuses(code)) {
+            continue;
+        }
+        described.push(statuses(code));
+        operation = with_problem(operation, code);
+    }
+    operation.build()
+}
+
+fn with_problem(operation: OperationBuilder, code: &'static str) -> OperationBuilder {
+    match wire::problem_type(code) {
+        Some(entry) => operation.response(entry.status.to_string(), Ref::from_response_name(code)),
+        None => operation,
+    }
+}
+
+fn problem_response(entry: wire::ProblemType) -> Response {
+    let sharing = wire::PROBLEMS.iter().filter(|other| other.status == entry.status);
+    let description = sharing.map(|other| format!("`{}`: {}", other.code, other.title)).collect::<Vec<_>>().join("; ");
+    let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
+    let mut response = ResponseBuilder::new().description(description).content(wire::PROBLEM_JSON, content);
+    let whole =
+        |description: &str| HeaderBuilder::new().schema(Some(schemas::offset())).description(Some(description)).build();
+    match entry.status {
+        401 => {
+            let header = HeaderBuilder::new().schema(Some(schemas::string())).description(Some("`Bearer`")).build();
+            response = response.header("WWW-Authenticate", header);
+        }
+        429 | 503 => response = response.header("Retry-After", whole("Seconds to wait.")),
+        _ => {}
+    }
+    response.build()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::Value;
+    use std::collections::BTreeSet;
+
+    fn references(value: &Value, found: &mut BTreeSet<String>) {
+        match value {
+            Value::Object(members) => {
+                if let Some(Value::String(reference)) = members.get("$ref") {
+                    found.insert(reference.clone());
+                }
+                members.values().for_each(|member| references(member, found));
+            }
+            Value::Array(items) => items.iter().for_each(|item| references(item, found)),
+            _ => {}
+        }
+    }
+
+    #[test]
+    fn the_document_is_openapi_3_1_and_every_reference_leads_somewhere() {
+        let document = serde_json::to_value(openapi()).expect("serializable");
+        assert_eq!(document["openapi"], "3.1.0");
+        let mut found = BTreeSet::new();
+        references(&document, &mut found);
+        assert!(found.len() > 10);
+        for reference in found {
+            let pointer = reference.trim_start_matches('#');
+            assert!(document.pointer(pointer).is_some(), "{reference}");
+        }
+    }
+
+    #[test]
+    fn every_path_of_the_contract_is_described() {
+        let document = serde_json::to_value(openapi()).expect("serializable");
+        let paths: BTreeSet<_> = document["paths"].as_object().expect("paths").keys().cloned().collect();
+        let expected = [
+            "/storage/v1/characters",
+            "/storage/v1/characters/{id}",
+            wire::TRANSACTIONS,
+            wire::BATCH,
+            wire::CLAIM,
+            wire::ACKNOWLEDGE,
+            wire::PROBE,
+        ];
+        assert_eq!(paths, expected.map(str::to_owned).into());
+        for path in expected {
+            let item = document["paths"][path].as_object().expect("item");
+            let responses = item.values().next().expect("operation")["responses"].as_object().expect("responses");
+            assert!(responses.contains_key("401") && responses.contains_key("503"), "{path}");
+        }
+    }
+}

@@ -1,0 +1,325 @@
+//! The schemas of the OpenAPI document.
+
+use character_domain::{Violation, character::MAX_NAME, character::MAX_THEME};
+use character_storage_port::{EntityKind, Limit, MAX_EVENTS, MAX_TRANSACTIONS, MAX_WRITES};
+use character_storage_wire as wire;
+use utoipa::openapi::{
+    KnownFormat, Object, ObjectBuilder, OneOfBuilder, Ref, RefOr, Required, Schema, SchemaFormat, Type,
+    path::{Parameter, ParameterBuilder, ParameterIn},
+    schema::{ArrayBuilder, SchemaType},
+};
+
+/// The schema of a row.
+pub(crate) fn entity_name(kind: EntityKind) -> &'static str {
+    match kind {
+        EntityKind::Character => "Character",
+        _ => "Row",
+    }
+}
+
+/// The schema of a page of rows.
+pub(crate) fn list_name(kind: EntityKind) -> &'static str {
+    match kind {
+        EntityKind::Character => "CharacterList",
+        _ => "RowList",
+    }
+}
+
+/// The filters of a list of characters, as parameters.
+pub(crate) fn character_filters() -> Vec<Parameter> {
+    let query = |name, description, schema| parameter(name, ParameterIn::Query, description, schema);
+    vec![
+        query("user_id", "Only those of this user.", uuid()),
+        query("campaign_id", "Only those in this campaign.", uuid()),
+        query("theme", "Only those of this theme, compared exactly.", string()),
+        query("active_only", "Only those in play.", typed(Type::Boolean)),
+        query("include_deleted", "Soft-deleted ones too.", typed(Type::Boolean)),
+    ]
+}
+
+pub(crate) fn parameter(
+    name: &str,
+    place: ParameterIn,
+    description: &str,
+    schema: impl Into<RefOr<Schema>>,
+) -> Parameter {
+    let required = if place == ParameterIn::Path { Required::True } else { Required::False };
+    ParameterBuilder::new()
+        .name(name)
+        .parameter_in(place)
+        .required(required)
+        .description(Some(description))
+        .schema(Some(schema))
+        .build()
+}
+
+pub(crate) fn string() -> Object {
+    typed(Type::String)
+}
+
+pub(crate) fn uuid() -> Object {
+    ObjectBuilder::new().schema_type(Type::String).format(Some(SchemaFormat::KnownFormat(KnownFormat::Uuid))).build()
+}
+
+pub(crate) fn deleted() -> Object {
+    choice(&["include", "exclude"])
+}
+
+pub(crate) fn limit() -> Object {
+    ObjectBuilder::new()
+        .schema_type(Type::Integer)
+        .minimum(Some(1))
+        .maximum(Some(Limit::MAX.get() as usize))
+        .default(Some(Limit::default().get().into()))
+        .build()
+}
+
+pub(crate) fn offset() -> Object {
+    ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(0)).build()
+}
+
+/// Every named schema.
+pub(crate) fn all() -> Vec<(&'static str, RefOr<Schema>)> {
+    vec![
+        ("Document", document()),
+        ("Meta", meta()),
+        ("Character", character()),
+        ("CharacterList", list("Character")),
+        ("CharacterChange", change("Character")),
+        ("Expect", expect()),
+        ("Write", variants("One change of one row.", &[("character", named("CharacterChange"))])),
+        ("Event", event()),
+        ("OutboxEvent", outbox_event()),
+        ("Transaction", transaction()),
+        ("Committed", committed()),
+        ("Batch", object(&[("transactions", many(named("Transaction"), MAX_TRANSACTIONS))], &[])),
+        ("Outcomes", object(&[("outcomes", many(named("Outcome"), MAX_TRANSACTIONS))], &[])),
+        ("Outcome", outcome()),
+        ("Claim", claim()),
+        ("Events", object(&[("events", many(named("OutboxEvent"), 1000))], &[])),
+        ("Acknowledge", object(&[("ids", array(uuid()))], &[])),
+        ("Violation", violation()),
+        ("Problem", problem()),
+    ]
+}
+
+fn document() -> RefOr<Schema> {
+    let description = format!(
+        "Any JSON object, nested at most {} levels, without U+0000 in texts and names.",
+        character_domain::json::MAX_DEPTH
+    );
+    ObjectBuilder::new().schema_type(Type::Object).description(Some(description)).build().into()
+}
+
+fn meta() -> RefOr<Schema> {
+    object(
+        &[
+            ("revision", revision()),
+            ("created_at", time()),
+            ("updated_at", time()),
+            ("deleted_at", nullable(Some(KnownFormat::DateTime))),
+        ],
+        &["deleted_at"],
+    )
+}
+
+fn character() -> RefOr<Schema> {
+    object(
+        &[
+            ("id", uuid().into()),
+            ("parent_id", nullable(Some(KnownFormat::Uuid))),
+            ("theme", short_text(MAX_THEME)),
+            ("name", short_text(MAX_NAME)),
+            ("user_id", uuid().into()),
+            ("campaign_id", nullable(Some(KnownFormat::Uuid))),
+            ("data", named("Document")),
+            ("is_active", typed(Type::Boolean).into()),
+            ("meta", named("Meta")),
+        ],
+        &["parent_id", "campaign_id"],
+    )
+}
+
+fn list(row: &str) -> RefOr<Schema> {
+    let properties = [("items", many(named(row), Limit::MAX.get() as usize)), ("next_cursor", nullable(None))];
+    object(&properties, &[])
+}
+
+fn change(row: &str) -> RefOr<Schema> {
+    let marked = || object(&[("id", uuid().into()), ("expect", named("Expect")), ("at", time())], &[]);
+    let replace = object(&[("entity", named(row)), ("expect", named("Expect"))], &[]);
+    variants(
+        "One change; see the port for what each does.",
+        &[("create", named(row)), ("replace", replace), ("delete", marked()), ("restore", marked())],
+    )
+}
+
+fn expect() -> RefOr<Schema> {
+    let expect = OneOfBuilder::new()
+        .description(Some("Which revision the writer believes the row to be at."))
+        .item(choice(&["any"]))
+        .item(object(&[("revision", revision())], &[]));
+    Schema::OneOf(expect.build()).into()
+}
+
+fn event() -> RefOr<Schema> {
+    object(
+        &[
+            ("id", uuid().into()),
+            ("type", string().into()),
+            ("subject", uuid().into()),
+            ("time", time()),
+            ("data", anything("Identifiers and what changed.")),
+        ],
+        &[],
+    )
+}
+
+fn outbox_event() -> RefOr<Schema> {
+    object(&[("position", offset().into()), ("event", named("Event"))], &[])
+}
+
+fn transaction() -> RefOr<Schema> {
+    object(
+        &[
+            ("id", uuid().into()),
+            ("fingerprint", string().into()),
+            ("writes", many(named("Write"), MAX_WRITES)),
+            ("events", many(named("Event"), MAX_EVENTS)),
+            ("answer", anything("Kept, and given back whenever the transaction is repeated.")),
+        ],
+        &["fingerprint", "events", "answer"],
+    )
+}
+
+fn committed() -> RefOr<Schema> {
+    let properties = [
+        ("id", uuid().into()),
+        ("written", many(named("Meta"), MAX_WRITES)),
+        ("answer", anything("What the transaction carried when it was first committed.")),
+    ];
+    object(&properties, &["answer"])
+}
+
+fn outcome() -> RefOr<Schema> {
+    variants("What became of one transaction.", &[("committed", named("Committed")), ("problem", named("Problem"))])
+}
+
+fn claim() -> RefOr<Schema> {
+    let lease = ObjectBuilder::new()
+        .schema_type(Type::Integer)
+        .minimum(Some(0))
+        .description(Some("How long the events are not given to others, in milliseconds."))
+        .build();
+    object(&[("limit", limit().into()), ("lease_ms", lease.into())], &[])
+}
+
+fn violation() -> RefOr<Schema> {
+    let example = Violation::new("writes[3].name", "must not be empty");
+    ObjectBuilder::new()
+        .property("field", string())
+        .required("field")
+        .property("reason", string())
+        .required("reason")
+        .examples(serde_json::to_value(example).ok())
+        .build()
+        .into()
+}
+
+fn problem() -> RefOr<Schema> {
+    let codes: Vec<_> = wire::PROBLEMS.iter().map(|entry| entry.code).collect();
+    let entity = object(&[("kind", string().into()), ("id", uuid().into())], &[]);
+    object(
+        &[
+            ("type", string().into()),
+            ("title", string().into()),
+            ("status", typed(Type::Integer).into()),
+            ("detail", string().into()),
+            ("code", choice(&codes).into()),
+            ("expected_revision", revision()),
+            ("actual_revision", revision()),
+            ("violations", array(named("Violation"))),
+            ("retry_after_ms", offset().into()),
+            ("retry", choice(&["never", "later", "exhausted"]).into()),
+            ("certainly_not_applied", typed(Type::Boolean).into()),
+            ("entity", entity),
+        ],
+        &[
+            "detail",
+            "expected_revision",
+            "actual_revision",
+            "violations",
+            "retry_after_ms",
+            "retry",
+            "certainly_not_applied",
+            "entity",
+        ],
+    )
+}
+
+fn typed(schema_type: Type) -> Object {
+    ObjectBuilder::new().schema_type(schema_type).build()
+}
+
+fn choice(values: &[&str]) -> Object {
+    ObjectBuilder::new().schema_type(Type::String).enum_values(Some(values.iter().copied())).build()
+}
+
+fn short_text(max: usize) -> RefOr<Schema> {
+    ObjectBuilder::new().schema_type(Type::String).min_length(Some(1)).max_length(Some(max)).build().into()
+}
+
+fn time() -> RefOr<Schema> {
+    let format = SchemaFormat::KnownFormat(KnownFormat::DateTime);
+    ObjectBuilder::new().schema_type(Type::String).format(Some(format)).build().into()
+}
+
+fn revision() -> RefOr<Schema> {
+    let format = SchemaFormat::KnownFormat(KnownFormat::Int64);
+    ObjectBuilder::new().schema_type(Type::Integer).format(Some(format)).minimum(Some(0)).build().into()
+}
+
+fn nullable(format: Option<KnownFormat>) -> RefOr<Schema> {
+    ObjectBuilder::new()
+        .schema_type(SchemaType::from_iter([Type::String, Type::Null]))
+        .format(format.map(SchemaFormat::KnownFormat))
+        .build()
+        .into()
+}
+
+fn anything(description: &str) -> RefOr<Schema> {
+    ObjectBuilder::new().schema_type(SchemaType::AnyValue).description(Some(description)).build().into()
+}
+
+fn named(name: &str) -> RefOr<Schema> {
+    Ref::from_schema_name(name).into()
+}
+
+fn array(items: impl Into<RefOr<Schema>>) -> RefOr<Schema> {
+    ArrayBuilder::new().items(items.into()).build().into()
+}
+
+fn many(items: RefOr<Schema>, max: usize) -> RefOr<Schema> {
+    ArrayBuilder::new().items(items).max_items(Some(max)).build().into()
+}
+
+/// An object whose members are all required but for those in `optional`.
+fn object(properties: &[(&str, RefOr<Schema>)], optional: &[&str]) -> RefOr<Schema> {
+    let mut object = ObjectBuilder::new().schema_type(Type::Object);
+    for (name, schema) in properties {
+        object = object.property(*name, schema.clone());
+        if !optional.contains(name) {
+            object = object.required(*name);
+        }
+    }
+    object.build().into()
+}
+
+/// An object with exactly one of these members.
+fn variants(description: &str, members: &[(&str, RefOr<Schema>)]) -> RefOr<Schema> {
+    let mut one_of = OneOfBuilder::new().description(Some(description));
+    for member in members {
+        one_of = one_of.item(object(std::slice::from_ref(member), &[]));
+    }
+    Schema::OneOf(one_of.build()).into()
+}

@@ -1,0 +1,100 @@
+//! Who may ask.
+
+use secrecy::{ExposeSecret, SecretString};
+use sha2::{Digest, Sha256};
+use std::{fmt, sync::Arc};
+use subtle::{Choice, ConstantTimeEq};
+
+/// The bearer tokens that are accepted: several, so that they can be changed one service at a time.
+///
+/// Only digests are kept, and they are compared in constant time.
+#[derive(Clone)]
+pub struct AcceptedTokens {
+    digests: Arc<[[u8; 32]]>,
+}
+
+/// Tokens that protect nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidTokens {
+    /// There is none.
+    #[error("at least one bearer token is needed")]
+    None,
+    /// One is empty, or holds characters that a header cannot carry.
+    #[error("a bearer token must be made of visible ASCII characters")]
+    Unusable,
+}
+
+impl AcceptedTokens {
+    /// These tokens and no others.
+    ///
+    /// # Errors
+    /// [`InvalidTokens`].
+    pub fn new(tokens: impl IntoIterator<Item = SecretString>) -> Result<Self, InvalidTokens> {
+        let mut digests = Vec::new();
+        for token in tokens {
+            let token = token.expose_secret();
+            if token.is_empty() || !token.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic()) {
+                return Err(InvalidTokens::Unusable);
+            }
+            if token.trim() != token {
+                return Err(InvalidTokens::Unusable);
+            }
+            digests.push(Sha256::digest(token.as_bytes()).into());
+        }
+        if digests.is_empty() { Err(InvalidTokens::None) } else { Ok(Self { digests: digests.into() }) }
+    }
+
+    /// Whether an `Authorization` header carries one of them.
+    pub(crate) fn accept(&self, credentials: &[u8]) -> bool {
+        const SCHEME: &[u8] = b"Bearer ";
+        let Some((scheme, token)) = credentials.split_at_checked(SCHEME.len()) else { return false };
+        if !scheme.eq_ignore_ascii_case(SCHEME) {
+            return false;
+        }
+        let given: [u8; 32] = Sha256::digest(token.trim_ascii()).into();
+        // Every digest is looked at, so that the time taken does not tell which one matched.
+        let found = self.digests.iter().fold(Choice::from(0), |found, digest| found | digest.ct_eq(&given));
+        found.into()
+    }
+}
+
+impl fmt::Debug for AcceptedTokens {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "AcceptedTokens({})", self.digests.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tokens(tokens: &[&str]) -> Result<AcceptedTokens, InvalidTokens> {
+        AcceptedTokens::new(tokens.iter().map(|token| SecretString::from(*token)))
+    }
+
+    #[test]
+    fn each_of_several_tokens_is_accepted_and_nothing_else() {
+        let accepted = tokens(&["old", "new"]).expect("usable");
+        for good in ["Bearer old", "Bearer new", "bearer new", "Bearer  new"] {
+            assert!(accepted.accept(good.as_bytes()), "{good}");
+        }
+        for bad in ["", "Bearer", "Bearer ", "Bearer ol", "Bearer old2", "old", "Basic old", "Bearerold", "Bearer OLD"]
+        {
+            assert!(!accepted.accept(bad.as_bytes()), "{bad}");
+        }
+    }
+
+    #[test]
+    fn tokens_that_protect_nothing_are_refused() {
+        assert_eq!(tokens(&[]).err(), Some(InvalidTokens::None));
+        for unusable in ["", " ", "line\nbreak", " padded", "\u{e9}"] {
+            assert_eq!(tokens(&["good", unusable]).err(), Some(InvalidTokens::Unusable), "{unusable:?}");
+        }
+    }
+
+    #[test]
+    fn a_token_is_not_printed() {
+        let accepted = tokens(&["secret"]).expect("usable");
+        assert_eq!(format!("{accepted:?}"), "AcceptedTokens(1)");
+    }
+}

@@ -1,0 +1,289 @@
+//! The server, asked over its routes.
+#![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
+
+use actix_web::{
+    App,
+    body::MessageBody,
+    dev::{Service, ServiceResponse},
+    http::{Method, StatusCode, header},
+    test::{TestRequest, init_service, read_body},
+};
+use async_trait::async_trait;
+use character_domain::{Character, CharacterId, UserId, now};
+use character_storage_port::{
+    Change, CharacterQuery, Commit, Committed, Deleted, ErrorKind, EventId, MemoryStorage, Outbox, OutboxEvent, Page,
+    PageRequest, Probe, Read, Result, StorageError, StorageExt, StoragePort, Store, Transaction,
+};
+use character_storage_server::{AcceptedTokens, Limits, StorageServer};
+use character_storage_wire::{self as wire, Problem};
+use serde_json::{Value, json};
+use std::{sync::Arc, time::Duration};
+use tokio::sync::Semaphore;
+
+const TOKEN: (header::HeaderName, &str) = (header::AUTHORIZATION, "Bearer current");
+
+fn server(port: Arc<dyn StoragePort>, limits: Limits) -> StorageServer {
+    let tokens = AcceptedTokens::new(["current".to_owned().into(), "next".to_owned().into()]).unwrap();
+    StorageServer::new(port, tokens, limits)
+}
+
+async fn answer(server: &StorageServer, request: TestRequest) -> (StatusCode, header::HeaderMap, Vec<u8>) {
+    let app = init_service(App::new().configure(|config| server.configure(config))).await;
+    let response: ServiceResponse<_> = app.call(request.to_request()).await.unwrap();
+    let (status, headers) = (response.status(), response.headers().clone());
+    (status, headers, read_body(response).await.try_into_bytes().unwrap().to_vec())
+}
+
+async fn problem(server: &StorageServer, request: TestRequest) -> (Problem, header::HeaderMap) {
+    let (status, headers, body) = answer(server, request).await;
+    assert_eq!(headers.get(header::CONTENT_TYPE).unwrap(), wire::PROBLEM_JSON);
+    let problem: Problem = serde_json::from_slice(&body).unwrap();
+    assert_eq!(problem.status, status.as_u16());
+    assert_eq!(problem.type_uri, wire::problem_type(&problem.code).unwrap().uri());
+    (problem, headers)
+}
+
+fn memory() -> StorageServer {
+    server(Arc::new(MemoryStorage::new()), Limits::default())
+}
+
+fn get(path: &str) -> TestRequest {
+    TestRequest::get().uri(path).insert_header(TOKEN)
+}
+
+fn post(path: &str, body: impl Into<String>) -> TestRequest {
+    let body: String = body.into();
+    TestRequest::post()
+        .uri(path)
+        .insert_header(TOKEN)
+        .insert_header((header::CONTENT_TYPE, wire::JSON))
+        .set_payload(body)
+}
+
+#[actix_web::test]
+async fn each_accepted_token_opens_the_door_and_no_other() {
+    for good in ["Bearer current", "Bearer next", "bearer next"] {
+        let request = TestRequest::get().uri(wire::PROBE).insert_header((header::AUTHORIZATION, good));
+        assert_eq!(answer(&memory(), request).await.0, StatusCode::NO_CONTENT, "{good}");
+    }
+    for bad in ["Bearer wrong", "Bearer ", "Basic current", "current"] {
+        let request = TestRequest::get().uri(wire::PROBE).insert_header((header::AUTHORIZATION, bad));
+        let (problem, headers) = problem(&memory(), request).await;
+        assert_eq!((problem.code.as_str(), problem.status), ("unauthorized", 401), "{bad}");
+        assert_eq!(headers.get(header::WWW_AUTHENTICATE).unwrap(), "Bearer");
+    }
+}
+
+#[actix_web::test]
+async fn no_path_can_be_seen_without_a_token() {
+    for path in [wire::PROBE, "/storage/v1/characters", "/storage/v1/nothing", "/storage/v1"] {
+        let (problem, _) = problem(&memory(), TestRequest::get().uri(path)).await;
+        assert_eq!(problem.code, "unauthorized", "{path}");
+    }
+    let twice = TestRequest::get().uri(wire::PROBE).append_header(TOKEN).append_header(TOKEN);
+    assert_eq!(answer(&memory(), twice).await.0, StatusCode::UNAUTHORIZED);
+}
+
+#[actix_web::test]
+async fn a_row_is_given_with_its_revision_as_tag() {
+    let storage = MemoryStorage::new();
+    let created = storage.create_character(Character::new(UserId::new(), "Torormir", now())).await.unwrap();
+    let server = server(Arc::new(storage), Limits::default());
+    let path = format!("/storage/v1/characters/{}", created.id);
+    let (status, headers, body) = answer(&server, get(&path)).await;
+    assert_eq!((status, headers.get(header::ETAG).unwrap().as_bytes()), (StatusCode::OK, &b"\"1\""[..]));
+    assert_eq!(headers.get(header::CONTENT_TYPE).unwrap(), wire::JSON);
+    assert_eq!(serde_json::from_slice::<Character>(&body).unwrap(), created);
+    for known in ["\"1\"", "W/\"1\"", "\"0\", \"1\"", "*"] {
+        let (status, _, body) = answer(&server, get(&path).insert_header((header::IF_NONE_MATCH, known))).await;
+        assert_eq!((status, body.len()), (StatusCode::NOT_MODIFIED, 0), "{known}");
+    }
+    let other = get(&path).insert_header((header::IF_NONE_MATCH, "\"2\""));
+    assert_eq!(answer(&server, other).await.0, StatusCode::OK);
+}
+
+#[actix_web::test]
+async fn a_deleted_row_is_given_only_when_asked_for() {
+    let storage = MemoryStorage::new();
+    let created = storage.create_character(Character::new(UserId::new(), "Torormir", now())).await.unwrap();
+    storage.delete_character(created.id, character_storage_port::Expect::Any).await.unwrap();
+    let server = server(Arc::new(storage), Limits::default());
+    let path = format!("/storage/v1/characters/{}", created.id);
+    let (absent, _) = problem(&server, get(&path)).await;
+    assert_eq!((absent.code.as_str(), absent.entity.unwrap().id), ("not-found", created.id.0));
+    assert_eq!(answer(&server, get(&format!("{path}?deleted=include"))).await.0, StatusCode::OK);
+}
+
+#[actix_web::test]
+async fn an_unknown_path_is_told_from_an_absent_row() {
+    for path in ["/storage/v1", "/storage/v1/", "/storage/v1/dragons/1", "/storage/v1/characters/a/b"] {
+        let (problem, _) = problem(&memory(), get(path)).await;
+        assert_eq!((problem.code.as_str(), problem.status), ("unknown-path", 404), "{path}");
+    }
+    let (problem, _) = problem(&memory(), get(&format!("/storage/v1/characters/{}", CharacterId::new()))).await;
+    assert_eq!((problem.code.as_str(), problem.status), ("not-found", 404));
+}
+
+#[actix_web::test]
+async fn another_method_is_refused_and_the_right_one_named() {
+    let cases = [
+        (Method::DELETE, "/storage/v1/characters", "GET"),
+        (Method::PUT, "/storage/v1/characters/x", "GET"),
+        (Method::GET, wire::TRANSACTIONS, "POST"),
+        (Method::GET, wire::BATCH, "POST"),
+        (Method::GET, wire::CLAIM, "POST"),
+        (Method::GET, wire::ACKNOWLEDGE, "POST"),
+        (Method::POST, wire::PROBE, "GET"),
+    ];
+    for (method, path, allowed) in cases {
+        let request = TestRequest::default().method(method).uri(path).insert_header(TOKEN);
+        let (problem, headers) = problem(&memory(), request).await;
+        assert_eq!((problem.code.as_str(), problem.status), ("method-not-allowed", 405), "{path}");
+        assert_eq!(headers.get(header::ALLOW).unwrap(), allowed, "{path}");
+    }
+}
+
+#[actix_web::test]
+async fn wrong_ids_and_parameters_are_named() {
+    let cases = [
+        ("/storage/v1/characters/7", "id"),
+        ("/storage/v1/characters?limit=1001", "limit"),
+        ("/storage/v1/characters?cursor=x", "cursor"),
+        ("/storage/v1/characters?colour=red", "colour"),
+    ];
+    for (path, field) in cases {
+        let (problem, _) = problem(&memory(), get(path)).await;
+        assert_eq!((problem.code.as_str(), problem.status), ("invalid", 422), "{path}");
+        assert_eq!(problem.violations[0].field, field, "{path}");
+    }
+}
+
+#[actix_web::test]
+async fn a_body_that_cannot_be_taken_is_refused_with_its_reason() {
+    let (broken, _) = problem(&memory(), post(wire::TRANSACTIONS, "{")).await;
+    assert_eq!((broken.code.as_str(), broken.status), ("malformed", 400));
+    let (wrong, _) = problem(&memory(), post(wire::TRANSACTIONS, r#"{"id": 7}"#)).await;
+    assert_eq!((wrong.code.as_str(), wrong.violations[0].field.as_str()), ("invalid", "id"));
+    let (deep, _) = problem(&memory(), post(wire::BATCH, "[".repeat(100_000))).await;
+    assert_eq!(deep.code, "invalid");
+    for content_type in ["text/plain", "application/jsonp", ""] {
+        let request = post(wire::CLAIM, "{}").insert_header((header::CONTENT_TYPE, content_type));
+        let (media, _) = problem(&memory(), request).await;
+        assert_eq!((media.code.as_str(), media.status), ("unsupported-media-type", 415), "{content_type}");
+    }
+    let compressed = post(wire::CLAIM, "{}").insert_header((header::CONTENT_ENCODING, "gzip"));
+    assert_eq!(problem(&memory(), compressed).await.0.code, "unsupported-media-type");
+}
+
+#[actix_web::test]
+async fn a_body_at_the_limit_passes_and_one_byte_more_does_not() {
+    let body = json!({ "limit": 1, "lease_ms": 1 }).to_string();
+    let limited = |body_bytes| server(Arc::new(MemoryStorage::new()), Limits { body_bytes, ..Limits::default() });
+    assert_eq!(answer(&limited(body.len()), post(wire::CLAIM, body.clone())).await.0, StatusCode::OK);
+    let (problem, _) = problem(&limited(body.len() - 1), post(wire::CLAIM, body)).await;
+    assert_eq!((problem.code.as_str(), problem.status), ("too-large", 413));
+    assert_eq!(problem.certainly_not_applied, Some(true));
+}
+
+#[actix_web::test]
+async fn a_lease_without_end_is_refused() {
+    let body = json!({ "limit": 1, "lease_ms": u64::MAX }).to_string();
+    let (problem, _) = problem(&memory(), post(wire::CLAIM, body)).await;
+    assert_eq!((problem.code.as_str(), problem.violations[0].field.as_str()), ("invalid", "lease_ms"));
+}
+
+#[actix_web::test]
+async fn a_batch_answers_each_transaction_on_its_own() {
+    let character = Character::new(UserId::new(), "Torormir", now());
+    let create = || Transaction::new().with(Change::Create(character.clone()));
+    let body = serde_json::to_string(&wire::BatchBody { transactions: vec![create(), create()] }).unwrap();
+    let (status, _, body) = answer(&memory(), post(wire::BATCH, body)).await;
+    assert_eq!(status, StatusCode::OK);
+    let answer: Value = serde_json::from_slice(&body).unwrap();
+    assert_eq!(answer["outcomes"][0]["committed"]["written"][0]["revision"], 1);
+    assert_eq!(answer["outcomes"][1]["problem"]["code"], "already-exists");
+    assert_eq!(answer["outcomes"][1]["problem"]["entity"]["id"], character.id.to_string());
+}
+
+/// A storage whose commits wait for a permit, and whose other operations fail.
+#[derive(Debug)]
+struct Held {
+    inner: MemoryStorage,
+    permits: Semaphore,
+}
+
+fn busy(operation: &'static str) -> StorageError {
+    StorageError::new(ErrorKind::Unavailable { retry_after: Some(Duration::from_millis(2500)) }, operation)
+        .with_source(std::io::Error::other("password of the database"))
+}
+
+#[async_trait]
+impl Store<Character> for Held {
+    async fn find(&self, _: CharacterId, _: Deleted) -> Result<Read<Option<Character>>> {
+        Err(busy("character.find"))
+    }
+    async fn list(&self, _: &CharacterQuery, _: PageRequest) -> Result<Read<Page<Character>>> {
+        Err(busy("character.list"))
+    }
+}
+#[async_trait]
+impl Commit for Held {
+    async fn commit(&self, transaction: Transaction) -> Result<Committed> {
+        let _permit = self.permits.acquire().await.unwrap();
+        self.inner.commit(transaction).await
+    }
+    async fn commit_each(&self, transactions: Vec<Transaction>) -> Vec<Result<Committed>> {
+        self.inner.commit_each(transactions).await
+    }
+}
+#[async_trait]
+impl Outbox for Held {
+    async fn claim(&self, _: usize, _: Duration) -> Result<Vec<OutboxEvent>> {
+        Err(busy("outbox.claim"))
+    }
+    async fn acknowledge(&self, _: &[EventId]) -> Result<()> {
+        Err(busy("outbox.acknowledge"))
+    }
+}
+#[async_trait]
+impl Probe for Held {
+    async fn probe(&self) -> Result<()> {
+        Err(busy("probe"))
+    }
+}
+
+fn held() -> Arc<Held> {
+    Arc::new(Held { inner: MemoryStorage::new(), permits: Semaphore::new(0) })
+}
+
+#[actix_web::test]
+async fn an_outage_says_when_to_come_back_and_keeps_its_cause_to_itself() {
+    let server = server(held(), Limits::default());
+    let (problem, headers) = problem(&server, get(wire::PROBE)).await;
+    assert_eq!((problem.code.as_str(), problem.status, problem.retry_after_ms), ("unavailable", 503, Some(2500)));
+    assert_eq!(headers.get(header::RETRY_AFTER).unwrap(), "3");
+    assert!(!serde_json::to_string(&problem).unwrap().contains("password"));
+}
+
+#[actix_web::test]
+async fn a_commit_goes_on_when_its_client_has_hung_up() {
+    let storage = held();
+    let server = server(storage.clone(), Limits::default());
+    let character = Character::new(UserId::new(), "Torormir", now());
+    let transaction = Transaction::new().with(Change::Create(character.clone()));
+    let app = init_service(App::new().configure(|config| server.configure(config))).await;
+    let request = post(wire::TRANSACTIONS, serde_json::to_string(&transaction).unwrap()).to_request();
+    let hung_up = tokio::time::timeout(Duration::from_millis(50), app.call(request)).await;
+    assert!(hung_up.is_err(), "the commit must still be waiting");
+    storage.permits.add_permits(1);
+    let applied = async {
+        loop {
+            let found: Read<Option<Character>> = storage.inner.find(character.id, Deleted::Exclude).await.unwrap();
+            if found.value.is_some() {
+                break;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    assert!(tokio::time::timeout(Duration::from_secs(5), applied).await.is_ok());
+}

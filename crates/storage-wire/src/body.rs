@@ -1,0 +1,76 @@
+//! Bodies of requests and answers.
+
+use crate::Problem;
+use character_storage_port::{Committed, Cursor, EventId, OutboxEvent, Page, Transaction};
+use serde::{Deserialize, Serialize};
+
+/// A page of rows.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ListBody<E> {
+    /// The rows, newest first.
+    pub items: Vec<E>,
+    /// Where the next page starts; `null` at the end.
+    pub next_cursor: Option<Cursor>,
+}
+
+impl<E> From<Page<E>> for ListBody<E> {
+    fn from(page: Page<E>) -> Self {
+        Self { items: page.items, next_cursor: page.next }
+    }
+}
+
+impl<E> From<ListBody<E>> for Page<E> {
+    fn from(body: ListBody<E>) -> Self {
+        Self { items: body.items, next: body.next_cursor }
+    }
+}
+
+/// Independent transactions.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BatchBody {
+    /// At most [`MAX_TRANSACTIONS`](character_storage_port::MAX_TRANSACTIONS).
+    pub transactions: Vec<Transaction>,
+}
+
+/// What became of independent transactions.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct OutcomesBody {
+    /// One for each transaction, in the same order.
+    pub outcomes: Vec<Outcome>,
+}
+
+/// What became of one transaction: `{"committed": …}` or `{"problem": …}`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// It was applied, now or before.
+    Committed(Committed),
+    /// It failed.
+    Problem(Problem),
+}
+
+/// How many events are wanted and for how long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClaimBody {
+    /// 1 to 1000.
+    pub limit: usize,
+    /// How long the events are not given to others, in milliseconds.
+    pub lease_ms: u64,
+}
+
+/// Leased events.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EventsBody {
+    /// In order of position within each subject.
+    pub events: Vec<OutboxEvent>,
+}
+
+/// Events that have been published.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AcknowledgeBody {
+    /// Unknown ones are passed over.
+    pub ids: Vec<EventId>,
+}

@@ -1,0 +1,83 @@
+//! Parsing a stranger's message.
+
+use character_domain::{Violations, json};
+use serde::de::DeserializeOwned;
+
+/// Why a body cannot be taken.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unreadable {
+    /// It is not JSON.
+    #[error("not JSON: {0}")]
+    Syntax(String),
+    /// It is JSON, but not the message that is wanted.
+    #[error("{0}")]
+    Invalid(Violations),
+}
+
+/// Parses a message and names the field that is wrong.
+///
+/// # Errors
+/// [`Unreadable`].
+pub fn decode<T: DeserializeOwned>(text: &[u8]) -> Result<T, Unreadable> {
+    json::scan(text, json::MAX_MESSAGE_DEPTH)
+        .map_err(|error| Unreadable::Invalid(Violations::one("body", error.to_string())))?;
+    let mut deserializer = serde_json::Deserializer::from_slice(text);
+    // The scan has bounded the nesting, at more levels than the parser's own limit allows.
+    deserializer.disable_recursion_limit();
+    let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
+        let path = error.path().to_string();
+        let inner = error.into_inner();
+        if inner.is_data() {
+            let field = if path == "." { "body".to_owned() } else { path };
+            Unreadable::Invalid(Violations::one(field, inner.to_string()))
+        } else {
+            Unreadable::Syntax(inner.to_string())
+        }
+    })?;
+    deserializer.end().map_err(|error| Unreadable::Syntax(error.to_string()))?;
+    Ok(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{BatchBody, ClaimBody};
+    use character_domain::{Character, Document, UserId, now};
+    use character_storage_port::{Change, Transaction};
+    use serde_json::json;
+
+    #[test]
+    fn the_wrong_field_is_named() {
+        let Err(Unreadable::Invalid(violations)) = decode::<ClaimBody>(br#"{"limit": "ten", "lease_ms": 1}"#) else {
+            panic!("a text is not a number");
+        };
+        assert_eq!(violations.0[0].field, "limit");
+    }
+
+    #[test]
+    fn broken_json_is_told_from_a_wrong_message() {
+        for broken in ["", "{", "{\"limit\": 1, \"lease_ms\": 1} x", "{'limit': 1}"] {
+            assert!(matches!(decode::<ClaimBody>(broken.as_bytes()), Err(Unreadable::Syntax(_))), "{broken}");
+        }
+        for wrong in ["[]", "{}", "null", "{\"limit\": 1, \"lease_ms\": 1, \"more\": 1}"] {
+            assert!(matches!(decode::<ClaimBody>(wrong.as_bytes()), Err(Unreadable::Invalid(_))), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn the_deepest_allowed_sheet_passes_in_a_batch() {
+        let mut value = json!({});
+        for _ in 1..json::MAX_DEPTH {
+            value = json!({ "a": value });
+        }
+        let mut character = Character::new(UserId::new(), "Deep", now());
+        character.data = Document(value.as_object().cloned().unwrap_or_default());
+        let batch = BatchBody { transactions: vec![Transaction::new().with(Change::Create(character))] };
+        assert_eq!(decode(&serde_json::to_vec(&batch).expect("serializable")), Ok(batch));
+    }
+
+    #[test]
+    fn a_message_nested_without_end_is_refused() {
+        assert!(matches!(decode::<BatchBody>("[".repeat(1_000_000).as_bytes()), Err(Unreadable::Invalid(_))));
+    }
+}

@@ -1,0 +1,235 @@
+//! The query string of a list: the filter, flat, and the page.
+
+use character_domain::Violations;
+use character_storage_port::{Cursor, Deleted, Entity, Limit, PageRequest, Query, Start};
+use serde::{
+    Deserializer,
+    de::{self, IntoDeserializer, Visitor, value::MapDeserializer},
+    forward_to_deserialize_any,
+};
+use serde_json::Value;
+use std::borrow::Cow;
+use url::form_urlencoded;
+
+/// The query string, without `?`, that asks for this page. `limit` is always given.
+#[must_use]
+pub fn encode_list<E: Entity>(query: &E::Query, page: PageRequest) -> String {
+    let mut pairs = form_urlencoded::Serializer::new(String::new());
+    if let Ok(Value::Object(filter)) = serde_json::to_value(query) {
+        for (name, value) in &filter {
+            match value {
+                Value::Null => {}
+                Value::String(text) => {
+                    pairs.append_pair(name, text);
+                }
+                // Filters are flat; anything else than a text is written as JSON writes it: `true`, `3`.
+                other => {
+                    pairs.append_pair(name, &other.to_string());
+                }
+            }
+        }
+    }
+    pairs.append_pair("limit", &page.limit.get().to_string());
+    match page.start {
+        Start::First => {}
+        Start::Offset(rows) => {
+            pairs.append_pair("offset", &rows.to_string());
+        }
+        Start::After(cursor) => {
+            pairs.append_pair("cursor", &cursor.to_string());
+        }
+    }
+    pairs.finish()
+}
+
+/// Reads the query string of a list.
+///
+/// # Errors
+/// Every parameter that is unknown, given twice or wrong, by name.
+pub fn decode_list<E: Entity>(query: &str) -> Result<(E::Query, PageRequest), Violations> {
+    let mut violations = Violations::default();
+    let mut filter: Vec<(Cow<'_, str>, Cow<'_, str>)> = Vec::new();
+    let mut page = PageRequest::default();
+    let mut seen: Vec<Cow<'_, str>> = Vec::new();
+    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+        if seen.contains(&name) {
+            violations.push(name, "must not be given twice");
+            continue;
+        }
+        match name.as_ref() {
+            "limit" => match value.parse().ok().and_then(Limit::new) {
+                Some(limit) => page.limit = limit,
+                None => violations.push("limit", format!("must be from 1 to {}", Limit::MAX.get())),
+            },
+            "offset" | "cursor" if page.start != Start::First => {
+                violations.push("cursor", "must not be combined with offset");
+            }
+            "offset" => match value.parse() {
+                Ok(rows) => page = page.offset(rows),
+                Err(_) => violations.push("offset", format!("must be from 0 to {}", u32::MAX)),
+            },
+            "cursor" => match value.parse::<Cursor>() {
+                Ok(cursor) => page = page.after(cursor),
+                Err(error) => violations.push("cursor", error.to_string()),
+            },
+            // Read alone first, so that each wrong parameter is named and not only the first.
+            _ => match filter_of::<E::Query, E>(&[(name.clone(), value.clone())]) {
+                Ok(_) => filter.push((name.clone(), value)),
+                Err(error) => violations.push(name.clone(), error.to_string()),
+            },
+        }
+        seen.push(name);
+    }
+    let query = filter_of::<E::Query, E>(&filter).map_err(|error| Violations::one("query", error.to_string()));
+    violations.into_result()?;
+    Ok((query?, page))
+}
+
+/// Reads the query string of a single row: empty, or `deleted=include` or `deleted=exclude`.
+///
+/// # Errors
+/// Every parameter that is unknown or wrong, by name.
+pub fn decode_deleted(query: &str) -> Result<Deleted, Violations> {
+    let mut violations = Violations::default();
+    let mut deleted = None;
+    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+        match (name.as_ref(), value.as_ref()) {
+            ("deleted", _) if deleted.is_some() => violations.push(name, "must not be given twice"),
+            ("deleted", "include") => deleted = Some(Deleted::Include),
+            ("deleted", "exclude") => deleted = Some(Deleted::Exclude),
+            ("deleted", _) => violations.push(name, "must be include or exclude"),
+            _ => violations.push(name, "is not a parameter of this path"),
+        }
+    }
+    violations.into_result()?;
+    Ok(deleted.unwrap_or_default())
+}
+
+fn filter_of<Q: Query<E>, E: Entity>(pairs: &[(Cow<'_, str>, Cow<'_, str>)]) -> Result<Q, de::value::Error> {
+    Q::deserialize(MapDeserializer::new(pairs.iter().map(|(name, value)| (name.as_ref(), Text(value.as_ref())))))
+}
+
+/// One value of a query string, read as whatever type the field has.
+#[derive(Clone, Copy)]
+struct Text<'a>(&'a str);
+
+impl<'de> IntoDeserializer<'de> for Text<'de> {
+    type Deserializer = Self;
+
+    fn into_deserializer(self) -> Self {
+        self
+    }
+}
+
+macro_rules! parsed {
+    ($($method:ident => $visit:ident, $expected:literal;)+) => { $(
+        fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Self::Error> {
+            match self.0.parse() {
+                Ok(value) => visitor.$visit(value),
+                Err(_) => Err(de::Error::custom(concat!("must be ", $expected))),
+            }
+        }
+    )+ };
+}
+
+impl<'de> Deserializer<'de> for Text<'de> {
+    type Error = de::value::Error;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Self::Error> {
+        visitor.visit_borrowed_str(self.0)
+    }
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Self::Error> {
+        visitor.visit_some(self)
+    }
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
+        self,
+        _name: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, Self::Error> {
+        visitor.visit_newtype_struct(self)
+    }
+    fn deserialize_enum<V: Visitor<'de>>(
+        self,
+        _name: &'static str,
+        _variants: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Self::Error> {
+        visitor.visit_enum(self.0.into_deserializer())
+    }
+    parsed! {
+        deserialize_bool => visit_bool, "true or false";
+        deserialize_i8 => visit_i8, "a whole number in range";
+        deserialize_i16 => visit_i16, "a whole number in range";
+        deserialize_i32 => visit_i32, "a whole number in range";
+        deserialize_i64 => visit_i64, "a whole number in range";
+        deserialize_u8 => visit_u8, "a whole number in range";
+        deserialize_u16 => visit_u16, "a whole number in range";
+        deserialize_u32 => visit_u32, "a whole number in range";
+        deserialize_u64 => visit_u64, "a whole number in range";
+        deserialize_f32 => visit_f32, "a number";
+        deserialize_f64 => visit_f64, "a number";
+    }
+    forward_to_deserialize_any! {
+        char str string bytes byte_buf unit unit_struct seq tuple tuple_struct map struct identifier ignored_any
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use character_domain::{CampaignId, Character, UserId, now};
+    use character_storage_port::CharacterQuery;
+    use uuid::Uuid;
+
+    #[test]
+    fn every_filter_and_page_comes_back_as_it_was_written() {
+        let full = CharacterQuery {
+            user_id: Some(UserId::new()),
+            campaign_id: Some(CampaignId::new()),
+            theme: Some("steam&punk=100% +äß\u{1F409}".into()),
+            active_only: true,
+            include_deleted: true,
+        };
+        let cursor = Cursor { created_at: now(), id: Uuid::now_v7() };
+        let limit = Limit::new(7).expect("in range");
+        for query in [CharacterQuery::default(), full] {
+            for start in [Start::First, Start::Offset(0), Start::Offset(u32::MAX), Start::After(cursor)] {
+                let page = PageRequest { limit, start };
+                let text = encode_list::<Character>(&query, page);
+                assert_eq!(decode_list::<Character>(&text), Ok((query.clone(), page)), "{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_empty_query_string_is_the_first_page_of_every_live_row() {
+        assert_eq!(decode_list::<Character>(""), Ok((CharacterQuery::default(), PageRequest::default())));
+    }
+
+    #[test]
+    fn every_wrong_parameter_is_named() {
+        let text = "limit=0&offset=-1&cursor=x&user_id=7&active_only=yes&colour=red&theme=a&theme=b";
+        let violations = decode_list::<Character>(text).expect_err("wrong");
+        let fields: Vec<_> = violations.0.iter().map(|violation| violation.field.as_str()).collect();
+        assert_eq!(fields, ["limit", "offset", "cursor", "user_id", "active_only", "colour", "theme"]);
+    }
+
+    #[test]
+    fn a_cursor_and_an_offset_exclude_each_other() {
+        let cursor = Cursor { created_at: now(), id: Uuid::now_v7() };
+        for text in [format!("offset=1&cursor={cursor}"), format!("cursor={cursor}&offset=1")] {
+            let violations = decode_list::<Character>(&text).expect_err("both");
+            assert_eq!(violations.0[0].field, "cursor");
+        }
+    }
+
+    #[test]
+    fn deleted_is_include_or_exclude() {
+        assert_eq!(decode_deleted(""), Ok(Deleted::Exclude));
+        assert_eq!(decode_deleted("deleted=exclude"), Ok(Deleted::Exclude));
+        assert_eq!(decode_deleted("deleted=include"), Ok(Deleted::Include));
+        for wrong in ["deleted=", "deleted=true", "deletd=include", "deleted=include&deleted=include"] {
+            assert!(decode_deleted(wrong).is_err(), "{wrong}");
+        }
+    }
+}
