@@ -1,1 +1,18 @@
-//! Placeholder.
+//! The shared cache tier on Redis.
+//!
+//! Every key is one hash (`v` value, `a` when the storage gave it, `d` not current, `t` placeholder token, `u` until
+//! when it holds, `w` a writer's, `c` contended by another writer, `r` current before the writer came), and every
+//! step is one script over that one key. Scripts publish what they invalidate, so other processes hear of it in the
+//! same instant. Times are the server's, so clocks of processes need not agree.
+#![warn(missing_debug_implementations)]
+
+mod channel;
+mod health;
+mod metrics;
+mod options;
+mod scripts;
+mod tier;
+
+pub use metrics::RedisTierMetrics;
+pub use options::{InvalidRedisOptions, RedisTierOptions};
+pub use tier::RedisTier;

@@ -1,0 +1,108 @@
+use crate::RedisTierMetrics;
+use character_cache::Key;
+use std::{
+    collections::HashSet,
+    fmt,
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+use tokio::{sync::Notify, time::Instant};
+
+/// Invalidations that could not be delivered.
+#[derive(Debug, Default)]
+pub(crate) enum Undelivered {
+    #[default]
+    None,
+    Keys(HashSet<Key>),
+    /// More than are remembered, so anything.
+    Everything,
+}
+
+/// Whether Redis is in use. It goes out of use at the first failure, and comes back once a heartbeat got through
+/// and everything undelivered was delivered.
+#[derive(Debug)]
+pub(crate) struct Health {
+    up: AtomicBool,
+    state: Mutex<State>,
+    remembered: usize,
+    pub(crate) failed: Notify,
+    metrics: RedisTierMetrics,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    undelivered: Undelivered,
+    /// Since when it is out of use, once it was said so in the log.
+    episode: Option<Instant>,
+}
+
+impl Health {
+    pub(crate) fn new(remembered: usize, metrics: RedisTierMetrics) -> Self {
+        Self { up: AtomicBool::new(false), state: Mutex::default(), remembered, failed: Notify::new(), metrics }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn is_up(&self) -> bool {
+        self.up.load(Ordering::SeqCst)
+    }
+
+    /// Redis failed: out of use from here on, said once.
+    pub(crate) fn fail(&self, reason: &dyn fmt::Display) {
+        self.metrics.failures.inc();
+        let mut state = self.state();
+        self.up.store(false, Ordering::SeqCst);
+        self.metrics.up.set(0);
+        if state.episode.is_none() {
+            state.episode = Some(Instant::now());
+            self.metrics.episodes.inc();
+            tracing::warn!(reason = %reason, "the shared cache tier is out of reach; going on without it");
+        }
+        drop(state);
+        self.failed.notify_one();
+    }
+
+    /// Remembers what could not be delivered. While any is left, Redis is not in use.
+    pub(crate) fn remember<'a>(&self, keys: impl Iterator<Item = &'a Key>) {
+        let mut state = self.state();
+        self.up.store(false, Ordering::SeqCst);
+        self.metrics.up.set(0);
+        if let Undelivered::None = state.undelivered {
+            state.undelivered = Undelivered::Keys(HashSet::new());
+        }
+        if let Undelivered::Keys(known) = &mut state.undelivered {
+            known.extend(keys.cloned());
+            self.metrics.undelivered.set(i64::try_from(known.len()).unwrap_or(i64::MAX));
+            if known.len() > self.remembered {
+                state.undelivered = Undelivered::Everything;
+            }
+        }
+    }
+
+    pub(crate) fn remember_everything(&self) {
+        let mut state = self.state();
+        self.up.store(false, Ordering::SeqCst);
+        self.metrics.up.set(0);
+        state.undelivered = Undelivered::Everything;
+    }
+
+    /// What is to be delivered now; when nothing is left, Redis is in use again.
+    pub(crate) fn next_undelivered(&self) -> Undelivered {
+        let mut state = self.state();
+        let undelivered = std::mem::take(&mut state.undelivered);
+        if let Undelivered::None = undelivered {
+            self.metrics.undelivered.set(0);
+            self.metrics.up.set(1);
+            self.up.store(true, Ordering::SeqCst);
+            if let Some(since) = state.episode.take() {
+                let seconds = since.elapsed().as_secs_f64();
+                tracing::info!(seconds, "the shared cache tier is in use again");
+            }
+        }
+        undelivered
+    }
+}

@@ -1,0 +1,88 @@
+use redis::Script;
+
+/// The steps, each atomic and over one key.
+pub(crate) struct Scripts {
+    /// token, fresh ms, lease ms → {0 busy | 1 hit | 2 leased, value or nil, age ms}
+    pub(crate) get_or_lease: Script,
+    /// token, keep ms, whether there is a value, value → whether it landed
+    pub(crate) fill: Script,
+    /// token, lease ms, channel, message
+    pub(crate) fence: Script,
+    /// token, keep ms, `store` | `restore` | `doubt`, value, channel, message
+    pub(crate) settle: Script,
+    /// channel, message
+    pub(crate) remove: Script,
+    /// channel, message; writes its key, so that a Redis that takes no writes is noticed
+    pub(crate) heartbeat: Script,
+}
+
+const NOW: &str = "local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+";
+
+impl Scripts {
+    pub(crate) fn new() -> Self {
+        let timed = |code: &str| Script::new(&format!("{NOW}{code}"));
+        Self {
+            get_or_lease: timed(
+                "local h = redis.call('HMGET', KEYS[1], 'v', 'a', 'd', 't', 'u')
+local age = h[2] and math.max(0, now - h[2]) or 0
+if h[1] and not h[3] and age <= tonumber(ARGV[2]) then return {1, h[1], age} end
+if h[4] and tonumber(h[5]) > now then return {0, h[1], age} end
+redis.call('HSET', KEYS[1], 't', ARGV[1], 'u', now + ARGV[3])
+redis.call('HDEL', KEYS[1], 'w', 'c', 'r')
+if not h[1] then redis.call('PEXPIRE', KEYS[1], ARGV[3]) end
+return {2, h[1], age}",
+            ),
+            fill: timed(
+                "if redis.call('HGET', KEYS[1], 't') ~= ARGV[1] then return 0 end
+redis.call('DEL', KEYS[1])
+if ARGV[3] == '1' then
+  redis.call('HSET', KEYS[1], 'v', ARGV[4], 'a', now)
+  redis.call('PEXPIRE', KEYS[1], ARGV[2])
+end
+return 1",
+            ),
+            fence: timed(
+                "local h = redis.call('HMGET', KEYS[1], 'v', 'd', 'w', 'u')
+local contended = h[3] and tonumber(h[4]) > now
+redis.call('HDEL', KEYS[1], 'c', 'r')
+if contended then redis.call('HSET', KEYS[1], 'c', 1)
+elseif h[1] and not h[2] then redis.call('HSET', KEYS[1], 'r', 1) end
+redis.call('HSET', KEYS[1], 'd', 1, 'w', 1, 't', ARGV[1], 'u', now + ARGV[2])
+if redis.call('PTTL', KEYS[1]) < tonumber(ARGV[2]) then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
+redis.call('PUBLISH', ARGV[3], ARGV[4])
+return 1",
+            ),
+            settle: timed(
+                "local h = redis.call('HMGET', KEYS[1], 't', 'c', 'v', 'r')
+local own = h[1] == ARGV[1]
+if ARGV[3] == 'store' then
+  redis.call('DEL', KEYS[1])
+  if own and not h[2] then
+    redis.call('HSET', KEYS[1], 'v', ARGV[4], 'a', now)
+    redis.call('PEXPIRE', KEYS[1], ARGV[2])
+  end
+elseif own then
+  if not h[3] then redis.call('DEL', KEYS[1])
+  else
+    if ARGV[3] == 'restore' and h[4] then redis.call('HDEL', KEYS[1], 'd') end
+    redis.call('HDEL', KEYS[1], 't', 'u', 'w', 'c', 'r')
+  end
+end
+redis.call('PUBLISH', ARGV[5], ARGV[6])
+return 1",
+            ),
+            remove: Script::new(
+                "redis.call('DEL', KEYS[1])
+redis.call('PUBLISH', ARGV[1], ARGV[2])
+return 1",
+            ),
+            heartbeat: Script::new(
+                "redis.call('SET', KEYS[1], '1', 'PX', 60000)
+redis.call('PUBLISH', ARGV[1], ARGV[2])
+return 1",
+            ),
+        }
+    }
+}

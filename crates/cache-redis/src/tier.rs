@@ -1,0 +1,410 @@
+use crate::{
+    InvalidRedisOptions, RedisTierMetrics, RedisTierOptions,
+    channel::{Channel, Heard},
+    health::{Health, Undelivered},
+    scripts::Scripts,
+};
+use async_trait::async_trait;
+use bytes::Bytes;
+use character_cache::{Fence, Invalidations, Key, LastKnown, Lease, Lookup, Settlement, SharedTier};
+use deadpool_redis::{Manager, Pool, Runtime};
+use futures_util::StreamExt;
+use redis::{AsyncConnectionConfig, Client, FromRedisValue, Pipeline, Script};
+use secrecy::ExposeSecret;
+use std::{fmt, sync::Arc, time::Duration};
+use tokio::{
+    sync::Mutex,
+    task::JoinHandle,
+    time::{Instant, timeout},
+};
+use uuid::Uuid;
+
+/// A shared tier on Redis.
+///
+/// When Redis fails, that is said once in the log, and nothing waits for it until a heartbeat in the background gets
+/// through again. Until then an operation costs nothing; the one that finds the failure costs
+/// [`RedisTierOptions::operation`] at most.
+pub struct RedisTier {
+    inner: Arc<Inner>,
+    tasks: [JoinHandle<()>; 2],
+}
+
+struct Inner {
+    options: RedisTierOptions,
+    client: Client,
+    pool: Pool,
+    scripts: Scripts,
+    health: Health,
+    channel: Channel,
+    beating: Mutex<()>,
+    metrics: RedisTierMetrics,
+}
+
+impl fmt::Debug for RedisTier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RedisTier")
+            .field("prefix", &self.inner.options.prefix)
+            .field("up", &self.inner.health.is_up())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Drop for RedisTier {
+    fn drop(&mut self) {
+        self.tasks.iter().for_each(JoinHandle::abort);
+    }
+}
+
+/// Why an operation failed, in words without addresses.
+enum Failure {
+    TimedOut,
+    Pool(&'static str),
+    Redis(redis::RedisError),
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TimedOut => f.write_str("no answer in time"),
+            Self::Pool(reason) => f.write_str(reason),
+            Self::Redis(error) => write!(f, "{}", error.code().unwrap_or_else(|| error.category())),
+        }
+    }
+}
+
+impl From<redis::RedisError> for Failure {
+    fn from(error: redis::RedisError) -> Self {
+        Self::Redis(error)
+    }
+}
+
+impl From<deadpool_redis::PoolError> for Failure {
+    fn from(error: deadpool_redis::PoolError) -> Self {
+        match error {
+            deadpool_redis::PoolError::Timeout(_) => Self::TimedOut,
+            deadpool_redis::PoolError::Backend(error) => Self::Redis(error),
+            _ => Self::Pool("the pool is closed"),
+        }
+    }
+}
+
+impl RedisTier {
+    /// A tier on the Redis of `options`. Does not wait for it: until the first heartbeat gets through, it is out of
+    /// use. Needs a Tokio runtime, for the heartbeat and the channel.
+    ///
+    /// # Errors
+    /// When the options make no sense. A Redis that cannot be reached is no error.
+    pub fn connect(options: RedisTierOptions, metrics: RedisTierMetrics) -> Result<Self, InvalidRedisOptions> {
+        let url = options.url.expose_secret();
+        let client = Client::open(url).map_err(|_| InvalidRedisOptions::Url)?;
+        let config = AsyncConnectionConfig::new()
+            .set_connection_timeout(Some(options.connect))
+            .set_response_timeout(Some(HEALING));
+        let manager = Manager::new_with_config(url, config).map_err(|_| InvalidRedisOptions::Url)?;
+        let pool = Pool::builder(manager)
+            .max_size(options.connections)
+            .runtime(Runtime::Tokio1)
+            .wait_timeout(Some(options.operation))
+            .create_timeout(Some(options.connect))
+            .recycle_timeout(Some(options.operation))
+            .build()?;
+        let inner = Arc::new(Inner {
+            health: Health::new(options.remembered, metrics.clone()),
+            channel: Channel::new(metrics.clone()),
+            scripts: Scripts::new(),
+            beating: Mutex::default(),
+            options,
+            client,
+            pool,
+            metrics,
+        });
+        let tasks =
+            [tokio::spawn(Arc::clone(&inner).beat_for_ever()), tokio::spawn(Arc::clone(&inner).listen_for_ever())];
+        Ok(Self { inner, tasks })
+    }
+
+    /// Waits until Redis is in use and the news of other processes are heard, for at most `patience`; answers
+    /// whether it is so.
+    pub async fn ready(&self, patience: Duration) -> bool {
+        let until = Instant::now() + patience;
+        while !(self.inner.health.is_up() && self.inner.channel.is_heard()) {
+            if Instant::now() >= until {
+                return false;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        true
+    }
+
+    /// Whether Redis is in use, for a health report.
+    #[must_use]
+    pub fn is_up(&self) -> bool {
+        self.inner.health.is_up()
+    }
+}
+
+/// The most that a step in the background may take: nobody waits for it.
+const HEALING: Duration = Duration::from_secs(1);
+const BACKOFF: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
+
+/// Doubles up to a bound, with jitter so that many processes do not return in one instant.
+fn next_backoff(backoff: &mut Duration) -> Duration {
+    let wait = backoff.mul_f64(0.5 + rand::random::<f64>() / 2.0);
+    *backoff = (*backoff * 2).min(BACKOFF.1);
+    wait
+}
+
+impl Inner {
+    fn named(&self, key: &Key) -> String {
+        format!("{}{key}", self.options.prefix)
+    }
+
+    fn channel_name(&self) -> String {
+        format!("{}invalidations", self.options.prefix)
+    }
+
+    /// Sends the steps in one go. A Redis that was restarted has forgotten the scripts: they are sent and the steps
+    /// repeated, none of which was taken.
+    async fn send<T: FromRedisValue>(&self, script: &Script, steps: &Pipeline, within: Duration) -> Result<T, Failure> {
+        let send = async {
+            let mut connection = self.pool.get().await?;
+            match steps.query_async(&mut connection).await {
+                Err(error) if error.code() == Some("NOSCRIPT") || error.to_string().contains("NOSCRIPT") => {
+                    script.prepare_invoke().load_async(&mut connection).await?;
+                    Ok(steps.query_async(&mut connection).await?)
+                }
+                answer => Ok(answer?),
+            }
+        };
+        timeout(within, send).await.unwrap_or(Err(Failure::TimedOut))
+    }
+
+    /// As [`send`](Self::send), for a caller who waits: not tried during an outage, and its failure begins one.
+    async fn try_now<T: FromRedisValue>(&self, script: &Script, steps: &Pipeline) -> Option<T> {
+        if !self.health.is_up() {
+            self.metrics.skipped.inc();
+            return None;
+        }
+        let extra = Duration::from_micros(100).saturating_mul(u32::try_from(steps.len()).unwrap_or(u32::MAX));
+        match self.send(script, steps, self.options.operation + extra).await {
+            Ok(answer) => Some(answer),
+            Err(failure) => {
+                self.health.fail(&failure);
+                None
+            }
+        }
+    }
+
+    fn removals<'a>(&self, keys: impl Iterator<Item = &'a Key>) -> Pipeline {
+        let mut steps = Pipeline::new();
+        for key in keys {
+            let step = steps.cmd("EVALSHA").arg(self.scripts.remove.get_hash()).arg(1).arg(self.named(key));
+            step.arg(self.channel_name()).arg(self.channel.about(key));
+        }
+        steps
+    }
+
+    async fn beat_for_ever(self: Arc<Self>) {
+        let mut backoff = BACKOFF.0;
+        loop {
+            let wait = match self.beat().await {
+                Ok(()) => {
+                    backoff = BACKOFF.0;
+                    self.options.heartbeat
+                }
+                Err(failure) => {
+                    self.health.fail(&failure);
+                    // The permit that the failure itself left must not cut the wait short.
+                    tokio::time::sleep(next_backoff(&mut backoff)).await;
+                    continue;
+                }
+            };
+            tokio::select! {
+                () = tokio::time::sleep(wait) => {}
+                () = self.health.failed.notified() => tokio::time::sleep(next_backoff(&mut backoff)).await,
+            }
+        }
+    }
+
+    async fn beat(&self) -> Result<(), Failure> {
+        // One at a time: what one is about to deliver must not look delivered to another.
+        let _alone = self.beating.lock().await;
+        let script = &self.scripts.heartbeat;
+        let mut step = Pipeline::new();
+        let key = format!("{}heartbeat", self.options.prefix);
+        step.cmd("EVALSHA").arg(script.get_hash()).arg(1).arg(key).arg(self.channel_name()).arg(self.channel.ping());
+        self.send::<()>(script, &step, HEALING).await?;
+        if self.health.is_up() {
+            return Ok(());
+        }
+        loop {
+            match self.health.next_undelivered() {
+                Undelivered::None => return Ok(()),
+                Undelivered::Keys(keys) => {
+                    let keys: Vec<Key> = keys.into_iter().collect();
+                    for some in keys.chunks(500) {
+                        let steps = self.removals(some.iter());
+                        if let Err(failure) = self.send::<()>(&self.scripts.remove, &steps, HEALING).await {
+                            self.health.remember(keys.iter());
+                            return Err(failure);
+                        }
+                    }
+                }
+                Undelivered::Everything => {
+                    if let Err(failure) = self.remove_everything().await {
+                        self.health.remember_everything();
+                        return Err(failure);
+                    }
+                }
+            }
+        }
+    }
+
+    async fn remove_everything(&self) -> Result<(), Failure> {
+        let pattern = format!("{}*", self.options.prefix.replace(['*', '?', '[', ']', '\\'], "?"));
+        let mut cursor = 0u64;
+        loop {
+            let step = async {
+                let mut connection = self.pool.get().await?;
+                let mut scan = redis::cmd("SCAN");
+                scan.arg(cursor).arg("MATCH").arg(&pattern).arg("COUNT").arg(500);
+                let (next, names): (u64, Vec<String>) = scan.query_async(&mut connection).await?;
+                let mut steps = Pipeline::new();
+                for name in names {
+                    steps.cmd("UNLINK").arg(name).ignore();
+                }
+                if next == 0 {
+                    steps.cmd("PUBLISH").arg(self.channel_name()).arg(self.channel.about_everything()).ignore();
+                }
+                steps.query_async::<()>(&mut connection).await?;
+                Ok::<_, Failure>(next)
+            };
+            cursor = timeout(HEALING, step).await.unwrap_or(Err(Failure::TimedOut))?;
+            if cursor == 0 {
+                return Ok(());
+            }
+        }
+    }
+
+    async fn listen_for_ever(self: Arc<Self>) {
+        let mut backoff = BACKOFF.0;
+        loop {
+            if self.listen().await {
+                backoff = BACKOFF.0;
+            }
+            self.channel.lost();
+            tokio::time::sleep(next_backoff(&mut backoff)).await;
+        }
+    }
+
+    /// Listens until the connection is lost or our own heartbeat is not heard; answers whether it was heard at all.
+    async fn listen(&self) -> bool {
+        let open = async {
+            let mut news = self.client.get_async_pubsub().await?;
+            news.subscribe(self.channel_name()).await?;
+            Ok::<_, redis::RedisError>(news)
+        };
+        let Ok(Ok(news)) = timeout(HEALING, open).await else { return false };
+        // Ask for a sign at once; what comes of it is seen by whether it is heard.
+        let _ = self.beat().await;
+        let mut messages = news.into_on_message();
+        let silence = self.options.heartbeat * 3;
+        let (mut until, mut heard) = (Instant::now() + silence, false);
+        while let Ok(Some(message)) = tokio::time::timeout_at(until, messages.next()).await {
+            let Ok(message) = message.get_payload::<String>() else { continue };
+            if let Heard::OwnPing = self.channel.hear(&message) {
+                (until, heard) = (Instant::now() + silence, true);
+            }
+        }
+        heard
+    }
+}
+
+fn milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl SharedTier for RedisTier {
+    async fn get_or_lease(&self, key: &Key, fresh: Duration) -> Lookup {
+        let script = &self.inner.scripts.get_or_lease;
+        let token = Uuid::new_v4();
+        let mut step = Pipeline::new();
+        step.cmd("EVALSHA").arg(script.get_hash()).arg(1).arg(self.inner.named(key)).arg(token.to_string());
+        step.arg(milliseconds(fresh)).arg(milliseconds(self.inner.options.lease));
+        let answer: Option<((u8, Option<Vec<u8>>, u64),)> = self.inner.try_now(script, &step).await;
+        let Some(((found, value, age),)) = answer else { return Lookup::Down };
+        let (value, age) = (value.map(Bytes::from), Duration::from_millis(age));
+        match (found, value) {
+            (1, Some(value)) => Lookup::Hit { value, age },
+            (2, value) => Lookup::Leased { lease: Lease(token), last: value.map(|value| LastKnown { value, age }) },
+            (_, value) => Lookup::Busy { last: value.map(|value| LastKnown { value, age }) },
+        }
+    }
+
+    async fn fill(&self, key: &Key, lease: Lease, value: Option<Bytes>) -> bool {
+        let script = &self.inner.scripts.fill;
+        let mut step = Pipeline::new();
+        step.cmd("EVALSHA").arg(script.get_hash()).arg(1).arg(self.inner.named(key)).arg(lease.0.to_string());
+        step.arg(milliseconds(self.inner.options.keep)).arg(u8::from(value.is_some()));
+        step.arg(value.as_deref().unwrap_or_default());
+        let landed: Option<(u8,)> = self.inner.try_now(script, &step).await;
+        landed == Some((1,))
+    }
+
+    async fn fence(&self, keys: &[Key]) -> Fence {
+        let (inner, script) = (&self.inner, &self.inner.scripts.fence);
+        let token = Uuid::new_v4();
+        let mut steps = Pipeline::new();
+        for key in keys {
+            let step = steps.cmd("EVALSHA").arg(script.get_hash()).arg(1).arg(inner.named(key)).arg(token.to_string());
+            step.arg(milliseconds(inner.options.lease)).arg(inner.channel_name()).arg(inner.channel.about(key));
+        }
+        // A fence that failed makes Redis go out of use, and the settlement is then remembered.
+        let _: Option<()> = inner.try_now(script, &steps).await;
+        Fence(token)
+    }
+
+    async fn settle(&self, fence: Fence, keys: Vec<(Key, Settlement)>) {
+        let (inner, script) = (&self.inner, &self.inner.scripts.settle);
+        let mut steps = Pipeline::new();
+        for (key, settlement) in &keys {
+            let how = match settlement {
+                // The token of nobody: the key is removed.
+                Settlement::Store(_) | Settlement::Remove => "store",
+                Settlement::Restore => "restore",
+                Settlement::Doubt => "doubt",
+            };
+            let (token, value) = match settlement {
+                Settlement::Store(value) => (fence.0.to_string(), &value[..]),
+                Settlement::Remove => ("-".to_owned(), &[][..]),
+                _ => (fence.0.to_string(), &[][..]),
+            };
+            let step = steps.cmd("EVALSHA").arg(script.get_hash()).arg(1).arg(inner.named(key)).arg(token);
+            step.arg(milliseconds(inner.options.keep)).arg(how).arg(value);
+            step.arg(inner.channel_name()).arg(inner.channel.about(key));
+        }
+        if inner.try_now::<()>(script, &steps).await.is_none() {
+            inner.health.remember(keys.iter().map(|(key, _)| key));
+        }
+    }
+
+    async fn remove(&self, keys: &[Key]) {
+        let steps = self.inner.removals(keys.iter());
+        if self.inner.try_now::<()>(&self.inner.scripts.remove, &steps).await.is_none() {
+            self.inner.health.remember(keys.iter());
+        }
+    }
+
+    async fn clear(&self) {
+        if let Err(failure) = self.inner.remove_everything().await {
+            self.inner.health.fail(&failure);
+            self.inner.health.remember_everything();
+        }
+    }
+
+    fn attach(&self, sink: Arc<dyn Invalidations>) {
+        self.inner.channel.attach(sink);
+    }
+}

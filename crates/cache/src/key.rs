@@ -1,0 +1,63 @@
+use character_storage_port::{EntityKind, PageRequest, Scope, Start};
+use serde::Serialize;
+use std::{fmt, sync::Arc};
+use uuid::Uuid;
+
+/// What a cached value is found by: `character:row:<id>`. The same text in every tier.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Key(Arc<str>);
+
+impl Key {
+    /// Of one row.
+    #[must_use]
+    pub fn row(kind: EntityKind, id: Uuid) -> Self {
+        Self(format!("{kind}:row:{id}").into())
+    }
+
+    /// Of the generation of the lists of one scope.
+    #[must_use]
+    pub(crate) fn generation(kind: EntityKind, scope: Scope) -> Self {
+        Self(format!("{kind}:generation:{scope}").into())
+    }
+
+    /// Of the generation that all lists of a kind share; it moves when it is not known which lists a write concerns.
+    #[must_use]
+    pub(crate) fn kind_generation(kind: EntityKind) -> Self {
+        Self(format!("{kind}:generation").into())
+    }
+
+    /// Of one page of a list, under the generations of its scope and of its kind.
+    pub(crate) fn page(
+        kind: EntityKind,
+        (scope, every): (Uuid, Uuid),
+        query: &impl Serialize,
+        page: PageRequest,
+    ) -> serde_json::Result<Self> {
+        let start = match page.start {
+            Start::First => "first".to_owned(),
+            Start::Offset(rows) => format!("offset-{rows}"),
+            Start::After(cursor) => format!("after-{cursor}"),
+        };
+        // A filter may hold a stranger's text of any length, so the key holds its name in the version-5 sense.
+        let query = Uuid::new_v5(&Uuid::NAMESPACE_OID, &serde_json::to_vec(query)?);
+        Ok(Self(format!("{kind}:list:{scope}:{every}:{query}:{}:{start}", page.limit.get()).into()))
+    }
+
+    /// The text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<&str> for Key {
+    fn from(text: &str) -> Self {
+        Self(text.into())
+    }
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}

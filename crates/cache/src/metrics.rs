@@ -1,0 +1,90 @@
+use character_storage_port::Tier;
+use prometheus_client::{
+    encoding::EncodeLabelSet,
+    metrics::{counter::Counter, family::Family, gauge::Gauge},
+    registry::Registry,
+};
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Labels {
+    tier: &'static str,
+}
+
+type ByTier<M> = Family<Labels, M>;
+
+/// What the cache did, by tier: `local` or `shared`.
+#[derive(Clone, Debug, Default)]
+pub struct CacheMetrics {
+    hits: ByTier<Counter>,
+    misses: ByTier<Counter>,
+    stale: ByTier<Counter>,
+    fills: ByTier<Counter>,
+    refused: ByTier<Counter>,
+    invalidations: ByTier<Counter>,
+    evictions: ByTier<Counter>,
+    entries: ByTier<Gauge>,
+    bytes: ByTier<Gauge>,
+    loading: Gauge,
+}
+
+macro_rules! count {
+    ($($method:ident => $field:ident),+ $(,)?) => { $(
+        pub(crate) fn $method(&self, tier: Tier) {
+            self.$field.get_or_create(&Labels { tier: tier.as_str() }).inc();
+        }
+    )+ };
+}
+
+impl CacheMetrics {
+    /// Adds every metric to `registry`.
+    pub fn register(&self, registry: &mut Registry) {
+        registry.register("cache_hits", "Reads answered by a current value of the tier", self.hits.clone());
+        registry.register("cache_misses", "Reads that found no current value in the tier", self.misses.clone());
+        registry.register("cache_stale_served", "Last known values served in an outage", self.stale.clone());
+        registry.register("cache_fills", "Values that landed in the tier", self.fills.clone());
+        registry.register(
+            "cache_fills_refused",
+            "Values thrown away because a write or an invalidation came between",
+            self.refused.clone(),
+        );
+        registry.register("cache_invalidations", "Keys invalidated", self.invalidations.clone());
+        registry.register(
+            "cache_evictions",
+            "Values dropped for lack of room or for their age",
+            self.evictions.clone(),
+        );
+        registry.register("cache_entries", "Values held", self.entries.clone());
+        registry.register("cache_bytes", "Bytes held, counted as JSON", self.bytes.clone());
+        registry.register("cache_loads_in_flight", "Values being loaded", self.loading.clone());
+    }
+
+    count! {
+        hit => hits,
+        miss => misses,
+        stale => stale,
+        fill => fills,
+        refused => refused,
+        invalidated => invalidations,
+        evicted => evictions,
+    }
+
+    pub(crate) fn size(&self, entries: u64, bytes: u64) {
+        let labels = Labels { tier: Tier::Local.as_str() };
+        self.entries.get_or_create(&labels).set(i64::try_from(entries).unwrap_or(i64::MAX));
+        self.bytes.get_or_create(&labels).set(i64::try_from(bytes).unwrap_or(i64::MAX));
+    }
+
+    /// Counts a load as in flight until the guard is dropped.
+    pub(crate) fn load(&self) -> Loading {
+        self.loading.inc();
+        Loading(self.loading.clone())
+    }
+}
+
+pub(crate) struct Loading(Gauge);
+
+impl Drop for Loading {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}

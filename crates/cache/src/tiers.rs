@@ -1,0 +1,222 @@
+use crate::{
+    CacheMetrics, CacheOptions, Key, LastKnown, Lookup, SharedTier,
+    local::{Entry, Flight, Landing, Loaded, Local, Stored, Value},
+    weight::weigh,
+};
+use bytes::Bytes;
+use character_domain::json;
+use character_storage_port::{Entity, ErrorKind, Page, Read, Result, Source, StaleReason, StorageError, Tier};
+use serde::{Serialize, de::DeserializeOwned};
+use std::{future::Future, sync::Arc, time::Duration};
+use tokio::time::Instant;
+use tracing::Instrument;
+
+/// What can be cached.
+pub(crate) trait Cacheable: Serialize + DeserializeOwned + Send + Sync + 'static {
+    /// How long it counts as current.
+    fn fresh(&self, options: &CacheOptions) -> Duration;
+    /// Whether it may be put in the shared tier.
+    fn is_shared(&self) -> bool;
+    /// Whether it may be served while the storage is out of reach.
+    fn outlives_an_outage(&self) -> bool;
+}
+
+impl<E: Entity> Cacheable for Option<E> {
+    fn fresh(&self, options: &CacheOptions) -> Duration {
+        if self.is_some() { options.fresh } else { options.absent }
+    }
+    fn is_shared(&self) -> bool {
+        self.is_some()
+    }
+    fn outlives_an_outage(&self) -> bool {
+        self.as_ref().is_some_and(|row| !row.meta().is_deleted())
+    }
+}
+
+impl<E: Entity> Cacheable for Page<E> {
+    fn fresh(&self, options: &CacheOptions) -> Duration {
+        options.fresh
+    }
+    fn is_shared(&self) -> bool {
+        true
+    }
+    fn outlives_an_outage(&self) -> bool {
+        !self.items.iter().any(|row| row.meta().is_deleted())
+    }
+}
+
+/// Both tiers, and how a value is read through them.
+#[derive(Debug)]
+pub(crate) struct Tiers {
+    pub(crate) local: Arc<Local>,
+    pub(crate) shared: Option<Arc<dyn SharedTier>>,
+    pub(crate) options: CacheOptions,
+    pub(crate) metrics: CacheMetrics,
+}
+
+impl Tiers {
+    /// A current value, from the nearest tier that has one, or from `origin`; concurrent readers of one key share
+    /// one load.
+    pub(crate) async fn read<V, F, Fut>(
+        self: &Arc<Self>,
+        key: &Key,
+        operation: &'static str,
+        origin: F,
+    ) -> Result<Read<Arc<V>>>
+    where
+        V: Cacheable,
+        F: FnOnce() -> Fut + Send + 'static,
+        Fut: Future<Output = Result<Read<V>>> + Send,
+    {
+        // A hit waits for nothing, so a busy reader would otherwise never let go of its thread, and commits and
+        // loads need one.
+        tokio::task::coop::consume_budget().await;
+        let hit = |stored: Stored| {
+            self.metrics.hit(Tier::Local);
+            (Arc::clone(&stored.value), Source::Cache { tier: Tier::Local, age: stored.age() })
+        };
+        let (value, source) = match self.local.fresh(key) {
+            Some(stored) => hit(stored),
+            None => match self.local.enter(key) {
+                Entry::Hit(stored) => hit(stored),
+                Entry::Follow(landing) => {
+                    self.metrics.miss(Tier::Local);
+                    landed(landing, operation).await?
+                }
+                Entry::Lead(flight, sender, landing) => {
+                    self.metrics.miss(Tier::Local);
+                    let tiers = Arc::clone(self);
+                    // A task of its own: a caller who goes away must not take the load from those who wait for it.
+                    let load = async move {
+                        let _loading = tiers.metrics.load();
+                        let loaded = tiers.load(&flight, origin).await;
+                        // First out of the way, then told: a find after this answer begins anew.
+                        drop(flight);
+                        sender.send_replace(Some(loaded));
+                    };
+                    tokio::spawn(load.in_current_span());
+                    landed(landing, operation).await?
+                }
+            },
+        };
+        match value.downcast::<V>() {
+            Ok(value) => Ok(Read { value, source }),
+            Err(_) => Err(StorageError::new(ErrorKind::Corrupt, operation)),
+        }
+    }
+
+    async fn load<V, F, Fut>(&self, flight: &Flight, origin: F) -> Loaded
+    where
+        V: Cacheable,
+        F: FnOnce() -> Fut,
+        Fut: Future<Output = Result<Read<V>>>,
+    {
+        let key = &flight.key;
+        let mut lookup = match &self.shared {
+            Some(shared) => shared.get_or_lease(key, self.options.fresh).await,
+            None => Lookup::Down,
+        };
+        if let Lookup::Hit { value, age } = &lookup {
+            match json::parse::<V>(value) {
+                Ok(parsed) => {
+                    self.metrics.hit(Tier::Shared);
+                    let age = *age;
+                    let value: Value = self.keep(flight, parsed, age, Tier::Shared, true);
+                    return Ok((value, Source::Cache { tier: Tier::Shared, age }));
+                }
+                Err(_) => {
+                    // Written by another version of this service, perhaps: unreadable here, so of no use here.
+                    if let Some(shared) = &self.shared {
+                        shared.remove(std::slice::from_ref(key)).await;
+                    }
+                    lookup = Lookup::Busy { last: None };
+                }
+            }
+        }
+        if self.shared.is_some() {
+            self.metrics.miss(Tier::Shared);
+        }
+        let read = match origin().await {
+            Ok(read) => read,
+            Err(error) => {
+                if let Lookup::Leased { last: Some(last), .. } | Lookup::Busy { last: Some(last) } = lookup {
+                    self.keep_last_known::<V>(flight, &last);
+                }
+                return Err(error);
+            }
+        };
+        let (age, current) = match read.source {
+            Source::Origin => (Duration::ZERO, true),
+            Source::Cache { age, .. } => (age, true),
+            Source::Stale { age, .. } => (age, false),
+        };
+        let current = match (lookup, &self.shared) {
+            (Lookup::Leased { lease, .. }, Some(shared)) => {
+                // Not from another cache: the shared tier would take it for as new as the moment it lands.
+                let shareable = current && age.is_zero() && read.value.is_shared();
+                let bytes = if shareable { serde_json::to_vec(&read.value).ok().map(Bytes::from) } else { None };
+                let landed = shared.fill(key, lease, bytes).await;
+                if landed {
+                    self.metrics.fill(Tier::Shared);
+                } else {
+                    self.metrics.refused(Tier::Shared);
+                }
+                current && landed
+            }
+            // Another process is writing: by the time its news arrives this value may be kept already.
+            (Lookup::Busy { .. }, _) => false,
+            _ => current,
+        };
+        Ok((self.keep(flight, read.value, age, Tier::Local, current), read.source))
+    }
+
+    fn keep<V: Cacheable>(&self, flight: &Flight, value: V, age: Duration, tier: Tier, current: bool) -> Value {
+        let (fresh, weight) = (value.fresh(&self.options), weigh(&value));
+        let value: Value = Arc::new(value);
+        let now = Instant::now();
+        flight.land(Stored {
+            value: Arc::clone(&value),
+            at: now.checked_sub(age).unwrap_or(now),
+            fresh: if current { fresh } else { Duration::ZERO },
+            weight,
+            tier,
+            epoch: flight.epoch,
+        });
+        value
+    }
+
+    fn keep_last_known<V: Cacheable>(&self, flight: &Flight, last: &LastKnown) {
+        if self.local.peek(&flight.key).is_none()
+            && let Ok(value) = json::parse::<V>(&last.value)
+        {
+            self.keep(flight, value, last.age, Tier::Shared, false);
+        }
+    }
+
+    /// The last known value instead of an error that says that the storage is out of reach.
+    pub(crate) fn last_known<V: Cacheable>(&self, key: &Key, error: &StorageError) -> Option<Read<Arc<V>>> {
+        let reason = match error.kind() {
+            _ if !error.is_outage() => return None,
+            ErrorKind::CircuitOpen { .. } => StaleReason::CircuitOpen,
+            ErrorKind::Timeout => StaleReason::Timeout,
+            _ => StaleReason::Unavailable,
+        };
+        let stored = self.local.peek(key)?;
+        let (age, tier) = (stored.age(), stored.tier);
+        let value = stored.value.downcast::<V>().ok()?;
+        if age > self.options.stale_max || !value.outlives_an_outage() {
+            return None;
+        }
+        self.metrics.stale(tier);
+        Some(Read { value, source: Source::Stale { tier, age, reason } })
+    }
+}
+
+pub(crate) async fn landed(mut landing: Landing, operation: &'static str) -> Loaded {
+    let loaded = match landing.wait_for(Option::is_some).await {
+        Ok(loaded) => loaded.clone(),
+        Err(_) => None,
+    };
+    // The loading task has ended without an answer: the runtime is shutting down, or it panicked.
+    loaded.unwrap_or_else(|| Err(StorageError::unavailable(operation)))
+}

@@ -1,0 +1,529 @@
+//! What the cache promises, on top of the port's own suite.
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
+mod common;
+
+use character_cache::{CacheMetrics, CacheOptions, Cached, Invalidations, MemorySharedTier, SharedTier};
+use character_domain::{CampaignId, Character, CharacterId};
+use character_storage_port::{
+    Change, CharacterQuery, Commit, Deleted, Entity, ErrorKind, Expect, PageRequest, Source, StaleReason, StorageExt,
+    StoragePort, Store, Tier, Transaction,
+};
+use common::{Commits, Scripted, torormir};
+use std::{sync::Arc, time::Duration};
+
+fn cached(storage: &Scripted) -> Cached {
+    over(storage, None)
+}
+
+fn over(storage: &Scripted, shared: Option<Arc<dyn SharedTier>>) -> Cached {
+    with(CacheOptions::default(), storage, shared)
+}
+
+fn with(options: CacheOptions, storage: &Scripted, shared: Option<Arc<dyn SharedTier>>) -> Cached {
+    let inner: Arc<dyn StoragePort> = Arc::new(storage.clone());
+    Cached::new(inner, options, shared, CacheMetrics::default())
+}
+
+async fn name(storage: &impl Store<Character>, id: CharacterId) -> Option<String> {
+    storage.find(id, Deleted::Exclude).await.expect("a find is answered").value.map(|row| row.name)
+}
+
+async fn names(storage: &impl Store<Character>, query: &CharacterQuery) -> Vec<String> {
+    let page = storage.list(query, PageRequest::default()).await.expect("a list is answered").value;
+    page.items.into_iter().map(|row| row.name).collect()
+}
+
+fn of_campaign(id: CampaignId) -> CharacterQuery {
+    CharacterQuery { campaign_id: Some(id), ..CharacterQuery::default() }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_second_find_does_not_ask_the_storage_and_tells_its_age() {
+    let storage = Scripted::default();
+    let cache = cached(&storage);
+    let row = storage.inner.create_character(torormir()).await.unwrap();
+    let first = cache.get_character(row.id).await.unwrap();
+    assert_eq!(first.source, Source::Origin);
+    tokio::time::advance(Duration::from_secs(100)).await;
+    let second = cache.get_character(row.id).await.unwrap();
+    assert_eq!(second.source, Source::Cache { tier: Tier::Local, age: Duration::from_secs(100) });
+    assert_eq!((second.value, storage.reads()), (row.clone(), 1));
+    tokio::time::advance(Duration::from_secs(3_500)).await;
+    assert_eq!(cache.get_character(row.id).await.unwrap().source, Source::Origin);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_thousand_concurrent_misses_make_one_read() {
+    let storage = Scripted::default();
+    let cache = cached(&storage);
+    let row = storage.inner.create_character(torormir()).await.unwrap();
+    storage.answer_after(Duration::from_millis(10));
+    let finds: Vec<_> = (0..1000)
+        .map(|_| {
+            let cache = cache.clone();
+            tokio::spawn(async move { cache.get_character(row.id).await.unwrap().value.name })
+        })
+        .collect();
+    for find in finds {
+        assert_eq!(find.await.unwrap(), "Torormir");
+    }
+    assert_eq!(storage.reads(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_caller_who_goes_away_does_not_take_the_load_from_others() {
+    let storage = Scripted::default();
+    let cache = cached(&storage);
+    let row = storage.inner.create_character(torormir()).await.unwrap();
+    storage.answer_after(Duration::from_millis(10));
+    let first = tokio::time::timeout(Duration::from_millis(5), cache.get_character(row.id)).await;
+    assert!(first.is_err());
+    assert_eq!(cache.get_character(row.id).await.unwrap().value.name, "Torormir");
+    assert_eq!(storage.reads(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_write_inside_a_load_leaves_nothing_stale() {
+    let storage = Scripted::default();
+    let cache = cached(&storage);
+    let row = storage.inner.create_character(torormir()).await.unwrap();
+    storage.answer_after(Duration::from_millis(10));
+    let reader = cache.clone();
+    let load = tokio::spawn(async move { reader.get_character(row.id).await });
+    tokio::time::sleep(Duration::from_millis(15)).await;
+    // The storage has given its answer by now, and it has not arrived yet.
+    *storage.answer_after.lock().unwrap() = None;
+    let renamed = Character { name: "Renamed".into(), ..row.clone() };
+    cache.update_character(renamed, Expect::Any).await.unwrap();
+    assert_eq!(name(&cache, row.id).await.as_deref(), Some("Renamed"));
+    load.await.unwrap().unwrap();
+    assert_eq!(name(&cache, row.id).await.as_deref(), Some("Renamed"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_write_that_nobody_waits_for_invalidates_all_the_same() {
+    let storage = Scripted::default();
+    let cache = cached(&storage);
+    let row = storage.inner.create_character(torormir()).await.unwrap();
+    assert_eq!(name(&cache, row.id).await.as_deref(), Some("Torormir"));
+    storage.answer_after(Duration::from_millis(10));
+    let renamed = Character { name: "Renamed".into(), ..row.clone() };
+    let write = tokio::time::timeout(Duration::from_millis(15), cache.update_character(renamed, Expect::Any)).await;
+    assert!(write.is_err());
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    assert_eq!(name(&cache, row.id).await.as_deref(), Some("Renamed"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_replacement_is_kept_exactly_as_the_storage_keeps_it() {
+    let storage = Scripted::default();
+    let cache = cached(&storage);
+    let row = storage.inner.create_character(torormir()).await.unwrap();
+    cache.get_character(row.id).await.unwrap();
+    let renamed = Character { name: "Renamed".into(), ..row.clone() };
+    let written = cache.update_character(renamed, Expect::Revision(row.meta.revision)).await.unwrap();
+    let read = cache.get_character(row.id).await.unwrap();
+    assert!(matches!(read.source, Source::Cache { .. }));
+    assert_eq!((&read.value, &written), (&storage.inner.get_character(row.id).await.unwrap().value, &read.value));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_repeated_transaction_does_not_bring_its_old_value_back() {
+    let storage = Scripted::default();
+    let cache = cached(&storage);
+    let row = torormir();
+    let creation = Transaction::new().with(Change::Create(row.clone()));
+    assert_eq!(name(&cache, row.id).await, None);
+    cache.commit(creation.clone()).await.unwrap();
+    let renamed = Character { name: "Renamed".into(), ..row.clone() };
+    cache.update_character(renamed, Expect::Any).await.unwrap();
+    cache.clear().await;
+    cache.commit(creation).await.unwrap();
+    assert_eq!(name(&cache, row.id).await.as_deref(), Some("Renamed"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_outage_is_bridged_by_the_last_known_value_and_says_so() {
+    let storage = Scripted::default();
+    let cache = cached(&storage);
+    let row = storage.inner.create_character(torormir()).await.unwrap();
+    let query = CharacterQuery { user_id: Some(row.user_id), ..CharacterQuery::default() };
+    cache.get_character(row.id).await.unwrap();
+    names(&cache, &query).await;
+    storage.go_down(true);
+    tokio::time::advance(Duration::from_secs(4_000)).await;
+    let age = Duration::from_secs(4_000);
+    let stale = Source::Stale { tier: Tier::Local, age, reason: StaleReason::Unavailable };
+    assert_eq!(cache.get_character(row.id).await.unwrap().source, stale);
+    assert_eq!(cache.list_characters(&query, PageRequest::default()).await.unwrap().source, stale);
+    assert!(cache.get_character(CharacterId::new()).await.is_err(), "what was never seen cannot be served");
+    tokio::time::advance(Duration::from_secs(24 * 3_600)).await;
+    assert_eq!(*cache.get_character(row.id).await.unwrap_err().kind(), ErrorKind::Unavailable { retry_after: None });
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deleted_row_is_never_served_in_an_outage() {
+    let storage = Scripted::default();
+    let cache = cached(&storage);
+    let row = storage.inner.create_character(torormir()).await.unwrap();
+    let query = CharacterQuery { user_id: Some(row.user_id), ..CharacterQuery::default() };
+    let all = CharacterQuery { include_deleted: true, ..query.clone() };
+    cache.get_character(row.id).await.unwrap();
+    names(&cache, &query).await;
+    cache.delete_character(row.id, Expect::Any).await.unwrap();
+    assert_eq!(names(&cache, &all).await.len(), 1);
+    cache.find(row.id, Deleted::Include).await.unwrap().value.map(|row: Character| row.name).unwrap();
+    tokio::time::advance(Duration::from_secs(4_000)).await;
+    storage.go_down(true);
+    for deleted in [Deleted::Exclude, Deleted::Include] {
+        assert!(Store::<Character>::find(&cache, row.id, deleted).await.is_err());
+    }
+    assert!(cache.list_characters(&query, PageRequest::default()).await.is_err());
+    assert!(cache.list_characters(&all, PageRequest::default()).await.is_err());
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_a_write_that_found_the_storage_down_the_last_known_value_is_still_served() {
+    let storage = Scripted::default();
+    let cache = cached(&storage);
+    let row = storage.inner.create_character(torormir()).await.unwrap();
+    let query = CharacterQuery { user_id: Some(row.user_id), ..CharacterQuery::default() };
+    cache.get_character(row.id).await.unwrap();
+    names(&cache, &query).await;
+    storage.go_down(true);
+    let renamed = Character { name: "Renamed".into(), ..row.clone() };
+    cache.update_character(renamed, Expect::Any).await.unwrap_err();
+    for wait in [0, 60] {
+        tokio::time::sleep(Duration::from_secs(wait)).await;
+        let read = cache.get_character(row.id).await.unwrap();
+        assert!(matches!(read.source, Source::Stale { .. }), "{:?}", read.source);
+        let list = cache.list_characters(&query, PageRequest::default()).await.unwrap();
+        assert!(matches!(list.source, Source::Stale { .. }), "{:?}", list.source);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_write_whose_answer_was_lost_is_seen() {
+    let storage = Scripted::default();
+    let cache = cached(&storage);
+    let row = storage.inner.create_character(torormir()).await.unwrap();
+    let query = CharacterQuery { user_id: Some(row.user_id), ..CharacterQuery::default() };
+    cache.get_character(row.id).await.unwrap();
+    names(&cache, &query).await;
+    storage.commits(Commits::AnswerLost);
+    let renamed = Character { name: "Renamed".into(), ..row.clone() };
+    cache.update_character(renamed, Expect::Any).await.unwrap_err();
+    for wait in [0, 60] {
+        tokio::time::sleep(Duration::from_secs(wait)).await;
+        assert_eq!(name(&cache, row.id).await.as_deref(), Some("Renamed"));
+        assert_eq!(names(&cache, &query).await, ["Renamed"]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_write_that_arrives_after_its_failure_was_told_is_seen() {
+    let storage = Scripted::default();
+    let cache = cached(&storage);
+    let row = storage.inner.create_character(torormir()).await.unwrap();
+    storage.commits(Commits::Lost);
+    let renamed = Character { name: "Renamed".into(), ..row.clone() };
+    cache.update_character(renamed.clone(), Expect::Any).await.unwrap_err();
+    assert_eq!(name(&cache, row.id).await.as_deref(), Some("Torormir"));
+    // It was on its way all the time.
+    storage.inner.update_character(renamed, Expect::Any).await.unwrap();
+    assert_eq!(name(&cache, row.id).await.as_deref(), Some("Renamed"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_write_leaves_what_was_current_and_a_conflict_does_not() {
+    let storage = Scripted::default();
+    let cache = cached(&storage);
+    let row = storage.inner.create_character(torormir()).await.unwrap();
+    cache.get_character(row.id).await.unwrap();
+    let nameless = Character { name: String::new(), ..row.clone() };
+    cache.update_character(nameless, Expect::Any).await.unwrap_err();
+    assert!(matches!(cache.get_character(row.id).await.unwrap().source, Source::Cache { .. }));
+    let renamed = Character { name: "By another".into(), ..row.clone() };
+    storage.inner.update_character(renamed.clone(), Expect::Any).await.unwrap();
+    let error = cache.update_character(renamed, Expect::Revision(row.meta.revision)).await.unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::Conflict { .. }));
+    assert_eq!(name(&cache, row.id).await.as_deref(), Some("By another"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_move_between_campaigns_is_seen_in_both_lists() {
+    for known in [true, false] {
+        let storage = Scripted::default();
+        let cache = cached(&storage);
+        let (from, to) = (CampaignId::new(), CampaignId::new());
+        let row = Character { campaign_id: Some(from), ..torormir() };
+        let row = storage.inner.create_character(row).await.unwrap();
+        assert_eq!(
+            (names(&cache, &of_campaign(from)).await.len(), names(&cache, &of_campaign(to)).await.len()),
+            (1, 0)
+        );
+        names(&cache, &of_campaign(from)).await;
+        assert_eq!(storage.reads(), 2, "lists are kept");
+        if known {
+            name(&cache, row.id).await;
+        }
+        let moved = Character { campaign_id: Some(to), ..row.clone() };
+        cache.update_character(moved, Expect::Any).await.unwrap();
+        assert_eq!(
+            (names(&cache, &of_campaign(from)).await.len(), names(&cache, &of_campaign(to)).await.len()),
+            (0, 1)
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_write_of_a_known_row_leaves_the_lists_of_others() {
+    let storage = Scripted::default();
+    let cache = cached(&storage);
+    let (one, other) = (torormir(), torormir());
+    for row in [&one, &other] {
+        storage.inner.create_character(row.clone()).await.unwrap();
+        name(&cache, row.id).await;
+    }
+    let query = CharacterQuery { user_id: Some(other.user_id), ..CharacterQuery::default() };
+    names(&cache, &query).await;
+    let reads = storage.reads();
+    cache.update_character(Character { name: "Renamed".into(), ..one }, Expect::Any).await.unwrap();
+    names(&cache, &query).await;
+    assert_eq!(storage.reads(), reads);
+}
+
+fn two_processes(storage: &Scripted) -> (Cached, Cached) {
+    let tier = MemorySharedTier::new();
+    let another = tier.another();
+    (over(storage, Some(Arc::new(tier))), over(storage, Some(Arc::new(another))))
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_process_reads_what_another_has_loaded_and_sees_what_it_writes() {
+    let storage = Scripted::default();
+    let (one, two) = two_processes(&storage);
+    let row = storage.inner.create_character(torormir()).await.unwrap();
+    let query = CharacterQuery { user_id: Some(row.user_id), ..CharacterQuery::default() };
+    name(&one, row.id).await;
+    names(&one, &query).await;
+    let read = two.get_character(row.id).await.unwrap();
+    assert!(matches!(read.source, Source::Cache { tier: Tier::Shared, .. }));
+    assert_eq!((read.value, names(&two, &query).await.len(), storage.reads()), (row.clone(), 1, 2));
+    one.update_character(Character { name: "Renamed".into(), ..row.clone() }, Expect::Any).await.unwrap();
+    assert_eq!(name(&two, row.id).await.as_deref(), Some("Renamed"));
+    assert_eq!(names(&two, &query).await, ["Renamed"]);
+    two.delete_character(row.id, Expect::Any).await.unwrap();
+    assert_eq!((name(&one, row.id).await, names(&one, &query).await.len()), (None, 0));
+}
+
+#[derive(Debug, Default)]
+struct Deaf(std::sync::Mutex<Option<Arc<dyn Invalidations>>>, MemorySharedTier);
+
+#[async_trait::async_trait]
+impl SharedTier for Deaf {
+    async fn get_or_lease(&self, key: &character_cache::Key, fresh: Duration) -> character_cache::Lookup {
+        self.1.get_or_lease(key, fresh).await
+    }
+    async fn fill(
+        &self,
+        key: &character_cache::Key,
+        lease: character_cache::Lease,
+        value: Option<bytes::Bytes>,
+    ) -> bool {
+        self.1.fill(key, lease, value).await
+    }
+    async fn fence(&self, keys: &[character_cache::Key]) -> character_cache::Fence {
+        self.1.fence(keys).await
+    }
+    async fn settle(
+        &self,
+        fence: character_cache::Fence,
+        keys: Vec<(character_cache::Key, character_cache::Settlement)>,
+    ) {
+        self.1.settle(fence, keys).await;
+    }
+    async fn remove(&self, keys: &[character_cache::Key]) {
+        self.1.remove(keys).await;
+    }
+    async fn clear(&self) {
+        self.1.clear().await;
+    }
+    fn attach(&self, sink: Arc<dyn Invalidations>) {
+        *self.0.lock().expect("no panic holds it") = Some(sink);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_news_of_others_nothing_in_this_process_counts_as_current() {
+    let storage = Scripted::default();
+    let deaf = Arc::new(Deaf::default());
+    let other = over(&storage, Some(Arc::new(deaf.1.another())));
+    let cache = over(&storage, Some(Arc::clone(&deaf) as _));
+    let row = storage.inner.create_character(torormir()).await.unwrap();
+    name(&cache, row.id).await;
+    let local = |source| matches!(source, Source::Cache { tier: Tier::Local, .. });
+    assert!(!local(cache.get_character(row.id).await.unwrap().source));
+    let sink = deaf.0.lock().unwrap().clone().unwrap();
+    sink.channel_restored();
+    name(&cache, row.id).await;
+    assert!(local(cache.get_character(row.id).await.unwrap().source));
+    sink.channel_lost();
+    other.update_character(Character { name: "Renamed".into(), ..row.clone() }, Expect::Any).await.unwrap();
+    assert_eq!(name(&cache, row.id).await.as_deref(), Some("Renamed"));
+}
+
+#[tokio::test]
+async fn a_reader_that_never_rests_does_not_keep_a_write_from_ending() {
+    let storage = Scripted::default();
+    let cache = cached(&storage);
+    let row = storage.inner.create_character(torormir()).await.unwrap();
+    let reader = cache.clone();
+    // One thread for both: the reader must let go of it by itself.
+    let reading = tokio::spawn(async move {
+        for _ in 0..100_000 {
+            if name(&reader, row.id).await.as_deref() == Some("Renamed") {
+                return true;
+            }
+        }
+        false
+    });
+    tokio::task::yield_now().await;
+    cache.update_character(Character { name: "Renamed".into(), ..row.clone() }, Expect::Any).await.unwrap();
+    assert!(reading.await.unwrap());
+}
+
+/// Many readers and writers over few rows; answers how many rows are read wrong in the end.
+async fn hunt<S: StoragePort + Clone>(storages: Vec<S>, origin: &Scripted, iterations: usize) -> usize {
+    let mut rows = Vec::new();
+    let user = torormir().user_id;
+    for _ in 0..4 {
+        rows.push(origin.inner.create_character(Character { user_id: user, ..torormir() }).await.unwrap());
+    }
+    let query = CharacterQuery { user_id: Some(user), ..CharacterQuery::default() };
+    let rows = Arc::new(rows);
+    let mut wrong = 0;
+    for _ in 0..iterations / 40 {
+        let tasks: Vec<_> = (0..40)
+            .map(|_| {
+                let (rows, query) = (Arc::clone(&rows), query.clone());
+                let storage = storages[rand::random_range(0..storages.len())].clone();
+                tokio::spawn(async move {
+                    let id = rows[rand::random_range(0..rows.len())].id;
+                    match rand::random_range(0..4) {
+                        0 => {
+                            let mut row = storage.get_character(id).await.unwrap().value;
+                            row.name = format!("{}", rand::random::<u64>());
+                            let expect = Expect::Revision(row.meta.revision);
+                            let _ = storage.update_character(row, expect).await;
+                        }
+                        1 => drop(storage.list_characters(&query, PageRequest::default()).await),
+                        _ => drop(storage.get_character(id).await),
+                    }
+                })
+            })
+            .collect();
+        for task in tasks {
+            task.await.unwrap();
+        }
+        for storage in &storages {
+            for row in rows.iter() {
+                let truth = origin.inner.get_character(row.id).await.unwrap().value;
+                wrong += usize::from(storage.get_character(row.id).await.unwrap().value != truth);
+            }
+            let truth = origin.inner.list_characters(&query, PageRequest::default()).await.unwrap().value;
+            wrong += usize::from(storage.list_characters(&query, PageRequest::default()).await.unwrap().value != truth);
+        }
+    }
+    wrong
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn twenty_thousand_reads_and_writes_of_few_rows_leave_nothing_stale() {
+    let origin = Scripted { yields: true, ..Scripted::default() };
+    assert_eq!(hunt(vec![cached(&origin)], &origin, 20_000).await, 0);
+    assert!(origin.reads() > 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn twenty_thousand_reads_and_writes_in_two_processes_leave_nothing_stale() {
+    let origin = Scripted { yields: true, ..Scripted::default() };
+    let (one, two) = two_processes(&origin);
+    assert_eq!(hunt(vec![one, two], &origin, 20_000).await, 0);
+    assert!(origin.reads() > 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn twenty_thousand_reads_and_writes_leave_nothing_stale_in_the_shared_tier() {
+    let origin = Scripted { yields: true, ..Scripted::default() };
+    // No room in the processes, so that every read shows what the shared tier holds.
+    let options = CacheOptions { max_bytes: 0, ..CacheOptions::default() };
+    let tier = MemorySharedTier::new();
+    let another = tier.another();
+    let (one, two) = (with(options, &origin, Some(Arc::new(tier))), with(options, &origin, Some(Arc::new(another))));
+    assert_eq!(hunt(vec![one, two], &origin, 20_000).await, 0);
+}
+
+mod naive {
+    //! The cache that everyone writes first, so that the hunt is known to find what it looks for.
+
+    use super::*;
+    use async_trait::async_trait;
+    use character_storage_port::{Committed, EventId, Outbox, OutboxEvent, Page, Probe, Read, Result};
+    use std::{any::Any, collections::HashMap, sync::Mutex};
+    use uuid::Uuid;
+
+    #[derive(Clone, Debug)]
+    pub(super) struct Naive(pub(super) Scripted, pub(super) Arc<Mutex<HashMap<Uuid, Arc<dyn Any + Send + Sync>>>>);
+
+    #[async_trait]
+    impl<E: Entity> Store<E> for Naive {
+        async fn find(&self, id: E::Id, deleted: Deleted) -> Result<Read<Option<E>>> {
+            let known = self.1.lock().expect("no panic holds it").get(&id.into()).cloned();
+            if let Some(known) = known.and_then(|known| known.downcast_ref::<Option<E>>().cloned()) {
+                return Ok(Read::origin(known));
+            }
+            let read: Read<Option<E>> = self.0.find(id, deleted).await?;
+            self.1.lock().expect("no panic holds it").insert(id.into(), Arc::new(read.value.clone()));
+            Ok(read)
+        }
+        async fn list(&self, query: &E::Query, page: PageRequest) -> Result<Read<Page<E>>> {
+            Store::<E>::list(&self.0, query, page).await
+        }
+    }
+    #[async_trait]
+    impl Commit for Naive {
+        async fn commit(&self, transaction: Transaction) -> Result<Committed> {
+            let ids: Vec<_> = transaction.writes.iter().map(|write| write.row().1).collect();
+            let committed = self.0.commit(transaction).await;
+            let mut known = self.1.lock().expect("no panic holds it");
+            ids.iter().for_each(|id| drop(known.remove(id)));
+            committed
+        }
+        async fn commit_each(&self, transactions: Vec<Transaction>) -> Vec<Result<Committed>> {
+            self.0.commit_each(transactions).await
+        }
+    }
+    #[async_trait]
+    impl Outbox for Naive {
+        async fn claim(&self, limit: usize, lease: Duration) -> Result<Vec<OutboxEvent>> {
+            self.0.claim(limit, lease).await
+        }
+        async fn acknowledge(&self, ids: &[EventId]) -> Result<()> {
+            self.0.acknowledge(ids).await
+        }
+    }
+    #[async_trait]
+    impl Probe for Naive {
+        async fn probe(&self) -> Result<()> {
+            self.0.probe().await
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn the_same_hunt_catches_a_cache_without_placeholders() {
+    let origin = Scripted { yields: true, ..Scripted::default() };
+    assert!(hunt(vec![naive::Naive(origin.clone(), Arc::default())], &origin, 20_000).await > 0);
+}
