@@ -1,1 +1,88 @@
-//! Placeholder.
+//! The HTTP API `/api/v2` of the Character Service, over the repositories.
+//!
+//! A handler reads: take the request apart, let a repository act, answer. Whatever goes wrong on the way is a
+//! [`Problem`]. The parts that any HTTP service needs, [`middleware`], [`health`] and [`endpoint`], know nothing of
+//! characters, so the Storage Service uses them too.
+#![warn(missing_debug_implementations)]
+
+mod body;
+pub mod character;
+mod condition;
+pub mod endpoint;
+mod fields;
+pub mod health;
+mod idempotency;
+pub mod middleware;
+mod openapi;
+mod problem;
+mod provenance;
+mod query;
+
+pub use health::{Health, HealthCheck};
+pub use middleware::HttpMetrics;
+pub use openapi::openapi;
+pub use problem::{Problem, ProblemBody};
+
+use actix_web::{HttpRequest, middleware::from_fn, web};
+use character_repositories::CharacterRepository;
+use prometheus_client::registry::Registry;
+use std::{sync::Arc, time::Duration};
+
+/// How much a client may send.
+#[derive(Clone, Copy, Debug)]
+pub struct ApiLimits {
+    /// Largest body of a request about one character, and largest character of a bulk, in bytes. 1 MiB.
+    pub body: usize,
+    /// Largest body of a bulk, in bytes. 32 MiB.
+    pub bulk_body: usize,
+    /// How long a whole body may take to arrive. 10 s.
+    pub body_timeout: Duration,
+}
+
+impl Default for ApiLimits {
+    fn default() -> Self {
+        Self { body: 1 << 20, bulk_body: 32 << 20, body_timeout: Duration::from_secs(10) }
+    }
+}
+
+/// All that the API works with.
+#[derive(Debug)]
+pub struct Api {
+    /// The characters.
+    pub characters: CharacterRepository,
+    /// How much a client may send.
+    pub limits: ApiLimits,
+    /// The dependencies that `/health` tells of.
+    pub health: Arc<Health>,
+    /// Counts every request. Register it in the registry below.
+    pub http_metrics: HttpMetrics,
+    /// What `/metrics` shows.
+    pub registry: Arc<Registry>,
+}
+
+/// Every path of the service, with its middleware. Anything else is answered 404.
+///
+/// ```
+/// # fn app(api: std::sync::Arc<character_api::Api>) {
+/// let service = actix_web::App::new().configure(character_api::configure(api));
+/// # }
+/// ```
+pub fn configure(api: Arc<Api>) -> impl Fn(&mut web::ServiceConfig) + Clone {
+    move |config| {
+        let service = web::scope("")
+            .app_data(web::Data::from(Arc::clone(&api)))
+            .configure(health::configure(Arc::clone(&api.health), Arc::clone(&api.registry)))
+            .configure(openapi::configure)
+            .configure(character::configure)
+            .default_service(web::to(no_such_path))
+            .wrap(from_fn(middleware::measure(api.http_metrics.clone())))
+            .wrap(from_fn(middleware::log))
+            .wrap(from_fn(middleware::span))
+            .wrap(from_fn(middleware::request_id));
+        config.service(service);
+    }
+}
+
+async fn no_such_path(request: HttpRequest) -> Problem {
+    Problem::no_such_path(request.path())
+}

@@ -1,0 +1,136 @@
+//! Reading a request body: what it says it is, how large, how slow, how deep; then its JSON.
+
+use crate::Problem;
+use actix_web::{
+    HttpRequest,
+    http::header::{ACCEPT, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue},
+    web::Payload,
+};
+use bytes::{Bytes, BytesMut};
+use character_domain::{Violations, json};
+use futures_util::StreamExt;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+use std::time::Duration;
+
+/// The media types that an operation takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Media {
+    /// `application/json` and what is built on it.
+    Json,
+    /// `application/merge-patch+json`; plain `application/json` is taken to be one.
+    MergePatch,
+}
+
+impl Media {
+    fn takes(self, essence: &str) -> bool {
+        match self {
+            Self::Json => {
+                essence == "application/json"
+                    || (essence.starts_with("application/")
+                        && essence.ends_with("+json")
+                        && !essence.ends_with("-patch+json"))
+            }
+            Self::MergePatch => matches!(essence, "application/merge-patch+json" | "application/json"),
+        }
+    }
+
+    fn refusal(self) -> Problem {
+        let (header, takes) = match self {
+            Self::Json => (ACCEPT, "application/json"),
+            Self::MergePatch => (HeaderName::from_static("accept-patch"), "application/merge-patch+json"),
+        };
+        Problem::unsupported_media_type(format!("{takes} in UTF-8, not compressed, is taken"))
+            .with_header(header, HeaderValue::from_static(takes))
+    }
+}
+
+/// The whole body, of at most `limit` bytes, that arrives within `timeout`.
+pub(crate) async fn read(
+    request: &HttpRequest,
+    mut payload: Payload,
+    media: Media,
+    limit: usize,
+    timeout: Duration,
+) -> Result<Bytes, Problem> {
+    let header = |name| request.headers().get(name).map(|value| value.to_str().unwrap_or("unreadable"));
+    if header(CONTENT_TYPE).is_some_and(|value| !acceptable(media, value))
+        || header(CONTENT_ENCODING).is_some_and(|value| !value.eq_ignore_ascii_case("identity"))
+    {
+        return Err(media.refusal());
+    }
+    let announced = header(CONTENT_LENGTH).and_then(|value| value.parse::<u64>().ok());
+    if announced.is_some_and(|length| length > limit as u64) {
+        return Err(Problem::body_too_large(limit));
+    }
+    let collect = async {
+        let mut body = BytesMut::new();
+        while let Some(chunk) = payload.next().await {
+            let chunk = chunk.map_err(|error| Problem::malformed(format!("the body was cut off: {error}")))?;
+            if body.len() + chunk.len() > limit {
+                return Err(Problem::body_too_large(limit));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(body.freeze())
+    };
+    let body = tokio::time::timeout(timeout, collect).await.map_err(|_| Problem::body_timeout())??;
+    if body.is_empty() {
+        return Err(Problem::malformed("the body is empty"));
+    }
+    if header(CONTENT_TYPE).is_none() {
+        return Err(media.refusal());
+    }
+    Ok(body)
+}
+
+fn acceptable(media: Media, content_type: &str) -> bool {
+    let mut parts = content_type.split(';').map(str::trim);
+    let essence = parts.next().unwrap_or_default().to_ascii_lowercase();
+    let charset =
+        parts.filter_map(|parameter| parameter.split_once('=')).find(|(name, _)| name.eq_ignore_ascii_case("charset"));
+    media.takes(&essence) && charset.is_none_or(|(_, value)| value.trim_matches('"').eq_ignore_ascii_case("utf-8"))
+}
+
+/// The object in a body that holds one character. Its sheet may be as deep as a sheet may be.
+pub(crate) fn object(body: &[u8]) -> Result<Map<String, Value>, Problem> {
+    character(body).map_err(|refusal| match refusal {
+        Refusal::Syntax(error) => Problem::malformed(error.to_string()),
+        Refusal::Invalid(violations) => Problem::invalid(violations),
+    })
+}
+
+/// Why a text is not the object that holds a character.
+#[derive(Debug)]
+pub(crate) enum Refusal {
+    /// Not JSON.
+    Syntax(serde_json::Error),
+    /// JSON that is not taken.
+    Invalid(Violations),
+}
+
+/// The object that holds one character.
+pub(crate) fn character(text: &[u8]) -> Result<Map<String, Value>, Refusal> {
+    json::scan(text, json::MAX_DEPTH + 1).map_err(|error| {
+        // Only the sheet is free enough to be at fault here, and its depth is one less than that of the whole.
+        let reason = match error {
+            json::ScanError::TooDeep(levels) => format!("must not be nested deeper than {} levels", levels - 1),
+            json::ScanError::Number(_) => error.to_string(),
+        };
+        Refusal::Invalid(Violations::one("data", reason))
+    })?;
+    match parse(text) {
+        Ok(Value::Object(object)) => Ok(object),
+        Ok(_) => Err(Refusal::Invalid(Violations::one("body", "must be an object"))),
+        Err(error) => Err(Refusal::Syntax(error)),
+    }
+}
+
+/// Parses at any depth: only for text that was scanned, or into types that do not recur.
+pub(crate) fn parse<T: DeserializeOwned>(text: &[u8]) -> serde_json::Result<T> {
+    let mut deserializer = serde_json::Deserializer::from_slice(text);
+    deserializer.disable_recursion_limit();
+    let value = T::deserialize(&mut deserializer)?;
+    deserializer.end()?;
+    Ok(value)
+}

@@ -1,0 +1,248 @@
+//! One character, and lists.
+
+use super::{CharacterBody, CharacterPageBody, CharacterPatch, NewCharacterBody, PATH, input};
+use crate::{
+    Api, Problem, ProblemBody,
+    body::{self, Media},
+    condition::{self, Outcome, etag},
+    fields, idempotency, provenance,
+    query::{self, Parameters},
+};
+use actix_web::{
+    HttpRequest, HttpResponse, HttpResponseBuilder,
+    http::header::{ETAG, LINK, LOCATION},
+    web::{Data, Payload},
+};
+use bytes::Bytes;
+use character_domain::{Character, CharacterId};
+use character_storage_port::{CharacterQuery, Read};
+
+type Answer = Result<HttpResponse, Problem>;
+
+/// Makes a character.
+#[utoipa::path(
+    post, path = "/api/v2/characters", tag = "characters", operation_id = "createCharacter",
+    params(("Idempotency-Key" = Option<String>, Header, description = "1 to 255 visible ASCII characters. A repeat under the same key gets the first answer; another body under it 422.")),
+    request_body = NewCharacterBody,
+    responses(
+        (status = 201, body = CharacterBody, description = "Made", headers(("Location" = String, description = "Its path"), ("ETag" = String, description = "Its revision"))),
+        (status = 400, body = ProblemBody, content_type = "application/problem+json", description = "`malformed`, `malformed-idempotency-key`"),
+        (status = 409, body = ProblemBody, content_type = "application/problem+json", description = "`already-exists`: the id is taken"),
+        (status = 413, body = ProblemBody, content_type = "application/problem+json", description = "`body-too-large`"),
+        (status = 415, body = ProblemBody, content_type = "application/problem+json", description = "`unsupported-media-type`"),
+        (status = 422, body = ProblemBody, content_type = "application/problem+json", description = "`invalid`, with every field at fault; `idempotency-mismatch`"),
+        (status = 503, body = ProblemBody, content_type = "application/problem+json", description = "`storage-unavailable`, with `Retry-After`"),
+        (status = 504, body = ProblemBody, content_type = "application/problem+json", description = "`storage-timeout`"),
+    ),
+)]
+pub(crate) async fn create(api: Data<Api>, request: HttpRequest, payload: Payload) -> Answer {
+    let key = idempotency::key(request.headers())?;
+    let body = read(&api, &request, payload, Media::Json).await?;
+    let new = input::new(body::object(&body)?).map_err(Problem::invalid)?;
+    let created = api.characters.create(new, key.as_ref()).await?;
+    let location = (LOCATION, format!("{PATH}/{}", created.id));
+    Ok(answer(HttpResponse::Created().insert_header(location), created))
+}
+
+/// The character with this id.
+#[utoipa::path(
+    get, path = "/api/v2/characters/{id}", tag = "characters", operation_id = "getCharacter",
+    params(
+        ("id" = uuid::Uuid, Path, description = "Its id"),
+        ("If-None-Match" = Option<String>, Header, description = "Entity tags that the client has"),
+    ),
+    responses(
+        (status = 200, body = CharacterBody, description = "The character", headers(
+            ("ETag" = String, description = "Its revision"),
+            ("Cache-Status" = String, description = "Where the answer comes from (RFC 9211)"),
+            ("Age" = Option<u64>, description = "How many seconds ago the storage gave it, when a cache answers"),
+        )),
+        (status = 304, description = "The client has it"),
+        (status = 400, body = ProblemBody, content_type = "application/problem+json", description = "`malformed-precondition`"),
+        (status = 404, body = ProblemBody, content_type = "application/problem+json", description = "`not-found`: unknown or deleted"),
+        (status = 422, body = ProblemBody, content_type = "application/problem+json", description = "`invalid`: not a UUID"),
+        (status = 503, body = ProblemBody, content_type = "application/problem+json", description = "`storage-unavailable`, with `Retry-After`"),
+        (status = 504, body = ProblemBody, content_type = "application/problem+json", description = "`storage-timeout`"),
+    ),
+)]
+pub(crate) async fn get(api: Data<Api>, request: HttpRequest) -> Answer {
+    let id = id(&request)?;
+    let condition = condition::of_read(request.headers())?;
+    let Read { value: character, source } = api.characters.get(id).await?;
+    match condition.judge(character.meta.revision)? {
+        Outcome::Whole => {
+            let mut response = HttpResponse::Ok();
+            provenance::tell(&mut response, source);
+            Ok(answer(&mut response, character))
+        }
+        Outcome::NotModified => {
+            let mut response = HttpResponse::NotModified();
+            provenance::tell(&mut response, source);
+            Ok(response.insert_header((ETAG, etag(character.meta.revision))).finish())
+        }
+    }
+}
+
+/// Characters, newest first.
+#[utoipa::path(
+    get, path = "/api/v2/characters", tag = "characters", operation_id = "listCharacters",
+    params(
+        ("user_id" = Option<uuid::Uuid>, Query, description = "Only those of this user"),
+        ("campaign_id" = Option<uuid::Uuid>, Query, description = "Only those in this campaign"),
+        ("theme" = Option<String>, Query, description = "Only those of this theme, compared exactly"),
+        ("active_only" = Option<bool>, Query, description = "Only those with `is_active`. Default: false"),
+        ("include_deleted" = Option<bool>, Query, description = "Soft-deleted ones too. Default: false"),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "At most so many. Default: 100"),
+        ("offset" = Option<u32>, Query, minimum = 0, description = "Leave out so many. Not with `cursor`"),
+        ("cursor" = Option<String>, Query, description = "The `next_cursor` of the part before. Not with `offset`"),
+    ),
+    responses(
+        (status = 200, body = CharacterPageBody, description = "Part of the list", headers(
+            ("Link" = Option<String>, description = "`rel=\"next\"`: the next part, when there is one"),
+            ("Cache-Status" = String, description = "Where the answer comes from (RFC 9211)"),
+        )),
+        (status = 422, body = ProblemBody, content_type = "application/problem+json", description = "`invalid`, with every parameter at fault"),
+        (status = 503, body = ProblemBody, content_type = "application/problem+json", description = "`storage-unavailable`, with `Retry-After`"),
+        (status = 504, body = ProblemBody, content_type = "application/problem+json", description = "`storage-timeout`"),
+    ),
+)]
+pub(crate) async fn list(api: Data<Api>, request: HttpRequest) -> Answer {
+    let mut parameters = Parameters::of(request.query_string());
+    let wanted = CharacterQuery {
+        user_id: parameters.id("user_id"),
+        campaign_id: parameters.id("campaign_id"),
+        theme: parameters.text("theme"),
+        active_only: parameters.flag("active_only"),
+        include_deleted: parameters.flag("include_deleted"),
+    };
+    let page = parameters.page();
+    parameters.finish()?;
+    let Read { value: page, source } = api.characters.list(&wanted, page).await?;
+    let mut response = HttpResponse::Ok();
+    provenance::tell(&mut response, source);
+    if let Some(cursor) = &page.next {
+        response.insert_header((LINK, query::next_page(PATH, request.query_string(), cursor)));
+    }
+    Ok(response.json(CharacterPageBody::from(page)))
+}
+
+/// Puts another state in the place of the whole character. Fields that are absent go back to their defaults;
+/// `revision` and the times may be given and are not looked at.
+#[utoipa::path(
+    put, path = "/api/v2/characters/{id}", tag = "characters", operation_id = "replaceCharacter",
+    params(
+        ("id" = uuid::Uuid, Path, description = "Its id"),
+        ("If-Match" = Option<String>, Header, description = "The entity tag it must have. Without it the last writer wins"),
+    ),
+    request_body = NewCharacterBody,
+    responses(
+        (status = 200, body = CharacterBody, description = "As it is now", headers(("ETag" = String, description = "Its revision"))),
+        (status = 400, body = ProblemBody, content_type = "application/problem+json", description = "`malformed`, `malformed-precondition`"),
+        (status = 404, body = ProblemBody, content_type = "application/problem+json", description = "`not-found`: unknown or deleted"),
+        (status = 412, body = ProblemBody, content_type = "application/problem+json", description = "`precondition-failed`, with the revision found"),
+        (status = 413, body = ProblemBody, content_type = "application/problem+json", description = "`body-too-large`"),
+        (status = 415, body = ProblemBody, content_type = "application/problem+json", description = "`unsupported-media-type`"),
+        (status = 422, body = ProblemBody, content_type = "application/problem+json", description = "`invalid`, with every field at fault"),
+        (status = 503, body = ProblemBody, content_type = "application/problem+json", description = "`storage-unavailable`, with `Retry-After`"),
+        (status = 504, body = ProblemBody, content_type = "application/problem+json", description = "`storage-timeout`"),
+    ),
+)]
+pub(crate) async fn replace(api: Data<Api>, request: HttpRequest, payload: Payload) -> Answer {
+    let id = id(&request)?;
+    let condition = condition::of_change(request.headers())?;
+    let body = read(&api, &request, payload, Media::Json).await?;
+    let new = input::whole(body::object(&body)?, id).map_err(Problem::invalid)?;
+    let character = api.characters.replace(id, new, &condition).await?;
+    Ok(answer(&mut HttpResponse::Ok(), character))
+}
+
+/// Changes some fields of a character (RFC 7396). A lost race against another writer is run again inside; nothing is
+/// written when nothing changes.
+#[utoipa::path(
+    patch, path = "/api/v2/characters/{id}", tag = "characters", operation_id = "patchCharacter",
+    params(
+        ("id" = uuid::Uuid, Path, description = "Its id"),
+        ("If-Match" = Option<String>, Header, description = "The entity tag it must have"),
+    ),
+    request_body(content = CharacterPatch, content_type = "application/merge-patch+json"),
+    responses(
+        (status = 200, body = CharacterBody, description = "As it is now", headers(("ETag" = String, description = "Its revision"))),
+        (status = 400, body = ProblemBody, content_type = "application/problem+json", description = "`malformed`, `malformed-precondition`"),
+        (status = 404, body = ProblemBody, content_type = "application/problem+json", description = "`not-found`: unknown or deleted"),
+        (status = 412, body = ProblemBody, content_type = "application/problem+json", description = "`precondition-failed`, with the revision found"),
+        (status = 413, body = ProblemBody, content_type = "application/problem+json", description = "`body-too-large`"),
+        (status = 415, body = ProblemBody, content_type = "application/problem+json", description = "`unsupported-media-type`, with `Accept-Patch`"),
+        (status = 422, body = ProblemBody, content_type = "application/problem+json", description = "`invalid`, with every field at fault"),
+        (status = 503, body = ProblemBody, content_type = "application/problem+json", description = "`storage-unavailable` or `contended`, with `Retry-After`"),
+        (status = 504, body = ProblemBody, content_type = "application/problem+json", description = "`storage-timeout`"),
+    ),
+)]
+pub(crate) async fn patch(api: Data<Api>, request: HttpRequest, payload: Payload) -> Answer {
+    let id = id(&request)?;
+    let condition = condition::of_change(request.headers())?;
+    let body = read(&api, &request, payload, Media::MergePatch).await?;
+    let change = input::patch(body::object(&body)?, api.limits.body).map_err(Problem::invalid)?;
+    let character = api.characters.patch(id, &condition, change).await?;
+    Ok(answer(&mut HttpResponse::Ok(), character))
+}
+
+/// Soft-deletes a character.
+#[utoipa::path(
+    delete, path = "/api/v2/characters/{id}", tag = "characters", operation_id = "deleteCharacter",
+    params(
+        ("id" = uuid::Uuid, Path, description = "Its id"),
+        ("If-Match" = Option<String>, Header, description = "The entity tag it must have"),
+    ),
+    responses(
+        (status = 204, description = "Deleted"),
+        (status = 400, body = ProblemBody, content_type = "application/problem+json", description = "`malformed-precondition`"),
+        (status = 404, body = ProblemBody, content_type = "application/problem+json", description = "`not-found`: unknown or deleted"),
+        (status = 412, body = ProblemBody, content_type = "application/problem+json", description = "`precondition-failed`, with the revision found"),
+        (status = 422, body = ProblemBody, content_type = "application/problem+json", description = "`invalid`: not a UUID"),
+        (status = 503, body = ProblemBody, content_type = "application/problem+json", description = "`storage-unavailable`, with `Retry-After`"),
+        (status = 504, body = ProblemBody, content_type = "application/problem+json", description = "`storage-timeout`"),
+    ),
+)]
+pub(crate) async fn delete(api: Data<Api>, request: HttpRequest) -> Answer {
+    let id = id(&request)?;
+    let condition = condition::of_change(request.headers())?;
+    api.characters.delete(id, &condition).await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// Brings a soft-deleted character back. One that is live is answered as it is.
+#[utoipa::path(
+    post, path = "/api/v2/characters/{id}/restore", tag = "characters", operation_id = "restoreCharacter",
+    params(
+        ("id" = uuid::Uuid, Path, description = "Its id"),
+        ("If-Match" = Option<String>, Header, description = "The entity tag it must have"),
+    ),
+    responses(
+        (status = 200, body = CharacterBody, description = "As it is now", headers(("ETag" = String, description = "Its revision"))),
+        (status = 400, body = ProblemBody, content_type = "application/problem+json", description = "`malformed-precondition`"),
+        (status = 404, body = ProblemBody, content_type = "application/problem+json", description = "`not-found`: there never was one"),
+        (status = 412, body = ProblemBody, content_type = "application/problem+json", description = "`precondition-failed`, with the revision found"),
+        (status = 422, body = ProblemBody, content_type = "application/problem+json", description = "`invalid`: not a UUID"),
+        (status = 503, body = ProblemBody, content_type = "application/problem+json", description = "`storage-unavailable`, with `Retry-After`"),
+        (status = 504, body = ProblemBody, content_type = "application/problem+json", description = "`storage-timeout`"),
+    ),
+)]
+pub(crate) async fn restore(api: Data<Api>, request: HttpRequest) -> Answer {
+    let id = id(&request)?;
+    let condition = condition::of_change(request.headers())?;
+    let character = api.characters.restore(id, &condition).await?;
+    Ok(answer(&mut HttpResponse::Ok(), character))
+}
+
+fn id(request: &HttpRequest) -> Result<CharacterId, Problem> {
+    let text = request.match_info().get("id").unwrap_or_default();
+    fields::uuid(text).map(CharacterId).ok_or_else(|| Problem::field("id", "must be a UUID"))
+}
+
+async fn read(api: &Api, request: &HttpRequest, payload: Payload, media: Media) -> Result<Bytes, Problem> {
+    body::read(request, payload, media, api.limits.body, api.limits.body_timeout).await
+}
+
+fn answer(response: &mut HttpResponseBuilder, character: Character) -> HttpResponse {
+    response.insert_header((ETAG, etag(character.meta.revision))).json(CharacterBody::from(character))
+}

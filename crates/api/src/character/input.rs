@@ -1,0 +1,97 @@
+//! From JSON objects to what the repository takes, with every fault found.
+
+use crate::fields::Fields;
+use character_domain::{Character, CharacterId, UserId, Violations, character::DEFAULT_THEME};
+use character_repositories::{NewCharacter, RepositoryError};
+use serde_json::{Map, Value, json};
+
+/// What the service sets and a client only reads.
+const READ_ONLY: [&str; 4] = ["revision", "created_at", "updated_at", "deleted_at"];
+const IS_READ_ONLY: &str = "is read-only";
+
+/// A character to be.
+pub(crate) fn new(members: Map<String, Value>) -> Result<NewCharacter, Violations> {
+    let mut fields = Fields::of(members);
+    fields.refuse(&READ_ONLY, IS_READ_ONLY);
+    writable(fields)
+}
+
+/// The whole of the character `id`. What a `GET` answered may be put back as it is.
+pub(crate) fn whole(members: Map<String, Value>, id: CharacterId) -> Result<NewCharacter, Violations> {
+    let mut fields = Fields::of(members);
+    fields.ignore(&READ_ONLY);
+    if fields.id::<CharacterId>("id").is_some_and(|given| given != id) {
+        fields.faults.push("id", "must be that of the path");
+    }
+    writable(fields)
+}
+
+/// Changes of a character, and what applies them to it. It stays within `limit` bytes, or does not grow.
+pub(crate) fn patch(
+    members: Map<String, Value>,
+    limit: usize,
+) -> Result<impl Fn(&Character) -> Result<Character, RepositoryError>, Violations> {
+    let mut fields = Fields::of(members.clone());
+    fields.refuse(&READ_ONLY, IS_READ_ONLY);
+    fields.refuse(&["id"], IS_READ_ONLY);
+    fields.ignore(&["parent_id", "theme", "name", "user_id", "campaign_id", "data", "is_active"]);
+    fields.refuse_the_rest();
+    fields.faults.into_result()?;
+    let patch = Value::Object(members);
+    Ok(move |current: &Character| {
+        let before = as_written(current);
+        let mut merged = before.clone();
+        json_patch::merge(&mut merged, &patch);
+        let (length_before, length) = (before.to_string().len(), merged.to_string().len());
+        if length > limit && length > length_before {
+            let reason = format!("must not make the character larger than {limit} bytes");
+            return Err(RepositoryError::Invalid(Violations::one("data", reason)));
+        }
+        let Value::Object(members) = merged else {
+            return Err(RepositoryError::Invalid(Violations::one("body", "must be an object")));
+        };
+        let new = writable(Fields::of(members)).map_err(RepositoryError::Invalid)?;
+        Ok(Character {
+            parent_id: new.parent_id,
+            theme: new.theme,
+            name: new.name,
+            user_id: new.user_id,
+            campaign_id: new.campaign_id,
+            data: new.data,
+            is_active: new.is_active,
+            ..*current
+        })
+    })
+}
+
+fn as_written(character: &Character) -> Value {
+    json!({
+        "parent_id": character.parent_id,
+        "theme": character.theme,
+        "name": character.name,
+        "user_id": character.user_id,
+        "campaign_id": character.campaign_id,
+        "data": character.data,
+        "is_active": character.is_active,
+    })
+}
+
+/// The writable fields, and nothing else. A field that cannot be read is stood in for, so that the rules can look at
+/// the others and all faults are told at once.
+fn writable(mut fields: Fields) -> Result<NewCharacter, Violations> {
+    let (name, user_id) = (fields.text("name"), fields.id("user_id"));
+    let new = NewCharacter {
+        name: fields.require("name", name).unwrap_or_else(|| "unnamed".to_owned()),
+        user_id: fields.require("user_id", user_id).unwrap_or(UserId(uuid::Uuid::nil())),
+        id: fields.id("id"),
+        parent_id: fields.id("parent_id"),
+        theme: fields.text("theme").unwrap_or_else(|| DEFAULT_THEME.to_owned()),
+        campaign_id: fields.id("campaign_id"),
+        data: fields.document("data").unwrap_or_default(),
+        is_active: fields.flag("is_active").unwrap_or(true),
+    };
+    fields.refuse_the_rest();
+    let mut faults = fields.faults;
+    faults.0.extend(new.check().0);
+    faults.into_result().map(|()| new)
+}

@@ -1,0 +1,157 @@
+//! `If-Match` and `If-None-Match` (RFC 9110, section 13).
+
+use crate::Problem;
+use actix_web::http::header::{HeaderMap, HeaderValue};
+use character_domain::Revision;
+use character_repositories::Condition;
+
+/// The entity tag of a revision: strong, because a revision is one state to the letter.
+pub(crate) fn etag(revision: Revision) -> String {
+    format!("\"{revision}\"")
+}
+
+/// What the headers of a change demand of the revision that it changes.
+pub(crate) fn of_change(headers: &HeaderMap) -> Result<Condition, Problem> {
+    let one_of = match tags(headers, "If-Match")? {
+        None | Some(Tags::Any) => None,
+        Some(Tags::Listed(tags)) => Some(tags.iter().filter(|tag| !tag.weak).filter_map(Tag::revision).collect()),
+    };
+    let (none_of, absent) = match tags(headers, "If-None-Match")? {
+        None => (Vec::new(), false),
+        Some(Tags::Any) => (Vec::new(), true),
+        Some(Tags::Listed(tags)) => (tags.iter().filter_map(Tag::revision).collect(), false),
+    };
+    Ok(Condition { one_of, none_of, absent })
+}
+
+/// What the headers of a read demand.
+#[derive(Debug)]
+pub(crate) struct ReadCondition {
+    one_of: Option<Vec<Revision>>,
+    known: Option<Tags>,
+}
+
+/// What a read is to be answered with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// The whole.
+    Whole,
+    /// Nothing: the client has it.
+    NotModified,
+}
+
+/// What the headers of a read demand.
+pub(crate) fn of_read(headers: &HeaderMap) -> Result<ReadCondition, Problem> {
+    Ok(ReadCondition { one_of: of_change(headers)?.one_of, known: tags(headers, "If-None-Match")? })
+}
+
+impl ReadCondition {
+    /// In the order of RFC 9110, section 13.2.2.
+    pub(crate) fn judge(&self, actual: Revision) -> Result<Outcome, Problem> {
+        if let Some(one_of) = &self.one_of
+            && !one_of.contains(&actual)
+        {
+            return Err(Problem::precondition_failed(one_of, actual));
+        }
+        Ok(match &self.known {
+            Some(Tags::Any) => Outcome::NotModified,
+            Some(Tags::Listed(tags)) if tags.iter().any(|tag| tag.revision() == Some(actual)) => Outcome::NotModified,
+            _ => Outcome::Whole,
+        })
+    }
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Tags {
+    Any,
+    Listed(Vec<Tag>),
+}
+
+#[derive(Debug, PartialEq, Eq)]
+struct Tag {
+    weak: bool,
+    opaque: Vec<u8>,
+}
+
+impl Tag {
+    /// The revision it stands for. A tag that we never gave out, such as `"01"`, stands for none.
+    fn revision(&self) -> Option<Revision> {
+        let text = std::str::from_utf8(&self.opaque).ok()?;
+        text.parse().ok().map(Revision).filter(|revision| revision.to_string() == text)
+    }
+}
+
+fn tags(headers: &HeaderMap, header: &'static str) -> Result<Option<Tags>, Problem> {
+    let values: Vec<&[u8]> = headers.get_all(header).map(HeaderValue::as_bytes).collect();
+    if values.is_empty() {
+        return Ok(None);
+    }
+    let list = values.join(&b","[..]);
+    read_tags(list.trim_ascii()).map(Some).ok_or_else(|| Problem::malformed_precondition(header))
+}
+
+fn read_tags(mut rest: &[u8]) -> Option<Tags> {
+    if rest == b"*" {
+        return Some(Tags::Any);
+    }
+    let mut tags = Vec::new();
+    loop {
+        // RFC 9110, section 5.6.1.2: empty elements of a list are passed over.
+        while let Some((b',' | b' ' | b'\t', next)) = rest.split_first() {
+            rest = next;
+        }
+        if rest.is_empty() {
+            return (!tags.is_empty()).then_some(Tags::Listed(tags));
+        }
+        let weak = rest.starts_with(b"W/");
+        let quoted = if weak { rest.get(2..)? } else { rest };
+        let inner = quoted.strip_prefix(b"\"")?;
+        let end = inner.iter().position(|byte| *byte == b'"')?;
+        let (opaque, behind) = inner.split_at(end);
+        if !opaque.iter().all(|byte| matches!(byte, 0x21 | 0x23..=0x7e | 0x80..)) {
+            return None;
+        }
+        tags.push(Tag { weak, opaque: opaque.to_vec() });
+        rest = behind.get(1..)?.trim_ascii_start();
+        if !matches!(rest.first(), None | Some(b',')) {
+            return None;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn listed(text: &str) -> Option<Vec<(bool, String)>> {
+        match read_tags(text.as_bytes())? {
+            Tags::Any => None,
+            Tags::Listed(tags) => {
+                Some(tags.into_iter().map(|t| (t.weak, String::from_utf8_lossy(&t.opaque).into_owned())).collect())
+            }
+        }
+    }
+
+    #[test]
+    fn a_list_of_tags_may_hold_commas_weak_tags_and_empty_elements() {
+        let expected = vec![(false, "1".to_owned()), (true, "a,b".to_owned()), (false, String::new())];
+        assert_eq!(listed(r#" , "1" ,W/"a,b",, "" "#), Some(expected));
+    }
+
+    #[test]
+    fn what_is_not_a_list_of_tags_is_refused() {
+        for text in ["", ",", "1", "\"1", "\"1\"2", "\"1\" \"2\"", "w/\"1\"", "W/1", "\"a b\"", "*, \"1\"", "\"1\", *"]
+        {
+            assert_eq!(read_tags(text.as_bytes()), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn only_the_very_text_of_a_revision_stands_for_it() {
+        let revision = |text: &str| Tag { weak: false, opaque: text.as_bytes().to_vec() }.revision();
+        assert_eq!(revision("7"), Some(Revision(7)));
+        for other in ["07", "+7", "7 ", "x", "", "99999999999999999999"] {
+            assert_eq!(revision(other), None, "{other}");
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! Taking the members of a JSON object one by one, and noting everything that is wrong with them.
+
+use character_domain::{Document, Violations};
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+/// The members of an object that are not taken yet, and what was wrong so far. `null` is as good as absent.
+#[derive(Debug)]
+pub(crate) struct Fields {
+    members: Map<String, Value>,
+    pub(crate) faults: Violations,
+}
+
+impl Fields {
+    pub(crate) fn of(members: Map<String, Value>) -> Self {
+        Self { members, faults: Violations::default() }
+    }
+
+    fn take<T>(&mut self, name: &str, wanted: &str, read: impl FnOnce(Value) -> Option<T>) -> Option<T> {
+        let value = self.members.remove(name).filter(|value| !value.is_null())?;
+        let read = read(value);
+        if read.is_none() {
+            self.faults.push(name, wanted);
+        }
+        read
+    }
+
+    pub(crate) fn text(&mut self, name: &str) -> Option<String> {
+        self.take(name, "must be a string", |value| match value {
+            Value::String(text) => Some(text),
+            _ => None,
+        })
+    }
+
+    pub(crate) fn id<T: From<Uuid>>(&mut self, name: &str) -> Option<T> {
+        self.take(name, "must be a UUID", |value| value.as_str().and_then(uuid)).map(T::from)
+    }
+
+    pub(crate) fn flag(&mut self, name: &str) -> Option<bool> {
+        self.take(name, "must be true or false", |value| value.as_bool())
+    }
+
+    pub(crate) fn document(&mut self, name: &str) -> Option<Document> {
+        self.take(name, "must be an object", |value| match value {
+            Value::Object(members) => Some(Document(members)),
+            _ => None,
+        })
+    }
+
+    /// Notes a fault when none of the others has named the field: it was not there at all.
+    pub(crate) fn require<T>(&mut self, name: &str, value: Option<T>) -> Option<T> {
+        if value.is_none() && !self.faults.0.iter().any(|fault| fault.field == name) {
+            self.faults.push(name, "is required");
+        }
+        value
+    }
+
+    /// Leaves these out of account.
+    pub(crate) fn ignore(&mut self, names: &[&str]) {
+        for name in names {
+            self.members.remove(*name);
+        }
+    }
+
+    /// Notes a fault for each of these that is there.
+    pub(crate) fn refuse(&mut self, names: &[&str], reason: &str) {
+        for name in names {
+            if self.members.remove(*name).is_some() {
+                self.faults.push(*name, reason);
+            }
+        }
+    }
+
+    /// Notes a fault for each member that nobody took.
+    pub(crate) fn refuse_the_rest(&mut self) {
+        for name in std::mem::take(&mut self.members).into_iter().map(|(name, _)| name) {
+            self.faults.push(name.chars().take(100).collect::<String>(), "is not a field of this request");
+        }
+    }
+}
+
+/// A UUID in its one canonical form, in either case. `Uuid::parse_str` takes three more.
+pub(crate) fn uuid(text: &str) -> Option<Uuid> {
+    (text.len() == uuid::fmt::Hyphenated::LENGTH).then(|| Uuid::parse_str(text).ok()).flatten()
+}

@@ -1,0 +1,194 @@
+//! `/health`, `/health/live`, `/health/ready` and `/metrics`.
+//!
+//! *Live* means that the process answers. *Ready* means that it wants requests: until it is told to stop. A storage
+//! that is down does not make it unready, because it still serves what it has cached and says so, and because taking
+//! every instance out of service would only hide the cause; `/health` reports it as `degraded`.
+
+use crate::{Problem, endpoint::Endpoint};
+use actix_web::{HttpResponse, http::StatusCode, http::header::CACHE_CONTROL, web};
+use futures_util::future::{BoxFuture, join_all};
+use prometheus_client::registry::Registry;
+use serde::Serialize;
+use std::{
+    collections::BTreeMap,
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+use tokio::{sync::Mutex, time::Instant};
+use utoipa::ToSchema;
+
+/// How long one probe may take.
+const PROBE_TIMEOUT: Duration = Duration::from_secs(1);
+/// How long an outcome is good for, so that asking for health is no load on the dependency.
+const KEPT: Duration = Duration::from_secs(1);
+
+/// Asks one dependency whether it works; the error is a sentence for an operator, without secrets.
+pub type ProbeFn = Arc<dyn Fn() -> BoxFuture<'static, Result<(), String>> + Send + Sync>;
+
+/// A dependency and how to ask it.
+#[derive(Clone)]
+pub struct HealthCheck {
+    /// What it is called: `storage`, `redis`.
+    pub name: &'static str,
+    /// Whether requests fail without it, rather than being slower.
+    pub critical: bool,
+    /// Asks it. It is given one second.
+    pub probe: ProbeFn,
+}
+
+impl fmt::Debug for HealthCheck {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HealthCheck")
+            .field("name", &self.name)
+            .field("critical", &self.critical)
+            .finish_non_exhaustive()
+    }
+}
+
+#[derive(Debug)]
+struct Checked {
+    check: HealthCheck,
+    last: Mutex<Option<(Instant, Result<(), String>)>>,
+}
+
+impl Checked {
+    /// One probe at a time, and at most one in [`KEPT`]; who comes meanwhile gets its outcome.
+    async fn outcome(&self) -> Result<(), String> {
+        let mut last = self.last.lock().await;
+        if let Some((at, outcome)) = last.as_ref()
+            && at.elapsed() < KEPT
+        {
+            return outcome.clone();
+        }
+        let late = |_| Err(format!("no answer within {} s", PROBE_TIMEOUT.as_secs()));
+        let outcome = tokio::time::timeout(PROBE_TIMEOUT, (self.check.probe)()).await.unwrap_or_else(late);
+        *last = Some((Instant::now(), outcome.clone()));
+        outcome
+    }
+}
+
+/// What the service depends on, and whether it wants requests.
+#[derive(Debug)]
+pub struct Health {
+    version: &'static str,
+    checks: Vec<Checked>,
+    stopping: AtomicBool,
+}
+
+/// How the service is.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(example = json!({
+    "status": "degraded", "version": "0.1.0",
+    "dependencies": { "storage": { "status": "down", "critical": true, "detail": "no answer within 1 s" } },
+}))]
+pub struct HealthBody {
+    /// `ok`, or `degraded` when a dependency is down.
+    pub status: &'static str,
+    /// The version of the service.
+    pub version: &'static str,
+    /// Each dependency by name.
+    pub dependencies: BTreeMap<&'static str, DependencyBody>,
+}
+
+/// How a dependency is.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct DependencyBody {
+    /// `up` or `down`.
+    pub status: &'static str,
+    /// Whether requests fail without it, rather than being slower.
+    pub critical: bool,
+    /// What is wrong with it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+}
+
+impl Health {
+    /// Of a service of this version, with these dependencies.
+    #[must_use]
+    pub fn new(version: &'static str, checks: Vec<HealthCheck>) -> Self {
+        let checks = checks.into_iter().map(|check| Checked { check, last: Mutex::new(None) }).collect();
+        Self { version, checks, stopping: AtomicBool::new(false) }
+    }
+
+    /// From now on `/health/ready` answers 503, so that no new requests are sent here.
+    pub fn stop(&self) {
+        self.stopping.store(true, Ordering::Release);
+    }
+
+    /// Whether the service wants requests.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        !self.stopping.load(Ordering::Acquire)
+    }
+
+    /// Asks every dependency, all at once.
+    pub async fn report(&self) -> HealthBody {
+        let outcomes = join_all(self.checks.iter().map(Checked::outcome)).await;
+        let dependencies: BTreeMap<_, _> = self
+            .checks
+            .iter()
+            .zip(outcomes)
+            .map(|(checked, outcome)| {
+                let status = if outcome.is_ok() { "up" } else { "down" };
+                let HealthCheck { name, critical, .. } = checked.check;
+                (name, DependencyBody { status, critical, detail: outcome.err() })
+            })
+            .collect();
+        let down = dependencies.values().any(|dependency| dependency.status == "down");
+        HealthBody { status: if down { "degraded" } else { "ok" }, version: self.version, dependencies }
+    }
+}
+
+/// The four paths, for any service.
+pub fn configure(health: Arc<Health>, registry: Arc<Registry>) -> impl FnOnce(&mut web::ServiceConfig) {
+    move |config| {
+        config.app_data(web::Data::from(health)).app_data(web::Data::from(registry));
+        Endpoint::at("/health").get(report).register(config);
+        Endpoint::at("/health/live").get(live).register(config);
+        Endpoint::at("/health/ready").get(ready).register(config);
+        Endpoint::at("/metrics").get(metrics).register(config);
+    }
+}
+
+/// How the service and its dependencies are. 200 also when one is down: see `status`.
+#[utoipa::path(get, path = "/health", tag = "operations", responses((status = 200, body = HealthBody)))]
+pub(crate) async fn report(health: web::Data<Health>) -> HttpResponse {
+    HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(health.report().await)
+}
+
+/// Whether the process answers.
+#[utoipa::path(get, path = "/health/live", tag = "operations", responses((status = 200, description = "It does")))]
+pub(crate) async fn live() -> HttpResponse {
+    HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(serde_json::json!({ "status": "ok" }))
+}
+
+/// Whether the service wants requests.
+#[utoipa::path(get, path = "/health/ready", tag = "operations", responses(
+    (status = 200, description = "It does"),
+    (status = 503, description = "It is stopping", body = crate::ProblemBody, content_type = "application/problem+json"),
+))]
+pub(crate) async fn ready(health: web::Data<Health>) -> Result<HttpResponse, Problem> {
+    if health.is_ready() {
+        return Ok(HttpResponse::Ok()
+            .insert_header((CACHE_CONTROL, "no-store"))
+            .json(serde_json::json!({ "status": "ok" })));
+    }
+    Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "stopping", "The service is stopping"))
+}
+
+/// The metrics of the service, in OpenMetrics text.
+#[utoipa::path(get, path = "/metrics", tag = "operations", responses(
+    (status = 200, description = "OpenMetrics text", body = String, content_type = "application/openmetrics-text"),
+))]
+pub(crate) async fn metrics(registry: web::Data<Registry>) -> Result<HttpResponse, Problem> {
+    let mut text = String::new();
+    prometheus_client::encoding::text::encode(&mut text, &registry).map_err(|error| {
+        tracing::error!(%error, "the metrics cannot be written");
+        Problem::internal()
+    })?;
+    Ok(HttpResponse::Ok().content_type("application/openmetrics-text; version=1.0.0; charset=utf-8").body(text))
+}

@@ -1,0 +1,95 @@
+//! How many requests there were, how they ended, and how long they took.
+
+use super::route_and_status;
+use actix_web::{
+    Error,
+    body::MessageBody,
+    dev::{ServiceRequest, ServiceResponse},
+    http::Method,
+    middleware::Next,
+};
+use futures_util::future::LocalBoxFuture;
+use prometheus_client::{
+    encoding::EncodeLabelSet,
+    metrics::{counter::Counter, family::Family, histogram::Histogram},
+    registry::Registry,
+};
+use std::time::Instant;
+
+/// Seconds, fine where a cache answers and wide enough for the overall deadline of the storage.
+const BUCKETS: [f64; 15] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Answered {
+    method: &'static str,
+    route: String,
+    status: u16,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Asked {
+    method: &'static str,
+    route: String,
+}
+
+/// `http_server_requests_total` by method, route and status, and `http_server_request_duration_seconds` by method and
+/// route. Clones share their numbers.
+#[derive(Clone, Debug)]
+pub struct HttpMetrics {
+    requests: Family<Answered, Counter>,
+    durations: Family<Asked, Histogram, fn() -> Histogram>,
+}
+
+impl Default for HttpMetrics {
+    fn default() -> Self {
+        Self { requests: Family::default(), durations: Family::new_with_constructor(|| Histogram::new(BUCKETS)) }
+    }
+}
+
+impl HttpMetrics {
+    /// Shows them in this registry.
+    pub fn register(&self, registry: &mut Registry) {
+        registry.register("http_server_requests", "Requests answered", self.requests.clone());
+        registry.register(
+            "http_server_request_duration_seconds",
+            "From the head of the request to the head of the answer",
+            self.durations.clone(),
+        );
+    }
+
+    fn observe(&self, method: &Method, route: String, status: u16, seconds: f64) {
+        let method = label(method);
+        self.requests.get_or_create(&Answered { method, route: route.clone(), status }).inc();
+        self.durations.get_or_create(&Asked { method, route }).observe(seconds);
+    }
+}
+
+/// A client may invent methods, but not labels.
+fn label(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::PATCH => "PATCH",
+        Method::DELETE => "DELETE",
+        Method::OPTIONS => "OPTIONS",
+        _ => "other",
+    }
+}
+
+/// A middleware that counts every request in `metrics`.
+pub fn measure<B: MessageBody + 'static>(
+    metrics: HttpMetrics,
+) -> impl Fn(ServiceRequest, Next<B>) -> LocalBoxFuture<'static, Result<ServiceResponse<B>, Error>> + Clone {
+    move |request, next| {
+        let metrics = metrics.clone();
+        Box::pin(async move {
+            let (started, method) = (Instant::now(), request.method().clone());
+            let answer = next.call(request).await;
+            let (route, status) = route_and_status(&answer);
+            metrics.observe(&method, route, status, started.elapsed().as_secs_f64());
+            answer
+        })
+    }
+}

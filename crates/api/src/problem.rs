@@ -1,0 +1,308 @@
+//! Every refusal and failure, as a problem document (RFC 9457).
+
+use crate::middleware::current_request;
+use actix_web::{
+    HttpRequest, HttpResponse, Responder, ResponseError,
+    body::BoxBody,
+    http::{
+        StatusCode,
+        header::{self, HeaderName, HeaderValue},
+    },
+};
+use character_domain::{Revision, Violation, Violations};
+use character_repositories::RepositoryError;
+use character_storage_port::{COMMIT, ErrorKind, StorageError};
+use serde::Serialize;
+use std::fmt;
+use utoipa::ToSchema;
+
+/// Why a request was not done. Answered as `application/problem+json`.
+#[derive(Clone, Debug)]
+pub struct Problem {
+    status: StatusCode,
+    code: &'static str,
+    title: &'static str,
+    detail: Option<String>,
+    errors: Vec<Violation>,
+    expected_revisions: Vec<u64>,
+    actual_revision: Option<u64>,
+    headers: Vec<(HeaderName, HeaderValue)>,
+}
+
+/// A problem document (RFC 9457).
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(example = json!({
+    "type": "urn:character-service:problem:invalid", "title": "The request breaks a rule", "status": 422,
+    "code": "invalid", "instance": "/api/v2/characters", "request_id": "0190b2f1-7a56-7c3e-9d5b-0d6c1f0a8e11",
+    "errors": [{ "field": "name", "reason": "is required" }],
+}))]
+pub struct ProblemBody {
+    /// Names the kind of problem: `urn:character-service:problem:` and the code.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The kind of problem in words, always the same for one code.
+    pub title: &'static str,
+    /// The HTTP status.
+    pub status: u16,
+    /// The kind of problem for programs; stable.
+    pub code: &'static str,
+    /// What happened this time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+    /// The path asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub instance: Option<String>,
+    /// The id under which the service logged the request.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<String>,
+    /// Each field at fault and why.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub errors: Vec<FieldError>,
+    /// The revisions that the request asked for, when a precondition failed.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub expected_revisions: Vec<u64>,
+    /// The revision found, when a precondition failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub actual_revision: Option<u64>,
+}
+
+/// A field at fault.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct FieldError {
+    /// The field, as a path: `name`, `characters[3].name`.
+    pub field: String,
+    /// What is wrong with it.
+    pub reason: String,
+}
+
+impl Problem {
+    /// A problem of this kind. `code` and `title` belong together.
+    #[must_use]
+    pub fn new(status: StatusCode, code: &'static str, title: &'static str) -> Self {
+        Self {
+            status,
+            code,
+            title,
+            detail: None,
+            errors: Vec::new(),
+            expected_revisions: Vec::new(),
+            actual_revision: None,
+            headers: Vec::new(),
+        }
+    }
+
+    /// Says what happened this time. It must not hold secrets.
+    #[must_use]
+    pub fn with_detail(mut self, detail: impl Into<String>) -> Self {
+        self.detail = Some(detail.into());
+        self
+    }
+
+    /// Adds a header to the answer.
+    #[must_use]
+    pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.push((name, value));
+        self
+    }
+
+    /// 500, without saying why: that is in the log.
+    #[must_use]
+    pub fn internal() -> Self {
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "The service made a mistake")
+    }
+
+    /// 422 with each field at fault.
+    #[must_use]
+    pub fn invalid(violations: Violations) -> Self {
+        let title = "The request breaks a rule";
+        Self { errors: violations.0, ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", title) }
+    }
+
+    pub(crate) fn field(field: &str, reason: impl Into<String>) -> Self {
+        Self::invalid(Violations::one(field, reason))
+    }
+
+    pub(crate) fn malformed(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "malformed", "The body is not JSON").with_detail(detail)
+    }
+
+    pub(crate) fn malformed_precondition(header: &'static str) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "malformed-precondition", "A precondition cannot be read")
+            .with_detail(format!("{header} must be * or a list of entity tags in double quotes"))
+    }
+
+    pub(crate) fn malformed_idempotency_key() -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "malformed-idempotency-key", "The idempotency key cannot be used")
+            .with_detail("Idempotency-Key must be given once, with 1 to 255 visible ASCII characters")
+    }
+
+    pub(crate) fn unsupported_media_type(detail: impl Into<String>) -> Self {
+        let title = "The body is of a media type that is not taken here";
+        Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", title).with_detail(detail)
+    }
+
+    pub(crate) fn body_too_large(limit: usize) -> Self {
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "body-too-large", "The body is too large")
+            .with_detail(format!("at most {limit} bytes are taken"))
+    }
+
+    pub(crate) fn body_timeout() -> Self {
+        Self::new(StatusCode::REQUEST_TIMEOUT, "body-timeout", "The body did not arrive in time")
+    }
+
+    pub(crate) fn no_such_path(path: &str) -> Self {
+        let title = "There is nothing at this path";
+        Self::new(StatusCode::NOT_FOUND, "no-such-path", title).with_detail(path.chars().take(200).collect::<String>())
+    }
+
+    pub(crate) fn method_not_allowed(allow: &str) -> Self {
+        let problem = Self::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", "The path knows no such method")
+            .with_detail(format!("it knows {allow}"));
+        match HeaderValue::from_str(allow) {
+            Ok(allow) => problem.with_header(header::ALLOW, allow),
+            Err(_) => problem,
+        }
+    }
+
+    pub(crate) fn precondition_failed(expected: &[Revision], actual: Revision) -> Self {
+        let title = "The revision is another one";
+        Self {
+            expected_revisions: expected.iter().map(|revision| revision.0).collect(),
+            actual_revision: Some(actual.0),
+            ..Self::new(StatusCode::PRECONDITION_FAILED, "precondition-failed", title)
+        }
+    }
+
+    fn unavailable(code: &'static str, title: &'static str, seconds: u64) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, code, title).retry_after(seconds)
+    }
+
+    fn retry_after(self, seconds: u64) -> Self {
+        self.with_header(header::RETRY_AFTER, HeaderValue::from(seconds))
+    }
+
+    /// The status.
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// The document, in the answer to the current request.
+    #[must_use]
+    pub fn body(&self) -> ProblemBody {
+        let request = current_request();
+        ProblemBody {
+            kind: format!("urn:character-service:problem:{}", self.code),
+            title: self.title,
+            status: self.status.as_u16(),
+            code: self.code,
+            detail: self.detail.clone(),
+            instance: request.as_ref().map(|request| request.path.clone()),
+            request_id: request.map(|request| request.id),
+            errors: self
+                .errors
+                .iter()
+                .map(|violation| FieldError { field: violation.field.clone(), reason: violation.reason.clone() })
+                .collect(),
+            expected_revisions: self.expected_revisions.clone(),
+            actual_revision: self.actual_revision,
+        }
+    }
+}
+
+impl From<RepositoryError> for Problem {
+    fn from(error: RepositoryError) -> Self {
+        match error {
+            RepositoryError::NotFound(kind) => Self::new(StatusCode::NOT_FOUND, "not-found", "There is no such row")
+                .with_detail(format!("no such {kind}")),
+            RepositoryError::AlreadyExists(kind) => {
+                Self::new(StatusCode::CONFLICT, "already-exists", "The id is taken")
+                    .with_detail(format!("a {kind} with this id exists already"))
+            }
+            RepositoryError::PreconditionFailed { expected, actual } => Self::precondition_failed(&expected, actual),
+            RepositoryError::Invalid(violations) => Self::invalid(violations),
+            RepositoryError::IdempotencyMismatch => Self::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "idempotency-mismatch",
+                "The idempotency key was used for another request",
+            ),
+            RepositoryError::Contended(_) => Self::unavailable("contended", "Other writers were faster every time", 1)
+                .with_detail("nothing was changed"),
+            RepositoryError::Storage(error) => error.into(),
+            _ => Self::internal(),
+        }
+    }
+}
+
+impl From<StorageError> for Problem {
+    fn from(error: StorageError) -> Self {
+        tracing::warn!(
+            error = %error,
+            cause = std::error::Error::source(&error).map(tracing::field::display),
+            "the storage failed",
+        );
+        let seconds =
+            error.retry_after().map_or(1, |wait| wait.as_millis().div_ceil(1000).try_into().unwrap_or(u64::MAX));
+        let unavailable = || Self::unavailable("storage-unavailable", "The storage is unavailable", seconds.max(1));
+        let problem = match error.kind() {
+            ErrorKind::Timeout => {
+                Self::new(StatusCode::GATEWAY_TIMEOUT, "storage-timeout", "The storage did not answer in time")
+                    .retry_after(1)
+            }
+            ErrorKind::Corrupt => {
+                Self::new(StatusCode::BAD_GATEWAY, "storage-corrupt", "The storage gave an answer that cannot be read")
+            }
+            ErrorKind::Unsupported => {
+                Self::new(StatusCode::NOT_IMPLEMENTED, "storage-unsupported", "The storage does not offer this")
+            }
+            ErrorKind::Unavailable { .. } | ErrorKind::RateLimited { .. } | ErrorKind::CircuitOpen { .. } => {
+                unavailable()
+            }
+            // It is our credentials that the storage refuses, not the client's.
+            ErrorKind::Unauthorized | ErrorKind::Forbidden => unavailable(),
+            _ => Self::internal(),
+        };
+        if error.operation() != COMMIT {
+            return problem;
+        }
+        problem.with_detail(if error.certainly_not_applied() {
+            "nothing was changed"
+        } else {
+            "the change may have been made all the same; read, or repeat it under the same Idempotency-Key"
+        })
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.status.as_u16(), self.code)?;
+        if let Some(detail) = &self.detail {
+            write!(f, ": {detail}")?;
+        }
+        Ok(())
+    }
+}
+
+impl ResponseError for Problem {
+    fn status_code(&self) -> StatusCode {
+        self.status
+    }
+
+    fn error_response(&self) -> HttpResponse<BoxBody> {
+        let mut response = HttpResponse::build(self.status);
+        for (name, value) in &self.headers {
+            response.insert_header((name.clone(), value.clone()));
+        }
+        response.insert_header((header::CACHE_CONTROL, "no-store"));
+        let body = serde_json::to_vec(&self.body()).unwrap_or_default();
+        response.content_type("application/problem+json").body(body)
+    }
+}
+
+impl Responder for Problem {
+    type Body = BoxBody;
+
+    fn respond_to(self, _: &HttpRequest) -> HttpResponse {
+        self.error_response()
+    }
+}

@@ -1,0 +1,55 @@
+//! Telling a client where an answer comes from: `Cache-Status` (RFC 9211) and `Age`.
+
+use actix_web::{
+    HttpResponseBuilder,
+    http::header::{AGE, CACHE_CONTROL},
+};
+use character_storage_port::Source;
+
+/// Adds the headers that tell of `source`. `Cache-Control` has every client ask again, with its entity tag.
+pub(crate) fn tell(response: &mut HttpResponseBuilder, source: Source) {
+    response.insert_header((CACHE_CONTROL, "private, no-cache"));
+    let status = match source {
+        Source::Origin => "character-service; fwd=miss".to_owned(),
+        Source::Cache { tier, age } => {
+            response.insert_header((AGE, age.as_secs()));
+            format!("character-service; hit; detail={}", tier.as_str())
+        }
+        Source::Stale { tier, age, reason } => {
+            response.insert_header((AGE, age.as_secs()));
+            let (tier, reason) = (tier.as_str(), reason.as_str());
+            // A negative lifetime says that the answer is not fresh; we know its age, not since when it is stale.
+            format!("character-service; hit; ttl=-{}; detail=\"stale-{reason}-{tier}\"", age.as_secs().max(1))
+        }
+    };
+    response.insert_header(("Cache-Status", status));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use actix_web::HttpResponse;
+    use character_storage_port::{StaleReason, Tier};
+    use std::time::Duration;
+
+    #[test]
+    fn each_source_has_its_own_words() {
+        let age = Duration::from_millis(42_900);
+        let told = |source| {
+            let mut response = HttpResponse::Ok();
+            tell(&mut response, source);
+            let response = response.finish();
+            let header = |name| response.headers().get(name).map(|v| v.to_str().unwrap().to_owned());
+            (header("cache-status").unwrap(), header("age"))
+        };
+        assert_eq!(told(Source::Origin), ("character-service; fwd=miss".to_owned(), None));
+        assert_eq!(
+            told(Source::Cache { tier: Tier::Shared, age }),
+            ("character-service; hit; detail=shared".to_owned(), Some("42".to_owned()))
+        );
+        assert_eq!(
+            told(Source::Stale { tier: Tier::Local, age, reason: StaleReason::CircuitOpen }),
+            ("character-service; hit; ttl=-42; detail=\"stale-circuit-open-local\"".to_owned(), Some("42".to_owned()))
+        );
+    }
+}

@@ -1,0 +1,82 @@
+//! Reading a query string: every parameter known, given once, and well formed.
+
+use crate::{Problem, fields};
+use character_domain::Violations;
+use character_storage_port::{Cursor, Limit, PageRequest};
+use std::collections::BTreeMap;
+use uuid::Uuid;
+
+/// The parameters that are not taken yet, and what was wrong so far.
+#[derive(Debug)]
+pub(crate) struct Parameters {
+    given: BTreeMap<String, String>,
+    faults: Violations,
+}
+
+impl Parameters {
+    pub(crate) fn of(query: &str) -> Self {
+        let (mut given, mut faults) = (BTreeMap::new(), Violations::default());
+        for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
+            if given.insert(name.to_string(), value.into_owned()).is_some() {
+                faults.push(name, "must not be given twice");
+            }
+        }
+        Self { given, faults }
+    }
+
+    fn take<T>(&mut self, name: &str, wanted: &str, read: impl FnOnce(&str) -> Option<T>) -> Option<T> {
+        let text = self.given.remove(name)?;
+        let value = read(&text);
+        if value.is_none() {
+            self.faults.push(name, wanted);
+        }
+        value
+    }
+
+    pub(crate) fn text(&mut self, name: &str) -> Option<String> {
+        let clean = |text: &str| (!text.contains('\0')).then(|| text.to_owned());
+        self.take(name, "must not contain the character U+0000", clean)
+    }
+
+    pub(crate) fn id<T: From<Uuid>>(&mut self, name: &str) -> Option<T> {
+        self.take(name, "must be a UUID", fields::uuid).map(T::from)
+    }
+
+    pub(crate) fn flag(&mut self, name: &str) -> bool {
+        self.take(name, "must be true or false", |text| text.parse().ok()).unwrap_or_default()
+    }
+
+    /// `limit`, and `offset` or `cursor`.
+    pub(crate) fn page(&mut self) -> PageRequest {
+        let limit =
+            self.take("limit", "must be a number from 1 to 1000", |text| text.parse().ok().and_then(Limit::new));
+        let offset = self.take("offset", "must be a number from 0 to 4294967295", |text| text.parse().ok());
+        let cursor = self.take("cursor", "must be the next_cursor of a list", |text| text.parse::<Cursor>().ok());
+        let page = PageRequest::first(limit.unwrap_or_default());
+        match (offset, cursor) {
+            (Some(_), Some(_)) => {
+                self.faults.push("cursor", "must not be given together with offset");
+                page
+            }
+            (Some(rows), None) => page.offset(rows),
+            (None, Some(cursor)) => page.after(cursor),
+            (None, None) => page,
+        }
+    }
+
+    /// Refuses what nobody took.
+    pub(crate) fn finish(mut self) -> Result<(), Problem> {
+        for name in self.given.keys() {
+            self.faults.push(name.chars().take(100).collect::<String>(), "is not a parameter of this list");
+        }
+        self.faults.into_result().map_err(Problem::invalid)
+    }
+}
+
+/// The `Link` header to the next page: the same query, from `cursor` on.
+pub(crate) fn next_page(path: &str, query: &str, cursor: &Cursor) -> String {
+    let kept = url::form_urlencoded::parse(query.as_bytes()).filter(|(name, _)| name != "cursor" && name != "offset");
+    let mut next = url::form_urlencoded::Serializer::new(String::new());
+    next.extend_pairs(kept).append_pair("cursor", &cursor.to_string());
+    format!("<{path}?{}>; rel=\"next\"", next.finish())
+}

@@ -1,0 +1,133 @@
+use crate::client::{CHARACTERS, Client, USER};
+use async_trait::async_trait;
+use character_domain::{Character, CharacterId};
+use character_storage_port::{
+    COMMIT, CharacterQuery, Commit, Committed, Deleted, Entity, ErrorKind, EventId, Outbox, OutboxEvent, Page,
+    PageRequest, Probe, Read, Result, Source, StaleReason, StorageError, Store, Tier, Transaction,
+};
+use serde_json::json;
+use std::{sync::Arc, time::Duration};
+
+/// A storage that fails every call in one way, or has one character left to show.
+#[derive(Debug, Clone)]
+struct Failing {
+    kind: ErrorKind,
+    left: Option<Arc<Read<Option<Character>>>>,
+}
+
+impl Failing {
+    fn with(kind: ErrorKind) -> Self {
+        Self { kind, left: None }
+    }
+    fn error(&self, operation: &'static str) -> StorageError {
+        StorageError::new(self.kind.clone(), operation).with_source(std::io::Error::other("secret-internal-name:5432"))
+    }
+}
+
+#[async_trait]
+impl Store<Character> for Failing {
+    async fn find(&self, _: CharacterId, _: Deleted) -> Result<Read<Option<Character>>> {
+        assert_ne!(self.kind, ErrorKind::Unsupported, "a handler that panics");
+        self.left.as_deref().cloned().ok_or_else(|| self.error(Character::FIND))
+    }
+    async fn list(&self, _: &CharacterQuery, _: PageRequest) -> Result<Read<Page<Character>>> {
+        Err(self.error(Character::LIST))
+    }
+}
+#[async_trait]
+impl Commit for Failing {
+    async fn commit(&self, _: Transaction) -> Result<Committed> {
+        Err(self.error(COMMIT))
+    }
+    async fn commit_each(&self, transactions: Vec<Transaction>) -> Vec<Result<Committed>> {
+        transactions.iter().map(|_| Err(self.error(COMMIT))).collect()
+    }
+}
+#[async_trait]
+impl Outbox for Failing {
+    async fn claim(&self, _: usize, _: Duration) -> Result<Vec<OutboxEvent>> {
+        Err(self.error("outbox.claim"))
+    }
+    async fn acknowledge(&self, _: &[EventId]) -> Result<()> {
+        Err(self.error("outbox.acknowledge"))
+    }
+}
+#[async_trait]
+impl Probe for Failing {
+    async fn probe(&self) -> Result<()> {
+        Err(self.error("probe"))
+    }
+}
+
+#[actix_web::test]
+async fn each_failure_of_the_storage_has_its_status_and_tells_nothing_of_its_inside() {
+    let wait = Duration::from_millis(2_100);
+    for (kind, status, code, retry) in [
+        (ErrorKind::Unavailable { retry_after: None }, 503, "storage-unavailable", Some("1")),
+        (ErrorKind::Unavailable { retry_after: Some(wait) }, 503, "storage-unavailable", Some("3")),
+        (ErrorKind::CircuitOpen { retry_after: Duration::ZERO }, 503, "storage-unavailable", Some("1")),
+        (ErrorKind::CircuitOpen { retry_after: wait }, 503, "storage-unavailable", Some("3")),
+        (ErrorKind::RateLimited { retry_after: Some(wait) }, 503, "storage-unavailable", Some("3")),
+        (ErrorKind::Unauthorized, 503, "storage-unavailable", Some("1")),
+        (ErrorKind::Forbidden, 503, "storage-unavailable", Some("1")),
+        (ErrorKind::Timeout, 504, "storage-timeout", Some("1")),
+        (ErrorKind::Corrupt, 502, "storage-corrupt", None),
+    ] {
+        let client = Client::over(Failing::with(kind));
+        let single = format!("{CHARACTERS}/{USER}");
+        let body = json!({ "name": "x", "user_id": USER });
+        let reads = [client.get(&single).await, client.get(CHARACTERS).await];
+        let writes = [
+            client.post(&body).await,
+            client.json("PUT", &single, &[], &body).await,
+            client.send("DELETE", &single, &[], None).await,
+        ];
+        for answer in reads.iter().chain(&writes) {
+            answer.is_problem(status, code);
+            assert_eq!(answer.header("retry-after"), retry);
+            assert!(!answer.text.contains("secret-internal-name"));
+        }
+    }
+}
+
+#[actix_web::test]
+async fn a_write_of_unknown_outcome_says_so_and_one_that_certainly_failed_too() {
+    let body = json!({ "name": "x", "user_id": USER });
+    let unknown = Client::over(Failing::with(ErrorKind::Timeout)).post(&body).await.json();
+    assert!(unknown["detail"].as_str().unwrap().contains("may have been made"));
+    let open = ErrorKind::CircuitOpen { retry_after: Duration::from_secs(9) };
+    let certain = Client::over(Failing::with(open)).post(&body).await.json();
+    assert_eq!(certain["detail"], "nothing was changed");
+}
+
+#[actix_web::test]
+async fn a_bulk_of_each_tells_of_the_outage_for_each() {
+    let client = Client::over(Failing::with(ErrorKind::Unavailable { retry_after: None }));
+    let body = json!({ "atomic": false, "characters": [{ "name": "x", "user_id": USER }, {}] });
+    let answer = client.json("POST", "/api/v2/characters/bulk", &[], &body).await;
+    let results = answer.json()["results"].clone();
+    assert_eq!((answer.status, &results[0]["status"], &results[1]["status"]), (207, &json!(503), &json!(422)));
+}
+
+#[actix_web::test]
+async fn a_last_known_value_is_answered_and_called_stale() {
+    let character = Character::new(character_domain::UserId::new(), "Torormir", character_domain::now());
+    let source = Source::Stale { tier: Tier::Shared, age: Duration::from_secs(77), reason: StaleReason::CircuitOpen };
+    let place = format!("{CHARACTERS}/{}", character.id);
+    let left = Some(Arc::new(Read { value: Some(character), source }));
+    let client = Client::over(Failing { kind: ErrorKind::Timeout, left });
+    let answer = client.get(&place).await;
+    assert_eq!((answer.status, answer.header("age")), (200, Some("77")));
+    let status = "character-service; hit; ttl=-77; detail=\"stale-circuit-open-shared\"";
+    assert_eq!(answer.header("cache-status"), Some(status));
+    client.json("PATCH", &place, &[], &json!({})).await.is_problem(503, "storage-unavailable");
+}
+
+#[actix_web::test]
+async fn a_panic_in_a_handler_is_answered_and_the_service_goes_on() {
+    let client = Client::over(Failing::with(ErrorKind::Unsupported));
+    let answer = client.get(&format!("{CHARACTERS}/{USER}")).await;
+    let problem = answer.is_problem(500, "internal");
+    assert_eq!(problem.get("detail"), None);
+    client.get(CHARACTERS).await.is_problem(501, "storage-unsupported");
+}

@@ -1,0 +1,64 @@
+//! What a caller says of a character that is to be.
+
+use character_domain::{
+    CampaignId, Character, CharacterId, Document, Meta, Timestamp, UserId, Violations, character::DEFAULT_THEME,
+};
+use serde::Serialize;
+
+/// The fields of a character that its writer chooses.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct NewCharacter {
+    /// Its id; a fresh one when `None`.
+    pub id: Option<CharacterId>,
+    /// The character it grew out of, which must exist.
+    pub parent_id: Option<CharacterId>,
+    /// The setting it is played in.
+    pub theme: String,
+    /// What it is called.
+    pub name: String,
+    /// Who plays it.
+    pub user_id: UserId,
+    /// The campaign it takes part in.
+    pub campaign_id: Option<CampaignId>,
+    /// The sheet.
+    pub data: Document,
+    /// Whether it is in play.
+    pub is_active: bool,
+}
+
+impl NewCharacter {
+    /// An active character with a fresh id, the default theme and an empty sheet.
+    #[must_use]
+    pub fn new(user_id: UserId, name: impl Into<String>) -> Self {
+        Self {
+            id: None,
+            parent_id: None,
+            theme: DEFAULT_THEME.to_owned(),
+            name: name.into(),
+            user_id,
+            campaign_id: None,
+            data: Document::default(),
+            is_active: true,
+        }
+    }
+
+    /// Every rule it breaks by itself.
+    #[must_use]
+    pub fn check(&self) -> Violations {
+        self.clone().into_character(character_domain::now()).check()
+    }
+
+    pub(crate) fn into_character(self, at: Timestamp) -> Character {
+        Character {
+            id: self.id.unwrap_or_else(CharacterId::new),
+            parent_id: self.parent_id,
+            theme: self.theme,
+            name: self.name,
+            user_id: self.user_id,
+            campaign_id: self.campaign_id,
+            data: self.data,
+            is_active: self.is_active,
+            meta: Meta::created(at),
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! Why an act was refused.
+
+use character_domain::{Revision, Violation, Violations};
+use character_storage_port::{EntityKind, ErrorKind, StorageError};
+
+/// The result of an act.
+pub type Result<T, E = RepositoryError> = std::result::Result<T, E>;
+
+/// Why an act was refused. In every case but [`Storage`](Self::Storage) nothing was changed.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RepositoryError {
+    /// There is no such row, or it is soft-deleted.
+    #[error("no such {0}")]
+    NotFound(EntityKind),
+    /// A row with this id exists already, perhaps soft-deleted.
+    #[error("a {0} with this id exists already")]
+    AlreadyExists(EntityKind),
+    /// The row is at a revision that the caller's condition excludes.
+    #[error("the revision is {actual}")]
+    PreconditionFailed {
+        /// The revisions the caller would have accepted, when it named any.
+        expected: Vec<Revision>,
+        /// The revision found.
+        actual: Revision,
+    },
+    /// Rules are broken.
+    #[error("{0}")]
+    Invalid(Violations),
+    /// The idempotency key was used before, for another request.
+    #[error("the idempotency key was used for another request")]
+    IdempotencyMismatch,
+    /// Other writers won every time; nothing was changed.
+    #[error("lost the race against other writers {0} times")]
+    Contended(u32),
+    /// The storage failed.
+    #[error(transparent)]
+    Storage(StorageError),
+}
+
+impl From<StorageError> for RepositoryError {
+    fn from(error: StorageError) -> Self {
+        let kind = error.entity().map_or(EntityKind::Character, |(kind, _)| kind);
+        match error.kind() {
+            ErrorKind::NotFound => Self::NotFound(kind),
+            ErrorKind::AlreadyExists => Self::AlreadyExists(kind),
+            ErrorKind::Conflict { expected, actual } => {
+                Self::PreconditionFailed { expected: vec![*expected], actual: *actual }
+            }
+            ErrorKind::TransactionReused => Self::IdempotencyMismatch,
+            ErrorKind::Invalid(violations) => Self::Invalid(of_the_only_write(violations)),
+            _ => Self::Storage(error),
+        }
+    }
+}
+
+/// A storage names a fault by its place in the transaction; the caller of an act with one write knows no such place.
+fn of_the_only_write(violations: &Violations) -> Violations {
+    let fields = violations.0.iter().map(|violation| {
+        let field = violation.field.strip_prefix("writes[0].").unwrap_or(&violation.field);
+        Violation::new(field, violation.reason.clone())
+    });
+    Violations(fields.collect())
+}
