@@ -1,0 +1,111 @@
+//! The `character-service` binary.
+
+use crate::{
+    check::check,
+    cli::{self, CharacterServiceCommand},
+    config::{CharacterServiceConfig, ProcessEnvironment},
+    run::{Outcome, run, say},
+    serve::Server,
+    stack::{self, Stack},
+    transfer,
+};
+use character_api::{Api, ApiLimits, Health, HttpMetrics, configure};
+use character_repositories::CharacterRepository;
+use indicatif::{ProgressBar, ProgressStyle};
+use prometheus_client::registry::Registry;
+use std::{path::Path, process::ExitCode, sync::Arc};
+
+/// Parses arguments and environment and runs the command.
+#[must_use]
+pub fn main() -> ExitCode {
+    let command = cli::character_service();
+    run(
+        CharacterServiceConfig::read(&ProcessEnvironment),
+        |config| &config.log,
+        async |config| execute(command, config).await,
+    )
+}
+
+async fn execute(command: CharacterServiceCommand, config: CharacterServiceConfig) -> Outcome {
+    if let CharacterServiceCommand::OpenApi = command {
+        say(character_api::openapi().to_pretty_json()?)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let mut registry = Registry::default();
+    let stack = stack::build(&config, &mut registry).await?;
+    match command {
+        CharacterServiceCommand::Serve => serve(config, stack, registry).await,
+        CharacterServiceCommand::Import { folder } => import(&config, &stack, &folder).await,
+        CharacterServiceCommand::Export { folder } => export(&stack, &folder).await,
+        CharacterServiceCommand::Check => {
+            check(&config.effective, &Health::new(env!("CARGO_PKG_VERSION"), stack.checks)).await
+        }
+        CharacterServiceCommand::OpenApi => Ok(ExitCode::SUCCESS),
+    }
+}
+
+async fn serve(config: CharacterServiceConfig, stack: Stack, mut registry: Registry) -> Outcome {
+    let http_metrics = HttpMetrics::default();
+    http_metrics.register(&mut registry);
+    let health = Arc::new(Health::new(env!("CARGO_PKG_VERSION"), stack.checks));
+    let api = Arc::new(Api {
+        characters: CharacterRepository::new(stack.storage),
+        limits: ApiLimits {
+            body: config.max_character_bytes,
+            bulk_body: config.max_bulk_bytes,
+            ..ApiLimits::default()
+        },
+        health: Arc::clone(&health),
+        http_metrics,
+        registry: Arc::new(registry),
+    });
+    let server = Server { listen: config.listen, shutdown: config.shutdown, health };
+    let (loopback, summary) = (config.listen.ip().is_loopback(), stack.summary);
+    server
+        .run(configure(api), move |address| {
+            tracing::info!(
+                "character-service listens on http://{address}, its API is described at http://{address}/docs"
+            );
+            for line in summary {
+                tracing::info!("{line}");
+            }
+            if loopback {
+                tracing::info!("access control: none, so only this machine can reach it");
+            } else {
+                tracing::warn!(
+                    "access control: none, and others can reach {address}, as ALLOW_UNAUTHENTICATED=true permits"
+                );
+            }
+        })
+        .await?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn import(config: &CharacterServiceConfig, stack: &Stack, folder: &Path) -> Outcome {
+    let size = std::fs::metadata(folder.join(transfer::CHARACTERS_FILE)).map_or(0, |file| file.len());
+    let style = ProgressStyle::with_template("{bar:40} {bytes}/{total_bytes} {eta}")?;
+    let bar = ProgressBar::new(size).with_style(style);
+    let result =
+        transfer::import(stack.storage.as_ref(), folder, config.max_character_bytes, |read| bar.set_position(read))
+            .await;
+    bar.finish_and_clear();
+    let report = result?;
+    for refusal in &report.refused {
+        say(format!("{}:{}: {}", refusal.file, refusal.line, refusal.reason))?;
+    }
+    say(format!(
+        "characters: {} created, {} unchanged, {} refused",
+        report.created,
+        report.unchanged,
+        report.refused.len()
+    ))?;
+    Ok(if report.refused.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+async fn export(stack: &Stack, folder: &Path) -> Outcome {
+    let bar = ProgressBar::new_spinner();
+    let result = transfer::export(stack.storage.as_ref(), folder, |rows| bar.set_position(rows)).await;
+    bar.finish_and_clear();
+    say(format!("characters: {} exported", result?))?;
+    Ok(ExitCode::SUCCESS)
+}

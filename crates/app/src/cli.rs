@@ -1,0 +1,68 @@
+//! The command lines of both binaries.
+
+use crate::config::{CharacterServiceConfig, StorageServiceConfig, help};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use std::path::PathBuf;
+
+#[derive(Debug, Parser)]
+#[command(name = "character-service", version, about = "Stores characters and serves them at /api/v2")]
+pub(crate) struct CharacterServiceCli {
+    #[command(subcommand)]
+    pub(crate) command: Option<CharacterServiceCommand>,
+}
+
+#[derive(Debug, Default, Subcommand)]
+pub(crate) enum CharacterServiceCommand {
+    /// Serve the API (this is what happens without a command)
+    #[default]
+    Serve,
+    /// Import a folder in the export format; rows that exist are left as they are
+    Import {
+        /// The folder that holds characters.ndjson
+        folder: PathBuf,
+    },
+    /// Export every character into a folder
+    Export {
+        /// The folder to write to; made if it does not exist
+        folder: PathBuf,
+    },
+    /// Print the effective configuration, secrets masked, and probe every dependency
+    Check,
+    /// Print the OpenAPI document of the API
+    #[command(name = "openapi")]
+    OpenApi,
+}
+
+#[derive(Debug, Parser)]
+#[command(name = "storage-service", version, about = "Keeps the data of the platform and serves it to the services")]
+pub(crate) struct StorageServiceCli {
+    #[command(subcommand)]
+    pub(crate) command: Option<StorageServiceCommand>,
+}
+
+#[derive(Debug, Default, Subcommand)]
+pub(crate) enum StorageServiceCommand {
+    /// Serve the storage contract (this is what happens without a command)
+    #[default]
+    Serve,
+    /// Print the effective configuration, secrets masked, and probe the database
+    Check,
+}
+
+/// Parses the arguments of the process; prints help, version or a mistake and ends the process where clap does.
+pub(crate) fn character_service() -> CharacterServiceCommand {
+    let command = CharacterServiceCli::command().after_help(help(CharacterServiceConfig::VARIABLES));
+    match CharacterServiceCli::from_arg_matches(&command.get_matches()) {
+        Ok(cli) => cli.command.unwrap_or_default(),
+        Err(error) => error.exit(),
+    }
+}
+
+/// As [`character_service`], for the other binary.
+pub(crate) fn storage_service() -> StorageServiceCommand {
+    let command = StorageServiceCli::command().after_help(help(StorageServiceConfig::VARIABLES));
+    match StorageServiceCli::from_arg_matches(&command.get_matches()) {
+        Ok(cli) => cli.command.unwrap_or_default(),
+        Err(error) => error.exit(),
+    }
+}

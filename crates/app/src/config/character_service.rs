@@ -1,0 +1,205 @@
+use super::{
+    ConfigError, Environment, LOG_FORMAT, LOG_LEVEL, LogConfig, SHUTDOWN_SECS, Variable, log_config,
+    variables::{Reader, boolean, folder, number, secret, socket, url},
+};
+use secrecy::SecretString;
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
+
+/// What `character-service` needs to know.
+#[derive(Debug, Clone)]
+pub struct CharacterServiceConfig {
+    /// Where the API listens.
+    pub listen: SocketAddr,
+    /// Where embedded data lives.
+    pub data_dir: PathBuf,
+    /// The central Storage Service; `None`: embedded SQLite under `data_dir`.
+    pub remote: Option<RemoteStorage>,
+    /// The shared cache tier; `None`: the in-process tier alone.
+    pub redis_url: Option<SecretString>,
+    /// How long a cached value is fresh.
+    pub cache_ttl: Duration,
+    /// How long a cached value is kept as last known value.
+    pub cache_stale_max: Duration,
+    /// How much the in-process tier may hold, in bytes.
+    pub cache_max_bytes: u64,
+    /// The largest character, in bytes of its JSON.
+    pub max_character_bytes: usize,
+    /// The largest body of a bulk request, in bytes.
+    pub max_bulk_bytes: usize,
+    /// How long requests under way may take to finish at a stop.
+    pub shutdown: Duration,
+    /// What is logged, and how.
+    pub log: LogConfig,
+    /// Name and value of every variable, secrets masked.
+    pub effective: Vec<(&'static str, String)>,
+}
+
+/// The central Storage Service and how it is called.
+#[derive(Debug, Clone)]
+pub struct RemoteStorage {
+    /// Its address.
+    pub url: url::Url,
+    /// The bearer token.
+    pub token: SecretString,
+    /// The whole call, retries included.
+    pub deadline: Duration,
+    /// One attempt.
+    pub attempt_timeout: Duration,
+    /// Retries after the first attempt.
+    pub retry_max: u32,
+    /// The first back-off.
+    pub retry_base: Duration,
+    /// Consecutive failures that open the breaker.
+    pub breaker_failures: u32,
+    /// How long the breaker stays open before it lets a probe through.
+    pub breaker_recovery: Duration,
+}
+
+const LISTEN_ADDR: Variable = Variable::new("LISTEN_ADDR", "address and port of the API", "127.0.0.1:8000");
+const DATA_DIR: Variable = Variable::new("DATA_DIR", "folder of the embedded database", "./data");
+const STORAGE_SERVICE_URL: Variable = Variable::optional(
+    "STORAGE_SERVICE_URL",
+    "central Storage Service, http:// or https://; unset: embedded SQLite under DATA_DIR",
+);
+const STORAGE_SERVICE_TOKEN: Variable = Variable::secret("STORAGE_SERVICE_TOKEN", "bearer token for it");
+const STORAGE_DEADLINE_MS: Variable =
+    Variable::new("STORAGE_DEADLINE_MS", "milliseconds for a whole storage call, retries included", "10000");
+const STORAGE_TIMEOUT_MS: Variable = Variable::new("STORAGE_TIMEOUT_MS", "milliseconds for one attempt", "2000");
+const STORAGE_RETRY_MAX: Variable = Variable::new("STORAGE_RETRY_MAX", "retries after the first attempt", "3");
+const STORAGE_RETRY_BASE_MS: Variable = Variable::new(
+    "STORAGE_RETRY_BASE_MS",
+    "milliseconds of the first back-off, doubled each time, full jitter",
+    "1000",
+);
+const STORAGE_BREAKER_FAILURES: Variable =
+    Variable::new("STORAGE_BREAKER_FAILURES", "consecutive failures that open the circuit breaker", "5");
+const STORAGE_BREAKER_RECOVERY_SECS: Variable =
+    Variable::new("STORAGE_BREAKER_RECOVERY_SECS", "seconds before an open breaker lets one probe through", "60");
+const REDIS_URL: Variable =
+    Variable::secret("REDIS_URL", "shared cache tier, redis:// or rediss://; unset: in-process tier only");
+const REDIS_CACHE_TTL: Variable =
+    Variable::new("REDIS_CACHE_TTL", "seconds a cached value is fresh, both tiers", "3600");
+const CACHE_STALE_MAX_SECS: Variable =
+    Variable::new("CACHE_STALE_MAX_SECS", "seconds a cached value is kept for an outage of the storage", "86400");
+const CACHE_MAX_BYTES: Variable = Variable::new("CACHE_MAX_BYTES", "bytes the in-process tier may hold", "67108864");
+const MAX_CHARACTER_BYTES: Variable =
+    Variable::new("MAX_CHARACTER_BYTES", "largest character, in bytes of JSON", "1048576");
+const MAX_BULK_BYTES: Variable = Variable::new("MAX_BULK_BYTES", "largest bulk request, in bytes", "33554432");
+const ALLOW_UNAUTHENTICATED: Variable = Variable::new(
+    "ALLOW_UNAUTHENTICATED",
+    "listen on an address that others can reach although there is no access control yet: true or false",
+    "false",
+);
+const MESSAGE_HUB_URL: Variable =
+    Variable::optional("MESSAGE_HUB_URL", "not supported by this release; events stay in the outbox");
+
+impl CharacterServiceConfig {
+    /// Every variable that `character-service` reads.
+    pub const VARIABLES: &'static [Variable] = &[
+        LISTEN_ADDR,
+        DATA_DIR,
+        STORAGE_SERVICE_URL,
+        STORAGE_SERVICE_TOKEN,
+        STORAGE_DEADLINE_MS,
+        STORAGE_TIMEOUT_MS,
+        STORAGE_RETRY_MAX,
+        STORAGE_RETRY_BASE_MS,
+        STORAGE_BREAKER_FAILURES,
+        STORAGE_BREAKER_RECOVERY_SECS,
+        REDIS_URL,
+        REDIS_CACHE_TTL,
+        CACHE_STALE_MAX_SECS,
+        CACHE_MAX_BYTES,
+        MAX_CHARACTER_BYTES,
+        MAX_BULK_BYTES,
+        ALLOW_UNAUTHENTICATED,
+        MESSAGE_HUB_URL,
+        SHUTDOWN_SECS,
+        LOG_FORMAT,
+        LOG_LEVEL,
+    ];
+
+    /// Reads and checks all of it.
+    ///
+    /// # Errors
+    /// Every mistake found.
+    pub fn read(environment: &dyn Environment) -> Result<Self, ConfigError> {
+        let mut reader = Reader::new(environment);
+        let config = Self::parse(&mut reader);
+        match config {
+            Some(mut config) if reader.faults.is_empty() => {
+                config.effective = reader.effective;
+                Ok(config)
+            }
+            _ => Err(ConfigError(reader.faults)),
+        }
+    }
+
+    fn parse(reader: &mut Reader<'_>) -> Option<Self> {
+        let listen = reader.read(&LISTEN_ADDR, socket);
+        let allowed = reader.read(&ALLOW_UNAUTHENTICATED, boolean);
+        if let (Some(address), Some(false)) = (listen, allowed)
+            && !address.ip().is_loopback()
+        {
+            reader.faults.push(format!(
+                "LISTEN_ADDR=\"{address}\": others can reach it and there is no access control yet; \
+                 listen on loopback, or set ALLOW_UNAUTHENTICATED=true when something in front controls access"
+            ));
+        }
+        reader.read(&MESSAGE_HUB_URL, |_| {
+            Err::<(), _>("this release has no Message Hub adapter; unset it, events are kept in the outbox".to_owned())
+        });
+        let data_dir = reader.read(&DATA_DIR, folder);
+        let remote = remote(reader);
+        let redis_url = reader.read(&REDIS_URL, |text| url(&["redis", "rediss"])(text).and_then(|_| secret(text)));
+        let cache_ttl = reader.read(&REDIS_CACHE_TTL, number(1, 31_536_000));
+        let cache_stale_max = reader.read(&CACHE_STALE_MAX_SECS, number(0, 31_536_000));
+        let cache_max_bytes = reader.read(&CACHE_MAX_BYTES, number(0, 1 << 40));
+        let max_character_bytes = reader.read(&MAX_CHARACTER_BYTES, number(1024, 16 << 20));
+        let max_bulk_bytes = reader.read(&MAX_BULK_BYTES, number(1024, 48 << 20));
+        let shutdown = reader.read(&SHUTDOWN_SECS, number(0, 3600));
+        let log = log_config(reader);
+        Some(Self {
+            listen: listen?,
+            data_dir: data_dir?,
+            remote: remote?,
+            redis_url,
+            cache_ttl: Duration::from_secs(cache_ttl?),
+            cache_stale_max: Duration::from_secs(cache_stale_max?),
+            cache_max_bytes: cache_max_bytes?,
+            max_character_bytes: usize::try_from(max_character_bytes?).ok()?,
+            max_bulk_bytes: usize::try_from(max_bulk_bytes?).ok()?,
+            shutdown: Duration::from_secs(shutdown?),
+            log: log?,
+            effective: Vec::new(),
+        })
+    }
+}
+
+/// `None` when something is wrong; `Some(None)` when no remote storage is configured.
+fn remote(reader: &mut Reader<'_>) -> Option<Option<RemoteStorage>> {
+    let faults = reader.faults.len();
+    let address = reader.read(&STORAGE_SERVICE_URL, url(&["http", "https"]));
+    let url_is_wrong = reader.faults.len() > faults;
+    let token = reader.read(&STORAGE_SERVICE_TOKEN, secret);
+    let deadline = reader.read(&STORAGE_DEADLINE_MS, number(1, 600_000));
+    let attempt_timeout = reader.read(&STORAGE_TIMEOUT_MS, number(1, 600_000));
+    let retry_max = reader.read(&STORAGE_RETRY_MAX, number(0, 100));
+    let retry_base = reader.read(&STORAGE_RETRY_BASE_MS, number(0, 600_000));
+    let breaker_failures = reader.read(&STORAGE_BREAKER_FAILURES, number(1, 1_000_000));
+    let breaker_recovery = reader.read(&STORAGE_BREAKER_RECOVERY_SECS, number(1, 86_400));
+    let Some(url) = address else { return (!url_is_wrong).then_some(None) };
+    if token.is_none() {
+        reader.faults.push("STORAGE_SERVICE_TOKEN: must be set together with STORAGE_SERVICE_URL".to_owned());
+    }
+    Some(Some(RemoteStorage {
+        url,
+        token: token?,
+        deadline: Duration::from_millis(deadline?),
+        attempt_timeout: Duration::from_millis(attempt_timeout?),
+        retry_max: u32::try_from(retry_max?).ok()?,
+        retry_base: Duration::from_millis(retry_base?),
+        breaker_failures: u32::try_from(breaker_failures?).ok()?,
+        breaker_recovery: Duration::from_secs(breaker_recovery?),
+    }))
+}

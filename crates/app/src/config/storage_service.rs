@@ -1,0 +1,122 @@
+use super::{
+    ConfigError, Environment, LOG_FORMAT, LOG_LEVEL, LogConfig, SHUTDOWN_SECS, Variable, log_config,
+    variables::{Reader, folder, number, secret, socket, url},
+};
+use secrecy::{ExposeSecret, SecretString};
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
+
+/// What `storage-service` needs to know.
+#[derive(Debug, Clone)]
+pub struct StorageServiceConfig {
+    /// Where it listens.
+    pub listen: SocketAddr,
+    /// Where embedded data lives.
+    pub data_dir: PathBuf,
+    /// The database; `None`: an SQLite file under `data_dir`.
+    pub database_url: Option<SecretString>,
+    /// How many connections to PostgreSQL are kept.
+    pub pool_size: usize,
+    /// How long one database operation may take.
+    pub database_timeout: Duration,
+    /// Every bearer token that is accepted.
+    pub tokens: Vec<SecretString>,
+    /// The largest request body, in bytes.
+    pub max_request_bytes: usize,
+    /// How long requests under way may take to finish at a stop.
+    pub shutdown: Duration,
+    /// What is logged, and how.
+    pub log: LogConfig,
+    /// Name and value of every variable, secrets masked.
+    pub effective: Vec<(&'static str, String)>,
+}
+
+const LISTEN_ADDR: Variable = Variable::new("LISTEN_ADDR", "address and port of the service", "127.0.0.1:8100");
+const DATA_DIR: Variable = Variable::new("DATA_DIR", "folder of the embedded database", "./data");
+const DATABASE_URL: Variable =
+    Variable::secret("DATABASE_URL", "postgres://… or sqlite://…; unset: an SQLite file under DATA_DIR");
+const DATABASE_POOL_SIZE: Variable = Variable::new("DATABASE_POOL_SIZE", "connections kept to PostgreSQL", "8");
+const DATABASE_TIMEOUT_MS: Variable =
+    Variable::new("DATABASE_TIMEOUT_MS", "milliseconds for one database operation", "5000");
+const STORAGE_SERVICE_TOKEN: Variable = Variable::secret(
+    "STORAGE_SERVICE_TOKEN",
+    "accepted bearer tokens, separated by commas so that they can be rotated; required",
+);
+const MAX_REQUEST_BYTES: Variable = Variable::new("MAX_REQUEST_BYTES", "largest request, in bytes", "67108864");
+
+impl StorageServiceConfig {
+    /// Every variable that `storage-service` reads.
+    pub const VARIABLES: &'static [Variable] = &[
+        LISTEN_ADDR,
+        DATA_DIR,
+        DATABASE_URL,
+        DATABASE_POOL_SIZE,
+        DATABASE_TIMEOUT_MS,
+        STORAGE_SERVICE_TOKEN,
+        MAX_REQUEST_BYTES,
+        SHUTDOWN_SECS,
+        LOG_FORMAT,
+        LOG_LEVEL,
+    ];
+
+    /// Reads and checks all of it.
+    ///
+    /// # Errors
+    /// Every mistake found.
+    pub fn read(environment: &dyn Environment) -> Result<Self, ConfigError> {
+        let mut reader = Reader::new(environment);
+        let config = Self::parse(&mut reader);
+        match config {
+            Some(mut config) if reader.faults.is_empty() => {
+                config.effective = reader.effective;
+                Ok(config)
+            }
+            _ => Err(ConfigError(reader.faults)),
+        }
+    }
+
+    fn parse(reader: &mut Reader<'_>) -> Option<Self> {
+        let listen = reader.read(&LISTEN_ADDR, socket);
+        let data_dir = reader.read(&DATA_DIR, folder);
+        let database_url = reader
+            .read(&DATABASE_URL, |text| url(&["postgres", "postgresql", "sqlite"])(text).and_then(|_| secret(text)));
+        let pool_size = reader.read(&DATABASE_POOL_SIZE, number(1, 1000));
+        let database_timeout = reader.read(&DATABASE_TIMEOUT_MS, number(1, 600_000));
+        let faults = reader.faults.len();
+        let tokens = reader.read(&STORAGE_SERVICE_TOKEN, tokens);
+        if tokens.is_none() && reader.faults.len() == faults {
+            reader
+                .faults
+                .push("STORAGE_SERVICE_TOKEN: must be set; the service does not start open to anyone".to_owned());
+        }
+        let max_request_bytes = reader.read(&MAX_REQUEST_BYTES, number(1024, 1 << 30));
+        let shutdown = reader.read(&SHUTDOWN_SECS, number(0, 3600));
+        let log = log_config(reader);
+        Some(Self {
+            listen: listen?,
+            data_dir: data_dir?,
+            database_url,
+            pool_size: usize::try_from(pool_size?).ok()?,
+            database_timeout: Duration::from_millis(database_timeout?),
+            tokens: tokens?,
+            max_request_bytes: usize::try_from(max_request_bytes?).ok()?,
+            shutdown: Duration::from_secs(shutdown?),
+            log: log?,
+            effective: Vec::new(),
+        })
+    }
+
+    /// The URL of the database, the embedded one when none is configured.
+    #[must_use]
+    pub fn database(&self) -> String {
+        match &self.database_url {
+            Some(url) => url.expose_secret().to_owned(),
+            None => crate::stack::embedded_url(&self.data_dir, "storage.sqlite"),
+        }
+    }
+}
+
+fn tokens(text: &str) -> Result<Vec<SecretString>, String> {
+    let tokens: Vec<_> =
+        text.split(',').map(str::trim).filter(|token| !token.is_empty()).map(SecretString::from).collect();
+    if tokens.is_empty() { Err("must hold at least one token".to_owned()) } else { Ok(tokens) }
+}

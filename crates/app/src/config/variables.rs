@@ -1,0 +1,169 @@
+//! Reading the environment: every variable has a name, a meaning and a default; every mistake is reported.
+
+use secrecy::SecretString;
+use std::{collections::BTreeMap, fmt, path::PathBuf};
+
+/// One variable of the environment.
+#[derive(Clone, Copy, Debug)]
+pub struct Variable {
+    /// Its name.
+    pub name: &'static str,
+    /// What it means, with the unit.
+    pub meaning: &'static str,
+    /// Its value when unset; `None` when unset means something else, which `meaning` says.
+    pub default: Option<&'static str>,
+    /// Whether the value is masked wherever it is shown, and may come from the file named by `<NAME>_FILE`.
+    pub secret: bool,
+}
+
+impl Variable {
+    pub(crate) const fn new(name: &'static str, meaning: &'static str, default: &'static str) -> Self {
+        Self { name, meaning, default: Some(default), secret: false }
+    }
+    pub(crate) const fn optional(name: &'static str, meaning: &'static str) -> Self {
+        Self { name, meaning, default: None, secret: false }
+    }
+    pub(crate) const fn secret(name: &'static str, meaning: &'static str) -> Self {
+        Self { name, meaning, default: None, secret: true }
+    }
+}
+
+/// The table of variables for `--help`.
+#[must_use]
+pub fn help(variables: &[Variable]) -> String {
+    let mut text = String::from("Environment:\n");
+    for variable in variables {
+        let default = variable.default.map_or_else(|| "unset".to_owned(), |default| format!("default {default}"));
+        let file = if variable.secret { ", or from the file named by the same name with _FILE" } else { "" };
+        text.push_str(&format!("  {:<31} {} [{default}]{file}\n", variable.name, variable.meaning));
+    }
+    text
+}
+
+/// Every mistake found in the environment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfigError(pub Vec<String>);
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the configuration has {} mistake(s):", self.0.len())?;
+        self.0.iter().try_for_each(|fault| write!(f, "\n  {fault}"))
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+/// Where variables are looked up: the process's environment, or a map in tests.
+pub trait Environment {
+    /// The value, if set.
+    fn get(&self, name: &str) -> Option<String>;
+}
+
+/// The process's own environment.
+#[derive(Clone, Copy, Debug)]
+pub struct ProcessEnvironment;
+
+impl Environment for ProcessEnvironment {
+    fn get(&self, name: &str) -> Option<String> {
+        std::env::var(name).ok()
+    }
+}
+
+impl Environment for BTreeMap<&str, &str> {
+    fn get(&self, name: &str) -> Option<String> {
+        BTreeMap::get(self, name).map(|&value| value.to_owned())
+    }
+}
+
+/// Reads variables one after the other and remembers what was wrong with any of them.
+pub(crate) struct Reader<'a> {
+    environment: &'a dyn Environment,
+    pub(crate) faults: Vec<String>,
+    pub(crate) effective: Vec<(&'static str, String)>,
+}
+
+impl<'a> Reader<'a> {
+    pub(crate) fn new(environment: &'a dyn Environment) -> Self {
+        Self { environment, faults: Vec::new(), effective: Vec::new() }
+    }
+
+    /// The value given or the default; `None` when there is neither, or when it is wrong, which is remembered.
+    pub(crate) fn read<T>(&mut self, variable: &Variable, parse: impl Fn(&str) -> Result<T, String>) -> Option<T> {
+        let given = self.environment.get(variable.name).filter(|value| !value.is_empty());
+        let given = if variable.secret { self.secret(variable, given) } else { given };
+        let shown = match (&given, variable.default) {
+            (Some(_), _) if variable.secret => "********".to_owned(),
+            (Some(value), _) => value.clone(),
+            (None, Some(default)) => default.to_owned(),
+            (None, None) => "(unset)".to_owned(),
+        };
+        self.effective.push((variable.name, shown));
+        let value = given.or_else(|| variable.default.map(str::to_owned))?;
+        match parse(value.trim()) {
+            Ok(parsed) => Some(parsed),
+            Err(reason) if variable.secret => {
+                self.faults.push(format!("{}: {reason}", variable.name));
+                None
+            }
+            Err(reason) => {
+                self.faults.push(format!("{}={value:?}: {reason}", variable.name));
+                None
+            }
+        }
+    }
+
+    fn secret(&mut self, variable: &Variable, given: Option<String>) -> Option<String> {
+        let file_variable = format!("{}_FILE", variable.name);
+        let file = self.environment.get(&file_variable).filter(|path| !path.is_empty());
+        match (given, file) {
+            (Some(_), Some(_)) => {
+                self.faults.push(format!("{} and {file_variable} are both set; give one", variable.name));
+                None
+            }
+            (None, Some(path)) => match std::fs::read_to_string(&path) {
+                Ok(text) => Some(text.trim().to_owned()),
+                Err(error) => {
+                    self.faults.push(format!("{file_variable}={path:?}: {error}"));
+                    None
+                }
+            },
+            (given, None) => given,
+        }
+    }
+}
+
+pub(crate) fn number(from: u64, to: u64) -> impl Fn(&str) -> Result<u64, String> {
+    move |text| match text.parse::<u64>() {
+        Ok(value) if (from..=to).contains(&value) => Ok(value),
+        _ => Err(format!("must be a whole number from {from} to {to}")),
+    }
+}
+
+pub(crate) fn boolean(text: &str) -> Result<bool, String> {
+    match text {
+        "true" | "1" | "yes" => Ok(true),
+        "false" | "0" | "no" => Ok(false),
+        _ => Err("must be true or false".to_owned()),
+    }
+}
+
+pub(crate) fn socket(text: &str) -> Result<std::net::SocketAddr, String> {
+    text.parse().map_err(|_| "must be an IP address and a port, such as 127.0.0.1:8000".to_owned())
+}
+
+pub(crate) fn folder(text: &str) -> Result<PathBuf, String> {
+    Ok(PathBuf::from(text))
+}
+
+pub(crate) fn secret(text: &str) -> Result<SecretString, String> {
+    if text.is_empty() { Err("must not be empty".to_owned()) } else { Ok(SecretString::from(text)) }
+}
+
+/// A URL with one of these schemes. The reason never quotes the URL, which may hold a password.
+pub(crate) fn url(schemes: &'static [&'static str]) -> impl Fn(&str) -> Result<url::Url, String> {
+    move |text| {
+        let expected = || format!("must be a URL that starts with {}", schemes.join("://, ") + "://");
+        let parsed = url::Url::parse(text).map_err(|_| expected())?;
+        if schemes.contains(&parsed.scheme()) { Ok(parsed) } else { Err(expected()) }
+    }
+}

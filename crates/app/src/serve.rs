@@ -1,0 +1,59 @@
+//! Running an HTTP server until the process is told to stop, in good order.
+
+use actix_web::{
+    App, HttpServer,
+    web::{self, ServiceConfig},
+};
+use character_api::Health;
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+use tokio::signal::unix::{SignalKind, signal};
+
+/// How long an idle client connection is kept: above the 60 seconds of common load balancers, so that it is they who
+/// close it.
+const KEEP_ALIVE: Duration = Duration::from_secs(75);
+
+/// Where to listen, and how to stop.
+#[derive(Debug)]
+pub(crate) struct Server {
+    pub(crate) listen: SocketAddr,
+    pub(crate) shutdown: Duration,
+    pub(crate) health: Arc<Health>,
+}
+
+impl Server {
+    /// Serves until SIGTERM or SIGINT: then no new connections, and requests under way may finish. `started` is told
+    /// the address, which is another than asked for when the port was 0.
+    pub(crate) async fn run(
+        self,
+        configure: impl Fn(&mut ServiceConfig) + Clone + Send + 'static,
+        started: impl FnOnce(SocketAddr),
+    ) -> std::io::Result<()> {
+        let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+        let server =
+            HttpServer::new(move || App::new().configure(configure.clone()).default_service(web::to(not_found)))
+                .keep_alive(KEEP_ALIVE)
+                .shutdown_timeout(self.shutdown.as_secs())
+                .disable_signals()
+                .bind(self.listen)?;
+        started(server.addrs().first().copied().unwrap_or(self.listen));
+        let running = server.run();
+        let handle = running.handle();
+        let health = self.health;
+        tokio::spawn(async move {
+            let name = tokio::select! {
+                _ = terminate.recv() => "SIGTERM",
+                _ = interrupt.recv() => "SIGINT",
+            };
+            tracing::info!(signal = name, "stopping; requests under way may finish");
+            health.stop();
+            handle.stop(true).await;
+        });
+        running.await?;
+        tracing::info!("stopped");
+        Ok(())
+    }
+}
+
+async fn not_found() -> actix_web::HttpResponse {
+    actix_web::HttpResponse::NotFound().finish()
+}

@@ -1,0 +1,183 @@
+//! The layers of the storage, one line each, with why it is there.
+
+use crate::{
+    config::{CharacterServiceConfig, RemoteStorage},
+    observed::{Observed, OperationMetrics},
+    run::chain,
+};
+use character_api::HealthCheck;
+use character_cache::{CacheMetrics, CacheOptions, Cached, SharedTier};
+use character_cache_redis::{RedisTier, RedisTierMetrics, RedisTierOptions};
+use character_domain::now;
+use character_storage_http::{HttpStorage, HttpStorageConfig};
+use character_storage_port::{StorageError, StoragePort};
+use character_storage_sql::{SqlOptions, SqlStorage};
+use jiff::ToSpan;
+use prometheus_client::registry::Registry;
+use std::{error::Error, fs, path::Path, sync::Arc, time::Duration};
+
+/// How long the id of a transaction is remembered: a week, where the port promises a day.
+const TRANSACTION_RETENTION_HOURS: i64 = 7 * 24;
+
+/// How long a health check waits for Redis; shorter than the second that a check is given.
+const REDIS_PATIENCE: Duration = Duration::from_millis(800);
+
+/// How often old transactions are forgotten.
+const PURGE_EVERY: Duration = Duration::from_secs(3600);
+
+/// The wired storage, and what is to be told of it.
+#[derive(Debug)]
+pub struct Stack {
+    /// The outermost layer.
+    pub storage: Arc<dyn StoragePort>,
+    /// What `/health` and `check` ask.
+    pub checks: Vec<HealthCheck>,
+    /// What it runs with and without, for a person.
+    pub summary: Vec<String>,
+}
+
+/// From the configuration to a wired storage, from the data outwards.
+///
+/// # Errors
+/// When the embedded database cannot be opened or a client cannot be built. A storage or Redis that is down is no
+/// error: the service starts and says so.
+pub async fn build(
+    config: &CharacterServiceConfig,
+    registry: &mut Registry,
+) -> Result<Stack, Box<dyn Error + Send + Sync>> {
+    // The origin: the central service, behind retry, breaker and deadline; or a database of our own.
+    let (origin, place) = match &config.remote {
+        Some(remote) => (remote_storage(remote, registry)?, format!("storage: central, {}", remote.url)),
+        None => embedded(&config.data_dir).await?,
+    };
+    // The shared tier, so that one process profits from what another has read. It cannot fail a read.
+    let (shared, redis_check) = match &config.redis_url {
+        Some(url) => {
+            let keep = config.cache_ttl.max(config.cache_stale_max);
+            let options = RedisTierOptions { keep, ..RedisTierOptions::new(url.clone()) };
+            let metrics = RedisTierMetrics::default();
+            metrics.register(registry);
+            let tier = Arc::new(RedisTier::connect(options, metrics)?);
+            (Some(Arc::clone(&tier) as Arc<dyn SharedTier>), Some(redis_check(tier)))
+        }
+        None => (None, None),
+    };
+    let redis =
+        if shared.is_some() { "Redis: shared cache tier" } else { "Redis: none, the cache is in this process alone" };
+    // The cache, outside the waist so that a hit costs no attempt and an open breaker can be answered from memory.
+    let metrics = CacheMetrics::default();
+    metrics.register(registry);
+    let options = CacheOptions {
+        fresh: config.cache_ttl,
+        stale_max: config.cache_stale_max,
+        max_bytes: config.cache_max_bytes,
+        ..CacheOptions::default()
+    };
+    let cached = Cached::new(Arc::clone(&origin), options, shared, metrics);
+    report_cache_size(cached.clone());
+    // What callers see is measured outermost, hits included.
+    let storage: Arc<dyn StoragePort> = Arc::new(Observed::new(cached, OperationMetrics::register(registry)));
+
+    let mut checks = vec![storage_check("storage", origin)];
+    checks.extend(redis_check);
+    let summary = vec![place, redis.to_owned(), "Message Hub: none, events wait in the outbox".to_owned()];
+    Ok(Stack { storage, checks, summary })
+}
+
+fn remote_storage(
+    remote: &RemoteStorage,
+    registry: &mut Registry,
+) -> Result<Arc<dyn StoragePort>, Box<dyn Error + Send + Sync>> {
+    let storage = HttpStorage::connect(HttpStorageConfig {
+        deadline: remote.deadline,
+        attempt_timeout: remote.attempt_timeout,
+        retry_max: remote.retry_max,
+        retry_base: remote.retry_base,
+        breaker_failures: remote.breaker_failures,
+        breaker_recovery: remote.breaker_recovery,
+        ..HttpStorageConfig::new(remote.url.clone(), remote.token.clone())
+    })?;
+    storage.metrics().register(registry);
+    Ok(Arc::new(storage))
+}
+
+async fn embedded(folder: &Path) -> Result<(Arc<dyn StoragePort>, String), Box<dyn Error + Send + Sync>> {
+    let url = embedded_url(folder, "character.sqlite");
+    fs::create_dir_all(folder).map_err(|error| format!("DATA_DIR {}: {error}", folder.display()))?;
+    let database = database(&url, SqlOptions::default().connections, SqlOptions::default().timeout).await?;
+    forget_old_transactions(&database);
+    let place = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
+    Ok((Arc::new(database), format!("storage: embedded SQLite, data in {}", place.display())))
+}
+
+/// The URL of an embedded database in `folder`.
+#[must_use]
+pub fn embedded_url(folder: &Path, file: &str) -> String {
+    format!("sqlite://{}", folder.join(file).display())
+}
+
+/// Opens a database and brings its schema up to date.
+///
+/// # Errors
+/// When it cannot be reached or its schema is not ours.
+pub async fn database(url: &str, connections: usize, timeout: Duration) -> Result<SqlStorage, StorageError> {
+    if let Some(folder) = url.strip_prefix("sqlite://").and_then(|path| Path::new(path).parent()) {
+        let unmade = |error| {
+            StorageError::unavailable("connect")
+                .with_detail("the folder of the database cannot be made")
+                .with_source(error)
+        };
+        fs::create_dir_all(folder).map_err(unmade)?;
+    }
+    SqlStorage::connect(url, SqlOptions { connections, timeout, ..SqlOptions::default() }).await
+}
+
+/// Keeps the gauges of the cache's size up to date, since its metrics cannot ask for it when they are read.
+fn report_cache_size(cached: Cached) {
+    tokio::spawn(async move {
+        let mut ticks = tokio::time::interval(Duration::from_secs(1));
+        loop {
+            ticks.tick().await;
+            cached.report_size();
+        }
+    });
+}
+
+/// Forgets, now and every hour, the ids of transactions that nobody will repeat any more.
+pub fn forget_old_transactions(database: &SqlStorage) {
+    let database = database.clone();
+    tokio::spawn(async move {
+        let mut ticks = tokio::time::interval(PURGE_EVERY);
+        loop {
+            ticks.tick().await;
+            match database.purge_transactions(now() - TRANSACTION_RETENTION_HOURS.hours()).await {
+                Ok(0) => {}
+                Ok(forgotten) => tracing::info!(forgotten, "old transactions forgotten"),
+                Err(error) => {
+                    tracing::warn!(error = %chain(&error), "old transactions could not be forgotten; trying again in an hour")
+                }
+            }
+        }
+    });
+}
+
+/// Asks a storage whether it can be reached.
+#[must_use]
+pub fn storage_check(name: &'static str, storage: Arc<dyn StoragePort>) -> HealthCheck {
+    let probe = move || -> futures_util::future::BoxFuture<'static, Result<(), String>> {
+        let storage = Arc::clone(&storage);
+        Box::pin(async move { storage.probe().await.map_err(|error| error.to_string()) })
+    };
+    HealthCheck { name, critical: true, probe: Arc::new(probe) }
+}
+
+fn redis_check(tier: Arc<RedisTier>) -> HealthCheck {
+    let probe = move || -> futures_util::future::BoxFuture<'static, Result<(), String>> {
+        let tier = Arc::clone(&tier);
+        Box::pin(async move {
+            let up = tier.ready(REDIS_PATIENCE).await;
+            if up { Ok(()) } else { Err("Redis cannot be reached; the shared tier is skipped".to_owned()) }
+        })
+    };
+    HealthCheck { name: "redis", critical: false, probe: Arc::new(probe) }
+}

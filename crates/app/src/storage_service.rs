@@ -1,0 +1,83 @@
+//! The `storage-service` binary.
+
+use crate::{
+    check::check,
+    cli::{self, StorageServiceCommand},
+    config::{ProcessEnvironment, StorageServiceConfig},
+    observed::{Observed, OperationMetrics},
+    run::{Outcome, run},
+    serve::Server,
+    stack,
+};
+use actix_web::{HttpResponse, middleware::from_fn, web};
+use character_api::{Health, HttpMetrics, health, middleware};
+use character_storage_port::StoragePort;
+use character_storage_server::{AcceptedTokens, Limits, StorageServer, openapi};
+use prometheus_client::registry::Registry;
+use std::{process::ExitCode, sync::Arc};
+
+/// Parses arguments and environment and runs the command.
+#[must_use]
+pub fn main() -> ExitCode {
+    let command = cli::storage_service();
+    run(
+        StorageServiceConfig::read(&ProcessEnvironment),
+        |config| &config.log,
+        async |config| execute(command, config).await,
+    )
+}
+
+async fn execute(command: StorageServiceCommand, config: StorageServiceConfig) -> Outcome {
+    let mut registry = Registry::default();
+    let url = config.database();
+    let database = stack::database(&url, config.pool_size, config.database_timeout).await?;
+    stack::forget_old_transactions(&database);
+    // Metrics of what is asked of the database, outside of which there is no cache here: the contract cannot say that
+    // an answer is stale.
+    let storage: Arc<dyn StoragePort> = Arc::new(Observed::new(database, OperationMetrics::register(&mut registry)));
+    let health =
+        Arc::new(Health::new(env!("CARGO_PKG_VERSION"), vec![stack::storage_check("database", Arc::clone(&storage))]));
+    match command {
+        StorageServiceCommand::Check => check(&config.effective, &health).await,
+        StorageServiceCommand::Serve => serve(config, storage, registry, health).await,
+    }
+}
+
+async fn serve(
+    config: StorageServiceConfig,
+    storage: Arc<dyn StoragePort>,
+    mut registry: Registry,
+    health: Arc<Health>,
+) -> Outcome {
+    let limits = Limits { body_bytes: config.max_request_bytes, ..Limits::default() };
+    let contract = StorageServer::new(storage, AcceptedTokens::new(config.tokens.clone())?, limits);
+    let http_metrics = HttpMetrics::default();
+    http_metrics.register(&mut registry);
+    let registry = Arc::new(registry);
+    let document = web::Bytes::from(openapi().to_json()?);
+    let database = if config.database().starts_with("sqlite") { "sqlite" } else { "postgres" };
+    let server = Server { listen: config.listen, shutdown: config.shutdown, health: Arc::clone(&health) };
+    server
+        .run(
+            move |app| {
+                let document = document.clone();
+                let json = move || {
+                    let document = document.clone();
+                    async move { HttpResponse::Ok().content_type("application/json").body(document) }
+                };
+                app.service(
+                    web::scope("")
+                        .configure(health::configure(Arc::clone(&health), Arc::clone(&registry)))
+                        .configure(|app| contract.configure(app))
+                        .route("/openapi.json", web::get().to(json))
+                        .wrap(from_fn(middleware::measure(http_metrics.clone())))
+                        .wrap(from_fn(middleware::log))
+                        .wrap(from_fn(middleware::span))
+                        .wrap(from_fn(middleware::request_id)),
+                );
+            },
+            |address| tracing::info!("storage-service listens on http://{address}, database: {database}"),
+        )
+        .await?;
+    Ok(ExitCode::SUCCESS)
+}

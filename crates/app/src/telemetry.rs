@@ -1,0 +1,36 @@
+//! Logs and trace context of the process.
+
+use crate::config::{LogConfig, LogFormat};
+use opentelemetry::trace::TracerProvider as _;
+use opentelemetry_sdk::{propagation::TraceContextPropagator, trace::SdkTracerProvider};
+use std::io;
+use tracing_subscriber::{EnvFilter, Layer, layer::SubscriberExt, util::SubscriberInitExt};
+
+/// Starts logging to standard error and takes W3C trace context in and out. A second call changes nothing.
+///
+/// Spans get trace ids so that `traceparent` can be passed on; exporting them is a matter of adding a processor here.
+///
+/// # Errors
+/// When the filter cannot be parsed, which [`LogConfig`] has ruled out.
+pub fn start(config: &LogConfig) -> Result<(), tracing_subscriber::filter::ParseError> {
+    opentelemetry::global::set_text_map_propagator(TraceContextPropagator::new());
+    let provider = SdkTracerProvider::builder().build();
+    let traces = tracing_opentelemetry::layer().with_tracer(provider.tracer("character-service"));
+    let lines = match config.format {
+        LogFormat::Json => tracing_subscriber::fmt::layer()
+            .json()
+            .flatten_event(true)
+            .with_current_span(false)
+            .with_span_list(false)
+            .with_writer(io::stderr)
+            .boxed(),
+        LogFormat::Human => tracing_subscriber::fmt::layer().with_ansi(false).with_writer(io::stderr).boxed(),
+    };
+    let filter = EnvFilter::try_new(&config.filter)?;
+    // The filter is on the lines alone: a trace id is needed also where nothing is logged.
+    let registry =
+        tracing_subscriber::registry().with(traces.with_filter(EnvFilter::new("info"))).with(lines.with_filter(filter));
+    // An embedding program or another test may have installed its own subscriber; that one then stays.
+    drop(registry.try_init());
+    Ok(())
+}
