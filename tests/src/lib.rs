@@ -1,1 +1,28 @@
-//! Placeholder.
+//! Real servers for tests: Redis, PostgreSQL and the two services of this workspace, each in a private folder and on
+//! a private port of `127.0.0.1`.
+//!
+//! A server lives under a supervisor that notices the end of the test process, however it ends, so nothing is left
+//! behind. A program that is not on the machine fails the test with the command that installs it; nothing is skipped.
+//! All functions block the calling thread for a bounded time and panic with the server's log when a server does not
+//! come up.
+
+#![expect(clippy::expect_used, reason = "a fixture that cannot do its work fails the test it serves")]
+
+mod port;
+mod postgres;
+mod program;
+mod redis;
+mod service;
+mod supervisor;
+mod wait;
+
+pub use port::free_port;
+pub use postgres::PostgresServer;
+pub use redis::{Persistence, RedisServer};
+pub use service::{Finished, Service, ServiceBuilder};
+pub use supervisor::{Signal, Supervised};
+
+/// The example in the README compiles and runs with the tests of documentation.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

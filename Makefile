@@ -1,0 +1,48 @@
+# `make run` starts the service, `make test` runs every test; `make help` lists the rest.
+
+MAKEFLAGS += --no-print-directory
+CARGO ?= cargo
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+RELEASE := $(TARGET)/release
+# In CI the lock file is as committed or the run fails.
+LOCKED := $(if $(CI),--locked)
+SERVICES := --package character-service --package storage-service --bins
+
+.DEFAULT_GOAL := help
+.PHONY: help run demo stack test check fix openapi
+
+help: ## list these targets
+	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F '|' '{ printf "%-14s %s\n", $$1, $$2 }'
+
+run: ## build and start the service on 127.0.0.1:8000, with nothing else running and data in ./data
+	@$(CARGO) build --release $(LOCKED) --package character-service --bin character-service
+	@exec $(RELEASE)/character-service
+
+demo: ## the same, filled with the hundred characters of deploy/demo-data
+	@$(CARGO) build --release $(LOCKED) --package character-service --bin character-service
+	@$(RELEASE)/character-service import deploy/demo-data
+	@exec $(RELEASE)/character-service
+
+stack: ## the full thing on loopback: PostgreSQL, Redis, the Storage Service, the Character Service
+	@./deploy/test-dependencies.sh
+	@$(CARGO) build --release $(LOCKED) $(SERVICES)
+	@exec ./deploy/stack.sh "$(RELEASE)"
+
+test: ## every test, against real servers; installs PostgreSQL and Redis where it may
+	@./deploy/test-dependencies.sh
+	@$(CARGO) build $(LOCKED) $(SERVICES)
+	@$(CARGO) test --workspace $(LOCKED)
+
+check: ## formatting, lints, documentation, the crate graph, dependencies and licences
+	@$(CARGO) fmt --all --check
+	@$(CARGO) clippy --workspace --all-targets $(LOCKED) -- -D warnings
+	@RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps $(LOCKED) --quiet
+	@$(CARGO) test --quiet --package character-tests --test crate_graph $(LOCKED)
+	@CARGO="$(CARGO)" ./deploy/check-dependencies.sh
+
+fix: ## format the code and apply what the lints can mend by themselves
+	@$(CARGO) clippy --workspace --all-targets --fix --allow-dirty --allow-staged --quiet
+	@$(CARGO) fmt --all
+
+openapi: ## write docs/openapi.json anew; the tests compare it with what the service serves
+	@$(CARGO) run --quiet $(LOCKED) --package character-service --bin character-service -- openapi > docs/openapi.json

@@ -1,0 +1,199 @@
+#!/usr/bin/env bash
+# Starts the whole platform on loopback and keeps it until Ctrl-C or TERM, then stops it in reverse order:
+#   PostgreSQL and Redis  <-  storage-service  <-  character-service
+#
+# Usage: stack.sh [FOLDER_OF_THE_BINARIES]     (target/release)
+#
+# Environment, with defaults:
+#   STACK_DIR              where data and logs are kept between starts    ./.stack
+#   STACK_CHARACTER_ADDR   where the Character Service listens            127.0.0.1:8000
+#   STACK_STORAGE_ADDR     where the Storage Service listens              127.0.0.1:8100
+#   STACK_POSTGRES_PORT    port of PostgreSQL on 127.0.0.1                54320
+#   STACK_REDIS_PORT       port of Redis on 127.0.0.1                     63790
+# Everything else (LOG_FORMAT, REDIS_CACHE_TTL, ...) reaches the services as it is.
+set -euo pipefail
+
+binaries=${1:-target/release}
+stack=${STACK_DIR:-.stack}
+character_address=${STACK_CHARACTER_ADDR:-127.0.0.1:8000}
+storage_address=${STACK_STORAGE_ADDR:-127.0.0.1:8100}
+postgres_port=${STACK_POSTGRES_PORT:-54320}
+redis_port=${STACK_REDIS_PORT:-63790}
+
+start_seconds=60
+stop_seconds=30
+
+mkdir -p "$stack/postgres" "$stack/redis"
+stack=$(cd "$stack" && pwd)
+processes=$stack/processes
+
+fail() {
+    echo "stack: $*" >&2
+    exit 1
+}
+
+# ---- processes: started in order, stopped in reverse ------------------------------------------------------------
+
+names=() ids=() signals=()
+
+# start NAME STOP_SIGNAL COMMAND... : its output goes to $stack/NAME.log
+# Job control gives the server a process group of its own: Ctrl-C reaches this script alone, and the order is ours. It
+# is on for the start only, because foreground commands would take the terminal, and Ctrl-C with it, from this script.
+start() {
+    local name=$1 signal=$2
+    shift 2
+    set -m
+    "$@" </dev/null >"$stack/$name.log" 2>&1 9>&- &
+    set +m
+    names+=("$name") ids+=("$!") signals+=("$signal")
+    echo "$!" >>"$processes"
+}
+
+# ready NAME CHECK... : waits until the check succeeds, as long as the process lives and no longer than a minute
+ready() {
+    local name=$1 end=$((SECONDS + start_seconds)) id=${ids[-1]}
+    shift
+    until "$@"; do
+        kill -0 "$id" 2>/dev/null || give_up "$name ended"
+        [ "$SECONDS" -lt "$end" ] || give_up "$name is not ready after $start_seconds s"
+        sleep 0.2
+    done
+}
+
+give_up() {
+    echo "stack: $1; the end of its log:" >&2
+    tail -n 20 "$stack/$name.log" >&2
+    exit 1
+}
+
+stop_all() {
+    local status=$? last id watchdog
+    trap '' INT TERM HUP
+    for ((last = ${#ids[@]} - 1; last >= 0; last--)); do
+        id=${ids[last]}
+        kill -s "${signals[last]}" "$id" 2>/dev/null || continue
+        echo "stopping ${names[last]}"
+        # Bounded: whoever does not follow in time is killed.
+        set -m
+        (
+            sleep "$stop_seconds"
+            kill -s KILL "$id" 2>/dev/null
+        ) 9>&- &
+        set +m
+        watchdog=$!
+        wait "$id" 2>/dev/null || true
+        kill -s KILL -- "-$watchdog" 2>/dev/null || true
+        wait "$watchdog" 2>/dev/null || true
+    done
+    : >"$processes"
+    exit "$status"
+}
+
+# Should this very script be killed, the pipe that it alone holds open closes, and the guard kills what is left.
+: >"$processes"
+exec 9> >(
+    trap '' INT TERM HUP
+    cat >/dev/null
+    while read -r id; do kill -s KILL "$id" 2>/dev/null || true; done <"$processes"
+)
+trap stop_all EXIT
+# INT and TERM are the way to end the stack, not a failure of it.
+trap 'exit 0' INT TERM HUP
+
+# ---- checks -----------------------------------------------------------------------------------------------------
+
+# in_use ADDRESS:PORT
+in_use() { (exec 3<>"/dev/tcp/${1%:*}/${1##*:}") 2>/dev/null; }
+
+is_live() {
+    local line=
+    {
+        exec 3<>"/dev/tcp/${1%:*}/${1##*:}" || return 1
+        printf 'GET /health/live HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n' "$1" >&3
+        read -r -t 2 line <&3 || true
+        exec 3>&-
+    } 2>/dev/null
+    [[ $line == "HTTP/1.1 200"* ]]
+}
+
+for address in "$character_address" "$storage_address" "127.0.0.1:$postgres_port" "127.0.0.1:$redis_port"; do
+    ! in_use "$address" || fail "something listens on $address already"
+done
+for binary in storage-service character-service; do
+    [ -x "$binaries/$binary" ] || fail "$binaries/$binary is missing; \`make stack\` builds it"
+done
+"$(dirname "$0")/test-dependencies.sh"
+
+# ---- PostgreSQL -------------------------------------------------------------------------------------------------
+
+postgres_programs=$(command -v initdb || ls -d /usr/lib/postgresql/*/bin/initdb | sort -V | tail -n 1)
+postgres_programs=$(dirname "$(readlink -f "$postgres_programs")")
+postgres_home=$stack/postgres
+
+# PostgreSQL refuses to run as root, so root runs it as someone else.
+as_postgres=()
+if [ "$(id -u)" = 0 ]; then
+    user=postgres
+    id "$user" >/dev/null 2>&1 || user=nobody
+    as_postgres=(setpriv "--reuid=$(id -u "$user")" "--regid=$(id -g "$user")" --clear-groups)
+    if ! "${as_postgres[@]}" test -x "$stack" 2>/dev/null; then
+        # A checkout under /root, which nobody else may enter.
+        postgres_home=/var/tmp/character-stack-$(printf '%s' "$stack" | cksum | cut -d ' ' -f 1)
+        mkdir -p "$postgres_home"
+        echo "PostgreSQL may not enter $stack and keeps its data in $postgres_home"
+    fi
+    chown "$(id -u "$user"):$(id -g "$user")" "$postgres_home"
+fi
+chmod 700 "$postgres_home"
+cd "$stack"
+
+if [ ! -e "$postgres_home/data/PG_VERSION" ]; then
+    (cd / && "${as_postgres[@]}" "$postgres_programs/initdb" --username=postgres --auth=trust --encoding=UTF8 --locale=C \
+        --pgdata="$postgres_home/data") >"$stack/initdb.log" 2>&1 || { cat "$stack/initdb.log" >&2; exit 1; }
+fi
+start postgres INT "${as_postgres[@]}" "$postgres_programs/postgres" -D "$postgres_home/data" -k "$postgres_home" \
+    -h 127.0.0.1 -p "$postgres_port"
+ready postgres "$postgres_programs/pg_isready" --quiet --host=127.0.0.1 --port="$postgres_port"
+
+# ---- Redis ------------------------------------------------------------------------------------------------------
+
+start redis TERM redis-server --bind 127.0.0.1 --port "$redis_port" --dir "$stack/redis" --save '' --appendonly no
+redis_answers() { [ "$(redis-cli -h 127.0.0.1 -p "$redis_port" PING 2>/dev/null)" = PONG ]; }
+ready redis redis_answers
+
+# ---- the services -----------------------------------------------------------------------------------------------
+
+token=$(od -An -N32 -tx1 /dev/urandom | tr -d ' \n')
+cd "$OLDPWD"
+
+start storage-service TERM env \
+    LISTEN_ADDR="$storage_address" DATA_DIR="$stack/storage-service" STORAGE_SERVICE_TOKEN="$token" \
+    DATABASE_URL="postgres://postgres@127.0.0.1:$postgres_port/postgres" \
+    "$binaries/storage-service"
+ready storage-service is_live "$storage_address"
+
+start character-service TERM env \
+    LISTEN_ADDR="$character_address" DATA_DIR="$stack/character-service" \
+    STORAGE_SERVICE_URL="http://$storage_address" STORAGE_SERVICE_TOKEN="$token" \
+    REDIS_URL="redis://127.0.0.1:$redis_port/0" \
+    "$binaries/character-service"
+ready character-service is_live "$character_address"
+
+cat <<END
+
+  Character Service   http://$character_address        API docs: http://$character_address/docs
+  Storage Service     http://$storage_address        token: $token
+  PostgreSQL          postgres://postgres@127.0.0.1:$postgres_port/postgres
+  Redis               redis://127.0.0.1:$redis_port/0
+  data and logs       $stack
+
+Ctrl-C stops everything.
+END
+
+# Any of them ending by itself ends the stack.
+set +e
+wait -n "${ids[@]}"
+for index in "${!ids[@]}"; do
+    name=${names[index]}
+    kill -0 "${ids[index]}" 2>/dev/null || give_up "$name ended"
+done

@@ -1,0 +1,58 @@
+#!/bin/sh
+# Sees to it that the servers that tests and `make stack` start are on the machine: Redis and PostgreSQL.
+#
+# Installs what is missing with apt-get when it may (as root), and otherwise says what to install and fails.
+set -eu
+
+# Debian keeps the server programs of PostgreSQL out of the PATH.
+for folder in /usr/lib/postgresql/*/bin; do
+    PATH=$PATH:$folder
+done
+
+missing() {
+    absent=
+    command -v redis-server >/dev/null || absent="$absent redis-server"
+    command -v redis-cli >/dev/null || absent="$absent redis-tools"
+    command -v initdb >/dev/null && command -v psql >/dev/null || absent="$absent postgresql"
+    # Rust links through the C compiler, and the TLS library and SQLite are compiled from C.
+    command -v cc >/dev/null || absent="$absent gcc libc6-dev"
+    # PostgreSQL refuses to run as root; setpriv gives root away.
+    [ "$(id -u)" != 0 ] || command -v setpriv >/dev/null || absent="$absent util-linux"
+    echo "$absent"
+}
+
+absent=$(missing)
+[ -n "$absent" ] || exit 0
+
+if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
+    echo "Not on this machine:$absent" >&2
+    echo "Install them (Debian, Ubuntu: sudo apt-get install$absent) and try again." >&2
+    exit 1
+fi
+
+echo "Installing$absent ..."
+# Debian would create and start a server of its own on the usual ports; ours are private, so none is wanted.
+export DEBIAN_FRONTEND=noninteractive
+policy=/usr/sbin/policy-rc.d
+if [ ! -e "$policy" ]; then
+    printf '#!/bin/sh\nexit 101\n' >"$policy"
+    chmod 755 "$policy"
+    trap 'rm -f "$policy"' EXIT
+fi
+{
+    apt-get update
+    # shellcheck disable=SC2086
+    apt-get install --yes --no-install-recommends $absent
+} </dev/null >/tmp/apt-get.$$.log 2>&1 || {
+    cat /tmp/apt-get.$$.log >&2
+    rm -f /tmp/apt-get.$$.log
+    echo "apt-get could not install$absent" >&2
+    exit 1
+}
+rm -f /tmp/apt-get.$$.log
+
+for folder in /usr/lib/postgresql/*/bin; do
+    PATH=$PATH:$folder
+done
+absent=$(missing)
+[ -z "$absent" ] || { echo "Still missing after the installation:$absent" >&2; exit 1; }

@@ -1,0 +1,175 @@
+use std::fs;
+use std::os::unix::fs::{MetadataExt as _, chown};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use crate::supervisor::{Program, Supervised, private_folder};
+use crate::{Signal, free_port, program, wait};
+
+const START: Duration = Duration::from_secs(60);
+const SUPERUSER: &str = "postgres";
+
+/// A PostgreSQL server of its own, made for speed: it survives its own crash, not one of the machine.
+#[derive(Debug)]
+pub struct PostgresServer {
+    server: Supervised,
+    programs: PathBuf,
+    port: u16,
+}
+
+impl PostgresServer {
+    /// A new server with one empty database, `postgres`.
+    pub fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    /// A new server with further settings, such as `["max_connections=5"]`.
+    pub fn start_with(settings: &[&str]) -> Self {
+        let programs = program::postgres_folder();
+        let folder = private_folder("postgres");
+        let data = folder.join("data");
+        let port = free_port();
+        let account = Account::of_the_server(&folder);
+
+        let defaults = ["fsync=off", "full_page_writes=off", "max_connections=300"];
+        let server = account
+            .run(&programs.join("postgres"))
+            .arguments(["-D".as_ref(), data.as_os_str(), "-k".as_ref(), folder.as_os_str()])
+            .arguments(["-h", "127.0.0.1", "-p", &port.to_string()])
+            .arguments(defaults.iter().chain(settings).flat_map(|setting| ["-c", setting]));
+        // The supervisor comes before the first file, so that the folder goes away also when we are killed here.
+        let server = Supervised::new(folder.clone(), &server);
+
+        let initdb = account
+            .run(&programs.join("initdb"))
+            .arguments(["--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync", "--no-instructions"])
+            .arguments(["--username", SUPERUSER, "--pgdata"])
+            .arguments([&data]);
+        let mut command = Command::new(&initdb.path);
+        command.args(&initdb.arguments).current_dir(&folder);
+        Program::clean(&mut command, &[]);
+        program::output_of(&mut command);
+
+        let postgres = Self { server, programs, port };
+        postgres.resume();
+        postgres
+    }
+
+    /// The one server that the tests of this process share, each in a schema of its own. Do not kill it.
+    pub fn shared() -> &'static Self {
+        static SHARED: OnceLock<PostgresServer> = OnceLock::new();
+        SHARED.get_or_init(Self::start)
+    }
+
+    /// `postgres://postgres@127.0.0.1:<port>/postgres`.
+    pub fn url(&self) -> String {
+        format!("postgres://{SUPERUSER}@127.0.0.1:{}/postgres", self.port)
+    }
+
+    /// The URL of a new empty schema, as good as a database of one's own.
+    pub fn fresh_schema_url(&self) -> String {
+        let schema = format!("test_{}", uuid::Uuid::new_v4().simple());
+        self.query(&format!("CREATE SCHEMA {schema}"));
+        format!("{}?options=-c%20search_path%3D{schema}", self.url())
+    }
+
+    /// Runs one SQL statement through `psql` and answers its rows, one a line, columns separated by `|`.
+    pub fn query(&self, statement: &str) -> String {
+        let mut command = Command::new(self.programs.join("psql"));
+        command.args(["--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--set", "ON_ERROR_STOP=1"]);
+        command.args(["--dbname", &self.url(), "--command", statement]);
+        program::output_of(&mut command).trim_end().to_owned()
+    }
+
+    /// The TCP port on `127.0.0.1`.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// `SIGKILL` to the main process; every connection breaks.
+    pub fn kill(&self) {
+        self.server.kill();
+    }
+
+    /// An orderly stop that breaks every connection.
+    pub fn stop(&self) {
+        self.server.end(Signal::Interrupt);
+    }
+
+    /// Starts the server, killing it first if it runs, and waits until it accepts connections.
+    pub fn restart(&self) {
+        self.server.kill();
+        self.resume();
+    }
+
+    /// Everything the server printed so far.
+    pub fn log(&self) -> String {
+        self.server.log()
+    }
+
+    /// The process id of the main process while the server is started.
+    pub fn pid(&self) -> Option<u32> {
+        self.server.pid()
+    }
+
+    fn resume(&self) {
+        let end = Instant::now() + START;
+        loop {
+            self.server.start();
+            let left = end.saturating_duration_since(Instant::now());
+            wait::until(left, || (self.accepts() || self.server.has_ended()).then_some(()));
+            if self.accepts() {
+                return;
+            }
+            assert!(Instant::now() < end, "PostgreSQL does not come up on port {}:\n{}", self.port, self.log());
+            // After a kill, the memory of the old server stays until its last child has noticed: try again until then.
+            self.server.kill();
+            wait::until(Duration::from_millis(200), || None::<()>);
+        }
+    }
+
+    fn accepts(&self) -> bool {
+        Command::new(self.programs.join("pg_isready"))
+            .args(["--quiet", "--host=127.0.0.1", "--port", &self.port.to_string(), "--timeout=1"])
+            .status()
+            .is_ok_and(|status| status.success())
+    }
+}
+
+/// Whom the server runs as: PostgreSQL refuses to run as root.
+enum Account {
+    Ours,
+    Other { user: u32, group: u32 },
+}
+
+impl Account {
+    /// Our own account, or, when that is root, an unprivileged one that now owns the folder.
+    fn of_the_server(folder: &Path) -> Self {
+        let owner = fs::metadata(folder).expect("the folder was just made").uid();
+        if owner != 0 {
+            return Self::Ours;
+        }
+        let id = |option: &str, user: &str| -> Option<u32> {
+            let output = Command::new("id").args([option, user]).output().ok()?;
+            String::from_utf8(output.stdout).ok()?.trim().parse().ok()
+        };
+        let (user, group) = ["postgres", "nobody"]
+            .into_iter()
+            .find_map(|name| Some((id("-u", name)?, id("-g", name)?)))
+            .expect("PostgreSQL does not run as root, and there is neither a user `postgres` nor `nobody`");
+        chown(folder, Some(user), Some(group)).expect("root may give its folder away");
+        Self::Other { user, group }
+    }
+
+    /// The program as run by this account.
+    fn run(&self, path: &Path) -> Program {
+        match self {
+            Self::Ours => Program::new(path),
+            Self::Other { user, group } => Program::new(program::required("setpriv", "util-linux"))
+                .arguments([format!("--reuid={user}"), format!("--regid={group}"), "--clear-groups".into()])
+                .arguments([path]),
+        }
+    }
+}

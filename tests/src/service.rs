@@ -1,0 +1,243 @@
+use std::env;
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use crate::supervisor::{Program, Supervised, private_folder};
+use crate::{Signal, free_port, wait};
+
+const CHARACTER_SERVICE: &str = "character-service";
+const STORAGE_SERVICE: &str = "storage-service";
+
+/// A service must answer within this time after its start.
+const START: Duration = Duration::from_secs(30);
+/// A command such as `import` must be done within this time.
+const RUN: Duration = Duration::from_secs(300);
+
+/// What a service is started with. Nothing of our own environment configures it.
+#[derive(Debug, Clone)]
+pub struct ServiceBuilder {
+    name: &'static str,
+    arguments: Vec<OsString>,
+    environment: Vec<(String, OsString)>,
+}
+
+impl ServiceBuilder {
+    /// Sets an environment variable. `LISTEN_ADDR` (a private port) and `DATA_DIR` (a private folder) are set already.
+    pub fn env(mut self, name: &str, value: impl Into<OsString>) -> Self {
+        self.environment.push((name.to_owned(), value.into()));
+        self
+    }
+
+    /// Adds a command-line argument.
+    pub fn arg(mut self, argument: impl Into<OsString>) -> Self {
+        self.arguments.push(argument.into());
+        self
+    }
+
+    /// Starts the service and waits until `/health/live` answers 200; panics with its output when it does not.
+    pub fn start(self) -> Service {
+        let service = self.spawn();
+        service.await_health();
+        service
+    }
+
+    /// Starts the service without waiting for it: for tests of a start that fails or hangs.
+    pub fn spawn(self) -> Service {
+        let folder = private_folder(self.name);
+        let port = free_port();
+        let listen = format!("127.0.0.1:{port}");
+        let program = Program {
+            path: binary(self.name),
+            arguments: self.arguments,
+            environment: preset(&listen, &folder).into_iter().chain(self.environment).collect(),
+        };
+        let server = Supervised::new(folder, &program);
+        server.start();
+        Service { name: self.name, server, address: SocketAddr::from(([127, 0, 0, 1], port)) }
+    }
+
+    /// Runs a command of the binary (`import DIR`, `check`, `--help`) to its end, at most five minutes.
+    pub fn run(self) -> Finished {
+        let folder = private_folder(self.name);
+        let output = |name: &str| File::create(folder.join(name)).expect("the folder was just made");
+        let mut command = Command::new(binary(self.name));
+        let environment: Vec<_> = preset("127.0.0.1:0", &folder).into_iter().chain(self.environment).collect();
+        Program::clean(&mut command, &environment);
+        command.args(&self.arguments).stdin(Stdio::null()).stdout(output("stdout")).stderr(output("stderr"));
+        let mut process = command.spawn().expect("the binary was just built");
+        let status = wait::until(RUN, || process.try_wait().transpose());
+        let Some(status) = status else {
+            process.kill().expect("the process is ours");
+            panic!("{} {:?} does not end", self.name, self.arguments);
+        };
+        let read = |name: &str| {
+            String::from_utf8_lossy(&fs::read(folder.join(name)).expect("the output was written")).into_owned()
+        };
+        let finished = Finished {
+            code: status.expect("the process is ours").code(),
+            output: read("stdout"),
+            errors: read("stderr"),
+        };
+        if let Err(error) = fs::remove_dir_all(&folder) {
+            eprintln!("{} cannot be removed: {error}", folder.display());
+        }
+        finished
+    }
+}
+
+/// What a command that ended has left.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finished {
+    /// The exit code, `None` when a signal ended it.
+    pub code: Option<i32>,
+    /// What it wrote to the standard output.
+    pub output: String,
+    /// What it wrote to the standard error output.
+    pub errors: String,
+}
+
+/// One of the two services of this workspace as a process of its own, built from the sources as they are now.
+///
+/// Its output is printed when the test that owns it panics.
+#[derive(Debug)]
+pub struct Service {
+    name: &'static str,
+    server: Supervised,
+    address: SocketAddr,
+}
+
+impl Service {
+    /// The Character Service.
+    pub fn character() -> ServiceBuilder {
+        ServiceBuilder { name: CHARACTER_SERVICE, arguments: Vec::new(), environment: Vec::new() }
+    }
+
+    /// The Storage Service.
+    pub fn storage() -> ServiceBuilder {
+        ServiceBuilder { name: STORAGE_SERVICE, arguments: Vec::new(), environment: Vec::new() }
+    }
+
+    /// `http://127.0.0.1:<port>` followed by the path, which starts with a slash or is empty.
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The data folder it was given unless the test set `DATA_DIR`.
+    pub fn data_dir(&self) -> PathBuf {
+        data_dir(self.server.folder())
+    }
+
+    /// `SIGKILL`; returns when the service is gone.
+    pub fn kill(&self) {
+        self.server.kill();
+    }
+
+    /// `SIGTERM`; answers the exit status when the service is gone: 0 after an orderly end, 128 + n when signal n
+    /// ended it.
+    pub fn terminate(&self) -> i32 {
+        self.server.end(Signal::Terminate).unwrap_or_else(|| panic!("{} does not run", self.name))
+    }
+
+    /// Starts the service, killing it first if it runs, with the same data and port, and waits until it answers.
+    pub fn restart(&self) {
+        self.server.restart();
+        self.await_health();
+    }
+
+    /// The process id while the service is started.
+    pub fn pid(&self) -> Option<u32> {
+        self.server.pid()
+    }
+
+    /// Everything it printed so far, to both outputs, over all its starts.
+    pub fn output(&self) -> String {
+        self.server.log()
+    }
+
+    /// Whether the service has ended by itself, waiting for that at most `limit`.
+    pub fn ends_within(&self, limit: Duration) -> bool {
+        wait::until(limit, || self.server.has_ended().then_some(())).is_some()
+    }
+
+    fn await_health(&self) {
+        wait::until(START, || (self.is_live() || self.server.has_ended()).then_some(()));
+        assert!(self.is_live(), "{} does not come up on {}", self.name, self.address);
+    }
+
+    fn is_live(&self) -> bool {
+        let ask = || -> std::io::Result<bool> {
+            let mut connection = TcpStream::connect_timeout(&self.address, Duration::from_secs(1))?;
+            connection.set_read_timeout(Some(Duration::from_secs(2)))?;
+            write!(connection, "GET /health/live HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", self.address)?;
+            let mut answer = [0; 12];
+            connection.read_exact(&mut answer)?;
+            Ok(&answer == b"HTTP/1.1 200")
+        };
+        ask().unwrap_or(false)
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("---- output of {} on {} ----\n{}----", self.name, self.address, self.output());
+        }
+    }
+}
+
+fn preset(listen: &str, folder: &Path) -> [(String, OsString); 2] {
+    [("LISTEN_ADDR".to_owned(), listen.into()), ("DATA_DIR".to_owned(), data_dir(folder).into())]
+}
+
+fn data_dir(folder: &Path) -> PathBuf {
+    folder.join("data")
+}
+
+/// The binary of that name beside this test, in the same profile, built once in every process; cargo knows whether
+/// there is something to do.
+fn binary(name: &str) -> PathBuf {
+    static PROFILE_FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    PROFILE_FOLDER.get_or_init(build).join(name)
+}
+
+fn build() -> PathBuf {
+    let test = env::current_exe().expect("a process knows its program");
+    let folder = test
+        .ancestors()
+        .skip(1)
+        .find(|folder| !folder.ends_with("deps") && !folder.ends_with("examples"))
+        .expect("a test lies in the folder of its profile");
+    let profile = match folder.file_name().and_then(|name| name.to_str()) {
+        Some("debug") | None => "dev",
+        Some(name) => name,
+    };
+    let mut command = Command::new(env!("CARGO"));
+    // Both at once, as the Makefile does it: another selection would mean other features, and a second build of the
+    // dependencies.
+    command.args(["build", "--quiet", "--profile", profile]);
+    command.args(["--package", CHARACTER_SERVICE, "--package", STORAGE_SERVICE, "--bins"]);
+    command.current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/..")).env("CARGO_TARGET_DIR", parent(folder));
+    // What cargo tells a test about its own package would make build scripts run again.
+    for (name, _) in env::vars_os() {
+        if name.to_str().is_some_and(|name| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_")) {
+            command.env_remove(name);
+        }
+    }
+    crate::program::output_of(&mut command);
+    folder.to_owned()
+}
+
+fn parent(folder: &Path) -> &Path {
+    folder.parent().expect("the folder of a profile lies in the target folder")
+}

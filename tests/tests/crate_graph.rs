@@ -1,0 +1,135 @@
+//! The walls of the house: which crate may use which. The floors are in `docs/architecture.md`.
+//!
+//! When this test fails, either the new dependency is wrong, or the design changes: then change the list here and the
+//! documentation with it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+
+use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
+
+/// Every crate of the workspace with its floor and the crates of ours it may use outside of its tests.
+const CRATES: [(&str, u8, &[&str]); 15] = [
+    ("character-domain", 1, &[]),
+    ("character-storage-port", 2, &["character-domain"]),
+    ("character-storage-testkit", 3, &["character-domain", "character-storage-port"]),
+    ("character-storage-wire", 3, &["character-domain", "character-storage-port"]),
+    ("character-storage-http", 3, &["character-domain", "character-storage-port", "character-storage-wire"]),
+    ("character-storage-server", 3, &["character-domain", "character-storage-port", "character-storage-wire"]),
+    ("character-storage-sql", 3, &["character-domain", "character-storage-port"]),
+    ("character-cache", 3, &["character-domain", "character-storage-port"]),
+    ("character-cache-redis", 3, &["character-domain", "character-storage-port", "character-cache"]),
+    ("character-repositories", 4, &["character-domain", "character-storage-port"]),
+    ("character-api", 5, &["character-domain", "character-storage-port", "character-repositories"]),
+    (
+        "character-app",
+        6,
+        &[
+            "character-domain",
+            "character-storage-port",
+            "character-storage-http",
+            "character-storage-server",
+            "character-storage-sql",
+            "character-cache",
+            "character-cache-redis",
+            "character-repositories",
+            "character-api",
+        ],
+    ),
+    ("character-service", 7, &["character-app"]),
+    ("storage-service", 7, &["character-app"]),
+    // The fixtures; crates below may use them in their tests, so they use none of ours.
+    ("character-tests", 8, &[]),
+];
+
+/// The edges that stay on one floor.
+const SAME_FLOOR: [(&str, &str); 3] = [
+    ("character-storage-http", "character-storage-wire"),
+    ("character-storage-server", "character-storage-wire"),
+    ("character-cache-redis", "character-cache"),
+];
+
+/// Libraries that only these crates may use outside of their tests, and why.
+const LIBRARIES: [(&str, &[&str], &str); 9] = [
+    ("reqwest", &["character-storage-http"], "HTTP leaves the process at one waist"),
+    ("backoff", &["character-storage-http"], "retries at two layers multiply"),
+    ("failsafe", &["character-storage-http"], "one breaker per upstream, at the waist"),
+    ("actix-web", &["character-storage-server", "character-api", "character-app"], "HTTP comes in at two doors"),
+    ("rusqlite", &["character-storage-sql"], "SQL lives in one crate"),
+    ("tokio-postgres", &["character-storage-sql"], "SQL lives in one crate"),
+    ("deadpool-postgres", &["character-storage-sql"], "SQL lives in one crate"),
+    ("deadpool-redis", &["character-cache-redis"], "Redis is a cache tier and nothing else"),
+    ("redis", &["character-cache-redis"], "Redis is a cache tier and nothing else"),
+];
+
+#[test]
+fn the_workspace_holds_exactly_the_crates_of_the_house() {
+    let metadata = metadata();
+    let found: BTreeSet<_> = metadata.workspace_packages().iter().map(|package| package.name.to_string()).collect();
+    let known: BTreeSet<_> = CRATES.iter().map(|(name, _, _)| (*name).to_owned()).collect();
+    assert_eq!(found, known, "give a new crate its floor and its edges, and describe it in docs/architecture.md");
+}
+
+#[test]
+fn no_crate_uses_another_without_leave() {
+    let metadata = metadata();
+    let allowed: BTreeMap<_, _> = CRATES.iter().map(|(name, _, uses)| (*name, *uses)).collect();
+    let unexpected: Vec<_> = edges(&metadata)
+        .into_iter()
+        .filter(|(from, to)| allowed.contains_key(to.as_str()) && !allowed[from.as_str()].contains(&to.as_str()))
+        .collect();
+    assert!(unexpected.is_empty(), "new edges between crates: {unexpected:#?}");
+}
+
+#[test]
+fn allowed_edges_lead_to_lower_floors() {
+    let floors: BTreeMap<_, _> = CRATES.iter().map(|(name, floor, _)| (*name, *floor)).collect();
+    for (from, floor, uses) in CRATES {
+        for to in uses {
+            assert!(floors[to] < floor || SAME_FLOOR.contains(&(from, to)), "{from} may not use {to}");
+        }
+    }
+}
+
+#[test]
+fn each_library_stays_behind_its_wall() {
+    let metadata = metadata();
+    let edges = edges(&metadata);
+    for (library, users, reason) in LIBRARIES {
+        let intruders: Vec<_> =
+            edges.iter().filter(|(from, to)| to == library && !users.contains(&from.as_str())).collect();
+        assert!(intruders.is_empty(), "{library} is for {users:?} only ({reason}): {intruders:?}");
+        assert!(edges.iter().any(|(_, to)| to == library), "nobody uses {library} any more: drop its rule");
+    }
+}
+
+#[test]
+fn every_crate_takes_the_lints_of_the_workspace() {
+    for package in metadata().workspace_packages() {
+        let manifest = fs::read_to_string(&package.manifest_path).unwrap();
+        let lints = manifest.split("\n[").find_map(|table| table.strip_prefix("lints]"));
+        assert!(
+            lints.is_some_and(|table| table.lines().any(|line| line.trim() == "workspace = true")),
+            "{} lacks `[lints] workspace = true`",
+            package.name
+        );
+    }
+}
+
+/// Every dependency of a crate of ours outside of its tests, by package names.
+fn edges(metadata: &Metadata) -> BTreeSet<(String, String)> {
+    let direct = |package: &Package| {
+        let uses = package.dependencies.iter().filter(|dependency| dependency.kind != DependencyKind::Development);
+        uses.map(|dependency| (package.name.to_string(), dependency.name.clone())).collect::<Vec<_>>()
+    };
+    metadata.workspace_packages().into_iter().flat_map(direct).collect()
+}
+
+fn metadata() -> Metadata {
+    let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml");
+    MetadataCommand::new()
+        .manifest_path(manifest)
+        .no_deps()
+        .exec()
+        .unwrap_or_else(|error| panic!("cargo cannot describe the workspace: {error}"))
+}
