@@ -1,14 +1,14 @@
 //! The character: who it is, whose it is, and its sheet as a free document.
 
-use crate::{CampaignId, CharacterId, Document, Meta, Timestamp, UserId, Violations};
+use crate::{CampaignId, CharacterId, Document, Meta, Timestamp, UserId, Violations, check};
 use serde::{Deserialize, Serialize};
 
 /// The theme of a character that names none.
 pub const DEFAULT_THEME: &str = "traditional";
 /// Longest name, in Unicode scalar values.
-pub const MAX_NAME: usize = 200;
+pub const MAX_NAME: usize = check::MAX_NAME;
 /// Longest theme, in Unicode scalar values.
-pub const MAX_THEME: usize = 64;
+pub const MAX_THEME: usize = check::MAX_WORD;
 
 /// A player character.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -54,25 +54,13 @@ impl Character {
     #[must_use]
     pub fn check(&self) -> Violations {
         let mut violations = Violations::default();
-        check_text(&mut violations, "name", &self.name, MAX_NAME);
-        check_text(&mut violations, "theme", &self.theme, MAX_THEME);
+        check::short(&mut violations, "name", &self.name, MAX_NAME);
+        check::short(&mut violations, "theme", &self.theme, MAX_THEME);
         if self.parent_id == Some(self.id) {
             violations.push("parent_id", "must not be the character itself");
         }
         self.data.check("data", &mut violations);
         violations
-    }
-}
-
-/// A short text that a person reads: something in it, not too long, no control characters.
-pub(crate) fn check_text(violations: &mut Violations, field: &str, text: &str, max: usize) {
-    if text.trim().is_empty() {
-        violations.push(field, "must not be empty");
-    } else if text.chars().count() > max {
-        violations.push(field, format!("must not be longer than {max} characters"));
-    }
-    if text.chars().any(char::is_control) {
-        violations.push(field, "must not contain control characters");
     }
 }
 

@@ -16,33 +16,47 @@ pub struct Document(pub Map<String, Value>);
 impl Document {
     /// Adds what breaks the limits to `violations`, under `field`.
     pub fn check(&self, field: &str, violations: &mut Violations) {
-        // An explicit stack: the depth of the document is the caller's, that of our call stack is ours.
-        let mut stack: Vec<(usize, &Value)> = Vec::new();
-        let (mut deep, mut nul) = (false, false);
-        for (key, value) in &self.0 {
-            nul |= key.contains('\0');
-            stack.push((2, value));
-        }
-        while let Some((depth, value)) = stack.pop() {
-            match value {
-                Value::String(text) => nul |= text.contains('\0'),
-                Value::Array(_) | Value::Object(_) if depth > json::MAX_DEPTH => deep = true,
-                Value::Array(items) => stack.extend(items.iter().map(|v| (depth + 1, v))),
-                Value::Object(members) => {
-                    for (key, value) in members {
-                        nul |= key.contains('\0');
-                        stack.push((depth + 1, value));
-                    }
+        check_values(field, self.0.iter().map(|(name, value)| (Some(name), value)), json::MAX_DEPTH - 1, violations);
+    }
+}
+
+/// Adds what breaks the limits of a document to `violations`, when `value` may be nested `max_depth` levels deep.
+pub fn check_value(field: &str, value: &Value, max_depth: usize, violations: &mut Violations) {
+    check_values(field, std::iter::once((None, value)), max_depth, violations);
+}
+
+fn check_values<'a>(
+    field: &str,
+    values: impl Iterator<Item = (Option<&'a String>, &'a Value)>,
+    max_depth: usize,
+    violations: &mut Violations,
+) {
+    // An explicit stack: the depth of the document is the caller's, that of our call stack is ours.
+    let mut stack: Vec<(usize, &Value)> = Vec::new();
+    let (mut deep, mut nul) = (false, false);
+    for (name, value) in values {
+        nul |= name.is_some_and(|name| name.contains('\0'));
+        stack.push((1, value));
+    }
+    while let Some((depth, value)) = stack.pop() {
+        match value {
+            Value::String(text) => nul |= text.contains('\0'),
+            Value::Array(_) | Value::Object(_) if depth > max_depth => deep = true,
+            Value::Array(items) => stack.extend(items.iter().map(|v| (depth + 1, v))),
+            Value::Object(members) => {
+                for (key, value) in members {
+                    nul |= key.contains('\0');
+                    stack.push((depth + 1, value));
                 }
-                Value::Null | Value::Bool(_) | Value::Number(_) => {}
             }
+            Value::Null | Value::Bool(_) | Value::Number(_) => {}
         }
-        if deep {
-            violations.push(field, format!("must not be nested deeper than {} levels", json::MAX_DEPTH));
-        }
-        if nul {
-            violations.push(field, "must not contain the character U+0000");
-        }
+    }
+    if deep {
+        violations.push(field, format!("must not be nested deeper than {} levels", json::MAX_DEPTH));
+    }
+    if nul {
+        violations.push(field, "must not contain the character U+0000");
     }
 }
 

@@ -60,3 +60,55 @@ id!(
     /// A campaign that characters take part in.
     CampaignId
 );
+id!(
+    /// A piece of inventory.
+    InventoryItemId
+);
+id!(
+    /// An entry of a journal.
+    JournalEntryId
+);
+id!(
+    /// Experience that a journal entry tells of.
+    ExperienceEntryId
+);
+id!(
+    /// A quest.
+    QuestId
+);
+id!(
+    /// What a character is to somebody else.
+    NpcRelationshipId
+);
+id!(
+    /// Something that a campaign does to a character.
+    CampaignEventId
+);
+id!(
+    /// What an event did to a sheet.
+    EventImpactId
+);
+id!(
+    /// The progress of a character.
+    CharacterProgressId
+);
+id!(
+    /// A version of a character.
+    CharacterVersionId
+);
+
+impl CharacterProgressId {
+    /// The progress that this service makes for a character: UUID version 5, so that there cannot be two.
+    #[must_use]
+    pub fn of(character: CharacterId) -> Self {
+        Self(Uuid::new_v5(&character.0, b"progress"))
+    }
+}
+
+impl CharacterVersionId {
+    /// The version that a character had at this revision: UUID version 5, so that there cannot be two.
+    #[must_use]
+    pub fn of(character: CharacterId, revision: crate::Revision) -> Self {
+        Self(Uuid::new_v5(&character.0, &revision.0.to_be_bytes()))
+    }
+}

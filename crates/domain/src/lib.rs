@@ -4,15 +4,31 @@
 //! data with a [`Meta`] block, and says through `check` which of its fields break a rule.
 #![warn(missing_debug_implementations)]
 
+pub mod campaign;
 pub mod character;
+mod check;
 pub mod document;
 pub mod ids;
+pub mod inventory;
+pub mod journal;
 pub mod json;
 pub mod meta;
+pub mod progress;
+pub mod refusal;
+pub mod version;
 pub mod violation;
 
+pub use campaign::{Campaign, CampaignEvent, EventImpact, ImpactType};
 pub use character::Character;
 pub use document::Document;
-pub use ids::{CampaignId, CharacterId, UserId};
+pub use ids::{
+    CampaignEventId, CampaignId, CharacterId, CharacterProgressId, CharacterVersionId, EventImpactId,
+    ExperienceEntryId, InventoryItemId, JournalEntryId, NpcRelationshipId, QuestId, UserId,
+};
+pub use inventory::{Attunement, InventoryItem};
+pub use journal::{ExperienceEntry, JournalEntry, NpcRelationship, Quest, QuestImportance, QuestStatus};
 pub use meta::{Meta, Revision, Timestamp, now};
+pub use progress::CharacterProgress;
+pub use refusal::Refusal;
+pub use version::{CharacterVersion, RelatedChange};
 pub use violation::{Violation, Violations};

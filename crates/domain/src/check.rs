@@ -1,0 +1,62 @@
+//! Checks that several entities share.
+
+use crate::{Timestamp, Violations, meta};
+
+/// Longest name and title, in Unicode scalar values.
+pub(crate) const MAX_NAME: usize = 200;
+/// Longest theme, kind, status and the like, in Unicode scalar values.
+pub(crate) const MAX_WORD: usize = 64;
+/// Longest text that somebody writes down: notes, descriptions, contents, in Unicode scalar values.
+pub(crate) const MAX_TEXT: usize = 100_000;
+/// Most entries of a list inside a row, such as tags or achievements.
+pub(crate) const MAX_ENTRIES: usize = 10_000;
+
+/// A short text that a person reads: something in it, not too long, no control characters.
+pub(crate) fn short(violations: &mut Violations, field: &str, text: &str, max: usize) {
+    if text.trim().is_empty() {
+        violations.push(field, "must not be empty");
+    } else if text.chars().count() > max {
+        violations.push(field, format!("must not be longer than {max} characters"));
+    }
+    if text.chars().any(char::is_control) {
+        violations.push(field, "must not contain control characters");
+    }
+}
+
+/// The same, where it may be absent.
+pub(crate) fn maybe_short(violations: &mut Violations, field: &str, text: Option<&String>, max: usize) {
+    if let Some(text) = text {
+        short(violations, field, text, max);
+    }
+}
+
+/// A text of any shape, also an empty one; only what a storage cannot keep is refused.
+pub(crate) fn text(violations: &mut Violations, field: &str, text: &str) {
+    if text.chars().count() > MAX_TEXT {
+        violations.push(field, format!("must not be longer than {MAX_TEXT} characters"));
+    }
+    if text.contains('\0') {
+        violations.push(field, "must not contain the character U+0000");
+    }
+}
+
+/// The same, where it may be absent.
+pub(crate) fn maybe_text(violations: &mut Violations, field: &str, given: Option<&String>) {
+    if let Some(given) = given {
+        text(violations, field, given);
+    }
+}
+
+/// A time as storages keep it.
+pub(crate) fn time(violations: &mut Violations, field: &str, time: Timestamp) {
+    if meta::truncate(time) != time {
+        violations.push(field, "must not be finer than a microsecond");
+    }
+}
+
+/// The same, where it may be absent.
+pub(crate) fn maybe_time(violations: &mut Violations, field: &str, given: Option<Timestamp>) {
+    if let Some(given) = given {
+        time(violations, field, given);
+    }
+}

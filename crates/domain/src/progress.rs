@@ -1,0 +1,252 @@
+//! Progress: experience, levels, milestones and achievements.
+
+mod attainment;
+mod sheet;
+
+pub use attainment::Attainment;
+
+use crate::{
+    CharacterId, CharacterProgressId, Document, Meta, Refusal, Timestamp, Violations, check, document::check_value,
+    json,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// The member of [`CharacterProgress::data`] that holds the level which was reached otherwise than by experience, and
+/// which no loss of experience takes away.
+const GRANTED: &str = "granted_level";
+
+/// Most experience that a character can have, and that can be won at once.
+pub const MAX_EXPERIENCE: i64 = 1_000_000_000_000;
+/// The highest level.
+pub const MAX_LEVEL: u8 = 20;
+/// The experience at which level 2, 3, … 20 begins (SRD 5.2, "Character Advancement").
+pub const THRESHOLDS: [i64; 19] = [
+    300, 900, 2_700, 6_500, 14_000, 23_000, 34_000, 48_000, 64_000, 85_000, 100_000, 120_000, 140_000, 165_000,
+    195_000, 225_000, 265_000, 305_000, 355_000,
+];
+
+/// The level that so much experience makes: 1 to 20.
+#[must_use]
+pub fn level_of(experience: i64) -> u8 {
+    let passed = THRESHOLDS.iter().take_while(|threshold| **threshold <= experience).count();
+    u8::try_from(passed + 1).unwrap_or(MAX_LEVEL)
+}
+
+/// The experience at which the level after this one begins; `None` at the last.
+#[must_use]
+pub fn next_threshold(level: u8) -> Option<i64> {
+    THRESHOLDS.get(usize::from(level.max(1)) - 1).copied()
+}
+
+/// The proficiency bonus of a level: 2, one more every four levels.
+#[must_use]
+pub fn proficiency_bonus(level: u8) -> u8 {
+    2 + level.saturating_sub(1) / 4
+}
+
+/// Whether a level brings an ability score improvement.
+#[must_use]
+pub fn improves_ability_score(level: u8) -> bool {
+    matches!(level, 4 | 8 | 12 | 16 | 19)
+}
+
+/// How far a character has come. There is one of it for a character, or none yet.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CharacterProgress {
+    /// Identity; never changes.
+    pub id: CharacterProgressId,
+    /// Whose it is.
+    pub character_id: CharacterId,
+    /// All experience won so far.
+    pub experience_points: i64,
+    /// 1 to 20.
+    pub current_level: u8,
+    /// The level before that; 0 when there was none.
+    pub previous_level: u8,
+    /// When the level last changed.
+    pub level_updated_at: Option<Timestamp>,
+    /// What was reached, oldest first: `id`, `title`, `description`, `type`, `achieved_at`, `data`.
+    pub milestones: Vec<Value>,
+    /// What was achieved, oldest first; the same members, no title twice.
+    pub achievements: Vec<Value>,
+    /// Everything else.
+    pub data: Document,
+    /// Revision and times.
+    pub meta: Meta,
+}
+
+/// What a change of experience did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LevelChange {
+    /// The level before.
+    pub from: u8,
+    /// The level after.
+    pub to: u8,
+}
+
+impl LevelChange {
+    /// Whether it brought at least one level.
+    #[must_use]
+    pub fn is_gain(self) -> bool {
+        self.to > self.from
+    }
+
+    /// The levels that were reached and bring an ability score improvement.
+    #[must_use]
+    pub fn improvements(self) -> Vec<u8> {
+        (self.from.saturating_add(1)..=self.to).filter(|level| improves_ability_score(*level)).collect()
+    }
+}
+
+impl CharacterProgress {
+    /// The progress that a character begins with, at this much experience and this level.
+    #[must_use]
+    pub fn new(character: CharacterId, experience_points: i64, level: u8, at: Timestamp) -> Self {
+        Self {
+            id: CharacterProgressId::of(character),
+            character_id: character,
+            experience_points,
+            current_level: level.clamp(1, MAX_LEVEL),
+            previous_level: level.clamp(1, MAX_LEVEL) - 1,
+            level_updated_at: None,
+            milestones: Vec::new(),
+            achievements: Vec::new(),
+            data: Document::default(),
+            meta: Meta::created(at),
+        }
+    }
+
+    /// Adds experience, or takes it away. A level that was reached otherwise is kept through both; so what is won and
+    /// lost again, in whatever order, leaves the level where it was.
+    ///
+    /// # Errors
+    /// `not-enough-experience` when there would be less than none, `too-much-experience` when there would be more than
+    /// [`MAX_EXPERIENCE`].
+    pub fn add_experience(&mut self, amount: i64, at: Timestamp) -> Result<LevelChange, Refusal> {
+        let before = self.experience_points;
+        let after = before.saturating_add(amount);
+        if after < 0 {
+            let reason = format!("there are {before} experience points, and {} were to go", amount.unsigned_abs());
+            return Err(Refusal::new("not-enough-experience", reason));
+        }
+        if after > MAX_EXPERIENCE {
+            let reason = format!("there are {before} experience points, and at most {MAX_EXPERIENCE} can be had");
+            return Err(Refusal::new("too-much-experience", reason));
+        }
+        let from = self.current_level;
+        let granted = self.granted_level();
+        let reached = level_of(after).max(granted.unwrap_or(1));
+        let to = if amount >= 0 { reached.max(from) } else { reached.min(from) };
+        match granted {
+            Some(level) => self.data.0.insert(GRANTED.to_owned(), level.into()),
+            None => self.data.0.remove(GRANTED),
+        };
+        self.experience_points = after;
+        if to != from {
+            self.previous_level = from;
+            self.current_level = to;
+            self.level_updated_at = Some(at);
+        }
+        Ok(LevelChange { from, to })
+    }
+
+    /// The level that was reached otherwise than by experience: the present one when experience does not make it, or
+    /// one that was noted earlier and has not been lost since.
+    fn granted_level(&self) -> Option<u8> {
+        if self.current_level > level_of(self.experience_points) {
+            return Some(self.current_level);
+        }
+        let noted = self.data.0.get(GRANTED).and_then(Value::as_u64).and_then(|level| u8::try_from(level).ok());
+        noted.filter(|level| (1..=self.current_level).contains(level))
+    }
+
+    /// Whether an achievement of this title is there already.
+    #[must_use]
+    pub fn has_achievement(&self, title: &str) -> bool {
+        self.achievements.iter().any(|it| it.get("title").and_then(Value::as_str) == Some(title))
+    }
+
+    /// Every rule this progress breaks by itself.
+    #[must_use]
+    pub fn check(&self) -> Violations {
+        let mut violations = Violations::default();
+        if !(0..=MAX_EXPERIENCE).contains(&self.experience_points) {
+            violations.push("experience_points", format!("must be from 0 to {MAX_EXPERIENCE}"));
+        }
+        if !(1..=MAX_LEVEL).contains(&self.current_level) {
+            violations.push("current_level", format!("must be from 1 to {MAX_LEVEL}"));
+        }
+        if self.previous_level > MAX_LEVEL {
+            violations.push("previous_level", format!("must be from 0 to {MAX_LEVEL}"));
+        }
+        check::maybe_time(&mut violations, "level_updated_at", self.level_updated_at);
+        for (field, entries) in [("milestones", &self.milestones), ("achievements", &self.achievements)] {
+            if entries.len() > check::MAX_ENTRIES {
+                violations.push(field, format!("must not be more than {}", check::MAX_ENTRIES));
+            }
+            for (index, entry) in entries.iter().enumerate() {
+                check_value(&format!("{field}[{index}]"), entry, json::MAX_DEPTH - 1, &mut violations);
+            }
+        }
+        self.data.check("data", &mut violations);
+        violations
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_level_begins_exactly_at_its_threshold() {
+        for (index, threshold) in THRESHOLDS.into_iter().enumerate() {
+            let level = u8::try_from(index).unwrap() + 2;
+            assert_eq!((level_of(threshold - 1), level_of(threshold)), (level - 1, level));
+            assert_eq!(next_threshold(level - 1), Some(threshold));
+        }
+        assert_eq!((level_of(0), level_of(i64::MAX), next_threshold(20)), (1, 20, None));
+    }
+
+    #[test]
+    fn the_proficiency_bonus_grows_every_four_levels() {
+        assert_eq!([1, 4, 5, 8, 9, 12, 13, 16, 17, 20].map(proficiency_bonus), [2, 2, 3, 3, 4, 4, 5, 5, 6, 6]);
+    }
+
+    #[test]
+    fn winning_never_lowers_a_level_and_losing_undoes_only_what_experience_made() {
+        let at = crate::now();
+        let mut progress = CharacterProgress::new(CharacterId::new(), 250, 1, at);
+        assert_eq!(progress.add_experience(700, at), Ok(LevelChange { from: 1, to: 3 }));
+        assert_eq!((progress.previous_level, progress.level_updated_at), (1, Some(at)));
+        assert_eq!(progress.add_experience(-700, at), Ok(LevelChange { from: 3, to: 1 }));
+        let mut told = CharacterProgress::new(CharacterId::new(), 250, 7, at);
+        assert_eq!(told.add_experience(100, at), Ok(LevelChange { from: 7, to: 7 }));
+        assert_eq!(told.add_experience(-300, at), Ok(LevelChange { from: 7, to: 7 }));
+        assert_eq!(told.add_experience(-51, at).unwrap_err().rule, "not-enough-experience");
+        assert_eq!(told.add_experience(MAX_EXPERIENCE, at).unwrap_err().rule, "too-much-experience");
+        assert_eq!(told.experience_points, 50, "a refused change changes nothing");
+    }
+
+    #[test]
+    fn a_level_that_was_reached_otherwise_comes_back_when_experience_beyond_it_is_lost() {
+        let at = crate::now();
+        let mut told = CharacterProgress::new(CharacterId::new(), 0, 2, at);
+        assert_eq!(told.add_experience(1_000, at), Ok(LevelChange { from: 2, to: 3 }));
+        assert_eq!(told.add_experience(-1_000, at), Ok(LevelChange { from: 3, to: 2 }));
+    }
+
+    #[test]
+    fn losing_never_raises_a_level_that_experience_would_have_passed() {
+        let at = crate::now();
+        let mut held_back = CharacterProgress::new(CharacterId::new(), 1_000, 2, at);
+        assert_eq!(held_back.add_experience(-50, at), Ok(LevelChange { from: 2, to: 2 }));
+    }
+
+    #[test]
+    fn every_improvement_that_was_passed_is_named() {
+        assert_eq!(LevelChange { from: 3, to: 12 }.improvements(), [4, 8, 12]);
+        assert_eq!(LevelChange { from: 4, to: 4 }.improvements(), [0_u8; 0]);
+        assert_eq!(LevelChange { from: 5, to: 3 }.improvements(), [0_u8; 0]);
+    }
+}

@@ -1,0 +1,27 @@
+//! Acts that the rules of the game forbid.
+
+use std::fmt;
+
+/// An act that the rules of the game forbid. Nothing was changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// The rule, for programs; stable: `container-cycle`.
+    pub rule: &'static str,
+    /// Why, as a sentence fragment.
+    pub reason: String,
+}
+
+impl Refusal {
+    /// A refusal by `rule`.
+    pub fn new(rule: &'static str, reason: impl Into<String>) -> Self {
+        Self { rule, reason: reason.into() }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.rule, self.reason)
+    }
+}
+
+impl std::error::Error for Refusal {}
