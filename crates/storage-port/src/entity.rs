@@ -1,7 +1,7 @@
 //! What the port must know of a kind of row.
 
 use crate::{Change, Write};
-use character_domain::{Meta, Violations};
+use character_domain::{CharacterId, Meta, Violations};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::{
     fmt::{self, Debug, Display},
@@ -17,14 +17,59 @@ use uuid::Uuid;
 pub enum EntityKind {
     /// [`Character`](character_domain::Character).
     Character,
+    /// [`Campaign`](character_domain::Campaign).
+    Campaign,
+    /// [`InventoryItem`](character_domain::InventoryItem).
+    InventoryItem,
+    /// [`JournalEntry`](character_domain::JournalEntry).
+    JournalEntry,
+    /// [`ExperienceEntry`](character_domain::ExperienceEntry).
+    ExperienceEntry,
+    /// [`Quest`](character_domain::Quest).
+    Quest,
+    /// [`NpcRelationship`](character_domain::NpcRelationship).
+    NpcRelationship,
+    /// [`CampaignEvent`](character_domain::CampaignEvent).
+    CampaignEvent,
+    /// [`EventImpact`](character_domain::EventImpact).
+    EventImpact,
+    /// [`CharacterProgress`](character_domain::CharacterProgress).
+    CharacterProgress,
+    /// [`CharacterVersion`](character_domain::CharacterVersion).
+    CharacterVersion,
 }
 
 impl EntityKind {
+    /// Every kind.
+    pub const ALL: [Self; 11] = [
+        Self::Character,
+        Self::Campaign,
+        Self::InventoryItem,
+        Self::JournalEntry,
+        Self::ExperienceEntry,
+        Self::Quest,
+        Self::NpcRelationship,
+        Self::CampaignEvent,
+        Self::EventImpact,
+        Self::CharacterProgress,
+        Self::CharacterVersion,
+    ];
+
     /// The name of one: `character`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Character => "character",
+            Self::Campaign => "campaign",
+            Self::InventoryItem => "inventory_item",
+            Self::JournalEntry => "journal_entry",
+            Self::ExperienceEntry => "experience_entry",
+            Self::Quest => "quest",
+            Self::NpcRelationship => "npc_relationship",
+            Self::CampaignEvent => "campaign_event",
+            Self::EventImpact => "event_impact",
+            Self::CharacterProgress => "character_progress",
+            Self::CharacterVersion => "character_version",
         }
     }
 
@@ -33,6 +78,16 @@ impl EntityKind {
     pub fn collection(self) -> &'static str {
         match self {
             Self::Character => "characters",
+            Self::Campaign => "campaigns",
+            Self::InventoryItem => "inventory_items",
+            Self::JournalEntry => "journal_entries",
+            Self::ExperienceEntry => "experience_entries",
+            Self::Quest => "quests",
+            Self::NpcRelationship => "npc_relationships",
+            Self::CampaignEvent => "campaign_events",
+            Self::EventImpact => "event_impacts",
+            Self::CharacterProgress => "character_progress",
+            Self::CharacterVersion => "character_versions",
         }
     }
 }
@@ -83,6 +138,37 @@ pub trait Entity: Clone + Debug + PartialEq + Serialize + DeserializeOwned + Sen
     fn write(change: Change<Self>) -> Write;
 }
 
+/// A kind of row that belongs to one character, for good.
+pub trait Owned: Entity {
+    /// The type of the event that tells of its changes.
+    const EVENT: &'static str;
+
+    /// Whose it is.
+    fn character_id(&self) -> CharacterId;
+}
+
+macro_rules! owned {
+    ($($entity:ident: $event:ident),+ $(,)?) => { $(
+        impl Owned for character_domain::$entity {
+            const EVENT: &'static str = crate::$event;
+            fn character_id(&self) -> CharacterId {
+                self.character_id
+            }
+        }
+    )+ };
+}
+owned!(
+    InventoryItem: CHARACTER_INVENTORY_CHANGED,
+    JournalEntry: CHARACTER_JOURNAL_UPDATED,
+    ExperienceEntry: CHARACTER_JOURNAL_UPDATED,
+    Quest: CHARACTER_JOURNAL_UPDATED,
+    NpcRelationship: CHARACTER_JOURNAL_UPDATED,
+    CampaignEvent: CHARACTER_CAMPAIGN_EVENT_CHANGED,
+    EventImpact: CHARACTER_CAMPAIGN_EVENT_CHANGED,
+    CharacterProgress: CHARACTER_PROGRESS_UPDATED,
+    CharacterVersion: CHARACTER_VERSION_RECORDED,
+);
+
 /// A filter over one kind of row.
 ///
 /// `matches` is the definition; a storage answers the same from its indexes.
@@ -91,6 +177,48 @@ pub trait Query<E>: Clone + Debug + Default + PartialEq + Serialize + Deserializ
     fn matches(&self, entity: &E) -> bool;
     /// The narrowest [`Scope`] that holds every row of the list.
     fn scope(&self) -> Scope;
+}
+
+/// Implements [`Entity`] for a type of the domain that has the fields `id` and `meta` and the method `check`, and
+/// whose [`Write`] has a variant of the same name. The block gives the lists that a row appears in, beside that of all.
+macro_rules! entity {
+    ($entity:ident, $id:ident, $query:ident, $name:literal, |$row:ident| $owners:expr) => {
+        impl $crate::Entity for character_domain::$entity {
+            type Id = character_domain::$id;
+            type Query = $query;
+            const KIND: $crate::EntityKind = $crate::EntityKind::$entity;
+            const FIND: &'static str = concat!($name, ".find");
+            const LIST: &'static str = concat!($name, ".list");
+
+            fn id(&self) -> Self::Id {
+                self.id
+            }
+            fn meta(&self) -> &character_domain::Meta {
+                &self.meta
+            }
+            fn meta_mut(&mut self) -> &mut character_domain::Meta {
+                &mut self.meta
+            }
+            fn check(&self) -> character_domain::Violations {
+                self.check()
+            }
+            fn scopes(&self) -> Vec<$crate::Scope> {
+                let $row = self;
+                let owners: Vec<(&'static str, Option<uuid::Uuid>)> = $owners;
+                let owners = owners.into_iter().filter_map(|(field, id)| Some($crate::Scope::Owner(field, id?)));
+                std::iter::once($crate::Scope::All).chain(owners).collect()
+            }
+            fn write(change: $crate::Change<Self>) -> $crate::Write {
+                $crate::Write::$entity(change)
+            }
+        }
+    };
+}
+pub(crate) use entity;
+
+/// The narrowest of the lists that a query names: the first owner that is given.
+pub(crate) fn narrowest<const N: usize>(owners: [(&'static str, Option<Uuid>); N]) -> Scope {
+    owners.into_iter().find_map(|(field, id)| Some(Scope::Owner(field, id?))).unwrap_or(Scope::All)
 }
 
 /// A set of rows that lists are drawn from, such as all rows of one user. A cache forgets the lists of a

@@ -41,6 +41,30 @@ pub const CHARACTER_UPDATED: &str = "character.updated";
 pub const CHARACTER_DELETED: &str = "character.deleted";
 /// A soft-deleted character came back.
 pub const CHARACTER_RESTORED: &str = "character.restored";
+/// A character reached a level.
+pub const CHARACTER_LEVELED_UP: &str = "character.leveled_up";
+/// A character won experience.
+pub const CHARACTER_EXPERIENCE_GAINED: &str = "character.experience_gained";
+/// A character reached a milestone or achieved something.
+pub const CHARACTER_PROGRESS_UPDATED: &str = "character.progress_updated";
+/// What a character owns changed.
+pub const CHARACTER_INVENTORY_CHANGED: &str = "character.inventory_changed";
+/// The journal of a character changed.
+pub const CHARACTER_JOURNAL_UPDATED: &str = "character.journal_updated";
+/// What a campaign has in store for a character changed, or the record of what it did.
+pub const CHARACTER_CAMPAIGN_EVENT_CHANGED: &str = "character.campaign_event_changed";
+/// A version of a character was recorded, or labelled.
+pub const CHARACTER_VERSION_RECORDED: &str = "character.version_recorded";
+/// A character joined a campaign.
+pub const CHARACTER_CAMPAIGN_JOINED: &str = "character.campaign_joined";
+/// A character left a campaign.
+pub const CHARACTER_CAMPAIGN_LEFT: &str = "character.campaign_left";
+/// A campaign's event took effect on a character.
+pub const CHARACTER_EVENT_APPLIED: &str = "character.event_applied";
+/// The effect of a campaign's event was undone.
+pub const CHARACTER_EVENT_REVERTED: &str = "character.event_reverted";
+/// A character went on in another theme, as a new character.
+pub const CHARACTER_THEME_CHANGED: &str = "character.theme_changed";
 
 impl DomainEvent {
     /// An event with a fresh id.

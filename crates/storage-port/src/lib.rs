@@ -41,7 +41,7 @@
 //!
 //! # For implementors
 //!
-//! 1. Implement [`Store`] for each entity, [`Commit`], [`Outbox`] and [`Probe`], and `Debug` without secrets.
+//! 1. Implement [`Store`] for each entity (one generic `impl<E: Entity> Store<E>` serves all), [`Commit`], [`Outbox`] and [`Probe`], and `Debug` without secrets.
 //!    [`StoragePort`] then follows by itself.
 //! 2. Begin `commit` with [`Transaction::check`]; then look for the id; then judge each write by the table in
 //!    [`Commit::commit`]; then apply all of it, events and the id itself, at once. [`for_write!`] gives you the typed
@@ -68,58 +68,62 @@
 //!    character_storage_testkit::storage_conformance!(mine, Mine);
 //!    ```
 //!
-//! A whole adapter, small enough to read: it keeps every character as JSON text in a map. It leaves the outbox out,
+//! A whole adapter, small enough to read: it keeps every row as JSON text in a map. It leaves the outbox out,
 //! and says so; the suite would find that, too.
 //!
 //! ```
 //! use async_trait::async_trait;
-//! use character_domain::{Character, CharacterId, Meta, Revision, json};
+//! use character_domain::{Character, Meta, Revision, json, meta::truncate};
 //! use character_storage_port::*;
 //! use std::{collections::{BTreeMap, HashMap}, sync::Mutex, time::Duration};
+//! use uuid::Uuid;
 //!
 //! #[derive(Debug, Default)]
 //! struct TextStorage(Mutex<State>);
 //!
 //! #[derive(Debug, Default, Clone)]
 //! struct State {
-//!     rows: BTreeMap<CharacterId, String>,
+//!     rows: BTreeMap<(EntityKind, Uuid), String>,
 //!     transactions: HashMap<TransactionId, (Fingerprint, Committed)>,
 //! }
 //!
 //! impl State {
-//!     fn read(&self, id: CharacterId) -> Result<Option<Character>> {
-//!         let unreadable = |error| StorageError::new(ErrorKind::Corrupt, Character::FIND).with_source(error);
-//!         self.rows.get(&id).map(|text| json::parse(text.as_bytes()).map_err(unreadable)).transpose()
+//!     fn read<E: Entity>(&self, id: Uuid) -> Result<Option<E>> {
+//!         let unreadable = |error| StorageError::new(ErrorKind::Corrupt, E::FIND).with_source(error);
+//!         self.rows.get(&(E::KIND, id)).map(|text| json::parse(text.as_bytes()).map_err(unreadable)).transpose()
 //!     }
 //!
-//!     fn write(&mut self, mut row: Character, meta: Meta) -> Meta {
-//!         row.meta = meta;
-//!         self.rows.insert(row.id, serde_json::json!(row).to_string());
+//!     fn write<E: Entity>(&mut self, mut row: E, meta: Meta) -> Meta {
+//!         let Meta { revision, created_at, updated_at, deleted_at } = meta;
+//!         let (created_at, updated_at) = (truncate(created_at), truncate(updated_at));
+//!         let meta = Meta { revision, created_at, updated_at, deleted_at: deleted_at.map(truncate) };
+//!         *row.meta_mut() = meta;
+//!         self.rows.insert((E::KIND, row.id().into()), serde_json::json!(row).to_string());
 //!         meta
 //!     }
 //!
-//!     fn apply(&mut self, change: Change<Character>) -> Result<Meta> {
-//!         let refuse = |kind| Err(StorageError::new(kind, COMMIT).with_entity(EntityKind::Character, change.id()));
-//!         let (change, current) = match (change.clone(), self.read(change.id())?) {
+//!     fn apply<E: Entity>(&mut self, change: Change<E>) -> Result<Meta> {
+//!         let refuse = |kind| Err(StorageError::new(kind, COMMIT).with_entity(E::KIND, change.id()));
+//!         let (change, current) = match (change.clone(), self.read::<E>(change.id().into())?) {
 //!             (Change::Create(row), None) => {
-//!                 let meta = Meta { revision: Revision::FIRST, ..row.meta };
+//!                 let meta = Meta { revision: Revision::FIRST, ..*row.meta() };
 //!                 return Ok(self.write(row, meta));
 //!             }
 //!             (Change::Create(_), Some(_)) => return refuse(ErrorKind::AlreadyExists),
 //!             (_, None) => return refuse(ErrorKind::NotFound),
 //!             (change, Some(current)) => (change, current),
 //!         };
-//!         let actual = current.meta.revision;
+//!         let actual = current.meta().revision;
 //!         match change.expect() {
 //!             Some(Expect::Revision(expected)) if expected != actual => {
 //!                 return refuse(ErrorKind::Conflict { expected, actual });
 //!             }
 //!             _ => {}
 //!         }
-//!         let meta = Meta { revision: actual.next(), ..current.meta };
-//!         match (change, current.meta.is_deleted()) {
+//!         let meta = Meta { revision: actual.next(), ..*current.meta() };
+//!         match (change, current.meta().is_deleted()) {
 //!             (Change::Replace { entity, .. }, false) => {
-//!                 let meta = Meta { updated_at: entity.meta.updated_at, ..meta };
+//!                 let meta = Meta { updated_at: entity.meta().updated_at, ..meta };
 //!                 Ok(self.write(entity, meta))
 //!             }
 //!             (Change::Delete { at, .. }, false) => Ok(self.write(current, Meta { updated_at: at, deleted_at: Some(at), ..meta })),
@@ -131,27 +135,28 @@
 //! }
 //!
 //! #[async_trait]
-//! impl Store<Character> for TextStorage {
-//!     async fn find(&self, id: CharacterId, deleted: Deleted) -> Result<Read<Option<Character>>> {
-//!         let found = self.0.lock().unwrap().read(id)?;
-//!         Ok(Read::origin(found.filter(|row| deleted == Deleted::Include || !row.meta.is_deleted())))
+//! impl<E: Entity> Store<E> for TextStorage {
+//!     async fn find(&self, id: E::Id, deleted: Deleted) -> Result<Read<Option<E>>> {
+//!         let found: Option<E> = self.0.lock().unwrap().read(id.into())?;
+//!         Ok(Read::origin(found.filter(|row| deleted == Deleted::Include || !row.meta().is_deleted())))
 //!     }
 //!
-//!     async fn list(&self, query: &CharacterQuery, page: PageRequest) -> Result<Read<Page<Character>>> {
+//!     async fn list(&self, query: &E::Query, page: PageRequest) -> Result<Read<Page<E>>> {
 //!         let state = self.0.lock().unwrap().clone();
-//!         let rows: Result<Vec<_>> = state.rows.keys().map(|id| state.read(*id)).collect();
-//!         let mut rows: Vec<_> = rows?.into_iter().flatten().filter(|row| query.matches(row)).collect();
-//!         let place = |row: &Character| Cursor { created_at: row.meta.created_at, id: row.id.0 };
-//!         rows.sort_by_key(|row| std::cmp::Reverse((row.meta.created_at, row.id)));
+//!         let ids = state.rows.keys().filter(|(kind, _)| *kind == E::KIND);
+//!         let rows: Result<Vec<Option<E>>> = ids.map(|(_, id)| state.read(*id)).collect();
+//!         let mut rows: Vec<E> = rows?.into_iter().flatten().filter(|row| query.matches(row)).collect();
+//!         let place = |row: &E| (row.meta().created_at, row.id().into());
+//!         rows.sort_by_key(|row| std::cmp::Reverse(place(row)));
 //!         let from = match page.start {
 //!             Start::First => 0,
 //!             Start::Offset(rows) => rows as usize,
-//!             Start::After(cursor) => rows.partition_point(|row| (row.meta.created_at, row.id.0) >= (cursor.created_at, cursor.id)),
+//!             Start::After(cursor) => rows.partition_point(|row| place(row) >= (cursor.created_at, cursor.id)),
 //!         };
 //!         let limit = page.limit.get() as usize;
 //!         let more = rows.len().saturating_sub(from) > limit;
-//!         let items: Vec<_> = rows.into_iter().skip(from).take(limit).collect();
-//!         let next = items.last().filter(|_| more).map(place);
+//!         let items: Vec<E> = rows.into_iter().skip(from).take(limit).collect();
+//!         let next = items.last().filter(|_| more).map(place).map(|(created_at, id)| Cursor { created_at, id });
 //!         Ok(Read::origin(Page { items, next }))
 //!     }
 //! }
@@ -236,29 +241,43 @@
 #![doc = include_str!("../CONTRACT.md")]
 #![warn(missing_debug_implementations)]
 
+mod campaign;
 mod character;
 mod entity;
 mod error;
 mod event;
 mod ext;
+mod inventory;
+mod journal;
 mod memory;
 mod page;
 mod port;
+mod progress;
 mod read;
 mod transaction;
+mod version;
 
+pub use campaign::{CampaignEventQuery, CampaignQuery, EventImpactQuery};
 pub use character::CharacterQuery;
-pub use entity::{Entity, EntityKind, Query, Scope};
+pub use entity::{Entity, EntityKind, Owned, Query, Scope};
 pub use error::{Applied, ErrorKind, Result, Retry, StorageError};
 pub use event::{
-    CHARACTER_CREATED, CHARACTER_DELETED, CHARACTER_RESTORED, CHARACTER_UPDATED, DomainEvent, EventId, OutboxEvent,
+    CHARACTER_CAMPAIGN_EVENT_CHANGED, CHARACTER_CAMPAIGN_JOINED, CHARACTER_CAMPAIGN_LEFT, CHARACTER_CREATED,
+    CHARACTER_DELETED, CHARACTER_EVENT_APPLIED, CHARACTER_EVENT_REVERTED, CHARACTER_EXPERIENCE_GAINED,
+    CHARACTER_INVENTORY_CHANGED, CHARACTER_JOURNAL_UPDATED, CHARACTER_LEVELED_UP, CHARACTER_PROGRESS_UPDATED,
+    CHARACTER_RESTORED, CHARACTER_THEME_CHANGED, CHARACTER_UPDATED, CHARACTER_VERSION_RECORDED, DomainEvent, EventId,
+    OutboxEvent,
 };
-pub use ext::{StorageExt, character_event, get};
+pub use ext::{StorageExt, character_event, get, row_event};
+pub use inventory::InventoryItemQuery;
+pub use journal::{ExperienceEntryQuery, JournalEntryQuery, NpcRelationshipQuery, QuestQuery, TagFilter};
 pub use memory::{MemoryStorage, check_batch, check_claim};
 pub use page::{Cursor, InvalidCursor, Limit, Page, PageRequest, Start};
 pub use port::{Commit, Deleted, Outbox, Probe, StoragePort, Store};
+pub use progress::CharacterProgressQuery;
 pub use read::{Read, Source, StaleReason, Tier};
 pub use transaction::{
-    COMMIT, Change, Committed, Expect, Fingerprint, MAX_EVENTS, MAX_TRANSACTIONS, MAX_WRITES, Transaction,
-    TransactionId, Write,
+    COMMIT, Change, Committed, Expect, Fingerprint, MAX_ANSWER_ENVELOPE, MAX_EVENTS, MAX_TRANSACTIONS, MAX_WRITES,
+    Transaction, TransactionId, Write,
 };
+pub use version::CharacterVersionQuery;

@@ -2,7 +2,10 @@
 
 use crate::{Committed, Entity, EventId, OutboxEvent, Page, PageRequest, Read, Result, Transaction};
 use async_trait::async_trait;
-use character_domain::Character;
+use character_domain::{
+    Campaign, CampaignEvent, Character, CharacterProgress, CharacterVersion, EventImpact, ExperienceEntry,
+    InventoryItem, JournalEntry, NpcRelationship, Quest,
+};
 use std::{fmt::Debug, time::Duration};
 
 /// Whether soft-deleted rows are wanted.
@@ -31,7 +34,8 @@ pub trait Store<E: Entity>: Send + Sync {
     /// One page of the rows that match `query`, newest first: `created_at` descending, then `id` descending
     /// (compared as 16 unsigned bytes).
     ///
-    /// `next` is set if and only if there are more rows behind the page.
+    /// `next` is set if and only if there are more rows behind the page. A query that no row can match, such as one for
+    /// a text with U+0000 in it, has an empty list.
     ///
     /// # Errors
     /// As [`find`](Store::find).
@@ -44,7 +48,8 @@ pub trait Commit: Send + Sync {
     /// All of the transaction or none of it, events included.
     ///
     /// The checks, in this order: [`Transaction::check`]; whether the id was committed before (same
-    /// fingerprint: the first answer again; another: `TransactionReused`); then each write:
+    /// fingerprint: the first answer again; another: `TransactionReused`); then each write, of which the first that is
+    /// refused decides the error, and is named by it:
     ///
     /// | change | row absent | row at another revision than expected | row live | row soft-deleted |
     /// |---|---|---|---|---|
@@ -53,7 +58,9 @@ pub trait Commit: Send + Sync {
     /// | restore | `NotFound` | `Conflict` | `AlreadyExists` | revision + 1 |
     ///
     /// The revision is looked at before the deletion, so a writer who lost against a delete gets `Conflict`.
-    /// A refused transaction leaves no trace: the same id may be sent again and is judged anew.
+    /// A refused transaction leaves no trace: the same id may be sent again and is judged anew. Rows are judged by
+    /// themselves: a row may name rows that are not there, and rows of two kinds may have one id. Times finer than a
+    /// microsecond are cut in `meta` and in `at`, and refused by the check in any other field.
     ///
     /// # Errors
     /// `NotFound`, `Conflict`, `AlreadyExists`, `TransactionReused`, `Invalid`: certainly not applied. Others:
@@ -100,9 +107,26 @@ pub trait Probe: Send + Sync {
     async fn probe(&self) -> Result<()>;
 }
 
-/// The whole port. Blanket-implemented for whatever implements its parts; hold it as `Arc<dyn StoragePort>`.
-pub trait StoragePort: Commit + Outbox + Probe + Store<Character> + Debug + 'static {}
-impl<T: Commit + Outbox + Probe + Store<Character> + Debug + 'static> StoragePort for T {}
+macro_rules! storage_port {
+    ($($entity:ident),+) => {
+        /// The whole port. Blanket-implemented for whatever implements its parts; hold it as `Arc<dyn StoragePort>`.
+        pub trait StoragePort: Commit + Outbox + Probe $(+ Store<$entity>)+ + Debug + 'static {}
+        impl<T: Commit + Outbox + Probe $(+ Store<$entity>)+ + Debug + 'static> StoragePort for T {}
+    };
+}
+storage_port!(
+    Character,
+    Campaign,
+    InventoryItem,
+    JournalEntry,
+    ExperienceEntry,
+    Quest,
+    NpcRelationship,
+    CampaignEvent,
+    EventImpact,
+    CharacterProgress,
+    CharacterVersion
+);
 
 macro_rules! forward {
     ($($pointer:ty),+) => { $(

@@ -1,7 +1,11 @@
 //! Changes: every one is a transaction.
 
 use crate::{DomainEvent, Entity, EntityKind, Result, StorageError};
-use character_domain::{Character, Meta, Revision, Timestamp, Violations};
+use character_domain::{
+    Campaign, CampaignEvent, Character, CharacterProgress, CharacterVersion, EventImpact, ExperienceEntry,
+    InventoryItem, JournalEntry, Meta, NpcRelationship, Quest, Revision, Timestamp, Violations, document::check_value,
+    json,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -14,6 +18,8 @@ pub const MAX_WRITES: usize = 5_000;
 pub const MAX_EVENTS: usize = 10_000;
 /// At most so many transactions in one `commit_each`.
 pub const MAX_TRANSACTIONS: usize = 1_000;
+/// Levels that an answer may wrap around a document of [`json::MAX_DEPTH`] levels.
+pub const MAX_ANSWER_ENVELOPE: usize = 8;
 /// The operation name of a commit.
 pub const COMMIT: &str = "commit";
 
@@ -93,6 +99,26 @@ impl<E: Entity> Change<E> {
 pub enum Write {
     /// Of a character.
     Character(Change<Character>),
+    /// Of a campaign.
+    Campaign(Change<Campaign>),
+    /// Of an inventory item.
+    InventoryItem(Change<InventoryItem>),
+    /// Of a journal entry.
+    JournalEntry(Change<JournalEntry>),
+    /// Of an experience entry.
+    ExperienceEntry(Change<ExperienceEntry>),
+    /// Of a quest.
+    Quest(Change<Quest>),
+    /// Of a NPC relationship.
+    NpcRelationship(Change<NpcRelationship>),
+    /// Of a campaign event.
+    CampaignEvent(Change<CampaignEvent>),
+    /// Of an event impact.
+    EventImpact(Change<EventImpact>),
+    /// Of a character progress.
+    CharacterProgress(Change<CharacterProgress>),
+    /// Of a character version.
+    CharacterVersion(Change<CharacterVersion>),
 }
 
 /// Runs `$body` with `$change` bound to the typed [`Change`] inside a [`Write`]: the one place that lists the kinds.
@@ -101,6 +127,16 @@ macro_rules! for_write {
     ($write:expr, $change:ident => $body:expr) => {
         match $write {
             $crate::Write::Character($change) => $body,
+            $crate::Write::Campaign($change) => $body,
+            $crate::Write::InventoryItem($change) => $body,
+            $crate::Write::JournalEntry($change) => $body,
+            $crate::Write::ExperienceEntry($change) => $body,
+            $crate::Write::Quest($change) => $body,
+            $crate::Write::NpcRelationship($change) => $body,
+            $crate::Write::CampaignEvent($change) => $body,
+            $crate::Write::EventImpact($change) => $body,
+            $crate::Write::CharacterProgress($change) => $body,
+            $crate::Write::CharacterVersion($change) => $body,
             #[allow(unreachable_patterns, clippy::allow_attributes)]
             _ => unreachable!("a write of a kind that for_write! does not list"),
         }
@@ -154,7 +190,11 @@ impl Fingerprint {
     /// The fingerprint of these bytes.
     #[must_use]
     pub fn of(bytes: &[u8]) -> Self {
-        Self(Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect())
+        Self::from_digest(&Sha256::digest(bytes))
+    }
+
+    fn from_digest(digest: &[u8]) -> Self {
+        Self(digest.iter().map(|byte| format!("{byte:02x}")).collect())
     }
 }
 
@@ -203,7 +243,11 @@ impl Transaction {
     #[must_use]
     pub fn fingerprint(&self) -> Fingerprint {
         self.fingerprint.clone().unwrap_or_else(|| {
-            Fingerprint::of(serde_json::json!({ "writes": self.writes, "events": self.events }).to_string().as_bytes())
+            let mut digest = Sha256::new();
+            // Rows are plain data with text keys and a digest takes every byte, so that neither can fail.
+            let written = serde_json::to_writer(&mut digest, &(&self.writes, &self.events));
+            debug_assert!(written.is_ok(), "{written:?}");
+            Fingerprint::from_digest(&digest.finalize())
         })
     }
 
@@ -228,14 +272,11 @@ impl Transaction {
             violations.0.extend(broken.under(&format!("writes[{index}]")).0);
         }
         for (index, event) in self.events.iter().enumerate() {
-            let mut broken = Violations::default();
-            let data = std::iter::once(("data".to_owned(), event.data.clone())).collect::<serde_json::Map<_, _>>();
-            character_domain::Document(data).check("data", &mut broken);
-            violations.0.extend(broken.under(&format!("events[{index}]")).0);
+            check_value(&format!("events[{index}].data"), &event.data, json::MAX_DEPTH, &mut violations);
         }
         if let Some(answer) = &self.answer {
-            let answer = std::iter::once(("answer".to_owned(), answer.clone())).collect::<serde_json::Map<_, _>>();
-            character_domain::Document(answer).check("answer", &mut violations);
+            // It may hold rows, whose documents may be as deep as documents go.
+            check_value("answer", answer, json::MAX_DEPTH + MAX_ANSWER_ENVELOPE, &mut violations);
         }
         violations.into_result().map_err(|violations| StorageError::invalid(violations, COMMIT))
     }

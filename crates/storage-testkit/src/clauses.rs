@@ -10,10 +10,15 @@ pub mod cancellation;
 pub mod concurrency;
 pub mod deletion;
 pub mod documents;
+pub mod fields;
+pub mod filters;
 pub mod lists;
 pub mod outbox;
 pub mod outcomes;
 pub mod repetition;
+pub mod row_verbs;
+pub mod rows;
+pub mod together;
 pub mod verbs;
 pub mod visibility;
 
@@ -266,6 +271,121 @@ macro_rules! __each_clause {
                 the_verb_bulk_create_is_all_or_nothing
                 the_verbs_bring_their_events
                 a_long_history_agrees_with_the_reference
+            }
+            rows {
+                every_field_of_a_campaign_comes_back
+                every_field_of_an_item_comes_back
+                every_field_of_a_journal_entry_comes_back
+                every_field_of_an_experience_entry_comes_back
+                every_field_of_a_quest_comes_back
+                every_field_of_a_relationship_comes_back
+                every_field_of_a_campaign_event_comes_back
+                every_field_of_an_impact_comes_back
+                every_field_of_a_progress_comes_back
+                every_field_of_a_version_comes_back
+                a_campaign_has_revisions_times_and_an_end
+                an_item_has_revisions_times_and_an_end
+                a_journal_entry_has_revisions_times_and_an_end
+                an_experience_entry_has_revisions_times_and_an_end
+                a_quest_has_revisions_times_and_an_end
+                a_relationship_has_revisions_times_and_an_end
+                a_campaign_event_has_revisions_times_and_an_end
+                an_impact_has_revisions_times_and_an_end
+                a_progress_has_revisions_times_and_an_end
+                a_version_has_revisions_times_and_an_end
+                a_refused_change_of_a_campaign_says_why_and_changes_nothing
+                a_refused_change_of_an_item_says_why_and_changes_nothing
+                a_refused_change_of_a_journal_entry_says_why_and_changes_nothing
+                a_refused_change_of_an_experience_entry_says_why_and_changes_nothing
+                a_refused_change_of_a_quest_says_why_and_changes_nothing
+                a_refused_change_of_a_relationship_says_why_and_changes_nothing
+                a_refused_change_of_a_campaign_event_says_why_and_changes_nothing
+                a_refused_change_of_an_impact_says_why_and_changes_nothing
+                a_refused_change_of_a_progress_says_why_and_changes_nothing
+                a_refused_change_of_a_version_says_why_and_changes_nothing
+                reads_follow_a_campaign
+                reads_follow_an_item
+                reads_follow_a_journal_entry
+                reads_follow_an_experience_entry
+                reads_follow_a_quest
+                reads_follow_a_relationship
+                reads_follow_a_campaign_event
+                reads_follow_an_impact
+                reads_follow_a_progress
+                reads_follow_a_version
+                lists_of_campaigns_hold_what_matches
+                lists_of_items_hold_what_matches
+                lists_of_journal_entries_hold_what_matches
+                lists_of_experience_entries_hold_what_matches
+                lists_of_quests_hold_what_matches
+                lists_of_relationships_hold_what_matches
+                lists_of_campaign_events_hold_what_matches
+                lists_of_impacts_hold_what_matches
+                lists_of_progress_hold_what_matches
+                lists_of_versions_hold_what_matches
+            }
+            fields {
+                every_document_of_every_kind_comes_back
+                every_document_may_be_128_levels_deep
+                a_document_of_any_kind_that_is_too_deep_is_invalid
+                lists_of_any_json_come_back
+                a_version_of_a_sheet_of_128_levels_comes_back
+                an_answer_that_holds_a_deep_document_is_kept
+                times_in_every_field_keep_their_microseconds
+                a_time_finer_than_a_microsecond_is_invalid
+                times_of_meta_are_cut_to_the_microsecond
+                texts_in_every_field_come_back_exact
+                the_longest_texts_come_back
+                an_empty_text_is_not_an_absent_one
+                tags_come_back_in_their_order
+                integers_in_fields_come_back_at_their_bounds
+                every_state_of_a_field_comes_back
+                a_row_may_name_rows_that_are_not_there
+                a_thousand_items_commit_together
+            }
+            filters {
+                the_filter_by_tags_asks_for_all_of_them
+                tags_are_compared_exactly
+                reads_by_tag_follow_a_change
+                entry_types_are_compared_exactly
+                relationship_types_are_compared_exactly
+                the_filter_by_session_holds_the_entries_of_it
+                the_filters_by_status_and_importance_hold_such_quests
+                the_filter_by_container_holds_what_lies_in_it
+                the_filter_by_equipment_holds_what_is_worn
+                the_filter_by_root_holds_what_an_item_became
+                the_filter_by_parent_holds_what_grew_out_of_it
+                the_filter_by_application_holds_events_with_effect
+                the_filters_by_effect_hold_such_impacts
+                a_filter_that_no_row_can_match_gives_an_empty_list
+            }
+            together {
+                one_transaction_changes_rows_of_every_kind
+                outcomes_of_every_kind_are_in_the_order_of_the_writes
+                a_refused_write_of_any_kind_undoes_all_others
+                the_first_refused_write_decides_the_error
+                an_invalid_row_of_any_kind_undoes_all_others
+                a_conflict_leaves_rows_of_every_kind_as_they_were
+                rows_of_different_kinds_may_have_one_id
+                lists_of_kinds_with_one_id_stay_apart
+                a_repeat_over_every_kind_has_one_effect
+                a_used_id_with_a_write_of_another_kind_is_refused
+                a_batch_over_every_kind_is_read_at_once
+                of_concurrent_first_awards_exactly_one_wins
+                concurrent_awards_over_several_kinds_add_up
+                a_character_that_changes_theme_is_found_by_its_parent
+                a_long_history_of_every_kind_agrees_with_the_reference
+            }
+            row_verbs {
+                the_verbs_of_items_of_an_inventory_keep_their_word
+                the_verbs_of_journal_entries_keep_their_word
+                the_verbs_of_experience_entries_keep_their_word
+                the_verbs_of_quests_keep_their_word
+                the_verbs_of_npc_relationships_keep_their_word
+                the_verbs_of_campaign_events_keep_their_word
+                the_verbs_of_event_impacts_keep_their_word
+                the_verbs_of_character_progress_keep_their_word
+                events_of_several_kinds_keep_one_order
             }
         }
     };

@@ -1,10 +1,9 @@
 //! A wrapper that fails when it is told to.
 
 use async_trait::async_trait;
-use character_domain::{Character, CharacterId};
 use character_storage_port::{
-    Applied, COMMIT, CharacterQuery, Commit, Committed, Deleted, Entity, ErrorKind, EventId, Outbox, OutboxEvent, Page,
-    PageRequest, Probe, Read, Result, StorageError, StoragePort, Store, Transaction,
+    Applied, COMMIT, Commit, Committed, Deleted, Entity, ErrorKind, EventId, Outbox, OutboxEvent, Page, PageRequest,
+    Probe, Read, Result, StorageError, StoragePort, Store, Transaction,
 };
 use std::{
     collections::{HashMap, VecDeque},
@@ -35,8 +34,8 @@ pub enum Operation {
 impl Operation {
     fn name(self) -> &'static str {
         match self {
-            Self::Find => Character::FIND,
-            Self::List => Character::LIST,
+            Self::Find => "find",
+            Self::List => "list",
             Self::Commit | Self::CommitEach => COMMIT,
             Self::Claim => "outbox.claim",
             Self::Acknowledge => "outbox.acknowledge",
@@ -80,10 +79,16 @@ pub enum Fault {
 /// assert_eq!(storage.calls(Operation::Commit), 2);
 /// # }
 /// ```
-#[derive(Clone, Debug)]
-pub struct ScriptedFaults {
-    inner: Arc<dyn StoragePort>,
+#[derive(Debug)]
+pub struct ScriptedFaults<S: ?Sized = dyn StoragePort> {
     state: Arc<Mutex<State>>,
+    inner: Arc<S>,
+}
+
+impl<S: ?Sized> Clone for ScriptedFaults<S> {
+    fn clone(&self) -> Self {
+        Self { inner: Arc::clone(&self.inner), state: Arc::clone(&self.state) }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -93,10 +98,10 @@ struct State {
     calls: HashMap<Operation, usize>,
 }
 
-impl ScriptedFaults {
+impl<S: ?Sized> ScriptedFaults<S> {
     /// Over `inner`, with an empty script.
     #[must_use]
-    pub fn new(inner: Arc<dyn StoragePort>) -> Self {
+    pub fn new(inner: Arc<S>) -> Self {
         Self { inner, state: Arc::default() }
     }
 
@@ -148,12 +153,21 @@ impl ScriptedFaults {
     }
 
     async fn call<T>(&self, operation: Operation, call: impl Future<Output = Result<T>>) -> Result<T> {
+        self.call_named(operation, operation.name(), call).await
+    }
+
+    async fn call_named<T>(
+        &self,
+        operation: Operation,
+        name: &'static str,
+        call: impl Future<Output = Result<T>>,
+    ) -> Result<T> {
         match self.count(operation) {
             Fault::Pass => call.await,
-            Fault::FailBefore(kind) => Err(StorageError::new(kind, operation.name())),
+            Fault::FailBefore(kind) => Err(StorageError::new(kind, name)),
             Fault::LoseAnswer(kind) => {
                 let _lost = call.await;
-                Err(StorageError::new(kind, operation.name()).with_applied(Applied::Unknown))
+                Err(StorageError::new(kind, name).with_applied(Applied::Unknown))
             }
             Fault::Delay(time) => {
                 tokio::time::sleep(time).await;
@@ -166,18 +180,18 @@ impl ScriptedFaults {
 
 #[async_trait]
 #[deny(clippy::missing_trait_methods)]
-impl Store<Character> for ScriptedFaults {
-    async fn find(&self, id: CharacterId, deleted: Deleted) -> Result<Read<Option<Character>>> {
-        self.call(Operation::Find, self.inner.find(id, deleted)).await
+impl<E: Entity, S: Store<E> + ?Sized> Store<E> for ScriptedFaults<S> {
+    async fn find(&self, id: E::Id, deleted: Deleted) -> Result<Read<Option<E>>> {
+        self.call_named(Operation::Find, E::FIND, self.inner.find(id, deleted)).await
     }
-    async fn list(&self, query: &CharacterQuery, page: PageRequest) -> Result<Read<Page<Character>>> {
-        self.call(Operation::List, self.inner.list(query, page)).await
+    async fn list(&self, query: &E::Query, page: PageRequest) -> Result<Read<Page<E>>> {
+        self.call_named(Operation::List, E::LIST, self.inner.list(query, page)).await
     }
 }
 
 #[async_trait]
 #[deny(clippy::missing_trait_methods)]
-impl Commit for ScriptedFaults {
+impl<S: Commit + ?Sized> Commit for ScriptedFaults<S> {
     async fn commit(&self, transaction: Transaction) -> Result<Committed> {
         self.call(Operation::Commit, self.inner.commit(transaction)).await
     }
@@ -190,7 +204,7 @@ impl Commit for ScriptedFaults {
 
 #[async_trait]
 #[deny(clippy::missing_trait_methods)]
-impl Outbox for ScriptedFaults {
+impl<S: Outbox + ?Sized> Outbox for ScriptedFaults<S> {
     async fn claim(&self, limit: usize, lease: Duration) -> Result<Vec<OutboxEvent>> {
         self.call(Operation::Claim, self.inner.claim(limit, lease)).await
     }
@@ -201,7 +215,7 @@ impl Outbox for ScriptedFaults {
 
 #[async_trait]
 #[deny(clippy::missing_trait_methods)]
-impl Probe for ScriptedFaults {
+impl<S: Probe + ?Sized> Probe for ScriptedFaults<S> {
     async fn probe(&self) -> Result<()> {
         self.call(Operation::Probe, self.inner.probe()).await
     }
@@ -211,6 +225,7 @@ impl Probe for ScriptedFaults {
 mod tests {
     use super::*;
     use crate::sample::{character, creation};
+    use character_domain::Character;
     use character_storage_port::MemoryStorage;
 
     fn storage() -> ScriptedFaults {
@@ -226,15 +241,18 @@ mod tests {
         storage.next(Fault::LoseAnswer(ErrorKind::RateLimited { retry_after: None }));
         assert_eq!(storage.commit(creation(&rows[..1])).await.unwrap_err().kind(), &DOWN);
         assert!(!storage.commit(creation(&rows[1..])).await.unwrap_err().certainly_not_applied());
-        assert_eq!(storage.find(rows[0].id, Deleted::Exclude).await.unwrap().value, None);
-        assert_eq!(storage.find(rows[1].id, Deleted::Exclude).await.unwrap().value, Some(rows[1].clone()));
+        assert_eq!(Store::<Character>::find(&storage, rows[0].id, Deleted::Exclude).await.unwrap().value, None);
+        assert_eq!(
+            Store::<Character>::find(&storage, rows[1].id, Deleted::Exclude).await.unwrap().value,
+            Some(rows[1].clone())
+        );
     }
 
     #[tokio::test]
     async fn a_fault_of_one_operation_waits_for_it() {
         let storage = storage();
         storage.next_of(Operation::Probe, Fault::FailBefore(DOWN));
-        storage.find(character().id, Deleted::Exclude).await.unwrap();
+        Store::<Character>::find(&storage, character().id, Deleted::Exclude).await.unwrap();
         assert_eq!(storage.scripted(), 1);
         storage.probe().await.unwrap_err();
         storage.probe().await.unwrap();

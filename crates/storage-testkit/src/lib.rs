@@ -30,7 +30,7 @@
 //! begin so.
 //!
 //! Beside the suite there are [`ScriptedFaults`], a storage that fails when it is told to; [`MockStorage`], which
-//! is told every answer. `tests/wrong.rs` holds adapters with one mistake each, which prove that the suite notices.
+//! is told every answer, per kind of row: `mock.expect_find::<Character>()`. `tests/wrong/` holds adapters with one mistake each, which prove that the suite notices.
 //!
 //! For tests only: most of this crate panics.
 #![warn(missing_debug_implementations)]
@@ -39,6 +39,7 @@
 pub mod clauses;
 mod faults;
 mod harness;
+pub mod kinds;
 mod mock;
 pub mod sample;
 

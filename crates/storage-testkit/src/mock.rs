@@ -3,25 +3,49 @@
 //! An unexpected call panics in the task that made it: await the handles of spawned tasks. `returning` answers at
 //! once; for delays and lost answers take [`ScriptedFaults`](crate::ScriptedFaults) over a
 //! [`MemoryStorage`](character_storage_port::MemoryStorage).
+//!
+//! [`Store`] is there once for each kind of row, so an expectation of a read names the kind, and one of another kind does
+//! not answer for it; changes of every kind go through `commit`.
+//!
+//! ```
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() {
+//! use character_domain::{Character, Quest, QuestId};
+//! use character_storage_port::{ErrorKind, Read, StorageError, StorageExt, StoragePort};
+//! use character_storage_testkit::{MockStorage, sample};
+//! use std::sync::Arc;
+//!
+//! let (hero, mut mock) = (sample::character(), MockStorage::new());
+//! let found = hero.clone();
+//! mock.expect_find::<Character>().returning(move |_, _| Ok(Read::origin(Some(found.clone()))));
+//! mock.expect_find::<Quest>().times(1).returning(|_, _| Ok(Read::origin(None)));
+//! mock.expect_commit().returning(|_| Err(StorageError::unavailable("commit")));
+//!
+//! let storage: Arc<dyn StoragePort> = Arc::new(mock);
+//! assert_eq!(storage.get_character(hero.id).await.unwrap().value, hero);
+//! assert_eq!(storage.get_quest(QuestId::new()).await.unwrap_err().kind(), &ErrorKind::NotFound);
+//! assert!(storage.create_character(hero).await.is_err());
+//! # }
+//! ```
 
 use async_trait::async_trait;
-use character_domain::{Character, CharacterId};
 use character_storage_port::{
-    CharacterQuery, Commit, Committed, Deleted, EventId, Outbox, OutboxEvent, Page, PageRequest, Probe, Read, Result,
-    Store, Transaction,
+    Commit, Committed, Deleted, Entity, EventId, Outbox, OutboxEvent, Page, PageRequest, Probe, Read, Result, Store,
+    Transaction,
 };
 use std::time::Duration;
 
 mockall::mock! {
-    /// A storage that does what the test expects of it, and nothing else.
+    /// A storage that does what the test expects of it, and nothing else. The expectations of `find` and `list` are
+    /// per kind of row: `mock.expect_find::<Character>()`.
     #[derive(Debug)]
-    pub Storage {}
-
-    #[async_trait]
-    impl Store<Character> for Storage {
-        async fn find(&self, id: CharacterId, deleted: Deleted) -> Result<Read<Option<Character>>>;
-        async fn list(&self, query: &CharacterQuery, page: PageRequest) -> Result<Read<Page<Character>>>;
+    pub Storage {
+        /// What [`Store::find`] does for rows of kind `E`.
+        pub fn find<E: Entity>(&self, id: E::Id, deleted: Deleted) -> Result<Read<Option<E>>>;
+        /// What [`Store::list`] does for rows of kind `E`.
+        pub fn list<E: Entity>(&self, query: &E::Query, page: PageRequest) -> Result<Read<Page<E>>>;
     }
+
     #[async_trait]
     impl Commit for Storage {
         async fn commit(&self, transaction: Transaction) -> Result<Committed>;
@@ -38,10 +62,22 @@ mockall::mock! {
     }
 }
 
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl<E: Entity> Store<E> for MockStorage {
+    async fn find(&self, id: E::Id, deleted: Deleted) -> Result<Read<Option<E>>> {
+        MockStorage::find::<E>(self, id, deleted)
+    }
+    async fn list(&self, query: &E::Query, page: PageRequest) -> Result<Read<Page<E>>> {
+        MockStorage::list::<E>(self, query, page)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::sample::character;
+    use character_domain::Character;
     use character_storage_port::{ErrorKind, StorageError, StorageExt, StoragePort};
     use std::sync::Arc;
 
@@ -50,7 +86,7 @@ mod tests {
         let mut mock = MockStorage::new();
         let expected = character();
         let (id, found) = (expected.id, expected.clone());
-        mock.expect_find()
+        mock.expect_find::<Character>()
             .withf(move |asked, deleted| (*asked, *deleted) == (id, Deleted::Exclude))
             .times(1)
             .returning(move |_, _| Ok(Read::origin(Some(found.clone()))));

@@ -22,9 +22,13 @@ fn every_clause_that_is_written_is_listed() {
         let source = fs::read_to_string(file.unwrap().path()).unwrap();
         let names = source
             .lines()
-            .filter_map(|line| line.strip_prefix("pub async fn ")?.split_once('(').map(|(name, _)| name.to_owned()));
+            // A clause that is written once for several kinds of row has its names in the body of a macro.
+            .filter_map(|line| line.trim_start().strip_prefix("pub async fn "))
+            .filter_map(|line| line.split_once(['(', ' ']))
+            .filter(|(name, _)| !name.starts_with('$'))
+            .map(|(name, _)| name.to_owned());
         written.extend(names);
     }
     assert_eq!(promised(), written);
-    assert!(written.len() >= 60);
+    assert!(written.len() >= 200);
 }

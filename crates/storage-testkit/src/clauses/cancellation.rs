@@ -1,8 +1,8 @@
 //! Invariant 9: a call that is dropped leaks nothing and leaves nothing half done.
 
 use crate::sample::{character, claim, create, creation, event, found, list, numbers, of_user, party, replacement};
-use character_domain::{CharacterId, Revision, UserId};
-use character_storage_port::{Expect, PageRequest, StoragePort, Transaction};
+use character_domain::{Character, CharacterId, Revision, UserId};
+use character_storage_port::{Deleted, Expect, PageRequest, StorageExt, StoragePort, Store, Transaction};
 use futures_util::future::{Future, join_all};
 use std::{collections::HashMap, pin::pin, slice, sync::Arc, task::Poll, time::Duration};
 
@@ -60,8 +60,8 @@ pub async fn dropped_calls_use_nothing_up(storage: Arc<dyn StoragePort>) {
     create(&storage, slice::from_ref(&row)).await;
     for round in 0..20 {
         let polls = 1 + round % 4;
-        dropped_after(polls, storage.find(CharacterId::new(), Default::default())).await;
-        dropped_after(polls, storage.list(&of_user(row.user_id), PageRequest::default())).await;
+        dropped_after(polls, Store::<Character>::find(&*storage, CharacterId::new(), Deleted::Exclude)).await;
+        dropped_after(polls, storage.list_characters(&of_user(row.user_id), PageRequest::default())).await;
         dropped_after(polls, storage.commit(Transaction::new().with(replacement(&row, Expect::Any)))).await;
         dropped_after(polls, storage.commit_each(vec![Transaction::new(), Transaction::new()])).await;
         dropped_after(polls, storage.probe()).await;

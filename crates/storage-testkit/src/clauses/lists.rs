@@ -55,7 +55,10 @@ async fn holds_what_matches(storage: &Arc<dyn StoragePort>, rows: &[Character], 
 
 /// A list is ordered by `created_at`, the newest first, in whatever order the rows came.
 pub async fn a_list_is_newest_first(storage: Arc<dyn StoragePort>) {
-    let rows = party(5);
+    let mut rows = party(5);
+    // The newest row has the least id, or an order by id would pass for one by time.
+    let descending: Vec<_> = rows.iter().rev().map(|row| row.id).collect();
+    rows.iter_mut().zip(descending).for_each(|(row, id)| row.id = id);
     for place in [3, 0, 4, 1, 2] {
         create(&storage, &rows[place..=place]).await;
     }
@@ -136,6 +139,7 @@ pub async fn filters_given_together_all_apply(storage: Arc<dyn StoragePort>) {
             theme: bit(2).then(|| "steampunk".to_owned()),
             active_only: bit(3),
             include_deleted: bit(4),
+            ..CharacterQuery::default()
         };
         holds_what_matches(&storage, &rows, &query).await;
     }

@@ -3,7 +3,7 @@
 use crate::sample::{character, create, creation, deletion, must, refused, replacement, restoration, revision};
 use character_domain::{Character, CharacterId};
 use character_storage_port::{
-    Change, Expect, MAX_TRANSACTIONS, PageRequest, Retry, StorageError, StoragePort, Transaction,
+    Change, Expect, MAX_TRANSACTIONS, PageRequest, Retry, StorageError, StorageExt, StoragePort, Transaction,
 };
 use std::{error::Error, slice, sync::Arc, time::Duration};
 
@@ -78,6 +78,6 @@ pub async fn a_refusal_does_not_hurt_what_comes_after(storage: Arc<dyn StoragePo
     storage.claim(0, Duration::from_secs(1)).await.expect_err("a claim of nothing is invalid");
     must(&storage, Change::Create(row.clone())).await;
     storage.probe().await.expect("the storage works");
-    let page = storage.list(&crate::sample::of_user(row.user_id), PageRequest::default()).await;
+    let page = storage.list_characters(&crate::sample::of_user(row.user_id), PageRequest::default()).await;
     assert_eq!(page.expect("a list is answered").value.items, [row]);
 }

@@ -130,8 +130,8 @@ pub async fn a_long_history_agrees_with_the_reference(storage: Arc<dyn StoragePo
     }
     for user in users {
         let query = CharacterQuery { user_id: Some(user), ..CharacterQuery::default() };
-        let expected = reference.list(&query, PageRequest::default()).await.expect("it answers").value;
-        let listed = storage.list(&query, PageRequest::default()).await.expect("a list is answered").value;
+        let expected = reference.list_characters(&query, PageRequest::default()).await.expect("it answers").value;
+        let listed = storage.list_characters(&query, PageRequest::default()).await.expect("a list is answered").value;
         assert_eq!(listed, expected);
     }
 }

@@ -5,7 +5,9 @@ use crate::sample::{
     replacement, restoration, revision, stored,
 };
 use character_domain::{CampaignId, Character, Revision, UserId};
-use character_storage_port::{Change, CharacterQuery, Expect, PageRequest, Source, StoragePort, Transaction};
+use character_storage_port::{
+    Change, CharacterQuery, Deleted, Expect, PageRequest, Source, StorageExt, StoragePort, Store, Transaction,
+};
 use serde_json::json;
 use std::{
     slice,
@@ -162,14 +164,15 @@ pub async fn later_pages_follow_a_change(storage: Arc<dyn StoragePort>) {
     create(&storage, &rows).await;
     let query = of_user(rows[0].user_id);
     let first = PageRequest::first(limit(2));
-    let cursor = storage.list(&query, first).await.expect("a list is answered").value.next.expect("four rows follow");
+    let cursor =
+        storage.list_characters(&query, first).await.expect("a list is answered").value.next.expect("four rows follow");
     for request in [first.after(cursor), first.offset(2)] {
-        storage.list(&query, request).await.expect("a list is answered");
+        storage.list_characters(&query, request).await.expect("a list is answered");
     }
     let renamed = Character { name: "Renamed".to_owned(), ..rows[3].clone() };
     must(&storage, replacement(&renamed, revision(1))).await;
     for request in [first.after(cursor), first.offset(2)] {
-        let page = storage.list(&query, request).await.expect("a list is answered").value;
+        let page = storage.list_characters(&query, request).await.expect("a list is answered").value;
         assert_eq!(page.items, [replaced(renamed.clone()), rows[2].clone()]);
     }
 }
@@ -214,9 +217,10 @@ pub async fn a_working_storage_gives_no_stale_answer(storage: Arc<dyn StoragePor
     let row = character();
     create(&storage, slice::from_ref(&row)).await;
     for _ in 0..3 {
-        let find = storage.find(row.id, Default::default()).await.expect("a find is answered");
+        let find = Store::<Character>::find(&*storage, row.id, Deleted::Exclude).await.expect("a find is answered");
         assert!(!matches!(find.source, Source::Stale { .. }), "{:?}", find.source);
-        let list = storage.list(&of_user(row.user_id), PageRequest::default()).await.expect("a list is answered");
+        let list =
+            storage.list_characters(&of_user(row.user_id), PageRequest::default()).await.expect("a list is answered");
         assert!(!matches!(list.source, Source::Stale { .. }), "{:?}", list.source);
         let _: (Option<Character>, usize) = (find.value, list.value.items.len());
     }

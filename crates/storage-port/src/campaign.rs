@@ -1,0 +1,98 @@
+//! Campaigns, their events and what those did in the port.
+
+use crate::{
+    Query, Scope,
+    entity::{entity, narrowest},
+};
+use character_domain::{Campaign, CampaignEvent, CampaignEventId, CharacterId, EventImpact};
+use serde::{Deserialize, Serialize};
+
+entity!(Campaign, CampaignId, CampaignQuery, "campaign", |_row| vec![]);
+
+/// Which campaigns a list holds. Every field given narrows it; the default is every live one.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct CampaignQuery {
+    /// Soft-deleted ones too.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub include_deleted: bool,
+}
+
+impl Query<Campaign> for CampaignQuery {
+    fn matches(&self, row: &Campaign) -> bool {
+        self.include_deleted || !row.meta.is_deleted()
+    }
+    fn scope(&self) -> Scope {
+        Scope::All
+    }
+}
+
+entity!(CampaignEvent, CampaignEventId, CampaignEventQuery, "campaign_event", |row| vec![(
+    "character_id",
+    Some(row.character_id.0)
+)]);
+
+/// Which events a list holds. Every field given narrows it; the default is every live one.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct CampaignEventQuery {
+    /// Only those of this character.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub character_id: Option<CharacterId>,
+    /// Only those that have their effect.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub applied_only: bool,
+    /// Soft-deleted ones too.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub include_deleted: bool,
+}
+
+impl Query<CampaignEvent> for CampaignEventQuery {
+    fn matches(&self, row: &CampaignEvent) -> bool {
+        self.character_id.is_none_or(|id| id == row.character_id)
+            && (!self.applied_only || row.applied)
+            && (self.include_deleted || !row.meta.is_deleted())
+    }
+    fn scope(&self) -> Scope {
+        narrowest([("character_id", self.character_id.map(Into::into))])
+    }
+}
+
+entity!(EventImpact, EventImpactId, EventImpactQuery, "event_impact", |row| vec![
+    ("character_id", Some(row.character_id.0)),
+    ("event_id", Some(row.event_id.0))
+]);
+
+/// Which impacts a list holds. Every field given narrows it; the default is every live one.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct EventImpactQuery {
+    /// Only those of this character.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub character_id: Option<CharacterId>,
+    /// Only those of this event.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub event_id: Option<CampaignEventId>,
+    /// Only those that took place and were not undone.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub applied_only: bool,
+    /// Only those that were undone.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub reverted_only: bool,
+    /// Soft-deleted ones too.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub include_deleted: bool,
+}
+
+impl Query<EventImpact> for EventImpactQuery {
+    fn matches(&self, row: &EventImpact) -> bool {
+        self.character_id.is_none_or(|id| id == row.character_id)
+            && self.event_id.is_none_or(|id| id == row.event_id)
+            && (!self.applied_only || (row.applied && !row.is_reverted))
+            && (!self.reverted_only || row.is_reverted)
+            && (self.include_deleted || !row.meta.is_deleted())
+    }
+    fn scope(&self) -> Scope {
+        narrowest([("event_id", self.event_id.map(Into::into)), ("character_id", self.character_id.map(Into::into))])
+    }
+}

@@ -1,0 +1,193 @@
+//! The journal in the port.
+
+use crate::{
+    Query, Scope,
+    entity::{entity, narrowest},
+};
+use character_domain::{
+    CharacterId, ExperienceEntry, JournalEntry, JournalEntryId, NpcRelationship, Quest, QuestImportance, QuestStatus,
+};
+use serde::{Deserialize, Serialize};
+
+entity!(JournalEntry, JournalEntryId, JournalEntryQuery, "journal_entry", |row| vec![(
+    "character_id",
+    Some(row.character_id.0)
+)]);
+
+/// Which journal entries a list holds. Every field given narrows it; the default is every live one.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct JournalEntryQuery {
+    /// Only those of this character.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub character_id: Option<CharacterId>,
+    /// Only those of this type, compared exactly.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub entry_type: Option<String>,
+    /// Only those of this session.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub session_number: Option<i64>,
+    /// Only those with all of these tags.
+    #[serde(skip_serializing_if = "TagFilter::is_empty")]
+    pub tags: TagFilter,
+    /// Soft-deleted ones too.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub include_deleted: bool,
+}
+
+impl Query<JournalEntry> for JournalEntryQuery {
+    fn matches(&self, row: &JournalEntry) -> bool {
+        self.character_id.is_none_or(|id| id == row.character_id)
+            && self.entry_type.as_ref().is_none_or(|it| *it == row.entry_type)
+            && (self.session_number.is_none() || self.session_number == row.session_number)
+            && self.tags.matches(&row.tags)
+            && (self.include_deleted || !row.meta.is_deleted())
+    }
+    fn scope(&self) -> Scope {
+        narrowest([("character_id", self.character_id.map(Into::into))])
+    }
+}
+
+entity!(ExperienceEntry, ExperienceEntryId, ExperienceEntryQuery, "experience_entry", |row| vec![
+    ("character_id", Some(row.character_id.0)),
+    ("journal_entry_id", Some(row.journal_entry_id.0))
+]);
+
+/// Which entries of experience a list holds. Every field given narrows it; the default is every live one.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ExperienceEntryQuery {
+    /// Only those of this character.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub character_id: Option<CharacterId>,
+    /// Only those under this journal entry.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub journal_entry_id: Option<JournalEntryId>,
+    /// Soft-deleted ones too.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub include_deleted: bool,
+}
+
+impl Query<ExperienceEntry> for ExperienceEntryQuery {
+    fn matches(&self, row: &ExperienceEntry) -> bool {
+        self.character_id.is_none_or(|id| id == row.character_id)
+            && self.journal_entry_id.is_none_or(|id| id == row.journal_entry_id)
+            && (self.include_deleted || !row.meta.is_deleted())
+    }
+    fn scope(&self) -> Scope {
+        narrowest([
+            ("journal_entry_id", self.journal_entry_id.map(Into::into)),
+            ("character_id", self.character_id.map(Into::into)),
+        ])
+    }
+}
+
+entity!(Quest, QuestId, QuestQuery, "quest", |row| vec![
+    ("character_id", Some(row.character_id.0)),
+    ("journal_entry_id", Some(row.journal_entry_id.0))
+]);
+
+/// Which quests a list holds. Every field given narrows it; the default is every live one.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct QuestQuery {
+    /// Only those of this character.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub character_id: Option<CharacterId>,
+    /// Only those under this journal entry.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub journal_entry_id: Option<JournalEntryId>,
+    /// Only those that stand so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status: Option<QuestStatus>,
+    /// Only those that matter so much.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub importance: Option<QuestImportance>,
+    /// Soft-deleted ones too.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub include_deleted: bool,
+}
+
+impl Query<Quest> for QuestQuery {
+    fn matches(&self, row: &Quest) -> bool {
+        self.character_id.is_none_or(|id| id == row.character_id)
+            && self.journal_entry_id.is_none_or(|id| id == row.journal_entry_id)
+            && self.status.is_none_or(|id| id == row.status)
+            && self.importance.is_none_or(|id| id == row.importance)
+            && (self.include_deleted || !row.meta.is_deleted())
+    }
+    fn scope(&self) -> Scope {
+        narrowest([
+            ("journal_entry_id", self.journal_entry_id.map(Into::into)),
+            ("character_id", self.character_id.map(Into::into)),
+        ])
+    }
+}
+
+entity!(NpcRelationship, NpcRelationshipId, NpcRelationshipQuery, "npc_relationship", |row| vec![
+    ("character_id", Some(row.character_id.0)),
+    ("journal_entry_id", Some(row.journal_entry_id.0))
+]);
+
+/// Which relationships a list holds. Every field given narrows it; the default is every live one.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct NpcRelationshipQuery {
+    /// Only those of this character.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub character_id: Option<CharacterId>,
+    /// Only those under this journal entry.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub journal_entry_id: Option<JournalEntryId>,
+    /// Only those of this type, compared exactly.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub relationship_type: Option<String>,
+    /// Soft-deleted ones too.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub include_deleted: bool,
+}
+
+impl Query<NpcRelationship> for NpcRelationshipQuery {
+    fn matches(&self, row: &NpcRelationship) -> bool {
+        self.character_id.is_none_or(|id| id == row.character_id)
+            && self.journal_entry_id.is_none_or(|id| id == row.journal_entry_id)
+            && self.relationship_type.as_ref().is_none_or(|it| *it == row.relationship_type)
+            && (self.include_deleted || !row.meta.is_deleted())
+    }
+    fn scope(&self) -> Scope {
+        narrowest([
+            ("journal_entry_id", self.journal_entry_id.map(Into::into)),
+            ("character_id", self.character_id.map(Into::into)),
+        ])
+    }
+}
+
+/// Tags that must all be there, compared exactly. As text they are joined by commas, which no tag may hold. No row has
+/// an empty tag or one with a comma; who asks for such a tag asks for something else as soon as it was text.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(from = "String", into = "String")]
+pub struct TagFilter(pub Vec<String>);
+
+impl TagFilter {
+    /// Whether it lets everything pass.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    fn matches(&self, tags: &[String]) -> bool {
+        self.0.iter().all(|wanted| tags.contains(wanted))
+    }
+}
+
+impl From<String> for TagFilter {
+    fn from(text: String) -> Self {
+        Self(text.split(',').filter(|tag| !tag.is_empty()).map(str::to_owned).collect())
+    }
+}
+
+impl From<TagFilter> for String {
+    fn from(tags: TagFilter) -> Self {
+        tags.0.join(",")
+    }
+}

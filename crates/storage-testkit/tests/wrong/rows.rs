@@ -1,0 +1,201 @@
+//! What the mistakes do to rows, queries and lists. As JSON, so that it is the same for every kind.
+
+use crate::mistake::Mistake::{self, self as M};
+use character_domain::Timestamp;
+use character_storage_port::{Cursor, Entity, Page, PageRequest, Start};
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::{Map, Value, json};
+
+/// The same value after a change of its JSON.
+pub(crate) fn edited<T: Serialize + DeserializeOwned>(value: &T, edit: impl FnOnce(&mut Map<String, Value>)) -> T {
+    let mut json = json!(value);
+    edit(json.as_object_mut().expect("rows and queries are objects"));
+    serde_json::from_value(json).expect("the edit keeps the types")
+}
+
+/// A row as the mistaken adapter answers it.
+pub(crate) fn spoiled<E: Entity>(mistake: Mistake, row: &E) -> E {
+    edited(row, |row| match mistake {
+        M::RoundsLargeIntegers => within(row.get_mut("data"), &|value| {
+            if let Value::Number(number) = value
+                && let Some(lossy) = number.as_f64().filter(|lossy| lossy.abs() > 9e15)
+            {
+                *value = json!(lossy);
+            }
+        }),
+        M::DropsNullMembers => within(row.get_mut("data"), &|value| {
+            if let Value::Object(members) = value {
+                members.retain(|_, value| !value.is_null());
+            }
+        }),
+        M::TruncatesIntegers => row.values_mut().for_each(|value| {
+            if let Some(number) = value.as_i64() {
+                *value = json!(number & 0x7fff_ffff);
+            }
+        }),
+        M::TrimsTexts => texts(row, |text| Some(text.trim().to_owned())),
+        M::TakesEmptyForAbsent => ["notes", "session_summary"].into_iter().for_each(|field| {
+            if let Some(value) = row.get_mut(field).filter(|value| *value == "") {
+                *value = Value::Null;
+            }
+        }),
+        M::LosesFractionsOfSeconds => {
+            if let Some(Value::String(text)) = row.get_mut("timestamp")
+                && let Some((whole, _)) = text.split_once('.')
+            {
+                *text = format!("{whole}Z");
+            }
+        }
+        M::CutsDeepDocuments => row.values_mut().for_each(|value| cut(value, 64)),
+        M::SortsTags => {
+            if let Some(Value::Array(tags)) = row.get_mut("tags") {
+                tags.sort_by_key(Value::to_string);
+            }
+        }
+        M::ForgetsWhatChangedWithAVersion => {
+            if let Some(related) = row.get_mut("related") {
+                *related = json!([]);
+            }
+        }
+        _ => {}
+    })
+}
+
+/// A row as the mistaken adapter takes it in.
+pub(crate) fn taken_in<E: Entity>(mistake: Mistake, row: E) -> E {
+    match mistake {
+        M::TakesWhatOthersCannotKeep if !row.check().0.is_empty() => edited(&row, |row| {
+            within(row.get_mut("data"), &|value| {
+                if let Value::String(text) = value {
+                    *text = text.replace('\0', "");
+                }
+            });
+        }),
+        M::CutsFineTimes => edited(&row, |row| {
+            texts(row, |text| {
+                let time: Timestamp = text.parse().ok()?;
+                Some(character_domain::meta::truncate(time).to_string())
+            });
+        }),
+        _ => row,
+    }
+}
+
+/// A query as the mistaken adapter understands it.
+pub(crate) fn misunderstood<E: Entity>(mistake: Mistake, query: &E::Query) -> E::Query {
+    let forgotten: &[&str] = match mistake {
+        M::ForgetsTheThemeFilter => &["theme"],
+        M::ForgetsTheActiveFilter => &["active_only"],
+        M::ForgetsTheEquippedFilter => &["equipped_only"],
+        M::ForgetsTheContainerFilter => &["container"],
+        M::ForgetsTheParentFilter => &["parent_id"],
+        M::ForgetsTheSessionFilter => &["session_number"],
+        M::ForgetsTheEventFilter => &["event_id"],
+        M::ForgetsTheTagsFilter | M::MatchesAnyTag | M::FoldsTheCaseOfTags | M::FindsTagsInText => &["tags"],
+        M::FoldsTheCaseOfTypes => &["entry_type"],
+        M::TakesUndoneImpactsForApplied => &["applied_only"],
+        M::IgnoresRequestsForDeletedRows => &["include_deleted"],
+        _ => &[],
+    };
+    edited(query, |query| {
+        query.retain(|field, _| !forgotten.contains(&field.as_str()));
+        if mistake == M::ServesDeletedRows {
+            query.insert("include_deleted".to_owned(), json!(true));
+        }
+        if mistake == M::ForgetsASecondFilter && query.contains_key("character_id") {
+            query.retain(|field, _| ["character_id", "include_deleted"].contains(&field.as_str()));
+        }
+    })
+}
+
+/// Whether the mistaken adapter lists the row, as far as it looks at the filters that it leaves out of the query.
+pub(crate) fn passes<E: Entity>(mistake: Mistake, query: &E::Query, row: &E) -> bool {
+    let (query, row) = (json!(query), json!(row));
+    let wanted: Vec<&str> = query["tags"].as_str().map(|tags| tags.split(',').collect()).unwrap_or_default();
+    let tags: Vec<&str> = row["tags"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    match mistake {
+        M::MatchesAnyTag => wanted.is_empty() || wanted.iter().any(|tag| tags.contains(tag)),
+        M::FoldsTheCaseOfTags => {
+            wanted.iter().all(|wanted| tags.iter().any(|tag| tag.to_lowercase() == wanted.to_lowercase()))
+        }
+        M::FindsTagsInText => wanted.iter().all(|wanted| row["tags"].to_string().contains(wanted)),
+        M::FoldsTheCaseOfTypes => match (query["entry_type"].as_str(), row["entry_type"].as_str()) {
+            (Some(wanted), Some(given)) => wanted.to_lowercase() == given.to_lowercase(),
+            _ => true,
+        },
+        M::TakesUndoneImpactsForApplied => query["applied_only"] != true || row["applied"] == true,
+        _ => true,
+    }
+}
+
+/// Brings all rows of a list into the order of the mistaken adapter, and cuts a page out of them.
+pub(crate) fn paged<E: Entity>(mistake: Mistake, mut rows: Vec<E>, page: PageRequest) -> Page<E> {
+    let place = |row: &E| (row.meta().created_at, row.id().into());
+    match mistake {
+        M::SortsByIdOnly => rows.sort_by_key(|row| std::cmp::Reverse(row.id())),
+        M::ListsTheOldestFirst => rows.reverse(),
+        _ => {}
+    }
+    let from = match page.start {
+        Start::First => 0,
+        Start::Offset(rows) => rows as usize,
+        Start::After(cursor) => {
+            rows.iter().position(|row| place(row) == (cursor.created_at, cursor.id)).map_or(rows.len(), |row| row + 1)
+        }
+    };
+    let limit = page.limit.get() as usize;
+    let more = rows.len().saturating_sub(from) > limit;
+    let mut items: Vec<E> = rows.into_iter().skip(from).take(limit).collect();
+    let more = match mistake {
+        M::EndsAListTooEarly => false,
+        M::SaysThatThereIsMoreAtTheEnd => true,
+        _ => more,
+    };
+    let next = items.last().filter(|_| more).map(place).map(|(created_at, id)| Cursor { created_at, id });
+    if mistake == M::PagesWithAGap && page.start != Start::First && !items.is_empty() {
+        items.remove(0);
+    }
+    Page { items, next }
+}
+
+/// Each text of the row itself, not those inside of documents.
+fn texts(row: &mut Map<String, Value>, change: impl Fn(&str) -> Option<String>) {
+    for value in row.values_mut() {
+        if let Value::String(text) = value
+            && let Some(changed) = change(text)
+        {
+            *text = changed;
+        }
+    }
+}
+
+/// Each value inside of a value, and it.
+fn within(value: Option<&mut Value>, change: &dyn Fn(&mut Value)) {
+    let Some(value) = value else { return };
+    change(value);
+    match value {
+        Value::Array(items) => items.iter_mut().for_each(|item| within(Some(item), change)),
+        Value::Object(members) => members.values_mut().for_each(|member| within(Some(member), change)),
+        _ => {}
+    }
+}
+
+/// Empties what lies deeper than so many levels.
+fn cut(value: &mut Value, levels: usize) {
+    match value {
+        Value::Array(items) if levels == 0 => items.clear(),
+        Value::Object(members) if levels == 0 => members.clear(),
+        Value::Array(items) => items.iter_mut().for_each(|item| cut(item, levels - 1)),
+        Value::Object(members) => members.values_mut().for_each(|member| cut(member, levels - 1)),
+        _ => {}
+    }
+}
+
+/// How deep a value is nested.
+pub(crate) fn depth(value: &Value) -> usize {
+    match value {
+        Value::Array(items) => 1 + items.iter().map(depth).max().unwrap_or(0),
+        Value::Object(members) => 1 + members.values().map(depth).max().unwrap_or(0),
+        _ => 0,
+    }
+}
