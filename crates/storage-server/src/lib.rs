@@ -17,6 +17,7 @@
 
 mod answer;
 mod body;
+mod entities;
 mod limits;
 mod openapi;
 mod outbox;
@@ -30,12 +31,14 @@ pub use limits::Limits;
 pub use openapi::openapi;
 pub use tokens::{AcceptedTokens, InvalidTokens};
 
-use crate::answer::{Refusal, method_not_allowed, unknown_path};
+use crate::{
+    answer::{Refusal, method_not_allowed, unknown_path},
+    entities::every_kind,
+};
 use actix_web::{
     Resource, body::BoxBody, dev::ServiceRequest, dev::ServiceResponse, http::header, middleware::Next,
     middleware::from_fn, web,
 };
-use character_domain::Character;
 use character_storage_port::StoragePort;
 use character_storage_wire as wire;
 use std::sync::Arc;
@@ -61,9 +64,12 @@ impl StorageServer {
     pub fn configure(&self, config: &mut web::ServiceConfig) {
         let tokens = self.tokens.clone();
         let authenticated = from_fn(move |request, next| authenticate(tokens.clone(), request, next));
+        let collections: fn(&mut web::ServiceConfig) = |config| {
+            every_kind!(Row => rows::collection::<Row>(config));
+        };
         let scope = web::scope(wire::BASE)
             .app_data(web::Data::new(self.clone()))
-            .configure(rows::collection::<Character>)
+            .configure(collections)
             .service(allow("POST", resource(wire::TRANSACTIONS).route(web::post().to(transactions::commit))))
             .service(allow("POST", resource(wire::BATCH).route(web::post().to(transactions::commit_each))))
             .service(allow("POST", resource(wire::CLAIM).route(web::post().to(outbox::claim))))

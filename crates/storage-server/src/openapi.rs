@@ -1,8 +1,10 @@
 //! The OpenAPI document of the contract.
 
-use crate::schemas;
-use character_domain::Character;
-use character_storage_port::{Entity, MAX_TRANSACTIONS};
+use crate::{
+    entities::{Described, every_kind},
+    schemas,
+};
+use character_storage_port::MAX_TRANSACTIONS;
 use character_storage_wire as wire;
 use utoipa::openapi::{
     Components, ContentBuilder, HeaderBuilder, HttpMethod, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder,
@@ -25,7 +27,7 @@ pub fn openapi() -> OpenApi {
         .license(Some(LicenseBuilder::new().name("MIT OR Apache-2.0").identifier(Some("MIT OR Apache-2.0")).build()))
         .build();
     let mut paths = PathsBuilder::new();
-    for (path, item) in collection::<Character>(schemas::character_filters()) {
+    for (path, item) in every_kind!(Row => collection::<Row>()).into_iter().flatten() {
         paths = paths.path(path, item);
     }
     let paths = paths
@@ -53,7 +55,7 @@ pub fn openapi() -> OpenApi {
 }
 
 /// The paths of a kind of row.
-fn collection<E: Entity>(filters: Vec<Parameter>) -> [(String, PathItem); 2] {
+fn collection<E: Described>() -> [(String, PathItem); 2] {
     let all = wire::collection(E::KIND);
     let one = format!("{all}/{{id}}");
     let tag = E::KIND.collection();
@@ -62,20 +64,20 @@ fn collection<E: Entity>(filters: Vec<Parameter>) -> [(String, PathItem); 2] {
         .parameter(parameter("id", ParameterIn::Path, "The id of the row.", schemas::uuid()))
         .parameter(parameter("deleted", ParameterIn::Query, "Whether a soft-deleted row counts.", schemas::deleted()))
         .parameter(parameter("If-None-Match", ParameterIn::Header, "Tags that the client holds.", schemas::string()))
-        .response("200", tagged(json("The row", schema)))
+        .response("200", tagged(json("The row", &schema)))
         .response(
             "304",
             tagged(ResponseBuilder::new().description("The row is at a revision the client holds").build()),
         );
     let mut list = operation(E::LIST, tag, "One page of rows, newest first");
-    for filter in filters {
+    for filter in E::filters() {
         list = list.parameter(filter);
     }
     let list = list
         .parameter(parameter("limit", ParameterIn::Query, "At most so many rows.", schemas::limit()))
         .parameter(parameter("offset", ParameterIn::Query, "Leaves out so many rows.", schemas::offset()))
         .parameter(parameter("cursor", ParameterIn::Query, "The `next_cursor` of the page before.", schemas::string()))
-        .response("200", json("The page", schemas::list_name(E::KIND)));
+        .response("200", json("The page", &schemas::list_name(E::KIND)));
     [
         (one, PathItem::new(HttpMethod::Get, problems(find, &["not-found", "invalid"]))),
         (all, PathItem::new(HttpMethod::Get, problems(list, &["invalid"]))),
@@ -196,6 +198,7 @@ fn problem_response(entry: wire::ProblemType) -> Response {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use character_storage_port::EntityKind;
     use serde_json::Value;
     use std::collections::BTreeSet;
 
@@ -229,18 +232,14 @@ mod tests {
     fn every_path_of_the_contract_is_described() {
         let document = serde_json::to_value(openapi()).expect("serializable");
         let paths: BTreeSet<_> = document["paths"].as_object().expect("paths").keys().cloned().collect();
-        let expected = [
-            "/storage/v1/characters",
-            "/storage/v1/characters/{id}",
-            wire::TRANSACTIONS,
-            wire::BATCH,
-            wire::CLAIM,
-            wire::ACKNOWLEDGE,
-            wire::PROBE,
-        ];
-        assert_eq!(paths, expected.map(str::to_owned).into());
+        let fixed = [wire::TRANSACTIONS, wire::BATCH, wire::CLAIM, wire::ACKNOWLEDGE, wire::PROBE];
+        let mut expected: BTreeSet<_> = fixed.map(str::to_owned).into();
+        for all in EntityKind::ALL.map(wire::collection) {
+            expected.extend([format!("{all}/{{id}}"), all]);
+        }
+        assert_eq!(paths, expected);
         for path in expected {
-            let item = document["paths"][path].as_object().expect("item");
+            let item = document["paths"][&path].as_object().expect("item");
             let responses = item.values().next().expect("operation")["responses"].as_object().expect("responses");
             assert!(responses.contains_key("401") && responses.contains_key("503"), "{path}");
         }

@@ -1,7 +1,8 @@
 //! The schemas of the OpenAPI document.
 
-use character_domain::{Violation, character::MAX_NAME, character::MAX_THEME};
-use character_storage_port::{EntityKind, Limit, MAX_EVENTS, MAX_TRANSACTIONS, MAX_WRITES};
+use crate::entities::{Described, every_kind};
+use character_domain::Violation;
+use character_storage_port::{Entity, EntityKind, Limit, MAX_EVENTS, MAX_TRANSACTIONS, MAX_WRITES};
 use character_storage_wire as wire;
 use utoipa::openapi::{
     KnownFormat, Object, ObjectBuilder, OneOfBuilder, Ref, RefOr, Required, Schema, SchemaFormat, Type,
@@ -9,32 +10,23 @@ use utoipa::openapi::{
     schema::{ArrayBuilder, SchemaType},
 };
 
-/// The schema of a row.
-pub(crate) fn entity_name(kind: EntityKind) -> &'static str {
-    match kind {
-        EntityKind::Character => "Character",
-        _ => "Row",
-    }
+/// The schema of a row: `InventoryItem`.
+pub(crate) fn entity_name(kind: EntityKind) -> String {
+    kind.as_str().split('_').map(capitalized).collect()
 }
 
 /// The schema of a page of rows.
-pub(crate) fn list_name(kind: EntityKind) -> &'static str {
-    match kind {
-        EntityKind::Character => "CharacterList",
-        _ => "RowList",
-    }
+pub(crate) fn list_name(kind: EntityKind) -> String {
+    format!("{}List", entity_name(kind))
 }
 
-/// The filters of a list of characters, as parameters.
-pub(crate) fn character_filters() -> Vec<Parameter> {
-    let query = |name, description, schema| parameter(name, ParameterIn::Query, description, schema);
-    vec![
-        query("user_id", "Only those of this user.", uuid()),
-        query("campaign_id", "Only those in this campaign.", uuid()),
-        query("theme", "Only those of this theme, compared exactly.", string()),
-        query("active_only", "Only those in play.", typed(Type::Boolean)),
-        query("include_deleted", "Soft-deleted ones too.", typed(Type::Boolean)),
-    ]
+fn change_name(kind: EntityKind) -> String {
+    format!("{}Change", entity_name(kind))
+}
+
+fn capitalized(word: &str) -> String {
+    let mut letters = word.chars();
+    letters.next().map(|first| first.to_ascii_uppercase()).into_iter().chain(letters).collect()
 }
 
 pub(crate) fn parameter(
@@ -79,15 +71,24 @@ pub(crate) fn offset() -> Object {
 }
 
 /// Every named schema.
-pub(crate) fn all() -> Vec<(&'static str, RefOr<Schema>)> {
+pub(crate) fn all() -> Vec<(String, RefOr<Schema>)> {
+    let kinds = every_kind!(Row => (Row::KIND, Row::row()));
+    let change_of = |(kind, _): &(EntityKind, RefOr<Schema>)| (kind.as_str(), named(&change_name(*kind)));
+    let writes: Vec<_> = kinds.iter().map(change_of).collect();
+    let mut all: Vec<_> = messages(&writes).into_iter().map(|(name, schema)| (name.to_owned(), schema)).collect();
+    for (kind, row) in kinds {
+        let name = entity_name(kind);
+        all.extend([(list_name(kind), list(&name)), (change_name(kind), change(&name)), (name, row)]);
+    }
+    all
+}
+
+fn messages(writes: &[(&str, RefOr<Schema>)]) -> Vec<(&'static str, RefOr<Schema>)> {
     vec![
         ("Document", document()),
         ("Meta", meta()),
-        ("Character", character()),
-        ("CharacterList", list("Character")),
-        ("CharacterChange", change("Character")),
         ("Expect", expect()),
-        ("Write", variants("One change of one row.", &[("character", named("CharacterChange"))])),
+        ("Write", variants("One change of one row.", writes)),
         ("Event", event()),
         ("OutboxEvent", outbox_event()),
         ("Transaction", transaction()),
@@ -120,23 +121,6 @@ fn meta() -> RefOr<Schema> {
             ("deleted_at", nullable(Some(KnownFormat::DateTime))),
         ],
         &["deleted_at"],
-    )
-}
-
-fn character() -> RefOr<Schema> {
-    object(
-        &[
-            ("id", uuid().into()),
-            ("parent_id", nullable(Some(KnownFormat::Uuid))),
-            ("theme", short_text(MAX_THEME)),
-            ("name", short_text(MAX_NAME)),
-            ("user_id", uuid().into()),
-            ("campaign_id", nullable(Some(KnownFormat::Uuid))),
-            ("data", named("Document")),
-            ("is_active", typed(Type::Boolean).into()),
-            ("meta", named("Meta")),
-        ],
-        &["parent_id", "campaign_id"],
     )
 }
 
@@ -257,19 +241,15 @@ fn problem() -> RefOr<Schema> {
     )
 }
 
-fn typed(schema_type: Type) -> Object {
+pub(crate) fn typed(schema_type: Type) -> Object {
     ObjectBuilder::new().schema_type(schema_type).build()
 }
 
-fn choice(values: &[&str]) -> Object {
+pub(crate) fn choice(values: &[&str]) -> Object {
     ObjectBuilder::new().schema_type(Type::String).enum_values(Some(values.iter().copied())).build()
 }
 
-fn short_text(max: usize) -> RefOr<Schema> {
-    ObjectBuilder::new().schema_type(Type::String).min_length(Some(1)).max_length(Some(max)).build().into()
-}
-
-fn time() -> RefOr<Schema> {
+pub(crate) fn time() -> RefOr<Schema> {
     let format = SchemaFormat::KnownFormat(KnownFormat::DateTime);
     ObjectBuilder::new().schema_type(Type::String).format(Some(format)).build().into()
 }
@@ -279,7 +259,7 @@ fn revision() -> RefOr<Schema> {
     ObjectBuilder::new().schema_type(Type::Integer).format(Some(format)).minimum(Some(0)).build().into()
 }
 
-fn nullable(format: Option<KnownFormat>) -> RefOr<Schema> {
+pub(crate) fn nullable(format: Option<KnownFormat>) -> RefOr<Schema> {
     ObjectBuilder::new()
         .schema_type(SchemaType::from_iter([Type::String, Type::Null]))
         .format(format.map(SchemaFormat::KnownFormat))
@@ -287,24 +267,24 @@ fn nullable(format: Option<KnownFormat>) -> RefOr<Schema> {
         .into()
 }
 
-fn anything(description: &str) -> RefOr<Schema> {
+pub(crate) fn anything(description: &str) -> RefOr<Schema> {
     ObjectBuilder::new().schema_type(SchemaType::AnyValue).description(Some(description)).build().into()
 }
 
-fn named(name: &str) -> RefOr<Schema> {
+pub(crate) fn named(name: &str) -> RefOr<Schema> {
     Ref::from_schema_name(name).into()
 }
 
-fn array(items: impl Into<RefOr<Schema>>) -> RefOr<Schema> {
+pub(crate) fn array(items: impl Into<RefOr<Schema>>) -> RefOr<Schema> {
     ArrayBuilder::new().items(items.into()).build().into()
 }
 
-fn many(items: RefOr<Schema>, max: usize) -> RefOr<Schema> {
+pub(crate) fn many(items: RefOr<Schema>, max: usize) -> RefOr<Schema> {
     ArrayBuilder::new().items(items).max_items(Some(max)).build().into()
 }
 
 /// An object whose members are all required but for those in `optional`.
-fn object(properties: &[(&str, RefOr<Schema>)], optional: &[&str]) -> RefOr<Schema> {
+pub(crate) fn object(properties: &[(&str, RefOr<Schema>)], optional: &[&str]) -> RefOr<Schema> {
     let mut object = ObjectBuilder::new().schema_type(Type::Object);
     for (name, schema) in properties {
         object = object.property(*name, schema.clone());

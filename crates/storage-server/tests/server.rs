@@ -11,8 +11,8 @@ use actix_web::{
 use async_trait::async_trait;
 use character_domain::{Character, CharacterId, UserId, now};
 use character_storage_port::{
-    Change, CharacterQuery, Commit, Committed, Deleted, ErrorKind, EventId, MemoryStorage, Outbox, OutboxEvent, Page,
-    PageRequest, Probe, Read, Result, StorageError, StorageExt, StoragePort, Store, Transaction,
+    Change, Commit, Committed, Deleted, Entity, EntityKind, ErrorKind, EventId, MemoryStorage, Outbox, OutboxEvent,
+    Page, PageRequest, Probe, Read, Result, StorageError, StorageExt, StoragePort, Store, Transaction,
 };
 use character_storage_server::{AcceptedTokens, Limits, StorageServer};
 use character_storage_wire::{self as wire, Problem};
@@ -82,6 +82,18 @@ async fn no_path_can_be_seen_without_a_token() {
     }
     let twice = TestRequest::get().uri(wire::PROBE).append_header(TOKEN).append_header(TOKEN);
     assert_eq!(answer(&memory(), twice).await.0, StatusCode::UNAUTHORIZED);
+}
+
+#[actix_web::test]
+async fn every_kind_of_row_has_its_paths() {
+    for kind in EntityKind::ALL {
+        let all = wire::collection(kind);
+        let (status, _, body) = answer(&memory(), get(&all)).await;
+        assert_eq!((status, body.as_slice()), (StatusCode::OK, &br#"{"items":[],"next_cursor":null}"#[..]), "{kind}");
+        let (problem, _) = problem(&memory(), get(&format!("{all}/{}", CharacterId::new()))).await;
+        let about = problem.entity.map(|entity| entity.kind);
+        assert_eq!((problem.code.as_str(), about.as_deref()), ("not-found", Some(kind.as_str())));
+    }
 }
 
 #[actix_web::test]
@@ -218,12 +230,12 @@ fn busy(operation: &'static str) -> StorageError {
 }
 
 #[async_trait]
-impl Store<Character> for Held {
-    async fn find(&self, _: CharacterId, _: Deleted) -> Result<Read<Option<Character>>> {
-        Err(busy("character.find"))
+impl<E: Entity> Store<E> for Held {
+    async fn find(&self, _: E::Id, _: Deleted) -> Result<Read<Option<E>>> {
+        Err(busy(E::FIND))
     }
-    async fn list(&self, _: &CharacterQuery, _: PageRequest) -> Result<Read<Page<Character>>> {
-        Err(busy("character.list"))
+    async fn list(&self, _: &E::Query, _: PageRequest) -> Result<Read<Page<E>>> {
+        Err(busy(E::LIST))
     }
 }
 #[async_trait]

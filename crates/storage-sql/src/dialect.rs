@@ -7,8 +7,8 @@ use crate::{
 use std::collections::BTreeSet;
 use uuid::Uuid;
 
-/// Rows per insert statement: bounds the size of one message.
-const INSERT_ROWS: usize = 1_000;
+/// Rows per insert statement: with sheets of a few KB, as many as PostgreSQL sorts in its working memory.
+const INSERT_ROWS: usize = 250;
 /// How many advisory locks the subjects share; also the most that PostgreSQL's lock table will ever hold of them.
 const SUBJECT_LOCKS: u128 = 1_024;
 
@@ -77,6 +77,17 @@ impl Dialect {
                 }
                 statements
             }
+        }
+    }
+
+    /// Whether the JSON list of texts in `column` holds each of those in the parameter at `place`.
+    pub(crate) fn contains_all(self, column: &str, place: &str) -> String {
+        match self {
+            Self::Postgres => format!("CAST({column} AS jsonb) @> CAST(CAST({place} AS text) AS jsonb)"),
+            Self::Sqlite => format!(
+                "NOT EXISTS (SELECT 1 FROM json_each({place}) AS wanted \
+                 WHERE wanted.value NOT IN (SELECT held.value FROM json_each({column}) AS held))"
+            ),
         }
     }
 

@@ -21,12 +21,20 @@ struct Migration {
 }
 
 /// Every migration, oldest first. One that was released must never be edited.
-const MIGRATIONS: &[Migration] = &[Migration {
-    version: 1,
-    name: "characters",
-    postgres: include_str!("migrations/0001_characters.postgres.sql"),
-    sqlite: include_str!("migrations/0001_characters.sqlite.sql"),
-}];
+const MIGRATIONS: &[Migration] = &[
+    Migration {
+        version: 1,
+        name: "characters",
+        postgres: include_str!("migrations/0001_characters.postgres.sql"),
+        sqlite: include_str!("migrations/0001_characters.sqlite.sql"),
+    },
+    Migration {
+        version: 2,
+        name: "aggregates",
+        postgres: include_str!("migrations/0002_aggregates.postgres.sql"),
+        sqlite: include_str!("migrations/0002_aggregates.sqlite.sql"),
+    },
+];
 
 const HISTORY: &str = "CREATE TABLE schema_migrations (\
     version BIGINT PRIMARY KEY, name TEXT NOT NULL, checksum TEXT NOT NULL, applied_at BIGINT NOT NULL)";

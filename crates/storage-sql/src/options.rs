@@ -1,5 +1,6 @@
 //! Settings and state of a storage, for both engines.
 
+use character_domain::Timestamp;
 use std::time::Duration;
 
 /// Settings of a [`SqlStorage`](crate::SqlStorage).
@@ -17,6 +18,15 @@ impl Default for SqlOptions {
     fn default() -> Self {
         Self { connections: 8, readers: 3, timeout: Duration::from_secs(5) }
     }
+}
+
+/// What waits in the outbox, for metrics.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Backlog {
+    /// Events that wait to be published: exact up to 10 000, then the span of their positions.
+    pub events: u64,
+    /// When the oldest of them happened.
+    pub oldest: Option<Timestamp>,
 }
 
 /// How busy the connections are, for metrics.

@@ -1,6 +1,7 @@
 //! The outbox: events that wait to be published.
 
 use crate::{
+    Backlog,
     fault::{Fault, corrupt},
     session::{Session, Statement, Work},
     value::{Row, Value},
@@ -13,6 +14,8 @@ use std::time::Duration;
 pub(crate) const CLAIM: &str = "outbox.claim";
 /// The operation name of an acknowledgement.
 pub(crate) const ACKNOWLEDGE: &str = "outbox.acknowledge";
+/// The operation name of looking at what waits.
+pub(crate) const MEASURE: &str = "outbox.measure";
 /// The operation name of forgetting old transactions.
 pub(crate) const PURGE: &str = "transactions.purge";
 
@@ -60,6 +63,40 @@ fn event(mut row: Row) -> Result<OutboxEvent, Fault> {
     let event: DomainEvent = json::parse(text.as_bytes())
         .map_err(|error| corrupt(CLAIM, error).with_detail(format!("the event at position {position}")))?;
     Ok(OutboxEvent { position: u64::try_from(position).unwrap_or_default(), event })
+}
+
+/// How much waits.
+pub(crate) struct Measure;
+
+/// So many rows are counted; more are estimated by their positions.
+const COUNTED: i64 = 10_000;
+
+impl Work for Measure {
+    type Output = Backlog;
+
+    async fn run<S: Session>(&self, session: &mut S) -> Result<Backlog, Fault> {
+        let statements = [
+            Statement::new("SELECT position, event FROM outbox ORDER BY position LIMIT 1", vec![]),
+            Statement::new("SELECT position FROM outbox ORDER BY position DESC LIMIT 1", vec![]),
+            Statement::new(
+                "SELECT count(*) FROM (SELECT 1 FROM outbox LIMIT $1) AS counted",
+                vec![Value::Int(COUNTED + 1)],
+            ),
+        ];
+        let mut rows = session.query_all(&statements).await?.into_iter().map(|mut rows| rows.pop());
+        let (first, last, counted) = (rows.next().flatten(), rows.next().flatten(), rows.next().flatten());
+        let Some(oldest) = first.map(event).transpose()? else { return Ok(Backlog::default()) };
+        let last: i64 = last.map(|mut row| row.read()).transpose()?.unwrap_or_default();
+        let counted: i64 = counted.map(|mut row| row.read()).transpose()?.unwrap_or_default();
+        let counted = u64::try_from(counted).unwrap_or_default();
+        let span = u64::try_from(last).unwrap_or_default().saturating_sub(oldest.position) + 1;
+        let events = if counted > COUNTED as u64 { span.max(counted) } else { counted };
+        Ok(Backlog { events, oldest: Some(oldest.event.time) })
+    }
+
+    fn has_changes(_: &Backlog) -> bool {
+        false
+    }
 }
 
 /// Removes published events.

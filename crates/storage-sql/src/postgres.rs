@@ -125,11 +125,13 @@ impl Postgres {
     async fn tried<W: Work>(&self, work: &W, committing: &AtomicBool, transaction: bool) -> Result<W::Output, Fault> {
         let (mut tries, mut reconnected) = (1, false);
         loop {
-            let mut client = self.pool.get().await.map_err(pool_fault)?;
+            let mut lent = Lent { client: Some(self.pool.get().await.map_err(pool_fault)?), patience: self.timeout };
+            let Some(client) = &mut lent.client else { continue };
             let outcome = match transaction {
-                true => transact(&mut client, work, committing).await,
-                false => work.run(&mut PostgresSession(&client)).await,
+                true => transact(client, work, committing).await,
+                false => work.run(&mut PostgresSession(&*client)).await,
             };
+            let Some(client) = lent.client.take() else { continue };
             let Err(fault) = outcome else { return outcome };
             if fault.cause() == Some(Cause::ConnectionLost) {
                 drop(Object::take(client));
@@ -149,6 +151,28 @@ impl Postgres {
                 _ => return Err(fault),
             }
         }
+    }
+}
+
+/// A connection in use. When its use is broken off, by our own timeout or because the caller went away, it may be
+/// dead without having said so; `RecyclingMethod::Fast` would hand it to one caller after the other. So it goes back to
+/// the pool once it answers again, and out of it when it does not do so in time.
+struct Lent {
+    client: Option<Object>,
+    patience: Duration,
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        let Some(client) = self.client.take() else { return };
+        let patience = self.patience;
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return drop(Object::take(client)) };
+        runtime.spawn(async move {
+            if !matches!(tokio::time::timeout(patience, client.batch_execute("")).await, Ok(Ok(()))) {
+                tracing::info!("a connection to PostgreSQL does not answer any more and is given up");
+                drop(Object::take(client));
+            }
+        });
     }
 }
 

@@ -1,10 +1,10 @@
 //! The port over an SQL database.
 
 use crate::{
-    PoolStatus, SqlOptions,
+    Backlog, PoolStatus, SqlOptions,
     commit::{Checked, CommitAll, Outcome},
     migrations::{MIGRATE, Migrate},
-    outbox::{ACKNOWLEDGE, Acknowledge, Ask, CLAIM, Claim, PURGE, Purge},
+    outbox::{ACKNOWLEDGE, Acknowledge, Ask, CLAIM, Claim, MEASURE, Measure, PURGE, Purge},
     postgres::Postgres,
     session::Work,
     sqlite::Sqlite,
@@ -74,6 +74,14 @@ impl SqlStorage {
             Engine::Postgres(postgres) => postgres.status(),
             Engine::Sqlite(sqlite) => sqlite.status(),
         }
+    }
+
+    /// What waits in the outbox. Costs about a millisecond, however much it is.
+    ///
+    /// # Errors
+    /// As [`Store::find`].
+    pub async fn backlog(&self) -> Result<Backlog> {
+        self.read(MEASURE, Measure).await
     }
 
     /// Forgets the transactions committed before `before` and answers how many. A repeat of one of them is then

@@ -1,12 +1,15 @@
 //! How rows of any kind are kept and read.
 
 use crate::{
+    dialect::Dialect,
     fault::{Fault, corrupt},
+    field::Field,
     session::{Session, Statement, Work},
     value::{Column, ColumnType, Row, Unreadable, Value},
 };
 use character_domain::Meta;
 use character_storage_port::{Cursor, Deleted, Entity, Page, PageRequest, Start};
+use std::borrow::Cow;
 use uuid::Uuid;
 
 /// The columns that every table has, in front of its own.
@@ -30,8 +33,39 @@ pub(crate) trait Table: Entity {
     fn read(id: Uuid, meta: Meta, row: &mut Row) -> Result<Self, Unreadable>;
 
     /// The conditions of a query.
-    fn narrow(query: &Self::Query, filter: &mut Filter);
+    fn narrow(query: &Self::Query, filter: &mut Filter) -> Result<(), Unreadable>;
 }
+
+/// Implements [`Table`] for a type whose fields, beside `id` and `meta`, are the columns of its own.
+macro_rules! table {
+    ($entity:ident: $($field:ident),+; |$query:ident, $filter:ident| $narrow:block) => {
+        impl $crate::table::Table for $entity {
+            const COLUMNS: &'static [$crate::value::Column] =
+                &[$($crate::value::Column::of(stringify!($field), |row: &Self| &row.$field)),+];
+
+            fn values(&self) -> Result<Vec<$crate::value::Value>, $crate::value::Unreadable> {
+                Ok(vec![$($crate::field::Field::value(&self.$field)?),+])
+            }
+
+            fn read(
+                id: uuid::Uuid,
+                meta: character_domain::Meta,
+                row: &mut $crate::value::Row,
+            ) -> Result<Self, $crate::value::Unreadable> {
+                Ok(Self { id: id.into(), $($field: row.field(stringify!($field))?,)+ meta })
+            }
+
+            fn narrow(
+                $query: &<Self as character_storage_port::Entity>::Query,
+                $filter: &mut $crate::table::Filter,
+            ) -> Result<(), $crate::value::Unreadable> {
+                $narrow
+                Ok(())
+            }
+        }
+    };
+}
+pub(crate) use table;
 
 /// All columns, in the order in which rows are inserted and read.
 pub(crate) fn columns<E: Table>() -> Vec<Column> {
@@ -50,25 +84,56 @@ fn entity<E: Table>(operation: &'static str, mut row: Row) -> Result<E, Fault> {
 }
 
 /// Conditions of a list, all of which must hold.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Filter {
-    conditions: Vec<String>,
+    dialect: Dialect,
+    /// Whether a column is given, so that there is an index for it.
+    narrowed: bool,
+    conditions: Vec<Cow<'static, str>>,
     parameters: Vec<Value>,
 }
 
+/// PostgreSQL refuses a text with U+0000 even in a comparison; no row holds one.
+const NEVER: &str = "1 = 0";
+
+/// Holds for every row. The indexes over whole tables are limited to it, so that only a list which names no owner can
+/// follow them: a planner that took one to find the rows of an owner would go through everybody's.
+const ANY: &str = "revision > 0";
+
 impl Filter {
-    pub(crate) fn equals(&mut self, column: &str, value: Value) {
-        if matches!(&value, Value::Text(text) if text.contains('\0')) {
-            // PostgreSQL refuses such a text even in a comparison; no row holds it.
-            self.holds("1 = 0");
-        } else {
-            let place = self.parameter(value);
-            self.conditions.push(format!("{column} = {place}"));
-        }
+    fn new(dialect: Dialect) -> Self {
+        Self { dialect, narrowed: false, conditions: Vec::new(), parameters: Vec::new() }
     }
 
-    pub(crate) fn holds(&mut self, condition: &str) {
-        self.conditions.push(condition.to_owned());
+    /// The column holds what is wanted, if anything is; texts are compared exactly.
+    pub(crate) fn equals<T: Field>(&mut self, column: &str, wanted: Option<&T>) -> Result<(), Unreadable> {
+        self.narrowed |= wanted.is_some();
+        match wanted.map(Field::value).transpose()? {
+            None => {}
+            Some(Value::Text(text)) if text.contains('\0') => self.conditions.push(NEVER.into()),
+            Some(value) => {
+                let place = self.parameter(value);
+                self.conditions.push(format!("{column} = {place}").into());
+            }
+        }
+        Ok(())
+    }
+
+    /// The column holds a JSON list with all the wanted texts in it.
+    pub(crate) fn holds_all(&mut self, column: &str, wanted: &Vec<String>) -> Result<(), Unreadable> {
+        if wanted.iter().any(|text| text.contains('\0')) {
+            self.conditions.push(NEVER.into());
+        } else if !wanted.is_empty() {
+            let place = self.parameter(wanted.value()?);
+            self.conditions.push(self.dialect.contains_all(column, &place).into());
+        }
+        Ok(())
+    }
+
+    pub(crate) fn only_if(&mut self, wanted: bool, condition: &'static str) {
+        if wanted {
+            self.conditions.push(condition.into());
+        }
     }
 
     fn parameter(&mut self, value: Value) -> String {
@@ -77,6 +142,9 @@ impl Filter {
     }
 
     fn page(mut self, select: &str, page: PageRequest) -> Statement {
+        if !self.narrowed {
+            self.conditions.push(ANY.into());
+        }
         let mut skip = String::new();
         match page.start {
             Start::First => {}
@@ -84,7 +152,7 @@ impl Filter {
             Start::After(cursor) => {
                 let time = self.parameter(Value::time(cursor.created_at));
                 let id = self.parameter(Value::Uuid(cursor.id));
-                self.conditions.push(format!("(created_at, id) < ({time}, {id})"));
+                self.conditions.push(format!("(created_at, id) < ({time}, {id})").into());
             }
         }
         // One more than asked for tells whether there is a next page.
@@ -95,6 +163,17 @@ impl Filter {
         }
         Statement::new(format!("{sql} ORDER BY created_at DESC, id DESC LIMIT {limit}{skip}"), self.parameters)
     }
+}
+
+/// What a page is read with.
+pub(crate) fn list_statement<E: Table>(
+    dialect: Dialect,
+    query: &E::Query,
+    page: PageRequest,
+) -> Result<Statement, Unreadable> {
+    let mut filter = Filter::new(dialect);
+    E::narrow(query, &mut filter)?;
+    Ok(filter.page(&select::<E>(), page))
 }
 
 /// Reads one row.
@@ -124,9 +203,8 @@ impl<E: Table> Work for List<E> {
     type Output = Page<E>;
 
     async fn run<S: Session>(&self, session: &mut S) -> Result<Page<E>, Fault> {
-        let mut filter = Filter::default();
-        E::narrow(&self.query, &mut filter);
-        let mut rows = session.query(filter.page(&select::<E>(), self.page)).await?;
+        let statement = list_statement::<E>(session.dialect(), &self.query, self.page)?;
+        let mut rows = session.query(statement).await?;
         let limit = self.page.limit.get() as usize;
         let more = rows.len() > limit;
         rows.truncate(limit);

@@ -30,6 +30,7 @@ storage_conformance!(conformance, Opened);
 
 behaviours!(open:
     answers_as_the_reference_does,
+    keeps_and_lists_every_kind_as_the_reference_does,
     loses_no_update,
     applies_a_concurrent_repeat_once,
     survives_writers_in_opposite_orders,

@@ -12,7 +12,9 @@
 //! | `POST /storage/v1/outbox/acknowledge` with an [`AcknowledgeBody`] | 204; may be repeated |
 //! | `GET /storage/v1/probe` | 204 |
 //!
-//! Every request carries `Authorization: Bearer …`; every failure is a [`Problem`].
+//! `characters` stands for every kind of row, by the name of many
+//! ([`EntityKind::collection`](character_storage_port::EntityKind::collection)). The filters of a list are the fields of
+//! its query; tags are joined by commas. Every request carries `Authorization: Bearer …`; every failure is a [`Problem`].
 #![warn(missing_debug_implementations)]
 
 mod body;

@@ -1,12 +1,15 @@
 //! What both engines must do, told by comparison with the reference adapter and by racing clients.
 #![expect(clippy::unwrap_used, reason = "a helper of tests fails the test")]
 
+mod lists;
+
 use character_domain::{Character, CharacterId, Revision, UserId, now};
 use character_storage_port::{
     Change, CharacterQuery, Commit, Deleted, DomainEvent, ErrorKind, Expect, Limit, MemoryStorage, Outbox, PageRequest,
     StorageExt, Store, Transaction,
 };
 use character_storage_sql::SqlStorage;
+use lists::{Listed, described, every_kind, queries};
 use serde_json::json;
 use std::{collections::HashSet, time::Duration};
 
@@ -124,6 +127,43 @@ pub(crate) async fn answers_as_the_reference_does(storage: &SqlStorage) {
     assert!(!given.is_empty());
     assert!(storage.claim(1000, lease).await.unwrap().is_empty());
     storage.acknowledge(&given.iter().map(|event| event.id).collect::<Vec<_>>()).await.unwrap();
+}
+
+/// Rows of every kind, created and replaced, and every list of them in pages.
+pub(crate) async fn keeps_and_lists_every_kind_as_the_reference_does(storage: &SqlStorage) {
+    every_kind!(Row => keeps_and_lists::<Row>(storage).await);
+}
+
+async fn keeps_and_lists<E: Listed>(storage: &SqlStorage)
+where
+    SqlStorage: Store<E>,
+    MemoryStorage: Store<E>,
+{
+    let reference = MemoryStorage::new();
+    // Every number of the filters comes twice.
+    let rows: Vec<E> = (0..120).map(E::numbered).collect();
+    let create = rows.iter().fold(Transaction::new(), |all, row| all.with(Change::Create(row.clone())));
+    compare(&storage.commit(create.clone()).await, &reference.commit(create).await);
+    let live = rows.iter().filter(|row| !row.meta().is_deleted()).take(5);
+    let replace = live.fold(Transaction::new(), |all, row| {
+        all.with(Change::Replace { entity: row.clone(), expect: Expect::Revision(Revision(1)) })
+    });
+    compare(&storage.commit(replace.clone()).await, &reference.commit(replace).await);
+    for row in &rows {
+        let given = Store::<E>::find(storage, row.id(), Deleted::Include).await.unwrap().value;
+        assert_eq!(given, Store::<E>::find(&reference, row.id(), Deleted::Include).await.unwrap().value);
+        assert!(given.is_some());
+    }
+    for query in queries::<E>() {
+        let mut page = PageRequest::first(Limit::new(7).unwrap());
+        loop {
+            let given = Store::<E>::list(storage, &query, page).await.unwrap().value;
+            let wanted = Store::<E>::list(&reference, &query, page).await.unwrap().value;
+            assert_eq!(given, wanted, "{}", described::<E>(&query));
+            let Some(next) = given.next else { break };
+            page = page.after(next);
+        }
+    }
 }
 
 fn compare(

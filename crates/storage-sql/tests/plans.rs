@@ -1,0 +1,122 @@
+//! What PostgreSQL reads to answer, told by the server itself: with `auto_explain` it writes the plan of every query of
+//! the storage, with the rows that each step really had, into its log. `src/plans.rs` asks the same of SQLite.
+#![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
+
+#[path = "support/lists.rs"]
+mod lists;
+#[path = "support/many.rs"]
+mod many;
+
+use character_storage_port::{Change, Commit, Cursor, Deleted, PageRequest, Query, Store, Transaction};
+use character_storage_sql::{SqlOptions, SqlStorage};
+use character_tests::PostgresServer;
+use lists::{Listed, described, every_kind, queries, time};
+use many::{OWNED, ROWS, asks_for_tags};
+use serde_json::Value;
+use std::time::Duration;
+use uuid::Uuid;
+
+const SETTINGS: [&str; 5] = [
+    "session_preload_libraries=auto_explain",
+    "auto_explain.log_min_duration=0",
+    "auto_explain.log_analyze=on",
+    "auto_explain.log_timing=off",
+    "auto_explain.log_format=json",
+];
+
+struct Observed {
+    server: PostgresServer,
+    storage: SqlStorage,
+}
+
+impl Observed {
+    /// The plan of the one query that `ask` makes.
+    async fn plan<T>(&self, ask: impl Future<Output = T>) -> (T, Value) {
+        let before = self.server.log().len();
+        let answer = ask.await;
+        for _ in 0..100 {
+            let log = self.server.log();
+            if let Some(found) = log.get(before..).and_then(plan_in) {
+                return (answer, found);
+            }
+            // The server answers and writes its log in no order that it promises.
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        panic!("the server wrote no plan");
+    }
+}
+
+fn plan_in(log: &str) -> Option<Value> {
+    let (_, text) = log.split_once("plan:\n")?;
+    let plan: Value = serde_json::Deserializer::from_str(text).into_iter().next()?.ok()?;
+    Some(plan["Plan"].clone())
+}
+
+/// So many rows of tables the plan looked at.
+fn rows_read(plan: &Value) -> u64 {
+    let number = |name: &str| plan[name].as_f64().unwrap_or_default();
+    let mut read = 0.0;
+    if plan["Relation Name"].is_string() {
+        let looked_at =
+            number("Actual Rows") + number("Rows Removed by Filter") + number("Rows Removed by Index Recheck");
+        read = looked_at * number("Actual Loops");
+    }
+    let below = plan["Plans"].as_array().into_iter().flatten().map(rows_read).sum::<u64>();
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count of rows")]
+    let read = read.ceil() as u64;
+    read + below
+}
+
+async fn fill<E: Listed>(storage: &SqlStorage) {
+    for part in (0..ROWS).collect::<Vec<_>>().chunks(1_000) {
+        let rows = part.iter().map(|number| Change::Create(E::numbered(*number)));
+        storage.commit(rows.fold(Transaction::new(), Transaction::with)).await.unwrap();
+    }
+}
+
+/// The queries that read more than twice what they answer.
+async fn greedy<E: Listed>(observed: &Observed) -> Vec<String>
+where
+    SqlStorage: Store<E>,
+{
+    // After 120 rows the filters begin anew.
+    let rows: Vec<E> = (0..120).map(E::numbered).collect();
+    let cursor = Cursor { created_at: time(ROWS * 3 / 4), id: Uuid::nil() };
+    let mut greedy = Vec::new();
+    for query in queries::<E>() {
+        for page in [PageRequest::default(), PageRequest::default().after(cursor)] {
+            let (page, plan) = observed.plan(Store::<E>::list(&observed.storage, &query, page)).await;
+            let (answered, read) = (page.unwrap().value.items.len() as u64, rows_read(&plan));
+            // Tags have no index of their own: the journal of one character is read for them, and no other.
+            let allowed = if asks_for_tags::<E>(&query) { OWNED as u64 } else { 2 * answered + 10 };
+            let about = described::<E>(&query);
+            assert!(read >= answered, "{about}: the plan is of another query: {plan:#}");
+            assert_eq!(answered > 0, rows.iter().any(|row| query.matches(row)), "{about}");
+            if read > allowed {
+                greedy.push(format!("{about}: {read} rows are read to answer {answered}: {plan:#}"));
+            }
+        }
+    }
+    let (found, plan) = observed.plan(Store::<E>::find(&observed.storage, rows[0].id(), Deleted::Include)).await;
+    assert!(found.unwrap().value.is_some());
+    if rows_read(&plan) != 1 {
+        greedy.push(format!("{}: {plan:#}", E::FIND));
+    }
+    greedy
+}
+
+/// The plans for the values given, and those for any values, which the server changes over to after some repeats.
+#[tokio::test]
+async fn no_query_reads_many_more_rows_than_it_answers() {
+    let server = PostgresServer::start_with(&SETTINGS);
+    let storage = SqlStorage::connect(&server.url(), SqlOptions::default()).await.unwrap();
+    every_kind!(Row => fill::<Row>(&storage).await);
+    server.query("VACUUM ANALYZE");
+    let mut observed = Observed { server, storage };
+    for mode in ["force_custom_plan", "force_generic_plan"] {
+        let url = format!("{}?options=-c%20plan_cache_mode%3D{mode}", observed.server.url());
+        observed.storage = SqlStorage::connect(&url, SqlOptions::default()).await.unwrap();
+        let greedy = every_kind!(Row => greedy::<Row>(&observed).await).concat();
+        assert!(greedy.is_empty(), "{mode}:\n{}", greedy.join("\n"));
+    }
+}
