@@ -11,7 +11,7 @@ use std::{
 };
 
 /// What the breaker does with calls. Closed means that they pass.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum BreakerState {
     /// Calls pass.
     Closed,
@@ -66,10 +66,18 @@ struct Inner {
 }
 
 /// What the machine tells of its own changes. It has no way to be asked.
-struct Progress(Mutex<(BreakerState, u64)>);
+struct Progress(Mutex<Phase>);
+
+/// A state, how many there were before it, and when it began.
+#[derive(Clone, Copy)]
+struct Phase {
+    state: BreakerState,
+    epoch: u64,
+    since: Instant,
+}
 
 impl Progress {
-    fn get(&self) -> (BreakerState, u64) {
+    fn get(&self) -> Phase {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -79,7 +87,7 @@ struct Hook(Arc<Progress>);
 impl Hook {
     fn to(&self, state: BreakerState) {
         let mut progress = self.0.0.lock().unwrap_or_else(PoisonError::into_inner);
-        *progress = (state, progress.1 + 1);
+        *progress = Phase { state, epoch: progress.epoch + 1, since: Instant::now() };
     }
 }
 
@@ -103,8 +111,18 @@ struct Gate {
     probing: Option<u64>,
     failures: u32,
     opened: Option<Instant>,
-    forced_open: bool,
+    forced: Option<Forced>,
 }
+
+/// What an operator made of it.
+#[derive(Clone, Copy)]
+struct Forced {
+    state: BreakerState,
+    since: Instant,
+}
+
+/// The epoch of calls admitted by an operator's order: there is no such, so their outcomes change nothing.
+const BYPASSED: u64 = u64::MAX;
 
 /// The right to make one call. Dropped without an outcome (cancelled, panicked) it says nothing about the upstream
 /// and gives a probe's place back.
@@ -116,7 +134,8 @@ pub(crate) struct Permit {
 
 impl CircuitBreaker {
     pub(crate) fn new(failures: u32, recovery: Duration) -> Self {
-        let progress = Arc::new(Progress(Mutex::new((BreakerState::Closed, 0))));
+        let progress =
+            Arc::new(Progress(Mutex::new(Phase { state: BreakerState::Closed, epoch: 0, since: Instant::now() })));
         let policy = failure_policy::consecutive_failures(failures, failsafe::backoff::constant(recovery));
         let machine = Config::new().failure_policy(policy).instrument(Hook(Arc::clone(&progress))).build();
         let (gate, rejected, probes) = (Mutex::default(), AtomicU64::default(), AtomicU64::default());
@@ -130,10 +149,15 @@ impl CircuitBreaker {
     /// Admits a call, or says how long the breaker will stay open.
     pub(crate) fn admit(&self) -> Result<Permit, Duration> {
         let mut gate = self.gate();
-        if gate.forced_open || !self.0.machine.is_call_permitted() {
-            return Err(self.reject(&gate));
+        match gate.forced {
+            Some(Forced { state: BreakerState::Closed, .. }) => {
+                return Ok(Permit { breaker: self.clone(), epoch: BYPASSED, probe: false });
+            }
+            Some(_) => return Err(self.reject(&gate)),
+            None if !self.0.machine.is_call_permitted() => return Err(self.reject(&gate)),
+            None => {}
         }
-        let (state, epoch) = self.0.progress.get();
+        let Phase { state, epoch, .. } = self.0.progress.get();
         let probe = state != BreakerState::Closed;
         if probe {
             if gate.probing == Some(epoch) {
@@ -147,7 +171,7 @@ impl CircuitBreaker {
 
     fn reject(&self, gate: &Gate) -> Duration {
         self.0.rejected.fetch_add(1, Ordering::Relaxed);
-        let waited = gate.opened.filter(|_| !gate.forced_open).map_or(Duration::ZERO, |opened| opened.elapsed());
+        let waited = gate.opened.filter(|_| gate.forced.is_none()).map_or(Duration::ZERO, |opened| opened.elapsed());
         // While a probe is under way the recovery time is over, and an immediate repeat would only be refused again.
         self.0.recovery.saturating_sub(waited).max(self.0.recovery.min(SHORTEST_WAIT))
     }
@@ -155,7 +179,27 @@ impl CircuitBreaker {
     /// What it does with calls now. An open breaker whose time is over stays `Open` until a call comes.
     #[must_use]
     pub fn state(&self) -> BreakerState {
-        if self.gate().forced_open { BreakerState::Open } else { self.0.progress.get().0 }
+        self.gate().forced.map_or_else(|| self.0.progress.get().state, |forced| forced.state)
+    }
+
+    /// How long it has been in this state.
+    #[must_use]
+    pub fn state_age(&self) -> Duration {
+        self.gate().forced.map_or_else(|| self.0.progress.get().since, |forced| forced.since).elapsed()
+    }
+
+    /// Whether an operator keeps it in this state.
+    #[must_use]
+    pub fn is_forced(&self) -> bool {
+        self.gate().forced.is_some()
+    }
+
+    /// How long until it lets a probe through; `None` unless it is open by itself.
+    #[must_use]
+    pub fn time_to_probe(&self) -> Option<Duration> {
+        let gate = self.gate();
+        let open = gate.forced.is_none() && self.0.progress.get().state == BreakerState::Open;
+        gate.opened.filter(|_| open).map(|opened| self.0.recovery.saturating_sub(opened.elapsed()))
     }
 
     /// Failures in a row.
@@ -178,13 +222,18 @@ impl CircuitBreaker {
 
     /// Refuses every call until [`reset`](Self::reset): for an operator.
     pub fn force_open(&self) {
-        self.gate().forced_open = true;
+        self.gate().forced = Some(Forced { state: BreakerState::Open, since: Instant::now() });
+    }
+
+    /// Lets every call through, whatever becomes of it, until [`reset`](Self::reset): for an operator.
+    pub fn force_closed(&self) {
+        self.gate().forced = Some(Forced { state: BreakerState::Closed, since: Instant::now() });
     }
 
     /// Closes it and forgets its failures: for an operator.
     pub fn reset(&self) {
         let mut gate = self.gate();
-        gate.forced_open = false;
+        gate.forced = None;
         gate.failures = 0;
         gate.opened = None;
         self.0.machine.reset();
@@ -197,7 +246,7 @@ impl Permit {
     /// Tells how the call went.
     pub(crate) fn settle(self, success: bool) {
         let mut gate = self.breaker.gate();
-        if self.epoch != self.breaker.0.progress.get().1 {
+        if self.epoch != self.breaker.0.progress.get().epoch {
             return;
         }
         if success {
@@ -206,7 +255,7 @@ impl Permit {
         } else {
             gate.failures = gate.failures.saturating_add(1);
             self.breaker.0.machine.on_error();
-            if self.breaker.0.progress.get().0 == BreakerState::Open {
+            if self.breaker.0.progress.get().state == BreakerState::Open {
                 gate.opened = Some(Instant::now());
             }
         }
@@ -231,6 +280,9 @@ impl fmt::Debug for CircuitBreaker {
         text.field("state", &self.state()).field("failures", &self.failures()).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod model;
 
 #[cfg(test)]
 mod tests {
@@ -372,5 +424,36 @@ mod tests {
         breaker.reset();
         breaker.admit().ok().unwrap().settle(true);
         assert_eq!(breaker.state(), BreakerState::Closed);
+    }
+
+    #[test]
+    fn forced_closed_it_lets_everything_through_and_then_begins_anew() {
+        let breaker = CircuitBreaker::new(5, Duration::from_secs(60));
+        for _ in 0..4 {
+            breaker.admit().ok().unwrap().settle(false);
+        }
+        breaker.force_closed();
+        for _ in 0..20 {
+            breaker.admit().ok().unwrap().settle(false);
+        }
+        assert_eq!((breaker.state(), breaker.is_forced()), (BreakerState::Closed, true));
+        breaker.reset();
+        for _ in 0..4 {
+            breaker.admit().ok().unwrap().settle(false);
+        }
+        assert_eq!((breaker.state(), breaker.is_forced()), (BreakerState::Closed, false));
+        breaker.admit().ok().unwrap().settle(false);
+        assert_eq!(breaker.state(), BreakerState::Open);
+    }
+
+    #[test]
+    fn an_operator_sees_how_long_it_has_been_open_and_when_it_will_try() {
+        let breaker = CircuitBreaker::new(1, Duration::from_secs(60));
+        assert_eq!(breaker.time_to_probe(), None);
+        breaker.admit().ok().unwrap().settle(false);
+        let left = breaker.time_to_probe().unwrap();
+        assert!(left > Duration::from_secs(50) && breaker.state_age() < Duration::from_secs(10), "{left:?}");
+        breaker.force_open();
+        assert_eq!((breaker.time_to_probe(), breaker.is_forced()), (None, true));
     }
 }

@@ -1,28 +1,25 @@
-//! The HTTP contract as the client speaks it: each request as documented, each documented answer, and what becomes
-//! of answers that break the contract. The bodies are written out, so that they serve as examples.
+//! The HTTP contract as the client speaks it, in what concerns single operations: what errors keep on their way, what
+//! is not sent at all, and batches. `operations.rs` goes through all operations.
 #![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
 mod direct;
 
-use character_domain::{CampaignId, Character, CharacterId, Revision, UserId, Violations};
+use character_domain::{Character, CharacterId, Revision, UserId, Violations};
 use character_storage_http::HttpStorage;
 use character_storage_http::ReqwestTransport;
 use character_storage_port::{
-    Change, CharacterQuery, Commit, Cursor, Deleted, ErrorKind, EventId, Expect, Limit, Outbox, PageRequest, Probe,
-    Retry, Source, StorageError, Store, Transaction, TransactionId,
+    Change, Commit, Deleted, ErrorKind, Expect, Outbox, Probe, Retry, StorageError, Store, Transaction, TransactionId,
 };
 use direct::direct;
 use serde_json::{Value, json};
 use std::time::Duration;
 use wiremock::{
     Mock, MockServer, Request, ResponseTemplate,
-    matchers::{body_json, body_partial_json, header, method, path, query_param, query_param_is_missing},
+    matchers::{body_partial_json, method, path},
 };
 
 const ID: &str = "01890a5d-ac96-774b-bcce-b302099a8057";
 const TRANSACTION: &str = "01890a5d-ac96-774b-bcce-b302099a8001";
-const EVENT: &str = "01890a5d-ac96-774b-bcce-b302099a8002";
-const ONE: &str = "/storage/v1/characters/01890a5d-ac96-774b-bcce-b302099a8057";
 
 async fn server() -> (MockServer, HttpStorage<ReqwestTransport>) {
     let server = MockServer::start().await;
@@ -99,181 +96,10 @@ async fn find(storage: &HttpStorage<ReqwestTransport>) -> Result<Option<Characte
 }
 
 #[tokio::test]
-async fn a_find_asks_for_one_row_with_the_token() {
-    let (server, storage) = server().await;
-    Mock::given(method("GET"))
-        .and(path(ONE))
-        .and(query_param_is_missing("deleted"))
-        .and(header("authorization", "Bearer secret"))
-        .respond_with(ok(character()).insert_header("etag", "\"3\""))
-        .expect(1)
-        .mount(&server)
-        .await;
-    let read = storage.find(id(), Deleted::Exclude).await.unwrap();
-    let expected: Character = serde_json::from_value(character()).unwrap();
-    assert_eq!((read.value, read.source), (Some(expected), Source::Origin));
-}
-
-#[tokio::test]
-async fn a_find_that_includes_deleted_rows_says_so() {
-    let (server, storage) = server().await;
-    let mut deleted = character();
-    deleted["meta"]["deleted_at"] = json!("2026-01-02T03:04:06Z");
-    Mock::given(method("GET"))
-        .and(path(ONE))
-        .and(query_param("deleted", "include"))
-        .respond_with(ok(deleted))
-        .expect(1)
-        .mount(&server)
-        .await;
-    let read: Option<Character> = storage.find(id(), Deleted::Include).await.unwrap().value;
-    assert!(read.unwrap().meta.is_deleted());
-}
-
-#[tokio::test]
-async fn only_the_not_found_problem_says_that_a_row_is_absent() {
-    let absent = json!({ "code": "not-found", "status": 404, "entity": { "kind": "character", "id": ID } });
-    let (_server, storage) = answering(problem(404, absent)).await;
-    assert_eq!(find(&storage).await.unwrap(), None);
-
-    let elsewhere = json!({ "code": "unknown-path", "status": 404 });
-    for answer in [problem(404, elsewhere), proxy(404), ResponseTemplate::new(404)] {
-        let (_server, storage) = answering(answer).await;
-        let error = find(&storage).await.unwrap_err();
-        assert_eq!(error.kind(), &ErrorKind::Unsupported);
-        assert_eq!((error.operation(), error.entity().unwrap().1), ("character.find", id().0));
-    }
-    let another = json!({ "code": "not-found", "status": 404, "entity": { "kind": "character", "id": EVENT } });
-    let (_server, storage) = answering(problem(404, another)).await;
-    assert_eq!(find(&storage).await.unwrap_err().kind(), &ErrorKind::Corrupt);
-}
-
-#[tokio::test]
-async fn a_row_that_was_not_asked_for_is_never_given_out() {
-    let mut another = character();
-    another["id"] = json!(EVENT);
-    let mut deleted = character();
-    deleted["meta"]["deleted_at"] = json!("2026-01-02T03:04:06Z");
-    for answer in [another, deleted] {
-        let (_server, storage) = answering(ok(answer)).await;
-        let error = find(&storage).await.unwrap_err();
-        assert_eq!((error.kind(), error.retry()), (&ErrorKind::Corrupt, Retry::Never));
-    }
-}
-
-#[tokio::test]
-async fn an_answer_that_breaks_the_contract_is_corrupt() {
-    let mut missing = character();
-    missing.as_object_mut().unwrap().remove("name");
-    let answers = [
-        ok(json!({})),
-        ok(json!(null)),
-        ok(missing),
-        ResponseTemplate::new(200).set_body_raw("{\"id\":", "application/json"),
-        ResponseTemplate::new(200).set_body_raw("", "application/json"),
-        ResponseTemplate::new(200).set_body_raw("[".repeat(100_000), "application/json"),
-        ResponseTemplate::new(200).set_body_raw(character().to_string(), "text/html"),
-        ResponseTemplate::new(200).set_body_raw(character().to_string(), "application/problem+json"),
-        ResponseTemplate::new(204),
-        ResponseTemplate::new(206).set_body_json(character()),
-        ResponseTemplate::new(302).insert_header("location", "/nowhere"),
-        ResponseTemplate::new(304),
-        proxy(400),
-        proxy(418),
-    ];
-    for answer in answers {
-        let (_server, storage) = answering(answer).await;
-        let error = find(&storage).await.unwrap_err();
-        assert_eq!(error.kind(), &ErrorKind::Corrupt, "{error}");
-        assert_ne!(error.detail(), None);
-    }
-}
-
-#[tokio::test]
 async fn a_media_type_may_have_parameters() {
     let answer = ResponseTemplate::new(200).set_body_raw(character().to_string(), "Application/JSON; charset=utf-8");
     let (_server, storage) = answering(answer).await;
     assert!(find(&storage).await.unwrap().is_some());
-}
-
-#[tokio::test]
-async fn a_list_names_each_filter_and_the_page() {
-    let (server, storage) = server().await;
-    let (user, campaign) = (UserId::new(), CampaignId::new());
-    let cursor = Cursor { created_at: "2026-01-02T03:04:05.678901Z".parse().unwrap(), id: id().0 };
-    let next = Cursor { id: EVENT.parse().unwrap(), ..cursor };
-    Mock::given(method("GET"))
-        .and(path("/storage/v1/characters"))
-        .and(query_param("user_id", user.to_string()))
-        .and(query_param("campaign_id", campaign.to_string()))
-        .and(query_param("theme", "steam & punk"))
-        .and(query_param("active_only", "true"))
-        .and(query_param("include_deleted", "true"))
-        .and(query_param("limit", "2"))
-        .and(query_param("cursor", cursor.to_string()))
-        .and(query_param_is_missing("offset"))
-        .respond_with(ok(json!({ "items": [character()], "next_cursor": next })))
-        .expect(1)
-        .mount(&server)
-        .await;
-    let query = CharacterQuery {
-        user_id: Some(user),
-        campaign_id: Some(campaign),
-        theme: Some("steam & punk".into()),
-        active_only: true,
-        include_deleted: true,
-    };
-    let page = PageRequest::first(Limit::new(2).unwrap()).after(cursor);
-    let read = Store::<Character>::list(&storage, &query, page).await.unwrap();
-    assert_eq!((read.value.items.len(), read.value.next), (1, Some(next)));
-}
-
-#[tokio::test]
-async fn a_list_without_filters_asks_for_the_limit_alone_or_with_an_offset() {
-    let (server, storage) = server().await;
-    for offset in [None, Some(7)] {
-        server.reset().await;
-        Mock::given(method("GET"))
-            .and(path("/storage/v1/characters"))
-            .respond_with(ok(json!({ "items": [], "next_cursor": null })))
-            .mount(&server)
-            .await;
-        let page = offset.map_or_else(PageRequest::default, |rows| PageRequest::default().offset(rows));
-        let read = Store::<Character>::list(&storage, &CharacterQuery::default(), page).await.unwrap();
-        assert_eq!((read.value.items.len(), read.value.next), (0, None));
-        let asked = server.received_requests().await.unwrap();
-        let expected = offset.map_or_else(|| "limit=100".to_owned(), |rows| format!("limit=100&offset={rows}"));
-        assert_eq!(asked[0].url.query(), Some(expected.as_str()));
-    }
-}
-
-#[tokio::test]
-async fn a_page_that_cannot_be_is_corrupt() {
-    let too_many = json!({ "items": [character(), character()], "next_cursor": null });
-    let without_end = json!({ "items": [], "next_cursor": Cursor { created_at: character_domain::now(), id: id().0 } });
-    let no_cursor = json!({ "items": [], "next_cursor": "x" });
-    for answer in [too_many, without_end, no_cursor, json!({ "next_cursor": null }), json!([])] {
-        let (_server, storage) = answering(ok(answer)).await;
-        let page = PageRequest::first(Limit::new(1).unwrap());
-        let error = Store::<Character>::list(&storage, &CharacterQuery::default(), page).await.unwrap_err();
-        assert_eq!((error.kind(), error.operation()), (&ErrorKind::Corrupt, "character.list"));
-    }
-}
-
-#[tokio::test]
-async fn a_commit_posts_the_transaction() {
-    let (server, storage) = server().await;
-    Mock::given(method("POST"))
-        .and(path("/storage/v1/transactions"))
-        .and(header("authorization", "Bearer secret"))
-        .and(header("content-type", "application/json"))
-        .and(body_json(transaction_json()))
-        .respond_with(ok(committed_json()))
-        .expect(1)
-        .mount(&server)
-        .await;
-    let committed = storage.commit(transaction()).await.unwrap();
-    assert_eq!((committed.id, committed.written[0].revision), (transaction().id, Revision(3)));
 }
 
 #[tokio::test]
@@ -289,21 +115,6 @@ async fn a_transaction_that_breaks_a_rule_is_not_sent() {
     let ErrorKind::Invalid(violations) = error.kind() else { panic!("{error}") };
     assert_eq!(violations.0[0].field, "writes[0].name");
     assert!(server.received_requests().await.unwrap().is_empty());
-}
-
-#[tokio::test]
-async fn a_commit_whose_answer_cannot_be_believed_may_have_been_applied() {
-    let answers = [
-        json!({ "id": EVENT, "written": [meta(3)] }),
-        json!({ "id": TRANSACTION, "written": [] }),
-        json!({ "id": TRANSACTION, "written": [meta(3), meta(4)] }),
-        json!({ "written": [meta(3)] }),
-    ];
-    for answer in answers {
-        let (_server, storage) = answering(ok(answer)).await;
-        let error = storage.commit(transaction()).await.unwrap_err();
-        assert_eq!((error.kind(), error.certainly_not_applied()), (&ErrorKind::Corrupt, false));
-    }
 }
 
 #[tokio::test]
@@ -347,24 +158,6 @@ async fn every_problem_type_becomes_the_error_it_was() {
             assert_eq!((error.operation(), error.detail()), ("commit", Some("as the server put it")));
             assert_eq!(error.entity().unwrap().1, id().0);
         }
-    }
-}
-
-#[tokio::test]
-async fn the_problems_of_http_itself_are_read_too() {
-    let cases = [
-        (400, "malformed", "invalid"),
-        (404, "unknown-path", "unsupported"),
-        (405, "method-not-allowed", "unsupported"),
-        (408, "request-timeout", "timeout"),
-        (413, "too-large", "invalid"),
-        (415, "unsupported-media-type", "unsupported"),
-    ];
-    for (status, code, kind) in cases {
-        let body = json!({ "code": code, "status": status, "certainly_not_applied": true });
-        let (_server, storage) = answering(problem(status, body)).await;
-        let error = storage.commit(transaction()).await.unwrap_err();
-        assert_eq!((error.kind().code(), error.certainly_not_applied()), (kind, true), "{code}");
     }
 }
 
@@ -514,30 +307,6 @@ async fn more_than_a_thousand_transactions_are_refused_unsent() {
 }
 
 #[tokio::test]
-async fn a_claim_posts_limit_and_lease() {
-    let (server, storage) = server().await;
-    let event = json!({
-        "position": 7,
-        "event": {
-            "id": EVENT,
-            "type": "character.created",
-            "subject": ID,
-            "time": "2026-01-02T03:04:05.678901Z",
-            "data": { "character_id": ID },
-        },
-    });
-    Mock::given(method("POST"))
-        .and(path("/storage/v1/outbox/claim"))
-        .and(body_json(json!({ "limit": 10, "lease_ms": 30_000 })))
-        .respond_with(ok(json!({ "events": [event] })))
-        .expect(1)
-        .mount(&server)
-        .await;
-    let events = storage.claim(10, Duration::from_secs(30)).await.unwrap();
-    assert_eq!((events.len(), events[0].position, events[0].event.subject), (1, 7, id()));
-}
-
-#[tokio::test]
 async fn a_claim_out_of_range_is_refused_unsent() {
     let (server, storage) = server().await;
     for limit in [0, 1001] {
@@ -545,32 +314,4 @@ async fn a_claim_out_of_range_is_refused_unsent() {
         assert!(matches!(error.kind(), ErrorKind::Invalid(_)));
     }
     assert!(server.received_requests().await.unwrap().is_empty());
-}
-
-#[tokio::test]
-async fn an_acknowledgement_posts_the_ids_and_is_answered_with_nothing() {
-    let (server, storage) = server().await;
-    Mock::given(method("POST"))
-        .and(path("/storage/v1/outbox/acknowledge"))
-        .and(body_json(json!({ "ids": [EVENT] })))
-        .respond_with(ResponseTemplate::new(204))
-        .expect(1)
-        .mount(&server)
-        .await;
-    storage.acknowledge(&[EventId(EVENT.parse().unwrap())]).await.unwrap();
-}
-
-#[tokio::test]
-async fn a_probe_is_answered_with_nothing_and_with_nothing_else() {
-    let (server, storage) = server().await;
-    Mock::given(method("GET"))
-        .and(path("/storage/v1/probe"))
-        .and(header("authorization", "Bearer secret"))
-        .respond_with(ResponseTemplate::new(204))
-        .expect(1)
-        .mount(&server)
-        .await;
-    storage.probe().await.unwrap();
-    let (_captive_portal, storage) = answering(proxy(200)).await;
-    assert_eq!(storage.probe().await.unwrap_err().kind(), &ErrorKind::Corrupt);
 }

@@ -1,5 +1,10 @@
 //! The trace that requests carry. Alone in its process: what a span's place in the code is interesting to is remembered
 //! for the whole process, and tests beside it that trace nothing would switch it off.
+#![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
+
+mod direct;
+#[expect(dead_code, reason = "that each operation is sent is enough here; tests/operations.rs looks at the rest")]
+mod examples;
 
 use character_storage_http::{HttpStorage, HttpStorageConfig};
 use character_storage_port::Probe;
@@ -35,4 +40,15 @@ async fn every_attempt_carries_the_trace_it_belongs_to() {
         [&parents[0], &parents[1]].map(|parent| parent.strip_prefix("00-").unwrap().split_once('-').unwrap());
     assert_eq!(first_trace, second_trace, "one call is one trace");
     assert_ne!(first_span, second_span, "each attempt is a span of its own");
+
+    // What the answer is makes no difference to what was sent.
+    for operation in examples::operations() {
+        server.reset().await;
+        let storage = examples::client(direct::direct(server.uri(), "secret"));
+        let _ = (operation.ask)(storage).instrument(info_span!("caller")).await;
+        for request in server.received_requests().await.unwrap() {
+            let parent = request.headers.get("traceparent").unwrap().to_str().unwrap();
+            assert!(parent.starts_with("00-") && parent.len() == 55, "{}: {parent}", operation.name);
+        }
+    }
 }

@@ -63,6 +63,7 @@ impl Transport for Scripted {
                 content_type: None,
                 retry_after,
                 body: Bytes::new(),
+                attempts: 1,
                 exhausted: false,
                 earlier_attempt_lost: false,
             })

@@ -190,6 +190,7 @@ impl Transport for Held {
             content_type: None,
             retry_after: None,
             body: bytes::Bytes::new(),
+            attempts: 1,
             exhausted: false,
             earlier_attempt_lost: false,
         })
