@@ -8,39 +8,32 @@ mod tests;
 pub use bulk::BulkOutcome;
 pub use new::NewCharacter;
 
-use crate::{Condition, IdempotencyKey, RepositoryError, Result, idempotency::Repeatable};
-use character_domain::{Character, CharacterId, Meta, Timestamp, Violations};
+use crate::{
+    Backing, RepositoryError, Result, Terms,
+    act::{Act, Fate},
+    idempotency::Repeatable,
+    race::Race,
+};
+use character_domain::{Character, CharacterId, CharacterVersion, Meta, Violations};
 use character_storage_port::{
     CHARACTER_CREATED, CHARACTER_DELETED, CHARACTER_RESTORED, CHARACTER_UPDATED, COMMIT, Change, CharacterQuery,
-    Committed, Deleted, DomainEvent, Entity, EntityKind, ErrorKind, Expect, Page, PageRequest, Read, Source,
-    StorageError, StoragePort, Store, Transaction, character_event,
+    Committed, Deleted, ErrorKind, Page, PageRequest, Read, StorageError, Store, Transaction, character_event,
 };
 use serde_json::{Value, json};
-use std::{sync::Arc, time::Duration};
-
-/// How often an act is begun anew after it lost a race.
-const ATTEMPTS: u32 = 16;
-/// How often a cached revision that contradicts the caller is read again, in case the cache is behind.
-const SECOND_LOOKS: u32 = 2;
 
 /// What can be done with characters. Cheap to clone.
+///
+/// Every change records a version of the character, in the same transaction.
 #[derive(Clone, Debug)]
 pub struct CharacterRepository {
-    storage: Arc<dyn StoragePort>,
-    clock: fn() -> Timestamp,
+    backing: Backing,
 }
 
 impl CharacterRepository {
-    /// Over this storage, by the system's clock.
+    /// Over this storage.
     #[must_use]
-    pub fn new(storage: Arc<dyn StoragePort>) -> Self {
-        Self::with_clock(storage, character_domain::now)
-    }
-
-    /// Over this storage, by another clock, which must be cut to the microsecond.
-    #[must_use]
-    pub fn with_clock(storage: Arc<dyn StoragePort>, clock: fn() -> Timestamp) -> Self {
-        Self { storage, clock }
+    pub fn new(backing: Backing) -> Self {
+        Self { backing }
     }
 
     /// Stores a new character. Under a key, a repeat gets the first answer, also when the character changed since.
@@ -48,12 +41,21 @@ impl CharacterRepository {
     /// # Errors
     /// `Invalid`, `AlreadyExists`, `IdempotencyMismatch` (the key belongs to another request), `Storage`.
     #[tracing::instrument(name = "character.create", skip_all)]
-    pub async fn create(&self, new: NewCharacter, key: Option<&IdempotencyKey>) -> Result<Character> {
-        let repeatable =
-            key.map(|key| Repeatable::new("character.create", key, &new)).transpose().map_err(unwritable)?;
-        let character = new.into_character((self.clock)());
+    pub async fn create(&self, new: NewCharacter, terms: &Terms) -> Result<Character> {
+        let repeatable = terms.repeatable("character.create", &new)?;
+        let character = new.into_character(self.backing.now());
+        let outcome = self.create_checked(character, repeatable.as_ref(), terms).await;
+        self.backing.or_first_answer(outcome, repeatable.as_ref()).await
+    }
+
+    async fn create_checked(
+        &self,
+        character: Character,
+        repeatable: Option<&Repeatable>,
+        terms: &Terms,
+    ) -> Result<Character> {
         self.check(&character, true).await?;
-        let committed = self.storage.commit(creation(&character, repeatable)?).await?;
+        let committed = self.backing.storage.commit(creation(&character, repeatable, terms)?).await?;
         first_answer(character, committed)
     }
 
@@ -63,7 +65,7 @@ impl CharacterRepository {
     /// `NotFound`, `Storage`.
     #[tracing::instrument(name = "character.get", skip_all)]
     pub async fn get(&self, id: CharacterId) -> Result<Read<Character>> {
-        Ok(character_storage_port::get(self.storage.as_ref(), id).await?)
+        Ok(character_storage_port::get(self.backing.storage.as_ref(), id).await?)
     }
 
     /// One page of characters, newest first.
@@ -72,7 +74,7 @@ impl CharacterRepository {
     /// `Storage`.
     #[tracing::instrument(name = "character.list", skip_all)]
     pub async fn list(&self, query: &CharacterQuery, page: PageRequest) -> Result<Read<Page<Character>>> {
-        Ok(self.storage.list(query, page).await?)
+        Ok(self.backing.storage.list(query, page).await?)
     }
 
     /// Puts `new` in the place of all fields of the live character `id`. Without a condition the last writer wins.
@@ -80,24 +82,16 @@ impl CharacterRepository {
     /// # Errors
     /// `NotFound`, `Invalid`, `PreconditionFailed`, `Contended`, `Storage`.
     #[tracing::instrument(name = "character.replace", skip_all)]
-    pub async fn replace(&self, id: CharacterId, new: NewCharacter, condition: &Condition) -> Result<Character> {
-        let mut next = NewCharacter { id: Some(id), ..new }.into_character((self.clock)());
+    pub async fn replace(&self, id: CharacterId, new: NewCharacter, terms: &Terms) -> Result<Character> {
+        let next = NewCharacter { id: Some(id), ..new }.into_character(self.backing.now());
         self.check(&next, true).await?;
-        let mut tries = Tries::new(condition);
+        let mut race = Race::default();
         loop {
-            let expect = match condition.expect() {
-                Some(expect) => expect,
-                None => match self.accepted(id, Deleted::Exclude, &mut tries).await? {
-                    Some(current) => Expect::Revision(current.meta.revision),
-                    None => continue,
-                },
-            };
-            next.meta.updated_at = (self.clock)();
-            let event = character_event(CHARACTER_UPDATED, &next);
-            let change = Change::Replace { entity: next.clone(), expect };
-            match self.storage.commit(Transaction::new().with(change).with_event(event)).await {
-                Ok(committed) => return Ok(Character { meta: only_meta(&committed)?, ..next }),
-                Err(error) => self.absence_first(id, tries.lost(error).await).await?,
+            let current = self.accepted(id, Deleted::Exclude, terms).await?;
+            let mut act = Act::on(current, CHARACTER_UPDATED, terms.author.as_ref(), self.backing.now());
+            act.after = next.clone();
+            if let Some(done) = self.commit(act, CHARACTER_UPDATED, None, &mut race).await? {
+                return Ok(done);
             }
         }
     }
@@ -111,27 +105,22 @@ impl CharacterRepository {
     pub async fn patch(
         &self,
         id: CharacterId,
-        condition: &Condition,
+        terms: &Terms,
         mut change: impl FnMut(&Character) -> Result<Character>,
     ) -> Result<Character> {
-        let mut tries = Tries::new(condition);
+        let mut race = Race::default();
         loop {
-            let Some(current) = self.accepted(id, Deleted::Exclude, &mut tries).await? else { continue };
-            let mut next = Character { id, meta: current.meta, ..change(&current)? };
+            let current = self.accepted(id, Deleted::Exclude, terms).await?;
+            let next = Character { id, meta: current.meta, ..change(&current)? };
             let changed = changed_fields(&current, &next);
             if changed.is_empty() {
                 return Ok(current);
             }
             self.check(&next, changed.contains(&"parent_id")).await?;
-            next.meta.updated_at = (self.clock)();
-            let mut event = character_event(CHARACTER_UPDATED, &next);
-            if let Value::Object(data) = &mut event.data {
-                data.insert("changed".to_owned(), json!(changed));
-            }
-            let change = Change::Replace { entity: next.clone(), expect: Expect::Revision(current.meta.revision) };
-            match self.storage.commit(Transaction::new().with(change).with_event(event)).await {
-                Ok(committed) => return Ok(Character { meta: only_meta(&committed)?, ..next }),
-                Err(error) => tries.lost(error).await?,
+            let mut act = Act::on(current, CHARACTER_UPDATED, terms.author.as_ref(), self.backing.now());
+            act.after = next;
+            if let Some(done) = self.commit(act, CHARACTER_UPDATED, Some(&changed), &mut race).await? {
+                return Ok(done);
             }
         }
     }
@@ -141,21 +130,13 @@ impl CharacterRepository {
     /// # Errors
     /// `NotFound` (also when it is deleted already), `PreconditionFailed`, `Contended`, `Storage`.
     #[tracing::instrument(name = "character.delete", skip_all)]
-    pub async fn delete(&self, id: CharacterId, condition: &Condition) -> Result<()> {
-        let mut tries = Tries::new(condition);
+    pub async fn delete(&self, id: CharacterId, terms: &Terms) -> Result<()> {
+        let mut race = Race::default();
         loop {
-            let expect = match condition.expect() {
-                Some(expect) => expect,
-                None => match self.accepted(id, Deleted::Exclude, &mut tries).await? {
-                    Some(current) => Expect::Revision(current.meta.revision),
-                    None => continue,
-                },
-            };
-            let event = DomainEvent::new(CHARACTER_DELETED, id, (self.clock)(), json!({ "character_id": id }));
-            let change = Change::<Character>::Delete { id, expect, at: event.time };
-            match self.storage.commit(Transaction::new().with(change).with_event(event)).await {
-                Ok(_) => return Ok(()),
-                Err(error) => self.absence_first(id, tries.lost(error).await).await?,
+            let current = self.accepted(id, Deleted::Exclude, terms).await?;
+            let act = Act::on(current, CHARACTER_DELETED, terms.author.as_ref(), self.backing.now());
+            if self.commit(act.with_fate(Fate::Ends), CHARACTER_DELETED, None, &mut race).await?.is_some() {
+                return Ok(());
             }
         }
     }
@@ -165,49 +146,42 @@ impl CharacterRepository {
     /// # Errors
     /// `NotFound` (there never was one), `PreconditionFailed`, `Contended`, `Storage`.
     #[tracing::instrument(name = "character.restore", skip_all)]
-    pub async fn restore(&self, id: CharacterId, condition: &Condition) -> Result<Character> {
-        let mut tries = Tries::new(condition);
+    pub async fn restore(&self, id: CharacterId, terms: &Terms) -> Result<Character> {
+        let mut race = Race::default();
         loop {
-            let Some(current) = self.accepted(id, Deleted::Include, &mut tries).await? else { continue };
+            let current = self.accepted(id, Deleted::Include, terms).await?;
             if !current.meta.is_deleted() {
                 return Ok(current);
             }
-            let at = (self.clock)();
-            let event = DomainEvent { time: at, ..character_event(CHARACTER_RESTORED, &current) };
-            let expect = Expect::Revision(current.meta.revision);
-            let change = Change::<Character>::Restore { id, expect, at };
-            match self.storage.commit(Transaction::new().with(change).with_event(event)).await {
-                Ok(committed) => return Ok(Character { meta: only_meta(&committed)?, ..current }),
-                Err(error) => tries.lost(error).await?,
+            let act = Act::on(current, CHARACTER_RESTORED, terms.author.as_ref(), self.backing.now());
+            if let Some(done) = self.commit(act.with_fate(Fate::Returns), CHARACTER_RESTORED, None, &mut race).await? {
+                return Ok(done);
             }
         }
     }
 
-    /// The character that an act is to change, when its revision fulfils the condition. `None`: read again.
-    async fn accepted(&self, id: CharacterId, deleted: Deleted, tries: &mut Tries<'_>) -> Result<Option<Character>> {
-        let Read { value, source } = Store::<Character>::find(self.storage.as_ref(), id, deleted).await?;
-        if let Source::Stale { reason, .. } = source {
-            // A last known value may be shown, but no change may be decided on it.
-            let error = StorageError::unavailable(Character::FIND).with_applied(character_storage_port::Applied::No);
-            return Err(RepositoryError::Storage(error.with_detail(reason.as_str())));
-        }
-        let current = value.ok_or(RepositoryError::NotFound(EntityKind::Character))?;
-        let actual = current.meta.revision;
-        if tries.condition.holds(actual) {
-            return Ok(Some(current));
-        }
-        if source != Source::Origin && tries.second_look().await {
-            return Ok(None);
-        }
-        Err(tries.refused(actual))
+    /// The character that an act is to change, when its revision fulfils the condition.
+    async fn accepted(&self, id: CharacterId, deleted: Deleted, terms: &Terms) -> Result<Character> {
+        let current = self.backing.character(id, deleted).await?;
+        terms.condition.judge(current.meta.revision)?;
+        Ok(current)
     }
 
-    /// The port looks at the revision before the deletion; a caller is told of the deletion first.
-    async fn absence_first(&self, id: CharacterId, outcome: Result<()>) -> Result<()> {
-        if let Err(RepositoryError::PreconditionFailed { .. }) = outcome {
-            self.get(id).await?;
+    /// Commits an act on the character alone. `None`: it is to be begun anew.
+    async fn commit(
+        &self,
+        act: Act,
+        event_type: &'static str,
+        changed: Option<&[&str]>,
+        race: &mut Race,
+    ) -> Result<Option<Character>> {
+        let (mut transaction, after) = act.into_transaction()?;
+        let mut event = character_event(event_type, &after);
+        if let (Some(changed), Value::Object(data)) = (changed, &mut event.data) {
+            data.insert("changed".to_owned(), json!(changed));
         }
-        outcome
+        transaction.events.push(event);
+        self.backing.settle(transaction, None, after, race).await
     }
 
     async fn check(&self, character: &Character, parent: bool) -> Result<()> {
@@ -220,64 +194,27 @@ impl CharacterRepository {
 
     /// A soft-deleted parent is still the one that the character grew out of.
     async fn missing_parent(&self, id: CharacterId) -> Result<Violations> {
-        let parent = Store::<Character>::find(self.storage.as_ref(), id, Deleted::Include).await?.value;
+        let parent = Store::<Character>::find(self.backing.storage.as_ref(), id, Deleted::Include).await?.value;
         Ok(if parent.is_some() { Violations::default() } else { Violations::one("parent_id", NO_SUCH_PARENT) })
     }
 }
 
 const NO_SUCH_PARENT: &str = "no such character";
 
-/// How often an act has been begun, and under which condition.
-struct Tries<'a> {
-    condition: &'a Condition,
-    lost: u32,
-    second_looks: u32,
+/// A new character, its first version and the event.
+fn born(transaction: Transaction, character: &Character, terms: &Terms) -> Transaction {
+    let version = CharacterVersion {
+        author: terms.author.clone(),
+        ..CharacterVersion::of(None, character.clone(), CHARACTER_CREATED, character.meta.created_at)
+    };
+    transaction
+        .with(Change::Create(character.clone()))
+        .with(Change::Create(version))
+        .with_event(character_event(CHARACTER_CREATED, character))
 }
 
-impl<'a> Tries<'a> {
-    fn new(condition: &'a Condition) -> Self {
-        Self { condition, lost: 0, second_looks: 0 }
-    }
-
-    /// After a failed commit: returns when the act is to be begun anew.
-    async fn lost(&mut self, error: StorageError) -> Result<()> {
-        match error.kind() {
-            ErrorKind::Conflict { actual, .. } if !self.condition.holds(*actual) => return Err(self.refused(*actual)),
-            // A restore that finds the row live was overtaken by another restore.
-            ErrorKind::Conflict { .. } | ErrorKind::AlreadyExists => {}
-            _ => return Err(error.into()),
-        }
-        self.lost += 1;
-        if self.lost >= ATTEMPTS {
-            return Err(RepositoryError::Contended(self.lost));
-        }
-        pause(self.lost).await;
-        Ok(())
-    }
-
-    async fn second_look(&mut self) -> bool {
-        self.second_looks += 1;
-        if self.second_looks > SECOND_LOOKS {
-            return false;
-        }
-        pause(self.second_looks).await;
-        true
-    }
-
-    fn refused(&self, actual: character_domain::Revision) -> RepositoryError {
-        RepositoryError::PreconditionFailed { expected: self.condition.one_of.clone().unwrap_or_default(), actual }
-    }
-}
-
-/// Writers that lost against each other must not meet again in step.
-async fn pause(round: u32) {
-    let most = 1_000 * u64::from(round.min(10));
-    tokio::time::sleep(Duration::from_micros(rand::random_range(100..=most))).await;
-}
-
-fn creation(character: &Character, repeatable: Option<Repeatable>) -> Result<Transaction> {
-    let event = character_event(CHARACTER_CREATED, character);
-    let transaction = Transaction::new().with(Change::Create(character.clone())).with_event(event);
+fn creation(character: &Character, repeatable: Option<&Repeatable>, terms: &Terms) -> Result<Transaction> {
+    let transaction = born(Transaction::new(), character, terms);
     Ok(match repeatable {
         Some(repeatable) => {
             let answer = serde_json::to_value(character).map_err(unwritable)?;

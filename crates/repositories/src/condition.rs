@@ -1,7 +1,7 @@
 //! What a caller demands of the revision that its act changes.
 
+use crate::{RepositoryError, Result};
 use character_domain::Revision;
-use character_storage_port::Expect;
 
 /// Which revisions of a row an act may change. The default is any.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -35,15 +35,11 @@ impl Condition {
             && !self.none_of.contains(&revision)
     }
 
-    /// The same demand in the words of the storage, when it has them; else the row must be read first.
-    pub(crate) fn expect(&self) -> Option<Expect> {
-        match (&self.one_of, self.none_of.is_empty() && !self.absent) {
-            (None, true) => Some(Expect::Any),
-            (Some(revisions), true) => match revisions.as_slice() {
-                [revision] => Some(Expect::Revision(*revision)),
-                _ => None,
-            },
-            _ => None,
+    /// Refuses a row at a revision that does not fulfil it.
+    pub(crate) fn judge(&self, actual: Revision) -> Result<()> {
+        if self.holds(actual) {
+            return Ok(());
         }
+        Err(RepositoryError::PreconditionFailed { expected: self.one_of.clone().unwrap_or_default(), actual })
     }
 }

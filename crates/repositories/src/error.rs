@@ -1,6 +1,6 @@
 //! Why an act was refused.
 
-use character_domain::{Revision, Violation, Violations};
+use character_domain::{Refusal, Revision, Violation, Violations};
 use character_storage_port::{EntityKind, ErrorKind, StorageError};
 
 /// The result of an act.
@@ -27,6 +27,9 @@ pub enum RepositoryError {
     /// Rules are broken.
     #[error("{0}")]
     Invalid(Violations),
+    /// The rules of the game forbid it.
+    #[error("{0}")]
+    Refused(Refusal),
     /// The idempotency key was used before, for another request.
     #[error("the idempotency key was used for another request")]
     IdempotencyMismatch,
@@ -36,6 +39,12 @@ pub enum RepositoryError {
     /// The storage failed.
     #[error(transparent)]
     Storage(StorageError),
+}
+
+impl From<Refusal> for RepositoryError {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
 }
 
 impl From<StorageError> for RepositoryError {

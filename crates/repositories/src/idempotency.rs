@@ -16,6 +16,7 @@ impl fmt::Debug for IdempotencyKey {
 }
 
 /// What makes a transaction repeatable: its id and what the request was.
+#[derive(Clone, Debug)]
 pub(crate) struct Repeatable {
     pub(crate) id: TransactionId,
     pub(crate) fingerprint: Fingerprint,
@@ -33,7 +34,7 @@ impl Repeatable {
         Self { id, fingerprint: self.fingerprint.clone() }
     }
 
-    pub(crate) fn stamp(self, transaction: Transaction) -> Transaction {
-        Transaction { id: self.id, fingerprint: Some(self.fingerprint), ..transaction }
+    pub(crate) fn stamp(&self, transaction: Transaction) -> Transaction {
+        Transaction { id: self.id, fingerprint: Some(self.fingerprint.clone()), ..transaction }
     }
 }

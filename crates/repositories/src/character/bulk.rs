@@ -1,9 +1,9 @@
 //! Many new characters at once: all or none, or each for itself.
 
-use super::{CharacterRepository, NO_SUCH_PARENT, NewCharacter, corrupt, creation, first_answer, unwritable};
-use crate::{IdempotencyKey, RepositoryError, Result, idempotency::Repeatable};
+use super::{CharacterRepository, NO_SUCH_PARENT, NewCharacter, born, corrupt, creation, first_answer, unwritable};
+use crate::{RepositoryError, Result, Terms};
 use character_domain::{Character, CharacterId, Violations};
-use character_storage_port::{CHARACTER_CREATED, Change, Deleted, ErrorKind, Store, Transaction, character_event};
+use character_storage_port::{Deleted, ErrorKind, Store, Transaction};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use std::collections::{HashMap, HashSet};
 
@@ -25,12 +25,11 @@ impl CharacterRepository {
     pub async fn create_all(
         &self,
         new: Vec<Result<NewCharacter, Violations>>,
-        key: Option<&IdempotencyKey>,
+        terms: &Terms,
     ) -> Result<Vec<Character>> {
         let (readable, unreadable) = sorted_out(new);
         let (places, accepted): (Vec<usize>, Vec<NewCharacter>) = readable.into_iter().unzip();
-        let repeatable =
-            key.map(|key| Repeatable::new("character.bulk_create", key, &accepted)).transpose().map_err(unwritable)?;
+        let repeatable = terms.repeatable("character.bulk_create", &accepted)?;
         let characters = self.characters(accepted);
         let mut faults = self.faults(&characters).await?;
         name_repeated_ids(&places, &characters, &mut faults);
@@ -41,21 +40,21 @@ impl CharacterRepository {
         }
         let mut transaction = Transaction::new();
         for character in &characters {
-            let event = character_event(CHARACTER_CREATED, character);
-            transaction = transaction.with(Change::Create(character.clone())).with_event(event);
+            transaction = born(transaction, character, terms);
         }
         if let Some(repeatable) = repeatable {
             transaction = repeatable.stamp(transaction);
             transaction.answer = Some(serde_json::to_value(&characters).map_err(unwritable)?);
         }
-        match self.storage.commit(transaction).await {
+        match self.backing.storage.commit(transaction).await {
             Ok(committed) => match committed.answer {
                 Some(answer) => {
                     serde_json::from_value(answer).map_err(|error| corrupt("the kept answer is unreadable", error))
                 }
+                // Each character is followed by its version.
                 None => Ok(characters
                     .into_iter()
-                    .zip(committed.written)
+                    .zip(committed.written.into_iter().step_by(2))
                     .map(|(character, meta)| Character { meta, ..character })
                     .collect()),
             },
@@ -75,20 +74,12 @@ impl CharacterRepository {
     /// # Errors
     /// `IdempotencyMismatch`; `Storage` when nothing could be tried at all.
     #[tracing::instrument(name = "character.bulk_create_each", skip_all, fields(characters = new.len()))]
-    pub async fn create_each(
-        &self,
-        new: Vec<Result<NewCharacter, Violations>>,
-        key: Option<&IdempotencyKey>,
-    ) -> Result<BulkOutcome> {
+    pub async fn create_each(&self, new: Vec<Result<NewCharacter, Violations>>, terms: &Terms) -> Result<BulkOutcome> {
         let acceptable: Vec<Option<&NewCharacter>> = new.iter().map(|new| new.as_ref().ok()).collect();
-        let repeatable = key
-            .map(|key| Repeatable::new("character.bulk_create_each", key, &acceptable))
-            .transpose()
-            .map_err(unwritable)?;
-        if let Some(Repeatable { id, fingerprint }) = &repeatable {
+        let repeatable = terms.repeatable("character.bulk_create_each", &acceptable)?;
+        if let Some(claim) = &repeatable {
             // The key as a whole is claimed first, so that another request under it stores nothing at all.
-            let claim = Repeatable { id: *id, fingerprint: fingerprint.clone() };
-            self.storage.commit(claim.stamp(Transaction::new())).await?;
+            self.backing.storage.commit(claim.stamp(Transaction::new())).await?;
         }
         let mut outcomes: Vec<Option<Result<Character>>> = new.iter().map(|_| None).collect();
         let (readable, unreadable) = sorted_out(new);
@@ -104,7 +95,7 @@ impl CharacterRepository {
                 settle(&mut outcomes, place, Err(RepositoryError::Invalid(faults)));
                 continue;
             }
-            match creation(&character, repeatable.as_ref().map(|whole| whole.part(place))) {
+            match creation(&character, repeatable.as_ref().map(|whole| whole.part(place)).as_ref(), terms) {
                 Ok(transaction) => {
                     transactions.push(transaction);
                     sent.push((place, character));
@@ -112,7 +103,7 @@ impl CharacterRepository {
                 Err(error) => settle(&mut outcomes, place, Err(error)),
             }
         }
-        let committed = self.storage.commit_each(transactions).await;
+        let committed = self.backing.storage.commit_each(transactions).await;
         for ((place, character), committed) in sent.into_iter().zip(committed) {
             let outcome = committed.map_err(RepositoryError::from).and_then(|done| first_answer(character, done));
             settle(&mut outcomes, place, outcome);
@@ -125,7 +116,7 @@ impl CharacterRepository {
     }
 
     fn characters(&self, new: Vec<NewCharacter>) -> Vec<Character> {
-        let at = (self.clock)();
+        let at = self.backing.now();
         new.into_iter().map(|new| new.into_character(at)).collect()
     }
 
@@ -158,7 +149,7 @@ impl CharacterRepository {
     async fn stored(&self, ids: HashSet<CharacterId>) -> Result<HashSet<CharacterId>> {
         stream::iter(ids)
             .map(|id| async move {
-                let found = Store::<Character>::find(self.storage.as_ref(), id, Deleted::Include).await?;
+                let found = Store::<Character>::find(self.backing.storage.as_ref(), id, Deleted::Include).await?;
                 Ok::<_, RepositoryError>(found.value.map(|_| id))
             })
             .buffer_unordered(LOOKUPS)

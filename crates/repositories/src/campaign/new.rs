@@ -1,0 +1,54 @@
+//! What a caller says of an event that is to be.
+
+use character_domain::{CampaignEvent, CampaignEventId, CharacterId, Document, ImpactType, JournalEntryId, Timestamp};
+use serde::Serialize;
+
+/// The fields of an event that its writer chooses.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct NewCampaignEvent {
+    /// Its id; a fresh one when `None`.
+    pub id: Option<CampaignEventId>,
+    /// The entry of the character's journal that tells of it.
+    pub journal_entry_id: Option<JournalEntryId>,
+    /// `combat`, `training`, `death`, ….
+    pub event_type: String,
+    /// The particulars: `ability`, `damage_type`, `reason`, ….
+    pub event_data: Document,
+    /// What it changes.
+    pub impact_type: ImpactType,
+    /// By how much, up or down.
+    pub impact_magnitude: i64,
+    /// When it happened; now when `None`.
+    pub timestamp: Option<Timestamp>,
+    /// Everything else.
+    pub data: Document,
+}
+
+impl NewCampaignEvent {
+    /// An event that changes so much of this, with nothing special about it.
+    #[must_use]
+    pub fn new(impact_type: ImpactType, impact_magnitude: i64) -> Self {
+        Self {
+            id: None,
+            journal_entry_id: None,
+            event_type: "campaign_event".to_owned(),
+            event_data: Document::default(),
+            impact_type,
+            impact_magnitude,
+            timestamp: None,
+            data: Document::default(),
+        }
+    }
+
+    pub(crate) fn into_event(self, of: CharacterId, at: Timestamp) -> CampaignEvent {
+        CampaignEvent {
+            id: self.id.unwrap_or_else(CampaignEventId::new),
+            journal_entry_id: self.journal_entry_id,
+            event_type: self.event_type,
+            event_data: self.event_data,
+            timestamp: self.timestamp.unwrap_or(at),
+            data: self.data,
+            ..CampaignEvent::new(of, self.impact_type, self.impact_magnitude, at)
+        }
+    }
+}

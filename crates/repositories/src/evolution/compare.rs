@@ -1,0 +1,44 @@
+//! What lies between two versions.
+
+use super::{EvolutionRepository, lineage::Lineage};
+use crate::{RepositoryError, Result};
+use character_domain::{CharacterId, CharacterVersion, CharacterVersionId, version};
+use character_storage_port::{EntityKind, get};
+use serde_json::Value;
+
+/// Two versions, and the JSON Patch (RFC 6902) that makes the sheet of the one that of the other.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Comparison {
+    /// The one.
+    pub from: CharacterVersion,
+    /// The other.
+    pub to: CharacterVersion,
+    /// The way from the one to the other.
+    pub changes: Vec<Value>,
+}
+
+impl EvolutionRepository {
+    /// Compares two versions of this character, or of those that it grew out of or into.
+    ///
+    /// # Errors
+    /// `NotFound`, `Storage`.
+    #[tracing::instrument(name = "evolution.compare", skip_all)]
+    pub async fn compare(
+        &self,
+        of: CharacterId,
+        from: CharacterVersionId,
+        to: CharacterVersionId,
+    ) -> Result<Comparison> {
+        self.backing.exists(of).await?;
+        let from: CharacterVersion = get(self.backing.storage.as_ref(), from).await?.value;
+        let to: CharacterVersion = get(self.backing.storage.as_ref(), to).await?.value;
+        if [&from, &to].iter().any(|version| version.character_id != of) {
+            let lineage = Lineage::of(&self.backing, of).await?;
+            if ![&from, &to].iter().all(|version| lineage.has(version.character_id)) {
+                return Err(RepositoryError::NotFound(EntityKind::CharacterVersion));
+            }
+        }
+        let changes = version::changes(&from.state, &to.state);
+        Ok(Comparison { from, to, changes })
+    }
+}

@@ -1,0 +1,154 @@
+//! How the characters of a lineage and their items hang together.
+
+use super::{EvolutionRepository, lineage::Lineage};
+use crate::Result;
+use character_domain::{Character, CharacterId, InventoryItem};
+use character_storage_port::{InventoryItemQuery, Limit, PageRequest, Store};
+use serde::Serialize;
+use std::collections::HashSet;
+use uuid::Uuid;
+
+/// At most so many items are in one graph.
+pub const MAX_GRAPH_ITEMS: usize = 2_000;
+
+/// The characters of a lineage, oldest first, each followed by its items, oldest first; and what ties them.
+#[derive(Clone, Debug, PartialEq)]
+pub struct VersionGraph {
+    /// What there is.
+    pub nodes: Vec<GraphNode>,
+    /// What ties it; both ends are among the nodes.
+    pub edges: Vec<GraphEdge>,
+    /// Whether that is all; a graph that grows too large is cut.
+    pub complete: bool,
+}
+
+/// What a node stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NodeKind {
+    /// A character.
+    Character,
+    /// An item.
+    InventoryItem,
+}
+
+/// A character or an item.
+#[derive(Clone, Debug, PartialEq)]
+pub struct GraphNode {
+    /// Its id.
+    pub id: Uuid,
+    /// What it is.
+    pub kind: NodeKind,
+    /// What it is called.
+    pub name: String,
+    /// The setting it belongs to.
+    pub theme: String,
+    /// Whose it is; a character is its own.
+    pub character_id: CharacterId,
+    /// Whether it is soft-deleted.
+    pub deleted: bool,
+}
+
+/// How two nodes are tied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EdgeKind {
+    /// From a character to the one it grew out of.
+    Parent,
+    /// From an item to the one it was at first.
+    Root,
+    /// From a character to an item that it wears or holds.
+    Equipped,
+    /// From a character to an item that came to be with it.
+    Created,
+}
+
+/// A tie between two nodes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct GraphEdge {
+    /// How.
+    pub kind: EdgeKind,
+    /// From here.
+    pub from: Uuid,
+    /// To there.
+    pub to: Uuid,
+}
+
+impl EvolutionRepository {
+    /// The graph of this character, of those that it grew out of and into, and of all their items.
+    ///
+    /// # Errors
+    /// `NotFound` (the character), `Storage`.
+    #[tracing::instrument(name = "evolution.graph", skip_all)]
+    pub async fn graph(&self, of: CharacterId) -> Result<VersionGraph> {
+        let Lineage { characters, mut complete } = Lineage::of(&self.backing, of).await?;
+        let mut graph = VersionGraph { nodes: Vec::new(), edges: Vec::new(), complete: true };
+        let mut left = MAX_GRAPH_ITEMS;
+        for character in &characters {
+            graph.add_character(character);
+            let items = self.items_of(character.id, left).await?;
+            complete &= items.len() <= left;
+            for item in items.iter().take(left) {
+                graph.add_item(item);
+            }
+            left = left.saturating_sub(items.len());
+        }
+        let known: HashSet<Uuid> = graph.nodes.iter().map(|node| node.id).collect();
+        graph.edges.retain(|edge| known.contains(&edge.to));
+        Ok(VersionGraph { complete, ..graph })
+    }
+
+    /// The items of a character, deleted ones too, oldest first; when there are more than `most`, one more than that.
+    async fn items_of(&self, character: CharacterId, most: usize) -> Result<Vec<InventoryItem>> {
+        let query = InventoryItemQuery {
+            character_id: Some(character),
+            include_deleted: true,
+            ..InventoryItemQuery::default()
+        };
+        let storage = self.backing.storage.as_ref();
+        let limit = u32::try_from(most.saturating_add(1)).ok().and_then(Limit::new).unwrap_or(Limit::MAX);
+        let (mut items, mut request) = (Vec::new(), PageRequest::first(limit));
+        while items.len() <= most {
+            let page = Store::<InventoryItem>::list(storage, &query, request).await?.value;
+            items.extend(page.items);
+            let Some(cursor) = page.next else { break };
+            request = request.after(cursor);
+        }
+        items.truncate(most.saturating_add(1));
+        items.reverse();
+        Ok(items)
+    }
+}
+
+impl VersionGraph {
+    fn add_character(&mut self, character: &Character) {
+        self.nodes.push(GraphNode {
+            id: character.id.into(),
+            kind: NodeKind::Character,
+            name: character.name.clone(),
+            theme: character.theme.clone(),
+            character_id: character.id,
+            deleted: character.meta.is_deleted(),
+        });
+        self.tie(EdgeKind::Parent, character.id.into(), character.parent_id.map(Into::into));
+    }
+
+    fn add_item(&mut self, item: &InventoryItem) {
+        self.nodes.push(GraphNode {
+            id: item.id.into(),
+            kind: NodeKind::InventoryItem,
+            name: item.name.clone(),
+            theme: item.theme.clone(),
+            character_id: item.character_id,
+            deleted: item.meta.is_deleted(),
+        });
+        let (owner, id) = (item.character_id.into(), item.id.into());
+        self.tie(EdgeKind::Created, owner, Some(id));
+        self.tie(EdgeKind::Equipped, owner, Some(id).filter(|_| item.equipped && !item.meta.is_deleted()));
+        self.tie(EdgeKind::Root, id, item.root_id.map(Into::into));
+    }
+
+    fn tie(&mut self, kind: EdgeKind, from: Uuid, to: Option<Uuid>) {
+        self.edges.extend(to.map(|to| GraphEdge { kind, from, to }));
+    }
+}

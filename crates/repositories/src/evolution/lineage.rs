@@ -1,0 +1,65 @@
+//! The characters that one character grew out of and into, by their changes of theme.
+
+use crate::{Backing, Result};
+use character_domain::{Character, CharacterId};
+use character_storage_port::{CharacterQuery, Deleted, Limit, PageRequest, Store, get};
+use std::collections::{HashSet, VecDeque};
+
+/// At most so many characters of one lineage are looked at.
+pub const MAX_LINEAGE: usize = 100;
+
+/// Characters that grew out of each other, deleted ones too, oldest first.
+#[derive(Clone, Debug)]
+pub(super) struct Lineage {
+    pub(super) characters: Vec<Character>,
+    /// Whether these are all.
+    pub(super) complete: bool,
+}
+
+impl Lineage {
+    pub(super) fn has(&self, id: CharacterId) -> bool {
+        self.characters.iter().any(|character| character.id == id)
+    }
+
+    /// Where a character came from first: a client may name any parent, so the walk counts its steps.
+    pub(super) async fn of(backing: &Backing, id: CharacterId) -> Result<Self> {
+        let storage = backing.storage.as_ref();
+        let first = get::<Character, _>(storage, id).await?.value;
+        let (mut seen, mut parent) = (HashSet::from([id]), first.parent_id);
+        let mut characters = vec![first];
+        let mut complete = true;
+        while let Some(id) = parent.filter(|id| !seen.contains(id)) {
+            if characters.len() >= MAX_LINEAGE {
+                complete = false;
+                break;
+            }
+            let Some(found) = Store::<Character>::find(storage, id, Deleted::Include).await?.value else { break };
+            parent = found.parent_id;
+            seen.insert(id);
+            characters.push(found);
+        }
+        let mut waiting: VecDeque<CharacterId> = characters.iter().map(|character| character.id).collect();
+        while let Some(id) = waiting.pop_front() {
+            if characters.len() >= MAX_LINEAGE {
+                // Whoever is still waiting may have children that nobody asked for.
+                complete = false;
+                break;
+            }
+            let query = CharacterQuery { parent_id: Some(id), include_deleted: true, ..CharacterQuery::default() };
+            // One more than is wanted for each already seen one, which may be among the children.
+            let limit = u32::try_from(MAX_LINEAGE + 1).ok().and_then(Limit::new).unwrap_or_default();
+            let page = Store::<Character>::list(storage, &query, PageRequest::first(limit)).await?.value;
+            complete &= page.next.is_none();
+            for child in page.items {
+                if characters.len() >= MAX_LINEAGE {
+                    complete &= seen.contains(&child.id);
+                } else if seen.insert(child.id) {
+                    waiting.push_back(child.id);
+                    characters.push(child);
+                }
+            }
+        }
+        characters.sort_by_key(|character| (character.meta.created_at, character.id));
+        Ok(Self { characters, complete })
+    }
+}

@@ -1,0 +1,66 @@
+//! What a caller says of an item that is to be.
+
+use character_domain::{Attunement, Character, Document, InventoryItem, InventoryItemId, Meta, Timestamp};
+use serde::Serialize;
+
+/// The fields of an item that its writer chooses.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct NewItem {
+    /// Its id; a fresh one when `None`.
+    pub id: Option<InventoryItemId>,
+    /// The setting it belongs to; that of its character when `None`.
+    pub theme: Option<String>,
+    /// What it is called.
+    pub name: String,
+    /// `weapon`, `armor`, `container`, ….
+    pub item_type: String,
+    /// How many.
+    pub quantity: i64,
+    /// Whether it is worn or held.
+    pub equipped: bool,
+    /// The tie to its character.
+    pub attunement: Attunement,
+    /// The item it lies in.
+    pub container: Option<InventoryItemId>,
+    /// What somebody wrote down about it.
+    pub notes: Option<String>,
+    /// Everything else, and what the rules read: `weight`, `capacity`, `requires_attunement`, `is_magical`.
+    pub data: Document,
+}
+
+impl NewItem {
+    /// One item, carried, with nothing special about it.
+    #[must_use]
+    pub fn new(name: impl Into<String>) -> Self {
+        Self {
+            id: None,
+            theme: None,
+            name: name.into(),
+            item_type: "other".to_owned(),
+            quantity: 1,
+            equipped: false,
+            attunement: Attunement::None,
+            container: None,
+            notes: None,
+            data: Document::default(),
+        }
+    }
+
+    pub(crate) fn into_item(self, character: &Character, at: Timestamp) -> InventoryItem {
+        InventoryItem {
+            id: self.id.unwrap_or_else(InventoryItemId::new),
+            character_id: character.id,
+            root_id: None,
+            theme: self.theme.unwrap_or_else(|| character.theme.clone()),
+            name: self.name,
+            item_type: self.item_type,
+            quantity: self.quantity,
+            equipped: self.equipped,
+            attunement: self.attunement,
+            container: self.container,
+            notes: self.notes,
+            data: self.data,
+            meta: Meta::created(at),
+        }
+    }
+}

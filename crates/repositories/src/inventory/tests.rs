@@ -1,0 +1,252 @@
+//! The acts on items, over the memory storage; what a storage may do to them, over a mock of the port.
+
+use super::*;
+use crate::IdempotencyKey;
+use character_domain::{CharacterVersion, Document, Revision, UserId, Violations};
+use character_storage_port::{
+    COMMIT, CharacterVersionQuery, ErrorKind, MemoryStorage, Outbox, StorageError, StorageExt, Store,
+};
+use character_storage_testkit::MockStorage;
+use serde_json::Value;
+use std::{sync::Arc, time::Duration};
+
+struct World {
+    inventory: InventoryRepository,
+    storage: MemoryStorage,
+    hero: CharacterId,
+}
+
+async fn world() -> World {
+    let storage = MemoryStorage::new();
+    let mut hero = Character::new(UserId::new(), "Torormir", character_domain::now());
+    hero.data = document(json!({ "currency": { "gp": 10, "note": "kept" }, "ability_scores": { "strength": 10 } }));
+    let hero = storage.create_character(hero).await.unwrap().id;
+    let inventory = InventoryRepository::new(Backing::new(Arc::new(storage.clone())));
+    World { inventory, storage, hero }
+}
+
+fn document(value: Value) -> Document {
+    Document(value.as_object().cloned().unwrap())
+}
+
+fn item(name: &str, data: Value) -> NewItem {
+    NewItem { data: document(data), ..NewItem::new(name) }
+}
+
+fn rule<T: std::fmt::Debug>(outcome: Result<T>) -> &'static str {
+    match outcome {
+        Err(RepositoryError::Refused(refusal)) => refusal.rule,
+        other => panic!("{other:?}"),
+    }
+}
+
+impl World {
+    async fn has(&self, new: NewItem) -> InventoryItem {
+        self.inventory.create(self.hero, new, &Terms::default()).await.unwrap()
+    }
+
+    async fn now(&self, id: InventoryItemId) -> InventoryItem {
+        self.inventory.get(self.hero, id).await.unwrap().value
+    }
+
+    async fn versions(&self) -> Vec<CharacterVersion> {
+        let query = CharacterVersionQuery { character_id: Some(self.hero), ..CharacterVersionQuery::default() };
+        Store::<CharacterVersion>::list(&self.storage, &query, PageRequest::default()).await.unwrap().value.items
+    }
+}
+
+#[tokio::test]
+async fn an_act_changes_the_item_the_version_and_the_outbox_together() {
+    let world = world().await;
+    let sword = world.has(item("Sword", json!({ "weight": 3 }))).await;
+    let equipped = world.inventory.equip(world.hero, sword.id, &Terms::default()).await.unwrap();
+    assert!(equipped.equipped);
+    assert_eq!(equipped, world.now(sword.id).await, "the answer is what is stored");
+    let version = world.versions().await.remove(0);
+    assert_eq!((version.reason.as_str(), version.related.len()), ("inventory.equipped", 1));
+    assert_eq!((version.related[0].id, version.related[0].change.as_str()), (sword.id.0, "replace"));
+    let events = world.storage.claim(100, Duration::ZERO).await.unwrap();
+    let last = &events.last().unwrap().event;
+    assert_eq!((last.event_type.as_ref(), &last.data["change"]), (CHARACTER_INVENTORY_CHANGED, &json!("equipped")));
+}
+
+#[tokio::test]
+async fn equipping_takes_an_item_out_of_its_container_and_moving_takes_it_off() {
+    let world = world().await;
+    let bag = world.has(item("Bag", json!({ "capacity": 30 }))).await;
+    let sword = world.has(NewItem { container: Some(bag.id), ..item("Sword", json!({ "weight": 3 })) }).await;
+    let worn = world.inventory.equip(world.hero, sword.id, &Terms::default()).await.unwrap();
+    assert_eq!((worn.equipped, worn.container), (true, None));
+    let packed = world.inventory.move_to(world.hero, sword.id, Some(bag.id), &Terms::default()).await.unwrap();
+    assert_eq!((packed.equipped, packed.container), (false, Some(bag.id)));
+    let carried = world.inventory.move_to(world.hero, sword.id, None, &Terms::default()).await.unwrap();
+    assert_eq!(carried.container, None);
+}
+
+#[tokio::test]
+async fn a_refused_act_changes_nothing_and_says_why() {
+    let world = world().await;
+    let bag = world.has(item("Bag", json!({ "capacity": 5 }))).await;
+    let pouch = world.has(NewItem { container: Some(bag.id), ..item("Pouch", json!({ "capacity": 2 })) }).await;
+    let anvil = world.has(item("Anvil", json!({ "weight": 300 }))).await;
+    let none = world.has(NewItem { quantity: 0, ..item("Arrow", json!({})) }).await;
+    let ring = world.has(item("Plain ring", json!({}))).await;
+    let before = world.storage.get_character(world.hero).await.unwrap().value;
+    let (inventory, hero, terms) = (&world.inventory, world.hero, &Terms::default());
+    assert_eq!(rule(inventory.move_to(hero, bag.id, Some(bag.id), terms).await), "container-cycle");
+    assert_eq!(rule(inventory.move_to(hero, bag.id, Some(pouch.id), terms).await), "container-cycle");
+    assert_eq!(rule(inventory.move_to(hero, anvil.id, Some(bag.id), terms).await), "container-full");
+    assert_eq!(rule(inventory.move_to(hero, ring.id, Some(anvil.id), terms).await), "not-a-container");
+    assert_eq!(rule(inventory.move_to(hero, ring.id, Some(InventoryItemId::new()), terms).await), "no-such-container");
+    assert_eq!(rule(inventory.equip(hero, none.id, terms).await), "nothing-there");
+    assert_eq!(rule(inventory.attune(hero, ring.id, terms).await), "attunement-not-required");
+    let poor = inventory.change_currency(hero, &Purse([("gp".to_owned(), -11)].into()), terms).await;
+    assert_eq!(rule(poor), "not-enough-coins");
+    assert_eq!(world.storage.get_character(hero).await.unwrap().value, before);
+}
+
+#[tokio::test]
+async fn an_item_of_another_character_is_no_container_and_not_found() {
+    let world = world().await;
+    let other = Character::new(UserId::new(), "Other", character_domain::now());
+    let other = world.storage.create_character(other).await.unwrap().id;
+    let bag = world.inventory.create(other, item("Bag", json!({ "capacity": 5 })), &Terms::default()).await.unwrap();
+    let coin = world.has(item("Coin", json!({}))).await;
+    let moved = world.inventory.move_to(world.hero, coin.id, Some(bag.id), &Terms::default()).await;
+    assert_eq!(rule(moved), "no-such-container");
+    for outcome in [
+        world.inventory.equip(world.hero, bag.id, &Terms::default()).await.map(drop),
+        world.inventory.delete(world.hero, bag.id, &Terms::default()).await,
+        world.inventory.restore(world.hero, bag.id, &Terms::default()).await.map(drop),
+        world.inventory.get(world.hero, bag.id).await.map(drop),
+    ] {
+        assert!(matches!(outcome, Err(RepositoryError::NotFound(EntityKind::InventoryItem))), "{outcome:?}");
+    }
+}
+
+#[tokio::test]
+async fn two_acts_at_once_do_not_attune_a_fourth_item() {
+    let world = world().await;
+    let mut tasks = Vec::new();
+    for index in 0..8 {
+        let ring = world.has(item(&format!("Ring {index}"), json!({ "requires_attunement": true }))).await;
+        let (inventory, hero) = (world.inventory.clone(), world.hero);
+        tasks.push(tokio::spawn(async move { inventory.attune(hero, ring.id, &Terms::default()).await }));
+    }
+    let mut attuned = 0;
+    for task in tasks {
+        match task.await.unwrap() {
+            Ok(_) => attuned += 1,
+            Err(error) => assert_eq!(rule::<()>(Err(error)), "too-many-attuned"),
+        }
+    }
+    assert_eq!(attuned, 3);
+}
+
+#[tokio::test]
+async fn deleting_a_container_leaves_its_contents_where_it_was_and_restoring_brings_it_back_empty() {
+    let world = world().await;
+    let chest = world.has(item("Chest", json!({ "capacity": 50 }))).await;
+    let bag = world.has(NewItem { container: Some(chest.id), ..item("Bag", json!({ "capacity": 9 })) }).await;
+    let coin = world.has(NewItem { container: Some(bag.id), ..item("Coin", json!({})) }).await;
+    world.inventory.delete(world.hero, bag.id, &Terms::default()).await.unwrap();
+    assert_eq!(world.now(coin.id).await.container, Some(chest.id));
+    let back = world.inventory.restore(world.hero, bag.id, &Terms::default()).await.unwrap();
+    assert_eq!((back.container, back.meta.revision), (Some(chest.id), Revision(3)));
+    world.inventory.delete(world.hero, bag.id, &Terms::default()).await.unwrap();
+    world.inventory.delete(world.hero, chest.id, &Terms::default()).await.unwrap();
+    let nowhere = world.inventory.restore(world.hero, bag.id, &Terms::default()).await;
+    assert_eq!(rule(nowhere), "no-such-container");
+}
+
+#[tokio::test]
+async fn an_act_repeated_under_its_key_gets_the_first_answer_even_when_it_would_be_refused_now() {
+    let world = world().await;
+    let key = Terms::from(IdempotencyKey("once".to_owned()));
+    let change = Purse([("gp".to_owned(), -10)].into());
+    let first = world.inventory.change_currency(world.hero, &change, &key).await.unwrap();
+    let again = world.inventory.change_currency(world.hero, &change, &key).await.unwrap();
+    assert_eq!(again, first);
+    assert_eq!(Purse::of(&first).0["gp"], 0);
+    let other = world.inventory.change_currency(world.hero, &Purse([("gp".to_owned(), 1)].into()), &key).await;
+    assert!(matches!(other, Err(RepositoryError::IdempotencyMismatch)), "{other:?}");
+    let new = || NewItem { id: Some(InventoryItemId(uuid::Uuid::from_u128(7))), ..item("Sword", json!({})) };
+    let made = world.inventory.create(world.hero, new(), &key).await.unwrap();
+    assert_eq!(world.inventory.create(world.hero, new(), &key).await.unwrap(), made);
+}
+
+#[tokio::test]
+async fn coins_that_are_no_coins_are_named_and_other_members_stay() {
+    let world = world().await;
+    let wrong = Purse([("gp".to_owned(), 1), ("dollars".to_owned(), 1)].into());
+    let Err(RepositoryError::Invalid(violations)) =
+        world.inventory.change_currency(world.hero, &wrong, &Terms::default()).await
+    else {
+        panic!()
+    };
+    assert_eq!(violations.0[0].field, "dollars");
+    let paid = Purse([("gp".to_owned(), -3), ("sp".to_owned(), 7)].into());
+    let after = world.inventory.change_currency(world.hero, &paid, &Terms::default()).await.unwrap();
+    assert_eq!(after.data.0["currency"], json!({ "cp": 0, "sp": 7, "ep": 0, "gp": 7, "pp": 0, "note": "kept" }));
+}
+
+#[tokio::test]
+async fn many_items_are_made_together_or_not_at_all_and_every_fault_names_its_place() {
+    let world = world().await;
+    let bag = InventoryItemId::new();
+    let sound = || Ok(NewItem { id: Some(bag), ..item("Bag", json!({ "capacity": 10 })) });
+    let inside = |weight: i64| Ok(NewItem { container: Some(bag), ..item("Stone", json!({ "weight": weight })) });
+    let unreadable = Err(Violations::one("name", "is required"));
+    let wrong = vec![sound(), inside(8), inside(8), Ok(item(" ", json!({}))), unreadable, sound()];
+    let outcome = world.inventory.create_all(world.hero, wrong.clone(), &Terms::default()).await;
+    let Err(RepositoryError::Invalid(violations)) = outcome else { panic!() };
+    let fields: Vec<_> = violations.0.iter().map(|violation| violation.field.as_str()).collect();
+    assert_eq!(fields, ["items[2]", "items[3].name", "items[4].name", "items[5].id"]);
+    assert_eq!(world.versions().await.len(), 0, "nothing was changed");
+
+    let key = Terms::from(IdempotencyKey("each".to_owned()));
+    let outcomes = world.inventory.create_each(world.hero, wrong.clone(), &key).await.unwrap();
+    let made: Vec<_> = outcomes.iter().map(Result::is_ok).collect();
+    assert_eq!(made, [true, true, false, false, false, false]);
+    assert_eq!(world.versions().await.len(), 1, "one act, one version");
+    let again = world.inventory.create_each(world.hero, wrong, &key).await.unwrap();
+    let ids = |outcomes: &[Result<InventoryItem>]| -> Vec<_> {
+        outcomes.iter().map(|outcome| outcome.as_ref().ok().map(|item| item.id)).collect()
+    };
+    assert_eq!(ids(&again), ids(&outcomes));
+    let taken = world.inventory.create_all(world.hero, vec![sound()], &Terms::default()).await;
+    assert!(matches!(taken, Err(RepositoryError::Invalid(violations)) if violations.0[0].field == "items[0].id"));
+    let more = world.inventory.create_all(world.hero, vec![inside(1), inside(1)], &Terms::default()).await;
+    assert_eq!(more.unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn the_load_tells_what_is_carried_and_what_lies_in_each_container() {
+    let world = world().await;
+    let bag = world.has(item("Bag", json!({ "capacity": 30, "weight": 5 }))).await;
+    world.has(NewItem { container: Some(bag.id), quantity: 2, ..item("Stone", json!({ "weight": 4 })) }).await;
+    let load = world.inventory.weight(world.hero).await.unwrap();
+    assert!((load.carried - 13.0).abs() < 1e-9 && load.capacity == Some(150.0), "{load:?}");
+    assert!((load.containers[0].contents - 8.0).abs() < 1e-9);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_act_that_loses_its_race_is_judged_anew_and_a_storage_failure_is_passed_on() {
+    let hero = Character::new(UserId::new(), "Torormir", character_domain::now());
+    let sword = InventoryItem::new(hero.id, "Sword", character_domain::now());
+    let (of, id) = (hero.id, sword.id);
+    let mut mock = MockStorage::new();
+    mock.expect_find::<Character>().times(3).returning(move |_, _| Ok(Read::origin(Some(hero.clone()))));
+    mock.expect_list::<InventoryItem>()
+        .times(3)
+        .returning(move |_, _| Ok(Read::origin(Page { items: vec![sword.clone()], next: None })));
+    let mut answers = vec![
+        StorageError::new(ErrorKind::Timeout, COMMIT),
+        StorageError::new(ErrorKind::Conflict { expected: Revision(1), actual: Revision(2) }, COMMIT),
+        StorageError::new(ErrorKind::Conflict { expected: Revision(1), actual: Revision(2) }, COMMIT),
+    ];
+    mock.expect_commit().times(3).returning(move |_| Err(answers.pop().unwrap()));
+    let inventory = InventoryRepository::new(Backing::new(Arc::new(mock)));
+    let outcome = inventory.equip(of, id, &Terms::default()).await;
+    assert!(matches!(outcome, Err(RepositoryError::Storage(error)) if *error.kind() == ErrorKind::Timeout));
+}

@@ -1,0 +1,71 @@
+//! Progress: what a character won, and how far that brought it. Experience and level stand on the progress row and on
+//! the sheet; every act writes both, and the row follows what somebody wrote on the sheet in between.
+
+mod attain;
+mod award;
+mod standing;
+#[cfg(test)]
+mod tests;
+
+pub use attain::{Attained, NewAttainment};
+pub use award::{Award, Awarded};
+
+pub(crate) use standing::Standing;
+
+use crate::{Backing, Result};
+use character_domain::{CharacterId, CharacterProgress, Revision};
+use character_storage_port::{CharacterProgressQuery, Limit, PageRequest, Read, Source, Store};
+
+/// How a character stands.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Progress {
+    /// What it reached. Without a row on record this is what the sheet says, at revision 0.
+    pub row: CharacterProgress,
+    /// The revision of the character, which every change of its progress moves.
+    pub revision: Revision,
+}
+
+/// What can be done with the progress of a character. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct ProgressRepository {
+    backing: Backing,
+}
+
+impl ProgressRepository {
+    /// Over this storage.
+    #[must_use]
+    pub fn new(backing: Backing) -> Self {
+        Self { backing }
+    }
+
+    /// How this character stands.
+    ///
+    /// # Errors
+    /// `NotFound` (the character), `Storage`.
+    #[tracing::instrument(name = "progress.get", skip_all)]
+    pub async fn get(&self, of: CharacterId) -> Result<Read<Progress>> {
+        // The character first: should a change come in between, its old revision tells the client to ask again.
+        let character = character_storage_port::get(self.backing.storage.as_ref(), of).await?;
+        let query = of_character(of);
+        let first = PageRequest::first(Limit::default());
+        let rows = Store::<CharacterProgress>::list(self.backing.storage.as_ref(), &query, first).await?;
+        let source = less_fresh(character.source, rows.source);
+        let character = character.value;
+        let row = Standing::of(&character, rows.value.items).into_row();
+        Ok(Read { value: Progress { row, revision: character.meta.revision }, source })
+    }
+}
+
+/// Rows that were imported have ids of their own, so progress is found by its character.
+fn of_character(of: CharacterId) -> CharacterProgressQuery {
+    CharacterProgressQuery { character_id: Some(of), ..CharacterProgressQuery::default() }
+}
+
+/// An answer made of two is no fresher than the less fresh of them.
+fn less_fresh(one: Source, other: Source) -> Source {
+    match (one, other) {
+        (Source::Stale { .. }, _) | (Source::Cache { .. }, Source::Origin) => one,
+        (Source::Cache { age, .. }, Source::Cache { age: other_age, .. }) if age >= other_age => one,
+        _ => other,
+    }
+}

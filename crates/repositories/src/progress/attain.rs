@@ -1,0 +1,143 @@
+//! Reaching milestones, and achieving things.
+
+use super::ProgressRepository;
+use crate::{RepositoryError, Result, Terms, act::Act, idempotency::Repeatable, race::Race};
+use character_domain::{CharacterId, Document, Refusal, Revision, Timestamp, progress::Attainment};
+use character_storage_port::{CHARACTER_PROGRESS_UPDATED, Deleted};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+/// A milestone or an achievement to be.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct NewAttainment {
+    /// What it is called.
+    pub title: String,
+    /// What it was.
+    pub description: String,
+    /// `story`, `quest`, `exploration`, ….
+    pub kind: String,
+    /// When; now when `None`.
+    pub achieved_at: Option<Timestamp>,
+    /// Everything else.
+    pub data: Document,
+}
+
+impl NewAttainment {
+    /// Part of a story, with nothing special about it.
+    #[must_use]
+    pub fn new(title: impl Into<String>) -> Self {
+        Self {
+            title: title.into(),
+            description: String::new(),
+            kind: "story".to_owned(),
+            achieved_at: None,
+            data: Document::default(),
+        }
+    }
+
+    fn attainment(&self, at: Timestamp) -> Attainment {
+        Attainment {
+            id: Uuid::now_v7(),
+            title: self.title.clone(),
+            description: self.description.clone(),
+            kind: self.kind.clone(),
+            achieved_at: self.achieved_at.unwrap_or(at),
+            data: self.data.clone(),
+        }
+    }
+}
+
+/// A milestone or an achievement that was recorded.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Attained {
+    /// As the progress keeps it: `id`, `title`, `description`, `type`, `achieved_at`, `data`.
+    pub entry: Value,
+    /// The revision of the character afterwards.
+    pub revision: Revision,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Milestone,
+    Achievement,
+}
+
+impl Kind {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Milestone => "milestone",
+            Self::Achievement => "achievement",
+        }
+    }
+
+    fn act(self) -> &'static str {
+        match self {
+            Self::Milestone => "progress.milestone_reached",
+            Self::Achievement => "progress.achievement_won",
+        }
+    }
+}
+
+impl ProgressRepository {
+    /// Records that a milestone was reached.
+    ///
+    /// # Errors
+    /// `NotFound`, `PreconditionFailed` (of the character), `Invalid`, `IdempotencyMismatch`, `Contended`, `Storage`.
+    #[tracing::instrument(name = "progress.add_milestone", skip_all)]
+    pub async fn add_milestone(&self, of: CharacterId, new: &NewAttainment, terms: &Terms) -> Result<Attained> {
+        self.attain(Kind::Milestone, of, new, terms).await
+    }
+
+    /// Records that something was achieved.
+    ///
+    /// # Errors
+    /// As [`add_milestone`](Self::add_milestone); `Refused` by `achievement-exists` when there is one of this title.
+    #[tracing::instrument(name = "progress.add_achievement", skip_all)]
+    pub async fn add_achievement(&self, of: CharacterId, new: &NewAttainment, terms: &Terms) -> Result<Attained> {
+        self.attain(Kind::Achievement, of, new, terms).await
+    }
+
+    async fn attain(&self, kind: Kind, of: CharacterId, new: &NewAttainment, terms: &Terms) -> Result<Attained> {
+        new.attainment(self.backing.now()).check().into_result().map_err(RepositoryError::Invalid)?;
+        let repeatable = terms.repeatable(kind.act(), &(of, new))?;
+        let outcome = self.attain_checked(kind, of, new, repeatable.as_ref(), terms).await;
+        self.backing.or_first_answer(outcome, repeatable.as_ref()).await
+    }
+
+    async fn attain_checked(
+        &self,
+        kind: Kind,
+        of: CharacterId,
+        new: &NewAttainment,
+        repeatable: Option<&Repeatable>,
+        terms: &Terms,
+    ) -> Result<Attained> {
+        let mut race = Race::default();
+        loop {
+            let character = self.backing.character(of, Deleted::Exclude).await?;
+            terms.condition.judge(character.meta.revision)?;
+            let mut standing = self.backing.standing(&character).await?;
+            if kind == Kind::Achievement && standing.row.has_achievement(&new.title) {
+                return Err(Refusal::new("achievement-exists", "there is one of this title already").into());
+            }
+            let mut act = Act::on(character, kind.act(), terms.author.as_ref(), self.backing.now());
+            let attainment = new.attainment(act.changes.at);
+            let event = json!({
+                "character_id": of, "kind": kind.as_str(), "id": attainment.id, "title": attainment.title,
+            });
+            act.changes.event(CHARACTER_PROGRESS_UPDATED, of, event);
+            let entry = attainment.into_entry();
+            match kind {
+                Kind::Milestone => standing.row.milestones.push(entry.clone()),
+                Kind::Achievement => standing.row.achievements.push(entry.clone()),
+            }
+            standing.store(&mut act)?;
+            let (transaction, after) = act.into_transaction()?;
+            let attained = Attained { entry, revision: after.meta.revision };
+            if let Some(done) = self.backing.settle(transaction, repeatable, attained, &mut race).await? {
+                return Ok(done);
+            }
+        }
+    }
+}

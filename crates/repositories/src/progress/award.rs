@@ -1,0 +1,152 @@
+//! Winning experience.
+
+use super::ProgressRepository;
+use crate::{RepositoryError, Result, Terms, act::Act, idempotency::Repeatable, race::Race};
+use character_domain::{
+    CharacterId, ExperienceEntry, ExperienceEntryId, JournalEntry, JournalEntryId, Revision, Timestamp, Violations,
+    progress::{MAX_EXPERIENCE, next_threshold, proficiency_bonus},
+};
+use character_storage_port::{Deleted, EntityKind};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+/// Experience to be won.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Award {
+    /// How much: at least 1.
+    pub amount: i64,
+    /// `combat`, `story`, ….
+    pub source: String,
+    /// What for.
+    pub reason: String,
+    /// The journal entry that tells of it; a new one when `None`.
+    pub journal_entry_id: Option<JournalEntryId>,
+    /// The session, in the words of whoever counts sessions.
+    pub session_id: Option<Uuid>,
+}
+
+/// What an award came to.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Awarded {
+    /// All experience afterwards.
+    pub experience_points: i64,
+    /// How much of it was won now.
+    pub amount: i64,
+    /// The level before.
+    pub level_before: u8,
+    /// The level afterwards.
+    pub level_after: u8,
+    /// The proficiency bonus before.
+    pub proficiency_bonus_before: u8,
+    /// The proficiency bonus afterwards.
+    pub proficiency_bonus_after: u8,
+    /// The levels won now that bring an ability score improvement.
+    pub ability_score_improvements: Vec<u8>,
+    /// The experience at which the next level begins; `None` at the last.
+    pub next_level_at: Option<i64>,
+    /// The journal entry that tells of it.
+    pub journal_entry_id: JournalEntryId,
+    /// What that says of the experience.
+    pub experience_entry_id: ExperienceEntryId,
+    /// The revision of the character afterwards.
+    pub revision: Revision,
+}
+
+impl Award {
+    fn entry(&self, of: CharacterId, journal_entry: JournalEntryId, at: Timestamp) -> ExperienceEntry {
+        ExperienceEntry {
+            source: self.source.clone(),
+            reason: self.reason.clone(),
+            session_id: self.session_id,
+            ..ExperienceEntry::new(of, journal_entry, self.amount, at)
+        }
+    }
+
+    fn journal_entry(&self, of: CharacterId, at: Timestamp) -> JournalEntry {
+        JournalEntry {
+            entry_type: "experience".to_owned(),
+            content: self.reason.clone(),
+            ..JournalEntry::new(of, format!("{} experience points", self.amount), at)
+        }
+    }
+
+    fn check(&self, of: CharacterId, at: Timestamp) -> Result<()> {
+        let mut violations = Violations::default();
+        if !(1..=MAX_EXPERIENCE).contains(&self.amount) {
+            violations.push("amount", format!("must be from 1 to {MAX_EXPERIENCE}"));
+        }
+        let rest = self.entry(of, JournalEntryId(Uuid::nil()), at).check();
+        violations.0.extend(rest.0.into_iter().filter(|violation| violation.field != "amount"));
+        violations.into_result().map_err(RepositoryError::Invalid)
+    }
+}
+
+impl ProgressRepository {
+    /// Adds experience: to the record, to the sheet with level and proficiency bonus, and to the journal.
+    ///
+    /// # Errors
+    /// `NotFound`, `PreconditionFailed` (of the character), `Invalid` (also when the journal entry is not one of this
+    /// character), `Refused` by `too-much-experience`, `IdempotencyMismatch`, `Contended`, `Storage`.
+    #[tracing::instrument(name = "progress.award", skip_all)]
+    pub async fn award(&self, of: CharacterId, award: &Award, terms: &Terms) -> Result<Awarded> {
+        award.check(of, self.backing.now())?;
+        let repeatable = terms.repeatable("progress.award", &(of, award))?;
+        let outcome = self.award_checked(of, award, repeatable.as_ref(), terms).await;
+        self.backing.or_first_answer(outcome, repeatable.as_ref()).await
+    }
+
+    async fn award_checked(
+        &self,
+        of: CharacterId,
+        award: &Award,
+        repeatable: Option<&Repeatable>,
+        terms: &Terms,
+    ) -> Result<Awarded> {
+        let mut race = Race::default();
+        loop {
+            let character = self.backing.character(of, Deleted::Exclude).await?;
+            terms.condition.judge(character.meta.revision)?;
+            let mut standing = self.backing.standing(&character).await?;
+            let mut act = Act::on(character, "progress.experience_gained", terms.author.as_ref(), self.backing.now());
+            let change = standing.add_experience(&mut act, award.amount)?;
+            let row = standing.store(&mut act)?;
+            let journal_entry_id = match award.journal_entry_id {
+                Some(id) => self.backing.entry_of(of, id).await?,
+                None => act.changes.create(award.journal_entry(of, act.changes.at))?.id,
+            };
+            let entry = award.entry(of, journal_entry_id, act.changes.at);
+            let entry = act.changes.create(entry)?;
+            let (transaction, after) = act.into_transaction()?;
+            let awarded = Awarded {
+                experience_points: row.experience_points,
+                amount: award.amount,
+                level_before: change.from,
+                level_after: change.to,
+                proficiency_bonus_before: proficiency_bonus(change.from),
+                proficiency_bonus_after: proficiency_bonus(change.to),
+                ability_score_improvements: change.improvements(),
+                next_level_at: next_threshold(change.to),
+                journal_entry_id,
+                experience_entry_id: entry.id,
+                revision: after.meta.revision,
+            };
+            if let Some(done) = self.backing.settle(transaction, repeatable, awarded, &mut race).await? {
+                return Ok(done);
+            }
+        }
+    }
+}
+
+impl crate::Backing {
+    /// The journal entry that a caller named, when it is one of this character.
+    pub(crate) async fn entry_of(&self, of: CharacterId, id: JournalEntryId) -> Result<JournalEntryId> {
+        match self.owned_row::<JournalEntry>(of, id, Deleted::Exclude).await {
+            Ok(entry) => Ok(entry.id),
+            Err(RepositoryError::NotFound(EntityKind::JournalEntry)) => {
+                let fault = Violations::one("journal_entry_id", "must be an entry of the character's journal");
+                Err(RepositoryError::Invalid(fault))
+            }
+            Err(error) => Err(error),
+        }
+    }
+}

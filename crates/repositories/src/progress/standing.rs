@@ -1,0 +1,78 @@
+//! The progress of a character, while an act changes it.
+
+use super::of_character;
+use crate::{Backing, Result, act::Act};
+use character_domain::{
+    Character, CharacterProgress, Refusal, Revision,
+    progress::{LevelChange, proficiency_bonus},
+};
+use character_storage_port::{CHARACTER_EXPERIENCE_GAINED, CHARACTER_LEVELED_UP, CHARACTER_PROGRESS_UPDATED};
+use serde_json::json;
+
+/// The progress of a character, and whether there is a row of it.
+#[derive(Debug)]
+pub(crate) struct Standing {
+    pub(crate) row: CharacterProgress,
+    on_record: bool,
+}
+
+impl Standing {
+    /// By these rows of the character, or by its sheet when there is none.
+    pub(crate) fn of(character: &Character, rows: Vec<CharacterProgress>) -> Self {
+        match rows.into_iter().next() {
+            Some(row) => Self { row: row.as_on(&character.data), on_record: true },
+            None => {
+                let mut row = CharacterProgress::of_sheet(character);
+                row.meta.revision = Revision(0);
+                Self { row, on_record: false }
+            }
+        }
+    }
+
+    pub(crate) fn into_row(self) -> CharacterProgress {
+        self.row
+    }
+
+    /// Adds experience, or takes it away, in this act: on the row, on the sheet, and with the events that tell of it.
+    pub(crate) fn add_experience(&mut self, act: &mut Act, amount: i64) -> Result<LevelChange, Refusal> {
+        let change = self.row.add_experience(amount, act.changes.at)?;
+        self.row.write_on(&mut act.after.data);
+        let (of, points) = (self.row.character_id, self.row.experience_points);
+        if amount > 0 {
+            let data = json!({
+                "character_id": of, "amount": amount, "experience_points": points, "level": change.to,
+            });
+            act.changes.event(CHARACTER_EXPERIENCE_GAINED, of, data);
+        } else {
+            let data = json!({
+                "character_id": of, "kind": "experience", "amount": amount, "experience_points": points,
+                "level": change.to,
+            });
+            act.changes.event(CHARACTER_PROGRESS_UPDATED, of, data);
+        }
+        if change.is_gain() {
+            let data = json!({
+                "character_id": of,
+                "level_before": change.from,
+                "level": change.to,
+                "proficiency_bonus": proficiency_bonus(change.to),
+                "ability_score_improvements": change.improvements(),
+            });
+            act.changes.event(CHARACTER_LEVELED_UP, of, data);
+        }
+        Ok(change)
+    }
+
+    /// Stores it with this act.
+    pub(crate) fn store(self, act: &mut Act) -> Result<CharacterProgress> {
+        if self.on_record { act.changes.replace(self.row) } else { act.changes.create(self.row) }
+    }
+}
+
+impl Backing {
+    /// How a character stands, for an act that is to change it.
+    pub(crate) async fn standing(&self, character: &Character) -> Result<Standing> {
+        let rows = self.all::<CharacterProgress>(&of_character(character.id)).await?;
+        Ok(Standing::of(character, rows))
+    }
+}
