@@ -1,6 +1,6 @@
 //! Reading a request body: what it says it is, how large, how slow, how deep; then its JSON.
 
-use crate::Problem;
+use crate::{Api, Problem};
 use actix_web::{
     HttpRequest,
     http::header::{ACCEPT, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue},
@@ -18,7 +18,7 @@ use std::time::Duration;
 pub(crate) enum Media {
     /// `application/json` and what is built on it.
     Json,
-    /// `application/merge-patch+json`; plain `application/json` is taken to be one.
+    /// `application/merge-patch+json` alone: plain JSON would not say whether absent fields stay or go.
     MergePatch,
 }
 
@@ -31,7 +31,7 @@ impl Media {
                         && essence.ends_with("+json")
                         && !essence.ends_with("-patch+json"))
             }
-            Self::MergePatch => matches!(essence, "application/merge-patch+json" | "application/json"),
+            Self::MergePatch => essence == "application/merge-patch+json",
         }
     }
 
@@ -82,6 +82,11 @@ pub(crate) async fn read(
         return Err(media.refusal());
     }
     Ok(body)
+}
+
+/// The whole body of a request about one row.
+pub(crate) async fn of_row(api: &Api, request: &HttpRequest, payload: Payload, media: Media) -> Result<Bytes, Problem> {
+    read(request, payload, media, api.limits.body, api.limits.body_timeout).await
 }
 
 fn acceptable(media: Media, content_type: &str) -> bool {

@@ -1,6 +1,7 @@
 //! Taking the members of a JSON object one by one, and noting everything that is wrong with them.
 
-use character_domain::{Document, Violations};
+use character_domain::{Document, Timestamp, Violations, meta};
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
@@ -40,6 +41,31 @@ impl Fields {
         self.take(name, "must be true or false", |value| value.as_bool())
     }
 
+    pub(crate) fn number(&mut self, name: &str) -> Option<i64> {
+        self.take(name, "must be a whole number", |value| value.as_i64())
+    }
+
+    /// A time, cut to the microsecond, as storages keep it.
+    pub(crate) fn time(&mut self, name: &str) -> Option<Timestamp> {
+        self.take(name, "must be a time as RFC 3339 writes it", |value| value.as_str().and_then(time))
+    }
+
+    /// One of a few words, such as `active`.
+    pub(crate) fn word<T: DeserializeOwned>(&mut self, name: &str, wanted: &str) -> Option<T> {
+        self.take(name, wanted, |value| serde_json::from_value(value).ok())
+    }
+
+    pub(crate) fn values(&mut self, name: &str) -> Option<Vec<Value>> {
+        self.take(name, "must be an array", |value| match value {
+            Value::Array(values) => Some(values),
+            _ => None,
+        })
+    }
+
+    pub(crate) fn texts(&mut self, name: &str) -> Option<Vec<String>> {
+        self.take(name, "must be an array of strings", |value| serde_json::from_value(value).ok())
+    }
+
     pub(crate) fn document(&mut self, name: &str) -> Option<Document> {
         self.take(name, "must be an object", |value| match value {
             Value::Object(members) => Some(Document(members)),
@@ -77,6 +103,11 @@ impl Fields {
             self.faults.push(name.chars().take(100).collect::<String>(), "is not a field of this request");
         }
     }
+}
+
+/// A time as RFC 3339 writes it, cut to the microsecond.
+pub(crate) fn time(text: &str) -> Option<Timestamp> {
+    text.parse().ok().map(meta::truncate)
 }
 
 /// A UUID in its one canonical form, in either case. `Uuid::parse_str` takes three more.

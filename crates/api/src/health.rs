@@ -4,8 +4,15 @@
 //! that is down does not make it unready, because it still serves what it has cached and says so, and because taking
 //! every instance out of service would only hide the cause; `/health` reports it as `degraded`.
 
+mod prometheus_text;
+
 use crate::{Problem, endpoint::Endpoint};
-use actix_web::{HttpResponse, http::StatusCode, http::header::CACHE_CONTROL, web};
+use actix_web::{
+    HttpRequest, HttpResponse,
+    http::StatusCode,
+    http::header::{ACCEPT, CACHE_CONTROL, VARY},
+    web,
+};
 use futures_util::future::{BoxFuture, join_all};
 use prometheus_client::registry::Registry;
 use serde::Serialize;
@@ -180,15 +187,24 @@ pub(crate) async fn ready(health: web::Data<Health>) -> Result<HttpResponse, Pro
     Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "stopping", "The service is stopping"))
 }
 
-/// The metrics of the service, in OpenMetrics text.
+/// The metrics of the service, in OpenMetrics text for who accepts that, else in the text format of Prometheus.
 #[utoipa::path(get, path = "/metrics", tag = "operations", responses(
-    (status = 200, description = "OpenMetrics text", body = String, content_type = "application/openmetrics-text"),
+    (status = 200, description = "The metrics", content(
+        (String = "text/plain"),
+        (String = "application/openmetrics-text"),
+    )),
 ))]
-pub(crate) async fn metrics(registry: web::Data<Registry>) -> Result<HttpResponse, Problem> {
+pub(crate) async fn metrics(request: HttpRequest, registry: web::Data<Registry>) -> Result<HttpResponse, Problem> {
     let mut text = String::new();
     prometheus_client::encoding::text::encode(&mut text, &registry).map_err(|error| {
         tracing::error!(%error, "the metrics cannot be written");
         Problem::internal()
     })?;
-    Ok(HttpResponse::Ok().content_type("application/openmetrics-text; version=1.0.0; charset=utf-8").body(text))
+    let mut accepted = request.headers().get_all(ACCEPT).filter_map(|value| value.to_str().ok());
+    let (media_type, text) = if accepted.any(|value| value.contains("application/openmetrics-text")) {
+        ("application/openmetrics-text; version=1.0.0; charset=utf-8", text)
+    } else {
+        ("text/plain; version=0.0.4; charset=utf-8", prometheus_text::of_open_metrics(&text))
+    };
+    Ok(HttpResponse::Ok().content_type(media_type).insert_header((VARY, "accept")).body(text))
 }

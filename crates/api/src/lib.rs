@@ -5,26 +5,38 @@
 //! characters, so the Storage Service uses them too.
 #![warn(missing_debug_implementations)]
 
+mod answer;
 mod body;
+mod bulk;
+pub mod campaign;
 pub mod character;
 mod condition;
 pub mod endpoint;
+pub mod evolution;
 mod fields;
 pub mod health;
 mod idempotency;
+pub mod inventory;
+pub mod journal;
+mod merge;
 pub mod middleware;
 mod openapi;
 mod problem;
+pub mod progress;
 mod provenance;
 mod query;
+mod responses;
+mod terms;
 
+pub use answer::{MetaBody, PageBody};
+pub use bulk::{BulkCreated, BulkOutcome, BulkResult};
 pub use health::{Health, HealthCheck};
 pub use middleware::HttpMetrics;
 pub use openapi::openapi;
 pub use problem::{Problem, ProblemBody};
 
 use actix_web::{HttpRequest, middleware::from_fn, web};
-use character_repositories::CharacterRepository;
+use character_repositories::Repositories;
 use prometheus_client::registry::Registry;
 use std::{sync::Arc, time::Duration};
 
@@ -48,8 +60,8 @@ impl Default for ApiLimits {
 /// All that the API works with.
 #[derive(Debug)]
 pub struct Api {
-    /// The characters.
-    pub characters: CharacterRepository,
+    /// What it acts through.
+    pub repositories: Repositories,
     /// How much a client may send.
     pub limits: ApiLimits,
     /// The dependencies that `/health` tells of.
@@ -74,6 +86,11 @@ pub fn configure(api: Arc<Api>) -> impl Fn(&mut web::ServiceConfig) + Clone {
             .configure(health::configure(Arc::clone(&api.health), Arc::clone(&api.registry)))
             .configure(openapi::configure)
             .configure(character::configure)
+            .configure(inventory::configure)
+            .configure(evolution::configure)
+            .configure(journal::configure)
+            .configure(progress::configure)
+            .configure(campaign::configure)
             .default_service(web::to(no_such_path))
             .wrap(from_fn(middleware::measure(api.http_metrics.clone())))
             .wrap(from_fn(middleware::log))

@@ -1,6 +1,6 @@
 //! `/openapi.json` and `/docs`.
 
-use crate::{character, endpoint::Endpoint, health};
+use crate::{campaign, character, endpoint::Endpoint, evolution, health, inventory, journal, progress};
 use actix_web::{
     HttpResponse,
     http::header::LOCATION,
@@ -24,10 +24,32 @@ use utoipa_swagger_ui::{Config, SwaggerUi};
     paths(
         character::list, character::create, character::create_bulk, character::get, character::replace,
         character::patch, character::delete, character::restore,
+        inventory::list, inventory::create, inventory::create_bulk, inventory::get, inventory::patch,
+        inventory::delete, inventory::restore, inventory::equip, inventory::unequip, inventory::move_to,
+        inventory::attune, inventory::unattune, inventory::weight, inventory::currency, inventory::change_currency,
+        progress::get, progress::award, progress::add_milestone, progress::add_achievement,
+        campaign::join, campaign::leave, campaign::characters, campaign::list_events, campaign::create_event,
+        campaign::get_event, campaign::apply, campaign::revert, campaign::impacts_of_event, campaign::impacts,
+        journal::list, journal::create, journal::create_bulk, journal::get, journal::patch, journal::delete,
+        journal::restore,
+        journal::list_experience, journal::create_experience, journal::get_experience, journal::patch_experience,
+        journal::delete_experience,
+        journal::list_quests, journal::create_quest, journal::get_quest, journal::patch_quest, journal::delete_quest,
+        journal::list_npc_relationships, journal::create_npc_relationship, journal::get_npc_relationship,
+        journal::patch_npc_relationship, journal::delete_npc_relationship,
+        journal::list_all_quests, journal::list_all_npc_relationships,
+        evolution::list_versions, evolution::compare, evolution::tree, evolution::get_version, evolution::state,
+        evolution::restore_version, evolution::label, evolution::change_theme, evolution::graph,
+        evolution::graph_drawing,
         health::report, health::live, health::ready, health::metrics,
     ),
     tags(
         (name = "characters", description = "Player characters"),
+        (name = "inventory", description = "What a character owns, and what is done with it"),
+        (name = "progress", description = "What a character won, and how far that brought it"),
+        (name = "campaigns", description = "Where a character takes part, what that does to it, and how that is undone"),
+        (name = "journal", description = "What a character wrote down, what it is to do, and whom it met"),
+        (name = "evolution", description = "What a character was, how it became what it is, and what it grew into"),
         (name = "operations", description = "For those who run the service"),
     ),
 )]

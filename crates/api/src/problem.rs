@@ -221,6 +221,10 @@ impl From<RepositoryError> for Problem {
             }
             RepositoryError::PreconditionFailed { expected, actual } => Self::precondition_failed(&expected, actual),
             RepositoryError::Invalid(violations) => Self::invalid(violations),
+            RepositoryError::Refused(refusal) => {
+                Self::new(StatusCode::CONFLICT, refusal.rule, "A rule of the game forbids it")
+                    .with_detail(refusal.reason)
+            }
             RepositoryError::IdempotencyMismatch => Self::new(
                 StatusCode::UNPROCESSABLE_ENTITY,
                 "idempotency-mismatch",

@@ -1,8 +1,9 @@
 //! Reading a query string: every parameter known, given once, and well formed.
 
 use crate::{Problem, fields};
-use character_domain::Violations;
+use character_domain::{Timestamp, Violations};
 use character_storage_port::{Cursor, Limit, PageRequest};
+use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
 use uuid::Uuid;
 
@@ -40,6 +41,20 @@ impl Parameters {
 
     pub(crate) fn id<T: From<Uuid>>(&mut self, name: &str) -> Option<T> {
         self.take(name, "must be a UUID", fields::uuid).map(T::from)
+    }
+
+    pub(crate) fn number(&mut self, name: &str) -> Option<i64> {
+        self.take(name, "must be a whole number", |text| text.parse().ok())
+    }
+
+    /// A time, cut to the microsecond.
+    pub(crate) fn time(&mut self, name: &str) -> Option<Timestamp> {
+        self.take(name, "must be a time as RFC 3339 writes it", fields::time)
+    }
+
+    /// One of a few words, such as `active`.
+    pub(crate) fn word<T: DeserializeOwned>(&mut self, name: &str, wanted: &str) -> Option<T> {
+        self.take(name, wanted, |text| serde_json::from_value(text.into()).ok())
     }
 
     pub(crate) fn flag(&mut self, name: &str) -> bool {

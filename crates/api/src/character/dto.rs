@@ -1,9 +1,13 @@
 //! What goes over the wire.
 
-use crate::ProblemBody;
+use crate::{
+    ProblemBody,
+    answer::{maybe_microseconds, microseconds},
+    bulk::BulkResult,
+};
 use character_domain::{Character, Timestamp};
 use character_storage_port::{Cursor, Page};
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -66,18 +70,6 @@ impl From<Character> for CharacterBody {
             updated_at: character.meta.updated_at,
             deleted_at: character.meta.deleted_at,
         }
-    }
-}
-
-/// RFC 3339 with all six places, so that times compare as texts.
-fn microseconds<S: Serializer>(time: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(&format_args!("{time:.6}"))
-}
-
-fn maybe_microseconds<S: Serializer>(time: &Option<Timestamp>, serializer: S) -> Result<S::Ok, S::Error> {
-    match time {
-        Some(time) => microseconds(time, serializer),
-        None => serializer.serialize_none(),
     }
 }
 
@@ -186,4 +178,11 @@ pub struct BulkItemBody {
     /// Why it was not made.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub problem: Option<ProblemBody>,
+}
+
+impl From<BulkResult<CharacterBody>> for BulkItemBody {
+    fn from(result: BulkResult<CharacterBody>) -> Self {
+        let BulkResult { index, status, item, problem } = result;
+        Self { index, status, character: item, problem }
+    }
 }

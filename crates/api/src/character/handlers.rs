@@ -3,21 +3,17 @@
 use super::{CharacterBody, CharacterPageBody, CharacterPatch, NewCharacterBody, PATH, input};
 use crate::{
     Api, Problem, ProblemBody,
+    answer::{self, Answer, path_id},
     body::{self, Media},
-    condition::{self, Outcome, etag},
-    fields, idempotency, provenance,
-    query::{self, Parameters},
+    query::Parameters,
+    responses::{ActProblems, LookProblems},
+    terms,
 };
 use actix_web::{
-    HttpRequest, HttpResponse, HttpResponseBuilder,
-    http::header::{ETAG, LINK, LOCATION},
+    HttpRequest, HttpResponse,
     web::{Data, Payload},
 };
-use bytes::Bytes;
-use character_domain::{Character, CharacterId};
-use character_storage_port::{CharacterQuery, Read};
-
-type Answer = Result<HttpResponse, Problem>;
+use character_storage_port::CharacterQuery;
 
 /// Makes a character.
 #[utoipa::path(
@@ -36,19 +32,19 @@ type Answer = Result<HttpResponse, Problem>;
     ),
 )]
 pub(crate) async fn create(api: Data<Api>, request: HttpRequest, payload: Payload) -> Answer {
-    let key = idempotency::key(request.headers())?;
-    let body = read(&api, &request, payload, Media::Json).await?;
+    let terms = terms::of_creation(request.headers())?;
+    let body = body::of_row(&api, &request, payload, Media::Json).await?;
     let new = input::new(body::object(&body)?).map_err(Problem::invalid)?;
-    let created = api.characters.create(new, key.as_ref()).await?;
-    let location = (LOCATION, format!("{PATH}/{}", created.id));
-    Ok(answer(HttpResponse::Created().insert_header(location), created))
+    let created = api.repositories.characters.create(new, &terms).await?;
+    Ok(answer::created::<_, CharacterBody>(PATH, created))
 }
 
-/// The character with this id.
+/// The character with this id, as it is, or as it was at some time.
 #[utoipa::path(
     get, path = "/api/v2/characters/{id}", tag = "characters", operation_id = "getCharacter",
     params(
         ("id" = uuid::Uuid, Path, description = "Its id"),
+        ("at" = Option<String>, Query, format = DateTime, description = "As it was then: a time as RFC 3339 writes it. 404 when it was not there, or deleted"),
         ("If-None-Match" = Option<String>, Header, description = "Entity tags that the client has"),
     ),
     responses(
@@ -58,29 +54,19 @@ pub(crate) async fn create(api: Data<Api>, request: HttpRequest, payload: Payloa
             ("Age" = Option<u64>, description = "How many seconds ago the storage gave it, when a cache answers"),
         )),
         (status = 304, description = "The client has it"),
-        (status = 400, body = ProblemBody, content_type = "application/problem+json", description = "`malformed-precondition`"),
-        (status = 404, body = ProblemBody, content_type = "application/problem+json", description = "`not-found`: unknown or deleted"),
-        (status = 422, body = ProblemBody, content_type = "application/problem+json", description = "`invalid`: not a UUID"),
-        (status = 503, body = ProblemBody, content_type = "application/problem+json", description = "`storage-unavailable`, with `Retry-After`"),
-        (status = 504, body = ProblemBody, content_type = "application/problem+json", description = "`storage-timeout`"),
+        LookProblems,
     ),
 )]
 pub(crate) async fn get(api: Data<Api>, request: HttpRequest) -> Answer {
-    let id = id(&request)?;
-    let condition = condition::of_read(request.headers())?;
-    let Read { value: character, source } = api.characters.get(id).await?;
-    match condition.judge(character.meta.revision)? {
-        Outcome::Whole => {
-            let mut response = HttpResponse::Ok();
-            provenance::tell(&mut response, source);
-            Ok(answer(&mut response, character))
-        }
-        Outcome::NotModified => {
-            let mut response = HttpResponse::NotModified();
-            provenance::tell(&mut response, source);
-            Ok(response.insert_header((ETAG, etag(character.meta.revision))).finish())
-        }
-    }
+    let id = path_id(&request, "id")?;
+    let mut parameters = Parameters::of(request.query_string());
+    let at = parameters.time("at");
+    parameters.finish()?;
+    let read = match at {
+        Some(time) => api.repositories.evolution.at(id, time).await?,
+        None => api.repositories.characters.get(id).await?,
+    };
+    answer::one::<_, CharacterBody>(&request, read)
 }
 
 /// Characters, newest first.
@@ -101,9 +87,7 @@ pub(crate) async fn get(api: Data<Api>, request: HttpRequest) -> Answer {
             ("Link" = Option<String>, description = "`rel=\"next\"`: the next part, when there is one"),
             ("Cache-Status" = String, description = "Where the answer comes from (RFC 9211)"),
         )),
-        (status = 422, body = ProblemBody, content_type = "application/problem+json", description = "`invalid`, with every parameter at fault"),
-        (status = 503, body = ProblemBody, content_type = "application/problem+json", description = "`storage-unavailable`, with `Retry-After`"),
-        (status = 504, body = ProblemBody, content_type = "application/problem+json", description = "`storage-timeout`"),
+        LookProblems,
     ),
 )]
 pub(crate) async fn list(api: Data<Api>, request: HttpRequest) -> Answer {
@@ -114,16 +98,11 @@ pub(crate) async fn list(api: Data<Api>, request: HttpRequest) -> Answer {
         theme: parameters.text("theme"),
         active_only: parameters.flag("active_only"),
         include_deleted: parameters.flag("include_deleted"),
+        ..CharacterQuery::default()
     };
     let page = parameters.page();
     parameters.finish()?;
-    let Read { value: page, source } = api.characters.list(&wanted, page).await?;
-    let mut response = HttpResponse::Ok();
-    provenance::tell(&mut response, source);
-    if let Some(cursor) = &page.next {
-        response.insert_header((LINK, query::next_page(PATH, request.query_string(), cursor)));
-    }
-    Ok(response.json(CharacterPageBody::from(page)))
+    answer::page::<_, CharacterBody>(&request, api.repositories.characters.list(&wanted, page).await?)
 }
 
 /// Puts another state in the place of the whole character. Fields that are absent go back to their defaults;
@@ -137,23 +116,16 @@ pub(crate) async fn list(api: Data<Api>, request: HttpRequest) -> Answer {
     request_body = NewCharacterBody,
     responses(
         (status = 200, body = CharacterBody, description = "As it is now", headers(("ETag" = String, description = "Its revision"))),
-        (status = 400, body = ProblemBody, content_type = "application/problem+json", description = "`malformed`, `malformed-precondition`"),
-        (status = 404, body = ProblemBody, content_type = "application/problem+json", description = "`not-found`: unknown or deleted"),
-        (status = 412, body = ProblemBody, content_type = "application/problem+json", description = "`precondition-failed`, with the revision found"),
-        (status = 413, body = ProblemBody, content_type = "application/problem+json", description = "`body-too-large`"),
-        (status = 415, body = ProblemBody, content_type = "application/problem+json", description = "`unsupported-media-type`"),
-        (status = 422, body = ProblemBody, content_type = "application/problem+json", description = "`invalid`, with every field at fault"),
-        (status = 503, body = ProblemBody, content_type = "application/problem+json", description = "`storage-unavailable`, with `Retry-After`"),
-        (status = 504, body = ProblemBody, content_type = "application/problem+json", description = "`storage-timeout`"),
+        ActProblems,
     ),
 )]
 pub(crate) async fn replace(api: Data<Api>, request: HttpRequest, payload: Payload) -> Answer {
-    let id = id(&request)?;
-    let condition = condition::of_change(request.headers())?;
-    let body = read(&api, &request, payload, Media::Json).await?;
+    let id = path_id(&request, "id")?;
+    let terms = terms::of_change(request.headers())?;
+    let body = body::of_row(&api, &request, payload, Media::Json).await?;
     let new = input::whole(body::object(&body)?, id).map_err(Problem::invalid)?;
-    let character = api.characters.replace(id, new, &condition).await?;
-    Ok(answer(&mut HttpResponse::Ok(), character))
+    let character = api.repositories.characters.replace(id, new, &terms).await?;
+    Ok(answer::changed::<_, CharacterBody>(&mut HttpResponse::Ok(), character))
 }
 
 /// Changes some fields of a character (RFC 7396). A lost race against another writer is run again inside; nothing is
@@ -167,23 +139,16 @@ pub(crate) async fn replace(api: Data<Api>, request: HttpRequest, payload: Paylo
     request_body(content = CharacterPatch, content_type = "application/merge-patch+json"),
     responses(
         (status = 200, body = CharacterBody, description = "As it is now", headers(("ETag" = String, description = "Its revision"))),
-        (status = 400, body = ProblemBody, content_type = "application/problem+json", description = "`malformed`, `malformed-precondition`"),
-        (status = 404, body = ProblemBody, content_type = "application/problem+json", description = "`not-found`: unknown or deleted"),
-        (status = 412, body = ProblemBody, content_type = "application/problem+json", description = "`precondition-failed`, with the revision found"),
-        (status = 413, body = ProblemBody, content_type = "application/problem+json", description = "`body-too-large`"),
-        (status = 415, body = ProblemBody, content_type = "application/problem+json", description = "`unsupported-media-type`, with `Accept-Patch`"),
-        (status = 422, body = ProblemBody, content_type = "application/problem+json", description = "`invalid`, with every field at fault"),
-        (status = 503, body = ProblemBody, content_type = "application/problem+json", description = "`storage-unavailable` or `contended`, with `Retry-After`"),
-        (status = 504, body = ProblemBody, content_type = "application/problem+json", description = "`storage-timeout`"),
+        ActProblems,
     ),
 )]
 pub(crate) async fn patch(api: Data<Api>, request: HttpRequest, payload: Payload) -> Answer {
-    let id = id(&request)?;
-    let condition = condition::of_change(request.headers())?;
-    let body = read(&api, &request, payload, Media::MergePatch).await?;
+    let id = path_id(&request, "id")?;
+    let terms = terms::of_change(request.headers())?;
+    let body = body::of_row(&api, &request, payload, Media::MergePatch).await?;
     let change = input::patch(body::object(&body)?, api.limits.body).map_err(Problem::invalid)?;
-    let character = api.characters.patch(id, &condition, change).await?;
-    Ok(answer(&mut HttpResponse::Ok(), character))
+    let character = api.repositories.characters.patch(id, &terms, change).await?;
+    Ok(answer::changed::<_, CharacterBody>(&mut HttpResponse::Ok(), character))
 }
 
 /// Soft-deletes a character.
@@ -195,18 +160,13 @@ pub(crate) async fn patch(api: Data<Api>, request: HttpRequest, payload: Payload
     ),
     responses(
         (status = 204, description = "Deleted"),
-        (status = 400, body = ProblemBody, content_type = "application/problem+json", description = "`malformed-precondition`"),
-        (status = 404, body = ProblemBody, content_type = "application/problem+json", description = "`not-found`: unknown or deleted"),
-        (status = 412, body = ProblemBody, content_type = "application/problem+json", description = "`precondition-failed`, with the revision found"),
-        (status = 422, body = ProblemBody, content_type = "application/problem+json", description = "`invalid`: not a UUID"),
-        (status = 503, body = ProblemBody, content_type = "application/problem+json", description = "`storage-unavailable`, with `Retry-After`"),
-        (status = 504, body = ProblemBody, content_type = "application/problem+json", description = "`storage-timeout`"),
+        ActProblems,
     ),
 )]
 pub(crate) async fn delete(api: Data<Api>, request: HttpRequest) -> Answer {
-    let id = id(&request)?;
-    let condition = condition::of_change(request.headers())?;
-    api.characters.delete(id, &condition).await?;
+    let id = path_id(&request, "id")?;
+    let terms = terms::of_change(request.headers())?;
+    api.repositories.characters.delete(id, &terms).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
@@ -219,30 +179,12 @@ pub(crate) async fn delete(api: Data<Api>, request: HttpRequest) -> Answer {
     ),
     responses(
         (status = 200, body = CharacterBody, description = "As it is now", headers(("ETag" = String, description = "Its revision"))),
-        (status = 400, body = ProblemBody, content_type = "application/problem+json", description = "`malformed-precondition`"),
-        (status = 404, body = ProblemBody, content_type = "application/problem+json", description = "`not-found`: there never was one"),
-        (status = 412, body = ProblemBody, content_type = "application/problem+json", description = "`precondition-failed`, with the revision found"),
-        (status = 422, body = ProblemBody, content_type = "application/problem+json", description = "`invalid`: not a UUID"),
-        (status = 503, body = ProblemBody, content_type = "application/problem+json", description = "`storage-unavailable`, with `Retry-After`"),
-        (status = 504, body = ProblemBody, content_type = "application/problem+json", description = "`storage-timeout`"),
+        ActProblems,
     ),
 )]
 pub(crate) async fn restore(api: Data<Api>, request: HttpRequest) -> Answer {
-    let id = id(&request)?;
-    let condition = condition::of_change(request.headers())?;
-    let character = api.characters.restore(id, &condition).await?;
-    Ok(answer(&mut HttpResponse::Ok(), character))
-}
-
-fn id(request: &HttpRequest) -> Result<CharacterId, Problem> {
-    let text = request.match_info().get("id").unwrap_or_default();
-    fields::uuid(text).map(CharacterId).ok_or_else(|| Problem::field("id", "must be a UUID"))
-}
-
-async fn read(api: &Api, request: &HttpRequest, payload: Payload, media: Media) -> Result<Bytes, Problem> {
-    body::read(request, payload, media, api.limits.body, api.limits.body_timeout).await
-}
-
-fn answer(response: &mut HttpResponseBuilder, character: Character) -> HttpResponse {
-    response.insert_header((ETAG, etag(character.meta.revision))).json(CharacterBody::from(character))
+    let id = path_id(&request, "id")?;
+    let terms = terms::of_change(request.headers())?;
+    let character = api.repositories.characters.restore(id, &terms).await?;
+    Ok(answer::changed::<_, CharacterBody>(&mut HttpResponse::Ok(), character))
 }

@@ -1,12 +1,12 @@
 use crate::client::{CHARACTERS, Client, USER};
 use async_trait::async_trait;
-use character_domain::{Character, CharacterId};
+use character_domain::Character;
 use character_storage_port::{
-    COMMIT, CharacterQuery, Commit, Committed, Deleted, Entity, ErrorKind, EventId, Outbox, OutboxEvent, Page,
-    PageRequest, Probe, Read, Result, Source, StaleReason, StorageError, Store, Tier, Transaction,
+    COMMIT, Commit, Committed, Deleted, Entity, ErrorKind, EventId, Outbox, OutboxEvent, Page, PageRequest, Probe,
+    Read, Result, Source, StaleReason, StorageError, Store, Tier, Transaction,
 };
 use serde_json::json;
-use std::{sync::Arc, time::Duration};
+use std::{any::Any, sync::Arc, time::Duration};
 
 /// A storage that fails every call in one way, or has one character left to show.
 #[derive(Debug, Clone)]
@@ -25,13 +25,14 @@ impl Failing {
 }
 
 #[async_trait]
-impl Store<Character> for Failing {
-    async fn find(&self, _: CharacterId, _: Deleted) -> Result<Read<Option<Character>>> {
+impl<E: Entity> Store<E> for Failing {
+    async fn find(&self, _: E::Id, _: Deleted) -> Result<Read<Option<E>>> {
         assert_ne!(self.kind, ErrorKind::Unsupported, "a handler that panics");
-        self.left.as_deref().cloned().ok_or_else(|| self.error(Character::FIND))
+        let left = self.left.as_deref().map(|left| left as &dyn Any).and_then(|left| left.downcast_ref());
+        left.cloned().ok_or_else(|| self.error(E::FIND))
     }
-    async fn list(&self, _: &CharacterQuery, _: PageRequest) -> Result<Read<Page<Character>>> {
-        Err(self.error(Character::LIST))
+    async fn list(&self, _: &E::Query, _: PageRequest) -> Result<Read<Page<E>>> {
+        Err(self.error(E::LIST))
     }
 }
 #[async_trait]

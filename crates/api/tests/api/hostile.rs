@@ -75,8 +75,8 @@ async fn broken_json_is_told_with_its_place() {
     ];
     for body in bodies {
         for (method, place) in [("POST", CHARACTERS), ("PUT", &*place), ("PATCH", &*place)] {
-            let headers = [("Content-Type", "application/json")];
-            let answer = client.send(method, place, &headers, Some(body.to_vec())).await;
+            let media = if method == "PATCH" { "application/merge-patch+json" } else { "application/json" };
+            let answer = client.send(method, place, &[("Content-Type", media)], Some(body.to_vec())).await;
             let problem = answer.is_problem(400, "malformed");
             assert!(problem["detail"].as_str().unwrap().contains("line 1 column"), "{problem}");
         }
@@ -151,6 +151,8 @@ async fn another_media_type_is_refused_and_the_right_one_named() {
         }
     }
     client.send("POST", CHARACTERS, &[], body()).await.is_problem(415, "unsupported-media-type");
+    let whole = [("Content-Type", "application/json")];
+    client.send("PATCH", &place, &whole, body()).await.is_problem(415, "unsupported-media-type");
     let patch = [("Content-Type", "application/merge-patch+json")];
     client.send("POST", CHARACTERS, &patch, body()).await.is_problem(415, "unsupported-media-type");
     let packed = [("Content-Type", "application/json"), ("Content-Encoding", "gzip")];
@@ -158,7 +160,6 @@ async fn another_media_type_is_refused_and_the_right_one_named() {
     for media in ["application/json", "Application/JSON; charset=UTF-8", "application/vnd.game+json"] {
         assert_eq!(client.send("POST", CHARACTERS, &[("Content-Type", media)], body()).await.status, 201, "{media}");
     }
-    assert_eq!(client.send("PATCH", &place, &[("Content-Type", "application/json")], body()).await.status, 200);
 }
 
 #[actix_web::test]

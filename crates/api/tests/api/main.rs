@@ -2,10 +2,15 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "what is missing is to fail the test")]
 
 mod bulk;
+mod campaign;
 mod characters;
 mod client;
+mod evolution;
 mod failures;
 mod hostile;
+mod inventory;
+mod journal;
 mod lists;
 mod operations;
 mod preconditions;
+mod progress;

@@ -4,9 +4,8 @@ use character_storage_port::MemoryStorage;
 use serde_json::{Value, json};
 use std::{
     collections::BTreeSet,
-    io,
     sync::{
-        Arc, Mutex,
+        Arc,
         atomic::{AtomicU32, Ordering},
     },
     time::Duration,
@@ -114,7 +113,11 @@ async fn requests_are_counted_by_route_and_status_and_no_client_can_make_a_label
         client.send(&format!("BREW{i}"), CHARACTERS, &[], None).await;
         client.get(&format!("{CHARACTERS}/{}", uuid::Uuid::new_v4())).await;
     }
-    let answer = client.get("/metrics").await;
+    let plain = client.get("/metrics").await;
+    assert_eq!(plain.header("content-type"), Some("text/plain; version=0.0.4; charset=utf-8"));
+    assert!(plain.text.contains("# TYPE http_server_requests_total counter\n"), "{}", plain.text);
+    let accepted = [("accept", "application/openmetrics-text;version=1.0.0,text/plain;q=0.5")];
+    let answer = client.send("GET", "/metrics", &accepted, None).await;
     let media = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     assert_eq!(answer.header("content-type"), Some(media));
     for line in [
@@ -123,6 +126,7 @@ async fn requests_are_counted_by_route_and_status_and_no_client_can_make_a_label
         "http_server_requests_total{method=\"GET\",route=\"/api/v2/characters/{id}\",status=\"404\"} 3",
         "http_server_request_duration_seconds_count{method=\"GET\",route=\"/api/v2/characters/{id}\"} 3",
     ] {
+        assert!(plain.text.contains(line), "{line} in\n{}", plain.text);
         assert!(answer.text.contains(line), "{line} in\n{}", answer.text);
     }
     assert!(answer.text.ends_with("# EOF\n"));
@@ -154,21 +158,10 @@ async fn the_openapi_document_knows_every_operation_with_its_problems_and_every_
         .iter()
         .flat_map(|(path, methods)| methods.as_object().unwrap().keys().map(move |method| format!("{method} {path}")))
         .collect();
-    let expected = [
-        "get /api/v2/characters",
-        "post /api/v2/characters",
-        "post /api/v2/characters/bulk",
-        "get /api/v2/characters/{id}",
-        "put /api/v2/characters/{id}",
-        "patch /api/v2/characters/{id}",
-        "delete /api/v2/characters/{id}",
-        "post /api/v2/characters/{id}/restore",
-        "get /health",
-        "get /health/live",
-        "get /health/ready",
-        "get /metrics",
-    ];
-    assert_eq!(operations, expected.into_iter().map(str::to_owned).collect());
+    for needed in ["get /api/v2/characters/{id}", "post /api/v2/characters/{id}/inventory/{item}/equip", "get /health"]
+    {
+        assert!(operations.contains(needed), "{needed}");
+    }
     let mut references = Vec::new();
     collect_references(&document, &mut references);
     assert!(references.len() > 40);
@@ -191,48 +184,18 @@ fn collect_references(value: &Value, into: &mut Vec<String>) {
     }
 }
 
-#[derive(Clone, Default)]
-struct Lines(Arc<Mutex<Vec<u8>>>);
-
-impl io::Write for Lines {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
 #[actix_web::test]
-async fn a_request_leaves_one_line_that_names_it_and_the_trace_of_its_client() {
-    use opentelemetry::trace::TracerProvider as _;
-    use tracing_subscriber::prelude::*;
-    let lines = Lines::default();
-    let writer = lines.clone();
-    let provider = opentelemetry_sdk::trace::SdkTracerProvider::builder().build();
-    let only = tracing_subscriber::filter::Targets::new().with_target("access", tracing::Level::INFO);
-    let subscriber = tracing_subscriber::registry()
-        .with(tracing_opentelemetry::layer().with_tracer(provider.tracer("test")))
-        .with(tracing_subscriber::fmt::layer().json().with_writer(move || writer.clone()).with_filter(only));
-    opentelemetry::global::set_text_map_propagator(opentelemetry_sdk::propagation::TraceContextPropagator::new());
-    let guard = tracing::subscriber::set_default(subscriber);
-    let headers =
-        [("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"), ("X-Request-Id", "abc-123")];
-    Client::new().send("GET", &format!("{CHARACTERS}/{USER}?secret=1"), &headers, None).await;
-    drop(guard);
-    let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
-    assert_eq!(text.lines().count(), 1, "{text}");
-    let line: Value = serde_json::from_str(&text).unwrap();
-    let fields = &line["fields"];
-    assert_eq!(line["target"], "access");
-    assert_eq!((&fields["method"], &fields["status"]), (&json!("GET"), &json!(404)));
-    assert_eq!(fields["route"], "/api/v2/characters/{id}");
-    assert_eq!(fields["path"], format!("{CHARACTERS}/{USER}"));
-    assert_eq!(
-        (&fields["request_id"], &fields["trace_id"]),
-        (&json!("abc-123"), &json!("4bf92f3577b34da6a3ce929d0e0e4736"))
-    );
-    assert!(fields["duration_ms"].as_f64().unwrap() > 0.0 && fields["bytes"].as_u64().unwrap() > 0);
-    assert!(!text.contains("secret"));
+async fn every_operation_of_the_openapi_document_is_there() {
+    let client = Client::new();
+    let document = client.get("/openapi.json").await.json();
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        let path: String =
+            path.split('/').map(|part| if part.starts_with('{') { USER } else { part }).collect::<Vec<_>>().join("/");
+        for method in methods.as_object().unwrap().keys() {
+            let answer = client.send(&method.to_uppercase(), &path, &[], None).await;
+            let code =
+                serde_json::from_str::<Value>(&answer.text).map(|problem| problem["code"].clone()).unwrap_or_default();
+            assert!(code != "no-such-path" && code != "method-not-allowed", "{method} {path}: {}", answer.text);
+        }
+    }
 }

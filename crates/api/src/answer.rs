@@ -1,0 +1,119 @@
+//! The answers that every kind of row gives in the same way.
+
+use crate::{
+    Problem,
+    condition::{self, Outcome, etag},
+    fields, provenance, query,
+};
+use actix_web::{
+    HttpRequest, HttpResponse, HttpResponseBuilder,
+    http::header::{ETAG, LINK, LOCATION},
+};
+use character_domain::{Meta, Timestamp};
+use character_storage_port::{Cursor, Entity, Page, Read};
+use serde::{Serialize, Serializer};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+/// What a handler gives.
+pub(crate) type Answer = Result<HttpResponse, Problem>;
+
+/// What every row has beside its own fields.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct MetaBody {
+    /// 1 when created, one more at each change; also its entity tag.
+    pub revision: u64,
+    /// When it came to be.
+    #[serde(serialize_with = "microseconds")]
+    #[schema(value_type = String, format = DateTime)]
+    pub created_at: Timestamp,
+    /// When it was last changed.
+    #[serde(serialize_with = "microseconds")]
+    #[schema(value_type = String, format = DateTime)]
+    pub updated_at: Timestamp,
+    /// When it was soft-deleted; `null` while it is live.
+    #[serde(serialize_with = "maybe_microseconds")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub deleted_at: Option<Timestamp>,
+}
+
+impl From<Meta> for MetaBody {
+    fn from(meta: Meta) -> Self {
+        Self {
+            revision: meta.revision.0,
+            created_at: meta.created_at,
+            updated_at: meta.updated_at,
+            deleted_at: meta.deleted_at,
+        }
+    }
+}
+
+/// Part of a list.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct PageBody<T> {
+    /// The rows, newest first.
+    pub items: Vec<T>,
+    /// Give it as `cursor` to get the next part; `null` at the end.
+    #[schema(value_type = Option<String>)]
+    pub next_cursor: Option<Cursor>,
+}
+
+/// RFC 3339 with all six places, so that times compare as texts.
+pub(crate) fn microseconds<S: Serializer>(time: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&format_args!("{time:.6}"))
+}
+
+/// The same, or `null`.
+pub(crate) fn maybe_microseconds<S: Serializer>(time: &Option<Timestamp>, serializer: S) -> Result<S::Ok, S::Error> {
+    match time {
+        Some(time) => microseconds(time, serializer),
+        None => serializer.serialize_none(),
+    }
+}
+
+/// The id in the path, named by its placeholder.
+pub(crate) fn path_id<T: From<Uuid>>(request: &HttpRequest, name: &str) -> Result<T, Problem> {
+    let text = request.match_info().get(name).unwrap_or_default();
+    fields::uuid(text).map(T::from).ok_or_else(|| Problem::field(name, "must be a UUID"))
+}
+
+/// One row to who asked for it: 200, or 304 when the client has it.
+pub(crate) fn one<E: Entity, B: From<E> + Serialize>(request: &HttpRequest, read: Read<E>) -> Answer {
+    let condition = condition::of_read(request.headers())?;
+    let Read { value: row, source } = read;
+    let revision = row.meta().revision;
+    let outcome = condition.judge(revision)?;
+    let mut response = match outcome {
+        Outcome::Whole => HttpResponse::Ok(),
+        Outcome::NotModified => HttpResponse::NotModified(),
+    };
+    provenance::tell(&mut response, source);
+    response.insert_header((ETAG, etag(revision)));
+    Ok(match outcome {
+        Outcome::Whole => response.json(B::from(row)),
+        Outcome::NotModified => response.finish(),
+    })
+}
+
+/// One page of rows, with the way to the next.
+pub(crate) fn page<E: Entity, B: From<E> + Serialize>(request: &HttpRequest, read: Read<Page<E>>) -> Answer {
+    let Read { value: page, source } = read;
+    let mut response = HttpResponse::Ok();
+    provenance::tell(&mut response, source);
+    if let Some(cursor) = &page.next {
+        response.insert_header((LINK, query::next_page(request.path(), request.query_string(), cursor)));
+    }
+    let items: Vec<B> = page.items.into_iter().map(B::from).collect();
+    Ok(response.json(PageBody { items, next_cursor: page.next }))
+}
+
+/// A row that was made; `path` is that of its collection.
+pub(crate) fn created<E: Entity, B: From<E> + Serialize>(path: &str, row: E) -> HttpResponse {
+    let location = (LOCATION, format!("{path}/{}", row.id()));
+    changed::<E, B>(HttpResponse::Created().insert_header(location), row)
+}
+
+/// A row as it is after an act.
+pub(crate) fn changed<E: Entity, B: From<E> + Serialize>(response: &mut HttpResponseBuilder, row: E) -> HttpResponse {
+    response.insert_header((ETAG, etag(row.meta().revision))).json(B::from(row))
+}

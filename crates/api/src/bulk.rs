@@ -1,0 +1,126 @@
+//! Many rows at once: the request, taken apart, and what became of each.
+
+use crate::{
+    Problem, ProblemBody,
+    body::{self, Refusal},
+};
+use actix_web::http::StatusCode;
+use character_domain::Violations;
+use character_repositories::RepositoryError;
+use serde::Serialize;
+use serde_json::{Map, Value, value::RawValue};
+use std::collections::BTreeMap;
+use utoipa::ToSchema;
+
+/// Most rows in one bulk.
+pub(crate) const MOST: usize = 1000;
+
+/// The rows of an atomic bulk.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct BulkCreated<T> {
+    /// In the order given.
+    pub items: Vec<T>,
+}
+
+/// What became of each row of a bulk.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct BulkOutcome<T> {
+    /// In the order given.
+    pub results: Vec<BulkResult<T>>,
+}
+
+/// What became of one row of a bulk.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct BulkResult<T> {
+    /// Its place in the request, from 0.
+    pub index: usize,
+    /// What a `POST` of it alone would have been answered.
+    pub status: u16,
+    /// The row, when it was made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub item: Option<T>,
+    /// Why it was not made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub problem: Option<ProblemBody>,
+}
+
+impl<T> BulkOutcome<T> {
+    /// What became of rows that were each tried for itself.
+    pub(crate) fn of<E: Into<T>>(outcomes: Vec<Result<E, RepositoryError>>) -> Self {
+        let result = |(index, outcome): (usize, Result<E, RepositoryError>)| match outcome.map_err(Problem::from) {
+            Ok(row) => {
+                BulkResult { index, status: StatusCode::CREATED.as_u16(), item: Some(row.into()), problem: None }
+            }
+            Err(problem) => {
+                BulkResult { index, status: problem.status().as_u16(), item: None, problem: Some(problem.body()) }
+            }
+        };
+        Self { results: outcomes.into_iter().enumerate().map(result).collect() }
+    }
+}
+
+/// The request, taken apart; each row is still the text that the client sent, so that one that cannot be read is a
+/// fault of its own.
+pub(crate) struct Bulk {
+    pub(crate) atomic: bool,
+    rows: Vec<Box<RawValue>>,
+}
+
+impl Bulk {
+    /// Reads `{"atomic": …, "<name>": […]}`.
+    pub(crate) fn read(body: &[u8], name: &str) -> Result<Self, Problem> {
+        let mut members: BTreeMap<String, Box<RawValue>> = body::parse(body).map_err(|error| {
+            if error.is_data() {
+                return Problem::field("body", "must be an object");
+            }
+            Problem::malformed(error.to_string())
+        })?;
+        let mut faults = Violations::default();
+        let atomic = members.remove("atomic").filter(|text| text.get() != "null");
+        let atomic = atomic.map_or(Some(true), |text| body::parse(text.get().as_bytes()).ok());
+        if atomic.is_none() {
+            faults.push("atomic", "must be true or false");
+        }
+        let rows = members.remove(name);
+        let rows = match rows.map(|text| body::parse::<Vec<Box<RawValue>>>(text.get().as_bytes())) {
+            None => {
+                faults.push(name, "is required");
+                Vec::new()
+            }
+            Some(Err(_)) => {
+                faults.push(name, "must be an array");
+                Vec::new()
+            }
+            Some(Ok(rows)) => {
+                if !(1..=MOST).contains(&rows.len()) {
+                    faults.push(name, format!("must be 1 to {MOST}"));
+                }
+                rows
+            }
+        };
+        for name in members.keys() {
+            faults.push(name.chars().take(100).collect::<String>(), "is not a field of this request");
+        }
+        faults.into_result().map_err(Problem::invalid)?;
+        Ok(Self { atomic: atomic.unwrap_or(true), rows })
+    }
+
+    /// Each row as `read` reads it. None may be larger than `limit` bytes.
+    pub(crate) fn rows<T>(
+        &self,
+        limit: usize,
+        read: impl Fn(Map<String, Value>) -> Result<T, Violations>,
+    ) -> Vec<Result<T, Violations>> {
+        let row = |text: &RawValue| {
+            if text.get().len() > limit {
+                return Err(Violations::one("", format!("must not be larger than {limit} bytes")));
+            }
+            let members = body::character(text.get().as_bytes()).map_err(|refusal| match refusal {
+                Refusal::Syntax(error) => Violations::one("", format!("must be JSON: {error}")),
+                Refusal::Invalid(violations) => violations,
+            })?;
+            read(members)
+        };
+        self.rows.iter().map(|text| row(text)).collect()
+    }
+}

@@ -1,0 +1,116 @@
+//! Events: looked at, made, applied and reverted.
+
+use super::{CampaignEventBody, EventImpactBody, NewCampaignEventBody, input};
+use crate::{
+    Api, PageBody, Problem,
+    answer::{self, Answer, changed, created, path_id},
+    body::{self, Media},
+    query::Parameters,
+    responses::{ActProblems, LookProblems},
+    terms,
+};
+use actix_web::{
+    HttpRequest, HttpResponse,
+    web::{Data, Payload},
+};
+use character_storage_port::CampaignEventQuery;
+
+/// Events of a character, newest first.
+#[utoipa::path(
+    get, path = "/api/v2/characters/{id}/events", tag = "campaigns", operation_id = "listEvents",
+    params(
+        ("id" = uuid::Uuid, Path, description = "The character"),
+        ("applied_only" = Option<bool>, Query, description = "Only those that say that they have their effect. Default: false"),
+        ("include_deleted" = Option<bool>, Query, description = "Soft-deleted ones too. Default: false"),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "At most so many. Default: 100"),
+        ("offset" = Option<u32>, Query, minimum = 0, description = "Leave out so many. Not with `cursor`"),
+        ("cursor" = Option<String>, Query, description = "The `next_cursor` of the part before. Not with `offset`"),
+    ),
+    responses((status = 200, body = PageBody<CampaignEventBody>, description = "Part of the list"), LookProblems),
+)]
+pub(crate) async fn list_events(api: Data<Api>, request: HttpRequest) -> Answer {
+    let of = path_id(&request, "id")?;
+    let mut parameters = Parameters::of(request.query_string());
+    let wanted = CampaignEventQuery {
+        applied_only: parameters.flag("applied_only"),
+        include_deleted: parameters.flag("include_deleted"),
+        ..CampaignEventQuery::default()
+    };
+    let page = parameters.page();
+    parameters.finish()?;
+    let read = api.repositories.campaigns.list_events(of, wanted, page).await?;
+    answer::page::<_, CampaignEventBody>(&request, read)
+}
+
+/// Makes an event. It has no effect until it is applied.
+#[utoipa::path(
+    post, path = "/api/v2/characters/{id}/events", tag = "campaigns", operation_id = "createEvent",
+    params(
+        ("id" = uuid::Uuid, Path, description = "The character"),
+        ("Idempotency-Key" = Option<String>, Header, description = "A repeat under the same key gets the first answer"),
+    ),
+    request_body = NewCampaignEventBody,
+    responses((status = 201, body = CampaignEventBody, description = "Made", headers(("Location" = String), ("ETag" = String))), ActProblems),
+)]
+pub(crate) async fn create_event(api: Data<Api>, request: HttpRequest, payload: Payload) -> Answer {
+    let of = path_id(&request, "id")?;
+    let terms = terms::of_creation(request.headers())?;
+    let body = body::of_row(&api, &request, payload, Media::Json).await?;
+    let new = input::event(body::object(&body)?).map_err(Problem::invalid)?;
+    let event = api.repositories.campaigns.create_event(of, new, &terms).await?;
+    Ok(created::<_, CampaignEventBody>(request.path(), event))
+}
+
+/// The event with this id.
+#[utoipa::path(
+    get, path = "/api/v2/characters/{id}/events/{event}", tag = "campaigns", operation_id = "getEvent",
+    params(
+        ("id" = uuid::Uuid, Path, description = "The character"), ("event" = uuid::Uuid, Path, description = "The event"),
+        ("If-None-Match" = Option<String>, Header, description = "Entity tags that the client has"),
+    ),
+    responses(
+        (status = 200, body = CampaignEventBody, description = "The event", headers(("ETag" = String), ("Cache-Status" = String))),
+        (status = 304, description = "The client has it"),
+        LookProblems,
+    ),
+)]
+pub(crate) async fn get_event(api: Data<Api>, request: HttpRequest) -> Answer {
+    let (of, event) = (path_id(&request, "id")?, path_id(&request, "event")?);
+    answer::one::<_, CampaignEventBody>(&request, api.repositories.campaigns.get_event(of, event).await?)
+}
+
+/// Has an event take effect on the sheet, and answers its impact. When it has its effect already, nothing changes and
+/// the impact that there is is answered. Refused by `no-hit-points`, `no-ability-score`, `not-enough-experience` and
+/// `too-much-experience`.
+#[utoipa::path(
+    post, path = "/api/v2/characters/{id}/events/{event}/apply", tag = "campaigns", operation_id = "applyEvent",
+    params(
+        ("id" = uuid::Uuid, Path, description = "The character"), ("event" = uuid::Uuid, Path, description = "The event"),
+        ("If-Match" = Option<String>, Header, description = "The entity tag that the event must have"),
+        ("Idempotency-Key" = Option<String>, Header, description = "A repeat under the same key gets the first answer"),
+    ),
+    responses((status = 200, body = EventImpactBody, description = "What it did", headers(("ETag" = String, description = "Of the impact"))), ActProblems),
+)]
+pub(crate) async fn apply(api: Data<Api>, request: HttpRequest) -> Answer {
+    let (of, event) = (path_id(&request, "id")?, path_id(&request, "event")?);
+    let impact = api.repositories.campaigns.apply(of, event, &terms::of_change(request.headers())?).await?;
+    Ok(changed::<_, EventImpactBody>(&mut HttpResponse::Ok(), impact))
+}
+
+/// Undoes what an event did, on the sheet as it is today, and answers its impact. When it was undone already, nothing
+/// changes and that impact is answered. It may be applied anew. Refused by `not-applied`, and by `not-reversible` when
+/// what undoes it cannot be computed.
+#[utoipa::path(
+    post, path = "/api/v2/characters/{id}/events/{event}/revert", tag = "campaigns", operation_id = "revertEvent",
+    params(
+        ("id" = uuid::Uuid, Path, description = "The character"), ("event" = uuid::Uuid, Path, description = "The event"),
+        ("If-Match" = Option<String>, Header, description = "The entity tag that the event must have"),
+        ("Idempotency-Key" = Option<String>, Header, description = "A repeat under the same key gets the first answer"),
+    ),
+    responses((status = 200, body = EventImpactBody, description = "What was undone", headers(("ETag" = String, description = "Of the impact"))), ActProblems),
+)]
+pub(crate) async fn revert(api: Data<Api>, request: HttpRequest) -> Answer {
+    let (of, event) = (path_id(&request, "id")?, path_id(&request, "event")?);
+    let impact = api.repositories.campaigns.revert(of, event, &terms::of_change(request.headers())?).await?;
+    Ok(changed::<_, EventImpactBody>(&mut HttpResponse::Ok(), impact))
+}

@@ -1,0 +1,62 @@
+//! What events did.
+
+use super::EventImpactBody;
+use crate::{
+    Api, PageBody, Problem,
+    answer::{self, Answer, path_id},
+    query::Parameters,
+    responses::LookProblems,
+};
+use actix_web::{HttpRequest, web::Data};
+use character_storage_port::{EventImpactQuery, PageRequest};
+
+/// What an event did, newest first: one impact for each time that it was applied.
+#[utoipa::path(
+    get, path = "/api/v2/characters/{id}/events/{event}/impacts", tag = "campaigns", operation_id = "listImpactsOfEvent",
+    params(
+        ("id" = uuid::Uuid, Path, description = "The character"), ("event" = uuid::Uuid, Path, description = "The event"),
+        ("applied_only" = Option<bool>, Query, description = "Only those in force. Default: false"),
+        ("reverted_only" = Option<bool>, Query, description = "Only those that were undone. Not with `applied_only`"),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "At most so many. Default: 100"),
+        ("offset" = Option<u32>, Query, minimum = 0, description = "Leave out so many. Not with `cursor`"),
+        ("cursor" = Option<String>, Query, description = "The `next_cursor` of the part before. Not with `offset`"),
+    ),
+    responses((status = 200, body = PageBody<EventImpactBody>, description = "Part of the list"), LookProblems),
+)]
+pub(crate) async fn impacts_of_event(api: Data<Api>, request: HttpRequest) -> Answer {
+    let (of, event) = (path_id(&request, "id")?, path_id(&request, "event")?);
+    let (wanted, page) = wanted(&request)?;
+    let read = api.repositories.campaigns.impacts_of_event(of, event, wanted, page).await?;
+    answer::page::<_, EventImpactBody>(&request, read)
+}
+
+/// What all events did to a character, newest first.
+#[utoipa::path(
+    get, path = "/api/v2/characters/{id}/impacts", tag = "campaigns", operation_id = "listImpacts",
+    params(
+        ("id" = uuid::Uuid, Path, description = "The character"),
+        ("applied_only" = Option<bool>, Query, description = "Only those in force. Default: false"),
+        ("reverted_only" = Option<bool>, Query, description = "Only those that were undone. Not with `applied_only`"),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "At most so many. Default: 100"),
+        ("offset" = Option<u32>, Query, minimum = 0, description = "Leave out so many. Not with `cursor`"),
+        ("cursor" = Option<String>, Query, description = "The `next_cursor` of the part before. Not with `offset`"),
+    ),
+    responses((status = 200, body = PageBody<EventImpactBody>, description = "Part of the list"), LookProblems),
+)]
+pub(crate) async fn impacts(api: Data<Api>, request: HttpRequest) -> Answer {
+    let of = path_id(&request, "id")?;
+    let (wanted, page) = wanted(&request)?;
+    answer::page::<_, EventImpactBody>(&request, api.repositories.campaigns.impacts_on(of, wanted, page).await?)
+}
+
+fn wanted(request: &HttpRequest) -> Result<(EventImpactQuery, PageRequest), Problem> {
+    let mut parameters = Parameters::of(request.query_string());
+    let wanted = EventImpactQuery {
+        applied_only: parameters.flag("applied_only"),
+        reverted_only: parameters.flag("reverted_only"),
+        ..EventImpactQuery::default()
+    };
+    let page = parameters.page();
+    parameters.finish()?;
+    Ok((wanted, page))
+}

@@ -1,0 +1,48 @@
+//! From JSON objects to what the repository takes, with every fault found.
+
+use crate::fields::Fields;
+use character_domain::{CampaignId, ImpactType, Violations};
+use character_repositories::NewCampaignEvent;
+use serde_json::{Map, Value};
+
+/// What a client may not choose: that is for applying and reverting.
+const READ_ONLY: [&str; 3] = ["character_id", "applied", "applied_at"];
+const IMPACTS: &str = "must be hit_points, experience, ability_score or other";
+
+/// An event to be. A field that cannot be read is stood in for, so that all faults are told at once.
+pub(crate) fn event(members: Map<String, Value>) -> Result<NewCampaignEvent, Violations> {
+    let mut fields = Fields::of(members);
+    fields.refuse(&READ_ONLY, "is read-only");
+    let impact_type = fields.word("impact_type", IMPACTS);
+    let impact_type = fields.require("impact_type", impact_type).unwrap_or(ImpactType::Other);
+    let magnitude = fields.number("impact_magnitude");
+    if impact_type != ImpactType::Other {
+        fields.require("impact_magnitude", magnitude);
+    }
+    let plain = NewCampaignEvent::new(impact_type, magnitude.unwrap_or_default());
+    let new = NewCampaignEvent {
+        id: fields.id("id"),
+        journal_entry_id: fields.id("journal_entry_id"),
+        event_type: fields.text("event_type").unwrap_or(plain.event_type),
+        event_data: fields.document("event_data").unwrap_or_default(),
+        timestamp: fields.time("timestamp"),
+        data: fields.document("data").unwrap_or_default(),
+        impact_type,
+        impact_magnitude: plain.impact_magnitude,
+    };
+    fields.refuse_the_rest();
+    fields.faults.into_result().map(|()| new)
+}
+
+/// The campaign to take part in.
+pub(crate) fn campaign(members: Map<String, Value>) -> Result<CampaignId, Violations> {
+    let mut fields = Fields::of(members);
+    let campaign = fields.id("campaign_id");
+    let campaign = fields.require("campaign_id", campaign);
+    fields.refuse_the_rest();
+    let faults = fields.faults;
+    match campaign {
+        Some(campaign) if faults.0.is_empty() => Ok(campaign),
+        _ => Err(faults),
+    }
+}

@@ -1,0 +1,82 @@
+//! Who takes part in a campaign.
+
+use super::{JoinRequest, input};
+use crate::{
+    Api, PageBody, Problem,
+    answer::{self, Answer, changed, path_id},
+    body::{self, Media},
+    character::CharacterBody,
+    condition::etag,
+    query::Parameters,
+    responses::{ActProblems, LookProblems},
+    terms,
+};
+use actix_web::{
+    HttpRequest, HttpResponse,
+    http::header::ETAG,
+    web::{Data, Payload},
+};
+use character_storage_port::CharacterQuery;
+
+/// Characters that take part in a campaign, newest first. Of a campaign that nobody knows there are none.
+#[utoipa::path(
+    get, path = "/api/v2/campaigns/{campaign}/characters", tag = "campaigns", operation_id = "listCampaignCharacters",
+    params(
+        ("campaign" = uuid::Uuid, Path, description = "The campaign"),
+        ("active_only" = Option<bool>, Query, description = "Only those that are in play. Default: false"),
+        ("include_deleted" = Option<bool>, Query, description = "Soft-deleted ones too. Default: false"),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "At most so many. Default: 100"),
+        ("offset" = Option<u32>, Query, minimum = 0, description = "Leave out so many. Not with `cursor`"),
+        ("cursor" = Option<String>, Query, description = "The `next_cursor` of the part before. Not with `offset`"),
+    ),
+    responses((status = 200, body = PageBody<CharacterBody>, description = "Part of the list"), LookProblems),
+)]
+pub(crate) async fn characters(api: Data<Api>, request: HttpRequest) -> Answer {
+    let campaign = path_id(&request, "campaign")?;
+    let mut parameters = Parameters::of(request.query_string());
+    let wanted = CharacterQuery {
+        active_only: parameters.flag("active_only"),
+        include_deleted: parameters.flag("include_deleted"),
+        ..CharacterQuery::default()
+    };
+    let page = parameters.page();
+    parameters.finish()?;
+    let read = api.repositories.campaigns.characters(campaign, wanted, page).await?;
+    answer::page::<_, CharacterBody>(&request, read)
+}
+
+/// Has the character take part in this campaign, and in no other. Nothing changes when it does already.
+#[utoipa::path(
+    put, path = "/api/v2/characters/{id}/campaign", tag = "campaigns", operation_id = "joinCampaign",
+    params(
+        ("id" = uuid::Uuid, Path, description = "The character"),
+        ("If-Match" = Option<String>, Header, description = "The entity tag that the character must have"),
+        ("Idempotency-Key" = Option<String>, Header, description = "A repeat under the same key gets the first answer"),
+    ),
+    request_body = JoinRequest,
+    responses((status = 200, body = CharacterBody, description = "The character as it is now", headers(("ETag" = String))), ActProblems),
+)]
+pub(crate) async fn join(api: Data<Api>, request: HttpRequest, payload: Payload) -> Answer {
+    let of = path_id(&request, "id")?;
+    let terms = terms::of_change(request.headers())?;
+    let body = body::of_row(&api, &request, payload, Media::Json).await?;
+    let campaign = input::campaign(body::object(&body)?).map_err(Problem::invalid)?;
+    let character = api.repositories.campaigns.join(of, campaign, &terms).await?;
+    Ok(changed::<_, CharacterBody>(&mut HttpResponse::Ok(), character))
+}
+
+/// Has the character take part in no campaign. Nothing changes when it does not anyway.
+#[utoipa::path(
+    delete, path = "/api/v2/characters/{id}/campaign", tag = "campaigns", operation_id = "leaveCampaign",
+    params(
+        ("id" = uuid::Uuid, Path, description = "The character"),
+        ("If-Match" = Option<String>, Header, description = "The entity tag that the character must have"),
+        ("Idempotency-Key" = Option<String>, Header, description = "A repeat under the same key gets the first answer"),
+    ),
+    responses((status = 204, description = "It takes part in none now; the entity tag is that of the character", headers(("ETag" = String))), ActProblems),
+)]
+pub(crate) async fn leave(api: Data<Api>, request: HttpRequest) -> Answer {
+    let of = path_id(&request, "id")?;
+    let character = api.repositories.campaigns.leave(of, &terms::of_change(request.headers())?).await?;
+    Ok(HttpResponse::NoContent().insert_header((ETAG, etag(character.meta.revision))).finish())
+}

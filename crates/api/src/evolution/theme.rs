@@ -1,0 +1,123 @@
+//! A character goes on in another theme.
+
+use crate::{
+    Api, Problem,
+    answer::{Answer, path_id},
+    body::{self, Media},
+    character::{self, CharacterBody},
+    condition::etag,
+    fields::Fields,
+    inventory::InventoryItemBody,
+    responses::ActProblems,
+    terms,
+};
+use actix_web::{
+    HttpRequest, HttpResponse,
+    http::header::{ETAG, LOCATION},
+    web::{Data, Payload},
+};
+use character_domain::{InventoryItemId, Violations};
+use character_repositories::{EquipmentTransition, ThemeChange, ThemeTransition, Transition};
+use serde::Serialize;
+use serde_json::{Map, Value};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+/// A change of theme.
+#[derive(Debug, ToSchema)]
+#[schema(example = json!({
+    "new_theme": "steampunk",
+    "equipment_transitions": [{ "equipment_id": "0190b2f1-7a56-7c3e-9d5b-0d6c1f0a8e11", "transition": "adapt_new" }],
+}))]
+pub struct ThemeTransitionRequest {
+    /// The theme to be; not that of the character now.
+    #[schema(min_length = 1, max_length = 64)]
+    pub new_theme: String,
+    /// The chapter of the campaign in which it happens.
+    pub chapter_id: Option<Uuid>,
+    /// What becomes of the items. Those that are not named stay what they are.
+    pub equipment_transitions: Option<Vec<EquipmentTransitionBody>>,
+}
+
+/// What becomes of one item.
+#[derive(Debug, ToSchema)]
+pub struct EquipmentTransitionBody {
+    /// A live item of the character, named once.
+    pub equipment_id: Uuid,
+    /// `theme_reset`: what it was when it was first in the new theme, or else at first. `adapt_new`: taken over into
+    /// the new theme. `keep_current`: what it is.
+    #[schema(value_type = String)]
+    pub transition: Transition,
+}
+
+/// A change of theme that was made.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ThemeChangeBody {
+    /// The new character; its `parent_id` is the old one.
+    pub character: CharacterBody,
+    /// Its items; the `root_id` of each is the item it was at first.
+    pub items: Vec<InventoryItemBody>,
+}
+
+impl From<ThemeChange> for ThemeChangeBody {
+    fn from(change: ThemeChange) -> Self {
+        Self {
+            character: change.character.into(),
+            items: change.items.into_iter().map(InventoryItemBody::from).collect(),
+        }
+    }
+}
+
+/// Has a character go on in another theme, as a new character. The journal goes along, the progress and the live items
+/// are copied, the old row stays. Refused by `too-many-rows`, and by the rules of the inventory that an item would break
+/// as what it was.
+#[utoipa::path(
+    post, path = "/api/v2/characters/{id}/theme-transition", tag = "evolution", operation_id = "changeTheme",
+    params(
+        ("id" = uuid::Uuid, Path, description = "The character"),
+        ("If-Match" = Option<String>, Header, description = "The entity tag that the character must have"),
+        ("Idempotency-Key" = Option<String>, Header, description = "A repeat under the same key gets the first answer"),
+    ),
+    request_body = ThemeTransitionRequest,
+    responses((status = 201, body = ThemeChangeBody, description = "Made", headers(("Location" = String), ("ETag" = String))), ActProblems),
+)]
+pub(crate) async fn change_theme(api: Data<Api>, request: HttpRequest, payload: Payload) -> Answer {
+    let of = path_id(&request, "id")?;
+    let terms = terms::of_change(request.headers())?;
+    let body = body::of_row(&api, &request, payload, Media::Json).await?;
+    let transition = read(body::object(&body)?).map_err(Problem::invalid)?;
+    let change = api.repositories.evolution.change_theme(of, &transition, &terms).await?;
+    let new = &change.character;
+    let mut response = HttpResponse::Created();
+    response.insert_header((LOCATION, format!("{}/{}", character::PATH, new.id)));
+    response.insert_header((ETAG, etag(new.meta.revision)));
+    Ok(response.json(ThemeChangeBody::from(change)))
+}
+
+/// A field that cannot be read is stood in for, so that all faults are told at once.
+fn read(members: Map<String, Value>) -> Result<ThemeTransition, Violations> {
+    let mut fields = Fields::of(members);
+    let new_theme = fields.text("new_theme");
+    let new_theme = fields.require("new_theme", new_theme).unwrap_or_default();
+    let chapter_id = fields.id("chapter_id");
+    let mut equipment_transitions = Vec::new();
+    for (index, value) in fields.values("equipment_transitions").unwrap_or_default().into_iter().enumerate() {
+        match equipment(value) {
+            Ok(transition) => equipment_transitions.push(transition),
+            Err(faults) => fields.faults.0.extend(faults.under(&format!("equipment_transitions[{index}]")).0),
+        }
+    }
+    fields.refuse_the_rest();
+    fields.faults.into_result().map(|()| ThemeTransition { new_theme, chapter_id, equipment_transitions })
+}
+
+fn equipment(value: Value) -> Result<EquipmentTransition, Violations> {
+    let Value::Object(members) = value else { return Err(Violations::one("", "must be an object")) };
+    let mut fields = Fields::of(members);
+    let id = fields.id::<InventoryItemId>("equipment_id");
+    let id = fields.require("equipment_id", id).unwrap_or(InventoryItemId(Uuid::nil()));
+    let transition = fields.word("transition", "must be theme_reset, adapt_new or keep_current");
+    let transition = fields.require("transition", transition).unwrap_or_default();
+    fields.refuse_the_rest();
+    fields.faults.into_result().map(|()| EquipmentTransition { equipment_id: id, transition })
+}

@@ -1,0 +1,178 @@
+//! Versions: looked at, compared, brought back, called something.
+
+use super::{ComparisonBody, LabelRequest, VersionBody, VersionNodeBody, VersionSummaryBody};
+use crate::{
+    Api, PageBody, Problem,
+    answer::{self, Answer, changed, path_id},
+    body::{self, Media},
+    character::CharacterBody,
+    fields::Fields,
+    query::{self, Parameters},
+    responses::{ActProblems, LookProblems},
+    terms,
+};
+use actix_web::{
+    HttpRequest, HttpResponse,
+    http::header::{CACHE_CONTROL, LINK},
+    web::{Data, Payload},
+};
+use character_domain::Violations;
+use character_storage_port::Start;
+
+/// Versions of a character, newest first, without their states.
+#[utoipa::path(
+    get, path = "/api/v2/characters/{id}/versions", tag = "evolution", operation_id = "listVersions",
+    params(
+        ("id" = uuid::Uuid, Path, description = "The character"),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "At most so many. Default: 100"),
+        ("offset" = Option<u32>, Query, minimum = 0, description = "Leave out so many. Not with `cursor`"),
+        ("cursor" = Option<String>, Query, description = "The `next_cursor` of the part before. Not with `offset`"),
+    ),
+    responses((status = 200, body = PageBody<VersionSummaryBody>, description = "Part of the list"), LookProblems),
+)]
+pub(crate) async fn list_versions(api: Data<Api>, request: HttpRequest) -> Answer {
+    let of = path_id(&request, "id")?;
+    let mut parameters = Parameters::of(request.query_string());
+    let page = parameters.page();
+    parameters.finish()?;
+    answer::page::<_, VersionSummaryBody>(&request, api.repositories.evolution.versions(of, page).await?)
+}
+
+/// What lies between two versions of a character, or of those that it grew out of or into.
+#[utoipa::path(
+    get, path = "/api/v2/characters/{id}/versions/compare", tag = "evolution", operation_id = "compareVersions",
+    params(
+        ("id" = uuid::Uuid, Path, description = "The character"),
+        ("from" = uuid::Uuid, Query, description = "The one version"),
+        ("to" = uuid::Uuid, Query, description = "The other"),
+    ),
+    responses((status = 200, body = ComparisonBody, description = "The difference"), LookProblems),
+)]
+pub(crate) async fn compare(api: Data<Api>, request: HttpRequest) -> Answer {
+    let of = path_id(&request, "id")?;
+    let mut parameters = Parameters::of(request.query_string());
+    let (from, to) = (parameters.id("from"), parameters.id("to"));
+    parameters.finish()?;
+    let (Some(from), Some(to)) = (from, to) else {
+        let mut faults = Violations::default();
+        for (name, given) in [("from", from.is_some()), ("to", to.is_some())] {
+            if !given {
+                faults.push(name, "is required");
+            }
+        }
+        return Err(Problem::invalid(faults));
+    };
+    let comparison = api.repositories.evolution.compare(of, from, to).await?;
+    Ok(HttpResponse::Ok().json(ComparisonBody::from(comparison)))
+}
+
+/// The versions of a character and of all that it grew out of and into, newest first, as nodes that name their parents.
+#[utoipa::path(
+    get, path = "/api/v2/characters/{id}/versions/tree", tag = "evolution", operation_id = "getVersionTree",
+    params(
+        ("id" = uuid::Uuid, Path, description = "The character"),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "At most so many. Default: 100"),
+        ("cursor" = Option<String>, Query, description = "The `next_cursor` of the part before"),
+    ),
+    responses((status = 200, body = PageBody<VersionNodeBody>, description = "Part of the tree"), LookProblems),
+)]
+pub(crate) async fn tree(api: Data<Api>, request: HttpRequest) -> Answer {
+    let of = path_id(&request, "id")?;
+    let mut parameters = Parameters::of(request.query_string());
+    let page = parameters.page();
+    parameters.finish()?;
+    let after = match page.start {
+        Start::First => None,
+        Start::After(cursor) => Some(cursor),
+        Start::Offset(_) => return Err(Problem::field("offset", "is not a parameter of this list")),
+    };
+    let part = api.repositories.evolution.tree(of, page.limit, after).await?;
+    let mut response = HttpResponse::Ok();
+    response.insert_header((CACHE_CONTROL, "private, no-cache"));
+    if let Some(cursor) = &part.next {
+        response.insert_header((LINK, query::next_page(request.path(), request.query_string(), cursor)));
+    }
+    let items = part.items.into_iter().map(VersionNodeBody::from).collect();
+    Ok(response.json(PageBody { items, next_cursor: part.next }))
+}
+
+/// A version of a character, with its state.
+#[utoipa::path(
+    get, path = "/api/v2/characters/{id}/versions/{version}", tag = "evolution", operation_id = "getVersion",
+    params(
+        ("id" = uuid::Uuid, Path, description = "The character"), ("version" = uuid::Uuid, Path, description = "The version"),
+        ("If-None-Match" = Option<String>, Header, description = "Entity tags that the client has"),
+    ),
+    responses(
+        (status = 200, body = VersionBody, description = "The version", headers(("ETag" = String), ("Cache-Status" = String))),
+        (status = 304, description = "The client has it"),
+        LookProblems,
+    ),
+)]
+pub(crate) async fn get_version(api: Data<Api>, request: HttpRequest) -> Answer {
+    let (of, version) = (path_id(&request, "id")?, path_id(&request, "version")?);
+    answer::one::<_, VersionBody>(&request, api.repositories.evolution.version(of, version).await?)
+}
+
+/// The character as it was in a version. The entity tag is that of the character then.
+#[utoipa::path(
+    get, path = "/api/v2/characters/{id}/versions/{version}/state", tag = "evolution", operation_id = "getVersionState",
+    params(
+        ("id" = uuid::Uuid, Path, description = "The character"), ("version" = uuid::Uuid, Path, description = "The version"),
+        ("If-None-Match" = Option<String>, Header, description = "Entity tags that the client has"),
+    ),
+    responses(
+        (status = 200, body = CharacterBody, description = "The state", headers(("ETag" = String), ("Cache-Status" = String))),
+        (status = 304, description = "The client has it"),
+        LookProblems,
+    ),
+)]
+pub(crate) async fn state(api: Data<Api>, request: HttpRequest) -> Answer {
+    let (of, version) = (path_id(&request, "id")?, path_id(&request, "version")?);
+    let version = api.repositories.evolution.version(of, version).await?;
+    answer::one::<_, CharacterBody>(&request, version.map(|version| version.state))
+}
+
+/// Makes the state of a version that of today, as a new version on top. Nothing is erased; `parent_id` stays, and so
+/// does what belongs to the character: items, journal, progress.
+#[utoipa::path(
+    post, path = "/api/v2/characters/{id}/versions/{version}/restore", tag = "evolution", operation_id = "restoreVersion",
+    params(
+        ("id" = uuid::Uuid, Path, description = "The character"), ("version" = uuid::Uuid, Path, description = "The version"),
+        ("If-Match" = Option<String>, Header, description = "The entity tag that the character must have"),
+        ("Idempotency-Key" = Option<String>, Header, description = "A repeat under the same key gets the first answer"),
+    ),
+    responses((status = 200, body = CharacterBody, description = "As it is now", headers(("ETag" = String))), ActProblems),
+)]
+pub(crate) async fn restore_version(api: Data<Api>, request: HttpRequest) -> Answer {
+    let (of, version) = (path_id(&request, "id")?, path_id(&request, "version")?);
+    let terms = terms::of_change(request.headers())?;
+    let character = api.repositories.evolution.restore(of, version, &terms).await?;
+    Ok(changed::<_, CharacterBody>(&mut HttpResponse::Ok(), character))
+}
+
+/// Calls a version something, or nothing. It is all that ever changes of a version.
+#[utoipa::path(
+    post, path = "/api/v2/characters/{id}/versions/{version}/label", tag = "evolution", operation_id = "labelVersion",
+    params(
+        ("id" = uuid::Uuid, Path, description = "The character"), ("version" = uuid::Uuid, Path, description = "The version"),
+        ("If-Match" = Option<String>, Header, description = "The entity tag that the version must have"),
+    ),
+    request_body = LabelRequest,
+    responses((status = 200, body = VersionSummaryBody, description = "As it is now", headers(("ETag" = String))), ActProblems),
+)]
+pub(crate) async fn label(api: Data<Api>, request: HttpRequest, payload: Payload) -> Answer {
+    let (of, version) = (path_id(&request, "id")?, path_id(&request, "version")?);
+    let terms = terms::of_change(request.headers())?;
+    let body = body::of_row(&api, &request, payload, Media::Json).await?;
+    let members = body::object(&body)?;
+    if !members.contains_key("label") {
+        return Err(Problem::field("label", "is required; null takes it away"));
+    }
+    let mut fields = Fields::of(members);
+    let label = fields.text("label");
+    fields.refuse_the_rest();
+    fields.faults.into_result().map_err(Problem::invalid)?;
+    let version = api.repositories.evolution.label(of, version, label, &terms).await?;
+    Ok(changed::<_, VersionSummaryBody>(&mut HttpResponse::Ok(), version))
+}

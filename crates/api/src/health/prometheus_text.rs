@@ -1,0 +1,44 @@
+//! The text format of Prometheus, made of OpenMetrics text, which differs in how it names counters.
+
+/// The same metrics in the text format of Prometheus, version 0.0.4.
+pub(super) fn of_open_metrics(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut help = None;
+    for line in text.lines() {
+        if let Some(named) = line.strip_prefix("# HELP ") {
+            // It may have to be renamed, as the next line tells.
+            help = named.split_once(' ');
+        } else if let Some((name, kind)) = line.strip_prefix("# TYPE ").and_then(|typed| typed.split_once(' ')) {
+            let (suffix, kind) = match kind {
+                "counter" => ("_total", kind),
+                "info" => ("_info", "gauge"),
+                "unknown" => ("", "untyped"),
+                _ => ("", kind),
+            };
+            if let Some((_, help)) = help.take() {
+                out.push_str(&format!("# HELP {name}{suffix} {help}\n"));
+            }
+            out.push_str(&format!("# TYPE {name}{suffix} {kind}\n"));
+        } else if !line.starts_with("# UNIT ") && line != "# EOF" {
+            out.push_str(line);
+            out.push('\n');
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::of_open_metrics;
+
+    #[test]
+    fn counters_are_named_as_their_samples_and_the_rest_stays() {
+        let given = "# HELP hits Hits of a cache.\n# TYPE hits counter\nhits_total{tier=\"local\"} 1\n\
+                     # HELP took_seconds Time.\n# TYPE took_seconds histogram\n# UNIT took_seconds seconds\n\
+                     took_seconds_sum 1.0\ntook_seconds_count 1\ntook_seconds_bucket{le=\"+Inf\"} 1\n# EOF\n";
+        let wanted = "# HELP hits_total Hits of a cache.\n# TYPE hits_total counter\nhits_total{tier=\"local\"} 1\n\
+                      # HELP took_seconds Time.\n# TYPE took_seconds histogram\n\
+                      took_seconds_sum 1.0\ntook_seconds_count 1\ntook_seconds_bucket{le=\"+Inf\"} 1\n";
+        assert_eq!(of_open_metrics(given), wanted);
+    }
+}

@@ -1,0 +1,58 @@
+//! Many items at once.
+
+use super::{InventoryItemBody, NewInventoryItemBody, input};
+use crate::{
+    Api,
+    answer::{Answer, path_id},
+    body::{self, Media},
+    bulk::{Bulk, BulkCreated, BulkOutcome},
+    responses::ActProblems,
+    terms,
+};
+use actix_web::{
+    HttpRequest, HttpResponse,
+    web::{Data, Payload},
+};
+use utoipa::ToSchema;
+
+/// Many items to be.
+#[derive(Debug, ToSchema)]
+pub struct BulkItemsRequest {
+    /// Whether all are made or none, rather than each for itself.
+    #[schema(default = true)]
+    pub atomic: Option<bool>,
+    /// 1 to 1000. An item may lie in a container that comes before it.
+    #[schema(min_items = 1, max_items = 1000)]
+    pub items: Vec<NewInventoryItemBody>,
+}
+
+/// Makes up to 1000 items: all or none (`atomic`, the default), or each for itself.
+#[utoipa::path(
+    post, path = "/api/v2/characters/{id}/inventory/bulk", tag = "inventory", operation_id = "createInventoryItems",
+    params(
+        ("id" = uuid::Uuid, Path, description = "The character"),
+        ("Idempotency-Key" = Option<String>, Header, description = "A repeat under the same key gets the first answer"),
+    ),
+    request_body = BulkItemsRequest,
+    responses(
+        (status = 201, body = BulkCreated<InventoryItemBody>, description = "`atomic`: all were made"),
+        (status = 207, body = BulkOutcome<InventoryItemBody>, description = "Not `atomic`: what became of each"),
+        ActProblems,
+    ),
+)]
+pub(crate) async fn create_bulk(api: Data<Api>, request: HttpRequest, payload: Payload) -> Answer {
+    let of = path_id(&request, "id")?;
+    let terms = terms::of_creation(request.headers())?;
+    let limits = api.limits;
+    let body = body::read(&request, payload, Media::Json, limits.bulk_body, limits.body_timeout).await?;
+    let bulk = Bulk::read(&body, "items")?;
+    let new = bulk.rows(limits.body, input::new);
+    let inventory = &api.repositories.inventory;
+    if bulk.atomic {
+        let made = inventory.create_all(of, new, &terms).await?;
+        let items = made.into_iter().map(InventoryItemBody::from).collect();
+        return Ok(HttpResponse::Created().json(BulkCreated { items }));
+    }
+    let outcomes = inventory.create_each(of, new, &terms).await?;
+    Ok(HttpResponse::MultiStatus().json(BulkOutcome::<InventoryItemBody>::of(outcomes)))
+}

@@ -1,0 +1,82 @@
+//! Coins.
+
+use crate::{
+    Api, Problem,
+    answer::{Answer, path_id},
+    body::{self, Media},
+    condition::etag,
+    fields::Fields,
+    provenance,
+    responses::{ActProblems, LookProblems},
+    terms,
+};
+use actix_web::{
+    HttpRequest, HttpResponse,
+    http::header::ETAG,
+    web::{Data, Payload},
+};
+use character_repositories::{COINS, Purse};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// Coins: copper, silver, electrum, gold, platinum. In a request: how many more, or fewer; what is absent stays.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(example = json!({ "gp": -15, "sp": 4 }))]
+pub struct PurseBody {
+    /// Copper.
+    pub cp: i64,
+    /// Silver.
+    pub sp: i64,
+    /// Electrum.
+    pub ep: i64,
+    /// Gold.
+    pub gp: i64,
+    /// Platinum.
+    pub pp: i64,
+}
+
+impl From<Purse> for PurseBody {
+    fn from(purse: Purse) -> Self {
+        let count = |coin: &str| purse.0.get(coin).copied().unwrap_or_default();
+        Self { cp: count("cp"), sp: count("sp"), ep: count("ep"), gp: count("gp"), pp: count("pp") }
+    }
+}
+
+/// The coins of a character. The entity tag is that of the character.
+#[utoipa::path(
+    get, path = "/api/v2/characters/{id}/inventory/currency", tag = "inventory", operation_id = "getCurrency",
+    params(("id" = uuid::Uuid, Path, description = "The character")),
+    responses((status = 200, body = PurseBody, description = "The coins", headers(("ETag" = String), ("Cache-Status" = String))), LookProblems),
+)]
+pub(crate) async fn currency(api: Data<Api>, request: HttpRequest) -> Answer {
+    let read = api.repositories.inventory.currency(path_id(&request, "id")?).await?;
+    let mut response = HttpResponse::Ok();
+    provenance::tell(&mut response, read.source);
+    response.insert_header((ETAG, etag(read.value.meta.revision)));
+    Ok(response.json(PurseBody::from(Purse::of(&read.value))))
+}
+
+/// Adds coins, or takes them away, all kinds at once. Refused by `not-enough-coins`.
+#[utoipa::path(
+    post, path = "/api/v2/characters/{id}/inventory/currency", tag = "inventory", operation_id = "changeCurrency",
+    params(
+        ("id" = uuid::Uuid, Path, description = "The character"),
+        ("If-Match" = Option<String>, Header, description = "The entity tag that the character must have"),
+        ("Idempotency-Key" = Option<String>, Header, description = "A repeat under the same key gets the first answer"),
+    ),
+    request_body = PurseBody,
+    responses((status = 200, body = PurseBody, description = "The coins afterwards", headers(("ETag" = String))), ActProblems),
+)]
+pub(crate) async fn change_currency(api: Data<Api>, request: HttpRequest, payload: Payload) -> Answer {
+    let of = path_id(&request, "id")?;
+    let terms = terms::of_change(request.headers())?;
+    let body = body::of_row(&api, &request, payload, Media::Json).await?;
+    let mut fields = Fields::of(body::object(&body)?);
+    let change = COINS.into_iter().filter_map(|coin| Some((coin.to_owned(), fields.number(coin)?))).collect();
+    fields.refuse_the_rest();
+    fields.faults.into_result().map_err(Problem::invalid)?;
+    let character = api.repositories.inventory.change_currency(of, &Purse(change), &terms).await?;
+    let mut response = HttpResponse::Ok();
+    response.insert_header((ETAG, etag(character.meta.revision)));
+    Ok(response.json(PurseBody::from(Purse::of(&character))))
+}

@@ -1,0 +1,116 @@
+//! One item, and lists.
+
+use super::{InventoryItemBody, InventoryItemPatch, NewInventoryItemBody, input};
+use crate::{
+    Api, PageBody, Problem,
+    answer::{self, Answer, changed, created, path_id},
+    body::{self, Media},
+    merge,
+    query::Parameters,
+    responses::{ActProblems, LookProblems},
+    terms,
+};
+use actix_web::{
+    HttpRequest, HttpResponse,
+    web::{Data, Payload},
+};
+use character_storage_port::InventoryItemQuery;
+
+/// Items of a character, newest first.
+#[utoipa::path(
+    get, path = "/api/v2/characters/{id}/inventory", tag = "inventory", operation_id = "listInventory",
+    params(
+        ("id" = uuid::Uuid, Path, description = "The character"),
+        ("equipped_only" = Option<bool>, Query, description = "Only those that are worn or held. Default: false"),
+        ("container" = Option<uuid::Uuid>, Query, description = "Only those that lie in this item"),
+        ("include_deleted" = Option<bool>, Query, description = "Soft-deleted ones too. Default: false"),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "At most so many. Default: 100"),
+        ("offset" = Option<u32>, Query, minimum = 0, description = "Leave out so many. Not with `cursor`"),
+        ("cursor" = Option<String>, Query, description = "The `next_cursor` of the part before. Not with `offset`"),
+    ),
+    responses((status = 200, body = PageBody<InventoryItemBody>, description = "Part of the list"), LookProblems),
+)]
+pub(crate) async fn list(api: Data<Api>, request: HttpRequest) -> Answer {
+    let of = path_id(&request, "id")?;
+    let mut parameters = Parameters::of(request.query_string());
+    let wanted = InventoryItemQuery {
+        equipped_only: parameters.flag("equipped_only"),
+        container: parameters.id("container"),
+        include_deleted: parameters.flag("include_deleted"),
+        ..InventoryItemQuery::default()
+    };
+    let page = parameters.page();
+    parameters.finish()?;
+    answer::page::<_, InventoryItemBody>(&request, api.repositories.inventory.list(of, wanted, page).await?)
+}
+
+/// Makes an item.
+#[utoipa::path(
+    post, path = "/api/v2/characters/{id}/inventory", tag = "inventory", operation_id = "createInventoryItem",
+    params(
+        ("id" = uuid::Uuid, Path, description = "The character"),
+        ("Idempotency-Key" = Option<String>, Header, description = "A repeat under the same key gets the first answer"),
+    ),
+    request_body = NewInventoryItemBody,
+    responses((status = 201, body = InventoryItemBody, description = "Made", headers(("Location" = String), ("ETag" = String))), ActProblems),
+)]
+pub(crate) async fn create(api: Data<Api>, request: HttpRequest, payload: Payload) -> Answer {
+    let of = path_id(&request, "id")?;
+    let terms = terms::of_creation(request.headers())?;
+    let body = body::of_row(&api, &request, payload, Media::Json).await?;
+    let new = input::new(body::object(&body)?).map_err(Problem::invalid)?;
+    let item = api.repositories.inventory.create(of, new, &terms).await?;
+    Ok(created::<_, InventoryItemBody>(request.path(), item))
+}
+
+/// The item with this id.
+#[utoipa::path(
+    get, path = "/api/v2/characters/{id}/inventory/{item}", tag = "inventory", operation_id = "getInventoryItem",
+    params(
+        ("id" = uuid::Uuid, Path, description = "The character"), ("item" = uuid::Uuid, Path, description = "The item"),
+        ("If-None-Match" = Option<String>, Header, description = "Entity tags that the client has"),
+    ),
+    responses(
+        (status = 200, body = InventoryItemBody, description = "The item", headers(("ETag" = String), ("Cache-Status" = String))),
+        (status = 304, description = "The client has it"),
+        LookProblems,
+    ),
+)]
+pub(crate) async fn get(api: Data<Api>, request: HttpRequest) -> Answer {
+    let (of, item) = (path_id(&request, "id")?, path_id(&request, "item")?);
+    answer::one::<_, InventoryItemBody>(&request, api.repositories.inventory.get(of, item).await?)
+}
+
+/// Changes some fields of an item, as a merge patch (RFC 7396). The rules judge what results.
+#[utoipa::path(
+    patch, path = "/api/v2/characters/{id}/inventory/{item}", tag = "inventory", operation_id = "patchInventoryItem",
+    params(
+        ("id" = uuid::Uuid, Path, description = "The character"), ("item" = uuid::Uuid, Path, description = "The item"),
+        ("If-Match" = Option<String>, Header, description = "The entity tag it must have"),
+    ),
+    request_body(content = InventoryItemPatch, content_type = "application/merge-patch+json"),
+    responses((status = 200, body = InventoryItemBody, description = "As it is now", headers(("ETag" = String))), ActProblems),
+)]
+pub(crate) async fn patch(api: Data<Api>, request: HttpRequest, payload: Payload) -> Answer {
+    let (of, item) = (path_id(&request, "id")?, path_id(&request, "item")?);
+    let terms = terms::of_change(request.headers())?;
+    let body = body::of_row(&api, &request, payload, Media::MergePatch).await?;
+    let change = merge::patch(body::object(&body)?, &input::READ_ONLY, api.limits.body).map_err(Problem::invalid)?;
+    let item = api.repositories.inventory.patch(of, item, &terms, change).await?;
+    Ok(changed::<_, InventoryItemBody>(&mut HttpResponse::Ok(), item))
+}
+
+/// Soft-deletes an item. What lies in it then lies where it lay.
+#[utoipa::path(
+    delete, path = "/api/v2/characters/{id}/inventory/{item}", tag = "inventory", operation_id = "deleteInventoryItem",
+    params(
+        ("id" = uuid::Uuid, Path, description = "The character"), ("item" = uuid::Uuid, Path, description = "The item"),
+        ("If-Match" = Option<String>, Header, description = "The entity tag it must have"),
+    ),
+    responses((status = 204, description = "Deleted"), ActProblems),
+)]
+pub(crate) async fn delete(api: Data<Api>, request: HttpRequest) -> Answer {
+    let (of, item) = (path_id(&request, "id")?, path_id(&request, "item")?);
+    api.repositories.inventory.delete(of, item, &terms::of_change(request.headers())?).await?;
+    Ok(HttpResponse::NoContent().finish())
+}

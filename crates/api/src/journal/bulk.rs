@@ -1,0 +1,58 @@
+//! Many entries at once.
+
+use super::{JournalEntryBody, NewJournalEntryBody, entry};
+use crate::{
+    Api,
+    answer::{Answer, path_id},
+    body::{self, Media},
+    bulk::{Bulk, BulkCreated, BulkOutcome},
+    responses::ActProblems,
+    terms,
+};
+use actix_web::{
+    HttpRequest, HttpResponse,
+    web::{Data, Payload},
+};
+use utoipa::ToSchema;
+
+/// Many entries to be.
+#[derive(Debug, ToSchema)]
+pub struct BulkEntriesRequest {
+    /// Whether all are made or none, rather than each for itself.
+    #[schema(default = true)]
+    pub atomic: Option<bool>,
+    /// 1 to 1000.
+    #[schema(min_items = 1, max_items = 1000)]
+    pub entries: Vec<NewJournalEntryBody>,
+}
+
+/// Makes up to 1000 entries: all or none (`atomic`, the default), or each for itself.
+#[utoipa::path(
+    post, path = "/api/v2/characters/{id}/journal/bulk", tag = "journal", operation_id = "createJournalEntries",
+    params(
+        ("id" = uuid::Uuid, Path, description = "The character"),
+        ("Idempotency-Key" = Option<String>, Header, description = "A repeat under the same key gets the first answer"),
+    ),
+    request_body = BulkEntriesRequest,
+    responses(
+        (status = 201, body = BulkCreated<JournalEntryBody>, description = "`atomic`: all were made"),
+        (status = 207, body = BulkOutcome<JournalEntryBody>, description = "Not `atomic`: what became of each"),
+        ActProblems,
+    ),
+)]
+pub(crate) async fn create_bulk(api: Data<Api>, request: HttpRequest, payload: Payload) -> Answer {
+    let of = path_id(&request, "id")?;
+    let terms = terms::of_creation(request.headers())?;
+    let limits = api.limits;
+    let body = body::read(&request, payload, Media::Json, limits.bulk_body, limits.body_timeout).await?;
+    let bulk = Bulk::read(&body, "entries")?;
+    let new = bulk.rows(limits.body, entry::new);
+    let journal = &api.repositories.journal;
+    if bulk.atomic {
+        let made = journal.create_all(of, new, &terms).await?;
+        let items = made.into_iter().map(JournalEntryBody::from).collect();
+        return Ok(HttpResponse::Created().json(BulkCreated { items }));
+    }
+    let outcomes = journal.create_each(of, new, &terms).await?;
+    Ok(HttpResponse::MultiStatus().json(BulkOutcome::<JournalEntryBody>::of(outcomes)))
+}

@@ -1,0 +1,240 @@
+//! What an entry tells of: one of it, and lists under the entry and across the whole journal.
+
+use super::{
+    ExperienceEntryBody, ExperienceEntryPatch, NewExperienceEntryBody, NewNpcRelationshipBody, NewQuestBody,
+    NpcRelationshipBody, NpcRelationshipPatch, QuestBody, QuestPatch, READ_ONLY, experience, npc_relationship,
+    quest::{self, IMPORTANCES, STATUSES},
+};
+use crate::{
+    Api, PageBody, Problem,
+    answer::{self, Answer, changed, created, path_id},
+    body::{self, Media},
+    merge,
+    query::Parameters,
+    responses::{ActProblems, LookProblems},
+    terms,
+};
+use actix_web::{
+    HttpRequest, HttpResponse,
+    web::{Data, Payload},
+};
+use character_domain::{ExperienceEntry, NpcRelationship, Quest};
+use character_storage_port::{ExperienceEntryQuery, NpcRelationshipQuery, PageRequest, QuestQuery};
+
+/// The five operations on a kind of row under an entry. `$row` is its placeholder, in braces in `$one`.
+macro_rules! chapter {
+    (
+        $name:literal, $entity:ty, $body:ty, $new_body:ty, $patch_body:ty, $input:ident, $parameters:ident,
+        $many:literal, $one:literal, $row:literal, { $($filter:tt)* },
+        list $list:ident $list_id:literal, create $create:ident $create_id:literal, get $get:ident $get_id:literal,
+        patch $patch:ident $patch_id:literal, delete $delete:ident $delete_id:literal
+    ) => {
+        #[doc = concat!("All of the kind ", $name, " that an entry tells of, newest first.")]
+        #[utoipa::path(
+            get, path = $many, tag = "journal", operation_id = $list_id,
+            params(
+                ("id" = uuid::Uuid, Path, description = "The character"),
+                ("entry" = uuid::Uuid, Path, description = "The journal entry"),
+                $($filter)*
+                ("include_deleted" = Option<bool>, Query, description = "Soft-deleted ones too. Default: false"),
+                ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "At most so many. Default: 100"),
+                ("offset" = Option<u32>, Query, minimum = 0, description = "Leave out so many. Not with `cursor`"),
+                ("cursor" = Option<String>, Query, description = "The `next_cursor` of the part before. Not with `offset`"),
+            ),
+            responses((status = 200, body = PageBody<$body>, description = "Part of the list"), LookProblems),
+        )]
+        pub(crate) async fn $list(api: Data<Api>, request: HttpRequest) -> Answer {
+            let (of, entry) = (path_id(&request, "id")?, path_id(&request, "entry")?);
+            let (wanted, page) = $parameters(&request)?;
+            let journal = &api.repositories.journal;
+            answer::page::<_, $body>(&request, journal.list_under::<$entity>(of, entry, wanted, page).await?)
+        }
+
+        #[doc = concat!("Makes one of the kind ", $name, ", which the entry tells of.")]
+        #[utoipa::path(
+            post, path = $many, tag = "journal", operation_id = $create_id,
+            params(
+                ("id" = uuid::Uuid, Path, description = "The character"),
+                ("entry" = uuid::Uuid, Path, description = "The journal entry"),
+                ("Idempotency-Key" = Option<String>, Header, description = "A repeat under the same key gets the first answer"),
+            ),
+            request_body = $new_body,
+            responses((status = 201, body = $body, description = "Made", headers(("Location" = String), ("ETag" = String))), ActProblems),
+        )]
+        pub(crate) async fn $create(api: Data<Api>, request: HttpRequest, payload: Payload) -> Answer {
+            let (of, entry) = (path_id(&request, "id")?, path_id(&request, "entry")?);
+            let terms = terms::of_creation(request.headers())?;
+            let body = body::of_row(&api, &request, payload, Media::Json).await?;
+            let new = $input::new(body::object(&body)?).map_err(Problem::invalid)?;
+            let row = api.repositories.journal.create_under::<$entity>(of, entry, new, &terms).await?;
+            Ok(created::<_, $body>(request.path(), row))
+        }
+
+        #[doc = concat!("The one of the kind ", $name, " with this id.")]
+        #[utoipa::path(
+            get, path = $one, tag = "journal", operation_id = $get_id,
+            params(
+                ("id" = uuid::Uuid, Path, description = "The character"),
+                ("entry" = uuid::Uuid, Path, description = "The journal entry"),
+                ($row = uuid::Uuid, Path, description = "Which"),
+                ("If-None-Match" = Option<String>, Header, description = "Entity tags that the client has"),
+            ),
+            responses(
+                (status = 200, body = $body, description = "It", headers(("ETag" = String), ("Cache-Status" = String))),
+                (status = 304, description = "The client has it"),
+                LookProblems,
+            ),
+        )]
+        pub(crate) async fn $get(api: Data<Api>, request: HttpRequest) -> Answer {
+            let (of, entry, id) = (path_id(&request, "id")?, path_id(&request, "entry")?, path_id(&request, $row)?);
+            let read = api.repositories.journal.get_under::<$entity>(of, entry, id).await?;
+            answer::one::<_, $body>(&request, read)
+        }
+
+        #[doc = concat!("Changes some fields of one of the kind ", $name, ", as a merge patch (RFC 7396).")]
+        #[utoipa::path(
+            patch, path = $one, tag = "journal", operation_id = $patch_id,
+            params(
+                ("id" = uuid::Uuid, Path, description = "The character"),
+                ("entry" = uuid::Uuid, Path, description = "The journal entry"),
+                ($row = uuid::Uuid, Path, description = "Which"),
+                ("If-Match" = Option<String>, Header, description = "The entity tag it must have"),
+            ),
+            request_body(content = $patch_body, content_type = "application/merge-patch+json"),
+            responses((status = 200, body = $body, description = "As it is now", headers(("ETag" = String))), ActProblems),
+        )]
+        pub(crate) async fn $patch(api: Data<Api>, request: HttpRequest, payload: Payload) -> Answer {
+            let (of, entry, id) = (path_id(&request, "id")?, path_id(&request, "entry")?, path_id(&request, $row)?);
+            let terms = terms::of_change(request.headers())?;
+            let body = body::of_row(&api, &request, payload, Media::MergePatch).await?;
+            let change = merge::patch(body::object(&body)?, &READ_ONLY, api.limits.body).map_err(Problem::invalid)?;
+            let row = api.repositories.journal.patch_under::<$entity>(of, entry, id, &terms, change).await?;
+            Ok(changed::<_, $body>(&mut HttpResponse::Ok(), row))
+        }
+
+        #[doc = concat!("Soft-deletes one of the kind ", $name, ".")]
+        #[utoipa::path(
+            delete, path = $one, tag = "journal", operation_id = $delete_id,
+            params(
+                ("id" = uuid::Uuid, Path, description = "The character"),
+                ("entry" = uuid::Uuid, Path, description = "The journal entry"),
+                ($row = uuid::Uuid, Path, description = "Which"),
+                ("If-Match" = Option<String>, Header, description = "The entity tag it must have"),
+            ),
+            responses((status = 204, description = "Deleted"), ActProblems),
+        )]
+        pub(crate) async fn $delete(api: Data<Api>, request: HttpRequest) -> Answer {
+            let (of, entry, id) = (path_id(&request, "id")?, path_id(&request, "entry")?, path_id(&request, $row)?);
+            let terms = terms::of_change(request.headers())?;
+            api.repositories.journal.delete_under::<$entity>(of, entry, id, &terms).await?;
+            Ok(HttpResponse::NoContent().finish())
+        }
+    };
+}
+
+chapter! {
+    "experience entry (a record: it adds no experience, which is what `POST …/progress/experience` does)",
+    ExperienceEntry, ExperienceEntryBody, NewExperienceEntryBody, ExperienceEntryPatch, experience, experience_parameters,
+    "/api/v2/characters/{id}/journal/{entry}/experience",
+    "/api/v2/characters/{id}/journal/{entry}/experience/{experience}", "experience", {},
+    list list_experience "listExperienceEntries", create create_experience "createExperienceEntry",
+    get get_experience "getExperienceEntry", patch patch_experience "patchExperienceEntry",
+    delete delete_experience "deleteExperienceEntry"
+}
+
+chapter! {
+    "quest",
+    Quest, QuestBody, NewQuestBody, QuestPatch, quest, quest_parameters,
+    "/api/v2/characters/{id}/journal/{entry}/quests", "/api/v2/characters/{id}/journal/{entry}/quests/{quest}", "quest",
+    {
+        ("status" = Option<String>, Query, description = "Only `active`, `completed`, `failed` or `abandoned` ones"),
+        ("importance" = Option<String>, Query, description = "Only `low`, `normal`, `high` or `critical` ones"),
+    },
+    list list_quests "listQuests", create create_quest "createQuest", get get_quest "getQuest",
+    patch patch_quest "patchQuest", delete delete_quest "deleteQuest"
+}
+
+chapter! {
+    "relationship",
+    NpcRelationship, NpcRelationshipBody, NewNpcRelationshipBody, NpcRelationshipPatch, npc_relationship,
+    npc_relationship_parameters,
+    "/api/v2/characters/{id}/journal/{entry}/npc-relationships",
+    "/api/v2/characters/{id}/journal/{entry}/npc-relationships/{relationship}", "relationship",
+    { ("relationship_type" = Option<String>, Query, description = "Only those of this type, compared exactly"), },
+    list list_npc_relationships "listNpcRelationships", create create_npc_relationship "createNpcRelationship",
+    get get_npc_relationship "getNpcRelationship", patch patch_npc_relationship "patchNpcRelationship",
+    delete delete_npc_relationship "deleteNpcRelationship"
+}
+
+/// Quests of a character's whole journal, newest first; also those of entries that are soft-deleted.
+#[utoipa::path(
+    get, path = "/api/v2/characters/{id}/quests", tag = "journal", operation_id = "listAllQuests",
+    params(
+        ("id" = uuid::Uuid, Path, description = "The character"),
+        ("status" = Option<String>, Query, description = "Only `active`, `completed`, `failed` or `abandoned` ones"),
+        ("importance" = Option<String>, Query, description = "Only `low`, `normal`, `high` or `critical` ones"),
+        ("include_deleted" = Option<bool>, Query, description = "Soft-deleted ones too. Default: false"),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "At most so many. Default: 100"),
+        ("offset" = Option<u32>, Query, minimum = 0, description = "Leave out so many. Not with `cursor`"),
+        ("cursor" = Option<String>, Query, description = "The `next_cursor` of the part before. Not with `offset`"),
+    ),
+    responses((status = 200, body = PageBody<QuestBody>, description = "Part of the list"), LookProblems),
+)]
+pub(crate) async fn list_all_quests(api: Data<Api>, request: HttpRequest) -> Answer {
+    let of = path_id(&request, "id")?;
+    let (wanted, page) = quest_parameters(&request)?;
+    answer::page::<_, QuestBody>(&request, api.repositories.journal.list_across::<Quest>(of, wanted, page).await?)
+}
+
+/// Relationships of a character's whole journal, newest first; also those of entries that are soft-deleted.
+#[utoipa::path(
+    get, path = "/api/v2/characters/{id}/npc-relationships", tag = "journal", operation_id = "listAllNpcRelationships",
+    params(
+        ("id" = uuid::Uuid, Path, description = "The character"),
+        ("relationship_type" = Option<String>, Query, description = "Only those of this type, compared exactly"),
+        ("include_deleted" = Option<bool>, Query, description = "Soft-deleted ones too. Default: false"),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "At most so many. Default: 100"),
+        ("offset" = Option<u32>, Query, minimum = 0, description = "Leave out so many. Not with `cursor`"),
+        ("cursor" = Option<String>, Query, description = "The `next_cursor` of the part before. Not with `offset`"),
+    ),
+    responses((status = 200, body = PageBody<NpcRelationshipBody>, description = "Part of the list"), LookProblems),
+)]
+pub(crate) async fn list_all_npc_relationships(api: Data<Api>, request: HttpRequest) -> Answer {
+    let of = path_id(&request, "id")?;
+    let (wanted, page) = npc_relationship_parameters(&request)?;
+    let journal = &api.repositories.journal;
+    answer::page::<_, NpcRelationshipBody>(&request, journal.list_across::<NpcRelationship>(of, wanted, page).await?)
+}
+
+fn experience_parameters(request: &HttpRequest) -> Result<(ExperienceEntryQuery, PageRequest), Problem> {
+    let mut parameters = Parameters::of(request.query_string());
+    let include_deleted = parameters.flag("include_deleted");
+    let page = parameters.page();
+    parameters.finish()?;
+    Ok((ExperienceEntryQuery { include_deleted, ..ExperienceEntryQuery::default() }, page))
+}
+
+fn quest_parameters(request: &HttpRequest) -> Result<(QuestQuery, PageRequest), Problem> {
+    let mut parameters = Parameters::of(request.query_string());
+    let wanted = QuestQuery {
+        status: parameters.word("status", STATUSES),
+        importance: parameters.word("importance", IMPORTANCES),
+        include_deleted: parameters.flag("include_deleted"),
+        ..QuestQuery::default()
+    };
+    let page = parameters.page();
+    parameters.finish()?;
+    Ok((wanted, page))
+}
+
+fn npc_relationship_parameters(request: &HttpRequest) -> Result<(NpcRelationshipQuery, PageRequest), Problem> {
+    let mut parameters = Parameters::of(request.query_string());
+    let wanted = NpcRelationshipQuery {
+        relationship_type: parameters.text("relationship_type"),
+        include_deleted: parameters.flag("include_deleted"),
+        ..NpcRelationshipQuery::default()
+    };
+    let page = parameters.page();
+    parameters.finish()?;
+    Ok((wanted, page))
+}

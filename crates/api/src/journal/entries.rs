@@ -1,0 +1,137 @@
+//! One entry, and lists.
+
+use super::{
+    JournalEntryBody, JournalEntryPatch, NewJournalEntryBody,
+    entry::{self, READ_ONLY},
+};
+use crate::{
+    Api, PageBody, Problem,
+    answer::{self, Answer, changed, created, path_id},
+    body::{self, Media},
+    merge,
+    query::Parameters,
+    responses::{ActProblems, LookProblems},
+    terms,
+};
+use actix_web::{
+    HttpRequest, HttpResponse,
+    web::{Data, Payload},
+};
+use character_storage_port::{JournalEntryQuery, TagFilter};
+
+/// Entries of a character's journal, newest first.
+#[utoipa::path(
+    get, path = "/api/v2/characters/{id}/journal", tag = "journal", operation_id = "listJournal",
+    params(
+        ("id" = uuid::Uuid, Path, description = "The character"),
+        ("entry_type" = Option<String>, Query, description = "Only those of this type, compared exactly"),
+        ("session_number" = Option<i64>, Query, description = "Only those of this session"),
+        ("tags" = Option<String>, Query, description = "Only those with all of these tags, which are joined by commas"),
+        ("include_deleted" = Option<bool>, Query, description = "Soft-deleted ones too. Default: false"),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "At most so many. Default: 100"),
+        ("offset" = Option<u32>, Query, minimum = 0, description = "Leave out so many. Not with `cursor`"),
+        ("cursor" = Option<String>, Query, description = "The `next_cursor` of the part before. Not with `offset`"),
+    ),
+    responses((status = 200, body = PageBody<JournalEntryBody>, description = "Part of the list"), LookProblems),
+)]
+pub(crate) async fn list(api: Data<Api>, request: HttpRequest) -> Answer {
+    let of = path_id(&request, "id")?;
+    let mut parameters = Parameters::of(request.query_string());
+    let wanted = JournalEntryQuery {
+        entry_type: parameters.text("entry_type"),
+        session_number: parameters.number("session_number"),
+        tags: parameters.text("tags").map(TagFilter::from).unwrap_or_default(),
+        include_deleted: parameters.flag("include_deleted"),
+        ..JournalEntryQuery::default()
+    };
+    let page = parameters.page();
+    parameters.finish()?;
+    answer::page::<_, JournalEntryBody>(&request, api.repositories.journal.list(of, wanted, page).await?)
+}
+
+/// Makes an entry.
+#[utoipa::path(
+    post, path = "/api/v2/characters/{id}/journal", tag = "journal", operation_id = "createJournalEntry",
+    params(
+        ("id" = uuid::Uuid, Path, description = "The character"),
+        ("Idempotency-Key" = Option<String>, Header, description = "A repeat under the same key gets the first answer"),
+    ),
+    request_body = NewJournalEntryBody,
+    responses((status = 201, body = JournalEntryBody, description = "Made", headers(("Location" = String), ("ETag" = String))), ActProblems),
+)]
+pub(crate) async fn create(api: Data<Api>, request: HttpRequest, payload: Payload) -> Answer {
+    let of = path_id(&request, "id")?;
+    let terms = terms::of_creation(request.headers())?;
+    let body = body::of_row(&api, &request, payload, Media::Json).await?;
+    let new = entry::new(body::object(&body)?).map_err(Problem::invalid)?;
+    let entry = api.repositories.journal.create(of, new, &terms).await?;
+    Ok(created::<_, JournalEntryBody>(request.path(), entry))
+}
+
+/// The entry with this id.
+#[utoipa::path(
+    get, path = "/api/v2/characters/{id}/journal/{entry}", tag = "journal", operation_id = "getJournalEntry",
+    params(
+        ("id" = uuid::Uuid, Path, description = "The character"), ("entry" = uuid::Uuid, Path, description = "The entry"),
+        ("If-None-Match" = Option<String>, Header, description = "Entity tags that the client has"),
+    ),
+    responses(
+        (status = 200, body = JournalEntryBody, description = "The entry", headers(("ETag" = String), ("Cache-Status" = String))),
+        (status = 304, description = "The client has it"),
+        LookProblems,
+    ),
+)]
+pub(crate) async fn get(api: Data<Api>, request: HttpRequest) -> Answer {
+    let (of, entry) = (path_id(&request, "id")?, path_id(&request, "entry")?);
+    answer::one::<_, JournalEntryBody>(&request, api.repositories.journal.get(of, entry).await?)
+}
+
+/// Changes some fields of an entry, as a merge patch (RFC 7396).
+#[utoipa::path(
+    patch, path = "/api/v2/characters/{id}/journal/{entry}", tag = "journal", operation_id = "patchJournalEntry",
+    params(
+        ("id" = uuid::Uuid, Path, description = "The character"), ("entry" = uuid::Uuid, Path, description = "The entry"),
+        ("If-Match" = Option<String>, Header, description = "The entity tag it must have"),
+    ),
+    request_body(content = JournalEntryPatch, content_type = "application/merge-patch+json"),
+    responses((status = 200, body = JournalEntryBody, description = "As it is now", headers(("ETag" = String))), ActProblems),
+)]
+pub(crate) async fn patch(api: Data<Api>, request: HttpRequest, payload: Payload) -> Answer {
+    let (of, entry) = (path_id(&request, "id")?, path_id(&request, "entry")?);
+    let terms = terms::of_change(request.headers())?;
+    let body = body::of_row(&api, &request, payload, Media::MergePatch).await?;
+    let change = merge::patch(body::object(&body)?, &READ_ONLY, api.limits.body).map_err(Problem::invalid)?;
+    let entry = api.repositories.journal.patch(of, entry, &terms, change).await?;
+    Ok(changed::<_, JournalEntryBody>(&mut HttpResponse::Ok(), entry))
+}
+
+/// Soft-deletes an entry. What it tells of is out of reach until the entry is restored, but for the lists across the
+/// whole journal.
+#[utoipa::path(
+    delete, path = "/api/v2/characters/{id}/journal/{entry}", tag = "journal", operation_id = "deleteJournalEntry",
+    params(
+        ("id" = uuid::Uuid, Path, description = "The character"), ("entry" = uuid::Uuid, Path, description = "The entry"),
+        ("If-Match" = Option<String>, Header, description = "The entity tag it must have"),
+    ),
+    responses((status = 204, description = "Deleted"), ActProblems),
+)]
+pub(crate) async fn delete(api: Data<Api>, request: HttpRequest) -> Answer {
+    let (of, entry) = (path_id(&request, "id")?, path_id(&request, "entry")?);
+    api.repositories.journal.delete(of, entry, &terms::of_change(request.headers())?).await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// Brings a soft-deleted entry back. One that is live is answered as it is.
+#[utoipa::path(
+    post, path = "/api/v2/characters/{id}/journal/{entry}/restore", tag = "journal", operation_id = "restoreJournalEntry",
+    params(
+        ("id" = uuid::Uuid, Path, description = "The character"), ("entry" = uuid::Uuid, Path, description = "The entry"),
+        ("If-Match" = Option<String>, Header, description = "The entity tag it must have"),
+    ),
+    responses((status = 200, body = JournalEntryBody, description = "As it is now", headers(("ETag" = String))), ActProblems),
+)]
+pub(crate) async fn restore(api: Data<Api>, request: HttpRequest) -> Answer {
+    let (of, entry) = (path_id(&request, "id")?, path_id(&request, "entry")?);
+    let entry = api.repositories.journal.restore(of, entry, &terms::of_change(request.headers())?).await?;
+    Ok(changed::<_, JournalEntryBody>(&mut HttpResponse::Ok(), entry))
+}

@@ -1,0 +1,159 @@
+//! A relationship on the wire, both ways.
+
+use super::READ_ONLY;
+use crate::{MetaBody, answer::maybe_microseconds, fields::Fields, merge::Writable};
+use character_domain::{NpcRelationship, Timestamp, Violations};
+use character_repositories::NewNpcRelationship;
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+/// What a character is to somebody else.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct NpcRelationshipBody {
+    /// Identity; never changes.
+    pub id: Uuid,
+    /// Whose it is.
+    pub character_id: Uuid,
+    /// The journal entry that tells of it.
+    pub journal_entry_id: Uuid,
+    /// The other one, where somebody keeps a register of them.
+    pub npc_id: Option<Uuid>,
+    /// What the other one is called.
+    pub npc_name: String,
+    /// `friend`, `rival`, ….
+    pub relationship_type: String,
+    /// How they stand: -100 to 100.
+    pub standing: i64,
+    /// What somebody wrote down about it.
+    pub notes: Option<String>,
+    /// When they last met.
+    #[serde(serialize_with = "maybe_microseconds")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub last_interaction: Option<Timestamp>,
+    /// Everything else.
+    #[schema(value_type = Object)]
+    pub data: Map<String, Value>,
+    /// Revision and times.
+    #[serde(flatten)]
+    pub meta: MetaBody,
+}
+
+impl From<NpcRelationship> for NpcRelationshipBody {
+    fn from(relationship: NpcRelationship) -> Self {
+        Self {
+            id: relationship.id.0,
+            character_id: relationship.character_id.0,
+            journal_entry_id: relationship.journal_entry_id.0,
+            npc_id: relationship.npc_id,
+            npc_name: relationship.npc_name,
+            relationship_type: relationship.relationship_type,
+            standing: relationship.standing,
+            notes: relationship.notes,
+            last_interaction: relationship.last_interaction,
+            data: relationship.data.0,
+            meta: relationship.meta.into(),
+        }
+    }
+}
+
+/// A relationship to be. Unknown fields are refused; `null` is as good as absent.
+#[derive(Debug, ToSchema)]
+#[schema(example = json!({ "npc_name": "Ada of Redwater", "relationship_type": "friend", "standing": 40 }))]
+pub struct NewNpcRelationshipBody {
+    /// Chosen by the client, or by the service when absent.
+    pub id: Option<Uuid>,
+    /// The other one, where somebody keeps a register of them.
+    pub npc_id: Option<Uuid>,
+    /// What the other one is called.
+    #[schema(min_length = 1, max_length = 200)]
+    pub npc_name: String,
+    /// `friend`, `rival`, ….
+    #[schema(default = "acquaintance", min_length = 1, max_length = 64)]
+    pub relationship_type: Option<String>,
+    /// How they stand.
+    #[schema(default = 0, minimum = -100, maximum = 100)]
+    pub standing: Option<i64>,
+    /// What somebody wrote down about it.
+    pub notes: Option<String>,
+    /// When they last met.
+    #[schema(format = DateTime)]
+    pub last_interaction: Option<String>,
+    /// Everything else.
+    #[schema(value_type = Option<Object>)]
+    pub data: Option<Map<String, Value>>,
+}
+
+/// What is to change of a relationship (RFC 7396): absent members stay, `null` removes or goes back to the default.
+#[derive(Debug, ToSchema)]
+#[schema(example = json!({ "standing": -20, "notes": "She found out." }))]
+pub struct NpcRelationshipPatch {
+    /// The other one, where somebody keeps a register of them.
+    pub npc_id: Option<Uuid>,
+    /// What the other one is called.
+    #[schema(nullable = false)]
+    pub npc_name: Option<String>,
+    /// `friend`, `rival`, ….
+    pub relationship_type: Option<String>,
+    /// How they stand.
+    pub standing: Option<i64>,
+    /// What somebody wrote down about it.
+    pub notes: Option<String>,
+    /// When they last met.
+    #[schema(format = DateTime)]
+    pub last_interaction: Option<String>,
+    /// Merged member by member.
+    #[schema(value_type = Option<Object>)]
+    pub data: Option<Map<String, Value>>,
+}
+
+/// A relationship to be. A field that cannot be read is stood in for, so that all faults are told at once.
+pub(super) fn new(members: Map<String, Value>) -> Result<NewNpcRelationship, Violations> {
+    let mut fields = Fields::of(members);
+    fields.refuse(&READ_ONLY, "is read-only");
+    let name = fields.text("npc_name");
+    let plain = NewNpcRelationship::new(fields.require("npc_name", name).unwrap_or_else(|| "unnamed".to_owned()));
+    let new = NewNpcRelationship {
+        id: fields.id("id"),
+        npc_id: fields.id("npc_id"),
+        relationship_type: fields.text("relationship_type").unwrap_or(plain.relationship_type),
+        standing: fields.number("standing").unwrap_or(plain.standing),
+        notes: fields.text("notes"),
+        last_interaction: fields.time("last_interaction"),
+        data: fields.document("data").unwrap_or_default(),
+        npc_name: plain.npc_name,
+    };
+    fields.refuse_the_rest();
+    fields.faults.into_result().map(|()| new)
+}
+
+impl Writable for NpcRelationship {
+    fn as_written(&self) -> Map<String, Value> {
+        let written = json!({
+            "npc_id": self.npc_id,
+            "npc_name": self.npc_name,
+            "relationship_type": self.relationship_type,
+            "standing": self.standing,
+            "notes": self.notes,
+            "last_interaction": self.last_interaction,
+            "data": self.data,
+        });
+        if let Value::Object(members) = written { members } else { Map::new() }
+    }
+
+    fn rewritten(&self, fields: &mut Fields) -> Self {
+        let plain = NewNpcRelationship::new("");
+        let name = fields.text("npc_name");
+        Self {
+            npc_id: fields.id("npc_id"),
+            npc_name: fields.require("npc_name", name).unwrap_or_else(|| self.npc_name.clone()),
+            relationship_type: fields.text("relationship_type").unwrap_or(plain.relationship_type),
+            standing: fields.number("standing").unwrap_or(plain.standing),
+            notes: fields.text("notes"),
+            last_interaction: fields.time("last_interaction"),
+            data: fields.document("data").unwrap_or_default(),
+            ..self.clone()
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! How a character stands, and what it wins.
+
+use super::{AttainmentBody, AwardRequest, AwardedBody, NewAttainmentBody, ProgressBody, input};
+use crate::{
+    Api, Problem,
+    answer::{Answer, path_id},
+    body::{self, Media},
+    condition::{self, Outcome, etag},
+    provenance,
+    responses::{ActProblems, LookProblems},
+    terms,
+};
+use actix_web::{
+    HttpRequest, HttpResponse,
+    http::header::ETAG,
+    web::{Data, Payload},
+};
+use character_repositories::Attained;
+
+/// The progress of a character. Until it has won anything this is what the sheet says. The entity tag is that of the
+/// character.
+#[utoipa::path(
+    get, path = "/api/v2/characters/{id}/progress", tag = "progress", operation_id = "getProgress",
+    params(
+        ("id" = uuid::Uuid, Path, description = "The character"),
+        ("If-None-Match" = Option<String>, Header, description = "Entity tags that the client has"),
+    ),
+    responses(
+        (status = 200, body = ProgressBody, description = "The progress", headers(("ETag" = String), ("Cache-Status" = String))),
+        (status = 304, description = "The client has it"),
+        LookProblems,
+    ),
+)]
+pub(crate) async fn get(api: Data<Api>, request: HttpRequest) -> Answer {
+    let of = path_id(&request, "id")?;
+    let condition = condition::of_read(request.headers())?;
+    let read = api.repositories.progress.get(of).await?;
+    let revision = read.value.revision;
+    let outcome = condition.judge(revision)?;
+    let mut response = match outcome {
+        Outcome::Whole => HttpResponse::Ok(),
+        Outcome::NotModified => HttpResponse::NotModified(),
+    };
+    provenance::tell(&mut response, read.source);
+    response.insert_header((ETAG, etag(revision)));
+    Ok(match outcome {
+        Outcome::Whole => response.json(ProgressBody::from(read.value)),
+        Outcome::NotModified => response.finish(),
+    })
+}
+
+/// Adds experience: to the progress, to the sheet with level and proficiency bonus, and to the journal, all at once.
+/// Refused by `too-much-experience`.
+#[utoipa::path(
+    post, path = "/api/v2/characters/{id}/progress/experience", tag = "progress", operation_id = "awardExperience",
+    params(
+        ("id" = uuid::Uuid, Path, description = "The character"),
+        ("If-Match" = Option<String>, Header, description = "The entity tag that the character must have"),
+        ("Idempotency-Key" = Option<String>, Header, description = "A repeat under the same key gets the first answer"),
+    ),
+    request_body = AwardRequest,
+    responses((status = 200, body = AwardedBody, description = "What it came to", headers(("ETag" = String))), ActProblems),
+)]
+pub(crate) async fn award(api: Data<Api>, request: HttpRequest, payload: Payload) -> Answer {
+    let of = path_id(&request, "id")?;
+    let terms = terms::of_change(request.headers())?;
+    let body = body::of_row(&api, &request, payload, Media::Json).await?;
+    let award = input::award(body::object(&body)?).map_err(Problem::invalid)?;
+    let awarded = api.repositories.progress.award(of, &award, &terms).await?;
+    Ok(HttpResponse::Ok().insert_header((ETAG, etag(awarded.revision))).json(AwardedBody::from(awarded)))
+}
+
+/// Records that a milestone was reached. The entity tag is that of the character.
+#[utoipa::path(
+    post, path = "/api/v2/characters/{id}/progress/milestones", tag = "progress", operation_id = "addMilestone",
+    params(
+        ("id" = uuid::Uuid, Path, description = "The character"),
+        ("If-Match" = Option<String>, Header, description = "The entity tag that the character must have"),
+        ("Idempotency-Key" = Option<String>, Header, description = "A repeat under the same key gets the first answer"),
+    ),
+    request_body = NewAttainmentBody,
+    responses((status = 201, body = AttainmentBody, description = "Recorded", headers(("ETag" = String))), ActProblems),
+)]
+pub(crate) async fn add_milestone(api: Data<Api>, request: HttpRequest, payload: Payload) -> Answer {
+    let of = path_id(&request, "id")?;
+    let terms = terms::of_change(request.headers())?;
+    let body = body::of_row(&api, &request, payload, Media::Json).await?;
+    let new = input::attainment(body::object(&body)?).map_err(Problem::invalid)?;
+    Ok(recorded(&api.repositories.progress.add_milestone(of, &new, &terms).await?))
+}
+
+/// Records that something was achieved. Refused by `achievement-exists` when there is one of this title. The entity tag
+/// is that of the character.
+#[utoipa::path(
+    post, path = "/api/v2/characters/{id}/progress/achievements", tag = "progress", operation_id = "addAchievement",
+    params(
+        ("id" = uuid::Uuid, Path, description = "The character"),
+        ("If-Match" = Option<String>, Header, description = "The entity tag that the character must have"),
+        ("Idempotency-Key" = Option<String>, Header, description = "A repeat under the same key gets the first answer"),
+    ),
+    request_body = NewAttainmentBody,
+    responses((status = 201, body = AttainmentBody, description = "Recorded", headers(("ETag" = String))), ActProblems),
+)]
+pub(crate) async fn add_achievement(api: Data<Api>, request: HttpRequest, payload: Payload) -> Answer {
+    let of = path_id(&request, "id")?;
+    let terms = terms::of_change(request.headers())?;
+    let body = body::of_row(&api, &request, payload, Media::Json).await?;
+    let new = input::attainment(body::object(&body)?).map_err(Problem::invalid)?;
+    Ok(recorded(&api.repositories.progress.add_achievement(of, &new, &terms).await?))
+}
+
+fn recorded(attained: &Attained) -> HttpResponse {
+    HttpResponse::Created().insert_header((ETAG, etag(attained.revision))).json(&attained.entry)
+}
