@@ -1,5 +1,6 @@
 #!/bin/sh
-# Sees to it that the servers that tests and `make stack` start are on the machine: Redis and PostgreSQL.
+# Sees to it that the programs that tests and `make stack` start are on the machine: Redis, PostgreSQL, and promtool,
+# which checks the metrics.
 #
 # Installs what is missing with apt-get when it may (as root), and otherwise says what to install and fails.
 set -eu
@@ -14,8 +15,12 @@ missing() {
     command -v redis-server >/dev/null || absent="$absent redis-server"
     command -v redis-cli >/dev/null || absent="$absent redis-tools"
     command -v initdb >/dev/null && command -v psql >/dev/null || absent="$absent postgresql"
+    # Debian has it in the package of the server.
+    command -v promtool >/dev/null || absent="$absent prometheus"
     # Rust links through the C compiler, and the TLS library and SQLite are compiled from C.
     command -v cc >/dev/null || absent="$absent gcc libc6-dev"
+    # The examples of docs/api.md are run as they are written.
+    command -v curl >/dev/null || absent="$absent curl"
     # PostgreSQL refuses to run as root; setpriv gives root away.
     [ "$(id -u)" != 0 ] || command -v setpriv >/dev/null || absent="$absent util-linux"
     echo "$absent"

@@ -10,7 +10,7 @@ use crate::{
     transfer,
 };
 use character_api::{Api, ApiLimits, Health, HttpMetrics, configure};
-use character_repositories::CharacterRepository;
+use character_repositories::{Backing, Repositories};
 use indicatif::{ProgressBar, ProgressStyle};
 use prometheus_client::registry::Registry;
 use std::{path::Path, process::ExitCode, sync::Arc};
@@ -49,7 +49,7 @@ async fn serve(config: CharacterServiceConfig, stack: Stack, mut registry: Regis
     http_metrics.register(&mut registry);
     let health = Arc::new(Health::new(env!("CARGO_PKG_VERSION"), stack.checks));
     let api = Arc::new(Api {
-        characters: CharacterRepository::new(stack.storage),
+        repositories: Repositories::new(&Backing::new(stack.storage).with_origin(stack.origin)),
         limits: ApiLimits {
             body: config.max_character_bytes,
             bulk_body: config.max_bulk_bytes,
@@ -59,7 +59,9 @@ async fn serve(config: CharacterServiceConfig, stack: Stack, mut registry: Regis
         http_metrics,
         registry: Arc::new(registry),
     });
-    let server = Server { listen: config.listen, shutdown: config.shutdown, health };
+    let operator = Arc::new(stack.operator);
+    let admin = config.admin.map(|address| (address, Arc::clone(&operator)));
+    let server = Server { listen: config.listen, shutdown: config.shutdown, health, admin };
     let (loopback, summary) = (config.listen.ip().is_loopback(), stack.summary);
     server
         .run(configure(api), move |address| {
@@ -78,13 +80,13 @@ async fn serve(config: CharacterServiceConfig, stack: Stack, mut registry: Regis
             }
         })
         .await?;
+    operator.reporting.finish();
     Ok(ExitCode::SUCCESS)
 }
 
 async fn import(config: &CharacterServiceConfig, stack: &Stack, folder: &Path) -> Outcome {
-    let size = std::fs::metadata(folder.join(transfer::CHARACTERS_FILE)).map_or(0, |file| file.len());
     let style = ProgressStyle::with_template("{bar:40} {bytes}/{total_bytes} {eta}")?;
-    let bar = ProgressBar::new(size).with_style(style);
+    let bar = ProgressBar::new(transfer::size(folder)).with_style(style);
     let result =
         transfer::import(stack.storage.as_ref(), folder, config.max_character_bytes, |read| bar.set_position(read))
             .await;
@@ -93,12 +95,12 @@ async fn import(config: &CharacterServiceConfig, stack: &Stack, folder: &Path) -
     for refusal in &report.refused {
         say(format!("{}:{}: {}", refusal.file, refusal.line, refusal.reason))?;
     }
-    say(format!(
-        "characters: {} created, {} unchanged, {} refused",
-        report.created,
-        report.unchanged,
-        report.refused.len()
-    ))?;
+    for file in &report.files {
+        let (created, unchanged, refused) = (file.created, file.unchanged, file.refused);
+        say(format!("{}: {created} created, {unchanged} unchanged, {refused} refused", file.file))?;
+    }
+    let (created, unchanged, refused) = (report.created(), report.unchanged(), report.refused.len());
+    say(format!("all: {created} created, {unchanged} unchanged, {refused} refused"))?;
     Ok(if report.refused.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
@@ -106,6 +108,8 @@ async fn export(stack: &Stack, folder: &Path) -> Outcome {
     let bar = ProgressBar::new_spinner();
     let result = transfer::export(stack.storage.as_ref(), folder, |rows| bar.set_position(rows)).await;
     bar.finish_and_clear();
-    say(format!("characters: {} exported", result?))?;
+    for file in result? {
+        say(format!("{}: {} exported", file.file, file.rows))?;
+    }
     Ok(ExitCode::SUCCESS)
 }

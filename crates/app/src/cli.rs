@@ -18,10 +18,10 @@ pub(crate) enum CharacterServiceCommand {
     Serve,
     /// Import a folder in the export format; rows that exist are left as they are
     Import {
-        /// The folder that holds characters.ndjson
+        /// The folder that holds characters.ndjson, and the other files if there are any
         folder: PathBuf,
     },
-    /// Export every character into a folder
+    /// Export all rows of all kinds into a folder
     Export {
         /// The folder to write to; made if it does not exist
         folder: PathBuf,

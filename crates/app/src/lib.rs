@@ -2,14 +2,19 @@
 //! and the only one that reads the environment.
 #![warn(missing_debug_implementations)]
 
+mod admin;
 pub mod character_service;
 mod check;
 mod cli;
 pub mod config;
+mod labels;
 pub mod observed;
+pub mod reported;
+pub mod reporting;
 mod run;
 mod serve;
 pub mod stack;
+mod state_metrics;
 pub mod storage_service;
 pub mod telemetry;
 pub mod transfer;

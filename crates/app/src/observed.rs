@@ -1,15 +1,17 @@
 //! Metrics of the operations that callers see, caches included.
 
+use crate::labels::SnakeCase;
 use async_trait::async_trait;
 use character_storage_port::{
     COMMIT, Commit, Committed, Deleted, Entity, EventId, Outbox, OutboxEvent, Page, PageRequest, Probe, Read, Result,
-    Source, Store, Transaction,
+    Source, Store, Tier, Transaction,
 };
 use prometheus_client::{
-    encoding::{EncodeLabelSet, EncodeLabelValue},
+    encoding::EncodeLabelSet,
     metrics::{
         counter::Counter,
         family::Family,
+        gauge::Gauge,
         histogram::{Histogram, exponential_buckets},
     },
     registry::{Registry, Unit},
@@ -19,37 +21,28 @@ use tracing::{Instrument, Span, field, info_span};
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Operation {
-    operation: &'static str,
+    operation: SnakeCase,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Failure {
-    operation: &'static str,
-    kind: &'static str,
+    operation: SnakeCase,
+    kind: SnakeCase,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Answer {
-    operation: &'static str,
-    source: AnswerSource,
+    operation: SnakeCase,
+    source: &'static str,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelValue)]
-enum AnswerSource {
-    Origin,
-    Local,
-    Shared,
-    Stale,
-}
-
-impl From<Source> for AnswerSource {
-    fn from(source: Source) -> Self {
-        match source {
-            Source::Origin => Self::Origin,
-            Source::Cache { tier: character_storage_port::Tier::Local, .. } => Self::Local,
-            Source::Cache { tier: character_storage_port::Tier::Shared, .. } => Self::Shared,
-            Source::Stale { .. } => Self::Stale,
-        }
+/// The name of a source as the value of a label.
+const fn name(source: Source) -> &'static str {
+    match source {
+        Source::Origin => "origin",
+        Source::Cache { tier: Tier::Local, .. } => "local",
+        Source::Cache { tier: Tier::Shared, .. } => "shared",
+        Source::Stale { .. } => "stale",
     }
 }
 
@@ -60,11 +53,12 @@ pub struct OperationMetrics {
     errors: Family<Failure, Counter>,
     answers: Family<Answer, Counter>,
     duration: Family<Operation, Histogram, fn() -> Histogram>,
+    in_flight: Gauge,
 }
 
 impl OperationMetrics {
-    /// Metrics in `registry`: `storage_operations_total`, `storage_operation_errors_total`,
-    /// `storage_answers_total` and `storage_operation_duration_seconds`.
+    /// Metrics in `registry`: `storage_operations_total`, `storage_operation_errors_total`, `storage_answers_total`,
+    /// `storage_operation_duration_seconds` and `storage_operations_in_flight`.
     pub fn register(registry: &mut Registry) -> Self {
         let metrics = Self {
             operations: Family::default(),
@@ -72,6 +66,7 @@ impl OperationMetrics {
             answers: Family::default(),
             // 100 µs to 26 s: from a hit in memory to a call that used up its retries.
             duration: Family::new_with_constructor(|| Histogram::new(exponential_buckets(0.0001, 2.0, 18))),
+            in_flight: Gauge::default(),
         };
         registry.register("storage_operations", "Storage operations asked for", metrics.operations.clone());
         registry.register("storage_operation_errors", "Storage operations that failed", metrics.errors.clone());
@@ -82,20 +77,41 @@ impl OperationMetrics {
             Unit::Seconds,
             metrics.duration.clone(),
         );
+        registry.register("storage_operations_in_flight", "Storage operations under way", metrics.in_flight.clone());
         metrics
     }
 
+    /// Operations under way.
+    pub(crate) fn in_flight(&self) -> i64 {
+        self.in_flight.get()
+    }
+
+    /// Counts an operation as under way until the guard is dropped, also when it is cancelled.
+    fn enter(&self) -> InFlight {
+        self.in_flight.inc();
+        InFlight(self.in_flight.clone())
+    }
+
     fn record<T>(&self, operation: &'static str, took: Duration, result: &Result<T>) {
+        let operation = SnakeCase(operation);
         self.operations.get_or_create(&Operation { operation }).inc();
         self.duration.get_or_create(&Operation { operation }).observe(took.as_secs_f64());
         if let Err(error) = result {
-            self.errors.get_or_create(&Failure { operation, kind: error.kind().code() }).inc();
+            self.errors.get_or_create(&Failure { operation, kind: SnakeCase(error.kind().code()) }).inc();
             Span::current().record("error", error.kind().code());
         }
     }
 
     fn answered(&self, operation: &'static str, source: Source) {
-        self.answers.get_or_create(&Answer { operation, source: source.into() }).inc();
+        self.answers.get_or_create(&Answer { operation: SnakeCase(operation), source: name(source) }).inc();
+    }
+}
+
+struct InFlight(Gauge);
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.0.dec();
     }
 }
 
@@ -113,7 +129,7 @@ impl<S> Observed<S> {
     }
 
     async fn observe<T>(&self, operation: &'static str, call: impl Future<Output = Result<T>> + Send) -> Result<T> {
-        let started = Instant::now();
+        let (started, _in_flight) = (Instant::now(), self.metrics.enter());
         let span = info_span!("storage", operation, error = field::Empty);
         let result = call.instrument(span.clone()).await;
         span.in_scope(|| self.metrics.record(operation, started.elapsed(), &result));
@@ -143,7 +159,7 @@ impl<S: Commit> Commit for Observed<S> {
         self.observe(COMMIT, self.inner.commit(transaction)).await
     }
     async fn commit_each(&self, transactions: Vec<Transaction>) -> Vec<Result<Committed>> {
-        let started = Instant::now();
+        let (started, _in_flight) = (Instant::now(), self.metrics.enter());
         let span = info_span!("storage", operation = "commit_each", transactions = transactions.len());
         let outcomes = self.inner.commit_each(transactions).instrument(span).await;
         for outcome in &outcomes {

@@ -1,5 +1,6 @@
 //! Running an HTTP server until the process is told to stop, in good order.
 
+use crate::admin::{self, Operator};
 use actix_web::{
     App, HttpServer,
     web::{self, ServiceConfig},
@@ -18,6 +19,8 @@ pub(crate) struct Server {
     pub(crate) listen: SocketAddr,
     pub(crate) shutdown: Duration,
     pub(crate) health: Arc<Health>,
+    /// The listener for a person on call, and what it shows.
+    pub(crate) admin: Option<(SocketAddr, Arc<Operator>)>,
 }
 
 impl Server {
@@ -35,9 +38,15 @@ impl Server {
                 .shutdown_timeout(self.shutdown.as_secs())
                 .disable_signals()
                 .bind(self.listen)?;
+        let admin = self.admin.map(|(address, operator)| admin::listen(address, operator)).transpose()?;
         started(server.addrs().first().copied().unwrap_or(self.listen));
         let running = server.run();
         let handle = running.handle();
+        let (admin, admin_address) = admin.unzip();
+        let admin_handle = admin.as_ref().map(actix_web::dev::Server::handle);
+        if let Some(address) = admin_address {
+            tracing::info!("the state of the storage is shown at http://{address}/admin/storage");
+        }
         let health = self.health;
         tokio::spawn(async move {
             let name = tokio::select! {
@@ -47,8 +56,18 @@ impl Server {
             tracing::info!(signal = name, "stopping; requests under way may finish");
             health.stop();
             handle.stop(true).await;
+            // Last, so that the end can be watched.
+            if let Some(admin) = admin_handle {
+                admin.stop(true).await;
+            }
         });
-        running.await?;
+        let admin = async {
+            match admin {
+                Some(server) => server.await,
+                None => Ok(()),
+            }
+        };
+        tokio::try_join!(running, admin)?;
         tracing::info!("stopped");
         Ok(())
     }

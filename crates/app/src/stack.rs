@@ -1,9 +1,13 @@
 //! The layers of the storage, one line each, with why it is there.
 
 use crate::{
+    admin::{Operator, WaistHandle},
     config::{CharacterServiceConfig, RemoteStorage},
     observed::{Observed, OperationMetrics},
+    reported::Reported,
+    reporting::Reporting,
     run::chain,
+    state_metrics::{show_database, show_reports},
 };
 use character_api::HealthCheck;
 use character_cache::{CacheMetrics, CacheOptions, Cached, SharedTier};
@@ -15,6 +19,9 @@ use character_storage_sql::{SqlOptions, SqlStorage};
 use jiff::ToSpan;
 use prometheus_client::registry::Registry;
 use std::{error::Error, fs, path::Path, sync::Arc, time::Duration};
+
+/// The service whose stack this is.
+const SERVICE: &str = "character-service";
 
 /// How long the id of a transaction is remembered: a week, where the port promises a day.
 const TRANSACTION_RETENTION_HOURS: i64 = 7 * 24;
@@ -30,10 +37,21 @@ const PURGE_EVERY: Duration = Duration::from_secs(3600);
 pub struct Stack {
     /// The outermost layer.
     pub storage: Arc<dyn StoragePort>,
+    /// The same storage without the cache in front, for acts that decide something.
+    pub origin: Arc<dyn StoragePort>,
     /// What `/health` and `check` ask.
     pub checks: Vec<HealthCheck>,
     /// What it runs with and without, for a person.
     pub summary: Vec<String>,
+    pub(crate) operator: Operator,
+}
+
+/// The storage at the bottom, and the handles of it that a person on call needs.
+struct Origin {
+    storage: Arc<dyn StoragePort>,
+    place: String,
+    waist: Option<WaistHandle>,
+    database: Option<SqlStorage>,
 }
 
 /// From the configuration to a wired storage, from the data outwards.
@@ -46,23 +64,23 @@ pub async fn build(
     registry: &mut Registry,
 ) -> Result<Stack, Box<dyn Error + Send + Sync>> {
     // The origin: the central service, behind retry, breaker and deadline; or a database of our own.
-    let (origin, place) = match &config.remote {
-        Some(remote) => (remote_storage(remote, registry)?, format!("storage: central, {}", remote.url)),
-        None => embedded(&config.data_dir).await?,
+    let Origin { storage: origin, place, waist, database } = match &config.remote {
+        Some(remote) => remote_storage(remote, registry)?,
+        None => embedded(&config.data_dir, registry).await?,
     };
     // The shared tier, so that one process profits from what another has read. It cannot fail a read.
-    let (shared, redis_check) = match &config.redis_url {
+    let (shared, redis) = match &config.redis_url {
         Some(url) => {
             let keep = config.cache_ttl.max(config.cache_stale_max);
             let options = RedisTierOptions { keep, ..RedisTierOptions::new(url.clone()) };
             let metrics = RedisTierMetrics::default();
             metrics.register(registry);
             let tier = Arc::new(RedisTier::connect(options, metrics)?);
-            (Some(Arc::clone(&tier) as Arc<dyn SharedTier>), Some(redis_check(tier)))
+            (Some(Arc::clone(&tier) as Arc<dyn SharedTier>), Some(tier))
         }
         None => (None, None),
     };
-    let redis =
+    let shared_tier =
         if shared.is_some() { "Redis: shared cache tier" } else { "Redis: none, the cache is in this process alone" };
     // The cache, outside the waist so that a hit costs no attempt and an open breaker can be answered from memory.
     let metrics = CacheMetrics::default();
@@ -75,19 +93,27 @@ pub async fn build(
     };
     let cached = Cached::new(Arc::clone(&origin), options, shared, metrics);
     report_cache_size(cached.clone());
-    // What callers see is measured outermost, hits included.
-    let storage: Arc<dyn StoragePort> = Arc::new(Observed::new(cached, OperationMetrics::register(registry)));
+    // What callers see is measured outermost, hits included, and what they see fail is told, once.
+    let metrics = OperationMetrics::register(registry);
+    let breaker = waist.as_ref().map(|waist| waist.breaker.clone());
+    let reporting = Reporting::start(SERVICE, &config.reports, config.secrets(), breaker)?;
+    show_reports(&reporting, registry);
+    let storage: Arc<dyn StoragePort> =
+        Arc::new(Reported::new(Observed::new(cached.clone(), metrics.clone()), Arc::clone(&reporting)));
+    let checked = storage_check("storage", Arc::clone(&origin));
+    // Acts decide by the origin itself: no rule is judged by what a cache remembers.
+    let origin: Arc<dyn StoragePort> =
+        Arc::new(Reported::new(Observed::new(origin, metrics.clone()), Arc::clone(&reporting)));
 
-    let mut checks = vec![storage_check("storage", origin)];
-    checks.extend(redis_check);
-    let summary = vec![place, redis.to_owned(), "Message Hub: none, events wait in the outbox".to_owned()];
-    Ok(Stack { storage, checks, summary })
+    let mut checks = vec![checked];
+    checks.extend(redis.clone().map(redis_check));
+    let summary = vec![place, shared_tier.to_owned(), "Message Hub: none, events wait in the outbox".to_owned()];
+    let operator =
+        Operator { service: SERVICE, operations: metrics, reporting, waist, cache: Some(cached), redis, database };
+    Ok(Stack { storage, origin, checks, summary, operator })
 }
 
-fn remote_storage(
-    remote: &RemoteStorage,
-    registry: &mut Registry,
-) -> Result<Arc<dyn StoragePort>, Box<dyn Error + Send + Sync>> {
+fn remote_storage(remote: &RemoteStorage, registry: &mut Registry) -> Result<Origin, Box<dyn Error + Send + Sync>> {
     let storage = HttpStorage::connect(HttpStorageConfig {
         deadline: remote.deadline,
         attempt_timeout: remote.attempt_timeout,
@@ -98,16 +124,19 @@ fn remote_storage(
         ..HttpStorageConfig::new(remote.url.clone(), remote.token.clone())
     })?;
     storage.metrics().register(registry);
-    Ok(Arc::new(storage))
+    let (place, waist) = (format!("storage: central, {}", remote.url), Some(WaistHandle::of(&storage)));
+    Ok(Origin { storage: Arc::new(storage), place, waist, database: None })
 }
 
-async fn embedded(folder: &Path) -> Result<(Arc<dyn StoragePort>, String), Box<dyn Error + Send + Sync>> {
+async fn embedded(folder: &Path, registry: &mut Registry) -> Result<Origin, Box<dyn Error + Send + Sync>> {
     let url = embedded_url(folder, "character.sqlite");
     fs::create_dir_all(folder).map_err(|error| format!("DATA_DIR {}: {error}", folder.display()))?;
     let database = database(&url, SqlOptions::default().connections, SqlOptions::default().timeout).await?;
     forget_old_transactions(&database);
-    let place = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
-    Ok((Arc::new(database), format!("storage: embedded SQLite, data in {}", place.display())))
+    show_database(&database, registry);
+    let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
+    let place = format!("storage: embedded SQLite, data in {}", folder.display());
+    Ok(Origin { storage: Arc::new(database.clone()), place, waist: None, database: Some(database) })
 }
 
 /// The URL of an embedded database in `folder`.

@@ -1,13 +1,17 @@
 //! The `storage-service` binary.
 
 use crate::{
+    admin::Operator,
     check::check,
     cli::{self, StorageServiceCommand},
     config::{ProcessEnvironment, StorageServiceConfig},
     observed::{Observed, OperationMetrics},
+    reported::Reported,
+    reporting::Reporting,
     run::{Outcome, run},
     serve::Server,
     stack,
+    state_metrics::{show_database, show_reports},
 };
 use actix_web::{HttpResponse, middleware::from_fn, web};
 use character_api::{Health, HttpMetrics, health, middleware};
@@ -15,6 +19,8 @@ use character_storage_port::StoragePort;
 use character_storage_server::{AcceptedTokens, Limits, StorageServer, openapi};
 use prometheus_client::registry::Registry;
 use std::{process::ExitCode, sync::Arc};
+
+const SERVICE: &str = "storage-service";
 
 /// Parses arguments and environment and runs the command.
 #[must_use]
@@ -34,12 +40,26 @@ async fn execute(command: StorageServiceCommand, config: StorageServiceConfig) -
     stack::forget_old_transactions(&database);
     // Metrics of what is asked of the database, outside of which there is no cache here: the contract cannot say that
     // an answer is stale.
-    let storage: Arc<dyn StoragePort> = Arc::new(Observed::new(database, OperationMetrics::register(&mut registry)));
-    let health =
-        Arc::new(Health::new(env!("CARGO_PKG_VERSION"), vec![stack::storage_check("database", Arc::clone(&storage))]));
+    let operations = OperationMetrics::register(&mut registry);
+    show_database(&database, &mut registry);
+    let reporting = Reporting::start(SERVICE, &config.reports, config.secrets(), None)?;
+    show_reports(&reporting, &mut registry);
+    let observed = Observed::new(database.clone(), operations.clone());
+    let checked: Arc<dyn StoragePort> = Arc::new(database.clone());
+    let storage: Arc<dyn StoragePort> = Arc::new(Reported::new(observed, Arc::clone(&reporting)));
+    let operator = Operator {
+        service: SERVICE,
+        operations,
+        reporting,
+        waist: None,
+        cache: None,
+        redis: None,
+        database: Some(database),
+    };
+    let health = Arc::new(Health::new(env!("CARGO_PKG_VERSION"), vec![stack::storage_check("database", checked)]));
     match command {
         StorageServiceCommand::Check => check(&config.effective, &health).await,
-        StorageServiceCommand::Serve => serve(config, storage, registry, health).await,
+        StorageServiceCommand::Serve => serve(config, storage, registry, health, operator).await,
     }
 }
 
@@ -48,6 +68,7 @@ async fn serve(
     storage: Arc<dyn StoragePort>,
     mut registry: Registry,
     health: Arc<Health>,
+    operator: Operator,
 ) -> Outcome {
     let limits = Limits { body_bytes: config.max_request_bytes, ..Limits::default() };
     let contract = StorageServer::new(storage, AcceptedTokens::new(config.tokens.clone())?, limits);
@@ -56,7 +77,9 @@ async fn serve(
     let registry = Arc::new(registry);
     let document = web::Bytes::from(openapi().to_json()?);
     let database = if config.database().starts_with("sqlite") { "sqlite" } else { "postgres" };
-    let server = Server { listen: config.listen, shutdown: config.shutdown, health: Arc::clone(&health) };
+    let operator = Arc::new(operator);
+    let admin = config.admin.map(|address| (address, Arc::clone(&operator)));
+    let server = Server { listen: config.listen, shutdown: config.shutdown, health: Arc::clone(&health), admin };
     server
         .run(
             move |app| {
@@ -79,5 +102,6 @@ async fn serve(
             |address| tracing::info!("storage-service listens on http://{address}, database: {database}"),
         )
         .await?;
+    operator.reporting.finish();
     Ok(ExitCode::SUCCESS)
 }

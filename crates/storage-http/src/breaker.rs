@@ -325,6 +325,7 @@ mod tests {
         assert_eq!(breaker.rejected(), 1);
     }
 
+    /// Lesson 26: a recovering upstream is not met by everybody at once.
     #[test]
     fn one_probe_is_admitted_among_two_hundred_callers() {
         let breaker = tripped();
@@ -348,6 +349,7 @@ mod tests {
         assert_eq!(breaker.state(), BreakerState::Closed);
     }
 
+    /// Lesson 21: the right to probe is given back whatever becomes of its holder.
     #[test]
     fn a_cancelled_or_panicked_probe_does_not_wedge_it() {
         let breaker = tripped();
@@ -408,6 +410,7 @@ mod tests {
         assert_eq!(breaker.state(), BreakerState::Closed);
     }
 
+    /// Lesson 28: those who are refused beside a probe do not return as a herd.
     #[test]
     fn who_is_refused_beside_a_probe_is_not_told_to_come_back_at_once() {
         let breaker = tripped();

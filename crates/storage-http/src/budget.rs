@@ -40,4 +40,8 @@ impl RetryBudget {
     pub(crate) fn left(&self) -> f64 {
         *self.tokens()
     }
+
+    pub(crate) fn capacity(&self) -> f64 {
+        self.capacity
+    }
 }

@@ -37,5 +37,5 @@ pub use config::HttpStorageConfig;
 pub use metrics::WaistMetrics;
 pub use reqwest_transport::{ConnectError, ReqwestTransport};
 pub use storage::HttpStorage;
-pub use transport::{ApiRequest, ApiResponse, Transport, TransportError, TransportErrorKind};
+pub use transport::{ApiRequest, ApiResponse, FailureAnswer, Transport, TransportError, TransportErrorKind};
 pub use waist::Waist;

@@ -21,7 +21,7 @@ use crate::{
 };
 use prometheus_client::{
     collector::Collector,
-    encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric},
+    encoding::{DescriptorEncoder, EncodeLabelSet, EncodeLabelValue, EncodeMetric, LabelValueEncoder},
     metrics::{
         MetricType,
         counter::{ConstCounter, Counter},
@@ -35,17 +35,28 @@ use std::{fmt, sync::Arc, time::Duration};
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Operation {
-    operation: &'static str,
+    operation: OperationLabel,
 }
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Ended {
-    operation: &'static str,
+    operation: OperationLabel,
     outcome: &'static str,
 }
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Retried {
-    operation: &'static str,
+    operation: OperationLabel,
     reason: &'static str,
+}
+
+/// The operation as the value of a label: `character.find` is `character_find`, made when it is read, not when it is
+/// counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct OperationLabel(&'static str);
+
+impl EncodeLabelValue for OperationLabel {
+    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> Result<(), fmt::Error> {
+        self.0.replace('.', "_").as_str().encode(encoder)
+    }
 }
 
 /// The metrics of one client; clones are the same metrics. The table is in the module's source and in the docs.
@@ -104,15 +115,27 @@ impl WaistMetrics {
         registry.register_collector(Box::new(StateCollector(Arc::clone(&self.state))));
     }
 
+    /// Calls to the Storage Service that are under way.
+    #[must_use]
+    pub fn in_flight(&self) -> i64 {
+        self.in_flight.get()
+    }
+
+    /// Retries that the budget still affords, and how many it affords at most.
+    #[must_use]
+    pub fn retry_budget(&self) -> (f64, f64) {
+        (self.state.budget.left(), self.state.budget.capacity())
+    }
+
     pub(crate) fn retried(&self, operation: &'static str, reason: &'static str) {
-        self.retries.get_or_create(&Retried { operation, reason }).inc();
+        self.retries.get_or_create(&Retried { operation: OperationLabel(operation), reason }).inc();
     }
 
     /// Counts an attempt, unless the breaker kept it off the wire.
     pub(crate) fn attempted(&self, operation: &'static str, result: &Result<ApiResponse, TransportError>) {
         let outcome = outcome(result);
         if outcome != CIRCUIT_OPEN {
-            self.attempts.get_or_create(&Ended { operation, outcome }).inc();
+            self.attempts.get_or_create(&Ended { operation: OperationLabel(operation), outcome }).inc();
         }
     }
 
@@ -127,8 +150,8 @@ impl WaistMetrics {
     }
 
     pub(crate) fn called(&self, operation: &'static str, took: Duration, result: &Result<ApiResponse, TransportError>) {
-        self.requests.get_or_create(&Ended { operation, outcome: outcome(result) }).inc();
-        self.duration.get_or_create(&Operation { operation }).observe(took.as_secs_f64());
+        self.requests.get_or_create(&Ended { operation: OperationLabel(operation), outcome: outcome(result) }).inc();
+        self.duration.get_or_create(&Operation { operation: OperationLabel(operation) }).observe(took.as_secs_f64());
     }
 }
 

@@ -97,6 +97,7 @@ impl ReqwestTransport {
             content_type,
             retry_after,
             body: body.freeze(),
+            attempts: 1,
             exhausted: false,
             earlier_attempt_lost: false,
         })

@@ -108,7 +108,10 @@ impl<T: Transport> Transport for Retrying<T> {
         let result = backoff::future::retry(Stop {}, attempts).await.or_else(|last| last);
         let (attempts, exhausted) = (call.attempts.load(Relaxed), call.exhausted.load(Relaxed));
         match result {
-            Ok(response) => Ok(ApiResponse { exhausted, earlier_attempt_lost: call.lost.load(Relaxed), ..response }),
+            Ok(response) => {
+                let earlier_attempt_lost = call.lost.load(Relaxed);
+                Ok(ApiResponse { attempts, exhausted, earlier_attempt_lost, ..response })
+            }
             Err(error) => {
                 // The breaker's refusal made no attempt of its own.
                 let refused = u32::from(matches!(error.kind, TransportErrorKind::CircuitOpen { .. }));

@@ -1,6 +1,6 @@
 //! The port over a [`Transport`]: what is asked for, and what the answers mean.
 
-use crate::transport::{ApiRequest, ApiResponse, Transport, TransportError, TransportErrorKind};
+use crate::transport::{ApiRequest, ApiResponse, FailureAnswer, Transport, TransportError, TransportErrorKind};
 use async_trait::async_trait;
 use bytes::Bytes;
 use character_domain::json;
@@ -318,6 +318,7 @@ fn failure(operation: &'static str, response: &ApiResponse) -> StorageError {
             StorageError::new(kind, operation).with_detail(format!("the storage answered {}", response.status))
         }
     };
+    let error = error.with_source(FailureAnswer { status: response.status, attempts: response.attempts });
     // Who refuses before looking at the transaction's id cannot speak for the attempt whose answer was lost.
     let judged = matches!(
         error.kind(),

@@ -33,6 +33,8 @@ pub struct ApiResponse {
     pub retry_after: Option<Duration>,
     /// The whole body.
     pub body: Bytes,
+    /// How often it was asked for.
+    pub attempts: u32,
     /// Whether retries were spent on it, so that an outer layer must not add its own.
     pub exhausted: bool,
     /// Whether an earlier attempt may have had an effect, because its answer was lost or left that open: a refusal now
@@ -87,6 +89,16 @@ impl Error for TransportError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         self.source.as_deref().map(|source| source as _)
     }
+}
+
+/// An answer that tells of a failure: the cause of the error made of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the storage answered {status} after {attempts} attempts")]
+pub struct FailureAnswer {
+    /// The HTTP status.
+    pub status: u16,
+    /// How often it was tried.
+    pub attempts: u32,
 }
 
 /// Carries requests to the storage.

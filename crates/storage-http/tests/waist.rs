@@ -109,6 +109,7 @@ async fn at_most_four_requests_are_on_the_wire() {
     }
 }
 
+/// Lesson 14: what the client did wrong is final.
 #[tokio::test(start_paused = true)]
 async fn what_cannot_succeed_is_not_repeated() {
     for status in [200, 400, 401, 403, 404, 409, 412, 422, 500, 501] {
@@ -118,6 +119,7 @@ async fn what_cannot_succeed_is_not_repeated() {
     }
 }
 
+/// Lesson 44: nothing that is not idempotent is replayed.
 #[tokio::test(start_paused = true)]
 async fn a_request_that_is_not_idempotent_is_repeated_only_when_it_was_never_sent() {
     for (step, calls) in [(Step::LoseAnswer, 1), (Step::Silence, 1), (Step::Answer(503), 1), (Step::Refuse, 4)] {
@@ -127,6 +129,7 @@ async fn a_request_that_is_not_idempotent_is_repeated_only_when_it_was_never_sen
     }
 }
 
+/// Lesson 15: who says when to come back is obeyed.
 #[tokio::test(start_paused = true)]
 async fn retry_after_is_waited_for_and_a_longer_one_than_the_cap_ends_the_call() {
     let (_, patient) = waist(&[Step::After(503, 4), Step::Answer(200)], &config());
@@ -138,6 +141,7 @@ async fn retry_after_is_waited_for_and_a_longer_one_than_the_cap_ends_the_call()
     assert_eq!(server.calls(), 1);
 }
 
+/// Lesson 30: one deadline bounds the whole call, retries and pauses included.
 #[tokio::test(start_paused = true)]
 async fn no_call_outlives_its_deadline_and_none_sleeps_towards_it() {
     for step in [Step::Silence, Step::After(503, 4), Step::LoseAnswer] {
@@ -149,6 +153,7 @@ async fn no_call_outlives_its_deadline_and_none_sleeps_towards_it() {
     }
 }
 
+/// Lesson 32: each attempt is bounded (33: or retries never begin).
 #[tokio::test(start_paused = true)]
 async fn a_server_that_accepts_and_never_answers_is_left_after_each_attempts_time() {
     let (server, waist) = waist(&[Step::Silence, Step::Silence, Step::Answer(200)], &config());
@@ -158,6 +163,7 @@ async fn a_server_that_accepts_and_never_answers_is_left_after_each_attempts_tim
     assert!(started.elapsed() >= Duration::from_secs(4), "two attempts of two seconds");
 }
 
+/// Lesson 17: an open breaker is a refusal, and shows as one.
 #[tokio::test(start_paused = true)]
 async fn an_open_breaker_answers_at_once_and_is_not_retried() {
     let config = HttpStorageConfig { breaker_failures: 5, ..config() };
@@ -193,6 +199,7 @@ async fn a_4xx_is_a_success_to_the_breaker() {
     }
 }
 
+/// Lesson 19: a probe that is never answered has an end, and counts.
 #[tokio::test(start_paused = true)]
 async fn silence_counts_against_the_breaker() {
     let config = HttpStorageConfig { breaker_failures: 4, deadline: Duration::from_secs(60), ..config() };
@@ -203,6 +210,7 @@ async fn silence_counts_against_the_breaker() {
     assert_eq!((error.retry(), storage.breaker().state()), (Retry::Exhausted, BreakerState::Open));
 }
 
+/// Lesson 27: no way out of a call forgets to settle it.
 #[tokio::test(start_paused = true)]
 async fn a_cancelled_call_neither_counts_nor_stays_in_flight() {
     let config = HttpStorageConfig { breaker_failures: 1, ..config() };
@@ -223,6 +231,27 @@ async fn a_cancelled_call_neither_counts_nor_stays_in_flight() {
     }
 }
 
+/// Lesson 29: retries that wait for their turn are paid for already, so that they do not burst out together.
+#[tokio::test(start_paused = true)]
+async fn the_budget_is_charged_when_a_retry_is_scheduled_and_not_when_it_is_sent() {
+    let config = HttpStorageConfig { retry_budget: 3, retry_budget_ratio: 0.0, ..config() };
+    let (server, waist) = waist(&[Step::Answer(503)], &config);
+    let waist = Arc::new(waist);
+    let calls: Vec<_> = (0..100)
+        .map(|_| {
+            let waist = Arc::clone(&waist);
+            tokio::spawn(async move { waist.call(request(true)).await })
+        })
+        .collect();
+    // The clock stands still while somebody is awake, so every first attempt is made and no retry is due.
+    for _ in 0..1_000 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(server.calls(), 100);
+    assert_eq!(calls.iter().filter(|call| call.is_finished()).count(), 97);
+}
+
+/// Lesson 31: retries are paid from a budget.
 #[tokio::test(start_paused = true)]
 async fn a_storage_that_fails_sees_little_more_than_what_is_offered_once_the_budget_is_drained() {
     let (server, waist) = waist(&[Step::Answer(503)], &config());
@@ -253,6 +282,7 @@ async fn connected(server: &MockServer, config: HttpStorageConfig) -> HttpStorag
     .unwrap()
 }
 
+/// Lesson 43: a request can be sent again, its body included.
 #[tokio::test]
 async fn two_failures_and_then_an_answer_is_an_answer() {
     let server = MockServer::start().await;

@@ -75,6 +75,7 @@ async fn a_body_cut_in_the_middle_is_a_lost_answer() {
     HttpStorage::connect(config(&format!("http://{address}"))).unwrap().probe().await.unwrap();
 }
 
+/// Lesson 40: every way in which a connection fails is looked at by itself.
 #[tokio::test]
 async fn a_connection_closed_without_an_answer_may_have_been_served_and_a_refused_one_was_not() {
     let address = raw(&[""]).await;
@@ -87,6 +88,7 @@ async fn a_connection_closed_without_an_answer_may_have_been_served_and_a_refuse
     assert_eq!((error.kind, error.sent), (TransportErrorKind::Connect, false));
 }
 
+/// Lesson 35: time is bounded, and not only the number of tries.
 #[tokio::test]
 async fn the_bare_transport_waits_no_longer_than_the_deadline() {
     let server = answering([ResponseTemplate::new(204).set_delay(Duration::from_secs(30))]).await;
@@ -95,6 +97,7 @@ async fn the_bare_transport_waits_no_longer_than_the_deadline() {
     assert_eq!((error.kind, error.sent), (TransportErrorKind::Timeout, true));
 }
 
+/// Lesson 42: the policy of retries sees the answer.
 #[tokio::test]
 async fn retry_after_arrives_in_seconds_and_as_a_date() {
     let far = "Wed, 21 Oct 2099 07:28:00 GMT";
@@ -127,6 +130,7 @@ async fn an_answer_that_leaves_the_effect_open_is_not_forgotten_for_a_later_refu
     }
 }
 
+/// Lesson 18: who runs it can see how often a call was tried.
 #[tokio::test]
 async fn requests_on_the_wire_are_counted_apart_from_calls() {
     let server = answering([503, 503, 204].map(ResponseTemplate::new)).await;
@@ -197,6 +201,7 @@ impl Transport for Held {
     }
 }
 
+/// Lesson 20: a lost probe does not leave the breaker half open.
 #[tokio::test]
 async fn one_of_two_hundred_callers_probes_and_a_cancelled_probe_makes_room_for_the_next() {
     use std::sync::atomic::Ordering::SeqCst;

@@ -125,16 +125,17 @@ impl Postgres {
     async fn tried<W: Work>(&self, work: &W, committing: &AtomicBool, transaction: bool) -> Result<W::Output, Fault> {
         let (mut tries, mut reconnected) = (1, false);
         loop {
-            let mut lent = Lent { client: Some(self.pool.get().await.map_err(pool_fault)?), patience: self.timeout };
-            let Some(client) = &mut lent.client else { continue };
-            let outcome = match transaction {
-                true => transact(client, work, committing).await,
-                false => work.run(&mut PostgresSession(&*client)).await,
+            let client = self.pool.get().await.map_err(pool_fault)?;
+            let mut lent = Lent { client: Some(client), patience: self.timeout };
+            let outcome = match &mut lent.client {
+                Some(client) if transaction => transact(client, work, committing).await,
+                Some(client) => work.run(&mut PostgresSession(&*client)).await,
+                None => Err(Fault::Engine(Cause::ConnectionLost, EngineError::Other("the connection is gone"))),
             };
-            let Some(client) = lent.client.take() else { continue };
+            let client = lent.client.take();
             let Err(fault) = outcome else { return outcome };
             if fault.cause() == Some(Cause::ConnectionLost) {
-                drop(Object::take(client));
+                client.map(Object::take);
             }
             match fault.cause() {
                 _ if committing.load(Ordering::Relaxed) => return Err(fault),

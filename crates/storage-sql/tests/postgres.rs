@@ -36,6 +36,7 @@ behaviours!(open:
     gives_each_event_to_one_relay,
     takes_a_transaction_of_5000_rows,
     forgets_old_transactions,
+    tells_what_waits_in_the_outbox,
 );
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

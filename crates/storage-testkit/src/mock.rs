@@ -81,6 +81,7 @@ mod tests {
     use character_storage_port::{ErrorKind, StorageError, StorageExt, StoragePort};
     use std::sync::Arc;
 
+    /// Lesson 59: a test says what a storage does without writing a storage.
     #[tokio::test]
     async fn a_mock_is_a_storage_port() {
         let mut mock = MockStorage::new();

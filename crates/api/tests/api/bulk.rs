@@ -49,6 +49,7 @@ async fn an_atomic_bulk_with_faults_names_each_by_its_place_and_makes_none() {
     assert_eq!(count(&client).await, 1);
 }
 
+/// Lesson 62: many changes go in one request, all or none or each for itself.
 #[actix_web::test]
 async fn a_bulk_of_each_for_itself_tells_the_status_of_each() {
     let client = Client::new();

@@ -60,6 +60,7 @@ impl Probe for Failing {
     }
 }
 
+/// Lesson 2: a storage that is down does not look like a conflict.
 #[actix_web::test]
 async fn each_failure_of_the_storage_has_its_status_and_tells_nothing_of_its_inside() {
     let wait = Duration::from_millis(2_100);

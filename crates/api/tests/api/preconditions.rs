@@ -1,6 +1,7 @@
 use crate::client::{Client, USER, path};
 use serde_json::json;
 
+/// Lesson 61: the tag that a read gives is the one that a change checks.
 #[actix_web::test]
 async fn a_client_that_has_the_revision_is_told_so_without_a_body() {
     let client = Client::new();
@@ -41,6 +42,7 @@ async fn every_change_is_refused_under_another_revision_and_the_problem_names_bo
     assert_eq!(problem["expected_revisions"], json!([7]));
 }
 
+/// Lesson 60: there is a way to change only what one has seen.
 #[actix_web::test]
 async fn a_change_goes_through_under_its_revision_a_list_that_holds_it_or_a_star() {
     let client = Client::new();
@@ -56,6 +58,7 @@ async fn a_change_goes_through_under_its_revision_a_list_that_holds_it_or_a_star
     assert_eq!(restored.header("etag"), Some("\"6\""));
 }
 
+/// Lesson 1: a lost race is told as one, with a status and a code of its own, and is no failure of the service.
 #[actix_web::test]
 async fn of_two_writers_under_one_revision_exactly_one_wins() {
     let client = Client::new();
@@ -67,6 +70,7 @@ async fn of_two_writers_under_one_revision_exactly_one_wins() {
     assert_eq!(statuses, [200, 412]);
 }
 
+/// Lesson 9: a precondition that nobody understands is never passed over.
 #[actix_web::test]
 async fn a_precondition_that_cannot_be_read_is_refused_rather_than_ignored() {
     let client = Client::new();

@@ -1,6 +1,9 @@
 use super::{
-    ConfigError, Environment, LOG_FORMAT, LOG_LEVEL, LogConfig, SHUTDOWN_SECS, Variable, log_config,
+    ADMIN_ADDR, ConfigError, Environment, LOG_FORMAT, LOG_LEVEL, LogConfig, ReportConfig, SHUTDOWN_SECS, Variable,
+    admin, log_config, read,
+    reports::{ERROR_REPORTS_PER_MINUTE, SENTRY_DSN, report_config},
     variables::{Reader, boolean, folder, number, secret, socket, url},
+    with_password,
 };
 use secrecy::SecretString;
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
@@ -26,6 +29,10 @@ pub struct CharacterServiceConfig {
     pub max_character_bytes: usize,
     /// The largest body of a bulk request, in bytes.
     pub max_bulk_bytes: usize,
+    /// Where a person on call looks; `None`: nowhere.
+    pub admin: Option<SocketAddr>,
+    /// Where failed operations are told.
+    pub reports: ReportConfig,
     /// How long requests under way may take to finish at a stop.
     pub shutdown: Duration,
     /// What is logged, and how.
@@ -114,6 +121,9 @@ impl CharacterServiceConfig {
         MAX_BULK_BYTES,
         ALLOW_UNAUTHENTICATED,
         MESSAGE_HUB_URL,
+        ADMIN_ADDR,
+        ERROR_REPORTS_PER_MINUTE,
+        SENTRY_DSN,
         SHUTDOWN_SECS,
         LOG_FORMAT,
         LOG_LEVEL,
@@ -124,15 +134,16 @@ impl CharacterServiceConfig {
     /// # Errors
     /// Every mistake found.
     pub fn read(environment: &dyn Environment) -> Result<Self, ConfigError> {
-        let mut reader = Reader::new(environment);
-        let config = Self::parse(&mut reader);
-        match config {
-            Some(mut config) if reader.faults.is_empty() => {
-                config.effective = reader.effective;
-                Ok(config)
-            }
-            _ => Err(ConfigError(reader.faults)),
-        }
+        let (mut config, effective) = read(environment, Self::parse)?;
+        config.effective = effective;
+        Ok(config)
+    }
+
+    /// Everything that must not be told to anyone.
+    #[must_use]
+    pub fn secrets(&self) -> Vec<SecretString> {
+        let urls = [&self.redis_url, &self.reports.sentry_dsn].into_iter().flatten().flat_map(with_password);
+        urls.chain(self.remote.iter().map(|remote| remote.token.clone())).collect()
     }
 
     fn parse(reader: &mut Reader<'_>) -> Option<Self> {
@@ -157,6 +168,8 @@ impl CharacterServiceConfig {
         let cache_max_bytes = reader.read(&CACHE_MAX_BYTES, number(0, 1 << 40));
         let max_character_bytes = reader.read(&MAX_CHARACTER_BYTES, number(1024, 16 << 20));
         let max_bulk_bytes = reader.read(&MAX_BULK_BYTES, number(1024, 48 << 20));
+        let admin = admin(reader, allowed);
+        let reports = report_config(reader);
         let shutdown = reader.read(&SHUTDOWN_SECS, number(0, 3600));
         let log = log_config(reader);
         Some(Self {
@@ -169,6 +182,8 @@ impl CharacterServiceConfig {
             cache_max_bytes: cache_max_bytes?,
             max_character_bytes: usize::try_from(max_character_bytes?).ok()?,
             max_bulk_bytes: usize::try_from(max_bulk_bytes?).ok()?,
+            admin,
+            reports: reports?,
             shutdown: Duration::from_secs(shutdown?),
             log: log?,
             effective: Vec::new(),

@@ -1,14 +1,18 @@
 //! The configuration of both services, from the environment.
 
 mod character_service;
+mod reports;
 mod storage_service;
 mod variables;
 
 pub use character_service::{CharacterServiceConfig, RemoteStorage};
+pub use reports::ReportConfig;
 pub use storage_service::StorageServiceConfig;
 pub use variables::{ConfigError, Environment, ProcessEnvironment, Variable, help};
 
-use variables::Reader;
+use secrecy::{ExposeSecret, SecretString};
+use std::net::SocketAddr;
+use variables::{Reader, socket};
 
 /// How log lines look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,8 +35,45 @@ pub struct LogConfig {
 pub(crate) const LOG_FORMAT: Variable = Variable::new("LOG_FORMAT", "log lines: json or human", "human");
 pub(crate) const LOG_LEVEL: Variable =
     Variable::new("LOG_LEVEL", "log filter: error, warn, info, debug, trace, or target=level pairs", "info");
+pub(crate) const ADMIN_ADDR: Variable = Variable::optional(
+    "ADMIN_ADDR",
+    "address and port of /admin/storage, for a person on call; on loopback unless ALLOW_UNAUTHENTICATED=true; unset: off",
+);
 pub(crate) const SHUTDOWN_SECS: Variable =
     Variable::new("SHUTDOWN_SECS", "seconds that requests under way may take to finish at a stop", "20");
+
+/// Name and value of every variable, secrets masked.
+type Effective = Vec<(&'static str, String)>;
+
+/// What `parse` makes of the environment, and the value of every variable it read; or every mistake found.
+fn read<C>(
+    environment: &dyn Environment,
+    parse: impl FnOnce(&mut Reader<'_>) -> Option<C>,
+) -> Result<(C, Effective), ConfigError> {
+    let mut reader = Reader::new(environment);
+    match parse(&mut reader) {
+        Some(config) if reader.faults.is_empty() => Ok((config, reader.effective)),
+        _ => Err(ConfigError(reader.faults)),
+    }
+}
+
+/// Where a person on call looks, which others must not reach unless that is allowed: it is not for them to act.
+fn admin(reader: &mut Reader<'_>, allowed: Option<bool>) -> Option<SocketAddr> {
+    let address = reader.read(&ADMIN_ADDR, socket)?;
+    if allowed != Some(true) && !address.ip().is_loopback() {
+        reader.faults.push(format!(
+            "ADMIN_ADDR=\"{address}\": others can reach it and there is no access control; \
+             listen on loopback, or set ALLOW_UNAUTHENTICATED=true when something in front controls access"
+        ));
+    }
+    Some(address)
+}
+
+/// A URL that is a secret, and the password in it, which may stand alone in a message.
+fn with_password(url: &SecretString) -> Vec<SecretString> {
+    let password = url::Url::parse(url.expose_secret()).ok().and_then(|url| url.password().map(str::to_owned));
+    std::iter::once(url.clone()).chain(password.map(SecretString::from)).collect()
+}
 
 fn log_config(reader: &mut Reader<'_>) -> Option<LogConfig> {
     let format = reader.read(&LOG_FORMAT, |text| match text {
@@ -113,6 +154,48 @@ mod tests {
         assert!(fault.to_string().contains("ALLOW_UNAUTHENTICATED"), "{fault}");
         environment.insert("ALLOW_UNAUTHENTICATED", "true");
         assert!(CharacterServiceConfig::read(&environment).is_ok());
+    }
+
+    #[test]
+    fn the_admin_listener_is_off_unless_asked_for_and_on_loopback_unless_allowed() {
+        let nothing = BTreeMap::<&str, &str>::new();
+        assert_eq!(CharacterServiceConfig::read(&nothing).unwrap().admin, None);
+        let mut environment = BTreeMap::from([("STORAGE_SERVICE_TOKEN", "t"), ("ADMIN_ADDR", "127.0.0.1:9100")]);
+        assert!(StorageServiceConfig::read(&environment).unwrap().admin.is_some());
+        environment.insert("ADMIN_ADDR", "0.0.0.0:9100");
+        let character = CharacterServiceConfig::read(&environment).unwrap_err().to_string();
+        let storage = StorageServiceConfig::read(&environment).unwrap_err().to_string();
+        assert!(character.contains("ADMIN_ADDR") && storage.contains("ADMIN_ADDR"), "{character} {storage}");
+        environment.insert("ALLOW_UNAUTHENTICATED", "true");
+        assert!(StorageServiceConfig::read(&environment).is_ok() && CharacterServiceConfig::read(&environment).is_ok());
+    }
+
+    #[test]
+    fn what_is_reported_knows_every_secret_that_it_must_not_tell() {
+        use secrecy::ExposeSecret;
+        let shown = |secrets: Vec<secrecy::SecretString>| {
+            secrets.iter().map(|secret| secret.expose_secret().to_owned()).collect::<Vec<_>>()
+        };
+        let environment = BTreeMap::from([
+            ("STORAGE_SERVICE_URL", "http://127.0.0.1:8100"),
+            ("STORAGE_SERVICE_TOKEN", "open-sesame,second"),
+            ("REDIS_URL", "redis://:hunter2@127.0.0.1/"),
+            ("DATABASE_URL", "postgres://u:swordfish@h/d"),
+        ]);
+        let character = shown(CharacterServiceConfig::read(&environment).unwrap().secrets());
+        assert!(character.contains(&"open-sesame,second".to_owned()) && character.contains(&"hunter2".to_owned()));
+        let storage = shown(StorageServiceConfig::read(&environment).unwrap().secrets());
+        for secret in ["open-sesame", "second", "swordfish"] {
+            assert!(storage.contains(&secret.to_owned()), "{secret}");
+        }
+    }
+
+    #[cfg(not(feature = "sentry"))]
+    #[test]
+    fn a_sentry_that_this_build_cannot_tell_is_a_mistake() {
+        let environment = BTreeMap::from([("SENTRY_DSN", "https://key@sentry.example/1")]);
+        let fault = CharacterServiceConfig::read(&environment).unwrap_err().to_string();
+        assert!(fault.contains("SENTRY_DSN") && !fault.contains("key@"), "{fault}");
     }
 
     #[test]

@@ -1,6 +1,9 @@
 use super::{
-    ConfigError, Environment, LOG_FORMAT, LOG_LEVEL, LogConfig, SHUTDOWN_SECS, Variable, log_config,
-    variables::{Reader, folder, number, secret, socket, url},
+    ADMIN_ADDR, ConfigError, Environment, LOG_FORMAT, LOG_LEVEL, LogConfig, ReportConfig, SHUTDOWN_SECS, Variable,
+    admin, log_config, read,
+    reports::{ERROR_REPORTS_PER_MINUTE, SENTRY_DSN, report_config},
+    variables::{Reader, boolean, folder, number, secret, socket, url},
+    with_password,
 };
 use secrecy::{ExposeSecret, SecretString};
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
@@ -22,6 +25,10 @@ pub struct StorageServiceConfig {
     pub tokens: Vec<SecretString>,
     /// The largest request body, in bytes.
     pub max_request_bytes: usize,
+    /// Where a person on call looks; `None`: nowhere.
+    pub admin: Option<SocketAddr>,
+    /// Where failed operations are told.
+    pub reports: ReportConfig,
     /// How long requests under way may take to finish at a stop.
     pub shutdown: Duration,
     /// What is logged, and how.
@@ -42,6 +49,11 @@ const STORAGE_SERVICE_TOKEN: Variable = Variable::secret(
     "accepted bearer tokens, separated by commas so that they can be rotated; required",
 );
 const MAX_REQUEST_BYTES: Variable = Variable::new("MAX_REQUEST_BYTES", "largest request, in bytes", "67108864");
+const ALLOW_UNAUTHENTICATED: Variable = Variable::new(
+    "ALLOW_UNAUTHENTICATED",
+    "let ADMIN_ADDR be an address that others can reach although it has no access control: true or false",
+    "false",
+);
 
 impl StorageServiceConfig {
     /// Every variable that `storage-service` reads.
@@ -53,6 +65,10 @@ impl StorageServiceConfig {
         DATABASE_TIMEOUT_MS,
         STORAGE_SERVICE_TOKEN,
         MAX_REQUEST_BYTES,
+        ALLOW_UNAUTHENTICATED,
+        ADMIN_ADDR,
+        ERROR_REPORTS_PER_MINUTE,
+        SENTRY_DSN,
         SHUTDOWN_SECS,
         LOG_FORMAT,
         LOG_LEVEL,
@@ -63,15 +79,9 @@ impl StorageServiceConfig {
     /// # Errors
     /// Every mistake found.
     pub fn read(environment: &dyn Environment) -> Result<Self, ConfigError> {
-        let mut reader = Reader::new(environment);
-        let config = Self::parse(&mut reader);
-        match config {
-            Some(mut config) if reader.faults.is_empty() => {
-                config.effective = reader.effective;
-                Ok(config)
-            }
-            _ => Err(ConfigError(reader.faults)),
-        }
+        let (mut config, effective) = read(environment, Self::parse)?;
+        config.effective = effective;
+        Ok(config)
     }
 
     fn parse(reader: &mut Reader<'_>) -> Option<Self> {
@@ -89,6 +99,9 @@ impl StorageServiceConfig {
                 .push("STORAGE_SERVICE_TOKEN: must be set; the service does not start open to anyone".to_owned());
         }
         let max_request_bytes = reader.read(&MAX_REQUEST_BYTES, number(1024, 1 << 30));
+        let allowed = reader.read(&ALLOW_UNAUTHENTICATED, boolean);
+        let admin = admin(reader, allowed);
+        let reports = report_config(reader);
         let shutdown = reader.read(&SHUTDOWN_SECS, number(0, 3600));
         let log = log_config(reader);
         Some(Self {
@@ -99,10 +112,19 @@ impl StorageServiceConfig {
             database_timeout: Duration::from_millis(database_timeout?),
             tokens: tokens?,
             max_request_bytes: usize::try_from(max_request_bytes?).ok()?,
+            admin,
+            reports: reports?,
             shutdown: Duration::from_secs(shutdown?),
             log: log?,
             effective: Vec::new(),
         })
+    }
+
+    /// Everything that must not be told to anyone.
+    #[must_use]
+    pub fn secrets(&self) -> Vec<SecretString> {
+        let urls = [&self.database_url, &self.reports.sentry_dsn].into_iter().flatten().flat_map(with_password);
+        urls.chain(self.tokens.iter().cloned()).collect()
     }
 
     /// The URL of the database, the embedded one when none is configured.

@@ -1,17 +1,19 @@
 //! Import and export of the newline-delimited JSON that the service before ours exports: one folder, one file per
 //! kind of row, one row per line.
 
-mod character;
 mod export;
+mod file;
 mod import;
+mod line;
+mod references;
+mod row;
+#[cfg(test)]
+mod tests;
 
-pub use export::export;
-pub use import::{ImportReport, Refusal, import};
+pub use export::{Exported, export};
+pub use import::{ImportReport, Imported, Refusal, import, size};
 
 use std::path::PathBuf;
-
-/// The file that holds characters.
-pub const CHARACTERS_FILE: &str = "characters.ndjson";
 
 /// Why a transfer could not go on. Refused rows are not errors: they are reported one by one.
 #[derive(Debug, thiserror::Error)]

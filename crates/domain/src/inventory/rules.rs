@@ -62,7 +62,7 @@ impl Inventory {
     #[must_use]
     pub fn weight(&self) -> f64 {
         let is_carried = |item: &&InventoryItem| item.container.is_none_or(|id| !self.items.contains_key(&id));
-        self.items.values().filter(is_carried).map(|item| self.gross(item, 0)).sum()
+        total(self.items.values().filter(is_carried).map(|item| self.gross(item, 0)))
     }
 
     /// What lies in a container, in pounds, whatever it weighs on the outside.
@@ -73,7 +73,7 @@ impl Inventory {
 
     fn contents(&self, id: InventoryItemId, depth: usize) -> f64 {
         let inside = self.items.values().filter(|item| item.container == Some(id));
-        inside.map(|item| self.gross(item, depth + 1)).sum()
+        total(inside.map(|item| self.gross(item, depth + 1)))
     }
 
     /// An item with what lies in it. `depth` ends the walk through stored rows that lie in each other.
@@ -148,6 +148,11 @@ impl Inventory {
     }
 }
 
+/// The sum, which for nothing is 0: that of the standard library is -0, and is shown so.
+fn total(pounds: impl Iterator<Item = f64>) -> f64 {
+    pounds.fold(0.0, |total, pounds| total + pounds)
+}
+
 fn cycle() -> Refusal {
     Refusal::new("container-cycle", "a container cannot lie in itself, directly or through others")
 }
@@ -208,6 +213,14 @@ mod tests {
         assert_eq!(rule(crammed.put(InventoryItem { quantity: 4, ..full })), "");
         let smaller = item(of, "bag", json!({ "capacity": 1 }));
         assert_eq!(rule(crammed.put(InventoryItem { data: smaller.data, ..bag })), "container-full");
+    }
+
+    #[test]
+    fn nothing_weighs_nothing_and_not_less() {
+        let bag = item(CharacterId::new(), "bag", json!({ "capacity": 5 }));
+        let inventory = Inventory::new([bag.clone()]);
+        assert_eq!(inventory.contents_weight(bag.id).to_string(), "0");
+        assert_eq!(Inventory::default().weight().to_string(), "0");
     }
 
     #[test]

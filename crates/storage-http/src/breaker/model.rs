@@ -186,6 +186,7 @@ fn explore(recovers: bool, recovery: Duration) -> usize {
     ways.len()
 }
 
+/// Lesson 24: the documented table is the test.
 #[test]
 fn the_breaker_does_what_its_table_says_in_every_state_when_its_time_is_over() {
     let states = explore(true, Duration::ZERO);
@@ -198,6 +199,7 @@ fn the_breaker_does_what_its_table_says_in_every_state_when_its_time_is_not_over
     assert!(states > 50, "{states} states");
 }
 
+/// Lesson 22: the change to half open and the admission of the probe are one step.
 #[test]
 fn no_state_has_two_probes_and_none_is_a_dead_end() {
     let ways = reachable(true);

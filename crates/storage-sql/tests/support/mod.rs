@@ -8,7 +8,7 @@ use character_storage_port::{
     Change, CharacterQuery, Commit, Deleted, DomainEvent, ErrorKind, Expect, Limit, MemoryStorage, Outbox, PageRequest,
     StorageExt, Store, Transaction,
 };
-use character_storage_sql::SqlStorage;
+use character_storage_sql::{Backlog, SqlStorage};
 use lists::{Listed, described, every_kind, queries};
 use serde_json::json;
 use std::{collections::HashSet, time::Duration};
@@ -23,6 +23,25 @@ pub(crate) fn create(character: &Character) -> Transaction {
 
 pub(crate) fn event(subject: CharacterId, number: usize) -> DomainEvent {
     DomainEvent::new("character.updated", subject, now(), json!({ "number": number }))
+}
+
+/// Exact while it is small, an estimate when it is large, and the time of the oldest event.
+pub(crate) async fn tells_what_waits_in_the_outbox(storage: &SqlStorage) {
+    assert_eq!(storage.backlog().await.unwrap(), Backlog::default());
+    let oldest = event(CharacterId::new(), 0);
+    storage.commit(Transaction::new().with_event(oldest.clone())).await.unwrap();
+    let known = storage.backlog().await.unwrap();
+    assert_eq!((known.events, known.oldest), (1, Some(oldest.time)));
+    let subject = CharacterId::new();
+    for _ in 0..2 {
+        let many =
+            Transaction { events: (1..=6_000).map(|number| event(subject, number)).collect(), ..Transaction::new() };
+        storage.commit(many).await.unwrap();
+    }
+    let large = storage.backlog().await.unwrap();
+    assert!((12_001..13_000).contains(&large.events) && large.oldest == Some(oldest.time), "{large:?}");
+    storage.acknowledge(&[oldest.id]).await.unwrap();
+    assert!(storage.backlog().await.unwrap().oldest > Some(oldest.time));
 }
 
 /// Every change from every state, with every kind of expectation, sent to both storages.

@@ -46,6 +46,8 @@ pub async fn a_refused_transaction_of_a_batch_does_not_touch_the_others(storage:
 }
 
 /// Each transaction of a batch is atomic by itself.
+///
+/// Lesson 3: revisions are checked on every path, in batches as in single commits.
 pub async fn each_transaction_of_a_batch_is_atomic(storage: Arc<dyn StoragePort>) {
     let rows = party(3);
     create(&storage, &rows[2..]).await;
@@ -96,6 +98,8 @@ pub async fn an_id_twice_in_one_batch_with_other_contents_is_refused(storage: Ar
 }
 
 /// A transaction that was committed by itself is answered in a batch as a repeat, and the other way round.
+///
+/// Lesson 5: repeating a batch does not make its first part fail on its own effect.
 pub async fn a_batch_and_a_commit_share_their_ids(storage: Arc<dyn StoragePort>) {
     let rows = party(2);
     let (alone, together) = (creation(&rows[..1]), creation(&rows[1..]));

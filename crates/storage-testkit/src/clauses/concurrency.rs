@@ -84,6 +84,8 @@ pub async fn a_restoration_that_came_too_late_gets_a_conflict(storage: Arc<dyn S
 }
 
 /// `Conflict`, `NotFound` and `AlreadyExists` name the row.
+///
+/// Lesson 7: an error says which row, which revision was expected and which is there.
 pub async fn a_refusal_names_the_row(storage: Arc<dyn StoragePort>) {
     let (row, absent) = (character(), character());
     create(&storage, slice::from_ref(&row)).await;

@@ -415,6 +415,8 @@ pub async fn an_offset_past_the_end_is_empty(storage: Arc<dyn StoragePort>) {
 }
 
 /// Find and every list agree with each other about every row.
+///
+/// Lesson 6: the revision of each row of a list is that of this row.
 pub async fn find_and_every_list_agree(storage: Arc<dyn StoragePort>) {
     let (rows, _) = varied(&storage).await;
     Model::of(&rows).agrees_with(&storage).await;

@@ -45,6 +45,8 @@ pub async fn events_of_a_refused_transaction_never_appear(storage: Arc<dyn Stora
 }
 
 /// Events of one subject are given out in the order in which they were committed, with growing positions.
+///
+/// Lesson 10: a later event of a character is not handled before an earlier one.
 pub async fn events_of_a_subject_keep_their_order(storage: Arc<dyn StoragePort>) {
     let (one, two) = (CharacterId::new(), CharacterId::new());
     for round in 0..10 {
@@ -83,6 +85,8 @@ pub async fn a_lease_excludes_others(storage: Arc<dyn StoragePort>) {
 }
 
 /// When the lease has ended, the events are given out again, the same and in the same order.
+///
+/// Lesson 11: an event that was not acknowledged is not lost.
 pub async fn a_lease_that_ended_gives_the_events_again(storage: Arc<dyn StoragePort>) {
     emit(&storage, CharacterId::new(), 0..3).await;
     let first = storage.claim(10, Duration::from_millis(20)).await.expect("a claim is answered");

@@ -69,6 +69,8 @@ pub async fn a_repeat_after_later_changes_gives_the_first_answer(storage: Arc<dy
 }
 
 /// A repeated create is answered as the first was, not as `AlreadyExists`.
+///
+/// Lesson 39: the second answer to a request is the first one's.
 pub async fn a_repeated_create_is_not_already_exists(storage: Arc<dyn StoragePort>) {
     let transaction = creation(&[character()]);
     commit(&storage, &transaction).await;
@@ -200,6 +202,8 @@ pub async fn a_refused_transaction_does_not_use_up_its_id(storage: Arc<dyn Stora
 }
 
 /// A reused id is noticed before any row is looked at.
+///
+/// Lesson 38: that a request is a repeat is told apart from a row that is taken.
 pub async fn a_reused_id_is_seen_before_the_rows_are(storage: Arc<dyn StoragePort>) {
     let row = character();
     let first = creation(slice::from_ref(&row));

@@ -89,6 +89,8 @@ pub async fn the_verbs_bring_their_events(storage: Arc<dyn StoragePort>) {
 }
 
 /// A long history of changes, sensible and not, has the same outcomes as over the reference adapter.
+///
+/// Lesson 8: every storage has the same semantics of a conflict.
 pub async fn a_long_history_agrees_with_the_reference(storage: Arc<dyn StoragePort>) {
     let reference = MemoryStorage::new();
     let users = [UserId::new(), UserId::new()];

@@ -1,0 +1,162 @@
+//! What a person on call can do. Every act is a line in the log.
+
+use super::Operator;
+use actix_web::{
+    HttpRequest, HttpResponse,
+    http::StatusCode,
+    web::{Data, Json, Query},
+};
+use character_api::{Problem, middleware::current_request};
+use character_storage_port::{EntityKind, Scope};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+/// What lists may be of: the fields that name the owner of a row.
+const OWNERS: [&str; 8] =
+    ["user_id", "campaign_id", "parent_id", "character_id", "event_id", "root_id", "container", "journal_entry_id"];
+
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum BreakerOrder {
+    /// Refuse every call.
+    Open,
+    /// Let every call through.
+    Closed,
+    /// Closed, and then as the calls go.
+    Automatic,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct BreakerBody {
+    state: BreakerOrder,
+}
+
+pub(crate) async fn force_breaker(
+    request: HttpRequest,
+    operator: Data<Operator>,
+    order: Json<BreakerBody>,
+) -> Result<HttpResponse, Problem> {
+    let waist = operator.waist.as_ref().ok_or_else(|| nothing_here("circuit breaker"))?;
+    match order.state {
+        BreakerOrder::Open => waist.breaker.force_open(),
+        BreakerOrder::Closed => waist.breaker.force_closed(),
+        BreakerOrder::Automatic => waist.breaker.reset(),
+    }
+    let state = serde_json::to_string(&order.state).unwrap_or_default();
+    log(&request, &format!("the circuit breaker was set to {}", state.trim_matches('"')));
+    Ok(super::show(operator).await)
+}
+
+/// What of the cache: one row, the lists of one scope, or everything.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct CacheQuery {
+    kind: Option<EntityKind>,
+    id: Option<Uuid>,
+    tag: Option<String>,
+    all: bool,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Dropped {
+    Row(EntityKind, Uuid),
+    Lists(Scope),
+    Everything,
+}
+
+impl CacheQuery {
+    fn dropped(&self) -> Result<Dropped, Problem> {
+        match (self.kind, self.id, &self.tag, self.all) {
+            (Some(kind), Some(id), None, false) => Ok(Dropped::Row(kind, id)),
+            (None, None, Some(tag), false) => scope(tag).map(Dropped::Lists),
+            (None, None, None, true) => Ok(Dropped::Everything),
+            _ => Err(refused("say what to drop: kind and id, or tag, or all=true")),
+        }
+    }
+}
+
+fn scope(tag: &str) -> Result<Scope, Problem> {
+    if tag == "all" {
+        return Ok(Scope::All);
+    }
+    let unknown = || refused(&format!("a tag is all, or one of {} with a colon and a UUID", OWNERS.join(", ")));
+    let (field, id) = tag.split_once(':').ok_or_else(unknown)?;
+    let field = OWNERS.into_iter().find(|owner| *owner == field).ok_or_else(unknown)?;
+    Ok(Scope::Owner(field, id.parse().map_err(|_| unknown())?))
+}
+
+pub(crate) async fn drop_from_cache(
+    request: HttpRequest,
+    operator: Data<Operator>,
+    query: Query<CacheQuery>,
+) -> Result<HttpResponse, Problem> {
+    let cache = operator.cache.as_ref().ok_or_else(|| nothing_here("cache"))?;
+    let what = match query.dropped()? {
+        Dropped::Row(kind, id) => {
+            cache.drop_key(kind, id).await;
+            format!("{kind} {id}")
+        }
+        Dropped::Lists(scope) => {
+            cache.drop_lists(scope).await;
+            format!("the lists of {scope}")
+        }
+        Dropped::Everything => {
+            cache.clear().await;
+            "everything".to_owned()
+        }
+    };
+    log(&request, &format!("{what} was dropped from the cache"));
+    Ok(HttpResponse::NoContent().finish())
+}
+
+fn nothing_here(what: &str) -> Problem {
+    let title = "The service has no such part";
+    Problem::new(StatusCode::NOT_FOUND, "no-such-part", title).with_detail(format!("there is no {what} here"))
+}
+
+fn refused(detail: &str) -> Problem {
+    Problem::new(StatusCode::BAD_REQUEST, "malformed", "The order cannot be read").with_detail(detail)
+}
+
+fn log(request: &HttpRequest, act: &str) {
+    tracing::warn!(
+        target: "character_admin",
+        peer = request.peer_addr().map(tracing::field::display),
+        request_id = current_request().map(|request| request.id),
+        "an operator acted: {act}",
+    );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn dropped(query: &str) -> Option<Dropped> {
+        Query::<CacheQuery>::from_query(query).ok()?.dropped().ok()
+    }
+
+    #[test]
+    fn what_is_dropped_is_said_in_one_way_and_never_by_leaving_everything_out() {
+        let id = Uuid::from_u128(1);
+        assert_eq!(dropped(&format!("kind=character&id={id}")), Some(Dropped::Row(EntityKind::Character, id)));
+        let lists = Some(Dropped::Lists(Scope::Owner("user_id", id)));
+        assert_eq!(
+            (dropped(&format!("tag=user_id:{id}")), dropped("tag=all")),
+            (lists, Some(Dropped::Lists(Scope::All)))
+        );
+        assert_eq!(dropped("all=true"), Some(Dropped::Everything));
+        for query in [
+            "",
+            "all=false",
+            "kind=character",
+            "all=true&tag=all",
+            "tag=user_id:x",
+            "tag=password:00000000-0000-0000-0000-000000000001",
+            "kind=dragon&id=00000000-0000-0000-0000-000000000001",
+            "every=true",
+        ] {
+            assert_eq!(dropped(query), None, "{query}");
+        }
+    }
+}

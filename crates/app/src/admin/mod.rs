@@ -1,0 +1,70 @@
+//! `/admin/storage`, for a person on call: what state the storage is in, and a few acts. Served on a listener of its own,
+//! so that whoever can use the API cannot use this.
+
+mod acts;
+mod operator;
+mod report;
+
+pub(crate) use operator::{Operator, WaistHandle};
+
+use actix_web::{
+    App, HttpRequest, HttpResponse, HttpServer,
+    dev::Server,
+    http::{StatusCode, header::CACHE_CONTROL},
+    middleware::from_fn,
+    web::{self, Data, JsonConfig, QueryConfig, ServiceConfig},
+};
+use character_api::{Problem, endpoint::Endpoint, middleware};
+use std::{net::SocketAddr, sync::Arc};
+
+/// No order is longer, in bytes.
+const LONGEST_ORDER: usize = 1024;
+
+/// A server of the paths of `operator` at `address`, which is bound already.
+pub(crate) fn listen(address: SocketAddr, operator: Arc<Operator>) -> std::io::Result<(Server, SocketAddr)> {
+    let server = HttpServer::new(move || {
+        App::new().service(
+            web::scope("")
+                .configure(configure(Arc::clone(&operator)))
+                .wrap(from_fn(middleware::log))
+                .wrap(from_fn(middleware::span))
+                .wrap(from_fn(middleware::request_id)),
+        )
+    })
+    // One person at a time is enough.
+    .workers(1)
+    .disable_signals()
+    .shutdown_timeout(1)
+    .bind(address)?;
+    let bound = server.addrs().first().copied().unwrap_or(address);
+    Ok((server.run(), bound))
+}
+
+fn configure(operator: Arc<Operator>) -> impl FnOnce(&mut ServiceConfig) {
+    move |config| {
+        config
+            .app_data(Data::from(operator))
+            .app_data(JsonConfig::default().limit(LONGEST_ORDER).error_handler(|error, _| malformed(&error).into()))
+            .app_data(QueryConfig::default().error_handler(|error, _| malformed(&error).into()))
+            .default_service(web::to(no_such_path));
+        Endpoint::at("/admin/storage").get(show).register(config);
+        Endpoint::at("/admin/storage/breaker").post(acts::force_breaker).register(config);
+        Endpoint::at("/admin/storage/cache").delete(acts::drop_from_cache).register(config);
+    }
+}
+
+async fn show(operator: Data<Operator>) -> HttpResponse {
+    HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(operator.report())
+}
+
+/// Only JSON is taken: a page in a browser on this machine cannot send that to another address without being asked for
+/// leave, which nobody gives.
+fn malformed(error: &dyn std::fmt::Display) -> Problem {
+    Problem::new(StatusCode::BAD_REQUEST, "malformed", "The order cannot be read").with_detail(error.to_string())
+}
+
+async fn no_such_path(request: HttpRequest) -> Problem {
+    let title = "There is nothing at this path";
+    Problem::new(StatusCode::NOT_FOUND, "no-such-path", title)
+        .with_detail(request.path().chars().take(200).collect::<String>())
+}

@@ -1,0 +1,80 @@
+use super::report::{Breaker, Cache, Database, InFlight, LocalTier, Report, RetryBudget, SharedTier};
+use crate::{observed::OperationMetrics, reporting::Reporting};
+use character_cache::Cached;
+use character_cache_redis::RedisTier;
+use character_domain::{Timestamp, now};
+use character_storage_http::{CircuitBreaker, HttpStorage, WaistMetrics};
+use character_storage_sql::SqlStorage;
+use std::{sync::Arc, time::Duration};
+
+/// The handles of everything that a person on call may look at. What a service does not have is `None`.
+#[derive(Clone, Debug)]
+pub(crate) struct Operator {
+    pub(crate) service: &'static str,
+    pub(crate) operations: OperationMetrics,
+    pub(crate) reporting: Arc<Reporting>,
+    pub(crate) waist: Option<WaistHandle>,
+    pub(crate) cache: Option<Cached>,
+    pub(crate) redis: Option<Arc<RedisTier>>,
+    pub(crate) database: Option<SqlStorage>,
+}
+
+/// The handles of the way to the Storage Service.
+#[derive(Clone, Debug)]
+pub(crate) struct WaistHandle {
+    pub(crate) breaker: CircuitBreaker,
+    pub(crate) metrics: WaistMetrics,
+}
+
+impl WaistHandle {
+    pub(crate) fn of(storage: &HttpStorage<character_storage_http::Waist>) -> Self {
+        Self { breaker: storage.breaker().clone(), metrics: storage.metrics().clone() }
+    }
+}
+
+impl Operator {
+    /// How everything is.
+    pub(crate) fn report(&self) -> Report {
+        Report {
+            service: self.service,
+            version: env!("CARGO_PKG_VERSION"),
+            at: now(),
+            in_flight: InFlight {
+                operations: self.operations.in_flight(),
+                storage_calls: self.waist.as_ref().map(|waist| waist.metrics.in_flight()),
+            },
+            breaker: self.waist.as_ref().map(|waist| breaker(&waist.breaker)),
+            retry_budget: self.waist.as_ref().map(|waist| {
+                let (left, capacity) = waist.metrics.retry_budget();
+                RetryBudget { left, capacity }
+            }),
+            cache: self.cache.as_ref().map(|cache| {
+                let (entries, bytes) = cache.size();
+                let shared = self.redis.as_ref().map(|redis| SharedTier { up: redis.is_up() });
+                Cache { local: LocalTier { entries, bytes }, shared }
+            }),
+            database: self.database.as_ref().map(|database| {
+                let status = database.pool_status();
+                Database { max: status.limit, open: status.open, idle: status.idle, waiting: status.waiting }
+            }),
+            failures: self.reporting.recent().all(),
+        }
+    }
+}
+
+fn breaker(breaker: &CircuitBreaker) -> Breaker {
+    Breaker {
+        state: breaker.state().as_str(),
+        is_forced: breaker.is_forced(),
+        since: ago(breaker.state_age()),
+        consecutive_failures: breaker.failures(),
+        seconds_to_probe: breaker.time_to_probe().map(|left| left.as_secs_f64()),
+        probes: breaker.recovery_attempts(),
+        rejected: breaker.rejected(),
+    }
+}
+
+fn ago(age: Duration) -> Timestamp {
+    let now = now();
+    jiff::SignedDuration::try_from(age).ok().and_then(|age| now.checked_sub(age).ok()).unwrap_or(now)
+}

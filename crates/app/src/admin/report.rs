@@ -1,0 +1,77 @@
+//! What `GET /admin/storage` answers. A part that a service does not have is left out.
+
+use character_domain::Timestamp;
+use character_error_reporter::Remembered;
+use serde::Serialize;
+
+#[derive(Debug, Serialize)]
+pub(crate) struct Report {
+    pub(crate) service: &'static str,
+    pub(crate) version: &'static str,
+    pub(crate) at: Timestamp,
+    pub(crate) in_flight: InFlight,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) breaker: Option<Breaker>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) retry_budget: Option<RetryBudget>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) cache: Option<Cache>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) database: Option<Database>,
+    /// By cause, the newest first.
+    pub(crate) failures: Vec<Remembered>,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct InFlight {
+    /// Of the port, answers from the cache included.
+    pub(crate) operations: i64,
+    /// To the Storage Service.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) storage_calls: Option<i64>,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct Breaker {
+    pub(crate) state: &'static str,
+    /// Whether an operator keeps it in this state.
+    pub(crate) is_forced: bool,
+    pub(crate) since: Timestamp,
+    pub(crate) consecutive_failures: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) seconds_to_probe: Option<f64>,
+    pub(crate) probes: u64,
+    pub(crate) rejected: u64,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct RetryBudget {
+    pub(crate) left: f64,
+    pub(crate) capacity: f64,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct Cache {
+    pub(crate) local: LocalTier,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) shared: Option<SharedTier>,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct LocalTier {
+    pub(crate) entries: u64,
+    pub(crate) bytes: u64,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct SharedTier {
+    pub(crate) up: bool,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct Database {
+    pub(crate) max: usize,
+    pub(crate) open: usize,
+    pub(crate) idle: usize,
+    pub(crate) waiting: usize,
+}

@@ -1,0 +1,39 @@
+use super::{
+    Variable,
+    variables::{Reader, number},
+};
+use secrecy::SecretString;
+
+/// Where failed operations are told, and how often.
+#[derive(Clone, Debug)]
+pub struct ReportConfig {
+    /// How many failures of one cause are told in a minute, before the rest is left to a summary.
+    pub per_minute: u32,
+    /// Which Sentry is told besides the log.
+    pub sentry_dsn: Option<SecretString>,
+}
+
+pub(crate) const ERROR_REPORTS_PER_MINUTE: Variable = Variable::new(
+    "ERROR_REPORTS_PER_MINUTE",
+    "failed operations of one cause that are told in a minute; the rest is told as one number",
+    "5",
+);
+pub(crate) const SENTRY_DSN: Variable =
+    Variable::secret("SENTRY_DSN", "Sentry that failed operations are told; needs a build with the feature sentry");
+
+pub(crate) fn report_config(reader: &mut Reader<'_>) -> Option<ReportConfig> {
+    let per_minute = reader.read(&ERROR_REPORTS_PER_MINUTE, number(1, 1_000_000));
+    let sentry_dsn = reader.read(&SENTRY_DSN, sentry_dsn);
+    Some(ReportConfig { per_minute: u32::try_from(per_minute?).ok()?, sentry_dsn })
+}
+
+#[cfg(feature = "sentry")]
+fn sentry_dsn(text: &str) -> Result<SecretString, String> {
+    let dsn = character_error_reporter_sentry::Dsn::parse(text);
+    dsn.map(|_| text.to_owned().into()).map_err(|error| error.to_string())
+}
+
+#[cfg(not(feature = "sentry"))]
+fn sentry_dsn(_: &str) -> Result<SecretString, String> {
+    Err("this build cannot tell a Sentry; build it with the feature sentry, or unset it".to_owned())
+}

@@ -1,0 +1,81 @@
+//! Every failed operation, told once.
+
+use crate::reporting::Reporting;
+use async_trait::async_trait;
+use character_storage_port::{
+    COMMIT, Commit, Committed, Deleted, Entity, EventId, Outbox, OutboxEvent, Page, PageRequest, Probe, Read, Result,
+    StorageError, Store, Transaction,
+};
+use std::{sync::Arc, time::Duration};
+
+/// A port whose failed operations are reported. Outermost, so that a failure is told once, however often it was tried, and
+/// not at all where the cache had an answer.
+#[derive(Debug)]
+pub struct Reported<S> {
+    inner: S,
+    reporting: Arc<Reporting>,
+}
+
+impl<S> Reported<S> {
+    /// Reports what fails in `inner`.
+    pub fn new(inner: S, reporting: Arc<Reporting>) -> Self {
+        Self { inner, reporting }
+    }
+
+    fn tell<T>(&self, operation: &'static str, result: Result<T>) -> Result<T> {
+        result.inspect_err(|error| self.reporting.tell(operation, error, 1))
+    }
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl<E: Entity, S: Store<E>> Store<E> for Reported<S> {
+    async fn find(&self, id: E::Id, deleted: Deleted) -> Result<Read<Option<E>>> {
+        self.tell(E::FIND, self.inner.find(id, deleted).await)
+    }
+    async fn list(&self, query: &E::Query, page: PageRequest) -> Result<Read<Page<E>>> {
+        self.tell(E::LIST, self.inner.list(query, page).await)
+    }
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl<S: Commit> Commit for Reported<S> {
+    async fn commit(&self, transaction: Transaction) -> Result<Committed> {
+        self.tell(COMMIT, self.inner.commit(transaction).await)
+    }
+    async fn commit_each(&self, transactions: Vec<Transaction>) -> Vec<Result<Committed>> {
+        let outcomes = self.inner.commit_each(transactions).await;
+        // Those that failed alike failed together: one report tells of them all.
+        let mut alike: Vec<(&StorageError, u64)> = Vec::new();
+        for error in outcomes.iter().filter_map(|outcome| outcome.as_ref().err()) {
+            match alike.iter_mut().find(|(known, _)| known.kind().code() == error.kind().code()) {
+                Some((_, count)) => *count += 1,
+                None => alike.push((error, 1)),
+            }
+        }
+        for (error, count) in alike {
+            self.reporting.tell(COMMIT, error, count);
+        }
+        outcomes
+    }
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl<S: Outbox> Outbox for Reported<S> {
+    async fn claim(&self, limit: usize, lease: Duration) -> Result<Vec<OutboxEvent>> {
+        self.tell("outbox.claim", self.inner.claim(limit, lease).await)
+    }
+    async fn acknowledge(&self, ids: &[EventId]) -> Result<()> {
+        self.tell("outbox.acknowledge", self.inner.acknowledge(ids).await)
+    }
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl<S: Probe> Probe for Reported<S> {
+    async fn probe(&self) -> Result<()> {
+        self.tell("probe", self.inner.probe().await)
+    }
+}

@@ -1,0 +1,307 @@
+//! One file of an import: read, judged, and sent in batches.
+
+use super::{
+    Refusal, TransferError,
+    import::{Import, Imported},
+    line::Line,
+    references::LOOKUPS,
+    row::{Reference, Row, Tie},
+};
+use character_domain::CharacterId;
+use character_storage_port::{Deleted, EntityKind, ErrorKind, PageRequest, StoragePort, Store};
+use futures_util::{StreamExt, TryStreamExt, stream};
+use std::{
+    collections::{HashMap, HashSet},
+    fs::File,
+    io::{BufRead, BufReader, ErrorKind as IoErrorKind},
+};
+use uuid::Uuid;
+
+/// Most rows sent to the storage together; one round trip and, on a database, one disk flush each.
+const BATCH: usize = 500;
+/// A batch is sent early when its lines have so many bytes, which a storage behind a network takes in one request.
+const BATCH_BYTES: usize = 4 << 20;
+
+/// A row, with the place it came from.
+struct Placed<E> {
+    line: usize,
+    bytes: usize,
+    row: E,
+}
+
+/// The rest of a file.
+struct Pending<E> {
+    outcome: Imported,
+    refused: Vec<Refusal>,
+    batch: Vec<Placed<E>>,
+    bytes: usize,
+    /// Rows that name one of the same file that is not stored yet; it may come later.
+    waiting: Vec<Placed<E>>,
+    /// The rows that were read and are neither stored nor refused.
+    coming: HashSet<Uuid>,
+    /// Rows of which there may be but one for a character.
+    sole: HashMap<CharacterId, Uuid>,
+}
+
+/// What is to become of a row.
+enum Verdict {
+    Take,
+    Wait,
+    Refuse(String),
+}
+
+/// Takes one file. One that is not there is passed over, unless it is that of the characters.
+pub(super) async fn take<E: Row, P: FnMut(u64)>(import: &mut Import<'_, P>) -> Result<(), TransferError>
+where
+    dyn StoragePort: Store<E>,
+{
+    let path = import.folder.join(E::FILE);
+    let unreadable = |source| TransferError::File { path: path.clone(), action: "read", source };
+    let file = match File::open(&path) {
+        Err(error) if error.kind() == IoErrorKind::NotFound && E::KIND != EntityKind::Character => return Ok(()),
+        opened => opened.map_err(unreadable)?,
+    };
+    let mut pending = Pending::<E>::new();
+    for (index, line) in BufReader::new(file).split(b'\n').enumerate() {
+        let bytes = line.map_err(unreadable)?;
+        import.read += bytes.len() as u64 + 1;
+        let text = bytes.trim_ascii();
+        if !text.is_empty() {
+            match parse(text, import.max_bytes) {
+                Ok(row) => pending.add(Placed { line: index + 1, bytes: text.len(), row }),
+                Err(reason) => pending.refuse(index + 1, reason),
+            }
+        }
+        if pending.is_full() {
+            pending.send(import).await?;
+        }
+        (import.progress)(import.read);
+    }
+    pending.adopt(import).await?;
+    pending.refused.sort_by_key(|refusal| refusal.line);
+    pending.outcome.refused = pending.refused.len();
+    import.report.files.push(pending.outcome);
+    import.report.refused.append(&mut pending.refused);
+    Ok(())
+}
+
+/// The row of a line, checked by itself; the reason as a sentence when it is refused.
+fn parse<E: Row>(text: &[u8], max_bytes: usize) -> Result<E, String> {
+    let mut line = Line::parse(text, max_bytes)?;
+    let row = E::from_line(&mut line)?;
+    line.finish()?;
+    row.check().into_result().map_err(|violations| violations.to_string())?;
+    Ok(row)
+}
+
+impl<E: Row> Pending<E>
+where
+    dyn StoragePort: Store<E>,
+{
+    fn new() -> Self {
+        Self {
+            outcome: Imported { file: E::FILE, created: 0, unchanged: 0, refused: 0 },
+            refused: Vec::new(),
+            batch: Vec::new(),
+            bytes: 0,
+            waiting: Vec::new(),
+            coming: HashSet::new(),
+            sole: HashMap::new(),
+        }
+    }
+
+    fn refuse(&mut self, line: usize, reason: String) {
+        self.refused.push(Refusal { file: E::FILE, line, reason });
+    }
+
+    fn add(&mut self, placed: Placed<E>) {
+        self.coming.insert(placed.row.id().into());
+        self.bytes += placed.bytes;
+        self.batch.push(placed);
+    }
+
+    fn is_full(&self) -> bool {
+        self.batch.len() >= BATCH || self.bytes >= BATCH_BYTES
+    }
+
+    /// Takes the rows that wait for others, generation by generation, and refuses those whose turn never comes.
+    async fn adopt<P>(&mut self, import: &mut Import<'_, P>) -> Result<(), TransferError> {
+        loop {
+            self.send(import).await?;
+            let waiting = std::mem::take(&mut self.waiting);
+            let count = waiting.len();
+            for placed in waiting {
+                self.add(placed);
+                if self.is_full() {
+                    self.send(import).await?;
+                }
+            }
+            self.send(import).await?;
+            if self.waiting.len() == count {
+                break;
+            }
+        }
+        let stuck = std::mem::take(&mut self.waiting);
+        let next: HashMap<Uuid, Reference> =
+            stuck.iter().filter_map(|it| Some((it.row.id().into(), inner(&it.row)?))).collect();
+        for Placed { line, row, .. } in stuck {
+            if let Some(reason) = why_stuck(row.id().into(), &next) {
+                self.refuse(line, reason);
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends those rows of the batch that may be taken now.
+    async fn send<P>(&mut self, import: &mut Import<'_, P>) -> Result<(), TransferError> {
+        self.bytes = 0;
+        let batch = std::mem::take(&mut self.batch);
+        let references = batch.iter().flat_map(|placed| placed.row.references());
+        let elsewhere = references.filter(|it| it.kind != E::KIND || !self.coming.contains(&it.id));
+        import.known.look_up(import.storage, elsewhere).await?;
+        let mut accepted = Vec::with_capacity(batch.len());
+        for mut placed in batch {
+            match judge(&mut placed.row, import) {
+                Verdict::Take => accepted.push(placed),
+                Verdict::Wait => self.waiting.push(placed),
+                Verdict::Refuse(reason) => {
+                    self.coming.remove(&placed.row.id().into());
+                    self.refuse(placed.line, reason);
+                }
+            }
+        }
+        let accepted = self.without_rivals(accepted, import.storage).await?;
+        self.commit(accepted, import).await
+    }
+
+    /// Refuses rows of which there may be but one and is another already, stored or in this file.
+    async fn without_rivals(
+        &mut self,
+        accepted: Vec<Placed<E>>,
+        storage: &dyn StoragePort,
+    ) -> Result<Vec<Placed<E>>, TransferError> {
+        let queries = accepted.iter().filter_map(|placed| Some((placed.row.owner()?, placed.row.rivals()?)));
+        let queries: Vec<_> = queries.filter(|(owner, _)| !self.sole.contains_key(owner)).collect();
+        let mut stored = stream::iter(queries)
+            .map(|(owner, query)| async move {
+                let found = Store::<E>::list(storage, &query, PageRequest::default()).await;
+                Ok((owner, found.map_err(TransferError::Storage)?.value.items))
+            })
+            .buffer_unordered(LOOKUPS);
+        while let Some((owner, rows)) = stored.try_next().await? {
+            if let Some(row) = rows.first() {
+                self.sole.insert(owner, row.id().into());
+            }
+        }
+        drop(stored);
+        let mut alone = Vec::with_capacity(accepted.len());
+        for placed in accepted {
+            let id: Uuid = placed.row.id().into();
+            let sole = placed.row.rivals().and(placed.row.owner()).map(|owner| *self.sole.entry(owner).or_insert(id));
+            match sole {
+                Some(other) if other != id => {
+                    self.coming.remove(&id);
+                    self.refuse(placed.line, format!("character_id: has another {} already, {other}", E::KIND));
+                }
+                _ => alone.push(placed),
+            }
+        }
+        Ok(alone)
+    }
+
+    async fn commit<P>(&mut self, batch: Vec<Placed<E>>, import: &mut Import<'_, P>) -> Result<(), TransferError> {
+        if batch.is_empty() {
+            return Ok(());
+        }
+        let outcomes = import.storage.commit_each(batch.iter().map(|placed| placed.row.creation()).collect()).await;
+        let mut there = Vec::new();
+        for (placed, outcome) in batch.into_iter().zip(outcomes) {
+            let id = placed.row.id().into();
+            self.coming.remove(&id);
+            match outcome {
+                Ok(_) => {
+                    import.known.add(E::KIND, id, placed.row.owner());
+                    self.outcome.created += 1;
+                }
+                Err(error) if *error.kind() == ErrorKind::AlreadyExists => there.push(placed),
+                Err(error) if matches!(error.kind(), ErrorKind::Invalid(_)) => {
+                    self.refuse(placed.line, error.to_string());
+                }
+                Err(error) => return Err(TransferError::Storage(error)),
+            }
+        }
+        self.compare(there, import).await
+    }
+
+    /// Tells rows that are stored exactly so from those that differ from what is stored.
+    async fn compare<P>(&mut self, there: Vec<Placed<E>>, import: &mut Import<'_, P>) -> Result<(), TransferError> {
+        let storage = import.storage;
+        let mut compared = stream::iter(there)
+            .map(|placed| async move {
+                let found = Store::<E>::find(storage, placed.row.id(), Deleted::Include).await;
+                Ok((placed, found.map_err(TransferError::Storage)?.value))
+            })
+            .buffer_unordered(LOOKUPS);
+        while let Some((mut placed, stored)) = compared.try_next().await? {
+            if let Some(stored) = &stored {
+                import.known.add(E::KIND, stored.id().into(), stored.owner());
+                // How often it has changed is not in the file.
+                placed.row.meta_mut().revision = stored.meta().revision;
+            }
+            if stored.as_ref() == Some(&placed.row) {
+                self.outcome.unchanged += 1;
+            } else {
+                let reason = format!("{} {} exists and differs; it is not overwritten", E::KIND, placed.row.id());
+                self.refuse(placed.line, reason);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The row of the same kind that this one names.
+fn inner<E: Row>(row: &E) -> Option<Reference> {
+    row.references().into_iter().find(|reference| reference.kind == E::KIND)
+}
+
+fn judge<E: Row, P>(row: &mut E, import: &Import<'_, P>) -> Verdict {
+    for reference in row.references() {
+        let Reference { field, kind, id, tie } = reference;
+        if kind == EntityKind::Campaign && !import.campaigns_are_known {
+            continue;
+        }
+        let Some(stored) = import.known.get(&reference) else {
+            return if kind == E::KIND { Verdict::Wait } else { Verdict::Refuse(missing(&reference)) };
+        };
+        match (tie, stored.owner) {
+            (Tie::GivesCharacter, Some(owner)) => row.belong_to(owner),
+            (Tie::SameCharacter, owner) if owner != row.owner() => {
+                return Verdict::Refuse(format!("{field}: {kind} {id} belongs to another character"));
+            }
+            _ => {}
+        }
+    }
+    Verdict::Take
+}
+
+fn missing(reference: &Reference) -> String {
+    format!("{}: there is no {} {}", reference.field, reference.kind, reference.id)
+}
+
+/// Why a row that waits for another of its file is never taken.
+fn why_stuck(id: Uuid, next: &HashMap<Uuid, Reference>) -> Option<String> {
+    let reference = next.get(&id)?;
+    let (mut seen, mut current) = (HashSet::from([id]), reference);
+    while let Some(further) = next.get(&current.id) {
+        if !seen.insert(current.id) {
+            let Reference { field, kind, id: other, .. } = reference;
+            return Some(format!("{field}: {kind} {other} leads round in a circle"));
+        }
+        current = further;
+    }
+    if current.id == reference.id {
+        return Some(missing(reference));
+    }
+    let Reference { field, kind, id: other, .. } = reference;
+    Some(format!("{field}: {kind} {other} was refused, too"))
+}

@@ -1,0 +1,160 @@
+//! A line of a file: one JSON object, its members taken one by one.
+
+use character_domain::{Meta, Revision, Timestamp, json, meta::truncate};
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::{Map, Value};
+
+/// Whether a file says of a live row that it is not deleted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Deletion {
+    /// `is_deleted` and `deleted_at` are always there.
+    Told,
+    /// They are there for soft-deleted rows alone, since the format of old has no such members in this file.
+    Sparse,
+}
+
+/// The members of a line that are not taken yet, or those put so far.
+#[derive(Debug, Default)]
+pub(super) struct Line(pub(super) Map<String, Value>);
+
+impl Line {
+    /// The object in `text`; the reason as a sentence when it is refused.
+    pub(super) fn parse(text: &[u8], max_bytes: usize) -> Result<Self, String> {
+        if text.len() > max_bytes {
+            return Err(format!("larger than {max_bytes} bytes"));
+        }
+        json::scan(text, json::MAX_DEPTH + 1).map_err(|error| error.to_string())?;
+        json::parse(text).map(Self).map_err(|error| error.to_string())
+    }
+
+    /// A member; one that is not there is as good as `null`.
+    pub(super) fn take<T: DeserializeOwned>(&mut self, name: &str) -> Result<T, String> {
+        match self.0.remove(name) {
+            Some(value) => serde_json::from_value(value).map_err(|error| format!("{name}: {error}")),
+            None => serde_json::from_value(Value::Null).map_err(|_| format!("{name}: is required")),
+        }
+    }
+
+    /// A member that may be absent.
+    pub(super) fn maybe<T: DeserializeOwned>(&mut self, name: &str) -> Result<Option<T>, String> {
+        if self.0.contains_key(name) { self.take(name).map(Some) } else { Ok(None) }
+    }
+
+    pub(super) fn take_meta(&mut self) -> Result<Meta, String> {
+        let is_deleted: Option<bool> = self.maybe("is_deleted")?;
+        let deleted_at: Option<Timestamp> = self.take("deleted_at")?;
+        match (is_deleted, deleted_at) {
+            (Some(true), None) => return Err("is_deleted without deleted_at".to_owned()),
+            (Some(false), Some(_)) => return Err("deleted_at without is_deleted".to_owned()),
+            _ => {}
+        }
+        Ok(Meta {
+            revision: Revision::FIRST,
+            created_at: truncate(self.take("created_at")?),
+            updated_at: truncate(self.take("updated_at")?),
+            deleted_at: deleted_at.map(truncate),
+        })
+    }
+
+    /// Refuses what nobody took.
+    pub(super) fn finish(self) -> Result<(), String> {
+        match self.0.keys().next() {
+            Some(name) => Err(format!("{}: is not a member of this file", name.chars().take(100).collect::<String>())),
+            None => Ok(()),
+        }
+    }
+
+    pub(super) fn put(&mut self, name: &str, value: &impl Serialize) -> serde_json::Result<()> {
+        self.0.insert(name.to_owned(), serde_json::to_value(value)?);
+        Ok(())
+    }
+
+    pub(super) fn put_meta(&mut self, meta: &Meta, deletion: Deletion) -> serde_json::Result<()> {
+        if meta.is_deleted() || deletion == Deletion::Told {
+            self.put("is_deleted", &meta.is_deleted())?;
+            self.put("deleted_at", &meta.deleted_at.map(micros))?;
+        }
+        self.put("created_at", &micros(meta.created_at))?;
+        self.put("updated_at", &micros(meta.updated_at))
+    }
+}
+
+/// RFC 3339 with all six places, as the format of old has it.
+fn micros(time: Timestamp) -> String {
+    format!("{time:.6}")
+}
+
+/// How a field is read from a line and written to it: one module for each way.
+pub(super) mod codec {
+    use super::{Line, micros};
+    use character_domain::{Document, Timestamp, character::DEFAULT_THEME, meta};
+    use serde::{Serialize, de::DeserializeOwned};
+
+    macro_rules! codec {
+        ($(#[doc = $doc:literal])+ $name:ident, $type:ty, |$line:ident, $field:ident| $take:expr, |$out:ident, $name_out:ident, $value:ident| $put:expr) => {
+            $(#[doc = $doc])+
+            pub(in crate::transfer) mod $name {
+                use super::*;
+                pub(in crate::transfer) fn take($line: &mut Line, $field: &str) -> Result<$type, String> {
+                    $take
+                }
+                pub(in crate::transfer) fn put($out: &mut Line, $name_out: &str, $value: &$type) -> serde_json::Result<()> {
+                    $put
+                }
+            }
+        };
+    }
+
+    /// As its type has it.
+    pub(in crate::transfer) mod value {
+        use super::*;
+        pub(in crate::transfer) fn take<T: DeserializeOwned>(line: &mut Line, field: &str) -> Result<T, String> {
+            line.take(field)
+        }
+        pub(in crate::transfer) fn put(line: &mut Line, field: &str, value: &impl Serialize) -> serde_json::Result<()> {
+            line.put(field, value)
+        }
+    }
+    codec!(
+        /// A time, cut to the microsecond.
+        time, Timestamp,
+        |line, field| line.take(field).map(meta::truncate),
+        |line, field, value| line.put(field, &micros(*value))
+    );
+    codec!(
+        /// The same, or `null`.
+        maybe_time, Option<Timestamp>,
+        |line, field| line.take::<Option<Timestamp>>(field).map(|time| time.map(meta::truncate)),
+        |line, field, value| line.put(field, &value.map(micros))
+    );
+    codec!(
+        /// An object that may be left out when it is empty, and always is written.
+        document, Document,
+        |line, field| line.maybe(field).map(Option::unwrap_or_default),
+        |line, field, value| line.put(field, value)
+    );
+    codec!(
+        /// An object that is written only when there is something in it, since the format of old lacks it.
+        sparse, Document,
+        |line, field| line.maybe(field).map(Option::unwrap_or_default),
+        |line, field, value| if value.0.is_empty() { Ok(()) } else { line.put(field, value) }
+    );
+    codec!(
+        /// A theme, which may be left out.
+        theme, String,
+        |line, field| line.maybe(field).map(|theme| theme.unwrap_or_else(|| DEFAULT_THEME.to_owned())),
+        |line, field, value| line.put(field, value)
+    );
+    codec!(
+        /// True when it is left out.
+        yes, bool,
+        |line, field| line.maybe(field).map(|flag| flag.unwrap_or(true)),
+        |line, field, value| line.put(field, value)
+    );
+    codec!(
+        /// A character that the line does not name: that of its journal entry, which is looked up later.
+        of_entry, character_domain::CharacterId,
+        |_line, _field| Ok(character_domain::CharacterId(uuid::Uuid::nil())),
+        |_line, _field, _value| Ok(())
+    );
+}

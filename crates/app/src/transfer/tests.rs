@@ -1,0 +1,367 @@
+//! Import and export over the memory storage.
+
+use super::*;
+use character_domain::{Character, CharacterVersion};
+use character_storage_port::{
+    CHARACTER_CREATED, CharacterVersionQuery, MemoryStorage, Outbox, PageRequest, StorageExt, Store,
+};
+use serde_json::{Value, json};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::Path,
+    time::Duration,
+};
+
+const MOST: usize = 1 << 20;
+const HERO: &str = "bd8edf9f-8557-4988-892c-395530d2b457";
+const OTHER: &str = "bd8edf9f-8557-4988-892c-395530d2b458";
+
+fn demo_data() -> &'static Path {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../deploy/demo-data"))
+}
+
+async fn imported(storage: &MemoryStorage, folder: &Path) -> ImportReport {
+    import(storage, folder, MOST, |_| {}).await.unwrap()
+}
+
+/// The lines of each file as JSON, in whatever order.
+fn contents(folder: &Path) -> BTreeMap<String, BTreeSet<String>> {
+    let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let lines = |path: &Path| -> BTreeSet<String> {
+        let text = fs::read_to_string(path).unwrap();
+        text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap().to_string()).collect()
+    };
+    files
+        .filter(|path| path.extension().is_some_and(|extension| extension == "ndjson"))
+        .map(|path| (path.file_name().unwrap().to_string_lossy().into_owned(), lines(&path)))
+        .collect()
+}
+
+/// A folder of these files, each with these lines.
+fn folder(files: &[(&str, Vec<Value>)]) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for (file, rows) in files {
+        let lines: String = rows.iter().map(|row| format!("{row}\n")).collect();
+        fs::write(folder.path().join(file), lines).unwrap();
+    }
+    folder
+}
+
+fn with(mut row: Value, changes: Value) -> Value {
+    json_merge(&mut row, changes);
+    row
+}
+
+fn json_merge(row: &mut Value, changes: Value) {
+    for (name, value) in changes.as_object().unwrap() {
+        row[name] = value.clone();
+    }
+}
+
+fn id(last: u8) -> String {
+    format!("00000000-0000-4000-8000-0000000000{last:02}")
+}
+
+fn times() -> Value {
+    json!({ "created_at": "2025-02-11T14:44:14.279690Z", "updated_at": "2025-02-11T14:44:14.279690Z" })
+}
+
+fn character(id: &str) -> Value {
+    with(
+        json!({ "character_id": id, "parent_id": null, "name": "Torormir", "user_id": OTHER, "campaign_id": null }),
+        times(),
+    )
+}
+
+fn item(last: u8, changes: Value) -> Value {
+    let item = json!({
+        "item_id": id(last), "root_id": null, "theme": "traditional", "character_id": HERO,
+        "data": { "name": "Bag", "item_type": "container", "attunement_state": "none" }, "quantity": 1,
+        "equipped": false, "container": null, "notes": null, "is_deleted": false, "deleted_at": null,
+    });
+    with(with(item, times()), changes)
+}
+
+fn entry(last: u8, changes: Value) -> Value {
+    let entry = json!({
+        "entry_id": id(last), "character_id": HERO, "entry_type": "note", "timestamp": "2025-02-11T14:44:14.279690Z",
+        "title": "One", "content": "", "data": {}, "tags": [],
+    });
+    with(with(entry, times()), changes)
+}
+
+fn quest(last: u8, of: &str) -> Value {
+    let quest = json!({
+        "quest_id": id(last), "journal_entry_id": of, "title": "Find the heir", "description": "", "status": "active",
+        "importance": "normal", "rewards": {}, "progress": [], "data": {},
+    });
+    with(quest, times())
+}
+
+fn progress(last: u8, of: &str) -> Value {
+    let progress = json!({
+        "progress_id": id(last), "character_id": of, "experience_points": 0, "milestones": [], "achievements": [],
+        "current_level": 1, "previous_level": 0,
+    });
+    with(progress, times())
+}
+
+fn event(last: u8, changes: Value) -> Value {
+    let event = json!({
+        "event_id": id(last), "character_id": HERO, "event_type": "combat", "impact_type": "other",
+        "impact_magnitude": 1, "timestamp": "2025-02-11T14:44:14.279690Z", "applied": false,
+    });
+    with(with(event, times()), changes)
+}
+
+fn impact(last: u8, event: &str, of: &str) -> Value {
+    let impact = json!({
+        "impact_id": id(last), "event_id": event, "character_id": of, "impact_type": "other", "applied": true,
+        "is_reverted": false,
+    });
+    with(impact, times())
+}
+
+/// Both characters of these tests.
+fn characters() -> (&'static str, Vec<Value>) {
+    ("characters.ndjson", vec![character(HERO), character(OTHER)])
+}
+
+/// Where and why: `inventory_items.ndjson:3: container: …`.
+fn refusals(report: &ImportReport) -> Vec<String> {
+    report.refused.iter().map(|it| format!("{}:{}: {}", it.file, it.line, it.reason)).collect()
+}
+
+#[tokio::test]
+async fn import_export_and_import_again_lose_nothing() {
+    let (one, two) = (MemoryStorage::new(), MemoryStorage::new());
+    let (first, second) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let report = imported(&one, demo_data()).await;
+    assert_eq!(refusals(&report), [""; 0]);
+    assert_eq!((report.created(), report.unchanged(), report.files.len()), (3_960, 0, 10));
+    let again = imported(&one, demo_data()).await;
+    assert_eq!((again.created(), again.unchanged(), again.refused.len()), (0, 3_960, 0));
+    export(&one, first.path(), |_| {}).await.unwrap();
+    assert_eq!(contents(demo_data()), contents(first.path()), "the export holds what was imported");
+    imported(&two, first.path()).await;
+    let files = export(&two, second.path(), |_| {}).await.unwrap();
+    assert_eq!(files.iter().map(|file| file.rows).sum::<u64>(), 3_960);
+    for file in files {
+        let bytes = |folder: &Path| fs::read(folder.join(file.file)).unwrap();
+        assert!(bytes(first.path()) == bytes(second.path()), "{} is the same to the byte", file.file);
+    }
+}
+
+#[tokio::test]
+async fn the_progress_ends_at_the_size_of_all_files() {
+    let mut seen = vec![0];
+    import(&MemoryStorage::new(), demo_data(), MOST, |read| seen.push(read)).await.unwrap();
+    assert!(seen.is_sorted());
+    assert_eq!(seen.last(), Some(&size(demo_data())));
+}
+
+#[tokio::test]
+async fn an_imported_character_is_born_as_any_other_by_the_import() {
+    let storage = MemoryStorage::new();
+    let folder = folder(&[characters()]);
+    imported(&storage, folder.path()).await;
+    let hero = storage.get_character(HERO.parse().unwrap()).await.unwrap().value;
+    let query = CharacterVersionQuery { character_id: Some(hero.id), ..CharacterVersionQuery::default() };
+    let versions = Store::<CharacterVersion>::list(&storage, &query, PageRequest::default()).await.unwrap().value.items;
+    assert_eq!(versions.len(), 1);
+    assert_eq!((versions[0].author.as_deref(), versions[0].parent_id), (Some("import"), None));
+    assert_eq!(versions[0].state, hero);
+    let events = storage.claim(10, Duration::ZERO).await.unwrap();
+    assert!(events.len() == 2 && events.iter().all(|event| event.event.event_type == CHARACTER_CREATED));
+}
+
+#[tokio::test]
+async fn a_container_may_come_later_but_must_be_there_with_the_same_owner_and_not_lie_in_itself() {
+    let items = vec![
+        item(1, json!({ "container": id(3) })),
+        item(2, json!({ "container": id(9) })),
+        item(3, json!({ "container": id(4) })),
+        item(4, json!({})),
+        item(5, json!({ "container": id(4), "character_id": OTHER })),
+        item(6, json!({ "container": id(7) })),
+        item(7, json!({ "container": id(6) })),
+        item(8, json!({ "container": id(6) })),
+        item(10, json!({ "container": id(10) })),
+        item(11, json!({ "container": id(2) })),
+        item(12, json!({ "character_id": id(99) })),
+    ];
+    let folder = folder(&[characters(), ("inventory_items.ndjson", items)]);
+    let storage = MemoryStorage::new();
+    let report = imported(&storage, folder.path()).await;
+    let file = |line: usize, reason: String| format!("inventory_items.ndjson:{line}: {reason}");
+    assert_eq!(
+        refusals(&report),
+        [
+            file(2, format!("container: there is no inventory_item {}", id(9))),
+            file(5, format!("container: inventory_item {} belongs to another character", id(4))),
+            file(6, format!("container: inventory_item {} leads round in a circle", id(7))),
+            file(7, format!("container: inventory_item {} leads round in a circle", id(6))),
+            file(8, format!("container: inventory_item {} leads round in a circle", id(6))),
+            file(9, "container: must not be the item itself".to_owned()),
+            file(10, format!("container: inventory_item {} was refused, too", id(2))),
+            file(11, format!("character_id: there is no character {}", id(99))),
+        ]
+    );
+    assert_eq!(report.created(), 2 + 3);
+    let again = imported(&storage, folder.path()).await;
+    assert_eq!((again.created(), again.unchanged()), (0, 5));
+}
+
+#[tokio::test]
+async fn every_reference_must_be_there_and_what_is_under_an_entry_has_its_owner() {
+    let folder = folder(&[
+        characters(),
+        ("journal_entries.ndjson", vec![entry(1, json!({})), entry(2, json!({ "character_id": id(99) }))]),
+        ("quests.ndjson", vec![quest(1, &id(1)), quest(2, &id(9))]),
+        (
+            "campaign_events.ndjson",
+            vec![
+                event(1, json!({ "journal_entry_id": id(1) })),
+                event(2, json!({ "journal_entry_id": id(1), "character_id": OTHER })),
+            ],
+        ),
+        ("event_impacts.ndjson", vec![impact(1, &id(1), HERO), impact(2, &id(1), OTHER), impact(3, &id(2), OTHER)]),
+    ]);
+    let storage = MemoryStorage::new();
+    let report = imported(&storage, folder.path()).await;
+    assert_eq!(
+        refusals(&report),
+        [
+            format!("journal_entries.ndjson:2: character_id: there is no character {}", id(99)),
+            format!("quests.ndjson:2: journal_entry_id: there is no journal_entry {}", id(9)),
+            format!("campaign_events.ndjson:2: journal_entry_id: journal_entry {} belongs to another character", id(1)),
+            format!("event_impacts.ndjson:2: event_id: campaign_event {} belongs to another character", id(1)),
+            format!("event_impacts.ndjson:3: event_id: there is no campaign_event {}", id(2)),
+        ]
+    );
+    let quest = storage.get_quest(id(1).parse().unwrap()).await.unwrap().value;
+    assert_eq!(quest.character_id.to_string(), HERO);
+}
+
+#[tokio::test]
+async fn a_campaign_must_be_known_when_campaigns_come_with_the_characters() {
+    let in_campaign = |campaign: u8| with(character(HERO), json!({ "campaign_id": id(campaign) }));
+    let campaign = json!({ "campaign_id": id(1), "name": "Tales", "theme": "steampunk" });
+    let with_campaigns = folder(&[
+        ("campaigns.ndjson", vec![with(campaign, times())]),
+        ("characters.ndjson", vec![in_campaign(2), in_campaign(1)]),
+    ]);
+    let report = imported(&MemoryStorage::new(), with_campaigns.path()).await;
+    assert_eq!(refusals(&report), [format!("characters.ndjson:1: campaign_id: there is no campaign {}", id(2))]);
+    let alone = folder(&[("characters.ndjson", vec![in_campaign(2)])]);
+    assert_eq!(imported(&MemoryStorage::new(), alone.path()).await.created(), 1);
+}
+
+#[tokio::test]
+async fn a_character_has_one_progress() {
+    let rows = vec![progress(1, HERO), progress(2, HERO), progress(3, OTHER)];
+    let both = folder(&[characters(), ("character_progress.ndjson", rows)]);
+    let storage = MemoryStorage::new();
+    let another = |line: usize| {
+        let first = id(1);
+        format!("character_progress.ndjson:{line}: character_id: has another character_progress already, {first}")
+    };
+    assert_eq!(refusals(&imported(&storage, both.path()).await), [another(2)]);
+    let later = folder(&[characters(), ("character_progress.ndjson", vec![progress(4, HERO), progress(1, HERO)])]);
+    let report = imported(&storage, later.path()).await;
+    assert_eq!((refusals(&report), report.unchanged()), (vec![another(1)], 3));
+}
+
+#[tokio::test]
+async fn a_line_that_cannot_be_read_is_refused_with_its_place_and_the_member_at_fault() {
+    let folder = folder(&[characters()]);
+    let lines = [
+        "not json".to_owned(),
+        "[]".to_owned(),
+        String::new(),
+        with(entry(1, json!({})), json!({ "colour": "red" })).to_string(),
+        with(entry(1, json!({})), json!({ "title": 1 })).to_string(),
+        with(entry(1, json!({})), json!({ "title": " ", "tags": ["a,b"] })).to_string(),
+        with(entry(1, json!({})), json!({ "is_deleted": true })).to_string(),
+        with(entry(1, json!({})), json!({ "is_deleted": false, "deleted_at": "2025-02-11T14:44:14Z" })).to_string(),
+        with(entry(1, json!({})), json!({ "data": { "n": 0 } })).to_string().replace(":0}", ":1e999}"),
+        entry(1, json!({ "content": "x".repeat(MOST) })).to_string(),
+        r#"{"entry_id":"00000000-0000-4000-8000-000000000001"}"#.to_owned(),
+    ];
+    let mut bytes = lines.join("\n").into_bytes();
+    bytes.extend(b"\n\"\xff\"\n");
+    fs::write(folder.path().join("journal_entries.ndjson"), bytes).unwrap();
+    let report = imported(&MemoryStorage::new(), folder.path()).await;
+    let refused = refusals(&report);
+    for (said, line) in [
+        ("expected ident", 1),
+        ("invalid type: sequence, expected a map", 2),
+        ("colour: is not a member of this file", 4),
+        ("title: invalid type", 5),
+        ("title: must not be empty; tags[0]: must not contain a comma", 6),
+        ("is_deleted without deleted_at", 7),
+        ("deleted_at without is_deleted", 8),
+        ("does not fit 64 bits", 9),
+        ("larger than 1048576 bytes", 10),
+        ("character_id: is required", 11),
+        ("", 12),
+    ] {
+        let place = format!("journal_entries.ndjson:{line}: ");
+        let found = refused.iter().any(|refusal| refusal.starts_with(&place) && refusal.contains(said));
+        assert!(found, "{place}{said} is missing in {refused:#?}");
+    }
+    assert_eq!(refused.len(), 11);
+}
+
+#[tokio::test]
+async fn a_row_that_differs_from_what_is_stored_is_refused_and_what_it_owns_is_taken() {
+    let storage = MemoryStorage::new();
+    imported(&storage, folder(&[characters()]).path()).await;
+    let renamed = with(character(HERO), json!({ "name": "Grey" }));
+    let folder = folder(&[("characters.ndjson", vec![renamed]), ("inventory_items.ndjson", vec![item(1, json!({}))])]);
+    let report = imported(&storage, folder.path()).await;
+    assert_eq!(
+        refusals(&report),
+        [format!("characters.ndjson:1: character {HERO} exists and differs; it is not overwritten")]
+    );
+    assert_eq!(report.created(), 1);
+    let hero: Character = storage.get_character(HERO.parse().unwrap()).await.unwrap().value;
+    assert_eq!(hero.name, "Torormir");
+}
+
+#[tokio::test]
+async fn the_fields_of_an_item_go_back_to_where_they_were_even_beside_others_of_the_same_name() {
+    let beside = item(
+        1,
+        json!({ "name": "Sword", "item_type": "weapon", "attunement": "attuned", "data": { "name": "its own" } }),
+    );
+    let deleted = item(2, json!({ "is_deleted": true, "deleted_at": "2025-03-11T14:44:14.279690Z" }));
+    let source = folder(&[characters(), ("inventory_items.ndjson", vec![beside.clone(), deleted.clone()])]);
+    let storage = MemoryStorage::new();
+    assert_eq!(refusals(&imported(&storage, source.path()).await), [""; 0]);
+    let sword = storage.get_inventory_item(id(1).parse().unwrap()).await.unwrap().value;
+    assert_eq!((sword.name.as_str(), &sword.data.0["name"]), ("Sword", &json!("its own")));
+    let target = tempfile::tempdir().unwrap();
+    export(&storage, target.path(), |_| {}).await.unwrap();
+    let expected: BTreeSet<_> = [beside, deleted].iter().map(Value::to_string).collect();
+    assert_eq!(contents(target.path())["inventory_items.ndjson"], expected);
+}
+
+#[tokio::test]
+async fn times_are_cut_to_the_microsecond() {
+    let finer = json!({ "timestamp": "2025-02-11T14:44:14.279690987Z", "created_at": "2025-02-11T14:44:14.2796909Z" });
+    let folder = folder(&[characters(), ("journal_entries.ndjson", vec![entry(1, finer)])]);
+    let storage = MemoryStorage::new();
+    assert_eq!(refusals(&imported(&storage, folder.path()).await), [""; 0]);
+    let entry = storage.get_journal_entry(id(1).parse().unwrap()).await.unwrap().value;
+    assert_eq!(entry.timestamp.to_string(), "2025-02-11T14:44:14.27969Z");
+    assert_eq!(imported(&storage, folder.path()).await.unchanged(), 3);
+}
+
+#[tokio::test]
+async fn without_characters_there_is_no_import() {
+    let folder = folder(&[("quests.ndjson", vec![])]);
+    let failed = import(&MemoryStorage::new(), folder.path(), MOST, |_| {}).await;
+    assert!(matches!(failed, Err(TransferError::File { action: "read", .. })), "{failed:?}");
+}

@@ -1,0 +1,71 @@
+use crate::Redactor;
+use serde::Serialize;
+use std::{error::Error, fmt};
+
+/// At most so many causes are followed; a chain may be a ring.
+const LONGEST: usize = 8;
+
+/// The messages of an error and of what caused it, outermost first, without secrets or contents.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct Chain(Vec<String>);
+
+impl Chain {
+    /// The messages that `redactor` lets through.
+    #[must_use]
+    pub fn of(error: &(dyn Error + 'static), redactor: &Redactor) -> Self {
+        let mut messages = Vec::new();
+        let mut next = Some(error);
+        while let Some(error) = next.filter(|_| messages.len() < LONGEST) {
+            let message = redactor.redact(&error.to_string());
+            // Many errors repeat the message of their source.
+            if messages.last() != Some(&message) {
+                messages.push(message);
+            }
+            next = error.source();
+        }
+        Self(messages)
+    }
+
+    /// Each message, outermost first.
+    #[must_use]
+    pub fn messages(&self) -> &[String] {
+        &self.0
+    }
+
+    /// The message of the first cause.
+    #[must_use]
+    pub fn innermost(&self) -> &str {
+        self.0.last().map_or("", String::as_str)
+    }
+}
+
+impl fmt::Display for Chain {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.join(": "))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::Told;
+
+    #[test]
+    fn it_holds_every_message_from_the_outermost_to_the_first_cause() {
+        let error = Told::because("find failed", Told::because("no answer", Told::new("connection refused")));
+        let chain = Chain::of(&error, &Redactor::default());
+        assert_eq!(chain.messages(), ["find failed", "no answer", "connection refused"]);
+        assert_eq!((chain.innermost(), chain.to_string().matches(": ").count()), ("connection refused", 2));
+    }
+
+    #[test]
+    fn a_message_that_its_source_repeats_is_told_once_and_a_long_chain_ends() {
+        let mut error = Told::new("0");
+        for depth in 1..100 {
+            error = Told::because(&(depth / 2).to_string(), error);
+        }
+        let chain = Chain::of(&error, &Redactor::default());
+        assert_eq!(chain.messages(), ["49", "48", "47", "46", "45", "44", "43", "42"]);
+    }
+}

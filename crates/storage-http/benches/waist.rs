@@ -1,0 +1,116 @@
+//! What the waist costs on a healthy call, beside the same call without it, in the same run.
+//!
+//! `cargo bench -p character-storage-http --bench waist`
+#![expect(clippy::unwrap_used, reason = "a measurement that cannot be made has failed")]
+#![expect(clippy::print_stdout, reason = "the figures are what it is for")]
+
+use actix_web::{App, HttpResponse, HttpServer, web};
+use async_trait::async_trait;
+use bytes::Bytes;
+use character_storage_http::{ApiRequest, ApiResponse, HttpStorageConfig, Transport, TransportError, Waist};
+use std::{
+    hint::black_box,
+    time::{Duration, Instant},
+};
+
+/// Answers at once, so that nothing is measured but what is around it.
+#[derive(Debug)]
+struct Instantaneous;
+
+#[async_trait]
+impl Transport for Instantaneous {
+    async fn call(&self, _: ApiRequest) -> Result<ApiResponse, TransportError> {
+        let (status, body) = (200, Bytes::from_static(b"{}"));
+        Ok(ApiResponse {
+            status,
+            content_type: None,
+            retry_after: None,
+            body,
+            attempts: 1,
+            exhausted: false,
+            earlier_attempt_lost: false,
+        })
+    }
+}
+
+fn request() -> ApiRequest {
+    ApiRequest {
+        operation: "character.find",
+        method: reqwest::Method::GET,
+        path: "/answer".into(),
+        body: None,
+        idempotent: true,
+        deadline: None,
+    }
+}
+
+fn main() {
+    if std::env::args().any(|argument| argument == "--bench") {
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap().block_on(all());
+    }
+}
+
+async fn all() {
+    let config = |base: &str| HttpStorageConfig::new(base.parse().unwrap(), "secret".to_owned().into());
+    println!("waist on a healthy call");
+    let around = Waist::around(Instantaneous, &config("http://127.0.0.1:1"));
+    let bare: &dyn Transport = &Instantaneous;
+    let (floor, with) = (per_call(bare).await, per_call(&around).await);
+    println!("  without  {floor:>8.0} ns");
+    println!("  with     {with:>8.0} ns");
+    println!("  overhead {:>8.0} ns (aim: at most 2000 ns)", with - floor);
+
+    println!("a call over loopback");
+    let body = "x".repeat(4096);
+    let server = HttpServer::new(move || {
+        let body = body.clone();
+        let answer = move || {
+            let body = body.clone();
+            async move { HttpResponse::Ok().content_type("application/json").body(body) }
+        };
+        App::new().default_service(web::to(answer))
+    });
+    let server = server.workers(1).bind(("127.0.0.1", 0)).unwrap();
+    let base = format!("http://{}", server.addrs()[0]);
+    let running = server.disable_signals().run();
+    let handle = running.handle();
+    let serving = tokio::spawn(running);
+    let client = reqwest::Client::new();
+    let config = config(&base);
+    let waist = Waist::around(character_storage_http::ReqwestTransport::new(&config).unwrap(), &config);
+    let url = format!("{base}/answer");
+    let (mut bare, mut with) = (Vec::new(), Vec::new());
+    for _ in 0..2_000 {
+        let started = Instant::now();
+        black_box(client.get(&url).bearer_auth("secret").send().await.unwrap().bytes().await.unwrap());
+        bare.push(started.elapsed());
+        let started = Instant::now();
+        black_box(waist.call(request()).await.unwrap());
+        with.push(started.elapsed());
+    }
+    let (bare, with) = (median(bare), median(with));
+    println!("  reqwest  {bare:?}");
+    println!("  waist    {with:?}");
+    println!("  ratio    {:.3}", with.as_secs_f64() / bare.as_secs_f64());
+    handle.stop(false).await;
+    serving.await.unwrap().unwrap();
+}
+
+/// Nanoseconds of one call: the median of many rounds.
+async fn per_call(transport: &dyn Transport) -> f64 {
+    const CALLS: u32 = 2_000;
+    let mut rounds = Vec::new();
+    for _ in 0..40 {
+        let started = Instant::now();
+        for _ in 0..CALLS {
+            black_box(transport.call(request()).await.unwrap());
+        }
+        rounds.push(started.elapsed());
+    }
+    median(rounds).as_secs_f64() * 1e9 / f64::from(CALLS)
+}
+
+fn median(mut times: Vec<Duration>) -> Duration {
+    times.sort();
+    times[times.len() / 2]
+}
