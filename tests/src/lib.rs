@@ -8,6 +8,7 @@
 
 #![expect(clippy::expect_used, reason = "a fixture that cannot do its work fails the test it serves")]
 
+pub mod history;
 mod port;
 mod postgres;
 mod program;
@@ -18,6 +19,7 @@ mod wait;
 
 pub use port::free_port;
 pub use postgres::PostgresServer;
+pub use program::required as required_program;
 pub use redis::{Persistence, RedisServer};
 pub use service::{Finished, Service, ServiceBuilder};
 pub use supervisor::{Signal, Supervised};

@@ -14,7 +14,7 @@ pub(crate) fn in_path(name: &str) -> Option<PathBuf> {
 }
 
 /// The program of that name in the `PATH`, or a panic that says which package to install.
-pub(crate) fn required(name: &str, package: &str) -> PathBuf {
+pub fn required(name: &str, package: &str) -> PathBuf {
     in_path(name).unwrap_or_else(|| missing(name, package))
 }
 

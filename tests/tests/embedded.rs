@@ -1,17 +1,11 @@
 //! The Character Service by itself: embedded database, nothing else running, real process, real kills.
 
-#![expect(clippy::unwrap_used, reason = "tests")]
-
 mod support;
 
 use character_tests::Service;
 use serde_json::json;
-use std::{collections::BTreeSet, fs, path::Path};
+use std::{collections::BTreeSet, fs};
 use support::{client, send, sheet, try_send};
-
-fn demo_data() -> &'static Path {
-    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../deploy/demo-data"))
-}
 
 #[tokio::test]
 async fn it_starts_with_no_configuration_and_says_what_it_runs_with_and_without() {
@@ -98,51 +92,6 @@ fn an_address_that_others_can_reach_needs_a_word() {
     let finished = Service::character().env("LISTEN_ADDR", "0.0.0.0:0").run();
     assert_eq!(finished.code, Some(2));
     assert!(finished.errors.contains("ALLOW_UNAUTHENTICATED"), "{finished:?}");
-}
-
-fn lines(folder: &Path) -> BTreeSet<String> {
-    fs::read_to_string(folder.join("characters.ndjson")).unwrap().lines().map(str::to_owned).collect()
-}
-
-#[test]
-fn import_export_and_import_again_lose_nothing() {
-    let work = tempfile::tempdir().unwrap();
-    let (first, second) = (work.path().join("first"), work.path().join("second"));
-    let run = |data: &str, verb: &str, folder: &Path| {
-        let finished = Service::character().env("DATA_DIR", work.path().join(data)).arg(verb).arg(folder).run();
-        assert_eq!(finished.code, Some(0), "{finished:?}");
-        finished.output
-    };
-    assert!(run("a", "import", demo_data()).contains("100 created"));
-    assert!(run("a", "import", demo_data()).contains("0 created, 100 unchanged, 0 refused"));
-    run("a", "export", &first);
-    run("b", "import", &first);
-    run("b", "export", &second);
-    let parsed = |lines: BTreeSet<String>| {
-        lines
-            .iter()
-            .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap().to_string())
-            .collect::<BTreeSet<_>>()
-    };
-    assert_eq!(parsed(lines(demo_data())), parsed(lines(&first)), "the export holds what was imported");
-    assert_eq!(lines(&first), lines(&second), "and a second round changes not a byte");
-}
-
-#[test]
-fn an_import_reports_every_refused_row_with_its_reason_and_takes_the_rest() {
-    let folder = tempfile::tempdir().unwrap();
-    let demo = fs::read_to_string(demo_data().join("characters.ndjson")).unwrap();
-    let good = demo.lines().find(|line| line.contains("\"parent_id\":null")).unwrap();
-    let nameless = good.replacen("\"name\":\"", "\"name\":\" \",\"was\":\"", 1);
-    let orphan = good.replacen("\"parent_id\":null", "\"parent_id\":\"00000000-0000-4000-8000-000000000000\"", 1);
-    fs::write(folder.path().join("characters.ndjson"), format!("{nameless}\nnot json\n{orphan}\n{good}\n")).unwrap();
-    let finished = Service::character().arg("import").arg(folder.path()).run();
-    assert_ne!(finished.code, Some(0), "refused rows are visible to scripts: {finished:?}");
-    for said in
-        ["1 created", "3 refused", "characters.ndjson:1:", "characters.ndjson:2:", "characters.ndjson:3: parent_id"]
-    {
-        assert!(finished.output.contains(said), "{said:?} is missing in {}", finished.output);
-    }
 }
 
 #[tokio::test]

@@ -1,0 +1,110 @@
+//! Import and export by the real binary, over both databases.
+
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+use character_tests::{PostgresServer, Service, ServiceBuilder};
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::Path,
+    time::{Duration, Instant},
+};
+
+const TOKEN: &str = "token-of-the-tests";
+/// The demo data must be in within this time, also by a debug build on a busy machine.
+const SECONDS: Duration = Duration::from_secs(60);
+
+fn demo_data() -> &'static Path {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../deploy/demo-data"))
+}
+
+const FILES: [&str; 10] = [
+    "campaigns.ndjson",
+    "characters.ndjson",
+    "inventory_items.ndjson",
+    "journal_entries.ndjson",
+    "experience_entries.ndjson",
+    "quests.ndjson",
+    "npc_relationships.ndjson",
+    "campaign_events.ndjson",
+    "event_impacts.ndjson",
+    "character_progress.ndjson",
+];
+
+fn lines(folder: &Path, file: &str) -> BTreeSet<String> {
+    fs::read_to_string(folder.join(file)).unwrap().lines().map(str::to_owned).collect()
+}
+
+fn parsed(folder: &Path, file: &str) -> BTreeSet<String> {
+    let parse = |line: &String| serde_json::from_str::<serde_json::Value>(line).unwrap().to_string();
+    lines(folder, file).iter().map(parse).collect()
+}
+
+/// Runs a command of the service that `with` sets up and gives what it said.
+fn run(with: &dyn Fn() -> ServiceBuilder, verb: &str, folder: &Path) -> String {
+    let finished = with().arg(verb).arg(folder).run();
+    assert_eq!(finished.code, Some(0), "{finished:?}");
+    finished.output
+}
+
+/// Imports the demo data into one place, exports it, and goes the same way through another.
+fn round_trip(one: &dyn Fn() -> ServiceBuilder, other: &dyn Fn() -> ServiceBuilder) {
+    let work = tempfile::tempdir().unwrap();
+    let (first, second) = (work.path().join("first"), work.path().join("second"));
+    // The first to run a service builds it, which is not what is to be measured.
+    assert_eq!(one().arg("--help").run().code, Some(0));
+    let begun = Instant::now();
+    let output = run(one, "import", demo_data());
+    let taken = begun.elapsed();
+    for said in ["characters.ndjson: 100 created", "inventory_items.ndjson: 1750 created", "all: 3960 created"] {
+        assert!(output.contains(said), "{said:?} is missing in {output}");
+    }
+    assert!(taken < SECONDS, "the import took {taken:?}");
+    let begun = Instant::now();
+    assert!(run(one, "import", demo_data()).contains("all: 0 created, 3960 unchanged, 0 refused"));
+    eprintln!("the import took {taken:?}, the second {:?}", begun.elapsed());
+    run(one, "export", &first);
+    run(other, "import", &first);
+    run(other, "export", &second);
+    for file in FILES {
+        assert!(parsed(demo_data(), file) == parsed(&first, file), "the export holds what was imported: {file}");
+        assert!(lines(&first, file) == lines(&second, file), "a second round changes not a byte: {file}");
+    }
+}
+
+#[test]
+fn import_export_and_import_again_lose_nothing_in_the_embedded_database() {
+    let work = tempfile::tempdir().unwrap();
+    let in_folder = |folder: &str| Service::character().env("DATA_DIR", work.path().join(folder));
+    round_trip(&|| in_folder("a"), &|| in_folder("b"));
+}
+
+#[test]
+fn import_export_and_import_again_lose_nothing_through_the_storage_service_in_postgresql() {
+    let storages = [(); 2].map(|()| {
+        let database = PostgresServer::shared().fresh_schema_url();
+        Service::storage().env("STORAGE_SERVICE_TOKEN", TOKEN).env("DATABASE_URL", database).start()
+    });
+    let [one, other] = &storages;
+    let over = |storage: &Service| {
+        Service::character().env("STORAGE_SERVICE_URL", storage.url("")).env("STORAGE_SERVICE_TOKEN", TOKEN)
+    };
+    round_trip(&|| over(one), &|| over(other));
+}
+
+#[test]
+fn an_import_reports_every_refused_row_with_its_reason_and_takes_the_rest() {
+    let folder = tempfile::tempdir().unwrap();
+    let demo = fs::read_to_string(demo_data().join("characters.ndjson")).unwrap();
+    let good = demo.lines().find(|line| line.contains("\"parent_id\":null")).unwrap();
+    let nameless = good.replacen("\"name\":\"", "\"name\":\" \",\"was\":\"", 1);
+    let orphan = good.replacen("\"parent_id\":null", "\"parent_id\":\"00000000-0000-4000-8000-000000000000\"", 1);
+    fs::write(folder.path().join("characters.ndjson"), format!("{nameless}\nnot json\n{orphan}\n{good}\n")).unwrap();
+    let finished = Service::character().arg("import").arg(folder.path()).run();
+    assert_ne!(finished.code, Some(0), "refused rows are visible to scripts: {finished:?}");
+    for said in
+        ["1 created", "3 refused", "characters.ndjson:1:", "characters.ndjson:2:", "characters.ndjson:3: parent_id"]
+    {
+        assert!(finished.output.contains(said), "{said:?} is missing in {}", finished.output);
+    }
+}
