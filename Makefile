@@ -9,7 +9,7 @@ LOCKED := $(if $(CI),--locked)
 SERVICES := --package character-service --package storage-service --bins
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo stack test check fix openapi
+.PHONY: help run demo stack test hunt bench check fix openapi
 
 help: ## list these targets
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F '|' '{ printf "%-14s %s\n", $$1, $$2 }'
@@ -32,6 +32,19 @@ test: ## every test, against real servers; installs PostgreSQL and Redis where i
 	@./deploy/test-dependencies.sh
 	@$(CARGO) build $(LOCKED) $(SERVICES)
 	@$(CARGO) test --workspace $(LOCKED)
+
+hunt: ## the long hunts for stale answers: 10 000 000 operations in memory, then Redis; some ten minutes
+	@./deploy/test-dependencies.sh
+	@$(CARGO) test --release $(LOCKED) --package character-cache --lib hunts -- --ignored --nocapture
+	@$(CARGO) test --release $(LOCKED) --package character-cache-redis --lib hunts -- --ignored --nocapture
+
+bench: ## what it costs, each figure beside a floor of the same run; results are kept in docs/benchmarks.md
+	@./deploy/test-dependencies.sh
+	@$(CARGO) bench $(LOCKED) --package character-storage-http --bench waist
+	@$(CARGO) bench $(LOCKED) --package character-cache --benches
+	@$(CARGO) bench $(LOCKED) --package character-cache-redis --benches
+	@$(CARGO) bench $(LOCKED) --package character-storage-sql --bench storage
+	@$(CARGO) bench $(LOCKED) --package character-tests --bench http
 
 check: ## formatting, lints, documentation, the crate graph, dependencies and licences
 	@$(CARGO) fmt --all --check

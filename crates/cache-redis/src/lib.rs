@@ -8,6 +8,8 @@
 
 mod channel;
 mod health;
+#[cfg(test)]
+mod hunts;
 mod metrics;
 mod options;
 mod scripts;

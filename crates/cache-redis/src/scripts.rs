@@ -2,10 +2,12 @@ use redis::Script;
 
 /// The steps, each atomic and over one key.
 pub(crate) struct Scripts {
-    /// token, fresh ms, lease ms → {0 busy | 1 hit | 2 leased, value or nil, age ms}
+    /// token, fresh ms, lease ms → {0 being written | 1 hit | 2 leased | 3 being loaded, value or nil, age ms}
     pub(crate) get_or_lease: Script,
     /// token, keep ms, whether there is a value, value → whether it landed
     pub(crate) fill: Script,
+    /// token
+    pub(crate) release: Script,
     /// token, lease ms, channel, message
     pub(crate) fence: Script,
     /// token, keep ms, `store` | `restore` | `doubt`, value, channel, message
@@ -22,13 +24,19 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 
 impl Scripts {
     pub(crate) fn new() -> Self {
-        let timed = |code: &str| Script::new(&format!("{NOW}{code}"));
+        Self::written_by(str::to_owned)
+    }
+
+    /// The scripts as `rewrite` leaves them, so that a test can break one.
+    pub(crate) fn written_by(rewrite: impl Fn(&str) -> String) -> Self {
+        let plain = |code: &str| Script::new(&rewrite(code));
+        let timed = |code: &str| Script::new(&format!("{NOW}{}", rewrite(code)));
         Self {
             get_or_lease: timed(
-                "local h = redis.call('HMGET', KEYS[1], 'v', 'a', 'd', 't', 'u')
+                "local h = redis.call('HMGET', KEYS[1], 'v', 'a', 'd', 't', 'u', 'w')
 local age = h[2] and math.max(0, now - h[2]) or 0
 if h[1] and not h[3] and age <= tonumber(ARGV[2]) then return {1, h[1], age} end
-if h[4] and tonumber(h[5]) > now then return {0, h[1], age} end
+if h[4] and tonumber(h[5]) > now then return {h[6] and 0 or 3, h[1], age} end
 redis.call('HSET', KEYS[1], 't', ARGV[1], 'u', now + ARGV[3])
 redis.call('HDEL', KEYS[1], 'w', 'c', 'r')
 if not h[1] then redis.call('PEXPIRE', KEYS[1], ARGV[3]) end
@@ -43,6 +51,11 @@ if ARGV[3] == '1' then
 end
 return 1",
             ),
+            release: plain(
+                "if redis.call('HGET', KEYS[1], 't') ~= ARGV[1] then return 0 end
+redis.call('HDEL', KEYS[1], 't', 'u')
+return 1",
+            ),
             fence: timed(
                 "local h = redis.call('HMGET', KEYS[1], 'v', 'd', 'w', 'u')
 local contended = h[3] and tonumber(h[4]) > now
@@ -55,7 +68,7 @@ redis.call('PUBLISH', ARGV[3], ARGV[4])
 return 1",
             ),
             settle: timed(
-                "local h = redis.call('HMGET', KEYS[1], 't', 'c', 'v', 'r')
+                "local h = redis.call('HMGET', KEYS[1], 't', 'c', 'v', 'r', 'w', 'u')
 local own = h[1] == ARGV[1]
 if ARGV[3] == 'store' then
   redis.call('DEL', KEYS[1])
@@ -63,9 +76,13 @@ if ARGV[3] == 'store' then
     redis.call('HSET', KEYS[1], 'v', ARGV[4], 'a', now)
     redis.call('PEXPIRE', KEYS[1], ARGV[2])
   end
-elseif own then
+elseif ARGV[3] == 'doubt' and not own and h[5] and tonumber(h[6]) > now then
+  redis.call('HSET', KEYS[1], 'd', 1, 'c', 1)
+  redis.call('HDEL', KEYS[1], 'r')
+elseif own or ARGV[3] == 'doubt' then
   if not h[3] then redis.call('DEL', KEYS[1])
   else
+    if ARGV[3] == 'doubt' then redis.call('HSET', KEYS[1], 'd', 1) end
     if ARGV[3] == 'restore' and h[4] then redis.call('HDEL', KEYS[1], 'd') end
     redis.call('HDEL', KEYS[1], 't', 'u', 'w', 'c', 'r')
   end
@@ -73,12 +90,12 @@ end
 redis.call('PUBLISH', ARGV[5], ARGV[6])
 return 1",
             ),
-            remove: Script::new(
+            remove: plain(
                 "redis.call('DEL', KEYS[1])
 redis.call('PUBLISH', ARGV[1], ARGV[2])
 return 1",
             ),
-            heartbeat: Script::new(
+            heartbeat: plain(
                 "redis.call('SET', KEYS[1], '1', 'PX', 60000)
 redis.call('PUBLISH', ARGV[1], ARGV[2])
 return 1",

@@ -95,6 +95,14 @@ impl RedisTier {
     /// # Errors
     /// When the options make no sense. A Redis that cannot be reached is no error.
     pub fn connect(options: RedisTierOptions, metrics: RedisTierMetrics) -> Result<Self, InvalidRedisOptions> {
+        Self::connect_with(Scripts::new(), options, metrics)
+    }
+
+    pub(crate) fn connect_with(
+        scripts: Scripts,
+        options: RedisTierOptions,
+        metrics: RedisTierMetrics,
+    ) -> Result<Self, InvalidRedisOptions> {
         let url = options.url.expose_secret();
         let client = Client::open(url).map_err(|_| InvalidRedisOptions::Url)?;
         let config = AsyncConnectionConfig::new()
@@ -111,7 +119,7 @@ impl RedisTier {
         let inner = Arc::new(Inner {
             health: Health::new(options.remembered, metrics.clone()),
             channel: Channel::new(metrics.clone()),
-            scripts: Scripts::new(),
+            scripts,
             beating: Mutex::default(),
             options,
             client,
@@ -339,6 +347,7 @@ impl SharedTier for RedisTier {
         match (found, value) {
             (1, Some(value)) => Lookup::Hit { value, age },
             (2, value) => Lookup::Leased { lease: Lease(token), last: value.map(|value| LastKnown { value, age }) },
+            (3, value) => Lookup::Loading { last: value.map(|value| LastKnown { value, age }) },
             (_, value) => Lookup::Busy { last: value.map(|value| LastKnown { value, age }) },
         }
     }
@@ -351,6 +360,14 @@ impl SharedTier for RedisTier {
         step.arg(value.as_deref().unwrap_or_default());
         let landed: Option<(u8,)> = self.inner.try_now(script, &step).await;
         landed == Some((1,))
+    }
+
+    async fn release(&self, key: &Key, lease: Lease) {
+        let script = &self.inner.scripts.release;
+        let mut step = Pipeline::new();
+        step.cmd("EVALSHA").arg(script.get_hash()).arg(1).arg(self.inner.named(key)).arg(lease.0.to_string());
+        // What is not given back runs out by itself.
+        let _: Option<()> = self.inner.try_now(script, &step).await;
     }
 
     async fn fence(&self, keys: &[Key]) -> Fence {

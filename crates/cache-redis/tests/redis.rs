@@ -229,7 +229,7 @@ async fn a_lease_is_given_to_one_and_lost_to_a_writer() {
     let key = Key::from("character:row:a");
     let hour = Duration::from_secs(3_600);
     let Lookup::Leased { lease, last: None } = one.get_or_lease(&key, hour).await else { panic!("nothing is there") };
-    assert_eq!(two.get_or_lease(&key, hour).await, Lookup::Busy { last: None });
+    assert_eq!(two.get_or_lease(&key, hour).await, Lookup::Loading { last: None });
     let fence = two.fence(std::slice::from_ref(&key)).await;
     assert!(!one.fill(&key, lease, Some("old".into())).await);
     two.settle(fence, vec![(key.clone(), character_cache::Settlement::Store("new".into()))]).await;

@@ -2,7 +2,7 @@ use crate::{CacheMetrics, CacheOptions, Key, SharedTier, local::Local, tiers::Ti
 use async_trait::async_trait;
 use character_storage_port::{
     COMMIT, Commit, Committed, Deleted, Entity, EntityKind, EventId, Outbox, OutboxEvent, Page, PageRequest, Probe,
-    Query, Read, Result, StorageError, StoragePort, Store, Transaction,
+    Query, Read, Result, Scope, StorageError, StoragePort, Store, Transaction,
 };
 use std::{fmt, future::Future, sync::Arc, time::Duration};
 use tracing::Instrument;
@@ -16,7 +16,7 @@ use uuid::Uuid;
 /// takes a load from others nor keeps a write from invalidating.
 pub struct Cached<S: ?Sized = dyn StoragePort> {
     inner: Arc<S>,
-    tiers: Arc<Tiers>,
+    pub(crate) tiers: Arc<Tiers>,
 }
 
 impl<S: ?Sized> Clone for Cached<S> {
@@ -41,6 +41,7 @@ impl<S: ?Sized> Cached<S> {
         shared: Option<Arc<dyn SharedTier>>,
         metrics: CacheMetrics,
     ) -> Self {
+        metrics.begin(shared.is_some());
         let local = Local::new(&options, shared.is_none(), metrics.clone());
         if let Some(shared) = &shared {
             shared.attach(Arc::clone(&local) as _);
@@ -57,12 +58,27 @@ impl<S: ?Sized> Cached<S> {
         self.tiers.local.remove(&key);
     }
 
+    /// Drops every list of one scope, whatever the kind of its rows, from every tier, for operators.
+    pub async fn drop_lists(&self, scope: Scope) {
+        let keys: Vec<_> = EntityKind::ALL.iter().map(|kind| Key::generation(*kind, scope)).collect();
+        if let Some(shared) = &self.tiers.shared {
+            shared.remove(&keys).await;
+        }
+        keys.iter().for_each(|key| self.tiers.local.remove(key));
+    }
+
     /// Drops everything from every tier, for operators. The last known values are gone too.
     pub async fn clear(&self) {
         if let Some(shared) = &self.tiers.shared {
             shared.clear().await;
         }
         crate::Invalidations::invalidate_all(&*self.tiers.local);
+    }
+
+    /// How many values the tier in this process holds, and how many bytes they are as JSON.
+    #[must_use]
+    pub fn size(&self) -> (u64, u64) {
+        self.tiers.local.size()
     }
 
     /// Brings the metrics of size up to date; call it before they are read.
@@ -78,7 +94,8 @@ impl<E: Entity, S: Store<E> + ?Sized + 'static> Store<E> for Cached<S> {
         let key = Key::row(E::KIND, id.into());
         let inner = Arc::clone(&self.inner);
         // The whole row, deleted or not, is what a key stands for; who asked for what is decided on the way out.
-        let read = self.tiers.read(&key, E::FIND, move || async move { inner.find(id, Deleted::Include).await }).await;
+        let origin = move || async move { inner.find(id, Deleted::Include).await };
+        let read = self.tiers.read(&key, E::FIND, true, origin).await;
         let read: Read<Arc<Option<E>>> = match read {
             Ok(read) => read,
             Err(error) => self.tiers.last_known(&key, &error).ok_or(error)?,
@@ -90,12 +107,14 @@ impl<E: Entity, S: Store<E> + ?Sized + 'static> Store<E> for Cached<S> {
     async fn list(&self, query: &E::Query, page: PageRequest) -> Result<Read<Page<E>>> {
         let scope = Key::generation(E::KIND, query.scope());
         let every = Key::kind_generation(E::KIND);
-        let generations = (self.tiers.generation(scope.clone()).await, self.tiers.generation(every.clone()).await);
-        let Ok(key) = Key::page(E::KIND, generations, query, page) else {
+        let (of_scope, scope_confirmed) = self.tiers.generation(scope.clone()).await;
+        let (of_kind, kind_confirmed) = self.tiers.generation(every.clone()).await;
+        let Ok(key) = Key::page(E::KIND, (of_scope, of_kind), query, page) else {
             return self.inner.list(query, page).await;
         };
         let (inner, filter) = (Arc::clone(&self.inner), query.clone());
-        let read = self.tiers.read(&key, E::LIST, move || async move { inner.list(&filter, page).await }).await;
+        let shared = scope_confirmed && kind_confirmed;
+        let read = self.tiers.read(&key, E::LIST, shared, move || async move { inner.list(&filter, page).await }).await;
         let read: Read<Arc<Page<E>>> = match read {
             Ok(read) => read,
             Err(error) => {

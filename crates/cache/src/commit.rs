@@ -86,7 +86,8 @@ impl Tiers {
         let known = hold.before().and_then(|stored| stored.value.downcast_ref::<Option<E>>());
         let scopes: Option<Vec<Scope>> = match (change, known) {
             (Change::Create(entity), _) => Some(entity.scopes()),
-            (_, Some(Some(old))) => {
+            // Only of what is current is it known which lists the row leaves.
+            (_, Some(Some(old))) if hold.was_fresh() => {
                 Some(old.scopes().into_iter().chain(change.entity().iter().flat_map(|new| new.scopes())).collect())
             }
             _ => None,
@@ -200,20 +201,29 @@ impl Tiers {
         }
         // Anew, because another transaction of the same batch may have settled a key that this one touches too.
         let fence = self.fence(&plans).await;
+        let kinds: HashSet<EntityKind> = plans.iter().flat_map(|plan| &plan.rows).map(|row| row.kind).collect();
         let tiers = Arc::clone(self);
         let wait = async move {
             tokio::time::sleep(tiers.options.doubt).await;
-            if let (Some(shared), Some(fence)) = (&tiers.shared, fence) {
-                let keys = plans.iter().flat_map(Plan::keys).map(|key| (key.clone(), Settlement::Doubt));
-                shared.settle(fence, keys.collect()).await;
-            }
-            for hold in
-                plans.into_iter().flat_map(|plan| plan.rows.into_iter().map(|row| row.hold).chain(plan.generations))
-            {
-                hold.settle(Outcome::Doubtful);
-            }
+            tiers.leave_in_doubt(fence, plans).await;
+            // Another process may have moved the rows just before, between lists that are not among these.
+            let every = kinds.into_iter().map(|kind| tiers.local.hold(Key::kind_generation(kind))).collect();
+            let plans = vec![Plan { rows: Vec::new(), generations: every }];
+            let fence = tiers.fence(&plans).await;
+            tiers.leave_in_doubt(fence, plans).await;
         };
         tokio::spawn(wait.in_current_span());
+    }
+
+    async fn leave_in_doubt(&self, fence: Option<Fence>, plans: Vec<Plan>) {
+        if let (Some(shared), Some(fence)) = (&self.shared, fence) {
+            let keys = plans.iter().flat_map(Plan::keys).map(|key| (key.clone(), Settlement::Doubt));
+            shared.settle(fence, keys.collect()).await;
+        }
+        for hold in plans.into_iter().flat_map(|plan| plan.rows.into_iter().map(|row| row.hold).chain(plan.generations))
+        {
+            hold.settle(Outcome::Doubtful);
+        }
     }
 }
 

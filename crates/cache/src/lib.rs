@@ -13,9 +13,13 @@ mod local;
 mod memory_tier;
 mod metrics;
 mod options;
+mod rule;
 mod shared;
 mod tiers;
 mod weight;
+
+#[cfg(test)]
+mod hunts;
 
 pub use cached::Cached;
 pub use key::Key;

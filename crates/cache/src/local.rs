@@ -1,4 +1,4 @@
-use crate::{CacheMetrics, CacheOptions, Invalidations, Key};
+use crate::{CacheMetrics, CacheOptions, Invalidations, Key, rule::Rule};
 use character_storage_port::{Source, StorageError, Tier};
 use moka::{notification::RemovalCause, sync::Cache};
 use std::sync::Arc;
@@ -77,6 +77,8 @@ pub(crate) struct Local {
     /// Whether the writes of other processes are heard, so that a value here may count as current.
     trusted: AtomicBool,
     metrics: CacheMetrics,
+    #[cfg(test)]
+    broken: Option<Rule>,
 }
 
 impl fmt::Debug for Local {
@@ -154,7 +156,20 @@ impl Local {
             epoch: AtomicU64::new(0),
             trusted: AtomicBool::new(trusted),
             metrics,
+            #[cfg(test)]
+            broken: options.broken,
         })
+    }
+
+    #[cfg(test)]
+    pub(crate) fn keeps(&self, rule: Rule) -> bool {
+        self.broken != Some(rule)
+    }
+
+    #[cfg(not(test))]
+    #[expect(clippy::unused_self, reason = "the tests ask the same of an instance that breaks a rule")]
+    pub(crate) const fn keeps(&self, _rule: Rule) -> bool {
+        true
     }
 
     #[expect(clippy::indexing_slicing, reason = "the index is a remainder of the length")]
@@ -230,20 +245,28 @@ impl Local {
     pub(crate) fn hold(self: &Arc<Self>, key: Key) -> Hold {
         let mut shard = self.shard(&key);
         let slot = shard.entry(key.clone()).or_default();
-        slot.flight = None;
         slot.disturbed |= slot.writers > 0;
         slot.writers += 1;
         let before = self.peek(&key);
-        if let Some(stored) = &before {
+        let hold = self.keeps(Rule::HeldBeforeCommit);
+        if hold {
+            slot.flight = None;
+        }
+        if let Some(stored) = before.as_ref().filter(|_| hold) {
             self.values.insert(key.clone(), Stored { fresh: Duration::ZERO, ..stored.clone() });
         }
         drop(shard);
         Hold { key, before, epoch: self.epoch(), settled: false, local: Arc::clone(self) }
     }
 
-    pub(crate) fn report_size(&self) {
+    pub(crate) fn size(&self) -> (u64, u64) {
         self.values.run_pending_tasks();
-        self.metrics.size(self.values.entry_count(), self.values.weighted_size());
+        (self.values.entry_count(), self.values.weighted_size())
+    }
+
+    pub(crate) fn report_size(&self) {
+        let (entries, bytes) = self.size();
+        self.metrics.size(entries, bytes);
     }
 }
 
@@ -261,6 +284,10 @@ impl Flight {
                 if slot.is_idle() {
                     shard.remove(&self.key);
                 }
+                true
+            }
+            _ if !self.local.keeps(Rule::OwnPlaceholder) => {
+                self.local.values.insert(self.key.clone(), stored);
                 true
             }
             _ => false,
@@ -311,10 +338,14 @@ impl Hold {
         let mut shard = local.shard(&self.key);
         let Some(slot) = shard.get_mut(&self.key) else { return };
         // A find that starts from here on must not join a load begun before.
-        slot.flight = None;
+        if local.keeps(Rule::NoOldLoadJoined) {
+            slot.flight = None;
+        }
         slot.writers = slot.writers.saturating_sub(1);
-        let alone = slot.writers == 0 && !slot.disturbed;
+        let alone = slot.writers == 0 && !slot.disturbed || !local.keeps(Rule::AloneToKeep);
         match outcome {
+            Outcome::Removed if !local.keeps(Rule::ForgottenAfterCommit) => self.restore(),
+            Outcome::Doubtful if !local.keeps(Rule::DoubtIsNotCurrent) => self.restore(),
             Outcome::Stored { value, weight, fresh } if alone => {
                 let stored = Stored { value, at: Instant::now(), fresh, weight, tier: Tier::Local, epoch: self.epoch };
                 local.values.insert(self.key.clone(), stored);
@@ -324,17 +355,20 @@ impl Hold {
                 // Whoever is still writing knows of a value that is older than this one.
                 slot.disturbed = true;
             }
-            Outcome::Restored if alone => {
-                if let Some(before) = self.before.take()
-                    && local.values.get(&self.key).is_some_and(|now| Arc::ptr_eq(&now.value, &before.value))
-                {
-                    local.values.insert(self.key.clone(), before);
-                }
-            }
+            Outcome::Restored if alone => self.restore(),
             Outcome::Restored | Outcome::Doubtful => {}
         }
         if slot.is_idle() {
             shard.remove(&self.key);
+        }
+    }
+
+    /// What was current before is so again, unless it is not what is there.
+    fn restore(&self) {
+        if let Some(before) = &self.before
+            && self.local.values.get(&self.key).is_some_and(|now| Arc::ptr_eq(&now.value, &before.value))
+        {
+            self.local.values.insert(self.key.clone(), before.clone());
         }
     }
 }

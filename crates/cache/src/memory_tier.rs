@@ -91,7 +91,8 @@ impl SharedTier for MemorySharedTier {
         }
         let now = Instant::now();
         if slot.placeholder.is_some_and(|(_, until)| until > now) {
-            return Lookup::Busy { last: slot.last() };
+            let last = slot.last();
+            return if slot.written { Lookup::Busy { last } } else { Lookup::Loading { last } };
         }
         let token = Uuid::new_v4();
         slot.placeholder = Some((token, now + LEASE));
@@ -112,6 +113,13 @@ impl SharedTier for MemorySharedTier {
             None => drop(state.slots.remove(key)),
         }
         true
+    }
+
+    async fn release(&self, key: &Key, lease: Lease) {
+        let mut state = self.state();
+        if let Some(slot) = state.slots.get_mut(key).filter(|slot| slot.is_held_by(lease.0)) {
+            slot.placeholder = None;
+        }
     }
 
     async fn fence(&self, keys: &[Key]) -> Fence {
@@ -140,10 +148,21 @@ impl SharedTier for MemorySharedTier {
                     state.slots.insert(key.clone(), slot);
                 }
                 Settlement::Store(_) | Settlement::Remove => drop(state.slots.remove(key)),
-                Settlement::Restore | Settlement::Doubt => {
+                Settlement::Restore => {
                     if own && let Some(slot) = state.slots.get_mut(key) {
-                        slot.placeholder = None;
-                        slot.current = slot.restorable && *settlement == Settlement::Restore;
+                        (slot.placeholder, slot.current) = (None, slot.restorable);
+                    }
+                }
+                Settlement::Doubt => {
+                    if let Some(slot) = state.slots.get_mut(key) {
+                        slot.current = false;
+                        let writing = slot.written && slot.placeholder.is_some_and(|(_, until)| until > Instant::now());
+                        if writing && !own {
+                            (slot.contended, slot.restorable) = (true, false);
+                        } else {
+                            // A load's, too: it may have read before the write arrived.
+                            slot.placeholder = None;
+                        }
                     }
                 }
             }

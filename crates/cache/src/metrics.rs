@@ -68,6 +68,19 @@ impl CacheMetrics {
         evicted => evictions,
     }
 
+    /// Shows what can happen before it happens, as zero: who asks for a rate must not miss the first time.
+    pub(crate) fn begin(&self, shared: bool) {
+        for tier in [Tier::Local, Tier::Shared].into_iter().filter(|tier| shared || *tier == Tier::Local) {
+            for counters in [&self.hits, &self.misses, &self.stale, &self.fills, &self.refused] {
+                drop(counters.get_or_create(&Labels { tier: tier.as_str() }));
+            }
+        }
+        for counters in [&self.invalidations, &self.evictions] {
+            drop(counters.get_or_create(&Labels { tier: Tier::Local.as_str() }));
+        }
+        self.size(0, 0);
+    }
+
     pub(crate) fn size(&self, entries: u64, bytes: u64) {
         let labels = Labels { tier: Tier::Local.as_str() };
         self.entries.get_or_create(&labels).set(i64::try_from(entries).unwrap_or(i64::MAX));

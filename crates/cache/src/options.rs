@@ -12,8 +12,13 @@ pub struct CacheOptions {
     /// How long a key is not cached after a write whose outcome is unknown: the write may still be on its way.
     /// 30 s.
     pub doubt: Duration,
+    /// How long the load of another process is waited for before the storage is asked here too. 500 ms.
+    pub follow: Duration,
     /// The most that the tier in this process holds, in bytes of JSON. 64 MiB.
     pub max_bytes: u64,
+    /// The rule that a test breaks.
+    #[cfg(test)]
+    pub(crate) broken: Option<crate::rule::Rule>,
 }
 
 impl Default for CacheOptions {
@@ -23,7 +28,10 @@ impl Default for CacheOptions {
             absent: Duration::from_secs(5),
             stale_max: Duration::from_secs(24 * 3_600),
             doubt: Duration::from_secs(30),
+            follow: Duration::from_millis(500),
             max_bytes: 64 * 1024 * 1024,
+            #[cfg(test)]
+            broken: None,
         }
     }
 }

@@ -38,7 +38,12 @@ pub enum Lookup {
         /// What was there before.
         last: Option<LastKnown>,
     },
-    /// None; another process is loading or writing the key. Read the storage and keep nothing.
+    /// None; another process is loading the key. Ask again soon.
+    Loading {
+        /// What was there before.
+        last: Option<LastKnown>,
+    },
+    /// None; another process is writing the key. Read the storage and keep nothing.
     Busy {
         /// What was there before.
         last: Option<LastKnown>,
@@ -57,7 +62,8 @@ pub enum Settlement {
     Remove,
     /// The write was certainly not applied: what was there before is current again, under the same two conditions.
     Restore,
-    /// Unknown: what was there before stays as last known value and is not current.
+    /// Unknown: what was there before stays as last known value and is not current, and no load begun before fills
+    /// the key, whosever the placeholder.
     Doubt,
 }
 
@@ -74,6 +80,9 @@ pub trait SharedTier: Debug + Send + Sync + 'static {
     /// Fills `key` if its placeholder is still the lease's. `None` gives the lease back and forgets the last
     /// known value. Answers whether the fill landed.
     async fn fill(&self, key: &Key, lease: Lease, value: Option<Bytes>) -> bool;
+
+    /// Gives the lease back, unused. What was there before stays as last known value.
+    async fn release(&self, key: &Key, lease: Lease);
 
     /// Before a write: replaces the placeholders of `keys`, makes their values not current, and tells the other
     /// processes to drop theirs.

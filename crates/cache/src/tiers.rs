@@ -11,6 +11,10 @@ use std::{future::Future, sync::Arc, time::Duration};
 use tokio::time::Instant;
 use tracing::Instrument;
 
+/// How long to wait before asking again for what another process loads.
+const FIRST_PAUSE: Duration = Duration::from_millis(1);
+const LONGEST_PAUSE: Duration = Duration::from_millis(20);
+
 /// What can be cached.
 pub(crate) trait Cacheable: Serialize + DeserializeOwned + Send + Sync + 'static {
     /// How long it counts as current.
@@ -56,11 +60,12 @@ pub(crate) struct Tiers {
 
 impl Tiers {
     /// A current value, from the nearest tier that has one, or from `origin`; concurrent readers of one key share
-    /// one load.
+    /// one load. Without `shared`, the shared tier is not asked.
     pub(crate) async fn read<V, F, Fut>(
         self: &Arc<Self>,
         key: &Key,
         operation: &'static str,
+        shared: bool,
         origin: F,
     ) -> Result<Read<Arc<V>>>
     where
@@ -89,7 +94,7 @@ impl Tiers {
                     // A task of its own: a caller who goes away must not take the load from those who wait for it.
                     let load = async move {
                         let _loading = tiers.metrics.load();
-                        let loaded = tiers.load(&flight, origin).await;
+                        let loaded = tiers.load(&flight, shared, origin).await;
                         // First out of the way, then told: a find after this answer begins anew.
                         drop(flight);
                         sender.send_replace(Some(loaded));
@@ -105,7 +110,23 @@ impl Tiers {
         }
     }
 
-    async fn load<V, F, Fut>(&self, flight: &Flight, origin: F) -> Loaded
+    /// Looks into the shared tier. While another process loads the key its load is awaited, within a bound.
+    pub(crate) async fn look_up(&self, shared: &Arc<dyn SharedTier>, key: &Key, fresh: Duration) -> Lookup {
+        let until = Instant::now() + self.options.follow;
+        let mut pause = FIRST_PAUSE;
+        loop {
+            match shared.get_or_lease(key, fresh).await {
+                Lookup::Loading { last } if Instant::now() >= until => return Lookup::Busy { last },
+                Lookup::Loading { .. } => {
+                    tokio::time::sleep(pause).await;
+                    pause = (pause * 2).min(LONGEST_PAUSE);
+                }
+                found => return found,
+            }
+        }
+    }
+
+    async fn load<V, F, Fut>(&self, flight: &Flight, ask_shared: bool, origin: F) -> Loaded
     where
         V: Cacheable,
         F: FnOnce() -> Fut,
@@ -113,8 +134,8 @@ impl Tiers {
     {
         let key = &flight.key;
         let mut lookup = match &self.shared {
-            Some(shared) => shared.get_or_lease(key, self.options.fresh).await,
-            None => Lookup::Down,
+            Some(shared) if ask_shared => self.look_up(shared, key, self.options.fresh).await,
+            _ => Lookup::Down,
         };
         if let Lookup::Hit { value, age } = &lookup {
             match json::parse::<V>(value) {
@@ -139,6 +160,10 @@ impl Tiers {
         let read = match origin().await {
             Ok(read) => read,
             Err(error) => {
+                if let (Lookup::Leased { lease, .. }, Some(shared)) = (&lookup, &self.shared) {
+                    // Nobody else is to wait for this load, nor to go without the tier once the storage is back.
+                    shared.release(key, *lease).await;
+                }
                 if let Lookup::Leased { last: Some(last), .. } | Lookup::Busy { last: Some(last) } = lookup {
                     self.keep_last_known::<V>(flight, &last);
                 }
@@ -164,7 +189,7 @@ impl Tiers {
                 current && landed
             }
             // Another process is writing: by the time its news arrives this value may be kept already.
-            (Lookup::Busy { .. }, _) => false,
+            (Lookup::Busy { .. } | Lookup::Loading { .. }, _) => false,
             _ => current,
         };
         Ok((self.keep(flight, read.value, age, Tier::Local, current), read.source))
