@@ -161,20 +161,3 @@ async fn the_password_is_not_shown_and_tls_is_not_promised() {
     let error = SqlStorage::connect(&format!("{url}&sslmode=require"), SqlOptions::default()).await.unwrap_err();
     assert!(matches!(error.kind(), ErrorKind::Invalid(_)) && !error.to_string().contains("hunter2"), "{error}");
 }
-
-#[tokio::test]
-async fn lists_are_read_from_an_index_and_not_sorted() {
-    let server = PostgresServer::shared();
-    let url = server.fresh_schema_url();
-    let storage = SqlStorage::connect(&url, SqlOptions::default()).await.unwrap();
-    support::takes_a_transaction_of_5000_rows(&storage).await;
-    let schema = url.rsplit("%3D").next().unwrap();
-    server.query(&format!("ANALYZE {schema}.characters"));
-    for filter in ["TRUE", "user_id = '00000000-0000-0000-0000-000000000001'", "theme = 'traditional'"] {
-        let plan = server.query(&format!(
-            "SET search_path = {schema}; EXPLAIN SELECT id FROM characters WHERE {filter} AND deleted_at IS NULL \
-             AND (created_at, id) < (9223372036854775807, 'ffffffff-ffff-ffff-ffff-ffffffffffff') ORDER BY created_at DESC, id DESC LIMIT 101"
-        ));
-        assert!(plan.contains("Index") && !plan.contains("Seq Scan"), "{filter}: {plan}");
-    }
-}

@@ -60,7 +60,8 @@ pub(crate) async fn answers_as_the_reference_does(storage: &SqlStorage) {
                 entity.data.0 = json!({ "text": "a\"ü\u{1f409}", "numbers": [u64::MAX, i64::MIN, 0.1] })
                     .as_object()
                     .unwrap()
-                    .clone();
+                    .clone()
+                    .into();
                 let (id, at) = (entity.id, now());
                 if state != "absent" {
                     transactions.push(create(&entity));
