@@ -68,7 +68,10 @@ async fn all() {
     let proxy = {
         let upstream = format!("http://{origin}/storage/v1/characters/{}", hero.id);
         serve(move |config| {
-            let (upstream, client) = (upstream.clone(), reqwest::Client::builder().no_proxy().build().unwrap());
+            let (upstream, client) = (
+                upstream.clone(),
+                reqwest::Client::builder().timeout(Duration::from_secs(10)).no_proxy().build().unwrap(),
+            );
             let answer = move || {
                 let call = client.get(&upstream).bearer_auth(token).send();
                 async move {

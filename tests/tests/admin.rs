@@ -1,6 +1,5 @@
 //! `/admin/storage` of real processes: what a person on call sees, and can do.
 
-
 mod support;
 
 use character_tests::{RedisServer, Service, free_port};

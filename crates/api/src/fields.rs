@@ -68,7 +68,7 @@ impl Fields {
 
     pub(crate) fn document(&mut self, name: &str) -> Option<Document> {
         self.take(name, "must be an object", |value| match value {
-            Value::Object(members) => Some(Document(members)),
+            Value::Object(members) => Some(Document::from(members)),
             _ => None,
         })
     }

@@ -96,7 +96,7 @@ mod tests {
                 value = serde_json::json!({ "a": value });
             }
             let mut it = character();
-            it.data = Document(value.as_object().cloned().unwrap_or_default());
+            it.data = Document::from(value.as_object().cloned().unwrap_or_default());
             it.check().0.len()
         };
         assert_eq!((nested(128), nested(129)), (0, 1));

@@ -1,8 +1,12 @@
 //! The free JSON document that every entity carries.
 
 use crate::{Violations, json};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
+use std::{
+    ops::{Deref, DerefMut},
+    sync::Arc,
+};
 
 /// A JSON object. Any JSON value within the limits comes back exactly as it went in.
 ///
@@ -11,7 +15,67 @@ use serde_json::{Map, Value};
 /// refuse alike.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Document(pub Map<String, Value>);
+pub struct Document(pub Members);
+
+/// The members of a [`Document`]: a map that clones share until one of them changes it. A sheet is read far more often
+/// than it is changed, and copying one takes longer than everything else a cache does.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Members(Arc<Map<String, Value>>);
+
+impl Members {
+    /// The map itself; a copy of it when others share it.
+    #[must_use]
+    pub fn into_map(self) -> Map<String, Value> {
+        Arc::unwrap_or_clone(self.0)
+    }
+}
+
+impl Deref for Members {
+    type Target = Map<String, Value>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
+}
+
+impl DerefMut for Members {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        Arc::make_mut(&mut self.0)
+    }
+}
+
+impl From<Map<String, Value>> for Members {
+    fn from(members: Map<String, Value>) -> Self {
+        Self(Arc::new(members))
+    }
+}
+
+impl FromIterator<(String, Value)> for Members {
+    fn from_iter<T: IntoIterator<Item = (String, Value)>>(members: T) -> Self {
+        Map::from_iter(members).into()
+    }
+}
+
+impl<'a> IntoIterator for &'a Members {
+    type Item = (&'a String, &'a Value);
+    type IntoIter = serde_json::map::Iter<'a>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.iter()
+    }
+}
+
+impl Serialize for Members {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Members {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Map::deserialize(deserializer).map(Into::into)
+    }
+}
 
 impl Document {
     /// Adds what breaks the limits to `violations`, under `field`.
@@ -62,6 +126,6 @@ fn check_values<'a>(
 
 impl From<Map<String, Value>> for Document {
     fn from(map: Map<String, Value>) -> Self {
-        Self(map)
+        Self(map.into())
     }
 }

@@ -20,7 +20,7 @@ pub mod violation;
 
 pub use campaign::{Campaign, CampaignEvent, EventImpact, ImpactType};
 pub use character::Character;
-pub use document::Document;
+pub use document::{Document, Members};
 pub use ids::{
     CampaignEventId, CampaignId, CharacterId, CharacterProgressId, CharacterVersionId, EventImpactId,
     ExperienceEntryId, InventoryItemId, JournalEntryId, NpcRelationshipId, QuestId, UserId,

@@ -102,7 +102,7 @@ pub fn sheet(character: &Character) -> Map<String, Value> {
         ("name", Value::String(name.clone())),
         ("user_id", Value::String(user_id.to_string())),
         ("campaign_id", text(*campaign_id)),
-        ("data", Value::Object(data.0.clone())),
+        ("data", Value::Object(data.0.clone().into_map())),
         ("is_active", Value::Bool(*is_active)),
         ("deleted_at", text(meta.deleted_at)),
     ];
@@ -181,7 +181,7 @@ mod tests {
     use serde_json::json;
 
     fn character(data: &Value) -> Character {
-        let data = Document(data.as_object().cloned().unwrap());
+        let data = Document::from(data.as_object().cloned().unwrap());
         Character { data, ..Character::new(UserId::new(), "Torormir", crate::now()) }
     }
 
@@ -195,8 +195,11 @@ mod tests {
             json!({ "x~y": [1, 2, 3, 4, 5], "n": 0, "": "empty" }),
             json!({ "x~y": { "an": "object" }, "same": 1.5 }),
         ] {
-            let after =
-                Character { name: "Grey".into(), data: Document(data.as_object().cloned().unwrap()), ..before.clone() };
+            let after = Character {
+                name: "Grey".into(),
+                data: Document::from(data.as_object().cloned().unwrap()),
+                ..before.clone()
+            };
             let patch: json_patch::Patch = serde_json::from_value(changes(&before, &after).into()).unwrap();
             let mut sheet_before = Value::Object(sheet(&before));
             json_patch::patch(&mut sheet_before, &patch).unwrap();

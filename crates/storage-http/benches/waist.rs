@@ -75,7 +75,7 @@ async fn all() {
     let running = server.disable_signals().run();
     let handle = running.handle();
     let serving = tokio::spawn(running);
-    let client = reqwest::Client::new();
+    let client = reqwest::Client::builder().timeout(Duration::from_secs(10)).no_proxy().build().unwrap();
     let config = config(&base);
     let waist = Waist::around(character_storage_http::ReqwestTransport::new(&config).unwrap(), &config);
     let url = format!("{base}/answer");

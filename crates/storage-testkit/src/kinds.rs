@@ -269,7 +269,9 @@ pub fn one_of_each(id: impl Fn() -> Uuid) -> Vec<SomeRow> {
 
 /// A document that says something.
 pub(crate) fn document(text: &str) -> Document {
-    Document(json!({ text: [1, 2.5, null, true], "nested": { "text": text } }).as_object().cloned().unwrap_or_default())
+    Document::from(
+        json!({ text: [1, 2.5, null, true], "nested": { "text": text } }).as_object().cloned().unwrap_or_default(),
+    )
 }
 
 macro_rules! store {

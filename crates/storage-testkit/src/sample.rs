@@ -34,7 +34,7 @@ pub fn party(size: usize) -> Vec<Character> {
 /// The same character with this sheet.
 #[must_use]
 pub fn with_data(character: Character, data: &Value) -> Character {
-    Character { data: Document(data.as_object().cloned().unwrap_or_default()), ..character }
+    Character { data: Document::from(data.as_object().cloned().unwrap_or_default()), ..character }
 }
 
 /// An event about `subject` that carries `number`.

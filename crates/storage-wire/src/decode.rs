@@ -71,7 +71,7 @@ mod tests {
             value = json!({ "a": value });
         }
         let mut character = Character::new(UserId::new(), "Deep", now());
-        character.data = Document(value.as_object().cloned().unwrap_or_default());
+        character.data = Document::from(value.as_object().cloned().unwrap_or_default());
         let batch = BatchBody { transactions: vec![Transaction::new().with(Change::Create(character))] };
         assert_eq!(decode(&serde_json::to_vec(&batch).expect("serializable")), Ok(batch));
     }

@@ -4,7 +4,7 @@ use crate::{
     MetaBody,
     answer::{maybe_microseconds, microseconds},
 };
-use character_domain::{CampaignEvent, EventImpact, ImpactType, Timestamp};
+use character_domain::{CampaignEvent, EventImpact, ImpactType, Members, Timestamp};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
@@ -30,7 +30,7 @@ pub struct CampaignEventBody {
     pub event_type: String,
     /// The particulars: `ability`, `damage_type`, `reason`, ….
     #[schema(value_type = Object)]
-    pub event_data: Map<String, Value>,
+    pub event_data: Members,
     /// What it changes: `hit_points`, `experience`, `ability_score`, `other`.
     #[schema(value_type = String)]
     pub impact_type: ImpactType,
@@ -48,7 +48,7 @@ pub struct CampaignEventBody {
     pub applied_at: Option<Timestamp>,
     /// Everything else.
     #[schema(value_type = Object)]
-    pub data: Map<String, Value>,
+    pub data: Members,
     /// Revision and times.
     #[serde(flatten)]
     pub meta: MetaBody,
@@ -118,7 +118,7 @@ pub struct EventImpactBody {
     pub impact_type: ImpactType,
     /// By how much it was to change it: `amount`, or `ability` and `adjustment`.
     #[schema(value_type = Object)]
-    pub impact_data: Map<String, Value>,
+    pub impact_data: Members,
     /// Whether it took place.
     pub applied: bool,
     /// When.
@@ -127,7 +127,7 @@ pub struct EventImpactBody {
     pub applied_at: Option<Timestamp>,
     /// The part of the sheet it changed, as that was before.
     #[schema(value_type = Object)]
-    pub reversion_data: Map<String, Value>,
+    pub reversion_data: Members,
     /// Whether it was undone.
     pub is_reverted: bool,
     /// When.
@@ -138,7 +138,7 @@ pub struct EventImpactBody {
     pub notes: Option<String>,
     /// Everything else.
     #[schema(value_type = Object)]
-    pub data: Map<String, Value>,
+    pub data: Members,
     /// Revision and times.
     #[serde(flatten)]
     pub meta: MetaBody,

@@ -5,7 +5,7 @@ use crate::{
     answer::{maybe_microseconds, microseconds},
     bulk::BulkResult,
 };
-use character_domain::{Character, Timestamp};
+use character_domain::{Character, Members, Timestamp};
 use character_storage_port::{Cursor, Page};
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -35,7 +35,7 @@ pub struct CharacterBody {
     pub campaign_id: Option<Uuid>,
     /// The sheet: any JSON object, at most 128 levels deep.
     #[schema(value_type = Object)]
-    pub data: Map<String, Value>,
+    pub data: Members,
     /// Whether it is in play.
     pub is_active: bool,
     /// 1 when created, one more at each change; also its entity tag.

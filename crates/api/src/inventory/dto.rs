@@ -1,7 +1,7 @@
 //! What goes over the wire.
 
 use crate::MetaBody;
-use character_domain::{Attunement, InventoryItem};
+use character_domain::{Attunement, InventoryItem, Members};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
@@ -35,7 +35,7 @@ pub struct InventoryItemBody {
     pub notes: Option<String>,
     /// Everything else.
     #[schema(value_type = Object)]
-    pub data: Map<String, Value>,
+    pub data: Members,
     /// Revision and times.
     #[serde(flatten)]
     pub meta: MetaBody,

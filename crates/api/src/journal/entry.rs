@@ -6,7 +6,7 @@ use crate::{
     fields::Fields,
     merge::Writable,
 };
-use character_domain::{JournalEntry, Timestamp, Violations};
+use character_domain::{JournalEntry, Members, Timestamp, Violations};
 use character_repositories::NewJournalEntry;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -49,7 +49,7 @@ pub struct JournalEntryBody {
     pub is_active: bool,
     /// Everything else.
     #[schema(value_type = Object)]
-    pub data: Map<String, Value>,
+    pub data: Members,
     /// Revision and times.
     #[serde(flatten)]
     pub meta: MetaBody,

@@ -2,7 +2,7 @@
 
 use super::READ_ONLY;
 use crate::{MetaBody, answer::microseconds, fields::Fields, merge::Writable};
-use character_domain::{ExperienceEntry, Timestamp, Violations};
+use character_domain::{ExperienceEntry, Members, Timestamp, Violations};
 use character_repositories::NewExperienceEntry;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -32,7 +32,7 @@ pub struct ExperienceEntryBody {
     pub session_id: Option<Uuid>,
     /// Everything else.
     #[schema(value_type = Object)]
-    pub data: Map<String, Value>,
+    pub data: Members,
     /// Revision and times.
     #[serde(flatten)]
     pub meta: MetaBody,

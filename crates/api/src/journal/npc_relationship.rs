@@ -2,7 +2,7 @@
 
 use super::READ_ONLY;
 use crate::{MetaBody, answer::maybe_microseconds, fields::Fields, merge::Writable};
-use character_domain::{NpcRelationship, Timestamp, Violations};
+use character_domain::{Members, NpcRelationship, Timestamp, Violations};
 use character_repositories::NewNpcRelationship;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -34,7 +34,7 @@ pub struct NpcRelationshipBody {
     pub last_interaction: Option<Timestamp>,
     /// Everything else.
     #[schema(value_type = Object)]
-    pub data: Map<String, Value>,
+    pub data: Members,
     /// Revision and times.
     #[serde(flatten)]
     pub meta: MetaBody,

@@ -2,7 +2,7 @@
 
 use super::READ_ONLY;
 use crate::{MetaBody, fields::Fields, merge::Writable};
-use character_domain::{Quest, QuestImportance, QuestStatus, Violations};
+use character_domain::{Members, Quest, QuestImportance, QuestStatus, Violations};
 use character_repositories::NewQuest;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -35,12 +35,12 @@ pub struct QuestBody {
     pub assigned_by: Option<String>,
     /// What there is to win.
     #[schema(value_type = Object)]
-    pub rewards: Map<String, Value>,
+    pub rewards: Members,
     /// The steps, oldest first.
     pub progress: Vec<Value>,
     /// Everything else.
     #[schema(value_type = Object)]
-    pub data: Map<String, Value>,
+    pub data: Members,
     /// Revision and times.
     #[serde(flatten)]
     pub meta: MetaBody,

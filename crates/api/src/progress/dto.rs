@@ -55,7 +55,7 @@ impl From<Progress> for ProgressBody {
             next_level_at: next_threshold(row.current_level),
             milestones: row.milestones,
             achievements: row.achievements,
-            data: row.data.0,
+            data: row.data.0.into_map(),
             revision: revision.0,
         }
     }

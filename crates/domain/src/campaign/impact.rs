@@ -121,7 +121,7 @@ impl HitPoints {
         if let Value::Object(points) = &mut points {
             points.insert("current".to_owned(), current.into());
         }
-        one("hit_points", points).0
+        one("hit_points", points).0.into_map()
     }
 }
 
@@ -140,7 +140,7 @@ fn with_score(mut scores: Map<String, Value>, ability: &str, score: Option<i64>)
         Some(score) => scores.insert(ability.to_owned(), json!(score)),
         None => scores.remove(ability),
     };
-    one("ability_scores", Value::Object(scores)).0
+    one("ability_scores", Value::Object(scores)).0.into_map()
 }
 
 fn clamped(score: i64) -> i64 {
@@ -173,7 +173,7 @@ mod tests {
     use crate::CharacterId;
 
     fn document(value: &Value) -> Document {
-        Document(value.as_object().cloned().unwrap())
+        Document::from(value.as_object().cloned().unwrap())
     }
 
     fn event(impact_type: ImpactType, magnitude: i64, data: &Value) -> CampaignEvent {

@@ -164,7 +164,7 @@ mod tests {
     use serde_json::json;
 
     fn item(character: CharacterId, name: &str, data: serde_json::Value) -> InventoryItem {
-        let data = crate::Document(data.as_object().cloned().unwrap_or_default());
+        let data = crate::Document::from(data.as_object().cloned().unwrap_or_default());
         InventoryItem { data, ..InventoryItem::new(character, name, crate::now()) }
     }
 

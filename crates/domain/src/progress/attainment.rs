@@ -76,7 +76,7 @@ mod tests {
             title: " ".to_owned(),
             description: "\0".to_owned(),
             kind: "x".repeat(65),
-            data: Document(json!({ "a\0": 1 }).as_object().cloned().unwrap()),
+            data: Document::from(json!({ "a\0": 1 }).as_object().cloned().unwrap()),
             ..attainment()
         };
         let fields: Vec<_> = broken.check().0.into_iter().map(|violation| violation.field).collect();
@@ -90,7 +90,7 @@ mod tests {
             for _ in 1..levels {
                 value = json!({ "a": value });
             }
-            Attainment { data: Document(value.as_object().cloned().unwrap()), ..attainment() }
+            Attainment { data: Document::from(value.as_object().cloned().unwrap()), ..attainment() }
         };
         let deepest = (1..200).take_while(|levels| deep(*levels).check() == Violations::default()).last().unwrap();
         let mut progress = crate::CharacterProgress::new(crate::CharacterId::new(), 0, 1, crate::now());

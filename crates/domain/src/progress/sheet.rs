@@ -53,7 +53,7 @@ mod tests {
     use serde_json::json;
 
     fn sheet(value: &Value) -> Document {
-        Document(value.as_object().cloned().unwrap())
+        Document::from(value.as_object().cloned().unwrap())
     }
 
     fn told(value: &Value) -> (i64, u8) {
@@ -89,6 +89,6 @@ mod tests {
         let mut written = sheet(&json!({ "level": 1, "species": "Dwarf" }));
         CharacterProgress::new(crate::CharacterId::new(), 6_500, 5, crate::now()).write_on(&mut written);
         let expected = json!({ "species": "Dwarf", "level": 5, "experience_points": 6_500, "proficiency_bonus": 3 });
-        assert_eq!(Value::Object(written.0), expected);
+        assert_eq!(Value::Object(written.0.into_map()), expected);
     }
 }

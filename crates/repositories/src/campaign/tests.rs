@@ -23,7 +23,7 @@ struct World {
 }
 
 fn document(value: &Value) -> Document {
-    Document(value.as_object().cloned().unwrap())
+    Document::from(value.as_object().cloned().unwrap())
 }
 
 fn hero(sheet: &Value) -> Character {
@@ -86,7 +86,7 @@ impl World {
     }
 
     async fn sheet(&self) -> Value {
-        Value::Object(self.character().await.data.0)
+        Value::Object(self.character().await.data.0.into_map())
     }
 
     async fn has(&self, new: NewCampaignEvent) -> CampaignEvent {
@@ -206,7 +206,7 @@ async fn applying_again_and_reverting_again_change_nothing() {
     let reverted = world.revert(event).await.unwrap();
     assert_eq!((reverted.id, reverted.is_reverted, reverted.meta.revision), (applied.id, true, Revision(2)));
     let undone = world.character().await;
-    assert_eq!(Value::Object(undone.data.0.clone()), sheet());
+    assert_eq!(Value::Object(undone.data.0.clone().into_map()), sheet());
     assert_eq!(world.revert(event).await.unwrap(), reverted);
     assert_eq!(world.character().await, undone);
     let stored = world.event(event).await;

@@ -499,7 +499,7 @@ async fn a_sheet_128_levels_deep_can_be_made_under_a_key_and_changed() {
     for _ in 1..128 {
         deep = json!({ "a": deep });
     }
-    let data = Document(deep.as_object().cloned().unwrap());
+    let data = Document::from(deep.as_object().cloned().unwrap());
     let new = NewCharacter { data, ..draft("Deep") };
     let made = repository.create(new.clone(), &key("deep")).await.unwrap();
     assert_eq!(repository.create(new, &key("deep")).await.unwrap(), made);

@@ -44,7 +44,7 @@ fn key(text: &str) -> Terms {
 }
 
 fn document(value: &Value) -> Document {
-    Document(value.as_object().cloned().unwrap())
+    Document::from(value.as_object().cloned().unwrap())
 }
 
 fn is_missing<T>(outcome: &Result<T>, what: EntityKind) -> bool {

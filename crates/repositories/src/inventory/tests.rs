@@ -26,7 +26,7 @@ async fn world() -> World {
 }
 
 fn document(value: Value) -> Document {
-    Document(value.as_object().cloned().unwrap())
+    Document::from(value.as_object().cloned().unwrap())
 }
 
 fn item(name: &str, data: Value) -> NewItem {

@@ -21,7 +21,7 @@ struct World {
 }
 
 fn hero(sheet: Value) -> Character {
-    let data = Document(sheet.as_object().cloned().unwrap());
+    let data = Document::from(sheet.as_object().cloned().unwrap());
     Character { data, ..Character::new(UserId::new(), "Torormir", character_domain::now()) }
 }
 
@@ -114,7 +114,7 @@ async fn an_award_is_on_the_record_on_the_sheet_in_the_journal_and_in_the_outbox
     let row = world.standing().await;
     assert_eq!(row.id, CharacterProgressId::of(world.hero));
     assert_eq!((row.experience_points, row.current_level, row.previous_level), (6_600, 5, 3));
-    let sheet = Value::Object(world.character().await.data.0);
+    let sheet = Value::Object(world.character().await.data.0.into_map());
     let expected = json!({ "experience_points": 6_600, "level": 5, "proficiency_bonus": 3, "species": "Dwarf" });
     assert_eq!(sheet, expected);
 

@@ -24,7 +24,7 @@ fn nested(levels: usize) -> Value {
 
 /// A document of so many levels.
 fn deep(levels: usize) -> Document {
-    Document(json!({ "in": nested(levels - 1) }).as_object().cloned().unwrap_or_default())
+    Document::from(json!({ "in": nested(levels - 1) }).as_object().cloned().unwrap_or_default())
 }
 
 /// Values that storages are known to change.
@@ -38,7 +38,7 @@ fn odd() -> Document {
         "$ref": { "a.b": 1, "a": { "b": 2 } },
         "x": { "y": [[], {}, [[null]]] },
     });
-    Document(values.as_object().cloned().unwrap_or_default())
+    Document::from(values.as_object().cloned().unwrap_or_default())
 }
 
 /// The text too, since equal numbers may be written in different ways.
@@ -84,12 +84,13 @@ pub async fn every_document_may_be_128_levels_deep(storage: Arc<dyn StoragePort>
 /// A document of any kind that is 129 levels deep is `Invalid`, and so is one that holds U+0000.
 pub async fn a_document_of_any_kind_that_is_too_deep_is_invalid(storage: Arc<dyn StoragePort>) {
     every_kind!(too_full(&storage, &deep(MAX_DEPTH + 1)));
-    every_kind!(too_full(&storage, &Document(json!({ "a": "\0" }).as_object().cloned().unwrap_or_default())));
+    every_kind!(too_full(&storage, &Document::from(json!({ "a": "\0" }).as_object().cloned().unwrap_or_default())));
 }
 
 /// The steps of a quest, milestones and achievements are any JSON, in order, as deep as it fits into a document.
 pub async fn lists_of_any_json_come_back(storage: Arc<dyn StoragePort>) {
-    let values = vec![Value::Object(odd().0), json!(null), json!("\u{1f409}"), json!(-1), nested(MAX_DEPTH - 1)];
+    let values =
+        vec![Value::Object(odd().0.into_map()), json!(null), json!("\u{1f409}"), json!(-1), nested(MAX_DEPTH - 1)];
     let too_deep = vec![json!(0), nested(MAX_DEPTH)];
     let quest = Quest::full();
     comes_back(&storage, Quest { progress: values.clone(), ..quest.clone() }, "progress").await;
@@ -282,7 +283,7 @@ pub async fn every_state_of_a_field_comes_back(storage: Arc<dyn StoragePort>) {
     }
     for impact_type in [I::HitPoints, I::Experience, I::AbilityScore, I::Other] {
         let ability = json!({ "ability": "wisdom" }).as_object().cloned().unwrap_or_default();
-        let event = CampaignEvent { impact_type, event_data: Document(ability), ..CampaignEvent::full() };
+        let event = CampaignEvent { impact_type, event_data: Document::from(ability), ..CampaignEvent::full() };
         comes_back(&storage, event, "impact_type").await;
         comes_back(&storage, EventImpact { impact_type, ..EventImpact::full() }, "impact_type").await;
     }
