@@ -33,12 +33,14 @@ impl PostgresServer {
         let port = free_port();
         let account = Account::of_the_server(&folder);
 
+        // The log of the default settings takes a gigabyte of disk before its first checkpoint.
+        let log = ["max_wal_size=96MB", "min_wal_size=32MB"];
         let defaults = ["fsync=off", "full_page_writes=off", "max_connections=300"];
         let server = account
             .run(&programs.join("postgres"))
             .arguments(["-D".as_ref(), data.as_os_str(), "-k".as_ref(), folder.as_os_str()])
             .arguments(["-h", "127.0.0.1", "-p", &port.to_string()])
-            .arguments(defaults.iter().chain(settings).flat_map(|setting| ["-c", setting]));
+            .arguments(defaults.iter().chain(&log).chain(settings).flat_map(|setting| ["-c", setting]));
         // The supervisor comes before the first file, so that the folder goes away also when we are killed here.
         let server = Supervised::new(folder.clone(), &server);
 

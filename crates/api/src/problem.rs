@@ -240,11 +240,8 @@ impl From<RepositoryError> for Problem {
 
 impl From<StorageError> for Problem {
     fn from(error: StorageError) -> Self {
-        tracing::warn!(
-            error = %error,
-            cause = std::error::Error::source(&error).map(tracing::field::display),
-            "the storage failed",
-        );
+        // Its cause may quote what was stored; the error reporter tells of that, redacted.
+        tracing::warn!(error = %error, "the storage failed");
         let seconds =
             error.retry_after().map_or(1, |wait| wait.as_millis().div_ceil(1000).try_into().unwrap_or(u64::MAX));
         let unavailable = || Self::unavailable("storage-unavailable", "The storage is unavailable", seconds.max(1));
