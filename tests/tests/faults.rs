@@ -5,6 +5,8 @@
 
 mod support;
 
+#[path = "faults/coherence.rs"]
+mod coherence;
 #[path = "faults/database.rs"]
 mod database;
 #[path = "faults/kills.rs"]
@@ -13,6 +15,8 @@ mod kills;
 mod leaks;
 #[path = "faults/load.rs"]
 mod load;
+#[path = "faults/observer.rs"]
+mod observer;
 #[path = "faults/outage.rs"]
 mod outage;
 #[path = "faults/redis.rs"]

@@ -103,7 +103,7 @@ pub async fn build(
     let checked = storage_check("storage", Arc::clone(&origin));
     // Acts decide by the origin itself: no rule is judged by what a cache remembers.
     let origin: Arc<dyn StoragePort> =
-        Arc::new(Reported::new(Observed::new(origin, metrics.clone()), Arc::clone(&reporting)));
+        Arc::new(Reported::new(Observed::new(cached.uncached(), metrics.clone()), Arc::clone(&reporting)));
 
     let mut checks = vec![checked];
     checks.extend(redis.clone().map(redis_check));

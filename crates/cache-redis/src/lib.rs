@@ -4,9 +4,15 @@
 //! when it holds, `w` a writer's, `c` contended by another writer, `r` current before the writer came), and every
 //! step is one script over that one key. Scripts publish what they invalidate, so other processes hear of it in the
 //! same instant. Times are the server's, so clocks of processes need not agree.
+//!
+//! A server that comes back with what it had saved long ago, or a replica that takes over, would hold values and lack
+//! the news about them. So the heartbeat leaves a note of whose data it is (`INFO`: `run_id`, `master_replid`), and
+//! whoever comes back and finds another's note, or none, removes everything before Redis is used again.
 #![warn(missing_debug_implementations)]
 
 mod channel;
+mod connections;
+mod failure;
 mod health;
 #[cfg(test)]
 mod hunts;

@@ -14,7 +14,7 @@ pub struct RedisTierOptions {
     pub operation: Duration,
     /// The most that a new connection may take. 100 ms.
     pub connect: Duration,
-    /// How many connections at most. 16.
+    /// How many connections all callers share. 4.
     pub connections: usize,
     /// How long a placeholder holds when its owner is never heard of again; longer than any write may take. 60 s.
     pub lease: Duration,
@@ -35,7 +35,7 @@ impl RedisTierOptions {
             prefix: "character:v1:".to_owned(),
             operation: Duration::from_millis(50),
             connect: Duration::from_millis(100),
-            connections: 16,
+            connections: 4,
             lease: Duration::from_secs(60),
             keep: Duration::from_secs(24 * 3_600),
             heartbeat: Duration::from_secs(1),

@@ -14,7 +14,7 @@ pub(crate) struct Scripts {
     pub(crate) settle: Script,
     /// channel, message
     pub(crate) remove: Script,
-    /// channel, message; writes its key, so that a Redis that takes no writes is noticed
+    /// whose data it is, channel, message; writes its key, so that a Redis that takes no writes is noticed
     pub(crate) heartbeat: Script,
 }
 
@@ -96,8 +96,8 @@ redis.call('PUBLISH', ARGV[1], ARGV[2])
 return 1",
             ),
             heartbeat: plain(
-                "redis.call('SET', KEYS[1], '1', 'PX', 60000)
-redis.call('PUBLISH', ARGV[1], ARGV[2])
+                "redis.call('SET', KEYS[1], ARGV[1], 'PX', 86400000)
+redis.call('PUBLISH', ARGV[2], ARGV[3])
 return 1",
             ),
         }

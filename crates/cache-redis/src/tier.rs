@@ -1,17 +1,22 @@
 use crate::{
     InvalidRedisOptions, RedisTierMetrics, RedisTierOptions,
     channel::{Channel, Heard},
+    connections::Connections,
+    failure::Failure,
     health::{Health, Undelivered},
     scripts::Scripts,
 };
 use async_trait::async_trait;
 use bytes::Bytes;
 use character_cache::{Fence, Invalidations, Key, LastKnown, Lease, Lookup, Settlement, SharedTier};
-use deadpool_redis::{Manager, Pool, Runtime};
 use futures_util::StreamExt;
-use redis::{AsyncConnectionConfig, Client, FromRedisValue, Pipeline, Script};
+use redis::{Client, FromRedisValue, Pipeline, Script};
 use secrecy::ExposeSecret;
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    sync::{Arc, PoisonError},
+    time::Duration,
+};
 use tokio::{
     sync::Mutex,
     task::JoinHandle,
@@ -32,7 +37,9 @@ pub struct RedisTier {
 struct Inner {
     options: RedisTierOptions,
     client: Client,
-    pool: Pool,
+    connections: Connections,
+    /// Whose data it is, as the heartbeat notes it.
+    identity: std::sync::Mutex<String>,
     scripts: Scripts,
     health: Health,
     channel: Channel,
@@ -55,39 +62,6 @@ impl Drop for RedisTier {
     }
 }
 
-/// Why an operation failed, in words without addresses.
-enum Failure {
-    TimedOut,
-    Pool(&'static str),
-    Redis(redis::RedisError),
-}
-
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::TimedOut => f.write_str("no answer in time"),
-            Self::Pool(reason) => f.write_str(reason),
-            Self::Redis(error) => write!(f, "{}", error.code().unwrap_or_else(|| error.category())),
-        }
-    }
-}
-
-impl From<redis::RedisError> for Failure {
-    fn from(error: redis::RedisError) -> Self {
-        Self::Redis(error)
-    }
-}
-
-impl From<deadpool_redis::PoolError> for Failure {
-    fn from(error: deadpool_redis::PoolError) -> Self {
-        match error {
-            deadpool_redis::PoolError::Timeout(_) => Self::TimedOut,
-            deadpool_redis::PoolError::Backend(error) => Self::Redis(error),
-            _ => Self::Pool("the pool is closed"),
-        }
-    }
-}
-
 impl RedisTier {
     /// A tier on the Redis of `options`. Does not wait for it: until the first heartbeat gets through, it is out of
     /// use. Needs a Tokio runtime, for the heartbeat and the channel.
@@ -103,27 +77,16 @@ impl RedisTier {
         options: RedisTierOptions,
         metrics: RedisTierMetrics,
     ) -> Result<Self, InvalidRedisOptions> {
-        let url = options.url.expose_secret();
-        let client = Client::open(url).map_err(|_| InvalidRedisOptions::Url)?;
-        let config = AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(options.connect))
-            .set_response_timeout(Some(HEALING));
-        let manager = Manager::new_with_config(url, config).map_err(|_| InvalidRedisOptions::Url)?;
-        let pool = Pool::builder(manager)
-            .max_size(options.connections)
-            .runtime(Runtime::Tokio1)
-            .wait_timeout(Some(options.operation))
-            .create_timeout(Some(options.connect))
-            .recycle_timeout(Some(options.operation))
-            .build()?;
+        let client = Client::open(options.url.expose_secret()).map_err(|_| InvalidRedisOptions::Url)?;
         let inner = Arc::new(Inner {
             health: Health::new(options.remembered, metrics.clone()),
             channel: Channel::new(metrics.clone()),
             scripts,
             beating: Mutex::default(),
+            connections: Connections::new(&options, HEALING)?,
+            identity: std::sync::Mutex::default(),
             options,
             client,
-            pool,
             metrics,
         });
         let tasks =
@@ -167,6 +130,11 @@ impl Inner {
         format!("{}{key}", self.options.prefix)
     }
 
+    /// The key of the heartbeat, which holds whose data the others are.
+    fn note(&self) -> String {
+        format!("{}heartbeat", self.options.prefix)
+    }
+
     fn channel_name(&self) -> String {
         format!("{}invalidations", self.options.prefix)
     }
@@ -175,7 +143,7 @@ impl Inner {
     /// repeated, none of which was taken.
     async fn send<T: FromRedisValue>(&self, script: &Script, steps: &Pipeline, within: Duration) -> Result<T, Failure> {
         let send = async {
-            let mut connection = self.pool.get().await?;
+            let mut connection = self.connections.any()?;
             match steps.query_async(&mut connection).await {
                 Err(error) if error.code() == Some("NOSCRIPT") || error.to_string().contains("NOSCRIPT") => {
                     script.prepare_invoke().load_async(&mut connection).await?;
@@ -237,10 +205,14 @@ impl Inner {
     async fn beat(&self) -> Result<(), Failure> {
         // One at a time: what one is about to deliver must not look delivered to another.
         let _alone = self.beating.lock().await;
+        if !self.health.is_up() {
+            self.reconnect().await?;
+        }
         let script = &self.scripts.heartbeat;
+        let identity = self.identity.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let mut step = Pipeline::new();
-        let key = format!("{}heartbeat", self.options.prefix);
-        step.cmd("EVALSHA").arg(script.get_hash()).arg(1).arg(key).arg(self.channel_name()).arg(self.channel.ping());
+        step.cmd("EVALSHA").arg(script.get_hash()).arg(1).arg(self.note()).arg(identity);
+        step.arg(self.channel_name()).arg(self.channel.ping());
         self.send::<()>(script, &step, HEALING).await?;
         if self.health.is_up() {
             return Ok(());
@@ -268,12 +240,28 @@ impl Inner {
         }
     }
 
+    /// Fresh connections, and nothing on their other side that may have missed the news.
+    async fn reconnect(&self) -> Result<(), Failure> {
+        let identity = timeout(HEALING, self.connections.reopen()).await.unwrap_or(Err(Failure::TimedOut))?;
+        let note = async {
+            Ok::<Option<String>, Failure>(
+                redis::cmd("GET").arg(self.note()).query_async(&mut self.connections.any()?).await?,
+            )
+        };
+        let noted = timeout(HEALING, note).await.unwrap_or(Err(Failure::TimedOut))?;
+        if noted.as_ref() != Some(&identity) {
+            self.remove_everything().await?;
+        }
+        *self.identity.lock().unwrap_or_else(PoisonError::into_inner) = identity;
+        Ok(())
+    }
+
     async fn remove_everything(&self) -> Result<(), Failure> {
         let pattern = format!("{}*", self.options.prefix.replace(['*', '?', '[', ']', '\\'], "?"));
         let mut cursor = 0u64;
         loop {
             let step = async {
-                let mut connection = self.pool.get().await?;
+                let mut connection = self.connections.any()?;
                 let mut scan = redis::cmd("SCAN");
                 scan.arg(cursor).arg("MATCH").arg(&pattern).arg("COUNT").arg(500);
                 let (next, names): (u64, Vec<String>) = scan.query_async(&mut connection).await?;
@@ -284,7 +272,10 @@ impl Inner {
                 if next == 0 {
                     steps.cmd("PUBLISH").arg(self.channel_name()).arg(self.channel.about_everything()).ignore();
                 }
-                steps.query_async::<()>(&mut connection).await?;
+                // Among the keys of others there may be none of ours, and Redis takes no empty request.
+                if !steps.is_empty() {
+                    steps.query_async::<()>(&mut connection).await?;
+                }
                 Ok::<_, Failure>(next)
             };
             cursor = timeout(HEALING, step).await.unwrap_or(Err(Failure::TimedOut))?;

@@ -136,6 +136,67 @@ async fn an_invalidation_that_could_not_be_delivered_is_delivered_before_redis_i
     assert_eq!((fresh.name(&row).await, fresh.names(&row).await.len()), (Some("Unheard of".into()), 1));
 }
 
+/// Servers save by themselves unless told not to, and hold what they had saved after a crash.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_redis_that_comes_back_with_what_it_had_saved_long_ago_leaves_right_answers() {
+    let redis = RedisServer::start();
+    let (storage, options) = (MemoryStorage::new(), options(&redis.url()));
+    let (one, two) = (process(&storage, &options).await, process(&storage, &options).await);
+    let row = storage.create_character(torormir()).await.unwrap();
+    one.sees(&row, "Torormir").await;
+    redis.command(&["SAVE"]);
+    one.rename(&row, "Since then").await;
+    two.sees(&row, "Since then").await;
+    redis.restart();
+    assert!(redis.command(&["KEYS", "*"]).contains(&row.id.to_string()), "the old value is back");
+    assert!(one.tier.ready(PATIENCE).await && two.tier.ready(PATIENCE).await);
+    // A process that knows of no earlier server, and of no value.
+    let fresh = process(&storage, &options).await;
+    for process in [&fresh, &two, &one] {
+        assert_eq!((process.name(&row).await, process.names(&row).await.len()), (Some("Since then".into()), 1));
+        assert_eq!(process.names(&row).await, ["Since then"]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_has_followed_another_one_is_emptied_before_it_is_used() {
+    let (redis, elder) = (RedisServer::start(), RedisServer::start());
+    let (storage, options) = (MemoryStorage::new(), options(&redis.url()));
+    let row = storage.create_character(torormir()).await.unwrap();
+    {
+        let process = process(&storage, &RedisTierOptions { url: elder.url().into(), ..options.clone() }).await;
+        process.sees(&row, "Torormir").await;
+    }
+    let process = process(&storage, &options).await;
+    process.rename(&row, "Since then").await;
+    redis.command(&["REPLICAOF", "127.0.0.1", &elder.port().to_string()]);
+    let until = Instant::now() + PATIENCE;
+    while !redis.command(&["INFO", "replication"]).contains("master_link_status:up") {
+        assert!(Instant::now() < until, "the replica never follows");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    // A write finds that this server takes none.
+    process.rename(&row, "Lately").await;
+    redis.command(&["REPLICAOF", "NO", "ONE"]);
+    assert!(process.tier.ready(PATIENCE).await);
+    let fresh = self::process(&storage, &options).await;
+    assert_eq!((fresh.name(&row).await, fresh.names(&row).await.len()), (Some("Lately".into()), 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn everything_of_ours_is_removed_among_many_keys_of_others() {
+    let redis = RedisServer::start();
+    redis.command(&["EVAL", "for i = 1, 20000 do redis.call('SET', 'other:' .. i, '') end", "0"]);
+    let (storage, options) = (MemoryStorage::new(), options(&redis.url()));
+    let process = process(&storage, &options).await;
+    let row = storage.create_character(torormir()).await.unwrap();
+    process.sees(&row, "Torormir").await;
+    process.cache.clear().await;
+    assert!(process.tier.is_up());
+    assert!(!redis.command(&["KEYS", "*"]).contains(&row.id.to_string()));
+    assert!(redis.command(&["DBSIZE"]).trim().parse::<u64>().unwrap() >= 20_000);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn more_undelivered_invalidations_than_are_remembered_remove_everything() {
     let redis = RedisServer::start();

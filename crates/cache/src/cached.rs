@@ -15,7 +15,7 @@ use uuid::Uuid;
 /// Needs a Tokio runtime: loads and commits run in tasks of their own, so that a caller who goes away neither
 /// takes a load from others nor keeps a write from invalidating.
 pub struct Cached<S: ?Sized = dyn StoragePort> {
-    inner: Arc<S>,
+    pub(crate) inner: Arc<S>,
     pub(crate) tiers: Arc<Tiers>,
 }
 

@@ -16,6 +16,7 @@ mod options;
 mod rule;
 mod shared;
 mod tiers;
+mod uncached;
 mod weight;
 
 #[cfg(test)]
@@ -27,3 +28,4 @@ pub use memory_tier::MemorySharedTier;
 pub use metrics::CacheMetrics;
 pub use options::CacheOptions;
 pub use shared::{Fence, Invalidations, LastKnown, Lease, Lookup, Settlement, SharedTier};
+pub use uncached::Uncached;

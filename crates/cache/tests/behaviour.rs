@@ -396,3 +396,52 @@ async fn a_reader_that_never_rests_does_not_keep_a_write_from_ending() {
     cache.update_character(Character { name: "Renamed".into(), ..row.clone() }, Expect::Any).await.unwrap();
     assert!(reading.await.unwrap());
 }
+
+#[tokio::test]
+async fn who_was_told_a_new_state_past_the_cache_is_not_told_an_older_one_after() {
+    for shared in [None, Some(Arc::new(MemorySharedTier::new()) as Arc<dyn SharedTier>)] {
+        let storage = Scripted::default();
+        let cache = over(&storage, shared);
+        let (old, new) = (CampaignId::new(), CampaignId::new());
+        let row = Character { campaign_id: Some(old), ..torormir() };
+        let row = storage.inner.create_character(row).await.unwrap();
+        for _ in 0..2 {
+            assert_eq!(name(&cache, row.id).await.as_deref(), Some("Torormir"));
+            assert_eq!(
+                (names(&cache, &of_campaign(old)).await.len(), names(&cache, &of_campaign(new)).await.len()),
+                (1, 0)
+            );
+        }
+        // Another process wrote, and could not say so.
+        let moved = Character { name: "Moved".into(), campaign_id: Some(new), ..row.clone() };
+        storage.inner.update_character(moved, Expect::Any).await.unwrap();
+        assert_eq!(name(&cache, row.id).await.as_deref(), Some("Torormir"), "nobody has told us");
+        assert_eq!(name(&cache.uncached(), row.id).await.as_deref(), Some("Moved"));
+        assert_eq!(name(&cache, row.id).await.as_deref(), Some("Moved"));
+        assert_eq!(
+            (names(&cache, &of_campaign(old)).await.len(), names(&cache, &of_campaign(new)).await.len()),
+            (0, 1)
+        );
+        // The same where a list told it.
+        let back = Character { name: "Back".into(), ..row.clone() };
+        storage.inner.update_character(back, Expect::Any).await.unwrap();
+        assert_eq!(names(&cache.uncached(), &of_campaign(old)).await, ["Back"]);
+        assert_eq!(name(&cache, row.id).await.as_deref(), Some("Back"));
+        assert_eq!(
+            (names(&cache, &of_campaign(old)).await.len(), names(&cache, &of_campaign(new)).await.len()),
+            (1, 0)
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_read_past_the_cache_takes_nothing_current_from_it() {
+    let storage = Scripted::default();
+    let cache = cached(&storage);
+    let row = cache.create_character(torormir()).await.unwrap();
+    name(&cache, row.id).await;
+    name(&cache.uncached(), row.id).await;
+    names(&cache.uncached(), &CharacterQuery::default()).await;
+    let source = cache.get_character(row.id).await.unwrap().source;
+    assert!(matches!(source, Source::Cache { tier: Tier::Local, .. }), "{source:?}");
+}

@@ -30,3 +30,16 @@ impl Harness for WithSharedTier {
 
 storage_conformance!(in_process, InProcess);
 storage_conformance!(with_shared_tier, WithSharedTier);
+
+/// Writes through the cache, reads past it: what one does the other sees.
+struct PastTheCache;
+
+impl Harness for PastTheCache {
+    type Guard = ();
+    async fn fresh() -> ((), Arc<dyn StoragePort>) {
+        let inner: Arc<dyn StoragePort> = Arc::new(MemoryStorage::new());
+        ((), Arc::new(Cached::new(inner, CacheOptions::default(), None, CacheMetrics::default()).uncached()))
+    }
+}
+
+storage_conformance!(past_the_cache, PastTheCache);

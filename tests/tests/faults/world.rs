@@ -6,7 +6,7 @@ use character_tests::{PostgresServer, RedisServer, Service};
 use serde_json::json;
 use std::{net::SocketAddr, time::Duration};
 
-const TOKEN: &str = "token-of-the-tests";
+pub(crate) const TOKEN: &str = "token-of-the-tests";
 
 /// A whole storage call, retries included.
 pub(crate) const DEADLINE: Duration = Duration::from_millis(1_500);
@@ -42,6 +42,13 @@ pub(crate) struct World {
     pub(crate) to_database: FaultProxy,
 }
 
+/// A Character Service with a proxy on each of its ways.
+pub(crate) struct Side {
+    pub(crate) service: Service,
+    pub(crate) to_storage: FaultProxy,
+    pub(crate) to_redis: Option<FaultProxy>,
+}
+
 fn local(port: u16) -> SocketAddr {
     SocketAddr::from(([127, 0, 0, 1], port))
 }
@@ -50,15 +57,8 @@ fn through(url: &str, port: u16, proxy: &FaultProxy) -> String {
     url.replacen(&format!("127.0.0.1:{port}"), &proxy.address().to_string(), 1)
 }
 
-impl World {
-    pub(crate) fn new(postgres: &PostgresServer, redis: Option<&RedisServer>, settings: &[(&str, &str)]) -> Self {
-        let to_database = FaultProxy::start(local(postgres.port())).unwrap();
-        let storage = Service::storage()
-            .env("STORAGE_SERVICE_TOKEN", TOKEN)
-            .env("DATABASE_URL", through(&postgres.fresh_schema_url(), postgres.port(), &to_database))
-            .env("DATABASE_TIMEOUT_MS", "600")
-            .env("LOG_LEVEL", "error")
-            .start();
+impl Side {
+    pub(crate) fn new(storage: &Service, redis: Option<&RedisServer>, settings: &[(&str, &str)]) -> Self {
         let to_storage = FaultProxy::start(storage.address()).unwrap();
         let to_redis = redis.map(|redis| (redis, FaultProxy::start(local(redis.port())).unwrap()));
         let mut builder = Service::character()
@@ -75,8 +75,21 @@ impl World {
         for (name, value) in settings {
             builder = builder.env(name, *value);
         }
-        let to_redis = to_redis.map(|(_, proxy)| proxy);
-        Self { service: builder.start(), to_storage, to_redis, storage, to_database }
+        Self { service: builder.start(), to_storage, to_redis: to_redis.map(|(_, proxy)| proxy) }
+    }
+}
+
+impl World {
+    pub(crate) fn new(postgres: &PostgresServer, redis: Option<&RedisServer>, settings: &[(&str, &str)]) -> Self {
+        let to_database = FaultProxy::start(local(postgres.port())).unwrap();
+        let storage = Service::storage()
+            .env("STORAGE_SERVICE_TOKEN", TOKEN)
+            .env("DATABASE_URL", through(&postgres.fresh_schema_url(), postgres.port(), &to_database))
+            .env("DATABASE_TIMEOUT_MS", "600")
+            .env("LOG_LEVEL", "error")
+            .start();
+        let Side { service, to_storage, to_redis } = Side::new(&storage, redis, settings);
+        Self { service, to_storage, to_redis, storage, to_database }
     }
 
     pub(crate) fn characters(&self) -> String {

@@ -1,0 +1,432 @@
+//! Two character-services on one Storage Service and one Redis, and everything between them failing in turn.
+
+use super::{
+    observer::{Observer, Said, State},
+    shapes,
+    world::{PEACE, RECOVERY, Side, TOKEN, World, alone},
+};
+use crate::support::{Answer, client, try_send, until};
+use character_domain::{Character, CharacterId};
+use character_fault_proxy::{Fault, FaultProxy, Mark, Plan, Way};
+use character_storage_http::{HttpStorage, HttpStorageConfig};
+use character_storage_port::{Deleted, StoragePort};
+use character_tests::{PostgresServer, RedisServer, Service};
+use serde_json::{Value, json};
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+    },
+    time::{Duration, Instant},
+};
+use tokio::task::JoinSet;
+use uuid::Uuid;
+
+const CLIENTS: usize = 24;
+const CAMPAIGNS: usize = 3;
+const CHARACTERS: usize = 24;
+const MOST_CHARACTERS: usize = 60;
+const PAUSE: Duration = Duration::from_millis(60);
+
+/// Fifteen of them with what lies between make a minute.
+const TROUBLE: Duration = Duration::from_millis(2_800);
+
+/// News are lost for three heartbeats at most before a process counts nothing in it as current; the fourth second is
+/// for two cores with ten processes.
+const PUSH_DELAY: Duration = Duration::from_secs(4);
+/// Who comes back to Redis tries every two seconds and delivers at once.
+const HEARD_AFTER: Duration = Duration::from_secs(4);
+
+struct Table {
+    observer: Observer,
+    processes: [String; 2],
+    http: reqwest::Client,
+    campaigns: Vec<String>,
+    characters: Mutex<Vec<String>>,
+    stop: AtomicBool,
+    marked: AtomicU64,
+    failed: AtomicU64,
+}
+
+fn is_marked(answer: &Answer) -> bool {
+    answer.header("cache-status").contains("stale")
+}
+
+fn revision(row: &Value) -> u64 {
+    row["revision"].as_u64().unwrap()
+}
+
+fn state(row: &Value) -> State {
+    if row["deleted_at"].is_null() {
+        State::In(row["campaign_id"].as_str().unwrap().to_owned())
+    } else {
+        State::Deleted
+    }
+}
+
+impl Table {
+    fn character(&self, process: usize, id: &str) -> String {
+        format!("{}/{id}", self.processes[process])
+    }
+
+    /// An answer, unless it was a failure.
+    async fn ask(&self, request: reqwest::RequestBuilder) -> Option<Answer> {
+        let answer = try_send(request).await.ok().filter(|answer| answer.status < 500);
+        if answer.is_none() {
+            self.failed.fetch_add(1, Relaxed);
+        }
+        answer
+    }
+
+    /// What an answer that is not marked stale says of a row.
+    async fn read(&self, process: usize, id: &str) -> Option<Answer> {
+        let asked = self.observer.now();
+        let answer = self.ask(self.http.get(self.character(process, id))).await?;
+        if is_marked(&answer) {
+            self.marked.fetch_add(1, Relaxed);
+            return None;
+        }
+        let id = id.to_owned();
+        match answer.status {
+            200 => self.observer.answer(
+                process,
+                asked,
+                Said::Row { id, revision: revision(&answer.body) },
+                answer.header("cache-status"),
+            ),
+            404 => self.observer.answer(process, asked, Said::NoRow { id }, answer.header("cache-status")),
+            _ => panic!("{answer:?}"),
+        }
+        Some(answer)
+    }
+
+    async fn list(&self, process: usize, campaign: &str) -> Option<HashMap<String, u64>> {
+        let asked = self.observer.now();
+        let request = self.http.get(&self.processes[process]).query(&[("campaign_id", campaign), ("limit", "1000")]);
+        let answer = self.ask(request).await?;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        if is_marked(&answer) {
+            self.marked.fetch_add(1, Relaxed);
+            return None;
+        }
+        let rows = answer.body["items"].as_array().unwrap();
+        let revisions: HashMap<_, _> =
+            rows.iter().map(|row| (row["id"].as_str().unwrap().to_owned(), revision(row))).collect();
+        let campaign = campaign.to_owned();
+        self.observer.answer(
+            process,
+            asked,
+            Said::List { campaign, revisions: revisions.clone() },
+            answer.header("cache-status"),
+        );
+        Some(revisions)
+    }
+
+    async fn change(&self, process: usize, request: reqwest::RequestBuilder) -> Option<Answer> {
+        let called = self.observer.now();
+        let answer = self.ask(request).await?;
+        match answer.status {
+            200 | 201 => {
+                let row = &answer.body;
+                let id = row["id"].as_str().unwrap();
+                self.observer.acknowledged(process, called, id, revision(row), state(row));
+            }
+            404 | 409 | 412 => {}
+            _ => panic!("{answer:?}"),
+        }
+        Some(answer)
+    }
+
+    async fn patch(&self, process: usize, id: &str, patch: Value) {
+        let request = self.http.patch(self.character(process, id));
+        let request = request.header("content-type", "application/merge-patch+json").body(patch.to_string());
+        self.change(process, request).await;
+    }
+
+    async fn create(&self, process: usize, campaign: &str) {
+        let sheet = json!({ "name": "New", "user_id": Uuid::new_v4(), "campaign_id": campaign });
+        if let Some(answer) = self.change(process, self.http.post(&self.processes[process]).json(&sheet)).await {
+            self.characters.lock().unwrap().push(answer.id());
+        }
+    }
+
+    /// Deletes it if it is there, and restores it if it is not.
+    async fn turn(&self, process: usize, id: &str) {
+        let Some(answer) = self.read(process, id).await else { return };
+        if answer.status == 404 {
+            self.change(process, self.http.post(format!("{}/restore", self.character(process, id)))).await;
+            return;
+        }
+        let (called, before) = (self.observer.now(), revision(&answer.body));
+        let request = self.http.delete(self.character(process, id)).header("if-match", format!("\"{before}\""));
+        if let Some(answer) = self.ask(request).await.filter(|answer| answer.status == 204) {
+            drop(answer);
+            self.observer.acknowledged(process, called, id, before + 1, State::Deleted);
+        }
+    }
+
+    async fn client(&self, number: usize) {
+        let mut random = u64::try_from(number).unwrap().wrapping_add(1);
+        let mut draw = |end: usize| {
+            // Knuth's MMIX generator; its upper bits are good enough to spread clients over keys.
+            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            usize::try_from(random >> 33).unwrap() % end
+        };
+        while !self.stop.load(Relaxed) {
+            let process = draw(2);
+            let campaign = self.campaigns[draw(CAMPAIGNS)].clone();
+            let (id, count) = {
+                let characters = self.characters.lock().unwrap();
+                (characters[draw(characters.len())].clone(), characters.len())
+            };
+            match draw(20) {
+                0..9 => drop(self.read(process, &id).await),
+                9..14 => drop(self.list(process, &campaign).await),
+                14..16 => self.patch(process, &id, json!({ "name": format!("name {}", draw(1_000)) })).await,
+                16 => self.patch(process, &id, json!({ "campaign_id": campaign })).await,
+                17 if count < MOST_CHARACTERS => self.create(process, &campaign).await,
+                _ => self.turn(process, &id).await,
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+
+    /// Asks the storage itself, past everything that may keep an old value.
+    async fn observe(&self, storage: &dyn StoragePort) {
+        while !self.stop.load(Relaxed) {
+            let characters = self.characters.lock().unwrap().clone();
+            for id in characters {
+                // While the storage is down there is nothing to learn.
+                drop(self.look(storage, &id).await);
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
+    async fn look(&self, storage: &dyn StoragePort, id: &str) -> Option<(u64, State)> {
+        let key: CharacterId = id.parse().unwrap();
+        let row: Character = storage.find(key, Deleted::Include).await.ok()?.value?;
+        let revision = row.meta.revision.0;
+        let state = match row.meta.deleted_at {
+            Some(_) => State::Deleted,
+            None => State::In(row.campaign_id.unwrap().to_string()),
+        };
+        self.observer.stored(id, revision, state.clone());
+        Some((revision, state))
+    }
+
+    /// Both processes answer what the storage holds, and keep doing so.
+    async fn agrees(&self, storage: &dyn StoragePort) {
+        let characters = self.characters.lock().unwrap().clone();
+        let mut members: HashMap<&str, HashMap<String, u64>> = HashMap::new();
+        for id in &characters {
+            let (revision, state) = self.look(storage, id).await.unwrap();
+            for process in 0..2 {
+                let answer = self.read(process, id).await.unwrap();
+                let told = (answer.status == 200).then(|| self::revision(&answer.body));
+                assert_eq!(told, (state != State::Deleted).then_some(revision), "{id} at process {process}");
+            }
+            if let State::In(campaign) = state {
+                let campaign = self.campaigns.iter().find(|one| **one == campaign).unwrap();
+                members.entry(campaign).or_default().insert(id.clone(), revision);
+            }
+        }
+        for campaign in &self.campaigns {
+            let members = members.remove(campaign.as_str()).unwrap_or_default();
+            for process in 0..2 {
+                assert_eq!(self.list(process, campaign).await.unwrap(), members, "list at process {process}");
+            }
+        }
+    }
+}
+
+struct Stage {
+    world: World,
+    other: Side,
+    redis: RedisServer,
+}
+
+impl Stage {
+    fn ways_to_redis(&self) -> [&FaultProxy; 2] {
+        [self.world.redis(), self.other.to_redis.as_ref().unwrap()]
+    }
+
+    fn services(&self) -> [&Service; 2] {
+        [&self.world.service, &self.other.service]
+    }
+
+    /// Until both processes use Redis and hear each other.
+    async fn in_use(&self, what: &str) {
+        for service in self.services() {
+            let up = |answer: &Answer| {
+                let text = answer.body.as_str().unwrap_or_default();
+                let wanted = ["cache_redis_up 1", "cache_redis_channel_up 1", "cache_redis_undelivered 0"];
+                wanted.iter().all(|line| text.lines().any(|other| other == *line))
+            };
+            until(Duration::from_secs(15), what, || client().get(service.url("/metrics")), up).await;
+        }
+    }
+
+    /// Until both processes reach the storage.
+    async fn recovers(&self, what: &str) {
+        for service in self.services() {
+            let body = json!({ "name": "Recovery", "user_id": Uuid::new_v4() });
+            let request = || client().post(service.url("/api/v2/characters")).json(&body);
+            until(RECOVERY + Duration::from_secs(9), what, request, |answer| answer.status == 201).await;
+        }
+    }
+}
+
+type Act<'a> = Box<dyn Fn(&Stage) + 'a>;
+
+struct Trouble<'a> {
+    name: &'static str,
+    begin: Act<'a>,
+    end: Act<'a>,
+    /// Whether one process alone is kept from Redis meanwhile.
+    one_is_silent: bool,
+}
+
+fn trouble<'a>(name: &'static str, begin: impl Fn(&Stage) + 'a, end: impl Fn(&Stage) + 'a) -> Trouble<'a> {
+    Trouble { name, begin: Box::new(begin), end: Box::new(end), one_is_silent: false }
+}
+
+fn silence<'a>(name: &'static str, begin: impl Fn(&Stage) + 'a, end: impl Fn(&Stage) + 'a) -> Trouble<'a> {
+    Trouble { one_is_silent: true, ..trouble(name, begin, end) }
+}
+
+fn by_chance() -> Plan {
+    shapes::all().into_iter().find(|(name, _)| *name == "by chance").map(|(_, plan)| plan).unwrap()
+}
+
+fn troubles() -> Vec<Trouble<'static>> {
+    let freeze = |way: &FaultProxy| {
+        way.set(Fault::AcceptAndNeverAnswer);
+        way.freeze_open();
+    };
+    let heal = |way: &FaultProxy| way.strike(Fault::Pass);
+    let nothing = |_: &Stage| {};
+    let redis = |words: &'static [&'static str]| move |stage: &Stage| drop(stage.redis.command(words));
+    vec![
+        trouble("none", nothing, nothing),
+        trouble("Redis flushed", |stage| stage.redis.flush(), |stage| stage.redis.flush()),
+        trouble("the channels killed", redis(&["CLIENT", "KILL", "TYPE", "pubsub"]), nothing),
+        trouble("the connections to Redis killed", redis(&["CLIENT", "KILL", "TYPE", "normal"]), nothing),
+        trouble("Redis restarted empty", |stage| stage.redis.restart(), nothing),
+        // Redis comes back with what it held at the beginning.
+        trouble("Redis restored", redis(&["SAVE"]), |stage| stage.redis.restart()),
+        trouble(
+            "Redis full",
+            redis(&["CONFIG", "SET", "maxmemory", "1mb"]),
+            redis(&["CONFIG", "SET", "maxmemory", "0"]),
+        ),
+        trouble(
+            "Redis hangs",
+            move |stage| stage.ways_to_redis().into_iter().for_each(freeze),
+            move |stage| stage.ways_to_redis().into_iter().for_each(heal),
+        ),
+        silence(
+            "one without Redis",
+            |stage| stage.world.redis().strike(Fault::Refuse),
+            move |stage| heal(stage.world.redis()),
+        ),
+        silence(
+            "Redis hangs for one",
+            move |stage| freeze(stage.ways_to_redis()[1]),
+            move |stage| heal(stage.ways_to_redis()[1]),
+        ),
+        trouble(
+            "the way of one to the storage",
+            |stage| stage.world.to_storage.strike(by_chance()),
+            move |stage| heal(&stage.world.to_storage),
+        ),
+        trouble(
+            "the answers of the storage to the other",
+            |stage| stage.other.to_storage.strike(Fault::Cut { way: Way::ToClient, at: Mark::Bytes(0) }),
+            move |stage| heal(&stage.other.to_storage),
+        ),
+        trouble(
+            "the way to the database",
+            |stage| stage.world.to_database.strike(by_chance()),
+            move |stage| heal(&stage.world.to_database),
+        ),
+        trouble("storage-service killed", |stage| stage.world.storage.kill(), |stage| stage.world.storage.restart()),
+        trouble("one process killed", |stage| stage.other.service.kill(), |stage| stage.other.service.restart()),
+    ]
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_third_observer_of_two_processes_finds_no_old_answer_that_is_not_marked() {
+    let _alone = alone().await;
+    let redis = RedisServer::start();
+    let world = World::new(PostgresServer::shared(), Some(&redis), &[]);
+    let other = Side::new(&world.storage, Some(&redis), &[]);
+    let stage = Stage { world, other, redis };
+    stage.in_use("the start").await;
+    let url = format!("http://{}", stage.world.storage.address()).parse().unwrap();
+    let config = HttpStorageConfig::new(url, TOKEN.to_owned().into());
+    let storage = HttpStorage::connect(HttpStorageConfig { breaker_failures: u32::MAX, ..config }).unwrap();
+    let storage: Arc<dyn StoragePort> = Arc::new(storage);
+    let table = Arc::new(Table {
+        observer: Observer::new(PUSH_DELAY),
+        processes: stage.services().map(|service| service.url("/api/v2/characters")),
+        http: client(),
+        campaigns: (0..CAMPAIGNS).map(|_| Uuid::new_v4().to_string()).collect(),
+        characters: Mutex::default(),
+        stop: AtomicBool::new(false),
+        marked: AtomicU64::new(0),
+        failed: AtomicU64::new(0),
+    });
+    for number in 0..CHARACTERS {
+        table.create(number % 2, &table.campaigns[number % CAMPAIGNS]).await;
+    }
+    let mut tasks = JoinSet::new();
+    for number in 0..CLIENTS {
+        let table = Arc::clone(&table);
+        tasks.spawn(async move { table.client(number).await });
+    }
+    let (observing, asking) = (Arc::clone(&table), Arc::clone(&storage));
+    tasks.spawn(async move { observing.observe(&*asking).await });
+
+    let hunt = std::env::var("HUNT_SECONDS").ok().and_then(|text| text.parse().ok()).unwrap_or(0);
+    let until = Instant::now() + Duration::from_secs(hunt);
+    let troubles = troubles();
+    loop {
+        for trouble in &troubles {
+            let begin = table.observer.now();
+            (trouble.begin)(&stage);
+            tokio::time::sleep(TROUBLE).await;
+            (trouble.end)(&stage);
+            if trouble.one_is_silent {
+                table.observer.silence(begin, HEARD_AFTER);
+            }
+            stage.recovers(trouble.name).await;
+            stage.in_use(trouble.name).await;
+            tokio::time::sleep(PEACE).await;
+        }
+        if Instant::now() >= until {
+            break;
+        }
+    }
+    table.stop.store(true, Relaxed);
+    while let Some(ended) = tasks.join_next().await {
+        ended.unwrap();
+    }
+    let compared = table.observer.compare();
+    let (marked, failed) = (table.marked.load(Relaxed), table.failed.load(Relaxed));
+    eprintln!(
+        "{} answers about {} rows, {marked} more marked stale, {failed} failed; behind: {}, by {:?} at most, {:?} while \
+         all had Redis",
+        compared.answers, compared.about_rows, compared.behind, compared.longest, compared.longest_in_peace,
+    );
+    assert!(
+        compared.stale.is_empty(),
+        "{} too old: {:#?}",
+        compared.stale.len(),
+        &compared.stale[..compared.stale.len().min(5)]
+    );
+    tokio::time::sleep(PUSH_DELAY).await;
+    table.agrees(&*storage).await;
+    assert!(compared.answers > 2_000 && marked > 0 && failed > 0, "{compared:?}, {marked} marked, {failed} failed");
+}

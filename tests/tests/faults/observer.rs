@@ -1,0 +1,306 @@
+//! A third observer: it knows what was acknowledged and what the storage holds, and holds every answer of two
+//! processes against that.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::Mutex,
+    time::{Duration, Instant},
+};
+
+/// Who knows of a state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Witness {
+    /// A process, by its number: it acknowledged the write.
+    Process(usize),
+    /// The observer, who asked the storage itself.
+    Storage,
+}
+
+/// What a revision of a character is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum State {
+    /// It takes part in this campaign.
+    In(String),
+    Deleted,
+}
+
+/// What an answer that was not marked stale said.
+#[derive(Debug, Clone)]
+pub(crate) enum Said {
+    Row { id: String, revision: u64 },
+    NoRow { id: String },
+    List { campaign: String, revisions: HashMap<String, u64> },
+}
+
+#[derive(Debug, Clone)]
+struct Answer {
+    process: usize,
+    asked: Duration,
+    answered: Duration,
+    said: Said,
+    /// Where the answer came from, as its process says.
+    source: String,
+}
+
+/// A state and, when it was seen who made it, since when it can have been.
+#[derive(Debug)]
+struct Made {
+    state: State,
+    called: Option<Duration>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Known {
+    at: Duration,
+    witness: Witness,
+    revision: u64,
+}
+
+/// While one process is kept from Redis, the others need not hear what it writes; they do soon after.
+#[derive(Debug, Clone, Copy)]
+struct Silence {
+    begin: Duration,
+    heard_again: Duration,
+}
+
+/// Everything that was seen.
+#[derive(Debug)]
+pub(crate) struct Observer {
+    begin: Instant,
+    push_delay: Duration,
+    seen: Mutex<Seen>,
+}
+
+#[derive(Debug, Default)]
+struct Seen {
+    states: BTreeMap<String, BTreeMap<u64, Made>>,
+    known: BTreeMap<String, Vec<Known>>,
+    answers: Vec<Answer>,
+    silences: Vec<Silence>,
+}
+
+/// What the comparison gave.
+#[derive(Debug, Default)]
+pub(crate) struct Compared {
+    pub(crate) answers: usize,
+    pub(crate) about_rows: usize,
+    /// Answers older than what another process had acknowledged before they were asked for.
+    pub(crate) behind: usize,
+    /// How long before its question the oldest such acknowledgement was, while no process was kept from Redis.
+    pub(crate) longest_in_peace: Duration,
+    /// The same at any time.
+    pub(crate) longest: Duration,
+    /// Answers older than they may be.
+    pub(crate) stale: Vec<String>,
+}
+
+impl Observer {
+    pub(crate) fn new(push_delay: Duration) -> Self {
+        Self { begin: Instant::now(), push_delay, seen: Mutex::default() }
+    }
+
+    pub(crate) fn now(&self) -> Duration {
+        self.begin.elapsed()
+    }
+
+    /// A process acknowledged just now what was asked of it at `called`.
+    pub(crate) fn acknowledged(&self, process: usize, called: Duration, id: &str, revision: u64, state: State) {
+        self.learn(self.now(), Witness::Process(process), id, revision, Made { state, called: Some(called) });
+    }
+
+    /// The storage itself said just now what it holds.
+    pub(crate) fn stored(&self, id: &str, revision: u64, state: State) {
+        self.learn(self.now(), Witness::Storage, id, revision, Made { state, called: None });
+    }
+
+    fn learn(&self, at: Duration, witness: Witness, id: &str, revision: u64, made: Made) {
+        let mut seen = self.seen.lock().unwrap();
+        let states = seen.states.entry(id.to_owned()).or_default();
+        let called = made.called;
+        let known = states.entry(revision).or_insert(made);
+        known.called = known.called.or(called);
+        seen.known.entry(id.to_owned()).or_default().push(Known { at, witness, revision });
+    }
+
+    /// A process answered a question of `asked`.
+    pub(crate) fn answer(&self, process: usize, asked: Duration, said: Said, source: &str) {
+        let answered = self.now();
+        self.seen.lock().unwrap().answers.push(Answer { process, asked, answered, said, source: source.to_owned() });
+    }
+
+    /// From `begin` until now one process was kept from Redis; what it wrote is heard after so long.
+    pub(crate) fn silence(&self, begin: Duration, heard_after: Duration) {
+        let heard_again = self.now() + heard_after;
+        self.seen.lock().unwrap().silences.push(Silence { begin, heard_again });
+    }
+
+    /// Holds every answer against what was known when it was asked for.
+    pub(crate) fn compare(&self) -> Compared {
+        let seen = self.seen.lock().unwrap();
+        let mut compared = Compared { answers: seen.answers.len(), ..Compared::default() };
+        for answer in &seen.answers {
+            for (id, told) in seen.told(&answer.said) {
+                compared.about_rows += 1;
+                seen.judge(&mut compared, self.push_delay, answer, id, told);
+            }
+        }
+        compared
+    }
+}
+
+/// What an answer says of one character.
+#[derive(Debug, Clone, Copy)]
+enum Told<'a> {
+    Revision(u64),
+    /// It was not there, or not in this campaign.
+    Missing(Option<&'a str>),
+}
+
+impl Seen {
+    fn told<'a>(&'a self, said: &'a Said) -> Vec<(&'a str, Told<'a>)> {
+        match said {
+            Said::Row { id, revision } => vec![(id, Told::Revision(*revision))],
+            Said::NoRow { id } => vec![(id, Told::Missing(None))],
+            Said::List { campaign, revisions } => {
+                let there = revisions.iter().map(|(id, revision)| (id.as_str(), Told::Revision(*revision)));
+                let every: BTreeSet<&str> = self.states.keys().map(String::as_str).collect();
+                let missing = every.into_iter().filter(|id| !revisions.contains_key(*id));
+                there.chain(missing.map(|id| (id, Told::Missing(Some(campaign.as_str()))))).collect()
+            }
+        }
+    }
+
+    /// Whether the answer fits a state at least as new as this revision.
+    fn fits(&self, id: &str, told: Told<'_>, least: u64, answered: Duration) -> bool {
+        let of = match told {
+            Told::Revision(revision) => return revision >= least,
+            Told::Missing(of) => of,
+        };
+        let Some(states) = self.states.get(id) else { return true };
+        let newest = states.keys().next_back().copied().unwrap_or_default();
+        (least..=newest).any(|revision| {
+            // A revision that nobody saw may have been a state in which it was missing.
+            let Some(made) = states.get(&revision) else { return true };
+            made.called.is_none_or(|called| called < answered)
+                && match &made.state {
+                    State::Deleted => true,
+                    State::In(campaign) => of.is_some_and(|of| of != campaign),
+                }
+        })
+    }
+
+    fn judge(&self, compared: &mut Compared, push_delay: Duration, answer: &Answer, id: &str, told: Told<'_>) {
+        let contradicts =
+            |known: &&Known| known.at < answer.asked && !self.fits(id, told, known.revision, answer.answered);
+        let Some(known) = self.known.get(id) else { return };
+        // The first news that the answer ignores tells how far it is behind.
+        let Some(first) = known.iter().filter(contradicts).min_by_key(|known| known.at) else { return };
+        let behind = answer.asked.saturating_sub(first.at);
+        let silent = |at: Duration| {
+            self.silences.iter().any(|silence| {
+                (silence.begin.saturating_sub(push_delay)..silence.heard_again).contains(&at)
+                    && answer.asked < silence.heard_again
+            })
+        };
+        compared.behind += 1;
+        compared.longest = compared.longest.max(behind);
+        if !silent(first.at) {
+            compared.longest_in_peace = compared.longest_in_peace.max(behind);
+        }
+        let stale = known.iter().filter(contradicts).find(|known| {
+            known.witness == Witness::Process(answer.process)
+                || known.at + push_delay < answer.asked && !silent(known.at)
+        });
+        if let Some(stale) = stale {
+            compared.stale.push(format!("{} said {answer:?} about {id}, while {stale:?}", answer.source));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DELAY: Duration = Duration::from_secs(1);
+
+    fn at(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    fn observer() -> Observer {
+        let observer = Observer::new(DELAY);
+        for (revision, state) in [(1, State::In("one".into())), (2, State::In("two".into())), (3, State::Deleted)] {
+            let made = Made { state, called: Some(at(10 * revision - 1)) };
+            observer.learn(at(10 * revision), Witness::Process(0), "a", revision, made);
+        }
+        observer
+    }
+
+    fn answer(observer: &Observer, process: usize, asked: Duration, said: Said) {
+        observer.seen.lock().unwrap().answers.push(Answer {
+            process,
+            asked,
+            answered: asked,
+            said,
+            source: String::new(),
+        });
+    }
+
+    fn stale(process: usize, asked: Duration, said: Said) -> bool {
+        let observer = observer();
+        answer(&observer, process, asked, said);
+        !observer.compare().stale.is_empty()
+    }
+
+    fn row(revision: u64) -> Said {
+        Said::Row { id: "a".into(), revision }
+    }
+
+    fn list(campaign: &str, revisions: &[u64]) -> Said {
+        let revisions = revisions.iter().map(|revision| ("a".to_owned(), *revision)).collect();
+        Said::List { campaign: campaign.into(), revisions }
+    }
+
+    #[test]
+    fn the_process_that_wrote_may_not_be_behind_for_an_instant() {
+        let just_after = at(20) + Duration::from_millis(1);
+        assert!(stale(0, just_after, row(1)) && !stale(0, just_after, row(2)) && !stale(0, at(20), row(1)));
+    }
+
+    #[test]
+    fn another_process_may_be_behind_as_long_as_news_take() {
+        assert!(!stale(1, at(20) + DELAY, row(1)) && stale(1, at(22), row(1)) && !stale(1, at(22), row(2)));
+    }
+
+    #[test]
+    fn a_deleted_character_is_gone_and_an_existing_one_is_there() {
+        let gone = || Said::NoRow { id: "a".into() };
+        assert!(stale(1, at(32), row(2)) && !stale(1, at(32), gone()));
+        assert!(stale(1, at(28), gone()), "nobody had asked for its deletion");
+        assert!(!stale(1, at(29) + DELAY / 2, gone()), "it was being deleted");
+    }
+
+    #[test]
+    fn a_list_holds_who_is_in_it_and_nobody_else() {
+        assert!(stale(1, at(22), list("one", &[1])) && !stale(1, at(22), list("one", &[])));
+        assert!(!stale(1, at(22), list("two", &[2])));
+        let observer = Observer::new(DELAY);
+        let made = Made { state: State::In("one".into()), called: None };
+        observer.learn(at(10), Witness::Storage, "a", 1, made);
+        answer(&observer, 0, at(12), list("one", &[]));
+        answer(&observer, 0, at(12), Said::NoRow { id: "a".into() });
+        answer(&observer, 0, at(12), list("two", &[]));
+        assert_eq!(observer.compare().stale.len(), 2);
+    }
+
+    #[test]
+    fn news_of_a_process_without_redis_are_heard_when_it_is_back() {
+        let observer = observer();
+        observer.seen.lock().unwrap().silences.push(Silence { begin: at(19), heard_again: at(25) });
+        answer(&observer, 1, at(24), row(1));
+        answer(&observer, 0, at(24), row(1));
+        answer(&observer, 1, at(26), row(1));
+        let compared = observer.compare();
+        assert_eq!((compared.behind, compared.stale.len()), (3, 2), "{compared:?}");
+    }
+}
