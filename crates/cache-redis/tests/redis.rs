@@ -1,6 +1,10 @@
 //! The tier on a real Redis, killed, frozen, flushed and filled up.
 #![expect(clippy::expect_used, reason = "a test fails by panicking")]
 
+#[path = "../../cache/tests/common/mod.rs"]
+#[expect(dead_code, reason = "the tests of the cache use all of it")]
+mod common;
+
 use character_cache::{CacheMetrics, CacheOptions, Cached, Key, Lookup, SharedTier};
 use character_cache_redis::{InvalidRedisOptions, RedisTier, RedisTierMetrics, RedisTierOptions};
 use character_domain::{Character, CharacterId, UserId, now};
@@ -35,7 +39,7 @@ struct Process {
     tier: Arc<RedisTier>,
 }
 
-async fn process(storage: &MemoryStorage, options: &RedisTierOptions) -> Process {
+async fn process(storage: &(impl StoragePort + Clone), options: &RedisTierOptions) -> Process {
     let tier = tier(options);
     let inner: Arc<dyn StoragePort> = Arc::new(storage.clone());
     let cache = Cached::new(inner, CacheOptions::default(), Some(Arc::clone(&tier) as _), CacheMetrics::default());
@@ -95,6 +99,24 @@ async fn one_process_reads_what_another_has_loaded_and_sees_what_it_writes() {
         assert_eq!((writer.name(&row).await, writer.names(&row).await), (Some(name.clone()), vec![name.clone()]));
         reader.sees(&row, &name).await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ten_thousand_concurrent_misses_in_two_processes_make_one_read_of_the_storage() {
+    let (storage, options) = (common::Scripted::default(), options(&RedisServer::shared().url()));
+    let (one, two) = (process(&storage, &options).await, process(&storage, &options).await);
+    let row = storage.inner.create_character(torormir()).await.unwrap();
+    storage.answer_after(Duration::from_millis(50));
+    let finds: Vec<_> = (0..10_000)
+        .map(|number| {
+            let cache = if number % 2 == 0 { &one.cache } else { &two.cache }.clone();
+            tokio::spawn(async move { cache.get_character(row.id).await.unwrap().value.name })
+        })
+        .collect();
+    for find in finds {
+        assert_eq!(find.await.unwrap(), "Torormir");
+    }
+    assert_eq!(storage.reads(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,7 +2,7 @@ use crate::{
     Fence, Key, Settlement,
     local::{Hold, Outcome, Value},
     tiers::Tiers,
-    weight::weigh,
+    weight::{weigh, weigh_json},
 };
 use bytes::Bytes;
 use character_domain::{Meta, Revision};
@@ -110,7 +110,8 @@ impl Tiers {
                 *entity.meta_mut() = meta;
                 let value = Some(entity);
                 let bytes = if shared { serde_json::to_vec(&value).ok().map(Bytes::from) } else { None };
-                New { weight: weigh(&value), bytes, value: Arc::new(value) }
+                let weight = bytes.as_deref().map_or_else(|| weigh(&value), weigh_json);
+                New { weight, bytes, value: Arc::new(value) }
             };
             Box::new(make) as Box<dyn FnOnce(Meta) -> New + Send + Sync>
         });

@@ -1,7 +1,7 @@
 use crate::{
     CacheMetrics, CacheOptions, Key, LastKnown, Lookup, SharedTier,
     local::{Entry, Flight, Landing, Loaded, Local, Stored, Value},
-    weight::weigh,
+    weight::{weigh, weigh_json},
 };
 use bytes::Bytes;
 use character_domain::json;
@@ -142,7 +142,7 @@ impl Tiers {
                 Ok(parsed) => {
                     self.metrics.hit(Tier::Shared);
                     let age = *age;
-                    let value: Value = self.keep(flight, parsed, age, Tier::Shared, true);
+                    let value: Value = self.keep(flight, parsed, weigh_json(value), age, Tier::Shared, true);
                     return Ok((value, Source::Cache { tier: Tier::Shared, age }));
                 }
                 Err(_) => {
@@ -175,11 +175,13 @@ impl Tiers {
             Source::Cache { age, .. } => (age, true),
             Source::Stale { age, .. } => (age, false),
         };
+        let mut weight = None;
         let current = match (lookup, &self.shared) {
             (Lookup::Leased { lease, .. }, Some(shared)) => {
                 // Not from another cache: the shared tier would take it for as new as the moment it lands.
                 let shareable = current && age.is_zero() && read.value.is_shared();
                 let bytes = if shareable { serde_json::to_vec(&read.value).ok().map(Bytes::from) } else { None };
+                weight = bytes.as_deref().map(weigh_json);
                 let landed = shared.fill(key, lease, bytes).await;
                 if landed {
                     self.metrics.fill(Tier::Shared);
@@ -192,11 +194,20 @@ impl Tiers {
             (Lookup::Busy { .. } | Lookup::Loading { .. }, _) => false,
             _ => current,
         };
-        Ok((self.keep(flight, read.value, age, Tier::Local, current), read.source))
+        let weight = weight.unwrap_or_else(|| weigh(&read.value));
+        Ok((self.keep(flight, read.value, weight, age, Tier::Local, current), read.source))
     }
 
-    fn keep<V: Cacheable>(&self, flight: &Flight, value: V, age: Duration, tier: Tier, current: bool) -> Value {
-        let (fresh, weight) = (value.fresh(&self.options), weigh(&value));
+    fn keep<V: Cacheable>(
+        &self,
+        flight: &Flight,
+        value: V,
+        weight: u32,
+        age: Duration,
+        tier: Tier,
+        current: bool,
+    ) -> Value {
+        let fresh = value.fresh(&self.options);
         let value: Value = Arc::new(value);
         let now = Instant::now();
         flight.land(Stored {
@@ -214,7 +225,7 @@ impl Tiers {
         if self.local.peek(&flight.key).is_none()
             && let Ok(value) = json::parse::<V>(&last.value)
         {
-            self.keep(flight, value, last.age, Tier::Shared, false);
+            self.keep(flight, value, weigh_json(&last.value), last.age, Tier::Shared, false);
         }
     }
 
