@@ -2,10 +2,10 @@
 
 use crate::{Violations, json};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, value::RawValue};
 use std::{
     ops::{Deref, DerefMut},
-    sync::Arc,
+    sync::{Arc, OnceLock},
 };
 
 /// A JSON object. Any JSON value within the limits comes back exactly as it went in.
@@ -17,16 +17,56 @@ use std::{
 #[serde(transparent)]
 pub struct Document(pub Members);
 
-/// The members of a [`Document`]: a map that clones share until one of them changes it. A sheet is read far more often
-/// than it is changed, and copying one takes longer than everything else a cache does.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Members(Arc<Map<String, Value>>);
+/// The members of a [`Document`]: a map that clones share until one of them changes it, and its text once somebody has
+/// asked for that. A sheet is read far more often than it is changed, and to copy or to write one takes longer than
+/// everything else on the way of a cached answer.
+#[derive(Clone, Debug, Default)]
+pub struct Members(Arc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    members: Map<String, Value>,
+    text: OnceLock<Box<RawValue>>,
+}
+
+impl Clone for Shared {
+    /// Without the text: a copy is made in order to be changed.
+    fn clone(&self) -> Self {
+        Self { members: self.members.clone(), text: OnceLock::new() }
+    }
+}
+
+impl PartialEq for Members {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0) || self.0.members == other.0.members
+    }
+}
 
 impl Members {
     /// The map itself; a copy of it when others share it.
     #[must_use]
     pub fn into_map(self) -> Map<String, Value> {
-        Arc::unwrap_or_clone(self.0)
+        Arc::unwrap_or_clone(self.0).members
+    }
+
+    /// The members as JSON text, written once for all clones.
+    ///
+    /// # Errors
+    /// Those of the writer; it has none for a map of JSON values.
+    pub fn text(&self) -> serde_json::Result<&RawValue> {
+        if let Some(text) = self.0.text.get() {
+            return Ok(text);
+        }
+        let text = serde_json::value::to_raw_value(&self.0.members)?;
+        Ok(self.0.text.get_or_init(|| text))
+    }
+
+    /// For `#[serde(serialize_with)]` where JSON text is written: as [`Serialize`], from [`Members::text`].
+    ///
+    /// # Errors
+    /// Those of the serializer.
+    pub fn serialize_text<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.text().map_err(serde::ser::Error::custom)?.serialize(serializer)
     }
 }
 
@@ -34,19 +74,22 @@ impl Deref for Members {
     type Target = Map<String, Value>;
 
     fn deref(&self) -> &Self::Target {
-        &self.0
+        &self.0.members
     }
 }
 
 impl DerefMut for Members {
     fn deref_mut(&mut self) -> &mut Self::Target {
-        Arc::make_mut(&mut self.0)
+        let shared = Arc::make_mut(&mut self.0);
+        // What was written before says nothing of what will be here.
+        shared.text = OnceLock::new();
+        &mut shared.members
     }
 }
 
 impl From<Map<String, Value>> for Members {
     fn from(members: Map<String, Value>) -> Self {
-        Self(Arc::new(members))
+        Self(Arc::new(Shared { members, text: OnceLock::new() }))
     }
 }
 
@@ -61,13 +104,13 @@ impl<'a> IntoIterator for &'a Members {
     type IntoIter = serde_json::map::Iter<'a>;
 
     fn into_iter(self) -> Self::IntoIter {
-        self.0.iter()
+        self.0.members.iter()
     }
 }
 
 impl Serialize for Members {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.0.serialize(serializer)
+        self.0.members.serialize(serializer)
     }
 }
 
@@ -127,5 +170,42 @@ fn check_values<'a>(
 impl From<Map<String, Value>> for Document {
     fn from(map: Map<String, Value>) -> Self {
         Self(map.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[derive(Serialize)]
+    struct AsText<'a>(#[serde(serialize_with = "Members::serialize_text")] &'a Members);
+
+    fn members() -> Members {
+        serde_json::from_value(json!({ "b": [1, 0.1, u64::MAX, null], "a": { "ü\"": "\u{1f409}" } })).unwrap()
+    }
+
+    #[test]
+    fn the_text_is_what_the_members_are_written_as() {
+        let members = members();
+        for _ in 0..2 {
+            assert_eq!(serde_json::to_string(&AsText(&members)).unwrap(), serde_json::to_string(&members).unwrap());
+        }
+        assert_eq!(members.text().unwrap().get(), members.clone().text().unwrap().get());
+    }
+
+    #[test]
+    fn a_change_shows_in_the_text_and_not_in_the_clones() {
+        let mut members = members();
+        let before = members.clone();
+        let text = before.text().unwrap().get().to_owned();
+        members.insert("c".into(), json!(true));
+        assert_eq!(members.text().unwrap().get(), serde_json::to_string(&*members).unwrap());
+        assert!(members.text().unwrap().get().contains("\"c\":true"));
+        assert_eq!((before.text().unwrap().get(), before == members), (text.as_str(), false));
+        // Changed once more where nobody else holds it.
+        drop(before);
+        members.remove("c");
+        assert_eq!((members.text().unwrap().get(), members == self::members()), (text.as_str(), true));
     }
 }

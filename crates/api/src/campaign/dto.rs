@@ -30,6 +30,7 @@ pub struct CampaignEventBody {
     pub event_type: String,
     /// The particulars: `ability`, `damage_type`, `reason`, ….
     #[schema(value_type = Object)]
+    #[serde(serialize_with = "Members::serialize_text")]
     pub event_data: Members,
     /// What it changes: `hit_points`, `experience`, `ability_score`, `other`.
     #[schema(value_type = String)]
@@ -48,6 +49,7 @@ pub struct CampaignEventBody {
     pub applied_at: Option<Timestamp>,
     /// Everything else.
     #[schema(value_type = Object)]
+    #[serde(serialize_with = "Members::serialize_text")]
     pub data: Members,
     /// Revision and times.
     #[serde(flatten)]
@@ -118,6 +120,7 @@ pub struct EventImpactBody {
     pub impact_type: ImpactType,
     /// By how much it was to change it: `amount`, or `ability` and `adjustment`.
     #[schema(value_type = Object)]
+    #[serde(serialize_with = "Members::serialize_text")]
     pub impact_data: Members,
     /// Whether it took place.
     pub applied: bool,
@@ -127,6 +130,7 @@ pub struct EventImpactBody {
     pub applied_at: Option<Timestamp>,
     /// The part of the sheet it changed, as that was before.
     #[schema(value_type = Object)]
+    #[serde(serialize_with = "Members::serialize_text")]
     pub reversion_data: Members,
     /// Whether it was undone.
     pub is_reverted: bool,
@@ -138,6 +142,7 @@ pub struct EventImpactBody {
     pub notes: Option<String>,
     /// Everything else.
     #[schema(value_type = Object)]
+    #[serde(serialize_with = "Members::serialize_text")]
     pub data: Members,
     /// Revision and times.
     #[serde(flatten)]

@@ -33,7 +33,7 @@ pub async fn log<B: MessageBody + 'static>(
     tracing::info!(
         target: "access",
         %method,
-        route,
+        route = &*route,
         path,
         status,
         duration_ms = started.elapsed().as_secs_f64() * 1000.0,

@@ -57,8 +57,8 @@ impl HttpMetrics {
         );
     }
 
-    fn observe(&self, method: &Method, route: String, status: u16, seconds: f64) {
-        let method = label(method);
+    fn observe(&self, method: &Method, route: &str, status: u16, seconds: f64) {
+        let (method, route) = (label(method), route.to_owned());
         self.requests.get_or_create(&Answered { method, route: route.clone(), status }).inc();
         self.durations.get_or_create(&Asked { method, route }).observe(seconds);
     }
@@ -88,7 +88,7 @@ pub fn measure<B: MessageBody + 'static>(
             let (started, method) = (Instant::now(), request.method().clone());
             let answer = next.call(request).await;
             let (route, status) = route_and_status(&answer);
-            metrics.observe(&method, route, status, started.elapsed().as_secs_f64());
+            metrics.observe(&method, &route, status, started.elapsed().as_secs_f64());
             answer
         })
     }

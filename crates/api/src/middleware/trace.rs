@@ -46,9 +46,11 @@ pub async fn span<B: MessageBody + 'static>(
     let _ = span.set_parent(parent);
     let method = request.method().clone();
     let answer = next.call(request).instrument(span.clone()).await;
-    let (route, status) = route_and_status(&answer);
-    span.record("otel.name", format!("{method} {route}"));
-    span.record("http.route", route);
-    span.record("http.response.status_code", status);
+    if !span.is_disabled() {
+        let (route, status) = route_and_status(&answer);
+        span.record("otel.name", format!("{method} {route}"));
+        span.record("http.route", &*route);
+        span.record("http.response.status_code", status);
+    }
     answer
 }
