@@ -119,6 +119,7 @@ async fn ten_thousand_concurrent_misses_in_two_processes_make_one_read_of_the_st
     assert_eq!(storage.reads(), 1);
 }
 
+/// Lesson 56: connections that died with their server are given to nobody.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_redis_that_was_killed_and_restarted_leaves_right_answers() {
     let redis = RedisServer::start();
@@ -205,6 +206,30 @@ async fn a_server_that_has_followed_another_one_is_emptied_before_it_is_used() {
     assert_eq!((fresh.name(&row).await, fresh.names(&row).await.len()), (Some("Lately".into()), 1));
 }
 
+/// Lesson 47: callers share connections instead of waiting for one of their own.
+#[tokio::test(flavor = "multi_thread")]
+async fn five_hundred_look_ups_at_once_share_one_connection() {
+    let redis = RedisServer::start();
+    let tier = tier(&RedisTierOptions { connections: 1, ..options(&redis.url()) });
+    assert!(tier.ready(PATIENCE).await);
+    let hour = Duration::from_secs(3_600);
+    let look_ups: Vec<_> = (0..500)
+        .map(|number| {
+            let tier = Arc::clone(&tier);
+            tokio::spawn(async move {
+                tier.get_or_lease(&Key::from(format!("character:row:{number}").as_str()), hour).await
+            })
+        })
+        .collect();
+    for look_up in look_ups {
+        let found = look_up.await.unwrap();
+        assert!(matches!(found, Lookup::Leased { last: None, .. }), "{found:?}");
+    }
+    let clients = redis.command(&["CLIENT", "LIST"]);
+    // One for the look-ups, one that listens, and the one that asks.
+    assert_eq!(clients.lines().count(), 3, "{clients}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn everything_of_ours_is_removed_among_many_keys_of_others() {
     let redis = RedisServer::start();
@@ -243,6 +268,7 @@ async fn more_undelivered_invalidations_than_are_remembered_remove_everything() 
     }
 }
 
+/// Lesson 48: a flush tells nobody which keys it took.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_flushed_redis_leaves_right_answers() {
     let redis = RedisServer::start();

@@ -9,7 +9,11 @@ use character_domain::{
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
-use std::{collections::HashSet, fmt};
+use std::{
+    collections::HashSet,
+    fmt,
+    io::{self, Write as _},
+};
 use uuid::Uuid;
 
 /// At most so many writes in one transaction.
@@ -244,9 +248,13 @@ impl Transaction {
     pub fn fingerprint(&self) -> Fingerprint {
         self.fingerprint.clone().unwrap_or_else(|| {
             let mut digest = Sha256::new();
+            // A writer of JSON writes a few bytes at a time, and a digest is quick with many.
+            let mut buffer = io::BufWriter::new(&mut digest);
+            let written = serde_json::to_writer(&mut buffer, &(&self.writes, &self.events));
+            let flushed = buffer.flush();
+            drop(buffer);
             // Rows are plain data with text keys and a digest takes every byte, so that neither can fail.
-            let written = serde_json::to_writer(&mut digest, &(&self.writes, &self.events));
-            debug_assert!(written.is_ok(), "{written:?}");
+            debug_assert!(written.is_ok() && flushed.is_ok(), "{written:?} {flushed:?}");
             Fingerprint::from_digest(&digest.finalize())
         })
     }
