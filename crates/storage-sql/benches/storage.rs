@@ -109,12 +109,16 @@ async fn bulk_create(server: &PostgresServer) {
         insert_by_hand(&mut client, &statement, &by_hand_rows).await;
         by_hand_unprepared.push(start.elapsed());
 
-        let transaction = rows().into_iter().fold(Transaction::new(), |all, row| all.with(Change::Create(row)));
+        // Kept, as above: to take the sheets apart again is no part of storing them.
+        let kept = rows();
+        let transaction = kept.iter().cloned().fold(Transaction::new(), |all, row| all.with(Change::Create(row)));
         let start = Instant::now();
         storage.commit(transaction).await.unwrap();
         committed.push(start.elapsed());
 
-        let new = rows();
+        drop(kept);
+        let kept = rows();
+        let new = kept.clone();
         let start = Instant::now();
         storage.bulk_create_characters(new).await.unwrap();
         with_events.push(start.elapsed());
@@ -125,8 +129,8 @@ async fn bulk_create(server: &PostgresServer) {
     ratio(committed, prepared);
     let against_a_plain_insert = ratio(committed, by_hand);
     let with_events = report("the storage, with an event for each character", &mut with_events);
-    ratio(with_events, by_hand);
-    assert!(against_a_plain_insert < 2.0, "the storage takes more than twice as long");
+    let with_events = ratio(with_events, by_hand);
+    assert!(against_a_plain_insert < 2.0 && with_events < 2.0, "the storage takes more than twice as long");
 }
 
 /// `user` has one in `share` of so many characters.
