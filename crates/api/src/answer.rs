@@ -7,7 +7,7 @@ use crate::{
 };
 use actix_web::{
     HttpRequest, HttpResponse, HttpResponseBuilder,
-    http::header::{ETAG, LINK, LOCATION},
+    http::header::{CONTENT_TYPE, ETAG, HeaderValue, LINK, LOCATION},
 };
 use character_domain::{Meta, Timestamp};
 use character_storage_port::{Cursor, Entity, Page, Read};
@@ -90,7 +90,7 @@ pub(crate) fn one<E: Entity, B: From<E> + Serialize>(request: &HttpRequest, read
     provenance::tell(&mut response, source);
     response.insert_header((ETAG, etag(revision)));
     Ok(match outcome {
-        Outcome::Whole => response.json(B::from(row)),
+        Outcome::Whole => json(&mut response, &B::from(row))?,
         Outcome::NotModified => response.finish(),
     })
 }
@@ -104,7 +104,18 @@ pub(crate) fn page<E: Entity, B: From<E> + Serialize>(request: &HttpRequest, rea
         response.insert_header((LINK, query::next_page(request.path(), request.query_string(), cursor)));
     }
     let items: Vec<B> = page.items.into_iter().map(B::from).collect();
-    Ok(response.json(PageBody { items, next_cursor: page.next }))
+    json(&mut response, &PageBody { items, next_cursor: page.next })
+}
+
+/// A body that is as long as a sheet, or longer.
+fn json(response: &mut HttpResponseBuilder, body: &impl Serialize) -> Answer {
+    // Most sheets fit into this, and are then not copied while the text grows.
+    let mut text = Vec::with_capacity(4096);
+    serde_json::to_writer(&mut text, body).map_err(|error| {
+        tracing::error!(%error, "an answer cannot be written");
+        Problem::internal()
+    })?;
+    Ok(response.insert_header((CONTENT_TYPE, HeaderValue::from_static("application/json"))).body(text))
 }
 
 /// A row that was made; `path` is that of its collection.

@@ -1,7 +1,7 @@
 //! `If-Match` and `If-None-Match` (RFC 9110, section 13).
 
 use crate::Problem;
-use actix_web::http::header::{HeaderMap, HeaderValue};
+use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue, IF_MATCH, IF_NONE_MATCH};
 use character_domain::Revision;
 use character_repositories::Condition;
 
@@ -12,16 +12,21 @@ pub(crate) fn etag(revision: Revision) -> String {
 
 /// What the headers of a change demand of the revision that it changes.
 pub(crate) fn of_change(headers: &HeaderMap) -> Result<Condition, Problem> {
-    let one_of = match tags(headers, "If-Match")? {
-        None | Some(Tags::Any) => None,
-        Some(Tags::Listed(tags)) => Some(tags.iter().filter(|tag| !tag.weak).filter_map(Tag::revision).collect()),
-    };
-    let (none_of, absent) = match tags(headers, "If-None-Match")? {
+    let one_of = demanded(headers)?;
+    let (none_of, absent) = match tags(headers, IF_NONE_MATCH, "If-None-Match")? {
         None => (Vec::new(), false),
         Some(Tags::Any) => (Vec::new(), true),
         Some(Tags::Listed(tags)) => (tags.iter().filter_map(Tag::revision).collect(), false),
     };
     Ok(Condition { one_of, none_of, absent })
+}
+
+/// The revisions one of which it must be; `None` when any will do.
+fn demanded(headers: &HeaderMap) -> Result<Option<Vec<Revision>>, Problem> {
+    Ok(match tags(headers, IF_MATCH, "If-Match")? {
+        None | Some(Tags::Any) => None,
+        Some(Tags::Listed(tags)) => Some(tags.iter().filter(|tag| !tag.weak).filter_map(Tag::revision).collect()),
+    })
 }
 
 /// What the headers of a read demand.
@@ -42,7 +47,7 @@ pub(crate) enum Outcome {
 
 /// What the headers of a read demand.
 pub(crate) fn of_read(headers: &HeaderMap) -> Result<ReadCondition, Problem> {
-    Ok(ReadCondition { one_of: of_change(headers)?.one_of, known: tags(headers, "If-None-Match")? })
+    Ok(ReadCondition { one_of: demanded(headers)?, known: tags(headers, IF_NONE_MATCH, "If-None-Match")? })
 }
 
 impl ReadCondition {
@@ -81,13 +86,13 @@ impl Tag {
     }
 }
 
-fn tags(headers: &HeaderMap, header: &'static str) -> Result<Option<Tags>, Problem> {
+fn tags(headers: &HeaderMap, header: HeaderName, shown: &'static str) -> Result<Option<Tags>, Problem> {
     let values: Vec<&[u8]> = headers.get_all(header).map(HeaderValue::as_bytes).collect();
     if values.is_empty() {
         return Ok(None);
     }
     let list = values.join(&b","[..]);
-    read_tags(list.trim_ascii()).map(Some).ok_or_else(|| Problem::malformed_precondition(header))
+    read_tags(list.trim_ascii()).map(Some).ok_or_else(|| Problem::malformed_precondition(shown))
 }
 
 fn read_tags(mut rest: &[u8]) -> Option<Tags> {

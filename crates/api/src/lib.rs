@@ -83,19 +83,17 @@ pub fn configure(api: Arc<Api>) -> impl Fn(&mut web::ServiceConfig) + Clone {
     move |config| {
         let service = web::scope("")
             .app_data(web::Data::from(Arc::clone(&api)))
-            .configure(health::configure(Arc::clone(&api.health), Arc::clone(&api.registry)))
-            .configure(openapi::configure)
+            // Paths are tried in this order, so those that are asked for most come first.
             .configure(character::configure)
             .configure(inventory::configure)
             .configure(evolution::configure)
             .configure(journal::configure)
             .configure(progress::configure)
             .configure(campaign::configure)
+            .configure(health::configure(Arc::clone(&api.health), Arc::clone(&api.registry)))
+            .configure(openapi::configure)
             .default_service(web::to(no_such_path))
-            .wrap(from_fn(middleware::measure(api.http_metrics.clone())))
-            .wrap(from_fn(middleware::log))
-            .wrap(from_fn(middleware::span))
-            .wrap(from_fn(middleware::request_id));
+            .wrap(from_fn(middleware::account(api.http_metrics.clone())));
         config.service(service);
     }
 }

@@ -1,5 +1,4 @@
-//! What surrounds every request, outermost first: [`request_id`], [`span`], [`log`], [`measure`]; and around each
-//! handler [`catch_panics`]. Wrap them with [`actix_web::middleware::from_fn`], the innermost first.
+//! What surrounds every request: [`account`]; and around each handler [`catch_panics`].
 
 mod access_log;
 mod http_metrics;
@@ -7,35 +6,78 @@ mod panics;
 mod request_id;
 mod trace;
 
-pub use access_log::log;
-pub use http_metrics::{HttpMetrics, measure};
+pub use http_metrics::HttpMetrics;
 pub use panics::catch_panics;
-pub use request_id::{CurrentRequest, current_request, request_id};
-pub use trace::span;
+pub use request_id::{CurrentRequest, current_request};
 
-use actix_web::{Error, HttpMessage, HttpRequest, dev::ServiceResponse};
-use std::rc::Rc;
+use actix_web::{
+    Error,
+    body::{BodySize, MessageBody},
+    dev::{ServiceRequest, ServiceResponse},
+    http::Method,
+    middleware::Next,
+};
+use futures_util::future::LocalBoxFuture;
+use std::time::{Duration, Instant};
+use tracing::Instrument;
 
-/// What was found by [`route`], kept with the request.
-#[derive(Clone)]
-struct Route(Rc<str>);
-
-/// The route that answered, such as `/api/v2/characters/{id}`: a bounded set, unlike paths. Looked for once in each
-/// request, since that tries the patterns one after the other.
-fn route(request: &HttpRequest) -> Rc<str> {
-    if let Some(Route(known)) = request.extensions().get() {
-        return Rc::clone(known);
+/// A middleware that gives each request its id, a span that continues the trace of its `traceparent`, and, once it is
+/// answered, a line in the log under the target `access` and its place in `metrics`.
+///
+/// The id is the `X-Request-Id` of the request when that is 1 to 128 visible ASCII characters, else a new one (UUID
+/// version 7); the answer bears it. Wrap it with [`from_fn`](actix_web::middleware::from_fn), outermost.
+pub fn account<B: MessageBody + 'static>(
+    metrics: HttpMetrics,
+) -> impl Fn(ServiceRequest, Next<B>) -> LocalBoxFuture<'static, Result<ServiceResponse<B>, Error>> + Clone {
+    move |request, next| {
+        let metrics = metrics.clone();
+        Box::pin(async move {
+            let started = Instant::now();
+            let current = CurrentRequest::of(&request);
+            let id = current.header();
+            let span = trace::begin(&request, &current);
+            let answered = async {
+                let method = request.method().clone();
+                let answer = next.call(request).await;
+                let ended = Ended::with(method, &answer, started.elapsed());
+                trace::end(&ended);
+                access_log::write(&ended);
+                metrics.observe(ended);
+                answer
+            };
+            let mut response = request_id::within(current, answered.instrument(span)).await?;
+            request_id::tell(&mut response, id);
+            Ok(response)
+        })
     }
-    let pattern = request.match_pattern().filter(|pattern| !pattern.is_empty());
-    let route: Rc<str> = pattern.map_or_else(|| "unmatched".into(), Rc::from);
-    request.extensions_mut().insert(Route(Rc::clone(&route)));
-    route
 }
 
-/// Route and status of an answer, also when it is an error that no handler turned into one.
-fn route_and_status<B>(answer: &Result<ServiceResponse<B>, Error>) -> (Rc<str>, u16) {
-    match answer {
-        Ok(response) => (route(response.request()), response.status().as_u16()),
-        Err(error) => ("unmatched".into(), error.as_response_error().status_code().as_u16()),
+/// How a request ended.
+struct Ended {
+    method: Method,
+    /// The route that answered, such as `/api/v2/characters/{id}`: a bounded set, unlike paths.
+    route: String,
+    /// The status of the answer, also when that is an error which no handler turned into one.
+    status: u16,
+    /// How long the body of the answer is, where that is known.
+    bytes: Option<u64>,
+    duration: Duration,
+}
+
+impl Ended {
+    fn with<B: MessageBody>(method: Method, answer: &Result<ServiceResponse<B>, Error>, duration: Duration) -> Self {
+        let (route, status, bytes) = match answer {
+            Ok(response) => {
+                let bytes = match response.response().body().size() {
+                    BodySize::None => Some(0),
+                    BodySize::Sized(bytes) => Some(bytes),
+                    BodySize::Stream => None,
+                };
+                (response.request().match_pattern(), response.status(), bytes)
+            }
+            Err(error) => (None, error.as_response_error().status_code(), None),
+        };
+        let route = route.filter(|pattern| !pattern.is_empty()).unwrap_or_else(|| "unmatched".to_owned());
+        Self { method, route, status: status.as_u16(), bytes, duration }
     }
 }

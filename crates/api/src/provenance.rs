@@ -2,13 +2,13 @@
 
 use actix_web::{
     HttpResponseBuilder,
-    http::header::{AGE, CACHE_CONTROL},
+    http::header::{AGE, CACHE_CONTROL, CACHE_STATUS, HeaderValue},
 };
 use character_storage_port::Source;
 
 /// Adds the headers that tell of `source`. `Cache-Control` has every client ask again, with its entity tag.
 pub(crate) fn tell(response: &mut HttpResponseBuilder, source: Source) {
-    response.insert_header((CACHE_CONTROL, "private, no-cache"));
+    response.insert_header((CACHE_CONTROL, HeaderValue::from_static("private, no-cache")));
     let status = match source {
         Source::Origin => "character-service; fwd=miss".to_owned(),
         Source::Cache { tier, age } => {
@@ -22,7 +22,7 @@ pub(crate) fn tell(response: &mut HttpResponseBuilder, source: Source) {
             format!("character-service; hit; ttl=-{}; detail=\"stale-{reason}-{tier}\"", age.as_secs().max(1))
         }
     };
-    response.insert_header(("Cache-Status", status));
+    response.insert_header((CACHE_STATUS, status));
 }
 
 #[cfg(test)]

@@ -93,10 +93,7 @@ async fn serve(
                         .configure(health::configure(Arc::clone(&health), Arc::clone(&registry)))
                         .configure(|app| contract.configure(app))
                         .route("/openapi.json", web::get().to(json))
-                        .wrap(from_fn(middleware::measure(http_metrics.clone())))
-                        .wrap(from_fn(middleware::log))
-                        .wrap(from_fn(middleware::span))
-                        .wrap(from_fn(middleware::request_id)),
+                        .wrap(from_fn(middleware::account(http_metrics.clone()))),
                 );
             },
             |address| tracing::info!("storage-service listens on http://{address}, database: {database}"),

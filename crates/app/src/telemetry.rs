@@ -4,7 +4,9 @@ use crate::config::{LogConfig, LogFormat};
 use opentelemetry::trace::TracerProvider as _;
 use opentelemetry_sdk::{propagation::TraceContextPropagator, trace::SdkTracerProvider};
 use std::io;
-use tracing_subscriber::{EnvFilter, Layer, layer::SubscriberExt, util::SubscriberInitExt};
+use tracing_subscriber::{
+    EnvFilter, Layer, filter::LevelFilter, fmt::format::debug_fn, layer::SubscriberExt, util::SubscriberInitExt,
+};
 
 /// Starts logging to standard error and takes W3C trace context in and out. A second call changes nothing.
 ///
@@ -15,13 +17,20 @@ use tracing_subscriber::{EnvFilter, Layer, layer::SubscriberExt, util::Subscribe
 pub fn start(config: &LogConfig) -> Result<(), tracing_subscriber::filter::ParseError> {
     opentelemetry::global::set_text_map_propagator(TraceContextPropagator::new());
     let provider = SdkTracerProvider::builder().build();
-    let traces = tracing_opentelemetry::layer().with_tracer(provider.tracer("character-service"));
+    // Spans bear what a trace needs. What else could be noted of each costs a look at the clock whenever it is entered.
+    let traces = tracing_opentelemetry::layer()
+        .with_tracer(provider.tracer("character-service"))
+        .with_tracked_inactivity(false)
+        .with_threads(false)
+        .with_location(false);
     let lines = match config.format {
         LogFormat::Json => tracing_subscriber::fmt::layer()
             .json()
             .flatten_event(true)
             .with_current_span(false)
             .with_span_list(false)
+            // No line shows its spans, so their fields are not written down for it.
+            .fmt_fields(debug_fn(|_, _, _| Ok(())))
             .with_writer(io::stderr)
             .boxed(),
         LogFormat::Human => tracing_subscriber::fmt::layer().with_ansi(false).with_writer(io::stderr).boxed(),
@@ -29,7 +38,7 @@ pub fn start(config: &LogConfig) -> Result<(), tracing_subscriber::filter::Parse
     let filter = EnvFilter::try_new(&config.filter)?;
     // The filter is on the lines alone: a trace id is needed also where nothing is logged.
     let registry =
-        tracing_subscriber::registry().with(traces.with_filter(EnvFilter::new("info"))).with(lines.with_filter(filter));
+        tracing_subscriber::registry().with(traces.with_filter(LevelFilter::INFO)).with(lines.with_filter(filter));
     // An embedding program or another test may have installed its own subscriber; that one then stays.
     drop(registry.try_init());
     Ok(())

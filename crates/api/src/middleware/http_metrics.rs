@@ -1,20 +1,12 @@
 //! How many requests there were, how they ended, and how long they took.
 
-use super::route_and_status;
-use actix_web::{
-    Error,
-    body::MessageBody,
-    dev::{ServiceRequest, ServiceResponse},
-    http::Method,
-    middleware::Next,
-};
-use futures_util::future::LocalBoxFuture;
+use super::Ended;
+use actix_web::http::Method;
 use prometheus_client::{
     encoding::EncodeLabelSet,
     metrics::{counter::Counter, family::Family, histogram::Histogram},
     registry::Registry,
 };
-use std::time::Instant;
 
 /// Seconds, fine where a cache answers and wide enough for the overall deadline of the storage.
 const BUCKETS: [f64; 15] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
@@ -57,10 +49,12 @@ impl HttpMetrics {
         );
     }
 
-    fn observe(&self, method: &Method, route: &str, status: u16, seconds: f64) {
-        let (method, route) = (label(method), route.to_owned());
-        self.requests.get_or_create(&Answered { method, route: route.clone(), status }).inc();
-        self.durations.get_or_create(&Asked { method, route }).observe(seconds);
+    pub(super) fn observe(&self, ended: Ended) {
+        let Ended { method, route, status, duration, .. } = ended;
+        let asked = Asked { method: label(&method), route };
+        self.durations.get_or_create(&asked).observe(duration.as_secs_f64());
+        let Asked { method, route } = asked;
+        self.requests.get_or_create(&Answered { method, route, status }).inc();
     }
 }
 
@@ -75,21 +69,5 @@ fn label(method: &Method) -> &'static str {
         Method::DELETE => "DELETE",
         Method::OPTIONS => "OPTIONS",
         _ => "other",
-    }
-}
-
-/// A middleware that counts every request in `metrics`.
-pub fn measure<B: MessageBody + 'static>(
-    metrics: HttpMetrics,
-) -> impl Fn(ServiceRequest, Next<B>) -> LocalBoxFuture<'static, Result<ServiceResponse<B>, Error>> + Clone {
-    move |request, next| {
-        let metrics = metrics.clone();
-        Box::pin(async move {
-            let (started, method) = (Instant::now(), request.method().clone());
-            let answer = next.call(request).await;
-            let (route, status) = route_and_status(&answer);
-            metrics.observe(&method, &route, status, started.elapsed().as_secs_f64());
-            answer
-        })
     }
 }

@@ -1,12 +1,10 @@
 //! The id of a request: taken over or made, answered, logged, and named in every problem.
 
 use actix_web::{
-    Error,
-    body::MessageBody,
     dev::{ServiceRequest, ServiceResponse},
     http::header::{HeaderName, HeaderValue},
-    middleware::Next,
 };
+use std::future::Future;
 use uuid::Uuid;
 
 const HEADER: HeaderName = HeaderName::from_static("x-request-id");
@@ -25,29 +23,39 @@ pub struct CurrentRequest {
     pub path: String,
 }
 
-/// The request that the current task answers; `None` outside of [`request_id`].
-#[must_use]
-pub fn current_request() -> Option<CurrentRequest> {
-    CURRENT.try_with(Clone::clone).ok()
+impl CurrentRequest {
+    pub(super) fn of(request: &ServiceRequest) -> Self {
+        let given = request.headers().get(&HEADER).and_then(|value| value.to_str().ok());
+        let usable = |id: &&str| (1..=LONGEST).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic());
+        let id = given.filter(usable).map_or_else(|| Uuid::now_v7().to_string(), str::to_owned);
+        Self { id, path: request.path().to_owned() }
+    }
+
+    /// The id as it is answered.
+    pub(super) fn header(&self) -> Option<HeaderValue> {
+        HeaderValue::from_str(&self.id).ok()
+    }
 }
 
-/// Takes over the `X-Request-Id` of the request when it is 1 to 128 visible ASCII characters, else makes one (UUID
-/// version 7), and answers it.
-///
-/// # Errors
-/// Those of the inner service.
-pub async fn request_id<B: MessageBody + 'static>(
-    request: ServiceRequest,
-    next: Next<B>,
-) -> Result<ServiceResponse<B>, Error> {
-    let mut given = request.headers().get_all(&HEADER).filter_map(|value| value.to_str().ok());
-    let usable = |id: &&str| (1..=LONGEST).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic());
-    let id = given.next().filter(usable).map_or_else(|| Uuid::now_v7().to_string(), str::to_owned);
-    let header = HeaderValue::from_str(&id);
-    let current = CurrentRequest { id, path: request.path().to_owned() };
-    let mut response = CURRENT.scope(current, next.call(request)).await?;
-    if let Ok(header) = header {
-        response.headers_mut().insert(HEADER, header);
+/// The request that the current task answers; `None` outside of [`account`](super::account).
+#[must_use]
+pub fn current_request() -> Option<CurrentRequest> {
+    with_current(|current| current.cloned())
+}
+
+/// Gives the request that the current task answers to `look`.
+pub(super) fn with_current<T>(look: impl Fn(Option<&CurrentRequest>) -> T) -> T {
+    CURRENT.try_with(|current| look(Some(current))).unwrap_or_else(|_| look(None))
+}
+
+/// Has `answering` know that it answers `current`.
+pub(super) fn within<F: Future>(current: CurrentRequest, answering: F) -> impl Future<Output = F::Output> {
+    CURRENT.scope(current, answering)
+}
+
+/// Has the answer bear the id.
+pub(super) fn tell<B>(response: &mut ServiceResponse<B>, id: Option<HeaderValue>) {
+    if let Some(id) = id {
+        response.headers_mut().insert(HEADER, id);
     }
-    Ok(response)
 }

@@ -1,15 +1,9 @@
 //! A span around each request, in the trace that the client began.
 
-use super::{current_request, route_and_status};
-use actix_web::{
-    Error,
-    body::MessageBody,
-    dev::{ServiceRequest, ServiceResponse},
-    http::header::HeaderMap,
-    middleware::Next,
-};
+use super::{CurrentRequest, Ended};
+use actix_web::{dev::ServiceRequest, http::header::HeaderMap};
 use opentelemetry::{global, propagation::Extractor};
-use tracing::{Instrument, field::Empty};
+use tracing::{Span, field::Empty};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
 struct Headers<'a>(&'a HeaderMap);
@@ -23,14 +17,8 @@ impl Extractor for Headers<'_> {
     }
 }
 
-/// Answers the request within a span that continues the trace of its `traceparent`, by the global propagator.
-///
-/// # Errors
-/// Those of the inner service.
-pub async fn span<B: MessageBody + 'static>(
-    request: ServiceRequest,
-    next: Next<B>,
-) -> Result<ServiceResponse<B>, Error> {
+/// A span that continues the trace of the request's `traceparent`, by the global propagator.
+pub(super) fn begin(request: &ServiceRequest, current: &CurrentRequest) -> Span {
     let span = tracing::info_span!(
         "http.request",
         otel.kind = "server",
@@ -39,18 +27,25 @@ pub async fn span<B: MessageBody + 'static>(
         url.path = request.path(),
         http.route = Empty,
         http.response.status_code = Empty,
-        request_id = current_request().map(|request| request.id),
+        request_id = current.id,
     );
-    let parent = global::get_text_map_propagator(|propagator| propagator.extract(&Headers(request.headers())));
-    // It fails only when nobody listens to spans, and then there is no trace to continue.
-    let _ = span.set_parent(parent);
-    let method = request.method().clone();
-    let answer = next.call(request).instrument(span.clone()).await;
     if !span.is_disabled() {
-        let (route, status) = route_and_status(&answer);
-        span.record("otel.name", format!("{method} {route}"));
-        span.record("http.route", &*route);
-        span.record("http.response.status_code", status);
+        let parent = global::get_text_map_propagator(|propagator| propagator.extract(&Headers(request.headers())));
+        // It fails only when no tracer listens, and then there is no trace to continue.
+        let _ = span.set_parent(parent);
     }
-    answer
+    span
+}
+
+/// Notes in the current span how its request ended.
+pub(super) fn end(ended: &Ended) {
+    let span = Span::current();
+    if !span.is_disabled() {
+        tracing::record_all!(
+            span,
+            otel.name = format!("{} {}", ended.method, ended.route),
+            http.route = ended.route,
+            http.response.status_code = ended.status,
+        );
+    }
 }

@@ -14,7 +14,7 @@ use actix_web::{
     middleware::from_fn,
     web::{self, Data, JsonConfig, QueryConfig, ServiceConfig},
 };
-use character_api::{Problem, endpoint::Endpoint, middleware};
+use character_api::{HttpMetrics, Problem, endpoint::Endpoint, middleware};
 use std::{net::SocketAddr, sync::Arc};
 
 /// No order is longer, in bytes.
@@ -26,9 +26,8 @@ pub(crate) fn listen(address: SocketAddr, operator: Arc<Operator>) -> std::io::R
         App::new().service(
             web::scope("")
                 .configure(configure(Arc::clone(&operator)))
-                .wrap(from_fn(middleware::log))
-                .wrap(from_fn(middleware::span))
-                .wrap(from_fn(middleware::request_id)),
+                // Nobody shows these metrics: what a person on call asks is no load.
+                .wrap(from_fn(middleware::account(HttpMetrics::default()))),
         )
     })
     // One person at a time is enough.
