@@ -17,28 +17,62 @@ use std::{
 #[serde(transparent)]
 pub struct Document(pub Members);
 
-/// The members of a [`Document`]: a map that clones share until one of them changes it, and its text once somebody has
-/// asked for that. A sheet is read far more often than it is changed, and to copy or to write one takes longer than
-/// everything else on the way of a cached answer.
+/// The members of a [`Document`]: a map that clones share until one of them changes it, and its text.
+///
+/// A sheet is passed on far more often than somebody looks into it, and to parse, to copy or to write one takes longer
+/// than everything else on its way from a database or a cache to a client. So what is read from JSON text stays that text
+/// until somebody asks for a member, and what is made as a map is written once for all clones.
+///
+/// It is read from JSON text, or from a [`Value`]; serde's other formats and what serde itself buffers
+/// (`#[serde(flatten)]`, `#[serde(untagged)]`) hold no JSON text and are refused.
 #[derive(Clone, Debug, Default)]
 pub struct Members(Arc<Shared>);
 
-#[derive(Debug, Default)]
+/// One of the two is always there. The text is then to the letter what would be written of the map, so that nobody can
+/// tell which of them was first.
+#[derive(Debug)]
 struct Shared {
-    members: Map<String, Value>,
+    members: OnceLock<Map<String, Value>>,
     text: OnceLock<Box<RawValue>>,
+}
+
+/// A text nested deeper is parsed at once. It leaves room to the limit of every parser that may see it again.
+const KEPT_DEPTH: usize = 64;
+
+impl Shared {
+    fn map(&self) -> &Map<String, Value> {
+        self.members.get_or_init(|| {
+            let parsed = self.text.get().map(|text| serde_json::from_str(text.get()));
+            #[expect(clippy::expect_used, reason = "only a text that parses is kept, and what has no text has a map")]
+            parsed.and_then(Result::ok).expect("a document is a map, or the text of one")
+        })
+    }
+}
+
+impl Default for Shared {
+    fn default() -> Self {
+        Map::new().into()
+    }
+}
+
+impl From<Map<String, Value>> for Shared {
+    fn from(members: Map<String, Value>) -> Self {
+        Self { members: members.into(), text: OnceLock::new() }
+    }
 }
 
 impl Clone for Shared {
     /// Without the text: a copy is made in order to be changed.
     fn clone(&self) -> Self {
-        Self { members: self.members.clone(), text: OnceLock::new() }
+        self.map().clone().into()
     }
 }
 
 impl PartialEq for Members {
     fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0) || self.0.members == other.0.members
+        let texts = (self.0.text.get(), other.0.text.get());
+        let same_text = matches!(texts, (Some(here), Some(there)) if here.get() == there.get());
+        Arc::ptr_eq(&self.0, &other.0) || same_text || **self == **other
     }
 }
 
@@ -46,7 +80,9 @@ impl Members {
     /// The map itself; a copy of it when others share it.
     #[must_use]
     pub fn into_map(self) -> Map<String, Value> {
-        Arc::unwrap_or_clone(self.0).members
+        self.0.map();
+        let Shared { members, .. } = Arc::unwrap_or_clone(self.0);
+        members.into_inner().unwrap_or_default()
     }
 
     /// The members as JSON text, written once for all clones.
@@ -57,7 +93,7 @@ impl Members {
         if let Some(text) = self.0.text.get() {
             return Ok(text);
         }
-        let text = serde_json::value::to_raw_value(&self.0.members)?;
+        let text = serde_json::value::to_raw_value(self.0.map())?;
         Ok(self.0.text.get_or_init(|| text))
     }
 
@@ -74,22 +110,24 @@ impl Deref for Members {
     type Target = Map<String, Value>;
 
     fn deref(&self) -> &Self::Target {
-        &self.0.members
+        self.0.map()
     }
 }
 
 impl DerefMut for Members {
     fn deref_mut(&mut self) -> &mut Self::Target {
+        self.0.map();
         let shared = Arc::make_mut(&mut self.0);
         // What was written before says nothing of what will be here.
         shared.text = OnceLock::new();
-        &mut shared.members
+        #[expect(clippy::expect_used, reason = "it was asked for three lines above")]
+        shared.members.get_mut().expect("the map is there")
     }
 }
 
 impl From<Map<String, Value>> for Members {
     fn from(members: Map<String, Value>) -> Self {
-        Self(Arc::new(Shared { members, text: OnceLock::new() }))
+        Self(Arc::new(members.into()))
     }
 }
 
@@ -104,19 +142,28 @@ impl<'a> IntoIterator for &'a Members {
     type IntoIter = serde_json::map::Iter<'a>;
 
     fn into_iter(self) -> Self::IntoIter {
-        self.0.members.iter()
+        self.0.map().iter()
     }
 }
 
 impl Serialize for Members {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.0.members.serialize(serializer)
+        match (self.0.members.get(), self.0.text.get()) {
+            // Nobody has looked inside, and need not for this.
+            (None, Some(text)) => text.serialize(serializer),
+            _ => self.0.map().serialize(serializer),
+        }
     }
 }
 
 impl<'de> Deserialize<'de> for Members {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Map::deserialize(deserializer).map(Into::into)
+        let text = Box::<RawValue>::deserialize(deserializer)?;
+        if text.get().starts_with('{') && json::is_as_written(text.get(), KEPT_DEPTH) {
+            return Ok(Self(Arc::new(Shared { members: OnceLock::new(), text: text.into() })));
+        }
+        let parsed: serde_json::Result<Map<String, Value>> = json::parse(text.get().as_bytes());
+        parsed.map(Into::into).map_err(serde::de::Error::custom)
     }
 }
 
@@ -192,6 +239,69 @@ mod tests {
             assert_eq!(serde_json::to_string(&AsText(&members)).unwrap(), serde_json::to_string(&members).unwrap());
         }
         assert_eq!(members.text().unwrap().get(), members.clone().text().unwrap().get());
+    }
+
+    /// The members that `text` holds, and whether they are still nothing but that text.
+    fn read(text: &str) -> (Members, bool) {
+        let members: Members = serde_json::from_str(text).unwrap();
+        let unread = members.0.members.get().is_none();
+        (members, unread)
+    }
+
+    #[test]
+    fn what_is_read_as_text_stays_text_until_somebody_looks_inside() {
+        let text = r#"{"a":{"ü":"\"🐉\n"},"b":[1,0.1,18446744073709551615,null]}"#;
+        let members: Members =
+            json!({ "a": { "ü": "\"🐉\n" }, "b": [1, 0.1, u64::MAX, null] }).as_object().cloned().unwrap().into();
+        let (read, unread) = read(text);
+        assert!(unread);
+        assert_eq!((serde_json::to_string(&read).unwrap().as_str(), read.text().unwrap().get()), (text, text));
+        assert_eq!(serde_json::to_value(&read).unwrap(), serde_json::to_value(&members).unwrap());
+        assert!(read.0.members.get().is_none());
+        assert_eq!((read.get("b"), read == members), (members.get("b"), true));
+        assert!(read.0.members.get().is_some());
+    }
+
+    #[test]
+    fn a_text_is_not_kept_when_we_would_have_written_another() {
+        let nested = |depth: usize| format!("{}1{}", "{\"a\":".repeat(depth), "}".repeat(depth));
+        let (deepest_kept, too_deep) = (nested(KEPT_DEPTH), nested(KEPT_DEPTH + 1));
+        assert!(read(&deepest_kept).1);
+        for text in [
+            r#"{"a": 1}"#,
+            r#"{"b":1,"a":2}"#,
+            r#"{"a":1,"a":2}"#,
+            r#"{"a":{"b":1,"b":1}}"#,
+            r#"{"a":1.0e2}"#,
+            r#"{"a":-0}"#,
+            r#"{"a":"\/"}"#,
+            r#"{"a":"\u0041"}"#,
+            r#"{"\n":1}"#,
+            &too_deep,
+        ] {
+            let (members, unread) = read(text);
+            let value: Map<String, Value> = serde_json::from_str(text).unwrap();
+            assert_eq!((unread, &*members), (false, &value), "{text}");
+            assert_eq!(members.text().unwrap().get(), serde_json::to_string(&value).unwrap());
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_parsed_is_refused_at_once() {
+        let deep = format!("{}{}", "{\"a\":".repeat(100_000), "}".repeat(100_000));
+        for text in [r#"{"a":"\ud800"}"#, r#"{"a":1e400}"#, r#"{"a":18446744073709551616}"#, "[]", "1", "null", &deep] {
+            assert!(serde_json::from_str::<Members>(text).is_err(), "{:.40}", text);
+        }
+    }
+
+    #[test]
+    fn a_change_of_what_is_still_text_shows_in_it_and_not_in_the_clones() {
+        let (mut changed, _) = read(r#"{"a":1}"#);
+        let clone = changed.clone();
+        changed.insert("b".into(), json!(2));
+        assert_eq!(serde_json::to_string(&changed).unwrap(), r#"{"a":1,"b":2}"#);
+        assert_eq!((serde_json::to_string(&clone).unwrap().as_str(), clone == changed), (r#"{"a":1}"#, false));
+        assert_eq!(clone.into_map(), *json!({ "a": 1 }).as_object().unwrap());
     }
 
     #[test]

@@ -48,10 +48,7 @@ pub fn scan(text: &[u8], max_depth: usize) -> Result<(), ScanError> {
             b']' | b'}' => depth = depth.saturating_sub(1),
             b'-' | b'0'..=b'9' => {
                 let rest = text.get(i..).unwrap_or_default();
-                let length = rest
-                    .iter()
-                    .position(|b| !matches!(b, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E'))
-                    .unwrap_or(rest.len());
+                let length = rest.iter().take_while(|byte| is_in_number(**byte)).count();
                 let number = String::from_utf8_lossy(rest.get(..length).unwrap_or_default());
                 if !representable(&number) {
                     return Err(ScanError::Number(number.chars().take(40).collect()));
@@ -93,9 +90,89 @@ pub fn parse<T: DeserializeOwned>(text: &[u8]) -> serde_json::Result<T> {
     Ok(value)
 }
 
+/// Whether the text of one JSON value, which is known to be well-formed, is to the letter what `serde_json` writes of the
+/// value it parses to: no spaces, members sorted and no two of one name, numbers and strings in their one form. False also
+/// where that would be long to find out, and for what is nested deeper than `max_depth`.
+pub(crate) fn is_as_written(text: &str, max_depth: usize) -> bool {
+    let bytes = text.as_bytes();
+    let from = |start: usize| bytes.get(start..).unwrap_or_default();
+    // Of each open object the name before; `None` for an array.
+    let mut open: Vec<Option<&[u8]>> = Vec::new();
+    let (mut name_next, mut i) = (false, 0);
+    while let Some(&byte) = bytes.get(i) {
+        i += 1;
+        match byte {
+            b'"' => {
+                let Some(string) = plain_string(from(i), !name_next) else { return false };
+                i += string.len() + 1;
+                if let (true, Some(Some(before))) = (std::mem::take(&mut name_next), open.last_mut()) {
+                    // The first of an object is marked by the quote that no name begins with.
+                    if *before != b"\"" && string <= *before {
+                        return false;
+                    }
+                    *before = string;
+                }
+            }
+            b'{' | b'[' => {
+                name_next = byte == b'{';
+                open.push(name_next.then_some(b"\""));
+                if open.len() > max_depth {
+                    return false;
+                }
+            }
+            b'}' | b']' => {
+                open.pop();
+                name_next = false;
+            }
+            b',' => name_next = matches!(open.last(), Some(Some(_))),
+            b'-' | b'0'..=b'9' => {
+                let length = from(i).iter().take_while(|byte| is_in_number(**byte)).count();
+                if !text.get(i - 1..i + length).is_some_and(is_number_as_written) {
+                    return false;
+                }
+                i += length;
+            }
+            b':' | b'a'..=b'z' => {}
+            _ => return false,
+        }
+    }
+    true
+}
+
+/// The string that ends at the first quote of `rest`. None when it has an escape that is not the only way to write its
+/// character, or, unless `escapes` are let pass, any.
+fn plain_string(rest: &[u8], escapes: bool) -> Option<&[u8]> {
+    let mut i = 0;
+    loop {
+        i += rest.get(i..)?.iter().position(|byte| matches!(byte, b'"' | b'\\'))?;
+        if rest.get(i) == Some(&b'"') {
+            return rest.get(..i);
+        }
+        if !escapes || !matches!(rest.get(i + 1)?, b'"' | b'\\' | b'b' | b'f' | b'n' | b'r' | b't') {
+            return None;
+        }
+        i += 2;
+    }
+}
+
+fn is_in_number(byte: u8) -> bool {
+    matches!(byte, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E')
+}
+
+fn is_number_as_written(number: &str) -> bool {
+    if number.contains(['.', 'e', 'E']) {
+        let float = number.parse().ok().and_then(serde_json::Number::from_f64);
+        float.is_some_and(|float| float.to_string() == number)
+    } else {
+        // Minus zero is a float.
+        number != "-0" && representable(number)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn a_text_at_the_limit_passes_and_one_level_more_does_not() {
@@ -112,6 +189,64 @@ mod tests {
         }
         for lost in ["18446744073709551616", "-9223372036854775809", "1e400", "[1,123456789012345678901234567890]"] {
             assert!(matches!(scan(lost.as_bytes(), 9), Err(ScanError::Number(_))), "{lost}");
+        }
+    }
+
+    /// Text of JSON values of every kind, written as nobody has to write them: spaces, escapes, members in any order.
+    fn any_text() -> impl Strategy<Value = String> {
+        let number = prop_oneof![
+            any::<i64>().prop_map(|n| n.to_string()),
+            any::<u64>().prop_map(|n| n.to_string()),
+            any::<f64>().prop_filter("JSON has no other", |n| n.is_finite()).prop_map(|n| format!("{n:?}")),
+            any::<f64>().prop_filter("JSON has no other", |n| n.is_finite()).prop_map(|n| format!("{n:e}")),
+            Just("-0".to_owned()),
+            Just("1.50".to_owned()),
+            Just("1E5".to_owned()),
+        ];
+        let string = prop_oneof![
+            ".{0,6}".prop_map(|text| serde_json::to_string(&text).unwrap()),
+            "[a-c]{0,2}".prop_map(|text| format!("\"{text}\"")),
+            Just(r#""\u0041""#.to_owned()),
+            Just(r#""\/""#.to_owned()),
+            Just(r#""\ud83d\udc09""#.to_owned()),
+            Just(r#""\\\"\n""#.to_owned()),
+        ];
+        let leaf = prop_oneof![number, string.clone(), Just("true".to_owned()), Just("null".to_owned())];
+        let comma = prop_oneof![9 => Just(","), 1 => Just(" ,")];
+        leaf.prop_recursive(5, 40, 5, move |inner| {
+            let members = prop::collection::vec((string.clone(), inner.clone()), 0..5);
+            prop_oneof![
+                (prop::collection::vec(inner, 0..5), comma.clone())
+                    .prop_map(|(items, comma)| format!("[{}]", items.join(comma))),
+                (members, comma.clone(), any::<bool>()).prop_map(|(mut members, comma, sorted)| {
+                    if sorted {
+                        members.sort();
+                        members.dedup_by(|one, other| one.0 == other.0);
+                    }
+                    let members: Vec<String> = members.iter().map(|(name, value)| format!("{name}:{value}")).collect();
+                    format!("{{{}}}", members.join(comma))
+                }),
+            ]
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(4000))]
+
+        #[test]
+        fn a_text_that_is_as_written_is_what_would_be_written(text in any_text()) {
+            let value: serde_json::Value = serde_json::from_str(&text).unwrap();
+            if is_as_written(&text, 64) {
+                prop_assert_eq!(serde_json::to_string(&value).unwrap(), text);
+            }
+        }
+
+        #[test]
+        fn what_is_written_is_as_written_but_for_rare_escapes(text in any_text()) {
+            let value: serde_json::Value = serde_json::from_str(&text).unwrap();
+            let written = serde_json::to_string(&value).unwrap();
+            let escaped = written.contains("\\");
+            prop_assert!(escaped || is_as_written(&written, 64), "{}", written);
         }
     }
 }
