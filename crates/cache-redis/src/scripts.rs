@@ -1,4 +1,24 @@
-use redis::Script;
+use crate::milliseconds;
+use redis::{Pipeline, Script};
+use std::time::Duration;
+
+/// The time of Redis in seconds and microseconds; the value of a key, the millisecond it is as of, and whether it is in
+/// doubt.
+pub(crate) type Looked = ((u64, u64), (Option<Vec<u8>>, Option<u64>, Option<u8>));
+
+/// Looks at `key` and changes nothing; answered with [`Looked`].
+pub(crate) fn look(key: &str) -> Pipeline {
+    let mut steps = Pipeline::new();
+    steps.cmd("TIME").cmd("HMGET").arg(key).arg(&["v", "a", "d"]);
+    steps
+}
+
+/// The value that was looked at and its age, when it is a hit: the first rule of [`Scripts::get_or_lease`], for which
+/// Redis needs longer than for looking.
+pub(crate) fn hit(((seconds, micros), (value, as_of, doubt)): Looked, fresh: Duration) -> Option<(Vec<u8>, u64)> {
+    let age = (seconds * 1000 + micros / 1000).saturating_sub(as_of?);
+    (doubt.is_none() && age <= milliseconds(fresh)).then_some((value?, age))
+}
 
 /// The steps, each atomic and over one key.
 pub(crate) struct Scripts {

@@ -4,7 +4,8 @@ use crate::{
     connections::Connections,
     failure::Failure,
     health::{Health, Undelivered},
-    scripts::Scripts,
+    milliseconds,
+    scripts::{Scripts, hit, look},
 };
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -139,36 +140,48 @@ impl Inner {
         format!("{}invalidations", self.options.prefix)
     }
 
-    /// Sends the steps in one go. A Redis that was restarted has forgotten the scripts: they are sent and the steps
-    /// repeated, none of which was taken.
-    async fn send<T: FromRedisValue>(&self, script: &Script, steps: &Pipeline, within: Duration) -> Result<T, Failure> {
-        let send = async {
-            let mut connection = self.connections.any()?;
-            match steps.query_async(&mut connection).await {
-                Err(error) if error.code() == Some("NOSCRIPT") || error.to_string().contains("NOSCRIPT") => {
-                    script.prepare_invoke().load_async(&mut connection).await?;
-                    Ok(steps.query_async(&mut connection).await?)
-                }
-                answer => Ok(answer?),
-            }
-        };
-        timeout(within, send).await.unwrap_or(Err(Failure::TimedOut))
+    /// Sends the steps in one go. Whoever calls it bounds its time.
+    async fn ask<T: FromRedisValue>(&self, steps: &Pipeline) -> Result<T, Failure> {
+        Ok(steps.query_async(&mut self.connections.any()?).await?)
     }
 
-    /// As [`send`](Self::send), for a caller who waits: not tried during an outage, and its failure begins one.
-    async fn try_now<T: FromRedisValue>(&self, script: &Script, steps: &Pipeline) -> Option<T> {
+    /// As [`ask`](Self::ask), for steps that run `script`. A Redis that was restarted has forgotten the scripts: they are
+    /// sent and the steps repeated, none of which was taken.
+    async fn run<T: FromRedisValue>(&self, script: &Script, steps: &Pipeline) -> Result<T, Failure> {
+        let mut connection = self.connections.any()?;
+        match steps.query_async(&mut connection).await {
+            Err(error) if error.code() == Some("NOSCRIPT") || error.to_string().contains("NOSCRIPT") => {
+                script.prepare_invoke().load_async(&mut connection).await?;
+                Ok(steps.query_async(&mut connection).await?)
+            }
+            answer => Ok(answer?),
+        }
+    }
+
+    /// As [`run`](Self::run), in the background.
+    async fn heal<T: FromRedisValue>(&self, script: &Script, steps: &Pipeline) -> Result<T, Failure> {
+        timeout(HEALING, self.run(script, steps)).await.unwrap_or(Err(Failure::TimedOut))
+    }
+
+    /// Awaits `asking`, of so many steps, for a caller who waits: not during an outage, and its failure begins one.
+    async fn try_now<T>(&self, steps: usize, asking: impl Future<Output = Result<T, Failure>>) -> Option<T> {
         if !self.health.is_up() {
             self.metrics.skipped.inc();
             return None;
         }
-        let extra = Duration::from_micros(100).saturating_mul(u32::try_from(steps.len()).unwrap_or(u32::MAX));
-        match self.send(script, steps, self.options.operation + extra).await {
+        let extra = Duration::from_micros(100).saturating_mul(u32::try_from(steps).unwrap_or(u32::MAX));
+        match timeout(self.options.operation + extra, asking).await.unwrap_or(Err(Failure::TimedOut)) {
             Ok(answer) => Some(answer),
             Err(failure) => {
                 self.health.fail(&failure);
                 None
             }
         }
+    }
+
+    /// As [`run`](Self::run), for a caller who waits.
+    async fn run_now<T: FromRedisValue>(&self, script: &Script, steps: &Pipeline) -> Option<T> {
+        self.try_now(steps.len(), self.run(script, steps)).await
     }
 
     fn removals<'a>(&self, keys: impl Iterator<Item = &'a Key>) -> Pipeline {
@@ -213,7 +226,7 @@ impl Inner {
         let mut step = Pipeline::new();
         step.cmd("EVALSHA").arg(script.get_hash()).arg(1).arg(self.note()).arg(identity);
         step.arg(self.channel_name()).arg(self.channel.ping());
-        self.send::<()>(script, &step, HEALING).await?;
+        self.heal::<()>(script, &step).await?;
         if self.health.is_up() {
             return Ok(());
         }
@@ -224,7 +237,7 @@ impl Inner {
                     let keys: Vec<Key> = keys.into_iter().collect();
                     for some in keys.chunks(500) {
                         let steps = self.removals(some.iter());
-                        if let Err(failure) = self.send::<()>(&self.scripts.remove, &steps, HEALING).await {
+                        if let Err(failure) = self.heal::<()>(&self.scripts.remove, &steps).await {
                             self.health.remember(keys.iter());
                             return Err(failure);
                         }
@@ -319,21 +332,24 @@ impl Inner {
     }
 }
 
-fn milliseconds(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
-}
-
 #[async_trait]
 #[deny(clippy::missing_trait_methods)]
 impl SharedTier for RedisTier {
     async fn get_or_lease(&self, key: &Key, fresh: Duration) -> Lookup {
-        let script = &self.inner.scripts.get_or_lease;
-        let token = Uuid::new_v4();
-        let mut step = Pipeline::new();
-        step.cmd("EVALSHA").arg(script.get_hash()).arg(1).arg(self.inner.named(key)).arg(token.to_string());
-        step.arg(milliseconds(fresh)).arg(milliseconds(self.inner.options.lease));
-        let answer: Option<((u8, Option<Vec<u8>>, u64),)> = self.inner.try_now(script, &step).await;
-        let Some(((found, value, age),)) = answer else { return Lookup::Down };
+        let (inner, name, token) = (&self.inner, self.inner.named(key), Uuid::new_v4());
+        let script = &inner.scripts.get_or_lease;
+        let asking = async {
+            if let Some((value, age)) = hit(inner.ask(&look(&name)).await?, fresh) {
+                return Ok((1, Some(value), age));
+            }
+            let mut step = Pipeline::new();
+            step.cmd("EVALSHA").arg(script.get_hash()).arg(1).arg(&name).arg(token.to_string());
+            step.arg(milliseconds(fresh)).arg(milliseconds(inner.options.lease));
+            let (found,) = inner.run(script, &step).await?;
+            Ok(found)
+        };
+        let found: Option<(u8, Option<Vec<u8>>, u64)> = inner.try_now(1, asking).await;
+        let Some((found, value, age)) = found else { return Lookup::Down };
         let (value, age) = (value.map(Bytes::from), Duration::from_millis(age));
         match (found, value) {
             (1, Some(value)) => Lookup::Hit { value, age },
@@ -349,7 +365,7 @@ impl SharedTier for RedisTier {
         step.cmd("EVALSHA").arg(script.get_hash()).arg(1).arg(self.inner.named(key)).arg(lease.0.to_string());
         step.arg(milliseconds(self.inner.options.keep)).arg(u8::from(value.is_some()));
         step.arg(value.as_deref().unwrap_or_default());
-        let landed: Option<(u8,)> = self.inner.try_now(script, &step).await;
+        let landed: Option<(u8,)> = self.inner.run_now(script, &step).await;
         landed == Some((1,))
     }
 
@@ -358,7 +374,7 @@ impl SharedTier for RedisTier {
         let mut step = Pipeline::new();
         step.cmd("EVALSHA").arg(script.get_hash()).arg(1).arg(self.inner.named(key)).arg(lease.0.to_string());
         // What is not given back runs out by itself.
-        let _: Option<()> = self.inner.try_now(script, &step).await;
+        let _: Option<()> = self.inner.run_now(script, &step).await;
     }
 
     async fn fence(&self, keys: &[Key]) -> Fence {
@@ -370,7 +386,7 @@ impl SharedTier for RedisTier {
             step.arg(milliseconds(inner.options.lease)).arg(inner.channel_name()).arg(inner.channel.about(key));
         }
         // A fence that failed makes Redis go out of use, and the settlement is then remembered.
-        let _: Option<()> = inner.try_now(script, &steps).await;
+        let _: Option<()> = inner.run_now(script, &steps).await;
         Fence(token)
     }
 
@@ -393,14 +409,14 @@ impl SharedTier for RedisTier {
             step.arg(milliseconds(inner.options.keep)).arg(how).arg(value);
             step.arg(inner.channel_name()).arg(inner.channel.about(key));
         }
-        if inner.try_now::<()>(script, &steps).await.is_none() {
+        if inner.run_now::<()>(script, &steps).await.is_none() {
             inner.health.remember(keys.iter().map(|(key, _)| key));
         }
     }
 
     async fn remove(&self, keys: &[Key]) {
         let steps = self.inner.removals(keys.iter());
-        if self.inner.try_now::<()>(&self.inner.scripts.remove, &steps).await.is_none() {
+        if self.inner.run_now::<()>(&self.inner.scripts.remove, &steps).await.is_none() {
             self.inner.health.remember(keys.iter());
         }
     }
