@@ -72,7 +72,12 @@ pub async fn build(
     let (shared, redis) = match &config.redis_url {
         Some(url) => {
             let keep = config.cache_ttl.max(config.cache_stale_max);
-            let options = RedisTierOptions { keep, ..RedisTierOptions::new(url.clone()) };
+            let options = RedisTierOptions {
+                keep,
+                operation: config.redis_timeout,
+                connect: config.redis_connect_timeout,
+                ..RedisTierOptions::new(url.clone())
+            };
             let metrics = RedisTierMetrics::default();
             metrics.register(registry);
             let tier = Arc::new(RedisTier::connect(options, metrics)?);

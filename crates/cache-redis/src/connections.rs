@@ -8,7 +8,6 @@ use std::{
         PoisonError, RwLock,
         atomic::{AtomicUsize, Ordering},
     },
-    time::Duration,
 };
 
 /// The connections that all callers share: requests and answers of many pass each other on each of them, so nobody
@@ -23,11 +22,11 @@ pub(crate) struct Connections {
 }
 
 impl Connections {
-    /// None is open yet. `response` bounds the wait for one answer.
-    pub(crate) fn new(options: &RedisTierOptions, response: Duration) -> Result<Self, InvalidRedisOptions> {
+    /// None is open yet.
+    pub(crate) fn new(options: &RedisTierOptions) -> Result<Self, InvalidRedisOptions> {
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(options.connect))
-            .set_response_timeout(Some(response));
+            .set_response_timeout(Some(options.healing()));
         let manager = Manager::new_with_config(options.url.expose_secret(), config);
         let pool = Pool::builder(manager.map_err(|_| InvalidRedisOptions::Url)?)
             .max_size(options.connections)

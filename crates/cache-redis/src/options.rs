@@ -44,6 +44,15 @@ impl RedisTierOptions {
     }
 }
 
+impl RedisTierOptions {
+    /// The most that a step in the background may take, for which nobody waits: a second, or more where Redis is far.
+    pub(crate) fn healing(&self) -> Duration {
+        // Each connection is opened and asked two things, one after the other.
+        let opening = self.connect.saturating_add(self.operation.saturating_mul(2));
+        opening.saturating_mul(u32::try_from(self.connections).unwrap_or(u32::MAX)).max(Duration::from_secs(1))
+    }
+}
+
 /// Options that no connection can be made from. The text does not repeat the address.
 #[derive(Debug, thiserror::Error)]
 pub enum InvalidRedisOptions {

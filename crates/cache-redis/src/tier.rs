@@ -84,7 +84,7 @@ impl RedisTier {
             channel: Channel::new(metrics.clone()),
             scripts,
             beating: Mutex::default(),
-            connections: Connections::new(&options, HEALING)?,
+            connections: Connections::new(&options)?,
             identity: std::sync::Mutex::default(),
             options,
             client,
@@ -115,8 +115,6 @@ impl RedisTier {
     }
 }
 
-/// The most that a step in the background may take: nobody waits for it.
-const HEALING: Duration = Duration::from_secs(1);
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
 
 /// Doubles up to a bound, with jitter so that many processes do not return in one instant.
@@ -160,7 +158,7 @@ impl Inner {
 
     /// As [`run`](Self::run), in the background.
     async fn heal<T: FromRedisValue>(&self, script: &Script, steps: &Pipeline) -> Result<T, Failure> {
-        timeout(HEALING, self.run(script, steps)).await.unwrap_or(Err(Failure::TimedOut))
+        timeout(self.options.healing(), self.run(script, steps)).await.unwrap_or(Err(Failure::TimedOut))
     }
 
     /// Awaits `asking`, of so many steps, for a caller who waits: not during an outage, and its failure begins one.
@@ -255,13 +253,14 @@ impl Inner {
 
     /// Fresh connections, and nothing on their other side that may have missed the news.
     async fn reconnect(&self) -> Result<(), Failure> {
-        let identity = timeout(HEALING, self.connections.reopen()).await.unwrap_or(Err(Failure::TimedOut))?;
+        let identity =
+            timeout(self.options.healing(), self.connections.reopen()).await.unwrap_or(Err(Failure::TimedOut))?;
         let note = async {
             Ok::<Option<String>, Failure>(
                 redis::cmd("GET").arg(self.note()).query_async(&mut self.connections.any()?).await?,
             )
         };
-        let noted = timeout(HEALING, note).await.unwrap_or(Err(Failure::TimedOut))?;
+        let noted = timeout(self.options.healing(), note).await.unwrap_or(Err(Failure::TimedOut))?;
         if noted.as_ref() != Some(&identity) {
             self.remove_everything().await?;
         }
@@ -291,7 +290,7 @@ impl Inner {
                 }
                 Ok::<_, Failure>(next)
             };
-            cursor = timeout(HEALING, step).await.unwrap_or(Err(Failure::TimedOut))?;
+            cursor = timeout(self.options.healing(), step).await.unwrap_or(Err(Failure::TimedOut))?;
             if cursor == 0 {
                 return Ok(());
             }
@@ -316,7 +315,7 @@ impl Inner {
             news.subscribe(self.channel_name()).await?;
             Ok::<_, redis::RedisError>(news)
         };
-        let Ok(Ok(news)) = timeout(HEALING, open).await else { return false };
+        let Ok(Ok(news)) = timeout(self.options.healing(), open).await else { return false };
         // Ask for a sign at once; what comes of it is seen by whether it is heard.
         let _ = self.beat().await;
         let mut messages = news.into_on_message();

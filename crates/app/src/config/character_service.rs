@@ -19,6 +19,10 @@ pub struct CharacterServiceConfig {
     pub remote: Option<RemoteStorage>,
     /// The shared cache tier; `None`: the in-process tier alone.
     pub redis_url: Option<SecretString>,
+    /// The most that one operation of Redis may take.
+    pub redis_timeout: Duration,
+    /// The most that a new connection to Redis may take.
+    pub redis_connect_timeout: Duration,
     /// How long a cached value is fresh.
     pub cache_ttl: Duration,
     /// How long a cached value is kept as last known value.
@@ -84,6 +88,13 @@ const STORAGE_BREAKER_RECOVERY_SECS: Variable =
     Variable::new("STORAGE_BREAKER_RECOVERY_SECS", "seconds before an open breaker lets one probe through", "60");
 const REDIS_URL: Variable =
     Variable::secret("REDIS_URL", "shared cache tier, redis:// or rediss://; unset: in-process tier only");
+const REDIS_TIMEOUT_MS: Variable = Variable::new(
+    "REDIS_TIMEOUT_MS",
+    "milliseconds a request may wait for Redis, once; then Redis is out of use until it heals",
+    "50",
+);
+const REDIS_CONNECT_TIMEOUT_MS: Variable =
+    Variable::new("REDIS_CONNECT_TIMEOUT_MS", "milliseconds for a new connection to Redis", "100");
 const REDIS_CACHE_TTL: Variable =
     Variable::new("REDIS_CACHE_TTL", "seconds a cached value is fresh, both tiers", "3600");
 const CACHE_STALE_MAX_SECS: Variable =
@@ -114,6 +125,8 @@ impl CharacterServiceConfig {
         STORAGE_BREAKER_FAILURES,
         STORAGE_BREAKER_RECOVERY_SECS,
         REDIS_URL,
+        REDIS_TIMEOUT_MS,
+        REDIS_CONNECT_TIMEOUT_MS,
         REDIS_CACHE_TTL,
         CACHE_STALE_MAX_SECS,
         CACHE_MAX_BYTES,
@@ -163,6 +176,8 @@ impl CharacterServiceConfig {
         let data_dir = reader.read(&DATA_DIR, folder);
         let remote = remote(reader);
         let redis_url = reader.read(&REDIS_URL, |text| url(&["redis", "rediss"])(text).and_then(|_| secret(text)));
+        let redis_timeout = reader.read(&REDIS_TIMEOUT_MS, number(1, 10_000));
+        let redis_connect_timeout = reader.read(&REDIS_CONNECT_TIMEOUT_MS, number(1, 10_000));
         let cache_ttl = reader.read(&REDIS_CACHE_TTL, number(1, 31_536_000));
         let cache_stale_max = reader.read(&CACHE_STALE_MAX_SECS, number(0, 31_536_000));
         let cache_max_bytes = reader.read(&CACHE_MAX_BYTES, number(0, 1 << 40));
@@ -177,6 +192,8 @@ impl CharacterServiceConfig {
             data_dir: data_dir?,
             remote: remote?,
             redis_url,
+            redis_timeout: Duration::from_millis(redis_timeout?),
+            redis_connect_timeout: Duration::from_millis(redis_connect_timeout?),
             cache_ttl: Duration::from_secs(cache_ttl?),
             cache_stale_max: Duration::from_secs(cache_stale_max?),
             cache_max_bytes: cache_max_bytes?,
