@@ -41,6 +41,7 @@ hunt: ## the long hunts for stale answers: 10 000 000 operations in memory, then
 bench: ## what it costs, each figure beside a floor of the same run; results are kept in docs/benchmarks.md
 	@./deploy/test-dependencies.sh
 	@$(CARGO) bench $(LOCKED) --package character-storage-http --bench waist
+	@$(CARGO) test --release $(LOCKED) --package character-storage-http --lib bookkeeping -- --ignored --nocapture
 	@$(CARGO) bench $(LOCKED) --package character-cache --benches
 	@$(CARGO) bench $(LOCKED) --package character-cache-redis --benches
 	@$(CARGO) bench $(LOCKED) --package character-storage-sql --bench storage

@@ -46,12 +46,18 @@ fn request() -> ApiRequest {
 
 fn main() {
     if std::env::args().any(|argument| argument == "--bench") {
+        let around = Waist::around(Instantaneous, &config("http://127.0.0.1:1"));
+        let (floor, with) = (allocations(&Instantaneous), allocations(&around));
+        println!("a healthy call: {floor} allocations without the waist, {with} with it");
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap().block_on(all());
     }
 }
 
+fn config(base: &str) -> HttpStorageConfig {
+    HttpStorageConfig::new(base.parse().unwrap(), "secret".to_owned().into())
+}
+
 async fn all() {
-    let config = |base: &str| HttpStorageConfig::new(base.parse().unwrap(), "secret".to_owned().into());
     println!("waist on a healthy call");
     let around = Waist::around(Instantaneous, &config("http://127.0.0.1:1"));
     let bare: &dyn Transport = &Instantaneous;
@@ -94,6 +100,16 @@ async fn all() {
     println!("  ratio    {:.3}", with.as_secs_f64() / bare.as_secs_f64());
     handle.stop(false).await;
     serving.await.unwrap().unwrap();
+}
+
+/// How often one call allocates, but for what it is asked.
+fn allocations(transport: &dyn Transport) -> u64 {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let call = |request| drop(black_box(runtime.block_on(transport.call(request)).unwrap()));
+    // Only the first call of an operation makes its metrics.
+    call(request());
+    let request = request();
+    allocation_counter::measure(|| call(request)).count_total
 }
 
 /// Nanoseconds of one call: the median of many rounds.

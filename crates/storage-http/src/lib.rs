@@ -17,6 +17,8 @@
 //! ```
 #![warn(missing_debug_implementations)]
 
+#[cfg(test)]
+mod bookkeeping;
 mod breaker;
 mod breaking;
 mod budget;
