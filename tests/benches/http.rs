@@ -7,6 +7,10 @@
 
 use actix_web::{App, HttpResponse, HttpServer, web};
 use character_api::{Api, ApiLimits, Health, HttpMetrics};
+use character_app::{
+    config::{LogConfig, LogFormat},
+    telemetry,
+};
 use character_cache::{CacheMetrics, CacheOptions, Cached};
 use character_domain::{Character, UserId, now};
 use character_repositories::{Backing, Repositories};
@@ -84,6 +88,10 @@ async fn all() {
     };
     compare("warm, from the cache", warm, "the same bytes from memory", floor, &path).await;
     compare("cold, from the storage", cold, "the same by a bare reqwest", proxy, &path).await;
+    // As operators run it: a span and a line in the log for each request, written to nowhere.
+    let log = LogConfig { format: LogFormat::Json, filter: "info".to_owned() };
+    telemetry::start(&log, std::io::sink).unwrap();
+    compare("warm, with spans and log", warm, "the same bytes from memory", floor, &path).await;
 }
 
 /// Runs both in turn, so that what disturbs the machine disturbs both.

@@ -25,7 +25,7 @@ pub(crate) fn run<C>(
             return ExitCode::from(MISCONFIGURED);
         }
     };
-    if let Err(error) = telemetry::start(log(&config)) {
+    if let Err(error) = telemetry::start(log(&config), std::io::stderr) {
         report(&error);
         return ExitCode::from(MISCONFIGURED);
     }

@@ -3,18 +3,25 @@
 use crate::config::{LogConfig, LogFormat};
 use opentelemetry::trace::TracerProvider as _;
 use opentelemetry_sdk::{propagation::TraceContextPropagator, trace::SdkTracerProvider};
-use std::io;
 use tracing_subscriber::{
-    EnvFilter, Layer, filter::LevelFilter, fmt::format::debug_fn, layer::SubscriberExt, util::SubscriberInitExt,
+    EnvFilter, Layer,
+    filter::LevelFilter,
+    fmt::{MakeWriter, format::debug_fn},
+    layer::SubscriberExt,
+    util::SubscriberInitExt,
 };
 
-/// Starts logging to standard error and takes W3C trace context in and out. A second call changes nothing.
+/// Starts logging to what `lines` makes, such as [`std::io::stderr`], and takes W3C trace context in and out. A second
+/// call changes nothing.
 ///
 /// Spans get trace ids so that `traceparent` can be passed on; exporting them is a matter of adding a processor here.
 ///
 /// # Errors
 /// When the filter cannot be parsed, which [`LogConfig`] has ruled out.
-pub fn start(config: &LogConfig) -> Result<(), tracing_subscriber::filter::ParseError> {
+pub fn start<W>(config: &LogConfig, lines: W) -> Result<(), tracing_subscriber::filter::ParseError>
+where
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
     opentelemetry::global::set_text_map_propagator(TraceContextPropagator::new());
     let provider = SdkTracerProvider::builder().build();
     // Spans bear what a trace needs. What else could be noted of each costs a look at the clock whenever it is entered.
@@ -31,9 +38,9 @@ pub fn start(config: &LogConfig) -> Result<(), tracing_subscriber::filter::Parse
             .with_span_list(false)
             // No line shows its spans, so their fields are not written down for it.
             .fmt_fields(debug_fn(|_, _, _| Ok(())))
-            .with_writer(io::stderr)
+            .with_writer(lines)
             .boxed(),
-        LogFormat::Human => tracing_subscriber::fmt::layer().with_ansi(false).with_writer(io::stderr).boxed(),
+        LogFormat::Human => tracing_subscriber::fmt::layer().with_ansi(false).with_writer(lines).boxed(),
     };
     let filter = EnvFilter::try_new(&config.filter)?;
     // The filter is on the lines alone: a trace id is needed also where nothing is logged.
