@@ -17,7 +17,7 @@ use prometheus_client::{
     registry::{Registry, Unit},
 };
 use std::time::{Duration, Instant};
-use tracing::{Instrument, Span, field, info_span};
+use tracing::{Instrument, Span, debug_span, field};
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Operation {
@@ -130,7 +130,7 @@ impl<S> Observed<S> {
 
     async fn observe<T>(&self, operation: &'static str, call: impl Future<Output = Result<T>> + Send) -> Result<T> {
         let (started, _in_flight) = (Instant::now(), self.metrics.enter());
-        let span = info_span!("storage", operation, error = field::Empty);
+        let span = debug_span!("storage", operation, error = field::Empty);
         let result = call.instrument(span.clone()).await;
         span.in_scope(|| self.metrics.record(operation, started.elapsed(), &result));
         result
@@ -160,7 +160,7 @@ impl<S: Commit> Commit for Observed<S> {
     }
     async fn commit_each(&self, transactions: Vec<Transaction>) -> Vec<Result<Committed>> {
         let (started, _in_flight) = (Instant::now(), self.metrics.enter());
-        let span = info_span!("storage", operation = "commit_each", transactions = transactions.len());
+        let span = debug_span!("storage", operation = "commit_each", transactions = transactions.len());
         let outcomes = self.inner.commit_each(transactions).instrument(span).await;
         for outcome in &outcomes {
             self.metrics.record("commit_each", started.elapsed(), outcome);

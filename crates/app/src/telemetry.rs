@@ -5,7 +5,7 @@ use opentelemetry::trace::TracerProvider as _;
 use opentelemetry_sdk::{propagation::TraceContextPropagator, trace::SdkTracerProvider};
 use tracing_subscriber::{
     EnvFilter, Layer,
-    filter::LevelFilter,
+    filter::{FilterExt, LevelFilter},
     fmt::{MakeWriter, format::debug_fn},
     layer::SubscriberExt,
     util::SubscriberInitExt,
@@ -42,10 +42,11 @@ where
             .boxed(),
         LogFormat::Human => tracing_subscriber::fmt::layer().with_ansi(false).with_writer(lines).boxed(),
     };
-    let filter = EnvFilter::try_new(&config.filter)?;
-    // The filter is on the lines alone: a trace id is needed also where nothing is logged.
-    let registry =
-        tracing_subscriber::registry().with(traces.with_filter(LevelFilter::INFO)).with(lines.with_filter(filter));
+    let filter = || EnvFilter::try_new(&config.filter);
+    // A trace id is needed also where nothing is logged. What lies within one process is traced when it is logged: it
+    // costs as much as all the rest of an answer from the cache.
+    let traced = filter()?.or(LevelFilter::INFO);
+    let registry = tracing_subscriber::registry().with(traces.with_filter(traced)).with(lines.with_filter(filter()?));
     // An embedding program or another test may have installed its own subscriber; that one then stays.
     drop(registry.try_init());
     Ok(())

@@ -33,7 +33,7 @@ impl CampaignRepository {
     ///
     /// # Errors
     /// `Storage`.
-    #[tracing::instrument(name = "campaign.characters", skip_all)]
+    #[tracing::instrument(name = "campaign.characters", level = "debug", skip_all)]
     pub async fn characters(
         &self,
         campaign: CampaignId,
@@ -48,7 +48,7 @@ impl CampaignRepository {
     ///
     /// # Errors
     /// `NotFound`, `PreconditionFailed` (of the character), `IdempotencyMismatch`, `Contended`, `Storage`.
-    #[tracing::instrument(name = "campaign.join", skip_all)]
+    #[tracing::instrument(name = "campaign.join", level = "debug", skip_all)]
     pub async fn join(&self, of: CharacterId, campaign: CampaignId, terms: &Terms) -> Result<Character> {
         self.take_part("campaign.joined", of, Some(campaign), terms).await
     }
@@ -57,7 +57,7 @@ impl CampaignRepository {
     ///
     /// # Errors
     /// As [`join`](Self::join).
-    #[tracing::instrument(name = "campaign.leave", skip_all)]
+    #[tracing::instrument(name = "campaign.leave", level = "debug", skip_all)]
     pub async fn leave(&self, of: CharacterId, terms: &Terms) -> Result<Character> {
         self.take_part("campaign.left", of, None, terms).await
     }

@@ -40,7 +40,7 @@ impl CharacterRepository {
     ///
     /// # Errors
     /// `Invalid`, `AlreadyExists`, `IdempotencyMismatch` (the key belongs to another request), `Storage`.
-    #[tracing::instrument(name = "character.create", skip_all)]
+    #[tracing::instrument(name = "character.create", level = "debug", skip_all)]
     pub async fn create(&self, new: NewCharacter, terms: &Terms) -> Result<Character> {
         let repeatable = terms.repeatable("character.create", &new)?;
         let character = new.into_character(self.backing.now());
@@ -63,7 +63,7 @@ impl CharacterRepository {
     ///
     /// # Errors
     /// `NotFound`, `Storage`.
-    #[tracing::instrument(name = "character.get", skip_all)]
+    #[tracing::instrument(name = "character.get", level = "debug", skip_all)]
     pub async fn get(&self, id: CharacterId) -> Result<Read<Character>> {
         Ok(character_storage_port::get(self.backing.storage.as_ref(), id).await?)
     }
@@ -72,7 +72,7 @@ impl CharacterRepository {
     ///
     /// # Errors
     /// `Storage`.
-    #[tracing::instrument(name = "character.list", skip_all)]
+    #[tracing::instrument(name = "character.list", level = "debug", skip_all)]
     pub async fn list(&self, query: &CharacterQuery, page: PageRequest) -> Result<Read<Page<Character>>> {
         Ok(self.backing.storage.list(query, page).await?)
     }
@@ -81,7 +81,7 @@ impl CharacterRepository {
     ///
     /// # Errors
     /// `NotFound`, `Invalid`, `PreconditionFailed`, `Contended`, `Storage`.
-    #[tracing::instrument(name = "character.replace", skip_all)]
+    #[tracing::instrument(name = "character.replace", level = "debug", skip_all)]
     pub async fn replace(&self, id: CharacterId, new: NewCharacter, terms: &Terms) -> Result<Character> {
         let next = NewCharacter { id: Some(id), ..new }.into_character(self.backing.now());
         self.check(&next, true).await?;
@@ -101,7 +101,7 @@ impl CharacterRepository {
     ///
     /// # Errors
     /// `NotFound`, `PreconditionFailed`, `Invalid`, `Contended`, `Storage`, and what `change` refuses.
-    #[tracing::instrument(name = "character.patch", skip_all)]
+    #[tracing::instrument(name = "character.patch", level = "debug", skip_all)]
     pub async fn patch(
         &self,
         id: CharacterId,
@@ -129,7 +129,7 @@ impl CharacterRepository {
     ///
     /// # Errors
     /// `NotFound` (also when it is deleted already), `PreconditionFailed`, `Contended`, `Storage`.
-    #[tracing::instrument(name = "character.delete", skip_all)]
+    #[tracing::instrument(name = "character.delete", level = "debug", skip_all)]
     pub async fn delete(&self, id: CharacterId, terms: &Terms) -> Result<()> {
         let mut race = Race::default();
         loop {
@@ -145,7 +145,7 @@ impl CharacterRepository {
     ///
     /// # Errors
     /// `NotFound` (there never was one), `PreconditionFailed`, `Contended`, `Storage`.
-    #[tracing::instrument(name = "character.restore", skip_all)]
+    #[tracing::instrument(name = "character.restore", level = "debug", skip_all)]
     pub async fn restore(&self, id: CharacterId, terms: &Terms) -> Result<Character> {
         let mut race = Race::default();
         loop {

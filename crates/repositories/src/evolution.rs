@@ -43,7 +43,7 @@ impl EvolutionRepository {
     ///
     /// # Errors
     /// `NotFound` (the character), `Storage`.
-    #[tracing::instrument(name = "evolution.versions", skip_all)]
+    #[tracing::instrument(name = "evolution.versions", level = "debug", skip_all)]
     pub async fn versions(&self, of: CharacterId, page: PageRequest) -> Result<Read<Page<CharacterVersion>>> {
         self.backing.exists(of).await?;
         Ok(self.backing.storage.list(&versions_of(of), page).await?)
@@ -53,7 +53,7 @@ impl EvolutionRepository {
     ///
     /// # Errors
     /// `NotFound`, `Storage`.
-    #[tracing::instrument(name = "evolution.version", skip_all)]
+    #[tracing::instrument(name = "evolution.version", level = "debug", skip_all)]
     pub async fn version(&self, of: CharacterId, id: CharacterVersionId) -> Result<Read<CharacterVersion>> {
         self.backing.look(of, id).await
     }
@@ -62,7 +62,7 @@ impl EvolutionRepository {
     ///
     /// # Errors
     /// `NotFound` (it was not there yet, or deleted at that time), `Storage`.
-    #[tracing::instrument(name = "evolution.at", skip_all)]
+    #[tracing::instrument(name = "evolution.at", level = "debug", skip_all)]
     pub async fn at(&self, of: CharacterId, time: Timestamp) -> Result<Read<Character>> {
         let storage = self.backing.storage.as_ref();
         let page = PageRequest { limit: Limit::new(1).unwrap_or_default(), ..PageRequest::default() }
@@ -84,7 +84,7 @@ impl EvolutionRepository {
     ///
     /// # Errors
     /// `NotFound`, `PreconditionFailed`, `Invalid`, `Contended`, `Storage`.
-    #[tracing::instrument(name = "evolution.label", skip_all)]
+    #[tracing::instrument(name = "evolution.label", level = "debug", skip_all)]
     pub async fn label(
         &self,
         of: CharacterId,
@@ -101,7 +101,7 @@ impl EvolutionRepository {
     ///
     /// # Errors
     /// `NotFound`, `PreconditionFailed` (of the character), `IdempotencyMismatch`, `Contended`, `Storage`.
-    #[tracing::instrument(name = "evolution.restore", skip_all)]
+    #[tracing::instrument(name = "evolution.restore", level = "debug", skip_all)]
     pub async fn restore(&self, of: CharacterId, id: CharacterVersionId, terms: &Terms) -> Result<Character> {
         let repeatable = terms.repeatable(RESTORED, &(of, id))?;
         let outcome = self.restore_checked(of, id, repeatable.as_ref(), terms).await;

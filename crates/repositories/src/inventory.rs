@@ -47,7 +47,7 @@ impl InventoryRepository {
     ///
     /// # Errors
     /// `NotFound`, `Storage`.
-    #[tracing::instrument(name = "inventory.get", skip_all)]
+    #[tracing::instrument(name = "inventory.get", level = "debug", skip_all)]
     pub async fn get(&self, of: CharacterId, id: InventoryItemId) -> Result<Read<InventoryItem>> {
         self.backing.look(of, id).await
     }
@@ -56,7 +56,7 @@ impl InventoryRepository {
     ///
     /// # Errors
     /// `NotFound` (the character), `Storage`.
-    #[tracing::instrument(name = "inventory.list", skip_all)]
+    #[tracing::instrument(name = "inventory.list", level = "debug", skip_all)]
     pub async fn list(
         &self,
         of: CharacterId,
@@ -72,7 +72,7 @@ impl InventoryRepository {
     ///
     /// # Errors
     /// `NotFound` (the character), `Invalid`, `Refused`, `AlreadyExists`, `IdempotencyMismatch`, `Contended`, `Storage`.
-    #[tracing::instrument(name = "inventory.create", skip_all)]
+    #[tracing::instrument(name = "inventory.create", level = "debug", skip_all)]
     pub async fn create(&self, of: CharacterId, new: NewItem, terms: &Terms) -> Result<InventoryItem> {
         let repeatable = terms.repeatable("inventory.create", &(of, &new))?;
         let outcome = self.create_checked(of, &new, repeatable.as_ref(), terms).await;
@@ -103,7 +103,7 @@ impl InventoryRepository {
     ///
     /// # Errors
     /// `NotFound`, `PreconditionFailed`, `Invalid`, `Refused`, `Contended`, `Storage`, and what `change` refuses.
-    #[tracing::instrument(name = "inventory.patch", skip_all)]
+    #[tracing::instrument(name = "inventory.patch", level = "debug", skip_all)]
     pub async fn patch(
         &self,
         of: CharacterId,
@@ -177,7 +177,7 @@ impl InventoryRepository {
     ///
     /// # Errors
     /// `NotFound`, `PreconditionFailed`, `Contended`, `Storage`.
-    #[tracing::instrument(name = "inventory.delete", skip_all)]
+    #[tracing::instrument(name = "inventory.delete", level = "debug", skip_all)]
     pub async fn delete(&self, of: CharacterId, id: InventoryItemId, terms: &Terms) -> Result<()> {
         let mut race = Race::default();
         loop {
@@ -201,7 +201,7 @@ impl InventoryRepository {
     /// # Errors
     /// `NotFound`, `PreconditionFailed`, `Refused` (its container is gone or full, its attunement would be one too
     /// many), `Contended`, `Storage`.
-    #[tracing::instrument(name = "inventory.restore", skip_all)]
+    #[tracing::instrument(name = "inventory.restore", level = "debug", skip_all)]
     pub async fn restore(&self, of: CharacterId, id: InventoryItemId, terms: &Terms) -> Result<InventoryItem> {
         let mut race = Race::default();
         loop {

@@ -33,7 +33,7 @@ impl JournalRepository {
     ///
     /// # Errors
     /// `NotFound`, `Storage`.
-    #[tracing::instrument(name = "journal.get", skip_all)]
+    #[tracing::instrument(name = "journal.get", level = "debug", skip_all)]
     pub async fn get(&self, of: CharacterId, id: JournalEntryId) -> Result<Read<JournalEntry>> {
         self.backing.look(of, id).await
     }
@@ -42,7 +42,7 @@ impl JournalRepository {
     ///
     /// # Errors
     /// `NotFound` (the character), `Storage`.
-    #[tracing::instrument(name = "journal.list", skip_all)]
+    #[tracing::instrument(name = "journal.list", level = "debug", skip_all)]
     pub async fn list(
         &self,
         of: CharacterId,
@@ -58,7 +58,7 @@ impl JournalRepository {
     ///
     /// # Errors
     /// `NotFound` (the character), `Invalid`, `AlreadyExists`, `IdempotencyMismatch`, `Contended`, `Storage`.
-    #[tracing::instrument(name = "journal.create", skip_all)]
+    #[tracing::instrument(name = "journal.create", level = "debug", skip_all)]
     pub async fn create(&self, of: CharacterId, new: NewJournalEntry, terms: &Terms) -> Result<JournalEntry> {
         let entry = new.clone().into_entry(of, self.backing.now());
         let mut created = self.backing.create_rows("journal.create", of, vec![entry], &new, terms).await?;
@@ -69,7 +69,7 @@ impl JournalRepository {
     ///
     /// # Errors
     /// `NotFound`, `PreconditionFailed`, `Invalid`, `Contended`, `Storage`, and what `change` refuses.
-    #[tracing::instrument(name = "journal.patch", skip_all)]
+    #[tracing::instrument(name = "journal.patch", level = "debug", skip_all)]
     pub async fn patch(
         &self,
         of: CharacterId,
@@ -87,7 +87,7 @@ impl JournalRepository {
     ///
     /// # Errors
     /// `NotFound`, `PreconditionFailed`, `Contended`, `Storage`.
-    #[tracing::instrument(name = "journal.delete", skip_all)]
+    #[tracing::instrument(name = "journal.delete", level = "debug", skip_all)]
     pub async fn delete(&self, of: CharacterId, id: JournalEntryId, terms: &Terms) -> Result<()> {
         self.backing.delete_row::<JournalEntry>(of, id, terms).await
     }
@@ -96,7 +96,7 @@ impl JournalRepository {
     ///
     /// # Errors
     /// As [`delete`](Self::delete).
-    #[tracing::instrument(name = "journal.restore", skip_all)]
+    #[tracing::instrument(name = "journal.restore", level = "debug", skip_all)]
     pub async fn restore(&self, of: CharacterId, id: JournalEntryId, terms: &Terms) -> Result<JournalEntry> {
         self.backing.restore_row(of, id, terms).await
     }
@@ -105,7 +105,7 @@ impl JournalRepository {
     ///
     /// # Errors
     /// `NotFound` (the character or the entry), `Storage`.
-    #[tracing::instrument(name = "journal.list_under", skip_all, fields(kind = E::KIND.as_str()))]
+    #[tracing::instrument(name = "journal.list_under", level = "debug", skip_all, fields(kind = E::KIND.as_str()))]
     pub async fn list_under<E: Chapter>(
         &self,
         of: CharacterId,
@@ -125,7 +125,7 @@ impl JournalRepository {
     ///
     /// # Errors
     /// `NotFound` (the character), `Storage`.
-    #[tracing::instrument(name = "journal.list_across", skip_all, fields(kind = E::KIND.as_str()))]
+    #[tracing::instrument(name = "journal.list_across", level = "debug", skip_all, fields(kind = E::KIND.as_str()))]
     pub async fn list_across<E: Chapter>(
         &self,
         of: CharacterId,
@@ -143,7 +143,7 @@ impl JournalRepository {
     ///
     /// # Errors
     /// `NotFound` (the character, the entry, or it, which includes what another entry tells of), `Storage`.
-    #[tracing::instrument(name = "journal.get_under", skip_all, fields(kind = E::KIND.as_str()))]
+    #[tracing::instrument(name = "journal.get_under", level = "debug", skip_all, fields(kind = E::KIND.as_str()))]
     pub async fn get_under<E: Chapter>(&self, of: CharacterId, entry: JournalEntryId, id: E::Id) -> Result<Read<E>>
     where
         dyn StoragePort: Store<E>,
@@ -158,7 +158,7 @@ impl JournalRepository {
     /// # Errors
     /// `NotFound` (the character or the entry), `Invalid`, `AlreadyExists`, `IdempotencyMismatch`, `Contended`,
     /// `Storage`.
-    #[tracing::instrument(name = "journal.create_under", skip_all, fields(kind = E::KIND.as_str()))]
+    #[tracing::instrument(name = "journal.create_under", level = "debug", skip_all, fields(kind = E::KIND.as_str()))]
     pub async fn create_under<E: Chapter>(
         &self,
         of: CharacterId,
@@ -181,7 +181,7 @@ impl JournalRepository {
     ///
     /// # Errors
     /// As [`patch`](Self::patch).
-    #[tracing::instrument(name = "journal.patch_under", skip_all, fields(kind = E::KIND.as_str()))]
+    #[tracing::instrument(name = "journal.patch_under", level = "debug", skip_all, fields(kind = E::KIND.as_str()))]
     pub async fn patch_under<E: Chapter>(
         &self,
         of: CharacterId,
@@ -202,7 +202,7 @@ impl JournalRepository {
     ///
     /// # Errors
     /// As [`delete`](Self::delete).
-    #[tracing::instrument(name = "journal.delete_under", skip_all, fields(kind = E::KIND.as_str()))]
+    #[tracing::instrument(name = "journal.delete_under", level = "debug", skip_all, fields(kind = E::KIND.as_str()))]
     pub async fn delete_under<E: Chapter>(
         &self,
         of: CharacterId,

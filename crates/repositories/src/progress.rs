@@ -42,7 +42,7 @@ impl ProgressRepository {
     ///
     /// # Errors
     /// `NotFound` (the character), `Storage`.
-    #[tracing::instrument(name = "progress.get", skip_all)]
+    #[tracing::instrument(name = "progress.get", level = "debug", skip_all)]
     pub async fn get(&self, of: CharacterId) -> Result<Read<Progress>> {
         // The character first: should a change come in between, its old revision tells the client to ask again.
         let character = character_storage_port::get(self.backing.storage.as_ref(), of).await?;

@@ -23,7 +23,7 @@ impl CampaignRepository {
     /// # Errors
     /// `NotFound`, `PreconditionFailed` (of the event), `Refused` by `no-hit-points`, `no-ability-score`,
     /// `not-enough-experience` or `too-much-experience`, `IdempotencyMismatch`, `Contended`, `Storage`.
-    #[tracing::instrument(name = "campaign_event.apply", skip_all)]
+    #[tracing::instrument(name = "campaign_event.apply", level = "debug", skip_all)]
     pub async fn apply(&self, of: CharacterId, id: CampaignEventId, terms: &Terms) -> Result<EventImpact> {
         let repeatable = terms.repeatable("campaign_event.apply", &(of, id))?;
         let outcome = self.settle_event(of, id, repeatable.as_ref(), terms, Direction::Apply).await;
@@ -36,7 +36,7 @@ impl CampaignRepository {
     /// # Errors
     /// `NotFound`, `PreconditionFailed` (of the event), `Refused` by `not-applied` when it never had an effect or
     /// `not-reversible` when what undoes it cannot be computed, `IdempotencyMismatch`, `Contended`, `Storage`.
-    #[tracing::instrument(name = "campaign_event.revert", skip_all)]
+    #[tracing::instrument(name = "campaign_event.revert", level = "debug", skip_all)]
     pub async fn revert(&self, of: CharacterId, id: CampaignEventId, terms: &Terms) -> Result<EventImpact> {
         let repeatable = terms.repeatable("campaign_event.revert", &(of, id))?;
         let outcome = self.settle_event(of, id, repeatable.as_ref(), terms, Direction::Revert).await;

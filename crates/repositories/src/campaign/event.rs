@@ -12,7 +12,7 @@ impl CampaignRepository {
     ///
     /// # Errors
     /// `NotFound`, `Storage`.
-    #[tracing::instrument(name = "campaign_event.get", skip_all)]
+    #[tracing::instrument(name = "campaign_event.get", level = "debug", skip_all)]
     pub async fn get_event(&self, of: CharacterId, id: CampaignEventId) -> Result<Read<CampaignEvent>> {
         self.backing.look(of, id).await
     }
@@ -21,7 +21,7 @@ impl CampaignRepository {
     ///
     /// # Errors
     /// `NotFound` (the character), `Storage`.
-    #[tracing::instrument(name = "campaign_event.list", skip_all)]
+    #[tracing::instrument(name = "campaign_event.list", level = "debug", skip_all)]
     pub async fn list_events(
         &self,
         of: CharacterId,
@@ -38,7 +38,7 @@ impl CampaignRepository {
     /// # Errors
     /// `NotFound` (the character), `Invalid` (also when the journal entry is not one of this character),
     /// `AlreadyExists`, `IdempotencyMismatch`, `Contended`, `Storage`.
-    #[tracing::instrument(name = "campaign_event.create", skip_all)]
+    #[tracing::instrument(name = "campaign_event.create", level = "debug", skip_all)]
     pub async fn create_event(&self, of: CharacterId, new: NewCampaignEvent, terms: &Terms) -> Result<CampaignEvent> {
         let event = new.clone().into_event(of, self.backing.now());
         let outcome = match self.may_be(of, &event).await {
@@ -64,7 +64,7 @@ impl CampaignRepository {
     ///
     /// # Errors
     /// `NotFound`, `Invalid` (both filters at once), `Storage`.
-    #[tracing::instrument(name = "event_impact.list_of_event", skip_all)]
+    #[tracing::instrument(name = "event_impact.list_of_event", level = "debug", skip_all)]
     pub async fn impacts_of_event(
         &self,
         of: CharacterId,
@@ -80,7 +80,7 @@ impl CampaignRepository {
     ///
     /// # Errors
     /// `NotFound` (the character), `Invalid` (both filters at once), `Storage`.
-    #[tracing::instrument(name = "event_impact.list", skip_all)]
+    #[tracing::instrument(name = "event_impact.list", level = "debug", skip_all)]
     pub async fn impacts_on(
         &self,
         of: CharacterId,

@@ -21,7 +21,7 @@ impl CharacterRepository {
     /// # Errors
     /// `Invalid` with every fault by its place (`characters[3].name`), among them ids that exist already or are given
     /// twice; `IdempotencyMismatch`; `Storage`.
-    #[tracing::instrument(name = "character.bulk_create", skip_all, fields(characters = new.len()))]
+    #[tracing::instrument(name = "character.bulk_create", level = "debug", skip_all, fields(characters = new.len()))]
     pub async fn create_all(
         &self,
         new: Vec<Result<NewCharacter, Violations>>,
@@ -73,7 +73,7 @@ impl CharacterRepository {
     ///
     /// # Errors
     /// `IdempotencyMismatch`; `Storage` when nothing could be tried at all.
-    #[tracing::instrument(name = "character.bulk_create_each", skip_all, fields(characters = new.len()))]
+    #[tracing::instrument(name = "character.bulk_create_each", level = "debug", skip_all, fields(characters = new.len()))]
     pub async fn create_each(&self, new: Vec<Result<NewCharacter, Violations>>, terms: &Terms) -> Result<BulkOutcome> {
         let acceptable: Vec<Option<&NewCharacter>> = new.iter().map(|new| new.as_ref().ok()).collect();
         let repeatable = terms.repeatable("character.bulk_create_each", &acceptable)?;

@@ -22,7 +22,7 @@ impl EvolutionRepository {
     ///
     /// # Errors
     /// `NotFound`, `Storage`.
-    #[tracing::instrument(name = "evolution.compare", skip_all)]
+    #[tracing::instrument(name = "evolution.compare", level = "debug", skip_all)]
     pub async fn compare(
         &self,
         of: CharacterId,

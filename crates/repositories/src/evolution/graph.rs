@@ -79,7 +79,7 @@ impl EvolutionRepository {
     ///
     /// # Errors
     /// `NotFound` (the character), `Storage`.
-    #[tracing::instrument(name = "evolution.graph", skip_all)]
+    #[tracing::instrument(name = "evolution.graph", level = "debug", skip_all)]
     pub async fn graph(&self, of: CharacterId) -> Result<VersionGraph> {
         let Lineage { characters, mut complete } = Lineage::of(&self.backing, of).await?;
         let mut graph = VersionGraph { nodes: Vec::new(), edges: Vec::new(), complete: true };

@@ -74,7 +74,7 @@ impl EvolutionRepository {
     /// # Errors
     /// `NotFound`, `PreconditionFailed`, `Invalid`, `Refused` (by `too-many-rows`, or a rule of the inventory that an
     /// item would break as what it was), `IdempotencyMismatch`, `Contended`, `Storage`.
-    #[tracing::instrument(name = "evolution.change_theme", skip_all)]
+    #[tracing::instrument(name = "evolution.change_theme", level = "debug", skip_all)]
     pub async fn change_theme(
         &self,
         of: CharacterId,

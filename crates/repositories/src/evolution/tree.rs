@@ -58,7 +58,7 @@ impl EvolutionRepository {
     ///
     /// # Errors
     /// `NotFound` (the character), `Storage`.
-    #[tracing::instrument(name = "evolution.tree", skip_all)]
+    #[tracing::instrument(name = "evolution.tree", level = "debug", skip_all)]
     pub async fn tree(&self, of: CharacterId, limit: Limit, after: Option<Cursor>) -> Result<Page<VersionNode>> {
         let lineage = Lineage::of(&self.backing, of).await?;
         let most = usize::try_from(limit.get()).unwrap_or(usize::MAX);

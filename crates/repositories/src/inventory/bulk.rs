@@ -12,7 +12,7 @@ impl InventoryRepository {
     ///
     /// # Errors
     /// As [`create`](Self::create); a fault names its place: `items[3].name`.
-    #[tracing::instrument(name = "inventory.bulk_create", skip_all, fields(items = new.len()))]
+    #[tracing::instrument(name = "inventory.bulk_create", level = "debug", skip_all, fields(items = new.len()))]
     pub async fn create_all(
         &self,
         of: CharacterId,
@@ -55,7 +55,7 @@ impl InventoryRepository {
     ///
     /// # Errors
     /// `NotFound` (the character), `IdempotencyMismatch`, `Contended`; `Storage` when nothing could be tried at all.
-    #[tracing::instrument(name = "inventory.bulk_create_each", skip_all, fields(items = new.len()))]
+    #[tracing::instrument(name = "inventory.bulk_create_each", level = "debug", skip_all, fields(items = new.len()))]
     pub async fn create_each(
         &self,
         of: CharacterId,

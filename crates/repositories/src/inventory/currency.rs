@@ -47,7 +47,7 @@ impl InventoryRepository {
     ///
     /// # Errors
     /// `NotFound`, `Storage`.
-    #[tracing::instrument(name = "inventory.currency", skip_all)]
+    #[tracing::instrument(name = "inventory.currency", level = "debug", skip_all)]
     pub async fn currency(&self, of: CharacterId) -> Result<Read<Character>> {
         Ok(character_storage_port::get(self.backing.storage.as_ref(), of).await?)
     }
@@ -57,7 +57,7 @@ impl InventoryRepository {
     /// # Errors
     /// `NotFound`, `PreconditionFailed` (of the character), `Invalid`, `Refused` by `not-enough-coins` or
     /// `too-many-coins`, `IdempotencyMismatch`, `Contended`, `Storage`.
-    #[tracing::instrument(name = "inventory.change_currency", skip_all)]
+    #[tracing::instrument(name = "inventory.change_currency", level = "debug", skip_all)]
     pub async fn change_currency(&self, of: CharacterId, change: &Purse, terms: &Terms) -> Result<Character> {
         change.check()?;
         let repeatable = terms.repeatable("inventory.currency", &(of, change))?;

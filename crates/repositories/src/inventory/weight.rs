@@ -38,7 +38,7 @@ impl InventoryRepository {
     ///
     /// # Errors
     /// `NotFound`, `Storage`.
-    #[tracing::instrument(name = "inventory.weight", skip_all)]
+    #[tracing::instrument(name = "inventory.weight", level = "debug", skip_all)]
     pub async fn weight(&self, of: CharacterId) -> Result<Load> {
         let character = get::<character_domain::Character, _>(self.backing.storage.as_ref(), of).await?.value;
         let query = InventoryItemQuery { character_id: Some(of), ..InventoryItemQuery::default() };

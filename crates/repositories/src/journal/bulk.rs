@@ -21,7 +21,7 @@ impl JournalRepository {
     ///
     /// # Errors
     /// As [`create`](Self::create); a fault names its place: `entries[3].title`.
-    #[tracing::instrument(name = "journal.bulk_create", skip_all, fields(entries = new.len()))]
+    #[tracing::instrument(name = "journal.bulk_create", level = "debug", skip_all, fields(entries = new.len()))]
     pub async fn create_all(
         &self,
         of: CharacterId,
@@ -66,7 +66,7 @@ impl JournalRepository {
     ///
     /// # Errors
     /// `NotFound` (the character), `IdempotencyMismatch`, `Contended`; `Storage` when nothing could be tried at all.
-    #[tracing::instrument(name = "journal.bulk_create_each", skip_all, fields(entries = new.len()))]
+    #[tracing::instrument(name = "journal.bulk_create_each", level = "debug", skip_all, fields(entries = new.len()))]
     pub async fn create_each(
         &self,
         of: CharacterId,

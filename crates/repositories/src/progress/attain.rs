@@ -84,7 +84,7 @@ impl ProgressRepository {
     ///
     /// # Errors
     /// `NotFound`, `PreconditionFailed` (of the character), `Invalid`, `IdempotencyMismatch`, `Contended`, `Storage`.
-    #[tracing::instrument(name = "progress.add_milestone", skip_all)]
+    #[tracing::instrument(name = "progress.add_milestone", level = "debug", skip_all)]
     pub async fn add_milestone(&self, of: CharacterId, new: &NewAttainment, terms: &Terms) -> Result<Attained> {
         self.attain(Kind::Milestone, of, new, terms).await
     }
@@ -93,7 +93,7 @@ impl ProgressRepository {
     ///
     /// # Errors
     /// As [`add_milestone`](Self::add_milestone); `Refused` by `achievement-exists` when there is one of this title.
-    #[tracing::instrument(name = "progress.add_achievement", skip_all)]
+    #[tracing::instrument(name = "progress.add_achievement", level = "debug", skip_all)]
     pub async fn add_achievement(&self, of: CharacterId, new: &NewAttainment, terms: &Terms) -> Result<Attained> {
         self.attain(Kind::Achievement, of, new, terms).await
     }

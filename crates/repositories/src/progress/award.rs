@@ -87,7 +87,7 @@ impl ProgressRepository {
     /// # Errors
     /// `NotFound`, `PreconditionFailed` (of the character), `Invalid` (also when the journal entry is not one of this
     /// character), `Refused` by `too-much-experience`, `IdempotencyMismatch`, `Contended`, `Storage`.
-    #[tracing::instrument(name = "progress.award", skip_all)]
+    #[tracing::instrument(name = "progress.award", level = "debug", skip_all)]
     pub async fn award(&self, of: CharacterId, award: &Award, terms: &Terms) -> Result<Awarded> {
         award.check(of, self.backing.now())?;
         let repeatable = terms.repeatable("progress.award", &(of, award))?;
