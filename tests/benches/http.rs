@@ -26,6 +26,10 @@ use std::{
     time::{Duration, Instant},
 };
 
+/// The one of the binaries, for both sides of each comparison.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const CONNECTIONS: usize = 8;
 const ROUNDS: usize = 9;
 const ROUND: Duration = Duration::from_millis(600);
