@@ -4,32 +4,38 @@ use actix_web::{
     HttpResponseBuilder,
     http::header::{AGE, CACHE_CONTROL, CACHE_STATUS, HeaderValue},
 };
-use character_storage_port::Source;
+use character_storage_port::{Source, Tier};
 
 /// Adds the headers that tell of `source`. `Cache-Control` has every client ask again, with its entity tag.
 pub(crate) fn tell(response: &mut HttpResponseBuilder, source: Source) {
     response.insert_header((CACHE_CONTROL, HeaderValue::from_static("private, no-cache")));
-    let status = match source {
-        Source::Origin => "character-service; fwd=miss".to_owned(),
+    match source {
+        Source::Origin => {
+            response.insert_header((CACHE_STATUS, HeaderValue::from_static("character-service; fwd=miss")));
+        }
         Source::Cache { tier, age } => {
+            let status = match tier {
+                Tier::Local => "character-service; hit; detail=local",
+                Tier::Shared => "character-service; hit; detail=shared",
+            };
             response.insert_header((AGE, age.as_secs()));
-            format!("character-service; hit; detail={}", tier.as_str())
+            response.insert_header((CACHE_STATUS, HeaderValue::from_static(status)));
         }
         Source::Stale { tier, age, reason } => {
-            response.insert_header((AGE, age.as_secs()));
-            let (tier, reason) = (tier.as_str(), reason.as_str());
+            let (tier, reason, age) = (tier.as_str(), reason.as_str(), age.as_secs());
+            response.insert_header((AGE, age));
             // A negative lifetime says that the answer is not fresh; we know its age, not since when it is stale.
-            format!("character-service; hit; ttl=-{}; detail=\"stale-{reason}-{tier}\"", age.as_secs().max(1))
+            let status = format!("character-service; hit; ttl=-{}; detail=\"stale-{reason}-{tier}\"", age.max(1));
+            response.insert_header((CACHE_STATUS, status));
         }
-    };
-    response.insert_header((CACHE_STATUS, status));
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use actix_web::HttpResponse;
-    use character_storage_port::{StaleReason, Tier};
+    use character_storage_port::StaleReason;
     use std::time::Duration;
 
     #[test]

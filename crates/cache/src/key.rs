@@ -11,7 +11,9 @@ impl Key {
     /// Of one row.
     #[must_use]
     pub fn row(kind: EntityKind, id: Uuid) -> Self {
-        Self(format!("{kind}:row:{id}").into())
+        let mut buffer = Uuid::encode_buffer();
+        // Every read makes one, so this is not left to the machinery of formatting.
+        Self([kind.as_str(), ":row:", id.hyphenated().encode_lower(&mut buffer)].concat().into())
     }
 
     /// Of the generation of the lists of one scope.
