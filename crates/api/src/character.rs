@@ -13,16 +13,23 @@ pub use dto::{
 pub(crate) use bulk::*;
 pub(crate) use handlers::*;
 
-use crate::endpoint::Endpoint;
-use actix_web::web::ServiceConfig;
+use crate::endpoint::{Endpoint, Endpoints};
 
 /// Where the collection is.
 pub(crate) const PATH: &str = "/api/v2/characters";
 
-/// The paths of characters. The bulk comes before the single one: `bulk` is not an id.
-pub(crate) fn configure(config: &mut ServiceConfig) {
-    Endpoint::at(PATH).get(list).post(create).register(config);
-    Endpoint::at("/api/v2/characters/bulk").post(create_bulk).register(config);
-    Endpoint::at("/api/v2/characters/{id}").get(get).put(replace).patch(patch).delete(delete).register(config);
-    Endpoint::at("/api/v2/characters/{id}/restore").post(restore).register(config);
+/// The endpoint at this path under that of a character.
+macro_rules! of_character {
+    ($path:literal) => {
+        Endpoint::at(concat!("/api/v2/characters/{id}", $path))
+    };
+}
+pub(crate) use of_character;
+
+/// The paths of characters.
+pub(crate) fn register(endpoints: &mut Endpoints) {
+    Endpoint::at(PATH).get(list).post(create).register(endpoints);
+    Endpoint::at("/api/v2/characters/bulk").post(create_bulk).register(endpoints);
+    of_character!("").get(get).put(replace).patch(patch).delete(delete).register(endpoints);
+    of_character!("/restore").post(restore).register(endpoints);
 }

@@ -1,23 +1,36 @@
-//! One path with its methods, and the right answer to every other method.
+//! The paths of a service: each with its methods, and the right answer to every other method and path.
 
-use crate::{Problem, middleware};
-use actix_web::{
-    FromRequest, Handler, Resource, Responder,
-    http::Method,
-    middleware::from_fn,
-    web::{self, ServiceConfig},
-};
+mod routing;
 
-/// One path with its methods. `HEAD` goes where `GET` goes; a method not named is answered 405 with `Allow`, and a
-/// panic in a handler 500.
+pub use routing::{Endpoints, Routing};
+
+use crate::Problem;
+use actix_web::{FromRequest, Handler, Responder, Route, http::Method, web};
+use std::fmt;
+
+/// One path with its methods. `HEAD` goes where `GET` goes; a method not named is answered 405 with `Allow`.
+///
+/// ```
+/// use actix_web::{App, HttpResponse, web};
+/// use character_api::endpoint::{Endpoint, Endpoints};
+///
+/// async fn greet() -> HttpResponse {
+///     HttpResponse::Ok().body("well met")
+/// }
+///
+/// let mut endpoints = Endpoints::default();
+/// Endpoint::at("/greetings/{name}").get(greet).register(&mut endpoints);
+/// let app = App::new().service(web::scope("").default_service(endpoints));
+/// ```
 pub struct Endpoint {
-    resource: Resource,
+    pub(crate) path: &'static str,
+    pub(crate) methods: Vec<(Method, Route)>,
     allow: Vec<&'static str>,
 }
 
-impl std::fmt::Debug for Endpoint {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Endpoint").field("allow", &self.allow).finish_non_exhaustive()
+impl fmt::Debug for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Endpoint").field("path", &self.path).field("allow", &self.allow).finish_non_exhaustive()
     }
 }
 
@@ -37,10 +50,11 @@ macro_rules! method {
 }
 
 impl Endpoint {
-    /// At this path, which may have placeholders: `/characters/{id}`.
+    /// At this path, which may have placeholders, `/characters/{id}`, and at its end one that takes all that is left,
+    /// `/files/{*name}`. Where several paths fit, the one with more fixed parts is taken.
     #[must_use]
-    pub fn at(path: &str) -> Self {
-        Self { resource: web::resource(path), allow: Vec::new() }
+    pub fn at(path: &'static str) -> Self {
+        Self { path, methods: Vec::new(), allow: Vec::new() }
     }
 
     /// Answers `GET` and `HEAD` by this handler.
@@ -65,15 +79,19 @@ impl Endpoint {
         Args: FromRequest + 'static,
         F::Output: Responder + 'static,
     {
-        self.resource = self.resource.route(web::method(method).to(handler));
+        self.methods.push((method, web::to(handler)));
         self.allow.push(allow);
         self
     }
 
-    /// Adds it to the service.
-    pub fn register(self, config: &mut ServiceConfig) {
+    /// Adds it to the paths of a service.
+    pub fn register(self, endpoints: &mut Endpoints) {
+        endpoints.add(self);
+    }
+
+    /// Answers the methods that are not named.
+    pub(crate) fn refusal(&self) -> Route {
         let allow = self.allow.join(", ");
-        let refuse = move || std::future::ready(Problem::method_not_allowed(&allow));
-        config.service(self.resource.default_service(web::to(refuse)).wrap(from_fn(middleware::catch_panics)));
+        web::to(move || std::future::ready(Problem::method_not_allowed(&allow)))
     }
 }

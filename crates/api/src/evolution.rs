@@ -14,20 +14,21 @@ pub(crate) use graph::*;
 pub(crate) use theme::*;
 pub(crate) use versions::*;
 
-use crate::endpoint::Endpoint;
-use actix_web::web::ServiceConfig;
+use crate::{
+    character::of_character,
+    endpoint::{Endpoint, Endpoints},
+};
 
-/// The paths of evolution. Those with a fixed last part come before `{version}`.
-pub(crate) fn configure(config: &mut ServiceConfig) {
-    let at = |path: &str| Endpoint::at(&format!("/api/v2/characters/{{id}}{path}"));
-    at("/versions").get(list_versions).register(config);
-    at("/versions/compare").get(compare).register(config);
-    at("/versions/tree").get(tree).register(config);
-    at("/versions/{version}").get(get_version).register(config);
-    at("/versions/{version}/state").get(state).register(config);
-    at("/versions/{version}/restore").post(restore_version).register(config);
-    at("/versions/{version}/label").post(label).register(config);
-    at("/theme-transition").post(change_theme).register(config);
-    at("/version-graph").get(graph).register(config);
-    at("/version-graph.svg").get(graph_drawing).register(config);
+/// The paths of evolution.
+pub(crate) fn register(endpoints: &mut Endpoints) {
+    of_character!("/versions").get(list_versions).register(endpoints);
+    of_character!("/versions/compare").get(compare).register(endpoints);
+    of_character!("/versions/tree").get(tree).register(endpoints);
+    of_character!("/versions/{version}").get(get_version).register(endpoints);
+    of_character!("/versions/{version}/state").get(state).register(endpoints);
+    of_character!("/versions/{version}/restore").post(restore_version).register(endpoints);
+    of_character!("/versions/{version}/label").post(label).register(endpoints);
+    of_character!("/theme-transition").post(change_theme).register(endpoints);
+    of_character!("/version-graph").get(graph).register(endpoints);
+    of_character!("/version-graph.svg").get(graph_drawing).register(endpoints);
 }

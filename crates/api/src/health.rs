@@ -6,12 +6,14 @@
 
 mod prometheus_text;
 
-use crate::{Problem, endpoint::Endpoint};
+use crate::{
+    Problem,
+    endpoint::{Endpoint, Endpoints},
+};
 use actix_web::{
     HttpRequest, HttpResponse,
     http::StatusCode,
     http::header::{ACCEPT, CACHE_CONTROL, VARY},
-    web,
 };
 use futures_util::future::{BoxFuture, join_all};
 use prometheus_client::registry::Registry;
@@ -151,19 +153,17 @@ impl Health {
 }
 
 /// The four paths, for any service.
-pub fn configure(health: Arc<Health>, registry: Arc<Registry>) -> impl FnOnce(&mut web::ServiceConfig) {
-    move |config| {
-        config.app_data(web::Data::from(health)).app_data(web::Data::from(registry));
-        Endpoint::at("/health").get(report).register(config);
-        Endpoint::at("/health/live").get(live).register(config);
-        Endpoint::at("/health/ready").get(ready).register(config);
-        Endpoint::at("/metrics").get(metrics).register(config);
-    }
+pub fn register(endpoints: &mut Endpoints, health: &Arc<Health>, registry: &Arc<Registry>) {
+    let (reported, asked, shown) = (Arc::clone(health), Arc::clone(health), Arc::clone(registry));
+    Endpoint::at("/health").get(move || report(Arc::clone(&reported))).register(endpoints);
+    Endpoint::at("/health/live").get(live).register(endpoints);
+    Endpoint::at("/health/ready").get(move || ready(Arc::clone(&asked))).register(endpoints);
+    Endpoint::at("/metrics").get(move |request| metrics(request, Arc::clone(&shown))).register(endpoints);
 }
 
 /// How the service and its dependencies are. 200 also when one is down: see `status`.
 #[utoipa::path(get, path = "/health", tag = "operations", responses((status = 200, body = HealthBody)))]
-pub(crate) async fn report(health: web::Data<Health>) -> HttpResponse {
+pub(crate) async fn report(health: Arc<Health>) -> HttpResponse {
     HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(health.report().await)
 }
 
@@ -178,7 +178,7 @@ pub(crate) async fn live() -> HttpResponse {
     (status = 200, description = "It does"),
     (status = 503, description = "It is stopping", body = crate::ProblemBody, content_type = "application/problem+json"),
 ))]
-pub(crate) async fn ready(health: web::Data<Health>) -> Result<HttpResponse, Problem> {
+pub(crate) async fn ready(health: Arc<Health>) -> Result<HttpResponse, Problem> {
     if health.is_ready() {
         return Ok(HttpResponse::Ok()
             .insert_header((CACHE_CONTROL, "no-store"))
@@ -194,7 +194,7 @@ pub(crate) async fn ready(health: web::Data<Health>) -> Result<HttpResponse, Pro
         (String = "application/openmetrics-text"),
     )),
 ))]
-pub(crate) async fn metrics(request: HttpRequest, registry: web::Data<Registry>) -> Result<HttpResponse, Problem> {
+pub(crate) async fn metrics(request: HttpRequest, registry: Arc<Registry>) -> Result<HttpResponse, Problem> {
     let mut text = String::new();
     prometheus_client::encoding::text::encode(&mut text, &registry).map_err(|error| {
         tracing::error!(%error, "the metrics cannot be written");

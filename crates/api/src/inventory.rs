@@ -20,21 +20,22 @@ pub(crate) use currency::*;
 pub(crate) use handlers::*;
 pub(crate) use weight::*;
 
-use crate::endpoint::Endpoint;
-use actix_web::web::ServiceConfig;
+use crate::{
+    character::of_character,
+    endpoint::{Endpoint, Endpoints},
+};
 
-/// The paths of inventory. Those with a fixed last part come before `{item}`.
-pub(crate) fn configure(config: &mut ServiceConfig) {
-    let at = |path: &str| Endpoint::at(&format!("/api/v2/characters/{{id}}/inventory{path}"));
-    at("").get(list).post(create).register(config);
-    at("/bulk").post(create_bulk).register(config);
-    at("/weight").get(weight).register(config);
-    at("/currency").get(currency).post(change_currency).register(config);
-    at("/{item}").get(get).patch(patch).delete(delete).register(config);
-    at("/{item}/restore").post(restore).register(config);
-    at("/{item}/equip").post(equip).register(config);
-    at("/{item}/unequip").post(unequip).register(config);
-    at("/{item}/move").post(move_to).register(config);
-    at("/{item}/attune").post(attune).register(config);
-    at("/{item}/unattune").post(unattune).register(config);
+/// The paths of inventory.
+pub(crate) fn register(endpoints: &mut Endpoints) {
+    of_character!("/inventory").get(list).post(create).register(endpoints);
+    of_character!("/inventory/bulk").post(create_bulk).register(endpoints);
+    of_character!("/inventory/weight").get(weight).register(endpoints);
+    of_character!("/inventory/currency").get(currency).post(change_currency).register(endpoints);
+    of_character!("/inventory/{item}").get(get).patch(patch).delete(delete).register(endpoints);
+    of_character!("/inventory/{item}/restore").post(restore).register(endpoints);
+    of_character!("/inventory/{item}/equip").post(equip).register(endpoints);
+    of_character!("/inventory/{item}/unequip").post(unequip).register(endpoints);
+    of_character!("/inventory/{item}/move").post(move_to).register(endpoints);
+    of_character!("/inventory/{item}/attune").post(attune).register(endpoints);
+    of_character!("/inventory/{item}/unattune").post(unattune).register(endpoints);
 }

@@ -18,33 +18,40 @@ pub(crate) use bulk::*;
 pub(crate) use chapters::*;
 pub(crate) use entries::*;
 
-use crate::endpoint::Endpoint;
-use actix_web::web::ServiceConfig;
+use crate::{
+    character::of_character,
+    endpoint::{Endpoint, Endpoints},
+};
 
-/// The paths of the journal. That with a fixed last part comes before `{entry}`.
-pub(crate) fn configure(config: &mut ServiceConfig) {
-    let of = |path: &str| Endpoint::at(&format!("/api/v2/characters/{{id}}/{path}"));
-    of("journal").get(list).post(create).register(config);
-    of("journal/bulk").post(create_bulk).register(config);
-    of("journal/{entry}").get(get).patch(patch).delete(delete).register(config);
-    of("journal/{entry}/restore").post(restore).register(config);
-    let at = |path: &str| of(&format!("journal/{{entry}}/{path}"));
-    at("experience").get(list_experience).post(create_experience).register(config);
-    at("experience/{experience}")
+/// The paths of the journal.
+pub(crate) fn register(endpoints: &mut Endpoints) {
+    of_character!("/journal").get(list).post(create).register(endpoints);
+    of_character!("/journal/bulk").post(create_bulk).register(endpoints);
+    of_character!("/journal/{entry}").get(get).patch(patch).delete(delete).register(endpoints);
+    of_character!("/journal/{entry}/restore").post(restore).register(endpoints);
+    of_character!("/journal/{entry}/experience").get(list_experience).post(create_experience).register(endpoints);
+    of_character!("/journal/{entry}/experience/{experience}")
         .get(get_experience)
         .patch(patch_experience)
         .delete(delete_experience)
-        .register(config);
-    at("quests").get(list_quests).post(create_quest).register(config);
-    at("quests/{quest}").get(get_quest).patch(patch_quest).delete(delete_quest).register(config);
-    at("npc-relationships").get(list_npc_relationships).post(create_npc_relationship).register(config);
-    at("npc-relationships/{relationship}")
+        .register(endpoints);
+    of_character!("/journal/{entry}/quests").get(list_quests).post(create_quest).register(endpoints);
+    of_character!("/journal/{entry}/quests/{quest}")
+        .get(get_quest)
+        .patch(patch_quest)
+        .delete(delete_quest)
+        .register(endpoints);
+    of_character!("/journal/{entry}/npc-relationships")
+        .get(list_npc_relationships)
+        .post(create_npc_relationship)
+        .register(endpoints);
+    of_character!("/journal/{entry}/npc-relationships/{relationship}")
         .get(get_npc_relationship)
         .patch(patch_npc_relationship)
         .delete(delete_npc_relationship)
-        .register(config);
-    of("quests").get(list_all_quests).register(config);
-    of("npc-relationships").get(list_all_npc_relationships).register(config);
+        .register(endpoints);
+    of_character!("/quests").get(list_all_quests).register(endpoints);
+    of_character!("/npc-relationships").get(list_all_npc_relationships).register(endpoints);
 }
 
 /// What a client may not choose of what lies under an entry.

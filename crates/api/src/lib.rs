@@ -35,8 +35,10 @@ pub use middleware::HttpMetrics;
 pub use openapi::openapi;
 pub use problem::{Problem, ProblemBody};
 
-use actix_web::{HttpRequest, middleware::from_fn, web};
+use actix_service::apply;
+use actix_web::{middleware::from_fn, web};
 use character_repositories::Repositories;
+use endpoint::Endpoints;
 use prometheus_client::registry::Registry;
 use std::{sync::Arc, time::Duration};
 
@@ -72,7 +74,7 @@ pub struct Api {
     pub registry: Arc<Registry>,
 }
 
-/// Every path of the service, with its middleware. Anything else is answered 404.
+/// Every path of the service, with its middleware, as the default service: any other path is answered 404.
 ///
 /// ```
 /// # fn app(api: std::sync::Arc<character_api::Api>) {
@@ -81,23 +83,17 @@ pub struct Api {
 /// ```
 pub fn configure(api: Arc<Api>) -> impl Fn(&mut web::ServiceConfig) + Clone {
     move |config| {
-        let service = web::scope("")
-            .app_data(web::Data::from(Arc::clone(&api)))
-            // Paths are tried in this order, so those that are asked for most come first.
-            .configure(character::configure)
-            .configure(inventory::configure)
-            .configure(evolution::configure)
-            .configure(journal::configure)
-            .configure(progress::configure)
-            .configure(campaign::configure)
-            .configure(health::configure(Arc::clone(&api.health), Arc::clone(&api.registry)))
-            .configure(openapi::configure)
-            .default_service(web::to(no_such_path))
-            .wrap(from_fn(middleware::account(api.http_metrics.clone())));
-        config.service(service);
+        let mut endpoints = Endpoints::default();
+        health::register(&mut endpoints, &api.health, &api.registry);
+        openapi::register(&mut endpoints);
+        character::register(&mut endpoints);
+        inventory::register(&mut endpoints);
+        journal::register(&mut endpoints);
+        progress::register(&mut endpoints);
+        evolution::register(&mut endpoints);
+        campaign::register(&mut endpoints);
+        let accounted = from_fn(middleware::account(api.http_metrics.clone()));
+        // Not a scope: the routing of actix-web would look for the paths that are in the tree of the endpoints.
+        config.app_data(web::Data::from(Arc::clone(&api))).default_service(apply(accounted, endpoints));
     }
-}
-
-async fn no_such_path(request: HttpRequest) -> Problem {
-    Problem::no_such_path(request.path())
 }

@@ -1,4 +1,4 @@
-//! What surrounds every request: [`account`]; and around each handler [`catch_panics`].
+//! What surrounds every request: [`account`].
 
 mod access_log;
 mod http_metrics;
@@ -7,7 +7,7 @@ mod request_id;
 mod trace;
 
 pub use http_metrics::HttpMetrics;
-pub use panics::catch_panics;
+pub(crate) use request_id::tell_route;
 pub use request_id::{CurrentRequest, current_request};
 
 use actix_web::{
@@ -18,11 +18,14 @@ use actix_web::{
     middleware::Next,
 };
 use futures_util::future::LocalBoxFuture;
-use std::time::{Duration, Instant};
+use std::{
+    borrow::Cow,
+    time::{Duration, Instant},
+};
 use tracing::Instrument;
 
 /// A middleware that gives each request its id, a span that continues the trace of its `traceparent`, and, once it is
-/// answered, a line in the log under the target `access` and its place in `metrics`.
+/// answered, a line in the log under the target `access` and its place in `metrics`. A panic on the way is answered 500.
 ///
 /// The id is the `X-Request-Id` of the request when that is 1 to 128 visible ASCII characters, else a new one (UUID
 /// version 7); the answer bears it. Wrap it with [`from_fn`](actix_web::middleware::from_fn), outermost.
@@ -38,16 +41,16 @@ pub fn account<B: MessageBody + 'static>(
             let span = trace::begin(&request, &current);
             let answered = async {
                 let method = request.method().clone();
-                let answer = next.call(request).await;
+                let answer = panics::caught(async { next.call(request).await }).await;
                 let ended = Ended::with(method, &answer, started.elapsed());
                 trace::end(&ended);
                 access_log::write(&ended);
                 metrics.observe(ended);
                 answer
             };
-            let mut response = request_id::within(current, answered.instrument(span)).await?;
-            request_id::tell(&mut response, id);
-            Ok(response)
+            let mut answer = request_id::within(current, answered.instrument(span)).await;
+            request_id::tell(&mut answer, id);
+            answer
         })
     }
 }
@@ -56,7 +59,7 @@ pub fn account<B: MessageBody + 'static>(
 struct Ended {
     method: Method,
     /// The route that answered, such as `/api/v2/characters/{id}`: a bounded set, unlike paths.
-    route: String,
+    route: Cow<'static, str>,
     /// The status of the answer, also when that is an error which no handler turned into one.
     status: u16,
     /// How long the body of the answer is, where that is known.
@@ -66,18 +69,20 @@ struct Ended {
 
 impl Ended {
     fn with<B: MessageBody>(method: Method, answer: &Result<ServiceResponse<B>, Error>, duration: Duration) -> Self {
-        let (route, status, bytes) = match answer {
+        let (status, bytes) = match answer {
             Ok(response) => {
                 let bytes = match response.response().body().size() {
                     BodySize::None => Some(0),
                     BodySize::Sized(bytes) => Some(bytes),
                     BodySize::Stream => None,
                 };
-                (response.request().match_pattern(), response.status(), bytes)
+                (response.status(), bytes)
             }
-            Err(error) => (None, error.as_response_error().status_code(), None),
+            Err(error) => (error.as_response_error().status_code(), None),
         };
-        let route = route.filter(|pattern| !pattern.is_empty()).unwrap_or_else(|| "unmatched".to_owned());
-        Self { method, route, status: status.as_u16(), bytes, duration }
+        // What is not an endpoint may be a resource of actix-web.
+        let resource = || answer.as_ref().ok()?.request().match_pattern().filter(|pattern| !pattern.is_empty());
+        let route = request_id::route().map(Cow::Borrowed).or_else(|| resource().map(Cow::Owned));
+        Self { method, route: route.unwrap_or(Cow::Borrowed("unmatched")), status: status.as_u16(), bytes, duration }
     }
 }

@@ -1,14 +1,20 @@
 //! `/openapi.json` and `/docs`.
 
-use crate::{campaign, character, endpoint::Endpoint, evolution, health, inventory, journal, progress};
-use actix_web::{
-    HttpResponse,
-    http::header::LOCATION,
-    web::{self, ServiceConfig},
+use crate::{
+    Problem,
+    answer::Answer,
+    campaign, character,
+    endpoint::{Endpoint, Endpoints},
+    evolution, health, inventory, journal, progress,
 };
-use std::sync::OnceLock;
+use actix_web::{
+    HttpRequest, HttpResponse,
+    http::header::{ContentEncoding, LOCATION},
+    web,
+};
+use std::sync::{Arc, LazyLock, OnceLock};
 use utoipa::OpenApi;
-use utoipa_swagger_ui::{Config, SwaggerUi};
+use utoipa_swagger_ui::{Config, SwaggerFile};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -61,11 +67,11 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
     Document::openapi()
 }
 
-pub(crate) fn configure(config: &mut ServiceConfig) {
-    Endpoint::at("/openapi.json").get(document).register(config);
-    Endpoint::at("/docs").get(docs).register(config);
-    // The validator is a service elsewhere; the page is to work offline.
-    config.service(SwaggerUi::new("/docs/{_:.*}").config(Config::from("/openapi.json").validator_url("none")));
+pub(crate) fn register(endpoints: &mut Endpoints) {
+    Endpoint::at("/openapi.json").get(document).register(endpoints);
+    Endpoint::at("/docs").get(docs).register(endpoints);
+    Endpoint::at("/docs/").get(page).register(endpoints);
+    Endpoint::at("/docs/{*file}").get(page).register(endpoints);
 }
 
 async fn document() -> HttpResponse {
@@ -76,4 +82,22 @@ async fn document() -> HttpResponse {
 
 async fn docs() -> HttpResponse {
     HttpResponse::PermanentRedirect().insert_header((LOCATION, "/docs/")).finish()
+}
+
+async fn page(request: HttpRequest) -> Answer {
+    static CONFIG: LazyLock<Arc<Config<'static>>> =
+        // The validator is a service elsewhere; the page is to work offline.
+        LazyLock::new(|| Arc::new(Config::from("/openapi.json").validator_url("none")));
+    let name = request.match_info().get("file").unwrap_or_default();
+    let file = utoipa_swagger_ui::serve(name, Arc::clone(&CONFIG)).map_err(|error| {
+        tracing::error!(%error, "a file of the documentation cannot be read");
+        Problem::internal()
+    })?;
+    let SwaggerFile { bytes, content_type, gzpipped, .. } =
+        file.ok_or_else(|| Problem::no_such_path(request.path()))?;
+    let mut response = HttpResponse::Ok();
+    if gzpipped {
+        response.insert_header(ContentEncoding::Gzip);
+    }
+    Ok(response.content_type(content_type).body(bytes.into_owned()))
 }

@@ -8,14 +8,15 @@ pub use dto::{AttainmentBody, AwardRequest, AwardedBody, NewAttainmentBody, Prog
 
 pub(crate) use handlers::*;
 
-use crate::endpoint::Endpoint;
-use actix_web::web::ServiceConfig;
+use crate::{
+    character::of_character,
+    endpoint::{Endpoint, Endpoints},
+};
 
 /// The paths of progress.
-pub(crate) fn configure(config: &mut ServiceConfig) {
-    let at = |path: &str| Endpoint::at(&format!("/api/v2/characters/{{id}}/progress{path}"));
-    at("").get(get).register(config);
-    at("/experience").post(award).register(config);
-    at("/milestones").post(add_milestone).register(config);
-    at("/achievements").post(add_achievement).register(config);
+pub(crate) fn register(endpoints: &mut Endpoints) {
+    of_character!("/progress").get(get).register(endpoints);
+    of_character!("/progress/experience").post(award).register(endpoints);
+    of_character!("/progress/milestones").post(add_milestone).register(endpoints);
+    of_character!("/progress/achievements").post(add_achievement).register(endpoints);
 }

@@ -1,10 +1,7 @@
 //! Running an HTTP server until the process is told to stop, in good order.
 
 use crate::admin::{self, Operator};
-use actix_web::{
-    App, HttpServer,
-    web::{self, ServiceConfig},
-};
+use actix_web::{App, HttpServer, web::ServiceConfig};
 use character_api::Health;
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 use tokio::signal::unix::{SignalKind, signal};
@@ -32,12 +29,11 @@ impl Server {
         started: impl FnOnce(SocketAddr),
     ) -> std::io::Result<()> {
         let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-        let server =
-            HttpServer::new(move || App::new().configure(configure.clone()).default_service(web::to(not_found)))
-                .keep_alive(KEEP_ALIVE)
-                .shutdown_timeout(self.shutdown.as_secs())
-                .disable_signals()
-                .bind(self.listen)?;
+        let server = HttpServer::new(move || App::new().configure(configure.clone()))
+            .keep_alive(KEEP_ALIVE)
+            .shutdown_timeout(self.shutdown.as_secs())
+            .disable_signals()
+            .bind(self.listen)?;
         let admin = self.admin.map(|(address, operator)| admin::listen(address, operator)).transpose()?;
         started(server.addrs().first().copied().unwrap_or(self.listen));
         let running = server.run();
@@ -71,8 +67,4 @@ impl Server {
         tracing::info!("stopped");
         Ok(())
     }
-}
-
-async fn not_found() -> actix_web::HttpResponse {
-    actix_web::HttpResponse::NotFound().finish()
 }

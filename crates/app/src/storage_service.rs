@@ -14,7 +14,11 @@ use crate::{
     state_metrics::{show_database, show_reports},
 };
 use actix_web::{HttpResponse, middleware::from_fn, web};
-use character_api::{Health, HttpMetrics, health, middleware};
+use character_api::{
+    Health, HttpMetrics,
+    endpoint::{Endpoint, Endpoints},
+    health, middleware,
+};
 use character_storage_port::StoragePort;
 use character_storage_server::{AcceptedTokens, Limits, StorageServer, openapi};
 use prometheus_client::registry::Registry;
@@ -88,11 +92,13 @@ async fn serve(
                     let document = document.clone();
                     async move { HttpResponse::Ok().content_type("application/json").body(document) }
                 };
+                let mut endpoints = Endpoints::default();
+                health::register(&mut endpoints, &health, &registry);
+                Endpoint::at("/openapi.json").get(json).register(&mut endpoints);
                 app.service(
                     web::scope("")
-                        .configure(health::configure(Arc::clone(&health), Arc::clone(&registry)))
                         .configure(|app| contract.configure(app))
-                        .route("/openapi.json", web::get().to(json))
+                        .default_service(endpoints)
                         .wrap(from_fn(middleware::account(http_metrics.clone()))),
                 );
             },

@@ -1,17 +1,25 @@
 //! The id of a request: taken over or made, answered, logged, and named in every problem.
 
 use actix_web::{
+    Error,
     dev::{ServiceRequest, ServiceResponse},
+    error::InternalError,
     http::header::{HeaderName, HeaderValue},
 };
-use std::future::Future;
+use std::cell::Cell;
 use uuid::Uuid;
 
 const HEADER: HeaderName = HeaderName::from_static("x-request-id");
 const LONGEST: usize = 128;
 
 tokio::task_local! {
-    static CURRENT: CurrentRequest;
+    static CURRENT: Current;
+}
+
+struct Current {
+    request: CurrentRequest,
+    /// The path that it fits, as the service writes it, once that is found.
+    route: Cell<Option<&'static str>>,
 }
 
 /// The request being answered.
@@ -45,17 +53,34 @@ pub fn current_request() -> Option<CurrentRequest> {
 
 /// Gives the request that the current task answers to `look`.
 pub(super) fn with_current<T>(look: impl Fn(Option<&CurrentRequest>) -> T) -> T {
-    CURRENT.try_with(|current| look(Some(current))).unwrap_or_else(|_| look(None))
+    CURRENT.try_with(|current| look(Some(&current.request))).unwrap_or_else(|_| look(None))
 }
 
-/// Has `answering` know that it answers `current`.
-pub(super) fn within<F: Future>(current: CurrentRequest, answering: F) -> impl Future<Output = F::Output> {
-    CURRENT.scope(current, answering)
+/// The path that the current request fits, such as `/api/v2/characters/{id}`, when that was told.
+pub(super) fn route() -> Option<&'static str> {
+    CURRENT.try_with(|current| current.route.get()).ok().flatten()
 }
 
-/// Has the answer bear the id.
-pub(super) fn tell<B>(response: &mut ServiceResponse<B>, id: Option<HeaderValue>) {
-    if let Some(id) = id {
-        response.headers_mut().insert(HEADER, id);
+/// Tells [`account`](super::account) which path the current request fits.
+pub(crate) fn tell_route(path: &'static str) {
+    // Where nobody accounts for requests, nobody asks.
+    let _ = CURRENT.try_with(|current| current.route.set(Some(path)));
+}
+
+/// Has `answering` know that it answers `request`.
+pub(super) fn within<F: Future>(request: CurrentRequest, answering: F) -> impl Future<Output = F::Output> {
+    CURRENT.scope(Current { request, route: Cell::new(None) }, answering)
+}
+
+/// Has the answer bear the id, whatever the answer.
+pub(super) fn tell<B>(answer: &mut Result<ServiceResponse<B>, Error>, id: Option<HeaderValue>) {
+    let Some(id) = id else { return };
+    match answer {
+        Ok(response) => drop(response.headers_mut().insert(HEADER, id)),
+        Err(error) => {
+            let mut response = error.error_response();
+            response.headers_mut().insert(HEADER, id);
+            *error = InternalError::from_response("answered already", response).into();
+        }
     }
 }

@@ -44,7 +44,7 @@ pub(super) fn end(ended: &Ended) {
         tracing::record_all!(
             span,
             otel.name = format!("{} {}", ended.method, ended.route),
-            http.route = ended.route,
+            http.route = ended.route.as_ref(),
             http.response.status_code = ended.status,
         );
     }

@@ -103,7 +103,11 @@ impl Client {
         if let Some(body) = body {
             request = request.set_payload(body);
         }
-        let response = test::call_service(&service, request.to_request()).await;
+        // The server, too, makes an answer of what comes out of the service as an error.
+        let response = match test::try_call_service(&service, request.to_request()).await {
+            Ok(response) => response.into_parts().1.map_into_boxed_body(),
+            Err(error) => error.error_response(),
+        };
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let body = to_bytes(response.into_body()).await.unwrap_or_else(|_| panic!("the body broke off"));
         Answer { status, headers, text: String::from_utf8_lossy(&body).into_owned() }

@@ -131,5 +131,7 @@ async fn a_panic_in_a_handler_is_answered_and_the_service_goes_on() {
     let answer = client.get(&format!("{CHARACTERS}/{USER}")).await;
     let problem = answer.is_problem(500, "internal");
     assert_eq!(problem.get("detail"), None);
+    let counted = "http_server_requests_total{method=\"GET\",route=\"/api/v2/characters/{id}\",status=\"500\"} 1";
+    assert!(client.get("/metrics").await.text.lines().any(|line| line == counted));
     client.get(CHARACTERS).await.is_problem(501, "storage-unsupported");
 }

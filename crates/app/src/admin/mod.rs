@@ -8,13 +8,17 @@ mod report;
 pub(crate) use operator::{Operator, WaistHandle};
 
 use actix_web::{
-    App, HttpRequest, HttpResponse, HttpServer,
+    App, HttpResponse, HttpServer,
     dev::Server,
     http::{StatusCode, header::CACHE_CONTROL},
     middleware::from_fn,
     web::{self, Data, JsonConfig, QueryConfig, ServiceConfig},
 };
-use character_api::{HttpMetrics, Problem, endpoint::Endpoint, middleware};
+use character_api::{
+    HttpMetrics, Problem,
+    endpoint::{Endpoint, Endpoints},
+    middleware,
+};
 use std::{net::SocketAddr, sync::Arc};
 
 /// No order is longer, in bytes.
@@ -41,14 +45,15 @@ pub(crate) fn listen(address: SocketAddr, operator: Arc<Operator>) -> std::io::R
 
 fn configure(operator: Arc<Operator>) -> impl FnOnce(&mut ServiceConfig) {
     move |config| {
+        let mut endpoints = Endpoints::default();
+        Endpoint::at("/admin/storage").get(show).register(&mut endpoints);
+        Endpoint::at("/admin/storage/breaker").post(acts::force_breaker).register(&mut endpoints);
+        Endpoint::at("/admin/storage/cache").delete(acts::drop_from_cache).register(&mut endpoints);
         config
             .app_data(Data::from(operator))
             .app_data(JsonConfig::default().limit(LONGEST_ORDER).error_handler(|error, _| malformed(&error).into()))
             .app_data(QueryConfig::default().error_handler(|error, _| malformed(&error).into()))
-            .default_service(web::to(no_such_path));
-        Endpoint::at("/admin/storage").get(show).register(config);
-        Endpoint::at("/admin/storage/breaker").post(acts::force_breaker).register(config);
-        Endpoint::at("/admin/storage/cache").delete(acts::drop_from_cache).register(config);
+            .default_service(endpoints);
     }
 }
 
@@ -60,10 +65,4 @@ async fn show(operator: Data<Operator>) -> HttpResponse {
 /// leave, which nobody gives.
 fn malformed(error: &dyn std::fmt::Display) -> Problem {
     Problem::new(StatusCode::BAD_REQUEST, "malformed", "The order cannot be read").with_detail(error.to_string())
-}
-
-async fn no_such_path(request: HttpRequest) -> Problem {
-    let title = "There is nothing at this path";
-    Problem::new(StatusCode::NOT_FOUND, "no-such-path", title)
-        .with_detail(request.path().chars().take(200).collect::<String>())
 }

@@ -1,0 +1,186 @@
+//! From the path of a request to the handler.
+
+use super::Endpoint;
+use crate::{Problem, middleware};
+use actix_web::{
+    Error, HttpRequest, Route,
+    dev::{Service, ServiceFactory, ServiceRequest, ServiceResponse, always_ready},
+    http::Method,
+    web,
+};
+use futures_util::future::LocalBoxFuture;
+use std::fmt;
+
+/// The paths of a service. A path that is not among them is answered 404.
+///
+/// It is the default service of a scope, [`default_service`](actix_web::Scope::default_service). A path is found in one
+/// walk through a tree, however many there are; actix-web would try one pattern after the other.
+#[derive(Debug, Default)]
+pub struct Endpoints {
+    endpoints: Vec<Endpoint>,
+}
+
+impl Endpoints {
+    pub(super) fn add(&mut self, endpoint: Endpoint) {
+        self.endpoints.push(endpoint);
+    }
+}
+
+impl ServiceFactory<ServiceRequest> for Endpoints {
+    type Response = ServiceResponse;
+    type Error = Error;
+    type Config = ();
+    type Service = Routing;
+    type InitError = ();
+    type Future = LocalBoxFuture<'static, Result<Routing, ()>>;
+
+    fn new_service(&self, (): ()) -> Self::Future {
+        let nowhere = web::to(no_such_path).new_service(());
+        let endpoints: Vec<_> = self
+            .endpoints
+            .iter()
+            .map(|endpoint| {
+                let methods = endpoint.methods.iter().map(|(method, route)| (method.clone(), route.new_service(())));
+                (endpoint.path, methods.collect::<Vec<_>>(), endpoint.refusal().new_service(()))
+            })
+            .collect();
+        Box::pin(async move {
+            let mut places = matchit::Router::new();
+            for (path, makings, refusal) in endpoints {
+                let mut methods = Vec::with_capacity(makings.len());
+                for (method, making) in makings {
+                    methods.push((method, making.await?));
+                }
+                let place = Place { path, placeholders: placeholders(path), methods, refusal: refusal.await? };
+                places.insert(path, place).map_err(|error| tracing::error!(path, %error, "a path cannot be served"))?;
+            }
+            Ok(Routing { places, nowhere: nowhere.await? })
+        })
+    }
+}
+
+/// The names between braces.
+fn placeholders(path: &'static str) -> Vec<&'static str> {
+    path.split('/')
+        .filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'))
+        .map(|name| name.trim_start_matches('*'))
+        .collect()
+}
+
+type Handling = <Route as ServiceFactory<ServiceRequest>>::Service;
+
+/// One path, ready to be asked for.
+struct Place {
+    path: &'static str,
+    placeholders: Vec<&'static str>,
+    methods: Vec<(Method, Handling)>,
+    refusal: Handling,
+}
+
+/// What [`Endpoints`] makes: gives each request to the handler of its path and method.
+pub struct Routing {
+    places: matchit::Router<Place>,
+    nowhere: Handling,
+}
+
+impl fmt::Debug for Routing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Routing").finish_non_exhaustive()
+    }
+}
+
+impl Service<ServiceRequest> for Routing {
+    type Response = ServiceResponse;
+    type Error = Error;
+    type Future = <Handling as Service<ServiceRequest>>::Future;
+
+    always_ready!();
+
+    fn call(&self, mut request: ServiceRequest) -> Self::Future {
+        let Ok(found) = self.places.at(request.match_info().unprocessed()) else { return self.nowhere.call(request) };
+        let place = found.value;
+        let values: Vec<String> = found.params.iter().map(|(_, value)| value.to_owned()).collect();
+        for (name, value) in place.placeholders.iter().zip(values) {
+            request.match_info_mut().add_static(*name, value);
+        }
+        middleware::tell_route(place.path);
+        let handling = place.methods.iter().find(|(method, _)| method == request.method());
+        handling.map_or(&place.refusal, |(_, handling)| handling).call(request)
+    }
+}
+
+async fn no_such_path(request: HttpRequest) -> Problem {
+    Problem::no_such_path(request.path())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use actix_web::{App, HttpResponse, http::StatusCode, http::header::ALLOW, test};
+
+    /// Answers with the placeholders of the path that was taken.
+    fn telling(what: &'static str) -> impl Fn(HttpRequest) -> std::future::Ready<HttpResponse> + Clone {
+        move |request| {
+            let values: Vec<_> = request.match_info().iter().map(|(name, value)| format!("{name}={value}")).collect();
+            std::future::ready(HttpResponse::Ok().body(format!("{what} {}", values.join(" "))))
+        }
+    }
+
+    fn endpoints() -> Endpoints {
+        let mut endpoints = Endpoints::default();
+        Endpoint::at("/heroes/{id}").get(telling("one")).delete(telling("gone")).register(&mut endpoints);
+        Endpoint::at("/heroes/bulk").post(telling("many")).register(&mut endpoints);
+        Endpoint::at("/heroes/{hero}/deeds/{deed}").get(telling("deed")).register(&mut endpoints);
+        Endpoint::at("/files/{*name}").get(telling("file")).register(&mut endpoints);
+        endpoints
+    }
+
+    async fn ask(method: Method, path: &str) -> (StatusCode, String, Option<String>) {
+        let service = test::init_service(App::new().default_service(endpoints())).await;
+        let request = test::TestRequest::default().method(method).uri(path).to_request();
+        let response = test::call_service(&service, request).await;
+        let allow = response.headers().get(ALLOW).map(|value| value.to_str().unwrap().to_owned());
+        let status = response.status();
+        (status, String::from_utf8(test::read_body(response).await.to_vec()).unwrap(), allow)
+    }
+
+    async fn text(path: &str) -> String {
+        ask(Method::GET, path).await.1
+    }
+
+    #[actix_web::test]
+    async fn placeholders_have_the_names_of_their_own_path() {
+        assert_eq!(text("/heroes/7").await, "one id=7");
+        assert_eq!(text("/heroes/7/deeds/slain%20dragon").await, "deed hero=7 deed=slain dragon");
+        assert_eq!(text("/files/css/main.css").await, "file name=css/main.css");
+    }
+
+    #[actix_web::test]
+    async fn a_fixed_part_goes_before_a_placeholder_also_when_its_method_is_refused() {
+        assert_eq!(ask(Method::POST, "/heroes/bulk").await.1, "many ");
+        let (status, _, allow) = ask(Method::GET, "/heroes/bulk").await;
+        assert_eq!((status, allow.as_deref()), (StatusCode::METHOD_NOT_ALLOWED, Some("POST")));
+    }
+
+    #[actix_web::test]
+    async fn a_method_that_is_not_named_is_told_which_are() {
+        let (status, _, allow) = ask(Method::PUT, "/heroes/7").await;
+        assert_eq!((status, allow.as_deref()), (StatusCode::METHOD_NOT_ALLOWED, Some("GET, HEAD, DELETE")));
+        assert_eq!(ask(Method::HEAD, "/heroes/7").await.0, StatusCode::OK);
+    }
+
+    #[actix_web::test]
+    async fn what_is_almost_a_path_is_none() {
+        for path in ["/", "/heroes", "/heroes/", "/heroes/7/", "/heroes//deeds/1", "/Heroes/7", "/files/", "//heroes/7"]
+        {
+            assert_eq!(ask(Method::GET, path).await.0, StatusCode::NOT_FOUND, "{path}");
+        }
+    }
+
+    #[actix_web::test]
+    async fn two_endpoints_for_one_path_cannot_be_served() {
+        let mut endpoints = endpoints();
+        Endpoint::at("/heroes/{other}").get(telling("other")).register(&mut endpoints);
+        assert!(endpoints.new_service(()).await.is_err());
+    }
+}
