@@ -11,7 +11,7 @@ use std::fmt;
 /// One path with its methods. `HEAD` goes where `GET` goes; a method not named is answered 405 with `Allow`.
 ///
 /// ```
-/// use actix_web::{App, HttpResponse, web};
+/// use actix_web::{App, HttpResponse};
 /// use character_api::endpoint::{Endpoint, Endpoints};
 ///
 /// async fn greet() -> HttpResponse {
@@ -20,11 +20,11 @@ use std::fmt;
 ///
 /// let mut endpoints = Endpoints::default();
 /// Endpoint::at("/greetings/{name}").get(greet).register(&mut endpoints);
-/// let app = App::new().service(web::scope("").default_service(endpoints));
+/// let app = App::new().default_service(endpoints);
 /// ```
 pub struct Endpoint {
-    pub(crate) path: &'static str,
-    pub(crate) methods: Vec<(Method, Route)>,
+    path: &'static str,
+    methods: Vec<(Method, Route)>,
     allow: Vec<&'static str>,
 }
 
@@ -90,7 +90,7 @@ impl Endpoint {
     }
 
     /// Answers the methods that are not named.
-    pub(crate) fn refusal(&self) -> Route {
+    fn refusal(&self) -> Route {
         let allow = self.allow.join(", ");
         web::to(move || std::future::ready(Problem::method_not_allowed(&allow)))
     }

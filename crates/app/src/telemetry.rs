@@ -2,19 +2,25 @@
 
 use crate::config::{LogConfig, LogFormat};
 use opentelemetry::trace::TracerProvider as _;
-use opentelemetry_sdk::{propagation::TraceContextPropagator, trace::SdkTracerProvider};
+use opentelemetry_sdk::{
+    propagation::TraceContextPropagator,
+    trace::{Sampler, SdkTracer, SdkTracerProvider},
+};
+use tracing::Subscriber;
+use tracing_opentelemetry::OpenTelemetryLayer;
 use tracing_subscriber::{
     EnvFilter, Layer,
     filter::{FilterExt, LevelFilter},
     fmt::{MakeWriter, format::debug_fn},
     layer::SubscriberExt,
+    registry::LookupSpan,
     util::SubscriberInitExt,
 };
 
 /// Starts logging to what `lines` makes, such as [`std::io::stderr`], and takes W3C trace context in and out. A second
 /// call changes nothing.
 ///
-/// Spans get trace ids so that `traceparent` can be passed on; exporting them is a matter of adding a processor here.
+/// Spans get trace ids so that `traceparent` can be passed on.
 ///
 /// # Errors
 /// When the filter cannot be parsed, which [`LogConfig`] has ruled out.
@@ -23,13 +29,6 @@ where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
     opentelemetry::global::set_text_map_propagator(TraceContextPropagator::new());
-    let provider = SdkTracerProvider::builder().build();
-    // Spans bear what a trace needs. What else could be noted of each costs a look at the clock whenever it is entered.
-    let traces = tracing_opentelemetry::layer()
-        .with_tracer(provider.tracer("character-service"))
-        .with_tracked_inactivity(false)
-        .with_threads(false)
-        .with_location(false);
     let lines = match config.format {
         LogFormat::Json => tracing_subscriber::fmt::layer()
             .json()
@@ -46,8 +45,56 @@ where
     // A trace id is needed also where nothing is logged. What lies within one process is traced when it is logged: it
     // costs as much as all the rest of an answer from the cache.
     let traced = filter()?.or(LevelFilter::INFO);
-    let registry = tracing_subscriber::registry().with(traces.with_filter(traced)).with(lines.with_filter(filter()?));
+    let registry = tracing_subscriber::registry().with(traces().with_filter(traced)).with(lines.with_filter(filter()?));
     // An embedding program or another test may have installed its own subscriber; that one then stays.
     drop(registry.try_init());
     Ok(())
+}
+
+/// Gives spans their place in a trace. Nothing is exported: that is a matter of adding a processor here, and a sampler.
+fn traces<S: Subscriber + for<'a> LookupSpan<'a>>() -> OpenTelemetryLayer<S, SdkTracer> {
+    // Only who keeps spans may call them sampled: others would look for them.
+    let sampler = Sampler::ParentBased(Box::new(Sampler::AlwaysOff));
+    let provider = SdkTracerProvider::builder().with_sampler(sampler).build();
+    // Spans bear what a trace needs. What else could be noted of each costs a look at the clock whenever it is entered.
+    tracing_opentelemetry::layer()
+        .with_tracer(provider.tracer("character-service"))
+        .with_context_activation(false)
+        .with_tracked_inactivity(false)
+        .with_threads(false)
+        .with_location(false)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use opentelemetry::trace::{SpanContext, SpanId, TraceContextExt, TraceFlags, TraceId, TraceState};
+    use tracing::{info_span, subscriber::with_default};
+    use tracing_opentelemetry::OpenTelemetrySpanExt;
+
+    #[test]
+    fn a_trace_that_begins_here_is_not_called_sampled_since_nobody_keeps_it() {
+        with_default(tracing_subscriber::registry().with(traces()), || {
+            let context = info_span!("request").context();
+            assert!(context.span().span_context().is_valid());
+            assert!(!context.span().span_context().is_sampled());
+        });
+    }
+
+    #[test]
+    fn a_trace_that_began_elsewhere_goes_on_as_it_was() {
+        for flags in [TraceFlags::SAMPLED, TraceFlags::NOT_SAMPLED] {
+            let (trace, caller) = (TraceId::from(7), SpanId::from(8));
+            let parent = SpanContext::new(trace, caller, flags, true, TraceState::default());
+            with_default(tracing_subscriber::registry().with(traces()), || {
+                let request = info_span!("request");
+                request.set_parent(opentelemetry::Context::new().with_remote_span_context(parent)).unwrap();
+                let attempt = request.in_scope(|| info_span!("attempt"));
+                let context = attempt.context();
+                let passed_on = context.span().span_context().clone();
+                assert_eq!((passed_on.trace_id(), passed_on.trace_flags()), (trace, flags));
+                assert_ne!(passed_on.span_id(), caller);
+            });
+        }
+    }
 }

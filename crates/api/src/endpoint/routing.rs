@@ -13,7 +13,7 @@ use std::fmt;
 
 /// The paths of a service. A path that is not among them is answered 404.
 ///
-/// It is the default service of a scope, [`default_service`](actix_web::Scope::default_service). A path is found in one
+/// It is the [`default_service`](actix_web::App::default_service) of an application or a scope. A path is found in one
 /// walk through a tree, however many there are; actix-web would try one pattern after the other.
 #[derive(Debug, Default)]
 pub struct Endpoints {
