@@ -18,6 +18,8 @@ const STORAGE_SERVICE: &str = "storage-service";
 const START: Duration = Duration::from_secs(30);
 /// A command such as `import` must be done within this time.
 const RUN: Duration = Duration::from_secs(300);
+/// How much of the output of a service is shown when a test fails.
+const LAST_LINES: usize = 8;
 
 /// What a service is started with. Nothing of our own environment configures it.
 #[derive(Debug, Clone)]
@@ -191,7 +193,13 @@ impl Service {
 impl Drop for Service {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            eprintln!("---- output of {} on {} ----\n{}----", self.name, self.address, self.output());
+            let output = self.output();
+            let lines: Vec<_> = output.lines().collect();
+            eprintln!("---- the last of {} lines of {} on {} ----", lines.len(), self.name, self.address);
+            // What the test itself says must not be lost among them.
+            for line in lines.iter().skip(lines.len().saturating_sub(LAST_LINES)) {
+                eprintln!("{:.500}", line);
+            }
         }
     }
 }

@@ -103,9 +103,10 @@ impl Observer {
         self.begin.elapsed()
     }
 
-    /// A process acknowledged just now what was asked of it at `called`.
-    pub(crate) fn acknowledged(&self, process: usize, called: Duration, id: &str, revision: u64, state: State) {
-        self.learn(self.now(), Witness::Process(process), id, revision, Made { state, called: Some(called) });
+    /// A process acknowledged just now a revision that was asked for at `called`; `None` when somebody else may have
+    /// made it before.
+    pub(crate) fn acknowledged(&self, process: usize, called: Option<Duration>, id: &str, revision: u64, state: State) {
+        self.learn(self.now(), Witness::Process(process), id, revision, Made { state, called });
     }
 
     /// The storage itself said just now what it holds.
@@ -291,6 +292,19 @@ mod tests {
         answer(&observer, 0, at(12), Said::NoRow { id: "a".into() });
         answer(&observer, 0, at(12), list("two", &[]));
         assert_eq!(observer.compare().stale.len(), 2);
+    }
+
+    #[test]
+    fn a_state_that_somebody_was_only_told_of_may_have_been_there_before() {
+        for (called, stale) in [(None, 0), (Some(at(35)), 1)] {
+            let observer = Observer::new(DELAY);
+            for (revision, campaign, called, known) in [(1, "one", Some(at(9)), 10), (2, "two", called, 36)] {
+                let made = Made { state: State::In(campaign.into()), called };
+                observer.learn(at(known), Witness::Process(0), "a", revision, made);
+            }
+            answer(&observer, 0, at(32), list("one", &[]));
+            assert_eq!(observer.compare().stale.len(), stale);
+        }
     }
 
     #[test]
