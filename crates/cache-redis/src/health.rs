@@ -90,19 +90,22 @@ impl Health {
         state.undelivered = Undelivered::Everything;
     }
 
-    /// What is to be delivered now; when nothing is left, Redis is in use again.
-    pub(crate) fn next_undelivered(&self) -> Undelivered {
+    /// What is to be delivered now.
+    pub(crate) fn take_undelivered(&self) -> Undelivered {
+        std::mem::take(&mut self.state().undelivered)
+    }
+
+    /// Redis answers: it is in use again unless something is left to be delivered. Answers whether it is.
+    pub(crate) fn return_to_use(&self) -> bool {
         let mut state = self.state();
-        let undelivered = std::mem::take(&mut state.undelivered);
-        if let Undelivered::None = undelivered {
-            self.metrics.undelivered.set(0);
-            self.metrics.up.set(1);
-            self.up.store(true, Ordering::SeqCst);
-            if let Some(since) = state.episode.take() {
-                let seconds = since.elapsed().as_secs_f64();
-                tracing::info!(seconds, "the shared cache tier is in use again");
-            }
+        let Undelivered::None = state.undelivered else { return false };
+        self.metrics.undelivered.set(0);
+        self.metrics.up.set(1);
+        self.up.store(true, Ordering::SeqCst);
+        if let Some(since) = state.episode.take() {
+            let seconds = since.elapsed().as_secs_f64();
+            tracing::info!(seconds, "the shared cache tier is in use again");
         }
-        undelivered
+        true
     }
 }

@@ -7,8 +7,12 @@
 //! not agree.
 //!
 //! A server that comes back with what it had saved long ago, or a replica that takes over, would hold values and lack
-//! the news about them. So the heartbeat leaves a note of whose data it is (`INFO`: `run_id`, `master_replid`), and
-//! whoever comes back and finds another's note, or none, removes everything before Redis is used again.
+//! the news about them; so would one that no process could reach for a while. So the heartbeat leaves a note of whose
+//! data it is (`INFO`: `run_id`, `master_replid`), which runs out after two heartbeats, and whoever comes back and finds
+//! another's note, or none, removes everything before Redis is used again.
+//!
+//! The heartbeat is heard over the channel that tells of the writes of others, and says when it was sent. What is in a
+//! process counts as current for three heartbeats from that moment, and no longer.
 #![warn(missing_debug_implementations)]
 
 mod channel;

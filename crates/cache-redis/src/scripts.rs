@@ -116,7 +116,7 @@ redis.call('PUBLISH', ARGV[1], ARGV[2])
 return 1",
             ),
             heartbeat: plain(
-                "redis.call('SET', KEYS[1], ARGV[1], 'PX', 86400000)
+                "redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[4])
 redis.call('PUBLISH', ARGV[2], ARGV[3])
 return 1",
             ),

@@ -81,7 +81,7 @@ impl RedisTier {
         let client = Client::open(options.url.expose_secret()).map_err(|_| InvalidRedisOptions::Url)?;
         let inner = Arc::new(Inner {
             health: Health::new(options.remembered, metrics.clone()),
-            channel: Channel::new(metrics.clone()),
+            channel: Channel::new(options.heartbeat * 3, metrics.clone()),
             scripts,
             beating: Mutex::default(),
             connections: Connections::new(&options)?,
@@ -115,7 +115,7 @@ impl RedisTier {
     }
 }
 
-const BACKOFF: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
+const BACKOFF: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
 
 /// Doubles up to a bound, with jitter so that many processes do not return in one instant.
 fn next_backoff(backoff: &mut Duration) -> Duration {
@@ -220,38 +220,46 @@ impl Inner {
             self.reconnect().await?;
         }
         let script = &self.scripts.heartbeat;
-        let identity = self.identity.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let mut step = Pipeline::new();
-        step.cmd("EVALSHA").arg(script.get_hash()).arg(1).arg(self.note()).arg(identity);
-        step.arg(self.channel_name()).arg(self.channel.ping());
-        self.heal::<()>(script, &step).await?;
-        if self.health.is_up() {
-            return Ok(());
-        }
         loop {
-            match self.health.next_undelivered() {
-                Undelivered::None => return Ok(()),
-                Undelivered::Keys(keys) => {
-                    let keys: Vec<Key> = keys.into_iter().collect();
-                    for some in keys.chunks(500) {
-                        let steps = self.removals(some.iter());
-                        if let Err(failure) = self.heal::<()>(&self.scripts.remove, &steps).await {
-                            self.health.remember(keys.iter());
-                            return Err(failure);
-                        }
-                    }
-                }
-                Undelivered::Everything => {
-                    if let Err(failure) = self.remove_everything().await {
-                        self.health.remember_everything();
-                        return Err(failure);
-                    }
-                }
+            // First what others have to know: the note that the heartbeat leaves tells them that they do.
+            self.deliver().await?;
+            let identity = self.identity.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            let mut step = Pipeline::new();
+            step.cmd("EVALSHA").arg(script.get_hash()).arg(1).arg(self.note()).arg(identity);
+            step.arg(self.channel_name()).arg(self.channel.ping()).arg(milliseconds(self.options.heartbeat * 2));
+            self.heal::<()>(script, &step).await?;
+            if self.health.is_up() || self.health.return_to_use() {
+                return Ok(());
             }
         }
     }
 
-    /// Fresh connections, and nothing on their other side that may have missed the news.
+    /// Delivers what could not be delivered so far.
+    async fn deliver(&self) -> Result<(), Failure> {
+        match self.health.take_undelivered() {
+            Undelivered::None => {}
+            Undelivered::Keys(keys) => {
+                let keys: Vec<Key> = keys.into_iter().collect();
+                for some in keys.chunks(500) {
+                    let steps = self.removals(some.iter());
+                    if let Err(failure) = self.heal::<()>(&self.scripts.remove, &steps).await {
+                        self.health.remember(keys.iter());
+                        return Err(failure);
+                    }
+                }
+            }
+            Undelivered::Everything => {
+                if let Err(failure) = self.remove_everything().await {
+                    self.health.remember_everything();
+                    return Err(failure);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Fresh connections, and nothing on their other side that may have missed the news: when it is not the data
+    /// that we left, or when nobody has been there for a while, so that whoever wrote meanwhile could tell nobody.
     async fn reconnect(&self) -> Result<(), Failure> {
         let identity =
             timeout(self.options.healing(), self.connections.reopen()).await.unwrap_or(Err(Failure::TimedOut))?;
@@ -308,7 +316,8 @@ impl Inner {
         }
     }
 
-    /// Listens until the connection is lost or our own heartbeat is not heard; answers whether it was heard at all.
+    /// Listens until the connection is lost or our own heartbeat is not heard in time; answers whether it was heard at
+    /// all.
     async fn listen(&self) -> bool {
         let open = async {
             let mut news = self.client.get_async_pubsub().await?;
@@ -323,8 +332,8 @@ impl Inner {
         let (mut until, mut heard) = (Instant::now() + silence, false);
         while let Ok(Some(message)) = tokio::time::timeout_at(until, messages.next()).await {
             let Ok(message) = message.get_payload::<String>() else { continue };
-            if let Heard::OwnPing = self.channel.hear(&message) {
-                (until, heard) = (Instant::now() + silence, true);
+            if let Heard::OwnPing(trusted) = self.channel.hear(&message) {
+                (until, heard) = (until.max(trusted), true);
             }
         }
         heard

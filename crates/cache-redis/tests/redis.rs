@@ -8,6 +8,7 @@ mod common;
 use character_cache::{CacheMetrics, CacheOptions, Cached, Key, Lookup, SharedTier};
 use character_cache_redis::{InvalidRedisOptions, RedisTier, RedisTierMetrics, RedisTierOptions};
 use character_domain::{Character, CharacterId, UserId, now};
+use character_fault_proxy::{Fault, FaultProxy};
 use character_storage_port::{
     CharacterQuery, Deleted, Expect, MemoryStorage, PageRequest, Source, StorageExt, StoragePort, Store, Tier,
 };
@@ -45,6 +46,13 @@ async fn process(storage: &(impl StoragePort + Clone), options: &RedisTierOption
     let cache = Cached::new(inner, CacheOptions::default(), Some(Arc::clone(&tier) as _), CacheMetrics::default());
     assert!(tier.ready(PATIENCE).await, "Redis is in use");
     Process { cache, tier }
+}
+
+/// A way to Redis that can be cut, and the options of a process that takes it.
+fn way(redis: &RedisServer, options: &RedisTierOptions) -> (FaultProxy, RedisTierOptions) {
+    let way = FaultProxy::start(([127, 0, 0, 1], redis.port()).into()).expect("a proxy starts");
+    let url = format!("redis://{}", way.address());
+    (way, RedisTierOptions { url: url.into(), ..options.clone() })
 }
 
 fn torormir() -> Character {
@@ -143,20 +151,71 @@ async fn a_redis_that_was_killed_and_restarted_leaves_right_answers() {
 async fn an_invalidation_that_could_not_be_delivered_is_delivered_before_redis_is_used_again() {
     let redis = RedisServer::start();
     let (storage, options) = (MemoryStorage::new(), options(&redis.url()));
-    let process = process(&storage, &options).await;
+    // The other one keeps Redis in use meanwhile, so that nobody finds a reason to empty it.
+    let ((way, cut_off), other) = (way(&redis, &options), process(&storage, &options).await);
+    let process = process(&storage, &cut_off).await;
     let row = storage.create_character(torormir()).await.unwrap();
-    process.sees(&row, "Torormir").await;
-    // A replica of nobody takes no writes, and keeps the old value.
-    redis.command(&["REPLICAOF", "127.0.0.1", "1"]);
+    other.sees(&row, "Torormir").await;
+    way.strike(Fault::Refuse);
     process.rename(&row, "Unheard of").await;
     assert!(!process.tier.is_up());
     process.sees(&row, "Unheard of").await;
-    redis.command(&["REPLICAOF", "NO", "ONE"]);
+    assert_eq!(other.name(&row).await.as_deref(), Some("Torormir"), "nobody can have told it");
+    way.strike(Fault::Pass);
     assert!(process.tier.ready(PATIENCE).await);
     process.sees(&row, "Unheard of").await;
+    other.sees(&row, "Unheard of").await;
     // Another process, with nothing in its own memory, has only Redis to go by.
     let fresh = self::process(&storage, &options).await;
     assert_eq!((fresh.name(&row).await, fresh.names(&row).await.len()), (Some("Unheard of".into()), 1));
+}
+
+/// When all were without Redis, one of them is the first to come back, before the others could tell what they wrote.
+#[tokio::test(flavor = "multi_thread")]
+async fn after_nobody_had_redis_for_a_while_nothing_in_it_is_believed() {
+    let redis = RedisServer::start();
+    let (storage, options) = (MemoryStorage::new(), options(&redis.url()));
+    let ((way_of_one, of_one), (way_of_two, of_two)) = (way(&redis, &options), way(&redis, &options));
+    let (one, two) = (process(&storage, &of_one).await, process(&storage, &of_two).await);
+    let row = storage.create_character(torormir()).await.unwrap();
+    one.sees(&row, "Torormir").await;
+    two.sees(&row, "Torormir").await;
+    for way in [&way_of_one, &way_of_two] {
+        way.strike(Fault::Refuse);
+    }
+    one.rename(&row, "Unheard of").await;
+    let (note, until) = (format!("{}heartbeat", options.prefix), Instant::now() + PATIENCE);
+    while redis.command(&["EXISTS", &note]).trim() != "0" {
+        assert!(Instant::now() < until, "the note stays although nobody is there");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert!(redis.command(&["KEYS", "*"]).contains(&row.id.to_string()), "the old value is still there");
+    way_of_two.strike(Fault::Pass);
+    assert!(two.tier.ready(PATIENCE).await);
+    for process in [&two, &process(&storage, &options).await] {
+        assert_eq!((process.name(&row).await, process.names(&row).await.len()), (Some("Unheard of".into()), 1));
+    }
+    assert!(!one.tier.is_up());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_process_could_not_tell_before_it_died_is_not_believed_by_the_one_that_follows_it() {
+    let redis = RedisServer::start();
+    let (storage, options) = (MemoryStorage::new(), options(&redis.url()));
+    let (way, cut_off) = way(&redis, &options);
+    let row = storage.create_character(torormir()).await.unwrap();
+    {
+        let process = process(&storage, &cut_off).await;
+        process.sees(&row, "Torormir").await;
+        way.strike(Fault::Refuse);
+        process.rename(&row, "Its last word").await;
+    }
+    let note = format!("{}heartbeat", options.prefix);
+    while redis.command(&["EXISTS", &note]).trim() != "0" {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let next = process(&storage, &options).await;
+    assert_eq!((next.name(&row).await, next.names(&row).await.len()), (Some("Its last word".into()), 1));
 }
 
 /// Servers save by themselves unless told not to, and hold what they had saved after a crash.
@@ -249,18 +308,19 @@ async fn more_undelivered_invalidations_than_are_remembered_remove_everything() 
     let redis = RedisServer::start();
     let storage = MemoryStorage::new();
     let options = RedisTierOptions { remembered: 3, ..options(&redis.url()) };
-    let process = process(&storage, &options).await;
+    let ((way, cut_off), _other) = (way(&redis, &options), process(&storage, &options).await);
+    let process = process(&storage, &cut_off).await;
     let mut rows = Vec::new();
     for _ in 0..10 {
         let row = storage.create_character(torormir()).await.unwrap();
         process.sees(&row, "Torormir").await;
         rows.push(row);
     }
-    redis.command(&["REPLICAOF", "127.0.0.1", "1"]);
+    way.strike(Fault::Refuse);
     for row in &rows {
         process.rename(row, "Unheard of").await;
     }
-    redis.command(&["REPLICAOF", "NO", "ONE"]);
+    way.strike(Fault::Pass);
     assert!(process.tier.ready(PATIENCE).await);
     let fresh = self::process(&storage, &options).await;
     for row in &rows {

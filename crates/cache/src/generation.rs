@@ -79,7 +79,7 @@ impl Tiers {
             }
             (Lookup::Busy { .. } | Lookup::Loading { .. }, _) => (fresh, false),
             // Nothing counts as current now, so the lists kept under the old one cannot be taken for current.
-            _ if !self.local.is_trusted() => {
+            _ if !self.local.is_trusted(Instant::now()) => {
                 confirmed = false;
                 (known.first().copied().unwrap_or(fresh), true)
             }

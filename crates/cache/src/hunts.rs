@@ -56,7 +56,7 @@ fn fleet(fleet: Fleet, origin: &Origin, options: CacheOptions) -> (Vec<Cached>, 
             if fleet == Fleet::OneThatLosesTouch {
                 cache.tiers.local.channel_lost();
                 tokio::task::yield_now().await;
-                cache.tiers.local.channel_restored();
+                cache.tiers.local.channel_heard(tokio::time::Instant::now() + Duration::from_secs(60));
             } else {
                 cache.clear().await;
             }

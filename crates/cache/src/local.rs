@@ -9,7 +9,7 @@ use std::{
     hash::{BuildHasher, RandomState},
     sync::{
         Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -37,8 +37,8 @@ impl Stored {
         self.at.elapsed()
     }
 
-    fn is_fresh(&self) -> bool {
-        self.age() < self.fresh
+    fn is_fresh(&self, now: Instant) -> bool {
+        now.saturating_duration_since(self.at) < self.fresh
     }
 }
 
@@ -66,6 +66,10 @@ impl Slot {
 type Shard = HashMap<Key, Slot>;
 const SHARDS: usize = 64;
 
+const NOT_HEARD: u64 = 0;
+/// There is nobody else to be heard.
+const ALONE: u64 = u64::MAX;
+
 /// The tier in this process. The values of one key change only under the lock of its shard.
 pub(crate) struct Local {
     values: Cache<Key, Stored>,
@@ -74,8 +78,10 @@ pub(crate) struct Local {
     /// Serves for tokens too: never repeats.
     tokens: AtomicU64,
     epoch: AtomicU64,
-    /// Whether the writes of other processes are heard, so that a value here may count as current.
-    trusted: AtomicBool,
+    began: Instant,
+    /// Until when a value here may count as current because the writes of other processes are heard: nanoseconds since
+    /// `began`, or [`NOT_HEARD`], or [`ALONE`].
+    trusted: AtomicU64,
     metrics: CacheMetrics,
     #[cfg(test)]
     broken: Option<Rule>,
@@ -136,7 +142,8 @@ impl fmt::Debug for Stored {
 }
 
 impl Local {
-    pub(crate) fn new(options: &CacheOptions, trusted: bool, metrics: CacheMetrics) -> Arc<Self> {
+    /// `alone`: whether no other process writes.
+    pub(crate) fn new(options: &CacheOptions, alone: bool, metrics: CacheMetrics) -> Arc<Self> {
         let evictions = metrics.clone();
         let values = Cache::builder()
             .max_capacity(options.max_bytes)
@@ -154,7 +161,8 @@ impl Local {
             hasher: RandomState::new(),
             tokens: AtomicU64::new(0),
             epoch: AtomicU64::new(0),
-            trusted: AtomicBool::new(trusted),
+            began: Instant::now(),
+            trusted: AtomicU64::new(if alone { ALONE } else { NOT_HEARD }),
             metrics,
             #[cfg(test)]
             broken: options.broken,
@@ -182,8 +190,12 @@ impl Local {
         self.epoch.load(Ordering::SeqCst)
     }
 
-    pub(crate) fn is_trusted(&self) -> bool {
-        self.trusted.load(Ordering::SeqCst)
+    /// Whether a value here may count as current at `now`.
+    pub(crate) fn is_trusted(&self, now: Instant) -> bool {
+        match self.trusted.load(Ordering::SeqCst) {
+            ALONE => true,
+            until => now.saturating_duration_since(self.began) < Duration::from_nanos(until),
+        }
     }
 
     /// Whatever is known, current or not.
@@ -193,7 +205,8 @@ impl Local {
 
     /// A current value. Takes no lock.
     pub(crate) fn fresh(&self, key: &Key) -> Option<Stored> {
-        self.peek(key).filter(|stored| self.is_trusted() && stored.is_fresh())
+        let now = Instant::now();
+        self.peek(key).filter(|stored| self.is_trusted(now) && stored.is_fresh(now))
     }
 
     /// A current value, or the load under way, or the right to load.
@@ -325,7 +338,8 @@ impl Hold {
 
     /// Whether it was current then.
     pub(crate) fn was_fresh(&self) -> bool {
-        self.before.as_ref().is_some_and(|stored| self.local.is_trusted() && stored.is_fresh())
+        let now = Instant::now();
+        self.before.as_ref().is_some_and(|stored| self.local.is_trusted(now) && stored.is_fresh(now))
     }
 
     pub(crate) fn settle(mut self, outcome: Outcome) {
@@ -390,12 +404,15 @@ impl Invalidations for Local {
         self.remove_all();
     }
     fn channel_lost(&self) {
-        self.trusted.store(false, Ordering::SeqCst);
+        self.trusted.store(NOT_HEARD, Ordering::SeqCst);
         self.remove_all();
     }
-    fn channel_restored(&self) {
-        // What was kept meanwhile may have been written by others unheard.
-        self.remove_all();
-        self.trusted.store(true, Ordering::SeqCst);
+    fn channel_heard(&self, until: Instant) {
+        if !self.is_trusted(Instant::now()) {
+            // What was kept meanwhile may have been written by others unheard.
+            self.remove_all();
+        }
+        let until = until.saturating_duration_since(self.began).as_nanos();
+        self.trusted.store(u64::try_from(until).unwrap_or(u64::MAX), Ordering::SeqCst);
     }
 }

@@ -2,6 +2,7 @@ use crate::Key;
 use async_trait::async_trait;
 use bytes::Bytes;
 use std::{fmt::Debug, sync::Arc, time::Duration};
+use tokio::time::Instant;
 use uuid::Uuid;
 
 /// The right to fill one key, until it is taken away by an invalidation.
@@ -98,7 +99,7 @@ pub trait SharedTier: Debug + Send + Sync + 'static {
     async fn clear(&self);
 
     /// From now on tells `sink` what other processes invalidate. The channel counts as lost until the tier
-    /// says [`Invalidations::channel_restored`].
+    /// says [`Invalidations::channel_heard`].
     fn attach(&self, sink: Arc<dyn Invalidations>);
 }
 
@@ -108,8 +109,10 @@ pub trait Invalidations: Debug + Send + Sync + 'static {
     fn invalidate(&self, key: &Key);
     /// Anything may have been written.
     fn invalidate_all(&self);
-    /// Invalidations are not heard any more: nothing in this process counts as current.
+    /// Invalidations are not heard any more: nothing in this process counts as current, and what it knows is gone.
     fn channel_lost(&self);
-    /// Invalidations are heard from now on.
-    fn channel_restored(&self);
+    /// Invalidations are heard, so that what is in this process may count as current until then and no longer, unless
+    /// this is said again. It is a time and not a sign, so that a process that was suspended knows by itself that it
+    /// has missed something.
+    fn channel_heard(&self, until: Instant);
 }

@@ -11,6 +11,7 @@ use character_storage_port::{
 };
 use common::{Commits, Scripted, torormir};
 use std::{sync::Arc, time::Duration};
+use tokio::time::Instant;
 
 fn cached(storage: &Scripted) -> Cached {
     over(storage, None)
@@ -369,12 +370,41 @@ async fn without_news_of_others_nothing_in_this_process_counts_as_current() {
     let local = |source| matches!(source, Source::Cache { tier: Tier::Local, .. });
     assert!(!local(cache.get_character(row.id).await.unwrap().source));
     let sink = deaf.0.lock().unwrap().clone().unwrap();
-    sink.channel_restored();
+    sink.channel_heard(Instant::now() + Duration::from_secs(3));
     name(&cache, row.id).await;
     assert!(local(cache.get_character(row.id).await.unwrap().source));
     sink.channel_lost();
     other.update_character(Character { name: "Renamed".into(), ..row.clone() }, Expect::Any).await.unwrap();
     assert_eq!(name(&cache, row.id).await.as_deref(), Some("Renamed"));
+}
+
+/// A process that was suspended runs on before anything in it can find that its connections are dead.
+#[tokio::test(start_paused = true)]
+async fn what_is_in_a_process_stops_being_current_by_itself_when_others_are_not_heard_in_time() {
+    let storage = Scripted::default();
+    let deaf = Arc::new(Deaf::default());
+    let other = over(&storage, Some(Arc::new(deaf.1.another())));
+    let cache = over(&storage, Some(Arc::clone(&deaf) as _));
+    let row = storage.inner.create_character(Character { campaign_id: Some(CampaignId::new()), ..torormir() });
+    let row = row.await.unwrap();
+    let all = of_campaign(row.campaign_id.unwrap());
+    let sink = deaf.0.lock().unwrap().clone().unwrap();
+    sink.channel_heard(Instant::now() + Duration::from_secs(3));
+    for _ in 0..2 {
+        assert_eq!((name(&cache, row.id).await, names(&cache, &all).await.len()), (Some("Torormir".into()), 1));
+    }
+    let renamed = Character { name: "Renamed".into(), ..row.clone() };
+    let renamed = other.update_character(renamed, Expect::Any).await.unwrap();
+    tokio::time::advance(Duration::from_millis(2_999)).await;
+    assert_eq!(name(&cache, row.id).await.as_deref(), Some("Torormir"), "it has not heard of it yet");
+    tokio::time::advance(Duration::from_millis(1)).await;
+    assert_eq!(name(&cache, row.id).await.as_deref(), Some("Renamed"));
+    assert_eq!(names(&cache, &all).await, ["Renamed"]);
+    // Heard again, without having been told of a loss: what was kept while nothing counted is not believed either.
+    other.update_character(Character { name: "Once more".into(), ..renamed }, Expect::Any).await.unwrap();
+    sink.channel_heard(Instant::now() + Duration::from_secs(3));
+    assert_eq!(name(&cache, row.id).await.as_deref(), Some("Once more"));
+    assert_eq!(names(&cache, &all).await, ["Once more"]);
 }
 
 #[tokio::test]
