@@ -20,7 +20,8 @@ pub struct RedisTierOptions {
     pub lease: Duration,
     /// How long values are kept, current or not. 24 h.
     pub keep: Duration,
-    /// How often the way to Redis and back is tried. The news of others count as lost after three times this. 1 s.
+    /// How often the way to Redis and back is tried. The news of others count as lost after three times this; a Redis
+    /// that no process has reached for twice this is emptied by the first that comes back. 1 s.
     pub heartbeat: Duration,
     /// How many undelivered invalidations are remembered; with more, everything is removed on return. 10 000.
     pub remembered: usize,
