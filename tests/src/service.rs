@@ -151,6 +151,21 @@ impl Service {
         self.server.end(Signal::Terminate).unwrap_or_else(|| panic!("{} does not run", self.name))
     }
 
+    /// `SIGSTOP`: it stands still, as in a virtual machine that is moved, until [`resume`](Self::resume).
+    pub fn suspend(&self) {
+        self.signal("-STOP");
+    }
+
+    /// `SIGCONT`: it goes on where it stood.
+    pub fn resume(&self) {
+        self.signal("-CONT");
+    }
+
+    fn signal(&self, signal: &str) {
+        let id = self.pid().unwrap_or_else(|| panic!("{} does not run", self.name));
+        crate::program::output_of(Command::new("kill").args([signal, &id.to_string()]));
+    }
+
     /// Starts the service, killing it first if it runs, with the same data and port, and waits until it answers.
     pub fn restart(&self) {
         self.server.restart();

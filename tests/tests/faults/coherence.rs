@@ -5,7 +5,7 @@ use super::{
     shapes,
     world::{PEACE, RECOVERY, Side, TOKEN, World, alone},
 };
-use crate::support::{Answer, client, try_send, until};
+use crate::support::{Answer, client, send, sheet, try_send, until};
 use character_domain::{Character, CharacterId};
 use character_fault_proxy::{Fault, FaultProxy, Mark, Plan, Way};
 use character_storage_http::{HttpStorage, HttpStorageConfig};
@@ -357,6 +357,34 @@ fn troubles() -> Vec<Trouble<'static>> {
         trouble("storage-service killed", |stage| stage.world.storage.kill(), |stage| stage.world.storage.restart()),
         trouble("one process killed", |stage| stage.other.service.kill(), |stage| stage.other.service.restart()),
     ]
+}
+
+/// It is asked before it can find that its channel died meanwhile, and with it the news.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_process_that_was_suspended_goes_on_with_nothing_old() {
+    let _alone = alone().await;
+    let redis = RedisServer::start();
+    let world = World::new(PostgresServer::shared(), Some(&redis), &[]);
+    let other = Side::new(&world.storage, Some(&redis), &[]);
+    let stage = Stage { world, other, redis };
+    stage.in_use("the start").await;
+    let [one, two] = stage.services().map(|service| service.url("/api/v2/characters"));
+    let id = send(client().post(&one).json(&sheet("Torormir"))).await.id();
+    for name in ["Renamed", "Renamed again"] {
+        let from_memory = |answer: &Answer| answer.header("cache-status").contains("detail=local");
+        until(Duration::from_secs(5), "kept", || client().get(format!("{two}/{id}")), from_memory).await;
+        stage.other.service.suspend();
+        stage.redis.command(&["CLIENT", "KILL", "TYPE", "pubsub"]);
+        let patch = json!({ "name": name }).to_string();
+        let patch =
+            client().patch(format!("{one}/{id}")).header("content-type", "application/merge-patch+json").body(patch);
+        assert_eq!(send(patch).await.status, 200);
+        // Three heartbeats: for so long it may believe what it heard last.
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        stage.other.service.resume();
+        assert_eq!(send(client().get(format!("{two}/{id}"))).await.body["name"], name);
+        stage.in_use(name).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
