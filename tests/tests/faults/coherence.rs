@@ -359,7 +359,7 @@ fn troubles() -> Vec<Trouble<'static>> {
     ]
 }
 
-/// It is asked before it can find that its channel died meanwhile, and with it the news.
+/// Questions wait for it when it goes on, and it may see them before it sees that its channel died, and with it the news.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_process_that_was_suspended_goes_on_with_nothing_old() {
     let _alone = alone().await;
@@ -381,8 +381,16 @@ async fn a_process_that_was_suspended_goes_on_with_nothing_old() {
         assert_eq!(send(patch).await.status, 200);
         // Three heartbeats: for so long it may believe what it heard last.
         tokio::time::sleep(Duration::from_secs(3)).await;
+        let mut questions = JoinSet::new();
+        for _ in 0..64 {
+            questions.spawn(send(client().get(format!("{two}/{id}"))));
+        }
+        // Time for them to get into its sockets.
+        tokio::time::sleep(Duration::from_millis(500)).await;
         stage.other.service.resume();
-        assert_eq!(send(client().get(format!("{two}/{id}"))).await.body["name"], name);
+        for answer in questions.join_all().await {
+            assert_eq!(answer.body["name"], name, "{answer:?}");
+        }
         stage.in_use(name).await;
     }
 }
