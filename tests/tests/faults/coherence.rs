@@ -388,12 +388,13 @@ async fn a_process_that_was_suspended_goes_on_with_nothing_old() {
         // Time for them to get into its sockets.
         tokio::time::sleep(Duration::from_millis(500)).await;
         stage.other.service.resume();
-        // It may find the storage too slow at first, and say so.
-        for answer in questions.join_all().await.iter().filter(|answer| answer.status < 500) {
+        // It may find at first that the storage took too long, or the client, and say so.
+        for answer in questions.join_all().await.iter().filter(|answer| answer.status < 500 && answer.status != 408) {
             assert_eq!(answer.body["name"], name, "{answer:?}");
         }
         stage.recovers(name).await;
-        assert_eq!(send(client().get(format!("{two}/{id}"))).await.body["name"], name);
+        let answer = send(client().get(format!("{two}/{id}"))).await;
+        assert_eq!(answer.body["name"], name, "{answer:?}");
         stage.in_use(name).await;
     }
 }
