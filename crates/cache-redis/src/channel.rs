@@ -79,8 +79,8 @@ impl Channel {
                 let sent = message.strip_prefix(PING).and_then(|sent| sent.parse().ok());
                 if let Some(sent) = sent.filter(|_| process == own) {
                     let until = self.began + Duration::from_micros(sent) + self.silence;
-                    // One that comes late tells nothing that is not known.
-                    if until > Instant::now() {
+                    // One that comes late, or after a later one, tells nothing that is not known.
+                    if until > Instant::now() && state.heard.is_none_or(|known| until > known) {
                         state.heard = Some(until);
                         self.metrics.channel.set(1);
                         state.sinks.iter().for_each(|sink| sink.channel_heard(until));

@@ -87,6 +87,7 @@ impl Health {
         let mut state = self.state();
         self.up.store(false, Ordering::SeqCst);
         self.metrics.up.set(0);
+        self.metrics.undelivered.set(self.metrics.undelivered.get().max(1));
         state.undelivered = Undelivered::Everything;
     }
 

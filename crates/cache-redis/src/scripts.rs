@@ -116,7 +116,9 @@ redis.call('PUBLISH', ARGV[1], ARGV[2])
 return 1",
             ),
             heartbeat: plain(
-                "redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[4])
+                "if ARGV[5] == '1' or redis.call('GET', KEYS[1]) == ARGV[1] then
+  redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[4])
+end
 redis.call('PUBLISH', ARGV[2], ARGV[3])
 return 1",
             ),

@@ -216,22 +216,25 @@ impl Inner {
     async fn beat(&self) -> Result<(), Failure> {
         // One at a time: what one is about to deliver must not look delivered to another.
         let _alone = self.beating.lock().await;
-        if !self.health.is_up() {
+        let returns = !self.health.is_up();
+        if returns {
             self.reconnect().await?;
         }
-        let script = &self.scripts.heartbeat;
-        loop {
-            // First what others have to know: the note that the heartbeat leaves tells them that they do.
+        // First what others have to know: the note that the heartbeat leaves tells them that they do.
+        self.deliver().await?;
+        let (script, identity) =
+            (&self.scripts.heartbeat, self.identity.lock().unwrap_or_else(PoisonError::into_inner).clone());
+        let mut step = Pipeline::new();
+        step.cmd("EVALSHA").arg(script.get_hash()).arg(1).arg(self.note()).arg(identity);
+        step.arg(self.channel_name()).arg(self.channel.ping()).arg(milliseconds(self.options.heartbeat * 2));
+        // Who returns makes the note; otherwise it is only prolonged. A heartbeat that lay before a Redis that stood
+        // still must not make it again when Redis goes on, before anybody could look.
+        step.arg(u8::from(returns));
+        self.heal::<()>(script, &step).await?;
+        while !self.health.is_up() && !self.health.return_to_use() {
             self.deliver().await?;
-            let identity = self.identity.lock().unwrap_or_else(PoisonError::into_inner).clone();
-            let mut step = Pipeline::new();
-            step.cmd("EVALSHA").arg(script.get_hash()).arg(1).arg(self.note()).arg(identity);
-            step.arg(self.channel_name()).arg(self.channel.ping()).arg(milliseconds(self.options.heartbeat * 2));
-            self.heal::<()>(script, &step).await?;
-            if self.health.is_up() || self.health.return_to_use() {
-                return Ok(());
-            }
         }
+        Ok(())
     }
 
     /// Delivers what could not be delivered so far.
@@ -278,7 +281,7 @@ impl Inner {
 
     async fn remove_everything(&self) -> Result<(), Failure> {
         let pattern = format!("{}*", self.options.prefix.replace(['*', '?', '[', ']', '\\'], "?"));
-        let mut cursor = 0u64;
+        let (note, mut cursor) = (self.note(), 0u64);
         loop {
             let step = async {
                 let mut connection = self.connections.any()?;
@@ -286,7 +289,8 @@ impl Inner {
                 scan.arg(cursor).arg("MATCH").arg(&pattern).arg("COUNT").arg(500);
                 let (next, names): (u64, Vec<String>) = scan.query_async(&mut connection).await?;
                 let mut steps = Pipeline::new();
-                for name in names {
+                // The note of somebody who was faster stays; one that is wrong is overwritten by the next heartbeat.
+                for name in names.into_iter().filter(|name| *name != note) {
                     steps.cmd("UNLINK").arg(name).ignore();
                 }
                 if next == 0 {

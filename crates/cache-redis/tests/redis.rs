@@ -172,6 +172,36 @@ async fn an_invalidation_that_could_not_be_delivered_is_delivered_before_redis_i
     assert_eq!((fresh.name(&row).await, fresh.names(&row).await.len()), (Some("Unheard of".into()), 1));
 }
 
+fn signal(redis: &RedisServer, signal: &str) {
+    let id = redis.pid().expect("Redis runs").to_string();
+    let status = std::process::Command::new("kill").args([signal, &id]).status();
+    assert!(status.expect("there is `kill`").success());
+}
+
+/// It goes on with the requests that lay before it, and those of processes that have given up are among them.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_redis_that_stood_still_does_not_take_old_heartbeats_for_new_ones() {
+    let redis = RedisServer::start();
+    let (storage, options) = (MemoryStorage::new(), options(&redis.url()));
+    let row = storage.create_character(torormir()).await.unwrap();
+    let idle = process(&storage, &options).await;
+    {
+        let writer = process(&storage, &options).await;
+        writer.sees(&row, "Torormir").await;
+        idle.sees(&row, "Torormir").await;
+        signal(&redis, "-STOP");
+        writer.rename(&row, "Unheard of").await;
+    }
+    let until = Instant::now() + PATIENCE;
+    while idle.tier.is_up() {
+        assert!(Instant::now() < until, "nobody finds that Redis stands still");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    signal(&redis, "-CONT");
+    assert!(idle.tier.ready(PATIENCE).await);
+    assert_eq!((idle.name(&row).await, idle.names(&row).await.len()), (Some("Unheard of".into()), 1));
+}
+
 /// When all were without Redis, one of them is the first to come back, before the others could tell what they wrote.
 #[tokio::test(flavor = "multi_thread")]
 async fn after_nobody_had_redis_for_a_while_nothing_in_it_is_believed() {
@@ -212,8 +242,9 @@ async fn what_a_process_could_not_tell_before_it_died_is_not_believed_by_the_one
         way.strike(Fault::Refuse);
         process.rename(&row, "Its last word").await;
     }
-    let note = format!("{}heartbeat", options.prefix);
+    let (note, until) = (format!("{}heartbeat", options.prefix), Instant::now() + PATIENCE);
     while redis.command(&["EXISTS", &note]).trim() != "0" {
+        assert!(Instant::now() < until, "the note stays although nobody is there");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     let next = process(&storage, &options).await;

@@ -112,7 +112,7 @@ pub trait Invalidations: Debug + Send + Sync + 'static {
     /// Invalidations are not heard any more: nothing in this process counts as current, and what it knows is gone.
     fn channel_lost(&self);
     /// Invalidations are heard, so that what is in this process may count as current until then and no longer, unless
-    /// this is said again. It is a time and not a sign, so that a process that was suspended knows by itself that it
-    /// has missed something.
+    /// this is said again. It is a time and not a sign, so that a process that was stopped knows by itself that it
+    /// has missed something; where the clock stood still too, as in a machine that slept, it takes that long to know.
     fn channel_heard(&self, until: Instant);
 }
