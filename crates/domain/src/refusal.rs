@@ -1,12 +1,13 @@
 //! Acts that the rules of the game forbid.
 
-use std::fmt;
+use serde::{Deserialize, Serialize};
+use std::{borrow::Cow, fmt};
 
 /// An act that the rules of the game forbid. Nothing was changed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Refusal {
     /// The rule, for programs; stable: `container-cycle`.
-    pub rule: &'static str,
+    pub rule: Cow<'static, str>,
     /// Why, as a sentence fragment.
     pub reason: String,
 }
@@ -14,7 +15,7 @@ pub struct Refusal {
 impl Refusal {
     /// A refusal by `rule`.
     pub fn new(rule: &'static str, reason: impl Into<String>) -> Self {
-        Self { rule, reason: reason.into() }
+        Self { rule: Cow::Borrowed(rule), reason: reason.into() }
     }
 }
 

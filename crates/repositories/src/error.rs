@@ -13,9 +13,14 @@ pub enum RepositoryError {
     /// There is no such row, or it is soft-deleted.
     #[error("no such {0}")]
     NotFound(EntityKind),
-    /// A row with this id exists already, perhaps soft-deleted.
-    #[error("a {0} with this id exists already")]
-    AlreadyExists(EntityKind),
+    /// A row with this id exists already.
+    #[error("a {kind} with this id exists already{}", if *.deleted { ", soft-deleted" } else { "" })]
+    AlreadyExists {
+        /// The kind of row.
+        kind: EntityKind,
+        /// Whether it is soft-deleted, so that it can be restored.
+        deleted: bool,
+    },
     /// The row is at a revision that the caller's condition excludes.
     #[error("the revision is {actual}")]
     PreconditionFailed {
@@ -52,7 +57,7 @@ impl From<StorageError> for RepositoryError {
         let kind = error.entity().map_or(EntityKind::Character, |(kind, _)| kind);
         match error.kind() {
             ErrorKind::NotFound => Self::NotFound(kind),
-            ErrorKind::AlreadyExists => Self::AlreadyExists(kind),
+            ErrorKind::AlreadyExists => Self::AlreadyExists { kind, deleted: false },
             ErrorKind::Conflict { expected, actual } => {
                 Self::PreconditionFailed { expected: vec![*expected], actual: *actual }
             }

@@ -14,13 +14,12 @@ pub use lineage::MAX_LINEAGE;
 pub use theme::{EquipmentTransition, ThemeChange, ThemeTransition, Transition};
 pub use tree::VersionNode;
 
-use crate::{Backing, RepositoryError, Result, Terms, act::Act, idempotency::Repeatable, race::Race};
+use crate::{RepositoryError, RequestContext, Result, StorageContext, rows::Under};
 use character_domain::{Character, CharacterId, CharacterVersion, CharacterVersionId, Timestamp};
 use character_storage_port::{
     CHARACTER_UPDATED, CharacterVersionQuery, Cursor, Deleted, EntityKind, Limit, Page, PageRequest, Read, Store,
-    character_event,
 };
-use serde_json::{Value, json};
+use serde_json::json;
 use uuid::Uuid;
 
 /// What the record of versions calls the act that brings back a state.
@@ -29,14 +28,14 @@ const RESTORED: &str = "character.version_restored";
 /// What can be done with the versions of a character. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct EvolutionRepository {
-    backing: Backing,
+    context: StorageContext,
 }
 
 impl EvolutionRepository {
     /// Over this storage.
     #[must_use]
-    pub fn new(backing: Backing) -> Self {
-        Self { backing }
+    pub fn new(context: StorageContext) -> Self {
+        Self { context }
     }
 
     /// One page of this character's versions, newest first.
@@ -44,9 +43,14 @@ impl EvolutionRepository {
     /// # Errors
     /// `NotFound` (the character), `Storage`.
     #[tracing::instrument(name = "evolution.versions", level = "debug", skip_all)]
-    pub async fn versions(&self, of: CharacterId, page: PageRequest) -> Result<Read<Page<CharacterVersion>>> {
-        self.backing.exists(of).await?;
-        Ok(self.backing.storage.list(&versions_of(of), page).await?)
+    pub async fn versions(
+        &self,
+        of: CharacterId,
+        page: PageRequest,
+        _request: &RequestContext,
+    ) -> Result<Read<Page<CharacterVersion>>> {
+        self.context.exists(of).await?;
+        Ok(self.context.storage().list(&versions_of(of), page).await?)
     }
 
     /// A version of this character, with the whole state.
@@ -54,8 +58,13 @@ impl EvolutionRepository {
     /// # Errors
     /// `NotFound`, `Storage`.
     #[tracing::instrument(name = "evolution.version", level = "debug", skip_all)]
-    pub async fn version(&self, of: CharacterId, id: CharacterVersionId) -> Result<Read<CharacterVersion>> {
-        self.backing.look(of, id).await
+    pub async fn version(
+        &self,
+        of: CharacterId,
+        id: CharacterVersionId,
+        request: &RequestContext,
+    ) -> Result<Read<CharacterVersion>> {
+        self.context.get_owned(of, id, request).await
     }
 
     /// The character as it was at this time, also when it was deleted since.
@@ -63,8 +72,8 @@ impl EvolutionRepository {
     /// # Errors
     /// `NotFound` (it was not there yet, or deleted at that time), `Storage`.
     #[tracing::instrument(name = "evolution.at", level = "debug", skip_all)]
-    pub async fn at(&self, of: CharacterId, time: Timestamp) -> Result<Read<Character>> {
-        let storage = self.backing.storage.as_ref();
+    pub async fn at(&self, of: CharacterId, time: Timestamp, request: &RequestContext) -> Result<Read<Character>> {
+        let storage = self.context.storage();
         let page = PageRequest { limit: Limit::new(1).unwrap_or_default(), ..PageRequest::default() }
             .after(Cursor { created_at: time, id: Uuid::max() });
         let Read { value: versions, source } = Store::<CharacterVersion>::list(storage, &versions_of(of), page).await?;
@@ -77,6 +86,7 @@ impl EvolutionRepository {
         };
         let Read { value, source } = found.map(|state| state.filter(|state| !state.meta.is_deleted()));
         let value = value.ok_or(RepositoryError::NotFound(EntityKind::Character))?;
+        request.condition.judge(value.meta.revision)?;
         Ok(Read { value, source })
     }
 
@@ -90,10 +100,10 @@ impl EvolutionRepository {
         of: CharacterId,
         id: CharacterVersionId,
         label: Option<String>,
-        terms: &Terms,
+        request: &RequestContext,
     ) -> Result<CharacterVersion> {
         let labelled = |version: &CharacterVersion| Ok(CharacterVersion { label: label.clone(), ..version.clone() });
-        self.backing.change_row(of, id, terms, labelled).await
+        self.context.change_row(of, id, request, Under::Character, labelled).await
     }
 
     /// Makes the state of an earlier version that of today, as a new version on top. Nothing is erased. What says where
@@ -102,38 +112,24 @@ impl EvolutionRepository {
     /// # Errors
     /// `NotFound`, `PreconditionFailed` (of the character), `IdempotencyMismatch`, `Contended`, `Storage`.
     #[tracing::instrument(name = "evolution.restore", level = "debug", skip_all)]
-    pub async fn restore(&self, of: CharacterId, id: CharacterVersionId, terms: &Terms) -> Result<Character> {
-        let repeatable = terms.repeatable(RESTORED, &(of, id))?;
-        let outcome = self.restore_checked(of, id, repeatable.as_ref(), terms).await;
-        self.backing.or_first_answer(outcome, repeatable.as_ref()).await
-    }
-
-    async fn restore_checked(
+    pub async fn restore(
         &self,
         of: CharacterId,
         id: CharacterVersionId,
-        repeatable: Option<&Repeatable>,
-        terms: &Terms,
+        request: &RequestContext,
     ) -> Result<Character> {
-        let mut race = Race::default();
-        loop {
-            let current = self.backing.character(of, Deleted::Exclude).await?;
-            terms.condition.judge(current.meta.revision)?;
-            let version: CharacterVersion = self.backing.owned_row(of, id, Deleted::Exclude).await?;
-            let (parent_id, meta) = (current.parent_id, current.meta);
-            let mut act = Act::on(current, RESTORED, terms.author.as_ref(), self.backing.now());
-            act.after = Character { id: of, parent_id, meta, ..version.state };
-            act.restored_from = Some(id);
-            let (mut transaction, after) = act.into_transaction()?;
-            let mut event = character_event(CHARACTER_UPDATED, &after);
-            if let Value::Object(data) = &mut event.data {
-                data.insert("restored_from".to_owned(), json!(id));
-            }
-            transaction.events.push(event);
-            if let Some(done) = self.backing.settle(transaction, repeatable, after, &mut race).await? {
-                return Ok(done);
-            }
-        }
+        self.context
+            .act(RESTORED, request, move |attempt| async move {
+                let current = attempt.accept(attempt.character(of).await?)?;
+                let version: CharacterVersion = attempt.owned_row(of, id, Deleted::Exclude).await?;
+                let (parent_id, meta) = (current.parent_id, current.meta);
+                let mut work = attempt.work_on(current);
+                work.after = Character { id: of, parent_id, meta, ..version.state };
+                work.restored_from = Some(id);
+                work.report(CHARACTER_UPDATED, [("restored_from", json!(id))]);
+                work.finish(|after| after)
+            })
+            .await
     }
 }
 

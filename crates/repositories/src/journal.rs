@@ -4,38 +4,43 @@
 //! it adds no experience, which is what an [award](crate::ProgressRepository::award) does.
 
 mod bulk;
-mod chapter;
 mod new;
+mod record;
 #[cfg(test)]
 mod tests;
 
-pub use chapter::Chapter;
 pub use new::{NewExperienceEntry, NewJournalEntry, NewNpcRelationship, NewQuest};
+pub use record::JournalRecord;
 
-use crate::{Backing, RepositoryError, Result, Terms};
+use crate::{RepositoryError, RequestContext, Result, StorageContext, act::Attempt, rows::Under};
 use character_domain::{CharacterId, JournalEntry, JournalEntryId};
-use character_storage_port::{Deleted, EntityKind, JournalEntryQuery, Page, PageRequest, Read, StoragePort, Store};
+use character_storage_port::{Deleted, JournalEntryQuery, Page, PageRequest, Read, StoragePort, Store};
 
 /// What can be done with the journal of a character. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct JournalRepository {
-    backing: Backing,
+    context: StorageContext,
 }
 
 impl JournalRepository {
     /// Over this storage.
     #[must_use]
-    pub fn new(backing: Backing) -> Self {
-        Self { backing }
+    pub fn new(context: StorageContext) -> Self {
+        Self { context }
     }
 
     /// A live entry of this character's journal.
     ///
     /// # Errors
-    /// `NotFound`, `Storage`.
+    /// `NotFound`, `PreconditionFailed`, `Storage`.
     #[tracing::instrument(name = "journal.get", level = "debug", skip_all)]
-    pub async fn get(&self, of: CharacterId, id: JournalEntryId) -> Result<Read<JournalEntry>> {
-        self.backing.look(of, id).await
+    pub async fn get(
+        &self,
+        of: CharacterId,
+        id: JournalEntryId,
+        request: &RequestContext,
+    ) -> Result<Read<JournalEntry>> {
+        self.context.get_owned(of, id, request).await
     }
 
     /// One page of this character's journal, newest first.
@@ -48,10 +53,11 @@ impl JournalRepository {
         of: CharacterId,
         query: JournalEntryQuery,
         page: PageRequest,
+        _request: &RequestContext,
     ) -> Result<Read<Page<JournalEntry>>> {
-        self.backing.exists(of).await?;
+        self.context.exists(of).await?;
         let query = JournalEntryQuery { character_id: Some(of), ..query };
-        Ok(self.backing.storage.list(&query, page).await?)
+        Ok(self.context.storage().list(&query, page).await?)
     }
 
     /// Stores a new entry.
@@ -59,182 +65,191 @@ impl JournalRepository {
     /// # Errors
     /// `NotFound` (the character), `Invalid`, `AlreadyExists`, `IdempotencyMismatch`, `Contended`, `Storage`.
     #[tracing::instrument(name = "journal.create", level = "debug", skip_all)]
-    pub async fn create(&self, of: CharacterId, new: NewJournalEntry, terms: &Terms) -> Result<JournalEntry> {
-        let entry = new.clone().into_entry(of, self.backing.now());
-        let mut created = self.backing.create_rows("journal.create", of, vec![entry], &new, terms).await?;
-        created.pop().ok_or(RepositoryError::NotFound(EntityKind::JournalEntry))
+    pub async fn create(
+        &self,
+        of: CharacterId,
+        new: NewJournalEntry,
+        request: &RequestContext,
+    ) -> Result<JournalEntry> {
+        let accepted = |attempt: Attempt| async move { Ok(attempt) };
+        self.context.create_row(of, new.id, request, accepted, |at| new.clone().into_entry(of, at)).await
     }
 
-    /// Gives a live entry to `change` and stores what comes back. Nothing is written when nothing changes.
+    /// Gives a live entry to `change` and stores the result. Nothing is written when nothing changes.
     ///
     /// # Errors
-    /// `NotFound`, `PreconditionFailed`, `Invalid`, `Contended`, `Storage`, and what `change` refuses.
+    /// `NotFound`, `PreconditionFailed`, `Invalid`, `IdempotencyMismatch`, `Contended`, `Storage`, and what `change`
+    /// refuses.
     #[tracing::instrument(name = "journal.patch", level = "debug", skip_all)]
     pub async fn patch(
         &self,
         of: CharacterId,
         id: JournalEntryId,
-        terms: &Terms,
-        mut change: impl FnMut(&JournalEntry) -> Result<JournalEntry>,
+        request: &RequestContext,
+        change: impl Fn(&JournalEntry) -> Result<JournalEntry>,
     ) -> Result<JournalEntry> {
         let kept =
             |current: &JournalEntry| Ok(JournalEntry { id, character_id: of, meta: current.meta, ..change(current)? });
-        self.backing.change_row(of, id, terms, kept).await
+        self.context.change_row(of, id, request, Under::Character, kept).await
     }
 
-    /// Soft-deletes a live entry. What it tells of stays as it is, out of reach until the entry is restored, but for
+    /// Soft-deletes a live entry. What lies under it stays unchanged, out of reach until the entry is restored, but for
     /// the lists across the whole journal.
     ///
     /// # Errors
-    /// `NotFound`, `PreconditionFailed`, `Contended`, `Storage`.
+    /// `NotFound`, `PreconditionFailed`, `IdempotencyMismatch`, `Contended`, `Storage`.
     #[tracing::instrument(name = "journal.delete", level = "debug", skip_all)]
-    pub async fn delete(&self, of: CharacterId, id: JournalEntryId, terms: &Terms) -> Result<()> {
-        self.backing.delete_row::<JournalEntry>(of, id, terms).await
+    pub async fn delete(&self, of: CharacterId, id: JournalEntryId, request: &RequestContext) -> Result<()> {
+        self.context.delete_row::<JournalEntry>(of, id, request, Under::Character).await
     }
 
-    /// Brings a soft-deleted entry back. One that is live is answered as it is.
+    /// Restores a soft-deleted entry. One that is live is returned unchanged.
     ///
     /// # Errors
     /// As [`delete`](Self::delete).
     #[tracing::instrument(name = "journal.restore", level = "debug", skip_all)]
-    pub async fn restore(&self, of: CharacterId, id: JournalEntryId, terms: &Terms) -> Result<JournalEntry> {
-        self.backing.restore_row(of, id, terms).await
+    pub async fn restore(&self, of: CharacterId, id: JournalEntryId, request: &RequestContext) -> Result<JournalEntry> {
+        self.context.restore_row(of, id, request, Under::Character).await
     }
 
-    /// One page of what this entry tells of, newest first.
+    /// One page of the records under this entry, newest first.
     ///
     /// # Errors
     /// `NotFound` (the character or the entry), `Storage`.
     #[tracing::instrument(name = "journal.list_under", level = "debug", skip_all, fields(kind = E::KIND.as_str()))]
-    pub async fn list_under<E: Chapter>(
+    pub async fn list_under<E: JournalRecord>(
         &self,
         of: CharacterId,
         entry: JournalEntryId,
         query: E::Query,
         page: PageRequest,
+        _request: &RequestContext,
     ) -> Result<Read<Page<E>>>
     where
         dyn StoragePort: Store<E>,
     {
-        self.backing.look::<JournalEntry>(of, entry).await?;
-        Ok(self.backing.storage.list(&E::narrowed(query, of, Some(entry)), page).await?)
+        self.context.find_owned::<JournalEntry>(of, entry).await?;
+        Ok(self.context.storage().list(&E::narrowed(query, of, Some(entry)), page).await?)
     }
 
-    /// One page of what all entries of this character tell of, newest first; also those entries that are soft-deleted,
-    /// since a quest is not over because nobody can read any more how it began.
+    /// One page of the records under all entries of this character, newest first; also those entries that are
+    /// soft-deleted, since a quest is not over because nobody can read any more how it began.
     ///
     /// # Errors
     /// `NotFound` (the character), `Storage`.
     #[tracing::instrument(name = "journal.list_across", level = "debug", skip_all, fields(kind = E::KIND.as_str()))]
-    pub async fn list_across<E: Chapter>(
+    pub async fn list_across<E: JournalRecord>(
         &self,
         of: CharacterId,
         query: E::Query,
         page: PageRequest,
+        _request: &RequestContext,
     ) -> Result<Read<Page<E>>>
     where
         dyn StoragePort: Store<E>,
     {
-        self.backing.exists(of).await?;
-        Ok(self.backing.storage.list(&E::narrowed(query, of, None), page).await?)
+        self.context.exists(of).await?;
+        Ok(self.context.storage().list(&E::narrowed(query, of, None), page).await?)
     }
 
-    /// Something live that this entry tells of.
+    /// A live record under this entry.
     ///
     /// # Errors
-    /// `NotFound` (the character, the entry, or it, which includes what another entry tells of), `Storage`.
+    /// `NotFound` (the character, the entry, or the record, which includes one under another entry),
+    /// `PreconditionFailed`, `Storage`.
     #[tracing::instrument(name = "journal.get_under", level = "debug", skip_all, fields(kind = E::KIND.as_str()))]
-    pub async fn get_under<E: Chapter>(&self, of: CharacterId, entry: JournalEntryId, id: E::Id) -> Result<Read<E>>
+    pub async fn get_under<E: JournalRecord>(
+        &self,
+        of: CharacterId,
+        entry: JournalEntryId,
+        id: E::Id,
+        request: &RequestContext,
+    ) -> Result<Read<E>>
     where
         dyn StoragePort: Store<E>,
     {
-        self.backing.look::<JournalEntry>(of, entry).await?;
-        let read: Read<E> = self.backing.look(of, id).await?;
+        self.context.find_owned::<JournalEntry>(of, entry).await?;
+        let read: Read<E> = self.context.get_owned(of, id, request).await?;
         if read.value.journal_entry_id() == entry { Ok(read) } else { Err(RepositoryError::NotFound(E::KIND)) }
     }
 
-    /// Stores something new that this entry tells of.
+    /// Stores a new record under this entry.
     ///
     /// # Errors
     /// `NotFound` (the character or the entry), `Invalid`, `AlreadyExists`, `IdempotencyMismatch`, `Contended`,
     /// `Storage`.
     #[tracing::instrument(name = "journal.create_under", level = "debug", skip_all, fields(kind = E::KIND.as_str()))]
-    pub async fn create_under<E: Chapter>(
+    pub async fn create_under<E: JournalRecord>(
         &self,
         of: CharacterId,
         entry: JournalEntryId,
         new: E::New,
-        terms: &Terms,
-    ) -> Result<E> {
-        let request = (entry, &new);
-        if let Err(refusal) = self.open(of, entry).await {
-            // The entry may have gone since the same was asked for under the same key, and done.
-            let repeatable = terms.repeatable(E::CREATE, &(of, request))?;
-            return self.backing.or_first_answer(Err(refusal), repeatable.as_ref()).await.and_then(only);
-        }
-        let row = E::new_under(entry, of, new.clone(), self.backing.now());
-        self.backing.create_rows(E::CREATE, of, vec![row], &request, terms).await.and_then(only)
-    }
-
-    /// Gives something live that this entry tells of to `change` and stores what comes back. Nothing is written when
-    /// nothing changes.
-    ///
-    /// # Errors
-    /// As [`patch`](Self::patch).
-    #[tracing::instrument(name = "journal.patch_under", level = "debug", skip_all, fields(kind = E::KIND.as_str()))]
-    pub async fn patch_under<E: Chapter>(
-        &self,
-        of: CharacterId,
-        entry: JournalEntryId,
-        id: E::Id,
-        terms: &Terms,
-        mut change: impl FnMut(&E) -> Result<E>,
+        request: &RequestContext,
     ) -> Result<E>
     where
         dyn StoragePort: Store<E>,
     {
-        self.told_by::<E>(of, entry, id).await?;
-        let kept = |current: &E| Ok(change(current)?.in_place_of(current));
-        self.backing.change_row(of, id, terms, kept).await
+        let entry_is_live = |attempt: Attempt| async move {
+            attempt.owned_row::<JournalEntry>(of, entry, Deleted::Exclude).await?;
+            Ok(attempt)
+        };
+        let row = |at| E::new_under(entry, of, new.clone(), at);
+        self.context.create_row(of, E::chosen_id(&new), request, entry_is_live, row).await
     }
 
-    /// Soft-deletes something live that this entry tells of.
+    /// Gives a live record under this entry to `change` and stores the result. Nothing is written when nothing changes.
     ///
     /// # Errors
-    /// As [`delete`](Self::delete).
-    #[tracing::instrument(name = "journal.delete_under", level = "debug", skip_all, fields(kind = E::KIND.as_str()))]
-    pub async fn delete_under<E: Chapter>(
+    /// As [`patch`](Self::patch).
+    #[tracing::instrument(name = "journal.patch_under", level = "debug", skip_all, fields(kind = E::KIND.as_str()))]
+    pub async fn patch_under<E: JournalRecord>(
         &self,
         of: CharacterId,
         entry: JournalEntryId,
         id: E::Id,
-        terms: &Terms,
+        request: &RequestContext,
+        change: impl Fn(&E) -> Result<E>,
+    ) -> Result<E>
+    where
+        dyn StoragePort: Store<E>,
+    {
+        let kept = |current: &E| Ok(change(current)?.in_place_of(current));
+        self.context.change_row(of, id, request, Under::Entry(entry, E::journal_entry_id), kept).await
+    }
+
+    /// Soft-deletes a live record under this entry.
+    ///
+    /// # Errors
+    /// As [`delete`](Self::delete).
+    #[tracing::instrument(name = "journal.delete_under", level = "debug", skip_all, fields(kind = E::KIND.as_str()))]
+    pub async fn delete_under<E: JournalRecord>(
+        &self,
+        of: CharacterId,
+        entry: JournalEntryId,
+        id: E::Id,
+        request: &RequestContext,
     ) -> Result<()>
     where
         dyn StoragePort: Store<E>,
     {
-        self.told_by::<E>(of, entry, id).await?;
-        self.backing.delete_row::<E>(of, id, terms).await
+        self.context.delete_row::<E>(of, id, request, Under::Entry(entry, E::journal_entry_id)).await
     }
 
-    /// That an act may be done under this entry.
-    async fn open(&self, of: CharacterId, entry: JournalEntryId) -> Result<()> {
-        self.backing.character(of, Deleted::Exclude).await?;
-        self.backing.owned_row::<JournalEntry>(of, entry, Deleted::Exclude).await?;
-        Ok(())
-    }
-
-    /// That this entry tells of it. That is so for good, so it need not be asked again when a race was lost.
-    async fn told_by<E: Chapter>(&self, of: CharacterId, entry: JournalEntryId, id: E::Id) -> Result<()>
+    /// Restores a soft-deleted record under this live entry. One that is live is returned unchanged.
+    ///
+    /// # Errors
+    /// As [`delete`](Self::delete).
+    #[tracing::instrument(name = "journal.restore_under", level = "debug", skip_all, fields(kind = E::KIND.as_str()))]
+    pub async fn restore_under<E: JournalRecord>(
+        &self,
+        of: CharacterId,
+        entry: JournalEntryId,
+        id: E::Id,
+        request: &RequestContext,
+    ) -> Result<E>
     where
         dyn StoragePort: Store<E>,
     {
-        self.open(of, entry).await?;
-        let row: E = self.backing.owned_row(of, id, Deleted::Exclude).await?;
-        if row.journal_entry_id() == entry { Ok(()) } else { Err(RepositoryError::NotFound(E::KIND)) }
+        self.context.restore_row(of, id, request, Under::Entry(entry, E::journal_entry_id)).await
     }
-}
-
-fn only<E: Chapter>(mut rows: Vec<E>) -> Result<E> {
-    rows.pop().ok_or(RepositoryError::NotFound(E::KIND))
 }

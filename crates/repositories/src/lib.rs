@@ -1,38 +1,46 @@
-//! Repositories: what one business act reads, checks and commits.
+//! Repositories: use cases per aggregate, each of which reads, checks and commits.
 //!
 //! They hold the port and nothing below it, and know no HTTP. A caller gets either the state after the act or
 //! a [`RepositoryError`] that says why it was refused.
+//!
+//! Every method takes a [`RequestContext`]. Under an [`Idempotency`] key a changing method has one effect however often
+//! it is called, and returns its first answer: also when it changed nothing then, and when it would be refused now.
 #![warn(missing_debug_implementations)]
 
 mod act;
-mod backing;
+mod bulk;
 mod campaign;
 mod character;
 mod condition;
+mod conflict_retry;
+mod context;
 mod error;
 mod evolution;
-mod idempotency;
 mod inventory;
 mod journal;
 mod progress;
-mod race;
+mod request;
 mod rows;
-mod terms;
+#[cfg(test)]
+mod testing;
+mod unit_of_work;
 
-pub use backing::Backing;
+pub use bulk::{Atomicity, BulkOutcome};
 pub use campaign::{CampaignRepository, NewCampaignEvent};
-pub use character::{BulkOutcome, CharacterRepository, NewCharacter};
+pub use character::{CharacterRepository, NewCharacter};
 pub use condition::Condition;
+pub use context::StorageContext;
 pub use error::{RepositoryError, Result};
 pub use evolution::{
     Comparison, EdgeKind, EquipmentTransition, EvolutionRepository, GraphEdge, GraphNode, MAX_GRAPH_ITEMS, MAX_LINEAGE,
     NodeKind, ThemeChange, ThemeTransition, Transition, VersionGraph, VersionNode,
 };
-pub use idempotency::IdempotencyKey;
 pub use inventory::{COINS, ContainerLoad, InventoryRepository, Load, NewItem, Purse};
-pub use journal::{Chapter, JournalRepository, NewExperienceEntry, NewJournalEntry, NewNpcRelationship, NewQuest};
+pub use journal::{
+    JournalRecord, JournalRepository, NewExperienceEntry, NewJournalEntry, NewNpcRelationship, NewQuest,
+};
 pub use progress::{Attained, Award, Awarded, NewAttainment, Progress, ProgressRepository};
-pub use terms::Terms;
+pub use request::{Idempotency, IdempotencyKey, RequestContext};
 
 /// Every repository, over one storage.
 #[derive(Clone, Debug)]
@@ -54,14 +62,14 @@ pub struct Repositories {
 impl Repositories {
     /// All of them over this storage.
     #[must_use]
-    pub fn new(backing: &Backing) -> Self {
+    pub fn new(context: &StorageContext) -> Self {
         Self {
-            characters: CharacterRepository::new(backing.clone()),
-            inventory: InventoryRepository::new(backing.clone()),
-            journal: JournalRepository::new(backing.clone()),
-            progress: ProgressRepository::new(backing.clone()),
-            campaigns: CampaignRepository::new(backing.clone()),
-            evolution: EvolutionRepository::new(backing.clone()),
+            characters: CharacterRepository::new(context.clone()),
+            inventory: InventoryRepository::new(context.clone()),
+            journal: JournalRepository::new(context.clone()),
+            progress: ProgressRepository::new(context.clone()),
+            campaigns: CampaignRepository::new(context.clone()),
+            evolution: EvolutionRepository::new(context.clone()),
         }
     }
 }

@@ -12,8 +12,8 @@ pub use award::{Award, Awarded};
 
 pub(crate) use standing::Standing;
 
-use crate::{Backing, Result};
-use character_domain::{CharacterId, CharacterProgress, Revision};
+use crate::{RequestContext, Result, StorageContext};
+use character_domain::{Character, CharacterId, CharacterProgress, Revision};
 use character_storage_port::{CharacterProgressQuery, Limit, PageRequest, Read, Source, Store};
 
 /// How a character stands.
@@ -28,27 +28,27 @@ pub struct Progress {
 /// What can be done with the progress of a character. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct ProgressRepository {
-    backing: Backing,
+    context: StorageContext,
 }
 
 impl ProgressRepository {
     /// Over this storage.
     #[must_use]
-    pub fn new(backing: Backing) -> Self {
-        Self { backing }
+    pub fn new(context: StorageContext) -> Self {
+        Self { context }
     }
 
     /// How this character stands.
     ///
     /// # Errors
-    /// `NotFound` (the character), `Storage`.
+    /// `NotFound` (the character), `PreconditionFailed` (of the character), `Storage`.
     #[tracing::instrument(name = "progress.get", level = "debug", skip_all)]
-    pub async fn get(&self, of: CharacterId) -> Result<Read<Progress>> {
+    pub async fn get(&self, of: CharacterId, request: &RequestContext) -> Result<Read<Progress>> {
         // The character first: should a change come in between, its old revision tells the client to ask again.
-        let character = character_storage_port::get(self.backing.storage.as_ref(), of).await?;
+        let character = self.context.get::<Character>(of, request).await?;
         let query = of_character(of);
         let first = PageRequest::first(Limit::default());
-        let rows = Store::<CharacterProgress>::list(self.backing.storage.as_ref(), &query, first).await?;
+        let rows = Store::<CharacterProgress>::list(self.context.storage(), &query, first).await?;
         let source = less_fresh(character.source, rows.source);
         let character = character.value;
         let row = Standing::of(&character, rows.value.items).into_row();

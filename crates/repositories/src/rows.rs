@@ -1,121 +1,170 @@
-//! Rows that belong to a character and follow no rule but their own: looked at, made, changed, deleted, restored.
+//! Rows that belong to a character and follow no rule but their own: created, changed, deleted, restored.
 
-use crate::{Backing, Result, Terms, act::Changes, idempotency::Repeatable, race::Race};
-use character_domain::CharacterId;
-use character_storage_port::{Deleted, Owned, StoragePort, Store};
-use serde::Serialize;
+use crate::{
+    RepositoryError, RequestContext, Result, StorageContext,
+    act::{Attempt, Decision},
+};
+use character_domain::{CharacterId, JournalEntry, JournalEntryId, Timestamp};
+use character_storage_port::{Deleted, Entity, Owned, StoragePort, Store};
 
-impl Backing {
-    /// Stores new rows of this character together, in one transaction. `request` is all that the caller asked for.
-    pub(crate) async fn create_rows<E: Owned>(
+/// What the acts on such rows are called.
+const CREATED: &str = "row.created";
+const CHANGED: &str = "row.changed";
+const DELETED: &str = "row.deleted";
+const RESTORED: &str = "row.restored";
+
+/// What a row lies under, in the path of the request.
+#[derive(Debug)]
+pub(crate) enum Under<E> {
+    /// The character alone.
+    Character,
+    /// An entry of its journal, which must be live; and how to read the entry of a row.
+    Entry(JournalEntryId, fn(&E) -> JournalEntryId),
+}
+
+impl<E> Clone for Under<E> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<E> Copy for Under<E> {}
+
+impl StorageContext {
+    /// Stores a new row of this character, once `judge` accepts the attempt.
+    pub(crate) async fn create_row<E: Owned, F>(
         &self,
-        act: &str,
         of: CharacterId,
-        rows: Vec<E>,
-        request: &impl Serialize,
-        terms: &Terms,
-    ) -> Result<Vec<E>> {
-        let repeatable = terms.repeatable(act, &(of, request))?;
-        let outcome = self.create_checked(of, rows, repeatable.as_ref()).await;
-        self.or_first_answer(outcome, repeatable.as_ref()).await
+        id: Option<E::Id>,
+        request: &RequestContext,
+        judge: impl Fn(Attempt) -> F,
+        row: impl Fn(Timestamp) -> E,
+    ) -> Result<E>
+    where
+        F: Future<Output = Result<Attempt>>,
+        dyn StoragePort: Store<E>,
+    {
+        let (judge, row) = (&judge, &row);
+        let created = self.act(CREATED, request, move |attempt| async move {
+            attempt.character(of).await?;
+            let attempt = judge(attempt).await?;
+            let mut changes = attempt.changes();
+            let row = changes.create(row(changes.at))?;
+            changes.row_event(&row, "create");
+            Ok(changes.finish(row))
+        });
+        self.name_deleted::<E, _>(id, created.await).await
     }
 
-    async fn create_checked<E: Owned>(
-        &self,
-        of: CharacterId,
-        rows: Vec<E>,
-        repeatable: Option<&Repeatable>,
-    ) -> Result<Vec<E>> {
-        let mut race = Race::default();
-        loop {
-            self.character(of, Deleted::Exclude).await?;
-            let mut changes = Changes::at(self.now());
-            let mut created = Vec::with_capacity(rows.len());
-            for row in &rows {
-                let row = changes.create(row.clone())?;
-                changes.row_event(&row, "create");
-                created.push(row);
-            }
-            let settled = self.settle(changes.into_transaction(), repeatable, created, &mut race).await?;
-            if let Some(created) = settled {
-                return Ok(created);
-            }
-        }
-    }
-
-    /// Gives a live row to `change` and stores what comes back; again when another writer was faster. Nothing is
-    /// written when nothing changes.
+    /// Gives a live row to `change` and stores the result. Nothing is written when nothing changes.
     pub(crate) async fn change_row<E: Owned>(
         &self,
         of: CharacterId,
         id: E::Id,
-        terms: &Terms,
-        mut change: impl FnMut(&E) -> Result<E>,
+        request: &RequestContext,
+        under: Under<E>,
+        change: impl Fn(&E) -> Result<E>,
     ) -> Result<E>
     where
         dyn StoragePort: Store<E>,
     {
-        let mut race = Race::default();
-        loop {
-            let current: E = self.accepted(of, id, Deleted::Exclude, terms).await?;
+        let change = &change;
+        self.act(CHANGED, request, move |attempt| async move {
+            let current = belonging(&attempt, of, id, Deleted::Exclude, under).await?;
             let next = change(&current)?;
             if next == current {
-                return Ok(current);
+                return Ok(Decision::Unchanged(current));
             }
-            let mut changes = Changes::at(self.now());
+            let mut changes = attempt.changes();
             let next = changes.replace(next)?;
             changes.row_event(&next, "replace");
-            if let Some(done) = self.settle(changes.into_transaction(), None, next, &mut race).await? {
-                return Ok(done);
-            }
-        }
+            Ok(changes.finish(next))
+        })
+        .await
     }
 
     /// Soft-deletes a live row.
-    pub(crate) async fn delete_row<E: Owned>(&self, of: CharacterId, id: E::Id, terms: &Terms) -> Result<()>
+    pub(crate) async fn delete_row<E: Owned>(
+        &self,
+        of: CharacterId,
+        id: E::Id,
+        request: &RequestContext,
+        under: Under<E>,
+    ) -> Result<()>
     where
         dyn StoragePort: Store<E>,
     {
-        let mut race = Race::default();
-        loop {
-            let current: E = self.accepted(of, id, Deleted::Exclude, terms).await?;
-            let mut changes = Changes::at(self.now());
+        self.act(DELETED, request, move |attempt| async move {
+            let current = belonging(&attempt, of, id, Deleted::Exclude, under).await?;
+            let mut changes = attempt.changes();
             changes.delete(&current);
             changes.row_event(&current, "delete");
-            if self.settle(changes.into_transaction(), None, (), &mut race).await?.is_some() {
-                return Ok(());
-            }
-        }
+            Ok(changes.finish(()))
+        })
+        .await
     }
 
-    /// Brings a soft-deleted row back. One that is live is answered as it is.
-    pub(crate) async fn restore_row<E: Owned>(&self, of: CharacterId, id: E::Id, terms: &Terms) -> Result<E>
+    /// Restores a soft-deleted row. One that is live is returned unchanged.
+    pub(crate) async fn restore_row<E: Owned>(
+        &self,
+        of: CharacterId,
+        id: E::Id,
+        request: &RequestContext,
+        under: Under<E>,
+    ) -> Result<E>
     where
         dyn StoragePort: Store<E>,
     {
-        let mut race = Race::default();
-        loop {
-            let current: E = self.accepted(of, id, Deleted::Include, terms).await?;
+        self.act(RESTORED, request, move |attempt| async move {
+            let current = belonging(&attempt, of, id, Deleted::Include, under).await?;
             if !current.meta().is_deleted() {
-                return Ok(current);
+                return Ok(Decision::Unchanged(current));
             }
-            let mut changes = Changes::at(self.now());
+            let mut changes = attempt.changes();
             let restored = changes.restore(current);
             changes.row_event(&restored, "restore");
-            if let Some(done) = self.settle(changes.into_transaction(), None, restored, &mut race).await? {
-                return Ok(done);
-            }
-        }
+            Ok(changes.finish(restored))
+        })
+        .await
     }
 
-    /// A row of a live character that an act is to change, when its revision fulfils the condition.
-    async fn accepted<E: Owned>(&self, of: CharacterId, id: E::Id, deleted: Deleted, terms: &Terms) -> Result<E>
+    /// Adds to the refusal of an id that is taken whether its row is soft-deleted.
+    pub(crate) async fn name_deleted<E: Entity, T>(&self, id: Option<E::Id>, created: Result<T>) -> Result<T>
     where
         dyn StoragePort: Store<E>,
     {
-        self.character(of, Deleted::Exclude).await?;
-        let current: E = self.owned_row(of, id, deleted).await?;
-        terms.condition.judge(current.meta().revision)?;
-        Ok(current)
+        match (created, id) {
+            (Err(RepositoryError::AlreadyExists { kind, .. }), Some(id)) => {
+                let deleted = match self.decide_row::<E>(id, Deleted::Include).await {
+                    Ok(row) => row.meta().is_deleted(),
+                    Err(RepositoryError::NotFound(_)) => false,
+                    Err(error) => return Err(error),
+                };
+                Err(RepositoryError::AlreadyExists { kind, deleted })
+            }
+            (created, _) => created,
+        }
+    }
+}
+
+/// A row of a live character, below what the request names, whose revision it accepts.
+async fn belonging<E: Owned>(
+    attempt: &Attempt,
+    of: CharacterId,
+    id: E::Id,
+    deleted: Deleted,
+    under: Under<E>,
+) -> Result<E>
+where
+    dyn StoragePort: Store<E>,
+{
+    attempt.character(of).await?;
+    if let Under::Entry(entry, _) = under {
+        attempt.owned_row::<JournalEntry>(of, entry, Deleted::Exclude).await?;
+    }
+    let current: E = attempt.owned_row(of, id, deleted).await?;
+    match under {
+        Under::Entry(entry, entry_of) if entry_of(&current) != entry => Err(RepositoryError::NotFound(E::KIND)),
+        _ => attempt.accept(current),
     }
 }

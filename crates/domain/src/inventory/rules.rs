@@ -172,8 +172,8 @@ mod tests {
         InventoryItem { container: Some(container.id), ..item }
     }
 
-    fn rule(result: Result<(), Refusal>) -> &'static str {
-        result.err().map_or("", |refusal| refusal.rule)
+    fn rule(result: Result<(), Refusal>) -> String {
+        result.err().map_or_else(String::new, |refusal| refusal.rule.into_owned())
     }
 
     #[test]

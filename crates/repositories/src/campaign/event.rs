@@ -1,11 +1,9 @@
-//! Events and their impacts: looked at, and made. What they do is in `effect`.
+//! Events and their impacts: read and created. What they do is in `effect`.
 
 use super::{CampaignRepository, NewCampaignEvent};
-use crate::{RepositoryError, Result, Terms, act::checked};
+use crate::{RepositoryError, RequestContext, Result, act::Attempt};
 use character_domain::{CampaignEvent, CampaignEventId, CharacterId, EventImpact, Violations};
-use character_storage_port::{CampaignEventQuery, Deleted, EntityKind, EventImpactQuery, Page, PageRequest, Read};
-
-const CREATE: &str = "campaign_event.create";
+use character_storage_port::{CampaignEventQuery, EventImpactQuery, Page, PageRequest, Read};
 
 impl CampaignRepository {
     /// A live event of this character.
@@ -13,8 +11,13 @@ impl CampaignRepository {
     /// # Errors
     /// `NotFound`, `Storage`.
     #[tracing::instrument(name = "campaign_event.get", level = "debug", skip_all)]
-    pub async fn get_event(&self, of: CharacterId, id: CampaignEventId) -> Result<Read<CampaignEvent>> {
-        self.backing.look(of, id).await
+    pub async fn get_event(
+        &self,
+        of: CharacterId,
+        id: CampaignEventId,
+        request: &RequestContext,
+    ) -> Result<Read<CampaignEvent>> {
+        self.context.get_owned(of, id, request).await
     }
 
     /// One page of this character's events, newest first.
@@ -27,10 +30,11 @@ impl CampaignRepository {
         of: CharacterId,
         query: CampaignEventQuery,
         page: PageRequest,
+        _request: &RequestContext,
     ) -> Result<Read<Page<CampaignEvent>>> {
-        self.backing.exists(of).await?;
+        self.context.exists(of).await?;
         let query = CampaignEventQuery { character_id: Some(of), ..query };
-        Ok(self.backing.storage.list(&query, page).await?)
+        Ok(self.context.storage().list(&query, page).await?)
     }
 
     /// Stores a new event, which has no effect until it is applied.
@@ -39,25 +43,21 @@ impl CampaignRepository {
     /// `NotFound` (the character), `Invalid` (also when the journal entry is not one of this character),
     /// `AlreadyExists`, `IdempotencyMismatch`, `Contended`, `Storage`.
     #[tracing::instrument(name = "campaign_event.create", level = "debug", skip_all)]
-    pub async fn create_event(&self, of: CharacterId, new: NewCampaignEvent, terms: &Terms) -> Result<CampaignEvent> {
-        let event = new.clone().into_event(of, self.backing.now());
-        let outcome = match self.may_be(of, &event).await {
-            Ok(()) => self.backing.create_rows(CREATE, of, vec![event], &new, terms).await,
-            Err(refusal) => {
-                let repeatable = terms.repeatable(CREATE, &(of, &new))?;
-                self.backing.or_first_answer(Err(refusal), repeatable.as_ref()).await
+    pub async fn create_event(
+        &self,
+        of: CharacterId,
+        new: NewCampaignEvent,
+        request: &RequestContext,
+    ) -> Result<CampaignEvent> {
+        let entry = new.journal_entry_id;
+        let entry_is_its_own = |attempt: Attempt| async move {
+            if let Some(entry) = entry {
+                attempt.entry_of(of, entry).await?;
             }
+            Ok(attempt)
         };
-        outcome?.pop().ok_or(RepositoryError::NotFound(EntityKind::CampaignEvent))
-    }
-
-    async fn may_be(&self, of: CharacterId, event: &CampaignEvent) -> Result<()> {
-        checked(event)?;
-        if let Some(entry) = event.journal_entry_id {
-            self.backing.character(of, Deleted::Exclude).await?;
-            self.backing.entry_of(of, entry).await?;
-        }
-        Ok(())
+        let row = |at| new.clone().into_event(of, at);
+        self.context.create_row(of, new.id, request, entry_is_its_own, row).await
     }
 
     /// One page of what this event did, newest first: one impact for each time that it was applied.
@@ -71,8 +71,9 @@ impl CampaignRepository {
         event: CampaignEventId,
         query: EventImpactQuery,
         page: PageRequest,
+        _request: &RequestContext,
     ) -> Result<Read<Page<EventImpact>>> {
-        self.backing.look::<CampaignEvent>(of, event).await?;
+        self.context.find_owned::<CampaignEvent>(of, event).await?;
         self.impacts(EventImpactQuery { character_id: Some(of), event_id: Some(event), ..query }, page).await
     }
 
@@ -86,8 +87,9 @@ impl CampaignRepository {
         of: CharacterId,
         query: EventImpactQuery,
         page: PageRequest,
+        _request: &RequestContext,
     ) -> Result<Read<Page<EventImpact>>> {
-        self.backing.exists(of).await?;
+        self.context.exists(of).await?;
         self.impacts(EventImpactQuery { character_id: Some(of), ..query }, page).await
     }
 
@@ -96,6 +98,6 @@ impl CampaignRepository {
             let fault = Violations::one("reverted_only", "must not be given together with applied_only");
             return Err(RepositoryError::Invalid(fault));
         }
-        Ok(self.backing.storage.list(&query, page).await?)
+        Ok(self.context.storage().list(&query, page).await?)
     }
 }

@@ -3,7 +3,10 @@
 mod in_any_order;
 
 use super::*;
-use crate::{Condition, IdempotencyKey, RepositoryError};
+use crate::{
+    Condition, RepositoryError,
+    testing::{key, plain},
+};
 use character_domain::{
     CampaignEvent, CampaignEventId, CharacterProgress, CharacterVersion, Document, EventImpact, ImpactType,
     JournalEntry, JournalEntryId, Revision, UserId,
@@ -33,7 +36,7 @@ fn hero(sheet: &Value) -> Character {
 async fn world(sheet: Value) -> World {
     let storage = MemoryStorage::new();
     let hero = storage.create_character(hero(&sheet)).await.unwrap().id;
-    let campaigns = CampaignRepository::new(Backing::new(Arc::new(storage.clone())));
+    let campaigns = CampaignRepository::new(StorageContext::new(Arc::new(storage.clone())));
     World { campaigns, storage, hero }
 }
 
@@ -52,14 +55,10 @@ fn strength(magnitude: i64) -> NewCampaignEvent {
     }
 }
 
-fn key(text: &str) -> Terms {
-    IdempotencyKey(text.to_owned()).into()
-}
-
 #[track_caller]
-fn rule<T: std::fmt::Debug>(outcome: Result<T>) -> &'static str {
+fn rule<T: std::fmt::Debug>(outcome: Result<T>) -> String {
     match outcome {
-        Err(RepositoryError::Refused(refusal)) => refusal.rule,
+        Err(RepositoryError::Refused(refusal)) => refusal.rule.into_owned(),
         other => panic!("{other:?}"),
     }
 }
@@ -90,23 +89,23 @@ impl World {
     }
 
     async fn has(&self, new: NewCampaignEvent) -> CampaignEvent {
-        self.campaigns.create_event(self.hero, new, &Terms::default()).await.unwrap()
+        self.campaigns.create_event(self.hero, new, &plain()).await.unwrap()
     }
 
     async fn event(&self, id: CampaignEventId) -> CampaignEvent {
-        self.campaigns.get_event(self.hero, id).await.unwrap().value
+        self.campaigns.get_event(self.hero, id, &plain()).await.unwrap().value
     }
 
     async fn apply(&self, id: CampaignEventId) -> Result<EventImpact> {
-        self.campaigns.apply(self.hero, id, &Terms::default()).await
+        self.campaigns.apply(self.hero, id, &plain()).await
     }
 
     async fn revert(&self, id: CampaignEventId) -> Result<EventImpact> {
-        self.campaigns.revert(self.hero, id, &Terms::default()).await
+        self.campaigns.revert(self.hero, id, &plain()).await
     }
 
     async fn impacts(&self, query: EventImpactQuery) -> Vec<EventImpact> {
-        self.campaigns.impacts_on(self.hero, query, PageRequest::default()).await.unwrap().value.items
+        self.campaigns.impacts_on(self.hero, query, PageRequest::default(), &plain()).await.unwrap().value.items
     }
 
     async fn versions(&self) -> Vec<CharacterVersion> {
@@ -129,7 +128,7 @@ impl World {
 #[tokio::test]
 async fn joining_and_leaving_are_told_and_recorded_and_doing_so_again_changes_nothing() {
     let world = world(json!({})).await;
-    let (first, second, terms) = (CampaignId::new(), CampaignId::new(), Terms::default());
+    let (first, second, terms) = (CampaignId::new(), CampaignId::new(), RequestContext::default());
     let joined = world.campaigns.join(world.hero, first, &terms).await.unwrap();
     assert_eq!((joined.campaign_id, joined.meta.revision), (Some(first), Revision(2)));
     assert_eq!(world.campaigns.join(world.hero, first, &terms).await.unwrap(), joined);
@@ -156,13 +155,14 @@ async fn a_campaign_lists_those_who_take_part() {
     let world = world(json!({})).await;
     let campaign = CampaignId::new();
     let list = async || {
-        let page = world.campaigns.characters(campaign, CharacterQuery::default(), PageRequest::default()).await;
+        let page =
+            world.campaigns.characters(campaign, CharacterQuery::default(), PageRequest::default(), &plain()).await;
         page.unwrap().value.items
     };
     assert_eq!(list().await, []);
-    let joined = world.campaigns.join(world.hero, campaign, &Terms::default()).await.unwrap();
+    let joined = world.campaigns.join(world.hero, campaign, &plain()).await.unwrap();
     assert_eq!(list().await, [joined]);
-    world.campaigns.leave(world.hero, &Terms::default()).await.unwrap();
+    world.campaigns.leave(world.hero, &plain()).await.unwrap();
     assert_eq!(list().await, []);
 }
 
@@ -171,7 +171,7 @@ async fn joining_repeated_under_its_key_gets_the_first_answer_also_after_leaving
     let world = world(json!({})).await;
     let campaign = CampaignId::new();
     let joined = world.campaigns.join(world.hero, campaign, &key("k")).await.unwrap();
-    world.campaigns.leave(world.hero, &Terms::default()).await.unwrap();
+    world.campaigns.leave(world.hero, &plain()).await.unwrap();
     assert_eq!(world.campaigns.join(world.hero, campaign, &key("k")).await.unwrap(), joined);
     assert_eq!(world.character().await.campaign_id, None);
 }
@@ -232,8 +232,9 @@ async fn a_reverted_event_can_be_applied_anew_and_has_an_impact_for_each_time() 
         [world.impacts(EventImpactQuery::default()).await, world.impacts(applied).await, world.impacts(reverted).await];
     let ids = all.map(|impacts| impacts.into_iter().map(|impact| impact.id).collect::<Vec<_>>());
     assert_eq!(ids, [vec![second.id, first.id], vec![second.id], vec![first.id]]);
-    let page = world.campaigns.impacts_of_event(world.hero, event, EventImpactQuery::default(), PageRequest::default());
-    assert_eq!(page.await.unwrap().value.items.len(), 2);
+    let (query, page) = (EventImpactQuery::default(), PageRequest::default());
+    let page = world.campaigns.impacts_of_event(world.hero, event, query, page, &plain()).await;
+    assert_eq!(page.unwrap().value.items.len(), 2);
 }
 
 #[tokio::test]
@@ -297,12 +298,12 @@ async fn an_imported_event_that_says_it_is_applied_counts_as_its_impact_does() {
 async fn an_act_repeated_under_its_key_gets_the_first_answer() {
     let world = world(sheet()).await;
     let new = || NewCampaignEvent { id: Some(CampaignEventId(uuid::Uuid::from_u128(7))), ..strength(1) };
-    let event = world.campaigns.create_event(world.hero, new(), &key("k")).await.unwrap();
-    assert_eq!(world.campaigns.create_event(world.hero, new(), &key("k")).await.unwrap(), event);
+    let event = world.campaigns.create_event(world.hero, new(), &key("made")).await.unwrap();
+    assert_eq!(world.campaigns.create_event(world.hero, new(), &key("made")).await.unwrap(), event);
     let applied = world.campaigns.apply(world.hero, event.id, &key("k")).await.unwrap();
-    let reverted = world.campaigns.revert(world.hero, event.id, &key("k")).await.unwrap();
+    let reverted = world.campaigns.revert(world.hero, event.id, &key("undone")).await.unwrap();
     assert_eq!(world.campaigns.apply(world.hero, event.id, &key("k")).await.unwrap(), applied);
-    assert_eq!(world.campaigns.revert(world.hero, event.id, &key("k")).await.unwrap(), reverted);
+    assert_eq!(world.campaigns.revert(world.hero, event.id, &key("undone")).await.unwrap(), reverted);
     assert_eq!(world.sheet().await, sheet());
 }
 
@@ -312,7 +313,7 @@ async fn of_many_who_apply_an_event_at_once_one_does() {
     let event = world.has(strength(1)).await.id;
     let tasks = (0..8).map(|_| {
         let (campaigns, hero) = (world.campaigns.clone(), world.hero);
-        tokio::spawn(async move { campaigns.apply(hero, event, &Terms::default()).await.unwrap().id })
+        tokio::spawn(async move { campaigns.apply(hero, event, &plain()).await.unwrap().id })
     });
     let mut impacts = Vec::new();
     for task in tasks.collect::<Vec<_>>() {
@@ -326,17 +327,17 @@ async fn of_many_who_apply_an_event_at_once_one_does() {
 async fn an_event_of_another_character_is_not_found() {
     let world = world(sheet()).await;
     let other = world.storage.create_character(hero(&sheet())).await.unwrap().id;
-    let event = world.campaigns.create_event(other, strength(1), &Terms::default()).await.unwrap().id;
-    world.campaigns.apply(other, event, &Terms::default()).await.unwrap();
-    let (campaigns, of, terms) = (&world.campaigns, world.hero, &Terms::default());
+    let event = world.campaigns.create_event(other, strength(1), &plain()).await.unwrap().id;
+    world.campaigns.apply(other, event, &plain()).await.unwrap();
+    let (campaigns, of, terms) = (&world.campaigns, world.hero, &plain());
     let page = PageRequest::default();
-    assert_eq!(not_found(campaigns.get_event(of, event).await), EntityKind::CampaignEvent);
+    assert_eq!(not_found(campaigns.get_event(of, event, &plain()).await), EntityKind::CampaignEvent);
     assert_eq!(not_found(campaigns.apply(of, event, terms).await), EntityKind::CampaignEvent);
     assert_eq!(not_found(campaigns.revert(of, event, terms).await), EntityKind::CampaignEvent);
-    let impacts = campaigns.impacts_of_event(of, event, EventImpactQuery::default(), page).await;
+    let impacts = campaigns.impacts_of_event(of, event, EventImpactQuery::default(), page, &plain()).await;
     assert_eq!(not_found(impacts), EntityKind::CampaignEvent);
     assert_eq!(world.impacts(EventImpactQuery::default()).await, []);
-    let events = campaigns.list_events(of, CampaignEventQuery::default(), page).await.unwrap();
+    let events = campaigns.list_events(of, CampaignEventQuery::default(), page, &plain()).await.unwrap();
     assert_eq!(events.value.items, []);
 }
 
@@ -350,10 +351,10 @@ async fn an_event_may_be_told_by_an_entry_of_the_journal_which_must_be_the_chara
     let told = |entry: JournalEntryId| NewCampaignEvent { journal_entry_id: Some(entry), ..strength(1) };
     assert_eq!(world.has(told(own)).await.journal_entry_id, Some(own));
     for wrong in [foreign, JournalEntryId::new()] {
-        let outcome = world.campaigns.create_event(world.hero, told(wrong), &Terms::default()).await;
+        let outcome = world.campaigns.create_event(world.hero, told(wrong), &plain()).await;
         assert_eq!(faults(outcome), ["journal_entry_id"]);
     }
-    let nobody = world.campaigns.create_event(CharacterId::new(), told(own), &Terms::default()).await;
+    let nobody = world.campaigns.create_event(CharacterId::new(), told(own), &plain()).await;
     assert_eq!(not_found(nobody), EntityKind::Character);
 }
 
@@ -366,7 +367,7 @@ fn knows(hero: Character, event: CampaignEvent, impacts: Vec<EventImpact>) -> Ca
         .returning(move |_, _| Ok(Read::origin(Page { items: impacts.clone(), next: None })));
     mock.expect_list::<CharacterProgress>().returning(|_, _| Ok(Read::origin(Page { items: Vec::new(), next: None })));
     mock.expect_commit().never();
-    CampaignRepository::new(Backing::new(Arc::new(mock)))
+    CampaignRepository::new(StorageContext::new(Arc::new(mock)))
 }
 
 #[tokio::test]
@@ -376,7 +377,7 @@ async fn every_refusal_to_apply_says_why_and_commits_nothing() {
     let refused = async |new: NewCampaignEvent| {
         let event = new.into_event(of, character_domain::now());
         let id = event.id;
-        rule(knows(hero.clone(), event, Vec::new()).apply(of, id, &Terms::default()).await)
+        rule(knows(hero.clone(), event, Vec::new()).apply(of, id, &plain()).await)
     };
     assert_eq!(refused(NewCampaignEvent::new(ImpactType::HitPoints, -1)).await, "no-hit-points");
     assert_eq!(refused(strength(1)).await, "no-ability-score");
@@ -396,8 +397,8 @@ async fn every_refusal_to_revert_says_why_and_commits_nothing() {
             impact.reversion_data.0.remove(member);
         }
         let (id, today) = (event.id, Character { data: document(&today), ..before.clone() });
-        match knows(today, event, vec![impact]).revert(of, id, &Terms::default()).await {
-            Err(RepositoryError::Refused(refusal)) => (refusal.rule, refusal.reason),
+        match knows(today, event, vec![impact]).revert(of, id, &plain()).await {
+            Err(RepositoryError::Refused(refusal)) => (refusal.rule.into_owned(), refusal.reason),
             other => panic!("{other:?}"),
         }
     };
@@ -429,7 +430,7 @@ async fn every_refusal_to_revert_says_why_and_commits_nothing() {
     }
     let never = CampaignEvent::new(of, ImpactType::Other, 1, character_domain::now());
     let id = never.id;
-    assert_eq!(rule(knows(before.clone(), never, Vec::new()).revert(of, id, &Terms::default()).await), "not-applied");
+    assert_eq!(rule(knows(before.clone(), never, Vec::new()).revert(of, id, &plain()).await), "not-applied");
 }
 
 #[tokio::test]
@@ -439,7 +440,7 @@ async fn a_wrong_revision_a_wrong_field_and_contradicting_filters_are_refused() 
     let event = strength(1).into_event(of, character_domain::now());
     let id = event.id;
     let campaigns = knows(hero, event, Vec::new());
-    let later = &Terms::from(Condition::revision(Revision(2)));
+    let later = &RequestContext::from(Condition::revision(Revision(2)));
     for outcome in [
         campaigns.apply(of, id, later).await.map(drop),
         campaigns.revert(of, id, later).await.map(drop),
@@ -451,16 +452,22 @@ async fn a_wrong_revision_a_wrong_field_and_contradicting_filters_are_refused() 
     let wrong =
         NewCampaignEvent { event_type: " ".to_owned(), ..NewCampaignEvent::new(ImpactType::AbilityScore, i64::MAX) };
     let fields = ["event_type", "impact_magnitude", "event_data.ability"];
-    assert_eq!(faults(campaigns.create_event(of, wrong, &Terms::default()).await), fields);
+    assert_eq!(faults(campaigns.create_event(of, wrong, &plain()).await), fields);
     let both = EventImpactQuery { applied_only: true, reverted_only: true, ..EventImpactQuery::default() };
-    assert_eq!(faults(campaigns.impacts_on(of, both.clone(), PageRequest::default()).await), ["reverted_only"]);
-    assert_eq!(faults(campaigns.impacts_of_event(of, id, both, PageRequest::default()).await), ["reverted_only"]);
+    assert_eq!(
+        faults(campaigns.impacts_on(of, both.clone(), PageRequest::default(), &plain()).await),
+        ["reverted_only"]
+    );
+    assert_eq!(
+        faults(campaigns.impacts_of_event(of, id, both, PageRequest::default(), &plain()).await),
+        ["reverted_only"]
+    );
     let nobody = CharacterId::new();
     for outcome in [
-        campaigns.apply(nobody, id, &Terms::default()).await.map(drop),
-        campaigns.join(nobody, CampaignId::new(), &Terms::default()).await.map(drop),
-        campaigns.list_events(nobody, CampaignEventQuery::default(), PageRequest::default()).await.map(drop),
-        campaigns.impacts_on(nobody, EventImpactQuery::default(), PageRequest::default()).await.map(drop),
+        campaigns.apply(nobody, id, &plain()).await.map(drop),
+        campaigns.join(nobody, CampaignId::new(), &plain()).await.map(drop),
+        campaigns.list_events(nobody, CampaignEventQuery::default(), PageRequest::default(), &plain()).await.map(drop),
+        campaigns.impacts_on(nobody, EventImpactQuery::default(), PageRequest::default(), &plain()).await.map(drop),
     ] {
         assert_eq!(not_found(outcome), EntityKind::Character);
     }
@@ -480,7 +487,7 @@ async fn no_effect_is_decided_by_impacts_that_may_be_out_of_date() {
         Ok(Read { value: Page { items: Vec::new(), next: None }, source })
     });
     mock.expect_commit().never();
-    let outcome = CampaignRepository::new(Backing::new(Arc::new(mock))).apply(of, id, &Terms::default()).await;
+    let outcome = CampaignRepository::new(StorageContext::new(Arc::new(mock))).apply(of, id, &plain()).await;
     assert!(matches!(outcome, Err(RepositoryError::Storage(_))), "{outcome:?}");
 }
 
@@ -501,6 +508,6 @@ async fn an_act_that_loses_its_race_is_judged_anew_and_a_storage_failure_is_pass
         StorageError::new(ErrorKind::Conflict { expected: Revision(1), actual: Revision(2) }, COMMIT),
     ];
     mock.expect_commit().times(2).returning(move |_| Err(answers.pop().unwrap()));
-    let outcome = CampaignRepository::new(Backing::new(Arc::new(mock))).apply(of, id, &Terms::default()).await;
+    let outcome = CampaignRepository::new(StorageContext::new(Arc::new(mock))).apply(of, id, &plain()).await;
     assert!(matches!(outcome, Err(RepositoryError::Storage(error)) if *error.kind() == ErrorKind::Timeout));
 }

@@ -1,11 +1,18 @@
 //! Over the memory storage for what an act does, over a mock of the port for what a storage may do to it.
 
-use super::*;
-use crate::{Condition, IdempotencyKey};
-use character_domain::{Document, Revision, UserId, Violation};
-use character_storage_port::{CharacterVersionQuery, Expect, MemoryStorage, Outbox, Source, StaleReason, Tier, Write};
+use super::{parent::NO_SUCH_PARENT, *};
+use crate::{
+    Atomicity, BulkOutcome, Condition, RepositoryError,
+    testing::{all, done, key, other_request, plain},
+};
+use character_domain::{Document, Revision, UserId, Violation, Violations};
+use character_storage_port::{
+    COMMIT, CharacterVersionQuery, Committed, ErrorKind, Expect, MemoryStorage, Outbox, Source, StaleReason,
+    StorageError, Store, Tier, Write,
+};
 use character_storage_testkit::MockStorage;
 use mockall::{Sequence, predicate::always};
+use serde_json::Value;
 use std::{
     sync::{Arc, Mutex},
     time::Duration,
@@ -13,22 +20,18 @@ use std::{
 
 fn memory() -> (CharacterRepository, MemoryStorage) {
     let storage = MemoryStorage::new();
-    (CharacterRepository::new(Backing::new(Arc::new(storage.clone()))), storage)
+    (CharacterRepository::new(StorageContext::new(Arc::new(storage.clone()))), storage)
 }
 
 fn over(mock: MockStorage) -> CharacterRepository {
-    CharacterRepository::new(Backing::new(Arc::new(mock)))
+    CharacterRepository::new(StorageContext::new(Arc::new(mock)))
 }
 
 fn draft(name: &str) -> NewCharacter {
     NewCharacter::new(UserId::new(), name)
 }
 
-fn key(text: &str) -> Terms {
-    IdempotencyKey(text.to_owned()).into()
-}
-
-fn renamed(name: &'static str) -> impl FnMut(&Character) -> Result<Character> {
+fn renamed(name: &'static str) -> impl Fn(&Character) -> Result<Character> {
     move |current| Ok(Character { name: name.to_owned(), ..current.clone() })
 }
 
@@ -40,11 +43,6 @@ fn at_revision(revision: u64) -> Character {
 
 fn conflict(expected: u64, actual: u64) -> StorageError {
     StorageError::new(ErrorKind::Conflict { expected: Revision(expected), actual: Revision(actual) }, COMMIT)
-}
-
-fn done(transaction: &Transaction, revision: u64) -> Committed {
-    let meta = Meta { revision: Revision(revision), ..Meta::created(character_domain::now()) };
-    Committed { id: transaction.id, written: vec![meta], answer: transaction.answer.clone() }
 }
 
 fn fields(violations: &Violations) -> Vec<&str> {
@@ -59,8 +57,8 @@ async fn events(storage: &MemoryStorage) -> Vec<(String, Value)> {
 #[tokio::test]
 async fn what_was_created_is_got_and_told() {
     let (repository, storage) = memory();
-    let created = repository.create(draft("Torormir"), &Terms::default()).await.unwrap();
-    assert_eq!(repository.get(created.id).await.unwrap().value, created);
+    let created = repository.create(draft("Torormir"), &plain()).await.unwrap();
+    assert_eq!(repository.get(created.id, &plain()).await.unwrap().value, created);
     assert_eq!(created.meta.revision, Revision::FIRST);
     let events = events(&storage).await;
     assert_eq!(events.len(), 1);
@@ -73,7 +71,7 @@ async fn a_repeat_under_its_key_gets_the_first_answer_even_after_later_changes()
     let (repository, storage) = memory();
     let request = draft("Torormir");
     let first = repository.create(request.clone(), &key("k")).await.unwrap();
-    repository.patch(first.id, &Terms::default(), renamed("Changed")).await.unwrap();
+    repository.patch(first.id, &plain(), renamed("Changed")).await.unwrap();
     let again = repository.create(request, &key("k")).await.unwrap();
     assert_eq!(again, first);
     assert_eq!(events(&storage).await.len(), 2);
@@ -83,37 +81,35 @@ async fn a_repeat_under_its_key_gets_the_first_answer_even_after_later_changes()
 async fn another_request_under_the_same_key_is_refused() {
     let (repository, _) = memory();
     repository.create(draft("Torormir"), &key("k")).await.unwrap();
-    let refused = repository.create(draft("Other"), &key("k")).await;
+    let refused = repository.create(draft("Other"), &other_request("k")).await;
     assert!(matches!(refused, Err(RepositoryError::IdempotencyMismatch)));
 }
 
 #[tokio::test]
 async fn an_id_that_is_taken_is_refused_also_when_its_character_is_deleted() {
     let (repository, _) = memory();
-    let first = repository.create(draft("Torormir"), &Terms::default()).await.unwrap();
+    let first = repository.create(draft("Torormir"), &plain()).await.unwrap();
     let again = || NewCharacter { id: Some(first.id), ..draft("Second") };
-    assert!(matches!(repository.create(again(), &Terms::default()).await, Err(RepositoryError::AlreadyExists(_))));
-    repository.delete(first.id, &Terms::default()).await.unwrap();
-    assert!(matches!(repository.create(again(), &Terms::default()).await, Err(RepositoryError::AlreadyExists(_))));
+    assert!(matches!(repository.create(again(), &plain()).await, Err(RepositoryError::AlreadyExists { .. })));
+    repository.delete(first.id, &plain()).await.unwrap();
+    assert!(matches!(repository.create(again(), &plain()).await, Err(RepositoryError::AlreadyExists { .. })));
 }
 
 #[tokio::test]
 async fn a_parent_must_exist_but_may_be_deleted() {
     let (repository, _) = memory();
     let orphan = NewCharacter { parent_id: Some(CharacterId::new()), ..draft("Orphan") };
-    let Err(RepositoryError::Invalid(violations)) = repository.create(orphan.clone(), &Terms::default()).await else {
-        panic!()
-    };
+    let Err(RepositoryError::Invalid(violations)) = repository.create(orphan.clone(), &plain()).await else { panic!() };
     assert_eq!(violations, Violations(vec![Violation::new("parent_id", NO_SUCH_PARENT)]));
-    let parent = repository.create(draft("Parent"), &Terms::default()).await.unwrap();
-    repository.delete(parent.id, &Terms::default()).await.unwrap();
+    let parent = repository.create(draft("Parent"), &plain()).await.unwrap();
+    repository.delete(parent.id, &plain()).await.unwrap();
     let child = NewCharacter { parent_id: Some(parent.id), ..draft("Child") };
-    let child = repository.create(child, &Terms::default()).await.unwrap();
-    let lost = repository.replace(child.id, orphan, &Terms::default()).await;
+    let child = repository.create(child, &plain()).await.unwrap();
+    let lost = repository.replace(child.id, orphan, &plain()).await;
     assert!(matches!(lost, Err(RepositoryError::Invalid(_))));
     let strange = CharacterId::new();
     let patched = repository
-        .patch(child.id, &Terms::default(), |current| Ok(Character { parent_id: Some(strange), ..current.clone() }))
+        .patch(child.id, &plain(), |current| Ok(Character { parent_id: Some(strange), ..current.clone() }))
         .await;
     assert!(matches!(patched, Err(RepositoryError::Invalid(_))));
 }
@@ -121,22 +117,22 @@ async fn a_parent_must_exist_but_may_be_deleted() {
 #[tokio::test]
 async fn a_replacement_keeps_identity_and_birth_and_moves_the_revision() {
     let (repository, _) = memory();
-    let first = repository.create(draft("Torormir"), &Terms::default()).await.unwrap();
-    let second = repository.replace(first.id, draft("Second"), &Terms::default()).await.unwrap();
+    let first = repository.create(draft("Torormir"), &plain()).await.unwrap();
+    let second = repository.replace(first.id, draft("Second"), &plain()).await.unwrap();
     assert_eq!(
         (second.id, second.meta.created_at, second.meta.revision),
         (first.id, first.meta.created_at, Revision(2))
     );
-    assert_eq!(repository.get(first.id).await.unwrap().value, second);
+    assert_eq!(repository.get(first.id, &plain()).await.unwrap().value, second);
 }
 
 #[tokio::test]
 async fn a_patch_tells_which_fields_it_changed_and_one_that_changes_nothing_writes_nothing() {
     let (repository, storage) = memory();
-    let first = repository.create(draft("Torormir"), &Terms::default()).await.unwrap();
-    let same = repository.patch(first.id, &Terms::default(), |current| Ok(current.clone())).await.unwrap();
+    let first = repository.create(draft("Torormir"), &plain()).await.unwrap();
+    let same = repository.patch(first.id, &plain(), |current| Ok(current.clone())).await.unwrap();
     assert_eq!(same, first);
-    repository.patch(first.id, &Terms::default(), renamed("Second")).await.unwrap();
+    repository.patch(first.id, &plain(), renamed("Second")).await.unwrap();
     let events = events(&storage).await;
     assert_eq!(events.len(), 2);
     assert_eq!(events[1].1["changed"], json!(["name"]));
@@ -145,7 +141,7 @@ async fn a_patch_tells_which_fields_it_changed_and_one_that_changes_nothing_writ
 #[tokio::test]
 async fn a_wrong_revision_is_refused_by_every_change_and_names_the_actual_one() {
     let (repository, _) = memory();
-    let id = repository.create(draft("Torormir"), &Terms::default()).await.unwrap().id;
+    let id = repository.create(draft("Torormir"), &plain()).await.unwrap().id;
     for wrong in [
         Condition::revision(Revision(7)),
         Condition { one_of: Some(vec![Revision(7), Revision(8)]), ..Condition::default() },
@@ -153,7 +149,7 @@ async fn a_wrong_revision_is_refused_by_every_change_and_names_the_actual_one() 
         Condition { none_of: vec![Revision(1)], ..Condition::default() },
         Condition { absent: true, ..Condition::default() },
     ] {
-        let wrong = Terms::from(wrong);
+        let wrong = RequestContext::from(wrong);
         let outcomes = [
             repository.replace(id, draft("Second"), &wrong).await.map(drop),
             repository.patch(id, &wrong, renamed("Second")).await.map(drop),
@@ -165,20 +161,21 @@ async fn a_wrong_revision_is_refused_by_every_change_and_names_the_actual_one() 
             assert_eq!(actual, Revision(1));
         }
     }
-    let fitting = Terms::from(Condition { one_of: Some(vec![Revision(9), Revision(1)]), ..Condition::default() });
+    let fitting =
+        RequestContext::from(Condition { one_of: Some(vec![Revision(9), Revision(1)]), ..Condition::default() });
     repository.replace(id, draft("Second"), &fitting).await.unwrap();
 }
 
 #[tokio::test]
 async fn a_deleted_character_is_not_found_whatever_revision_the_caller_names() {
     let (repository, _) = memory();
-    let id = repository.create(draft("Torormir"), &Terms::default()).await.unwrap().id;
-    repository.delete(id, &Terms::default()).await.unwrap();
+    let id = repository.create(draft("Torormir"), &plain()).await.unwrap().id;
+    repository.delete(id, &plain()).await.unwrap();
     for condition in
-        [Terms::default(), Condition::revision(Revision(1)).into(), Condition::revision(Revision(2)).into()]
+        [RequestContext::default(), Condition::revision(Revision(1)).into(), Condition::revision(Revision(2)).into()]
     {
         let outcomes = [
-            repository.get(id).await.map(drop),
+            repository.get(id, &plain()).await.map(drop),
             repository.replace(id, draft("Second"), &condition).await.map(drop),
             repository.patch(id, &condition, renamed("Second")).await.map(drop),
             repository.delete(id, &condition).await,
@@ -187,21 +184,18 @@ async fn a_deleted_character_is_not_found_whatever_revision_the_caller_names() {
             assert!(matches!(outcome, Err(RepositoryError::NotFound(_))), "{outcome:?}");
         }
     }
-    assert!(matches!(
-        repository.restore(CharacterId::new(), &Terms::default()).await,
-        Err(RepositoryError::NotFound(_))
-    ));
+    assert!(matches!(repository.restore(CharacterId::new(), &plain()).await, Err(RepositoryError::NotFound(_))));
 }
 
 #[tokio::test]
 async fn a_restored_character_is_back_and_restoring_a_live_one_changes_nothing() {
     let (repository, storage) = memory();
-    let first = repository.create(draft("Torormir"), &Terms::default()).await.unwrap();
-    repository.delete(first.id, &Terms::default()).await.unwrap();
-    let back = repository.restore(first.id, &Terms::default()).await.unwrap();
+    let first = repository.create(draft("Torormir"), &plain()).await.unwrap();
+    repository.delete(first.id, &plain()).await.unwrap();
+    let back = repository.restore(first.id, &plain()).await.unwrap();
     assert_eq!((back.meta.revision, back.meta.deleted_at), (Revision(3), None));
-    assert_eq!(repository.get(first.id).await.unwrap().value, back);
-    assert_eq!(repository.restore(first.id, &Terms::default()).await.unwrap(), back);
+    assert_eq!(repository.get(first.id, &plain()).await.unwrap().value, back);
+    assert_eq!(repository.restore(first.id, &plain()).await.unwrap(), back);
     let kinds: Vec<_> = events(&storage).await.into_iter().map(|(kind, _)| kind).collect();
     assert_eq!(kinds, [CHARACTER_CREATED, CHARACTER_DELETED, CHARACTER_RESTORED]);
 }
@@ -209,12 +203,12 @@ async fn a_restored_character_is_back_and_restoring_a_live_one_changes_nothing()
 #[tokio::test]
 async fn concurrent_patches_are_all_applied() {
     let (repository, _) = memory();
-    let id = repository.create(draft("Torormir"), &Terms::default()).await.unwrap().id;
+    let id = repository.create(draft("Torormir"), &plain()).await.unwrap().id;
     let writers = (0..8).map(|writer| {
         let repository = repository.clone();
         tokio::spawn(async move {
             repository
-                .patch(id, &Terms::default(), |current| {
+                .patch(id, &plain(), |current| {
                     let mut next = current.clone();
                     next.data.0.insert(format!("writer_{writer}"), json!(true));
                     Ok(next)
@@ -225,7 +219,7 @@ async fn concurrent_patches_are_all_applied() {
     for writer in writers.collect::<Vec<_>>() {
         writer.await.unwrap().unwrap();
     }
-    let last = repository.get(id).await.unwrap().value;
+    let last = repository.get(id, &plain()).await.unwrap().value;
     assert_eq!((last.data.0.len(), last.meta.revision), (8, Revision(9)));
 }
 
@@ -246,8 +240,8 @@ async fn a_lost_race_is_run_again_on_what_the_winner_left() {
         .times(1)
         .in_sequence(&mut order)
         .return_once(move |_, _| Ok(Read::origin(Some(after))));
-    mock.expect_commit().times(1).in_sequence(&mut order).return_once(|transaction| Ok(done(&transaction, 3)));
-    let patched = over(mock).patch(id, &Terms::default(), renamed("Second")).await.unwrap();
+    mock.expect_commit().times(1).in_sequence(&mut order).return_once(|transaction| Ok(done(&transaction)));
+    let patched = over(mock).patch(id, &plain(), renamed("Second")).await.unwrap();
     assert_eq!((patched.name.as_str(), patched.theme.as_str()), ("Second", "steampunk"));
     assert_eq!(patched.meta.revision, Revision(3));
 }
@@ -259,7 +253,7 @@ async fn a_race_that_is_lost_every_time_ends_in_an_error() {
     let id = current.id;
     mock.expect_find::<Character>().times(64).returning(move |_, _| Ok(Read::origin(Some(current.clone()))));
     mock.expect_commit().times(64).returning(|_| Err(conflict(1, 2)));
-    let lost = over(mock).patch(id, &Terms::default(), renamed("Second")).await;
+    let lost = over(mock).patch(id, &plain(), renamed("Second")).await;
     assert!(matches!(lost, Err(RepositoryError::Contended(64))));
 }
 
@@ -289,8 +283,8 @@ async fn acts_decide_by_the_origin_and_not_by_a_cache_that_is_behind() {
     let id = current.id;
     cache.expect_find::<Character>().never();
     origin.expect_find::<Character>().times(1).return_once(move |_, _| Ok(Read::origin(Some(current))));
-    cache.expect_commit().times(1).return_once(|transaction| Ok(done(&transaction, 3)));
-    let backing = Backing::new(Arc::new(cache)).with_origin(Arc::new(origin));
+    cache.expect_commit().times(1).return_once(|transaction| Ok(done(&transaction)));
+    let backing = StorageContext::new(Arc::new(cache)).with_origin(Arc::new(origin));
     let terms = Condition::revision(Revision(2)).into();
     CharacterRepository::new(backing).patch(id, &terms, renamed("Second")).await.unwrap();
 }
@@ -303,8 +297,8 @@ async fn no_change_is_decided_on_a_stale_value() {
     let source = Source::Stale { tier: Tier::Local, age: Duration::from_secs(9), reason: StaleReason::Unavailable };
     mock.expect_find::<Character>().times(2).returning(move |_, _| Ok(Read { value: Some(current.clone()), source }));
     let repository = over(mock);
-    let patched = repository.patch(id, &Terms::default(), |current| Ok(current.clone())).await.map(drop);
-    let restored = repository.restore(id, &Terms::default()).await.map(drop);
+    let patched = repository.patch(id, &plain(), |current| Ok(current.clone())).await.map(drop);
+    let restored = repository.restore(id, &plain()).await.map(drop);
     for outcome in [patched, restored] {
         let Err(RepositoryError::Storage(error)) = outcome else { panic!("{outcome:?}") };
         assert!(error.is_outage() && error.certainly_not_applied());
@@ -318,9 +312,9 @@ async fn a_storage_failure_is_passed_on_and_not_tried_again() {
     mock.expect_find::<Character>().times(1).return_once(move |_, _| Ok(Read::origin(Some(current))));
     mock.expect_commit().times(2).returning(|_| Err(StorageError::unavailable(COMMIT)));
     let repository = over(mock);
-    let created = repository.create(draft("Torormir"), &Terms::default()).await;
+    let created = repository.create(draft("Torormir"), &plain()).await;
     assert!(matches!(created, Err(RepositoryError::Storage(error)) if !error.certainly_not_applied()));
-    let deleted = repository.delete(CharacterId::new(), &Terms::default()).await;
+    let deleted = repository.delete(CharacterId::new(), &plain()).await;
     assert!(matches!(deleted, Err(RepositoryError::Storage(_))));
 }
 
@@ -329,8 +323,7 @@ async fn a_fault_that_only_the_storage_finds_is_told_by_its_field() {
     let mut mock = MockStorage::new();
     let found = Violations::one("writes[0].name", "must not be that");
     mock.expect_commit().with(always()).return_once(move |_| Err(StorageError::invalid(found, COMMIT)));
-    let Err(RepositoryError::Invalid(violations)) = over(mock).create(draft("Torormir"), &Terms::default()).await
-    else {
+    let Err(RepositoryError::Invalid(violations)) = over(mock).create(draft("Torormir"), &plain()).await else {
         panic!()
     };
     assert_eq!(fields(&violations), ["name"]);
@@ -340,16 +333,14 @@ async fn a_fault_that_only_the_storage_finds_is_told_by_its_field() {
 async fn an_outcome_without_a_row_is_a_storage_that_broke_its_word() {
     let mut mock = MockStorage::new();
     mock.expect_commit().return_once(|t| Ok(Committed { id: t.id, written: Vec::new(), answer: None }));
-    let Err(RepositoryError::Storage(error)) = over(mock).create(draft("Torormir"), &Terms::default()).await else {
-        panic!()
-    };
+    let Err(RepositoryError::Storage(error)) = over(mock).create(draft("Torormir"), &plain()).await else { panic!() };
     assert_eq!(*error.kind(), ErrorKind::Corrupt);
 }
 
 #[tokio::test]
 async fn an_atomic_bulk_tells_every_fault_by_its_place_and_makes_none() {
     let (repository, storage) = memory();
-    let taken = repository.create(draft("Taken"), &Terms::default()).await.unwrap().id;
+    let taken = repository.create(draft("Taken"), &plain()).await.unwrap().id;
     let twice = CharacterId::new();
     let bulk = vec![
         Ok(draft("Fine")),
@@ -360,7 +351,9 @@ async fn an_atomic_bulk_tells_every_fault_by_its_place_and_makes_none() {
         Ok(NewCharacter { id: Some(twice), ..draft("Second") }),
         Ok(NewCharacter { parent_id: Some(CharacterId::new()), theme: String::new(), ..draft("Orphan") }),
     ];
-    let Err(RepositoryError::Invalid(violations)) = repository.create_all(bulk, &Terms::default()).await else {
+    let Err(RepositoryError::Invalid(violations)) =
+        all(repository.create_many(bulk, Atomicity::AllOrNone, &plain()).await)
+    else {
         panic!()
     };
     assert_eq!(
@@ -374,7 +367,7 @@ async fn an_atomic_bulk_tells_every_fault_by_its_place_and_makes_none() {
             "characters[6].parent_id",
         ]
     );
-    assert!(violations.to_string().contains("is the same as that of characters[4]"));
+    assert!(violations.to_string().contains("is given twice"));
     assert_eq!(events(&storage).await.len(), 1);
 }
 
@@ -383,11 +376,13 @@ async fn a_sound_atomic_bulk_that_meets_taken_ids_names_each() {
     let (repository, _) = memory();
     let mut bulk = Vec::new();
     for _ in 0..3 {
-        let taken = repository.create(draft("Taken"), &Terms::default()).await.unwrap().id;
+        let taken = repository.create(draft("Taken"), &plain()).await.unwrap().id;
         bulk.push(Ok(draft("Fine")));
         bulk.push(Ok(NewCharacter { id: Some(taken), ..draft("Again") }));
     }
-    let Err(RepositoryError::Invalid(violations)) = repository.create_all(bulk, &Terms::default()).await else {
+    let Err(RepositoryError::Invalid(violations)) =
+        all(repository.create_many(bulk, Atomicity::AllOrNone, &plain()).await)
+    else {
         panic!()
     };
     assert_eq!(fields(&violations), ["characters[1].id", "characters[3].id", "characters[5].id"]);
@@ -403,18 +398,18 @@ async fn a_bulk_may_bring_a_parent_along_and_repeats_its_answer_under_a_key() {
             Ok(NewCharacter { id: Some(parent), ..NewCharacter::new(UserId(parent.0), "Parent") }),
         ]
     };
-    let first = repository.create_all(bulk(), &key("k")).await.unwrap();
+    let first = all(repository.create_many(bulk(), Atomicity::AllOrNone, &key("k")).await).unwrap();
     assert_eq!(first[1].id, parent);
-    assert_eq!(repository.create_all(bulk(), &key("k")).await.unwrap(), first);
+    assert_eq!(all(repository.create_many(bulk(), Atomicity::AllOrNone, &key("k")).await).unwrap(), first);
     assert_eq!(events(&storage).await.len(), 2);
-    let other = repository.create_all(vec![Ok(draft("Other"))], &key("k")).await;
+    let other = all(repository.create_many(vec![Ok(draft("Other"))], Atomicity::AllOrNone, &other_request("k")).await);
     assert!(matches!(other, Err(RepositoryError::IdempotencyMismatch)));
 }
 
 #[tokio::test]
 async fn a_bulk_of_each_for_itself_makes_what_it_can_and_tells_the_rest() {
     let (repository, _) = memory();
-    let taken = repository.create(draft("Taken"), &Terms::default()).await.unwrap().id;
+    let taken = repository.create(draft("Taken"), &plain()).await.unwrap().id;
     let bulk = vec![
         Ok(draft("Fine")),
         Ok(draft("")),
@@ -422,12 +417,12 @@ async fn a_bulk_of_each_for_itself_makes_what_it_can_and_tells_the_rest() {
         Ok(NewCharacter { id: Some(taken), ..draft("Again") }),
         Ok(NewCharacter { data: Document::default(), ..draft("Fine too") }),
     ];
-    let outcomes = repository.create_each(bulk, &Terms::default()).await.unwrap();
+    let outcomes = repository.create_many(bulk, Atomicity::EachOnItsOwn, &plain()).await.unwrap();
     assert_eq!(outcomes.len(), 5);
     assert_eq!(outcomes[0].as_ref().unwrap().name, "Fine");
     assert!(matches!(&outcomes[1], Err(RepositoryError::Invalid(violations)) if fields(violations) == ["name"]));
     assert!(matches!(&outcomes[2], Err(RepositoryError::Invalid(_))));
-    assert!(matches!(&outcomes[3], Err(RepositoryError::AlreadyExists(_))));
+    assert!(matches!(&outcomes[3], Err(RepositoryError::AlreadyExists { .. })));
     assert_eq!(outcomes[4].as_ref().unwrap().name, "Fine too");
 }
 
@@ -435,12 +430,12 @@ async fn a_bulk_of_each_for_itself_makes_what_it_can_and_tells_the_rest() {
 async fn a_bulk_of_each_repeats_its_answers_and_another_one_under_its_key_stores_nothing() {
     let (repository, storage) = memory();
     let bulk = vec![Ok(draft("One")), Ok(draft("Two"))];
-    let first = repository.create_each(bulk.clone(), &key("k")).await.unwrap();
-    let again = repository.create_each(bulk.clone(), &key("k")).await.unwrap();
-    let ids = |outcomes: &BulkOutcome| outcomes.iter().map(|o| o.as_ref().unwrap().id).collect::<Vec<_>>();
+    let first = repository.create_many(bulk.clone(), Atomicity::EachOnItsOwn, &key("k")).await.unwrap();
+    let again = repository.create_many(bulk.clone(), Atomicity::EachOnItsOwn, &key("k")).await.unwrap();
+    let ids = |outcomes: &BulkOutcome<Character>| outcomes.iter().map(|o| o.as_ref().unwrap().id).collect::<Vec<_>>();
     assert_eq!(ids(&first), ids(&again));
     let longer = bulk.into_iter().chain([Ok(draft("Three"))]).collect();
-    let refused = repository.create_each(longer, &key("k")).await;
+    let refused = repository.create_many(longer, Atomicity::EachOnItsOwn, &other_request("k")).await;
     assert!(matches!(refused, Err(RepositoryError::IdempotencyMismatch)));
     assert_eq!(events(&storage).await.len(), 2);
 }
@@ -455,11 +450,11 @@ async fn every_act_writes_exactly_the_row_it_names_under_the_revision_it_read() 
     let writes = Arc::clone(&seen);
     mock.expect_commit().returning(move |transaction| {
         writes.lock().unwrap().extend(transaction.writes.clone());
-        Ok(done(&transaction, 5))
+        Ok(done(&transaction))
     });
     let repository = over(mock);
-    repository.patch(id, &Terms::default(), renamed("Second")).await.unwrap();
-    repository.replace(id, draft("Third"), &Terms::default()).await.unwrap();
+    repository.patch(id, &plain(), renamed("Second")).await.unwrap();
+    repository.replace(id, draft("Third"), &plain()).await.unwrap();
     repository.delete(id, &Condition::revision(Revision(4)).into()).await.unwrap();
     let seen = seen.lock().unwrap();
     for act in seen.chunks(2) {
@@ -475,7 +470,7 @@ async fn every_act_writes_exactly_the_row_it_names_under_the_revision_it_read() 
 #[tokio::test]
 async fn every_change_records_a_version_with_what_changed_and_by_whom() {
     let (repository, storage) = memory();
-    let by = Terms { author: Some("the dungeon master".to_owned()), ..Terms::default() };
+    let by = RequestContext { author: Some("the dungeon master".to_owned()), ..RequestContext::default() };
     let first = repository.create(draft("Torormir"), &by).await.unwrap();
     repository.patch(first.id, &by, renamed("Second")).await.unwrap();
     repository.delete(first.id, &by).await.unwrap();
@@ -503,5 +498,5 @@ async fn a_sheet_128_levels_deep_can_be_made_under_a_key_and_changed() {
     let new = NewCharacter { data, ..draft("Deep") };
     let made = repository.create(new.clone(), &key("deep")).await.unwrap();
     assert_eq!(repository.create(new, &key("deep")).await.unwrap(), made);
-    repository.patch(made.id, &Terms::default(), renamed("Deeper")).await.unwrap();
+    repository.patch(made.id, &plain(), renamed("Deeper")).await.unwrap();
 }

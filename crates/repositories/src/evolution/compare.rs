@@ -1,7 +1,7 @@
 //! What lies between two versions.
 
 use super::{EvolutionRepository, lineage::Lineage};
-use crate::{RepositoryError, Result};
+use crate::{RepositoryError, RequestContext, Result};
 use character_domain::{CharacterId, CharacterVersion, CharacterVersionId, version};
 use character_storage_port::{EntityKind, get};
 use serde_json::Value;
@@ -28,12 +28,13 @@ impl EvolutionRepository {
         of: CharacterId,
         from: CharacterVersionId,
         to: CharacterVersionId,
+        _request: &RequestContext,
     ) -> Result<Comparison> {
-        self.backing.exists(of).await?;
-        let from: CharacterVersion = get(self.backing.storage.as_ref(), from).await?.value;
-        let to: CharacterVersion = get(self.backing.storage.as_ref(), to).await?.value;
+        self.context.exists(of).await?;
+        let from: CharacterVersion = get(self.context.storage(), from).await?.value;
+        let to: CharacterVersion = get(self.context.storage(), to).await?.value;
         if [&from, &to].iter().any(|version| version.character_id != of) {
-            let lineage = Lineage::of(&self.backing, of).await?;
+            let lineage = Lineage::of(&self.context, of).await?;
             if ![&from, &to].iter().all(|version| lineage.has(version.character_id)) {
                 return Err(RepositoryError::NotFound(EntityKind::CharacterVersion));
             }

@@ -1,7 +1,7 @@
 //! How the characters of a lineage and their items hang together.
 
 use super::{EvolutionRepository, lineage::Lineage};
-use crate::Result;
+use crate::{RequestContext, Result};
 use character_domain::{Character, CharacterId, InventoryItem};
 use character_storage_port::{InventoryItemQuery, Limit, PageRequest, Store};
 use serde::Serialize;
@@ -80,8 +80,8 @@ impl EvolutionRepository {
     /// # Errors
     /// `NotFound` (the character), `Storage`.
     #[tracing::instrument(name = "evolution.graph", level = "debug", skip_all)]
-    pub async fn graph(&self, of: CharacterId) -> Result<VersionGraph> {
-        let Lineage { characters, mut complete } = Lineage::of(&self.backing, of).await?;
+    pub async fn graph(&self, of: CharacterId, _request: &RequestContext) -> Result<VersionGraph> {
+        let Lineage { characters, mut complete } = Lineage::of(&self.context, of).await?;
         let mut graph = VersionGraph { nodes: Vec::new(), edges: Vec::new(), complete: true };
         let mut left = MAX_GRAPH_ITEMS;
         for character in &characters {
@@ -105,7 +105,7 @@ impl EvolutionRepository {
             include_deleted: true,
             ..InventoryItemQuery::default()
         };
-        let storage = self.backing.storage.as_ref();
+        let storage = self.context.storage();
         let limit = u32::try_from(most.saturating_add(1)).ok().and_then(Limit::new).unwrap_or(Limit::MAX);
         let (mut items, mut request) = (Vec::new(), PageRequest::first(limit));
         while items.len() <= most {

@@ -1,6 +1,6 @@
 //! The characters that one character grew out of and into, by their changes of theme.
 
-use crate::{Backing, Result};
+use crate::{Result, StorageContext};
 use character_domain::{Character, CharacterId};
 use character_storage_port::{CharacterQuery, Deleted, Limit, PageRequest, Store, get};
 use std::collections::{HashSet, VecDeque};
@@ -22,8 +22,8 @@ impl Lineage {
     }
 
     /// Where a character came from first: a client may name any parent, so the walk counts its steps.
-    pub(super) async fn of(backing: &Backing, id: CharacterId) -> Result<Self> {
-        let storage = backing.storage.as_ref();
+    pub(super) async fn of(context: &StorageContext, id: CharacterId) -> Result<Self> {
+        let storage = context.storage();
         let first = get::<Character, _>(storage, id).await?.value;
         let (mut seen, mut parent) = (HashSet::from([id]), first.parent_id);
         let mut characters = vec![first];

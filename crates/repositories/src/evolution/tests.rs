@@ -7,10 +7,12 @@ mod theme;
 
 use super::*;
 use crate::{
-    CharacterRepository, Condition, IdempotencyKey, InventoryRepository, NewCharacter, NewItem, RepositoryError,
+    CharacterRepository, Condition, InventoryRepository, NewCharacter, NewItem, RepositoryError,
+    testing::{done, key, other_request, plain},
 };
 use character_domain::{Document, InventoryItem, InventoryItemId, Refusal, Revision, UserId, now, version};
-use character_storage_port::{Entity, Expect, MemoryStorage, Outbox, StorageExt, Transaction};
+use character_storage_port::{Entity, Expect, MemoryStorage, Outbox, StorageExt};
+use serde_json::Value;
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 struct World {
@@ -23,24 +25,16 @@ struct World {
 
 async fn world() -> World {
     let storage = MemoryStorage::new();
-    let backing = Backing::new(Arc::new(storage.clone()));
-    let characters = CharacterRepository::new(backing.clone());
+    let context = StorageContext::new(Arc::new(storage.clone()));
+    let characters = CharacterRepository::new(context.clone());
     let hero = characters.create(NewCharacter::new(UserId::new(), "Torormir"), &plain()).await.unwrap().id;
     World {
-        evolution: EvolutionRepository::new(backing.clone()),
-        inventory: InventoryRepository::new(backing),
+        evolution: EvolutionRepository::new(context.clone()),
+        inventory: InventoryRepository::new(context),
         characters,
         storage,
         hero,
     }
-}
-
-fn plain() -> Terms {
-    Terms::default()
-}
-
-fn key(text: &str) -> Terms {
-    IdempotencyKey(text.to_owned()).into()
 }
 
 fn document(value: &Value) -> Document {
@@ -65,7 +59,7 @@ impl World {
     }
 
     async fn versions(&self, of: CharacterId) -> Vec<CharacterVersion> {
-        self.evolution.versions(of, PageRequest::default()).await.unwrap().value.items
+        self.evolution.versions(of, PageRequest::default(), &plain()).await.unwrap().value.items
     }
 
     /// The versions of the hero, oldest first.
@@ -91,7 +85,7 @@ impl World {
 #[tokio::test]
 async fn every_change_is_a_version_that_names_the_one_before() {
     let world = world().await;
-    let terms = Terms { author: Some("gm".to_owned()), ..plain() };
+    let terms = RequestContext { author: Some("gm".to_owned()), ..plain() };
     world.characters.patch(world.hero, &terms, |it| Ok(Character { name: "Grey".into(), ..it.clone() })).await.unwrap();
     world.characters.delete(world.hero, &plain()).await.unwrap();
     world.characters.restore(world.hero, &plain()).await.unwrap();
@@ -103,7 +97,7 @@ async fn every_change_is_a_version_that_names_the_one_before() {
         assert_eq!(pair[1].parent_id, Some(pair[0].id));
         assert!(pair[1].meta.created_at > pair[0].meta.created_at);
     }
-    let second = world.evolution.version(world.hero, history[1].id).await.unwrap().value;
+    let second = world.evolution.version(world.hero, history[1].id, &plain()).await.unwrap().value;
     assert_eq!((second.state.name.as_str(), second.state.meta.revision), ("Grey", Revision(2)));
 }
 
@@ -115,7 +109,7 @@ async fn versions_come_in_pages_newest_first() {
     }
     let (mut seen, mut page) = (Vec::new(), PageRequest::first(Limit::new(2).unwrap()));
     loop {
-        let part = world.evolution.versions(world.hero, page).await.unwrap().value;
+        let part = world.evolution.versions(world.hero, page, &plain()).await.unwrap().value;
         seen.extend(part.items.into_iter().map(|version| version.state.name));
         let Some(cursor) = part.next else { break };
         page = page.after(cursor);
@@ -130,11 +124,11 @@ async fn a_version_of_another_character_is_not_found_by_anyone() {
     let (foreign, own) = (world.versions(other).await.remove(0).id, world.versions(world.hero).await.remove(0).id);
     let evolution = &world.evolution;
     for outcome in [
-        evolution.version(world.hero, foreign).await.map(drop),
-        evolution.compare(world.hero, own, foreign).await.map(drop),
-        evolution.compare(world.hero, foreign, own).await.map(drop),
-        evolution.compare(world.hero, foreign, foreign).await.map(drop),
-        evolution.compare(world.hero, own, CharacterVersionId::new()).await.map(drop),
+        evolution.version(world.hero, foreign, &plain()).await.map(drop),
+        evolution.compare(world.hero, own, foreign, &plain()).await.map(drop),
+        evolution.compare(world.hero, foreign, own, &plain()).await.map(drop),
+        evolution.compare(world.hero, foreign, foreign, &plain()).await.map(drop),
+        evolution.compare(world.hero, own, CharacterVersionId::new(), &plain()).await.map(drop),
         evolution.restore(world.hero, foreign, &plain()).await.map(drop),
         evolution.label(world.hero, foreign, Some("mine".to_owned()), &plain()).await.map(drop),
     ] {
@@ -151,11 +145,11 @@ async fn nothing_is_told_of_a_character_that_is_not_there() {
     let evolution = &world.evolution;
     for of in [world.hero, CharacterId::new()] {
         for outcome in [
-            evolution.versions(of, PageRequest::default()).await.map(drop),
-            evolution.version(of, version).await.map(drop),
-            evolution.compare(of, version, version).await.map(drop),
-            evolution.tree(of, Limit::default(), None).await.map(drop),
-            evolution.graph(of).await.map(drop),
+            evolution.versions(of, PageRequest::default(), &plain()).await.map(drop),
+            evolution.version(of, version, &plain()).await.map(drop),
+            evolution.compare(of, version, version, &plain()).await.map(drop),
+            evolution.tree(of, Limit::default(), None, &plain()).await.map(drop),
+            evolution.graph(of, &plain()).await.map(drop),
             evolution.restore(of, version, &plain()).await.map(drop),
             evolution.label(of, version, None, &plain()).await.map(drop),
             evolution.change_theme(of, &theme::to("steampunk"), &plain()).await.map(drop),
@@ -175,7 +169,7 @@ async fn a_comparison_makes_the_one_sheet_the_other_both_ways() {
     world.characters.patch(world.hero, &plain(), sheet(json!({ "a": [1], "d": null }))).await.unwrap();
     let history = world.history().await;
     for (from, to) in [(0, 2), (2, 0), (1, 2), (1, 1)] {
-        let compared = world.evolution.compare(world.hero, history[from].id, history[to].id).await.unwrap();
+        let compared = world.evolution.compare(world.hero, history[from].id, history[to].id, &plain()).await.unwrap();
         let mut sheet = Value::Object(version::sheet(&history[from].state));
         let patch: json_patch::Patch = serde_json::from_value(compared.changes.into()).unwrap();
         json_patch::patch(&mut sheet, &patch).unwrap();
@@ -186,7 +180,7 @@ async fn a_comparison_makes_the_one_sheet_the_other_both_ways() {
 #[tokio::test]
 async fn restoring_puts_a_version_on_top_and_erases_nothing() {
     let world = world().await;
-    let terms = Terms { author: Some("gm".to_owned()), ..plain() };
+    let terms = RequestContext { author: Some("gm".to_owned()), ..plain() };
     let theme = |it: &Character| {
         Ok(Character { theme: "noir".to_owned(), is_active: false, data: document(&json!({ "x": 1 })), ..it.clone() })
     };
@@ -197,7 +191,7 @@ async fn restoring_puts_a_version_on_top_and_erases_nothing() {
 
     let first = world.evolution.restore(world.hero, before[0].id, &terms).await.unwrap();
     assert_eq!((first.theme.as_str(), first.is_active, first.meta.revision), ("traditional", true, Revision(5)));
-    assert_eq!(first, world.characters.get(world.hero).await.unwrap().value, "the answer is what is stored");
+    assert_eq!(first, world.characters.get(world.hero, &plain()).await.unwrap().value, "the answer is what is stored");
     let history = world.history().await;
     assert_eq!(history[..4], before[..]);
     let top = &history[4];
@@ -220,12 +214,12 @@ async fn restoring_is_judged_by_the_revision_of_the_character_and_done_once_unde
     world.renamed("Grey").await;
     let wrong = world.evolution.restore(world.hero, first, &Condition::revision(Revision(1)).into()).await;
     assert!(matches!(wrong, Err(RepositoryError::PreconditionFailed { actual: Revision(2), .. })), "{wrong:?}");
-    let terms = Terms { condition: Condition::revision(Revision(2)), ..key("back") };
+    let terms = RequestContext { condition: Condition::revision(Revision(2)), ..key("back") };
     let back = world.evolution.restore(world.hero, first, &terms).await.unwrap();
     world.renamed("White").await;
     assert_eq!(world.evolution.restore(world.hero, first, &terms).await.unwrap(), back);
     let second = world.versions(world.hero).await[1].id;
-    let other = world.evolution.restore(world.hero, second, &key("back")).await;
+    let other = world.evolution.restore(world.hero, second, &other_request("back")).await;
     assert!(matches!(other, Err(RepositoryError::IdempotencyMismatch)), "{other:?}");
     assert_eq!(world.versions(world.hero).await.len(), 4);
 }
@@ -239,7 +233,7 @@ async fn a_label_is_all_that_changes_of_a_version() {
     let labelled = evolution.label(world.hero, before.id, label("The beginning"), &plain()).await.unwrap();
     assert_eq!(labelled.label.as_deref(), Some("The beginning"));
     assert_eq!(CharacterVersion { label: None, meta: before.meta, ..labelled.clone() }, before);
-    assert_eq!(evolution.version(world.hero, before.id).await.unwrap().value, labelled);
+    assert_eq!(evolution.version(world.hero, before.id, &plain()).await.unwrap().value, labelled);
     let same = evolution.label(world.hero, before.id, label("The beginning"), &plain()).await.unwrap();
     assert_eq!(same.meta.revision, Revision(2), "nothing is written when nothing changes");
     assert_eq!(faults(evolution.label(world.hero, before.id, label(" "), &plain()).await), ["label"]);
@@ -257,7 +251,7 @@ async fn the_sheet_is_told_as_it_was_at_any_time() {
     world.characters.restore(world.hero, &plain()).await.unwrap();
     let history = world.history().await;
     let instant = jiff::SignedDuration::from_micros(1);
-    let at = async |time: Timestamp| world.evolution.at(world.hero, time).await.map(|read| read.value);
+    let at = async |time: Timestamp| world.evolution.at(world.hero, time, &plain()).await.map(|read| read.value);
     let born = history[0].meta.created_at;
     assert!(is_missing(&at(born.checked_sub(instant).unwrap()).await, EntityKind::Character));
     assert_eq!(at(born).await.unwrap(), history[0].state);
@@ -270,19 +264,22 @@ async fn the_sheet_is_told_as_it_was_at_any_time() {
     assert_eq!(at(Timestamp::MAX).await.unwrap(), history[3].state);
     world.characters.delete(world.hero, &plain()).await.unwrap();
     assert_eq!(at(renamed).await.unwrap().name, "Grey", "what is deleted now was there then");
-    assert!(is_missing(&world.evolution.at(CharacterId::new(), now()).await, EntityKind::Character));
+    assert!(is_missing(&world.evolution.at(CharacterId::new(), now(), &plain()).await, EntityKind::Character));
 }
 
 #[tokio::test]
 async fn an_imported_row_was_as_it_is_until_its_first_change() {
     let world = world().await;
     let row = world.storage.create_character(Character::new(UserId::new(), "Imported", now())).await.unwrap();
-    assert_eq!(world.evolution.at(row.id, row.meta.created_at).await.unwrap().value, row);
+    assert_eq!(world.evolution.at(row.id, row.meta.created_at, &plain()).await.unwrap().value, row);
     let before = row.meta.created_at.checked_sub(jiff::SignedDuration::from_secs(1)).unwrap();
-    assert!(is_missing(&world.evolution.at(row.id, before).await, EntityKind::Character));
+    assert!(is_missing(&world.evolution.at(row.id, before, &plain()).await, EntityKind::Character));
     let changed = world.storage.update_character(row.clone(), Expect::Any).await.unwrap();
     let between = changed.meta.updated_at.checked_sub(jiff::SignedDuration::from_micros(1)).unwrap();
-    assert!(is_missing(&world.evolution.at(row.id, between).await, EntityKind::Character), "nobody knows any more");
+    assert!(
+        is_missing(&world.evolution.at(row.id, between, &plain()).await, EntityKind::Character),
+        "nobody knows any more"
+    );
 }
 
 #[tokio::test]
@@ -291,8 +288,8 @@ async fn versions_of_one_character_never_share_a_time_even_when_the_clock_stands
         Timestamp::from_microsecond(1_700_000_000_000_000).unwrap()
     }
     let storage: Arc<MemoryStorage> = Arc::new(MemoryStorage::new());
-    let backing = Backing::new(storage).with_clock(stopped);
-    let (characters, evolution) = (CharacterRepository::new(backing.clone()), EvolutionRepository::new(backing));
+    let context = StorageContext::new(storage).with_clock(stopped);
+    let (characters, evolution) = (CharacterRepository::new(context.clone()), EvolutionRepository::new(context));
     let hero = characters.create(NewCharacter::new(UserId::new(), "a"), &plain()).await.unwrap().id;
     for name in ["b", "c"] {
         let change = |it: &Character| Ok(Character { name: name.to_owned(), ..it.clone() });
@@ -300,6 +297,6 @@ async fn versions_of_one_character_never_share_a_time_even_when_the_clock_stands
     }
     let microsecond = |count| stopped().checked_add(jiff::SignedDuration::from_micros(count)).unwrap();
     for (count, name) in [(0, "a"), (1, "b"), (2, "c")] {
-        assert_eq!(evolution.at(hero, microsecond(count)).await.unwrap().value.name, name);
+        assert_eq!(evolution.at(hero, microsecond(count), &plain()).await.unwrap().value.name, name);
     }
 }

@@ -5,19 +5,15 @@ mod carried;
 mod equipment;
 
 use super::EvolutionRepository;
-use crate::{
-    RepositoryError, Result, Terms,
-    act::{Act, Changes},
-    idempotency::Repeatable,
-    race::Race,
-};
+use crate::{RepositoryError, RequestContext, Result, act::Decision, unit_of_work::Changes};
 use carried::Carried;
 use character_domain::{
     Character, CharacterId, CharacterVersion, InventoryItem, InventoryItemId, Meta, Refusal, Violations,
 };
 use character_storage_port::{
-    CHARACTER_CREATED, CHARACTER_THEME_CHANGED, Deleted, EntityKind, InventoryItemQuery, MAX_WRITES, character_event,
+    CHARACTER_CREATED, CHARACTER_THEME_CHANGED, EntityKind, InventoryItemQuery, MAX_WRITES, character_event,
 };
+use equipment::adapted;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::collections::HashMap;
@@ -79,74 +75,58 @@ impl EvolutionRepository {
         &self,
         of: CharacterId,
         transition: &ThemeTransition,
-        terms: &Terms,
+        request: &RequestContext,
     ) -> Result<ThemeChange> {
-        let repeatable = terms.repeatable("character.theme_transition", &(of, transition))?;
-        let outcome = self.change_theme_checked(of, transition, repeatable.as_ref(), terms).await;
-        self.backing.or_first_answer(outcome, repeatable.as_ref()).await
-    }
+        self.context
+            .act(CHARACTER_THEME_CHANGED, request, move |attempt| async move {
+                // The character is read before what belongs to it: a change of that in between moves its revision.
+                let old = attempt.accept(attempt.character(of).await?)?;
+                let query = InventoryItemQuery { character_id: Some(of), ..InventoryItemQuery::default() };
+                let mut items: Vec<InventoryItem> = attempt.all(&query).await?;
+                items.reverse();
+                let wanted = transition.judge(&old, &items)?;
+                let carried = Carried::of(&attempt, of).await?;
+                room_for(OWN_WRITES + items.len() + carried.rows())?;
 
-    async fn change_theme_checked(
-        &self,
-        of: CharacterId,
-        transition: &ThemeTransition,
-        repeatable: Option<&Repeatable>,
-        terms: &Terms,
-    ) -> Result<ThemeChange> {
-        let mut race = Race::default();
-        loop {
-            // The character is read before what belongs to it: whoever changes that in between changes its revision.
-            let old = self.backing.character(of, Deleted::Exclude).await?;
-            terms.condition.judge(old.meta.revision)?;
-            let query = InventoryItemQuery { character_id: Some(of), ..InventoryItemQuery::default() };
-            let mut items: Vec<InventoryItem> = self.backing.all(&query).await?;
-            items.reverse();
-            let wanted = transition.judge(&old, &items)?;
-            let carried = Carried::of(&self.backing, of).await?;
-            room_for(OWN_WRITES + items.len() + carried.rows())?;
+                let mut work = attempt.work_on(old.clone());
+                let mut created = Changes::at(work.changes.at);
+                let new = created.create(Character {
+                    id: CharacterId::new(),
+                    parent_id: Some(of),
+                    theme: transition.new_theme.clone(),
+                    meta: Meta::created(created.at),
+                    ..old
+                })?;
+                let mut changed = Vec::with_capacity(items.len());
+                for item in adapted(&attempt, &items, &new, &wanted).await? {
+                    changed.push(created.create(item)?);
+                }
+                carried.go_with(&mut created, new.id)?;
 
-            let mut act = Act::on(old.clone(), CHARACTER_THEME_CHANGED, terms.author.as_ref(), self.backing.now());
-            let mut born = Changes::at(act.changes.at);
-            let new = Character {
-                id: CharacterId::new(),
-                parent_id: Some(of),
-                theme: transition.new_theme.clone(),
-                meta: Meta::created(born.at),
-                ..old
-            };
-            let new = born.create(new)?;
-            let mut changed = Vec::with_capacity(items.len());
-            for item in self.adapted(&items, &new, &wanted).await? {
-                changed.push(born.create(item)?);
-            }
-            carried.go_with(&mut born, new.id)?;
-
-            act.changes.relate(EntityKind::Character.as_str(), new.id.into(), "create");
-            if let Some(chapter) = transition.chapter_id {
-                act.changes.relate("chapter", chapter, "entered");
-                born.relate("chapter", chapter, "entered");
-            }
-            let told = json!({
-                "character_id": of,
-                "new_character_id": new.id,
-                "old_theme": act.after.theme,
-                "new_theme": new.theme,
-                "chapter_id": transition.chapter_id,
-                "items": changed.len(),
-            });
-            act.changes.event(CHARACTER_THEME_CHANGED, of, told);
-            let (mut transaction, left) = act.into_transaction()?;
-            let first = CharacterVersion {
-                author: terms.author.clone(),
-                ..CharacterVersion::of(Some(&left), new.clone(), CHARACTER_THEME_CHANGED, new.meta.created_at)
-            };
-            born.born_in(&mut transaction, first);
-            transaction.events.push(character_event(CHARACTER_CREATED, &new));
-            let change = ThemeChange { character: new, items: changed };
-            if let Some(done) = self.backing.settle(transaction, repeatable, change, &mut race).await? {
-                return Ok(done);
-            }
-        }
+                work.changes.relate(EntityKind::Character.as_str(), new.id.into(), "create");
+                if let Some(chapter) = transition.chapter_id {
+                    work.changes.relate("chapter", chapter, "entered");
+                    created.relate("chapter", chapter, "entered");
+                }
+                let reported = json!({
+                    "character_id": of,
+                    "new_character_id": new.id,
+                    "old_theme": work.after.theme,
+                    "new_theme": new.theme,
+                    "chapter_id": transition.chapter_id,
+                    "items": changed.len(),
+                });
+                work.changes.event(CHARACTER_THEME_CHANGED, of, reported);
+                let (mut transaction, left) = work.into_transaction()?;
+                let first = CharacterVersion {
+                    author: attempt.author(),
+                    ..CharacterVersion::of(Some(&left), new.clone(), CHARACTER_THEME_CHANGED, new.meta.created_at)
+                };
+                created.join_creation(&mut transaction, first);
+                transaction.events.push(character_event(CHARACTER_CREATED, &new));
+                Ok(Decision::commit(transaction, ThemeChange { character: new, items: changed }))
+            })
+            .await
     }
 }
 

@@ -1,7 +1,7 @@
 //! The versions of a whole lineage, without their states.
 
 use super::{EvolutionRepository, lineage::Lineage, versions_of};
-use crate::Result;
+use crate::{RequestContext, Result};
 use character_domain::{CharacterId, CharacterVersion, CharacterVersionId, Revision, Timestamp};
 use character_storage_port::{Cursor, Limit, Page, PageRequest, Store};
 use std::cmp::Reverse;
@@ -59,8 +59,14 @@ impl EvolutionRepository {
     /// # Errors
     /// `NotFound` (the character), `Storage`.
     #[tracing::instrument(name = "evolution.tree", level = "debug", skip_all)]
-    pub async fn tree(&self, of: CharacterId, limit: Limit, after: Option<Cursor>) -> Result<Page<VersionNode>> {
-        let lineage = Lineage::of(&self.backing, of).await?;
+    pub async fn tree(
+        &self,
+        of: CharacterId,
+        limit: Limit,
+        after: Option<Cursor>,
+        _request: &RequestContext,
+    ) -> Result<Page<VersionNode>> {
+        let lineage = Lineage::of(&self.context, of).await?;
         let most = usize::try_from(limit.get()).unwrap_or(usize::MAX);
         let first = PageRequest::first(Limit::new(limit.get().min(AT_ONCE)).unwrap_or_default());
         let (mut nodes, mut more) = (Vec::<VersionNode>::new(), false);
@@ -68,7 +74,7 @@ impl EvolutionRepository {
             let (query, mut start) = (versions_of(character.id), after);
             loop {
                 let request = start.map_or(first, |cursor| first.after(cursor));
-                let page = Store::<CharacterVersion>::list(self.backing.storage.as_ref(), &query, request).await?.value;
+                let page = Store::<CharacterVersion>::list(self.context.storage(), &query, request).await?.value;
                 nodes.extend(page.items.into_iter().map(VersionNode::from));
                 nodes.sort_unstable_by_key(|node| Reverse(place(node)));
                 more |= nodes.len() > most;

@@ -1,9 +1,9 @@
 //! Coins. They are kept on the sheet, in `currency`.
 
 use super::InventoryRepository;
-use crate::{RepositoryError, Result, Terms, act::Act, idempotency::Repeatable, race::Race};
+use crate::{RepositoryError, RequestContext, Result};
 use character_domain::{Character, CharacterId, Refusal, Violations};
-use character_storage_port::{CHARACTER_INVENTORY_CHANGED, Deleted, Read};
+use character_storage_port::{CHARACTER_INVENTORY_CHANGED, Read};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -46,46 +46,36 @@ impl InventoryRepository {
     /// The character whose coins they are; see [`Purse::of`].
     ///
     /// # Errors
-    /// `NotFound`, `Storage`.
+    /// `NotFound`, `PreconditionFailed`, `Storage`.
     #[tracing::instrument(name = "inventory.currency", level = "debug", skip_all)]
-    pub async fn currency(&self, of: CharacterId) -> Result<Read<Character>> {
-        Ok(character_storage_port::get(self.backing.storage.as_ref(), of).await?)
+    pub async fn currency(&self, of: CharacterId, request: &RequestContext) -> Result<Read<Character>> {
+        self.context.get(of, request).await
     }
 
-    /// Adds coins, or takes them away, all kinds at once; gives the character with its coins afterwards.
+    /// Adds coins, or takes them away, all kinds at once; returns the character with its coins afterwards.
     ///
     /// # Errors
     /// `NotFound`, `PreconditionFailed` (of the character), `Invalid`, `Refused` by `not-enough-coins` or
     /// `too-many-coins`, `IdempotencyMismatch`, `Contended`, `Storage`.
     #[tracing::instrument(name = "inventory.change_currency", level = "debug", skip_all)]
-    pub async fn change_currency(&self, of: CharacterId, change: &Purse, terms: &Terms) -> Result<Character> {
-        change.check()?;
-        let repeatable = terms.repeatable("inventory.currency", &(of, change))?;
-        let outcome = self.pay(of, change, repeatable.as_ref(), terms).await;
-        self.backing.or_first_answer(outcome, repeatable.as_ref()).await
-    }
-
-    async fn pay(
+    pub async fn change_currency(
         &self,
         of: CharacterId,
         change: &Purse,
-        repeatable: Option<&Repeatable>,
-        terms: &Terms,
+        request: &RequestContext,
     ) -> Result<Character> {
-        let mut race = Race::default();
-        loop {
-            let character = self.backing.character(of, Deleted::Exclude).await?;
-            terms.condition.judge(character.meta.revision)?;
-            let coins = paid(&character, change)?;
-            let mut act = Act::on(character, "inventory.currency", terms.author.as_ref(), self.backing.now());
-            let event = json!({ "character_id": of, "kind": "currency", "change": change });
-            act.changes.event(CHARACTER_INVENTORY_CHANGED, of, event);
-            act.after.data.0.insert("currency".to_owned(), Value::Object(coins));
-            let (transaction, after) = act.into_transaction()?;
-            if let Some(done) = self.backing.settle(transaction, repeatable, after, &mut race).await? {
-                return Ok(done);
-            }
-        }
+        change.check()?;
+        self.context
+            .act("inventory.currency", request, move |attempt| async move {
+                let character = attempt.accept(attempt.character(of).await?)?;
+                let coins = paid(&character, change)?;
+                let mut work = attempt.work_on(character);
+                let event = json!({ "character_id": of, "kind": "currency", "change": change });
+                work.changes.event(CHARACTER_INVENTORY_CHANGED, of, event);
+                work.after.data.0.insert("currency".to_owned(), Value::Object(coins));
+                work.finish(|after| after)
+            })
+            .await
     }
 }
 

@@ -1,8 +1,11 @@
 //! The acts on items, over the memory storage; what a storage may do to them, over a mock of the port.
 
 use super::*;
-use crate::IdempotencyKey;
-use character_domain::{CharacterVersion, Document, Revision, UserId, Violations};
+use crate::{
+    Atomicity,
+    testing::{all, key, other_request, plain},
+};
+use character_domain::{Character, CharacterVersion, Document, Revision, UserId, Violations};
 use character_storage_port::{
     COMMIT, CharacterVersionQuery, ErrorKind, MemoryStorage, Outbox, StorageError, StorageExt, Store,
 };
@@ -21,7 +24,7 @@ async fn world() -> World {
     let mut hero = Character::new(UserId::new(), "Torormir", character_domain::now());
     hero.data = document(json!({ "currency": { "gp": 10, "note": "kept" }, "ability_scores": { "strength": 10 } }));
     let hero = storage.create_character(hero).await.unwrap().id;
-    let inventory = InventoryRepository::new(Backing::new(Arc::new(storage.clone())));
+    let inventory = InventoryRepository::new(StorageContext::new(Arc::new(storage.clone())));
     World { inventory, storage, hero }
 }
 
@@ -33,20 +36,20 @@ fn item(name: &str, data: Value) -> NewItem {
     NewItem { data: document(data), ..NewItem::new(name) }
 }
 
-fn rule<T: std::fmt::Debug>(outcome: Result<T>) -> &'static str {
+fn rule<T: std::fmt::Debug>(outcome: Result<T>) -> String {
     match outcome {
-        Err(RepositoryError::Refused(refusal)) => refusal.rule,
+        Err(RepositoryError::Refused(refusal)) => refusal.rule.into_owned(),
         other => panic!("{other:?}"),
     }
 }
 
 impl World {
     async fn has(&self, new: NewItem) -> InventoryItem {
-        self.inventory.create(self.hero, new, &Terms::default()).await.unwrap()
+        self.inventory.create(self.hero, new, &plain()).await.unwrap()
     }
 
     async fn now(&self, id: InventoryItemId) -> InventoryItem {
-        self.inventory.get(self.hero, id).await.unwrap().value
+        self.inventory.get(self.hero, id, &plain()).await.unwrap().value
     }
 
     async fn versions(&self) -> Vec<CharacterVersion> {
@@ -59,7 +62,7 @@ impl World {
 async fn an_act_changes_the_item_the_version_and_the_outbox_together() {
     let world = world().await;
     let sword = world.has(item("Sword", json!({ "weight": 3 }))).await;
-    let equipped = world.inventory.equip(world.hero, sword.id, &Terms::default()).await.unwrap();
+    let equipped = world.inventory.equip(world.hero, sword.id, &plain()).await.unwrap();
     assert!(equipped.equipped);
     assert_eq!(equipped, world.now(sword.id).await, "the answer is what is stored");
     let version = world.versions().await.remove(0);
@@ -75,11 +78,11 @@ async fn equipping_takes_an_item_out_of_its_container_and_moving_takes_it_off() 
     let world = world().await;
     let bag = world.has(item("Bag", json!({ "capacity": 30 }))).await;
     let sword = world.has(NewItem { container: Some(bag.id), ..item("Sword", json!({ "weight": 3 })) }).await;
-    let worn = world.inventory.equip(world.hero, sword.id, &Terms::default()).await.unwrap();
+    let worn = world.inventory.equip(world.hero, sword.id, &plain()).await.unwrap();
     assert_eq!((worn.equipped, worn.container), (true, None));
-    let packed = world.inventory.move_to(world.hero, sword.id, Some(bag.id), &Terms::default()).await.unwrap();
+    let packed = world.inventory.move_to(world.hero, sword.id, Some(bag.id), &plain()).await.unwrap();
     assert_eq!((packed.equipped, packed.container), (false, Some(bag.id)));
-    let carried = world.inventory.move_to(world.hero, sword.id, None, &Terms::default()).await.unwrap();
+    let carried = world.inventory.move_to(world.hero, sword.id, None, &plain()).await.unwrap();
     assert_eq!(carried.container, None);
 }
 
@@ -92,7 +95,7 @@ async fn a_refused_act_changes_nothing_and_says_why() {
     let none = world.has(NewItem { quantity: 0, ..item("Arrow", json!({})) }).await;
     let ring = world.has(item("Plain ring", json!({}))).await;
     let before = world.storage.get_character(world.hero).await.unwrap().value;
-    let (inventory, hero, terms) = (&world.inventory, world.hero, &Terms::default());
+    let (inventory, hero, terms) = (&world.inventory, world.hero, &plain());
     assert_eq!(rule(inventory.move_to(hero, bag.id, Some(bag.id), terms).await), "container-cycle");
     assert_eq!(rule(inventory.move_to(hero, bag.id, Some(pouch.id), terms).await), "container-cycle");
     assert_eq!(rule(inventory.move_to(hero, anvil.id, Some(bag.id), terms).await), "container-full");
@@ -110,15 +113,15 @@ async fn an_item_of_another_character_is_no_container_and_not_found() {
     let world = world().await;
     let other = Character::new(UserId::new(), "Other", character_domain::now());
     let other = world.storage.create_character(other).await.unwrap().id;
-    let bag = world.inventory.create(other, item("Bag", json!({ "capacity": 5 })), &Terms::default()).await.unwrap();
+    let bag = world.inventory.create(other, item("Bag", json!({ "capacity": 5 })), &plain()).await.unwrap();
     let coin = world.has(item("Coin", json!({}))).await;
-    let moved = world.inventory.move_to(world.hero, coin.id, Some(bag.id), &Terms::default()).await;
+    let moved = world.inventory.move_to(world.hero, coin.id, Some(bag.id), &plain()).await;
     assert_eq!(rule(moved), "no-such-container");
     for outcome in [
-        world.inventory.equip(world.hero, bag.id, &Terms::default()).await.map(drop),
-        world.inventory.delete(world.hero, bag.id, &Terms::default()).await,
-        world.inventory.restore(world.hero, bag.id, &Terms::default()).await.map(drop),
-        world.inventory.get(world.hero, bag.id).await.map(drop),
+        world.inventory.equip(world.hero, bag.id, &plain()).await.map(drop),
+        world.inventory.delete(world.hero, bag.id, &plain()).await,
+        world.inventory.restore(world.hero, bag.id, &plain()).await.map(drop),
+        world.inventory.get(world.hero, bag.id, &plain()).await.map(drop),
     ] {
         assert!(matches!(outcome, Err(RepositoryError::NotFound(EntityKind::InventoryItem))), "{outcome:?}");
     }
@@ -131,7 +134,7 @@ async fn two_acts_at_once_do_not_attune_a_fourth_item() {
     for index in 0..8 {
         let ring = world.has(item(&format!("Ring {index}"), json!({ "requires_attunement": true }))).await;
         let (inventory, hero) = (world.inventory.clone(), world.hero);
-        tasks.push(tokio::spawn(async move { inventory.attune(hero, ring.id, &Terms::default()).await }));
+        tasks.push(tokio::spawn(async move { inventory.attune(hero, ring.id, &plain()).await }));
     }
     let mut attuned = 0;
     for task in tasks {
@@ -149,44 +152,46 @@ async fn deleting_a_container_leaves_its_contents_where_it_was_and_restoring_bri
     let chest = world.has(item("Chest", json!({ "capacity": 50 }))).await;
     let bag = world.has(NewItem { container: Some(chest.id), ..item("Bag", json!({ "capacity": 9 })) }).await;
     let coin = world.has(NewItem { container: Some(bag.id), ..item("Coin", json!({})) }).await;
-    world.inventory.delete(world.hero, bag.id, &Terms::default()).await.unwrap();
+    world.inventory.delete(world.hero, bag.id, &plain()).await.unwrap();
     assert_eq!(world.now(coin.id).await.container, Some(chest.id));
-    let back = world.inventory.restore(world.hero, bag.id, &Terms::default()).await.unwrap();
+    let back = world.inventory.restore(world.hero, bag.id, &plain()).await.unwrap();
     assert_eq!((back.container, back.meta.revision), (Some(chest.id), Revision(3)));
-    world.inventory.delete(world.hero, bag.id, &Terms::default()).await.unwrap();
-    world.inventory.delete(world.hero, chest.id, &Terms::default()).await.unwrap();
-    let nowhere = world.inventory.restore(world.hero, bag.id, &Terms::default()).await;
+    world.inventory.delete(world.hero, bag.id, &plain()).await.unwrap();
+    world.inventory.delete(world.hero, chest.id, &plain()).await.unwrap();
+    let nowhere = world.inventory.restore(world.hero, bag.id, &plain()).await;
     assert_eq!(rule(nowhere), "no-such-container");
 }
 
 #[tokio::test]
 async fn an_act_repeated_under_its_key_gets_the_first_answer_even_when_it_would_be_refused_now() {
     let world = world().await;
-    let key = Terms::from(IdempotencyKey("once".to_owned()));
+    let key = key("once");
     let change = Purse([("gp".to_owned(), -10)].into());
     let first = world.inventory.change_currency(world.hero, &change, &key).await.unwrap();
     let again = world.inventory.change_currency(world.hero, &change, &key).await.unwrap();
     assert_eq!(again, first);
     assert_eq!(Purse::of(&first).0["gp"], 0);
-    let other = world.inventory.change_currency(world.hero, &Purse([("gp".to_owned(), 1)].into()), &key).await;
+    let other = world
+        .inventory
+        .change_currency(world.hero, &Purse([("gp".to_owned(), 1)].into()), &other_request("once"))
+        .await;
     assert!(matches!(other, Err(RepositoryError::IdempotencyMismatch)), "{other:?}");
     let new = || NewItem { id: Some(InventoryItemId(uuid::Uuid::from_u128(7))), ..item("Sword", json!({})) };
-    let made = world.inventory.create(world.hero, new(), &key).await.unwrap();
-    assert_eq!(world.inventory.create(world.hero, new(), &key).await.unwrap(), made);
+    let made = world.inventory.create(world.hero, new(), &self::key("new")).await.unwrap();
+    assert_eq!(world.inventory.create(world.hero, new(), &self::key("new")).await.unwrap(), made);
 }
 
 #[tokio::test]
 async fn coins_that_are_no_coins_are_named_and_other_members_stay() {
     let world = world().await;
     let wrong = Purse([("gp".to_owned(), 1), ("dollars".to_owned(), 1)].into());
-    let Err(RepositoryError::Invalid(violations)) =
-        world.inventory.change_currency(world.hero, &wrong, &Terms::default()).await
+    let Err(RepositoryError::Invalid(violations)) = world.inventory.change_currency(world.hero, &wrong, &plain()).await
     else {
         panic!()
     };
     assert_eq!(violations.0[0].field, "dollars");
     let paid = Purse([("gp".to_owned(), -3), ("sp".to_owned(), 7)].into());
-    let after = world.inventory.change_currency(world.hero, &paid, &Terms::default()).await.unwrap();
+    let after = world.inventory.change_currency(world.hero, &paid, &plain()).await.unwrap();
     assert_eq!(after.data.0["currency"], json!({ "cp": 0, "sp": 7, "ep": 0, "gp": 7, "pp": 0, "note": "kept" }));
 }
 
@@ -198,25 +203,26 @@ async fn many_items_are_made_together_or_not_at_all_and_every_fault_names_its_pl
     let inside = |weight: i64| Ok(NewItem { container: Some(bag), ..item("Stone", json!({ "weight": weight })) });
     let unreadable = Err(Violations::one("name", "is required"));
     let wrong = vec![sound(), inside(8), inside(8), Ok(item(" ", json!({}))), unreadable, sound()];
-    let outcome = world.inventory.create_all(world.hero, wrong.clone(), &Terms::default()).await;
+    let outcome = all(world.inventory.create_many(world.hero, wrong.clone(), Atomicity::AllOrNone, &plain()).await);
     let Err(RepositoryError::Invalid(violations)) = outcome else { panic!() };
     let fields: Vec<_> = violations.0.iter().map(|violation| violation.field.as_str()).collect();
     assert_eq!(fields, ["items[2]", "items[3].name", "items[4].name", "items[5].id"]);
     assert_eq!(world.versions().await.len(), 0, "nothing was changed");
 
-    let key = Terms::from(IdempotencyKey("each".to_owned()));
-    let outcomes = world.inventory.create_each(world.hero, wrong.clone(), &key).await.unwrap();
+    let key = key("each");
+    let outcomes = world.inventory.create_many(world.hero, wrong.clone(), Atomicity::EachOnItsOwn, &key).await.unwrap();
     let made: Vec<_> = outcomes.iter().map(Result::is_ok).collect();
     assert_eq!(made, [true, true, false, false, false, false]);
     assert_eq!(world.versions().await.len(), 1, "one act, one version");
-    let again = world.inventory.create_each(world.hero, wrong, &key).await.unwrap();
+    let again = world.inventory.create_many(world.hero, wrong, Atomicity::EachOnItsOwn, &key).await.unwrap();
     let ids = |outcomes: &[Result<InventoryItem>]| -> Vec<_> {
         outcomes.iter().map(|outcome| outcome.as_ref().ok().map(|item| item.id)).collect()
     };
     assert_eq!(ids(&again), ids(&outcomes));
-    let taken = world.inventory.create_all(world.hero, vec![sound()], &Terms::default()).await;
+    let taken = all(world.inventory.create_many(world.hero, vec![sound()], Atomicity::AllOrNone, &plain()).await);
     assert!(matches!(taken, Err(RepositoryError::Invalid(violations)) if violations.0[0].field == "items[0].id"));
-    let more = world.inventory.create_all(world.hero, vec![inside(1), inside(1)], &Terms::default()).await;
+    let more =
+        all(world.inventory.create_many(world.hero, vec![inside(1), inside(1)], Atomicity::AllOrNone, &plain()).await);
     assert_eq!(more.unwrap().len(), 2);
 }
 
@@ -225,7 +231,7 @@ async fn the_load_tells_what_is_carried_and_what_lies_in_each_container() {
     let world = world().await;
     let bag = world.has(item("Bag", json!({ "capacity": 30, "weight": 5 }))).await;
     world.has(NewItem { container: Some(bag.id), quantity: 2, ..item("Stone", json!({ "weight": 4 })) }).await;
-    let load = world.inventory.weight(world.hero).await.unwrap();
+    let load = world.inventory.weight(world.hero, &plain()).await.unwrap();
     assert!((load.carried - 13.0).abs() < 1e-9 && load.capacity == Some(150.0), "{load:?}");
     assert!((load.containers[0].contents - 8.0).abs() < 1e-9);
 }
@@ -246,7 +252,7 @@ async fn an_act_that_loses_its_race_is_judged_anew_and_a_storage_failure_is_pass
         StorageError::new(ErrorKind::Conflict { expected: Revision(1), actual: Revision(2) }, COMMIT),
     ];
     mock.expect_commit().times(3).returning(move |_| Err(answers.pop().unwrap()));
-    let inventory = InventoryRepository::new(Backing::new(Arc::new(mock)));
-    let outcome = inventory.equip(of, id, &Terms::default()).await;
+    let inventory = InventoryRepository::new(StorageContext::new(Arc::new(mock)));
+    let outcome = inventory.equip(of, id, &plain()).await;
     assert!(matches!(outcome, Err(RepositoryError::Storage(error)) if *error.kind() == ErrorKind::Timeout));
 }

@@ -1,9 +1,9 @@
 //! What a character carries.
 
 use super::InventoryRepository;
-use crate::Result;
+use crate::{RequestContext, Result};
 use character_domain::{CharacterId, InventoryItem, InventoryItemId, inventory::Inventory};
-use character_storage_port::{InventoryItemQuery, get};
+use character_storage_port::InventoryItemQuery;
 use serde_json::Value;
 
 /// Pounds that a point of strength can carry (SRD 5.2, "Carrying Capacity").
@@ -37,12 +37,12 @@ impl InventoryRepository {
     /// What the character carries.
     ///
     /// # Errors
-    /// `NotFound`, `Storage`.
+    /// `NotFound`, `PreconditionFailed` (of the character), `Storage`.
     #[tracing::instrument(name = "inventory.weight", level = "debug", skip_all)]
-    pub async fn weight(&self, of: CharacterId) -> Result<Load> {
-        let character = get::<character_domain::Character, _>(self.backing.storage.as_ref(), of).await?.value;
+    pub async fn weight(&self, of: CharacterId, request: &RequestContext) -> Result<Load> {
+        let character = self.context.get::<character_domain::Character>(of, request).await?.value;
         let query = InventoryItemQuery { character_id: Some(of), ..InventoryItemQuery::default() };
-        let items: Vec<InventoryItem> = self.backing.look_all(&query).await?;
+        let items: Vec<InventoryItem> = self.context.list_all(&query).await?;
         let inventory = Inventory::new(items.iter().cloned());
         let container = |item: &InventoryItem| {
             let capacity = item.capacity()?;

@@ -1,9 +1,9 @@
 //! Reaching milestones, and achieving things.
 
 use super::ProgressRepository;
-use crate::{RepositoryError, Result, Terms, act::Act, idempotency::Repeatable, race::Race};
+use crate::{RepositoryError, RequestContext, Result};
 use character_domain::{CharacterId, Document, Refusal, Revision, Timestamp, progress::Attainment};
-use character_storage_port::{CHARACTER_PROGRESS_UPDATED, Deleted};
+use character_storage_port::CHARACTER_PROGRESS_UPDATED;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -85,8 +85,13 @@ impl ProgressRepository {
     /// # Errors
     /// `NotFound`, `PreconditionFailed` (of the character), `Invalid`, `IdempotencyMismatch`, `Contended`, `Storage`.
     #[tracing::instrument(name = "progress.add_milestone", level = "debug", skip_all)]
-    pub async fn add_milestone(&self, of: CharacterId, new: &NewAttainment, terms: &Terms) -> Result<Attained> {
-        self.attain(Kind::Milestone, of, new, terms).await
+    pub async fn add_milestone(
+        &self,
+        of: CharacterId,
+        new: &NewAttainment,
+        request: &RequestContext,
+    ) -> Result<Attained> {
+        self.attain(Kind::Milestone, of, new, request).await
     }
 
     /// Records that something was achieved.
@@ -94,50 +99,45 @@ impl ProgressRepository {
     /// # Errors
     /// As [`add_milestone`](Self::add_milestone); `Refused` by `achievement-exists` when there is one of this title.
     #[tracing::instrument(name = "progress.add_achievement", level = "debug", skip_all)]
-    pub async fn add_achievement(&self, of: CharacterId, new: &NewAttainment, terms: &Terms) -> Result<Attained> {
-        self.attain(Kind::Achievement, of, new, terms).await
+    pub async fn add_achievement(
+        &self,
+        of: CharacterId,
+        new: &NewAttainment,
+        request: &RequestContext,
+    ) -> Result<Attained> {
+        self.attain(Kind::Achievement, of, new, request).await
     }
 
-    async fn attain(&self, kind: Kind, of: CharacterId, new: &NewAttainment, terms: &Terms) -> Result<Attained> {
-        new.attainment(self.backing.now()).check().into_result().map_err(RepositoryError::Invalid)?;
-        let repeatable = terms.repeatable(kind.act(), &(of, new))?;
-        let outcome = self.attain_checked(kind, of, new, repeatable.as_ref(), terms).await;
-        self.backing.or_first_answer(outcome, repeatable.as_ref()).await
-    }
-
-    async fn attain_checked(
+    async fn attain(
         &self,
         kind: Kind,
         of: CharacterId,
         new: &NewAttainment,
-        repeatable: Option<&Repeatable>,
-        terms: &Terms,
+        request: &RequestContext,
     ) -> Result<Attained> {
-        let mut race = Race::default();
-        loop {
-            let character = self.backing.character(of, Deleted::Exclude).await?;
-            terms.condition.judge(character.meta.revision)?;
-            let mut standing = self.backing.standing(&character).await?;
-            if kind == Kind::Achievement && standing.row.has_achievement(&new.title) {
-                return Err(Refusal::new("achievement-exists", "there is one of this title already").into());
-            }
-            let mut act = Act::on(character, kind.act(), terms.author.as_ref(), self.backing.now());
-            let attainment = new.attainment(act.changes.at);
-            let event = json!({
-                "character_id": of, "kind": kind.as_str(), "id": attainment.id, "title": attainment.title,
-            });
-            act.changes.event(CHARACTER_PROGRESS_UPDATED, of, event);
-            let entry = attainment.into_entry();
-            match kind {
-                Kind::Milestone => standing.row.milestones.push(entry.clone()),
-                Kind::Achievement => standing.row.achievements.push(entry.clone()),
-            }
-            standing.store(&mut act)?;
-            let (transaction, after) = act.into_transaction()?;
-            let attained = Attained { entry, revision: after.meta.revision };
-            if let Some(done) = self.backing.settle(transaction, repeatable, attained, &mut race).await? {
-                return Ok(done);
-            }
-        }
+        new.attainment(self.context.now()).check().into_result().map_err(RepositoryError::Invalid)?;
+        self.context
+            .act(kind.act(), request, move |attempt| async move {
+                let character = attempt.accept(attempt.character(of).await?)?;
+                let mut standing = attempt.standing(&character).await?;
+                if kind == Kind::Achievement && standing.row.has_achievement(&new.title) {
+                    let reason = "the character already has an achievement with this title";
+                    return Err(Refusal::new("achievement-exists", reason).into());
+                }
+                let mut work = attempt.work_on(character);
+                let attainment = new.attainment(work.changes.at);
+                let event = json!({
+                    "character_id": of, "kind": kind.as_str(), "id": attainment.id, "title": attainment.title,
+                });
+                work.changes.event(CHARACTER_PROGRESS_UPDATED, of, event);
+                let entry = attainment.into_entry();
+                match kind {
+                    Kind::Milestone => standing.row.milestones.push(entry.clone()),
+                    Kind::Achievement => standing.row.achievements.push(entry.clone()),
+                }
+                standing.store(&mut work)?;
+                work.finish(|after| Attained { entry, revision: after.meta.revision })
+            })
+            .await
     }
 }

@@ -1,7 +1,7 @@
 //! Winning experience.
 
 use super::ProgressRepository;
-use crate::{RepositoryError, Result, Terms, act::Act, idempotency::Repeatable, race::Race};
+use crate::{RepositoryError, RequestContext, Result, act::Attempt};
 use character_domain::{
     CharacterId, ExperienceEntry, ExperienceEntryId, JournalEntry, JournalEntryId, Revision, Timestamp, Violations,
     progress::{MAX_EXPERIENCE, next_threshold, proficiency_bonus},
@@ -88,56 +88,39 @@ impl ProgressRepository {
     /// `NotFound`, `PreconditionFailed` (of the character), `Invalid` (also when the journal entry is not one of this
     /// character), `Refused` by `too-much-experience`, `IdempotencyMismatch`, `Contended`, `Storage`.
     #[tracing::instrument(name = "progress.award", level = "debug", skip_all)]
-    pub async fn award(&self, of: CharacterId, award: &Award, terms: &Terms) -> Result<Awarded> {
-        award.check(of, self.backing.now())?;
-        let repeatable = terms.repeatable("progress.award", &(of, award))?;
-        let outcome = self.award_checked(of, award, repeatable.as_ref(), terms).await;
-        self.backing.or_first_answer(outcome, repeatable.as_ref()).await
-    }
-
-    async fn award_checked(
-        &self,
-        of: CharacterId,
-        award: &Award,
-        repeatable: Option<&Repeatable>,
-        terms: &Terms,
-    ) -> Result<Awarded> {
-        let mut race = Race::default();
-        loop {
-            let character = self.backing.character(of, Deleted::Exclude).await?;
-            terms.condition.judge(character.meta.revision)?;
-            let mut standing = self.backing.standing(&character).await?;
-            let mut act = Act::on(character, "progress.experience_gained", terms.author.as_ref(), self.backing.now());
-            let change = standing.add_experience(&mut act, award.amount)?;
-            let row = standing.store(&mut act)?;
-            let journal_entry_id = match award.journal_entry_id {
-                Some(id) => self.backing.entry_of(of, id).await?,
-                None => act.changes.create(award.journal_entry(of, act.changes.at))?.id,
-            };
-            let entry = award.entry(of, journal_entry_id, act.changes.at);
-            let entry = act.changes.create(entry)?;
-            let (transaction, after) = act.into_transaction()?;
-            let awarded = Awarded {
-                experience_points: row.experience_points,
-                amount: award.amount,
-                level_before: change.from,
-                level_after: change.to,
-                proficiency_bonus_before: proficiency_bonus(change.from),
-                proficiency_bonus_after: proficiency_bonus(change.to),
-                ability_score_improvements: change.improvements(),
-                next_level_at: next_threshold(change.to),
-                journal_entry_id,
-                experience_entry_id: entry.id,
-                revision: after.meta.revision,
-            };
-            if let Some(done) = self.backing.settle(transaction, repeatable, awarded, &mut race).await? {
-                return Ok(done);
-            }
-        }
+    pub async fn award(&self, of: CharacterId, award: &Award, request: &RequestContext) -> Result<Awarded> {
+        award.check(of, self.context.now())?;
+        self.context
+            .act("progress.experience_gained", request, move |attempt| async move {
+                let character = attempt.accept(attempt.character(of).await?)?;
+                let mut standing = attempt.standing(&character).await?;
+                let mut work = attempt.work_on(character);
+                let change = standing.add_experience(&mut work, award.amount)?;
+                let row = standing.store(&mut work)?;
+                let journal_entry_id = match award.journal_entry_id {
+                    Some(id) => attempt.entry_of(of, id).await?,
+                    None => work.changes.create(award.journal_entry(of, work.changes.at))?.id,
+                };
+                let entry = work.changes.create(award.entry(of, journal_entry_id, work.changes.at))?;
+                work.finish(|after| Awarded {
+                    experience_points: row.experience_points,
+                    amount: award.amount,
+                    level_before: change.from,
+                    level_after: change.to,
+                    proficiency_bonus_before: proficiency_bonus(change.from),
+                    proficiency_bonus_after: proficiency_bonus(change.to),
+                    ability_score_improvements: change.improvements(),
+                    next_level_at: next_threshold(change.to),
+                    journal_entry_id,
+                    experience_entry_id: entry.id,
+                    revision: after.meta.revision,
+                })
+            })
+            .await
     }
 }
 
-impl crate::Backing {
+impl Attempt {
     /// The journal entry that a caller named, when it is one of this character.
     pub(crate) async fn entry_of(&self, of: CharacterId, id: JournalEntryId) -> Result<JournalEntryId> {
         match self.owned_row::<JournalEntry>(of, id, Deleted::Exclude).await {

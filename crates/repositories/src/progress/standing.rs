@@ -1,7 +1,7 @@
 //! The progress of a character, while an act changes it.
 
 use super::of_character;
-use crate::{Backing, Result, act::Act};
+use crate::{Result, act::Attempt, unit_of_work::UnitOfWork};
 use character_domain::{
     Character, CharacterProgress, Refusal, Revision,
     progress::{LevelChange, proficiency_bonus},
@@ -34,21 +34,21 @@ impl Standing {
     }
 
     /// Adds experience, or takes it away, in this act: on the row, on the sheet, and with the events that tell of it.
-    pub(crate) fn add_experience(&mut self, act: &mut Act, amount: i64) -> Result<LevelChange, Refusal> {
-        let change = self.row.add_experience(amount, act.changes.at)?;
-        self.row.write_on(&mut act.after.data);
+    pub(crate) fn add_experience(&mut self, work: &mut UnitOfWork, amount: i64) -> Result<LevelChange, Refusal> {
+        let change = self.row.add_experience(amount, work.changes.at)?;
+        self.row.write_on(&mut work.after.data);
         let (of, points) = (self.row.character_id, self.row.experience_points);
         if amount > 0 {
             let data = json!({
                 "character_id": of, "amount": amount, "experience_points": points, "level": change.to,
             });
-            act.changes.event(CHARACTER_EXPERIENCE_GAINED, of, data);
+            work.changes.event(CHARACTER_EXPERIENCE_GAINED, of, data);
         } else {
             let data = json!({
                 "character_id": of, "kind": "experience", "amount": amount, "experience_points": points,
                 "level": change.to,
             });
-            act.changes.event(CHARACTER_PROGRESS_UPDATED, of, data);
+            work.changes.event(CHARACTER_PROGRESS_UPDATED, of, data);
         }
         if change.is_gain() {
             let data = json!({
@@ -58,18 +58,18 @@ impl Standing {
                 "proficiency_bonus": proficiency_bonus(change.to),
                 "ability_score_improvements": change.improvements(),
             });
-            act.changes.event(CHARACTER_LEVELED_UP, of, data);
+            work.changes.event(CHARACTER_LEVELED_UP, of, data);
         }
         Ok(change)
     }
 
     /// Stores it with this act.
-    pub(crate) fn store(self, act: &mut Act) -> Result<CharacterProgress> {
-        if self.on_record { act.changes.replace(self.row) } else { act.changes.create(self.row) }
+    pub(crate) fn store(self, work: &mut UnitOfWork) -> Result<CharacterProgress> {
+        if self.on_record { work.changes.replace(self.row) } else { work.changes.create(self.row) }
     }
 }
 
-impl Backing {
+impl Attempt {
     /// How a character stands, for an act that is to change it.
     pub(crate) async fn standing(&self, character: &Character) -> Result<Standing> {
         let rows = self.all::<CharacterProgress>(&of_character(character.id)).await?;

@@ -1,7 +1,10 @@
 //! Over the memory storage for what an act does, over a mock of the port for what is refused and what a storage may do.
 
 use super::*;
-use crate::{Condition, IdempotencyKey, RepositoryError, Terms};
+use crate::{
+    Condition, RepositoryError, RequestContext,
+    testing::{done, key, other_request, plain},
+};
 use character_domain::{
     Character, CharacterProgressId, CharacterVersion, Document, ExperienceEntry, JournalEntry, JournalEntryId, UserId,
     progress::MAX_EXPERIENCE,
@@ -28,7 +31,7 @@ fn hero(sheet: Value) -> Character {
 async fn world(sheet: Value) -> World {
     let storage = MemoryStorage::new();
     let hero = storage.create_character(hero(sheet)).await.unwrap().id;
-    let progress = ProgressRepository::new(Backing::new(Arc::new(storage.clone())));
+    let progress = ProgressRepository::new(StorageContext::new(Arc::new(storage.clone())));
     World { progress, storage, hero }
 }
 
@@ -42,13 +45,9 @@ fn award(amount: i64) -> Award {
     }
 }
 
-fn key(text: &str) -> Terms {
-    IdempotencyKey(text.to_owned()).into()
-}
-
-fn rule<T: std::fmt::Debug>(outcome: Result<T>) -> &'static str {
+fn rule<T: std::fmt::Debug>(outcome: Result<T>) -> String {
     match outcome {
-        Err(RepositoryError::Refused(refusal)) => refusal.rule,
+        Err(RepositoryError::Refused(refusal)) => refusal.rule.into_owned(),
         other => panic!("{other:?}"),
     }
 }
@@ -67,7 +66,7 @@ impl World {
     }
 
     async fn standing(&self) -> CharacterProgress {
-        self.progress.get(self.hero).await.unwrap().value.row
+        self.progress.get(self.hero, &plain()).await.unwrap().value.row
     }
 
     async fn versions(&self) -> Vec<CharacterVersion> {
@@ -94,7 +93,7 @@ impl World {
 #[tokio::test]
 async fn without_a_row_the_sheet_is_what_counts_and_looking_stores_nothing() {
     let world = world(json!({ "experience_points": 7_000, "level": 6 })).await;
-    let seen = world.progress.get(world.hero).await.unwrap().value;
+    let seen = world.progress.get(world.hero, &plain()).await.unwrap().value;
     assert_eq!((seen.row.experience_points, seen.row.current_level, seen.row.meta.revision), (7_000, 6, Revision(0)));
     assert_eq!(seen.revision, Revision(1));
     let all = world.storage.list_all_character_progress(&of_character(world.hero), PageRequest::default()).await;
@@ -104,7 +103,7 @@ async fn without_a_row_the_sheet_is_what_counts_and_looking_stores_nothing() {
 #[tokio::test]
 async fn an_award_is_on_the_record_on_the_sheet_in_the_journal_and_in_the_outbox_together() {
     let world = world(json!({ "experience_points": 2_000, "level": 3, "species": "Dwarf" })).await;
-    let awarded = world.progress.award(world.hero, &award(4_600), &Terms::default()).await.unwrap();
+    let awarded = world.progress.award(world.hero, &award(4_600), &plain()).await.unwrap();
     assert_eq!((awarded.experience_points, awarded.amount), (6_600, 4_600));
     assert_eq!((awarded.level_before, awarded.level_after), (3, 5));
     assert_eq!((awarded.proficiency_bonus_before, awarded.proficiency_bonus_after), (2, 3));
@@ -138,10 +137,10 @@ async fn an_award_is_on_the_record_on_the_sheet_in_the_journal_and_in_the_outbox
 #[tokio::test]
 async fn an_award_below_the_next_level_gains_none_and_tells_of_none() {
     let world = world(json!({})).await;
-    let awarded = world.progress.award(world.hero, &award(299), &Terms::default()).await.unwrap();
+    let awarded = world.progress.award(world.hero, &award(299), &plain()).await.unwrap();
     assert_eq!((awarded.level_before, awarded.level_after, awarded.next_level_at), (1, 1, Some(300)));
     assert_eq!(world.events().await.len(), 2);
-    let awarded = world.progress.award(world.hero, &award(1), &Terms::default()).await.unwrap();
+    let awarded = world.progress.award(world.hero, &award(1), &plain()).await.unwrap();
     assert_eq!((awarded.level_before, awarded.level_after), (1, 2));
     assert_eq!(world.standing().await.meta.revision, Revision(2), "the row that is there is changed");
 }
@@ -154,7 +153,7 @@ async fn progress_that_was_imported_under_another_id_is_found_and_changed() {
         ..CharacterProgress::new(world.hero, 100, 1, character_domain::now())
     };
     let imported = world.storage.create_character_progress(imported).await.unwrap();
-    world.progress.award(world.hero, &award(50), &Terms::default()).await.unwrap();
+    world.progress.award(world.hero, &award(50), &plain()).await.unwrap();
     let all = world.storage.list_all_character_progress(&of_character(world.hero), PageRequest::default()).await;
     let all = all.unwrap().value.items;
     assert_eq!((all.len(), all[0].id, all[0].experience_points), (1, imported.id, 150));
@@ -163,12 +162,12 @@ async fn progress_that_was_imported_under_another_id_is_found_and_changed() {
 #[tokio::test]
 async fn experience_that_somebody_wrote_on_the_sheet_is_what_an_award_adds_to() {
     let world = world(json!({})).await;
-    world.progress.award(world.hero, &award(1_000), &Terms::default()).await.unwrap();
+    world.progress.award(world.hero, &award(1_000), &plain()).await.unwrap();
     let mut character = world.character().await;
     character.data = hero(json!({ "experience_points": 300, "level": 2 })).data;
     world.storage.update_character(character, character_storage_port::Expect::Any).await.unwrap();
     assert_eq!((world.standing().await.experience_points, world.standing().await.current_level), (300, 2));
-    let awarded = world.progress.award(world.hero, &award(1), &Terms::default()).await.unwrap();
+    let awarded = world.progress.award(world.hero, &award(1), &plain()).await.unwrap();
     assert_eq!((awarded.experience_points, awarded.level_before, awarded.level_after), (301, 2, 2));
 }
 
@@ -178,7 +177,7 @@ async fn an_award_may_be_told_by_an_entry_that_is_there() {
     let entry = JournalEntry::new(world.hero, "Session 3", character_domain::now());
     let entry = world.storage.create_journal_entry(entry).await.unwrap();
     let told = Award { journal_entry_id: Some(entry.id), ..award(10) };
-    let awarded = world.progress.award(world.hero, &told, &Terms::default()).await.unwrap();
+    let awarded = world.progress.award(world.hero, &told, &plain()).await.unwrap();
     assert_eq!(awarded.journal_entry_id, entry.id);
     assert_eq!((world.journal().await.len(), world.experience_entries().await.len()), (1, 1));
 }
@@ -190,7 +189,7 @@ async fn an_award_repeated_under_its_key_counts_once() {
     world.progress.award(world.hero, &award(400), &key("other")).await.unwrap();
     assert_eq!(world.progress.award(world.hero, &award(400), &key("k")).await.unwrap(), first);
     assert_eq!(world.standing().await.experience_points, 800);
-    let mismatch = world.progress.award(world.hero, &award(401), &key("k")).await;
+    let mismatch = world.progress.award(world.hero, &award(401), &other_request("k")).await;
     assert!(matches!(mismatch, Err(RepositoryError::IdempotencyMismatch)), "{mismatch:?}");
 }
 
@@ -199,7 +198,7 @@ async fn twenty_awards_at_once_add_up_exactly() {
     let world = world(json!({ "experience_points": 5, "level": 1 })).await;
     let tasks = (1..=20).map(|amount| {
         let (progress, hero) = (world.progress.clone(), world.hero);
-        tokio::spawn(async move { progress.award(hero, &award(amount * 100), &Terms::default()).await })
+        tokio::spawn(async move { progress.award(hero, &award(amount * 100), &plain()).await })
     });
     let mut levels = 0;
     for task in tasks.collect::<Vec<_>>() {
@@ -218,12 +217,12 @@ async fn milestones_and_achievements_are_kept_in_order() {
     let world = world(json!({ "experience_points": 950 })).await;
     let at = "2026-01-02T03:04:05Z".parse().unwrap();
     let first = NewAttainment { achieved_at: Some(at), kind: "quest".to_owned(), ..NewAttainment::new("First") };
-    let milestone = world.progress.add_milestone(world.hero, &first, &Terms::default()).await.unwrap();
+    let milestone = world.progress.add_milestone(world.hero, &first, &plain()).await.unwrap();
     assert_eq!((&milestone.entry["type"], milestone.revision), (&json!("quest"), Revision(2)));
     assert_eq!(milestone.entry["achieved_at"], "2026-01-02T03:04:05.000000Z");
-    world.progress.add_milestone(world.hero, &NewAttainment::new("First"), &Terms::default()).await.unwrap();
+    world.progress.add_milestone(world.hero, &NewAttainment::new("First"), &plain()).await.unwrap();
     let won = NewAttainment::new("Dragonslayer");
-    let achievement = world.progress.add_achievement(world.hero, &won, &Terms::default()).await.unwrap();
+    let achievement = world.progress.add_achievement(world.hero, &won, &plain()).await.unwrap();
     let row = world.standing().await;
     assert_eq!((row.milestones.len(), &row.milestones[0]), (2, &milestone.entry));
     assert_eq!((row.achievements, row.experience_points, row.current_level), (vec![achievement.entry], 950, 3));
@@ -238,12 +237,10 @@ async fn an_achievement_is_won_once_also_by_two_at_once_and_a_repeat_under_the_k
     let won = NewAttainment::new("Dragonslayer");
     let first = world.progress.add_achievement(world.hero, &won, &key("k")).await.unwrap();
     assert_eq!(world.progress.add_achievement(world.hero, &won, &key("k")).await.unwrap(), first);
-    assert_eq!(rule(world.progress.add_achievement(world.hero, &won, &Terms::default()).await), "achievement-exists");
+    assert_eq!(rule(world.progress.add_achievement(world.hero, &won, &plain()).await), "achievement-exists");
     let tasks = (0..4).map(|_| {
         let (progress, hero) = (world.progress.clone(), world.hero);
-        tokio::spawn(
-            async move { progress.add_achievement(hero, &NewAttainment::new("Rich"), &Terms::default()).await },
-        )
+        tokio::spawn(async move { progress.add_achievement(hero, &NewAttainment::new("Rich"), &plain()).await })
     });
     let mut won = 0;
     for task in tasks.collect::<Vec<_>>() {
@@ -267,13 +264,13 @@ fn knows(hero: Character, rows: Vec<CharacterProgress>) -> MockStorage {
 }
 
 fn over(mock: MockStorage) -> ProgressRepository {
-    ProgressRepository::new(Backing::new(Arc::new(mock)))
+    ProgressRepository::new(StorageContext::new(Arc::new(mock)))
 }
 
 #[tokio::test]
 async fn every_refusal_of_an_award_says_why_and_commits_nothing() {
     let hero = hero(json!({}));
-    let (of, terms) = (hero.id, Terms::default());
+    let (of, terms) = (hero.id, RequestContext::default());
     let rich = CharacterProgress::new(of, MAX_EXPERIENCE, 20, character_domain::now());
     let progress = over(knows(hero, vec![rich]));
     assert_eq!(rule(progress.award(of, &award(1), &terms).await), "too-much-experience");
@@ -282,12 +279,12 @@ async fn every_refusal_of_an_award_says_why_and_commits_nothing() {
     }
     let wrong = Award { source: " ".to_owned(), reason: "\0".to_owned(), ..award(0) };
     assert_eq!(faults(progress.award(of, &wrong, &terms).await), ["amount", "source", "reason"]);
-    let later = Terms::from(Condition::revision(Revision(2)));
+    let later = RequestContext::from(Condition::revision(Revision(2)));
     let outcome = progress.award(of, &award(1), &later).await;
     assert!(matches!(outcome, Err(RepositoryError::PreconditionFailed { actual: Revision(1), .. })), "{outcome:?}");
     let outcome = progress.award(CharacterId::new(), &award(1), &terms).await;
     assert!(matches!(outcome, Err(RepositoryError::NotFound(EntityKind::Character))), "{outcome:?}");
-    let outcome = progress.get(CharacterId::new()).await;
+    let outcome = progress.get(CharacterId::new(), &plain()).await;
     assert!(matches!(outcome, Err(RepositoryError::NotFound(EntityKind::Character))), "{outcome:?}");
 }
 
@@ -297,20 +294,20 @@ async fn an_entry_that_is_not_there_or_not_of_the_character_cannot_tell_of_an_aw
     let of = hero.id;
     let told = Award { journal_entry_id: Some(JournalEntryId::new()), ..award(1) };
     let progress = over(knows(hero.clone(), Vec::new()));
-    assert_eq!(faults(progress.award(of, &told, &Terms::default()).await), ["journal_entry_id"]);
+    assert_eq!(faults(progress.award(of, &told, &plain()).await), ["journal_entry_id"]);
     let mut mock = MockStorage::new();
     mock.expect_find::<Character>().returning(move |_, _| Ok(Read::origin(Some(hero.clone()))));
     mock.expect_list::<CharacterProgress>().returning(|_, _| Ok(Read::origin(Page { items: Vec::new(), next: None })));
     let other = JournalEntry::new(CharacterId::new(), "Another one's", character_domain::now());
     mock.expect_find::<JournalEntry>().returning(move |_, _| Ok(Read::origin(Some(other.clone()))));
     mock.expect_commit().never();
-    assert_eq!(faults(over(mock).award(of, &told, &Terms::default()).await), ["journal_entry_id"]);
+    assert_eq!(faults(over(mock).award(of, &told, &plain()).await), ["journal_entry_id"]);
 }
 
 #[tokio::test]
 async fn every_refusal_of_an_achievement_says_why_and_commits_nothing() {
     let hero = hero(json!({}));
-    let (of, terms) = (hero.id, Terms::default());
+    let (of, terms) = (hero.id, RequestContext::default());
     let mut row = CharacterProgress::new(of, 0, 1, character_domain::now());
     row.achievements.push(json!({ "title": "Dragonslayer" }));
     let progress = over(knows(hero, vec![row]));
@@ -319,7 +316,7 @@ async fn every_refusal_of_an_achievement_says_why_and_commits_nothing() {
     let wrong = NewAttainment { kind: String::new(), ..NewAttainment::new("x".repeat(201)) };
     assert_eq!(faults(progress.add_achievement(of, &wrong, &terms).await), ["title", "type"]);
     assert_eq!(faults(progress.add_milestone(of, &wrong, &terms).await), ["title", "type"]);
-    let later = Terms::from(Condition::revision(Revision(2)));
+    let later = RequestContext::from(Condition::revision(Revision(2)));
     let outcome = progress.add_milestone(of, &NewAttainment::new("First"), &later).await;
     assert!(matches!(outcome, Err(RepositoryError::PreconditionFailed { .. })), "{outcome:?}");
 }
@@ -335,8 +332,8 @@ async fn no_award_is_decided_by_a_progress_that_may_be_out_of_date_but_it_is_sho
         .returning(move |_, _| Ok(Read { value: Page { items: Vec::new(), next: None }, source: stale }));
     mock.expect_commit().never();
     let progress = over(mock);
-    assert_eq!(progress.get(of).await.unwrap().source, stale);
-    let outcome = progress.award(of, &award(1), &Terms::default()).await;
+    assert_eq!(progress.get(of, &plain()).await.unwrap().source, stale);
+    let outcome = progress.award(of, &award(1), &plain()).await;
     assert!(matches!(outcome, Err(RepositoryError::Storage(_))), "{outcome:?}");
 }
 
@@ -356,11 +353,7 @@ async fn an_award_that_loses_its_race_is_added_to_what_the_winner_left() {
         .returning(|_, _| Ok(Read::origin(Page { items: Vec::new(), next: None })));
     let lost = StorageError::new(ErrorKind::Conflict { expected: Revision(1), actual: Revision(2) }, COMMIT);
     let mut answers = vec![Ok(()), Err(lost)];
-    mock.expect_commit().times(2).returning(move |transaction| {
-        let committed =
-            character_storage_port::Committed { id: transaction.id, written: Vec::new(), answer: transaction.answer };
-        answers.pop().unwrap().map(|()| committed)
-    });
-    let awarded = over(mock).award(of, &award(50), &Terms::default()).await.unwrap();
+    mock.expect_commit().times(2).returning(move |transaction| answers.pop().unwrap().map(|()| done(&transaction)));
+    let awarded = over(mock).award(of, &award(50), &plain()).await.unwrap();
     assert_eq!((awarded.experience_points, awarded.revision), (550, Revision(3)));
 }

@@ -15,14 +15,14 @@ async fn the_tree_of_a_lineage_comes_in_pages_that_hold_every_version_once_newes
     world.renamed("c").await;
     let right = world.evolution.change_theme(world.hero, &to("right"), &plain()).await.unwrap().character.id;
     world.evolution.restore(left, world.versions(left).await[0].id, &plain()).await.unwrap();
-    let whole = world.evolution.tree(right, Limit::MAX, None).await.unwrap();
+    let whole = world.evolution.tree(right, Limit::MAX, None, &plain()).await.unwrap();
     assert_eq!((whole.items.len(), whole.next), (8, None));
     let places: Vec<_> = whole.items.iter().map(|node| (node.created_at, node.id)).collect();
     assert!(places.is_sorted_by(|newer, older| newer > older));
     for size in [1, 3, 4, 8] {
         let (mut nodes, mut after) = (Vec::new(), None);
         loop {
-            let part = world.evolution.tree(left, Limit::new(size).unwrap(), after).await.unwrap();
+            let part = world.evolution.tree(left, Limit::new(size).unwrap(), after, &plain()).await.unwrap();
             nodes.extend(part.items);
             after = part.next;
             if after.is_none() {
@@ -43,11 +43,11 @@ async fn a_long_history_is_read_in_parts_and_no_further_than_it_is_asked_for() {
         world.renamed("y").await;
     }
     let new = world.evolution.change_theme(world.hero, &to("steampunk"), &plain()).await.unwrap().character.id;
-    let whole = world.evolution.tree(new, Limit::MAX, None).await.unwrap();
+    let whole = world.evolution.tree(new, Limit::MAX, None, &plain()).await.unwrap();
     assert_eq!((whole.items.len(), whole.next), (263, None));
     let (mut nodes, mut after) = (Vec::new(), None);
     while nodes.is_empty() || after.is_some() {
-        let part = world.evolution.tree(new, Limit::new(150).unwrap(), after).await.unwrap();
+        let part = world.evolution.tree(new, Limit::new(150).unwrap(), after, &plain()).await.unwrap();
         nodes.extend(part.items);
         after = part.next;
     }
@@ -65,8 +65,8 @@ async fn a_long_history_is_read_in_parts_and_no_further_than_it_is_asked_for() {
         let next = Some(Cursor { created_at: version.meta.created_at, id: version.id.into() });
         Ok(Read::origin(Page { items, next }))
     });
-    let evolution = EvolutionRepository::new(Backing::new(Arc::new(mock)));
-    let newest = evolution.tree(hero.id, Limit::new(10).unwrap(), None).await.unwrap();
+    let evolution = EvolutionRepository::new(StorageContext::new(Arc::new(mock)));
+    let newest = evolution.tree(hero.id, Limit::new(10).unwrap(), None, &plain()).await.unwrap();
     assert_eq!((newest.items.len(), newest.next.is_some()), (10, true));
 }
 
@@ -76,7 +76,7 @@ async fn versions_of_a_lineage_can_be_compared_with_each_other() {
     let new = world.evolution.change_theme(world.hero, &to("steampunk"), &plain()).await.unwrap().character.id;
     let (old, first) = (world.versions(world.hero).await.remove(0), world.versions(new).await.remove(0));
     for of in [world.hero, new] {
-        let compared = world.evolution.compare(of, old.id, first.id).await.unwrap();
+        let compared = world.evolution.compare(of, old.id, first.id, &plain()).await.unwrap();
         assert_eq!(compared.changes, first.changes);
         assert_eq!(compared.changes.len(), 3, "id, parent_id and theme: {:?}", compared.changes);
     }
@@ -92,7 +92,7 @@ async fn the_graph_ties_characters_and_items() {
     world.inventory.delete(world.hero, hat, &plain()).await.unwrap();
     let [new_sword, new_hat] = [&change.items[0], &change.items[1]].map(|item| item.id.0);
     let (old, new) = (world.hero.0, change.character.id.0);
-    let graph = world.evolution.graph(change.character.id).await.unwrap();
+    let graph = world.evolution.graph(change.character.id, &plain()).await.unwrap();
     assert!(graph.complete);
     let nodes: Vec<_> = graph.nodes.iter().map(|node| (node.id, node.kind, node.deleted)).collect();
     let (character, item) = (NodeKind::Character, NodeKind::InventoryItem);
@@ -111,7 +111,7 @@ async fn the_graph_ties_characters_and_items() {
     assert_eq!(edges(&graph, EdgeKind::Root), [(new_sword, sword.0), (new_hat, hat.0)]);
     assert_eq!(edges(&graph, EdgeKind::Equipped), [(old, sword.0), (new, new_sword)]);
     assert_eq!(edges(&graph, EdgeKind::Created), [(old, sword.0), (old, hat.0), (new, new_sword), (new, new_hat)]);
-    assert_eq!(world.evolution.graph(world.hero).await.unwrap(), graph, "whoever asks sees the same");
+    assert_eq!(world.evolution.graph(world.hero, &plain()).await.unwrap(), graph, "whoever asks sees the same");
 }
 
 #[tokio::test]
@@ -120,15 +120,16 @@ async fn characters_that_are_each_others_parents_and_one_with_too_many_children_
     let user = UserId::new();
     let new = NewCharacter { parent_id: Some(world.hero), ..NewCharacter::new(user, "Child") };
     let child = world.characters.create(new, &plain()).await.unwrap().id;
-    let own = |it: &Character| Ok(Character { parent_id: Some(child), ..it.clone() });
-    world.characters.patch(world.hero, &plain(), own).await.unwrap();
-    let graph = world.evolution.graph(world.hero).await.unwrap();
+    // No act makes a circle; rows that were written before circles were refused may hold one.
+    let hero = world.storage.get_character(world.hero).await.unwrap().value;
+    world.storage.update_character(Character { parent_id: Some(child), ..hero }, Expect::Any).await.unwrap();
+    let graph = world.evolution.graph(world.hero, &plain()).await.unwrap();
     assert_eq!((graph.nodes.len(), graph.edges.len(), graph.complete), (2, 2, true));
     for _ in 0..MAX_LINEAGE {
         let new = NewCharacter { parent_id: Some(child), ..NewCharacter::new(user, "Child") };
         world.characters.create(new, &plain()).await.unwrap();
     }
-    let graph = world.evolution.graph(world.hero).await.unwrap();
+    let graph = world.evolution.graph(world.hero, &plain()).await.unwrap();
     assert_eq!((graph.nodes.len(), graph.complete), (MAX_LINEAGE, false));
 }
 
@@ -140,7 +141,7 @@ async fn a_chain_of_ancestors_that_is_too_long_is_cut() {
         let new = NewCharacter { parent_id: Some(last), ..NewCharacter::new(UserId::new(), "Next") };
         last = world.characters.create(new, &plain()).await.unwrap().id;
     }
-    let graph = world.evolution.graph(last).await.unwrap();
+    let graph = world.evolution.graph(last, &plain()).await.unwrap();
     assert_eq!((graph.nodes.len(), graph.complete), (MAX_LINEAGE, false));
     assert!(graph.nodes.iter().all(|node| node.id != world.hero.0));
     assert_eq!(graph.edges.len(), MAX_LINEAGE - 1, "no edge leads out of it");
@@ -153,6 +154,6 @@ async fn a_graph_of_too_many_items_is_cut() {
         let item = |_| InventoryItem::new(world.hero, "Coin", now());
         world.storage.bulk_create_inventory_items((0..700).map(item).collect()).await.unwrap();
     }
-    let graph = world.evolution.graph(world.hero).await.unwrap();
+    let graph = world.evolution.graph(world.hero, &plain()).await.unwrap();
     assert_eq!((graph.nodes.len(), graph.complete), (MAX_GRAPH_ITEMS + 1, false));
 }

@@ -98,7 +98,7 @@ fn replaying_all_changes_from_the_first_state_gives_the_last_sheet() {
                     json_patch::patch(&mut sheet, &patch).unwrap();
                     prop_assert_eq!(&sheet, &Value::Object(version::sheet(&version.state)));
                 }
-                let last = world.characters.get(world.hero).await.unwrap().value;
+                let last = world.characters.get(world.hero, &plain()).await.unwrap().value;
                 prop_assert_eq!(sheet, Value::Object(version::sheet(&last)));
                 Ok(())
             })

@@ -2,7 +2,7 @@
 
 use super::{theme::to, *};
 use character_domain::{CharacterProgress, ExperienceEntry, JournalEntry, NpcRelationship, Quest};
-use character_storage_port::{COMMIT, Committed, ErrorKind, Source, StaleReason, StorageError, Tier};
+use character_storage_port::{COMMIT, ErrorKind, Source, StaleReason, StorageError, Tier};
 use character_storage_testkit::MockStorage;
 
 fn hero() -> Character {
@@ -10,7 +10,7 @@ fn hero() -> Character {
 }
 
 fn over(mock: MockStorage) -> EvolutionRepository {
-    EvolutionRepository::new(Backing::new(Arc::new(mock)))
+    EvolutionRepository::new(StorageContext::new(Arc::new(mock)))
 }
 
 fn finds<E: Entity>(mock: &mut MockStorage, row: E) {
@@ -23,10 +23,6 @@ fn lists<E: Entity>(mock: &mut MockStorage, rows: Vec<E>) {
 
 fn conflict() -> StorageError {
     StorageError::new(ErrorKind::Conflict { expected: Revision(1), actual: Revision(2) }, COMMIT)
-}
-
-fn done(transaction: &Transaction) -> Committed {
-    Committed { id: transaction.id, written: Vec::new(), answer: transaction.answer.clone() }
 }
 
 fn with_nothing(hero: &Character) -> MockStorage {
@@ -85,12 +81,12 @@ async fn a_failure_of_the_storage_is_passed_on_by_every_act_and_every_look() {
     mock.expect_list::<CharacterVersion>().returning(|_, _| Err(StorageError::unavailable("character_version.list")));
     let evolution = over(mock);
     for outcome in [
-        evolution.versions(hero.id, PageRequest::default()).await.map(drop),
-        evolution.version(hero.id, id).await.map(drop),
-        evolution.at(hero.id, now()).await.map(drop),
-        evolution.compare(hero.id, id, id).await.map(drop),
-        evolution.tree(hero.id, Limit::default(), None).await.map(drop),
-        evolution.graph(hero.id).await.map(drop),
+        evolution.versions(hero.id, PageRequest::default(), &plain()).await.map(drop),
+        evolution.version(hero.id, id, &plain()).await.map(drop),
+        evolution.at(hero.id, now(), &plain()).await.map(drop),
+        evolution.compare(hero.id, id, id, &plain()).await.map(drop),
+        evolution.tree(hero.id, Limit::default(), None, &plain()).await.map(drop),
+        evolution.graph(hero.id, &plain()).await.map(drop),
         evolution.restore(hero.id, id, &plain()).await.map(drop),
         evolution.label(hero.id, id, None, &plain()).await.map(drop),
         evolution.change_theme(hero.id, &to("steampunk"), &plain()).await.map(drop),
@@ -114,7 +110,7 @@ async fn a_last_known_state_may_be_looked_at_and_decides_nothing() {
     });
     mock.expect_commit().never();
     let evolution = over(mock);
-    assert_eq!(evolution.at(hero.id, now()).await.unwrap(), Read { value: hero.clone(), source: stale });
+    assert_eq!(evolution.at(hero.id, now(), &plain()).await.unwrap(), Read { value: hero.clone(), source: stale });
     for outcome in [
         evolution.restore(hero.id, id, &plain()).await.map(drop),
         evolution.label(hero.id, id, None, &plain()).await.map(drop),

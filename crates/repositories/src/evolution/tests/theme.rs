@@ -48,14 +48,14 @@ async fn the_new_character_is_the_old_one_in_another_theme_and_the_old_row_stays
     let world = world().await;
     let old = world.renamed("Grey").await;
     let chapter = Uuid::from_u128(7);
-    let terms = Terms { author: Some("gm".to_owned()), ..plain() };
+    let terms = RequestContext { author: Some("gm".to_owned()), ..plain() };
     let transition = ThemeTransition { chapter_id: Some(chapter), ..to("steampunk") };
     let new = world.evolution.change_theme(world.hero, &transition, &terms).await.unwrap().character;
     let expected =
         Character { id: new.id, parent_id: Some(old.id), theme: "steampunk".to_owned(), meta: new.meta, ..old.clone() };
     assert_eq!(new, expected);
-    assert_eq!(world.characters.get(new.id).await.unwrap().value, new, "the answer is what is stored");
-    let kept = world.characters.get(old.id).await.unwrap().value;
+    assert_eq!(world.characters.get(new.id, &plain()).await.unwrap().value, new, "the answer is what is stored");
+    let kept = world.characters.get(old.id, &plain()).await.unwrap().value;
     assert_eq!((Character { meta: old.meta, ..kept.clone() }, kept.meta.revision), (old.clone(), Revision(3)));
 
     let (last, first) = (world.versions(old.id).await.remove(0), world.versions(new.id).await.remove(0));
@@ -99,10 +99,10 @@ async fn a_journey_through_three_themes_and_back_brings_the_original_items_back(
     let lies_in = named(&steam, "Rope");
     assert_eq!((lies_in.container, lies_in.quantity), (Some(named(&steam, "Bag").id), 2));
     for item in &steam.items {
-        let stored = world.inventory.get(steam.character.id, item.id).await.unwrap().value;
+        let stored = world.inventory.get(steam.character.id, item.id, &plain()).await.unwrap().value;
         assert_eq!(&stored, item, "the answer is what is stored");
     }
-    assert_eq!(world.inventory.get(world.hero, sword.id).await.unwrap().value, sword, "the old items stay");
+    assert_eq!(world.inventory.get(world.hero, sword.id, &plain()).await.unwrap().value, sword, "the old items stay");
 
     let steam_sword = named(&steam, "Sword").id;
     let forged = |it: &InventoryItem| {
@@ -140,7 +140,7 @@ async fn a_journey_through_three_themes_and_back_brings_the_original_items_back(
     assert_eq!(named(&home, "Rope").container, Some(named(&home, "Bag").id));
     assert_eq!(home.character.parent_id, Some(again_steam.character.id));
 
-    let tree = world.evolution.tree(neon.character.id, Limit::default(), None).await.unwrap();
+    let tree = world.evolution.tree(neon.character.id, Limit::default(), None, &plain()).await.unwrap();
     let characters: BTreeSet<_> = tree.items.iter().map(|node| node.character_id).collect();
     assert_eq!(characters.len(), 5, "whoever asks sees the whole lineage");
     let ids: BTreeSet<_> = tree.items.iter().map(|node| node.id).collect();
@@ -288,10 +288,10 @@ async fn a_repeat_under_the_same_key_gets_the_first_answer_and_makes_no_second_c
     let again = world.evolution.change_theme(world.hero, &to("steampunk"), &key("once")).await.unwrap();
     assert_eq!(again, first);
     let mut theme = to("noir");
-    let other = world.evolution.change_theme(world.hero, &theme, &key("once")).await;
+    let other = world.evolution.change_theme(world.hero, &theme, &other_request("once")).await;
     assert!(matches!(other, Err(RepositoryError::IdempotencyMismatch)), "{other:?}");
     theme.new_theme = "traditional".to_owned();
-    let other = world.evolution.change_theme(world.hero, &theme, &key("once")).await;
+    let other = world.evolution.change_theme(world.hero, &theme, &other_request("once")).await;
     assert!(matches!(other, Err(RepositoryError::IdempotencyMismatch)), "also when it would be refused: {other:?}");
     assert_eq!(world.all::<Character>().await.len(), 2);
     world.characters.delete(world.hero, &plain()).await.unwrap();

@@ -1,6 +1,6 @@
 //! What goes with a character into its next theme beside its items.
 
-use crate::{Backing, Result, act::Changes};
+use crate::{Result, act::Attempt, unit_of_work::Changes};
 use character_domain::{
     CharacterId, CharacterProgress, CharacterProgressId, ExperienceEntry, JournalEntry, NpcRelationship, Quest,
 };
@@ -20,15 +20,15 @@ pub(super) struct Carried {
 }
 
 impl Carried {
-    pub(super) async fn of(backing: &Backing, of: CharacterId) -> Result<Self> {
+    pub(super) async fn of(attempt: &Attempt, of: CharacterId) -> Result<Self> {
         let character_id = Some(of);
         let entries: Vec<JournalEntry> =
-            backing.all(&JournalEntryQuery { character_id, ..JournalEntryQuery::default() }).await?;
+            attempt.all(&JournalEntryQuery { character_id, ..JournalEntryQuery::default() }).await?;
         let mut experience: Vec<ExperienceEntry> =
-            backing.all(&ExperienceEntryQuery { character_id, ..ExperienceEntryQuery::default() }).await?;
-        let mut quests: Vec<Quest> = backing.all(&QuestQuery { character_id, ..QuestQuery::default() }).await?;
+            attempt.all(&ExperienceEntryQuery { character_id, ..ExperienceEntryQuery::default() }).await?;
+        let mut quests: Vec<Quest> = attempt.all(&QuestQuery { character_id, ..QuestQuery::default() }).await?;
         let mut relationships: Vec<NpcRelationship> =
-            backing.all(&NpcRelationshipQuery { character_id, ..NpcRelationshipQuery::default() }).await?;
+            attempt.all(&NpcRelationshipQuery { character_id, ..NpcRelationshipQuery::default() }).await?;
         // What hangs on a deleted entry stays with it, so that both are there when it is restored.
         let live: HashSet<_> = entries.iter().map(|entry| entry.id).collect();
         experience.retain(|row| live.contains(&row.journal_entry_id));
@@ -37,7 +37,7 @@ impl Carried {
 
         let own = CharacterProgressId::of(of);
         let mut progress: Vec<CharacterProgress> =
-            backing.all(&CharacterProgressQuery { character_id, ..CharacterProgressQuery::default() }).await?;
+            attempt.all(&CharacterProgressQuery { character_id, ..CharacterProgressQuery::default() }).await?;
         // An imported one may have an id of its own; the one that this service made comes first.
         progress.sort_by_key(|row| row.id != own);
         Ok(Self { entries, experience, quests, relationships, progress: progress.into_iter().next() })

@@ -1,7 +1,7 @@
 //! The items of a character that goes on in another theme.
 
-use super::{EvolutionRepository, Transition};
-use crate::{Backing, RepositoryError, Result};
+use super::Transition;
+use crate::{RepositoryError, Result, act::Attempt};
 use character_domain::{Attunement, Character, InventoryItem, InventoryItemId, Meta, Refusal, inventory::Inventory};
 use character_storage_port::{Deleted, InventoryItemQuery};
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -10,45 +10,43 @@ use std::collections::HashMap;
 /// So many originals are looked for at once.
 const LOOKED_FOR_AT_ONCE: usize = 8;
 
-impl EvolutionRepository {
-    /// The items of the new character, in the order of the old ones.
-    pub(super) async fn adapted(
-        &self,
-        items: &[InventoryItem],
-        new: &Character,
-        wanted: &HashMap<InventoryItemId, Transition>,
-    ) -> Result<Vec<InventoryItem>> {
-        let ids: HashMap<_, _> = items.iter().map(|item| (item.id, InventoryItemId::new())).collect();
-        let mut copies = Vec::with_capacity(items.len());
-        let mut resets = Vec::new();
-        for item in items {
-            let Some(id) = ids.get(&item.id).copied() else { continue };
-            let wish = wanted.get(&item.id).copied().unwrap_or_default();
-            let copy = InventoryItem {
-                id,
-                character_id: new.id,
-                root_id: Some(root_of(item)),
-                container: item.container.and_then(|container| ids.get(&container).copied()),
-                meta: Meta::created(new.meta.created_at),
-                ..item.clone()
-            };
-            if wish == Transition::ThemeReset {
-                resets.push(copy.clone());
-            }
-            copies.push(match wish {
-                Transition::AdaptNew => InventoryItem { theme: new.theme.clone(), ..copy },
-                Transition::ThemeReset | Transition::KeepCurrent => copy,
-            });
+/// The items of the new character, in the order of the old ones.
+pub(super) async fn adapted(
+    attempt: &Attempt,
+    items: &[InventoryItem],
+    new: &Character,
+    wanted: &HashMap<InventoryItemId, Transition>,
+) -> Result<Vec<InventoryItem>> {
+    let ids: HashMap<_, _> = items.iter().map(|item| (item.id, InventoryItemId::new())).collect();
+    let mut copies = Vec::with_capacity(items.len());
+    let mut resets = Vec::new();
+    for item in items {
+        let Some(id) = ids.get(&item.id).copied() else { continue };
+        let wish = wanted.get(&item.id).copied().unwrap_or_default();
+        let copy = InventoryItem {
+            id,
+            character_id: new.id,
+            root_id: Some(root_of(item)),
+            container: item.container.and_then(|container| ids.get(&container).copied()),
+            meta: Meta::created(new.meta.created_at),
+            ..item.clone()
+        };
+        if wish == Transition::ThemeReset {
+            resets.push(copy.clone());
         }
-        let theme = new.theme.as_str();
-        let originals = stream::iter(resets)
-            .map(|copy| async move { reset(&self.backing, copy, theme).await })
-            .buffered(LOOKED_FOR_AT_ONCE)
-            .try_collect()
-            .await?;
-        let inventory = judged(&copies, originals)?;
-        Ok(copies.iter().filter_map(|copy| inventory.get(copy.id).cloned()).collect())
+        copies.push(match wish {
+            Transition::AdaptNew => InventoryItem { theme: new.theme.clone(), ..copy },
+            Transition::ThemeReset | Transition::KeepCurrent => copy,
+        });
     }
+    let theme = new.theme.as_str();
+    let originals = stream::iter(resets)
+        .map(|copy| async move { reset(attempt, copy, theme).await })
+        .buffered(LOOKED_FOR_AT_ONCE)
+        .try_collect()
+        .await?;
+    let inventory = judged(&copies, originals)?;
+    Ok(copies.iter().filter_map(|copy| inventory.get(copy.id).cloned()).collect())
 }
 
 fn root_of(item: &InventoryItem) -> InventoryItemId {
@@ -56,15 +54,15 @@ fn root_of(item: &InventoryItem) -> InventoryItemId {
 }
 
 /// The copy as what its item was when it was first in this theme, or else at first.
-async fn reset(backing: &Backing, copy: InventoryItem, theme: &str) -> Result<InventoryItem> {
+async fn reset(attempt: &Attempt, copy: InventoryItem, theme: &str) -> Result<InventoryItem> {
     let root = root_of(&copy);
-    let first = match backing.row::<InventoryItem>(root, Deleted::Include).await {
+    let first = match attempt.row::<InventoryItem>(root, Deleted::Include).await {
         Ok(first) => Some(first),
         Err(RepositoryError::NotFound(_)) => None,
         Err(error) => return Err(error),
     };
     let query = InventoryItemQuery { root_id: Some(root), include_deleted: true, ..InventoryItemQuery::default() };
-    let later: Vec<InventoryItem> = backing.all(&query).await?;
+    let later: Vec<InventoryItem> = attempt.all(&query).await?;
     let in_theme = first.iter().chain(&later).filter(|item| item.theme == theme);
     let earliest = in_theme.min_by_key(|item| (item.meta.created_at, item.id));
     let Some(InventoryItem { theme, name, item_type, data, notes, .. }) = earliest.cloned().or(first) else {

@@ -1,39 +1,40 @@
-//! Beginning anew after another writer was faster.
+//! How often, and for how long, an act is begun again after another writer was faster.
 
 use crate::{RepositoryError, Result};
-use character_storage_port::{ErrorKind, StorageError};
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// How often an act is begun before it gives up.
+/// The maximum number of attempts of one act.
 const ATTEMPTS: u32 = 64;
 /// The longest pause between two attempts.
 const LONGEST_PAUSE: Duration = Duration::from_millis(20);
-
-/// How long an act is begun again. Each beginning has its own deadlines at the storage, and nobody waits for them all.
+/// How long an act is begun again. Each attempt has deadlines of its own at the storage, and no caller waits for them all.
 const LONGEST: Duration = Duration::from_secs(10);
 
-/// How often an act was begun and lost its race.
+/// The attempts of one act that lost against another writer.
 #[derive(Debug)]
-pub(crate) struct Race {
+pub(crate) struct ConflictRetry {
     lost: u32,
     begun: Instant,
 }
 
-impl Default for Race {
+impl Default for ConflictRetry {
     fn default() -> Self {
         Self { lost: 0, begun: Instant::now() }
     }
 }
 
-impl Race {
-    /// After a failed commit: returns when the act is to be begun anew, on what the winner left.
-    pub(crate) async fn lost(&mut self, error: StorageError) -> Result<()> {
-        match error.kind() {
-            // What was read is not there any more: somebody else was faster.
-            ErrorKind::Conflict { .. } | ErrorKind::NotFound => {}
-            _ => return Err(error.into()),
-        }
+impl ConflictRetry {
+    /// The number of attempts that were lost so far.
+    pub(crate) fn lost(&self) -> u32 {
+        self.lost
+    }
+
+    /// After a lost attempt: returns when the act is to be begun again on what the winner left.
+    ///
+    /// # Errors
+    /// `Contended` when the attempts or the time are used up.
+    pub(crate) async fn pause(&mut self) -> Result<()> {
         self.lost += 1;
         if self.lost >= ATTEMPTS || self.begun.elapsed() >= LONGEST {
             return Err(RepositoryError::Contended(self.lost));

@@ -1,20 +1,19 @@
-//! What the kinds of row under a journal entry have in common.
+//! What the records under a journal entry have in common.
 
 use super::new::{NewExperienceEntry, NewNpcRelationship, NewQuest};
 use character_domain::{CharacterId, ExperienceEntry, JournalEntryId, NpcRelationship, Quest, Timestamp};
 use character_storage_port::{ExperienceEntryQuery, NpcRelationshipQuery, Owned, QuestQuery};
-use serde::Serialize;
 
-/// A kind of row that a journal entry tells of, for good.
-pub trait Chapter: Owned {
+/// A kind of row that lies under one journal entry, permanently: experience, quests, relationships.
+pub trait JournalRecord: Owned {
     /// The fields that its writer chooses.
-    type New: Clone + Serialize + Send + Sync;
-    /// What keys of repeatable requests call the act that makes one.
-    const CREATE: &'static str;
+    type New: Clone + Send + Sync;
 
-    /// The entry that tells of it.
+    /// The entry that it lies under.
     fn journal_entry_id(&self) -> JournalEntryId;
-    /// One that is to be.
+    /// The id that the writer of a new one chose, if any.
+    fn chosen_id(new: &Self::New) -> Option<Self::Id>;
+    /// A new one.
     fn new_under(entry: JournalEntryId, of: CharacterId, new: Self::New, at: Timestamp) -> Self;
     /// This state of the row that `current` is, which keeps what no writer may change.
     #[must_use]
@@ -23,14 +22,16 @@ pub trait Chapter: Owned {
     fn narrowed(query: Self::Query, of: CharacterId, entry: Option<JournalEntryId>) -> Self::Query;
 }
 
-macro_rules! chapter {
-    ($($entity:ident, $new:ident, $query:ident, $create:literal;)+) => { $(
-        impl Chapter for $entity {
+macro_rules! journal_record {
+    ($($entity:ident, $new:ident, $query:ident;)+) => { $(
+        impl JournalRecord for $entity {
             type New = $new;
-            const CREATE: &'static str = $create;
 
             fn journal_entry_id(&self) -> JournalEntryId {
                 self.journal_entry_id
+            }
+            fn chosen_id(new: &$new) -> Option<Self::Id> {
+                new.id
             }
             fn new_under(entry: JournalEntryId, of: CharacterId, new: $new, at: Timestamp) -> Self {
                 new.into_row(entry, of, at)
@@ -45,8 +46,8 @@ macro_rules! chapter {
         }
     )+ };
 }
-chapter! {
-    ExperienceEntry, NewExperienceEntry, ExperienceEntryQuery, "journal.create_experience";
-    Quest, NewQuest, QuestQuery, "journal.create_quest";
-    NpcRelationship, NewNpcRelationship, NpcRelationshipQuery, "journal.create_npc_relationship";
+journal_record! {
+    ExperienceEntry, NewExperienceEntry, ExperienceEntryQuery;
+    Quest, NewQuest, QuestQuery;
+    NpcRelationship, NewNpcRelationship, NpcRelationshipQuery;
 }

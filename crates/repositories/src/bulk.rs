@@ -1,0 +1,179 @@
+//! Many new rows in one act: all or none, or each on its own. Both are one transaction, with one answer to keep.
+
+use crate::{
+    RepositoryError, RequestContext, Result, StorageContext,
+    act::{Attempt, Decision, TakenIds},
+};
+use character_domain::{Refusal, Violations};
+use character_storage_port::{Deleted, Entity, EntityKind, StoragePort, Store, Transaction};
+use futures_util::{StreamExt, TryStreamExt, stream};
+use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
+
+/// The maximum number of lookups of one bulk that run at the same time.
+const LOOKUPS: usize = 16;
+
+/// What one refused row of a bulk means to the others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Atomicity {
+    /// Either every row is stored or none is.
+    AllOrNone,
+    /// Each row is stored or refused on its own.
+    EachOnItsOwn,
+}
+
+/// The outcome of each row of a bulk, in the order given.
+pub type BulkOutcome<E> = Vec<Result<E>>;
+
+/// Why one row of a bulk was refused, as it is kept for a repeat of the request.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum BulkItemRefusal {
+    Invalid(Violations),
+    AlreadyExists { kind: EntityKind, deleted: bool },
+    Refused(Refusal),
+}
+
+impl TryFrom<RepositoryError> for BulkItemRefusal {
+    type Error = RepositoryError;
+
+    /// A failure that is not about the one row is no refusal of it.
+    fn try_from(error: RepositoryError) -> Result<Self> {
+        match error {
+            RepositoryError::Invalid(violations) => Ok(Self::Invalid(violations)),
+            RepositoryError::AlreadyExists { kind, deleted } => Ok(Self::AlreadyExists { kind, deleted }),
+            RepositoryError::Refused(refusal) => Ok(Self::Refused(refusal)),
+            other => Err(other),
+        }
+    }
+}
+
+impl From<BulkItemRefusal> for RepositoryError {
+    fn from(refusal: BulkItemRefusal) -> Self {
+        match refusal {
+            BulkItemRefusal::Invalid(violations) => Self::Invalid(violations),
+            BulkItemRefusal::AlreadyExists { kind, deleted } => Self::AlreadyExists { kind, deleted },
+            BulkItemRefusal::Refused(refusal) => Self::Refused(refusal),
+        }
+    }
+}
+
+impl BulkItemRefusal {
+    /// The same, as faults of the row at `place`.
+    fn under(self, place: &str) -> Violations {
+        match self {
+            Self::Invalid(violations) => violations.under(place),
+            Self::AlreadyExists { deleted: false, .. } => {
+                Violations::one(format!("{place}.id"), "exists already, or is given twice")
+            }
+            Self::AlreadyExists { deleted: true, .. } => {
+                Violations::one(format!("{place}.id"), "exists already, soft-deleted; it can be restored")
+            }
+            Self::Refused(Refusal { rule, reason }) => Violations::one(place, format!("{rule}: {reason}")),
+        }
+    }
+}
+
+/// What an attempt at a bulk came to: the outcome of each row, and the transaction that stores those that are accepted.
+#[derive(Debug)]
+pub(crate) struct Batch<E> {
+    pub(crate) outcomes: BulkOutcome<E>,
+    pub(crate) transaction: Transaction,
+}
+
+impl<E: Entity> Batch<E> {
+    /// `list` is the field of the request that holds the rows.
+    fn decide(self, atomicity: Atomicity, list: &str) -> Result<Decision<Vec<Result<E, BulkItemRefusal>>>> {
+        let mut kept = Vec::with_capacity(self.outcomes.len());
+        let mut faults = Violations::default();
+        for (index, outcome) in self.outcomes.into_iter().enumerate() {
+            let outcome = match outcome {
+                Ok(row) => Ok(row),
+                Err(error) => Err(BulkItemRefusal::try_from(error)?),
+            };
+            if let (Atomicity::AllOrNone, Err(refusal)) = (atomicity, &outcome) {
+                faults.0.extend(refusal.clone().under(&format!("{list}[{index}]")).0);
+            }
+            kept.push(outcome);
+        }
+        faults.into_result().map_err(RepositoryError::Invalid)?;
+        Ok(if kept.iter().any(Result::is_ok) {
+            Decision::Commit(self.transaction, kept, TakenIds::LookUp)
+        } else {
+            Decision::Unchanged(kept)
+        })
+    }
+}
+
+impl StorageContext {
+    /// Stores many new rows. With [`Atomicity::AllOrNone`] every outcome is `Ok`, or all faults are named by their place
+    /// in `list`: `items[3].name`.
+    pub(crate) async fn create_many<E, F>(
+        &self,
+        name: &'static str,
+        request: &RequestContext,
+        atomicity: Atomicity,
+        list: &'static str,
+        attempt: impl Fn(Attempt) -> F,
+    ) -> Result<BulkOutcome<E>>
+    where
+        E: Entity,
+        F: Future<Output = Result<Batch<E>>>,
+    {
+        let attempt = &attempt;
+        let decided = move |this: Attempt| async move {
+            let decision = attempt(this.clone()).await?.decide(atomicity, list);
+            if matches!(decision, Err(RepositoryError::Invalid(_))) && this.is_first() {
+                // Nothing is stored, so that all faults are to be named: ids that are taken, too.
+                return attempt(this.again()).await?.decide(atomicity, list);
+            }
+            decision
+        };
+        let kept: Vec<Result<E, BulkItemRefusal>> = self.act(name, request, decided).await?;
+        Ok(kept.into_iter().map(|outcome| outcome.map_err(RepositoryError::from)).collect())
+    }
+}
+
+/// The ids that rows of one bulk chose, each of which may be used once.
+#[derive(Debug)]
+pub(crate) struct ChosenIds<I> {
+    /// The ids that are taken, and whether their rows are soft-deleted.
+    taken: HashMap<I, bool>,
+}
+
+impl<I: Copy + Eq + std::hash::Hash> ChosenIds<I> {
+    /// Looks up which of these ids the storage holds. The first attempt takes them for free, since they usually are and
+    /// the commit says so when they are not.
+    pub(crate) async fn look_up<E: Entity<Id = I>>(
+        attempt: &Attempt,
+        chosen: impl IntoIterator<Item = I>,
+    ) -> Result<Self>
+    where
+        dyn StoragePort: Store<E>,
+    {
+        if attempt.is_first() {
+            return Ok(Self { taken: HashMap::new() });
+        }
+        let taken = stream::iter(chosen)
+            .map(|id| async move {
+                match attempt.row::<E>(id, Deleted::Include).await {
+                    Ok(row) => Ok(Some((id, row.meta().is_deleted()))),
+                    Err(RepositoryError::NotFound(_)) => Ok(None),
+                    Err(error) => Err(error),
+                }
+            })
+            .buffer_unordered(LOOKUPS)
+            .try_filter_map(async |found| Ok(found))
+            .try_collect()
+            .await?;
+        Ok(Self { taken })
+    }
+
+    /// Takes this id for a row. An id that is taken, or was chosen by an earlier row of the bulk, is refused.
+    pub(crate) fn claim(&mut self, id: I, kind: EntityKind) -> Result<()> {
+        match self.taken.insert(id, false) {
+            None => Ok(()),
+            Some(deleted) => Err(RepositoryError::AlreadyExists { kind, deleted }),
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! What every repository works with: the storage, its origin, and a clock.
+
+use crate::{RepositoryError, RequestContext, Result};
+use character_domain::{Character, CharacterId, Timestamp, now};
+use character_storage_port::{
+    Applied, Deleted, Entity, Limit, Owned, Page, PageRequest, Read, Source, StorageError, StoragePort, Store, get,
+};
+use std::sync::Arc;
+
+/// The storage that repositories work on. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct StorageContext {
+    storage: Arc<dyn StoragePort>,
+    origin: Arc<dyn StoragePort>,
+    clock: fn() -> Timestamp,
+}
+
+impl StorageContext {
+    /// One storage for everything, by the system's clock.
+    #[must_use]
+    pub fn new(storage: Arc<dyn StoragePort>) -> Self {
+        Self { origin: Arc::clone(&storage), storage, clock: now }
+    }
+
+    /// Acts decide by what `origin` returns: the same storage without the caches in front of it.
+    #[must_use]
+    pub fn with_origin(self, origin: Arc<dyn StoragePort>) -> Self {
+        Self { origin, ..self }
+    }
+
+    /// By another clock, which must be cut to the microsecond.
+    #[must_use]
+    pub fn with_clock(self, clock: fn() -> Timestamp) -> Self {
+        Self { clock, ..self }
+    }
+
+    /// Answers reads, and takes every change.
+    pub(crate) fn storage(&self) -> &dyn StoragePort {
+        self.storage.as_ref()
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        (self.clock)()
+    }
+
+    /// A live row, for a reader.
+    pub(crate) async fn get<E: Entity>(&self, id: E::Id, request: &RequestContext) -> Result<Read<E>>
+    where
+        dyn StoragePort: Store<E>,
+    {
+        let read: Read<E> = get(self.storage(), id).await?;
+        request.condition.judge(read.value.meta().revision)?;
+        Ok(read)
+    }
+
+    /// A live row of this character, for a reader.
+    pub(crate) async fn get_owned<E: Owned>(
+        &self,
+        of: CharacterId,
+        id: E::Id,
+        request: &RequestContext,
+    ) -> Result<Read<E>>
+    where
+        dyn StoragePort: Store<E>,
+    {
+        let read: Read<E> = self.find_owned(of, id).await?;
+        request.condition.judge(read.value.meta().revision)?;
+        Ok(read)
+    }
+
+    /// The same, for a reader of what lies under the row: the condition of its request is not about this row.
+    pub(crate) async fn find_owned<E: Owned>(&self, of: CharacterId, id: E::Id) -> Result<Read<E>>
+    where
+        dyn StoragePort: Store<E>,
+    {
+        self.exists(of).await?;
+        let read: Read<E> = get(self.storage(), id).await?;
+        if read.value.character_id() == of { Ok(read) } else { Err(RepositoryError::NotFound(E::KIND)) }
+    }
+
+    /// That there is such a live character, for a reader of what belongs to it.
+    pub(crate) async fn exists(&self, id: CharacterId) -> Result<()> {
+        get::<Character, _>(self.storage(), id).await?;
+        Ok(())
+    }
+
+    /// Every row of a list, for a reader.
+    pub(crate) async fn list_all<E: Entity>(&self, query: &E::Query) -> Result<Vec<E>>
+    where
+        dyn StoragePort: Store<E>,
+    {
+        every(self.storage(), query, |read| Ok(read.value)).await
+    }
+
+    /// A row that an act decides by.
+    pub(crate) async fn decide_row<E: Entity>(&self, id: E::Id, deleted: Deleted) -> Result<E>
+    where
+        dyn StoragePort: Store<E>,
+    {
+        let read = Store::<E>::find(self.origin.as_ref(), id, deleted).await?;
+        fresh::<E, _>(read)?.ok_or(RepositoryError::NotFound(E::KIND))
+    }
+
+    /// Every row of a list that an act decides by.
+    pub(crate) async fn decide_all<E: Entity>(&self, query: &E::Query) -> Result<Vec<E>>
+    where
+        dyn StoragePort: Store<E>,
+    {
+        every(self.origin.as_ref(), query, fresh::<E, _>).await
+    }
+}
+
+async fn every<E: Entity>(
+    storage: &dyn StoragePort,
+    query: &E::Query,
+    accept: fn(Read<Page<E>>) -> Result<Page<E>>,
+) -> Result<Vec<E>>
+where
+    dyn StoragePort: Store<E>,
+{
+    let (mut rows, mut request) = (Vec::new(), PageRequest::first(Limit::MAX));
+    loop {
+        let page = accept(Store::<E>::list(storage, query, request).await?)?;
+        rows.extend(page.items);
+        match page.next {
+            Some(cursor) => request = request.after(cursor),
+            None => return Ok(rows),
+        }
+    }
+}
+
+/// A last known value may be shown, but no change may be decided on it.
+fn fresh<E: Entity, T>(read: Read<T>) -> Result<T> {
+    if let Source::Stale { reason, .. } = read.source {
+        let error = StorageError::unavailable(E::FIND).with_applied(Applied::No);
+        return Err(RepositoryError::Storage(error.with_detail(reason.as_str())));
+    }
+    Ok(read.value)
+}

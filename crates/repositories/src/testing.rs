@@ -1,0 +1,31 @@
+//! What the tests of several repositories share.
+
+use crate::{BulkOutcome, Idempotency, IdempotencyKey, RequestContext, Result};
+use character_domain::Meta;
+use character_storage_port::{Committed, Transaction};
+
+/// The default context: no condition, no key, no author.
+pub(crate) fn plain() -> RequestContext {
+    RequestContext::default()
+}
+
+/// One request under this key.
+pub(crate) fn key(text: &str) -> RequestContext {
+    Idempotency::new("test", &IdempotencyKey(text.to_owned()), b"request").into()
+}
+
+/// Another request under the same key.
+pub(crate) fn other_request(text: &str) -> RequestContext {
+    Idempotency::new("test", &IdempotencyKey(text.to_owned()), b"other request").into()
+}
+
+/// What a storage returns that applied this transaction.
+pub(crate) fn done(transaction: &Transaction) -> Committed {
+    let written = vec![Meta::created(character_domain::now()); transaction.writes.len()];
+    Committed { id: transaction.id, written, answer: transaction.answer.clone() }
+}
+
+/// The rows of a bulk, all of which must have been stored.
+pub(crate) fn all<E>(outcome: Result<BulkOutcome<E>>) -> Result<Vec<E>> {
+    outcome?.into_iter().collect()
+}

@@ -1,0 +1,202 @@
+//! The changes of one act: rows, version and events that are committed together.
+
+use crate::{RepositoryError, Result, act::Decision};
+use character_domain::{Character, CharacterId, CharacterVersion, CharacterVersionId, Meta, RelatedChange, Timestamp};
+use character_storage_port::{
+    Change, DomainEvent, Entity, Expect, Owned, Transaction, Write, character_event, row_event,
+};
+use jiff::ToSpan;
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+/// Rows that change together, as they will be stored: every revision is known beforehand, since each row is changed
+/// at exactly the revision that was read.
+#[derive(Debug)]
+pub(crate) struct Changes {
+    pub(crate) at: Timestamp,
+    writes: Vec<Write>,
+    related: Vec<RelatedChange>,
+    events: Vec<DomainEvent>,
+}
+
+impl Changes {
+    pub(crate) fn at(at: Timestamp) -> Self {
+        Self { at, writes: Vec::new(), related: Vec::new(), events: Vec::new() }
+    }
+
+    /// A new row, created now.
+    pub(crate) fn create<E: Entity>(&mut self, mut row: E) -> Result<E> {
+        *row.meta_mut() = Meta::created(self.at);
+        checked(&row)?;
+        self.add("create", Change::Create(row.clone()));
+        Ok(row)
+    }
+
+    /// Another state of a live row.
+    pub(crate) fn replace<E: Entity>(&mut self, mut row: E) -> Result<E> {
+        checked(&row)?;
+        row.meta_mut().updated_at = self.at;
+        let expect = Expect::Revision(row.meta().revision);
+        self.add("replace", Change::Replace { entity: row.clone(), expect });
+        row.meta_mut().revision = row.meta().revision.next();
+        Ok(row)
+    }
+
+    /// The end of a live row.
+    pub(crate) fn delete<E: Entity>(&mut self, row: &E) {
+        let expect = Expect::Revision(row.meta().revision);
+        self.add("delete", Change::<E>::Delete { id: row.id(), expect, at: self.at });
+    }
+
+    /// The return of a soft-deleted row.
+    pub(crate) fn restore<E: Entity>(&mut self, mut row: E) -> E {
+        let expect = Expect::Revision(row.meta().revision);
+        self.add("restore", Change::<E>::Restore { id: row.id(), expect, at: self.at });
+        let meta = *row.meta();
+        *row.meta_mut() = Meta { revision: meta.revision.next(), updated_at: self.at, deleted_at: None, ..meta };
+        row
+    }
+
+    fn add<E: Entity>(&mut self, word: &str, change: Change<E>) {
+        self.relate(E::KIND.as_str(), change.id().into(), word);
+        self.writes.push(E::write(change));
+    }
+
+    /// Something that belongs to the act beside its rows, for the record of versions.
+    pub(crate) fn relate(&mut self, kind: &str, id: Uuid, change: &str) {
+        self.related.push(RelatedChange { kind: kind.to_owned(), id, change: change.to_owned() });
+    }
+
+    /// An event of the act.
+    pub(crate) fn event(&mut self, event_type: &'static str, of: CharacterId, data: Value) {
+        self.events.push(DomainEvent::new(event_type, of, self.at, data));
+    }
+
+    /// The event that reports the change of one row.
+    pub(crate) fn row_event<E: Owned>(&mut self, row: &E, change: &str) {
+        self.events.push(row_event::<E>(row.character_id(), row.id(), change, self.at));
+    }
+
+    /// As one transaction, for what changes rows beside the character and decides nothing about it.
+    pub(crate) fn into_transaction(self) -> Transaction {
+        Transaction { writes: self.writes, events: self.events, ..Transaction::new() }
+    }
+
+    /// The same, with the answer of the act.
+    pub(crate) fn finish<T>(self, answer: T) -> Decision<T> {
+        Decision::commit(self.into_transaction(), answer)
+    }
+
+    /// Adds them to the transaction of another act, with the first version of a character that is created with them.
+    pub(crate) fn join_creation(self, transaction: &mut Transaction, first: CharacterVersion) {
+        let version = CharacterVersion { related: self.related, ..first };
+        transaction.writes.push(CharacterVersion::write(Change::Create(version)));
+        transaction.writes.extend(self.writes);
+        transaction.events.extend(self.events);
+    }
+}
+
+/// Refuses a row that breaks a rule by itself.
+pub(crate) fn checked<E: Entity>(row: &E) -> Result<()> {
+    row.check().into_result().map_err(RepositoryError::Invalid)
+}
+
+/// What an act does to the life of its character.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Lifecycle {
+    /// It goes on in another state.
+    Changes,
+    /// It is soft-deleted.
+    Ends,
+    /// It is restored.
+    Returns,
+}
+
+/// The changes of an act on one character. The character's row changes with every act, if only its revision: so two
+/// acts that each keep a rule cannot break it together, since one of them loses the race and is judged anew.
+#[derive(Debug)]
+pub(crate) struct UnitOfWork {
+    /// The rows that change with it.
+    pub(crate) changes: Changes,
+    /// The character as it will be.
+    pub(crate) after: Character,
+    /// The version whose state it brings back.
+    pub(crate) restored_from: Option<CharacterVersionId>,
+    before: Character,
+    lifecycle: Lifecycle,
+    reason: &'static str,
+    author: Option<String>,
+    report: Option<(&'static str, Map<String, Value>)>,
+}
+
+impl UnitOfWork {
+    /// An act on this character, called `reason` in the record of versions.
+    pub(crate) fn on(before: Character, reason: &'static str, author: Option<String>, now: Timestamp) -> Self {
+        // Versions are found by time, so the time of one is always after that of the one before.
+        let next = before.meta.updated_at.checked_add(1.microsecond()).unwrap_or(now);
+        Self {
+            changes: Changes::at(now.max(next)),
+            after: before.clone(),
+            restored_from: None,
+            before,
+            lifecycle: Lifecycle::Changes,
+            reason,
+            author,
+            report: None,
+        }
+    }
+
+    /// The same, with which the character ends or returns.
+    pub(crate) fn with_lifecycle(self, lifecycle: Lifecycle) -> Self {
+        Self { lifecycle, ..self }
+    }
+
+    /// Reports the character after the act in an event of this type, with further members.
+    pub(crate) fn report(&mut self, event_type: &'static str, more: impl IntoIterator<Item = (&'static str, Value)>) {
+        let more = more.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+        self.report = Some((event_type, more));
+    }
+
+    /// The act as it is to be committed; its answer is made of the character as it will be stored.
+    pub(crate) fn finish<T>(self, answer: impl FnOnce(Character) -> T) -> Result<Decision<T>> {
+        let (transaction, after) = self.into_transaction()?;
+        Ok(Decision::commit(transaction, answer(after)))
+    }
+
+    /// The transaction, and the character as it will be stored.
+    pub(crate) fn into_transaction(self) -> Result<(Transaction, Character)> {
+        let Self { changes, after, restored_from, before, lifecycle, reason, author, report } = self;
+        let (id, at, expect) = (before.id, changes.at, Expect::Revision(before.meta.revision));
+        // A storage deletes and restores a row unchanged, so the version must not say that anything else changed.
+        let mut after = if lifecycle == Lifecycle::Changes { Character { id, ..after } } else { before.clone() };
+        checked(&after)?;
+        after.meta = Meta {
+            revision: before.meta.revision.next(),
+            created_at: before.meta.created_at,
+            updated_at: at,
+            deleted_at: (lifecycle == Lifecycle::Ends).then_some(at),
+        };
+        let change = match lifecycle {
+            Lifecycle::Changes => Change::Replace { entity: after.clone(), expect },
+            Lifecycle::Ends => Change::Delete { id, expect, at },
+            Lifecycle::Returns => Change::Restore { id, expect, at },
+        };
+        let version = CharacterVersion {
+            author,
+            restored_from,
+            related: changes.related,
+            ..CharacterVersion::of(Some(&before), after.clone(), reason, at)
+        };
+        let mut transaction = Transaction::new().with(change).with(Change::Create(version));
+        transaction.writes.extend(changes.writes);
+        transaction.events = changes.events;
+        if let Some((event_type, more)) = report {
+            let mut event = character_event(event_type, &after);
+            if let Value::Object(data) = &mut event.data {
+                data.extend(more);
+            }
+            transaction.events.push(event);
+        }
+        Ok((transaction, after))
+    }
+}
