@@ -13,7 +13,7 @@ use character_app::{
 };
 use character_cache::{CacheMetrics, CacheOptions, Cached};
 use character_domain::{Character, UserId, now};
-use character_repositories::{Backing, Repositories};
+use character_repositories::{Repositories, StorageContext};
 use character_storage_http::{HttpStorage, HttpStorageConfig};
 use character_storage_port::{MemoryStorage, StorageExt, StoragePort};
 use character_storage_server::{AcceptedTokens, Limits, StorageServer};
@@ -183,7 +183,7 @@ fn api(storage: Arc<dyn StoragePort>) -> SocketAddr {
     let (http_metrics, mut registry) = (HttpMetrics::default(), Registry::default());
     http_metrics.register(&mut registry);
     let api = Arc::new(Api {
-        repositories: Repositories::new(&Backing::new(storage)),
+        repositories: Repositories::new(&StorageContext::new(storage)),
         limits: ApiLimits::default(),
         health: Arc::new(Health::new("bench", Vec::new())),
         http_metrics,

@@ -2,7 +2,7 @@
 
 use crate::{
     Problem,
-    condition::{self, Outcome, etag},
+    condition::{self, etag},
     fields, provenance, query,
 };
 use actix_web::{
@@ -79,20 +79,13 @@ pub(crate) fn path_id<T: From<Uuid>>(request: &HttpRequest, name: &str) -> Resul
 
 /// One row to who asked for it: 200, or 304 when the client has it.
 pub(crate) fn one<E: Entity, B: From<E> + Serialize>(request: &HttpRequest, read: Read<E>) -> Answer {
-    let condition = condition::of_read(request.headers())?;
     let Read { value: row, source } = read;
     let revision = row.meta().revision;
-    let outcome = condition.judge(revision)?;
-    let mut response = match outcome {
-        Outcome::Whole => HttpResponse::Ok(),
-        Outcome::NotModified => HttpResponse::NotModified(),
-    };
+    let known = condition::is_known(request.headers(), revision)?;
+    let mut response = if known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
     provenance::tell(&mut response, source);
     response.insert_header((ETAG, etag(revision)));
-    Ok(match outcome {
-        Outcome::Whole => json(&mut response, &B::from(row))?,
-        Outcome::NotModified => response.finish(),
-    })
+    if known { Ok(response.finish()) } else { json(&mut response, &B::from(row)) }
 }
 
 /// One page of rows, with the way to the next.

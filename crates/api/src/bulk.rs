@@ -6,7 +6,7 @@ use crate::{
 };
 use actix_web::http::StatusCode;
 use character_domain::Violations;
-use character_repositories::RepositoryError;
+use character_repositories::{Atomicity, RepositoryError};
 use serde::Serialize;
 use serde_json::{Map, Value, value::RawValue};
 use std::collections::BTreeMap;
@@ -52,17 +52,22 @@ impl<T> BulkOutcome<T> {
                 BulkResult { index, status: StatusCode::CREATED.as_u16(), item: Some(row.into()), problem: None }
             }
             Err(problem) => {
-                BulkResult { index, status: problem.status().as_u16(), item: None, problem: Some(problem.body()) }
+                BulkResult { index, status: problem.status().as_u16(), item: None, problem: Some(problem.item_body()) }
             }
         };
         Self { results: outcomes.into_iter().enumerate().map(result).collect() }
     }
 }
 
+/// The rows of a bulk that stored all of them.
+pub(crate) fn created<E, T: From<E>>(outcome: character_repositories::BulkOutcome<E>) -> Result<Vec<T>, Problem> {
+    Ok(outcome.into_iter().map(|row| row.map(T::from)).collect::<Result<_, _>>()?)
+}
+
 /// The request, taken apart; each row is still the text that the client sent, so that one that cannot be read is a
 /// fault of its own.
 pub(crate) struct Bulk {
-    pub(crate) atomic: bool,
+    pub(crate) atomicity: Atomicity,
     rows: Vec<Box<RawValue>>,
 }
 
@@ -102,7 +107,8 @@ impl Bulk {
             faults.push(name.chars().take(100).collect::<String>(), "is not a field of this request");
         }
         faults.into_result().map_err(Problem::invalid)?;
-        Ok(Self { atomic: atomic.unwrap_or(true), rows })
+        let atomicity = if atomic == Some(false) { Atomicity::EachOnItsOwn } else { Atomicity::AllOrNone };
+        Ok(Self { atomicity, rows })
     }
 
     /// Each row as `read` reads it. None may be larger than `limit` bytes.

@@ -10,60 +10,35 @@ pub(crate) fn etag(revision: Revision) -> String {
     format!("\"{revision}\"")
 }
 
-/// What the headers of a change demand of the revision that it changes.
+/// The revisions that a change accepts.
 pub(crate) fn of_change(headers: &HeaderMap) -> Result<Condition, Problem> {
-    let one_of = demanded(headers)?;
     let (none_of, absent) = match tags(headers, IF_NONE_MATCH, "If-None-Match")? {
         None => (Vec::new(), false),
         Some(Tags::Any) => (Vec::new(), true),
         Some(Tags::Listed(tags)) => (tags.iter().filter_map(Tag::revision).collect(), false),
     };
-    Ok(Condition { one_of, none_of, absent })
+    Ok(Condition { none_of, absent, ..of_read(headers)? })
 }
 
-/// The revisions one of which it must be; `None` when any will do.
-fn demanded(headers: &HeaderMap) -> Result<Option<Vec<Revision>>, Problem> {
+/// The revisions that a read accepts: those of `If-Match`. `If-None-Match` does not refuse a read, it shortens it.
+pub(crate) fn of_read(headers: &HeaderMap) -> Result<Condition, Problem> {
     Ok(match tags(headers, IF_MATCH, "If-Match")? {
-        None | Some(Tags::Any) => None,
-        Some(Tags::Listed(tags)) => Some(tags.iter().filter(|tag| !tag.weak).filter_map(Tag::revision).collect()),
+        None | Some(Tags::Any) => Condition::any(),
+        Some(Tags::Listed(tags)) => Condition {
+            one_of: Some(tags.iter().filter(|tag| !tag.weak).filter_map(Tag::revision).collect()),
+            named_weakly: tags.iter().any(|tag| tag.weak),
+            ..Condition::any()
+        },
     })
 }
 
-/// What the headers of a read demand.
-#[derive(Debug)]
-pub(crate) struct ReadCondition {
-    one_of: Option<Vec<Revision>>,
-    known: Option<Tags>,
-}
-
-/// What a read is to be answered with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Outcome {
-    /// The whole.
-    Whole,
-    /// Nothing: the client has it.
-    NotModified,
-}
-
-/// What the headers of a read demand.
-pub(crate) fn of_read(headers: &HeaderMap) -> Result<ReadCondition, Problem> {
-    Ok(ReadCondition { one_of: demanded(headers)?, known: tags(headers, IF_NONE_MATCH, "If-None-Match")? })
-}
-
-impl ReadCondition {
-    /// In the order of RFC 9110, section 13.2.2.
-    pub(crate) fn judge(&self, actual: Revision) -> Result<Outcome, Problem> {
-        if let Some(one_of) = &self.one_of
-            && !one_of.contains(&actual)
-        {
-            return Err(Problem::precondition_failed(one_of, actual));
-        }
-        Ok(match &self.known {
-            Some(Tags::Any) => Outcome::NotModified,
-            Some(Tags::Listed(tags)) if tags.iter().any(|tag| tag.revision() == Some(actual)) => Outcome::NotModified,
-            _ => Outcome::Whole,
-        })
-    }
+/// Whether a client that sent these headers has the row at this revision already.
+pub(crate) fn is_known(headers: &HeaderMap, actual: Revision) -> Result<bool, Problem> {
+    Ok(match tags(headers, IF_NONE_MATCH, "If-None-Match")? {
+        None => false,
+        Some(Tags::Any) => true,
+        Some(Tags::Listed(tags)) => tags.iter().any(|tag| tag.revision() == Some(actual)),
+    })
 }
 
 #[derive(Debug, PartialEq, Eq)]

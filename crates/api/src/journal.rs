@@ -1,12 +1,12 @@
 //! `/api/v2/characters/{id}/journal`, and `…/quests` and `…/npc-relationships` across the whole of it.
 
 mod bulk;
-mod chapters;
 mod entries;
 mod entry;
 mod experience;
 mod npc_relationship;
 mod quest;
+mod records;
 
 pub use bulk::BulkEntriesRequest;
 pub use entry::{JournalEntryBody, JournalEntryPatch, NewJournalEntryBody};
@@ -15,8 +15,8 @@ pub use npc_relationship::{NewNpcRelationshipBody, NpcRelationshipBody, NpcRelat
 pub use quest::{NewQuestBody, QuestBody, QuestPatch};
 
 pub(crate) use bulk::*;
-pub(crate) use chapters::*;
 pub(crate) use entries::*;
+pub(crate) use records::*;
 
 use crate::{
     character::of_character,
@@ -35,12 +35,14 @@ pub(crate) fn register(endpoints: &mut Endpoints) {
         .patch(patch_experience)
         .delete(delete_experience)
         .register(endpoints);
+    of_character!("/journal/{entry}/experience/{experience}/restore").post(restore_experience).register(endpoints);
     of_character!("/journal/{entry}/quests").get(list_quests).post(create_quest).register(endpoints);
     of_character!("/journal/{entry}/quests/{quest}")
         .get(get_quest)
         .patch(patch_quest)
         .delete(delete_quest)
         .register(endpoints);
+    of_character!("/journal/{entry}/quests/{quest}/restore").post(restore_quest).register(endpoints);
     of_character!("/journal/{entry}/npc-relationships")
         .get(list_npc_relationships)
         .post(create_npc_relationship)
@@ -49,6 +51,9 @@ pub(crate) fn register(endpoints: &mut Endpoints) {
         .get(get_npc_relationship)
         .patch(patch_npc_relationship)
         .delete(delete_npc_relationship)
+        .register(endpoints);
+    of_character!("/journal/{entry}/npc-relationships/{relationship}/restore")
+        .post(restore_npc_relationship)
         .register(endpoints);
     of_character!("/quests").get(list_all_quests).register(endpoints);
     of_character!("/npc-relationships").get(list_all_npc_relationships).register(endpoints);

@@ -13,14 +13,14 @@ use character_domain::{Revision, Violation, Violations};
 use character_repositories::RepositoryError;
 use character_storage_port::{COMMIT, ErrorKind, StorageError};
 use serde::Serialize;
-use std::fmt;
+use std::{borrow::Cow, fmt};
 use utoipa::ToSchema;
 
 /// Why a request was not done. Answered as `application/problem+json`.
 #[derive(Clone, Debug)]
 pub struct Problem {
     status: StatusCode,
-    code: &'static str,
+    code: Cow<'static, str>,
     title: &'static str,
     detail: Option<String>,
     errors: Vec<Violation>,
@@ -45,7 +45,7 @@ pub struct ProblemBody {
     /// The HTTP status.
     pub status: u16,
     /// The kind of problem for programs; stable.
-    pub code: &'static str,
+    pub code: Cow<'static, str>,
     /// What happened this time.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
@@ -78,10 +78,10 @@ pub struct FieldError {
 impl Problem {
     /// A problem of this kind. `code` and `title` belong together.
     #[must_use]
-    pub fn new(status: StatusCode, code: &'static str, title: &'static str) -> Self {
+    pub fn new(status: StatusCode, code: impl Into<Cow<'static, str>>, title: &'static str) -> Self {
         Self {
             status,
-            code,
+            code: code.into(),
             title,
             detail: None,
             errors: Vec::new(),
@@ -164,7 +164,7 @@ impl Problem {
         }
     }
 
-    pub(crate) fn precondition_failed(expected: &[Revision], actual: Revision) -> Self {
+    fn precondition_failed(expected: &[Revision], actual: Revision) -> Self {
         let title = "The revision is another one";
         Self {
             expected_revisions: expected.iter().map(|revision| revision.0).collect(),
@@ -187,6 +187,11 @@ impl Problem {
         self.status
     }
 
+    /// The document of one row of a bulk, which says nothing of the request that it came with.
+    pub(crate) fn item_body(&self) -> ProblemBody {
+        ProblemBody { instance: None, request_id: None, ..self.body() }
+    }
+
     /// The document, in the answer to the current request.
     #[must_use]
     pub fn body(&self) -> ProblemBody {
@@ -195,7 +200,7 @@ impl Problem {
             kind: format!("urn:character-service:problem:{}", self.code),
             title: self.title,
             status: self.status.as_u16(),
-            code: self.code,
+            code: self.code.clone(),
             detail: self.detail.clone(),
             instance: request.as_ref().map(|request| request.path.clone()),
             request_id: request.map(|request| request.id),
@@ -215,11 +220,18 @@ impl From<RepositoryError> for Problem {
         match error {
             RepositoryError::NotFound(kind) => Self::new(StatusCode::NOT_FOUND, "not-found", "There is no such row")
                 .with_detail(format!("no such {kind}")),
-            RepositoryError::AlreadyExists(kind) => {
+            RepositoryError::AlreadyExists { kind, deleted } => {
+                let more = if deleted { "; it is soft-deleted and can be restored" } else { "" };
                 Self::new(StatusCode::CONFLICT, "already-exists", "The id is taken")
-                    .with_detail(format!("a {kind} with this id exists already"))
+                    .with_detail(format!("a {kind} with this id exists already{more}"))
             }
-            RepositoryError::PreconditionFailed { expected, actual } => Self::precondition_failed(&expected, actual),
+            RepositoryError::PreconditionFailed { expected, actual, named_weakly } => {
+                let problem = Self::precondition_failed(&expected, actual);
+                if named_weakly {
+                    return problem.with_detail("If-Match holds a weak entity tag (W/\"…\"), which never matches");
+                }
+                problem
+            }
             RepositoryError::Invalid(violations) => Self::invalid(violations),
             RepositoryError::Refused(refusal) => {
                 Self::new(StatusCode::CONFLICT, refusal.rule, "A rule of the game forbids it")

@@ -10,7 +10,7 @@ use crate::{
     transfer,
 };
 use character_api::{Api, ApiLimits, Health, HttpMetrics, configure};
-use character_repositories::{Backing, Repositories};
+use character_repositories::{Repositories, StorageContext};
 use indicatif::{ProgressBar, ProgressStyle};
 use prometheus_client::registry::Registry;
 use std::{path::Path, process::ExitCode, sync::Arc};
@@ -49,7 +49,7 @@ async fn serve(config: CharacterServiceConfig, stack: Stack, mut registry: Regis
     http_metrics.register(&mut registry);
     let health = Arc::new(Health::new(env!("CARGO_PKG_VERSION"), stack.checks));
     let api = Arc::new(Api {
-        repositories: Repositories::new(&Backing::new(stack.storage).with_origin(stack.origin)),
+        repositories: Repositories::new(&StorageContext::new(stack.storage).with_origin(stack.origin)),
         limits: ApiLimits {
             body: config.max_character_bytes,
             bulk_body: config.max_bulk_bytes,

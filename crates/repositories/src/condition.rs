@@ -10,6 +10,8 @@ pub struct Condition {
     pub one_of: Option<Vec<Revision>>,
     /// It must be none of these.
     pub none_of: Vec<Revision>,
+    /// Whether some revisions were named by weak entity tags, which accept none; the refusal says so.
+    pub named_weakly: bool,
     /// The row must not exist, which no act on an existing row fulfils.
     pub absent: bool,
 }
@@ -40,6 +42,10 @@ impl Condition {
         if self.holds(actual) {
             return Ok(());
         }
-        Err(RepositoryError::PreconditionFailed { expected: self.one_of.clone().unwrap_or_default(), actual })
+        Err(RepositoryError::PreconditionFailed {
+            expected: self.one_of.clone().unwrap_or_default(),
+            actual,
+            named_weakly: self.named_weakly,
+        })
     }
 }

@@ -28,6 +28,8 @@ pub enum RepositoryError {
         expected: Vec<Revision>,
         /// The revision found.
         actual: Revision,
+        /// Whether the caller named revisions by weak entity tags, which accept none.
+        named_weakly: bool,
     },
     /// Rules are broken.
     #[error("{0}")]
@@ -59,7 +61,7 @@ impl From<StorageError> for RepositoryError {
             ErrorKind::NotFound => Self::NotFound(kind),
             ErrorKind::AlreadyExists => Self::AlreadyExists { kind, deleted: false },
             ErrorKind::Conflict { expected, actual } => {
-                Self::PreconditionFailed { expected: vec![*expected], actual: *actual }
+                Self::PreconditionFailed { expected: vec![*expected], actual: *actual, named_weakly: false }
             }
             ErrorKind::TransactionReused => Self::IdempotencyMismatch,
             ErrorKind::Invalid(violations) => Self::Invalid(of_the_only_write(violations)),

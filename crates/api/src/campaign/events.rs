@@ -5,9 +5,9 @@ use crate::{
     Api, PageBody, Problem,
     answer::{self, Answer, changed, created, path_id},
     body::{self, Media},
+    context::{self, ChangeHeaders, CreationHeaders},
     query::Parameters,
     responses::{ActProblems, LookProblems},
-    terms,
 };
 use actix_web::{
     HttpRequest, HttpResponse,
@@ -38,7 +38,7 @@ pub(crate) async fn list_events(api: Data<Api>, request: HttpRequest) -> Answer 
     };
     let page = parameters.page();
     parameters.finish()?;
-    let read = api.repositories.campaigns.list_events(of, wanted, page).await?;
+    let read = api.repositories.campaigns.list_events(of, wanted, page, &context::of_read(&request)?).await?;
     answer::page::<_, CampaignEventBody>(&request, read)
 }
 
@@ -47,17 +47,17 @@ pub(crate) async fn list_events(api: Data<Api>, request: HttpRequest) -> Answer 
     post, path = "/api/v2/characters/{id}/events", tag = "campaigns", operation_id = "createEvent",
     params(
         ("id" = uuid::Uuid, Path, description = "The character"),
-        ("Idempotency-Key" = Option<String>, Header, description = "A repeat under the same key gets the first answer"),
+        CreationHeaders,
     ),
     request_body = NewCampaignEventBody,
     responses((status = 201, body = CampaignEventBody, description = "Made", headers(("Location" = String), ("ETag" = String))), ActProblems),
 )]
 pub(crate) async fn create_event(api: Data<Api>, request: HttpRequest, payload: Payload) -> Answer {
     let of = path_id(&request, "id")?;
-    let terms = terms::of_creation(request.headers())?;
     let body = body::of_row(&api, &request, payload, Media::Json).await?;
+    let context = context::of_creation(&request, &body)?;
     let new = input::event(body::object(&body)?).map_err(Problem::invalid)?;
-    let event = api.repositories.campaigns.create_event(of, new, &terms).await?;
+    let event = api.repositories.campaigns.create_event(of, new, &context).await?;
     Ok(created::<_, CampaignEventBody>(request.path(), event))
 }
 
@@ -76,7 +76,10 @@ pub(crate) async fn create_event(api: Data<Api>, request: HttpRequest, payload: 
 )]
 pub(crate) async fn get_event(api: Data<Api>, request: HttpRequest) -> Answer {
     let (of, event) = (path_id(&request, "id")?, path_id(&request, "event")?);
-    answer::one::<_, CampaignEventBody>(&request, api.repositories.campaigns.get_event(of, event).await?)
+    answer::one::<_, CampaignEventBody>(
+        &request,
+        api.repositories.campaigns.get_event(of, event, &context::of_read(&request)?).await?,
+    )
 }
 
 /// Has an event take effect on the sheet, and answers its impact. When it has its effect already, nothing changes and
@@ -86,14 +89,13 @@ pub(crate) async fn get_event(api: Data<Api>, request: HttpRequest) -> Answer {
     post, path = "/api/v2/characters/{id}/events/{event}/apply", tag = "campaigns", operation_id = "applyEvent",
     params(
         ("id" = uuid::Uuid, Path, description = "The character"), ("event" = uuid::Uuid, Path, description = "The event"),
-        ("If-Match" = Option<String>, Header, description = "The entity tag that the event must have"),
-        ("Idempotency-Key" = Option<String>, Header, description = "A repeat under the same key gets the first answer"),
+        ChangeHeaders,
     ),
     responses((status = 200, body = EventImpactBody, description = "What it did", headers(("ETag" = String, description = "Of the impact"))), ActProblems),
 )]
 pub(crate) async fn apply(api: Data<Api>, request: HttpRequest) -> Answer {
     let (of, event) = (path_id(&request, "id")?, path_id(&request, "event")?);
-    let impact = api.repositories.campaigns.apply(of, event, &terms::of_change(request.headers())?).await?;
+    let impact = api.repositories.campaigns.apply(of, event, &context::of_change(&request, &[])?).await?;
     Ok(changed::<_, EventImpactBody>(&mut HttpResponse::Ok(), impact))
 }
 
@@ -104,13 +106,12 @@ pub(crate) async fn apply(api: Data<Api>, request: HttpRequest) -> Answer {
     post, path = "/api/v2/characters/{id}/events/{event}/revert", tag = "campaigns", operation_id = "revertEvent",
     params(
         ("id" = uuid::Uuid, Path, description = "The character"), ("event" = uuid::Uuid, Path, description = "The event"),
-        ("If-Match" = Option<String>, Header, description = "The entity tag that the event must have"),
-        ("Idempotency-Key" = Option<String>, Header, description = "A repeat under the same key gets the first answer"),
+        ChangeHeaders,
     ),
     responses((status = 200, body = EventImpactBody, description = "What was undone", headers(("ETag" = String, description = "Of the impact"))), ActProblems),
 )]
 pub(crate) async fn revert(api: Data<Api>, request: HttpRequest) -> Answer {
     let (of, event) = (path_id(&request, "id")?, path_id(&request, "event")?);
-    let impact = api.repositories.campaigns.revert(of, event, &terms::of_change(request.headers())?).await?;
+    let impact = api.repositories.campaigns.revert(of, event, &context::of_change(&request, &[])?).await?;
     Ok(changed::<_, EventImpactBody>(&mut HttpResponse::Ok(), impact))
 }

@@ -4,6 +4,7 @@ use super::EventImpactBody;
 use crate::{
     Api, PageBody, Problem,
     answer::{self, Answer, path_id},
+    context,
     query::Parameters,
     responses::LookProblems,
 };
@@ -26,7 +27,8 @@ use character_storage_port::{EventImpactQuery, PageRequest};
 pub(crate) async fn impacts_of_event(api: Data<Api>, request: HttpRequest) -> Answer {
     let (of, event) = (path_id(&request, "id")?, path_id(&request, "event")?);
     let (wanted, page) = wanted(&request)?;
-    let read = api.repositories.campaigns.impacts_of_event(of, event, wanted, page).await?;
+    let read =
+        api.repositories.campaigns.impacts_of_event(of, event, wanted, page, &context::of_read(&request)?).await?;
     answer::page::<_, EventImpactBody>(&request, read)
 }
 
@@ -46,7 +48,10 @@ pub(crate) async fn impacts_of_event(api: Data<Api>, request: HttpRequest) -> An
 pub(crate) async fn impacts(api: Data<Api>, request: HttpRequest) -> Answer {
     let of = path_id(&request, "id")?;
     let (wanted, page) = wanted(&request)?;
-    answer::page::<_, EventImpactBody>(&request, api.repositories.campaigns.impacts_on(of, wanted, page).await?)
+    answer::page::<_, EventImpactBody>(
+        &request,
+        api.repositories.campaigns.impacts_on(of, wanted, page, &context::of_read(&request)?).await?,
+    )
 }
 
 fn wanted(request: &HttpRequest) -> Result<(EventImpactQuery, PageRequest), Problem> {

@@ -7,9 +7,9 @@ use crate::{
     body::{self, Media},
     character::CharacterBody,
     condition::etag,
+    context::{self, ChangeHeaders},
     query::Parameters,
     responses::{ActProblems, LookProblems},
-    terms,
 };
 use actix_web::{
     HttpRequest, HttpResponse,
@@ -41,7 +41,7 @@ pub(crate) async fn characters(api: Data<Api>, request: HttpRequest) -> Answer {
     };
     let page = parameters.page();
     parameters.finish()?;
-    let read = api.repositories.campaigns.characters(campaign, wanted, page).await?;
+    let read = api.repositories.campaigns.characters(campaign, wanted, page, &context::of_read(&request)?).await?;
     answer::page::<_, CharacterBody>(&request, read)
 }
 
@@ -50,18 +50,17 @@ pub(crate) async fn characters(api: Data<Api>, request: HttpRequest) -> Answer {
     put, path = "/api/v2/characters/{id}/campaign", tag = "campaigns", operation_id = "joinCampaign",
     params(
         ("id" = uuid::Uuid, Path, description = "The character"),
-        ("If-Match" = Option<String>, Header, description = "The entity tag that the character must have"),
-        ("Idempotency-Key" = Option<String>, Header, description = "A repeat under the same key gets the first answer"),
+        ChangeHeaders,
     ),
     request_body = JoinRequest,
     responses((status = 200, body = CharacterBody, description = "The character as it is now", headers(("ETag" = String))), ActProblems),
 )]
 pub(crate) async fn join(api: Data<Api>, request: HttpRequest, payload: Payload) -> Answer {
     let of = path_id(&request, "id")?;
-    let terms = terms::of_change(request.headers())?;
     let body = body::of_row(&api, &request, payload, Media::Json).await?;
+    let context = context::of_change(&request, &body)?;
     let campaign = input::campaign(body::object(&body)?).map_err(Problem::invalid)?;
-    let character = api.repositories.campaigns.join(of, campaign, &terms).await?;
+    let character = api.repositories.campaigns.join(of, campaign, &context).await?;
     Ok(changed::<_, CharacterBody>(&mut HttpResponse::Ok(), character))
 }
 
@@ -70,13 +69,12 @@ pub(crate) async fn join(api: Data<Api>, request: HttpRequest, payload: Payload)
     delete, path = "/api/v2/characters/{id}/campaign", tag = "campaigns", operation_id = "leaveCampaign",
     params(
         ("id" = uuid::Uuid, Path, description = "The character"),
-        ("If-Match" = Option<String>, Header, description = "The entity tag that the character must have"),
-        ("Idempotency-Key" = Option<String>, Header, description = "A repeat under the same key gets the first answer"),
+        ChangeHeaders,
     ),
     responses((status = 204, description = "It takes part in none now; the entity tag is that of the character", headers(("ETag" = String))), ActProblems),
 )]
 pub(crate) async fn leave(api: Data<Api>, request: HttpRequest) -> Answer {
     let of = path_id(&request, "id")?;
-    let character = api.repositories.campaigns.leave(of, &terms::of_change(request.headers())?).await?;
+    let character = api.repositories.campaigns.leave(of, &context::of_change(&request, &[])?).await?;
     Ok(HttpResponse::NoContent().insert_header((ETAG, etag(character.meta.revision))).finish())
 }

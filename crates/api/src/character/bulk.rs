@@ -4,18 +4,19 @@ use super::{BulkCreatedBody, BulkItemBody, BulkOutcomeBody, BulkRequest, input};
 use crate::{
     Api, Problem, ProblemBody,
     body::{self, Media},
-    bulk::{Bulk, BulkOutcome},
-    terms,
+    bulk::{self, Bulk, BulkOutcome},
+    context::{self, CreationHeaders},
 };
 use actix_web::{
     HttpRequest, HttpResponse,
     web::{Data, Payload},
 };
+use character_repositories::Atomicity;
 
 /// Makes up to 1000 characters: all or none (`atomic`, the default), or each for itself.
 #[utoipa::path(
     post, path = "/api/v2/characters/bulk", tag = "characters", operation_id = "createCharacters",
-    params(("Idempotency-Key" = Option<String>, Header, description = "1 to 255 visible ASCII characters. A repeat under the same key gets the first answer; another body under it 422.")),
+    params(CreationHeaders),
     request_body = BulkRequest,
     responses(
         (status = 201, body = BulkCreatedBody, description = "`atomic`: all were made"),
@@ -33,17 +34,16 @@ pub(crate) async fn create_bulk(
     request: HttpRequest,
     payload: Payload,
 ) -> Result<HttpResponse, Problem> {
-    let terms = terms::of_creation(request.headers())?;
     let limits = api.limits;
     let body = body::read(&request, payload, Media::Json, limits.bulk_body, limits.body_timeout).await?;
+    let context = context::of_creation(&request, &body)?;
     let bulk = Bulk::read(&body, "characters")?;
     let new = bulk.rows(limits.body, input::new);
-    let characters = &api.repositories.characters;
-    if bulk.atomic {
-        let items = characters.create_all(new, &terms).await?.into_iter().map(Into::into).collect();
-        return Ok(HttpResponse::Created().json(BulkCreatedBody { items }));
+    let outcome = api.repositories.characters.create_many(new, bulk.atomicity, &context).await?;
+    if bulk.atomicity == Atomicity::AllOrNone {
+        return Ok(HttpResponse::Created().json(BulkCreatedBody { items: bulk::created(outcome)? }));
     }
-    let outcomes = BulkOutcome::of(characters.create_each(new, &terms).await?);
+    let outcomes = BulkOutcome::of(outcome);
     let results = outcomes.results.into_iter().map(BulkItemBody::from).collect();
     Ok(HttpResponse::MultiStatus().json(BulkOutcomeBody { results }))
 }

@@ -5,9 +5,9 @@ use crate::{
     Api, Problem, ProblemBody,
     answer::{self, Answer, path_id},
     body::{self, Media},
+    context::{self, ChangeHeaders, CreationHeaders},
     query::Parameters,
     responses::{ActProblems, LookProblems},
-    terms,
 };
 use actix_web::{
     HttpRequest, HttpResponse,
@@ -18,7 +18,7 @@ use character_storage_port::CharacterQuery;
 /// Makes a character.
 #[utoipa::path(
     post, path = "/api/v2/characters", tag = "characters", operation_id = "createCharacter",
-    params(("Idempotency-Key" = Option<String>, Header, description = "1 to 255 visible ASCII characters. A repeat under the same key gets the first answer; another body under it 422.")),
+    params(CreationHeaders),
     request_body = NewCharacterBody,
     responses(
         (status = 201, body = CharacterBody, description = "Made", headers(("Location" = String, description = "Its path"), ("ETag" = String, description = "Its revision"))),
@@ -32,10 +32,10 @@ use character_storage_port::CharacterQuery;
     ),
 )]
 pub(crate) async fn create(api: Data<Api>, request: HttpRequest, payload: Payload) -> Answer {
-    let terms = terms::of_creation(request.headers())?;
     let body = body::of_row(&api, &request, payload, Media::Json).await?;
+    let context = context::of_creation(&request, &body)?;
     let new = input::new(body::object(&body)?).map_err(Problem::invalid)?;
-    let created = api.repositories.characters.create(new, &terms).await?;
+    let created = api.repositories.characters.create(new, &context).await?;
     Ok(answer::created::<_, CharacterBody>(PATH, created))
 }
 
@@ -63,8 +63,8 @@ pub(crate) async fn get(api: Data<Api>, request: HttpRequest) -> Answer {
     let at = parameters.time("at");
     parameters.finish()?;
     let read = match at {
-        Some(time) => api.repositories.evolution.at(id, time).await?,
-        None => api.repositories.characters.get(id).await?,
+        Some(time) => api.repositories.evolution.at(id, time, &context::of_read(&request)?).await?,
+        None => api.repositories.characters.get(id, &context::of_read(&request)?).await?,
     };
     answer::one::<_, CharacterBody>(&request, read)
 }
@@ -102,7 +102,10 @@ pub(crate) async fn list(api: Data<Api>, request: HttpRequest) -> Answer {
     };
     let page = parameters.page();
     parameters.finish()?;
-    answer::page::<_, CharacterBody>(&request, api.repositories.characters.list(&wanted, page).await?)
+    answer::page::<_, CharacterBody>(
+        &request,
+        api.repositories.characters.list(&wanted, page, &context::of_read(&request)?).await?,
+    )
 }
 
 /// Puts another state in the place of the whole character. Fields that are absent go back to their defaults;
@@ -111,7 +114,7 @@ pub(crate) async fn list(api: Data<Api>, request: HttpRequest) -> Answer {
     put, path = "/api/v2/characters/{id}", tag = "characters", operation_id = "replaceCharacter",
     params(
         ("id" = uuid::Uuid, Path, description = "Its id"),
-        ("If-Match" = Option<String>, Header, description = "The entity tag it must have. Without it the last writer wins"),
+        ChangeHeaders,
     ),
     request_body = NewCharacterBody,
     responses(
@@ -121,10 +124,10 @@ pub(crate) async fn list(api: Data<Api>, request: HttpRequest) -> Answer {
 )]
 pub(crate) async fn replace(api: Data<Api>, request: HttpRequest, payload: Payload) -> Answer {
     let id = path_id(&request, "id")?;
-    let terms = terms::of_change(request.headers())?;
     let body = body::of_row(&api, &request, payload, Media::Json).await?;
+    let context = context::of_change(&request, &body)?;
     let new = input::whole(body::object(&body)?, id).map_err(Problem::invalid)?;
-    let character = api.repositories.characters.replace(id, new, &terms).await?;
+    let character = api.repositories.characters.replace(id, new, &context).await?;
     Ok(answer::changed::<_, CharacterBody>(&mut HttpResponse::Ok(), character))
 }
 
@@ -134,7 +137,7 @@ pub(crate) async fn replace(api: Data<Api>, request: HttpRequest, payload: Paylo
     patch, path = "/api/v2/characters/{id}", tag = "characters", operation_id = "patchCharacter",
     params(
         ("id" = uuid::Uuid, Path, description = "Its id"),
-        ("If-Match" = Option<String>, Header, description = "The entity tag it must have"),
+        ChangeHeaders,
     ),
     request_body(content = CharacterPatch, content_type = "application/merge-patch+json"),
     responses(
@@ -144,10 +147,10 @@ pub(crate) async fn replace(api: Data<Api>, request: HttpRequest, payload: Paylo
 )]
 pub(crate) async fn patch(api: Data<Api>, request: HttpRequest, payload: Payload) -> Answer {
     let id = path_id(&request, "id")?;
-    let terms = terms::of_change(request.headers())?;
     let body = body::of_row(&api, &request, payload, Media::MergePatch).await?;
+    let context = context::of_change(&request, &body)?;
     let change = input::patch(body::object(&body)?, api.limits.body).map_err(Problem::invalid)?;
-    let character = api.repositories.characters.patch(id, &terms, change).await?;
+    let character = api.repositories.characters.patch(id, &context, change).await?;
     Ok(answer::changed::<_, CharacterBody>(&mut HttpResponse::Ok(), character))
 }
 
@@ -156,7 +159,7 @@ pub(crate) async fn patch(api: Data<Api>, request: HttpRequest, payload: Payload
     delete, path = "/api/v2/characters/{id}", tag = "characters", operation_id = "deleteCharacter",
     params(
         ("id" = uuid::Uuid, Path, description = "Its id"),
-        ("If-Match" = Option<String>, Header, description = "The entity tag it must have"),
+        ChangeHeaders,
     ),
     responses(
         (status = 204, description = "Deleted"),
@@ -165,8 +168,8 @@ pub(crate) async fn patch(api: Data<Api>, request: HttpRequest, payload: Payload
 )]
 pub(crate) async fn delete(api: Data<Api>, request: HttpRequest) -> Answer {
     let id = path_id(&request, "id")?;
-    let terms = terms::of_change(request.headers())?;
-    api.repositories.characters.delete(id, &terms).await?;
+    let context = context::of_change(&request, &[])?;
+    api.repositories.characters.delete(id, &context).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
@@ -175,7 +178,7 @@ pub(crate) async fn delete(api: Data<Api>, request: HttpRequest) -> Answer {
     post, path = "/api/v2/characters/{id}/restore", tag = "characters", operation_id = "restoreCharacter",
     params(
         ("id" = uuid::Uuid, Path, description = "Its id"),
-        ("If-Match" = Option<String>, Header, description = "The entity tag it must have"),
+        ChangeHeaders,
     ),
     responses(
         (status = 200, body = CharacterBody, description = "As it is now", headers(("ETag" = String, description = "Its revision"))),
@@ -184,7 +187,7 @@ pub(crate) async fn delete(api: Data<Api>, request: HttpRequest) -> Answer {
 )]
 pub(crate) async fn restore(api: Data<Api>, request: HttpRequest) -> Answer {
     let id = path_id(&request, "id")?;
-    let terms = terms::of_change(request.headers())?;
-    let character = api.repositories.characters.restore(id, &terms).await?;
+    let context = context::of_change(&request, &[])?;
+    let character = api.repositories.characters.restore(id, &context).await?;
     Ok(answer::changed::<_, CharacterBody>(&mut HttpResponse::Ok(), character))
 }

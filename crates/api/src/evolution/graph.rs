@@ -4,6 +4,7 @@ use super::drawing;
 use crate::{
     Api,
     answer::{Answer, path_id},
+    context,
     query::Parameters,
     responses::LookProblems,
 };
@@ -88,7 +89,7 @@ impl From<VersionGraph> for VersionGraphBody {
 pub(crate) async fn graph(api: Data<Api>, request: HttpRequest) -> Answer {
     let of = path_id(&request, "id")?;
     Parameters::of(request.query_string()).finish()?;
-    let graph = api.repositories.evolution.graph(of).await?;
+    let graph = api.repositories.evolution.graph(of, &context::of_read(&request)?).await?;
     let mut response = HttpResponse::Ok();
     response.insert_header((CACHE_CONTROL, "private, no-cache"));
     Ok(response.json(VersionGraphBody::from(graph)))
@@ -103,7 +104,7 @@ pub(crate) async fn graph(api: Data<Api>, request: HttpRequest) -> Answer {
 pub(crate) async fn graph_drawing(api: Data<Api>, request: HttpRequest) -> Answer {
     let of = path_id(&request, "id")?;
     Parameters::of(request.query_string()).finish()?;
-    let graph = api.repositories.evolution.graph(of).await?;
+    let graph = api.repositories.evolution.graph(of, &context::of_read(&request)?).await?;
     let mut response = HttpResponse::Ok();
     response.insert_header((CACHE_CONTROL, "private, no-cache"));
     // A browser that shows it alone is to load and run nothing, whatever names it holds.

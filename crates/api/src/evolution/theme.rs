@@ -6,10 +6,10 @@ use crate::{
     body::{self, Media},
     character::{self, CharacterBody},
     condition::etag,
+    context::{self, ChangeHeaders},
     fields::Fields,
     inventory::InventoryItemBody,
     responses::ActProblems,
-    terms,
 };
 use actix_web::{
     HttpRequest, HttpResponse,
@@ -75,18 +75,17 @@ impl From<ThemeChange> for ThemeChangeBody {
     post, path = "/api/v2/characters/{id}/theme-transition", tag = "evolution", operation_id = "changeTheme",
     params(
         ("id" = uuid::Uuid, Path, description = "The character"),
-        ("If-Match" = Option<String>, Header, description = "The entity tag that the character must have"),
-        ("Idempotency-Key" = Option<String>, Header, description = "A repeat under the same key gets the first answer"),
+        ChangeHeaders,
     ),
     request_body = ThemeTransitionRequest,
     responses((status = 201, body = ThemeChangeBody, description = "Made", headers(("Location" = String), ("ETag" = String))), ActProblems),
 )]
 pub(crate) async fn change_theme(api: Data<Api>, request: HttpRequest, payload: Payload) -> Answer {
     let of = path_id(&request, "id")?;
-    let terms = terms::of_change(request.headers())?;
     let body = body::of_row(&api, &request, payload, Media::Json).await?;
+    let context = context::of_change(&request, &body)?;
     let transition = read(body::object(&body)?).map_err(Problem::invalid)?;
-    let change = api.repositories.evolution.change_theme(of, &transition, &terms).await?;
+    let change = api.repositories.evolution.change_theme(of, &transition, &context).await?;
     let new = &change.character;
     let mut response = HttpResponse::Created();
     response.insert_header((LOCATION, format!("{}/{}", character::PATH, new.id)));

@@ -6,10 +6,10 @@ use crate::{
     answer::{self, Answer, changed, path_id},
     body::{self, Media},
     character::CharacterBody,
+    context::{self, ChangeHeaders},
     fields::Fields,
     query::{self, Parameters},
     responses::{ActProblems, LookProblems},
-    terms,
 };
 use actix_web::{
     HttpRequest, HttpResponse,
@@ -35,7 +35,10 @@ pub(crate) async fn list_versions(api: Data<Api>, request: HttpRequest) -> Answe
     let mut parameters = Parameters::of(request.query_string());
     let page = parameters.page();
     parameters.finish()?;
-    answer::page::<_, VersionSummaryBody>(&request, api.repositories.evolution.versions(of, page).await?)
+    answer::page::<_, VersionSummaryBody>(
+        &request,
+        api.repositories.evolution.versions(of, page, &context::of_read(&request)?).await?,
+    )
 }
 
 /// What lies between two versions of a character, or of those that it grew out of or into.
@@ -62,7 +65,7 @@ pub(crate) async fn compare(api: Data<Api>, request: HttpRequest) -> Answer {
         }
         return Err(Problem::invalid(faults));
     };
-    let comparison = api.repositories.evolution.compare(of, from, to).await?;
+    let comparison = api.repositories.evolution.compare(of, from, to, &context::of_read(&request)?).await?;
     Ok(HttpResponse::Ok().json(ComparisonBody::from(comparison)))
 }
 
@@ -86,7 +89,7 @@ pub(crate) async fn tree(api: Data<Api>, request: HttpRequest) -> Answer {
         Start::After(cursor) => Some(cursor),
         Start::Offset(_) => return Err(Problem::field("offset", "is not a parameter of this list")),
     };
-    let part = api.repositories.evolution.tree(of, page.limit, after).await?;
+    let part = api.repositories.evolution.tree(of, page.limit, after, &context::of_read(&request)?).await?;
     let mut response = HttpResponse::Ok();
     response.insert_header((CACHE_CONTROL, "private, no-cache"));
     if let Some(cursor) = &part.next {
@@ -111,7 +114,10 @@ pub(crate) async fn tree(api: Data<Api>, request: HttpRequest) -> Answer {
 )]
 pub(crate) async fn get_version(api: Data<Api>, request: HttpRequest) -> Answer {
     let (of, version) = (path_id(&request, "id")?, path_id(&request, "version")?);
-    answer::one::<_, VersionBody>(&request, api.repositories.evolution.version(of, version).await?)
+    answer::one::<_, VersionBody>(
+        &request,
+        api.repositories.evolution.version(of, version, &context::of_read(&request)?).await?,
+    )
 }
 
 /// The character as it was in a version. The entity tag is that of the character then.
@@ -129,7 +135,7 @@ pub(crate) async fn get_version(api: Data<Api>, request: HttpRequest) -> Answer 
 )]
 pub(crate) async fn state(api: Data<Api>, request: HttpRequest) -> Answer {
     let (of, version) = (path_id(&request, "id")?, path_id(&request, "version")?);
-    let version = api.repositories.evolution.version(of, version).await?;
+    let version = api.repositories.evolution.version(of, version, &context::of_read(&request)?).await?;
     answer::one::<_, CharacterBody>(&request, version.map(|version| version.state))
 }
 
@@ -139,15 +145,14 @@ pub(crate) async fn state(api: Data<Api>, request: HttpRequest) -> Answer {
     post, path = "/api/v2/characters/{id}/versions/{version}/restore", tag = "evolution", operation_id = "restoreVersion",
     params(
         ("id" = uuid::Uuid, Path, description = "The character"), ("version" = uuid::Uuid, Path, description = "The version"),
-        ("If-Match" = Option<String>, Header, description = "The entity tag that the character must have"),
-        ("Idempotency-Key" = Option<String>, Header, description = "A repeat under the same key gets the first answer"),
+        ChangeHeaders,
     ),
     responses((status = 200, body = CharacterBody, description = "As it is now", headers(("ETag" = String))), ActProblems),
 )]
 pub(crate) async fn restore_version(api: Data<Api>, request: HttpRequest) -> Answer {
     let (of, version) = (path_id(&request, "id")?, path_id(&request, "version")?);
-    let terms = terms::of_change(request.headers())?;
-    let character = api.repositories.evolution.restore(of, version, &terms).await?;
+    let context = context::of_change(&request, &[])?;
+    let character = api.repositories.evolution.restore(of, version, &context).await?;
     Ok(changed::<_, CharacterBody>(&mut HttpResponse::Ok(), character))
 }
 
@@ -156,15 +161,15 @@ pub(crate) async fn restore_version(api: Data<Api>, request: HttpRequest) -> Ans
     post, path = "/api/v2/characters/{id}/versions/{version}/label", tag = "evolution", operation_id = "labelVersion",
     params(
         ("id" = uuid::Uuid, Path, description = "The character"), ("version" = uuid::Uuid, Path, description = "The version"),
-        ("If-Match" = Option<String>, Header, description = "The entity tag that the version must have"),
+        ChangeHeaders,
     ),
     request_body = LabelRequest,
     responses((status = 200, body = VersionSummaryBody, description = "As it is now", headers(("ETag" = String))), ActProblems),
 )]
 pub(crate) async fn label(api: Data<Api>, request: HttpRequest, payload: Payload) -> Answer {
     let (of, version) = (path_id(&request, "id")?, path_id(&request, "version")?);
-    let terms = terms::of_change(request.headers())?;
     let body = body::of_row(&api, &request, payload, Media::Json).await?;
+    let context = context::of_change(&request, &body)?;
     let members = body::object(&body)?;
     if !members.contains_key("label") {
         return Err(Problem::field("label", "is required; null takes it away"));
@@ -173,6 +178,6 @@ pub(crate) async fn label(api: Data<Api>, request: HttpRequest, payload: Payload
     let label = fields.text("label");
     fields.refuse_the_rest();
     fields.faults.into_result().map_err(Problem::invalid)?;
-    let version = api.repositories.evolution.label(of, version, label, &terms).await?;
+    let version = api.repositories.evolution.label(of, version, label, &context).await?;
     Ok(changed::<_, VersionSummaryBody>(&mut HttpResponse::Ok(), version))
 }

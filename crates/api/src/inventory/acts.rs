@@ -5,9 +5,9 @@ use crate::{
     Api, Problem,
     answer::{Answer, changed, path_id},
     body::{self, Media},
+    context::{self, ChangeHeaders},
     fields::Fields,
     responses::ActProblems,
-    terms,
 };
 use actix_web::{
     HttpRequest, HttpResponse,
@@ -23,14 +23,13 @@ macro_rules! act {
             params(
                 ("id" = uuid::Uuid, Path, description = "The character"),
                 ("item" = uuid::Uuid, Path, description = "The item"),
-                ("If-Match" = Option<String>, Header, description = "The entity tag it must have"),
-                ("Idempotency-Key" = Option<String>, Header, description = "A repeat under the same key gets the first answer"),
+                ChangeHeaders,
             ),
             responses((status = 200, body = InventoryItemBody, description = "As it is now", headers(("ETag" = String))), ActProblems),
         )]
         pub(crate) async fn $name(api: Data<Api>, request: HttpRequest) -> Answer {
             let (of, item) = (path_id(&request, "id")?, path_id(&request, "item")?);
-            let item = api.repositories.inventory.$name(of, item, &terms::of_change(request.headers())?).await?;
+            let item = api.repositories.inventory.$name(of, item, &context::of_change(&request, &[])?).await?;
             Ok(changed::<_, InventoryItemBody>(&mut HttpResponse::Ok(), item))
         }
     };
@@ -71,16 +70,15 @@ pub struct MoveRequest {
     post, path = "/api/v2/characters/{id}/inventory/{item}/move", tag = "inventory", operation_id = "moveInventoryItem",
     params(
         ("id" = uuid::Uuid, Path, description = "The character"), ("item" = uuid::Uuid, Path, description = "The item"),
-        ("If-Match" = Option<String>, Header, description = "The entity tag it must have"),
-        ("Idempotency-Key" = Option<String>, Header, description = "A repeat under the same key gets the first answer"),
+        ChangeHeaders,
     ),
     request_body = MoveRequest,
     responses((status = 200, body = InventoryItemBody, description = "As it is now", headers(("ETag" = String))), ActProblems),
 )]
 pub(crate) async fn move_to(api: Data<Api>, request: HttpRequest, payload: Payload) -> Answer {
     let (of, item) = (path_id(&request, "id")?, path_id(&request, "item")?);
-    let terms = terms::of_change(request.headers())?;
     let body = body::of_row(&api, &request, payload, Media::Json).await?;
+    let context = context::of_change(&request, &body)?;
     let members = body::object(&body)?;
     if !members.contains_key("container") {
         return Err(Problem::field("container", "is required; null takes the item out"));
@@ -89,6 +87,6 @@ pub(crate) async fn move_to(api: Data<Api>, request: HttpRequest, payload: Paylo
     let container = fields.id("container");
     fields.refuse_the_rest();
     fields.faults.into_result().map_err(Problem::invalid)?;
-    let item = api.repositories.inventory.move_to(of, item, container, &terms).await?;
+    let item = api.repositories.inventory.move_to(of, item, container, &context).await?;
     Ok(changed::<_, InventoryItemBody>(&mut HttpResponse::Ok(), item))
 }

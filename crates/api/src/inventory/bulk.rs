@@ -5,14 +5,15 @@ use crate::{
     Api,
     answer::{Answer, path_id},
     body::{self, Media},
-    bulk::{Bulk, BulkCreated, BulkOutcome},
+    bulk::{self, Bulk, BulkCreated, BulkOutcome},
+    context::{self, CreationHeaders},
     responses::ActProblems,
-    terms,
 };
 use actix_web::{
     HttpRequest, HttpResponse,
     web::{Data, Payload},
 };
+use character_repositories::Atomicity;
 use utoipa::ToSchema;
 
 /// Many items to be.
@@ -31,7 +32,7 @@ pub struct BulkItemsRequest {
     post, path = "/api/v2/characters/{id}/inventory/bulk", tag = "inventory", operation_id = "createInventoryItems",
     params(
         ("id" = uuid::Uuid, Path, description = "The character"),
-        ("Idempotency-Key" = Option<String>, Header, description = "A repeat under the same key gets the first answer"),
+        CreationHeaders,
     ),
     request_body = BulkItemsRequest,
     responses(
@@ -42,17 +43,16 @@ pub struct BulkItemsRequest {
 )]
 pub(crate) async fn create_bulk(api: Data<Api>, request: HttpRequest, payload: Payload) -> Answer {
     let of = path_id(&request, "id")?;
-    let terms = terms::of_creation(request.headers())?;
     let limits = api.limits;
     let body = body::read(&request, payload, Media::Json, limits.bulk_body, limits.body_timeout).await?;
+    let context = context::of_creation(&request, &body)?;
     let bulk = Bulk::read(&body, "items")?;
     let new = bulk.rows(limits.body, input::new);
-    let inventory = &api.repositories.inventory;
-    if bulk.atomic {
-        let made = inventory.create_all(of, new, &terms).await?;
-        let items = made.into_iter().map(InventoryItemBody::from).collect();
-        return Ok(HttpResponse::Created().json(BulkCreated { items }));
-    }
-    let outcomes = inventory.create_each(of, new, &terms).await?;
-    Ok(HttpResponse::MultiStatus().json(BulkOutcome::<InventoryItemBody>::of(outcomes)))
+    let outcome = api.repositories.inventory.create_many(of, new, bulk.atomicity, &context).await?;
+    Ok(match bulk.atomicity {
+        Atomicity::AllOrNone => {
+            HttpResponse::Created().json(BulkCreated::<InventoryItemBody> { items: bulk::created(outcome)? })
+        }
+        Atomicity::EachOnItsOwn => HttpResponse::MultiStatus().json(BulkOutcome::<InventoryItemBody>::of(outcome)),
+    })
 }

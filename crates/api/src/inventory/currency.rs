@@ -5,10 +5,10 @@ use crate::{
     answer::{Answer, path_id},
     body::{self, Media},
     condition::etag,
+    context::{self, ChangeHeaders},
     fields::Fields,
     provenance,
     responses::{ActProblems, LookProblems},
-    terms,
 };
 use actix_web::{
     HttpRequest, HttpResponse,
@@ -49,7 +49,7 @@ impl From<Purse> for PurseBody {
     responses((status = 200, body = PurseBody, description = "The coins", headers(("ETag" = String), ("Cache-Status" = String))), LookProblems),
 )]
 pub(crate) async fn currency(api: Data<Api>, request: HttpRequest) -> Answer {
-    let read = api.repositories.inventory.currency(path_id(&request, "id")?).await?;
+    let read = api.repositories.inventory.currency(path_id(&request, "id")?, &context::of_read(&request)?).await?;
     let mut response = HttpResponse::Ok();
     provenance::tell(&mut response, read.source);
     response.insert_header((ETAG, etag(read.value.meta.revision)));
@@ -61,21 +61,20 @@ pub(crate) async fn currency(api: Data<Api>, request: HttpRequest) -> Answer {
     post, path = "/api/v2/characters/{id}/inventory/currency", tag = "inventory", operation_id = "changeCurrency",
     params(
         ("id" = uuid::Uuid, Path, description = "The character"),
-        ("If-Match" = Option<String>, Header, description = "The entity tag that the character must have"),
-        ("Idempotency-Key" = Option<String>, Header, description = "A repeat under the same key gets the first answer"),
+        ChangeHeaders,
     ),
     request_body = PurseBody,
     responses((status = 200, body = PurseBody, description = "The coins afterwards", headers(("ETag" = String))), ActProblems),
 )]
 pub(crate) async fn change_currency(api: Data<Api>, request: HttpRequest, payload: Payload) -> Answer {
     let of = path_id(&request, "id")?;
-    let terms = terms::of_change(request.headers())?;
     let body = body::of_row(&api, &request, payload, Media::Json).await?;
+    let context = context::of_change(&request, &body)?;
     let mut fields = Fields::of(body::object(&body)?);
     let change = COINS.into_iter().filter_map(|coin| Some((coin.to_owned(), fields.number(coin)?))).collect();
     fields.refuse_the_rest();
     fields.faults.into_result().map_err(Problem::invalid)?;
-    let character = api.repositories.inventory.change_currency(of, &Purse(change), &terms).await?;
+    let character = api.repositories.inventory.change_currency(of, &Purse(change), &context).await?;
     let mut response = HttpResponse::Ok();
     response.insert_header((ETAG, etag(character.meta.revision)));
     Ok(response.json(PurseBody::from(Purse::of(&character))))

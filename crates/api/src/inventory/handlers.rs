@@ -5,10 +5,10 @@ use crate::{
     Api, PageBody, Problem,
     answer::{self, Answer, changed, created, path_id},
     body::{self, Media},
+    context::{self, ChangeHeaders, CreationHeaders},
     merge,
     query::Parameters,
     responses::{ActProblems, LookProblems},
-    terms,
 };
 use actix_web::{
     HttpRequest, HttpResponse,
@@ -41,7 +41,10 @@ pub(crate) async fn list(api: Data<Api>, request: HttpRequest) -> Answer {
     };
     let page = parameters.page();
     parameters.finish()?;
-    answer::page::<_, InventoryItemBody>(&request, api.repositories.inventory.list(of, wanted, page).await?)
+    answer::page::<_, InventoryItemBody>(
+        &request,
+        api.repositories.inventory.list(of, wanted, page, &context::of_read(&request)?).await?,
+    )
 }
 
 /// Makes an item.
@@ -49,17 +52,17 @@ pub(crate) async fn list(api: Data<Api>, request: HttpRequest) -> Answer {
     post, path = "/api/v2/characters/{id}/inventory", tag = "inventory", operation_id = "createInventoryItem",
     params(
         ("id" = uuid::Uuid, Path, description = "The character"),
-        ("Idempotency-Key" = Option<String>, Header, description = "A repeat under the same key gets the first answer"),
+        CreationHeaders,
     ),
     request_body = NewInventoryItemBody,
     responses((status = 201, body = InventoryItemBody, description = "Made", headers(("Location" = String), ("ETag" = String))), ActProblems),
 )]
 pub(crate) async fn create(api: Data<Api>, request: HttpRequest, payload: Payload) -> Answer {
     let of = path_id(&request, "id")?;
-    let terms = terms::of_creation(request.headers())?;
     let body = body::of_row(&api, &request, payload, Media::Json).await?;
+    let context = context::of_creation(&request, &body)?;
     let new = input::new(body::object(&body)?).map_err(Problem::invalid)?;
-    let item = api.repositories.inventory.create(of, new, &terms).await?;
+    let item = api.repositories.inventory.create(of, new, &context).await?;
     Ok(created::<_, InventoryItemBody>(request.path(), item))
 }
 
@@ -78,7 +81,10 @@ pub(crate) async fn create(api: Data<Api>, request: HttpRequest, payload: Payloa
 )]
 pub(crate) async fn get(api: Data<Api>, request: HttpRequest) -> Answer {
     let (of, item) = (path_id(&request, "id")?, path_id(&request, "item")?);
-    answer::one::<_, InventoryItemBody>(&request, api.repositories.inventory.get(of, item).await?)
+    answer::one::<_, InventoryItemBody>(
+        &request,
+        api.repositories.inventory.get(of, item, &context::of_read(&request)?).await?,
+    )
 }
 
 /// Changes some fields of an item, as a merge patch (RFC 7396). The rules judge what results.
@@ -86,17 +92,17 @@ pub(crate) async fn get(api: Data<Api>, request: HttpRequest) -> Answer {
     patch, path = "/api/v2/characters/{id}/inventory/{item}", tag = "inventory", operation_id = "patchInventoryItem",
     params(
         ("id" = uuid::Uuid, Path, description = "The character"), ("item" = uuid::Uuid, Path, description = "The item"),
-        ("If-Match" = Option<String>, Header, description = "The entity tag it must have"),
+        ChangeHeaders,
     ),
     request_body(content = InventoryItemPatch, content_type = "application/merge-patch+json"),
     responses((status = 200, body = InventoryItemBody, description = "As it is now", headers(("ETag" = String))), ActProblems),
 )]
 pub(crate) async fn patch(api: Data<Api>, request: HttpRequest, payload: Payload) -> Answer {
     let (of, item) = (path_id(&request, "id")?, path_id(&request, "item")?);
-    let terms = terms::of_change(request.headers())?;
     let body = body::of_row(&api, &request, payload, Media::MergePatch).await?;
+    let context = context::of_change(&request, &body)?;
     let change = merge::patch(body::object(&body)?, &input::READ_ONLY, api.limits.body).map_err(Problem::invalid)?;
-    let item = api.repositories.inventory.patch(of, item, &terms, change).await?;
+    let item = api.repositories.inventory.patch(of, item, &context, change).await?;
     Ok(changed::<_, InventoryItemBody>(&mut HttpResponse::Ok(), item))
 }
 
@@ -105,12 +111,12 @@ pub(crate) async fn patch(api: Data<Api>, request: HttpRequest, payload: Payload
     delete, path = "/api/v2/characters/{id}/inventory/{item}", tag = "inventory", operation_id = "deleteInventoryItem",
     params(
         ("id" = uuid::Uuid, Path, description = "The character"), ("item" = uuid::Uuid, Path, description = "The item"),
-        ("If-Match" = Option<String>, Header, description = "The entity tag it must have"),
+        ChangeHeaders,
     ),
     responses((status = 204, description = "Deleted"), ActProblems),
 )]
 pub(crate) async fn delete(api: Data<Api>, request: HttpRequest) -> Answer {
     let (of, item) = (path_id(&request, "id")?, path_id(&request, "item")?);
-    api.repositories.inventory.delete(of, item, &terms::of_change(request.headers())?).await?;
+    api.repositories.inventory.delete(of, item, &context::of_change(&request, &[])?).await?;
     Ok(HttpResponse::NoContent().finish())
 }

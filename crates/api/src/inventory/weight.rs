@@ -3,6 +3,7 @@
 use crate::{
     Api,
     answer::{Answer, path_id},
+    context,
     responses::LookProblems,
 };
 use actix_web::{HttpRequest, HttpResponse, web::Data};
@@ -55,6 +56,6 @@ impl From<Load> for LoadBody {
     responses((status = 200, body = LoadBody, description = "The load"), LookProblems),
 )]
 pub(crate) async fn weight(api: Data<Api>, request: HttpRequest) -> Answer {
-    let load = api.repositories.inventory.weight(path_id(&request, "id")?).await?;
+    let load = api.repositories.inventory.weight(path_id(&request, "id")?, &context::of_read(&request)?).await?;
     Ok(HttpResponse::Ok().json(LoadBody::from(load)))
 }

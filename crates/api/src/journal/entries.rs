@@ -8,10 +8,10 @@ use crate::{
     Api, PageBody, Problem,
     answer::{self, Answer, changed, created, path_id},
     body::{self, Media},
+    context::{self, ChangeHeaders, CreationHeaders},
     merge,
     query::Parameters,
     responses::{ActProblems, LookProblems},
-    terms,
 };
 use actix_web::{
     HttpRequest, HttpResponse,
@@ -46,7 +46,10 @@ pub(crate) async fn list(api: Data<Api>, request: HttpRequest) -> Answer {
     };
     let page = parameters.page();
     parameters.finish()?;
-    answer::page::<_, JournalEntryBody>(&request, api.repositories.journal.list(of, wanted, page).await?)
+    answer::page::<_, JournalEntryBody>(
+        &request,
+        api.repositories.journal.list(of, wanted, page, &context::of_read(&request)?).await?,
+    )
 }
 
 /// Makes an entry.
@@ -54,17 +57,17 @@ pub(crate) async fn list(api: Data<Api>, request: HttpRequest) -> Answer {
     post, path = "/api/v2/characters/{id}/journal", tag = "journal", operation_id = "createJournalEntry",
     params(
         ("id" = uuid::Uuid, Path, description = "The character"),
-        ("Idempotency-Key" = Option<String>, Header, description = "A repeat under the same key gets the first answer"),
+        CreationHeaders,
     ),
     request_body = NewJournalEntryBody,
     responses((status = 201, body = JournalEntryBody, description = "Made", headers(("Location" = String), ("ETag" = String))), ActProblems),
 )]
 pub(crate) async fn create(api: Data<Api>, request: HttpRequest, payload: Payload) -> Answer {
     let of = path_id(&request, "id")?;
-    let terms = terms::of_creation(request.headers())?;
     let body = body::of_row(&api, &request, payload, Media::Json).await?;
+    let context = context::of_creation(&request, &body)?;
     let new = entry::new(body::object(&body)?).map_err(Problem::invalid)?;
-    let entry = api.repositories.journal.create(of, new, &terms).await?;
+    let entry = api.repositories.journal.create(of, new, &context).await?;
     Ok(created::<_, JournalEntryBody>(request.path(), entry))
 }
 
@@ -83,7 +86,10 @@ pub(crate) async fn create(api: Data<Api>, request: HttpRequest, payload: Payloa
 )]
 pub(crate) async fn get(api: Data<Api>, request: HttpRequest) -> Answer {
     let (of, entry) = (path_id(&request, "id")?, path_id(&request, "entry")?);
-    answer::one::<_, JournalEntryBody>(&request, api.repositories.journal.get(of, entry).await?)
+    answer::one::<_, JournalEntryBody>(
+        &request,
+        api.repositories.journal.get(of, entry, &context::of_read(&request)?).await?,
+    )
 }
 
 /// Changes some fields of an entry, as a merge patch (RFC 7396).
@@ -91,17 +97,17 @@ pub(crate) async fn get(api: Data<Api>, request: HttpRequest) -> Answer {
     patch, path = "/api/v2/characters/{id}/journal/{entry}", tag = "journal", operation_id = "patchJournalEntry",
     params(
         ("id" = uuid::Uuid, Path, description = "The character"), ("entry" = uuid::Uuid, Path, description = "The entry"),
-        ("If-Match" = Option<String>, Header, description = "The entity tag it must have"),
+        ChangeHeaders,
     ),
     request_body(content = JournalEntryPatch, content_type = "application/merge-patch+json"),
     responses((status = 200, body = JournalEntryBody, description = "As it is now", headers(("ETag" = String))), ActProblems),
 )]
 pub(crate) async fn patch(api: Data<Api>, request: HttpRequest, payload: Payload) -> Answer {
     let (of, entry) = (path_id(&request, "id")?, path_id(&request, "entry")?);
-    let terms = terms::of_change(request.headers())?;
     let body = body::of_row(&api, &request, payload, Media::MergePatch).await?;
+    let context = context::of_change(&request, &body)?;
     let change = merge::patch(body::object(&body)?, &READ_ONLY, api.limits.body).map_err(Problem::invalid)?;
-    let entry = api.repositories.journal.patch(of, entry, &terms, change).await?;
+    let entry = api.repositories.journal.patch(of, entry, &context, change).await?;
     Ok(changed::<_, JournalEntryBody>(&mut HttpResponse::Ok(), entry))
 }
 
@@ -111,13 +117,13 @@ pub(crate) async fn patch(api: Data<Api>, request: HttpRequest, payload: Payload
     delete, path = "/api/v2/characters/{id}/journal/{entry}", tag = "journal", operation_id = "deleteJournalEntry",
     params(
         ("id" = uuid::Uuid, Path, description = "The character"), ("entry" = uuid::Uuid, Path, description = "The entry"),
-        ("If-Match" = Option<String>, Header, description = "The entity tag it must have"),
+        ChangeHeaders,
     ),
     responses((status = 204, description = "Deleted"), ActProblems),
 )]
 pub(crate) async fn delete(api: Data<Api>, request: HttpRequest) -> Answer {
     let (of, entry) = (path_id(&request, "id")?, path_id(&request, "entry")?);
-    api.repositories.journal.delete(of, entry, &terms::of_change(request.headers())?).await?;
+    api.repositories.journal.delete(of, entry, &context::of_change(&request, &[])?).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
@@ -126,12 +132,12 @@ pub(crate) async fn delete(api: Data<Api>, request: HttpRequest) -> Answer {
     post, path = "/api/v2/characters/{id}/journal/{entry}/restore", tag = "journal", operation_id = "restoreJournalEntry",
     params(
         ("id" = uuid::Uuid, Path, description = "The character"), ("entry" = uuid::Uuid, Path, description = "The entry"),
-        ("If-Match" = Option<String>, Header, description = "The entity tag it must have"),
+        ChangeHeaders,
     ),
     responses((status = 200, body = JournalEntryBody, description = "As it is now", headers(("ETag" = String))), ActProblems),
 )]
 pub(crate) async fn restore(api: Data<Api>, request: HttpRequest) -> Answer {
     let (of, entry) = (path_id(&request, "id")?, path_id(&request, "entry")?);
-    let entry = api.repositories.journal.restore(of, entry, &terms::of_change(request.headers())?).await?;
+    let entry = api.repositories.journal.restore(of, entry, &context::of_change(&request, &[])?).await?;
     Ok(changed::<_, JournalEntryBody>(&mut HttpResponse::Ok(), entry))
 }

@@ -5,10 +5,10 @@ use crate::{
     Api, Problem,
     answer::{Answer, path_id},
     body::{self, Media},
-    condition::{self, Outcome, etag},
+    condition::{self, etag},
+    context::{self, ChangeHeaders},
     provenance,
     responses::{ActProblems, LookProblems},
-    terms,
 };
 use actix_web::{
     HttpRequest, HttpResponse,
@@ -33,20 +33,13 @@ use character_repositories::Attained;
 )]
 pub(crate) async fn get(api: Data<Api>, request: HttpRequest) -> Answer {
     let of = path_id(&request, "id")?;
-    let condition = condition::of_read(request.headers())?;
-    let read = api.repositories.progress.get(of).await?;
+    let read = api.repositories.progress.get(of, &context::of_read(&request)?).await?;
     let revision = read.value.revision;
-    let outcome = condition.judge(revision)?;
-    let mut response = match outcome {
-        Outcome::Whole => HttpResponse::Ok(),
-        Outcome::NotModified => HttpResponse::NotModified(),
-    };
+    let known = condition::is_known(request.headers(), revision)?;
+    let mut response = if known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
     provenance::tell(&mut response, read.source);
     response.insert_header((ETAG, etag(revision)));
-    Ok(match outcome {
-        Outcome::Whole => response.json(ProgressBody::from(read.value)),
-        Outcome::NotModified => response.finish(),
-    })
+    Ok(if known { response.finish() } else { response.json(ProgressBody::from(read.value)) })
 }
 
 /// Adds experience: to the progress, to the sheet with level and proficiency bonus, and to the journal, all at once.
@@ -55,18 +48,17 @@ pub(crate) async fn get(api: Data<Api>, request: HttpRequest) -> Answer {
     post, path = "/api/v2/characters/{id}/progress/experience", tag = "progress", operation_id = "awardExperience",
     params(
         ("id" = uuid::Uuid, Path, description = "The character"),
-        ("If-Match" = Option<String>, Header, description = "The entity tag that the character must have"),
-        ("Idempotency-Key" = Option<String>, Header, description = "A repeat under the same key gets the first answer"),
+        ChangeHeaders,
     ),
     request_body = AwardRequest,
     responses((status = 200, body = AwardedBody, description = "What it came to", headers(("ETag" = String))), ActProblems),
 )]
 pub(crate) async fn award(api: Data<Api>, request: HttpRequest, payload: Payload) -> Answer {
     let of = path_id(&request, "id")?;
-    let terms = terms::of_change(request.headers())?;
     let body = body::of_row(&api, &request, payload, Media::Json).await?;
+    let context = context::of_change(&request, &body)?;
     let award = input::award(body::object(&body)?).map_err(Problem::invalid)?;
-    let awarded = api.repositories.progress.award(of, &award, &terms).await?;
+    let awarded = api.repositories.progress.award(of, &award, &context).await?;
     Ok(HttpResponse::Ok().insert_header((ETAG, etag(awarded.revision))).json(AwardedBody::from(awarded)))
 }
 
@@ -75,18 +67,17 @@ pub(crate) async fn award(api: Data<Api>, request: HttpRequest, payload: Payload
     post, path = "/api/v2/characters/{id}/progress/milestones", tag = "progress", operation_id = "addMilestone",
     params(
         ("id" = uuid::Uuid, Path, description = "The character"),
-        ("If-Match" = Option<String>, Header, description = "The entity tag that the character must have"),
-        ("Idempotency-Key" = Option<String>, Header, description = "A repeat under the same key gets the first answer"),
+        ChangeHeaders,
     ),
     request_body = NewAttainmentBody,
     responses((status = 201, body = AttainmentBody, description = "Recorded", headers(("ETag" = String))), ActProblems),
 )]
 pub(crate) async fn add_milestone(api: Data<Api>, request: HttpRequest, payload: Payload) -> Answer {
     let of = path_id(&request, "id")?;
-    let terms = terms::of_change(request.headers())?;
     let body = body::of_row(&api, &request, payload, Media::Json).await?;
+    let context = context::of_change(&request, &body)?;
     let new = input::attainment(body::object(&body)?).map_err(Problem::invalid)?;
-    Ok(recorded(&api.repositories.progress.add_milestone(of, &new, &terms).await?))
+    Ok(recorded(&api.repositories.progress.add_milestone(of, &new, &context).await?))
 }
 
 /// Records that something was achieved. Refused by `achievement-exists` when there is one of this title. The entity tag
@@ -95,18 +86,17 @@ pub(crate) async fn add_milestone(api: Data<Api>, request: HttpRequest, payload:
     post, path = "/api/v2/characters/{id}/progress/achievements", tag = "progress", operation_id = "addAchievement",
     params(
         ("id" = uuid::Uuid, Path, description = "The character"),
-        ("If-Match" = Option<String>, Header, description = "The entity tag that the character must have"),
-        ("Idempotency-Key" = Option<String>, Header, description = "A repeat under the same key gets the first answer"),
+        ChangeHeaders,
     ),
     request_body = NewAttainmentBody,
     responses((status = 201, body = AttainmentBody, description = "Recorded", headers(("ETag" = String))), ActProblems),
 )]
 pub(crate) async fn add_achievement(api: Data<Api>, request: HttpRequest, payload: Payload) -> Answer {
     let of = path_id(&request, "id")?;
-    let terms = terms::of_change(request.headers())?;
     let body = body::of_row(&api, &request, payload, Media::Json).await?;
+    let context = context::of_change(&request, &body)?;
     let new = input::attainment(body::object(&body)?).map_err(Problem::invalid)?;
-    Ok(recorded(&api.repositories.progress.add_achievement(of, &new, &terms).await?))
+    Ok(recorded(&api.repositories.progress.add_achievement(of, &new, &context).await?))
 }
 
 fn recorded(attained: &Attained) -> HttpResponse {

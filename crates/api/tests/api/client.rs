@@ -7,7 +7,7 @@ use actix_web::{
     test,
 };
 use character_api::{Api, ApiLimits, Health, HealthCheck, HttpMetrics, configure};
-use character_repositories::{Backing, Repositories};
+use character_repositories::{Repositories, StorageContext};
 use character_storage_port::{MemoryStorage, StoragePort};
 use prometheus_client::registry::Registry;
 use serde_json::{Value, json};
@@ -79,7 +79,7 @@ impl Client {
         http_metrics.register(&mut registry);
         Self {
             api: Arc::new(Api {
-                repositories: Repositories::new(&Backing::new(Arc::new(storage))),
+                repositories: Repositories::new(&StorageContext::new(Arc::new(storage))),
                 limits,
                 health: Arc::new(Health::new("1.2.3", checks)),
                 http_metrics,

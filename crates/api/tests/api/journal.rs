@@ -136,7 +136,13 @@ async fn what_lies_under_an_entry_is_made_with_its_defaults_changed_and_deleted(
         assert_eq!(client.get(&place).await.json()["items"], json!([]));
         let all = client.get(&format!("{place}?include_deleted=true")).await.json();
         assert_eq!(all["items"][0]["id"], row["id"]);
-        client.send("POST", &format!("{}/restore", of(&place, &row)), &[], None).await.is_problem(404, "no-such-path");
+        let restore = format!("{}/restore", of(&place, &row));
+        let late = client.send("POST", &restore, &[("If-Match", "\"2\"")], None).await;
+        late.is_problem(412, "precondition-failed");
+        let restored = client.send("POST", &restore, &[], None).await;
+        assert_eq!((restored.status, restored.header("etag")), (200, Some("\"4\"")), "{}", restored.text);
+        assert_eq!(client.get(&of(&place, &row)).await.json(), restored.json());
+        assert_eq!(client.send("POST", &restore, &[], None).await.json(), restored.json(), "it is live already");
     }
 }
 

@@ -8,6 +8,7 @@ mod client;
 mod evolution;
 mod failures;
 mod hostile;
+mod idempotency;
 mod inventory;
 mod journal;
 mod lists;

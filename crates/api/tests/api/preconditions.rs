@@ -100,3 +100,16 @@ async fn a_body_that_would_be_refused_anyway_is_refused_before_the_precondition(
     let place = path(&client.created("Torormir").await);
     client.json("PUT", &place, &[("If-Match", "\"7\"")], &json!({})).await.is_invalid(&["name", "user_id"]);
 }
+
+#[actix_web::test]
+async fn a_weak_tag_in_if_match_is_named_in_the_refusal() {
+    let client = Client::new();
+    let place = path(&client.created("Torormir").await);
+    for method in ["DELETE", "GET"] {
+        let answer = client.send(method, &place, &[("If-Match", "W/\"1\"")], None).await;
+        let problem = answer.is_problem(412, "precondition-failed");
+        assert!(problem["detail"].as_str().unwrap().contains("weak"), "{problem}");
+    }
+    let late = client.send("DELETE", &place, &[("If-Match", "\"7\"")], None).await;
+    assert_eq!(late.is_problem(412, "precondition-failed")["detail"], serde_json::Value::Null);
+}

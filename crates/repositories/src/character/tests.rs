@@ -272,7 +272,7 @@ async fn a_race_lost_under_a_named_revision_is_the_callers_to_decide() {
     mock.expect_commit().times(1).in_sequence(&mut order).return_once(|_| Err(conflict(1, 2)));
     find(&mut mock, &mut order, after);
     let lost = over(mock).patch(id, &Condition::revision(Revision(1)).into(), renamed("Second")).await;
-    let Err(RepositoryError::PreconditionFailed { expected, actual }) = lost else { panic!("{lost:?}") };
+    let Err(RepositoryError::PreconditionFailed { expected, actual, .. }) = lost else { panic!("{lost:?}") };
     assert_eq!((expected, actual), (vec![Revision(1)], Revision(2)));
 }
 
@@ -499,4 +499,69 @@ async fn a_sheet_128_levels_deep_can_be_made_under_a_key_and_changed() {
     let made = repository.create(new.clone(), &key("deep")).await.unwrap();
     assert_eq!(repository.create(new, &key("deep")).await.unwrap(), made);
     repository.patch(made.id, &plain(), renamed("Deeper")).await.unwrap();
+}
+
+#[tokio::test]
+async fn no_character_grows_out_of_one_that_grew_out_of_it() {
+    let (repository, _) = memory();
+    let mut line = Vec::new();
+    for _ in 0..4 {
+        let new = NewCharacter { parent_id: line.last().copied(), ..draft("Torormir") };
+        line.push(repository.create(new, &plain()).await.unwrap().id);
+    }
+    let grown_out_of =
+        |parent: CharacterId| move |it: &Character| Ok(Character { parent_id: Some(parent), ..it.clone() });
+    for later in &line[1..] {
+        let patched = repository.patch(line[0], &plain(), grown_out_of(*later)).await;
+        assert!(matches!(&patched, Err(RepositoryError::Invalid(violations)) if fields(violations) == ["parent_id"]));
+        let put = NewCharacter { parent_id: Some(*later), ..draft("Torormir") };
+        let put = repository.replace(line[0], put, &plain()).await;
+        assert!(matches!(&put, Err(RepositoryError::Invalid(violations)) if fields(violations) == ["parent_id"]));
+    }
+    assert!(repository.patch(line[3], &plain(), grown_out_of(line[0])).await.is_ok(), "no circle");
+}
+
+#[tokio::test]
+async fn characters_of_one_bulk_that_grow_out_of_each_other_are_refused_and_so_are_those_that_grow_out_of_them() {
+    let (repository, _) = memory();
+    let ids: Vec<_> = (0..4).map(|_| CharacterId::new()).collect();
+    let new = |id: usize, parent: usize| {
+        Ok(NewCharacter { id: Some(ids[id]), parent_id: Some(ids[parent]), ..draft("Torormir") })
+    };
+    let first = Ok(NewCharacter { id: Some(ids[3]), ..draft("First") });
+    let bulk =
+        vec![new(0, 1), new(1, 0), new(2, 0), first, Ok(NewCharacter { parent_id: Some(ids[3]), ..draft("Fine") })];
+    let outcomes = repository.create_many(bulk, Atomicity::EachOnItsOwn, &plain()).await.unwrap();
+    assert_eq!(outcomes.iter().map(Result::is_ok).collect::<Vec<_>>(), [false, false, false, true, true]);
+    for outcome in &outcomes[..3] {
+        assert!(matches!(outcome, Err(RepositoryError::Invalid(violations)) if fields(violations) == ["parent_id"]));
+    }
+}
+
+#[tokio::test]
+async fn the_refusal_of_a_taken_id_says_whether_its_row_can_be_restored() {
+    let (repository, _) = memory();
+    let id = repository.create(draft("Torormir"), &plain()).await.unwrap().id;
+    let again = || NewCharacter { id: Some(id), ..draft("Other") };
+    let refused = repository.create(again(), &plain()).await;
+    assert!(matches!(refused, Err(RepositoryError::AlreadyExists { deleted: false, .. })), "{refused:?}");
+    repository.delete(id, &plain()).await.unwrap();
+    let refused = repository.create(again(), &plain()).await;
+    assert!(matches!(refused, Err(RepositoryError::AlreadyExists { deleted: true, .. })), "{refused:?}");
+    let outcomes = repository.create_many(vec![Ok(again())], Atomicity::EachOnItsOwn, &plain()).await.unwrap();
+    assert!(matches!(outcomes[0], Err(RepositoryError::AlreadyExists { deleted: true, .. })), "{outcomes:?}");
+}
+
+#[tokio::test]
+async fn a_repeated_bulk_of_each_keeps_its_refusals_also_when_they_would_be_accepted_now() {
+    let (repository, _) = memory();
+    let parent = CharacterId::new();
+    let bulk = || vec![Ok(draft("One")), Ok(NewCharacter { parent_id: Some(parent), ..draft("Orphan") })];
+    let first = repository.create_many(bulk(), Atomicity::EachOnItsOwn, &key("k")).await.unwrap();
+    repository.create(NewCharacter { id: Some(parent), ..draft("Parent") }, &plain()).await.unwrap();
+    let again = repository.create_many(bulk(), Atomicity::EachOnItsOwn, &key("k")).await.unwrap();
+    assert_eq!(again[0].as_ref().unwrap(), first[0].as_ref().unwrap());
+    assert!(matches!(&again[1], Err(RepositoryError::Invalid(violations)) if fields(violations) == ["parent_id"]));
+    let page = repository.list(&CharacterQuery::default(), PageRequest::default(), &plain()).await.unwrap();
+    assert_eq!(page.value.items.len(), 2, "the orphan was not stored by the repeat");
 }

@@ -254,7 +254,7 @@ async fn a_row_at_another_revision_than_demanded_stays_as_it_is() {
         journal.patch_under::<Quest>(hero, entry, quest, &old, |quest| Ok(quest.clone())).await.map(drop),
         journal.delete_under::<Quest>(hero, entry, quest, &old).await,
     ] {
-        let Err(RepositoryError::PreconditionFailed { expected, actual }) = outcome else { panic!("{outcome:?}") };
+        let Err(RepositoryError::PreconditionFailed { expected, actual, .. }) = outcome else { panic!("{outcome:?}") };
         assert_eq!((expected, actual), (vec![Revision(7)], Revision(1)));
     }
 }

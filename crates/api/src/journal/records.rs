@@ -1,4 +1,4 @@
-//! What an entry tells of: one of it, and lists under the entry and across the whole journal.
+//! The records under a journal entry: one of them, and lists under the entry and across the whole journal.
 
 use super::{
     ExperienceEntryBody, ExperienceEntryPatch, NewExperienceEntryBody, NewNpcRelationshipBody, NewQuestBody,
@@ -9,10 +9,10 @@ use crate::{
     Api, PageBody, Problem,
     answer::{self, Answer, changed, created, path_id},
     body::{self, Media},
+    context::{self, ChangeHeaders, CreationHeaders},
     merge,
     query::Parameters,
     responses::{ActProblems, LookProblems},
-    terms,
 };
 use actix_web::{
     HttpRequest, HttpResponse,
@@ -21,13 +21,13 @@ use actix_web::{
 use character_domain::{ExperienceEntry, NpcRelationship, Quest};
 use character_storage_port::{ExperienceEntryQuery, NpcRelationshipQuery, PageRequest, QuestQuery};
 
-/// The five operations on a kind of row under an entry. `$row` is its placeholder, in braces in `$one`.
-macro_rules! chapter {
+/// The six operations on a kind of row under an entry. `$row` is its placeholder, in braces in `$one`.
+macro_rules! journal_record {
     (
         $name:literal, $entity:ty, $body:ty, $new_body:ty, $patch_body:ty, $input:ident, $parameters:ident,
         $many:literal, $one:literal, $row:literal, { $($filter:tt)* },
         list $list:ident $list_id:literal, create $create:ident $create_id:literal, get $get:ident $get_id:literal,
-        patch $patch:ident $patch_id:literal, delete $delete:ident $delete_id:literal
+        patch $patch:ident $patch_id:literal, delete $delete:ident $delete_id:literal, restore $restore:ident $restore_id:literal $restore_path:literal
     ) => {
         #[doc = concat!("All of the kind ", $name, " that an entry tells of, newest first.")]
         #[utoipa::path(
@@ -47,7 +47,7 @@ macro_rules! chapter {
             let (of, entry) = (path_id(&request, "id")?, path_id(&request, "entry")?);
             let (wanted, page) = $parameters(&request)?;
             let journal = &api.repositories.journal;
-            answer::page::<_, $body>(&request, journal.list_under::<$entity>(of, entry, wanted, page).await?)
+            answer::page::<_, $body>(&request, journal.list_under::<$entity>(of, entry, wanted, page, &context::of_read(&request)?).await?)
         }
 
         #[doc = concat!("Makes one of the kind ", $name, ", which the entry tells of.")]
@@ -56,17 +56,17 @@ macro_rules! chapter {
             params(
                 ("id" = uuid::Uuid, Path, description = "The character"),
                 ("entry" = uuid::Uuid, Path, description = "The journal entry"),
-                ("Idempotency-Key" = Option<String>, Header, description = "A repeat under the same key gets the first answer"),
+                CreationHeaders,
             ),
             request_body = $new_body,
             responses((status = 201, body = $body, description = "Made", headers(("Location" = String), ("ETag" = String))), ActProblems),
         )]
         pub(crate) async fn $create(api: Data<Api>, request: HttpRequest, payload: Payload) -> Answer {
             let (of, entry) = (path_id(&request, "id")?, path_id(&request, "entry")?);
-            let terms = terms::of_creation(request.headers())?;
-            let body = body::of_row(&api, &request, payload, Media::Json).await?;
+                let body = body::of_row(&api, &request, payload, Media::Json).await?;
+            let context = context::of_creation(&request, &body)?;
             let new = $input::new(body::object(&body)?).map_err(Problem::invalid)?;
-            let row = api.repositories.journal.create_under::<$entity>(of, entry, new, &terms).await?;
+            let row = api.repositories.journal.create_under::<$entity>(of, entry, new, &context).await?;
             Ok(created::<_, $body>(request.path(), row))
         }
 
@@ -87,7 +87,7 @@ macro_rules! chapter {
         )]
         pub(crate) async fn $get(api: Data<Api>, request: HttpRequest) -> Answer {
             let (of, entry, id) = (path_id(&request, "id")?, path_id(&request, "entry")?, path_id(&request, $row)?);
-            let read = api.repositories.journal.get_under::<$entity>(of, entry, id).await?;
+            let read = api.repositories.journal.get_under::<$entity>(of, entry, id, &context::of_read(&request)?).await?;
             answer::one::<_, $body>(&request, read)
         }
 
@@ -98,17 +98,17 @@ macro_rules! chapter {
                 ("id" = uuid::Uuid, Path, description = "The character"),
                 ("entry" = uuid::Uuid, Path, description = "The journal entry"),
                 ($row = uuid::Uuid, Path, description = "Which"),
-                ("If-Match" = Option<String>, Header, description = "The entity tag it must have"),
+                ChangeHeaders,
             ),
             request_body(content = $patch_body, content_type = "application/merge-patch+json"),
             responses((status = 200, body = $body, description = "As it is now", headers(("ETag" = String))), ActProblems),
         )]
         pub(crate) async fn $patch(api: Data<Api>, request: HttpRequest, payload: Payload) -> Answer {
             let (of, entry, id) = (path_id(&request, "id")?, path_id(&request, "entry")?, path_id(&request, $row)?);
-            let terms = terms::of_change(request.headers())?;
             let body = body::of_row(&api, &request, payload, Media::MergePatch).await?;
+            let context = context::of_change(&request, &body)?;
             let change = merge::patch(body::object(&body)?, &READ_ONLY, api.limits.body).map_err(Problem::invalid)?;
-            let row = api.repositories.journal.patch_under::<$entity>(of, entry, id, &terms, change).await?;
+            let row = api.repositories.journal.patch_under::<$entity>(of, entry, id, &context, change).await?;
             Ok(changed::<_, $body>(&mut HttpResponse::Ok(), row))
         }
 
@@ -119,30 +119,50 @@ macro_rules! chapter {
                 ("id" = uuid::Uuid, Path, description = "The character"),
                 ("entry" = uuid::Uuid, Path, description = "The journal entry"),
                 ($row = uuid::Uuid, Path, description = "Which"),
-                ("If-Match" = Option<String>, Header, description = "The entity tag it must have"),
+                ChangeHeaders,
             ),
             responses((status = 204, description = "Deleted"), ActProblems),
         )]
         pub(crate) async fn $delete(api: Data<Api>, request: HttpRequest) -> Answer {
             let (of, entry, id) = (path_id(&request, "id")?, path_id(&request, "entry")?, path_id(&request, $row)?);
-            let terms = terms::of_change(request.headers())?;
-            api.repositories.journal.delete_under::<$entity>(of, entry, id, &terms).await?;
+            let context = context::of_change(&request, &[])?;
+            api.repositories.journal.delete_under::<$entity>(of, entry, id, &context).await?;
             Ok(HttpResponse::NoContent().finish())
+        }
+
+        #[doc = concat!("Restores a soft-deleted one of the kind ", $name, ". One that is live is returned unchanged.")]
+        #[utoipa::path(
+            post, path = $restore_path, tag = "journal", operation_id = $restore_id,
+            params(
+                ("id" = uuid::Uuid, Path, description = "The character"),
+                ("entry" = uuid::Uuid, Path, description = "The journal entry, which must be live"),
+                ($row = uuid::Uuid, Path, description = "Which"),
+                ChangeHeaders,
+            ),
+            responses((status = 200, body = $body, description = "The restored row", headers(("ETag" = String))), ActProblems),
+        )]
+        pub(crate) async fn $restore(api: Data<Api>, request: HttpRequest) -> Answer {
+            let (of, entry, id) = (path_id(&request, "id")?, path_id(&request, "entry")?, path_id(&request, $row)?);
+            let context = context::of_change(&request, &[])?;
+            let row = api.repositories.journal.restore_under::<$entity>(of, entry, id, &context).await?;
+            Ok(changed::<_, $body>(&mut HttpResponse::Ok(), row))
         }
     };
 }
 
-chapter! {
+journal_record! {
     "experience entry (a record: it adds no experience, which is what `POST …/progress/experience` does)",
     ExperienceEntry, ExperienceEntryBody, NewExperienceEntryBody, ExperienceEntryPatch, experience, experience_parameters,
     "/api/v2/characters/{id}/journal/{entry}/experience",
     "/api/v2/characters/{id}/journal/{entry}/experience/{experience}", "experience", {},
     list list_experience "listExperienceEntries", create create_experience "createExperienceEntry",
     get get_experience "getExperienceEntry", patch patch_experience "patchExperienceEntry",
-    delete delete_experience "deleteExperienceEntry"
+    delete delete_experience "deleteExperienceEntry",
+    restore restore_experience "restoreExperienceEntry"
+    "/api/v2/characters/{id}/journal/{entry}/experience/{experience}/restore"
 }
 
-chapter! {
+journal_record! {
     "quest",
     Quest, QuestBody, NewQuestBody, QuestPatch, quest, quest_parameters,
     "/api/v2/characters/{id}/journal/{entry}/quests", "/api/v2/characters/{id}/journal/{entry}/quests/{quest}", "quest",
@@ -151,10 +171,11 @@ chapter! {
         ("importance" = Option<String>, Query, description = "Only `low`, `normal`, `high` or `critical` ones"),
     },
     list list_quests "listQuests", create create_quest "createQuest", get get_quest "getQuest",
-    patch patch_quest "patchQuest", delete delete_quest "deleteQuest"
+    patch patch_quest "patchQuest", delete delete_quest "deleteQuest",
+    restore restore_quest "restoreQuest" "/api/v2/characters/{id}/journal/{entry}/quests/{quest}/restore"
 }
 
-chapter! {
+journal_record! {
     "relationship",
     NpcRelationship, NpcRelationshipBody, NewNpcRelationshipBody, NpcRelationshipPatch, npc_relationship,
     npc_relationship_parameters,
@@ -163,7 +184,9 @@ chapter! {
     { ("relationship_type" = Option<String>, Query, description = "Only those of this type, compared exactly"), },
     list list_npc_relationships "listNpcRelationships", create create_npc_relationship "createNpcRelationship",
     get get_npc_relationship "getNpcRelationship", patch patch_npc_relationship "patchNpcRelationship",
-    delete delete_npc_relationship "deleteNpcRelationship"
+    delete delete_npc_relationship "deleteNpcRelationship",
+    restore restore_npc_relationship "restoreNpcRelationship"
+    "/api/v2/characters/{id}/journal/{entry}/npc-relationships/{relationship}/restore"
 }
 
 /// Quests of a character's whole journal, newest first; also those of entries that are soft-deleted.
@@ -183,7 +206,10 @@ chapter! {
 pub(crate) async fn list_all_quests(api: Data<Api>, request: HttpRequest) -> Answer {
     let of = path_id(&request, "id")?;
     let (wanted, page) = quest_parameters(&request)?;
-    answer::page::<_, QuestBody>(&request, api.repositories.journal.list_across::<Quest>(of, wanted, page).await?)
+    answer::page::<_, QuestBody>(
+        &request,
+        api.repositories.journal.list_across::<Quest>(of, wanted, page, &context::of_read(&request)?).await?,
+    )
 }
 
 /// Relationships of a character's whole journal, newest first; also those of entries that are soft-deleted.
@@ -203,7 +229,10 @@ pub(crate) async fn list_all_npc_relationships(api: Data<Api>, request: HttpRequ
     let of = path_id(&request, "id")?;
     let (wanted, page) = npc_relationship_parameters(&request)?;
     let journal = &api.repositories.journal;
-    answer::page::<_, NpcRelationshipBody>(&request, journal.list_across::<NpcRelationship>(of, wanted, page).await?)
+    answer::page::<_, NpcRelationshipBody>(
+        &request,
+        journal.list_across::<NpcRelationship>(of, wanted, page, &context::of_read(&request)?).await?,
+    )
 }
 
 fn experience_parameters(request: &HttpRequest) -> Result<(ExperienceEntryQuery, PageRequest), Problem> {

@@ -1,0 +1,133 @@
+//! The context of a request: `If-Match` and `If-None-Match`, `Idempotency-Key`, `X-User-Id`, and what a repeat of the
+//! request is recognised by.
+
+use crate::{Problem, body, condition};
+use actix_web::{
+    HttpRequest,
+    http::header::{HeaderMap, IF_MATCH, IF_NONE_MATCH},
+};
+use character_domain::json;
+use character_repositories::{Condition, Idempotency, IdempotencyKey, RequestContext};
+use serde_json::Value;
+use utoipa::{
+    IntoParams,
+    openapi::{
+        Required, Type,
+        path::{Parameter, ParameterBuilder, ParameterIn},
+        schema::ObjectBuilder,
+    },
+};
+
+/// The longest name of an author, in bytes.
+const LONGEST_AUTHOR: usize = 200;
+/// The longest idempotency key, in bytes.
+const LONGEST_KEY: usize = 255;
+
+/// Of a request that reads one row: it may demand a revision.
+pub(crate) fn of_read(request: &HttpRequest) -> Result<RequestContext, Problem> {
+    let condition = condition::of_read(request.headers())?;
+    Ok(RequestContext { condition, ..RequestContext::default() })
+}
+
+/// Of a request that changes a row that exists: it may demand a revision. `body` is the whole body, empty for an
+/// operation that takes none.
+pub(crate) fn of_change(request: &HttpRequest, body: &[u8]) -> Result<RequestContext, Problem> {
+    let condition = condition::of_change(request.headers())?;
+    Ok(RequestContext { condition, ..of_creation(request, body)? })
+}
+
+/// Of a request that creates something new, for which there is no revision to demand.
+pub(crate) fn of_creation(request: &HttpRequest, body: &[u8]) -> Result<RequestContext, Problem> {
+    let author = author(request.headers())?;
+    let idempotency = key(request.headers())?.map(|key| idempotency(&key, author.as_deref(), request, body));
+    Ok(RequestContext { condition: Condition::any(), idempotency, author })
+}
+
+/// A key belongs to the caller, the method and the path. The same request is one with the same query, preconditions and
+/// body; two JSON bodies are the same when they differ only in white space and in the order of members.
+fn idempotency(key: &IdempotencyKey, author: Option<&str>, request: &HttpRequest, body: &[u8]) -> Idempotency {
+    // Paths hold UUIDs, which are the same in either case.
+    let path = request.path().to_ascii_lowercase();
+    let scope = format!("{} {path} {}", request.method(), author.unwrap_or_default());
+    let mut whole = request.query_string().as_bytes().to_vec();
+    for header in [IF_MATCH, IF_NONE_MATCH] {
+        for value in request.headers().get_all(header) {
+            whole.push(b'\n');
+            whole.extend(value.as_bytes());
+        }
+        whole.push(b'\n');
+    }
+    match canonical(body) {
+        Some(canonical) => whole.extend(canonical),
+        None => whole.extend(body),
+    }
+    Idempotency::new(&scope, key, &whole)
+}
+
+fn canonical(body: &[u8]) -> Option<Vec<u8>> {
+    json::scan(body, json::MAX_MESSAGE_DEPTH).ok()?;
+    let value: Value = body::parse(body).ok()?;
+    serde_json::to_vec(&value).ok()
+}
+
+fn key(headers: &HeaderMap) -> Result<Option<IdempotencyKey>, Problem> {
+    let mut values = headers.get_all("idempotency-key");
+    let Some(value) = values.next() else { return Ok(None) };
+    let key = value.to_str().unwrap_or_default();
+    let fits = (1..=LONGEST_KEY).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic());
+    if values.next().is_some() || !fits {
+        return Err(Problem::malformed_idempotency_key());
+    }
+    Ok(Some(IdempotencyKey(key.to_owned())))
+}
+
+/// Who acts, as the gateway in front names them; it goes into the record of versions.
+fn author(headers: &HeaderMap) -> Result<Option<String>, Problem> {
+    let Some(value) = headers.get("x-user-id") else { return Ok(None) };
+    let author = value.to_str().ok().map(str::trim).filter(|text| (1..=LONGEST_AUTHOR).contains(&text.len()));
+    let wrong = || Problem::field("X-User-Id", format!("must be 1 to {LONGEST_AUTHOR} visible ASCII characters"));
+    author.map(|text| Some(text.to_owned())).ok_or_else(wrong)
+}
+
+fn header(name: &str, max_length: Option<usize>, description: &str) -> Parameter {
+    let text = ObjectBuilder::new().schema_type(Type::String).min_length(Some(1)).max_length(max_length);
+    ParameterBuilder::new()
+        .name(name)
+        .parameter_in(ParameterIn::Header)
+        .required(Required::False)
+        .description(Some(description))
+        .schema(Some(text))
+        .build()
+}
+
+/// The headers that every operation takes that creates something, for the OpenAPI document.
+#[derive(Debug)]
+pub(crate) struct CreationHeaders;
+
+impl IntoParams for CreationHeaders {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        vec![
+            header(
+                "Idempotency-Key",
+                Some(LONGEST_KEY),
+                "1 to 255 visible ASCII characters. A repeat of the same request under the same key has no second effect \
+                 and gets the first answer (status, body, `ETag`, `Location`), for a week; another request under it is \
+                 422 `idempotency-mismatch`. A key belongs to the author, the method and the path.",
+            ),
+            header("X-User-Id", Some(LONGEST_AUTHOR), "The author, for the record of versions."),
+        ]
+    }
+}
+
+/// The headers that every operation takes that changes a row, for the OpenAPI document.
+#[derive(Debug)]
+pub(crate) struct ChangeHeaders;
+
+impl IntoParams for ChangeHeaders {
+    fn into_params(parameter_in: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let if_match = "Strong entity tags, one of which the row must have; otherwise 412 `precondition-failed`.";
+        let mut headers = vec![header("If-Match", None, if_match)];
+        headers.extend(CreationHeaders::into_params(parameter_in));
+        headers
+    }
+}
