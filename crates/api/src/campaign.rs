@@ -1,13 +1,17 @@
 //! `/api/v2/characters/{id}/campaign`, `…/events` and `…/impacts`, and `/api/v2/campaigns`.
 
+mod campaign;
+mod campaigns;
 mod dto;
 mod events;
 mod impacts;
 mod input;
 mod membership;
 
+pub use campaign::{CampaignBody, CampaignPatch, NewCampaignBody};
 pub use dto::{CampaignEventBody, EventImpactBody, JoinRequest, NewCampaignEventBody};
 
+pub(crate) use campaigns::*;
 pub(crate) use events::*;
 pub(crate) use impacts::*;
 pub(crate) use membership::*;
@@ -19,6 +23,14 @@ use crate::{
 
 /// The paths of campaigns.
 pub(crate) fn register(endpoints: &mut Endpoints) {
+    Endpoint::at("/api/v2/campaigns").get(list_campaigns).post(create_campaign).register(endpoints);
+    Endpoint::at("/api/v2/campaigns/{campaign}")
+        .get(get_campaign)
+        .put(replace_campaign)
+        .patch(patch_campaign)
+        .delete(delete_campaign)
+        .register(endpoints);
+    Endpoint::at("/api/v2/campaigns/{campaign}/restore").post(restore_campaign).register(endpoints);
     Endpoint::at("/api/v2/campaigns/{campaign}/characters").get(characters).register(endpoints);
     of_character!("/campaign").put(join).delete(leave).register(endpoints);
     of_character!("/events").get(list_events).post(create_event).register(endpoints);

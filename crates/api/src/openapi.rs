@@ -34,6 +34,8 @@ use utoipa_swagger_ui::{Config, SwaggerFile};
         inventory::delete, inventory::restore, inventory::equip, inventory::unequip, inventory::move_to,
         inventory::attune, inventory::unattune, inventory::weight, inventory::currency, inventory::change_currency,
         progress::get, progress::award, progress::add_milestone, progress::add_achievement,
+        campaign::list_campaigns, campaign::create_campaign, campaign::get_campaign, campaign::replace_campaign,
+        campaign::patch_campaign, campaign::delete_campaign, campaign::restore_campaign,
         campaign::join, campaign::leave, campaign::characters, campaign::list_events, campaign::create_event,
         campaign::get_event, campaign::apply, campaign::revert, campaign::impacts_of_event, campaign::impacts,
         journal::list, journal::create, journal::create_bulk, journal::get, journal::patch, journal::delete,

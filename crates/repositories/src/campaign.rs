@@ -1,12 +1,13 @@
 //! Campaigns: who takes part, what they do to characters, and how that is undone.
 
+mod campaigns;
 mod effect;
 mod event;
 mod new;
 #[cfg(test)]
 mod tests;
 
-pub use new::NewCampaignEvent;
+pub use new::{NewCampaign, NewCampaignEvent};
 
 use crate::{RequestContext, Result, StorageContext, act::Decision};
 use character_domain::{CampaignId, Character, CharacterId};

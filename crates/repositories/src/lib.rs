@@ -26,7 +26,7 @@ mod testing;
 mod unit_of_work;
 
 pub use bulk::{Atomicity, BulkOutcome};
-pub use campaign::{CampaignRepository, NewCampaignEvent};
+pub use campaign::{CampaignRepository, NewCampaign, NewCampaignEvent};
 pub use character::{CharacterRepository, NewCharacter};
 pub use condition::Condition;
 pub use context::StorageContext;

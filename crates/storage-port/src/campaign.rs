@@ -4,15 +4,21 @@ use crate::{
     Query, Scope,
     entity::{entity, narrowest},
 };
-use character_domain::{Campaign, CampaignEvent, CampaignEventId, CharacterId, EventImpact};
+use character_domain::{Campaign, CampaignEvent, CampaignEventId, CharacterId, EventImpact, UserId};
 use serde::{Deserialize, Serialize};
 
-entity!(Campaign, CampaignId, CampaignQuery, "campaign", |_row| vec![]);
+entity!(Campaign, CampaignId, CampaignQuery, "campaign", |row| vec![("dm_user_id", row.dm_user_id.map(Into::into))]);
 
 /// Which campaigns a list holds. Every field given narrows it; the default is every live one.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct CampaignQuery {
+    /// Only those that this user leads.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dm_user_id: Option<UserId>,
+    /// Only those of this theme, compared exactly.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub theme: Option<String>,
     /// Soft-deleted ones too.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub include_deleted: bool,
@@ -20,10 +26,12 @@ pub struct CampaignQuery {
 
 impl Query<Campaign> for CampaignQuery {
     fn matches(&self, row: &Campaign) -> bool {
-        self.include_deleted || !row.meta.is_deleted()
+        (self.dm_user_id.is_none() || self.dm_user_id == row.dm_user_id)
+            && self.theme.as_ref().is_none_or(|theme| *theme == row.theme)
+            && (self.include_deleted || !row.meta.is_deleted())
     }
     fn scope(&self) -> Scope {
-        Scope::All
+        narrowest([("dm_user_id", self.dm_user_id.map(Into::into))])
     }
 }
 

@@ -72,7 +72,10 @@ impl Described for Campaign {
         )
     }
     fn filters() -> Vec<Parameter> {
-        filters([])
+        filters([
+            ("dm_user_id", "Only those that this user leads.", uuid()),
+            ("theme", "Only those of this theme, compared exactly.", string()),
+        ])
     }
 }
 

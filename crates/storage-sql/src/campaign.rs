@@ -4,6 +4,8 @@ use crate::table::table;
 use character_domain::{Campaign, CampaignEvent, EventImpact};
 
 table!(Campaign: name, theme, dm_user_id, dm_name, data; |query, filter| {
+    filter.equals("dm_user_id", query.dm_user_id.as_ref())?;
+    filter.equals("theme", query.theme.as_ref())?;
     filter.only_if(!query.include_deleted, "deleted_at IS NULL");
 });
 

@@ -34,6 +34,12 @@ const MIGRATIONS: &[Migration] = &[
         postgres: include_str!("migrations/0002_aggregates.postgres.sql"),
         sqlite: include_str!("migrations/0002_aggregates.sqlite.sql"),
     },
+    Migration {
+        version: 4,
+        name: "campaign_lists",
+        postgres: include_str!("migrations/0004_campaign_lists.sql"),
+        sqlite: include_str!("migrations/0004_campaign_lists.sql"),
+    },
 ];
 
 const HISTORY: &str = "CREATE TABLE schema_migrations (\

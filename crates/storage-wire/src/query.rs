@@ -218,7 +218,11 @@ mod tests {
             active_only: true,
             include_deleted,
         });
-        comes_back::<Campaign>(&CampaignQuery { include_deleted });
+        comes_back::<Campaign>(&CampaignQuery {
+            dm_user_id: Some(UserId::new()),
+            theme: Some("a, b & c".to_owned()),
+            include_deleted,
+        });
         comes_back::<InventoryItem>(&InventoryItemQuery {
             character_id,
             root_id: Some(InventoryItemId::new()),

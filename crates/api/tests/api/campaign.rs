@@ -1,4 +1,4 @@
-use crate::client::{Client, path};
+use crate::client::{Client, USER, path};
 use serde_json::{Value, json};
 
 const CAMPAIGN: &str = "1fb7f628-0037-4c0d-92dd-34d68744d3c0";
@@ -228,4 +228,56 @@ async fn an_event_of_another_character_or_of_nobody_is_not_found() {
     let joined = client.json("PUT", &format!("{NOBODY}/campaign"), &[], &json!({ "campaign_id": CAMPAIGN })).await;
     joined.is_problem(404, "not-found");
     client.send("DELETE", &format!("{NOBODY}/campaign"), &[], None).await.is_problem(404, "not-found");
+}
+
+const CAMPAIGNS: &str = "/api/v2/campaigns";
+
+#[actix_web::test]
+async fn a_campaign_is_created_read_replaced_patched_deleted_and_restored() {
+    let client = Client::new();
+    let new = json!({ "name": "The Sunless Keep", "dm_user_id": USER, "data": { "started": "1492 DR" } });
+    let created = client.json("POST", CAMPAIGNS, &[], &new).await;
+    assert_eq!((created.status, created.header("etag")), (201, Some("\"1\"")), "{}", created.text);
+    let place = created.header("location").unwrap().to_owned();
+    assert_eq!(place, format!("{CAMPAIGNS}/{}", created.json()["id"].as_str().unwrap()));
+    assert_eq!(created.json()["theme"], "traditional");
+    assert_eq!(client.get(&place).await.json(), created.json());
+
+    let put_back = client.json("PUT", &place, &[("If-Match", "\"1\"")], &created.json()).await;
+    assert_eq!((put_back.status, put_back.header("etag")), (200, Some("\"1\"")), "nothing changed");
+    let patched = client.json("PATCH", &place, &[], &json!({ "dm_name": "Ada", "data": { "started": null } })).await;
+    assert_eq!((&patched.json()["dm_name"], &patched.json()["data"]), (&json!("Ada"), &json!({})));
+    let late = client.json("PATCH", &place, &[("If-Match", "\"1\"")], &json!({ "dm_name": "Grace" })).await;
+    late.is_problem(412, "precondition-failed");
+    client.json("PATCH", &place, &[], &json!({ "name": null })).await.is_invalid(&["name"]);
+    client
+        .json("POST", CAMPAIGNS, &[], &json!({ "revision": 3, "colour": 1 }))
+        .await
+        .is_invalid(&["revision", "name", "colour"]);
+
+    assert_eq!(client.send("DELETE", &place, &[], None).await.status, 204);
+    client.get(&place).await.is_problem(404, "not-found");
+    let again = client.json("POST", CAMPAIGNS, &[], &json!({ "id": created.json()["id"], "name": "x" })).await;
+    assert!(again.is_problem(409, "already-exists")["detail"].as_str().unwrap().contains("can be restored"));
+    let restored = client.send("POST", &format!("{place}/restore"), &[], None).await;
+    assert_eq!((restored.status, restored.header("etag")), (200, Some("\"4\"")));
+}
+
+#[actix_web::test]
+async fn campaigns_are_listed_by_their_game_master_and_theme() {
+    let client = Client::new();
+    for (name, leader, theme) in [("A", Some(USER), "noir"), ("B", Some(USER), "gothic"), ("C", None, "noir")] {
+        let new = json!({ "name": name, "dm_user_id": leader, "theme": theme });
+        assert_eq!(client.json("POST", CAMPAIGNS, &[], &new).await.status, 201);
+    }
+    let names = async |query: &str| {
+        let page = client.get(&format!("{CAMPAIGNS}?{query}")).await.json();
+        let names = page["items"].as_array().unwrap().iter().map(|it| it["name"].as_str().unwrap().to_owned());
+        names.collect::<Vec<_>>()
+    };
+    assert_eq!(names("limit=10").await, ["C", "B", "A"]);
+    assert_eq!(names(&format!("dm_user_id={USER}")).await, ["B", "A"]);
+    assert_eq!(names("theme=noir").await, ["C", "A"]);
+    assert_eq!(names(&format!("theme=noir&dm_user_id={USER}")).await, ["A"]);
+    client.get(&format!("{CAMPAIGNS}?dm_user_id=x&colour=1")).await.is_invalid(&["dm_user_id", "colour"]);
 }

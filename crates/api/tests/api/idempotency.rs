@@ -2,9 +2,12 @@
 
 use crate::client::{Answer, CHARACTERS, Client, USER};
 use character_api::ApiLimits;
-use character_storage_port::{MemoryStorage, Outbox};
+use character_domain::Campaign;
+use character_storage_port::{CampaignQuery, MemoryStorage, Outbox, PageRequest, Store};
 use serde_json::{Value, json};
 use std::time::Duration;
+
+const CAMPAIGNS: &str = "/api/v2/campaigns";
 
 /// A service with two characters that own the same things, so that each request can be sent to either.
 struct World {
@@ -33,6 +36,8 @@ struct Hero {
     event: String,
     applied: String,
     version: String,
+    campaign: String,
+    lost_campaign: String,
 }
 
 /// A request, and another one of the same method and path.
@@ -101,6 +106,10 @@ async fn hero(client: &Client) -> Hero {
     let (quest, lost_quest) = under("quests", json!({ "title": "Find the heir" })).await;
     let (relationship, lost_relationship) = under("npc-relationships", json!({ "npc_name": "Ilse" })).await;
 
+    let campaign = id_of(client, CAMPAIGNS, json!({ "name": "The Sunless Keep" })).await;
+    let lost_campaign = id_of(client, CAMPAIGNS, json!({ "name": "Lost" })).await;
+    done(client, "DELETE", &format!("{CAMPAIGNS}/{lost_campaign}")).await;
+
     let wound = json!({ "event_type": "combat", "impact_type": "hit_points", "impact_magnitude": -3 });
     let event = id_of(client, &format!("{of}/events"), wound.clone()).await;
     let applied = id_of(client, &format!("{of}/events"), wound).await;
@@ -125,6 +134,8 @@ async fn hero(client: &Client) -> Hero {
         event,
         applied,
         version,
+        campaign,
+        lost_campaign,
     }
 }
 
@@ -208,6 +219,10 @@ impl World {
             "restoreNpcRelationship" => {
                 without_body(record("npc-relationships/", &hero.lost_relationship) + "/restore")
             }
+            "createCampaign" => patch(CAMPAIGNS.to_owned(), "name"),
+            "replaceCampaign" | "patchCampaign" => patch(format!("{CAMPAIGNS}/{}", hero.campaign), "name"),
+            "deleteCampaign" => without_body(format!("{CAMPAIGNS}/{}", hero.campaign)),
+            "restoreCampaign" => without_body(format!("{CAMPAIGNS}/{}/restore", hero.lost_campaign)),
             "restoreVersion" => without_body(format!("{of}/versions/{}/restore", hero.version)),
             "labelVersion" => patch(format!("{of}/versions/{}/label", hero.version), "label"),
             "changeTheme" => {
@@ -235,8 +250,12 @@ impl World {
     }
 
     /// How much was ever changed.
-    async fn changes(&self) -> usize {
-        self.storage.claim(1_000, Duration::ZERO).await.unwrap().len()
+    async fn changes(&self) -> u64 {
+        let events = self.storage.claim(1_000, Duration::ZERO).await.unwrap().len();
+        // A campaign has no events: they have a character each.
+        let all = CampaignQuery { include_deleted: true, ..CampaignQuery::default() };
+        let campaigns = Store::<Campaign>::list(&self.storage, &all, PageRequest::default()).await.unwrap().value.items;
+        campaigns.iter().map(|campaign| campaign.meta.revision.0).sum::<u64>() + events as u64
     }
 }
 

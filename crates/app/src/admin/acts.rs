@@ -12,8 +12,17 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 /// What lists may be of: the fields that name the owner of a row.
-const OWNERS: [&str; 8] =
-    ["user_id", "campaign_id", "parent_id", "character_id", "event_id", "root_id", "container", "journal_entry_id"];
+const OWNERS: [&str; 9] = [
+    "user_id",
+    "dm_user_id",
+    "campaign_id",
+    "parent_id",
+    "character_id",
+    "event_id",
+    "root_id",
+    "container",
+    "journal_entry_id",
+];
 
 #[derive(Clone, Copy, Debug, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]

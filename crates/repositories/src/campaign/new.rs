@@ -1,10 +1,55 @@
-//! What a caller says of an event that is to be.
+//! What a caller says of a new campaign, and of a new event.
 
-use character_domain::{CampaignEvent, CampaignEventId, CharacterId, Document, ImpactType, JournalEntryId, Timestamp};
-use serde::Serialize;
+use character_domain::{
+    Campaign, CampaignEvent, CampaignEventId, CampaignId, CharacterId, Document, ImpactType, JournalEntryId, Timestamp,
+    UserId, character::DEFAULT_THEME,
+};
+
+/// The fields of a campaign that its writer chooses.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NewCampaign {
+    /// Its id; a fresh one when `None`.
+    pub id: Option<CampaignId>,
+    /// Its name, 1 to 200 characters.
+    pub name: String,
+    /// The setting it is played in.
+    pub theme: String,
+    /// The user who leads it.
+    pub dm_user_id: Option<UserId>,
+    /// The name of the user who leads it.
+    pub dm_name: Option<String>,
+    /// Everything else.
+    pub data: Document,
+}
+
+impl NewCampaign {
+    /// A campaign of the default theme that nobody leads yet.
+    #[must_use]
+    pub fn new(name: impl Into<String>) -> Self {
+        Self {
+            id: None,
+            name: name.into(),
+            theme: DEFAULT_THEME.to_owned(),
+            dm_user_id: None,
+            dm_name: None,
+            data: Document::default(),
+        }
+    }
+
+    pub(crate) fn into_campaign(self, at: Timestamp) -> Campaign {
+        Campaign {
+            id: self.id.unwrap_or_else(CampaignId::new),
+            theme: self.theme,
+            dm_user_id: self.dm_user_id,
+            dm_name: self.dm_name,
+            data: self.data,
+            ..Campaign::new(self.name, at)
+        }
+    }
+}
 
 /// The fields of an event that its writer chooses.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct NewCampaignEvent {
     /// Its id; a fresh one when `None`.
     pub id: Option<CampaignEventId>,

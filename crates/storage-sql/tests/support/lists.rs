@@ -137,6 +137,7 @@ impl Listed for Campaign {
         let fields = json!({
             "id": id::<Uuid>(number),
             "dm_user_id": id::<Uuid>(part(number)),
+            "theme": word(number),
             "dm_name": word(number),
             "data": document(number),
             "meta": meta(number),
@@ -144,7 +145,13 @@ impl Listed for Campaign {
         with(&Campaign::new(word(number), time(number)), fields)
     }
     fn queries() -> Vec<CampaignQuery> {
-        vec![CampaignQuery::default()]
+        let all = CampaignQuery::default();
+        vec![
+            CampaignQuery { dm_user_id: Some(id(WANTED)), ..all.clone() },
+            CampaignQuery { theme: Some(word(WANTED)), ..all.clone() },
+            CampaignQuery { dm_user_id: Some(id(WANTED)), theme: Some(word(WANTED)), ..all.clone() },
+            all,
+        ]
     }
 }
 

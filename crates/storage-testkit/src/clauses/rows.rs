@@ -96,7 +96,7 @@ of_each_kind! {
 }
 
 of_each_kind! {
-    /// Finds and the list follow each change of a campaign at once.
+    /// Finds and the lists by game master and theme follow each change of a campaign at once.
     pub async fn reads_follow_a_campaign = reads_follow::<Campaign>;
     /// Finds and the lists by character, root and container, and of equipped ones follow each change of an item of an inventory at once.
     pub async fn reads_follow_an_item = reads_follow::<InventoryItem>;

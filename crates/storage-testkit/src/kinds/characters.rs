@@ -94,7 +94,13 @@ impl Sample for Campaign {
         ]
     }
     fn filters() -> Vec<Filter<Self>> {
-        Vec::new()
+        vec![
+            Filter {
+                narrow: |query, row| query.dm_user_id = row.dm_user_id,
+                take: |row, other| row.dm_user_id = other.dm_user_id,
+            },
+            by!(theme),
+        ]
     }
     fn documents() -> Vec<Place<Self, Document>> {
         vec![("data", |row, data| row.data = data)]

@@ -1,0 +1,136 @@
+//! A campaign on the wire, both ways.
+
+use crate::{MetaBody, fields::Fields, merge::Writable};
+use character_domain::{Campaign, CampaignId, Members, Violations, character::DEFAULT_THEME};
+use character_repositories::NewCampaign;
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+const READ_ONLY: [&str; 4] = ["revision", "created_at", "updated_at", "deleted_at"];
+
+/// A campaign.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct CampaignBody {
+    /// Identity; never changes.
+    pub id: Uuid,
+    /// Its name.
+    pub name: String,
+    /// The setting it is played in.
+    pub theme: String,
+    /// The user who leads it.
+    pub dm_user_id: Option<Uuid>,
+    /// The name of the user who leads it.
+    pub dm_name: Option<String>,
+    /// Everything else.
+    #[schema(value_type = Object)]
+    #[serde(serialize_with = "Members::serialize_text")]
+    pub data: Members,
+    /// Revision and times.
+    #[serde(flatten)]
+    pub meta: MetaBody,
+}
+
+impl From<Campaign> for CampaignBody {
+    fn from(campaign: Campaign) -> Self {
+        Self {
+            id: campaign.id.0,
+            name: campaign.name,
+            theme: campaign.theme,
+            dm_user_id: campaign.dm_user_id.map(|id| id.0),
+            dm_name: campaign.dm_name,
+            data: campaign.data.0,
+            meta: campaign.meta.into(),
+        }
+    }
+}
+
+/// A new campaign, or all fields of one. Unknown fields are refused; `null` means the same as an absent field.
+#[derive(Debug, ToSchema)]
+pub struct NewCampaignBody {
+    /// Default: a new UUID of version 7.
+    pub id: Option<Uuid>,
+    /// Its name.
+    pub name: String,
+    /// The setting it is played in.
+    #[schema(default = "traditional")]
+    pub theme: Option<String>,
+    /// The user who leads it.
+    pub dm_user_id: Option<Uuid>,
+    /// The name of the user who leads it.
+    pub dm_name: Option<String>,
+    /// Everything else.
+    #[schema(value_type = Option<Object>)]
+    pub data: Option<Map<String, Value>>,
+}
+
+/// Changes of a campaign (RFC 7396): absent fields stay, `null` removes.
+#[derive(Debug, ToSchema)]
+pub struct CampaignPatch {
+    /// Its name; cannot be removed.
+    pub name: Option<String>,
+    /// The setting it is played in; removed, the default `traditional`.
+    pub theme: Option<String>,
+    /// The user who leads it.
+    pub dm_user_id: Option<Uuid>,
+    /// The name of the user who leads it.
+    pub dm_name: Option<String>,
+    /// Merged member by member.
+    #[schema(value_type = Option<Object>)]
+    pub data: Option<Map<String, Value>>,
+}
+
+/// A new campaign.
+pub(super) fn new(members: Map<String, Value>) -> Result<NewCampaign, Violations> {
+    let mut fields = Fields::of(members);
+    fields.refuse(&READ_ONLY, "is read-only");
+    writable(fields)
+}
+
+/// The whole of the campaign `id`. What a `GET` returned may be put back unchanged.
+pub(super) fn whole(members: Map<String, Value>, id: CampaignId) -> Result<NewCampaign, Violations> {
+    let mut fields = Fields::of(members);
+    fields.ignore(&READ_ONLY);
+    if fields.id::<CampaignId>("id").is_some_and(|given| given != id) {
+        fields.faults.push("id", "must be that of the path");
+    }
+    writable(fields)
+}
+
+fn writable(mut fields: Fields) -> Result<NewCampaign, Violations> {
+    let new = read(&mut fields);
+    fields.refuse_the_rest();
+    fields.faults.into_result().map(|()| new)
+}
+
+/// A field that cannot be read is stood in for, so that all faults are reported at once.
+fn read(fields: &mut Fields) -> NewCampaign {
+    let name = fields.text("name");
+    NewCampaign {
+        id: fields.id("id"),
+        name: fields.require("name", name).unwrap_or_default(),
+        theme: fields.text("theme").unwrap_or_else(|| DEFAULT_THEME.to_owned()),
+        dm_user_id: fields.id("dm_user_id"),
+        dm_name: fields.text("dm_name"),
+        data: fields.document("data").unwrap_or_default(),
+    }
+}
+
+impl Writable for Campaign {
+    fn as_written(&self) -> Map<String, Value> {
+        let fields = json!({
+            "name": self.name, "theme": self.theme, "dm_user_id": self.dm_user_id, "dm_name": self.dm_name,
+            "data": self.data,
+        });
+        match fields {
+            Value::Object(members) => members,
+            _ => Map::new(),
+        }
+    }
+
+    fn rewritten(&self, fields: &mut Fields) -> Self {
+        let NewCampaign { name, theme, dm_user_id, dm_name, data, .. } = read(fields);
+        Self { name, theme, dm_user_id, dm_name, data, ..self.clone() }
+    }
+}
