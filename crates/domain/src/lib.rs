@@ -13,6 +13,7 @@ pub mod inventory;
 pub mod journal;
 pub mod json;
 pub mod meta;
+pub mod number;
 pub mod progress;
 pub mod refusal;
 pub mod version;
