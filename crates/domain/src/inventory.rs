@@ -1,12 +1,23 @@
 //! Inventory: what a character owns, where it is, and what may be done with it.
 
+mod carrying;
+mod items;
+mod loads;
+mod properties;
+mod purse;
 mod rules;
+#[cfg(test)]
+mod tests;
 
-pub use rules::{Inventory, MAX_ATTUNED};
+pub use carrying::carrying_capacity;
+pub use items::{Inventory, Restored};
+pub use loads::Loads;
+pub use properties::{Capacity, ItemProperties, MAX_POUNDS};
+pub use purse::{COINS, MAX_COINS, Purse};
+pub use rules::{Fault, MAX_ATTUNED};
 
 use crate::{CharacterId, Document, InventoryItemId, Meta, Timestamp, Violations, check};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 /// Most pieces in one row.
 pub const MAX_QUANTITY: i64 = 1_000_000_000;
@@ -106,49 +117,8 @@ impl InventoryItem {
             violations.push("container", "must not be the item itself");
         }
         check::maybe_text(&mut violations, "notes", self.notes.as_ref());
-        for member in ["weight", "capacity"] {
-            match self.data.0.get(member) {
-                None | Some(Value::Null) => {}
-                Some(value) if value.as_f64().is_some_and(|pounds| (0.0..=1e9).contains(&pounds)) => {}
-                Some(_) => violations.push(format!("data.{member}"), "must be a number from 0 to 1000000000"),
-            }
-        }
-        for member in ["requires_attunement", "is_magical"] {
-            if !matches!(self.data.0.get(member), None | Some(Value::Null | Value::Bool(_))) {
-                violations.push(format!("data.{member}"), "must be true or false");
-            }
-        }
+        self.check_properties(&mut violations);
         self.data.check("data", &mut violations);
         violations
-    }
-
-    /// What one piece weighs, in pounds. 0 when nobody said.
-    #[must_use]
-    pub fn weight(&self) -> f64 {
-        self.data.0.get("weight").and_then(Value::as_f64).unwrap_or(0.0)
-    }
-
-    /// How much it holds, in pounds; `None` for what is no container.
-    #[must_use]
-    pub fn capacity(&self) -> Option<f64> {
-        let capacity = self.data.0.get("capacity").and_then(Value::as_f64);
-        // A container that says nothing of a limit has none.
-        capacity.or_else(|| (self.item_type == "container").then_some(f64::INFINITY))
-    }
-
-    /// Whether it works only for who is attuned to it.
-    #[must_use]
-    pub fn requires_attunement(&self) -> bool {
-        self.flag("requires_attunement")
-    }
-
-    /// Whether what lies in it weighs nothing on the outside.
-    #[must_use]
-    pub fn is_magical_container(&self) -> bool {
-        self.capacity().is_some() && self.flag("is_magical")
-    }
-
-    fn flag(&self, member: &str) -> bool {
-        self.data.0.get(member).and_then(Value::as_bool).unwrap_or(false)
     }
 }

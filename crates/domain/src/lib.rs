@@ -12,9 +12,12 @@ pub mod ids;
 pub mod inventory;
 pub mod journal;
 pub mod json;
+mod member;
 pub mod meta;
+pub mod number;
 pub mod progress;
 pub mod refusal;
+pub mod sheet;
 pub mod version;
 pub mod violation;
 
@@ -27,6 +30,7 @@ pub use ids::{
 };
 pub use inventory::{Attunement, InventoryItem};
 pub use journal::{ExperienceEntry, JournalEntry, NpcRelationship, Quest, QuestImportance, QuestStatus};
+pub use member::UNREADABLE;
 pub use meta::{Meta, Revision, Timestamp, now};
 pub use progress::CharacterProgress;
 pub use refusal::Refusal;

@@ -7,7 +7,7 @@ pub use attainment::Attainment;
 
 use crate::{
     CharacterId, CharacterProgressId, Document, Meta, Refusal, Timestamp, Violations, check, document::check_value,
-    json,
+    json, member::Member,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -122,7 +122,7 @@ impl CharacterProgress {
     ///
     /// # Errors
     /// `not-enough-experience` when there would be less than none, `too-much-experience` when there would be more than
-    /// [`MAX_EXPERIENCE`].
+    /// [`MAX_EXPERIENCE`], `unreadable-member` when `granted_level` of the data is no level.
     pub fn add_experience(&mut self, amount: i64, at: Timestamp) -> Result<LevelChange, Refusal> {
         let before = self.experience_points;
         let after = before.saturating_add(amount);
@@ -135,7 +135,7 @@ impl CharacterProgress {
             return Err(Refusal::new("too-much-experience", reason));
         }
         let from = self.current_level;
-        let granted = self.granted_level();
+        let granted = self.granted_level()?;
         let reached = level_of(after).max(granted.unwrap_or(1));
         let to = if amount >= 0 { reached.max(from) } else { reached.min(from) };
         match granted {
@@ -153,12 +153,12 @@ impl CharacterProgress {
 
     /// The level that was reached otherwise than by experience: the present one when experience does not make it, or
     /// one that was noted earlier and has not been lost since.
-    fn granted_level(&self) -> Option<u8> {
+    fn granted_level(&self) -> Result<Option<u8>, Refusal> {
+        let noted = Member::of(&self.data, "progress.data", GRANTED).whole(1..=MAX_LEVEL.into())?;
         if self.current_level > level_of(self.experience_points) {
-            return Some(self.current_level);
+            return Ok(Some(self.current_level));
         }
-        let noted = self.data.0.get(GRANTED).and_then(Value::as_u64).and_then(|level| u8::try_from(level).ok());
-        noted.filter(|level| (1..=self.current_level).contains(level))
+        Ok(noted.and_then(|level| u8::try_from(level).ok()).filter(|level| *level <= self.current_level))
     }
 
     /// Whether an achievement of this title is there already.

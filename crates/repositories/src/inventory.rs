@@ -8,7 +8,7 @@ mod new;
 mod tests;
 mod weight;
 
-pub use currency::{COINS, Purse};
+pub use character_domain::inventory::{COINS, Purse};
 pub use new::NewItem;
 pub use weight::{ContainerLoad, Load};
 
@@ -179,7 +179,8 @@ impl InventoryRepository {
     /// Soft-deletes a live item. What lies in it then lies where it lay.
     ///
     /// # Errors
-    /// `NotFound`, `PreconditionFailed`, `IdempotencyMismatch`, `Contended`, `Storage`.
+    /// `NotFound`, `PreconditionFailed`, `Refused` by `container-full` (what lies in a magical container does not fit
+    /// where that lies), `IdempotencyMismatch`, `Contended`, `Storage`.
     #[tracing::instrument(name = "inventory.delete", level = "debug", skip_all)]
     pub async fn delete(&self, of: CharacterId, id: InventoryItemId, request: &RequestContext) -> Result<()> {
         self.context
@@ -187,7 +188,7 @@ impl InventoryRepository {
                 let (mut work, mut inventory) = belongings(&attempt, of).await?;
                 let item = attempt.accept(live(&inventory, id)?)?;
                 work.changes.delete(&item);
-                for moved in inventory.remove(id) {
+                for moved in inventory.remove(id)? {
                     work.changes.replace(moved)?;
                 }
                 report(&mut work, "delete", &[item]);

@@ -41,7 +41,8 @@ impl ProgressRepository {
     /// How this character stands.
     ///
     /// # Errors
-    /// `NotFound` (the character), `PreconditionFailed` (of the character), `Storage`.
+    /// `NotFound` (the character), `PreconditionFailed` (of the character), `Refused` by `unreadable-member`
+    /// (of its sheet), `Storage`.
     #[tracing::instrument(name = "progress.get", level = "debug", skip_all)]
     pub async fn get(&self, of: CharacterId, request: &RequestContext) -> Result<Read<Progress>> {
         // The character first: should a change come in between, its old revision tells the client to ask again.
@@ -51,7 +52,7 @@ impl ProgressRepository {
         let rows = Store::<CharacterProgress>::list(self.context.storage(), &query, first).await?;
         let source = less_fresh(character.source, rows.source);
         let character = character.value;
-        let row = Standing::of(&character, rows.value.items).into_row();
+        let row = Standing::of(&character, rows.value.items)?.into_row();
         Ok(Read { value: Progress { row, revision: character.meta.revision }, source })
     }
 }

@@ -92,8 +92,9 @@ pub struct NewCampaignEventBody {
     /// The particulars. An impact on an ability score must name the `ability`.
     #[schema(value_type = Option<Object>)]
     pub event_data: Option<Map<String, Value>>,
-    /// What it changes: `hit_points` (stays from 0 to the maximum), `experience` (and with it the level),
-    /// `ability_score` (stays from 1 to 30), `other` (nothing: it is recorded).
+    /// What it changes: `hit_points` (a loss ends at 0, a gain at the maximum), `experience` (and with it the level),
+    /// `ability_score` (a loss ends at 1, a gain at 30), `other` (nothing: it is recorded). A number that is beyond these
+    /// bounds already is not brought back into them.
     pub impact_type: String,
     /// By how much, up or down. May be absent only when the impact is `other`.
     #[schema(minimum = -1_000_000_000, maximum = 1_000_000_000)]

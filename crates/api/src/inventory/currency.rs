@@ -1,7 +1,7 @@
 //! Coins.
 
 use crate::{
-    Api, Problem,
+    Api, Problem, ProblemBody,
     answer::{Answer, path_id},
     body::{self, Media},
     condition::etag,
@@ -15,7 +15,7 @@ use actix_web::{
     http::header::ETAG,
     web::{Data, Payload},
 };
-use character_repositories::{COINS, Purse};
+use character_repositories::{COINS, Purse, RepositoryError};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -46,17 +46,23 @@ impl From<Purse> for PurseBody {
 #[utoipa::path(
     get, path = "/api/v2/characters/{id}/inventory/currency", tag = "inventory", operation_id = "getCurrency",
     params(("id" = uuid::Uuid, Path, description = "The character")),
-    responses((status = 200, body = PurseBody, description = "The coins", headers(("ETag" = String), ("Cache-Status" = String))), LookProblems),
+    responses(
+        (status = 200, body = PurseBody, description = "The coins", headers(("ETag" = String), ("Cache-Status" = String))),
+        (status = 409, body = ProblemBody, content_type = "application/problem+json", description = "`unreadable-member`: the sheet holds something else in place of coins"),
+        LookProblems,
+    ),
 )]
 pub(crate) async fn currency(api: Data<Api>, request: HttpRequest) -> Answer {
     let read = api.repositories.inventory.currency(path_id(&request, "id")?, &context::of_read(&request)?).await?;
+    let coins = Purse::of(&read.value.data).map_err(RepositoryError::from)?;
     let mut response = HttpResponse::Ok();
     provenance::tell(&mut response, read.source);
     response.insert_header((ETAG, etag(read.value.meta.revision)));
-    Ok(response.json(PurseBody::from(Purse::of(&read.value))))
+    Ok(response.json(PurseBody::from(coins)))
 }
 
-/// Adds coins, or takes them away, all kinds at once. Refused by `not-enough-coins`.
+/// Adds coins, or takes them away, all kinds at once. Refused by `not-enough-coins`, `too-many-coins` and
+/// `unreadable-member` (the sheet holds something else in place of a whole number of coins).
 #[utoipa::path(
     post, path = "/api/v2/characters/{id}/inventory/currency", tag = "inventory", operation_id = "changeCurrency",
     params(
@@ -75,7 +81,8 @@ pub(crate) async fn change_currency(api: Data<Api>, request: HttpRequest, payloa
     fields.refuse_the_rest();
     fields.faults.into_result().map_err(Problem::invalid)?;
     let character = api.repositories.inventory.change_currency(of, &Purse(change), &context).await?;
+    let coins = Purse::of(&character.data).map_err(RepositoryError::from)?;
     let mut response = HttpResponse::Ok();
     response.insert_header((ETAG, etag(character.meta.revision)));
-    Ok(response.json(PurseBody::from(Purse::of(&character))))
+    Ok(response.json(PurseBody::from(coins)))
 }

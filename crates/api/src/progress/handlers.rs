@@ -2,7 +2,7 @@
 
 use super::{AttainmentBody, AwardRequest, AwardedBody, NewAttainmentBody, ProgressBody, input};
 use crate::{
-    Api, Problem,
+    Api, Problem, ProblemBody,
     answer::{Answer, path_id},
     body::{self, Media},
     condition::{self, etag},
@@ -28,6 +28,7 @@ use character_repositories::Attained;
     responses(
         (status = 200, body = ProgressBody, description = "The progress", headers(("ETag" = String), ("Cache-Status" = String))),
         (status = 304, description = "The client has it"),
+        (status = 409, body = ProblemBody, content_type = "application/problem+json", description = "`unreadable-member`: the sheet holds something else in place of experience or level"),
         LookProblems,
     ),
 )]
@@ -43,7 +44,8 @@ pub(crate) async fn get(api: Data<Api>, request: HttpRequest) -> Answer {
 }
 
 /// Adds experience: to the progress, to the sheet with level and proficiency bonus, and to the journal, all at once.
-/// Refused by `too-much-experience`.
+/// Refused by `too-much-experience` and `unreadable-member` (the sheet holds something else in place of experience,
+/// level or proficiency bonus).
 #[utoipa::path(
     post, path = "/api/v2/characters/{id}/progress/experience", tag = "progress", operation_id = "awardExperience",
     params(

@@ -14,6 +14,16 @@ async fn has(client: &Client, inventory: &str, body: &Value) -> Value {
     answer.json()
 }
 
+/// A client with a character of this sheet, and the path of the character.
+async fn hero(sheet: &Value) -> (Client, String) {
+    let client = Client::new();
+    let body = json!({ "name": "Torormir", "user_id": uuid::Uuid::now_v7(), "data": sheet });
+    let answer = client.post(&body).await;
+    assert_eq!(answer.status, 201, "{}", answer.text);
+    let character = path(&answer.json());
+    (client, character)
+}
+
 fn of(inventory: &str, item: &Value) -> String {
     format!("{inventory}/{}", item["id"].as_str().unwrap())
 }
@@ -216,4 +226,39 @@ async fn the_load_is_told() {
     let load = client.get(&format!("{inventory}/weight")).await.json();
     assert_eq!((load["carried"].as_f64(), &load["capacity"]), (Some(5.0), &Value::Null));
     assert_eq!(load["containers"][0]["name"], "Bag");
+}
+
+#[actix_web::test]
+async fn weights_are_exact_whatever_their_order() {
+    let (client, inventory) = owner().await;
+    let pouch = has(&client, &inventory, &json!({ "name": "Pouch", "data": { "capacity": 1.2, "weight": 3.5 } })).await;
+    let pebbles = json!({ "name": "Pebbles", "quantity": 12, "container": pouch["id"], "data": { "weight": 0.1 } });
+    has(&client, &inventory, &pebbles).await;
+    let one_more = json!({ "name": "Pebble", "container": pouch["id"], "data": { "weight": 0.1 } });
+    client.json("POST", &inventory, &[], &one_more).await.is_problem(409, "container-full");
+    let load = client.get(&format!("{inventory}/weight")).await;
+    let expected = r#"{"carried":4.7,"capacity":null,"containers":[{"#;
+    assert!(load.text.starts_with(expected), "{}", load.text);
+    assert!(load.text.ends_with(r#""contents":1.2,"capacity":1.2}]}"#), "{}", load.text);
+}
+
+#[actix_web::test]
+async fn coins_that_are_no_whole_numbers_are_refused_and_stay() {
+    for (currency, member) in [
+        (json!({ "gp": 12.5 }), "data.currency.gp is 12.5"),
+        (json!({ "sp": "15" }), "data.currency.sp is \"15\""),
+        (json!({ "gp": u64::MAX }), "data.currency.gp is 18446744073709551615"),
+        (json!([1, 2]), "data.currency is [1,2]"),
+    ] {
+        let (client, character) = hero(&json!({ "currency": currency })).await;
+        let purse = format!("{character}/inventory/currency");
+        for answer in [client.get(&purse).await, client.json("POST", &purse, &[], &json!({ "gp": 1 })).await] {
+            answer.is_problem(409, "unreadable-member");
+            assert!(answer.json()["detail"].as_str().unwrap().starts_with(member), "{}", answer.text);
+        }
+        assert_eq!(client.get(&character).await.json()["data"]["currency"], currency);
+    }
+    let (client, character) = hero(&json!({ "currency": { "gp": 10.0 } })).await;
+    let paid = client.json("POST", &format!("{character}/inventory/currency"), &[], &json!({ "gp": -3 })).await;
+    assert_eq!((paid.status, &paid.json()["gp"]), (200, &json!(7)));
 }

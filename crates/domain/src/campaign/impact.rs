@@ -1,19 +1,33 @@
 //! What an event does to a sheet, and how that is undone without touching what happened since.
 
+#[cfg(test)]
+mod tests;
+
 use super::{CampaignEvent, EventImpact, ImpactType};
-use crate::{Document, Refusal};
-use serde_json::{Map, Value, json};
+use crate::{
+    Document, Refusal,
+    member::{Member, Unreadable},
+    sheet::{self, ABILITY_SCORES, HIT_POINTS, HitPoints},
+};
+use serde_json::{Map, Value};
 
 const LOWEST_SCORE: i64 = 1;
 const HIGHEST_SCORE: i64 = 30;
 /// The score of an ability that the sheet does not name.
 const USUAL_SCORE: i64 = 10;
 
+const NO_ABILITY_SCORE: &str = "no-ability-score";
+const NO_HIT_POINTS: &str = "no-hit-points";
+const NOT_REVERSIBLE: &str = "not-reversible";
+
+/// Beside a `null` that an impact keeps of the sheet: the sheet had no such member at all.
+const WAS_MISSING: &str = "was_missing";
+
 /// What applying or undoing an event comes to.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Effect {
-    /// Members of the sheet to put in place.
-    pub sheet: Map<String, Value>,
+    /// The member of the sheet that changes, and its new value; `None` removes it.
+    change: Option<(&'static str, Option<Value>)>,
     /// Experience to add, which also makes levels.
     pub experience: i64,
     /// What an impact says of how much.
@@ -22,7 +36,19 @@ pub struct Effect {
     pub reversion_data: Document,
 }
 
-/// What `event` does to the sheet.
+impl Effect {
+    /// Puts the effect on the sheet, except for the experience.
+    pub fn write_on(&self, sheet: &mut Document) {
+        match &self.change {
+            Some((name, Some(value))) => drop(sheet.0.insert((*name).to_owned(), value.clone())),
+            Some((name, None)) => drop(sheet.0.remove(*name)),
+            None => {}
+        }
+    }
+}
+
+/// What `event` does to the sheet. A gain never lowers a number that is above its usual range already, and a loss never
+/// raises one that is below it.
 ///
 /// # Errors
 /// `no-hit-points` when the sheet has no hit points to change, `no-ability-score` when what it has in place of the score
@@ -33,9 +59,10 @@ pub fn apply(event: &CampaignEvent, sheet: &Document, experience: i64) -> Result
     match event.impact_type {
         ImpactType::HitPoints => {
             effect.impact_data.0.insert("amount".to_owned(), amount.into());
-            let before = HitPoints::of(&sheet.0).ok_or_else(no_hit_points)?;
-            effect.reversion_data = one("hit_points", sheet.0.get("hit_points").cloned().unwrap_or_default());
-            effect.sheet = before.set(&sheet.0, before.changed_by(amount));
+            let before = sheet::hit_points(sheet, "data").map_err(|it| it.refused_by(NO_HIT_POINTS))?;
+            let before = before.ok_or_else(no_hit_points)?;
+            effect.reversion_data = one(HIT_POINTS, Value::Object(before.members.clone()));
+            effect.change = Some((HIT_POINTS, Some(with_current(&before, moved_hit_points(&before, amount).into()))));
         }
         ImpactType::Experience => {
             effect.impact_data.0.insert("amount".to_owned(), amount.into());
@@ -45,10 +72,17 @@ pub fn apply(event: &CampaignEvent, sheet: &Document, experience: i64) -> Result
         ImpactType::AbilityScore => {
             let ability = event.event_data.0.get("ability").and_then(Value::as_str).unwrap_or_default();
             effect.impact_data.0.insert("adjustment".to_owned(), amount.into());
-            let scores = scores(&sheet.0).ok_or_else(|| no_ability_score("ability_scores"))?;
-            let before = score(&scores, ability).ok_or_else(|| no_ability_score(ability))?;
-            effect.reversion_data = one("ability_scores", Value::Object(scores.clone()));
-            effect.sheet = with_score(scores, ability, Some(clamped(before.saturating_add(amount))));
+            let no_score = |unreadable: Unreadable| unreadable.refused_by(NO_ABILITY_SCORE);
+            let scores = sheet::ability_scores(sheet, "data").map_err(no_score)?;
+            let before = sheet::score(scores, "data", ability).map_err(no_score)?.unwrap_or(USUAL_SCORE);
+            let kept = sheet.0.get(ABILITY_SCORES);
+            effect.reversion_data = one(ABILITY_SCORES, kept.cloned().unwrap_or(Value::Null));
+            if kept.is_none() {
+                effect.reversion_data.0.insert(WAS_MISSING.to_owned(), true.into());
+            }
+            let mut scores = scores.cloned().unwrap_or_default();
+            scores.insert(ability.to_owned(), moved_score(before, amount).into());
+            effect.change = Some((ABILITY_SCORES, Some(Value::Object(scores))));
         }
         ImpactType::Other => {
             effect.impact_data.0.insert("amount".to_owned(), amount.into());
@@ -57,94 +91,101 @@ pub fn apply(event: &CampaignEvent, sheet: &Document, experience: i64) -> Result
     Ok(effect)
 }
 
-/// What undoes `impact` on today's sheet: the opposite of what it really changed, after clamping.
+/// What undoes `impact` on today's sheet: the opposite of what it really changed.
 ///
 /// # Errors
-/// `not-reversible` when that cannot be known, because the record lacks what is needed or the sheet does.
+/// `not-reversible` when that cannot be known, because the record lacks what is needed or the sheet does, or when a score
+/// would leave the range of scores further than it was.
 pub fn revert(impact: &EventImpact, sheet: &Document) -> Result<Effect, Refusal> {
     let mut effect = Effect::default();
-    let number = |name: &str| impact.impact_data.0.get(name).and_then(Value::as_i64);
+    let recorded = |name: &str| {
+        let number = Member::of(&impact.impact_data, "impact_data", name).any_whole().map_err(irreversible)?;
+        number.ok_or_else(|| unknown(&format!("impact_data.{name}")))
+    };
     match impact.impact_type {
         ImpactType::HitPoints => {
-            let amount = number("amount").ok_or_else(|| unknown("impact_data.amount"))?;
-            let then = HitPoints::of(&impact.reversion_data.0).ok_or_else(|| unknown("reversion_data.hit_points"))?;
-            let changed = then.changed_by(amount).saturating_sub(then.current);
-            let today = HitPoints::of(&sheet.0).ok_or_else(|| not_reversible("the sheet has no hit points today"))?;
-            effect.sheet = today.set(&sheet.0, today.changed_by(changed.saturating_neg()));
+            effect.change = Some((HIT_POINTS, Some(reverted_hit_points(impact, recorded("amount")?, sheet)?)))
         }
-        ImpactType::Experience => {
-            let amount = number("amount").ok_or_else(|| unknown("impact_data.amount"))?;
-            effect.experience = amount.saturating_neg();
-        }
+        ImpactType::Experience => effect.experience = recorded("amount")?.saturating_neg(),
         ImpactType::AbilityScore => {
-            let adjustment = number("adjustment").ok_or_else(|| unknown("impact_data.adjustment"))?;
-            let ability = impact.impact_data.0.get("ability").and_then(Value::as_str);
-            let ability = ability.ok_or_else(|| unknown("impact_data.ability"))?;
-            let then = impact.reversion_data.0.get("ability_scores").and_then(Value::as_object);
-            let then = then.ok_or_else(|| unknown("reversion_data.ability_scores"))?;
-            let before = score(then, ability).ok_or_else(|| unknown("reversion_data.ability_scores"))?;
-            let changed = clamped(before.saturating_add(adjustment)).saturating_sub(before);
-            let gone = || not_reversible(format!("the sheet has no score for {ability} today"));
-            let today = scores(&sheet.0).filter(|scores| scores.contains_key(ability)).ok_or_else(gone)?;
-            let undone = score(&today, ability).ok_or_else(gone)?.saturating_sub(changed);
-            if !(LOWEST_SCORE..=HIGHEST_SCORE).contains(&undone) {
-                let reason =
-                    format!("{ability} would be {undone}, and must stay from {LOWEST_SCORE} to {HIGHEST_SCORE}");
-                return Err(not_reversible(reason));
-            }
-            let was_named = then.contains_key(ability) || undone != USUAL_SCORE;
-            effect.sheet = with_score(today, ability, was_named.then_some(undone));
+            effect.change = Some((ABILITY_SCORES, reverted_scores(impact, recorded("adjustment")?, sheet)?));
         }
         ImpactType::Other => {}
     }
     Ok(effect)
 }
 
-struct HitPoints {
-    current: i64,
-    maximum: i64,
+/// Exactly what was taken comes back, also where that leads out of the usual range: the events that led there may be
+/// undone later.
+fn reverted_hit_points(impact: &EventImpact, amount: i64, sheet: &Document) -> Result<Value, Refusal> {
+    let then = sheet::hit_points(&impact.reversion_data, "reversion_data").map_err(irreversible)?;
+    let then = then.ok_or_else(|| unknown("reversion_data.hit_points"))?;
+    let today = sheet::hit_points(sheet, "data").map_err(irreversible)?;
+    let today = today.ok_or_else(|| not_reversible("the sheet has no hit points today"))?;
+    let current = undone(then.current, moved_hit_points(&then, amount), today.current)?;
+    Ok(with_current(&today, as_then(then.members, "current", then.current, current).unwrap_or_else(|| current.into())))
 }
 
-impl HitPoints {
-    fn of(sheet: &Map<String, Value>) -> Option<Self> {
-        let points = sheet.get("hit_points")?;
-        let maximum = points.get("maximum")?.as_i64()?;
-        Some(Self { current: points.get("current")?.as_i64()?, maximum: maximum.max(0) })
+/// The ability scores; `None` when the sheet had no such member and has no other score today.
+fn reverted_scores(impact: &EventImpact, adjustment: i64, sheet: &Document) -> Result<Option<Value>, Refusal> {
+    let ability = impact.impact_data.0.get("ability").and_then(Value::as_str);
+    let ability = ability.ok_or_else(|| unknown("impact_data.ability"))?;
+    let kept = impact.reversion_data.0.get(ABILITY_SCORES).ok_or_else(|| unknown("reversion_data.ability_scores"))?;
+    let scores_then = sheet::ability_scores(&impact.reversion_data, "reversion_data").map_err(irreversible)?;
+    let then = sheet::score(scores_then, "reversion_data", ability).map_err(irreversible)?.unwrap_or(USUAL_SCORE);
+    let gone = || not_reversible(format!("the sheet has no score for {ability} today"));
+    let scores = sheet::ability_scores(sheet, "data").map_err(irreversible)?.ok_or_else(gone)?;
+    let today = sheet::score(Some(scores), "data", ability).map_err(irreversible)?.ok_or_else(gone)?;
+    let score = undone(then, moved_score(then, adjustment), today)?;
+    let (lowest, highest) = (LOWEST_SCORE.min(then).min(today), HIGHEST_SCORE.max(then).max(today));
+    if !(lowest..=highest).contains(&score) {
+        let reason = format!("{ability} would be {score}, and must stay from {LOWEST_SCORE} to {HIGHEST_SCORE}");
+        return Err(not_reversible(reason));
     }
-
-    fn changed_by(&self, amount: i64) -> i64 {
-        self.current.saturating_add(amount).clamp(0, self.maximum)
+    let mut scores = scores.clone();
+    if score == then && !scores_then.is_some_and(|scores| scores.contains_key(ability)) {
+        scores.remove(ability);
+    } else {
+        let written = scores_then.and_then(|scores| as_then(scores, ability, then, score));
+        scores.insert(ability.to_owned(), written.unwrap_or_else(|| score.into()));
     }
-
-    fn set(&self, sheet: &Map<String, Value>, current: i64) -> Map<String, Value> {
-        let mut points = sheet.get("hit_points").cloned().unwrap_or_default();
-        if let Value::Object(points) = &mut points {
-            points.insert("current".to_owned(), current.into());
-        }
-        one("hit_points", points).0.into_map()
+    if kept.is_null() && scores.is_empty() {
+        let was_missing = impact.reversion_data.0.contains_key(WAS_MISSING);
+        return Ok((!was_missing).then_some(Value::Null));
     }
+    Ok(Some(Value::Object(scores)))
 }
 
-/// The scores of a sheet, none when it names none; `None` when it holds something else in their place.
-fn scores(sheet: &Map<String, Value>) -> Option<Map<String, Value>> {
-    sheet.get("ability_scores").map_or_else(|| Some(Map::new()), |scores| scores.as_object().cloned())
+/// `today` without the change from `before` to `after`.
+fn undone(before: i64, after: i64, today: i64) -> Result<i64, Refusal> {
+    let undone = after.checked_sub(before).and_then(|changed| today.checked_sub(changed));
+    undone.ok_or_else(|| not_reversible("the result would not fit 64 bits"))
 }
 
-/// A score, the usual one when it is not named; `None` when it is no whole number.
-fn score(scores: &Map<String, Value>, ability: &str) -> Option<i64> {
-    scores.get(ability).map_or(Some(USUAL_SCORE), Value::as_i64)
+/// The value of a member as it was written then, when it is the same number again.
+fn as_then(members: &Map<String, Value>, name: &str, then: i64, number: i64) -> Option<Value> {
+    if then == number { members.get(name).cloned() } else { None }
 }
 
-fn with_score(mut scores: Map<String, Value>, ability: &str, score: Option<i64>) -> Map<String, Value> {
-    match score {
-        Some(score) => scores.insert(ability.to_owned(), json!(score)),
-        None => scores.remove(ability),
-    };
-    one("ability_scores", Value::Object(scores)).0.into_map()
+fn moved_hit_points(points: &HitPoints<'_>, amount: i64) -> i64 {
+    moved(points.current, amount, 0, points.maximum)
 }
 
-fn clamped(score: i64) -> i64 {
-    score.clamp(LOWEST_SCORE, HIGHEST_SCORE)
+fn moved_score(score: i64, amount: i64) -> i64 {
+    moved(score, amount, LOWEST_SCORE, HIGHEST_SCORE)
+}
+
+/// A number after a gain, which leads at most to `highest`, or a loss, which leads at least to `lowest`. What is beyond
+/// that already stays where it is.
+fn moved(number: i64, amount: i64, lowest: i64, highest: i64) -> i64 {
+    let moved = number.saturating_add(amount);
+    if amount < 0 { moved.max(lowest.min(number)) } else { moved.min(highest.max(number)) }
+}
+
+fn with_current(points: &HitPoints<'_>, current: Value) -> Value {
+    let mut members = points.members.clone();
+    members.insert("current".to_owned(), current);
+    Value::Object(members)
 }
 
 fn one(name: &str, value: Value) -> Document {
@@ -152,122 +193,17 @@ fn one(name: &str, value: Value) -> Document {
 }
 
 fn no_hit_points() -> Refusal {
-    Refusal::new("no-hit-points", "the sheet has no hit_points with current and maximum")
-}
-
-fn no_ability_score(place: &str) -> Refusal {
-    Refusal::new("no-ability-score", format!("what the sheet has as {place} is no score"))
+    Refusal::new(NO_HIT_POINTS, "the sheet has no hit_points with current and maximum")
 }
 
 fn unknown(field: &str) -> Refusal {
     not_reversible(format!("the record does not say what was changed: {field} is missing"))
 }
 
-fn not_reversible(reason: impl Into<String>) -> Refusal {
-    Refusal::new("not-reversible", reason)
+fn irreversible(unreadable: Unreadable) -> Refusal {
+    unreadable.refused_by(NOT_REVERSIBLE)
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::CharacterId;
-
-    fn document(value: &Value) -> Document {
-        Document::from(value.as_object().cloned().unwrap())
-    }
-
-    fn event(impact_type: ImpactType, magnitude: i64, data: &Value) -> CampaignEvent {
-        CampaignEvent {
-            event_data: document(data),
-            ..CampaignEvent::new(CharacterId::new(), impact_type, magnitude, crate::now())
-        }
-    }
-
-    fn after(sheet: &Document, effect: &Effect) -> Document {
-        let mut sheet = sheet.clone();
-        sheet.0.extend(effect.sheet.clone());
-        sheet
-    }
-
-    fn round(event: &CampaignEvent, sheet: &Document, meanwhile: impl Fn(&mut Document)) -> Result<Document, Refusal> {
-        let effect = apply(event, sheet, 0)?;
-        let impact = EventImpact::of(event, &effect, crate::now());
-        let mut today = after(sheet, &effect);
-        meanwhile(&mut today);
-        let undone = revert(&impact, &today)?;
-        Ok(after(&today, &undone))
-    }
-
-    fn points(current: i64) -> Document {
-        document(&json!({ "hit_points": { "current": current, "maximum": 40, "temporary": 3 } }))
-    }
-
-    #[test]
-    fn hit_points_stay_between_none_and_the_maximum() {
-        for (amount, expected) in [(5, 35), (50, 40), (-12, 18), (-99, 0)] {
-            let effect = apply(&event(ImpactType::HitPoints, amount, &json!({})), &points(30), 0).unwrap();
-            assert_eq!(after(&points(30), &effect), points(expected));
-        }
-    }
-
-    #[test]
-    fn undoing_takes_back_what_was_really_changed_and_nothing_since() {
-        let hurt = event(ImpactType::HitPoints, -50, &json!({}));
-        let undone = round(&hurt, &points(30), |today| *today = points(4)).unwrap();
-        assert_eq!(undone, points(34), "30 were lost, 4 won since");
-    }
-
-    #[test]
-    fn an_ability_that_is_absent_counts_as_10_and_is_absent_again_afterwards() {
-        let stronger = event(ImpactType::AbilityScore, 3, &json!({ "ability": "strength" }));
-        let sheet = document(&json!({ "ability_scores": { "wisdom": 12 } }));
-        let effect = apply(&stronger, &sheet, 0).unwrap();
-        assert_eq!(after(&sheet, &effect).0["ability_scores"], json!({ "wisdom": 12, "strength": 13 }));
-        assert_eq!(round(&stronger, &sheet, |_| {}).unwrap(), sheet);
-    }
-
-    #[test]
-    fn an_ability_stays_between_1_and_30_and_undoing_knows_it() {
-        let up = event(ImpactType::AbilityScore, 9, &json!({ "ability": "wisdom" }));
-        let sheet = document(&json!({ "ability_scores": { "wisdom": 28 } }));
-        let effect = apply(&up, &sheet, 0).unwrap();
-        assert_eq!(after(&sheet, &effect).0["ability_scores"], json!({ "wisdom": 30 }));
-        assert_eq!(round(&up, &sheet, |_| {}).unwrap(), sheet);
-    }
-
-    #[test]
-    fn what_cannot_be_computed_is_refused() {
-        let up = event(ImpactType::AbilityScore, 2, &json!({ "ability": "wisdom" }));
-        let sheet = document(&json!({ "ability_scores": { "wisdom": 10 } }));
-        let refused = round(&up, &sheet, |today| today.0.clear()).unwrap_err();
-        assert_eq!(refused.rule, "not-reversible");
-        let low = round(&up, &sheet, |today| *today = document(&json!({ "ability_scores": { "wisdom": 2 } })));
-        assert_eq!(low.unwrap_err().rule, "not-reversible");
-        let none = apply(&event(ImpactType::HitPoints, 1, &json!({})), &sheet, 0).unwrap_err();
-        assert_eq!(none.rule, "no-hit-points");
-        for sheet in [json!({ "ability_scores": { "wisdom": "high" } }), json!({ "ability_scores": [10] })] {
-            assert_eq!(apply(&up, &document(&sheet), 0).unwrap_err().rule, "no-ability-score");
-        }
-    }
-
-    #[test]
-    fn no_number_on_a_sheet_or_in_a_record_is_too_large_to_compute_with() {
-        for (impact_type, name) in [
-            (ImpactType::HitPoints, "amount"),
-            (ImpactType::Experience, "amount"),
-            (ImpactType::AbilityScore, "adjustment"),
-        ] {
-            for number in [i64::MIN, i64::MAX] {
-                let sheet = document(&json!({
-                    "hit_points": { "current": number, "maximum": number },
-                    "ability_scores": { "wisdom": number },
-                }));
-                let event = event(impact_type, -1, &json!({ "ability": "wisdom" }));
-                let mut impact = EventImpact::of(&event, &apply(&event, &sheet, 0).unwrap(), crate::now());
-                impact.impact_data.0.insert(name.to_owned(), number.into());
-                let refused = revert(&impact, &sheet).is_err();
-                assert_eq!(refused, impact_type == ImpactType::AbilityScore, "{number} as {name}");
-            }
-        }
-    }
+fn not_reversible(reason: impl Into<String>) -> Refusal {
+    Refusal::new(NOT_REVERSIBLE, reason)
 }

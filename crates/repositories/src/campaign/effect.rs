@@ -20,7 +20,7 @@ impl CampaignRepository {
     ///
     /// # Errors
     /// `NotFound`, `PreconditionFailed` (of the event), `Refused` by `no-hit-points`, `no-ability-score`,
-    /// `not-enough-experience` or `too-much-experience`, `IdempotencyMismatch`, `Contended`, `Storage`.
+    /// `not-enough-experience`, `too-much-experience` or `unreadable-member`, `IdempotencyMismatch`, `Contended`, `Storage`.
     #[tracing::instrument(name = "campaign_event.apply", level = "debug", skip_all)]
     pub async fn apply(&self, of: CharacterId, id: CampaignEventId, request: &RequestContext) -> Result<EventImpact> {
         self.context
@@ -101,7 +101,7 @@ impl Judged {
 
 /// Puts an effect on the sheet, and what it brings of experience on the record too.
 async fn take_effect(attempt: &Attempt, work: &mut UnitOfWork, effect: &Effect) -> Result<()> {
-    work.after.data.0.extend(effect.sheet.clone());
+    effect.write_on(&mut work.after.data);
     if effect.experience != 0 {
         let mut standing = attempt.standing(&work.after).await?;
         standing.add_experience(work, effect.experience)?;

@@ -511,3 +511,17 @@ async fn an_act_that_loses_its_race_is_judged_anew_and_a_storage_failure_is_pass
     let outcome = CampaignRepository::new(StorageContext::new(Arc::new(mock))).apply(of, id, &plain()).await;
     assert!(matches!(outcome, Err(RepositoryError::Storage(error)) if *error.kind() == ErrorKind::Timeout));
 }
+
+#[tokio::test]
+async fn hit_points_above_their_maximum_lose_what_they_lose_and_get_exactly_that_back() {
+    let world = world(json!({ "hit_points": { "current": 15, "maximum": 10 } })).await;
+    let hurt = world.has(NewCampaignEvent::new(ImpactType::HitPoints, -3)).await.id;
+    let healed = world.has(NewCampaignEvent::new(ImpactType::HitPoints, 4)).await.id;
+    world.apply(healed).await.unwrap();
+    assert_eq!(world.sheet().await["hit_points"]["current"], 15);
+    world.apply(hurt).await.unwrap();
+    assert_eq!(world.sheet().await["hit_points"]["current"], 12);
+    world.revert(healed).await.unwrap();
+    world.revert(hurt).await.unwrap();
+    assert_eq!(world.sheet().await["hit_points"]["current"], 15);
+}

@@ -86,7 +86,7 @@ impl ProgressRepository {
     ///
     /// # Errors
     /// `NotFound`, `PreconditionFailed` (of the character), `Invalid` (also when the journal entry is not one of this
-    /// character), `Refused` by `too-much-experience`, `IdempotencyMismatch`, `Contended`, `Storage`.
+    /// character), `Refused` by `too-much-experience` or `unreadable-member`, `IdempotencyMismatch`, `Contended`, `Storage`.
     #[tracing::instrument(name = "progress.award", level = "debug", skip_all)]
     pub async fn award(&self, of: CharacterId, award: &Award, request: &RequestContext) -> Result<Awarded> {
         award.check(of, self.context.now())?;

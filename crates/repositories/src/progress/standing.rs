@@ -18,15 +18,15 @@ pub(crate) struct Standing {
 
 impl Standing {
     /// By these rows of the character, or by its sheet when there is none.
-    pub(crate) fn of(character: &Character, rows: Vec<CharacterProgress>) -> Self {
-        match rows.into_iter().next() {
-            Some(row) => Self { row: row.as_on(&character.data), on_record: true },
+    pub(crate) fn of(character: &Character, rows: Vec<CharacterProgress>) -> Result<Self, Refusal> {
+        Ok(match rows.into_iter().next() {
+            Some(row) => Self { row: row.as_on(&character.data)?, on_record: true },
             None => {
-                let mut row = CharacterProgress::of_sheet(character);
+                let mut row = CharacterProgress::of_sheet(character)?;
                 row.meta.revision = Revision(0);
                 Self { row, on_record: false }
             }
-        }
+        })
     }
 
     pub(crate) fn into_row(self) -> CharacterProgress {
@@ -36,7 +36,7 @@ impl Standing {
     /// Adds experience, or takes it away, in this act: on the row, on the sheet, and with the events that tell of it.
     pub(crate) fn add_experience(&mut self, work: &mut UnitOfWork, amount: i64) -> Result<LevelChange, Refusal> {
         let change = self.row.add_experience(amount, work.changes.at)?;
-        self.row.write_on(&mut work.after.data);
+        self.row.write_on(&mut work.after.data)?;
         let (of, points) = (self.row.character_id, self.row.experience_points);
         if amount > 0 {
             let data = json!({
@@ -73,6 +73,6 @@ impl Attempt {
     /// How a character stands, for an act that is to change it.
     pub(crate) async fn standing(&self, character: &Character) -> Result<Standing> {
         let rows = self.all::<CharacterProgress>(&of_character(character.id)).await?;
-        Ok(Standing::of(character, rows))
+        Ok(Standing::of(character, rows)?)
     }
 }

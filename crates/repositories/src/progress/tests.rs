@@ -6,8 +6,8 @@ use crate::{
     testing::{done, key, other_request, plain},
 };
 use character_domain::{
-    Character, CharacterProgressId, CharacterVersion, Document, ExperienceEntry, JournalEntry, JournalEntryId, UserId,
-    progress::MAX_EXPERIENCE,
+    Character, CharacterProgressId, CharacterVersion, Document, ExperienceEntry, JournalEntry, JournalEntryId,
+    UNREADABLE, UserId, progress::MAX_EXPERIENCE,
 };
 use character_storage_port::{
     COMMIT, CharacterVersionQuery, EntityKind, ErrorKind, ExperienceEntryQuery, JournalEntryQuery, MemoryStorage,
@@ -356,4 +356,23 @@ async fn an_award_that_loses_its_race_is_added_to_what_the_winner_left() {
     mock.expect_commit().times(2).returning(move |transaction| answers.pop().unwrap().map(|()| done(&transaction)));
     let awarded = over(mock).award(of, &award(50), &plain()).await.unwrap();
     assert_eq!((awarded.experience_points, awarded.revision), (550, Revision(3)));
+}
+
+#[tokio::test]
+async fn a_sheet_that_cannot_be_read_refuses_every_act_on_progress_and_stays() {
+    for sheet in [
+        json!({ "experience_points": "300" }),
+        json!({ "experience_points": { "total": 300 } }),
+        json!({ "experience_points": 300.5 }),
+        json!({ "experience_points": 300, "level": 25 }),
+    ] {
+        let world = world(sheet).await;
+        let before = world.character().await;
+        assert_eq!(rule(world.progress.award(world.hero, &award(50), &plain()).await), UNREADABLE);
+        assert_eq!(rule(world.progress.get(world.hero, &plain()).await), UNREADABLE);
+        assert_eq!((world.character().await, world.versions().await.len()), (before, 0));
+    }
+    let world = world(json!({ "experience_points": 300.0, "level": 2.0, "proficiency_bonus": "+2" })).await;
+    assert_eq!(world.standing().await.experience_points, 300, "the bonus is only written");
+    assert_eq!(rule(world.progress.award(world.hero, &award(50), &plain()).await), UNREADABLE);
 }

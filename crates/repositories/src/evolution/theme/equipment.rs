@@ -2,7 +2,7 @@
 
 use super::Transition;
 use crate::{RepositoryError, Result, act::Attempt};
-use character_domain::{Attunement, Character, InventoryItem, InventoryItemId, Meta, Refusal, inventory::Inventory};
+use character_domain::{Attunement, Character, InventoryItem, InventoryItemId, Meta, inventory::Inventory};
 use character_storage_port::{Deleted, InventoryItemQuery};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use std::collections::HashMap;
@@ -40,12 +40,14 @@ pub(super) async fn adapted(
         });
     }
     let theme = new.theme.as_str();
-    let originals = stream::iter(resets)
+    let originals: Vec<_> = stream::iter(resets)
         .map(|copy| async move { reset(attempt, copy, theme).await })
         .buffered(LOOKED_FOR_AT_ONCE)
         .try_collect()
         .await?;
-    let inventory = judged(&copies, originals)?;
+    // The copies themselves are as the old items were, which nobody judges again.
+    let mut inventory = Inventory::new(copies.iter().cloned());
+    inventory.put_all(originals)?;
     Ok(copies.iter().filter_map(|copy| inventory.get(copy.id).cloned()).collect())
 }
 
@@ -69,28 +71,8 @@ async fn reset(attempt: &Attempt, copy: InventoryItem, theme: &str) -> Result<In
         return Ok(copy);
     };
     let mut reset = InventoryItem { theme, name, item_type, data, notes, ..copy };
-    if !reset.requires_attunement() {
+    if !reset.properties()?.requires_attunement {
         reset.attunement = Attunement::None;
     }
     Ok(reset)
-}
-
-/// The items with those resets, when the rules allow it. The copies themselves are as the old items were, which nobody
-/// judges again.
-fn judged(copies: &[InventoryItem], mut resets: Vec<InventoryItem>) -> Result<Inventory> {
-    let mut inventory = Inventory::new(copies.iter().cloned());
-    // A bag may become small only after what lies in it became light, so whoever is refused may try again later.
-    loop {
-        let (mut refused, before): (Vec<(InventoryItem, Refusal)>, usize) = (Vec::new(), resets.len());
-        for item in resets {
-            if let Err(refusal) = inventory.put(item.clone()) {
-                refused.push((item, refusal));
-            }
-        }
-        match refused.first() {
-            None => return Ok(inventory),
-            Some((_, refusal)) if refused.len() == before => return Err(refusal.clone().into()),
-            Some(_) => resets = refused.into_iter().map(|(item, _)| item).collect(),
-        }
-    }
 }
