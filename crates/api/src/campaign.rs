@@ -1,15 +1,15 @@
 //! `/api/v2/characters/{id}/campaign`, `…/events` and `…/impacts`, and `/api/v2/campaigns`.
 
-mod campaign;
 mod campaigns;
 mod dto;
 mod events;
 mod impacts;
 mod input;
 mod membership;
+mod row;
 
-pub use campaign::{CampaignBody, CampaignPatch, NewCampaignBody};
 pub use dto::{CampaignEventBody, EventImpactBody, JoinRequest, NewCampaignEventBody};
+pub use row::{CampaignBody, CampaignPatch, NewCampaignBody};
 
 pub(crate) use campaigns::*;
 pub(crate) use events::*;

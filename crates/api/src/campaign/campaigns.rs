@@ -2,7 +2,7 @@
 
 use super::{
     CampaignBody, CampaignPatch, NewCampaignBody,
-    campaign::{new, whole},
+    row::{new, whole},
 };
 use crate::{
     Api, PageBody, Problem,

@@ -1,9 +1,8 @@
 //! The character that another one grew out of, when a writer names it.
 
 use crate::{RepositoryError, Result, act::Attempt};
-use character_domain::{Character, CharacterId, Violations};
+use character_domain::{Character, CharacterId, Violations, character::Ancestry};
 use character_storage_port::Deleted;
-use std::collections::HashSet;
 
 /// The maximum number of parents that are read to find out whether they lead in a circle.
 const LONGEST_LINE: usize = 1_000;
@@ -30,22 +29,15 @@ impl Parent {
     /// For a character that exists: neither its parent nor any before that is the character itself.
     pub(super) async fn must_not_come_from(self, character: CharacterId, attempt: &Attempt) -> Result<()> {
         let Some(first) = self.0 else { return Ok(()) };
+        let mut line = Ancestry::of(character);
+        line.climb(first).map_err(RepositoryError::Invalid)?;
         let mut next = read(first, attempt).await?.ok_or_else(|| refused(NO_SUCH_PARENT))?.parent_id;
-        let mut seen = HashSet::from([first]);
-        while let Some(id) = next {
-            if id == character {
-                return Err(refused("must not be a character that grew out of this one"));
-            }
-            if seen.len() >= LONGEST_LINE {
-                return Err(refused(&format!("must not have more than {LONGEST_LINE} characters before it")));
-            }
-            // A circle that was imported before circles were refused does not lead here.
-            if !seen.insert(id) {
-                break;
-            }
+        for _ in 0..LONGEST_LINE {
+            let Some(id) = next else { return Ok(()) };
+            line.climb(id).map_err(RepositoryError::Invalid)?;
             next = read(id, attempt).await?.and_then(|parent| parent.parent_id);
         }
-        Ok(())
+        Err(refused(&format!("must not have more than {LONGEST_LINE} characters before it")))
     }
 }
 
