@@ -6,7 +6,10 @@ mod graph;
 mod theme;
 mod versions;
 
-pub use dto::{ComparisonBody, LabelRequest, RelatedChangeBody, VersionBody, VersionNodeBody, VersionSummaryBody};
+pub use dto::{
+    ComparisonBody, LabelRequest, RelatedChangeBody, UnrestoredRowBody, VersionBody, VersionNodeBody,
+    VersionRestoredBody, VersionSummaryBody,
+};
 pub use graph::{GraphEdgeBody, GraphNodeBody, VersionGraphBody};
 pub use theme::{EquipmentTransitionBody, ThemeChangeBody, ThemeTransitionRequest};
 

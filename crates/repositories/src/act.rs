@@ -97,6 +97,14 @@ impl Attempt {
         self.context.decide_all(query).await
     }
 
+    /// Reads the rows of a list one page at a time, newest first, for as long as `take` returns true.
+    pub(crate) async fn each<E: Entity>(&self, query: &E::Query, take: impl FnMut(E) -> bool) -> Result<()>
+    where
+        dyn StoragePort: Store<E>,
+    {
+        self.context.decide_each(query, take).await
+    }
+
     /// A live character. Read it before what belongs to it: a change in between moves its revision, so that the commit
     /// of this attempt fails.
     pub(crate) async fn character(&self, id: CharacterId) -> Result<Character> {

@@ -108,6 +108,26 @@ impl StorageContext {
     {
         every(self.origin.as_ref(), query, fresh::<E, _>).await
     }
+
+    /// The same, for an act that needs one page at a time, for as long as `take` returns true.
+    pub(crate) async fn decide_each<E: Entity>(&self, query: &E::Query, mut take: impl FnMut(E) -> bool) -> Result<()>
+    where
+        dyn StoragePort: Store<E>,
+    {
+        let mut request = PageRequest::first(Limit::default());
+        loop {
+            let page = fresh::<E, _>(Store::<E>::list(self.origin.as_ref(), query, request).await?)?;
+            for row in page.items {
+                if !take(row) {
+                    return Ok(());
+                }
+            }
+            match page.next {
+                Some(cursor) => request = request.after(cursor),
+                None => return Ok(()),
+            }
+        }
+    }
 }
 
 async fn every<E: Entity>(

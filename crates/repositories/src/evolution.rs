@@ -3,6 +3,7 @@
 mod compare;
 mod graph;
 mod lineage;
+mod restore;
 #[cfg(test)]
 mod tests;
 mod theme;
@@ -11,19 +12,16 @@ mod tree;
 pub use compare::Comparison;
 pub use graph::{EdgeKind, GraphEdge, GraphNode, MAX_GRAPH_ITEMS, NodeKind, VersionGraph};
 pub use lineage::MAX_LINEAGE;
+pub use restore::{MAX_NOT_RESTORED, UnrestoredRow, VersionRestored};
 pub use theme::{EquipmentTransition, ThemeChange, ThemeTransition, Transition};
 pub use tree::VersionNode;
 
 use crate::{RepositoryError, RequestContext, Result, StorageContext, rows::Under};
 use character_domain::{Character, CharacterId, CharacterVersion, CharacterVersionId, Timestamp};
 use character_storage_port::{
-    CHARACTER_UPDATED, CharacterVersionQuery, Cursor, Deleted, EntityKind, Limit, Page, PageRequest, Read, Store,
+    CharacterVersionQuery, Cursor, Deleted, EntityKind, Limit, Page, PageRequest, Read, Store,
 };
-use serde_json::json;
 use uuid::Uuid;
-
-/// What the record of versions calls the act that brings back a state.
-const RESTORED: &str = "character.version_restored";
 
 /// What can be done with the versions of a character. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -104,32 +102,6 @@ impl EvolutionRepository {
     ) -> Result<CharacterVersion> {
         let labelled = |version: &CharacterVersion| Ok(CharacterVersion { label: label.clone(), ..version.clone() });
         self.context.change_row(of, id, request, Under::Character, labelled).await
-    }
-
-    /// Makes the state of an earlier version that of today, as a new version on top. Nothing is erased. What says where
-    /// the character comes from, and whether it is deleted, stays.
-    ///
-    /// # Errors
-    /// `NotFound`, `PreconditionFailed` (of the character), `IdempotencyMismatch`, `Contended`, `Storage`.
-    #[tracing::instrument(name = "evolution.restore", level = "debug", skip_all)]
-    pub async fn restore(
-        &self,
-        of: CharacterId,
-        id: CharacterVersionId,
-        request: &RequestContext,
-    ) -> Result<Character> {
-        self.context
-            .act(RESTORED, request, move |attempt| async move {
-                let current = attempt.accept(attempt.character(of).await?)?;
-                let version: CharacterVersion = attempt.owned_row(of, id, Deleted::Exclude).await?;
-                let (parent_id, meta) = (current.parent_id, current.meta);
-                let mut work = attempt.work_on(current);
-                work.after = Character { id: of, parent_id, meta, ..version.state };
-                work.restored_from = Some(id);
-                work.report(CHARACTER_UPDATED, [("restored_from", json!(id))]);
-                work.finish(|after| after)
-            })
-            .await
     }
 }
 

@@ -33,7 +33,8 @@ pub use context::StorageContext;
 pub use error::{RepositoryError, Result};
 pub use evolution::{
     Comparison, EdgeKind, EquipmentTransition, EvolutionRepository, GraphEdge, GraphNode, MAX_GRAPH_ITEMS, MAX_LINEAGE,
-    NodeKind, ThemeChange, ThemeTransition, Transition, VersionGraph, VersionNode,
+    MAX_NOT_RESTORED, NodeKind, ThemeChange, ThemeTransition, Transition, UnrestoredRow, VersionGraph, VersionNode,
+    VersionRestored,
 };
 pub use inventory::{COINS, ContainerLoad, InventoryRepository, Load, NewItem, Purse};
 pub use journal::{

@@ -2,7 +2,7 @@
 
 use crate::{MetaBody, answer::microseconds, character::CharacterBody};
 use character_domain::{CharacterVersion, RelatedChange, Timestamp};
-use character_repositories::{Comparison, VersionNode};
+use character_repositories::{Comparison, UnrestoredRow, VersionNode, VersionRestored};
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -155,4 +155,36 @@ pub struct LabelRequest {
     /// `null`: nothing.
     #[schema(required, min_length = 1, max_length = 200)]
     pub label: Option<String>,
+}
+
+/// A character whose state is that of an earlier version.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct VersionRestoredBody {
+    /// The character afterwards.
+    #[serde(flatten)]
+    pub character: CharacterBody,
+    /// Rows that changed since that version and that are not restored, at most 1000.
+    pub not_restored: Vec<UnrestoredRowBody>,
+    /// The number of all such rows.
+    pub not_restored_total: usize,
+}
+
+/// A row that changed since the restored version and that stays unchanged.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct UnrestoredRowBody {
+    /// The kind of row: `inventory_item`, `journal_entry`, ….
+    pub kind: String,
+    /// The id of the row.
+    pub id: Uuid,
+}
+
+impl From<VersionRestored> for VersionRestoredBody {
+    fn from(restored: VersionRestored) -> Self {
+        let row = |row: UnrestoredRow| UnrestoredRowBody { kind: row.kind, id: row.id };
+        Self {
+            character: restored.character.into(),
+            not_restored: restored.not_restored.into_iter().map(row).collect(),
+            not_restored_total: restored.not_restored_total,
+        }
+    }
 }

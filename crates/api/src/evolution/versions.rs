@@ -1,11 +1,12 @@
 //! Versions: looked at, compared, brought back, called something.
 
-use super::{ComparisonBody, LabelRequest, VersionBody, VersionNodeBody, VersionSummaryBody};
+use super::{ComparisonBody, LabelRequest, VersionBody, VersionNodeBody, VersionRestoredBody, VersionSummaryBody};
 use crate::{
     Api, PageBody, Problem,
     answer::{self, Answer, changed, path_id},
     body::{self, Media},
     character::CharacterBody,
+    condition::etag,
     context::{self, ChangeHeaders},
     fields::Fields,
     query::{self, Parameters},
@@ -13,7 +14,7 @@ use crate::{
 };
 use actix_web::{
     HttpRequest, HttpResponse,
-    http::header::{CACHE_CONTROL, LINK},
+    http::header::{CACHE_CONTROL, ETAG, LINK},
     web::{Data, Payload},
 };
 use character_domain::Violations;
@@ -139,21 +140,24 @@ pub(crate) async fn state(api: Data<Api>, request: HttpRequest) -> Answer {
     answer::one::<_, CharacterBody>(&request, version.map(|version| version.state))
 }
 
-/// Makes the state of a version that of today, as a new version on top. Nothing is erased; `parent_id` stays, and so
-/// does what belongs to the character: items, journal, progress.
+/// Makes the state of a version that of today, as a new version on top. Nothing is erased, and `parent_id` stays. Campaign
+/// events go with the sheet that holds their effects: one that was applied since is no longer applied, one that was
+/// reverted since is applied again. Other rows that changed since (items, journal, progress) stay, and the answer names
+/// them.
 #[utoipa::path(
     post, path = "/api/v2/characters/{id}/versions/{version}/restore", tag = "evolution", operation_id = "restoreVersion",
     params(
         ("id" = uuid::Uuid, Path, description = "The character"), ("version" = uuid::Uuid, Path, description = "The version"),
         ChangeHeaders,
     ),
-    responses((status = 200, body = CharacterBody, description = "As it is now", headers(("ETag" = String))), ActProblems),
+    responses((status = 200, body = VersionRestoredBody, description = "The current state", headers(("ETag" = String))), ActProblems),
 )]
 pub(crate) async fn restore_version(api: Data<Api>, request: HttpRequest) -> Answer {
     let (of, version) = (path_id(&request, "id")?, path_id(&request, "version")?);
     let context = context::of_change(&request, &[])?;
-    let character = api.repositories.evolution.restore(of, version, &context).await?;
-    Ok(changed::<_, CharacterBody>(&mut HttpResponse::Ok(), character))
+    let restored = api.repositories.evolution.restore(of, version, &context).await?;
+    let etag = etag(restored.character.meta.revision);
+    Ok(HttpResponse::Ok().insert_header((ETAG, etag)).json(VersionRestoredBody::from(restored)))
 }
 
 /// Calls a version something, or nothing. It is all that ever changes of a version.

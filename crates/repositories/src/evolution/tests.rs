@@ -2,17 +2,18 @@
 
 mod graph;
 mod replay;
+mod restored;
 mod storage;
 mod theme;
 
-use super::*;
+use super::{restore::RESTORED, *};
 use crate::{
     CharacterRepository, Condition, InventoryRepository, NewCharacter, NewItem, RepositoryError,
     testing::{done, key, other_request, plain},
 };
 use character_domain::{Document, InventoryItem, InventoryItemId, Refusal, Revision, UserId, now, version};
-use character_storage_port::{Entity, Expect, MemoryStorage, Outbox, StorageExt};
-use serde_json::Value;
+use character_storage_port::{CHARACTER_UPDATED, Entity, Expect, MemoryStorage, Outbox, StorageExt};
+use serde_json::{Value, json};
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 struct World {
@@ -189,7 +190,7 @@ async fn restoring_puts_a_version_on_top_and_erases_nothing() {
     world.characters.restore(world.hero, &plain()).await.unwrap();
     let before = world.history().await;
 
-    let first = world.evolution.restore(world.hero, before[0].id, &terms).await.unwrap();
+    let first = world.evolution.restore(world.hero, before[0].id, &terms).await.unwrap().character;
     assert_eq!((first.theme.as_str(), first.is_active, first.meta.revision), ("traditional", true, Revision(5)));
     assert_eq!(first, world.characters.get(world.hero, &plain()).await.unwrap().value, "the answer is what is stored");
     let history = world.history().await;
@@ -201,9 +202,9 @@ async fn restoring_puts_a_version_on_top_and_erases_nothing() {
     assert_eq!((kind.as_str(), subject), (CHARACTER_UPDATED, world.hero));
     assert_eq!(data["restored_from"], json!(before[0].id));
 
-    let again = world.evolution.restore(world.hero, before[1].id, &plain()).await.unwrap();
+    let again = world.evolution.restore(world.hero, before[1].id, &plain()).await.unwrap().character;
     assert_eq!((again.data, again.theme), (noir.data, noir.theme));
-    let while_deleted = world.evolution.restore(world.hero, before[2].id, &plain()).await.unwrap();
+    let while_deleted = world.evolution.restore(world.hero, before[2].id, &plain()).await.unwrap().character;
     assert!(!while_deleted.meta.is_deleted(), "a deletion is no state to go back to");
 }
 

@@ -60,6 +60,7 @@ async fn an_act_that_always_loses_gives_up() {
     let hero = hero();
     let mut mock = with_nothing(&hero);
     finds(&mut mock, CharacterVersion::of(None, hero.clone(), "character.created", now()));
+    mock.expect_list::<CharacterVersion>().returning(|_, _| Ok(Read::origin(Page { items: Vec::new(), next: None })));
     mock.expect_commit().returning(|_| Err(conflict()));
     let (evolution, version) = (over(mock), CharacterVersionId::of(hero.id, Revision(1)));
     for outcome in [

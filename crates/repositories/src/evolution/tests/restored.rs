@@ -1,0 +1,129 @@
+//! A restored version and the campaign events whose effects its sheet holds.
+
+use super::*;
+use crate::{CampaignRepository, NewCampaignEvent};
+use character_domain::{CampaignEvent, CampaignEventId, EventImpact, ImpactType};
+use proptest::prelude::{Just, ProptestConfig, Strategy, prop_assert_eq, prop_oneof, proptest};
+
+struct Table {
+    world: World,
+    campaigns: CampaignRepository,
+    events: Vec<CampaignEventId>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Move {
+    Apply(usize),
+    Revert(usize),
+    /// To the version so many before the latest.
+    Restore(usize),
+}
+
+fn any_move() -> impl Strategy<Value = Move> {
+    prop_oneof![
+        (0..3_usize).prop_map(Move::Apply),
+        (0..3_usize).prop_map(Move::Revert),
+        (0..6_usize).prop_map(Move::Restore),
+        Just(Move::Restore(0)),
+    ]
+}
+
+async fn table() -> Table {
+    let world = world().await;
+    let sheet = json!({ "hit_points": { "current": 500, "maximum": 1000 } });
+    let with_points = |it: &Character| Ok(Character { data: document(&sheet), ..it.clone() });
+    world.characters.patch(world.hero, &plain(), with_points).await.unwrap();
+    let campaigns = CampaignRepository::new(StorageContext::new(Arc::new(world.storage.clone())));
+    let mut events = Vec::new();
+    for magnitude in [-1, -10, -100] {
+        let new = NewCampaignEvent::new(ImpactType::HitPoints, magnitude);
+        events.push(campaigns.create_event(world.hero, new, &plain()).await.unwrap().id);
+    }
+    Table { world, campaigns, events }
+}
+
+impl Table {
+    async fn makes(&self, step: Move) {
+        let hero = self.world.hero;
+        match step {
+            Move::Apply(event) => drop(self.campaigns.apply(hero, self.events[event], &plain()).await.unwrap()),
+            // One that has no effect is refused, or answered by what was undone before.
+            Move::Revert(event) => drop(self.campaigns.revert(hero, self.events[event], &plain()).await),
+            Move::Restore(back) => {
+                let versions = self.world.versions(hero).await;
+                // The first version is that of a sheet without hit points.
+                let version = versions[back.min(versions.len() - 2)].id;
+                self.world.evolution.restore(hero, version, &plain()).await.unwrap();
+            }
+        }
+    }
+
+    async fn current(&self) -> i64 {
+        let hero = self.world.characters.get(self.world.hero, &plain()).await.unwrap().value;
+        hero.data.0["hit_points"]["current"].as_i64().unwrap()
+    }
+
+    /// The hit points by the events that say that they are applied, and by the impacts in force.
+    async fn by_the_record(&self) -> (i64, i64) {
+        let events = self.world.all::<CampaignEvent>().await;
+        let by_events: i64 = events.iter().filter(|it| it.applied).map(|it| it.impact_magnitude).sum();
+        let impacts = self.world.all::<EventImpact>().await;
+        let in_force = impacts.iter().filter(|it| it.applied && !it.is_reverted);
+        let magnitude = |impact: &EventImpact| {
+            events.iter().find(|event| event.id == impact.event_id).map_or(0, |event| event.impact_magnitude)
+        };
+        (500 + by_events, 500 + in_force.map(magnitude).sum::<i64>())
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn whatever_is_restored_the_sheet_the_events_and_their_impacts_agree(
+        steps in proptest::collection::vec(any_move(), 1..12),
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        runtime.block_on(async {
+            let table = table().await;
+            for step in steps {
+                table.makes(step).await;
+                let current = table.current().await;
+                prop_assert_eq!(table.by_the_record().await, (current, current), "after {:?}", step);
+            }
+            Ok(())
+        })?;
+    }
+}
+
+#[tokio::test]
+async fn an_event_that_was_applied_after_the_restored_version_cannot_be_undone_a_second_time() {
+    let table = table().await;
+    let hero = table.world.hero;
+    let before = table.world.versions(hero).await[0].id;
+    let applied = table.campaigns.apply(hero, table.events[2], &plain()).await.unwrap();
+    assert_eq!(table.current().await, 400);
+    table.world.evolution.restore(hero, before, &plain()).await.unwrap();
+    assert_eq!(table.current().await, 500);
+    let undone = table.campaigns.revert(hero, table.events[2], &plain()).await.unwrap();
+    assert_eq!((undone.id, undone.is_reverted, table.current().await), (applied.id, true, 500));
+    let types: Vec<_> = table.world.events().await.into_iter().map(|(event_type, ..)| event_type).collect();
+    assert_eq!(&types[types.len() - 2..], ["character.event_reverted", "character.updated"]);
+}
+
+#[tokio::test]
+async fn the_answer_names_every_row_that_changed_since_and_was_not_restored() {
+    let world = world().await;
+    let first = world.versions(world.hero).await[0].id;
+    let kept = world.inventory.create(world.hero, NewItem::new("Before"), &plain()).await.unwrap();
+    let then = world.versions(world.hero).await[0].id;
+    let sword = world.inventory.create(world.hero, NewItem::new("Sword"), &plain()).await.unwrap();
+    world.inventory.equip(world.hero, sword.id, &plain()).await.unwrap();
+    let restored = world.evolution.restore(world.hero, then, &plain()).await.unwrap();
+    let row = |id: InventoryItemId| UnrestoredRow { kind: "inventory_item".to_owned(), id: id.0 };
+    assert_eq!((restored.not_restored, restored.not_restored_total), (vec![row(sword.id)], 1));
+    let restored = world.evolution.restore(world.hero, first, &plain()).await.unwrap();
+    let mut both = vec![row(kept.id), row(sword.id)];
+    both.sort();
+    assert_eq!((restored.not_restored, restored.not_restored_total), (both, 2));
+}
