@@ -8,9 +8,9 @@ mod handlers;
 mod input;
 mod weight;
 
-pub use acts::MoveRequest;
+pub use acts::{GiveRequest, GivenBody, MoveRequest};
 pub use bulk::BulkItemsRequest;
-pub use currency::PurseBody;
+pub use currency::{GiveCoinsRequest, PurseBody};
 pub use dto::{InventoryItemBody, InventoryItemPatch, NewInventoryItemBody};
 pub use weight::{ContainerLoadBody, LoadBody};
 
@@ -31,8 +31,10 @@ pub(crate) fn register(endpoints: &mut Endpoints) {
     of_character!("/inventory/bulk").post(create_bulk).register(endpoints);
     of_character!("/inventory/weight").get(weight).register(endpoints);
     of_character!("/inventory/currency").get(currency).post(change_currency).register(endpoints);
+    of_character!("/inventory/currency/give").post(give_coins).register(endpoints);
     of_character!("/inventory/{item}").get(get).patch(patch).delete(delete).register(endpoints);
     of_character!("/inventory/{item}/restore").post(restore).register(endpoints);
+    of_character!("/inventory/{item}/give").post(give).register(endpoints);
     of_character!("/inventory/{item}/equip").post(equip).register(endpoints);
     of_character!("/inventory/{item}/unequip").post(unequip).register(endpoints);
     of_character!("/inventory/{item}/move").post(move_to).register(endpoints);

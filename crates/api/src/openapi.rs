@@ -33,6 +33,7 @@ use utoipa_swagger_ui::{Config, SwaggerFile};
         inventory::list, inventory::create, inventory::create_bulk, inventory::get, inventory::patch,
         inventory::delete, inventory::restore, inventory::equip, inventory::unequip, inventory::move_to,
         inventory::attune, inventory::unattune, inventory::weight, inventory::currency, inventory::change_currency,
+        inventory::give, inventory::give_coins,
         progress::get, progress::award, progress::add_milestone, progress::add_achievement,
         campaign::list_campaigns, campaign::create_campaign, campaign::get_campaign, campaign::replace_campaign,
         campaign::patch_campaign, campaign::delete_campaign, campaign::restore_campaign,

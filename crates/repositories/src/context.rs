@@ -73,15 +73,20 @@ impl StorageContext {
     where
         dyn StoragePort: Store<E>,
     {
-        self.exists(of).await?;
+        self.exists(of, Deleted::Exclude).await?;
         let read: Read<E> = get(self.storage(), id).await?;
         if read.value.character_id() == of { Ok(read) } else { Err(RepositoryError::NotFound(E::KIND)) }
     }
 
-    /// That there is such a live character, for a reader of what belongs to it.
-    pub(crate) async fn exists(&self, id: CharacterId) -> Result<()> {
-        get::<Character, _>(self.storage(), id).await?;
-        Ok(())
+    /// That there is such a character, for a reader of what belongs to it.
+    pub(crate) async fn exists(&self, id: CharacterId, deleted: Deleted) -> Result<()> {
+        self.character(id, deleted).await.map(drop)
+    }
+
+    /// A character, for a reader of what belongs to it.
+    pub(crate) async fn character(&self, id: CharacterId, deleted: Deleted) -> Result<Character> {
+        let found = Store::<Character>::find(self.storage(), id, deleted).await?.value;
+        found.ok_or(RepositoryError::NotFound(Character::KIND))
     }
 
     /// Every row of a list, for a reader.

@@ -36,7 +36,7 @@ impl EvolutionRepository {
         Self { context }
     }
 
-    /// One page of this character's versions, newest first.
+    /// One page of this character's versions, newest first. With `deleted`, also of a soft-deleted character.
     ///
     /// # Errors
     /// `NotFound` (the character), `Storage`.
@@ -44,14 +44,15 @@ impl EvolutionRepository {
     pub async fn versions(
         &self,
         of: CharacterId,
+        deleted: Deleted,
         page: PageRequest,
         _request: &RequestContext,
     ) -> Result<Read<Page<CharacterVersion>>> {
-        self.context.exists(of).await?;
+        self.context.exists(of, deleted).await?;
         Ok(self.context.storage().list(&versions_of(of), page).await?)
     }
 
-    /// A version of this character, with the whole state.
+    /// A version of this character, with the whole state. With `deleted`, also of a soft-deleted character.
     ///
     /// # Errors
     /// `NotFound`, `Storage`.
@@ -60,9 +61,16 @@ impl EvolutionRepository {
         &self,
         of: CharacterId,
         id: CharacterVersionId,
+        deleted: Deleted,
         request: &RequestContext,
     ) -> Result<Read<CharacterVersion>> {
-        self.context.get_owned(of, id, request).await
+        self.context.exists(of, deleted).await?;
+        let read: Read<CharacterVersion> = self.context.get(id, request).await?;
+        if read.value.character_id == of {
+            Ok(read)
+        } else {
+            Err(RepositoryError::NotFound(EntityKind::CharacterVersion))
+        }
     }
 
     /// The character as it was at this time, also when it was deleted since.

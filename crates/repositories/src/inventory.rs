@@ -3,12 +3,14 @@
 
 mod bulk;
 mod currency;
+mod give;
 mod new;
 #[cfg(test)]
 mod tests;
 mod weight;
 
 pub use character_domain::inventory::{COINS, Purse};
+pub use give::Given;
 pub use new::NewItem;
 pub use weight::{ContainerLoad, Load};
 
@@ -65,7 +67,7 @@ impl InventoryRepository {
         page: PageRequest,
         _request: &RequestContext,
     ) -> Result<Read<Page<InventoryItem>>> {
-        self.context.exists(of).await?;
+        self.context.exists(of, Deleted::Exclude).await?;
         let query = InventoryItemQuery { character_id: Some(of), ..query };
         Ok(self.context.storage().list(&query, page).await?)
     }

@@ -55,7 +55,7 @@ impl JournalRepository {
         page: PageRequest,
         _request: &RequestContext,
     ) -> Result<Read<Page<JournalEntry>>> {
-        self.context.exists(of).await?;
+        self.context.exists(of, Deleted::Exclude).await?;
         let query = JournalEntryQuery { character_id: Some(of), ..query };
         Ok(self.context.storage().list(&query, page).await?)
     }
@@ -148,7 +148,7 @@ impl JournalRepository {
     where
         dyn StoragePort: Store<E>,
     {
-        self.context.exists(of).await?;
+        self.context.exists(of, Deleted::Exclude).await?;
         Ok(self.context.storage().list(&E::narrowed(query, of, None), page).await?)
     }
 

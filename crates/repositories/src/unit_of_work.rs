@@ -1,9 +1,11 @@
 //! The changes of one act: rows, version and events that are committed together.
 
 use crate::{RepositoryError, Result, act::Decision};
-use character_domain::{Character, CharacterId, CharacterVersion, CharacterVersionId, Meta, RelatedChange, Timestamp};
+use character_domain::{
+    Character, CharacterId, CharacterVersion, CharacterVersionId, Meta, Refusal, RelatedChange, Timestamp,
+};
 use character_storage_port::{
-    Change, DomainEvent, Entity, Expect, Owned, Transaction, Write, character_event, row_event,
+    Change, DomainEvent, Entity, Expect, MAX_WRITES, Owned, Transaction, Write, character_event, row_event,
 };
 use jiff::ToSpan;
 use serde_json::{Map, Value};
@@ -101,6 +103,15 @@ pub(crate) fn checked<E: Entity>(row: &E) -> Result<()> {
     row.check().into_result().map_err(RepositoryError::Invalid)
 }
 
+/// Refuses an act that would change more rows than one transaction can.
+pub(crate) fn room_for(rows: usize) -> Result<()> {
+    if rows <= MAX_WRITES {
+        return Ok(());
+    }
+    let reason = format!("{rows} rows would change together, and at most {MAX_WRITES} can");
+    Err(Refusal::new("too-many-rows", reason).into())
+}
+
 /// What an act does to the life of its character.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Lifecycle {
@@ -149,6 +160,11 @@ impl UnitOfWork {
     /// The same, with which the character ends or returns.
     pub(crate) fn with_lifecycle(self, lifecycle: Lifecycle) -> Self {
         Self { lifecycle, ..self }
+    }
+
+    /// The same, called otherwise in the record of versions.
+    pub(crate) fn with_reason(self, reason: &'static str) -> Self {
+        Self { reason, ..self }
     }
 
     /// Reports the character after the act in an event of this type, with further members.

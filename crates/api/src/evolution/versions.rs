@@ -18,13 +18,14 @@ use actix_web::{
     web::{Data, Payload},
 };
 use character_domain::Violations;
-use character_storage_port::Start;
+use character_storage_port::{Deleted, Start};
 
 /// Versions of a character, newest first, without their states.
 #[utoipa::path(
     get, path = "/api/v2/characters/{id}/versions", tag = "evolution", operation_id = "listVersions",
     params(
         ("id" = uuid::Uuid, Path, description = "The character"),
+        ("include_deleted" = Option<bool>, Query, description = "Also when the character is soft-deleted. Default: false"),
         ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "At most so many. Default: 100"),
         ("offset" = Option<u32>, Query, minimum = 0, description = "Leave out so many. Not with `cursor`"),
         ("cursor" = Option<String>, Query, description = "The `next_cursor` of the part before. Not with `offset`"),
@@ -34,11 +35,11 @@ use character_storage_port::Start;
 pub(crate) async fn list_versions(api: Data<Api>, request: HttpRequest) -> Answer {
     let of = path_id(&request, "id")?;
     let mut parameters = Parameters::of(request.query_string());
-    let page = parameters.page();
+    let (deleted, page) = (deleted(&mut parameters), parameters.page());
     parameters.finish()?;
     answer::page::<_, VersionSummaryBody>(
         &request,
-        api.repositories.evolution.versions(of, page, &context::of_read(&request)?).await?,
+        api.repositories.evolution.versions(of, deleted, page, &context::of_read(&request)?).await?,
     )
 }
 
@@ -47,6 +48,7 @@ pub(crate) async fn list_versions(api: Data<Api>, request: HttpRequest) -> Answe
     get, path = "/api/v2/characters/{id}/versions/compare", tag = "evolution", operation_id = "compareVersions",
     params(
         ("id" = uuid::Uuid, Path, description = "The character"),
+        ("include_deleted" = Option<bool>, Query, description = "Also when the character is soft-deleted. Default: false"),
         ("from" = uuid::Uuid, Query, description = "The one version"),
         ("to" = uuid::Uuid, Query, description = "The other"),
     ),
@@ -55,7 +57,7 @@ pub(crate) async fn list_versions(api: Data<Api>, request: HttpRequest) -> Answe
 pub(crate) async fn compare(api: Data<Api>, request: HttpRequest) -> Answer {
     let of = path_id(&request, "id")?;
     let mut parameters = Parameters::of(request.query_string());
-    let (from, to) = (parameters.id("from"), parameters.id("to"));
+    let (from, to, deleted) = (parameters.id("from"), parameters.id("to"), deleted(&mut parameters));
     parameters.finish()?;
     let (Some(from), Some(to)) = (from, to) else {
         let mut faults = Violations::default();
@@ -66,7 +68,7 @@ pub(crate) async fn compare(api: Data<Api>, request: HttpRequest) -> Answer {
         }
         return Err(Problem::invalid(faults));
     };
-    let comparison = api.repositories.evolution.compare(of, from, to, &context::of_read(&request)?).await?;
+    let comparison = api.repositories.evolution.compare(of, from, to, deleted, &context::of_read(&request)?).await?;
     Ok(HttpResponse::Ok().json(ComparisonBody::from(comparison)))
 }
 
@@ -75,6 +77,7 @@ pub(crate) async fn compare(api: Data<Api>, request: HttpRequest) -> Answer {
     get, path = "/api/v2/characters/{id}/versions/tree", tag = "evolution", operation_id = "getVersionTree",
     params(
         ("id" = uuid::Uuid, Path, description = "The character"),
+        ("include_deleted" = Option<bool>, Query, description = "Also when the character is soft-deleted. Default: false"),
         ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "At most so many. Default: 100"),
         ("cursor" = Option<String>, Query, description = "The `next_cursor` of the part before"),
     ),
@@ -83,14 +86,14 @@ pub(crate) async fn compare(api: Data<Api>, request: HttpRequest) -> Answer {
 pub(crate) async fn tree(api: Data<Api>, request: HttpRequest) -> Answer {
     let of = path_id(&request, "id")?;
     let mut parameters = Parameters::of(request.query_string());
-    let page = parameters.page();
+    let (deleted, page) = (deleted(&mut parameters), parameters.page());
     parameters.finish()?;
     let after = match page.start {
         Start::First => None,
         Start::After(cursor) => Some(cursor),
         Start::Offset(_) => return Err(Problem::field("offset", "is not a parameter of this list")),
     };
-    let part = api.repositories.evolution.tree(of, page.limit, after, &context::of_read(&request)?).await?;
+    let part = api.repositories.evolution.tree(of, deleted, page.limit, after, &context::of_read(&request)?).await?;
     let mut response = HttpResponse::Ok();
     response.insert_header((CACHE_CONTROL, "private, no-cache"));
     if let Some(cursor) = &part.next {
@@ -105,6 +108,7 @@ pub(crate) async fn tree(api: Data<Api>, request: HttpRequest) -> Answer {
     get, path = "/api/v2/characters/{id}/versions/{version}", tag = "evolution", operation_id = "getVersion",
     params(
         ("id" = uuid::Uuid, Path, description = "The character"), ("version" = uuid::Uuid, Path, description = "The version"),
+        ("include_deleted" = Option<bool>, Query, description = "Also when the character is soft-deleted. Default: false"),
         ("If-None-Match" = Option<String>, Header, description = "Entity tags that the client has"),
     ),
     responses(
@@ -117,7 +121,7 @@ pub(crate) async fn get_version(api: Data<Api>, request: HttpRequest) -> Answer 
     let (of, version) = (path_id(&request, "id")?, path_id(&request, "version")?);
     answer::one::<_, VersionBody>(
         &request,
-        api.repositories.evolution.version(of, version, &context::of_read(&request)?).await?,
+        api.repositories.evolution.version(of, version, only_deleted(&request)?, &context::of_read(&request)?).await?,
     )
 }
 
@@ -126,6 +130,7 @@ pub(crate) async fn get_version(api: Data<Api>, request: HttpRequest) -> Answer 
     get, path = "/api/v2/characters/{id}/versions/{version}/state", tag = "evolution", operation_id = "getVersionState",
     params(
         ("id" = uuid::Uuid, Path, description = "The character"), ("version" = uuid::Uuid, Path, description = "The version"),
+        ("include_deleted" = Option<bool>, Query, description = "Also when the character is soft-deleted. Default: false"),
         ("If-None-Match" = Option<String>, Header, description = "Entity tags that the client has"),
     ),
     responses(
@@ -136,7 +141,8 @@ pub(crate) async fn get_version(api: Data<Api>, request: HttpRequest) -> Answer 
 )]
 pub(crate) async fn state(api: Data<Api>, request: HttpRequest) -> Answer {
     let (of, version) = (path_id(&request, "id")?, path_id(&request, "version")?);
-    let version = api.repositories.evolution.version(of, version, &context::of_read(&request)?).await?;
+    let deleted = only_deleted(&request)?;
+    let version = api.repositories.evolution.version(of, version, deleted, &context::of_read(&request)?).await?;
     answer::one::<_, CharacterBody>(&request, version.map(|version| version.state))
 }
 
@@ -184,4 +190,17 @@ pub(crate) async fn label(api: Data<Api>, request: HttpRequest, payload: Payload
     fields.faults.into_result().map_err(Problem::invalid)?;
     let version = api.repositories.evolution.label(of, version, label, &context).await?;
     Ok(changed::<_, VersionSummaryBody>(&mut HttpResponse::Ok(), version))
+}
+
+/// Whether versions of a soft-deleted character are wanted too.
+fn deleted(parameters: &mut Parameters) -> Deleted {
+    if parameters.flag("include_deleted") { Deleted::Include } else { Deleted::Exclude }
+}
+
+/// The same, of an operation that takes no other parameter.
+fn only_deleted(request: &HttpRequest) -> Result<Deleted, Problem> {
+    let mut parameters = Parameters::of(request.query_string());
+    let deleted = deleted(&mut parameters);
+    parameters.finish()?;
+    Ok(deleted)
 }

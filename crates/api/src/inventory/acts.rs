@@ -5,14 +5,18 @@ use crate::{
     Api, Problem,
     answer::{Answer, changed, path_id},
     body::{self, Media},
+    condition::etag,
     context::{self, ChangeHeaders},
     fields::Fields,
     responses::ActProblems,
 };
 use actix_web::{
     HttpRequest, HttpResponse,
+    http::header::ETAG,
     web::{Data, Payload},
 };
+use character_domain::CharacterId;
+use serde::Serialize;
 use utoipa::ToSchema;
 
 macro_rules! act {
@@ -55,6 +59,51 @@ act!(
     /// Cuts the tie of a magic item to its character.
     unattune, "/api/v2/characters/{id}/inventory/{item}/unattune", "unattuneInventoryItem"
 );
+
+/// To whom an item is given.
+#[derive(Debug, ToSchema)]
+pub struct GiveRequest {
+    /// The character that receives it.
+    pub to: uuid::Uuid,
+    /// The number of pieces, from 1 to the quantity of the item. Default: all of them.
+    #[schema(minimum = 1)]
+    pub quantity: Option<i64>,
+}
+
+/// An item that changed hands.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct GivenBody {
+    /// The item of the receiver: in no container, not equipped, not attuned.
+    pub item: InventoryItemBody,
+    /// What is left to the giver, when it gave a part; else `null`.
+    pub remaining: Option<InventoryItemBody>,
+}
+
+/// Gives an item, or a part of its quantity, to another character. A container goes with all that lies in it. Both
+/// characters change in one transaction, and each gets a version. Refused by `not-enough-items`.
+#[utoipa::path(
+    post, path = "/api/v2/characters/{id}/inventory/{item}/give", tag = "inventory", operation_id = "giveInventoryItem",
+    params(
+        ("id" = uuid::Uuid, Path, description = "The character that gives"), ("item" = uuid::Uuid, Path, description = "The item"),
+        ChangeHeaders,
+    ),
+    request_body = GiveRequest,
+    responses((status = 200, body = GivenBody, description = "What was given and what is left. The entity tag is that of the item of the receiver", headers(("ETag" = String))), ActProblems),
+)]
+pub(crate) async fn give(api: Data<Api>, request: HttpRequest, payload: Payload) -> Answer {
+    let (of, item) = (path_id(&request, "id")?, path_id(&request, "item")?);
+    let body = body::of_row(&api, &request, payload, Media::Json).await?;
+    let context = context::of_change(&request, &body)?;
+    let mut fields = Fields::of(body::object(&body)?);
+    let (to, quantity) = (fields.id("to"), fields.number("quantity"));
+    let to = fields.require("to", to).unwrap_or(CharacterId(uuid::Uuid::nil()));
+    fields.refuse_the_rest();
+    fields.faults.into_result().map_err(Problem::invalid)?;
+    let given = api.repositories.inventory.give(of, item, to, quantity, &context).await?;
+    let tag = etag(given.item.meta.revision);
+    let body = GivenBody { item: given.item.into(), remaining: given.remaining.map(Into::into) };
+    Ok(HttpResponse::Ok().insert_header((ETAG, tag)).json(body))
+}
 
 /// Where an item is to go.
 #[derive(Debug, ToSchema)]

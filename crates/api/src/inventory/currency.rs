@@ -15,8 +15,10 @@ use actix_web::{
     http::header::ETAG,
     web::{Data, Payload},
 };
+use character_domain::{Character, CharacterId};
 use character_repositories::{COINS, Purse, RepositoryError};
 use serde::Serialize;
+use std::collections::BTreeMap;
 use utoipa::ToSchema;
 
 /// Coins: copper, silver, electrum, gold, platinum. In a request: how many more, or fewer; what is absent stays.
@@ -77,12 +79,65 @@ pub(crate) async fn change_currency(api: Data<Api>, request: HttpRequest, payloa
     let body = body::of_row(&api, &request, payload, Media::Json).await?;
     let context = context::of_change(&request, &body)?;
     let mut fields = Fields::of(body::object(&body)?);
-    let change = COINS.into_iter().filter_map(|coin| Some((coin.to_owned(), fields.number(coin)?))).collect();
+    let change = coins(&mut fields);
     fields.refuse_the_rest();
     fields.faults.into_result().map_err(Problem::invalid)?;
     let character = api.repositories.inventory.change_currency(of, &Purse(change), &context).await?;
+    purse(&character)
+}
+
+/// Coins that are given, and to whom. At least one kind is named, each from 0.
+#[derive(Debug, ToSchema)]
+#[schema(example = json!({ "to": "0190b2f1-7a56-7c3e-9d5b-0d6c1f0a8e11", "gp": 15 }))]
+pub struct GiveCoinsRequest {
+    /// The character that receives them.
+    pub to: uuid::Uuid,
+    /// Copper.
+    #[schema(minimum = 0)]
+    pub cp: Option<i64>,
+    /// Silver.
+    #[schema(minimum = 0)]
+    pub sp: Option<i64>,
+    /// Electrum.
+    #[schema(minimum = 0)]
+    pub ep: Option<i64>,
+    /// Gold.
+    #[schema(minimum = 0)]
+    pub gp: Option<i64>,
+    /// Platinum.
+    #[schema(minimum = 0)]
+    pub pp: Option<i64>,
+}
+
+/// Gives coins to another character. Both characters change in one transaction, and each gets a version. Refused by
+/// `not-enough-coins`.
+#[utoipa::path(
+    post, path = "/api/v2/characters/{id}/inventory/currency/give", tag = "inventory", operation_id = "giveCurrency",
+    params(("id" = uuid::Uuid, Path, description = "The character that gives"), ChangeHeaders),
+    request_body = GiveCoinsRequest,
+    responses((status = 200, body = PurseBody, description = "The coins of the giver afterwards", headers(("ETag" = String))), ActProblems),
+)]
+pub(crate) async fn give_coins(api: Data<Api>, request: HttpRequest, payload: Payload) -> Answer {
+    let of = path_id(&request, "id")?;
+    let body = body::of_row(&api, &request, payload, Media::Json).await?;
+    let context = context::of_change(&request, &body)?;
+    let mut fields = Fields::of(body::object(&body)?);
+    let to = fields.id("to");
+    let to = fields.require("to", to).unwrap_or(CharacterId(uuid::Uuid::nil()));
+    let coins = Purse(coins(&mut fields));
+    fields.refuse_the_rest();
+    fields.faults.into_result().map_err(Problem::invalid)?;
+    let giver = api.repositories.inventory.give_coins(of, to, &coins, &context).await?;
+    purse(&giver)
+}
+
+fn coins(fields: &mut Fields) -> BTreeMap<String, i64> {
+    COINS.into_iter().filter_map(|coin| Some((coin.to_owned(), fields.number(coin)?))).collect()
+}
+
+/// The coins of a character after an act.
+fn purse(character: &Character) -> Answer {
     let coins = Purse::of(&character.data).map_err(RepositoryError::from)?;
-    let mut response = HttpResponse::Ok();
-    response.insert_header((ETAG, etag(character.meta.revision)));
-    Ok(response.json(PurseBody::from(coins)))
+    let tag = etag(character.meta.revision);
+    Ok(HttpResponse::Ok().insert_header((ETAG, tag)).json(PurseBody::from(coins)))
 }

@@ -128,7 +128,10 @@ async fn restoring_brings_a_state_back_on_top() {
         assert_eq!((answer.status, answer.header("etag")), (200, Some("\"3\"")), "{}", answer.text);
         let restored = answer.json();
         assert_eq!((&restored["name"], &restored["data"]), (&json!("Torormir"), &json!({})));
-        assert_eq!(client.get(&hero).await.json(), restored);
+        assert_eq!((&restored["not_restored"], &restored["not_restored_total"]), (&json!([]), &json!(0)));
+        let mut character = restored;
+        character.as_object_mut().unwrap().retain(|name, _| !name.starts_with("not_restored"));
+        assert_eq!(client.get(&hero).await.json(), character);
     }
     let listed = versions(&client, &hero).await;
     assert_eq!((listed.len(), &listed[0]["restored_from"]), (3, &listed[2]["id"]));
@@ -288,4 +291,27 @@ async fn versions_of_nobody_and_versions_of_another_are_not_found() {
         answer.is_problem(404, "not-found");
     }
     client.get(&format!("{hero}/versions/first")).await.is_invalid(&["version"]);
+}
+
+#[actix_web::test]
+async fn the_versions_of_a_deleted_character_are_read_on_request_only() {
+    let (client, hero) = grown().await;
+    let all = versions(&client, &hero).await;
+    assert_eq!(client.send("DELETE", &hero, &[], None).await.status, 204);
+    let (one, state) = (of(&hero, &all[0]), format!("{}/state", of(&hero, &all[0])));
+    let compare = format!("from={}&to={}", all[1]["id"].as_str().unwrap(), all[0]["id"].as_str().unwrap());
+    for (path, query) in [
+        (format!("{hero}/versions"), ""),
+        (format!("{hero}/versions/tree"), ""),
+        (format!("{hero}/versions/compare"), compare.as_str()),
+        (one, ""),
+        (state, ""),
+    ] {
+        client.get(&format!("{path}?{query}")).await.is_problem(404, "not-found");
+        let answer = client.get(&format!("{path}?{query}&include_deleted=true")).await;
+        assert_eq!(answer.status, 200, "{path}: {}", answer.text);
+        client.get(&format!("{path}?{query}&include_deleted=perhaps")).await.is_invalid(&["include_deleted"]);
+    }
+    let listed = client.get(&format!("{hero}/versions?include_deleted=true")).await.json();
+    assert_eq!(listed["items"][0]["reason"], "character.deleted");
 }

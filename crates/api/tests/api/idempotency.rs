@@ -180,6 +180,15 @@ impl World {
                 with_body(item(&hero.ring, "/move"), body, other)
             }
             "changeCurrency" => with_body(format!("{of}/inventory/currency"), json!({ "gp": -90 }), json!({ "gp": 1 })),
+            "giveInventoryItem" => {
+                let to = &self.heroes[usize::from(hero.id == self.heroes[0].id)].id;
+                with_body(item(&hero.bag, "/give"), json!({ "to": to }), json!({ "to": to, "quantity": 1 }))
+            }
+            "giveCurrency" => {
+                let to = &self.heroes[usize::from(hero.id == self.heroes[0].id)].id;
+                let give = |gp: u8| json!({ "to": to, "gp": gp });
+                with_body(format!("{of}/inventory/currency/give"), give(90), give(1))
+            }
             "awardExperience" => {
                 let award = |amount: i64| json!({ "amount": amount, "source": "combat", "reason": "an ogre" });
                 with_body(format!("{of}/progress/experience"), award(300), award(301))

@@ -5,7 +5,10 @@ use super::{
     rules::{self, Change},
 };
 use crate::{InventoryItemId, Meta, Refusal};
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 /// An item, and what the rules read of it.
 #[derive(Debug)]
@@ -132,6 +135,24 @@ impl Inventory {
             loosened.push(refusal);
         }
         Ok(Restored { item, loosened })
+    }
+
+    /// What lies in this item, directly or through others, in the order of ids.
+    #[must_use]
+    pub fn contents(&self, id: InventoryItemId) -> Vec<InventoryItem> {
+        let mut inside = BTreeSet::from([id]);
+        // Each round finds what lies one level deeper.
+        loop {
+            let before = inside.len();
+            let deeper = self.items.values().filter(|held| held.item.container.is_some_and(|id| inside.contains(&id)));
+            let found: Vec<_> = deeper.map(|held| held.item.id).collect();
+            inside.extend(found);
+            if inside.len() == before {
+                break;
+            }
+        }
+        inside.remove(&id);
+        inside.iter().filter_map(|id| self.get(*id).cloned()).collect()
     }
 
     /// The weights of all items.

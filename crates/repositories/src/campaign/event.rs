@@ -3,7 +3,7 @@
 use super::{CampaignRepository, NewCampaignEvent};
 use crate::{RepositoryError, RequestContext, Result, act::Attempt};
 use character_domain::{CampaignEvent, CampaignEventId, CharacterId, EventImpact, Violations};
-use character_storage_port::{CampaignEventQuery, EventImpactQuery, Page, PageRequest, Read};
+use character_storage_port::{CampaignEventQuery, Deleted, EventImpactQuery, Page, PageRequest, Read};
 
 impl CampaignRepository {
     /// A live event of this character.
@@ -32,7 +32,7 @@ impl CampaignRepository {
         page: PageRequest,
         _request: &RequestContext,
     ) -> Result<Read<Page<CampaignEvent>>> {
-        self.context.exists(of).await?;
+        self.context.exists(of, Deleted::Exclude).await?;
         let query = CampaignEventQuery { character_id: Some(of), ..query };
         Ok(self.context.storage().list(&query, page).await?)
     }
@@ -89,7 +89,7 @@ impl CampaignRepository {
         page: PageRequest,
         _request: &RequestContext,
     ) -> Result<Read<Page<EventImpact>>> {
-        self.context.exists(of).await?;
+        self.context.exists(of, Deleted::Exclude).await?;
         self.impacts(EventImpactQuery { character_id: Some(of), ..query }, page).await
     }
 

@@ -3,7 +3,7 @@
 use super::{EvolutionRepository, lineage::Lineage};
 use crate::{RequestContext, Result};
 use character_domain::{Character, CharacterId, InventoryItem};
-use character_storage_port::{InventoryItemQuery, Limit, PageRequest, Store};
+use character_storage_port::{Deleted, InventoryItemQuery, Limit, PageRequest, Store};
 use serde::Serialize;
 use std::collections::HashSet;
 use uuid::Uuid;
@@ -81,7 +81,7 @@ impl EvolutionRepository {
     /// `NotFound` (the character), `Storage`.
     #[tracing::instrument(name = "evolution.graph", level = "debug", skip_all)]
     pub async fn graph(&self, of: CharacterId, _request: &RequestContext) -> Result<VersionGraph> {
-        let Lineage { characters, mut complete } = Lineage::of(&self.context, of).await?;
+        let Lineage { characters, mut complete } = Lineage::of(&self.context, of, Deleted::Exclude).await?;
         let mut graph = VersionGraph { nodes: Vec::new(), edges: Vec::new(), complete: true };
         let mut left = MAX_GRAPH_ITEMS;
         for character in &characters {

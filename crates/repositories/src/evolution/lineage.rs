@@ -2,7 +2,7 @@
 
 use crate::{Result, StorageContext};
 use character_domain::{Character, CharacterId};
-use character_storage_port::{CharacterQuery, Deleted, Limit, PageRequest, Store, get};
+use character_storage_port::{CharacterQuery, Deleted, Limit, PageRequest, Store};
 use std::collections::{HashSet, VecDeque};
 
 /// At most so many characters of one lineage are looked at.
@@ -22,9 +22,9 @@ impl Lineage {
     }
 
     /// Where a character came from first: a client may name any parent, so the walk counts its steps.
-    pub(super) async fn of(context: &StorageContext, id: CharacterId) -> Result<Self> {
+    pub(super) async fn of(context: &StorageContext, id: CharacterId, deleted: Deleted) -> Result<Self> {
         let storage = context.storage();
-        let first = get::<Character, _>(storage, id).await?.value;
+        let first = context.character(id, deleted).await?;
         let (mut seen, mut parent) = (HashSet::from([id]), first.parent_id);
         let mut characters = vec![first];
         let mut complete = true;

@@ -60,7 +60,7 @@ impl World {
     }
 
     async fn versions(&self, of: CharacterId) -> Vec<CharacterVersion> {
-        self.evolution.versions(of, PageRequest::default(), &plain()).await.unwrap().value.items
+        self.evolution.versions(of, Deleted::Exclude, PageRequest::default(), &plain()).await.unwrap().value.items
     }
 
     /// The versions of the hero, oldest first.
@@ -98,7 +98,7 @@ async fn every_change_is_a_version_that_names_the_one_before() {
         assert_eq!(pair[1].parent_id, Some(pair[0].id));
         assert!(pair[1].meta.created_at > pair[0].meta.created_at);
     }
-    let second = world.evolution.version(world.hero, history[1].id, &plain()).await.unwrap().value;
+    let second = world.evolution.version(world.hero, history[1].id, Deleted::Exclude, &plain()).await.unwrap().value;
     assert_eq!((second.state.name.as_str(), second.state.meta.revision), ("Grey", Revision(2)));
 }
 
@@ -110,7 +110,7 @@ async fn versions_come_in_pages_newest_first() {
     }
     let (mut seen, mut page) = (Vec::new(), PageRequest::first(Limit::new(2).unwrap()));
     loop {
-        let part = world.evolution.versions(world.hero, page, &plain()).await.unwrap().value;
+        let part = world.evolution.versions(world.hero, Deleted::Exclude, page, &plain()).await.unwrap().value;
         seen.extend(part.items.into_iter().map(|version| version.state.name));
         let Some(cursor) = part.next else { break };
         page = page.after(cursor);
@@ -125,11 +125,11 @@ async fn a_version_of_another_character_is_not_found_by_anyone() {
     let (foreign, own) = (world.versions(other).await.remove(0).id, world.versions(world.hero).await.remove(0).id);
     let evolution = &world.evolution;
     for outcome in [
-        evolution.version(world.hero, foreign, &plain()).await.map(drop),
-        evolution.compare(world.hero, own, foreign, &plain()).await.map(drop),
-        evolution.compare(world.hero, foreign, own, &plain()).await.map(drop),
-        evolution.compare(world.hero, foreign, foreign, &plain()).await.map(drop),
-        evolution.compare(world.hero, own, CharacterVersionId::new(), &plain()).await.map(drop),
+        evolution.version(world.hero, foreign, Deleted::Exclude, &plain()).await.map(drop),
+        evolution.compare(world.hero, own, foreign, Deleted::Exclude, &plain()).await.map(drop),
+        evolution.compare(world.hero, foreign, own, Deleted::Exclude, &plain()).await.map(drop),
+        evolution.compare(world.hero, foreign, foreign, Deleted::Exclude, &plain()).await.map(drop),
+        evolution.compare(world.hero, own, CharacterVersionId::new(), Deleted::Exclude, &plain()).await.map(drop),
         evolution.restore(world.hero, foreign, &plain()).await.map(drop),
         evolution.label(world.hero, foreign, Some("mine".to_owned()), &plain()).await.map(drop),
     ] {
@@ -146,10 +146,10 @@ async fn nothing_is_told_of_a_character_that_is_not_there() {
     let evolution = &world.evolution;
     for of in [world.hero, CharacterId::new()] {
         for outcome in [
-            evolution.versions(of, PageRequest::default(), &plain()).await.map(drop),
-            evolution.version(of, version, &plain()).await.map(drop),
-            evolution.compare(of, version, version, &plain()).await.map(drop),
-            evolution.tree(of, Limit::default(), None, &plain()).await.map(drop),
+            evolution.versions(of, Deleted::Exclude, PageRequest::default(), &plain()).await.map(drop),
+            evolution.version(of, version, Deleted::Exclude, &plain()).await.map(drop),
+            evolution.compare(of, version, version, Deleted::Exclude, &plain()).await.map(drop),
+            evolution.tree(of, Deleted::Exclude, Limit::default(), None, &plain()).await.map(drop),
             evolution.graph(of, &plain()).await.map(drop),
             evolution.restore(of, version, &plain()).await.map(drop),
             evolution.label(of, version, None, &plain()).await.map(drop),
@@ -170,7 +170,11 @@ async fn a_comparison_makes_the_one_sheet_the_other_both_ways() {
     world.characters.patch(world.hero, &plain(), sheet(json!({ "a": [1], "d": null }))).await.unwrap();
     let history = world.history().await;
     for (from, to) in [(0, 2), (2, 0), (1, 2), (1, 1)] {
-        let compared = world.evolution.compare(world.hero, history[from].id, history[to].id, &plain()).await.unwrap();
+        let compared = world
+            .evolution
+            .compare(world.hero, history[from].id, history[to].id, Deleted::Exclude, &plain())
+            .await
+            .unwrap();
         let mut sheet = Value::Object(version::sheet(&history[from].state));
         let patch: json_patch::Patch = serde_json::from_value(compared.changes.into()).unwrap();
         json_patch::patch(&mut sheet, &patch).unwrap();
@@ -234,7 +238,7 @@ async fn a_label_is_all_that_changes_of_a_version() {
     let labelled = evolution.label(world.hero, before.id, label("The beginning"), &plain()).await.unwrap();
     assert_eq!(labelled.label.as_deref(), Some("The beginning"));
     assert_eq!(CharacterVersion { label: None, meta: before.meta, ..labelled.clone() }, before);
-    assert_eq!(evolution.version(world.hero, before.id, &plain()).await.unwrap().value, labelled);
+    assert_eq!(evolution.version(world.hero, before.id, Deleted::Exclude, &plain()).await.unwrap().value, labelled);
     let same = evolution.label(world.hero, before.id, label("The beginning"), &plain()).await.unwrap();
     assert_eq!(same.meta.revision, Revision(2), "nothing is written when nothing changes");
     assert_eq!(faults(evolution.label(world.hero, before.id, label(" "), &plain()).await), ["label"]);

@@ -5,13 +5,15 @@ mod carried;
 mod equipment;
 
 use super::EvolutionRepository;
-use crate::{RepositoryError, RequestContext, Result, act::Decision, unit_of_work::Changes};
-use carried::Carried;
-use character_domain::{
-    Character, CharacterId, CharacterVersion, InventoryItem, InventoryItemId, Meta, Refusal, Violations,
+use crate::{
+    RepositoryError, RequestContext, Result,
+    act::Decision,
+    unit_of_work::{Changes, room_for},
 };
+use carried::Carried;
+use character_domain::{Character, CharacterId, CharacterVersion, InventoryItem, InventoryItemId, Meta, Violations};
 use character_storage_port::{
-    CHARACTER_CREATED, CHARACTER_THEME_CHANGED, EntityKind, InventoryItemQuery, MAX_WRITES, character_event,
+    CHARACTER_CREATED, CHARACTER_THEME_CHANGED, EntityKind, InventoryItemQuery, character_event,
 };
 use equipment::adapted;
 use serde::{Deserialize, Serialize};
@@ -154,12 +156,4 @@ impl ThemeTransition {
         faults.into_result().map_err(RepositoryError::Invalid)?;
         Ok(wanted)
     }
-}
-
-fn room_for(rows: usize) -> Result<()> {
-    if rows <= MAX_WRITES {
-        return Ok(());
-    }
-    let reason = format!("{rows} rows would change together, and at most {MAX_WRITES} can");
-    Err(Refusal::new("too-many-rows", reason).into())
 }

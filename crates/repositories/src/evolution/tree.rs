@@ -3,7 +3,7 @@
 use super::{EvolutionRepository, lineage::Lineage, versions_of};
 use crate::{RequestContext, Result};
 use character_domain::{CharacterId, CharacterVersion, CharacterVersionId, Revision, Timestamp};
-use character_storage_port::{Cursor, Limit, Page, PageRequest, Store};
+use character_storage_port::{Cursor, Deleted, Limit, Page, PageRequest, Store};
 use std::cmp::Reverse;
 use uuid::Uuid;
 
@@ -62,11 +62,12 @@ impl EvolutionRepository {
     pub async fn tree(
         &self,
         of: CharacterId,
+        deleted: Deleted,
         limit: Limit,
         after: Option<Cursor>,
         _request: &RequestContext,
     ) -> Result<Page<VersionNode>> {
-        let lineage = Lineage::of(&self.context, of).await?;
+        let lineage = Lineage::of(&self.context, of, deleted).await?;
         let most = usize::try_from(limit.get()).unwrap_or(usize::MAX);
         let first = PageRequest::first(Limit::new(limit.get().min(AT_ONCE)).unwrap_or_default());
         let (mut nodes, mut more) = (Vec::<VersionNode>::new(), false);

@@ -256,3 +256,88 @@ async fn an_act_that_loses_its_race_is_judged_anew_and_a_storage_failure_is_pass
     let outcome = inventory.equip(of, id, &plain()).await;
     assert!(matches!(outcome, Err(RepositoryError::Storage(error)) if *error.kind() == ErrorKind::Timeout));
 }
+
+impl World {
+    async fn other_hero(&self) -> CharacterId {
+        let other = Character::new(UserId::new(), "Ilse", character_domain::now());
+        self.storage.create_character(other).await.unwrap().id
+    }
+
+    async fn revision(&self, of: CharacterId) -> Revision {
+        self.storage.get_character(of).await.unwrap().value.meta.revision
+    }
+}
+
+#[tokio::test]
+async fn a_container_is_given_with_all_that_lies_in_it_and_nothing_stays_worn_or_attuned() {
+    let world = world().await;
+    let other = world.other_hero().await;
+    let chest = world.has(item("Chest", json!({ "capacity": 100 }))).await;
+    let bag = world.has(NewItem { container: Some(chest.id), ..item("Bag", json!({ "capacity": 50 })) }).await;
+    let ring = NewItem { container: Some(bag.id), ..item("Ring", json!({ "requires_attunement": true })) };
+    let ring = world.has(NewItem { attunement: Attunement::Attuned, ..ring }).await;
+    let before = (world.revision(world.hero).await, world.revision(other).await);
+    let given = world.inventory.give(world.hero, bag.id, other, None, &plain()).await.unwrap();
+    assert_eq!((given.item.id, given.item.container, given.remaining), (bag.id, None, None));
+    let theirs = world.inventory.get(other, ring.id, &plain()).await.unwrap().value;
+    assert_eq!((theirs.container, theirs.attunement), (Some(bag.id), Attunement::None));
+    let missing = world.inventory.get(world.hero, bag.id, &plain()).await;
+    assert!(matches!(missing, Err(RepositoryError::NotFound(_))), "{missing:?}");
+    assert_eq!((world.revision(world.hero).await, world.revision(other).await), (before.0.next(), before.1.next()));
+    let query = CharacterVersionQuery { character_id: Some(other), ..CharacterVersionQuery::default() };
+    let versions =
+        Store::<CharacterVersion>::list(&world.storage, &query, PageRequest::default()).await.unwrap().value.items;
+    assert_eq!((versions[0].reason.as_str(), versions[0].related.len()), ("inventory.received", 2));
+    let events = world.storage.claim(100, Duration::ZERO).await.unwrap();
+    let sides: Vec<_> = events.iter().rev().take(2).map(|it| it.event.data["change"].clone()).collect();
+    assert_eq!(sides, ["received", "given"]);
+}
+
+#[tokio::test]
+async fn a_part_of_an_item_is_given_as_an_item_of_its_own() {
+    let world = world().await;
+    let other = world.other_hero().await;
+    let arrows = world.has(NewItem { quantity: 20, equipped: true, ..item("Arrow", json!({ "weight": 0.05 })) }).await;
+    let given = world.inventory.give(world.hero, arrows.id, other, Some(15), &plain()).await.unwrap();
+    let left = given.remaining.unwrap();
+    assert_eq!((left.id, left.quantity, left.equipped), (arrows.id, 5, true));
+    assert_eq!((given.item.quantity, given.item.equipped, given.item.root_id), (15, false, Some(arrows.id)));
+    assert_eq!((given.item.character_id, given.item.meta.revision), (other, Revision(1)));
+    let too_many = world.inventory.give(world.hero, arrows.id, other, Some(6), &plain()).await;
+    assert_eq!(rule(too_many), "not-enough-items");
+    for (to, quantity, field) in
+        [(world.hero, None, "to"), (CharacterId::new(), None, "to"), (other, Some(0), "quantity")]
+    {
+        let outcome = world.inventory.give(world.hero, arrows.id, to, quantity, &plain()).await;
+        let Err(RepositoryError::Invalid(violations)) = outcome else { panic!("{outcome:?}") };
+        assert_eq!(violations.0[0].field, field);
+    }
+    assert_eq!(world.now(arrows.id).await.quantity, 5, "a refusal changes nothing");
+}
+
+#[tokio::test]
+async fn coins_are_given_once_however_many_give_and_take_at_the_same_time() {
+    let world = world().await;
+    let other = world.other_hero().await;
+    let one = Purse([("gp".to_owned(), 1)].into());
+    let tasks: Vec<_> = (0..8)
+        .map(|task| {
+            let (inventory, one, pair) = (world.inventory.clone(), one.clone(), (world.hero, other));
+            tokio::spawn(async move {
+                let (of, to) = if task % 4 == 3 { (pair.1, pair.0) } else { pair };
+                inventory.give_coins(of, to, &one, &plain()).await.map(drop)
+            })
+        })
+        .collect();
+    for task in tasks {
+        let outcome = task.await.unwrap();
+        assert!(outcome.is_ok() || rule(outcome) == "not-enough-coins");
+    }
+    let gold = async |of| Purse::of(&world.storage.get_character(of).await.unwrap().value.data).unwrap().0["gp"];
+    assert_eq!(gold(world.hero).await + gold(other).await, 10, "none is lost and none is made");
+    let negative = Purse([("gp".to_owned(), -1)].into());
+    let refused = world.inventory.give_coins(world.hero, other, &negative, &plain()).await;
+    assert!(matches!(refused, Err(RepositoryError::Invalid(_))), "{refused:?}");
+    let too_many = Purse([("gp".to_owned(), 11)].into());
+    assert_eq!(rule(world.inventory.give_coins(world.hero, other, &too_many, &plain()).await), "not-enough-coins");
+}

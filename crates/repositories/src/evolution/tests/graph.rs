@@ -15,14 +15,15 @@ async fn the_tree_of_a_lineage_comes_in_pages_that_hold_every_version_once_newes
     world.renamed("c").await;
     let right = world.evolution.change_theme(world.hero, &to("right"), &plain()).await.unwrap().character.id;
     world.evolution.restore(left, world.versions(left).await[0].id, &plain()).await.unwrap();
-    let whole = world.evolution.tree(right, Limit::MAX, None, &plain()).await.unwrap();
+    let whole = world.evolution.tree(right, Deleted::Exclude, Limit::MAX, None, &plain()).await.unwrap();
     assert_eq!((whole.items.len(), whole.next), (8, None));
     let places: Vec<_> = whole.items.iter().map(|node| (node.created_at, node.id)).collect();
     assert!(places.is_sorted_by(|newer, older| newer > older));
     for size in [1, 3, 4, 8] {
         let (mut nodes, mut after) = (Vec::new(), None);
         loop {
-            let part = world.evolution.tree(left, Limit::new(size).unwrap(), after, &plain()).await.unwrap();
+            let part =
+                world.evolution.tree(left, Deleted::Exclude, Limit::new(size).unwrap(), after, &plain()).await.unwrap();
             nodes.extend(part.items);
             after = part.next;
             if after.is_none() {
@@ -43,11 +44,12 @@ async fn a_long_history_is_read_in_parts_and_no_further_than_it_is_asked_for() {
         world.renamed("y").await;
     }
     let new = world.evolution.change_theme(world.hero, &to("steampunk"), &plain()).await.unwrap().character.id;
-    let whole = world.evolution.tree(new, Limit::MAX, None, &plain()).await.unwrap();
+    let whole = world.evolution.tree(new, Deleted::Exclude, Limit::MAX, None, &plain()).await.unwrap();
     assert_eq!((whole.items.len(), whole.next), (263, None));
     let (mut nodes, mut after) = (Vec::new(), None);
     while nodes.is_empty() || after.is_some() {
-        let part = world.evolution.tree(new, Limit::new(150).unwrap(), after, &plain()).await.unwrap();
+        let part =
+            world.evolution.tree(new, Deleted::Exclude, Limit::new(150).unwrap(), after, &plain()).await.unwrap();
         nodes.extend(part.items);
         after = part.next;
     }
@@ -66,7 +68,7 @@ async fn a_long_history_is_read_in_parts_and_no_further_than_it_is_asked_for() {
         Ok(Read::origin(Page { items, next }))
     });
     let evolution = EvolutionRepository::new(StorageContext::new(Arc::new(mock)));
-    let newest = evolution.tree(hero.id, Limit::new(10).unwrap(), None, &plain()).await.unwrap();
+    let newest = evolution.tree(hero.id, Deleted::Exclude, Limit::new(10).unwrap(), None, &plain()).await.unwrap();
     assert_eq!((newest.items.len(), newest.next.is_some()), (10, true));
 }
 
@@ -76,7 +78,7 @@ async fn versions_of_a_lineage_can_be_compared_with_each_other() {
     let new = world.evolution.change_theme(world.hero, &to("steampunk"), &plain()).await.unwrap().character.id;
     let (old, first) = (world.versions(world.hero).await.remove(0), world.versions(new).await.remove(0));
     for of in [world.hero, new] {
-        let compared = world.evolution.compare(of, old.id, first.id, &plain()).await.unwrap();
+        let compared = world.evolution.compare(of, old.id, first.id, Deleted::Exclude, &plain()).await.unwrap();
         assert_eq!(compared.changes, first.changes);
         assert_eq!(compared.changes.len(), 3, "id, parent_id and theme: {:?}", compared.changes);
     }

@@ -82,11 +82,11 @@ async fn a_failure_of_the_storage_is_passed_on_by_every_act_and_every_look() {
     mock.expect_list::<CharacterVersion>().returning(|_, _| Err(StorageError::unavailable("character_version.list")));
     let evolution = over(mock);
     for outcome in [
-        evolution.versions(hero.id, PageRequest::default(), &plain()).await.map(drop),
-        evolution.version(hero.id, id, &plain()).await.map(drop),
+        evolution.versions(hero.id, Deleted::Exclude, PageRequest::default(), &plain()).await.map(drop),
+        evolution.version(hero.id, id, Deleted::Exclude, &plain()).await.map(drop),
         evolution.at(hero.id, now(), &plain()).await.map(drop),
-        evolution.compare(hero.id, id, id, &plain()).await.map(drop),
-        evolution.tree(hero.id, Limit::default(), None, &plain()).await.map(drop),
+        evolution.compare(hero.id, id, id, Deleted::Exclude, &plain()).await.map(drop),
+        evolution.tree(hero.id, Deleted::Exclude, Limit::default(), None, &plain()).await.map(drop),
         evolution.graph(hero.id, &plain()).await.map(drop),
         evolution.restore(hero.id, id, &plain()).await.map(drop),
         evolution.label(hero.id, id, None, &plain()).await.map(drop),

@@ -140,7 +140,8 @@ async fn a_journey_through_three_themes_and_back_brings_the_original_items_back(
     assert_eq!(named(&home, "Rope").container, Some(named(&home, "Bag").id));
     assert_eq!(home.character.parent_id, Some(again_steam.character.id));
 
-    let tree = world.evolution.tree(neon.character.id, Limit::default(), None, &plain()).await.unwrap();
+    let tree =
+        world.evolution.tree(neon.character.id, Deleted::Exclude, Limit::default(), None, &plain()).await.unwrap();
     let characters: BTreeSet<_> = tree.items.iter().map(|node| node.character_id).collect();
     assert_eq!(characters.len(), 5, "whoever asks sees the whole lineage");
     let ids: BTreeSet<_> = tree.items.iter().map(|node| node.id).collect();
