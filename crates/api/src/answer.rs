@@ -11,7 +11,7 @@ use actix_web::{
 };
 use character_domain::{Meta, Timestamp};
 use character_storage_port::{Cursor, Entity, Page, Read};
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -24,15 +24,12 @@ pub struct MetaBody {
     /// 1 when created, one more at each change; also its entity tag.
     pub revision: u64,
     /// When it came to be.
-    #[serde(serialize_with = "microseconds")]
     #[schema(value_type = String, format = DateTime)]
     pub created_at: Timestamp,
     /// When it was last changed.
-    #[serde(serialize_with = "microseconds")]
     #[schema(value_type = String, format = DateTime)]
     pub updated_at: Timestamp,
     /// When it was soft-deleted; `null` while it is live.
-    #[serde(serialize_with = "maybe_microseconds")]
     #[schema(value_type = Option<String>, format = DateTime)]
     pub deleted_at: Option<Timestamp>,
 }
@@ -56,19 +53,6 @@ pub struct PageBody<T> {
     /// Give it as `cursor` to get the next part; `null` at the end.
     #[schema(value_type = Option<String>)]
     pub next_cursor: Option<Cursor>,
-}
-
-/// RFC 3339 with all six places, so that times compare as texts.
-pub(crate) fn microseconds<S: Serializer>(time: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(&format_args!("{time:.6}"))
-}
-
-/// The same, or `null`.
-pub(crate) fn maybe_microseconds<S: Serializer>(time: &Option<Timestamp>, serializer: S) -> Result<S::Ok, S::Error> {
-    match time {
-        Some(time) => microseconds(time, serializer),
-        None => serializer.serialize_none(),
-    }
 }
 
 /// The id in the path, named by its placeholder.

@@ -7,7 +7,10 @@ use actix_web::{
     web::Payload,
 };
 use bytes::{Bytes, BytesMut};
-use character_domain::{Violations, json};
+use character_domain::{
+    Violations,
+    json::{self, ScanError},
+};
 use futures_util::StreamExt;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
@@ -117,12 +120,13 @@ pub(crate) enum Refusal {
 /// The object that holds one character.
 pub(crate) fn character(text: &[u8]) -> Result<Map<String, Value>, Refusal> {
     json::scan(text, json::MAX_DEPTH + 1).map_err(|error| {
-        // Only the sheet is free enough to be at fault here, and its depth is one less than that of the whole.
-        let reason = match error {
-            json::ScanError::TooDeep(levels) => format!("must not be nested deeper than {} levels", levels - 1),
-            json::ScanError::Number(_) => error.to_string(),
-        };
-        Refusal::Invalid(Violations::one("data", reason))
+        Refusal::Invalid(match error {
+            // Only the sheet is free enough to be at fault here, and its depth is one less than that of the whole.
+            ScanError::TooDeep(levels) => {
+                Violations::one("data", format!("must not be nested deeper than {} levels", levels - 1))
+            }
+            ScanError::Member { path, reason } => Violations::one(path, reason),
+        })
     })?;
     match parse(text) {
         Ok(Value::Object(object)) => Ok(object),

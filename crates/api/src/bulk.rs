@@ -7,9 +7,12 @@ use crate::{
 use actix_web::http::StatusCode;
 use character_domain::Violations;
 use character_repositories::{Atomicity, RepositoryError};
-use serde::Serialize;
+use serde::{
+    Deserialize, Deserializer, Serialize,
+    de::{MapAccess, Visitor},
+};
 use serde_json::{Map, Value, value::RawValue};
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 use utoipa::ToSchema;
 
 /// Most rows in one bulk.
@@ -64,6 +67,29 @@ pub(crate) fn created<E, T: From<E>>(outcome: character_repositories::BulkOutcom
     Ok(outcome.into_iter().map(|row| row.map(T::from)).collect::<Result<_, _>>()?)
 }
 
+/// The members of an object in their order, also those that are there twice; the value of each is still text.
+struct Texts(Vec<(String, Box<RawValue>)>);
+
+impl<'de> Deserialize<'de> for Texts {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Object;
+        impl<'de> Visitor<'de> for Object {
+            type Value = Texts;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Texts, A::Error> {
+                let mut members = Vec::new();
+                while let Some(member) = map.next_entry()? {
+                    members.push(member);
+                }
+                Ok(Texts(members))
+            }
+        }
+        deserializer.deserialize_map(Object)
+    }
+}
+
 /// The request, taken apart; each row is still the text that the client sent, so that one that cannot be read is a
 /// fault of its own.
 pub(crate) struct Bulk {
@@ -74,13 +100,20 @@ pub(crate) struct Bulk {
 impl Bulk {
     /// Reads `{"atomic": …, "<name>": […]}`.
     pub(crate) fn read(body: &[u8], name: &str) -> Result<Self, Problem> {
-        let mut members: BTreeMap<String, Box<RawValue>> = body::parse(body).map_err(|error| {
+        let Texts(given) = body::parse(body).map_err(|error| {
             if error.is_data() {
                 return Problem::field("body", "must be an object");
             }
             Problem::malformed(error.to_string())
         })?;
         let mut faults = Violations::default();
+        let mut members: BTreeMap<String, Box<RawValue>> = BTreeMap::new();
+        for (name, text) in given {
+            let shown: String = name.chars().take(100).collect();
+            if members.insert(name, text).is_some() {
+                faults.push(shown, "must not be given twice");
+            }
+        }
         let atomic = members.remove("atomic").filter(|text| text.get() != "null");
         let atomic = atomic.map_or(Some(true), |text| body::parse(text.get().as_bytes()).ok());
         if atomic.is_none() {

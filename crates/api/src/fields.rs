@@ -1,6 +1,6 @@
 //! Taking the members of a JSON object one by one, and noting everything that is wrong with them.
 
-use character_domain::{Document, Timestamp, Violations, meta};
+use character_domain::{Document, InvalidTimestamp, Timestamp, Violations, number};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use uuid::Uuid;
@@ -41,13 +41,16 @@ impl Fields {
         self.take(name, "must be true or false", |value| value.as_bool())
     }
 
+    /// A whole number of 64 bits, also one that is written `2.0` or `2e0`.
     pub(crate) fn number(&mut self, name: &str) -> Option<i64> {
-        self.take(name, "must be a whole number", |value| value.as_i64())
+        self.take(name, "must be a whole number", |value| number::whole(&value))
     }
 
-    /// A time, cut to the microsecond, as storages keep it.
+    /// A time in RFC 3339, cut to the microsecond.
     pub(crate) fn time(&mut self, name: &str) -> Option<Timestamp> {
-        self.take(name, "must be a time as RFC 3339 writes it", |value| value.as_str().and_then(time))
+        let value = self.members.remove(name).filter(|value| !value.is_null())?;
+        let time = value.as_str().ok_or(InvalidTimestamp::Syntax).and_then(str::parse);
+        time.map_err(|error| self.faults.push(name, error.to_string())).ok()
     }
 
     /// One of a few words, such as `active`.
@@ -103,11 +106,6 @@ impl Fields {
             self.faults.push(name.chars().take(100).collect::<String>(), "is not a field of this request");
         }
     }
-}
-
-/// A time as RFC 3339 writes it, cut to the microsecond.
-pub(crate) fn time(text: &str) -> Option<Timestamp> {
-    text.parse().ok().map(meta::truncate)
 }
 
 /// A UUID in its one canonical form, in either case. `Uuid::parse_str` takes three more.

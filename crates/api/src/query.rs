@@ -1,7 +1,7 @@
 //! Reading a query string: every parameter known, given once, and well formed.
 
 use crate::{Problem, fields};
-use character_domain::{Timestamp, Violations};
+use character_domain::{InvalidTimestamp, Timestamp, Violations};
 use character_storage_port::{Cursor, Limit, PageRequest};
 use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
@@ -47,9 +47,10 @@ impl Parameters {
         self.take(name, "must be a whole number", |text| text.parse().ok())
     }
 
-    /// A time, cut to the microsecond.
+    /// A time in RFC 3339, cut to the microsecond.
     pub(crate) fn time(&mut self, name: &str) -> Option<Timestamp> {
-        self.take(name, "must be a time as RFC 3339 writes it", fields::time)
+        let time = self.given.remove(name)?.parse();
+        time.map_err(|error: InvalidTimestamp| self.faults.push(name, error.to_string())).ok()
     }
 
     /// One of a few words, such as `active`.

@@ -2,7 +2,6 @@
 
 use crate::config::ReportConfig;
 use character_api::middleware::current_request;
-use character_domain::now;
 use character_error_reporter::{Chain, ErrorReporter, Failure, FanOut, Log, RateLimited, Recent, Redactor, Row};
 use character_storage_http::{CircuitBreaker, FailureAnswer, TransportError};
 use character_storage_port::{ErrorKind, StorageError};
@@ -62,7 +61,7 @@ impl Reporting {
         breaker: Option<CircuitBreaker>,
     ) -> Self {
         let limited = RateLimited::new(adapters, per_minute, Arc::new(Instant::now));
-        Self { service, redactor, breaker, recent: Recent::new(REMEMBERED, Arc::new(now)), limited }
+        Self { service, redactor, breaker, recent: Recent::new(REMEMBERED, Arc::new(jiff::Timestamp::now)), limited }
     }
 
     /// Tells that `operation` failed, unless its caller was merely refused; `occurrences` times for the same cause.

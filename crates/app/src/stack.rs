@@ -16,7 +16,6 @@ use character_domain::now;
 use character_storage_http::{HttpStorage, HttpStorageConfig};
 use character_storage_port::{StorageError, StoragePort};
 use character_storage_sql::{SqlOptions, SqlStorage};
-use jiff::ToSpan;
 use prometheus_client::registry::Registry;
 use std::{error::Error, fs, path::Path, sync::Arc, time::Duration};
 
@@ -24,7 +23,7 @@ use std::{error::Error, fs, path::Path, sync::Arc, time::Duration};
 const SERVICE: &str = "character-service";
 
 /// How long the id of a transaction is remembered: a week, where the port promises a day.
-const TRANSACTION_RETENTION_HOURS: i64 = 7 * 24;
+const TRANSACTION_RETENTION: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// How long a health check waits for Redis; shorter than the second that a check is given.
 const REDIS_PATIENCE: Duration = Duration::from_millis(800);
@@ -184,7 +183,7 @@ pub fn forget_old_transactions(database: &SqlStorage) {
         let mut ticks = tokio::time::interval(PURGE_EVERY);
         loop {
             ticks.tick().await;
-            match database.purge_transactions(now() - TRANSACTION_RETENTION_HOURS.hours()).await {
+            match database.purge_transactions(now().saturating_sub(TRANSACTION_RETENTION)).await {
                 Ok(0) => {}
                 Ok(forgotten) => tracing::info!(forgotten, "old transactions forgotten"),
                 Err(error) => {

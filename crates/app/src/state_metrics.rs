@@ -61,7 +61,7 @@ impl Collector for DatabaseState {
         let events = ConstGauge::new(i64::try_from(backlog.events).unwrap_or(i64::MAX));
         let help = "Events that wait to be published; estimated above 10000";
         events.encode(encoder.encode_descriptor("outbox_events", help, None, MetricType::Gauge)?)?;
-        let age = backlog.oldest.map_or(0.0, |oldest| now().duration_since(oldest).as_secs_f64().max(0.0));
+        let age = backlog.oldest.map_or(0.0, |oldest| now().duration_since(oldest).as_secs_f64());
         let help = "Age of the oldest event that waits; 0 when none does";
         let unit = Unit::Seconds;
         let encoder = encoder.encode_descriptor("outbox_oldest_event_age", help, Some(&unit), MetricType::Gauge)?;

@@ -187,7 +187,7 @@ async fn lesson_52_no_clock_decides_which_value_is_newer() {
     name(&cache, &row).await;
     for (round, days) in [-2, 2, -1].into_iter().enumerate() {
         let mut entity = renamed(&row, &format!("At {days}"));
-        let seconds = now().as_second() + days * 86_400;
+        let seconds = now().as_microsecond() / 1_000_000 + days * 86_400;
         entity.meta.updated_at = character_domain::Timestamp::from_second(seconds).unwrap();
         let change = Change::Replace { entity, expect: Expect::Any };
         cache.commit(Transaction::new().with(change)).await.unwrap();

@@ -137,8 +137,6 @@ impl CampaignEvent {
                 None => violations.push("event_data.ability", "must name the ability"),
             }
         }
-        check::time(&mut violations, "timestamp", self.timestamp);
-        check::maybe_time(&mut violations, "applied_at", self.applied_at);
         self.data.check("data", &mut violations);
         violations
     }
@@ -201,9 +199,7 @@ impl EventImpact {
     pub fn check(&self) -> Violations {
         let mut violations = Violations::default();
         self.impact_data.check("impact_data", &mut violations);
-        check::maybe_time(&mut violations, "applied_at", self.applied_at);
         self.reversion_data.check("reversion_data", &mut violations);
-        check::maybe_time(&mut violations, "reverted_at", self.reverted_at);
         check::maybe_text(&mut violations, "notes", self.notes.as_ref());
         self.data.check("data", &mut violations);
         violations

@@ -1,6 +1,6 @@
 //! Checks that several entities share.
 
-use crate::{Timestamp, Violations, meta};
+use crate::Violations;
 
 /// Longest name and title, in Unicode scalar values.
 pub(crate) const MAX_NAME: usize = 200;
@@ -44,19 +44,5 @@ pub(crate) fn text(violations: &mut Violations, field: &str, text: &str) {
 pub(crate) fn maybe_text(violations: &mut Violations, field: &str, given: Option<&String>) {
     if let Some(given) = given {
         text(violations, field, given);
-    }
-}
-
-/// A time as storages keep it.
-pub(crate) fn time(violations: &mut Violations, field: &str, time: Timestamp) {
-    if meta::truncate(time) != time {
-        violations.push(field, "must not be finer than a microsecond");
-    }
-}
-
-/// The same, where it may be absent.
-pub(crate) fn maybe_time(violations: &mut Violations, field: &str, given: Option<Timestamp>) {
-    if let Some(given) = given {
-        time(violations, field, given);
     }
 }

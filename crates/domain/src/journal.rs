@@ -71,7 +71,6 @@ impl JournalEntry {
     pub fn check(&self) -> Violations {
         let mut violations = Violations::default();
         check::short(&mut violations, "entry_type", &self.entry_type, check::MAX_WORD);
-        check::time(&mut violations, "timestamp", self.timestamp);
         check::short(&mut violations, "title", &self.title, check::MAX_NAME);
         check::text(&mut violations, "content", &self.content);
         if self.tags.len() > MAX_TAGS {
@@ -90,7 +89,6 @@ impl JournalEntry {
         if self.session_number.is_some_and(|number| number < 0) {
             violations.push("session_number", "must not be negative");
         }
-        check::maybe_time(&mut violations, "session_date", self.session_date);
         check::maybe_short(&mut violations, "dm_name", self.dm_name.as_ref(), check::MAX_NAME);
         check::maybe_text(&mut violations, "session_summary", self.session_summary.as_ref());
         self.data.check("data", &mut violations);
@@ -150,7 +148,6 @@ impl ExperienceEntry {
         }
         check::short(&mut violations, "source", &self.source, check::MAX_WORD);
         check::text(&mut violations, "reason", &self.reason);
-        check::time(&mut violations, "timestamp", self.timestamp);
         self.data.check("data", &mut violations);
         violations
     }
@@ -318,7 +315,6 @@ impl NpcRelationship {
             violations.push("standing", format!("must be from -{MAX_STANDING} to {MAX_STANDING}"));
         }
         check::maybe_text(&mut violations, "notes", self.notes.as_ref());
-        check::maybe_time(&mut violations, "last_interaction", self.last_interaction);
         self.data.check("data", &mut violations);
         violations
     }

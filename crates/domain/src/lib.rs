@@ -18,6 +18,7 @@ pub mod number;
 pub mod progress;
 pub mod refusal;
 pub mod sheet;
+pub mod timestamp;
 pub mod version;
 pub mod violation;
 
@@ -31,8 +32,9 @@ pub use ids::{
 pub use inventory::{Attunement, InventoryItem};
 pub use journal::{ExperienceEntry, JournalEntry, NpcRelationship, Quest, QuestImportance, QuestStatus};
 pub use member::UNREADABLE;
-pub use meta::{Meta, Revision, Timestamp, now};
+pub use meta::{Meta, Revision};
 pub use progress::CharacterProgress;
 pub use refusal::Refusal;
+pub use timestamp::{InvalidTimestamp, Timestamp, now};
 pub use version::{CharacterVersion, RelatedChange};
 pub use violation::{Violation, Violations};

@@ -1,22 +1,8 @@
 //! What every stored entity carries beside its own fields.
 
+use crate::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::fmt;
-
-/// A point in time, UTC, kept to the microsecond.
-pub type Timestamp = jiff::Timestamp;
-
-/// The current time, cut to the microsecond: what databases keep, so an answer equals what is stored.
-#[must_use]
-pub fn now() -> Timestamp {
-    truncate(Timestamp::now())
-}
-
-/// Cuts a time to the microsecond.
-#[must_use]
-pub fn truncate(time: Timestamp) -> Timestamp {
-    Timestamp::from_microsecond(time.as_microsecond()).unwrap_or(time)
-}
 
 /// How often an entity has changed: 1 when it is created, one more at each change.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

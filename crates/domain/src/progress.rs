@@ -180,7 +180,6 @@ impl CharacterProgress {
         if self.previous_level > MAX_LEVEL {
             violations.push("previous_level", format!("must be from 0 to {MAX_LEVEL}"));
         }
-        check::maybe_time(&mut violations, "level_updated_at", self.level_updated_at);
         for (field, entries) in [("milestones", &self.milestones), ("achievements", &self.achievements)] {
             if entries.len() > check::MAX_ENTRIES {
                 violations.push(field, format!("must not be more than {}", check::MAX_ENTRIES));

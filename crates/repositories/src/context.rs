@@ -28,7 +28,7 @@ impl StorageContext {
         Self { origin, ..self }
     }
 
-    /// By another clock, which must be cut to the microsecond.
+    /// By another clock.
     #[must_use]
     pub fn with_clock(self, clock: fn() -> Timestamp) -> Self {
         Self { clock, ..self }

@@ -84,9 +84,10 @@ impl EvolutionRepository {
             .after(Cursor { created_at: time, id: Uuid::max() });
         let Read { value: versions, source } = Store::<CharacterVersion>::list(storage, &versions_of(of), page).await?;
         let found = match versions.items.into_iter().next() {
-            Some(version) => Read { value: Some(version.state), source },
+            // No time comes after the last one, so that versions may share it: the row itself is the newest of them.
+            Some(version) if version.meta.created_at < Timestamp::MAX => Read { value: Some(version.state), source },
             // A row that was imported has no versions before its first change; till then it was as it is.
-            None => Store::<Character>::find(storage, of, Deleted::Include)
+            _ => Store::<Character>::find(storage, of, Deleted::Include)
                 .await?
                 .map(|row| row.filter(|row| row.meta.created_at <= time && row.meta.updated_at <= time)),
         };

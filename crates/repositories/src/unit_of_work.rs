@@ -7,7 +7,6 @@ use character_domain::{
 use character_storage_port::{
     Change, DomainEvent, Entity, Expect, MAX_WRITES, Owned, Transaction, Write, character_event, row_event,
 };
-use jiff::ToSpan;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
@@ -144,7 +143,7 @@ impl UnitOfWork {
     /// An act on this character, called `reason` in the record of versions.
     pub(crate) fn on(before: Character, reason: &'static str, author: Option<String>, now: Timestamp) -> Self {
         // Versions are found by time, so the time of one is always after that of the one before.
-        let next = before.meta.updated_at.checked_add(1.microsecond()).unwrap_or(now);
+        let next = before.meta.updated_at.next();
         Self {
             changes: Changes::at(now.max(next)),
             after: before.clone(),

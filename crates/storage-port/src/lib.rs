@@ -73,7 +73,7 @@
 //!
 //! ```
 //! use async_trait::async_trait;
-//! use character_domain::{Character, Meta, Revision, json, meta::truncate};
+//! use character_domain::{Character, Meta, Revision, json};
 //! use character_storage_port::*;
 //! use std::{collections::{BTreeMap, HashMap}, sync::Mutex, time::Duration};
 //! use uuid::Uuid;
@@ -95,8 +95,7 @@
 //!
 //!     fn write<E: Entity>(&mut self, mut row: E, meta: Meta) -> Meta {
 //!         let Meta { revision, created_at, updated_at, deleted_at } = meta;
-//!         let (created_at, updated_at) = (truncate(created_at), truncate(updated_at));
-//!         let meta = Meta { revision, created_at, updated_at, deleted_at: deleted_at.map(truncate) };
+//!         let meta = Meta { revision, created_at, updated_at, deleted_at };
 //!         *row.meta_mut() = meta;
 //!         self.rows.insert((E::KIND, row.id().into()), serde_json::json!(row).to_string());
 //!         meta

@@ -6,7 +6,7 @@ use crate::{
     Transaction, TransactionId, for_write,
 };
 use async_trait::async_trait;
-use character_domain::{CharacterId, Meta, Revision, Violations, meta::truncate};
+use character_domain::{CharacterId, Meta, Revision, Violations};
 use std::{
     any::Any,
     collections::{BTreeMap, HashMap, HashSet},
@@ -62,13 +62,7 @@ impl State {
         let (current, expect) = match (change, self.row::<E>(change.id())) {
             (Change::Create(entity), None) => {
                 let mut created = entity.clone();
-                let meta = created.meta_mut();
-                *meta = Meta {
-                    revision: Revision::FIRST,
-                    created_at: truncate(meta.created_at),
-                    updated_at: truncate(meta.updated_at),
-                    deleted_at: meta.deleted_at.map(truncate),
-                };
+                created.meta_mut().revision = Revision::FIRST;
                 return Ok((*created.meta(), Arc::new(created)));
             }
             (Change::Create(_), Some(_)) => return Err(error(ErrorKind::AlreadyExists)),
@@ -96,12 +90,8 @@ impl State {
             Change::Delete { at, .. } => (*at, Some(*at)),
             Change::Restore { at, .. } => (*at, None),
         };
-        *next.meta_mut() = Meta {
-            revision: actual.next(),
-            created_at: current.meta().created_at,
-            updated_at: truncate(updated_at),
-            deleted_at: deleted_at.map(truncate),
-        };
+        let created_at = current.meta().created_at;
+        *next.meta_mut() = Meta { revision: actual.next(), created_at, updated_at, deleted_at };
         Ok((*next.meta(), Arc::new(next)))
     }
 

@@ -59,8 +59,7 @@ pub trait Commit: Send + Sync {
     ///
     /// The revision is looked at before the deletion, so a writer who lost against a delete gets `Conflict`.
     /// A refused transaction leaves no trace: the same id may be sent again and is judged anew. Rows are judged by
-    /// themselves: a row may name rows that are not there, and rows of two kinds may have one id. Times finer than a
-    /// microsecond are cut in `meta` and in `at`, and refused by the check in any other field.
+    /// themselves: a row may name rows that are not there, and rows of two kinds may have one id.
     ///
     /// # Errors
     /// `NotFound`, `Conflict`, `AlreadyExists`, `TransactionReused`, `Invalid`: certainly not applied. Others:

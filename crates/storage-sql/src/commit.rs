@@ -7,7 +7,7 @@ use crate::{
     table::{Table, columns},
     value::{Column, ColumnType, Row, Value},
 };
-use character_domain::{Meta, Revision, Timestamp, json, meta};
+use character_domain::{Meta, Revision, Timestamp, json};
 use character_storage_port::{
     Applied, COMMIT, Change, Committed, DomainEvent, EntityKind, ErrorKind, Expect, Fingerprint, Result, StorageError,
     Transaction, Write, for_write,
@@ -341,12 +341,7 @@ impl Update {
 
 /// The block of a new row: everything as given, but the revision.
 fn stored_as_created(given: &Meta) -> Meta {
-    Meta {
-        revision: Revision::FIRST,
-        created_at: meta::truncate(given.created_at),
-        updated_at: meta::truncate(given.updated_at),
-        deleted_at: given.deleted_at.map(meta::truncate),
-    }
+    Meta { revision: Revision::FIRST, ..*given }
 }
 
 /// An UPDATE of one row, in the making.

@@ -176,11 +176,13 @@ macro_rules! __each_clause {
                 integers_come_back_exact
                 floats_come_back_exact
                 a_whole_float_stays_a_float
+                numbers_come_back_to_the_letter
                 empty_names_and_values_come_back
                 null_members_come_back
                 look_alikes_stay_what_they_are
                 quotes_backslashes_and_control_characters_come_back
                 odd_member_names_come_back
+                a_reserved_member_name_is_invalid
                 a_document_of_128_levels_comes_back
                 a_document_of_129_levels_is_invalid
                 a_document_of_one_mebibyte_comes_back
@@ -332,8 +334,6 @@ macro_rules! __each_clause {
                 a_version_of_a_sheet_of_128_levels_comes_back
                 an_answer_that_holds_a_deep_document_is_kept
                 times_in_every_field_keep_their_microseconds
-                a_time_finer_than_a_microsecond_is_invalid
-                times_of_meta_are_cut_to_the_microsecond
                 texts_in_every_field_come_back_exact
                 the_longest_texts_come_back
                 an_empty_text_is_not_an_absent_one

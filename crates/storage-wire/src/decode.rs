@@ -1,6 +1,9 @@
 //! Parsing a stranger's message.
 
-use character_domain::{Violations, json};
+use character_domain::{
+    Violations,
+    json::{self, ScanError},
+};
 use serde::de::DeserializeOwned;
 
 /// Why a body cannot be taken.
@@ -19,8 +22,12 @@ pub enum Unreadable {
 /// # Errors
 /// [`Unreadable`].
 pub fn decode<T: DeserializeOwned>(text: &[u8]) -> Result<T, Unreadable> {
-    json::scan(text, json::MAX_MESSAGE_DEPTH)
-        .map_err(|error| Unreadable::Invalid(Violations::one("body", error.to_string())))?;
+    json::scan(text, json::MAX_MESSAGE_DEPTH).map_err(|error| {
+        Unreadable::Invalid(match error {
+            ScanError::TooDeep(_) => Violations::one("body", error.to_string()),
+            ScanError::Member { path, reason } => Violations::one(path, reason),
+        })
+    })?;
     let mut deserializer = serde_json::Deserializer::from_slice(text);
     // The scan has bounded the nesting, at more levels than the parser's own limit allows.
     deserializer.disable_recursion_limit();
@@ -74,6 +81,18 @@ mod tests {
         character.data = Document::from(value.as_object().cloned().unwrap_or_default());
         let batch = BatchBody { transactions: vec![Transaction::new().with(Change::Create(character))] };
         assert_eq!(decode(&serde_json::to_vec(&batch).expect("serializable")), Ok(batch));
+    }
+
+    #[test]
+    fn a_member_that_is_there_twice_or_reserved_is_named() {
+        for (member, path) in [
+            ("a", "transactions[0].writes[0].data.a"),
+            ("$serde_json::private::Number", "transactions[0].writes[0].data.$serde_json::private::Number"),
+        ] {
+            let text = format!(r#"{{"transactions":[{{"writes":[{{"data":{{"a":1,"{member}":2}}}}]}}]}}"#);
+            let Err(Unreadable::Invalid(violations)) = decode::<BatchBody>(text.as_bytes()) else { panic!("{member}") };
+            assert_eq!(violations.0[0].field, path);
+        }
     }
 
     #[test]

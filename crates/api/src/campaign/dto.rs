@@ -1,9 +1,6 @@
 //! What goes over the wire.
 
-use crate::{
-    MetaBody,
-    answer::{maybe_microseconds, microseconds},
-};
+use crate::MetaBody;
 use character_domain::{CampaignEvent, EventImpact, ImpactType, Members, Timestamp};
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -38,13 +35,11 @@ pub struct CampaignEventBody {
     /// By how much, up or down.
     pub impact_magnitude: i64,
     /// When it happened.
-    #[serde(serialize_with = "microseconds")]
     #[schema(value_type = String, format = DateTime)]
     pub timestamp: Timestamp,
     /// Whether it has its effect on the sheet.
     pub applied: bool,
     /// Since when.
-    #[serde(serialize_with = "maybe_microseconds")]
     #[schema(value_type = Option<String>, format = DateTime)]
     pub applied_at: Option<Timestamp>,
     /// Everything else.
@@ -126,7 +121,6 @@ pub struct EventImpactBody {
     /// Whether it took place.
     pub applied: bool,
     /// When.
-    #[serde(serialize_with = "maybe_microseconds")]
     #[schema(value_type = Option<String>, format = DateTime)]
     pub applied_at: Option<Timestamp>,
     /// The part of the sheet it changed, as that was before.
@@ -136,7 +130,6 @@ pub struct EventImpactBody {
     /// Whether it was undone.
     pub is_reverted: bool,
     /// When.
-    #[serde(serialize_with = "maybe_microseconds")]
     #[schema(value_type = Option<String>, format = DateTime)]
     pub reverted_at: Option<Timestamp>,
     /// What somebody wrote down about it.

@@ -1,10 +1,6 @@
 //! What goes over the wire.
 
-use crate::{
-    ProblemBody,
-    answer::{maybe_microseconds, microseconds},
-    bulk::BulkResult,
-};
+use crate::{ProblemBody, bulk::BulkResult};
 use character_domain::{Character, Members, Timestamp};
 use character_storage_port::{Cursor, Page};
 use serde::Serialize;
@@ -42,15 +38,12 @@ pub struct CharacterBody {
     /// 1 when created, one more at each change; also its entity tag.
     pub revision: u64,
     /// When it came to be.
-    #[serde(serialize_with = "microseconds")]
     #[schema(value_type = String, format = DateTime)]
     pub created_at: Timestamp,
     /// When it was last changed.
-    #[serde(serialize_with = "microseconds")]
     #[schema(value_type = String, format = DateTime)]
     pub updated_at: Timestamp,
     /// When it was soft-deleted; `null` while it is live.
-    #[serde(serialize_with = "maybe_microseconds")]
     #[schema(value_type = Option<String>, format = DateTime)]
     pub deleted_at: Option<Timestamp>,
 }

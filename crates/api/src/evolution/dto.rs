@@ -1,6 +1,6 @@
 //! What goes over the wire of versions.
 
-use crate::{MetaBody, answer::microseconds, character::CharacterBody};
+use crate::{MetaBody, character::CharacterBody};
 use character_domain::{CharacterVersion, RelatedChange, Timestamp};
 use character_repositories::{Comparison, UnrestoredRow, VersionNode, VersionRestored};
 use serde::Serialize;
@@ -108,7 +108,6 @@ pub struct VersionNodeBody {
     /// The version whose state it brought back.
     pub restored_from: Option<Uuid>,
     /// When it came to be.
-    #[serde(serialize_with = "microseconds")]
     #[schema(value_type = String, format = DateTime)]
     pub created_at: Timestamp,
 }

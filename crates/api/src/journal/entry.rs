@@ -1,11 +1,6 @@
 //! An entry on the wire, both ways.
 
-use crate::{
-    MetaBody,
-    answer::{maybe_microseconds, microseconds},
-    fields::Fields,
-    merge::Writable,
-};
+use crate::{MetaBody, fields::Fields, merge::Writable};
 use character_domain::{JournalEntry, Members, Timestamp, Violations};
 use character_repositories::NewJournalEntry;
 use serde::Serialize;
@@ -26,7 +21,6 @@ pub struct JournalEntryBody {
     /// `session`, `milestone`, `note`, `downtime`, ….
     pub entry_type: String,
     /// When it happened.
-    #[serde(serialize_with = "microseconds")]
     #[schema(value_type = String, format = DateTime)]
     pub timestamp: Timestamp,
     /// Its title.
@@ -38,7 +32,6 @@ pub struct JournalEntryBody {
     /// The number of the session it tells of.
     pub session_number: Option<i64>,
     /// When that session was played.
-    #[serde(serialize_with = "maybe_microseconds")]
     #[schema(value_type = Option<String>, format = DateTime)]
     pub session_date: Option<Timestamp>,
     /// Who led that session.

@@ -1,7 +1,7 @@
 //! An entry of experience on the wire, both ways.
 
 use super::READ_ONLY;
-use crate::{MetaBody, answer::microseconds, fields::Fields, merge::Writable};
+use crate::{MetaBody, fields::Fields, merge::Writable};
 use character_domain::{ExperienceEntry, Members, Timestamp, Violations};
 use character_repositories::NewExperienceEntry;
 use serde::Serialize;
@@ -25,7 +25,6 @@ pub struct ExperienceEntryBody {
     /// What for.
     pub reason: String,
     /// When.
-    #[serde(serialize_with = "microseconds")]
     #[schema(value_type = String, format = DateTime)]
     pub timestamp: Timestamp,
     /// The session, in the words of whoever counts sessions.

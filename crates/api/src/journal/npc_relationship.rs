@@ -1,7 +1,7 @@
 //! A relationship on the wire, both ways.
 
 use super::READ_ONLY;
-use crate::{MetaBody, answer::maybe_microseconds, fields::Fields, merge::Writable};
+use crate::{MetaBody, fields::Fields, merge::Writable};
 use character_domain::{Members, NpcRelationship, Timestamp, Violations};
 use character_repositories::NewNpcRelationship;
 use serde::Serialize;
@@ -29,7 +29,6 @@ pub struct NpcRelationshipBody {
     /// What somebody wrote down about it.
     pub notes: Option<String>,
     /// When they last met.
-    #[serde(serialize_with = "maybe_microseconds")]
     #[schema(value_type = Option<String>, format = DateTime)]
     pub last_interaction: Option<Timestamp>,
     /// Everything else.

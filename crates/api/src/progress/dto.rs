@@ -1,6 +1,5 @@
 //! What goes over the wire.
 
-use crate::answer::{maybe_microseconds, microseconds};
 use character_domain::{
     Timestamp,
     progress::{next_threshold, proficiency_bonus},
@@ -23,7 +22,6 @@ pub struct ProgressBody {
     /// The level before that; 0 when there was none.
     pub previous_level: u8,
     /// When experience last changed the level; `null` when it never did.
-    #[serde(serialize_with = "maybe_microseconds")]
     #[schema(value_type = Option<String>, format = DateTime)]
     pub level_updated_at: Option<Timestamp>,
     /// What the level gives.
@@ -171,7 +169,6 @@ pub struct AttainmentBody {
     #[serde(rename = "type")]
     pub kind: String,
     /// When.
-    #[serde(serialize_with = "microseconds")]
     #[schema(value_type = String, format = DateTime)]
     pub achieved_at: Timestamp,
     /// Everything else.

@@ -75,6 +75,5 @@ fn breaker(breaker: &CircuitBreaker) -> Breaker {
 }
 
 fn ago(age: Duration) -> Timestamp {
-    let now = now();
-    jiff::SignedDuration::try_from(age).ok().and_then(|age| now.checked_sub(age).ok()).unwrap_or(now)
+    now().saturating_sub(age)
 }

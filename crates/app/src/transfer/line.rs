@@ -1,6 +1,6 @@
 //! A line of a file: one JSON object, its members taken one by one.
 
-use character_domain::{Meta, Revision, Timestamp, json, meta::truncate};
+use character_domain::{Meta, Revision, Timestamp, json, number};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 
@@ -30,6 +30,12 @@ impl Line {
     /// A member; one that is not there is as good as `null`.
     pub(super) fn take<T: DeserializeOwned>(&mut self, name: &str) -> Result<T, String> {
         match self.0.remove(name) {
+            // JSON has more than one spelling for a whole number.
+            Some(Value::Number(number)) => {
+                let number = Value::Number(number);
+                let number = number::whole(&number).map_or(number, Value::from);
+                serde_json::from_value(number).map_err(|error| format!("{name}: {error}"))
+            }
             Some(value) => serde_json::from_value(value).map_err(|error| format!("{name}: {error}")),
             None => serde_json::from_value(Value::Null).map_err(|_| format!("{name}: is required")),
         }
@@ -50,9 +56,9 @@ impl Line {
         }
         Ok(Meta {
             revision: Revision::FIRST,
-            created_at: truncate(self.take("created_at")?),
-            updated_at: truncate(self.take("updated_at")?),
-            deleted_at: deleted_at.map(truncate),
+            created_at: self.take("created_at")?,
+            updated_at: self.take("updated_at")?,
+            deleted_at,
         })
     }
 
@@ -72,22 +78,17 @@ impl Line {
     pub(super) fn put_meta(&mut self, meta: &Meta, deletion: Deletion) -> serde_json::Result<()> {
         if meta.is_deleted() || deletion == Deletion::Told {
             self.put("is_deleted", &meta.is_deleted())?;
-            self.put("deleted_at", &meta.deleted_at.map(micros))?;
+            self.put("deleted_at", &meta.deleted_at)?;
         }
-        self.put("created_at", &micros(meta.created_at))?;
-        self.put("updated_at", &micros(meta.updated_at))
+        self.put("created_at", &meta.created_at)?;
+        self.put("updated_at", &meta.updated_at)
     }
-}
-
-/// RFC 3339 with all six places, as the format of old has it.
-fn micros(time: Timestamp) -> String {
-    format!("{time:.6}")
 }
 
 /// How a field is read from a line and written to it: one module for each way.
 pub(super) mod codec {
-    use super::{Line, micros};
-    use character_domain::{Document, Timestamp, character::DEFAULT_THEME, meta};
+    use super::Line;
+    use character_domain::{Document, character::DEFAULT_THEME};
     use serde::{Serialize, de::DeserializeOwned};
 
     macro_rules! codec {
@@ -115,18 +116,6 @@ pub(super) mod codec {
             line.put(field, value)
         }
     }
-    codec!(
-        /// A time, cut to the microsecond.
-        time, Timestamp,
-        |line, field| line.take(field).map(meta::truncate),
-        |line, field, value| line.put(field, &micros(*value))
-    );
-    codec!(
-        /// The same, or `null`.
-        maybe_time, Option<Timestamp>,
-        |line, field| line.take::<Option<Timestamp>>(field).map(|time| time.map(meta::truncate)),
-        |line, field, value| line.put(field, &value.map(micros))
-    );
     codec!(
         /// An object that may be left out when it is empty, and always is written.
         document, Document,

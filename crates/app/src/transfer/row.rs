@@ -189,8 +189,8 @@ row!(
 row!(
     JournalEntry, JournalEntryQuery, "journal_entries.ndjson", "entry_id", Told,
     {
-        character_id: value, entry_type: value, timestamp: time, title: value, content: value, data: document,
-        tags: value, session_number: value, session_date: maybe_time, dm_name: value, session_summary: value,
+        character_id: value, entry_type: value, timestamp: value, title: value, content: value, data: document,
+        tags: value, session_number: value, session_date: value, dm_name: value, session_summary: value,
         is_active: yes,
     },
     {
@@ -217,7 +217,7 @@ macro_rules! under_entry {
     };
 }
 under_entry!(ExperienceEntry, ExperienceEntryQuery, "experience_entries.ndjson", "entry_id", {
-    amount: value, source: value, reason: value, timestamp: time, session_id: value, data: document,
+    amount: value, source: value, reason: value, timestamp: value, session_id: value, data: document,
 });
 under_entry!(Quest, QuestQuery, "quests.ndjson", "quest_id", {
     title: value, description: value, status: value, importance: value, assigned_by: value, rewards: document,
@@ -225,14 +225,14 @@ under_entry!(Quest, QuestQuery, "quests.ndjson", "quest_id", {
 });
 under_entry!(NpcRelationship, NpcRelationshipQuery, "npc_relationships.ndjson", "relationship_id", {
     npc_id: value, npc_name: value, relationship_type: value, standing: value, notes: value,
-    last_interaction: maybe_time, data: document,
+    last_interaction: value, data: document,
 });
 
 row!(
     CampaignEvent, CampaignEventQuery, "campaign_events.ndjson", "event_id", Told,
     {
         character_id: value, journal_entry_id: value, event_type: value, event_data: document, impact_type: value,
-        impact_magnitude: value, timestamp: time, applied: value, applied_at: maybe_time, data: document,
+        impact_magnitude: value, timestamp: value, applied: value, applied_at: value, data: document,
     },
     {
         fn references(&self) -> Vec<Reference> {
@@ -249,7 +249,7 @@ row!(
     EventImpact, EventImpactQuery, "event_impacts.ndjson", "impact_id", Sparse,
     {
         event_id: value, character_id: value, impact_type: value, impact_data: document, applied: value,
-        applied_at: maybe_time, reversion_data: document, is_reverted: value, reverted_at: maybe_time, notes: value,
+        applied_at: value, reversion_data: document, is_reverted: value, reverted_at: value, notes: value,
         data: document,
     },
     {
@@ -265,7 +265,7 @@ row!(
     CharacterProgress, CharacterProgressQuery, "character_progress.ndjson", "progress_id", Sparse,
     {
         character_id: value, experience_points: value, milestones: value, achievements: value, current_level: value,
-        previous_level: value, level_updated_at: maybe_time, data: document,
+        previous_level: value, level_updated_at: value, data: document,
     },
     {
         fn references(&self) -> Vec<Reference> {

@@ -255,17 +255,17 @@ async fn the_sheet_is_told_as_it_was_at_any_time() {
     world.characters.delete(world.hero, &plain()).await.unwrap();
     world.characters.restore(world.hero, &plain()).await.unwrap();
     let history = world.history().await;
-    let instant = jiff::SignedDuration::from_micros(1);
+    let instant = Duration::from_micros(1);
     let at = async |time: Timestamp| world.evolution.at(world.hero, time, &plain()).await.map(|read| read.value);
     let born = history[0].meta.created_at;
-    assert!(is_missing(&at(born.checked_sub(instant).unwrap()).await, EntityKind::Character));
+    assert!(is_missing(&at(born.saturating_sub(instant)).await, EntityKind::Character));
     assert_eq!(at(born).await.unwrap(), history[0].state);
     let renamed = history[1].meta.created_at;
-    assert_eq!(at(renamed.checked_sub(instant).unwrap()).await.unwrap().name, "Torormir");
+    assert_eq!(at(renamed.saturating_sub(instant)).await.unwrap().name, "Torormir");
     assert_eq!(at(renamed).await.unwrap(), history[1].state);
     let (deleted, restored) = (history[2].meta.created_at, history[3].meta.created_at);
     assert!(is_missing(&at(deleted).await, EntityKind::Character));
-    assert!(is_missing(&at(restored.checked_sub(instant).unwrap()).await, EntityKind::Character));
+    assert!(is_missing(&at(restored.saturating_sub(instant)).await, EntityKind::Character));
     assert_eq!(at(Timestamp::MAX).await.unwrap(), history[3].state);
     world.characters.delete(world.hero, &plain()).await.unwrap();
     assert_eq!(at(renamed).await.unwrap().name, "Grey", "what is deleted now was there then");
@@ -277,10 +277,10 @@ async fn an_imported_row_was_as_it_is_until_its_first_change() {
     let world = world().await;
     let row = world.storage.create_character(Character::new(UserId::new(), "Imported", now())).await.unwrap();
     assert_eq!(world.evolution.at(row.id, row.meta.created_at, &plain()).await.unwrap().value, row);
-    let before = row.meta.created_at.checked_sub(jiff::SignedDuration::from_secs(1)).unwrap();
+    let before = row.meta.created_at.saturating_sub(Duration::from_secs(1));
     assert!(is_missing(&world.evolution.at(row.id, before, &plain()).await, EntityKind::Character));
     let changed = world.storage.update_character(row.clone(), Expect::Any).await.unwrap();
-    let between = changed.meta.updated_at.checked_sub(jiff::SignedDuration::from_micros(1)).unwrap();
+    let between = changed.meta.updated_at.saturating_sub(Duration::from_micros(1));
     assert!(
         is_missing(&world.evolution.at(row.id, between, &plain()).await, EntityKind::Character),
         "nobody knows any more"
@@ -300,7 +300,7 @@ async fn versions_of_one_character_never_share_a_time_even_when_the_clock_stands
         let change = |it: &Character| Ok(Character { name: name.to_owned(), ..it.clone() });
         characters.patch(hero, &plain(), change).await.unwrap();
     }
-    let microsecond = |count| stopped().checked_add(jiff::SignedDuration::from_micros(count)).unwrap();
+    let microsecond = |count| stopped().saturating_add(Duration::from_micros(count));
     for (count, name) in [(0, "a"), (1, "b"), (2, "c")] {
         assert_eq!(evolution.at(hero, microsecond(count), &plain()).await.unwrap().value.name, name);
     }

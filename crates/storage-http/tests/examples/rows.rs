@@ -18,7 +18,7 @@ const USER: &str = "01890a5d-ac96-774b-bcce-b302099a0002";
 const CAMPAIGN: &str = "01890a5d-ac96-774b-bcce-b302099a0003";
 const ENTRY: &str = "01890a5d-ac96-774b-bcce-b302099a0004";
 const OTHER: &str = "01890a5d-ac96-774b-bcce-b302099a0005";
-const THEN: &str = "2026-01-01T20:00:00Z";
+const THEN: &str = "2026-01-01T20:00:00.000000Z";
 
 /// Runs the same expression for every kind of row, with the type under the name given: an array of the results.
 macro_rules! every_kind {

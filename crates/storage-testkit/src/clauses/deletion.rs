@@ -49,7 +49,8 @@ pub async fn times_keep_their_microseconds(storage: Arc<dyn StoragePort>) {
         "1969-12-31T23:59:59.999999Z",
         "2026-02-28T23:59:59.123456Z",
         "2038-01-19T03:14:08Z",
-        "9999-01-01T00:00:00.999999Z",
+        "9999-12-30T22:00:00.500000Z",
+        "9999-12-31T23:59:59.999999Z",
     ];
     let mut rows = party(times.len());
     for (row, time) in rows.iter_mut().zip(times) {

@@ -184,9 +184,46 @@ pub async fn odd_member_names_come_back(storage: Arc<dyn StoragePort>) {
     let data = json!({
         "$ne": 1, "__proto__": { "a": 1 }, "constructor": 2, "a.b": 3, "a[0]": 4, "*": 5, "@type": 6, "id": 7,
         "revision": 8, "deleted_at": null, "meta": { "revision": 9 }, "data": { "data": {} }, "A": 1, "a": 2,
-        "$serde_json::private::Numbers": "10", "a b": 11, "key": "k".repeat(300), "n".repeat(3000): 12,
+        "$serde_json": "10", "a b": 11, "key": "k".repeat(300), "n".repeat(3000): 12,
     });
     comes_back(&storage, data).await;
+}
+
+/// A member whose name is reserved by the parser is `Invalid`, wherever it is.
+pub async fn a_reserved_member_name_is_invalid(storage: Arc<dyn StoragePort>) {
+    for name in ["$serde_json::private::Number", "$serde_json::private::RawValue", "$serde_json::private::"] {
+        is_invalid(&storage, with_data(character(), &json!({ (name): "1" })), "data").await;
+        is_invalid(&storage, with_data(character(), &json!({ "deep": [{ "a": 1, (name): "1" }] })), "data").await;
+    }
+}
+
+/// Numbers of any length and precision come back to the letter: neither rounded, shortened nor made finite.
+pub async fn numbers_come_back_to_the_letter(storage: Arc<dyn StoragePort>) {
+    let numbers: Vec<Value> = [
+        "0",
+        "-0",
+        "0.0",
+        "-0.00",
+        "1.50",
+        "100.0",
+        "1e2",
+        "1E+2",
+        "1.0e-7",
+        "1e400",
+        "-1e400",
+        "1e-400",
+        "12345678901234567890.5",
+        "18446744073709551616",
+        "-9223372036854775809",
+        "1234567890123456789012345678901234567890",
+        "0.1234567890123456789012345678901234567890",
+        "1e999999999999999999999999",
+    ]
+    .iter()
+    .map(|number| serde_json::from_str(number).expect("a number"))
+    .collect();
+    let long: Value = serde_json::from_str(&"7".repeat(10_000)).expect("a number");
+    comes_back(&storage, json!({ "numbers": numbers, "long": long, "deep": [{ "numbers": numbers }] })).await;
 }
 
 /// A sheet of 128 levels, the most that is allowed, comes back.

@@ -80,8 +80,6 @@ caught! {
         "a_row_may_name_rows_that_are_not_there";
     a_storage_that_cleans_what_it_should_refuse_is_caught: TakesWhatOthersCannotKeep breaks
         "nul_in_a_text_is_invalid", "a_document_of_any_kind_that_is_too_deep_is_invalid";
-    a_storage_that_cuts_fine_times_is_caught: CutsFineTimes breaks
-        "a_time_finer_than_a_microsecond_is_invalid";
     a_storage_that_overwrites_the_time_of_creation_is_caught: OverwritesCreatedAt breaks
         "a_replacement_keeps_created_at_and_takes_updated_at", "a_campaign_has_revisions_times_and_an_end";
     a_storage_that_loses_a_permit_with_each_dropped_call_is_caught: LosesPermitsWhenDropped breaks
@@ -102,6 +100,8 @@ caught! {
         "rows_of_different_kinds_may_have_one_id", "lists_of_kinds_with_one_id_stay_apart";
     a_storage_that_rounds_large_integers_is_caught: RoundsLargeIntegers breaks
         "integers_come_back_exact", "every_document_of_every_kind_comes_back";
+    a_storage_that_cuts_times_to_milliseconds_is_caught: CutsTimesToMilliseconds breaks
+        "times_in_every_field_keep_their_microseconds";
     a_storage_that_truncates_integers_is_caught: TruncatesIntegers breaks
         "integers_in_fields_come_back_at_their_bounds", "the_filter_by_session_holds_the_entries_of_it";
     a_storage_that_loses_fractions_of_seconds_is_caught: LosesFractionsOfSeconds breaks

@@ -23,7 +23,6 @@ pub(crate) enum Mistake {
     NamesNoRow,
     ChecksReferences,
     TakesWhatOthersCannotKeep,
-    CutsFineTimes,
     OverwritesCreatedAt,
     LosesPermitsWhenDropped,
     // Events.
@@ -38,6 +37,7 @@ pub(crate) enum Mistake {
     RoundsLargeIntegers,
     TruncatesIntegers,
     LosesFractionsOfSeconds,
+    CutsTimesToMilliseconds,
     TrimsTexts,
     TakesEmptyForAbsent,
     DropsNullMembers,

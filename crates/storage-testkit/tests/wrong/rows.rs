@@ -46,6 +46,10 @@ pub(crate) fn spoiled<E: Entity>(mistake: Mistake, row: &E) -> E {
                 *text = format!("{whole}Z");
             }
         }
+        M::CutsTimesToMilliseconds => texts(row, |text| {
+            let time: Timestamp = text.parse().ok()?;
+            Timestamp::from_microsecond(time.as_microsecond() / 1_000 * 1_000).ok().map(|time| time.to_string())
+        }),
         M::CutsDeepDocuments => row.values_mut().for_each(|value| cut(value, 64)),
         M::SortsTags => {
             if let Some(Value::Array(tags)) = row.get_mut("tags") {
@@ -69,12 +73,6 @@ pub(crate) fn taken_in<E: Entity>(mistake: Mistake, row: E) -> E {
                 if let Value::String(text) = value {
                     *text = text.replace('\0', "");
                 }
-            });
-        }),
-        M::CutsFineTimes => edited(&row, |row| {
-            texts(row, |text| {
-                let time: Timestamp = text.parse().ok()?;
-                Some(character_domain::meta::truncate(time).to_string())
             });
         }),
         _ => row,

@@ -1,0 +1,294 @@
+//! One walk over a text from outside, before a parser sees it.
+
+use std::borrow::Cow;
+
+/// How the names begin with which the parser marks its own values. A member of such a name would be read as something
+/// else than an object, so that no document may have one.
+pub const RESERVED: &str = "$serde_json::private::";
+
+/// Longest path in an error, in Unicode scalar values.
+const MAX_PATH: usize = 300;
+
+/// Why a text is not acceptable JSON, before any type is considered.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ScanError {
+    /// Nested deeper than allowed.
+    #[error("nested deeper than {0} levels")]
+    TooDeep(usize),
+    /// A member that no object may have.
+    #[error("{path}: {reason}")]
+    Member {
+        /// Where it is: `data.spells[3].name`. Long paths are cut.
+        path: String,
+        /// What is wrong with it, as a sentence fragment.
+        reason: &'static str,
+    },
+}
+
+/// An object or an array that is not closed yet.
+struct Open {
+    /// How many names all objects outside of it have together.
+    names_before: usize,
+    /// The place of the current item; `None` in an object.
+    item: Option<usize>,
+    /// Whether each name so far is plain and greater than the one before, so that no two are equal.
+    is_sorted: bool,
+}
+
+/// Walks over the text once and refuses what a parser would crash on or alter: deep nesting, a member that is there
+/// twice, and names that are [`RESERVED`]. It does not check the syntax: that is the parser's work.
+///
+/// It needs no recursion, time in proportion to the length of the text (and to its logarithm where members are in no
+/// order), and memory of a few bytes for each member name.
+///
+/// # Errors
+/// [`ScanError`] with the first thing refused.
+pub fn scan(text: &[u8], max_depth: usize) -> Result<(), ScanError> {
+    let mut open: Vec<Open> = Vec::new();
+    // Where the names of all open objects begin, the innermost last.
+    let mut names: Vec<usize> = Vec::new();
+    let (mut is_name_next, mut at) = (false, 0);
+    while let Some(&byte) = text.get(at) {
+        at += 1;
+        match byte {
+            b'"' => {
+                let string = string_at(text, at);
+                if std::mem::take(&mut is_name_next)
+                    && let Some(object) = open.last_mut()
+                {
+                    let is_plain = !string.contains(&b'\\');
+                    let before = (names.len() > object.names_before).then(|| names.last()).flatten();
+                    object.is_sorted &= is_plain && before.is_none_or(|before| string_at(text, *before) < string);
+                    names.push(at);
+                    if (string.starts_with(b"$") || !is_plain) && decoded(text, at).starts_with(RESERVED.as_bytes()) {
+                        return Err(refused(text, &open, &names, "is a reserved name"));
+                    }
+                }
+                at += string.len() + 1;
+            }
+            b'{' | b'[' => {
+                is_name_next = byte == b'{';
+                open.push(Open { names_before: names.len(), item: (byte == b'[').then_some(0), is_sorted: true });
+                if open.len() > max_depth {
+                    return Err(ScanError::TooDeep(max_depth));
+                }
+            }
+            b'}' | b']' => {
+                is_name_next = false;
+                if let Some(closed) = open.last() {
+                    let own = names.get_mut(closed.names_before..).unwrap_or_default();
+                    if !closed.is_sorted
+                        && let Some(twice) = twice(text, own)
+                    {
+                        names.push(twice);
+                        return Err(refused(text, &open, &names, "must not be given twice"));
+                    }
+                    names.truncate(closed.names_before);
+                    open.pop();
+                }
+            }
+            b',' => match open.last_mut() {
+                Some(Open { item: Some(item), .. }) => *item += 1,
+                innermost => is_name_next = innermost.is_some(),
+            },
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// The string that begins at `start`, behind its first quote and up to its last, as it is written.
+fn string_at(text: &[u8], start: usize) -> &[u8] {
+    let rest = text.get(start..).unwrap_or_default();
+    let mut end = 0;
+    while let Some(found) = rest.get(end..).and_then(|rest| rest.iter().position(|byte| matches!(byte, b'"' | b'\\'))) {
+        end += found;
+        if rest.get(end) == Some(&b'"') {
+            return rest.get(..end).unwrap_or_default();
+        }
+        end += 2;
+    }
+    // Never closed: the parser refuses it.
+    rest
+}
+
+/// The string that begins at `start`, without escapes. One that cannot be read stays as it is written.
+fn decoded(text: &[u8], start: usize) -> Cow<'_, [u8]> {
+    let raw = string_at(text, start);
+    if !raw.contains(&b'\\') {
+        return raw.into();
+    }
+    let quoted = text.get(start.saturating_sub(1)..=start + raw.len()).unwrap_or_default();
+    serde_json::from_slice::<String>(quoted).map_or(raw.into(), |name| name.into_bytes().into())
+}
+
+/// A name that is there twice among those that begin at these places.
+fn twice(text: &[u8], names: &mut [usize]) -> Option<usize> {
+    names.sort_unstable_by(|one, other| decoded(text, *one).cmp(&decoded(text, *other)));
+    names.windows(2).find_map(|pair| match pair {
+        [one, other] if decoded(text, *one) == decoded(text, *other) => Some(*other),
+        _ => None,
+    })
+}
+
+/// The refusal of the member whose name is the last of `names`.
+fn refused(text: &[u8], open: &[Open], names: &[usize], reason: &'static str) -> ScanError {
+    let mut path = String::new();
+    for (level, outer) in open.iter().enumerate() {
+        if let Some(item) = outer.item {
+            path.push_str(&format!("[{item}]"));
+            continue;
+        }
+        let names_here = open.get(level + 1).map_or(names.len(), |inner| inner.names_before);
+        let name = names_here.checked_sub(1).and_then(|last| names.get(last)).copied().unwrap_or_default();
+        if !path.is_empty() {
+            path.push('.');
+        }
+        path.push_str(&String::from_utf8_lossy(&decoded(text, name)));
+        if path.len() > MAX_PATH {
+            break;
+        }
+    }
+    ScanError::Member { path: path.chars().take(MAX_PATH).collect(), reason }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
+    use std::{collections::BTreeMap, time::Instant};
+
+    fn member(path: &str, reason: &'static str) -> Result<(), ScanError> {
+        Err(ScanError::Member { path: path.to_owned(), reason })
+    }
+
+    #[test]
+    fn a_text_at_the_limit_passes_and_one_level_more_does_not() {
+        let nested = |n: usize| "[".repeat(n) + &"]".repeat(n);
+        assert_eq!(scan(nested(128).as_bytes(), 128), Ok(()));
+        assert_eq!(scan(nested(129).as_bytes(), 128), Err(ScanError::TooDeep(128)));
+        assert_eq!(scan(br#""[[[[[\"[[[[""#, 2), Ok(()));
+    }
+
+    #[test]
+    fn a_member_that_is_there_twice_is_named_by_its_path() {
+        for (text, path) in [
+            (r#"{"a":1,"a":1}"#, "a"),
+            (r#"{"b":1,"a":2,"b":3}"#, "b"),
+            (r#"{"a":{"b":1},"c":[0,{"d":{"e":1,"f":2,"e":3}}]}"#, "c[1].d.e"),
+            (r#"[{"x":1},{"x":1,"\u0078":2}]"#, "[1].x"),
+            (r#"{"":1,"a":2,"":3}"#, ""),
+            (r#"{"\n":1,"\u000a":2}"#, "\n"),
+            (r#"{"a":{"z":{},"y":[]},"a":0}"#, "a"),
+        ] {
+            assert_eq!(scan(text.as_bytes(), 9), member(path, "must not be given twice"), "{text}");
+        }
+    }
+
+    #[test]
+    fn equal_names_in_different_objects_are_no_duplicates() {
+        for text in [
+            r#"{"a":{"a":{"a":1}},"b":{"a":1}}"#,
+            r#"[{"a":1},{"a":1}]"#,
+            r#"{"a":"a","b":["a","a"]}"#,
+            r#"{"a":"\"a\":1,\"a\":2"}"#,
+            r#"{"b":1,"A":2,"a":3,"a ":4}"#,
+        ] {
+            assert_eq!(scan(text.as_bytes(), 9), Ok(()), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_reserved_name_is_refused_however_it_is_spelled() {
+        for text in [
+            r#"{"a":{"$serde_json::private::Number":"1"}}"#,
+            r#"{"a":{"x":1,"$serde_json::private::RawValue":"1"}}"#,
+            r#"{"a":{"\u0024serde_json::private::":1}}"#,
+            r#"{"a":{"$serde_json\u003a:private::RawValue":1}}"#,
+        ] {
+            let Err(ScanError::Member { path, reason }) = scan(text.as_bytes(), 9) else { panic!("{text}") };
+            assert!(path.starts_with("a.$serde_json::private::"), "{path}");
+            assert_eq!(reason, "is a reserved name");
+        }
+        assert_eq!(scan(br#"{"$serde_json::privat":"$serde_json::private::Number"}"#, 9), Ok(()));
+    }
+
+    #[test]
+    fn a_path_in_an_error_is_short() {
+        let name = "\u{1f409}".repeat(100_000);
+        let text = format!(r#"{{"{name}":{{"a":1,"a":2}}}}"#);
+        let Err(ScanError::Member { path, .. }) = scan(text.as_bytes(), 9) else { panic!("a is there twice") };
+        assert_eq!(path.chars().count(), MAX_PATH);
+    }
+
+    #[test]
+    fn many_members_and_long_numbers_take_no_quadratic_time() {
+        let began = Instant::now();
+        let backwards: Vec<_> = (0..200_000).rev().map(|name| format!(r#""{name:07}":1"#)).collect();
+        let escaped: Vec<_> = (0..50_000).rev().map(|name| format!(r#""\u0061{name:07}":1"#)).collect();
+        for members in [backwards, escaped] {
+            assert_eq!(scan(format!("{{{}}}", members.join(",")).as_bytes(), 9), Ok(()));
+        }
+        let number = format!("[{}]", "7".repeat(4_000_000));
+        assert_eq!(scan(number.as_bytes(), 9), Ok(()));
+        assert_eq!(serde_json::from_str::<Value>(&number).unwrap().to_string(), number);
+        // Quadratic time would be minutes here.
+        assert!(began.elapsed().as_secs() < 30, "{:?}", began.elapsed());
+    }
+
+    /// Objects within objects, as the list of their members in any order, with few names so that some are equal.
+    #[derive(Clone, Debug)]
+    enum Tree {
+        Leaf,
+        Array(Vec<Tree>),
+        Object(Vec<(String, Tree)>),
+    }
+
+    impl Tree {
+        fn write(&self) -> String {
+            match self {
+                Self::Leaf => "\"a\"".to_owned(),
+                Self::Array(items) => format!("[{}]", items.iter().map(Self::write).collect::<Vec<_>>().join(",")),
+                Self::Object(members) => {
+                    let members = members.iter().map(|(name, value)| format!("{}:{}", json!(name), value.write()));
+                    format!("{{{}}}", members.collect::<Vec<_>>().join(" , "))
+                }
+            }
+        }
+
+        fn has_duplicate(&self) -> bool {
+            match self {
+                Self::Leaf => false,
+                Self::Array(items) => items.iter().any(Self::has_duplicate),
+                Self::Object(members) => {
+                    members.iter().map(|(name, _)| (name, ())).collect::<BTreeMap<_, _>>().len() < members.len()
+                        || members.iter().any(|(_, value)| value.has_duplicate())
+                }
+            }
+        }
+    }
+
+    fn tree() -> impl Strategy<Value = Tree> {
+        Just(Tree::Leaf).prop_recursive(4, 24, 4, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..4).prop_map(Tree::Array),
+                prop::collection::vec(("[a-f\"\\\\\n]{0,2}", inner), 0..4).prop_map(Tree::Object),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn exactly_the_texts_with_a_member_twice_are_refused(tree in tree()) {
+            let text = tree.write();
+            prop_assert!(serde_json::from_str::<Value>(&text).is_ok());
+            prop_assert_eq!(scan(text.as_bytes(), 64).is_err(), tree.has_duplicate(), "{}", text);
+        }
+
+        #[test]
+        fn no_text_makes_the_scan_panic(text in "[\\[\\]{}\",:\\\\a1\u{e9}]{0,40}") {
+            let _ = scan(text.as_bytes(), 64);
+        }
+    }
+}
