@@ -36,6 +36,7 @@ pub use problem::{Problem, ProblemBody};
 
 use actix_service::apply;
 use actix_web::{middleware::from_fn, web};
+use character_domain::size::{MAX_BULK, MAX_ROW};
 use character_repositories::Repositories;
 use endpoint::Endpoints;
 use prometheus_client::registry::Registry;
@@ -44,9 +45,10 @@ use std::{sync::Arc, time::Duration};
 /// How much a client may send.
 #[derive(Clone, Copy, Debug)]
 pub struct ApiLimits {
-    /// Largest body of a request about one character, and largest character of a bulk, in bytes. 1 MiB.
+    /// Largest body of a request about one row, and largest row of a bulk, in bytes. Default: [`MAX_ROW`], which is
+    /// more than any row that may be stored needs: documents have a limit of their own.
     pub body: usize,
-    /// Largest body of a bulk, in bytes. 32 MiB.
+    /// Largest body of a bulk, in bytes. Default: [`MAX_BULK`].
     pub bulk_body: usize,
     /// How long a whole body may take to arrive. 10 s.
     pub body_timeout: Duration,
@@ -54,7 +56,7 @@ pub struct ApiLimits {
 
 impl Default for ApiLimits {
     fn default() -> Self {
-        Self { body: 1 << 20, bulk_body: 32 << 20, body_timeout: Duration::from_secs(10) }
+        Self { body: MAX_ROW, bulk_body: MAX_BULK, body_timeout: Duration::from_secs(10) }
     }
 }
 

@@ -14,12 +14,10 @@ pub(crate) trait Writable: Sized {
     fn rewritten(&self, fields: &mut Fields) -> Self;
 }
 
-/// Changes of a row, once it is known that they name fields that may be changed. `limit` is the size in bytes that the
-/// row must stay within, or not grow.
+/// Changes of a row, once it is known that they name fields that may be changed.
 pub(crate) fn patch<E: Writable>(
     members: Map<String, Value>,
     read_only: &[&str],
-    limit: usize,
 ) -> Result<impl Fn(&E) -> Result<E, RepositoryError>, Violations> {
     let mut refused = Fields::of(members.clone());
     refused.refuse(read_only, "is read-only");
@@ -27,14 +25,8 @@ pub(crate) fn patch<E: Writable>(
     refused.faults.into_result()?;
     let patch = Value::Object(members);
     Ok(move |current: &E| {
-        let before = Value::Object(current.as_written());
-        let mut merged = before.clone();
+        let mut merged = Value::Object(current.as_written());
         json_patch::merge(&mut merged, &patch);
-        let (length_before, length) = (before.to_string().len(), merged.to_string().len());
-        if length > limit && length > length_before {
-            let reason = format!("must not make it larger than {limit} bytes");
-            return Err(RepositoryError::Invalid(Violations::one("data", reason)));
-        }
         let Value::Object(members) = merged else {
             return Err(RepositoryError::Invalid(Violations::one("body", "must be an object")));
         };

@@ -35,7 +35,7 @@ async fn execute(command: CharacterServiceCommand, config: CharacterServiceConfi
     let stack = stack::build(&config, &mut registry).await?;
     match command {
         CharacterServiceCommand::Serve => serve(config, stack, registry).await,
-        CharacterServiceCommand::Import { folder } => import(&config, &stack, &folder).await,
+        CharacterServiceCommand::Import { folder } => import(&stack, &folder).await,
         CharacterServiceCommand::Export { folder } => export(&stack, &folder).await,
         CharacterServiceCommand::Check => {
             check(&config.effective, &Health::new(env!("CARGO_PKG_VERSION"), stack.checks)).await
@@ -50,11 +50,7 @@ async fn serve(config: CharacterServiceConfig, stack: Stack, mut registry: Regis
     let health = Arc::new(Health::new(env!("CARGO_PKG_VERSION"), stack.checks));
     let api = Arc::new(Api {
         repositories: Repositories::new(&StorageContext::new(stack.storage).with_origin(stack.origin)),
-        limits: ApiLimits {
-            body: config.max_character_bytes,
-            bulk_body: config.max_bulk_bytes,
-            ..ApiLimits::default()
-        },
+        limits: ApiLimits { bulk_body: config.max_bulk_bytes, ..ApiLimits::default() },
         health: Arc::clone(&health),
         http_metrics,
         registry: Arc::new(registry),
@@ -84,12 +80,10 @@ async fn serve(config: CharacterServiceConfig, stack: Stack, mut registry: Regis
     Ok(ExitCode::SUCCESS)
 }
 
-async fn import(config: &CharacterServiceConfig, stack: &Stack, folder: &Path) -> Outcome {
+async fn import(stack: &Stack, folder: &Path) -> Outcome {
     let style = ProgressStyle::with_template("{bar:40} {bytes}/{total_bytes} {eta}")?;
     let bar = ProgressBar::new(transfer::size(folder)).with_style(style);
-    let result =
-        transfer::import(stack.storage.as_ref(), folder, config.max_character_bytes, |read| bar.set_position(read))
-            .await;
+    let result = transfer::import(stack.storage.as_ref(), folder, |read| bar.set_position(read)).await;
     bar.finish_and_clear();
     let report = result?;
     for refusal in &report.refused {

@@ -1,6 +1,9 @@
 //! The free JSON document that every entity carries.
 
-use crate::{Violations, json};
+use crate::{
+    Violations, json,
+    size::{self, MAX_DOCUMENT},
+};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value, value::RawValue};
 use std::{
@@ -13,7 +16,7 @@ use std::{
 ///
 /// Limits: nesting of at most [`json::MAX_DEPTH`] levels (the object itself is the first), no `\u0000` in any string or
 /// member name, because PostgreSQL cannot keep it and every adapter must refuse alike, and no member name that begins
-/// with [`json::RESERVED`].
+/// with [`json::RESERVED`]. Its JSON text is at most [`MAX_DOCUMENT`] bytes long.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Document(pub Members);
@@ -171,7 +174,19 @@ impl<'de> Deserialize<'de> for Members {
 impl Document {
     /// Adds what breaks the limits to `violations`, under `field`.
     pub fn check(&self, field: &str, violations: &mut Violations) {
-        check_values(field, self.0.iter().map(|(name, value)| (Some(name), value)), json::MAX_DEPTH - 1, violations);
+        self.check_nested(field, 0, violations);
+        let size =
+            self.0.0.text.get().map_or_else(|| size::within(MAX_DOCUMENT, &*self.0), |text| Some(text.get().len()));
+        if size.is_none_or(|size| size > MAX_DOCUMENT) {
+            violations.push(field, size::too_large(MAX_DOCUMENT));
+        }
+    }
+
+    /// Adds what breaks the limits to `violations`, but for the size, when the row has the document under `levels` more
+    /// levels than its own documents.
+    pub(crate) fn check_nested(&self, field: &str, levels: usize, violations: &mut Violations) {
+        let members = self.0.iter().map(|(name, value)| (Some(name), value));
+        check_values(field, members, json::MAX_DEPTH - 1 - levels, violations);
     }
 }
 

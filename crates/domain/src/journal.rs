@@ -2,7 +2,7 @@
 
 use crate::{
     CharacterId, Document, ExperienceEntryId, JournalEntryId, Meta, NpcRelationshipId, QuestId, Timestamp, Violations,
-    check, document::check_value, json,
+    check, document::check_value, json, size::check_size,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -243,6 +243,7 @@ impl Quest {
         if self.progress.len() > check::MAX_ENTRIES {
             violations.push("progress", format!("must not be more than {}", check::MAX_ENTRIES));
         }
+        check_size("progress", &self.progress, &mut violations);
         for (index, step) in self.progress.iter().enumerate() {
             check_value(&format!("progress[{index}]"), step, json::MAX_DEPTH - 1, &mut violations);
         }

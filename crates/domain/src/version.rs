@@ -1,7 +1,7 @@
 //! Versions: what a character was, and how it became what it is.
 
 use crate::{
-    Character, CharacterId, CharacterVersionId, Meta, Timestamp, Violations, check, document::check_value, json,
+    Character, CharacterId, CharacterVersionId, Meta, Timestamp, Violations, check, document::check_value, json, size,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -46,6 +46,9 @@ pub struct RelatedChange {
     pub change: String,
 }
 
+/// Largest JSON text of the changes of a version, in bytes: a whole sheet, and some room for the other fields.
+pub const MAX_CHANGES: usize = size::MAX_DOCUMENT + (64 << 10);
+
 /// Longest reason, in Unicode scalar values.
 pub const MAX_REASON: usize = 500;
 
@@ -79,6 +82,12 @@ impl CharacterVersion {
             violations.push("state.id", "must be the character");
         }
         violations.0.extend(self.state.check().under("state").0);
+        if size::within(MAX_CHANGES, &self.changes).is_none() {
+            violations.push("changes", size::too_large(MAX_CHANGES));
+        }
+        if self.related.len() > check::MAX_ENTRIES {
+            violations.push("related", format!("must not be more than {}", check::MAX_ENTRIES));
+        }
         for (index, change) in self.changes.iter().enumerate() {
             check_value(&format!("changes[{index}]"), change, json::MAX_DEPTH + 1, &mut violations);
         }
@@ -116,13 +125,37 @@ fn text(value: Option<impl ToString>) -> Value {
 /// The JSON Patch (RFC 6902) that makes the [`sheet`] of `before` that of `after`.
 #[must_use]
 pub fn changes(before: &Character, after: &Character) -> Vec<Value> {
-    let mut changes = Vec::new();
-    let mut path = String::new();
-    members(&mut path, &sheet(before), &sheet(after), &mut changes);
-    changes
+    let (before, after) = (sheet(before), sheet(after));
+    let mut changes = Changes::default();
+    members(&mut String::new(), &before, &after, &mut changes);
+    if !changes.is_too_large() {
+        return changes.operations;
+    }
+    // The paths to many small changes may take more room than the sheet itself.
+    let changed = after.iter().filter(|(name, new)| before.get(*name) != Some(*new));
+    changed.map(|(name, new)| operation("replace", &format!("/{name}"), Some(new))).collect()
 }
 
-fn members(path: &mut String, before: &Map<String, Value>, after: &Map<String, Value>, changes: &mut Vec<Value>) {
+/// Operations that were found so far, and the length of their JSON text.
+#[derive(Default)]
+struct Changes {
+    operations: Vec<Value>,
+    bytes: usize,
+}
+
+impl Changes {
+    fn push(&mut self, operation: Value) {
+        let bytes = size::within(MAX_CHANGES, &operation).unwrap_or(MAX_CHANGES);
+        self.bytes = self.bytes.saturating_add(bytes).saturating_add(1);
+        self.operations.push(operation);
+    }
+
+    fn is_too_large(&self) -> bool {
+        self.bytes >= MAX_CHANGES
+    }
+}
+
+fn members(path: &mut String, before: &Map<String, Value>, after: &Map<String, Value>, changes: &mut Changes) {
     for (name, old) in before {
         within(path, name, |path| match after.get(name) {
             None => changes.push(operation("remove", path, None)),
@@ -134,7 +167,10 @@ fn members(path: &mut String, before: &Map<String, Value>, after: &Map<String, V
     }
 }
 
-fn differences(path: &mut String, before: &Value, after: &Value, changes: &mut Vec<Value>) {
+fn differences(path: &mut String, before: &Value, after: &Value, changes: &mut Changes) {
+    if changes.is_too_large() {
+        return;
+    }
     match (before, after) {
         (Value::Object(before), Value::Object(after)) => members(path, before, after, changes),
         (Value::Array(before), Value::Array(after)) => {
@@ -205,6 +241,28 @@ mod tests {
             json_patch::patch(&mut sheet_before, &patch).unwrap();
             assert_eq!(sheet_before, Value::Object(sheet(&after)));
         }
+    }
+
+    #[test]
+    fn the_changes_of_the_largest_sheet_are_no_larger_than_a_version_may_hold() {
+        // Each change would name the long path to it.
+        let sheet = |value: u8| {
+            let members: Map<_, _> = (0..10_000).map(|name| (name.to_string(), value.into())).collect();
+            character(&json!({ "x".repeat(500_000): members }))
+        };
+        let (before, after) = (sheet(0), sheet(1));
+        let after = Character { id: before.id, user_id: before.user_id, ..after };
+        let version = CharacterVersion::of(Some(&before), after, "character.updated", crate::now());
+        assert_eq!((version.changes.len(), version.check()), (1, Violations::default()));
+        assert_eq!(version.changes[0]["path"], "/data");
+        // Nothing in common, at the limit.
+        let filled = |name: &str| {
+            let text = "x".repeat(size::MAX_DOCUMENT - json!({ name: "" }).to_string().len());
+            character(&json!({ name: text }))
+        };
+        let (before, after) = (filled("a"), filled("b"));
+        let version = CharacterVersion::of(Some(&before), Character { id: before.id, ..after }, "x", crate::now());
+        assert_eq!(version.check(), Violations::default());
     }
 
     #[test]

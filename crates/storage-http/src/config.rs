@@ -33,7 +33,7 @@ pub struct HttpStorageConfig {
     pub breaker_failures: u32,
     /// How long it stays open before it admits one probe. 60 s.
     pub breaker_recovery: Duration,
-    /// The largest answer, in bytes. 64 MiB.
+    /// The largest answer, in bytes. Default: [`MAX_MESSAGE`](character_domain::size::MAX_MESSAGE).
     pub max_response_bytes: usize,
 }
 
@@ -55,7 +55,7 @@ impl HttpStorageConfig {
             retry_budget_ratio: 0.1,
             breaker_failures: 5,
             breaker_recovery: Duration::from_secs(60),
-            max_response_bytes: 64 * 1024 * 1024,
+            max_response_bytes: character_domain::size::MAX_MESSAGE,
         }
     }
 }

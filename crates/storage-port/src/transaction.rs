@@ -4,7 +4,7 @@ use crate::{DomainEvent, Entity, EntityKind, Result, StorageError};
 use character_domain::{
     Campaign, CampaignEvent, Character, CharacterProgress, CharacterVersion, EventImpact, ExperienceEntry,
     InventoryItem, JournalEntry, Meta, NpcRelationship, Quest, Revision, Timestamp, Violations, document::check_value,
-    json,
+    json, size::check_size,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -280,7 +280,9 @@ impl Transaction {
             violations.0.extend(broken.under(&format!("writes[{index}]")).0);
         }
         for (index, event) in self.events.iter().enumerate() {
-            check_value(&format!("events[{index}].data"), &event.data, json::MAX_DEPTH, &mut violations);
+            let field = format!("events[{index}].data");
+            check_value(&field, &event.data, json::MAX_DEPTH, &mut violations);
+            check_size(&field, &event.data, &mut violations);
         }
         if let Some(answer) = &self.answer {
             // It may hold rows, whose documents may be as deep as documents go.

@@ -1,11 +1,12 @@
 //! How much and how long.
 
+use character_domain::size::MAX_MESSAGE;
 use std::time::Duration;
 
 /// What one request may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// The largest request body, in bytes. Default: 64 MiB.
+    /// The largest request body, in bytes. Default: [`MAX_MESSAGE`].
     pub body_bytes: usize,
     /// How long a request body may take to arrive. Default: 30 seconds.
     pub body_timeout: Duration,
@@ -13,6 +14,6 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { body_bytes: 64 * 1024 * 1024, body_timeout: Duration::from_secs(30) }
+        Self { body_bytes: MAX_MESSAGE, body_timeout: Duration::from_secs(30) }
     }
 }

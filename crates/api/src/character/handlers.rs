@@ -149,7 +149,7 @@ pub(crate) async fn patch(api: Data<Api>, request: HttpRequest, payload: Payload
     let id = path_id(&request, "id")?;
     let body = body::of_row(&api, &request, payload, Media::MergePatch).await?;
     let context = context::of_change(&request, &body)?;
-    let change = input::patch(body::object(&body)?, api.limits.body).map_err(Problem::invalid)?;
+    let change = input::patch(body::object(&body)?).map_err(Problem::invalid)?;
     let character = api.repositories.characters.patch(id, &context, change).await?;
     Ok(answer::changed::<_, CharacterBody>(&mut HttpResponse::Ok(), character))
 }

@@ -26,10 +26,9 @@ pub(crate) fn whole(members: Map<String, Value>, id: CharacterId) -> Result<NewC
     writable(fields)
 }
 
-/// Changes of a character, and what applies them to it. It stays within `limit` bytes, or does not grow.
+/// Changes of a character, and what applies them to it.
 pub(crate) fn patch(
     members: Map<String, Value>,
-    limit: usize,
 ) -> Result<impl Fn(&Character) -> Result<Character, RepositoryError>, Violations> {
     let mut fields = Fields::of(members.clone());
     fields.refuse(&READ_ONLY, IS_READ_ONLY);
@@ -39,14 +38,8 @@ pub(crate) fn patch(
     fields.faults.into_result()?;
     let patch = Value::Object(members);
     Ok(move |current: &Character| {
-        let before = as_written(current);
-        let mut merged = before.clone();
+        let mut merged = as_written(current);
         json_patch::merge(&mut merged, &patch);
-        let (length_before, length) = (before.to_string().len(), merged.to_string().len());
-        if length > limit && length > length_before {
-            let reason = format!("must not make the character larger than {limit} bytes");
-            return Err(RepositoryError::Invalid(Violations::one("data", reason)));
-        }
         let Value::Object(members) = merged else {
             return Err(RepositoryError::Invalid(Violations::one("body", "must be an object")));
         };

@@ -101,7 +101,7 @@ pub(crate) async fn patch(api: Data<Api>, request: HttpRequest, payload: Payload
     let (of, item) = (path_id(&request, "id")?, path_id(&request, "item")?);
     let body = body::of_row(&api, &request, payload, Media::MergePatch).await?;
     let context = context::of_change(&request, &body)?;
-    let change = merge::patch(body::object(&body)?, &input::READ_ONLY, api.limits.body).map_err(Problem::invalid)?;
+    let change = merge::patch(body::object(&body)?, &input::READ_ONLY).map_err(Problem::invalid)?;
     let item = api.repositories.inventory.patch(of, item, &context, change).await?;
     Ok(changed::<_, InventoryItemBody>(&mut HttpResponse::Ok(), item))
 }

@@ -106,7 +106,7 @@ pub(crate) async fn patch(api: Data<Api>, request: HttpRequest, payload: Payload
     let (of, entry) = (path_id(&request, "id")?, path_id(&request, "entry")?);
     let body = body::of_row(&api, &request, payload, Media::MergePatch).await?;
     let context = context::of_change(&request, &body)?;
-    let change = merge::patch(body::object(&body)?, &READ_ONLY, api.limits.body).map_err(Problem::invalid)?;
+    let change = merge::patch(body::object(&body)?, &READ_ONLY).map_err(Problem::invalid)?;
     let entry = api.repositories.journal.patch(of, entry, &context, change).await?;
     Ok(changed::<_, JournalEntryBody>(&mut HttpResponse::Ok(), entry))
 }

@@ -107,7 +107,7 @@ macro_rules! journal_record {
             let (of, entry, id) = (path_id(&request, "id")?, path_id(&request, "entry")?, path_id(&request, $row)?);
             let body = body::of_row(&api, &request, payload, Media::MergePatch).await?;
             let context = context::of_change(&request, &body)?;
-            let change = merge::patch(body::object(&body)?, &READ_ONLY, api.limits.body).map_err(Problem::invalid)?;
+            let change = merge::patch(body::object(&body)?, &READ_ONLY).map_err(Problem::invalid)?;
             let row = api.repositories.journal.patch_under::<$entity>(of, entry, id, &context, change).await?;
             Ok(changed::<_, $body>(&mut HttpResponse::Ok(), row))
         }

@@ -15,3 +15,4 @@ mod lists;
 mod operations;
 mod preconditions;
 mod progress;
+mod values;

@@ -5,6 +5,7 @@ use super::{
     variables::{Reader, boolean, folder, number, secret, socket, url},
     with_password,
 };
+use character_domain::size::MAX_BULK;
 use secrecy::SecretString;
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
@@ -29,8 +30,6 @@ pub struct CharacterServiceConfig {
     pub cache_stale_max: Duration,
     /// How much the in-process tier may hold, in bytes.
     pub cache_max_bytes: u64,
-    /// The largest character, in bytes of its JSON.
-    pub max_character_bytes: usize,
     /// The largest body of a bulk request, in bytes.
     pub max_bulk_bytes: usize,
     /// Where a person on call looks; `None`: nowhere.
@@ -100,8 +99,6 @@ const REDIS_CACHE_TTL: Variable =
 const CACHE_STALE_MAX_SECS: Variable =
     Variable::new("CACHE_STALE_MAX_SECS", "seconds a cached value is kept for an outage of the storage", "86400");
 const CACHE_MAX_BYTES: Variable = Variable::new("CACHE_MAX_BYTES", "bytes the in-process tier may hold", "67108864");
-const MAX_CHARACTER_BYTES: Variable =
-    Variable::new("MAX_CHARACTER_BYTES", "largest character, in bytes of JSON", "1048576");
 const MAX_BULK_BYTES: Variable = Variable::new("MAX_BULK_BYTES", "largest bulk request, in bytes", "33554432");
 const ALLOW_UNAUTHENTICATED: Variable = Variable::new(
     "ALLOW_UNAUTHENTICATED",
@@ -130,7 +127,6 @@ impl CharacterServiceConfig {
         REDIS_CACHE_TTL,
         CACHE_STALE_MAX_SECS,
         CACHE_MAX_BYTES,
-        MAX_CHARACTER_BYTES,
         MAX_BULK_BYTES,
         ALLOW_UNAUTHENTICATED,
         MESSAGE_HUB_URL,
@@ -181,8 +177,7 @@ impl CharacterServiceConfig {
         let cache_ttl = reader.read(&REDIS_CACHE_TTL, number(1, 31_536_000));
         let cache_stale_max = reader.read(&CACHE_STALE_MAX_SECS, number(0, 31_536_000));
         let cache_max_bytes = reader.read(&CACHE_MAX_BYTES, number(0, 1 << 40));
-        let max_character_bytes = reader.read(&MAX_CHARACTER_BYTES, number(1024, 16 << 20));
-        let max_bulk_bytes = reader.read(&MAX_BULK_BYTES, number(1024, 48 << 20));
+        let max_bulk_bytes = reader.read(&MAX_BULK_BYTES, number(1024, MAX_BULK as u64));
         let admin = admin(reader, allowed);
         let reports = report_config(reader);
         let shutdown = reader.read(&SHUTDOWN_SECS, number(0, 3600));
@@ -197,7 +192,6 @@ impl CharacterServiceConfig {
             cache_ttl: Duration::from_secs(cache_ttl?),
             cache_stale_max: Duration::from_secs(cache_stale_max?),
             cache_max_bytes: cache_max_bytes?,
-            max_character_bytes: usize::try_from(max_character_bytes?).ok()?,
             max_bulk_bytes: usize::try_from(max_bulk_bytes?).ok()?,
             admin,
             reports: reports?,

@@ -5,6 +5,7 @@ use super::{
     variables::{Reader, boolean, folder, number, secret, socket, url},
     with_password,
 };
+use character_domain::size::MAX_BULK;
 use secrecy::{ExposeSecret, SecretString};
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
@@ -48,7 +49,7 @@ const STORAGE_SERVICE_TOKEN: Variable = Variable::secret(
     "STORAGE_SERVICE_TOKEN",
     "accepted bearer tokens, separated by commas so that they can be rotated; required",
 );
-const MAX_REQUEST_BYTES: Variable = Variable::new("MAX_REQUEST_BYTES", "largest request, in bytes", "67108864");
+const MAX_REQUEST_BYTES: Variable = Variable::new("MAX_REQUEST_BYTES", "largest request, in bytes", "134217728");
 const ALLOW_UNAUTHENTICATED: Variable = Variable::new(
     "ALLOW_UNAUTHENTICATED",
     "let ADMIN_ADDR be an address that others can reach although it has no access control: true or false",
@@ -98,7 +99,7 @@ impl StorageServiceConfig {
                 .faults
                 .push("STORAGE_SERVICE_TOKEN: must be set; the service does not start open to anyone".to_owned());
         }
-        let max_request_bytes = reader.read(&MAX_REQUEST_BYTES, number(1024, 1 << 30));
+        let max_request_bytes = reader.read(&MAX_REQUEST_BYTES, number(MAX_BULK as u64, 1 << 30));
         let allowed = reader.read(&ALLOW_UNAUTHENTICATED, boolean);
         let admin = admin(reader, allowed);
         let reports = report_config(reader);

@@ -67,7 +67,7 @@ where
         import.read += bytes.len() as u64 + 1;
         let text = bytes.trim_ascii();
         if !text.is_empty() {
-            match parse(text, import.max_bytes) {
+            match parse(text) {
                 Ok(row) => pending.add(Placed { line: index + 1, bytes: text.len(), row }),
                 Err(reason) => pending.refuse(index + 1, reason),
             }
@@ -86,8 +86,8 @@ where
 }
 
 /// The row of a line, checked by itself; the reason as a sentence when it is refused.
-fn parse<E: Row>(text: &[u8], max_bytes: usize) -> Result<E, String> {
-    let mut line = Line::parse(text, max_bytes)?;
+fn parse<E: Row>(text: &[u8]) -> Result<E, String> {
+    let mut line = Line::parse(text)?;
     let row = E::from_line(&mut line)?;
     line.finish()?;
     row.check().into_result().map_err(|violations| violations.to_string())?;

@@ -84,13 +84,11 @@ pub fn size(folder: &Path) -> u64 {
 pub async fn import(
     storage: &dyn StoragePort,
     folder: &Path,
-    max_bytes: usize,
     progress: impl FnMut(u64),
 ) -> Result<ImportReport, TransferError> {
     let mut import = Import {
         storage,
         folder,
-        max_bytes,
         known: Known::default(),
         // Campaigns are led elsewhere: who brings none with the characters cannot be held to them.
         campaigns_are_known: folder.join(Campaign::FILE).exists(),
@@ -115,7 +113,6 @@ pub async fn import(
 pub(super) struct Import<'a, P> {
     pub(super) storage: &'a dyn StoragePort,
     pub(super) folder: &'a Path,
-    pub(super) max_bytes: usize,
     pub(super) known: Known,
     pub(super) campaigns_are_known: bool,
     pub(super) report: ImportReport,

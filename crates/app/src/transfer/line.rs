@@ -1,6 +1,6 @@
 //! A line of a file: one JSON object, its members taken one by one.
 
-use character_domain::{Meta, Revision, Timestamp, json, number};
+use character_domain::{Meta, Revision, Timestamp, json, number, size::MAX_ROW};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 
@@ -19,9 +19,9 @@ pub(super) struct Line(pub(super) Map<String, Value>);
 
 impl Line {
     /// The object in `text`; the reason as a sentence when it is refused.
-    pub(super) fn parse(text: &[u8], max_bytes: usize) -> Result<Self, String> {
-        if text.len() > max_bytes {
-            return Err(format!("larger than {max_bytes} bytes"));
+    pub(super) fn parse(text: &[u8]) -> Result<Self, String> {
+        if text.len() > MAX_ROW {
+            return Err(format!("larger than {MAX_ROW} bytes"));
         }
         json::scan(text, json::MAX_DEPTH + 1).map_err(|error| error.to_string())?;
         json::parse(text).map(Self).map_err(|error| error.to_string())

@@ -1,7 +1,7 @@
 //! Import and export over the memory storage.
 
 use super::*;
-use character_domain::{Character, CharacterVersion};
+use character_domain::{Character, CharacterVersion, size::MAX_ROW};
 use character_storage_port::{
     CHARACTER_CREATED, CharacterVersionQuery, MemoryStorage, Outbox, PageRequest, StorageExt, Store,
 };
@@ -13,7 +13,6 @@ use std::{
     time::Duration,
 };
 
-const MOST: usize = 1 << 20;
 const HERO: &str = "bd8edf9f-8557-4988-892c-395530d2b457";
 const OTHER: &str = "bd8edf9f-8557-4988-892c-395530d2b458";
 
@@ -22,7 +21,7 @@ fn demo_data() -> &'static Path {
 }
 
 async fn imported(storage: &MemoryStorage, folder: &Path) -> ImportReport {
-    import(storage, folder, MOST, |_| {}).await.unwrap()
+    import(storage, folder, |_| {}).await.unwrap()
 }
 
 /// The lines of each file as JSON, in whatever order.
@@ -156,7 +155,7 @@ async fn import_export_and_import_again_lose_nothing() {
 #[tokio::test]
 async fn the_progress_ends_at_the_size_of_all_files() {
     let mut seen = vec![0];
-    import(&MemoryStorage::new(), demo_data(), MOST, |read| seen.push(read)).await.unwrap();
+    import(&MemoryStorage::new(), demo_data(), |read| seen.push(read)).await.unwrap();
     assert!(seen.is_sorted());
     assert_eq!(seen.last(), Some(&size(demo_data())));
 }
@@ -286,7 +285,7 @@ async fn a_line_that_cannot_be_read_is_refused_with_its_place_and_the_member_at_
         with(entry(1, json!({})), json!({ "is_deleted": true })).to_string(),
         with(entry(1, json!({})), json!({ "is_deleted": false, "deleted_at": "2025-02-11T14:44:14Z" })).to_string(),
         with(entry(1, json!({})), json!({ "data": { "n": 0 } })).to_string().replace(":0}", ":0,\"n\":0}"),
-        entry(1, json!({ "content": "x".repeat(MOST) })).to_string(),
+        entry(1, json!({ "content": "x".repeat(MAX_ROW) })).to_string(),
         r#"{"entry_id":"00000000-0000-4000-8000-000000000001"}"#.to_owned(),
     ];
     let mut bytes = lines.join("\n").into_bytes();
@@ -303,7 +302,7 @@ async fn a_line_that_cannot_be_read_is_refused_with_its_place_and_the_member_at_
         ("is_deleted without deleted_at", 7),
         ("deleted_at without is_deleted", 8),
         ("data.n: must not be given twice", 9),
-        ("larger than 1048576 bytes", 10),
+        ("larger than 8388608 bytes", 10),
         ("character_id: is required", 11),
         ("", 12),
     ] {
@@ -362,6 +361,6 @@ async fn times_are_cut_to_the_microsecond() {
 #[tokio::test]
 async fn without_characters_there_is_no_import() {
     let folder = folder(&[("quests.ndjson", vec![])]);
-    let failed = import(&MemoryStorage::new(), folder.path(), MOST, |_| {}).await;
+    let failed = import(&MemoryStorage::new(), folder.path(), |_| {}).await;
     assert!(matches!(failed, Err(TransferError::File { action: "read", .. })), "{failed:?}");
 }

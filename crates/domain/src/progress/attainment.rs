@@ -1,6 +1,6 @@
 //! Milestones and achievements.
 
-use crate::{Document, Timestamp, Violations, check, document::check_value, json};
+use crate::{Document, Timestamp, Violations, check};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -30,12 +30,7 @@ impl Attainment {
         check::text(&mut violations, "description", &self.description);
         check::short(&mut violations, "type", &self.kind, check::MAX_WORD);
         // It lies within an entry of a list, so the row that holds all of it is two levels deeper.
-        for (name, value) in &self.data.0 {
-            check_value(&format!("data.{name}"), value, json::MAX_DEPTH - 3, &mut violations);
-        }
-        if self.data.0.keys().any(|name| name.contains('\0')) {
-            violations.push("data", "must not contain the character U+0000");
-        }
+        self.data.check_nested("data", 2, &mut violations);
         violations
     }
 
