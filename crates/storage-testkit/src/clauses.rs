@@ -19,6 +19,7 @@ pub mod repetition;
 pub mod row_verbs;
 pub mod rows;
 pub mod together;
+pub mod values;
 pub mod verbs;
 pub mod visibility;
 
@@ -342,6 +343,13 @@ macro_rules! __each_clause {
                 every_state_of_a_field_comes_back
                 a_row_may_name_rows_that_are_not_there
                 a_thousand_items_commit_together
+            }
+            values {
+                whatever_the_document_what_is_taken_comes_back
+                whatever_the_text_what_is_taken_comes_back
+                whatever_the_time_it_comes_back
+                the_largest_documents_come_back_and_larger_ones_are_invalid
+                the_largest_version_comes_back
             }
             filters {
                 the_filter_by_tags_asks_for_all_of_them

@@ -100,14 +100,22 @@ caught! {
         "rows_of_different_kinds_may_have_one_id", "lists_of_kinds_with_one_id_stay_apart";
     a_storage_that_rounds_large_integers_is_caught: RoundsLargeIntegers breaks
         "integers_come_back_exact", "every_document_of_every_kind_comes_back";
+    a_storage_that_rounds_numbers_is_caught: RoundsNumbers breaks
+        "numbers_come_back_to_the_letter", "whatever_the_document_what_is_taken_comes_back";
+    a_storage_that_rewrites_numbers_is_caught: RewritesNumbers breaks
+        "numbers_come_back_to_the_letter", "whatever_the_document_what_is_taken_comes_back";
+    a_storage_that_ends_before_the_end_of_time_is_caught: EndsBeforeTheEndOfTime breaks
+        "times_in_every_field_keep_their_microseconds", "whatever_the_time_it_comes_back";
+    a_storage_that_cuts_large_documents_is_caught: CutsLargeDocuments breaks
+        "the_largest_documents_come_back_and_larger_ones_are_invalid";
     a_storage_that_cuts_times_to_milliseconds_is_caught: CutsTimesToMilliseconds breaks
-        "times_in_every_field_keep_their_microseconds";
+        "times_in_every_field_keep_their_microseconds", "whatever_the_time_it_comes_back";
     a_storage_that_truncates_integers_is_caught: TruncatesIntegers breaks
         "integers_in_fields_come_back_at_their_bounds", "the_filter_by_session_holds_the_entries_of_it";
     a_storage_that_loses_fractions_of_seconds_is_caught: LosesFractionsOfSeconds breaks
         "times_in_every_field_keep_their_microseconds", "every_field_of_a_journal_entry_comes_back";
     a_storage_that_trims_texts_is_caught: TrimsTexts breaks
-        "unicode_comes_back_exact", "texts_in_every_field_come_back_exact";
+        "whatever_the_text_what_is_taken_comes_back", "unicode_comes_back_exact", "texts_in_every_field_come_back_exact";
     a_storage_that_takes_empty_for_absent_is_caught: TakesEmptyForAbsent breaks
         "an_empty_text_is_not_an_absent_one", "every_field_of_an_impact_comes_back";
     a_storage_that_drops_null_members_is_caught: DropsNullMembers breaks

@@ -35,9 +35,13 @@ pub(crate) enum Mistake {
     // Rows.
     MixesUpKindsWithOneId,
     RoundsLargeIntegers,
+    RoundsNumbers,
+    RewritesNumbers,
     TruncatesIntegers,
     LosesFractionsOfSeconds,
     CutsTimesToMilliseconds,
+    EndsBeforeTheEndOfTime,
+    CutsLargeDocuments,
     TrimsTexts,
     TakesEmptyForAbsent,
     DropsNullMembers,

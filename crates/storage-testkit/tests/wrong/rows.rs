@@ -23,6 +23,27 @@ pub(crate) fn spoiled<E: Entity>(mistake: Mistake, row: &E) -> E {
                 *value = json!(lossy);
             }
         }),
+        M::RoundsNumbers => within(row.get_mut("data"), &|value| {
+            if let Some(rounded) = value.as_f64() {
+                *value = json!(rounded);
+            }
+        }),
+        // A trailing zero of a fraction says nothing to a database that keeps decimals.
+        M::RewritesNumbers => within(row.get_mut("data"), &|value| {
+            let text = value.as_number().map(ToString::to_string).filter(|text| text.contains('.'));
+            if let Some(shorter) = text.and_then(|text| serde_json::from_str(text.trim_end_matches('0')).ok()) {
+                *value = shorter;
+            }
+        }),
+        M::CutsLargeDocuments => within(row.get_mut("data"), &|value| {
+            if let Value::String(text) = value {
+                *text = text.chars().take(1_000_000).collect();
+            }
+        }),
+        M::EndsBeforeTheEndOfTime => texts(row, |text| {
+            let end: Timestamp = "9999-12-30T22:00:00Z".parse().ok()?;
+            text.parse().ok().map(|time: Timestamp| time.min(end).to_string())
+        }),
         M::DropsNullMembers => within(row.get_mut("data"), &|value| {
             if let Value::Object(members) = value {
                 members.retain(|_, value| !value.is_null());
