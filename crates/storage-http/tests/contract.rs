@@ -4,7 +4,7 @@
 
 mod direct;
 
-use character_domain::{Character, CharacterId, Revision, UserId, Violations};
+use character_domain::{Character, CharacterId, Revision, UserId, Violations, size::MAX_DOCUMENT};
 use character_storage_http::HttpStorage;
 use character_storage_http::ReqwestTransport;
 use character_storage_port::{
@@ -258,10 +258,14 @@ fn apply_all(request: &Request) -> ResponseTemplate {
     ok(json!({ "outcomes": outcomes }))
 }
 
+/// Rows with sheets of the largest size, so that each takes a little more than a megabyte.
 fn large(megabytes: usize) -> Transaction {
-    let mut character = Character::new(UserId::new(), "Torormir", character_domain::now());
-    character.data.0.insert("notes".into(), "x".repeat(megabytes << 20).into());
-    Transaction::new().with(Change::Create(character))
+    let text = "x".repeat(MAX_DOCUMENT - json!({ "notes": "" }).to_string().len());
+    (0..megabytes).fold(Transaction::new(), |transaction, _| {
+        let mut character = Character::new(UserId::new(), "Torormir", character_domain::now());
+        character.data.0.insert("notes".into(), text.clone().into());
+        transaction.with(Change::Create(character))
+    })
 }
 
 #[tokio::test]

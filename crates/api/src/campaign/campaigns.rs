@@ -106,7 +106,7 @@ pub(crate) async fn patch_campaign(api: Data<Api>, request: HttpRequest, payload
     let id = path_id(&request, "campaign")?;
     let body = body::of_row(&api, &request, payload, Media::MergePatch).await?;
     let context = context::of_change(&request, &body)?;
-    let change = merge::patch(body::object(&body)?, &[], api.limits.body).map_err(Problem::invalid)?;
+    let change = merge::patch(body::object(&body)?, &[]).map_err(Problem::invalid)?;
     let campaign = api.repositories.campaigns.patch(id, &context, change).await?;
     Ok(changed::<_, CampaignBody>(&mut HttpResponse::Ok(), campaign))
 }

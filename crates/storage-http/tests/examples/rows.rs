@@ -125,7 +125,7 @@ impl Example for Campaign {
         })
     }
     fn query() -> CampaignQuery {
-        CampaignQuery { include_deleted: true }
+        CampaignQuery { include_deleted: true, ..CampaignQuery::default() }
     }
     fn parameters() -> Vec<(&'static str, String)> {
         parameters([])
