@@ -26,6 +26,8 @@ pub(crate) enum Mistake {
     CutsFineTimes,
     OverwritesCreatedAt,
     LosesPermitsWhenDropped,
+    ImportsAtRevisionOne,
+    ImportsOverRows,
     // Events.
     LosesAnEvent,
     ForgetsEventsOfRows,
@@ -67,6 +69,11 @@ pub(crate) enum Mistake {
     PagesWithAGap,
     EndsAListTooEarly,
     SaysThatThereIsMoreAtTheEnd,
+    // Snapshots.
+    LeavesDeletedRowsOutOfSnapshots,
+    LeavesVersionsOutOfSnapshots,
+    ReadsSnapshotsAsTheyAreAskedFor,
+    EndsSnapshotsTooEarly,
     // Caches.
     AnswersFromACacheForEver,
     RemembersAbsence,
