@@ -16,7 +16,10 @@ use futures_util::{StreamExt, stream};
 use serde_json::{Value, json};
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard},
+    sync::{
+        Arc, Mutex, MutexGuard,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 use tokio::sync::Semaphore;
@@ -27,6 +30,7 @@ pub(crate) struct Wrong {
     mistake: Mistake,
     inner: MemoryStorage,
     permits: Semaphore,
+    commits: Arc<AtomicUsize>,
     state: Mutex<State>,
 }
 
@@ -42,7 +46,7 @@ struct State {
 impl Wrong {
     pub(crate) fn storage(mistake: Mistake) -> Arc<dyn StoragePort> {
         let (inner, permits) = (MemoryStorage::new(), Semaphore::new(8));
-        Arc::new(Self { mistake, inner, permits, state: Mutex::default() })
+        Arc::new(Self { mistake, inner, permits, commits: Arc::default(), state: Mutex::default() })
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -271,6 +275,7 @@ impl Commit for Wrong {
     async fn commit(&self, transaction: Transaction) -> Result<Committed> {
         let writes = transaction.writes.clone();
         let outcome = self.under_permit(self.apply(transaction)).await;
+        self.commits.fetch_add(1, Ordering::SeqCst);
         if outcome.is_ok() {
             for write in &writes {
                 for_write!(write, change => self.remember(change));
@@ -324,10 +329,20 @@ impl Snapshot for Wrong {
     async fn snapshot(&self) -> Result<SnapshotStream> {
         let mistake = self.mistake;
         if mistake == M::ReadsSnapshotsAsTheyAreAskedFor {
-            let inner = self.inner.clone();
+            let (inner, commits) = (self.inner.clone(), Arc::clone(&self.commits));
             return Ok(Box::pin(stream::unfold(0, move |place| {
-                let inner = inner.clone();
-                async move { Some((inner.snapshot().await.unwrap().skip(place).next().await?, place + 1)) }
+                let (inner, commits) = (inner.clone(), Arc::clone(&commits));
+                async move {
+                    // Others are given time to write.
+                    let before = commits.load(Ordering::SeqCst);
+                    for _ in 0..place * 1_000 {
+                        if commits.load(Ordering::SeqCst) > before {
+                            break;
+                        }
+                        tokio::task::yield_now().await;
+                    }
+                    Some((inner.snapshot().await.unwrap().skip(place).next().await?, place + 1))
+                }
             })));
         }
         let mut items: Vec<_> = self.under_permit(self.inner.snapshot()).await?.collect().await;
