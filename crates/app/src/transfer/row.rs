@@ -6,8 +6,7 @@ use character_domain::{
     InventoryItem, JournalEntry, NpcRelationship, Quest,
 };
 use character_storage_port::{
-    CHARACTER_CREATED, Change, CharacterProgressQuery, Entity, EntityKind, Transaction, character_event,
-    row_event,
+    CHARACTER_CREATED, Change, CharacterProgressQuery, Entity, EntityKind, Transaction, character_event, row_event,
 };
 use serde_json::{Map, Value};
 use uuid::Uuid;
