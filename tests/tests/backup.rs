@@ -275,7 +275,7 @@ fn export_and_check_create_nothing_and_name_the_database_that_is_not_there() {
     }
     let checked = Service::storage().env("DATA_DIR", &data).env("STORAGE_SERVICE_TOKEN", TOKEN).arg("check").run();
     assert_eq!(checked.code, Some(1), "{checked:?}");
-    assert!(checked.output.contains("POOL_SIZE="), "the configuration is printed all the same: {checked:?}");
+    assert!(checked.output.contains("DATABASE_POOL_SIZE="), "the configuration is printed all the same: {checked:?}");
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "nothing was created");
 }
 
@@ -317,7 +317,9 @@ async fn an_export_goes_on_past_a_row_that_cannot_be_read_and_says_so() {
     );
     drop(database);
     let folder = tempfile::tempdir().unwrap();
+    let before = files(&service.data_dir());
     let finished = export_of(&service.data_dir(), folder.path());
+    assert!(files(&service.data_dir()) == before, "an export leaves the data folder as it was");
     assert_eq!(finished.code, Some(3), "{finished:?}");
     assert!(finished.output.contains(&format!("character {id} cannot be read and was left out")), "{finished:?}");
     assert!(finished.output.contains("all: 5 exported, 1 unreadable"), "{finished:?}");
@@ -335,11 +337,8 @@ async fn a_folder_that_can_only_be_read_is_exported() {
     for end in [Service::kill as fn(&Service), |service| assert_eq!(service.terminate(), 0)] {
         end(&service);
         let snapshot = read_only_copy(&service.data_dir());
-        let storage = SqlStorage::connect_existing(
-            &format!("sqlite://{}", snapshot.path().join("character.sqlite").display()),
-            SqlOptions::default(),
-        );
-        let storage = storage.await.unwrap();
+        let url = format!("sqlite://{}", snapshot.path().join("character.sqlite").display());
+        let storage = SqlStorage::connect_existing(&url, SqlOptions::default()).await.unwrap();
         let out = tempfile::tempdir().unwrap();
         let report = export(&storage, out.path(), |_| {}).await.unwrap();
         assert_eq!(report.rows(), 2);

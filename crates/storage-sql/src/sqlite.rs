@@ -39,8 +39,10 @@ type Job = Box<dyn FnOnce(&mut Connection) + Send>;
 enum Mode {
     /// To read and write; created when it is absent.
     ReadWrite,
-    /// To read what is there, beside processes that write.
+    /// To read what is there, beside processes that write. A log that a killed process left is not touched.
     ReadOnly,
+    /// The same where there is no log: the last connection then removes the files by which processes agree.
+    Visit,
     /// To read a file that nobody writes, in a folder where SQLite cannot make the files by which processes agree.
     Immutable,
 }
@@ -240,15 +242,17 @@ fn mode_of_existing(path: &Path, timeout: Duration) -> Result<Mode> {
         let asked = connection.query_row("SELECT count(*) FROM sqlite_master", [], |_| Ok(()));
         asked.map_err(|error| fault(error).into_error(OPEN, Applied::No))
     };
-    let Err(refusal) = answers(Mode::ReadOnly) else { return Ok(Mode::ReadOnly) };
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    let has_log = std::fs::metadata(&log).is_ok_and(|log| log.len() > 0);
+    let mode = if has_log { Mode::ReadOnly } else { Mode::Visit };
+    let Err(refusal) = answers(mode) else { return Ok(mode) };
     if !matches!(refusal.kind(), ErrorKind::Unavailable { .. }) {
         return Err(refusal);
     }
     // In a folder that takes no files a database in the mode of the write-ahead log cannot be shared. Without such a log
     // the main file is the whole database, and nobody can be writing it.
-    let mut log = path.as_os_str().to_owned();
-    log.push("-wal");
-    if std::fs::metadata(&log).is_ok_and(|log| log.len() > 0) {
+    if has_log {
         return Err(refusal.with_detail(format!(
             "{} has a write-ahead log, and its folder cannot be written to: copy both files to a folder that can",
             path.display()
@@ -286,6 +290,10 @@ fn opened(path: &Path, timeout: Duration, mode: Mode) -> Result<Connection> {
         let connection = match mode {
             Mode::ReadWrite => Connection::open(path)?,
             Mode::ReadOnly => Connection::open_with_flags(path, read)?,
+            Mode::Visit => {
+                let visit = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+                Connection::open_with_flags(path, visit)?
+            }
             Mode::Immutable => Connection::open_with_flags(immutable_uri(path), read | OpenFlags::SQLITE_OPEN_URI)?,
         };
         // Less than the caller waits, so that the answer to a file in use is one that says nothing was written.

@@ -156,7 +156,10 @@ fn belongings(chance: &mut Chance, character: &Character, rows: &mut Vec<StoredR
         for impact_type in [ImpactType::HitPoints, ImpactType::Experience, ImpactType::AbilityScore, ImpactType::Other]
         {
             let journal_entry_id = chance.maybe(journal_entry_id);
-            let event = CampaignEvent { character_id, journal_entry_id, impact_type, ..chance.row() };
+            let mut event = CampaignEvent { character_id, journal_entry_id, impact_type, ..chance.row() };
+            if impact_type == ImpactType::AbilityScore {
+                event.event_data.0.insert("ability".to_owned(), "strength".into());
+            }
             rows.push(EventImpact { character_id, event_id: event.id, impact_type, ..chance.row() }.into_row());
             rows.push(event.into_row());
         }
