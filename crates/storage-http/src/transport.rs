@@ -91,14 +91,6 @@ impl Error for TransportError {
     }
 }
 
-#[async_trait]
-#[deny(clippy::missing_trait_methods)]
-impl<T: Transport + ?Sized> Transport for Arc<T> {
-    async fn call(&self, request: ApiRequest) -> Result<ApiResponse, TransportError> {
-        (**self).call(request).await
-    }
-}
-
 /// An answer that tells of a failure: the cause of the error made of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the storage answered {status} after {attempts} attempts")]

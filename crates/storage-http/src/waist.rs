@@ -11,7 +11,7 @@ use std::{sync::Arc, time::Duration};
 /// A transport with deadline, metrics, retry, breaker and attempt timeout around it, in that order from the outside.
 #[derive(Debug)]
 pub struct Waist<T = ReqwestTransport> {
-    layers: Deadlined<Observed<Retrying<Breaking<TimeLimited<Arc<T>>>>>>,
+    layers: Deadlined<Observed<Retrying<Breaking<TimeLimited<T>>>>>,
     transport: Arc<T>,
     deadline: Duration,
     breaker: CircuitBreaker,

@@ -88,6 +88,7 @@ pub struct UnreadableRow {
 }
 
 /// One item of a snapshot.
+#[expect(clippy::large_enum_variant, reason = "nearly every item is a row, and a box would be an allocation for each")]
 #[derive(Clone, Debug, PartialEq)]
 pub enum SnapshotItem {
     /// A row, live or soft-deleted.

@@ -39,7 +39,7 @@ const MIGRATION_TIMEOUT: Duration = Duration::from_secs(600);
 const PIPELINE: usize = 64;
 
 pub(crate) struct Postgres {
-    config: Config,
+    config: Box<Config>,
     pool: Pool,
     database: String,
     timeout: Duration,
@@ -83,7 +83,7 @@ impl Postgres {
             .runtime(Runtime::Tokio1)
             .build()
             .map_err(|error| StorageError::unavailable("connect").with_source(error))?;
-        Ok(Self { config, pool, database, timeout: options.timeout })
+        Ok(Self { config: Box::new(config), pool, database, timeout: options.timeout })
     }
 
     pub(crate) fn status(&self) -> PoolStatus {

@@ -59,13 +59,9 @@ impl KindReader {
     }
 }
 
-enum Message {
-    Item(Result<SnapshotItem>),
-    End,
-}
-
-/// Where the task that reads the database leaves the items.
-pub(crate) struct Sink(mpsc::Sender<Message>);
+/// Where the task that reads the database leaves the items; the last message is an error, or `None` when the snapshot is
+/// whole.
+pub(crate) struct Sink(mpsc::Sender<Option<Result<SnapshotItem>>>);
 
 /// Nobody reads the snapshot any more.
 pub(crate) struct Abandoned;
@@ -76,9 +72,9 @@ pub(crate) fn channel() -> (Sink, SnapshotStream) {
     let items = stream::unfold(Some(receiver), |receiver| async move {
         let mut receiver = receiver?;
         match receiver.recv().await {
-            Some(Message::Item(Ok(item))) => Some((Ok(item), Some(receiver))),
-            Some(Message::Item(Err(error))) => Some((Err(error), None)),
-            Some(Message::End) => None,
+            Some(Some(Ok(item))) => Some((Ok(item), Some(receiver))),
+            Some(Some(Err(error))) => Some((Err(error), None)),
+            Some(None) => None,
             // The task ended without a word: a reader that waited too long, or a panic.
             None => Some((Err(cut_off()), None)),
         }
@@ -94,12 +90,12 @@ fn cut_off() -> StorageError {
 impl Sink {
     /// Hands an item to the reader, once there is room.
     pub(crate) async fn put(&self, item: SnapshotItem) -> Result<(), Abandoned> {
-        self.0.send_timeout(Message::Item(Ok(item)), STALLED).await.map_err(|_| Abandoned)
+        self.0.send_timeout(Some(Ok(item)), STALLED).await.map_err(|_| Abandoned)
     }
 
     /// Says how the snapshot ended.
     pub(crate) async fn end(self, outcome: Result<()>) {
-        let last = outcome.map_or_else(|error| Message::Item(Err(error)), |()| Message::End);
+        let last = outcome.err().map(Err);
         // Nobody is left to be told when the reader is gone.
         let _ = self.0.send_timeout(last, STALLED).await;
     }
