@@ -6,6 +6,7 @@ use crate::{
 };
 use async_trait::async_trait;
 use bytes::BytesMut;
+use character_storage_wire as wire;
 use futures_util::{StreamExt, TryStreamExt};
 use opentelemetry::propagation::Injector;
 use reqwest::{
@@ -79,11 +80,16 @@ impl ReqwestTransport {
         Ok(Self { client, streams, base, token: config.token.clone(), max_response_bytes: config.max_response_bytes })
     }
 
-    async fn send(&self, client: &reqwest::Client, request: &ApiRequest) -> Result<reqwest::Response, TransportError> {
+    async fn send(
+        &self,
+        client: &reqwest::Client,
+        request: &ApiRequest,
+        media_type: &str,
+    ) -> Result<reqwest::Response, TransportError> {
         let mut builder = client
             .request(request.method.clone(), format!("{}{}", self.base, request.path))
             .bearer_auth(self.token.expose_secret())
-            .header(ACCEPT, "application/json, application/x-ndjson, application/problem+json")
+            .header(ACCEPT, format!("{media_type}, {}", wire::PROBLEM_JSON))
             .headers(trace_context());
         if let Some(body) = &request.body {
             builder = builder.header(CONTENT_TYPE, "application/json").body(body.clone());
@@ -123,7 +129,7 @@ impl ReqwestTransport {
 #[deny(clippy::missing_trait_methods)]
 impl Transport for ReqwestTransport {
     async fn call(&self, request: ApiRequest) -> Result<ApiResponse, TransportError> {
-        let response = self.send(&self.client, &request).await?;
+        let response = self.send(&self.client, &request, wire::JSON).await?;
         self.whole(request.operation, response).await
     }
 }
@@ -133,7 +139,7 @@ impl Transport for ReqwestTransport {
 impl StreamTransport for ReqwestTransport {
     async fn open(&self, request: ApiRequest) -> Result<OpenedResponse, TransportError> {
         let operation = request.operation;
-        let response = self.send(&self.streams, &request).await?;
+        let response = self.send(&self.streams, &request, wire::NDJSON).await?;
         if response.status() != StatusCode::OK {
             return self.whole(operation, response).await.map(OpenedResponse::Whole);
         }
