@@ -18,7 +18,7 @@ fn demo_data() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../deploy/demo-data"))
 }
 
-const FILES: [&str; 10] = [
+const FILES: [&str; 11] = [
     "campaigns.ndjson",
     "characters.ndjson",
     "inventory_items.ndjson",
@@ -29,14 +29,24 @@ const FILES: [&str; 10] = [
     "campaign_events.ndjson",
     "event_impacts.ndjson",
     "character_progress.ndjson",
+    "character_versions.ndjson",
 ];
 
 fn lines(folder: &Path, file: &str) -> BTreeSet<String> {
     fs::read_to_string(folder.join(file)).unwrap().lines().map(str::to_owned).collect()
 }
 
+/// The lines without what only our own exports have: revisions, and the character beside the journal entry.
 fn parsed(folder: &Path, file: &str) -> BTreeSet<String> {
-    let parse = |line: &String| serde_json::from_str::<serde_json::Value>(line).unwrap().to_string();
+    let parse = |line: &String| {
+        let mut row: serde_json::Value = serde_json::from_str(line).unwrap();
+        let members = row.as_object_mut().unwrap();
+        members.remove("revision");
+        if ["experience_entries.ndjson", "quests.ndjson", "npc_relationships.ndjson"].contains(&file) {
+            members.remove("character_id");
+        }
+        row.to_string()
+    };
     lines(folder, file).iter().map(parse).collect()
 }
 
@@ -67,7 +77,10 @@ fn round_trip(one: &dyn Fn() -> ServiceBuilder, other: &dyn Fn() -> ServiceBuild
     run(other, "import", &first);
     run(other, "export", &second);
     for file in FILES {
-        assert!(parsed(demo_data(), file) == parsed(&first, file), "the export holds what was imported: {file}");
+        assert!(
+            file == "character_versions.ndjson" || parsed(demo_data(), file) == parsed(&first, file),
+            "the export holds what was imported: {file}"
+        );
         assert!(lines(&first, file) == lines(&second, file), "a second round changes not a byte: {file}");
     }
 }

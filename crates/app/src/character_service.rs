@@ -1,12 +1,12 @@
 //! The `character-service` binary.
 
 use crate::{
-    check::check,
+    check,
     cli::{self, CharacterServiceCommand},
     config::{CharacterServiceConfig, ProcessEnvironment},
     run::{Outcome, run, say},
     serve::Server,
-    stack::{self, Stack},
+    stack::{self, Purpose, Stack},
     transfer,
 };
 use character_api::{Api, ApiLimits, Health, HttpMetrics, configure};
@@ -14,6 +14,9 @@ use character_repositories::{Repositories, StorageContext};
 use indicatif::{ProgressBar, ProgressStyle};
 use prometheus_client::registry::Registry;
 use std::{path::Path, process::ExitCode, sync::Arc};
+
+/// Status of an export that left out rows which cannot be read.
+const INCOMPLETE: u8 = 3;
 
 /// Parses arguments and environment and runs the command.
 #[must_use]
@@ -31,14 +34,23 @@ async fn execute(command: CharacterServiceCommand, config: CharacterServiceConfi
         say(character_api::openapi().to_pretty_json()?)?;
         return Ok(ExitCode::SUCCESS);
     }
+    let purpose = match &command {
+        CharacterServiceCommand::Serve => Purpose::Serve,
+        CharacterServiceCommand::Import { .. } => Purpose::Import,
+        CharacterServiceCommand::Export { .. } | CharacterServiceCommand::OpenApi => Purpose::Read,
+        CharacterServiceCommand::Check => {
+            check::configuration(&config.effective)?;
+            Purpose::Read
+        }
+    };
     let mut registry = Registry::default();
-    let stack = stack::build(&config, &mut registry).await?;
+    let stack = stack::build(&config, &mut registry, purpose).await?;
     match command {
         CharacterServiceCommand::Serve => serve(config, stack, registry).await,
         CharacterServiceCommand::Import { folder } => import(&stack, &folder).await,
         CharacterServiceCommand::Export { folder } => export(&stack, &folder).await,
         CharacterServiceCommand::Check => {
-            check(&config.effective, &Health::new(env!("CARGO_PKG_VERSION"), stack.checks)).await
+            check::dependencies(&Health::new(env!("CARGO_PKG_VERSION"), stack.checks)).await
         }
         CharacterServiceCommand::OpenApi => Ok(ExitCode::SUCCESS),
     }
@@ -86,6 +98,9 @@ async fn import(stack: &Stack, folder: &Path) -> Outcome {
     let result = transfer::import(stack.storage.as_ref(), folder, |read| bar.set_position(read)).await;
     bar.finish_and_clear();
     let report = result?;
+    for name in &report.passed_over {
+        say(format!("{name}: is no file of an export and was passed over"))?;
+    }
     for refusal in &report.refused {
         say(format!("{}:{}: {}", refusal.file, refusal.line, refusal.reason))?;
     }
@@ -102,8 +117,14 @@ async fn export(stack: &Stack, folder: &Path) -> Outcome {
     let bar = ProgressBar::new_spinner();
     let result = transfer::export(stack.storage.as_ref(), folder, |rows| bar.set_position(rows)).await;
     bar.finish_and_clear();
-    for file in result? {
+    let report = result?;
+    for row in &report.unreadable {
+        let id = row.id.map_or_else(|| "without a readable id".to_owned(), |id| id.to_string());
+        say(format!("{} {id} cannot be read and was left out: {}", row.kind, row.problem))?;
+    }
+    for file in &report.files {
         say(format!("{}: {} exported", file.file, file.rows))?;
     }
-    Ok(ExitCode::SUCCESS)
+    say(format!("all: {} exported, {} unreadable", report.rows(), report.unreadable.len()))?;
+    Ok(if report.unreadable.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(INCOMPLETE) })
 }

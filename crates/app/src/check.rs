@@ -4,11 +4,13 @@ use crate::run::{Outcome, say};
 use character_api::Health;
 use std::process::ExitCode;
 
-/// Prints both; fails when a dependency does not answer.
-pub(crate) async fn check(effective: &[(&'static str, String)], health: &Health) -> Outcome {
-    for (name, value) in effective {
-        say(format!("{name}={value}"))?;
-    }
+/// Prints the configuration. It comes first, since a dependency that cannot even be opened ends the command.
+pub(crate) fn configuration(effective: &[(&'static str, String)]) -> std::io::Result<()> {
+    effective.iter().try_for_each(|(name, value)| say(format!("{name}={value}")))
+}
+
+/// Asks and prints the state of each dependency; fails when one does not answer.
+pub(crate) async fn dependencies(health: &Health) -> Outcome {
     let report = health.report().await;
     for (name, dependency) in &report.dependencies {
         say(format!(

@@ -16,12 +16,17 @@ pub(crate) enum CharacterServiceCommand {
     /// Serve the API (this is what happens without a command)
     #[default]
     Serve,
-    /// Import a folder in the export format; rows that exist are left as they are
+    /// Import a folder that `export` wrote; rows that exist are left as they are
+    ///
+    /// Refuses to run beside a service on the same DATA_DIR. Ends with status 1 when rows are refused.
     Import {
         /// The folder that holds characters.ndjson, and the other files if there are any
         folder: PathBuf,
     },
-    /// Export all rows of all kinds into a folder
+    /// Export all rows of all kinds, as they are at one moment, into a folder
+    ///
+    /// May run beside a service. Changes nothing in the database. Ends with status 3 when rows cannot be read; all others
+    /// are exported.
     Export {
         /// The folder to write to; made if it does not exist
         folder: PathBuf,

@@ -7,6 +7,7 @@ pub mod character_service;
 mod check;
 mod cli;
 pub mod config;
+pub mod folder_lock;
 mod labels;
 pub mod observed;
 pub mod reported;

@@ -4,7 +4,7 @@ use crate::labels::SnakeCase;
 use async_trait::async_trait;
 use character_storage_port::{
     COMMIT, Commit, Committed, Deleted, Entity, EventId, Outbox, OutboxEvent, Page, PageRequest, Probe, Read, Result,
-    Source, Store, Tier, Transaction,
+    SNAPSHOT, Snapshot, SnapshotStream, Source, Store, Tier, Transaction,
 };
 use prometheus_client::{
     encoding::EncodeLabelSet,
@@ -177,6 +177,15 @@ impl<S: Outbox> Outbox for Observed<S> {
     }
     async fn acknowledge(&self, ids: &[EventId]) -> Result<()> {
         self.observe("outbox.acknowledge", self.inner.acknowledge(ids)).await
+    }
+}
+
+/// Measures how long a snapshot takes to begin; how long it is read depends on its reader.
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl<S: Snapshot> Snapshot for Observed<S> {
+    async fn snapshot(&self) -> Result<SnapshotStream> {
+        self.observe(SNAPSHOT, self.inner.snapshot()).await
     }
 }
 

@@ -4,8 +4,9 @@ use crate::reporting::Reporting;
 use async_trait::async_trait;
 use character_storage_port::{
     COMMIT, Commit, Committed, Deleted, Entity, EventId, Outbox, OutboxEvent, Page, PageRequest, Probe, Read, Result,
-    StorageError, Store, Transaction,
+    SNAPSHOT, Snapshot, SnapshotStream, StorageError, Store, Transaction,
 };
+use futures_util::StreamExt;
 use std::{sync::Arc, time::Duration};
 
 /// A port whose failed operations are reported. Outermost, so that a failure is told once, however often it was tried, and
@@ -69,6 +70,20 @@ impl<S: Outbox> Outbox for Reported<S> {
     }
     async fn acknowledge(&self, ids: &[EventId]) -> Result<()> {
         self.tell("outbox.acknowledge", self.inner.acknowledge(ids).await)
+    }
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl<S: Snapshot> Snapshot for Reported<S> {
+    async fn snapshot(&self) -> Result<SnapshotStream> {
+        let items = self.tell(SNAPSHOT, self.inner.snapshot().await)?;
+        let reporting = Arc::clone(&self.reporting);
+        Ok(Box::pin(items.inspect(move |item| {
+            if let Err(error) = item {
+                reporting.tell(SNAPSHOT, error, 1);
+            }
+        })))
     }
 }
 

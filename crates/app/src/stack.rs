@@ -3,6 +3,7 @@
 use crate::{
     admin::{Operator, WaistHandle},
     config::{CharacterServiceConfig, RemoteStorage},
+    folder_lock::FolderLock,
     observed::{Observed, OperationMetrics},
     reported::Reported,
     reporting::Reporting,
@@ -31,6 +32,17 @@ const REDIS_PATIENCE: Duration = Duration::from_millis(800);
 /// How often old transactions are forgotten.
 const PURGE_EVERY: Duration = Duration::from_secs(3600);
 
+/// What the storage is wired for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// To serve requests.
+    Serve,
+    /// To import, which no service may run beside on the same folder.
+    Import,
+    /// To read what is there. An embedded database is neither created nor changed, and services may run beside.
+    Read,
+}
+
 /// The wired storage, and what is to be told of it.
 #[derive(Debug)]
 pub struct Stack {
@@ -43,6 +55,8 @@ pub struct Stack {
     /// What it runs with and without, for a person.
     pub summary: Vec<String>,
     pub(crate) operator: Operator,
+    /// Held as long as an embedded database is in use.
+    _lock: Option<FolderLock>,
 }
 
 /// The storage at the bottom, and the handles of it that a person on call needs.
@@ -51,6 +65,7 @@ struct Origin {
     place: String,
     waist: Option<WaistHandle>,
     database: Option<SqlStorage>,
+    lock: Option<FolderLock>,
 }
 
 /// From the configuration to a wired storage, from the data outwards.
@@ -61,11 +76,12 @@ struct Origin {
 pub async fn build(
     config: &CharacterServiceConfig,
     registry: &mut Registry,
+    purpose: Purpose,
 ) -> Result<Stack, Box<dyn Error + Send + Sync>> {
     // The origin: the central service, behind retry, breaker and deadline; or a database of our own.
-    let Origin { storage: origin, place, waist, database } = match &config.remote {
+    let Origin { storage: origin, place, waist, database, lock } = match &config.remote {
         Some(remote) => remote_storage(remote, registry)?,
-        None => embedded(&config.data_dir, registry).await?,
+        None => embedded(&config.data_dir, registry, purpose).await?,
     };
     // The shared tier, so that one process profits from what another has read. It cannot fail a read.
     let (shared, redis) = match &config.redis_url {
@@ -114,7 +130,7 @@ pub async fn build(
     let summary = vec![place, shared_tier.to_owned(), "Message Hub: none, events wait in the outbox".to_owned()];
     let operator =
         Operator { service: SERVICE, operations: metrics, reporting, waist, cache: Some(cached), redis, database };
-    Ok(Stack { storage, origin, checks, summary, operator })
+    Ok(Stack { storage, origin, checks, summary, operator, _lock: lock })
 }
 
 fn remote_storage(remote: &RemoteStorage, registry: &mut Registry) -> Result<Origin, Box<dyn Error + Send + Sync>> {
@@ -129,18 +145,32 @@ fn remote_storage(remote: &RemoteStorage, registry: &mut Registry) -> Result<Ori
     })?;
     storage.metrics().register(registry);
     let (place, waist) = (format!("storage: central, {}", remote.url), Some(WaistHandle::of(&storage)));
-    Ok(Origin { storage: Arc::new(storage), place, waist, database: None })
+    Ok(Origin { storage: Arc::new(storage), place, waist, database: None, lock: None })
 }
 
-async fn embedded(folder: &Path, registry: &mut Registry) -> Result<Origin, Box<dyn Error + Send + Sync>> {
+async fn embedded(
+    folder: &Path,
+    registry: &mut Registry,
+    purpose: Purpose,
+) -> Result<Origin, Box<dyn Error + Send + Sync>> {
     let url = embedded_url(folder, "character.sqlite");
-    fs::create_dir_all(folder).map_err(|error| format!("DATA_DIR {}: {error}", folder.display()))?;
-    let database = database(&url, SqlOptions::default().connections, SqlOptions::default().timeout).await?;
-    forget_old_transactions(&database);
+    let lock = match purpose {
+        Purpose::Serve => Some(FolderLock::serving(folder)?),
+        Purpose::Import => Some(FolderLock::importing(folder)?),
+        Purpose::Read => None,
+    };
+    let SqlOptions { connections, timeout, .. } = SqlOptions::default();
+    let database = match purpose {
+        Purpose::Serve | Purpose::Import => database(&url, connections, timeout).await?,
+        Purpose::Read => existing_database(&url, connections, timeout).await?,
+    };
+    if purpose == Purpose::Serve {
+        forget_old_transactions(&database);
+    }
     show_database(&database, registry);
     let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
     let place = format!("storage: embedded SQLite, data in {}", folder.display());
-    Ok(Origin { storage: Arc::new(database.clone()), place, waist: None, database: Some(database) })
+    Ok(Origin { storage: Arc::new(database.clone()), place, waist: None, database: Some(database), lock })
 }
 
 /// The URL of an embedded database in `folder`.
@@ -163,6 +193,14 @@ pub async fn database(url: &str, connections: usize, timeout: Duration) -> Resul
         fs::create_dir_all(folder).map_err(unmade)?;
     }
     SqlStorage::connect(url, SqlOptions { connections, timeout, ..SqlOptions::default() }).await
+}
+
+/// Opens a database that is there, to read: nothing is created, and no migration applied.
+///
+/// # Errors
+/// As [`SqlStorage::connect_existing`].
+pub async fn existing_database(url: &str, connections: usize, timeout: Duration) -> Result<SqlStorage, StorageError> {
+    SqlStorage::connect_existing(url, SqlOptions { connections, timeout, ..SqlOptions::default() }).await
 }
 
 /// Keeps the gauges of the cache's size up to date, since its metrics cannot ask for it when they are read.

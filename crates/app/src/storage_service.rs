@@ -2,9 +2,10 @@
 
 use crate::{
     admin::Operator,
-    check::check,
+    check,
     cli::{self, StorageServiceCommand},
     config::{ProcessEnvironment, StorageServiceConfig},
+    folder_lock::FolderLock,
     observed::{Observed, OperationMetrics},
     reported::Reported,
     reporting::Reporting,
@@ -22,7 +23,7 @@ use character_api::{
 use character_storage_port::StoragePort;
 use character_storage_server::{AcceptedTokens, Limits, StorageServer, openapi};
 use prometheus_client::registry::Registry;
-use std::{process::ExitCode, sync::Arc};
+use std::{path::Path, process::ExitCode, sync::Arc};
 
 const SERVICE: &str = "storage-service";
 
@@ -39,9 +40,20 @@ pub fn main() -> ExitCode {
 
 async fn execute(command: StorageServiceCommand, config: StorageServiceConfig) -> Outcome {
     let mut registry = Registry::default();
-    let url = config.database();
-    let database = stack::database(&url, config.pool_size, config.database_timeout).await?;
-    stack::forget_old_transactions(&database);
+    let (url, connections, timeout) = (config.database(), config.pool_size, config.database_timeout);
+    let (database, _lock) = match command {
+        StorageServiceCommand::Serve => {
+            let folder = url.strip_prefix("sqlite://").and_then(|path| Path::new(path).parent());
+            let lock = folder.map(FolderLock::serving).transpose()?;
+            let database = stack::database(&url, connections, timeout).await?;
+            stack::forget_old_transactions(&database);
+            (database, lock)
+        }
+        StorageServiceCommand::Check => {
+            check::configuration(&config.effective)?;
+            (stack::existing_database(&url, connections, timeout).await?, None)
+        }
+    };
     // Metrics of what is asked of the database, outside of which there is no cache here: the contract cannot say that
     // an answer is stale.
     let operations = OperationMetrics::register(&mut registry);
@@ -62,7 +74,7 @@ async fn execute(command: StorageServiceCommand, config: StorageServiceConfig) -
     };
     let health = Arc::new(Health::new(env!("CARGO_PKG_VERSION"), vec![stack::storage_check("database", checked)]));
     match command {
-        StorageServiceCommand::Check => check(&config.effective, &health).await,
+        StorageServiceCommand::Check => check::dependencies(&health).await,
         StorageServiceCommand::Serve => serve(config, storage, registry, health, operator).await,
     }
 }

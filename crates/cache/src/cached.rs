@@ -2,7 +2,7 @@ use crate::{CacheMetrics, CacheOptions, Key, SharedTier, local::Local, tiers::Ti
 use async_trait::async_trait;
 use character_storage_port::{
     COMMIT, Commit, Committed, Deleted, Entity, EntityKind, EventId, Outbox, OutboxEvent, Page, PageRequest, Probe,
-    Query, Read, Result, Scope, StorageError, StoragePort, Store, Transaction,
+    Query, Read, Result, Scope, Snapshot, SnapshotStream, StorageError, StoragePort, Store, Transaction,
 };
 use std::{fmt, future::Future, sync::Arc, time::Duration};
 use tracing::Instrument;
@@ -171,6 +171,14 @@ impl<S: Outbox + ?Sized + 'static> Outbox for Cached<S> {
     }
     async fn acknowledge(&self, ids: &[EventId]) -> Result<()> {
         self.inner.acknowledge(ids).await
+    }
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl<S: Snapshot + ?Sized + 'static> Snapshot for Cached<S> {
+    async fn snapshot(&self) -> Result<SnapshotStream> {
+        self.inner.snapshot().await
     }
 }
 

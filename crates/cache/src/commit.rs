@@ -85,7 +85,7 @@ impl Tiers {
         let hold = self.local.hold(Key::row(E::KIND, change.id().into()));
         let known = hold.before().and_then(|stored| stored.value.downcast_ref::<Option<E>>());
         let scopes: Option<Vec<Scope>> = match (change, known) {
-            (Change::Create(entity), _) => Some(entity.scopes()),
+            (Change::Create(entity) | Change::Import(entity), _) => Some(entity.scopes()),
             // Only of what is current is it known which lists the row leaves.
             (_, Some(Some(old))) if hold.was_fresh() => {
                 Some(old.scopes().into_iter().chain(change.entity().iter().flat_map(|new| new.scopes())).collect())
@@ -96,14 +96,11 @@ impl Tiers {
             Some(scopes) => generations.extend(scopes.into_iter().map(|scope| Key::generation(E::KIND, scope))),
             None => drop(generations.insert(Key::kind_generation(E::KIND))),
         }
-        let predicted = match (change, known) {
-            (Change::Create(_), _) => Some(Revision::FIRST),
-            (_, Some(Some(old))) => Some(old.meta().revision.next()),
-            _ => None,
-        };
+        let first = change.first_revision();
+        let predicted = first.or_else(|| Some(known?.as_ref()?.meta().revision.next()));
         // A repeated transaction gets its first answer again, which may be older than the row is by now. Only one
         // that follows directly upon what we know to be current is certainly no repeat.
-        let follows = hold.was_fresh() && matches!(change, Change::Create(_)) == known.is_some_and(Option::is_none);
+        let follows = hold.was_fresh() && first.is_some() == known.is_some_and(Option::is_none);
         let shared = self.shared.is_some();
         let new = change.entity().filter(|_| follows).cloned().map(|mut entity| {
             let make = move |meta: Meta| {

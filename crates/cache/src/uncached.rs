@@ -1,8 +1,8 @@
 use crate::{Cached, Key, tiers::Tiers};
 use async_trait::async_trait;
 use character_storage_port::{
-    Commit, Committed, Deleted, Entity, EventId, Outbox, OutboxEvent, Page, PageRequest, Probe, Read, Result,
-    StoragePort, Store, Transaction,
+    Commit, Committed, Deleted, Entity, EventId, Outbox, OutboxEvent, Page, PageRequest, Probe, Read, Result, Snapshot,
+    SnapshotStream, StoragePort, Store, Transaction,
 };
 use std::{fmt, time::Duration};
 
@@ -85,6 +85,14 @@ impl<S: Outbox + ?Sized + 'static> Outbox for Uncached<S> {
     }
     async fn acknowledge(&self, ids: &[EventId]) -> Result<()> {
         self.0.acknowledge(ids).await
+    }
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl<S: Snapshot + ?Sized + 'static> Snapshot for Uncached<S> {
+    async fn snapshot(&self) -> Result<SnapshotStream> {
+        self.0.snapshot().await
     }
 }
 

@@ -3,7 +3,8 @@
 //! Around every request, outermost first: overall **deadline** → **metrics** → **retry** → **circuit breaker** →
 //! **attempt timeout** → socket. The order is built in one place and cannot be built otherwise: retries are outside
 //! the breaker so that each attempt counts and an open breaker ends them; the attempt timeout is inside the breaker so
-//! that silence counts as a failure. Every commit is idempotent by its id, so lost answers are retried safely.
+//! that silence counts as a failure. Every commit is idempotent by its id, so lost answers are retried safely. A
+//! snapshot is a stream: of the layers it meets the breaker alone, and each wait for more of it is bounded.
 //!
 //! ```
 //! use character_storage_http::{HttpStorage, HttpStorageConfig};
@@ -29,6 +30,7 @@ mod observed;
 mod reqwest_transport;
 mod retry_policy;
 mod retrying;
+mod snapshot;
 mod storage;
 mod time_limited;
 mod transport;
@@ -38,6 +40,7 @@ pub use breaker::{BreakerState, CircuitBreaker};
 pub use config::HttpStorageConfig;
 pub use metrics::WaistMetrics;
 pub use reqwest_transport::{ConnectError, ReqwestTransport};
+pub use snapshot::{ByteStream, OpenedResponse, StreamTransport};
 pub use storage::HttpStorage;
 pub use transport::{ApiRequest, ApiResponse, FailureAnswer, Transport, TransportError, TransportErrorKind};
 pub use waist::Waist;

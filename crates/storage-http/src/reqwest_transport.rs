@@ -1,10 +1,18 @@
 //! The socket.
 
-use crate::{ApiRequest, ApiResponse, HttpStorageConfig, Transport, TransportError, TransportErrorKind};
+use crate::{
+    ApiRequest, ApiResponse, HttpStorageConfig, OpenedResponse, StreamTransport, Transport, TransportError,
+    TransportErrorKind,
+};
 use async_trait::async_trait;
 use bytes::BytesMut;
+use character_storage_wire as wire;
+use futures_util::{StreamExt, TryStreamExt};
 use opentelemetry::propagation::Injector;
-use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
+use reqwest::{
+    StatusCode,
+    header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER},
+};
 use secrecy::{ExposeSecret, SecretString};
 use std::{fmt, sync::Arc, time::Duration};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
@@ -16,6 +24,8 @@ const POOL_IDLE: Duration = Duration::from_secs(60);
 /// One attempt over a pooled connection: no retries, no redirects, no proxy from the environment.
 pub struct ReqwestTransport {
     client: reqwest::Client,
+    /// For answers that take as long as they are read, and may not stand still.
+    streams: reqwest::Client,
     base: String,
     token: SecretString,
     max_response_bytes: usize,
@@ -54,40 +64,51 @@ impl ReqwestTransport {
         if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err(ConnectError::Token);
         }
-        let client = reqwest::Client::builder()
-            .retry(reqwest::retry::never())
-            .redirect(reqwest::redirect::Policy::none())
-            // Proxy variables are read whatever the features are, and a proxy would be handed the token.
-            .no_proxy()
-            // For who uses it without the waist: no wait is without a bound.
-            .timeout(config.deadline)
-            .connect_timeout(config.connect_timeout)
-            .pool_idle_timeout(POOL_IDLE)
-            .user_agent(concat!("character-storage-http/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .map_err(ConnectError::Client)?;
-        Ok(Self { client, base, token: config.token.clone(), max_response_bytes: config.max_response_bytes })
+        let builder = || {
+            reqwest::Client::builder()
+                .retry(reqwest::retry::never())
+                .redirect(reqwest::redirect::Policy::none())
+                // Proxy variables are read whatever the features are, and a proxy would be handed the token.
+                .no_proxy()
+                .connect_timeout(config.connect_timeout)
+                .pool_idle_timeout(POOL_IDLE)
+                .user_agent(concat!("character-storage-http/", env!("CARGO_PKG_VERSION")))
+        };
+        // For who uses it without the waist: no wait is without a bound.
+        let client = builder().timeout(config.deadline).build().map_err(ConnectError::Client)?;
+        let streams = builder().read_timeout(config.deadline).build().map_err(ConnectError::Client)?;
+        Ok(Self { client, streams, base, token: config.token.clone(), max_response_bytes: config.max_response_bytes })
     }
 
-    async fn send(&self, request: &ApiRequest) -> Result<ApiResponse, TransportError> {
-        let failed = |error: reqwest::Error| failed(request.operation, error);
-        let mut builder = self
-            .client
+    async fn send(
+        &self,
+        client: &reqwest::Client,
+        request: &ApiRequest,
+        media_type: &str,
+    ) -> Result<reqwest::Response, TransportError> {
+        let mut builder = client
             .request(request.method.clone(), format!("{}{}", self.base, request.path))
             .bearer_auth(self.token.expose_secret())
-            .header(ACCEPT, "application/json, application/problem+json")
+            .header(ACCEPT, format!("{media_type}, {}", wire::PROBLEM_JSON))
             .headers(trace_context());
         if let Some(body) = &request.body {
             builder = builder.header(CONTENT_TYPE, "application/json").body(body.clone());
         }
-        let mut response = builder.send().await.map_err(failed)?;
+        builder.send().await.map_err(|error| failed(request.operation, error))
+    }
+
+    async fn whole(
+        &self,
+        operation: &'static str,
+        mut response: reqwest::Response,
+    ) -> Result<ApiResponse, TransportError> {
         let text = |name| response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
         let (content_type, retry_after) = (text(CONTENT_TYPE), text(RETRY_AFTER));
         let status = response.status().as_u16();
         let mut body = BytesMut::new();
-        while let Some(chunk) = response.chunk().await.map_err(failed)? {
+        while let Some(chunk) = response.chunk().await.map_err(|error| failed(operation, error))? {
             if body.len() + chunk.len() > self.max_response_bytes {
-                return Err(error(TransportErrorKind::TooLarge, request.operation, true));
+                return Err(error(TransportErrorKind::TooLarge, operation, true));
             }
             body.extend_from_slice(&chunk);
         }
@@ -108,7 +129,24 @@ impl ReqwestTransport {
 #[deny(clippy::missing_trait_methods)]
 impl Transport for ReqwestTransport {
     async fn call(&self, request: ApiRequest) -> Result<ApiResponse, TransportError> {
-        self.send(&request).await
+        let response = self.send(&self.client, &request, wire::JSON).await?;
+        self.whole(request.operation, response).await
+    }
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl StreamTransport for ReqwestTransport {
+    async fn open(&self, request: ApiRequest) -> Result<OpenedResponse, TransportError> {
+        let operation = request.operation;
+        let response = self.send(&self.streams, &request, wire::NDJSON).await?;
+        if response.status() != StatusCode::OK {
+            return self.whole(operation, response).await.map(OpenedResponse::Whole);
+        }
+        let content_type = response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        let content_type = content_type.map(str::to_owned);
+        let body = response.bytes_stream().map_err(move |error| failed(operation, error)).boxed();
+        Ok(OpenedResponse::Stream { content_type, body })
     }
 }
 

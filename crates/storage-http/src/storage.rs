@@ -271,7 +271,7 @@ fn encoded<B: Serialize>(operation: &'static str, body: &B) -> Result<Bytes> {
     })
 }
 
-fn corrupt(operation: &'static str, detail: &'static str) -> StorageError {
+pub(crate) fn corrupt(operation: &'static str, detail: &'static str) -> StorageError {
     StorageError::new(ErrorKind::Corrupt, operation).with_detail(detail)
 }
 
@@ -310,7 +310,7 @@ fn problem(response: &ApiResponse) -> Option<wire::Problem> {
 }
 
 /// The error that an answer tells of which is not the one hoped for.
-fn failure(operation: &'static str, response: &ApiResponse) -> StorageError {
+pub(crate) fn failure(operation: &'static str, response: &ApiResponse) -> StorageError {
     let error = match problem(response) {
         Some(problem) => problem.into_error(operation),
         None => {
@@ -332,7 +332,7 @@ fn failure(operation: &'static str, response: &ApiResponse) -> StorageError {
     if response.exhausted && error.retry() == Retry::Later { error.with_retry(Retry::Exhausted) } else { error }
 }
 
-fn not_answered(error: TransportError) -> StorageError {
+pub(crate) fn not_answered(error: TransportError) -> StorageError {
     let (kind, detail) = match error.kind {
         TransportErrorKind::Connect => (ErrorKind::Unavailable { retry_after: None }, "the storage cannot be reached"),
         TransportErrorKind::Interrupted => {

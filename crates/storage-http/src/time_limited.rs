@@ -1,12 +1,12 @@
 use crate::{ApiRequest, ApiResponse, Transport, TransportError, TransportErrorKind};
 use async_trait::async_trait;
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 use tokio::time::{Instant, timeout_at};
 
 /// Ends an attempt after its own time, or at the deadline of the call. Inside the breaker, so that silence counts.
 #[derive(Debug)]
 pub(crate) struct TimeLimited<T> {
-    pub(crate) inner: T,
+    pub(crate) inner: Arc<T>,
     pub(crate) timeout: Duration,
 }
 

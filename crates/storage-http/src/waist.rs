@@ -6,12 +6,14 @@ use crate::{
     retry_policy::RetryPolicy, retrying::Retrying, time_limited::TimeLimited,
 };
 use async_trait::async_trait;
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 /// A transport with deadline, metrics, retry, breaker and attempt timeout around it, in that order from the outside.
 #[derive(Debug)]
 pub struct Waist<T = ReqwestTransport> {
     layers: Deadlined<Observed<Retrying<Breaking<TimeLimited<T>>>>>,
+    transport: Arc<T>,
+    deadline: Duration,
     breaker: CircuitBreaker,
     metrics: WaistMetrics,
 }
@@ -29,15 +31,30 @@ impl<T: Transport> Waist<T> {
             cap: config.retry_cap,
             retry_after_cap: config.retry_after_cap,
         };
+        let transport = Arc::new(transport);
         // Inside the breaker, so that silence is a failure to it.
-        let limited = TimeLimited { inner: transport, timeout: config.attempt_timeout };
+        let limited = TimeLimited { inner: Arc::clone(&transport), timeout: config.attempt_timeout };
         // Inside the retries, so that each attempt counts and an open breaker ends them.
         let breaking = Breaking { inner: limited, breaker: breaker.clone() };
         let retrying = Retrying { inner: breaking, policy, budget, metrics: metrics.clone() };
         // Outside the retries, so that a call is counted once.
         let observed = Observed { inner: retrying, metrics: metrics.clone() };
         // Outermost, so that nothing outlives it.
-        Self { layers: Deadlined { inner: observed, deadline: config.deadline }, breaker, metrics }
+        let deadline = config.deadline;
+        Self { layers: Deadlined { inner: observed, deadline }, transport, deadline, breaker, metrics }
+    }
+
+    /// What is below the layers.
+    pub(crate) fn transport(&self) -> &T {
+        &self.transport
+    }
+
+    pub(crate) fn deadline(&self) -> Duration {
+        self.deadline
+    }
+
+    pub(crate) fn breaker(&self) -> &CircuitBreaker {
+        &self.breaker
     }
 }
 

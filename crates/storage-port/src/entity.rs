@@ -1,6 +1,6 @@
 //! What the port must know of a kind of row.
 
-use crate::{Change, Write};
+use crate::{Change, StoredRow, Write};
 use character_domain::{CharacterId, Meta, Violations};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::{
@@ -136,6 +136,8 @@ pub trait Entity: Clone + Debug + PartialEq + Serialize + DeserializeOwned + Sen
     fn scopes(&self) -> Vec<Scope>;
     /// A change of this kind of row, as a write.
     fn write(change: Change<Self>) -> Write;
+    /// This row, as one of any kind.
+    fn into_row(self) -> StoredRow;
 }
 
 /// A kind of row that belongs to one character, for good.
@@ -210,6 +212,9 @@ macro_rules! entity {
             }
             fn write(change: $crate::Change<Self>) -> $crate::Write {
                 $crate::Write::$entity(change)
+            }
+            fn into_row(self) -> $crate::StoredRow {
+                $crate::StoredRow::$entity(self)
             }
         }
     };

@@ -41,7 +41,7 @@
 //!
 //! # For implementors
 //!
-//! 1. Implement [`Store`] for each entity (one generic `impl<E: Entity> Store<E>` serves all), [`Commit`], [`Outbox`] and [`Probe`], and `Debug` without secrets.
+//! 1. Implement [`Store`] for each entity (one generic `impl<E: Entity> Store<E>` serves all), [`Commit`], [`Outbox`], [`Snapshot`] and [`Probe`], and `Debug` without secrets.
 //!    [`StoragePort`] then follows by itself.
 //! 2. Begin `commit` with [`Transaction::check`]; then look for the id; then judge each write by the table in
 //!    [`Commit::commit`]; then apply all of it, events and the id itself, at once. [`for_write!`] gives you the typed
@@ -68,8 +68,8 @@
 //!    character_storage_testkit::storage_conformance!(mine, Mine);
 //!    ```
 //!
-//! A whole adapter, small enough to read: it keeps every row as JSON text in a map. It leaves the outbox out,
-//! and says so; the suite would find that, too.
+//! A whole adapter, small enough to read: it keeps every row as JSON text in a map. It leaves outbox and
+//! snapshots out, and says so; the suite would find that, too.
 //!
 //! ```
 //! use async_trait::async_trait;
@@ -108,7 +108,11 @@
 //!                 let meta = Meta { revision: Revision::FIRST, ..*row.meta() };
 //!                 return Ok(self.write(row, meta));
 //!             }
-//!             (Change::Create(_), Some(_)) => return refuse(ErrorKind::AlreadyExists),
+//!             (Change::Import(row), None) => {
+//!                 let meta = *row.meta();
+//!                 return Ok(self.write(row, meta));
+//!             }
+//!             (Change::Create(_) | Change::Import(_), Some(_)) => return refuse(ErrorKind::AlreadyExists),
 //!             (_, None) => return refuse(ErrorKind::NotFound),
 //!             (change, Some(current)) => (change, current),
 //!         };
@@ -206,6 +210,13 @@
 //! }
 //!
 //! #[async_trait]
+//! impl Snapshot for TextStorage {
+//!     async fn snapshot(&self) -> Result<SnapshotStream> {
+//!         Err(StorageError::new(ErrorKind::Unsupported, SNAPSHOT))
+//!     }
+//! }
+//!
+//! #[async_trait]
 //! impl Probe for TextStorage {
 //!     async fn probe(&self) -> Result<()> {
 //!         Ok(())
@@ -253,6 +264,7 @@ mod page;
 mod port;
 mod progress;
 mod read;
+mod snapshot;
 mod transaction;
 mod version;
 
@@ -275,8 +287,9 @@ pub use page::{Cursor, InvalidCursor, Limit, Page, PageRequest, Start};
 pub use port::{Commit, Deleted, Outbox, Probe, StoragePort, Store};
 pub use progress::CharacterProgressQuery;
 pub use read::{Read, Source, StaleReason, Tier};
+pub use snapshot::{SNAPSHOT, Snapshot, SnapshotItem, SnapshotStream, StoredRow, UnreadableRow};
 pub use transaction::{
-    COMMIT, Change, Committed, Expect, Fingerprint, MAX_ANSWER_ENVELOPE, MAX_EVENTS, MAX_TRANSACTIONS, MAX_WRITES,
-    Transaction, TransactionId, Write,
+    COMMIT, Change, Committed, Expect, Fingerprint, MAX_ANSWER_ENVELOPE, MAX_EVENTS, MAX_REVISION, MAX_TRANSACTIONS,
+    MAX_WRITES, Transaction, TransactionId, Write,
 };
 pub use version::CharacterVersionQuery;

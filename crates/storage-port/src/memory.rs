@@ -2,11 +2,12 @@
 
 use crate::{
     COMMIT, Change, Commit, Committed, Cursor, Deleted, Entity, EntityKind, ErrorKind, EventId, Expect, Fingerprint,
-    MAX_TRANSACTIONS, Outbox, OutboxEvent, Page, PageRequest, Probe, Query, Read, Result, Start, StorageError, Store,
-    Transaction, TransactionId, for_write,
+    MAX_TRANSACTIONS, Outbox, OutboxEvent, Page, PageRequest, Probe, Query, Read, Result, Snapshot, SnapshotItem,
+    SnapshotStream, Start, StorageError, Store, Transaction, TransactionId, every_kind, for_write,
 };
 use async_trait::async_trait;
 use character_domain::{CharacterId, Meta, Revision, Violations};
+use futures_util::stream;
 use std::{
     any::Any,
     collections::{BTreeMap, HashMap, HashSet},
@@ -60,12 +61,12 @@ impl State {
     fn apply<E: Entity>(&self, change: &Change<E>) -> Result<(Meta, Row)> {
         let error = |kind| StorageError::new(kind, COMMIT).with_entity(E::KIND, change.id());
         let (current, expect) = match (change, self.row::<E>(change.id())) {
-            (Change::Create(entity), None) => {
+            (Change::Create(entity) | Change::Import(entity), None) => {
                 let mut created = entity.clone();
-                created.meta_mut().revision = Revision::FIRST;
+                created.meta_mut().revision = change.first_revision().unwrap_or(Revision::FIRST);
                 return Ok((*created.meta(), Arc::new(created)));
             }
-            (Change::Create(_), Some(_)) => return Err(error(ErrorKind::AlreadyExists)),
+            (Change::Create(_) | Change::Import(_), Some(_)) => return Err(error(ErrorKind::AlreadyExists)),
             (_, None) => return Err(error(ErrorKind::NotFound)),
             (
                 Change::Replace { expect, .. } | Change::Delete { expect, .. } | Change::Restore { expect, .. },
@@ -86,7 +87,7 @@ impl State {
         }
         let mut next = change.entity().unwrap_or(current).clone();
         let (updated_at, deleted_at) = match change {
-            Change::Create(_) | Change::Replace { .. } => (next.meta().updated_at, None),
+            Change::Create(_) | Change::Import(_) | Change::Replace { .. } => (next.meta().updated_at, None),
             Change::Delete { at, .. } => (*at, Some(*at)),
             Change::Restore { at, .. } => (*at, None),
         };
@@ -213,6 +214,20 @@ impl Outbox for MemoryStorage {
         let ids: HashSet<_> = ids.iter().collect();
         self.state().outbox.retain(|_, waiting| !ids.contains(&waiting.event.id));
         Ok(())
+    }
+}
+
+#[async_trait]
+impl Snapshot for MemoryStorage {
+    async fn snapshot(&self) -> Result<SnapshotStream> {
+        fn held<E: Entity>(state: &State) -> Vec<SnapshotItem> {
+            let mut rows: Vec<E> = state.rows.values().filter_map(|row| row.downcast_ref::<E>()).cloned().collect();
+            rows.sort_by_key(|row| row.id().into());
+            rows.into_iter().map(|row| SnapshotItem::Row(row.into_row())).collect()
+        }
+        let state = self.state();
+        let rows = every_kind!(Row => held::<Row>(&state)).into_iter().flatten();
+        Ok(Box::pin(stream::iter(rows.map(Ok).collect::<Vec<_>>())))
     }
 }
 

@@ -1,6 +1,8 @@
 //! The traits that make up the port.
 
-use crate::{Committed, Entity, EventId, OutboxEvent, Page, PageRequest, Read, Result, Transaction};
+use crate::{
+    Committed, Entity, EventId, OutboxEvent, Page, PageRequest, Read, Result, Snapshot, SnapshotStream, Transaction,
+};
 use async_trait::async_trait;
 use character_domain::{
     Campaign, CampaignEvent, Character, CharacterProgress, CharacterVersion, EventImpact, ExperienceEntry,
@@ -54,6 +56,7 @@ pub trait Commit: Send + Sync {
     /// | change | row absent | row at another revision than expected | row live | row soft-deleted |
     /// |---|---|---|---|---|
     /// | create | revision 1 | – | `AlreadyExists` | `AlreadyExists` |
+    /// | import | revision as given | – | `AlreadyExists` | `AlreadyExists` |
     /// | replace, delete | `NotFound` | `Conflict` | revision + 1 | `NotFound` |
     /// | restore | `NotFound` | `Conflict` | `AlreadyExists` | revision + 1 |
     ///
@@ -109,8 +112,8 @@ pub trait Probe: Send + Sync {
 macro_rules! storage_port {
     ($($entity:ident),+) => {
         /// The whole port. Blanket-implemented for whatever implements its parts; hold it as `Arc<dyn StoragePort>`.
-        pub trait StoragePort: Commit + Outbox + Probe $(+ Store<$entity>)+ + Debug + 'static {}
-        impl<T: Commit + Outbox + Probe $(+ Store<$entity>)+ + Debug + 'static> StoragePort for T {}
+        pub trait StoragePort: Commit + Outbox + Snapshot + Probe $(+ Store<$entity>)+ + Debug + 'static {}
+        impl<T: Commit + Outbox + Snapshot + Probe $(+ Store<$entity>)+ + Debug + 'static> StoragePort for T {}
     };
 }
 storage_port!(
@@ -157,6 +160,13 @@ macro_rules! forward {
             }
             async fn acknowledge(&self, ids: &[EventId]) -> Result<()> {
                 (**self).acknowledge(ids).await
+            }
+        }
+        #[async_trait]
+        #[deny(clippy::missing_trait_methods)]
+        impl<S: Snapshot + ?Sized> Snapshot for $pointer {
+            async fn snapshot(&self) -> Result<SnapshotStream> {
+                (**self).snapshot().await
             }
         }
         #[async_trait]

@@ -24,6 +24,8 @@ pub const MAX_EVENTS: usize = 10_000;
 pub const MAX_TRANSACTIONS: usize = 1_000;
 /// Levels that an answer may wrap around a document of [`json::MAX_DEPTH`] levels.
 pub const MAX_ANSWER_ENVELOPE: usize = 8;
+/// The highest revision at which a row may be imported: the largest whole number that every JSON parser reads exactly.
+pub const MAX_REVISION: Revision = Revision((1 << 53) - 1);
 /// The operation name of a commit.
 pub const COMMIT: &str = "commit";
 
@@ -43,6 +45,9 @@ pub enum Expect {
 pub enum Change<E: Entity> {
     /// A new row, exactly as given (an import may bring its times and a deletion), at revision 1.
     Create(E),
+    /// A row exactly as it was elsewhere, its whole `meta` included: revision, times and deletion. The revision is from
+    /// 1 to [`MAX_REVISION`], and the next change of the row counts on from it.
+    Import(E),
     /// All fields of a live row, but for `created_at`, which stays, and the revision, which goes up by one.
     Replace {
         /// The new state; `meta.updated_at` is taken over, the rest of `meta` is not looked at.
@@ -74,7 +79,7 @@ impl<E: Entity> Change<E> {
     /// Which row.
     pub fn id(&self) -> E::Id {
         match self {
-            Self::Create(entity) | Self::Replace { entity, .. } => entity.id(),
+            Self::Create(entity) | Self::Import(entity) | Self::Replace { entity, .. } => entity.id(),
             Self::Delete { id, .. } | Self::Restore { id, .. } => *id,
         }
     }
@@ -82,15 +87,35 @@ impl<E: Entity> Change<E> {
     /// The revision the writer expects; `None` when the row must be absent.
     pub fn expect(&self) -> Option<Expect> {
         match self {
-            Self::Create(_) => None,
+            Self::Create(_) | Self::Import(_) => None,
             Self::Replace { expect, .. } | Self::Delete { expect, .. } | Self::Restore { expect, .. } => Some(*expect),
         }
+    }
+
+    /// The revision of the row that the change makes, when its row must be absent before.
+    pub fn first_revision(&self) -> Option<Revision> {
+        match self {
+            Self::Create(_) => Some(Revision::FIRST),
+            Self::Import(entity) => Some(entity.meta().revision),
+            Self::Replace { .. } | Self::Delete { .. } | Self::Restore { .. } => None,
+        }
+    }
+
+    /// What every storage refuses of the change by itself.
+    fn check(&self) -> Violations {
+        let mut violations = self.entity().map(Entity::check).unwrap_or_default();
+        if let Self::Import(entity) = self
+            && !(Revision::FIRST..=MAX_REVISION).contains(&entity.meta().revision)
+        {
+            violations.push("meta.revision", format!("must be from {} to {MAX_REVISION}", Revision::FIRST));
+        }
+        violations
     }
 
     /// The new state, when the change carries one.
     pub fn entity(&self) -> Option<&E> {
         match self {
-            Self::Create(entity) | Self::Replace { entity, .. } => Some(entity),
+            Self::Create(entity) | Self::Import(entity) | Self::Replace { entity, .. } => Some(entity),
             Self::Delete { .. } | Self::Restore { .. } => None,
         }
     }
@@ -276,7 +301,7 @@ impl Transaction {
             if !rows.insert(write.row()) {
                 violations.push(format!("writes[{index}].id"), "must not be written twice in one transaction");
             }
-            let broken = for_write!(write, change => change.entity().map(Entity::check)).unwrap_or_default();
+            let broken = for_write!(write, change => change.check());
             violations.0.extend(broken.under(&format!("writes[{index}]")).0);
         }
         for (index, event) in self.events.iter().enumerate() {

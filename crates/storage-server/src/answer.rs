@@ -63,13 +63,17 @@ impl ResponseError for Refusal {
 
 impl From<StorageError> for Refusal {
     fn from(error: StorageError) -> Self {
-        let refusal = Self { problem: Box::new(Problem::from(&error)), allow: None };
-        if refusal.status_code().is_server_error() {
-            // The source is told here because it does not travel.
-            tracing::warn!(%error, code = error.kind().code(), causes = %Causes(&error), "the storage failed");
-        }
-        refusal
+        Self { problem: Box::new(problem_of(&error)), allow: None }
     }
+}
+
+/// The problem of an error, which is logged when it is a failure of the storage: its source does not travel.
+pub(crate) fn problem_of(error: &StorageError) -> Problem {
+    let problem = Problem::from(error);
+    if problem.status >= 500 {
+        tracing::warn!(%error, code = error.kind().code(), causes = %Causes(error), "the storage failed");
+    }
+    problem
 }
 
 impl From<Unreadable> for Refusal {

@@ -18,20 +18,6 @@ use utoipa::openapi::{
     schema::SchemaType,
 };
 
-/// Runs the same expression for every kind of row, with the type under the name given: an array of the results.
-macro_rules! every_kind {
-    ($row:ident => $body:expr) => {
-        $crate::entities::every_kind!(
-            @ $row, $body, Character, Campaign, InventoryItem, JournalEntry, ExperienceEntry, Quest, NpcRelationship,
-            CampaignEvent, EventImpact, CharacterProgress, CharacterVersion
-        )
-    };
-    (@ $row:ident, $body:expr, $($kind:ident),+) => {
-        [$({ type $row = character_domain::$kind; $body }),+]
-    };
-}
-pub(crate) use every_kind;
-
 /// A kind of row in the document.
 pub(crate) trait Described: Entity {
     /// Its schema.
@@ -357,6 +343,7 @@ fn maybe_whole() -> RefOr<Schema> {
 mod tests {
     use super::*;
     use character_domain::{CharacterId, ImpactType, JournalEntryId, UserId, campaign, now};
+    use character_storage_port::every_kind;
     use character_storage_wire::decode_list;
     use serde_json::{Value, json};
     use std::collections::BTreeSet;

@@ -24,6 +24,7 @@ mod outbox;
 mod probe;
 mod rows;
 mod schemas;
+mod snapshot;
 mod tokens;
 mod transactions;
 
@@ -31,15 +32,12 @@ pub use limits::Limits;
 pub use openapi::openapi;
 pub use tokens::{AcceptedTokens, InvalidTokens};
 
-use crate::{
-    answer::{Refusal, method_not_allowed, unknown_path},
-    entities::every_kind,
-};
+use crate::answer::{Refusal, method_not_allowed, unknown_path};
 use actix_web::{
     Resource, body::BoxBody, dev::ServiceRequest, dev::ServiceResponse, http::header, middleware::Next,
     middleware::from_fn, web,
 };
-use character_storage_port::StoragePort;
+use character_storage_port::{StoragePort, every_kind};
 use character_storage_wire as wire;
 use std::sync::Arc;
 
@@ -74,6 +72,7 @@ impl StorageServer {
             .service(allow("POST", resource(wire::BATCH).route(web::post().to(transactions::commit_each))))
             .service(allow("POST", resource(wire::CLAIM).route(web::post().to(outbox::claim))))
             .service(allow("POST", resource(wire::ACKNOWLEDGE).route(web::post().to(outbox::acknowledge))))
+            .service(allow("GET", resource(wire::SNAPSHOT).route(web::get().to(snapshot::snapshot))))
             .service(allow("GET", resource(wire::PROBE).route(web::get().to(probe::probe))))
             .default_service(web::to(unknown_path))
             .wrap(authenticated);

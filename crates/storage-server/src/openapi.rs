@@ -1,10 +1,7 @@
 //! The OpenAPI document of the contract.
 
-use crate::{
-    entities::{Described, every_kind},
-    schemas,
-};
-use character_storage_port::MAX_TRANSACTIONS;
+use crate::{entities::Described, schemas};
+use character_storage_port::{MAX_TRANSACTIONS, SNAPSHOT, every_kind};
 use character_storage_wire as wire;
 use utoipa::openapi::{
     Components, ContentBuilder, HeaderBuilder, HttpMethod, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder,
@@ -35,6 +32,7 @@ pub fn openapi() -> OpenApi {
         .path(wire::BATCH, PathItem::new(HttpMethod::Post, commit_each()))
         .path(wire::CLAIM, PathItem::new(HttpMethod::Post, claim()))
         .path(wire::ACKNOWLEDGE, PathItem::new(HttpMethod::Post, acknowledge()))
+        .path(wire::SNAPSHOT, PathItem::new(HttpMethod::Get, snapshot()))
         .path(wire::PROBE, PathItem::new(HttpMethod::Get, probe()))
         .build();
     let mut components = Components::builder();
@@ -115,6 +113,15 @@ fn acknowledge() -> Operation {
         .request_body(Some(request("Acknowledge")))
         .response("204", ResponseBuilder::new().description("They are gone").build());
     problems(with_body_problems(operation), &["invalid"])
+}
+
+fn snapshot() -> Operation {
+    let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("SnapshotLine"))).build();
+    let lines = "One `SnapshotLine` a line. The last one is `end`; without it the snapshot is not whole";
+    let operation = operation(SNAPSHOT, "snapshot", "Every row of every kind, as it is at one moment")
+        .description(Some("Soft-deleted rows and versions included, by kind and id. A backup is made of it."))
+        .response("200", ResponseBuilder::new().description(lines).content(wire::NDJSON, content).build());
+    problems(operation, &[])
 }
 
 fn probe() -> Operation {
@@ -232,7 +239,7 @@ mod tests {
     fn every_path_of_the_contract_is_described() {
         let document = serde_json::to_value(openapi()).expect("serializable");
         let paths: BTreeSet<_> = document["paths"].as_object().expect("paths").keys().cloned().collect();
-        let fixed = [wire::TRANSACTIONS, wire::BATCH, wire::CLAIM, wire::ACKNOWLEDGE, wire::PROBE];
+        let fixed = [wire::TRANSACTIONS, wire::BATCH, wire::CLAIM, wire::ACKNOWLEDGE, wire::SNAPSHOT, wire::PROBE];
         let mut expected: BTreeSet<_> = fixed.map(str::to_owned).into();
         for all in EntityKind::ALL.map(wire::collection) {
             expected.extend([format!("{all}/{{id}}"), all]);

@@ -1,8 +1,8 @@
 //! The schemas of the OpenAPI document.
 
-use crate::entities::{Described, every_kind};
+use crate::entities::Described;
 use character_domain::Violation;
-use character_storage_port::{Entity, EntityKind, Limit, MAX_EVENTS, MAX_TRANSACTIONS, MAX_WRITES};
+use character_storage_port::{Entity, EntityKind, Limit, MAX_EVENTS, MAX_TRANSACTIONS, MAX_WRITES, every_kind};
 use character_storage_wire as wire;
 use utoipa::openapi::{
     KnownFormat, Object, ObjectBuilder, OneOfBuilder, Ref, RefOr, Required, Schema, SchemaFormat, Type,
@@ -75,7 +75,9 @@ pub(crate) fn all() -> Vec<(String, RefOr<Schema>)> {
     let kinds = every_kind!(Row => (Row::KIND, Row::row()));
     let change_of = |(kind, _): &(EntityKind, RefOr<Schema>)| (kind.as_str(), named(&change_name(*kind)));
     let writes: Vec<_> = kinds.iter().map(change_of).collect();
-    let mut all: Vec<_> = messages(&writes).into_iter().map(|(name, schema)| (name.to_owned(), schema)).collect();
+    let rows: Vec<_> = kinds.iter().map(|(kind, _)| (kind.as_str(), named(&entity_name(*kind)))).collect();
+    let mut all: Vec<_> =
+        messages(&writes, &rows).into_iter().map(|(name, schema)| (name.to_owned(), schema)).collect();
     for (kind, row) in kinds {
         let name = entity_name(kind);
         all.extend([(list_name(kind), list(&name)), (change_name(kind), change(&name)), (name, row)]);
@@ -83,7 +85,7 @@ pub(crate) fn all() -> Vec<(String, RefOr<Schema>)> {
     all
 }
 
-fn messages(writes: &[(&str, RefOr<Schema>)]) -> Vec<(&'static str, RefOr<Schema>)> {
+fn messages(writes: &[(&str, RefOr<Schema>)], rows: &[(&str, RefOr<Schema>)]) -> Vec<(&'static str, RefOr<Schema>)> {
     vec![
         ("Document", document()),
         ("Meta", meta()),
@@ -99,6 +101,8 @@ fn messages(writes: &[(&str, RefOr<Schema>)]) -> Vec<(&'static str, RefOr<Schema
         ("Claim", claim()),
         ("Events", object(&[("events", many(named("OutboxEvent"), 1000))], &[])),
         ("Acknowledge", object(&[("ids", array(uuid()))], &[])),
+        ("StoredRow", variants("One row of any kind.", rows)),
+        ("SnapshotLine", snapshot_line()),
         ("Violation", violation()),
         ("Problem", problem()),
     ]
@@ -134,7 +138,13 @@ fn change(row: &str) -> RefOr<Schema> {
     let replace = object(&[("entity", named(row)), ("expect", named("Expect"))], &[]);
     variants(
         "One change; see the port for what each does.",
-        &[("create", named(row)), ("replace", replace), ("delete", marked()), ("restore", marked())],
+        &[
+            ("create", named(row)),
+            ("import", named(row)),
+            ("replace", replace),
+            ("delete", marked()),
+            ("restore", marked()),
+        ],
     )
 }
 
@@ -196,6 +206,16 @@ fn claim() -> RefOr<Schema> {
         .description(Some("How long the events are not given to others, in milliseconds."))
         .build();
     object(&[("limit", limit().into()), ("lease_ms", lease.into())], &[])
+}
+
+fn snapshot_line() -> RefOr<Schema> {
+    let kinds: Vec<_> = EntityKind::ALL.iter().map(|kind| kind.as_str()).collect();
+    let id = nullable(Some(KnownFormat::Uuid));
+    let unreadable = object(&[("kind", choice(&kinds).into()), ("id", id), ("problem", string().into())], &[]);
+    let end = object(&[("items", offset().into())], &[]);
+    let members =
+        [("row", named("StoredRow")), ("unreadable", unreadable), ("problem", named("Problem")), ("end", end)];
+    variants("One line of a snapshot. `items` is the number of lines before the end.", &members)
 }
 
 fn violation() -> RefOr<Schema> {

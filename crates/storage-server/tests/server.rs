@@ -12,7 +12,8 @@ use async_trait::async_trait;
 use character_domain::{Character, CharacterId, UserId, now};
 use character_storage_port::{
     Change, Commit, Committed, Deleted, Entity, EntityKind, ErrorKind, EventId, MemoryStorage, Outbox, OutboxEvent,
-    Page, PageRequest, Probe, Read, Result, StorageError, StorageExt, StoragePort, Store, Transaction,
+    Page, PageRequest, Probe, Read, Result, SNAPSHOT, Snapshot, SnapshotStream, StorageError, StorageExt, StoragePort,
+    Store, Transaction,
 };
 use character_storage_server::{AcceptedTokens, Limits, StorageServer};
 use character_storage_wire::{self as wire, Problem};
@@ -255,6 +256,12 @@ impl Outbox for Held {
     }
     async fn acknowledge(&self, _: &[EventId]) -> Result<()> {
         Err(busy("outbox.acknowledge"))
+    }
+}
+#[async_trait]
+impl Snapshot for Held {
+    async fn snapshot(&self) -> Result<SnapshotStream> {
+        Err(busy(SNAPSHOT))
     }
 }
 #[async_trait]

@@ -45,7 +45,7 @@ impl Checked {
     /// an import that locked its thousands of new rows would hold up everybody.
     fn contended(&self) -> Vec<Uuid> {
         let Transaction { writes, events, .. } = &self.transaction;
-        let is_new = |write: &Write| for_write!(write, change => matches!(change, Change::Create(_)));
+        let is_new = |write: &Write| for_write!(write, change => change.first_revision().is_some());
         let created: HashSet<Uuid> = writes.iter().filter(|write| is_new(write)).map(|write| write.row().1).collect();
         let rows = writes.iter().map(|write| write.row().1);
         rows.chain(events.iter().map(|event| event.subject.0)).filter(|id| !created.contains(id)).collect()
@@ -224,8 +224,8 @@ impl Plan {
         let id: Uuid = change.id().into();
         let mut update = UpdateText::new(id);
         let (expect, restores) = match change {
-            Change::Create(entity) => {
-                let meta = stored_as_created(entity.meta());
+            Change::Create(entity) | Change::Import(entity) => {
+                let meta = stored_first(entity.meta(), change.first_revision().unwrap_or(Revision::FIRST));
                 let mut values = vec![
                     Value::Uuid(id),
                     Value::revision(meta.revision),
@@ -339,9 +339,9 @@ impl Update {
     }
 }
 
-/// The block of a new row: everything as given, but the revision.
-fn stored_as_created(given: &Meta) -> Meta {
-    Meta { revision: Revision::FIRST, ..*given }
+/// The block of a row that was absent: the revision of its first state, and the times as given.
+fn stored_first(given: &Meta, revision: Revision) -> Meta {
+    Meta { revision, ..*given }
 }
 
 /// An UPDATE of one row, in the making.

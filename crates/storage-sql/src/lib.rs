@@ -27,6 +27,7 @@ mod plans;
 mod postgres;
 mod progress;
 mod session;
+mod snapshot;
 mod sqlite;
 mod storage;
 mod table;

@@ -62,17 +62,7 @@ impl Work for Migrate {
         if session.query(dialect.find_table("schema_migrations")).await?.is_empty() {
             session.run_script(HISTORY).await?;
         }
-        let history = Statement::new("SELECT version, name, checksum FROM schema_migrations ORDER BY version", vec![]);
-        let mut applied = Vec::new();
-        for mut row in session.query(history).await? {
-            let (version, name, checksum): (i64, String, String) = (row.read()?, row.read()?, row.read()?);
-            match MIGRATIONS.iter().find(|migration| migration.version == version) {
-                Some(known) if checksum != known.checksum(dialect) => return Err(edited(version, &name).into()),
-                Some(_) => applied.push(version),
-                None => tracing::warn!(version, name, "the database has a migration of a newer release"),
-            }
-        }
-        for migration in MIGRATIONS.iter().filter(|migration| !applied.contains(&migration.version)) {
+        for migration in missing(session).await? {
             session.run_script(migration.text(dialect)).await?;
             let values = vec![
                 Value::Int(migration.version),
@@ -86,6 +76,44 @@ impl Work for Migrate {
         }
         Ok(())
     }
+}
+
+/// Refuses a database whose schema lacks a migration, and changes nothing.
+pub(crate) struct Verify;
+
+impl Work for Verify {
+    type Output = ();
+
+    async fn run<S: Session>(&self, session: &mut S) -> Result<(), Fault> {
+        let dialect = session.dialect();
+        let detail = if session.query(dialect.find_table("schema_migrations")).await?.is_empty() {
+            "this is no database of the service, or one that was never started".to_owned()
+        } else {
+            match missing(session).await?.first() {
+                None => return Ok(()),
+                Some(Migration { version, name, .. }) => format!(
+                    "the database lacks migration {version} ({name}): start the service of this release once to apply it"
+                ),
+            }
+        };
+        Err(StorageError::new(ErrorKind::Corrupt, MIGRATE).with_applied(Applied::No).with_detail(detail).into())
+    }
+}
+
+/// The migrations that the database lacks, oldest first.
+async fn missing<S: Session>(session: &mut S) -> Result<Vec<&'static Migration>, Fault> {
+    let dialect = session.dialect();
+    let history = Statement::new("SELECT version, name, checksum FROM schema_migrations ORDER BY version", vec![]);
+    let mut applied = Vec::new();
+    for mut row in session.query(history).await? {
+        let (version, name, checksum): (i64, String, String) = (row.read()?, row.read()?, row.read()?);
+        match MIGRATIONS.iter().find(|migration| migration.version == version) {
+            Some(known) if checksum != known.checksum(dialect) => return Err(edited(version, &name).into()),
+            Some(_) => applied.push(version),
+            None => tracing::warn!(version, name, "the database has a migration of a newer release"),
+        }
+    }
+    Ok(MIGRATIONS.iter().filter(|migration| !applied.contains(&migration.version)).collect())
 }
 
 impl Migration {

@@ -5,24 +5,26 @@ use crate::{
     dialect::Dialect,
     fault::{Cause, EngineError, Fault},
     session::{Session, Statement, Work},
+    snapshot::{self, Abandoned, Sink},
     value::{Row, Unreadable, Value},
 };
 use bytes::BytesMut;
 use character_domain::Violations;
-use character_storage_port::{Applied, Result, StorageError};
+use character_storage_port::{Applied, Result, SNAPSHOT, SnapshotStream, StorageError};
 use deadpool_postgres::{
     GenericClient, Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime, Timeouts,
 };
+use futures_util::TryStreamExt;
 use std::{
     error::Error as StdError,
     fmt,
-    pin::Pin,
+    pin::{Pin, pin},
     sync::atomic::{AtomicBool, Ordering},
     task::Poll,
     time::Duration,
 };
 use tokio_postgres::{
-    Config, NoTls,
+    Client, Config, NoTls,
     config::SslMode,
     error::SqlState,
     types::{FromSql, IsNull, ToSql, Type, to_sql_checked},
@@ -37,6 +39,7 @@ const MIGRATION_TIMEOUT: Duration = Duration::from_secs(600);
 const PIPELINE: usize = 64;
 
 pub(crate) struct Postgres {
+    config: Box<Config>,
     pool: Pool,
     database: String,
     timeout: Duration,
@@ -50,7 +53,7 @@ impl fmt::Debug for Postgres {
 
 impl Postgres {
     /// Checks the settings; does not connect.
-    pub(crate) fn new(url: &str, options: &SqlOptions) -> Result<Self> {
+    pub(crate) fn new(url: &str, options: &SqlOptions, access: Access) -> Result<Self> {
         let invalid = |reason: String| StorageError::invalid(Violations::one("url", reason), "connect");
         let mut config: Config = url.parse().map_err(|error| invalid(describe(&error)))?;
         if config.get_ssl_mode() == SslMode::Require {
@@ -61,8 +64,9 @@ impl Postgres {
         // it is our own timeout that ends an operation, and the server's that cleans up behind a dead client.
         let limits = format!(
             "-c statement_timeout={milliseconds} -c lock_timeout={milliseconds} \
-             -c idle_in_transaction_session_timeout={} {}",
+             -c idle_in_transaction_session_timeout={} {} {}",
             milliseconds * 2,
+            if access == Access::Read { "-c default_transaction_read_only=on" } else { "" },
             config.get_options().unwrap_or_default()
         );
         config.options(limits.trim_end()).connect_timeout(options.timeout).tcp_user_timeout(options.timeout);
@@ -70,7 +74,8 @@ impl Postgres {
             config.application_name("character-storage");
         }
         let database = config.get_dbname().or(config.get_user()).unwrap_or_default().to_owned();
-        let manager = Manager::from_config(config, NoTls, ManagerConfig { recycling_method: RecyclingMethod::Fast });
+        let manager =
+            Manager::from_config(config.clone(), NoTls, ManagerConfig { recycling_method: RecyclingMethod::Fast });
         let wait = Some(options.timeout);
         let pool = Pool::builder(manager)
             .max_size(options.connections.max(1))
@@ -78,7 +83,7 @@ impl Postgres {
             .runtime(Runtime::Tokio1)
             .build()
             .map_err(|error| StorageError::unavailable("connect").with_source(error))?;
-        Ok(Self { pool, database, timeout: options.timeout })
+        Ok(Self { config: Box::new(config), pool, database, timeout: options.timeout })
     }
 
     pub(crate) fn status(&self) -> PoolStatus {
@@ -102,6 +107,23 @@ impl Postgres {
     pub(crate) async fn migrate<W: Work>(&self, operation: &'static str, work: &W) -> Result<W::Output> {
         let committing = AtomicBool::new(false);
         self.limited(operation, MIGRATION_TIMEOUT, work, &committing, true).await
+    }
+
+    /// Every row as it is now, over a connection of its own, since a backup must not take one from the requests.
+    pub(crate) async fn snapshot(&self) -> Result<SnapshotStream> {
+        let late = |_| Fault::Engine(Cause::Timeout, EngineError::Other("the snapshot could not be begun in time"));
+        let begun = tokio::time::timeout(self.timeout, begin_snapshot(&self.config)).await;
+        let client = begun.map_err(late).flatten().map_err(|fault| fault.into_error(SNAPSHOT, Applied::No))?;
+        let (sink, items) = snapshot::channel();
+        let patience = self.timeout;
+        tokio::spawn(async move {
+            match every_row(&client, patience, &sink).await {
+                Ok(()) => sink.end(Ok(())).await,
+                Err(Stopped::Abandoned) => tracing::info!("nobody reads the snapshot any more"),
+                Err(Stopped::Failed(fault)) => sink.end(Err(fault.into_error(SNAPSHOT, Applied::No))).await,
+            }
+        });
+        Ok(items)
     }
 
     /// `committing` is set while a COMMIT is under way: only then is the outcome of a failure unknown. A transaction
@@ -153,6 +175,52 @@ impl Postgres {
             }
         }
     }
+}
+
+/// What the connections of a pool may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Access {
+    /// Everything.
+    Write,
+    /// Read: the server refuses changes.
+    Read,
+}
+
+/// A connection inside a transaction that sees one moment. It is closed when the client is dropped.
+async fn begin_snapshot(config: &Config) -> Result<Client, Fault> {
+    let (client, connection) = config.connect(NoTls).await.map_err(fault)?;
+    tokio::spawn(async move {
+        if let Err(error) = connection.await {
+            tracing::debug!(%error, "the connection of a snapshot broke");
+        }
+    });
+    // The statements last as long as the reader takes. The rows come in the order of an index, or the server would first
+    // sort a whole table. The last statement takes the snapshot; BEGIN alone does not.
+    let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL statement_timeout = 0; \
+                 SET LOCAL idle_in_transaction_session_timeout = 0; SET LOCAL enable_sort = off; \
+                 SET LOCAL enable_seqscan = off; SELECT 1";
+    client.batch_execute(begin).await.map_err(fault)?;
+    Ok(client)
+}
+
+/// Why a snapshot ended early.
+enum Stopped {
+    Abandoned,
+    Failed(Fault),
+}
+
+async fn every_row(client: &Client, patience: Duration, sink: &Sink) -> Result<(), Stopped> {
+    let failed = |error| Stopped::Failed(fault(error));
+    let late = |_| Stopped::Failed(Fault::Engine(Cause::Timeout, EngineError::Other("the next row took too long")));
+    for kind in snapshot::readers() {
+        let asked = client.query_raw(&*kind.sql, std::iter::empty::<&Value>());
+        let rows = tokio::time::timeout(patience, asked).await.map_err(late)?.map_err(failed)?;
+        let mut rows = pin!(rows);
+        while let Some(row) = tokio::time::timeout(patience, rows.try_next()).await.map_err(late)?.map_err(failed)? {
+            sink.put(kind.item(values(&row).collect())).await.map_err(|Abandoned| Stopped::Abandoned)?;
+        }
+    }
+    Ok(())
 }
 
 /// A connection in use. When its use is broken off, by our own timeout or because the caller went away, it may be
@@ -259,10 +327,11 @@ async fn in_order(mut answers: Vec<Answer<'_>>) -> Vec<Result<Vec<Row>, Fault>> 
 }
 
 fn row(row: &tokio_postgres::Row) -> Result<Row, Unreadable> {
-    (0..row.len())
-        .map(|index| row.try_get::<_, Value>(index).map_err(|error| Unreadable(describe(&error))))
-        .collect::<Result<Vec<Value>, _>>()
-        .map(Row::new)
+    values(row).collect::<Result<Vec<Value>, _>>().map(Row::new)
+}
+
+fn values(row: &tokio_postgres::Row) -> impl Iterator<Item = Result<Value, Unreadable>> {
+    (0..row.len()).map(|index| row.try_get(index).map_err(|error| Unreadable(describe(&error))))
 }
 
 impl<'a> FromSql<'a> for Value {

@@ -5,11 +5,12 @@ use crate::{
     dialect::Dialect,
     fault::{Cause, EngineError, Fault},
     session::{Session, Statement, Work},
-    value::{Row, Value},
+    snapshot::{self, Abandoned, KindReader},
+    value::{Row, Unreadable, Value},
 };
-use character_storage_port::{Applied, Result, StorageError};
+use character_storage_port::{Applied, ErrorKind, Result, SNAPSHOT, SnapshotStream, StorageError};
 use rusqlite::{
-    Connection, ErrorCode, ToSql, params_from_iter,
+    Connection, ErrorCode, OpenFlags, ToSql, params_from_iter,
     types::{ToSqlOutput, ValueRef},
 };
 use std::{
@@ -33,8 +34,22 @@ const QUEUE: usize = 256;
 
 type Job = Box<dyn FnOnce(&mut Connection) + Send>;
 
+/// How the file is opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mode {
+    /// To read and write; created when it is absent.
+    ReadWrite,
+    /// To read what is there, beside processes that write. A log that a killed process left is not touched.
+    ReadOnly,
+    /// The same where there is no log: the last connection then removes the files by which processes agree.
+    Visit,
+    /// To read a file that nobody writes, in a folder where SQLite cannot make the files by which processes agree.
+    Immutable,
+}
+
 pub(crate) struct Sqlite {
     path: PathBuf,
+    mode: Mode,
     writer: mpsc::Sender<Job>,
     readers: mpsc::Sender<Job>,
     threads: usize,
@@ -58,14 +73,51 @@ impl Sqlite {
                 })?;
             }
             // The writer first: it creates the file and turns on the write-ahead log.
-            let writer = run("sqlite-writer", vec![connection(&path, timeout, false)?])?;
-            let connections = (0..readers).map(|_| connection(&path, timeout, true)).collect::<Result<Vec<_>>>()?;
-            let readers_queue = run("sqlite-reader", connections)?;
-            Ok(Self { path, writer, readers: readers_queue, threads: readers + 1, timeout })
+            let mode = Mode::ReadWrite;
+            let writer = run("sqlite-writer", vec![writing_connection(&path, timeout)?])?;
+            let readers_queue = run("sqlite-reader", reading_connections(&path, timeout, mode, readers)?)?;
+            Ok(Self { path, mode, writer, readers: readers_queue, threads: readers + 1, timeout })
         };
-        tokio::task::spawn_blocking(start)
-            .await
-            .unwrap_or_else(|error| Err(StorageError::unavailable(OPEN).with_source(error)))
+        blocking(start).await
+    }
+
+    /// Opens the file, which must be there, to read. Nothing is created, and a write fails as `Unavailable`.
+    pub(crate) async fn open_existing(path: &Path, options: &SqlOptions) -> Result<Self> {
+        let (path, timeout, readers) = (path.to_owned(), options.timeout, options.readers.max(1));
+        blocking(move || {
+            let mode = mode_of_existing(&path, timeout)?;
+            let queue = run("sqlite-reader", reading_connections(&path, timeout, mode, readers)?)?;
+            Ok(Self { path, mode, writer: queue.clone(), readers: queue, threads: readers, timeout })
+        })
+        .await
+    }
+
+    /// Every row as it is now, over a connection of its own.
+    pub(crate) async fn snapshot(&self) -> Result<SnapshotStream> {
+        let (path, mode, timeout) = (self.path.clone(), self.mode, self.timeout);
+        let begun = blocking(move || {
+            let connection = connection(&path, timeout, mode)?;
+            // The first read takes the snapshot; BEGIN alone does not.
+            let begin = "BEGIN; SELECT 1 FROM sqlite_master LIMIT 1";
+            connection.execute_batch(begin).map_err(|error| fault(error).into_error(SNAPSHOT, Applied::No))?;
+            Ok(connection)
+        });
+        let connection = begun.await?;
+        let (sink, items) = snapshot::channel();
+        let runtime = tokio::runtime::Handle::current();
+        tokio::task::spawn_blocking(move || {
+            let outcome = snapshot::readers()
+                .iter()
+                .try_for_each(|kind| every_row(&connection, kind, &|item| runtime.block_on(sink.put(item))));
+            match outcome {
+                Err(Stopped::Abandoned) => tracing::info!("nobody reads the snapshot any more"),
+                Err(Stopped::Failed(error)) => {
+                    runtime.block_on(sink.end(Err(fault(error).into_error(SNAPSHOT, Applied::No))));
+                }
+                Ok(()) => runtime.block_on(sink.end(Ok(()))),
+            }
+        });
+        Ok(items)
     }
 
     pub(crate) fn status(&self) -> PoolStatus {
@@ -153,25 +205,105 @@ fn run(name: &str, connections: Vec<Connection>) -> Result<mpsc::Sender<Job>> {
     Ok(sender)
 }
 
-fn connection(path: &Path, timeout: Duration, reads: bool) -> Result<Connection> {
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    let lost = |error| Err(StorageError::unavailable(OPEN).with_source(error));
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(lost)
+}
+
+/// Why a snapshot ended early.
+enum Stopped {
+    Abandoned,
+    Failed(rusqlite::Error),
+}
+
+fn every_row(
+    connection: &Connection,
+    kind: &KindReader,
+    put: &dyn Fn(character_storage_port::SnapshotItem) -> Result<(), Abandoned>,
+) -> Result<(), Stopped> {
+    let mut statement = connection.prepare(&kind.sql).map_err(Stopped::Failed)?;
+    let columns = statement.column_count();
+    let mut rows = statement.query([]).map_err(Stopped::Failed)?;
+    while let Some(row) = rows.next().map_err(Stopped::Failed)? {
+        let read = |index| row.get_ref(index).and_then(value).map_err(|error| Unreadable(error.to_string()));
+        put(kind.item((0..columns).map(read).collect())).map_err(|Abandoned| Stopped::Abandoned)?;
+    }
+    Ok(())
+}
+
+/// How a file that must be there can be read.
+fn mode_of_existing(path: &Path, timeout: Duration) -> Result<Mode> {
+    let error = |detail: String| StorageError::unavailable(OPEN).with_applied(Applied::No).with_detail(detail);
+    if !path.is_file() {
+        return Err(error(format!("there is no database at {}", path.display())));
+    }
+    let answers = |mode| -> Result<()> {
+        let connection = connection(path, timeout, mode)?;
+        let asked = connection.query_row("SELECT count(*) FROM sqlite_master", [], |_| Ok(()));
+        asked.map_err(|error| fault(error).into_error(OPEN, Applied::No))
+    };
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    let has_log = std::fs::metadata(&log).is_ok_and(|log| log.len() > 0);
+    let mode = if has_log { Mode::ReadOnly } else { Mode::Visit };
+    let Err(refusal) = answers(mode) else { return Ok(mode) };
+    if !matches!(refusal.kind(), ErrorKind::Unavailable { .. }) {
+        return Err(refusal);
+    }
+    // In a folder that takes no files a database in the mode of the write-ahead log cannot be shared. Without such a log
+    // the main file is the whole database, and nobody can be writing it.
+    if has_log {
+        return Err(refusal.with_detail(format!(
+            "{} has a write-ahead log, and its folder cannot be written to: copy both files to a folder that can",
+            path.display()
+        )));
+    }
+    answers(Mode::Immutable).map(|()| Mode::Immutable)
+}
+
+fn reading_connections(path: &Path, timeout: Duration, mode: Mode, count: usize) -> Result<Vec<Connection>> {
+    (0..count).map(|_| connection(path, timeout, mode)).collect()
+}
+
+/// A connection that reads.
+fn connection(path: &Path, timeout: Duration, mode: Mode) -> Result<Connection> {
+    let connection = opened(path, timeout, mode)?;
+    connection.execute_batch("PRAGMA query_only = ON").map_err(|error| fault(error).into_error(OPEN, Applied::No))?;
+    Ok(connection)
+}
+
+fn writing_connection(path: &Path, timeout: Duration) -> Result<Connection> {
+    let connection = opened(path, timeout, Mode::ReadWrite)?;
+    write_ahead(&connection, timeout).map_err(|error| fault(error).into_error(OPEN, Applied::No))?;
+    Ok(connection)
+}
+
+/// The file as a URI of SQLite, which its options need.
+fn immutable_uri(path: &Path) -> String {
+    let path = path.to_string_lossy().replace('%', "%25").replace('?', "%3f").replace('#', "%23");
+    format!("file:{path}?immutable=1")
+}
+
+fn opened(path: &Path, timeout: Duration, mode: Mode) -> Result<Connection> {
     let open = || -> rusqlite::Result<Connection> {
-        let connection = Connection::open(path)?;
+        let read = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = match mode {
+            Mode::ReadWrite => Connection::open(path)?,
+            Mode::ReadOnly => Connection::open_with_flags(path, read)?,
+            Mode::Visit => {
+                let visit = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+                Connection::open_with_flags(path, visit)?
+            }
+            Mode::Immutable => Connection::open_with_flags(immutable_uri(path), read | OpenFlags::SQLITE_OPEN_URI)?,
+        };
         // Less than the caller waits, so that the answer to a file in use is one that says nothing was written.
         connection.busy_timeout(timeout / 2)?;
         connection.set_prepared_statement_cache_capacity(128);
         // FULL: a commit that was acknowledged survives a power failure, too.
         connection.execute_batch("PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;")?;
-        if reads {
-            connection.execute_batch("PRAGMA query_only = ON")?;
-        }
         Ok(connection)
     };
-    let error = |error| fault(error).into_error(OPEN, Applied::No);
-    let connection = open().map_err(error)?;
-    if !reads {
-        write_ahead(&connection, timeout).map_err(error)?;
-    }
-    Ok(connection)
+    open().map_err(|error| fault(error).into_error(OPEN, Applied::No))
 }
 
 /// Turns on the write-ahead log. SQLite does not wait here for another process that is doing the same.

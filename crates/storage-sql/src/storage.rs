@@ -3,9 +3,9 @@
 use crate::{
     Backlog, PoolStatus, SqlOptions,
     commit::{Checked, CommitAll, Outcome},
-    migrations::{MIGRATE, Migrate},
+    migrations::{MIGRATE, Migrate, Verify},
     outbox::{ACKNOWLEDGE, Acknowledge, Ask, CLAIM, Claim, MEASURE, Measure, PURGE, Purge},
-    postgres::Postgres,
+    postgres::{Access, Postgres},
     session::Work,
     sqlite::Sqlite,
     table::{Find, List, Table},
@@ -14,7 +14,7 @@ use async_trait::async_trait;
 use character_domain::{Timestamp, Violations};
 use character_storage_port::{
     COMMIT, Commit, Committed, Deleted, ErrorKind, EventId, Outbox, OutboxEvent, Page, PageRequest, Probe, Read,
-    Result, StorageError, Store, Transaction, check_batch, check_claim,
+    Result, Snapshot, SnapshotStream, StorageError, Store, Transaction, check_batch, check_claim,
 };
 use std::{path::Path, sync::Arc, time::Duration};
 
@@ -38,16 +38,30 @@ impl SqlStorage {
     /// `Invalid`: the URL is none of these, or asks for what is not offered (`sslmode=require`). `Unavailable`,
     /// `Timeout`: the database cannot be reached now. `Corrupt`: the schema was made by other migrations.
     pub async fn connect(url: &str, options: SqlOptions) -> Result<Self> {
-        if let Some(path) = url.strip_prefix("sqlite://") {
-            return Self::open(Path::new(path), &options).await;
+        match Address::of(url)? {
+            Address::Sqlite(path) => Self::open(path, &options).await,
+            Address::Postgres(url) => {
+                let postgres = Postgres::new(url, &options, Access::Write)?;
+                postgres.migrate(MIGRATE, &Migrate).await?;
+                Ok(Self { engine: Arc::new(Engine::Postgres(postgres)) })
+            }
         }
-        if !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
-            let reason = "must begin with postgres://, postgresql:// or sqlite://";
-            return Err(StorageError::invalid(Violations::one("url", reason), "connect"));
-        }
-        let postgres = Postgres::new(url, &options)?;
-        postgres.migrate(MIGRATE, &Migrate).await?;
-        Ok(Self { engine: Arc::new(Engine::Postgres(postgres)) })
+    }
+
+    /// Opens a database that is there, to read: nothing is created, no migration applied and nothing written. An SQLite
+    /// file may be in a folder that cannot be written to, and other processes may write the database meanwhile.
+    ///
+    /// # Errors
+    /// As [`connect`](Self::connect). `Unavailable`, with a detail that names the path: there is no such file.
+    /// `Corrupt`, with a detail: the schema lacks a migration of this release.
+    pub async fn connect_existing(url: &str, options: SqlOptions) -> Result<Self> {
+        let engine = match Address::of(url)? {
+            Address::Sqlite(path) => Engine::Sqlite(Sqlite::open_existing(path, &options).await?),
+            Address::Postgres(url) => Engine::Postgres(Postgres::new(url, &options, Access::Read)?),
+        };
+        let storage = Self { engine: Arc::new(engine) };
+        storage.read(MIGRATE, Verify).await?;
+        Ok(storage)
     }
 
     /// Opens or creates the SQLite file at `path` and brings its schema up to date.
@@ -59,9 +73,6 @@ impl SqlStorage {
     }
 
     async fn open(path: &Path, options: &SqlOptions) -> Result<Self> {
-        if path.as_os_str().is_empty() {
-            return Err(StorageError::invalid(Violations::one("url", "must name a file"), "connect"));
-        }
         let sqlite = Sqlite::open(path, options).await?;
         sqlite.write(MIGRATE, Migrate).await?;
         Ok(Self { engine: Arc::new(Engine::Sqlite(sqlite)) })
@@ -104,6 +115,24 @@ impl SqlStorage {
         match &*self.engine {
             Engine::Postgres(postgres) => postgres.write(operation, &work).await,
             Engine::Sqlite(sqlite) => sqlite.write(operation, work).await,
+        }
+    }
+}
+
+/// Where a database is.
+enum Address<'a> {
+    Sqlite(&'a Path),
+    Postgres(&'a str),
+}
+
+impl<'a> Address<'a> {
+    fn of(url: &'a str) -> Result<Self> {
+        let invalid = |reason| Err(StorageError::invalid(Violations::one("url", reason), "connect"));
+        match url.strip_prefix("sqlite://") {
+            Some("") => invalid("must name a file"),
+            Some(path) => Ok(Self::Sqlite(Path::new(path))),
+            None if url.starts_with("postgres://") || url.starts_with("postgresql://") => Ok(Self::Postgres(url)),
+            None => invalid("must begin with postgres://, postgresql:// or sqlite://"),
         }
     }
 }
@@ -173,6 +202,17 @@ impl Outbox for SqlStorage {
             return Ok(());
         }
         self.write(ACKNOWLEDGE, Acknowledge { ids: ids.to_vec() }).await
+    }
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl Snapshot for SqlStorage {
+    async fn snapshot(&self) -> Result<SnapshotStream> {
+        match &*self.engine {
+            Engine::Postgres(postgres) => postgres.snapshot().await,
+            Engine::Sqlite(sqlite) => sqlite.snapshot().await,
+        }
     }
 }
 

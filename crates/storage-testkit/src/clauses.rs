@@ -12,12 +12,14 @@ pub mod deletion;
 pub mod documents;
 pub mod fields;
 pub mod filters;
+pub mod imports;
 pub mod lists;
 pub mod outbox;
 pub mod outcomes;
 pub mod repetition;
 pub mod row_verbs;
 pub mod rows;
+pub mod snapshots;
 pub mod together;
 pub mod values;
 pub mod verbs;
@@ -394,6 +396,22 @@ macro_rules! __each_clause {
                 the_verbs_of_event_impacts_keep_their_word
                 the_verbs_of_character_progress_keep_their_word
                 events_of_several_kinds_keep_one_order
+            }
+            imports {
+                an_import_keeps_revision_times_and_deletion
+                an_import_of_a_row_that_is_there_already_exists
+                an_imported_row_counts_on_from_its_revision
+                an_import_at_a_revision_that_no_row_has_is_invalid
+                an_import_that_breaks_a_rule_is_invalid
+                reads_follow_an_import
+            }
+            snapshots {
+                a_snapshot_holds_every_row_of_every_kind
+                a_snapshot_of_nothing_is_empty
+                a_snapshot_shows_the_moment_at_which_it_was_begun
+                a_snapshot_is_of_one_moment_while_others_write
+                a_snapshot_that_is_imported_is_the_same_again
+                a_dropped_snapshot_holds_up_nobody
             }
         }
     };

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use character_storage_port::{
     Applied, COMMIT, Commit, Committed, Deleted, Entity, ErrorKind, EventId, Outbox, OutboxEvent, Page, PageRequest,
-    Probe, Read, Result, StorageError, StoragePort, Store, Transaction,
+    Probe, Read, Result, SNAPSHOT, Snapshot, SnapshotStream, StorageError, StoragePort, Store, Transaction,
 };
 use std::{
     collections::{HashMap, VecDeque},
@@ -27,6 +27,8 @@ pub enum Operation {
     Claim,
     /// [`Outbox::acknowledge`].
     Acknowledge,
+    /// [`Snapshot::snapshot`]: its beginning.
+    Snapshot,
     /// [`Probe::probe`].
     Probe,
 }
@@ -39,6 +41,7 @@ impl Operation {
             Self::Commit | Self::CommitEach => COMMIT,
             Self::Claim => "outbox.claim",
             Self::Acknowledge => "outbox.acknowledge",
+            Self::Snapshot => SNAPSHOT,
             Self::Probe => "probe",
         }
     }
@@ -210,6 +213,14 @@ impl<S: Outbox + ?Sized> Outbox for ScriptedFaults<S> {
     }
     async fn acknowledge(&self, ids: &[EventId]) -> Result<()> {
         self.call(Operation::Acknowledge, self.inner.acknowledge(ids)).await
+    }
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl<S: Snapshot + ?Sized> Snapshot for ScriptedFaults<S> {
+    async fn snapshot(&self) -> Result<SnapshotStream> {
+        self.call(Operation::Snapshot, self.inner.snapshot()).await
     }
 }
 

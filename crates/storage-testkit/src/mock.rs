@@ -30,8 +30,8 @@
 
 use async_trait::async_trait;
 use character_storage_port::{
-    Commit, Committed, Deleted, Entity, EventId, Outbox, OutboxEvent, Page, PageRequest, Probe, Read, Result, Store,
-    Transaction,
+    Commit, Committed, Deleted, Entity, EventId, Outbox, OutboxEvent, Page, PageRequest, Probe, Read, Result, Snapshot,
+    SnapshotStream, Store, Transaction,
 };
 use std::time::Duration;
 
@@ -55,6 +55,10 @@ mockall::mock! {
     impl Outbox for Storage {
         async fn claim(&self, limit: usize, lease: Duration) -> Result<Vec<OutboxEvent>>;
         async fn acknowledge(&self, ids: &[EventId]) -> Result<()>;
+    }
+    #[async_trait]
+    impl Snapshot for Storage {
+        async fn snapshot(&self) -> Result<SnapshotStream>;
     }
     #[async_trait]
     impl Probe for Storage {

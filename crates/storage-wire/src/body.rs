@@ -1,7 +1,9 @@
 //! Bodies of requests and answers.
 
 use crate::Problem;
-use character_storage_port::{Committed, Cursor, EventId, OutboxEvent, Page, Transaction};
+use character_storage_port::{
+    Committed, Cursor, EventId, OutboxEvent, Page, SnapshotItem, StoredRow, Transaction, UnreadableRow,
+};
 use serde::{Deserialize, Serialize};
 
 /// A page of rows.
@@ -48,6 +50,38 @@ pub enum Outcome {
     Committed(Committed),
     /// It failed.
     Problem(Problem),
+}
+
+/// One line of a snapshot: `{"row": {"character": …}}`, `{"unreadable": …}`, and as the last line `{"end": …}` or
+/// `{"problem": …}`. A snapshot without an `end` is not whole.
+#[expect(clippy::large_enum_variant, reason = "nearly every line is a row, and a box would be an allocation for each")]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SnapshotLine {
+    /// A row.
+    Row(StoredRow),
+    /// A row that cannot be read.
+    Unreadable(UnreadableRow),
+    /// Why the rest is missing.
+    Problem(Problem),
+    /// The snapshot is complete.
+    End(SnapshotEnd),
+}
+
+impl From<SnapshotItem> for SnapshotLine {
+    fn from(item: SnapshotItem) -> Self {
+        match item {
+            SnapshotItem::Row(row) => Self::Row(row),
+            SnapshotItem::Unreadable(row) => Self::Unreadable(row),
+        }
+    }
+}
+
+/// What a complete snapshot ends with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SnapshotEnd {
+    /// Number of lines before this one.
+    pub items: u64,
 }
 
 /// How many events are wanted and for how long.

@@ -7,6 +7,9 @@ pub const JSON: &str = "application/json";
 /// The media type of a [`Problem`](crate::Problem).
 pub const PROBLEM_JSON: &str = "application/problem+json";
 
+/// The media type of a snapshot: one JSON object a line.
+pub const NDJSON: &str = "application/x-ndjson";
+
 /// The `ETag` of a row: its revision, quoted.
 #[must_use]
 pub fn entity_tag(revision: Revision) -> String {

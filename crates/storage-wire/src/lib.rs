@@ -10,6 +10,7 @@
 //! | `POST /storage/v1/transactions/batch` with a [`BatchBody`] | 200 [`OutcomesBody`]; may be repeated |
 //! | `POST /storage/v1/outbox/claim` with a [`ClaimBody`] | 200 [`EventsBody`] |
 //! | `POST /storage/v1/outbox/acknowledge` with an [`AcknowledgeBody`] | 204; may be repeated |
+//! | `GET /storage/v1/snapshot` | 200 [`SnapshotLine`]s as `application/x-ndjson`, until `end` |
 //! | `GET /storage/v1/probe` | 204 |
 //!
 //! `characters` stands for every kind of row, by the name of many
@@ -25,12 +26,14 @@ mod problem;
 mod query;
 mod registry;
 
-pub use body::{AcknowledgeBody, BatchBody, ClaimBody, EventsBody, ListBody, Outcome, OutcomesBody};
+pub use body::{
+    AcknowledgeBody, BatchBody, ClaimBody, EventsBody, ListBody, Outcome, OutcomesBody, SnapshotEnd, SnapshotLine,
+};
 pub use decode::{Unreadable, decode};
-pub use header::{JSON, PROBLEM_JSON, entity_tag, is_media_type};
+pub use header::{JSON, NDJSON, PROBLEM_JSON, entity_tag, is_media_type};
 pub use path::{
-    ACKNOWLEDGE, BASE, BATCH, CLAIM, OP_ACKNOWLEDGE, OP_CLAIM, OP_PROBE, PROBE, TRANSACTIONS, VERSION, collection,
-    entity,
+    ACKNOWLEDGE, BASE, BATCH, CLAIM, OP_ACKNOWLEDGE, OP_CLAIM, OP_PROBE, PROBE, SNAPSHOT, TRANSACTIONS, VERSION,
+    collection, entity,
 };
 pub use problem::{Problem, ProblemEntity, RetryAdvice, kind_for_status};
 pub use query::{decode_deleted, decode_list, encode_list};

@@ -14,6 +14,8 @@ pub const BATCH: &str = "/storage/v1/transactions/batch";
 pub const CLAIM: &str = "/storage/v1/outbox/claim";
 /// Removes published events.
 pub const ACKNOWLEDGE: &str = "/storage/v1/outbox/acknowledge";
+/// Reads every row as it is at one moment.
+pub const SNAPSHOT: &str = "/storage/v1/snapshot";
 /// Asks whether the data can be reached.
 pub const PROBE: &str = "/storage/v1/probe";
 

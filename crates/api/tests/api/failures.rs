@@ -3,7 +3,7 @@ use async_trait::async_trait;
 use character_domain::Character;
 use character_storage_port::{
     COMMIT, Commit, Committed, Deleted, Entity, ErrorKind, EventId, Outbox, OutboxEvent, Page, PageRequest, Probe,
-    Read, Result, Source, StaleReason, StorageError, Store, Tier, Transaction,
+    Read, Result, SNAPSHOT, Snapshot, SnapshotStream, Source, StaleReason, StorageError, Store, Tier, Transaction,
 };
 use serde_json::json;
 use std::{any::Any, sync::Arc, time::Duration};
@@ -53,6 +53,13 @@ impl Outbox for Failing {
         Err(self.error("outbox.acknowledge"))
     }
 }
+#[async_trait]
+impl Snapshot for Failing {
+    async fn snapshot(&self) -> Result<SnapshotStream> {
+        Err(self.error(SNAPSHOT))
+    }
+}
+
 #[async_trait]
 impl Probe for Failing {
     async fn probe(&self) -> Result<()> {

@@ -1,86 +1,121 @@
-//! Export: every row of every kind, soft-deleted ones too.
+//! Export: every row of every kind as it is at one moment, soft-deleted rows and versions included.
 
 use super::{TransferError, line::Line, row::Row};
-use character_domain::{
-    Campaign, CampaignEvent, Character, CharacterProgress, EventImpact, ExperienceEntry, InventoryItem, JournalEntry,
-    NpcRelationship, Quest,
-};
-use character_storage_port::{Limit, PageRequest, StoragePort, Store};
+use character_storage_port::{EntityKind, Snapshot, SnapshotItem, StoredRow, UnreadableRow, every_kind, for_row};
+use futures_util::TryStreamExt;
 use std::{
     fs::{self, File},
     io::{BufWriter, Error, Write},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
-/// How many rows a file holds.
+/// What an export did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ExportReport {
+    /// The files, in the order in which an import reads them.
+    pub files: Vec<Exported>,
+    /// The rows that are stored and cannot be read; they are in no file.
+    pub unreadable: Vec<UnreadableRow>,
+}
+
+impl ExportReport {
+    /// Number of rows in all files.
+    #[must_use]
+    pub fn rows(&self) -> u64 {
+        self.files.iter().map(|file| file.rows).sum()
+    }
+}
+
+/// One file of an export.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Exported {
-    /// The file.
+    /// Its name.
     pub file: &'static str,
-    /// Its rows.
+    /// Number of rows in it.
     pub rows: u64,
 }
 
-/// Writes every row to `folder`, newest first, and gives their numbers. Each file appears under its name only when it
-/// is whole. `progress` is called with the rows written so far.
+/// Writes every row to `folder`, each file ordered by id. A row that cannot be read is left out and reported. The files
+/// appear under their names together, once all are whole. `progress` is called with the number of rows written so far.
 ///
 /// # Errors
-/// When a file cannot be written or the storage fails.
-pub async fn export(
-    storage: &dyn StoragePort,
+/// When a file cannot be written or the storage fails. Files of an earlier export are then still there.
+pub async fn export<S: Snapshot + ?Sized>(
+    storage: &S,
     folder: &Path,
     mut progress: impl FnMut(u64),
-) -> Result<Vec<Exported>, TransferError> {
+) -> Result<ExportReport, TransferError> {
+    let mut items = storage.snapshot().await.map_err(TransferError::Storage)?;
     let failed = |source| TransferError::File { path: folder.to_owned(), action: "written", source };
     fs::create_dir_all(folder).map_err(failed)?;
-    let (mut files, mut rows) = (Vec::new(), 0);
-    let mut written = |count: u64| {
-        rows += count;
-        progress(rows);
-    };
-    files.push(file::<Campaign>(storage, folder, &mut written).await?);
-    files.push(file::<Character>(storage, folder, &mut written).await?);
-    files.push(file::<InventoryItem>(storage, folder, &mut written).await?);
-    files.push(file::<JournalEntry>(storage, folder, &mut written).await?);
-    files.push(file::<ExperienceEntry>(storage, folder, &mut written).await?);
-    files.push(file::<Quest>(storage, folder, &mut written).await?);
-    files.push(file::<NpcRelationship>(storage, folder, &mut written).await?);
-    files.push(file::<CampaignEvent>(storage, folder, &mut written).await?);
-    files.push(file::<EventImpact>(storage, folder, &mut written).await?);
-    files.push(file::<CharacterProgress>(storage, folder, &mut written).await?);
-    Ok(files)
+    let mut files = every_kind!(Row => Output::new::<Row>(folder)).into_iter().collect::<Result<Vec<_>, _>>()?;
+    let (mut unreadable, mut rows) = (Vec::new(), 0);
+    while let Some(item) = items.try_next().await.map_err(TransferError::Storage)? {
+        match item {
+            SnapshotItem::Unreadable(row) => unreadable.push(row),
+            SnapshotItem::Row(row) => {
+                let kind = kind(&row);
+                if let Some(file) = files.iter_mut().find(|file| file.kind == kind) {
+                    for_row!(row, row => file.put(&row))?;
+                }
+                rows += 1;
+                progress(rows);
+            }
+        }
+    }
+    for file in &mut files {
+        file.finish()?;
+    }
+    let exported = files.iter().map(Output::publish).collect::<Result<Vec<_>, _>>()?;
+    // The names are as durable as the contents.
+    File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)?;
+    Ok(ExportReport { files: exported, unreadable })
 }
 
-async fn file<E: Row>(
-    storage: &dyn StoragePort,
-    folder: &Path,
-    written: &mut impl FnMut(u64),
-) -> Result<Exported, TransferError>
-where
-    dyn StoragePort: Store<E>,
-{
-    let path = folder.join(E::FILE);
-    let partial = folder.join(format!("{}.partial", E::FILE));
-    let failed = |source| TransferError::File { path: path.clone(), action: "written", source };
-    let mut file = BufWriter::new(File::create(&partial).map_err(failed)?);
-    let mut request = PageRequest::first(Limit::MAX);
-    let mut rows = 0;
-    loop {
-        let page = Store::<E>::list(storage, &E::everything(), request).await.map_err(TransferError::Storage)?.value;
-        let count = page.items.len() as u64;
-        for row in page.items {
-            let mut line = Line::default();
-            let put = row.put_into(&mut line).and_then(|()| serde_json::to_writer(&mut file, &line.0));
-            put.map_err(|error| failed(Error::other(error)))?;
-            file.write_all(b"\n").map_err(failed)?;
-        }
-        rows += count;
-        written(count);
-        let Some(cursor) = page.next else { break };
-        request = request.after(cursor);
+fn kind(row: &StoredRow) -> EntityKind {
+    fn of<E: Row>(_: &E) -> EntityKind {
+        E::KIND
     }
-    let file = file.into_inner().map_err(|error| failed(error.into_error()))?;
-    file.sync_all().map_err(failed)?;
-    fs::rename(&partial, &path).map_err(failed)?;
-    Ok(Exported { file: E::FILE, rows })
+    for_row!(row, row => of(row))
+}
+
+/// A file in the making.
+struct Output {
+    kind: EntityKind,
+    name: &'static str,
+    partial: PathBuf,
+    path: PathBuf,
+    file: BufWriter<File>,
+    rows: u64,
+}
+
+impl Output {
+    fn new<E: Row>(folder: &Path) -> Result<Self, TransferError> {
+        let (path, partial) = (folder.join(E::FILE), folder.join(format!("{}.partial", E::FILE)));
+        let unwritable = |source| TransferError::File { path: partial.clone(), action: "written", source };
+        let file = BufWriter::new(File::create(&partial).map_err(unwritable)?);
+        Ok(Self { kind: E::KIND, name: E::FILE, partial, path, file, rows: 0 })
+    }
+
+    fn put<E: Row>(&mut self, row: &E) -> Result<(), TransferError> {
+        let mut line = Line::default();
+        let put = row.put_into(&mut line).and_then(|()| serde_json::to_writer(&mut self.file, &line.0));
+        put.map_err(Error::other).and_then(|()| self.file.write_all(b"\n")).map_err(|error| self.failed(error))?;
+        self.rows += 1;
+        Ok(())
+    }
+
+    fn finish(&mut self) -> Result<(), TransferError> {
+        let synced = self.file.flush().and_then(|()| self.file.get_ref().sync_all());
+        synced.map_err(|error| self.failed(error))
+    }
+
+    fn publish(&self) -> Result<Exported, TransferError> {
+        fs::rename(&self.partial, &self.path).map_err(|error| self.failed(error))?;
+        Ok(Exported { file: self.name, rows: self.rows })
+    }
+
+    fn failed(&self, source: Error) -> TransferError {
+        TransferError::File { path: self.path.clone(), action: "written", source }
+    }
 }

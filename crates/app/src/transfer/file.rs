@@ -3,7 +3,7 @@
 use super::{
     Refusal, TransferError,
     import::{Import, Imported},
-    line::Line,
+    line::{Line, Origin},
     references::LOOKUPS,
     row::{Reference, Row, Tie},
 };
@@ -26,6 +26,7 @@ const BATCH_BYTES: usize = 4 << 20;
 struct Placed<E> {
     line: usize,
     bytes: usize,
+    origin: Origin,
     row: E,
 }
 
@@ -65,10 +66,12 @@ where
     for (index, line) in BufReader::new(file).split(b'\n').enumerate() {
         let bytes = line.map_err(unreadable)?;
         import.read += bytes.len() as u64 + 1;
+        // Editors of some systems put a byte-order mark in front of a file.
+        let bytes = if index == 0 { bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes) } else { &bytes };
         let text = bytes.trim_ascii();
         if !text.is_empty() {
             match parse(text) {
-                Ok(row) => pending.add(Placed { line: index + 1, bytes: text.len(), row }),
+                Ok((row, origin)) => pending.add(Placed { line: index + 1, bytes: text.len(), origin, row }),
                 Err(reason) => pending.refuse(index + 1, reason),
             }
         }
@@ -86,12 +89,12 @@ where
 }
 
 /// The row of a line, checked by itself; the reason as a sentence when it is refused.
-fn parse<E: Row>(text: &[u8]) -> Result<E, String> {
-    let mut line = Line::parse(text)?;
+fn parse<E: Row>(text: &[u8]) -> Result<(E, Origin), String> {
+    let (mut line, origin) = Line::parse(text)?;
     let row = E::from_line(&mut line)?;
     line.finish()?;
     row.check().into_result().map_err(|violations| violations.to_string())?;
-    Ok(row)
+    Ok((row, origin))
 }
 
 impl<E: Row> Pending<E>
@@ -213,7 +216,8 @@ where
         if batch.is_empty() {
             return Ok(());
         }
-        let outcomes = import.storage.commit_each(batch.iter().map(|placed| placed.row.creation()).collect()).await;
+        let outcomes =
+            import.storage.commit_each(batch.iter().map(|placed| placed.row.storing(placed.origin)).collect()).await;
         let mut there = Vec::new();
         for (placed, outcome) in batch.into_iter().zip(outcomes) {
             let id = placed.row.id().into();
@@ -245,8 +249,10 @@ where
         while let Some((mut placed, stored)) = compared.try_next().await? {
             if let Some(stored) = &stored {
                 import.known.add(E::KIND, stored.id().into(), stored.owner());
-                // How often it has changed is not in the file.
-                placed.row.meta_mut().revision = stored.meta().revision;
+                if placed.origin == Origin::Elsewhere {
+                    // How often it has changed is not in the file.
+                    placed.row.meta_mut().revision = stored.meta().revision;
+                }
             }
             if stored.as_ref() == Some(&placed.row) {
                 self.outcome.unchanged += 1;
@@ -267,9 +273,6 @@ fn inner<E: Row>(row: &E) -> Option<Reference> {
 fn judge<E: Row, P>(row: &mut E, import: &Import<'_, P>) -> Verdict {
     for reference in row.references() {
         let Reference { field, kind, id, tie } = reference;
-        if kind == EntityKind::Campaign && !import.campaigns_are_known {
-            continue;
-        }
         let Some(stored) = import.known.get(&reference) else {
             return if kind == E::KIND { Verdict::Wait } else { Verdict::Refuse(missing(&reference)) };
         };

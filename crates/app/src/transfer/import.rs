@@ -2,11 +2,11 @@
 
 use super::{TransferError, file, references::Known, row::Row};
 use character_domain::{
-    Campaign, CampaignEvent, Character, CharacterProgress, EventImpact, ExperienceEntry, InventoryItem, JournalEntry,
-    NpcRelationship, Quest,
+    Campaign, CampaignEvent, Character, CharacterProgress, CharacterVersion, EventImpact, ExperienceEntry,
+    InventoryItem, JournalEntry, NpcRelationship, Quest,
 };
 use character_storage_port::StoragePort;
-use std::path::Path;
+use std::{fs, path::Path};
 
 /// One row that was not taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,6 +39,8 @@ pub struct ImportReport {
     pub files: Vec<Imported>,
     /// Rows not taken, in the order of the files and lines.
     pub refused: Vec<Refusal>,
+    /// What else is in the folder and was not read, by name, in the order of the names.
+    pub passed_over: Vec<String>,
 }
 
 impl ImportReport {
@@ -56,7 +58,7 @@ impl ImportReport {
 }
 
 /// The files, in an order in which each row comes after those it names.
-const FILES: [&str; 10] = [
+const FILES: [&str; 11] = [
     Campaign::FILE,
     Character::FILE,
     InventoryItem::FILE,
@@ -67,12 +69,13 @@ const FILES: [&str; 10] = [
     CampaignEvent::FILE,
     EventImpact::FILE,
     CharacterProgress::FILE,
+    CharacterVersion::FILE,
 ];
 
 /// The bytes that an import of `folder` reads.
 #[must_use]
 pub fn size(folder: &Path) -> u64 {
-    FILES.iter().filter_map(|file| Some(std::fs::metadata(folder.join(file)).ok()?.len())).sum()
+    FILES.iter().filter_map(|file| Some(fs::metadata(folder.join(file)).ok()?.len())).sum()
 }
 
 /// Imports `folder`, of whose files only that of the characters must be there. Rows that exist are never overwritten,
@@ -90,9 +93,7 @@ pub async fn import(
         storage,
         folder,
         known: Known::default(),
-        // Campaigns are led elsewhere: who brings none with the characters cannot be held to them.
-        campaigns_are_known: folder.join(Campaign::FILE).exists(),
-        report: ImportReport::default(),
+        report: ImportReport { passed_over: others(folder)?, ..ImportReport::default() },
         read: 0,
         progress,
     };
@@ -106,7 +107,22 @@ pub async fn import(
     file::take::<CampaignEvent, _>(&mut import).await?;
     file::take::<EventImpact, _>(&mut import).await?;
     file::take::<CharacterProgress, _>(&mut import).await?;
+    file::take::<CharacterVersion, _>(&mut import).await?;
     Ok(import.report)
+}
+
+/// The names in the folder that an import does not know.
+fn others(folder: &Path) -> Result<Vec<String>, TransferError> {
+    let unreadable = |source| TransferError::File { path: folder.to_owned(), action: "read", source };
+    let mut names = Vec::new();
+    for entry in fs::read_dir(folder).map_err(unreadable)? {
+        let name = entry.map_err(unreadable)?.file_name().to_string_lossy().into_owned();
+        if !FILES.contains(&name.as_str()) {
+            names.push(name);
+        }
+    }
+    names.sort();
+    Ok(names)
 }
 
 /// What the files of one import have in common.
@@ -114,7 +130,6 @@ pub(super) struct Import<'a, P> {
     pub(super) storage: &'a dyn StoragePort,
     pub(super) folder: &'a Path,
     pub(super) known: Known,
-    pub(super) campaigns_are_known: bool,
     pub(super) report: ImportReport,
     /// Bytes read so far, of all files.
     pub(super) read: u64,

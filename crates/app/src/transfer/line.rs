@@ -1,8 +1,18 @@
 //! A line of a file: one JSON object, its members taken one by one.
 
 use character_domain::{Meta, Revision, Timestamp, json, number, size::MAX_ROW};
+use character_storage_port::MAX_REVISION;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
+
+/// Where a line comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// From an export of this service: it has a `revision`, and the row is to be exactly as it was.
+    Backup,
+    /// From a service that knows neither revisions nor versions: the row begins here.
+    Elsewhere,
+}
 
 /// Whether a file says of a live row that it is not deleted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,18 +23,29 @@ pub(super) enum Deletion {
     Sparse,
 }
 
+/// The member that a backup has and no other file.
+const REVISION: &str = "revision";
+/// The longest line that is read, in bytes: no row of the service is as large.
+const MAX_LINE_BYTES: usize = 64 << 20;
+
 /// The members of a line that are not taken yet, or those put so far.
 #[derive(Debug, Default)]
 pub(super) struct Line(pub(super) Map<String, Value>);
 
 impl Line {
-    /// The object in `text`; the reason as a sentence when it is refused.
-    pub(super) fn parse(text: &[u8]) -> Result<Self, String> {
-        if text.len() > MAX_ROW {
-            return Err(format!("larger than {MAX_ROW} bytes"));
+    /// The object in `text`, and where it comes from; the reason as a sentence when it is refused. A line that is no
+    /// backup has at most [`MAX_ROW`] bytes: a row that this service stored once is as large as it is.
+    pub(super) fn parse(text: &[u8]) -> Result<(Self, Origin), String> {
+        let too_large = |max| Err(format!("larger than {max} bytes"));
+        if text.len() > MAX_LINE_BYTES {
+            return too_large(MAX_LINE_BYTES);
         }
-        json::scan(text, json::MAX_DEPTH + 1).map_err(|error| error.to_string())?;
-        json::parse(text).map(Self).map_err(|error| error.to_string())
+        let line = json::parse(text).map(Self).map_err(|error| at_column(&error))?;
+        let origin = if line.0.contains_key(REVISION) { Origin::Backup } else { Origin::Elsewhere };
+        if origin == Origin::Elsewhere && text.len() > MAX_ROW {
+            return too_large(MAX_ROW);
+        }
+        Ok((line, origin))
     }
 
     /// A member; one that is not there is as good as `null`.
@@ -54,8 +75,12 @@ impl Line {
             (Some(false), Some(_)) => return Err("deleted_at without is_deleted".to_owned()),
             _ => {}
         }
+        let revision = self.maybe(REVISION)?.unwrap_or(Revision::FIRST);
+        if !(Revision::FIRST..=MAX_REVISION).contains(&revision) {
+            return Err(format!("{REVISION}: must be from {} to {MAX_REVISION}", Revision::FIRST));
+        }
         Ok(Meta {
-            revision: Revision::FIRST,
+            revision,
             created_at: self.take("created_at")?,
             updated_at: self.take("updated_at")?,
             deleted_at,
@@ -76,12 +101,22 @@ impl Line {
     }
 
     pub(super) fn put_meta(&mut self, meta: &Meta, deletion: Deletion) -> serde_json::Result<()> {
+        self.put(REVISION, &meta.revision)?;
         if meta.is_deleted() || deletion == Deletion::Told {
             self.put("is_deleted", &meta.is_deleted())?;
             self.put("deleted_at", &meta.deleted_at)?;
         }
         self.put("created_at", &meta.created_at)?;
         self.put("updated_at", &meta.updated_at)
+    }
+}
+
+/// What is wrong with the text of a line, and at which column. The parser knows of no other line than this one.
+fn at_column(error: &serde_json::Error) -> String {
+    let (text, column) = (error.to_string(), error.column());
+    match text.strip_suffix(&format!(" at line {} column {column}", error.line())) {
+        Some(reason) => format!("column {column}: {reason}"),
+        None => text,
     }
 }
 
@@ -141,9 +176,9 @@ pub(super) mod codec {
         |line, field, value| line.put(field, value)
     );
     codec!(
-        /// A character that the line does not name: that of its journal entry, which is looked up later.
+        /// A character that the line need not name: it is then that of the journal entry, which is looked up later.
         of_entry, character_domain::CharacterId,
-        |_line, _field| Ok(character_domain::CharacterId(uuid::Uuid::nil())),
-        |_line, _field, _value| Ok(())
+        |line, field| line.maybe(field).map(|id| id.unwrap_or(character_domain::CharacterId(uuid::Uuid::nil()))),
+        |line, field, value| line.put(field, value)
     );
 }

@@ -1,5 +1,6 @@
-//! Import and export of the newline-delimited JSON that the service before ours exports: one folder, one file per
-//! kind of row, one row per line.
+//! Export and import: one folder, one file of newline-delimited JSON for each kind of row, one row a line. A line of our
+//! own exports has a `revision`, and its row is restored exactly; a line of the service before ours has none, and its
+//! row begins anew.
 
 mod export;
 mod file;
@@ -10,7 +11,7 @@ mod row;
 #[cfg(test)]
 mod tests;
 
-pub use export::{Exported, export};
+pub use export::{ExportReport, Exported, export};
 pub use import::{ImportReport, Imported, Refusal, import, size};
 
 use std::path::PathBuf;
@@ -28,7 +29,8 @@ pub enum TransferError {
         /// The cause.
         source: std::io::Error,
     },
-    /// The storage failed, so that the rest could not be transferred. Starting again goes on where this ended.
-    #[error("the storage failed; run the same command again to go on")]
+    /// The storage failed, so that the rest could not be transferred. An import that is started again goes on where this
+    /// one ended; an export begins anew.
+    #[error("the storage failed; run the same command again")]
     Storage(#[source] character_storage_port::StorageError),
 }

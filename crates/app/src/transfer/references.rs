@@ -4,7 +4,7 @@ use super::{
     TransferError,
     row::{Reference, Row},
 };
-use character_domain::{Campaign, CampaignEvent, Character, CharacterId, InventoryItem, JournalEntry};
+use character_domain::{CampaignEvent, Character, CharacterId, InventoryItem, JournalEntry};
 use character_storage_port::{Deleted, EntityKind, StoragePort, Store};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use std::collections::{HashMap, HashSet};
@@ -57,7 +57,6 @@ impl Known {
 
 async fn stored(storage: &dyn StoragePort, kind: EntityKind, id: Uuid) -> Result<Option<Stored>, TransferError> {
     match kind {
-        EntityKind::Campaign => find::<Campaign>(storage, id).await,
         EntityKind::Character => find::<Character>(storage, id).await,
         EntityKind::InventoryItem => find::<InventoryItem>(storage, id).await,
         EntityKind::JournalEntry => find::<JournalEntry>(storage, id).await,

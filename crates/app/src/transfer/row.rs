@@ -1,14 +1,12 @@
 //! The kinds of row in the export format.
 
-use super::line::{Deletion, Line, codec};
+use super::line::{Deletion, Line, Origin, codec};
 use character_domain::{
     Campaign, CampaignEvent, Character, CharacterId, CharacterProgress, CharacterVersion, EventImpact, ExperienceEntry,
     InventoryItem, JournalEntry, NpcRelationship, Quest,
 };
 use character_storage_port::{
-    CHARACTER_CREATED, CampaignEventQuery, CampaignQuery, Change, CharacterProgressQuery, CharacterQuery, Entity,
-    EntityKind, EventImpactQuery, ExperienceEntryQuery, InventoryItemQuery, JournalEntryQuery, NpcRelationshipQuery,
-    Owned, QuestQuery, Transaction, character_event, row_event,
+    CHARACTER_CREATED, Change, CharacterProgressQuery, Entity, EntityKind, Transaction, character_event, row_event,
 };
 use serde_json::{Map, Value};
 use uuid::Uuid;
@@ -21,16 +19,14 @@ pub(super) trait Row: Entity {
     /// The file that holds the rows of this kind.
     const FILE: &'static str;
 
-    /// The query for all of them, soft-deleted ones too.
-    fn everything() -> Self::Query;
     /// The row of a line, as far as the line itself tells.
     fn from_line(line: &mut Line) -> Result<Self, String>;
     /// Writes the line.
     fn put_into(&self, line: &mut Line) -> serde_json::Result<()>;
     /// The rows that must be there before this one.
     fn references(&self) -> Vec<Reference>;
-    /// What creates it.
-    fn creation(&self) -> Transaction;
+    /// What stores it, when its line is of this origin.
+    fn storing(&self, origin: Origin) -> Transaction;
     /// Whose it is.
     fn owner(&self) -> Option<CharacterId> {
         None
@@ -75,23 +71,20 @@ fn of_character(id: CharacterId) -> Reference {
     named("character_id", EntityKind::Character, id, Tie::None)
 }
 
-fn told_creation<E: Owned>(row: &E) -> Transaction {
-    let event = row_event::<E>(row.character_id(), row.id(), "create", row.meta().updated_at);
-    Transaction::new().with(Change::Create(row.clone())).with_event(event)
-}
-
-/// The query that is true of every row, when `flag` is where it says whether soft-deleted ones belong to it.
-fn including_deleted<Q: Default>(flag: fn(&mut Q) -> &mut bool) -> Q {
-    let mut query = Q::default();
-    *flag(&mut query) = true;
-    query
+/// The row as a backup holds it, or as the first state of a new one.
+fn first<E: Entity>(row: &E, origin: Origin) -> Change<E> {
+    match origin {
+        Origin::Backup => Change::Import(row.clone()),
+        Origin::Elsewhere => Change::Create(row.clone()),
+    }
 }
 
 /// What every kind of row that belongs to a character has in common.
 macro_rules! owned {
     () => {
-        fn creation(&self) -> Transaction {
-            told_creation(self)
+        fn storing(&self, origin: Origin) -> Transaction {
+            let event = row_event::<Self>(self.character_id, self.id, "create", self.meta.updated_at);
+            Transaction::new().with(first(self, origin)).with_event(event)
         }
         fn owner(&self) -> Option<CharacterId> {
             Some(self.character_id)
@@ -102,15 +95,12 @@ macro_rules! owned {
 /// A kind of row by its file, the member that holds its id, and its fields, each with how it is read and written.
 macro_rules! row {
     (
-        $entity:ident, $query:ident, $file:literal, $key:literal, $deletion:ident,
+        $entity:ident, $file:literal, $key:literal, $deletion:ident,
         { $($field:ident: $codec:ident),+ $(,)? }, { $($rest:tt)* } $(, $lift:ident, $lower:ident)?
     ) => {
         impl Row for $entity {
             const FILE: &'static str = $file;
 
-            fn everything() -> $query {
-                including_deleted(|query: &mut $query| &mut query.include_deleted)
-            }
             fn from_line(line: &mut Line) -> Result<Self, String> {
                 $($lift(line);)?
                 Ok(Self {
@@ -132,36 +122,40 @@ macro_rules! row {
 }
 
 row!(
-    Campaign, CampaignQuery, "campaigns.ndjson", "campaign_id", Sparse,
+    Campaign, "campaigns.ndjson", "campaign_id", Sparse,
     { name: value, theme: value, dm_user_id: value, dm_name: value, data: sparse },
     {
         fn references(&self) -> Vec<Reference> {
             Vec::new()
         }
-        fn creation(&self) -> Transaction {
-            Transaction::new().with(Change::Create(self.clone()))
+        fn storing(&self, origin: Origin) -> Transaction {
+            Transaction::new().with(first(self, origin))
         }
     }
 );
 
 row!(
-    Character, CharacterQuery, "characters.ndjson", "character_id", Sparse,
+    Character, "characters.ndjson", "character_id", Sparse,
     {
         parent_id: value, theme: theme, name: value, user_id: value, campaign_id: value, data: document, is_active: yes,
     },
     {
         fn references(&self) -> Vec<Reference> {
-            let parent = self.parent_id.map(|id| named("parent_id", EntityKind::Character, id, Tie::None));
-            let campaign = self.campaign_id.map(|id| named("campaign_id", EntityKind::Campaign, id, Tie::None));
-            parent.into_iter().chain(campaign).collect()
+            // Its campaign may be kept by another service.
+            self.parent_id.map(|id| named("parent_id", EntityKind::Character, id, Tie::None)).into_iter().collect()
         }
-        fn creation(&self) -> Transaction {
+        fn storing(&self, origin: Origin) -> Transaction {
+            let event = character_event(CHARACTER_CREATED, self);
+            let transaction = Transaction::new().with(first(self, origin)).with_event(event);
+            if origin == Origin::Backup {
+                // Its versions are in a file of their own.
+                return transaction;
+            }
             let version = CharacterVersion {
                 author: Some(IMPORTER.to_owned()),
                 ..CharacterVersion::of(None, self.clone(), CHARACTER_CREATED, self.meta.created_at)
             };
-            let event = character_event(CHARACTER_CREATED, self);
-            Transaction::new().with(Change::Create(self.clone())).with(Change::Create(version)).with_event(event)
+            transaction.with(Change::Create(version))
         }
         fn owner(&self) -> Option<CharacterId> {
             Some(self.id)
@@ -170,7 +164,7 @@ row!(
 );
 
 row!(
-    InventoryItem, InventoryItemQuery, "inventory_items.ndjson", "item_id", Told,
+    InventoryItem, "inventory_items.ndjson", "item_id", Told,
     {
         root_id: value, theme: value, character_id: value, name: value, item_type: value, attunement: value,
         quantity: value, equipped: value, container: value, notes: value, data: document,
@@ -187,7 +181,7 @@ row!(
 );
 
 row!(
-    JournalEntry, JournalEntryQuery, "journal_entries.ndjson", "entry_id", Told,
+    JournalEntry, "journal_entries.ndjson", "entry_id", Told,
     {
         character_id: value, entry_type: value, timestamp: value, title: value, content: value, data: document,
         tags: value, session_number: value, session_date: value, dm_name: value, session_summary: value,
@@ -201,13 +195,14 @@ row!(
     }
 );
 
-/// The rest of a kind whose line names its journal entry alone.
+/// The rest of a kind whose line need not name more than its journal entry.
 macro_rules! under_entry {
-    ($entity:ident, $query:ident, $file:literal, $key:literal, { $($fields:tt)+ }) => {
-        row!($entity, $query, $file, $key, Told, { character_id: of_entry, journal_entry_id: value, $($fields)+ }, {
+    ($entity:ident, $file:literal, $key:literal, { $($fields:tt)+ }) => {
+        row!($entity, $file, $key, Told, { character_id: of_entry, journal_entry_id: value, $($fields)+ }, {
             fn references(&self) -> Vec<Reference> {
                 let entry = self.journal_entry_id;
-                vec![named("journal_entry_id", EntityKind::JournalEntry, entry, Tie::GivesCharacter)]
+                let tie = if self.character_id.0.is_nil() { Tie::GivesCharacter } else { Tie::SameCharacter };
+                vec![named("journal_entry_id", EntityKind::JournalEntry, entry, tie)]
             }
             owned!();
             fn belong_to(&mut self, owner: CharacterId) {
@@ -216,20 +211,20 @@ macro_rules! under_entry {
         });
     };
 }
-under_entry!(ExperienceEntry, ExperienceEntryQuery, "experience_entries.ndjson", "entry_id", {
+under_entry!(ExperienceEntry, "experience_entries.ndjson", "entry_id", {
     amount: value, source: value, reason: value, timestamp: value, session_id: value, data: document,
 });
-under_entry!(Quest, QuestQuery, "quests.ndjson", "quest_id", {
+under_entry!(Quest, "quests.ndjson", "quest_id", {
     title: value, description: value, status: value, importance: value, assigned_by: value, rewards: document,
     progress: value, data: document,
 });
-under_entry!(NpcRelationship, NpcRelationshipQuery, "npc_relationships.ndjson", "relationship_id", {
+under_entry!(NpcRelationship, "npc_relationships.ndjson", "relationship_id", {
     npc_id: value, npc_name: value, relationship_type: value, standing: value, notes: value,
     last_interaction: value, data: document,
 });
 
 row!(
-    CampaignEvent, CampaignEventQuery, "campaign_events.ndjson", "event_id", Told,
+    CampaignEvent, "campaign_events.ndjson", "event_id", Told,
     {
         character_id: value, journal_entry_id: value, event_type: value, event_data: document, impact_type: value,
         impact_magnitude: value, timestamp: value, applied: value, applied_at: value, data: document,
@@ -246,7 +241,7 @@ row!(
 );
 
 row!(
-    EventImpact, EventImpactQuery, "event_impacts.ndjson", "impact_id", Sparse,
+    EventImpact, "event_impacts.ndjson", "impact_id", Sparse,
     {
         event_id: value, character_id: value, impact_type: value, impact_data: document, applied: value,
         applied_at: value, reversion_data: document, is_reverted: value, reverted_at: value, notes: value,
@@ -262,7 +257,7 @@ row!(
 );
 
 row!(
-    CharacterProgress, CharacterProgressQuery, "character_progress.ndjson", "progress_id", Sparse,
+    CharacterProgress, "character_progress.ndjson", "progress_id", Sparse,
     {
         character_id: value, experience_points: value, milestones: value, achievements: value, current_level: value,
         previous_level: value, level_updated_at: value, data: document,
@@ -275,6 +270,26 @@ row!(
         fn rivals(&self) -> Option<CharacterProgressQuery> {
             let of = CharacterProgressQuery { character_id: Some(self.character_id), ..Default::default() };
             (!self.meta.is_deleted()).then_some(of)
+        }
+    }
+);
+
+row!(
+    CharacterVersion, "character_versions.ndjson", "version_id", Sparse,
+    {
+        character_id: value, parent_id: value, restored_from: value, author: value, reason: value, label: value,
+        state: value, changes: value, related: value,
+    },
+    {
+        fn references(&self) -> Vec<Reference> {
+            vec![of_character(self.character_id)]
+        }
+        fn storing(&self, origin: Origin) -> Transaction {
+            // A version comes with the change of which it is the record, and has no event of its own.
+            Transaction::new().with(first(self, origin))
+        }
+        fn owner(&self) -> Option<CharacterId> {
+            Some(self.character_id)
         }
     }
 );

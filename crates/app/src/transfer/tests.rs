@@ -24,17 +24,31 @@ async fn imported(storage: &MemoryStorage, folder: &Path) -> ImportReport {
     import(storage, folder, |_| {}).await.unwrap()
 }
 
-/// The lines of each file as JSON, in whatever order.
+/// The lines of each file as JSON, in whatever order, without what only our own exports have: revisions, versions, and the
+/// character beside the journal entry.
 fn contents(folder: &Path) -> BTreeMap<String, BTreeSet<String>> {
     let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     let lines = |path: &Path| -> BTreeSet<String> {
         let text = fs::read_to_string(path).unwrap();
-        text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap().to_string()).collect()
+        text.lines().map(|line| as_of_old(path, serde_json::from_str(line).unwrap()).to_string()).collect()
     };
     files
         .filter(|path| path.extension().is_some_and(|extension| extension == "ndjson"))
+        .filter(|path| !path.ends_with("character_versions.ndjson"))
         .map(|path| (path.file_name().unwrap().to_string_lossy().into_owned(), lines(&path)))
         .collect()
+}
+
+fn as_of_old(path: &Path, mut row: Value) -> Value {
+    let members = row.as_object_mut().unwrap();
+    members.remove("revision");
+    if ["experience_entries.ndjson", "quests.ndjson", "npc_relationships.ndjson"]
+        .iter()
+        .any(|file| path.ends_with(file))
+    {
+        members.remove("character_id");
+    }
+    row
 }
 
 /// A folder of these files, each with these lines.
@@ -143,10 +157,10 @@ async fn import_export_and_import_again_lose_nothing() {
     assert_eq!((again.created(), again.unchanged(), again.refused.len()), (0, 3_960, 0));
     export(&one, first.path(), |_| {}).await.unwrap();
     assert_eq!(contents(demo_data()), contents(first.path()), "the export holds what was imported");
-    imported(&two, first.path()).await;
-    let files = export(&two, second.path(), |_| {}).await.unwrap();
-    assert_eq!(files.iter().map(|file| file.rows).sum::<u64>(), 3_960);
-    for file in files {
+    assert_eq!(refusals(&imported(&two, first.path()).await), [""; 0]);
+    let exported = export(&two, second.path(), |_| {}).await.unwrap();
+    assert_eq!(exported.rows(), 3_960 + 100, "each character has a version");
+    for file in exported.files {
         let bytes = |folder: &Path| fs::read(folder.join(file.file)).unwrap();
         assert!(bytes(first.path()) == bytes(second.path()), "{} is the same to the byte", file.file);
     }
@@ -244,17 +258,68 @@ async fn every_reference_must_be_there_and_what_is_under_an_entry_has_its_owner(
 }
 
 #[tokio::test]
-async fn a_campaign_must_be_known_when_campaigns_come_with_the_characters() {
-    let in_campaign = |campaign: u8| with(character(HERO), json!({ "campaign_id": id(campaign) }));
-    let campaign = json!({ "campaign_id": id(1), "name": "Tales", "theme": "steampunk" });
-    let with_campaigns = folder(&[
-        ("campaigns.ndjson", vec![with(campaign, times())]),
-        ("characters.ndjson", vec![in_campaign(2), in_campaign(1)]),
-    ]);
-    let report = imported(&MemoryStorage::new(), with_campaigns.path()).await;
-    assert_eq!(refusals(&report), [format!("characters.ndjson:1: campaign_id: there is no campaign {}", id(2))]);
-    let alone = folder(&[("characters.ndjson", vec![in_campaign(2)])]);
-    assert_eq!(imported(&MemoryStorage::new(), alone.path()).await.created(), 1);
+async fn a_character_of_a_campaign_that_is_kept_elsewhere_is_taken_whatever_campaigns_come_with_it() {
+    let in_campaign = |id_: &str, campaign: u8| with(character(id_), json!({ "campaign_id": id(campaign) }));
+    let campaign = with(json!({ "campaign_id": id(1), "name": "Tales", "theme": "steampunk" }), times());
+    for campaigns in [vec![], vec![campaign]] {
+        let count = campaigns.len();
+        let heroes = vec![in_campaign(HERO, 2), in_campaign(OTHER, 1)];
+        let folder = folder(&[("campaigns.ndjson", campaigns), ("characters.ndjson", heroes)]);
+        let storage = MemoryStorage::new();
+        let report = imported(&storage, folder.path()).await;
+        assert_eq!((refusals(&report), report.created()), (Vec::new(), count + 2));
+        let hero: Character = storage.get_character(HERO.parse().unwrap()).await.unwrap().value;
+        assert_eq!(hero.campaign_id.map(|campaign| campaign.to_string()), Some(id(2)));
+    }
+}
+
+#[tokio::test]
+async fn a_line_with_a_revision_is_restored_exactly_and_gets_no_version_of_its_own() {
+    let storage = MemoryStorage::new();
+    let seventh = |id: &str| with(character(id), json!({ "revision": 7 }));
+    let folder = folder(&[("characters.ndjson", vec![seventh(HERO), with(seventh(OTHER), json!({ "revision": 0 }))])]);
+    let report = imported(&storage, folder.path()).await;
+    assert_eq!(refusals(&report), ["characters.ndjson:2: revision: must be from 1 to 9007199254740991"]);
+    let hero: Character = storage.get_character(HERO.parse().unwrap()).await.unwrap().value;
+    assert_eq!(hero.meta.revision.0, 7);
+    let every = CharacterVersionQuery::default();
+    let versions = Store::<CharacterVersion>::list(&storage, &every, PageRequest::default()).await.unwrap().value;
+    assert_eq!(versions.items, []);
+    assert_eq!(imported(&storage, folder.path()).await.unchanged(), 1);
+    let eighth = with(character(HERO), json!({ "revision": 8 }));
+    let report = imported(&storage, self::folder(&[("characters.ndjson", vec![eighth])]).path()).await;
+    assert_eq!(refusals(&report).len(), 1, "another revision is another state");
+}
+
+#[tokio::test]
+async fn parents_that_lead_round_in_a_circle_are_refused() {
+    let of = |id: &str, parent: &str| with(character(id), json!({ "parent_id": parent }));
+    let folder = folder(&[("characters.ndjson", vec![of(HERO, OTHER), of(OTHER, HERO)])]);
+    let refused = refusals(&imported(&MemoryStorage::new(), folder.path()).await);
+    assert_eq!(refused.len(), 2, "{refused:?}");
+    assert!(refused.iter().all(|reason| reason.ends_with("leads round in a circle")), "{refused:?}");
+}
+
+#[tokio::test]
+async fn a_byte_order_mark_is_passed_over_and_files_of_other_names_are_reported() {
+    let folder = folder(&[characters(), ("Quests.ndjson", vec![]), ("notes.txt", vec![])]);
+    let path = folder.path().join("characters.ndjson");
+    let text = fs::read(&path).unwrap();
+    fs::write(&path, [b"\xef\xbb\xbf".as_slice(), &text].concat()).unwrap();
+    let report = imported(&MemoryStorage::new(), folder.path()).await;
+    assert_eq!((refusals(&report), report.created()), (Vec::new(), 2));
+    assert_eq!(report.passed_over, ["Quests.ndjson", "notes.txt"]);
+}
+
+#[tokio::test]
+async fn a_row_that_was_stored_once_may_be_larger_than_a_new_one() {
+    let large = |changes| with(entry(1, json!({ "content": "x".repeat(90_000) })), changes);
+    let size = 50_000;
+    for (changes, refused) in [(json!({}), 1), (json!({ "revision": 3 }), 0)] {
+        let folder = folder(&[characters(), ("journal_entries.ndjson", vec![large(changes)])]);
+        let report = import(&MemoryStorage::new(), folder.path(), size, |_| {}).await.unwrap();
+        assert_eq!(report.refused.len(), refused, "{:?}", report.refused);
+    }
 }
 
 #[tokio::test]
@@ -294,7 +359,7 @@ async fn a_line_that_cannot_be_read_is_refused_with_its_place_and_the_member_at_
     let report = imported(&MemoryStorage::new(), folder.path()).await;
     let refused = refusals(&report);
     for (said, line) in [
-        ("expected ident", 1),
+        ("column 2: expected ident", 1),
         ("invalid type: sequence, expected a map", 2),
         ("colour: is not a member of this file", 4),
         ("title: invalid type", 5),

@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use character_domain::{CampaignId, Character, CharacterId, InventoryItem, InventoryItemId, Meta, UserId, now};
 use character_storage_port::{
     COMMIT, Change, CharacterQuery, Commit, Committed, Deleted, Entity, EventId, Expect, InventoryItemQuery,
-    MemoryStorage, Outbox, OutboxEvent, Page, PageRequest, Probe, Query, Read, Result, StorageError, StorageExt,
-    StoragePort, Store, Transaction,
+    MemoryStorage, Outbox, OutboxEvent, Page, PageRequest, Probe, Query, Read, Result, Snapshot, SnapshotStream,
+    StorageError, StorageExt, StoragePort, Store, Transaction,
 };
 use std::{
     future::Future,
@@ -88,6 +88,13 @@ impl Outbox for Origin {
     }
     async fn acknowledge(&self, ids: &[EventId]) -> Result<()> {
         self.inner.acknowledge(ids).await
+    }
+}
+
+#[async_trait]
+impl Snapshot for Origin {
+    async fn snapshot(&self) -> Result<SnapshotStream> {
+        self.inner.snapshot().await
     }
 }
 

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use character_domain::{Character, UserId, now};
 use character_storage_port::{
     COMMIT, Commit, Committed, Deleted, Entity, EventId, MemoryStorage, Outbox, OutboxEvent, Page, PageRequest, Probe,
-    Read, Result, StorageError, Store, Transaction,
+    Read, Result, SNAPSHOT, Snapshot, SnapshotStream, StorageError, Store, Transaction,
 };
 use std::{
     sync::{
@@ -115,6 +115,14 @@ impl Outbox for Scripted {
     }
     async fn acknowledge(&self, ids: &[EventId]) -> Result<()> {
         self.inner.acknowledge(ids).await
+    }
+}
+
+#[async_trait]
+impl Snapshot for Scripted {
+    async fn snapshot(&self) -> Result<SnapshotStream> {
+        self.asked(SNAPSHOT)?;
+        self.inner.snapshot().await
     }
 }
 

@@ -3,8 +3,8 @@
 
 use async_trait::async_trait;
 use character_storage_port::{
-    Commit, Committed, Deleted, Entity, EventId, Outbox, OutboxEvent, Page, PageRequest, Probe, Read, Result,
-    StoragePort, Store, Transaction,
+    Commit, Committed, Deleted, Entity, EventId, Outbox, OutboxEvent, Page, PageRequest, Probe, Read, Result, Snapshot,
+    SnapshotStream, StoragePort, Store, Transaction,
 };
 use std::{
     any::Any,
@@ -73,6 +73,13 @@ impl<S: StoragePort> Outbox for Naive<S> {
     }
     async fn acknowledge(&self, ids: &[EventId]) -> Result<()> {
         self.inner.acknowledge(ids).await
+    }
+}
+
+#[async_trait]
+impl<S: StoragePort> Snapshot for Naive<S> {
+    async fn snapshot(&self) -> Result<SnapshotStream> {
+        self.inner.snapshot().await
     }
 }
 

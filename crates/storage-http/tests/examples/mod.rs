@@ -44,7 +44,7 @@ pub(crate) struct Operation {
 }
 
 /// A client of this storage, with one attempt for each request.
-pub(crate) fn client(transport: impl character_storage_http::Transport) -> Arc<dyn StoragePort> {
+pub(crate) fn client(transport: impl character_storage_http::StreamTransport) -> Arc<dyn StoragePort> {
     Arc::new(HttpStorage::over(transport))
 }
 

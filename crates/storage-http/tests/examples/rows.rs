@@ -125,10 +125,14 @@ impl Example for Campaign {
         })
     }
     fn query() -> CampaignQuery {
-        CampaignQuery { include_deleted: true, ..CampaignQuery::default() }
+        CampaignQuery {
+            dm_user_id: Some(USER.parse().unwrap()),
+            theme: Some("steam & punk".to_owned()),
+            include_deleted: true,
+        }
     }
     fn parameters() -> Vec<(&'static str, String)> {
-        parameters([])
+        parameters([("dm_user_id", USER), ("theme", "steam & punk")])
     }
 }
 

@@ -84,6 +84,20 @@ caught! {
         "a_replacement_keeps_created_at_and_takes_updated_at", "a_campaign_has_revisions_times_and_an_end";
     a_storage_that_loses_a_permit_with_each_dropped_call_is_caught: LosesPermitsWhenDropped breaks
         "dropped_calls_use_nothing_up";
+    a_storage_that_imports_at_revision_one_is_caught: ImportsAtRevisionOne breaks
+        "an_import_keeps_revision_times_and_deletion", "an_imported_row_counts_on_from_its_revision",
+        "reads_follow_an_import", "a_snapshot_that_is_imported_is_the_same_again",
+        "an_import_at_a_revision_that_no_row_has_is_invalid";
+    a_storage_that_imports_over_rows_is_caught: ImportsOverRows breaks
+        "an_import_of_a_row_that_is_there_already_exists";
+    a_storage_that_leaves_deleted_rows_out_of_snapshots_is_caught: LeavesDeletedRowsOutOfSnapshots breaks
+        "a_snapshot_holds_every_row_of_every_kind", "a_snapshot_that_is_imported_is_the_same_again";
+    a_storage_that_leaves_versions_out_of_snapshots_is_caught: LeavesVersionsOutOfSnapshots breaks
+        "a_snapshot_holds_every_row_of_every_kind";
+    a_storage_that_reads_snapshots_as_they_are_asked_for_is_caught: ReadsSnapshotsAsTheyAreAskedFor breaks
+        "a_snapshot_shows_the_moment_at_which_it_was_begun", "a_snapshot_is_of_one_moment_while_others_write";
+    a_storage_that_ends_snapshots_too_early_is_caught: EndsSnapshotsTooEarly breaks
+        "a_snapshot_holds_every_row_of_every_kind", "a_dropped_snapshot_holds_up_nobody";
     a_storage_that_loses_an_event_is_caught: LosesAnEvent breaks
         "events_come_with_their_transaction";
     a_storage_that_forgets_events_of_rows_is_caught: ForgetsEventsOfRows breaks

@@ -25,6 +25,8 @@ pub(crate) enum Mistake {
     TakesWhatOthersCannotKeep,
     OverwritesCreatedAt,
     LosesPermitsWhenDropped,
+    ImportsAtRevisionOne,
+    ImportsOverRows,
     // Events.
     LosesAnEvent,
     ForgetsEventsOfRows,
@@ -71,6 +73,11 @@ pub(crate) enum Mistake {
     PagesWithAGap,
     EndsAListTooEarly,
     SaysThatThereIsMoreAtTheEnd,
+    // Snapshots.
+    LeavesDeletedRowsOutOfSnapshots,
+    LeavesVersionsOutOfSnapshots,
+    ReadsSnapshotsAsTheyAreAskedFor,
+    EndsSnapshotsTooEarly,
     // Caches.
     AnswersFromACacheForEver,
     RemembersAbsence,

@@ -8,13 +8,18 @@ use async_trait::async_trait;
 use character_domain::{JournalEntry, Revision, Timestamp, Violations};
 use character_storage_port::{
     Applied, Change, Commit, Committed, Deleted, Entity, EntityKind, ErrorKind, EventId, Expect, Fingerprint,
-    MemoryStorage, Outbox, OutboxEvent, Page, PageRequest, Probe, Query, Read, Result, Scope, StorageError,
-    StoragePort, Store, Transaction, TransactionId, Write, check_batch, for_write,
+    MemoryStorage, Outbox, OutboxEvent, Page, PageRequest, Probe, Query, Read, Result, Scope, Snapshot, SnapshotItem,
+    SnapshotStream, StorageError, StoragePort, Store, StoredRow, Transaction, TransactionId, Write, check_batch,
+    for_row, for_write,
 };
+use futures_util::{StreamExt, stream};
 use serde_json::{Value, json};
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard},
+    sync::{
+        Arc, Mutex, MutexGuard,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 use tokio::sync::Semaphore;
@@ -25,6 +30,7 @@ pub(crate) struct Wrong {
     mistake: Mistake,
     inner: MemoryStorage,
     permits: Semaphore,
+    commits: Arc<AtomicUsize>,
     state: Mutex<State>,
 }
 
@@ -40,7 +46,7 @@ struct State {
 impl Wrong {
     pub(crate) fn storage(mistake: Mistake) -> Arc<dyn StoragePort> {
         let (inner, permits) = (MemoryStorage::new(), Semaphore::new(8));
-        Arc::new(Self { mistake, inner, permits, state: Mutex::default() })
+        Arc::new(Self { mistake, inner, permits, commits: Arc::default(), state: Mutex::default() })
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -92,6 +98,8 @@ impl Wrong {
         let expected = |expect| if any { Expect::Any } else { expect };
         E::write(match change {
             Change::Create(row) => Change::Create(taken_in(mistake, row)),
+            Change::Import(row) if self.has(M::ImportsAtRevisionOne) => Change::Create(row),
+            Change::Import(row) => Change::Import(taken_in(mistake, row)),
             Change::Replace { entity, expect } => {
                 Change::Replace { entity: taken_in(mistake, entity), expect: expected(expect) }
             }
@@ -154,6 +162,14 @@ impl Wrong {
                 committed.written.reverse();
                 Ok(committed)
             }
+            M::ImportsOverRows => match self.inner.commit(transaction.clone()).await {
+                Err(error) if *error.kind() == ErrorKind::AlreadyExists => {
+                    let over = |write| for_write!(write, change => overwriting(change));
+                    transaction.writes = transaction.writes.into_iter().map(over).collect();
+                    self.inner.commit(transaction).await
+                }
+                outcome => outcome,
+            },
             M::SendsEventsTooEarly => {
                 let events = std::mem::take(&mut transaction.events);
                 self.inner.commit(Transaction { events, ..Transaction::new() }).await?;
@@ -259,6 +275,7 @@ impl Commit for Wrong {
     async fn commit(&self, transaction: Transaction) -> Result<Committed> {
         let writes = transaction.writes.clone();
         let outcome = self.under_permit(self.apply(transaction)).await;
+        self.commits.fetch_add(1, Ordering::SeqCst);
         if outcome.is_ok() {
             for write in &writes {
                 for_write!(write, change => self.remember(change));
@@ -296,6 +313,52 @@ impl Outbox for Wrong {
     async fn acknowledge(&self, ids: &[EventId]) -> Result<()> {
         let ids = if self.has(M::ForgetsAcknowledgements) { &[] } else { ids };
         self.under_permit(self.inner.acknowledge(ids)).await
+    }
+}
+
+/// The change, as one that takes the place of a row.
+fn overwriting<E: Entity>(change: Change<E>) -> Write {
+    E::write(match change {
+        Change::Import(entity) => Change::Replace { entity, expect: Expect::Any },
+        other => other,
+    })
+}
+
+#[async_trait]
+impl Snapshot for Wrong {
+    async fn snapshot(&self) -> Result<SnapshotStream> {
+        let mistake = self.mistake;
+        if mistake == M::ReadsSnapshotsAsTheyAreAskedFor {
+            let (inner, commits) = (self.inner.clone(), Arc::clone(&self.commits));
+            return Ok(Box::pin(stream::unfold(0, move |place| {
+                let (inner, commits) = (inner.clone(), Arc::clone(&commits));
+                async move {
+                    // Others are given time to write.
+                    let before = commits.load(Ordering::SeqCst);
+                    for _ in 0..place * 1_000 {
+                        if commits.load(Ordering::SeqCst) > before {
+                            break;
+                        }
+                        tokio::task::yield_now().await;
+                    }
+                    Some((inner.snapshot().await.unwrap().skip(place).next().await?, place + 1))
+                }
+            })));
+        }
+        let mut items: Vec<_> = self.under_permit(self.inner.snapshot()).await?.collect().await;
+        if mistake == M::EndsSnapshotsTooEarly {
+            items.pop();
+        }
+        let passes = move |item: &Result<SnapshotItem>| match item {
+            Ok(SnapshotItem::Row(row)) if mistake == M::LeavesDeletedRowsOutOfSnapshots => {
+                for_row!(row, row => !row.meta.is_deleted())
+            }
+            Ok(SnapshotItem::Row(row)) if mistake == M::LeavesVersionsOutOfSnapshots => {
+                !matches!(row, StoredRow::CharacterVersion(_))
+            }
+            _ => true,
+        };
+        Ok(Box::pin(stream::iter(items.into_iter().filter(passes))))
     }
 }
 

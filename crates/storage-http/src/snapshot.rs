@@ -1,0 +1,155 @@
+//! Snapshots: an answer that is read while it comes, since it may be larger than memory.
+
+use crate::{
+    ApiRequest, ApiResponse, HttpStorage, Transport, TransportError, TransportErrorKind, Waist,
+    storage::{corrupt, failure, not_answered},
+};
+use async_trait::async_trait;
+use bytes::{Bytes, BytesMut};
+use character_domain::json;
+use character_storage_port::{Result, SNAPSHOT, Snapshot, SnapshotItem, SnapshotStream, StorageError};
+use character_storage_wire::{self as wire, SnapshotEnd, SnapshotLine};
+use futures_util::{StreamExt, stream, stream::BoxStream};
+use reqwest::Method;
+use std::fmt;
+use tokio::time::timeout;
+
+/// The longest line of a snapshot, in bytes: no row is as large.
+const MAX_LINE_BYTES: usize = 64 * 1024 * 1024;
+
+/// The body of an answer, as it comes. Waiting for the next piece is bounded, the whole is not.
+pub type ByteStream = BoxStream<'static, Result<Bytes, TransportError>>;
+
+/// An answer whose body may be a stream.
+pub enum OpenedResponse {
+    /// The 200 that was asked for.
+    Stream {
+        /// `Content-Type`, as given.
+        content_type: Option<String>,
+        /// The body.
+        body: ByteStream,
+    },
+    /// Any other answer, whole.
+    Whole(ApiResponse),
+}
+
+impl fmt::Debug for OpenedResponse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Stream { content_type, .. } => f.debug_tuple("Stream").field(content_type).finish(),
+            Self::Whole(response) => f.debug_tuple("Whole").field(response).finish(),
+        }
+    }
+}
+
+/// A transport that can also answer with a stream.
+#[async_trait]
+pub trait StreamTransport: Transport {
+    /// The answer, as soon as its head is there. It is asked for once: a reader of a stream cannot be given a second one
+    /// in the middle.
+    ///
+    /// # Errors
+    /// As [`Transport::call`].
+    async fn open(&self, request: ApiRequest) -> Result<OpenedResponse, TransportError>;
+}
+
+/// The circuit breaker refuses and judges the beginning of a stream as it does any call.
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl<T: StreamTransport> StreamTransport for Waist<T> {
+    async fn open(&self, request: ApiRequest) -> Result<OpenedResponse, TransportError> {
+        let operation = request.operation;
+        let failed = |kind, sent| TransportError { kind, operation, sent, attempts: 1, exhausted: false, source: None };
+        let permit = self.breaker().admit();
+        let permit = permit.map_err(|retry_after| failed(TransportErrorKind::CircuitOpen { retry_after }, false))?;
+        let answer = timeout(self.deadline(), self.transport().open(request)).await;
+        let answer = answer.unwrap_or_else(|_| Err(failed(TransportErrorKind::Timeout, true)));
+        permit.settle(match &answer {
+            Ok(OpenedResponse::Stream { .. }) => true,
+            Ok(OpenedResponse::Whole(response)) => response.status < 500,
+            Err(_) => false,
+        });
+        answer
+    }
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl<T: StreamTransport> Snapshot for HttpStorage<T> {
+    async fn snapshot(&self) -> Result<SnapshotStream> {
+        let request = ApiRequest {
+            operation: SNAPSHOT,
+            method: Method::GET,
+            path: wire::SNAPSHOT.to_owned(),
+            body: None,
+            idempotent: true,
+            deadline: None,
+        };
+        match self.transport().open(request).await.map_err(not_answered)? {
+            OpenedResponse::Whole(response) => Err(failure(SNAPSHOT, &response)),
+            OpenedResponse::Stream { content_type, body } => {
+                if !content_type.is_some_and(|given| wire::is_media_type(&given, wire::NDJSON)) {
+                    return Err(corrupt(SNAPSHOT, "the storage answered something other than application/x-ndjson"));
+                }
+                Ok(items(Lines { body, read: BytesMut::new(), searched: 0 }))
+            }
+        }
+    }
+}
+
+/// The items of a snapshot up to its end, without which it is an error.
+fn items(lines: Lines) -> SnapshotStream {
+    Box::pin(stream::unfold((Some(lines), 0), |(lines, count)| async move {
+        let mut lines = lines?;
+        match item(lines.next().await, count).transpose()? {
+            Ok(item) => Some((Ok(item), (Some(lines), count + 1))),
+            Err(error) => Some((Err(error), (None, count))),
+        }
+    }))
+}
+
+/// What a line says behind `count` others; `None` is the end.
+fn item(line: Result<Option<Bytes>>, count: u64) -> Result<Option<SnapshotItem>> {
+    let Some(line) = line? else {
+        let cut_off = "the answer of the storage ended before the snapshot did";
+        return Err(StorageError::unavailable(SNAPSHOT).with_detail(cut_off));
+    };
+    let unreadable = |error| corrupt(SNAPSHOT, "the storage answered something unreadable").with_source(error);
+    match json::parse(&line).map_err(unreadable)? {
+        SnapshotLine::Row(row) => Ok(Some(SnapshotItem::Row(row))),
+        SnapshotLine::Unreadable(row) => Ok(Some(SnapshotItem::Unreadable(row))),
+        SnapshotLine::Problem(problem) => Err(problem.into_error(SNAPSHOT)),
+        SnapshotLine::End(SnapshotEnd { items }) if items == count => Ok(None),
+        SnapshotLine::End(_) => Err(corrupt(SNAPSHOT, "the storage answered another number of items than it sent")),
+    }
+}
+
+/// A body, cut into lines.
+struct Lines {
+    body: ByteStream,
+    read: BytesMut,
+    /// Number of bytes of `read` in which there is no end of a line.
+    searched: usize,
+}
+
+impl Lines {
+    /// The next whole line; `None` when the body ends without one.
+    async fn next(&mut self) -> Result<Option<Bytes>> {
+        loop {
+            let rest = self.read.get(self.searched..).unwrap_or_default();
+            if let Some(length) = rest.iter().position(|byte| *byte == b'\n') {
+                let line = self.read.split_to(self.searched + length + 1);
+                self.searched = 0;
+                return Ok(Some(line.freeze()));
+            }
+            self.searched = self.read.len();
+            if self.searched > MAX_LINE_BYTES {
+                return Err(corrupt(SNAPSHOT, "the storage answered a line that is too long"));
+            }
+            match self.body.next().await {
+                Some(piece) => self.read.extend_from_slice(&piece.map_err(not_answered)?),
+                None => return Ok(None),
+            }
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! Every row as it is at one moment, one line each.
+
+use crate::{
+    StorageServer,
+    answer::{Answer, problem_of},
+};
+use actix_web::{
+    HttpResponse,
+    web::{Bytes, Data},
+};
+use character_storage_port::{ErrorKind, Result, SNAPSHOT, SnapshotStream, StorageError};
+use character_storage_wire::{NDJSON, SnapshotEnd, SnapshotLine};
+use futures_util::{StreamExt, stream};
+use std::convert::Infallible;
+
+pub(crate) async fn snapshot(server: Data<StorageServer>) -> Answer {
+    let items = server.port.snapshot().await?;
+    Ok(HttpResponse::Ok().content_type(NDJSON).streaming(lines(items)))
+}
+
+/// The lines of a snapshot, the last of which says whether it is whole.
+fn lines(items: SnapshotStream) -> impl stream::Stream<Item = std::result::Result<Bytes, Infallible>> {
+    stream::unfold((Some(items), 0), |(items, count)| async move {
+        let mut items = items?;
+        let (line, more) = match items.next().await.map(|item| item.and_then(|item| line(&item.into()))) {
+            Some(Ok(line)) => (line, Some(items)),
+            Some(Err(error)) => (last(&SnapshotLine::Problem(problem_of(&error))), None),
+            None => (last(&SnapshotLine::End(SnapshotEnd { items: count })), None),
+        };
+        Some((Ok(line), (more, count + 1)))
+    })
+}
+
+fn line(line: &SnapshotLine) -> Result<Bytes> {
+    let unwritable = |error| StorageError::new(ErrorKind::Corrupt, SNAPSHOT).with_source(error);
+    let mut text = serde_json::to_vec(line).map_err(unwritable)?;
+    text.push(b'\n');
+    Ok(text.into())
+}
+
+/// A line that is plain data. Were it missing all the same, the client would take the snapshot for cut off.
+fn last(end: &SnapshotLine) -> Bytes {
+    line(end).unwrap_or_default()
+}
