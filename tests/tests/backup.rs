@@ -28,7 +28,6 @@ use std::{
 use support::{client, send, sheet, try_send};
 
 const TOKEN: &str = "token-of-the-tests";
-const MOST: usize = 1 << 20;
 
 /// The bytes of each file of an export.
 fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
@@ -57,7 +56,7 @@ async fn round_trip(source: &dyn StoragePort, target: &dyn StoragePort, seed: u8
     let (first, second) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let exported = export(source, first.path(), |_| {}).await.unwrap();
     assert_eq!((exported.rows(), exported.unreadable.len(), exported.files.len()), (rows.len() as u64, 0, 11));
-    let imported = import(target, first.path(), MOST, |_| {}).await.unwrap();
+    let imported = import(target, first.path(), |_| {}).await.unwrap();
     assert_eq!((imported.created(), &imported.refused), (rows.len(), &Vec::new()), "seed {seed}");
     export(target, second.path(), |_| {}).await.unwrap();
     let (first_files, second_files) = (files(first.path()), files(second.path()));
@@ -65,7 +64,7 @@ async fn round_trip(source: &dyn StoragePort, target: &dyn StoragePort, seed: u8
         assert!(second_files.get(name) == Some(bytes), "{name} differs, seed {seed}");
     }
     assert_eq!((first_files.len(), second_files.len()), (11, 11));
-    let again = import(target, first.path(), MOST, |_| {}).await.unwrap();
+    let again = import(target, first.path(), |_| {}).await.unwrap();
     assert_eq!((again.created(), again.unchanged(), again.refused.len()), (0, rows.len(), 0), "seed {seed}");
 }
 
