@@ -32,6 +32,7 @@ mod retrying;
 mod storage;
 mod time_limited;
 mod transport;
+mod verdict;
 mod waist;
 
 pub use breaker::{BreakerState, CircuitBreaker};

@@ -6,12 +6,16 @@ use bytes::BytesMut;
 use opentelemetry::propagation::Injector;
 use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use secrecy::{ExposeSecret, SecretString};
-use std::{fmt, sync::Arc, time::Duration};
+use std::{error::Error, fmt, io, sync::Arc, time::Duration};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 use url::Url;
 
 /// Idle connections are given up before the server does so (75 s), or a request may meet a closing one.
 const POOL_IDLE: Duration = Duration::from_secs(60);
+
+/// Errors of the operating system that are about this process or machine: no memory, too many open files in the system or
+/// in the process, no free port, no buffer space.
+const OWN_WANTS: [i32; 5] = [libc::ENOMEM, libc::ENFILE, libc::EMFILE, libc::EADDRNOTAVAIL, libc::ENOBUFS];
 
 /// One attempt over a pooled connection: no retries, no redirects, no proxy from the environment.
 pub struct ReqwestTransport {
@@ -87,7 +91,7 @@ impl ReqwestTransport {
         let mut body = BytesMut::new();
         while let Some(chunk) = response.chunk().await.map_err(failed)? {
             if body.len() + chunk.len() > self.max_response_bytes {
-                return Err(error(TransportErrorKind::TooLarge, request.operation, true));
+                return Err(error(TransportErrorKind::ResponseTooLarge, request.operation, true));
             }
             body.extend_from_slice(&chunk);
         }
@@ -124,9 +128,10 @@ fn error(kind: TransportErrorKind, operation: &'static str, sent: bool) -> Trans
 
 fn failed(operation: &'static str, cause: reqwest::Error) -> TransportError {
     let (kind, sent) = if cause.is_connect() {
-        (TransportErrorKind::Connect, false)
+        let own = is_out_of_resources(&cause);
+        (if own { TransportErrorKind::OutOfResources } else { TransportErrorKind::Connect }, false)
     } else if cause.is_builder() {
-        (TransportErrorKind::Protocol, false)
+        (TransportErrorKind::NotSendable, false)
     } else if cause.is_timeout() {
         (TransportErrorKind::Timeout, true)
     } else {
@@ -134,6 +139,19 @@ fn failed(operation: &'static str, cause: reqwest::Error) -> TransportError {
     };
     // The address may tell more than a log should hold; the operation says enough.
     TransportError { source: Some(Arc::new(cause.without_url())), ..error(kind, operation, sent) }
+}
+
+/// Whether a connection failed for a want of this machine, which says nothing about the other side.
+fn is_out_of_resources(error: &(dyn Error + 'static)) -> bool {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        let number = error.downcast_ref::<io::Error>().and_then(io::Error::raw_os_error);
+        if number.is_some_and(|number| OWN_WANTS.contains(&number)) {
+            return true;
+        }
+        next = error.source();
+    }
+    false
 }
 
 /// RFC 9110 §10.2.3: seconds, or a date.

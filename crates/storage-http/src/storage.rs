@@ -1,6 +1,9 @@
 //! The port over a [`Transport`]: what is asked for, and what the answers mean.
 
-use crate::transport::{ApiRequest, ApiResponse, FailureAnswer, Transport, TransportError, TransportErrorKind};
+use crate::{
+    transport::{ApiRequest, ApiResponse, FailureAnswer, Transport, TransportError},
+    verdict::Verdict,
+};
 use async_trait::async_trait;
 use bytes::Bytes;
 use character_domain::json;
@@ -333,18 +336,7 @@ fn failure(operation: &'static str, response: &ApiResponse) -> StorageError {
 }
 
 fn not_answered(error: TransportError) -> StorageError {
-    let (kind, detail) = match error.kind {
-        TransportErrorKind::Connect => (ErrorKind::Unavailable { retry_after: None }, "the storage cannot be reached"),
-        TransportErrorKind::Interrupted => {
-            (ErrorKind::Unavailable { retry_after: None }, "the connection to the storage broke")
-        }
-        TransportErrorKind::Timeout => (ErrorKind::Timeout, "the storage did not answer in time"),
-        TransportErrorKind::CircuitOpen { retry_after } => {
-            (ErrorKind::CircuitOpen { retry_after }, "the storage is not asked for a while")
-        }
-        TransportErrorKind::TooLarge => (ErrorKind::Corrupt, "the answer of the storage is too large"),
-        TransportErrorKind::Protocol => (ErrorKind::Corrupt, "the storage does not speak HTTP as it should"),
-    };
+    let Verdict { error: kind, detail, .. } = error.kind.verdict();
     // An earlier attempt may have reached the storage even though the last one was stopped by the breaker.
     let applied = if error.sent { Applied::Unknown } else { Applied::No };
     let exhausted = error.exhausted;
