@@ -1,8 +1,9 @@
 //! The port over an SQL database.
 
 use crate::{
-    Backlog, PoolStatus, SqlOptions,
+    Backlog, DatabaseLocation, PoolStatus, SqlOptions,
     commit::{Checked, CommitAll, Outcome},
+    location::Place,
     migrations::{MIGRATE, Migrate},
     outbox::{ACKNOWLEDGE, Acknowledge, Ask, CLAIM, Claim, MEASURE, Measure, PURGE, Purge},
     postgres::Postgres,
@@ -11,12 +12,15 @@ use crate::{
     table::{Find, List, Table},
 };
 use async_trait::async_trait;
-use character_domain::{Timestamp, Violations};
+use character_domain::Timestamp;
 use character_storage_port::{
     COMMIT, Commit, Committed, Deleted, ErrorKind, EventId, Outbox, OutboxEvent, Page, PageRequest, Probe, Read,
     Result, StorageError, Store, Transaction, check_batch, check_claim,
 };
 use std::{path::Path, sync::Arc, time::Duration};
+
+/// The operation name of a probe.
+const PROBE: &str = "probe";
 
 /// Keeps everything in PostgreSQL or in an SQLite file. Clones share the connections; the threads of an SQLite
 /// file end when the last clone is dropped.
@@ -32,22 +36,33 @@ enum Engine {
 }
 
 impl SqlStorage {
-    /// Opens the database at `postgres://…`, `postgresql://…` or `sqlite://path` and brings its schema up to date.
+    /// Opens the database at this URL, see [`DatabaseLocation::parse`], and brings its schema up to date.
     ///
     /// # Errors
-    /// `Invalid`: the URL is none of these, or asks for what is not offered (`sslmode=require`). `Unavailable`,
-    /// `Timeout`: the database cannot be reached now. `Corrupt`: the schema was made by other migrations.
+    /// `Invalid`, as [`DatabaseLocation::parse`], and as [`open`](Self::open).
     pub async fn connect(url: &str, options: SqlOptions) -> Result<Self> {
-        if let Some(path) = url.strip_prefix("sqlite://") {
-            return Self::open(Path::new(path), &options).await;
-        }
-        if !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
-            let reason = "must begin with postgres://, postgresql:// or sqlite://";
-            return Err(StorageError::invalid(Violations::one("url", reason), "connect"));
-        }
-        let postgres = Postgres::new(url, &options)?;
-        postgres.migrate(MIGRATE, &Migrate).await?;
-        Ok(Self { engine: Arc::new(Engine::Postgres(postgres)) })
+        Self::open(DatabaseLocation::parse(url)?, options).await
+    }
+
+    /// Opens the database and brings its schema up to date.
+    ///
+    /// # Errors
+    /// `Unavailable`, `Timeout`: the database cannot be reached now, or the file does not exist and must not be created.
+    /// `Corrupt`: the schema was made by other migrations.
+    pub async fn open(location: DatabaseLocation, options: SqlOptions) -> Result<Self> {
+        let engine = match location.0 {
+            Place::Postgres(config) => {
+                let postgres = Postgres::new(*config, &options)?;
+                postgres.migrate(MIGRATE, &Migrate).await?;
+                Engine::Postgres(postgres)
+            }
+            Place::Sqlite { path, missing } => {
+                let sqlite = Sqlite::open(&path, missing, &options).await?;
+                sqlite.write(MIGRATE, Migrate).await?;
+                Engine::Sqlite(sqlite)
+            }
+        };
+        Ok(Self { engine: Arc::new(engine) })
     }
 
     /// Opens or creates the SQLite file at `path` and brings its schema up to date.
@@ -55,16 +70,21 @@ impl SqlStorage {
     /// # Errors
     /// As [`connect`](Self::connect).
     pub async fn sqlite(path: impl AsRef<Path>) -> Result<Self> {
-        Self::open(path.as_ref(), &SqlOptions::default()).await
+        Self::open(DatabaseLocation::file(path.as_ref()), SqlOptions::default()).await
     }
 
-    async fn open(path: &Path, options: &SqlOptions) -> Result<Self> {
-        if path.as_os_str().is_empty() {
-            return Err(StorageError::invalid(Violations::one("url", "must name a file"), "connect"));
+    /// Ends the connections after everything that was asked before; what is asked later fails as `Unavailable`. The main
+    /// file of an SQLite database then holds all of it, and there is no `-wal` file, unless another process has it open.
+    ///
+    /// # Errors
+    /// `Unavailable`, `Timeout`: SQLite could not write its main file, or not within 30 seconds. Nothing is lost: the
+    /// next start reads the `-wal` file.
+    pub async fn close(&self) -> Result<()> {
+        match &*self.engine {
+            Engine::Postgres(postgres) => postgres.close(),
+            Engine::Sqlite(sqlite) => sqlite.close().await?,
         }
-        let sqlite = Sqlite::open(path, options).await?;
-        sqlite.write(MIGRATE, Migrate).await?;
-        Ok(Self { engine: Arc::new(Engine::Sqlite(sqlite)) })
+        Ok(())
     }
 
     /// How busy the connections are.
@@ -180,6 +200,10 @@ impl Outbox for SqlStorage {
 #[deny(clippy::missing_trait_methods)]
 impl Probe for SqlStorage {
     async fn probe(&self) -> Result<()> {
-        self.read("probe", Ask).await
+        self.read(PROBE, Ask).await?;
+        match &*self.engine {
+            Engine::Postgres(postgres) => postgres.check_writes(PROBE).await,
+            Engine::Sqlite(sqlite) => sqlite.check_writes(PROBE).await,
+        }
     }
 }
