@@ -8,7 +8,6 @@ use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, 
 use secrecy::{ExposeSecret, SecretString};
 use std::{error::Error, fmt, io, sync::Arc, time::Duration};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
-use url::Url;
 
 /// Idle connections are given up before the server does so (75 s), or a request may meet a closing one.
 const POOL_IDLE: Duration = Duration::from_secs(60);
@@ -53,11 +52,9 @@ impl ReqwestTransport {
     /// # Errors
     /// [`ConnectError`].
     pub fn new(config: &HttpStorageConfig) -> Result<Self, ConnectError> {
-        let base = base(&config.base_url).ok_or(ConnectError::Address)?;
-        let token = config.token.expose_secret();
-        if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
-            return Err(ConnectError::Token);
-        }
+        HttpStorageConfig::check_base_url(&config.base_url)?;
+        HttpStorageConfig::check_token(&config.token)?;
+        let base = config.base_url.as_str().trim_end_matches('/').to_owned();
         let client = reqwest::Client::builder()
             .retry(reqwest::retry::never())
             .redirect(reqwest::redirect::Policy::none())
@@ -114,12 +111,6 @@ impl Transport for ReqwestTransport {
     async fn call(&self, request: ApiRequest) -> Result<ApiResponse, TransportError> {
         self.send(&request).await
     }
-}
-
-fn base(url: &Url) -> Option<String> {
-    let plain =
-        url.query().is_none() && url.fragment().is_none() && url.username().is_empty() && url.password().is_none();
-    (plain && matches!(url.scheme(), "http" | "https")).then(|| url.as_str().trim_end_matches('/').to_owned())
 }
 
 fn error(kind: TransportErrorKind, operation: &'static str, sent: bool) -> TransportError {

@@ -33,10 +33,13 @@ fn of_the_system(error: &io::Error) -> Option<&'static str> {
     })
 }
 
-/// The standard library has no kinds for these, and TLS libraries hide theirs in texts.
+/// The standard library has no kinds for some, TLS libraries hide theirs in texts, and some clients hide the source.
 fn of_the_text(text: &str) -> Option<&'static str> {
     if text.contains("failed to lookup address") || text.contains("dns error") {
         return Some("the host name cannot be resolved (DNS)");
+    }
+    if text.contains("Connection refused") {
+        return of_the_system(&io::ErrorKind::ConnectionRefused.into());
     }
     if text.contains("certificate") {
         return Some("TLS failed: the certificate is not accepted");
