@@ -9,7 +9,7 @@ use crate::{
     stack::{self, Stack},
     transfer,
 };
-use character_api::{Api, ApiLimits, Health, HttpMetrics, configure};
+use character_api::{Api, ApiLimits, Health, HttpMetrics, configure_for};
 use character_repositories::{Repositories, StorageContext};
 use indicatif::{ProgressBar, ProgressStyle};
 use prometheus_client::registry::Registry;
@@ -33,7 +33,8 @@ async fn execute(command: CharacterServiceCommand, config: CharacterServiceConfi
     }
     let mut registry = Registry::default();
     let stack = stack::build(&config, &mut registry).await?;
-    match command {
+    let database = stack.database();
+    let outcome = match command {
         CharacterServiceCommand::Serve => serve(config, stack, registry).await,
         CharacterServiceCommand::Import { folder } => import(&config, &stack, &folder).await,
         CharacterServiceCommand::Export { folder } => export(&stack, &folder).await,
@@ -41,7 +42,8 @@ async fn execute(command: CharacterServiceCommand, config: CharacterServiceConfi
             check(&config.effective, &Health::new(env!("CARGO_PKG_VERSION"), stack.checks)).await
         }
         CharacterServiceCommand::OpenApi => Ok(ExitCode::SUCCESS),
-    }
+    };
+    stack::closing(database, outcome).await
 }
 
 async fn serve(config: CharacterServiceConfig, stack: Stack, mut registry: Registry) -> Outcome {
@@ -64,7 +66,7 @@ async fn serve(config: CharacterServiceConfig, stack: Stack, mut registry: Regis
     let server = Server { listen: config.listen, shutdown: config.shutdown, health, admin };
     let (loopback, summary) = (config.listen.ip().is_loopback(), stack.summary);
     server
-        .run(configure(api), move |address| {
+        .run(configure_for(api, config.cors), move |address| {
             tracing::info!(
                 "character-service listens on http://{address}, its API is described at http://{address}/docs"
             );

@@ -21,6 +21,7 @@ use character_api::{
 };
 use character_storage_port::StoragePort;
 use character_storage_server::{AcceptedTokens, Limits, StorageServer, openapi};
+use character_storage_sql::{SqlOptions, SqlStorage};
 use prometheus_client::registry::Registry;
 use std::{process::ExitCode, sync::Arc};
 
@@ -38,9 +39,22 @@ pub fn main() -> ExitCode {
 }
 
 async fn execute(command: StorageServiceCommand, config: StorageServiceConfig) -> Outcome {
+    let location = config.database();
+    let engine = location.engine();
+    let options =
+        SqlOptions { connections: config.pool_size, timeout: config.database_timeout, ..SqlOptions::default() };
+    let database = SqlStorage::open(location, options).await?;
+    let outcome = work(command, config, database.clone(), engine).await;
+    stack::closing(Some(database), outcome).await
+}
+
+async fn work(
+    command: StorageServiceCommand,
+    config: StorageServiceConfig,
+    database: SqlStorage,
+    engine: &'static str,
+) -> Outcome {
     let mut registry = Registry::default();
-    let url = config.database();
-    let database = stack::database(&url, config.pool_size, config.database_timeout).await?;
     stack::forget_old_transactions(&database);
     // Metrics of what is asked of the database, outside of which there is no cache here: the contract cannot say that
     // an answer is stale.
@@ -63,7 +77,7 @@ async fn execute(command: StorageServiceCommand, config: StorageServiceConfig) -
     let health = Arc::new(Health::new(env!("CARGO_PKG_VERSION"), vec![stack::storage_check("database", checked)]));
     match command {
         StorageServiceCommand::Check => check(&config.effective, &health).await,
-        StorageServiceCommand::Serve => serve(config, storage, registry, health, operator).await,
+        StorageServiceCommand::Serve => serve(config, storage, registry, health, operator, engine).await,
     }
 }
 
@@ -73,6 +87,7 @@ async fn serve(
     mut registry: Registry,
     health: Arc<Health>,
     operator: Operator,
+    engine: &'static str,
 ) -> Outcome {
     let limits = Limits { body_bytes: config.max_request_bytes, ..Limits::default() };
     let contract = StorageServer::new(storage, AcceptedTokens::new(config.tokens.clone())?, limits);
@@ -80,7 +95,6 @@ async fn serve(
     http_metrics.register(&mut registry);
     let registry = Arc::new(registry);
     let document = web::Bytes::from(openapi().to_json()?);
-    let database = if config.database().starts_with("sqlite") { "sqlite" } else { "postgres" };
     let operator = Arc::new(operator);
     let admin = config.admin.map(|address| (address, Arc::clone(&operator)));
     let server = Server { listen: config.listen, shutdown: config.shutdown, health: Arc::clone(&health), admin };
@@ -102,7 +116,7 @@ async fn serve(
                         .wrap(from_fn(middleware::account(http_metrics.clone()))),
                 );
             },
-            |address| tracing::info!("storage-service listens on http://{address}, database: {database}"),
+            |address| tracing::info!("storage-service listens on http://{address}, database: {engine}"),
         )
         .await?;
     operator.reporting.finish();
