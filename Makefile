@@ -3,30 +3,35 @@
 MAKEFLAGS += --no-print-directory
 CARGO ?= cargo
 TARGET := $(or $(CARGO_TARGET_DIR),target)
+QUICK := $(TARGET)/quick
 RELEASE := $(TARGET)/release
 # In CI the lock file is as committed or the run fails.
 LOCKED := $(if $(CI),--locked)
 SERVICES := --package character-service --package storage-service --bins
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo stack test hunt bench check fix openapi
+.PHONY: help run demo stack dist test hunt bench check fix openapi
 
 help: ## list these targets
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F '|' '{ printf "%-14s %s\n", $$1, $$2 }'
 
 run: ## build and start the service on 127.0.0.1:8000, with nothing else running and data in ./data
-	@$(CARGO) build --release $(LOCKED) --package character-service --bin character-service
-	@exec $(RELEASE)/character-service
+	@$(CARGO) build --profile quick $(LOCKED) --package character-service --bin character-service
+	@exec $(QUICK)/character-service
 
 demo: ## the same, filled with the hundred characters of deploy/demo-data
-	@$(CARGO) build --release $(LOCKED) --package character-service --bin character-service
-	@$(RELEASE)/character-service import deploy/demo-data
-	@exec $(RELEASE)/character-service
+	@$(CARGO) build --profile quick $(LOCKED) --package character-service --bin character-service
+	@$(QUICK)/character-service import deploy/demo-data
+	@exec $(QUICK)/character-service
 
 stack: ## the full thing on loopback: PostgreSQL, Redis, the Storage Service, the Character Service
 	@./deploy/test-dependencies.sh
+	@$(CARGO) build --profile quick $(LOCKED) $(SERVICES)
+	@exec ./deploy/stack.sh "$(QUICK)"
+
+dist: ## both services, optimised as a whole, in target/release: what is installed and what bench measures; takes longer
 	@$(CARGO) build --release $(LOCKED) $(SERVICES)
-	@exec ./deploy/stack.sh "$(RELEASE)"
+	@echo "$(RELEASE)/character-service $(RELEASE)/storage-service"
 
 test: ## every test, against real servers; installs PostgreSQL and Redis where it may
 	@./deploy/test-dependencies.sh

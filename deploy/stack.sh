@@ -2,7 +2,7 @@
 # Starts the whole platform on loopback and keeps it until Ctrl-C or TERM, then stops it in reverse order:
 #   PostgreSQL and Redis  <-  storage-service  <-  character-service
 #
-# Usage: stack.sh [FOLDER_OF_THE_BINARIES]     (target/release)
+# Usage: stack.sh [FOLDER_OF_THE_BINARIES]     (target/quick)
 #
 # Environment, with defaults:
 #   STACK_DIR              where data and logs are kept between starts    ./.stack
@@ -13,7 +13,7 @@
 # Everything else (LOG_FORMAT, REDIS_CACHE_TTL, ...) reaches the services as it is.
 set -euo pipefail
 
-binaries=${1:-target/release}
+binaries=${1:-target/quick}
 stack=${STACK_DIR:-.stack}
 character_address=${STACK_CHARACTER_ADDR:-127.0.0.1:8000}
 storage_address=${STACK_STORAGE_ADDR:-127.0.0.1:8100}

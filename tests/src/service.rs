@@ -27,6 +27,7 @@ pub struct ServiceBuilder {
     name: &'static str,
     arguments: Vec<OsString>,
     environment: Vec<(String, OsString)>,
+    largest_file: Option<u64>,
 }
 
 impl ServiceBuilder {
@@ -42,6 +43,12 @@ impl ServiceBuilder {
         self
     }
 
+    /// No file of the service can grow beyond so many KiB: a write past it fails, as on a disk that is full.
+    pub fn largest_file(mut self, kibibytes: u64) -> Self {
+        self.largest_file = Some(kibibytes);
+        self
+    }
+
     /// Starts the service and waits until `/health/live` answers 200; panics with its output when it does not.
     pub fn start(self) -> Service {
         let service = self.spawn();
@@ -54,9 +61,19 @@ impl ServiceBuilder {
         let folder = private_folder(self.name);
         let port = free_port();
         let listen = format!("127.0.0.1:{port}");
+        let binary = binary(self.name);
+        let (path, arguments) = match self.largest_file {
+            None => (binary, self.arguments),
+            Some(kibibytes) => {
+                // The limit of POSIX is in blocks of 512 bytes. The signal at the limit would end the process.
+                let script = format!("trap '' XFSZ && ulimit -f {} && exec \"$0\" \"$@\"", kibibytes * 2);
+                let before = ["-c".into(), script.into(), binary.into_os_string()];
+                ("/bin/sh".into(), before.into_iter().chain(self.arguments).collect())
+            }
+        };
         let program = Program {
-            path: binary(self.name),
-            arguments: self.arguments,
+            path,
+            arguments,
             environment: preset(&listen, &folder).into_iter().chain(self.environment).collect(),
         };
         let server = Supervised::new(folder, &program);
@@ -117,12 +134,12 @@ pub struct Service {
 impl Service {
     /// The Character Service.
     pub fn character() -> ServiceBuilder {
-        ServiceBuilder { name: CHARACTER_SERVICE, arguments: Vec::new(), environment: Vec::new() }
+        ServiceBuilder { name: CHARACTER_SERVICE, arguments: Vec::new(), environment: Vec::new(), largest_file: None }
     }
 
     /// The Storage Service.
     pub fn storage() -> ServiceBuilder {
-        ServiceBuilder { name: STORAGE_SERVICE, arguments: Vec::new(), environment: Vec::new() }
+        ServiceBuilder { name: STORAGE_SERVICE, arguments: Vec::new(), environment: Vec::new(), largest_file: None }
     }
 
     /// `http://127.0.0.1:<port>` followed by the path, which starts with a slash or is empty.

@@ -12,7 +12,7 @@ use character_storage_http::{HttpStorage, HttpStorageConfig};
 use character_storage_port::{
     Change, Commit, MemoryStorage, Snapshot, SnapshotStream, StoragePort, StoredRow, Transaction, for_row,
 };
-use character_storage_sql::{SqlOptions, SqlStorage};
+use character_storage_sql::{DatabaseLocation, SqlOptions, SqlStorage};
 use character_tests::{Finished, PostgresServer, Service};
 use serde_json::{Value, json};
 use std::{
@@ -337,7 +337,8 @@ async fn a_folder_that_can_only_be_read_is_exported() {
         end(&service);
         let snapshot = read_only_copy(&service.data_dir());
         let url = format!("sqlite://{}", snapshot.path().join("character.sqlite").display());
-        let storage = SqlStorage::connect_existing(&url, SqlOptions::default()).await.unwrap();
+        let storage =
+            SqlStorage::open_existing(DatabaseLocation::parse(&url).unwrap(), SqlOptions::default()).await.unwrap();
         let out = tempfile::tempdir().unwrap();
         let report = export(&storage, out.path(), |_| {}).await.unwrap();
         assert_eq!(report.rows(), 2);

@@ -83,8 +83,15 @@ fn key(headers: &HeaderMap) -> Result<Option<IdempotencyKey>, Problem> {
 
 /// Who acts, as the gateway in front names them; it goes into the record of versions.
 fn author(headers: &HeaderMap) -> Result<Option<String>, Problem> {
-    let Some(value) = headers.get("x-user-id") else { return Ok(None) };
-    let author = value.to_str().ok().map(str::trim).filter(|text| (1..=LONGEST_AUTHOR).contains(&text.len()));
+    let mut values = headers.get_all("x-user-id");
+    let Some(value) = values.next() else { return Ok(None) };
+    if values.next().is_some() {
+        return Err(Problem::field("X-User-Id", "must be given once"));
+    }
+    // As strict as the record of versions, whose refusal would not name the header.
+    let is_visible = |byte: u8| matches!(byte, b' '..=b'~');
+    let usable = |text: &&str| (1..=LONGEST_AUTHOR).contains(&text.len()) && text.bytes().all(is_visible);
+    let author = value.to_str().ok().map(str::trim).filter(usable);
     let wrong = || Problem::field("X-User-Id", format!("must be 1 to {LONGEST_AUTHOR} visible ASCII characters"));
     author.map(|text| Some(text.to_owned())).ok_or_else(wrong)
 }

@@ -4,8 +4,8 @@ mod routing;
 
 pub use routing::{Endpoints, Routing};
 
-use crate::Problem;
-use actix_web::{FromRequest, Handler, Responder, Route, http::Method, web};
+use crate::{Problem, cors};
+use actix_web::{FromRequest, Handler, HttpResponse, Responder, Route, http::Method, http::header::HeaderValue, web};
 use std::fmt;
 
 /// One path with its methods. `HEAD` goes where `GET` goes; a method not named is answered 405 with `Allow`.
@@ -87,6 +87,18 @@ impl Endpoint {
     /// Adds it to the paths of a service.
     pub fn register(self, endpoints: &mut Endpoints) {
         endpoints.add(self);
+    }
+
+    /// Answers a browser that asks for the methods.
+    fn preflight(&self) -> Route {
+        let allow = self.allow.join(", ");
+        web::to(move || {
+            let mut response = HttpResponse::NoContent().finish();
+            // The methods are names of our own, so the text is a header.
+            let methods = HeaderValue::from_str(&allow).unwrap_or_else(|_| HeaderValue::from_static(""));
+            cors::describe(methods, response.headers_mut());
+            std::future::ready(response)
+        })
     }
 
     /// Answers the methods that are not named.

@@ -12,6 +12,7 @@ pub mod campaign;
 pub mod character;
 mod condition;
 mod context;
+mod cors;
 pub mod endpoint;
 pub mod evolution;
 mod fields;
@@ -29,6 +30,7 @@ mod responses;
 
 pub use answer::{MetaBody, PageBody};
 pub use bulk::{BulkCreated, BulkOutcome, BulkResult};
+pub use cors::{AllowedOrigins, InvalidOrigins};
 pub use health::{Health, HealthCheck};
 pub use middleware::HttpMetrics;
 pub use openapi::openapi;
@@ -83,6 +85,11 @@ pub struct Api {
 /// # }
 /// ```
 pub fn configure(api: Arc<Api>) -> impl Fn(&mut web::ServiceConfig) + Clone {
+    configure_for(api, None)
+}
+
+/// As [`configure`], for web pages of these origins too; `None`: CORS is off.
+pub fn configure_for(api: Arc<Api>, origins: Option<AllowedOrigins>) -> impl Fn(&mut web::ServiceConfig) + Clone {
     move |config| {
         let mut endpoints = Endpoints::default();
         health::register(&mut endpoints, &api.health, &api.registry);
@@ -95,6 +102,13 @@ pub fn configure(api: Arc<Api>) -> impl Fn(&mut web::ServiceConfig) + Clone {
         campaign::register(&mut endpoints);
         let accounted = from_fn(middleware::account(api.http_metrics.clone()));
         // Not a scope: the routing of actix-web would look for the paths that are in the tree of the endpoints.
-        config.app_data(web::Data::from(Arc::clone(&api))).default_service(apply(accounted, endpoints));
+        config.app_data(web::Data::from(Arc::clone(&api)));
+        match &origins {
+            None => config.default_service(apply(accounted, endpoints)),
+            Some(origins) => {
+                let answered = apply(accounted, endpoints.with_preflight(origins.clone()));
+                config.default_service(apply(from_fn(cors::allow(origins.clone())), answered))
+            }
+        };
     }
 }

@@ -9,7 +9,7 @@ use crate::{
     stack::{self, Purpose, Stack},
     transfer,
 };
-use character_api::{Api, ApiLimits, Health, HttpMetrics, configure};
+use character_api::{Api, ApiLimits, Health, HttpMetrics, configure_for};
 use character_repositories::{Repositories, StorageContext};
 use indicatif::{ProgressBar, ProgressStyle};
 use prometheus_client::registry::Registry;
@@ -45,7 +45,8 @@ async fn execute(command: CharacterServiceCommand, config: CharacterServiceConfi
     };
     let mut registry = Registry::default();
     let stack = stack::build(&config, &mut registry, purpose).await?;
-    match command {
+    let database = stack.database();
+    let outcome = match command {
         CharacterServiceCommand::Serve => serve(config, stack, registry).await,
         CharacterServiceCommand::Import { folder } => import(&stack, &folder).await,
         CharacterServiceCommand::Export { folder } => export(&stack, &folder).await,
@@ -53,7 +54,8 @@ async fn execute(command: CharacterServiceCommand, config: CharacterServiceConfi
             check::dependencies(&Health::new(env!("CARGO_PKG_VERSION"), stack.checks)).await
         }
         CharacterServiceCommand::OpenApi => Ok(ExitCode::SUCCESS),
-    }
+    };
+    stack::closing(database, outcome).await
 }
 
 async fn serve(config: CharacterServiceConfig, stack: Stack, mut registry: Registry) -> Outcome {
@@ -72,7 +74,7 @@ async fn serve(config: CharacterServiceConfig, stack: Stack, mut registry: Regis
     let server = Server { listen: config.listen, shutdown: config.shutdown, health, admin };
     let (loopback, summary) = (config.listen.ip().is_loopback(), stack.summary);
     server
-        .run(configure(api), move |address| {
+        .run(configure_for(api, config.cors), move |address| {
             tracing::info!(
                 "character-service listens on http://{address}, its API is described at http://{address}/docs"
             );

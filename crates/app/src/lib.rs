@@ -6,6 +6,7 @@ mod admin;
 pub mod character_service;
 mod check;
 mod cli;
+mod client_noise;
 pub mod config;
 pub mod folder_lock;
 mod labels;

@@ -3,7 +3,7 @@
 use crate::admin::{self, Operator};
 use actix_web::{App, HttpServer, web::ServiceConfig};
 use character_api::Health;
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// How long an idle client connection is kept: above the 60 seconds of common load balancers, so that it is they who
@@ -27,14 +27,23 @@ impl Server {
         self,
         configure: impl Fn(&mut ServiceConfig) + Clone + Send + 'static,
         started: impl FnOnce(SocketAddr),
-    ) -> std::io::Result<()> {
+    ) -> io::Result<()> {
         let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
         let server = HttpServer::new(move || App::new().configure(configure.clone()))
             .keep_alive(KEEP_ALIVE)
             .shutdown_timeout(self.shutdown.as_secs())
             .disable_signals()
-            .bind(self.listen)?;
-        let admin = self.admin.map(|(address, operator)| admin::listen(address, operator)).transpose()?;
+            .bind(self.listen)
+            .map_err(|error| not_bound("LISTEN_ADDR", self.listen, &error));
+        let admin = self.admin.map(|(address, operator)| {
+            admin::listen(address, operator).map_err(|error| not_bound("ADMIN_ADDR", address, &error))
+        });
+        // Both are reported in one run.
+        let (server, admin) = match (server, admin.transpose()) {
+            (Ok(server), Ok(admin)) => (server, admin),
+            (Err(first), Err(second)) => return Err(io::Error::new(first.kind(), format!("{first}; {second}"))),
+            (Err(error), Ok(_)) | (Ok(_), Err(error)) => return Err(error),
+        };
         started(server.addrs().first().copied().unwrap_or(self.listen));
         let running = server.run();
         let handle = running.handle();
@@ -67,4 +76,14 @@ impl Server {
         tracing::info!("stopped");
         Ok(())
     }
+}
+
+/// Why an address cannot be listened at, with the address.
+fn not_bound(variable: &str, address: SocketAddr, error: &io::Error) -> io::Error {
+    let hint = match error.kind() {
+        io::ErrorKind::AddrInUse => "; another process listens there",
+        io::ErrorKind::AddrNotAvailable => "; this machine does not have the address",
+        _ => "",
+    };
+    io::Error::new(error.kind(), format!("{variable} {address}: {error}{hint}"))
 }

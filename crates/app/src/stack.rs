@@ -7,7 +7,7 @@ use crate::{
     observed::{Observed, OperationMetrics},
     reported::Reported,
     reporting::Reporting,
-    run::chain,
+    run::{Outcome, chain},
     state_metrics::{show_database, show_reports},
 };
 use character_api::HealthCheck;
@@ -15,10 +15,10 @@ use character_cache::{CacheMetrics, CacheOptions, Cached, SharedTier};
 use character_cache_redis::{RedisTier, RedisTierMetrics, RedisTierOptions};
 use character_domain::now;
 use character_storage_http::{HttpStorage, HttpStorageConfig};
-use character_storage_port::{StorageError, StoragePort};
-use character_storage_sql::{SqlOptions, SqlStorage};
+use character_storage_port::StoragePort;
+use character_storage_sql::{DatabaseLocation, SqlOptions, SqlStorage};
 use prometheus_client::registry::Registry;
-use std::{error::Error, fs, path::Path, sync::Arc, time::Duration};
+use std::{error::Error, path::Path, sync::Arc, time::Duration};
 
 /// The service whose stack this is.
 const SERVICE: &str = "character-service";
@@ -57,6 +57,29 @@ pub struct Stack {
     pub(crate) operator: Operator,
     /// Held as long as an embedded database is in use.
     _lock: Option<FolderLock>,
+}
+
+impl Stack {
+    /// The database of our own, when there is one: to be closed last.
+    pub(crate) fn database(&self) -> Option<SqlStorage> {
+        self.operator.database.clone()
+    }
+}
+
+/// Closes a database after whatever used it has ended, well or not.
+///
+/// # Errors
+/// The failure of what used it, else that of closing it.
+pub(crate) async fn closing(database: Option<SqlStorage>, outcome: Outcome) -> Outcome {
+    let Some(database) = database else { return outcome };
+    match database.close().await {
+        Ok(()) => outcome,
+        Err(error) if outcome.is_err() => {
+            tracing::error!(error = %chain(&error), "the database was not closed in good order");
+            outcome
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// The storage at the bottom, and the handles of it that a person on call needs.
@@ -153,16 +176,15 @@ async fn embedded(
     registry: &mut Registry,
     purpose: Purpose,
 ) -> Result<Origin, Box<dyn Error + Send + Sync>> {
-    let url = embedded_url(folder, "character.sqlite");
     let lock = match purpose {
         Purpose::Serve => Some(FolderLock::serving(folder)?),
         Purpose::Import => Some(FolderLock::importing(folder)?),
         Purpose::Read => None,
     };
-    let SqlOptions { connections, timeout, .. } = SqlOptions::default();
+    let location = DatabaseLocation::file(folder.join("character.sqlite"));
     let database = match purpose {
-        Purpose::Serve | Purpose::Import => database(&url, connections, timeout).await?,
-        Purpose::Read => existing_database(&url, connections, timeout).await?,
+        Purpose::Serve | Purpose::Import => SqlStorage::open(location, SqlOptions::default()).await?,
+        Purpose::Read => SqlStorage::open_existing(location, SqlOptions::default()).await?,
     };
     if purpose == Purpose::Serve {
         forget_old_transactions(&database);
@@ -171,36 +193,6 @@ async fn embedded(
     let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
     let place = format!("storage: embedded SQLite, data in {}", folder.display());
     Ok(Origin { storage: Arc::new(database.clone()), place, waist: None, database: Some(database), lock })
-}
-
-/// The URL of an embedded database in `folder`.
-#[must_use]
-pub fn embedded_url(folder: &Path, file: &str) -> String {
-    format!("sqlite://{}", folder.join(file).display())
-}
-
-/// Opens a database and brings its schema up to date.
-///
-/// # Errors
-/// When it cannot be reached or its schema is not ours.
-pub async fn database(url: &str, connections: usize, timeout: Duration) -> Result<SqlStorage, StorageError> {
-    if let Some(folder) = url.strip_prefix("sqlite://").and_then(|path| Path::new(path).parent()) {
-        let unmade = |error| {
-            StorageError::unavailable("connect")
-                .with_detail("the folder of the database cannot be made")
-                .with_source(error)
-        };
-        fs::create_dir_all(folder).map_err(unmade)?;
-    }
-    SqlStorage::connect(url, SqlOptions { connections, timeout, ..SqlOptions::default() }).await
-}
-
-/// Opens a database that is there, to read: nothing is created, and no migration applied.
-///
-/// # Errors
-/// As [`SqlStorage::connect_existing`].
-pub async fn existing_database(url: &str, connections: usize, timeout: Duration) -> Result<SqlStorage, StorageError> {
-    SqlStorage::connect_existing(url, SqlOptions { connections, timeout, ..SqlOptions::default() }).await
 }
 
 /// Keeps the gauges of the cache's size up to date, since its metrics cannot ask for it when they are read.
@@ -246,8 +238,11 @@ fn redis_check(tier: Arc<RedisTier>) -> HealthCheck {
     let probe = move || -> futures_util::future::BoxFuture<'static, Result<(), String>> {
         let tier = Arc::clone(&tier);
         Box::pin(async move {
-            let up = tier.ready(REDIS_PATIENCE).await;
-            if up { Ok(()) } else { Err("Redis cannot be reached; the shared tier is skipped".to_owned()) }
+            if tier.ready(REDIS_PATIENCE).await {
+                return Ok(());
+            }
+            let reason = tier.failure().unwrap_or_else(|| "it does not answer".to_owned());
+            Err(format!("Redis cannot be used, the shared tier is skipped: {reason}"))
         })
     };
     HealthCheck { name: "redis", critical: false, probe: Arc::new(probe) }

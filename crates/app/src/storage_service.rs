@@ -22,8 +22,9 @@ use character_api::{
 };
 use character_storage_port::StoragePort;
 use character_storage_server::{AcceptedTokens, Limits, StorageServer, openapi};
+use character_storage_sql::{SqlOptions, SqlStorage};
 use prometheus_client::registry::Registry;
-use std::{path::Path, process::ExitCode, sync::Arc};
+use std::{process::ExitCode, sync::Arc};
 
 const SERVICE: &str = "storage-service";
 
@@ -39,21 +40,33 @@ pub fn main() -> ExitCode {
 }
 
 async fn execute(command: StorageServiceCommand, config: StorageServiceConfig) -> Outcome {
-    let mut registry = Registry::default();
-    let (url, connections, timeout) = (config.database(), config.pool_size, config.database_timeout);
+    let location = config.database();
+    let engine = location.engine();
+    let options =
+        SqlOptions { connections: config.pool_size, timeout: config.database_timeout, ..SqlOptions::default() };
     let (database, _lock) = match command {
         StorageServiceCommand::Serve => {
-            let folder = url.strip_prefix("sqlite://").and_then(|path| Path::new(path).parent());
-            let lock = folder.map(FolderLock::serving).transpose()?;
-            let database = stack::database(&url, connections, timeout).await?;
+            let lock = location.folder().map(FolderLock::serving).transpose()?;
+            let database = SqlStorage::open(location, options).await?;
             stack::forget_old_transactions(&database);
             (database, lock)
         }
         StorageServiceCommand::Check => {
             check::configuration(&config.effective)?;
-            (stack::existing_database(&url, connections, timeout).await?, None)
+            (SqlStorage::open_existing(location, options).await?, None)
         }
     };
+    let outcome = work(command, config, database.clone(), engine).await;
+    stack::closing(Some(database), outcome).await
+}
+
+async fn work(
+    command: StorageServiceCommand,
+    config: StorageServiceConfig,
+    database: SqlStorage,
+    engine: &'static str,
+) -> Outcome {
+    let mut registry = Registry::default();
     // Metrics of what is asked of the database, outside of which there is no cache here: the contract cannot say that
     // an answer is stale.
     let operations = OperationMetrics::register(&mut registry);
@@ -75,7 +88,7 @@ async fn execute(command: StorageServiceCommand, config: StorageServiceConfig) -
     let health = Arc::new(Health::new(env!("CARGO_PKG_VERSION"), vec![stack::storage_check("database", checked)]));
     match command {
         StorageServiceCommand::Check => check::dependencies(&health).await,
-        StorageServiceCommand::Serve => serve(config, storage, registry, health, operator).await,
+        StorageServiceCommand::Serve => serve(config, storage, registry, health, operator, engine).await,
     }
 }
 
@@ -85,6 +98,7 @@ async fn serve(
     mut registry: Registry,
     health: Arc<Health>,
     operator: Operator,
+    engine: &'static str,
 ) -> Outcome {
     let limits = Limits { body_bytes: config.max_request_bytes, ..Limits::default() };
     let contract = StorageServer::new(storage, AcceptedTokens::new(config.tokens.clone())?, limits);
@@ -92,7 +106,6 @@ async fn serve(
     http_metrics.register(&mut registry);
     let registry = Arc::new(registry);
     let document = web::Bytes::from(openapi().to_json()?);
-    let database = if config.database().starts_with("sqlite") { "sqlite" } else { "postgres" };
     let operator = Arc::new(operator);
     let admin = config.admin.map(|address| (address, Arc::clone(&operator)));
     let server = Server { listen: config.listen, shutdown: config.shutdown, health: Arc::clone(&health), admin };
@@ -114,7 +127,7 @@ async fn serve(
                         .wrap(from_fn(middleware::account(http_metrics.clone()))),
                 );
             },
-            |address| tracing::info!("storage-service listens on http://{address}, database: {database}"),
+            |address| tracing::info!("storage-service listens on http://{address}, database: {engine}"),
         )
         .await?;
     operator.reporting.finish();

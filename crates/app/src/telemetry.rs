@@ -1,6 +1,9 @@
 //! Logs and trace context of the process.
 
-use crate::config::{LogConfig, LogFormat};
+use crate::{
+    client_noise::NoClientNoise,
+    config::{LogConfig, LogFormat},
+};
 use opentelemetry::trace::TracerProvider as _;
 use opentelemetry_sdk::{
     propagation::TraceContextPropagator,
@@ -45,7 +48,9 @@ where
     // A trace id is needed also where nothing is logged. What lies within one process is traced when it is logged: it
     // costs as much as all the rest of an answer from the cache.
     let traced = filter()?.or(LevelFilter::INFO);
-    let registry = tracing_subscriber::registry().with(traces().with_filter(traced)).with(lines.with_filter(filter()?));
+    let registry = tracing_subscriber::registry()
+        .with(traces().with_filter(traced))
+        .with(lines.with_filter(filter()?.and(NoClientNoise)));
     // An embedding program or another test may have installed its own subscriber; that one then stays.
     drop(registry.try_init());
     Ok(())

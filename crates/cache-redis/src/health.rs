@@ -36,6 +36,8 @@ struct State {
     undelivered: Undelivered,
     /// Since when it is out of use, once it was said so in the log.
     episode: Option<Instant>,
+    /// Why it is out of use.
+    reason: Option<String>,
 }
 
 impl Health {
@@ -51,12 +53,18 @@ impl Health {
         self.up.load(Ordering::SeqCst)
     }
 
+    /// Why it is out of use, when a failure was the cause.
+    pub(crate) fn reason(&self) -> Option<String> {
+        self.state().reason.clone()
+    }
+
     /// Redis failed: out of use from here on, said once.
     pub(crate) fn fail(&self, reason: &dyn fmt::Display) {
         self.metrics.failures.inc();
         let mut state = self.state();
         self.up.store(false, Ordering::SeqCst);
         self.metrics.up.set(0);
+        state.reason = Some(reason.to_string());
         if state.episode.is_none() {
             state.episode = Some(Instant::now());
             self.metrics.episodes.inc();
@@ -103,6 +111,7 @@ impl Health {
         self.metrics.undelivered.set(0);
         self.metrics.up.set(1);
         self.up.store(true, Ordering::SeqCst);
+        state.reason = None;
         if let Some(since) = state.episode.take() {
             let seconds = since.elapsed().as_secs_f64();
             tracing::info!(seconds, "the shared cache tier is in use again");

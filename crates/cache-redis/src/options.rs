@@ -1,4 +1,4 @@
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use std::time::Duration;
 
 /// Where Redis is, and how long anything may take.
@@ -46,6 +46,18 @@ impl RedisTierOptions {
 }
 
 impl RedisTierOptions {
+    /// Refuses an address that no client can be made from, such as one whose database is no number. Connects to nothing.
+    ///
+    /// # Errors
+    /// [`InvalidRedisOptions::Url`].
+    pub fn check(&self) -> Result<(), InvalidRedisOptions> {
+        self.client().map(drop)
+    }
+
+    pub(crate) fn client(&self) -> Result<redis::Client, InvalidRedisOptions> {
+        redis::Client::open(self.url.expose_secret()).map_err(|_| InvalidRedisOptions::Url)
+    }
+
     /// The most that a step in the background may take, for which nobody waits: a second, or more where Redis is far.
     pub(crate) fn healing(&self) -> Duration {
         // Each connection is opened and asked two things, one after the other.

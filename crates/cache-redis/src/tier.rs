@@ -12,7 +12,6 @@ use bytes::Bytes;
 use character_cache::{Fence, Invalidations, Key, LastKnown, Lease, Lookup, Settlement, SharedTier};
 use futures_util::StreamExt;
 use redis::{Client, FromRedisValue, Pipeline, Script};
-use secrecy::ExposeSecret;
 use std::{
     fmt,
     sync::{Arc, PoisonError},
@@ -78,7 +77,7 @@ impl RedisTier {
         options: RedisTierOptions,
         metrics: RedisTierMetrics,
     ) -> Result<Self, InvalidRedisOptions> {
-        let client = Client::open(options.url.expose_secret()).map_err(|_| InvalidRedisOptions::Url)?;
+        let client = options.client()?;
         let inner = Arc::new(Inner {
             health: Health::new(options.remembered, metrics.clone()),
             channel: Channel::new(options.heartbeat * 3, metrics.clone()),
@@ -106,6 +105,12 @@ impl RedisTier {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         true
+    }
+
+    /// Why Redis is not in use, without addresses and secrets; `None` when no failure is known.
+    #[must_use]
+    pub fn failure(&self) -> Option<String> {
+        self.inner.health.reason()
     }
 
     /// Whether Redis is in use, for a health report.

@@ -574,3 +574,39 @@ async fn reads_and_writes_of_few_rows_in_two_processes_leave_nothing_stale() {
     }
     assert!(tiers.iter().all(|tier| tier.is_up()), "Redis was in use all the time");
 }
+
+#[tokio::test]
+async fn the_reason_of_a_failure_names_the_cause_and_neither_addresses_nor_secrets() {
+    let redis = RedisServer::shared();
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
+    let (port, closed) = (redis.port(), closed.expect("a free port").port());
+    let plain = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let speaks_no_tls = plain.local_addr().expect("it listens").port();
+    std::thread::spawn(move || {
+        while let Ok((mut stream, _)) = plain.accept() {
+            // A client that is gone already needs no answer.
+            let _ = std::io::Write::write_all(&mut stream, b"HTTP/1.1 400 Bad Request\r\n\r\n");
+            let _ = std::io::Read::read_to_end(&mut stream, &mut Vec::new());
+        }
+    });
+    for (url, cause) in [
+        (format!("redis://:hunter2@127.0.0.1:{port}"), "authentication"),
+        (format!("redis://127.0.0.1:{port}/99999"), "no database of this number"),
+        (format!("redis://:hunter2@127.0.0.1:{closed}"), "refused"),
+        (format!("rediss://:hunter2@127.0.0.1:{speaks_no_tls}"), "TLS"),
+        ("redis://:hunter2@no-such-host.invalid".to_owned(), "DNS"),
+    ] {
+        let tier = tier(&RedisTierOptions { connect: Duration::from_secs(5), ..options(&url) });
+        assert!(!tier.ready(Duration::from_millis(1)).await, "{cause}");
+        let until = Instant::now() + PATIENCE;
+        while tier.failure().is_none() {
+            assert!(Instant::now() < until, "{cause}: no failure is known");
+            tokio::task::yield_now().await;
+        }
+        let reason = tier.failure().expect("it was just there");
+        assert!(
+            reason.contains(cause) && !reason.contains("hunter2") && !reason.contains("127.0.0.1"),
+            "{cause}: {reason}"
+        );
+    }
+}

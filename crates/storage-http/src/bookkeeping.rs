@@ -1,6 +1,6 @@
 //! What is done for every call beside making it: in allocations, and in nanoseconds.
 
-use crate::{breaker::CircuitBreaker, budget::RetryBudget};
+use crate::{breaker::CircuitBreaker, budget::RetryBudget, verdict::Evidence};
 use std::{
     hint::black_box,
     time::{Duration, Instant},
@@ -8,7 +8,7 @@ use std::{
 
 fn healthy_call(breaker: &CircuitBreaker, budget: &RetryBudget) {
     budget.offered();
-    breaker.admit().unwrap().settle(true);
+    breaker.admit().unwrap().settle(Evidence::Alive);
 }
 
 fn fresh() -> (CircuitBreaker, RetryBudget) {
@@ -48,7 +48,7 @@ fn what_the_bookkeeping_costs() {
         black_box(Instant::now());
     });
     println!("  a look at the clock                       {clock:>6.0} ns");
-    let asked = nanoseconds(&|| black_box(&breaker).admit().unwrap().settle(true));
+    let asked = nanoseconds(&|| black_box(&breaker).admit().unwrap().settle(Evidence::Alive));
     println!("  the breaker asked and told                {asked:>6.0} ns, 0 allocations");
     let paid = nanoseconds(&|| black_box(&budget).offered());
     println!("  paying into the budget of retries         {paid:>6.0} ns, 0 allocations");

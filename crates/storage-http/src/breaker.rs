@@ -1,5 +1,6 @@
 //! The circuit breaker.
 
+use crate::verdict::Evidence;
 use failsafe::{Config, Instrument, StateMachine, backoff::Constant, failure_policy};
 use std::{
     fmt,
@@ -49,7 +50,8 @@ const SHORTEST_WAIT: Duration = Duration::from_secs(1);
 /// | open | recovery time over and a call comes | half-open, the call is the probe |
 /// | half-open | the probe succeeds | closed |
 /// | half-open | the probe fails | open |
-/// | half-open | the probe is cancelled or panics | half-open, the next call is the probe |
+/// | half-open | the probe is cancelled, panics or shows nothing about the upstream | half-open, the next call is the probe |
+/// | closed | a call shows nothing about the upstream | closed, failures unchanged |
 /// | any | outcome of a call admitted before the last change of state | unchanged |
 ///
 /// Clones are the same breaker.
@@ -243,21 +245,25 @@ impl CircuitBreaker {
 }
 
 impl Permit {
-    /// Tells how the call went.
-    pub(crate) fn settle(self, success: bool) {
+    /// Reports what the call showed about the upstream. [`Evidence::Nothing`] is the same as to drop the permit.
+    pub(crate) fn settle(self, evidence: Evidence) {
         let mut gate = self.breaker.gate();
         if self.epoch != self.breaker.0.progress.get().epoch {
             return;
         }
-        if success {
-            gate.failures = 0;
-            self.breaker.0.machine.on_success();
-        } else {
-            gate.failures = gate.failures.saturating_add(1);
-            self.breaker.0.machine.on_error();
-            if self.breaker.0.progress.get().state == BreakerState::Open {
-                gate.opened = Some(Instant::now());
+        match evidence {
+            Evidence::Alive => {
+                gate.failures = 0;
+                self.breaker.0.machine.on_success();
             }
+            Evidence::Failing => {
+                gate.failures = gate.failures.saturating_add(1);
+                self.breaker.0.machine.on_error();
+                if self.breaker.0.progress.get().state == BreakerState::Open {
+                    gate.opened = Some(Instant::now());
+                }
+            }
+            Evidence::Nothing => {}
         }
         drop(gate);
     }
@@ -293,7 +299,7 @@ mod tests {
     fn tripped() -> CircuitBreaker {
         let breaker = CircuitBreaker::new(5, RECOVERY);
         for _ in 0..5 {
-            breaker.admit().ok().unwrap().settle(false);
+            breaker.admit().ok().unwrap().settle(Evidence::Failing);
         }
         breaker
     }
@@ -314,11 +320,11 @@ mod tests {
     fn it_opens_at_the_fifth_failure_in_a_row_and_not_before() {
         let breaker = CircuitBreaker::new(5, Duration::from_secs(60));
         for outcome in [false, false, false, false, true, false, false, false, false] {
-            breaker.admit().ok().unwrap().settle(outcome);
+            breaker.admit().ok().unwrap().settle(if outcome { Evidence::Alive } else { Evidence::Failing });
             assert_eq!(breaker.state(), BreakerState::Closed);
         }
         assert_eq!(breaker.failures(), 4);
-        breaker.admit().ok().unwrap().settle(false);
+        breaker.admit().ok().unwrap().settle(Evidence::Failing);
         assert_eq!(breaker.state(), BreakerState::Open);
         let left = breaker.admit().err().unwrap();
         assert!(left > Duration::from_secs(59) && left <= Duration::from_secs(60), "{left:?}");
@@ -336,16 +342,16 @@ mod tests {
             calls.into_iter().filter_map(|call| call.join().ok()).filter(|admitted| *admitted).count()
         });
         assert_eq!(admitted, 0);
-        probe.settle(true);
+        probe.settle(Evidence::Alive);
         assert_eq!((breaker.state(), breaker.recovery_attempts()), (BreakerState::Closed, 1));
     }
 
     #[test]
     fn a_failed_probe_opens_it_again() {
         let breaker = tripped();
-        probe_of(&breaker).settle(false);
+        probe_of(&breaker).settle(Evidence::Failing);
         assert_eq!(breaker.state(), BreakerState::Open);
-        probe_of(&breaker).settle(true);
+        probe_of(&breaker).settle(Evidence::Alive);
         assert_eq!(breaker.state(), BreakerState::Closed);
     }
 
@@ -360,7 +366,7 @@ mod tests {
             panic!("in the middle of a probe");
         });
         assert!(panicked.join().is_err());
-        probe_of(&breaker).settle(true);
+        probe_of(&breaker).settle(Evidence::Alive);
         assert_eq!(breaker.state(), BreakerState::Closed);
     }
 
@@ -369,14 +375,14 @@ mod tests {
         let breaker = CircuitBreaker::new(5, RECOVERY);
         let stragglers: Vec<_> = (0..3).map(|_| breaker.admit().ok().unwrap()).collect();
         for _ in 0..5 {
-            breaker.admit().ok().unwrap().settle(false);
+            breaker.admit().ok().unwrap().settle(Evidence::Failing);
         }
         let probe = probe_of(&breaker);
         for (straggler, outcome) in stragglers.into_iter().zip([true, false, true]) {
-            straggler.settle(outcome);
+            straggler.settle(if outcome { Evidence::Alive } else { Evidence::Failing });
             assert_eq!(breaker.state(), BreakerState::HalfOpen);
         }
-        probe.settle(true);
+        probe.settle(Evidence::Alive);
         assert_eq!(breaker.state(), BreakerState::Closed);
     }
 
@@ -384,14 +390,14 @@ mod tests {
     fn a_reset_forgets_failures_also_while_it_is_closed() {
         let breaker = CircuitBreaker::new(5, Duration::from_secs(60));
         for _ in 0..4 {
-            breaker.admit().ok().unwrap().settle(false);
+            breaker.admit().ok().unwrap().settle(Evidence::Failing);
         }
         breaker.reset();
         for _ in 0..4 {
-            breaker.admit().ok().unwrap().settle(false);
+            breaker.admit().ok().unwrap().settle(Evidence::Failing);
             assert_eq!(breaker.state(), BreakerState::Closed);
         }
-        breaker.admit().ok().unwrap().settle(false);
+        breaker.admit().ok().unwrap().settle(Evidence::Failing);
         assert_eq!((breaker.state(), breaker.failures()), (BreakerState::Open, 5));
     }
 
@@ -401,12 +407,12 @@ mod tests {
         let old = probe_of(&breaker);
         breaker.reset();
         for _ in 0..5 {
-            breaker.admit().ok().unwrap().settle(false);
+            breaker.admit().ok().unwrap().settle(Evidence::Failing);
         }
         let new = probe_of(&breaker);
         drop(old);
         assert!(breaker.admit().is_err(), "the new probe is still under way");
-        new.settle(true);
+        new.settle(Evidence::Alive);
         assert_eq!(breaker.state(), BreakerState::Closed);
     }
 
@@ -425,7 +431,7 @@ mod tests {
         assert!(breaker.admit().is_err());
         assert_eq!(breaker.state(), BreakerState::Open);
         breaker.reset();
-        breaker.admit().ok().unwrap().settle(true);
+        breaker.admit().ok().unwrap().settle(Evidence::Alive);
         assert_eq!(breaker.state(), BreakerState::Closed);
     }
 
@@ -433,19 +439,19 @@ mod tests {
     fn forced_closed_it_lets_everything_through_and_then_begins_anew() {
         let breaker = CircuitBreaker::new(5, Duration::from_secs(60));
         for _ in 0..4 {
-            breaker.admit().ok().unwrap().settle(false);
+            breaker.admit().ok().unwrap().settle(Evidence::Failing);
         }
         breaker.force_closed();
         for _ in 0..20 {
-            breaker.admit().ok().unwrap().settle(false);
+            breaker.admit().ok().unwrap().settle(Evidence::Failing);
         }
         assert_eq!((breaker.state(), breaker.is_forced()), (BreakerState::Closed, true));
         breaker.reset();
         for _ in 0..4 {
-            breaker.admit().ok().unwrap().settle(false);
+            breaker.admit().ok().unwrap().settle(Evidence::Failing);
         }
         assert_eq!((breaker.state(), breaker.is_forced()), (BreakerState::Closed, false));
-        breaker.admit().ok().unwrap().settle(false);
+        breaker.admit().ok().unwrap().settle(Evidence::Failing);
         assert_eq!(breaker.state(), BreakerState::Open);
     }
 
@@ -453,7 +459,7 @@ mod tests {
     fn an_operator_sees_how_long_it_has_been_open_and_when_it_will_try() {
         let breaker = CircuitBreaker::new(1, Duration::from_secs(60));
         assert_eq!(breaker.time_to_probe(), None);
-        breaker.admit().ok().unwrap().settle(false);
+        breaker.admit().ok().unwrap().settle(Evidence::Failing);
         let left = breaker.time_to_probe().unwrap();
         assert!(left > Duration::from_secs(50) && breaker.state_age() < Duration::from_secs(10), "{left:?}");
         breaker.force_open();

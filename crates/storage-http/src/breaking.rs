@@ -1,7 +1,9 @@
-use crate::{ApiRequest, ApiResponse, Transport, TransportError, TransportErrorKind, breaker::CircuitBreaker};
+use crate::{
+    ApiRequest, ApiResponse, Transport, TransportError, TransportErrorKind, breaker::CircuitBreaker, verdict::evidence,
+};
 use async_trait::async_trait;
 
-/// Asks the breaker before each attempt and tells it how it went. An answer below 500 is a success: the upstream works.
+/// Asks the breaker before each attempt and tells it how it went. [`evidence`] decides what counts.
 #[derive(Debug)]
 pub(crate) struct Breaking<T> {
     pub(crate) inner: T,
@@ -28,7 +30,7 @@ impl<T: Transport> Transport for Breaking<T> {
             }
         };
         let result = self.inner.call(request).await;
-        permit.settle(matches!(&result, Ok(response) if response.status < 500));
+        permit.settle(evidence(&result));
         result
     }
 }

@@ -1,6 +1,7 @@
 //! What a client of the Storage Service must know.
 
-use secrecy::SecretString;
+use crate::ConnectError;
+use secrecy::{ExposeSecret, SecretString};
 use std::time::Duration;
 use url::Url;
 
@@ -38,6 +39,27 @@ pub struct HttpStorageConfig {
 }
 
 impl HttpStorageConfig {
+    /// Refuses an address that HTTP cannot use as a base: another scheme than `http` and `https`, a query, a fragment, a
+    /// user or a password.
+    ///
+    /// # Errors
+    /// [`ConnectError::Address`].
+    pub fn check_base_url(url: &Url) -> Result<(), ConnectError> {
+        let plain =
+            url.query().is_none() && url.fragment().is_none() && url.username().is_empty() && url.password().is_none();
+        if plain && matches!(url.scheme(), "http" | "https") { Ok(()) } else { Err(ConnectError::Address) }
+    }
+
+    /// Refuses a token that cannot stand in a header.
+    ///
+    /// # Errors
+    /// [`ConnectError::Token`].
+    pub fn check_token(token: &SecretString) -> Result<(), ConnectError> {
+        let token = token.expose_secret();
+        let usable = !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic());
+        if usable { Ok(()) } else { Err(ConnectError::Token) }
+    }
+
     /// With the defaults that each field names.
     #[must_use]
     pub fn new(base_url: Url, token: SecretString) -> Self {

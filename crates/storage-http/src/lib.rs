@@ -34,6 +34,7 @@ mod snapshot;
 mod storage;
 mod time_limited;
 mod transport;
+mod verdict;
 mod waist;
 
 pub use breaker::{BreakerState, CircuitBreaker};

@@ -133,9 +133,10 @@ impl WaistMetrics {
 
     /// Counts an attempt, unless the breaker kept it off the wire.
     pub(crate) fn attempted(&self, operation: &'static str, result: &Result<ApiResponse, TransportError>) {
-        let outcome = outcome(result);
-        if outcome != CIRCUIT_OPEN {
-            self.attempts.get_or_create(&Ended { operation: OperationLabel(operation), outcome }).inc();
+        if !matches!(result, Err(error) if matches!(error.kind, TransportErrorKind::CircuitOpen { .. })) {
+            self.attempts
+                .get_or_create(&Ended { operation: OperationLabel(operation), outcome: outcome(result) })
+                .inc();
         }
     }
 
@@ -155,8 +156,6 @@ impl WaistMetrics {
     }
 }
 
-const CIRCUIT_OPEN: &str = "circuit_open";
-
 fn outcome(result: &Result<ApiResponse, TransportError>) -> &'static str {
     match result {
         Ok(response) => match response.status {
@@ -164,14 +163,7 @@ fn outcome(result: &Result<ApiResponse, TransportError>) -> &'static str {
             400..500 => "client_error",
             _ => "server_error",
         },
-        Err(error) => match error.kind {
-            TransportErrorKind::Connect => "connect",
-            TransportErrorKind::Timeout => "timeout",
-            TransportErrorKind::Interrupted => "interrupted",
-            TransportErrorKind::CircuitOpen { .. } => CIRCUIT_OPEN,
-            TransportErrorKind::TooLarge => "too_large",
-            TransportErrorKind::Protocol => "protocol",
-        },
+        Err(error) => error.kind.verdict().label,
     }
 }
 

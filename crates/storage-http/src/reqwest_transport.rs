@@ -14,12 +14,15 @@ use reqwest::{
     header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER},
 };
 use secrecy::{ExposeSecret, SecretString};
-use std::{fmt, sync::Arc, time::Duration};
+use std::{error::Error, fmt, io, sync::Arc, time::Duration};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
-use url::Url;
 
 /// Idle connections are given up before the server does so (75 s), or a request may meet a closing one.
 const POOL_IDLE: Duration = Duration::from_secs(60);
+
+/// Errors of the operating system that are about this process or machine: no memory, too many open files in the system or
+/// in the process, no free port, no buffer space.
+const OWN_WANTS: [i32; 5] = [libc::ENOMEM, libc::ENFILE, libc::EMFILE, libc::EADDRNOTAVAIL, libc::ENOBUFS];
 
 /// One attempt over a pooled connection: no retries, no redirects, no proxy from the environment.
 pub struct ReqwestTransport {
@@ -59,11 +62,9 @@ impl ReqwestTransport {
     /// # Errors
     /// [`ConnectError`].
     pub fn new(config: &HttpStorageConfig) -> Result<Self, ConnectError> {
-        let base = base(&config.base_url).ok_or(ConnectError::Address)?;
-        let token = config.token.expose_secret();
-        if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
-            return Err(ConnectError::Token);
-        }
+        HttpStorageConfig::check_base_url(&config.base_url)?;
+        HttpStorageConfig::check_token(&config.token)?;
+        let base = config.base_url.as_str().trim_end_matches('/').to_owned();
         let builder = || {
             reqwest::Client::builder()
                 .retry(reqwest::retry::never())
@@ -108,7 +109,7 @@ impl ReqwestTransport {
         let mut body = BytesMut::new();
         while let Some(chunk) = response.chunk().await.map_err(|error| failed(operation, error))? {
             if body.len() + chunk.len() > self.max_response_bytes {
-                return Err(error(TransportErrorKind::TooLarge, operation, true));
+                return Err(error(TransportErrorKind::ResponseTooLarge, operation, true));
             }
             body.extend_from_slice(&chunk);
         }
@@ -150,21 +151,16 @@ impl StreamTransport for ReqwestTransport {
     }
 }
 
-fn base(url: &Url) -> Option<String> {
-    let plain =
-        url.query().is_none() && url.fragment().is_none() && url.username().is_empty() && url.password().is_none();
-    (plain && matches!(url.scheme(), "http" | "https")).then(|| url.as_str().trim_end_matches('/').to_owned())
-}
-
 fn error(kind: TransportErrorKind, operation: &'static str, sent: bool) -> TransportError {
     TransportError { kind, operation, sent, attempts: 1, exhausted: false, source: None }
 }
 
 fn failed(operation: &'static str, cause: reqwest::Error) -> TransportError {
     let (kind, sent) = if cause.is_connect() {
-        (TransportErrorKind::Connect, false)
+        let own = is_out_of_resources(&cause);
+        (if own { TransportErrorKind::OutOfResources } else { TransportErrorKind::Connect }, false)
     } else if cause.is_builder() {
-        (TransportErrorKind::Protocol, false)
+        (TransportErrorKind::NotSendable, false)
     } else if cause.is_timeout() {
         (TransportErrorKind::Timeout, true)
     } else {
@@ -172,6 +168,19 @@ fn failed(operation: &'static str, cause: reqwest::Error) -> TransportError {
     };
     // The address may tell more than a log should hold; the operation says enough.
     TransportError { source: Some(Arc::new(cause.without_url())), ..error(kind, operation, sent) }
+}
+
+/// Whether a connection failed for a want of this machine, which says nothing about the other side.
+fn is_out_of_resources(error: &(dyn Error + 'static)) -> bool {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        let number = error.downcast_ref::<io::Error>().and_then(io::Error::raw_os_error);
+        if number.is_some_and(|number| OWN_WANTS.contains(&number)) {
+            return true;
+        }
+        next = error.source();
+    }
+    false
 }
 
 /// RFC 9110 §10.2.3: seconds, or a date.

@@ -1,6 +1,6 @@
 //! When to try again.
 
-use crate::{ApiResponse, TransportError, TransportErrorKind};
+use crate::{ApiResponse, TransportError, verdict::Repeat};
 use backoff::backoff::Backoff;
 use std::time::Duration;
 
@@ -53,15 +53,14 @@ pub(crate) fn reason(result: &Result<ApiResponse, TransportError>, idempotent: b
             504 if idempotent => Some("504"),
             _ => None,
         },
-        Err(error) => match error.kind {
-            TransportErrorKind::Connect => Some("connect"),
-            TransportErrorKind::Timeout if idempotent || !error.sent => Some("timeout"),
-            TransportErrorKind::Interrupted if idempotent || !error.sent => Some("interrupted"),
-            TransportErrorKind::Timeout
-            | TransportErrorKind::Interrupted
-            | TransportErrorKind::CircuitOpen { .. }
-            | TransportErrorKind::TooLarge
-            | TransportErrorKind::Protocol => None,
-        },
+        Err(error) => {
+            let verdict = error.kind.verdict();
+            let may_repeat = match verdict.repeat {
+                Repeat::Always => true,
+                Repeat::WhenHarmless => idempotent || !error.sent,
+                Repeat::Never => false,
+            };
+            may_repeat.then_some(verdict.label)
+        }
     }
 }

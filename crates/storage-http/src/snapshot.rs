@@ -3,6 +3,7 @@
 use crate::{
     ApiRequest, ApiResponse, HttpStorage, Transport, TransportError, TransportErrorKind, Waist,
     storage::{corrupt, failure, not_answered},
+    verdict::{Evidence, evidence_of_answer},
 };
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
@@ -65,9 +66,9 @@ impl<T: StreamTransport> StreamTransport for Waist<T> {
         let answer = timeout(self.deadline(), self.transport().open(request)).await;
         let answer = answer.unwrap_or_else(|_| Err(failed(TransportErrorKind::Timeout, true)));
         permit.settle(match &answer {
-            Ok(OpenedResponse::Stream { .. }) => true,
-            Ok(OpenedResponse::Whole(response)) => response.status < 500,
-            Err(_) => false,
+            Ok(OpenedResponse::Stream { .. }) => Evidence::Alive,
+            Ok(OpenedResponse::Whole(response)) => evidence_of_answer(response),
+            Err(error) => error.kind.verdict().evidence,
         });
         answer
     }

@@ -1,18 +1,21 @@
 //! The port over a [`Transport`]: what is asked for, and what the answers mean.
 
-use crate::transport::{ApiRequest, ApiResponse, FailureAnswer, Transport, TransportError, TransportErrorKind};
+use crate::{
+    transport::{ApiRequest, ApiResponse, FailureAnswer, Transport, TransportError, TransportErrorKind},
+    verdict::Verdict,
+};
 use async_trait::async_trait;
 use bytes::Bytes;
 use character_domain::json;
 use character_storage_port::{
     Applied, COMMIT, Commit, Committed, Deleted, Entity, ErrorKind, EventId, MAX_TRANSACTIONS, Outbox, OutboxEvent,
     Page, PageRequest, Probe, Read, Result, Retry, StorageError, Store, Transaction, TransactionId, check_batch,
-    check_claim,
+    check_claim, connection_failure,
 };
 use character_storage_wire as wire;
 use reqwest::Method;
 use serde::{Serialize, de::DeserializeOwned};
-use std::time::Duration;
+use std::{borrow::Cow, time::Duration};
 
 /// At most so many bytes of transactions in one batch request, unless a single transaction is larger.
 const MAX_BATCH_BYTES: usize = 8 * 1024 * 1024;
@@ -333,21 +336,12 @@ pub(crate) fn failure(operation: &'static str, response: &ApiResponse) -> Storag
 }
 
 pub(crate) fn not_answered(error: TransportError) -> StorageError {
-    let (kind, detail) = match error.kind {
-        TransportErrorKind::Connect => (ErrorKind::Unavailable { retry_after: None }, "the storage cannot be reached"),
-        TransportErrorKind::Interrupted => {
-            (ErrorKind::Unavailable { retry_after: None }, "the connection to the storage broke")
-        }
-        TransportErrorKind::Timeout => (ErrorKind::Timeout, "the storage did not answer in time"),
-        TransportErrorKind::CircuitOpen { retry_after } => {
-            (ErrorKind::CircuitOpen { retry_after }, "the storage is not asked for a while")
-        }
-        TransportErrorKind::TooLarge => (ErrorKind::Corrupt, "the answer of the storage is too large"),
-        TransportErrorKind::Protocol => (ErrorKind::Corrupt, "the storage does not speak HTTP as it should"),
-    };
+    let Verdict { error: kind, detail, .. } = error.kind.verdict();
     // An earlier attempt may have reached the storage even though the last one was stopped by the breaker.
     let applied = if error.sent { Applied::Unknown } else { Applied::No };
     let exhausted = error.exhausted;
+    let cause = connection_failure(&error).filter(|_| error.kind == TransportErrorKind::Connect);
+    let detail = cause.map_or(Cow::Borrowed(detail), |cause| format!("{detail}: {cause}").into());
     let storage = StorageError::new(kind, error.operation).with_detail(detail).with_applied(applied);
     let storage = if exhausted { storage.with_retry(Retry::Exhausted) } else { storage };
     storage.with_source(error)

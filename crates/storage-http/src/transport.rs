@@ -45,21 +45,23 @@ pub struct ApiResponse {
 /// Why there is no answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TransportErrorKind {
-    /// No connection.
+    /// The upstream accepts no connection.
     Connect,
     /// No answer in time.
     Timeout,
-    /// The connection broke before the answer was complete.
+    /// The connection broke before the answer was complete, or what came was not HTTP.
     Interrupted,
     /// The breaker is open.
     CircuitOpen {
         /// When it will admit the next probe.
         retry_after: Duration,
     },
-    /// The answer is larger than allowed.
-    TooLarge,
-    /// What came back is not HTTP.
-    Protocol,
+    /// The answer is larger than [`HttpStorageConfig::max_response_bytes`](crate::HttpStorageConfig::max_response_bytes).
+    ResponseTooLarge,
+    /// This process has no descriptor, port or memory left for a connection. Nothing was sent.
+    OutOfResources,
+    /// The request cannot be written as HTTP, because its address is longer than 65,534 bytes. Nothing was sent.
+    NotSendable,
 }
 
 /// A request without an answer.

@@ -4,9 +4,8 @@
 mod direct;
 
 use actix_web::{App, HttpServer, dev::ServerHandle, rt::System};
-use character_storage_http::HttpStorage;
-use character_storage_http::ReqwestTransport;
-use character_storage_port::{ErrorKind, MemoryStorage, Probe, StoragePort};
+use character_storage_http::{BreakerState, HttpStorage, HttpStorageConfig, ReqwestTransport};
+use character_storage_port::{ErrorKind, EventId, MemoryStorage, Outbox, Probe, StoragePort};
 use character_storage_server::{AcceptedTokens, Limits, StorageServer};
 use character_storage_testkit::{Harness, storage_conformance};
 use direct::direct;
@@ -101,4 +100,20 @@ async fn a_body_that_never_ends_is_given_up() {
     let read = tokio::time::timeout(Duration::from_secs(10), stream.read_exact(&mut answer));
     assert!(read.await.is_ok(), "the server waits for ever");
     assert!(answer.starts_with(b"HTTP/1.1 408"), "{}", String::from_utf8_lossy(&answer));
+}
+
+/// The server answers before it has read the body, and the client still sends: the answer must win over the broken pipe.
+#[tokio::test]
+async fn a_body_over_the_servers_limit_is_refused_without_a_retry_and_is_no_failure_of_the_server() {
+    let serving = Serving::start(Limits { body_bytes: 1024, ..Limits::default() });
+    let base = format!("http://{}", serving.address).parse().unwrap();
+    let config = HttpStorageConfig { breaker_failures: 1, ..HttpStorageConfig::new(base, "current".to_owned().into()) };
+    let storage = HttpStorage::connect(config).unwrap();
+    let ids: Vec<EventId> = (0..200_000).map(|number| EventId(uuid::Uuid::from_u128(number))).collect();
+    for _ in 0..10 {
+        let error = storage.acknowledge(&ids).await.unwrap_err();
+        assert!(matches!(error.kind(), ErrorKind::Invalid(_)), "{error:?}");
+        assert_eq!(storage.breaker().state(), BreakerState::Closed, "{error:?}");
+    }
+    storage.probe().await.unwrap();
 }

@@ -166,8 +166,8 @@ async fn a_server_that_accepts_and_never_answers_is_left_after_each_attempts_tim
 /// Lesson 17: an open breaker is a refusal, and shows as one.
 #[tokio::test(start_paused = true)]
 async fn an_open_breaker_answers_at_once_and_is_not_retried() {
-    let config = HttpStorageConfig { breaker_failures: 5, ..config() };
-    let (server, waist) = waist(&[Step::Answer(500)], &config);
+    let config = HttpStorageConfig { breaker_failures: 5, retry_max: 0, ..config() };
+    let (server, waist) = waist(&[Step::Answer(503)], &config);
     let storage = HttpStorage::over(waist);
     for _ in 0..5 {
         assert_eq!(storage.breaker().state(), BreakerState::Closed);
@@ -181,21 +181,16 @@ async fn an_open_breaker_answers_at_once_and_is_not_retried() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_4xx_is_a_success_to_the_breaker() {
+async fn a_whole_answer_is_a_success_to_the_breaker_whatever_its_status() {
     let config = HttpStorageConfig { breaker_failures: 2, retry_max: 0, ..config() };
-    let steps = [
-        Step::Answer(500),
-        Step::Answer(422),
-        Step::Answer(500),
-        Step::Answer(404),
-        Step::Answer(500),
-        Step::Answer(429),
-    ];
-    let (_, waist) = waist(&steps, &config);
-    let storage = HttpStorage::over(waist);
-    for _ in 0..6 {
-        storage.probe().await.unwrap_err();
-        assert_eq!(storage.breaker().state(), BreakerState::Closed);
+    for status in [400, 401, 404, 409, 413, 422, 429, 500, 501] {
+        let (_, waist) =
+            waist(&[Step::Answer(503), Step::Answer(status), Step::Answer(503), Step::Answer(status)], &config);
+        let storage = HttpStorage::over(waist);
+        for _ in 0..8 {
+            storage.probe().await.unwrap_err();
+            assert_eq!(storage.breaker().state(), BreakerState::Closed, "{status}");
+        }
     }
 }
 

@@ -187,7 +187,7 @@ impl Transport for Held {
             self.release.notified().await;
             204
         } else {
-            500
+            503
         };
         Ok(ApiResponse {
             status,
@@ -208,6 +208,7 @@ async fn one_of_two_hundred_callers_probes_and_a_cancelled_probe_makes_room_for_
     let held = Held { healthy: Default::default(), entered: Default::default(), release: Default::default() };
     let config = HttpStorageConfig {
         breaker_recovery: Duration::from_millis(20),
+        retry_max: 0,
         attempt_timeout: Duration::from_secs(60),
         deadline: Duration::from_secs(60),
         ..config("http://127.0.0.1:1")

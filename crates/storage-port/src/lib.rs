@@ -253,6 +253,7 @@
 
 mod campaign;
 mod character;
+mod connection;
 mod entity;
 mod error;
 mod event;
@@ -270,6 +271,7 @@ mod version;
 
 pub use campaign::{CampaignEventQuery, CampaignQuery, EventImpactQuery};
 pub use character::CharacterQuery;
+pub use connection::connection_failure;
 pub use entity::{Entity, EntityKind, Owned, Query, Scope};
 pub use error::{Applied, ErrorKind, Result, Retry, StorageError};
 pub use event::{

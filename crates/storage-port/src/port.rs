@@ -99,13 +99,14 @@ pub trait Outbox: Send + Sync {
     async fn acknowledge(&self, ids: &[EventId]) -> Result<()>;
 }
 
-/// Whether the storage can be reached.
+/// Whether the storage can be reached and takes writes.
 #[async_trait]
 pub trait Probe: Send + Sync {
-    /// Goes all the way to where the data is, past every cache.
+    /// Goes all the way to where the data is, past every cache, and changes no row.
     ///
     /// # Errors
-    /// As [`Store::find`].
+    /// As [`Store::find`]. Also when the data can be read and a write would fail, because a disk is full or a database is
+    /// read-only.
     async fn probe(&self) -> Result<()>;
 }
 

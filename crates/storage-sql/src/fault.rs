@@ -42,6 +42,20 @@ pub(crate) enum EngineError {
     Other(&'static str),
 }
 
+impl EngineError {
+    /// What is wrong, for an operator, where the engine names it: neither names nor values.
+    fn reason(&self) -> Option<&'static str> {
+        match self {
+            Self::Postgres(error) => crate::postgres::reason(error),
+            Self::Sqlite(error) => crate::sqlite::reason(error),
+            Self::Pool(deadpool_postgres::PoolError::Timeout(_)) => Some("no connection to PostgreSQL in time"),
+            Self::Pool(deadpool_postgres::PoolError::Closed) => Some("the connections are closed"),
+            Self::Pool(_) | Self::Stored(_) => None,
+            Self::Other(reason) => Some(reason),
+        }
+    }
+}
+
 impl Fault {
     pub(crate) fn cause(&self) -> Option<Cause> {
         match self {
@@ -65,7 +79,12 @@ impl Fault {
                     Cause::Timeout => ErrorKind::Timeout,
                     Cause::Broken => ErrorKind::Corrupt,
                 };
-                StorageError::new(kind, operation).with_applied(applied).with_source(source)
+                let error = StorageError::new(kind, operation).with_applied(applied);
+                let error = match source.reason() {
+                    Some(reason) => error.with_detail(reason),
+                    None => error,
+                };
+                error.with_source(source)
             }
         }
     }

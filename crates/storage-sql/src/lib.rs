@@ -16,6 +16,7 @@ mod journal;
 #[cfg(test)]
 #[path = "../tests/support/lists.rs"]
 mod lists;
+mod location;
 #[cfg(test)]
 #[path = "../tests/support/many.rs"]
 mod many;
@@ -34,5 +35,6 @@ mod table;
 mod value;
 mod version;
 
+pub use location::DatabaseLocation;
 pub use options::{Backlog, PoolStatus, SqlOptions};
 pub use storage::SqlStorage;

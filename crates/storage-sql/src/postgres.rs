@@ -9,8 +9,7 @@ use crate::{
     value::{Row, Unreadable, Value},
 };
 use bytes::BytesMut;
-use character_domain::Violations;
-use character_storage_port::{Applied, Result, SNAPSHOT, SnapshotStream, StorageError};
+use character_storage_port::{Applied, Result, SNAPSHOT, SnapshotStream, StorageError, connection_failure};
 use deadpool_postgres::{
     GenericClient, Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime, Timeouts,
 };
@@ -19,13 +18,15 @@ use std::{
     error::Error as StdError,
     fmt,
     pin::{Pin, pin},
-    sync::atomic::{AtomicBool, Ordering},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     task::Poll,
-    time::Duration,
+    time::{Duration, Instant},
 };
 use tokio_postgres::{
     Client, Config, NoTls,
-    config::SslMode,
     error::SqlState,
     types::{FromSql, IsNull, ToSql, Type, to_sql_checked},
 };
@@ -37,12 +38,19 @@ const TRIES: u32 = 4;
 const MIGRATION_TIMEOUT: Duration = Duration::from_secs(600);
 /// At most so many statements are on their way at the same time.
 const PIPELINE: usize = 64;
+/// How long a full disk is reported when nobody writes.
+const FULL_FOR: Duration = Duration::from_secs(60);
+/// The detail of an error that says so.
+const DISK_FULL: &str = "the disk of PostgreSQL is full";
 
 pub(crate) struct Postgres {
     config: Box<Config>,
+    access: Access,
     pool: Pool,
     database: String,
     timeout: Duration,
+    /// When a write found the disk full, until one succeeds.
+    full_since: Mutex<Option<Instant>>,
 }
 
 impl fmt::Debug for Postgres {
@@ -52,13 +60,8 @@ impl fmt::Debug for Postgres {
 }
 
 impl Postgres {
-    /// Checks the settings; does not connect.
-    pub(crate) fn new(url: &str, options: &SqlOptions, access: Access) -> Result<Self> {
-        let invalid = |reason: String| StorageError::invalid(Violations::one("url", reason), "connect");
-        let mut config: Config = url.parse().map_err(|error| invalid(describe(&error)))?;
-        if config.get_ssl_mode() == SslMode::Require {
-            return Err(invalid("sslmode=require is not offered: this build speaks to PostgreSQL without TLS".into()));
-        }
+    /// Does not connect.
+    pub(crate) fn new(mut config: Config, options: &SqlOptions, access: Access) -> Result<Self> {
         let milliseconds = options.timeout.as_millis();
         // In front of the options of the URL, which win. Twice the time for a transaction that does nothing, so that
         // it is our own timeout that ends an operation, and the server's that cleans up behind a dead client.
@@ -83,7 +86,40 @@ impl Postgres {
             .runtime(Runtime::Tokio1)
             .build()
             .map_err(|error| StorageError::unavailable("connect").with_source(error))?;
-        Ok(Self { config: Box::new(config), pool, database, timeout: options.timeout })
+        Ok(Self {
+            config: Box::new(config),
+            pool,
+            database,
+            timeout: options.timeout,
+            access,
+            full_since: Mutex::default(),
+        })
+    }
+
+    /// Ends the connections.
+    pub(crate) fn close(&self) {
+        self.pool.close();
+    }
+
+    /// Fails unless the server takes writes: it is no standby, not read-only, and its disk was not full when it was last
+    /// written to. A disk shows that it is full only to a write of some size, so the writes of others are the proof. Where
+    /// it is used to read alone, it need only answer.
+    pub(crate) async fn check_writes(&self, operation: &'static str) -> Result<()> {
+        let full = *self.full_since.lock().unwrap_or_else(PoisonError::into_inner);
+        if full.is_some_and(|since| since.elapsed() < FULL_FOR) {
+            let error = EngineError::Other(DISK_FULL);
+            return Err(Fault::Engine(Cause::Unavailable, error).into_error(operation, Applied::No));
+        }
+        let question = match self.access {
+            // It would write and finds nothing to write: a server that takes no writes refuses it all the same.
+            Access::Write => "DELETE FROM transactions WHERE false",
+            Access::Read => "SELECT 1",
+        };
+        self.read(operation, &Ask(question)).await
+    }
+
+    fn note_full(&self, full: bool) {
+        *self.full_since.lock().unwrap_or_else(PoisonError::into_inner) = full.then(Instant::now);
     }
 
     pub(crate) fn status(&self) -> PoolStatus {
@@ -100,7 +136,13 @@ impl Postgres {
     /// Runs work in a transaction.
     pub(crate) async fn write<W: Work>(&self, operation: &'static str, work: &W) -> Result<W::Output> {
         let committing = AtomicBool::new(false);
-        self.limited(operation, self.timeout, work, &committing, true).await
+        let outcome = self.limited(operation, self.timeout, work, &committing, true).await;
+        match &outcome {
+            Ok(output) if W::has_changes(output) => self.note_full(false),
+            Err(error) if error.detail() == Some(DISK_FULL) => self.note_full(true),
+            _ => {}
+        }
+        outcome
     }
 
     /// As `write`, with the time that migrations need.
@@ -377,14 +419,52 @@ impl ToSql for Value {
 
 fn pool_fault(error: PoolError) -> Fault {
     match error {
+        PoolError::Backend(error) if error.code().is_none() => {
+            Fault::Engine(Cause::ConnectionLost, EngineError::Postgres(error))
+        }
         PoolError::Backend(error) => fault(error),
         PoolError::Timeout(_) => Fault::Engine(Cause::Timeout, EngineError::Pool(error)),
         other => Fault::Engine(Cause::Unavailable, EngineError::Pool(other)),
     }
 }
 
+/// A statement whose rows nobody wants.
+struct Ask(&'static str);
+
+impl Work for Ask {
+    type Output = ();
+
+    async fn run<S: Session>(&self, session: &mut S) -> Result<(), Fault> {
+        session.query(Statement::new(self.0, vec![])).await.map(drop)
+    }
+}
+
+/// What is wrong, for an operator: neither names nor values.
+pub(crate) fn reason(error: &tokio_postgres::Error) -> Option<&'static str> {
+    let Some(state) = error.code() else {
+        return connection_failure(error).or_else(|| {
+            error.to_string().contains("password missing").then_some("PostgreSQL asks for a password and there is none")
+        });
+    };
+    Some(match state.code() {
+        "28P01" | "28000" => "PostgreSQL refuses the user or the password (authentication)",
+        "3D000" => "PostgreSQL has no database of this name",
+        "3F000" | "42P01" => "the schema of the database is not ours",
+        "42501" => "PostgreSQL does not permit this to the user",
+        "53100" => DISK_FULL,
+        "53300" => "PostgreSQL has no connection left",
+        "25006" => "PostgreSQL is read-only",
+        "57P01" | "57P02" | "57P03" => "PostgreSQL is starting or stopping",
+        _ => return None,
+    })
+}
+
 fn fault(error: tokio_postgres::Error) -> Fault {
     let cause = match error.code() {
+        // A value that cannot be written or read on our side: the connection is as good as before.
+        None if !error.is_closed() && error.source().is_some_and(|source| !source.is::<std::io::Error>()) => {
+            Cause::Broken
+        }
         // No word from the server: the connection broke, or it cannot be made.
         None => Cause::ConnectionLost,
         Some(state) => cause(state),

@@ -4,6 +4,7 @@ use crate::{
     PoolStatus, SqlOptions,
     dialect::Dialect,
     fault::{Cause, EngineError, Fault},
+    location::Missing,
     session::{Session, Statement, Work},
     snapshot::{self, Abandoned, KindReader},
     value::{Row, Unreadable, Value},
@@ -29,16 +30,29 @@ use tokio::{
 use uuid::Uuid;
 
 const OPEN: &str = "connect";
+const CLOSE: &str = "close";
 /// At most so many operations wait for each kind of thread.
 const QUEUE: usize = 256;
 
+/// How long the threads may take to end and SQLite to write its main file.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(30);
+/// A commit of this age or less proves that the file takes writes.
+const RECENT: Duration = Duration::from_secs(1);
+
 type Job = Box<dyn FnOnce(&mut Connection) + Send>;
+
+/// What a thread is told to do.
+enum Order {
+    Run(Job),
+    /// Close the connection, report how that went, and end.
+    Close(oneshot::Sender<rusqlite::Result<()>>),
+}
 
 /// How the file is opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Mode {
-    /// To read and write; created when it is absent.
-    ReadWrite,
+    /// To read and write.
+    ReadWrite(Missing),
     /// To read what is there, beside processes that write. A log that a killed process left is not touched.
     ReadOnly,
     /// The same where there is no log: the last connection then removes the files by which processes agree.
@@ -50,10 +64,12 @@ enum Mode {
 pub(crate) struct Sqlite {
     path: PathBuf,
     mode: Mode,
-    writer: mpsc::Sender<Job>,
-    readers: mpsc::Sender<Job>,
+    writer: mpsc::Sender<Order>,
+    readers: mpsc::Sender<Order>,
     threads: usize,
     timeout: Duration,
+    /// When the last commit succeeded.
+    committed: Arc<Mutex<Option<Instant>>>,
 }
 
 impl fmt::Debug for Sqlite {
@@ -64,19 +80,21 @@ impl fmt::Debug for Sqlite {
 
 impl Sqlite {
     /// Opens or creates the file, and starts the threads; they end when this is dropped.
-    pub(crate) async fn open(path: &Path, options: &SqlOptions) -> Result<Self> {
+    pub(crate) async fn open(path: &Path, missing: Missing, options: &SqlOptions) -> Result<Self> {
         let (path, timeout, readers) = (path.to_owned(), options.timeout, options.readers.max(1));
         let start = move || {
-            if let Some(folder) = path.parent() {
+            if let Some(folder) = path.parent().filter(|_| missing == Missing::Create) {
                 std::fs::create_dir_all(folder).map_err(|error| {
                     StorageError::unavailable(OPEN).with_source(error).with_detail("cannot make the folder of the file")
                 })?;
             }
             // The writer first: it creates the file and turns on the write-ahead log.
-            let mode = Mode::ReadWrite;
-            let writer = run("sqlite-writer", vec![writing_connection(&path, timeout)?])?;
+            let writer = run("sqlite-writer", vec![writing_connection(&path, timeout, missing)?])?;
+            // The writer has created the file.
+            let mode = Mode::ReadWrite(Missing::Refuse);
             let readers_queue = run("sqlite-reader", reading_connections(&path, timeout, mode, readers)?)?;
-            Ok(Self { path, mode, writer, readers: readers_queue, threads: readers + 1, timeout })
+            let threads = readers + 1;
+            Ok(Self { path, mode, writer, readers: readers_queue, threads, timeout, committed: Arc::default() })
         };
         blocking(start).await
     }
@@ -87,7 +105,8 @@ impl Sqlite {
         blocking(move || {
             let mode = mode_of_existing(&path, timeout)?;
             let queue = run("sqlite-reader", reading_connections(&path, timeout, mode, readers)?)?;
-            Ok(Self { path, mode, writer: queue.clone(), readers: queue, threads: readers, timeout })
+            let committed = Arc::default();
+            Ok(Self { path, mode, writer: queue.clone(), readers: queue, threads: readers, timeout, committed })
         })
         .await
     }
@@ -121,7 +140,7 @@ impl Sqlite {
     }
 
     pub(crate) fn status(&self) -> PoolStatus {
-        let waiting = |queue: &mpsc::Sender<Job>| queue.max_capacity() - queue.capacity();
+        let waiting = |queue: &mpsc::Sender<Order>| queue.max_capacity() - queue.capacity();
         PoolStatus {
             limit: self.threads,
             open: self.threads,
@@ -141,16 +160,69 @@ impl Sqlite {
 
     /// Runs work in a transaction. Once queued it runs whole, whether or not the caller still waits.
     pub(crate) async fn write<W: Work>(&self, operation: &'static str, work: W) -> Result<W::Output> {
+        let committed = Arc::clone(&self.committed);
         let job = move |connection: &mut Connection| {
-            transact(connection, &work).map_err(|(fault, applied)| fault.into_error(operation, applied))
+            let before = connection.total_changes();
+            let outcome = transact(connection, &work);
+            // A commit of nothing proves nothing.
+            if outcome.is_ok() && connection.total_changes() != before {
+                *committed.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+            }
+            outcome.map_err(|(fault, applied)| fault.into_error(operation, applied))
         };
         self.queued(&self.writer, operation, Applied::Unknown, job).await
+    }
+
+    /// Fails unless the file takes writes; where it is opened to read alone, unless it can be read. Under load the last commit is the proof; else the header of the file is
+    /// written as it is, the only write that needs no row.
+    pub(crate) async fn check_writes(&self, operation: &'static str) -> Result<()> {
+        if !matches!(self.mode, Mode::ReadWrite(_)) {
+            let job = move |connection: &mut Connection| {
+                let asked = connection.query_row("SELECT count(*) FROM sqlite_master", [], |_| Ok(()));
+                asked.map_err(|error| fault(error).into_error(operation, Applied::No))
+            };
+            return self.queued(&self.readers, operation, Applied::No, job).await;
+        }
+        let last = *self.committed.lock().unwrap_or_else(PoisonError::into_inner);
+        if last.is_some_and(|last| last.elapsed() < RECENT) {
+            return Ok(());
+        }
+        let job = move |connection: &mut Connection| {
+            let rewrite = || {
+                let version: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+                connection.execute_batch(&format!("PRAGMA user_version = {version}"))
+            };
+            rewrite().map_err(|error| fault(error).into_error(operation, Applied::No))
+        };
+        self.queued(&self.writer, operation, Applied::No, job).await
+    }
+
+    /// Ends the threads after what is queued, the writer last, so that it can move everything into the main file.
+    pub(crate) async fn close(&self) -> Result<()> {
+        let closing = async {
+            for (queue, threads) in [(&self.readers, self.threads - 1), (&self.writer, 1)] {
+                for _ in 0..threads {
+                    let (reply, closed) = oneshot::channel();
+                    // A queue without threads was closed before.
+                    if queue.send(Order::Close(reply)).await.is_ok()
+                        && let Ok(Err(error)) = closed.await
+                    {
+                        return Err(fault(error).into_error(CLOSE, Applied::No));
+                    }
+                }
+            }
+            Ok(())
+        };
+        tokio::time::timeout(CLOSE_TIMEOUT, closing).await.unwrap_or_else(|_| {
+            let late = EngineError::Other("the main file was not complete in time");
+            Err(Fault::Engine(Cause::Timeout, late).into_error(CLOSE, Applied::No))
+        })
     }
 
     /// `lost` is what is known of a job that was queued and did not answer.
     async fn queued<T: Send + 'static>(
         &self,
-        queue: &mpsc::Sender<Job>,
+        queue: &mpsc::Sender<Order>,
         operation: &'static str,
         lost: Applied,
         job: impl FnOnce(&mut Connection) -> Result<T> + Send + 'static,
@@ -168,7 +240,7 @@ impl Sqlite {
                 let _ = reply.send(job(connection));
             }
         });
-        match timeout_at(deadline, queue.send(job)).await {
+        match timeout_at(deadline, queue.send(Order::Run(job))).await {
             Err(_) => Err(late(Applied::No)),
             Ok(Err(_)) => Err(gone(Applied::No)),
             Ok(Ok(())) => match timeout_at(deadline, answer).await {
@@ -181,15 +253,23 @@ impl Sqlite {
 }
 
 /// Starts a thread for each connection; they share the queue.
-fn run(name: &str, connections: Vec<Connection>) -> Result<mpsc::Sender<Job>> {
-    let (sender, receiver) = mpsc::channel::<Job>(QUEUE);
+fn run(name: &str, connections: Vec<Connection>) -> Result<mpsc::Sender<Order>> {
+    let (sender, receiver) = mpsc::channel::<Order>(QUEUE);
     let receiver = Arc::new(Mutex::new(receiver));
     for mut connection in connections {
         let receiver = Arc::clone(&receiver);
         let serve = move || {
             loop {
-                let job = receiver.lock().unwrap_or_else(PoisonError::into_inner).blocking_recv();
-                let Some(job) = job else { return };
+                let order = receiver.lock().unwrap_or_else(PoisonError::into_inner).blocking_recv();
+                let job = match order {
+                    Some(Order::Run(job)) => job,
+                    Some(Order::Close(reply)) => {
+                        // Nobody waits for it any more after a timeout.
+                        let _ = reply.send(close(connection));
+                        return;
+                    }
+                    None => return,
+                };
                 // One job that panics must not stop those behind it; what it left open is rolled back.
                 if catch_unwind(AssertUnwindSafe(|| job(&mut connection))).is_err() {
                     tracing::error!("a database operation panicked");
@@ -272,8 +352,8 @@ fn connection(path: &Path, timeout: Duration, mode: Mode) -> Result<Connection> 
     Ok(connection)
 }
 
-fn writing_connection(path: &Path, timeout: Duration) -> Result<Connection> {
-    let connection = opened(path, timeout, Mode::ReadWrite)?;
+fn writing_connection(path: &Path, timeout: Duration, missing: Missing) -> Result<Connection> {
+    let connection = opened(path, timeout, Mode::ReadWrite(missing))?;
     write_ahead(&connection, timeout).map_err(|error| fault(error).into_error(OPEN, Applied::No))?;
     Ok(connection)
 }
@@ -286,15 +366,18 @@ fn immutable_uri(path: &Path) -> String {
 
 fn opened(path: &Path, timeout: Duration, mode: Mode) -> Result<Connection> {
     let open = || -> rusqlite::Result<Connection> {
-        let read = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        // Without SQLITE_OPEN_URI a path is a path, whatever it begins with.
+        let (read, write) = (OpenFlags::SQLITE_OPEN_READ_ONLY, OpenFlags::SQLITE_OPEN_READ_WRITE);
+        let flags = OpenFlags::SQLITE_OPEN_NO_MUTEX
+            | match mode {
+                Mode::ReadWrite(Missing::Create) => write | OpenFlags::SQLITE_OPEN_CREATE,
+                Mode::ReadWrite(Missing::Refuse) | Mode::Visit => write,
+                Mode::ReadOnly => read,
+                Mode::Immutable => read | OpenFlags::SQLITE_OPEN_URI,
+            };
         let connection = match mode {
-            Mode::ReadWrite => Connection::open(path)?,
-            Mode::ReadOnly => Connection::open_with_flags(path, read)?,
-            Mode::Visit => {
-                let visit = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-                Connection::open_with_flags(path, visit)?
-            }
-            Mode::Immutable => Connection::open_with_flags(immutable_uri(path), read | OpenFlags::SQLITE_OPEN_URI)?,
+            Mode::Immutable => Connection::open_with_flags(immutable_uri(path), flags)?,
+            _ => Connection::open_with_flags(path, flags)?,
         };
         // Less than the caller waits, so that the answer to a file in use is one that says nothing was written.
         connection.busy_timeout(timeout / 2)?;
@@ -304,6 +387,20 @@ fn opened(path: &Path, timeout: Duration, mode: Mode) -> Result<Connection> {
         Ok(connection)
     };
     open().map_err(|error| fault(error).into_error(OPEN, Applied::No))
+}
+
+/// Moves everything into the main file. The last connection would do so by itself; with others it is the only way.
+fn close(connection: Connection) -> rusqlite::Result<()> {
+    if connection.is_readonly("main")?
+        || connection.pragma_query_value(None, "query_only", |row| row.get::<_, bool>(0))?
+    {
+        return connection.close().map_err(|(_, error)| error);
+    }
+    let busy: bool = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
+    if busy {
+        tracing::warn!("another process has the database open: a copy needs the -wal file beside the main file");
+    }
+    connection.close().map_err(|(_, error)| error)
 }
 
 /// Turns on the write-ahead log. SQLite does not wait here for another process that is doing the same.
@@ -408,6 +505,18 @@ impl ToSql for Value {
 
 fn is_busy(error: &rusqlite::Error) -> bool {
     matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked))
+}
+
+/// What is wrong with the file, for an operator.
+pub(crate) fn reason(error: &rusqlite::Error) -> Option<&'static str> {
+    Some(match error.sqlite_error_code()? {
+        ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => "another process writes the database",
+        ErrorCode::DiskFull => "the disk of the database is full",
+        ErrorCode::SystemIoFailure => "the file of the database cannot be read or written",
+        ErrorCode::CannotOpen => "the file of the database cannot be opened",
+        ErrorCode::ReadOnly | ErrorCode::PermissionDenied => "the database is read-only",
+        _ => return None,
+    })
 }
 
 fn fault(error: rusqlite::Error) -> Fault {

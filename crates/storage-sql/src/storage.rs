@@ -1,8 +1,9 @@
 //! The port over an SQL database.
 
 use crate::{
-    Backlog, PoolStatus, SqlOptions,
+    Backlog, DatabaseLocation, PoolStatus, SqlOptions,
     commit::{Checked, CommitAll, Outcome},
+    location::Place,
     migrations::{MIGRATE, Migrate, Verify},
     outbox::{ACKNOWLEDGE, Acknowledge, Ask, CLAIM, Claim, MEASURE, Measure, PURGE, Purge},
     postgres::{Access, Postgres},
@@ -11,12 +12,15 @@ use crate::{
     table::{Find, List, Table},
 };
 use async_trait::async_trait;
-use character_domain::{Timestamp, Violations};
+use character_domain::Timestamp;
 use character_storage_port::{
     COMMIT, Commit, Committed, Deleted, ErrorKind, EventId, Outbox, OutboxEvent, Page, PageRequest, Probe, Read,
     Result, Snapshot, SnapshotStream, StorageError, Store, Transaction, check_batch, check_claim,
 };
 use std::{path::Path, sync::Arc, time::Duration};
+
+/// The operation name of a probe.
+const PROBE: &str = "probe";
 
 /// Keeps everything in PostgreSQL or in an SQLite file. Clones share the connections; the threads of an SQLite
 /// file end when the last clone is dropped.
@@ -32,32 +36,45 @@ enum Engine {
 }
 
 impl SqlStorage {
-    /// Opens the database at `postgres://…`, `postgresql://…` or `sqlite://path` and brings its schema up to date.
+    /// Opens the database at this URL, see [`DatabaseLocation::parse`], and brings its schema up to date.
     ///
     /// # Errors
-    /// `Invalid`: the URL is none of these, or asks for what is not offered (`sslmode=require`). `Unavailable`,
-    /// `Timeout`: the database cannot be reached now. `Corrupt`: the schema was made by other migrations.
+    /// `Invalid`, as [`DatabaseLocation::parse`], and as [`open`](Self::open).
     pub async fn connect(url: &str, options: SqlOptions) -> Result<Self> {
-        match Address::of(url)? {
-            Address::Sqlite(path) => Self::open(path, &options).await,
-            Address::Postgres(url) => {
-                let postgres = Postgres::new(url, &options, Access::Write)?;
-                postgres.migrate(MIGRATE, &Migrate).await?;
-                Ok(Self { engine: Arc::new(Engine::Postgres(postgres)) })
-            }
-        }
+        Self::open(DatabaseLocation::parse(url)?, options).await
     }
 
-    /// Opens a database that is there, to read: nothing is created, no migration applied and nothing written. An SQLite
+    /// Opens the database and brings its schema up to date.
+    ///
+    /// # Errors
+    /// `Unavailable`, `Timeout`: the database cannot be reached now, or the file does not exist and must not be created.
+    /// `Corrupt`: the schema was made by other migrations.
+    pub async fn open(location: DatabaseLocation, options: SqlOptions) -> Result<Self> {
+        let engine = match location.0 {
+            Place::Postgres(config) => {
+                let postgres = Postgres::new(*config, &options, Access::Write)?;
+                postgres.migrate(MIGRATE, &Migrate).await?;
+                Engine::Postgres(postgres)
+            }
+            Place::Sqlite { path, missing } => {
+                let sqlite = Sqlite::open(&path, missing, &options).await?;
+                sqlite.write(MIGRATE, Migrate).await?;
+                Engine::Sqlite(sqlite)
+            }
+        };
+        Ok(Self { engine: Arc::new(engine) })
+    }
+
+    /// Opens a database that exists, to read: nothing is created, no migration applied and nothing written. An SQLite
     /// file may be in a folder that cannot be written to, and other processes may write the database meanwhile.
     ///
     /// # Errors
-    /// As [`connect`](Self::connect). `Unavailable`, with a detail that names the path: there is no such file.
-    /// `Corrupt`, with a detail: the schema lacks a migration of this release.
-    pub async fn connect_existing(url: &str, options: SqlOptions) -> Result<Self> {
-        let engine = match Address::of(url)? {
-            Address::Sqlite(path) => Engine::Sqlite(Sqlite::open_existing(path, &options).await?),
-            Address::Postgres(url) => Engine::Postgres(Postgres::new(url, &options, Access::Read)?),
+    /// As [`open`](Self::open). `Unavailable`, with a detail that names the path: there is no such file. `Corrupt`, with
+    /// a detail: the schema lacks a migration of this release.
+    pub async fn open_existing(location: DatabaseLocation, options: SqlOptions) -> Result<Self> {
+        let engine = match location.0 {
+            Place::Sqlite { path, .. } => Engine::Sqlite(Sqlite::open_existing(&path, &options).await?),
+            Place::Postgres(config) => Engine::Postgres(Postgres::new(*config, &options, Access::Read)?),
         };
         let storage = Self { engine: Arc::new(engine) };
         storage.read(MIGRATE, Verify).await?;
@@ -69,13 +86,21 @@ impl SqlStorage {
     /// # Errors
     /// As [`connect`](Self::connect).
     pub async fn sqlite(path: impl AsRef<Path>) -> Result<Self> {
-        Self::open(path.as_ref(), &SqlOptions::default()).await
+        Self::open(DatabaseLocation::file(path.as_ref()), SqlOptions::default()).await
     }
 
-    async fn open(path: &Path, options: &SqlOptions) -> Result<Self> {
-        let sqlite = Sqlite::open(path, options).await?;
-        sqlite.write(MIGRATE, Migrate).await?;
-        Ok(Self { engine: Arc::new(Engine::Sqlite(sqlite)) })
+    /// Ends the connections after everything that was asked before; what is asked later fails as `Unavailable`. The main
+    /// file of an SQLite database then holds all of it, and there is no `-wal` file, unless another process has it open.
+    ///
+    /// # Errors
+    /// `Unavailable`, `Timeout`: SQLite could not write its main file, or not within 30 seconds. Nothing is lost: the
+    /// next start reads the `-wal` file.
+    pub async fn close(&self) -> Result<()> {
+        match &*self.engine {
+            Engine::Postgres(postgres) => postgres.close(),
+            Engine::Sqlite(sqlite) => sqlite.close().await?,
+        }
+        Ok(())
     }
 
     /// How busy the connections are.
@@ -115,24 +140,6 @@ impl SqlStorage {
         match &*self.engine {
             Engine::Postgres(postgres) => postgres.write(operation, &work).await,
             Engine::Sqlite(sqlite) => sqlite.write(operation, work).await,
-        }
-    }
-}
-
-/// Where a database is.
-enum Address<'a> {
-    Sqlite(&'a Path),
-    Postgres(&'a str),
-}
-
-impl<'a> Address<'a> {
-    fn of(url: &'a str) -> Result<Self> {
-        let invalid = |reason| Err(StorageError::invalid(Violations::one("url", reason), "connect"));
-        match url.strip_prefix("sqlite://") {
-            Some("") => invalid("must name a file"),
-            Some(path) => Ok(Self::Sqlite(Path::new(path))),
-            None if url.starts_with("postgres://") || url.starts_with("postgresql://") => Ok(Self::Postgres(url)),
-            None => invalid("must begin with postgres://, postgresql:// or sqlite://"),
         }
     }
 }
@@ -220,6 +227,10 @@ impl Snapshot for SqlStorage {
 #[deny(clippy::missing_trait_methods)]
 impl Probe for SqlStorage {
     async fn probe(&self) -> Result<()> {
-        self.read("probe", Ask).await
+        self.read(PROBE, Ask).await?;
+        match &*self.engine {
+            Engine::Postgres(postgres) => postgres.check_writes(PROBE).await,
+            Engine::Sqlite(sqlite) => sqlite.check_writes(PROBE).await,
+        }
     }
 }

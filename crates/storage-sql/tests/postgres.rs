@@ -161,3 +161,51 @@ async fn the_password_is_not_shown_and_tls_is_not_promised() {
     let error = SqlStorage::connect(&format!("{url}&sslmode=require"), SqlOptions::default()).await.unwrap_err();
     assert!(matches!(error.kind(), ErrorKind::Invalid(_)) && !error.to_string().contains("hunter2"), "{error}");
 }
+
+#[tokio::test]
+async fn a_probe_fails_while_the_server_is_read_only() {
+    let server = PostgresServer::start();
+    let storage = SqlStorage::connect(&server.url(), SqlOptions::default()).await.unwrap();
+    storage.probe().await.unwrap();
+    server.query("ALTER SYSTEM SET default_transaction_read_only = on");
+    server.restart();
+    let error = storage.probe().await.unwrap_err();
+    assert!(error.is_outage() && error.detail() == Some("PostgreSQL is read-only"), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_full_disk_is_reported_by_the_probe_until_a_write_succeeds() {
+    let server = PostgresServer::start();
+    let storage = SqlStorage::connect(&server.url(), SqlOptions::default()).await.unwrap();
+    server.query(
+        "CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS \
+         $$BEGIN RAISE EXCEPTION 'could not extend file' USING ERRCODE = '53100'; END$$",
+    );
+    server.query("CREATE TRIGGER full_disk BEFORE INSERT ON characters EXECUTE FUNCTION full_disk()");
+    let error = storage.commit(create(&character("Refused"))).await.unwrap_err();
+    assert!(error.is_outage() && error.certainly_not_applied(), "{error:?}");
+    let error = storage.probe().await.unwrap_err();
+    assert!(error.is_outage() && error.detail().is_some_and(|detail| detail.contains("full")), "{error:?}");
+    server.query("DROP TRIGGER full_disk ON characters");
+    storage.commit(create(&character("Taken"))).await.unwrap();
+    storage.probe().await.unwrap();
+}
+
+#[tokio::test]
+async fn the_reason_names_the_cause_and_no_secret() {
+    let server = PostgresServer::shared();
+    let url = server.url().replace("postgres@", "postgres:hunter2@");
+    let (start, _) = url.rsplit_once('/').unwrap();
+    let port = start.rsplit(':').next().unwrap();
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    for (url, cause) in [
+        (format!("{start}/nothing-here"), "no database of this name"),
+        (url.replace("postgres:hunter2@", "nobody:hunter2@"), "authentication"),
+        (url.replace(&format!(":{port}/"), &format!(":{closed}/")), "refused"),
+        (url.replace("127.0.0.1", "no-such-host.invalid"), "DNS"),
+    ] {
+        let error = SqlStorage::connect(&url, SqlOptions::default()).await.unwrap_err();
+        assert!(error.detail().is_some_and(|detail| detail.contains(cause)), "{cause}: {error:?}");
+        assert!(!format!("{error} {error:?}").contains("hunter2"), "{error:?}");
+    }
+}

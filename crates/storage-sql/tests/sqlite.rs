@@ -3,7 +3,7 @@ mod support;
 
 use character_domain::Character;
 use character_storage_port::{Commit, Deleted, ErrorKind, Probe, StoragePort, Store};
-use character_storage_sql::{SqlOptions, SqlStorage};
+use character_storage_sql::{DatabaseLocation, SqlOptions, SqlStorage};
 use character_storage_testkit::{Harness, storage_conformance};
 use std::{sync::Arc, task::Poll, time::Duration};
 use support::{character, create};
@@ -134,4 +134,88 @@ async fn an_address_of_another_kind_is_refused() {
         let error = SqlStorage::connect(url, SqlOptions::default()).await.unwrap_err();
         assert!(matches!(error.kind(), ErrorKind::Invalid(_)), "{url}: {error}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn after_a_close_the_main_file_alone_is_the_whole_database() {
+    let (storage, folder) = open().await;
+    let path = folder.path().join("characters.db");
+    let entities: Vec<_> = (0..200).map(|number| character(&format!("Kept {number}"))).collect();
+    let mut commits = tokio::task::JoinSet::new();
+    for entity in &entities {
+        let (storage, transaction) = (storage.clone(), create(entity));
+        commits.spawn(async move { storage.commit(transaction).await });
+    }
+    commits.join_all().await.into_iter().for_each(|commit| drop(commit.unwrap()));
+    storage.close().await.unwrap();
+    assert!(!folder.path().join("characters.db-wal").exists());
+    let copy = folder.path().join("copy.db");
+    std::fs::copy(&path, &copy).unwrap();
+    let copied = SqlStorage::sqlite(&copy).await.unwrap();
+    for entity in entities {
+        let found = Store::<Character>::find(&copied, entity.id, Deleted::Exclude).await.unwrap();
+        assert_eq!(found.value, Some(entity));
+    }
+}
+
+#[tokio::test]
+async fn after_a_close_nothing_is_read_or_written_and_a_second_close_is_harmless() {
+    let (storage, _folder) = open().await;
+    storage.close().await.unwrap();
+    storage.close().await.unwrap();
+    let error = storage.commit(create(&character("Late"))).await.unwrap_err();
+    assert!(error.is_outage() && error.certainly_not_applied(), "{error:?}");
+    assert!(storage.probe().await.unwrap_err().is_outage());
+}
+
+#[tokio::test]
+async fn the_main_file_is_complete_also_while_another_process_reads_it() {
+    let (storage, folder) = open().await;
+    let path = folder.path().join("characters.db");
+    let other = rusqlite::Connection::open(&path).unwrap();
+    let count = |connection: &rusqlite::Connection| -> i64 {
+        connection.query_row("SELECT count(*) FROM characters", [], |row| row.get(0)).unwrap()
+    };
+    storage.commit(create(&character("Kept"))).await.unwrap();
+    assert_eq!(count(&other), 1);
+    storage.close().await.unwrap();
+    let copy = folder.path().join("copy.db");
+    std::fs::copy(&path, &copy).unwrap();
+    assert_eq!(count(&rusqlite::Connection::open(&copy).unwrap()), 1);
+}
+
+#[tokio::test]
+async fn a_probe_fails_while_the_file_takes_no_writes_and_changes_no_row() {
+    let (_, folder) = open().await;
+    let path = folder.path().join("characters.db");
+    let options = SqlOptions { timeout: Duration::from_millis(400), ..SqlOptions::default() };
+    let storage = SqlStorage::open(DatabaseLocation::file(&path), options).await.unwrap();
+    let other = rusqlite::Connection::open(&path).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let error = storage.probe().await.unwrap_err();
+    assert!(error.is_outage() && error.detail().is_some_and(|detail| detail.contains("another process")), "{error:?}");
+    other.execute_batch("ROLLBACK").unwrap();
+    let before: i64 = other.query_row("PRAGMA data_version", [], |row| row.get(0)).unwrap();
+    storage.probe().await.unwrap();
+    let after: i64 = other.query_row("PRAGMA data_version", [], |row| row.get(0)).unwrap();
+    assert_ne!(before, after, "the probe wrote");
+    let rows: i64 = other.query_row("SELECT count(*) FROM transactions", [], |row| row.get(0)).unwrap();
+    assert_eq!(rows, 0);
+}
+
+#[tokio::test]
+async fn a_file_that_must_exist_is_not_created() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("missing").join("characters.db");
+    let url = format!("sqlite://{}?mode=rw", path.display());
+    let error = SqlStorage::connect(&url, SqlOptions::default()).await.unwrap_err();
+    assert!(error.is_outage() && error.to_string().contains("cannot be opened"), "{error}");
+    assert!(!path.exists() && !folder.path().join("missing").exists());
+    SqlStorage::connect(&url.replace("mode=rw", "mode=rwc"), SqlOptions::default())
+        .await
+        .unwrap()
+        .close()
+        .await
+        .unwrap();
+    SqlStorage::connect(&url, SqlOptions::default()).await.unwrap().probe().await.unwrap();
 }

@@ -1,7 +1,7 @@
 //! From the path of a request to the handler.
 
 use super::Endpoint;
-use crate::{Problem, middleware};
+use crate::{Problem, cors::AllowedOrigins, middleware};
 use actix_web::{
     Error, HttpRequest, Route,
     dev::{Service, ServiceFactory, ServiceRequest, ServiceResponse, always_ready},
@@ -18,11 +18,17 @@ use std::fmt;
 #[derive(Debug, Default)]
 pub struct Endpoints {
     endpoints: Vec<Endpoint>,
+    origins: Option<AllowedOrigins>,
 }
 
 impl Endpoints {
     pub(super) fn add(&mut self, endpoint: Endpoint) {
         self.endpoints.push(endpoint);
+    }
+
+    /// Answers the preflight requests of pages of these origins, with the methods of the path.
+    pub(crate) fn with_preflight(self, origins: AllowedOrigins) -> Self {
+        Self { origins: Some(origins), ..self }
     }
 }
 
@@ -41,20 +47,27 @@ impl ServiceFactory<ServiceRequest> for Endpoints {
             .iter()
             .map(|endpoint| {
                 let methods = endpoint.methods.iter().map(|(method, route)| (method.clone(), route.new_service(())));
-                (endpoint.path, methods.collect::<Vec<_>>(), endpoint.refusal().new_service(()))
+                let preflight = self.origins.as_ref().map(|_| endpoint.preflight().new_service(()));
+                (endpoint.path, methods.collect::<Vec<_>>(), endpoint.refusal().new_service(()), preflight)
             })
             .collect();
+        let origins = self.origins.clone();
         Box::pin(async move {
             let mut places = matchit::Router::new();
-            for (path, makings, refusal) in endpoints {
+            for (path, makings, refusal, preflight) in endpoints {
                 let mut methods = Vec::with_capacity(makings.len());
                 for (method, making) in makings {
                     methods.push((method, making.await?));
                 }
-                let place = Place { path, placeholders: placeholders(path), methods, refusal: refusal.await? };
+                let preflight = match preflight {
+                    Some(making) => Some(making.await?),
+                    None => None,
+                };
+                let refusal = refusal.await?;
+                let place = Place { path, placeholders: placeholders(path), methods, refusal, preflight };
                 places.insert(path, place).map_err(|error| tracing::error!(path, %error, "a path cannot be served"))?;
             }
-            Ok(Routing { places, nowhere: nowhere.await? })
+            Ok(Routing { places, nowhere: nowhere.await?, origins })
         })
     }
 }
@@ -75,12 +88,15 @@ struct Place {
     placeholders: Vec<&'static str>,
     methods: Vec<(Method, Handling)>,
     refusal: Handling,
+    /// Where preflight requests are answered.
+    preflight: Option<Handling>,
 }
 
 /// What [`Endpoints`] makes: gives each request to the handler of its path and method.
 pub struct Routing {
     places: matchit::Router<Place>,
     nowhere: Handling,
+    origins: Option<AllowedOrigins>,
 }
 
 impl fmt::Debug for Routing {
@@ -104,6 +120,11 @@ impl Service<ServiceRequest> for Routing {
             request.match_info_mut().add_static(*name, value);
         }
         middleware::tell_route(place.path);
+        if let (Some(origins), Some(preflight)) = (&self.origins, &place.preflight)
+            && origins.is_preflight(&request)
+        {
+            return preflight.call(request);
+        }
         let handling = place.methods.iter().find(|(method, _)| method == request.method());
         handling.map_or(&place.refusal, |(_, handling)| handling).call(request)
     }

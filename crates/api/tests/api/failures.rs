@@ -140,3 +140,21 @@ async fn a_panic_in_a_handler_is_answered_and_the_service_goes_on() {
     assert!(client.get("/metrics").await.text.lines().any(|line| line == counted));
     client.get(CHARACTERS).await.is_problem(501, "storage-unsupported");
 }
+
+#[actix_web::test]
+async fn a_panic_and_a_failed_storage_can_be_read_by_an_allowed_page() {
+    const PAGE: &str = "https://play.example";
+    let api = Client::over(Failing::with(ErrorKind::Unsupported)).api;
+    let origins = character_api::AllowedOrigins::parse(PAGE).ok();
+    let app = actix_web::App::new().configure(character_api::configure_for(api, origins));
+    let service = actix_web::test::init_service(app).await;
+    for (path, status) in [(format!("{CHARACTERS}/{USER}"), 500), (CHARACTERS.to_owned(), 501)] {
+        let request = actix_web::test::TestRequest::with_uri(&path).append_header(("origin", PAGE)).to_request();
+        // A server turns an error into its answer.
+        let answer = actix_web::test::try_call_service(&service, request).await;
+        let response = answer.map_or_else(|error| error.error_response(), |response| response.into_parts().1);
+        assert_eq!(response.status().as_u16(), status);
+        assert_eq!(response.headers().get("access-control-allow-origin").unwrap(), PAGE);
+        assert!(response.headers().contains_key("x-request-id"));
+    }
+}

@@ -5,6 +5,7 @@ mod bulk;
 mod campaign;
 mod characters;
 mod client;
+mod cors;
 mod evolution;
 mod failures;
 mod hostile;

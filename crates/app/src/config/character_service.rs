@@ -1,11 +1,16 @@
 use super::{
     ADMIN_ADDR, ConfigError, Environment, LOG_FORMAT, LOG_LEVEL, LogConfig, ReportConfig, SHUTDOWN_SECS, Variable,
-    admin, log_config, read,
+    admin,
+    cors::{CORS_ALLOWED_ORIGINS, allowed_origins},
+    log_config, read,
     reports::{ERROR_REPORTS_PER_MINUTE, SENTRY_DSN, report_config},
     variables::{Reader, boolean, folder, number, secret, socket, url},
     with_password,
 };
+use character_api::AllowedOrigins;
+use character_cache_redis::RedisTierOptions;
 use character_domain::size::MAX_BULK;
+use character_storage_http::HttpStorageConfig;
 use secrecy::SecretString;
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
@@ -32,6 +37,8 @@ pub struct CharacterServiceConfig {
     pub cache_max_bytes: u64,
     /// The largest body of a bulk request, in bytes.
     pub max_bulk_bytes: usize,
+    /// The origins whose web pages may use the API; `None`: none.
+    pub cors: Option<AllowedOrigins>,
     /// Where a person on call looks; `None`: nowhere.
     pub admin: Option<SocketAddr>,
     /// Where failed operations are told.
@@ -70,7 +77,8 @@ const DATA_DIR: Variable = Variable::new("DATA_DIR", "folder of the embedded dat
 const STORAGE_SERVICE_URL: Variable = Variable::optional(
     "STORAGE_SERVICE_URL",
     "central Storage Service, http:// or https://; unset: embedded SQLite under DATA_DIR",
-);
+)
+.unquoted();
 const STORAGE_SERVICE_TOKEN: Variable = Variable::secret("STORAGE_SERVICE_TOKEN", "bearer token for it");
 const STORAGE_DEADLINE_MS: Variable =
     Variable::new("STORAGE_DEADLINE_MS", "milliseconds for a whole storage call, retries included", "10000");
@@ -86,7 +94,8 @@ const STORAGE_BREAKER_FAILURES: Variable =
 const STORAGE_BREAKER_RECOVERY_SECS: Variable =
     Variable::new("STORAGE_BREAKER_RECOVERY_SECS", "seconds before an open breaker lets one probe through", "60");
 const REDIS_URL: Variable =
-    Variable::secret("REDIS_URL", "shared cache tier, redis:// or rediss://; unset: in-process tier only");
+    Variable::secret("REDIS_URL", "shared cache tier, redis:// or rediss://; unset: in-process tier only")
+        .off_when_empty();
 const REDIS_TIMEOUT_MS: Variable = Variable::new(
     "REDIS_TIMEOUT_MS",
     "milliseconds a request may wait for Redis, once; then Redis is out of use until it heals",
@@ -106,7 +115,9 @@ const ALLOW_UNAUTHENTICATED: Variable = Variable::new(
     "false",
 );
 const MESSAGE_HUB_URL: Variable =
-    Variable::optional("MESSAGE_HUB_URL", "not supported by this release; events stay in the outbox");
+    Variable::optional("MESSAGE_HUB_URL", "not supported by this release; events stay in the outbox")
+        .unquoted()
+        .off_when_empty();
 
 impl CharacterServiceConfig {
     /// Every variable that `character-service` reads.
@@ -129,6 +140,7 @@ impl CharacterServiceConfig {
         CACHE_MAX_BYTES,
         MAX_BULK_BYTES,
         ALLOW_UNAUTHENTICATED,
+        CORS_ALLOWED_ORIGINS,
         MESSAGE_HUB_URL,
         ADMIN_ADDR,
         ERROR_REPORTS_PER_MINUTE,
@@ -171,14 +183,15 @@ impl CharacterServiceConfig {
         });
         let data_dir = reader.read(&DATA_DIR, folder);
         let remote = remote(reader);
-        let redis_url = reader.read(&REDIS_URL, |text| url(&["redis", "rediss"])(text).and_then(|_| secret(text)));
+        let redis_url = reader.read(&REDIS_URL, redis);
         let redis_timeout = reader.read(&REDIS_TIMEOUT_MS, number(1, 10_000));
         let redis_connect_timeout = reader.read(&REDIS_CONNECT_TIMEOUT_MS, number(1, 10_000));
         let cache_ttl = reader.read(&REDIS_CACHE_TTL, number(1, 31_536_000));
         let cache_stale_max = reader.read(&CACHE_STALE_MAX_SECS, number(0, 31_536_000));
         let cache_max_bytes = reader.read(&CACHE_MAX_BYTES, number(0, 1 << 40));
         let max_bulk_bytes = reader.read(&MAX_BULK_BYTES, number(1024, MAX_BULK as u64));
-        let admin = admin(reader, allowed);
+        let cors = allowed_origins(reader);
+        let admin = admin(reader, listen, allowed);
         let reports = report_config(reader);
         let shutdown = reader.read(&SHUTDOWN_SECS, number(0, 3600));
         let log = log_config(reader);
@@ -193,6 +206,7 @@ impl CharacterServiceConfig {
             cache_stale_max: Duration::from_secs(cache_stale_max?),
             cache_max_bytes: cache_max_bytes?,
             max_bulk_bytes: usize::try_from(max_bulk_bytes?).ok()?,
+            cors,
             admin,
             reports: reports?,
             shutdown: Duration::from_secs(shutdown?),
@@ -202,24 +216,49 @@ impl CharacterServiceConfig {
     }
 }
 
+fn redis(text: &str) -> Result<SecretString, String> {
+    let given = url(&["redis", "rediss"])(text).and_then(|_| secret(text))?;
+    RedisTierOptions::new(given.clone()).check().map_err(|error| error.to_string())?;
+    Ok(given)
+}
+
+fn storage_url(text: &str) -> Result<url::Url, String> {
+    let url = url(&["http", "https"])(text)?;
+    HttpStorageConfig::check_base_url(&url).map_err(|error| error.to_string())?;
+    Ok(url)
+}
+
+fn storage_token(text: &str) -> Result<SecretString, String> {
+    let token = secret(text)?;
+    HttpStorageConfig::check_token(&token).map_err(|error| error.to_string())?;
+    Ok(token)
+}
+
 /// `None` when something is wrong; `Some(None)` when no remote storage is configured.
 fn remote(reader: &mut Reader<'_>) -> Option<Option<RemoteStorage>> {
-    let faults = reader.faults.len();
-    let address = reader.read(&STORAGE_SERVICE_URL, url(&["http", "https"]));
-    let url_is_wrong = reader.faults.len() > faults;
-    let token = reader.read(&STORAGE_SERVICE_TOKEN, secret);
+    let address = reader.read(&STORAGE_SERVICE_URL, storage_url);
+    let token = reader.read(&STORAGE_SERVICE_TOKEN, storage_token);
+    match (reader.is_set(&STORAGE_SERVICE_URL), reader.is_set(&STORAGE_SERVICE_TOKEN)) {
+        (true, false) => {
+            reader.faults.push("STORAGE_SERVICE_TOKEN: must be set together with STORAGE_SERVICE_URL".to_owned());
+        }
+        // Without the address the data would go into a database of its own, beside the one that the token is for.
+        (false, true) => {
+            reader.faults.push("STORAGE_SERVICE_URL: must be set together with STORAGE_SERVICE_TOKEN".to_owned());
+        }
+        _ => {}
+    }
     let deadline = reader.read(&STORAGE_DEADLINE_MS, number(1, 600_000));
     let attempt_timeout = reader.read(&STORAGE_TIMEOUT_MS, number(1, 600_000));
     let retry_max = reader.read(&STORAGE_RETRY_MAX, number(0, 100));
     let retry_base = reader.read(&STORAGE_RETRY_BASE_MS, number(0, 600_000));
     let breaker_failures = reader.read(&STORAGE_BREAKER_FAILURES, number(1, 1_000_000));
     let breaker_recovery = reader.read(&STORAGE_BREAKER_RECOVERY_SECS, number(1, 86_400));
-    let Some(url) = address else { return (!url_is_wrong).then_some(None) };
-    if token.is_none() {
-        reader.faults.push("STORAGE_SERVICE_TOKEN: must be set together with STORAGE_SERVICE_URL".to_owned());
+    if !reader.is_set(&STORAGE_SERVICE_URL) {
+        return Some(None);
     }
     Some(Some(RemoteStorage {
-        url,
+        url: address?,
         token: token?,
         deadline: Duration::from_millis(deadline?),
         attempt_timeout: Duration::from_millis(attempt_timeout?),

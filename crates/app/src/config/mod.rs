@@ -1,15 +1,18 @@
 //! The configuration of both services, from the environment.
 
 mod character_service;
+mod cors;
+mod log_filter;
 mod reports;
 mod storage_service;
 mod variables;
 
 pub use character_service::{CharacterServiceConfig, RemoteStorage};
 pub use reports::ReportConfig;
-pub use storage_service::StorageServiceConfig;
+pub use storage_service::{DatabaseUrl, StorageServiceConfig};
 pub use variables::{ConfigError, Environment, ProcessEnvironment, Variable, help};
 
+use log_filter::log_filter;
 use secrecy::{ExposeSecret, SecretString};
 use std::net::SocketAddr;
 use variables::{Reader, socket};
@@ -38,7 +41,8 @@ pub(crate) const LOG_LEVEL: Variable =
 pub(crate) const ADMIN_ADDR: Variable = Variable::optional(
     "ADMIN_ADDR",
     "address and port of /admin/storage, for a person on call; on loopback unless ALLOW_UNAUTHENTICATED=true; unset: off",
-);
+)
+.off_when_empty();
 pub(crate) const SHUTDOWN_SECS: Variable =
     Variable::new("SHUTDOWN_SECS", "seconds that requests under way may take to finish at a stop", "20");
 
@@ -58,8 +62,11 @@ fn read<C>(
 }
 
 /// Where a person on call looks, which others must not reach unless that is allowed: it is not for them to act.
-fn admin(reader: &mut Reader<'_>, allowed: Option<bool>) -> Option<SocketAddr> {
+fn admin(reader: &mut Reader<'_>, listen: Option<SocketAddr>, allowed: Option<bool>) -> Option<SocketAddr> {
     let address = reader.read(&ADMIN_ADDR, socket)?;
+    if listen == Some(address) && address.port() != 0 {
+        reader.faults.push(format!("ADMIN_ADDR=\"{address}\": is LISTEN_ADDR already; give it another port"));
+    }
     if allowed != Some(true) && !address.ip().is_loopback() {
         reader.faults.push(format!(
             "ADMIN_ADDR=\"{address}\": others can reach it and there is no access control; \
@@ -81,10 +88,7 @@ fn log_config(reader: &mut Reader<'_>) -> Option<LogConfig> {
         "human" => Ok(LogFormat::Human),
         _ => Err("must be json or human".to_owned()),
     });
-    let filter = reader.read(&LOG_LEVEL, |text| {
-        let parsed = tracing_subscriber::EnvFilter::try_new(text);
-        parsed.map(|_| text.to_owned()).map_err(|error| error.to_string())
-    });
+    let filter = reader.read(&LOG_LEVEL, log_filter);
     Some(LogConfig { format: format?, filter: filter? })
 }
 
@@ -167,6 +171,7 @@ mod tests {
         let storage = StorageServiceConfig::read(&environment).unwrap_err().to_string();
         assert!(character.contains("ADMIN_ADDR") && storage.contains("ADMIN_ADDR"), "{character} {storage}");
         environment.insert("ALLOW_UNAUTHENTICATED", "true");
+        environment.insert("STORAGE_SERVICE_URL", "http://127.0.0.1:8100");
         assert!(StorageServiceConfig::read(&environment).is_ok() && CharacterServiceConfig::read(&environment).is_ok());
     }
 
@@ -188,6 +193,86 @@ mod tests {
         for secret in ["open-sesame", "second", "swordfish"] {
             assert!(storage.contains(&secret.to_owned()), "{secret}");
         }
+    }
+
+    fn faults_of(environment: &BTreeMap<&str, &str>) -> (Vec<String>, Vec<String>) {
+        let faults = |error: Option<ConfigError>| error.map(|error| error.0).unwrap_or_default();
+        (faults(CharacterServiceConfig::read(environment).err()), faults(StorageServiceConfig::read(environment).err()))
+    }
+
+    #[test]
+    fn a_value_that_is_not_utf_8_is_a_mistake_of_every_variable_of_both_services() {
+        use std::os::unix::ffi::OsStrExt;
+        let bad = std::ffi::OsStr::from_bytes(b"http://127.0.0.1:1/\xff");
+        let all = |table: &[Variable]| table.iter().map(|variable| (variable.name, bad)).collect::<BTreeMap<_, _>>();
+        let character = CharacterServiceConfig::read(&all(CharacterServiceConfig::VARIABLES)).unwrap_err();
+        let storage = StorageServiceConfig::read(&all(StorageServiceConfig::VARIABLES)).unwrap_err();
+        for (table, faults) in
+            [(CharacterServiceConfig::VARIABLES, character.0), (StorageServiceConfig::VARIABLES, storage.0)]
+        {
+            for variable in table {
+                let fault = format!("{}: is not valid UTF-8", variable.name);
+                assert!(faults.contains(&fault), "{fault} is missing in {faults:#?}");
+            }
+            assert_eq!(faults.len(), table.len(), "{faults:#?}");
+        }
+    }
+
+    #[test]
+    fn an_empty_value_is_a_mistake_unless_it_turns_something_off() {
+        let off = ["ADMIN_ADDR", "REDIS_URL", "MESSAGE_HUB_URL", "SENTRY_DSN", "CORS_ALLOWED_ORIGINS"];
+        for empty in ["", "  "] {
+            for variable in CharacterServiceConfig::VARIABLES.iter().chain(StorageServiceConfig::VARIABLES) {
+                let environment = BTreeMap::from([(variable.name, empty)]);
+                let (character, storage) = faults_of(&environment);
+                let fault = format!("{}: is set but empty; give it a value or unset it", variable.name);
+                let reported = character.contains(&fault) || storage.contains(&fault);
+                assert_eq!(reported, !off.contains(&variable.name), "{}", variable.name);
+            }
+        }
+    }
+
+    #[test]
+    fn an_address_without_its_token_and_a_token_without_its_address_are_mistakes() {
+        let url = ("STORAGE_SERVICE_URL", "http://127.0.0.1:8100");
+        let token = ("STORAGE_SERVICE_TOKEN", "t");
+        let file = ("STORAGE_SERVICE_TOKEN_FILE", "/no/such/file");
+        assert!(faults_of(&BTreeMap::from([url])).0[0].starts_with("STORAGE_SERVICE_TOKEN: must be set"));
+        assert!(faults_of(&BTreeMap::from([token])).0[0].starts_with("STORAGE_SERVICE_URL: must be set"));
+        let both = faults_of(&BTreeMap::from([file])).0;
+        assert!(both.len() == 2 && both[0].starts_with("STORAGE_SERVICE_TOKEN_FILE="), "{both:?}");
+        assert_eq!(faults_of(&BTreeMap::from([url, token])).0, Vec::<String>::new());
+    }
+
+    #[test]
+    fn what_a_client_would_refuse_later_is_reported_at_once_and_without_secrets() {
+        for (name, value, reason) in [
+            ("STORAGE_SERVICE_URL", "http://user:hunter2@h", "without query, fragment, user and password"),
+            ("STORAGE_SERVICE_URL", "http://h/?token=hunter2", "without query, fragment, user and password"),
+            ("STORAGE_SERVICE_TOKEN", "hunter2 \u{e9}", "visible ASCII"),
+            ("STORAGE_SERVICE_TOKEN", "hunter2\nx", "visible ASCII"),
+            ("DATABASE_URL", "sqlite://hunter2?mode=ro", "mode must be rwc"),
+            ("DATABASE_URL", "postgres://u:hunter2@h/d?sslmode=require", "sslmode=require is not offered"),
+            ("DATABASE_URL", "postgres://u:hunter2@h:port/d", "not a PostgreSQL URL"),
+            ("REDIS_URL", "redis://:hunter2@h/first", "not a Redis address"),
+        ] {
+            let (character, storage) = faults_of(&BTreeMap::from([(name, value)]));
+            let faults = [character, storage].concat();
+            assert!(faults.iter().any(|fault| fault.starts_with(name) && fault.contains(reason)), "{name}: {faults:?}");
+            assert!(!faults.iter().any(|fault| fault.contains("hunter2")), "{faults:?}");
+        }
+    }
+
+    #[test]
+    fn both_listeners_at_one_address_are_a_mistake() {
+        let mut environment = BTreeMap::from([("LISTEN_ADDR", "127.0.0.1:9100"), ("ADMIN_ADDR", "127.0.0.1:9100")]);
+        let (character, storage) = faults_of(&environment);
+        for faults in [character, storage] {
+            assert!(faults.iter().any(|fault| fault.contains("is LISTEN_ADDR already")), "{faults:?}");
+        }
+        environment.insert("LISTEN_ADDR", "127.0.0.1:0");
+        environment.insert("ADMIN_ADDR", "127.0.0.1:0");
+        assert_eq!(faults_of(&environment).0, Vec::<String>::new());
     }
 
     #[cfg(not(feature = "sentry"))]

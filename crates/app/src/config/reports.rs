@@ -19,7 +19,8 @@ pub(crate) const ERROR_REPORTS_PER_MINUTE: Variable = Variable::new(
     "5",
 );
 pub(crate) const SENTRY_DSN: Variable =
-    Variable::secret("SENTRY_DSN", "Sentry that failed operations are told; needs a build with the feature sentry");
+    Variable::secret("SENTRY_DSN", "Sentry that failed operations are told; needs a build with the feature sentry")
+        .off_when_empty();
 
 pub(crate) fn report_config(reader: &mut Reader<'_>) -> Option<ReportConfig> {
     let per_minute = reader.read(&ERROR_REPORTS_PER_MINUTE, number(1, 1_000_000));

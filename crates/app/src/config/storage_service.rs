@@ -2,11 +2,14 @@ use super::{
     ADMIN_ADDR, ConfigError, Environment, LOG_FORMAT, LOG_LEVEL, LogConfig, ReportConfig, SHUTDOWN_SECS, Variable,
     admin, log_config, read,
     reports::{ERROR_REPORTS_PER_MINUTE, SENTRY_DSN, report_config},
-    variables::{Reader, boolean, folder, number, secret, socket, url},
+    variables::{Reader, boolean, folder, number, secret, socket},
     with_password,
 };
 use character_domain::size::MAX_BULK;
-use secrecy::{ExposeSecret, SecretString};
+use character_storage_port::{ErrorKind, StorageError};
+use character_storage_server::AcceptedTokens;
+use character_storage_sql::DatabaseLocation;
+use secrecy::SecretString;
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 /// What `storage-service` needs to know.
@@ -17,7 +20,7 @@ pub struct StorageServiceConfig {
     /// Where embedded data lives.
     pub data_dir: PathBuf,
     /// The database; `None`: an SQLite file under `data_dir`.
-    pub database_url: Option<SecretString>,
+    pub database_url: Option<DatabaseUrl>,
     /// How many connections to PostgreSQL are kept.
     pub pool_size: usize,
     /// How long one database operation may take.
@@ -88,20 +91,18 @@ impl StorageServiceConfig {
     fn parse(reader: &mut Reader<'_>) -> Option<Self> {
         let listen = reader.read(&LISTEN_ADDR, socket);
         let data_dir = reader.read(&DATA_DIR, folder);
-        let database_url = reader
-            .read(&DATABASE_URL, |text| url(&["postgres", "postgresql", "sqlite"])(text).and_then(|_| secret(text)));
+        let database_url = reader.read(&DATABASE_URL, database);
         let pool_size = reader.read(&DATABASE_POOL_SIZE, number(1, 1000));
         let database_timeout = reader.read(&DATABASE_TIMEOUT_MS, number(1, 600_000));
-        let faults = reader.faults.len();
         let tokens = reader.read(&STORAGE_SERVICE_TOKEN, tokens);
-        if tokens.is_none() && reader.faults.len() == faults {
+        if !reader.is_set(&STORAGE_SERVICE_TOKEN) {
             reader
                 .faults
                 .push("STORAGE_SERVICE_TOKEN: must be set; the service does not start open to anyone".to_owned());
         }
         let max_request_bytes = reader.read(&MAX_REQUEST_BYTES, number(MAX_BULK as u64, 1 << 30));
         let allowed = reader.read(&ALLOW_UNAUTHENTICATED, boolean);
-        let admin = admin(reader, allowed);
+        let admin = admin(reader, listen, allowed);
         let reports = report_config(reader);
         let shutdown = reader.read(&SHUTDOWN_SECS, number(0, 3600));
         let log = log_config(reader);
@@ -124,22 +125,39 @@ impl StorageServiceConfig {
     /// Everything that must not be told to anyone.
     #[must_use]
     pub fn secrets(&self) -> Vec<SecretString> {
-        let urls = [&self.database_url, &self.reports.sentry_dsn].into_iter().flatten().flat_map(with_password);
+        let database = self.database_url.as_ref().map(|url| &url.text);
+        let urls = [database, self.reports.sentry_dsn.as_ref()].into_iter().flatten().flat_map(with_password);
         urls.chain(self.tokens.iter().cloned()).collect()
     }
 
-    /// The URL of the database, the embedded one when none is configured.
+    /// Where the database is, the embedded one when none is configured.
     #[must_use]
-    pub fn database(&self) -> String {
-        match &self.database_url {
-            Some(url) => url.expose_secret().to_owned(),
-            None => crate::stack::embedded_url(&self.data_dir, "storage.sqlite"),
-        }
+    pub fn database(&self) -> DatabaseLocation {
+        let embedded = || DatabaseLocation::file(self.data_dir.join("storage.sqlite"));
+        self.database_url.as_ref().map_or_else(embedded, |url| url.location.clone())
     }
+}
+
+/// The address of a database, as given and as understood.
+#[derive(Debug, Clone)]
+pub struct DatabaseUrl {
+    text: SecretString,
+    location: DatabaseLocation,
+}
+
+fn database(text: &str) -> Result<DatabaseUrl, String> {
+    let reason = |error: StorageError| match error.kind() {
+        ErrorKind::Invalid(violations) => {
+            violations.0.iter().map(|violation| violation.reason.clone()).collect::<Vec<_>>().join(", ")
+        }
+        _ => error.to_string(),
+    };
+    Ok(DatabaseUrl { text: secret(text)?, location: DatabaseLocation::parse(text).map_err(reason)? })
 }
 
 fn tokens(text: &str) -> Result<Vec<SecretString>, String> {
     let tokens: Vec<_> =
         text.split(',').map(str::trim).filter(|token| !token.is_empty()).map(SecretString::from).collect();
-    if tokens.is_empty() { Err("must hold at least one token".to_owned()) } else { Ok(tokens) }
+    AcceptedTokens::new(tokens.clone()).map_err(|error| error.to_string())?;
+    Ok(tokens)
 }

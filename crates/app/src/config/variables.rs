@@ -1,7 +1,7 @@
 //! Reading the environment: every variable has a name, a meaning and a default; every mistake is reported.
 
 use secrecy::SecretString;
-use std::{collections::BTreeMap, fmt, path::PathBuf};
+use std::{collections::BTreeMap, ffi::OsString, fmt, path::PathBuf};
 
 /// One variable of the environment.
 #[derive(Clone, Copy, Debug)]
@@ -14,17 +14,38 @@ pub struct Variable {
     pub default: Option<&'static str>,
     /// Whether the value is masked wherever it is shown, and may come from the file named by `<NAME>_FILE`.
     pub secret: bool,
+    /// Whether a value that is wrong is quoted in the report. A URL is not: it may hold a password.
+    pub(crate) quoted: bool,
+    /// What an empty value means.
+    pub(crate) empty: Empty,
+}
+
+/// What it means that a variable is set to nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Empty {
+    /// A mistake: the value got lost on its way.
+    Mistake,
+    /// The same as unset, which turns something off.
+    Unset,
 }
 
 impl Variable {
     pub(crate) const fn new(name: &'static str, meaning: &'static str, default: &'static str) -> Self {
-        Self { name, meaning, default: Some(default), secret: false }
+        Self { name, meaning, default: Some(default), secret: false, quoted: true, empty: Empty::Mistake }
     }
     pub(crate) const fn optional(name: &'static str, meaning: &'static str) -> Self {
-        Self { name, meaning, default: None, secret: false }
+        Self { name, meaning, default: None, secret: false, quoted: true, empty: Empty::Mistake }
     }
     pub(crate) const fn secret(name: &'static str, meaning: &'static str) -> Self {
-        Self { name, meaning, default: None, secret: true }
+        Self { name, meaning, default: None, secret: true, quoted: false, empty: Empty::Mistake }
+    }
+    /// The same, not quoted when it is wrong.
+    pub(crate) const fn unquoted(self) -> Self {
+        Self { quoted: false, ..self }
+    }
+    /// The same; empty means that it is off, as if unset.
+    pub(crate) const fn off_when_empty(self) -> Self {
+        Self { empty: Empty::Unset, ..self }
     }
 }
 
@@ -55,8 +76,8 @@ impl std::error::Error for ConfigError {}
 
 /// Where variables are looked up: the process's environment, or a map in tests.
 pub trait Environment {
-    /// The value, if set.
-    fn get(&self, name: &str) -> Option<String>;
+    /// The value, if set, as the system has it.
+    fn get(&self, name: &str) -> Option<OsString>;
 }
 
 /// The process's own environment.
@@ -64,14 +85,14 @@ pub trait Environment {
 pub struct ProcessEnvironment;
 
 impl Environment for ProcessEnvironment {
-    fn get(&self, name: &str) -> Option<String> {
-        std::env::var(name).ok()
+    fn get(&self, name: &str) -> Option<OsString> {
+        std::env::var_os(name)
     }
 }
 
-impl Environment for BTreeMap<&str, &str> {
-    fn get(&self, name: &str) -> Option<String> {
-        BTreeMap::get(self, name).map(|&value| value.to_owned())
+impl<V: AsRef<std::ffi::OsStr>> Environment for BTreeMap<&str, V> {
+    fn get(&self, name: &str) -> Option<OsString> {
+        BTreeMap::get(self, name).map(|value| value.as_ref().to_owned())
     }
 }
 
@@ -89,8 +110,14 @@ impl<'a> Reader<'a> {
 
     /// The value given or the default; `None` when there is neither, or when it is wrong, which is remembered.
     pub(crate) fn read<T>(&mut self, variable: &Variable, parse: impl Fn(&str) -> Result<T, String>) -> Option<T> {
-        let given = self.environment.get(variable.name).filter(|value| !value.is_empty());
-        let given = if variable.secret { self.secret(variable, given) } else { given };
+        let given = match self.given(variable) {
+            Ok(given) => given,
+            Err(fault) => {
+                self.faults.push(fault);
+                self.effective.push((variable.name, "(wrong)".to_owned()));
+                return None;
+            }
+        };
         let shown = match (&given, variable.default) {
             (Some(_), _) if variable.secret => "********".to_owned(),
             (Some(value), _) => value.clone(),
@@ -101,35 +128,50 @@ impl<'a> Reader<'a> {
         let value = given.or_else(|| variable.default.map(str::to_owned))?;
         match parse(value.trim()) {
             Ok(parsed) => Some(parsed),
-            Err(reason) if variable.secret => {
-                self.faults.push(format!("{}: {reason}", variable.name));
-                None
-            }
             Err(reason) => {
-                self.faults.push(format!("{}={value:?}: {reason}", variable.name));
+                let quoted = if variable.quoted { format!("={value:?}") } else { String::new() };
+                self.faults.push(format!("{}{quoted}: {reason}", variable.name));
                 None
             }
         }
     }
 
-    fn secret(&mut self, variable: &Variable, given: Option<String>) -> Option<String> {
+    /// Whether the variable is set, rightly or not.
+    pub(crate) fn is_set(&self, variable: &Variable) -> bool {
+        let has = |name: &str| self.environment.get(name).is_some();
+        has(variable.name) || (variable.secret && has(&format!("{}_FILE", variable.name)))
+    }
+
+    /// What the variable or its file holds; `None` when neither is set, or when empty means that.
+    fn given(&self, variable: &Variable) -> Result<Option<String>, String> {
         let file_variable = format!("{}_FILE", variable.name);
-        let file = self.environment.get(&file_variable).filter(|path| !path.is_empty());
-        match (given, file) {
-            (Some(_), Some(_)) => {
-                self.faults.push(format!("{} and {file_variable} are both set; give one", variable.name));
-                None
+        let file = if variable.secret { self.text(&file_variable)? } else { None };
+        let (name, text) = match (self.text(variable.name)?, file) {
+            (Some(_), Some(_)) => return Err(format!("{} and {file_variable} are both set; give one", variable.name)),
+            (None, Some(path)) if path.trim().is_empty() => return Err(empty(&file_variable)),
+            (None, Some(path)) => {
+                let text =
+                    std::fs::read_to_string(&path).map_err(|error| format!("{file_variable}={path:?}: {error}"))?;
+                (file_variable, text.trim().to_owned())
             }
-            (None, Some(path)) => match std::fs::read_to_string(&path) {
-                Ok(text) => Some(text.trim().to_owned()),
-                Err(error) => {
-                    self.faults.push(format!("{file_variable}={path:?}: {error}"));
-                    None
-                }
-            },
-            (given, None) => given,
+            (Some(text), None) => (variable.name.to_owned(), text),
+            (None, None) => return Ok(None),
+        };
+        match (text.trim().is_empty(), variable.empty) {
+            (true, Empty::Unset) => Ok(None),
+            (true, Empty::Mistake) => Err(empty(&name)),
+            (false, _) => Ok(Some(text)),
         }
     }
+
+    fn text(&self, name: &str) -> Result<Option<String>, String> {
+        let text = self.environment.get(name).map(OsString::into_string).transpose();
+        text.map_err(|_| format!("{name}: is not valid UTF-8"))
+    }
+}
+
+fn empty(name: &str) -> String {
+    format!("{name}: is set but empty; give it a value or unset it")
 }
 
 pub(crate) fn number(from: u64, to: u64) -> impl Fn(&str) -> Result<u64, String> {

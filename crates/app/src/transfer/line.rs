@@ -79,12 +79,7 @@ impl Line {
         if !(Revision::FIRST..=MAX_REVISION).contains(&revision) {
             return Err(format!("{REVISION}: must be from {} to {MAX_REVISION}", Revision::FIRST));
         }
-        Ok(Meta {
-            revision,
-            created_at: self.take("created_at")?,
-            updated_at: self.take("updated_at")?,
-            deleted_at,
-        })
+        Ok(Meta { revision, created_at: self.take("created_at")?, updated_at: self.take("updated_at")?, deleted_at })
     }
 
     /// Refuses what nobody took.

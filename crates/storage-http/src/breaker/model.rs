@@ -6,7 +6,7 @@
 //! there and must do with every operation what the table says. A recovery time of nothing and one without end stand for the
 //! two answers that a clock can give.
 
-use super::{BreakerState, CircuitBreaker, Permit};
+use super::{BreakerState, CircuitBreaker, Evidence, Permit};
 use std::{
     collections::{HashMap, VecDeque},
     time::Duration,
@@ -36,6 +36,8 @@ enum Event {
     Fails(usize),
     /// Cancelled or panicked.
     Vanishes(usize),
+    /// Ended for a reason of this process.
+    ShowsNothing(usize),
     ForcedOpen,
     ForcedClosed,
     Reset,
@@ -58,7 +60,12 @@ impl Model {
     fn events(self) -> Vec<Event> {
         let of = |(caller, holds): (usize, &Holds)| match holds {
             Holds::Nothing => vec![Event::Asks(caller)],
-            _ => vec![Event::Succeeds(caller), Event::Fails(caller), Event::Vanishes(caller)],
+            _ => vec![
+                Event::Succeeds(caller),
+                Event::Fails(caller),
+                Event::Vanishes(caller),
+                Event::ShowsNothing(caller),
+            ],
         };
         let callers = self.callers.iter().enumerate().flat_map(of);
         callers.chain([Event::ForcedOpen, Event::ForcedClosed, Event::Reset]).collect()
@@ -111,7 +118,7 @@ impl Model {
                     }
                 }
             }
-            Event::Vanishes(caller) => self.callers[caller] = Holds::Nothing,
+            Event::Vanishes(caller) | Event::ShowsNothing(caller) => self.callers[caller] = Holds::Nothing,
             Event::ForcedOpen => self.forced = Some(BreakerState::Open),
             Event::ForcedClosed => self.forced = Some(BreakerState::Closed),
             Event::Reset => {
@@ -140,9 +147,10 @@ impl Real {
                 self.permits[caller] = self.breaker.admit().ok();
                 return self.permits[caller].is_some();
             }
-            Event::Succeeds(caller) => self.permits[caller].take().unwrap().settle(true),
-            Event::Fails(caller) => self.permits[caller].take().unwrap().settle(false),
+            Event::Succeeds(caller) => self.permits[caller].take().unwrap().settle(Evidence::Alive),
+            Event::Fails(caller) => self.permits[caller].take().unwrap().settle(Evidence::Failing),
             Event::Vanishes(caller) => drop(self.permits[caller].take()),
+            Event::ShowsNothing(caller) => self.permits[caller].take().unwrap().settle(Evidence::Nothing),
             Event::ForcedOpen => self.breaker.force_open(),
             Event::ForcedClosed => self.breaker.force_closed(),
             Event::Reset => self.breaker.reset(),

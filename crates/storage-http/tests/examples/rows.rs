@@ -125,11 +125,7 @@ impl Example for Campaign {
         })
     }
     fn query() -> CampaignQuery {
-        CampaignQuery {
-            dm_user_id: Some(USER.parse().unwrap()),
-            theme: Some("steam & punk".to_owned()),
-            include_deleted: true,
-        }
+        CampaignQuery { dm_user_id: id(USER), theme: Some("steam & punk".to_owned()), include_deleted: true }
     }
     fn parameters() -> Vec<(&'static str, String)> {
         parameters([("dm_user_id", USER), ("theme", "steam & punk")])

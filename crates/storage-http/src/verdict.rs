@@ -1,0 +1,158 @@
+//! What the end of an attempt means: for the breaker, for the retries, for the metrics, and for the caller.
+
+use crate::{ApiResponse, TransportError, TransportErrorKind};
+use character_domain::Violations;
+use character_storage_port::ErrorKind;
+
+/// What an attempt shows about the upstream. The circuit breaker counts this and nothing else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Evidence {
+    /// The upstream answered, whatever it answered.
+    Alive,
+    /// The upstream did not answer, or something in front of it said that it does not.
+    Failing,
+    /// Nothing: the attempt ended for a reason of this process.
+    Nothing,
+}
+
+/// Whether an attempt may be repeated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Repeat {
+    /// Always: the request did not reach the upstream.
+    Always,
+    /// When the request is idempotent or was not sent.
+    WhenHarmless,
+    /// Never: the outcome would be the same.
+    Never,
+}
+
+/// The meaning of one [`TransportErrorKind`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Verdict {
+    /// The name in metrics, also the reason of a retry.
+    pub(crate) label: &'static str,
+    pub(crate) evidence: Evidence,
+    pub(crate) repeat: Repeat,
+    /// What the caller of the port gets.
+    pub(crate) error: ErrorKind,
+    /// The same as a sentence.
+    pub(crate) detail: &'static str,
+}
+
+impl TransportErrorKind {
+    /// The table. Every variant has a line of its own, so a new one does not compile without a verdict.
+    pub(crate) fn verdict(self) -> Verdict {
+        use Evidence::{Alive, Failing, Nothing};
+        use Repeat::{Always, Never, WhenHarmless};
+        let verdict = |label, evidence, repeat, error, detail| Verdict { label, evidence, repeat, error, detail };
+        let unavailable = ErrorKind::Unavailable { retry_after: None };
+        match self {
+            Self::Connect => verdict("connect", Failing, Always, unavailable, "the storage cannot be reached"),
+            Self::Timeout => {
+                verdict("timeout", Failing, WhenHarmless, ErrorKind::Timeout, "the storage did not answer in time")
+            }
+            Self::Interrupted => {
+                verdict("interrupted", Failing, WhenHarmless, unavailable, "the connection to the storage broke")
+            }
+            Self::CircuitOpen { retry_after } => verdict(
+                "circuit_open",
+                Nothing,
+                Never,
+                ErrorKind::CircuitOpen { retry_after },
+                "the storage is not asked for a while",
+            ),
+            Self::ResponseTooLarge => {
+                verdict("too_large", Alive, Never, ErrorKind::Corrupt, "the answer of the storage is too large")
+            }
+            Self::OutOfResources => verdict(
+                "out_of_resources",
+                Nothing,
+                Always,
+                unavailable,
+                "this process has no descriptor, port or memory left for a connection",
+            ),
+            Self::NotSendable => verdict(
+                "not_sendable",
+                Nothing,
+                Never,
+                ErrorKind::Invalid(Violations::one("query", "is too long to be sent to the storage")),
+                "the request cannot be written as HTTP",
+            ),
+        }
+    }
+}
+
+/// What the end of an attempt shows about the upstream. An answer that came whole comes from a live upstream, also when it
+/// is a refusal, a row that cannot be read, or a defect (500); 502, 503 and 504 say that there is no answer.
+pub(crate) fn evidence(attempt: &Result<ApiResponse, TransportError>) -> Evidence {
+    match attempt {
+        Ok(response) => evidence_of_answer(response),
+        Err(error) => error.kind.verdict().evidence,
+    }
+}
+
+/// The same of an answer.
+pub(crate) fn evidence_of_answer(response: &ApiResponse) -> Evidence {
+    if matches!(response.status, 502..=504) { Evidence::Failing } else { Evidence::Alive }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bytes::Bytes;
+    use std::time::Duration;
+
+    const OPEN: TransportErrorKind = TransportErrorKind::CircuitOpen { retry_after: Duration::from_secs(7) };
+
+    /// The variants by their place in the match, so that a forgotten one does not compile.
+    fn place(kind: TransportErrorKind) -> usize {
+        match kind {
+            TransportErrorKind::Connect => 0,
+            TransportErrorKind::Timeout => 1,
+            TransportErrorKind::Interrupted => 2,
+            TransportErrorKind::CircuitOpen { .. } => 3,
+            TransportErrorKind::ResponseTooLarge => 4,
+            TransportErrorKind::OutOfResources => 5,
+            TransportErrorKind::NotSendable => 6,
+        }
+    }
+
+    #[test]
+    fn every_transport_error_has_the_verdict_of_this_table() {
+        use Evidence::{Alive, Failing, Nothing};
+        use Repeat::{Always, Never, WhenHarmless};
+        let table = [
+            (TransportErrorKind::Connect, Failing, Always, "unavailable"),
+            (TransportErrorKind::Timeout, Failing, WhenHarmless, "timeout"),
+            (TransportErrorKind::Interrupted, Failing, WhenHarmless, "unavailable"),
+            (OPEN, Nothing, Never, "circuit-open"),
+            (TransportErrorKind::ResponseTooLarge, Alive, Never, "corrupt"),
+            (TransportErrorKind::OutOfResources, Nothing, Always, "unavailable"),
+            (TransportErrorKind::NotSendable, Nothing, Never, "invalid"),
+        ];
+        for (index, (kind, evidence, repeat, code)) in table.into_iter().enumerate() {
+            assert_eq!(place(kind), index, "the table lists every variant once");
+            let verdict = kind.verdict();
+            assert_eq!((verdict.evidence, verdict.repeat, verdict.error.code()), (evidence, repeat, code), "{kind:?}");
+        }
+        let labels: std::collections::BTreeSet<_> = table.iter().map(|(kind, ..)| kind.verdict().label).collect();
+        assert_eq!(labels.len(), table.len(), "each has a label of its own");
+    }
+
+    #[test]
+    fn of_all_statuses_three_are_evidence_against_the_upstream() {
+        for status in 100..=999 {
+            let response = ApiResponse {
+                status,
+                content_type: None,
+                retry_after: None,
+                body: Bytes::new(),
+                attempts: 1,
+                exhausted: false,
+                earlier_attempt_lost: false,
+            };
+            let expected = if [502, 503, 504].contains(&status) { Evidence::Failing } else { Evidence::Alive };
+            assert_eq!(evidence(&Ok(response)), expected, "{status}");
+        }
+    }
+}
