@@ -27,7 +27,7 @@ mod provenance;
 mod query;
 mod responses;
 
-pub use answer::{MetaBody, PageBody};
+pub use answer::{MetaBody, PageBody, UnreadableRowBody};
 pub use bulk::{BulkCreated, BulkOutcome, BulkResult};
 pub use health::{Health, HealthCheck};
 pub use middleware::HttpMetrics;
@@ -37,7 +37,7 @@ pub use problem::{Problem, ProblemBody};
 use actix_service::apply;
 use actix_web::{middleware::from_fn, web};
 use character_repositories::Repositories;
-use endpoint::Endpoints;
+use endpoint::{Endpoints, Parameterless};
 use prometheus_client::registry::Registry;
 use std::{sync::Arc, time::Duration};
 
@@ -82,7 +82,7 @@ pub struct Api {
 /// ```
 pub fn configure(api: Arc<Api>) -> impl Fn(&mut web::ServiceConfig) + Clone {
     move |config| {
-        let mut endpoints = Endpoints::default();
+        let mut endpoints = Endpoints::default().refusing_parameters_of(Parameterless::of(&openapi()));
         health::register(&mut endpoints, &api.health, &api.registry);
         openapi::register(&mut endpoints);
         character::register(&mut endpoints);

@@ -36,7 +36,7 @@ async fn names(storage: &impl Store<Character>, query: &CharacterQuery) -> Vec<S
 }
 
 fn of_campaign(id: CampaignId) -> CharacterQuery {
-    CharacterQuery { campaign_id: Some(id), ..CharacterQuery::default() }
+    CharacterQuery { campaign_id: Some(id), ..CharacterQuery::live() }
 }
 
 #[tokio::test(start_paused = true)]
@@ -149,7 +149,7 @@ async fn an_outage_is_bridged_by_the_last_known_value_and_says_so() {
     let storage = Scripted::default();
     let cache = cached(&storage);
     let row = storage.inner.create_character(torormir()).await.unwrap();
-    let query = CharacterQuery { user_id: Some(row.user_id), ..CharacterQuery::default() };
+    let query = CharacterQuery { user_id: Some(row.user_id), ..CharacterQuery::live() };
     cache.get_character(row.id).await.unwrap();
     names(&cache, &query).await;
     storage.go_down(true);
@@ -168,7 +168,7 @@ async fn a_deleted_row_is_never_served_in_an_outage() {
     let storage = Scripted::default();
     let cache = cached(&storage);
     let row = storage.inner.create_character(torormir()).await.unwrap();
-    let query = CharacterQuery { user_id: Some(row.user_id), ..CharacterQuery::default() };
+    let query = CharacterQuery { user_id: Some(row.user_id), ..CharacterQuery::live() };
     let all = CharacterQuery { include_deleted: true, ..query.clone() };
     cache.get_character(row.id).await.unwrap();
     names(&cache, &query).await;
@@ -189,7 +189,7 @@ async fn after_a_write_that_found_the_storage_down_the_last_known_value_is_still
     let storage = Scripted::default();
     let cache = cached(&storage);
     let row = storage.inner.create_character(torormir()).await.unwrap();
-    let query = CharacterQuery { user_id: Some(row.user_id), ..CharacterQuery::default() };
+    let query = CharacterQuery { user_id: Some(row.user_id), ..CharacterQuery::live() };
     cache.get_character(row.id).await.unwrap();
     names(&cache, &query).await;
     storage.go_down(true);
@@ -209,7 +209,7 @@ async fn a_write_whose_answer_was_lost_is_seen() {
     let storage = Scripted::default();
     let cache = cached(&storage);
     let row = storage.inner.create_character(torormir()).await.unwrap();
-    let query = CharacterQuery { user_id: Some(row.user_id), ..CharacterQuery::default() };
+    let query = CharacterQuery { user_id: Some(row.user_id), ..CharacterQuery::live() };
     cache.get_character(row.id).await.unwrap();
     names(&cache, &query).await;
     storage.commits(Commits::AnswerLost);
@@ -287,7 +287,7 @@ async fn a_write_of_a_known_row_leaves_the_lists_of_others() {
         storage.inner.create_character(row.clone()).await.unwrap();
         name(&cache, row.id).await;
     }
-    let query = CharacterQuery { user_id: Some(other.user_id), ..CharacterQuery::default() };
+    let query = CharacterQuery { user_id: Some(other.user_id), ..CharacterQuery::live() };
     names(&cache, &query).await;
     let reads = storage.reads();
     cache.update_character(Character { name: "Renamed".into(), ..one }, Expect::Any).await.unwrap();
@@ -306,7 +306,7 @@ async fn one_process_reads_what_another_has_loaded_and_sees_what_it_writes() {
     let storage = Scripted::default();
     let (one, two) = two_processes(&storage);
     let row = storage.inner.create_character(torormir()).await.unwrap();
-    let query = CharacterQuery { user_id: Some(row.user_id), ..CharacterQuery::default() };
+    let query = CharacterQuery { user_id: Some(row.user_id), ..CharacterQuery::live() };
     name(&one, row.id).await;
     names(&one, &query).await;
     let read = two.get_character(row.id).await.unwrap();
@@ -471,7 +471,7 @@ async fn a_read_past_the_cache_takes_nothing_current_from_it() {
     let row = cache.create_character(torormir()).await.unwrap();
     name(&cache, row.id).await;
     name(&cache.uncached(), row.id).await;
-    names(&cache.uncached(), &CharacterQuery::default()).await;
+    names(&cache.uncached(), &CharacterQuery::live()).await;
     let source = cache.get_character(row.id).await.unwrap().source;
     assert!(matches!(source, Source::Cache { tier: Tier::Local, .. }), "{source:?}");
 }

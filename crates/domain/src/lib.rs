@@ -18,6 +18,7 @@ pub mod number;
 pub mod progress;
 pub mod refusal;
 pub mod sheet;
+pub mod text;
 pub mod version;
 pub mod violation;
 

@@ -3,6 +3,7 @@
 use crate::{
     Backlog, PoolStatus, SqlOptions,
     commit::{Checked, CommitAll, Outcome},
+    derived::FillDerived,
     migrations::{MIGRATE, Migrate},
     outbox::{ACKNOWLEDGE, Acknowledge, Ask, CLAIM, Claim, MEASURE, Measure, PURGE, Purge},
     postgres::Postgres,
@@ -14,7 +15,7 @@ use async_trait::async_trait;
 use character_domain::{Timestamp, Violations};
 use character_storage_port::{
     COMMIT, Commit, Committed, Deleted, ErrorKind, EventId, Outbox, OutboxEvent, Page, PageRequest, Probe, Read,
-    Result, StorageError, Store, Transaction, check_batch, check_claim,
+    Result, StorageError, Store, Transaction, check_batch, check_claim, check_list,
 };
 use std::{path::Path, sync::Arc, time::Duration};
 
@@ -47,7 +48,7 @@ impl SqlStorage {
         }
         let postgres = Postgres::new(url, &options)?;
         postgres.migrate(MIGRATE, &Migrate).await?;
-        Ok(Self { engine: Arc::new(Engine::Postgres(postgres)) })
+        Self { engine: Arc::new(Engine::Postgres(postgres)) }.filled().await
     }
 
     /// Opens or creates the SQLite file at `path` and brings its schema up to date.
@@ -64,7 +65,13 @@ impl SqlStorage {
         }
         let sqlite = Sqlite::open(path, options).await?;
         sqlite.write(MIGRATE, Migrate).await?;
-        Ok(Self { engine: Arc::new(Engine::Sqlite(sqlite)) })
+        Self { engine: Arc::new(Engine::Sqlite(sqlite)) }.filled().await
+    }
+
+    /// Fills the columns that rows of an earlier release lack, a few rows at a time, so that others may write meanwhile.
+    async fn filled(self) -> Result<Self> {
+        while self.write(MIGRATE, FillDerived).await? {}
+        Ok(self)
     }
 
     /// How busy the connections are.
@@ -116,6 +123,7 @@ impl<E: Table> Store<E> for SqlStorage {
     }
 
     async fn list(&self, query: &E::Query, page: PageRequest) -> Result<Read<Page<E>>> {
+        check_list::<E>(query, &page)?;
         self.read(E::LIST, List::<E> { query: query.clone(), page }).await.map(Read::origin)
     }
 }

@@ -13,5 +13,6 @@ mod inventory;
 mod journal;
 mod lists;
 mod operations;
+mod parameters;
 mod preconditions;
 mod progress;

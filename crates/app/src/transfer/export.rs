@@ -66,7 +66,8 @@ where
     let mut request = PageRequest::first(Limit::MAX);
     let mut rows = 0;
     loop {
-        let page = Store::<E>::list(storage, &E::everything(), request).await.map_err(TransferError::Storage)?.value;
+        let page = Store::<E>::list(storage, &E::everything(), request.clone()).await;
+        let page = page.and_then(|read| read.value.complete()).map_err(TransferError::Storage)?;
         let count = page.items.len() as u64;
         for row in page.items {
             let mut line = Line::default();

@@ -80,13 +80,6 @@ fn told_creation<E: Owned>(row: &E) -> Transaction {
     Transaction::new().with(Change::Create(row.clone())).with_event(event)
 }
 
-/// The query that is true of every row, when `flag` is where it says whether soft-deleted ones belong to it.
-fn including_deleted<Q: Default>(flag: fn(&mut Q) -> &mut bool) -> Q {
-    let mut query = Q::default();
-    *flag(&mut query) = true;
-    query
-}
-
 /// What every kind of row that belongs to a character has in common.
 macro_rules! owned {
     () => {
@@ -109,7 +102,7 @@ macro_rules! row {
             const FILE: &'static str = $file;
 
             fn everything() -> $query {
-                including_deleted(|query: &mut $query| &mut query.include_deleted)
+                character_storage_port::Query::<$entity>::everything()
             }
             fn from_line(line: &mut Line) -> Result<Self, String> {
                 $($lift(line);)?
