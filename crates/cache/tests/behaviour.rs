@@ -6,9 +6,10 @@ mod common;
 use character_cache::{CacheMetrics, CacheOptions, Cached, Invalidations, MemorySharedTier, SharedTier};
 use character_domain::{CampaignId, Character, CharacterId};
 use character_storage_port::{
-    Change, CharacterQuery, Commit, Deleted, ErrorKind, Expect, PageRequest, Source, StaleReason, StorageExt,
-    StoragePort, Store, Tier, Transaction,
+    Change, CharacterQuery, Commit, Deleted, ErrorKind, Expect, Page, PageRequest, Read, Source, StaleReason,
+    StorageExt, StoragePort, Store, Tier, Transaction, UnreadableRow,
 };
+use character_storage_testkit::MockStorage;
 use common::{Commits, Scripted, torormir};
 use std::{sync::Arc, time::Duration};
 use tokio::time::Instant;
@@ -474,4 +475,26 @@ async fn a_read_past_the_cache_takes_nothing_current_from_it() {
     names(&cache.uncached(), &CharacterQuery::live()).await;
     let source = cache.get_character(row.id).await.unwrap().source;
     assert!(matches!(source, Source::Cache { tier: Tier::Local, .. }), "{source:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_page_with_an_unreadable_row_is_kept_nowhere() {
+    let shared: Arc<dyn SharedTier> = Arc::new(MemorySharedTier::default());
+    for shared in [None, Some(shared)] {
+        let row = torormir();
+        let unreadable = UnreadableRow { position: 1, id: CharacterId::new().0, problem: "the column data".to_owned() };
+        let whole = Page::new(vec![row.clone()], None);
+        let spoiled = Page { unreadable: vec![unreadable], ..whole.clone() };
+        let mut mock = MockStorage::new();
+        let mut answers = vec![whole.clone(), spoiled.clone(), spoiled.clone()];
+        let answer = move |_: &CharacterQuery, _| Ok(Read::origin(answers.pop().expect("three lists are asked for")));
+        mock.expect_list::<Character>().times(3).returning(answer);
+        let inner: Arc<dyn StoragePort> = Arc::new(mock);
+        let cache = Cached::new(inner, CacheOptions::default(), shared, CacheMetrics::default());
+        let query = CharacterQuery { user_id: Some(row.user_id), ..CharacterQuery::live() };
+        let list = async || cache.list_characters(&query, PageRequest::default()).await.unwrap().value;
+        assert_eq!([list().await, list().await], [spoiled.clone(), spoiled]);
+        // Once it is mended the page is kept.
+        assert_eq!([list().await, list().await], [whole.clone(), whole]);
+    }
 }

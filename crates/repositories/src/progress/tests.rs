@@ -312,7 +312,7 @@ async fn every_refusal_of_an_achievement_says_why_and_commits_nothing() {
     let progress = over(knows(hero, vec![row]));
     let again = NewAttainment::new("Dragonslayer");
     assert_eq!(rule(progress.add_achievement(of, &again, &terms).await), "achievement-exists");
-    let wrong = NewAttainment { kind: String::new(), ..NewAttainment::new("x".repeat(201)) };
+    let wrong = NewAttainment { kind: String::new(), ..NewAttainment::new("x".repeat(256)) };
     assert_eq!(faults(progress.add_achievement(of, &wrong, &terms).await), ["title", "type"]);
     assert_eq!(faults(progress.add_milestone(of, &wrong, &terms).await), ["title", "type"]);
     let later = RequestContext::from(Condition::revision(Revision(2)));

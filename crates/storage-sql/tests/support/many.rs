@@ -13,8 +13,11 @@ pub(crate) fn reads_a_whole_owner<E: Entity>(query: &E::Query) -> bool {
     serde_json::to_value(query).is_ok_and(|query| query.get("tags").is_some() || query.get("name").is_some())
 }
 
-/// A place with three quarters of the rows behind it, unless the list is in the order of names.
+/// A place with most of the rows of a list behind it: before a few rows alone, a sort is as good as an index.
 pub(crate) fn cursor<E: Listed>(order: Order) -> Cursor {
-    let quarters = if order.direction == Direction::Descending { 3 } else { 1 };
-    Cursor::of(&E::numbered(ROWS * quarters / 4 + WANTED), order)
+    let number = match order.direction {
+        Direction::Descending => ROWS * 3 / 4 + WANTED,
+        Direction::Ascending => ROWS / 4 + 2 * WANTED,
+    };
+    Cursor::of(&E::numbered(number), order)
 }
