@@ -7,7 +7,7 @@ use actix_web::{App, HttpServer, dev::ServerHandle, rt::System};
 use character_app::observed::{Observed, OperationMetrics};
 use character_cache::{CacheMetrics, CacheOptions, Cached};
 use character_domain::{Attunement, Character, CharacterId, InventoryItem, UserId, now};
-use character_repositories::{Backing, Repositories, Terms};
+use character_repositories::{Repositories, RequestContext, StorageContext};
 use character_storage_http::{HttpStorage, HttpStorageConfig};
 use character_storage_port::{Change, Commit, StorageExt, StoragePort, Transaction};
 use character_storage_server::{AcceptedTokens, Limits, StorageServer};
@@ -137,11 +137,11 @@ async fn acts_read_all_rows_of_a_character_whatever_their_size() {
         database.commit(create).await.unwrap();
     }
     let (_serving, client) = Serving::start(Arc::new(database));
-    let repositories = Repositories::new(&Backing::new(client));
+    let repositories = Repositories::new(&StorageContext::new(client));
     // The weight is the sum over all items, and all of them are counted before one more is attuned.
-    let load = repositories.inventory.weight(hero.id).await.unwrap();
+    let load = repositories.inventory.weight(hero.id, &RequestContext::default()).await.unwrap();
     assert_eq!(load.carried.to_string(), "200");
-    let attuned = repositories.inventory.attune(hero.id, items[0].id, &Terms::default()).await.unwrap();
+    let attuned = repositories.inventory.attune(hero.id, items[0].id, &RequestContext::default()).await.unwrap();
     assert_eq!(attuned.attunement, Attunement::Attuned);
 }
 

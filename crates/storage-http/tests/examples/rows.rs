@@ -135,10 +135,10 @@ impl Example for Campaign {
         })
     }
     fn query() -> CampaignQuery {
-        CampaignQuery { include_deleted: true }
+        CampaignQuery { dm_user_id: id(USER), theme: Some("steam & punk".to_owned()), include_deleted: true }
     }
     fn parameters() -> Vec<(&'static str, String)> {
-        parameters([])
+        parameters([("dm_user_id", USER), ("theme", "steam & punk")])
     }
 }
 
