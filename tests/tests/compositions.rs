@@ -6,15 +6,18 @@
 use actix_web::{App, HttpServer, dev::ServerHandle, rt::System};
 use character_app::observed::{Observed, OperationMetrics};
 use character_cache::{CacheMetrics, CacheOptions, Cached};
+use character_domain::{Attunement, Character, CharacterId, InventoryItem, UserId, now};
+use character_repositories::{Repositories, RequestContext, StorageContext};
 use character_storage_http::{HttpStorage, HttpStorageConfig};
-use character_storage_port::StoragePort;
+use character_storage_port::{Change, Commit, StorageExt, StoragePort, Transaction};
 use character_storage_server::{AcceptedTokens, Limits, StorageServer};
 use character_storage_sql::{SqlOptions, SqlStorage};
-use character_storage_testkit::{Harness, storage_conformance};
+use character_storage_testkit::{Harness, storage_conformance, unreadable};
 use character_tests::PostgresServer;
 use std::{
     sync::{Arc, mpsc},
     thread::JoinHandle,
+    time::Duration,
 };
 
 /// A Storage Service in this process, on a port of its own; stopped when dropped.
@@ -26,6 +29,14 @@ struct Serving {
 impl Serving {
     /// Serves `storage`, and a client of it with the whole waist.
     fn start(storage: Arc<dyn StoragePort>) -> (Self, Arc<dyn StoragePort>) {
+        Self::start_with(storage, |config| config)
+    }
+
+    /// The same, with a client that is configured by `configure`.
+    fn start_with(
+        storage: Arc<dyn StoragePort>,
+        configure: fn(HttpStorageConfig) -> HttpStorageConfig,
+    ) -> (Self, Arc<dyn StoragePort>) {
         let (sender, receiver) = mpsc::channel();
         let thread = std::thread::spawn(move || {
             System::new().block_on(async move {
@@ -44,7 +55,11 @@ impl Serving {
         });
         let (address, handle) = receiver.recv().unwrap();
         let url = format!("http://{address}").parse().unwrap();
-        let client = HttpStorage::connect(HttpStorageConfig::new(url, "token".to_owned().into())).unwrap();
+        // Debug builds on a busy machine take seconds for a page of 8 MiB.
+        let patient = Duration::from_secs(30);
+        let config = HttpStorageConfig::new(url, "token".to_owned().into());
+        let config = HttpStorageConfig { attempt_timeout: patient, deadline: patient, ..config };
+        let client = HttpStorage::connect(configure(config)).unwrap();
         (Self { handle, thread: Some(thread) }, Arc::new(client))
     }
 }
@@ -93,3 +108,47 @@ impl Harness for CachedOverSqlite {
 }
 
 storage_conformance!(cached_http_server_sqlite, CachedOverSqlite);
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rows_that_cannot_be_read_are_reported_over_http() {
+    let (server, options) = (PostgresServer::shared(), SqlOptions { connections: 4, ..SqlOptions::default() });
+    let url = server.fresh_schema_url();
+    let schema = url.rsplit("%3D").next().unwrap();
+    let database = SqlStorage::connect(&url, options).await.unwrap();
+    // The judge asks for many unreadable rows in turn, and is about lists rather than about the circuit breaker.
+    let unbreakable = |config| HttpStorageConfig { breaker_failures: u32::MAX, ..config };
+    let (_serving, client) = Serving::start_with(Arc::new(database), unbreakable);
+    unreadable::are_reported(&*client, async |id| {
+        server.query(&format!("UPDATE {schema}.characters SET data = '{{' WHERE id = '{id}'"));
+    })
+    .await;
+}
+
+/// 200 items of a megabyte each are more than one answer of the storage may hold.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn acts_read_all_rows_of_a_character_whatever_their_size() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = SqlStorage::sqlite(folder.path().join("storage.sqlite")).await.unwrap();
+    let hero = Character::new(UserId::new(), "Torormir", now());
+    database.create_character(hero.clone()).await.unwrap();
+    let items: Vec<_> = (0..200).map(|number| large_item(hero.id, number)).collect();
+    for part in items.chunks(10) {
+        let create = part.iter().fold(Transaction::new(), |all, item| all.with(Change::Create(item.clone())));
+        database.commit(create).await.unwrap();
+    }
+    let (_serving, client) = Serving::start(Arc::new(database));
+    let repositories = Repositories::new(&StorageContext::new(client));
+    // The weight is the sum over all items, and all of them are counted before one more is attuned.
+    let load = repositories.inventory.weight(hero.id, &RequestContext::default()).await.unwrap();
+    assert_eq!(load.carried.to_string(), "200");
+    let attuned = repositories.inventory.attune(hero.id, items[0].id, &RequestContext::default()).await.unwrap();
+    assert_eq!(attuned.attunement, Attunement::Attuned);
+}
+
+fn large_item(of: CharacterId, number: usize) -> InventoryItem {
+    let mut item = InventoryItem::new(of, format!("Tome {number}"), now());
+    item.data.0.insert("weight".to_owned(), 1.into());
+    item.data.0.insert("requires_attunement".to_owned(), true.into());
+    item.data.0.insert("text".to_owned(), "x".repeat(1_000_000).into());
+    item
+}

@@ -10,7 +10,7 @@ use actix_web::{
     http::header::{CONTENT_TYPE, ETAG, HeaderValue, LINK, LOCATION},
 };
 use character_domain::{Meta, Timestamp};
-use character_storage_port::{Cursor, Entity, Page, Read};
+use character_storage_port::{Cursor, Entity, Page, Read, UnreadableRow};
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -48,11 +48,46 @@ impl From<Meta> for MetaBody {
 /// Part of a list.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct PageBody<T> {
-    /// The rows, newest first.
+    /// The rows, in the order of the list: newest first unless another order was asked for.
     pub items: Vec<T>,
-    /// Give it as `cursor` to get the next part; `null` at the end.
+    /// The `cursor` of the next part; `null` at the end. A part may hold fewer rows than `limit` and not be the last: it
+    /// ends before it exceeds 8 MiB.
     #[schema(value_type = Option<String>)]
     pub next_cursor: Option<Cursor>,
+    /// Stored rows of this part that cannot be read; absent when there are none. They count for `limit`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    pub unreadable: Vec<UnreadableRowBody>,
+}
+
+/// A row of a list that is stored in a form that cannot be read.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct UnreadableRowBody {
+    /// Its place in this part of the list, 0 for the first, with readable and unreadable rows counted together.
+    pub position: usize,
+    /// Its id.
+    pub id: Uuid,
+    /// What is wrong with it, without its contents.
+    pub problem: String,
+}
+
+impl From<UnreadableRow> for UnreadableRowBody {
+    fn from(row: UnreadableRow) -> Self {
+        Self { position: row.position, id: row.id, problem: row.problem }
+    }
+}
+
+impl<T> PageBody<T> {
+    pub(crate) fn of<E>(page: Page<E>) -> Self
+    where
+        T: From<E>,
+    {
+        Self {
+            items: page.items.into_iter().map(T::from).collect(),
+            next_cursor: page.next,
+            unreadable: page.unreadable.into_iter().map(UnreadableRowBody::from).collect(),
+        }
+    }
 }
 
 /// The id in the path, named by its placeholder.
@@ -80,8 +115,7 @@ pub(crate) fn page<E: Entity, B: From<E> + Serialize>(request: &HttpRequest, rea
     if let Some(cursor) = &page.next {
         response.insert_header((LINK, query::next_page(request.path(), request.query_string(), cursor)));
     }
-    let items: Vec<B> = page.items.into_iter().map(B::from).collect();
-    json(&mut response, &PageBody { items, next_cursor: page.next })
+    json(&mut response, &PageBody::<B>::of(page))
 }
 
 /// A body that is as long as a sheet, or longer.

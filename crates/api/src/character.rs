@@ -6,8 +6,7 @@ mod handlers;
 mod input;
 
 pub use dto::{
-    BulkCreatedBody, BulkItemBody, BulkOutcomeBody, BulkRequest, CharacterBody, CharacterPageBody, CharacterPatch,
-    NewCharacterBody,
+    BulkCreatedBody, BulkItemBody, BulkOutcomeBody, BulkRequest, CharacterBody, CharacterPatch, NewCharacterBody,
 };
 
 pub(crate) use bulk::*;

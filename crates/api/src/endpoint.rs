@@ -1,7 +1,9 @@
 //! The paths of a service: each with its methods, and the right answer to every other method and path.
 
+mod parameterless;
 mod routing;
 
+pub use parameterless::Parameterless;
 pub use routing::{Endpoints, Routing};
 
 use crate::{Problem, cors};

@@ -2,7 +2,7 @@
 
 use crate::{Problem, fields};
 use character_domain::{InvalidTimestamp, Timestamp, Violations};
-use character_storage_port::{Cursor, Limit, PageRequest};
+use character_storage_port::{Cursor, InvalidOrder, Limit, Order, PageRequest};
 use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
 use uuid::Uuid;
@@ -59,17 +59,30 @@ impl Parameters {
     }
 
     pub(crate) fn flag(&mut self, name: &str) -> bool {
-        self.take(name, "must be true or false", |text| text.parse().ok()).unwrap_or_default()
+        self.flag_or(name, false)
     }
 
-    /// `limit`, and `offset` or `cursor`.
+    pub(crate) fn flag_or(&mut self, name: &str, default: bool) -> bool {
+        self.take(name, "must be true or false", |text| text.parse().ok()).unwrap_or(default)
+    }
+
+    pub(crate) fn order(&mut self) -> Order {
+        self.take("order", &InvalidOrder.to_string(), |text| text.parse().ok()).unwrap_or_default()
+    }
+
+    /// `limit`, and `offset` or `cursor`, of a list in the default order.
     pub(crate) fn page(&mut self) -> PageRequest {
+        self.page_in(Order::default())
+    }
+
+    /// The same, of a list in this order.
+    pub(crate) fn page_in(&mut self, order: Order) -> PageRequest {
         let limit =
             self.take("limit", "must be a number from 1 to 1000", |text| text.parse().ok().and_then(Limit::new));
         let offset = self.take("offset", "must be a number from 0 to 4294967295", |text| text.parse().ok());
         let cursor = self.take("cursor", "must be the next_cursor of a list", |text| text.parse::<Cursor>().ok());
         let page = PageRequest::first(limit.unwrap_or_default());
-        match (offset, cursor) {
+        let page = match (offset, cursor) {
             (Some(_), Some(_)) => {
                 self.faults.push("cursor", "must not be given together with offset");
                 page
@@ -77,16 +90,35 @@ impl Parameters {
             (Some(rows), None) => page.offset(rows),
             (None, Some(cursor)) => page.after(cursor),
             (None, None) => page,
+        };
+        if let Err(violations) = page.check(order) {
+            self.faults.0.extend(violations.0);
         }
+        page
     }
 
     /// Refuses what nobody took.
     pub(crate) fn finish(mut self) -> Result<(), Problem> {
         for name in self.given.keys() {
-            self.faults.push(name.chars().take(100).collect::<String>(), "is not a parameter of this list");
+            self.faults.push(shortened(name), UNKNOWN);
         }
         self.faults.into_result().map_err(Problem::invalid)
     }
+}
+
+const UNKNOWN: &str = "is not a parameter of this operation";
+
+/// What is wrong with this query string of an operation that has no parameters.
+pub(crate) fn all_unknown(query: &str) -> Violations {
+    let mut faults = Violations::default();
+    for (name, _) in url::form_urlencoded::parse(query.as_bytes()) {
+        faults.push(shortened(&name), UNKNOWN);
+    }
+    faults
+}
+
+fn shortened(name: &str) -> String {
+    name.chars().take(100).collect()
 }
 
 /// The `Link` header to the next page: the same query, from `cursor` on.

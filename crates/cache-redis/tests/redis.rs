@@ -67,7 +67,7 @@ impl Process {
     }
 
     async fn names(&self, row: &Character) -> Vec<String> {
-        let query = CharacterQuery { user_id: Some(row.user_id), ..CharacterQuery::default() };
+        let query = CharacterQuery { user_id: Some(row.user_id), ..CharacterQuery::live() };
         let page = self.cache.list_characters(&query, PageRequest::default()).await.expect("a list is answered");
         page.value.items.into_iter().map(|row| row.name).collect()
     }

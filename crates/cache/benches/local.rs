@@ -77,7 +77,7 @@ async fn measure() {
         }
         report(what, rounds);
     }
-    let query = CharacterQuery { user_id: Some(absent.user_id), ..CharacterQuery::default() };
+    let query = CharacterQuery { user_id: Some(absent.user_id), ..CharacterQuery::live() };
     cached.list_characters(&query, PageRequest::default()).await.unwrap();
     let mut rounds = Vec::new();
     for _ in 0..ROUNDS {

@@ -109,18 +109,19 @@ impl<E: Entity, S: Store<E> + ?Sized + 'static> Store<E> for Cached<S> {
         let every = Key::kind_generation(E::KIND);
         let (of_scope, scope_confirmed) = self.tiers.generation(scope.clone()).await;
         let (of_kind, kind_confirmed) = self.tiers.generation(every.clone()).await;
-        let Ok(key) = Key::page(E::KIND, (of_scope, of_kind), query, page) else {
+        let Ok(key) = Key::page(E::KIND, (of_scope, of_kind), query, &page) else {
             return self.inner.list(query, page).await;
         };
-        let (inner, filter) = (Arc::clone(&self.inner), query.clone());
+        let (inner, filter, request) = (Arc::clone(&self.inner), query.clone(), page.clone());
         let shared = scope_confirmed && kind_confirmed;
-        let read = self.tiers.read(&key, E::LIST, shared, move || async move { inner.list(&filter, page).await }).await;
+        let read =
+            self.tiers.read(&key, E::LIST, shared, move || async move { inner.list(&filter, request).await }).await;
         let read: Read<Arc<Page<E>>> = match read {
             Ok(read) => read,
             Err(error) => {
                 let (scopes, everies) = (self.tiers.known_generations(&scope), self.tiers.known_generations(&every));
                 let generations = scopes.iter().flat_map(|scope| everies.iter().map(|every| (*scope, *every)));
-                let mut keys = generations.filter_map(|pair| Key::page(E::KIND, pair, query, page).ok());
+                let mut keys = generations.filter_map(|pair| Key::page(E::KIND, pair, query, &page).ok());
                 keys.find_map(|key| self.tiers.last_known(&key, &error)).ok_or(error)?
             }
         };

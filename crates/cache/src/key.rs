@@ -33,9 +33,9 @@ impl Key {
         kind: EntityKind,
         (scope, every): (Uuid, Uuid),
         query: &impl Serialize,
-        page: PageRequest,
+        page: &PageRequest,
     ) -> serde_json::Result<Self> {
-        let start = match page.start {
+        let start = match &page.start {
             Start::First => "first".to_owned(),
             Start::Offset(rows) => format!("offset-{rows}"),
             Start::After(cursor) => format!("after-{cursor}"),

@@ -38,14 +38,15 @@ impl<E: Entity> Cacheable for Option<E> {
 }
 
 impl<E: Entity> Cacheable for Page<E> {
+    // A row that cannot be read is for an operator to mend, and readers must see the mended row at once.
     fn fresh(&self, options: &CacheOptions) -> Duration {
-        options.fresh
+        if self.unreadable.is_empty() { options.fresh } else { Duration::ZERO }
     }
     fn is_shared(&self) -> bool {
-        true
+        self.unreadable.is_empty()
     }
     fn outlives_an_outage(&self) -> bool {
-        !self.items.iter().any(|row| row.meta().is_deleted())
+        self.unreadable.is_empty() && !self.items.iter().any(|row| row.meta().is_deleted())
     }
 }
 

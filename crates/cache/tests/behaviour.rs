@@ -6,9 +6,10 @@ mod common;
 use character_cache::{CacheMetrics, CacheOptions, Cached, Invalidations, MemorySharedTier, SharedTier};
 use character_domain::{CampaignId, Character, CharacterId};
 use character_storage_port::{
-    Change, CharacterQuery, Commit, Deleted, ErrorKind, Expect, PageRequest, Source, StaleReason, StorageExt,
-    StoragePort, Store, Tier, Transaction,
+    Change, CharacterQuery, Commit, Deleted, ErrorKind, Expect, Page, PageRequest, Read, Source, StaleReason,
+    StorageExt, StoragePort, Store, Tier, Transaction, UnreadableRow,
 };
+use character_storage_testkit::MockStorage;
 use common::{Commits, Scripted, torormir};
 use std::{sync::Arc, time::Duration};
 use tokio::time::Instant;
@@ -36,7 +37,7 @@ async fn names(storage: &impl Store<Character>, query: &CharacterQuery) -> Vec<S
 }
 
 fn of_campaign(id: CampaignId) -> CharacterQuery {
-    CharacterQuery { campaign_id: Some(id), ..CharacterQuery::default() }
+    CharacterQuery { campaign_id: Some(id), ..CharacterQuery::live() }
 }
 
 #[tokio::test(start_paused = true)]
@@ -149,7 +150,7 @@ async fn an_outage_is_bridged_by_the_last_known_value_and_says_so() {
     let storage = Scripted::default();
     let cache = cached(&storage);
     let row = storage.inner.create_character(torormir()).await.unwrap();
-    let query = CharacterQuery { user_id: Some(row.user_id), ..CharacterQuery::default() };
+    let query = CharacterQuery { user_id: Some(row.user_id), ..CharacterQuery::live() };
     cache.get_character(row.id).await.unwrap();
     names(&cache, &query).await;
     storage.go_down(true);
@@ -168,7 +169,7 @@ async fn a_deleted_row_is_never_served_in_an_outage() {
     let storage = Scripted::default();
     let cache = cached(&storage);
     let row = storage.inner.create_character(torormir()).await.unwrap();
-    let query = CharacterQuery { user_id: Some(row.user_id), ..CharacterQuery::default() };
+    let query = CharacterQuery { user_id: Some(row.user_id), ..CharacterQuery::live() };
     let all = CharacterQuery { include_deleted: true, ..query.clone() };
     cache.get_character(row.id).await.unwrap();
     names(&cache, &query).await;
@@ -189,7 +190,7 @@ async fn after_a_write_that_found_the_storage_down_the_last_known_value_is_still
     let storage = Scripted::default();
     let cache = cached(&storage);
     let row = storage.inner.create_character(torormir()).await.unwrap();
-    let query = CharacterQuery { user_id: Some(row.user_id), ..CharacterQuery::default() };
+    let query = CharacterQuery { user_id: Some(row.user_id), ..CharacterQuery::live() };
     cache.get_character(row.id).await.unwrap();
     names(&cache, &query).await;
     storage.go_down(true);
@@ -209,7 +210,7 @@ async fn a_write_whose_answer_was_lost_is_seen() {
     let storage = Scripted::default();
     let cache = cached(&storage);
     let row = storage.inner.create_character(torormir()).await.unwrap();
-    let query = CharacterQuery { user_id: Some(row.user_id), ..CharacterQuery::default() };
+    let query = CharacterQuery { user_id: Some(row.user_id), ..CharacterQuery::live() };
     cache.get_character(row.id).await.unwrap();
     names(&cache, &query).await;
     storage.commits(Commits::AnswerLost);
@@ -287,7 +288,7 @@ async fn a_write_of_a_known_row_leaves_the_lists_of_others() {
         storage.inner.create_character(row.clone()).await.unwrap();
         name(&cache, row.id).await;
     }
-    let query = CharacterQuery { user_id: Some(other.user_id), ..CharacterQuery::default() };
+    let query = CharacterQuery { user_id: Some(other.user_id), ..CharacterQuery::live() };
     names(&cache, &query).await;
     let reads = storage.reads();
     cache.update_character(Character { name: "Renamed".into(), ..one }, Expect::Any).await.unwrap();
@@ -306,7 +307,7 @@ async fn one_process_reads_what_another_has_loaded_and_sees_what_it_writes() {
     let storage = Scripted::default();
     let (one, two) = two_processes(&storage);
     let row = storage.inner.create_character(torormir()).await.unwrap();
-    let query = CharacterQuery { user_id: Some(row.user_id), ..CharacterQuery::default() };
+    let query = CharacterQuery { user_id: Some(row.user_id), ..CharacterQuery::live() };
     name(&one, row.id).await;
     names(&one, &query).await;
     let read = two.get_character(row.id).await.unwrap();
@@ -471,7 +472,29 @@ async fn a_read_past_the_cache_takes_nothing_current_from_it() {
     let row = cache.create_character(torormir()).await.unwrap();
     name(&cache, row.id).await;
     name(&cache.uncached(), row.id).await;
-    names(&cache.uncached(), &CharacterQuery::default()).await;
+    names(&cache.uncached(), &CharacterQuery::live()).await;
     let source = cache.get_character(row.id).await.unwrap().source;
     assert!(matches!(source, Source::Cache { tier: Tier::Local, .. }), "{source:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_page_with_an_unreadable_row_is_kept_nowhere() {
+    let shared: Arc<dyn SharedTier> = Arc::new(MemorySharedTier::default());
+    for shared in [None, Some(shared)] {
+        let row = torormir();
+        let unreadable = UnreadableRow { position: 1, id: CharacterId::new().0, problem: "the column data".to_owned() };
+        let whole = Page::new(vec![row.clone()], None);
+        let spoiled = Page { unreadable: vec![unreadable], ..whole.clone() };
+        let mut mock = MockStorage::new();
+        let mut answers = vec![whole.clone(), spoiled.clone(), spoiled.clone()];
+        let answer = move |_: &CharacterQuery, _| Ok(Read::origin(answers.pop().expect("three lists are asked for")));
+        mock.expect_list::<Character>().times(3).returning(answer);
+        let inner: Arc<dyn StoragePort> = Arc::new(mock);
+        let cache = Cached::new(inner, CacheOptions::default(), shared, CacheMetrics::default());
+        let query = CharacterQuery { user_id: Some(row.user_id), ..CharacterQuery::live() };
+        let list = async || cache.list_characters(&query, PageRequest::default()).await.unwrap().value;
+        assert_eq!([list().await, list().await], [spoiled.clone(), spoiled]);
+        // Once it is mended the page is kept.
+        assert_eq!([list().await, list().await], [whole.clone(), whole]);
+    }
 }

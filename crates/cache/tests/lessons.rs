@@ -80,7 +80,7 @@ async fn finding_8_a_cache_that_is_out_is_no_outage() {
     let storage = Scripted::default();
     let cache = over(&storage, CacheOptions::default(), Some(Arc::new(Dead)));
     let row = cache.create_character(torormir()).await.unwrap();
-    let query = CharacterQuery { user_id: Some(row.user_id), ..CharacterQuery::default() };
+    let query = CharacterQuery { user_id: Some(row.user_id), ..CharacterQuery::live() };
     assert_eq!(names(&cache, &query).await, ["Torormir"]);
     cache.update_character(renamed(&row, "Renamed"), Expect::Any).await.unwrap();
     assert_eq!((name(&cache, &row).await.as_deref(), names(&cache, &query).await.len()), (Some("Renamed"), 1));
@@ -283,7 +283,7 @@ async fn two_loads_at_once_around_a_write_in_doubt_leave_no_old_value() {
         let another = tier.another();
         let caches = [tier, another].map(|tier| over(&storage, CacheOptions::default(), Some(Arc::new(tier))));
         let row = storage.inner.create_character(torormir()).await.unwrap();
-        let query = CharacterQuery { user_id: Some(row.user_id), ..CharacterQuery::default() };
+        let query = CharacterQuery { user_id: Some(row.user_id), ..CharacterQuery::live() };
         for cache in &caches {
             name(cache, &row).await;
             names(cache, &query).await;
@@ -320,7 +320,7 @@ async fn two_unanswered_moves_in_a_row_leave_no_list_behind() {
     let storage = Scripted::default();
     let cache = cached(&storage);
     let campaigns = [(); 3].map(|()| CampaignId::new());
-    let lists = campaigns.map(|id| CharacterQuery { campaign_id: Some(id), ..CharacterQuery::default() });
+    let lists = campaigns.map(|id| CharacterQuery { campaign_id: Some(id), ..CharacterQuery::live() });
     let row = Character { campaign_id: Some(campaigns[0]), ..torormir() };
     let row = storage.inner.create_character(row).await.unwrap();
     name(&cache, &row).await;

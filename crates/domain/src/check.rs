@@ -1,9 +1,9 @@
 //! Checks that several entities share.
 
-use crate::Violations;
+use crate::{Violations, text::is_invisible};
 
 /// Longest name and title, in Unicode scalar values.
-pub(crate) const MAX_NAME: usize = 200;
+pub(crate) const MAX_NAME: usize = 255;
 /// Longest theme, kind, status and the like, in Unicode scalar values.
 pub(crate) const MAX_WORD: usize = 64;
 /// Longest text that somebody writes down: notes, descriptions, contents, in Unicode scalar values.
@@ -11,14 +11,17 @@ pub(crate) const MAX_TEXT: usize = 100_000;
 /// Most entries of a list inside a row, such as tags or achievements.
 pub(crate) const MAX_ENTRIES: usize = 10_000;
 
-/// A short text that a person reads: something in it, not too long, no control characters.
+/// A short text that a person reads: something visible in it, not too long, no control characters.
 pub(crate) fn short(violations: &mut Violations, field: &str, text: &str, max: usize) {
+    let has_control = text.chars().any(char::is_control);
     if text.trim().is_empty() {
         violations.push(field, "must not be empty");
+    } else if !has_control && is_invisible(text) {
+        violations.push(field, "must contain a visible character");
     } else if text.chars().count() > max {
         violations.push(field, format!("must not be longer than {max} characters"));
     }
-    if text.chars().any(char::is_control) {
+    if has_control {
         violations.push(field, "must not contain control characters");
     }
 }

@@ -2,10 +2,11 @@
 
 use crate::{
     CharacterId, Document, ExperienceEntryId, JournalEntryId, Meta, NpcRelationshipId, QuestId, Timestamp, Violations,
-    check, document::check_value, json, size::check_size,
+    check, document::check_value, json, size::check_size, text,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::collections::HashSet;
 use uuid::Uuid;
 
 /// Most tags of one entry.
@@ -76,13 +77,14 @@ impl JournalEntry {
         if self.tags.len() > MAX_TAGS {
             violations.push("tags", format!("must not be more than {MAX_TAGS}"));
         }
+        let mut seen = HashSet::new();
         for (index, tag) in self.tags.iter().enumerate() {
             let field = format!("tags[{index}]");
             check::short(&mut violations, &field, tag, check::MAX_WORD);
             if tag.contains(',') {
                 violations.push(field.clone(), "must not contain a comma");
             }
-            if self.tags.iter().take(index).any(|earlier| earlier == tag) {
+            if !seen.insert(text::normalized(tag)) {
                 violations.push(field, "must not be given twice");
             }
         }

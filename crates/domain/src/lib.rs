@@ -19,6 +19,7 @@ pub mod progress;
 pub mod refusal;
 pub mod sheet;
 pub mod size;
+pub mod text;
 pub mod timestamp;
 pub mod version;
 pub mod violation;

@@ -7,7 +7,7 @@ pub use attainment::Attainment;
 
 use crate::{
     CharacterId, CharacterProgressId, Document, Meta, Refusal, Timestamp, Violations, check, document::check_value,
-    json, member::Member, size::check_size,
+    json, member::Member, size::check_size, text,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -161,10 +161,12 @@ impl CharacterProgress {
         Ok(noted.and_then(|level| u8::try_from(level).ok()).filter(|level| *level <= self.current_level))
     }
 
-    /// Whether an achievement of this title is there already.
+    /// Whether the character has an achievement with this title, compared as [`text::normalized`] does.
     #[must_use]
     pub fn has_achievement(&self, title: &str) -> bool {
-        self.achievements.iter().any(|it| it.get("title").and_then(Value::as_str) == Some(title))
+        let wanted = text::normalized(title);
+        let titles = self.achievements.iter().filter_map(|it| it.get("title").and_then(Value::as_str));
+        titles.map(text::normalized).any(|title| title == wanted)
     }
 
     /// Every rule this progress breaks by itself.

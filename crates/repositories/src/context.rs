@@ -121,7 +121,8 @@ impl StorageContext {
     {
         let mut request = PageRequest::first(Limit::default());
         loop {
-            let page = fresh::<E, _>(Store::<E>::list(self.origin.as_ref(), query, request).await?)?;
+            let page =
+                fresh::<E, _>(Store::<E>::list(self.origin.as_ref(), query, request.clone()).await?)?.complete()?;
             for row in page.items {
                 if !take(row) {
                     return Ok(());
@@ -145,7 +146,7 @@ where
 {
     let (mut rows, mut request) = (Vec::new(), PageRequest::first(Limit::MAX));
     loop {
-        let page = accept(Store::<E>::list(storage, query, request).await?)?;
+        let page = accept(Store::<E>::list(storage, query, request.clone()).await?)?.complete()?;
         rows.extend(page.items);
         match page.next {
             Some(cursor) => request = request.after(cursor),

@@ -81,9 +81,9 @@ impl EvolutionRepository {
     pub async fn at(&self, of: CharacterId, time: Timestamp, request: &RequestContext) -> Result<Read<Character>> {
         let storage = self.context.storage();
         let page = PageRequest { limit: Limit::new(1).unwrap_or_default(), ..PageRequest::default() }
-            .after(Cursor { created_at: time, id: Uuid::max() });
+            .after(Cursor::newest_first(time, Uuid::max()));
         let Read { value: versions, source } = Store::<CharacterVersion>::list(storage, &versions_of(of), page).await?;
-        let found = match versions.items.into_iter().next() {
+        let found = match versions.complete()?.items.into_iter().next() {
             // No time comes after the last one, so that versions may share it: the row itself is the newest of them.
             Some(version) if version.meta.created_at < Timestamp::MAX => Read { value: Some(version.state), source },
             // A row that was imported has no versions before its first change; till then it was as it is.

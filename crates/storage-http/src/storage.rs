@@ -9,8 +9,8 @@ use bytes::Bytes;
 use character_domain::json;
 use character_storage_port::{
     Applied, COMMIT, Commit, Committed, Deleted, Entity, ErrorKind, EventId, MAX_TRANSACTIONS, Outbox, OutboxEvent,
-    Page, PageRequest, Probe, Read, Result, Retry, StorageError, Store, Transaction, TransactionId, check_batch,
-    check_claim, connection_failure,
+    Page, PageRequest, Probe, Query, Read, Result, Retry, StorageError, Store, Transaction, TransactionId, check_batch,
+    check_claim, check_list, connection_failure,
 };
 use character_storage_wire as wire;
 use reqwest::Method;
@@ -103,14 +103,22 @@ impl<E: Entity, T: Transport> Store<E> for HttpStorage<T> {
     }
 
     async fn list(&self, query: &E::Query, page: PageRequest) -> Result<Read<Page<E>>> {
-        let path = format!("{}?{}", wire::collection(E::KIND), wire::encode_list::<E>(query, page));
+        check_list::<E>(query, &page)?;
+        let path = format!("{}?{}", wire::collection(E::KIND), wire::encode_list::<E>(query, &page));
         let response = self.get(E::LIST, path).await?;
         let list: wire::ListBody<E> = message(E::LIST, &response)?;
-        if list.items.len() > page.limit.get() as usize {
+        let rows = list.items.len() + list.unreadable.len();
+        if rows > page.limit.get() as usize {
             return Err(corrupt(E::LIST, "the storage answered more rows than it was asked for"));
         }
-        if list.items.is_empty() && list.next_cursor.is_some() {
+        if rows == 0 && list.next_cursor.is_some() {
             return Err(corrupt(E::LIST, "the storage answered an empty page that is not the last"));
+        }
+        if list.unreadable.iter().any(|row| row.position >= rows) {
+            return Err(corrupt(E::LIST, "the storage answered an unreadable row at a place outside of the page"));
+        }
+        if list.next_cursor.as_ref().is_some_and(|cursor| cursor.order() != query.order()) {
+            return Err(corrupt(E::LIST, "the storage answered a cursor of another order"));
         }
         Ok(Read::origin(list.into()))
     }

@@ -257,6 +257,13 @@ async fn a_page_that_cannot_be_is_never_given_out() {
             wrong.push(json!({ "items": vec![row; limit + 1], "next_cursor": null }));
             wrong.push(json!({ "items": half, "next_cursor": null }));
         }
+        let unreadable =
+            |position: usize| json!({ "position": position, "id": examples::UNREADABLE, "problem": "the column name" });
+        wrong.push(json!({ "items": [], "next_cursor": null, "unreadable": [unreadable(1)] }));
+        wrong.push(json!({ "items": [], "next_cursor": null, "unreadable": vec![unreadable(0); limit + 1] }));
+        wrong.push(json!({ "items": [], "next_cursor": null, "unreadable": [{ "id": examples::UNREADABLE }] }));
+        let other_order = "name.AAAAAAAAAAAAAAAAAAAAAA";
+        wrong.push(json!({ "items": [], "next_cursor": other_order, "unreadable": [unreadable(0)] }));
         for page in wrong {
             let (outcome, _) = asked(&server, &operation, ResponseTemplate::new(200).set_body_json(&page)).await;
             let error = outcome.unwrap_err();

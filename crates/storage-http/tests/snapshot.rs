@@ -4,7 +4,7 @@
 mod direct;
 
 use character_storage_http::HttpStorage;
-use character_storage_port::{EntityKind, ErrorKind, Result, Snapshot, SnapshotItem, UnreadableRow};
+use character_storage_port::{EntityKind, ErrorKind, Result, Snapshot, SnapshotItem, UnreadableInSnapshot};
 use character_storage_testkit::sample::character;
 use direct::direct;
 use futures_util::{StreamExt, stream};
@@ -48,7 +48,7 @@ async fn a_row_that_cannot_be_read_is_an_item_and_the_stream_goes_on() {
     let items = read(lines(&[row.clone(), broken, row, json!({ "end": { "items": 3 } })])).await;
     assert_eq!(codes(&items), ["row", "unreadable", "row"]);
     let problem = "the column data: no JSON".to_owned();
-    let expected = UnreadableRow { kind: EntityKind::Quest, id: Some(id), problem };
+    let expected = UnreadableInSnapshot { kind: EntityKind::Quest, id: Some(id), problem };
     assert_eq!(items[1].as_ref().unwrap(), &SnapshotItem::Unreadable(expected));
 }
 

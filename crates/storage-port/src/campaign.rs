@@ -25,6 +25,9 @@ pub struct CampaignQuery {
 }
 
 impl Query<Campaign> for CampaignQuery {
+    fn everything() -> Self {
+        Self { include_deleted: true, ..Self::default() }
+    }
     fn matches(&self, row: &Campaign) -> bool {
         (self.dm_user_id.is_none() || self.dm_user_id == row.dm_user_id)
             && self.theme.as_ref().is_none_or(|theme| *theme == row.theme)
@@ -56,6 +59,9 @@ pub struct CampaignEventQuery {
 }
 
 impl Query<CampaignEvent> for CampaignEventQuery {
+    fn everything() -> Self {
+        Self { include_deleted: true, ..Self::default() }
+    }
     fn matches(&self, row: &CampaignEvent) -> bool {
         self.character_id.is_none_or(|id| id == row.character_id)
             && (!self.applied_only || row.applied)
@@ -93,6 +99,9 @@ pub struct EventImpactQuery {
 }
 
 impl Query<EventImpact> for EventImpactQuery {
+    fn everything() -> Self {
+        Self { include_deleted: true, ..Self::default() }
+    }
     fn matches(&self, row: &EventImpact) -> bool {
         self.character_id.is_none_or(|id| id == row.character_id)
             && self.event_id.is_none_or(|id| id == row.event_id)

@@ -1,20 +1,28 @@
 //! Characters in the port.
 
 use crate::{
-    Query, Scope,
-    entity::{entity, narrowest},
+    Order, Query, Scope,
+    entity::{entity, name_contains, narrowest},
 };
 use character_domain::{CampaignId, Character, CharacterId, UserId};
 use serde::{Deserialize, Serialize};
 
-entity!(Character, CharacterId, CharacterQuery, "character", |row| vec![
-    ("user_id", Some(row.user_id.0)),
-    ("campaign_id", row.campaign_id.map(Into::into)),
-    ("parent_id", row.parent_id.map(Into::into)),
-]);
+entity!(
+    Character,
+    CharacterId,
+    CharacterQuery,
+    "character",
+    |row| vec![
+        ("user_id", Some(row.user_id.0)),
+        ("campaign_id", row.campaign_id.map(Into::into)),
+        ("parent_id", row.parent_id.map(Into::into)),
+    ],
+    name
+);
 
-/// Which characters a list holds. Every field given narrows it; the default is every live character.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+/// Which characters a list holds, and in which order. Every field given narrows it; the default is every live character
+/// that is in play. [`CharacterQuery::live`] holds those that are not in play too.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct CharacterQuery {
     /// Only those of this user.
@@ -29,20 +37,53 @@ pub struct CharacterQuery {
     /// Only those of this theme, compared exactly.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub theme: Option<String>,
-    /// Only those with `is_active`.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    /// Only those whose name contains this text, both in the form of
+    /// [`text::folded`](character_domain::text::folded). An empty text narrows nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Only those with `is_active`. Default: true. Always written, because it was false in an earlier release.
     pub active_only: bool,
     /// Soft-deleted ones too.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub include_deleted: bool,
+    /// The order of the list. Default: newest first.
+    #[serde(skip_serializing_if = "Order::is_default")]
+    pub order: Order,
+}
+
+impl Default for CharacterQuery {
+    fn default() -> Self {
+        Self { active_only: true, ..Self::live() }
+    }
+}
+
+impl CharacterQuery {
+    /// Every live character, whether or not it is in play, newest first.
+    #[must_use]
+    pub fn live() -> Self {
+        Self {
+            user_id: None,
+            campaign_id: None,
+            parent_id: None,
+            theme: None,
+            name: None,
+            active_only: false,
+            include_deleted: false,
+            order: Order::NEWEST_FIRST,
+        }
+    }
 }
 
 impl Query<Character> for CharacterQuery {
+    fn everything() -> Self {
+        Self { include_deleted: true, ..Self::live() }
+    }
     fn matches(&self, character: &Character) -> bool {
         self.user_id.is_none_or(|id| id == character.user_id)
             && (self.campaign_id.is_none() || self.campaign_id == character.campaign_id)
             && (self.parent_id.is_none() || self.parent_id == character.parent_id)
             && self.theme.as_ref().is_none_or(|theme| *theme == character.theme)
+            && name_contains(&character.name, self.name.as_ref())
             && (!self.active_only || character.is_active)
             && (self.include_deleted || !character.meta.is_deleted())
     }
@@ -52,5 +93,8 @@ impl Query<Character> for CharacterQuery {
             ("campaign_id", self.campaign_id.map(Into::into)),
             ("parent_id", self.parent_id.map(Into::into)),
         ])
+    }
+    fn order(&self) -> Order {
+        self.order
     }
 }

@@ -1,7 +1,7 @@
 //! What the port must know of a kind of row.
 
-use crate::{Change, StoredRow, Write};
-use character_domain::{CharacterId, Meta, Violations};
+use crate::{Change, Order, StoredRow, Write};
+use character_domain::{CharacterId, Meta, Violations, text};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::{
     fmt::{self, Debug, Display},
@@ -134,6 +134,10 @@ pub trait Entity: Clone + Debug + PartialEq + Serialize + DeserializeOwned + Sen
     fn check(&self) -> Violations;
     /// The lists it appears in.
     fn scopes(&self) -> Vec<Scope>;
+    /// The name by which lists of its kind can be ordered; empty for a kind whose lists cannot.
+    fn name(&self) -> &str {
+        ""
+    }
     /// A change of this kind of row, as a write.
     fn write(change: Change<Self>) -> Write;
     /// This row, as one of any kind.
@@ -175,16 +179,23 @@ owned!(
 ///
 /// `matches` is the definition; a storage answers the same from its indexes.
 pub trait Query<E>: Clone + Debug + Default + PartialEq + Serialize + DeserializeOwned + Send + Sync + 'static {
+    /// The query for every row of the kind, soft-deleted ones too, newest first.
+    fn everything() -> Self;
     /// Whether the row belongs in the list, soft-deletion included.
     fn matches(&self, entity: &E) -> bool;
     /// The narrowest [`Scope`] that holds every row of the list.
     fn scope(&self) -> Scope;
+    /// The order of the list.
+    fn order(&self) -> Order {
+        Order::NEWEST_FIRST
+    }
 }
 
 /// Implements [`Entity`] for a type of the domain that has the fields `id` and `meta` and the method `check`, and
 /// whose [`Write`] has a variant of the same name. The block gives the lists that a row appears in, beside that of all.
+/// A last argument is the field by which lists can be ordered.
 macro_rules! entity {
-    ($entity:ident, $id:ident, $query:ident, $name:literal, |$row:ident| $owners:expr) => {
+    ($entity:ident, $id:ident, $query:ident, $name:literal, |$row:ident| $owners:expr $(, $ordered:ident)?) => {
         impl $crate::Entity for character_domain::$entity {
             type Id = character_domain::$id;
             type Query = $query;
@@ -210,6 +221,9 @@ macro_rules! entity {
                 let owners = owners.into_iter().filter_map(|(field, id)| Some($crate::Scope::Owner(field, id?)));
                 std::iter::once($crate::Scope::All).chain(owners).collect()
             }
+            $(fn name(&self) -> &str {
+                &self.$ordered
+            })?
             fn write(change: $crate::Change<Self>) -> $crate::Write {
                 $crate::Write::$entity(change)
             }
@@ -220,6 +234,11 @@ macro_rules! entity {
     };
 }
 pub(crate) use entity;
+
+/// Whether the name contains what is wanted, if anything is. Both are compared in their folded form.
+pub(crate) fn name_contains(name: &str, wanted: Option<&String>) -> bool {
+    wanted.is_none_or(|wanted| text::folded(name).contains(&text::folded(wanted)))
+}
 
 /// The narrowest of the lists that a query names: the first owner that is given.
 pub(crate) fn narrowest<const N: usize>(owners: [(&'static str, Option<Uuid>); N]) -> Scope {

@@ -1,19 +1,26 @@
 //! Inventory items in the port.
 
 use crate::{
-    Query, Scope,
-    entity::{entity, narrowest},
+    Order, Query, Scope,
+    entity::{entity, name_contains, narrowest},
 };
 use character_domain::{CharacterId, InventoryItem, InventoryItemId};
 use serde::{Deserialize, Serialize};
 
-entity!(InventoryItem, InventoryItemId, InventoryItemQuery, "inventory_item", |row| vec![
-    ("character_id", Some(row.character_id.0)),
-    ("root_id", row.root_id.map(Into::into)),
-    ("container", row.container.map(Into::into))
-]);
+entity!(
+    InventoryItem,
+    InventoryItemId,
+    InventoryItemQuery,
+    "inventory_item",
+    |row| vec![
+        ("character_id", Some(row.character_id.0)),
+        ("root_id", row.root_id.map(Into::into)),
+        ("container", row.container.map(Into::into))
+    ],
+    name
+);
 
-/// Which inventory items a list holds. Every field given narrows it; the default is every live one.
+/// Which inventory items a list holds, and in which order. Every field given narrows it; the default is every live one.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct InventoryItemQuery {
@@ -26,19 +33,30 @@ pub struct InventoryItemQuery {
     /// Only those that lie in this one, not those that lie in what lies in it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub container: Option<InventoryItemId>,
+    /// Only those whose name contains this text, both in the form of
+    /// [`text::folded`](character_domain::text::folded). An empty text narrows nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
     /// Only those that are worn or held.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub equipped_only: bool,
     /// Soft-deleted ones too.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub include_deleted: bool,
+    /// The order of the list. Default: newest first.
+    #[serde(skip_serializing_if = "Order::is_default")]
+    pub order: Order,
 }
 
 impl Query<InventoryItem> for InventoryItemQuery {
+    fn everything() -> Self {
+        Self { include_deleted: true, ..Self::default() }
+    }
     fn matches(&self, row: &InventoryItem) -> bool {
         self.character_id.is_none_or(|id| id == row.character_id)
             && (self.root_id.is_none() || self.root_id == row.root_id)
             && (self.container.is_none() || self.container == row.container)
+            && name_contains(&row.name, self.name.as_ref())
             && (!self.equipped_only || row.equipped)
             && (self.include_deleted || !row.meta.is_deleted())
     }
@@ -48,5 +66,8 @@ impl Query<InventoryItem> for InventoryItemQuery {
             ("root_id", self.root_id.map(Into::into)),
             ("container", self.container.map(Into::into)),
         ])
+    }
+    fn order(&self) -> Order {
+        self.order
     }
 }

@@ -6,6 +6,7 @@ use crate::{
 };
 use character_domain::{
     CharacterId, ExperienceEntry, JournalEntry, JournalEntryId, NpcRelationship, Quest, QuestImportance, QuestStatus,
+    text,
 };
 use serde::{Deserialize, Serialize};
 
@@ -36,6 +37,9 @@ pub struct JournalEntryQuery {
 }
 
 impl Query<JournalEntry> for JournalEntryQuery {
+    fn everything() -> Self {
+        Self { include_deleted: true, ..Self::default() }
+    }
     fn matches(&self, row: &JournalEntry) -> bool {
         self.character_id.is_none_or(|id| id == row.character_id)
             && self.entry_type.as_ref().is_none_or(|it| *it == row.entry_type)
@@ -69,6 +73,9 @@ pub struct ExperienceEntryQuery {
 }
 
 impl Query<ExperienceEntry> for ExperienceEntryQuery {
+    fn everything() -> Self {
+        Self { include_deleted: true, ..Self::default() }
+    }
     fn matches(&self, row: &ExperienceEntry) -> bool {
         self.character_id.is_none_or(|id| id == row.character_id)
             && self.journal_entry_id.is_none_or(|id| id == row.journal_entry_id)
@@ -109,6 +116,9 @@ pub struct QuestQuery {
 }
 
 impl Query<Quest> for QuestQuery {
+    fn everything() -> Self {
+        Self { include_deleted: true, ..Self::default() }
+    }
     fn matches(&self, row: &Quest) -> bool {
         self.character_id.is_none_or(|id| id == row.character_id)
             && self.journal_entry_id.is_none_or(|id| id == row.journal_entry_id)
@@ -148,6 +158,9 @@ pub struct NpcRelationshipQuery {
 }
 
 impl Query<NpcRelationship> for NpcRelationshipQuery {
+    fn everything() -> Self {
+        Self { include_deleted: true, ..Self::default() }
+    }
     fn matches(&self, row: &NpcRelationship) -> bool {
         self.character_id.is_none_or(|id| id == row.character_id)
             && self.journal_entry_id.is_none_or(|id| id == row.journal_entry_id)
@@ -162,7 +175,7 @@ impl Query<NpcRelationship> for NpcRelationshipQuery {
     }
 }
 
-/// Tags that must all be there, compared exactly. As text they are joined by commas, which no tag may hold. No row has
+/// Tags that must all be there, compared as [`text::normalized`] does. As text they are joined by commas, which no tag may hold. No row has
 /// an empty tag or one with a comma; who asks for such a tag asks for something else as soon as it was text.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(from = "String", into = "String")]
@@ -176,7 +189,11 @@ impl TagFilter {
     }
 
     fn matches(&self, tags: &[String]) -> bool {
-        self.0.iter().all(|wanted| tags.contains(wanted))
+        if self.is_empty() {
+            return true;
+        }
+        let tags: Vec<String> = tags.iter().map(|tag| text::normalized(tag)).collect();
+        self.0.iter().all(|wanted| tags.contains(&text::normalized(wanted)))
     }
 }
 

@@ -46,9 +46,10 @@
 //! 2. Begin `commit` with [`Transaction::check`]; then look for the id; then judge each write by the table in
 //!    [`Commit::commit`]; then apply all of it, events and the id itself, at once. [`for_write!`] gives you the typed
 //!    [`Change`] inside a [`Write`].
-//! 3. [`Query::matches`] defines a filter; answer the same from your indexes. Order by `created_at`, then id, both
-//!    descending.
-//! 4. Begin `commit_each` with [`check_batch`] and `claim` with [`check_claim`].
+//! 3. [`Query::matches`] defines a filter and [`Query::order`] the order; answer the same from your indexes. Fill a page
+//!    with a [`PageBuilder`], which also keeps it within [`MAX_PAGE_BYTES`]. A row that you cannot read is reported in
+//!    [`Page::unreadable`] and does not fail the list.
+//! 4. Begin `list` with [`check_list`], `commit_each` with [`check_batch`] and `claim` with [`check_claim`].
 //! 5. Say for every failure whether the write was certainly not applied.
 //! 6. Run the suite. In `Cargo.toml`:
 //!
@@ -145,22 +146,25 @@
 //!     }
 //!
 //!     async fn list(&self, query: &E::Query, page: PageRequest) -> Result<Read<Page<E>>> {
+//!         check_list::<E>(query, &page)?;
 //!         let state = self.0.lock().unwrap().clone();
 //!         let ids = state.rows.keys().filter(|(kind, _)| *kind == E::KIND);
 //!         let rows: Result<Vec<Option<E>>> = ids.map(|(_, id)| state.read(*id)).collect();
 //!         let mut rows: Vec<E> = rows?.into_iter().flatten().filter(|row| query.matches(row)).collect();
-//!         let place = |row: &E| (row.meta().created_at, row.id().into());
-//!         rows.sort_by_key(|row| std::cmp::Reverse(place(row)));
-//!         let from = match page.start {
+//!         let place = |row: &E| Cursor::of(row, query.order());
+//!         rows.sort_by(|one, other| place(one).compare(&place(other)));
+//!         let from = match &page.start {
 //!             Start::First => 0,
-//!             Start::Offset(rows) => rows as usize,
-//!             Start::After(cursor) => rows.partition_point(|row| place(row) >= (cursor.created_at, cursor.id)),
+//!             Start::Offset(rows) => *rows as usize,
+//!             Start::After(cursor) => rows.partition_point(|row| place(row).compare(cursor).is_le()),
 //!         };
-//!         let limit = page.limit.get() as usize;
-//!         let more = rows.len().saturating_sub(from) > limit;
-//!         let items: Vec<E> = rows.into_iter().skip(from).take(limit).collect();
-//!         let next = items.last().filter(|_| more).map(place).map(|(created_at, id)| Cursor { created_at, id });
-//!         Ok(Read::origin(Page { items, next }))
+//!         let mut answer = PageBuilder::new(query, page.limit);
+//!         for row in rows.into_iter().skip(from) {
+//!             if !answer.push(row) {
+//!                 break;
+//!             }
+//!         }
+//!         Ok(Read::origin(answer.finish()))
 //!     }
 //! }
 //!
@@ -261,6 +265,7 @@ mod ext;
 mod inventory;
 mod journal;
 mod memory;
+mod order;
 mod page;
 mod port;
 mod progress;
@@ -285,11 +290,12 @@ pub use ext::{StorageExt, character_event, get, row_event};
 pub use inventory::InventoryItemQuery;
 pub use journal::{ExperienceEntryQuery, JournalEntryQuery, NpcRelationshipQuery, QuestQuery, TagFilter};
 pub use memory::{MemoryStorage, check_batch, check_claim};
-pub use page::{Cursor, InvalidCursor, Limit, Page, PageRequest, Start};
+pub use order::{Cursor, Direction, InvalidCursor, InvalidOrder, Order, OrderBy, SortKey};
+pub use page::{Limit, MAX_PAGE_BYTES, Page, PageBuilder, PageRequest, Start, UnreadableRow, check_list};
 pub use port::{Commit, Deleted, Outbox, Probe, StoragePort, Store};
 pub use progress::CharacterProgressQuery;
 pub use read::{Read, Source, StaleReason, Tier};
-pub use snapshot::{SNAPSHOT, Snapshot, SnapshotItem, SnapshotStream, StoredRow, UnreadableRow};
+pub use snapshot::{SNAPSHOT, Snapshot, SnapshotItem, SnapshotStream, StoredRow, UnreadableInSnapshot};
 pub use transaction::{
     COMMIT, Change, Committed, Expect, Fingerprint, MAX_ANSWER_ENVELOPE, MAX_EVENTS, MAX_REVISION, MAX_TRANSACTIONS,
     MAX_WRITES, Transaction, TransactionId, Write,

@@ -2,8 +2,9 @@
 
 use crate::{
     COMMIT, Change, Commit, Committed, Cursor, Deleted, Entity, EntityKind, ErrorKind, EventId, Expect, Fingerprint,
-    MAX_TRANSACTIONS, Outbox, OutboxEvent, Page, PageRequest, Probe, Query, Read, Result, Snapshot, SnapshotItem,
-    SnapshotStream, Start, StorageError, Store, Transaction, TransactionId, every_kind, for_write,
+    MAX_TRANSACTIONS, Outbox, OutboxEvent, Page, PageBuilder, PageRequest, Probe, Query, Read, Result, Snapshot,
+    SnapshotItem, SnapshotStream, Start, StorageError, Store, Transaction, TransactionId, check_list, every_kind,
+    for_write,
 };
 use async_trait::async_trait;
 use character_domain::{CharacterId, Meta, Revision, Violations};
@@ -132,24 +133,26 @@ impl<E: Entity> Store<E> for MemoryStorage {
     }
 
     async fn list(&self, query: &E::Query, page: PageRequest) -> Result<Read<Page<E>>> {
-        let place = |row: &E| (row.meta().created_at, row.id().into());
-        let mut matching: Vec<E> = {
+        check_list::<E>(query, &page)?;
+        let mut matching: Vec<(Cursor, E)> = {
             let state = self.state();
             let rows = state.rows.values().filter_map(|row| row.downcast_ref::<E>());
-            rows.filter(|row| query.matches(row)).cloned().collect()
+            let rows = rows.filter(|row| query.matches(row));
+            rows.map(|row| (Cursor::of(row, query.order()), row.clone())).collect()
         };
-        matching.sort_by_key(|row| std::cmp::Reverse(place(row)));
-        let skipped = match page.start {
+        matching.sort_by(|(one, _), (other, _)| one.compare(other));
+        let skipped = match &page.start {
             Start::First => 0,
-            Start::Offset(rows) => rows as usize,
-            Start::After(cursor) => matching.partition_point(|row| place(row) >= (cursor.created_at, cursor.id)),
+            Start::Offset(rows) => *rows as usize,
+            Start::After(cursor) => matching.partition_point(|(place, _)| place.compare(cursor).is_le()),
         };
-        let mut items: Vec<E> = matching.into_iter().skip(skipped).take(page.limit.get() as usize + 1).collect();
-        let more = items.len() > page.limit.get() as usize;
-        items.truncate(page.limit.get() as usize);
-        let next =
-            items.last().filter(|_| more).map(|row| Cursor { created_at: row.meta().created_at, id: row.id().into() });
-        Ok(Read::origin(Page { items, next }))
+        let mut answer = PageBuilder::new(query, page.limit);
+        for (_, row) in matching.into_iter().skip(skipped) {
+            if !answer.push(row) {
+                break;
+            }
+        }
+        Ok(Read::origin(answer.finish()))
     }
 }
 

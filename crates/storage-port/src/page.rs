@@ -1,12 +1,16 @@
-//! Lists in pages: newest first, by `created_at` and then by id, both descending.
+//! Lists in pages.
 
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use character_domain::Timestamp;
+use crate::{Cursor, Entity, ErrorKind, Order, Query, Result, StorageError};
+use character_domain::Violations;
 use serde::{Deserialize, Serialize};
-use std::{fmt, str::FromStr};
+use std::io;
 use uuid::Uuid;
 
-/// How many rows a page may hold: 1 to 1000, 100 unless said otherwise.
+/// The largest size of a page behind its first row, in bytes. Each row counts as its JSON text, and an unreadable row
+/// as the texts that are stored of it. A page may hold one row of any size.
+pub const MAX_PAGE_BYTES: usize = 8 * 1024 * 1024;
+
+/// The maximum number of rows of a page: 1 to 1000. Default: 100.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Limit(u32);
 
@@ -34,23 +38,23 @@ impl Default for Limit {
 }
 
 /// Where a page starts.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Start {
-    /// At the newest row.
+    /// At the first row of the list.
     #[default]
     First,
-    /// After so many rows. Rows created or deleted meanwhile shift it; a cursor is not shifted.
+    /// After this number of rows. Rows that are created or deleted between two pages shift it; a cursor is not shifted.
     Offset(u32),
-    /// Behind the row that the cursor names.
+    /// Behind the place that the cursor names.
     After(Cursor),
 }
 
 /// Which page of a list.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct PageRequest {
-    /// At most so many rows.
+    /// The maximum number of rows. A page may be shorter, because of [`MAX_PAGE_BYTES`], and have a next one.
     pub limit: Limit,
-    /// From here on.
+    /// Where it starts.
     pub start: Start,
 }
 
@@ -72,59 +76,168 @@ impl PageRequest {
     pub fn offset(self, rows: u32) -> Self {
         Self { start: Start::Offset(rows), ..self }
     }
+
+    /// Refuses a cursor of another order.
+    ///
+    /// # Errors
+    /// A violation of the field `cursor`.
+    pub fn check(&self, order: Order) -> Result<(), Violations> {
+        match &self.start {
+            Start::After(cursor) if cursor.order() != order => {
+                let reason = format!("belongs to a list in the order {}, not {order}", cursor.order());
+                Err(Violations::one("cursor", reason))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Refuses a page that the list of this query does not have. A storage begins [`list`](crate::Store::list) with it.
+///
+/// # Errors
+/// `Invalid`.
+pub fn check_list<E: Entity>(query: &E::Query, page: &PageRequest) -> Result<()> {
+    page.check(query.order()).map_err(|violations| StorageError::invalid(violations, E::LIST))
 }
 
 /// Part of a list.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Page<E> {
-    /// The rows, newest first.
+    /// The readable rows, in the order of the list.
     pub items: Vec<E>,
     /// Where the next page starts; `None` at the end of the list.
     pub next: Option<Cursor>,
+    /// The rows of this page that cannot be read. They count for `limit` and have their places in the list.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unreadable: Vec<UnreadableRow>,
 }
 
-/// A place in a list: the last row seen. Opaque to clients; adapters use the fields.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Cursor {
-    /// When the row was created.
-    pub created_at: Timestamp,
-    /// Its id, which orders rows created in the same microsecond.
+impl<E> Page<E> {
+    /// A page of these rows, each of which could be read.
+    #[must_use]
+    pub fn new(items: Vec<E>, next: Option<Cursor>) -> Self {
+        Self { items, next, unreadable: Vec::new() }
+    }
+}
+
+impl<E: Entity> Page<E> {
+    /// The page, when each of its rows could be read. An act that decides by a list reads it in this way.
+    ///
+    /// # Errors
+    /// `Corrupt`, which names the first unreadable row.
+    pub fn complete(self) -> Result<Self> {
+        match self.unreadable.first() {
+            None => Ok(self),
+            Some(row) => {
+                let error = StorageError::new(ErrorKind::Corrupt, E::LIST).with_entity(E::KIND, row.id);
+                Err(error.with_applied(crate::Applied::No).with_detail(row.problem.clone()))
+            }
+        }
+    }
+}
+
+/// A row of a list that is stored in a form that cannot be read. [`find`](crate::Store::find) of it is `Corrupt`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnreadableRow {
+    /// Its place in the page, 0 for the first, with readable and unreadable rows counted together.
+    pub position: usize,
+    /// Its id.
     pub id: Uuid,
+    /// What is wrong with it, without its contents.
+    pub problem: String,
 }
 
-/// A text that is not a cursor.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not a cursor of this service")]
-pub struct InvalidCursor;
+/// Puts rows into a page until it is full, by number or by size.
+///
+/// ```
+/// use character_domain::{Character, UserId, now};
+/// use character_storage_port::{CharacterQuery, Limit, PageBuilder};
+///
+/// let mut page = PageBuilder::new(&CharacterQuery::default(), Limit::new(1).unwrap());
+/// let row = Character::new(UserId::new(), "Torormir", now());
+/// assert!(page.push(row.clone()));
+/// assert!(!page.push(row), "a page of one row is full");
+/// assert!(page.finish().next.is_some());
+/// ```
+#[derive(Debug)]
+pub struct PageBuilder<E> {
+    order: Order,
+    limit: usize,
+    bytes: usize,
+    page: Page<E>,
+    last: Option<Cursor>,
+}
 
-impl fmt::Display for Cursor {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut bytes = [0u8; 24];
-        bytes[..8].copy_from_slice(&self.created_at.as_microsecond().to_be_bytes());
-        bytes[8..].copy_from_slice(self.id.as_bytes());
-        f.write_str(&URL_SAFE_NO_PAD.encode(bytes))
+impl<E: Entity> PageBuilder<E> {
+    /// An empty page of the list of this query.
+    #[must_use]
+    pub fn new(query: &E::Query, limit: Limit) -> Self {
+        let page = Page::new(Vec::new(), None);
+        Self { order: query.order(), limit: limit.get() as usize, bytes: 0, page, last: None }
+    }
+
+    /// Adds the next row of the list. `false`: the page is full, and the row is on the next one.
+    #[must_use]
+    pub fn push(&mut self, row: E) -> bool {
+        let fits = self.has_room_for(json_bytes(&row), Cursor::of(&row, self.order));
+        if fits {
+            self.page.items.push(row);
+        }
+        fits
+    }
+
+    /// As [`push`](Self::push), for a row that cannot be read: its place, the bytes that are stored of it, and what is
+    /// wrong with it.
+    #[must_use]
+    pub fn push_unreadable(&mut self, place: Cursor, bytes: usize, problem: String) -> bool {
+        let (position, id) = (self.len(), place.id);
+        let fits = self.has_room_for(bytes, place);
+        if fits {
+            self.page.unreadable.push(UnreadableRow { position, id, problem });
+        }
+        fits
+    }
+
+    /// The page.
+    #[must_use]
+    pub fn finish(self) -> Page<E> {
+        self.page
+    }
+
+    fn len(&self) -> usize {
+        self.page.items.len() + self.page.unreadable.len()
+    }
+
+    fn has_room_for(&mut self, bytes: usize, place: Cursor) -> bool {
+        let bytes = self.bytes.saturating_add(bytes);
+        if self.page.next.is_some() || self.len() == self.limit || (self.last.is_some() && bytes > MAX_PAGE_BYTES) {
+            if self.page.next.is_none() {
+                self.page.next.clone_from(&self.last);
+            }
+            return false;
+        }
+        self.bytes = bytes;
+        self.last = Some(place);
+        true
     }
 }
 
-impl FromStr for Cursor {
-    type Err = InvalidCursor;
-
-    fn from_str(s: &str) -> Result<Self, InvalidCursor> {
-        let bytes = URL_SAFE_NO_PAD.decode(s).map_err(|_| InvalidCursor)?;
-        let (time, id) = bytes.split_first_chunk::<8>().ok_or(InvalidCursor)?;
-        let created_at = Timestamp::from_microsecond(i64::from_be_bytes(*time)).map_err(|_| InvalidCursor)?;
-        Ok(Self { created_at, id: Uuid::from_slice(id).map_err(|_| InvalidCursor)? })
+/// The length of the JSON text of a row.
+fn json_bytes(row: &impl Serialize) -> usize {
+    struct Counter(usize);
+    impl io::Write for Counter {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0 += bytes.len();
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
     }
-}
-
-impl Serialize for Cursor {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl<'de> Deserialize<'de> for Cursor {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    let mut counter = Counter(0);
+    match serde_json::to_writer(&mut counter, row) {
+        Ok(()) => counter.0,
+        // A row without a JSON text gets a page of its own.
+        Err(_) => usize::MAX,
     }
 }

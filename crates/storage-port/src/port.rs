@@ -33,14 +33,20 @@ pub trait Store<E: Entity>: Send + Sync {
     /// as it is. `Corrupt`: the row or the answer cannot be read. An absent row is **not** an error.
     async fn find(&self, id: E::Id, deleted: Deleted) -> Result<Read<Option<E>>>;
 
-    /// One page of the rows that match `query`, newest first: `created_at` descending, then `id` descending
-    /// (compared as 16 unsigned bytes).
+    /// One page of the rows that match `query`, in the [order](crate::Query::order) of the query. Unless a query asks for
+    /// another order, that is newest first: `created_at` descending, then `id` descending (compared as 16 unsigned
+    /// bytes).
     ///
-    /// `next` is set if and only if there are more rows behind the page. A query that no row can match, such as one for
-    /// a text with U+0000 in it, has an empty list.
+    /// A page holds at most `limit` rows and, behind its first row, at most
+    /// [`MAX_PAGE_BYTES`](crate::MAX_PAGE_BYTES); it ends early only when the next row would exceed that. `next` is set
+    /// if and only if there are more rows behind the page: read on by `next`, and do not take a short page for the last.
+    /// A query that no row can match, such as one for a text with U+0000 in it, has an empty list.
+    ///
+    /// A stored row that cannot be read is in [`unreadable`](Page::unreadable) and does not hide the others. It has its
+    /// place in the list and counts for the limit, and `next` goes on behind it.
     ///
     /// # Errors
-    /// As [`find`](Store::find).
+    /// As [`find`](Store::find), but for unreadable rows. `Invalid`: the cursor belongs to another order.
     async fn list(&self, query: &E::Query, page: PageRequest) -> Result<Read<Page<E>>>;
 }
 

@@ -25,6 +25,9 @@ pub struct CharacterProgressQuery {
 }
 
 impl Query<CharacterProgress> for CharacterProgressQuery {
+    fn everything() -> Self {
+        Self { include_deleted: true, ..Self::default() }
+    }
     fn matches(&self, row: &CharacterProgress) -> bool {
         self.character_id.is_none_or(|id| id == row.character_id) && (self.include_deleted || !row.meta.is_deleted())
     }

@@ -78,7 +78,7 @@ macro_rules! every_kind {
 
 /// A row that is stored and cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct UnreadableRow {
+pub struct UnreadableInSnapshot {
     /// Its kind.
     pub kind: EntityKind,
     /// Its id; `None` when that is what cannot be read.
@@ -94,7 +94,7 @@ pub enum SnapshotItem {
     /// A row, live or soft-deleted.
     Row(StoredRow),
     /// A row that cannot be read. The snapshot goes on behind it.
-    Unreadable(UnreadableRow),
+    Unreadable(UnreadableInSnapshot),
 }
 
 /// The items of a snapshot. It is complete when it ends without an error; behind an error nothing more comes.

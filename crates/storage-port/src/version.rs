@@ -28,6 +28,9 @@ pub struct CharacterVersionQuery {
 }
 
 impl Query<CharacterVersion> for CharacterVersionQuery {
+    fn everything() -> Self {
+        Self { include_deleted: true, ..Self::default() }
+    }
     fn matches(&self, row: &CharacterVersion) -> bool {
         self.character_id.is_none_or(|id| id == row.character_id)
             && (self.parent_id.is_none() || self.parent_id == row.parent_id)

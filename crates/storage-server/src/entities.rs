@@ -1,6 +1,8 @@
 //! The kinds of row, as the OpenAPI document describes them.
 
-use crate::schemas::{anything, array, choice, many, named, nullable, object, parameter, string, time, typed, uuid};
+use crate::schemas::{
+    anything, array, choice, many, named, nullable, object, order, parameter, string, time, typed, uuid,
+};
 use character_domain::{
     Campaign, CampaignEvent, Character, CharacterProgress, CharacterVersion, EventImpact, ExperienceEntry,
     InventoryItem, JournalEntry, NpcRelationship, Quest,
@@ -45,7 +47,9 @@ impl Described for Character {
             ("campaign_id", "Only those in this campaign.", uuid()),
             ("parent_id", "Only those that grew out of this one.", uuid()),
             ("theme", "Only those of this theme, compared exactly.", string()),
-            ("active_only", "Only those in play.", typed(Type::Boolean)),
+            named_like(),
+            ("active_only", "Only those in play. Default: true.", typed(Type::Boolean)),
+            in_order(),
         ])
     }
 }
@@ -86,7 +90,9 @@ impl Described for InventoryItem {
             of_character(),
             ("root_id", "Only those that were this item at first.", uuid()),
             ("container", "Only those that lie in this one, not those that lie in what lies in it.", uuid()),
+            named_like(),
             ("equipped_only", "Only those that are worn or held.", typed(Type::Boolean)),
+            in_order(),
         ])
     }
 }
@@ -289,6 +295,16 @@ impl Described for CharacterVersion {
 }
 
 type Filter = (&'static str, &'static str, Object);
+
+fn named_like() -> Filter {
+    let about =
+        "Only those whose name contains this text, compared without case and in one Unicode normalization form.";
+    ("name", about, string())
+}
+
+fn in_order() -> Filter {
+    ("order", "The order of the list. Default: -created_at.", order())
+}
 
 fn of_character() -> Filter {
     ("character_id", "Only those of this character.", uuid())

@@ -67,13 +67,18 @@ fn collection<E: Described>() -> [(String, PathItem); 2] {
             "304",
             tagged(ResponseBuilder::new().description("The row is at a revision the client holds").build()),
         );
-    let mut list = operation(E::LIST, tag, "One page of rows, newest first");
+    let mut list = operation(E::LIST, tag, "One page of rows");
     for filter in E::filters() {
         list = list.parameter(filter);
     }
     let list = list
-        .parameter(parameter("limit", ParameterIn::Query, "At most so many rows.", schemas::limit()))
-        .parameter(parameter("offset", ParameterIn::Query, "Leaves out so many rows.", schemas::offset()))
+        .parameter(parameter(
+            "limit",
+            ParameterIn::Query,
+            "The maximum number of rows. A page of large rows may be shorter and have a next one.",
+            schemas::limit(),
+        ))
+        .parameter(parameter("offset", ParameterIn::Query, "The number of rows to leave out.", schemas::offset()))
         .parameter(parameter("cursor", ParameterIn::Query, "The `next_cursor` of the page before.", schemas::string()))
         .response("200", json("The page", &schemas::list_name(E::KIND)));
     [

@@ -2,7 +2,7 @@
 
 use crate::entities::Described;
 use character_domain::Violation;
-use character_storage_port::{Entity, EntityKind, Limit, MAX_EVENTS, MAX_TRANSACTIONS, MAX_WRITES, every_kind};
+use character_storage_port::{Entity, EntityKind, Limit, MAX_EVENTS, MAX_TRANSACTIONS, MAX_WRITES, Order, every_kind};
 use character_storage_wire as wire;
 use utoipa::openapi::{
     KnownFormat, Object, ObjectBuilder, OneOfBuilder, Ref, RefOr, Required, Schema, SchemaFormat, Type,
@@ -51,6 +51,10 @@ pub(crate) fn string() -> Object {
 
 pub(crate) fn uuid() -> Object {
     ObjectBuilder::new().schema_type(Type::String).format(Some(SchemaFormat::KnownFormat(KnownFormat::Uuid))).build()
+}
+
+pub(crate) fn order() -> Object {
+    choice(&Order::ALL.map(Order::as_str))
 }
 
 pub(crate) fn deleted() -> Object {
@@ -103,6 +107,7 @@ fn messages(writes: &[(&str, RefOr<Schema>)], rows: &[(&str, RefOr<Schema>)]) ->
         ("Acknowledge", object(&[("ids", array(uuid()))], &[])),
         ("StoredRow", variants("One row of any kind.", rows)),
         ("SnapshotLine", snapshot_line()),
+        ("UnreadableRow", unreadable_row()),
         ("Violation", violation()),
         ("Problem", problem()),
     ]
@@ -129,8 +134,26 @@ fn meta() -> RefOr<Schema> {
 }
 
 fn list(row: &str) -> RefOr<Schema> {
-    let properties = [("items", many(named(row), Limit::MAX.get() as usize)), ("next_cursor", nullable(None))];
-    object(&properties, &[])
+    let most = Limit::MAX.get() as usize;
+    let properties = [
+        ("items", many(named(row), most)),
+        ("next_cursor", nullable(None)),
+        ("unreadable", many(named("UnreadableRow"), most)),
+    ];
+    object(&properties, &["unreadable"])
+}
+
+fn unreadable_row() -> RefOr<Schema> {
+    let position = ObjectBuilder::new()
+        .schema_type(Type::Integer)
+        .minimum(Some(0))
+        .description(Some("Its place in the page, readable and unreadable rows counted together."))
+        .build();
+    let problem = ObjectBuilder::new()
+        .schema_type(Type::String)
+        .description(Some("What is wrong with the row, without its contents."))
+        .build();
+    object(&[("position", position.into()), ("id", uuid().into()), ("problem", problem.into())], &[])
 }
 
 fn change(row: &str) -> RefOr<Schema> {

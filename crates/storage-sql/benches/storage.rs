@@ -155,7 +155,7 @@ async fn newest_of_a_user(server: &PostgresServer) {
     for (characters, share) in [(1_000, 1), (1_000_000, 1_000), (1_000_000, 2)] {
         let (storage, client) = open(server).await;
         fill_characters(&client, characters, share, user).await;
-        let query = CharacterQuery { user_id: Some(user), ..CharacterQuery::default() };
+        let query = CharacterQuery { user_id: Some(user), ..CharacterQuery::live() };
         let mut times = Vec::new();
         for _ in 0..ROUNDS * 10 {
             let start = Instant::now();

@@ -4,7 +4,7 @@ use crate::{
     dialect::Dialect,
     fault::{Cause, Fault, corrupt},
     session::{Session, Statement, Work},
-    table::{Table, columns},
+    table::{Table, own_values, written_columns},
     value::{Column, ColumnType, Row, Value},
 };
 use character_domain::{Meta, Revision, Timestamp, json};
@@ -233,15 +233,15 @@ impl Plan {
                     Value::time(meta.updated_at),
                     Value::or_null(meta.deleted_at.map(Value::time)),
                 ];
-                values.extend(entity.values()?);
+                values.extend(own_values(entity)?.into_iter().map(|(_, value)| value));
                 let creates = self.creates.entry(E::KIND);
-                let creates = creates.or_insert_with(|| Creates { columns: columns::<E>(), rows: Vec::new() });
+                let creates = creates.or_insert_with(|| Creates { columns: written_columns::<E>(), rows: Vec::new() });
                 creates.rows.push((id, index, meta, values));
                 return Ok(());
             }
             Change::Replace { entity, expect } => {
-                for (column, value) in E::COLUMNS.iter().zip(entity.values()?) {
-                    update.set(column.name, value);
+                for (column, value) in own_values(entity)? {
+                    update.set(column, value);
                 }
                 update.set("updated_at", Value::time(entity.meta().updated_at));
                 (*expect, false)

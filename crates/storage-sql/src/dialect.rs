@@ -80,6 +80,14 @@ impl Dialect {
         }
     }
 
+    /// Whether the text in `column` contains the one in the parameter at `place`, to the letter.
+    pub(crate) fn contains(self, column: &str, place: &str) -> String {
+        match self {
+            Self::Postgres => format!("strpos({column}, {place}) > 0"),
+            Self::Sqlite => format!("instr({column}, {place}) > 0"),
+        }
+    }
+
     /// Whether the JSON list of texts in `column` holds each of those in the parameter at `place`.
     pub(crate) fn contains_all(self, column: &str, place: &str) -> String {
         match self {

@@ -103,8 +103,9 @@ macro_rules! words {
         impl FromValue for $word {
             fn from_value(value: Value) -> Result<Self, Unreadable> {
                 let word = String::from_value(value)?;
+                // The message of serde would repeat what is stored.
                 Self::deserialize(word.into_deserializer())
-                    .map_err(|error: NotInTheList| Unreadable(error.to_string()))
+                    .map_err(|_: NotInTheList| Unreadable("the text is none of the words for it".into()))
             }
         }
         impl Field for $word {

@@ -1,16 +1,17 @@
 //! The tables of the journal.
 
-use crate::table::table;
+use crate::{derived::TAGS, table::table};
 use character_domain::{ExperienceEntry, JournalEntry, NpcRelationship, Quest};
 
 table!(
     JournalEntry: character_id, entry_type, timestamp, title, content, tags, session_number, session_date, dm_name,
         session_summary, is_active, data;
+    derived TAGS;
     |query, filter| {
         filter.equals("character_id", query.character_id.as_ref())?;
         filter.equals("entry_type", query.entry_type.as_ref())?;
         filter.equals("session_number", query.session_number.as_ref())?;
-        filter.holds_all("tags", &query.tags.0)?;
+        filter.holds_all("COALESCE(NULLIF(tags_normalized, ''), tags)", &query.tags.0)?;
         filter.only_if(!query.include_deleted, "deleted_at IS NULL");
     }
 );

@@ -8,6 +8,7 @@
 mod campaign;
 mod character;
 mod commit;
+mod derived;
 mod dialect;
 mod fault;
 mod field;

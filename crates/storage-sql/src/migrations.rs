@@ -35,6 +35,12 @@ const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("migrations/0002_aggregates.sqlite.sql"),
     },
     Migration {
+        version: 3,
+        name: "names",
+        postgres: include_str!("migrations/0003_names.postgres.sql"),
+        sqlite: include_str!("migrations/0003_names.sqlite.sql"),
+    },
+    Migration {
         version: 4,
         name: "campaign_lists",
         postgres: include_str!("migrations/0004_campaign_lists.sql"),

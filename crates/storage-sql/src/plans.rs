@@ -3,14 +3,13 @@
 use crate::{
     SqlStorage,
     dialect::Dialect,
-    lists::{Listed, described, every_kind, queries, time},
-    many::{OWNED, ROWS, asks_for_tags},
+    lists::{Listed, described, every_kind, queries},
+    many::{OWNED, ROWS, cursor, reads_a_whole_owner},
     session::Statement,
     table::{Table, list_statement},
 };
-use character_storage_port::{Change, Commit, Cursor, PageRequest, Query, Scope, Transaction};
+use character_storage_port::{Change, Commit, PageRequest, Query, Scope, Transaction};
 use rusqlite::{Connection, StatementStatus, params_from_iter};
-use uuid::Uuid;
 
 async fn fill<E: Table + Listed>(storage: &SqlStorage) {
     for part in (0..ROWS).collect::<Vec<_>>().chunks(1_000) {
@@ -46,19 +45,19 @@ fn effort(connection: &Connection, statement: &Statement) -> (usize, usize) {
 /// The lists that go another way than along an index.
 fn strays<E: Table + Listed>(connection: &Connection) -> Vec<String> {
     let table = E::KIND.collection();
-    let cursor = Cursor { created_at: time(ROWS * 3 / 4), id: Uuid::nil() };
     let mut strays = Vec::new();
     for query in queries::<E>() {
+        let cursor = cursor::<E>(query.order());
         for page in [PageRequest::default(), PageRequest::default().after(cursor)] {
-            let statement = list_statement::<E>(Dialect::Sqlite, &query, page).expect("a statement");
+            let statement = list_statement::<E>(Dialect::Sqlite, &query, &page).expect("a statement");
             let plan = plan(connection, &statement);
             let step = plan.iter().find(|step| step.contains(table)).expect("a step over the table");
             let in_order = step.contains("USING INDEX") && !plan.iter().any(|step| step.contains("TEMP B-TREE"));
             // A list that names no owner walks along the whole index, from its newest end.
             let narrow = step.starts_with("SEARCH") || query.scope() == Scope::All;
             let (answered, steps) = effort(connection, &statement);
-            // For tags the journal of one character is read, and the tags of each entry with it.
-            let allowed = if asks_for_tags::<E>(&query) { 200 * OWNED } else { 45 * answered + 60 };
+            // For tags and names the rows of one owner are read, and the tags of each with it.
+            let allowed = if reads_a_whole_owner::<E>(&query) { 200 * OWNED } else { 45 * answered + 60 };
             if !in_order || !narrow || steps > allowed {
                 let about = described::<E>(&query);
                 strays.push(format!("{about}: {steps} steps to answer {answered}: {plan:?}"));

@@ -1,11 +1,12 @@
 //! Snapshots: what is read of each kind of row, and how it reaches the reader.
 
 use crate::{
-    table::{Table, columns},
+    table::{Table, column_names},
     value::{Row, Unreadable, Value},
 };
 use character_storage_port::{
-    EntityKind, ErrorKind, Result, SNAPSHOT, SnapshotItem, SnapshotStream, StorageError, UnreadableRow, every_kind,
+    EntityKind, ErrorKind, Result, SNAPSHOT, SnapshotItem, SnapshotStream, StorageError, UnreadableInSnapshot,
+    every_kind,
 };
 use futures_util::stream;
 use std::time::Duration;
@@ -33,7 +34,7 @@ pub(crate) fn readers() -> Vec<KindReader> {
 
 impl KindReader {
     fn of<E: Table>() -> Self {
-        let names = columns::<E>().iter().map(|column| column.name).collect::<Vec<_>>().join(", ");
+        let names = column_names::<E>();
         let table = E::KIND.collection();
         Self {
             kind: E::KIND,
@@ -54,7 +55,7 @@ impl KindReader {
         let row = values.into_iter().collect::<Result<Vec<_>, _>>().map(Row::new);
         match row.and_then(self.read) {
             Ok(row) => SnapshotItem::Row(row),
-            Err(Unreadable(problem)) => SnapshotItem::Unreadable(UnreadableRow { kind: self.kind, id, problem }),
+            Err(Unreadable(problem)) => SnapshotItem::Unreadable(UnreadableInSnapshot { kind: self.kind, id, problem }),
         }
     }
 }

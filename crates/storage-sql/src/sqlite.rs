@@ -305,7 +305,7 @@ fn every_row(
     let columns = statement.column_count();
     let mut rows = statement.query([]).map_err(Stopped::Failed)?;
     while let Some(row) = rows.next().map_err(Stopped::Failed)? {
-        let read = |index| row.get_ref(index).and_then(value).map_err(|error| Unreadable(error.to_string()));
+        let read = |index| row.get_ref(index).map(value).map_err(|error| Unreadable(error.to_string()));
         put(kind.item((0..columns).map(read).collect())).map_err(|Abandoned| Stopped::Abandoned)?;
     }
     Ok(())
@@ -452,14 +452,19 @@ fn roll_back(connection: &mut Connection) {
 struct SqliteSession<'a>(&'a mut Connection);
 
 impl SqliteSession<'_> {
-    fn run(&mut self, statement: &Statement) -> rusqlite::Result<Vec<Row>> {
+    /// The rows, and none behind those whose texts are longer than `bytes` together.
+    fn run(&mut self, statement: &Statement, bytes: usize) -> rusqlite::Result<Vec<Row>> {
         let mut prepared = self.0.prepare_cached(&statement.sql.replace('$', "?"))?;
         let columns = prepared.column_count();
         let mut rows = prepared.query(params_from_iter(&statement.parameters))?;
-        let mut all = Vec::new();
-        while let Some(row) = rows.next()? {
-            let values = (0..columns).map(|index| row.get_ref(index).and_then(value));
-            all.push(Row::new(values.collect::<rusqlite::Result<_>>()?));
+        let (mut all, mut read) = (Vec::new(), 0_usize);
+        while read <= bytes
+            && let Some(row) = rows.next()?
+        {
+            let values = (0..columns).map(|index| row.get_ref(index).map(value));
+            let row = Row::new(values.collect::<rusqlite::Result<_>>()?);
+            read = read.saturating_add(row.text_bytes());
+            all.push(row);
         }
         Ok(all)
     }
@@ -471,7 +476,15 @@ impl Session for SqliteSession<'_> {
     }
 
     fn query_all(&mut self, statements: &[Statement]) -> impl Future<Output = Result<Vec<Vec<Row>>, Fault>> + Send {
-        ready(statements.iter().map(|statement| self.run(statement).map_err(fault)).collect())
+        ready(statements.iter().map(|statement| self.run(statement, usize::MAX).map_err(fault)).collect())
+    }
+
+    fn query_bounded(
+        &mut self,
+        statement: Statement,
+        bytes: usize,
+    ) -> impl Future<Output = Result<Vec<Row>, Fault>> + Send {
+        ready(self.run(&statement, bytes).map_err(fault))
     }
 
     fn run_script(&mut self, sql: &str) -> impl Future<Output = Result<(), Fault>> + Send {
@@ -479,15 +492,16 @@ impl Session for SqliteSession<'_> {
     }
 }
 
-fn value(value: ValueRef<'_>) -> rusqlite::Result<Value> {
-    Ok(match value {
+fn value(value: ValueRef<'_>) -> Value {
+    // A value that no column should hold: the code that reads the column reports which one it is.
+    let unexpected = Value::List(Vec::new());
+    match value {
         ValueRef::Null => Value::Null,
         ValueRef::Integer(number) => Value::Int(number),
-        ValueRef::Text(text) => Value::Text(std::str::from_utf8(text)?.to_owned()),
-        // Anything else is a value that no column should hold; whoever reads the column says which.
-        ValueRef::Blob(bytes) => Uuid::from_slice(bytes).map_or(Value::List(Vec::new()), Value::Uuid),
-        ValueRef::Real(_) => Value::List(Vec::new()),
-    })
+        ValueRef::Text(text) => std::str::from_utf8(text).map_or(unexpected, |text| Value::Text(text.to_owned())),
+        ValueRef::Blob(bytes) => Uuid::from_slice(bytes).map_or(unexpected, Value::Uuid),
+        ValueRef::Real(_) => unexpected,
+    }
 }
 
 impl ToSql for Value {

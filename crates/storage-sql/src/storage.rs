@@ -3,6 +3,7 @@
 use crate::{
     Backlog, DatabaseLocation, PoolStatus, SqlOptions,
     commit::{Checked, CommitAll, Outcome},
+    derived::FillDerived,
     location::Place,
     migrations::{MIGRATE, Migrate, Verify},
     outbox::{ACKNOWLEDGE, Acknowledge, Ask, CLAIM, Claim, MEASURE, Measure, PURGE, Purge},
@@ -15,7 +16,7 @@ use async_trait::async_trait;
 use character_domain::Timestamp;
 use character_storage_port::{
     COMMIT, Commit, Committed, Deleted, ErrorKind, EventId, Outbox, OutboxEvent, Page, PageRequest, Probe, Read,
-    Result, Snapshot, SnapshotStream, StorageError, Store, Transaction, check_batch, check_claim,
+    Result, Snapshot, SnapshotStream, StorageError, Store, Transaction, check_batch, check_claim, check_list,
 };
 use std::{path::Path, sync::Arc, time::Duration};
 
@@ -62,7 +63,7 @@ impl SqlStorage {
                 Engine::Sqlite(sqlite)
             }
         };
-        Ok(Self { engine: Arc::new(engine) })
+        Self { engine: Arc::new(engine) }.filled().await
     }
 
     /// Opens a database that exists, to read: nothing is created, no migration applied and nothing written. An SQLite
@@ -101,6 +102,12 @@ impl SqlStorage {
             Engine::Sqlite(sqlite) => sqlite.close().await?,
         }
         Ok(())
+    }
+
+    /// Fills the columns that rows of an earlier release lack, a few rows at a time, so that others may write meanwhile.
+    async fn filled(self) -> Result<Self> {
+        while self.write(MIGRATE, FillDerived).await? {}
+        Ok(self)
     }
 
     /// How busy the connections are.
@@ -152,6 +159,7 @@ impl<E: Table> Store<E> for SqlStorage {
     }
 
     async fn list(&self, query: &E::Query, page: PageRequest) -> Result<Read<Page<E>>> {
+        check_list::<E>(query, &page)?;
         self.read(E::LIST, List::<E> { query: query.clone(), page }).await.map(Read::origin)
     }
 }

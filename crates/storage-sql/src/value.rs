@@ -77,6 +77,17 @@ impl Row {
         T::from_value(self.0.next().ok_or_else(|| Unreadable("the row has too few columns".into()))?)
     }
 
+    /// The last column that was not read.
+    pub(crate) fn pop(&mut self) -> Result<Value, Unreadable> {
+        self.0.next_back().ok_or_else(|| Unreadable("the row has too few columns".into()))
+    }
+
+    /// The number of bytes of its texts.
+    pub(crate) fn text_bytes(&self) -> usize {
+        let bytes = |value: &Value| if let Value::Text(text) = value { text.len() } else { 0 };
+        self.0.as_slice().iter().map(bytes).sum()
+    }
+
     /// The columns `revision, created_at, updated_at, deleted_at`.
     pub(crate) fn read_meta(&mut self) -> Result<Meta, Unreadable> {
         Ok(Meta {

@@ -2,9 +2,12 @@
 mod support;
 
 use character_domain::Character;
-use character_storage_port::{Commit, Deleted, ErrorKind, Outbox, Probe, StoragePort, Store, Transaction};
+use character_storage_port::{
+    Change, CharacterQuery, Commit, Deleted, Direction, ErrorKind, Order, OrderBy, Outbox, PageRequest, Probe,
+    StoragePort, Store, Transaction,
+};
 use character_storage_sql::{SqlOptions, SqlStorage};
-use character_storage_testkit::{Harness, storage_conformance};
+use character_storage_testkit::{Harness, storage_conformance, unreadable};
 use character_tests::PostgresServer;
 use std::{sync::Arc, time::Duration};
 use support::{character, create};
@@ -208,4 +211,35 @@ async fn the_reason_names_the_cause_and_no_secret() {
         assert!(error.detail().is_some_and(|detail| detail.contains(cause)), "{cause}: {error:?}");
         assert!(!format!("{error} {error:?}").contains("hunter2"), "{error:?}");
     }
+}
+
+#[tokio::test]
+async fn lists_report_rows_that_cannot_be_read_and_do_not_hide_the_others() {
+    let server = PostgresServer::shared();
+    for spoil in ["data = '{'", "data = '[]'", "data = 'null'", "revision = -1"] {
+        let url = server.fresh_schema_url();
+        let schema = url.rsplit("%3D").next().unwrap();
+        let storage = SqlStorage::connect(&url, SqlOptions::default()).await.unwrap();
+        unreadable::are_reported(&storage, async |id| {
+            server.query(&format!("UPDATE {schema}.characters SET {spoil} WHERE id = '{id}'"));
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn names_and_tags_of_an_earlier_release_are_filled_when_the_schema_is_opened() {
+    let server = PostgresServer::shared();
+    let url = server.fresh_schema_url();
+    let schema = url.rsplit("%3D").next().unwrap();
+    let storage = SqlStorage::connect(&url, SqlOptions::default()).await.unwrap();
+    let rows: Vec<_> = (0..1_100).map(|number| character(&format!("Stra\u{df}e {number:04}"))).collect();
+    let transaction = rows.iter().fold(Transaction::new(), |all, row| all.with(Change::Create(row.clone())));
+    storage.commit(transaction).await.unwrap();
+    server.query(&format!("UPDATE {schema}.characters SET name_folded = ''"));
+    let storage = SqlStorage::connect(&url, SqlOptions::default()).await.unwrap();
+    let by_name = Order { by: OrderBy::Name, direction: Direction::Ascending };
+    let query = CharacterQuery { name: Some("STRASSE 00".to_owned()), order: by_name, ..CharacterQuery::default() };
+    let found = Store::<Character>::list(&storage, &query, PageRequest::default()).await.unwrap().value.items;
+    assert_eq!(found, rows[..100]);
 }

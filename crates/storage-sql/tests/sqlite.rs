@@ -1,10 +1,13 @@
 //! SQLite.
 mod support;
 
-use character_domain::Character;
-use character_storage_port::{Commit, Deleted, ErrorKind, Probe, StoragePort, Store};
+use character_domain::{Character, JournalEntry, now};
+use character_storage_port::{
+    Change, CharacterQuery, Commit, Deleted, Direction, ErrorKind, JournalEntryQuery, Limit, Order, OrderBy,
+    PageRequest, Probe, StoragePort, Store, TagFilter, Transaction,
+};
 use character_storage_sql::{DatabaseLocation, SqlOptions, SqlStorage};
-use character_storage_testkit::{Harness, storage_conformance};
+use character_storage_testkit::{Harness, storage_conformance, unreadable};
 use std::{sync::Arc, task::Poll, time::Duration};
 use support::{character, create};
 use tempfile::TempDir;
@@ -218,4 +221,84 @@ async fn a_file_that_must_exist_is_not_created() {
         .await
         .unwrap();
     SqlStorage::connect(&url, SqlOptions::default()).await.unwrap().probe().await.unwrap();
+}
+
+/// Ways to make a stored character unreadable.
+const SPOILS: [&str; 5] =
+    ["data = '{'", "data = '[]'", "theme = CAST(x'ff' AS TEXT)", "campaign_id = x'00'", "revision = -1"];
+
+#[tokio::test]
+async fn lists_report_rows_that_cannot_be_read_and_do_not_hide_the_others() {
+    for spoil in SPOILS {
+        let (storage, folder) = open().await;
+        let other = rusqlite::Connection::open(folder.path().join("characters.db")).unwrap();
+        unreadable::are_reported(&storage, async |id| {
+            let changed =
+                other.execute(&format!("UPDATE characters SET {spoil} WHERE id = ?1"), [id.as_bytes()]).unwrap();
+            assert_eq!(changed, 1);
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn a_time_outside_of_every_range_neither_ends_a_list_nor_hides_a_row() {
+    let (storage, folder) = open().await;
+    let rows: Vec<_> = (0..6).map(|number| character(&format!("Member {number}"))).collect();
+    for row in &rows {
+        storage.commit(create(row)).await.unwrap();
+    }
+    let other = rusqlite::Connection::open(folder.path().join("characters.db")).unwrap();
+    for (row, time) in [(0, i64::MAX), (1, i64::MAX - 1), (2, i64::MIN), (3, i64::MIN + 1)] {
+        let id = rows[row].id.0;
+        let changed = other
+            .execute("UPDATE characters SET created_at = ?2, updated_at = ?2 WHERE id = ?1", (id.as_bytes(), time));
+        assert_eq!(changed.unwrap(), 1);
+    }
+    for order in Order::ALL {
+        let query = CharacterQuery { order, ..CharacterQuery::default() };
+        let mut request = PageRequest::first(Limit::new(1).unwrap());
+        let (mut readable, mut spoiled) = (Vec::new(), Vec::new());
+        for _ in 0..rows.len() {
+            let page = Store::<Character>::list(&storage, &query, request.clone()).await.unwrap().value;
+            readable.extend(page.items.into_iter().map(|row| row.id));
+            spoiled.extend(page.unreadable.into_iter().map(|row| row.id));
+            let Some(cursor) = page.next else { break };
+            request = request.after(cursor);
+        }
+        readable.sort();
+        spoiled.sort();
+        assert_eq!(readable, [rows[4].id, rows[5].id], "in the order {order}");
+        assert_eq!(spoiled, rows[..4].iter().map(|row| row.id.0).collect::<Vec<_>>(), "in the order {order}");
+    }
+}
+
+/// The derived columns of rows that an earlier release wrote are empty until the file is opened.
+#[tokio::test]
+async fn names_and_tags_of_an_earlier_release_are_filled_when_the_file_is_opened() {
+    let (storage, folder) = open().await;
+    let path = folder.path().join("characters.db");
+    let rows: Vec<_> = (0..1_100).map(|number| character(&format!("Stra\u{df}e {number:04}"))).collect();
+    let transaction = rows.iter().fold(Transaction::new(), |all, row| all.with(Change::Create(row.clone())));
+    storage.commit(transaction).await.unwrap();
+    let mut entry = JournalEntry::new(rows[0].id, "First session", now());
+    entry.tags = vec!["Cafe\u{301}".to_owned()];
+    storage.commit(Transaction::new().with(Change::Create(entry.clone()))).await.unwrap();
+    drop(storage);
+    let other = rusqlite::Connection::open(&path).unwrap();
+    other
+        .execute_batch("UPDATE characters SET name_folded = ''; UPDATE journal_entries SET tags_normalized = ''")
+        .unwrap();
+    let revisions = || other.query_row("SELECT SUM(revision) FROM characters", [], |row| row.get::<_, i64>(0)).unwrap();
+    let before = revisions();
+
+    let storage = SqlStorage::sqlite(&path).await.unwrap();
+    assert_eq!(revisions(), before, "to fill a column is no change of the row");
+    let by_name = Order { by: OrderBy::Name, direction: Direction::Ascending };
+    let query = CharacterQuery { name: Some("STRASSE 00".to_owned()), order: by_name, ..CharacterQuery::default() };
+    let found = Store::<Character>::list(&storage, &query, PageRequest::default()).await.unwrap().value.items;
+    assert_eq!(found, rows[..100]);
+    let query = JournalEntryQuery { tags: TagFilter(vec!["Caf\u{e9}".to_owned()]), ..JournalEntryQuery::default() };
+    let found = Store::<JournalEntry>::list(&storage, &query, PageRequest::default()).await.unwrap().value.items;
+    assert_eq!(found, [entry]);
 }

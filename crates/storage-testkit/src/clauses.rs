@@ -14,8 +14,10 @@ pub mod fields;
 pub mod filters;
 pub mod imports;
 pub mod lists;
+pub mod orders;
 pub mod outbox;
 pub mod outcomes;
+pub mod pages;
 pub mod repetition;
 pub mod row_verbs;
 pub mod rows;
@@ -226,6 +228,22 @@ macro_rules! __each_clause {
                 an_offset_past_the_end_is_empty
                 find_and_every_list_agree
             }
+            orders {
+                characters_that_are_not_in_play_are_listed_on_request_only
+                lists_of_characters_have_every_order
+                lists_of_items_have_every_order
+                names_are_ordered_by_their_folded_form
+                a_cursor_of_every_order_is_a_place_and_needs_no_row
+                a_cursor_of_another_order_is_invalid
+                an_ordered_list_follows_a_change
+                the_filter_by_name_holds_the_characters_whose_name_contains_it
+                the_filter_by_name_holds_the_items_whose_name_contains_it
+                the_longest_names_are_searched_and_ordered
+            }
+            pages {
+                a_page_ends_before_it_exceeds_its_bytes
+                a_page_by_offset_ends_before_it_exceeds_its_bytes
+            }
             outcomes {
                 a_refusal_says_certainly_not_applied
                 a_refusal_in_a_batch_says_certainly_not_applied
@@ -355,7 +373,7 @@ macro_rules! __each_clause {
             }
             filters {
                 the_filter_by_tags_asks_for_all_of_them
-                tags_are_compared_exactly
+                tags_are_compared_by_their_normalized_form
                 reads_by_tag_follow_a_change
                 entry_types_are_compared_exactly
                 relationship_types_are_compared_exactly

@@ -9,8 +9,8 @@ mod progress;
 use crate::sample::at;
 use character_domain::{Document, Revision, Timestamp};
 use character_storage_port::{
-    Change, Committed, Deleted, Entity, EntityKind, Expect, Limit, Page, PageRequest, Query, StorageError, StoragePort,
-    Store, Transaction, Write,
+    Change, Committed, Cursor, Deleted, Entity, EntityKind, Expect, Limit, Page, PageRequest, Query, StorageError,
+    StoragePort, Store, Transaction, Write,
 };
 use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
@@ -45,6 +45,10 @@ pub trait Sample: Entity {
     fn faults() -> Vec<Place<Self, ()>>;
     /// The filters of the query, but for `include_deleted`.
     fn filters() -> Vec<Filter<Self>>;
+    /// The query for every live row of this kind.
+    fn every_live() -> Self::Query {
+        Self::Query::default()
+    }
     /// Makes the query ask for soft-deleted rows too.
     fn include_deleted(query: &mut Self::Query);
     /// Free documents.
@@ -97,9 +101,9 @@ pub fn at_revision<E: Entity>(row: &E, revision: u64) -> E {
 /// Each filter by itself, asking for rows like this one, and none.
 #[must_use]
 pub fn each_filter<E: Sample>(row: &E) -> Vec<E::Query> {
-    let mut queries = vec![E::Query::default()];
+    let mut queries = vec![E::every_live()];
     for filter in E::filters() {
-        queries.push(with(&E::Query::default(), |query| (filter.narrow)(query, row)));
+        queries.push(with(&E::every_live(), |query| (filter.narrow)(query, row)));
     }
     queries
 }
@@ -110,7 +114,7 @@ pub fn combinations<E: Sample>(row: &E) -> Vec<E::Query> {
     let filters = E::filters();
     let mut queries = Vec::new();
     for bits in 0..1_usize << filters.len() {
-        let mut query = E::Query::default();
+        let mut query = E::every_live();
         for (place, filter) in filters.iter().enumerate() {
             if bits >> place & 1 == 1 {
                 (filter.narrow)(&mut query, row);
@@ -149,7 +153,8 @@ pub fn varied<E: Sample>() -> Vec<E> {
 #[must_use]
 pub fn matching<E: Entity>(rows: &[E], query: &E::Query) -> Vec<E> {
     let mut rows: Vec<E> = rows.iter().filter(|row| query.matches(row)).cloned().collect();
-    rows.sort_by_key(|row| std::cmp::Reverse((row.meta().created_at, row.id().into())));
+    let place = |row: &E| Cursor::of(row, query.order());
+    rows.sort_by(|one, other| place(one).compare(&place(other)));
     rows
 }
 
@@ -168,9 +173,27 @@ pub async fn page<E: Sample>(storage: &dyn StoragePort, query: &E::Query, reques
     E::store(storage).list(query, request).await.expect("a list is answered").value
 }
 
-/// The first thousand rows of the list.
+/// The first page of the list, which must have no next one.
 pub async fn listed<E: Sample>(storage: &dyn StoragePort, query: &E::Query) -> Vec<E> {
-    page(storage, query, PageRequest::first(Limit::MAX)).await.items
+    let page = page(storage, query, PageRequest::first(Limit::MAX)).await;
+    assert_eq!((page.next, page.unreadable), (None, Vec::new()), "the list for {query:?}");
+    page.items
+}
+
+/// Every row of the list, read in pages of at most `limit` rows.
+pub async fn walked<E: Sample>(storage: &dyn StoragePort, query: &E::Query, limit: u32) -> Vec<E> {
+    let mut request = PageRequest::first(Limit::new(limit).expect("a limit from 1 to 1000"));
+    let mut rows = Vec::new();
+    // A storage that returns a cursor without end must fail the clause and not hang it.
+    for _ in 0..5_000 {
+        let page = page(storage, query, request.clone()).await;
+        assert!(page.items.len() <= limit as usize, "a page of {} rows for a limit of {limit}", page.items.len());
+        assert_eq!(page.unreadable, [], "the list for {query:?}");
+        rows.extend(page.items);
+        let Some(cursor) = page.next else { return rows };
+        request = request.after(cursor);
+    }
+    panic!("the list does not end");
 }
 
 /// Commits one change in a transaction of its own, which must succeed.
@@ -326,7 +349,7 @@ mod tests {
     async fn is_told_apart_by_each_filter<E: Sample>() {
         let rows = varied::<E>();
         for query in each_filter(&rows[0]).iter().skip(1) {
-            let (narrowed, all) = (matching(&rows, query).len(), matching(&rows, &E::Query::default()).len());
+            let (narrowed, all) = (matching(&rows, query).len(), matching(&rows, &E::every_live()).len());
             assert!(0 < narrowed && narrowed < all, "{}: {query:?}", E::KIND);
         }
     }

@@ -42,6 +42,7 @@ mod harness;
 pub mod kinds;
 mod mock;
 pub mod sample;
+pub mod unreadable;
 
 pub use clauses::{Clause, clauses};
 pub use faults::{Fault, Operation, ScriptedFaults};

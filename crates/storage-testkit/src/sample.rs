@@ -116,7 +116,7 @@ pub async fn walk(storage: &dyn StoragePort, query: &CharacterQuery, limit: u32)
     let mut rows: Vec<Character> = Vec::new();
     // A storage that gives a cursor for ever must fail the clause, not hang it.
     for _ in 0..5_000 {
-        let page = storage.list(query, request).await.expect("a list is answered").value;
+        let page = storage.list(query, request.clone()).await.expect("a list is answered").value;
         assert!(page.items.len() <= limit as usize, "a page of {} rows for a limit of {limit}", page.items.len());
         assert!(page.next.is_none() || page.items.len() == limit as usize, "a page with a successor must be full");
         rows.extend(page.items);
@@ -131,16 +131,16 @@ pub async fn list(storage: &dyn StoragePort, query: &CharacterQuery) -> Vec<Char
     walk(storage, query, 1000).await
 }
 
-/// The list of all rows of a user, deleted ones too.
+/// The list of all rows of a user, also those that are deleted or not in play.
 #[must_use]
 pub fn of_user(user: UserId) -> CharacterQuery {
-    CharacterQuery { user_id: Some(user), include_deleted: true, ..CharacterQuery::default() }
+    CharacterQuery { user_id: Some(user), include_deleted: true, ..CharacterQuery::live() }
 }
 
-/// The list of all live rows of a campaign.
+/// The list of all live rows of a campaign, whether or not they are in play.
 #[must_use]
 pub fn of_campaign(campaign: CampaignId) -> CharacterQuery {
-    CharacterQuery { campaign_id: Some(campaign), ..CharacterQuery::default() }
+    CharacterQuery { campaign_id: Some(campaign), ..CharacterQuery::live() }
 }
 
 /// A limit from 1 to 1000.
@@ -211,10 +211,10 @@ impl Model {
     }
 
     fn queries(&self) -> Vec<CharacterQuery> {
-        let mut queries = vec![CharacterQuery::default()];
+        let mut queries = vec![CharacterQuery::live()];
         for row in self.0.values() {
-            queries.push(CharacterQuery { user_id: Some(row.user_id), ..CharacterQuery::default() });
-            queries.push(CharacterQuery { theme: Some(row.theme.clone()), ..CharacterQuery::default() });
+            queries.push(CharacterQuery { user_id: Some(row.user_id), ..CharacterQuery::live() });
+            queries.push(CharacterQuery { theme: Some(row.theme.clone()), ..CharacterQuery::live() });
             queries.extend(row.campaign_id.map(of_campaign));
         }
         let active = queries.iter().map(|query| CharacterQuery { active_only: true, ..query.clone() });

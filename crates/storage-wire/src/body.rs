@@ -2,28 +2,32 @@
 
 use crate::Problem;
 use character_storage_port::{
-    Committed, Cursor, EventId, OutboxEvent, Page, SnapshotItem, StoredRow, Transaction, UnreadableRow,
+    Committed, Cursor, EventId, OutboxEvent, Page, SnapshotItem, StoredRow, Transaction, UnreadableInSnapshot,
+    UnreadableRow,
 };
 use serde::{Deserialize, Serialize};
 
 /// A page of rows.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ListBody<E> {
-    /// The rows, newest first.
+    /// The readable rows, in the order of the list.
     pub items: Vec<E>,
     /// Where the next page starts; `null` at the end.
     pub next_cursor: Option<Cursor>,
+    /// The rows of this page that cannot be read; absent when there are none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unreadable: Vec<UnreadableRow>,
 }
 
 impl<E> From<Page<E>> for ListBody<E> {
     fn from(page: Page<E>) -> Self {
-        Self { items: page.items, next_cursor: page.next }
+        Self { items: page.items, next_cursor: page.next, unreadable: page.unreadable }
     }
 }
 
 impl<E> From<ListBody<E>> for Page<E> {
     fn from(body: ListBody<E>) -> Self {
-        Self { items: body.items, next: body.next_cursor }
+        Self { items: body.items, next: body.next_cursor, unreadable: body.unreadable }
     }
 }
 
@@ -61,7 +65,7 @@ pub enum SnapshotLine {
     /// A row.
     Row(StoredRow),
     /// A row that cannot be read.
-    Unreadable(UnreadableRow),
+    Unreadable(UnreadableInSnapshot),
     /// Why the rest is missing.
     Problem(Problem),
     /// The snapshot is complete.

@@ -13,7 +13,7 @@ use url::form_urlencoded;
 
 /// The query string, without `?`, that asks for this page. `limit` is always given.
 #[must_use]
-pub fn encode_list<E: Entity>(query: &E::Query, page: PageRequest) -> String {
+pub fn encode_list<E: Entity>(query: &E::Query, page: &PageRequest) -> String {
     let mut pairs = form_urlencoded::Serializer::new(String::new());
     if let Ok(Value::Object(filter)) = serde_json::to_value(query) {
         for (name, value) in &filter {
@@ -30,7 +30,7 @@ pub fn encode_list<E: Entity>(query: &E::Query, page: PageRequest) -> String {
         }
     }
     pairs.append_pair("limit", &page.limit.get().to_string());
-    match page.start {
+    match &page.start {
         Start::First => {}
         Start::Offset(rows) => {
             pairs.append_pair("offset", &rows.to_string());
@@ -80,9 +80,10 @@ pub fn decode_list<E: Entity>(query: &str) -> Result<(E::Query, PageRequest), Vi
         }
         seen.push(name);
     }
-    let query = filter_of::<E::Query, E>(&filter).map_err(|error| Violations::one("query", error.to_string()));
     violations.into_result()?;
-    Ok((query?, page))
+    let query = filter_of::<E::Query, E>(&filter).map_err(|error| Violations::one("query", error.to_string()))?;
+    page.check(query.order())?;
+    Ok((query, page))
 }
 
 /// Reads the query string of a single row: empty, or `deleted=include` or `deleted=exclude`.
@@ -183,22 +184,27 @@ mod tests {
         JournalEntry, JournalEntryId, NpcRelationship, Quest, QuestImportance, QuestStatus, UserId, now,
     };
     use character_storage_port::{
-        CampaignEventQuery, CampaignQuery, CharacterProgressQuery, CharacterQuery, CharacterVersionQuery,
-        EventImpactQuery, ExperienceEntryQuery, InventoryItemQuery, JournalEntryQuery, NpcRelationshipQuery,
-        QuestQuery, TagFilter,
+        CampaignEventQuery, CampaignQuery, CharacterProgressQuery, CharacterQuery, CharacterVersionQuery, Direction,
+        EventImpactQuery, ExperienceEntryQuery, InventoryItemQuery, JournalEntryQuery, NpcRelationshipQuery, Order,
+        OrderBy, QuestQuery, SortKey, TagFilter,
     };
     use uuid::Uuid;
 
     fn comes_back<E: Entity>(full: &E::Query) {
-        let cursor = Cursor { created_at: now(), id: Uuid::now_v7() };
         let limit = Limit::new(7).expect("in range");
         let Ok(Value::Object(fields)) = serde_json::to_value(full) else { panic!("a filter is an object") };
         let parts = fields.into_iter().map(|(name, value)| Value::Object([(name, value)].into_iter().collect()));
         let parts = parts.map(|part| serde_json::from_value(part).expect("each filter can be given alone"));
         for query in [E::Query::default(), full.clone()].into_iter().chain(parts) {
+            let key = match query.order().by {
+                OrderBy::CreatedAt => SortKey::CreatedAt(now().as_microsecond()),
+                OrderBy::UpdatedAt => SortKey::UpdatedAt(-1),
+                OrderBy::Name => SortKey::Name("stra\u{df}e & 100%".to_owned()),
+            };
+            let cursor = Cursor { key, id: Uuid::now_v7(), direction: query.order().direction };
             for start in [Start::First, Start::Offset(0), Start::Offset(u32::MAX), Start::After(cursor)] {
                 let page = PageRequest { limit, start };
-                let text = encode_list::<E>(&query, page);
+                let text = encode_list::<E>(&query, &page);
                 assert_eq!(decode_list::<E>(&text), Ok((query.clone(), page)), "{text}");
             }
         }
@@ -210,14 +216,18 @@ mod tests {
         let words = || Some("steam&punk=100% +äß\u{1F409}, \"or\" so".to_owned());
         let (character_id, include_deleted) = (Some(CharacterId::new()), true);
         let journal_entry_id = Some(JournalEntryId::new());
-        comes_back::<Character>(&CharacterQuery {
-            user_id: Some(UserId::new()),
-            campaign_id: Some(CampaignId::new()),
-            parent_id: character_id,
-            theme: words(),
-            active_only: true,
-            include_deleted,
-        });
+        for order in Order::ALL {
+            comes_back::<Character>(&CharacterQuery {
+                user_id: Some(UserId::new()),
+                campaign_id: Some(CampaignId::new()),
+                parent_id: character_id,
+                theme: words(),
+                name: words(),
+                active_only: false,
+                include_deleted,
+                order,
+            });
+        }
         comes_back::<Campaign>(&CampaignQuery {
             dm_user_id: Some(UserId::new()),
             theme: Some("a, b & c".to_owned()),
@@ -227,8 +237,10 @@ mod tests {
             character_id,
             root_id: Some(InventoryItemId::new()),
             container: Some(InventoryItemId::new()),
+            name: words(),
             equipped_only: true,
             include_deleted,
+            order: Order { by: OrderBy::Name, direction: Direction::Ascending },
         });
         for tags in [&["one"][..], &["one", "two & more", "drei=3", " ", "ü\u{1F409}"]] {
             comes_back::<JournalEntry>(&JournalEntryQuery {
@@ -296,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_query_string_is_the_first_page_of_every_live_row() {
+    fn an_empty_query_string_is_the_first_page_of_the_live_characters_in_play() {
         assert_eq!(decode_list::<Character>(""), Ok((CharacterQuery::default(), PageRequest::default())));
     }
 
@@ -310,11 +322,23 @@ mod tests {
 
     #[test]
     fn a_cursor_and_an_offset_exclude_each_other() {
-        let cursor = Cursor { created_at: now(), id: Uuid::now_v7() };
+        let cursor = Cursor::newest_first(now(), Uuid::now_v7());
         for text in [format!("offset=1&cursor={cursor}"), format!("cursor={cursor}&offset=1")] {
             let violations = decode_list::<Character>(&text).expect_err("both");
             assert_eq!(violations.0[0].field, "cursor");
         }
+    }
+
+    #[test]
+    fn a_cursor_of_another_order_and_an_unknown_order_are_named() {
+        let cursor = Cursor::newest_first(now(), Uuid::now_v7());
+        let violations = decode_list::<Character>(&format!("order=name&cursor={cursor}")).expect_err("another order");
+        assert_eq!(violations.0[0].field, "cursor");
+        for order in ["colour", "", "--name", "NAME"] {
+            let violations = decode_list::<InventoryItem>(&format!("order={order}")).expect_err("no order");
+            assert_eq!(violations.0[0].field, "order", "{order}");
+        }
+        assert_eq!(decode_list::<Quest>("order=name").expect_err("quests have one order").0[0].field, "order");
     }
 
     #[test]

@@ -18,13 +18,15 @@ use actix_web::{
 };
 use character_storage_port::CharacterQuery;
 
-/// Characters that take part in a campaign, newest first. Of a campaign that nobody knows there are none.
+/// Characters that take part in a campaign and are in play, newest first, unless the parameters ask for others. Of a campaign that nobody knows there are none.
 #[utoipa::path(
     get, path = "/api/v2/campaigns/{campaign}/characters", tag = "campaigns", operation_id = "listCampaignCharacters",
     params(
         ("campaign" = uuid::Uuid, Path, description = "The campaign"),
-        ("active_only" = Option<bool>, Query, description = "Only those that are in play. Default: false"),
+        ("name" = Option<String>, Query, description = "Only those whose name contains this text. Case and Unicode normalization make no difference"),
+        ("active_only" = Option<bool>, Query, description = "Only those that are in play. `false` lists all. Default: true"),
         ("include_deleted" = Option<bool>, Query, description = "Soft-deleted ones too. Default: false"),
+        ("order" = Option<String>, Query, description = "`created_at`, `updated_at` or `name`, behind `-` for the greatest first. Default: `-created_at`"),
         ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "At most so many. Default: 100"),
         ("offset" = Option<u32>, Query, minimum = 0, description = "Leave out so many. Not with `cursor`"),
         ("cursor" = Option<String>, Query, description = "The `next_cursor` of the part before. Not with `offset`"),
@@ -35,11 +37,13 @@ pub(crate) async fn characters(api: Data<Api>, request: HttpRequest) -> Answer {
     let campaign = path_id(&request, "campaign")?;
     let mut parameters = Parameters::of(request.query_string());
     let wanted = CharacterQuery {
-        active_only: parameters.flag("active_only"),
+        name: parameters.text("name"),
+        active_only: parameters.flag_or("active_only", true),
         include_deleted: parameters.flag("include_deleted"),
+        order: parameters.order(),
         ..CharacterQuery::default()
     };
-    let page = parameters.page();
+    let page = parameters.page_in(wanted.order);
     parameters.finish()?;
     let read = api.repositories.campaigns.characters(campaign, wanted, page, &context::of_read(&request)?).await?;
     answer::page::<_, CharacterBody>(&request, read)

@@ -2,7 +2,6 @@
 
 use crate::{ProblemBody, bulk::BulkResult};
 use character_domain::{Character, Members, Timestamp};
-use character_storage_port::{Cursor, Page};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
@@ -81,7 +80,7 @@ pub struct NewCharacterBody {
     #[schema(default = "traditional", min_length = 1, max_length = 64)]
     pub theme: Option<String>,
     /// What it is called.
-    #[schema(min_length = 1, max_length = 200)]
+    #[schema(min_length = 1, max_length = 255)]
     pub name: String,
     /// Who plays it.
     pub user_id: Uuid,
@@ -116,22 +115,6 @@ pub struct CharacterPatch {
     pub data: Option<Map<String, Value>>,
     /// Whether it is in play.
     pub is_active: Option<bool>,
-}
-
-/// Part of a list of characters.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct CharacterPageBody {
-    /// The characters, newest first.
-    pub items: Vec<CharacterBody>,
-    /// Give it as `cursor` to get the next part; `null` at the end.
-    #[schema(value_type = Option<String>)]
-    pub next_cursor: Option<Cursor>,
-}
-
-impl From<Page<Character>> for CharacterPageBody {
-    fn from(page: Page<Character>) -> Self {
-        Self { items: page.items.into_iter().map(Into::into).collect(), next_cursor: page.next }
-    }
 }
 
 /// Many characters to be.

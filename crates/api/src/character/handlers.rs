@@ -1,8 +1,8 @@
 //! One character, and lists.
 
-use super::{CharacterBody, CharacterPageBody, CharacterPatch, NewCharacterBody, PATH, input};
+use super::{CharacterBody, CharacterPatch, NewCharacterBody, PATH, input};
 use crate::{
-    Api, Problem, ProblemBody,
+    Api, PageBody, Problem, ProblemBody,
     answer::{self, Answer, path_id},
     body::{self, Media},
     context::{self, ChangeHeaders, CreationHeaders},
@@ -69,21 +69,23 @@ pub(crate) async fn get(api: Data<Api>, request: HttpRequest) -> Answer {
     answer::one::<_, CharacterBody>(&request, read)
 }
 
-/// Characters, newest first.
+/// Characters that are in play, newest first, unless the parameters ask for others.
 #[utoipa::path(
     get, path = "/api/v2/characters", tag = "characters", operation_id = "listCharacters",
     params(
         ("user_id" = Option<uuid::Uuid>, Query, description = "Only those of this user"),
         ("campaign_id" = Option<uuid::Uuid>, Query, description = "Only those in this campaign"),
         ("theme" = Option<String>, Query, description = "Only those of this theme, compared exactly"),
-        ("active_only" = Option<bool>, Query, description = "Only those with `is_active`. Default: false"),
+        ("name" = Option<String>, Query, description = "Only those whose name contains this text. Case and Unicode normalization make no difference"),
+        ("active_only" = Option<bool>, Query, description = "Only those with `is_active`. `false` lists all. Default: true"),
         ("include_deleted" = Option<bool>, Query, description = "Soft-deleted ones too. Default: false"),
+        ("order" = Option<String>, Query, description = "`created_at`, `updated_at` or `name`, behind `-` for the greatest first. Default: `-created_at`"),
         ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "At most so many. Default: 100"),
         ("offset" = Option<u32>, Query, minimum = 0, description = "Leave out so many. Not with `cursor`"),
         ("cursor" = Option<String>, Query, description = "The `next_cursor` of the part before. Not with `offset`"),
     ),
     responses(
-        (status = 200, body = CharacterPageBody, description = "Part of the list", headers(
+        (status = 200, body = PageBody<CharacterBody>, description = "Part of the list", headers(
             ("Link" = Option<String>, description = "`rel=\"next\"`: the next part, when there is one"),
             ("Cache-Status" = String, description = "Where the answer comes from (RFC 9211)"),
         )),
@@ -96,11 +98,13 @@ pub(crate) async fn list(api: Data<Api>, request: HttpRequest) -> Answer {
         user_id: parameters.id("user_id"),
         campaign_id: parameters.id("campaign_id"),
         theme: parameters.text("theme"),
-        active_only: parameters.flag("active_only"),
+        name: parameters.text("name"),
+        active_only: parameters.flag_or("active_only", true),
         include_deleted: parameters.flag("include_deleted"),
+        order: parameters.order(),
         ..CharacterQuery::default()
     };
-    let page = parameters.page();
+    let page = parameters.page_in(wanted.order);
     parameters.finish()?;
     answer::page::<_, CharacterBody>(
         &request,

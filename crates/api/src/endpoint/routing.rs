@@ -1,6 +1,9 @@
 //! From the path of a request to the handler.
 
-use super::Endpoint;
+use super::{
+    Endpoint,
+    parameterless::{self, Parameterless},
+};
 use crate::{Problem, cors::AllowedOrigins, middleware};
 use actix_web::{
     Error, HttpRequest, Route,
@@ -19,9 +22,17 @@ use std::fmt;
 pub struct Endpoints {
     endpoints: Vec<Endpoint>,
     origins: Option<AllowedOrigins>,
+    parameterless: Parameterless,
 }
 
 impl Endpoints {
+    /// Refuses every query parameter of these operations with 422, before their handlers see the request. A handler of
+    /// an operation that has parameters refuses the unknown ones among them itself, together with all other faults.
+    #[must_use]
+    pub fn refusing_parameters_of(self, parameterless: Parameterless) -> Self {
+        Self { parameterless, ..self }
+    }
+
     pub(super) fn add(&mut self, endpoint: Endpoint) {
         self.endpoints.push(endpoint);
     }
@@ -42,11 +53,15 @@ impl ServiceFactory<ServiceRequest> for Endpoints {
 
     fn new_service(&self, (): ()) -> Self::Future {
         let nowhere = web::to(no_such_path).new_service(());
+        let parameters_refused = web::to(parameterless::refuse).new_service(());
         let endpoints: Vec<_> = self
             .endpoints
             .iter()
             .map(|endpoint| {
-                let methods = endpoint.methods.iter().map(|(method, route)| (method.clone(), route.new_service(())));
+                let methods = endpoint.methods.iter().map(|(method, route)| {
+                    let takes_parameters = !self.parameterless.contain(endpoint.path, method);
+                    (method.clone(), route.new_service(()), takes_parameters)
+                });
                 let preflight = self.origins.as_ref().map(|_| endpoint.preflight().new_service(()));
                 (endpoint.path, methods.collect::<Vec<_>>(), endpoint.refusal().new_service(()), preflight)
             })
@@ -56,8 +71,8 @@ impl ServiceFactory<ServiceRequest> for Endpoints {
             let mut places = matchit::Router::new();
             for (path, makings, refusal, preflight) in endpoints {
                 let mut methods = Vec::with_capacity(makings.len());
-                for (method, making) in makings {
-                    methods.push((method, making.await?));
+                for (method, making, takes_parameters) in makings {
+                    methods.push(Answering { method, handling: making.await?, takes_parameters });
                 }
                 let preflight = match preflight {
                     Some(making) => Some(making.await?),
@@ -67,7 +82,8 @@ impl ServiceFactory<ServiceRequest> for Endpoints {
                 let place = Place { path, placeholders: placeholders(path), methods, refusal, preflight };
                 places.insert(path, place).map_err(|error| tracing::error!(path, %error, "a path cannot be served"))?;
             }
-            Ok(Routing { places, nowhere: nowhere.await?, origins })
+            let (nowhere, parameters_refused) = (nowhere.await?, parameters_refused.await?);
+            Ok(Routing { places, nowhere, parameters_refused, origins })
         })
     }
 }
@@ -86,10 +102,17 @@ type Handling = <Route as ServiceFactory<ServiceRequest>>::Service;
 struct Place {
     path: &'static str,
     placeholders: Vec<&'static str>,
-    methods: Vec<(Method, Handling)>,
+    methods: Vec<Answering>,
     refusal: Handling,
     /// Where preflight requests are answered.
     preflight: Option<Handling>,
+}
+
+/// One method of a path.
+struct Answering {
+    method: Method,
+    handling: Handling,
+    takes_parameters: bool,
 }
 
 /// What [`Endpoints`] makes: gives each request to the handler of its path and method.
@@ -97,6 +120,7 @@ pub struct Routing {
     places: matchit::Router<Place>,
     nowhere: Handling,
     origins: Option<AllowedOrigins>,
+    parameters_refused: Handling,
 }
 
 impl fmt::Debug for Routing {
@@ -125,8 +149,13 @@ impl Service<ServiceRequest> for Routing {
         {
             return preflight.call(request);
         }
-        let handling = place.methods.iter().find(|(method, _)| method == request.method());
-        handling.map_or(&place.refusal, |(_, handling)| handling).call(request)
+        match place.methods.iter().find(|answering| answering.method == request.method()) {
+            Some(answering) if !answering.takes_parameters && !request.query_string().is_empty() => {
+                self.parameters_refused.call(request)
+            }
+            Some(answering) => answering.handling.call(request),
+            None => place.refusal.call(request),
+        }
     }
 }
 

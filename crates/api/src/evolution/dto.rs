@@ -152,7 +152,7 @@ impl From<Comparison> for ComparisonBody {
 #[schema(example = json!({ "label": "Before the heist" }))]
 pub struct LabelRequest {
     /// `null`: nothing.
-    #[schema(required, min_length = 1, max_length = 200)]
+    #[schema(required, min_length = 1, max_length = 255)]
     pub label: Option<String>,
 }
 

@@ -99,8 +99,7 @@ pub(crate) async fn tree(api: Data<Api>, request: HttpRequest) -> Answer {
     if let Some(cursor) = &part.next {
         response.insert_header((LINK, query::next_page(request.path(), request.query_string(), cursor)));
     }
-    let items = part.items.into_iter().map(VersionNodeBody::from).collect();
-    Ok(response.json(PageBody { items, next_cursor: part.next }))
+    Ok(response.json(PageBody::<VersionNodeBody>::of(part)))
 }
 
 /// A version of a character, with its state.

@@ -72,7 +72,7 @@ pub struct NewInventoryItemBody {
     #[schema(min_length = 1, max_length = 64)]
     pub theme: Option<String>,
     /// What it is called.
-    #[schema(min_length = 1, max_length = 200)]
+    #[schema(min_length = 1, max_length = 255)]
     pub name: String,
     /// `weapon`, `armor`, `container`, ….
     #[schema(default = "other", min_length = 1, max_length = 64)]

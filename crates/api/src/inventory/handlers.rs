@@ -24,6 +24,8 @@ use character_storage_port::InventoryItemQuery;
         ("equipped_only" = Option<bool>, Query, description = "Only those that are worn or held. Default: false"),
         ("container" = Option<uuid::Uuid>, Query, description = "Only those that lie in this item"),
         ("include_deleted" = Option<bool>, Query, description = "Soft-deleted ones too. Default: false"),
+        ("name" = Option<String>, Query, description = "Only those whose name contains this text. Case and Unicode normalization make no difference"),
+        ("order" = Option<String>, Query, description = "`created_at`, `updated_at` or `name`, behind `-` for the greatest first. Default: `-created_at`"),
         ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "At most so many. Default: 100"),
         ("offset" = Option<u32>, Query, minimum = 0, description = "Leave out so many. Not with `cursor`"),
         ("cursor" = Option<String>, Query, description = "The `next_cursor` of the part before. Not with `offset`"),
@@ -36,10 +38,12 @@ pub(crate) async fn list(api: Data<Api>, request: HttpRequest) -> Answer {
     let wanted = InventoryItemQuery {
         equipped_only: parameters.flag("equipped_only"),
         container: parameters.id("container"),
+        name: parameters.text("name"),
         include_deleted: parameters.flag("include_deleted"),
+        order: parameters.order(),
         ..InventoryItemQuery::default()
     };
-    let page = parameters.page();
+    let page = parameters.page_in(wanted.order);
     parameters.finish()?;
     answer::page::<_, InventoryItemBody>(
         &request,

@@ -86,7 +86,7 @@ pub struct NewJournalEntryBody {
     #[schema(format = DateTime)]
     pub timestamp: Option<String>,
     /// Its title.
-    #[schema(min_length = 1, max_length = 200)]
+    #[schema(min_length = 1, max_length = 255)]
     pub title: String,
     /// Its text.
     #[schema(default = "", max_length = 100_000)]
@@ -101,7 +101,7 @@ pub struct NewJournalEntryBody {
     #[schema(format = DateTime)]
     pub session_date: Option<String>,
     /// Who led that session.
-    #[schema(min_length = 1, max_length = 200)]
+    #[schema(min_length = 1, max_length = 255)]
     pub dm_name: Option<String>,
     /// What that session was about.
     pub session_summary: Option<String>,

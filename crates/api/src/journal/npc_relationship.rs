@@ -67,7 +67,7 @@ pub struct NewNpcRelationshipBody {
     /// The other one, where somebody keeps a register of them.
     pub npc_id: Option<Uuid>,
     /// What the other one is called.
-    #[schema(min_length = 1, max_length = 200)]
+    #[schema(min_length = 1, max_length = 255)]
     pub npc_name: String,
     /// `friend`, `rival`, ….
     #[schema(default = "acquaintance", min_length = 1, max_length = 64)]

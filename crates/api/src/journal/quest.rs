@@ -76,7 +76,7 @@ pub struct NewQuestBody {
     /// Chosen by the client, or by the service when absent.
     pub id: Option<Uuid>,
     /// What it is called.
-    #[schema(min_length = 1, max_length = 200)]
+    #[schema(min_length = 1, max_length = 255)]
     pub title: String,
     /// What is to be done.
     #[schema(default = "", max_length = 100_000)]
@@ -88,7 +88,7 @@ pub struct NewQuestBody {
     #[schema(default = "normal")]
     pub importance: Option<String>,
     /// Who gave it.
-    #[schema(min_length = 1, max_length = 200)]
+    #[schema(min_length = 1, max_length = 255)]
     pub assigned_by: Option<String>,
     /// What there is to win.
     #[schema(value_type = Option<Object>)]

@@ -141,7 +141,7 @@ impl From<Awarded> for AwardedBody {
 #[schema(example = json!({ "title": "Dragonslayer", "type": "combat", "description": "The wyrm of Old Karrow fell." }))]
 pub struct NewAttainmentBody {
     /// What it is called.
-    #[schema(min_length = 1, max_length = 200)]
+    #[schema(min_length = 1, max_length = 255)]
     pub title: String,
     /// What it was.
     pub description: Option<String>,

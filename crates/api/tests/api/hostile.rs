@@ -107,7 +107,7 @@ async fn texts_that_a_database_cannot_keep_or_a_person_not_read_are_refused() {
         body
     };
     client.post(&with("name", json!("a\0b"))).await.is_invalid(&["name"]);
-    client.post(&with("name", json!("x".repeat(201)))).await.is_invalid(&["name"]);
+    client.post(&with("name", json!("x".repeat(256)))).await.is_invalid(&["name"]);
     client.post(&with("theme", json!(" "))).await.is_invalid(&["theme"]);
     client.post(&with("data", json!({ "a": "\0" }))).await.is_invalid(&["data"]);
     client.post(&with("data", json!({ "\0": 1 }))).await.is_invalid(&["data"]);

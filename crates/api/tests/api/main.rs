@@ -14,6 +14,7 @@ mod inventory;
 mod journal;
 mod lists;
 mod operations;
+mod parameters;
 mod preconditions;
 mod progress;
 mod values;

@@ -1,7 +1,9 @@
 //! Export: every row of every kind as it is at one moment, soft-deleted rows and versions included.
 
 use super::{TransferError, line::Line, row::Row};
-use character_storage_port::{EntityKind, Snapshot, SnapshotItem, StoredRow, UnreadableRow, every_kind, for_row};
+use character_storage_port::{
+    EntityKind, Snapshot, SnapshotItem, StoredRow, UnreadableInSnapshot, every_kind, for_row,
+};
 use futures_util::TryStreamExt;
 use std::{
     fs::{self, File},
@@ -15,7 +17,7 @@ pub struct ExportReport {
     /// The files, in the order in which an import reads them.
     pub files: Vec<Exported>,
     /// The rows that are stored and cannot be read; they are in no file.
-    pub unreadable: Vec<UnreadableRow>,
+    pub unreadable: Vec<UnreadableInSnapshot>,
 }
 
 impl ExportReport {

@@ -188,7 +188,8 @@ where
         let mut stored = stream::iter(queries)
             .map(|(owner, query)| async move {
                 let found = Store::<E>::list(storage, &query, PageRequest::default()).await;
-                Ok((owner, found.map_err(TransferError::Storage)?.value.items))
+                let found = found.and_then(|read| read.value.complete()).map_err(TransferError::Storage)?;
+                Ok((owner, found.items))
             })
             .buffer_unordered(LOOKUPS);
         while let Some((owner, rows)) = stored.try_next().await? {

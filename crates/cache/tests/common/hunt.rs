@@ -320,7 +320,7 @@ impl<S: StoragePort + Clone + 'static> World<S> {
             1 => (None, Some(any_of(&self.campaigns))),
             _ => (None, None),
         };
-        CharacterQuery { user_id, campaign_id, include_deleted: rand::random(), ..CharacterQuery::default() }
+        CharacterQuery { user_id, campaign_id, include_deleted: rand::random(), ..CharacterQuery::live() }
     }
 
     async fn list_characters(&self, process: usize, bag: &mut Bag) {
@@ -474,7 +474,7 @@ impl<S: StoragePort + Clone + 'static> World<S> {
 
     async fn check_lists(&self, process: usize, before: &Character, truth: &Character, bag: &mut Bag) {
         let storage = &self.processes[process];
-        let all = CharacterQuery { include_deleted: rand::random(), ..CharacterQuery::default() };
+        let all = CharacterQuery { include_deleted: rand::random(), ..CharacterQuery::live() };
         let mut queries = vec![all.clone()];
         for row in [before, truth] {
             queries.push(CharacterQuery { user_id: Some(row.user_id), ..all.clone() });
@@ -521,7 +521,7 @@ impl<S: StoragePort + Clone + 'static> World<S> {
             self.compare_row::<InventoryItem>(*id, &mut wrong).await;
         }
         for include_deleted in [false, true] {
-            let all = CharacterQuery { include_deleted, ..CharacterQuery::default() };
+            let all = CharacterQuery { include_deleted, ..CharacterQuery::live() };
             self.compare_list::<Character>(&all, &mut wrong).await;
             for index in 0..OWNERS {
                 let query = CharacterQuery { user_id: Some(self.users[index]), ..all.clone() };

@@ -155,8 +155,7 @@ async fn a_campaign_lists_those_who_take_part() {
     let world = world(json!({})).await;
     let campaign = CampaignId::new();
     let list = async || {
-        let page =
-            world.campaigns.characters(campaign, CharacterQuery::default(), PageRequest::default(), &plain()).await;
+        let page = world.campaigns.characters(campaign, CharacterQuery::live(), PageRequest::default(), &plain()).await;
         page.unwrap().value.items
     };
     assert_eq!(list().await, []);
@@ -334,7 +333,7 @@ async fn an_event_of_another_character_is_not_found() {
     assert_eq!(not_found(campaigns.get_event(of, event, &plain()).await), EntityKind::CampaignEvent);
     assert_eq!(not_found(campaigns.apply(of, event, terms).await), EntityKind::CampaignEvent);
     assert_eq!(not_found(campaigns.revert(of, event, terms).await), EntityKind::CampaignEvent);
-    let impacts = campaigns.impacts_of_event(of, event, EventImpactQuery::default(), page, &plain()).await;
+    let impacts = campaigns.impacts_of_event(of, event, EventImpactQuery::default(), page.clone(), &plain()).await;
     assert_eq!(not_found(impacts), EntityKind::CampaignEvent);
     assert_eq!(world.impacts(EventImpactQuery::default()).await, []);
     let events = campaigns.list_events(of, CampaignEventQuery::default(), page, &plain()).await.unwrap();
@@ -363,9 +362,8 @@ fn knows(hero: Character, event: CampaignEvent, impacts: Vec<EventImpact>) -> Ca
     let mut mock = MockStorage::new();
     mock.expect_find::<Character>().returning(move |id, _| Ok(Read::origin((id == hero.id).then(|| hero.clone()))));
     mock.expect_find::<CampaignEvent>().returning(move |_, _| Ok(Read::origin(Some(event.clone()))));
-    mock.expect_list::<EventImpact>()
-        .returning(move |_, _| Ok(Read::origin(Page { items: impacts.clone(), next: None })));
-    mock.expect_list::<CharacterProgress>().returning(|_, _| Ok(Read::origin(Page { items: Vec::new(), next: None })));
+    mock.expect_list::<EventImpact>().returning(move |_, _| Ok(Read::origin(Page::new(impacts.clone(), None))));
+    mock.expect_list::<CharacterProgress>().returning(|_, _| Ok(Read::origin(Page::new(Vec::new(), None))));
     mock.expect_commit().never();
     CampaignRepository::new(StorageContext::new(Arc::new(mock)))
 }
@@ -484,7 +482,7 @@ async fn no_effect_is_decided_by_impacts_that_may_be_out_of_date() {
     mock.expect_find::<CampaignEvent>().returning(move |_, _| Ok(Read::origin(Some(event.clone()))));
     mock.expect_list::<EventImpact>().returning(|_, _| {
         let source = Source::Stale { tier: Tier::Local, age: Duration::from_secs(9), reason: StaleReason::Timeout };
-        Ok(Read { value: Page { items: Vec::new(), next: None }, source })
+        Ok(Read { value: Page::new(Vec::new(), None), source })
     });
     mock.expect_commit().never();
     let outcome = CampaignRepository::new(StorageContext::new(Arc::new(mock))).apply(of, id, &plain()).await;
@@ -500,9 +498,7 @@ async fn an_act_that_loses_its_race_is_judged_anew_and_a_storage_failure_is_pass
     let mut mock = MockStorage::new();
     mock.expect_find::<Character>().times(2).returning(move |_, _| Ok(Read::origin(Some(hero.clone()))));
     mock.expect_find::<CampaignEvent>().times(2).returning(move |_, _| Ok(Read::origin(Some(event.clone()))));
-    mock.expect_list::<EventImpact>()
-        .times(2)
-        .returning(|_, _| Ok(Read::origin(Page { items: Vec::new(), next: None })));
+    mock.expect_list::<EventImpact>().times(2).returning(|_, _| Ok(Read::origin(Page::new(Vec::new(), None))));
     let mut answers = vec![
         StorageError::new(ErrorKind::Timeout, COMMIT),
         StorageError::new(ErrorKind::Conflict { expected: Revision(1), actual: Revision(2) }, COMMIT),

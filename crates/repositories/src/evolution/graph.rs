@@ -109,7 +109,7 @@ impl EvolutionRepository {
         let limit = u32::try_from(most.saturating_add(1)).ok().and_then(Limit::new).unwrap_or(Limit::MAX);
         let (mut items, mut request) = (Vec::new(), PageRequest::first(limit));
         while items.len() <= most {
-            let page = Store::<InventoryItem>::list(storage, &query, request).await?.value;
+            let page = Store::<InventoryItem>::list(storage, &query, request.clone()).await?.value.complete()?;
             items.extend(page.items);
             let Some(cursor) = page.next else { break };
             request = request.after(cursor);

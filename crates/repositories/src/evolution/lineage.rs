@@ -2,7 +2,7 @@
 
 use crate::{Result, StorageContext};
 use character_domain::{Character, CharacterId};
-use character_storage_port::{CharacterQuery, Deleted, Limit, PageRequest, Store};
+use character_storage_port::{CharacterQuery, Deleted, Limit, PageRequest, Query, Store};
 use std::collections::{HashSet, VecDeque};
 
 /// At most so many characters of one lineage are looked at.
@@ -45,18 +45,26 @@ impl Lineage {
                 complete = false;
                 break;
             }
-            let query = CharacterQuery { parent_id: Some(id), include_deleted: true, ..CharacterQuery::default() };
+            let query = CharacterQuery { parent_id: Some(id), ..CharacterQuery::everything() };
             // One more than is wanted for each already seen one, which may be among the children.
             let limit = u32::try_from(MAX_LINEAGE + 1).ok().and_then(Limit::new).unwrap_or_default();
-            let page = Store::<Character>::list(storage, &query, PageRequest::first(limit)).await?.value;
-            complete &= page.next.is_none();
-            for child in page.items {
-                if characters.len() >= MAX_LINEAGE {
-                    complete &= seen.contains(&child.id);
-                } else if seen.insert(child.id) {
-                    waiting.push_back(child.id);
-                    characters.push(child);
+            let mut request = PageRequest::first(limit);
+            loop {
+                let page = Store::<Character>::list(storage, &query, request.clone()).await?.value.complete()?;
+                for child in page.items {
+                    if characters.len() >= MAX_LINEAGE {
+                        complete &= seen.contains(&child.id);
+                    } else if seen.insert(child.id) {
+                        waiting.push_back(child.id);
+                        characters.push(child);
+                    }
                 }
+                let Some(cursor) = page.next else { break };
+                if characters.len() >= MAX_LINEAGE {
+                    complete = false;
+                    break;
+                }
+                request = request.after(cursor);
             }
         }
         characters.sort_by_key(|character| (character.meta.created_at, character.id));

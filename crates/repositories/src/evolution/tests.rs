@@ -110,7 +110,7 @@ async fn versions_come_in_pages_newest_first() {
     }
     let (mut seen, mut page) = (Vec::new(), PageRequest::first(Limit::new(2).unwrap()));
     loop {
-        let part = world.evolution.versions(world.hero, Deleted::Exclude, page, &plain()).await.unwrap().value;
+        let part = world.evolution.versions(world.hero, Deleted::Exclude, page.clone(), &plain()).await.unwrap().value;
         seen.extend(part.items.into_iter().map(|version| version.state.name));
         let Some(cursor) = part.next else { break };
         page = page.after(cursor);

@@ -72,17 +72,20 @@ impl EvolutionRepository {
         let first = PageRequest::first(Limit::new(limit.get().min(AT_ONCE)).unwrap_or_default());
         let (mut nodes, mut more) = (Vec::<VersionNode>::new(), false);
         for character in &lineage.characters {
-            let (query, mut start) = (versions_of(character.id), after);
+            let (query, mut start) = (versions_of(character.id), after.clone());
             loop {
-                let request = start.map_or(first, |cursor| first.after(cursor));
+                let request = start.map_or_else(|| first.clone(), |cursor| first.clone().after(cursor));
                 let page = Store::<CharacterVersion>::list(self.context.storage(), &query, request).await?.value;
+                let page = page.complete()?;
                 nodes.extend(page.items.into_iter().map(VersionNode::from));
                 nodes.sort_unstable_by_key(|node| Reverse(place(node)));
                 more |= nodes.len() > most;
                 nodes.truncate(most);
                 let Some(cursor) = page.next else { break };
                 let oldest = nodes.last().filter(|_| nodes.len() == most).map(place);
-                if oldest.is_some_and(|oldest| oldest >= (cursor.created_at, cursor.id)) {
+                // The rows that follow are older than the cursor, and those that are kept are not.
+                let behind = |(created_at, id)| Cursor::newest_first(created_at, id).compare(&cursor).is_le();
+                if oldest.is_some_and(behind) {
                     more = true;
                     break;
                 }
@@ -91,8 +94,8 @@ impl EvolutionRepository {
         }
         let next = nodes.last().filter(|_| more).map(|node| {
             let (created_at, id) = place(node);
-            Cursor { created_at, id }
+            Cursor::newest_first(created_at, id)
         });
-        Ok(Page { items: nodes, next })
+        Ok(Page::new(nodes, next))
     }
 }

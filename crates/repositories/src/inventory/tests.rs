@@ -245,7 +245,7 @@ async fn an_act_that_loses_its_race_is_judged_anew_and_a_storage_failure_is_pass
     mock.expect_find::<Character>().times(3).returning(move |_, _| Ok(Read::origin(Some(hero.clone()))));
     mock.expect_list::<InventoryItem>()
         .times(3)
-        .returning(move |_, _| Ok(Read::origin(Page { items: vec![sword.clone()], next: None })));
+        .returning(move |_, _| Ok(Read::origin(Page::new(vec![sword.clone()], None))));
     let mut answers = vec![
         StorageError::new(ErrorKind::Timeout, COMMIT),
         StorageError::new(ErrorKind::Conflict { expected: Revision(1), actual: Revision(2) }, COMMIT),

@@ -256,8 +256,7 @@ async fn an_achievement_is_won_once_also_by_two_at_once_and_a_repeat_under_the_k
 fn knows(hero: Character, rows: Vec<CharacterProgress>) -> MockStorage {
     let mut mock = MockStorage::new();
     mock.expect_find::<Character>().returning(move |id, _| Ok(Read::origin((id == hero.id).then(|| hero.clone()))));
-    mock.expect_list::<CharacterProgress>()
-        .returning(move |_, _| Ok(Read::origin(Page { items: rows.clone(), next: None })));
+    mock.expect_list::<CharacterProgress>().returning(move |_, _| Ok(Read::origin(Page::new(rows.clone(), None))));
     mock.expect_find::<JournalEntry>().returning(|_, _| Ok(Read::origin(None)));
     mock.expect_commit().never();
     mock
@@ -297,7 +296,7 @@ async fn an_entry_that_is_not_there_or_not_of_the_character_cannot_tell_of_an_aw
     assert_eq!(faults(progress.award(of, &told, &plain()).await), ["journal_entry_id"]);
     let mut mock = MockStorage::new();
     mock.expect_find::<Character>().returning(move |_, _| Ok(Read::origin(Some(hero.clone()))));
-    mock.expect_list::<CharacterProgress>().returning(|_, _| Ok(Read::origin(Page { items: Vec::new(), next: None })));
+    mock.expect_list::<CharacterProgress>().returning(|_, _| Ok(Read::origin(Page::new(Vec::new(), None))));
     let other = JournalEntry::new(CharacterId::new(), "Another one's", character_domain::now());
     mock.expect_find::<JournalEntry>().returning(move |_, _| Ok(Read::origin(Some(other.clone()))));
     mock.expect_commit().never();
@@ -313,7 +312,7 @@ async fn every_refusal_of_an_achievement_says_why_and_commits_nothing() {
     let progress = over(knows(hero, vec![row]));
     let again = NewAttainment::new("Dragonslayer");
     assert_eq!(rule(progress.add_achievement(of, &again, &terms).await), "achievement-exists");
-    let wrong = NewAttainment { kind: String::new(), ..NewAttainment::new("x".repeat(201)) };
+    let wrong = NewAttainment { kind: String::new(), ..NewAttainment::new("x".repeat(256)) };
     assert_eq!(faults(progress.add_achievement(of, &wrong, &terms).await), ["title", "type"]);
     assert_eq!(faults(progress.add_milestone(of, &wrong, &terms).await), ["title", "type"]);
     let later = RequestContext::from(Condition::revision(Revision(2)));
@@ -329,7 +328,7 @@ async fn no_award_is_decided_by_a_progress_that_may_be_out_of_date_but_it_is_sho
     let mut mock = MockStorage::new();
     mock.expect_find::<Character>().returning(move |_, _| Ok(Read::origin(Some(hero.clone()))));
     mock.expect_list::<CharacterProgress>()
-        .returning(move |_, _| Ok(Read { value: Page { items: Vec::new(), next: None }, source: stale }));
+        .returning(move |_, _| Ok(Read { value: Page::new(Vec::new(), None), source: stale }));
     mock.expect_commit().never();
     let progress = over(mock);
     assert_eq!(progress.get(of, &plain()).await.unwrap().source, stale);
@@ -348,9 +347,7 @@ async fn an_award_that_loses_its_race_is_added_to_what_the_winner_left() {
         now.meta.revision = now.meta.revision.next();
         Ok(read)
     });
-    mock.expect_list::<CharacterProgress>()
-        .times(2)
-        .returning(|_, _| Ok(Read::origin(Page { items: Vec::new(), next: None })));
+    mock.expect_list::<CharacterProgress>().times(2).returning(|_, _| Ok(Read::origin(Page::new(Vec::new(), None))));
     let lost = StorageError::new(ErrorKind::Conflict { expected: Revision(1), actual: Revision(2) }, COMMIT);
     let mut answers = vec![Ok(()), Err(lost)];
     mock.expect_commit().times(2).returning(move |transaction| answers.pop().unwrap().map(|()| done(&transaction)));

@@ -21,6 +21,8 @@ const THIRD: &str = "01890a5d-ac96-774b-bcce-b302099a8053";
 const FOURTH: &str = "01890a5d-ac96-774b-bcce-b302099a8054";
 const TIME: &str = "2026-01-02T03:04:05.678901Z";
 /// The time above in microseconds and an id, in base64url (RFC 4648).
+/// The id of a row that cannot be read.
+pub(crate) const UNREADABLE: &str = "01890a5d-ac96-774b-bcce-b302099a00ff";
 const CURSOR: &str = "AAZHXvZXTzUBiQpdrJZ3S7zOswIJmoBX";
 
 type Outcome = Pin<Box<dyn Future<Output = Result<Value>> + Send>>;
@@ -64,6 +66,10 @@ where
         row["meta"]["deleted_at"] = json!(TIME);
         row
     };
+    let with_defaults = |given: &[(&'static str, &str)]| {
+        let given = given.iter().map(|(name, value)| (*name, (*value).to_owned()));
+        E::default_parameters().into_iter().chain(given).collect::<Vec<_>>()
+    };
     let page = |items: Value, next: Option<&str>| json!({ "items": items, "next_cursor": next });
     let cursor: Cursor = CURSOR.parse().unwrap();
     let mut narrowed = E::parameters();
@@ -75,13 +81,13 @@ where
         list::<E>(
             E::Query::default(),
             PageRequest::default(),
-            vec![("limit", "100".to_owned())],
+            with_defaults(&[("limit", "100")]),
             page(json!([]), None),
         ),
         list::<E>(
             E::Query::default(),
             PageRequest::default().offset(7),
-            vec![("limit", "100".to_owned()), ("offset", "7".to_owned())],
+            with_defaults(&[("limit", "100"), ("offset", "7")]),
             page(json!([E::row()]), None),
         ),
         list::<E>(E::query(), everything, narrowed, page(json!([deleted()]), Some(CURSOR))),
@@ -128,7 +134,7 @@ where
         answer: Some(answer),
         writes: false,
         ask: Box::new(move |storage| {
-            let query = query.clone();
+            let (query, page) = (query.clone(), page.clone());
             Box::pin(async move {
                 let page = Store::<E>::list(&*storage, &query, page).await?.value;
                 Ok(json!({ "items": page.items, "next_cursor": page.next }))

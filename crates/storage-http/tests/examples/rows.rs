@@ -6,8 +6,8 @@ use character_domain::{
 };
 use character_storage_port::{
     CampaignEventQuery, CampaignQuery, CharacterProgressQuery, CharacterQuery, CharacterVersionQuery, Entity,
-    EventImpactQuery, ExperienceEntryQuery, InventoryItemQuery, JournalEntryQuery, NpcRelationshipQuery, QuestQuery,
-    TagFilter,
+    EventImpactQuery, ExperienceEntryQuery, InventoryItemQuery, JournalEntryQuery, NpcRelationshipQuery, Order,
+    QuestQuery, TagFilter,
 };
 use serde_json::{Value, json};
 
@@ -56,6 +56,10 @@ pub(crate) trait Example: Entity {
     fn query() -> Self::Query;
     /// The same, as parameters.
     fn parameters() -> Vec<(&'static str, String)>;
+    /// The parameters of a list without a filter.
+    fn default_parameters() -> Vec<(&'static str, String)> {
+        Vec::new()
+    }
 
     /// Another row.
     fn row_with_id(id: &str) -> Value {
@@ -95,8 +99,10 @@ impl Example for Character {
             campaign_id: id(CAMPAIGN),
             parent_id: id(OTHER),
             theme: Some("steam & punk".into()),
-            active_only: true,
+            name: Some("TOR & mir".into()),
+            active_only: false,
             include_deleted: true,
+            order: Order::default(),
         }
     }
     fn parameters() -> Vec<(&'static str, String)> {
@@ -105,8 +111,12 @@ impl Example for Character {
             ("campaign_id", CAMPAIGN),
             ("parent_id", OTHER),
             ("theme", "steam & punk"),
-            ("active_only", "true"),
+            ("name", "TOR & mir"),
+            ("active_only", "false"),
         ])
+    }
+    fn default_parameters() -> Vec<(&'static str, String)> {
+        vec![("active_only", "true".to_owned())]
     }
 }
 
@@ -157,12 +167,20 @@ impl Example for InventoryItem {
             character_id: id(CHARACTER),
             root_id: id(OTHER),
             container: id(ENTRY),
+            name: Some("rope, 50%".to_owned()),
             equipped_only: true,
             include_deleted: true,
+            order: Order::default(),
         }
     }
     fn parameters() -> Vec<(&'static str, String)> {
-        parameters([("character_id", CHARACTER), ("root_id", OTHER), ("container", ENTRY), ("equipped_only", "true")])
+        parameters([
+            ("character_id", CHARACTER),
+            ("root_id", OTHER),
+            ("container", ENTRY),
+            ("name", "rope, 50%"),
+            ("equipped_only", "true"),
+        ])
     }
 }
 

@@ -8,14 +8,14 @@ use character_domain::{
 };
 use character_storage_port::{
     CampaignEventQuery, CampaignQuery, CharacterProgressQuery, CharacterQuery, CharacterVersionQuery, Entity,
-    EventImpactQuery, ExperienceEntryQuery, InventoryItemQuery, JournalEntryQuery, NpcRelationshipQuery, QuestQuery,
-    TagFilter,
+    EventImpactQuery, ExperienceEntryQuery, InventoryItemQuery, JournalEntryQuery, NpcRelationshipQuery, Order,
+    QuestQuery, TagFilter,
 };
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 /// What the filters ask for; all rows of this number belong to the first owner and are live.
-const WANTED: usize = 6;
+pub(crate) const WANTED: usize = 6;
 
 /// Runs the same expression for every kind of row, with the type under the name given: an array of the results.
 macro_rules! every_kind {
@@ -110,15 +110,21 @@ impl Listed for Character {
         with(&Character::new(owner(number), word(number), time(number)), fields)
     }
     fn queries() -> Vec<CharacterQuery> {
-        let all = CharacterQuery::default();
+        let all = CharacterQuery::live();
         let mine = CharacterQuery { user_id: Some(id(0)), ..all.clone() };
-        vec![
+        let of_campaign = CharacterQuery { campaign_id: Some(id(WANTED)), ..all.clone() };
+        let of_theme = CharacterQuery { theme: Some(word(WANTED)), ..all.clone() };
+        let ordered = [all.clone(), mine.clone(), of_campaign, of_theme].into_iter().flat_map(|query| {
+            Order::ALL.into_iter().skip(1).map(move |order| CharacterQuery { order, ..query.clone() })
+        });
+        let mut queries = vec![
             CharacterQuery { campaign_id: Some(id(WANTED)), ..all.clone() },
             CharacterQuery { parent_id: Some(id(10_000 + WANTED)), ..all.clone() },
             CharacterQuery { theme: Some(word(WANTED)), ..all.clone() },
             CharacterQuery { theme: Some(word(WANTED)), ..mine.clone() },
             CharacterQuery { active_only: true, ..mine.clone() },
             CharacterQuery { campaign_id: Some(id(WANTED)), ..mine.clone() },
+            CharacterQuery { name: Some("ORD 6".to_owned()), ..mine.clone() },
             CharacterQuery {
                 campaign_id: Some(id(WANTED)),
                 parent_id: Some(id(10_000 + WANTED)),
@@ -128,7 +134,9 @@ impl Listed for Character {
             },
             mine,
             all,
-        ]
+        ];
+        queries.extend(ordered);
+        queries
     }
 }
 
@@ -173,16 +181,22 @@ impl Listed for InventoryItem {
     fn queries() -> Vec<InventoryItemQuery> {
         let all = InventoryItemQuery::default();
         let mine = InventoryItemQuery { character_id: Some(id(0)), ..all.clone() };
-        vec![
+        let ordered = [all.clone(), mine.clone()].into_iter().flat_map(|query| {
+            Order::ALL.into_iter().skip(1).map(move |order| InventoryItemQuery { order, ..query.clone() })
+        });
+        let mut queries = vec![
             InventoryItemQuery { root_id: Some(id(10_000 + WANTED)), ..all.clone() },
             InventoryItemQuery { container: Some(id(20_000 + WANTED)), ..all.clone() },
             InventoryItemQuery { root_id: Some(id(10_000 + WANTED)), ..mine.clone() },
             InventoryItemQuery { container: Some(id(20_000 + WANTED)), ..mine.clone() },
             InventoryItemQuery { equipped_only: true, ..mine.clone() },
+            InventoryItemQuery { name: Some("ORD 6".to_owned()), ..mine.clone() },
             InventoryItemQuery { container: Some(id(20_000 + WANTED)), equipped_only: true, ..mine.clone() },
             mine,
             all,
-        ]
+        ];
+        queries.extend(ordered);
+        queries
     }
 }
 

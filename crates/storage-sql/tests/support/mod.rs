@@ -114,12 +114,12 @@ pub(crate) async fn answers_as_the_reference_does(storage: &SqlStorage) {
     for (given, wanted) in given.iter().zip(&wanted) {
         compare(given, wanted);
     }
-    for query in [CharacterQuery { include_deleted: true, ..Default::default() }, CharacterQuery::default()] {
+    for query in [CharacterQuery { include_deleted: true, ..CharacterQuery::live() }, CharacterQuery::live()] {
         for limit in [1, 3, 1000] {
             let mut page = PageRequest::first(Limit::new(limit).unwrap());
             loop {
-                let given = storage.list_characters(&query, page).await.unwrap().value;
-                let wanted = reference.list_characters(&query, page).await.unwrap().value;
+                let given = storage.list_characters(&query, page.clone()).await.unwrap().value;
+                let wanted = reference.list_characters(&query, page.clone()).await.unwrap().value;
                 assert_eq!(given, wanted);
                 let Some(next) = given.next else { break };
                 page = page.after(next);
@@ -128,13 +128,13 @@ pub(crate) async fn answers_as_the_reference_does(storage: &SqlStorage) {
     }
     let page = PageRequest::default().offset(5);
     for query in [
-        CharacterQuery { user_id: Some(known.user_id), ..Default::default() },
-        CharacterQuery { campaign_id: Some(character_domain::CampaignId::new()), ..Default::default() },
-        CharacterQuery { theme: Some("traditional".into()), active_only: true, ..Default::default() },
-        CharacterQuery { theme: Some("\0".into()), ..Default::default() },
+        CharacterQuery { user_id: Some(known.user_id), ..CharacterQuery::live() },
+        CharacterQuery { campaign_id: Some(character_domain::CampaignId::new()), ..CharacterQuery::live() },
+        CharacterQuery { theme: Some("traditional".into()), active_only: true, ..CharacterQuery::live() },
+        CharacterQuery { theme: Some("\0".into()), ..CharacterQuery::live() },
     ] {
-        for page in [PageRequest::default(), page] {
-            let given = storage.list_characters(&query, page).await.unwrap();
+        for page in [PageRequest::default(), page.clone()] {
+            let given = storage.list_characters(&query, page.clone()).await.unwrap();
             assert_eq!(given, reference.list_characters(&query, page).await.unwrap());
         }
     }
@@ -177,8 +177,8 @@ where
     for query in queries::<E>() {
         let mut page = PageRequest::first(Limit::new(7).unwrap());
         loop {
-            let given = Store::<E>::list(storage, &query, page).await.unwrap().value;
-            let wanted = Store::<E>::list(&reference, &query, page).await.unwrap().value;
+            let given = Store::<E>::list(storage, &query, page.clone()).await.unwrap().value;
+            let wanted = Store::<E>::list(&reference, &query, page.clone()).await.unwrap().value;
             assert_eq!(given, wanted, "{}", described::<E>(&query));
             let Some(next) = given.next else { break };
             page = page.after(next);

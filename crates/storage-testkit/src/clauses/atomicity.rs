@@ -38,7 +38,7 @@ pub async fn a_transaction_mixes_every_kind_of_change(storage: Arc<dyn StoragePo
     let written = storage.commit(mixed).await.expect("each change is allowed").written;
     let revisions: Vec<u64> = written.iter().map(|meta| meta.revision.0).collect();
     assert_eq!(revisions, [1, 2, 2, 3]);
-    let live = CharacterQuery { user_id: Some(rows[0].user_id), ..Default::default() };
+    let live = CharacterQuery { user_id: Some(rows[0].user_id), ..CharacterQuery::live() };
     assert_eq!(names(&list(&storage, &live).await), ["Member 3", "Member 2", "Renamed"]);
 }
 

@@ -283,11 +283,12 @@ pub async fn nul_in_an_event_is_invalid(storage: Arc<dyn StoragePort>) {
     assert_eq!(found(&storage, row.id).await, None);
 }
 
-/// Names and themes that are empty, blank or too long are `Invalid`, as is a character that is its own parent.
+/// Names and themes that are empty, invisible or too long are `Invalid`, as is a character that is its own parent.
 pub async fn a_row_that_breaks_a_rule_is_invalid(storage: Arc<dyn StoragePort>) {
     is_invalid(&storage, Character { name: String::new(), ..character() }, "name").await;
     is_invalid(&storage, Character { name: " \u{3000}".to_owned(), ..character() }, "name").await;
-    is_invalid(&storage, Character { name: "x".repeat(201), ..character() }, "name").await;
+    is_invalid(&storage, Character { name: "x".repeat(256), ..character() }, "name").await;
+    is_invalid(&storage, Character { name: "\u{200b}\u{feff}".to_owned(), ..character() }, "name").await;
     is_invalid(&storage, Character { theme: String::new(), ..character() }, "theme").await;
     is_invalid(&storage, Character { theme: "x".repeat(65), ..character() }, "theme").await;
     let row = character();
@@ -296,7 +297,7 @@ pub async fn a_row_that_breaks_a_rule_is_invalid(storage: Arc<dyn StoragePort>) 
 
 /// The longest name and theme, counted in characters and not in bytes, come back.
 pub async fn the_longest_name_and_theme_come_back(storage: Arc<dyn StoragePort>) {
-    let row = Character { name: "\u{1f409}".repeat(200), theme: "\u{4e9c}".repeat(64), ..character() };
+    let row = Character { name: "\u{1f409}".repeat(255), theme: "\u{4e9c}".repeat(64), ..character() };
     create(&storage, slice::from_ref(&row)).await;
     assert_eq!(found(&storage, row.id).await, Some(row));
 }

@@ -18,7 +18,7 @@ async fn pages(storage: &Arc<dyn StoragePort>, query: &CharacterQuery, rows: u32
     let mut request = PageRequest::first(limit(rows));
     let mut pages = Vec::new();
     for _ in 0..100 {
-        let Page { items, next } = page(storage, query, request).await;
+        let Page { items, next, .. } = page(storage, query, request.clone()).await;
         pages.push(items.into_iter().map(|row| row.name).collect());
         let Some(cursor) = next else { return pages };
         request = request.after(cursor);
@@ -99,13 +99,13 @@ pub async fn rows_of_the_same_microsecond_are_ordered_by_id(storage: Arc<dyn Sto
 /// A list without a filter holds every live row.
 pub async fn a_list_without_a_filter_holds_every_live_row(storage: Arc<dyn StoragePort>) {
     let (rows, _) = varied(&storage).await;
-    holds_what_matches(&storage, &rows, &CharacterQuery::default()).await;
+    holds_what_matches(&storage, &rows, &CharacterQuery::live()).await;
 }
 
 /// The filter by user holds the rows of that user only.
 pub async fn the_filter_by_user_holds_the_rows_of_that_user(storage: Arc<dyn StoragePort>) {
     let (rows, _) = varied(&storage).await;
-    let query = CharacterQuery { user_id: Some(rows[0].user_id), ..CharacterQuery::default() };
+    let query = CharacterQuery { user_id: Some(rows[0].user_id), ..CharacterQuery::live() };
     holds_what_matches(&storage, &rows, &query).await;
 }
 
@@ -118,14 +118,14 @@ pub async fn the_filter_by_campaign_holds_the_rows_in_it(storage: Arc<dyn Storag
 /// The filter by theme holds the rows of that theme only.
 pub async fn the_filter_by_theme_holds_the_rows_of_it(storage: Arc<dyn StoragePort>) {
     let (rows, _) = varied(&storage).await;
-    let query = CharacterQuery { theme: Some("steampunk".to_owned()), ..CharacterQuery::default() };
+    let query = CharacterQuery { theme: Some("steampunk".to_owned()), ..CharacterQuery::live() };
     holds_what_matches(&storage, &rows, &query).await;
 }
 
 /// The filter by activity holds the rows in play only.
 pub async fn the_filter_by_activity_holds_the_rows_in_play(storage: Arc<dyn StoragePort>) {
     let (rows, _) = varied(&storage).await;
-    holds_what_matches(&storage, &rows, &CharacterQuery { active_only: true, ..CharacterQuery::default() }).await;
+    holds_what_matches(&storage, &rows, &CharacterQuery { active_only: true, ..CharacterQuery::live() }).await;
 }
 
 /// Filters given together all apply, in every combination.
@@ -139,7 +139,7 @@ pub async fn filters_given_together_all_apply(storage: Arc<dyn StoragePort>) {
             theme: bit(2).then(|| "steampunk".to_owned()),
             active_only: bit(3),
             include_deleted: bit(4),
-            ..CharacterQuery::default()
+            ..CharacterQuery::live()
         };
         holds_what_matches(&storage, &rows, &query).await;
     }
@@ -148,9 +148,9 @@ pub async fn filters_given_together_all_apply(storage: Arc<dyn StoragePort>) {
 /// A list in which there is no row is empty and has no next page.
 pub async fn a_list_of_nothing_is_empty(storage: Arc<dyn StoragePort>) {
     create(&storage, &[character()]).await;
-    let nobody = CharacterQuery { user_id: Some(UserId::new()), ..CharacterQuery::default() };
+    let nobody = CharacterQuery { user_id: Some(UserId::new()), ..CharacterQuery::live() };
     let nowhere = of_campaign(CampaignId::new());
-    let nothing = CharacterQuery { theme: Some(String::new()), ..CharacterQuery::default() };
+    let nothing = CharacterQuery { theme: Some(String::new()), ..CharacterQuery::live() };
     for query in [nobody, nowhere, nothing] {
         let page = page(&storage, &query, PageRequest::default()).await;
         assert_eq!((page.items.len(), page.next), (0, None), "{query:?}");
@@ -193,7 +193,7 @@ pub async fn themes_are_compared_exactly(storage: Arc<dyn StoragePort>) {
         themes.iter().map(|theme| Character { user_id: user, theme: (*theme).to_owned(), ..character() }).collect();
     create(&storage, &rows).await;
     for row in &rows {
-        let query = CharacterQuery { theme: Some(row.theme.clone()), ..CharacterQuery::default() };
+        let query = CharacterQuery { theme: Some(row.theme.clone()), ..CharacterQuery::live() };
         assert_eq!(list(&storage, &query).await, slice::from_ref(row), "the theme {:?}", row.theme);
         let query = CharacterQuery { user_id: Some(user), ..query };
         assert_eq!(list(&storage, &query).await, slice::from_ref(row), "the theme {:?} of the user", row.theme);
@@ -276,11 +276,11 @@ pub async fn pages_of_a_filtered_list(storage: Arc<dyn StoragePort>) {
 pub async fn a_cursor_is_not_shifted_by_rows_that_come_and_go(storage: Arc<dyn StoragePort>) {
     let rows = party(20);
     create(&storage, &rows).await;
-    let query = CharacterQuery { user_id: Some(rows[0].user_id), ..CharacterQuery::default() };
+    let query = CharacterQuery { user_id: Some(rows[0].user_id), ..CharacterQuery::live() };
     let mut request = PageRequest::first(limit(4));
     let mut seen = Vec::new();
     for round in 0..5 {
-        let page = page(&storage, &query, request).await;
+        let page = page(&storage, &query, request.clone()).await;
         seen.extend(page.items.iter().map(|row| row.id));
         // Two rows in front of the place and one behind it come, and the last row seen goes, to which the cursor
         // points: two and not one, or the rows in front would be as many as before.
@@ -317,7 +317,7 @@ pub async fn pages_are_stable_while_others_write(storage: Arc<dyn StoragePort>) 
             }
         })
     };
-    let query = CharacterQuery { user_id: Some(rows[0].user_id), ..CharacterQuery::default() };
+    let query = CharacterQuery { user_id: Some(rows[0].user_id), ..CharacterQuery::live() };
     let mut expected = ids(&rows);
     expected.reverse();
     loop {
@@ -338,7 +338,7 @@ async fn walk_loosely(storage: &Arc<dyn StoragePort>, query: &CharacterQuery) ->
     let mut request = PageRequest::first(limit(7));
     let mut seen = Vec::new();
     loop {
-        let page = page(storage, query, request).await;
+        let page = page(storage, query, request.clone()).await;
         seen.extend(ids(&page.items));
         assert!(seen.len() < 1000, "the list does not end");
         let Some(cursor) = page.next else { return seen };
@@ -350,17 +350,17 @@ async fn walk_loosely(storage: &Arc<dyn StoragePort>, query: &CharacterQuery) ->
 pub async fn a_cursor_is_a_place_and_needs_no_row(storage: Arc<dyn StoragePort>) {
     let rows = party(6);
     create(&storage, &rows).await;
-    let query = CharacterQuery { user_id: Some(rows[0].user_id), ..CharacterQuery::default() };
+    let query = CharacterQuery { user_id: Some(rows[0].user_id), ..CharacterQuery::live() };
     let request = PageRequest::first(limit(2));
-    let cursor = page(&storage, &query, request).await.next.expect("four rows follow");
+    let cursor = page(&storage, &query, request.clone()).await.next.expect("four rows follow");
     must(&storage, deletion(rows[4].id, Expect::Any)).await;
-    assert_eq!(names(&page(&storage, &query, request.after(cursor)).await.items), ["Member 3", "Member 2"]);
+    assert_eq!(names(&page(&storage, &query, request.clone().after(cursor)).await.items), ["Member 3", "Member 2"]);
     for (id, expected) in [(Uuid::nil(), ["Member 1", "Member 0"]), (Uuid::max(), ["Member 2", "Member 1"])] {
-        let place = Cursor { created_at: at(2), id };
-        assert_eq!(names(&page(&storage, &query, request.after(place)).await.items), expected);
+        let place = Cursor::newest_first(at(2), id);
+        assert_eq!(names(&page(&storage, &query, request.clone().after(place)).await.items), expected);
     }
-    let behind = Cursor { created_at: at(-1), id: Uuid::max() };
-    let empty = page(&storage, &query, request.after(behind)).await;
+    let behind = Cursor::newest_first(at(-1), Uuid::max());
+    let empty = page(&storage, &query, request.clone().after(behind)).await;
     assert_eq!((empty.items.len(), empty.next), (0, None));
 }
 
@@ -370,10 +370,10 @@ pub async fn a_cursor_names_the_last_row_and_survives_text(storage: Arc<dyn Stor
     create(&storage, &rows).await;
     let query = of_user(rows[0].user_id);
     let request = PageRequest::first(limit(3));
-    let cursor = page(&storage, &query, request).await.next.expect("one row follows");
-    assert_eq!(cursor, Cursor { created_at: rows[1].meta.created_at, id: rows[1].id.0 });
+    let cursor = page(&storage, &query, request.clone()).await.next.expect("one row follows");
+    assert_eq!(cursor, Cursor::newest_first(rows[1].meta.created_at, rows[1].id.0));
     let read: Cursor = cursor.to_string().parse().expect("its own text");
-    assert_eq!(names(&page(&storage, &query, request.after(read)).await.items), ["Member 0"]);
+    assert_eq!(names(&page(&storage, &query, request.clone().after(read)).await.items), ["Member 0"]);
 }
 
 /// An offset leaves out so many of the newest rows.
@@ -389,7 +389,7 @@ pub async fn an_offset_leaves_out_so_many_rows(storage: Arc<dyn StoragePort>) {
         (4, &["Member 2", "Member 1", "Member 0"], false),
         (6, &["Member 0"], false),
     ] {
-        let page = page(&storage, &query, request.offset(offset)).await;
+        let page = page(&storage, &query, request.clone().offset(offset)).await;
         assert_eq!((names(&page.items), page.next.is_some()), (expected.to_vec(), more), "offset {offset}");
     }
 }
@@ -400,8 +400,8 @@ pub async fn a_page_by_offset_goes_on_by_cursor(storage: Arc<dyn StoragePort>) {
     create(&storage, &rows).await;
     let query = of_user(rows[0].user_id);
     let request = PageRequest::first(limit(2));
-    let cursor = page(&storage, &query, request.offset(2)).await.next.expect("three rows follow");
-    assert_eq!(names(&page(&storage, &query, request.after(cursor)).await.items), ["Member 2", "Member 1"]);
+    let cursor = page(&storage, &query, request.clone().offset(2)).await.next.expect("three rows follow");
+    assert_eq!(names(&page(&storage, &query, request.clone().after(cursor)).await.items), ["Member 2", "Member 1"]);
 }
 
 /// An offset at or past the end gives an empty page without a next one, however large it is.

@@ -291,7 +291,7 @@ pub async fn concurrent_awards_over_several_kinds_add_up(storage: Arc<dyn Storag
 /// A change of theme is one transaction: the row before stays, the row after names it, and both are found by it at once.
 pub async fn a_character_that_changes_theme_is_found_by_its_parent(storage: Arc<dyn StoragePort>) {
     let before = character();
-    let grown = CharacterQuery { parent_id: Some(before.id), ..CharacterQuery::default() };
+    let grown = CharacterQuery { parent_id: Some(before.id), ..CharacterQuery::live() };
     put(&storage, slice::from_ref(&before)).await;
     assert_eq!(listed::<Character>(&storage, &grown).await, []);
     let after = Character { parent_id: Some(before.id), theme: "steampunk".to_owned(), ..twin(&before) };

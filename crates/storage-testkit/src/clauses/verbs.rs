@@ -131,7 +131,7 @@ pub async fn a_long_history_agrees_with_the_reference(storage: Arc<dyn StoragePo
         assert_eq!(found(&storage, row.id).await, expected);
     }
     for user in users {
-        let query = CharacterQuery { user_id: Some(user), ..CharacterQuery::default() };
+        let query = CharacterQuery { user_id: Some(user), ..CharacterQuery::live() };
         let expected = reference.list_characters(&query, PageRequest::default()).await.expect("it answers").value;
         let listed = storage.list_characters(&query, PageRequest::default()).await.expect("a list is answered").value;
         assert_eq!(listed, expected);

@@ -63,10 +63,10 @@ pub async fn reads_follow_a_creation(storage: Arc<dyn StoragePort>) {
 pub async fn an_empty_list_shows_the_first_row(storage: Arc<dyn StoragePort>) {
     let row = Character { campaign_id: Some(CampaignId::new()), theme: "Space Opera".to_owned(), ..character() };
     let queries = [
-        CharacterQuery::default(),
+        CharacterQuery::live(),
         of_user(row.user_id),
         of_campaign(row.campaign_id.unwrap_or(CampaignId(row.id.0))),
-        CharacterQuery { theme: Some(row.theme.clone()), ..CharacterQuery::default() },
+        CharacterQuery { theme: Some(row.theme.clone()), ..CharacterQuery::live() },
     ];
     for query in &queries {
         assert_eq!(list(&storage, query).await, []);
@@ -107,7 +107,7 @@ pub async fn reads_follow_a_change_of_user(storage: Arc<dyn StoragePort>) {
 
 /// A row that changes its theme leaves the one list and enters the other at once.
 pub async fn reads_follow_a_change_of_theme(storage: Arc<dyn StoragePort>) {
-    let steampunk = CharacterQuery { theme: Some("steampunk".to_owned()), ..CharacterQuery::default() };
+    let steampunk = CharacterQuery { theme: Some("steampunk".to_owned()), ..CharacterQuery::live() };
     assert_eq!(list(&storage, &steampunk).await, []);
     follows(Arc::clone(&storage), |row| Character { theme: "steampunk".to_owned(), ..row }).await;
     assert_eq!(list(&storage, &steampunk).await.len(), 1);
@@ -164,14 +164,14 @@ pub async fn later_pages_follow_a_change(storage: Arc<dyn StoragePort>) {
     create(&storage, &rows).await;
     let query = of_user(rows[0].user_id);
     let first = PageRequest::first(limit(2));
-    let cursor =
-        storage.list_characters(&query, first).await.expect("a list is answered").value.next.expect("four rows follow");
-    for request in [first.after(cursor), first.offset(2)] {
+    let cursor = storage.list_characters(&query, first.clone()).await.expect("a list is answered").value.next;
+    let later = [first.clone().after(cursor.expect("four rows follow")), first.offset(2)];
+    for request in later.clone() {
         storage.list_characters(&query, request).await.expect("a list is answered");
     }
     let renamed = Character { name: "Renamed".to_owned(), ..rows[3].clone() };
     must(&storage, replacement(&renamed, revision(1))).await;
-    for request in [first.after(cursor), first.offset(2)] {
+    for request in later {
         let page = storage.list_characters(&query, request).await.expect("a list is answered").value;
         assert_eq!(page.items, [replaced(renamed.clone()), rows[2].clone()]);
     }

@@ -3,6 +3,7 @@
 use super::{Filter, Place, Sample, by, document, store};
 use crate::sample::at;
 use character_domain::{Campaign, CampaignId, Character, CharacterId, Document, Timestamp, UserId};
+use character_storage_port::CharacterQuery;
 
 impl Sample for Character {
     store!();
@@ -21,7 +22,7 @@ impl Sample for Character {
             id: self.id,
             parent_id: Some(CharacterId::new()),
             theme: "dark_fantasy".to_owned(),
-            name: "Torormir the Grey".to_owned(),
+            name: "Alustriel".to_owned(),
             user_id: UserId::new(),
             campaign_id: Some(CampaignId::new()),
             data: document("another"),
@@ -35,10 +36,15 @@ impl Sample for Character {
     fn faults() -> Vec<Place<Self, ()>> {
         vec![
             ("name", |row, ()| row.name = "\u{3000}".to_owned()),
-            ("name", |row, ()| row.name = "x".repeat(201)),
+            ("name", |row, ()| row.name = "x".repeat(256)),
+            ("name", |row, ()| row.name = "\u{200b}\u{2060}".to_owned()),
             ("theme", |row, ()| row.theme = String::new()),
+            ("theme", |row, ()| row.theme = "\u{3164}".to_owned()),
             ("parent_id", |row, ()| row.parent_id = Some(row.id)),
         ]
+    }
+    fn every_live() -> Self::Query {
+        CharacterQuery::live()
     }
     fn filters() -> Vec<Filter<Self>> {
         vec![
@@ -46,6 +52,10 @@ impl Sample for Character {
             by!(campaign_id),
             by!(parent_id),
             by!(theme),
+            Filter {
+                narrow: |query, row| query.name = Some(row.name.to_uppercase()),
+                take: |row, other| row.name = other.name.clone(),
+            },
             Filter { narrow: |query, _| query.active_only = true, take: |row, other| row.is_active = other.is_active },
         ]
     }
@@ -89,6 +99,7 @@ impl Sample for Campaign {
     fn faults() -> Vec<Place<Self, ()>> {
         vec![
             ("name", |row, ()| row.name = String::new()),
+            ("name", |row, ()| row.name = "\u{feff}".to_owned()),
             ("theme", |row, ()| row.theme = "x".repeat(65)),
             ("dm_name", |row, ()| row.dm_name = Some("\n".to_owned() + "x")),
         ]

@@ -45,7 +45,8 @@ impl Sample for InventoryItem {
     }
     fn faults() -> Vec<Place<Self, ()>> {
         vec![
-            ("name", |row, ()| row.name = "x".repeat(201)),
+            ("name", |row, ()| row.name = "x".repeat(256)),
+            ("name", |row, ()| row.name = "\u{3164}".to_owned()),
             ("theme", |row, ()| row.theme = " ".to_owned()),
             ("item_type", |row, ()| row.item_type = "x".repeat(65)),
             ("quantity", |row, ()| row.quantity = -1),
@@ -64,6 +65,10 @@ impl Sample for InventoryItem {
             },
             by!(root_id),
             by!(container),
+            Filter {
+                narrow: |query, row| query.name = Some(row.name.to_uppercase()),
+                take: |row, other| row.name = other.name.clone(),
+            },
             Filter { narrow: |query, _| query.equipped_only = true, take: |row, other| row.equipped = other.equipped },
         ]
     }

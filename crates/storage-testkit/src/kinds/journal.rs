@@ -184,7 +184,7 @@ impl Sample for Quest {
         vec![
             ("title", |row, ()| row.title = " ".to_owned()),
             ("description", |row, ()| row.description = "\0".to_owned()),
-            ("assigned_by", |row, ()| row.assigned_by = Some("x".repeat(201))),
+            ("assigned_by", |row, ()| row.assigned_by = Some("x".repeat(256))),
             ("progress", |row, ()| row.progress = vec![json!(0); 10_001]),
             ("progress[1]", |row, ()| row.progress = vec![json!(0), json!("\0")]),
         ]

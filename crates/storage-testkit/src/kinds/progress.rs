@@ -112,7 +112,7 @@ impl Sample for CharacterVersion {
         vec![
             ("reason", |row, ()| row.reason = String::new()),
             ("author", |row, ()| row.author = Some("\0".to_owned())),
-            ("label", |row, ()| row.label = Some("x".repeat(201))),
+            ("label", |row, ()| row.label = Some("x".repeat(256))),
             ("state.id", |row, ()| row.state.id = CharacterId::new()),
             ("state.name", |row, ()| row.state.name = String::new()),
             ("changes[0]", |row, ()| row.changes = vec![json!("\0")]),

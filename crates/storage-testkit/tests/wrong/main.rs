@@ -168,9 +168,9 @@ caught! {
     a_storage_that_matches_any_tag_is_caught: MatchesAnyTag breaks
         "the_filter_by_tags_asks_for_all_of_them";
     a_storage_that_folds_the_case_of_tags_is_caught: FoldsTheCaseOfTags breaks
-        "tags_are_compared_exactly";
+        "tags_are_compared_by_their_normalized_form";
     a_storage_that_finds_tags_in_text_is_caught: FindsTagsInText breaks
-        "tags_are_compared_exactly", "the_filter_by_tags_asks_for_all_of_them";
+        "tags_are_compared_by_their_normalized_form", "the_filter_by_tags_asks_for_all_of_them";
     a_storage_that_folds_the_case_of_types_is_caught: FoldsTheCaseOfTypes breaks
         "entry_types_are_compared_exactly";
     a_storage_that_takes_undone_impacts_for_applied_is_caught: TakesUndoneImpactsForApplied breaks
@@ -185,6 +185,29 @@ caught! {
         "seven_rows_in_pages_of_three", "lists_of_quests_hold_what_matches";
     a_storage_that_ends_a_list_too_early_is_caught: EndsAListTooEarly breaks
         "seven_rows_in_pages_of_three", "lists_of_progress_hold_what_matches";
+    a_storage_that_takes_a_short_page_for_the_last_is_caught: EndsAListAtAShortPage breaks
+        "a_page_ends_before_it_exceeds_its_bytes";
+    a_storage_that_answers_pages_of_any_size_is_caught: PagesOfAnySize breaks
+        "a_page_ends_before_it_exceeds_its_bytes", "a_page_by_offset_ends_before_it_exceeds_its_bytes";
+    a_storage_that_ignores_the_order_is_caught: IgnoresTheOrder breaks
+        "lists_of_characters_have_every_order", "lists_of_items_have_every_order", "an_ordered_list_follows_a_change";
+    a_storage_that_ignores_the_direction_is_caught: ListsAscendingOrdersDescending breaks
+        "lists_of_characters_have_every_order", "names_are_ordered_by_their_folded_form";
+    a_storage_that_orders_names_by_their_letters_is_caught: OrdersNamesByTheirLetters breaks
+        "names_are_ordered_by_their_folded_form", "lists_of_items_have_every_order";
+    a_storage_that_passes_over_equal_names_is_caught: PassesOverEqualNames breaks
+        "lists_of_characters_have_every_order";
+    a_storage_that_takes_a_cursor_of_another_order_is_caught: TakesACursorOfAnotherOrder breaks
+        "a_cursor_of_another_order_is_invalid";
+    a_storage_that_forgets_the_filter_by_name_is_caught: ForgetsTheNameFilter breaks
+        "the_filter_by_name_holds_the_characters_whose_name_contains_it", "lists_of_items_hold_what_matches";
+    a_storage_that_does_not_fold_names_is_caught: FoldsNoNames breaks
+        "the_filter_by_name_holds_the_characters_whose_name_contains_it",
+        "the_filter_by_name_holds_the_items_whose_name_contains_it";
+    a_storage_that_takes_wildcards_in_names_is_caught: TakesWildcardsInNames breaks
+        "the_filter_by_name_holds_the_items_whose_name_contains_it";
+    a_storage_that_lists_characters_out_of_play_is_caught: ListsCharactersOutOfPlay breaks
+        "characters_that_are_not_in_play_are_listed_on_request_only";
     a_storage_that_promises_more_at_the_end_is_caught: SaysThatThereIsMoreAtTheEnd breaks
         "a_full_last_page_has_no_next", "lists_of_items_hold_what_matches";
     a_storage_that_answers_from_a_cache_for_ever_is_caught: AnswersFromACacheForEver breaks

@@ -1,8 +1,10 @@
 //! What the mistakes do to rows, queries and lists. As JSON, so that it is the same for every kind.
 
 use crate::mistake::Mistake::{self, self as M};
-use character_domain::Timestamp;
-use character_storage_port::{Cursor, Entity, Page, PageRequest, Start};
+use character_domain::{Timestamp, text::folded};
+use character_storage_port::{
+    Cursor, Direction, Entity, Order, OrderBy, Page, PageBuilder, PageRequest, SortKey, Start,
+};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value, json};
 
@@ -104,7 +106,7 @@ pub(crate) fn taken_in<E: Entity>(mistake: Mistake, row: E) -> E {
 pub(crate) fn misunderstood<E: Entity>(mistake: Mistake, query: &E::Query) -> E::Query {
     let forgotten: &[&str] = match mistake {
         M::ForgetsTheThemeFilter => &["theme"],
-        M::ForgetsTheActiveFilter => &["active_only"],
+        M::ForgetsTheNameFilter | M::FoldsNoNames | M::TakesWildcardsInNames => &["name"],
         M::ForgetsTheEquippedFilter => &["equipped_only"],
         M::ForgetsTheContainerFilter => &["container"],
         M::ForgetsTheParentFilter => &["parent_id"],
@@ -118,6 +120,11 @@ pub(crate) fn misunderstood<E: Entity>(mistake: Mistake, query: &E::Query) -> E:
     };
     edited(query, |query| {
         query.retain(|field, _| !forgotten.contains(&field.as_str()));
+        if matches!(mistake, M::ForgetsTheActiveFilter | M::ListsCharactersOutOfPlay)
+            && query.contains_key("active_only")
+        {
+            query.insert("active_only".to_owned(), json!(false));
+        }
         if mistake == M::ServesDeletedRows {
             query.insert("include_deleted".to_owned(), json!(true));
         }
@@ -143,38 +150,79 @@ pub(crate) fn passes<E: Entity>(mistake: Mistake, query: &E::Query, row: &E) -> 
             _ => true,
         },
         M::TakesUndoneImpactsForApplied => query["applied_only"] != true || row["applied"] == true,
+        M::FoldsNoNames => match (query["name"].as_str(), row["name"].as_str()) {
+            (Some(wanted), Some(given)) => given.to_lowercase().contains(&wanted.trim().to_lowercase()),
+            _ => true,
+        },
+        M::TakesWildcardsInNames => match (query["name"].as_str(), row["name"].as_str()) {
+            (Some(wanted), Some(given)) => {
+                let given = folded(given);
+                folded(wanted).split('%').all(|part| given.contains(part))
+            }
+            _ => true,
+        },
         _ => true,
     }
 }
 
-/// Brings all rows of a list into the order of the mistaken adapter, and cuts a page out of them.
-pub(crate) fn paged<E: Entity>(mistake: Mistake, mut rows: Vec<E>, page: PageRequest) -> Page<E> {
-    let place = |row: &E| (row.meta().created_at, row.id().into());
+/// The place of a row in the order of the mistaken adapter.
+fn place<E: Entity>(mistake: Mistake, row: &E, order: Order) -> Cursor {
+    let place = Cursor::of(row, order);
     match mistake {
-        M::SortsByIdOnly => rows.sort_by_key(|row| std::cmp::Reverse(row.id())),
+        M::OrdersNamesByTheirLetters if order.by == OrderBy::Name => {
+            Cursor { key: SortKey::Name(row.name().to_owned()), ..place }
+        }
+        M::ListsAscendingOrdersDescending => Cursor { direction: Direction::Descending, ..place },
+        _ => place,
+    }
+}
+
+/// Brings all rows of a list into the order of the mistaken adapter, and cuts a page out of them.
+pub(crate) fn paged<E: Entity>(mistake: Mistake, query: &E::Query, rows: Vec<E>, page: PageRequest) -> Page<E> {
+    use character_storage_port::Query;
+    let order = if mistake == M::IgnoresTheOrder { Order::NEWEST_FIRST } else { query.order() };
+    let mut rows: Vec<(Cursor, E)> = rows.into_iter().map(|row| (place(mistake, &row, order), row)).collect();
+    rows.sort_by(|(one, _), (other, _)| one.compare(other));
+    match mistake {
+        M::SortsByIdOnly => rows.sort_by_key(|(_, row)| std::cmp::Reverse(row.id())),
         M::ListsTheOldestFirst => rows.reverse(),
         _ => {}
     }
-    let from = match page.start {
+    let from = match &page.start {
         Start::First => 0,
-        Start::Offset(rows) => rows as usize,
-        Start::After(cursor) => {
-            rows.iter().position(|row| place(row) == (cursor.created_at, cursor.id)).map_or(rows.len(), |row| row + 1)
+        Start::Offset(rows) => *rows as usize,
+        Start::After(cursor) if mistake == M::PassesOverEqualNames && order.by == OrderBy::Name => rows
+            .iter()
+            .position(|(place, _)| place.key != cursor.key && place.compare(cursor).is_gt())
+            .unwrap_or(rows.len()),
+        Start::After(cursor) if mistake == M::IgnoresTheOrder || !order.is_default() => {
+            rows.iter().position(|(place, _)| place.compare(cursor).is_gt()).unwrap_or(rows.len())
         }
+        Start::After(cursor) => rows.iter().position(|(place, _)| place == cursor).map_or(rows.len(), |row| row + 1),
     };
     let limit = page.limit.get() as usize;
-    let more = rows.len().saturating_sub(from) > limit;
-    let mut items: Vec<E> = rows.into_iter().skip(from).take(limit).collect();
+    let left = rows.len().saturating_sub(from);
+    let mut items: Vec<(Cursor, E)> = rows.into_iter().skip(from).take(limit).collect();
+    if mistake != M::PagesOfAnySize {
+        items.truncate(fitting(query, &items, page.limit));
+    }
     let more = match mistake {
         M::EndsAListTooEarly => false,
         M::SaysThatThereIsMoreAtTheEnd => true,
-        _ => more,
+        M::EndsAListAtAShortPage => items.len() == limit && left > limit,
+        _ => left > items.len(),
     };
-    let next = items.last().filter(|_| more).map(place).map(|(created_at, id)| Cursor { created_at, id });
+    let next = items.last().filter(|_| more).map(|(place, _)| place.clone());
     if mistake == M::PagesWithAGap && page.start != Start::First && !items.is_empty() {
         items.remove(0);
     }
-    Page { items, next }
+    Page::new(items.into_iter().map(|(_, row)| row).collect(), next)
+}
+
+/// How many of these rows a page holds.
+fn fitting<E: Entity>(query: &E::Query, rows: &[(Cursor, E)], limit: character_storage_port::Limit) -> usize {
+    let mut page = PageBuilder::new(query, limit);
+    rows.iter().take_while(|(_, row)| page.push(row.clone())).count()
 }
 
 /// Each text of the row itself, not those inside of documents.

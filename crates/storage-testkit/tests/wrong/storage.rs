@@ -10,7 +10,7 @@ use character_storage_port::{
     Applied, Change, Commit, Committed, Deleted, Entity, EntityKind, ErrorKind, EventId, Expect, Fingerprint,
     MemoryStorage, Outbox, OutboxEvent, Page, PageRequest, Probe, Query, Read, Result, Scope, Snapshot, SnapshotItem,
     SnapshotStream, StorageError, StoragePort, Store, StoredRow, Transaction, TransactionId, Write, check_batch,
-    for_row, for_write,
+    check_list, for_row, for_write,
 };
 use futures_util::{StreamExt, stream};
 use serde_json::{Value, json};
@@ -86,7 +86,7 @@ impl Wrong {
     async fn every_row<E: Entity>(&self, query: &E::Query) -> Result<Vec<E>> {
         let (mut rows, mut request) = (Vec::new(), PageRequest::default());
         loop {
-            let Page { items, next } = Store::<E>::list(&self.inner, query, request).await?.value;
+            let Page { items, next, .. } = Store::<E>::list(&self.inner, query, request.clone()).await?.value;
             rows.extend(items);
             let Some(cursor) = next else { return Ok(rows) };
             request = request.after(cursor);
@@ -253,7 +253,10 @@ impl<E: Entity> Store<E> for Wrong {
     }
 
     async fn list(&self, query: &E::Query, page: PageRequest) -> Result<Read<Page<E>>> {
-        let key = (E::KIND, json!(query).to_string(), page);
+        if !self.has(M::TakesACursorOfAnotherOrder) && !self.has(M::IgnoresTheOrder) {
+            check_list::<E>(query, &page)?;
+        }
+        let key = (E::KIND, json!(query).to_string(), page.clone());
         if let Some((_, cached)) = self.state().lists.get(&key) {
             return Ok(Read::origin(serde_json::from_value(cached.clone()).unwrap()));
         }
@@ -262,7 +265,7 @@ impl<E: Entity> Store<E> for Wrong {
         }
         let rows: Vec<E> = self.under_permit(self.every_row(&misunderstood::<E>(self.mistake, query))).await?;
         let rows = rows.iter().filter(|row| passes(self.mistake, query, *row)).filter_map(|row| self.answered(row));
-        let answer = paged(self.mistake, rows.collect(), page);
+        let answer = paged(self.mistake, query, rows.collect(), page);
         if self.has(M::ForgetsTheListThatWasLeft) {
             self.state().lists.insert(key, (query.scope(), json!(answer)));
         }

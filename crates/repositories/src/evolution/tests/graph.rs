@@ -60,12 +60,12 @@ async fn a_long_history_is_read_in_parts_and_no_further_than_it_is_asked_for() {
     let mut mock = character_storage_testkit::MockStorage::new();
     let found = hero.clone();
     mock.expect_find::<Character>().returning(move |_, _| Ok(Read::origin(Some(found.clone()))));
-    mock.expect_list::<Character>().returning(|_, _| Ok(Read::origin(Page { items: Vec::new(), next: None })));
+    mock.expect_list::<Character>().returning(|_, _| Ok(Read::origin(Page::new(Vec::new(), None))));
     mock.expect_list::<CharacterVersion>().times(1).returning(move |_, page| {
         assert_eq!(page.limit.get(), 10);
         let items = vec![version.clone(); 10];
-        let next = Some(Cursor { created_at: version.meta.created_at, id: version.id.into() });
-        Ok(Read::origin(Page { items, next }))
+        let next = Some(Cursor::newest_first(version.meta.created_at, version.id.into()));
+        Ok(Read::origin(Page::new(items, next)))
     });
     let evolution = EvolutionRepository::new(StorageContext::new(Arc::new(mock)));
     let newest = evolution.tree(hero.id, Deleted::Exclude, Limit::new(10).unwrap(), None, &plain()).await.unwrap();

@@ -18,7 +18,7 @@ fn finds<E: Entity>(mock: &mut MockStorage, row: E) {
 }
 
 fn lists<E: Entity>(mock: &mut MockStorage, rows: Vec<E>) {
-    mock.expect_list::<E>().returning(move |_, _| Ok(Read::origin(Page { items: rows.clone(), next: None })));
+    mock.expect_list::<E>().returning(move |_, _| Ok(Read::origin(Page::new(rows.clone(), None))));
 }
 
 fn conflict() -> StorageError {
@@ -60,7 +60,7 @@ async fn an_act_that_always_loses_gives_up() {
     let hero = hero();
     let mut mock = with_nothing(&hero);
     finds(&mut mock, CharacterVersion::of(None, hero.clone(), "character.created", now()));
-    mock.expect_list::<CharacterVersion>().returning(|_, _| Ok(Read::origin(Page { items: Vec::new(), next: None })));
+    mock.expect_list::<CharacterVersion>().returning(|_, _| Ok(Read::origin(Page::new(Vec::new(), None))));
     mock.expect_commit().returning(|_| Err(conflict()));
     let (evolution, version) = (over(mock), CharacterVersionId::of(hero.id, Revision(1)));
     for outcome in [
@@ -107,7 +107,7 @@ async fn a_last_known_state_may_be_looked_at_and_decides_nothing() {
     mock.expect_find::<Character>().returning(move |_, _| Ok(Read { value: Some(found.clone()), source: stale }));
     mock.expect_list::<CharacterVersion>().returning(move |_, page| {
         assert_eq!(page.limit.get(), 1, "one version is enough to tell how it was then");
-        Ok(Read { value: Page { items: vec![version.clone()], next: None }, source: stale })
+        Ok(Read { value: Page::new(vec![version.clone()], None), source: stale })
     });
     mock.expect_commit().never();
     let evolution = over(mock);
