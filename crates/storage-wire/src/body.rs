@@ -58,7 +58,6 @@ pub enum Outcome {
 
 /// One line of a snapshot: `{"row": {"character": …}}`, `{"unreadable": …}`, and as the last line `{"end": …}` or
 /// `{"problem": …}`. A snapshot without an `end` is not whole.
-#[expect(clippy::large_enum_variant, reason = "nearly every line is a row, and a box would be an allocation for each")]
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SnapshotLine {

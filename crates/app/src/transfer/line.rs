@@ -25,26 +25,20 @@ pub(super) enum Deletion {
 
 /// The member that a backup has and no other file.
 const REVISION: &str = "revision";
-/// The longest line that is read, in bytes: no row of the service is as large.
-const MAX_LINE_BYTES: usize = 64 << 20;
 
 /// The members of a line that are not taken yet, or those put so far.
 #[derive(Debug, Default)]
 pub(super) struct Line(pub(super) Map<String, Value>);
 
 impl Line {
-    /// The object in `text`, and where it comes from; the reason as a sentence when it is refused. A line that is no
-    /// backup has at most [`MAX_ROW`] bytes: a row that this service stored once is as large as it is.
+    /// The object in `text`, and where it comes from; the reason as a sentence when it is refused. A line has at most
+    /// [`MAX_ROW`] bytes, and an export writes none that is longer.
     pub(super) fn parse(text: &[u8]) -> Result<(Self, Origin), String> {
-        let too_large = |max| Err(format!("larger than {max} bytes"));
-        if text.len() > MAX_LINE_BYTES {
-            return too_large(MAX_LINE_BYTES);
+        if text.len() > MAX_ROW {
+            return Err(format!("larger than {MAX_ROW} bytes"));
         }
         let line = json::parse(text).map(Self).map_err(|error| at_column(&error))?;
         let origin = if line.0.contains_key(REVISION) { Origin::Backup } else { Origin::Elsewhere };
-        if origin == Origin::Elsewhere && text.len() > MAX_ROW {
-            return too_large(MAX_ROW);
-        }
         Ok((line, origin))
     }
 

@@ -312,18 +312,6 @@ async fn a_byte_order_mark_is_passed_over_and_files_of_other_names_are_reported(
 }
 
 #[tokio::test]
-async fn a_row_that_was_stored_once_may_be_larger_than_a_new_one() {
-    let spaces = " ".repeat(character_domain::size::MAX_ROW);
-    for (changes, refused) in [(json!({}), 1), (json!({ "revision": 3 }), 0)] {
-        let folder = folder(&[characters()]);
-        let line = with(entry(1, json!({})), changes).to_string().replacen('{', &format!("{{{spaces}"), 1);
-        fs::write(folder.path().join("journal_entries.ndjson"), line).unwrap();
-        let report = imported(&MemoryStorage::new(), folder.path()).await;
-        assert_eq!(report.refused.len(), refused, "{:?}", report.refused);
-    }
-}
-
-#[tokio::test]
 async fn a_character_has_one_progress() {
     let rows = vec![progress(1, HERO), progress(2, HERO), progress(3, OTHER)];
     let both = folder(&[characters(), ("character_progress.ndjson", rows)]);
