@@ -8,7 +8,7 @@ mod handlers;
 mod input;
 mod weight;
 
-pub use acts::{GiveRequest, GivenBody, MoveRequest};
+pub use acts::{GiveRequest, GivenBody, ItemRestoredBody, LoosenedBody, MoveRequest};
 pub use bulk::BulkItemsRequest;
 pub use currency::{GiveCoinsRequest, PurseBody};
 pub use dto::{InventoryItemBody, InventoryItemPatch, NewInventoryItemBody};

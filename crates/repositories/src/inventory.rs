@@ -19,14 +19,27 @@ use crate::{
     act::{Attempt, Decision},
     unit_of_work::{UnitOfWork, checked},
 };
-use character_domain::{Attunement, CharacterId, InventoryItem, InventoryItemId, Refusal, inventory::Inventory};
+use character_domain::{
+    Attunement, CharacterId, InventoryItem, InventoryItemId, Refusal,
+    inventory::{Inventory, Restored},
+};
 use character_storage_port::{
     CHARACTER_INVENTORY_CHANGED, Deleted, EntityKind, InventoryItemQuery, Page, PageRequest, Read,
 };
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 /// What the record of versions calls the act that creates items.
 const CREATED: &str = "inventory.created";
+
+/// An item that was restored.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ItemRestored {
+    /// The item afterwards.
+    pub item: InventoryItem,
+    /// The rules that took it out of its container, or cut its attunement. Empty when it came back unchanged.
+    pub loosened: Vec<Refusal>,
+}
 
 /// What can be done with the items of a character. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -199,29 +212,31 @@ impl InventoryRepository {
             .await
     }
 
-    /// Brings a soft-deleted item back to where it was. One that is live is returned unchanged.
+    /// Restores a soft-deleted item: to its container and with its attunement where the rules still allow that, else loose
+    /// or not attuned. One that is live is returned unchanged.
     ///
     /// # Errors
-    /// `NotFound`, `PreconditionFailed`, `Refused` (its container is gone or full, its attunement would be one too
-    /// many), `IdempotencyMismatch`, `Contended`, `Storage`.
+    /// `NotFound`, `PreconditionFailed`, `Refused` (a rule that the loose item breaks too), `IdempotencyMismatch`,
+    /// `Contended`, `Storage`.
     #[tracing::instrument(name = "inventory.restore", level = "debug", skip_all)]
     pub async fn restore(
         &self,
         of: CharacterId,
         id: InventoryItemId,
         request: &RequestContext,
-    ) -> Result<InventoryItem> {
+    ) -> Result<ItemRestored> {
         self.context
             .act("inventory.restored", request, move |attempt| async move {
                 let (mut work, mut inventory) = belongings(&attempt, of).await?;
                 let item = attempt.accept(attempt.owned_row::<InventoryItem>(of, id, Deleted::Include).await?)?;
                 if !item.meta.is_deleted() {
-                    return Ok(Decision::Unchanged(item));
+                    return Ok(Decision::Unchanged(ItemRestored { item, loosened: Vec::new() }));
                 }
-                let restored = work.changes.restore(item);
-                inventory.put(restored.clone())?;
-                report(&mut work, "restore", std::slice::from_ref(&restored));
-                work.finish(|_| restored)
+                let Restored { item: restored, loosened } = inventory.restore(item.clone())?;
+                let item =
+                    if loosened.is_empty() { work.changes.restore(item) } else { work.changes.revive(restored)? };
+                report(&mut work, "restore", std::slice::from_ref(&item));
+                work.finish(|_| ItemRestored { item, loosened })
             })
             .await
     }

@@ -36,7 +36,7 @@ pub use evolution::{
     MAX_NOT_RESTORED, NodeKind, ThemeChange, ThemeTransition, Transition, UnrestoredRow, VersionGraph, VersionNode,
     VersionRestored,
 };
-pub use inventory::{COINS, ContainerLoad, Given, InventoryRepository, Load, NewItem, Purse};
+pub use inventory::{COINS, ContainerLoad, Given, InventoryRepository, ItemRestored, Load, NewItem, Purse};
 pub use journal::{
     JournalRecord, JournalRepository, NewExperienceEntry, NewJournalEntry, NewNpcRelationship, NewQuest,
 };

@@ -58,6 +58,17 @@ impl Changes {
         row
     }
 
+    /// The return of a soft-deleted row in another state; `row` holds it, at the revision of the deleted row.
+    pub(crate) fn revive<E: Entity>(&mut self, mut row: E) -> Result<E> {
+        checked(&row)?;
+        row.meta_mut().updated_at = self.at;
+        let expect = Expect::Revision(row.meta().revision);
+        self.add("restore", Change::Revive { entity: row.clone(), expect });
+        let meta = *row.meta();
+        *row.meta_mut() = Meta { revision: meta.revision.next(), deleted_at: None, ..meta };
+        Ok(row)
+    }
+
     fn add<E: Entity>(&mut self, word: &str, change: Change<E>) {
         self.relate(E::KIND.as_str(), change.id().into(), word);
         self.writes.push(E::write(change));

@@ -132,7 +132,11 @@
 //!             }
 //!             (Change::Delete { at, .. }, false) => Ok(self.write(current, Meta { updated_at: at, deleted_at: Some(at), ..meta })),
 //!             (Change::Restore { at, .. }, true) => Ok(self.write(current, Meta { updated_at: at, deleted_at: None, ..meta })),
-//!             (Change::Restore { .. }, false) => refuse(ErrorKind::AlreadyExists),
+//!             (Change::Revive { entity, .. }, true) => {
+//!                 let meta = Meta { updated_at: entity.meta().updated_at, deleted_at: None, ..meta };
+//!                 Ok(self.write(entity, meta))
+//!             }
+//!             (Change::Restore { .. } | Change::Revive { .. }, false) => refuse(ErrorKind::AlreadyExists),
 //!             (_, _) => refuse(ErrorKind::NotFound),
 //!         }
 //!     }

@@ -70,7 +70,10 @@ impl State {
             (Change::Create(_) | Change::Import(_), Some(_)) => return Err(error(ErrorKind::AlreadyExists)),
             (_, None) => return Err(error(ErrorKind::NotFound)),
             (
-                Change::Replace { expect, .. } | Change::Delete { expect, .. } | Change::Restore { expect, .. },
+                Change::Replace { expect, .. }
+                | Change::Delete { expect, .. }
+                | Change::Restore { expect, .. }
+                | Change::Revive { expect, .. },
                 Some(row),
             ) => (row, *expect),
         };
@@ -80,7 +83,7 @@ impl State {
         {
             return Err(error(ErrorKind::Conflict { expected, actual }));
         }
-        let restore = matches!(change, Change::Restore { .. });
+        let restore = matches!(change, Change::Restore { .. } | Change::Revive { .. });
         match (restore, current.meta().is_deleted()) {
             (true, false) => return Err(error(ErrorKind::AlreadyExists)),
             (false, true) => return Err(error(ErrorKind::NotFound)),
@@ -88,7 +91,9 @@ impl State {
         }
         let mut next = change.entity().unwrap_or(current).clone();
         let (updated_at, deleted_at) = match change {
-            Change::Create(_) | Change::Import(_) | Change::Replace { .. } => (next.meta().updated_at, None),
+            Change::Create(_) | Change::Import(_) | Change::Replace { .. } | Change::Revive { .. } => {
+                (next.meta().updated_at, None)
+            }
             Change::Delete { at, .. } => (*at, Some(*at)),
             Change::Restore { at, .. } => (*at, None),
         };

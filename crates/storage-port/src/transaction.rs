@@ -73,13 +73,23 @@ pub enum Change<E: Entity> {
         /// When.
         at: Timestamp,
     },
+    /// Brings a soft-deleted row back in another state: as `Replace`, but of a row that is deleted. `deleted_at` goes.
+    Revive {
+        /// The new state; `meta.updated_at` is taken over, the rest of `meta` is not looked at.
+        entity: E,
+        /// The revision it restores.
+        expect: Expect,
+    },
 }
 
 impl<E: Entity> Change<E> {
     /// Which row.
     pub fn id(&self) -> E::Id {
         match self {
-            Self::Create(entity) | Self::Import(entity) | Self::Replace { entity, .. } => entity.id(),
+            Self::Create(entity)
+            | Self::Import(entity)
+            | Self::Replace { entity, .. }
+            | Self::Revive { entity, .. } => entity.id(),
             Self::Delete { id, .. } | Self::Restore { id, .. } => *id,
         }
     }
@@ -88,7 +98,10 @@ impl<E: Entity> Change<E> {
     pub fn expect(&self) -> Option<Expect> {
         match self {
             Self::Create(_) | Self::Import(_) => None,
-            Self::Replace { expect, .. } | Self::Delete { expect, .. } | Self::Restore { expect, .. } => Some(*expect),
+            Self::Replace { expect, .. }
+            | Self::Delete { expect, .. }
+            | Self::Restore { expect, .. }
+            | Self::Revive { expect, .. } => Some(*expect),
         }
     }
 
@@ -97,7 +110,7 @@ impl<E: Entity> Change<E> {
         match self {
             Self::Create(_) => Some(Revision::FIRST),
             Self::Import(entity) => Some(entity.meta().revision),
-            Self::Replace { .. } | Self::Delete { .. } | Self::Restore { .. } => None,
+            Self::Replace { .. } | Self::Delete { .. } | Self::Restore { .. } | Self::Revive { .. } => None,
         }
     }
 
@@ -115,7 +128,10 @@ impl<E: Entity> Change<E> {
     /// The new state, when the change carries one.
     pub fn entity(&self) -> Option<&E> {
         match self {
-            Self::Create(entity) | Self::Import(entity) | Self::Replace { entity, .. } => Some(entity),
+            Self::Create(entity)
+            | Self::Import(entity)
+            | Self::Replace { entity, .. }
+            | Self::Revive { entity, .. } => Some(entity),
             Self::Delete { .. } | Self::Restore { .. } => None,
         }
     }

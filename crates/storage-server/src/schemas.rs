@@ -158,15 +158,16 @@ fn unreadable_row() -> RefOr<Schema> {
 
 fn change(row: &str) -> RefOr<Schema> {
     let marked = || object(&[("id", uuid().into()), ("expect", named("Expect")), ("at", time())], &[]);
-    let replace = object(&[("entity", named(row)), ("expect", named("Expect"))], &[]);
+    let stated = || object(&[("entity", named(row)), ("expect", named("Expect"))], &[]);
     variants(
         "One change; see the port for what each does.",
         &[
             ("create", named(row)),
             ("import", named(row)),
-            ("replace", replace),
+            ("replace", stated()),
             ("delete", marked()),
             ("restore", marked()),
+            ("revive", stated()),
         ],
     )
 }

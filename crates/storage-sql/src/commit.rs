@@ -240,11 +240,13 @@ impl Plan {
                 return Ok(());
             }
             Change::Replace { entity, expect } => {
-                for (column, value) in own_values(entity)? {
-                    update.set(column, value);
-                }
-                update.set("updated_at", Value::time(entity.meta().updated_at));
+                update.set_all(entity)?;
                 (*expect, false)
+            }
+            Change::Revive { entity, expect } => {
+                update.set_all(entity)?;
+                update.set("deleted_at", Value::Null);
+                (*expect, true)
             }
             Change::Delete { expect, at, .. } => {
                 update.set("updated_at", Value::time(*at));
@@ -358,6 +360,14 @@ impl UpdateText {
     fn set(&mut self, column: &str, value: Value) {
         self.parameters.push(value);
         self.assignments.push(format!("{column} = ${}", self.parameters.len()));
+    }
+
+    fn set_all<E: Table>(&mut self, entity: &E) -> Result<(), Fault> {
+        for (column, value) in own_values(entity)? {
+            self.set(column, value);
+        }
+        self.set("updated_at", Value::time(entity.meta().updated_at));
+        Ok(())
     }
 
     fn statement(mut self, table: &str, restores: bool, expect: Expect) -> Statement {

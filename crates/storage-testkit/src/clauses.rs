@@ -171,6 +171,7 @@ macro_rules! __each_clause {
                 a_restoration_of_a_live_row_already_exists
                 a_deletion_sets_the_times_and_keeps_the_rest
                 a_restoration_clears_the_deletion_and_keeps_the_rest
+                a_restoration_may_bring_another_state
                 a_row_can_be_deleted_and_restored_again_and_again
                 a_find_leaves_deleted_rows_out_unless_asked
                 a_list_leaves_deleted_rows_out_unless_asked

@@ -39,10 +39,45 @@ macro_rules! act {
     };
 }
 
-act!(
-    /// Brings a soft-deleted item back. One that is live is answered as it is.
-    restore, "/api/v2/characters/{id}/inventory/{item}/restore", "restoreInventoryItem"
-);
+/// An item that was restored.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ItemRestoredBody {
+    /// The item afterwards.
+    #[serde(flatten)]
+    pub item: InventoryItemBody,
+    /// Why it did not come back as it was: the rules that took it out of its container or cut its attunement.
+    pub loosened: Vec<LoosenedBody>,
+}
+
+/// A rule because of which an item was restored loose or not attuned.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct LoosenedBody {
+    /// The rule: `no-such-container`, `container-full`, `too-many-attuned`, ….
+    pub code: String,
+    /// What the rule found.
+    pub detail: String,
+}
+
+/// Restores a soft-deleted item: to its container and with its attunement where the rules still allow that, else loose or
+/// not attuned, and the answer says so. One that is live is returned unchanged.
+#[utoipa::path(
+    post, path = "/api/v2/characters/{id}/inventory/{item}/restore", tag = "inventory", operation_id = "restoreInventoryItem",
+    params(
+        ("id" = uuid::Uuid, Path, description = "The character"), ("item" = uuid::Uuid, Path, description = "The item"),
+        ChangeHeaders,
+    ),
+    responses((status = 200, body = ItemRestoredBody, description = "The restored item", headers(("ETag" = String))), ActProblems),
+)]
+pub(crate) async fn restore(api: Data<Api>, request: HttpRequest) -> Answer {
+    let (of, item) = (path_id(&request, "id")?, path_id(&request, "item")?);
+    let restored = api.repositories.inventory.restore(of, item, &context::of_change(&request, &[])?).await?;
+    let tag = etag(restored.item.meta.revision);
+    let loosened = restored.loosened.into_iter();
+    let loosened = loosened.map(|rule| LoosenedBody { code: rule.rule.into_owned(), detail: rule.reason }).collect();
+    let body = ItemRestoredBody { item: restored.item.into(), loosened };
+    Ok(HttpResponse::Ok().insert_header((ETAG, tag)).json(body))
+}
+
 act!(
     /// Wears or holds an item, which is then in no container. Refused by `nothing-there` when its quantity is 0.
     equip, "/api/v2/characters/{id}/inventory/{item}/equip", "equipInventoryItem"

@@ -155,11 +155,14 @@ async fn deleting_a_container_leaves_its_contents_where_it_was_and_restoring_bri
     world.inventory.delete(world.hero, bag.id, &plain()).await.unwrap();
     assert_eq!(world.now(coin.id).await.container, Some(chest.id));
     let back = world.inventory.restore(world.hero, bag.id, &plain()).await.unwrap();
-    assert_eq!((back.container, back.meta.revision), (Some(chest.id), Revision(3)));
+    assert_eq!((back.item.container, back.item.meta.revision), (Some(chest.id), Revision(3)));
+    assert_eq!(back.loosened, []);
     world.inventory.delete(world.hero, bag.id, &plain()).await.unwrap();
     world.inventory.delete(world.hero, chest.id, &plain()).await.unwrap();
-    let nowhere = world.inventory.restore(world.hero, bag.id, &plain()).await;
-    assert_eq!(rule(nowhere), "no-such-container");
+    let loose = world.inventory.restore(world.hero, bag.id, &plain()).await.unwrap();
+    assert_eq!((loose.item.container, loose.item.meta.revision), (None, Revision(5)));
+    assert_eq!(loose.loosened.iter().map(|refusal| refusal.rule.as_ref()).collect::<Vec<_>>(), ["no-such-container"]);
+    assert_eq!(world.now(bag.id).await, loose.item, "the answer is what is stored");
 }
 
 #[tokio::test]
@@ -340,4 +343,21 @@ async fn coins_are_given_once_however_many_give_and_take_at_the_same_time() {
     assert!(matches!(refused, Err(RepositoryError::Invalid(_))), "{refused:?}");
     let too_many = Purse([("gp".to_owned(), 11)].into());
     assert_eq!(rule(world.inventory.give_coins(world.hero, other, &too_many, &plain()).await), "not-enough-coins");
+}
+
+#[tokio::test]
+async fn an_item_that_may_not_be_attuned_again_is_restored_without_its_attunement() {
+    let world = world().await;
+    let ring = || item("Ring", json!({ "requires_attunement": true }));
+    let lost = world.has(NewItem { attunement: Attunement::Attuned, ..ring() }).await;
+    world.inventory.delete(world.hero, lost.id, &plain()).await.unwrap();
+    for _ in 0..3 {
+        world.has(NewItem { attunement: Attunement::Attuned, ..ring() }).await;
+    }
+    let restored = world.inventory.restore(world.hero, lost.id, &plain()).await.unwrap();
+    assert_eq!((restored.item.attunement, restored.item.meta.revision), (Attunement::None, Revision(3)));
+    assert_eq!(restored.loosened[0].rule, "too-many-attuned");
+    assert_eq!(world.now(lost.id).await, restored.item);
+    let again = world.inventory.restore(world.hero, lost.id, &plain()).await.unwrap();
+    assert_eq!((again.item, again.loosened), (restored.item, Vec::new()), "it is live already");
 }

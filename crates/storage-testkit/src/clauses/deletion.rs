@@ -178,6 +178,30 @@ pub async fn a_restoration_clears_the_deletion_and_keeps_the_rest(storage: Arc<d
     assert_eq!(live(&storage, row.id).await, Some(Character { meta: expected, ..row }));
 }
 
+/// A restoration may bring another state: of a deleted row alone, at the revision that it expects, and found in its lists.
+pub async fn a_restoration_may_bring_another_state(storage: Arc<dyn StoragePort>) {
+    let row = character();
+    create(&storage, slice::from_ref(&row)).await;
+    let mut other = crate::sample::with_data(row.clone(), &serde_json::json!({ "hit_points": 3 }));
+    other.name = "Another".to_owned();
+    other.user_id = character_domain::UserId::new();
+    other.meta.updated_at = at(700);
+    let revive = |expect| Change::Revive { entity: other.clone(), expect };
+    assert_eq!(*refused(&*storage, revive(Expect::Any)).await.kind(), ErrorKind::AlreadyExists, "the row is live");
+    must(&storage, deletion(row.id, revision(1))).await;
+    let late = ErrorKind::Conflict { expected: Revision(1), actual: Revision(2) };
+    assert_eq!(*refused(&*storage, revive(revision(1))).await.kind(), late);
+    let committed = must(&storage, revive(revision(2))).await;
+    let expected = Meta { revision: Revision(3), updated_at: at(700), ..row.meta };
+    assert_eq!(committed.written, [expected]);
+    let revived = Character { meta: expected, ..other.clone() };
+    assert_eq!(live(&storage, row.id).await, Some(revived.clone()));
+    assert_eq!(list(&*storage, &of_user(other.user_id)).await, [revived]);
+    assert_eq!(list(&*storage, &of_user(row.user_id)).await, []);
+    let absent = Change::Revive { entity: character(), expect: Expect::Any };
+    assert_eq!(*refused(&*storage, absent).await.kind(), ErrorKind::NotFound);
+}
+
 /// A row can be deleted and restored again and again.
 pub async fn a_row_can_be_deleted_and_restored_again_and_again(storage: Arc<dyn StoragePort>) {
     let row = character();

@@ -43,6 +43,7 @@ macro_rules! caught {
 }
 
 caught! {
+    a_storage_that_revives_a_row_unchanged_is_caught: RevivesUnchanged breaks "a_restoration_may_bring_another_state";
     a_storage_that_ignores_the_expected_revision_is_caught: IgnoresTheExpectedRevision breaks
         "of_concurrent_writers_exactly_one_wins", "a_refused_change_of_a_quest_says_why_and_changes_nothing",
         "concurrent_awards_over_several_kinds_add_up";

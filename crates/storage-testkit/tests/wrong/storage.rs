@@ -105,6 +105,10 @@ impl Wrong {
             }
             Change::Delete { id, expect, at } => Change::Delete { id, expect: expected(expect), at },
             Change::Restore { id, expect, at } => Change::Restore { id, expect: expected(expect), at },
+            Change::Revive { entity, expect } if self.mistake == M::RevivesUnchanged => {
+                Change::Restore { id: entity.id(), expect, at: entity.meta().updated_at }
+            }
+            Change::Revive { entity, expect } => Change::Revive { entity, expect: expected(expect) },
         })
     }
 
