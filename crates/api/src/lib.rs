@@ -40,7 +40,7 @@ use actix_service::apply;
 use actix_web::{middleware::from_fn, web};
 use character_domain::size::{MAX_BULK, MAX_ROW};
 use character_repositories::Repositories;
-use endpoint::{Endpoints, Parameterless};
+use endpoint::Endpoints;
 use prometheus_client::registry::Registry;
 use std::{sync::Arc, time::Duration};
 
@@ -91,7 +91,7 @@ pub fn configure(api: Arc<Api>) -> impl Fn(&mut web::ServiceConfig) + Clone {
 /// As [`configure`], for web pages of these origins too; `None`: CORS is off.
 pub fn configure_for(api: Arc<Api>, origins: Option<AllowedOrigins>) -> impl Fn(&mut web::ServiceConfig) + Clone {
     move |config| {
-        let mut endpoints = Endpoints::default().refusing_parameters_of(Parameterless::of(&openapi()));
+        let mut endpoints = Endpoints::default().refusing_parameters_of(openapi::parameterless());
         health::register(&mut endpoints, &api.health, &api.registry);
         openapi::register(&mut endpoints);
         character::register(&mut endpoints);

@@ -4,7 +4,7 @@ use crate::{
     Problem,
     answer::Answer,
     campaign, character,
-    endpoint::{Endpoint, Endpoints},
+    endpoint::{Endpoint, Endpoints, Parameterless},
     evolution, health, inventory, journal, progress,
 };
 use actix_web::{
@@ -69,6 +69,12 @@ struct Document;
 #[must_use]
 pub fn openapi() -> utoipa::openapi::OpenApi {
     Document::openapi()
+}
+
+/// Its operations without query parameters. The document is made once, because each worker asks for them.
+pub(crate) fn parameterless() -> Parameterless {
+    static FOUND: LazyLock<Parameterless> = LazyLock::new(|| Parameterless::of(&openapi()));
+    FOUND.clone()
 }
 
 pub(crate) fn register(endpoints: &mut Endpoints) {
