@@ -10,7 +10,7 @@ LOCKED := $(if $(CI),--locked)
 SERVICES := --package character-service --package storage-service --bins
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo stack dist test hunt bench check fix openapi
+.PHONY: help run demo stack dist test test-instance hunt bench check fix openapi
 
 help: ## list these targets
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F '|' '{ printf "%-14s %s\n", $$1, $$2 }'
@@ -37,6 +37,12 @@ test: ## every test, against real servers; installs PostgreSQL and Redis where i
 	@./deploy/test-dependencies.sh
 	@$(CARGO) build $(LOCKED) $(SERVICES)
 	@$(CARGO) test --workspace $(LOCKED)
+
+test-instance: ## the suite against the Storage Service at TEST_STORAGE_SERVICE_URL, with the token TEST_STORAGE_TOKEN
+	@test -n "$$TEST_STORAGE_SERVICE_URL" && test -n "$$TEST_STORAGE_TOKEN" || \
+		{ echo "set TEST_STORAGE_SERVICE_URL and TEST_STORAGE_TOKEN; without them, make test starts one of its own" >&2; exit 2; }
+	@$(CARGO) build $(LOCKED) $(SERVICES)
+	@$(CARGO) test $(LOCKED) --package character-tests --test instance
 
 hunt: ## the long hunts for stale answers: 10 000 000 operations in memory, then Redis; some ten minutes
 	@./deploy/test-dependencies.sh

@@ -43,7 +43,7 @@ impl ServiceBuilder {
         self
     }
 
-    /// No file of the service can grow beyond so many KiB: a write past it fails, as on a disk that is full.
+    /// No file of the service can grow beyond this number of KiB: a write past it fails, as on a disk that is full.
     pub fn largest_file(mut self, kibibytes: u64) -> Self {
         self.largest_file = Some(kibibytes);
         self

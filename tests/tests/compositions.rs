@@ -29,14 +29,6 @@ struct Serving {
 impl Serving {
     /// Serves `storage`, and a client of it with the whole waist.
     fn start(storage: Arc<dyn StoragePort>) -> (Self, Arc<dyn StoragePort>) {
-        Self::start_with(storage, |config| config)
-    }
-
-    /// The same, with a client that is configured by `configure`.
-    fn start_with(
-        storage: Arc<dyn StoragePort>,
-        configure: fn(HttpStorageConfig) -> HttpStorageConfig,
-    ) -> (Self, Arc<dyn StoragePort>) {
         let (sender, receiver) = mpsc::channel();
         let thread = std::thread::spawn(move || {
             System::new().block_on(async move {
@@ -59,7 +51,7 @@ impl Serving {
         let patient = Duration::from_secs(30);
         let config = HttpStorageConfig::new(url, "token".to_owned().into());
         let config = HttpStorageConfig { attempt_timeout: patient, deadline: patient, ..config };
-        let client = HttpStorage::connect(configure(config)).unwrap();
+        let client = HttpStorage::connect(config).unwrap();
         (Self { handle, thread: Some(thread) }, Arc::new(client))
     }
 }
@@ -115,9 +107,8 @@ async fn rows_that_cannot_be_read_are_reported_over_http() {
     let url = server.fresh_schema_url();
     let schema = url.rsplit("%3D").next().unwrap();
     let database = SqlStorage::connect(&url, options).await.unwrap();
-    // The judge asks for many unreadable rows in turn, and is about lists rather than about the circuit breaker.
-    let unbreakable = |config| HttpStorageConfig { breaker_failures: u32::MAX, ..config };
-    let (_serving, client) = Serving::start_with(Arc::new(database), unbreakable);
+    // With the circuit breaker as it is: an answer that came whole is no failure, whatever is in it.
+    let (_serving, client) = Serving::start(Arc::new(database));
     unreadable::are_reported(&*client, async |id| {
         server.query(&format!("UPDATE {schema}.characters SET data = '{{' WHERE id = '{id}'"));
     })

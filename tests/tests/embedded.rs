@@ -81,10 +81,14 @@ fn every_mistake_in_the_configuration_is_reported_at_once_with_status_2() {
 
 #[test]
 fn check_prints_the_configuration_and_probes_what_it_depends_on() {
-    let finished = Service::character().env("REDIS_URL", "redis://:hunter2@127.0.0.1:1/").arg("check").run();
+    let service = Service::character().start();
+    let check = || Service::character().env("DATA_DIR", service.data_dir()).arg("check");
+    let finished = check().env("REDIS_URL", "redis://:hunter2@127.0.0.1:1/").run();
     assert_ne!(finished.code, Some(0), "a Redis that cannot be reached is reported: {finished:?}");
     assert!(finished.output.contains("REDIS_CACHE_TTL") && !finished.output.contains("hunter2"), "{finished:?}");
-    assert_eq!(Service::character().arg("check").run().code, Some(0));
+    assert_eq!(check().run().code, Some(0));
+    let finished = Service::character().arg("check").run();
+    assert_eq!(finished.code, Some(1), "a folder without a database: {finished:?}");
 }
 
 #[test]

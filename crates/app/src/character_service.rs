@@ -17,6 +17,8 @@ use std::{path::Path, process::ExitCode, sync::Arc};
 
 /// Status of an export that left out rows which cannot be read.
 const INCOMPLETE: u8 = 3;
+/// The maximum number of broken rules that an import prints.
+const MOST_BROKEN_RULES: usize = 20;
 
 /// Parses arguments and environment and runs the command.
 #[must_use]
@@ -105,6 +107,12 @@ async fn import(stack: &Stack, folder: &Path) -> Outcome {
     }
     for refusal in &report.refused {
         say(format!("{}:{}: {}", refusal.file, refusal.line, refusal.reason))?;
+    }
+    for broken in report.broken_rules.iter().take(MOST_BROKEN_RULES) {
+        say(format!("character {}: stored, and breaks a rule: {}", broken.character, broken.reason))?;
+    }
+    if let more @ 1.. = report.broken_rules.len().saturating_sub(MOST_BROKEN_RULES) {
+        say(format!("and {more} more broken rules"))?;
     }
     for file in &report.files {
         let (created, unchanged, refused) = (file.created, file.unchanged, file.refused);

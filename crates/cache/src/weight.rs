@@ -1,17 +1,7 @@
+//! What a cached value weighs.
+
+use character_domain::size;
 use serde::Serialize;
-use std::io;
-
-struct Counter(usize);
-
-impl io::Write for Counter {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0 += bytes.len();
-        Ok(bytes.len())
-    }
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
 
 /// What the bookkeeping of an entry costs beside its value, roughly.
 const OVERHEAD: usize = 256;
@@ -23,10 +13,7 @@ pub(crate) fn weigh_json(json: &[u8]) -> u32 {
 
 /// How many bytes a value counts for: the length of its JSON and the bookkeeping.
 pub(crate) fn weigh(value: &impl Serialize) -> u32 {
-    let mut counter = Counter(OVERHEAD);
-    match serde_json::to_writer(&mut counter, value) {
-        Ok(()) => u32::try_from(counter.0).unwrap_or(u32::MAX),
-        // A value that cannot be written is not worth keeping.
-        Err(_) => u32::MAX,
-    }
+    // A value that cannot be written is not worth keeping.
+    let length = size::within(u32::MAX as usize, value).and_then(|length| u32::try_from(length + OVERHEAD).ok());
+    length.unwrap_or(u32::MAX)
 }

@@ -19,8 +19,9 @@ pub const MAX_BULK: usize = 4 * MAX_ROW;
 /// answer that is kept. 128 MiB.
 pub const MAX_MESSAGE: usize = 4 * MAX_BULK;
 
-/// The bytes of the JSON text of `value`, when they are at most `max`.
-pub(crate) fn within(max: usize, value: &(impl Serialize + ?Sized)) -> Option<usize> {
+/// The length of the JSON text of `value` in bytes, when it is at most `max`. Nothing is kept while it is counted, and the
+/// count ends at `max`. `None` also for a value that has no JSON text.
+pub fn within(max: usize, value: &(impl Serialize + ?Sized)) -> Option<usize> {
     struct Count {
         bytes: usize,
         max: usize,

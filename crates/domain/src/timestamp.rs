@@ -50,7 +50,7 @@ impl Timestamp {
     /// 9999-12-31T23:59:59.999999Z.
     pub const MAX: Self = Self(LAST);
 
-    /// The time so many microseconds after 1970-01-01T00:00:00Z, or before it.
+    /// The time this number of microseconds after 1970-01-01T00:00:00Z, or before it.
     ///
     /// # Errors
     /// [`InvalidTimestamp::Range`].
@@ -61,7 +61,7 @@ impl Timestamp {
         }
     }
 
-    /// The time so many seconds after 1970-01-01T00:00:00Z, or before it.
+    /// The time this number of seconds after 1970-01-01T00:00:00Z, or before it.
     ///
     /// # Errors
     /// [`InvalidTimestamp::Range`].

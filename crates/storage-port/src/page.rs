@@ -1,9 +1,8 @@
 //! Lists in pages.
 
 use crate::{Cursor, Entity, ErrorKind, Order, Query, Result, StorageError};
-use character_domain::Violations;
+use character_domain::{Violations, size};
 use serde::{Deserialize, Serialize};
-use std::io;
 use uuid::Uuid;
 
 /// The largest size of a page behind its first row, in bytes. Each row counts as its JSON text, and an unreadable row
@@ -179,7 +178,8 @@ impl<E: Entity> PageBuilder<E> {
     /// Adds the next row of the list. `false`: the page is full, and the row is on the next one.
     #[must_use]
     pub fn push(&mut self, row: E) -> bool {
-        let fits = self.has_room_for(json_bytes(&row), Cursor::of(&row, self.order));
+        let fits =
+            self.has_room_for(size::within(MAX_PAGE_BYTES, &row).unwrap_or(usize::MAX), Cursor::of(&row, self.order));
         if fits {
             self.page.items.push(row);
         }
@@ -219,25 +219,5 @@ impl<E: Entity> PageBuilder<E> {
         self.bytes = bytes;
         self.last = Some(place);
         true
-    }
-}
-
-/// The length of the JSON text of a row.
-fn json_bytes(row: &impl Serialize) -> usize {
-    struct Counter(usize);
-    impl io::Write for Counter {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0 += bytes.len();
-            Ok(bytes.len())
-        }
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
-    let mut counter = Counter(0);
-    match serde_json::to_writer(&mut counter, row) {
-        Ok(()) => counter.0,
-        // A row without a JSON text gets a page of its own.
-        Err(_) => usize::MAX,
     }
 }

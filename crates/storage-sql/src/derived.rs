@@ -15,7 +15,7 @@ use uuid::Uuid;
 /// The column of the name in its folded form, by which lists are searched and ordered.
 pub(crate) const NAME_FOLDED: &str = "name_folded";
 
-/// At most so many rows are filled in one transaction.
+/// The maximum number of rows that are filled in one transaction.
 const BATCH: i64 = 500;
 
 /// A column that is computed from another one.

@@ -226,6 +226,9 @@ where
             match outcome {
                 Ok(_) => {
                     import.known.add(E::KIND, id, placed.row.owner());
+                    if E::KIND == EntityKind::InventoryItem && placed.origin == Origin::Elsewhere {
+                        import.receivers.extend(placed.row.owner());
+                    }
                     self.outcome.created += 1;
                 }
                 Err(error) if *error.kind() == ErrorKind::AlreadyExists => there.push(placed),

@@ -1,12 +1,18 @@
 //! Import: in bulk, restartable, every refused row with its reason.
 
-use super::{TransferError, file, references::Known, row::Row};
+use super::{
+    TransferError,
+    belongings::{BrokenRule, broken_rules},
+    file,
+    references::Known,
+    row::Row,
+};
 use character_domain::{
-    Campaign, CampaignEvent, Character, CharacterProgress, CharacterVersion, EventImpact, ExperienceEntry,
+    Campaign, CampaignEvent, Character, CharacterId, CharacterProgress, CharacterVersion, EventImpact, ExperienceEntry,
     InventoryItem, JournalEntry, NpcRelationship, Quest,
 };
 use character_storage_port::StoragePort;
-use std::{fs, path::Path};
+use std::{collections::BTreeSet, fs, path::Path};
 
 /// One row that was not taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,6 +47,8 @@ pub struct ImportReport {
     pub refused: Vec<Refusal>,
     /// What else is in the folder and was not read, by name, in the order of the names.
     pub passed_over: Vec<String>,
+    /// Rules that items from elsewhere break together with what their characters carry; they are stored all the same.
+    pub broken_rules: Vec<BrokenRule>,
 }
 
 impl ImportReport {
@@ -93,6 +101,7 @@ pub async fn import(
         storage,
         folder,
         known: Known::default(),
+        receivers: BTreeSet::new(),
         report: ImportReport { passed_over: others(folder)?, ..ImportReport::default() },
         read: 0,
         progress,
@@ -108,6 +117,7 @@ pub async fn import(
     file::take::<EventImpact, _>(&mut import).await?;
     file::take::<CharacterProgress, _>(&mut import).await?;
     file::take::<CharacterVersion, _>(&mut import).await?;
+    import.report.broken_rules = broken_rules(storage, &import.receivers).await?;
     Ok(import.report)
 }
 
@@ -130,6 +140,8 @@ pub(super) struct Import<'a, P> {
     pub(super) storage: &'a dyn StoragePort,
     pub(super) folder: &'a Path,
     pub(super) known: Known,
+    /// The characters that received items from elsewhere.
+    pub(super) receivers: BTreeSet<CharacterId>,
     pub(super) report: ImportReport,
     /// Bytes read so far, of all files.
     pub(super) read: u64,

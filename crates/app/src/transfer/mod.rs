@@ -2,6 +2,7 @@
 //! own exports has a `revision`, and its row is restored exactly; a line of the service before ours has none, and its
 //! row begins anew.
 
+mod belongings;
 mod export;
 mod file;
 mod import;
@@ -11,6 +12,7 @@ mod row;
 #[cfg(test)]
 mod tests;
 
+pub use belongings::BrokenRule;
 pub use export::{ExportReport, Exported, export};
 pub use import::{ImportReport, Imported, Refusal, import, size};
 

@@ -418,3 +418,23 @@ async fn without_characters_there_is_no_import() {
     let failed = import(&MemoryStorage::new(), folder.path(), |_| {}).await;
     assert!(matches!(failed, Err(TransferError::File { action: "read", .. })), "{failed:?}");
 }
+
+#[tokio::test]
+async fn items_from_elsewhere_that_break_a_rule_together_are_stored_and_reported() {
+    let ring = |last: u8, more: Value| {
+        let data =
+            json!({ "name": "Ring", "item_type": "ring", "attunement_state": "attuned", "requires_attunement": true });
+        with(item(last, json!({ "data": data })), more)
+    };
+    let rings = |more: &Value| (1..=4).map(|last| ring(last, more.clone())).collect::<Vec<_>>();
+    let import_of = async |rows: Vec<Value>| {
+        imported(&MemoryStorage::new(), folder(&[characters(), ("inventory_items.ndjson", rows)]).path()).await
+    };
+    let report = import_of(rings(&json!({}))).await;
+    assert_eq!((refusals(&report), report.created()), (Vec::new(), 6));
+    let broken: Vec<_> = report.broken_rules.iter().map(|it| (it.character.to_string(), it.reason.clone())).collect();
+    assert_eq!(broken.len(), 1, "{broken:?}");
+    assert!(broken[0].0 == HERO && broken[0].1.contains("too-many-attuned"), "{broken:?}");
+    let report = import_of(rings(&json!({ "revision": 7 }))).await;
+    assert_eq!((report.created(), report.broken_rules), (6, Vec::new()), "a backup is as it was");
+}

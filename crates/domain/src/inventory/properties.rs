@@ -14,14 +14,14 @@ pub const MAX_POUNDS: Decimal = Decimal::from_parts(1_000_000_000, 0, 0, false, 
 /// How much a container holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Capacity {
-    /// At most so many pounds.
+    /// At most this number of pounds.
     Pounds(Decimal),
     /// It is a container that names no capacity.
     Unlimited,
 }
 
 impl Capacity {
-    /// Whether so many pounds fit.
+    /// Whether this number of pounds fits.
     #[must_use]
     pub fn fits(self, pounds: Decimal) -> bool {
         match self {

@@ -173,7 +173,7 @@ pub async fn whatever_the_time_it_comes_back(storage: Arc<dyn StoragePort>) {
     every_kind!(with_times(&storage, &mut runner));
 }
 
-/// A document whose JSON text has so many bytes.
+/// A document whose JSON text has this number of bytes.
 fn of_size(bytes: usize) -> Document {
     let frame = json!({ "text": "" }).to_string().len();
     Document::from(Map::from_iter([("text".to_owned(), "x".repeat(bytes - frame).into())]))

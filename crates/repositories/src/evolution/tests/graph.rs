@@ -113,7 +113,7 @@ async fn the_graph_ties_characters_and_items() {
     assert_eq!(edges(&graph, EdgeKind::Root), [(new_sword, sword.0), (new_hat, hat.0)]);
     assert_eq!(edges(&graph, EdgeKind::Equipped), [(old, sword.0), (new, new_sword)]);
     assert_eq!(edges(&graph, EdgeKind::Created), [(old, sword.0), (old, hat.0), (new, new_sword), (new, new_hat)]);
-    assert_eq!(world.evolution.graph(world.hero, &plain()).await.unwrap(), graph, "whoever asks sees the same");
+    assert_eq!(world.evolution.graph(world.hero, &plain()).await.unwrap(), graph, "every caller sees the same");
 }
 
 #[tokio::test]

@@ -15,7 +15,7 @@ struct Table {
 enum Move {
     Apply(usize),
     Revert(usize),
-    /// To the version so many before the latest.
+    /// To the version that is this number of versions before the latest.
     Restore(usize),
 }
 

@@ -143,7 +143,7 @@ async fn a_journey_through_three_themes_and_back_brings_the_original_items_back(
     let tree =
         world.evolution.tree(neon.character.id, Deleted::Exclude, Limit::default(), None, &plain()).await.unwrap();
     let characters: BTreeSet<_> = tree.items.iter().map(|node| node.character_id).collect();
-    assert_eq!(characters.len(), 5, "whoever asks sees the whole lineage");
+    assert_eq!(characters.len(), 5, "every member of the lineage sees all of it");
     let ids: BTreeSet<_> = tree.items.iter().map(|node| node.id).collect();
     assert_eq!(tree.items.iter().filter(|node| node.parent_id.is_none()).count(), 1, "it has one root");
     assert!(tree.items.iter().filter_map(|node| node.parent_id).all(|parent| ids.contains(&parent)));
