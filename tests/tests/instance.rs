@@ -8,7 +8,7 @@ mod support;
 
 use character_storage_http::{HttpStorage, HttpStorageConfig};
 use character_storage_port::{CharacterQuery, Limit, PageRequest, StoragePort, Store};
-use character_storage_testkit::{Clause, PATIENCE, clauses};
+use character_storage_testkit::{Clause, clauses};
 use character_tests::Service;
 use own_rows::OwnRows;
 use serde_json::json;
@@ -18,6 +18,8 @@ use support::{client, send};
 const TOKEN: &str = "token-of-the-tests";
 /// The maximum number of clauses that run at the same time.
 const AT_ONCE: usize = 4;
+/// How long a clause may take: it looks for its rows among those of everybody.
+const PATIENCE: Duration = Duration::from_secs(600);
 
 struct Instance {
     url: String,

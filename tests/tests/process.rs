@@ -167,16 +167,20 @@ fn a_port_in_use_is_named_for_each_listener() {
 }
 
 #[test]
-fn an_sqlite_address_that_wants_an_existing_file_creates_none() {
+fn only_a_service_that_may_creates_an_sqlite_file_and_a_check_never_does() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("storage.db");
     let url = |mode: &str| format!("sqlite://{}?mode={mode}", file.display());
-    let missing = storage().env("DATABASE_URL", url("rw")).arg("check").run();
-    assert_eq!(missing.code, Some(1), "{missing:?}");
-    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
-    assert_eq!(storage().env("DATABASE_URL", url("rwc")).arg("check").run().code, Some(0));
+    let runs = [("rw", "serve"), ("rw", "check"), ("rwc", "check")];
+    for (mode, command) in runs {
+        let missing = storage().env("DATABASE_URL", url(mode)).arg(command).run();
+        assert_eq!(missing.code, Some(1), "{mode} {command}: {missing:?}");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "{mode} {command}");
+    }
+    let owner = storage().env("DATABASE_URL", url("rwc")).start();
     assert!(file.exists());
     assert_eq!(storage().env("DATABASE_URL", url("rw")).arg("check").run().code, Some(0));
+    drop(owner);
 }
 
 fn health_says(service: &Service) -> impl Fn() -> reqwest::RequestBuilder {

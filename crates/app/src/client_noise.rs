@@ -2,39 +2,39 @@
 
 use std::fmt;
 use tracing::{
-    Event, Metadata,
+    Event, Subscriber,
     field::{Field, Visit},
-    level_filters::LevelFilter,
-    subscriber::Interest,
 };
-use tracing_subscriber::layer::{Context, Filter};
+use tracing_subscriber::{
+    fmt::{FmtContext, FormatEvent, FormatFields, format::Writer},
+    registry::LookupSpan,
+};
 
-/// Drops the line that actix-http writes at level ERROR when a connection ends without a readable request: what a scanner
-/// sends is no failure of the service. Failures inside actix-http have lines of their own, which stay.
-pub(crate) struct NoClientNoise;
+/// Writes nothing for the line that actix-http writes at level ERROR when a connection ends without a readable request:
+/// what a scanner sends is no failure of the service. Failures inside actix-http have lines of their own, which stay.
+///
+/// This is a format and no filter: a filter of one layer that refuses an event after it was enabled leaves the state of
+/// the filters as it was for that event, and the next event finds it.
+pub(crate) struct WithoutClientNoise<F>(pub(crate) F);
 
-impl<S> Filter<S> for NoClientNoise {
-    fn enabled(&self, _: &Metadata<'_>, _: &Context<'_, S>) -> bool {
-        true
+impl<S, N, F> FormatEvent<S, N> for WithoutClientNoise<F>
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+    F: FormatEvent<S, N>,
+{
+    fn format_event(&self, context: &FmtContext<'_, S, N>, writer: Writer<'_>, event: &Event<'_>) -> fmt::Result {
+        if is_noise(event) { Ok(()) } else { self.0.format_event(context, writer, event) }
     }
+}
 
-    // These two say that the filter decides by events alone, so that it costs nothing elsewhere.
-    fn callsite_enabled(&self, _: &'static Metadata<'static>) -> Interest {
-        Interest::always()
+fn is_noise(event: &Event<'_>) -> bool {
+    if !event.metadata().target().starts_with("actix_http::") {
+        return false;
     }
-
-    fn max_level_hint(&self) -> Option<LevelFilter> {
-        Some(LevelFilter::TRACE)
-    }
-
-    fn event_enabled(&self, event: &Event<'_>, _: &Context<'_, S>) -> bool {
-        if !event.metadata().target().starts_with("actix_http::") {
-            return true;
-        }
-        let mut message = Message::default();
-        event.record(&mut message);
-        !message.is_noise
-    }
+    let mut message = Message::default();
+    event.record(&mut message);
+    message.is_noise
 }
 
 #[derive(Default)]

@@ -1,7 +1,7 @@
 //! Logs and trace context of the process.
 
 use crate::{
-    client_noise::NoClientNoise,
+    client_noise::WithoutClientNoise,
     config::{LogConfig, LogFormat},
 };
 use opentelemetry::trace::TracerProvider as _;
@@ -40,9 +40,14 @@ where
             .with_span_list(false)
             // No line shows its spans, so their fields are not written down for it.
             .fmt_fields(debug_fn(|_, _, _| Ok(())))
+            .map_event_format(WithoutClientNoise)
             .with_writer(lines)
             .boxed(),
-        LogFormat::Human => tracing_subscriber::fmt::layer().with_ansi(false).with_writer(lines).boxed(),
+        LogFormat::Human => tracing_subscriber::fmt::layer()
+            .with_ansi(false)
+            .map_event_format(WithoutClientNoise)
+            .with_writer(lines)
+            .boxed(),
     };
     let filter = || EnvFilter::try_new(&config.filter);
     // A trace id is needed also where nothing is logged. What lies within one process is traced when it is logged: it
@@ -50,7 +55,7 @@ where
     let traced = filter()?.or(LevelFilter::INFO);
     let registry = tracing_subscriber::registry()
         .with(traces().with_filter(traced))
-        .with(lines.with_filter(filter()?.and(NoClientNoise)));
+        .with(lines.with_filter(filter()?));
     // An embedding program or another test may have installed its own subscriber; that one then stays.
     drop(registry.try_init());
     Ok(())

@@ -38,6 +38,8 @@ const QUEUE: usize = 256;
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(30);
 /// A commit of this age or less proves that the file takes writes.
 const RECENT: Duration = Duration::from_secs(1);
+/// How long a file that took no write is reported when nobody writes.
+const REFUSED_FOR: Duration = Duration::from_secs(60);
 
 type Job = Box<dyn FnOnce(&mut Connection) + Send>;
 
@@ -68,8 +70,17 @@ pub(crate) struct Sqlite {
     readers: mpsc::Sender<Order>,
     threads: usize,
     timeout: Duration,
-    /// When the last commit succeeded.
-    committed: Arc<Mutex<Option<Instant>>>,
+    last: Arc<Mutex<LastWrite>>,
+}
+
+/// How the last write went that had something to write.
+#[derive(Clone, Copy, Default)]
+enum LastWrite {
+    #[default]
+    None,
+    Committed(Instant),
+    /// The disk is full or failed.
+    Refused(Instant, &'static str),
 }
 
 impl fmt::Debug for Sqlite {
@@ -94,7 +105,7 @@ impl Sqlite {
             let mode = Mode::ReadWrite(Missing::Refuse);
             let readers_queue = run("sqlite-reader", reading_connections(&path, timeout, mode, readers)?)?;
             let threads = readers + 1;
-            Ok(Self { path, mode, writer, readers: readers_queue, threads, timeout, committed: Arc::default() })
+            Ok(Self { path, mode, writer, readers: readers_queue, threads, timeout, last: Arc::default() })
         };
         blocking(start).await
     }
@@ -105,8 +116,8 @@ impl Sqlite {
         blocking(move || {
             let mode = mode_of_existing(&path, timeout)?;
             let queue = run("sqlite-reader", reading_connections(&path, timeout, mode, readers)?)?;
-            let committed = Arc::default();
-            Ok(Self { path, mode, writer: queue.clone(), readers: queue, threads: readers, timeout, committed })
+            let last = Arc::default();
+            Ok(Self { path, mode, writer: queue.clone(), readers: queue, threads: readers, timeout, last })
         })
         .await
     }
@@ -160,20 +171,28 @@ impl Sqlite {
 
     /// Runs work in a transaction. Once queued it runs whole, whether or not the caller still waits.
     pub(crate) async fn write<W: Work>(&self, operation: &'static str, work: W) -> Result<W::Output> {
-        let committed = Arc::clone(&self.committed);
+        let last = Arc::clone(&self.last);
         let job = move |connection: &mut Connection| {
             let before = connection.total_changes();
             let outcome = transact(connection, &work);
-            // A commit of nothing proves nothing.
-            if outcome.is_ok() && connection.total_changes() != before {
-                *committed.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+            let shown = match &outcome {
+                // A commit of nothing proves nothing.
+                Ok(_) if connection.total_changes() != before => Some(LastWrite::Committed(Instant::now())),
+                Err((Fault::Engine(_, EngineError::Sqlite(error)), _)) => {
+                    disk_failure(error).map(|detail| LastWrite::Refused(Instant::now(), detail))
+                }
+                _ => None,
+            };
+            if let Some(shown) = shown {
+                *last.lock().unwrap_or_else(PoisonError::into_inner) = shown;
             }
             outcome.map_err(|(fault, applied)| fault.into_error(operation, applied))
         };
         self.queued(&self.writer, operation, Applied::Unknown, job).await
     }
 
-    /// Fails unless the file takes writes; where it is opened to read alone, unless it can be read. Under load the last commit is the proof; else the header of the file is
+    /// Fails unless the file takes writes; where it is opened to read alone, unless it can be read. The last write is the
+    /// proof while it is recent: a disk shows that it is full only to a write of some size. Else the header of the file is
     /// written as it is, the only write that needs no row.
     pub(crate) async fn check_writes(&self, operation: &'static str) -> Result<()> {
         if !matches!(self.mode, Mode::ReadWrite(_)) {
@@ -183,9 +202,14 @@ impl Sqlite {
             };
             return self.queued(&self.readers, operation, Applied::No, job).await;
         }
-        let last = *self.committed.lock().unwrap_or_else(PoisonError::into_inner);
-        if last.is_some_and(|last| last.elapsed() < RECENT) {
-            return Ok(());
+        let last = *self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        match last {
+            LastWrite::Committed(when) if when.elapsed() < RECENT => return Ok(()),
+            LastWrite::Refused(when, detail) if when.elapsed() < REFUSED_FOR => {
+                let error = EngineError::Other(detail);
+                return Err(Fault::Engine(Cause::Unavailable, error).into_error(operation, Applied::No));
+            }
+            _ => {}
         }
         let job = move |connection: &mut Connection| {
             let rewrite = || {
@@ -531,6 +555,12 @@ pub(crate) fn reason(error: &rusqlite::Error) -> Option<&'static str> {
         ErrorCode::ReadOnly | ErrorCode::PermissionDenied => "the database is read-only",
         _ => return None,
     })
+}
+
+/// What is wrong with the disk, when that is what the error says.
+fn disk_failure(error: &rusqlite::Error) -> Option<&'static str> {
+    let disk = matches!(error.sqlite_error_code(), Some(ErrorCode::DiskFull | ErrorCode::SystemIoFailure));
+    reason(error).filter(|_| disk)
 }
 
 fn fault(error: rusqlite::Error) -> Fault {

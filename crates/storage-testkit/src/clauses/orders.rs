@@ -122,7 +122,7 @@ async fn every_order<E: Ordered>(storage: &Arc<dyn StoragePort>) {
                 }
                 let expected = matching(&rows, &query);
                 assert_eq!(listed::<E>(storage, &query).await, expected, "the list for {query:?}");
-                for size in [1, 2, 3, 7] {
+                for size in [1, 7] {
                     let walked = walked::<E>(storage, &query, size).await;
                     assert_eq!(walked, expected, "the list for {query:?} in pages of {size}");
                 }
