@@ -2,6 +2,8 @@
 //! `TEST_STORAGE_SERVICE_URL` and `TEST_STORAGE_TOKEN` name it. Without them the tests start one of their own and fill it
 //! with the demo data. Either way they work on rows of their own, and soft-delete them at the end.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
+
 #[path = "instance/own_rows.rs"]
 mod own_rows;
 mod support;

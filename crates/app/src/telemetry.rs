@@ -53,9 +53,7 @@ where
     // A trace id is needed also where nothing is logged. What lies within one process is traced when it is logged: it
     // costs as much as all the rest of an answer from the cache.
     let traced = filter()?.or(LevelFilter::INFO);
-    let registry = tracing_subscriber::registry()
-        .with(traces().with_filter(traced))
-        .with(lines.with_filter(filter()?));
+    let registry = tracing_subscriber::registry().with(traces().with_filter(traced)).with(lines.with_filter(filter()?));
     // An embedding program or another test may have installed its own subscriber; that one then stays.
     drop(registry.try_init());
     Ok(())
