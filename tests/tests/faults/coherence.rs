@@ -355,6 +355,18 @@ fn troubles() -> Vec<Trouble<'static>> {
             move |stage| heal(&stage.world.to_database),
         ),
         trouble("storage-service killed", |stage| stage.world.storage.kill(), |stage| stage.world.storage.restart()),
+        // Nothing that is held can be shown to be current, and nobody can be asked: only marked answers are left.
+        trouble(
+            "neither Redis nor storage-service",
+            move |stage| {
+                stage.world.storage.kill();
+                stage.ways_to_redis().into_iter().for_each(freeze);
+            },
+            move |stage| {
+                stage.ways_to_redis().into_iter().for_each(heal);
+                stage.world.storage.restart();
+            },
+        ),
         trouble("one process killed", |stage| stage.other.service.kill(), |stage| stage.other.service.restart()),
     ]
 }
