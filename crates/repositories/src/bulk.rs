@@ -134,6 +134,28 @@ impl StorageContext {
     }
 }
 
+/// Those of these ids that the storage holds, and whether their rows are soft-deleted.
+pub(crate) async fn stored<E: Entity>(
+    attempt: &Attempt,
+    ids: impl IntoIterator<Item = E::Id>,
+) -> Result<HashMap<E::Id, bool>>
+where
+    dyn StoragePort: Store<E>,
+{
+    stream::iter(ids)
+        .map(|id| async move {
+            match attempt.row::<E>(id, Deleted::Include).await {
+                Ok(row) => Ok(Some((id, row.meta().is_deleted()))),
+                Err(RepositoryError::NotFound(_)) => Ok(None),
+                Err(error) => Err(error),
+            }
+        })
+        .buffer_unordered(LOOKUPS)
+        .try_filter_map(async |found| Ok(found))
+        .try_collect()
+        .await
+}
+
 /// The ids that rows of one bulk chose, each of which may be used once.
 #[derive(Debug)]
 pub(crate) struct ChosenIds<I> {
@@ -154,18 +176,7 @@ impl<I: Copy + Eq + std::hash::Hash> ChosenIds<I> {
         if attempt.is_first() {
             return Ok(Self { taken: HashMap::new() });
         }
-        let taken = stream::iter(chosen)
-            .map(|id| async move {
-                match attempt.row::<E>(id, Deleted::Include).await {
-                    Ok(row) => Ok(Some((id, row.meta().is_deleted()))),
-                    Err(RepositoryError::NotFound(_)) => Ok(None),
-                    Err(error) => Err(error),
-                }
-            })
-            .buffer_unordered(LOOKUPS)
-            .try_filter_map(async |found| Ok(found))
-            .try_collect()
-            .await?;
+        let taken = stored::<E>(attempt, chosen).await?;
         Ok(Self { taken })
     }
 

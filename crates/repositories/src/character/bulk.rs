@@ -4,15 +4,11 @@ use super::{CharacterRepository, NewCharacter, parent::NO_SUCH_PARENT, with_crea
 use crate::{
     Atomicity, BulkOutcome, RepositoryError, RequestContext, Result,
     act::Attempt,
-    bulk::{Batch, ChosenIds},
+    bulk::{Batch, ChosenIds, stored},
 };
 use character_domain::{Character, CharacterId, Violations};
-use character_storage_port::{Deleted, Entity, Transaction};
-use futures_util::{StreamExt, TryStreamExt, stream};
+use character_storage_port::{Entity, Transaction};
 use std::collections::{HashMap, HashSet};
-
-/// The maximum number of parents of one bulk that are looked up at the same time.
-const LOOKUPS: usize = 16;
 
 impl CharacterRepository {
     /// Stores many new characters. A character may have a parent of the same bulk. An `Err` among `new` is what is wrong
@@ -71,18 +67,7 @@ impl Parents {
         let mut here: HashMap<_, _> = sound.map(|character| (character.id, character.parent_id)).collect();
         let elsewhere: HashSet<CharacterId> =
             characters.filter_map(|character| character.parent_id).filter(|id| !here.contains_key(id)).collect();
-        let stored: HashSet<CharacterId> = stream::iter(elsewhere)
-            .map(|id| async move {
-                match attempt.row::<Character>(id, Deleted::Include).await {
-                    Ok(_) => Ok(Some(id)),
-                    Err(RepositoryError::NotFound(_)) => Ok(None),
-                    Err(error) => Err(error),
-                }
-            })
-            .buffer_unordered(LOOKUPS)
-            .try_filter_map(async |id| Ok(id))
-            .try_collect()
-            .await?;
+        let stored = stored::<Character>(attempt, elsewhere).await?.into_keys().collect();
         // A character whose parent is refused is refused too, and so on: what is left is sound.
         loop {
             let before = here.len();
