@@ -5,7 +5,44 @@ use character_domain::{InvalidTimestamp, Timestamp, Violations};
 use character_storage_port::{Cursor, InvalidOrder, Limit, Order, PageRequest};
 use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
+use utoipa::{
+    IntoParams,
+    openapi::{
+        KnownFormat, Required, SchemaFormat, Type,
+        path::{Parameter, ParameterBuilder, ParameterIn},
+        schema::ObjectBuilder,
+    },
+};
 use uuid::Uuid;
+
+/// What [`Parameters::page`] reads, for the OpenAPI document.
+#[derive(Debug)]
+pub(crate) struct PageParameters;
+
+impl IntoParams for PageParameters {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let number = |minimum: i32| {
+            let format = SchemaFormat::KnownFormat(KnownFormat::Int32);
+            ObjectBuilder::new().schema_type(Type::Integer).format(Some(format)).minimum(Some(minimum))
+        };
+        let text = ObjectBuilder::new().schema_type(Type::String);
+        let parameters = [
+            ("limit", number(1).maximum(Some(1000)), "Maximum number of items to return. Default: 100"),
+            ("offset", number(0), "Number of items to skip. Not with `cursor`"),
+            ("cursor", text, "The `next_cursor` of the page before. Not with `offset`"),
+        ];
+        let parameter = |(name, schema, description): (&str, ObjectBuilder, &str)| {
+            ParameterBuilder::new()
+                .name(name)
+                .parameter_in(ParameterIn::Query)
+                .required(Required::False)
+                .description(Some(description))
+                .schema(Some(schema))
+                .build()
+        };
+        parameters.map(parameter).into()
+    }
+}
 
 /// The parameters that are not taken yet, and what was wrong so far.
 #[derive(Debug)]

@@ -10,7 +10,7 @@ use crate::{
     body::{self, Media},
     context::{self, ChangeHeaders, CreationHeaders},
     merge,
-    query::Parameters,
+    query::{PageParameters, Parameters},
     responses::{ActProblems, LookProblems},
 };
 use actix_web::{
@@ -41,9 +41,7 @@ pub(crate) async fn create_campaign(api: Data<Api>, request: HttpRequest, payloa
         ("dm_user_id" = Option<uuid::Uuid>, Query, description = "Only those that this user leads"),
         ("theme" = Option<String>, Query, description = "Only those of this theme, compared exactly"),
         ("include_deleted" = Option<bool>, Query, description = "Soft-deleted ones too. Default: false"),
-        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "Maximum number of items to return. Default: 100"),
-        ("offset" = Option<u32>, Query, minimum = 0, description = "Number of items to skip. Not with `cursor`"),
-        ("cursor" = Option<String>, Query, description = "The `next_cursor` of the page before. Not with `offset`"),
+        PageParameters,
     ),
     responses((status = 200, body = PageBody<CampaignBody>, description = "A page of the list"), LookProblems),
 )]

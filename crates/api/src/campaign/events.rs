@@ -6,7 +6,7 @@ use crate::{
     answer::{self, Answer, changed, created, path_id},
     body::{self, Media},
     context::{self, ChangeHeaders, CreationHeaders},
-    query::Parameters,
+    query::{PageParameters, Parameters},
     responses::{ActProblems, LookProblems},
 };
 use actix_web::{
@@ -22,9 +22,7 @@ use character_storage_port::CampaignEventQuery;
         ("id" = uuid::Uuid, Path, description = "The character"),
         ("applied_only" = Option<bool>, Query, description = "Only those that say that they have their effect. Default: false"),
         ("include_deleted" = Option<bool>, Query, description = "Soft-deleted ones too. Default: false"),
-        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "At most so many. Default: 100"),
-        ("offset" = Option<u32>, Query, minimum = 0, description = "Leave out so many. Not with `cursor`"),
-        ("cursor" = Option<String>, Query, description = "The `next_cursor` of the part before. Not with `offset`"),
+        PageParameters,
     ),
     responses((status = 200, body = PageBody<CampaignEventBody>, description = "Part of the list"), LookProblems),
 )]

@@ -5,7 +5,7 @@ use crate::{
     Api, PageBody, Problem,
     answer::{self, Answer, path_id},
     context,
-    query::Parameters,
+    query::{PageParameters, Parameters},
     responses::LookProblems,
 };
 use actix_web::{HttpRequest, web::Data};
@@ -18,9 +18,7 @@ use character_storage_port::{EventImpactQuery, PageRequest};
         ("id" = uuid::Uuid, Path, description = "The character"), ("event" = uuid::Uuid, Path, description = "The event"),
         ("applied_only" = Option<bool>, Query, description = "Only those in force. Default: false"),
         ("reverted_only" = Option<bool>, Query, description = "Only those that were undone. Not with `applied_only`"),
-        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "At most so many. Default: 100"),
-        ("offset" = Option<u32>, Query, minimum = 0, description = "Leave out so many. Not with `cursor`"),
-        ("cursor" = Option<String>, Query, description = "The `next_cursor` of the part before. Not with `offset`"),
+        PageParameters,
     ),
     responses((status = 200, body = PageBody<EventImpactBody>, description = "Part of the list"), LookProblems),
 )]
@@ -39,9 +37,7 @@ pub(crate) async fn impacts_of_event(api: Data<Api>, request: HttpRequest) -> An
         ("id" = uuid::Uuid, Path, description = "The character"),
         ("applied_only" = Option<bool>, Query, description = "Only those in force. Default: false"),
         ("reverted_only" = Option<bool>, Query, description = "Only those that were undone. Not with `applied_only`"),
-        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "At most so many. Default: 100"),
-        ("offset" = Option<u32>, Query, minimum = 0, description = "Leave out so many. Not with `cursor`"),
-        ("cursor" = Option<String>, Query, description = "The `next_cursor` of the part before. Not with `offset`"),
+        PageParameters,
     ),
     responses((status = 200, body = PageBody<EventImpactBody>, description = "Part of the list"), LookProblems),
 )]

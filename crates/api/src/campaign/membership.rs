@@ -8,7 +8,7 @@ use crate::{
     character::CharacterBody,
     condition::etag,
     context::{self, ChangeHeaders},
-    query::Parameters,
+    query::{PageParameters, Parameters},
     responses::{ActProblems, LookProblems},
 };
 use actix_web::{
@@ -27,9 +27,7 @@ use character_storage_port::CharacterQuery;
         ("active_only" = Option<bool>, Query, description = "Only those that are in play. `false` lists all. Default: true"),
         ("include_deleted" = Option<bool>, Query, description = "Soft-deleted ones too. Default: false"),
         ("order" = Option<String>, Query, description = "`created_at`, `updated_at` or `name`, behind `-` for the greatest first. Default: `-created_at`"),
-        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "At most so many. Default: 100"),
-        ("offset" = Option<u32>, Query, minimum = 0, description = "Leave out so many. Not with `cursor`"),
-        ("cursor" = Option<String>, Query, description = "The `next_cursor` of the part before. Not with `offset`"),
+        PageParameters,
     ),
     responses((status = 200, body = PageBody<CharacterBody>, description = "Part of the list"), LookProblems),
 )]

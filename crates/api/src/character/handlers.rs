@@ -6,7 +6,7 @@ use crate::{
     answer::{self, Answer, path_id},
     body::{self, Media},
     context::{self, ChangeHeaders, CreationHeaders},
-    query::Parameters,
+    query::{PageParameters, Parameters},
     responses::{ActProblems, LookProblems},
 };
 use actix_web::{
@@ -80,9 +80,7 @@ pub(crate) async fn get(api: Data<Api>, request: HttpRequest) -> Answer {
         ("active_only" = Option<bool>, Query, description = "Only those with `is_active`. `false` lists all. Default: true"),
         ("include_deleted" = Option<bool>, Query, description = "Soft-deleted ones too. Default: false"),
         ("order" = Option<String>, Query, description = "`created_at`, `updated_at` or `name`, behind `-` for the greatest first. Default: `-created_at`"),
-        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "At most so many. Default: 100"),
-        ("offset" = Option<u32>, Query, minimum = 0, description = "Leave out so many. Not with `cursor`"),
-        ("cursor" = Option<String>, Query, description = "The `next_cursor` of the part before. Not with `offset`"),
+        PageParameters,
     ),
     responses(
         (status = 200, body = PageBody<CharacterBody>, description = "Part of the list", headers(

@@ -9,7 +9,7 @@ use crate::{
     condition::etag,
     context::{self, ChangeHeaders},
     fields::Fields,
-    query::{self, Parameters},
+    query::{self, PageParameters, Parameters},
     responses::{ActProblems, LookProblems},
 };
 use actix_web::{
@@ -26,9 +26,7 @@ use character_storage_port::{Deleted, Start};
     params(
         ("id" = uuid::Uuid, Path, description = "The character"),
         ("include_deleted" = Option<bool>, Query, description = "Also when the character is soft-deleted. Default: false"),
-        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "At most so many. Default: 100"),
-        ("offset" = Option<u32>, Query, minimum = 0, description = "Leave out so many. Not with `cursor`"),
-        ("cursor" = Option<String>, Query, description = "The `next_cursor` of the part before. Not with `offset`"),
+        PageParameters,
     ),
     responses((status = 200, body = PageBody<VersionSummaryBody>, description = "Part of the list"), LookProblems),
 )]
@@ -78,7 +76,7 @@ pub(crate) async fn compare(api: Data<Api>, request: HttpRequest) -> Answer {
     params(
         ("id" = uuid::Uuid, Path, description = "The character"),
         ("include_deleted" = Option<bool>, Query, description = "Also when the character is soft-deleted. Default: false"),
-        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "At most so many. Default: 100"),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "Maximum number of items to return. Default: 100"),
         ("cursor" = Option<String>, Query, description = "The `next_cursor` of the part before"),
     ),
     responses((status = 200, body = PageBody<VersionNodeBody>, description = "Part of the tree"), LookProblems),

@@ -7,7 +7,7 @@ use crate::{
     body::{self, Media},
     context::{self, ChangeHeaders, CreationHeaders},
     merge,
-    query::Parameters,
+    query::{PageParameters, Parameters},
     responses::{ActProblems, LookProblems},
 };
 use actix_web::{
@@ -26,9 +26,7 @@ use character_storage_port::InventoryItemQuery;
         ("include_deleted" = Option<bool>, Query, description = "Soft-deleted ones too. Default: false"),
         ("name" = Option<String>, Query, description = "Only those whose name contains this text. Case and Unicode normalization make no difference"),
         ("order" = Option<String>, Query, description = "`created_at`, `updated_at` or `name`, behind `-` for the greatest first. Default: `-created_at`"),
-        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "At most so many. Default: 100"),
-        ("offset" = Option<u32>, Query, minimum = 0, description = "Leave out so many. Not with `cursor`"),
-        ("cursor" = Option<String>, Query, description = "The `next_cursor` of the part before. Not with `offset`"),
+        PageParameters,
     ),
     responses((status = 200, body = PageBody<InventoryItemBody>, description = "Part of the list"), LookProblems),
 )]

@@ -10,7 +10,7 @@ use crate::{
     body::{self, Media},
     context::{self, ChangeHeaders, CreationHeaders},
     merge,
-    query::Parameters,
+    query::{PageParameters, Parameters},
     responses::{ActProblems, LookProblems},
 };
 use actix_web::{
@@ -28,9 +28,7 @@ use character_storage_port::{JournalEntryQuery, TagFilter};
         ("session_number" = Option<i64>, Query, description = "Only those of this session"),
         ("tags" = Option<String>, Query, description = "Only those with all of these tags, which are joined by commas"),
         ("include_deleted" = Option<bool>, Query, description = "Soft-deleted ones too. Default: false"),
-        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "At most so many. Default: 100"),
-        ("offset" = Option<u32>, Query, minimum = 0, description = "Leave out so many. Not with `cursor`"),
-        ("cursor" = Option<String>, Query, description = "The `next_cursor` of the part before. Not with `offset`"),
+        PageParameters,
     ),
     responses((status = 200, body = PageBody<JournalEntryBody>, description = "Part of the list"), LookProblems),
 )]

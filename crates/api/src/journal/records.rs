@@ -11,7 +11,7 @@ use crate::{
     body::{self, Media},
     context::{self, ChangeHeaders, CreationHeaders},
     merge,
-    query::Parameters,
+    query::{PageParameters, Parameters},
     responses::{ActProblems, LookProblems},
 };
 use actix_web::{
@@ -37,9 +37,7 @@ macro_rules! journal_record {
                 ("entry" = uuid::Uuid, Path, description = "The journal entry"),
                 $($filter)*
                 ("include_deleted" = Option<bool>, Query, description = "Soft-deleted ones too. Default: false"),
-                ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "At most so many. Default: 100"),
-                ("offset" = Option<u32>, Query, minimum = 0, description = "Leave out so many. Not with `cursor`"),
-                ("cursor" = Option<String>, Query, description = "The `next_cursor` of the part before. Not with `offset`"),
+                PageParameters,
             ),
             responses((status = 200, body = PageBody<$body>, description = "Part of the list"), LookProblems),
         )]
@@ -197,9 +195,7 @@ journal_record! {
         ("status" = Option<String>, Query, description = "Only `active`, `completed`, `failed` or `abandoned` ones"),
         ("importance" = Option<String>, Query, description = "Only `low`, `normal`, `high` or `critical` ones"),
         ("include_deleted" = Option<bool>, Query, description = "Soft-deleted ones too. Default: false"),
-        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "At most so many. Default: 100"),
-        ("offset" = Option<u32>, Query, minimum = 0, description = "Leave out so many. Not with `cursor`"),
-        ("cursor" = Option<String>, Query, description = "The `next_cursor` of the part before. Not with `offset`"),
+        PageParameters,
     ),
     responses((status = 200, body = PageBody<QuestBody>, description = "Part of the list"), LookProblems),
 )]
@@ -219,9 +215,7 @@ pub(crate) async fn list_all_quests(api: Data<Api>, request: HttpRequest) -> Ans
         ("id" = uuid::Uuid, Path, description = "The character"),
         ("relationship_type" = Option<String>, Query, description = "Only those of this type, compared exactly"),
         ("include_deleted" = Option<bool>, Query, description = "Soft-deleted ones too. Default: false"),
-        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "At most so many. Default: 100"),
-        ("offset" = Option<u32>, Query, minimum = 0, description = "Leave out so many. Not with `cursor`"),
-        ("cursor" = Option<String>, Query, description = "The `next_cursor` of the part before. Not with `offset`"),
+        PageParameters,
     ),
     responses((status = 200, body = PageBody<NpcRelationshipBody>, description = "Part of the list"), LookProblems),
 )]
