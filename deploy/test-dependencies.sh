@@ -1,6 +1,6 @@
 #!/bin/sh
-# Sees to it that the programs that tests and `make stack` start are on the machine: Redis, PostgreSQL, and promtool,
-# which checks the metrics.
+# Sees to it that the programs that tests and `make stack` start are on the machine: Redis, PostgreSQL, the shell of
+# SQLite, and promtool, which checks the metrics.
 #
 # Installs what is missing with apt-get when it may (as root), and otherwise says what to install and fails.
 set -eu
@@ -15,6 +15,7 @@ missing() {
     command -v redis-server >/dev/null || absent="$absent redis-server"
     command -v redis-cli >/dev/null || absent="$absent redis-tools"
     command -v initdb >/dev/null && command -v psql >/dev/null || absent="$absent postgresql"
+    command -v sqlite3 >/dev/null || absent="$absent sqlite3"
     # Debian has it in the package of the server.
     command -v promtool >/dev/null || absent="$absent prometheus"
     # Rust links through the C compiler, and the TLS library and SQLite are compiled from C.

@@ -14,6 +14,7 @@ mod postgres;
 mod program;
 mod redis;
 mod service;
+mod sqlite;
 mod supervisor;
 mod wait;
 
@@ -22,6 +23,7 @@ pub use postgres::PostgresServer;
 pub use program::required as required_program;
 pub use redis::{Persistence, RedisServer};
 pub use service::{Finished, Service, ServiceBuilder};
+pub use sqlite::query_sqlite;
 pub use supervisor::{Signal, Supervised};
 
 /// The example in the README compiles and runs with the tests of documentation.

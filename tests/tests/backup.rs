@@ -13,7 +13,7 @@ use character_storage_port::{
     Change, Commit, MemoryStorage, Snapshot, SnapshotStream, StoragePort, StoredRow, Transaction, for_row,
 };
 use character_storage_sql::{DatabaseLocation, SqlOptions, SqlStorage};
-use character_tests::{Finished, PostgresServer, Service};
+use character_tests::{Finished, PostgresServer, Service, query_sqlite};
 use serde_json::{Value, json};
 use std::{
     collections::{BTreeMap, HashMap},
@@ -23,7 +23,6 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    time::Duration,
 };
 use support::{client, send, sheet, try_send};
 
@@ -313,14 +312,9 @@ async fn an_export_goes_on_past_a_row_that_cannot_be_read_and_says_so() {
         ids.push(send(client().post(&url).json(&sheet(name))).await.id());
     }
     assert_eq!(service.terminate(), 0);
-    let database = rusqlite::Connection::open(service.data_dir().join("character.sqlite")).unwrap();
-    database.busy_timeout(Duration::from_secs(5)).unwrap();
     let id = uuid::Uuid::parse_str(&ids[1]).unwrap();
-    assert_eq!(
-        database.execute("UPDATE characters SET data = '{' WHERE id = ?1", [id.as_bytes().as_slice()]).unwrap(),
-        1
-    );
-    drop(database);
+    let spoil = format!("UPDATE characters SET data = '{{' WHERE id = X'{}'; SELECT changes()", id.simple());
+    assert_eq!(query_sqlite(&service.data_dir().join("character.sqlite"), &spoil), "1");
     let folder = tempfile::tempdir().unwrap();
     let before = files(&service.data_dir());
     let finished = export_of(&service.data_dir(), folder.path());

@@ -2,7 +2,7 @@
 
 mod support;
 
-use character_tests::{Service, free_port};
+use character_tests::{Service, free_port, query_sqlite};
 use support::{client, send, sheet};
 
 const TOKEN: &str = "token-of-the-tests";
@@ -21,11 +21,9 @@ async fn a_row_that_cannot_be_read_and_a_query_that_cannot_be_sent_leave_the_bre
     let (mut broken, fine) = (Vec::new(), send(client().post(&url).json(&sheet("Fine"))).await.id());
     for column in ["data = '{'", "name = CAST(X'C3' AS TEXT)", "user_id = X'00'"] {
         let id = send(client().post(&url).json(&sheet("Broken"))).await.id();
-        let database = rusqlite::Connection::open(storage.data_dir().join("storage.sqlite")).unwrap();
-        database.busy_timeout(std::time::Duration::from_secs(5)).unwrap();
-        let row = uuid::Uuid::parse_str(&id).unwrap();
-        let changed = database.execute(&format!("UPDATE characters SET {column} WHERE id = ?1"), [row]).unwrap();
-        assert_eq!(changed, 1);
+        let row = uuid::Uuid::parse_str(&id).unwrap().simple().to_string();
+        let spoil = format!("UPDATE characters SET {column} WHERE id = X'{row}'; SELECT changes()");
+        assert_eq!(query_sqlite(&storage.data_dir().join("storage.sqlite"), &spoil), "1");
         broken.push(id);
     }
     for round in 0..5 {

@@ -3,7 +3,7 @@
 
 mod support;
 
-use character_tests::{PostgresServer, Service, ServiceBuilder, free_port};
+use character_tests::{PostgresServer, Service, ServiceBuilder, free_port, query_sqlite};
 use serde_json::json;
 use std::{
     ffi::OsStr,
@@ -57,10 +57,8 @@ fn ids_in_a_copy_of(main: &Path) -> Vec<String> {
     let folder = tempfile::tempdir().unwrap();
     let copy = folder.path().join("copy.sqlite");
     fs::copy(main, &copy).unwrap();
-    let copy = rusqlite::Connection::open(&copy).unwrap();
-    let mut rows = copy.prepare("SELECT id FROM characters").unwrap();
-    let ids = rows.query_map([], |row| row.get::<_, uuid::Uuid>(0)).unwrap();
-    ids.map(|id| id.unwrap().to_string()).collect()
+    let ids = query_sqlite(&copy, "SELECT hex(id) FROM characters");
+    ids.lines().map(|id| uuid::Uuid::parse_str(id).unwrap().to_string()).collect()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
