@@ -49,11 +49,17 @@ async fn it_tells_how_breaker_budget_cache_and_redis_are_and_what_failed_last_wi
     // The gauge of Redis follows its first heartbeat.
     let up = |answer: &Answer| answer.body["cache"]["shared"]["up"] == true;
     let healthy = until(Duration::from_secs(10), "Redis in use", || client().get(&admin), up).await.body;
-    assert_eq!((&healthy["service"], &healthy["breaker"]["state"]), (&"character-service".into(), &"closed".into()));
+    assert_eq!(
+        (&healthy["service"], &healthy["breakers"]["reads"]["state"]),
+        (&"character-service".into(), &"closed".into())
+    );
     assert_eq!(healthy["failures"], json!([]));
     assert_eq!((&healthy["retry_budget"]["capacity"], &healthy["in_flight"]["operations"]), (&json!(20.0), &0.into()));
     assert!(healthy["cache"]["local"]["entries"].as_u64() >= Some(1), "{healthy}");
-    assert!(healthy.get("database").is_none() && healthy["breaker"].get("seconds_to_probe").is_none(), "{healthy}");
+    assert!(
+        healthy.get("database").is_none() && healthy["breakers"]["reads"].get("seconds_to_probe").is_none(),
+        "{healthy}"
+    );
 
     storage.kill();
     let unknown = uuid::Uuid::new_v4();
@@ -64,7 +70,7 @@ async fn it_tells_how_breaker_budget_cache_and_redis_are_and_what_failed_last_wi
     let post = client().post(&url).json(&sheet("MARKER"));
     assert_eq!(send(post).await.status, 503);
     let down = report(&admin).await;
-    let breaker = &down["breaker"];
+    let breaker = &down["breakers"]["reads"];
     assert_eq!((&breaker["state"], &breaker["is_forced"]), (&"open".into(), &false.into()), "{down}");
     let wait = breaker["seconds_to_probe"].as_f64().unwrap();
     assert!(breaker["consecutive_failures"].as_u64() >= Some(5) && wait > 0.0 && wait <= 60.0, "{breaker}");
@@ -75,9 +81,9 @@ async fn it_tells_how_breaker_budget_cache_and_redis_are_and_what_failed_last_wi
     assert!(kinds.contains(&"unavailable") && kinds.contains(&"circuit-open"), "{kinds:?}");
     let told = failures.iter().map(|entry| entry["count"].as_u64().unwrap()).sum::<u64>();
     assert_eq!(told, 5, "each failed operation is told once, however often it was tried: {failures:#?}");
-    let found =
-        failures.iter().map(|entry| &entry["failure"]).find(|failure| failure["kind"] == "unavailable").unwrap();
-    assert_eq!((&found["operation"], &found["row"]["id"]), (&"character.find".into(), &unknown.to_string().into()));
+    let is_read = |failure: &&Value| failure["operation"] == "character.find" && failure["kind"] == "unavailable";
+    let found = failures.iter().map(|entry| &entry["failure"]).find(is_read).unwrap();
+    assert_eq!(found["row"]["id"], unknown.to_string());
     assert_eq!((&found["attempts"], &found["request_id"]), (&4.into(), &"asked-by-the-test".into()));
     assert!(found["trace_id"].as_str().is_some_and(|id| id.len() == 32), "{found}");
     assert!(found["chain"].as_array().unwrap().len() >= 2, "{found}");
@@ -97,26 +103,37 @@ async fn the_breaker_can_be_forced_open_and_closed_and_be_left_to_itself_again()
     let ask = || client().get(format!("{url}/{}", uuid::Uuid::new_v4()));
     assert_eq!(send(ask()).await.status, 404);
 
+    let one =
+        send(client().post(format!("{admin}/breaker")).json(&json!({ "state": "open", "breaker": "changes" }))).await;
+    let forced = |name: &str| one.body["breakers"][name]["is_forced"].clone();
+    assert_eq!((forced("reads"), forced("changes")), (false.into(), true.into()));
+    assert_eq!(send(ask()).await.status, 404, "reads go on");
     let forced = set_breaker(&admin, "open").await;
-    assert_eq!((forced.status, &forced.body["breaker"]["is_forced"]), (200, &true.into()));
+    assert_eq!((forced.status, &forced.body["breakers"]["reads"]["is_forced"]), (200, &true.into()));
     assert_eq!(send(ask()).await.status, 503, "the storage works and is not asked");
-    assert_eq!(set_breaker(&admin, "automatic").await.body["breaker"]["state"], "closed");
+    assert_eq!(set_breaker(&admin, "automatic").await.body["breakers"]["reads"]["state"], "closed");
     assert_eq!(send(ask()).await.status, 404);
 
-    assert_eq!(set_breaker(&admin, "closed").await.body["breaker"]["is_forced"], true);
+    assert_eq!(set_breaker(&admin, "closed").await.body["breakers"]["reads"]["is_forced"], true);
     storage.kill();
     for _ in 0..8 {
         assert_eq!(send(ask()).await.status, 503);
     }
     let closed = report(&admin).await;
-    assert_eq!((&closed["breaker"]["state"], &closed["breaker"]["rejected"]), (&"closed".into(), &1.into()));
+    assert_eq!(
+        (&closed["breakers"]["reads"]["state"], &closed["breakers"]["reads"]["rejected"]),
+        (&"closed".into(), &1.into())
+    );
     storage.restart();
     assert_eq!(send(ask()).await.status, 404, "without waiting ten minutes for a probe");
-    assert_eq!(set_breaker(&admin, "automatic").await.body["breaker"]["is_forced"], false);
+    assert_eq!(set_breaker(&admin, "automatic").await.body["breakers"]["reads"]["is_forced"], false);
 
     let output = service.output();
-    for act in ["breaker was set to open", "breaker was set to closed", "breaker was set to automatic"] {
-        assert!(output.contains(act), "{act} is not in the log:\n{output}");
+    for name in ["reads", "changes"] {
+        for state in ["open", "closed", "automatic"] {
+            let act = format!("the circuit breaker for {name} was set to {state}");
+            assert!(output.contains(&act), "{act} is not in the log:\n{output}");
+        }
     }
 }
 
@@ -177,7 +194,7 @@ async fn what_cannot_be_done_is_a_problem_and_does_nothing() {
         assert!(answer.header("content-type").starts_with("application/problem+json"), "{answer:?}");
     }
     let after = report(&admin).await;
-    assert_eq!(after["breaker"]["is_forced"], false);
+    assert_eq!(after["breakers"]["reads"]["is_forced"], false);
     assert_eq!(send(client().get(service.url("/admin/storage"))).await.status, 404, "the API does not show it");
     assert_eq!(service.terminate(), 0, "{}", service.output());
 }
@@ -189,7 +206,7 @@ async fn the_storage_service_shows_its_database_and_has_neither_breaker_nor_cach
     let admin = format!("http://{admin}/admin/storage");
     let state = report(&admin).await;
     assert_eq!((&state["service"], &state["database"]["open"]), (&"storage-service".into(), &4.into()), "{state}");
-    for part in ["breaker", "cache", "retry_budget"] {
+    for part in ["breakers", "cache", "retry_budget"] {
         assert!(state.get(part).is_none(), "{state}");
     }
     for answer in [set_breaker(&admin, "open").await, send(client().delete(format!("{admin}/cache?all=true"))).await] {

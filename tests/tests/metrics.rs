@@ -170,7 +170,7 @@ async fn both_services_show_what_is_documented_and_nothing_else_after_traffic_wi
     let get = || client().get(format!("{url}/{id}"));
     until(Duration::from_secs(10), "a stale answer", get, stale).await;
     let during = metrics(&service).await;
-    assert!(during.contains("circuit_breaker_state{state=\"open\"} 1"), "{during}");
+    assert!(during.contains("circuit_breaker_state{breaker=\"reads\",state=\"open\"} 1"), "{during}");
     storage.restart();
     let post = || client().post(&url).json(&sheet("After"));
     until(Duration::from_secs(15), "recovery", post, |answer| answer.status == 201).await;
@@ -230,7 +230,7 @@ fn the_comparison_notices_what_is_missing_wrong_or_unbounded() {
     assert_eq!(shown["took_seconds"], Metric { kind: "histogram".to_owned(), labels });
     for wrong in [
         "# TYPE nobody_knows_total counter\nnobody_knows_total 1\n",
-        "# TYPE circuit_breaker_state gauge\ncircuit_breaker_state{state=\"Open\"} 1\n",
+        "# TYPE circuit_breaker_state gauge\ncircuit_breaker_state{breaker=\"reads\",state=\"Open\"} 1\n",
         "",
     ] {
         assert!(std::panic::catch_unwind(|| compare("a test", wrong, &["remote"])).is_err(), "{wrong}");

@@ -3,7 +3,7 @@
 use crate::config::ReportConfig;
 use character_api::middleware::current_request;
 use character_error_reporter::{Chain, ErrorReporter, Failure, FanOut, Log, RateLimited, Recent, Redactor, Row};
-use character_storage_http::{CircuitBreaker, FailureAnswer, TransportError};
+use character_storage_http::{CircuitBreakers, FailureAnswer, TransportError};
 use character_storage_port::{ErrorKind, StorageError};
 use opentelemetry::trace::TraceContextExt;
 use secrecy::SecretString;
@@ -22,13 +22,13 @@ const FLUSH_EVERY: Duration = Duration::from_secs(10);
 pub struct Reporting {
     service: &'static str,
     redactor: Redactor,
-    breaker: Option<CircuitBreaker>,
+    breakers: Option<CircuitBreakers>,
     recent: Recent,
     limited: RateLimited<FanOut>,
 }
 
 impl Reporting {
-    /// Reports of `service`, which knows these secrets; `breaker` is the one in front of its storage. Starts a task that
+    /// Reports of `service`, which knows these secrets; `breakers` are the ones in front of its storage. Starts a task that
     /// tells summaries, until it is dropped. Needs a Tokio runtime.
     ///
     /// # Errors
@@ -37,10 +37,10 @@ impl Reporting {
         service: &'static str,
         config: &ReportConfig,
         secrets: Vec<SecretString>,
-        breaker: Option<CircuitBreaker>,
+        breakers: Option<CircuitBreakers>,
     ) -> Result<Arc<Self>, Box<dyn Error + Send + Sync>> {
         let adapters = FanOut::new(adapters(config)?);
-        let reporting = Arc::new(Self::to(adapters, service, config.per_minute, Redactor::new(secrets), breaker));
+        let reporting = Arc::new(Self::to(adapters, service, config.per_minute, Redactor::new(secrets), breakers));
         let weak = Arc::downgrade(&reporting);
         tokio::spawn(async move {
             let mut ticks = tokio::time::interval(FLUSH_EVERY);
@@ -58,10 +58,10 @@ impl Reporting {
         service: &'static str,
         per_minute: u32,
         redactor: Redactor,
-        breaker: Option<CircuitBreaker>,
+        breakers: Option<CircuitBreakers>,
     ) -> Self {
         let limited = RateLimited::new(adapters, per_minute, Arc::new(Instant::now));
-        Self { service, redactor, breaker, recent: Recent::new(REMEMBERED, Arc::new(jiff::Timestamp::now)), limited }
+        Self { service, redactor, breakers, recent: Recent::new(REMEMBERED, Arc::new(jiff::Timestamp::now)), limited }
     }
 
     /// Tells that `operation` failed, unless its caller was merely refused; `occurrences` times for the same cause.
@@ -75,7 +75,7 @@ impl Reporting {
             row: error.entity().map(|(kind, id)| Row { kind: kind.as_str(), id }),
             outcome_unknown: !error.certainly_not_applied(),
             attempts: attempts(error),
-            breaker: self.breaker.as_ref().map(|breaker| breaker.state().as_str()),
+            breaker: self.breakers.as_ref().map(|breakers| breakers.worst_state().as_str()),
             request_id: current_request().map(|request| request.id),
             trace_id: trace.is_valid().then(|| trace.trace_id().to_string()),
             occurrences,

@@ -138,8 +138,8 @@ pub async fn build(
     report_cache_size(cached.clone());
     // What callers see is measured outermost, hits included, and what they see fail is told, once.
     let metrics = OperationMetrics::register(registry);
-    let breaker = waist.as_ref().map(|waist| waist.breaker.clone());
-    let reporting = Reporting::start(SERVICE, &config.reports, config.secrets(), breaker)?;
+    let breakers = waist.as_ref().map(|waist| waist.breakers.clone());
+    let reporting = Reporting::start(SERVICE, &config.reports, config.secrets(), breakers)?;
     show_reports(&reporting, registry);
     let storage: Arc<dyn StoragePort> =
         Arc::new(Reported::new(Observed::new(cached.clone(), metrics.clone()), Arc::clone(&reporting)));
@@ -160,10 +160,12 @@ fn remote_storage(remote: &RemoteStorage, registry: &mut Registry) -> Result<Ori
     let storage = HttpStorage::connect(HttpStorageConfig {
         deadline: remote.deadline,
         attempt_timeout: remote.attempt_timeout,
+        large_timeout: remote.large_timeout,
         retry_max: remote.retry_max,
         retry_base: remote.retry_base,
         breaker_failures: remote.breaker_failures,
         breaker_recovery: remote.breaker_recovery,
+        breaker_probe: remote.breaker_probe,
         ..HttpStorageConfig::new(remote.url.clone(), remote.token.clone())
     })?;
     storage.metrics().register(registry);

@@ -7,7 +7,9 @@
 use actix_web::{App, HttpResponse, HttpServer, web};
 use async_trait::async_trait;
 use bytes::Bytes;
-use character_storage_http::{ApiRequest, ApiResponse, HttpStorageConfig, Transport, TransportError, Waist};
+use character_storage_http::{
+    ApiRequest, ApiResponse, HttpStorageConfig, RequestSize, Transport, TransportError, Waist,
+};
 use std::{
     hint::black_box,
     time::{Duration, Instant},
@@ -40,6 +42,7 @@ fn request() -> ApiRequest {
         path: "/answer".into(),
         body: None,
         idempotent: true,
+        size: RequestSize::Ordinary,
         deadline: None,
     }
 }

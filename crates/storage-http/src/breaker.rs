@@ -37,7 +37,7 @@ impl BreakerState {
     }
 }
 
-/// The least that a refused caller is told to wait.
+/// The shortest time after which a refused caller is asked to try again.
 const SHORTEST_WAIT: Duration = Duration::from_secs(1);
 
 /// A circuit breaker on the state machine of `failsafe`, with an admission of our own, because that machine lets every
@@ -47,14 +47,15 @@ const SHORTEST_WAIT: Duration = Duration::from_secs(1);
 /// |---|---|---|
 /// | closed | success | closed, failures 0 |
 /// | closed | failure, the fifth in a row | open |
-/// | open | recovery time over and a call comes | half-open, the call is the probe |
+/// | open | recovery time over and a call comes | half-open, the call must probe the upstream first |
 /// | half-open | the probe succeeds | closed |
 /// | half-open | the probe fails | open |
-/// | half-open | the probe is cancelled, panics or shows nothing about the upstream | half-open, the next call is the probe |
+/// | half-open | the probe is cancelled, panics or shows nothing about the upstream | half-open, the next call probes |
+/// | open or half-open | the upstream answered two background probes in a row | closed, failures 0 |
 /// | closed | a call shows nothing about the upstream | closed, failures unchanged |
 /// | any | outcome of a call admitted before the last change of state | unchanged |
 ///
-/// Clones are the same breaker.
+/// A probe is a request of its own, never the request of a user. Clones are the same breaker.
 #[derive(Clone)]
 pub struct CircuitBreaker(Arc<Inner>);
 
@@ -63,6 +64,8 @@ struct Inner {
     progress: Arc<Progress>,
     gate: Mutex<Gate>,
     recovery: Duration,
+    /// The longest time after which a refused caller is asked to try again.
+    longest_wait: Duration,
     rejected: AtomicU64,
     probes: AtomicU64,
 }
@@ -109,7 +112,8 @@ impl Instrument for Hook {
 /// Held across every use of the machine, so that its reports arrive in the order of its changes.
 #[derive(Default)]
 struct Gate {
-    /// The change of state whose probe is under way, so that a probe from before a reset gives back no other's place.
+    /// The change of state whose probe is under way, so that a probe admitted before a reset cannot release the slot of a
+    /// later probe.
     probing: Option<u64>,
     failures: u32,
     opened: Option<Instant>,
@@ -126,8 +130,16 @@ struct Forced {
 /// The epoch of calls admitted by an operator's order: there is no such, so their outcomes change nothing.
 const BYPASSED: u64 = u64::MAX;
 
-/// The right to make one call. Dropped without an outcome (cancelled, panicked) it says nothing about the upstream
-/// and gives a probe's place back.
+/// What the outcome of a call did to the state of the breaker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Settled {
+    Unchanged,
+    Opened,
+    Closed,
+}
+
+/// The right to make one call, or one probe. Dropped without an outcome (cancelled, panicked) it shows nothing about the
+/// upstream, and a probe releases its slot.
 pub(crate) struct Permit {
     breaker: CircuitBreaker,
     epoch: u64,
@@ -135,20 +147,22 @@ pub(crate) struct Permit {
 }
 
 impl CircuitBreaker {
-    pub(crate) fn new(failures: u32, recovery: Duration) -> Self {
+    /// Closed; opens at `failures` failures in a row and admits a probe after `recovery`. A refused caller is asked to try
+    /// again after at most `longest_wait`.
+    pub(crate) fn new(failures: u32, recovery: Duration, longest_wait: Duration) -> Self {
         let progress =
             Arc::new(Progress(Mutex::new(Phase { state: BreakerState::Closed, epoch: 0, since: Instant::now() })));
         let policy = failure_policy::consecutive_failures(failures, failsafe::backoff::constant(recovery));
         let machine = Config::new().failure_policy(policy).instrument(Hook(Arc::clone(&progress))).build();
         let (gate, rejected, probes) = (Mutex::default(), AtomicU64::default(), AtomicU64::default());
-        Self(Arc::new(Inner { machine, progress, gate, recovery, rejected, probes }))
+        Self(Arc::new(Inner { machine, progress, gate, recovery, longest_wait, rejected, probes }))
     }
 
     fn gate(&self) -> MutexGuard<'_, Gate> {
         self.0.gate.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Admits a call, or says how long the breaker will stay open.
+    /// Admits a call or a probe; refused, the caller should try again after the returned time.
     pub(crate) fn admit(&self) -> Result<Permit, Duration> {
         let mut gate = self.gate();
         match gate.forced {
@@ -175,7 +189,9 @@ impl CircuitBreaker {
         self.0.rejected.fetch_add(1, Ordering::Relaxed);
         let waited = gate.opened.filter(|_| gate.forced.is_none()).map_or(Duration::ZERO, |opened| opened.elapsed());
         // While a probe is under way the recovery time is over, and an immediate repeat would only be refused again.
-        self.0.recovery.saturating_sub(waited).max(self.0.recovery.min(SHORTEST_WAIT))
+        let left = self.0.recovery.saturating_sub(waited).max(self.shortest_wait());
+        // Only the operator who forced it open can end that.
+        if gate.forced.is_some() { left } else { left.min(self.0.longest_wait) }
     }
 
     /// What it does with calls now. An open breaker whose time is over stays `Open` until a call comes.
@@ -210,6 +226,11 @@ impl CircuitBreaker {
         self.gate().failures
     }
 
+    /// The shortest time after which a refused caller is asked to try again.
+    pub(crate) fn shortest_wait(&self) -> Duration {
+        self.0.recovery.min(SHORTEST_WAIT)
+    }
+
     /// Probes let through so far.
     #[must_use]
     pub fn recovery_attempts(&self) -> u64 {
@@ -236,6 +257,27 @@ impl CircuitBreaker {
     pub fn reset(&self) {
         let mut gate = self.gate();
         gate.forced = None;
+        self.close(&mut gate);
+    }
+
+    /// Whether it refuses calls because of failures, and background probes can close it.
+    pub(crate) fn awaits_recovery(&self) -> bool {
+        let gate = self.gate();
+        gate.forced.is_none() && self.0.progress.get().state != BreakerState::Closed
+    }
+
+    /// Closes it because the upstream answers again, unless it is closed or an operator forces its state. Returns whether
+    /// it closed.
+    pub(crate) fn recovered(&self) -> bool {
+        let mut gate = self.gate();
+        let closes = gate.forced.is_none() && self.0.progress.get().state != BreakerState::Closed;
+        if closes {
+            self.close(&mut gate);
+        }
+        closes
+    }
+
+    fn close(&self, gate: &mut Gate) {
         gate.failures = 0;
         gate.opened = None;
         self.0.machine.reset();
@@ -245,11 +287,17 @@ impl CircuitBreaker {
 }
 
 impl Permit {
-    /// Reports what the call showed about the upstream. [`Evidence::Nothing`] is the same as to drop the permit.
-    pub(crate) fn settle(self, evidence: Evidence) {
+    /// Whether the caller must probe the upstream with this permit, and ask for another one for its call.
+    pub(crate) fn is_probe(&self) -> bool {
+        self.probe
+    }
+
+    /// Reports what the call showed about the upstream. [`Evidence::Nothing`] has the same effect as dropping the permit.
+    pub(crate) fn settle(self, evidence: Evidence) -> Settled {
         let mut gate = self.breaker.gate();
-        if self.epoch != self.breaker.0.progress.get().epoch {
-            return;
+        let before = self.breaker.0.progress.get();
+        if self.epoch != before.epoch {
+            return Settled::Unchanged;
         }
         match evidence {
             Evidence::Alive => {
@@ -265,7 +313,14 @@ impl Permit {
             }
             Evidence::Nothing => {}
         }
+        let after = self.breaker.0.progress.get();
+        // Before the permit is dropped, which locks the gate again.
         drop(gate);
+        match after.state {
+            _ if after.epoch == before.epoch => Settled::Unchanged,
+            BreakerState::Closed => Settled::Closed,
+            BreakerState::Open | BreakerState::HalfOpen => Settled::Opened,
+        }
     }
 }
 
@@ -295,9 +350,10 @@ mod tests {
     use super::*;
 
     const RECOVERY: Duration = Duration::from_millis(30);
+    const MINUTE: Duration = Duration::from_secs(60);
 
     fn tripped() -> CircuitBreaker {
-        let breaker = CircuitBreaker::new(5, RECOVERY);
+        let breaker = CircuitBreaker::new(5, RECOVERY, RECOVERY);
         for _ in 0..5 {
             breaker.admit().ok().unwrap().settle(Evidence::Failing);
         }
@@ -318,7 +374,7 @@ mod tests {
 
     #[test]
     fn it_opens_at_the_fifth_failure_in_a_row_and_not_before() {
-        let breaker = CircuitBreaker::new(5, Duration::from_secs(60));
+        let breaker = CircuitBreaker::new(5, MINUTE, MINUTE);
         for outcome in [false, false, false, false, true, false, false, false, false] {
             breaker.admit().ok().unwrap().settle(if outcome { Evidence::Alive } else { Evidence::Failing });
             assert_eq!(breaker.state(), BreakerState::Closed);
@@ -372,7 +428,7 @@ mod tests {
 
     #[test]
     fn a_straggler_from_before_the_trip_neither_closes_it_nor_counts() {
-        let breaker = CircuitBreaker::new(5, RECOVERY);
+        let breaker = CircuitBreaker::new(5, RECOVERY, RECOVERY);
         let stragglers: Vec<_> = (0..3).map(|_| breaker.admit().ok().unwrap()).collect();
         for _ in 0..5 {
             breaker.admit().ok().unwrap().settle(Evidence::Failing);
@@ -388,7 +444,7 @@ mod tests {
 
     #[test]
     fn a_reset_forgets_failures_also_while_it_is_closed() {
-        let breaker = CircuitBreaker::new(5, Duration::from_secs(60));
+        let breaker = CircuitBreaker::new(5, MINUTE, MINUTE);
         for _ in 0..4 {
             breaker.admit().ok().unwrap().settle(Evidence::Failing);
         }
@@ -426,7 +482,7 @@ mod tests {
 
     #[test]
     fn an_operator_can_force_it_open_and_close_it() {
-        let breaker = CircuitBreaker::new(5, RECOVERY);
+        let breaker = CircuitBreaker::new(5, RECOVERY, RECOVERY);
         breaker.force_open();
         assert!(breaker.admit().is_err());
         assert_eq!(breaker.state(), BreakerState::Open);
@@ -437,7 +493,7 @@ mod tests {
 
     #[test]
     fn forced_closed_it_lets_everything_through_and_then_begins_anew() {
-        let breaker = CircuitBreaker::new(5, Duration::from_secs(60));
+        let breaker = CircuitBreaker::new(5, MINUTE, MINUTE);
         for _ in 0..4 {
             breaker.admit().ok().unwrap().settle(Evidence::Failing);
         }
@@ -457,7 +513,7 @@ mod tests {
 
     #[test]
     fn an_operator_sees_how_long_it_has_been_open_and_when_it_will_try() {
-        let breaker = CircuitBreaker::new(1, Duration::from_secs(60));
+        let breaker = CircuitBreaker::new(1, MINUTE, MINUTE);
         assert_eq!(breaker.time_to_probe(), None);
         breaker.admit().ok().unwrap().settle(Evidence::Failing);
         let left = breaker.time_to_probe().unwrap();

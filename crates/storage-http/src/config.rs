@@ -16,6 +16,8 @@ pub struct HttpStorageConfig {
     pub deadline: Duration,
     /// One attempt, from sending to the last byte of the answer. 2 s.
     pub attempt_timeout: Duration,
+    /// One attempt of a [large](crate::RequestSize::Large) request, at most [`deadline`](Self::deadline). 8 s.
+    pub large_timeout: Duration,
     /// Making a connection, TLS included. 1 s.
     pub connect_timeout: Duration,
     /// Retries after the first attempt: 3, so at most 4 requests on the wire.
@@ -32,8 +34,11 @@ pub struct HttpStorageConfig {
     pub retry_budget_ratio: f64,
     /// Consecutive failures at which the circuit breaker opens. 5.
     pub breaker_failures: u32,
-    /// How long it stays open before it admits one probe. 60 s.
+    /// How long it stays open before the next call makes a probe, if no background probe closes it earlier. 60 s.
     pub breaker_recovery: Duration,
+    /// How often the storage is probed in the background while a breaker is open, up to a fifth longer by chance. Two
+    /// answers in a row close the breaker. Zero turns it off. 1 s.
+    pub breaker_probe: Duration,
     /// The largest answer, in bytes. Default: [`MAX_MESSAGE`](character_domain::size::MAX_MESSAGE).
     pub max_response_bytes: usize,
 }
@@ -68,6 +73,7 @@ impl HttpStorageConfig {
             token,
             deadline: Duration::from_secs(10),
             attempt_timeout: Duration::from_secs(2),
+            large_timeout: Duration::from_secs(8),
             connect_timeout: Duration::from_secs(1),
             retry_max: 3,
             retry_base: Duration::from_secs(1),
@@ -77,6 +83,7 @@ impl HttpStorageConfig {
             retry_budget_ratio: 0.1,
             breaker_failures: 5,
             breaker_recovery: Duration::from_secs(60),
+            breaker_probe: Duration::from_secs(1),
             max_response_bytes: character_domain::size::MAX_MESSAGE,
         }
     }

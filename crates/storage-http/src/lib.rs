@@ -3,8 +3,9 @@
 //! Around every request, outermost first: overall **deadline** → **metrics** → **retry** → **circuit breaker** →
 //! **attempt timeout** → socket. The order is built in one place and cannot be built otherwise: retries are outside
 //! the breaker so that each attempt counts and an open breaker ends them; the attempt timeout is inside the breaker so
-//! that silence counts as a failure. Every commit is idempotent by its id, so lost answers are retried safely. A
-//! snapshot is a stream: of the layers it meets the breaker alone, and each wait for more of it is bounded.
+//! that silence counts as a failure. Reads and changes have a breaker each; an open one is probed in the background. Every
+//! commit is idempotent by its id, so lost answers are retried safely. A snapshot is a stream: of the layers it meets the
+//! breaker alone, and each wait for more of it is bounded.
 //!
 //! ```
 //! use character_storage_http::{HttpStorage, HttpStorageConfig};
@@ -21,12 +22,13 @@
 #[cfg(test)]
 mod bookkeeping;
 mod breaker;
-mod breaking;
+mod breakers;
 mod budget;
 mod config;
 mod deadlined;
 mod metrics;
 mod observed;
+mod prober;
 mod reqwest_transport;
 mod retry_policy;
 mod retrying;
@@ -38,10 +40,14 @@ mod verdict;
 mod waist;
 
 pub use breaker::{BreakerState, CircuitBreaker};
+pub use breakers::CircuitBreakers;
 pub use config::HttpStorageConfig;
 pub use metrics::WaistMetrics;
 pub use reqwest_transport::{ConnectError, ReqwestTransport};
 pub use snapshot::{ByteStream, OpenedResponse, StreamTransport};
 pub use storage::HttpStorage;
-pub use transport::{ApiRequest, ApiResponse, FailureAnswer, Transport, TransportError, TransportErrorKind};
+pub use transport::{
+    ApiRequest, ApiResponse, FailureAnswer, LARGE_BODY, LARGE_PAGE, RequestSize, Transport, TransportError,
+    TransportErrorKind,
+};
 pub use waist::Waist;

@@ -9,14 +9,13 @@
 //! | `storage_client_retry_budget_exhausted_total` | | retries that were not affordable |
 //! | `storage_client_retry_budget_tokens` | | retries left |
 //! | `storage_client_in_flight` | | calls under way |
-//! | `circuit_breaker_state` | state | 1 for the state it is in, 0 for the others; read when scraped |
-//! | `circuit_breaker_consecutive_failures` | | failures in a row |
-//! | `circuit_breaker_recovery_attempts_total` | | probes let through |
-//! | `circuit_breaker_rejected_total` | | calls refused |
+//! | `circuit_breaker_state` | breaker, state | 1 for the state that the breaker is in, 0 for the others; read when scraped |
+//! | `circuit_breaker_consecutive_failures` | breaker | failures in a row |
+//! | `circuit_breaker_recovery_attempts_total` | breaker | probes admitted for a call after the recovery time |
+//! | `circuit_breaker_rejected_total` | breaker | calls refused |
 
 use crate::{
-    ApiResponse, TransportError, TransportErrorKind,
-    breaker::{BreakerState, CircuitBreaker},
+    ApiResponse, TransportError, TransportErrorKind, breaker::BreakerState, breakers::CircuitBreakers,
     budget::RetryBudget,
 };
 use prometheus_client::{
@@ -74,7 +73,7 @@ pub struct WaistMetrics {
 /// What is read when scraped, so that it cannot be out of date.
 #[derive(Debug)]
 struct State {
-    breaker: CircuitBreaker,
+    breakers: CircuitBreakers,
     budget: Arc<RetryBudget>,
 }
 
@@ -82,7 +81,7 @@ struct State {
 struct StateCollector(Arc<State>);
 
 impl WaistMetrics {
-    pub(crate) fn new(breaker: CircuitBreaker, budget: Arc<RetryBudget>) -> Self {
+    pub(crate) fn new(breakers: CircuitBreakers, budget: Arc<RetryBudget>) -> Self {
         Self {
             requests: Family::default(),
             attempts: Family::default(),
@@ -91,7 +90,7 @@ impl WaistMetrics {
             retries: Family::default(),
             budget_exhausted: Counter::default(),
             in_flight: Gauge::default(),
-            state: Arc::new(State { breaker, budget }),
+            state: Arc::new(State { breakers, budget }),
         }
     }
 
@@ -178,42 +177,51 @@ impl Drop for InFlight {
 
 impl Collector for StateCollector {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
-        let State { breaker, budget } = self.0.as_ref();
-        let now = breaker.state();
+        let State { breakers, budget } = self.0.as_ref();
+        let breakers = breakers.all();
         let mut states = encoder.encode_descriptor(
             "circuit_breaker_state",
             "Whether the circuit breaker is in this state",
             None,
             MetricType::Gauge,
         )?;
-        for state in BreakerState::ALL {
-            let gauge = ConstGauge::new(i64::from(state == now));
-            gauge.encode(states.encode_family(&[("state", state.as_str())])?)?;
+        for (name, breaker) in breakers {
+            let now = breaker.state();
+            for state in BreakerState::ALL {
+                let gauge = ConstGauge::new(i64::from(state == now));
+                gauge.encode(states.encode_family(&[("breaker", name), ("state", state.as_str())])?)?;
+            }
         }
-        let failures = ConstGauge::new(i64::from(breaker.failures()));
-        let help = "Failures in a row that the circuit breaker has seen";
-        failures.encode(encoder.encode_descriptor(
+        let mut failures = encoder.encode_descriptor(
             "circuit_breaker_consecutive_failures",
-            help,
+            "Failures in a row that the circuit breaker has seen",
             None,
-            failures.metric_type(),
-        )?)?;
-        let probes = ConstCounter::new(breaker.recovery_attempts());
-        let help = "Probes let through by the half-open circuit breaker";
-        probes.encode(encoder.encode_descriptor(
+            MetricType::Gauge,
+        )?;
+        for (name, breaker) in breakers {
+            let gauge = ConstGauge::new(i64::from(breaker.failures()));
+            gauge.encode(failures.encode_family(&[("breaker", name)])?)?;
+        }
+        let mut probes = encoder.encode_descriptor(
             "circuit_breaker_recovery_attempts",
-            help,
+            "Probes that the circuit breaker admitted for a call after the recovery time",
             None,
-            probes.metric_type(),
-        )?)?;
-        let rejected = ConstCounter::new(breaker.rejected());
-        let help = "Calls refused by the circuit breaker";
-        rejected.encode(encoder.encode_descriptor(
+            MetricType::Counter,
+        )?;
+        for (name, breaker) in breakers {
+            let counter = ConstCounter::new(breaker.recovery_attempts());
+            counter.encode(probes.encode_family(&[("breaker", name)])?)?;
+        }
+        let mut rejected = encoder.encode_descriptor(
             "circuit_breaker_rejected",
-            help,
+            "Calls refused by the circuit breaker",
             None,
-            rejected.metric_type(),
-        )?)?;
+            MetricType::Counter,
+        )?;
+        for (name, breaker) in breakers {
+            let counter = ConstCounter::new(breaker.rejected());
+            counter.encode(rejected.encode_family(&[("breaker", name)])?)?;
+        }
         let tokens = ConstGauge::new(budget.left());
         let help = "Retries that the budget still affords";
         tokens.encode(encoder.encode_descriptor(

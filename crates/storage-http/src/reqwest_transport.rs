@@ -14,7 +14,7 @@ use reqwest::{
     header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER},
 };
 use secrecy::{ExposeSecret, SecretString};
-use std::{error::Error, fmt, io, sync::Arc, time::Duration};
+use std::{error::Error, fmt, fs::File, io, sync::Arc, time::Duration};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
 /// Idle connections are given up before the server does so (75 s), or a request may meet a closing one.
@@ -170,17 +170,21 @@ fn failed(operation: &'static str, cause: reqwest::Error) -> TransportError {
     TransportError { source: Some(Arc::new(cause.without_url())), ..error(kind, operation, sent) }
 }
 
-/// Whether a connection failed for a want of this machine, which says nothing about the other side.
+/// Whether a connection failed for a want of this machine, which shows nothing about the other side.
 fn is_out_of_resources(error: &(dyn Error + 'static)) -> bool {
     let mut next = Some(error);
     while let Some(error) = next {
-        let number = error.downcast_ref::<io::Error>().and_then(io::Error::raw_os_error);
-        if number.is_some_and(|number| OWN_WANTS.contains(&number)) {
+        if error.downcast_ref().is_some_and(is_own_want) {
             return true;
         }
         next = error.source();
     }
-    false
+    // A resolver of names that finds no descriptor reports that it knows no such name.
+    File::open("/dev/null").is_err_and(|error| is_own_want(&error))
+}
+
+fn is_own_want(error: &io::Error) -> bool {
+    error.raw_os_error().is_some_and(|number| OWN_WANTS.contains(&number))
 }
 
 /// RFC 9110 §10.2.3: seconds, or a date.

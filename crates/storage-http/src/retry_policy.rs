@@ -1,6 +1,6 @@
 //! When to try again.
 
-use crate::{ApiResponse, TransportError, verdict::Repeat};
+use crate::{ApiRequest, ApiResponse, RequestSize, TransportError, TransportErrorKind, verdict::Repeat};
 use backoff::backoff::Backoff;
 use std::time::Duration;
 
@@ -41,9 +41,13 @@ impl Backoff for FullJitter {
     }
 }
 
-/// Why an attempt may be repeated, as a bounded label; `None` when it may not.
-pub(crate) fn reason(result: &Result<ApiResponse, TransportError>, idempotent: bool) -> Option<&'static str> {
+/// Why an attempt may be repeated, as a bounded label; `None` when it may not. A large request that ran out of time is not
+/// repeated: it would do so again.
+pub(crate) fn reason(result: &Result<ApiResponse, TransportError>, request: &ApiRequest) -> Option<&'static str> {
+    let (idempotent, large) = (request.idempotent, request.size == RequestSize::Large);
     match result {
+        Ok(response) if large && matches!(response.status, 408 | 504) => None,
+        Err(error) if large && error.kind == TransportErrorKind::Timeout => None,
         Ok(response) => match response.status {
             408 if idempotent => Some("408"),
             425 if idempotent => Some("425"),

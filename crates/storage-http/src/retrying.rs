@@ -44,7 +44,7 @@ type Attempt = Result<ApiResponse, TransportError>;
 impl<T: Transport> Retrying<T> {
     /// How long to wait before the next attempt; `None` when there is to be none.
     fn pause(&self, call: &Call, request: &ApiRequest, attempt: &Attempt) -> Option<Duration> {
-        let reason = reason(attempt, request.idempotent)?;
+        let reason = reason(attempt, request)?;
         let asked = attempt.as_ref().ok().and_then(|response| response.retry_after).unwrap_or_default();
         let pause = call.pauses.lock().unwrap_or_else(PoisonError::into_inner).next_backoff();
         let pause = pause.map(|pause| pause.max(asked));

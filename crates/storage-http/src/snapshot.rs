@@ -3,7 +3,8 @@
 use crate::{
     ApiRequest, ApiResponse, HttpStorage, Transport, TransportError, TransportErrorKind, Waist,
     storage::{corrupt, failure, not_answered},
-    verdict::{Evidence, evidence_of_answer},
+    transport::RequestSize,
+    verdict::{Evidence, evidence_of_answer, evidence_of_error},
 };
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
@@ -60,16 +61,24 @@ pub trait StreamTransport: Transport {
 impl<T: StreamTransport> StreamTransport for Waist<T> {
     async fn open(&self, request: ApiRequest) -> Result<OpenedResponse, TransportError> {
         let operation = request.operation;
-        let failed = |kind, sent| TransportError { kind, operation, sent, attempts: 1, exhausted: false, source: None };
-        let permit = self.breaker().admit();
-        let permit = permit.map_err(|retry_after| failed(TransportErrorKind::CircuitOpen { retry_after }, false))?;
+        let (method, size) = (request.method.clone(), request.size);
+        let permit = self.guard().admit(operation, &method).await?;
         let answer = timeout(self.deadline(), self.transport().open(request)).await;
-        let answer = answer.unwrap_or_else(|_| Err(failed(TransportErrorKind::Timeout, true)));
-        permit.settle(match &answer {
+        let silence = TransportError {
+            kind: TransportErrorKind::Timeout,
+            operation,
+            sent: true,
+            attempts: 1,
+            exhausted: false,
+            source: None,
+        };
+        let answer = answer.unwrap_or(Err(silence));
+        let evidence = match &answer {
             Ok(OpenedResponse::Stream { .. }) => Evidence::Alive,
-            Ok(OpenedResponse::Whole(response)) => evidence_of_answer(response),
-            Err(error) => error.kind.verdict().evidence,
-        });
+            Ok(OpenedResponse::Whole(response)) => evidence_of_answer(size, response),
+            Err(error) => evidence_of_error(size, error),
+        };
+        self.guard().settle(permit, &method, evidence);
         answer
     }
 }
@@ -84,6 +93,7 @@ impl<T: StreamTransport> Snapshot for HttpStorage<T> {
             path: wire::SNAPSHOT.to_owned(),
             body: None,
             idempotent: true,
+            size: RequestSize::Ordinary,
             deadline: None,
         };
         match self.transport().open(request).await.map_err(not_answered)? {

@@ -1,7 +1,10 @@
 //! The port over a [`Transport`]: what is asked for, and what the answers mean.
 
 use crate::{
-    transport::{ApiRequest, ApiResponse, FailureAnswer, Transport, TransportError, TransportErrorKind},
+    transport::{
+        ApiRequest, ApiResponse, FailureAnswer, LARGE_BODY, LARGE_PAGE, RequestSize, Transport, TransportError,
+        TransportErrorKind,
+    },
     verdict::Verdict,
 };
 use async_trait::async_trait;
@@ -42,8 +45,9 @@ impl<T: Transport> HttpStorage<T> {
         &self.transport
     }
 
-    async fn get(&self, operation: &'static str, path: String) -> Result<ApiResponse> {
-        let request = ApiRequest { operation, method: Method::GET, path, body: None, idempotent: true, deadline: None };
+    async fn get(&self, operation: &'static str, path: String, size: RequestSize) -> Result<ApiResponse> {
+        let request =
+            ApiRequest { operation, method: Method::GET, path, body: None, idempotent: true, size, deadline: None };
         self.transport.call(request).await.map_err(not_answered)
     }
 
@@ -52,6 +56,7 @@ impl<T: Transport> HttpStorage<T> {
             operation,
             method: Method::POST,
             path: path.to_owned(),
+            size: if body.len() > LARGE_BODY { RequestSize::Large } else { RequestSize::Ordinary },
             body: Some(body),
             idempotent,
             deadline: None,
@@ -80,7 +85,7 @@ impl<T: Transport> HttpStorage<T> {
 impl<E: Entity, T: Transport> Store<E> for HttpStorage<T> {
     async fn find(&self, id: E::Id, deleted: Deleted) -> Result<Read<Option<E>>> {
         let about = |error: StorageError| if error.entity().is_some() { error } else { error.with_entity(E::KIND, id) };
-        let response = self.get(E::FIND, wire::entity::<E>(id, deleted)).await.map_err(about)?;
+        let response = self.get(E::FIND, wire::entity::<E>(id, deleted), RequestSize::Ordinary).await.map_err(about)?;
         if response.status == 404
             && let Some(problem) = problem(&response)
             && problem.code == ErrorKind::NotFound.code()
@@ -105,7 +110,8 @@ impl<E: Entity, T: Transport> Store<E> for HttpStorage<T> {
     async fn list(&self, query: &E::Query, page: PageRequest) -> Result<Read<Page<E>>> {
         check_list::<E>(query, &page)?;
         let path = format!("{}?{}", wire::collection(E::KIND), wire::encode_list::<E>(query, &page));
-        let response = self.get(E::LIST, path).await?;
+        let size = if page.limit.get() > LARGE_PAGE { RequestSize::Large } else { RequestSize::Ordinary };
+        let response = self.get(E::LIST, path, size).await?;
         let list: wire::ListBody<E> = message(E::LIST, &response)?;
         let rows = list.items.len() + list.unreadable.len();
         if rows > page.limit.get() as usize {
@@ -207,7 +213,7 @@ impl<T: Transport> Outbox for HttpStorage<T> {
 #[deny(clippy::missing_trait_methods)]
 impl<T: Transport> Probe for HttpStorage<T> {
     async fn probe(&self) -> Result<()> {
-        let response = self.get(wire::OP_PROBE, wire::PROBE.to_owned()).await?;
+        let response = self.get(wire::OP_PROBE, wire::PROBE.to_owned(), RequestSize::Ordinary).await?;
         nothing(wire::OP_PROBE, &response)
     }
 }

@@ -1,4 +1,4 @@
-use crate::{ApiRequest, ApiResponse, Transport, TransportError, TransportErrorKind};
+use crate::{ApiRequest, ApiResponse, RequestSize, Transport, TransportError, TransportErrorKind};
 use async_trait::async_trait;
 use std::{sync::Arc, time::Duration};
 use tokio::time::{Instant, timeout_at};
@@ -8,6 +8,14 @@ use tokio::time::{Instant, timeout_at};
 pub(crate) struct TimeLimited<T> {
     pub(crate) inner: Arc<T>,
     pub(crate) timeout: Duration,
+    /// The same for a large request.
+    pub(crate) large_timeout: Duration,
+}
+
+impl<T> Clone for TimeLimited<T> {
+    fn clone(&self) -> Self {
+        Self { inner: Arc::clone(&self.inner), ..*self }
+    }
 }
 
 #[async_trait]
@@ -15,7 +23,11 @@ pub(crate) struct TimeLimited<T> {
 impl<T: Transport> Transport for TimeLimited<T> {
     async fn call(&self, request: ApiRequest) -> Result<ApiResponse, TransportError> {
         let operation = request.operation;
-        let own = Instant::now() + self.timeout;
+        let timeout = match request.size {
+            RequestSize::Ordinary => self.timeout,
+            RequestSize::Large => self.large_timeout,
+        };
+        let own = Instant::now() + timeout;
         let end = request.deadline.map_or(own, |deadline| deadline.min(own));
         timeout_at(end, self.inner.call(request)).await.unwrap_or(Err(TransportError {
             kind: TransportErrorKind::Timeout,

@@ -18,9 +18,27 @@ pub struct ApiRequest {
     pub body: Option<Bytes>,
     /// Whether it may be sent again when its answer was lost.
     pub idempotent: bool,
+    /// How much work it may be.
+    pub size: RequestSize,
     /// When its caller stops waiting; set by the outermost layer.
     pub deadline: Option<Instant>,
 }
+
+/// How much work a request may be for the upstream. A large request has more time, and its failure shows less: it may have
+/// failed for its size.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RequestSize {
+    /// The body has at most [`LARGE_BODY`] bytes, and the answer is not a long page.
+    Ordinary,
+    /// A larger body, or a page of more than [`LARGE_PAGE`] rows.
+    Large,
+}
+
+/// The largest body of an ordinary request, in bytes. 256 KiB.
+pub const LARGE_BODY: usize = 256 * 1024;
+
+/// The most rows of a page that an ordinary request asks for. A page may have 8 MiB, whatever its rows.
+pub const LARGE_PAGE: u32 = 20;
 
 /// One answer, whatever its status.
 #[derive(Clone, Debug)]

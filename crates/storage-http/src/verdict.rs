@@ -1,6 +1,6 @@
 //! What the end of an attempt means: for the breaker, for the retries, for the metrics, and for the caller.
 
-use crate::{ApiResponse, TransportError, TransportErrorKind};
+use crate::{ApiResponse, RequestSize, TransportError, TransportErrorKind};
 use character_domain::Violations;
 use character_storage_port::ErrorKind;
 
@@ -82,18 +82,30 @@ impl TransportErrorKind {
     }
 }
 
-/// What the end of an attempt shows about the upstream. An answer that came whole comes from a live upstream, also when it
-/// is a refusal, a row that cannot be read, or a defect (500); 502, 503 and 504 say that there is no answer.
-pub(crate) fn evidence(attempt: &Result<ApiResponse, TransportError>) -> Evidence {
+/// What the end of an attempt shows about the upstream.
+pub(crate) fn evidence(size: RequestSize, attempt: &Result<ApiResponse, TransportError>) -> Evidence {
     match attempt {
-        Ok(response) => evidence_of_answer(response),
-        Err(error) => error.kind.verdict().evidence,
+        Ok(response) => evidence_of_answer(size, response),
+        Err(error) => evidence_of_error(size, error),
     }
 }
 
-/// The same of an answer.
-pub(crate) fn evidence_of_answer(response: &ApiResponse) -> Evidence {
-    if matches!(response.status, 502..=504) { Evidence::Failing } else { Evidence::Alive }
+/// An answer that came whole comes from a live upstream, also when it is a refusal, a row that cannot be read, or a defect
+/// (500). 502, 503 and 504 report that there is no answer; 503 and 504 to a large request may be due to its size.
+pub(crate) fn evidence_of_answer(size: RequestSize, response: &ApiResponse) -> Evidence {
+    match (response.status, size) {
+        (502, _) | (503 | 504, RequestSize::Ordinary) => Evidence::Failing,
+        (503 | 504, RequestSize::Large) => Evidence::Nothing,
+        _ => Evidence::Alive,
+    }
+}
+
+/// Of the failures of a large request, only the one to connect has nothing to do with its size.
+pub(crate) fn evidence_of_error(size: RequestSize, error: &TransportError) -> Evidence {
+    match (error.kind.verdict().evidence, size) {
+        (Evidence::Failing, RequestSize::Large) if error.kind != TransportErrorKind::Connect => Evidence::Nothing,
+        (evidence, _) => evidence,
+    }
 }
 
 #[cfg(test)]
@@ -132,6 +144,11 @@ mod tests {
         ];
         for (index, (kind, evidence, repeat, code)) in table.into_iter().enumerate() {
             assert_eq!(place(kind), index, "the table lists every variant once");
+            let error =
+                TransportError { kind, operation: "test", sent: true, attempts: 1, exhausted: false, source: None };
+            let large = if evidence == Failing && kind != TransportErrorKind::Connect { Nothing } else { evidence };
+            assert_eq!(super::evidence(RequestSize::Ordinary, &Err(error.clone())), evidence, "{kind:?}");
+            assert_eq!(super::evidence(RequestSize::Large, &Err(error)), large, "{kind:?}");
             let verdict = kind.verdict();
             assert_eq!((verdict.evidence, verdict.repeat, verdict.error.code()), (evidence, repeat, code), "{kind:?}");
         }
@@ -140,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn of_all_statuses_three_are_evidence_against_the_upstream() {
+    fn of_all_statuses_three_are_evidence_against_the_upstream_and_one_for_a_large_request() {
         for status in 100..=999 {
             let response = ApiResponse {
                 status,
@@ -151,8 +168,14 @@ mod tests {
                 exhausted: false,
                 earlier_attempt_lost: false,
             };
-            let expected = if [502, 503, 504].contains(&status) { Evidence::Failing } else { Evidence::Alive };
-            assert_eq!(evidence(&Ok(response)), expected, "{status}");
+            let (ordinary, large) = match status {
+                502 => (Evidence::Failing, Evidence::Failing),
+                503 | 504 => (Evidence::Failing, Evidence::Nothing),
+                _ => (Evidence::Alive, Evidence::Alive),
+            };
+            let answer = Ok(response);
+            assert_eq!(evidence(RequestSize::Ordinary, &answer), ordinary, "{status}");
+            assert_eq!(evidence(RequestSize::Large, &answer), large, "{status}");
         }
     }
 }

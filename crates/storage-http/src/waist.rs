@@ -2,8 +2,15 @@
 
 use crate::{
     ApiRequest, ApiResponse, CircuitBreaker, ConnectError, HttpStorage, HttpStorageConfig, ReqwestTransport, Transport,
-    TransportError, WaistMetrics, breaking::Breaking, budget::RetryBudget, deadlined::Deadlined, observed::Observed,
-    retry_policy::RetryPolicy, retrying::Retrying, time_limited::TimeLimited,
+    TransportError, WaistMetrics,
+    breakers::{CircuitBreakers, Guard, Guarded},
+    budget::RetryBudget,
+    deadlined::Deadlined,
+    observed::Observed,
+    prober::Prober,
+    retry_policy::RetryPolicy,
+    retrying::Retrying,
+    time_limited::TimeLimited,
 };
 use async_trait::async_trait;
 use std::{sync::Arc, time::Duration};
@@ -11,10 +18,11 @@ use std::{sync::Arc, time::Duration};
 /// A transport with deadline, metrics, retry, breaker and attempt timeout around it, in that order from the outside.
 #[derive(Debug)]
 pub struct Waist<T = ReqwestTransport> {
-    layers: Deadlined<Observed<Retrying<Breaking<TimeLimited<T>>>>>,
+    layers: Deadlined<Observed<Retrying<Guarded<TimeLimited<T>>>>>,
     transport: Arc<T>,
     deadline: Duration,
-    breaker: CircuitBreaker,
+    guard: Guard<TimeLimited<T>>,
+    breakers: CircuitBreakers,
     metrics: WaistMetrics,
 }
 
@@ -22,9 +30,13 @@ impl<T: Transport> Waist<T> {
     /// The layers around `transport`, from the inside outwards.
     #[must_use]
     pub fn around(transport: T, config: &HttpStorageConfig) -> Self {
-        let breaker = CircuitBreaker::new(config.breaker_failures, config.breaker_recovery);
+        // Two and a half intervals are enough for two answers.
+        let longest_wait =
+            if config.breaker_probe.is_zero() { Duration::MAX } else { config.breaker_probe.mul_f64(2.5) };
+        let breaker = || CircuitBreaker::new(config.breaker_failures, config.breaker_recovery, longest_wait);
+        let breakers = CircuitBreakers { reads: breaker(), changes: breaker() };
         let budget = Arc::new(RetryBudget::new(config.retry_budget, config.retry_budget_ratio));
-        let metrics = WaistMetrics::new(breaker.clone(), Arc::clone(&budget));
+        let metrics = WaistMetrics::new(breakers.clone(), Arc::clone(&budget));
         let policy = RetryPolicy {
             max: config.retry_max,
             base: config.retry_base,
@@ -33,15 +45,21 @@ impl<T: Transport> Waist<T> {
         };
         let transport = Arc::new(transport);
         // Inside the breaker, so that silence is a failure to it.
-        let limited = TimeLimited { inner: Arc::clone(&transport), timeout: config.attempt_timeout };
+        let limited = TimeLimited {
+            inner: Arc::clone(&transport),
+            timeout: config.attempt_timeout,
+            large_timeout: config.large_timeout,
+        };
         // Inside the retries, so that each attempt counts and an open breaker ends them.
-        let breaking = Breaking { inner: limited, breaker: breaker.clone() };
-        let retrying = Retrying { inner: breaking, policy, budget, metrics: metrics.clone() };
+        let prober = Prober::new(limited.clone(), config.breaker_probe, config.attempt_timeout);
+        let guard = Guard::new(breakers.clone(), prober);
+        let guarded = Guarded { inner: limited, guard: guard.clone() };
+        let retrying = Retrying { inner: guarded, policy, budget, metrics: metrics.clone() };
         // Outside the retries, so that a call is counted once.
         let observed = Observed { inner: retrying, metrics: metrics.clone() };
         // Outermost, so that nothing outlives it.
         let deadline = config.deadline;
-        Self { layers: Deadlined { inner: observed, deadline }, transport, deadline, breaker, metrics }
+        Self { layers: Deadlined { inner: observed, deadline }, transport, deadline, guard, breakers, metrics }
     }
 
     /// What is below the layers.
@@ -53,8 +71,8 @@ impl<T: Transport> Waist<T> {
         self.deadline
     }
 
-    pub(crate) fn breaker(&self) -> &CircuitBreaker {
-        &self.breaker
+    pub(crate) fn guard(&self) -> &Guard<TimeLimited<T>> {
+        &self.guard
     }
 }
 
@@ -86,9 +104,9 @@ where
         &self.transport().metrics
     }
 
-    /// The circuit breaker, for operators.
+    /// The circuit breakers, for operators.
     #[must_use]
-    pub fn breaker(&self) -> &CircuitBreaker {
-        &self.transport().breaker
+    pub fn breakers(&self) -> &CircuitBreakers {
+        &self.transport().breakers
     }
 }

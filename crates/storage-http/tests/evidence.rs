@@ -52,7 +52,11 @@ async fn an_answer_that_came_whole_leaves_the_breaker_closed_whatever_is_in_it()
         for _ in 0..5 {
             assert_eq!(find(&storage).await, kind, "{answer:?}");
         }
-        assert_eq!((storage.breaker().state(), storage.breaker().failures()), (BreakerState::Closed, 0), "{answer:?}");
+        assert_eq!(
+            (storage.breakers().reads.state(), storage.breakers().reads.failures()),
+            (BreakerState::Closed, 0),
+            "{answer:?}"
+        );
     }
 }
 
@@ -61,7 +65,7 @@ async fn an_answer_of_something_in_between_that_there_is_none_opens_the_breaker(
     for status in [502, 503, 504] {
         let (_server, storage) = answering(ResponseTemplate::new(status), 1).await;
         find(&storage).await;
-        assert_eq!(storage.breaker().state(), BreakerState::Open, "{status}");
+        assert_eq!(storage.breakers().reads.state(), BreakerState::Open, "{status}");
     }
 }
 
@@ -76,7 +80,7 @@ async fn an_answer_that_is_not_http_opens_the_breaker() {
         stream.write_all(b"SSH-2.0-OpenSSH_9.6\r\n").await.unwrap();
     });
     assert!(matches!(find(&storage).await, ErrorKind::CircuitOpen { .. }), "the second attempt is refused");
-    assert_eq!(storage.breaker().state(), BreakerState::Open);
+    assert_eq!(storage.breakers().reads.state(), BreakerState::Open);
 }
 
 /// Slashes are three bytes each in a query.
@@ -88,7 +92,7 @@ async fn a_request_that_cannot_be_written_as_http_is_invalid_is_not_sent_and_cou
         let error = Store::<Character>::list(&storage, &query, PageRequest::default()).await.unwrap_err();
         assert!(matches!(error.kind(), ErrorKind::Invalid(_)) && error.certainly_not_applied(), "{error:?}");
     }
-    assert_eq!((storage.breaker().state(), storage.breaker().failures()), (BreakerState::Closed, 0));
+    assert_eq!((storage.breakers().reads.state(), storage.breakers().reads.failures()), (BreakerState::Closed, 0));
     storage.probe().await.unwrap();
 }
 
@@ -110,7 +114,10 @@ fn a_want_of_descriptors_in_this_process_does_not_open_the_breaker() {
                 assert!(error.detail().is_some_and(|detail| detail.contains("descriptor")), "{error:?}");
                 assert!(error.certainly_not_applied());
             }
-            assert_eq!((storage.breaker().state(), storage.breaker().failures()), (BreakerState::Closed, 0));
+            assert_eq!(
+                (storage.breakers().reads.state(), storage.breakers().reads.failures()),
+                (BreakerState::Closed, 0)
+            );
             taken.clear();
             storage.probe().await.unwrap();
         });

@@ -113,7 +113,7 @@ async fn a_body_over_the_servers_limit_is_refused_without_a_retry_and_is_no_fail
     for _ in 0..10 {
         let error = storage.acknowledge(&ids).await.unwrap_err();
         assert!(matches!(error.kind(), ErrorKind::Invalid(_)), "{error:?}");
-        assert_eq!(storage.breaker().state(), BreakerState::Closed, "{error:?}");
+        assert_eq!(storage.breakers().reads.state(), BreakerState::Closed, "{error:?}");
     }
     storage.probe().await.unwrap();
 }

@@ -5,7 +5,7 @@
 use async_trait::async_trait;
 use bytes::Bytes;
 use character_storage_http::{
-    ApiRequest, ApiResponse, BreakerState, HttpStorage, HttpStorageConfig, Transport, TransportError,
+    ApiRequest, ApiResponse, BreakerState, HttpStorage, HttpStorageConfig, RequestSize, Transport, TransportError,
     TransportErrorKind, Waist,
 };
 use character_storage_port::{ErrorKind, Probe, Retry};
@@ -95,6 +95,7 @@ fn request(idempotent: bool) -> ApiRequest {
         path: "/".into(),
         body: None,
         idempotent,
+        size: RequestSize::Ordinary,
         deadline: None,
     }
 }
@@ -170,12 +171,13 @@ async fn an_open_breaker_answers_at_once_and_is_not_retried() {
     let (server, waist) = waist(&[Step::Answer(503)], &config);
     let storage = HttpStorage::over(waist);
     for _ in 0..5 {
-        assert_eq!(storage.breaker().state(), BreakerState::Closed);
+        assert_eq!(storage.breakers().reads.state(), BreakerState::Closed);
         storage.probe().await.unwrap_err();
     }
-    assert_eq!((server.calls(), storage.breaker().state()), (5, BreakerState::Open));
+    assert_eq!((server.calls(), storage.breakers().reads.state()), (5, BreakerState::Open));
     let error = storage.probe().await.unwrap_err();
-    assert!(matches!(error.kind(), ErrorKind::CircuitOpen { retry_after } if *retry_after > Duration::from_secs(59)));
+    // Two background probes are due within this time.
+    assert_eq!(*error.kind(), ErrorKind::CircuitOpen { retry_after: Duration::from_millis(2_500) });
     assert!(error.certainly_not_applied());
     assert_eq!(server.calls(), 5);
 }
@@ -189,7 +191,7 @@ async fn a_whole_answer_is_a_success_to_the_breaker_whatever_its_status() {
         let storage = HttpStorage::over(waist);
         for _ in 0..8 {
             storage.probe().await.unwrap_err();
-            assert_eq!(storage.breaker().state(), BreakerState::Closed, "{status}");
+            assert_eq!(storage.breakers().reads.state(), BreakerState::Closed, "{status}");
         }
     }
 }
@@ -202,7 +204,7 @@ async fn silence_counts_against_the_breaker() {
     let storage = HttpStorage::over(waist);
     let error = storage.probe().await.unwrap_err();
     assert_eq!(*error.kind(), ErrorKind::Timeout);
-    assert_eq!((error.retry(), storage.breaker().state()), (Retry::Exhausted, BreakerState::Open));
+    assert_eq!((error.retry(), storage.breakers().reads.state()), (Retry::Exhausted, BreakerState::Open));
 }
 
 /// Lesson 27: no way out of a call forgets to settle it.
@@ -212,17 +214,185 @@ async fn a_cancelled_call_neither_counts_nor_stays_in_flight() {
     let (_, waist) = waist(&[Step::Silence, Step::Answer(204)], &config);
     let storage = HttpStorage::over(waist);
     tokio::time::timeout(Duration::from_millis(1), storage.probe()).await.unwrap_err();
-    assert_eq!(storage.breaker().state(), BreakerState::Closed);
+    assert_eq!(storage.breakers().reads.state(), BreakerState::Closed);
     let mut registry = prometheus_client::registry::Registry::default();
     storage.metrics().register(&mut registry);
     let mut text = String::new();
     prometheus_client::encoding::text::encode(&mut text, &registry).unwrap();
     for line in [
         "storage_client_in_flight 0",
-        "circuit_breaker_state{state=\"closed\"} 1",
-        "circuit_breaker_state{state=\"open\"} 0",
+        "circuit_breaker_state{breaker=\"reads\",state=\"closed\"} 1",
+        "circuit_breaker_state{breaker=\"reads\",state=\"open\"} 0",
     ] {
         assert!(text.contains(line), "{line} is missing in\n{text}");
+    }
+}
+
+/// Records when it was asked for what, and answers as it is told.
+#[derive(Clone, Debug)]
+struct Recording(Arc<Mutex<Recorded>>);
+
+#[derive(Debug)]
+struct Recorded {
+    asked: Vec<(Instant, String)>,
+    answer: u16,
+}
+
+impl Recording {
+    fn answering(status: u16) -> Self {
+        Self(Arc::new(Mutex::new(Recorded { asked: Vec::new(), answer: status })))
+    }
+    fn now_answers(&self, status: u16) {
+        self.0.lock().unwrap().answer = status;
+    }
+    fn take(&self) -> Vec<(Instant, String)> {
+        std::mem::take(&mut self.0.lock().unwrap().asked)
+    }
+}
+
+#[async_trait]
+impl Transport for Recording {
+    async fn call(&self, request: ApiRequest) -> Result<ApiResponse, TransportError> {
+        let mut recorded = self.0.lock().unwrap();
+        recorded.asked.push((Instant::now(), format!("{} {}", request.method, request.path)));
+        Ok(ApiResponse {
+            status: recorded.answer,
+            content_type: None,
+            retry_after: None,
+            body: Bytes::new(),
+            attempts: 1,
+            exhausted: false,
+            earlier_attempt_lost: false,
+        })
+    }
+}
+
+const PROBE: &str = "GET /storage/v1/probe";
+
+fn change() -> ApiRequest {
+    ApiRequest { method: reqwest::Method::POST, ..request(true) }
+}
+
+/// A storage that failed five times, and answers this from now on.
+async fn failed_five_times(config: &HttpStorageConfig, then: u16) -> (Recording, HttpStorage<Waist<Recording>>) {
+    let config = HttpStorageConfig { breaker_failures: 5, retry_max: 0, ..config.clone() };
+    let server = Recording::answering(503);
+    let storage = HttpStorage::over(Waist::around(server.clone(), &config));
+    for _ in 0..5 {
+        drop(storage.transport().call(change()).await);
+    }
+    assert_eq!((storage.breakers().changes.state(), server.take().len()), (BreakerState::Open, 5));
+    server.now_answers(then);
+    (server, storage)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_blink_of_the_storage_ends_with_the_second_answer_to_a_background_probe() {
+    let (server, storage) = failed_five_times(&config(), 204).await;
+    let back = Instant::now();
+    while storage.breakers().changes.state() != BreakerState::Closed {
+        assert!(back.elapsed() < Duration::from_secs(3), "still open");
+        assert!(storage.transport().call(change()).await.is_err(), "a call of a user is no probe");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let asked: Vec<_> = server.take().into_iter().map(|(_, what)| what).collect();
+    assert_eq!(asked, [PROBE, PROBE]);
+    assert_eq!(storage.transport().call(change()).await.unwrap().status, 204);
+    tokio::time::sleep(Duration::from_secs(600)).await;
+    assert_eq!(server.take().len(), 1, "a closed breaker is not probed");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_storage_that_stays_away_gets_at_most_one_probe_in_each_interval() {
+    let (server, storage) = failed_five_times(&config(), 503).await;
+    tokio::time::sleep(Duration::from_secs(600)).await;
+    let asked = server.take();
+    assert!((500..=600).contains(&asked.len()), "{} probes in 600 s", asked.len());
+    for pair in asked.windows(2) {
+        assert!(pair[1].0 - pair[0].0 >= Duration::from_secs(1), "{pair:?}");
+        assert_eq!(pair[1].1, PROBE);
+    }
+    assert_eq!(storage.breakers().changes.state(), BreakerState::Open);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_answer_between_failures_does_not_close_the_breaker() {
+    let (server, storage) = failed_five_times(&config(), 204).await;
+    for status in [503, 204, 503, 204] {
+        while server.take().is_empty() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        server.now_answers(status);
+        assert_eq!(storage.breakers().changes.state(), BreakerState::Open);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn background_probes_end_with_the_client() {
+    let (server, storage) = failed_five_times(&config(), 503).await;
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    drop(storage);
+    server.take();
+    tokio::time::sleep(Duration::from_secs(600)).await;
+    assert!(server.take().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_breaker_that_an_operator_forces_open_is_not_closed_by_probes() {
+    let (server, storage) = failed_five_times(&config(), 204).await;
+    storage.breakers().changes.force_open();
+    tokio::time::sleep(Duration::from_secs(600)).await;
+    assert_eq!(storage.breakers().changes.state(), BreakerState::Open);
+    assert!(server.take().is_empty(), "nobody waits for the storage");
+    storage.breakers().changes.reset();
+    assert_eq!(storage.transport().call(change()).await.unwrap().status, 204);
+}
+
+/// The recovery time is of the system's clock.
+#[tokio::test]
+async fn without_background_probes_the_first_call_after_the_recovery_time_probes_before_it_is_sent() {
+    let recovery = Duration::from_millis(20);
+    let config = HttpStorageConfig { breaker_probe: Duration::ZERO, breaker_recovery: recovery, ..config() };
+    let (server, storage) = failed_five_times(&config, 503).await;
+    let asked = async || {
+        let end = std::time::Instant::now() + Duration::from_secs(10);
+        loop {
+            let answer = storage.transport().call(change()).await;
+            let asked: Vec<_> = server.take().into_iter().map(|(_, what)| what).collect();
+            if !asked.is_empty() {
+                return (answer.is_ok(), asked);
+            }
+            assert!(std::time::Instant::now() < end, "no probe was admitted");
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    assert_eq!(asked().await, (false, vec![PROBE.to_owned()]), "the call itself is not sent to a storage that fails");
+    server.now_answers(204);
+    assert_eq!(asked().await, (true, vec![PROBE.to_owned(), "POST /".to_owned()]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_database_that_takes_no_writes_does_not_refuse_reads() {
+    let (server, storage) = failed_five_times(&config(), 200).await;
+    assert!(storage.transport().call(change()).await.is_err());
+    assert_eq!(storage.transport().call(request(true)).await.unwrap().status, 200);
+    assert_eq!((storage.breakers().reads.state(), server.take().len()), (BreakerState::Closed, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_large_request_has_more_time_is_not_repeated_and_shows_nothing_when_it_fails() {
+    let config = HttpStorageConfig { breaker_failures: 1, ..config() };
+    for step in [Step::Silence, Step::Answer(504)] {
+        let (server, waist) = waist(&[step], &config);
+        let started = Instant::now();
+        let large = ApiRequest { size: RequestSize::Large, ..change() };
+        let answer = waist.call(large).await;
+        assert!(answer.is_err() || answer.is_ok_and(|answer| answer.status == 504));
+        assert_eq!(server.calls(), 1, "{step:?}");
+        let expected = if matches!(step, Step::Silence) { config.large_timeout } else { Duration::ZERO };
+        assert_eq!(started.elapsed().as_secs(), expected.as_secs());
+        let storage = HttpStorage::over(waist);
+        assert_eq!(storage.breakers().worst_state(), BreakerState::Closed, "{step:?}");
     }
 }
 

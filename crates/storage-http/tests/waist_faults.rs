@@ -2,8 +2,8 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
 use character_storage_http::{
-    ApiRequest, ApiResponse, BreakerState, ConnectError, HttpStorage, HttpStorageConfig, ReqwestTransport, Transport,
-    TransportErrorKind, Waist,
+    ApiRequest, ApiResponse, BreakerState, ConnectError, HttpStorage, HttpStorageConfig, RequestSize, ReqwestTransport,
+    Transport, TransportErrorKind, Waist,
 };
 use character_storage_port::{Commit, ErrorKind, Probe, Transaction};
 use prometheus_client::{encoding::text, registry::Registry};
@@ -28,6 +28,7 @@ fn request(idempotent: bool) -> ApiRequest {
         path: "/storage/v1/probe".into(),
         body: None,
         idempotent,
+        size: RequestSize::Ordinary,
         deadline: None,
     }
 }
@@ -162,8 +163,9 @@ async fn an_open_breaker_costs_no_request_and_no_budget() {
     for line in [
         "storage_client_retry_budget_tokens 20",
         "storage_client_retry_budget_exhausted_total 0",
-        r#"circuit_breaker_state{state="open"} 1"#,
-        "circuit_breaker_rejected_total 20",
+        r#"circuit_breaker_state{breaker="reads",state="open"} 1"#,
+        r#"circuit_breaker_state{breaker="changes",state="closed"} 1"#,
+        r#"circuit_breaker_rejected_total{breaker="reads"} 20"#,
         r#"storage_client_requests_total{operation="probe",outcome="circuit_open"} 20"#,
     ] {
         assert!(text.contains(line), "{line} is missing in\n{text}");
@@ -208,6 +210,7 @@ async fn one_of_two_hundred_callers_probes_and_a_cancelled_probe_makes_room_for_
     let held = Held { healthy: Default::default(), entered: Default::default(), release: Default::default() };
     let config = HttpStorageConfig {
         breaker_recovery: Duration::from_millis(20),
+        breaker_probe: Duration::ZERO,
         retry_max: 0,
         attempt_timeout: Duration::from_secs(60),
         deadline: Duration::from_secs(60),
@@ -217,7 +220,7 @@ async fn one_of_two_hundred_callers_probes_and_a_cancelled_probe_makes_room_for_
     for _ in 0..5 {
         storage.probe().await.unwrap_err();
     }
-    assert_eq!((held.entered.swap(0, SeqCst), storage.breaker().state()), (5, BreakerState::Open));
+    assert_eq!((held.entered.swap(0, SeqCst), storage.breakers().reads.state()), (5, BreakerState::Open));
     held.healthy.store(true, SeqCst);
     // The machine's clock is the system's: callers come until one is let in.
     let mut callers = Vec::new();
@@ -238,11 +241,20 @@ async fn one_of_two_hundred_callers_probes_and_a_cancelled_probe_makes_room_for_
     assert_eq!(held.entered.load(SeqCst), 1);
     cancelled.abort();
     assert!(cancelled.await.unwrap_err().is_cancelled());
-    assert_eq!(storage.breaker().state(), BreakerState::HalfOpen);
-    held.release.notify_one();
-    storage.probe().await.unwrap();
-    assert_eq!(storage.breaker().state(), BreakerState::Closed);
-    assert_eq!((held.entered.load(SeqCst), storage.breaker().recovery_attempts()), (2, 2));
+    assert_eq!(storage.breakers().reads.state(), BreakerState::HalfOpen);
+    let call = storage.probe();
+    let released = async {
+        for _ in 0..2 {
+            held.release.notify_one();
+            while held.entered.load(SeqCst) < 3 {
+                tokio::task::yield_now().await;
+            }
+        }
+    };
+    tokio::join!(call, released).0.unwrap();
+    assert_eq!(storage.breakers().reads.state(), BreakerState::Closed);
+    assert_eq!(held.entered.load(SeqCst), 3, "the cancelled probe, the next probe, and the call after it");
+    assert_eq!(storage.breakers().reads.recovery_attempts(), 2);
 }
 
 /// Runs itself again with proxy variables, because a process cannot safely change its own.

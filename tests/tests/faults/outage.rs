@@ -16,13 +16,19 @@ fn says_unavailable(answer: &Answer) {
     assert_eq!(answer.body["code"], "storage-unavailable", "{answer:?}");
 }
 
-/// Requests to characters that nobody knows, until one is refused without asking the storage.
+/// Reads and changes, until one of each is refused without asking the storage.
 async fn opened(world: &World) {
     let unknown = || client().get(world.character(&uuid::Uuid::new_v4().to_string()));
+    let new = || client().post(world.characters()).json(&sheet("New"));
+    refused_at_once(world, unknown).await;
+    refused_at_once(world, new).await;
+}
+
+async fn refused_at_once(world: &World, request: impl Fn() -> reqwest::RequestBuilder) {
     let end = Instant::now() + Duration::from_secs(10);
     loop {
         let before = reached(&world.to_storage);
-        let answer = send(unknown()).await;
+        let answer = send(request()).await;
         if answer.status == 503 && reached(&world.to_storage) == before {
             return;
         }
@@ -38,7 +44,8 @@ fn reached(proxy: &FaultProxy) -> u64 {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn while_the_storage_is_down_what_is_known_is_marked_stale_and_everything_else_says_so_at_once() {
     let _alone = alone().await;
-    let settings = [("REDIS_CACHE_TTL", "1"), ("STORAGE_BREAKER_RECOVERY_SECS", "3")];
+    let settings =
+        [("REDIS_CACHE_TTL", "1"), ("STORAGE_BREAKER_RECOVERY_SECS", "3"), ("STORAGE_BREAKER_PROBE_MS", "0")];
     let world = World::new(PostgresServer::shared(), None, &settings);
     let known = send(client().post(world.characters()).json(&sheet("Known"))).await.id();
     let deleted = send(client().post(world.characters()).json(&sheet("Deleted"))).await.id();
@@ -103,5 +110,67 @@ async fn every_shape_of_outage_ends_without_a_restart() {
         let back = Instant::now();
         world.recovers(fault.as_str()).await;
         assert!(back.elapsed() <= RECOVERY + Duration::from_secs(3), "{fault:?}: {:?}", back.elapsed());
+    }
+}
+
+/// Refused writes end within this time of the return of the storage: two probes and what is left of an interval.
+const BACK_WITHIN: Duration = Duration::from_secs(3);
+
+/// Writes 80 times a second, while the storage is away for `away` and until it has been back for a while. Returns how many
+/// writes were refused, how long after the return the last one was, and how often the absent storage was asked.
+async fn absence(world: &World, away: Duration) -> (usize, Duration, u64) {
+    let url = world.characters();
+    let mut writes = tokio::task::JoinSet::new();
+    let mut ticks = tokio::time::interval(Duration::from_micros(12_500));
+    let begin = Instant::now();
+    let (mut asked_before, mut back) = (None, None);
+    loop {
+        ticks.tick().await;
+        let elapsed = begin.elapsed();
+        if asked_before.is_none() && elapsed >= Duration::from_millis(300) {
+            world.to_storage.strike(Fault::Reset);
+            asked_before = Some((Instant::now(), 0));
+        }
+        if let Some((since, counted @ 0)) = &mut asked_before
+            && since.elapsed() >= Duration::from_millis(250)
+        {
+            // By then the breaker is open.
+            *counted = reached(&world.to_storage);
+        }
+        if let (Some((since, _)), None) = (asked_before, back)
+            && since.elapsed() >= away
+        {
+            let asked = reached(&world.to_storage);
+            world.to_storage.strike(Fault::Pass);
+            back = Some((Instant::now(), asked));
+        }
+        if back.is_some_and(|(at, _)| at.elapsed() >= BACK_WITHIN + Duration::from_secs(1)) {
+            break;
+        }
+        let write = client().post(&url).json(&sheet("Blink"));
+        writes.spawn(async move { (send(write).await.status, Instant::now()) });
+    }
+    let (Some((_, before)), Some((back, asked))) = (asked_before, back) else { unreachable!("both were set") };
+    let ended = writes.join_all().await;
+    let refused: Vec<_> = ended.iter().filter(|(status, _)| *status != 201).collect();
+    let last = refused.iter().map(|(_, at)| at.saturating_duration_since(back)).max().unwrap_or_default();
+    (refused.len(), last, asked - before)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_absence_of_the_storage_is_over_soon_after_it_returns_however_long_it_was() {
+    let _alone = alone().await;
+    let settings = [("STORAGE_BREAKER_RECOVERY_SECS", "60"), ("STORAGE_RETRY_BASE_MS", "1000")];
+    let world = World::new(PostgresServer::shared(), None, &settings);
+    let long = std::env::var_os("HUNT_SECONDS").map(|_| 60.0);
+    for seconds in [0.3, 1.0, 10.0].into_iter().chain(long) {
+        let away = Duration::from_secs_f64(seconds);
+        let (refused, last, asked) = absence(&world, away).await;
+        eprintln!(
+            "away for {away:?}: {refused} refused, the last {last:?} after the return, {asked} connections tried"
+        );
+        assert!(refused > 0, "the breaker was never open");
+        assert!(last <= BACK_WITHIN, "refused for {last:?} after an absence of {away:?}");
+        assert!(asked <= away.as_secs() + 1, "{asked} connections to a storage that was away for {away:?}");
     }
 }

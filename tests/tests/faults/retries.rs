@@ -79,7 +79,8 @@ async fn with_the_budget_drained_a_failing_storage_is_asked_at_most_one_and_a_fi
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_open_breaker_lets_one_probe_in_its_time_through_and_nothing_else() {
     let _alone = alone().await;
-    let world = World::new(PostgresServer::shared(), None, &[("STORAGE_BREAKER_RECOVERY_SECS", "2")]);
+    let settings = [("STORAGE_BREAKER_RECOVERY_SECS", "2"), ("STORAGE_BREAKER_PROBE_MS", "0")];
+    let world = World::new(PostgresServer::shared(), None, &settings);
     world.to_storage.strike(Fault::Reset);
     offer(&world, 2).await;
     let before = world.to_storage.counts().connections;

@@ -8,7 +8,7 @@ use actix_web::{
 };
 use character_api::{Problem, middleware::current_request};
 use character_storage_port::{EntityKind, Scope};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use uuid::Uuid;
 
 /// What lists may be of: the fields that name the owner of a row.
@@ -24,7 +24,7 @@ const OWNERS: [&str; 9] = [
     "journal_entry_id",
 ];
 
-#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum BreakerOrder {
     /// Refuse every call.
@@ -35,10 +35,19 @@ enum BreakerOrder {
     Automatic,
 }
 
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum BreakerName {
+    Reads,
+    Changes,
+}
+
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct BreakerBody {
     state: BreakerOrder,
+    /// Absent: both.
+    breaker: Option<BreakerName>,
 }
 
 pub(crate) async fn force_breaker(
@@ -47,13 +56,29 @@ pub(crate) async fn force_breaker(
     order: Json<BreakerBody>,
 ) -> Result<HttpResponse, Problem> {
     let waist = operator.waist.as_ref().ok_or_else(|| nothing_here("circuit breaker"))?;
-    match order.state {
-        BreakerOrder::Open => waist.breaker.force_open(),
-        BreakerOrder::Closed => waist.breaker.force_closed(),
-        BreakerOrder::Automatic => waist.breaker.reset(),
+    let [reads, changes] = waist.breakers.all();
+    let chosen = match order.breaker {
+        Some(BreakerName::Reads) => vec![reads],
+        Some(BreakerName::Changes) => vec![changes],
+        None => vec![reads, changes],
+    };
+    for (name, breaker) in chosen {
+        let state = match order.state {
+            BreakerOrder::Open => {
+                breaker.force_open();
+                "open"
+            }
+            BreakerOrder::Closed => {
+                breaker.force_closed();
+                "closed"
+            }
+            BreakerOrder::Automatic => {
+                breaker.reset();
+                "automatic"
+            }
+        };
+        log(&request, &format!("the circuit breaker for {name} was set to {state}"));
     }
-    let state = serde_json::to_string(&order.state).unwrap_or_default();
-    log(&request, &format!("the circuit breaker was set to {}", state.trim_matches('"')));
     Ok(super::show(operator).await)
 }
 

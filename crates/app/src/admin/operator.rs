@@ -1,9 +1,9 @@
-use super::report::{Breaker, Cache, Database, InFlight, LocalTier, Report, RetryBudget, SharedTier};
+use super::report::{Breaker, Breakers, Cache, Database, InFlight, LocalTier, Report, RetryBudget, SharedTier};
 use crate::{observed::OperationMetrics, reporting::Reporting};
 use character_cache::Cached;
 use character_cache_redis::RedisTier;
 use character_domain::{Timestamp, now};
-use character_storage_http::{CircuitBreaker, HttpStorage, WaistMetrics};
+use character_storage_http::{CircuitBreaker, CircuitBreakers, HttpStorage, WaistMetrics};
 use character_storage_sql::SqlStorage;
 use std::{sync::Arc, time::Duration};
 
@@ -22,13 +22,13 @@ pub(crate) struct Operator {
 /// The handles of the way to the Storage Service.
 #[derive(Clone, Debug)]
 pub(crate) struct WaistHandle {
-    pub(crate) breaker: CircuitBreaker,
+    pub(crate) breakers: CircuitBreakers,
     pub(crate) metrics: WaistMetrics,
 }
 
 impl WaistHandle {
     pub(crate) fn of(storage: &HttpStorage<character_storage_http::Waist>) -> Self {
-        Self { breaker: storage.breaker().clone(), metrics: storage.metrics().clone() }
+        Self { breakers: storage.breakers().clone(), metrics: storage.metrics().clone() }
     }
 }
 
@@ -43,7 +43,10 @@ impl Operator {
                 operations: self.operations.in_flight(),
                 storage_calls: self.waist.as_ref().map(|waist| waist.metrics.in_flight()),
             },
-            breaker: self.waist.as_ref().map(|waist| breaker(&waist.breaker)),
+            breakers: self.waist.as_ref().map(|waist| Breakers {
+                reads: breaker(&waist.breakers.reads),
+                changes: breaker(&waist.breakers.changes),
+            }),
             retry_budget: self.waist.as_ref().map(|waist| {
                 let (left, capacity) = waist.metrics.retry_budget();
                 RetryBudget { left, capacity }

@@ -11,7 +11,7 @@ pub(crate) struct Report {
     pub(crate) at: Timestamp,
     pub(crate) in_flight: InFlight,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) breaker: Option<Breaker>,
+    pub(crate) breakers: Option<Breakers>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) retry_budget: Option<RetryBudget>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -29,6 +29,12 @@ pub(crate) struct InFlight {
     /// To the Storage Service.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) storage_calls: Option<i64>,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct Breakers {
+    pub(crate) reads: Breaker,
+    pub(crate) changes: Breaker,
 }
 
 #[derive(Debug, Serialize)]

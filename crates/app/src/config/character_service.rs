@@ -62,6 +62,8 @@ pub struct RemoteStorage {
     pub deadline: Duration,
     /// One attempt.
     pub attempt_timeout: Duration,
+    /// How long one attempt of a large request may take.
+    pub large_timeout: Duration,
     /// Retries after the first attempt.
     pub retry_max: u32,
     /// The first back-off.
@@ -70,6 +72,8 @@ pub struct RemoteStorage {
     pub breaker_failures: u32,
     /// How long the breaker stays open before it lets a probe through.
     pub breaker_recovery: Duration,
+    /// The time between background probes while a breaker is open; zero: none.
+    pub breaker_probe: Duration,
 }
 
 const LISTEN_ADDR: Variable = Variable::new("LISTEN_ADDR", "address and port of the API", "127.0.0.1:8000");
@@ -83,6 +87,11 @@ const STORAGE_SERVICE_TOKEN: Variable = Variable::secret("STORAGE_SERVICE_TOKEN"
 const STORAGE_DEADLINE_MS: Variable =
     Variable::new("STORAGE_DEADLINE_MS", "milliseconds for a whole storage call, retries included", "10000");
 const STORAGE_TIMEOUT_MS: Variable = Variable::new("STORAGE_TIMEOUT_MS", "milliseconds for one attempt", "2000");
+const STORAGE_LARGE_TIMEOUT_MS: Variable = Variable::new(
+    "STORAGE_LARGE_TIMEOUT_MS",
+    "milliseconds for one attempt of a large request: a body over 256 KiB, or a page of more than 20 rows",
+    "8000",
+);
 const STORAGE_RETRY_MAX: Variable = Variable::new("STORAGE_RETRY_MAX", "retries after the first attempt", "3");
 const STORAGE_RETRY_BASE_MS: Variable = Variable::new(
     "STORAGE_RETRY_BASE_MS",
@@ -92,7 +101,12 @@ const STORAGE_RETRY_BASE_MS: Variable = Variable::new(
 const STORAGE_BREAKER_FAILURES: Variable =
     Variable::new("STORAGE_BREAKER_FAILURES", "consecutive failures that open the circuit breaker", "5");
 const STORAGE_BREAKER_RECOVERY_SECS: Variable =
-    Variable::new("STORAGE_BREAKER_RECOVERY_SECS", "seconds before an open breaker lets one probe through", "60");
+    Variable::new("STORAGE_BREAKER_RECOVERY_SECS", "seconds before a call to an open breaker probes the storage", "60");
+const STORAGE_BREAKER_PROBE_MS: Variable = Variable::new(
+    "STORAGE_BREAKER_PROBE_MS",
+    "milliseconds between background probes while a breaker is open; two answers close it; 0: no probes",
+    "1000",
+);
 const REDIS_URL: Variable =
     Variable::secret("REDIS_URL", "shared cache tier, redis:// or rediss://; unset: in-process tier only")
         .off_when_empty();
@@ -128,10 +142,12 @@ impl CharacterServiceConfig {
         STORAGE_SERVICE_TOKEN,
         STORAGE_DEADLINE_MS,
         STORAGE_TIMEOUT_MS,
+        STORAGE_LARGE_TIMEOUT_MS,
         STORAGE_RETRY_MAX,
         STORAGE_RETRY_BASE_MS,
         STORAGE_BREAKER_FAILURES,
         STORAGE_BREAKER_RECOVERY_SECS,
+        STORAGE_BREAKER_PROBE_MS,
         REDIS_URL,
         REDIS_TIMEOUT_MS,
         REDIS_CONNECT_TIMEOUT_MS,
@@ -250,10 +266,12 @@ fn remote(reader: &mut Reader<'_>) -> Option<Option<RemoteStorage>> {
     }
     let deadline = reader.read(&STORAGE_DEADLINE_MS, number(1, 600_000));
     let attempt_timeout = reader.read(&STORAGE_TIMEOUT_MS, number(1, 600_000));
+    let large_timeout = reader.read(&STORAGE_LARGE_TIMEOUT_MS, number(1, 600_000));
     let retry_max = reader.read(&STORAGE_RETRY_MAX, number(0, 100));
     let retry_base = reader.read(&STORAGE_RETRY_BASE_MS, number(0, 600_000));
     let breaker_failures = reader.read(&STORAGE_BREAKER_FAILURES, number(1, 1_000_000));
     let breaker_recovery = reader.read(&STORAGE_BREAKER_RECOVERY_SECS, number(1, 86_400));
+    let breaker_probe = reader.read(&STORAGE_BREAKER_PROBE_MS, number(0, 600_000));
     if !reader.is_set(&STORAGE_SERVICE_URL) {
         return Some(None);
     }
@@ -262,9 +280,11 @@ fn remote(reader: &mut Reader<'_>) -> Option<Option<RemoteStorage>> {
         token: token?,
         deadline: Duration::from_millis(deadline?),
         attempt_timeout: Duration::from_millis(attempt_timeout?),
+        large_timeout: Duration::from_millis(large_timeout?),
         retry_max: u32::try_from(retry_max?).ok()?,
         retry_base: Duration::from_millis(retry_base?),
         breaker_failures: u32::try_from(breaker_failures?).ok()?,
         breaker_recovery: Duration::from_secs(breaker_recovery?),
+        breaker_probe: Duration::from_millis(breaker_probe?),
     }))
 }

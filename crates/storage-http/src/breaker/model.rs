@@ -38,6 +38,8 @@ enum Event {
     Vanishes(usize),
     /// Ended for a reason of this process.
     ShowsNothing(usize),
+    /// The upstream answered two background probes in a row.
+    Recovered,
     ForcedOpen,
     ForcedClosed,
     Reset,
@@ -68,7 +70,7 @@ impl Model {
             ],
         };
         let callers = self.callers.iter().enumerate().flat_map(of);
-        callers.chain([Event::ForcedOpen, Event::ForcedClosed, Event::Reset]).collect()
+        callers.chain([Event::Recovered, Event::ForcedOpen, Event::ForcedClosed, Event::Reset]).collect()
     }
 
     fn becomes(&mut self, state: BreakerState) {
@@ -119,6 +121,12 @@ impl Model {
                 }
             }
             Event::Vanishes(caller) | Event::ShowsNothing(caller) => self.callers[caller] = Holds::Nothing,
+            Event::Recovered => {
+                if self.forced.is_none() && self.state != BreakerState::Closed {
+                    self.failures = 0;
+                    self.becomes(BreakerState::Closed);
+                }
+            }
             Event::ForcedOpen => self.forced = Some(BreakerState::Open),
             Event::ForcedClosed => self.forced = Some(BreakerState::Closed),
             Event::Reset => {
@@ -138,7 +146,7 @@ struct Real {
 
 impl Real {
     fn new(recovery: Duration) -> Self {
-        Self { breaker: CircuitBreaker::new(FAILURES, recovery), permits: [const { None }; CALLERS] }
+        Self { breaker: CircuitBreaker::new(FAILURES, recovery, recovery), permits: [const { None }; CALLERS] }
     }
 
     fn does(&mut self, event: Event) -> bool {
@@ -147,10 +155,11 @@ impl Real {
                 self.permits[caller] = self.breaker.admit().ok();
                 return self.permits[caller].is_some();
             }
-            Event::Succeeds(caller) => self.permits[caller].take().unwrap().settle(Evidence::Alive),
-            Event::Fails(caller) => self.permits[caller].take().unwrap().settle(Evidence::Failing),
+            Event::Succeeds(caller) => drop(self.permits[caller].take().unwrap().settle(Evidence::Alive)),
+            Event::Fails(caller) => drop(self.permits[caller].take().unwrap().settle(Evidence::Failing)),
             Event::Vanishes(caller) => drop(self.permits[caller].take()),
-            Event::ShowsNothing(caller) => self.permits[caller].take().unwrap().settle(Evidence::Nothing),
+            Event::ShowsNothing(caller) => drop(self.permits[caller].take().unwrap().settle(Evidence::Nothing)),
+            Event::Recovered => drop(self.breaker.recovered()),
             Event::ForcedOpen => self.breaker.force_open(),
             Event::ForcedClosed => self.breaker.force_closed(),
             Event::Reset => self.breaker.reset(),

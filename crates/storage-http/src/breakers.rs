@@ -1,0 +1,121 @@
+//! The two circuit breakers of a client, and the layer that asks them before each attempt.
+
+use crate::{
+    ApiRequest, ApiResponse, BreakerState, CircuitBreaker, Transport, TransportError, TransportErrorKind,
+    breaker::{Permit, Settled},
+    prober::Prober,
+    verdict::{Evidence, evidence},
+};
+use async_trait::async_trait;
+use reqwest::Method;
+use std::sync::Arc;
+
+/// One breaker for reads and one for changes, so that a database that takes no writes does not refuse reads.
+///
+/// Clones are the same breakers.
+#[derive(Clone, Debug)]
+pub struct CircuitBreakers {
+    /// For requests that read.
+    pub reads: CircuitBreaker,
+    /// For requests that change something.
+    pub changes: CircuitBreaker,
+}
+
+impl CircuitBreakers {
+    /// Both, with the names they have in metrics and logs.
+    #[must_use]
+    pub fn all(&self) -> [(&'static str, &CircuitBreaker); 2] {
+        [("reads", &self.reads), ("changes", &self.changes)]
+    }
+
+    /// The breaker that a request with this method passes, and its name.
+    pub(crate) fn of(&self, method: &Method) -> (&'static str, &CircuitBreaker) {
+        let [reads, changes] = self.all();
+        if method.is_safe() { reads } else { changes }
+    }
+
+    /// The state of the breaker that restricts calls more.
+    #[must_use]
+    pub fn worst_state(&self) -> BreakerState {
+        let states = self.all().map(|(_, breaker)| breaker.state());
+        [BreakerState::Open, BreakerState::HalfOpen]
+            .into_iter()
+            .find(|state| states.contains(state))
+            .unwrap_or(BreakerState::Closed)
+    }
+}
+
+/// Asks the breaker of a request before each attempt, and reports to it what the attempt showed. [`evidence`] decides what
+/// counts.
+#[derive(Debug)]
+pub(crate) struct Guarded<T> {
+    pub(crate) inner: T,
+    pub(crate) guard: Guard<T>,
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl<T: Transport + Clone> Transport for Guarded<T> {
+    async fn call(&self, request: ApiRequest) -> Result<ApiResponse, TransportError> {
+        let (method, size) = (request.method.clone(), request.size);
+        let permit = self.guard.admit(request.operation, &method).await?;
+        let result = self.inner.call(request).await;
+        self.guard.settle(permit, &method, evidence(size, &result));
+        result
+    }
+}
+
+/// Admits calls by their breaker, and has the upstream probed while a breaker is open.
+#[derive(Clone, Debug)]
+pub(crate) struct Guard<T> {
+    breakers: CircuitBreakers,
+    prober: Arc<Prober<T>>,
+}
+
+impl<T: Transport> Guard<T> {
+    pub(crate) fn new(breakers: CircuitBreakers, prober: Prober<T>) -> Self {
+        Self { breakers, prober: Arc::new(prober) }
+    }
+
+    /// The right to make a call. When the breaker admits a probe, the probe is made here, and the call is admitted if the
+    /// upstream answers it.
+    ///
+    /// Cancel safe: a dropped probe releases its slot.
+    pub(crate) async fn admit(&self, operation: &'static str, method: &Method) -> Result<Permit, TransportError> {
+        let refused = |retry_after| TransportError {
+            kind: TransportErrorKind::CircuitOpen { retry_after },
+            operation,
+            sent: false,
+            attempts: 0,
+            exhausted: false,
+            source: None,
+        };
+        let (name, breaker) = self.breakers.of(method);
+        let permit = breaker.admit().map_err(refused)?;
+        if !permit.is_probe() {
+            return Ok(permit);
+        }
+        if permit.settle(self.prober.probe().await) == Settled::Closed {
+            tracing::info!(breaker = name, "the circuit breaker is closed: the storage answered a probe");
+        }
+        // Refused again when the probe failed; a second probe in one call would not show more.
+        match breaker.admit() {
+            Ok(permit) if !permit.is_probe() => Ok(permit),
+            Ok(_) => Err(refused(breaker.shortest_wait())),
+            Err(retry_after) => Err(refused(retry_after)),
+        }
+    }
+
+    /// Reports the outcome of an admitted call, and starts the background probes when it opened the breaker.
+    pub(crate) fn settle(&self, permit: Permit, method: &Method, evidence: Evidence) {
+        if permit.settle(evidence) == Settled::Opened {
+            let (name, breaker) = self.breakers.of(method);
+            tracing::warn!(
+                breaker = name,
+                failures = breaker.failures(),
+                "the circuit breaker is open: the storage fails"
+            );
+            self.prober.start(&self.breakers);
+        }
+    }
+}
