@@ -5,6 +5,7 @@
 //! new type of field goes into `field`.
 #![warn(missing_debug_implementations)]
 
+mod call;
 mod campaign;
 mod character;
 mod commit;

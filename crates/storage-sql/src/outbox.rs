@@ -114,7 +114,10 @@ impl Work for Acknowledge {
     }
 }
 
-/// Forgets transactions, so that their ids are free again.
+/// The maximum number of transactions that one [`Purge`] forgets.
+pub(crate) const PURGED_AT_ONCE: u64 = 1000;
+
+/// Forgets some of the oldest transactions, so that their ids are free again.
 pub(crate) struct Purge {
     pub(crate) before: Timestamp,
 }
@@ -123,7 +126,10 @@ impl Work for Purge {
     type Output = u64;
 
     async fn run<S: Session>(&self, session: &mut S) -> Result<u64, Fault> {
-        let sql = "DELETE FROM transactions WHERE committed_at < $1 RETURNING 1";
+        let sql = format!(
+            "DELETE FROM transactions WHERE id IN (SELECT id FROM transactions WHERE committed_at < $1 \
+             ORDER BY committed_at LIMIT {PURGED_AT_ONCE}) RETURNING 1"
+        );
         let rows = session.query(Statement::new(sql, vec![Value::time(self.before)])).await?;
         Ok(rows.len() as u64)
     }

@@ -2,6 +2,7 @@
 
 use crate::{
     PoolStatus, SqlOptions,
+    call::{Call, Patience},
     dialect::Dialect,
     fault::{Cause, EngineError, Fault},
     location::Missing,
@@ -33,6 +34,9 @@ const OPEN: &str = "connect";
 const CLOSE: &str = "close";
 /// At most so many operations wait for each kind of thread.
 const QUEUE: usize = 256;
+
+/// A statement checks whether it should end each time it has made this number of steps: about ten microseconds of work.
+const STEPS_BETWEEN_LOOKS: i32 = 1000;
 
 /// How long the threads may take to end and SQLite to write its main file.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(30);
@@ -166,11 +170,21 @@ impl Sqlite {
             futures_executor::block_on(work.run(&mut SqliteSession(connection)))
                 .map_err(|fault| fault.into_error(operation, Applied::No))
         };
-        self.queued(&self.readers, operation, Applied::No, job).await
+        self.queued(&self.readers, operation, Patience::WhileAwaited, job).await
     }
 
-    /// Runs work in a transaction. Once queued it runs whole, whether or not the caller still waits.
+    /// Runs work in a transaction. It is not begun for a caller who has gone; once begun it runs whole, or is rolled back
+    /// when its time is over.
     pub(crate) async fn write<W: Work>(&self, operation: &'static str, work: W) -> Result<W::Output> {
+        self.change(operation, work, Patience::OnceBegun).await
+    }
+
+    /// Runs a change of the schema in a transaction, however long it takes.
+    pub(crate) async fn migrate<W: Work>(&self, operation: &'static str, work: W) -> Result<W::Output> {
+        self.change(operation, work, Patience::Unbounded).await
+    }
+
+    async fn change<W: Work>(&self, operation: &'static str, work: W, patience: Patience) -> Result<W::Output> {
         let last = Arc::clone(&self.last);
         let job = move |connection: &mut Connection| {
             let before = connection.total_changes();
@@ -188,7 +202,7 @@ impl Sqlite {
             }
             outcome.map_err(|(fault, applied)| fault.into_error(operation, applied))
         };
-        self.queued(&self.writer, operation, Applied::Unknown, job).await
+        self.queued(&self.writer, operation, patience, job).await
     }
 
     /// Fails unless the file takes writes; where it is opened to read alone, unless it can be read. The last write is the
@@ -200,7 +214,7 @@ impl Sqlite {
                 let asked = connection.query_row("SELECT count(*) FROM sqlite_master", [], |_| Ok(()));
                 asked.map_err(|error| fault(error).into_error(operation, Applied::No))
             };
-            return self.queued(&self.readers, operation, Applied::No, job).await;
+            return self.queued(&self.readers, operation, Patience::WhileAwaited, job).await;
         }
         let last = *self.last.lock().unwrap_or_else(PoisonError::into_inner);
         match last {
@@ -218,7 +232,7 @@ impl Sqlite {
             };
             rewrite().map_err(|error| fault(error).into_error(operation, Applied::No))
         };
-        self.queued(&self.writer, operation, Applied::No, job).await
+        self.queued(&self.writer, operation, Patience::WhileAwaited, job).await
     }
 
     /// Ends the threads after what is queued, the writer last, so that it can move everything into the main file.
@@ -243,12 +257,14 @@ impl Sqlite {
         })
     }
 
-    /// `lost` is what is known of a job that was queued and did not answer.
+    /// Runs the job on one of the threads of the queue.
+    ///
+    /// Cancel safe: a job whose caller has gone is not begun.
     async fn queued<T: Send + 'static>(
         &self,
         queue: &mpsc::Sender<Order>,
         operation: &'static str,
-        lost: Applied,
+        patience: Patience,
         job: impl FnOnce(&mut Connection) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         let late = |applied| {
@@ -256,24 +272,62 @@ impl Sqlite {
                 .into_error(operation, applied)
         };
         let gone = |applied| StorageError::unavailable(operation).with_applied(applied);
-        let deadline = Instant::now() + self.timeout;
+        let deadline = (patience != Patience::Unbounded).then(|| Instant::now() + self.timeout);
+        let call = Leaving(Arc::new(Call::new(patience, self.timeout)));
         let (reply, answer) = oneshot::channel();
+        let begun = Arc::clone(&call.0);
         let job: Job = Box::new(move |connection| {
-            // Nobody waits for the rows of a read any more; a write was promised to run.
-            if lost == Applied::Unknown || !reply.is_closed() {
-                let _ = reply.send(job(connection));
+            if begun.begin() {
+                let outcome = bounded(connection, begun, job);
+                // The caller may have gone meanwhile.
+                let _ = reply.send(outcome);
             }
         });
-        match timeout_at(deadline, queue.send(Order::Run(job))).await {
-            Err(_) => Err(late(Applied::No)),
-            Ok(Err(_)) => Err(gone(Applied::No)),
-            Ok(Ok(())) => match timeout_at(deadline, answer).await {
-                Err(_) => Err(late(lost)),
-                Ok(Err(_)) => Err(gone(lost)),
-                Ok(Ok(outcome)) => outcome,
-            },
+        match by(deadline, queue.send(Order::Run(job))).await {
+            None => Err(late(Applied::No)),
+            Some(Err(_)) => Err(gone(Applied::No)),
+            Some(Ok(())) => {
+                let answer = by(deadline, answer).await;
+                // What is known of a job that did not answer: a read changes nothing, whatever became of it.
+                let lost = |begun: bool| {
+                    if begun && patience != Patience::WhileAwaited { Applied::Unknown } else { Applied::No }
+                };
+                match answer {
+                    None => Err(late(lost(call.0.leave()))),
+                    Some(Err(_)) => Err(gone(lost(call.0.leave()))),
+                    Some(Ok(outcome)) => outcome,
+                }
+            }
         }
     }
+}
+
+/// Leaves the call when its caller does, also when the caller is dropped.
+struct Leaving(Arc<Call>);
+
+impl Drop for Leaving {
+    fn drop(&mut self) {
+        self.0.leave();
+    }
+}
+
+/// The output of `work`; `None` when it is not there at the deadline.
+async fn by<F: Future>(deadline: Option<Instant>, work: F) -> Option<F::Output> {
+    match deadline {
+        Some(deadline) => timeout_at(deadline, work).await.ok(),
+        None => Some(work.await),
+    }
+}
+
+/// Runs the job, and interrupts its statements when the call should end.
+fn bounded<T>(connection: &mut Connection, call: Arc<Call>, job: impl FnOnce(&mut Connection) -> T) -> T {
+    if call.patience() == Patience::Unbounded {
+        return job(connection);
+    }
+    if let Err(error) = connection.progress_handler(STEPS_BETWEEN_LOOKS, Some(move || call.should_end())) {
+        tracing::error!(%error, "statements of this operation cannot be interrupted");
+    }
+    job(connection)
 }
 
 /// Starts a thread for each connection; they share the queue.
@@ -297,6 +351,10 @@ fn run(name: &str, connections: Vec<Connection>) -> Result<mpsc::Sender<Order>> 
                 // One job that panics must not stop those behind it; what it left open is rolled back.
                 if catch_unwind(AssertUnwindSafe(|| job(&mut connection))).is_err() {
                     tracing::error!("a database operation panicked");
+                }
+                // What follows, such as a rollback, is not to be interrupted.
+                if let Err(error) = connection.progress_handler(0, None::<fn() -> bool>) {
+                    tracing::error!(%error, "the statements of the next operation may be interrupted too early");
                 }
                 roll_back(&mut connection);
             }
@@ -553,6 +611,7 @@ pub(crate) fn reason(error: &rusqlite::Error) -> Option<&'static str> {
         ErrorCode::SystemIoFailure => "the file of the database cannot be read or written",
         ErrorCode::CannotOpen => "the file of the database cannot be opened",
         ErrorCode::ReadOnly | ErrorCode::PermissionDenied => "the database is read-only",
+        ErrorCode::OperationInterrupted => "the operation took too long",
         _ => return None,
     })
 }
@@ -575,7 +634,11 @@ fn fault(error: rusqlite::Error) -> Fault {
             | ErrorCode::PermissionDenied
             | ErrorCode::OutOfMemory,
         ) => Cause::Unavailable,
+        Some(ErrorCode::OperationInterrupted) => Cause::Timeout,
         _ => Cause::Broken,
     };
     Fault::Engine(cause, EngineError::Sqlite(error))
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,7 +6,7 @@ use crate::{
     derived::FillDerived,
     location::Place,
     migrations::{MIGRATE, Migrate, Verify},
-    outbox::{ACKNOWLEDGE, Acknowledge, Ask, CLAIM, Claim, MEASURE, Measure, PURGE, Purge},
+    outbox::{ACKNOWLEDGE, Acknowledge, Ask, CLAIM, Claim, MEASURE, Measure, PURGE, PURGED_AT_ONCE, Purge},
     postgres::{Access, Postgres},
     session::Work,
     sqlite::Sqlite,
@@ -59,7 +59,7 @@ impl SqlStorage {
             }
             Place::Sqlite { path, missing } => {
                 let sqlite = Sqlite::open(&path, missing, &options).await?;
-                sqlite.write(MIGRATE, Migrate).await?;
+                sqlite.migrate(MIGRATE, Migrate).await?;
                 Engine::Sqlite(sqlite)
             }
         };
@@ -133,7 +133,15 @@ impl SqlStorage {
     /// # Errors
     /// As [`Store::find`].
     pub async fn purge_transactions(&self, before: Timestamp) -> Result<u64> {
-        self.write(PURGE, Purge { before }).await
+        let mut forgotten = 0;
+        loop {
+            // A few at a time, so that others may write meanwhile.
+            let some = self.write(PURGE, Purge { before }).await?;
+            forgotten += some;
+            if some < PURGED_AT_ONCE {
+                return Ok(forgotten);
+            }
+        }
     }
 
     async fn read<W: Work>(&self, operation: &'static str, work: W) -> Result<W::Output> {

@@ -8,7 +8,7 @@ use character_storage_port::{
 };
 use character_storage_sql::{DatabaseLocation, SqlOptions, SqlStorage};
 use character_storage_testkit::{Harness, storage_conformance, unreadable};
-use std::{sync::Arc, task::Poll, time::Duration};
+use std::{sync::Arc, time::Duration};
 use support::{character, create};
 use tempfile::TempDir;
 
@@ -102,21 +102,6 @@ async fn a_file_that_another_process_writes_is_unavailable_and_nothing_is_writte
     assert!(error.certainly_not_applied());
     other.execute_batch("ROLLBACK").unwrap();
     storage.commit(create(&entity)).await.unwrap();
-}
-
-#[tokio::test]
-async fn a_commit_whose_caller_went_away_is_applied_whole() {
-    let (storage, _folder) = open().await;
-    let entity = character("Alone");
-    let mut commit = storage.commit(create(&entity));
-    // Polled once, it is in the queue; then its caller is gone, unless it was answered within that one poll.
-    let answered = std::future::poll_fn(|context| Poll::Ready(commit.as_mut().poll(context).is_ready())).await;
-    drop(commit);
-    if answered {
-        eprintln!("answered before its caller could go away");
-    }
-    storage.commit(create(&character("Next"))).await.unwrap();
-    assert!(Store::<Character>::find(&storage, entity.id, Deleted::Exclude).await.unwrap().value.is_some());
 }
 
 #[tokio::test]

@@ -1,0 +1,145 @@
+use super::*;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+
+/// Never ends by itself.
+const ENDLESS: &str = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT count(*) FROM n";
+const FOUND: Duration = Duration::from_secs(20);
+
+/// Runs these statements, and remembers that it began.
+struct Script {
+    statements: Vec<String>,
+    begun: Arc<AtomicBool>,
+}
+
+impl Script {
+    fn new(statements: &[&str]) -> Self {
+        let statements = statements.iter().map(|sql| (*sql).to_owned()).collect();
+        Self { statements, begun: Arc::default() }
+    }
+}
+
+impl Work for Script {
+    type Output = usize;
+
+    async fn run<S: Session>(&self, session: &mut S) -> Result<usize, Fault> {
+        self.begun.store(true, SeqCst);
+        let mut rows = 0;
+        for sql in &self.statements {
+            rows = session.query(Statement::new(sql.clone(), vec![])).await?.len();
+        }
+        Ok(rows)
+    }
+}
+
+async fn database(timeout: Duration) -> (tempfile::TempDir, Arc<Sqlite>) {
+    let folder = tempfile::tempdir().unwrap();
+    let options = SqlOptions { timeout, readers: 1, ..SqlOptions::default() };
+    let sqlite = Sqlite::open(&folder.path().join("test.sqlite"), Missing::Create, &options).await.unwrap();
+    sqlite.write("make", Script::new(&["CREATE TABLE rows (x)"])).await.unwrap();
+    (folder, Arc::new(sqlite))
+}
+
+/// Does it again until it succeeds: what was interrupted a moment ago may still be rolled back.
+async fn soon<T>(mut attempt: impl AsyncFnMut() -> Result<T>) -> T {
+    let succeeding = async {
+        loop {
+            if let Ok(output) = attempt().await {
+                return output;
+            }
+        }
+    };
+    tokio::time::timeout(FOUND, succeeding).await.expect("the thread is free")
+}
+
+async fn rows(sqlite: &Sqlite) -> usize {
+    soon(async || sqlite.read("read", Script::new(&["SELECT * FROM rows"])).await).await
+}
+
+async fn write(sqlite: &Sqlite, sql: &str) -> usize {
+    soon(async || sqlite.write("write", Script::new(&[sql])).await).await
+}
+
+/// Runs a script on a task of its own until it has begun.
+async fn begun(script: Script, run: impl FnOnce(Script) -> tokio::task::JoinHandle<Result<usize>>) -> Running {
+    let begun = Arc::clone(&script.begun);
+    let task = run(script);
+    while !begun.load(SeqCst) {
+        tokio::task::yield_now().await;
+    }
+    task
+}
+
+type Running = tokio::task::JoinHandle<Result<usize>>;
+
+fn reading(sqlite: &Arc<Sqlite>) -> impl FnOnce(Script) -> Running + use<> {
+    let sqlite = Arc::clone(sqlite);
+    move |script| tokio::spawn(async move { sqlite.read("read", script).await })
+}
+
+fn writing(sqlite: &Arc<Sqlite>) -> impl FnOnce(Script) -> Running + use<> {
+    let sqlite = Arc::clone(sqlite);
+    move |script| tokio::spawn(async move { sqlite.write("write", script).await })
+}
+
+#[tokio::test]
+async fn a_read_that_takes_too_long_is_interrupted_at_its_deadline() {
+    let (_folder, sqlite) = database(Duration::from_millis(200)).await;
+    let error = sqlite.read("read", Script::new(&[ENDLESS])).await.unwrap_err();
+    assert!(*error.kind() == ErrorKind::Timeout && error.certainly_not_applied(), "{error:?}");
+    assert_eq!(rows(&sqlite).await, 0);
+}
+
+#[tokio::test]
+async fn a_read_whose_caller_has_gone_frees_its_thread() {
+    let (_folder, sqlite) = database(Duration::from_secs(600)).await;
+    begun(Script::new(&[ENDLESS]), reading(&sqlite)).await.abort();
+    assert_eq!(rows(&sqlite).await, 0);
+}
+
+#[tokio::test]
+async fn a_write_that_takes_too_long_is_rolled_back_and_frees_the_writer() {
+    let (_folder, sqlite) = database(Duration::from_secs(1)).await;
+    let script = Script::new(&["INSERT INTO rows VALUES (1)", ENDLESS]);
+    let error = sqlite.write("write", script).await.unwrap_err();
+    assert_eq!(*error.kind(), ErrorKind::Timeout);
+    write(&sqlite, "INSERT INTO rows VALUES (2)").await;
+    assert_eq!(rows(&sqlite).await, 1);
+}
+
+#[tokio::test]
+async fn a_write_that_was_begun_runs_whole_though_its_caller_has_gone() {
+    let (_folder, sqlite) = database(Duration::from_secs(600)).await;
+    let million = "INSERT INTO rows SELECT x FROM \
+                   (WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n LIMIT 300000) SELECT x FROM n)";
+    begun(Script::new(&[million]), writing(&sqlite)).await.abort();
+    write(&sqlite, "SELECT 1").await;
+    assert_eq!(rows(&sqlite).await, 300_000);
+}
+
+#[tokio::test]
+async fn a_write_that_nobody_waits_for_and_that_was_not_begun_is_not_run() {
+    let (_folder, sqlite) = database(Duration::from_secs(2)).await;
+    let first = begun(Script::new(&[ENDLESS]), writing(&sqlite)).await;
+    let second = Script::new(&["INSERT INTO rows VALUES (2)"]);
+    let was_begun = Arc::clone(&second.begun);
+    let second = writing(&sqlite)(second);
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    second.abort();
+    assert!(second.await.unwrap_err().is_cancelled());
+    assert_eq!(*first.await.unwrap().unwrap_err().kind(), ErrorKind::Timeout);
+    write(&sqlite, "SELECT 1").await;
+    assert!(!was_begun.load(SeqCst));
+    assert_eq!(rows(&sqlite).await, 0);
+}
+
+#[tokio::test]
+async fn a_change_of_the_schema_takes_as_long_as_it_takes() {
+    let (_folder, sqlite) = database(Duration::from_millis(50)).await;
+    let long = "INSERT INTO rows SELECT x FROM \
+                (WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n LIMIT 1000000) SELECT x FROM n)";
+    let began = std::time::Instant::now();
+    sqlite.migrate("migrate", Script::new(&[long])).await.unwrap();
+    assert!(began.elapsed() > Duration::from_millis(50), "it was longer than an operation may take");
+}
