@@ -6,7 +6,7 @@
 #![expect(clippy::print_stdout, reason = "the figures are what it is for")]
 
 use actix_web::{App, HttpResponse, HttpServer, web};
-use character_api::{Api, ApiLimits, Health, HttpMetrics};
+use character_api::{Admission, Api, ApiLimits, Health, HttpMetrics};
 use character_app::{
     config::{LogConfig, LogFormat},
     telemetry,
@@ -187,6 +187,7 @@ fn api(storage: Arc<dyn StoragePort>) -> SocketAddr {
         limits: ApiLimits::default(),
         health: Arc::new(Health::new("bench", Vec::new())),
         http_metrics,
+        admission: Admission::default(),
         registry: Arc::new(registry),
     });
     serve(character_api::configure(api))

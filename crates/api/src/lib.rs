@@ -32,12 +32,12 @@ pub use answer::{MetaBody, PageBody, UnreadableRowBody};
 pub use bulk::{BulkCreated, BulkOutcome, BulkResult};
 pub use cors::{AllowedOrigins, InvalidOrigins};
 pub use health::{Health, HealthCheck};
-pub use middleware::HttpMetrics;
+pub use middleware::{Admission, HttpMetrics};
 pub use openapi::openapi;
 pub use problem::{Problem, ProblemBody};
 
 use actix_service::apply;
-use actix_web::{middleware::from_fn, web};
+use actix_web::{ResponseError, dev::ServiceRequest, http::Method, middleware::from_fn, web};
 use character_domain::size::{MAX_BULK, MAX_ROW};
 use character_repositories::Repositories;
 use endpoint::Endpoints;
@@ -73,6 +73,8 @@ pub struct Api {
     pub health: Arc<Health>,
     /// Counts every request. Register it in the registry below.
     pub http_metrics: HttpMetrics,
+    /// The budget for large requests and answers. Register it in the registry below.
+    pub admission: Admission,
     /// What `/metrics` shows.
     pub registry: Arc<Registry>,
 }
@@ -101,14 +103,24 @@ pub fn configure_for(api: Arc<Api>, origins: Option<AllowedOrigins>) -> impl Fn(
         evolution::register(&mut endpoints);
         campaign::register(&mut endpoints);
         let accounted = from_fn(middleware::account(api.http_metrics.clone()));
+        let admitted =
+            from_fn(middleware::admit(api.admission.clone(), may_be_long, || Problem::overloaded().error_response()));
         // Not a scope: the routing of actix-web would look for the paths that are in the tree of the endpoints.
         config.app_data(web::Data::from(Arc::clone(&api)));
         match &origins {
-            None => config.default_service(apply(accounted, endpoints)),
+            None => config.default_service(apply(accounted, apply(admitted, endpoints))),
             Some(origins) => {
-                let answered = apply(accounted, endpoints.with_preflight(origins.clone()));
+                let answered = apply(accounted, apply(admitted, endpoints.with_preflight(origins.clone())));
                 config.default_service(apply(from_fn(cors::allow(origins.clone())), answered))
             }
         };
     }
+}
+
+/// Whether the answer may be as long as a page of the largest rows: a read of anything but one row by its id.
+fn may_be_long(request: &ServiceRequest) -> bool {
+    let path = request.path();
+    request.method() == Method::GET
+        && path.starts_with("/api/")
+        && path.rsplit('/').next().is_some_and(|last| fields::uuid(last).is_none())
 }

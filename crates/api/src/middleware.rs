@@ -1,11 +1,13 @@
 //! What surrounds every request: [`account`].
 
 mod access_log;
+mod admission;
 mod http_metrics;
 mod panics;
 mod request_id;
 mod trace;
 
+pub use admission::{Admission, DEFAULT_BUDGET, admit};
 pub use http_metrics::HttpMetrics;
 pub(crate) use request_id::tell_route;
 pub use request_id::{CurrentRequest, current_request};

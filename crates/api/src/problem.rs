@@ -146,6 +146,14 @@ impl Problem {
             .with_detail(format!("at most {limit} bytes are taken"))
     }
 
+    /// 503: the budget for large requests is used up.
+    pub(crate) fn overloaded() -> Self {
+        let title = "The service has as many large requests under way as it takes";
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", title)
+            .with_detail("send the request again after the time in Retry-After, or a smaller one")
+            .with_header(header::RETRY_AFTER, HeaderValue::from_static("1"))
+    }
+
     pub(crate) fn body_timeout() -> Self {
         Self::new(StatusCode::REQUEST_TIMEOUT, "body-timeout", "The body did not arrive in time")
     }

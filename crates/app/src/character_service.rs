@@ -9,7 +9,7 @@ use crate::{
     stack::{self, Purpose, Stack},
     transfer,
 };
-use character_api::{Api, ApiLimits, Health, HttpMetrics, configure_for};
+use character_api::{Admission, Api, ApiLimits, Health, HttpMetrics, configure_for};
 use character_repositories::{Repositories, StorageContext};
 use indicatif::{ProgressBar, ProgressStyle};
 use prometheus_client::registry::Registry;
@@ -63,12 +63,15 @@ async fn execute(command: CharacterServiceCommand, config: CharacterServiceConfi
 async fn serve(config: CharacterServiceConfig, stack: Stack, mut registry: Registry) -> Outcome {
     let http_metrics = HttpMetrics::default();
     http_metrics.register(&mut registry);
+    let admission = Admission::new(config.max_in_flight_bytes);
+    admission.register(&mut registry);
     let health = Arc::new(Health::new(env!("CARGO_PKG_VERSION"), stack.checks));
     let api = Arc::new(Api {
         repositories: Repositories::new(&StorageContext::new(stack.storage).with_origin(stack.origin)),
         limits: ApiLimits { bulk_body: config.max_bulk_bytes, ..ApiLimits::default() },
         health: Arc::clone(&health),
         http_metrics,
+        admission,
         registry: Arc::new(registry),
     });
     let operator = Arc::new(stack.operator);

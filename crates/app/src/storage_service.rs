@@ -16,12 +16,12 @@ use crate::{
 };
 use actix_web::{HttpResponse, middleware::from_fn, web};
 use character_api::{
-    Health, HttpMetrics,
+    Admission, Health, HttpMetrics,
     endpoint::{Endpoint, Endpoints},
     health, middleware,
 };
 use character_storage_port::StoragePort;
-use character_storage_server::{AcceptedTokens, Limits, StorageServer, openapi};
+use character_storage_server::{AcceptedTokens, Limits, StorageServer, is_list, openapi, overloaded};
 use character_storage_sql::{SqlOptions, SqlStorage};
 use prometheus_client::registry::Registry;
 use std::{process::ExitCode, sync::Arc};
@@ -104,6 +104,8 @@ async fn serve(
     let contract = StorageServer::new(storage, AcceptedTokens::new(config.tokens.clone())?, limits);
     let http_metrics = HttpMetrics::default();
     http_metrics.register(&mut registry);
+    let admission = Admission::new(config.max_in_flight_bytes);
+    admission.register(&mut registry);
     let registry = Arc::new(registry);
     let document = web::Bytes::from(openapi().to_json()?);
     let operator = Arc::new(operator);
@@ -124,6 +126,7 @@ async fn serve(
                     web::scope("")
                         .configure(|app| contract.configure(app))
                         .default_service(endpoints)
+                        .wrap(from_fn(middleware::admit(admission.clone(), is_list, overloaded)))
                         .wrap(from_fn(middleware::account(http_metrics.clone()))),
                 );
             },

@@ -2,7 +2,7 @@ use crate::{
     Fence, Key, Settlement,
     local::{Hold, Outcome, Value},
     tiers::Tiers,
-    weight::{weigh, weigh_json},
+    weight::{weigh, written},
 };
 use bytes::Bytes;
 use character_domain::{Meta, Revision};
@@ -106,9 +106,12 @@ impl Tiers {
             let make = move |meta: Meta| {
                 *entity.meta_mut() = meta;
                 let value = Some(entity);
-                let bytes = if shared { serde_json::to_vec(&value).ok().map(Bytes::from) } else { None };
-                let weight = bytes.as_deref().map_or_else(|| weigh(&value), weigh_json);
-                New { weight, bytes, value: Arc::new(value) }
+                let (bytes, weight) = match if shared { written(&value) } else { None } {
+                    Some((bytes, weight)) => (Some(bytes), weight),
+                    None => (None, weigh(&value)),
+                };
+                // What was written is kept as text: a clone leaves behind what acts found inside.
+                New { weight, bytes, value: Arc::new(value.clone()) }
             };
             Box::new(make) as Box<dyn FnOnce(Meta) -> New + Send + Sync>
         });

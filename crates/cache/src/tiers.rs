@@ -1,9 +1,8 @@
 use crate::{
     CacheMetrics, CacheOptions, Key, LastKnown, Lookup, SharedTier,
     local::{Entry, Flight, Landing, Loaded, Local, Stored, Value},
-    weight::{weigh, weigh_json},
+    weight::{weigh, written},
 };
-use bytes::Bytes;
 use character_domain::json;
 use character_storage_port::{Entity, ErrorKind, Page, Read, Result, Source, StaleReason, StorageError, Tier};
 use serde::{Serialize, de::DeserializeOwned};
@@ -17,6 +16,8 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(20);
 
 /// What can be cached.
 pub(crate) trait Cacheable: Serialize + DeserializeOwned + Send + Sync + 'static {
+    /// How deep the objects of its rows are nested in its JSON, the outermost counted as 1.
+    const ROW_DEPTH: usize;
     /// How long it counts as current.
     fn fresh(&self, options: &CacheOptions) -> Duration;
     /// Whether it may be put in the shared tier.
@@ -26,6 +27,7 @@ pub(crate) trait Cacheable: Serialize + DeserializeOwned + Send + Sync + 'static
 }
 
 impl<E: Entity> Cacheable for Option<E> {
+    const ROW_DEPTH: usize = 1;
     fn fresh(&self, options: &CacheOptions) -> Duration {
         if self.is_some() { options.fresh } else { options.absent }
     }
@@ -38,6 +40,7 @@ impl<E: Entity> Cacheable for Option<E> {
 }
 
 impl<E: Entity> Cacheable for Page<E> {
+    const ROW_DEPTH: usize = 3;
     // A row that cannot be read is for an operator to mend, and readers must see the mended row at once.
     fn fresh(&self, options: &CacheOptions) -> Duration {
         if self.unreadable.is_empty() { options.fresh } else { Duration::ZERO }
@@ -143,7 +146,8 @@ impl Tiers {
                 Ok(parsed) => {
                     self.metrics.hit(Tier::Shared);
                     let age = *age;
-                    let value: Value = self.keep(flight, parsed, weigh_json(value), age, Tier::Shared, true);
+                    let weight = weigh(&parsed);
+                    let value: Value = self.keep(flight, parsed, weight, age, Tier::Shared, true);
                     return Ok((value, Source::Cache { tier: Tier::Shared, age }));
                 }
                 Err(_) => {
@@ -181,8 +185,8 @@ impl Tiers {
             (Lookup::Leased { lease, .. }, Some(shared)) => {
                 // Not from another cache: the shared tier would take it for as new as the moment it lands.
                 let shareable = current && age.is_zero() && read.value.is_shared();
-                let bytes = if shareable { serde_json::to_vec(&read.value).ok().map(Bytes::from) } else { None };
-                weight = bytes.as_deref().map(weigh_json);
+                let (bytes, written) = if shareable { written(&read.value) } else { None }.unzip();
+                weight = written;
                 let landed = shared.fill(key, lease, bytes).await;
                 if landed {
                     self.metrics.fill(Tier::Shared);
@@ -226,7 +230,8 @@ impl Tiers {
         if self.local.peek(&flight.key).is_none()
             && let Ok(value) = json::parse::<V>(&last.value)
         {
-            self.keep(flight, value, weigh_json(&last.value), last.age, Tier::Shared, false);
+            let weight = weigh(&value);
+            self.keep(flight, value, weight, last.age, Tier::Shared, false);
         }
     }
 

@@ -1,19 +1,160 @@
-//! What a cached value weighs.
+//! What a cached value weighs: about the bytes of memory that it holds, and never less than half of them.
+//!
+//! A [`Document`](character_domain::Document) is one text in memory, as it is in JSON. A list of JSON values is a tree, in
+//! which each value takes far more memory than its text. The writer of JSON tells the two apart: it writes the text of a
+//! document at once, and each separator of a tree by itself.
 
-use character_domain::size;
-use serde::Serialize;
+use crate::tiers::Cacheable;
+use bytes::Bytes;
+use std::io::{self, Write};
 
-/// What the bookkeeping of an entry costs beside its value, roughly.
-const OVERHEAD: usize = 256;
+/// What the entry itself, its key and its place in the map take.
+const ENTRY: usize = 512;
+/// What an element of a list takes beside its text.
+const ELEMENT: usize = 48;
+/// What an object in a tree takes beside its members.
+const OBJECT: usize = 600;
+/// Longer parts are texts of users. Shorter ones are names of fields, ids and times, which take half as much in memory.
+const SHORT: usize = 64;
 
-/// As [`weigh`], of JSON that is at hand.
-pub(crate) fn weigh_json(json: &[u8]) -> u32 {
-    u32::try_from(json.len() + OVERHEAD).unwrap_or(u32::MAX)
+/// The weight of a value, in bytes.
+pub(crate) fn weigh<V: Cacheable>(value: &V) -> u32 {
+    counted(value, io::sink()).map_or(u32::MAX, |counting| counting.weight())
 }
 
-/// How many bytes a value counts for: the length of its JSON and the bookkeeping.
-pub(crate) fn weigh(value: &impl Serialize) -> u32 {
-    // A value that cannot be written is not worth keeping.
-    let length = size::within(u32::MAX as usize, value).and_then(|length| u32::try_from(length + OVERHEAD).ok());
-    length.unwrap_or(u32::MAX)
+/// The JSON of a value, and its weight in bytes. `None` when the value has no JSON.
+pub(crate) fn written<V: Cacheable>(value: &V) -> Option<(Bytes, u32)> {
+    let counting = counted(value, Vec::new())?;
+    let weight = counting.weight();
+    Some((counting.to.into(), weight))
+}
+
+fn counted<V: Cacheable, W: Write>(value: &V, to: W) -> Option<Counting<W>> {
+    let mut counting = Counting { to, row_depth: V::ROW_DEPTH, depth: 0, tree: None, bytes: ENTRY };
+    serde_json::to_writer(&mut counting, value).ok().map(|()| counting)
+}
+
+struct Counting<W> {
+    to: W,
+    row_depth: usize,
+    depth: usize,
+    /// The depth of the list of a row that is being written.
+    tree: Option<usize>,
+    bytes: usize,
+}
+
+impl<W> Counting<W> {
+    fn weight(&self) -> u32 {
+        // A value that cannot be counted is not worth keeping.
+        u32::try_from(self.bytes).unwrap_or(u32::MAX)
+    }
+}
+
+impl<W: Write> Write for Counting<W> {
+    fn write(&mut self, part: &[u8]) -> io::Result<usize> {
+        self.write_all(part)?;
+        Ok(part.len())
+    }
+
+    fn write_all(&mut self, part: &[u8]) -> io::Result<()> {
+        match part {
+            b"{" | b"[" => {
+                if part == b"[" && self.tree.is_none() && self.depth >= self.row_depth {
+                    self.tree = Some(self.depth);
+                }
+                self.bytes += if part == b"{" && self.tree.is_some() { OBJECT } else { ELEMENT };
+                self.depth += 1;
+            }
+            b"}" | b"]" => {
+                self.depth = self.depth.saturating_sub(1);
+                self.tree = self.tree.filter(|depth| *depth != self.depth);
+            }
+            b"," | b":" if self.tree.is_some() => self.bytes += ELEMENT,
+            _ if self.tree.is_some() || part.len() > SHORT => self.bytes += part.len(),
+            _ => self.bytes += part.len() / 2,
+        }
+        self.to.write_all(part)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.to.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use character_domain::{Character, CharacterProgress};
+    use character_storage_port::Page;
+    use character_storage_testkit::sample;
+    use serde_json::{Value, json};
+    use std::sync::Arc;
+
+    fn read<V: Cacheable>(json: &[u8]) -> V {
+        character_domain::json::parse(json).unwrap()
+    }
+
+    /// What a key and its place in the map take: measured with an allocator that counts, in a process that did nothing
+    /// else, since the map frees what it no longer needs on any thread.
+    const PLACE: u64 = 440;
+
+    /// Reads `number` values of this JSON, and returns the bytes that they hold in a cache and the bytes that they count.
+    fn kept<V: Cacheable>(json: &[u8], number: u64) -> (u64, u64) {
+        let mut values = Vec::with_capacity(usize::try_from(number).unwrap());
+        let held = allocation_counter::measure(|| {
+            for _ in 0..number {
+                values.push(Arc::new(read::<V>(json)));
+            }
+        });
+        let counted = values.iter().map(|value| u64::from(weigh(value.as_ref()))).sum();
+        (u64::try_from(held.bytes_current).unwrap() + number * PLACE, counted)
+    }
+
+    #[test]
+    fn a_value_weighs_what_it_holds_within_a_factor_of_two() {
+        let character = |data: Value| {
+            let data = serde_json::from_value(data).unwrap();
+            serde_json::to_vec(&Some(Character { data, ..sample::character() })).unwrap()
+        };
+        let nested = (0..120).fold(json!(1), |inner, _| json!({ "a": inner }));
+        let small = character(json!({}));
+        let page = |row: &[u8], rows: usize| {
+            let items: Vec<Value> = vec![serde_json::from_slice(row).unwrap(); rows];
+            serde_json::to_vec(&json!({ "items": items, "next": null })).unwrap()
+        };
+        type Row = Option<Character>;
+        let cases: Vec<(&str, (u64, u64))> = vec![
+            ("small", kept::<Row>(&small, 2_000)),
+            ("sheet", kept::<Row>(&character(json!({ "notes": "x".repeat(4_000) })), 500)),
+            ("large", kept::<Row>(&character(json!({ "a": vec![0; 400_000] })), 5)),
+            ("many members", kept::<Row>(&character(many_members(50_000)), 5)),
+            ("deep", kept::<Row>(&character(json!({ "a": nested })), 200)),
+            ("list of numbers", kept::<Option<CharacterProgress>>(&progress(json!(vec![0; 100_000])), 5)),
+            ("list of objects", kept::<Option<CharacterProgress>>(&progress(json!(vec![json!({"":0}); 50_000])), 5)),
+            (
+                "list of titles",
+                kept::<Option<CharacterProgress>>(
+                    &progress(json!(vec![json!({"title": "First blood", "at": "yesterday"}); 5_000])),
+                    5,
+                ),
+            ),
+            ("page", kept::<Page<Character>>(&page(&small, 100), 50)),
+            ("page of one", kept::<Page<Character>>(&page(&small, 1), 1_000)),
+            ("empty page", kept::<Page<Character>>(b"{\"items\":[],\"next\":null}", 2_000)),
+        ];
+        for (name, (held, counted)) in cases {
+            assert!(held <= 2 * counted && counted <= 2 * held, "{name}: holds {held} bytes, counts {counted}");
+        }
+    }
+
+    fn progress(milestones: Value) -> Vec<u8> {
+        let row = CharacterProgress::new(sample::character().id, 0, 1, character_domain::now());
+        let mut row = serde_json::to_value(row).unwrap();
+        row["milestones"] = milestones;
+        serde_json::to_vec(&row).unwrap()
+    }
+
+    fn many_members(number: usize) -> Value {
+        (0..number).map(|name| (format!("{name:x}"), json!(0))).collect::<serde_json::Map<_, _>>().into()
+    }
 }

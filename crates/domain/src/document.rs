@@ -29,27 +29,62 @@ pub struct Document(pub Members);
 ///
 /// It is read from JSON text, or from a [`Value`]; serde's other formats and what serde itself buffers
 /// (`#[serde(flatten)]`, `#[serde(untagged)]`) hold no JSON text and are refused.
-#[derive(Clone, Debug, Default)]
+///
+/// A clone of one whose text is known is that text alone: what somebody finds inside a clone does not grow the memory of the
+/// original, such as the value that a cache keeps.
+#[derive(Debug, Default)]
 pub struct Members(Arc<Shared>);
+
+impl Clone for Members {
+    fn clone(&self) -> Self {
+        match self.0.text.get() {
+            Some(text) => Self::of_text(text.clone()),
+            None => Self(Arc::clone(&self.0)),
+        }
+    }
+}
 
 /// One of the two is always there. The text is then to the letter what would be written of the map, so that nobody can
 /// tell which of them was first.
 #[derive(Debug)]
 struct Shared {
     members: OnceLock<Map<String, Value>>,
-    text: OnceLock<Box<RawValue>>,
+    text: OnceLock<Text>,
 }
 
-/// A text nested deeper is parsed at once. It leaves room to the limit of every parser that may see it again.
-const KEPT_DEPTH: usize = 64;
+#[derive(Clone, Debug)]
+struct Text {
+    text: Arc<RawValue>,
+    /// Whether it is nested deeper than [`WRITTEN_AS_TEXT`].
+    is_deep: bool,
+}
+
+/// A text nested deeper is parsed to be written, since `serde_json` parses the texts in a value that it converts, and refuses
+/// to do that below 127 levels. It leaves room for what the document is in.
+const WRITTEN_AS_TEXT: usize = 64;
 
 impl Shared {
     fn map(&self) -> &Map<String, Value> {
         self.members.get_or_init(|| {
-            let parsed = self.text.get().map(|text| serde_json::from_str(text.get()));
+            let parsed = self.text.get().map(Text::parsed);
             #[expect(clippy::expect_used, reason = "only a text that parses is kept, and what has no text has a map")]
             parsed.and_then(Result::ok).expect("a document is a map, or the text of one")
         })
+    }
+}
+
+impl Text {
+    fn parsed(&self) -> serde_json::Result<Map<String, Value>> {
+        json::parse_scanned(self.text.get().as_bytes())
+    }
+}
+
+/// Whether a value is nested deeper than this number of levels, itself counted as one.
+fn is_deeper(value: &Value, levels: usize) -> bool {
+    match value {
+        Value::Array(items) => levels == 0 || items.iter().any(|item| is_deeper(item, levels - 1)),
+        Value::Object(members) => levels == 0 || members.values().any(|member| is_deeper(member, levels - 1)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
     }
 }
 
@@ -75,7 +110,7 @@ impl Clone for Shared {
 impl PartialEq for Members {
     fn eq(&self, other: &Self) -> bool {
         let texts = (self.0.text.get(), other.0.text.get());
-        let same_text = matches!(texts, (Some(here), Some(there)) if here.get() == there.get());
+        let same_text = matches!(texts, (Some(here), Some(there)) if here.text.get() == there.text.get());
         Arc::ptr_eq(&self.0, &other.0) || same_text || **self == **other
     }
 }
@@ -94,19 +129,21 @@ impl Members {
     /// # Errors
     /// Those of the writer; it has none for a map of JSON values.
     pub fn text(&self) -> serde_json::Result<&RawValue> {
+        Ok(&self.written()?.text)
+    }
+
+    fn written(&self) -> serde_json::Result<&Text> {
         if let Some(text) = self.0.text.get() {
             return Ok(text);
         }
-        let text = serde_json::value::to_raw_value(self.0.map())?;
-        Ok(self.0.text.get_or_init(|| text))
+        let members = self.0.map();
+        let text = serde_json::value::to_raw_value(members)?.into();
+        let is_deep = members.values().any(|member| is_deeper(member, WRITTEN_AS_TEXT - 1));
+        Ok(self.0.text.get_or_init(|| Text { text, is_deep }))
     }
 
-    /// For `#[serde(serialize_with)]` where JSON text is written: as [`Serialize`], from [`Members::text`].
-    ///
-    /// # Errors
-    /// Those of the serializer.
-    pub fn serialize_text<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.text().map_err(serde::ser::Error::custom)?.serialize(serializer)
+    fn of_text(text: Text) -> Self {
+        Self(Arc::new(Shared { members: OnceLock::new(), text: text.into() }))
     }
 }
 
@@ -152,10 +189,14 @@ impl<'a> IntoIterator for &'a Members {
 
 impl Serialize for Members {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match (self.0.members.get(), self.0.text.get()) {
-            // Nobody has looked inside, and need not for this.
-            (None, Some(text)) => text.serialize(serializer),
-            _ => self.0.map().serialize(serializer),
+        let written = self.written().map_err(serde::ser::Error::custom)?;
+        if !written.is_deep {
+            return written.text.serialize(serializer);
+        }
+        match self.0.members.get() {
+            Some(members) => members.serialize(serializer),
+            // Not kept: a cache counts the text alone.
+            None => written.parsed().map_err(serde::ser::Error::custom)?.serialize(serializer),
         }
     }
 }
@@ -163,8 +204,12 @@ impl Serialize for Members {
 impl<'de> Deserialize<'de> for Members {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = Box::<RawValue>::deserialize(deserializer)?;
-        if text.get().starts_with('{') && json::is_as_written(text.get(), KEPT_DEPTH) {
-            return Ok(Self(Arc::new(Shared { members: OnceLock::new(), text: text.into() })));
+        if text.get().starts_with('{') {
+            let is_written = |max_depth| json::is_as_written(text.get(), max_depth);
+            let is_deep = !is_written(WRITTEN_AS_TEXT);
+            if !is_deep || is_written(json::MAX_DEPTH) {
+                return Ok(Self::of_text(Text { text: text.into(), is_deep }));
+            }
         }
         let parsed: serde_json::Result<Map<String, Value>> = json::parse(text.get().as_bytes());
         parsed.map(Into::into).map_err(serde::de::Error::custom)
@@ -175,8 +220,12 @@ impl Document {
     /// Adds what breaks the limits to `violations`, under `field`.
     pub fn check(&self, field: &str, violations: &mut Violations) {
         self.check_nested(field, 0, violations);
-        let size =
-            self.0.0.text.get().map_or_else(|| size::within(MAX_DOCUMENT, &*self.0), |text| Some(text.get().len()));
+        let size = self
+            .0
+            .0
+            .text
+            .get()
+            .map_or_else(|| size::within(MAX_DOCUMENT, &*self.0), |text| Some(text.text.get().len()));
         if size.is_none_or(|size| size > MAX_DOCUMENT) {
             violations.push(field, size::too_large(MAX_DOCUMENT));
         }
@@ -250,9 +299,6 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    #[derive(Serialize)]
-    struct AsText<'a>(#[serde(serialize_with = "Members::serialize_text")] &'a Members);
-
     fn members() -> Members {
         serde_json::from_value(json!({ "b": [1, 0.1, u64::MAX, null], "a": { "ü\"": "\u{1f409}" } })).unwrap()
     }
@@ -261,7 +307,7 @@ mod tests {
     fn the_text_is_what_the_members_are_written_as() {
         let members = members();
         for _ in 0..2 {
-            assert_eq!(serde_json::to_string(&AsText(&members)).unwrap(), serde_json::to_string(&members).unwrap());
+            assert_eq!(members.text().unwrap().get().to_owned(), serde_json::to_string(&members).unwrap());
         }
         assert_eq!(members.text().unwrap().get(), members.clone().text().unwrap().get());
     }
@@ -290,7 +336,7 @@ mod tests {
     #[test]
     fn a_text_is_not_kept_when_we_would_have_written_another() {
         let nested = |depth: usize| format!("{}1{}", "{\"a\":".repeat(depth), "}".repeat(depth));
-        let (deepest_kept, too_deep) = (nested(KEPT_DEPTH), nested(KEPT_DEPTH + 1));
+        let (deepest_kept, too_deep) = (nested(json::MAX_DEPTH), nested(json::MAX_DEPTH + 1));
         assert!(read(&deepest_kept).1);
         for text in [
             r#"{"a": 1}"#,
@@ -303,7 +349,7 @@ mod tests {
             &too_deep,
         ] {
             let (members, unread) = read(text);
-            let value: Map<String, Value> = serde_json::from_str(text).unwrap();
+            let value: Map<String, Value> = json::parse(text.as_bytes()).unwrap();
             assert_eq!((unread, &*members), (false, &value), "{text}");
             assert_eq!(members.text().unwrap().get(), serde_json::to_string(&value).unwrap());
         }
@@ -326,6 +372,15 @@ mod tests {
         assert_eq!(serde_json::to_string(&changed).unwrap(), r#"{"a":1,"b":2}"#);
         assert_eq!((serde_json::to_string(&clone).unwrap().as_str(), clone == changed), (r#"{"a":1}"#, false));
         assert_eq!(clone.into_map(), *json!({ "a": 1 }).as_object().unwrap());
+    }
+
+    #[test]
+    fn what_is_found_in_a_clone_does_not_grow_the_original() {
+        let (original, _) = read(r#"{"a":1}"#);
+        let clone = original.clone();
+        assert_eq!(clone.get("a"), Some(&json!(1)));
+        assert!(original.0.members.get().is_none() && clone.0.members.get().is_some());
+        assert!(clone.clone().0.members.get().is_none());
     }
 
     #[test]

@@ -20,6 +20,11 @@ pub fn parse<T: DeserializeOwned>(text: &[u8]) -> serde_json::Result<T> {
     if let Err(error) = scan(text, MAX_MESSAGE_DEPTH) {
         return Err(<serde_json::Error as serde::de::Error>::custom(error));
     }
+    parse_scanned(text)
+}
+
+/// Parses what was scanned before, at any depth.
+pub(crate) fn parse_scanned<T: DeserializeOwned>(text: &[u8]) -> serde_json::Result<T> {
     let mut deserializer = serde_json::Deserializer::from_slice(text);
     deserializer.disable_recursion_limit();
     let value = T::deserialize(&mut deserializer)?;

@@ -4,7 +4,7 @@
 //! use actix_web::App;
 //! use character_storage_port::MemoryStorage;
 //! use character_storage_server::{AcceptedTokens, Limits, StorageServer};
-//! use std::sync::Arc;
+//! use std::{sync::Arc, time::Duration};
 //!
 //! # fn serve() -> Result<(), Box<dyn std::error::Error>> {
 //! let tokens = AcceptedTokens::new(["the secret of the day".to_owned().into()])?;
@@ -34,12 +34,12 @@ pub use tokens::{AcceptedTokens, InvalidTokens};
 
 use crate::answer::{Refusal, method_not_allowed, unknown_path};
 use actix_web::{
-    Resource, body::BoxBody, dev::ServiceRequest, dev::ServiceResponse, http::header, middleware::Next,
+    HttpResponse, Resource, body::BoxBody, dev::ServiceRequest, dev::ServiceResponse, http::header, middleware::Next,
     middleware::from_fn, web,
 };
-use character_storage_port::{StoragePort, every_kind};
+use character_storage_port::{EntityKind, ErrorKind, StorageError, StoragePort, every_kind};
 use character_storage_wire as wire;
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 /// The routes under `/storage/v1`, over one storage. Every request must bring an accepted bearer token.
 ///
@@ -78,6 +78,23 @@ impl StorageServer {
             .wrap(authenticated);
         config.service(scope);
     }
+}
+
+/// Whether the request reads a page of rows, whose answer may be long.
+#[must_use]
+pub fn is_list(request: &ServiceRequest) -> bool {
+    let below = request.path().strip_prefix(wire::BASE).and_then(|below| below.strip_prefix('/'));
+    below.is_some_and(|name| EntityKind::ALL.iter().any(|kind| kind.collection() == name))
+}
+
+/// The answer to a large request when as many are under way as the service takes: 429, since the storage itself works, and
+/// a client must not count this as a failure of it.
+#[must_use]
+pub fn overloaded() -> HttpResponse {
+    let kind = ErrorKind::RateLimited { retry_after: Some(Duration::from_secs(1)) };
+    let error =
+        StorageError::new(kind, "admit").with_detail("as many large requests are under way as the service takes");
+    Refusal::from(error).into_response()
 }
 
 /// A resource by its whole path, as the contract writes it.

@@ -27,7 +27,6 @@ pub struct CampaignEventBody {
     pub event_type: String,
     /// The particulars: `ability`, `damage_type`, `reason`, ….
     #[schema(value_type = Object)]
-    #[serde(serialize_with = "Members::serialize_text")]
     pub event_data: Members,
     /// What it changes: `hit_points`, `experience`, `ability_score`, `other`.
     #[schema(value_type = String)]
@@ -44,7 +43,6 @@ pub struct CampaignEventBody {
     pub applied_at: Option<Timestamp>,
     /// Everything else.
     #[schema(value_type = Object)]
-    #[serde(serialize_with = "Members::serialize_text")]
     pub data: Members,
     /// Revision and times.
     #[serde(flatten)]
@@ -116,7 +114,6 @@ pub struct EventImpactBody {
     pub impact_type: ImpactType,
     /// By how much it was to change it: `amount`, or `ability` and `adjustment`.
     #[schema(value_type = Object)]
-    #[serde(serialize_with = "Members::serialize_text")]
     pub impact_data: Members,
     /// Whether it took place.
     pub applied: bool,
@@ -125,7 +122,6 @@ pub struct EventImpactBody {
     pub applied_at: Option<Timestamp>,
     /// The part of the sheet it changed, as that was before.
     #[schema(value_type = Object)]
-    #[serde(serialize_with = "Members::serialize_text")]
     pub reversion_data: Members,
     /// Whether it was undone.
     pub is_reverted: bool,
@@ -136,7 +132,6 @@ pub struct EventImpactBody {
     pub notes: Option<String>,
     /// Everything else.
     #[schema(value_type = Object)]
-    #[serde(serialize_with = "Members::serialize_text")]
     pub data: Members,
     /// Revision and times.
     #[serde(flatten)]

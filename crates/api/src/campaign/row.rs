@@ -25,7 +25,6 @@ pub struct CampaignBody {
     pub dm_name: Option<String>,
     /// Everything else.
     #[schema(value_type = Object)]
-    #[serde(serialize_with = "Members::serialize_text")]
     pub data: Members,
     /// Revision and times.
     #[serde(flatten)]

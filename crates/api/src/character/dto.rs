@@ -30,7 +30,6 @@ pub struct CharacterBody {
     pub campaign_id: Option<Uuid>,
     /// The sheet: any JSON object, at most 128 levels deep.
     #[schema(value_type = Object)]
-    #[serde(serialize_with = "Members::serialize_text")]
     pub data: Members,
     /// Whether it is in play.
     pub is_active: bool,

@@ -35,7 +35,6 @@ pub struct InventoryItemBody {
     pub notes: Option<String>,
     /// Everything else.
     #[schema(value_type = Object)]
-    #[serde(serialize_with = "Members::serialize_text")]
     pub data: Members,
     /// Revision and times.
     #[serde(flatten)]

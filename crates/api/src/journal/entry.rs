@@ -42,7 +42,6 @@ pub struct JournalEntryBody {
     pub is_active: bool,
     /// Everything else.
     #[schema(value_type = Object)]
-    #[serde(serialize_with = "Members::serialize_text")]
     pub data: Members,
     /// Revision and times.
     #[serde(flatten)]

@@ -31,7 +31,6 @@ pub struct ExperienceEntryBody {
     pub session_id: Option<Uuid>,
     /// Everything else.
     #[schema(value_type = Object)]
-    #[serde(serialize_with = "Members::serialize_text")]
     pub data: Members,
     /// Revision and times.
     #[serde(flatten)]

@@ -33,7 +33,6 @@ pub struct NpcRelationshipBody {
     pub last_interaction: Option<Timestamp>,
     /// Everything else.
     #[schema(value_type = Object)]
-    #[serde(serialize_with = "Members::serialize_text")]
     pub data: Members,
     /// Revision and times.
     #[serde(flatten)]

@@ -40,7 +40,6 @@ pub struct QuestBody {
     pub progress: Vec<Value>,
     /// Everything else.
     #[schema(value_type = Object)]
-    #[serde(serialize_with = "Members::serialize_text")]
     pub data: Members,
     /// Revision and times.
     #[serde(flatten)]

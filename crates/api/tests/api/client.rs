@@ -6,7 +6,7 @@ use actix_web::{
     http::{Method, header::HeaderMap},
     test,
 };
-use character_api::{Api, ApiLimits, Health, HealthCheck, HttpMetrics, configure};
+use character_api::{Admission, Api, ApiLimits, Health, HealthCheck, HttpMetrics, configure};
 use character_repositories::{Repositories, StorageContext};
 use character_storage_port::{MemoryStorage, StoragePort};
 use prometheus_client::registry::Registry;
@@ -83,6 +83,7 @@ impl Client {
                 limits,
                 health: Arc::new(Health::new("1.2.3", checks)),
                 http_metrics,
+                admission: Admission::default(),
                 registry: Arc::new(registry),
             }),
         }

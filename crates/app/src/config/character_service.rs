@@ -1,8 +1,8 @@
 use super::{
-    ADMIN_ADDR, ConfigError, Environment, LOG_FORMAT, LOG_LEVEL, LogConfig, ReportConfig, SHUTDOWN_SECS, Variable,
-    admin,
+    ADMIN_ADDR, ConfigError, Environment, LOG_FORMAT, LOG_LEVEL, LogConfig, MAX_IN_FLIGHT_BYTES, ReportConfig,
+    SHUTDOWN_SECS, Variable, admin,
     cors::{CORS_ALLOWED_ORIGINS, allowed_origins},
-    log_config, read,
+    log_config, max_in_flight_bytes, read,
     reports::{ERROR_REPORTS_PER_MINUTE, SENTRY_DSN, report_config},
     variables::{Reader, boolean, folder, number, secret, socket, url},
     with_password,
@@ -43,6 +43,8 @@ pub struct CharacterServiceConfig {
     pub admin: Option<SocketAddr>,
     /// Where failed operations are told.
     pub reports: ReportConfig,
+    /// Bytes of large requests and answers under way at the same time.
+    pub max_in_flight_bytes: u64,
     /// How long requests under way may take to finish at a stop.
     pub shutdown: Duration,
     /// What is logged, and how.
@@ -161,6 +163,7 @@ impl CharacterServiceConfig {
         ADMIN_ADDR,
         ERROR_REPORTS_PER_MINUTE,
         SENTRY_DSN,
+        MAX_IN_FLIGHT_BYTES,
         SHUTDOWN_SECS,
         LOG_FORMAT,
         LOG_LEVEL,
@@ -209,6 +212,7 @@ impl CharacterServiceConfig {
         let cors = allowed_origins(reader);
         let admin = admin(reader, listen, allowed);
         let reports = report_config(reader);
+        let max_in_flight_bytes = max_in_flight_bytes(reader);
         let shutdown = reader.read(&SHUTDOWN_SECS, number(0, 3600));
         let log = log_config(reader);
         Some(Self {
@@ -225,6 +229,7 @@ impl CharacterServiceConfig {
             cors,
             admin,
             reports: reports?,
+            max_in_flight_bytes: max_in_flight_bytes?,
             shutdown: Duration::from_secs(shutdown?),
             log: log?,
             effective: Vec::new(),

@@ -15,7 +15,7 @@ pub use variables::{ConfigError, Environment, ProcessEnvironment, Variable, help
 use log_filter::log_filter;
 use secrecy::{ExposeSecret, SecretString};
 use std::net::SocketAddr;
-use variables::{Reader, socket};
+use variables::{Reader, number, socket};
 
 /// How log lines look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +43,17 @@ pub(crate) const ADMIN_ADDR: Variable = Variable::optional(
     "address and port of /admin/storage, for a person on call; on loopback unless ALLOW_UNAUTHENTICATED=true; unset: off",
 )
 .off_when_empty();
+pub(crate) const MAX_IN_FLIGHT_BYTES: Variable = Variable::new(
+    "MAX_IN_FLIGHT_BYTES",
+    "bytes of large requests and answers under way at the same time; what exceeds it is answered 503 or 429",
+    "67108864",
+);
+
+/// Reads [`MAX_IN_FLIGHT_BYTES`].
+pub(crate) fn max_in_flight_bytes(reader: &mut Reader<'_>) -> Option<u64> {
+    reader.read(&MAX_IN_FLIGHT_BYTES, number(1 << 20, 1 << 38))
+}
+
 pub(crate) const SHUTDOWN_SECS: Variable =
     Variable::new("SHUTDOWN_SECS", "seconds that requests under way may take to finish at a stop", "20");
 

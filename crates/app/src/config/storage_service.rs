@@ -1,6 +1,6 @@
 use super::{
-    ADMIN_ADDR, ConfigError, Environment, LOG_FORMAT, LOG_LEVEL, LogConfig, ReportConfig, SHUTDOWN_SECS, Variable,
-    admin, log_config, read,
+    ADMIN_ADDR, ConfigError, Environment, LOG_FORMAT, LOG_LEVEL, LogConfig, MAX_IN_FLIGHT_BYTES, ReportConfig,
+    SHUTDOWN_SECS, Variable, admin, log_config, max_in_flight_bytes, read,
     reports::{ERROR_REPORTS_PER_MINUTE, SENTRY_DSN, report_config},
     variables::{Reader, boolean, folder, number, secret, socket},
     with_password,
@@ -33,6 +33,8 @@ pub struct StorageServiceConfig {
     pub admin: Option<SocketAddr>,
     /// Where failed operations are told.
     pub reports: ReportConfig,
+    /// Bytes of large requests and answers under way at the same time.
+    pub max_in_flight_bytes: u64,
     /// How long requests under way may take to finish at a stop.
     pub shutdown: Duration,
     /// What is logged, and how.
@@ -73,6 +75,7 @@ impl StorageServiceConfig {
         ADMIN_ADDR,
         ERROR_REPORTS_PER_MINUTE,
         SENTRY_DSN,
+        MAX_IN_FLIGHT_BYTES,
         SHUTDOWN_SECS,
         LOG_FORMAT,
         LOG_LEVEL,
@@ -104,6 +107,7 @@ impl StorageServiceConfig {
         let allowed = reader.read(&ALLOW_UNAUTHENTICATED, boolean);
         let admin = admin(reader, listen, allowed);
         let reports = report_config(reader);
+        let max_in_flight_bytes = max_in_flight_bytes(reader);
         let shutdown = reader.read(&SHUTDOWN_SECS, number(0, 3600));
         let log = log_config(reader);
         Some(Self {
@@ -116,6 +120,7 @@ impl StorageServiceConfig {
             max_request_bytes: usize::try_from(max_request_bytes?).ok()?,
             admin,
             reports: reports?,
+            max_in_flight_bytes: max_in_flight_bytes?,
             shutdown: Duration::from_secs(shutdown?),
             log: log?,
             effective: Vec::new(),

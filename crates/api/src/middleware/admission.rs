@@ -1,0 +1,164 @@
+//! Admits large requests and answers while the process has room for them.
+//!
+//! A small request is always admitted. A large one is refused at once with `Retry-After` when it does not fit, and a read
+//! that may have a long answer waits for its turn, because most long answers are soon made. So what one caller can make
+//! this process hold in memory is bounded, and callers with small requests do not notice.
+
+mod budget;
+
+pub use budget::{Admission, DEFAULT_BUDGET};
+
+use actix_web::{
+    Error, HttpMessage, HttpResponse,
+    body::{BodySize, BoxBody, MessageBody},
+    dev::{Payload, ServiceRequest, ServiceResponse},
+    error::PayloadError,
+    http::header::{CONTENT_LENGTH, TRANSFER_ENCODING},
+    middleware::Next,
+};
+use budget::Reserved;
+use bytes::Bytes;
+use character_storage_port::MAX_PAGE_BYTES;
+use futures_util::{Stream, StreamExt, future::LocalBoxFuture};
+use std::{
+    cell::{Cell, RefCell},
+    io,
+    pin::Pin,
+    rc::Rc,
+    task::{Context, Poll},
+};
+
+/// A body of at most this length is small, in bytes. 64 KiB.
+const SMALL_BODY: u64 = 64 * 1024;
+/// An answer of at most this length is small, in bytes. 256 KiB.
+const SMALL_ANSWER: u64 = 256 * 1024;
+
+/// A middleware that admits large requests while `admission` has room for them, and answers the others with `refusal`.
+/// `may_be_long` finds the requests that may have a long answer before it is made.
+pub fn admit(
+    admission: Admission,
+    may_be_long: fn(&ServiceRequest) -> bool,
+    refusal: fn() -> HttpResponse,
+) -> impl Fn(ServiceRequest, Next<BoxBody>) -> LocalBoxFuture<'static, Result<ServiceResponse, Error>> + Clone {
+    move |mut request, next| {
+        let admission = admission.clone();
+        Box::pin(async move {
+            let refused = |request, way| {
+                admission.count_refusal(way);
+                Ok(ServiceResponse::new(request, refusal()))
+            };
+            let mut received = None;
+            if may_have_a_large_body(&request) {
+                if !admission.fits(announced(&request)) {
+                    return refused(request.into_parts().0, "in");
+                }
+                received = Some(metered(&admission, &mut request));
+            }
+            let mut reserved = None;
+            if may_be_long(&request) {
+                reserved = admission.reserve(MAX_PAGE_BYTES as u64).await;
+                if reserved.is_none() {
+                    return refused(request.into_parts().0, "out");
+                }
+            }
+            let answer = next.call(request).await?;
+            if received.is_some_and(|received| received.is_exhausted.get()) {
+                return refused(answer.into_parts().0, "in");
+            }
+            let length = match answer.response().body().size() {
+                BodySize::Sized(length) if length > SMALL_ANSWER => length,
+                _ => return Ok(answer),
+            };
+            let held = match reserved {
+                Some(mut reserved) => {
+                    reserved.shrink(length);
+                    let more = length.min(admission.capacity()).saturating_sub(reserved.bytes());
+                    admission.try_reserve(more).map(|more| {
+                        reserved.merge(more);
+                        reserved
+                    })
+                }
+                None => admission.try_reserve(length),
+            };
+            match held {
+                Some(reserved) => Ok(answer.map_body(|_, body| BoxBody::new(Held { body, _reserved: reserved }))),
+                None => refused(answer.into_parts().0, "out"),
+            }
+        })
+    }
+}
+
+/// Whether a request has a body that is not known to be small.
+fn may_have_a_large_body(request: &ServiceRequest) -> bool {
+    request.headers().contains_key(TRANSFER_ENCODING) || announced(request) > SMALL_BODY
+}
+
+fn announced(request: &ServiceRequest) -> u64 {
+    let length = request.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok());
+    length.and_then(|value| value.trim().parse().ok()).unwrap_or(0)
+}
+
+/// What the body of one request has reserved. It lives as long as the request is handled, since what was read is used
+/// until then.
+#[derive(Debug, Default)]
+struct Received {
+    reserved: RefCell<Option<Reserved>>,
+    is_exhausted: Cell<bool>,
+}
+
+impl Received {
+    /// Reserves what a body of this many bytes needs; `false` when the budget is used up.
+    fn grow(&self, admission: &Admission, bytes: u64) -> bool {
+        let mut reserved = self.reserved.borrow_mut();
+        let held = reserved.as_ref().map_or(0, Reserved::bytes);
+        let wanted = bytes.saturating_sub(SMALL_BODY).min(admission.capacity());
+        if wanted <= held {
+            return true;
+        }
+        match (admission.try_reserve(wanted - held), reserved.as_mut()) {
+            (Some(more), Some(reserved)) => reserved.merge(more),
+            (Some(more), None) => *reserved = Some(more),
+            (None, _) => {
+                self.is_exhausted.set(true);
+                return false;
+            }
+        }
+        true
+    }
+}
+
+/// Has the body reserve its bytes while they arrive, so that a slow upload holds no more than it has sent.
+fn metered(admission: &Admission, request: &mut ServiceRequest) -> Rc<Received> {
+    let received = Rc::new(Received::default());
+    let (admission, metering, mut bytes) = (admission.clone(), Rc::clone(&received), 0);
+    let body = request.take_payload().map(move |part| {
+        let part = part?;
+        bytes += part.len() as u64;
+        let used_up = || PayloadError::Io(io::Error::other("the budget for large requests is used up"));
+        metering.grow(&admission, bytes).then_some(part).ok_or_else(used_up)
+    });
+    let body: Pin<Box<dyn Stream<Item = Result<Bytes, PayloadError>>>> = Box::pin(body);
+    request.set_payload(Payload::from(body));
+    received
+}
+
+/// An answer that returns its part of the budget when it was sent or its connection has ended.
+struct Held {
+    body: BoxBody,
+    _reserved: Reserved,
+}
+
+impl MessageBody for Held {
+    type Error = <BoxBody as MessageBody>::Error;
+
+    fn size(&self) -> BodySize {
+        self.body.size()
+    }
+
+    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, Self::Error>>> {
+        Pin::new(&mut self.get_mut().body).poll_next(context)
+    }
+}
+
+#[cfg(test)]
+mod tests;

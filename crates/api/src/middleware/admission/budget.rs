@@ -1,0 +1,147 @@
+//! The bytes that large requests and answers may use at the same time.
+
+use prometheus_client::{
+    metrics::{counter::Counter, family::Family, gauge::Gauge},
+    registry::Registry,
+};
+use std::{fmt, sync::Arc, time::Duration};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// The budget when none is configured, in bytes. 64 MiB.
+pub const DEFAULT_BUDGET: u64 = 64 * 1024 * 1024;
+
+/// The budget is counted in units of this many bytes, since the number of permits of a semaphore is limited.
+const UNIT: u64 = 1024;
+/// How long a read with a long answer waits for its turn.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// The budget of one process. Clones share it.
+#[derive(Clone)]
+pub struct Admission {
+    units: Arc<Semaphore>,
+    capacity: u32,
+    used: Gauge,
+    refused: Family<[(&'static str, &'static str); 1], Counter>,
+}
+
+impl fmt::Debug for Admission {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Admission").field("capacity", &self.capacity).finish_non_exhaustive()
+    }
+}
+
+impl Default for Admission {
+    fn default() -> Self {
+        Self::new(DEFAULT_BUDGET)
+    }
+}
+
+/// A part of the budget, for as long as it lives.
+#[derive(Debug)]
+pub(super) struct Reserved {
+    units: OwnedSemaphorePermit,
+    used: Gauge,
+}
+
+impl Drop for Reserved {
+    fn drop(&mut self) {
+        self.used.dec_by(count(self.units.num_permits()));
+    }
+}
+
+impl Reserved {
+    pub(super) fn bytes(&self) -> u64 {
+        self.units.num_permits() as u64 * UNIT
+    }
+
+    /// Returns what is more than `bytes` to the budget.
+    pub(super) fn shrink(&mut self, bytes: u64) {
+        let surplus =
+            self.units.num_permits().saturating_sub(usize::try_from(bytes.div_ceil(UNIT)).unwrap_or(usize::MAX));
+        if let Some(surplus) = self.units.split(surplus) {
+            self.used.dec_by(count(surplus.num_permits()));
+        }
+    }
+
+    pub(super) fn merge(&mut self, mut other: Self) {
+        if let Some(units) = other.units.split(other.units.num_permits()) {
+            self.units.merge(units);
+        }
+    }
+}
+
+fn count(units: usize) -> i64 {
+    i64::try_from(units as u64 * UNIT).unwrap_or(i64::MAX)
+}
+
+impl Admission {
+    /// A budget of this many bytes, of which one large request may use the whole.
+    #[must_use]
+    pub fn new(bytes: u64) -> Self {
+        let capacity = u32::try_from(bytes / UNIT).unwrap_or(u32::MAX).clamp(1, 1 << 28);
+        Self {
+            units: Arc::new(Semaphore::new(capacity as usize)),
+            capacity,
+            used: Gauge::default(),
+            refused: Family::default(),
+        }
+    }
+
+    /// Registers `http_server_large_bytes_in_flight` and `http_server_requests_refused_total`.
+    pub fn register(&self, registry: &mut Registry) {
+        registry.register(
+            "http_server_large_bytes_in_flight",
+            "Bytes of large requests and answers under way",
+            self.used.clone(),
+        );
+        registry.register(
+            "http_server_requests_refused",
+            "Requests refused because the budget for large ones was used up",
+            self.refused.clone(),
+        );
+    }
+
+    /// The units of a request or answer of this length. What is larger than the budget needs the whole of it.
+    fn units_of(&self, bytes: u64) -> u32 {
+        u32::try_from(bytes.div_ceil(UNIT)).unwrap_or(u32::MAX).min(self.capacity)
+    }
+
+    /// The whole budget, in bytes.
+    pub(super) fn capacity(&self) -> u64 {
+        u64::from(self.capacity) * UNIT
+    }
+
+    /// What is left of the budget, in bytes.
+    #[cfg(test)]
+    pub(super) fn available(&self) -> u64 {
+        self.units.available_permits() as u64 * UNIT
+    }
+
+    /// Whether this many bytes could be reserved now.
+    pub(super) fn fits(&self, bytes: u64) -> bool {
+        self.units.available_permits() >= self.units_of(bytes) as usize
+    }
+
+    /// Reserves this many bytes, if they are there.
+    pub(super) fn try_reserve(&self, bytes: u64) -> Option<Reserved> {
+        let units = Arc::clone(&self.units).try_acquire_many_owned(self.units_of(bytes)).ok()?;
+        Some(self.reserved(units))
+    }
+
+    /// Reserves this many bytes, in turn, unless that takes too long.
+    pub(super) async fn reserve(&self, bytes: u64) -> Option<Reserved> {
+        let units = Arc::clone(&self.units).acquire_many_owned(self.units_of(bytes));
+        // The semaphore is never closed.
+        let units = tokio::time::timeout(PATIENCE, units).await.ok()?.ok()?;
+        Some(self.reserved(units))
+    }
+
+    fn reserved(&self, units: OwnedSemaphorePermit) -> Reserved {
+        self.used.inc_by(count(units.num_permits()));
+        Reserved { units, used: self.used.clone() }
+    }
+
+    pub(super) fn count_refusal(&self, way: &'static str) {
+        self.refused.get_or_create(&[("way", way)]).inc();
+    }
+}
