@@ -1,14 +1,17 @@
 //! How the characters of a lineage and their items hang together.
 
-use super::{EvolutionRepository, lineage::Lineage};
+use super::{
+    EvolutionRepository,
+    lineage::{Lineage, Relative},
+};
 use crate::{RequestContext, Result};
-use character_domain::{Character, CharacterId, InventoryItem};
+use character_domain::{CharacterId, InventoryItem, InventoryItemId};
 use character_storage_port::{Deleted, InventoryItemQuery, Limit, PageRequest, Store};
 use serde::Serialize;
 use std::collections::HashSet;
 use uuid::Uuid;
 
-/// At most so many items are in one graph.
+/// The maximum number of items in one graph.
 pub const MAX_GRAPH_ITEMS: usize = 2_000;
 
 /// The characters of a lineage, oldest first, each followed by its items, oldest first; and what ties them.
@@ -99,7 +102,7 @@ impl EvolutionRepository {
     }
 
     /// The items of a character, deleted ones too, oldest first; when there are more than `most`, one more than that.
-    async fn items_of(&self, character: CharacterId, most: usize) -> Result<Vec<InventoryItem>> {
+    async fn items_of(&self, character: CharacterId, most: usize) -> Result<Vec<Item>> {
         let query = InventoryItemQuery {
             character_id: Some(character),
             include_deleted: true,
@@ -110,7 +113,7 @@ impl EvolutionRepository {
         let (mut items, mut request) = (Vec::new(), PageRequest::first(limit));
         while items.len() <= most {
             let page = Store::<InventoryItem>::list(storage, &query, request.clone()).await?.value.complete()?;
-            items.extend(page.items);
+            items.extend(page.items.into_iter().map(Item::from));
             let Some(cursor) = page.next else { break };
             request = request.after(cursor);
         }
@@ -120,31 +123,49 @@ impl EvolutionRepository {
     }
 }
 
+/// What a graph shows of an item, without its documents, each of which may be a megabyte large.
+struct Item {
+    id: InventoryItemId,
+    character_id: CharacterId,
+    root_id: Option<InventoryItemId>,
+    name: String,
+    theme: String,
+    equipped: bool,
+    is_deleted: bool,
+}
+
+impl From<InventoryItem> for Item {
+    fn from(item: InventoryItem) -> Self {
+        let InventoryItem { id, character_id, root_id, name, theme, equipped, meta, .. } = item;
+        Self { id, character_id, root_id, name, theme, equipped, is_deleted: meta.is_deleted() }
+    }
+}
+
 impl VersionGraph {
-    fn add_character(&mut self, character: &Character) {
+    fn add_character(&mut self, character: &Relative) {
         self.nodes.push(GraphNode {
             id: character.id.into(),
             kind: NodeKind::Character,
             name: character.name.clone(),
             theme: character.theme.clone(),
             character_id: character.id,
-            deleted: character.meta.is_deleted(),
+            deleted: character.is_deleted,
         });
         self.tie(EdgeKind::Parent, character.id.into(), character.parent_id.map(Into::into));
     }
 
-    fn add_item(&mut self, item: &InventoryItem) {
+    fn add_item(&mut self, item: &Item) {
         self.nodes.push(GraphNode {
             id: item.id.into(),
             kind: NodeKind::InventoryItem,
             name: item.name.clone(),
             theme: item.theme.clone(),
             character_id: item.character_id,
-            deleted: item.meta.is_deleted(),
+            deleted: item.is_deleted,
         });
         let (owner, id) = (item.character_id.into(), item.id.into());
         self.tie(EdgeKind::Created, owner, Some(id));
-        self.tie(EdgeKind::Equipped, owner, Some(id).filter(|_| item.equipped && !item.meta.is_deleted()));
+        self.tie(EdgeKind::Equipped, owner, Some(id).filter(|_| item.equipped && !item.is_deleted));
         self.tie(EdgeKind::Root, id, item.root_id.map(Into::into));
     }
 

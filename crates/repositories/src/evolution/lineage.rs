@@ -1,17 +1,35 @@
 //! The characters that one character grew out of and into, by their changes of theme.
 
 use crate::{Result, StorageContext};
-use character_domain::{Character, CharacterId};
+use character_domain::{Character, CharacterId, Timestamp};
 use character_storage_port::{CharacterQuery, Deleted, Limit, PageRequest, Query, Store};
 use std::collections::{HashSet, VecDeque};
 
-/// At most so many characters of one lineage are looked at.
+/// The maximum number of characters that are read of one lineage.
 pub const MAX_LINEAGE: usize = 100;
+
+/// A character of a lineage without its sheet, which may be a megabyte large.
+#[derive(Clone, Debug)]
+pub(super) struct Relative {
+    pub(super) id: CharacterId,
+    pub(super) parent_id: Option<CharacterId>,
+    pub(super) theme: String,
+    pub(super) name: String,
+    pub(super) is_deleted: bool,
+    created_at: Timestamp,
+}
+
+impl From<Character> for Relative {
+    fn from(character: Character) -> Self {
+        let Character { id, parent_id, theme, name, meta, .. } = character;
+        Self { id, parent_id, theme, name, is_deleted: meta.is_deleted(), created_at: meta.created_at }
+    }
+}
 
 /// Characters that grew out of each other, deleted ones too, oldest first.
 #[derive(Clone, Debug)]
 pub(super) struct Lineage {
-    pub(super) characters: Vec<Character>,
+    pub(super) characters: Vec<Relative>,
     /// Whether these are all.
     pub(super) complete: bool,
 }
@@ -24,7 +42,7 @@ impl Lineage {
     /// Where a character came from first: a client may name any parent, so the walk counts its steps.
     pub(super) async fn of(context: &StorageContext, id: CharacterId, deleted: Deleted) -> Result<Self> {
         let storage = context.storage();
-        let first = context.character(id, deleted).await?;
+        let first = Relative::from(context.character(id, deleted).await?);
         let (mut seen, mut parent) = (HashSet::from([id]), first.parent_id);
         let mut characters = vec![first];
         let mut complete = true;
@@ -36,7 +54,7 @@ impl Lineage {
             let Some(found) = Store::<Character>::find(storage, id, Deleted::Include).await?.value else { break };
             parent = found.parent_id;
             seen.insert(id);
-            characters.push(found);
+            characters.push(found.into());
         }
         let mut waiting: VecDeque<CharacterId> = characters.iter().map(|character| character.id).collect();
         while let Some(id) = waiting.pop_front() {
@@ -56,7 +74,7 @@ impl Lineage {
                         complete &= seen.contains(&child.id);
                     } else if seen.insert(child.id) {
                         waiting.push_back(child.id);
-                        characters.push(child);
+                        characters.push(child.into());
                     }
                 }
                 let Some(cursor) = page.next else { break };
@@ -67,7 +85,7 @@ impl Lineage {
                 request = request.after(cursor);
             }
         }
-        characters.sort_by_key(|character| (character.meta.created_at, character.id));
+        characters.sort_by_key(|character| (character.created_at, character.id));
         Ok(Self { characters, complete })
     }
 }
