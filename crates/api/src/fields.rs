@@ -78,10 +78,15 @@ impl Fields {
 
     /// Notes a fault when none of the others has named the field: it was not there at all.
     pub(crate) fn require<T>(&mut self, name: &str, value: Option<T>) -> Option<T> {
-        if value.is_none() && !self.faults.0.iter().any(|fault| fault.field == name) {
+        if value.is_none() && !self.faults.iter().any(|fault| fault.field == name) {
             self.faults.push(name, "is required");
         }
         value
+    }
+
+    /// Whether the object has this member, `null` included.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.members.contains_key(name)
     }
 
     /// Leaves these out of account.

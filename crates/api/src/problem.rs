@@ -9,7 +9,7 @@ use actix_web::{
         header::{self, HeaderName, HeaderValue},
     },
 };
-use character_domain::{Revision, Violation, Violations};
+use character_domain::{Revision, Violations};
 use character_repositories::RepositoryError;
 use character_storage_port::{COMMIT, ErrorKind, StorageError};
 use serde::Serialize;
@@ -23,7 +23,7 @@ pub struct Problem {
     code: Cow<'static, str>,
     title: &'static str,
     detail: Option<String>,
-    errors: Vec<Violation>,
+    errors: Violations,
     expected_revisions: Vec<u64>,
     actual_revision: Option<u64>,
     headers: Vec<(HeaderName, HeaderValue)>,
@@ -55,7 +55,7 @@ pub struct ProblemBody {
     /// The id under which the service logged the request.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub request_id: Option<String>,
-    /// Each field at fault and why.
+    /// `invalid`: the fields at fault, at most 100. An entry of no field, behind them, counts the others.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<FieldError>,
     /// The revisions that the request asked for, when a precondition failed.
@@ -84,7 +84,7 @@ impl Problem {
             code: code.into(),
             title,
             detail: None,
-            errors: Vec::new(),
+            errors: Violations::default(),
             expected_revisions: Vec::new(),
             actual_revision: None,
             headers: Vec::new(),
@@ -115,7 +115,7 @@ impl Problem {
     #[must_use]
     pub fn invalid(violations: Violations) -> Self {
         let title = "The request breaks a rule";
-        Self { errors: violations.0, ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", title) }
+        Self { errors: violations, ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", title) }
     }
 
     pub(crate) fn field(field: &str, reason: impl Into<String>) -> Self {

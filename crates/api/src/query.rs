@@ -129,7 +129,7 @@ impl Parameters {
             (None, None) => page,
         };
         if let Err(violations) = page.check(order) {
-            self.faults.0.extend(violations.0);
+            self.faults.append(violations);
         }
         page
     }

@@ -1,5 +1,6 @@
 //! Acts that the rules of the game forbid.
 
+use crate::violation::{MAX_REASON, cut};
 use serde::{Deserialize, Serialize};
 use std::{borrow::Cow, fmt};
 
@@ -13,9 +14,9 @@ pub struct Refusal {
 }
 
 impl Refusal {
-    /// A refusal by `rule`.
+    /// A refusal by `rule`. A long reason, which may quote a sheet, is cut.
     pub fn new(rule: &'static str, reason: impl Into<String>) -> Self {
-        Self { rule: Cow::Borrowed(rule), reason: reason.into() }
+        Self { rule: Cow::Borrowed(rule), reason: cut(reason.into(), MAX_REASON) }
     }
 }
 

@@ -86,7 +86,7 @@ impl CharacterVersion {
         if self.state.id != self.character_id {
             violations.push("state.id", "must be the character");
         }
-        violations.0.extend(self.state.check().under("state").0);
+        violations.append(self.state.check().under("state"));
         if size::within(MAX_CHANGES, &self.changes).is_none() {
             violations.push("changes", size::too_large(MAX_CHANGES));
         }

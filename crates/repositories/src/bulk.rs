@@ -13,6 +13,9 @@ use std::collections::HashMap;
 /// The maximum number of lookups of one bulk that run at the same time.
 const LOOKUPS: usize = 16;
 
+/// The maximum number of faults that the outcomes of one bulk list together, apart from the first of each row.
+const MOST_FAULTS: usize = 1_000;
+
 /// What one refused row of a bulk means to the others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Atomicity {
@@ -85,14 +88,18 @@ impl<E: Entity> Batch<E> {
     /// `list` is the field of the request that holds the rows.
     fn decide(self, atomicity: Atomicity, list: &str) -> Result<Decision<Vec<Result<E, BulkItemRefusal>>>> {
         let mut kept = Vec::with_capacity(self.outcomes.len());
-        let mut faults = Violations::default();
+        let (mut faults, mut room) = (Violations::default(), MOST_FAULTS);
         for (index, outcome) in self.outcomes.into_iter().enumerate() {
-            let outcome = match outcome {
+            let mut outcome = match outcome {
                 Ok(row) => Ok(row),
                 Err(error) => Err(BulkItemRefusal::try_from(error)?),
             };
+            if let (Atomicity::EachOnItsOwn, Err(BulkItemRefusal::Invalid(violations))) = (atomicity, &mut outcome) {
+                violations.shorten(room.max(1));
+                room = room.saturating_sub(violations.len());
+            }
             if let (Atomicity::AllOrNone, Err(refusal)) = (atomicity, &outcome) {
-                faults.0.extend(refusal.clone().under(&format!("{list}[{index}]")).0);
+                faults.append(refusal.clone().under(&format!("{list}[{index}]")));
             }
             kept.push(outcome);
         }

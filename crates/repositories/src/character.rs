@@ -7,18 +7,18 @@ mod parent;
 mod tests;
 
 pub use new::NewCharacter;
+pub use parent::StatedParent;
 
 use crate::{
-    RequestContext, Result, StorageContext,
+    RepositoryError, RequestContext, Result, StorageContext,
     act::{Attempt, Decision},
     unit_of_work::{Lifecycle, checked},
 };
-use character_domain::{Character, CharacterId, CharacterVersion};
+use character_domain::{Character, CharacterId, CharacterVersion, Violations};
 use character_storage_port::{
     CHARACTER_CREATED, CHARACTER_DELETED, CHARACTER_RESTORED, CHARACTER_UPDATED, Change, CharacterQuery, Deleted, Page,
     PageRequest, Read, Transaction, character_event,
 };
-use parent::Parent;
 use serde_json::json;
 
 /// What can be done with characters. Cheap to clone.
@@ -44,9 +44,8 @@ impl CharacterRepository {
     pub async fn create(&self, new: NewCharacter, request: &RequestContext) -> Result<Character> {
         let (id, new) = (new.id, &new);
         let created = self.context.act(CHARACTER_CREATED, request, move |attempt| async move {
+            valid(new.check())?;
             let character = new.clone().into_character(attempt.now());
-            checked(&character)?;
-            Parent::of(&character).must_exist(&attempt).await?;
             let transaction = with_creation(Transaction::new(), &character, &attempt);
             Ok(Decision::commit(transaction, character))
         });
@@ -76,7 +75,8 @@ impl CharacterRepository {
         Ok(self.context.storage().list(query, page).await?)
     }
 
-    /// Replaces all fields of the live character `id` by `new`. Without a condition the last writer wins.
+    /// Replaces all fields of the live character `id` by `new`, but for the parent, which stays. Without a condition the
+    /// last writer wins.
     ///
     /// # Errors
     /// `NotFound`, `Invalid`, `PreconditionFailed`, `IdempotencyMismatch`, `Contended`, `Storage`.
@@ -85,12 +85,12 @@ impl CharacterRepository {
         let new = &NewCharacter { id: Some(id), ..new };
         self.context
             .act(CHARACTER_UPDATED, request, move |attempt| async move {
-                let next = new.clone().into_character(attempt.now());
-                checked(&next)?;
+                valid(new.check_fields())?;
                 let current = attempt.accept(attempt.character(id).await?)?;
-                Parent::of(&next).must_not_come_from(id, &attempt).await?;
+                valid(new.parent.check(current.parent_id))?;
+                let parent_id = current.parent_id;
                 let mut work = attempt.work_on(current);
-                work.after = next;
+                work.after = Character { parent_id, ..new.clone().into_character(attempt.now()) };
                 work.report(CHARACTER_UPDATED, []);
                 work.finish(|after| after)
             })
@@ -120,9 +120,7 @@ impl CharacterRepository {
                     return Ok(Decision::Unchanged(current));
                 }
                 checked(&next)?;
-                if changed.contains(&"parent_id") {
-                    Parent::of(&next).must_not_come_from(id, &attempt).await?;
-                }
+                valid(StatedParent::Stated(next.parent_id).check(current.parent_id))?;
                 let mut work = attempt.work_on(current);
                 work.after = next;
                 work.report(CHARACTER_UPDATED, [("changed", json!(changed))]);
@@ -177,6 +175,10 @@ fn with_creation(transaction: Transaction, character: &Character, attempt: &Atte
         .with(Change::Create(character.clone()))
         .with(Change::Create(version))
         .with_event(character_event(CHARACTER_CREATED, character))
+}
+
+fn valid(violations: Violations) -> Result<()> {
+    violations.into_result().map_err(RepositoryError::Invalid)
 }
 
 fn changed_fields(before: &Character, after: &Character) -> Vec<&'static str> {

@@ -72,9 +72,8 @@ impl From<StorageError> for RepositoryError {
 
 /// A storage names a fault by its place in the transaction; the caller of an act with one write knows no such place.
 fn of_the_only_write(violations: &Violations) -> Violations {
-    let fields = violations.0.iter().map(|violation| {
-        let field = violation.field.strip_prefix("writes[0].").unwrap_or(&violation.field);
-        Violation::new(field, violation.reason.clone())
-    });
-    Violations(fields.collect())
+    violations.clone().map(|violation| match violation.field.strip_prefix("writes[0].") {
+        Some(field) => Violation::new(field, violation.reason),
+        None => violation,
+    })
 }

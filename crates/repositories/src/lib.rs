@@ -27,7 +27,7 @@ mod unit_of_work;
 
 pub use bulk::{Atomicity, BulkOutcome};
 pub use campaign::{CampaignRepository, NewCampaign, NewCampaignEvent};
-pub use character::{CharacterRepository, NewCharacter};
+pub use character::{CharacterRepository, NewCharacter, StatedParent};
 pub use condition::Condition;
 pub use context::StorageContext;
 pub use error::{RepositoryError, Result};

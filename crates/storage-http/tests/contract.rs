@@ -113,7 +113,7 @@ async fn a_transaction_that_breaks_a_rule_is_not_sent() {
     entity.name = String::new();
     let error = storage.commit(wrong).await.unwrap_err();
     let ErrorKind::Invalid(violations) = error.kind() else { panic!("{error}") };
-    assert_eq!(violations.0[0].field, "writes[0].name");
+    assert_eq!(violations[0].field, "writes[0].name");
     assert!(server.received_requests().await.unwrap().is_empty());
 }
 

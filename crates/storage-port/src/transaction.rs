@@ -318,7 +318,7 @@ impl Transaction {
                 violations.push(format!("writes[{index}].id"), "must not be written twice in one transaction");
             }
             let broken = for_write!(write, change => change.check());
-            violations.0.extend(broken.under(&format!("writes[{index}]")).0);
+            violations.append(broken.under(&format!("writes[{index}]")));
         }
         for (index, event) in self.events.iter().enumerate() {
             let field = format!("events[{index}].data");

@@ -405,7 +405,7 @@ mod tests {
     /// The words of serde that name the parameters there are, when one is given that there is not.
     fn known_parameters<E: Entity>() -> BTreeSet<String> {
         let violations = decode_list::<E>("no_such_parameter=1").expect_err("there is none of this name");
-        let reason = &violations.0[0].reason;
+        let reason = &violations[0].reason;
         reason.split('`').skip(3).step_by(2).map(str::to_owned).collect()
     }
 

@@ -58,7 +58,7 @@ mod tests {
         let Err(Unreadable::Invalid(violations)) = decode::<ClaimBody>(br#"{"limit": "ten", "lease_ms": 1}"#) else {
             panic!("a text is not a number");
         };
-        assert_eq!(violations.0[0].field, "limit");
+        assert_eq!(violations[0].field, "limit");
     }
 
     #[test]
@@ -91,7 +91,7 @@ mod tests {
         ] {
             let text = format!(r#"{{"transactions":[{{"writes":[{{"data":{{"a":1,"{member}":2}}}}]}}]}}"#);
             let Err(Unreadable::Invalid(violations)) = decode::<BatchBody>(text.as_bytes()) else { panic!("{member}") };
-            assert_eq!(violations.0[0].field, path);
+            assert_eq!(violations[0].field, path);
         }
     }
 

@@ -1,7 +1,7 @@
 //! Failures on the wire: RFC 9457, with everything in it that a [`StorageError`] knows but its source.
 
 use crate::registry::{self, MALFORMED, TOO_LARGE, problem_type};
-use character_domain::{Revision, Violation, Violations};
+use character_domain::{Revision, Violations};
 use character_storage_port::{Applied, EntityKind, ErrorKind, Retry, StorageError};
 use serde::{Deserialize, Serialize, de::IntoDeserializer};
 use std::time::Duration;
@@ -31,8 +31,8 @@ pub struct Problem {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub actual_revision: Option<Revision>,
     /// `invalid`: what is wrong.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub violations: Vec<Violation>,
+    #[serde(default, skip_serializing_if = "is_empty")]
+    pub violations: Violations,
     /// How long to wait, in milliseconds, rounded up.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_after_ms: Option<u64>,
@@ -45,6 +45,10 @@ pub struct Problem {
     /// The row concerned.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub entity: Option<ProblemEntity>,
+}
+
+fn is_empty(violations: &Violations) -> bool {
+    violations.is_empty()
 }
 
 /// The row that a problem is about.
@@ -104,7 +108,7 @@ impl Problem {
             code: code.to_owned(),
             expected_revision: None,
             actual_revision: None,
-            violations: Vec::new(),
+            violations: Violations::default(),
             retry_after_ms: None,
             retry: None,
             certainly_not_applied: Some(true),
@@ -136,7 +140,7 @@ impl Problem {
             ("conflict", Some(expected), Some(actual)) => ErrorKind::Conflict { expected, actual },
             ("already-exists", ..) => ErrorKind::AlreadyExists,
             ("transaction-reused", ..) => ErrorKind::TransactionReused,
-            ("invalid", ..) => ErrorKind::Invalid(Violations(self.violations)),
+            ("invalid", ..) => ErrorKind::Invalid(self.violations),
             ("unauthorized", ..) => ErrorKind::Unauthorized,
             ("forbidden", ..) => ErrorKind::Forbidden,
             ("rate-limited", ..) => ErrorKind::RateLimited { retry_after },
@@ -178,8 +182,8 @@ impl From<&StorageError> for Problem {
             _ => (None, None),
         };
         let violations = match kind {
-            ErrorKind::Invalid(violations) => violations.0.clone(),
-            _ => Vec::new(),
+            ErrorKind::Invalid(violations) => violations.clone(),
+            _ => Violations::default(),
         };
         Self {
             detail: error.detail().map(str::to_owned),

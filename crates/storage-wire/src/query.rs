@@ -290,12 +290,12 @@ mod tests {
     #[test]
     fn a_word_that_is_no_status_and_a_number_that_is_none_are_named() {
         let violations = decode_list::<Quest>("status=lost&importance=Low").expect_err("no such words");
-        let fields: Vec<_> = violations.0.iter().map(|violation| violation.field.as_str()).collect();
+        let fields: Vec<_> = violations.iter().map(|violation| violation.field.as_str()).collect();
         assert_eq!(fields, ["status", "importance"]);
         for number in ["", "x", "1.5", "9223372036854775808"] {
             let text = format!("session_number={number}");
             let violations = decode_list::<JournalEntry>(&text).expect_err("no number");
-            assert_eq!(violations.0[0].field, "session_number", "{text}");
+            assert_eq!(violations[0].field, "session_number", "{text}");
         }
     }
 
@@ -316,7 +316,7 @@ mod tests {
     fn every_wrong_parameter_is_named() {
         let text = "limit=0&offset=-1&cursor=x&user_id=7&active_only=yes&colour=red&theme=a&theme=b";
         let violations = decode_list::<Character>(text).expect_err("wrong");
-        let fields: Vec<_> = violations.0.iter().map(|violation| violation.field.as_str()).collect();
+        let fields: Vec<_> = violations.iter().map(|violation| violation.field.as_str()).collect();
         assert_eq!(fields, ["limit", "offset", "cursor", "user_id", "active_only", "colour", "theme"]);
     }
 
@@ -325,7 +325,7 @@ mod tests {
         let cursor = Cursor::newest_first(now(), Uuid::now_v7());
         for text in [format!("offset=1&cursor={cursor}"), format!("cursor={cursor}&offset=1")] {
             let violations = decode_list::<Character>(&text).expect_err("both");
-            assert_eq!(violations.0[0].field, "cursor");
+            assert_eq!(violations[0].field, "cursor");
         }
     }
 
@@ -333,12 +333,12 @@ mod tests {
     fn a_cursor_of_another_order_and_an_unknown_order_are_named() {
         let cursor = Cursor::newest_first(now(), Uuid::now_v7());
         let violations = decode_list::<Character>(&format!("order=name&cursor={cursor}")).expect_err("another order");
-        assert_eq!(violations.0[0].field, "cursor");
+        assert_eq!(violations[0].field, "cursor");
         for order in ["colour", "", "--name", "NAME"] {
             let violations = decode_list::<InventoryItem>(&format!("order={order}")).expect_err("no order");
-            assert_eq!(violations.0[0].field, "order", "{order}");
+            assert_eq!(violations[0].field, "order", "{order}");
         }
-        assert_eq!(decode_list::<Quest>("order=name").expect_err("quests have one order").0[0].field, "order");
+        assert_eq!(decode_list::<Quest>("order=name").expect_err("quests have one order")[0].field, "order");
     }
 
     #[test]

@@ -42,7 +42,7 @@ pub(crate) fn campaign(members: Map<String, Value>) -> Result<CampaignId, Violat
     fields.refuse_the_rest();
     let faults = fields.faults;
     match campaign {
-        Some(campaign) if faults.0.is_empty() => Ok(campaign),
+        Some(campaign) if faults.is_empty() => Ok(campaign),
         _ => Err(faults),
     }
 }

@@ -18,7 +18,7 @@ use uuid::Uuid;
 pub struct CharacterBody {
     /// Identity; never changes.
     pub id: Uuid,
-    /// The character this one grew out of, when it changed theme.
+    /// The character this one grew out of, when it changed theme. Only a change of theme sets it.
     pub parent_id: Option<Uuid>,
     /// The setting it is played in.
     pub theme: String,
@@ -73,7 +73,8 @@ impl From<Character> for CharacterBody {
 pub struct NewCharacterBody {
     /// Chosen by the client, or by the service when absent. In a `PUT` it must be that of the path.
     pub id: Option<Uuid>,
-    /// The character this one grew out of, which must exist.
+    /// Only a change of theme sets it. `POST` refuses every value but `null`. `PUT` keeps the stored value when this is
+    /// absent, and refuses every other value.
     pub parent_id: Option<Uuid>,
     /// The setting it is played in.
     #[schema(default = "traditional", min_length = 1, max_length = 64)]
@@ -97,7 +98,7 @@ pub struct NewCharacterBody {
 #[derive(Debug, ToSchema)]
 #[schema(example = json!({ "campaign_id": null, "data": { "level": 4 } }))]
 pub struct CharacterPatch {
-    /// The character this one grew out of, which must exist.
+    /// Only a change of theme sets it: every value but the stored one is refused.
     pub parent_id: Option<Uuid>,
     /// The setting it is played in.
     pub theme: Option<String>,

@@ -2,7 +2,7 @@
 
 use crate::fields::Fields;
 use character_domain::{Character, CharacterId, UserId, Violations, character::DEFAULT_THEME};
-use character_repositories::{NewCharacter, RepositoryError};
+use character_repositories::{NewCharacter, RepositoryError, StatedParent};
 use serde_json::{Map, Value, json};
 
 /// What the service sets and a client only reads.
@@ -13,7 +13,7 @@ const IS_READ_ONLY: &str = "is read-only";
 pub(crate) fn new(members: Map<String, Value>) -> Result<NewCharacter, Violations> {
     let mut fields = Fields::of(members);
     fields.refuse(&READ_ONLY, IS_READ_ONLY);
-    writable(fields)
+    writable(fields, NewCharacter::check)
 }
 
 /// The whole of the character `id`. What a `GET` answered may be put back as it is.
@@ -23,7 +23,7 @@ pub(crate) fn whole(members: Map<String, Value>, id: CharacterId) -> Result<NewC
     if fields.id::<CharacterId>("id").is_some_and(|given| given != id) {
         fields.faults.push("id", "must be that of the path");
     }
-    writable(fields)
+    writable(fields, NewCharacter::check_fields)
 }
 
 /// Changes of a character, and what applies them to it.
@@ -43,9 +43,12 @@ pub(crate) fn patch(
         let Value::Object(members) = merged else {
             return Err(RepositoryError::Invalid(Violations::one("body", "must be an object")));
         };
-        let new = writable(Fields::of(members)).map_err(RepositoryError::Invalid)?;
+        let new = writable(Fields::of(members), NewCharacter::check_fields).map_err(RepositoryError::Invalid)?;
         Ok(Character {
-            parent_id: new.parent_id,
+            parent_id: match new.parent {
+                StatedParent::Stated(parent_id) => parent_id,
+                StatedParent::Unstated => None,
+            },
             theme: new.theme,
             name: new.name,
             user_id: new.user_id,
@@ -69,15 +72,19 @@ fn as_written(character: &Character) -> Value {
     })
 }
 
-/// The writable fields, and nothing else. A field that cannot be read is stood in for, so that the rules can look at
-/// the others and all faults are told at once.
-fn writable(mut fields: Fields) -> Result<NewCharacter, Violations> {
+/// The fields that a client may send, and nothing else. A field that cannot be read gets a stand-in, so that `check` reads
+/// the others and all faults are reported at once.
+fn writable(mut fields: Fields, check: impl FnOnce(&NewCharacter) -> Violations) -> Result<NewCharacter, Violations> {
     let (name, user_id) = (fields.text("name"), fields.id("user_id"));
     let new = NewCharacter {
         name: fields.require("name", name).unwrap_or_else(|| "unnamed".to_owned()),
         user_id: fields.require("user_id", user_id).unwrap_or(UserId(uuid::Uuid::nil())),
         id: fields.id("id"),
-        parent_id: fields.id("parent_id"),
+        parent: if fields.has("parent_id") {
+            StatedParent::Stated(fields.id("parent_id"))
+        } else {
+            StatedParent::Unstated
+        },
         theme: fields.text("theme").unwrap_or_else(|| DEFAULT_THEME.to_owned()),
         campaign_id: fields.id("campaign_id"),
         data: fields.document("data").unwrap_or_default(),
@@ -85,6 +92,6 @@ fn writable(mut fields: Fields) -> Result<NewCharacter, Violations> {
     };
     fields.refuse_the_rest();
     let mut faults = fields.faults;
-    faults.0.extend(new.check().0);
+    faults.append(check(&new));
     faults.into_result().map(|()| new)
 }

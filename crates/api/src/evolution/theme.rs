@@ -103,7 +103,7 @@ fn read(members: Map<String, Value>) -> Result<ThemeTransition, Violations> {
     for (index, value) in fields.values("equipment_transitions").unwrap_or_default().into_iter().enumerate() {
         match equipment(value) {
             Ok(transition) => equipment_transitions.push(transition),
-            Err(faults) => fields.faults.0.extend(faults.under(&format!("equipment_transitions[{index}]")).0),
+            Err(faults) => fields.faults.append(faults.under(&format!("equipment_transitions[{index}]"))),
         }
     }
     fields.refuse_the_rest();

@@ -40,10 +40,9 @@ async fn a_created_character_is_answered_with_its_place_and_tag_and_is_found_the
 #[actix_web::test]
 async fn a_client_may_choose_the_id_and_every_other_field() {
     let client = Client::new();
-    let parent = client.created("Parent").await;
     let sheet = json!({ "big": 18_446_744_073_709_551_615_u64, "small": -1e-7, "text": "żółw 🐢", "deep": [[{}]] });
     let body = json!({
-        "id": "0190b2f1-7a56-7c3e-9d5b-0d6c1f0a8e11", "parent_id": parent["id"], "theme": "steampunk", "name": "Ada",
+        "id": "0190b2f1-7a56-7c3e-9d5b-0d6c1f0a8e11", "parent_id": null, "theme": "steampunk", "name": "Ada",
         "user_id": USER, "campaign_id": USER, "data": sheet, "is_active": false,
     });
     let answer = client.post(&body).await;
@@ -53,6 +52,51 @@ async fn a_client_may_choose_the_id_and_every_other_field() {
         assert_eq!(&made[field], value);
     }
     client.post(&body).await.is_problem(409, "already-exists");
+}
+
+#[actix_web::test]
+async fn only_a_change_of_theme_sets_the_parent_of_a_character() {
+    let client = Client::new();
+    let (stranger, hero) = (client.created("Stranger").await, client.created("Hero").await);
+    let theme = json!({ "new_theme": "steampunk" });
+    let changed = client.json("POST", &format!("{}/theme-transition", path(&hero)), &[], &theme).await.json();
+    let heir = &changed["character"];
+    let new = json!({ "name": "x", "user_id": USER, "parent_id": stranger["id"] });
+    client.post(&new).await.is_invalid(&["parent_id"]);
+    let nobody = json!({ "name": "", "user_id": USER, "parent_id": "x" });
+    client.post(&nobody).await.is_invalid(&["parent_id", "name"]);
+    let bulk = json!({ "characters": [{ "name": "y", "user_id": USER }, new] });
+    client.json("POST", "/api/v2/characters/bulk", &[], &bulk).await.is_invalid(&["characters[1].parent_id"]);
+    for (row, others) in
+        [(&hero, vec![&stranger["id"], &heir["id"]]), (heir, vec![&stranger["id"], &heir["id"], &Value::Null])]
+    {
+        for other in others {
+            let mut whole = row.clone();
+            whole["parent_id"] = other.clone();
+            client.json("PUT", &path(row), &[], &whole).await.is_invalid(&["parent_id"]);
+            let patch = json!({ "parent_id": other });
+            client.json("PATCH", &path(row), &[], &patch).await.is_invalid(&["parent_id"]);
+        }
+        assert_eq!(client.json("PUT", &path(row), &[], row).await.json()["parent_id"], row["parent_id"]);
+        let absent = json!({ "name": "Kept", "user_id": USER });
+        assert_eq!(client.json("PUT", &path(row), &[], &absent).await.json()["parent_id"], row["parent_id"]);
+        let patch = json!({ "parent_id": row["parent_id"], "name": "Renamed" });
+        assert_eq!(client.json("PATCH", &path(row), &[], &patch).await.status, 200);
+    }
+    let graph = client.get(&format!("{}/version-graph", path(&hero))).await;
+    assert!(!graph.text.contains("Stranger"), "{}", graph.text);
+}
+
+#[actix_web::test]
+async fn many_faults_are_answered_with_the_first_hundred_and_the_number_of_the_others() {
+    let client = Client::new();
+    let mut body: serde_json::Map<_, _> = (0..5_000).map(|name| (format!("f{name}"), Value::Null)).collect();
+    body.insert("x".repeat(100_000), Value::Null);
+    let answer = client.post(&Value::Object(body)).await;
+    assert!(answer.text.len() < 20_000, "{} bytes", answer.text.len());
+    let problem = answer.is_problem(422, "invalid");
+    let errors = problem["errors"].as_array().unwrap();
+    assert_eq!((errors.len(), &errors[100]), (101, &json!({ "field": "", "reason": "and 4903 more faults" })));
 }
 
 #[actix_web::test]

@@ -153,7 +153,7 @@ pub struct DatabaseUrl {
 fn database(text: &str) -> Result<DatabaseUrl, String> {
     let reason = |error: StorageError| match error.kind() {
         ErrorKind::Invalid(violations) => {
-            violations.0.iter().map(|violation| violation.reason.clone()).collect::<Vec<_>>().join(", ")
+            violations.iter().map(|violation| violation.reason.clone()).collect::<Vec<_>>().join(", ")
         }
         _ => error.to_string(),
     };

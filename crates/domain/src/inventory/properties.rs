@@ -98,6 +98,6 @@ impl InventoryItem {
         let numbers = [weight, capacity].map(|read| read.map(drop));
         let flags = ["requires_attunement", "is_magical"].map(|name| member(name).flag().map(drop));
         let unreadable = numbers.into_iter().chain(flags).filter_map(Result::err);
-        violations.0.extend(unreadable.map(Unreadable::into_violation));
+        violations.extend(unreadable.map(Unreadable::into_violation));
     }
 }

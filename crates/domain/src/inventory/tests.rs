@@ -139,7 +139,7 @@ fn twelve_times_a_tenth_fits_one_and_two_tenths_and_sums_are_exact() {
 fn a_weight_that_no_decimal_holds_is_named() {
     let fields = |data: Value, quantity| {
         let item = InventoryItem { quantity, ..item(CharacterId::new(), "x", data) };
-        let fields: Vec<_> = item.check().0.into_iter().map(|violation| violation.field).collect();
+        let fields: Vec<_> = item.check().into_iter().map(|violation| violation.field).collect();
         assert_eq!(fields.is_empty(), item.properties().is_ok(), "what passes the check is what the rules can read");
         fields
     };

@@ -73,7 +73,7 @@ mod tests {
             data: Document::from(json!({ "a\0": 1 }).as_object().cloned().unwrap()),
             ..attainment()
         };
-        let fields: Vec<_> = broken.check().0.into_iter().map(|violation| violation.field).collect();
+        let fields: Vec<_> = broken.check().into_iter().map(|violation| violation.field).collect();
         assert_eq!(fields, ["title", "description", "type", "data"]);
     }
 
@@ -91,6 +91,6 @@ mod tests {
         progress.milestones.push(deep(deepest).into_entry());
         assert_eq!(progress.check(), Violations::default());
         progress.milestones.push(deep(deepest + 1).into_entry());
-        assert_eq!(progress.check().0.len(), 1);
+        assert_eq!(progress.check().len(), 1);
     }
 }

@@ -66,7 +66,7 @@ fn rule<T: std::fmt::Debug>(outcome: Result<T>) -> String {
 #[track_caller]
 fn faults<T: std::fmt::Debug>(outcome: Result<T>) -> Vec<String> {
     match outcome {
-        Err(RepositoryError::Invalid(violations)) => violations.0.into_iter().map(|it| it.field).collect(),
+        Err(RepositoryError::Invalid(violations)) => violations.into_iter().map(|it| it.field).collect(),
         other => panic!("{other:?}"),
     }
 }

@@ -1,5 +1,6 @@
 //! What a caller says of a character that is to be.
 
+use super::StatedParent;
 use character_domain::{
     CampaignId, Character, CharacterId, Document, Meta, Timestamp, UserId, Violations, character::DEFAULT_THEME,
 };
@@ -10,8 +11,8 @@ use serde::Serialize;
 pub struct NewCharacter {
     /// Its id; a fresh one when `None`.
     pub id: Option<CharacterId>,
-    /// The character it grew out of, which must exist.
-    pub parent_id: Option<CharacterId>,
+    /// What the writer states of the character that this one grew out of.
+    pub parent: StatedParent,
     /// The setting it is played in.
     pub theme: String,
     /// What it is called.
@@ -32,7 +33,7 @@ impl NewCharacter {
     pub fn new(user_id: UserId, name: impl Into<String>) -> Self {
         Self {
             id: None,
-            parent_id: None,
+            parent: StatedParent::Unstated,
             theme: DEFAULT_THEME.to_owned(),
             name: name.into(),
             user_id,
@@ -42,16 +43,25 @@ impl NewCharacter {
         }
     }
 
-    /// Every rule it breaks by itself.
+    /// Every rule that it breaks by itself as a new character.
     #[must_use]
     pub fn check(&self) -> Violations {
+        let mut violations = self.check_fields();
+        violations.append(self.parent.check(None));
+        violations
+    }
+
+    /// The same, without the rule of `parent_id`, which depends on the stored character.
+    #[must_use]
+    pub fn check_fields(&self) -> Violations {
         self.clone().into_character(character_domain::now()).check()
     }
 
+    /// The character without a parent.
     pub(crate) fn into_character(self, at: Timestamp) -> Character {
         Character {
             id: self.id.unwrap_or_else(CharacterId::new),
-            parent_id: self.parent_id,
+            parent_id: None,
             theme: self.theme,
             name: self.name,
             user_id: self.user_id,

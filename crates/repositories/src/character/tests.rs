@@ -1,14 +1,14 @@
 //! Over the memory storage for what an act does, over a mock of the port for what a storage may do to it.
 
-use super::{parent::NO_SUCH_PARENT, *};
+use super::*;
 use crate::{
     Atomicity, BulkOutcome, Condition, RepositoryError,
     testing::{all, done, key, other_request, plain},
 };
-use character_domain::{Document, Revision, UserId, Violation, Violations};
+use character_domain::{Document, Revision, UserId, Violation, now};
 use character_storage_port::{
     COMMIT, CharacterVersionQuery, Committed, ErrorKind, Expect, MemoryStorage, Outbox, Source, StaleReason,
-    StorageError, Store, Tier, Write,
+    StorageError, StorageExt, Store, Tier, Write,
 };
 use character_storage_testkit::MockStorage;
 use mockall::{Sequence, predicate::always};
@@ -46,7 +46,7 @@ fn conflict(expected: u64, actual: u64) -> StorageError {
 }
 
 fn fields(violations: &Violations) -> Vec<&str> {
-    violations.0.iter().map(|violation| violation.field.as_str()).collect()
+    violations.iter().map(|violation| violation.field.as_str()).collect()
 }
 
 async fn events(storage: &MemoryStorage) -> Vec<(String, Value)> {
@@ -95,23 +95,62 @@ async fn an_id_that_is_taken_is_refused_also_when_its_character_is_deleted() {
     assert!(matches!(repository.create(again(), &plain()).await, Err(RepositoryError::AlreadyExists { .. })));
 }
 
+/// A character that states its parent.
+fn stating(parent: Option<CharacterId>) -> NewCharacter {
+    NewCharacter { parent: StatedParent::Stated(parent), ..draft("Child") }
+}
+
+fn is_refused_for_its_parent<T: std::fmt::Debug>(outcome: &Result<T>) -> bool {
+    matches!(outcome, Err(RepositoryError::Invalid(violations)) if fields(violations) == ["parent_id"])
+}
+
 #[tokio::test]
-async fn a_parent_must_exist_but_may_be_deleted() {
+async fn no_writer_sets_the_parent_of_a_character_or_takes_it_away() {
+    let (repository, storage) = memory();
+    let (own, strange) = (CharacterId::new(), repository.create(draft("Strange"), &plain()).await.unwrap().id);
+    assert!(is_refused_for_its_parent(&repository.create(stating(Some(strange)), &plain()).await));
+    let orphan = repository.create(stating(None), &plain()).await.unwrap();
+    // A change of theme and an import store such a character.
+    let child = Character { parent_id: Some(own), ..Character::new(orphan.user_id, "Child", now()) };
+    storage.create_character(child.clone()).await.unwrap();
+    for (id, stored) in [(orphan.id, None), (child.id, Some(own))] {
+        for other in [None, Some(own), Some(strange), Some(id)].into_iter().filter(|other| *other != stored) {
+            assert!(is_refused_for_its_parent(&repository.replace(id, stating(other), &plain()).await), "{other:?}");
+            let change = move |it: &Character| Ok(Character { parent_id: other, ..it.clone() });
+            assert!(is_refused_for_its_parent(&repository.patch(id, &plain(), change).await), "{other:?}");
+        }
+        assert_eq!(repository.replace(id, stating(stored), &plain()).await.unwrap().parent_id, stored);
+        assert_eq!(repository.replace(id, draft("Kept"), &plain()).await.unwrap().parent_id, stored);
+        assert_eq!(repository.patch(id, &plain(), renamed("Renamed")).await.unwrap().parent_id, stored);
+    }
+}
+
+#[tokio::test]
+async fn a_bulk_refuses_each_character_that_names_a_parent() {
     let (repository, _) = memory();
-    let orphan = NewCharacter { parent_id: Some(CharacterId::new()), ..draft("Orphan") };
-    let Err(RepositoryError::Invalid(violations)) = repository.create(orphan.clone(), &plain()).await else { panic!() };
-    assert_eq!(violations, Violations(vec![Violation::new("parent_id", NO_SUCH_PARENT)]));
-    let parent = repository.create(draft("Parent"), &plain()).await.unwrap();
-    repository.delete(parent.id, &plain()).await.unwrap();
-    let child = NewCharacter { parent_id: Some(parent.id), ..draft("Child") };
-    let child = repository.create(child, &plain()).await.unwrap();
-    let lost = repository.replace(child.id, orphan, &plain()).await;
-    assert!(matches!(lost, Err(RepositoryError::Invalid(_))));
-    let strange = CharacterId::new();
-    let patched = repository
-        .patch(child.id, &plain(), |current| Ok(Character { parent_id: Some(strange), ..current.clone() }))
-        .await;
-    assert!(matches!(patched, Err(RepositoryError::Invalid(_))));
+    let id = CharacterId::new();
+    let bulk = vec![Ok(NewCharacter { id: Some(id), ..draft("First") }), Ok(stating(Some(id))), Ok(stating(None))];
+    let outcomes = repository.create_many(bulk, Atomicity::EachOnItsOwn, &plain()).await.unwrap();
+    assert_eq!(outcomes.iter().map(is_refused_for_its_parent).collect::<Vec<_>>(), [false, true, false]);
+}
+
+#[tokio::test]
+async fn the_faults_of_a_bulk_are_few_however_many_rows_are_wrong() {
+    let (repository, _) = memory();
+    let faults = || Err((0..5_000).map(|place| Violation::new(format!("data[{place}]"), "is wrong")).collect());
+    let bulk = || (0..1_000).map(|_| faults()).collect();
+    let outcomes = repository.create_many(bulk(), Atomicity::EachOnItsOwn, &plain()).await.unwrap();
+    let listed = |outcome: &Result<Character>| match outcome {
+        Err(RepositoryError::Invalid(violations)) => violations.len(),
+        _ => 0,
+    };
+    assert!(outcomes.iter().all(|outcome| listed(outcome) >= 2), "each names one fault and the number of the others");
+    assert!(outcomes.iter().map(listed).sum::<usize>() <= 3_000);
+    let Err(RepositoryError::Invalid(all)) = all(repository.create_many(bulk(), Atomicity::AllOrNone, &plain()).await)
+    else {
+        panic!()
+    };
+    assert_eq!((all.len(), &*all[100].reason), (101, "and 4999900 more faults"));
 }
 
 #[tokio::test]
@@ -349,7 +388,7 @@ async fn an_atomic_bulk_tells_every_fault_by_its_place_and_makes_none() {
         Ok(NewCharacter { id: Some(taken), ..draft("Taken again") }),
         Ok(NewCharacter { id: Some(twice), ..draft("First") }),
         Ok(NewCharacter { id: Some(twice), ..draft("Second") }),
-        Ok(NewCharacter { parent_id: Some(CharacterId::new()), theme: String::new(), ..draft("Orphan") }),
+        Ok(NewCharacter { theme: String::new(), ..stating(Some(CharacterId::new())) }),
     ];
     let Err(RepositoryError::Invalid(violations)) =
         all(repository.create_many(bulk, Atomicity::AllOrNone, &plain()).await)
@@ -389,17 +428,17 @@ async fn a_sound_atomic_bulk_that_meets_taken_ids_names_each() {
 }
 
 #[tokio::test]
-async fn a_bulk_may_bring_a_parent_along_and_repeats_its_answer_under_a_key() {
+async fn a_bulk_repeats_its_answer_under_a_key() {
     let (repository, storage) = memory();
-    let parent = CharacterId::new();
+    let id = CharacterId::new();
     let bulk = || {
         vec![
-            Ok(NewCharacter { parent_id: Some(parent), ..NewCharacter::new(UserId(parent.0), "Child") }),
-            Ok(NewCharacter { id: Some(parent), ..NewCharacter::new(UserId(parent.0), "Parent") }),
+            Ok(NewCharacter::new(UserId(id.0), "First")),
+            Ok(NewCharacter { id: Some(id), ..NewCharacter::new(UserId(id.0), "Second") }),
         ]
     };
     let first = all(repository.create_many(bulk(), Atomicity::AllOrNone, &key("k")).await).unwrap();
-    assert_eq!(first[1].id, parent);
+    assert_eq!(first[1].id, id);
     assert_eq!(all(repository.create_many(bulk(), Atomicity::AllOrNone, &key("k")).await).unwrap(), first);
     assert_eq!(events(&storage).await.len(), 2);
     let other = all(repository.create_many(vec![Ok(draft("Other"))], Atomicity::AllOrNone, &other_request("k")).await);
@@ -502,43 +541,6 @@ async fn a_sheet_128_levels_deep_can_be_made_under_a_key_and_changed() {
 }
 
 #[tokio::test]
-async fn no_character_grows_out_of_one_that_grew_out_of_it() {
-    let (repository, _) = memory();
-    let mut line = Vec::new();
-    for _ in 0..4 {
-        let new = NewCharacter { parent_id: line.last().copied(), ..draft("Torormir") };
-        line.push(repository.create(new, &plain()).await.unwrap().id);
-    }
-    let grown_out_of =
-        |parent: CharacterId| move |it: &Character| Ok(Character { parent_id: Some(parent), ..it.clone() });
-    for later in &line[1..] {
-        let patched = repository.patch(line[0], &plain(), grown_out_of(*later)).await;
-        assert!(matches!(&patched, Err(RepositoryError::Invalid(violations)) if fields(violations) == ["parent_id"]));
-        let put = NewCharacter { parent_id: Some(*later), ..draft("Torormir") };
-        let put = repository.replace(line[0], put, &plain()).await;
-        assert!(matches!(&put, Err(RepositoryError::Invalid(violations)) if fields(violations) == ["parent_id"]));
-    }
-    assert!(repository.patch(line[3], &plain(), grown_out_of(line[0])).await.is_ok(), "no circle");
-}
-
-#[tokio::test]
-async fn characters_of_one_bulk_that_grow_out_of_each_other_are_refused_and_so_are_those_that_grow_out_of_them() {
-    let (repository, _) = memory();
-    let ids: Vec<_> = (0..4).map(|_| CharacterId::new()).collect();
-    let new = |id: usize, parent: usize| {
-        Ok(NewCharacter { id: Some(ids[id]), parent_id: Some(ids[parent]), ..draft("Torormir") })
-    };
-    let first = Ok(NewCharacter { id: Some(ids[3]), ..draft("First") });
-    let bulk =
-        vec![new(0, 1), new(1, 0), new(2, 0), first, Ok(NewCharacter { parent_id: Some(ids[3]), ..draft("Fine") })];
-    let outcomes = repository.create_many(bulk, Atomicity::EachOnItsOwn, &plain()).await.unwrap();
-    assert_eq!(outcomes.iter().map(Result::is_ok).collect::<Vec<_>>(), [false, false, false, true, true]);
-    for outcome in &outcomes[..3] {
-        assert!(matches!(outcome, Err(RepositoryError::Invalid(violations)) if fields(violations) == ["parent_id"]));
-    }
-}
-
-#[tokio::test]
 async fn the_refusal_of_a_taken_id_says_whether_its_row_can_be_restored() {
     let (repository, _) = memory();
     let id = repository.create(draft("Torormir"), &plain()).await.unwrap().id;
@@ -553,15 +555,15 @@ async fn the_refusal_of_a_taken_id_says_whether_its_row_can_be_restored() {
 }
 
 #[tokio::test]
-async fn a_repeated_bulk_of_each_keeps_its_refusals_also_when_they_would_be_accepted_now() {
+async fn a_repeated_bulk_keeps_its_refusals_also_when_they_would_be_others_now() {
     let (repository, _) = memory();
-    let parent = CharacterId::new();
-    let bulk = || vec![Ok(draft("One")), Ok(NewCharacter { parent_id: Some(parent), ..draft("Orphan") })];
+    let taken = repository.create(draft("Taken"), &plain()).await.unwrap().id;
+    let bulk = || vec![Ok(draft("One")), Ok(NewCharacter { id: Some(taken), ..draft("Again") })];
     let first = repository.create_many(bulk(), Atomicity::EachOnItsOwn, &key("k")).await.unwrap();
-    repository.create(NewCharacter { id: Some(parent), ..draft("Parent") }, &plain()).await.unwrap();
+    repository.delete(taken, &plain()).await.unwrap();
     let again = repository.create_many(bulk(), Atomicity::EachOnItsOwn, &key("k")).await.unwrap();
     assert_eq!(again[0].as_ref().unwrap(), first[0].as_ref().unwrap());
-    assert!(matches!(&again[1], Err(RepositoryError::Invalid(violations)) if fields(violations) == ["parent_id"]));
+    assert!(matches!(again[1], Err(RepositoryError::AlreadyExists { deleted: false, .. })), "{again:?}");
     let page = repository.list(&CharacterQuery::default(), PageRequest::default(), &plain()).await.unwrap();
-    assert_eq!(page.value.items.len(), 2, "the orphan was not stored by the repeat");
+    assert_eq!(page.value.items.len(), 1, "the repeat stored nothing");
 }

@@ -48,12 +48,18 @@ fn is_missing<T>(outcome: &Result<T>, what: EntityKind) -> bool {
 
 fn faults<T: std::fmt::Debug>(outcome: Result<T>) -> Vec<String> {
     match outcome {
-        Err(RepositoryError::Invalid(violations)) => violations.0.into_iter().map(|fault| fault.field).collect(),
+        Err(RepositoryError::Invalid(violations)) => violations.into_iter().map(|fault| fault.field).collect(),
         other => panic!("{other:?}"),
     }
 }
 
 impl World {
+    /// A character with this parent, as a change of theme or an import stores it.
+    async fn child_of(&self, parent: CharacterId, user: UserId) -> CharacterId {
+        let child = Character { parent_id: Some(parent), ..Character::new(user, "Child", now()) };
+        self.storage.create_character(child).await.unwrap().id
+    }
+
     async fn renamed(&self, name: &str) -> Character {
         let change = |it: &Character| Ok(Character { name: name.to_owned(), ..it.clone() });
         self.characters.patch(self.hero, &plain(), change).await.unwrap()

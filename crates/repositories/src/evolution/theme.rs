@@ -137,7 +137,7 @@ impl ThemeTransition {
     fn judge(&self, old: &Character, items: &[InventoryItem]) -> Result<HashMap<InventoryItemId, Transition>> {
         let renamed = Character { theme: self.new_theme.clone(), ..old.clone() };
         let mut faults = Violations::default();
-        for fault in renamed.check().0 {
+        for fault in renamed.check() {
             faults.push(if fault.field == "theme" { "new_theme".to_owned() } else { fault.field }, fault.reason);
         }
         if self.new_theme == old.theme {

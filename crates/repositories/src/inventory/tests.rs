@@ -192,7 +192,7 @@ async fn coins_that_are_no_coins_are_named_and_other_members_stay() {
     else {
         panic!()
     };
-    assert_eq!(violations.0[0].field, "dollars");
+    assert_eq!(violations[0].field, "dollars");
     let paid = Purse([("gp".to_owned(), -3), ("sp".to_owned(), 7)].into());
     let after = world.inventory.change_currency(world.hero, &paid, &plain()).await.unwrap();
     assert_eq!(after.data.0["currency"], json!({ "cp": 0, "sp": 7, "ep": 0, "gp": 7, "pp": 0, "note": "kept" }));
@@ -208,7 +208,7 @@ async fn many_items_are_made_together_or_not_at_all_and_every_fault_names_its_pl
     let wrong = vec![sound(), inside(8), inside(8), Ok(item(" ", json!({}))), unreadable, sound()];
     let outcome = all(world.inventory.create_many(world.hero, wrong.clone(), Atomicity::AllOrNone, &plain()).await);
     let Err(RepositoryError::Invalid(violations)) = outcome else { panic!() };
-    let fields: Vec<_> = violations.0.iter().map(|violation| violation.field.as_str()).collect();
+    let fields: Vec<_> = violations.iter().map(|violation| violation.field.as_str()).collect();
     assert_eq!(fields, ["items[2]", "items[3].name", "items[4].name", "items[5].id"]);
     assert_eq!(world.versions().await.len(), 0, "nothing was changed");
 
@@ -223,7 +223,7 @@ async fn many_items_are_made_together_or_not_at_all_and_every_fault_names_its_pl
     };
     assert_eq!(ids(&again), ids(&outcomes));
     let taken = all(world.inventory.create_many(world.hero, vec![sound()], Atomicity::AllOrNone, &plain()).await);
-    assert!(matches!(taken, Err(RepositoryError::Invalid(violations)) if violations.0[0].field == "items[0].id"));
+    assert!(matches!(taken, Err(RepositoryError::Invalid(violations)) if violations[0].field == "items[0].id"));
     let more =
         all(world.inventory.create_many(world.hero, vec![inside(1), inside(1)], Atomicity::AllOrNone, &plain()).await);
     assert_eq!(more.unwrap().len(), 2);
@@ -313,7 +313,7 @@ async fn a_part_of_an_item_is_given_as_an_item_of_its_own() {
     {
         let outcome = world.inventory.give(world.hero, arrows.id, to, quantity, &plain()).await;
         let Err(RepositoryError::Invalid(violations)) = outcome else { panic!("{outcome:?}") };
-        assert_eq!(violations.0[0].field, field);
+        assert_eq!(violations[0].field, field);
     }
     assert_eq!(world.now(arrows.id).await.quantity, 5, "a refusal changes nothing");
 }

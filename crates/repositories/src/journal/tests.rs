@@ -266,7 +266,7 @@ async fn every_broken_field_is_named() {
     let new = NewJournalEntry { tags: vec!["a,b".to_owned()], session_number: Some(-1), ..NewJournalEntry::new(" ") };
     let faults = |outcome: Result<()>| -> Vec<String> {
         let Err(RepositoryError::Invalid(violations)) = outcome else { panic!("{outcome:?}") };
-        violations.0.into_iter().map(|violation| violation.field).collect()
+        violations.into_iter().map(|violation| violation.field).collect()
     };
     let outcome = world.journal.create(world.hero, new, &plain()).await;
     assert_eq!(faults(outcome.map(drop)), ["title", "tags[0]", "session_number"]);
@@ -328,7 +328,7 @@ async fn many_entries_are_made_together_or_not_at_all_and_every_fault_names_its_
     ];
     let outcome = all(world.journal.create_many(world.hero, wrong.clone(), Atomicity::AllOrNone, &plain()).await);
     let Err(RepositoryError::Invalid(violations)) = outcome else { panic!("{outcome:?}") };
-    let fields: Vec<_> = violations.0.iter().map(|violation| violation.field.as_str()).collect();
+    let fields: Vec<_> = violations.iter().map(|violation| violation.field.as_str()).collect();
     assert_eq!(fields, ["entries[1].title", "entries[2].title", "entries[4].id", "entries[5].id"]);
     assert_eq!(world.entries(JournalEntryQuery::default()).await, ["Taken"], "nothing was changed");
 

@@ -76,7 +76,7 @@ impl Award {
             violations.push("amount", format!("must be from 1 to {MAX_EXPERIENCE}"));
         }
         let rest = self.entry(of, JournalEntryId(Uuid::nil()), at).check();
-        violations.0.extend(rest.0.into_iter().filter(|violation| violation.field != "amount"));
+        violations.extend(rest.into_iter().filter(|violation| violation.field != "amount"));
         violations.into_result().map_err(RepositoryError::Invalid)
     }
 }

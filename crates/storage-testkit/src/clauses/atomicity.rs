@@ -4,7 +4,7 @@ use crate::sample::{
     character, claim, commit, create, creation, deletion, event, found, list, must, names, numbers, of_user, party,
     replacement, restoration, revision,
 };
-use character_domain::{Character, CharacterId, UserId, Violations};
+use character_domain::{Character, CharacterId, UserId};
 use character_storage_port::{
     Change, CharacterQuery, ErrorKind, Expect, MAX_EVENTS, MAX_WRITES, StoragePort, Transaction,
 };
@@ -77,7 +77,7 @@ pub async fn an_invalid_write_undoes_the_whole_transaction(storage: Arc<dyn Stor
     let mut rows = party(3);
     rows[1].name = String::new();
     let error = storage.commit(creation(&rows)).await.expect_err("an empty name is invalid");
-    let ErrorKind::Invalid(Violations(violations)) = error.kind() else { panic!("{error}") };
+    let ErrorKind::Invalid(violations) = error.kind() else { panic!("{error}") };
     let fields: Vec<_> = violations.iter().map(|violation| violation.field.as_str()).collect();
     assert_eq!(fields, ["writes[1].name"]);
     assert_eq!(list(&storage, &of_user(rows[0].user_id)).await, []);

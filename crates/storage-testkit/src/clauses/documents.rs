@@ -52,7 +52,7 @@ async fn is_invalid(storage: &Arc<dyn StoragePort>, row: Character, field: &str)
         let before = found(storage, row.id).await;
         let error = commit(storage, change).await.expect_err("the row breaks a rule");
         let ErrorKind::Invalid(violations) = error.kind() else { panic!("{error}") };
-        let fields: Vec<_> = violations.0.iter().map(|violation| violation.field.as_str()).collect();
+        let fields: Vec<_> = violations.iter().map(|violation| violation.field.as_str()).collect();
         assert_eq!(fields, [format!("writes[0].{field}")]);
         assert_eq!(found(storage, row.id).await, before, "an invalid row was stored");
         if before.is_none() {

@@ -53,7 +53,7 @@ async fn comes_back<E: Sample>(storage: &Arc<dyn StoragePort>, row: E, place: &s
 async fn is_invalid<E: Sample>(storage: &Arc<dyn StoragePort>, row: E, place: &str) {
     let error = must_refuse(storage, Change::Create(row.clone())).await;
     let ErrorKind::Invalid(violations) = error.kind() else { panic!("{place} of {}: {error}", E::KIND) };
-    let fields: Vec<_> = violations.0.iter().map(|violation| violation.field.as_str()).collect();
+    let fields: Vec<_> = violations.iter().map(|violation| violation.field.as_str()).collect();
     assert_eq!(fields, [format!("writes[0].{place}")], "{}", E::KIND);
     assert_eq!(held::<E>(storage, row.id()).await, None);
 }

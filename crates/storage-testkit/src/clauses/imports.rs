@@ -82,7 +82,7 @@ pub async fn an_import_at_a_revision_that_no_row_has_is_invalid(storage: Arc<dyn
     for wrong in [0, MAX_REVISION.0 + 1, u64::MAX] {
         let error = must_refuse(&storage, Change::Import(at_revision(&row, wrong))).await;
         let ErrorKind::Invalid(violations) = error.kind() else { panic!("{error}") };
-        assert_eq!(violations.0[0].field, "writes[0].meta.revision");
+        assert_eq!(violations[0].field, "writes[0].meta.revision");
     }
     must_commit(&storage, Change::Import(at_revision(&row, MAX_REVISION.0))).await;
     let replacement = Change::Replace { entity: row.changed(), expect: Expect::Revision(MAX_REVISION) };
@@ -95,7 +95,7 @@ async fn keeps_the_rules<E: Sample>(storage: &Arc<dyn StoragePort>) {
         let row = with(&elsewhere(&E::full(), None), |row| fault(row, ()));
         let error = must_refuse(storage, Change::Import(row.clone())).await;
         let ErrorKind::Invalid(violations) = error.kind() else { panic!("{error}") };
-        assert_eq!(violations.0[0].field, format!("writes[0].{field}"));
+        assert_eq!(violations[0].field, format!("writes[0].{field}"));
         assert_eq!(held::<E>(storage, row.id()).await, None);
     }
 }

@@ -233,7 +233,7 @@ pub async fn a_cursor_of_another_order_is_invalid(storage: Arc<dyn StoragePort>)
             let store = Character::store(&*storage);
             let error = store.list(&Character::query(None, order), request).await.expect_err("another order");
             let ErrorKind::Invalid(violations) = error.kind() else { panic!("{error}") };
-            assert_eq!(violations.0[0].field, "cursor");
+            assert_eq!(violations[0].field, "cursor");
         }
     }
 }

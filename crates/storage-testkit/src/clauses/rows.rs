@@ -251,7 +251,7 @@ async fn refusals<E: Sample>(storage: &Arc<dyn StoragePort>) {
 async fn is_invalid<E: Entity>(storage: &Arc<dyn StoragePort>, change: Change<E>, field: &str) {
     let error = must_refuse(storage, change).await;
     let ErrorKind::Invalid(violations) = error.kind() else { panic!("{field}: {error}") };
-    let fields: Vec<_> = violations.0.iter().map(|violation| violation.field.as_str()).collect();
+    let fields: Vec<_> = violations.iter().map(|violation| violation.field.as_str()).collect();
     assert_eq!(fields, [format!("writes[0].{field}")]);
 }
 

@@ -111,7 +111,7 @@ pub async fn an_invalid_row_of_any_kind_undoes_all_others(storage: Arc<dyn Stora
         transaction.writes[place] = rows[place].create_broken.clone();
         let error = storage.commit(transaction).await.expect_err("one row breaks a rule");
         let ErrorKind::Invalid(violations) = error.kind() else { panic!("{error}") };
-        assert!(violations.0[0].field.starts_with(&format!("writes[{place}].")), "{error}");
+        assert!(violations[0].field.starts_with(&format!("writes[{place}].")), "{error}");
         assert!(states(&storage, &rows).await.iter().all(Option::is_none), "beside {:?}", rows[place].kind);
     }
 }

@@ -104,12 +104,12 @@ fn any_document() -> BoxedStrategy<Document> {
 /// Creates those of the rows that break no rule and reads them by find and by list; the others must be refused for
 /// this place alone.
 async fn judged<E: Sample>(storage: &Arc<dyn StoragePort>, place: &str, rows: Vec<E>) {
-    let (taken, refused): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| row.check().0.is_empty());
+    let (taken, refused): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| row.check().is_empty());
     for row in refused {
         let error = must_refuse(storage, Change::Create(row.clone())).await;
         let ErrorKind::Invalid(violations) = error.kind() else { panic!("{place} of {}: {error}", E::KIND) };
         let place = format!("writes[0].{place}");
-        let strangers = violations.0.iter().filter(|violation| !violation.field.starts_with(&place));
+        let strangers = violations.iter().filter(|violation| !violation.field.starts_with(&place));
         assert_eq!(strangers.count(), 0, "{place} of {}: {violations}", E::KIND);
         assert_eq!(held::<E>(storage, row.id()).await, None);
     }
@@ -187,7 +187,7 @@ async fn with_the_largest<E: Sample>(storage: &Arc<dyn StoragePort>) {
         assert!(held::<E>(storage, largest.id()).await == Some(largest), "{place} of {}", E::KIND);
         let error = must_refuse(storage, Change::Create(row(MAX_DOCUMENT + 1))).await;
         let ErrorKind::Invalid(violations) = error.kind() else { panic!("{place} of {}: {error}", E::KIND) };
-        let fields: Vec<_> = violations.0.iter().map(|violation| violation.field.as_str()).collect();
+        let fields: Vec<_> = violations.iter().map(|violation| violation.field.as_str()).collect();
         assert_eq!(fields, [format!("writes[0].{place}")], "{}", E::KIND);
     }
 }

@@ -91,7 +91,7 @@ pub(crate) fn spoiled<E: Entity>(mistake: Mistake, row: &E) -> E {
 /// A row as the mistaken adapter takes it in.
 pub(crate) fn taken_in<E: Entity>(mistake: Mistake, row: E) -> E {
     match mistake {
-        M::TakesWhatOthersCannotKeep if !row.check().0.is_empty() => edited(&row, |row| {
+        M::TakesWhatOthersCannotKeep if !row.check().is_empty() => edited(&row, |row| {
             within(row.get_mut("data"), &|value| {
                 if let Value::String(text) = value {
                     *text = text.replace('\0', "");

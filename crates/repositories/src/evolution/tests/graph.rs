@@ -120,16 +120,14 @@ async fn the_graph_ties_characters_and_items() {
 async fn characters_that_are_each_others_parents_and_one_with_too_many_children_end_the_walk() {
     let world = world().await;
     let user = UserId::new();
-    let new = NewCharacter { parent_id: Some(world.hero), ..NewCharacter::new(user, "Child") };
-    let child = world.characters.create(new, &plain()).await.unwrap().id;
+    let child = world.child_of(world.hero, user).await;
     // No act makes a circle; rows that were written before circles were refused may hold one.
     let hero = world.storage.get_character(world.hero).await.unwrap().value;
     world.storage.update_character(Character { parent_id: Some(child), ..hero }, Expect::Any).await.unwrap();
     let graph = world.evolution.graph(world.hero, &plain()).await.unwrap();
     assert_eq!((graph.nodes.len(), graph.edges.len(), graph.complete), (2, 2, true));
     for _ in 0..MAX_LINEAGE {
-        let new = NewCharacter { parent_id: Some(child), ..NewCharacter::new(user, "Child") };
-        world.characters.create(new, &plain()).await.unwrap();
+        world.child_of(child, user).await;
     }
     let graph = world.evolution.graph(world.hero, &plain()).await.unwrap();
     assert_eq!((graph.nodes.len(), graph.complete), (MAX_LINEAGE, false));
@@ -140,8 +138,7 @@ async fn a_chain_of_ancestors_that_is_too_long_is_cut() {
     let world = world().await;
     let mut last = world.hero;
     for _ in 0..MAX_LINEAGE {
-        let new = NewCharacter { parent_id: Some(last), ..NewCharacter::new(UserId::new(), "Next") };
-        last = world.characters.create(new, &plain()).await.unwrap().id;
+        last = world.child_of(last, UserId::new()).await;
     }
     let graph = world.evolution.graph(last, &plain()).await.unwrap();
     assert_eq!((graph.nodes.len(), graph.complete), (MAX_LINEAGE, false));
