@@ -10,9 +10,10 @@ use bytes::{Bytes, BytesMut};
 use character_domain::{
     Violations,
     json::{self, ScanError},
+    size,
 };
 use futures_util::StreamExt;
-use serde::de::DeserializeOwned;
+use serde::Deserialize;
 use serde_json::{Map, Value};
 use std::time::Duration;
 
@@ -119,12 +120,13 @@ pub(crate) enum Refusal {
 
 /// The object that holds one character.
 pub(crate) fn character(text: &[u8]) -> Result<Map<String, Value>, Refusal> {
-    json::scan(text, json::MAX_DEPTH + 1).map_err(|error| {
+    json::scan(text, json::MAX_DEPTH + 1, size::MAX_ROW_VALUES).map_err(|error| {
         Refusal::Invalid(match error {
             // Only the sheet is free enough to be at fault here, and its depth is one less than that of the whole.
             ScanError::TooDeep(levels) => {
                 Violations::one("data", format!("must not be nested deeper than {} levels", levels - 1))
             }
+            ScanError::TooMany(values) => Violations::one("body", size::too_many_values(values)),
             ScanError::Member { path, reason } => Violations::one(path, reason),
         })
     })?;
@@ -136,7 +138,7 @@ pub(crate) fn character(text: &[u8]) -> Result<Map<String, Value>, Refusal> {
 }
 
 /// Parses at any depth: only for text that was scanned, or into types that do not recur.
-pub(crate) fn parse<T: DeserializeOwned>(text: &[u8]) -> serde_json::Result<T> {
+pub(crate) fn parse<'a, T: Deserialize<'a>>(text: &'a [u8]) -> serde_json::Result<T> {
     let mut deserializer = serde_json::Deserializer::from_slice(text);
     deserializer.disable_recursion_limit();
     let value = T::deserialize(&mut deserializer)?;

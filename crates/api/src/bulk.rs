@@ -5,7 +5,7 @@ use crate::{
     body::{self, Refusal},
 };
 use actix_web::http::StatusCode;
-use character_domain::Violations;
+use character_domain::{Violations, json, size};
 use character_repositories::{Atomicity, RepositoryError};
 use serde::{
     Deserialize, Deserializer, Serialize,
@@ -68,17 +68,17 @@ pub(crate) fn created<E, T: From<E>>(outcome: character_repositories::BulkOutcom
 }
 
 /// The members of an object in their order, also those that are there twice; the value of each is still text.
-struct Texts(Vec<(String, Box<RawValue>)>);
+struct Texts<'a>(Vec<(String, &'a RawValue)>);
 
-impl<'de> Deserialize<'de> for Texts {
+impl<'de> Deserialize<'de> for Texts<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Object;
         impl<'de> Visitor<'de> for Object {
-            type Value = Texts;
+            type Value = Texts<'de>;
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("an object")
             }
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Texts, A::Error> {
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Texts<'de>, A::Error> {
                 let mut members = Vec::new();
                 while let Some(member) = map.next_entry()? {
                     members.push(member);
@@ -92,14 +92,14 @@ impl<'de> Deserialize<'de> for Texts {
 
 /// The request, taken apart; each row is still the text that the client sent, so that one that cannot be read is a
 /// fault of its own.
-pub(crate) struct Bulk {
+pub(crate) struct Bulk<'a> {
     pub(crate) atomicity: Atomicity,
-    rows: Vec<Box<RawValue>>,
+    rows: Vec<&'a RawValue>,
 }
 
-impl Bulk {
-    /// Reads `{"atomic": …, "<name>": […]}`.
-    pub(crate) fn read(body: &[u8], name: &str) -> Result<Self, Problem> {
+impl<'a> Bulk<'a> {
+    /// Reads `{"atomic": …, "<name>": […]}`. Nothing of it is copied.
+    pub(crate) fn read(body: &'a [u8], name: &str) -> Result<Self, Problem> {
         let Texts(given) = body::parse(body).map_err(|error| {
             if error.is_data() {
                 return Problem::field("body", "must be an object");
@@ -107,7 +107,7 @@ impl Bulk {
             Problem::malformed(error.to_string())
         })?;
         let mut faults = Violations::default();
-        let mut members: BTreeMap<String, Box<RawValue>> = BTreeMap::new();
+        let mut members: BTreeMap<String, &RawValue> = BTreeMap::new();
         for (name, text) in given {
             let shown: String = name.chars().take(100).collect();
             if members.insert(name, text).is_some() {
@@ -120,7 +120,7 @@ impl Bulk {
             faults.push("atomic", "must be true or false");
         }
         let rows = members.remove(name);
-        let rows = match rows.map(|text| body::parse::<Vec<Box<RawValue>>>(text.get().as_bytes())) {
+        let rows = match rows.map(|text| body::parse::<Vec<&RawValue>>(text.get().as_bytes())) {
             None => {
                 faults.push(name, "is required");
                 Vec::new()
@@ -133,6 +133,9 @@ impl Bulk {
                 if !(1..=MOST).contains(&rows.len()) {
                     faults.push(name, format!("must be 1 to {MOST}"));
                 }
+                if json::values(body) > size::MAX_BULK_VALUES {
+                    faults.push(name, size::too_many_values(size::MAX_BULK_VALUES));
+                }
                 rows
             }
         };
@@ -144,7 +147,7 @@ impl Bulk {
         Ok(Self { atomicity, rows })
     }
 
-    /// Each row as `read` reads it. None may be larger than `limit` bytes.
+    /// Each row as `read` reads it, one at a time: parsed, a row may take many times the memory of its text. None may be larger than `limit` bytes.
     pub(crate) fn rows<T>(
         &self,
         limit: usize,

@@ -6,9 +6,10 @@ use actix_web::{
     HttpRequest,
     http::header::{HeaderMap, IF_MATCH, IF_NONE_MATCH},
 };
-use character_domain::json;
+use character_domain::{json, size};
 use character_repositories::{Condition, Idempotency, IdempotencyKey, RequestContext};
-use serde_json::Value;
+use serde_json::{Value, value::RawValue};
+use std::collections::BTreeMap;
 use utoipa::{
     IntoParams,
     openapi::{
@@ -64,10 +65,44 @@ fn idempotency(key: &IdempotencyKey, author: Option<&str>, request: &HttpRequest
     Idempotency::new(&scope, key, &whole)
 }
 
+/// The body as this service would write it: no spaces, members in order. The rows of a bulk are parsed one at a time, since
+/// all of them together may take many times the memory of their text.
 fn canonical(body: &[u8]) -> Option<Vec<u8>> {
-    json::scan(body, json::MAX_MESSAGE_DEPTH).ok()?;
-    let value: Value = body::parse(body).ok()?;
-    serde_json::to_vec(&value).ok()
+    json::scan(body, json::MAX_MESSAGE_DEPTH, size::MAX_BULK_VALUES).ok()?;
+    let mut written = Vec::new();
+    let Ok(members) = body::parse::<BTreeMap<String, &RawValue>>(body) else {
+        write_canonical(body, &mut written)?;
+        return Some(written);
+    };
+    written.push(b'{');
+    for (place, (name, value)) in members.into_iter().enumerate() {
+        if place > 0 {
+            written.push(b',');
+        }
+        serde_json::to_writer(&mut written, &name).ok()?;
+        written.push(b':');
+        let text = value.get().as_bytes();
+        let Ok(rows) = body::parse::<Vec<&RawValue>>(text) else {
+            write_canonical(text, &mut written)?;
+            continue;
+        };
+        written.push(b'[');
+        for (place, row) in rows.into_iter().enumerate() {
+            if place > 0 {
+                written.push(b',');
+            }
+            write_canonical(row.get().as_bytes(), &mut written)?;
+        }
+        written.push(b']');
+    }
+    written.push(b'}');
+    Some(written)
+}
+
+/// Adds one value that fits into a row. None when it does not: then it is refused later.
+fn write_canonical(text: &[u8], written: &mut Vec<u8>) -> Option<()> {
+    let value: Value = (json::values(text) <= size::MAX_ROW_VALUES).then(|| body::parse(text).ok())??;
+    serde_json::to_writer(written, &value).ok()
 }
 
 fn key(headers: &HeaderMap) -> Result<Option<IdempotencyKey>, Problem> {

@@ -1,6 +1,6 @@
 //! Taking the members of a JSON object one by one, and noting everything that is wrong with them.
 
-use character_domain::{Document, InvalidTimestamp, Timestamp, Violations, number};
+use character_domain::{Document, InvalidTimestamp, Members, Timestamp, Violations, number};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use uuid::Uuid;
@@ -69,9 +69,10 @@ impl Fields {
         self.take(name, "must be an array of strings", |value| serde_json::from_value(value).ok())
     }
 
+    /// A document, kept as its text: parsed, one of short values is many times larger.
     pub(crate) fn document(&mut self, name: &str) -> Option<Document> {
         self.take(name, "must be an object", |value| match value {
-            Value::Object(members) => Some(Document::from(members)),
+            Value::Object(members) => Members::from(members).into_text().map(Document).ok(),
             _ => None,
         })
     }

@@ -1,8 +1,9 @@
 //! The free JSON document that every entity carries.
 
 use crate::{
-    Violations, json,
-    size::{self, MAX_DOCUMENT},
+    Violations,
+    json::{self, Survey},
+    size::{self, MAX_DOCUMENT, MAX_VALUES},
 };
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value, value::RawValue};
@@ -16,7 +17,7 @@ use std::{
 ///
 /// Limits: nesting of at most [`json::MAX_DEPTH`] levels (the object itself is the first), no `\u0000` in any string or
 /// member name, because PostgreSQL cannot keep it and every adapter must refuse alike, and no member name that begins
-/// with [`json::RESERVED`]. Its JSON text is at most [`MAX_DOCUMENT`] bytes long.
+/// with [`json::RESERVED`]. Its JSON text is at most [`MAX_DOCUMENT`] bytes long and holds at most [`MAX_VALUES`] values.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Document(pub Members);
@@ -55,37 +56,34 @@ struct Shared {
 #[derive(Clone, Debug)]
 struct Text {
     text: Arc<RawValue>,
-    /// Whether it is nested deeper than [`WRITTEN_AS_TEXT`].
+    /// Whether it is nested deeper than [`READABLE_DEPTH`].
     is_deep: bool,
 }
 
-/// A text nested deeper is parsed to be written, since `serde_json` parses the texts in a value that it converts, and refuses
-/// to do that below 127 levels. It leaves room for what the document is in.
-const WRITTEN_AS_TEXT: usize = 64;
+impl Text {
+    fn of(text: Box<RawValue>) -> Self {
+        let is_deep = json::survey(text.get().as_bytes()).depth > READABLE_DEPTH;
+        Self { text: text.into(), is_deep }
+    }
+}
+
+/// A text nested deeper is not passed on as it is: a parser with its usual limit, such as that of
+/// [`serde_json::to_value`], could not read it.
+const READABLE_DEPTH: usize = 64;
 
 impl Shared {
     fn map(&self) -> &Map<String, Value> {
         self.members.get_or_init(|| {
-            let parsed = self.text.get().map(Text::parsed);
+            let parsed = self.text.get().map(|text| parsed(&text.text));
             #[expect(clippy::expect_used, reason = "only a text that parses is kept, and what has no text has a map")]
             parsed.and_then(Result::ok).expect("a document is a map, or the text of one")
         })
     }
 }
 
-impl Text {
-    fn parsed(&self) -> serde_json::Result<Map<String, Value>> {
-        json::parse_scanned(self.text.get().as_bytes())
-    }
-}
-
-/// Whether a value is nested deeper than this number of levels, itself counted as one.
-fn is_deeper(value: &Value, levels: usize) -> bool {
-    match value {
-        Value::Array(items) => levels == 0 || items.iter().any(|item| is_deeper(item, levels - 1)),
-        Value::Object(members) => levels == 0 || members.values().any(|member| is_deeper(member, levels - 1)),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
-    }
+/// The members in a text that was scanned, or written from members, before.
+fn parsed(text: &RawValue) -> serde_json::Result<Map<String, Value>> {
+    json::parse_scanned(text.get().as_bytes())
 }
 
 impl Default for Shared {
@@ -136,14 +134,25 @@ impl Members {
         if let Some(text) = self.0.text.get() {
             return Ok(text);
         }
-        let members = self.0.map();
-        let text = serde_json::value::to_raw_value(members)?.into();
-        let is_deep = members.values().any(|member| is_deeper(member, WRITTEN_AS_TEXT - 1));
-        Ok(self.0.text.get_or_init(|| Text { text, is_deep }))
+        let text = Text::of(serde_json::value::to_raw_value(self.0.map())?);
+        Ok(self.0.text.get_or_init(|| text))
     }
 
     fn of_text(text: Text) -> Self {
         Self(Arc::new(Shared { members: OnceLock::new(), text: text.into() }))
+    }
+
+    /// The same members, kept as their text alone: many times smaller than a map of short values.
+    ///
+    /// # Errors
+    /// Those of [`Members::text`].
+    pub fn into_text(self) -> serde_json::Result<Self> {
+        self.written().cloned().map(Self::of_text)
+    }
+
+    /// The text, when nobody has read the members.
+    fn unread(&self) -> Option<&RawValue> {
+        self.0.text.get().filter(|_| self.0.members.get().is_none()).map(|text| &*text.text)
     }
 }
 
@@ -190,13 +199,11 @@ impl<'a> IntoIterator for &'a Members {
 impl Serialize for Members {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let written = self.written().map_err(serde::ser::Error::custom)?;
-        if !written.is_deep {
-            return written.text.serialize(serializer);
-        }
         match self.0.members.get() {
+            _ if !written.is_deep => written.text.serialize(serializer),
             Some(members) => members.serialize(serializer),
-            // Not kept: a cache counts the text alone.
-            None => written.parsed().map_err(serde::ser::Error::custom)?.serialize(serializer),
+            // A map that is kept would be many times larger than the text.
+            None => parsed(&written.text).map_err(serde::ser::Error::custom)?.serialize(serializer),
         }
     }
 }
@@ -204,15 +211,11 @@ impl Serialize for Members {
 impl<'de> Deserialize<'de> for Members {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = Box::<RawValue>::deserialize(deserializer)?;
-        if text.get().starts_with('{') {
-            let is_written = |max_depth| json::is_as_written(text.get(), max_depth);
-            let is_deep = !is_written(WRITTEN_AS_TEXT);
-            if !is_deep || is_written(json::MAX_DEPTH) {
-                return Ok(Self::of_text(Text { text: text.into(), is_deep }));
-            }
+        if text.get().starts_with('{') && json::is_as_written(text.get(), READABLE_DEPTH) {
+            return Ok(Self::of_text(Text { text: text.into(), is_deep: false }));
         }
-        let parsed: serde_json::Result<Map<String, Value>> = json::parse(text.get().as_bytes());
-        parsed.map(Into::into).map_err(serde::de::Error::custom)
+        let parsed: serde_json::Result<Map<String, Value>> = json::parse_within(text.get().as_bytes(), MAX_VALUES);
+        parsed.and_then(|members| Self::from(members).into_text()).map_err(serde::de::Error::custom)
     }
 }
 
@@ -234,57 +237,104 @@ impl Document {
     /// Adds what breaks the limits to `violations`, but for the size, when the row has the document under `levels` more
     /// levels than its own documents.
     pub(crate) fn check_nested(&self, field: &str, levels: usize, violations: &mut Violations) {
-        let members = self.0.iter().map(|(name, value)| (Some(name), value));
-        check_values(field, members, json::MAX_DEPTH - 1 - levels, violations);
+        let survey = match self.0.unread() {
+            Some(text) => json::survey(text.get().as_bytes()),
+            None => {
+                let mut survey = surveyed(self.0.values().map(|value| (2, value)).collect());
+                survey.values += 1;
+                survey.depth = survey.depth.max(1);
+                survey.has_nul |= self.0.keys().any(|name| name.contains('\0'));
+                survey.has_reserved |= self.0.keys().any(|name| name.starts_with(json::RESERVED));
+                survey
+            }
+        };
+        report(field, survey, json::MAX_DEPTH - levels, violations);
     }
 }
 
 /// Adds what breaks the limits of a document to `violations`, when `value` may be nested `max_depth` levels deep.
 pub fn check_value(field: &str, value: &Value, max_depth: usize, violations: &mut Violations) {
-    check_values(field, std::iter::once((None, value)), max_depth, violations);
+    report(field, surveyed(vec![(1, value)]), max_depth, violations);
 }
 
-fn check_values<'a>(
-    field: &str,
-    values: impl Iterator<Item = (Option<&'a String>, &'a Value)>,
-    max_depth: usize,
-    violations: &mut Violations,
-) {
-    // An explicit stack: the depth of the document is the caller's, that of our call stack is ours.
-    let mut stack: Vec<(usize, &Value)> = Vec::new();
-    let (mut deep, mut nul, mut reserved) = (false, false, false);
-    let mut check_name = |name: &str, nul: &mut bool| {
-        *nul |= name.contains('\0');
-        reserved |= name.starts_with(json::RESERVED);
-    };
-    for (name, value) in values {
-        if let Some(name) = name {
-            check_name(name, &mut nul);
-        }
-        stack.push((1, value));
+/// Adds what breaks the limits of a document to `violations`, but for its size, when a well-formed `text` may be nested
+/// `max_depth` levels deep.
+pub fn check_text(field: &str, text: &RawValue, max_depth: usize, violations: &mut Violations) {
+    let survey = json::survey(text.get().as_bytes());
+    report(field, Survey { values: 0, ..survey }, max_depth, violations);
+}
+
+/// How large a list of a row may be as a whole.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ListLimits {
+    /// How deep each of its values may be nested.
+    pub(crate) depth: usize,
+    /// The largest JSON text, in bytes.
+    pub(crate) bytes: usize,
+    /// The maximum number of JSON values.
+    pub(crate) values: usize,
+}
+
+impl ListLimits {
+    /// Those of a document, which the list is one level of.
+    pub(crate) const DOCUMENT: Self = Self { depth: json::MAX_DEPTH - 1, bytes: MAX_DOCUMENT, values: MAX_VALUES };
+}
+
+/// Adds what breaks the limits of a list of a row to `violations`.
+pub(crate) fn check_list(field: &str, values: &[Value], limits: ListLimits, violations: &mut Violations) {
+    if size::within(limits.bytes, values).is_none() {
+        violations.push(field, size::too_large(limits.bytes));
     }
+    let mut count = 0;
+    for (index, value) in values.iter().enumerate() {
+        let survey = surveyed(vec![(1, value)]);
+        count += survey.values;
+        // The list is reported as a whole.
+        report(&format!("{field}[{index}]"), Survey { values: 0, ..survey }, limits.depth, violations);
+    }
+    if count > limits.values {
+        violations.push(field, size::too_many_values(limits.values));
+    }
+}
+
+/// What there is to know of the values on the stack, each with the depth that it has when it is an object or an array. The
+/// stack is explicit, because the depth of a document is the caller's and that of the call stack is ours.
+fn surveyed(mut stack: Vec<(usize, &Value)>) -> Survey {
+    let mut survey = Survey::default();
     while let Some((depth, value)) = stack.pop() {
+        survey.values += 1;
         match value {
-            Value::String(text) => nul |= text.contains('\0'),
-            Value::Array(_) | Value::Object(_) if depth > max_depth => deep = true,
-            Value::Array(items) => stack.extend(items.iter().map(|v| (depth + 1, v))),
+            Value::String(text) => survey.has_nul |= text.contains('\0'),
+            Value::Array(items) => {
+                survey.depth = survey.depth.max(depth);
+                stack.extend(items.iter().map(|item| (depth + 1, item)));
+            }
             Value::Object(members) => {
+                survey.depth = survey.depth.max(depth);
                 for (name, value) in members {
-                    check_name(name, &mut nul);
+                    survey.has_nul |= name.contains('\0');
+                    survey.has_reserved |= name.starts_with(json::RESERVED);
                     stack.push((depth + 1, value));
                 }
             }
             Value::Null | Value::Bool(_) | Value::Number(_) => {}
         }
     }
-    if deep {
+    survey
+}
+
+fn report(field: &str, survey: Survey, max_depth: usize, violations: &mut Violations) {
+    if survey.depth > max_depth {
         violations.push(field, format!("must not be nested deeper than {} levels", json::MAX_DEPTH));
     }
-    if nul {
+    if survey.has_nul {
         violations.push(field, "must not contain the character U+0000");
     }
-    if reserved {
+    if survey.has_reserved {
         violations.push(field, format!("must not have a member whose name begins with {}", json::RESERVED));
+    }
+    if survey.values > MAX_VALUES {
+        violations.push(field, size::too_many_values(MAX_VALUES));
     }
 }
 
@@ -334,10 +384,8 @@ mod tests {
     }
 
     #[test]
-    fn a_text_is_not_kept_when_we_would_have_written_another() {
+    fn a_text_that_we_would_have_written_otherwise_is_written_anew_and_kept() {
         let nested = |depth: usize| format!("{}1{}", "{\"a\":".repeat(depth), "}".repeat(depth));
-        let (deepest_kept, too_deep) = (nested(json::MAX_DEPTH), nested(json::MAX_DEPTH + 1));
-        assert!(read(&deepest_kept).1);
         for text in [
             r#"{"a": 1}"#,
             r#"{"b":1,"a":2}"#,
@@ -346,12 +394,41 @@ mod tests {
             r#"{"a":"\/"}"#,
             r#"{"a":"\u0041"}"#,
             r#"{"\n":1}"#,
-            &too_deep,
+            &nested(READABLE_DEPTH),
+            &nested(READABLE_DEPTH + 1),
+            &nested(json::MAX_DEPTH),
         ] {
             let (members, unread) = read(text);
             let value: Map<String, Value> = json::parse(text.as_bytes()).unwrap();
-            assert_eq!((unread, &*members), (false, &value), "{text}");
+            assert!(unread, "{text}");
+            assert_eq!(serde_json::to_string(&members).unwrap(), serde_json::to_string(&value).unwrap());
+            assert_eq!(serde_json::to_value(&members).unwrap(), Value::Object(value.clone()));
             assert_eq!(members.text().unwrap().get(), serde_json::to_string(&value).unwrap());
+            assert!(members.unread().is_some(), "nobody has read the members of {text}");
+            assert_eq!(&*members, &value, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_map_and_its_text_break_the_same_limits() {
+        let nested = |depth: usize| (1..depth).fold(json!({}), |inner, _| json!({ "a": inner }));
+        for (value, reasons) in [
+            (nested(json::MAX_DEPTH), vec![]),
+            (nested(json::MAX_DEPTH + 1), vec!["must not be nested deeper than 128 levels"]),
+            (json!({ "a": "\0" }), vec!["must not contain the character U+0000"]),
+            (json!({ "\0": 1 }), vec!["must not contain the character U+0000"]),
+            (json!({ "a": "\\u0000", "\\\\u0000": 1 }), vec![]),
+            (json!({ "a": vec![0; MAX_VALUES - 2] }), vec![]),
+            (json!({ "a": vec![0; MAX_VALUES - 1] }), vec!["must not hold more than 65536 JSON values"]),
+            (json!({ "a": "x".repeat(MAX_DOCUMENT) }), vec!["must not be larger than 1048576 bytes of JSON"]),
+        ] {
+            let map = Document::from(value.as_object().cloned().unwrap());
+            let text = Document(map.0.clone().into_text().unwrap());
+            for document in [map, text] {
+                let mut violations = Violations::default();
+                document.check("data", &mut violations);
+                assert_eq!(violations.iter().map(|it| it.reason.as_str()).collect::<Vec<_>>(), reasons);
+            }
         }
     }
 
@@ -379,8 +456,8 @@ mod tests {
         let (original, _) = read(r#"{"a":1}"#);
         let clone = original.clone();
         assert_eq!(clone.get("a"), Some(&json!(1)));
-        assert!(original.0.members.get().is_none() && clone.0.members.get().is_some());
-        assert!(clone.clone().0.members.get().is_none());
+        assert!(original.unread().is_some() && clone.unread().is_none());
+        assert!(clone.clone().unread().is_some());
     }
 
     #[test]

@@ -2,7 +2,9 @@
 
 use crate::{
     CharacterId, Document, ExperienceEntryId, JournalEntryId, Meta, NpcRelationshipId, QuestId, Timestamp, Violations,
-    check, document::check_value, json, size::check_size, text,
+    check,
+    document::{ListLimits, check_list},
+    text,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -245,10 +247,7 @@ impl Quest {
         if self.progress.len() > check::MAX_ENTRIES {
             violations.push("progress", format!("must not be more than {}", check::MAX_ENTRIES));
         }
-        check_size("progress", &self.progress, &mut violations);
-        for (index, step) in self.progress.iter().enumerate() {
-            check_value(&format!("progress[{index}]"), step, json::MAX_DEPTH - 1, &mut violations);
-        }
+        check_list("progress", &self.progress, ListLimits::DOCUMENT, &mut violations);
         self.data.check("data", &mut violations);
         violations
     }

@@ -2,8 +2,10 @@
 
 mod scan;
 
-pub use scan::{RESERVED, ScanError, scan};
+pub use scan::{RESERVED, ScanError, scan, values};
+pub(crate) use scan::{Survey, survey};
 
+use crate::size;
 use serde::de::DeserializeOwned;
 
 /// How deep a [`Document`](crate::Document) may be nested, itself counted as one level.
@@ -17,13 +19,18 @@ pub const MAX_MESSAGE_DEPTH: usize = MAX_DEPTH + 16;
 /// # Errors
 /// What the [`scan`] refuses, or the parser's error with line and column.
 pub fn parse<T: DeserializeOwned>(text: &[u8]) -> serde_json::Result<T> {
-    if let Err(error) = scan(text, MAX_MESSAGE_DEPTH) {
+    parse_within(text, size::MAX_MESSAGE_VALUES)
+}
+
+/// The same, of a text of at most `max_values` JSON values.
+pub(crate) fn parse_within<T: DeserializeOwned>(text: &[u8], max_values: usize) -> serde_json::Result<T> {
+    if let Err(error) = scan(text, MAX_MESSAGE_DEPTH, max_values) {
         return Err(<serde_json::Error as serde::de::Error>::custom(error));
     }
     parse_scanned(text)
 }
 
-/// Parses what was scanned before, at any depth.
+/// Parses a text that is known to pass the scan.
 pub(crate) fn parse_scanned<T: DeserializeOwned>(text: &[u8]) -> serde_json::Result<T> {
     let mut deserializer = serde_json::Deserializer::from_slice(text);
     deserializer.disable_recursion_limit();

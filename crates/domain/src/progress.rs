@@ -6,8 +6,10 @@ mod sheet;
 pub use attainment::Attainment;
 
 use crate::{
-    CharacterId, CharacterProgressId, Document, Meta, Refusal, Timestamp, Violations, check, document::check_value,
-    json, member::Member, size::check_size, text,
+    CharacterId, CharacterProgressId, Document, Meta, Refusal, Timestamp, Violations, check,
+    document::{ListLimits, check_list},
+    member::Member,
+    text,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -186,10 +188,7 @@ impl CharacterProgress {
             if entries.len() > check::MAX_ENTRIES {
                 violations.push(field, format!("must not be more than {}", check::MAX_ENTRIES));
             }
-            check_size(field, entries, &mut violations);
-            for (index, entry) in entries.iter().enumerate() {
-                check_value(&format!("{field}[{index}]"), entry, json::MAX_DEPTH - 1, &mut violations);
-            }
+            check_list(field, entries, ListLimits::DOCUMENT, &mut violations);
         }
         self.data.check("data", &mut violations);
         violations

@@ -1,4 +1,8 @@
 //! How large documents and rows may be. Every limit of a door on the way of a row is derived from these.
+//!
+//! Bytes alone do not bound the memory that a parsed text takes: each JSON value takes some 30 bytes, and one that is alone
+//! in its object some 600, while its text may have 2. So each limit in bytes has one in JSON values beside it. Every
+//! object, array, text, number, `true`, `false` and `null` is a value; the name of a member is not.
 
 use crate::Violations;
 use serde::Serialize;
@@ -8,16 +12,28 @@ use std::io::{self, Write};
 /// escapes but those that JSON needs. 1 MiB.
 pub const MAX_DOCUMENT: usize = 1 << 20;
 
+/// The maximum number of JSON values in one document of a row, or in one list in it.
+pub const MAX_VALUES: usize = 1 << 16;
+
 /// Largest JSON text of a whole row, in bytes as anybody writes it. It leaves room for every document and text of a row,
 /// for members that are only read, and for spaces and escapes. 8 MiB.
 pub const MAX_ROW: usize = 8 * MAX_DOCUMENT;
 
+/// The maximum number of JSON values in a whole row as anybody writes it: two full documents.
+pub const MAX_ROW_VALUES: usize = 2 * MAX_VALUES;
+
 /// Largest request that creates many rows at once, in bytes. 32 MiB.
 pub const MAX_BULK: usize = 4 * MAX_ROW;
+
+/// The maximum number of JSON values in such a request: a thousand in each of a thousand rows.
+pub const MAX_BULK_VALUES: usize = 1 << 20;
 
 /// Largest message between a service and its storage, in bytes: a whole [`MAX_BULK`] with a version of each row and the
 /// answer that is kept. 128 MiB.
 pub const MAX_MESSAGE: usize = 4 * MAX_BULK;
+
+/// The maximum number of JSON values in such a message.
+pub const MAX_MESSAGE_VALUES: usize = 4 * MAX_BULK_VALUES;
 
 /// The length of the JSON text of `value` in bytes, when it is at most `max`. Nothing is kept while it is counted, and the
 /// count ends at `max`. `None` also for a value that has no JSON text.
@@ -44,6 +60,12 @@ pub fn check_size(field: &str, value: &(impl Serialize + ?Sized), violations: &m
     if within(MAX_DOCUMENT, value).is_none() {
         violations.push(field, too_large(MAX_DOCUMENT));
     }
+}
+
+/// The reason of a violation: more than `max` JSON values.
+#[must_use]
+pub fn too_many_values(max: usize) -> String {
+    format!("must not hold more than {max} JSON values")
 }
 
 /// The reason of a violation.

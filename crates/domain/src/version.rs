@@ -7,7 +7,9 @@ mod tests;
 pub use changes::{changes, sheet};
 
 use crate::{
-    Character, CharacterId, CharacterVersionId, Meta, Timestamp, Violations, check, document::check_value, json, size,
+    Character, CharacterId, CharacterVersionId, Meta, Timestamp, Violations, check,
+    document::{ListLimits, check_list},
+    json, size,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -54,6 +56,9 @@ pub struct RelatedChange {
 /// Largest JSON text of the changes of a version, in bytes: a whole sheet, and some room for the other fields.
 pub const MAX_CHANGES: usize = size::MAX_DOCUMENT + (64 << 10);
 
+/// The maximum number of JSON values in the changes of a version: those of a sheet, and four for each operation.
+pub const MAX_CHANGED_VALUES: usize = 4 * size::MAX_VALUES;
+
 /// Longest reason, in Unicode scalar values.
 pub const MAX_REASON: usize = 500;
 
@@ -87,15 +92,11 @@ impl CharacterVersion {
             violations.push("state.id", "must be the character");
         }
         violations.append(self.state.check().under("state"));
-        if size::within(MAX_CHANGES, &self.changes).is_none() {
-            violations.push("changes", size::too_large(MAX_CHANGES));
-        }
         if self.related.len() > check::MAX_ENTRIES {
             violations.push("related", format!("must not be more than {}", check::MAX_ENTRIES));
         }
-        for (index, change) in self.changes.iter().enumerate() {
-            check_value(&format!("changes[{index}]"), change, json::MAX_DEPTH + 1, &mut violations);
-        }
+        let limits = ListLimits { depth: json::MAX_DEPTH + 1, bytes: MAX_CHANGES, values: MAX_CHANGED_VALUES };
+        check_list("changes", &self.changes, limits, &mut violations);
         for (index, related) in self.related.iter().enumerate() {
             check::short(&mut violations, &format!("related[{index}].kind"), &related.kind, check::MAX_WORD);
             check::short(&mut violations, &format!("related[{index}].change"), &related.change, check::MAX_WORD);

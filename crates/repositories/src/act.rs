@@ -7,7 +7,8 @@ use crate::{
 };
 use character_domain::{Character, CharacterId, Revision, Timestamp};
 use character_storage_port::{
-    COMMIT, Change, Committed, Deleted, Entity, ErrorKind, Expect, Owned, StorageError, StoragePort, Store, Transaction,
+    COMMIT, Change, Committed, Deleted, Entity, ErrorKind, Expect, KeptAnswer, Owned, StorageError, StoragePort, Store,
+    Transaction,
 };
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -175,10 +176,10 @@ impl StorageContext {
             let writes = transaction.writes.len();
             if let Some(idempotency) = &request.idempotency {
                 transaction = stamped(transaction, idempotency);
-                transaction.answer = Some(serde_json::to_value(&answer).map_err(unreadable)?);
+                transaction.answer = Some(KeptAnswer::of(&answer).map_err(unreadable)?);
             }
             let error = match self.storage().commit(transaction).await {
-                Ok(Committed { answer: Some(kept), .. }) => return serde_json::from_value(kept).map_err(unreadable),
+                Ok(Committed { answer: Some(kept), .. }) => return kept.read().map_err(unreadable),
                 Ok(Committed { written, .. }) if written.len() == writes => return Ok(answer),
                 Ok(_) => return Err(broken("the outcome does not name every row").into()),
                 Err(error) => error,
@@ -200,7 +201,7 @@ impl StorageContext {
         let expect = Expect::Revision(Revision(0));
         let question = Transaction::new().with(Change::<Character>::Delete { id: nobody, expect, at: self.now() });
         match self.storage().commit(stamped(question, idempotency)).await {
-            Ok(Committed { answer: Some(kept), .. }) => serde_json::from_value(kept).map(Some).map_err(unreadable),
+            Ok(Committed { answer: Some(kept), .. }) => kept.read().map(Some).map_err(unreadable),
             Ok(_) => Ok(None),
             Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Conflict { .. }) => Ok(None),
             // Another request, or unknown: a refusal would tell a caller whose act was done that it was not.

@@ -268,6 +268,7 @@ mod event;
 mod ext;
 mod inventory;
 mod journal;
+mod kept_answer;
 mod memory;
 mod order;
 mod page;
@@ -293,6 +294,7 @@ pub use event::{
 pub use ext::{StorageExt, character_event, get, row_event};
 pub use inventory::InventoryItemQuery;
 pub use journal::{ExperienceEntryQuery, JournalEntryQuery, NpcRelationshipQuery, QuestQuery, TagFilter};
+pub use kept_answer::KeptAnswer;
 pub use memory::{MemoryStorage, check_batch, check_claim};
 pub use order::{Cursor, Direction, InvalidCursor, InvalidOrder, Order, OrderBy, SortKey};
 pub use page::{Limit, MAX_PAGE_BYTES, Page, PageBuilder, PageRequest, Start, UnreadableRow, check_list};

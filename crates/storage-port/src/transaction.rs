@@ -1,13 +1,14 @@
 //! Changes: every one is a transaction.
 
-use crate::{DomainEvent, Entity, EntityKind, Result, StorageError};
+use crate::{DomainEvent, Entity, EntityKind, KeptAnswer, Result, StorageError};
 use character_domain::{
     Campaign, CampaignEvent, Character, CharacterProgress, CharacterVersion, EventImpact, ExperienceEntry,
-    InventoryItem, JournalEntry, Meta, NpcRelationship, Quest, Revision, Timestamp, Violations, document::check_value,
-    json, size::check_size,
+    InventoryItem, JournalEntry, Meta, NpcRelationship, Quest, Revision, Timestamp, Violations,
+    document::{check_text, check_value},
+    json,
+    size::check_size,
 };
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use sha2::{Digest, Sha256};
 use std::{
     collections::HashSet,
@@ -259,7 +260,7 @@ pub struct Transaction {
     pub events: Vec<DomainEvent>,
     /// Kept with the transaction and given back in [`Committed`], so that a repeated request can be answered as the first was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub answer: Option<Value>,
+    pub answer: Option<KeptAnswer>,
 }
 
 impl Transaction {
@@ -327,7 +328,7 @@ impl Transaction {
         }
         if let Some(answer) = &self.answer {
             // It may hold rows, whose documents may be as deep as documents go.
-            check_value("answer", answer, json::MAX_DEPTH + MAX_ANSWER_ENVELOPE, &mut violations);
+            check_text("answer", answer.text(), json::MAX_DEPTH + MAX_ANSWER_ENVELOPE, &mut violations);
         }
         violations.into_result().map_err(|violations| StorageError::invalid(violations, COMMIT))
     }
@@ -342,5 +343,5 @@ pub struct Committed {
     pub written: Vec<Meta>,
     /// The answer that the transaction carried when it was first committed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub answer: Option<Value>,
+    pub answer: Option<KeptAnswer>,
 }

@@ -2,8 +2,8 @@
 
 use character_domain::{CampaignId, Character, CharacterId, Document, Revision, Timestamp, UserId};
 use character_storage_port::{
-    Change, CharacterQuery, Committed, Deleted, DomainEvent, Entity, Expect, Limit, OutboxEvent, PageRequest, Query,
-    Result, StorageError, StoragePort, Transaction,
+    Change, CharacterQuery, Committed, Deleted, DomainEvent, Entity, Expect, KeptAnswer, Limit, OutboxEvent,
+    PageRequest, Query, Result, StorageError, StoragePort, Transaction,
 };
 use serde_json::{Value, json};
 use std::{collections::HashMap, time::Duration};
@@ -65,6 +65,12 @@ pub fn deletion(id: CharacterId, expect: Expect) -> Change<Character> {
 #[must_use]
 pub fn restoration(id: CharacterId, expect: Expect) -> Change<Character> {
     Change::Restore { id, expect, at: at(600) }
+}
+
+/// The text of an answer, for a transaction to keep.
+#[must_use]
+pub fn kept(answer: &Value) -> KeptAnswer {
+    KeptAnswer::of(answer).expect("an answer is JSON")
 }
 
 /// Exactly this revision.

@@ -3,6 +3,7 @@
 use character_domain::{
     Violations,
     json::{self, ScanError},
+    size,
 };
 use serde::de::DeserializeOwned;
 
@@ -22,9 +23,9 @@ pub enum Unreadable {
 /// # Errors
 /// [`Unreadable`].
 pub fn decode<T: DeserializeOwned>(text: &[u8]) -> Result<T, Unreadable> {
-    json::scan(text, json::MAX_MESSAGE_DEPTH).map_err(|error| {
+    json::scan(text, json::MAX_MESSAGE_DEPTH, size::MAX_MESSAGE_VALUES).map_err(|error| {
         Unreadable::Invalid(match error {
-            ScanError::TooDeep(_) => Violations::one("body", error.to_string()),
+            ScanError::TooDeep(_) | ScanError::TooMany(_) => Violations::one("body", error.to_string()),
             ScanError::Member { path, reason } => Violations::one(path, reason),
         })
     })?;
@@ -93,6 +94,30 @@ mod tests {
             let Err(Unreadable::Invalid(violations)) = decode::<BatchBody>(text.as_bytes()) else { panic!("{member}") };
             assert_eq!(violations[0].field, path);
         }
+    }
+
+    #[test]
+    fn a_document_of_too_many_values_is_named_also_when_it_must_be_parsed_to_be_read() {
+        let character = Character::new(UserId::new(), "Wide", now());
+        let message = |data: &str| {
+            let batch = BatchBody { transactions: vec![Transaction::new().with(Change::Create(character.clone()))] };
+            let text = serde_json::to_string(&batch).expect("serializable");
+            text.replacen("\"data\":{}", &format!("\"data\":{{{data}}}"), 1).into_bytes()
+        };
+        let list = |values: usize| format!("[{}0]", "0,".repeat(values - 1));
+        // What is written as we would write it stays text, and the rules of the row count its values.
+        let BatchBody { transactions } = decode(&message(&format!("\"a\":{}", list(size::MAX_VALUES)))).expect("text");
+        let refused = transactions[0].check().expect_err("too many values");
+        assert!(refused.to_string().contains("writes[0].data: must not hold more than 65536 JSON values"), "{refused}");
+        let spaced = message(&format!("\"a\": {}", list(size::MAX_VALUES)));
+        let Err(Unreadable::Invalid(violations)) = decode::<BatchBody>(&spaced) else { panic!("too many values") };
+        assert_eq!(violations[0].field, "transactions[0].writes[0].character.create.data");
+        assert!(violations[0].reason.contains("must not hold more than 65536 JSON values"), "{violations}");
+        let fitting = message(&format!("\"a\": {}", list(size::MAX_VALUES - 2)));
+        assert!(decode::<BatchBody>(&fitting).expect("it fits").transactions[0].check().is_ok());
+        let many = format!("[{}0]", "0,".repeat(size::MAX_MESSAGE_VALUES));
+        let Err(Unreadable::Invalid(violations)) = decode::<BatchBody>(many.as_bytes()) else { panic!("too many") };
+        assert_eq!(violations[0].field, "body");
     }
 
     #[test]

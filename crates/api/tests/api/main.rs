@@ -13,6 +13,7 @@ mod idempotency;
 mod inventory;
 mod journal;
 mod lists;
+mod memory;
 mod operations;
 mod parameters;
 mod preconditions;

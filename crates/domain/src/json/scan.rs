@@ -1,5 +1,6 @@
-//! One walk over a text from outside, before a parser sees it.
+//! Walks over a text before a parser sees it.
 
+use crate::size;
 use std::borrow::Cow;
 
 /// How the names begin with which the parser marks its own values. A member of such a name would be read as something
@@ -15,6 +16,9 @@ pub enum ScanError {
     /// Nested deeper than allowed.
     #[error("nested deeper than {0} levels")]
     TooDeep(usize),
+    /// More JSON values than allowed.
+    #[error("{}", size::too_many_values(*.0))]
+    TooMany(usize),
     /// A member that no object may have.
     #[error("{path}: {reason}")]
     Member {
@@ -36,23 +40,25 @@ struct Open {
 }
 
 /// Walks over the text once and refuses what a parser would crash on or alter: deep nesting, a member that is there
-/// twice, and names that are [`RESERVED`]. It does not check the syntax: that is the parser's work.
+/// twice, and names that are [`RESERVED`]; and more than `max_values` values, which the parser would take far more memory
+/// for than the text has bytes. It does not check the syntax: that is the parser's work.
 ///
 /// It needs no recursion, time in proportion to the length of the text (and to its logarithm where members are in no
 /// order), and memory of a few bytes for each member name.
 ///
 /// # Errors
 /// [`ScanError`] with the first thing refused.
-pub fn scan(text: &[u8], max_depth: usize) -> Result<(), ScanError> {
+pub fn scan(text: &[u8], max_depth: usize, max_values: usize) -> Result<(), ScanError> {
     let mut open: Vec<Open> = Vec::new();
     // Where the names of all open objects begin, the innermost last.
     let mut names: Vec<usize> = Vec::new();
-    let (mut is_name_next, mut at) = (false, 0);
+    let (mut is_name_next, mut at, mut values) = (false, 0, 0);
     while let Some(&byte) = text.get(at) {
         at += 1;
         match byte {
             b'"' => {
                 let string = string_at(text, at);
+                values += usize::from(!is_name_next);
                 if std::mem::take(&mut is_name_next)
                     && let Some(object) = open.last_mut()
                 {
@@ -68,6 +74,7 @@ pub fn scan(text: &[u8], max_depth: usize) -> Result<(), ScanError> {
             }
             b'{' | b'[' => {
                 is_name_next = byte == b'{';
+                values += 1;
                 open.push(Open { names_before: names.len(), item: (byte == b'[').then_some(0), is_sorted: true });
                 if open.len() > max_depth {
                     return Err(ScanError::TooDeep(max_depth));
@@ -91,10 +98,90 @@ pub fn scan(text: &[u8], max_depth: usize) -> Result<(), ScanError> {
                 Some(Open { item: Some(item), .. }) => *item += 1,
                 innermost => is_name_next = innermost.is_some(),
             },
+            byte if is_in_word(byte) => {
+                values += 1;
+                at += word_at(text, at);
+            }
             _ => {}
+        }
+        if values > max_values {
+            return Err(ScanError::TooMany(max_values));
         }
     }
     Ok(())
+}
+
+/// What there is to know of the text of one well-formed JSON value without parsing it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Survey {
+    /// How deep it is nested; 0 for a value that is neither an object nor an array.
+    pub(crate) depth: usize,
+    /// The number of its values, itself counted.
+    pub(crate) values: usize,
+    /// Whether a text or a name in it has the character U+0000.
+    pub(crate) has_nul: bool,
+    /// Whether a name in it is [`RESERVED`].
+    pub(crate) has_reserved: bool,
+}
+
+/// Walks over a text once, in the time that it takes and without any memory.
+pub(crate) fn survey(text: &[u8]) -> Survey {
+    let (mut survey, mut depth, mut at) = (Survey::default(), 0_usize, 0);
+    while let Some(&byte) = text.get(at) {
+        at += 1;
+        match byte {
+            b'"' => {
+                let string = string_at(text, at);
+                at += string.len() + 1;
+                let rest = text.get(at..).unwrap_or_default();
+                let is_name = rest.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b':');
+                survey.values += usize::from(!is_name);
+                survey.has_reserved |= is_name && string.starts_with(RESERVED.as_bytes());
+                survey.has_nul |= has_nul(string);
+            }
+            b'{' | b'[' => {
+                depth += 1;
+                survey.values += 1;
+                survey.depth = survey.depth.max(depth);
+            }
+            b'}' | b']' => depth = depth.saturating_sub(1),
+            byte if is_in_word(byte) => {
+                survey.values += 1;
+                at += word_at(text, at);
+            }
+            _ => {}
+        }
+    }
+    survey
+}
+
+/// The number of JSON values in a text.
+#[must_use]
+pub fn values(text: &[u8]) -> usize {
+    survey(text).values
+}
+
+/// Whether a string, as it is written, has the character U+0000.
+fn has_nul(string: &[u8]) -> bool {
+    let mut rest = string;
+    while let Some(escape) = rest.iter().position(|byte| *byte == b'\\') {
+        rest = rest.get(escape + 1..).unwrap_or_default();
+        if rest.starts_with(b"u0000") {
+            return true;
+        }
+        rest = rest.get(1..).unwrap_or_default();
+    }
+    false
+}
+
+/// Whether a number, `true`, `false` or `null` may have this byte.
+fn is_in_word(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'+' | b'.')
+}
+
+/// The length of the rest of the word that goes on at `start`.
+fn word_at(text: &[u8], start: usize) -> usize {
+    text.get(start..).unwrap_or_default().iter().take_while(|byte| is_in_word(**byte)).count()
 }
 
 /// The string that begins at `start`, behind its first quote and up to its last, as it is written.
@@ -159,6 +246,8 @@ mod tests {
     use serde_json::{Value, json};
     use std::{collections::BTreeMap, time::Instant};
 
+    const MANY: usize = 1_000_000;
+
     fn member(path: &str, reason: &'static str) -> Result<(), ScanError> {
         Err(ScanError::Member { path: path.to_owned(), reason })
     }
@@ -166,9 +255,9 @@ mod tests {
     #[test]
     fn a_text_at_the_limit_passes_and_one_level_more_does_not() {
         let nested = |n: usize| "[".repeat(n) + &"]".repeat(n);
-        assert_eq!(scan(nested(128).as_bytes(), 128), Ok(()));
-        assert_eq!(scan(nested(129).as_bytes(), 128), Err(ScanError::TooDeep(128)));
-        assert_eq!(scan(br#""[[[[[\"[[[[""#, 2), Ok(()));
+        assert_eq!(scan(nested(128).as_bytes(), 128, MANY), Ok(()));
+        assert_eq!(scan(nested(129).as_bytes(), 128, MANY), Err(ScanError::TooDeep(128)));
+        assert_eq!(scan(br#""[[[[[\"[[[[""#, 2, MANY), Ok(()));
     }
 
     #[test]
@@ -182,7 +271,7 @@ mod tests {
             (r#"{"\n":1,"\u000a":2}"#, "\n"),
             (r#"{"a":{"z":{},"y":[]},"a":0}"#, "a"),
         ] {
-            assert_eq!(scan(text.as_bytes(), 9), member(path, "must not be given twice"), "{text}");
+            assert_eq!(scan(text.as_bytes(), 9, MANY), member(path, "must not be given twice"), "{text}");
         }
     }
 
@@ -195,7 +284,7 @@ mod tests {
             r#"{"a":"\"a\":1,\"a\":2"}"#,
             r#"{"b":1,"A":2,"a":3,"a ":4}"#,
         ] {
-            assert_eq!(scan(text.as_bytes(), 9), Ok(()), "{text}");
+            assert_eq!(scan(text.as_bytes(), 9, MANY), Ok(()), "{text}");
         }
     }
 
@@ -207,18 +296,34 @@ mod tests {
             r#"{"a":{"\u0024serde_json::private::":1}}"#,
             r#"{"a":{"$serde_json\u003a:private::RawValue":1}}"#,
         ] {
-            let Err(ScanError::Member { path, reason }) = scan(text.as_bytes(), 9) else { panic!("{text}") };
+            let Err(ScanError::Member { path, reason }) = scan(text.as_bytes(), 9, MANY) else { panic!("{text}") };
             assert!(path.starts_with("a.$serde_json::private::"), "{path}");
             assert_eq!(reason, "is a reserved name");
         }
-        assert_eq!(scan(br#"{"$serde_json::privat":"$serde_json::private::Number"}"#, 9), Ok(()));
+        assert_eq!(scan(br#"{"$serde_json::privat":"$serde_json::private::Number"}"#, 9, MANY), Ok(()));
+    }
+
+    #[test]
+    fn a_text_of_the_largest_number_of_values_passes_and_one_value_more_does_not() {
+        for (text, values) in [
+            ("0", 1),
+            ("[]", 1),
+            (r#" [ 1 , -2.5e+3,true,null,"x" ] "#, 6),
+            (r#"{"a":"b","c":{"d":[{}]},"":[[],[]]}"#, 8),
+            (r#"{"a,b:c":"1,2 [3]","d":"\",\"" }"#, 3),
+        ] {
+            assert_eq!(super::values(text.as_bytes()), values, "{text}");
+            assert_eq!(scan(text.as_bytes(), 9, values), Ok(()), "{text}");
+            assert_eq!(scan(text.as_bytes(), 9, values - 1), Err(ScanError::TooMany(values - 1)), "{text}");
+        }
+        assert_eq!(scan(&[b'['; 1_000], 2_000, 10), Err(ScanError::TooMany(10)), "also of a text that never ends");
     }
 
     #[test]
     fn a_path_in_an_error_is_short() {
         let name = "\u{1f409}".repeat(100_000);
         let text = format!(r#"{{"{name}":{{"a":1,"a":2}}}}"#);
-        let Err(ScanError::Member { path, .. }) = scan(text.as_bytes(), 9) else { panic!("a is there twice") };
+        let Err(ScanError::Member { path, .. }) = scan(text.as_bytes(), 9, MANY) else { panic!("a is there twice") };
         assert_eq!(path.chars().count(), MAX_PATH);
     }
 
@@ -228,10 +333,10 @@ mod tests {
         let backwards: Vec<_> = (0..200_000).rev().map(|name| format!(r#""{name:07}":1"#)).collect();
         let escaped: Vec<_> = (0..50_000).rev().map(|name| format!(r#""\u0061{name:07}":1"#)).collect();
         for members in [backwards, escaped] {
-            assert_eq!(scan(format!("{{{}}}", members.join(",")).as_bytes(), 9), Ok(()));
+            assert_eq!(scan(format!("{{{}}}", members.join(",")).as_bytes(), 9, MANY), Ok(()));
         }
         let number = format!("[{}]", "7".repeat(4_000_000));
-        assert_eq!(scan(number.as_bytes(), 9), Ok(()));
+        assert_eq!(scan(number.as_bytes(), 9, MANY), Ok(()));
         assert_eq!(serde_json::from_str::<Value>(&number).unwrap().to_string(), number);
         // Quadratic time would be minutes here.
         assert!(began.elapsed().as_secs() < 30, "{:?}", began.elapsed());
@@ -283,12 +388,12 @@ mod tests {
         fn exactly_the_texts_with_a_member_twice_are_refused(tree in tree()) {
             let text = tree.write();
             prop_assert!(serde_json::from_str::<Value>(&text).is_ok());
-            prop_assert_eq!(scan(text.as_bytes(), 64).is_err(), tree.has_duplicate(), "{}", text);
+            prop_assert_eq!(scan(text.as_bytes(), 64, MANY).is_err(), tree.has_duplicate(), "{}", text);
         }
 
         #[test]
         fn no_text_makes_the_scan_panic(text in "[\\[\\]{}\",:\\\\a1\u{e9}]{0,40}") {
-            let _ = scan(text.as_bytes(), 64);
+            let _ = scan(text.as_bytes(), 64, MANY);
         }
     }
 }

@@ -103,8 +103,8 @@ fn a_record_of_the_largest_sheets_takes_no_more_room_than_the_new_sheet() {
         assert_eq!(record.len(), 1);
         sound_record(&sheet(json!(0)), &json!({ &key: {} }));
         sound_record(&json!({ &key: {} }), &sheet(json!(0)));
-        sound_record(&json!({ &key: vec![0; 100_000] }), &json!({ &key: vec![1; 50_000] }));
-        sound_record(&json!({ &key: vec![0; 10] }), &json!({ &key: vec![0; 100_000] }));
+        sound_record(&json!({ &key: vec![0; 60_000] }), &json!({ &key: vec![1; 50_000] }));
+        sound_record(&json!({ &key: vec![0; 10] }), &json!({ &key: vec![0; 60_000] }));
     }
     // Nothing in common, at the limit.
     let filled = |name: &str| json!({ name: "x".repeat(MAX_DOCUMENT - json!({ name: "" }).to_string().len()) });
@@ -127,15 +127,15 @@ fn a_small_request_makes_a_small_record() {
 
 #[test]
 fn a_small_edit_of_a_large_sheet_is_recorded_on_its_own() {
-    let mut list: Vec<Value> = (0..100_000).map(Value::from).collect();
+    let mut list: Vec<Value> = (0..50_000).map(Value::from).collect();
     let before = json!({ "list": list, "other": members(10_000, &json!(true)) });
-    list[70_000] = json!("edited");
+    list[40_000] = json!("edited");
     list.push(json!("last"));
     let mut after = json!({ "list": list, "other": members(10_000, &json!(true)) });
     after["other"]["5000"] = json!(false);
     let record = sound_record(&before, &after);
     let paths: Vec<_> = record.iter().map(|step| step["path"].as_str().unwrap()).collect();
-    assert_eq!(paths, ["/data/list/70000", "/data/list/100000", "/data/other/5000"]);
+    assert_eq!(paths, ["/data/list/40000", "/data/list/50000", "/data/other/5000"]);
 }
 
 #[test]

@@ -8,8 +8,8 @@ pub(crate) use rows::{Example, ID, every_kind, meta};
 
 use character_storage_http::HttpStorage;
 use character_storage_port::{
-    Change, Commit, Cursor, Deleted, DomainEvent, EventId, Expect, Limit, Outbox, PageRequest, Probe, Result,
-    StoragePort, Store, Transaction, TransactionId,
+    Change, Commit, Cursor, Deleted, DomainEvent, EventId, Expect, KeptAnswer, Limit, Outbox, PageRequest, Probe,
+    Result, StoragePort, Store, Transaction, TransactionId,
 };
 use serde_json::{Value, json};
 use std::{pin::Pin, sync::Arc, time::Duration};
@@ -165,7 +165,7 @@ where
         .with(Change::<E>::Delete { id: id(THIRD), expect: Expect::Any, at })
         .with(Change::<E>::Restore { id: id(FOURTH), expect: Expect::Any, at })
         .with_event(serde_json::from_value::<DomainEvent>(event()).unwrap());
-    transaction.answer = Some(json!({ "kept": true }));
+    transaction.answer = Some(KeptAnswer::of(&json!({ "kept": true })).unwrap());
     Operation {
         name: "commit".to_owned(),
         method: "POST",

@@ -5,8 +5,8 @@ mod lists;
 
 use character_domain::{Character, CharacterId, Revision, UserId, now};
 use character_storage_port::{
-    Change, CharacterQuery, Commit, Deleted, DomainEvent, ErrorKind, Expect, Limit, MemoryStorage, Outbox, PageRequest,
-    StorageExt, Store, Transaction,
+    Change, CharacterQuery, Commit, Deleted, DomainEvent, ErrorKind, Expect, KeptAnswer, Limit, MemoryStorage, Outbox,
+    PageRequest, StorageExt, Store, Transaction,
 };
 use character_storage_sql::{Backlog, SqlStorage};
 use lists::{Listed, described, every_kind, queries};
@@ -238,7 +238,7 @@ pub(crate) async fn applies_a_concurrent_repeat_once(storage: &SqlStorage) {
     for round in 0..10 {
         let entity = character("Once");
         let mut transaction = create(&entity).with_event(event(entity.id, round));
-        transaction.answer = Some(json!({ "round": round }));
+        transaction.answer = Some(KeptAnswer::of(&json!({ "round": round })).unwrap());
         let race = (0..6).map(|_| {
             let (storage, transaction) = (storage.clone(), transaction.clone());
             tokio::spawn(async move { storage.commit(transaction).await.unwrap() })

@@ -1,7 +1,7 @@
 //! Transactions that are sent together and stand for themselves.
 
 use crate::sample::{
-    character, claim, create, creation, event, found, list, numbers, of_user, party, replacement, revision,
+    character, claim, create, creation, event, found, kept, list, numbers, of_user, party, replacement, revision,
 };
 use character_domain::{Character, Revision};
 use character_storage_port::{ErrorKind, Expect, MAX_TRANSACTIONS, StoragePort, Transaction};
@@ -77,7 +77,7 @@ pub async fn a_transaction_twice_in_one_batch_has_one_effect(storage: Arc<dyn St
     let row = character();
     create(&storage, slice::from_ref(&row)).await;
     let mut transaction = Transaction::new().with(replacement(&row, Expect::Any)).with_event(event(row.id, 1));
-    transaction.answer = Some(json!({ "first": true }));
+    transaction.answer = Some(kept(&json!({ "first": true })));
     let outcomes = storage.commit_each(vec![transaction.clone(), Transaction::new(), transaction]).await;
     let answers: Vec<_> = outcomes.into_iter().map(|outcome| outcome.expect("each is allowed")).collect();
     assert_eq!(answers[0], answers[2]);

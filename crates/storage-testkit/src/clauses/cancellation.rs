@@ -1,6 +1,8 @@
 //! Invariant 9: a call that is dropped leaks nothing and leaves nothing half done.
 
-use crate::sample::{character, claim, create, creation, event, found, list, numbers, of_user, party, replacement};
+use crate::sample::{
+    character, claim, create, creation, event, found, kept, list, numbers, of_user, party, replacement,
+};
 use character_domain::{Character, CharacterId, Revision, UserId};
 use character_storage_port::{Deleted, Expect, PageRequest, StorageExt, StoragePort, Store, Transaction};
 use futures_util::future::{Future, join_all};
@@ -72,7 +74,7 @@ pub async fn dropped_calls_use_nothing_up(storage: Arc<dyn StoragePort>) {
     let answers = tokio::time::timeout(Duration::from_secs(20), answers).await.expect("the storage still answers");
     assert!(answers.iter().all(Option::is_some));
     let mut last = Transaction::new().with(replacement(&row, Expect::Any)).with_event(event(row.id, 9));
-    last.answer = Some("the last".into());
+    last.answer = Some(kept(&"the last".into()));
     let committed = tokio::time::timeout(Duration::from_secs(20), storage.commit(last)).await;
     committed.expect("the storage still commits").expect("no revision was expected");
     assert_eq!(numbers(&claim(&storage).await, row.id), [9]);

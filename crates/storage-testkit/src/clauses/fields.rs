@@ -3,7 +3,7 @@
 use crate::{
     every_kind,
     kinds::{Sample, held, listed, must_commit, must_refuse, put, twin, with},
-    sample::{at, character, limit},
+    sample::{at, character, kept, limit},
 };
 use character_domain::{
     CampaignEvent, Character, CharacterId, CharacterProgress, CharacterVersion, Document, EventImpact, ExperienceEntry,
@@ -122,14 +122,14 @@ pub async fn a_version_of_a_sheet_of_128_levels_comes_back(storage: Arc<dyn Stor
 pub async fn an_answer_that_holds_a_deep_document_is_kept(storage: Arc<dyn StoragePort>) {
     for levels in [MAX_DEPTH, MAX_DEPTH + MAX_ANSWER_ENVELOPE] {
         let mut transaction = Transaction::new();
-        transaction.answer = Some(nested(levels));
+        transaction.answer = Some(kept(&nested(levels)));
         for _ in 0..2 {
             let committed = storage.commit(transaction.clone()).await.expect("the answer is not too deep");
             assert!(committed.answer == transaction.answer, "an answer of {levels} levels was changed");
         }
     }
     let mut transaction = Transaction::new();
-    transaction.answer = Some(nested(MAX_DEPTH + MAX_ANSWER_ENVELOPE + 1));
+    transaction.answer = Some(kept(&nested(MAX_DEPTH + MAX_ANSWER_ENVELOPE + 1)));
     let error = storage.commit(transaction).await.expect_err("the answer is too deep");
     assert!(matches!(error.kind(), ErrorKind::Invalid(_)), "{error}");
 }

@@ -1,7 +1,7 @@
 //! Invariant 2: a repeated commit has one effect and the same answer.
 
 use crate::sample::{
-    character, claim, create, creation, deletion, event, found, list, must, numbers, of_user, party, replacement,
+    character, claim, create, creation, deletion, event, found, kept, list, must, numbers, of_user, party, replacement,
     revision,
 };
 use character_domain::{Character, CharacterId, Revision};
@@ -38,7 +38,7 @@ pub async fn a_repeated_transaction_has_one_effect(storage: Arc<dyn StoragePort>
 /// Repeating a transaction gives the first outcome again, to the letter.
 pub async fn a_repeated_transaction_gives_the_same_answer(storage: Arc<dyn StoragePort>) {
     let mut transaction = creation(&party(3));
-    transaction.answer = Some(json!({ "created": 3 }));
+    transaction.answer = Some(kept(&json!({ "created": 3 })));
     let first = commit(&storage, &transaction).await;
     assert_eq!(commit(&storage, &transaction).await, first);
     assert_eq!(commit(&storage, &transaction).await, first);
@@ -161,7 +161,7 @@ pub async fn the_answer_is_kept_and_given_back(storage: Arc<dyn StoragePort>) {
     let row = character();
     let mut transaction = creation(slice::from_ref(&row));
     transaction.answer =
-        Some(json!({ "text": "Ärger \u{1f409}\n", "numbers": [u64::MAX, i64::MIN, 0.1], "none": null }));
+        Some(kept(&json!({ "text": "Ärger \u{1f409}\n", "numbers": [u64::MAX, i64::MIN, 0.1], "none": null })));
     assert_eq!(commit(&storage, &transaction).await.answer, transaction.answer);
     must(&storage, deletion(row.id, Expect::Any)).await;
     assert_eq!(commit(&storage, &transaction).await.answer, transaction.answer);
@@ -170,9 +170,9 @@ pub async fn the_answer_is_kept_and_given_back(storage: Arc<dyn StoragePort>) {
 /// The answer is no part of the contents: a repeat with another one is given the first.
 pub async fn the_first_answer_stays(storage: Arc<dyn StoragePort>) {
     let mut transaction = creation(&[character()]);
-    transaction.answer = Some(json!("first"));
+    transaction.answer = Some(kept(&json!("first")));
     commit(&storage, &transaction).await;
-    for other in [Some(json!("second")), None] {
+    for other in [Some(kept(&json!("second"))), None] {
         let repeat = Transaction { answer: other, ..transaction.clone() };
         assert_eq!(commit(&storage, &repeat).await.answer, transaction.answer);
     }

@@ -2,7 +2,7 @@
 
 use crate::{
     kinds::{Sample, SomeRow, held, listed, must_commit, one_of_each, put, twin, with},
-    sample::{at, character, claim, event, numbers, revision},
+    sample::{at, character, claim, event, kept, numbers, revision},
 };
 use character_domain::{
     Character, CharacterId, CharacterProgress, ExperienceEntry, InventoryItem, InventoryItemId, JournalEntry, Meta,
@@ -179,7 +179,7 @@ pub async fn lists_of_kinds_with_one_id_stay_apart(storage: Arc<dyn StoragePort>
 pub async fn a_repeat_over_every_kind_has_one_effect(storage: Arc<dyn StoragePort>) {
     let rows = one_of_each(Uuid::new_v4);
     let mut transaction = creation(&rows);
-    transaction.answer = Some(json!(rows.iter().map(|row| row.created.clone()).collect::<Vec<_>>()));
+    transaction.answer = Some(kept(&json!(rows.iter().map(|row| row.created.clone()).collect::<Vec<_>>())));
     let first = storage.commit(transaction.clone()).await.expect("the rows are new and valid");
     let replacement = all(&rows, |row| &row.replace);
     let second = storage.commit(replacement.clone()).await.expect("the rows are live");

@@ -3,7 +3,7 @@
 use crate::mistake::Mistake::{self, self as M};
 use character_domain::{Timestamp, text::folded};
 use character_storage_port::{
-    Cursor, Direction, Entity, Order, OrderBy, Page, PageBuilder, PageRequest, SortKey, Start,
+    Cursor, Direction, Entity, KeptAnswer, Order, OrderBy, Page, PageBuilder, PageRequest, SortKey, Start,
 };
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value, json};
@@ -258,8 +258,13 @@ fn cut(value: &mut Value, levels: usize) {
     }
 }
 
+/// Whether an answer is nested 64 levels deep or less.
+pub(crate) fn is_shallow(answer: &KeptAnswer) -> bool {
+    depth(&answer.read().unwrap()) <= 64
+}
+
 /// How deep a value is nested.
-pub(crate) fn depth(value: &Value) -> usize {
+fn depth(value: &Value) -> usize {
     match value {
         Value::Array(items) => 1 + items.iter().map(depth).max().unwrap_or(0),
         Value::Object(members) => 1 + members.values().map(depth).max().unwrap_or(0),

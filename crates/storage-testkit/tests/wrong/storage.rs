@@ -2,7 +2,7 @@
 
 use crate::{
     mistake::Mistake::{self, self as M},
-    rows::{depth, misunderstood, paged, passes, spoiled, taken_in},
+    rows::{is_shallow, misunderstood, paged, passes, spoiled, taken_in},
 };
 use async_trait::async_trait;
 use character_domain::{JournalEntry, Revision, Timestamp, Violations};
@@ -123,7 +123,7 @@ impl Wrong {
                 transaction.fingerprint = Some(Fingerprint::of(json!(ids).to_string().as_bytes()));
             }
             M::ForgetsTheAnswer => transaction.answer = None,
-            M::ForgetsDeepAnswers => transaction.answer = transaction.answer.filter(|answer| depth(answer) <= 64),
+            M::ForgetsDeepAnswers => transaction.answer = transaction.answer.filter(is_shallow),
             M::LosesAnEvent => drop(transaction.events.pop()),
             M::ForgetsEventsOfRows => transaction.events.retain(|event| event.data.get("kind").is_none()),
             _ => {}
