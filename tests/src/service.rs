@@ -27,7 +27,8 @@ pub struct ServiceBuilder {
     name: &'static str,
     arguments: Vec<OsString>,
     environment: Vec<(String, OsString)>,
-    largest_file: Option<u64>,
+    /// Commands of the shell that becomes the service, each of which must succeed.
+    before: Vec<String>,
 }
 
 impl ServiceBuilder {
@@ -44,8 +45,25 @@ impl ServiceBuilder {
     }
 
     /// No file of the service can grow beyond this number of KiB: a write past it fails, as on a disk that is full.
-    pub fn largest_file(mut self, kibibytes: u64) -> Self {
-        self.largest_file = Some(kibibytes);
+    pub fn largest_file(self, kibibytes: u64) -> Self {
+        // The limit of POSIX is in blocks of 512 bytes. The signal at the limit would end the process.
+        self.after(format!("trap '' XFSZ && ulimit -f {}", kibibytes * 2))
+    }
+
+    /// The service may have at most this number of open descriptors.
+    pub fn most_descriptors(self, number: u32) -> Self {
+        self.after(format!("ulimit -n {number}"))
+    }
+
+    /// The log goes into a pipe that nobody reads unless the test does so: opens `path` and reads from it.
+    pub fn log_into_pipe(self, path: &Path) -> Self {
+        crate::program::output_of(Command::new("mkfifo").arg(path));
+        // Opened for both, a pipe waits for no reader and has none.
+        self.after(format!("exec 2<>'{}'", path.display()))
+    }
+
+    fn after(mut self, command: String) -> Self {
+        self.before.push(command);
         self
     }
 
@@ -62,14 +80,12 @@ impl ServiceBuilder {
         let port = free_port();
         let listen = format!("127.0.0.1:{port}");
         let binary = binary(self.name);
-        let (path, arguments) = match self.largest_file {
-            None => (binary, self.arguments),
-            Some(kibibytes) => {
-                // The limit of POSIX is in blocks of 512 bytes. The signal at the limit would end the process.
-                let script = format!("trap '' XFSZ && ulimit -f {} && exec \"$0\" \"$@\"", kibibytes * 2);
-                let before = ["-c".into(), script.into(), binary.into_os_string()];
-                ("/bin/sh".into(), before.into_iter().chain(self.arguments).collect())
-            }
+        let (path, arguments) = if self.before.is_empty() {
+            (binary, self.arguments)
+        } else {
+            let script = format!("{} && exec \"$0\" \"$@\"", self.before.join(" && "));
+            let before = ["-c".into(), script.into(), binary.into_os_string()];
+            ("/bin/sh".into(), before.into_iter().chain(self.arguments).collect())
         };
         let program = Program {
             path,
@@ -134,12 +150,12 @@ pub struct Service {
 impl Service {
     /// The Character Service.
     pub fn character() -> ServiceBuilder {
-        ServiceBuilder { name: CHARACTER_SERVICE, arguments: Vec::new(), environment: Vec::new(), largest_file: None }
+        ServiceBuilder { name: CHARACTER_SERVICE, arguments: Vec::new(), environment: Vec::new(), before: Vec::new() }
     }
 
     /// The Storage Service.
     pub fn storage() -> ServiceBuilder {
-        ServiceBuilder { name: STORAGE_SERVICE, arguments: Vec::new(), environment: Vec::new(), largest_file: None }
+        ServiceBuilder { name: STORAGE_SERVICE, arguments: Vec::new(), environment: Vec::new(), before: Vec::new() }
     }
 
     /// `http://127.0.0.1:<port>` followed by the path, which starts with a slash or is empty.

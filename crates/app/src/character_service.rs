@@ -4,6 +4,7 @@ use crate::{
     check,
     cli::{self, CharacterServiceCommand},
     config::{CharacterServiceConfig, ProcessEnvironment},
+    log_queue::LogQueue,
     run::{Outcome, run, say},
     serve::Server,
     stack::{self, Purpose, Stack},
@@ -27,11 +28,11 @@ pub fn main() -> ExitCode {
     run(
         CharacterServiceConfig::read(&ProcessEnvironment),
         |config| &config.log,
-        async |config| execute(command, config).await,
+        async |config, log| execute(command, config, &log).await,
     )
 }
 
-async fn execute(command: CharacterServiceCommand, config: CharacterServiceConfig) -> Outcome {
+async fn execute(command: CharacterServiceCommand, config: CharacterServiceConfig, log: &LogQueue) -> Outcome {
     if let CharacterServiceCommand::OpenApi = command {
         say(character_api::openapi().to_pretty_json()?)?;
         return Ok(ExitCode::SUCCESS);
@@ -46,6 +47,7 @@ async fn execute(command: CharacterServiceCommand, config: CharacterServiceConfi
         }
     };
     let mut registry = Registry::default();
+    log.register(&mut registry);
     let stack = stack::build(&config, &mut registry, purpose).await?;
     let database = stack.database();
     let outcome = match command {

@@ -10,6 +10,7 @@ mod client_noise;
 pub mod config;
 pub mod folder_lock;
 mod labels;
+mod log_queue;
 pub mod observed;
 pub mod reported;
 pub mod reporting;

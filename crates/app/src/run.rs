@@ -1,10 +1,13 @@
 //! From arguments and environment to an exit status, the same for both binaries.
 
 use crate::{
-    config::{ConfigError, LogConfig},
+    config::{ConfigError, LogConfig, LogFormat},
+    log_queue::LogQueue,
     telemetry,
 };
-use std::{error::Error, fmt::Write as _, io::Write as _, process::ExitCode};
+use std::{
+    backtrace::Backtrace, error::Error, fmt::Write as _, io::Write as _, panic, process::ExitCode, time::Duration,
+};
 
 /// What a command ends with.
 pub(crate) type Outcome = Result<ExitCode, Box<dyn Error + Send + Sync>>;
@@ -12,37 +15,50 @@ pub(crate) type Outcome = Result<ExitCode, Box<dyn Error + Send + Sync>>;
 /// Status of a wrong configuration or command line.
 const MISCONFIGURED: u8 = 2;
 
+/// How long the process waits at its end for the reader of its log.
+const LAST_LINES: Duration = Duration::from_secs(2);
+
 /// Starts logging and runs `command` on a runtime of its own.
 pub(crate) fn run<C>(
     config: Result<C, ConfigError>,
     log: impl Fn(&C) -> &LogConfig,
-    command: impl AsyncFnOnce(C) -> Outcome,
+    command: impl AsyncFnOnce(C, LogQueue) -> Outcome,
 ) -> ExitCode {
-    let config = match config {
-        Ok(config) => config,
+    let format = config.as_ref().map_or(LogFormat::Human, |config| log(config).format);
+    let lines = match LogQueue::start(format, std::io::stderr()) {
+        Ok(lines) => lines,
         Err(error) => {
-            report(&error);
-            return ExitCode::from(MISCONFIGURED);
-        }
-    };
-    if let Err(error) = telemetry::start(log(&config), std::io::stderr) {
-        report(&error);
-        return ExitCode::from(MISCONFIGURED);
-    }
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(error) => {
-            report(&error);
+            // Without the thread of the queue there is only the direct way, and no reason to report a second failure.
+            let _ = writeln!(std::io::stderr(), "the thread that writes the log does not start: {error}");
             return ExitCode::FAILURE;
         }
     };
-    match runtime.block_on(command(config)) {
-        Ok(code) => code,
+    let report = |error: &(dyn Error + 'static)| lines.push(format!("{}\n", chain(error)).as_bytes());
+    let code = match config {
         Err(error) => {
+            report(&error);
+            ExitCode::from(MISCONFIGURED)
+        }
+        Ok(config) => logged(config, log, command, &lines).unwrap_or_else(|error| {
             report(error.as_ref());
             ExitCode::FAILURE
-        }
-    }
+        }),
+    };
+    lines.flush(LAST_LINES);
+    code
+}
+
+fn logged<C>(
+    config: C,
+    log: impl Fn(&C) -> &LogConfig,
+    command: impl AsyncFnOnce(C, LogQueue) -> Outcome,
+    lines: &LogQueue,
+) -> Outcome {
+    telemetry::start(log(&config), lines.clone())?;
+    // The hook of the standard library writes to the standard error output itself, and waits for its reader.
+    panic::set_hook(Box::new(|panic| tracing::error!(%panic, backtrace = %Backtrace::capture(), "a thread panicked")));
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(command(config, lines.clone()))
 }
 
 /// One line: the error and what caused it.
@@ -55,11 +71,6 @@ pub(crate) fn chain(error: &(dyn Error + 'static)) -> String {
         source = cause.source();
     }
     text
-}
-
-fn report(error: &(dyn Error + 'static)) {
-    // Nothing is left to be told when even the standard error output is gone.
-    let _ = writeln!(std::io::stderr(), "{}", chain(error));
 }
 
 /// Prints a line on the standard output.

@@ -6,6 +6,7 @@ use crate::{
     cli::{self, StorageServiceCommand},
     config::{ProcessEnvironment, StorageServiceConfig},
     folder_lock::FolderLock,
+    log_queue::LogQueue,
     observed::{Observed, OperationMetrics},
     reported::Reported,
     reporting::Reporting,
@@ -35,11 +36,11 @@ pub fn main() -> ExitCode {
     run(
         StorageServiceConfig::read(&ProcessEnvironment),
         |config| &config.log,
-        async |config| execute(command, config).await,
+        async |config, log| execute(command, config, &log).await,
     )
 }
 
-async fn execute(command: StorageServiceCommand, config: StorageServiceConfig) -> Outcome {
+async fn execute(command: StorageServiceCommand, config: StorageServiceConfig, log: &LogQueue) -> Outcome {
     let location = config.database();
     let engine = location.engine();
     let options =
@@ -56,7 +57,7 @@ async fn execute(command: StorageServiceCommand, config: StorageServiceConfig) -
             (SqlStorage::open_existing(location, options).await?, None)
         }
     };
-    let outcome = work(command, config, database.clone(), engine).await;
+    let outcome = work(command, config, database.clone(), engine, log).await;
     stack::closing(Some(database), outcome).await
 }
 
@@ -65,8 +66,10 @@ async fn work(
     config: StorageServiceConfig,
     database: SqlStorage,
     engine: &'static str,
+    log: &LogQueue,
 ) -> Outcome {
     let mut registry = Registry::default();
+    log.register(&mut registry);
     // Metrics of what is asked of the database, outside of which there is no cache here: the contract cannot say that
     // an answer is stale.
     let operations = OperationMetrics::register(&mut registry);

@@ -41,11 +41,14 @@ where
             // No line shows its spans, so their fields are not written down for it.
             .fmt_fields(debug_fn(|_, _, _| Ok(())))
             .map_event_format(WithoutClientNoise)
+            // They would go to the standard error output past `lines`.
+            .log_internal_errors(false)
             .with_writer(lines)
             .boxed(),
         LogFormat::Human => tracing_subscriber::fmt::layer()
             .with_ansi(false)
             .map_event_format(WithoutClientNoise)
+            .log_internal_errors(false)
             .with_writer(lines)
             .boxed(),
     };
