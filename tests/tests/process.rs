@@ -1,6 +1,8 @@
 //! Both services as processes: how they start, what they refuse, how they end, and what they leave.
 #![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
+#[path = "process/sockets.rs"]
+mod sockets;
 #[path = "process/stalled_log.rs"]
 mod stalled_log;
 mod support;

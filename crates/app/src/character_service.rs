@@ -6,7 +6,7 @@ use crate::{
     config::{CharacterServiceConfig, ProcessEnvironment},
     log_queue::LogQueue,
     run::{Outcome, run, say},
-    serve::Server,
+    serve::{self, Server},
     stack::{self, Purpose, Stack},
     transfer,
 };
@@ -63,6 +63,8 @@ async fn execute(command: CharacterServiceCommand, config: CharacterServiceConfi
 }
 
 async fn serve(config: CharacterServiceConfig, stack: Stack, mut registry: Registry) -> Outcome {
+    let connections = serve::connections(&config.sockets, stack.database().as_ref())?;
+    connections.register(&mut registry);
     let http_metrics = HttpMetrics::default();
     http_metrics.register(&mut registry);
     let admission = Admission::new(config.max_in_flight_bytes);
@@ -78,7 +80,7 @@ async fn serve(config: CharacterServiceConfig, stack: Stack, mut registry: Regis
     });
     let operator = Arc::new(stack.operator);
     let admin = config.admin.map(|address| (address, Arc::clone(&operator)));
-    let server = Server { listen: config.listen, shutdown: config.shutdown, health, admin };
+    let server = Server { listen: config.listen, shutdown: config.shutdown, health, connections, admin };
     let (loopback, summary) = (config.listen.ip().is_loopback(), stack.summary);
     server
         .run(configure_for(api, config.cors), move |address| {

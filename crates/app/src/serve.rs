@@ -1,14 +1,29 @@
 //! Running an HTTP server until the process is told to stop, in good order.
 
-use crate::admin::{self, Operator};
-use actix_web::{App, HttpServer, web::ServiceConfig};
+use crate::{
+    admin::{self, Operator},
+    config::SocketConfig,
+    descriptors,
+    http::{self, Connections, SocketLimits},
+};
+use actix_web::{App, web::ServiceConfig};
 use character_api::Health;
+use character_storage_sql::SqlStorage;
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::signal::unix::{SignalKind, signal};
 
-/// How long an idle client connection is kept: above the 60 seconds of common load balancers, so that it is they who
-/// close it.
-const KEEP_ALIVE: Duration = Duration::from_secs(75);
+/// Connections of clients to the main address, as many as the descriptors of the process allow.
+///
+/// # Errors
+/// When they allow too few.
+pub(crate) fn connections(sockets: &SocketConfig, database: Option<&SqlStorage>) -> io::Result<Arc<Connections>> {
+    let database_connections = database.map_or(0, |database| database.pool_status().limit);
+    Ok(Arc::new(Connections::new(SocketLimits {
+        most: descriptors::most_connections(sockets.max_connections, database_connections)?,
+        patience: sockets.client_timeout,
+        keep_alive: sockets.keep_alive,
+    })))
+}
 
 /// Where to listen, and how to stop.
 #[derive(Debug)]
@@ -16,6 +31,7 @@ pub(crate) struct Server {
     pub(crate) listen: SocketAddr,
     pub(crate) shutdown: Duration,
     pub(crate) health: Arc<Health>,
+    pub(crate) connections: Arc<Connections>,
     /// The listener for a person on call, and what it shows.
     pub(crate) admin: Option<(SocketAddr, Arc<Operator>)>,
 }
@@ -29,23 +45,20 @@ impl Server {
         started: impl FnOnce(SocketAddr),
     ) -> io::Result<()> {
         let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-        let server = HttpServer::new(move || App::new().configure(configure.clone()))
-            .keep_alive(KEEP_ALIVE)
-            .shutdown_timeout(self.shutdown.as_secs())
-            .disable_signals()
-            .bind(self.listen)
-            .map_err(|error| not_bound("LISTEN_ADDR", self.listen, &error));
+        let listener = http::bind(self.listen).map_err(|error| not_bound("LISTEN_ADDR", self.listen, &error));
         let admin = self.admin.map(|(address, operator)| {
             admin::listen(address, operator).map_err(|error| not_bound("ADMIN_ADDR", address, &error))
         });
         // Both are reported in one run.
-        let (server, admin) = match (server, admin.transpose()) {
-            (Ok(server), Ok(admin)) => (server, admin),
+        let (listener, admin) = match (listener, admin.transpose()) {
+            (Ok(listener), Ok(admin)) => (listener, admin),
             (Err(first), Err(second)) => return Err(io::Error::new(first.kind(), format!("{first}; {second}"))),
             (Err(error), Ok(_)) | (Ok(_), Err(error)) => return Err(error),
         };
-        started(server.addrs().first().copied().unwrap_or(self.listen));
-        let running = server.run();
+        started(listener.local_addr()?);
+        let workers = http::workers(self.connections.limits.most);
+        let application = move || App::new().configure(configure.clone());
+        let running = http::start(listener, workers, self.shutdown, self.connections, application)?;
         let handle = running.handle();
         let (admin, admin_address) = admin.unzip();
         let admin_handle = admin.as_ref().map(actix_web::dev::Server::handle);

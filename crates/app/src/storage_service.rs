@@ -11,7 +11,7 @@ use crate::{
     reported::Reported,
     reporting::Reporting,
     run::{Outcome, run},
-    serve::Server,
+    serve::{self, Server},
     stack,
     state_metrics::{show_database, show_reports},
 };
@@ -105,6 +105,8 @@ async fn serve(
 ) -> Outcome {
     let limits = Limits { body_bytes: config.max_request_bytes, ..Limits::default() };
     let contract = StorageServer::new(storage, AcceptedTokens::new(config.tokens.clone())?, limits);
+    let connections = serve::connections(&config.sockets, operator.database.as_ref())?;
+    connections.register(&mut registry);
     let http_metrics = HttpMetrics::default();
     http_metrics.register(&mut registry);
     let admission = Admission::new(config.max_in_flight_bytes);
@@ -113,7 +115,8 @@ async fn serve(
     let document = web::Bytes::from(openapi().to_json()?);
     let operator = Arc::new(operator);
     let admin = config.admin.map(|address| (address, Arc::clone(&operator)));
-    let server = Server { listen: config.listen, shutdown: config.shutdown, health: Arc::clone(&health), admin };
+    let server =
+        Server { listen: config.listen, shutdown: config.shutdown, health: Arc::clone(&health), connections, admin };
     server
         .run(
             move |app| {

@@ -7,8 +7,9 @@ mod report;
 
 pub(crate) use operator::{Operator, WaistHandle};
 
+use crate::http::{self, Connections, SocketLimits};
 use actix_web::{
-    App, HttpResponse, HttpServer,
+    App, HttpResponse,
     dev::Server,
     http::{StatusCode, header::CACHE_CONTROL},
     middleware::from_fn,
@@ -19,28 +20,33 @@ use character_api::{
     endpoint::{Endpoint, Endpoints},
     middleware,
 };
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+/// A person, their dashboards and their scripts need no more.
+const LIMITS: SocketLimits =
+    SocketLimits { most: 16, patience: Duration::from_secs(10), keep_alive: Duration::from_secs(75) };
+
+/// How long a request under way may take at a stop.
+const SHUTDOWN: Duration = Duration::from_secs(1);
 
 /// No order is longer, in bytes.
 const LONGEST_ORDER: usize = 1024;
 
 /// A server of the paths of `operator` at `address`, which is bound already.
 pub(crate) fn listen(address: SocketAddr, operator: Arc<Operator>) -> std::io::Result<(Server, SocketAddr)> {
-    let server = HttpServer::new(move || {
+    let listener = http::bind(address)?;
+    let bound = listener.local_addr()?;
+    let application = move || {
         App::new().service(
             web::scope("")
                 .configure(configure(Arc::clone(&operator)))
                 // Nobody shows these metrics: what a person on call asks is no load.
                 .wrap(from_fn(middleware::account(HttpMetrics::default()))),
         )
-    })
+    };
     // One person at a time is enough.
-    .workers(1)
-    .disable_signals()
-    .shutdown_timeout(1)
-    .bind(address)?;
-    let bound = server.addrs().first().copied().unwrap_or(address);
-    Ok((server.run(), bound))
+    let server = http::start(listener, 1, SHUTDOWN, Arc::new(Connections::new(LIMITS)), application)?;
+    Ok((server, bound))
 }
 
 fn configure(operator: Arc<Operator>) -> impl FnOnce(&mut ServiceConfig) {

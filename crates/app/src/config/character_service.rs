@@ -4,6 +4,10 @@ use super::{
     cors::{CORS_ALLOWED_ORIGINS, allowed_origins},
     log_config, max_in_flight_bytes, read,
     reports::{ERROR_REPORTS_PER_MINUTE, SENTRY_DSN, report_config},
+    sockets::{
+        CLIENT_TIMEOUT_SECS, HEALTH_ADDR, KEEP_ALIVE_SECS, MAX_CONNECTIONS, SocketConfig, UPLOAD_BYTES_PER_SEC,
+        socket_config,
+    },
     variables::{Reader, boolean, folder, number, secret, socket, url},
     with_password,
 };
@@ -41,6 +45,8 @@ pub struct CharacterServiceConfig {
     pub cors: Option<AllowedOrigins>,
     /// Where a person on call looks; `None`: nowhere.
     pub admin: Option<SocketAddr>,
+    /// What clients may take of its sockets.
+    pub sockets: SocketConfig,
     /// Where failed operations are told.
     pub reports: ReportConfig,
     /// Bytes of large requests and answers under way at the same time.
@@ -160,6 +166,11 @@ impl CharacterServiceConfig {
         ALLOW_UNAUTHENTICATED,
         CORS_ALLOWED_ORIGINS,
         MESSAGE_HUB_URL,
+        MAX_CONNECTIONS,
+        CLIENT_TIMEOUT_SECS,
+        UPLOAD_BYTES_PER_SEC,
+        KEEP_ALIVE_SECS,
+        HEALTH_ADDR,
         ADMIN_ADDR,
         ERROR_REPORTS_PER_MINUTE,
         SENTRY_DSN,
@@ -210,6 +221,7 @@ impl CharacterServiceConfig {
         let cache_max_bytes = reader.read(&CACHE_MAX_BYTES, number(0, 1 << 40));
         let max_bulk_bytes = reader.read(&MAX_BULK_BYTES, number(1024, MAX_BULK as u64));
         let cors = allowed_origins(reader);
+        let sockets = socket_config(reader, listen);
         let admin = admin(reader, listen, allowed);
         let reports = report_config(reader);
         let max_in_flight_bytes = max_in_flight_bytes(reader);
@@ -227,6 +239,7 @@ impl CharacterServiceConfig {
             cache_max_bytes: cache_max_bytes?,
             max_bulk_bytes: usize::try_from(max_bulk_bytes?).ok()?,
             cors,
+            sockets: sockets?,
             admin,
             reports: reports?,
             max_in_flight_bytes: max_in_flight_bytes?,

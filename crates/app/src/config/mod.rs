@@ -4,11 +4,13 @@ mod character_service;
 mod cors;
 mod log_filter;
 mod reports;
+mod sockets;
 mod storage_service;
 mod variables;
 
 pub use character_service::{CharacterServiceConfig, RemoteStorage};
 pub use reports::ReportConfig;
+pub use sockets::SocketConfig;
 pub use storage_service::{DatabaseUrl, StorageServiceConfig};
 pub use variables::{ConfigError, Environment, ProcessEnvironment, Variable, help};
 
@@ -231,7 +233,7 @@ mod tests {
 
     #[test]
     fn an_empty_value_is_a_mistake_unless_it_turns_something_off() {
-        let off = ["ADMIN_ADDR", "REDIS_URL", "MESSAGE_HUB_URL", "SENTRY_DSN", "CORS_ALLOWED_ORIGINS"];
+        let off = ["ADMIN_ADDR", "REDIS_URL", "MESSAGE_HUB_URL", "SENTRY_DSN", "CORS_ALLOWED_ORIGINS", "HEALTH_ADDR"];
         for empty in ["", "  "] {
             for variable in CharacterServiceConfig::VARIABLES.iter().chain(StorageServiceConfig::VARIABLES) {
                 let environment = BTreeMap::from([(variable.name, empty)]);

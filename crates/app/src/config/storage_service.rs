@@ -2,6 +2,10 @@ use super::{
     ADMIN_ADDR, ConfigError, Environment, LOG_FORMAT, LOG_LEVEL, LogConfig, MAX_IN_FLIGHT_BYTES, ReportConfig,
     SHUTDOWN_SECS, Variable, admin, log_config, max_in_flight_bytes, read,
     reports::{ERROR_REPORTS_PER_MINUTE, SENTRY_DSN, report_config},
+    sockets::{
+        CLIENT_TIMEOUT_SECS, HEALTH_ADDR, KEEP_ALIVE_SECS, MAX_CONNECTIONS, SocketConfig, UPLOAD_BYTES_PER_SEC,
+        socket_config,
+    },
     variables::{Reader, boolean, folder, number, secret, socket},
     with_password,
 };
@@ -31,6 +35,8 @@ pub struct StorageServiceConfig {
     pub max_request_bytes: usize,
     /// Where a person on call looks; `None`: nowhere.
     pub admin: Option<SocketAddr>,
+    /// What clients may take of its sockets.
+    pub sockets: SocketConfig,
     /// Where failed operations are told.
     pub reports: ReportConfig,
     /// Bytes of large requests and answers under way at the same time.
@@ -72,6 +78,11 @@ impl StorageServiceConfig {
         STORAGE_SERVICE_TOKEN,
         MAX_REQUEST_BYTES,
         ALLOW_UNAUTHENTICATED,
+        MAX_CONNECTIONS,
+        CLIENT_TIMEOUT_SECS,
+        UPLOAD_BYTES_PER_SEC,
+        KEEP_ALIVE_SECS,
+        HEALTH_ADDR,
         ADMIN_ADDR,
         ERROR_REPORTS_PER_MINUTE,
         SENTRY_DSN,
@@ -105,6 +116,7 @@ impl StorageServiceConfig {
         }
         let max_request_bytes = reader.read(&MAX_REQUEST_BYTES, number(MAX_BULK as u64, 1 << 30));
         let allowed = reader.read(&ALLOW_UNAUTHENTICATED, boolean);
+        let sockets = socket_config(reader, listen);
         let admin = admin(reader, listen, allowed);
         let reports = report_config(reader);
         let max_in_flight_bytes = max_in_flight_bytes(reader);
@@ -118,6 +130,7 @@ impl StorageServiceConfig {
             database_timeout: Duration::from_millis(database_timeout?),
             tokens: tokens?,
             max_request_bytes: usize::try_from(max_request_bytes?).ok()?,
+            sockets: sockets?,
             admin,
             reports: reports?,
             max_in_flight_bytes: max_in_flight_bytes?,

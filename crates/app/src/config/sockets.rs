@@ -1,0 +1,63 @@
+use super::{
+    Variable,
+    variables::{Reader, number, socket},
+};
+use std::{net::SocketAddr, time::Duration};
+
+/// What clients may take of the sockets of the service, and of its time.
+#[derive(Clone, Debug)]
+pub struct SocketConfig {
+    /// Maximum number of client connections; `None`: derived from the limit of open descriptors.
+    pub max_connections: Option<u64>,
+    /// How long a client may keep the service waiting.
+    pub client_timeout: Duration,
+    /// The slowest upload that is waited for, in bytes a second.
+    pub upload_rate: u64,
+    /// How long an idle connection is kept.
+    pub keep_alive: Duration,
+    /// Where liveness and readiness are answered beside the main address; `None`: nowhere.
+    pub health: Option<SocketAddr>,
+}
+
+pub(crate) const MAX_CONNECTIONS: Variable = Variable::optional(
+    "MAX_CONNECTIONS",
+    "maximum number of client connections; unset: derived from the limit of open descriptors, at most 4096",
+);
+pub(crate) const CLIENT_TIMEOUT_SECS: Variable = Variable::new(
+    "CLIENT_TIMEOUT_SECS",
+    "seconds that a client may take to send a request head, to begin with the body, or to take 64 KiB of an answer",
+    "10",
+);
+pub(crate) const UPLOAD_BYTES_PER_SEC: Variable = Variable::new(
+    "UPLOAD_BYTES_PER_SEC",
+    "slowest average upload of a request body, in bytes a second, after CLIENT_TIMEOUT_SECS",
+    "65536",
+);
+pub(crate) const KEEP_ALIVE_SECS: Variable = Variable::new(
+    "KEEP_ALIVE_SECS",
+    "seconds that an idle client connection is kept; above the idle timeout of a load balancer in front",
+    "75",
+);
+pub(crate) const HEALTH_ADDR: Variable = Variable::optional(
+    "HEALTH_ADDR",
+    "address and port where a thread of its own answers /health/live and /health/ready; unset: on the main port alone",
+)
+.off_when_empty();
+
+pub(crate) fn socket_config(reader: &mut Reader<'_>, listen: Option<SocketAddr>) -> Option<SocketConfig> {
+    let max_connections = reader.read(&MAX_CONNECTIONS, number(8, 1_000_000));
+    let client_timeout = reader.read(&CLIENT_TIMEOUT_SECS, number(1, 3600));
+    let upload_rate = reader.read(&UPLOAD_BYTES_PER_SEC, number(1, 1 << 30));
+    let keep_alive = reader.read(&KEEP_ALIVE_SECS, number(1, 86_400));
+    let health = reader.read(&HEALTH_ADDR, socket);
+    if let Some(address) = health.filter(|address| listen == Some(*address) && address.port() != 0) {
+        reader.faults.push(format!("HEALTH_ADDR=\"{address}\": is LISTEN_ADDR already; give it another port"));
+    }
+    Some(SocketConfig {
+        max_connections,
+        client_timeout: Duration::from_secs(client_timeout?),
+        upload_rate: upload_rate?,
+        keep_alive: Duration::from_secs(keep_alive?),
+        health,
+    })
+}

@@ -1,0 +1,74 @@
+//! Open descriptors: as many as the system permits, and how many of them clients may have.
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use std::io;
+
+/// Maximum number of client connections unless configured, however many descriptors there are.
+const MOST_CONNECTIONS: u64 = 4096;
+/// Fewer client connections than this make no service.
+const FEWEST_CONNECTIONS: u64 = 8;
+/// Descriptors for listeners, health, an operator, Redis, files and the runtime itself.
+const RESERVED: u64 = 64;
+/// Descriptors of one connection to a database. SQLite has three files.
+const PER_DATABASE_CONNECTION: u64 = 3;
+
+/// Raises the limit of open descriptors as far as it may be raised, and returns it; `None`: there is no limit.
+fn raise_limit() -> io::Result<Option<u64>> {
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    if current != maximum {
+        setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum })?;
+    }
+    Ok(maximum)
+}
+
+/// Raises the limit of open descriptors and returns the maximum number of client connections: as configured, or derived
+/// from the limit.
+///
+/// # Errors
+/// When the limit leaves no room for so many connections.
+pub(crate) fn most_connections(configured: Option<u64>, database_connections: usize) -> io::Result<usize> {
+    let limit = raise_limit().unwrap_or_else(|error| {
+        tracing::warn!(%error, "the limit of open descriptors cannot be raised");
+        getrlimit(Resource::Nofile).current
+    });
+    let most = share_of_clients(limit.unwrap_or(u64::MAX), configured, database_connections as u64)?;
+    usize::try_from(most).map_err(io::Error::other)
+}
+
+fn share_of_clients(limit: u64, configured: Option<u64>, database_connections: u64) -> io::Result<u64> {
+    let free = limit.saturating_sub(RESERVED + PER_DATABASE_CONNECTION * database_connections);
+    // The request of each client may need a connection to the Storage Service at the same time.
+    let most = configured.unwrap_or_else(|| MOST_CONNECTIONS.min(free / 2));
+    if most > free || most < FEWEST_CONNECTIONS {
+        let wanted = most.max(FEWEST_CONNECTIONS);
+        return Err(io::Error::other(format!(
+            "{wanted} client connections do not fit beside the descriptors for other purposes: {free} of {limit} are \
+             left; raise the limit (ulimit -n), or lower MAX_CONNECTIONS"
+        )));
+    }
+    Ok(most)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clients_leave_descriptors_for_the_storage_the_database_and_files() {
+        for limit in [256, 1024, 65_536, u64::MAX] {
+            for database in [8, 32] {
+                let clients = share_of_clients(limit, None, database).unwrap();
+                assert!((FEWEST_CONNECTIONS..=MOST_CONNECTIONS).contains(&clients), "{limit}: {clients}");
+                let storage = clients;
+                assert!(clients + storage + RESERVED + PER_DATABASE_CONNECTION * database <= limit, "{limit}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_number_of_connections_that_does_not_fit_is_an_error() {
+        assert_eq!(share_of_clients(1024, Some(500), 8).unwrap(), 500);
+        assert!(share_of_clients(1024, Some(1000), 8).unwrap_err().to_string().contains("MAX_CONNECTIONS"));
+        assert!(share_of_clients(64, None, 8).is_err());
+    }
+}

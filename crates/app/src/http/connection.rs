@@ -1,0 +1,113 @@
+//! What is known of one client connection: its socket and its requests share it.
+
+use super::connections::{Connections, End};
+use actix_http::error::{DispatchError, ParseError};
+use std::{cell::Cell, rc::Rc, sync::Arc, time::Duration};
+use tokio::time::Instant;
+
+/// actix-http has deadlines of its own for the first head, which it answers, and for most idle connections, which it
+/// closes in good order. They come first.
+const AFTER_ACTIX: Duration = Duration::from_secs(1);
+
+/// How often an idle connection checks whether the server became crowded.
+const CROWD_CHECK: Duration = Duration::from_secs(2);
+
+/// What the connection waits for on its reading side.
+#[derive(Clone, Copy, Debug)]
+enum Waiting {
+    /// For the rest of a head that began at this time, or for all of the first head.
+    Head(Instant),
+    /// For the next request, since this time.
+    Next(Instant),
+}
+
+#[derive(Debug)]
+pub(super) struct Connection {
+    all: Arc<Connections>,
+    in_flight: Cell<u32>,
+    had_request: Cell<bool>,
+    waiting: Cell<Waiting>,
+    /// Why the socket ended the connection, if it did.
+    end: Cell<Option<End>>,
+}
+
+impl Connection {
+    pub(super) fn new(all: Arc<Connections>) -> Rc<Self> {
+        all.opened();
+        Rc::new(Self {
+            all,
+            in_flight: Cell::new(0),
+            had_request: Cell::new(false),
+            waiting: Cell::new(Waiting::Head(Instant::now() + AFTER_ACTIX)),
+            end: Cell::new(None),
+        })
+    }
+
+    /// A request was read and is being answered.
+    pub(super) fn request_begins(&self) {
+        self.had_request.set(true);
+        self.in_flight.set(self.in_flight.get() + 1);
+    }
+
+    /// The answer is on its way to the socket.
+    pub(super) fn request_ends(&self) {
+        self.in_flight.set(self.in_flight.get().saturating_sub(1));
+        self.waiting.set(Waiting::Next(Instant::now()));
+    }
+
+    /// Bytes arrived. While no request is in flight they belong to a head, or to a body that no handler reads.
+    pub(super) fn received(&self) {
+        if self.in_flight.get() == 0
+            && let Waiting::Next(_) = self.waiting.get()
+        {
+            self.waiting.set(Waiting::Head(Instant::now()));
+        }
+    }
+
+    /// When to check again whether the client has kept the connection waiting for too long; `None` while it is the
+    /// client that waits. The error is that it has.
+    pub(super) fn read_deadline(&self, now: Instant) -> Result<Option<Instant>, End> {
+        if self.in_flight.get() > 0 {
+            return Ok(None);
+        }
+        match self.waiting.get() {
+            Waiting::Head(since) if now >= since + self.all.head_patience() => Err(self.ends(End::HeadTimeout)),
+            Waiting::Head(since) => Ok(Some((since + self.all.limits.patience).min(now + CROWD_CHECK))),
+            Waiting::Next(since) if now >= since + self.all.idle_patience() + AFTER_ACTIX => {
+                Err(self.ends(if self.all.are_crowded() { End::Crowded } else { End::HeadTimeout }))
+            }
+            Waiting::Next(_) => Ok(Some(now + CROWD_CHECK)),
+        }
+    }
+
+    /// How long the socket may take no byte of an answer.
+    pub(super) fn write_patience(&self) -> Duration {
+        self.all.limits.patience
+    }
+
+    /// Remembers why the socket ends the connection.
+    pub(super) fn ends(&self, end: End) -> End {
+        self.end.set(Some(end));
+        end
+    }
+
+    /// The socket is closed.
+    pub(super) fn closed(&self) {
+        self.all.closed();
+    }
+
+    /// Accounts for the end of the connection. What actix-http answered by itself is logged here.
+    pub(super) fn ended(&self, result: &Result<(), DispatchError>) {
+        let end = self.end.get().unwrap_or_else(|| match result {
+            Err(DispatchError::Parse(error)) => {
+                let status = if matches!(error, ParseError::TooLarge) { 431 } else { 400 };
+                tracing::info!(target: "access", status, %error, "answered what is not a readable request");
+                End::Unreadable
+            }
+            Err(_) => End::Cut,
+            Ok(()) if self.had_request.get() => End::Done,
+            Ok(()) => End::NoRequest,
+        });
+        self.all.ended(end);
+    }
+}

@@ -1,0 +1,124 @@
+//! All client connections of a server: how many there may be, how long each may wait, and how they ended.
+
+use prometheus_client::{
+    encoding::EncodeLabelSet,
+    metrics::{counter::Counter, family::Family, gauge::Gauge},
+    registry::Registry,
+};
+use std::{
+    sync::atomic::{AtomicUsize, Ordering},
+    time::Duration,
+};
+
+/// How long a client may keep a crowded server waiting for a head or a next request.
+const CROWDED_PATIENCE: Duration = Duration::from_secs(2);
+
+/// What clients may take of the sockets of a server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct SocketLimits {
+    /// Maximum number of connections.
+    pub(crate) most: usize,
+    /// How long a request head may take to arrive, and 64 KiB of an answer to be taken.
+    pub(crate) patience: Duration,
+    /// How long an idle connection is kept.
+    pub(crate) keep_alive: Duration,
+}
+
+impl SocketLimits {
+    /// How long a client may take to close its side of a connection that is ended.
+    pub(crate) fn disconnect(&self) -> Duration {
+        self.patience.min(CROWDED_PATIENCE)
+    }
+}
+
+/// Why a connection ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    /// In good order after at least one request.
+    Done,
+    /// Before a request arrived, or with the answer that it did not arrive in time.
+    NoRequest,
+    /// What arrived was no request that can be read.
+    Unreadable,
+    /// A later request did not arrive in time, or the rest of a body that no handler reads.
+    HeadTimeout,
+    /// The client did not take its answer.
+    AnswerTimeout,
+    /// It was idle while most of the connections that may be open were.
+    Crowded,
+    /// The network or the client cut it.
+    Cut,
+}
+
+impl End {
+    fn label(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::NoRequest => "no_request",
+            Self::Unreadable => "unreadable",
+            Self::HeadTimeout => "head_timeout",
+            Self::AnswerTimeout => "answer_timeout",
+            Self::Crowded => "crowded",
+            Self::Cut => "cut",
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Ended {
+    reason: &'static str,
+}
+
+/// The connections of one server.
+#[derive(Debug)]
+pub(crate) struct Connections {
+    pub(crate) limits: SocketLimits,
+    open: AtomicUsize,
+    open_gauge: Gauge,
+    ended: Family<Ended, Counter>,
+}
+
+impl Connections {
+    pub(crate) fn new(limits: SocketLimits) -> Self {
+        Self { limits, open: AtomicUsize::new(0), open_gauge: Gauge::default(), ended: Family::default() }
+    }
+
+    /// Shows `http_server_connections`, `http_server_connections_max` and `http_server_connections_ended_total`.
+    pub(crate) fn register(&self, registry: &mut Registry) {
+        registry.register("http_server_connections", "Open client connections", self.open_gauge.clone());
+        let most = Gauge::<i64>::default();
+        most.set(i64::try_from(self.limits.most).unwrap_or(i64::MAX));
+        registry.register("http_server_connections_max", "Client connections that may be open", most);
+        let help = "Client connections that ended, by the reason";
+        registry.register("http_server_connections_ended", help, self.ended.clone());
+    }
+
+    pub(super) fn opened(&self) {
+        self.open.fetch_add(1, Ordering::Relaxed);
+        self.open_gauge.inc();
+    }
+
+    pub(super) fn closed(&self) {
+        self.open.fetch_sub(1, Ordering::Relaxed);
+        self.open_gauge.dec();
+    }
+
+    pub(super) fn ended(&self, reason: End) {
+        self.ended.get_or_create(&Ended { reason: reason.label() }).inc();
+    }
+
+    /// Whether three quarters of the connections that may be open are. Idle ones then make room.
+    pub(super) fn are_crowded(&self) -> bool {
+        self.open.load(Ordering::Relaxed) * 4 > self.limits.most * 3
+    }
+
+    /// How long a head may take to arrive at present.
+    pub(super) fn head_patience(&self) -> Duration {
+        if self.are_crowded() { self.limits.patience.min(CROWDED_PATIENCE) } else { self.limits.patience }
+    }
+
+    /// How long a connection may be idle at present.
+    pub(super) fn idle_patience(&self) -> Duration {
+        if self.are_crowded() { self.limits.keep_alive.min(CROWDED_PATIENCE) } else { self.limits.keep_alive }
+    }
+}

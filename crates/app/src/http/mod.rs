@@ -1,0 +1,114 @@
+//! HTTP servers whose connections cannot be held by a client that is slow, silent or gone.
+//!
+//! actix-http has deadlines for the first head, for idle connections and for the end of a connection. What it lacks is
+//! here: deadlines for later heads and for answers, bounded pieces of large answers, and an account of every connection.
+
+mod answer;
+mod connection;
+mod connections;
+mod stream;
+
+pub(crate) use connections::{Connections, SocketLimits};
+
+use actix_http::{HttpService, Protocol, Request, Response, body::MessageBody};
+use actix_server::{Server, ServerBuilder};
+use actix_service::{IntoServiceFactory, ServiceFactory, ServiceFactoryExt, apply_fn_factory, fn_service, map_config};
+use actix_web::{Error, dev::AppConfig, dev::Service};
+use answer::InFlight;
+use connection::Connection;
+use std::{
+    fmt,
+    future::ready,
+    io,
+    net::{SocketAddr, TcpListener},
+    rc::Rc,
+    sync::Arc,
+    thread,
+    time::Duration,
+};
+use stream::GuardedStream;
+use tokio::net::{TcpSocket, TcpStream};
+
+/// Connections that may wait to be accepted.
+const BACKLOG: u32 = 1024;
+
+/// Bytes of an answer that the system keeps for a client that does not read. It is set, because a buffer that grows by
+/// itself takes up to 4 MiB a connection, and reports progress in steps that are too large to set a deadline for.
+const SEND_BUFFER: u32 = 128 * 1024;
+
+/// Binds a socket for [`start`]. Needs a Tokio runtime.
+pub(crate) fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    socket.set_reuseaddr(true)?;
+    // Accepted sockets inherit it.
+    socket.set_send_buffer_size(SEND_BUFFER)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)?.into_std()
+}
+
+/// The number of workers of a server: one for each processor, but not more than connections.
+pub(crate) fn workers(connections: usize) -> usize {
+    thread::available_parallelism().map_or(2, usize::from).min(connections).max(1)
+}
+
+/// Starts a server of the application on `workers` threads. `shutdown` is the time for requests under way at a stop.
+pub(crate) fn start<F, I, S, B>(
+    listener: TcpListener,
+    workers: usize,
+    shutdown: Duration,
+    connections: Arc<Connections>,
+    application: F,
+) -> io::Result<Server>
+where
+    F: Fn() -> I + Clone + Send + 'static,
+    I: IntoServiceFactory<S, Request>,
+    S: ServiceFactory<Request, Config = AppConfig> + 'static,
+    S::Future: 'static,
+    S::Error: Into<Error> + 'static,
+    S::InitError: fmt::Debug,
+    S::Response: Into<Response<B>> + 'static,
+    S::Service: 'static,
+    <S::Service as Service<Request>>::Future: 'static,
+    B: MessageBody + 'static,
+{
+    let builder = ServerBuilder::new();
+    let stopping = builder.graceful_shutdown_signal();
+    let server = builder
+        .workers(workers)
+        .max_concurrent_connections((connections.limits.most / workers).max(1))
+        .shutdown_timeout(shutdown.as_secs())
+        .disable_signals()
+        .listen("http", listener, move || {
+            let (stopping, connections) = (stopping.clone(), Arc::clone(&connections));
+            let limits = connections.limits;
+            let application = application().into_factory().map_err(|error| error.into().error_response());
+            let application = map_config(application, |()| AppConfig::default());
+            let answering = apply_fn_factory(application, |request: Request, application| {
+                let in_flight = InFlight::begin(request.conn_data::<Rc<Connection>>());
+                let answer = application.call(request);
+                async move { Ok(in_flight.over(answer.await?.into())) }
+            });
+            let http = HttpService::build()
+                .graceful_shutdown_signal(move || {
+                    let stopping = stopping.clone();
+                    async move { stopping.notified().await }
+                })
+                .keep_alive(limits.keep_alive)
+                .client_request_timeout(limits.patience)
+                .client_disconnect_timeout(limits.disconnect())
+                .on_connect_ext(|stream: &GuardedStream, data| drop(data.insert(stream.connection())))
+                .finish(answering);
+            let http = apply_fn_factory(http, |stream: GuardedStream, http| {
+                let (connection, peer) = (stream.connection(), stream.peer());
+                let serving = http.call((stream, Protocol::Http1, peer));
+                async move {
+                    let result = serving.await;
+                    connection.ended(&result);
+                    result
+                }
+            });
+            fn_service(move |stream: TcpStream| ready(Ok(GuardedStream::new(stream, Arc::clone(&connections)))))
+                .and_then(http)
+        })?;
+    Ok(server.run())
+}

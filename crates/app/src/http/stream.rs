@@ -1,0 +1,133 @@
+//! The socket of a client, which ends the connection of a client that keeps it waiting.
+
+use super::{
+    connection::Connection,
+    connections::{Connections, End},
+};
+use std::{
+    io,
+    net::SocketAddr,
+    pin::Pin,
+    rc::Rc,
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    net::TcpStream,
+    time::{Instant, Sleep, sleep_until},
+};
+
+/// A timer that is made when it is needed first. Set again it costs nothing while it is due earlier: it then wakes its
+/// task too early, which sets it anew.
+#[derive(Debug, Default)]
+struct Timer(Option<Pin<Box<Sleep>>>);
+
+impl Timer {
+    /// Ready when the time has come.
+    fn poll_until(&mut self, deadline: Instant, cx: &mut Context<'_>) -> Poll<()> {
+        let sleep = self.0.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
+        if sleep.is_elapsed() || sleep.deadline() > deadline {
+            sleep.as_mut().reset(deadline);
+        }
+        sleep.as_mut().poll(cx)
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct GuardedStream {
+    stream: TcpStream,
+    connection: Rc<Connection>,
+    read_timer: Timer,
+    write_timer: Timer,
+    /// When what waits to be written must be written; `None` while nothing waits.
+    write_deadline: Option<Instant>,
+}
+
+impl GuardedStream {
+    pub(super) fn new(stream: TcpStream, all: Arc<Connections>) -> Self {
+        // An answer is written in large pieces, the last of which would otherwise wait for those before. A socket that
+        // refuses the option is only slower.
+        let _ = stream.set_nodelay(true);
+        Self {
+            stream,
+            connection: Connection::new(all),
+            read_timer: Timer::default(),
+            write_timer: Timer::default(),
+            write_deadline: None,
+        }
+    }
+
+    pub(super) fn connection(&self) -> Rc<Connection> {
+        Rc::clone(&self.connection)
+    }
+
+    pub(super) fn peer(&self) -> Option<SocketAddr> {
+        self.stream.peer_addr().ok()
+    }
+
+    /// Ready with an error when the client has not sent what is waited for.
+    fn poll_silence(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        loop {
+            match self.connection.read_deadline(Instant::now()) {
+                Err(_) => return Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
+                Ok(None) => return Poll::Pending,
+                Ok(Some(deadline)) => ready!(self.read_timer.poll_until(deadline, cx)),
+            }
+        }
+    }
+
+    /// Ready with an error when the client has not taken what is to be written.
+    fn poll_stall(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
+        let patience = self.connection.write_patience();
+        let deadline = *self.write_deadline.get_or_insert_with(|| Instant::now() + patience);
+        while Instant::now() < deadline {
+            ready!(self.write_timer.poll_until(deadline, cx));
+        }
+        self.connection.ends(End::AnswerTimeout);
+        // What the system still holds for the client is dropped with the socket. If that fails, it is dropped later.
+        let _ = self.stream.set_zero_linger();
+        Poll::Ready(io::ErrorKind::TimedOut.into())
+    }
+}
+
+impl Drop for GuardedStream {
+    fn drop(&mut self) {
+        self.connection.closed();
+    }
+}
+
+impl AsyncRead for GuardedStream {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        match Pin::new(&mut self.stream).poll_read(cx, buffer) {
+            Poll::Ready(Ok(())) if buffer.filled().len() > before => {
+                self.connection.received();
+                // A client that sends without an end, such as a body that no handler reads, never leaves it pending.
+                self.connection.read_deadline(Instant::now()).map_err(|_| io::ErrorKind::TimedOut)?;
+                Poll::Ready(Ok(()))
+            }
+            Poll::Pending => self.poll_silence(cx),
+            ended => ended,
+        }
+    }
+}
+
+impl AsyncWrite for GuardedStream {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        match Pin::new(&mut self.stream).poll_write(cx, bytes) {
+            Poll::Pending => self.poll_stall(cx).map(Err),
+            written => written,
+        }
+    }
+
+    /// actix-http flushes when all that it had to write is written.
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.write_deadline = None;
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
