@@ -2,12 +2,15 @@
 
 mod access_log;
 mod admission;
+mod cut;
+mod head;
 mod http_metrics;
 mod panics;
 mod request_id;
 mod trace;
 
 pub use admission::{Admission, DEFAULT_BUDGET, admit};
+pub(crate) use cut::cut;
 pub use http_metrics::HttpMetrics;
 pub(crate) use request_id::tell_route;
 pub use request_id::{CurrentRequest, current_request};
@@ -26,8 +29,12 @@ use std::{
 };
 use tracing::Instrument;
 
+/// Maximum number of bytes of a method in the log. Clients may invent methods.
+const MOST_OF_METHOD: usize = 32;
+
 /// A middleware that gives each request its id, a span that continues the trace of its `traceparent`, and, once it is
-/// answered, a line in the log under the target `access` and its place in `metrics`. A panic on the way is answered 500.
+/// answered, a line in the log under the target `access` and its place in `metrics`. A panic on the way is answered 500,
+/// and a request head of more than 16 KiB 431.
 ///
 /// The id is the `X-Request-Id` of the request when that is 1 to 128 visible ASCII characters, else a new one (UUID
 /// version 7); the answer bears it. Wrap it with [`from_fn`](actix_web::middleware::from_fn), outermost.
@@ -43,7 +50,10 @@ pub fn account<B: MessageBody + 'static>(
             let span = trace::begin(&request, &current);
             let answered = async {
                 let method = request.method().clone();
-                let answer = panics::caught(async { next.call(request).await }).await;
+                let answer = match head::check(&request) {
+                    Ok(()) => panics::caught(async { next.call(request).await }).await,
+                    Err(refusal) => Err(refusal),
+                };
                 let ended = Ended::with(method, &answer, started.elapsed());
                 trace::end(&ended);
                 access_log::write(&ended);
@@ -70,6 +80,11 @@ struct Ended {
 }
 
 impl Ended {
+    /// The method as it is logged.
+    fn method_text(&self) -> Cow<'_, str> {
+        cut(self.method.as_str(), MOST_OF_METHOD)
+    }
+
     fn with<B: MessageBody>(method: Method, answer: &Result<ServiceResponse<B>, Error>, duration: Duration) -> Self {
         let (status, bytes) = match answer {
             Ok(response) => {

@@ -1,6 +1,6 @@
 //! Every refusal and failure, as a problem document (RFC 9457).
 
-use crate::middleware::current_request;
+use crate::middleware::{current_request, cut};
 use actix_web::{
     HttpRequest, HttpResponse, Responder, ResponseError,
     body::BoxBody,
@@ -15,6 +15,11 @@ use character_storage_port::{COMMIT, ErrorKind, StorageError};
 use serde::Serialize;
 use std::{borrow::Cow, fmt};
 use utoipa::ToSchema;
+
+/// Maximum number of bytes of a text in a problem.
+const MOST_OF_TEXT: usize = 1024;
+/// Maximum number of bytes of a field or a path in a problem. A client may send a name of a megabyte.
+const MOST_OF_NAME: usize = 256;
 
 /// Why a request was not done. Answered as `application/problem+json`.
 #[derive(Clone, Debug)]
@@ -91,10 +96,10 @@ impl Problem {
         }
     }
 
-    /// Says what happened this time. It must not hold secrets.
+    /// Says what happened this time. It must not hold secrets, and is cut when it quotes much of the request.
     #[must_use]
     pub fn with_detail(mut self, detail: impl Into<String>) -> Self {
-        self.detail = Some(detail.into());
+        self.detail = Some(cut(&detail.into(), MOST_OF_TEXT).into_owned());
         self
     }
 
@@ -160,7 +165,7 @@ impl Problem {
 
     pub(crate) fn no_such_path(path: &str) -> Self {
         let title = "There is nothing at this path";
-        Self::new(StatusCode::NOT_FOUND, "no-such-path", title).with_detail(path.chars().take(200).collect::<String>())
+        Self::new(StatusCode::NOT_FOUND, "no-such-path", title).with_detail(cut(path, MOST_OF_NAME))
     }
 
     pub(crate) fn method_not_allowed(allow: &str) -> Self {
@@ -215,7 +220,10 @@ impl Problem {
             errors: self
                 .errors
                 .iter()
-                .map(|violation| FieldError { field: violation.field.clone(), reason: violation.reason.clone() })
+                .map(|violation| FieldError {
+                    field: cut(&violation.field, MOST_OF_NAME).into_owned(),
+                    reason: cut(&violation.reason, MOST_OF_TEXT).into_owned(),
+                })
                 .collect(),
             expected_revisions: self.expected_revisions.clone(),
             actual_revision: self.actual_revision,

@@ -15,6 +15,7 @@ use crate::{
     stack,
     state_metrics::{show_database, show_reports},
 };
+use actix_service::apply;
 use actix_web::{HttpResponse, middleware::from_fn, web};
 use character_api::{
     Admission, Health, HttpMetrics,
@@ -128,6 +129,9 @@ async fn serve(
                 let mut endpoints = Endpoints::default();
                 health::register(&mut endpoints, &health, &registry);
                 Endpoint::at("/openapi.json").get(json).register(&mut endpoints);
+                // The scope matches every path but `*`, the target of a request about the whole server.
+                let elsewhere = from_fn(middleware::account(http_metrics.clone()));
+                app.default_service(apply(elsewhere, Endpoints::default()));
                 app.service(
                     web::scope("")
                         .configure(|app| contract.configure(app))

@@ -10,6 +10,9 @@ use character_storage_wire::{self as wire, Problem, Unreadable};
 use serde::Serialize;
 use std::{error::Error, fmt};
 
+/// Maximum number of characters of a path in a problem.
+const MOST_OF_PATH: usize = 200;
+
 /// A request that is not answered with what it asked for.
 #[derive(Debug)]
 pub(crate) struct Refusal {
@@ -121,7 +124,8 @@ pub(crate) fn no_content() -> HttpResponse {
 }
 
 pub(crate) async fn unknown_path(request: HttpRequest) -> impl Responder {
-    Refusal::of_code(wire::UNKNOWN_PATH, format!("there is nothing at {}", request.path())).into_response()
+    let path: String = request.path().chars().take(MOST_OF_PATH).collect();
+    Refusal::of_code(wire::UNKNOWN_PATH, format!("there is nothing at {path}")).into_response()
 }
 
 pub(crate) async fn method_not_allowed(allow: &'static str) -> HttpResponse {

@@ -199,3 +199,35 @@ async fn what_is_no_readable_request_is_counted_and_logged() {
         assert!(unreadable.iter().all(|line| line["level"] == "INFO" && line["status"].is_u64()), "{unreadable:?}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_request_has_one_short_line_in_the_log_whatever_its_target_and_method() {
+    for builder in both() {
+        let service = builder.env("LOG_FORMAT", "json").start();
+        let (path, method) = ("a".repeat(60_000), "M".repeat(60_000));
+        let requests = [
+            ("GET".to_owned(), "*".to_owned(), "404"),
+            ("OPTIONS".to_owned(), "*".to_owned(), "404"),
+            ("CONNECT".to_owned(), "elsewhere:1".to_owned(), "404"),
+            ("GET".to_owned(), format!("/{}", &path[..10_000]), "404"),
+            ("GET".to_owned(), format!("/{path}"), "431"),
+            (method[..10_000].to_owned(), "/".to_owned(), "404"),
+            (method.clone(), "/health".to_owned(), "431"),
+        ];
+        let lines = |service: &Service| {
+            let output = service.output();
+            output.lines().filter(|line| line.contains("\"access\"")).map(str::to_owned).collect::<Vec<_>>()
+        };
+        let before = lines(&service).len();
+        for (method, target, status) in &requests {
+            let request = format!("{method} {target} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
+            let answer = rest(&mut connection(&service, request.as_bytes()));
+            assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{method:.10} {target:.10}: {answer}");
+            assert!(answer.contains("application/problem+json") && answer.len() < 2_000, "{answer}");
+        }
+        assert_eq!(service.terminate(), 0);
+        let lines = lines(&service).split_off(before);
+        assert_eq!(lines.len(), requests.len(), "{lines:?}");
+        assert!(lines.iter().all(|line| line.len() < 1_500), "{lines:?}");
+    }
+}

@@ -15,7 +15,7 @@ pub(super) fn write(ended: &Ended) {
     request_id::with_current(|current| {
         tracing::info!(
             target: "access",
-            method = %ended.method,
+            method = ended.method_text().as_ref(),
             route = ended.route.as_ref(),
             path = current.map(|request| request.path.as_str()),
             status = ended.status,

@@ -1,5 +1,6 @@
 //! The id of a request: taken over or made, answered, logged, and named in every problem.
 
+use super::cut::cut;
 use actix_web::{
     Error,
     dev::{ServiceRequest, ServiceResponse},
@@ -11,6 +12,8 @@ use uuid::Uuid;
 
 const HEADER: HeaderName = HeaderName::from_static("x-request-id");
 const LONGEST: usize = 128;
+/// Maximum number of bytes of a path in the log and in problems.
+const MOST_OF_PATH: usize = 512;
 
 tokio::task_local! {
     static CURRENT: Current;
@@ -27,7 +30,7 @@ struct Current {
 pub struct CurrentRequest {
     /// Its id.
     pub id: String,
-    /// Its path, without the query.
+    /// Its path, without the query, cut when it is longer than any path of the service.
     pub path: String,
 }
 
@@ -36,7 +39,7 @@ impl CurrentRequest {
         let given = request.headers().get(&HEADER).and_then(|value| value.to_str().ok());
         let usable = |id: &&str| (1..=LONGEST).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic());
         let id = given.filter(usable).map_or_else(|| Uuid::now_v7().to_string(), str::to_owned);
-        Self { id, path: request.path().to_owned() }
+        Self { id, path: cut(request.path(), MOST_OF_PATH).into_owned() }
     }
 
     /// The id as it is answered.

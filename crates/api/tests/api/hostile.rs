@@ -250,3 +250,28 @@ async fn an_unknown_path_and_a_method_that_a_path_does_not_know_are_problems() {
         assert_eq!(answer.header("allow"), Some(allow));
     }
 }
+
+#[actix_web::test]
+async fn a_head_of_more_than_16_kib_is_refused_wherever_its_bytes_are() {
+    const MOST: usize = 16 * 1024;
+    let client = Client::new();
+    for size in [0, 1000, MOST - 1000, MOST + 1000, 2 * MOST, 3 * MOST] {
+        let many: Vec<_> = (0..size / 1000).map(|number| format!("x-{number}")).collect();
+        let text = "v".repeat(size);
+        let by_many: Vec<_> = many.iter().map(|name| (name.as_str(), &text[..size.min(1000)])).collect();
+        for (place, headers) in [
+            (CHARACTERS.to_owned(), vec![("x-long", text.as_str())]),
+            (CHARACTERS.to_owned(), by_many),
+            (format!("{CHARACTERS}?name_like={text}"), Vec::new()),
+            (format!("/health/{text}"), Vec::new()),
+        ] {
+            let answer = client.send("GET", &place, &headers, None).await;
+            if size > MOST {
+                let problem = answer.is_problem(431, "head-too-large");
+                assert!(problem["instance"].as_str().unwrap().len() < 600, "{problem}");
+            } else {
+                assert_ne!(answer.status, 431, "{size}");
+            }
+        }
+    }
+}

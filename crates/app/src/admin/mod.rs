@@ -8,6 +8,7 @@ mod report;
 pub(crate) use operator::{Operator, WaistHandle};
 
 use crate::http::{self, Connections, SocketLimits};
+use actix_service::apply;
 use actix_web::{
     App, HttpResponse,
     dev::Server,
@@ -37,7 +38,9 @@ pub(crate) fn listen(address: SocketAddr, operator: Arc<Operator>) -> std::io::R
     let listener = http::bind(address)?;
     let bound = listener.local_addr()?;
     let application = move || {
-        App::new().service(
+        // The scope matches every path but `*`, the target of a request about the whole server.
+        let elsewhere = from_fn(middleware::account(HttpMetrics::default()));
+        App::new().default_service(apply(elsewhere, Endpoints::default())).service(
             web::scope("")
                 .configure(configure(Arc::clone(&operator)))
                 // Nobody shows these metrics: what a person on call asks is no load.
