@@ -1,6 +1,6 @@
 //! Reading a request body: what it says it is, how large, how slow, how deep; then its JSON.
 
-use crate::{Api, Problem};
+use crate::{Api, ApiLimits, Problem};
 use actix_web::{
     HttpRequest,
     http::header::{ACCEPT, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue},
@@ -16,6 +16,7 @@ use futures_util::StreamExt;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use std::time::Duration;
+use tokio::time::{Instant, timeout_at};
 
 /// The media types that an operation takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,13 +50,13 @@ impl Media {
     }
 }
 
-/// The whole body, of at most `limit` bytes, that arrives within `timeout`.
+/// The whole body, of at most `limit` bytes, that arrives as fast as `limits` ask for.
 pub(crate) async fn read(
     request: &HttpRequest,
     mut payload: Payload,
     media: Media,
     limit: usize,
-    timeout: Duration,
+    limits: &ApiLimits,
 ) -> Result<Bytes, Problem> {
     let header = |name| request.headers().get(name).map(|value| value.to_str().unwrap_or("unreadable"));
     if header(CONTENT_TYPE).is_some_and(|value| !acceptable(media, value))
@@ -67,30 +68,31 @@ pub(crate) async fn read(
     if announced.is_some_and(|length| length > limit as u64) {
         return Err(Problem::body_too_large(limit));
     }
-    let collect = async {
-        let mut body = BytesMut::new();
-        while let Some(chunk) = payload.next().await {
-            let chunk = chunk.map_err(|error| Problem::malformed(format!("the body was cut off: {error}")))?;
-            if body.len() + chunk.len() > limit {
-                return Err(Problem::body_too_large(limit));
-            }
-            body.extend_from_slice(&chunk);
+    let latest_start = Instant::now() + limits.body_timeout;
+    let mut body = BytesMut::new();
+    loop {
+        // What arrived pays for more time: a large body may take long, and a slow one is given up early.
+        let deadline = latest_start + Duration::from_secs_f64(body.len() as f64 / f64::from(limits.body_rate.max(1)));
+        let arrived = timeout_at(deadline, payload.next()).await.map_err(|_| Problem::body_timeout())?;
+        let Some(chunk) = arrived else { break };
+        let chunk = chunk.map_err(|error| Problem::malformed(format!("the body was cut off: {error}")))?;
+        if body.len() + chunk.len() > limit {
+            return Err(Problem::body_too_large(limit));
         }
-        Ok(body.freeze())
-    };
-    let body = tokio::time::timeout(timeout, collect).await.map_err(|_| Problem::body_timeout())??;
+        body.extend_from_slice(&chunk);
+    }
     if body.is_empty() {
         return Err(Problem::malformed("the body is empty"));
     }
     if header(CONTENT_TYPE).is_none() {
         return Err(media.refusal());
     }
-    Ok(body)
+    Ok(body.freeze())
 }
 
 /// The whole body of a request about one row.
 pub(crate) async fn of_row(api: &Api, request: &HttpRequest, payload: Payload, media: Media) -> Result<Bytes, Problem> {
-    read(request, payload, media, api.limits.body, api.limits.body_timeout).await
+    read(request, payload, media, api.limits.body, &api.limits).await
 }
 
 fn acceptable(media: Media, content_type: &str) -> bool {

@@ -52,13 +52,15 @@ pub struct ApiLimits {
     pub body: usize,
     /// Largest body of a bulk, in bytes. Default: [`MAX_BULK`].
     pub bulk_body: usize,
-    /// How long a whole body may take to arrive. 10 s.
+    /// How long a body may take to arrive, beside the time that it takes at `body_rate`. Default: 10 s.
     pub body_timeout: Duration,
+    /// The slowest average upload that is waited for, in bytes a second. Default: 65536.
+    pub body_rate: u32,
 }
 
 impl Default for ApiLimits {
     fn default() -> Self {
-        Self { body: MAX_ROW, bulk_body: MAX_BULK, body_timeout: Duration::from_secs(10) }
+        Self { body: MAX_ROW, bulk_body: MAX_BULK, body_timeout: Duration::from_secs(10), body_rate: 65536 }
     }
 }
 

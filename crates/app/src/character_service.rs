@@ -72,7 +72,12 @@ async fn serve(config: CharacterServiceConfig, stack: Stack, mut registry: Regis
     let health = Arc::new(Health::new(env!("CARGO_PKG_VERSION"), stack.checks));
     let api = Arc::new(Api {
         repositories: Repositories::new(&StorageContext::new(stack.storage).with_origin(stack.origin)),
-        limits: ApiLimits { bulk_body: config.max_bulk_bytes, ..ApiLimits::default() },
+        limits: ApiLimits {
+            bulk_body: config.max_bulk_bytes,
+            body_timeout: config.sockets.client_timeout,
+            body_rate: config.sockets.upload_rate,
+            ..ApiLimits::default()
+        },
         health: Arc::clone(&health),
         http_metrics,
         admission,

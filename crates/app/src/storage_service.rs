@@ -104,7 +104,11 @@ async fn serve(
     operator: Operator,
     engine: &'static str,
 ) -> Outcome {
-    let limits = Limits { body_bytes: config.max_request_bytes, ..Limits::default() };
+    let limits = Limits {
+        body_bytes: config.max_request_bytes,
+        body_timeout: config.sockets.client_timeout,
+        body_rate: config.sockets.upload_rate,
+    };
     let contract = StorageServer::new(storage, AcceptedTokens::new(config.tokens.clone())?, limits);
     let connections = serve::connections(&config.sockets, operator.database.as_ref())?;
     connections.register(&mut registry);

@@ -9,14 +9,18 @@ use actix_web::{
     http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderName},
     web::Payload,
 };
+use bytes::BytesMut;
 use character_storage_wire as wire;
+use futures_util::StreamExt;
 use serde::de::DeserializeOwned;
+use std::time::Duration;
+use tokio::time::{Instant, timeout_at};
 
 /// The message in the body of a request.
 pub(crate) async fn message<B: DeserializeOwned>(
     server: &StorageServer,
     request: &HttpRequest,
-    payload: Payload,
+    mut payload: Payload,
 ) -> Answer<B> {
     let content_type = text(request, CONTENT_TYPE).unwrap_or_default();
     if !wire::is_media_type(content_type, wire::JSON) {
@@ -31,10 +35,21 @@ pub(crate) async fn message<B: DeserializeOwned>(
     if announced > limit as u64 {
         return Err(too_large());
     }
-    let read = tokio::time::timeout(server.limits.body_timeout, payload.to_bytes_limited(limit)).await;
     let late = |_| Refusal::of_code(wire::REQUEST_TIMEOUT, "the body did not arrive in time");
-    let body = read.map_err(late)?.map_err(|_| too_large())?;
-    let body = body.map_err(|error| Refusal::of_code(wire::MALFORMED, format!("the body cannot be read: {error}")))?;
+    let latest_start = Instant::now() + server.limits.body_timeout;
+    let mut body = BytesMut::new();
+    loop {
+        // What arrived pays for more time: a large body may take long, and a slow one is given up early.
+        let rate = f64::from(server.limits.body_rate.max(1));
+        let deadline = latest_start + Duration::from_secs_f64(body.len() as f64 / rate);
+        let Some(chunk) = timeout_at(deadline, payload.next()).await.map_err(late)? else { break };
+        let chunk =
+            chunk.map_err(|error| Refusal::of_code(wire::MALFORMED, format!("the body cannot be read: {error}")))?;
+        if body.len() + chunk.len() > limit {
+            return Err(too_large());
+        }
+        body.extend_from_slice(&chunk);
+    }
     Ok(wire::decode(&body)?)
 }
 

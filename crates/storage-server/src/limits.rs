@@ -8,12 +8,14 @@ use std::time::Duration;
 pub struct Limits {
     /// The largest request body, in bytes. Default: [`MAX_MESSAGE`].
     pub body_bytes: usize,
-    /// How long a request body may take to arrive. Default: 30 seconds.
+    /// How long a request body may take to arrive, beside the time that it takes at `body_rate`. Default: 30 seconds.
     pub body_timeout: Duration,
+    /// The slowest average upload that is waited for, in bytes a second. Default: 65536.
+    pub body_rate: u32,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { body_bytes: MAX_MESSAGE, body_timeout: Duration::from_secs(30) }
+        Self { body_bytes: MAX_MESSAGE, body_timeout: Duration::from_secs(30), body_rate: 65536 }
     }
 }

@@ -35,7 +35,7 @@ pub(crate) async fn create_bulk(
     payload: Payload,
 ) -> Result<HttpResponse, Problem> {
     let limits = api.limits;
-    let body = body::read(&request, payload, Media::Json, limits.bulk_body, limits.body_timeout).await?;
+    let body = body::read(&request, payload, Media::Json, limits.bulk_body, &limits).await?;
     let context = context::of_creation(&request, &body)?;
     let bulk = Bulk::read(&body, "characters")?;
     let new = bulk.rows(limits.body, input::new);

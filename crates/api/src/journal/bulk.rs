@@ -44,7 +44,7 @@ pub struct BulkEntriesRequest {
 pub(crate) async fn create_bulk(api: Data<Api>, request: HttpRequest, payload: Payload) -> Answer {
     let of = path_id(&request, "id")?;
     let limits = api.limits;
-    let body = body::read(&request, payload, Media::Json, limits.bulk_body, limits.body_timeout).await?;
+    let body = body::read(&request, payload, Media::Json, limits.bulk_body, &limits).await?;
     let context = context::of_creation(&request, &body)?;
     let bulk = Bulk::read(&body, "entries")?;
     let new = bulk.rows(limits.body, entry::new);

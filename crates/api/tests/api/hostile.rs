@@ -207,6 +207,43 @@ async fn a_body_that_never_ends_is_given_up() {
 }
 
 #[actix_web::test]
+async fn a_body_may_take_as_long_as_it_keeps_the_slowest_rate() {
+    let limits = ApiLimits { body_timeout: Duration::from_millis(300), body_rate: 1000, ..ApiLimits::default() };
+    let client = Client::with(MemoryStorage::new(), limits, Vec::new());
+    let api = Arc::clone(&client.api);
+    let server = HttpServer::new(move || App::new().configure(configure(Arc::clone(&api)))).workers(1);
+    let server = server.bind(("127.0.0.1", 0)).unwrap();
+    let address = server.addrs()[0];
+    let server = server.run();
+    let handle = server.handle();
+    actix_web::rt::spawn(server);
+    for (piece, status) in [(1000, "422"), (1, "408")] {
+        let (mut reader, mut writer) = TcpStream::connect(address).await.unwrap().into_split();
+        let sending = actix_web::rt::spawn(async move {
+            let head = "POST /api/v2/characters HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n";
+            let body = format!("{:<40000}", "{}");
+            writer.write_all(format!("{head}Content-Length: {}\r\n\r\n", body.len()).as_bytes()).await.unwrap();
+            let started = Instant::now();
+            for piece in body.as_bytes().chunks(piece) {
+                // Refused, it may be closed.
+                if writer.write_all(piece).await.is_err() {
+                    break;
+                }
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+            started.elapsed()
+        });
+        let mut answer = [0; 12];
+        tokio::time::timeout(Duration::from_secs(30), reader.read_exact(&mut answer)).await.unwrap().unwrap();
+        assert_eq!(&answer[9..], status.as_bytes());
+        if status == "422" {
+            assert!(sending.await.unwrap() > Duration::from_millis(300));
+        }
+    }
+    handle.stop(false).await;
+}
+
+#[actix_web::test]
 async fn a_malformed_id_is_invalid_by_every_method() {
     let client = Client::new();
     for id in

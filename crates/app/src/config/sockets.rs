@@ -12,7 +12,7 @@ pub struct SocketConfig {
     /// How long a client may keep the service waiting.
     pub client_timeout: Duration,
     /// The slowest upload that is waited for, in bytes a second.
-    pub upload_rate: u64,
+    pub upload_rate: u32,
     /// How long an idle connection is kept.
     pub keep_alive: Duration,
     /// Where liveness and readiness are answered beside the main address; `None`: nowhere.
@@ -56,7 +56,7 @@ pub(crate) fn socket_config(reader: &mut Reader<'_>, listen: Option<SocketAddr>)
     Some(SocketConfig {
         max_connections,
         client_timeout: Duration::from_secs(client_timeout?),
-        upload_rate: upload_rate?,
+        upload_rate: u32::try_from(upload_rate?).ok()?,
         keep_alive: Duration::from_secs(keep_alive?),
         health,
     })
