@@ -158,11 +158,13 @@ fn a_bad_byte_in_the_address_of_the_storage_does_not_select_an_embedded_database
 #[test]
 fn a_port_in_use_is_named_for_each_listener() {
     for builder in both() {
-        let (api, admin) = (TcpListener::bind("127.0.0.1:0").unwrap(), TcpListener::bind("127.0.0.1:0").unwrap());
+        let [api, admin, probes] = [(); 3].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
         let address = |listener: &TcpListener| listener.local_addr().unwrap().to_string();
-        let finished = builder.env("LISTEN_ADDR", address(&api)).env("ADMIN_ADDR", address(&admin)).run();
+        let builder = builder.env("LISTEN_ADDR", address(&api)).env("ADMIN_ADDR", address(&admin));
+        let finished = builder.env("HEALTH_ADDR", address(&probes)).run();
         assert_eq!(finished.code, Some(1), "{finished:?}");
-        for named in [format!("LISTEN_ADDR {}", address(&api)), format!("ADMIN_ADDR {}", address(&admin))] {
+        for (variable, listener) in [("LISTEN_ADDR", &api), ("ADMIN_ADDR", &admin), ("HEALTH_ADDR", &probes)] {
+            let named = format!("{variable} {}", address(listener));
             assert!(finished.errors.contains(&named), "{named}: {finished:?}");
         }
     }

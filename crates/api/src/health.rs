@@ -154,11 +154,17 @@ impl Health {
 
 /// The four paths, for any service.
 pub fn register(endpoints: &mut Endpoints, health: &Arc<Health>, registry: &Arc<Registry>) {
-    let (reported, asked, shown) = (Arc::clone(health), Arc::clone(health), Arc::clone(registry));
+    register_probes(endpoints, health);
+    let (reported, shown) = (Arc::clone(health), Arc::clone(registry));
     Endpoint::at("/health").get(move || report(Arc::clone(&reported))).register(endpoints);
+    Endpoint::at("/metrics").get(move |request| metrics(request, Arc::clone(&shown))).register(endpoints);
+}
+
+/// `/health/live` and `/health/ready` alone.
+pub fn register_probes(endpoints: &mut Endpoints, health: &Arc<Health>) {
+    let asked = Arc::clone(health);
     Endpoint::at("/health/live").get(live).register(endpoints);
     Endpoint::at("/health/ready").get(move || ready(Arc::clone(&asked))).register(endpoints);
-    Endpoint::at("/metrics").get(move |request| metrics(request, Arc::clone(&shown))).register(endpoints);
 }
 
 /// How the service and its dependencies are. 200 also when one is down: see `status`.

@@ -85,7 +85,14 @@ async fn serve(config: CharacterServiceConfig, stack: Stack, mut registry: Regis
     });
     let operator = Arc::new(stack.operator);
     let admin = config.admin.map(|address| (address, Arc::clone(&operator)));
-    let server = Server { listen: config.listen, shutdown: config.shutdown, health, connections, admin };
+    let server = Server {
+        listen: config.listen,
+        shutdown: config.shutdown,
+        health,
+        connections,
+        probes: config.sockets.health,
+        admin,
+    };
     let (loopback, summary) = (config.listen.ip().is_loopback(), stack.summary);
     server
         .run(configure_for(api, config.cors), move |address| {

@@ -14,6 +14,7 @@ mod http;
 mod labels;
 mod log_queue;
 pub mod observed;
+mod probes;
 pub mod reported;
 pub mod reporting;
 mod run;

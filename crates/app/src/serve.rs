@@ -4,11 +4,13 @@ use crate::{
     admin::{self, Operator},
     config::SocketConfig,
     descriptors,
-    http::{self, Connections, SocketLimits},
+    http::{self, Connections, SocketLimits, Threads},
+    probes,
 };
 use actix_web::{App, web::ServiceConfig};
 use character_api::Health;
 use character_storage_sql::SqlStorage;
+use futures_util::future::try_join_all;
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -32,6 +34,8 @@ pub(crate) struct Server {
     pub(crate) shutdown: Duration,
     pub(crate) health: Arc<Health>,
     pub(crate) connections: Arc<Connections>,
+    /// The listener for probes alone.
+    pub(crate) probes: Option<SocketAddr>,
     /// The listener for a person on call, and what it shows.
     pub(crate) admin: Option<(SocketAddr, Arc<Operator>)>,
 }
@@ -49,22 +53,23 @@ impl Server {
         let admin = self.admin.map(|(address, operator)| {
             admin::listen(address, operator).map_err(|error| not_bound("ADMIN_ADDR", address, &error))
         });
-        // Both are reported in one run.
-        let (listener, admin) = match (listener, admin.transpose()) {
-            (Ok(listener), Ok(admin)) => (listener, admin),
-            (Err(first), Err(second)) => return Err(io::Error::new(first.kind(), format!("{first}; {second}"))),
-            (Err(error), Ok(_)) | (Ok(_), Err(error)) => return Err(error),
-        };
+        let probes = self.probes.map(|address| {
+            probes::listen(address, Arc::clone(&self.health)).map_err(|error| not_bound("HEALTH_ADDR", address, &error))
+        });
+        let (listener, admin, probes) = all_bound(listener, admin.transpose(), probes.transpose())?;
         started(listener.local_addr()?);
-        let workers = http::workers(self.connections.limits.most);
+        let threads = Threads::of_processors(self.connections.limits.most);
         let application = move || App::new().configure(configure.clone());
-        let running = http::start(listener, workers, self.shutdown, self.connections, application)?;
+        let running = http::start(listener, threads, self.shutdown, self.connections, application)?;
         let handle = running.handle();
-        let (admin, admin_address) = admin.unzip();
-        let admin_handle = admin.as_ref().map(actix_web::dev::Server::handle);
-        if let Some(address) = admin_address {
+        if let Some((_, address)) = &admin {
             tracing::info!("the state of the storage is shown at http://{address}/admin/storage");
         }
+        if let Some((_, address)) = &probes {
+            tracing::info!("liveness and readiness are answered at http://{address}/health/live and /health/ready too");
+        }
+        let beside: Vec<_> = admin.into_iter().chain(probes).map(|(server, _)| server).collect();
+        let handles_beside: Vec<_> = beside.iter().map(actix_server::Server::handle).collect();
         let health = self.health;
         tokio::spawn(async move {
             let name = tokio::select! {
@@ -75,19 +80,26 @@ impl Server {
             health.stop();
             handle.stop(true).await;
             // Last, so that the end can be watched.
-            if let Some(admin) = admin_handle {
-                admin.stop(true).await;
+            for beside in handles_beside {
+                beside.stop(true).await;
             }
         });
-        let admin = async {
-            match admin {
-                Some(server) => server.await,
-                None => Ok(()),
-            }
-        };
-        tokio::try_join!(running, admin)?;
+        tokio::try_join!(running, try_join_all(beside))?;
         tracing::info!("stopped");
         Ok(())
+    }
+}
+
+/// The listeners, or why they cannot be bound: every reason in one run.
+fn all_bound<A, B, C>(first: io::Result<A>, second: io::Result<B>, third: io::Result<C>) -> io::Result<(A, B, C)> {
+    match (first, second, third) {
+        (Ok(first), Ok(second), Ok(third)) => Ok((first, second, third)),
+        (first, second, third) => {
+            let errors: Vec<_> = [first.err(), second.err(), third.err()].into_iter().flatten().collect();
+            let kind = errors.first().map_or(io::ErrorKind::Other, io::Error::kind);
+            let reasons: Vec<_> = errors.iter().map(io::Error::to_string).collect();
+            Err(io::Error::new(kind, reasons.join("; ")))
+        }
     }
 }
 

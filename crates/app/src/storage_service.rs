@@ -120,8 +120,14 @@ async fn serve(
     let document = web::Bytes::from(openapi().to_json()?);
     let operator = Arc::new(operator);
     let admin = config.admin.map(|address| (address, Arc::clone(&operator)));
-    let server =
-        Server { listen: config.listen, shutdown: config.shutdown, health: Arc::clone(&health), connections, admin };
+    let server = Server {
+        listen: config.listen,
+        shutdown: config.shutdown,
+        health: Arc::clone(&health),
+        connections,
+        probes: config.sockets.health,
+        admin,
+    };
     server
         .run(
             move |app| {

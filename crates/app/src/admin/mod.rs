@@ -7,7 +7,7 @@ mod report;
 
 pub(crate) use operator::{Operator, WaistHandle};
 
-use crate::http::{self, Connections, SocketLimits};
+use crate::http::{self, Connections, SocketLimits, Threads};
 use actix_service::apply;
 use actix_web::{
     App, HttpResponse,
@@ -48,7 +48,7 @@ pub(crate) fn listen(address: SocketAddr, operator: Arc<Operator>) -> std::io::R
         )
     };
     // One person at a time is enough.
-    let server = http::start(listener, 1, SHUTDOWN, Arc::new(Connections::new(LIMITS)), application)?;
+    let server = http::start(listener, Threads::ONE, SHUTDOWN, Arc::new(Connections::new(LIMITS)), application)?;
     Ok((server, bound))
 }
 

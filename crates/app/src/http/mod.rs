@@ -6,6 +6,7 @@
 mod answer;
 mod connection;
 mod connections;
+mod lane;
 mod stream;
 
 pub(crate) use connections::{Connections, SocketLimits};
@@ -16,6 +17,8 @@ use actix_service::{IntoServiceFactory, ServiceFactory, ServiceFactoryExt, apply
 use actix_web::{Error, dev::AppConfig, dev::Service};
 use answer::InFlight;
 use connection::Connection;
+use futures_util::future::Either;
+use lane::Lane;
 use std::{
     fmt,
     future::ready,
@@ -46,15 +49,30 @@ pub(crate) fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     socket.listen(BACKLOG)?.into_std()
 }
 
-/// The number of workers of a server: one for each processor, but not more than connections.
-pub(crate) fn workers(connections: usize) -> usize {
-    thread::available_parallelism().map_or(2, usize::from).min(connections).max(1)
+/// The threads of a server.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Threads {
+    /// Threads that serve sockets.
+    workers: usize,
+    /// Threads for large requests; with none the workers answer them.
+    large: usize,
 }
 
-/// Starts a server of the application on `workers` threads. `shutdown` is the time for requests under way at a stop.
+impl Threads {
+    /// A worker for each processor, but not more than connections, and as many threads for large requests.
+    pub(crate) fn of_processors(connections: usize) -> Self {
+        let processors = thread::available_parallelism().map_or(2, usize::from);
+        Self { workers: processors.min(connections).max(1), large: processors }
+    }
+
+    /// One, for a listener of a few small requests.
+    pub(crate) const ONE: Self = Self { workers: 1, large: 0 };
+}
+
+/// Starts a server of the application. `shutdown` is the time for requests under way at a stop.
 pub(crate) fn start<F, I, S, B>(
     listener: TcpListener,
-    workers: usize,
+    threads: Threads,
     shutdown: Duration,
     connections: Arc<Connections>,
     application: F,
@@ -71,22 +89,31 @@ where
     <S::Service as Service<Request>>::Future: 'static,
     B: MessageBody + 'static,
 {
+    let lane = if threads.large > 0 { Some(Lane::start(threads.large, &application)?) } else { None };
     let builder = ServerBuilder::new();
     let stopping = builder.graceful_shutdown_signal();
     let server = builder
-        .workers(workers)
-        .max_concurrent_connections((connections.limits.most / workers).max(1))
+        .workers(threads.workers)
+        .max_concurrent_connections((connections.limits.most / threads.workers).max(1))
         .shutdown_timeout(shutdown.as_secs())
         .disable_signals()
         .listen("http", listener, move || {
-            let (stopping, connections) = (stopping.clone(), Arc::clone(&connections));
+            let (stopping, connections, lane) = (stopping.clone(), Arc::clone(&connections), lane.clone());
             let limits = connections.limits;
             let application = application().into_factory().map_err(|error| error.into().error_response());
             let application = map_config(application, |()| AppConfig::default());
-            let answering = apply_fn_factory(application, |request: Request, application| {
+            let answering = apply_fn_factory(application, move |request: Request, application| {
                 let in_flight = InFlight::begin(request.conn_data::<Rc<Connection>>());
-                let answer = application.call(request);
-                async move { Ok(in_flight.over(answer.await?.into())) }
+                let answer = match &lane {
+                    Some(lane) if lane::is_large(request.head()) => Either::Left((Arc::clone(lane), request)),
+                    _ => Either::Right(application.call(request)),
+                };
+                async move {
+                    match answer {
+                        Either::Left((lane, request)) => Ok(in_flight.over(lane.answer(request).await)),
+                        Either::Right(answer) => Ok(in_flight.over(answer.await?.into())),
+                    }
+                }
             });
             let http = HttpService::build()
                 .graceful_shutdown_signal(move || {
@@ -112,3 +139,6 @@ where
         })?;
     Ok(server.run())
 }
+
+#[cfg(test)]
+mod tests;

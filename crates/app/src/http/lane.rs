@@ -1,0 +1,172 @@
+//! Threads for large requests. Parsing a body of 32 MiB takes a processor for a while, and a thread that serves sockets
+//! would leave hundreds of others waiting meanwhile, probes of liveness among them.
+
+use actix_http::{
+    BoxedPayloadStream, Payload, Request, RequestHead, Response, StatusCode,
+    body::{BodySize, BoxBody, MessageBody},
+    error::PayloadError,
+    header::{CONTENT_LENGTH, HeaderMap, TRANSFER_ENCODING},
+};
+use actix_service::{IntoServiceFactory, Service, ServiceFactory};
+use actix_web::{Error, body::to_bytes, dev::AppConfig};
+use bytes::Bytes;
+use futures_util::{StreamExt, stream};
+use std::{
+    future::pending,
+    io,
+    rc::Rc,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
+};
+use tokio::{
+    runtime::Handle,
+    sync::{mpsc, oneshot},
+    task::{LocalSet, spawn_local},
+};
+
+/// Requests with larger bodies, in bytes, are answered here.
+const LARGE: u64 = 64 * 1024;
+
+/// Parts of a body that wait between two threads.
+const PARTS: usize = 8;
+
+/// A request on its way to another thread.
+struct Job {
+    head: RequestHead,
+    body: mpsc::Receiver<Result<Bytes, PayloadError>>,
+    answer: oneshot::Sender<Answer>,
+}
+
+/// An answer on its way back. `Response` cannot be sent to another thread.
+struct Answer {
+    status: StatusCode,
+    headers: HeaderMap,
+    body: Option<Bytes>,
+}
+
+/// The threads, each with the whole application.
+#[derive(Debug)]
+pub(super) struct Lane {
+    threads: Vec<mpsc::UnboundedSender<Job>>,
+    next: AtomicUsize,
+}
+
+/// Whether a request has a large body, or one of unknown length.
+pub(super) fn is_large(head: &RequestHead) -> bool {
+    let length = head.headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+    length.is_some_and(|length| length > LARGE) || head.headers.contains_key(TRANSFER_ENCODING)
+}
+
+impl Lane {
+    /// Starts the threads. They only run handlers: sockets and timers of the handlers are served by the current runtime.
+    pub(super) fn start<F, I, S, B>(threads: usize, application: &F) -> io::Result<Arc<Self>>
+    where
+        F: Fn() -> I + Clone + Send + 'static,
+        I: IntoServiceFactory<S, Request>,
+        S: ServiceFactory<Request, Config = AppConfig> + 'static,
+        S::Error: Into<Error> + 'static,
+        S::Response: Into<Response<B>> + 'static,
+        S::Service: 'static,
+        B: MessageBody + 'static,
+    {
+        let start = |number| {
+            let (sender, jobs) = mpsc::unbounded_channel();
+            let (application, runtime) = (application.clone(), Handle::current());
+            let thread = thread::Builder::new().name(format!("large requests {number}"));
+            thread.spawn(move || runtime.block_on(LocalSet::new().run_until(serve(application(), jobs))))?;
+            Ok(sender)
+        };
+        Ok(Arc::new(Self { threads: (0..threads).map(start).collect::<io::Result<_>>()?, next: AtomicUsize::new(0) }))
+    }
+
+    /// Has one of the threads answer the request, and brings it the body as it arrives.
+    pub(super) async fn answer(&self, mut request: Request) -> Response<BoxBody> {
+        let (parts, body) = mpsc::channel(PARTS);
+        let (sender, answered) = oneshot::channel();
+        let mut payload = request.take_payload();
+        let job = Job { head: request.head().clone(), body, answer: sender };
+        let number = self.next.fetch_add(1, Ordering::Relaxed) % self.threads.len().max(1);
+        let sent = self.threads.get(number).is_some_and(|thread| thread.send(job).is_ok());
+        let carry = async {
+            while let Some(part) = payload.next().await {
+                // A handler that has seen enough of the body drops it.
+                if parts.send(part).await.is_err() {
+                    break;
+                }
+            }
+            drop(parts);
+            pending().await
+        };
+        let answer = tokio::select! {
+            answer = answered => answer.ok(),
+            () = carry => None,
+        };
+        let Some(Answer { status, headers, body }) = answer.filter(|_| sent) else {
+            tracing::error!("a thread for large requests has ended");
+            return Response::internal_server_error();
+        };
+        let body = body.map_or_else(|| BoxBody::new(()), BoxBody::new);
+        let mut response = Response::with_body(status, body);
+        *response.headers_mut() = headers;
+        response
+    }
+}
+
+/// Serves until the lane is gone.
+async fn serve<I, S, B>(application: I, mut jobs: mpsc::UnboundedReceiver<Job>)
+where
+    I: IntoServiceFactory<S, Request>,
+    S: ServiceFactory<Request, Config = AppConfig>,
+    S::Error: Into<Error>,
+    S::Response: Into<Response<B>>,
+    S::Service: 'static,
+    B: MessageBody + 'static,
+{
+    let Ok(service) = application.into_factory().new_service(AppConfig::default()).await else {
+        return tracing::error!("the application for large requests does not start");
+    };
+    let service = Rc::new(service);
+    while let Some(job) = jobs.recv().await {
+        spawn_local(answer(Rc::clone(&service), job));
+    }
+}
+
+async fn answer<S, B>(service: Rc<S>, job: Job)
+where
+    S: Service<Request>,
+    S::Error: Into<Error>,
+    S::Response: Into<Response<B>>,
+    B: MessageBody + 'static,
+{
+    let Job { head, body, answer: mut sender } = job;
+    let parts: BoxedPayloadStream =
+        Box::pin(stream::unfold(body, |mut body| async { body.recv().await.map(|part| (part, body)) }));
+    let mut request = Request::with_payload(Payload::from(parts));
+    *request.head_mut() = head;
+    let answering = async {
+        let response = match service.call(request).await {
+            Ok(response) => response.into().map_into_boxed_body(),
+            Err(error) => error.into().error_response().into(),
+        };
+        let (response, body) = response.into_parts();
+        let has_body = !matches!(body.size(), BodySize::None);
+        let body = match to_bytes(body).await {
+            Ok(body) => has_body.then_some(body),
+            Err(error) => {
+                tracing::error!(%error, "the body of an answer cannot be made");
+                return Answer { status: StatusCode::INTERNAL_SERVER_ERROR, headers: HeaderMap::new(), body: None };
+            }
+        };
+        Answer { status: response.status(), headers: response.headers().clone(), body }
+    };
+    let answer = tokio::select! {
+        answer = answering => answer,
+        // The client is gone, and with it the request, as on the thread of its socket.
+        () = sender.closed() => return,
+    };
+    // The client may leave at the last moment.
+    drop(sender.send(answer));
+}

@@ -1,0 +1,29 @@
+//! Liveness and readiness on a listener with a thread of its own, which the load of the API cannot delay.
+
+use crate::http::{self, Connections, SocketLimits, Threads};
+use actix_server::Server;
+use actix_service::apply;
+use actix_web::{App, middleware::from_fn};
+use character_api::{Health, HttpMetrics, endpoint::Endpoints, health, middleware};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+/// Probes come one after the other.
+const LIMITS: SocketLimits =
+    SocketLimits { most: 16, patience: Duration::from_secs(2), keep_alive: Duration::from_secs(75) };
+
+/// How long a probe under way may take at a stop.
+const SHUTDOWN: Duration = Duration::from_secs(1);
+
+/// A server of `/health/live` and `/health/ready` at `address`, which is bound already.
+pub(crate) fn listen(address: SocketAddr, health: Arc<Health>) -> std::io::Result<(Server, SocketAddr)> {
+    let listener = http::bind(address)?;
+    let bound = listener.local_addr()?;
+    let application = move || {
+        let mut endpoints = Endpoints::default();
+        health::register_probes(&mut endpoints, &health);
+        // These metrics are not shown: probes are no load.
+        App::new().default_service(apply(from_fn(middleware::account(HttpMetrics::default())), endpoints))
+    };
+    let server = http::start(listener, Threads::ONE, SHUTDOWN, Arc::new(Connections::new(LIMITS)), application)?;
+    Ok((server, bound))
+}
