@@ -10,10 +10,11 @@ pub(crate) use operator::{Operator, WaistHandle};
 use crate::http::{self, Connections, SocketLimits, Threads};
 use actix_service::apply;
 use actix_web::{
-    App, HttpResponse,
-    dev::Server,
+    App, Error, HttpResponse,
+    body::BoxBody,
+    dev::{Server, ServiceRequest, ServiceResponse},
     http::{StatusCode, header::CACHE_CONTROL},
-    middleware::from_fn,
+    middleware::{Next, from_fn},
     web::{self, Data, JsonConfig, QueryConfig, ServiceConfig},
 };
 use character_api::{
@@ -22,6 +23,7 @@ use character_api::{
     middleware,
 };
 use std::{net::SocketAddr, sync::Arc, time::Duration};
+use tokio::time::timeout;
 
 /// A person, their dashboards and their scripts need no more.
 const LIMITS: SocketLimits =
@@ -29,6 +31,9 @@ const LIMITS: SocketLimits =
 
 /// How long a request under way may take at a stop.
 const SHUTDOWN: Duration = Duration::from_secs(1);
+
+/// Maximum time of an order, from its head to its answer.
+const LONGEST_TIME: Duration = Duration::from_secs(30);
 
 /// No order is longer, in bytes.
 const LONGEST_ORDER: usize = 1024;
@@ -43,6 +48,7 @@ pub(crate) fn listen(address: SocketAddr, operator: Arc<Operator>) -> std::io::R
         App::new().default_service(apply(elsewhere, Endpoints::default())).service(
             web::scope("")
                 .configure(configure(Arc::clone(&operator)))
+                .wrap(from_fn(in_time))
                 // Nobody shows these metrics: what a person on call asks is no load.
                 .wrap(from_fn(middleware::account(HttpMetrics::default()))),
         )
@@ -50,6 +56,12 @@ pub(crate) fn listen(address: SocketAddr, operator: Arc<Operator>) -> std::io::R
     // One person at a time is enough.
     let server = http::start(listener, Threads::ONE, SHUTDOWN, Arc::new(Connections::new(LIMITS)), application)?;
     Ok((server, bound))
+}
+
+/// Gives up an order whose body does not arrive.
+async fn in_time(order: ServiceRequest, next: Next<BoxBody>) -> Result<ServiceResponse<BoxBody>, Error> {
+    let late = |_| Problem::new(StatusCode::REQUEST_TIMEOUT, "order-timeout", "The order took too long");
+    timeout(LONGEST_TIME, next.call(order)).await.map_err(late)?
 }
 
 fn configure(operator: Arc<Operator>) -> impl FnOnce(&mut ServiceConfig) {
