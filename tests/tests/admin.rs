@@ -1,5 +1,7 @@
 //! `/admin/storage` of real processes: what a person on call sees, and can do.
 
+#[path = "admin/neighbours.rs"]
+mod neighbours;
 mod support;
 
 use character_tests::{RedisServer, Service, free_port};
@@ -34,7 +36,12 @@ async fn report(admin: &str) -> Value {
 }
 
 async fn set_breaker(admin: &str, state: &str) -> Answer {
-    send(client().post(format!("{admin}/breaker")).json(&json!({ "state": state }))).await
+    send(change(client().post(format!("{admin}/breaker"))).json(&json!({ "state": state }))).await
+}
+
+/// A request that changes something says who sends it.
+fn change(request: reqwest::RequestBuilder) -> reqwest::RequestBuilder {
+    request.header("x-requested-by", "Ann of the tests")
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -129,6 +136,7 @@ async fn the_breaker_can_be_forced_open_and_closed_and_be_left_to_itself_again()
     assert_eq!(set_breaker(&admin, "automatic").await.body["breakers"]["reads"]["is_forced"], false);
 
     let output = service.output();
+    assert!(output.contains("requested_by=\"Ann of the tests\""), "{output}");
     for name in ["reads", "changes"] {
         for state in ["open", "closed", "automatic"] {
             let act = format!("the circuit breaker for {name} was set to {state}");
@@ -154,7 +162,7 @@ async fn a_row_the_lists_of_a_user_or_everything_can_be_dropped_from_the_cache()
             until(Duration::from_secs(10), "a hit", || client().get(url), is_hit).await;
         }
     };
-    let drop_cache = async |query: &str| send(client().delete(format!("{admin}/cache?{query}"))).await.status;
+    let drop_cache = async |query: &str| send(change(client().delete(format!("{admin}/cache?{query}")))).await.status;
 
     warm().await;
     assert_eq!(drop_cache(&format!("kind=character&id={id}")).await, 204);
@@ -173,8 +181,8 @@ async fn a_row_the_lists_of_a_user_or_everything_can_be_dropped_from_the_cache()
 async fn what_cannot_be_done_is_a_problem_and_does_nothing() {
     let storage = storage();
     let (service, admin) = characters(&storage, &[]);
-    let breaker = || client().post(format!("{admin}/breaker"));
-    let cache = |query: &str| client().delete(format!("{admin}/cache{query}"));
+    let breaker = || change(client().post(format!("{admin}/breaker")));
+    let cache = |query: &str| change(client().delete(format!("{admin}/cache{query}")));
     for (request, status, code) in [
         (breaker().json(&json!({ "state": "ajar" })), 400, "malformed"),
         (breaker().json(&json!({})), 400, "malformed"),
@@ -186,7 +194,7 @@ async fn what_cannot_be_done_is_a_problem_and_does_nothing() {
         (cache("?tag=user_id:nobody"), 400, "malformed"),
         (cache("?kind=character"), 400, "malformed"),
         (client().get(format!("{admin}/breaker")), 405, "method-not-allowed"),
-        (client().post(&admin), 405, "method-not-allowed"),
+        (change(client().post(&admin)), 405, "method-not-allowed"),
         (client().get(format!("{admin}/nothing")), 404, "no-such-path"),
     ] {
         let answer = send(request).await;
@@ -209,7 +217,9 @@ async fn the_storage_service_shows_its_database_and_has_neither_breaker_nor_cach
     for part in ["breakers", "cache", "retry_budget"] {
         assert!(state.get(part).is_none(), "{state}");
     }
-    for answer in [set_breaker(&admin, "open").await, send(client().delete(format!("{admin}/cache?all=true"))).await] {
+    for answer in
+        [set_breaker(&admin, "open").await, send(change(client().delete(format!("{admin}/cache?all=true")))).await]
+    {
         assert_eq!((answer.status, answer.body["code"].as_str()), (404, Some("no-such-part")), "{answer:?}");
     }
     assert_eq!(storage.terminate(), 0, "{}", storage.output());
@@ -220,7 +230,7 @@ async fn the_storage_service_shows_its_database_and_has_neither_breaker_nor_cach
 fn it_is_off_by_default_and_refuses_an_address_that_others_can_reach() {
     let refused = Service::character().env("ADMIN_ADDR", "0.0.0.0:0").arg("check").run();
     assert_eq!(refused.code, Some(2), "{refused:?}");
-    assert!(refused.errors.contains("ADMIN_ADDR") && refused.errors.contains("ALLOW_UNAUTHENTICATED"), "{refused:?}");
+    assert!(refused.errors.contains("ADMIN_ADDR") && refused.errors.contains("ADMIN_ALLOW_REMOTE"), "{refused:?}");
     let service = Service::character().start();
     assert!(!service.output().contains("/admin/storage"), "{}", service.output());
 }

@@ -28,7 +28,8 @@ const EXPOSED_HEADERS: &str = "Age, Allow, Cache-Status, ETag, Link, Location, R
 /// How long a browser may remember a preflight, in seconds.
 const MAX_AGE: &str = "3600";
 
-/// The origins whose web pages may use the API. Pages of other origins can send simple requests, as ever, and read nothing.
+/// The origins whose web pages may use the API. Pages of other origins read nothing,
+/// and a [`BrowserGuard`](crate::BrowserGuard) refuses what they would change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AllowedOrigins(Arc<BTreeSet<String>>);
 
@@ -77,7 +78,7 @@ impl AllowedOrigins {
     }
 
     /// The origin of a request, when it is one of these.
-    fn origin_of<'a>(&self, headers: &'a HeaderMap) -> Option<&'a HeaderValue> {
+    pub(crate) fn origin_of<'a>(&self, headers: &'a HeaderMap) -> Option<&'a HeaderValue> {
         let mut origins = headers.get_all(ORIGIN);
         let origin = origins.next().filter(|_| origins.next().is_none())?;
         origin.to_str().is_ok_and(|origin| self.0.contains(origin)).then_some(origin)

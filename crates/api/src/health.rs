@@ -152,12 +152,23 @@ impl Health {
     }
 }
 
-/// The four paths, for any service.
-pub fn register(endpoints: &mut Endpoints, health: &Arc<Health>, registry: &Arc<Registry>) {
+/// Which paths one listener serves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HealthPaths {
+    /// `/health`, `/health/live`, `/health/ready` and `/metrics`.
+    All,
+    /// `/health/live` and `/health/ready`, which say nothing about dependencies; the others are served elsewhere.
+    ProbesOnly,
+}
+
+/// These paths, for any service.
+pub fn register(endpoints: &mut Endpoints, paths: HealthPaths, health: &Arc<Health>, registry: &Arc<Registry>) {
     register_probes(endpoints, health);
-    let (reported, shown) = (Arc::clone(health), Arc::clone(registry));
-    Endpoint::at("/health").get(move || report(Arc::clone(&reported))).register(endpoints);
-    Endpoint::at("/metrics").get(move |request| metrics(request, Arc::clone(&shown))).register(endpoints);
+    if paths == HealthPaths::All {
+        let (reported, shown) = (Arc::clone(health), Arc::clone(registry));
+        Endpoint::at("/health").get(move || report(Arc::clone(&reported))).register(endpoints);
+        Endpoint::at("/metrics").get(move |request| metrics(request, Arc::clone(&shown))).register(endpoints);
+    }
 }
 
 /// `/health/live` and `/health/ready` alone.

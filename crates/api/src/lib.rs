@@ -16,7 +16,9 @@ mod cors;
 pub mod endpoint;
 pub mod evolution;
 mod fields;
+mod guard;
 pub mod health;
+mod hosts;
 pub mod inventory;
 pub mod journal;
 mod merge;
@@ -31,7 +33,9 @@ mod responses;
 pub use answer::{MetaBody, PageBody, UnreadableRowBody};
 pub use bulk::{BulkCreated, BulkOutcome, BulkResult};
 pub use cors::{AllowedOrigins, InvalidOrigins};
-pub use health::{Health, HealthCheck};
+pub use guard::BrowserGuard;
+pub use health::{Health, HealthCheck, HealthPaths};
+pub use hosts::{AllowedHosts, HostNames, InvalidHost};
 pub use middleware::{Admission, HttpMetrics};
 pub use openapi::openapi;
 pub use problem::{Problem, ProblemBody};
@@ -89,14 +93,19 @@ pub struct Api {
 /// # }
 /// ```
 pub fn configure(api: Arc<Api>) -> impl Fn(&mut web::ServiceConfig) + Clone {
-    configure_for(api, None)
+    configure_for(api, BrowserGuard::default(), HealthPaths::All)
 }
 
-/// As [`configure`], for web pages of these origins too; `None`: CORS is off.
-pub fn configure_for(api: Arc<Api>, origins: Option<AllowedOrigins>) -> impl Fn(&mut web::ServiceConfig) + Clone {
+/// As [`configure`], behind a guard, and with these of the paths of [`health`]. Pages of the origins that the guard permits
+/// can read every answer; without such origins CORS is off.
+pub fn configure_for(
+    api: Arc<Api>,
+    guard: BrowserGuard,
+    health_paths: HealthPaths,
+) -> impl Fn(&mut web::ServiceConfig) + Clone {
     move |config| {
         let mut endpoints = Endpoints::default().refusing_parameters_of(openapi::parameterless());
-        health::register(&mut endpoints, &api.health, &api.registry);
+        health::register(&mut endpoints, health_paths, &api.health, &api.registry);
         openapi::register(&mut endpoints);
         character::register(&mut endpoints);
         inventory::register(&mut endpoints);
@@ -109,11 +118,15 @@ pub fn configure_for(api: Arc<Api>, origins: Option<AllowedOrigins>) -> impl Fn(
             from_fn(middleware::admit(api.admission.clone(), may_be_long, || Problem::overloaded().error_response()));
         // Not a scope: the routing of actix-web would look for the paths that are in the tree of the endpoints.
         config.app_data(web::Data::from(Arc::clone(&api)));
-        match &origins {
-            None => config.default_service(apply(accounted, apply(admitted, endpoints))),
+        let guarded = from_fn(guard.clone().middleware());
+        let with_headers = from_fn(middleware::security_headers);
+        // A refusal of the guard must not reserve anything, so the guard is outside.
+        let answering = |endpoints| apply(accounted, apply(guarded, apply(admitted, endpoints)));
+        match &guard.origins {
+            None => config.default_service(apply(with_headers, answering(endpoints))),
             Some(origins) => {
-                let answered = apply(accounted, apply(admitted, endpoints.with_preflight(origins.clone())));
-                config.default_service(apply(from_fn(cors::allow(origins.clone())), answered))
+                let answered = answering(endpoints.with_preflight(origins.clone()));
+                config.default_service(apply(with_headers, apply(from_fn(cors::allow(origins.clone())), answered)))
             }
         };
     }

@@ -7,6 +7,7 @@ mod head;
 mod http_metrics;
 mod panics;
 mod request_id;
+mod security_headers;
 mod trace;
 
 pub use admission::{Admission, DEFAULT_BUDGET, admit};
@@ -14,6 +15,7 @@ pub(crate) use cut::cut;
 pub use http_metrics::HttpMetrics;
 pub(crate) use request_id::tell_route;
 pub use request_id::{CurrentRequest, current_request};
+pub use security_headers::security_headers;
 
 use actix_web::{
     Error,

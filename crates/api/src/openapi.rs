@@ -23,8 +23,11 @@ use utoipa_swagger_ui::{Config, SwaggerFile};
         description = "Characters of a role-playing game.\n\n\
             Every answer carries `X-Request-Id`, taken over from the request or made. Every refusal and failure is \
             `application/problem+json` (RFC 9457) with a stable `code`; those of every path are `no-such-path` (404), \
-            `method-not-allowed` (405, with `Allow`), `body-timeout` (408), `overloaded` (503, with `Retry-After`, for \
-            requests and answers that are large) and `internal` (500). Unknown fields and parameters are refused. Entity tags are revisions: `\"1\"` when created, one more at each change.",
+            `method-not-allowed` (405, with `Allow`), `body-timeout` (408), `malformed-host` (400), \
+            `misdirected-request` (421: the `Host` is none of the service), `foreign-origin` (403: a change on behalf of \
+            a web page of another origin), `overloaded` (503, with `Retry-After`, for requests and answers that are large) \
+            and `internal` (500). Unknown fields and parameters are refused. Entity tags are revisions: `\"1\"` when \
+            created, one more at each change.",
         license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0"),
     ),
     paths(

@@ -1,6 +1,7 @@
 //! The `character-service` binary.
 
 use crate::{
+    admin::AdminListener,
     check,
     cli::{self, CharacterServiceCommand},
     config::{CharacterServiceConfig, ProcessEnvironment},
@@ -10,7 +11,7 @@ use crate::{
     stack::{self, Purpose, Stack},
     transfer,
 };
-use character_api::{Admission, Api, ApiLimits, Health, HttpMetrics, configure_for};
+use character_api::{AllowedHosts, Admission, Api, ApiLimits, BrowserGuard, Health, HttpMetrics, configure_for};
 use character_repositories::{Repositories, StorageContext};
 use indicatif::{ProgressBar, ProgressStyle};
 use prometheus_client::registry::Registry;
@@ -70,6 +71,7 @@ async fn serve(config: CharacterServiceConfig, stack: Stack, mut registry: Regis
     let admission = Admission::new(config.max_in_flight_bytes);
     admission.register(&mut registry);
     let health = Arc::new(Health::new(env!("CARGO_PKG_VERSION"), stack.checks));
+    let registry = Arc::new(registry);
     let api = Arc::new(Api {
         repositories: Repositories::new(&StorageContext::new(stack.storage).with_origin(stack.origin)),
         limits: ApiLimits {
@@ -81,10 +83,15 @@ async fn serve(config: CharacterServiceConfig, stack: Stack, mut registry: Regis
         health: Arc::clone(&health),
         http_metrics,
         admission,
-        registry: Arc::new(registry),
+        registry: Arc::clone(&registry),
     });
     let operator = Arc::new(stack.operator);
-    let admin = config.admin.map(|address| (address, Arc::clone(&operator)));
+    let admin = config.admin.as_ref().map(|admin| {
+        AdminListener::new(admin, config.hosts.clone(), Arc::clone(&operator), Arc::clone(&health), registry)
+    });
+    let admin = admin.transpose()?;
+    let hosts = Some(AllowedHosts::new(config.listen.ip(), config.hosts));
+    let guard = BrowserGuard { hosts, any_host_below: None, origins: config.cors };
     let server = Server {
         listen: config.listen,
         shutdown: config.shutdown,
@@ -95,7 +102,7 @@ async fn serve(config: CharacterServiceConfig, stack: Stack, mut registry: Regis
     };
     let (loopback, summary) = (config.listen.ip().is_loopback(), stack.summary);
     server
-        .run(configure_for(api, config.cors), move |address| {
+        .run(configure_for(api, guard, config.health_paths), move |address| {
             tracing::info!(
                 "character-service listens on http://{address}, its API is described at http://{address}/docs"
             );

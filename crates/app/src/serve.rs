@@ -1,7 +1,7 @@
 //! Running an HTTP server until the process is told to stop, in good order.
 
 use crate::{
-    admin::{self, Operator},
+    admin::AdminListener,
     config::SocketConfig,
     descriptors,
     http::{self, Connections, SocketLimits, Threads},
@@ -36,8 +36,8 @@ pub(crate) struct Server {
     pub(crate) connections: Arc<Connections>,
     /// The listener for probes alone.
     pub(crate) probes: Option<SocketAddr>,
-    /// The listener for a person on call, and what it shows.
-    pub(crate) admin: Option<(SocketAddr, Arc<Operator>)>,
+    /// The listener for a person on call.
+    pub(crate) admin: Option<AdminListener>,
 }
 
 impl Server {
@@ -50,8 +50,9 @@ impl Server {
     ) -> io::Result<()> {
         let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
         let listener = http::bind(self.listen).map_err(|error| not_bound("LISTEN_ADDR", self.listen, &error));
-        let admin = self.admin.map(|(address, operator)| {
-            admin::listen(address, operator).map_err(|error| not_bound("ADMIN_ADDR", address, &error))
+        let admin = self.admin.map(|admin| {
+            let address = admin.address;
+            admin.bind().map_err(|error| not_bound("ADMIN_ADDR", address, &error))
         });
         let probes = self.probes.map(|address| {
             probes::listen(address, Arc::clone(&self.health)).map_err(|error| not_bound("HEALTH_ADDR", address, &error))

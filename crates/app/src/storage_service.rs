@@ -1,7 +1,7 @@
 //! The `storage-service` binary.
 
 use crate::{
-    admin::Operator,
+    admin::{AdminListener, Operator},
     check,
     cli::{self, StorageServiceCommand},
     config::{ProcessEnvironment, StorageServiceConfig},
@@ -18,15 +18,15 @@ use crate::{
 use actix_service::apply;
 use actix_web::{HttpResponse, middleware::from_fn, web};
 use character_api::{
-    Admission, Health, HttpMetrics,
+    AllowedHosts, Admission, BrowserGuard, Health, HostNames, HttpMetrics,
     endpoint::{Endpoint, Endpoints},
     health, middleware,
 };
 use character_storage_port::StoragePort;
-use character_storage_server::{AcceptedTokens, Limits, StorageServer, is_list, openapi, overloaded};
+use character_storage_server::{AcceptedTokens, BASE, Limits, StorageServer, is_list, openapi, overloaded};
 use character_storage_sql::{SqlOptions, SqlStorage};
 use prometheus_client::registry::Registry;
-use std::{process::ExitCode, sync::Arc};
+use std::{net::SocketAddr, process::ExitCode, sync::Arc};
 
 const SERVICE: &str = "storage-service";
 
@@ -119,7 +119,13 @@ async fn serve(
     let registry = Arc::new(registry);
     let document = web::Bytes::from(openapi().to_json()?);
     let operator = Arc::new(operator);
-    let admin = config.admin.map(|address| (address, Arc::clone(&operator)));
+    let admin = config.admin.as_ref().map(|admin| {
+        let (health, registry) = (Arc::clone(&health), Arc::clone(&registry));
+        AdminListener::new(admin, config.hosts.clone(), Arc::clone(&operator), health, registry)
+    });
+    let admin = admin.transpose()?;
+    let guard = guard(config.listen, config.hosts);
+    let health_paths = config.health_paths;
     let server = Server {
         listen: config.listen,
         shutdown: config.shutdown,
@@ -137,7 +143,7 @@ async fn serve(
                     async move { HttpResponse::Ok().content_type("application/json").body(document) }
                 };
                 let mut endpoints = Endpoints::default();
-                health::register(&mut endpoints, &health, &registry);
+                health::register(&mut endpoints, health_paths, &health, &registry);
                 Endpoint::at("/openapi.json").get(json).register(&mut endpoints);
                 // The scope matches every path but `*`, the target of a request about the whole server.
                 let elsewhere = from_fn(middleware::account(http_metrics.clone()));
@@ -147,7 +153,9 @@ async fn serve(
                         .configure(|app| contract.configure(app))
                         .default_service(endpoints)
                         .wrap(from_fn(middleware::admit(admission.clone(), is_list, overloaded)))
-                        .wrap(from_fn(middleware::account(http_metrics.clone()))),
+                        .wrap(from_fn(guard.clone().middleware()))
+                        .wrap(from_fn(middleware::account(http_metrics.clone())))
+                        .wrap(from_fn(middleware::security_headers)),
                 );
             },
             |address| tracing::info!("storage-service listens on http://{address}, database: {engine}"),
@@ -155,4 +163,12 @@ async fn serve(
         .await?;
     operator.reporting.finish();
     Ok(ExitCode::SUCCESS)
+}
+
+/// Other machines call the contract under a name that only they know, and no web page has the token that every request
+/// to it needs. So unless an operator names the hosts, the contract answers under any, but for a listener on loopback.
+fn guard(listen: SocketAddr, names: HostNames) -> BrowserGuard {
+    let is_named = listen.ip().is_loopback() || !names.is_empty();
+    let hosts = Some(AllowedHosts::new(listen.ip(), names));
+    BrowserGuard { hosts, any_host_below: if is_named { None } else { Some(BASE) }, origins: None }
 }

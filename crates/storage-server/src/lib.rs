@@ -28,6 +28,9 @@ mod snapshot;
 mod tokens;
 mod transactions;
 
+/// Every path of the contract begins with this one, and every request to it needs a bearer token.
+pub const BASE: &str = wire::BASE;
+
 pub use limits::Limits;
 pub use openapi::openapi;
 pub use tokens::{AcceptedTokens, InvalidTokens};

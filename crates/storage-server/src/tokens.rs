@@ -45,7 +45,8 @@ impl AcceptedTokens {
     }
 
     /// Whether an `Authorization` header carries one of them.
-    pub(crate) fn accept(&self, credentials: &[u8]) -> bool {
+    #[must_use]
+    pub fn accept(&self, credentials: &[u8]) -> bool {
         const SCHEME: &[u8] = b"Bearer ";
         let Some((scheme, token)) = credentials.split_at_checked(SCHEME.len()) else { return false };
         if !scheme.eq_ignore_ascii_case(SCHEME) {

@@ -6,7 +6,7 @@ use actix_web::{
     http::{Method, StatusCode, header::HeaderMap},
     test,
 };
-use character_api::{AllowedOrigins, configure, configure_for};
+use character_api::{AllowedOrigins, BrowserGuard, HealthPaths, configure, configure_for};
 use serde_json::Value;
 use std::collections::BTreeSet;
 
@@ -32,7 +32,8 @@ impl Reply {
 async fn ask(origins: Option<&str>, method: Method, path: &str, headers: &[(&str, &str)]) -> Reply {
     let api = Client::new().api;
     let origins = origins.map(|text| AllowedOrigins::parse(text).unwrap());
-    let service = test::init_service(App::new().configure(configure_for(api, origins))).await;
+    let guard = BrowserGuard { origins, ..BrowserGuard::default() };
+    let service = test::init_service(App::new().configure(configure_for(api, guard, HealthPaths::All))).await;
     let request = test::TestRequest::default().method(method).uri(path);
     let request = headers.iter().fold(request, |request, header| request.append_header(*header));
     let response = test::call_service(&service, request.to_request()).await;

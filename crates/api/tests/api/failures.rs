@@ -146,7 +146,9 @@ async fn a_panic_and_a_failed_storage_can_be_read_by_an_allowed_page() {
     const PAGE: &str = "https://play.example";
     let api = Client::over(Failing::with(ErrorKind::Unsupported)).api;
     let origins = character_api::AllowedOrigins::parse(PAGE).ok();
-    let app = actix_web::App::new().configure(character_api::configure_for(api, origins));
+    let guard = character_api::BrowserGuard { origins, ..character_api::BrowserGuard::default() };
+    let app =
+        actix_web::App::new().configure(character_api::configure_for(api, guard, character_api::HealthPaths::All));
     let service = actix_web::test::init_service(app).await;
     for (path, status) in [(format!("{CHARACTERS}/{USER}"), 500), (CHARACTERS.to_owned(), 501)] {
         let request = actix_web::test::TestRequest::with_uri(&path).append_header(("origin", PAGE)).to_request();
@@ -156,5 +158,6 @@ async fn a_panic_and_a_failed_storage_can_be_read_by_an_allowed_page() {
         assert_eq!(response.status().as_u16(), status);
         assert_eq!(response.headers().get("access-control-allow-origin").unwrap(), PAGE);
         assert!(response.headers().contains_key("x-request-id"));
+        assert_eq!(response.headers().get("x-content-type-options").unwrap(), "nosniff");
     }
 }

@@ -1,6 +1,6 @@
 //! What a person on call can do. Every act is a line in the log.
 
-use super::Operator;
+use super::{Operator, access};
 use actix_web::{
     HttpRequest, HttpResponse,
     http::StatusCode,
@@ -156,6 +156,7 @@ fn refused(detail: &str) -> Problem {
 fn log(request: &HttpRequest, act: &str) {
     tracing::warn!(
         target: "character_admin",
+        requested_by = access::requested_by(request.headers().get(access::REQUESTED_BY)),
         peer = request.peer_addr().map(tracing::field::display),
         request_id = current_request().map(|request| request.id),
         "an operator acted: {act}",

@@ -1,13 +1,18 @@
 //! `/admin/storage`, for a person on call: what state the storage is in, and a few acts. Served on a listener of its own,
-//! so that whoever can use the API cannot use this.
+//! so that a client of the API cannot use it, with the metrics and the state of health beside it.
 
+mod access;
 mod acts;
 mod operator;
 mod report;
 
+pub(crate) use access::AdminAccess;
 pub(crate) use operator::{Operator, WaistHandle};
 
-use crate::http::{self, Connections, SocketLimits, Threads};
+use crate::{
+    config::AdminConfig,
+    http::{self, Connections, SocketLimits, Threads},
+};
 use actix_service::apply;
 use actix_web::{
     App, Error, HttpResponse,
@@ -18,10 +23,12 @@ use actix_web::{
     web::{self, Data, JsonConfig, QueryConfig, ServiceConfig},
 };
 use character_api::{
-    HttpMetrics, Problem,
+    AllowedHosts, BrowserGuard, Health, HealthPaths, HostNames, HttpMetrics, Problem,
     endpoint::{Endpoint, Endpoints},
-    middleware,
+    health, middleware,
 };
+use character_storage_server::{AcceptedTokens, InvalidTokens};
+use prometheus_client::registry::Registry;
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 use tokio::time::timeout;
 
@@ -38,35 +45,84 @@ const LONGEST_TIME: Duration = Duration::from_secs(30);
 /// No order is longer, in bytes.
 const LONGEST_ORDER: usize = 1024;
 
-/// A server of the paths of `operator` at `address`, which is bound already.
-pub(crate) fn listen(address: SocketAddr, operator: Arc<Operator>) -> std::io::Result<(Server, SocketAddr)> {
-    let listener = http::bind(address)?;
-    let bound = listener.local_addr()?;
-    let application = move || {
-        // The scope matches every path but `*`, the target of a request about the whole server.
-        let elsewhere = from_fn(middleware::account(HttpMetrics::default()));
-        App::new().default_service(apply(elsewhere, Endpoints::default())).service(
-            web::scope("")
-                .configure(configure(Arc::clone(&operator)))
-                .wrap(from_fn(in_time))
-                // Nobody shows these metrics: what a person on call asks is no load.
-                .wrap(from_fn(middleware::account(HttpMetrics::default()))),
-        )
-    };
-    // One person at a time is enough.
-    let server = http::start(listener, Threads::ONE, SHUTDOWN, Arc::new(Connections::new(LIMITS)), application)?;
-    Ok((server, bound))
-}
-
 /// Gives up an order whose body does not arrive.
 async fn in_time(order: ServiceRequest, next: Next<BoxBody>) -> Result<ServiceResponse<BoxBody>, Error> {
     let late = |_| Problem::new(StatusCode::REQUEST_TIMEOUT, "order-timeout", "The order took too long");
     timeout(LONGEST_TIME, next.call(order)).await.map_err(late)?
 }
 
-fn configure(operator: Arc<Operator>) -> impl FnOnce(&mut ServiceConfig) {
+/// The listener for a person on call, before it is bound.
+#[derive(Clone, Debug)]
+pub(crate) struct AdminListener {
+    pub(crate) address: SocketAddr,
+    access: AdminAccess,
+    guard: BrowserGuard,
+    operator: Arc<Operator>,
+    health: Arc<Health>,
+    registry: Arc<Registry>,
+}
+
+impl AdminListener {
+    /// As configured; it answers under the host names given, beside its address.
+    ///
+    /// # Errors
+    /// [`InvalidTokens`].
+    pub(crate) fn new(
+        config: &AdminConfig,
+        names: HostNames,
+        operator: Arc<Operator>,
+        health: Arc<Health>,
+        registry: Arc<Registry>,
+    ) -> Result<Self, InvalidTokens> {
+        let access = match config.tokens.is_empty() {
+            true => AdminAccess::RequestedBy,
+            false => AdminAccess::Token(AcceptedTokens::new(config.tokens.clone())?),
+        };
+        let hosts = Some(AllowedHosts::new(config.listen.ip(), names));
+        let guard = BrowserGuard { hosts, ..BrowserGuard::default() };
+        Ok(Self { address: config.listen, access, guard, operator, health, registry })
+    }
+
+    /// The server, which is bound, and its address.
+    pub(crate) fn bind(self) -> std::io::Result<(Server, SocketAddr)> {
+        let address = self.address;
+        let listener = http::bind(address)?;
+        let bound = listener.local_addr()?;
+        let application = move || {
+            // The scope matches every path but `*`, the target of a request about the whole server.
+            let elsewhere = from_fn(middleware::account(HttpMetrics::default()));
+            App::new()
+                .default_service(apply(elsewhere, Endpoints::default()))
+                .configure(self.clone().configuration())
+        };
+        // One person at a time is enough.
+        let server = http::start(listener, Threads::ONE, SHUTDOWN, Arc::new(Connections::new(LIMITS)), application)?;
+        Ok((server, bound))
+    }
+
+    fn configuration(self) -> impl FnOnce(&mut ServiceConfig) {
+        move |config| {
+            let scope = web::scope("")
+                .configure(endpoints(self.operator, &self.health, &self.registry))
+                .wrap(from_fn(in_time))
+                .wrap(from_fn(self.access.middleware()))
+                .wrap(from_fn(self.guard.middleware()))
+                // Nobody shows these metrics: what a person on call asks is no load.
+                .wrap(from_fn(middleware::account(HttpMetrics::default())))
+                .wrap(from_fn(middleware::security_headers));
+            config.service(scope);
+        }
+    }
+}
+
+fn endpoints(
+    operator: Arc<Operator>,
+    health: &Arc<Health>,
+    registry: &Arc<Registry>,
+) -> impl FnOnce(&mut ServiceConfig) {
     move |config| {
         let mut endpoints = Endpoints::default();
+        health::register(&mut endpoints, HealthPaths::All, health, registry);
         Endpoint::at("/admin/storage").get(show).register(&mut endpoints);
         Endpoint::at("/admin/storage/breaker").post(acts::force_breaker).register(&mut endpoints);
         Endpoint::at("/admin/storage/cache").delete(acts::drop_from_cache).register(&mut endpoints);

@@ -1,7 +1,9 @@
 use super::{
-    ADMIN_ADDR, ConfigError, Environment, LOG_FORMAT, LOG_LEVEL, LogConfig, MAX_IN_FLIGHT_BYTES, ReportConfig,
-    SHUTDOWN_SECS, Variable, admin,
+    AdminConfig, ConfigError, Environment, LOG_FORMAT, LOG_LEVEL, LogConfig, MAX_IN_FLIGHT_BYTES, ReportConfig,
+    SHUTDOWN_SECS, Variable,
+    admin::{ADMIN_ADDR, ADMIN_ALLOW_REMOTE, ADMIN_TOKEN, admin_config},
     cors::{CORS_ALLOWED_ORIGINS, allowed_origins},
+    listener::{ALLOWED_HOSTS, METRICS_ON, allowed_hosts, health_paths},
     log_config, max_in_flight_bytes, read,
     reports::{ERROR_REPORTS_PER_MINUTE, SENTRY_DSN, report_config},
     sockets::{
@@ -11,7 +13,7 @@ use super::{
     variables::{Reader, boolean, folder, number, secret, socket, url},
     with_password,
 };
-use character_api::AllowedOrigins;
+use character_api::{AllowedOrigins, HealthPaths, HostNames};
 use character_cache_redis::RedisTierOptions;
 use character_domain::size::MAX_BULK;
 use character_storage_http::HttpStorageConfig;
@@ -43,8 +45,12 @@ pub struct CharacterServiceConfig {
     pub max_bulk_bytes: usize,
     /// The origins whose web pages may use the API; `None`: none.
     pub cors: Option<AllowedOrigins>,
-    /// Where a person on call looks; `None`: nowhere.
-    pub admin: Option<SocketAddr>,
+    /// The hosts under which the listeners answer, beside those that need no permission.
+    pub hosts: HostNames,
+    /// Which paths about health the listener of the API serves.
+    pub health_paths: HealthPaths,
+    /// The listener for a person on call; `None`: there is none.
+    pub admin: Option<AdminConfig>,
     /// What clients may take of its sockets.
     pub sockets: SocketConfig,
     /// Where failed operations are told.
@@ -164,6 +170,7 @@ impl CharacterServiceConfig {
         CACHE_MAX_BYTES,
         MAX_BULK_BYTES,
         ALLOW_UNAUTHENTICATED,
+        ALLOWED_HOSTS,
         CORS_ALLOWED_ORIGINS,
         MESSAGE_HUB_URL,
         MAX_CONNECTIONS,
@@ -172,6 +179,9 @@ impl CharacterServiceConfig {
         KEEP_ALIVE_SECS,
         HEALTH_ADDR,
         ADMIN_ADDR,
+        ADMIN_TOKEN,
+        ADMIN_ALLOW_REMOTE,
+        METRICS_ON,
         ERROR_REPORTS_PER_MINUTE,
         SENTRY_DSN,
         MAX_IN_FLIGHT_BYTES,
@@ -194,7 +204,9 @@ impl CharacterServiceConfig {
     #[must_use]
     pub fn secrets(&self) -> Vec<SecretString> {
         let urls = [&self.redis_url, &self.reports.sentry_dsn].into_iter().flatten().flat_map(with_password);
-        urls.chain(self.remote.iter().map(|remote| remote.token.clone())).collect()
+        let tokens = self.remote.iter().map(|remote| &remote.token);
+        let operators = self.admin.iter().flat_map(|admin| &admin.tokens);
+        urls.chain(tokens.chain(operators).cloned()).collect()
     }
 
     fn parse(reader: &mut Reader<'_>) -> Option<Self> {
@@ -222,7 +234,9 @@ impl CharacterServiceConfig {
         let max_bulk_bytes = reader.read(&MAX_BULK_BYTES, number(1024, MAX_BULK as u64));
         let cors = allowed_origins(reader);
         let sockets = socket_config(reader, listen);
-        let admin = admin(reader, listen, allowed);
+        let hosts = allowed_hosts(reader);
+        let admin = admin_config(reader, listen);
+        let health_paths = health_paths(reader);
         let reports = report_config(reader);
         let max_in_flight_bytes = max_in_flight_bytes(reader);
         let shutdown = reader.read(&SHUTDOWN_SECS, number(0, 3600));
@@ -240,6 +254,8 @@ impl CharacterServiceConfig {
             max_bulk_bytes: usize::try_from(max_bulk_bytes?).ok()?,
             cors,
             sockets: sockets?,
+            hosts: hosts.unwrap_or_default(),
+            health_paths: health_paths?,
             admin,
             reports: reports?,
             max_in_flight_bytes: max_in_flight_bytes?,

@@ -1,13 +1,16 @@
 //! The configuration of both services, from the environment.
 
+mod admin;
 mod character_service;
 mod cors;
+mod listener;
 mod log_filter;
 mod reports;
 mod sockets;
 mod storage_service;
 mod variables;
 
+pub use admin::AdminConfig;
 pub use character_service::{CharacterServiceConfig, RemoteStorage};
 pub use reports::ReportConfig;
 pub use sockets::SocketConfig;
@@ -16,8 +19,7 @@ pub use variables::{ConfigError, Environment, ProcessEnvironment, Variable, help
 
 use log_filter::log_filter;
 use secrecy::{ExposeSecret, SecretString};
-use std::net::SocketAddr;
-use variables::{Reader, number, socket};
+use variables::{Reader, number};
 
 /// How log lines look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,11 +42,6 @@ pub struct LogConfig {
 pub(crate) const LOG_FORMAT: Variable = Variable::new("LOG_FORMAT", "log lines: json or human", "human");
 pub(crate) const LOG_LEVEL: Variable =
     Variable::new("LOG_LEVEL", "log filter: error, warn, info, debug, trace, or target=level pairs", "info");
-pub(crate) const ADMIN_ADDR: Variable = Variable::optional(
-    "ADMIN_ADDR",
-    "address and port of /admin/storage, for a person on call; on loopback unless ALLOW_UNAUTHENTICATED=true; unset: off",
-)
-.off_when_empty();
 pub(crate) const MAX_IN_FLIGHT_BYTES: Variable = Variable::new(
     "MAX_IN_FLIGHT_BYTES",
     "bytes of large requests and answers under way at the same time; what exceeds it is answered 503 or 429",
@@ -72,21 +69,6 @@ fn read<C>(
         Some(config) if reader.faults.is_empty() => Ok((config, reader.effective)),
         _ => Err(ConfigError(reader.faults)),
     }
-}
-
-/// Where a person on call looks, which others must not reach unless that is allowed: it is not for them to act.
-fn admin(reader: &mut Reader<'_>, listen: Option<SocketAddr>, allowed: Option<bool>) -> Option<SocketAddr> {
-    let address = reader.read(&ADMIN_ADDR, socket)?;
-    if listen == Some(address) && address.port() != 0 {
-        reader.faults.push(format!("ADMIN_ADDR=\"{address}\": is LISTEN_ADDR already; give it another port"));
-    }
-    if allowed != Some(true) && !address.ip().is_loopback() {
-        reader.faults.push(format!(
-            "ADMIN_ADDR=\"{address}\": others can reach it and there is no access control; \
-             listen on loopback, or set ALLOW_UNAUTHENTICATED=true when something in front controls access"
-        ));
-    }
-    Some(address)
 }
 
 /// A URL that is a secret, and the password in it, which may stand alone in a message.
@@ -174,18 +156,48 @@ mod tests {
     }
 
     #[test]
-    fn the_admin_listener_is_off_unless_asked_for_and_on_loopback_unless_allowed() {
+    fn a_remote_admin_listener_needs_a_switch_of_its_own_and_a_token() {
         let nothing = BTreeMap::<&str, &str>::new();
-        assert_eq!(CharacterServiceConfig::read(&nothing).unwrap().admin, None);
+        assert!(CharacterServiceConfig::read(&nothing).unwrap().admin.is_none());
         let mut environment = BTreeMap::from([("STORAGE_SERVICE_TOKEN", "t"), ("ADMIN_ADDR", "127.0.0.1:9100")]);
+        environment.insert("STORAGE_SERVICE_URL", "http://127.0.0.1:8100");
         assert!(StorageServiceConfig::read(&environment).unwrap().admin.is_some());
         environment.insert("ADMIN_ADDR", "0.0.0.0:9100");
-        let character = CharacterServiceConfig::read(&environment).unwrap_err().to_string();
-        let storage = StorageServiceConfig::read(&environment).unwrap_err().to_string();
-        assert!(character.contains("ADMIN_ADDR") && storage.contains("ADMIN_ADDR"), "{character} {storage}");
         environment.insert("ALLOW_UNAUTHENTICATED", "true");
-        environment.insert("STORAGE_SERVICE_URL", "http://127.0.0.1:8100");
-        assert!(StorageServiceConfig::read(&environment).is_ok() && CharacterServiceConfig::read(&environment).is_ok());
+        let refused = |environment: &BTreeMap<&str, &str>, named: &str| {
+            let (character, storage) = faults_of(environment);
+            [character, storage].iter().all(|faults| faults.len() == 1 && faults[0].contains(named))
+        };
+        assert!(refused(&environment, "ADMIN_ALLOW_REMOTE"), "{:?}", faults_of(&environment));
+        environment.insert("ADMIN_ALLOW_REMOTE", "true");
+        assert!(refused(&environment, "ADMIN_TOKEN: must be set"), "{:?}", faults_of(&environment));
+        environment.insert("ADMIN_TOKEN", "a-token-for-operators");
+        assert_eq!(faults_of(&environment), (Vec::new(), Vec::new()));
+        environment.remove("ADMIN_ALLOW_REMOTE");
+        assert!(refused(&environment, "ADMIN_ALLOW_REMOTE"), "{:?}", faults_of(&environment));
+        environment.remove("ADMIN_ADDR");
+        assert!(refused(&environment, "ADMIN_ADDR: must be set"), "{:?}", faults_of(&environment));
+    }
+
+    #[test]
+    fn metrics_cannot_move_to_a_listener_that_is_off() {
+        let mut environment = BTreeMap::from([("METRICS_ON", "admin")]);
+        let (character, storage) = faults_of(&environment);
+        for faults in [character, storage] {
+            assert!(faults.iter().any(|fault| fault.starts_with("METRICS_ON")), "{faults:?}");
+        }
+        environment.insert("ADMIN_ADDR", "127.0.0.1:9100");
+        assert_eq!(faults_of(&environment).0, Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_wrong_list_of_hosts_is_a_mistake_that_is_not_quoted() {
+        let environment = BTreeMap::from([("ALLOWED_HOSTS", "https://user:hunter2@play.example")]);
+        let (character, storage) = faults_of(&environment);
+        for faults in [character, storage] {
+            assert!(faults.iter().any(|fault| fault.starts_with("ALLOWED_HOSTS: each part")), "{faults:?}");
+            assert!(!faults.concat().contains("hunter2"), "{faults:?}");
+        }
     }
 
     #[test]
@@ -233,7 +245,15 @@ mod tests {
 
     #[test]
     fn an_empty_value_is_a_mistake_unless_it_turns_something_off() {
-        let off = ["ADMIN_ADDR", "REDIS_URL", "MESSAGE_HUB_URL", "SENTRY_DSN", "CORS_ALLOWED_ORIGINS", "HEALTH_ADDR"];
+        let off = [
+            "ADMIN_ADDR",
+            "ALLOWED_HOSTS",
+            "REDIS_URL",
+            "MESSAGE_HUB_URL",
+            "SENTRY_DSN",
+            "CORS_ALLOWED_ORIGINS",
+            "HEALTH_ADDR",
+        ];
         for empty in ["", "  "] {
             for variable in CharacterServiceConfig::VARIABLES.iter().chain(StorageServiceConfig::VARIABLES) {
                 let environment = BTreeMap::from([(variable.name, empty)]);

@@ -1,17 +1,20 @@
 use super::{
-    ADMIN_ADDR, ConfigError, Environment, LOG_FORMAT, LOG_LEVEL, LogConfig, MAX_IN_FLIGHT_BYTES, ReportConfig,
-    SHUTDOWN_SECS, Variable, admin, log_config, max_in_flight_bytes, read,
+    AdminConfig, ConfigError, Environment, LOG_FORMAT, LOG_LEVEL, LogConfig, MAX_IN_FLIGHT_BYTES, ReportConfig,
+    SHUTDOWN_SECS, Variable,
+    admin::{ADMIN_ADDR, ADMIN_ALLOW_REMOTE, ADMIN_TOKEN, admin_config, tokens},
+    listener::{ALLOWED_HOSTS, METRICS_ON, allowed_hosts, health_paths},
+    log_config, max_in_flight_bytes, read,
     reports::{ERROR_REPORTS_PER_MINUTE, SENTRY_DSN, report_config},
     sockets::{
         CLIENT_TIMEOUT_SECS, HEALTH_ADDR, KEEP_ALIVE_SECS, MAX_CONNECTIONS, SocketConfig, UPLOAD_BYTES_PER_SEC,
         socket_config,
     },
-    variables::{Reader, boolean, folder, number, secret, socket},
+    variables::{Reader, folder, number, secret, socket},
     with_password,
 };
+use character_api::{HealthPaths, HostNames};
 use character_domain::size::MAX_BULK;
 use character_storage_port::{ErrorKind, StorageError};
-use character_storage_server::AcceptedTokens;
 use character_storage_sql::DatabaseLocation;
 use secrecy::SecretString;
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
@@ -33,8 +36,12 @@ pub struct StorageServiceConfig {
     pub tokens: Vec<SecretString>,
     /// The largest request body, in bytes.
     pub max_request_bytes: usize,
-    /// Where a person on call looks; `None`: nowhere.
-    pub admin: Option<SocketAddr>,
+    /// The hosts under which the listeners answer, beside those that need no permission.
+    pub hosts: HostNames,
+    /// Which paths about health the listener of the contract serves.
+    pub health_paths: HealthPaths,
+    /// The listener for a person on call; `None`: there is none.
+    pub admin: Option<AdminConfig>,
     /// What clients may take of its sockets.
     pub sockets: SocketConfig,
     /// Where failed operations are told.
@@ -61,11 +68,6 @@ const STORAGE_SERVICE_TOKEN: Variable = Variable::secret(
     "accepted bearer tokens, separated by commas so that they can be rotated; required",
 );
 const MAX_REQUEST_BYTES: Variable = Variable::new("MAX_REQUEST_BYTES", "largest request, in bytes", "134217728");
-const ALLOW_UNAUTHENTICATED: Variable = Variable::new(
-    "ALLOW_UNAUTHENTICATED",
-    "let ADMIN_ADDR be an address that others can reach although it has no access control: true or false",
-    "false",
-);
 
 impl StorageServiceConfig {
     /// Every variable that `storage-service` reads.
@@ -77,13 +79,16 @@ impl StorageServiceConfig {
         DATABASE_TIMEOUT_MS,
         STORAGE_SERVICE_TOKEN,
         MAX_REQUEST_BYTES,
-        ALLOW_UNAUTHENTICATED,
         MAX_CONNECTIONS,
         CLIENT_TIMEOUT_SECS,
         UPLOAD_BYTES_PER_SEC,
         KEEP_ALIVE_SECS,
         HEALTH_ADDR,
+        ALLOWED_HOSTS,
         ADMIN_ADDR,
+        ADMIN_TOKEN,
+        ADMIN_ALLOW_REMOTE,
+        METRICS_ON,
         ERROR_REPORTS_PER_MINUTE,
         SENTRY_DSN,
         MAX_IN_FLIGHT_BYTES,
@@ -115,9 +120,10 @@ impl StorageServiceConfig {
                 .push("STORAGE_SERVICE_TOKEN: must be set; the service does not start open to anyone".to_owned());
         }
         let max_request_bytes = reader.read(&MAX_REQUEST_BYTES, number(MAX_BULK as u64, 1 << 30));
-        let allowed = reader.read(&ALLOW_UNAUTHENTICATED, boolean);
         let sockets = socket_config(reader, listen);
-        let admin = admin(reader, listen, allowed);
+        let hosts = allowed_hosts(reader);
+        let admin = admin_config(reader, listen);
+        let health_paths = health_paths(reader);
         let reports = report_config(reader);
         let max_in_flight_bytes = max_in_flight_bytes(reader);
         let shutdown = reader.read(&SHUTDOWN_SECS, number(0, 3600));
@@ -131,6 +137,8 @@ impl StorageServiceConfig {
             tokens: tokens?,
             max_request_bytes: usize::try_from(max_request_bytes?).ok()?,
             sockets: sockets?,
+            hosts: hosts.unwrap_or_default(),
+            health_paths: health_paths?,
             admin,
             reports: reports?,
             max_in_flight_bytes: max_in_flight_bytes?,
@@ -145,7 +153,8 @@ impl StorageServiceConfig {
     pub fn secrets(&self) -> Vec<SecretString> {
         let database = self.database_url.as_ref().map(|url| &url.text);
         let urls = [database, self.reports.sentry_dsn.as_ref()].into_iter().flatten().flat_map(with_password);
-        urls.chain(self.tokens.iter().cloned()).collect()
+        let operators = self.admin.iter().flat_map(|admin| &admin.tokens);
+        urls.chain(self.tokens.iter().chain(operators).cloned()).collect()
     }
 
     /// Where the database is, the embedded one when none is configured.
@@ -171,11 +180,4 @@ fn database(text: &str) -> Result<DatabaseUrl, String> {
         _ => error.to_string(),
     };
     Ok(DatabaseUrl { text: secret(text)?, location: DatabaseLocation::parse(text).map_err(reason)? })
-}
-
-fn tokens(text: &str) -> Result<Vec<SecretString>, String> {
-    let tokens: Vec<_> =
-        text.split(',').map(str::trim).filter(|token| !token.is_empty()).map(SecretString::from).collect();
-    AcceptedTokens::new(tokens.clone()).map_err(|error| error.to_string())?;
-    Ok(tokens)
 }

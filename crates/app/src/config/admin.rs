@@ -1,0 +1,68 @@
+//! The listener for a person on call: where it is, and who may use it.
+
+use super::{
+    Variable,
+    variables::{Reader, boolean, socket},
+};
+use character_storage_server::AcceptedTokens;
+use secrecy::SecretString;
+use std::net::SocketAddr;
+
+/// The listener for a person on call.
+#[derive(Clone, Debug)]
+pub struct AdminConfig {
+    /// Where it listens.
+    pub listen: SocketAddr,
+    /// The bearer tokens, one of which every request must carry; none: no token is needed.
+    pub tokens: Vec<SecretString>,
+}
+
+pub(crate) const ADMIN_ADDR: Variable = Variable::optional(
+    "ADMIN_ADDR",
+    "address and port of the listener for a person on call: /admin/storage, /health and /metrics; unset: off",
+)
+.off_when_empty();
+pub(crate) const ADMIN_TOKEN: Variable = Variable::secret(
+    "ADMIN_TOKEN",
+    "bearer tokens for ADMIN_ADDR, separated by commas so that they can be rotated; unset: changes need X-Requested-By",
+);
+pub(crate) const ADMIN_ALLOW_REMOTE: Variable = Variable::new(
+    "ADMIN_ALLOW_REMOTE",
+    "let ADMIN_ADDR be an address that other machines can reach, which also needs ADMIN_TOKEN: true or false",
+    "false",
+);
+
+/// `None` when it is off, or when something is wrong, which is remembered.
+pub(crate) fn admin_config(reader: &mut Reader<'_>, listen: Option<SocketAddr>) -> Option<AdminConfig> {
+    let tokens = reader.read(&ADMIN_TOKEN, tokens);
+    let remote = reader.read(&ADMIN_ALLOW_REMOTE, boolean);
+    let address = reader.read(&ADMIN_ADDR, socket);
+    if tokens.is_some() && !reader.is_set(&ADMIN_ADDR) {
+        reader.faults.push("ADMIN_ADDR: must be set together with ADMIN_TOKEN".to_owned());
+    }
+    let address = address?;
+    if listen == Some(address) && address.port() != 0 {
+        reader.faults.push(format!("ADMIN_ADDR=\"{address}\": is LISTEN_ADDR already; give it another port"));
+    }
+    if !address.ip().is_loopback() {
+        if remote == Some(false) {
+            reader.faults.push(format!(
+                "ADMIN_ADDR=\"{address}\": other machines can reach it; listen on loopback, or set \
+                 ADMIN_ALLOW_REMOTE=true and ADMIN_TOKEN"
+            ));
+        } else if !reader.is_set(&ADMIN_TOKEN) {
+            reader
+                .faults
+                .push(format!("ADMIN_TOKEN: must be set, since other machines can reach ADMIN_ADDR=\"{address}\""));
+        }
+    }
+    Some(AdminConfig { listen: address, tokens: tokens.unwrap_or_default() })
+}
+
+/// Bearer tokens separated by commas.
+pub(super) fn tokens(text: &str) -> Result<Vec<SecretString>, String> {
+    let tokens: Vec<_> =
+        text.split(',').map(str::trim).filter(|token| !token.is_empty()).map(SecretString::from).collect();
+    AcceptedTokens::new(tokens.clone()).map_err(|error| error.to_string())?;
+    Ok(tokens)
+}

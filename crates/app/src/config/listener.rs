@@ -1,0 +1,36 @@
+//! What the listener of a service answers beside its paths.
+
+use super::{Variable, admin::ADMIN_ADDR, variables::Reader};
+use character_api::{HealthPaths, HostNames};
+
+pub(crate) const ALLOWED_HOSTS: Variable = Variable::optional(
+    "ALLOWED_HOSTS",
+    "host names under which the listeners answer beside localhost and their address, such as play.example, separated by \
+     commas",
+)
+.unquoted()
+.off_when_empty();
+pub(crate) const METRICS_ON: Variable = Variable::new(
+    "METRICS_ON",
+    "listener of /metrics and /health: api (both listeners) or admin (ADMIN_ADDR alone)",
+    "api",
+);
+
+/// Host names beside those that need no permission; the default when none are given. `None` when a part is wrong, which is
+/// remembered.
+pub(crate) fn allowed_hosts(reader: &mut Reader<'_>) -> Option<HostNames> {
+    reader.read(&ALLOWED_HOSTS, |text| HostNames::parse(text).map_err(|error| error.to_string()))
+}
+
+/// What the listener of the API serves of the paths about health.
+pub(crate) fn health_paths(reader: &mut Reader<'_>) -> Option<HealthPaths> {
+    let paths = reader.read(&METRICS_ON, |text| match text {
+        "api" => Ok(HealthPaths::All),
+        "admin" => Ok(HealthPaths::ProbesOnly),
+        _ => Err("must be api or admin".to_owned()),
+    });
+    if paths == Some(HealthPaths::ProbesOnly) && !reader.is_set(&ADMIN_ADDR) {
+        reader.faults.push("METRICS_ON=\"admin\": ADMIN_ADDR must be set too, or nothing serves /metrics".to_owned());
+    }
+    paths
+}

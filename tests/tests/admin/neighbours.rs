@@ -1,0 +1,279 @@
+//! What browsers and neighbours can reach on each listener of both services.
+#![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
+
+use super::{TOKEN, change, storage};
+use crate::support::{client, send, sheet, until};
+use character_tests::{Service, ServiceBuilder, free_port};
+use serde_json::json;
+use std::{
+    io::{Read as _, Write as _},
+    net::{SocketAddr, TcpStream},
+    time::Duration,
+};
+
+const ADMIN_TOKEN: &str = "a-token-for-operators";
+
+/// Sends these bytes and returns the head of the answer.
+fn raw(address: SocketAddr, request: &str) -> String {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).unwrap();
+    let text = String::from_utf8_lossy(&answer);
+    text.split("\r\n\r\n").next().unwrap_or_default().to_ascii_lowercase()
+}
+
+fn get(address: SocketAddr, target: &str, headers: &str) -> String {
+    raw(address, &format!("GET {target} HTTP/1.1\r\n{headers}Connection: close\r\n\r\n"))
+}
+
+fn status(head: &str) -> u16 {
+    head.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or_default()
+}
+
+/// Both services with an admin listener each: (service, address of its admin listener).
+fn both(with: impl Fn(ServiceBuilder) -> ServiceBuilder) -> [(Service, SocketAddr); 2] {
+    [Service::character(), Service::storage().env("STORAGE_SERVICE_TOKEN", TOKEN)].map(|builder| {
+        let admin: SocketAddr = ([127, 0, 0, 1], free_port()).into();
+        (with(builder.env("ADMIN_ADDR", admin.to_string())).start(), admin)
+    })
+}
+
+#[test]
+fn no_listener_answers_under_a_name_that_is_not_its_own() {
+    for (service, admin) in both(|builder| builder.env("ALLOWED_HOSTS", "play.example,api.example:8443")) {
+        for address in [service.address(), admin] {
+            for path in ["/health", "/health/live", "/metrics", "/admin/storage", "/api/v2/characters", "/openapi.json"]
+            {
+                for host in ["evil.example", "127.0.0.1.evil.example:80", "10.0.0.7", "api.example", "2130706433"] {
+                    let head = get(address, path, &format!("Host: {host}\r\n"));
+                    assert_eq!(status(&head), 421, "{path} {host}: {head}");
+                    assert!(head.contains("content-type: application/problem+json"), "{head}");
+                    assert!(head.contains("x-content-type-options: nosniff"), "{head}");
+                }
+                assert_eq!(status(&get(address, path, "")), 400, "{path}");
+                assert_eq!(status(&get(address, path, "Host: 127.0.0.1\r\nHost: 127.0.0.1\r\n")), 400, "{path}");
+                let absolute = format!("http://evil.example{path}");
+                assert_eq!(status(&get(address, &absolute, "Host: 127.0.0.1\r\n")), 421, "{path}");
+            }
+            for host in ["localhost:1", "127.0.0.1", "PLAY.example.:99", "api.example:8443"] {
+                assert_eq!(status(&get(address, "/health/live", &format!("Host: {host}\r\n"))), 200, "{host}");
+            }
+            assert_eq!(status(&raw(address, "GET /health/live HTTP/1.0\r\n\r\n")), 200, "the oldest clients");
+        }
+        // A rebound name orders nothing either.
+        let order = "{\"state\":\"open\"}";
+        let head = raw(
+            admin,
+            &format!(
+                "POST /admin/storage/breaker HTTP/1.1\r\nHost: evil.example\r\nX-Requested-By: evil\r\n\
+                 Content-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{order}",
+                order.len()
+            ),
+        );
+        assert_eq!(status(&head), 421, "{head}");
+        assert!(!service.output().contains("an operator acted"), "{}", service.output());
+    }
+}
+
+/// The service at every address of the machine, and how to reach it.
+async fn everywhere(builder: ServiceBuilder) -> (Service, SocketAddr) {
+    let port = free_port();
+    let service = builder.env("LISTEN_ADDR", format!("0.0.0.0:{port}")).spawn();
+    let address = SocketAddr::from(([127, 0, 0, 1], port));
+    let live = format!("http://{address}/health/live");
+    until(Duration::from_secs(30), "the start", || client().get(&live), |answer| answer.status == 200).await;
+    (service, address)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn at_every_address_probes_work_by_address_and_contract_calls_by_name() {
+    let (_service, address) = everywhere(Service::character().env("ALLOW_UNAUTHENTICATED", "true")).await;
+    assert_eq!(status(&get(address, "/health/ready", "Host: 10.42.0.7:8000\r\n")), 200);
+    assert_eq!(status(&get(address, "/api/v2/characters", "Host: character-service:8000\r\n")), 421);
+
+    let by_name = format!("Host: storage-service:8100\r\nAuthorization: Bearer {TOKEN}\r\n");
+    let storage = || Service::storage().env("STORAGE_SERVICE_TOKEN", TOKEN);
+    let (_service, address) = everywhere(storage()).await;
+    assert_eq!(status(&get(address, "/health/ready", "Host: 10.42.0.7:8100\r\n")), 200);
+    assert_eq!(status(&get(address, "/storage/v1/probe", &by_name)), 204);
+    assert_eq!(status(&get(address, "/storage/v1/probe", "Host: evil.example\r\n")), 401);
+    for path in ["/metrics", "/health", "/openapi.json"] {
+        assert_eq!(status(&get(address, path, &by_name)), 421, "{path} needs no token, so it needs a name");
+    }
+    let (_service, address) = everywhere(storage().env("ALLOWED_HOSTS", "storage-service")).await;
+    assert_eq!(status(&get(address, "/storage/v1/probe", &by_name)), 204);
+    assert_eq!(status(&get(address, "/storage/v1/probe", &by_name.replace("storage-service", "evil.example"))), 421);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn pages_of_other_origins_change_nothing_on_any_listener() {
+    let storage = storage();
+    let admin = format!("127.0.0.1:{}", free_port());
+    let service = Service::character()
+        .env("STORAGE_SERVICE_URL", storage.url(""))
+        .env("STORAGE_SERVICE_TOKEN", TOKEN)
+        .env("CORS_ALLOWED_ORIGINS", "https://play.example")
+        .env("ADMIN_ADDR", &admin)
+        .start();
+    let url = service.url("/api/v2/characters");
+    let created = send(client().post(&url).json(&sheet("Kept"))).await;
+    let one = format!("{url}/{}", created.id());
+    let breaker = format!("http://{admin}/admin/storage/breaker");
+    let changes = || {
+        [
+            client().post(&url).json(&sheet("Foreign")),
+            // Without a body, as a form of any page can send it.
+            client().post(format!("{one}/restore")),
+            client().delete(&one),
+            client().patch(&one).header("content-type", "application/merge-patch+json").body("{}"),
+            change(client().post(&breaker)).json(&json!({ "state": "open" })),
+            change(client().delete(format!("http://{admin}/admin/storage/cache?all=true"))),
+            client().post(storage.url("/storage/v1/transactions")).bearer_auth(TOKEN).json(&json!({})),
+        ]
+    };
+    for (name, value) in [
+        ("origin", "https://evil.example"),
+        ("origin", "null"),
+        ("origin", "http://127.0.0.1:1"),
+        ("sec-fetch-site", "cross-site"),
+        ("sec-fetch-site", "same-site"),
+    ] {
+        for request in changes() {
+            let answer = send(request.header(name, value)).await;
+            assert_eq!((answer.status, answer.body["code"].as_str()), (403, Some("foreign-origin")), "{answer:?}");
+        }
+    }
+    let read = send(client().get(&one).header("origin", "https://evil.example")).await;
+    assert_eq!((read.status, read.body["revision"].as_u64()), (200, Some(1)), "{read:?}");
+    assert_eq!(read.header("cross-origin-resource-policy"), "same-origin");
+    let own = send(client().post(&url).header("origin", service.url("")).json(&sheet("Own"))).await;
+    assert_eq!(own.status, 201, "{own:?}");
+    let permitted = client().post(&url).header("origin", "https://play.example").header("sec-fetch-site", "cross-site");
+    let permitted = send(permitted.json(&sheet("Permitted"))).await;
+    assert_eq!((permitted.status, permitted.header("cross-origin-resource-policy")), (201, "cross-origin"));
+    let state = send(client().get(format!("http://{admin}/admin/storage"))).await;
+    assert_eq!(state.body["breaker"]["is_forced"], false);
+    let preflight = client()
+        .request(reqwest::Method::OPTIONS, &breaker)
+        .header("origin", "https://play.example")
+        .header("access-control-request-method", "POST");
+    assert_eq!(send(preflight).await.header("access-control-allow-origin"), "", "no page reaches the admin listener");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_answer_of_every_listener_carries_the_security_headers() {
+    for (service, admin) in both(|builder| builder) {
+        for base in [service.url(""), format!("http://{admin}")] {
+            for (method, path) in [
+                ("GET", "/health"),
+                ("GET", "/health/live"),
+                ("GET", "/metrics"),
+                ("GET", "/openapi.json"),
+                ("GET", "/docs/"),
+                ("GET", "/docs/swagger-ui.css"),
+                ("GET", "/api/v2/characters"),
+                ("GET", "/api/v2/characters?unknown=1"),
+                ("GET", "/storage/v1/probe"),
+                ("GET", "/nowhere"),
+                ("POST", "/health"),
+                ("POST", "/api/v2/characters"),
+                ("POST", "/admin/storage/breaker"),
+                ("HEAD", "/health"),
+                ("OPTIONS", "/health"),
+            ] {
+                let request = client().request(method.parse().unwrap(), format!("{base}{path}"));
+                let answer = send(request).await;
+                for (name, value) in [
+                    ("x-content-type-options", "nosniff"),
+                    ("referrer-policy", "no-referrer"),
+                    ("cross-origin-resource-policy", "same-origin"),
+                ] {
+                    assert_eq!(answer.header(name), value, "{method} {path}: {answer:?}");
+                }
+                let policy = answer.header("content-security-policy");
+                assert!(policy.contains("default-src 'none'") && policy.contains("frame-ancestors 'none'"), "{policy}");
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_page_of_the_api_needs_nothing_that_its_policy_forbids() {
+    let service = Service::character().start();
+    let page = send(client().get(service.url("/docs/"))).await;
+    let policy = page.header("content-security-policy");
+    assert!(policy.contains("script-src 'self'") && policy.contains("connect-src 'self'"), "{policy}");
+    let html = page.body.as_str().unwrap();
+    assert!(!html.contains("<style") && !html.contains("http:") && !html.contains("https:"), "{html}");
+    let scripts: Vec<_> = html.split("<script").skip(1).collect();
+    assert!(scripts.len() >= 3, "{html}");
+    for script in scripts {
+        let (tag, rest) = script.split_once('>').unwrap();
+        assert!(rest.split("</script>").next().unwrap().trim().is_empty(), "an inline script: {rest}");
+        let source = tag.split("src=\"").nth(1).and_then(|rest| rest.split('"').next()).unwrap();
+        assert_eq!(send(client().get(service.url(&format!("/docs/{source}")))).await.status, 200, "{source}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn with_a_token_the_admin_listener_answers_nothing_else_but_probes() {
+    for (service, admin) in both(|builder| builder.env("ADMIN_TOKEN", format!("old-token,{ADMIN_TOKEN}"))) {
+        for path in ["/admin/storage", "/metrics", "/health"] {
+            let url = format!("http://{admin}{path}");
+            let refused = send(change(client().get(&url))).await;
+            assert_eq!((refused.status, refused.header("www-authenticate")), (401, "Bearer"), "{refused:?}");
+            for token in ["old-token", ADMIN_TOKEN] {
+                assert_eq!(send(client().get(&url).bearer_auth(token)).await.status, 200, "{path}");
+            }
+        }
+        assert_eq!(send(client().get(format!("http://{admin}/health/live"))).await.status, 200);
+        let act = || client().delete(format!("http://{admin}/admin/storage/cache?all=true"));
+        assert_eq!(send(change(act())).await.status, 401);
+        assert_ne!(send(act().bearer_auth(ADMIN_TOKEN)).await.status, 401);
+        assert!(!service.output().contains(ADMIN_TOKEN), "{}", service.output());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_a_token_an_act_names_its_sender() {
+    for (_service, admin) in both(|builder| builder) {
+        let act = || client().delete(format!("http://{admin}/admin/storage/cache?all=true"));
+        let refused = send(act()).await;
+        assert_eq!((refused.status, refused.body["code"].as_str()), (403, Some("requested-by-missing")), "{refused:?}");
+        assert_ne!(send(change(act())).await.status, 403);
+        for path in ["/admin/storage", "/metrics", "/health", "/health/ready"] {
+            assert_eq!(send(client().get(format!("http://{admin}{path}"))).await.status, 200, "{path}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn metrics_and_health_can_move_to_the_admin_listener() {
+    for (service, admin) in both(|builder| builder.env("METRICS_ON", "admin")) {
+        for path in ["/metrics", "/health"] {
+            assert_eq!(send(client().get(service.url(path))).await.status, 404, "{path}");
+        }
+        for path in ["/health/live", "/health/ready"] {
+            assert_eq!(send(client().get(service.url(path))).await.status, 200, "{path}");
+        }
+        let shown = |answer: &crate::support::Answer| answer.body.to_string().contains("http_server_requests_total");
+        let metrics = format!("http://{admin}/metrics");
+        until(Duration::from_secs(5), "the requests above", || client().get(&metrics), shown).await;
+    }
+}
+
+#[test]
+fn a_remote_admin_listener_is_refused_without_switch_or_token() {
+    for builder in [Service::character, || Service::storage().env("STORAGE_SERVICE_TOKEN", TOKEN)] {
+        let remote = || builder().env("ADMIN_ADDR", "0.0.0.0:0").env("ALLOW_UNAUTHENTICATED", "true");
+        for (environment, named) in
+            [(remote(), "ADMIN_ALLOW_REMOTE"), (remote().env("ADMIN_ALLOW_REMOTE", "true"), "ADMIN_TOKEN")]
+        {
+            let refused = environment.run();
+            assert_eq!(refused.code, Some(2), "{refused:?}");
+            assert!(refused.errors.contains(named), "{refused:?}");
+        }
+    }
+}
