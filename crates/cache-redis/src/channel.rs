@@ -1,6 +1,7 @@
 use crate::RedisTierMetrics;
 use character_cache::{Invalidations, Key};
 use std::{
+    collections::VecDeque,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -15,7 +16,6 @@ const PING: &str = "ping ";
 #[derive(Debug)]
 pub(crate) struct Channel {
     process: Uuid,
-    began: Instant,
     /// For how long after a sign of life what was heard is trusted.
     silence: Duration,
     state: Mutex<State>,
@@ -26,6 +26,8 @@ pub(crate) struct Channel {
 struct State {
     /// Until when what was heard is trusted, if the channel is not lost.
     heard: Option<Instant>,
+    /// The pings sent of late, and when. A message of this form is believed only if it is one of them.
+    sent: VecDeque<(Uuid, Instant)>,
     sinks: Vec<Arc<dyn Invalidations>>,
 }
 
@@ -39,7 +41,7 @@ pub(crate) enum Heard {
 
 impl Channel {
     pub(crate) fn new(silence: Duration, metrics: RedisTierMetrics) -> Self {
-        Self { process: Uuid::new_v4(), began: Instant::now(), silence, state: Mutex::default(), metrics }
+        Self { process: Uuid::new_v4(), silence, state: Mutex::default(), metrics }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -54,9 +56,14 @@ impl Channel {
         format!("{} {EVERYTHING}", self.process)
     }
 
-    /// A sign of life, which tells when it was sent: it may have lain somewhere for long when it is heard.
+    /// A sign of life. When it was sent is remembered here, since it may have lain somewhere for long when it is heard,
+    /// and since anybody who reaches Redis can publish one.
     pub(crate) fn ping(&self) -> String {
-        format!("{} {PING}{}", self.process, self.began.elapsed().as_micros())
+        let (nonce, now) = (Uuid::new_v4(), Instant::now());
+        let mut state = self.state();
+        state.sent.retain(|(_, sent)| now.saturating_duration_since(*sent) < self.silence);
+        state.sent.push_back((nonce, now));
+        format!("{} {PING}{nonce}", self.process)
     }
 
     pub(crate) fn is_heard(&self) -> bool {
@@ -76,9 +83,10 @@ impl Channel {
         let own = self.process.to_string();
         match message.split_once(' ') {
             Some((process, message)) if message.starts_with(PING) => {
-                let sent = message.strip_prefix(PING).and_then(|sent| sent.parse().ok());
-                if let Some(sent) = sent.filter(|_| process == own) {
-                    let until = self.began + Duration::from_micros(sent) + self.silence;
+                let nonce = message.strip_prefix(PING).and_then(|nonce| nonce.parse().ok());
+                let sent = state.sent.iter().find(|(sent, _)| process == own && Some(*sent) == nonce);
+                if let Some((_, at)) = sent {
+                    let until = *at + self.silence;
                     // One that comes late, or after a later one, tells nothing that is not known.
                     if until > Instant::now() && state.heard.is_none_or(|known| until > known) {
                         state.heard = Some(until);
@@ -153,6 +161,26 @@ mod tests {
         assert_eq!(channel.hear(&ping), Heard::OwnPing(Instant::now() - Duration::from_secs(2)));
         assert!(!channel.is_heard());
         assert_eq!(told.0.lock().unwrap().split_off(0), ["lost"]);
+        // With the next one it is forgotten, so that what is remembered does not grow.
+        channel.ping();
+        assert_eq!((channel.hear(&ping), channel.state().sent.len()), (Heard::Other, 1));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_ping_is_believed_only_if_it_was_sent_here() {
+        let (channel, told) = (Channel::new(SILENCE, RedisTierMetrics::default()), Arc::new(Told::default()));
+        channel.attach(Arc::clone(&told) as _);
+        let ping = channel.ping();
+        for forged in [
+            format!("{} {PING}{}", channel.process, Uuid::new_v4()),
+            format!("{} {PING}{}", channel.process, u64::MAX),
+            format!("{} {PING}", channel.process),
+            ping.replacen(&channel.process.to_string(), &Uuid::new_v4().to_string(), 1),
+        ] {
+            assert_eq!(channel.hear(&forged), Heard::Other, "{forged}");
+        }
+        assert!(!channel.is_heard() && told.0.lock().unwrap().is_empty());
+        assert!(matches!(channel.hear(&ping), Heard::OwnPing(_)) && channel.is_heard());
     }
 
     #[tokio::test(start_paused = true)]

@@ -35,7 +35,7 @@ type Flaw = (&'static str, &'static str);
 /// Flaws that leave the tier itself wrong.
 static FLAWS: [Flaw; 10] = [
     // A fill does not look whose placeholder there is.
-    ("if redis.call('HGET', KEYS[1], 't') ~= ARGV[1] then return 0 end", ""),
+    ("if redis.pcall('HGET', KEYS[1], 't') ~= ARGV[1] then return 0 end", ""),
     // A write leaves the placeholder of a load.
     ("'d', 1, 'w', 1, 't', ARGV[1], 'u'", "'d', 1, 'w', 1, 'u'"),
     // A write leaves the value current.
@@ -47,7 +47,7 @@ static FLAWS: [Flaw; 10] = [
     // What was not current before the writer came is so after its refusal.
     ("if ARGV[3] == 'restore' and h[4] then", "if ARGV[3] == 'restore' then"),
     // A load takes the place of whoever is there.
-    ("if h[4] and tonumber(h[5]) > now then return {h[6] and 0 or 3, h[1], age} end", ""),
+    ("if h[4] and till > now and till <= now + ARGV[3] then return {h[6] and 0 or 3, h[1], age} end", ""),
     // A writer leaves what it finds instead of its own placeholder.
     (
         "if ARGV[3] == 'store' then\n  redis.call('DEL', KEYS[1])",

@@ -1,3 +1,4 @@
+use character_domain::size::MAX_ROW;
 use secrecy::{ExposeSecret, SecretString};
 use std::time::Duration;
 
@@ -23,6 +24,8 @@ pub struct RedisTierOptions {
     /// How often the way to Redis and back is tried. The news of others count as lost after three times this; a Redis
     /// that no process has reached for twice this is emptied by the first that comes back. 1 s.
     pub heartbeat: Duration,
+    /// The largest value that is kept or believed, in bytes. 16 MiB, more than a page or a row can have.
+    pub largest: usize,
     /// How many undelivered invalidations are remembered; with more, everything is removed on return. 10 000.
     pub remembered: usize,
 }
@@ -40,6 +43,7 @@ impl RedisTierOptions {
             lease: Duration::from_secs(60),
             keep: Duration::from_secs(24 * 3_600),
             heartbeat: Duration::from_secs(1),
+            largest: 2 * MAX_ROW,
             remembered: 10_000,
         }
     }

@@ -5,7 +5,7 @@ use crate::{
     failure::Failure,
     health::{Health, Undelivered},
     milliseconds,
-    scripts::{Scripts, hit, look},
+    scripts::{Found, Plausible, Scripts, hit, look},
 };
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -44,6 +44,8 @@ struct Inner {
     health: Health,
     channel: Channel,
     beating: Mutex<()>,
+    /// Names of keys whose look took too long. Before Redis is used again, those whose value is too large are removed.
+    suspects: std::sync::Mutex<Vec<String>>,
     metrics: RedisTierMetrics,
 }
 
@@ -83,6 +85,7 @@ impl RedisTier {
             channel: Channel::new(options.heartbeat * 3, metrics.clone()),
             scripts,
             beating: Mutex::default(),
+            suspects: std::sync::Mutex::default(),
             connections: Connections::new(&options)?,
             identity: std::sync::Mutex::default(),
             options,
@@ -120,6 +123,9 @@ impl RedisTier {
     }
 }
 
+/// The maximum number of names that [`Inner::suspects`] holds.
+const SUSPECTS: usize = 100;
+
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
 
 /// Doubles up to a bound, with jitter so that many processes do not return in one instant.
@@ -127,6 +133,11 @@ fn next_backoff(backoff: &mut Duration) -> Duration {
     let wait = backoff.mul_f64(0.5 + rand::random::<f64>() / 2.0);
     *backoff = (*backoff * 2).min(BACKOFF.1);
     wait
+}
+
+/// Whether a key does not hold what the command is for: another program has written it.
+fn is_of_another_type(error: &redis::RedisError) -> bool {
+    error.code() == Some("WRONGTYPE") || error.to_string().contains("WRONGTYPE")
 }
 
 impl Inner {
@@ -224,6 +235,7 @@ impl Inner {
         let returns = !self.health.is_up();
         if returns {
             self.reconnect().await?;
+            self.inspect_suspects().await?;
         }
         // First what others have to know: the note that the heartbeat leaves tells them that they do.
         self.deliver().await?;
@@ -238,6 +250,37 @@ impl Inner {
         self.heal::<()>(script, &step).await?;
         while !self.health.is_up() && !self.health.return_to_use() {
             self.deliver().await?;
+        }
+        Ok(())
+    }
+
+    /// What a look-up may believe.
+    fn plausible(&self) -> Plausible {
+        Plausible { largest: self.options.largest, keep: self.options.keep }
+    }
+
+    /// Remembers a key that was looked at in vain: a value that takes too long to arrive would end each use of Redis anew.
+    fn suspect(&self, name: &str) {
+        let mut suspects = self.suspects.lock().unwrap_or_else(PoisonError::into_inner);
+        if suspects.len() < SUSPECTS && !suspects.iter().any(|known| known == name) {
+            suspects.push(name.to_owned());
+        }
+    }
+
+    /// Removes those of the suspects whose value is larger than any of ours.
+    async fn inspect_suspects(&self) -> Result<(), Failure> {
+        let suspects = std::mem::take(&mut *self.suspects.lock().unwrap_or_else(PoisonError::into_inner));
+        if suspects.is_empty() {
+            return Ok(());
+        }
+        let script = &self.scripts.inspect;
+        let mut steps = Pipeline::new();
+        for name in &suspects {
+            steps.cmd("EVALSHA").arg(script.get_hash()).arg(1).arg(name).arg(self.options.largest);
+        }
+        let removed: Vec<u64> = self.heal(script, &steps).await?;
+        if let removed @ 1.. = removed.iter().sum() {
+            tracing::warn!(removed, "values of the shared cache tier were larger than any of ours and were removed");
         }
         Ok(())
     }
@@ -272,12 +315,16 @@ impl Inner {
         let identity =
             timeout(self.options.healing(), self.connections.reopen()).await.unwrap_or(Err(Failure::TimedOut))?;
         let note = async {
-            Ok::<Option<String>, Failure>(
-                redis::cmd("GET").arg(self.note()).query_async(&mut self.connections.any()?).await?,
-            )
+            let mut get = redis::cmd("GETRANGE");
+            // One byte more than it may have: another program may have put anything there, of any kind and length.
+            get.arg(self.note()).arg(0).arg(identity.len());
+            match get.query_async::<Vec<u8>>(&mut self.connections.any()?).await {
+                Err(error) if is_of_another_type(&error) => Ok(Vec::new()),
+                note => note.map_err(Failure::from),
+            }
         };
         let noted = timeout(self.options.healing(), note).await.unwrap_or(Err(Failure::TimedOut))?;
-        if noted.as_ref() != Some(&identity) {
+        if noted != identity.as_bytes() {
             self.remove_everything().await?;
         }
         *self.identity.lock().unwrap_or_else(PoisonError::into_inner) = identity;
@@ -286,13 +333,13 @@ impl Inner {
 
     async fn remove_everything(&self) -> Result<(), Failure> {
         let pattern = format!("{}*", self.options.prefix.replace(['*', '?', '[', ']', '\\'], "?"));
-        let (note, mut cursor) = (self.note(), 0u64);
+        let (note, mut cursor) = (self.note().into_bytes(), 0u64);
         loop {
             let step = async {
                 let mut connection = self.connections.any()?;
                 let mut scan = redis::cmd("SCAN");
                 scan.arg(cursor).arg("MATCH").arg(&pattern).arg("COUNT").arg(500);
-                let (next, names): (u64, Vec<String>) = scan.query_async(&mut connection).await?;
+                let (next, names): (u64, Vec<Vec<u8>>) = scan.query_async(&mut connection).await?;
                 let mut steps = Pipeline::new();
                 // The note of somebody who was faster stays; one that is wrong is overwritten by the next heartbeat.
                 for name in names.into_iter().filter(|name| *name != note) {
@@ -355,29 +402,48 @@ impl SharedTier for RedisTier {
     async fn get_or_lease(&self, key: &Key, fresh: Duration) -> Lookup {
         let (inner, name, token) = (&self.inner, self.inner.named(key), Uuid::new_v4());
         let script = &inner.scripts.get_or_lease;
+        let plausible = inner.plausible();
         let asking = async {
-            if let Some((value, age)) = hit(inner.ask(&look(&name)).await?, fresh) {
-                return Ok((1, Some(value), age));
+            let found = match inner.ask(&look(&name)).await {
+                Err(Failure::Redis(error)) if is_of_another_type(&error) => Found::Foreign,
+                looked => hit(looked?, fresh, plausible),
+            };
+            match found {
+                Found::Hit(value, age) => return Ok(Lookup::Hit { value: value.into(), age }),
+                Found::Foreign => {
+                    let mut step = Pipeline::new();
+                    inner.ask::<()>(step.cmd("UNLINK").arg(&name).ignore()).await?;
+                    return Ok(Lookup::Rejected);
+                }
+                Found::Nothing => {}
             }
             let mut step = Pipeline::new();
             step.cmd("EVALSHA").arg(script.get_hash()).arg(1).arg(&name).arg(token.to_string());
             step.arg(milliseconds(fresh)).arg(milliseconds(inner.options.lease));
-            let (found,) = inner.run(script, &step).await?;
-            Ok(found)
+            let ((found, value, age),): ((u8, Option<Vec<u8>>, i64),) = inner.run(script, &step).await?;
+            let last = value.and_then(|value| {
+                let age = plausible.age(&value, age)?;
+                Some(LastKnown { value: value.into(), age })
+            });
+            Ok(match (found, last) {
+                (1, Some(LastKnown { value, age })) => Lookup::Hit { value, age },
+                (2, last) => Lookup::Leased { lease: Lease(token), last },
+                (3, last) => Lookup::Loading { last },
+                (_, last) => Lookup::Busy { last },
+            })
         };
-        let found: Option<(u8, Option<Vec<u8>>, u64)> = inner.try_now(1, asking).await;
-        let Some((found, value, age)) = found else { return Lookup::Down };
-        let (value, age) = (value.map(Bytes::from), Duration::from_millis(age));
-        match (found, value) {
-            (1, Some(value)) => Lookup::Hit { value, age },
-            (2, value) => Lookup::Leased { lease: Lease(token), last: value.map(|value| LastKnown { value, age }) },
-            (3, value) => Lookup::Loading { last: value.map(|value| LastKnown { value, age }) },
-            (_, value) => Lookup::Busy { last: value.map(|value| LastKnown { value, age }) },
-        }
+        let is_asked = inner.health.is_up();
+        inner.try_now(1, asking).await.unwrap_or_else(|| {
+            if is_asked {
+                inner.suspect(&name);
+            }
+            Lookup::Down
+        })
     }
 
     async fn fill(&self, key: &Key, lease: Lease, value: Option<Bytes>) -> bool {
         let script = &self.inner.scripts.fill;
+        let value = value.filter(|value| value.len() <= self.inner.options.largest);
         let mut step = Pipeline::new();
         step.cmd("EVALSHA").arg(script.get_hash()).arg(1).arg(self.inner.named(key)).arg(lease.0.to_string());
         step.arg(milliseconds(self.inner.options.keep)).arg(u8::from(value.is_some()));

@@ -4,6 +4,8 @@
 #[path = "../../cache/tests/common/mod.rs"]
 #[expect(dead_code, reason = "the tests of the cache use all of it")]
 mod common;
+#[path = "redis/neighbour.rs"]
+mod neighbour;
 
 use character_cache::{CacheMetrics, CacheOptions, Cached, Key, Lookup, SharedTier};
 use character_cache_redis::{InvalidRedisOptions, RedisTier, RedisTierMetrics, RedisTierOptions};

@@ -95,7 +95,8 @@ impl<E: Entity, S: Store<E> + ?Sized + 'static> Store<E> for Cached<S> {
         let inner = Arc::clone(&self.inner);
         // The whole row, deleted or not, is what a key stands for; who asked for what is decided on the way out.
         let origin = move || async move { inner.find(id, Deleted::Include).await };
-        let read = self.tiers.read(&key, E::FIND, true, origin).await;
+        let is_ours = move |found: &Option<E>| found.as_ref().is_some_and(|row| row.id() == id);
+        let read = self.tiers.read(&key, E::FIND, true, is_ours, origin).await;
         let read: Read<Arc<Option<E>>> = match read {
             Ok(read) => read,
             Err(error) => self.tiers.last_known(&key, &error).ok_or(error)?,
@@ -114,8 +115,11 @@ impl<E: Entity, S: Store<E> + ?Sized + 'static> Store<E> for Cached<S> {
         };
         let (inner, filter, request) = (Arc::clone(&self.inner), query.clone(), page.clone());
         let shared = scope_confirmed && kind_confirmed;
-        let read =
-            self.tiers.read(&key, E::LIST, shared, move || async move { inner.list(&filter, request).await }).await;
+        let (wanted, limit) = (query.clone(), usize::try_from(page.limit.get()).unwrap_or(usize::MAX));
+        let is_ours =
+            move |page: &Page<E>| page.items.len() <= limit && page.items.iter().all(|row| wanted.matches(row));
+        let origin = move || async move { inner.list(&filter, request).await };
+        let read = self.tiers.read(&key, E::LIST, shared, is_ours, origin).await;
         let read: Read<Arc<Page<E>>> = match read {
             Ok(read) => read,
             Err(error) => {

@@ -72,12 +72,15 @@ impl Tiers {
         let (id, keep) = match (lookup, &self.shared) {
             (Lookup::Hit { value, .. }, _) => match Uuid::from_slice(&value) {
                 Ok(id) => (id, true),
-                Err(_) => (fresh, false),
+                Err(_) => {
+                    self.reject(key).await;
+                    (fresh, false)
+                }
             },
             (Lookup::Leased { lease, .. }, Some(shared)) => {
                 (fresh, shared.fill(key, lease, Some(Bytes::copy_from_slice(fresh.as_bytes()))).await)
             }
-            (Lookup::Busy { .. } | Lookup::Loading { .. }, _) => (fresh, false),
+            (Lookup::Busy { .. } | Lookup::Loading { .. } | Lookup::Rejected, _) => (fresh, false),
             // Nothing counts as current now, so the lists kept under the old one cannot be taken for current.
             _ if !self.local.is_trusted(Instant::now()) => {
                 confirmed = false;

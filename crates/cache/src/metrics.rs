@@ -20,6 +20,7 @@ pub struct CacheMetrics {
     stale: ByTier<Counter>,
     fills: ByTier<Counter>,
     refused: ByTier<Counter>,
+    rejected: ByTier<Counter>,
     invalidations: ByTier<Counter>,
     evictions: ByTier<Counter>,
     entries: ByTier<Gauge>,
@@ -47,6 +48,11 @@ impl CacheMetrics {
             "Values thrown away because a write or an invalidation came between",
             self.refused.clone(),
         );
+        registry.register(
+            "cache_rejected",
+            "Values removed because they cannot be ours: unreadable, of another key, or of an impossible age or size",
+            self.rejected.clone(),
+        );
         registry.register("cache_invalidations", "Keys invalidated", self.invalidations.clone());
         registry.register(
             "cache_evictions",
@@ -64,6 +70,7 @@ impl CacheMetrics {
         stale => stale,
         fill => fills,
         refused => refused,
+        rejected => rejected,
         invalidated => invalidations,
         evicted => evictions,
     }
@@ -74,6 +81,9 @@ impl CacheMetrics {
             for counters in [&self.hits, &self.misses, &self.stale, &self.fills, &self.refused] {
                 drop(counters.get_or_create(&Labels { tier: tier.as_str() }));
             }
+        }
+        if shared {
+            drop(self.rejected.get_or_create(&Labels { tier: Tier::Shared.as_str() }));
         }
         for counters in [&self.invalidations, &self.evictions] {
             drop(counters.get_or_create(&Labels { tier: Tier::Local.as_str() }));

@@ -49,6 +49,8 @@ pub enum Lookup {
         /// What was there before.
         last: Option<LastKnown>,
     },
+    /// What is there cannot be a value of ours, and was removed. Read the storage and keep nothing.
+    Rejected,
     /// The tier cannot answer. It has said so in the log, once; the caller goes on without it.
     Down,
 }

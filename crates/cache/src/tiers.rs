@@ -53,6 +53,11 @@ impl<E: Entity> Cacheable for Page<E> {
     }
 }
 
+/// Whether a value can be what the storage has for a read. The shared tier is not trusted to hold what was put there.
+pub(crate) trait Check<V>: Fn(&V) -> bool + Send + Sync + 'static {}
+
+impl<V, C: Fn(&V) -> bool + Send + Sync + 'static> Check<V> for C {}
+
 /// Both tiers, and how a value is read through them.
 #[derive(Debug)]
 pub(crate) struct Tiers {
@@ -64,12 +69,13 @@ pub(crate) struct Tiers {
 
 impl Tiers {
     /// A current value, from the nearest tier that has one, or from `origin`; concurrent readers of one key share
-    /// one load. Without `shared`, the shared tier is not asked.
+    /// one load. Without `shared`, the shared tier is not asked. A value of the shared tier counts only if it `is_ours`.
     pub(crate) async fn read<V, F, Fut>(
         self: &Arc<Self>,
         key: &Key,
         operation: &'static str,
         shared: bool,
+        is_ours: impl Check<V>,
         origin: F,
     ) -> Result<Read<Arc<V>>>
     where
@@ -98,7 +104,7 @@ impl Tiers {
                     // A task of its own: a caller who goes away must not take the load from those who wait for it.
                     let load = async move {
                         let _loading = tiers.metrics.load();
-                        let loaded = tiers.load(&flight, shared, origin).await;
+                        let loaded = tiers.load(&flight, shared, &is_ours, origin).await;
                         // First out of the way, then told: a find after this answer begins anew.
                         drop(flight);
                         sender.send_replace(Some(loaded));
@@ -125,12 +131,24 @@ impl Tiers {
                     tokio::time::sleep(pause).await;
                     pause = (pause * 2).min(LONGEST_PAUSE);
                 }
+                Lookup::Rejected => {
+                    self.metrics.rejected(Tier::Shared);
+                    return Lookup::Busy { last: None };
+                }
                 found => return found,
             }
         }
     }
 
-    async fn load<V, F, Fut>(&self, flight: &Flight, ask_shared: bool, origin: F) -> Loaded
+    /// Removes a value of the shared tier that cannot be ours. What is read meanwhile is not kept.
+    pub(crate) async fn reject(&self, key: &Key) {
+        self.metrics.rejected(Tier::Shared);
+        if let Some(shared) = &self.shared {
+            shared.remove(std::slice::from_ref(key)).await;
+        }
+    }
+
+    async fn load<V, F, Fut>(&self, flight: &Flight, ask_shared: bool, is_ours: &impl Check<V>, origin: F) -> Loaded
     where
         V: Cacheable,
         F: FnOnce() -> Fut,
@@ -142,19 +160,17 @@ impl Tiers {
             _ => Lookup::Down,
         };
         if let Lookup::Hit { value, age } = &lookup {
-            match json::parse::<V>(value) {
-                Ok(parsed) => {
+            match json::parse::<V>(value).ok().filter(is_ours) {
+                Some(parsed) => {
                     self.metrics.hit(Tier::Shared);
                     let age = *age;
                     let weight = weigh(&parsed);
                     let value: Value = self.keep(flight, parsed, weight, age, Tier::Shared, true);
                     return Ok((value, Source::Cache { tier: Tier::Shared, age }));
                 }
-                Err(_) => {
-                    // Written by another version of this service, perhaps: unreadable here, so of no use here.
-                    if let Some(shared) = &self.shared {
-                        shared.remove(std::slice::from_ref(key)).await;
-                    }
+                // Written by another version of this service, or by somebody else.
+                None => {
+                    self.reject(key).await;
                     lookup = Lookup::Busy { last: None };
                 }
             }
@@ -170,7 +186,7 @@ impl Tiers {
                     shared.release(key, *lease).await;
                 }
                 if let Lookup::Leased { last: Some(last), .. } | Lookup::Busy { last: Some(last) } = lookup {
-                    self.keep_last_known::<V>(flight, &last);
+                    self.keep_last_known(flight, &last, is_ours);
                 }
                 return Err(error);
             }
@@ -196,7 +212,7 @@ impl Tiers {
                 current && landed
             }
             // Another process is writing: by the time its news arrives this value may be kept already.
-            (Lookup::Busy { .. } | Lookup::Loading { .. }, _) => false,
+            (Lookup::Busy { .. } | Lookup::Loading { .. } | Lookup::Rejected, _) => false,
             _ => current,
         };
         let weight = weight.unwrap_or_else(|| weigh(&read.value));
@@ -226,9 +242,9 @@ impl Tiers {
         value
     }
 
-    fn keep_last_known<V: Cacheable>(&self, flight: &Flight, last: &LastKnown) {
+    fn keep_last_known<V: Cacheable>(&self, flight: &Flight, last: &LastKnown, is_ours: &impl Check<V>) {
         if self.local.peek(&flight.key).is_none()
-            && let Ok(value) = json::parse::<V>(&last.value)
+            && let Some(value) = json::parse::<V>(&last.value).ok().filter(is_ours)
         {
             let weight = weigh(&value);
             self.keep(flight, value, weight, last.age, Tier::Shared, false);
