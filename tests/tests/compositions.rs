@@ -3,6 +3,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a composition that cannot be set up has failed")]
 
+#[path = "compositions/redaction.rs"]
+mod redaction;
+
 use actix_web::{App, HttpServer, dev::ServerHandle, rt::System};
 use character_app::observed::{Observed, OperationMetrics};
 use character_cache::{CacheMetrics, CacheOptions, Cached};
@@ -20,6 +23,8 @@ use std::{
     time::Duration,
 };
 
+const TOKEN: &str = "token";
+
 /// A Storage Service in this process, on a port of its own; stopped when dropped.
 struct Serving {
     handle: ServerHandle,
@@ -29,10 +34,21 @@ struct Serving {
 impl Serving {
     /// Serves `storage`, and a client of it with the whole waist.
     fn start(storage: Arc<dyn StoragePort>) -> (Self, Arc<dyn StoragePort>) {
+        let (serving, url) = Self::bound(storage);
+        // Debug builds on a busy machine take seconds for a page of 8 MiB.
+        let patient = Duration::from_secs(30);
+        let config = HttpStorageConfig::new(url.parse().unwrap(), TOKEN.to_owned().into());
+        let config = HttpStorageConfig { attempt_timeout: patient, deadline: patient, ..config };
+        let client = HttpStorage::connect(config).unwrap();
+        (serving, Arc::new(client))
+    }
+
+    /// Serves `storage` at an address of its own.
+    fn bound(storage: Arc<dyn StoragePort>) -> (Self, String) {
         let (sender, receiver) = mpsc::channel();
         let thread = std::thread::spawn(move || {
             System::new().block_on(async move {
-                let tokens = AcceptedTokens::new(["token".to_owned().into()]).unwrap();
+                let tokens = AcceptedTokens::new([TOKEN.to_owned().into()]).unwrap();
                 let storage = StorageServer::new(storage, tokens, Limits::default());
                 let server = HttpServer::new(move || App::new().configure(|config| storage.configure(config)))
                     .workers(1)
@@ -46,13 +62,7 @@ impl Serving {
             });
         });
         let (address, handle) = receiver.recv().unwrap();
-        let url = format!("http://{address}").parse().unwrap();
-        // Debug builds on a busy machine take seconds for a page of 8 MiB.
-        let patient = Duration::from_secs(30);
-        let config = HttpStorageConfig::new(url, "token".to_owned().into());
-        let config = HttpStorageConfig { attempt_timeout: patient, deadline: patient, ..config };
-        let client = HttpStorage::connect(config).unwrap();
-        (Self { handle, thread: Some(thread) }, Arc::new(client))
+        (Self { handle, thread: Some(thread) }, format!("http://{address}"))
     }
 }
 

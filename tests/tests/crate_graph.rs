@@ -19,12 +19,20 @@ const CRATES: [(&str, u8, &[&str]); 18] = [
     ("character-fault-proxy", 3, &[]),
     ("character-storage-wire", 3, &["character-domain", "character-storage-port"]),
     ("character-storage-http", 3, &["character-domain", "character-storage-port", "character-storage-wire"]),
-    ("character-storage-server", 3, &["character-domain", "character-storage-port", "character-storage-wire"]),
-    ("character-storage-sql", 3, &["character-domain", "character-storage-port"]),
+    (
+        "character-storage-server",
+        3,
+        &["character-domain", "character-storage-port", "character-error-reporter", "character-storage-wire"],
+    ),
+    ("character-storage-sql", 3, &["character-domain", "character-storage-port", "character-error-reporter"]),
     ("character-cache", 3, &["character-domain", "character-storage-port"]),
     ("character-cache-redis", 3, &["character-domain", "character-storage-port", "character-cache"]),
     ("character-repositories", 4, &["character-domain", "character-storage-port"]),
-    ("character-api", 5, &["character-domain", "character-storage-port", "character-repositories"]),
+    (
+        "character-api",
+        5,
+        &["character-domain", "character-storage-port", "character-error-reporter", "character-repositories"],
+    ),
     (
         "character-app",
         6,

@@ -10,6 +10,7 @@ use actix_web::{
     http::header::{CONTENT_TYPE, ETAG, HeaderValue, LINK, LOCATION},
 };
 use character_domain::{Meta, Timestamp};
+use character_error_reporter::redacted;
 use character_storage_port::{Cursor, Entity, Page, Read, UnreadableRow};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -123,7 +124,7 @@ fn json(response: &mut HttpResponseBuilder, body: &impl Serialize) -> Answer {
     // Most sheets fit into this, and are then not copied while the text grows.
     let mut text = Vec::with_capacity(4096);
     serde_json::to_writer(&mut text, body).map_err(|error| {
-        tracing::error!(%error, "an answer cannot be written");
+        tracing::error!(error = %redacted(&error), "an answer cannot be written");
         Problem::internal()
     })?;
     Ok(response.insert_header((CONTENT_TYPE, HeaderValue::from_static("application/json"))).body(text))

@@ -16,6 +16,7 @@ use actix_web::{
     },
     middleware::Next,
 };
+use character_error_reporter::without_credentials;
 use futures_util::future::LocalBoxFuture;
 use std::{collections::BTreeSet, sync::Arc};
 use url::Url;
@@ -38,7 +39,7 @@ pub struct AllowedOrigins(Arc<BTreeSet<String>>);
 pub enum InvalidOrigins {
     /// `*` would let every page that a user visits act for the user, because the service trusts its network.
     Any,
-    /// A part is not written as browsers write an origin.
+    /// This part, shown without credentials, is not written as browsers write an origin.
     Part(String),
 }
 
@@ -71,7 +72,7 @@ impl AllowedOrigins {
             match parsed.map(|url| url.origin().ascii_serialization()) {
                 // A pattern would match nothing: browsers send the host itself.
                 Some(written) if written == part && !written.contains('*') => Ok(written),
-                _ => Err(InvalidOrigins::Part(part.to_owned())),
+                _ => Err(InvalidOrigins::Part(without_credentials(part))),
             }
         };
         Ok(Self(Arc::new(text.split(',').map(str::trim).map(origin).collect::<Result<_, _>>()?)))

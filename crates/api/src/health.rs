@@ -15,6 +15,7 @@ use actix_web::{
     http::StatusCode,
     http::header::{ACCEPT, CACHE_CONTROL, VARY},
 };
+use character_error_reporter::redacted;
 use futures_util::future::{BoxFuture, join_all};
 use prometheus_client::registry::Registry;
 use serde::Serialize;
@@ -214,7 +215,7 @@ pub(crate) async fn ready(health: Arc<Health>) -> Result<HttpResponse, Problem> 
 pub(crate) async fn metrics(request: HttpRequest, registry: Arc<Registry>) -> Result<HttpResponse, Problem> {
     let mut text = String::new();
     prometheus_client::encoding::text::encode(&mut text, &registry).map_err(|error| {
-        tracing::error!(%error, "the metrics cannot be written");
+        tracing::error!(error = %redacted(&error), "the metrics cannot be written");
         Problem::internal()
     })?;
     let mut accepted = request.headers().get_all(ACCEPT).filter_map(|value| value.to_str().ok());

@@ -12,6 +12,7 @@ use actix_web::{
     http::header::{ContentEncoding, LOCATION},
     web,
 };
+use character_error_reporter::redacted_text;
 use std::sync::{Arc, LazyLock, OnceLock};
 use utoipa::OpenApi;
 use utoipa_swagger_ui::{Config, SwaggerFile};
@@ -103,7 +104,7 @@ async fn page(request: HttpRequest) -> Answer {
         LazyLock::new(|| Arc::new(Config::from("/openapi.json").validator_url("none")));
     let name = request.match_info().get("file").unwrap_or_default();
     let file = utoipa_swagger_ui::serve(name, Arc::clone(&CONFIG)).map_err(|error| {
-        tracing::error!(%error, "a file of the documentation cannot be read");
+        tracing::error!(error = %redacted_text(&error.to_string()), "a file of the documentation cannot be read");
         Problem::internal()
     })?;
     let SwaggerFile { bytes, content_type, gzpipped, .. } =

@@ -10,6 +10,7 @@ use actix_web::{
     },
 };
 use character_domain::{Revision, Violations};
+use character_error_reporter::redacted_text;
 use character_repositories::RepositoryError;
 use character_storage_port::{COMMIT, ErrorKind, StorageError};
 use serde::Serialize;
@@ -268,8 +269,8 @@ impl From<RepositoryError> for Problem {
 
 impl From<StorageError> for Problem {
     fn from(error: StorageError) -> Self {
-        // Its cause may quote what was stored; the error reporter tells of that, redacted.
-        tracing::warn!(error = %error, "the storage failed");
+        // The causes are in the report of the failed operation.
+        tracing::warn!(error = %redacted_text(&error.to_string()), "the storage failed");
         let seconds =
             error.retry_after().map_or(1, |wait| wait.as_millis().div_ceil(1000).try_into().unwrap_or(u64::MAX));
         let unavailable = || Self::unavailable("storage-unavailable", "The storage is unavailable", seconds.max(1));

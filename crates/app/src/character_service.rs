@@ -29,6 +29,7 @@ pub fn main() -> ExitCode {
     run(
         CharacterServiceConfig::read(&ProcessEnvironment),
         |config| &config.log,
+        CharacterServiceConfig::secrets,
         async |config, log| execute(command, config, &log).await,
     )
 }

@@ -5,9 +5,9 @@ use crate::{
     log_queue::LogQueue,
     telemetry,
 };
-use std::{
-    backtrace::Backtrace, error::Error, fmt::Write as _, io::Write as _, panic, process::ExitCode, time::Duration,
-};
+use character_error_reporter::{Redactor, redacted};
+use secrecy::SecretString;
+use std::{backtrace::Backtrace, error::Error, fmt::Display, io::Write as _, panic, process::ExitCode, time::Duration};
 
 /// What a command ends with.
 pub(crate) type Outcome = Result<ExitCode, Box<dyn Error + Send + Sync>>;
@@ -18,10 +18,11 @@ const MISCONFIGURED: u8 = 2;
 /// How long the process waits at its end for the reader of its log.
 const LAST_LINES: Duration = Duration::from_secs(2);
 
-/// Starts logging and runs `command` on a runtime of its own.
+/// Starts logging, from which it keeps the secrets out, and runs `command` on a runtime of its own.
 pub(crate) fn run<C>(
     config: Result<C, ConfigError>,
     log: impl Fn(&C) -> &LogConfig,
+    secrets: impl Fn(&C) -> Vec<SecretString>,
     command: impl AsyncFnOnce(C, LogQueue) -> Outcome,
 ) -> ExitCode {
     let format = config.as_ref().map_or(LogFormat::Human, |config| log(config).format);
@@ -29,18 +30,18 @@ pub(crate) fn run<C>(
         Ok(lines) => lines,
         Err(error) => {
             // Without the thread of the queue there is only the direct way, and no reason to report a second failure.
-            let _ = writeln!(std::io::stderr(), "the thread that writes the log does not start: {error}");
+            let _ = writeln!(std::io::stderr(), "the thread that writes the log does not start: {}", redacted(&error));
             return ExitCode::FAILURE;
         }
     };
-    let report = |error: &(dyn Error + 'static)| lines.push(format!("{}\n", chain(error)).as_bytes());
+    let report = |message: &dyn Display| lines.push(format!("{message}\n").as_bytes());
     let code = match config {
         Err(error) => {
             report(&error);
             ExitCode::from(MISCONFIGURED)
         }
-        Ok(config) => logged(config, log, command, &lines).unwrap_or_else(|error| {
-            report(error.as_ref());
+        Ok(config) => logged(config, log, secrets, command, &lines).unwrap_or_else(|error| {
+            report(&redacted(error.as_ref()));
             ExitCode::FAILURE
         }),
     };
@@ -51,9 +52,11 @@ pub(crate) fn run<C>(
 fn logged<C>(
     config: C,
     log: impl Fn(&C) -> &LogConfig,
+    secrets: impl Fn(&C) -> Vec<SecretString>,
     command: impl AsyncFnOnce(C, LogQueue) -> Outcome,
     lines: &LogQueue,
 ) -> Outcome {
+    Redactor::new(secrets(&config)).install();
     telemetry::start(log(&config), lines.clone())?;
     // The hook of the standard library writes to the standard error output itself, and waits for its reader.
     panic::set_hook(Box::new(|panic| tracing::error!(%panic, backtrace = %Backtrace::capture(), "a thread panicked")));
@@ -61,16 +64,6 @@ fn logged<C>(
     runtime.block_on(command(config, lines.clone()))
 }
 
-/// One line: the error and what caused it.
-pub(crate) fn chain(error: &(dyn Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        // Writing to a string cannot fail.
-        let _ = write!(text, ": {cause}");
-        source = cause.source();
-    }
-    text
 }
 
 /// Prints a line on the standard output.

@@ -7,13 +7,14 @@ use crate::{
     observed::{Observed, OperationMetrics},
     reported::Reported,
     reporting::Reporting,
-    run::{Outcome, chain},
+    run::Outcome,
     state_metrics::{show_database, show_reports},
 };
 use character_api::HealthCheck;
 use character_cache::{CacheMetrics, CacheOptions, Cached, SharedTier};
 use character_cache_redis::{RedisTier, RedisTierMetrics, RedisTierOptions};
 use character_domain::now;
+use character_error_reporter::redacted;
 use character_storage_http::{HttpStorage, HttpStorageConfig};
 use character_storage_port::StoragePort;
 use character_storage_sql::{DatabaseLocation, SqlOptions, SqlStorage};
@@ -75,7 +76,7 @@ pub(crate) async fn closing(database: Option<SqlStorage>, outcome: Outcome) -> O
     match database.close().await {
         Ok(()) => outcome,
         Err(error) if outcome.is_err() => {
-            tracing::error!(error = %chain(&error), "the database was not closed in good order");
+            tracing::error!(error = %redacted(&error), "the database was not closed in good order");
             outcome
         }
         Err(error) => Err(error.into()),
@@ -219,7 +220,7 @@ pub fn forget_old_transactions(database: &SqlStorage) {
                 Ok(0) => {}
                 Ok(forgotten) => tracing::info!(forgotten, "old transactions forgotten"),
                 Err(error) => {
-                    tracing::warn!(error = %chain(&error), "old transactions could not be forgotten; trying again in an hour")
+                    tracing::warn!(error = %redacted(&error), "old transactions could not be forgotten; trying again in an hour")
                 }
             }
         }

@@ -37,6 +37,7 @@ pub fn main() -> ExitCode {
     run(
         StorageServiceConfig::read(&ProcessEnvironment),
         |config| &config.log,
+        StorageServiceConfig::secrets,
         async |config, log| execute(command, config, &log).await,
     )
 }

@@ -5,10 +5,11 @@ use actix_web::{
     body::BoxBody,
     http::{StatusCode, header},
 };
+use character_error_reporter::redacted;
 use character_storage_port::{ErrorKind, StorageError};
 use character_storage_wire::{self as wire, Problem, Unreadable};
 use serde::Serialize;
-use std::{error::Error, fmt};
+use std::fmt;
 
 /// Maximum number of characters of a path in a problem.
 const MOST_OF_PATH: usize = 200;
@@ -74,7 +75,7 @@ impl From<StorageError> for Refusal {
 pub(crate) fn problem_of(error: &StorageError) -> Problem {
     let problem = Problem::from(error);
     if problem.status >= 500 {
-        tracing::warn!(%error, code = error.kind().code(), causes = %Causes(error), "the storage failed");
+        tracing::warn!(error = %redacted(error), code = error.kind().code(), "the storage failed");
     }
     problem
 }
@@ -85,23 +86,6 @@ impl From<Unreadable> for Refusal {
             Unreadable::Syntax(detail) => Self::of_code(wire::MALFORMED, detail),
             Unreadable::Invalid(violations) => StorageError::invalid(violations, "request").into(),
         }
-    }
-}
-
-struct Causes<'a>(&'a StorageError);
-
-impl fmt::Display for Causes<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut next = self.0.source();
-        let mut first = true;
-        while let Some(cause) = next {
-            if !first {
-                f.write_str(": ")?;
-            }
-            write!(f, "{cause}")?;
-            (first, next) = (false, cause.source());
-        }
-        Ok(())
     }
 }
 

@@ -1,6 +1,7 @@
 //! Failures of an engine, sorted by what to do about them.
 
 use crate::value::Unreadable;
+use character_error_reporter::{Chain, redacted};
 use character_storage_port::{Applied, ErrorKind, StorageError};
 
 /// A failure inside a piece of work.
@@ -61,6 +62,14 @@ impl Fault {
         match self {
             Self::Refused(_) => None,
             Self::Engine(cause, _) => Some(*cause),
+        }
+    }
+
+    /// Fit for a log line.
+    pub(crate) fn redacted(&self) -> Chain {
+        match self {
+            Self::Refused(error) => redacted(error),
+            Self::Engine(_, error) => redacted(error),
         }
     }
 

@@ -9,6 +9,7 @@ use crate::{
     value::{Row, Unreadable, Value},
 };
 use bytes::BytesMut;
+use character_error_reporter::redacted;
 use character_storage_port::{Applied, Result, SNAPSHOT, SnapshotStream, StorageError, connection_failure};
 use deadpool_postgres::{
     GenericClient, Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime, Timeouts,
@@ -205,13 +206,13 @@ impl Postgres {
                 _ if committing.load(Ordering::Relaxed) => return Err(fault),
                 Some(Cause::Concurrent) if tries < TRIES => {
                     tries += 1;
-                    tracing::debug!(tries, error = ?fault, "transaction is tried again");
+                    tracing::debug!(tries, error = %fault.redacted(), "transaction is tried again");
                 }
                 Some(Cause::ConnectionLost) if !reconnected => {
                     reconnected = true;
                     // After a restart of the server the idle connections are dead, too.
                     self.pool.retain(|_, _| false);
-                    tracing::info!(error = ?fault, "PostgreSQL connection lost, trying a new one");
+                    tracing::info!(error = %fault.redacted(), "PostgreSQL connection lost, trying a new one");
                 }
                 _ => return Err(fault),
             }
@@ -233,7 +234,7 @@ async fn begin_snapshot(config: &Config) -> Result<Client, Fault> {
     let (client, connection) = config.connect(NoTls).await.map_err(fault)?;
     tokio::spawn(async move {
         if let Err(error) = connection.await {
-            tracing::debug!(%error, "the connection of a snapshot broke");
+            tracing::debug!(error = %redacted(&error), "the connection of a snapshot broke");
         }
     });
     // The statements last as long as the reader takes. The rows come in the order of an index, or the server would first

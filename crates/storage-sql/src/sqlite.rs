@@ -10,6 +10,7 @@ use crate::{
     snapshot::{self, Abandoned, KindReader},
     value::{Row, Unreadable, Value},
 };
+use character_error_reporter::redacted;
 use character_storage_port::{Applied, ErrorKind, Result, SNAPSHOT, SnapshotStream, StorageError};
 use rusqlite::{
     Connection, ErrorCode, OpenFlags, ToSql, params_from_iter,
@@ -527,7 +528,7 @@ fn roll_back(connection: &mut Connection) {
     if !connection.is_autocommit()
         && let Err(error) = connection.execute_batch("ROLLBACK")
     {
-        tracing::error!(%error, "a transaction could not be rolled back");
+        tracing::error!(error = %redacted(&error), "a transaction could not be rolled back");
     }
 }
 

@@ -9,6 +9,7 @@ use crate::{
     value::{Column, ColumnType, FromValue, Row, Unreadable, Value},
 };
 use character_domain::{Meta, text};
+use character_error_reporter::redacted_text;
 use character_storage_port::{
     Cursor, Deleted, Direction, Entity, MAX_PAGE_BYTES, Order, OrderBy, Page, PageBuilder, PageRequest, Query, SortKey,
     Start,
@@ -308,7 +309,7 @@ impl<E: Table> Work for List<E> {
             let fits = match entity::<E>(id, &mut row) {
                 Ok(entity) => page.push(entity),
                 Err(Unreadable(problem)) => {
-                    tracing::warn!(kind = %E::KIND, %id, problem, "a stored row cannot be read");
+                    tracing::warn!(kind = %E::KIND, %id, problem = redacted_text(&problem), "a stored row cannot be read");
                     page.push_unreadable(Cursor { key, id, direction: order.direction }, bytes, problem)
                 }
             };

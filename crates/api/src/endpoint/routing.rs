@@ -11,6 +11,7 @@ use actix_web::{
     http::Method,
     web,
 };
+use character_error_reporter::redacted;
 use futures_util::future::LocalBoxFuture;
 use std::fmt;
 
@@ -80,7 +81,9 @@ impl ServiceFactory<ServiceRequest> for Endpoints {
                 };
                 let refusal = refusal.await?;
                 let place = Place { path, placeholders: placeholders(path), methods, refusal, preflight };
-                places.insert(path, place).map_err(|error| tracing::error!(path, %error, "a path cannot be served"))?;
+                places
+                    .insert(path, place)
+                    .map_err(|error| tracing::error!(path, error = %redacted(&error), "a path cannot be served"))?;
             }
             let (nowhere, parameters_refused) = (nowhere.await?, parameters_refused.await?);
             Ok(Routing { places, nowhere, parameters_refused, origins })

@@ -2,6 +2,7 @@
 
 use crate::Problem;
 use actix_web::{Error, ResponseError, error::InternalError};
+use character_error_reporter::redacted_text;
 use futures_util::FutureExt;
 use std::panic::AssertUnwindSafe;
 
@@ -11,7 +12,7 @@ pub(super) async fn caught<T>(answering: impl Future<Output = Result<T, Error>>)
     AssertUnwindSafe(answering).catch_unwind().await.unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<String>().map(String::as_str);
         let message = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("a panic without words");
-        tracing::error!(panic = message, "a handler panicked");
+        tracing::error!(panic = redacted_text(message), "a handler panicked");
         // Written here, where the problem can still name the request.
         Err(InternalError::from_response("a panic", Problem::internal().error_response()).into())
     })

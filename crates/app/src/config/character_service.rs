@@ -11,7 +11,7 @@ use super::{
         socket_config,
     },
     variables::{Reader, boolean, folder, number, secret, socket, url},
-    with_password,
+    with_passwords,
 };
 use character_api::{AllowedOrigins, HealthPaths, HostNames};
 use character_cache_redis::RedisTierOptions;
@@ -203,7 +203,7 @@ impl CharacterServiceConfig {
     /// Everything that must not be told to anyone.
     #[must_use]
     pub fn secrets(&self) -> Vec<SecretString> {
-        let urls = [&self.redis_url, &self.reports.sentry_dsn].into_iter().flatten().flat_map(with_password);
+        let urls = [&self.redis_url, &self.reports.sentry_dsn].into_iter().flatten().flat_map(with_passwords);
         let tokens = self.remote.iter().map(|remote| &remote.token);
         let operators = self.admin.iter().flat_map(|admin| &admin.tokens);
         urls.chain(tokens.chain(operators).cloned()).collect()

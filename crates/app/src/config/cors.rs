@@ -7,6 +7,7 @@ pub(crate) const CORS_ALLOWED_ORIGINS: Variable = Variable::optional(
     "CORS_ALLOWED_ORIGINS",
     "origins whose web pages may use the API, such as https://play.example, separated by commas; unset: none",
 )
+.unquoted()
 .off_when_empty();
 
 /// `None` when nothing is allowed, or when a part is wrong, which is remembered.

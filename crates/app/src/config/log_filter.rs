@@ -1,5 +1,6 @@
 //! The check of `LOG_LEVEL`: a filter that would log nothing because of a typing error is a mistake.
 
+use character_error_reporter::without_credentials;
 use tracing_subscriber::{EnvFilter, filter::LevelFilter};
 
 /// The first parts of the targets that lines of this program can have: its crates, and the libraries that log.
@@ -46,8 +47,9 @@ pub(super) fn log_filter(text: &str) -> Result<String, String> {
         let target = part.split("::").next().unwrap_or(part);
         if !TARGETS.contains(&target) {
             return Err(format!(
-                "{part:?} is no level (error, warn, info, debug, trace, off) and no target of this program, such as \
-                 character_api or access"
+                "{:?} is no level (error, warn, info, debug, trace, off) and no target of this program, such as \
+                 character_api or access",
+                without_credentials(part)
             ));
         }
     }

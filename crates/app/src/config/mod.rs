@@ -71,10 +71,29 @@ fn read<C>(
     }
 }
 
-/// A URL that is a secret, and the password in it, which may stand alone in a message.
-fn with_password(url: &SecretString) -> Vec<SecretString> {
-    let password = url::Url::parse(url.expose_secret()).ok().and_then(|url| url.password().map(str::to_owned));
-    std::iter::once(url.clone()).chain(password.map(SecretString::from)).collect()
+/// A URL that is a secret, and the passwords in it, which may stand alone in a message: before the host and in the query,
+/// as written and as meant. Not every one is a URL to a parser: PostgreSQL takes several hosts.
+fn with_passwords(url: &SecretString) -> Vec<SecretString> {
+    let text = url.expose_secret();
+    let (before, query) = text.split_once('?').unwrap_or((text, ""));
+    let rest = before.split_once("://").map_or(before, |(_, rest)| rest);
+    let user_info = rest.rsplit_once('@').map(|(user_info, _)| user_info);
+    let password = user_info.map(|user_info| user_info.split_once(':').map_or(user_info, |(_, password)| password));
+    let parameters = query.split(['&', '#']).filter_map(|parameter| parameter.split_once('='));
+    let secret = parameters.filter(|(name, _)| SECRET_PARAMETERS.iter().any(|part| name.contains(part)));
+    let found = password.into_iter().chain(secret.map(|(_, value)| value));
+    let forms = found.flat_map(|value| [value.to_owned(), decoded(value)]).map(SecretString::from);
+    std::iter::once(url.clone()).chain(forms).collect()
+}
+
+/// What is in the name of a parameter whose value is a secret.
+const SECRET_PARAMETERS: [&str; 5] = ["pass", "pwd", "secret", "token", "key"];
+
+/// The text with its percent-encoding undone.
+fn decoded(text: &str) -> String {
+    // A form would read a plus as a space.
+    let form = format!("x={}", text.replace('+', "%2B").replace('&', "%26"));
+    url::form_urlencoded::parse(form.as_bytes()).next().map_or_else(String::new, |(_, value)| value.into_owned())
 }
 
 fn log_config(reader: &mut Reader<'_>) -> Option<LogConfig> {
@@ -210,12 +229,12 @@ mod tests {
             ("STORAGE_SERVICE_URL", "http://127.0.0.1:8100"),
             ("STORAGE_SERVICE_TOKEN", "open-sesame,second"),
             ("REDIS_URL", "redis://:hunter2@127.0.0.1/"),
-            ("DATABASE_URL", "postgres://u:swordfish@h/d"),
+            ("DATABASE_URL", "postgres://u:sword%2Ffish+1@h1:1,h2:2/d?password=hidden%20one&application_name=x"),
         ]);
         let character = shown(CharacterServiceConfig::read(&environment).unwrap().secrets());
         assert!(character.contains(&"open-sesame,second".to_owned()) && character.contains(&"hunter2".to_owned()));
         let storage = shown(StorageServiceConfig::read(&environment).unwrap().secrets());
-        for secret in ["open-sesame", "second", "swordfish"] {
+        for secret in ["open-sesame", "second", "sword%2Ffish+1", "sword/fish+1", "hidden%20one", "hidden one"] {
             assert!(storage.contains(&secret.to_owned()), "{secret}");
         }
     }
@@ -293,6 +312,40 @@ mod tests {
             let faults = [character, storage].concat();
             assert!(faults.iter().any(|fault| fault.starts_with(name) && fault.contains(reason)), "{name}: {faults:?}");
             assert!(!faults.iter().any(|fault| fault.contains("hunter2")), "{faults:?}");
+        }
+    }
+
+    #[test]
+    fn of_a_url_no_variable_shows_credentials_or_query_whatever_is_wrong_with_it() {
+        for value in [
+            "http://user:hunter2@127.0.0.1:1",
+            "http://127.0.0.1:1/?password=hunter2",
+            "http://127.0.0.1:1/#hunter2",
+            "postgres://u:hunter2@h:port/d?password=hunter2",
+            "postgres://u:p@h/d?hunter2=1",
+            "sqlite://x?hunter2",
+            "redis://:hunter2@h/first",
+            "https://hunter2@sentry.example/not-a-number",
+            "https://hunter2@sentry.example/1",
+            "https://play.example,https://user:hunter2@play.example",
+            "user:hunter2@host",
+            "//hunter2@h",
+            "127.0.0.1:1,user:hunter2@h:1",
+        ] {
+            for variable in CharacterServiceConfig::VARIABLES.iter().chain(StorageServiceConfig::VARIABLES) {
+                let file = format!("{}_FILE", variable.name);
+                for name in [variable.name, file.as_str()] {
+                    let environment =
+                        BTreeMap::from([("STORAGE_SERVICE_TOKEN", "t"), ("ADMIN_ADDR", "127.0.0.1:1"), (name, value)]);
+                    let (character, storage) = faults_of(&environment);
+                    // What has no scheme is no URL: as the name of a folder it is right, and shown whole.
+                    let effective = CharacterServiceConfig::read(&BTreeMap::from([(name, value)]));
+                    let effective = effective.ok().filter(|_| value.contains("://"));
+                    let effective = effective.map(|config| format!("{:?}", config.effective)).unwrap_or_default();
+                    let shown = format!("{character:?} {storage:?} {effective}");
+                    assert!(!shown.contains("hunter2"), "{name}={value}: {shown}");
+                }
+            }
         }
     }
 

@@ -10,7 +10,7 @@ use super::{
         socket_config,
     },
     variables::{Reader, folder, number, secret, socket},
-    with_password,
+    with_passwords,
 };
 use character_api::{HealthPaths, HostNames};
 use character_domain::size::MAX_BULK;
@@ -152,7 +152,7 @@ impl StorageServiceConfig {
     #[must_use]
     pub fn secrets(&self) -> Vec<SecretString> {
         let database = self.database_url.as_ref().map(|url| &url.text);
-        let urls = [database, self.reports.sentry_dsn.as_ref()].into_iter().flatten().flat_map(with_password);
+        let urls = [database, self.reports.sentry_dsn.as_ref()].into_iter().flatten().flat_map(with_passwords);
         let operators = self.admin.iter().flat_map(|admin| &admin.tokens);
         urls.chain(self.tokens.iter().chain(operators).cloned()).collect()
     }

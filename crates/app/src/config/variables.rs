@@ -1,5 +1,6 @@
 //! Reading the environment: every variable has a name, a meaning and a default; every mistake is reported.
 
+use character_error_reporter::without_credentials;
 use secrecy::SecretString;
 use std::{collections::BTreeMap, ffi::OsString, fmt, path::PathBuf};
 
@@ -120,6 +121,7 @@ impl<'a> Reader<'a> {
         };
         let shown = match (&given, variable.default) {
             (Some(_), _) if variable.secret => "********".to_owned(),
+            (Some(value), _) if value.contains("://") => without_credentials(value),
             (Some(value), _) => value.clone(),
             (None, Some(default)) => default.to_owned(),
             (None, None) => "(unset)".to_owned(),
@@ -129,7 +131,8 @@ impl<'a> Reader<'a> {
         match parse(value.trim()) {
             Ok(parsed) => Some(parsed),
             Err(reason) => {
-                let quoted = if variable.quoted { format!("={value:?}") } else { String::new() };
+                let quoted =
+                    if variable.quoted { format!("={:?}", without_credentials(&value)) } else { String::new() };
                 self.faults.push(format!("{}{quoted}: {reason}", variable.name));
                 None
             }
@@ -150,8 +153,8 @@ impl<'a> Reader<'a> {
             (Some(_), Some(_)) => return Err(format!("{} and {file_variable} are both set; give one", variable.name)),
             (None, Some(path)) if path.trim().is_empty() => return Err(empty(&file_variable)),
             (None, Some(path)) => {
-                let text =
-                    std::fs::read_to_string(&path).map_err(|error| format!("{file_variable}={path:?}: {error}"))?;
+                let text = std::fs::read_to_string(&path)
+                    .map_err(|error| format!("{file_variable}{}: {error}", shown_path(&path)))?;
                 (file_variable, text.trim().to_owned())
             }
             (Some(text), None) => (variable.name.to_owned(), text),
@@ -168,6 +171,11 @@ impl<'a> Reader<'a> {
         let text = self.environment.get(name).map(OsString::into_string).transpose();
         text.map_err(|_| format!("{name}: is not valid UTF-8"))
     }
+}
+
+/// A path as a mistake may show it. Who takes the variable for that of the value itself puts a secret here.
+fn shown_path(path: &str) -> String {
+    if path.starts_with(['/', '.']) && !path.starts_with("//") { format!("={path:?}") } else { String::new() }
 }
 
 fn empty(name: &str) -> String {
