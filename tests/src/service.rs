@@ -67,6 +67,22 @@ impl ServiceBuilder {
         self
     }
 
+    /// The umask of the service, such as `000`, with which new files get every permission that is asked for.
+    pub fn umask(self, umask: &'static str) -> Self {
+        self.after(format!("umask {umask}"))
+    }
+
+    /// The program and its arguments, started by a shell when something comes before it.
+    fn command(&self) -> (PathBuf, Vec<OsString>) {
+        let (binary, arguments) = (binary(self.name), self.arguments.iter().cloned());
+        if self.before.is_empty() {
+            return (binary, arguments.collect());
+        }
+        let script = format!("{} && exec \"$0\" \"$@\"", self.before.join(" && "));
+        let before = ["-c".into(), script.into(), binary.into_os_string()];
+        ("/bin/sh".into(), before.into_iter().chain(arguments).collect())
+    }
+
     /// Starts the service and waits until `/health/live` answers 200; panics with its output when it does not.
     pub fn start(self) -> Service {
         let service = self.spawn();
@@ -79,14 +95,7 @@ impl ServiceBuilder {
         let folder = private_folder(self.name);
         let port = free_port();
         let listen = format!("127.0.0.1:{port}");
-        let binary = binary(self.name);
-        let (path, arguments) = if self.before.is_empty() {
-            (binary, self.arguments)
-        } else {
-            let script = format!("{} && exec \"$0\" \"$@\"", self.before.join(" && "));
-            let before = ["-c".into(), script.into(), binary.into_os_string()];
-            ("/bin/sh".into(), before.into_iter().chain(self.arguments).collect())
-        };
+        let (path, arguments) = self.command();
         let program = Program {
             path,
             arguments,
@@ -101,10 +110,11 @@ impl ServiceBuilder {
     pub fn run(self) -> Finished {
         let folder = private_folder(self.name);
         let output = |name: &str| File::create(folder.join(name)).expect("the folder was just made");
-        let mut command = Command::new(binary(self.name));
+        let (path, arguments) = self.command();
+        let mut command = Command::new(path);
         let environment: Vec<_> = preset("127.0.0.1:0", &folder).into_iter().chain(self.environment).collect();
         Program::clean(&mut command, &environment);
-        command.args(&self.arguments).stdin(Stdio::null()).stdout(output("stdout")).stderr(output("stderr"));
+        command.args(arguments).stdin(Stdio::null()).stdout(output("stdout")).stderr(output("stderr"));
         let mut process = command.spawn().expect("the binary was just built");
         let status = wait::until(RUN, || process.try_wait().transpose());
         let Some(status) = status else {

@@ -14,7 +14,7 @@ use std::{
     fs,
     io::{Read as _, Write as _},
     net::{TcpListener, TcpStream},
-    os::unix::ffi::OsStrExt as _,
+    os::unix::{ffi::OsStrExt as _, fs::PermissionsExt as _},
     path::Path,
     time::Duration,
 };
@@ -333,4 +333,34 @@ async fn a_wrong_author_names_the_header() {
     }
     assert_eq!(send(client().get(format!("{url}/{id}"))).await.body["revision"], 1);
     assert_eq!(send(patch().header("x-user-id", "x".repeat(200))).await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_files_of_a_database_belong_to_their_owner_alone_whatever_the_umask() {
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    for (builder, file) in both().into_iter().zip(["character.sqlite", "storage.sqlite"]) {
+        let service = builder.umask("000").start();
+        let folder = service.data_dir();
+        // The log and its index are there as long as the service runs.
+        let names = [file.to_owned(), format!("{file}-wal"), format!("{file}-shm"), "service.lock".to_owned()];
+        assert_eq!(mode(&folder), 0o700);
+        for name in &names {
+            assert_eq!(mode(&folder.join(name)), 0o600, "{name}");
+        }
+        assert!(!service.output().contains("other users of this machine"), "{}", service.output());
+        // An operator who opened them is told and obeyed.
+        for name in &names {
+            fs::set_permissions(folder.join(name), fs::Permissions::from_mode(0o644)).unwrap();
+        }
+        fs::set_permissions(&folder, fs::Permissions::from_mode(0o755)).unwrap();
+        service.restart();
+        let output = service.output();
+        for path in [&folder, &folder.join(file), &folder.join("service.lock")] {
+            let warned = output.lines().any(|line| {
+                line.contains("other users of this machine") && line.contains(&format!("path={} ", path.display()))
+            });
+            assert!(warned, "{}: {output}", path.display());
+        }
+        assert_eq!((mode(&folder), mode(&folder.join(file))), (0o755, 0o644));
+    }
 }

@@ -6,7 +6,9 @@ use character_tests::{PostgresServer, Service, ServiceBuilder};
 use std::{
     collections::BTreeSet,
     fs,
+    os::unix::fs::PermissionsExt as _,
     path::Path,
+    process::Command,
     time::{Duration, Instant},
 };
 
@@ -120,4 +122,62 @@ fn an_import_reports_every_refused_row_with_its_reason_and_takes_the_rest() {
     {
         assert!(finished.output.contains(said), "{said:?} is missing in {}", finished.output);
     }
+}
+
+#[test]
+fn an_import_neither_waits_for_a_pipe_nor_reads_a_device() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("characters.ndjson");
+    for make in [&["mkfifo"][..], &["ln", "-s", "/dev/zero"], &["mkdir"]] {
+        let made = Command::new(make[0]).args(&make[1..]).arg(&file).status().unwrap();
+        assert!(made.success(), "{make:?}");
+        let finished = Service::character().arg("import").arg(folder.path()).run();
+        assert_eq!(finished.code, Some(1), "{make:?}: {finished:?}");
+        assert!(
+            finished.errors.contains("characters.ndjson") && finished.errors.contains("no regular file"),
+            "{finished:?}"
+        );
+        if fs::remove_file(&file).is_err() {
+            fs::remove_dir(&file).unwrap();
+        }
+    }
+}
+
+#[test]
+fn what_a_file_holds_cannot_steer_the_terminal_of_an_import() {
+    let folder = tempfile::tempdir().unwrap();
+    let demo = fs::read_to_string(demo_data().join("characters.ndjson")).unwrap();
+    let good = demo.lines().find(|line| line.contains("\"parent_id\":null")).unwrap();
+    let hostile = good.replacen('{', "{\"\\u001b[2J\\r\\u202eevil\":1,", 1);
+    fs::write(folder.path().join("characters.ndjson"), format!("{hostile}\n\u{1b}[31m\n")).unwrap();
+    fs::write(folder.path().join("\u{1b}]0;evil\u{7}\u{202e}.txt"), "").unwrap();
+    let finished = Service::character().arg("import").arg(folder.path()).run();
+    assert_eq!(finished.code, Some(1), "{finished:?}");
+    assert!(finished.output.contains("2 refused") && finished.output.contains("passed over"), "{finished:?}");
+    let printed = [finished.output, finished.errors].concat();
+    assert!(!printed.chars().any(|c| (c.is_control() && c != '\n') || c == '\u{202e}'), "{printed:?}");
+}
+
+#[test]
+fn an_export_can_be_read_by_its_owner_alone() {
+    let work = tempfile::tempdir().unwrap();
+    let (data, out) = (work.path().join("data"), work.path().join("out/deep"));
+    let service = || Service::character().env("DATA_DIR", &data).umask("000");
+    assert_eq!(service().arg("import").arg(demo_data()).run().code, Some(0));
+    assert_eq!(service().arg("export").arg(&out).run().code, Some(0));
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!((mode(&work.path().join("out")), mode(&out)), (0o700, 0o700));
+    for file in FILES {
+        assert_eq!(mode(&out.join(file)), 0o600, "{file}");
+    }
+    // What an export that was broken off has left is not written to, wherever it leads.
+    let (elsewhere, partial) = (work.path().join("elsewhere"), out.join("characters.ndjson.partial"));
+    fs::write(&elsewhere, "kept").unwrap();
+    std::os::unix::fs::symlink(&elsewhere, &partial).unwrap();
+    fs::set_permissions(&out, fs::Permissions::from_mode(0o755)).unwrap();
+    let again = service().arg("export").arg(&out).run();
+    assert_eq!(again.code, Some(0), "{again:?}");
+    assert!(again.errors.contains("other users of this machine"), "{again:?}");
+    assert_eq!((mode(&out), mode(&out.join("characters.ndjson"))), (0o755, 0o600));
+    assert_eq!(fs::read_to_string(&elsewhere).unwrap(), "kept");
 }

@@ -9,6 +9,7 @@ mod panics;
 mod request_id;
 mod security_headers;
 mod trace;
+mod unauthorized;
 
 pub use admission::{Admission, DEFAULT_BUDGET, admit};
 pub(crate) use cut::cut;
@@ -16,6 +17,7 @@ pub use http_metrics::HttpMetrics;
 pub(crate) use request_id::tell_route;
 pub use request_id::{CurrentRequest, current_request};
 pub use security_headers::security_headers;
+pub use unauthorized::Unauthorized;
 
 use actix_web::{
     Error,

@@ -6,12 +6,14 @@ use crate::{
     cli::{self, CharacterServiceCommand},
     config::{CharacterServiceConfig, ProcessEnvironment},
     log_queue::LogQueue,
-    run::{Outcome, run, say},
+    run::{Outcome, print_document, run, say},
     serve::{self, Server},
     stack::{self, Purpose, Stack},
-    transfer,
+    token_warnings, transfer,
 };
-use character_api::{AllowedHosts, Admission, Api, ApiLimits, BrowserGuard, Health, HttpMetrics, configure_for};
+use character_api::{
+    Admission, AllowedHosts, Api, ApiLimits, BrowserGuard, Health, HttpMetrics, configure_for, middleware::Unauthorized,
+};
 use character_repositories::{Repositories, StorageContext};
 use indicatif::{ProgressBar, ProgressStyle};
 use prometheus_client::registry::Registry;
@@ -36,7 +38,7 @@ pub fn main() -> ExitCode {
 
 async fn execute(command: CharacterServiceCommand, config: CharacterServiceConfig, log: &LogQueue) -> Outcome {
     if let CharacterServiceCommand::OpenApi = command {
-        say(character_api::openapi().to_pretty_json()?)?;
+        print_document(&character_api::openapi().to_pretty_json()?)?;
         return Ok(ExitCode::SUCCESS);
     }
     let purpose = match &command {
@@ -71,6 +73,8 @@ async fn serve(config: CharacterServiceConfig, stack: Stack, mut registry: Regis
     http_metrics.register(&mut registry);
     let admission = Admission::new(config.max_in_flight_bytes);
     admission.register(&mut registry);
+    let unauthorized = Unauthorized::default();
+    unauthorized.register(&mut registry);
     let health = Arc::new(Health::new(env!("CARGO_PKG_VERSION"), stack.checks));
     let registry = Arc::new(registry);
     let api = Arc::new(Api {
@@ -88,7 +92,8 @@ async fn serve(config: CharacterServiceConfig, stack: Stack, mut registry: Regis
     });
     let operator = Arc::new(stack.operator);
     let admin = config.admin.as_ref().map(|admin| {
-        AdminListener::new(admin, config.hosts.clone(), Arc::clone(&operator), Arc::clone(&health), registry)
+        let (operator, health) = (Arc::clone(&operator), Arc::clone(&health));
+        AdminListener::new(admin, config.hosts.clone(), operator, health, registry, unauthorized)
     });
     let admin = admin.transpose()?;
     let hosts = Some(AllowedHosts::new(config.listen.ip(), config.hosts));
@@ -101,12 +106,18 @@ async fn serve(config: CharacterServiceConfig, stack: Stack, mut registry: Regis
         probes: config.sockets.health,
         admin,
     };
+    let operators = config.admin.into_iter().flat_map(|admin| admin.tokens).collect::<Vec<_>>();
     let (loopback, summary) = (config.listen.ip().is_loopback(), stack.summary);
     server
         .run(configure_for(api, guard, config.health_paths), move |address| {
             tracing::info!(
                 "character-service listens on http://{address}, its API is described at http://{address}/docs"
             );
+            token_warnings::warn_of_short("ADMIN_TOKEN", &operators);
+            if let Some(remote) = &config.remote {
+                token_warnings::warn_of_short("STORAGE_SERVICE_TOKEN", [&remote.token]);
+                token_warnings::warn_of_plain(&remote.url);
+            }
             for line in summary {
                 tracing::info!("{line}");
             }

@@ -1,8 +1,9 @@
 //! Which processes work on a data folder: a lock of the operating system on a file in it. The system releases it when the
 //! process ends, however it ends.
 
+use crate::private_files;
 use std::{
-    fs::{self, File, TryLockError},
+    fs::{File, TryLockError},
     io,
     path::Path,
 };
@@ -59,10 +60,12 @@ impl FolderLock {
         taken: fn(String) -> FolderLockError,
     ) -> Result<Self, FolderLockError> {
         let failed = |source| FolderLockError::Failed { folder: folder.display().to_string(), source };
-        fs::create_dir_all(folder).map_err(failed)?;
-        let mut options = File::options();
-        let file = options.read(true).write(true).create(true).truncate(false).open(folder.join(FILE));
+        private_files::create_folder(folder).map_err(failed)?;
+        let path = folder.join(FILE);
+        let mut options = private_files::options();
+        let file = options.read(true).write(true).create(true).truncate(false).open(&path);
         let file = file.map_err(failed)?;
+        private_files::warn_of_open(&[path]);
         match lock(&file) {
             Ok(()) => Ok(Self(file)),
             Err(TryLockError::WouldBlock) => Err(taken(folder.display().to_string())),
@@ -94,7 +97,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         FolderLock::importing(&folder.path().join("a/b")).unwrap();
         let file = folder.path().join("file");
-        fs::write(&file, "").unwrap();
+        std::fs::write(&file, "").unwrap();
         let refused = FolderLock::serving(&file).unwrap_err();
         assert!(refused.to_string().contains(&file.display().to_string()), "{refused}");
     }

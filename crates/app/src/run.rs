@@ -64,9 +64,43 @@ fn logged<C>(
     runtime.block_on(command(config, lines.clone()))
 }
 
+/// Prints a line on the standard output. What files or other services have put into it moves no cursor and turns no text
+/// round: such characters are shown as escapes.
+pub(crate) fn say(line: impl AsRef<str>) -> std::io::Result<()> {
+    print_document(&visible(line.as_ref()))
 }
 
-/// Prints a line on the standard output.
-pub(crate) fn say(line: impl AsRef<str>) -> std::io::Result<()> {
-    writeln!(std::io::stdout(), "{}", line.as_ref())
+/// Prints a text of our own, of several lines, unchanged.
+pub(crate) fn print_document(text: &str) -> std::io::Result<()> {
+    writeln!(std::io::stdout(), "{text}")
+}
+
+fn visible(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c.is_control() || TURNING.contains(&c) { shown.extend(c.escape_unicode()) } else { shown.push(c) }
+    }
+    shown
+}
+
+/// Characters that end a line or change the direction in which a terminal shows what follows.
+const TURNING: [char; 14] = [
+    '\u{61c}', '\u{200e}', '\u{200f}', '\u{2028}', '\u{2029}', '\u{202a}', '\u{202b}', '\u{202c}', '\u{202d}',
+    '\u{202e}', '\u{2066}', '\u{2067}', '\u{2068}', '\u{2069}',
+];
+
+#[cfg(test)]
+mod tests {
+    use super::visible;
+
+    #[test]
+    fn nothing_that_is_printed_steers_the_terminal() {
+        assert_eq!(
+            visible("name: \u{1b}[2J\r\u{7}\u{9b}x\u{202e}\n"),
+            "name: \\u{1b}[2J\\u{d}\\u{7}\\u{9b}x\\u{202e}\\u{a}"
+        );
+        assert_eq!(visible("Torormír the Grey, 龍: at line 3"), "Torormír the Grey, 龍: at line 3");
+        let every = (0..=0x10_ffff).filter_map(char::from_u32).collect::<String>();
+        assert!(!visible(&every).chars().any(|c| c.is_control() || super::TURNING.contains(&c)));
+    }
 }

@@ -5,6 +5,7 @@ use crate::{
     config::{CharacterServiceConfig, RemoteStorage},
     folder_lock::FolderLock,
     observed::{Observed, OperationMetrics},
+    private_files,
     reported::Reported,
     reporting::Reporting,
     run::Outcome,
@@ -184,11 +185,15 @@ async fn embedded(
         Purpose::Import => Some(FolderLock::importing(folder)?),
         Purpose::Read => None,
     };
-    let location = DatabaseLocation::file(folder.join("character.sqlite"));
+    let file = folder.join("character.sqlite");
+    let location = DatabaseLocation::file(&file);
     let database = match purpose {
         Purpose::Serve | Purpose::Import => SqlStorage::open(location, SqlOptions::default()).await?,
         Purpose::Read => SqlStorage::open_existing(location, SqlOptions::default()).await?,
     };
+    if lock.is_some() {
+        private_files::warn_of_open(&private_files::of_database(&file));
+    }
     if purpose == Purpose::Serve {
         forget_old_transactions(&database);
     }

@@ -8,19 +8,22 @@ use crate::{
     folder_lock::FolderLock,
     log_queue::LogQueue,
     observed::{Observed, OperationMetrics},
+    private_files,
     reported::Reported,
     reporting::Reporting,
     run::{Outcome, run},
     serve::{self, Server},
     stack,
     state_metrics::{show_database, show_reports},
+    token_warnings,
 };
 use actix_service::apply;
 use actix_web::{HttpResponse, middleware::from_fn, web};
 use character_api::{
     AllowedHosts, Admission, BrowserGuard, Health, HostNames, HttpMetrics,
     endpoint::{Endpoint, Endpoints},
-    health, middleware,
+    health,
+    middleware::{self, Unauthorized},
 };
 use character_storage_port::StoragePort;
 use character_storage_server::{AcceptedTokens, BASE, Limits, StorageServer, is_list, openapi, overloaded};
@@ -50,7 +53,9 @@ async fn execute(command: StorageServiceCommand, config: StorageServiceConfig, l
     let (database, _lock) = match command {
         StorageServiceCommand::Serve => {
             let lock = location.folder().map(FolderLock::serving).transpose()?;
+            let files = location.path().map(private_files::of_database).unwrap_or_default();
             let database = SqlStorage::open(location, options).await?;
+            private_files::warn_of_open(&files);
             stack::forget_old_transactions(&database);
             (database, lock)
         }
@@ -117,12 +122,15 @@ async fn serve(
     http_metrics.register(&mut registry);
     let admission = Admission::new(config.max_in_flight_bytes);
     admission.register(&mut registry);
+    let unauthorized = Unauthorized::default();
+    unauthorized.register(&mut registry);
     let registry = Arc::new(registry);
     let document = web::Bytes::from(openapi().to_json()?);
     let operator = Arc::new(operator);
     let admin = config.admin.as_ref().map(|admin| {
-        let (health, registry) = (Arc::clone(&health), Arc::clone(&registry));
-        AdminListener::new(admin, config.hosts.clone(), Arc::clone(&operator), health, registry)
+        let (operator, health) = (Arc::clone(&operator), Arc::clone(&health));
+        let (registry, unauthorized) = (Arc::clone(&registry), unauthorized.clone());
+        AdminListener::new(admin, config.hosts.clone(), operator, health, registry, unauthorized)
     });
     let admin = admin.transpose()?;
     let guard = guard(config.listen, config.hosts);
@@ -154,12 +162,17 @@ async fn serve(
                         .configure(|app| contract.configure(app))
                         .default_service(endpoints)
                         .wrap(from_fn(middleware::admit(admission.clone(), is_list, overloaded)))
+                        .wrap(from_fn(unauthorized.clone().middleware()))
                         .wrap(from_fn(guard.clone().middleware()))
                         .wrap(from_fn(middleware::account(http_metrics.clone())))
                         .wrap(from_fn(middleware::security_headers)),
                 );
             },
-            |address| tracing::info!("storage-service listens on http://{address}, database: {engine}"),
+            move |address| {
+                tracing::info!("storage-service listens on http://{address}, database: {engine}");
+                token_warnings::warn_of_short("STORAGE_SERVICE_TOKEN", &config.tokens);
+                token_warnings::warn_of_short("ADMIN_TOKEN", config.admin.iter().flat_map(|admin| &admin.tokens));
+            },
         )
         .await?;
     operator.reporting.finish();

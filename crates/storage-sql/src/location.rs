@@ -57,13 +57,19 @@ impl DatabaseLocation {
         Self(Place::Sqlite { path: path.into(), missing: Missing::Create })
     }
 
+    /// The path of an SQLite file.
+    #[must_use]
+    pub fn path(&self) -> Option<&Path> {
+        match &self.0 {
+            Place::Postgres(_) => None,
+            Place::Sqlite { path, .. } => Some(path),
+        }
+    }
+
     /// The folder of an SQLite file.
     #[must_use]
     pub fn folder(&self) -> Option<&Path> {
-        match &self.0 {
-            Place::Postgres(_) => None,
-            Place::Sqlite { path, .. } => path.parent(),
-        }
+        self.path().and_then(Path::parent)
     }
 
     /// `postgres` or `sqlite`.

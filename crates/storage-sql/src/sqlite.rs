@@ -18,7 +18,9 @@ use rusqlite::{
 };
 use std::{
     fmt,
+    fs::{DirBuilder, OpenOptions},
     future::{Future, ready},
+    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
     panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
@@ -100,9 +102,12 @@ impl Sqlite {
         let (path, timeout, readers) = (path.to_owned(), options.timeout, options.readers.max(1));
         let start = move || {
             if let Some(folder) = path.parent().filter(|_| missing == Missing::Create) {
-                std::fs::create_dir_all(folder).map_err(|error| {
-                    StorageError::unavailable(OPEN).with_source(error).with_detail("cannot make the folder of the file")
-                })?;
+                let failed = |detail| {
+                    move |error: std::io::Error| StorageError::unavailable(OPEN).with_source(error).with_detail(detail)
+                };
+                let created = DirBuilder::new().recursive(true).mode(0o700).create(folder);
+                created.map_err(failed("the folder of the file cannot be created"))?;
+                create_private(&path).map_err(failed("the file cannot be created"))?;
             }
             // The writer first: it creates the file and turns on the write-ahead log.
             let writer = run("sqlite-writer", vec![writing_connection(&path, timeout, missing)?])?;
@@ -366,6 +371,16 @@ fn run(name: &str, connections: Vec<Connection>) -> Result<mpsc::Sender<Order>> 
             .map_err(|error| StorageError::unavailable(OPEN).with_source(error))?;
     }
     Ok(sender)
+}
+
+/// Creates the file, empty, if it does not exist. SQLite would let the umask decide who may read it, and copies the mode of
+/// this file to those beside it.
+fn create_private(path: &Path) -> std::io::Result<()> {
+    // Never one that exists: to close it would give up the locks that SQLite has on it in this process.
+    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(error),
+        _ => Ok(()),
+    }
 }
 
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {

@@ -277,3 +277,52 @@ fn a_remote_admin_listener_is_refused_without_switch_or_token() {
         }
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_start_warns_of_tokens_that_can_be_guessed_or_read_and_of_nothing_else() {
+    let short = Service::storage().env("STORAGE_SERVICE_TOKEN", "short").start();
+    let plain = Service::character()
+        .env("STORAGE_SERVICE_URL", "http://storage.invalid:8100")
+        .env("STORAGE_SERVICE_TOKEN", "short")
+        .env("ADMIN_ADDR", format!("127.0.0.1:{}", free_port()))
+        .env("ADMIN_TOKEN", "also-short")
+        .start();
+    let good = storage();
+    let near =
+        Service::character().env("STORAGE_SERVICE_URL", good.url("")).env("STORAGE_SERVICE_TOKEN", TOKEN).start();
+    let warnings = |service: &Service| {
+        let output = service.output();
+        let tokens = output.lines().filter(|line| line.contains("WARN") && line.to_lowercase().contains("token"));
+        tokens.map(str::to_owned).collect::<Vec<_>>()
+    };
+    for (service, expected) in [
+        (&short, &["STORAGE_SERVICE_TOKEN: a token has fewer"][..]),
+        (
+            &plain,
+            &[
+                "ADMIN_TOKEN: a token has fewer",
+                "STORAGE_SERVICE_TOKEN: a token has fewer",
+                "STORAGE_SERVICE_URL: the token is sent to storage.invalid without TLS",
+            ],
+        ),
+        (&good, &[]),
+        (&near, &[]),
+    ] {
+        let found = warnings(service);
+        assert_eq!(found.len(), expected.len(), "{found:?}");
+        for (line, part) in found.iter().zip(expected) {
+            assert!(line.contains(part), "{found:?}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn requests_without_a_token_are_counted_and_a_burst_is_one_line() {
+    let storage = storage();
+    for _ in 0..20 {
+        assert_eq!(send(client().get(storage.url("/storage/v1/probe")).bearer_auth("guess")).await.status, 401);
+    }
+    let metrics = send(client().get(storage.url("/metrics"))).await.body.to_string();
+    assert!(metrics.contains("http_server_unauthorized_total 20"), "{metrics}");
+    assert_eq!(storage.output().matches("for want of an accepted token (401)").count(), 1, "{}", storage.output());
+}

@@ -25,7 +25,8 @@ use actix_web::{
 use character_api::{
     AllowedHosts, BrowserGuard, Health, HealthPaths, HostNames, HttpMetrics, Problem,
     endpoint::{Endpoint, Endpoints},
-    health, middleware,
+    health,
+    middleware::{self, Unauthorized},
 };
 use character_storage_server::{AcceptedTokens, InvalidTokens};
 use prometheus_client::registry::Registry;
@@ -60,6 +61,7 @@ pub(crate) struct AdminListener {
     operator: Arc<Operator>,
     health: Arc<Health>,
     registry: Arc<Registry>,
+    unauthorized: Unauthorized,
 }
 
 impl AdminListener {
@@ -73,6 +75,7 @@ impl AdminListener {
         operator: Arc<Operator>,
         health: Arc<Health>,
         registry: Arc<Registry>,
+        unauthorized: Unauthorized,
     ) -> Result<Self, InvalidTokens> {
         let access = match config.tokens.is_empty() {
             true => AdminAccess::RequestedBy,
@@ -80,7 +83,7 @@ impl AdminListener {
         };
         let hosts = Some(AllowedHosts::new(config.listen.ip(), names));
         let guard = BrowserGuard { hosts, ..BrowserGuard::default() };
-        Ok(Self { address: config.listen, access, guard, operator, health, registry })
+        Ok(Self { address: config.listen, access, guard, operator, health, registry, unauthorized })
     }
 
     /// The server, which is bound, and its address.
@@ -106,6 +109,7 @@ impl AdminListener {
                 .configure(endpoints(self.operator, &self.health, &self.registry))
                 .wrap(from_fn(in_time))
                 .wrap(from_fn(self.access.middleware()))
+                .wrap(from_fn(self.unauthorized.middleware()))
                 .wrap(from_fn(self.guard.middleware()))
                 // Nobody shows these metrics: what a person on call asks is no load.
                 .wrap(from_fn(middleware::account(HttpMetrics::default())))

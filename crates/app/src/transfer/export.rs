@@ -1,13 +1,14 @@
 //! Export: every row of every kind as it is at one moment, soft-deleted rows and versions included.
 
 use super::{TransferError, line::Line, row::Row};
+use crate::private_files;
 use character_storage_port::{
     EntityKind, Snapshot, SnapshotItem, StoredRow, UnreadableInSnapshot, every_kind, for_row,
 };
 use futures_util::TryStreamExt;
 use std::{
     fs::{self, File},
-    io::{BufWriter, Error, Write},
+    io::{BufWriter, Error, ErrorKind, Write},
     path::{Path, PathBuf},
 };
 
@@ -49,7 +50,8 @@ pub async fn export<S: Snapshot + ?Sized>(
 ) -> Result<ExportReport, TransferError> {
     let mut items = storage.snapshot().await.map_err(TransferError::Storage)?;
     let failed = |source| TransferError::File { path: folder.to_owned(), action: "written", source };
-    fs::create_dir_all(folder).map_err(failed)?;
+    private_files::create_folder(folder).map_err(failed)?;
+    private_files::warn_of_open(&[folder.to_owned()]);
     let mut files = every_kind!(Row => Output::new::<Row>(folder)).into_iter().collect::<Result<Vec<_>, _>>()?;
     let (mut unreadable, mut rows) = (Vec::new(), 0);
     while let Some(item) = items.try_next().await.map_err(TransferError::Storage)? {
@@ -95,7 +97,13 @@ impl Output {
     fn new<E: Row>(folder: &Path) -> Result<Self, TransferError> {
         let (path, partial) = (folder.join(E::FILE), folder.join(format!("{}.partial", E::FILE)));
         let unwritable = |source| TransferError::File { path: partial.clone(), action: "written", source };
-        let file = BufWriter::new(File::create(&partial).map_err(unwritable)?);
+        // One that is left from an export that was broken off may have another mode, or be a link to somewhere else.
+        match fs::remove_file(&partial) {
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(unwritable(error)),
+            _ => {}
+        }
+        let file = private_files::options().write(true).create_new(true).open(&partial).map_err(unwritable)?;
+        let file = BufWriter::new(file);
         Ok(Self { kind: E::KIND, name: E::FILE, partial, path, file, rows: 0 })
     }
 

@@ -3,7 +3,8 @@
 use super::{
     Refusal, TransferError,
     import::{Import, Imported},
-    line::{Line, Origin},
+    line::{Line, Origin, too_large},
+    lines::{Lines, Text},
     references::LOOKUPS,
     row::{Reference, Row, Tie},
 };
@@ -12,8 +13,7 @@ use character_storage_port::{Deleted, EntityKind, ErrorKind, PageRequest, Storag
 use futures_util::{StreamExt, TryStreamExt, stream};
 use std::{
     collections::{HashMap, HashSet},
-    fs::File,
-    io::{BufRead, BufReader, ErrorKind as IoErrorKind},
+    io::ErrorKind as IoErrorKind,
 };
 use uuid::Uuid;
 
@@ -58,21 +58,29 @@ where
 {
     let path = import.folder.join(E::FILE);
     let unreadable = |source| TransferError::File { path: path.clone(), action: "read", source };
-    let file = match File::open(&path) {
+    let mut lines = match Lines::open(&path) {
         Err(error) if error.kind() == IoErrorKind::NotFound && E::KIND != EntityKind::Character => return Ok(()),
         opened => opened.map_err(unreadable)?,
     };
     let mut pending = Pending::<E>::new();
-    for (index, line) in BufReader::new(file).split(b'\n').enumerate() {
-        let bytes = line.map_err(unreadable)?;
-        import.read += bytes.len() as u64 + 1;
+    let mut line = 0;
+    while let Some((text, read)) = lines.next().map_err(unreadable)? {
+        line += 1;
+        import.read += read;
+        let bytes = match text {
+            Text::Whole(bytes) => bytes,
+            Text::TooLong => {
+                pending.refuse(line, too_large());
+                continue;
+            }
+        };
         // Editors of some systems put a byte-order mark in front of a file.
-        let bytes = if index == 0 { bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes) } else { &bytes };
+        let bytes = if line == 1 { bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes) } else { bytes };
         let text = bytes.trim_ascii();
         if !text.is_empty() {
             match parse(text) {
-                Ok((row, origin)) => pending.add(Placed { line: index + 1, bytes: text.len(), origin, row }),
-                Err(reason) => pending.refuse(index + 1, reason),
+                Ok((row, origin)) => pending.add(Placed { line, bytes: text.len(), origin, row }),
+                Err(reason) => pending.refuse(line, reason),
             }
         }
         if pending.is_full() {

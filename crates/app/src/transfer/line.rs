@@ -35,7 +35,7 @@ impl Line {
     /// [`MAX_ROW`] bytes, and an export writes none that is longer.
     pub(super) fn parse(text: &[u8]) -> Result<(Self, Origin), String> {
         if text.len() > MAX_ROW {
-            return Err(format!("larger than {MAX_ROW} bytes"));
+            return Err(too_large());
         }
         let line = json::parse(text).map(Self).map_err(|error| at_column(&error))?;
         let origin = if line.0.contains_key(REVISION) { Origin::Backup } else { Origin::Elsewhere };
@@ -98,6 +98,11 @@ impl Line {
         self.put("created_at", &meta.created_at)?;
         self.put("updated_at", &meta.updated_at)
     }
+}
+
+/// Why a line is refused that is longer than a row may be.
+pub(super) fn too_large() -> String {
+    format!("larger than {MAX_ROW} bytes")
 }
 
 /// What is wrong with the text of a line, and at which column. The parser knows of no other line than this one.

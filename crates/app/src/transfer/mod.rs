@@ -7,6 +7,7 @@ mod export;
 mod file;
 mod import;
 mod line;
+mod lines;
 mod references;
 mod row;
 #[cfg(test)]
