@@ -10,7 +10,8 @@
 #   STACK_STORAGE_ADDR     where the Storage Service listens              127.0.0.1:8100
 #   STACK_POSTGRES_PORT    port of PostgreSQL on 127.0.0.1                54320
 #   STACK_REDIS_PORT       port of Redis on 127.0.0.1                     63790
-# Everything else (LOG_FORMAT, REDIS_CACHE_TTL, ...) reaches the services as it is.
+# Passwords and the token are new at each start, known to nobody but the user who starts it, and in files under
+# STACK_DIR/secrets. Everything else (LOG_FORMAT, REDIS_CACHE_TTL, ...) reaches the services as it is.
 set -euo pipefail
 
 binaries=${1:-target/quick}
@@ -23,9 +24,13 @@ redis_port=${STACK_REDIS_PORT:-63790}
 start_seconds=60
 stop_seconds=30
 
-mkdir -p "$stack/postgres" "$stack/redis"
+mkdir -p "$stack/postgres" "$stack/redis" "$stack/secrets"
 stack=$(cd "$stack" && pwd)
 processes=$stack/processes
+secrets=$stack/secrets
+chmod 700 "$stack/redis" "$secrets"
+# What is made from here on is for its owner alone.
+umask 077
 
 fail() {
     echo "stack: $*" >&2
@@ -100,6 +105,8 @@ trap stop_all EXIT
 # INT and TERM are the way to end the stack, not a failure of it.
 trap 'exit 0' INT TERM HUP
 
+random() { od -An -N32 -tx1 /dev/urandom | tr -d ' \n'; }
+
 # ---- checks -----------------------------------------------------------------------------------------------------
 
 # in_use ADDRESS:PORT
@@ -139,6 +146,8 @@ if [ "$(id -u)" = 0 ]; then
     if ! "${as_postgres[@]}" test -x "$stack" 2>/dev/null; then
         # A checkout under /root, which nobody else may enter.
         postgres_home=/var/tmp/character-stack-$(printf '%s' "$stack" | cksum | cut -d ' ' -f 1)
+        # Others may write there: a link of theirs must not lead us elsewhere.
+        [ ! -L "$postgres_home" ] || fail "$postgres_home is a link; remove it"
         mkdir -p "$postgres_home"
         echo "PostgreSQL may not enter $stack and keeps its data in $postgres_home"
     fi
@@ -148,43 +157,54 @@ chmod 700 "$postgres_home"
 cd "$stack"
 
 if [ ! -e "$postgres_home/data/PG_VERSION" ]; then
-    (cd / && "${as_postgres[@]}" "$postgres_programs/initdb" --username=postgres --auth=trust --encoding=UTF8 --locale=C \
+    (cd / && "${as_postgres[@]}" "$postgres_programs/initdb" --username=postgres --auth=reject --encoding=UTF8 --locale=C \
         --pgdata="$postgres_home/data") >"$stack/initdb.log" 2>&1 || { cat "$stack/initdb.log" >&2; exit 1; }
 fi
+# Neither is ever an argument, which other users could read.
+postgres_password=$(random)
+printf "ALTER ROLE postgres PASSWORD '%s'\n" "$postgres_password" |
+    (cd / && "${as_postgres[@]}" "$postgres_programs/postgres" --single -D "$postgres_home/data" postgres) \
+        >"$stack/postgres-password.log" 2>&1 || { cat "$stack/postgres-password.log" >&2; exit 1; }
+printf '%s\n' 'local all all scram-sha-256' 'host all all 127.0.0.1/32 scram-sha-256' >"$postgres_home/data/pg_hba.conf"
+printf '%s' "postgres://postgres:$postgres_password@127.0.0.1:$postgres_port/postgres" >"$secrets/database-url"
 start postgres INT "${as_postgres[@]}" "$postgres_programs/postgres" -D "$postgres_home/data" -k "$postgres_home" \
     -h 127.0.0.1 -p "$postgres_port"
 ready postgres "$postgres_programs/pg_isready" --quiet --host=127.0.0.1 --port="$postgres_port"
 
 # ---- Redis ------------------------------------------------------------------------------------------------------
 
-start redis TERM redis-server --bind 127.0.0.1 --port "$redis_port" --dir "$stack/redis" --save '' --appendonly no
-redis_answers() { [ "$(redis-cli -h 127.0.0.1 -p "$redis_port" PING 2>/dev/null)" = PONG ]; }
+redis_password=$(random)
+printf '%s\n' 'bind 127.0.0.1' "port $redis_port" "dir \"$stack/redis\"" 'save ""' 'appendonly no' \
+    "requirepass $redis_password" >"$stack/redis/redis.conf"
+printf '%s' "redis://default:$redis_password@127.0.0.1:$redis_port/0" >"$secrets/redis-url"
+start redis TERM redis-server "$stack/redis/redis.conf"
+redis_answers() { [ "$(REDISCLI_AUTH=$redis_password redis-cli -h 127.0.0.1 -p "$redis_port" PING 2>/dev/null)" = PONG ]; }
 ready redis redis_answers
 
 # ---- the services -----------------------------------------------------------------------------------------------
 
-token=$(od -An -N32 -tx1 /dev/urandom | tr -d ' \n')
+random >"$secrets/storage-token"
 cd "$OLDPWD"
 
 start storage-service TERM env \
-    LISTEN_ADDR="$storage_address" DATA_DIR="$stack/storage-service" STORAGE_SERVICE_TOKEN="$token" \
-    DATABASE_URL="postgres://postgres@127.0.0.1:$postgres_port/postgres" \
+    LISTEN_ADDR="$storage_address" DATA_DIR="$stack/storage-service" STORAGE_SERVICE_TOKEN_FILE="$secrets/storage-token" \
+    DATABASE_URL_FILE="$secrets/database-url" \
     "$binaries/storage-service"
 ready storage-service is_live "$storage_address"
 
 start character-service TERM env \
     LISTEN_ADDR="$character_address" DATA_DIR="$stack/character-service" \
-    STORAGE_SERVICE_URL="http://$storage_address" STORAGE_SERVICE_TOKEN="$token" \
-    REDIS_URL="redis://127.0.0.1:$redis_port/0" \
+    STORAGE_SERVICE_URL="http://$storage_address" STORAGE_SERVICE_TOKEN_FILE="$secrets/storage-token" \
+    REDIS_URL_FILE="$secrets/redis-url" \
     "$binaries/character-service"
 ready character-service is_live "$character_address"
 
 cat <<END
 
   Character Service   http://$character_address        API docs: http://$character_address/docs
-  Storage Service     http://$storage_address        token: $token
-  PostgreSQL          postgres://postgres@127.0.0.1:$postgres_port/postgres
-  Redis               redis://127.0.0.1:$redis_port/0
+  Storage Service     http://$storage_address        token in $secrets/storage-token
+  PostgreSQL          127.0.0.1:$postgres_port             psql "\$(cat $secrets/database-url)"
+  Redis               127.0.0.1:$redis_port             redis-cli -u "\$(cat $secrets/redis-url)"
   data and logs       $stack
 
 Ctrl-C stops everything.
