@@ -100,6 +100,7 @@ async fn serve(config: CharacterServiceConfig, stack: Stack, mut registry: Regis
     let guard = BrowserGuard { hosts, any_host_below: None, origins: config.cors };
     let server = Server {
         listen: config.listen,
+        lists_under: "/api/",
         shutdown: config.shutdown,
         health,
         connections,

@@ -1,19 +1,20 @@
-//! Threads for large requests. Parsing a body of 32 MiB takes a processor for a while, and a thread that serves sockets
-//! would leave hundreds of others waiting meanwhile, probes of liveness among them.
+//! Threads for large requests. Parsing a body of 32 MiB or rendering a list of 8 MiB takes a processor for a while, and a
+//! thread that serves sockets would leave hundreds of others waiting meanwhile, probes of liveness among them.
 
 use actix_http::{
-    BoxedPayloadStream, Payload, Request, RequestHead, Response, StatusCode,
-    body::{BodySize, BoxBody, MessageBody},
+    BoxedPayloadStream, Method, Payload, Request, RequestHead, Response, StatusCode,
+    body::{BodySize, BodyStream, BoxBody, MessageBody},
     error::PayloadError,
     header::{CONTENT_LENGTH, HeaderMap, TRANSFER_ENCODING},
 };
 use actix_service::{IntoServiceFactory, Service, ServiceFactory};
 use actix_web::{Error, body::to_bytes, dev::AppConfig};
 use bytes::Bytes;
-use futures_util::{StreamExt, stream};
+use futures_util::{Stream, StreamExt, stream};
 use std::{
-    future::pending,
+    future::{pending, poll_fn},
     io,
+    pin::Pin,
     rc::Rc,
     sync::{
         Arc,
@@ -26,12 +27,50 @@ use tokio::{
     sync::{mpsc, oneshot},
     task::{LocalSet, spawn_local},
 };
+use uuid::Uuid;
 
 /// Requests with larger bodies, in bytes, are answered here.
 const LARGE: u64 = 64 * 1024;
 
-/// Parts of a body that wait between two threads.
+/// Maximum number of parts of a body that wait between two threads.
 const PARTS: usize = 8;
+
+/// The threads for requests with large bodies, and those for lists, which do not wait for each other.
+#[derive(Debug)]
+pub(super) struct Lanes {
+    bodies: Arc<Lane>,
+    lists: Arc<Lane>,
+    lists_under: &'static str,
+}
+
+impl Lanes {
+    /// Starts so many threads of each kind. Under the path `lists_under`, what is no single row may be large.
+    pub(super) fn start<F, I, S, B>(threads: usize, lists_under: &'static str, application: &F) -> io::Result<Arc<Self>>
+    where
+        F: Fn() -> I + Clone + Send + 'static,
+        I: IntoServiceFactory<S, Request>,
+        S: ServiceFactory<Request, Config = AppConfig> + 'static,
+        S::Error: Into<Error> + 'static,
+        S::Response: Into<Response<B>> + 'static,
+        S::Service: 'static,
+        B: MessageBody + 'static,
+    {
+        let (bodies, lists) = (Lane::start(threads, application)?, Lane::start(threads, application)?);
+        Ok(Arc::new(Self { bodies, lists, lists_under }))
+    }
+
+    /// The threads for this request; `None`: it is small.
+    pub(super) fn of(&self, head: &RequestHead) -> Option<Arc<Lane>> {
+        if has_large_body(head) {
+            return Some(Arc::clone(&self.bodies));
+        }
+        let path = head.uri.path();
+        let is_row = path.rsplit('/').next().is_some_and(|last| Uuid::try_parse(last).is_ok());
+        let is_list =
+            matches!(head.method, Method::GET | Method::HEAD) && path.starts_with(self.lists_under) && !is_row;
+        is_list.then(|| Arc::clone(&self.lists))
+    }
+}
 
 /// A request on its way to another thread.
 struct Job {
@@ -44,10 +83,17 @@ struct Job {
 struct Answer {
     status: StatusCode,
     headers: HeaderMap,
-    body: Option<Bytes>,
+    body: AnswerBody,
 }
 
-/// The threads, each with the whole application.
+enum AnswerBody {
+    None,
+    Whole(Bytes),
+    /// Of a length that is not known before its end.
+    Parts(mpsc::Receiver<io::Result<Bytes>>),
+}
+
+/// Threads, each with the whole application.
 #[derive(Debug)]
 pub(super) struct Lane {
     threads: Vec<mpsc::UnboundedSender<Job>>,
@@ -55,14 +101,14 @@ pub(super) struct Lane {
 }
 
 /// Whether a request has a large body, or one of unknown length.
-pub(super) fn is_large(head: &RequestHead) -> bool {
+fn has_large_body(head: &RequestHead) -> bool {
     let length = head.headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
     length.is_some_and(|length| length > LARGE) || head.headers.contains_key(TRANSFER_ENCODING)
 }
 
 impl Lane {
     /// Starts the threads. They only run handlers: sockets and timers of the handlers are served by the current runtime.
-    pub(super) fn start<F, I, S, B>(threads: usize, application: &F) -> io::Result<Arc<Self>>
+    fn start<F, I, S, B>(threads: usize, application: &F) -> io::Result<Arc<Self>>
     where
         F: Fn() -> I + Clone + Send + 'static,
         I: IntoServiceFactory<S, Request>,
@@ -108,7 +154,11 @@ impl Lane {
             tracing::error!("a thread for large requests has ended");
             return Response::internal_server_error();
         };
-        let body = body.map_or_else(|| BoxBody::new(()), BoxBody::new);
+        let body = match body {
+            AnswerBody::None => BoxBody::new(()),
+            AnswerBody::Whole(body) => BoxBody::new(body),
+            AnswerBody::Parts(parts) => BoxBody::new(BodyStream::new(received(parts))),
+        };
         let mut response = Response::with_body(status, body);
         *response.headers_mut() = headers;
         response
@@ -142,8 +192,7 @@ where
     B: MessageBody + 'static,
 {
     let Job { head, body, answer: mut sender } = job;
-    let parts: BoxedPayloadStream =
-        Box::pin(stream::unfold(body, |mut body| async { body.recv().await.map(|part| (part, body)) }));
+    let parts: BoxedPayloadStream = Box::pin(received(body));
     let mut request = Request::with_payload(Payload::from(parts));
     *request.head_mut() = head;
     let answering = async {
@@ -152,15 +201,23 @@ where
             Err(error) => error.into().error_response().into(),
         };
         let (response, body) = response.into_parts();
-        let has_body = !matches!(body.size(), BodySize::None);
-        let body = match to_bytes(body).await {
-            Ok(body) => has_body.then_some(body),
-            Err(error) => {
-                tracing::error!(%error, "the body of an answer cannot be made");
-                return Answer { status: StatusCode::INTERNAL_SERVER_ERROR, headers: HeaderMap::new(), body: None };
+        let (status, headers) = (response.status(), response.headers().clone());
+        match body.size() {
+            BodySize::None => Answer { status, headers, body: AnswerBody::None },
+            BodySize::Sized(_) => match to_bytes(body).await {
+                Ok(body) => Answer { status, headers, body: AnswerBody::Whole(body) },
+                Err(error) => {
+                    tracing::error!(%error, "the body of an answer cannot be made");
+                    let status = StatusCode::INTERNAL_SERVER_ERROR;
+                    Answer { status, headers: HeaderMap::new(), body: AnswerBody::None }
+                }
+            },
+            BodySize::Stream => {
+                let (parts, received) = mpsc::channel(PARTS);
+                spawn_local(send_parts(body, parts));
+                Answer { status, headers, body: AnswerBody::Parts(received) }
             }
-        };
-        Answer { status: response.status(), headers: response.headers().clone(), body }
+        }
     };
     let answer = tokio::select! {
         answer = answering => answer,
@@ -169,4 +226,18 @@ where
     };
     // The client may leave at the last moment.
     drop(sender.send(answer));
+}
+
+/// Sends a body as far as the client takes it.
+async fn send_parts(mut body: BoxBody, parts: mpsc::Sender<io::Result<Bytes>>) {
+    while let Some(part) = poll_fn(|cx| Pin::new(&mut body).poll_next(cx)).await {
+        // The error itself cannot be sent to another thread.
+        if parts.send(part.map_err(|error| io::Error::other(error.to_string()))).await.is_err() {
+            return;
+        }
+    }
+}
+
+fn received<T>(parts: mpsc::Receiver<T>) -> impl Stream<Item = T> {
+    stream::unfold(parts, |mut parts| async { parts.recv().await.map(|part| (part, parts)) })
 }

@@ -18,7 +18,7 @@ use actix_web::{Error, dev::AppConfig, dev::Service};
 use answer::InFlight;
 use connection::Connection;
 use futures_util::future::Either;
-use lane::Lane;
+use lane::Lanes;
 use std::{
     fmt,
     future::ready,
@@ -54,19 +54,21 @@ pub(crate) fn bind(address: SocketAddr) -> io::Result<TcpListener> {
 pub(crate) struct Threads {
     /// Threads that serve sockets.
     workers: usize,
-    /// Threads for large requests; with none the workers answer them.
+    /// Threads for requests with large bodies, and as many for lists; with none the workers answer them.
     large: usize,
+    /// The path under which what is no single row may be large.
+    lists_under: &'static str,
 }
 
 impl Threads {
     /// A worker for each processor, but not more than connections, and as many threads for large requests.
-    pub(crate) fn of_processors(connections: usize) -> Self {
+    pub(crate) fn of_processors(connections: usize, lists_under: &'static str) -> Self {
         let processors = thread::available_parallelism().map_or(2, usize::from);
-        Self { workers: processors.min(connections).max(1), large: processors }
+        Self { workers: processors.min(connections).max(1), large: processors, lists_under }
     }
 
     /// One, for a listener of a few small requests.
-    pub(crate) const ONE: Self = Self { workers: 1, large: 0 };
+    pub(crate) const ONE: Self = Self { workers: 1, large: 0, lists_under: "/" };
 }
 
 /// Starts a server of the application. `shutdown` is the time for requests under way at a stop.
@@ -89,7 +91,8 @@ where
     <S::Service as Service<Request>>::Future: 'static,
     B: MessageBody + 'static,
 {
-    let lane = if threads.large > 0 { Some(Lane::start(threads.large, &application)?) } else { None };
+    let lanes =
+        if threads.large > 0 { Some(Lanes::start(threads.large, threads.lists_under, &application)?) } else { None };
     let builder = ServerBuilder::new();
     let stopping = builder.graceful_shutdown_signal();
     let server = builder
@@ -98,15 +101,15 @@ where
         .shutdown_timeout(shutdown.as_secs())
         .disable_signals()
         .listen("http", listener, move || {
-            let (stopping, connections, lane) = (stopping.clone(), Arc::clone(&connections), lane.clone());
+            let (stopping, connections, lanes) = (stopping.clone(), Arc::clone(&connections), lanes.clone());
             let limits = connections.limits;
             let application = application().into_factory().map_err(|error| error.into().error_response());
             let application = map_config(application, |()| AppConfig::default());
             let answering = apply_fn_factory(application, move |request: Request, application| {
                 let in_flight = InFlight::begin(request.conn_data::<Rc<Connection>>());
-                let answer = match &lane {
-                    Some(lane) if lane::is_large(request.head()) => Either::Left((Arc::clone(lane), request)),
-                    _ => Either::Right(application.call(request)),
+                let answer = match lanes.as_ref().and_then(|lanes| lanes.of(request.head())) {
+                    Some(lane) => Either::Left((lane, request)),
+                    None => Either::Right(application.call(request)),
                 };
                 async move {
                     match answer {

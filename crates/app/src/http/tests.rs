@@ -26,7 +26,7 @@ where
 {
     let listener = bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let address = listener.local_addr().unwrap();
-    let threads = Threads { workers: 1, large: 1 };
+    let threads = Threads { workers: 1, large: 1, lists_under: "/lists/" };
     let server = start(listener, threads, Duration::ZERO, Arc::new(Connections::new(LIMITS)), application).unwrap();
     tokio::spawn(server);
     address
@@ -115,4 +115,27 @@ async fn a_large_request_ends_with_its_client() {
     stream.set_zero_linger().unwrap();
     drop(stream);
     timeout(PATIENCE, dropped.notified()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_list_that_takes_its_thread_leaves_the_worker_to_others_and_may_be_streamed() {
+    let (release, released) = mpsc::channel::<()>();
+    let released = Arc::new(Mutex::new(released));
+    let address = serve(move || {
+        let released = Arc::clone(&released);
+        let blocked = move || {
+            released.lock().unwrap().recv_timeout(PATIENCE).unwrap();
+            let parts = (0..50).map(|number| Ok::<_, Error>(web::Bytes::from(format!("{number},"))));
+            async move { HttpResponse::Ok().streaming(futures_util::stream::iter(parts)) }
+        };
+        let row = format!("/lists/{}", uuid::Uuid::nil());
+        App::new().route("/lists/all", web::get().to(blocked)).route(&row, web::get().to(HttpResponse::Ok))
+    });
+    let list = send(address, "GET /lists/all", b"").await;
+    let row = format!("GET /lists/{}", uuid::Uuid::nil());
+    assert!(answer(send(address, &row, b"").await).await.starts_with("HTTP/1.1 200"));
+    release.send(()).unwrap();
+    let list = answer(list).await;
+    assert!(list.starts_with("HTTP/1.1 200"), "{list}");
+    assert!((0..50).all(|number| list.contains(&format!("{number},"))), "{list}");
 }
