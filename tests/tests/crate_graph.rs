@@ -64,7 +64,7 @@ const SAME_FLOOR: [(&str, &str); 3] = [
 ];
 
 /// Libraries that only these crates may use outside of their tests, and why.
-const LIBRARIES: [(&str, &[&str], &str); 9] = [
+const LIBRARIES: [(&str, &[&str], &str); 11] = [
     (
         "reqwest",
         &["character-storage-http", "character-error-reporter-sentry"],
@@ -73,6 +73,8 @@ const LIBRARIES: [(&str, &[&str], &str); 9] = [
     ("backoff", &["character-storage-http"], "retries at two layers multiply"),
     ("failsafe", &["character-storage-http"], "one breaker per upstream, at the waist"),
     ("actix-web", &["character-storage-server", "character-api", "character-app"], "HTTP comes in at two doors"),
+    ("actix-http", &["character-app"], "sockets are guarded in one place"),
+    ("actix-server", &["character-app"], "sockets are guarded in one place"),
     ("rusqlite", &["character-storage-sql"], "SQL lives in one crate"),
     ("tokio-postgres", &["character-storage-sql"], "SQL lives in one crate"),
     ("deadpool-postgres", &["character-storage-sql"], "SQL lives in one crate"),

@@ -1,7 +1,7 @@
 //! What clients do to their sockets costs them their connections, and others nothing.
 
 use super::{
-    PATIENCE, both, over, storage,
+    PATIENCE, TOKEN, both, over, storage,
     support::{client, send, sheet, until},
 };
 use character_tests::{Service, ServiceBuilder, free_port};
@@ -124,6 +124,34 @@ async fn a_head_that_does_not_arrive_ends_its_connection_also_after_others() {
             tokio::task::spawn_blocking(move || rest(&mut later)).await.unwrap();
         }
         assert_eq!(metric(&service, &ended("head_timeout")).await, 3);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_body_that_arrives_too_slowly_is_answered_408() {
+    let slow =
+        |builder: ServiceBuilder| builder.env("CLIENT_TIMEOUT_SECS", "1").env("UPLOAD_BYTES_PER_SEC", "100000").start();
+    let (service, owner) = (slow(Service::character()), slow(storage()));
+    for length in [1000, 1_000_000] {
+        for (service, path) in [(&service, "/api/v2/characters/bulk"), (&owner, "/storage/v1/transactions")] {
+            let head = format!(
+                "POST {path} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {TOKEN}\r\ncontent-type: application/json\r\n\
+                 content-length: {length}\r\n\r\n"
+            );
+            let mut stream = connection(service, head.as_bytes());
+            let mut writer = stream.try_clone().unwrap();
+            let drip = tokio::spawn(async move {
+                while writer.write_all(b" ").is_ok() {
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                }
+            });
+            let answer = tokio::task::spawn_blocking(move || {
+                let mut answer = [0; 12];
+                stream.read_exact(&mut answer).map(|()| answer)
+            });
+            assert_eq!(&answer.await.unwrap().unwrap(), b"HTTP/1.1 408", "{path} {length}");
+            drip.abort();
+        }
     }
 }
 
