@@ -1,7 +1,7 @@
 //! Open descriptors: as many as the system permits, and how many of them clients may have.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use std::io;
+use std::{io, thread};
 
 /// Maximum number of client connections unless configured, however many descriptors there are.
 const MOST_CONNECTIONS: u64 = 4096;
@@ -9,6 +9,8 @@ const MOST_CONNECTIONS: u64 = 4096;
 const FEWEST_CONNECTIONS: u64 = 8;
 /// Descriptors for listeners, health, an operator, Redis, files and the runtime itself.
 const RESERVED: u64 = 64;
+/// Descriptors of one thread that serves sockets.
+const PER_PROCESSOR: u64 = 4;
 /// Descriptors of one connection to a database. SQLite has three files.
 const PER_DATABASE_CONNECTION: u64 = 3;
 
@@ -31,12 +33,14 @@ pub(crate) fn most_connections(configured: Option<u64>, database_connections: us
         tracing::warn!(%error, "the limit of open descriptors cannot be raised");
         getrlimit(Resource::Nofile).current
     });
-    let most = share_of_clients(limit.unwrap_or(u64::MAX), configured, database_connections as u64)?;
+    let processors = thread::available_parallelism().map_or(2, usize::from) as u64;
+    let reserved = RESERVED + PER_PROCESSOR * processors + PER_DATABASE_CONNECTION * database_connections as u64;
+    let most = share_of_clients(limit.unwrap_or(u64::MAX), configured, reserved)?;
     usize::try_from(most).map_err(io::Error::other)
 }
 
-fn share_of_clients(limit: u64, configured: Option<u64>, database_connections: u64) -> io::Result<u64> {
-    let free = limit.saturating_sub(RESERVED + PER_DATABASE_CONNECTION * database_connections);
+fn share_of_clients(limit: u64, configured: Option<u64>, reserved: u64) -> io::Result<u64> {
+    let free = limit.saturating_sub(reserved);
     // The request of each client may need a connection to the Storage Service at the same time.
     let most = configured.unwrap_or_else(|| MOST_CONNECTIONS.min(free / 2));
     if most > free || most < FEWEST_CONNECTIONS {
@@ -56,19 +60,19 @@ mod tests {
     #[test]
     fn clients_leave_descriptors_for_the_storage_the_database_and_files() {
         for limit in [256, 1024, 65_536, u64::MAX] {
-            for database in [8, 32] {
-                let clients = share_of_clients(limit, None, database).unwrap();
+            for reserved in [64, 96, 200] {
+                let clients = share_of_clients(limit, None, reserved).unwrap();
                 assert!((FEWEST_CONNECTIONS..=MOST_CONNECTIONS).contains(&clients), "{limit}: {clients}");
                 let storage = clients;
-                assert!(clients + storage + RESERVED + PER_DATABASE_CONNECTION * database <= limit, "{limit}");
+                assert!(clients + storage + reserved <= limit, "{limit}");
             }
         }
     }
 
     #[test]
     fn a_number_of_connections_that_does_not_fit_is_an_error() {
-        assert_eq!(share_of_clients(1024, Some(500), 8).unwrap(), 500);
-        assert!(share_of_clients(1024, Some(1000), 8).unwrap_err().to_string().contains("MAX_CONNECTIONS"));
-        assert!(share_of_clients(64, None, 8).is_err());
+        assert_eq!(share_of_clients(1024, Some(500), 88).unwrap(), 500);
+        assert!(share_of_clients(1024, Some(1000), 88).unwrap_err().to_string().contains("MAX_CONNECTIONS"));
+        assert!(share_of_clients(64, None, 88).is_err());
     }
 }
