@@ -96,8 +96,30 @@ enum AnswerBody {
 /// Threads, each with the whole application.
 #[derive(Debug)]
 pub(super) struct Lane {
-    threads: Vec<mpsc::UnboundedSender<Job>>,
-    next: AtomicUsize,
+    threads: Vec<LaneThread>,
+}
+
+#[derive(Debug)]
+struct LaneThread {
+    jobs: mpsc::UnboundedSender<Job>,
+    /// Requests that it has not answered. Each has a client that waits, so that their number is bounded.
+    load: AtomicUsize,
+}
+
+/// One more request for a thread, until it is answered or given up.
+struct Loaded<'a>(&'a LaneThread);
+
+impl<'a> Loaded<'a> {
+    fn new(thread: &'a LaneThread) -> Self {
+        thread.load.fetch_add(1, Ordering::Relaxed);
+        Self(thread)
+    }
+}
+
+impl Drop for Loaded<'_> {
+    fn drop(&mut self) {
+        self.0.load.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 /// Whether a request has a large body, or one of unknown length.
@@ -123,19 +145,19 @@ impl Lane {
             let (application, runtime) = (application.clone(), Handle::current());
             let thread = thread::Builder::new().name(format!("large requests {number}"));
             thread.spawn(move || runtime.block_on(LocalSet::new().run_until(serve(application(), jobs))))?;
-            Ok(sender)
+            Ok(LaneThread { jobs: sender, load: AtomicUsize::new(0) })
         };
-        Ok(Arc::new(Self { threads: (0..threads).map(start).collect::<io::Result<_>>()?, next: AtomicUsize::new(0) }))
+        Ok(Arc::new(Self { threads: (0..threads).map(start).collect::<io::Result<_>>()? }))
     }
 
-    /// Has one of the threads answer the request, and brings it the body as it arrives.
+    /// Has the thread with the fewest requests answer this one, and brings it the body as it arrives.
     pub(super) async fn answer(&self, mut request: Request) -> Response<BoxBody> {
         let (parts, body) = mpsc::channel(PARTS);
         let (sender, answered) = oneshot::channel();
         let mut payload = request.take_payload();
         let job = Job { head: request.head().clone(), body, answer: sender };
-        let number = self.next.fetch_add(1, Ordering::Relaxed) % self.threads.len().max(1);
-        let sent = self.threads.get(number).is_some_and(|thread| thread.send(job).is_ok());
+        let thread = self.threads.iter().min_by_key(|thread| thread.load.load(Ordering::Relaxed)).map(Loaded::new);
+        let sent = thread.as_ref().is_some_and(|thread| thread.0.jobs.send(job).is_ok());
         let carry = async {
             while let Some(part) = payload.next().await {
                 // A handler that has seen enough of the body drops it.
