@@ -2,7 +2,7 @@
 
 use crate::{Problem, fields};
 use character_domain::{InvalidTimestamp, Timestamp, Violations};
-use character_storage_port::{Cursor, InvalidOrder, Limit, Order, PageRequest};
+use character_storage_port::{Cursor, Entity, InvalidOrder, Limit, Order, PageRequest, Query};
 use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
 use utoipa::{
@@ -112,8 +112,15 @@ impl Parameters {
         self.page_in(Order::default())
     }
 
+    /// The same, of the list of this query, whose filters are the parameters of the same names: one that is larger than
+    /// the field that it is compared with is a fault.
+    pub(crate) fn page_of<E: Entity>(&mut self, query: &E::Query) -> PageRequest {
+        self.faults.append(query.check());
+        self.page_in(query.order())
+    }
+
     /// The same, of a list in this order.
-    pub(crate) fn page_in(&mut self, order: Order) -> PageRequest {
+    fn page_in(&mut self, order: Order) -> PageRequest {
         let limit =
             self.take("limit", "must be a number from 1 to 1000", |text| text.parse().ok().and_then(Limit::new));
         let offset = self.take("offset", "must be a number from 0 to 4294967295", |text| text.parse().ok());

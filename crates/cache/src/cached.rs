@@ -2,7 +2,7 @@ use crate::{CacheMetrics, CacheOptions, Key, SharedTier, local::Local, tiers::Ti
 use async_trait::async_trait;
 use character_storage_port::{
     COMMIT, Commit, Committed, Deleted, Entity, EntityKind, EventId, Outbox, OutboxEvent, Page, PageRequest, Probe,
-    Query, Read, Result, Scope, Snapshot, SnapshotStream, StorageError, StoragePort, Store, Transaction,
+    Query, Read, Result, Scope, Snapshot, SnapshotStream, StorageError, StoragePort, Store, Transaction, check_list,
 };
 use std::{fmt, future::Future, sync::Arc, time::Duration};
 use tracing::Instrument;
@@ -106,6 +106,8 @@ impl<E: Entity, S: Store<E> + ?Sized + 'static> Store<E> for Cached<S> {
     }
 
     async fn list(&self, query: &E::Query, page: PageRequest) -> Result<Read<Page<E>>> {
+        // A filter is part of the key of the page, so none that is too large gets there.
+        check_list::<E>(query, &page)?;
         let scope = Key::generation(E::KIND, query.scope());
         let every = Key::kind_generation(E::KIND);
         let (of_scope, scope_confirmed) = self.tiers.generation(scope.clone()).await;

@@ -49,7 +49,7 @@ impl Campaign {
     pub fn check(&self) -> Violations {
         let mut violations = Violations::default();
         check::short(&mut violations, "name", &self.name, check::MAX_NAME);
-        check::short(&mut violations, "theme", &self.theme, check::MAX_WORD);
+        check::short(&mut violations, "theme", &self.theme, MAX_THEME);
         check::maybe_short(&mut violations, "dm_name", self.dm_name.as_ref(), check::MAX_NAME);
         self.data.check("data", &mut violations);
         violations
@@ -69,6 +69,9 @@ pub enum ImpactType {
     /// Nothing on the sheet: it is recorded, no more.
     Other,
 }
+
+/// Longest theme of a campaign, in Unicode scalar values.
+pub const MAX_THEME: usize = check::MAX_WORD;
 
 /// The strongest impact, up or down.
 pub const MAX_MAGNITUDE: i64 = 1_000_000_000;

@@ -19,6 +19,8 @@ pub use rules::{Fault, MAX_ATTUNED};
 use crate::{CharacterId, Document, InventoryItemId, Meta, Timestamp, Violations, check};
 use serde::{Deserialize, Serialize};
 
+/// Longest name of an item, in Unicode scalar values.
+pub const MAX_NAME: usize = check::MAX_NAME;
 /// Most pieces in one row.
 pub const MAX_QUANTITY: i64 = 1_000_000_000;
 
@@ -105,7 +107,7 @@ impl InventoryItem {
     pub fn check(&self) -> Violations {
         let mut violations = Violations::default();
         check::short(&mut violations, "theme", &self.theme, check::MAX_WORD);
-        check::short(&mut violations, "name", &self.name, check::MAX_NAME);
+        check::short(&mut violations, "name", &self.name, MAX_NAME);
         check::short(&mut violations, "item_type", &self.item_type, check::MAX_WORD);
         if !(0..=MAX_QUANTITY).contains(&self.quantity) {
             violations.push("quantity", format!("must be from 0 to {MAX_QUANTITY}"));

@@ -11,6 +11,15 @@ use serde_json::Value;
 use std::collections::HashSet;
 use uuid::Uuid;
 
+/// Longest type of an entry, in Unicode scalar values.
+pub const MAX_ENTRY_TYPE: usize = check::MAX_WORD;
+
+/// Longest tag, in Unicode scalar values.
+pub const MAX_TAG: usize = check::MAX_WORD;
+
+/// Longest type of a relationship, in Unicode scalar values.
+pub const MAX_RELATIONSHIP_TYPE: usize = check::MAX_WORD;
+
 /// Most tags of one entry.
 pub const MAX_TAGS: usize = 100;
 
@@ -73,7 +82,7 @@ impl JournalEntry {
     #[must_use]
     pub fn check(&self) -> Violations {
         let mut violations = Violations::default();
-        check::short(&mut violations, "entry_type", &self.entry_type, check::MAX_WORD);
+        check::short(&mut violations, "entry_type", &self.entry_type, MAX_ENTRY_TYPE);
         check::short(&mut violations, "title", &self.title, check::MAX_NAME);
         check::text(&mut violations, "content", &self.content);
         if self.tags.len() > MAX_TAGS {
@@ -82,7 +91,7 @@ impl JournalEntry {
         let mut seen = HashSet::new();
         for (index, tag) in self.tags.iter().enumerate() {
             let field = format!("tags[{index}]");
-            check::short(&mut violations, &field, tag, check::MAX_WORD);
+            check::short(&mut violations, &field, tag, MAX_TAG);
             if tag.contains(',') {
                 violations.push(field.clone(), "must not contain a comma");
             }
@@ -312,7 +321,7 @@ impl NpcRelationship {
     pub fn check(&self) -> Violations {
         let mut violations = Violations::default();
         check::short(&mut violations, "npc_name", &self.npc_name, check::MAX_NAME);
-        check::short(&mut violations, "relationship_type", &self.relationship_type, check::MAX_WORD);
+        check::short(&mut violations, "relationship_type", &self.relationship_type, MAX_RELATIONSHIP_TYPE);
         if self.standing.abs() > MAX_STANDING {
             violations.push("standing", format!("must be from -{MAX_STANDING} to {MAX_STANDING}"));
         }

@@ -2,9 +2,11 @@
 
 use crate::{
     Query, Scope,
-    entity::{entity, narrowest},
+    entity::{entity, narrowest, too_long},
 };
-use character_domain::{Campaign, CampaignEvent, CampaignEventId, CharacterId, EventImpact, UserId};
+use character_domain::{
+    Campaign, CampaignEvent, CampaignEventId, CharacterId, EventImpact, UserId, Violations, campaign::MAX_THEME,
+};
 use serde::{Deserialize, Serialize};
 
 entity!(Campaign, CampaignId, CampaignQuery, "campaign", |row| vec![("dm_user_id", row.dm_user_id.map(Into::into))]);
@@ -32,6 +34,9 @@ impl Query<Campaign> for CampaignQuery {
         (self.dm_user_id.is_none() || self.dm_user_id == row.dm_user_id)
             && self.theme.as_ref().is_none_or(|theme| *theme == row.theme)
             && (self.include_deleted || !row.meta.is_deleted())
+    }
+    fn check(&self) -> Violations {
+        too_long([("theme", self.theme.as_ref(), MAX_THEME)])
     }
     fn scope(&self) -> Scope {
         narrowest([("dm_user_id", self.dm_user_id.map(Into::into))])
@@ -66,6 +71,9 @@ impl Query<CampaignEvent> for CampaignEventQuery {
         self.character_id.is_none_or(|id| id == row.character_id)
             && (!self.applied_only || row.applied)
             && (self.include_deleted || !row.meta.is_deleted())
+    }
+    fn check(&self) -> Violations {
+        Violations::default()
     }
     fn scope(&self) -> Scope {
         narrowest([("character_id", self.character_id.map(Into::into))])
@@ -108,6 +116,9 @@ impl Query<EventImpact> for EventImpactQuery {
             && (!self.applied_only || (row.applied && !row.is_reverted))
             && (!self.reverted_only || row.is_reverted)
             && (self.include_deleted || !row.meta.is_deleted())
+    }
+    fn check(&self) -> Violations {
+        Violations::default()
     }
     fn scope(&self) -> Scope {
         narrowest([("event_id", self.event_id.map(Into::into)), ("character_id", self.character_id.map(Into::into))])

@@ -2,9 +2,12 @@
 
 use crate::{
     Order, Query, Scope,
-    entity::{entity, name_contains, narrowest},
+    entity::{entity, name_contains, narrowest, too_long},
 };
-use character_domain::{CampaignId, Character, CharacterId, UserId};
+use character_domain::{
+    CampaignId, Character, CharacterId, UserId, Violations,
+    character::{MAX_NAME, MAX_THEME},
+};
 use serde::{Deserialize, Serialize};
 
 entity!(
@@ -86,6 +89,9 @@ impl Query<Character> for CharacterQuery {
             && name_contains(&character.name, self.name.as_ref())
             && (!self.active_only || character.is_active)
             && (self.include_deleted || !character.meta.is_deleted())
+    }
+    fn check(&self) -> Violations {
+        too_long([("theme", self.theme.as_ref(), MAX_THEME), ("name", self.name.as_ref(), MAX_NAME)])
     }
     fn scope(&self) -> Scope {
         narrowest([

@@ -1,7 +1,7 @@
 //! What the port must know of a kind of row.
 
 use crate::{Change, Order, StoredRow, Write};
-use character_domain::{CharacterId, Meta, Violations, text};
+use character_domain::{CharacterId, Meta, Violation, Violations, text};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::{
     fmt::{self, Debug, Display},
@@ -185,6 +185,9 @@ pub trait Query<E>: Clone + Debug + Default + PartialEq + Serialize + Deserializ
     fn matches(&self, entity: &E) -> bool;
     /// The narrowest [`Scope`] that holds every row of the list.
     fn scope(&self) -> Scope;
+    /// Each filter that is larger than the field that it is compared with; no row could match it.
+    /// [`check_list`](crate::check_list) refuses a query with any.
+    fn check(&self) -> Violations;
     /// The order of the list.
     fn order(&self) -> Order {
         Order::NEWEST_FIRST
@@ -238,6 +241,16 @@ pub(crate) use entity;
 /// Whether the name contains what is wanted, if anything is. Both are compared in their folded form.
 pub(crate) fn name_contains(name: &str, wanted: Option<&String>) -> bool {
     wanted.is_none_or(|wanted| text::folded(name).contains(&text::folded(wanted)))
+}
+
+/// The texts of a filter that are longer than their fields may be, in Unicode scalar values.
+pub(crate) fn too_long<const N: usize>(texts: [(&'static str, Option<&String>, usize); N]) -> Violations {
+    let is_too_long = |text: &String, max| text.chars().nth(max).is_some();
+    let fault = |(field, text, max): (&str, Option<&String>, usize)| {
+        text.filter(|text| is_too_long(text, max))
+            .map(|_| Violation::new(field, format!("must not be longer than {max} characters")))
+    };
+    texts.into_iter().filter_map(fault).collect()
 }
 
 /// The narrowest of the lists that a query names: the first owner that is given.

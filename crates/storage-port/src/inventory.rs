@@ -2,9 +2,9 @@
 
 use crate::{
     Order, Query, Scope,
-    entity::{entity, name_contains, narrowest},
+    entity::{entity, name_contains, narrowest, too_long},
 };
-use character_domain::{CharacterId, InventoryItem, InventoryItemId};
+use character_domain::{CharacterId, InventoryItem, InventoryItemId, Violations, inventory::MAX_NAME};
 use serde::{Deserialize, Serialize};
 
 entity!(
@@ -59,6 +59,9 @@ impl Query<InventoryItem> for InventoryItemQuery {
             && name_contains(&row.name, self.name.as_ref())
             && (!self.equipped_only || row.equipped)
             && (self.include_deleted || !row.meta.is_deleted())
+    }
+    fn check(&self) -> Violations {
+        too_long([("name", self.name.as_ref(), MAX_NAME)])
     }
     fn scope(&self) -> Scope {
         narrowest([

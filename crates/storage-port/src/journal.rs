@@ -2,13 +2,16 @@
 
 use crate::{
     Query, Scope,
-    entity::{entity, narrowest},
+    entity::{entity, narrowest, too_long},
 };
 use character_domain::{
     CharacterId, ExperienceEntry, JournalEntry, JournalEntryId, NpcRelationship, Quest, QuestImportance, QuestStatus,
+    Violations,
+    journal::{MAX_ENTRY_TYPE, MAX_RELATIONSHIP_TYPE, MAX_TAG, MAX_TAGS},
     text,
 };
 use serde::{Deserialize, Serialize};
+use std::collections::HashSet;
 
 entity!(JournalEntry, JournalEntryId, JournalEntryQuery, "journal_entry", |row| vec![(
     "character_id",
@@ -47,6 +50,11 @@ impl Query<JournalEntry> for JournalEntryQuery {
             && self.tags.matches(&row.tags)
             && (self.include_deleted || !row.meta.is_deleted())
     }
+    fn check(&self) -> Violations {
+        let mut violations = too_long([("entry_type", self.entry_type.as_ref(), MAX_ENTRY_TYPE)]);
+        violations.append(self.tags.check());
+        violations
+    }
     fn scope(&self) -> Scope {
         narrowest([("character_id", self.character_id.map(Into::into))])
     }
@@ -80,6 +88,9 @@ impl Query<ExperienceEntry> for ExperienceEntryQuery {
         self.character_id.is_none_or(|id| id == row.character_id)
             && self.journal_entry_id.is_none_or(|id| id == row.journal_entry_id)
             && (self.include_deleted || !row.meta.is_deleted())
+    }
+    fn check(&self) -> Violations {
+        Violations::default()
     }
     fn scope(&self) -> Scope {
         narrowest([
@@ -126,6 +137,9 @@ impl Query<Quest> for QuestQuery {
             && self.importance.is_none_or(|id| id == row.importance)
             && (self.include_deleted || !row.meta.is_deleted())
     }
+    fn check(&self) -> Violations {
+        Violations::default()
+    }
     fn scope(&self) -> Scope {
         narrowest([
             ("journal_entry_id", self.journal_entry_id.map(Into::into)),
@@ -167,6 +181,9 @@ impl Query<NpcRelationship> for NpcRelationshipQuery {
             && self.relationship_type.as_ref().is_none_or(|it| *it == row.relationship_type)
             && (self.include_deleted || !row.meta.is_deleted())
     }
+    fn check(&self) -> Violations {
+        too_long([("relationship_type", self.relationship_type.as_ref(), MAX_RELATIONSHIP_TYPE)])
+    }
     fn scope(&self) -> Scope {
         narrowest([
             ("journal_entry_id", self.journal_entry_id.map(Into::into)),
@@ -186,6 +203,22 @@ impl TagFilter {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    /// The rules that the tags of an entry obey as well: their number, their length, and that no two are equal.
+    fn check(&self) -> Violations {
+        let mut violations = Violations::default();
+        if self.0.len() > MAX_TAGS {
+            violations.push("tags", format!("must not be more than {MAX_TAGS}"));
+        }
+        if self.0.iter().any(|tag| tag.chars().nth(MAX_TAG).is_some()) {
+            violations.push("tags", format!("must not be longer than {MAX_TAG} characters each"));
+        }
+        let distinct: HashSet<String> = self.0.iter().map(|tag| text::normalized(tag)).collect();
+        if distinct.len() < self.0.len() {
+            violations.push("tags", "must not be given twice");
+        }
+        violations
     }
 
     fn matches(&self, tags: &[String]) -> bool {

@@ -91,12 +91,17 @@ impl PageRequest {
     }
 }
 
-/// Refuses a page that the list of this query does not have. A storage begins [`list`](crate::Store::list) with it.
+/// Refuses a page that the list of this query does not have, and a filter that no row could match because it is larger
+/// than its field. A storage begins [`list`](crate::Store::list) with it.
 ///
 /// # Errors
 /// `Invalid`.
 pub fn check_list<E: Entity>(query: &E::Query, page: &PageRequest) -> Result<()> {
-    page.check(query.order()).map_err(|violations| StorageError::invalid(violations, E::LIST))
+    let mut violations = query.check();
+    if let Err(fault) = page.check(query.order()) {
+        violations.append(fault);
+    }
+    violations.into_result().map_err(|violations| StorageError::invalid(violations, E::LIST))
 }
 
 /// Part of a list.

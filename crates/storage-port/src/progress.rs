@@ -4,7 +4,7 @@ use crate::{
     Query, Scope,
     entity::{entity, narrowest},
 };
-use character_domain::{CharacterId, CharacterProgress};
+use character_domain::{CharacterId, CharacterProgress, Violations};
 use serde::{Deserialize, Serialize};
 
 entity!(CharacterProgress, CharacterProgressId, CharacterProgressQuery, "character_progress", |row| vec![(
@@ -30,6 +30,9 @@ impl Query<CharacterProgress> for CharacterProgressQuery {
     }
     fn matches(&self, row: &CharacterProgress) -> bool {
         self.character_id.is_none_or(|id| id == row.character_id) && (self.include_deleted || !row.meta.is_deleted())
+    }
+    fn check(&self) -> Violations {
+        Violations::default()
     }
     fn scope(&self) -> Scope {
         narrowest([("character_id", self.character_id.map(Into::into))])

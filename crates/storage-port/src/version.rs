@@ -4,7 +4,7 @@ use crate::{
     Query, Scope,
     entity::{entity, narrowest},
 };
-use character_domain::{CharacterId, CharacterVersion, CharacterVersionId};
+use character_domain::{CharacterId, CharacterVersion, CharacterVersionId, Violations};
 use serde::{Deserialize, Serialize};
 
 entity!(CharacterVersion, CharacterVersionId, CharacterVersionQuery, "character_version", |row| vec![
@@ -35,6 +35,9 @@ impl Query<CharacterVersion> for CharacterVersionQuery {
         self.character_id.is_none_or(|id| id == row.character_id)
             && (self.parent_id.is_none() || self.parent_id == row.parent_id)
             && (self.include_deleted || !row.meta.is_deleted())
+    }
+    fn check(&self) -> Violations {
+        Violations::default()
     }
     fn scope(&self) -> Scope {
         narrowest([("parent_id", self.parent_id.map(Into::into)), ("character_id", self.character_id.map(Into::into))])

@@ -352,6 +352,7 @@ macro_rules! __each_clause {
                 every_document_of_every_kind_comes_back
                 every_document_may_be_128_levels_deep
                 a_document_of_any_kind_that_is_too_deep_is_invalid
+                a_document_of_too_many_values_is_invalid
                 lists_of_any_json_come_back
                 a_version_of_a_sheet_of_128_levels_comes_back
                 an_answer_that_holds_a_deep_document_is_kept
@@ -386,6 +387,7 @@ macro_rules! __each_clause {
                 the_filter_by_parent_holds_what_grew_out_of_it
                 the_filter_by_application_holds_events_with_effect
                 the_filters_by_effect_hold_such_impacts
+                a_filter_that_is_larger_than_its_field_is_invalid
                 a_filter_that_no_row_can_match_gives_an_empty_list
             }
             together {

@@ -8,7 +8,7 @@ use serde::{
     forward_to_deserialize_any,
 };
 use serde_json::Value;
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::HashSet};
 use url::form_urlencoded;
 
 /// The query string, without `?`, that asks for this page. `limit` is always given.
@@ -50,7 +50,7 @@ pub fn decode_list<E: Entity>(query: &str) -> Result<(E::Query, PageRequest), Vi
     let mut violations = Violations::default();
     let mut filter: Vec<(Cow<'_, str>, Cow<'_, str>)> = Vec::new();
     let mut page = PageRequest::default();
-    let mut seen: Vec<Cow<'_, str>> = Vec::new();
+    let mut seen: HashSet<Cow<'_, str>> = HashSet::new();
     for (name, value) in form_urlencoded::parse(query.as_bytes()) {
         if seen.contains(&name) {
             violations.push(name, "must not be given twice");
@@ -78,11 +78,15 @@ pub fn decode_list<E: Entity>(query: &str) -> Result<(E::Query, PageRequest), Vi
                 Err(error) => violations.push(name.clone(), error.to_string()),
             },
         }
-        seen.push(name);
+        seen.insert(name);
     }
     violations.into_result()?;
     let query = filter_of::<E::Query, E>(&filter).map_err(|error| Violations::one("query", error.to_string()))?;
-    page.check(query.order())?;
+    let mut violations = query.check();
+    if let Err(fault) = page.check(query.order()) {
+        violations.append(fault);
+    }
+    violations.into_result()?;
     Ok((query, page))
 }
 

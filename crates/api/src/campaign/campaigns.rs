@@ -17,6 +17,7 @@ use actix_web::{
     HttpRequest, HttpResponse,
     web::{Data, Payload},
 };
+use character_domain::Campaign;
 use character_storage_port::CampaignQuery;
 
 /// Creates a campaign. A character may take part in a campaign that is not kept here: another service may own it.
@@ -52,7 +53,7 @@ pub(crate) async fn list_campaigns(api: Data<Api>, request: HttpRequest) -> Answ
         theme: parameters.text("theme"),
         include_deleted: parameters.flag("include_deleted"),
     };
-    let page = parameters.page();
+    let page = parameters.page_of::<Campaign>(&wanted);
     parameters.finish()?;
     let read = api.repositories.campaigns.list(&wanted, page, &context::of_read(&request)?).await?;
     answer::page::<_, CampaignBody>(&request, read)

@@ -16,6 +16,7 @@ use actix_web::{
     http::header::ETAG,
     web::{Data, Payload},
 };
+use character_domain::Character;
 use character_storage_port::CharacterQuery;
 
 /// Characters that take part in a campaign and are in play, newest first, unless the parameters ask for others. Of a campaign that nobody knows there are none.
@@ -41,7 +42,7 @@ pub(crate) async fn characters(api: Data<Api>, request: HttpRequest) -> Answer {
         order: parameters.order(),
         ..CharacterQuery::default()
     };
-    let page = parameters.page_in(wanted.order);
+    let page = parameters.page_of::<Character>(&wanted);
     parameters.finish()?;
     let read = api.repositories.campaigns.characters(campaign, wanted, page, &context::of_read(&request)?).await?;
     answer::page::<_, CharacterBody>(&request, read)

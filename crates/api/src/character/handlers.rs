@@ -13,6 +13,7 @@ use actix_web::{
     HttpRequest, HttpResponse,
     web::{Data, Payload},
 };
+use character_domain::Character;
 use character_storage_port::CharacterQuery;
 
 /// Makes a character.
@@ -102,7 +103,7 @@ pub(crate) async fn list(api: Data<Api>, request: HttpRequest) -> Answer {
         order: parameters.order(),
         ..CharacterQuery::default()
     };
-    let page = parameters.page_in(wanted.order);
+    let page = parameters.page_of::<Character>(&wanted);
     parameters.finish()?;
     answer::page::<_, CharacterBody>(
         &request,

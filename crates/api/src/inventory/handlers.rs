@@ -14,6 +14,7 @@ use actix_web::{
     HttpRequest, HttpResponse,
     web::{Data, Payload},
 };
+use character_domain::InventoryItem;
 use character_storage_port::InventoryItemQuery;
 
 /// Items of a character, newest first.
@@ -41,7 +42,7 @@ pub(crate) async fn list(api: Data<Api>, request: HttpRequest) -> Answer {
         order: parameters.order(),
         ..InventoryItemQuery::default()
     };
-    let page = parameters.page_in(wanted.order);
+    let page = parameters.page_of::<InventoryItem>(&wanted);
     parameters.finish()?;
     answer::page::<_, InventoryItemBody>(
         &request,

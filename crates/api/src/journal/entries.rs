@@ -17,6 +17,7 @@ use actix_web::{
     HttpRequest, HttpResponse,
     web::{Data, Payload},
 };
+use character_domain::JournalEntry;
 use character_storage_port::{JournalEntryQuery, TagFilter};
 
 /// Entries of a character's journal, newest first.
@@ -42,7 +43,7 @@ pub(crate) async fn list(api: Data<Api>, request: HttpRequest) -> Answer {
         include_deleted: parameters.flag("include_deleted"),
         ..JournalEntryQuery::default()
     };
-    let page = parameters.page();
+    let page = parameters.page_of::<JournalEntry>(&wanted);
     parameters.finish()?;
     answer::page::<_, JournalEntryBody>(
         &request,

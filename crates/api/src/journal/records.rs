@@ -245,7 +245,7 @@ fn quest_parameters(request: &HttpRequest) -> Result<(QuestQuery, PageRequest), 
         include_deleted: parameters.flag("include_deleted"),
         ..QuestQuery::default()
     };
-    let page = parameters.page();
+    let page = parameters.page_of::<Quest>(&wanted);
     parameters.finish()?;
     Ok((wanted, page))
 }
@@ -257,7 +257,7 @@ fn npc_relationship_parameters(request: &HttpRequest) -> Result<(NpcRelationship
         include_deleted: parameters.flag("include_deleted"),
         ..NpcRelationshipQuery::default()
     };
-    let page = parameters.page();
+    let page = parameters.page_of::<NpcRelationship>(&wanted);
     parameters.finish()?;
     Ok((wanted, page))
 }

@@ -49,6 +49,43 @@ async fn every_operation_refuses_a_parameter_that_it_does_not_have_and_changes_n
     }
 }
 
+/// Every parameter of the document that is a free text: the method and path of its operation, and its name.
+fn text_filters(id: &str) -> Vec<(String, String)> {
+    let document = serde_json::to_value(openapi()).unwrap();
+    let mut all = Vec::new();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        let parts: Vec<_> = path.split('/').map(|part| if part.starts_with('{') { id } else { part }).collect();
+        for parameter in item["get"]["parameters"].as_array().into_iter().flatten() {
+            let schema = &parameter["schema"];
+            let is_text = schema["type"] == "string" || schema["type"] == json!(["string", "null"]);
+            if parameter["in"] == "query" && is_text && schema["format"].is_null() {
+                all.push((parts.join("/"), parameter["name"].as_str().unwrap().to_owned()));
+            }
+        }
+    }
+    all
+}
+
+#[actix_web::test]
+async fn a_filter_that_is_longer_than_its_field_is_refused_before_anything_is_read() {
+    let storage = MemoryStorage::new();
+    let client = Client::over(storage.clone());
+    let character = client.created("Torormir").await;
+    let filters = text_filters(character["id"].as_str().unwrap());
+    for name in ["theme", "name", "entry_type", "relationship_type", "tags"] {
+        assert!(filters.iter().any(|(_, filter)| filter == name), "{name} is not in the document");
+    }
+    for (place, name) in filters {
+        for value in ["/".repeat(22_000), "a,".repeat(16_000), "%F0%9F%90%89".repeat(300)] {
+            let answer = client.get(&format!("{place}?{name}={value}")).await;
+            let problem = answer.is_problem(422, "invalid");
+            let errors = problem["errors"].as_array().unwrap();
+            assert!(errors.iter().all(|error| error["field"] == *name), "{place}: {name}: {problem}");
+            assert!(answer.text.len() < 2_000, "the answer does not quote the filter");
+        }
+    }
+}
+
 #[actix_web::test]
 async fn a_deletion_with_an_unknown_parameter_deletes_nothing_and_one_without_does() {
     let client = Client::new();

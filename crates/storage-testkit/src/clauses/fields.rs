@@ -8,13 +8,13 @@ use crate::{
 use character_domain::{
     CampaignEvent, Character, CharacterId, CharacterProgress, CharacterVersion, Document, EventImpact, ExperienceEntry,
     InventoryItem, JournalEntry, JournalEntryId, NpcRelationship, Quest, campaign::MAX_MAGNITUDE,
-    inventory::MAX_QUANTITY, journal::MAX_TAGS, json::MAX_DEPTH, progress::MAX_EXPERIENCE,
+    inventory::MAX_QUANTITY, journal::MAX_TAGS, json::MAX_DEPTH, progress::MAX_EXPERIENCE, size::MAX_VALUES,
 };
 use character_storage_port::{
     Change, CharacterVersionQuery, ErrorKind, Expect, InventoryItemQuery, MAX_ANSWER_ENVELOPE, PageRequest, StorageExt,
     StoragePort, Transaction,
 };
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use std::{slice, sync::Arc};
 
 /// Objects and lists in turn, so many levels deep, the value itself counted as one.
@@ -85,6 +85,13 @@ pub async fn every_document_may_be_128_levels_deep(storage: Arc<dyn StoragePort>
 pub async fn a_document_of_any_kind_that_is_too_deep_is_invalid(storage: Arc<dyn StoragePort>) {
     every_kind!(too_full(&storage, &deep(MAX_DEPTH + 1)));
     every_kind!(too_full(&storage, &Document::from(json!({ "a": "\0" }).as_object().cloned().unwrap_or_default())));
+}
+
+/// A document of any kind may hold 65,536 JSON values, and one of more is `Invalid`.
+pub async fn a_document_of_too_many_values_is_invalid(storage: Arc<dyn StoragePort>) {
+    let wide = |values: usize| Document::from(Map::from_iter([("list".to_owned(), vec![0; values - 2].into())]));
+    every_kind!(filled(&storage, &wide(MAX_VALUES)));
+    every_kind!(too_full(&storage, &wide(MAX_VALUES + 1)));
 }
 
 /// The steps of a quest, milestones and achievements are any JSON, in order, as deep as it fits into a document.

@@ -5,12 +5,12 @@ use crate::{
     sample::at,
 };
 use character_domain::{
-    CampaignEvent, Character, CharacterId, EventImpact, InventoryItem, InventoryItemId, JournalEntry, JournalEntryId,
-    NpcRelationship, Quest, QuestImportance, QuestStatus, text::normalized,
+    Campaign, CampaignEvent, Character, CharacterId, EventImpact, InventoryItem, InventoryItemId, JournalEntry,
+    JournalEntryId, NpcRelationship, Quest, QuestImportance, QuestStatus, text::normalized,
 };
 use character_storage_port::{
-    CampaignEventQuery, Change, CharacterQuery, EventImpactQuery, Expect, InventoryItemQuery, JournalEntryQuery,
-    NpcRelationshipQuery, QuestQuery, StoragePort, TagFilter,
+    CampaignEventQuery, CampaignQuery, Change, CharacterQuery, ErrorKind, EventImpactQuery, Expect, InventoryItemQuery,
+    JournalEntryQuery, NpcRelationshipQuery, PageRequest, QuestQuery, StoragePort, TagFilter,
 };
 use std::sync::Arc;
 
@@ -69,15 +69,8 @@ pub async fn the_filter_by_tags_asks_for_all_of_them(storage: Arc<dyn StoragePor
         [&[], &["keep"], &["dragon"], &["keep", "dragon"], &["dragon", "gold", "keep"], &["gold"], &["keepdragon"]];
     let rows: Vec<_> = (0..).zip(given).map(|(number, tags)| tagged(character, number, tags)).collect();
     put(&storage, &rows).await;
-    let asked: [&[&str]; 7] = [
-        &[],
-        &["keep"],
-        &["keep", "dragon"],
-        &["dragon", "keep"],
-        &["keep", "gold", "dragon"],
-        &["keep", "keep"],
-        &["keep", "silver"],
-    ];
+    let asked: [&[&str]; 6] =
+        [&[], &["keep"], &["keep", "dragon"], &["dragon", "keep"], &["keep", "gold", "dragon"], &["keep", "silver"]];
     for tags in asked {
         holds(&storage, &rows, &with_tags(tags)).await;
         let of_character = JournalEntryQuery { character_id: Some(character), ..with_tags(tags) };
@@ -108,9 +101,12 @@ pub async fn tags_are_compared_by_their_normalized_form(storage: Arc<dyn Storage
     for (place, tag) in ODD.iter().enumerate() {
         holds(&storage, &rows, &with_tags(&[tag])).await;
         let next = ODD.get(place + 1).unwrap_or(&ODD[0]);
+        if normalized(tag) == normalized(next) {
+            continue;
+        }
         holds(&storage, &rows, &with_tags(&[tag, next])).await;
     }
-    holds(&storage, &rows, &with_tags(&ODD)).await;
+    holds(&storage, &rows, &with_tags(&distinct)).await;
 }
 
 /// A filter by tags follows a change of the tags at once.
@@ -275,7 +271,7 @@ pub async fn a_filter_that_no_row_can_match_gives_an_empty_list(storage: Arc<dyn
     put(&storage, &[JournalEntry::full()]).await;
     put(&storage, &[NpcRelationship::full()]).await;
     put(&storage, &[Character::full()]).await;
-    for text in ["\0", "session\0", "", &"x".repeat(300)] {
+    for text in ["\0", "session\0", "", &"x".repeat(64)] {
         let given = Some(text.to_owned());
         holds::<JournalEntry>(&storage, &[], &JournalEntryQuery { entry_type: given.clone(), ..Default::default() })
             .await;
@@ -294,4 +290,35 @@ pub async fn a_filter_that_no_row_can_match_gives_an_empty_list(storage: Arc<dyn
         holds::<JournalEntry>(&storage, &[], &JournalEntryQuery { session_number: Some(number), ..Default::default() })
             .await;
     }
+}
+
+/// A filter may be as large as the field that it is compared with. A larger one is `Invalid`, and the violation names it;
+/// so is one by more tags than an entry may have, or by one tag twice.
+pub async fn a_filter_that_is_larger_than_its_field_is_invalid(storage: Arc<dyn StoragePort>) {
+    let text = |length: usize| Some("\u{1f409}".repeat(length));
+    let characters = |theme, name| CharacterQuery { theme, name, ..CharacterQuery::live() };
+    bounds::<Character>(&storage, "theme", &characters(text(64), None), &characters(text(65), None)).await;
+    bounds::<Character>(&storage, "name", &characters(None, text(255)), &characters(None, text(22_000))).await;
+    let campaigns = |theme| CampaignQuery { theme, ..CampaignQuery::default() };
+    bounds::<Campaign>(&storage, "theme", &campaigns(text(64)), &campaigns(text(65))).await;
+    let items = |name| InventoryItemQuery { name, ..InventoryItemQuery::default() };
+    bounds::<InventoryItem>(&storage, "name", &items(text(255)), &items(text(256))).await;
+    let entries = |entry_type| JournalEntryQuery { entry_type, ..JournalEntryQuery::default() };
+    bounds::<JournalEntry>(&storage, "entry_type", &entries(text(64)), &entries(text(65))).await;
+    let relationships = |relationship_type| NpcRelationshipQuery { relationship_type, ..Default::default() };
+    let (fitting, larger) = (relationships(text(64)), relationships(text(65)));
+    bounds::<NpcRelationship>(&storage, "relationship_type", &fitting, &larger).await;
+    let tags = |tags: Vec<String>| JournalEntryQuery { tags: TagFilter(tags), ..JournalEntryQuery::default() };
+    let many = |count: u32| (0..count).map(|number| format!("{number:064}")).collect::<Vec<_>>();
+    for larger in [many(101), vec!["x".repeat(65)], vec!["x".to_owned(); 2], vec!["x".to_owned(); 16_000]] {
+        bounds::<JournalEntry>(&storage, "tags", &tags(many(100)), &tags(larger)).await;
+    }
+}
+
+/// The list of the one query is answered, and that of the other is refused for this filter.
+async fn bounds<E: Sample>(storage: &Arc<dyn StoragePort>, filter: &str, fitting: &E::Query, larger: &E::Query) {
+    assert_eq!(listed::<E>(storage, fitting).await, [], "{filter} of {}", E::KIND);
+    let error = E::store(&**storage).list(larger, PageRequest::default()).await.expect_err("the filter is too large");
+    let ErrorKind::Invalid(violations) = error.kind() else { panic!("{filter} of {}: {error}", E::KIND) };
+    assert!(violations.iter().all(|violation| violation.field == filter), "{error}");
 }
