@@ -1,13 +1,16 @@
 //! The versions of a whole lineage, without their states.
 
-use super::{EvolutionRepository, lineage::Lineage, versions_of};
+use super::{
+    EvolutionRepository,
+    lineage::{Lineage, Relative},
+    versions_of,
+};
 use crate::{RequestContext, Result};
-use character_domain::{CharacterId, CharacterVersion, CharacterVersionId, Revision, Timestamp};
-use character_storage_port::{Cursor, Deleted, Limit, Page, PageRequest, Store};
-use std::cmp::Reverse;
-use uuid::Uuid;
+use character_domain::{CharacterId, CharacterVersion, CharacterVersionId, Revision, Timestamp, size};
+use character_storage_port::{Cursor, Deleted, Limit, MAX_PAGE_BYTES, Page, PageRequest, Store};
+use std::cmp::Ordering;
 
-/// So many versions are read at once, since each comes with a whole state.
+/// The maximum number of versions that are read at once, since each comes with a whole state.
 const AT_ONCE: u32 = 100;
 
 /// A version as a node of the tree: all but its state and its changes.
@@ -49,12 +52,38 @@ impl From<CharacterVersion> for VersionNode {
     }
 }
 
-fn place(node: &VersionNode) -> (Timestamp, Uuid) {
-    (node.created_at, node.id.into())
+impl VersionNode {
+    fn place(&self) -> Cursor {
+        Cursor::newest_first(self.created_at, self.id.into())
+    }
+}
+
+/// How much of the versions of one character was read.
+struct Part {
+    of: CharacterId,
+    /// The place of the last version read, or where the page starts. Every unread version comes behind it.
+    read_to: Option<Cursor>,
+    is_whole: bool,
+}
+
+impl Part {
+    /// Which of two parts may hold the newer unread version; `Less` for this one.
+    fn compare(&self, other: &Self) -> Ordering {
+        match (&self.read_to, &other.read_to) {
+            (Some(here), Some(there)) => here.compare(there),
+            (here, there) => here.is_some().cmp(&there.is_some()),
+        }
+    }
+
+    /// Whether every unread version comes behind this one.
+    fn is_behind(&self, node: &VersionNode) -> bool {
+        self.read_to.as_ref().is_some_and(|read_to| node.place().compare(read_to).is_le())
+    }
 }
 
 impl EvolutionRepository {
-    /// One page of the versions of this character and of those that it grew out of and into, newest first.
+    /// One page of the versions of this character and of those that it grew out of and into, newest first. Each version is
+    /// read with its whole state, so a page of large sheets holds fewer than `limit` and has a next one.
     ///
     /// # Errors
     /// `NotFound` (the character), `Storage`.
@@ -68,34 +97,39 @@ impl EvolutionRepository {
         _request: &RequestContext,
     ) -> Result<Page<VersionNode>> {
         let lineage = Lineage::of(&self.context, of, deleted).await?;
+        let part = |character: &Relative| Part { of: character.id, read_to: after.clone(), is_whole: false };
+        let mut parts: Vec<Part> = lineage.characters.iter().map(part).collect();
+        // The versions of all characters that may be among the newest are read, and few more.
+        let share = u32::try_from(parts.len()).map_or(1, |parts| limit.get() / parts.max(1)).clamp(1, AT_ONCE);
+        let first = PageRequest::first(Limit::new(share).unwrap_or_default());
         let most = usize::try_from(limit.get()).unwrap_or(usize::MAX);
-        let first = PageRequest::first(Limit::new(limit.get().min(AT_ONCE)).unwrap_or_default());
-        let (mut nodes, mut more) = (Vec::<VersionNode>::new(), false);
-        for character in &lineage.characters {
-            let (query, mut start) = (versions_of(character.id), after.clone());
-            loop {
-                let request = start.map_or_else(|| first.clone(), |cursor| first.clone().after(cursor));
-                let page = Store::<CharacterVersion>::list(self.context.storage(), &query, request).await?.value;
-                let page = page.complete()?;
-                nodes.extend(page.items.into_iter().map(VersionNode::from));
-                nodes.sort_unstable_by_key(|node| Reverse(place(node)));
-                more |= nodes.len() > most;
-                nodes.truncate(most);
-                let Some(cursor) = page.next else { break };
-                let oldest = nodes.last().filter(|_| nodes.len() == most).map(place);
-                // The rows that follow are older than the cursor, and those that are kept are not.
-                let behind = |(created_at, id)| Cursor::newest_first(created_at, id).compare(&cursor).is_le();
-                if oldest.is_some_and(behind) {
-                    more = true;
-                    break;
-                }
-                start = Some(cursor);
+        let (mut nodes, mut bytes) = (Vec::<VersionNode>::new(), 0);
+        let front = loop {
+            let front = parts.iter_mut().filter(|part| !part.is_whole).min_by(|one, other| one.compare(other));
+            let Some(part) = front else { break None };
+            let settled = nodes.iter().filter(|node| part.is_behind(node)).count();
+            if settled >= most || (settled > 0 && bytes >= MAX_PAGE_BYTES) {
+                break Some(&*part);
             }
-        }
-        let next = nodes.last().filter(|_| more).map(|node| {
-            let (created_at, id) = place(node);
-            Cursor::newest_first(created_at, id)
-        });
+            let request = part.read_to.iter().fold(first.clone(), |first, cursor| first.after(cursor.clone()));
+            let page = Store::<CharacterVersion>::list(self.context.storage(), &versions_of(part.of), request).await?;
+            let page = page.value.complete()?;
+            bytes += page.items.iter().map(length).sum::<usize>();
+            nodes.extend(page.items.into_iter().map(VersionNode::from));
+            part.is_whole = page.next.is_none();
+            part.read_to = page.next.or(part.read_to.take());
+        };
+        nodes.retain(|node| front.is_none_or(|part| part.is_behind(node)));
+        nodes.sort_unstable_by(|one, other| one.place().compare(&other.place()));
+        let is_last = front.is_none() && nodes.len() <= most;
+        nodes.truncate(most);
+        let next = nodes.last().filter(|_| !is_last).map(VersionNode::place);
         Ok(Page::new(nodes, next))
     }
+}
+
+/// The length of the JSON text of what is large of a version.
+fn length(version: &CharacterVersion) -> usize {
+    let data = version.state.data.0.text().map_or(0, |text| text.get().len());
+    data + size::within(usize::MAX, &version.changes).unwrap_or(0)
 }

@@ -73,6 +73,32 @@ async fn a_long_history_is_read_in_parts_and_no_further_than_it_is_asked_for() {
 }
 
 #[tokio::test]
+async fn a_page_of_large_versions_is_short_and_reads_little_more_than_it_shows() {
+    let world = world().await;
+    let sheet = document(&json!({ "text": "x".repeat(1_000_000) }));
+    let change = |it: &Character| Ok(Character { data: sheet.clone(), ..it.clone() });
+    world.characters.patch(world.hero, &plain(), change).await.unwrap();
+    for name in ["b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l", "m"] {
+        world.renamed(name).await;
+    }
+    let heir = world.evolution.change_theme(world.hero, &to("steampunk"), &plain()).await.unwrap().character.id;
+    world.renamed("n").await;
+    let list = world.evolution.versions(world.hero, Deleted::Exclude, PageRequest::default(), &plain()).await.unwrap();
+    assert_eq!((list.value.items.len(), list.value.next.is_some()), (8, true), "8 MiB hold eight of them");
+    let (mut nodes, mut after, mut pages) = (Vec::new(), None, 0);
+    while nodes.is_empty() || after.is_some() {
+        let page = world.evolution.tree(heir, Deleted::Exclude, Limit::MAX, after, &plain()).await.unwrap();
+        assert!((1..=9).contains(&page.items.len()), "{} versions in one page", page.items.len());
+        nodes.extend(page.items);
+        after = page.next;
+        pages += 1;
+    }
+    assert_eq!(nodes.len(), 17);
+    assert!(nodes.is_sorted_by(|newer, older| (newer.created_at, newer.id) > (older.created_at, older.id)));
+    assert!((2..=4).contains(&pages), "{pages} pages");
+}
+
+#[tokio::test]
 async fn versions_of_a_lineage_can_be_compared_with_each_other() {
     let world = world().await;
     let new = world.evolution.change_theme(world.hero, &to("steampunk"), &plain()).await.unwrap().character.id;
