@@ -110,8 +110,8 @@ async fn the_breaker_can_be_forced_open_and_closed_and_be_left_to_itself_again()
     let ask = || client().get(format!("{url}/{}", uuid::Uuid::new_v4()));
     assert_eq!(send(ask()).await.status, 404);
 
-    let one =
-        send(client().post(format!("{admin}/breaker")).json(&json!({ "state": "open", "breaker": "changes" }))).await;
+    let order = json!({ "state": "open", "breaker": "changes" });
+    let one = send(change(client().post(format!("{admin}/breaker")).json(&order))).await;
     let forced = |name: &str| one.body["breakers"][name]["is_forced"].clone();
     assert_eq!((forced("reads"), forced("changes")), (false.into(), true.into()));
     assert_eq!(send(ask()).await.status, 404, "reads go on");

@@ -100,6 +100,9 @@ pub(crate) struct Bulk<'a> {
 impl<'a> Bulk<'a> {
     /// Reads `{"atomic": …, "<name>": […]}`. Nothing of it is copied.
     pub(crate) fn read(body: &'a [u8], name: &str) -> Result<Self, Problem> {
+        if json::values(body) > size::MAX_BULK_VALUES {
+            return Err(Problem::field(name, size::too_many_values(size::MAX_BULK_VALUES)));
+        }
         let Texts(given) = body::parse(body).map_err(|error| {
             if error.is_data() {
                 return Problem::field("body", "must be an object");
@@ -132,9 +135,6 @@ impl<'a> Bulk<'a> {
             Some(Ok(rows)) => {
                 if !(1..=MOST).contains(&rows.len()) {
                     faults.push(name, format!("must be 1 to {MOST}"));
-                }
-                if json::values(body) > size::MAX_BULK_VALUES {
-                    faults.push(name, size::too_many_values(size::MAX_BULK_VALUES));
                 }
                 rows
             }

@@ -20,7 +20,7 @@ use crate::{
 use actix_service::apply;
 use actix_web::{HttpResponse, middleware::from_fn, web};
 use character_api::{
-    AllowedHosts, Admission, BrowserGuard, Health, HostNames, HttpMetrics,
+    Admission, AllowedHosts, BrowserGuard, Health, HostNames, HttpMetrics,
     endpoint::{Endpoint, Endpoints},
     health,
     middleware::{self, Unauthorized},

@@ -154,7 +154,7 @@ async fn pages_of_other_origins_change_nothing_on_any_listener() {
     let permitted = send(permitted.json(&sheet("Permitted"))).await;
     assert_eq!((permitted.status, permitted.header("cross-origin-resource-policy")), (201, "cross-origin"));
     let state = send(client().get(format!("http://{admin}/admin/storage"))).await;
-    assert_eq!(state.body["breaker"]["is_forced"], false);
+    assert_eq!(state.body["breakers"]["reads"]["is_forced"], false);
     let preflight = client()
         .request(reqwest::Method::OPTIONS, &breaker)
         .header("origin", "https://play.example")

@@ -5,7 +5,7 @@ use actix_web::{
     App,
     test::{TestRequest, init_service, try_call_service},
 };
-use character_api::{Api, ApiLimits, Health, HttpMetrics, configure};
+use character_api::{Admission, Api, ApiLimits, Health, HttpMetrics, configure};
 use character_app::{
     config::{LogConfig, LogFormat, ReportConfig},
     reported::Reported,
@@ -120,6 +120,7 @@ async fn ask(storage: Arc<dyn StoragePort>, rounds: usize) {
         limits: ApiLimits::default(),
         health: Arc::new(Health::new("1", Vec::new())),
         http_metrics: HttpMetrics::default(),
+        admission: Admission::default(),
         registry: Arc::default(),
     };
     let service = init_service(App::new().configure(configure(Arc::new(api)))).await;

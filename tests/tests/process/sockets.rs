@@ -74,7 +74,7 @@ async fn filled(builder: ServiceBuilder) -> Service {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_answer_that_is_not_taken_ends_its_connection() {
     let service = filled(Service::character().env("CLIENT_TIMEOUT_SECS", "1")).await;
-    let request = format!("GET {PAGE} HTTP/1.1\r\nhost: x\r\n\r\n");
+    let request = format!("GET {PAGE} HTTP/1.1\r\nhost: localhost\r\n\r\n");
     let mut deaf: Vec<_> = (0..5).map(|_| connection(&service, request.as_bytes())).collect();
     until_metric(&service, &ended("answer_timeout"), |ended| ended == 5).await;
     for stream in &mut deaf {
@@ -85,7 +85,7 @@ async fn an_answer_that_is_not_taken_ends_its_connection() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_client_that_takes_its_answer_slowly_gets_all_of_it() {
     let service = filled(Service::character().env("CLIENT_TIMEOUT_SECS", "2")).await;
-    let request = format!("GET {PAGE} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
+    let request = format!("GET {PAGE} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
     let mut stream = connection(&service, request.as_bytes());
     let read = tokio::task::spawn_blocking(move || {
         let (mut length, mut part) = (0, vec![0; 64 * 1024]);
@@ -112,10 +112,12 @@ async fn a_head_that_does_not_arrive_ends_its_connection_also_after_others() {
         let mut first = connection(&service, b"GET /health/live HTTP/1.1\r\nho");
         let answer = tokio::task::spawn_blocking(move || rest(&mut first)).await.unwrap();
         assert!(answer.starts_with("HTTP/1.1 408"), "{answer}");
-        let complete = b"GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n";
-        for part in
-            [&b"GET /hea"[..], b"\r", b"POST /nowhere HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n"]
-        {
+        let complete = b"GET /health/live HTTP/1.1\r\nhost: localhost\r\n\r\n";
+        for part in [
+            &b"GET /hea"[..],
+            b"\r",
+            b"POST /nowhere HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\n\r\n",
+        ] {
             let mut later = connection(&service, complete);
             let mut answer = [0; 12];
             later.read_exact(&mut answer).unwrap();
@@ -135,7 +137,7 @@ async fn a_body_that_arrives_too_slowly_is_answered_408() {
     for length in [1000, 1_000_000] {
         for (service, path) in [(&service, "/api/v2/characters/bulk"), (&owner, "/storage/v1/transactions")] {
             let head = format!(
-                "POST {path} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {TOKEN}\r\ncontent-type: application/json\r\n\
+                "POST {path} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {TOKEN}\r\ncontent-type: application/json\r\n\
                  content-length: {length}\r\n\r\n"
             );
             let mut stream = connection(service, head.as_bytes());
@@ -172,7 +174,7 @@ async fn a_flood_of_connections_leaves_descriptors_for_the_storage_and_room_for_
                     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
                     let Ok(mut stream) = tokio::net::TcpStream::connect(address).await else { continue };
                     if number % 2 == 0 {
-                        drop(stream.write_all(b"GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n").await);
+                        drop(stream.write_all(b"GET /health/live HTTP/1.1\r\nhost: localhost\r\n\r\n").await);
                     }
                     drop(stream.read_to_end(&mut Vec::new()).await);
                 }
@@ -254,7 +256,7 @@ async fn every_request_has_one_short_line_in_the_log_whatever_its_target_and_met
             requests.map(str::to_owned).collect::<Vec<_>>()
         };
         for (method, target, status) in &requests {
-            let request = format!("{method} {target} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
+            let request = format!("{method} {target} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
             let answer = rest(&mut connection(&service, request.as_bytes()));
             assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{method:.10} {target:.10}: {answer}");
             assert!(answer.contains("application/problem+json") && answer.len() < 2_000, "{answer}");

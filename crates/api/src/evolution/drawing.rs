@@ -317,6 +317,21 @@ mod tests {
     }
 
     #[test]
+    fn the_largest_graph_is_drawn_in_a_small_multiple_of_its_names() {
+        let long = |node: GraphNode| GraphNode { name: "\"".repeat(255), theme: "'".repeat(64), ..node };
+        let characters = (1..=100).map(|number| node(number, number, ""));
+        let items = (0..2_000).map(|number| node(1_000 + number, 1 + number % 100, ""));
+        let nodes: Vec<_> = characters.chain(items).map(long).collect();
+        let tied = |number: u128| {
+            [EdgeKind::Root, EdgeKind::Equipped, EdgeKind::Created].map(|kind| edge(kind, 1_000 + number, 1_000))
+        };
+        let graph = VersionGraph { nodes, edges: (0..2_000).flat_map(tied).collect(), complete: false };
+        let names: usize = graph.nodes.iter().map(|node| node.name.len() + node.theme.len()).sum();
+        // A quote is six bytes in XML, and each name and theme is there twice, in full or in part.
+        assert!(draw(&graph).len() < 12 * names + 400 * (graph.nodes.len() + graph.edges.len()));
+    }
+
+    #[test]
     fn an_empty_graph_is_a_drawing_too() {
         is_well_formed(&draw(&VersionGraph { nodes: Vec::new(), edges: Vec::new(), complete: true }));
     }

@@ -94,9 +94,7 @@ impl AdminListener {
         let application = move || {
             // The scope matches every path but `*`, the target of a request about the whole server.
             let elsewhere = from_fn(middleware::account(HttpMetrics::default()));
-            App::new()
-                .default_service(apply(elsewhere, Endpoints::default()))
-                .configure(self.clone().configuration())
+            App::new().default_service(apply(elsewhere, Endpoints::default())).configure(self.clone().configuration())
         };
         // One person at a time is enough.
         let server = http::start(listener, Threads::ONE, SHUTDOWN, Arc::new(Connections::new(LIMITS)), application)?;

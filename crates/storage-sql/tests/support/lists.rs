@@ -226,7 +226,7 @@ impl Listed for JournalEntry {
             JournalEntryQuery { session_number: Some(6), ..mine.clone() },
             JournalEntryQuery { entry_type: Some(word(WANTED)), session_number: Some(6), ..mine.clone() },
             JournalEntryQuery { tags: tags(&["Wanted"]), ..mine.clone() },
-            JournalEntryQuery { tags: tags(&["\"'%\\", "Wanted", "Wanted"]), ..mine.clone() },
+            JournalEntryQuery { tags: tags(&["\"'%\\", "Wanted"]), ..mine.clone() },
             JournalEntryQuery { tags: tags(&["wanted", "WANTED"]), ..mine.clone() },
             JournalEntryQuery { tags: tags(&["Wanted", "\0"]), ..mine.clone() },
             JournalEntryQuery { tags: tags(&["Wanted"]), session_number: Some(6), ..mine.clone() },
