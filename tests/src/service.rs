@@ -225,6 +225,15 @@ impl Service {
         self.server.log()
     }
 
+    /// Waits until the service has logged this text, and answers everything it printed so far; panics when it does not log
+    /// it. A thread of its own writes the log, somewhat later than what is logged.
+    pub fn await_output(&self, text: &str) -> String {
+        wait::until(START, || self.output().contains(text).then_some(()));
+        let output = self.output();
+        assert!(output.contains(text), "{} does not log {text:?}:\n{output}", self.name);
+        output
+    }
+
     /// Whether the service has ended by itself, waiting for that at most `limit`.
     pub fn ends_within(&self, limit: Duration) -> bool {
         wait::until(limit, || self.server.has_ended().then_some(())).is_some()

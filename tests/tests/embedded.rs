@@ -10,9 +10,8 @@ use support::{client, send, sheet, try_send};
 #[tokio::test]
 async fn it_starts_with_no_configuration_and_says_what_it_runs_with_and_without() {
     let service = Service::character().start();
-    let output = service.output();
     for said in [&service.url(""), "SQLite", "/docs", "Redis: none", "Message Hub: none"] {
-        assert!(output.contains(said), "{said:?} is missing in:\n{output}");
+        service.await_output(said);
     }
     let health = send(client().get(service.url("/health"))).await;
     assert_eq!((health.status, health.body["status"].as_str()), (200, Some("ok")), "{health:?}");

@@ -14,6 +14,9 @@ use tracing_subscriber::fmt::MakeWriter;
 /// Maximum number of bytes that wait. As many again may be on their way to the reader.
 const CAPACITY: usize = 2 * 1024 * 1024;
 
+/// How long the first line waits for others, so that not every line costs a wake-up and a system call.
+const GATHERING: Duration = Duration::from_millis(2);
+
 /// How long a reader that is full for the moment is left alone before the next attempt.
 const RETRY_AFTER: Duration = Duration::from_millis(10);
 
@@ -112,7 +115,9 @@ fn write_lines(shared: &Shared, format: LogFormat, mut output: impl Write) {
         queue.is_writing = false;
         shared.changed.notify_all();
         let waiting = |queue: &mut Queue| queue.lines.is_empty() && queue.dropped == 0;
-        queue = shared.changed.wait_while(queue, waiting).unwrap_or_else(PoisonError::into_inner);
+        drop(shared.changed.wait_while(queue, waiting).unwrap_or_else(PoisonError::into_inner));
+        pause(GATHERING);
+        let mut queue = shared.lock();
         queue.is_writing = true;
         mem::swap(&mut queue.lines, &mut batch);
         let dropped = mem::take(&mut queue.dropped);
@@ -136,12 +141,16 @@ fn write_all(output: &mut impl Write, mut bytes: &[u8]) -> usize {
             Ok(written) => bytes = bytes.get(written..).unwrap_or_default(),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             // Another process that shares the pipe may have made it non-blocking.
-            #[expect(clippy::disallowed_methods, reason = "the thread of the log is no worker of a runtime")]
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => thread::sleep(RETRY_AFTER),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => pause(RETRY_AFTER),
             Err(_) => break,
         }
     }
     bytes.len()
+}
+
+#[expect(clippy::disallowed_methods, reason = "the thread of the log is no worker of a runtime")]
+fn pause(time: Duration) {
+    thread::sleep(time);
 }
 
 /// A line about the dropped lines. It does not go through the filter, which may let only the dropped lines pass.

@@ -227,6 +227,7 @@ async fn what_is_no_readable_request_is_counted_and_logged() {
             assert!(answer.starts_with(&format!("HTTP/1.1 {status}")) || answer.is_empty(), "{answer}");
         }
         until_metric(&service, &ended("unreadable"), |ended| ended == 2).await;
+        assert_eq!(service.terminate(), 0);
         let output = service.output();
         let lines = output.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
         let unreadable: Vec<_> = lines.filter(|line| line["target"] == "access" && line["error"].is_string()).collect();
