@@ -348,7 +348,7 @@ async fn the_files_of_a_database_belong_to_their_owner_alone_whatever_the_umask(
             assert_eq!(mode(&folder.join(name)), 0o600, "{name}");
         }
         assert!(!service.output().contains("other users of this machine"), "{}", service.output());
-        // An operator who opened them is told and obeyed.
+        // What an operator has opened stays open, with a warning.
         for name in &names {
             fs::set_permissions(folder.join(name), fs::Permissions::from_mode(0o644)).unwrap();
         }

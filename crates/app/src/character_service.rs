@@ -96,6 +96,7 @@ async fn serve(config: CharacterServiceConfig, stack: Stack, mut registry: Regis
         AdminListener::new(admin, config.hosts.clone(), operator, health, registry, unauthorized)
     });
     let admin = admin.transpose()?;
+    let is_nameless = config.hosts.is_empty();
     let hosts = Some(AllowedHosts::new(config.listen.ip(), config.hosts));
     let guard = BrowserGuard { hosts, any_host_below: None, origins: config.cors };
     let server = Server {
@@ -128,6 +129,11 @@ async fn serve(config: CharacterServiceConfig, stack: Stack, mut registry: Regis
                 tracing::warn!(
                     "access control: none, and others can reach {address}, as ALLOW_UNAUTHENTICATED=true permits"
                 );
+                if is_nameless {
+                    tracing::warn!(
+                        "ALLOWED_HOSTS is not set: requests under any other name than localhost are refused"
+                    );
+                }
             }
         })
         .await?;

@@ -1,5 +1,5 @@
-//! What every answer tells a browser to refuse: guessing types, showing the answer inside of other pages, running what
-//! the answer does not name, passing on the address of the page.
+//! Headers of every answer that forbid a browser to guess its type, to show it inside of another page, to run what it does
+//! not name, and to pass on its address.
 
 use actix_web::{
     Error,

@@ -1,5 +1,5 @@
-//! Requests without an accepted token: counted, and reported to the log at most once a minute. Many of them are somebody who
-//! guesses, or a rotation that went wrong.
+//! Requests without an accepted token: counted, and reported to the log at most once a minute. Many of them mean that
+//! somebody guesses, or that a rotation went wrong.
 
 use actix_web::{
     Error,

@@ -3,10 +3,11 @@
 use crate::client::Client;
 use actix_web::{
     App,
+    body::to_bytes,
     http::{Method, StatusCode, header::HeaderMap},
     test,
 };
-use character_api::{AllowedOrigins, BrowserGuard, HealthPaths, configure, configure_for};
+use character_api::{AllowedHosts, AllowedOrigins, BrowserGuard, HealthPaths, HostNames, configure, configure_for};
 use serde_json::Value;
 use std::collections::BTreeSet;
 
@@ -30,15 +31,23 @@ impl Reply {
 }
 
 async fn ask(origins: Option<&str>, method: Method, path: &str, headers: &[(&str, &str)]) -> Reply {
-    let api = Client::new().api;
     let origins = origins.map(|text| AllowedOrigins::parse(text).unwrap());
-    let guard = BrowserGuard { origins, ..BrowserGuard::default() };
+    ask_behind(BrowserGuard { origins, ..BrowserGuard::default() }, method, path, headers).await
+}
+
+async fn ask_behind(guard: BrowserGuard, method: Method, path: &str, headers: &[(&str, &str)]) -> Reply {
+    let api = Client::new().api;
     let service = test::init_service(App::new().configure(configure_for(api, guard, HealthPaths::All))).await;
     let request = test::TestRequest::default().method(method).uri(path);
     let request = headers.iter().fold(request, |request, header| request.append_header(*header));
-    let response = test::call_service(&service, request.to_request()).await;
+    // The server, too, makes an answer of what comes out of the service as an error.
+    let response = match test::try_call_service(&service, request.to_request()).await {
+        Ok(response) => response.into_parts().1.map_into_boxed_body(),
+        Err(error) => error.error_response(),
+    };
     let (status, headers) = (response.status(), response.headers().clone());
-    Reply { status, headers, body: String::from_utf8(test::read_body(response).await.to_vec()).unwrap() }
+    let body = to_bytes(response.into_body()).await.unwrap_or_else(|_| panic!("the body broke off"));
+    Reply { status, headers, body: String::from_utf8(body.to_vec()).unwrap() }
 }
 
 fn preflight(method: &'static str) -> [(&'static str, &'static str); 2] {
@@ -161,4 +170,31 @@ async fn a_plain_options_is_refused_as_ever_when_cors_is_on() {
     assert_eq!(reply.header("access-control-allow-origin"), Some(PAGE));
     let reply = ask(Some(PAGE), Method::OPTIONS, "/nowhere", &preflight("POST")).await;
     assert_eq!(reply.status, StatusCode::NOT_FOUND);
+}
+
+#[actix_web::test]
+async fn every_operation_refuses_foreign_hosts_and_every_change_foreign_pages() {
+    let hosts = Some(AllowedHosts::new("127.0.0.1".parse().unwrap(), HostNames::default()));
+    let guard = BrowserGuard { hosts, ..BrowserGuard::default() };
+    let (evil, own) = (("host", "evil.example"), ("host", "127.0.0.1"));
+    let mut changes = 0;
+    for (path, methods) in described() {
+        for name in methods {
+            let method = Method::from_bytes(name.to_uppercase().as_bytes()).unwrap();
+            let rebound = ask_behind(guard.clone(), method.clone(), &path, &[evil]).await;
+            assert_eq!(rebound.status, StatusCode::MISDIRECTED_REQUEST, "{name} {path}");
+            let problem: Value = serde_json::from_str(&rebound.body).unwrap();
+            assert_eq!(problem["request_id"].as_str(), rebound.header("x-request-id"), "{name} {path}");
+            if method == Method::GET {
+                continue;
+            }
+            changes += 1;
+            for foreign in [("origin", PAGE), ("sec-fetch-site", "cross-site")] {
+                let reply = ask_behind(guard.clone(), method.clone(), &path, &[own, foreign]).await;
+                assert_eq!(reply.status, StatusCode::FORBIDDEN, "{name} {path} {foreign:?}");
+                assert_eq!(reply.header("x-content-type-options"), Some("nosniff"), "{name} {path}");
+            }
+        }
+    }
+    assert!(changes > 40, "{changes}");
 }

@@ -173,7 +173,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// A path as a mistake may show it. Who takes the variable for that of the value itself puts a secret here.
+/// A path as a mistake may show it. What does not look like one may be the secret itself, given to the wrong variable.
 fn shown_path(path: &str) -> String {
     if path.starts_with(['/', '.']) && !path.starts_with("//") { format!("={path:?}") } else { String::new() }
 }
