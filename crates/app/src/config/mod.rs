@@ -45,7 +45,7 @@ pub(crate) const LOG_LEVEL: Variable =
 pub(crate) const MAX_IN_FLIGHT_BYTES: Variable = Variable::new(
     "MAX_IN_FLIGHT_BYTES",
     "bytes of large requests and answers under way at the same time; what exceeds it is answered 503 or 429",
-    "67108864",
+    "50331648",
 );
 
 /// Reads [`MAX_IN_FLIGHT_BYTES`].

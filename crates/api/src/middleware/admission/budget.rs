@@ -7,8 +7,8 @@ use prometheus_client::{
 use std::{fmt, sync::Arc, time::Duration};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// The budget when none is configured, in bytes. 64 MiB.
-pub const DEFAULT_BUDGET: u64 = 64 * 1024 * 1024;
+/// The budget when none is configured, in bytes: room for one bulk of the largest size and what others do meanwhile. 48 MiB.
+pub const DEFAULT_BUDGET: u64 = 48 * 1024 * 1024;
 
 /// The budget is counted in units of this many bytes, since the number of permits of a semaphore is limited.
 const UNIT: u64 = 1024;
