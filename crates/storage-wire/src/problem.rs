@@ -215,10 +215,12 @@ fn entity_kind(name: &str) -> Option<EntityKind> {
 pub fn kind_for_status(status: u16, retry_after: Option<Duration>) -> ErrorKind {
     match status {
         401 => ErrorKind::Unauthorized,
-        403 => ErrorKind::Forbidden,
+        // 421: the storage does not answer under the host name that this client uses.
+        403 | 421 => ErrorKind::Forbidden,
         404 | 405 | 501 => ErrorKind::Unsupported,
         408 | 504 => ErrorKind::Timeout,
         413 => ErrorKind::Invalid(Violations::one("body", "is larger than the storage accepts")),
+        414 | 431 => ErrorKind::Invalid(Violations::one("query", "is longer than the storage accepts")),
         429 => ErrorKind::RateLimited { retry_after },
         500..=599 => ErrorKind::Unavailable { retry_after },
         _ => ErrorKind::Corrupt,
