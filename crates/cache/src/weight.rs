@@ -10,6 +10,8 @@ use std::io::{self, Write};
 
 /// What the entry itself, its key and its place in the map take.
 const ENTRY: usize = 512;
+/// What the fields of a row take beside their text.
+const ROW: usize = 150;
 /// What an element of a list takes beside its text.
 const ELEMENT: usize = 48;
 /// What an object in a tree takes beside its members.
@@ -62,7 +64,14 @@ impl<W: Write> Write for Counting<W> {
                 if part == b"[" && self.tree.is_none() && self.depth >= self.row_depth {
                     self.tree = Some(self.depth);
                 }
-                self.bytes += if part == b"{" && self.tree.is_some() { OBJECT } else { ELEMENT };
+                self.bytes += match self.tree {
+                    Some(_) if part == b"{" => OBJECT,
+                    Some(_) => ELEMENT,
+                    None if part == b"{" && self.depth + 1 == self.row_depth => ROW,
+                    None if part == b"[" => ELEMENT,
+                    // In a document that is too deep to be written at once, and is one text all the same.
+                    None => part.len(),
+                };
                 self.depth += 1;
             }
             b"}" | b"]" => {

@@ -82,13 +82,9 @@ impl<T: Transport> Guard<T> {
     ///
     /// Cancel safe: a dropped probe releases its slot.
     pub(crate) async fn admit(&self, operation: &'static str, method: &Method) -> Result<Permit, TransportError> {
-        let refused = |retry_after| TransportError {
-            kind: TransportErrorKind::CircuitOpen { retry_after },
-            operation,
-            sent: false,
-            attempts: 0,
-            exhausted: false,
-            source: None,
+        let refused = |retry_after| {
+            let kind = TransportErrorKind::CircuitOpen { retry_after };
+            TransportError { attempts: 0, ..TransportError::of_attempt(kind, operation, false) }
         };
         let (name, breaker) = self.breakers.of(method);
         let permit = breaker.admit().map_err(refused)?;

@@ -58,14 +58,7 @@ impl<T: Transport> Prober<T> {
             size: RequestSize::Ordinary,
             deadline: None,
         };
-        let silence = TransportError {
-            kind: TransportErrorKind::Timeout,
-            operation: wire::OP_PROBE,
-            sent: true,
-            attempts: 1,
-            exhausted: false,
-            source: None,
-        };
+        let silence = TransportError::of_attempt(TransportErrorKind::Timeout, wire::OP_PROBE, true);
         let answer = timeout(self.patience, self.transport.call(request)).await.unwrap_or(Err(silence));
         evidence(RequestSize::Ordinary, &answer)
     }

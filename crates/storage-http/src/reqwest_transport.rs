@@ -109,7 +109,7 @@ impl ReqwestTransport {
         let mut body = BytesMut::new();
         while let Some(chunk) = response.chunk().await.map_err(|error| failed(operation, error))? {
             if body.len() + chunk.len() > self.max_response_bytes {
-                return Err(error(TransportErrorKind::ResponseTooLarge, operation, true));
+                return Err(TransportError::of_attempt(TransportErrorKind::ResponseTooLarge, operation, true));
             }
             body.extend_from_slice(&chunk);
         }
@@ -151,10 +151,6 @@ impl StreamTransport for ReqwestTransport {
     }
 }
 
-fn error(kind: TransportErrorKind, operation: &'static str, sent: bool) -> TransportError {
-    TransportError { kind, operation, sent, attempts: 1, exhausted: false, source: None }
-}
-
 fn failed(operation: &'static str, cause: reqwest::Error) -> TransportError {
     let (kind, sent) = if cause.is_connect() {
         let own = is_out_of_resources(&cause);
@@ -167,7 +163,7 @@ fn failed(operation: &'static str, cause: reqwest::Error) -> TransportError {
         (TransportErrorKind::Interrupted, true)
     };
     // The address may tell more than a log should hold; the operation says enough.
-    TransportError { source: Some(Arc::new(cause.without_url())), ..error(kind, operation, sent) }
+    TransportError { source: Some(Arc::new(cause.without_url())), ..TransportError::of_attempt(kind, operation, sent) }
 }
 
 /// Whether a connection failed for a want of this machine, which shows nothing about the other side.

@@ -64,14 +64,7 @@ impl<T: StreamTransport> StreamTransport for Waist<T> {
         let (method, size) = (request.method.clone(), request.size);
         let permit = self.guard().admit(operation, &method).await?;
         let answer = timeout(self.deadline(), self.transport().open(request)).await;
-        let silence = TransportError {
-            kind: TransportErrorKind::Timeout,
-            operation,
-            sent: true,
-            attempts: 1,
-            exhausted: false,
-            source: None,
-        };
+        let silence = TransportError::of_attempt(TransportErrorKind::Timeout, operation, true);
         let answer = answer.unwrap_or(Err(silence));
         let evidence = match &answer {
             Ok(OpenedResponse::Stream { .. }) => Evidence::Alive,

@@ -29,13 +29,10 @@ impl<T: Transport> Transport for TimeLimited<T> {
         };
         let own = Instant::now() + timeout;
         let end = request.deadline.map_or(own, |deadline| deadline.min(own));
-        timeout_at(end, self.inner.call(request)).await.unwrap_or(Err(TransportError {
-            kind: TransportErrorKind::Timeout,
+        timeout_at(end, self.inner.call(request)).await.unwrap_or(Err(TransportError::of_attempt(
+            TransportErrorKind::Timeout,
             operation,
-            sent: true,
-            attempts: 1,
-            exhausted: false,
-            source: None,
-        }))
+            true,
+        )))
     }
 }

@@ -99,6 +99,14 @@ pub struct TransportError {
     pub source: Option<Arc<dyn Error + Send + Sync>>,
 }
 
+impl TransportError {
+    /// Of one attempt, without a cause. `sent`: whether it may have reached the server.
+    #[must_use]
+    pub fn of_attempt(kind: TransportErrorKind, operation: &'static str, sent: bool) -> Self {
+        Self { kind, operation, sent, attempts: 1, exhausted: false, source: None }
+    }
+}
+
 impl fmt::Display for TransportError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} got no answer after {} attempts: {:?}", self.operation, self.attempts, self.kind)

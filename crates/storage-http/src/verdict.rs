@@ -144,8 +144,7 @@ mod tests {
         ];
         for (index, (kind, evidence, repeat, code)) in table.into_iter().enumerate() {
             assert_eq!(place(kind), index, "the table lists every variant once");
-            let error =
-                TransportError { kind, operation: "test", sent: true, attempts: 1, exhausted: false, source: None };
+            let error = TransportError::of_attempt(kind, "test", true);
             let large = if evidence == Failing && kind != TransportErrorKind::Connect { Nothing } else { evidence };
             assert_eq!(super::evidence(RequestSize::Ordinary, &Err(error.clone())), evidence, "{kind:?}");
             assert_eq!(super::evidence(RequestSize::Large, &Err(error)), large, "{kind:?}");

@@ -331,7 +331,7 @@ fn bounded<T>(connection: &mut Connection, call: Arc<Call>, job: impl FnOnce(&mu
         return job(connection);
     }
     if let Err(error) = connection.progress_handler(STEPS_BETWEEN_LOOKS, Some(move || call.should_end())) {
-        tracing::error!(%error, "statements of this operation cannot be interrupted");
+        tracing::error!(error = %redacted(&error), "statements of this operation cannot be interrupted");
     }
     job(connection)
 }
@@ -360,7 +360,7 @@ fn run(name: &str, connections: Vec<Connection>) -> Result<mpsc::Sender<Order>> 
                 }
                 // What follows, such as a rollback, is not to be interrupted.
                 if let Err(error) = connection.progress_handler(0, None::<fn() -> bool>) {
-                    tracing::error!(%error, "the statements of the next operation may be interrupted too early");
+                    tracing::error!(error = %redacted(&error), "the statements of the next operation may be interrupted too early");
                 }
                 roll_back(&mut connection);
             }

@@ -76,12 +76,15 @@ async fn a_filter_that_is_longer_than_its_field_is_refused_before_anything_is_re
         assert!(filters.iter().any(|(_, filter)| filter == name), "{name} is not in the document");
     }
     for (place, name) in filters {
-        for value in ["/".repeat(22_000), "a,".repeat(16_000), "%F0%9F%90%89".repeat(300)] {
+        for value in ["/".repeat(15_000), "a,".repeat(7_000), "%F0%9F%90%89".repeat(300)] {
             let answer = client.get(&format!("{place}?{name}={value}")).await;
             let problem = answer.is_problem(422, "invalid");
             let errors = problem["errors"].as_array().unwrap();
             assert!(errors.iter().all(|error| error["field"] == *name), "{place}: {name}: {problem}");
             assert!(answer.text.len() < 2_000, "the answer does not quote the filter");
+        }
+        for value in ["/".repeat(22_000), "a,".repeat(16_000)] {
+            client.get(&format!("{place}?{name}={value}")).await.is_problem(431, "head-too-large");
         }
     }
 }
