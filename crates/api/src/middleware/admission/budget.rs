@@ -89,6 +89,10 @@ impl Admission {
 
     /// Registers `http_server_large_bytes_in_flight` and `http_server_requests_refused_total`.
     pub fn register(&self, registry: &mut Registry) {
+        // Shown from the start, so that the first refusal is a change.
+        for way in ["in", "out"] {
+            self.refused.get_or_create(&[("way", way)]);
+        }
         registry.register(
             "http_server_large_bytes_in_flight",
             "Bytes of large requests and answers under way",
