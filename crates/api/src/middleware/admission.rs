@@ -25,7 +25,6 @@ use std::{
     io,
     pin::Pin,
     rc::Rc,
-    task::{Context, Poll},
 };
 
 /// A body of at most this length is small, in bytes. 64 KiB.
@@ -81,7 +80,7 @@ pub fn admit(
                 None => admission.try_reserve(length),
             };
             match held {
-                Some(reserved) => Ok(answer.map_body(|_, body| BoxBody::new(Held { body, _reserved: reserved }))),
+                Some(reserved) => Ok(answer.map_body(|_, body| holding(body, reserved))),
                 None => refused(answer.into_parts().0, "out"),
             }
         })
@@ -142,21 +141,24 @@ fn metered(admission: &Admission, request: &mut ServiceRequest) -> Rc<Received> 
     received
 }
 
-/// An answer that returns its part of the budget when it was sent or its connection has ended.
+/// The same body, which returns its part of the budget when the last of its bytes is dropped: sent, or given up with its
+/// connection, on whatever thread that is.
+fn holding(body: BoxBody, reserved: Reserved) -> BoxBody {
+    match body.try_into_bytes() {
+        Ok(bytes) => BoxBody::new(Bytes::from_owner(Held { bytes, _reserved: reserved })),
+        // Made in parts, so that it is not in memory as a whole.
+        Err(body) => body,
+    }
+}
+
 struct Held {
-    body: BoxBody,
+    bytes: Bytes,
     _reserved: Reserved,
 }
 
-impl MessageBody for Held {
-    type Error = <BoxBody as MessageBody>::Error;
-
-    fn size(&self) -> BodySize {
-        self.body.size()
-    }
-
-    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, Self::Error>>> {
-        Pin::new(&mut self.get_mut().body).poll_next(context)
+impl AsRef<[u8]> for Held {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
     }
 }
 

@@ -91,7 +91,7 @@ impl Admission {
     pub fn register(&self, registry: &mut Registry) {
         // Shown from the start, so that the first refusal is a change.
         for way in ["in", "out"] {
-            self.refused.get_or_create(&[("way", way)]);
+            drop(self.refused.get_or_create(&[("way", way)]));
         }
         registry.register(
             "http_server_large_bytes_in_flight",

@@ -115,7 +115,9 @@ async fn a_long_answer_uses_the_budget_until_it_is_sent_or_its_connection_ends()
     assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE);
     let small = actix_web::test::call_service(&app, ask("/x?200000".to_owned())).await;
     assert_eq!(small.status(), StatusCode::OK);
-    drop(unread);
+    let bytes = unread.into_body().try_into_bytes().unwrap();
+    assert_eq!(used(&admission), 8 << 20, "also when the bytes are handed on");
+    drop(bytes);
     let sent = actix_web::test::call_service(&app, ask(format!("/x?{}", 4 << 20))).await;
     assert_eq!(to_bytes(sent.into_body()).await.unwrap().len(), 4 << 20);
     assert_eq!(used(&admission), 0);
