@@ -73,6 +73,8 @@ impl World {
             .env("STORAGE_SERVICE_TOKEN", TOKEN)
             .env("ADMIN_ADDR", &admin)
             .env("LOG_LEVEL", "error")
+            // What the cache holds is no leak, and it would be empty before and full afterwards.
+            .env("CACHE_MAX_BYTES", "8388608")
             .most_descriptors(DESCRIPTORS)
             .start();
         let mut heavy = sheet("Heavy");
