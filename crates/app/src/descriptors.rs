@@ -1,5 +1,6 @@
 //! Open descriptors: as many as the system permits, and how many of them clients may have.
 
+use character_error_reporter::redacted;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::{io, thread};
 
@@ -30,7 +31,7 @@ fn raise_limit() -> io::Result<Option<u64>> {
 /// When the limit leaves no room for so many connections.
 pub(crate) fn most_connections(configured: Option<u64>, database_connections: usize) -> io::Result<usize> {
     let limit = raise_limit().unwrap_or_else(|error| {
-        tracing::warn!(%error, "the limit of open descriptors cannot be raised");
+        tracing::warn!(error = %redacted(&error), "the limit of open descriptors cannot be raised");
         getrlimit(Resource::Nofile).current
     });
     let processors = thread::available_parallelism().map_or(2, usize::from) as u64;

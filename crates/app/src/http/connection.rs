@@ -2,6 +2,7 @@
 
 use super::connections::{Connections, End};
 use actix_http::error::{DispatchError, ParseError};
+use character_error_reporter::redacted;
 use std::{cell::Cell, rc::Rc, sync::Arc, time::Duration};
 use tokio::time::Instant;
 
@@ -101,7 +102,7 @@ impl Connection {
         let end = self.end.get().unwrap_or_else(|| match result {
             Err(DispatchError::Parse(error)) => {
                 let status = if matches!(error, ParseError::TooLarge) { 431 } else { 400 };
-                tracing::info!(target: "access", status, %error, "answered what is not a readable request");
+                tracing::info!(target: "access", status, error = %redacted(error), "answered what is not a readable request");
                 End::Unreadable
             }
             Err(_) => End::Cut,

@@ -10,6 +10,7 @@ use actix_http::{
 use actix_service::{IntoServiceFactory, Service, ServiceFactory};
 use actix_web::{Error, body::to_bytes, dev::AppConfig};
 use bytes::Bytes;
+use character_error_reporter::redacted;
 use futures_util::{Stream, StreamExt, stream};
 use std::{
     future::{pending, poll_fn},
@@ -229,7 +230,7 @@ where
             BodySize::Sized(_) => match whole(body).await {
                 Ok(body) => Answer { status, headers, body: AnswerBody::Whole(body) },
                 Err(error) => {
-                    tracing::error!(%error, "the body of an answer cannot be made");
+                    tracing::error!(error = %redacted(error.as_ref()), "the body of an answer cannot be made");
                     let status = StatusCode::INTERNAL_SERVER_ERROR;
                     Answer { status, headers: HeaderMap::new(), body: AnswerBody::None }
                 }
