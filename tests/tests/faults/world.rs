@@ -113,5 +113,8 @@ impl World {
         let limit = RECOVERY + Duration::from_secs(9);
         let wanted = |answer: &Answer| answer.status == 201;
         until(limit, what, || client().post(self.characters()).json(&body), wanted).await;
+        // Reads have a breaker of their own.
+        let unknown = self.character(&uuid::Uuid::new_v4().to_string());
+        until(limit, what, || client().get(&unknown), |answer| answer.status == 404).await;
     }
 }
