@@ -8,6 +8,7 @@ use actix_web::{
 };
 use character_domain::{json, size};
 use character_repositories::{Condition, Idempotency, IdempotencyKey, RequestContext};
+use serde::{Deserialize, Serialize, Serializer, ser::Error as _};
 use serde_json::{Value, value::RawValue};
 use std::collections::BTreeMap;
 use utoipa::{
@@ -66,43 +67,42 @@ fn idempotency(key: &IdempotencyKey, author: Option<&str>, request: &HttpRequest
 }
 
 /// The body as this service would write it: no spaces, members in order. The rows of a bulk are parsed one at a time, since
-/// all of them together may take many times the memory of their text.
+/// all of them together may take many times the memory of their text. `None` when a part fits into no row: then it is
+/// refused later.
 fn canonical(body: &[u8]) -> Option<Vec<u8>> {
     json::scan(body, json::MAX_MESSAGE_DEPTH, size::MAX_BULK_VALUES).ok()?;
-    let mut written = Vec::new();
-    let Ok(members) = body::parse::<BTreeMap<String, &RawValue>>(body) else {
-        write_canonical(body, &mut written)?;
-        return Some(written);
-    };
-    written.push(b'{');
-    for (place, (name, value)) in members.into_iter().enumerate() {
-        if place > 0 {
-            written.push(b',');
-        }
-        serde_json::to_writer(&mut written, &name).ok()?;
-        written.push(b':');
-        let text = value.get().as_bytes();
-        let Ok(rows) = body::parse::<Vec<&RawValue>>(text) else {
-            write_canonical(text, &mut written)?;
-            continue;
-        };
-        written.push(b'[');
-        for (place, row) in rows.into_iter().enumerate() {
-            if place > 0 {
-                written.push(b',');
-            }
-            write_canonical(row.get().as_bytes(), &mut written)?;
-        }
-        written.push(b']');
+    match body::parse::<BTreeMap<String, Member<'_>>>(body) {
+        Ok(members) => serde_json::to_vec(&members),
+        Err(_) => serde_json::to_vec(&Part(body)),
     }
-    written.push(b'}');
-    Some(written)
+    .ok()
 }
 
-/// Adds one value that fits into a row. None when it does not: then it is refused later.
-fn write_canonical(text: &[u8], written: &mut Vec<u8>) -> Option<()> {
-    let value: Value = (json::values(text) <= size::MAX_ROW_VALUES).then(|| body::parse(text).ok())??;
-    serde_json::to_writer(written, &value).ok()
+/// A member of the body, which may be the list of the rows of a bulk.
+#[derive(Deserialize)]
+#[serde(transparent)]
+struct Member<'a>(#[serde(borrow)] &'a RawValue);
+
+impl Serialize for Member<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let text = self.0.get().as_bytes();
+        match body::parse::<Vec<&RawValue>>(text) {
+            Ok(rows) => serializer.collect_seq(rows.into_iter().map(|row| Part(row.get().as_bytes()))),
+            Err(_) => Part(text).serialize(serializer),
+        }
+    }
+}
+
+/// A value that fits into a row, parsed when it is written.
+struct Part<'a>(&'a [u8]);
+
+impl Serialize for Part<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if json::values(self.0) > size::MAX_ROW_VALUES {
+            return Err(S::Error::custom(size::too_many_values(size::MAX_ROW_VALUES)));
+        }
+        body::parse::<Value>(self.0).map_err(S::Error::custom)?.serialize(serializer)
+    }
 }
 
 fn key(headers: &HeaderMap) -> Result<Option<IdempotencyKey>, Problem> {

@@ -1,11 +1,11 @@
 //! Cross-origin requests of browsers (the CORS protocol of the Fetch standard): which origins are allowed, and the headers
 //! that say so. The preflight of a path is answered by [`endpoint`](crate::endpoint), which knows the methods.
 
+use crate::middleware::mark;
 use actix_web::{
     Error,
     body::MessageBody,
     dev::{ServiceRequest, ServiceResponse},
-    error::InternalError,
     http::{
         Method,
         header::{
@@ -109,20 +109,13 @@ pub(crate) fn allow<B: MessageBody + 'static>(
         let origin = origins.origin_of(request.headers()).cloned();
         Box::pin(async move {
             let mut answer = next.call(request).await;
-            match &mut answer {
-                Ok(response) => mark(origin, response.headers_mut()),
-                Err(error) => {
-                    let mut response = error.error_response();
-                    mark(origin, response.headers_mut());
-                    *error = InternalError::from_response("answered already", response).into();
-                }
-            }
+            mark(&mut answer, |headers| permit(origin, headers));
             answer
         })
     }
 }
 
-fn mark(origin: Option<HeaderValue>, headers: &mut HeaderMap) {
+fn permit(origin: Option<HeaderValue>, headers: &mut HeaderMap) {
     // For caches between browser and service: the answer to one origin is not that to another.
     headers.append(VARY, HeaderValue::from_static("Origin"));
     if let Some(origin) = origin {

@@ -1,12 +1,11 @@
 //! Refuses what a web page can make a browser send to a service that trusts its network: requests under a name that the
 //! page's owner bound to our address, and changes on behalf of pages of other origins.
 
-use crate::{AllowedOrigins, Problem, hosts::AllowedHosts};
+use crate::{AllowedOrigins, Problem, hosts::AllowedHosts, middleware::checked};
 use actix_web::{
-    Error, ResponseError,
+    Error,
     body::MessageBody,
     dev::{ServiceRequest, ServiceResponse},
-    error::InternalError,
     http::{
         Method, StatusCode, Version,
         header::{HOST, HeaderMap, HeaderName, HeaderValue, ORIGIN},
@@ -36,14 +35,7 @@ impl BrowserGuard {
     pub fn middleware<B: MessageBody + 'static>(
         self,
     ) -> impl Fn(ServiceRequest, Next<B>) -> LocalBoxFuture<'static, Result<ServiceResponse<B>, Error>> + Clone {
-        move |request, next| match self.check(&request) {
-            Ok(()) => Box::pin(next.call(request)),
-            // Written here, where the problem can still name the request.
-            Err(problem) => {
-                let response = problem.error_response();
-                Box::pin(async { Err(InternalError::from_response("refused", response).into()) })
-            }
-        }
+        checked(move |request| self.check(request))
     }
 
     fn check(&self, request: &ServiceRequest) -> Result<(), Problem> {

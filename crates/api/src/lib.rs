@@ -41,7 +41,7 @@ pub use openapi::openapi;
 pub use problem::{Problem, ProblemBody};
 
 use actix_service::apply;
-use actix_web::{ResponseError, dev::ServiceRequest, http::Method, middleware::from_fn, web};
+use actix_web::{ResponseError, http::Method, middleware::from_fn, web};
 use character_domain::size::{MAX_BULK, MAX_ROW};
 use character_repositories::Repositories;
 use endpoint::Endpoints;
@@ -133,9 +133,9 @@ pub fn configure_for(
 }
 
 /// Whether the answer may be as long as a page of the largest rows: a read of anything but one row by its id.
-fn may_be_long(request: &ServiceRequest) -> bool {
-    let path = request.path();
-    request.method() == Method::GET
+#[must_use]
+pub fn may_be_long(method: &Method, path: &str) -> bool {
+    matches!(*method, Method::GET | Method::HEAD)
         && path.starts_with("/api/")
         && path.rsplit('/').next().is_some_and(|last| fields::uuid(last).is_none())
 }

@@ -2,6 +2,7 @@
 
 mod access_log;
 mod admission;
+mod answered;
 mod cut;
 mod head;
 mod http_metrics;
@@ -11,7 +12,9 @@ mod security_headers;
 mod trace;
 mod unauthorized;
 
-pub use admission::{Admission, DEFAULT_BUDGET, admit};
+pub use admission::{Admission, DEFAULT_BUDGET, admit, may_have_large_body};
+pub use answered::checked;
+pub(crate) use answered::mark;
 pub(crate) use cut::cut;
 pub use http_metrics::HttpMetrics;
 pub(crate) use request_id::tell_route;

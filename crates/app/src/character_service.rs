@@ -12,7 +12,8 @@ use crate::{
     token_warnings, transfer,
 };
 use character_api::{
-    Admission, AllowedHosts, Api, ApiLimits, BrowserGuard, Health, HttpMetrics, configure_for, middleware::Unauthorized,
+    Admission, AllowedHosts, Api, ApiLimits, BrowserGuard, Health, HttpMetrics, configure_for, may_be_long,
+    middleware::Unauthorized,
 };
 use character_repositories::{Repositories, StorageContext};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -101,7 +102,7 @@ async fn serve(config: CharacterServiceConfig, stack: Stack, mut registry: Regis
     let guard = BrowserGuard { hosts, any_host_below: None, origins: config.cors };
     let server = Server {
         listen: config.listen,
-        lists_under: "/api/",
+        may_be_long,
         shutdown: config.shutdown,
         health,
         connections,

@@ -28,7 +28,7 @@ fn raise_limit() -> io::Result<Option<u64>> {
 /// from the limit.
 ///
 /// # Errors
-/// When the limit leaves no room for so many connections.
+/// When the limit leaves no room for this number of connections.
 pub(crate) fn most_connections(configured: Option<u64>, database_connections: usize) -> io::Result<usize> {
     let limit = raise_limit().unwrap_or_else(|error| {
         tracing::warn!(error = %redacted(&error), "the limit of open descriptors cannot be raised");

@@ -4,7 +4,7 @@ use crate::{
     admin::AdminListener,
     config::SocketConfig,
     descriptors,
-    http::{self, Connections, SocketLimits, Threads},
+    http::{self, Connections, MayBeLong, SocketLimits, Threads},
     probes,
 };
 use actix_web::{App, web::ServiceConfig};
@@ -32,8 +32,7 @@ pub(crate) fn connections(sockets: &SocketConfig, database: Option<&SqlStorage>)
 pub(crate) struct Server {
     pub(crate) listen: SocketAddr,
     pub(crate) shutdown: Duration,
-    /// The path under which what is no single row may be large.
-    pub(crate) lists_under: &'static str,
+    pub(crate) may_be_long: MayBeLong,
     pub(crate) health: Arc<Health>,
     pub(crate) connections: Arc<Connections>,
     /// The listener for probes alone.
@@ -61,7 +60,7 @@ impl Server {
         });
         let (listener, admin, probes) = all_bound(listener, admin.transpose(), probes.transpose())?;
         started(listener.local_addr()?);
-        let threads = Threads::of_processors(self.connections.limits.most, self.lists_under);
+        let threads = Threads::of_processors(self.connections.limits.most, self.may_be_long);
         let application = move || App::new().configure(configure.clone());
         let running = http::start(listener, threads, self.shutdown, self.connections, application)?;
         let handle = running.handle();

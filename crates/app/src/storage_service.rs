@@ -137,7 +137,7 @@ async fn serve(
     let health_paths = config.health_paths;
     let server = Server {
         listen: config.listen,
-        lists_under: "/storage/",
+        may_be_long: is_list,
         shutdown: config.shutdown,
         health: Arc::clone(&health),
         connections,

@@ -106,10 +106,7 @@ impl Tiers {
             let make = move |meta: Meta| {
                 *entity.meta_mut() = meta;
                 let value = Some(entity);
-                let (bytes, weight) = match if shared { written(&value) } else { None } {
-                    Some((bytes, weight)) => (Some(bytes), weight),
-                    None => (None, weigh(&value)),
-                };
+                let (bytes, weight) = if shared { written(&value) } else { (None, weigh(&value)) };
                 // What was written is kept as text: a clone leaves behind what acts found inside.
                 New { weight, bytes, value: Arc::new(value.clone()) }
             };

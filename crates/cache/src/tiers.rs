@@ -201,8 +201,13 @@ impl Tiers {
             (Lookup::Leased { lease, .. }, Some(shared)) => {
                 // Not from another cache: the shared tier would take it for as new as the moment it lands.
                 let shareable = current && age.is_zero() && read.value.is_shared();
-                let (bytes, written) = if shareable { written(&read.value) } else { None }.unzip();
-                weight = written;
+                let bytes = if shareable {
+                    let (bytes, written) = written(&read.value);
+                    weight = Some(written);
+                    bytes
+                } else {
+                    None
+                };
                 let landed = shared.fill(key, lease, bytes).await;
                 if landed {
                     self.metrics.fill(Tier::Shared);

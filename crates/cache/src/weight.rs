@@ -24,11 +24,11 @@ pub(crate) fn weigh<V: Cacheable>(value: &V) -> u32 {
     counted(value, io::sink()).map_or(u32::MAX, |counting| counting.weight())
 }
 
-/// The JSON of a value, and its weight in bytes. `None` when the value has no JSON.
-pub(crate) fn written<V: Cacheable>(value: &V) -> Option<(Bytes, u32)> {
-    let counting = counted(value, Vec::new())?;
-    let weight = counting.weight();
-    Some((counting.to.into(), weight))
+/// The JSON of a value, if it has one, and its weight in bytes.
+pub(crate) fn written<V: Cacheable>(value: &V) -> (Option<Bytes>, u32) {
+    let counted = counted(value, Vec::new());
+    let weight = counted.as_ref().map_or(u32::MAX, Counting::weight);
+    (counted.map(|counting| counting.to.into()), weight)
 }
 
 fn counted<V: Cacheable, W: Write>(value: &V, to: W) -> Option<Counting<W>> {

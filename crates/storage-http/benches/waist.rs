@@ -23,15 +23,7 @@ struct Instantaneous;
 impl Transport for Instantaneous {
     async fn call(&self, _: ApiRequest) -> Result<ApiResponse, TransportError> {
         let (status, body) = (200, Bytes::from_static(b"{}"));
-        Ok(ApiResponse {
-            status,
-            content_type: None,
-            retry_after: None,
-            body,
-            attempts: 1,
-            exhausted: false,
-            earlier_attempt_lost: false,
-        })
+        Ok(ApiResponse { body, ..ApiResponse::of_status(status) })
     }
 }
 

@@ -12,7 +12,7 @@ fn healthy_call(breaker: &CircuitBreaker, budget: &RetryBudget) {
 }
 
 fn fresh() -> (CircuitBreaker, RetryBudget) {
-    (CircuitBreaker::new(5, Duration::from_secs(60), Duration::MAX), RetryBudget::new(10, 0.1))
+    (CircuitBreaker::new("test", 5, Duration::from_secs(60), Duration::MAX), RetryBudget::new(10, 0.1))
 }
 
 #[test]

@@ -60,6 +60,7 @@ const SHORTEST_WAIT: Duration = Duration::from_secs(1);
 pub struct CircuitBreaker(Arc<Inner>);
 
 struct Inner {
+    name: &'static str,
     machine: StateMachine<failure_policy::ConsecutiveFailures<Constant>, Hook>,
     progress: Arc<Progress>,
     gate: Mutex<Gate>,
@@ -147,19 +148,25 @@ pub(crate) struct Permit {
 }
 
 impl CircuitBreaker {
-    /// Closed; opens at `failures` failures in a row and admits a probe after `recovery`. A refused caller is asked to try
+    /// Closed, with a name for metrics and logs; opens at `failures` failures in a row and admits a probe after `recovery`. A refused caller is asked to try
     /// again after at most `longest_wait`.
-    pub(crate) fn new(failures: u32, recovery: Duration, longest_wait: Duration) -> Self {
+    pub(crate) fn new(name: &'static str, failures: u32, recovery: Duration, longest_wait: Duration) -> Self {
         let progress =
             Arc::new(Progress(Mutex::new(Phase { state: BreakerState::Closed, epoch: 0, since: Instant::now() })));
         let policy = failure_policy::consecutive_failures(failures, failsafe::backoff::constant(recovery));
         let machine = Config::new().failure_policy(policy).instrument(Hook(Arc::clone(&progress))).build();
         let (gate, rejected, probes) = (Mutex::default(), AtomicU64::default(), AtomicU64::default());
-        Self(Arc::new(Inner { machine, progress, gate, recovery, longest_wait, rejected, probes }))
+        Self(Arc::new(Inner { name, machine, progress, gate, recovery, longest_wait, rejected, probes }))
     }
 
     fn gate(&self) -> MutexGuard<'_, Gate> {
         self.0.gate.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Its name in metrics and logs: `reads` or `changes`.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        self.0.name
     }
 
     /// Admits a call or a probe; refused, the caller should try again after the returned time.
@@ -287,6 +294,11 @@ impl CircuitBreaker {
 }
 
 impl Permit {
+    /// The breaker that admitted this.
+    pub(crate) fn breaker(&self) -> CircuitBreaker {
+        self.breaker.clone()
+    }
+
     /// Whether the caller must probe the upstream with this permit, and ask for another one for its call.
     pub(crate) fn is_probe(&self) -> bool {
         self.probe
@@ -353,7 +365,7 @@ mod tests {
     const MINUTE: Duration = Duration::from_secs(60);
 
     fn tripped() -> CircuitBreaker {
-        let breaker = CircuitBreaker::new(5, RECOVERY, RECOVERY);
+        let breaker = CircuitBreaker::new("test", 5, RECOVERY, RECOVERY);
         for _ in 0..5 {
             breaker.admit().ok().unwrap().settle(Evidence::Failing);
         }
@@ -374,7 +386,7 @@ mod tests {
 
     #[test]
     fn it_opens_at_the_fifth_failure_in_a_row_and_not_before() {
-        let breaker = CircuitBreaker::new(5, MINUTE, MINUTE);
+        let breaker = CircuitBreaker::new("test", 5, MINUTE, MINUTE);
         for outcome in [false, false, false, false, true, false, false, false, false] {
             breaker.admit().ok().unwrap().settle(if outcome { Evidence::Alive } else { Evidence::Failing });
             assert_eq!(breaker.state(), BreakerState::Closed);
@@ -428,7 +440,7 @@ mod tests {
 
     #[test]
     fn a_straggler_from_before_the_trip_neither_closes_it_nor_counts() {
-        let breaker = CircuitBreaker::new(5, RECOVERY, RECOVERY);
+        let breaker = CircuitBreaker::new("test", 5, RECOVERY, RECOVERY);
         let stragglers: Vec<_> = (0..3).map(|_| breaker.admit().ok().unwrap()).collect();
         for _ in 0..5 {
             breaker.admit().ok().unwrap().settle(Evidence::Failing);
@@ -444,7 +456,7 @@ mod tests {
 
     #[test]
     fn a_reset_forgets_failures_also_while_it_is_closed() {
-        let breaker = CircuitBreaker::new(5, MINUTE, MINUTE);
+        let breaker = CircuitBreaker::new("test", 5, MINUTE, MINUTE);
         for _ in 0..4 {
             breaker.admit().ok().unwrap().settle(Evidence::Failing);
         }
@@ -482,7 +494,7 @@ mod tests {
 
     #[test]
     fn an_operator_can_force_it_open_and_close_it() {
-        let breaker = CircuitBreaker::new(5, RECOVERY, RECOVERY);
+        let breaker = CircuitBreaker::new("test", 5, RECOVERY, RECOVERY);
         breaker.force_open();
         assert!(breaker.admit().is_err());
         assert_eq!(breaker.state(), BreakerState::Open);
@@ -493,7 +505,7 @@ mod tests {
 
     #[test]
     fn forced_closed_it_lets_everything_through_and_then_begins_anew() {
-        let breaker = CircuitBreaker::new(5, MINUTE, MINUTE);
+        let breaker = CircuitBreaker::new("test", 5, MINUTE, MINUTE);
         for _ in 0..4 {
             breaker.admit().ok().unwrap().settle(Evidence::Failing);
         }
@@ -513,7 +525,7 @@ mod tests {
 
     #[test]
     fn an_operator_sees_how_long_it_has_been_open_and_when_it_will_try() {
-        let breaker = CircuitBreaker::new(1, MINUTE, MINUTE);
+        let breaker = CircuitBreaker::new("test", 1, MINUTE, MINUTE);
         assert_eq!(breaker.time_to_probe(), None);
         breaker.admit().ok().unwrap().settle(Evidence::Failing);
         let left = breaker.time_to_probe().unwrap();

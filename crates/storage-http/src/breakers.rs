@@ -22,22 +22,21 @@ pub struct CircuitBreakers {
 }
 
 impl CircuitBreakers {
-    /// Both, with the names they have in metrics and logs.
+    /// Both.
     #[must_use]
-    pub fn all(&self) -> [(&'static str, &CircuitBreaker); 2] {
-        [("reads", &self.reads), ("changes", &self.changes)]
+    pub fn all(&self) -> [&CircuitBreaker; 2] {
+        [&self.reads, &self.changes]
     }
 
-    /// The breaker that a request with this method passes, and its name.
-    pub(crate) fn of(&self, method: &Method) -> (&'static str, &CircuitBreaker) {
-        let [reads, changes] = self.all();
-        if method.is_safe() { reads } else { changes }
+    /// The breaker that a request with this method passes.
+    pub(crate) fn of(&self, method: &Method) -> &CircuitBreaker {
+        if method.is_safe() { &self.reads } else { &self.changes }
     }
 
     /// The state of the breaker that restricts calls more.
     #[must_use]
     pub fn worst_state(&self) -> BreakerState {
-        let states = self.all().map(|(_, breaker)| breaker.state());
+        let states = self.all().map(CircuitBreaker::state);
         [BreakerState::Open, BreakerState::HalfOpen]
             .into_iter()
             .find(|state| states.contains(state))
@@ -57,10 +56,10 @@ pub(crate) struct Guarded<T> {
 #[deny(clippy::missing_trait_methods)]
 impl<T: Transport + Clone> Transport for Guarded<T> {
     async fn call(&self, request: ApiRequest) -> Result<ApiResponse, TransportError> {
-        let (method, size) = (request.method.clone(), request.size);
-        let permit = self.guard.admit(request.operation, &method).await?;
+        let size = request.size;
+        let permit = self.guard.admit(&request).await?;
         let result = self.inner.call(request).await;
-        self.guard.settle(permit, &method, evidence(size, &result));
+        self.guard.settle(permit, evidence(size, &result));
         result
     }
 }
@@ -81,18 +80,18 @@ impl<T: Transport> Guard<T> {
     /// upstream answers it.
     ///
     /// Cancel safe: a dropped probe releases its slot.
-    pub(crate) async fn admit(&self, operation: &'static str, method: &Method) -> Result<Permit, TransportError> {
+    pub(crate) async fn admit(&self, request: &ApiRequest) -> Result<Permit, TransportError> {
         let refused = |retry_after| {
             let kind = TransportErrorKind::CircuitOpen { retry_after };
-            TransportError { attempts: 0, ..TransportError::of_attempt(kind, operation, false) }
+            TransportError { attempts: 0, ..TransportError::of_attempt(kind, request.operation, false) }
         };
-        let (name, breaker) = self.breakers.of(method);
+        let breaker = self.breakers.of(&request.method);
         let permit = breaker.admit().map_err(refused)?;
         if !permit.is_probe() {
             return Ok(permit);
         }
         if permit.settle(self.prober.probe().await) == Settled::Closed {
-            tracing::info!(breaker = name, "the circuit breaker is closed: the storage answered a probe");
+            tracing::info!(breaker = breaker.name(), "the circuit breaker is closed: the storage answered a probe");
         }
         // Refused again when the probe failed; a second probe in one call would not show more.
         match breaker.admit() {
@@ -103,11 +102,11 @@ impl<T: Transport> Guard<T> {
     }
 
     /// Reports the outcome of an admitted call, and starts the background probes when it opened the breaker.
-    pub(crate) fn settle(&self, permit: Permit, method: &Method, evidence: Evidence) {
+    pub(crate) fn settle(&self, permit: Permit, evidence: Evidence) {
+        let breaker = permit.breaker();
         if permit.settle(evidence) == Settled::Opened {
-            let (name, breaker) = self.breakers.of(method);
             tracing::warn!(
-                breaker = name,
+                breaker = breaker.name(),
                 failures = breaker.failures(),
                 "the circuit breaker is open: the storage fails"
             );

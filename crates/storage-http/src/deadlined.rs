@@ -19,12 +19,9 @@ impl<T: Transport> Transport for Deadlined<T> {
         let end = request.deadline.map_or(own, |deadline| deadline.min(own));
         request.deadline = Some(end);
         timeout_at(end, self.inner.call(request)).await.unwrap_or(Err(TransportError {
-            kind: TransportErrorKind::Timeout,
-            operation,
-            sent: true,
             attempts: 0,
             exhausted: true,
-            source: None,
+            ..TransportError::of_attempt(TransportErrorKind::Timeout, operation, true)
         }))
     }
 }

@@ -185,11 +185,11 @@ impl Collector for StateCollector {
             None,
             MetricType::Gauge,
         )?;
-        for (name, breaker) in breakers {
+        for breaker in breakers {
             let now = breaker.state();
             for state in BreakerState::ALL {
                 let gauge = ConstGauge::new(i64::from(state == now));
-                gauge.encode(states.encode_family(&[("breaker", name), ("state", state.as_str())])?)?;
+                gauge.encode(states.encode_family(&[("breaker", breaker.name()), ("state", state.as_str())])?)?;
             }
         }
         let mut failures = encoder.encode_descriptor(
@@ -198,9 +198,9 @@ impl Collector for StateCollector {
             None,
             MetricType::Gauge,
         )?;
-        for (name, breaker) in breakers {
+        for breaker in breakers {
             let gauge = ConstGauge::new(i64::from(breaker.failures()));
-            gauge.encode(failures.encode_family(&[("breaker", name)])?)?;
+            gauge.encode(failures.encode_family(&[("breaker", breaker.name())])?)?;
         }
         let mut probes = encoder.encode_descriptor(
             "circuit_breaker_recovery_attempts",
@@ -208,9 +208,9 @@ impl Collector for StateCollector {
             None,
             MetricType::Counter,
         )?;
-        for (name, breaker) in breakers {
+        for breaker in breakers {
             let counter = ConstCounter::new(breaker.recovery_attempts());
-            counter.encode(probes.encode_family(&[("breaker", name)])?)?;
+            counter.encode(probes.encode_family(&[("breaker", breaker.name())])?)?;
         }
         let mut rejected = encoder.encode_descriptor(
             "circuit_breaker_rejected",
@@ -218,9 +218,9 @@ impl Collector for StateCollector {
             None,
             MetricType::Counter,
         )?;
-        for (name, breaker) in breakers {
+        for breaker in breakers {
             let counter = ConstCounter::new(breaker.rejected());
-            counter.encode(rejected.encode_family(&[("breaker", name)])?)?;
+            counter.encode(rejected.encode_family(&[("breaker", breaker.name())])?)?;
         }
         let tokens = ConstGauge::new(budget.left());
         let help = "Retries that the budget still affords";

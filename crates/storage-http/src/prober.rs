@@ -23,7 +23,7 @@ use tokio::{
 /// Answers in a row that close the breakers. One alone may come from an upstream that is about to fail again.
 const ANSWERS_TO_CLOSE: u32 = 2;
 
-/// Sends `GET /storage/v1/probe`, at most one in each interval, whoever asks for it.
+/// Sends `GET /storage/v1/probe`, at most one in each interval, for all callers together.
 #[derive(Debug)]
 pub(crate) struct Prober<T> {
     transport: T,
@@ -86,9 +86,12 @@ impl<T: Transport> Prober<T> {
                 };
                 if answers >= ANSWERS_TO_CLOSE {
                     answers = 0;
-                    for (name, breaker) in breakers.all() {
+                    for breaker in breakers.all() {
                         if breaker.recovered() {
-                            tracing::info!(breaker = name, "the circuit breaker is closed: the storage answers again");
+                            tracing::info!(
+                                breaker = breaker.name(),
+                                "the circuit breaker is closed: the storage answers again"
+                            );
                         }
                     }
                 }
@@ -99,7 +102,7 @@ impl<T: Transport> Prober<T> {
     /// Whether a breaker waits for the upstream. If none does, the next breaker that opens starts the background probes
     /// anew.
     fn is_needed(&self, breakers: &CircuitBreakers) -> bool {
-        let waits = || breakers.all().iter().any(|(_, breaker)| breaker.awaits_recovery());
+        let waits = || breakers.all().iter().any(|breaker| breaker.awaits_recovery());
         if waits() {
             return true;
         }

@@ -114,15 +114,7 @@ impl ReqwestTransport {
             body.extend_from_slice(&chunk);
         }
         let retry_after = retry_after.as_deref().and_then(parse_retry_after);
-        Ok(ApiResponse {
-            status,
-            content_type,
-            retry_after,
-            body: body.freeze(),
-            attempts: 1,
-            exhausted: false,
-            earlier_attempt_lost: false,
-        })
+        Ok(ApiResponse { content_type, retry_after, body: body.freeze(), ..ApiResponse::of_status(status) })
     }
 }
 

@@ -61,8 +61,8 @@ pub trait StreamTransport: Transport {
 impl<T: StreamTransport> StreamTransport for Waist<T> {
     async fn open(&self, request: ApiRequest) -> Result<OpenedResponse, TransportError> {
         let operation = request.operation;
-        let (method, size) = (request.method.clone(), request.size);
-        let permit = self.guard().admit(operation, &method).await?;
+        let size = request.size;
+        let permit = self.guard().admit(&request).await?;
         let answer = timeout(self.deadline(), self.transport().open(request)).await;
         let silence = TransportError::of_attempt(TransportErrorKind::Timeout, operation, true);
         let answer = answer.unwrap_or(Err(silence));
@@ -71,7 +71,7 @@ impl<T: StreamTransport> StreamTransport for Waist<T> {
             Ok(OpenedResponse::Whole(response)) => evidence_of_answer(size, response),
             Err(error) => evidence_of_error(size, error),
         };
-        self.guard().settle(permit, &method, evidence);
+        self.guard().settle(permit, evidence);
         answer
     }
 }

@@ -60,6 +60,22 @@ pub struct ApiResponse {
     pub earlier_attempt_lost: bool,
 }
 
+impl ApiResponse {
+    /// The answer to one attempt, with this status and nothing else.
+    #[must_use]
+    pub fn of_status(status: u16) -> Self {
+        Self {
+            status,
+            content_type: None,
+            retry_after: None,
+            body: Bytes::new(),
+            attempts: 1,
+            exhausted: false,
+            earlier_attempt_lost: false,
+        }
+    }
+}
+
 /// Why there is no answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TransportErrorKind {

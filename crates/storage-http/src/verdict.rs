@@ -111,7 +111,6 @@ pub(crate) fn evidence_of_error(size: RequestSize, error: &TransportError) -> Ev
 #[cfg(test)]
 mod tests {
     use super::*;
-    use bytes::Bytes;
     use std::time::Duration;
 
     const OPEN: TransportErrorKind = TransportErrorKind::CircuitOpen { retry_after: Duration::from_secs(7) };
@@ -158,15 +157,7 @@ mod tests {
     #[test]
     fn of_all_statuses_three_are_evidence_against_the_upstream_and_one_for_a_large_request() {
         for status in 100..=999 {
-            let response = ApiResponse {
-                status,
-                content_type: None,
-                retry_after: None,
-                body: Bytes::new(),
-                attempts: 1,
-                exhausted: false,
-                earlier_attempt_lost: false,
-            };
+            let response = ApiResponse::of_status(status);
             let (ordinary, large) = match status {
                 502 => (Evidence::Failing, Evidence::Failing),
                 503 | 504 => (Evidence::Failing, Evidence::Nothing),

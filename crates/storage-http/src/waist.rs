@@ -33,8 +33,8 @@ impl<T: Transport> Waist<T> {
         // Two and a half intervals are enough for two answers.
         let longest_wait =
             if config.breaker_probe.is_zero() { Duration::MAX } else { config.breaker_probe.mul_f64(2.5) };
-        let breaker = || CircuitBreaker::new(config.breaker_failures, config.breaker_recovery, longest_wait);
-        let breakers = CircuitBreakers { reads: breaker(), changes: breaker() };
+        let breaker = |name| CircuitBreaker::new(name, config.breaker_failures, config.breaker_recovery, longest_wait);
+        let breakers = CircuitBreakers { reads: breaker("reads"), changes: breaker("changes") };
         let budget = Arc::new(RetryBudget::new(config.retry_budget, config.retry_budget_ratio));
         let metrics = WaistMetrics::new(breakers.clone(), Arc::clone(&budget));
         let policy = RetryPolicy {

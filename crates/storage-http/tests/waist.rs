@@ -3,7 +3,6 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use async_trait::async_trait;
-use bytes::Bytes;
 use character_storage_http::{
     ApiRequest, ApiResponse, BreakerState, HttpStorage, HttpStorageConfig, RequestSize, Transport, TransportError,
     TransportErrorKind, Waist,
@@ -47,27 +46,8 @@ impl Transport for Scripted {
             let mut steps = self.0.0.lock().unwrap();
             if steps.len() > 1 { steps.pop_front().unwrap() } else { steps[0] }
         };
-        let failed = |kind, sent| {
-            Err(TransportError {
-                kind,
-                operation: request.operation,
-                sent,
-                attempts: 1,
-                exhausted: false,
-                source: None,
-            })
-        };
-        let answer = |status, retry_after| {
-            Ok(ApiResponse {
-                status,
-                content_type: None,
-                retry_after,
-                body: Bytes::new(),
-                attempts: 1,
-                exhausted: false,
-                earlier_attempt_lost: false,
-            })
-        };
+        let failed = |kind, sent| Err(TransportError::of_attempt(kind, request.operation, sent));
+        let answer = |status, retry_after| Ok(ApiResponse { retry_after, ..ApiResponse::of_status(status) });
         match step {
             Step::Answer(status) => answer(status, None),
             Step::After(status, seconds) => answer(status, Some(Duration::from_secs(seconds))),
@@ -255,15 +235,7 @@ impl Transport for Recording {
     async fn call(&self, request: ApiRequest) -> Result<ApiResponse, TransportError> {
         let mut recorded = self.0.lock().unwrap();
         recorded.asked.push((Instant::now(), format!("{} {}", request.method, request.path)));
-        Ok(ApiResponse {
-            status: recorded.answer,
-            content_type: None,
-            retry_after: None,
-            body: Bytes::new(),
-            attempts: 1,
-            exhausted: false,
-            earlier_attempt_lost: false,
-        })
+        Ok(ApiResponse::of_status(recorded.answer))
     }
 }
 

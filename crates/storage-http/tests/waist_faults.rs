@@ -191,15 +191,7 @@ impl Transport for Held {
         } else {
             503
         };
-        Ok(ApiResponse {
-            status,
-            content_type: None,
-            retry_after: None,
-            body: bytes::Bytes::new(),
-            attempts: 1,
-            exhausted: false,
-            earlier_attempt_lost: false,
-        })
+        Ok(ApiResponse::of_status(status))
     }
 }
 

@@ -37,7 +37,7 @@ pub use tokens::{AcceptedTokens, InvalidTokens};
 
 use crate::answer::{Refusal, method_not_allowed, unknown_path};
 use actix_web::{
-    HttpResponse, Resource, body::BoxBody, dev::ServiceRequest, dev::ServiceResponse, http::header, middleware::Next,
+    HttpResponse, Resource, body::BoxBody, dev::ServiceRequest, dev::ServiceResponse, http::Method, middleware::Next,
     middleware::from_fn, web,
 };
 use character_storage_port::{EntityKind, ErrorKind, StorageError, StoragePort, every_kind};
@@ -85,8 +85,8 @@ impl StorageServer {
 
 /// Whether the request reads a page of rows, whose answer may be long.
 #[must_use]
-pub fn is_list(request: &ServiceRequest) -> bool {
-    let below = request.path().strip_prefix(wire::BASE).and_then(|below| below.strip_prefix('/'));
+pub fn is_list(_: &Method, path: &str) -> bool {
+    let below = path.strip_prefix(wire::BASE).and_then(|below| below.strip_prefix('/'));
     below.is_some_and(|name| EntityKind::ALL.iter().any(|kind| kind.collection() == name))
 }
 
@@ -115,9 +115,9 @@ async fn authenticate(
     request: ServiceRequest,
     next: Next<BoxBody>,
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
-    let mut given = request.headers().get_all(header::AUTHORIZATION);
-    match (given.next(), given.next()) {
-        (Some(credentials), None) if tokens.accept(credentials.as_bytes()) => next.call(request).await,
-        _ => Ok(request.into_response(Refusal::unauthorized().into_response())),
+    if tokens.accept(request.headers()) {
+        next.call(request).await
+    } else {
+        Ok(request.into_response(Refusal::unauthorized().into_response()))
     }
 }

@@ -1,5 +1,6 @@
 //! Who may ask.
 
+use actix_web::http::header::{AUTHORIZATION, HeaderMap};
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 use std::{fmt, sync::Arc};
@@ -44,9 +45,14 @@ impl AcceptedTokens {
         if digests.is_empty() { Err(InvalidTokens::None) } else { Ok(Self { digests: digests.into() }) }
     }
 
-    /// Whether an `Authorization` header carries one of them.
+    /// Whether the headers carry one of them, in an `Authorization` that is given once.
     #[must_use]
-    pub fn accept(&self, credentials: &[u8]) -> bool {
+    pub fn accept(&self, headers: &HeaderMap) -> bool {
+        let mut given = headers.get_all(AUTHORIZATION);
+        matches!((given.next(), given.next()), (Some(credentials), None) if self.fits(credentials.as_bytes()))
+    }
+
+    fn fits(&self, credentials: &[u8]) -> bool {
         const SCHEME: &[u8] = b"Bearer ";
         let Some((scheme, token)) = credentials.split_at_checked(SCHEME.len()) else { return false };
         if !scheme.eq_ignore_ascii_case(SCHEME) {
@@ -77,11 +83,11 @@ mod tests {
     fn each_of_several_tokens_is_accepted_and_nothing_else() {
         let accepted = tokens(&["old", "new"]).expect("usable");
         for good in ["Bearer old", "Bearer new", "bearer new", "Bearer  new"] {
-            assert!(accepted.accept(good.as_bytes()), "{good}");
+            assert!(accepted.fits(good.as_bytes()), "{good}");
         }
         for bad in ["", "Bearer", "Bearer ", "Bearer ol", "Bearer old2", "old", "Basic old", "Bearerold", "Bearer OLD"]
         {
-            assert!(!accepted.accept(bad.as_bytes()), "{bad}");
+            assert!(!accepted.fits(bad.as_bytes()), "{bad}");
         }
     }
 

@@ -2,8 +2,9 @@
 
 use std::{
     sync::atomic::{AtomicU8, Ordering::SeqCst},
-    time::{Duration, Instant},
+    time::Duration,
 };
+use tokio::time::Instant;
 
 const BEGUN: u8 = 1;
 const LEFT: u8 = 2;
@@ -23,13 +24,15 @@ pub(crate) enum Patience {
 #[derive(Debug)]
 pub(crate) struct Call {
     patience: Patience,
-    deadline: Instant,
+    /// `None`: it may take as long as it takes.
+    deadline: Option<Instant>,
     state: AtomicU8,
 }
 
 impl Call {
     pub(crate) fn new(patience: Patience, timeout: Duration) -> Self {
-        Self { patience, deadline: Instant::now() + timeout, state: AtomicU8::new(0) }
+        let deadline = (patience != Patience::Unbounded).then(|| Instant::now() + timeout);
+        Self { patience, deadline, state: AtomicU8::new(0) }
     }
 
     /// The thread begins, unless nobody waits any more.
@@ -44,15 +47,13 @@ impl Call {
 
     /// Whether the statement that runs should be interrupted.
     pub(crate) fn should_end(&self) -> bool {
-        match self.patience {
-            Patience::WhileAwaited => self.state.load(SeqCst) & LEFT != 0 || Instant::now() >= self.deadline,
-            Patience::OnceBegun => Instant::now() >= self.deadline,
-            Patience::Unbounded => false,
-        }
+        let is_abandoned = self.patience == Patience::WhileAwaited && self.state.load(SeqCst) & LEFT != 0;
+        is_abandoned || self.deadline.is_some_and(|deadline| Instant::now() >= deadline)
     }
 
-    pub(crate) fn patience(&self) -> Patience {
-        self.patience
+    /// When the caller stops waiting; `None`: never.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.deadline
     }
 }
 

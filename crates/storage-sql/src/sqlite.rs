@@ -278,8 +278,8 @@ impl Sqlite {
                 .into_error(operation, applied)
         };
         let gone = |applied| StorageError::unavailable(operation).with_applied(applied);
-        let deadline = (patience != Patience::Unbounded).then(|| Instant::now() + self.timeout);
         let call = Leaving(Arc::new(Call::new(patience, self.timeout)));
+        let deadline = call.0.deadline();
         let (reply, answer) = oneshot::channel();
         let begun = Arc::clone(&call.0);
         let job: Job = Box::new(move |connection| {
@@ -327,7 +327,7 @@ async fn by<F: Future>(deadline: Option<Instant>, work: F) -> Option<F::Output> 
 
 /// Runs the job, and interrupts its statements when the call should end.
 fn bounded<T>(connection: &mut Connection, call: Arc<Call>, job: impl FnOnce(&mut Connection) -> T) -> T {
-    if call.patience() == Patience::Unbounded {
+    if call.deadline().is_none() {
         return job(connection);
     }
     if let Err(error) = connection.progress_handler(STEPS_BETWEEN_LOOKS, Some(move || call.should_end())) {

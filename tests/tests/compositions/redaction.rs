@@ -113,7 +113,7 @@ fn failing(kind: &ErrorKind) -> MockStorage {
     mock
 }
 
-/// Asks the API over this storage to find, list and create, so many times.
+/// Asks the API over this storage to find, list and create, this number of times.
 async fn ask(storage: Arc<dyn StoragePort>, rounds: usize) {
     let api = Api {
         repositories: Repositories::new(&StorageContext::new(storage)),

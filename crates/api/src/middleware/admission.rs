@@ -13,7 +13,10 @@ use actix_web::{
     body::{BodySize, BoxBody, MessageBody},
     dev::{Payload, ServiceRequest, ServiceResponse},
     error::PayloadError,
-    http::header::{CONTENT_LENGTH, TRANSFER_ENCODING},
+    http::{
+        Method,
+        header::{CONTENT_LENGTH, HeaderMap, TRANSFER_ENCODING},
+    },
     middleware::Next,
 };
 use budget::Reserved;
@@ -33,10 +36,10 @@ const SMALL_BODY: u64 = 64 * 1024;
 const SMALL_ANSWER: u64 = 256 * 1024;
 
 /// A middleware that admits large requests while `admission` has room for them, and answers the others with `refusal`.
-/// `may_be_long` finds the requests that may have a long answer before it is made.
+/// `may_be_long` finds the requests, by method and path, that may have a long answer before it is made.
 pub fn admit(
     admission: Admission,
-    may_be_long: fn(&ServiceRequest) -> bool,
+    may_be_long: fn(&Method, &str) -> bool,
     refusal: fn() -> HttpResponse,
 ) -> impl Fn(ServiceRequest, Next<BoxBody>) -> LocalBoxFuture<'static, Result<ServiceResponse, Error>> + Clone {
     move |mut request, next| {
@@ -47,14 +50,14 @@ pub fn admit(
                 Ok(ServiceResponse::new(request, refusal()))
             };
             let mut received = None;
-            if may_have_a_large_body(&request) {
-                if !admission.fits(announced(&request)) {
+            if may_have_large_body(request.headers()) {
+                if !admission.fits(announced(request.headers())) {
                     return refused(request.into_parts().0, "in");
                 }
                 received = Some(metered(&admission, &mut request));
             }
             let mut reserved = None;
-            if may_be_long(&request) {
+            if may_be_long(request.method(), request.path()) {
                 reserved = admission.reserve(MAX_PAGE_BYTES as u64).await;
                 if reserved.is_none() {
                     return refused(request.into_parts().0, "out");
@@ -87,13 +90,14 @@ pub fn admit(
     }
 }
 
-/// Whether a request has a body that is not known to be small.
-fn may_have_a_large_body(request: &ServiceRequest) -> bool {
-    request.headers().contains_key(TRANSFER_ENCODING) || announced(request) > SMALL_BODY
+/// Whether a request with these headers may have a body of more than 64 KiB: it announces one, or no length.
+#[must_use]
+pub fn may_have_large_body(headers: &HeaderMap) -> bool {
+    headers.contains_key(TRANSFER_ENCODING) || announced(headers) > SMALL_BODY
 }
 
-fn announced(request: &ServiceRequest) -> u64 {
-    let length = request.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok());
+fn announced(headers: &HeaderMap) -> u64 {
+    let length = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok());
     length.and_then(|value| value.trim().parse().ok()).unwrap_or(0)
 }
 

@@ -1,7 +1,7 @@
 //! The size of a request head. actix-http reads heads of up to 128 KiB.
 
 use crate::Problem;
-use actix_web::{Error, ResponseError, dev::ServiceRequest, error::InternalError, http::StatusCode};
+use actix_web::{Error, dev::ServiceRequest, http::StatusCode};
 
 /// Maximum size of a request head in bytes: method, target and headers with their separators.
 const MOST: usize = 16 * 1024;
@@ -18,6 +18,5 @@ pub(super) fn check(request: &ServiceRequest) -> Result<(), Error> {
     let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
     let problem = Problem::new(status, "head-too-large", "The request head is too large")
         .with_detail(format!("method, target and headers have {size} bytes; at most {MOST} are accepted"));
-    // Written here, where the problem can still name the request.
-    Err(InternalError::from_response("a large head", problem.error_response()).into())
+    Err(problem.answered())
 }

@@ -1,7 +1,7 @@
 //! A panic is a mistake of ours that one client sees, not a cut connection.
 
 use crate::Problem;
-use actix_web::{Error, ResponseError, error::InternalError};
+use actix_web::Error;
 use character_error_reporter::redacted_text;
 use futures_util::FutureExt;
 use std::panic::AssertUnwindSafe;
@@ -13,7 +13,6 @@ pub(super) async fn caught<T>(answering: impl Future<Output = Result<T, Error>>)
         let text = panic.downcast_ref::<String>().map(String::as_str);
         let message = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("a panic without words");
         tracing::error!(panic = redacted_text(message), "a handler panicked");
-        // Written here, where the problem can still name the request.
-        Err(InternalError::from_response("a panic", Problem::internal().error_response()).into())
+        Err(Problem::internal().answered())
     })
 }

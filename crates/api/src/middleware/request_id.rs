@@ -1,10 +1,10 @@
 //! The id of a request: taken over or made, answered, logged, and named in every problem.
 
 use super::cut::cut;
+use super::mark;
 use actix_web::{
     Error,
     dev::{ServiceRequest, ServiceResponse},
-    error::InternalError,
     http::header::{HeaderName, HeaderValue},
 };
 use std::cell::Cell;
@@ -77,13 +77,7 @@ pub(super) fn within<F: Future>(request: CurrentRequest, answering: F) -> impl F
 
 /// Has the answer bear the id, whatever the answer.
 pub(super) fn tell<B>(answer: &mut Result<ServiceResponse<B>, Error>, id: Option<HeaderValue>) {
-    let Some(id) = id else { return };
-    match answer {
-        Ok(response) => drop(response.headers_mut().insert(HEADER, id)),
-        Err(error) => {
-            let mut response = error.error_response();
-            response.headers_mut().insert(HEADER, id);
-            *error = InternalError::from_response("answered already", response).into();
-        }
+    if let Some(id) = id {
+        mark(answer, |headers| drop(headers.insert(HEADER, id)));
     }
 }

@@ -1,11 +1,11 @@
 //! Headers of every answer that forbid a browser to guess its type, to show it inside of another page, to run what it does
 //! not name, and to pass on its address.
 
+use super::mark;
 use actix_web::{
     Error,
     body::MessageBody,
     dev::{ServiceRequest, ServiceResponse},
-    error::InternalError,
     http::header::{
         ACCESS_CONTROL_ALLOW_ORIGIN, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue,
         REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
@@ -34,17 +34,9 @@ pub async fn security_headers<B: MessageBody + 'static>(
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<B>, Error> {
-    match next.call(request).await {
-        Ok(mut response) => {
-            add(response.headers_mut());
-            Ok(response)
-        }
-        Err(error) => {
-            let mut response = error.error_response();
-            add(response.headers_mut());
-            Err(InternalError::from_response("answered already", response).into())
-        }
-    }
+    let mut answer = next.call(request).await;
+    mark(&mut answer, add);
+    answer
 }
 
 fn add(headers: &mut HeaderMap) {

@@ -1,17 +1,16 @@
 //! Who may use the listener for a person on call.
 
 use actix_web::{
-    Error, ResponseError,
+    Error,
     body::MessageBody,
     dev::{ServiceRequest, ServiceResponse},
-    error::InternalError,
     http::{
         Method, StatusCode,
-        header::{AUTHORIZATION, HeaderName, HeaderValue, WWW_AUTHENTICATE},
+        header::{HeaderName, HeaderValue, WWW_AUTHENTICATE},
     },
     middleware::Next,
 };
-use character_api::Problem;
+use character_api::{Problem, middleware::checked};
 use character_storage_server::AcceptedTokens;
 use futures_util::future::LocalBoxFuture;
 
@@ -36,26 +35,14 @@ impl AdminAccess {
     pub(super) fn middleware<B: MessageBody + 'static>(
         self,
     ) -> impl Fn(ServiceRequest, Next<B>) -> LocalBoxFuture<'static, Result<ServiceResponse<B>, Error>> + Clone {
-        move |request, next| match self.check(&request) {
-            Ok(()) => Box::pin(next.call(request)),
-            Err(problem) => {
-                let response = problem.error_response();
-                Box::pin(async { Err(InternalError::from_response("refused", response).into()) })
-            }
-        }
+        checked(move |request| self.check(request))
     }
 
     fn check(&self, request: &ServiceRequest) -> Result<(), Problem> {
         let is_reading = matches!(*request.method(), Method::GET | Method::HEAD);
         match self {
             _ if is_reading && PROBES.contains(&request.path()) => Ok(()),
-            Self::Token(tokens) => {
-                let mut given = request.headers().get_all(AUTHORIZATION);
-                match (given.next(), given.next()) {
-                    (Some(credentials), None) if tokens.accept(credentials.as_bytes()) => Ok(()),
-                    _ => Err(unauthorized()),
-                }
-            }
+            Self::Token(tokens) => tokens.accept(request.headers()).then_some(()).ok_or_else(unauthorized),
             Self::RequestedBy if is_reading || request.method() == Method::OPTIONS => Ok(()),
             Self::RequestedBy => requested_by(request.headers().get(REQUESTED_BY)).map(drop).ok_or_else(unrequested),
         }

@@ -62,7 +62,7 @@ pub(crate) async fn force_breaker(
         Some(BreakerName::Changes) => vec![changes],
         None => vec![reads, changes],
     };
-    for (name, breaker) in chosen {
+    for breaker in chosen {
         let state = match order.state {
             BreakerOrder::Open => {
                 breaker.force_open();
@@ -77,7 +77,7 @@ pub(crate) async fn force_breaker(
                 "automatic"
             }
         };
-        log(&request, &format!("the circuit breaker for {name} was set to {state}"));
+        log(&request, &format!("the circuit breaker for {} was set to {state}", breaker.name()));
     }
     Ok(super::show(operator).await)
 }

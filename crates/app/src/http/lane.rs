@@ -1,15 +1,17 @@
 //! Threads for large requests. Parsing a body of 32 MiB or rendering a list of 8 MiB takes a processor for a while, and a
 //! thread that serves sockets would leave hundreds of others waiting meanwhile, probes of liveness among them.
 
+use super::MayBeLong;
 use actix_http::{
-    BoxedPayloadStream, Method, Payload, Request, RequestHead, Response, StatusCode,
+    BoxedPayloadStream, Payload, Request, RequestHead, Response, StatusCode,
     body::{BodySize, BodyStream, BoxBody, MessageBody},
     error::PayloadError,
-    header::{CONTENT_LENGTH, HeaderMap, TRANSFER_ENCODING},
+    header::HeaderMap,
 };
 use actix_service::{IntoServiceFactory, Service, ServiceFactory};
 use actix_web::{Error, body::to_bytes, dev::AppConfig};
 use bytes::Bytes;
+use character_api::middleware::may_have_large_body;
 use character_error_reporter::redacted;
 use futures_util::{Stream, StreamExt, stream};
 use std::{
@@ -28,10 +30,6 @@ use tokio::{
     sync::{mpsc, oneshot},
     task::{LocalSet, spawn_local},
 };
-use uuid::Uuid;
-
-/// Requests with larger bodies, in bytes, are answered here.
-const LARGE: u64 = 64 * 1024;
 
 /// Maximum number of parts of a body that wait between two threads.
 const PARTS: usize = 8;
@@ -41,12 +39,12 @@ const PARTS: usize = 8;
 pub(super) struct Lanes {
     bodies: Arc<Lane>,
     lists: Arc<Lane>,
-    lists_under: &'static str,
+    may_be_long: MayBeLong,
 }
 
 impl Lanes {
-    /// Starts so many threads of each kind. Under the path `lists_under`, what is no single row may be large.
-    pub(super) fn start<F, I, S, B>(threads: usize, lists_under: &'static str, application: &F) -> io::Result<Arc<Self>>
+    /// Starts this number of threads of each kind.
+    pub(super) fn start<F, I, S, B>(threads: usize, may_be_long: MayBeLong, application: &F) -> io::Result<Arc<Self>>
     where
         F: Fn() -> I + Clone + Send + 'static,
         I: IntoServiceFactory<S, Request>,
@@ -57,19 +55,15 @@ impl Lanes {
         B: MessageBody + 'static,
     {
         let (bodies, lists) = (Lane::start(threads, application)?, Lane::start(threads, application)?);
-        Ok(Arc::new(Self { bodies, lists, lists_under }))
+        Ok(Arc::new(Self { bodies, lists, may_be_long }))
     }
 
     /// The threads for this request; `None`: it is small.
     pub(super) fn of(&self, head: &RequestHead) -> Option<Arc<Lane>> {
-        if has_large_body(head) {
+        if may_have_large_body(&head.headers) {
             return Some(Arc::clone(&self.bodies));
         }
-        let path = head.uri.path();
-        let is_row = path.rsplit('/').next().is_some_and(|last| Uuid::try_parse(last).is_ok());
-        let is_list =
-            matches!(head.method, Method::GET | Method::HEAD) && path.starts_with(self.lists_under) && !is_row;
-        is_list.then(|| Arc::clone(&self.lists))
+        (self.may_be_long)(&head.method, head.uri.path()).then(|| Arc::clone(&self.lists))
     }
 }
 
@@ -121,12 +115,6 @@ impl Drop for Loaded<'_> {
     fn drop(&mut self) {
         self.0.load.fetch_sub(1, Ordering::Relaxed);
     }
-}
-
-/// Whether a request has a large body, or one of unknown length.
-fn has_large_body(head: &RequestHead) -> bool {
-    let length = head.headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
-    length.is_some_and(|length| length > LARGE) || head.headers.contains_key(TRANSFER_ENCODING)
 }
 
 impl Lane {

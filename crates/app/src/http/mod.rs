@@ -11,7 +11,7 @@ mod stream;
 
 pub(crate) use connections::{Connections, SocketLimits};
 
-use actix_http::{HttpService, Protocol, Request, Response, body::MessageBody};
+use actix_http::{HttpService, Method, Protocol, Request, Response, body::MessageBody};
 use actix_server::{Server, ServerBuilder};
 use actix_service::{IntoServiceFactory, ServiceFactory, ServiceFactoryExt, apply_fn_factory, fn_service, map_config};
 use actix_web::{Error, dev::AppConfig, dev::Service};
@@ -49,6 +49,9 @@ pub(crate) fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     socket.listen(BACKLOG)?.into_std()
 }
 
+/// Finds the requests, by method and path, that may have a long answer.
+pub(crate) type MayBeLong = fn(&Method, &str) -> bool;
+
 /// The threads of a server.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Threads {
@@ -56,19 +59,18 @@ pub(crate) struct Threads {
     workers: usize,
     /// Threads for requests with large bodies, and as many for lists; with none the workers answer them.
     large: usize,
-    /// The path under which what is no single row may be large.
-    lists_under: &'static str,
+    may_be_long: MayBeLong,
 }
 
 impl Threads {
     /// A worker for each processor, but not more than connections, and as many threads for large requests.
-    pub(crate) fn of_processors(connections: usize, lists_under: &'static str) -> Self {
+    pub(crate) fn of_processors(connections: usize, may_be_long: MayBeLong) -> Self {
         let processors = thread::available_parallelism().map_or(2, usize::from);
-        Self { workers: processors.min(connections).max(1), large: processors, lists_under }
+        Self { workers: processors.min(connections).max(1), large: processors, may_be_long }
     }
 
     /// One, for a listener of a few small requests.
-    pub(crate) const ONE: Self = Self { workers: 1, large: 0, lists_under: "/" };
+    pub(crate) const ONE: Self = Self { workers: 1, large: 0, may_be_long: |_, _| false };
 }
 
 /// Starts a server of the application. `shutdown` is the time for requests under way at a stop.
@@ -92,7 +94,7 @@ where
     B: MessageBody + 'static,
 {
     let lanes =
-        if threads.large > 0 { Some(Lanes::start(threads.large, threads.lists_under, &application)?) } else { None };
+        if threads.large > 0 { Some(Lanes::start(threads.large, threads.may_be_long, &application)?) } else { None };
     let builder = ServerBuilder::new();
     let stopping = builder.graceful_shutdown_signal();
     let server = builder

@@ -26,7 +26,7 @@ where
 {
     let listener = bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let address = listener.local_addr().unwrap();
-    let threads = Threads { workers: 1, large: 1, lists_under: "/lists/" };
+    let threads = Threads { workers: 1, large: 1, may_be_long: |_, path| path == "/lists/all" };
     let server = start(listener, threads, Duration::ZERO, Arc::new(Connections::new(LIMITS)), application).unwrap();
     tokio::spawn(server);
     address

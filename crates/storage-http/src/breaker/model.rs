@@ -146,7 +146,7 @@ struct Real {
 
 impl Real {
     fn new(recovery: Duration) -> Self {
-        Self { breaker: CircuitBreaker::new(FAILURES, recovery, recovery), permits: [const { None }; CALLERS] }
+        Self { breaker: CircuitBreaker::new("test", FAILURES, recovery, recovery), permits: [const { None }; CALLERS] }
     }
 
     fn does(&mut self, event: Event) -> bool {
