@@ -44,10 +44,10 @@ test-instance: ## the suite against the Storage Service at TEST_STORAGE_SERVICE_
 	@$(CARGO) build $(LOCKED) $(SERVICES)
 	@$(CARGO) test $(LOCKED) --package character-tests --test instance
 
-hunt: ## the long hunts for stale answers: 10 000 000 operations in memory, then Redis; some ten minutes
+hunt: ## the long hunts for stale answers and lost commits: in memory and PostgreSQL; some fifteen minutes
 	@./deploy/test-dependencies.sh
-	@$(CARGO) test --release $(LOCKED) --package character-cache --lib hunts -- --ignored --nocapture
-	@$(CARGO) test --release $(LOCKED) --package character-cache-redis --lib hunts -- --ignored --nocapture
+	@$(CARGO) test --release $(LOCKED) --package character-cache --test hunts -- --ignored --nocapture
+	@$(CARGO) test --release $(LOCKED) --package character-storage-sql --test log_postgres --test plans -- --ignored --nocapture
 
 bench: ## what it costs, each figure beside a floor of the same run; results are kept in docs/benchmarks.md
 	@./deploy/test-dependencies.sh
@@ -57,6 +57,7 @@ bench: ## what it costs, each figure beside a floor of the same run; results are
 	@$(CARGO) bench $(LOCKED) --package character-cache-redis --benches
 	@$(CARGO) bench $(LOCKED) --package character-storage-sql --bench storage
 	@$(CARGO) bench $(LOCKED) --package character-tests --bench http
+	@$(CARGO) bench $(LOCKED) --package character-tests --bench log
 
 check: ## formatting, lints, documentation, the crate graph, dependencies and licences
 	@$(CARGO) fmt --all --check

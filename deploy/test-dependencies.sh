@@ -1,6 +1,6 @@
 #!/bin/sh
-# Sees to it that the programs that tests and `make stack` start are on the machine: Redis, PostgreSQL, the shell of
-# SQLite, and promtool, which checks the metrics.
+# Sees to it that the programs that tests and `make stack` start are on the machine: Redis, PostgreSQL, PgBouncer, the
+# shell of SQLite, and promtool, which checks the metrics.
 #
 # Installs what is missing with apt-get when it may (as root), and otherwise says what to install and fails.
 set -eu
@@ -15,6 +15,7 @@ missing() {
     command -v redis-server >/dev/null || absent="$absent redis-server"
     command -v redis-cli >/dev/null || absent="$absent redis-tools"
     command -v initdb >/dev/null && command -v psql >/dev/null || absent="$absent postgresql"
+    command -v pgbouncer >/dev/null || [ -x /usr/sbin/pgbouncer ] || absent="$absent pgbouncer"
     command -v sqlite3 >/dev/null || absent="$absent sqlite3"
     # Debian has it in the package of the server.
     command -v promtool >/dev/null || absent="$absent prometheus"
@@ -22,6 +23,8 @@ missing() {
     command -v cc >/dev/null || absent="$absent gcc libc6-dev"
     # The examples of docs/api.md are run as they are written.
     command -v curl >/dev/null || absent="$absent curl"
+    # The example of docs/storage-contract-log.md is run as it is written.
+    command -v python3 >/dev/null || absent="$absent python3"
     # PostgreSQL refuses to run as root; setpriv gives root away.
     [ "$(id -u)" != 0 ] || command -v setpriv >/dev/null || absent="$absent util-linux"
     echo "$absent"

@@ -54,13 +54,12 @@ async fn all() {
         let base = format!("http://{origin}").parse().unwrap();
         HttpStorage::connect(HttpStorageConfig::new(base, token.to_owned().into())).unwrap()
     };
-    let warm: Arc<dyn StoragePort> = Arc::new(Cached::new(
-        Arc::new(remote()) as Arc<dyn StoragePort>,
-        CacheOptions::default(),
-        None,
-        CacheMetrics::default(),
-    ));
-    let warm = api(warm);
+    let inner: Arc<dyn StoragePort> = Arc::new(remote());
+    let (cached, follower) =
+        Cached::new(inner, Arc::new(remote()), CacheOptions::default(), None, CacheMetrics::default());
+    follower.start().unwrap();
+    assert!(cached.ready(Duration::from_secs(5)).await);
+    let warm = api(Arc::new(cached));
     let cold = api(Arc::new(remote()));
     let body = web::Bytes::from(fetch(&mut connect(warm), &request(&path)));
     println!("GET a character of {} bytes, {CONNECTIONS} connections kept alive", body.len());

@@ -9,6 +9,7 @@
 #![expect(clippy::expect_used, reason = "a fixture that cannot do its work fails the test it serves")]
 
 pub mod history;
+mod pgbouncer;
 mod port;
 mod postgres;
 mod program;
@@ -18,10 +19,11 @@ mod sqlite;
 mod supervisor;
 mod wait;
 
+pub use pgbouncer::PgBouncer;
 pub use port::free_port;
 pub use postgres::PostgresServer;
 pub use program::required as required_program;
-pub use redis::{Persistence, RedisServer};
+pub use redis::{Persistence, RedisCluster, RedisSentinels, RedisServer};
 pub use service::{Finished, Service, ServiceBuilder};
 pub use sqlite::query_sqlite;
 pub use supervisor::{Signal, Supervised};

@@ -85,6 +85,25 @@ impl PostgresServer {
         program::output_of(&mut command).trim_end().to_owned()
     }
 
+    /// What `pg_dump` writes of the schema of a [`fresh_schema_url`](Self::fresh_schema_url), with further options such as
+    /// `["--data-only"]`.
+    pub fn dump(&self, schema_url: &str, options: &[&str]) -> String {
+        let mut command = Command::new(self.programs.join("pg_dump"));
+        command.args(options).args(["--schema", schema_of(schema_url), "--dbname", &self.url()]);
+        program::output_of(&mut command)
+    }
+
+    /// Runs a script, such as a dump, in one transaction.
+    pub fn run_script(&self, script: &str) {
+        let folder = private_folder("script");
+        let file = folder.join("script.sql");
+        fs::write(&file, script).expect("the folder was just made");
+        let mut command = Command::new(self.programs.join("psql"));
+        command.args(["--no-psqlrc", "--quiet", "--set", "ON_ERROR_STOP=1", "--single-transaction"]);
+        program::output_of(command.args(["--dbname", &self.url(), "--file"]).arg(&file));
+        fs::remove_dir_all(folder).expect("the folder is ours");
+    }
+
     /// The TCP port on `127.0.0.1`.
     pub fn port(&self) -> u16 {
         self.port
@@ -140,15 +159,20 @@ impl PostgresServer {
     }
 }
 
-/// Whom the server runs as: PostgreSQL refuses to run as root.
-enum Account {
+/// The name of the schema that such a URL selects.
+fn schema_of(url: &str) -> &str {
+    url.rsplit("%3D").next().unwrap_or_default()
+}
+
+/// The account that a server runs as: PostgreSQL and PgBouncer refuse to run as root.
+pub(crate) enum Account {
     Ours,
     Other { user: u32, group: u32 },
 }
 
 impl Account {
     /// Our own account, or, when that is root, an unprivileged one that now owns the folder.
-    fn of_the_server(folder: &Path) -> Self {
+    pub(crate) fn of_the_server(folder: &Path) -> Self {
         let owner = fs::metadata(folder).expect("the folder was just made").uid();
         if owner != 0 {
             return Self::Ours;
@@ -166,7 +190,7 @@ impl Account {
     }
 
     /// The program as run by this account.
-    fn run(&self, path: &Path) -> Program {
+    pub(crate) fn run(&self, path: &Path) -> Program {
         match self {
             Self::Ours => Program::new(path),
             Self::Other { user, group } => Program::new(program::required("setpriv", "util-linux"))

@@ -1,3 +1,11 @@
+//! A Redis server of a test, alone, watched by Sentinels or in a Cluster.
+
+mod cluster;
+mod sentinels;
+
+pub use cluster::RedisCluster;
+pub use sentinels::RedisSentinels;
+
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::process::Command;
@@ -83,6 +91,21 @@ impl RedisServer {
         self.resume();
     }
 
+    /// Stops the process without ending it (`SIGSTOP`), like a machine that hangs. A frozen server must be thawed or killed.
+    pub fn freeze(&self) {
+        self.signal("-STOP");
+    }
+
+    /// Lets a frozen process go on (`SIGCONT`).
+    pub fn thaw(&self) {
+        self.signal("-CONT");
+    }
+
+    fn signal(&self, signal: &str) {
+        let id = self.pid().expect("the server runs").to_string();
+        program::output_of(Command::new("kill").args([signal, &id]));
+    }
+
     /// Forgets every key.
     pub fn flush(&self) {
         self.command(&["FLUSHALL"]);
@@ -106,6 +129,16 @@ impl RedisServer {
         self.server.pid()
     }
 
+    /// Waits until the answer to a command contains `part`.
+    fn waits_for(&self, words: &[&str], part: &str) {
+        let mut answer = String::new();
+        let came = wait::until(START, || {
+            answer = self.command(words);
+            answer.contains(part).then_some(())
+        });
+        assert!(came.is_some(), "{words:?} never contains {part}: {answer}");
+    }
+
     fn resume(&self) {
         self.server.start();
         wait::until(START, || (self.answers() || self.server.has_ended()).then_some(()));
@@ -119,7 +152,8 @@ impl RedisServer {
             connection.write_all(b"PING\r\n")?;
             let mut answer = [0; 5];
             connection.read_exact(&mut answer)?;
-            Ok(&answer == b"+PONG")
+            // One that asks for a password is up, too.
+            Ok([b"+PONG", b"-NOAU"].contains(&&answer))
         };
         ping().unwrap_or(false)
     }

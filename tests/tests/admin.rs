@@ -1,5 +1,7 @@
 //! `/admin/storage` of real processes: what a person on call sees, and can do.
 
+#[path = "admin/consumers.rs"]
+mod consumers;
 #[path = "admin/neighbours.rs"]
 mod neighbours;
 mod support;

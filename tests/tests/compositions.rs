@@ -3,20 +3,23 @@
 
 #![expect(clippy::unwrap_used, reason = "a composition that cannot be set up has failed")]
 
+#[path = "compositions/misses.rs"]
+mod misses;
 #[path = "compositions/redaction.rs"]
 mod redaction;
 
 use actix_web::{App, HttpServer, dev::ServerHandle, rt::System};
 use character_app::observed::{Observed, OperationMetrics};
 use character_cache::{CacheMetrics, CacheOptions, Cached};
+use character_cache_redis::{RedisTier, RedisTierMetrics, RedisTierOptions};
 use character_domain::{Attunement, Character, CharacterId, InventoryItem, UserId, now};
 use character_repositories::{Repositories, RequestContext, StorageContext};
 use character_storage_http::{HttpStorage, HttpStorageConfig};
-use character_storage_port::{Change, Commit, StorageExt, StoragePort, Transaction};
+use character_storage_port::{Change, Commit, MemoryStorage, StorageExt, StoragePort, Transaction};
 use character_storage_server::{AcceptedTokens, Limits, StorageServer};
 use character_storage_sql::{SqlOptions, SqlStorage};
 use character_storage_testkit::{Harness, storage_conformance, unreadable};
-use character_tests::PostgresServer;
+use character_tests::{PostgresServer, RedisServer};
 use std::{
     sync::{Arc, mpsc},
     thread::JoinHandle,
@@ -104,12 +107,40 @@ impl Harness for CachedOverSqlite {
         let folder = tempfile::tempdir().unwrap();
         let database = SqlStorage::sqlite(folder.path().join("storage.sqlite")).await.unwrap();
         let (serving, client) = Serving::start(Arc::new(database));
-        let cached = Cached::new(client, CacheOptions::default(), None, CacheMetrics::default());
+        let log = Arc::clone(&client) as _;
+        let (cached, follower) = Cached::new(client, log, CacheOptions::default(), None, CacheMetrics::default());
+        tokio::spawn(follower.run());
         ((serving, folder), Arc::new(cached))
     }
 }
 
 storage_conformance!(cached_http_server_sqlite, CachedOverSqlite);
+
+/// Cache, Redis, memory.
+struct CachedWithRedis;
+
+impl Harness for CachedWithRedis {
+    type Guard = ();
+
+    async fn fresh() -> ((), Arc<dyn StoragePort>) {
+        // A Redis of each test's own, as good as.
+        let prefix = format!("{}:", uuid::Uuid::new_v4());
+        let url = RedisServer::shared().url().into();
+        let options = RedisTierOptions { prefix, operation: Duration::from_secs(1), ..RedisTierOptions::new(url) };
+        let tier = RedisTier::connect(options, RedisTierMetrics::default()).unwrap();
+        assert!(tier.ready(Duration::from_secs(10)).await, "{:?}", tier.failure());
+        let inner: Arc<dyn StoragePort> = Arc::new(MemoryStorage::new());
+        // Without room in the process, each answer shows what Redis holds.
+        let options = CacheOptions { max_bytes: 0, ..CacheOptions::default() };
+        let log = Arc::clone(&inner) as _;
+        let (cached, follower) = Cached::new(inner, log, options, Some(Arc::new(tier)), CacheMetrics::default());
+        tokio::spawn(follower.run());
+        assert!(cached.ready(Duration::from_secs(10)).await);
+        ((), Arc::new(cached))
+    }
+}
+
+storage_conformance!(cached_redis_memory, CachedWithRedis);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn rows_that_cannot_be_read_are_reported_over_http() {

@@ -26,7 +26,7 @@ const CRATES: [(&str, u8, &[&str]); 18] = [
     ),
     ("character-storage-sql", 3, &["character-domain", "character-storage-port", "character-error-reporter"]),
     ("character-cache", 3, &["character-domain", "character-storage-port"]),
-    ("character-cache-redis", 3, &["character-domain", "character-storage-port", "character-cache"]),
+    ("character-cache-redis", 3, &["character-storage-port", "character-cache"]),
     ("character-repositories", 4, &["character-domain", "character-storage-port"]),
     (
         "character-api",

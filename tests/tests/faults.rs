@@ -9,6 +9,8 @@ mod support;
 mod coherence;
 #[path = "faults/database.rs"]
 mod database;
+#[path = "faults/fleet.rs"]
+mod fleet;
 #[path = "faults/kills.rs"]
 mod kills;
 #[path = "faults/leaks.rs"]
@@ -19,8 +21,14 @@ mod load;
 mod observer;
 #[path = "faults/outage.rs"]
 mod outage;
+#[path = "faults/overload.rs"]
+mod overload;
+#[path = "faults/positions.rs"]
+mod positions;
 #[path = "faults/redis.rs"]
 mod redis;
+#[path = "faults/restored.rs"]
+mod restored;
 #[path = "faults/retries.rs"]
 mod retries;
 #[path = "faults/shapes.rs"]

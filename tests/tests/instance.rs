@@ -104,8 +104,8 @@ async fn the_suite_holds_beside_the_rows_of_others_and_leaves_them_alone() {
         }
     }
     assert!(failed.is_empty(), "{} passed, {} failed: {failed:#?}", passed, failed.len());
-    // What is left out looks into the outbox, which belongs to everybody, or chooses its ids.
-    assert!(passed > 4 * left_out.len(), "{passed} passed, left out: {left_out:?}");
+    // What is left out looks at the log or its consumers, which belong to everybody, or chooses its ids.
+    assert!(passed > 2 * left_out.len(), "{passed} passed, left out: {left_out:?}");
     if instance.own.is_some() {
         assert_eq!(live_characters(storage.as_ref()).await, before);
     }

@@ -177,12 +177,16 @@ async fn both_services_show_what_is_documented_and_nothing_else_after_traffic_wi
     redis.kill();
     // Reads have a breaker of their own.
     until(Duration::from_secs(15), "reads", get, |answer| answer.status == 200).await;
-    // The outbox is looked at now and then.
+    // What a commit wrote is read from the cache; the list of it is not.
+    until(Duration::from_secs(15), "a list", || client().get(&url), |answer| answer.status == 200).await;
+    // The log is measured now and then.
     let read = || client().get(storage.url("/metrics"));
-    let measured = |answer: &support::Answer| answer.body.as_str().is_some_and(|text| text.contains("outbox_events "));
-    until(Duration::from_secs(10), "a look at the outbox", read, measured).await;
-    let storage_errors = client().post(storage.url("/storage/v1/outbox/claim")).bearer_auth(TOKEN);
-    send(storage_errors.json(&serde_json::json!({ "limit": 0, "lease_ms": 1 }))).await;
+    let measured =
+        |answer: &support::Answer| answer.body.as_str().is_some_and(|text| text.contains("commit_log_entries "));
+    until(Duration::from_secs(10), "a look at the log", read, measured).await;
+    let refused = client().post(storage.url("/storage/v1/transactions")).bearer_auth(TOKEN);
+    send(refused.json(&serde_json::json!({ "id": uuid::Uuid::nil(), "writes": [], "events": [], "traceparent": " " })))
+        .await;
     for (who, text, by) in [
         ("character-service", metrics(&service).await, &["both", "character", "redis", "remote"][..]),
         ("storage-service", metrics(&storage).await, &["both", "storage", "database"][..]),
@@ -209,8 +213,9 @@ async fn a_service_with_a_database_of_its_own_shows_the_database_and_no_waist() 
     assert_eq!(send(client().post(&url).json(&sheet("Alone"))).await.status, 201);
     assert_eq!(send(client().get(&url)).await.status, 200);
     let read = || client().get(service.url("/metrics"));
-    let measured = |answer: &support::Answer| answer.body.as_str().is_some_and(|text| text.contains("outbox_events "));
-    let answer = until(Duration::from_secs(10), "a look at the outbox", read, measured).await;
+    let measured =
+        |answer: &support::Answer| answer.body.as_str().is_some_and(|text| text.contains("commit_log_entries "));
+    let answer = until(Duration::from_secs(10), "a look at the log", read, measured).await;
     let text = answer.body.as_str().unwrap();
     promtool_accepts(text);
     let names: BTreeSet<_> = shown(text).into_keys().collect();

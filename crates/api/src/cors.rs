@@ -23,9 +23,10 @@ use url::Url;
 
 /// Every request header that the API reads.
 const REQUEST_HEADERS: &str = "Accept, Content-Encoding, Content-Type, Idempotency-Key, If-Match, If-None-Match, \
-                               Traceparent, Tracestate, X-Request-Id, X-User-Id";
+                               Storage-Position, Traceparent, Tracestate, X-Request-Id, X-User-Id";
 /// The headers of answers that a page may read.
-const EXPOSED_HEADERS: &str = "Age, Allow, Cache-Status, ETag, Link, Location, Retry-After, X-Request-Id";
+const EXPOSED_HEADERS: &str =
+    "Age, Allow, Cache-Status, ETag, Link, Location, Retry-After, Storage-Position, X-Request-Id";
 /// How long a browser may remember a preflight, in seconds.
 const MAX_AGE: &str = "3600";
 

@@ -121,7 +121,8 @@ pub fn configure_for(
         let guarded = from_fn(guard.clone().middleware());
         let with_headers = from_fn(middleware::security_headers);
         // A refusal of the guard must not reserve anything, so the guard is outside.
-        let answering = |endpoints| apply(accounted, apply(guarded, apply(admitted, endpoints)));
+        let positioned = from_fn(middleware::keep_position);
+        let answering = |endpoints| apply(accounted, apply(guarded, apply(admitted, apply(positioned, endpoints))));
         match &guard.origins {
             None => config.default_service(apply(with_headers, answering(endpoints))),
             Some(origins) => {

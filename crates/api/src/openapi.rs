@@ -1,5 +1,7 @@
 //! `/openapi.json` and `/docs`.
 
+mod positions;
+
 use crate::{
     Problem,
     answer::Answer,
@@ -28,7 +30,9 @@ use utoipa_swagger_ui::{Config, SwaggerFile};
             `misdirected-request` (421: the `Host` is none of the service), `foreign-origin` (403: a change on behalf of \
             a web page of another origin), `overloaded` (503, with `Retry-After`, for requests and answers that are large) \
             and `internal` (500). Unknown fields and parameters are refused. Entity tags are revisions: `\"1\"` when \
-            created, one more at each change.",
+            created, one more at each change.\n\n\
+            An answer to a change carries `Storage-Position`. A request that sends it back is answered with data that is at \
+            least as new, by any process of the service; without it another process may be behind by about a second.",
         license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0"),
     ),
     paths(
@@ -72,7 +76,9 @@ struct Document;
 /// The description of the API, OpenAPI 3.1.
 #[must_use]
 pub fn openapi() -> utoipa::openapi::OpenApi {
-    Document::openapi()
+    let mut document = Document::openapi();
+    positions::describe(&mut document);
+    document
 }
 
 /// Its operations without query parameters. The document is made once, because each worker asks for them.

@@ -44,6 +44,8 @@ async fn execute(command: CharacterServiceCommand, config: CharacterServiceConfi
     }
     let purpose = match &command {
         CharacterServiceCommand::Serve => Purpose::Serve,
+        // A service may run beside: it starts anew in the new epoch.
+        CharacterServiceCommand::NewEpoch => return new_epoch(&config).await,
         CharacterServiceCommand::Import { .. } => Purpose::Import,
         CharacterServiceCommand::Export { .. } | CharacterServiceCommand::OpenApi => Purpose::Read,
         CharacterServiceCommand::Check => {
@@ -62,9 +64,20 @@ async fn execute(command: CharacterServiceCommand, config: CharacterServiceConfi
         CharacterServiceCommand::Check => {
             check::dependencies(&Health::new(env!("CARGO_PKG_VERSION"), stack.checks)).await
         }
-        CharacterServiceCommand::OpenApi => Ok(ExitCode::SUCCESS),
+        CharacterServiceCommand::OpenApi | CharacterServiceCommand::NewEpoch => Ok(ExitCode::SUCCESS),
     };
     stack::closing(database, outcome).await
+}
+
+async fn new_epoch(config: &CharacterServiceConfig) -> Outcome {
+    if config.remote.is_some() {
+        return Err(
+            "the data is in a central Storage Service: run storage-service new-epoch with its configuration".into()
+        );
+    }
+    let database = stack::open_embedded(config).await?;
+    let outcome = stack::begin_new_epoch(&database).await;
+    stack::closing(Some(database), outcome).await
 }
 
 async fn serve(config: CharacterServiceConfig, stack: Stack, mut registry: Registry) -> Outcome {

@@ -33,6 +33,11 @@ pub(crate) enum CharacterServiceCommand {
     },
     /// Print the effective configuration, secrets masked, and probe every dependency
     Check,
+    /// Begin a new epoch of an embedded database, so that nothing cached of it counts any more
+    ///
+    /// For a database that was put back from a backup while no process that knew the lost changes was running. A storage
+    /// finds that by itself in all other cases. Of a central Storage Service, use `storage-service new-epoch`.
+    NewEpoch,
     /// Print the OpenAPI document of the API
     #[command(name = "openapi")]
     OpenApi,
@@ -52,6 +57,11 @@ pub(crate) enum StorageServiceCommand {
     Serve,
     /// Print the effective configuration, secrets masked, and probe the database
     Check,
+    /// Begin a new epoch of the database, so that nothing that clients have cached of it counts any more
+    ///
+    /// For a database that was put back from a backup while no process that knew the lost changes was running. The storage
+    /// finds that by itself in all other cases. May run beside the service.
+    NewEpoch,
 }
 
 /// Parses the arguments of the process; prints help, version or a mistake and ends the process where clap does.

@@ -25,4 +25,5 @@ mod state_metrics;
 pub mod storage_service;
 pub mod telemetry;
 mod token_warnings;
+mod trace_parent;
 pub mod transfer;

@@ -1,10 +1,12 @@
 //! Metrics of the operations that callers see, caches included.
 
-use crate::labels::SnakeCase;
+use crate::{labels::SnakeCase, trace_parent};
 use async_trait::async_trait;
 use character_storage_port::{
-    COMMIT, Commit, Committed, Deleted, Entity, EventId, Outbox, OutboxEvent, Page, PageRequest, Probe, Read, Result,
-    SNAPSHOT, Snapshot, SnapshotStream, Source, Store, Tier, Transaction,
+    ADVANCE, COMMIT, CONSUMERS, Commit, Committed, ConsumerName, ConsumerState, Consumers, DISCARD, Deleted,
+    DomainEvent, Entity, EventId, FOLLOW, HEAD, HolderId, LEASE, LeaseToken, Leased, Log, LogBatch, LogCursor, PARK,
+    PARKED, Page, PageRequest, ParkedEvent, Probe, RELEASE, Read, Result, SNAPSHOT, Snapshot, SnapshotStream, Source,
+    Store, Tier, Transaction, UNPARK,
 };
 use prometheus_client::{
     encoding::EncodeLabelSet,
@@ -155,7 +157,8 @@ impl<E: Entity, S: Store<E>> Store<E> for Observed<S> {
 #[async_trait]
 #[deny(clippy::missing_trait_methods)]
 impl<S: Commit> Commit for Observed<S> {
-    async fn commit(&self, transaction: Transaction) -> Result<Committed> {
+    async fn commit(&self, mut transaction: Transaction) -> Result<Committed> {
+        transaction.traceparent = transaction.traceparent.or_else(trace_parent::current);
         self.observe(COMMIT, self.inner.commit(transaction)).await
     }
     async fn commit_each(&self, transactions: Vec<Transaction>) -> Vec<Result<Committed>> {
@@ -169,14 +172,47 @@ impl<S: Commit> Commit for Observed<S> {
     }
 }
 
+/// A follower that waits for news is no operation under way.
 #[async_trait]
 #[deny(clippy::missing_trait_methods)]
-impl<S: Outbox> Outbox for Observed<S> {
-    async fn claim(&self, limit: usize, lease: Duration) -> Result<Vec<OutboxEvent>> {
-        self.observe("outbox.claim", self.inner.claim(limit, lease)).await
+impl<S: Log> Log for Observed<S> {
+    async fn follow(&self, after: &LogCursor, limit: usize, wait: Duration) -> Result<LogBatch> {
+        let started = Instant::now();
+        let result = self.inner.follow(after, limit, wait).await;
+        self.metrics.record(FOLLOW, started.elapsed(), &result);
+        result
     }
-    async fn acknowledge(&self, ids: &[EventId]) -> Result<()> {
-        self.observe("outbox.acknowledge", self.inner.acknowledge(ids)).await
+    async fn head(&self) -> Result<LogCursor> {
+        self.observe(HEAD, self.inner.head()).await
+    }
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl<S: Consumers> Consumers for Observed<S> {
+    async fn lease(&self, consumer: &ConsumerName, holder: HolderId, lease: Duration) -> Result<Option<Leased>> {
+        self.observe(LEASE, self.inner.lease(consumer, holder, lease)).await
+    }
+    async fn advance(&self, token: &LeaseToken, to: &LogCursor) -> Result<()> {
+        self.observe(ADVANCE, self.inner.advance(token, to)).await
+    }
+    async fn release(&self, token: &LeaseToken) -> Result<()> {
+        self.observe(RELEASE, self.inner.release(token)).await
+    }
+    async fn park(&self, token: &LeaseToken, event: &DomainEvent, reason: &str) -> Result<()> {
+        self.observe(PARK, self.inner.park(token, event, reason)).await
+    }
+    async fn parked(&self, consumer: &ConsumerName, after: Option<EventId>, limit: usize) -> Result<Vec<ParkedEvent>> {
+        self.observe(PARKED, self.inner.parked(consumer, after, limit)).await
+    }
+    async fn unpark(&self, consumer: &ConsumerName, ids: &[EventId]) -> Result<u64> {
+        self.observe(UNPARK, self.inner.unpark(consumer, ids)).await
+    }
+    async fn discard(&self, consumer: &ConsumerName, ids: &[EventId]) -> Result<u64> {
+        self.observe(DISCARD, self.inner.discard(consumer, ids)).await
+    }
+    async fn consumers(&self) -> Result<Vec<ConsumerState>> {
+        self.observe(CONSUMERS, self.inner.consumers()).await
     }
 }
 

@@ -3,8 +3,10 @@
 use crate::reporting::Reporting;
 use async_trait::async_trait;
 use character_storage_port::{
-    COMMIT, Commit, Committed, Deleted, Entity, EventId, Outbox, OutboxEvent, Page, PageRequest, Probe, Read, Result,
-    SNAPSHOT, Snapshot, SnapshotStream, StorageError, Store, Transaction,
+    ADVANCE, COMMIT, CONSUMERS, Commit, Committed, ConsumerName, ConsumerState, Consumers, DISCARD, Deleted,
+    DomainEvent, Entity, ErrorKind, EventId, FOLLOW, HEAD, HolderId, LEASE, LeaseToken, Leased, Log, LogBatch,
+    LogCursor, PARK, PARKED, Page, PageRequest, ParkedEvent, Probe, RELEASE, Read, Result, SNAPSHOT, Snapshot,
+    SnapshotStream, StorageError, Store, Transaction, UNPARK,
 };
 use futures_util::StreamExt;
 use std::{sync::Arc, time::Duration};
@@ -62,14 +64,47 @@ impl<S: Commit> Commit for Reported<S> {
     }
 }
 
+/// A cursor that leads nowhere is news for its follower and no failure.
 #[async_trait]
 #[deny(clippy::missing_trait_methods)]
-impl<S: Outbox> Outbox for Reported<S> {
-    async fn claim(&self, limit: usize, lease: Duration) -> Result<Vec<OutboxEvent>> {
-        self.tell("outbox.claim", self.inner.claim(limit, lease).await)
+impl<S: Log> Log for Reported<S> {
+    async fn follow(&self, after: &LogCursor, limit: usize, wait: Duration) -> Result<LogBatch> {
+        match self.inner.follow(after, limit, wait).await {
+            Err(error) if *error.kind() == ErrorKind::Gone => Err(error),
+            result => self.tell(FOLLOW, result),
+        }
     }
-    async fn acknowledge(&self, ids: &[EventId]) -> Result<()> {
-        self.tell("outbox.acknowledge", self.inner.acknowledge(ids).await)
+    async fn head(&self) -> Result<LogCursor> {
+        self.tell(HEAD, self.inner.head().await)
+    }
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl<S: Consumers> Consumers for Reported<S> {
+    async fn lease(&self, consumer: &ConsumerName, holder: HolderId, lease: Duration) -> Result<Option<Leased>> {
+        self.tell(LEASE, self.inner.lease(consumer, holder, lease).await)
+    }
+    async fn advance(&self, token: &LeaseToken, to: &LogCursor) -> Result<()> {
+        self.tell(ADVANCE, self.inner.advance(token, to).await)
+    }
+    async fn release(&self, token: &LeaseToken) -> Result<()> {
+        self.tell(RELEASE, self.inner.release(token).await)
+    }
+    async fn park(&self, token: &LeaseToken, event: &DomainEvent, reason: &str) -> Result<()> {
+        self.tell(PARK, self.inner.park(token, event, reason).await)
+    }
+    async fn parked(&self, consumer: &ConsumerName, after: Option<EventId>, limit: usize) -> Result<Vec<ParkedEvent>> {
+        self.tell(PARKED, self.inner.parked(consumer, after, limit).await)
+    }
+    async fn unpark(&self, consumer: &ConsumerName, ids: &[EventId]) -> Result<u64> {
+        self.tell(UNPARK, self.inner.unpark(consumer, ids).await)
+    }
+    async fn discard(&self, consumer: &ConsumerName, ids: &[EventId]) -> Result<u64> {
+        self.tell(DISCARD, self.inner.discard(consumer, ids).await)
+    }
+    async fn consumers(&self) -> Result<Vec<ConsumerState>> {
+        self.tell(CONSUMERS, self.inner.consumers().await)
     }
 }
 

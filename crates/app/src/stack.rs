@@ -2,36 +2,35 @@
 
 use crate::{
     admin::{Operator, WaistHandle},
-    config::{CharacterServiceConfig, RemoteStorage},
+    config::{CharacterServiceConfig, CommitLogConfig, RemoteStorage},
     folder_lock::FolderLock,
     observed::{Observed, OperationMetrics},
     private_files,
     reported::Reported,
     reporting::Reporting,
-    run::Outcome,
+    run::{Outcome, say},
     state_metrics::{show_database, show_reports},
 };
 use character_api::HealthCheck;
 use character_cache::{CacheMetrics, CacheOptions, Cached, SharedTier};
 use character_cache_redis::{RedisTier, RedisTierMetrics, RedisTierOptions};
-use character_domain::now;
 use character_error_reporter::redacted;
 use character_storage_http::{HttpStorage, HttpStorageConfig};
-use character_storage_port::StoragePort;
+use character_storage_port::{Log, StoragePort};
 use character_storage_sql::{DatabaseLocation, SqlOptions, SqlStorage};
 use prometheus_client::registry::Registry;
-use std::{error::Error, path::Path, sync::Arc, time::Duration};
+use std::{error::Error, path::Path, process::ExitCode, sync::Arc, time::Duration};
 
 /// The service whose stack this is.
 const SERVICE: &str = "character-service";
 
-/// How long the id of a transaction is remembered: a week, where the port promises a day.
-const TRANSACTION_RETENTION: Duration = Duration::from_secs(7 * 24 * 3600);
+/// The file of the embedded database.
+const EMBEDDED: &str = "character.sqlite";
 
 /// How long a health check waits for Redis; shorter than the second that a check is given.
 const REDIS_PATIENCE: Duration = Duration::from_millis(800);
 
-/// How often old transactions are forgotten.
+/// How often old commits leave the log.
 const PURGE_EVERY: Duration = Duration::from_secs(3600);
 
 /// What the storage is wired for.
@@ -87,6 +86,8 @@ pub(crate) async fn closing(database: Option<SqlStorage>, outcome: Outcome) -> O
 /// The storage at the bottom, and the handles of it that a person on call needs.
 struct Origin {
     storage: Arc<dyn StoragePort>,
+    /// The log of the same storage, over connections that no request uses.
+    log: Arc<dyn Log>,
     place: String,
     waist: Option<WaistHandle>,
     database: Option<SqlStorage>,
@@ -104,9 +105,9 @@ pub async fn build(
     purpose: Purpose,
 ) -> Result<Stack, Box<dyn Error + Send + Sync>> {
     // The origin: the central service, behind retry, breaker and deadline; or a database of our own.
-    let Origin { storage: origin, place, waist, database, lock } = match &config.remote {
+    let Origin { storage: origin, log, place, waist, database, lock } = match &config.remote {
         Some(remote) => remote_storage(remote, registry)?,
-        None => embedded(&config.data_dir, registry, purpose).await?,
+        None => embedded(config, registry, purpose).await?,
     };
     // The shared tier, so that one process profits from what another has read. It cannot fail a read.
     let (shared, redis) = match &config.redis_url {
@@ -126,7 +127,7 @@ pub async fn build(
         None => (None, None),
     };
     let shared_tier =
-        if shared.is_some() { "Redis: shared cache tier" } else { "Redis: none, the cache is in this process alone" };
+        if shared.is_some() { "Redis: shared cache tier" } else { "Redis: none, each process caches for itself" };
     // The cache, outside the waist so that a hit costs no attempt and an open breaker can be answered from memory.
     let metrics = CacheMetrics::default();
     metrics.register(registry);
@@ -134,10 +135,18 @@ pub async fn build(
         fresh: config.cache_ttl,
         stale_max: config.cache_stale_max,
         max_bytes: config.cache_max_bytes,
+        trust: config.cache_trust,
+        // Before an answer arrives, the last question that was answered is up to two waits old.
+        log_wait: config.cache_trust / 5,
         ..CacheOptions::default()
     };
-    let cached = Cached::new(Arc::clone(&origin), options, shared, metrics);
-    report_cache_size(cached.clone());
+    let (cached, follower) = Cached::new(Arc::clone(&origin), log, options, shared, metrics);
+    // On a thread of its own, so that load cannot make the process distrust its cache. Without it everything is read from
+    // the storage, as a command should.
+    if purpose == Purpose::Serve {
+        follower.start()?;
+    }
+    report_cache_state(cached.clone());
     // What callers see is measured outermost, hits included, and what they see fail is told, once.
     let metrics = OperationMetrics::register(registry);
     let breakers = waist.as_ref().map(|waist| waist.breakers.clone());
@@ -152,14 +161,23 @@ pub async fn build(
 
     let mut checks = vec![checked];
     checks.extend(redis.clone().map(redis_check));
-    let summary = vec![place, shared_tier.to_owned(), "Message Hub: none, events wait in the outbox".to_owned()];
-    let operator =
-        Operator { service: SERVICE, operations: metrics, reporting, waist, cache: Some(cached), redis, database };
+    let summary =
+        vec![place, shared_tier.to_owned(), "Message Hub: none, events stay in the log of commits".to_owned()];
+    let operator = Operator {
+        service: SERVICE,
+        operations: metrics,
+        reporting,
+        waist,
+        cache: Some(cached),
+        redis,
+        database,
+        consumers: Arc::clone(&origin),
+    };
     Ok(Stack { storage, origin, checks, summary, operator, _lock: lock })
 }
 
 fn remote_storage(remote: &RemoteStorage, registry: &mut Registry) -> Result<Origin, Box<dyn Error + Send + Sync>> {
-    let storage = HttpStorage::connect(HttpStorageConfig {
+    let config = HttpStorageConfig {
         deadline: remote.deadline,
         attempt_timeout: remote.attempt_timeout,
         large_timeout: remote.large_timeout,
@@ -169,63 +187,90 @@ fn remote_storage(remote: &RemoteStorage, registry: &mut Registry) -> Result<Ori
         breaker_recovery: remote.breaker_recovery,
         breaker_probe: remote.breaker_probe,
         ..HttpStorageConfig::new(remote.url.clone(), remote.token.clone())
-    })?;
+    };
+    // Its connections live on the thread of the follower.
+    let log = Arc::new(HttpStorage::connect(config.clone())?);
+    let storage = HttpStorage::connect(config)?;
     storage.metrics().register(registry);
     let (place, waist) = (format!("storage: central, {}", remote.url), Some(WaistHandle::of(&storage)));
-    Ok(Origin { storage: Arc::new(storage), place, waist, database: None, lock: None })
+    Ok(Origin { storage: Arc::new(storage), log, place, waist, database: None, lock: None })
 }
 
 async fn embedded(
-    folder: &Path,
+    config: &CharacterServiceConfig,
     registry: &mut Registry,
     purpose: Purpose,
 ) -> Result<Origin, Box<dyn Error + Send + Sync>> {
+    let folder: &Path = &config.data_dir;
     let lock = match purpose {
         Purpose::Serve => Some(FolderLock::serving(folder)?),
         Purpose::Import => Some(FolderLock::importing(folder)?),
         Purpose::Read => None,
     };
-    let file = folder.join("character.sqlite");
+    let file = folder.join(EMBEDDED);
     let location = DatabaseLocation::file(&file);
     let database = match purpose {
-        Purpose::Serve | Purpose::Import => SqlStorage::open(location, SqlOptions::default()).await?,
+        Purpose::Serve | Purpose::Import => {
+            let options = SqlOptions { log_poll: config.commit_log.poll, ..SqlOptions::default() };
+            SqlStorage::open(location, options).await?
+        }
         Purpose::Read => SqlStorage::open_existing(location, SqlOptions::default()).await?,
     };
     if lock.is_some() {
         private_files::warn_of_open(&private_files::of_database(&file));
     }
     if purpose == Purpose::Serve {
-        forget_old_transactions(&database);
+        forget_old_commits(&database, config.commit_log);
     }
     show_database(&database, registry);
     let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
     let place = format!("storage: embedded SQLite, data in {}", folder.display());
-    Ok(Origin { storage: Arc::new(database.clone()), place, waist: None, database: Some(database), lock })
+    let storage = Arc::new(database.clone());
+    Ok(Origin { log: Arc::clone(&storage) as _, storage, place, waist: None, database: Some(database), lock })
 }
 
-/// Keeps the gauges of the cache's size up to date, since its metrics cannot ask for it when they are read.
-fn report_cache_size(cached: Cached) {
+/// The embedded database, which must exist, to write.
+///
+/// # Errors
+/// When there is none, or it cannot be opened.
+pub(crate) async fn open_embedded(config: &CharacterServiceConfig) -> Result<SqlStorage, Box<dyn Error + Send + Sync>> {
+    let file = config.data_dir.join(EMBEDDED);
+    if !file.is_file() {
+        return Err(format!("there is no database at {}", file.display()).into());
+    }
+    Ok(SqlStorage::open(DatabaseLocation::file(&file), SqlOptions::default()).await?)
+}
+
+/// Begins a new epoch of the database, by order of an operator.
+pub(crate) async fn begin_new_epoch(database: &SqlStorage) -> Outcome {
+    let epoch = database.new_epoch().await?;
+    say(format!("new epoch {epoch}: nothing that was cached of this database counts any more"))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Keeps the gauges of the cache's state up to date, since its metrics cannot ask for it when they are read.
+fn report_cache_state(cached: Cached) {
     tokio::spawn(async move {
         let mut ticks = tokio::time::interval(Duration::from_secs(1));
         loop {
             ticks.tick().await;
-            cached.report_size();
+            cached.report_state();
         }
     });
 }
 
-/// Forgets, now and every hour, the ids of transactions that nobody will repeat any more.
-pub fn forget_old_transactions(database: &SqlStorage) {
+/// Removes, now and every hour, commits from the log that are old enough.
+pub fn forget_old_commits(database: &SqlStorage, config: CommitLogConfig) {
     let database = database.clone();
     tokio::spawn(async move {
         let mut ticks = tokio::time::interval(PURGE_EVERY);
         loop {
             ticks.tick().await;
-            match database.purge_transactions(now().saturating_sub(TRANSACTION_RETENTION)).await {
+            match database.purge(config.retention, config.bound).await {
                 Ok(0) => {}
-                Ok(forgotten) => tracing::info!(forgotten, "old transactions forgotten"),
+                Ok(removed) => tracing::info!(removed, "old commits left the log"),
                 Err(error) => {
-                    tracing::warn!(error = %redacted(&error), "old transactions could not be forgotten; trying again in an hour")
+                    tracing::warn!(error = %redacted(&error), "old commits could not be removed; trying again in an hour")
                 }
             }
         }

@@ -1,8 +1,8 @@
 //! Metrics of states rather than of events, read when they are asked for.
 
 use crate::reporting::Reporting;
-use character_domain::now;
-use character_storage_sql::{Backlog, SqlStorage};
+use character_domain::{Timestamp, now};
+use character_storage_sql::{LogStatus, SqlStorage};
 use prometheus_client::{
     collector::Collector,
     encoding::{DescriptorEncoder, EncodeMetric},
@@ -15,33 +15,39 @@ use std::{
     time::Duration,
 };
 
-/// How often the outbox is looked at.
+/// How often the log is measured.
 const MEASURE_EVERY: Duration = Duration::from_secs(15);
 
-/// The connections to a database and the outbox in it.
+/// The connections to a database and the log of commits in it.
 #[derive(Debug)]
 struct DatabaseState {
     database: SqlStorage,
     /// `None` while it is not known.
-    backlog: Arc<Mutex<Option<Backlog>>>,
+    log: Arc<Mutex<Option<LogStatus>>>,
 }
 
-/// Shows the connections of `database` and what waits in its outbox: `database_connections_max`,
-/// `database_connections_open`, `database_connections_idle`, `database_operations_waiting`, `outbox_events` and
-/// `outbox_oldest_event_age_seconds`. Needs a Tokio runtime.
+/// Shows the connections of `database` and its log of commits: `database_connections_max`, `database_connections_open`,
+/// `database_connections_idle`, `database_operations_waiting`, `commit_log_entries`,
+/// `commit_log_oldest_entry_age_seconds`, `commit_log_slowest_consumer_age_seconds`, `commit_log_parked_events` and
+/// `commit_log_notify`. Needs a Tokio runtime.
 pub(crate) fn show_database(database: &SqlStorage, registry: &mut Registry) {
-    let backlog = Arc::new(Mutex::new(None));
-    registry.register_collector(Box::new(DatabaseState { database: database.clone(), backlog: Arc::clone(&backlog) }));
-    let (database, known) = (database.clone(), Arc::downgrade(&backlog));
+    let log = Arc::new(Mutex::new(None));
+    registry.register_collector(Box::new(DatabaseState { database: database.clone(), log: Arc::clone(&log) }));
+    let (database, known) = (database.clone(), Arc::downgrade(&log));
     tokio::spawn(async move {
         let mut ticks = tokio::time::interval(MEASURE_EVERY);
         loop {
             ticks.tick().await;
-            let measured = database.backlog().await.ok();
+            let measured = database.log_status().await.ok();
             let Some(known) = known.upgrade() else { return };
             *known.lock().unwrap_or_else(PoisonError::into_inner) = measured;
         }
     });
+}
+
+/// The age of a time; 0 for none.
+fn age(since: Option<Timestamp>) -> f64 {
+    since.map_or(0.0, |since| now().duration_since(since).as_secs_f64())
 }
 
 impl Collector for DatabaseState {
@@ -56,16 +62,32 @@ impl Collector for DatabaseState {
             let gauge = ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX));
             gauge.encode(encoder.encode_descriptor(name, help, None, MetricType::Gauge)?)?;
         }
-        // What is not known is not shown, rather than shown as an empty outbox.
-        let Some(backlog) = *self.backlog.lock().unwrap_or_else(PoisonError::into_inner) else { return Ok(()) };
-        let events = ConstGauge::new(i64::try_from(backlog.events).unwrap_or(i64::MAX));
-        let help = "Events that wait to be published; estimated above 10000";
-        events.encode(encoder.encode_descriptor("outbox_events", help, None, MetricType::Gauge)?)?;
-        let age = backlog.oldest.map_or(0.0, |oldest| now().duration_since(oldest).as_secs_f64());
-        let help = "Age of the oldest event that waits; 0 when none does";
-        let unit = Unit::Seconds;
-        let encoder = encoder.encode_descriptor("outbox_oldest_event_age", help, Some(&unit), MetricType::Gauge)?;
-        ConstGauge::new(age).encode(encoder)
+        // What is not known is not shown, rather than shown as an empty log.
+        let Some(log) = self.log.lock().unwrap_or_else(PoisonError::into_inner).clone() else { return Ok(()) };
+        let notify = log.notifies.map_or(-1, i64::from);
+        for (name, help, value) in [
+            ("commit_log_entries", "Commits kept in the log; estimated above 10000", log.entries),
+            ("commit_log_parked_events", "Events that a consumer has set aside", log.parked),
+        ] {
+            let gauge = ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX));
+            gauge.encode(encoder.encode_descriptor(name, help, None, MetricType::Gauge)?)?;
+        }
+        let help = "1: the database notifies of commits of other processes; 0: it does not, and is polled; -1: unknown";
+        ConstGauge::new(notify).encode(encoder.encode_descriptor(
+            "commit_log_notify",
+            help,
+            None,
+            MetricType::Gauge,
+        )?)?;
+        let slowest = log.slowest.as_ref().map(|(_, since)| *since);
+        for (name, help, since) in [
+            ("commit_log_oldest_entry_age", "Age of the oldest commit kept in the log", log.oldest),
+            ("commit_log_slowest_consumer_age", "Age of the oldest commit that a consumer has not passed", slowest),
+        ] {
+            let encoder = encoder.encode_descriptor(name, help, Some(&Unit::Seconds), MetricType::Gauge)?;
+            ConstGauge::new(age(since)).encode(encoder)?;
+        }
+        Ok(())
     }
 }
 

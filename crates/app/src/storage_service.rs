@@ -48,16 +48,25 @@ pub fn main() -> ExitCode {
 async fn execute(command: StorageServiceCommand, config: StorageServiceConfig, log: &LogQueue) -> Outcome {
     let location = config.database();
     let engine = location.engine();
-    let options =
-        SqlOptions { connections: config.pool_size, timeout: config.database_timeout, ..SqlOptions::default() };
+    let options = SqlOptions {
+        connections: config.pool_size,
+        timeout: config.database_timeout,
+        log_poll: config.commit_log.poll,
+        ..SqlOptions::default()
+    };
     let (database, _lock) = match command {
         StorageServiceCommand::Serve => {
             let lock = location.folder().map(FolderLock::serving).transpose()?;
             let files = location.path().map(private_files::of_database).unwrap_or_default();
             let database = SqlStorage::open(location, options).await?;
             private_files::warn_of_open(&files);
-            stack::forget_old_transactions(&database);
+            stack::forget_old_commits(&database, config.commit_log);
             (database, lock)
+        }
+        StorageServiceCommand::NewEpoch => {
+            let database = SqlStorage::open(location, options).await?;
+            let outcome = stack::begin_new_epoch(&database).await;
+            return stack::closing(Some(database), outcome).await;
         }
         StorageServiceCommand::Check => {
             check::configuration(&config.effective)?;
@@ -93,11 +102,12 @@ async fn work(
         waist: None,
         cache: None,
         redis: None,
+        consumers: Arc::new(database.clone()),
         database: Some(database),
     };
     let health = Arc::new(Health::new(env!("CARGO_PKG_VERSION"), vec![stack::storage_check("database", checked)]));
     match command {
-        StorageServiceCommand::Check => check::dependencies(&health).await,
+        StorageServiceCommand::Check | StorageServiceCommand::NewEpoch => check::dependencies(&health).await,
         StorageServiceCommand::Serve => serve(config, storage, registry, health, operator, engine).await,
     }
 }

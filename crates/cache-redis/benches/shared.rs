@@ -1,22 +1,24 @@
-//! What a hit in Redis costs through the whole port, beside a bare GET of the same bytes, in the same run.
+//! What the tier costs, beside the same commands through the bare client, in the same run.
 //!
 //! `cargo bench -p character-cache-redis --bench shared`
 #![expect(clippy::unwrap_used, reason = "a measurement that cannot be made has failed")]
 #![expect(clippy::print_stdout, reason = "the figures are what it is for")]
 
-use character_cache::{CacheMetrics, CacheOptions, Cached, Key, Lookup, SharedTier};
+use bytes::Bytes;
+use character_cache::{Lock, Lookup, SharedTier};
 use character_cache_redis::{RedisTier, RedisTierMetrics, RedisTierOptions};
-use character_domain::{Character, UserId, json, now};
-use character_storage_port::{Deleted, EntityKind, MemoryStorage, Read, Source, StorageExt, StoragePort, Store, Tier};
 use character_tests::RedisServer;
+use redis::{Value, aio::MultiplexedConnection, cmd};
 use std::{
     hint::black_box,
-    sync::Arc,
     time::{Duration, Instant},
 };
 
 const ROUNDS: usize = 41;
 const TIMES: u32 = 250;
+
+/// The size of a character with all its data.
+const SIZE: usize = 4_096;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() {
@@ -24,17 +26,6 @@ async fn main() {
     if std::env::args().any(|argument| argument == "--bench") {
         measure().await;
     }
-}
-
-/// A character whose JSON is 4 KB.
-fn character() -> Character {
-    let mut character = Character::new(UserId::new(), "Torormir", now());
-    let skill = |skill: u32| {
-        let entry = serde_json::json!({ "ability": "dexterity", "proficient": skill.is_multiple_of(2), "bonus": skill, "notes": "as trained" });
-        (format!("skill_{skill:02}"), entry)
-    };
-    character.data.0.extend((0..43).map(skill));
-    character
 }
 
 fn report(what: &str, rounds: &mut [Duration], floor: Option<f64>) -> f64 {
@@ -45,61 +36,58 @@ fn report(what: &str, rounds: &mut [Duration], floor: Option<f64>) -> f64 {
     each
 }
 
+async fn timed(rounds: &mut Vec<Duration>, mut once: impl AsyncFnMut()) {
+    let start = Instant::now();
+    for _ in 0..TIMES {
+        once().await;
+    }
+    rounds.push(start.elapsed());
+}
+
+/// What a miss asks of Redis: the value that is not there, the lock, then the value.
+async fn bare_miss(connection: &mut MultiplexedConnection, value: &[u8]) {
+    let absent: Value = cmd("GET").arg("absent").query_async(connection).await.unwrap();
+    let locked: Value =
+        cmd("SET").arg("lock").arg(1).arg("NX").arg("PX").arg(1_000).query_async(connection).await.unwrap();
+    assert!(absent == Value::Nil && locked == Value::Okay);
+    let mut put = redis::pipe();
+    put.cmd("SET").arg("put").arg(value).arg("PX").arg(86_400_000).ignore().cmd("UNLINK").arg("lock").ignore();
+    put.query_async::<()>(connection).await.unwrap();
+}
+
 async fn measure() {
     let server = RedisServer::start();
-    let origin = MemoryStorage::new();
-    let row = origin.create_character(character()).await.unwrap();
-    let inner: Arc<dyn StoragePort> = Arc::new(origin);
     // A machine that is busy with other things is not to end the measurement.
     let patient = Duration::from_secs(2);
     let options =
         RedisTierOptions { operation: patient, connect: patient, ..RedisTierOptions::new(server.url().into()) };
-    let tier = Arc::new(RedisTier::connect(options, RedisTierMetrics::default()).unwrap());
-    // No room in this process, so every find goes to Redis.
-    let options = CacheOptions { max_bytes: 0, ..CacheOptions::default() };
-    let cached: Arc<dyn StoragePort> =
-        Arc::new(Cached::new(inner, options, Some(Arc::clone(&tier) as _), CacheMetrics::default()));
+    let tier = RedisTier::connect(options, RedisTierMetrics::default()).unwrap();
     assert!(tier.ready(Duration::from_secs(20)).await);
-    let find = async || -> Read<Option<Character>> { cached.find(row.id, Deleted::Exclude).await.unwrap() };
-    find().await;
-    assert!(matches!(find().await.source, Source::Cache { tier: Tier::Shared, .. }), "what is measured is a hit");
-
-    let bytes = serde_json::to_vec(&row).unwrap();
-    println!("a character of {} bytes of JSON", bytes.len());
+    let value = Bytes::from(vec![b'x'; SIZE]);
+    assert!(tier.put("hit", value.clone()).await);
     let client = redis::Client::open(server.url()).unwrap();
     let mut connection = client.get_multiplexed_async_connection().await.unwrap();
-    redis::cmd("SET").arg("raw").arg(&bytes).query_async::<()>(&mut connection).await.unwrap();
-    let key = Key::row(EntityKind::Character, row.id.into());
-    let (mut raw, mut looked_up, mut found) = (Vec::new(), Vec::new(), Vec::new());
-    // In turns, so that all three see the same weather.
+    cmd("SET").arg("raw").arg(&value[..]).query_async::<()>(&mut connection).await.unwrap();
+
+    println!("a value of {SIZE} bytes");
+    let (mut get, mut hit, mut misses, mut miss) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    // In turns, so that all see the same weather.
     for _ in 0..ROUNDS {
-        let start = Instant::now();
-        for _ in 0..TIMES {
-            drop(black_box(redis::cmd("GET").arg("raw").query_async::<Vec<u8>>(&mut connection).await.unwrap()));
-        }
-        raw.push(start.elapsed());
-        let start = Instant::now();
-        for _ in 0..TIMES {
-            let lookup = tier.get_or_lease(&key, Duration::from_secs(3_600)).await;
-            assert!(matches!(lookup, Lookup::Hit { .. }));
-        }
-        looked_up.push(start.elapsed());
-        let start = Instant::now();
-        for _ in 0..TIMES {
-            drop(black_box(find().await));
-        }
-        found.push(start.elapsed());
+        timed(&mut get, async || {
+            drop(black_box(cmd("GET").arg("raw").query_async::<Vec<u8>>(&mut connection).await.unwrap()));
+        })
+        .await;
+        timed(&mut hit, async || assert!(matches!(tier.get("hit").await, Lookup::Found(_)))).await;
+        timed(&mut misses, async || bare_miss(&mut connection, &value).await).await;
+        timed(&mut miss, async || {
+            assert_eq!(tier.get("absent").await, Lookup::Absent);
+            assert_eq!(tier.lock("put").await, Lock::Taken);
+            assert!(tier.put("put", value.clone()).await);
+        })
+        .await;
     }
-    let mut parsed = Vec::new();
-    for _ in 0..ROUNDS {
-        let start = Instant::now();
-        for _ in 0..TIMES {
-            drop(black_box(json::parse::<Character>(&bytes).unwrap()));
-        }
-        parsed.push(start.elapsed());
-    }
-    let floor = report("a bare GET of the same bytes", &mut raw, None);
-    report("a look-up in the tier", &mut looked_up, Some(floor));
-    report("a find through the whole port", &mut found, Some(floor));
-    report("of that: the JSON read", &mut parsed, None);
+    let floor = report("a bare GET", &mut get, None);
+    report("a hit in the tier", &mut hit, Some(floor));
+    let floor = report("a bare GET of nothing, SET NX, SET and UNLINK", &mut misses, None);
+    report("a miss in the tier, with lock and put", &mut miss, Some(floor));
 }

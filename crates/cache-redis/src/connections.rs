@@ -1,79 +1,156 @@
-use crate::{InvalidRedisOptions, RedisTierOptions, failure::Failure};
-use deadpool_redis::{Connection, Manager, Pool, Runtime};
-use redis::{AsyncConnectionConfig, InfoDict, aio::MultiplexedConnection};
-use secrecy::ExposeSecret;
+//! The connections that all callers share.
+
+use crate::{
+    RedisTierOptions,
+    address::Address,
+    failure::{CLUSTER_DOWN, Failure},
+};
+use deadpool_redis::{Manager, Pool, Runtime};
+use futures_util::future::try_join_all;
+use redis::{
+    AsyncConnectionConfig, Cmd, ConnectionInfo, ErrorKind, FromRedisValue, Pipeline, RedisFuture, RedisResult, Value,
+    aio::{ConnectionLike, MultiplexedConnection},
+    cluster::ClusterClient,
+    cluster_async::ClusterConnection,
+    cluster_routing::{MultipleNodeRoutingInfo, RoutingInfo, SingleNodeRoutingInfo},
+};
 use std::{
-    ops::Deref,
-    sync::{
-        PoisonError, RwLock,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::atomic::{AtomicUsize, Ordering},
+    time::Duration,
 };
 
-/// The connections that all callers share: requests and answers of many pass each other on each of them, so nobody
-/// waits for one to become free, and none is asked whether it lives before it is used.
-///
-/// The pool makes them within bounds, and looks at each that it gets back after a failure before it gives it out again.
+/// A connection that many callers use at once: requests and answers of many pass each other on it, and an answer whose
+/// caller has gone is dropped when it arrives.
+#[derive(Clone)]
+pub(crate) enum Connection {
+    Server(MultiplexedConnection),
+    Cluster(ClusterConnection),
+}
+
+impl ConnectionLike for Connection {
+    fn req_packed_command<'a>(&'a mut self, command: &'a Cmd) -> RedisFuture<'a, Value> {
+        match self {
+            Self::Server(connection) => connection.req_packed_command(command),
+            Self::Cluster(connection) => connection.req_packed_command(command),
+        }
+    }
+
+    fn req_packed_commands<'a>(
+        &'a mut self,
+        commands: &'a Pipeline,
+        offset: usize,
+        count: usize,
+    ) -> RedisFuture<'a, Vec<Value>> {
+        match self {
+            Self::Server(connection) => connection.req_packed_commands(commands, offset, count),
+            Self::Cluster(connection) => connection.req_packed_commands(commands, offset, count),
+        }
+    }
+
+    fn get_db(&self) -> i64 {
+        match self {
+            Self::Server(connection) => connection.get_db(),
+            Self::Cluster(connection) => connection.get_db(),
+        }
+    }
+}
+
+/// A server that holds a part of the names, or all of them.
+pub(crate) struct Node(Option<SingleNodeRoutingInfo>);
+
+impl Connection {
+    /// Whether the server answers, or each primary of a Cluster, and none of them misses others.
+    pub(crate) async fn works(&mut self) -> Result<(), Failure> {
+        let Self::Cluster(connection) = self else {
+            return Ok(redis::cmd("PING").query_async(self).await?);
+        };
+        // They notice one after the other that a node is missing or back.
+        let states = of_every_primary(connection).await?;
+        let works = states.iter().all(|(_, state)| state.contains("cluster_state:ok"));
+        works.then_some(()).ok_or(Failure::Known(CLUSTER_DOWN))
+    }
+
+    /// Every server that takes writes.
+    pub(crate) async fn primaries(&mut self) -> RedisResult<Vec<Node>> {
+        let Self::Cluster(connection) = self else { return Ok(vec![Node(None)]) };
+        let nodes = of_every_primary(connection).await?.into_iter().map(|(address, _)| {
+            let (host, port) = address.rsplit_once(':').unwrap_or((&address, ""));
+            let port = port.parse().map_err(|_| (ErrorKind::Client, "a node without a port"))?;
+            Ok(Node(Some(SingleNodeRoutingInfo::ByAddress { host: host.to_owned(), port })))
+        });
+        nodes.collect()
+    }
+
+    pub(crate) async fn ask<T: FromRedisValue>(&mut self, node: &Node, command: Cmd) -> RedisResult<T> {
+        match (self, &node.0) {
+            (Self::Cluster(connection), Some(node)) => {
+                let answer = connection.route_command(command, RoutingInfo::SingleNode(node.clone())).await?;
+                Ok(T::from_redis_value(answer.extract_error()?)?)
+            }
+            (connection, _) => command.query_async(connection).await,
+        }
+    }
+}
+
+/// The addresses of the primaries, and what each says about the Cluster.
+async fn of_every_primary(connection: &mut ClusterConnection) -> RedisResult<Vec<(String, String)>> {
+    let mut info = redis::cmd("CLUSTER");
+    info.arg("INFO");
+    let every = RoutingInfo::MultiNode((MultipleNodeRoutingInfo::AllMasters, None));
+    Ok(FromRedisValue::from_redis_value(connection.route_command(info, every).await?)?)
+}
+
+/// A connection to a Cluster, all of whose primaries it reaches. The client passes over those that it cannot reach.
+async fn clustered(client: &ClusterClient) -> Result<Connection, Failure> {
+    let mut connection = client.get_async_connection().await?;
+    let states = of_every_primary(&mut connection).await?;
+    let size = format!("cluster_size:{}\r", states.len());
+    let is_whole = states.iter().all(|(_, state)| state.contains(&size));
+    is_whole.then_some(Connection::Cluster(connection)).ok_or(Failure::Known(CLUSTER_DOWN))
+}
+
+/// Open connections. They are never repaired: after a failure all are dropped, and others are opened.
 pub(crate) struct Connections {
-    pool: Pool,
-    count: usize,
-    open: RwLock<Vec<Connection>>,
+    open: Vec<Connection>,
     next: AtomicUsize,
 }
 
 impl Connections {
-    /// None is open yet.
-    pub(crate) fn new(options: &RedisTierOptions) -> Result<Self, InvalidRedisOptions> {
-        let config = AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(options.connect))
-            .set_response_timeout(Some(options.healing()));
-        let manager = Manager::new_with_config(options.url.expose_secret(), config);
-        let pool = Pool::builder(manager.map_err(|_| InvalidRedisOptions::Url)?)
-            .max_size(options.connections)
-            .runtime(Runtime::Tokio1)
-            .wait_timeout(Some(options.operation))
-            .create_timeout(Some(options.connect))
-            .recycle_timeout(Some(options.operation))
-            .build()?;
-        Ok(Self { pool, count: options.connections, open: RwLock::default(), next: AtomicUsize::new(0) })
-    }
-
-    /// One of the open connections, for one request or several.
-    pub(crate) fn any(&self) -> Result<MultiplexedConnection, Failure> {
-        let open = self.open.read().unwrap_or_else(PoisonError::into_inner);
-        let turn = self.next.fetch_add(1, Ordering::Relaxed).checked_rem(open.len());
-        let connection = turn.and_then(|turn| open.get(turn)).ok_or(Failure::Pool("no connection"))?;
-        Ok(connection.deref().clone())
-    }
-
-    /// Opens all of them anew and answers whose data they lead to, which is another after every restart of the
-    /// server, and after it has followed another one.
-    pub(crate) async fn reopen(&self) -> Result<String, Failure> {
-        self.replace(Vec::new());
-        let (mut open, mut identity) = (Vec::new(), None);
-        for _ in 0..self.count {
-            let mut connection = self.pool.get().await?;
-            let found = identity_of(&mut connection).await?;
-            if *identity.get_or_insert_with(|| found.clone()) != found {
-                return Err(Failure::Pool("the connections lead to different servers"));
+    pub(crate) async fn open(address: &mut Address, options: &RedisTierOptions) -> Result<Self, Failure> {
+        let open = match address {
+            Address::Server(server) => pooled(server, options).await?,
+            // Who the master is can have changed since the last time.
+            Address::Sentinel(client) => {
+                let master = client.async_get_client().await?;
+                pooled(master.get_connection_info(), options).await?
             }
-            open.push(connection);
-        }
-        self.replace(open);
-        identity.ok_or(Failure::Pool("no connection"))
+            Address::Cluster(client) => {
+                try_join_all((0..options.connections.max(1)).map(|_| clustered(client))).await?
+            }
+        };
+        Ok(Self { open, next: AtomicUsize::new(0) })
     }
 
-    /// What was open goes back into the pool.
-    fn replace(&self, open: Vec<Connection>) {
-        *self.open.write().unwrap_or_else(PoisonError::into_inner) = open;
+    /// One of the connections.
+    pub(crate) fn any(&self) -> Option<Connection> {
+        let turn = self.next.fetch_add(1, Ordering::Relaxed).checked_rem(self.open.len())?;
+        self.open.get(turn).cloned()
     }
 }
 
-async fn identity_of(connection: &mut MultiplexedConnection) -> Result<String, Failure> {
-    let mut identity = Vec::new();
-    for (section, field) in [("server", "run_id"), ("replication", "master_replid")] {
-        let info: InfoDict = redis::cmd("INFO").arg(section).query_async(connection).await?;
-        identity.push(info.get::<String>(field).ok_or(Failure::Pool("the server does not say who it is"))?);
-    }
-    Ok(identity.join(" "))
+/// Connections to one server. The pool bounds how long each takes to open, with TLS and authentication. They never return
+/// to it: it would ask each whether it lives before it is used, and has no use for connections that many share.
+async fn pooled(server: &ConnectionInfo, options: &RedisTierOptions) -> Result<Vec<Connection>, Failure> {
+    let count = options.connections.max(1);
+    let config = AsyncConnectionConfig::new()
+        .set_connection_timeout(Some(options.connect))
+        .set_response_timeout(Some(options.operation.max(Duration::from_secs(1))));
+    let pool = Pool::builder(Manager::new_with_config(server.clone(), config)?)
+        .max_size(count)
+        .runtime(Runtime::Tokio1)
+        .create_timeout(Some(options.connect))
+        .build()
+        .map_err(|_| Failure::Known("no pool can be made for Redis"))?;
+    let open = try_join_all((0..count).map(|_| pool.get())).await?;
+    Ok(open.into_iter().map(|connection| Connection::Server(deadpool_redis::Connection::take(connection))).collect())
 }

@@ -1,10 +1,15 @@
+//! Why an operation failed, in words for operators.
+
 use character_storage_port::connection_failure;
+use redis::ErrorKind;
 use std::fmt;
+
+pub(crate) const CLUSTER_DOWN: &str = "the Redis Cluster does not serve every slot";
 
 /// Why an operation failed, in words without addresses.
 pub(crate) enum Failure {
     TimedOut,
-    Pool(&'static str),
+    Known(&'static str),
     Redis(redis::RedisError),
 }
 
@@ -12,28 +17,54 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::TimedOut => f.write_str("no answer in time"),
-            Self::Pool(reason) => f.write_str(reason),
+            Self::Known(reason) => f.write_str(reason),
             Self::Redis(error) => f.write_str(reason(error)),
         }
     }
 }
 
+/// Whether Redis works but takes no writes for now: it is full, cannot save, or has too few replicas. Reads go on.
+pub(crate) fn is_refusal(error: &redis::RedisError) -> bool {
+    matches!(error.code(), Some("OOM" | "MISCONF" | "NOREPLICAS"))
+}
+
+/// Whether a key does not hold a string: another program has written it.
+pub(crate) fn is_of_another_type(error: &redis::RedisError) -> bool {
+    error.code() == Some("WRONGTYPE")
+}
+
+const TEXTS: [(&str, &str); 6] = [
+    ("NOAUTH", "Redis refuses the user or the password (authentication)"),
+    ("WRONGPASS", "Redis refuses the user or the password (authentication)"),
+    ("AuthenticationFailed", "Redis refuses the user or the password (authentication)"),
+    ("refused to switch database", "Redis has no database of this number"),
+    ("not point to a sentinel", "no Sentinel, but something else answers at an address of the Sentinels"),
+    ("cluster support disabled", "Redis is no Cluster, and the address says that it is one (redis+cluster://)"),
+];
+
 /// What is wrong, as far as the error names it. A server's own text may hold names and addresses.
-fn reason(error: &redis::RedisError) -> &str {
-    if error.kind() == redis::ErrorKind::AuthenticationFailed {
-        return "Redis refuses the user or the password (authentication)";
+pub(crate) fn reason(error: &redis::RedisError) -> &str {
+    match error.kind() {
+        ErrorKind::AuthenticationFailed => return "Redis refuses the user or the password (authentication)",
+        ErrorKind::MasterNameNotFoundBySentinel => return "the Sentinels know no working master of this name",
+        ErrorKind::ClusterConnectionNotFound => return "a node of the Redis Cluster cannot be reached",
+        _ => {}
     }
-    // The text of the client for a SELECT that failed.
-    if error.to_string().contains("refused to switch database") {
-        return "Redis has no database of this number";
+    // Texts that the client has for what no kind or code says. Some have the server's own words inside.
+    let text = error.to_string();
+    let known = TEXTS.iter().find(|(part, _)| text.contains(part));
+    if let Some((_, reason)) = known {
+        return reason;
     }
     match error.code() {
-        Some("NOAUTH" | "WRONGPASS") => "Redis refuses the user or the password (authentication)",
         Some("NOPERM") => "Redis does not permit this to the user",
         Some("LOADING") => "Redis is still reading its data",
         Some("READONLY") => "Redis is a replica that takes no writes",
         Some("OOM") => "Redis has no memory left",
         Some("MISCONF") => "Redis cannot write its snapshot and takes no writes",
+        Some("NOREPLICAS") => "Redis has too few replicas and takes no writes",
+        Some("CLUSTERDOWN") => CLUSTER_DOWN,
+        Some("MOVED") => "Redis is a Cluster, and the address does not say so (redis+cluster://)",
         Some(code) => code,
         None if error.is_timeout() => "no answer in time",
         None => connection_failure(error).unwrap_or_else(|| match error.is_connection_dropped() {
@@ -54,7 +85,7 @@ impl From<deadpool_redis::PoolError> for Failure {
         match error {
             deadpool_redis::PoolError::Timeout(_) => Self::TimedOut,
             deadpool_redis::PoolError::Backend(error) => Self::Redis(error),
-            _ => Self::Pool("the pool is closed"),
+            _ => Self::Known("the pool is closed"),
         }
     }
 }

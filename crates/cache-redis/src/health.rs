@@ -1,121 +1,109 @@
-use crate::RedisTierMetrics;
-use character_cache::Key;
+//! Whether Redis is in use, and through which connections.
+
+use crate::{RedisTierMetrics, connections::Connections, failure::Failure};
 use std::{
-    collections::HashSet,
     fmt,
-    sync::{
-        Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
-use tokio::{sync::Notify, time::Instant};
+use tokio::{sync::watch, time::Instant};
 
-/// Invalidations that could not be delivered.
-#[derive(Debug, Default)]
-pub(crate) enum Undelivered {
-    #[default]
-    None,
-    Keys(HashSet<Key>),
-    /// More than are remembered, so anything.
-    Everything,
-}
+/// The minimum time between two log lines about writes that Redis refuses.
+const REFUSALS: Duration = Duration::from_secs(60);
 
-/// Whether Redis is in use. It goes out of use at the first failure, and comes back once a heartbeat got through
-/// and everything undelivered was delivered.
-#[derive(Debug)]
+/// Redis goes out of use at the first failure, and returns to use with new connections that were tried out.
 pub(crate) struct Health {
-    up: AtomicBool,
-    state: Mutex<State>,
-    remembered: usize,
-    pub(crate) failed: Notify,
+    state: watch::Sender<State>,
+    refused: Mutex<Option<Instant>>,
     metrics: RedisTierMetrics,
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct State {
-    undelivered: Undelivered,
-    /// Since when it is out of use, once it was said so in the log.
-    episode: Option<Instant>,
-    /// Why it is out of use.
-    reason: Option<String>,
+    /// The connections while Redis is in use.
+    connections: Option<Arc<Connections>>,
+    /// Since when it is out of use, and why, once that was logged.
+    outage: Option<(Instant, String)>,
 }
 
 impl Health {
-    pub(crate) fn new(remembered: usize, metrics: RedisTierMetrics) -> Self {
-        Self { up: AtomicBool::new(false), state: Mutex::default(), remembered, failed: Notify::new(), metrics }
+    pub(crate) fn new(metrics: RedisTierMetrics) -> Self {
+        Self { state: watch::Sender::new(State::default()), refused: Mutex::default(), metrics }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    /// The connections, while Redis is in use.
+    pub(crate) fn connections(&self) -> Option<Arc<Connections>> {
+        self.state.borrow().connections.clone()
     }
 
     pub(crate) fn is_up(&self) -> bool {
-        self.up.load(Ordering::SeqCst)
+        self.state.borrow().connections.is_some()
     }
 
-    /// Why it is out of use, when a failure was the cause.
+    /// Why Redis is out of use, when a failure was the cause.
     pub(crate) fn reason(&self) -> Option<String> {
-        self.state().reason.clone()
+        self.state.borrow().outage.as_ref().map(|(_, reason)| reason.clone())
     }
 
-    /// Redis failed: out of use from here on, said once.
-    pub(crate) fn fail(&self, reason: &dyn fmt::Display) {
+    pub(crate) async fn up(&self) {
+        // It cannot end: the sender is here.
+        let _ = self.state.subscribe().wait_for(|state| state.connections.is_some()).await;
+    }
+
+    pub(crate) async fn down(&self) {
+        let _ = self.state.subscribe().wait_for(|state| state.connections.is_none()).await;
+    }
+
+    /// An operation on `connections` failed, or an attempt to open some. Redis is out of use from here on.
+    pub(crate) fn fail(&self, connections: Option<&Arc<Connections>>, failure: &Failure) {
         self.metrics.failures.inc();
-        let mut state = self.state();
-        self.up.store(false, Ordering::SeqCst);
-        self.metrics.up.set(0);
-        state.reason = Some(reason.to_string());
-        if state.episode.is_none() {
-            state.episode = Some(Instant::now());
-            self.metrics.episodes.inc();
-            tracing::warn!(reason = %reason, "the shared cache tier is out of reach; going on without it");
-        }
-        drop(state);
-        self.failed.notify_one();
-    }
-
-    /// Remembers what could not be delivered. While any is left, Redis is not in use.
-    pub(crate) fn remember<'a>(&self, keys: impl Iterator<Item = &'a Key>) {
-        let mut state = self.state();
-        self.up.store(false, Ordering::SeqCst);
-        self.metrics.up.set(0);
-        if let Undelivered::None = state.undelivered {
-            state.undelivered = Undelivered::Keys(HashSet::new());
-        }
-        if let Undelivered::Keys(known) = &mut state.undelivered {
-            known.extend(keys.cloned());
-            self.metrics.undelivered.set(i64::try_from(known.len()).unwrap_or(i64::MAX));
-            if known.len() > self.remembered {
-                state.undelivered = Undelivered::Everything;
+        self.state.send_if_modified(|state| {
+            // An operation that began before Redis returned to use says nothing about the connections of today.
+            if let (Some(current), Some(failed)) = (&state.connections, connections)
+                && !Arc::ptr_eq(current, failed)
+            {
+                return false;
             }
+            let reason = failure.to_string();
+            state.connections = None;
+            self.metrics.up.set(0);
+            match &mut state.outage {
+                // The cause that callers met is often that of a connection which just broke; the attempts to open
+                // another know better.
+                Some((_, known)) => {
+                    if connections.is_none() {
+                        *known = reason;
+                    }
+                }
+                None => {
+                    self.metrics.outages.inc();
+                    tracing::warn!(%reason, "the shared cache tier is out of reach; going on without it");
+                    state.outage = Some((Instant::now(), reason));
+                }
+            }
+            true
+        });
+    }
+
+    /// Redis answers on these connections.
+    pub(crate) fn return_to_use(&self, connections: Arc<Connections>) {
+        self.state.send_modify(|state| {
+            state.connections = Some(connections);
+            self.metrics.up.set(1);
+            if let Some((since, _)) = state.outage.take() {
+                let seconds = since.elapsed().as_secs_f64();
+                tracing::info!(seconds, "the shared cache tier is in use again");
+            }
+        });
+    }
+
+    /// Redis works but refused a write.
+    pub(crate) fn refuse(&self, reason: impl fmt::Display) {
+        self.metrics.refused.inc();
+        let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        if refused.is_none_or(|last| last.elapsed() >= REFUSALS) {
+            *refused = Some(Instant::now());
+            tracing::warn!(%reason, "the shared cache tier takes no values for now; it is still read");
         }
-    }
-
-    pub(crate) fn remember_everything(&self) {
-        let mut state = self.state();
-        self.up.store(false, Ordering::SeqCst);
-        self.metrics.up.set(0);
-        self.metrics.undelivered.set(self.metrics.undelivered.get().max(1));
-        state.undelivered = Undelivered::Everything;
-    }
-
-    /// What is to be delivered now.
-    pub(crate) fn take_undelivered(&self) -> Undelivered {
-        std::mem::take(&mut self.state().undelivered)
-    }
-
-    /// Redis answers: it is in use again unless something is left to be delivered. Answers whether it is.
-    pub(crate) fn return_to_use(&self) -> bool {
-        let mut state = self.state();
-        let Undelivered::None = state.undelivered else { return false };
-        self.metrics.undelivered.set(0);
-        self.metrics.up.set(1);
-        self.up.store(true, Ordering::SeqCst);
-        state.reason = None;
-        if let Some(since) = state.episode.take() {
-            let seconds = since.elapsed().as_secs_f64();
-            tracing::info!(seconds, "the shared cache tier is in use again");
-        }
-        true
     }
 }

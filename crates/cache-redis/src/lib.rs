@@ -1,35 +1,52 @@
-//! The shared cache tier on Redis.
+//! The shared cache tier on Redis: one server, a master that Sentinels watch, or a Cluster.
 //!
-//! Every key is one hash (`v` value, `a` when the storage gave it, `d` not current, `t` placeholder token, `u` until
-//! when it holds, `w` a writer's, `c` contended by another writer, `r` current before the writer came), and every
-//! step is one script over that one key; only who finds a current value needs none. Scripts publish what they
-//! invalidate, so other processes hear of it in the same instant. Times are the server's, so clocks of processes need
-//! not agree.
+//! # What is kept
 //!
-//! A server that comes back with what it had saved long ago, or a replica that takes over, would hold values and lack
-//! the news about them; so would one that no process could reach for a while. So the heartbeat leaves a note of whose
-//! data it is (`INFO`: `run_id`, `master_replid`), which runs out after two heartbeats, and whoever comes back and finds
-//! another's note, or none, removes everything before Redis is used again.
+//! A value is a string under `prefix{name}`, written with its time to live and read with one `GETRANGE`, so that not
+//! even the huge value of another program is fetched as a whole. While a process loads a value, `prefix{name}:lock`
+//! exists, for a second at most. The braces put both names into one slot of a Cluster. `prefix` + `ping` belongs to the
+//! [health check](#when-redis-fails). There are no scripts, no channels and nothing else.
 //!
-//! The heartbeat is heard over the channel that tells of the writes of others, and says when it was sent. What is in a
-//! process counts as current for three heartbeats from that moment, and no longer.
+//! # Why nothing here keeps answers right
+//!
+//! Redis only holds bytes, and [`SharedTier`](character_cache::SharedTier) promises nothing about them. Each value says
+//! how old it is, and the cache compares that with what the log of commits told it. So every trouble is one of three:
+//! no value, an old value that the cache recognizes, or no answer.
+//!
+//! | Redis is | what happens |
+//! |---|---|
+//! | slow, frozen, unreachable | one call waits for [`operation`](RedisTierOptions::operation); then Redis is skipped until it answers |
+//! | thawed | writes that waited in its socket are applied late; they are old values that the cache recognizes |
+//! | full (`OOM`), or cannot save (`MISCONF`) | reads go on, values are not taken; counted, and logged at most once a minute |
+//! | flushed, restarted empty | values are absent |
+//! | restored from an old snapshot | values are old, and the cache recognizes that |
+//! | failed over by Sentinel | the demoted master closes connections or answers `READONLY`; the Sentinels name the next one |
+//! | a Cluster that moves a slot | `MOVED` and `ASK` are followed within the call |
+//! | a Cluster that lost a node | it is skipped until each of its slots has a node that answers |
+//! | used by others at our names | what is no string, or larger than any value of ours, is removed |
+//!
+//! # When Redis fails
+//!
+//! The call that finds the failure costs at most one [`operation`](RedisTierOptions::operation). The tier then drops its
+//! connections, logs the reason once, and answers [`Lookup::Down`](character_cache::Lookup::Down) at once. A background
+//! task opens new connections, with a back-off of 50 ms to 1 s, and asks the Sentinels anew for the master. Redis is
+//! used again when it answers a `PING`, or each primary of a Cluster says that the Cluster is whole, and when it takes a
+//! short-lived value (or refuses it as a full server does), all within `operation`: a Redis that is always slower is not
+//! used at all, and neither is a replica.
+//!
+//! # Addresses
+//!
+//! See [`RedisTierOptions::url`]. `rediss` is TLS with the certificates of the system.
 #![warn(missing_debug_implementations)]
 
-mod channel;
+mod address;
 mod connections;
 mod failure;
 mod health;
-#[cfg(test)]
-mod hunts;
 mod metrics;
 mod options;
-mod scripts;
 mod tier;
 
 pub use metrics::RedisTierMetrics;
 pub use options::{InvalidRedisOptions, RedisTierOptions};
 pub use tier::RedisTier;
-
-fn milliseconds(duration: std::time::Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
-}

@@ -1,3 +1,5 @@
+//! The metrics of the tier.
+
 use prometheus_client::{
     metrics::{counter::Counter, gauge::Gauge},
     registry::Registry,
@@ -7,25 +9,25 @@ use prometheus_client::{
 #[derive(Clone, Debug, Default)]
 pub struct RedisTierMetrics {
     pub(crate) up: Gauge,
-    pub(crate) channel: Gauge,
-    pub(crate) episodes: Counter,
+    pub(crate) outages: Counter,
     pub(crate) failures: Counter,
     pub(crate) skipped: Counter,
-    pub(crate) undelivered: Gauge,
+    pub(crate) refused: Counter,
+    pub(crate) too_large: Counter,
 }
 
 impl RedisTierMetrics {
     /// Adds every metric to `registry`.
     pub fn register(&self, registry: &mut Registry) {
         registry.register("cache_redis_up", "1 while Redis is in use", self.up.clone());
-        registry.register("cache_redis_channel_up", "1 while invalidations are heard", self.channel.clone());
-        registry.register("cache_redis_outages", "Times that Redis went out of use", self.episodes.clone());
+        registry.register("cache_redis_outages", "Times that Redis went out of use", self.outages.clone());
         registry.register("cache_redis_failures", "Operations that failed", self.failures.clone());
         registry.register("cache_redis_skipped", "Operations not tried during an outage", self.skipped.clone());
         registry.register(
-            "cache_redis_undelivered",
-            "Invalidations that wait for Redis to come back",
-            self.undelivered.clone(),
+            "cache_redis_refused",
+            "Writes that Redis refused although it works, because it is full or cannot save",
+            self.refused.clone(),
         );
+        registry.register("cache_redis_too_large", "Values that were too large for Redis", self.too_large.clone());
     }
 }

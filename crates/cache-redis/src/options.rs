@@ -1,33 +1,32 @@
-use character_domain::size::MAX_ROW;
+//! Where Redis is, and the bounds of everything that is asked of it.
+
+use crate::address::Address;
 use secrecy::{ExposeSecret, SecretString};
 use std::time::Duration;
 
 /// Where Redis is, and how long anything may take.
 #[derive(Clone, Debug)]
 pub struct RedisTierOptions {
-    /// `redis://` or `rediss://`, perhaps with a password.
+    /// The address, with `rediss` instead of `redis` for TLS:
+    ///
+    /// - one server: `redis://[user:password@]host[:port][/database]`
+    /// - Sentinel: `redis+sentinel://[user:password@]host[:port],host[:port]/master-name[/database]`. User and password
+    ///   are those of the servers; those of the Sentinels, if they have any, are `?sentinel_user=…&sentinel_password=…`.
+    /// - Cluster: `redis+cluster://[user:password@]host[:port],host[:port]`, with some of its nodes
     pub url: SecretString,
-    /// What every key starts with, and the name of the channel. `character:v1:`; another version of the stored
-    /// form needs another prefix.
+    /// What every name starts with, without braces. `character:v2:`; another version of the stored form needs another
+    /// prefix.
     pub prefix: String,
-    /// The most that one operation may take, waiting for a connection included. 50 ms, and 1 ms more for each ten
-    /// keys of a write.
+    /// Maximum time of one operation. 50 ms.
     pub operation: Duration,
-    /// The most that a new connection may take. 100 ms.
+    /// Maximum time to open a connection. 100 ms.
     pub connect: Duration,
-    /// How many connections all callers share. 4.
+    /// Number of connections that all callers share, to each node of a Cluster. 4.
     pub connections: usize,
-    /// How long a placeholder holds when its owner is never heard of again; longer than any write may take. 60 s.
-    pub lease: Duration,
-    /// How long values are kept, current or not. 24 h.
+    /// How long values are kept. 24 h.
     pub keep: Duration,
-    /// How often the way to Redis and back is tried. The news of others count as lost after three times this; a Redis
-    /// that no process has reached for twice this is emptied by the first that comes back. 1 s.
-    pub heartbeat: Duration,
-    /// The largest value that is kept or believed, in bytes. 16 MiB, more than a page or a row can have.
+    /// Maximum size of a value that is kept or believed, in bytes. 1 MiB.
     pub largest: usize,
-    /// How many undelivered invalidations are remembered; with more, everything is removed on return. 10 000.
-    pub remembered: usize,
 }
 
 impl RedisTierOptions {
@@ -36,37 +35,29 @@ impl RedisTierOptions {
     pub fn new(url: SecretString) -> Self {
         Self {
             url,
-            prefix: "character:v1:".to_owned(),
+            prefix: "character:v2:".to_owned(),
             operation: Duration::from_millis(50),
             connect: Duration::from_millis(100),
             connections: 4,
-            lease: Duration::from_secs(60),
             keep: Duration::from_secs(24 * 3_600),
-            heartbeat: Duration::from_secs(1),
-            largest: 2 * MAX_ROW,
-            remembered: 10_000,
+            largest: 1 << 20,
         }
     }
-}
 
-impl RedisTierOptions {
     /// Refuses an address that no client can be made from, such as one whose database is no number. Connects to nothing.
     ///
     /// # Errors
-    /// [`InvalidRedisOptions::Url`].
+    /// [`InvalidRedisOptions`], which says what is wrong without the address.
     pub fn check(&self) -> Result<(), InvalidRedisOptions> {
-        self.client().map(drop)
+        self.address().map(drop)
     }
 
-    pub(crate) fn client(&self) -> Result<redis::Client, InvalidRedisOptions> {
-        redis::Client::open(self.url.expose_secret()).map_err(|_| InvalidRedisOptions::Url)
-    }
-
-    /// The most that a step in the background may take, for which nobody waits: a second, or more where Redis is far.
-    pub(crate) fn healing(&self) -> Duration {
-        // Each connection is opened and asked two things, one after the other.
-        let opening = self.connect.saturating_add(self.operation.saturating_mul(2));
-        opening.saturating_mul(u32::try_from(self.connections).unwrap_or(u32::MAX)).max(Duration::from_secs(1))
+    pub(crate) fn address(&self) -> Result<Address, InvalidRedisOptions> {
+        // The braces around the name decide about its slot, and only the first pair in a key counts.
+        if self.prefix.contains(['{', '}']) {
+            return Err(InvalidRedisOptions::Prefix);
+        }
+        Address::parse(self.url.expose_secret(), self).ok_or(InvalidRedisOptions::Url)
     }
 }
 
@@ -74,9 +65,12 @@ impl RedisTierOptions {
 #[derive(Debug, thiserror::Error)]
 pub enum InvalidRedisOptions {
     /// Not an address of a Redis.
-    #[error("not a Redis address; expected redis://host:port/database or rediss://…")]
+    #[error(
+        "not a Redis address; expected redis://host:port/database, redis+sentinel://host:port,host:port/master-name/database \
+         or redis+cluster://host:port,host:port, each with [user:password@] before the host and rediss for TLS"
+    )]
     Url,
-    /// The pool cannot be made.
-    #[error("no pool can be made for Redis: {0}")]
-    Pool(#[from] deadpool_redis::BuildError),
+    /// The prefix has braces.
+    #[error("the prefix of names in Redis must not have braces")]
+    Prefix,
 }

@@ -59,9 +59,12 @@ async fn measure() {
     let row = origin.create_character(character()).await.unwrap();
     let absent = character();
     println!("a character of {} bytes of JSON", serde_json::to_vec(&row).unwrap().len());
-    let inner: Arc<dyn StoragePort> = Arc::new(origin);
-    let cached: Arc<dyn StoragePort> =
-        Arc::new(Cached::new(inner, CacheOptions::default(), None, CacheMetrics::default()));
+    let inner: Arc<dyn StoragePort> = Arc::new(origin.clone());
+    let (cached, follower) =
+        Cached::new(inner, Arc::new(origin), CacheOptions::default(), None, CacheMetrics::default());
+    follower.start().unwrap();
+    assert!(cached.ready(Duration::from_secs(5)).await, "the log is heard");
+    let cached: Arc<dyn StoragePort> = Arc::new(cached);
     let find = async |id| -> Read<Option<Character>> { cached.find(id, Deleted::Exclude).await.unwrap() };
     find(row.id).await;
     find(absent.id).await;

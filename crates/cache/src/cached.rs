@@ -1,19 +1,26 @@
-use crate::{CacheMetrics, CacheOptions, Key, SharedTier, local::Local, tiers::Tiers};
+//! The decorator.
+
+use crate::{
+    CacheMetrics, CacheOptions, Follower, Heard, Key, SharedTier, apply::Written, change_table::ChangeTable,
+    key::Subject, local::Local, tiers::Tiers,
+};
 use async_trait::async_trait;
 use character_storage_port::{
-    COMMIT, Commit, Committed, Deleted, Entity, EntityKind, EventId, Outbox, OutboxEvent, Page, PageRequest, Probe,
-    Query, Read, Result, Scope, Snapshot, SnapshotStream, StorageError, StoragePort, Store, Transaction, check_list,
+    COMMIT, Commit, Committed, Consumers, Deleted, Entity, EntityKind, Log, LogBatch, LogCursor, Page, PageRequest,
+    Probe, Query, Read, Result, Scope, Snapshot, StorageError, StoragePort, Store, Transaction, check_list,
+    delegate_port,
 };
 use std::{fmt, future::Future, sync::Arc, time::Duration};
+use tokio::time::Instant;
 use tracing::Instrument;
 use uuid::Uuid;
 
 /// A storage with a cache in front of it. Reads are answered from a tier where one holds a current value, and by
 /// the last known value, marked [`Source::Stale`](character_storage_port::Source::Stale), while the storage is out
-/// of reach; writes, events and probes always go to the storage.
+/// of reach; writes, the log and probes always go to the storage.
 ///
-/// Needs a Tokio runtime: loads and commits run in tasks of their own, so that a caller who goes away neither
-/// takes a load from others nor keeps a write from invalidating.
+/// It caches as long as its [`Follower`] runs and hears the log. Needs a Tokio runtime: loads and commits run in tasks of
+/// their own, so that a caller who goes away neither takes a load from others nor keeps a commit from being applied here.
 pub struct Cached<S: ?Sized = dyn StoragePort> {
     pub(crate) inner: Arc<S>,
     pub(crate) tiers: Arc<Tiers>,
@@ -32,47 +39,61 @@ impl<S: fmt::Debug + ?Sized> fmt::Debug for Cached<S> {
 }
 
 impl<S: ?Sized> Cached<S> {
-    /// Puts a cache in front of `inner`. Without a shared tier, what other processes write is seen after
-    /// [`CacheOptions::fresh`] at the latest.
-    #[must_use]
+    /// Puts a cache in front of `inner`. The follower reads `log`, the log of the same storage, and is to be
+    /// [started](Follower::start); until it has heard the log, every read goes to the storage.
     pub fn new(
         inner: Arc<S>,
+        log: Arc<dyn Log>,
         options: CacheOptions,
         shared: Option<Arc<dyn SharedTier>>,
         metrics: CacheMetrics,
-    ) -> Self {
+    ) -> (Self, Follower) {
         metrics.begin(shared.is_some());
-        let local = Local::new(&options, shared.is_none(), metrics.clone());
-        if let Some(shared) = &shared {
-            shared.attach(Arc::clone(&local) as _);
-        }
-        Self { inner, tiers: Arc::new(Tiers { local, shared, options, metrics }) }
+        let table = Arc::new(ChangeTable::new(options.slots, options.trust));
+        let local = Local::new(&options, Arc::clone(&table), metrics.clone());
+        let tiers = Arc::new(Tiers { local, table, shared, options, metrics });
+        let follower = Follower::new(log, &tiers);
+        (Self { inner, tiers }, follower)
     }
 
-    /// Drops one row from every tier, for operators.
+    /// What was heard of the log.
+    #[must_use]
+    pub fn heard(&self) -> Heard {
+        self.tiers.table.heard()
+    }
+
+    /// Waits until cached values count as current, for at most `patience`; returns whether they do.
+    pub async fn ready(&self, patience: Duration) -> bool {
+        let until = Instant::now() + patience;
+        while !self.heard().trusted {
+            if Instant::now() >= until {
+                return false;
+            }
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+        true
+    }
+
+    /// Drops one row from this process and from the shared tier, for operators. Other processes keep what they hold.
     pub async fn drop_key(&self, kind: EntityKind, id: Uuid) {
-        let key = Key::row(kind, id);
-        if let Some(shared) = &self.tiers.shared {
-            shared.remove(std::slice::from_ref(&key)).await;
-        }
-        self.tiers.local.remove(&key);
+        self.tiers.disprove((kind, id), Vec::new()).await;
     }
 
-    /// Drops every list of one scope, whatever the kind of its rows, from every tier, for operators.
-    pub async fn drop_lists(&self, scope: Scope) {
-        let keys: Vec<_> = EntityKind::ALL.iter().map(|kind| Key::generation(*kind, scope)).collect();
-        if let Some(shared) = &self.tiers.shared {
-            shared.remove(&keys).await;
-        }
-        keys.iter().for_each(|key| self.tiers.local.remove(key));
+    /// Drops every list of one scope from this process, whatever the kind of its rows, for operators.
+    pub fn drop_lists(&self, scope: Scope) {
+        let lists = EntityKind::ALL.into_iter().map(|kind| Subject::Lists(kind, scope));
+        self.tiers.table.disprove(lists);
+        self.tiers.metrics.disproved();
     }
 
-    /// Drops everything from every tier, for operators. The last known values are gone too.
+    /// Drops everything from this process and from the shared tier, for operators. The last known values are gone too.
     pub async fn clear(&self) {
+        self.tiers.table.drop_everything();
+        self.tiers.local.forget_all();
+        self.tiers.metrics.disproved();
         if let Some(shared) = &self.tiers.shared {
             shared.clear().await;
         }
-        crate::Invalidations::invalidate_all(&*self.tiers.local);
     }
 
     /// How many values the tier in this process holds, and how many bytes they are as JSON.
@@ -81,9 +102,10 @@ impl<S: ?Sized> Cached<S> {
         self.tiers.local.size()
     }
 
-    /// Brings the metrics of size up to date; call it before they are read.
-    pub fn report_size(&self) {
+    /// Brings the metrics of states up to date; call it before they are read.
+    pub fn report_state(&self) {
         self.tiers.local.report_size();
+        self.tiers.metrics.heard(&self.heard());
     }
 }
 
@@ -92,11 +114,12 @@ impl<S: ?Sized> Cached<S> {
 impl<E: Entity, S: Store<E> + ?Sized + 'static> Store<E> for Cached<S> {
     async fn find(&self, id: E::Id, deleted: Deleted) -> Result<Read<Option<E>>> {
         let key = Key::row(E::KIND, id.into());
+        let subject = Subject::Row(E::KIND, id.into());
         let inner = Arc::clone(&self.inner);
         // The whole row, deleted or not, is what a key stands for; who asked for what is decided on the way out.
         let origin = move || async move { inner.find(id, Deleted::Include).await };
         let is_ours = move |found: &Option<E>| found.as_ref().is_some_and(|row| row.id() == id);
-        let read = self.tiers.read(&key, E::FIND, true, is_ours, origin).await;
+        let read = self.tiers.read(&key, subject, E::FIND, is_ours, origin).await;
         let read: Read<Arc<Option<E>>> = match read {
             Ok(read) => read,
             Err(error) => self.tiers.last_known(&key, &error).ok_or(error)?,
@@ -108,28 +131,19 @@ impl<E: Entity, S: Store<E> + ?Sized + 'static> Store<E> for Cached<S> {
     async fn list(&self, query: &E::Query, page: PageRequest) -> Result<Read<Page<E>>> {
         // A filter is part of the key of the page, so none that is too large gets there.
         check_list::<E>(query, &page)?;
-        let scope = Key::generation(E::KIND, query.scope());
-        let every = Key::kind_generation(E::KIND);
-        let (of_scope, scope_confirmed) = self.tiers.generation(scope.clone()).await;
-        let (of_kind, kind_confirmed) = self.tiers.generation(every.clone()).await;
-        let Ok(key) = Key::page(E::KIND, (of_scope, of_kind), query, &page) else {
+        let Ok(key) = Key::page(E::KIND, query, &page) else {
             return self.inner.list(query, page).await;
         };
-        let (inner, filter, request) = (Arc::clone(&self.inner), query.clone(), page.clone());
-        let shared = scope_confirmed && kind_confirmed;
+        let subject = Subject::Lists(E::KIND, query.scope());
         let (wanted, limit) = (query.clone(), usize::try_from(page.limit.get()).unwrap_or(usize::MAX));
         let is_ours =
             move |page: &Page<E>| page.items.len() <= limit && page.items.iter().all(|row| wanted.matches(row));
-        let origin = move || async move { inner.list(&filter, request).await };
-        let read = self.tiers.read(&key, E::LIST, shared, is_ours, origin).await;
+        let (inner, filter) = (Arc::clone(&self.inner), query.clone());
+        let origin = move || async move { inner.list(&filter, page).await };
+        let read = self.tiers.read(&key, subject, E::LIST, is_ours, origin).await;
         let read: Read<Arc<Page<E>>> = match read {
             Ok(read) => read,
-            Err(error) => {
-                let (scopes, everies) = (self.tiers.known_generations(&scope), self.tiers.known_generations(&every));
-                let generations = scopes.iter().flat_map(|scope| everies.iter().map(|every| (*scope, *every)));
-                let mut keys = generations.filter_map(|pair| Key::page(E::KIND, pair, query, &page).ok());
-                keys.find_map(|key| self.tiers.last_known(&key, &error)).ok_or(error)?
-            }
+            Err(error) => self.tiers.last_known(&key, &error).ok_or(error)?,
         };
         Ok(read.map(|page| Page::clone(&page)))
     }
@@ -147,11 +161,9 @@ impl<S: Commit + ?Sized + 'static> Commit for Cached<S> {
     async fn commit(&self, transaction: Transaction) -> Result<Committed> {
         let (inner, tiers) = (Arc::clone(&self.inner), Arc::clone(&self.tiers));
         to_its_end(async move {
-            let plans = vec![tiers.plan(&transaction)];
-            let fence = tiers.fence(&plans).await;
-            let outcome = [inner.commit(transaction).await];
-            tiers.settle(fence, plans, &outcome).await;
-            let [outcome] = outcome;
+            let written = Written::of(&transaction, tiers.table.generation());
+            let outcome = inner.commit(transaction).await;
+            tiers.apply(written, &outcome).await;
             outcome
         })
         .await?
@@ -160,39 +172,32 @@ impl<S: Commit + ?Sized + 'static> Commit for Cached<S> {
     async fn commit_each(&self, transactions: Vec<Transaction>) -> Vec<Result<Committed>> {
         let (inner, tiers, count) = (Arc::clone(&self.inner), Arc::clone(&self.tiers), transactions.len());
         let outcomes = to_its_end(async move {
-            let plans: Vec<_> = transactions.iter().map(|transaction| tiers.plan(transaction)).collect();
-            let fence = tiers.fence(&plans).await;
+            let since = tiers.table.generation();
+            let written: Vec<_> = transactions.iter().map(|transaction| Written::of(transaction, since)).collect();
             let outcomes = inner.commit_each(transactions).await;
-            tiers.settle(fence, plans, &outcomes).await;
+            for (written, outcome) in written.into_iter().zip(&outcomes) {
+                tiers.apply(written, outcome).await;
+            }
             outcomes
         });
         outcomes.await.unwrap_or_else(|error| vec![Err(error); count])
     }
 }
 
+/// What a caller is told of the log, the cache has heard of before: a read that follows is at least as new.
 #[async_trait]
 #[deny(clippy::missing_trait_methods)]
-impl<S: Outbox + ?Sized + 'static> Outbox for Cached<S> {
-    async fn claim(&self, limit: usize, lease: Duration) -> Result<Vec<OutboxEvent>> {
-        self.inner.claim(limit, lease).await
+impl<S: Log + ?Sized + 'static> Log for Cached<S> {
+    async fn follow(&self, after: &LogCursor, limit: usize, wait: Duration) -> Result<LogBatch> {
+        let batch = self.inner.follow(after, limit, wait).await?;
+        self.tiers.table.overhear(batch.commits.iter().map(AsRef::as_ref));
+        Ok(batch)
     }
-    async fn acknowledge(&self, ids: &[EventId]) -> Result<()> {
-        self.inner.acknowledge(ids).await
+    async fn head(&self) -> Result<LogCursor> {
+        self.inner.head().await
     }
 }
 
-#[async_trait]
-#[deny(clippy::missing_trait_methods)]
-impl<S: Snapshot + ?Sized + 'static> Snapshot for Cached<S> {
-    async fn snapshot(&self) -> Result<SnapshotStream> {
-        self.inner.snapshot().await
-    }
-}
-
-#[async_trait]
-#[deny(clippy::missing_trait_methods)]
-impl<S: Probe + ?Sized + 'static> Probe for Cached<S> {
-    async fn probe(&self) -> Result<()> {
-        self.inner.probe().await
-    }
-}
+delegate_port!(Consumers for [S: Consumers + ?Sized + 'static] Cached<S>, it => *it.inner);
+delegate_port!(Snapshot for [S: Snapshot + ?Sized + 'static] Cached<S>, it => *it.inner);
+delegate_port!(Probe for [S: Probe + ?Sized + 'static] Cached<S>, it => *it.inner);

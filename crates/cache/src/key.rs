@@ -1,3 +1,5 @@
+//! What cached values are found by.
+
 use character_storage_port::{EntityKind, PageRequest, Scope, Start};
 use serde::Serialize;
 use std::{fmt, sync::Arc};
@@ -16,25 +18,8 @@ impl Key {
         Self([kind.as_str(), ":row:", id.hyphenated().encode_lower(&mut buffer)].concat().into())
     }
 
-    /// Of the generation of the lists of one scope.
-    #[must_use]
-    pub(crate) fn generation(kind: EntityKind, scope: Scope) -> Self {
-        Self(format!("{kind}:generation:{scope}").into())
-    }
-
-    /// Of the generation that all lists of a kind share; it moves when it is not known which lists a write concerns.
-    #[must_use]
-    pub(crate) fn kind_generation(kind: EntityKind) -> Self {
-        Self(format!("{kind}:generation").into())
-    }
-
-    /// Of one page of a list, under the generations of its scope and of its kind.
-    pub(crate) fn page(
-        kind: EntityKind,
-        (scope, every): (Uuid, Uuid),
-        query: &impl Serialize,
-        page: &PageRequest,
-    ) -> serde_json::Result<Self> {
+    /// Of one page of a list.
+    pub(crate) fn page(kind: EntityKind, query: &impl Serialize, page: &PageRequest) -> serde_json::Result<Self> {
         let start = match &page.start {
             Start::First => "first".to_owned(),
             Start::Offset(rows) => format!("offset-{rows}"),
@@ -42,7 +27,7 @@ impl Key {
         };
         // A filter may hold a stranger's text of any length, so the key holds its name in the version-5 sense.
         let query = Uuid::new_v5(&Uuid::NAMESPACE_OID, &serde_json::to_vec(query)?);
-        Ok(Self(format!("{kind}:list:{scope}:{every}:{query}:{}:{start}", page.limit.get()).into()))
+        Ok(Self(format!("{kind}:list:{query}:{}:{start}", page.limit.get()).into()))
     }
 
     /// The text.
@@ -52,14 +37,17 @@ impl Key {
     }
 }
 
-impl From<&str> for Key {
-    fn from(text: &str) -> Self {
-        Self(text.into())
-    }
-}
-
 impl fmt::Display for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
+}
+
+/// What the log tells changes of, and what cached values depend on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Subject {
+    /// One row.
+    Row(EntityKind, Uuid),
+    /// All lists of one scope.
+    Lists(EntityKind, Scope),
 }

@@ -1,31 +1,40 @@
-//! One cache decorator for the whole storage port, over a tier in this process and a tier shared by all processes.
+//! One cache decorator for the whole storage port, over a tier in this process and a tier that several processes share.
 //!
-//! One rule makes it right: **a value lands in a tier only on its own placeholder.** Who loads a value first
-//! leaves a placeholder; whoever invalidates the key removes it; a fill that does not find its own placeholder
-//! is thrown away. So a load that overlaps a write can never leave an old value behind.
+//! Why a cached value cannot stay stale: **a change that was committed before the value was loaded is part of it, and every
+//! other change is told by the log of commits, which drops the value.** While the log has not been heard for a second,
+//! nothing counts as current.
+//!
+//! - [`Follower`] reads the log, on a thread of its own.
+//! - A table remembers for each key, by its hash, how often it was changed and the tick of the last change. A collision
+//!   costs a miss.
+//! - A value in this process carries the count of its key from before its load began, and counts while that is unchanged.
+//! - A value in the shared tier carries `as_of`, the tick up to which everything was told before its load began, and counts
+//!   while the last change of its key has a smaller tick. The shared tier is not trusted to be fresh, complete or alive.
+//! - A commit of this process is applied like news of the log, before it is acknowledged.
 #![warn(missing_debug_implementations)]
 
+mod apply;
 mod cached;
-mod commit;
-mod generation;
+mod change_table;
+mod follower;
+mod frame;
 mod key;
 mod local;
 mod memory_tier;
 mod metrics;
 mod options;
-mod rule;
 mod shared;
 mod tiers;
 mod uncached;
 mod weight;
-
-#[cfg(test)]
-mod hunts;
+mod witness;
 
 pub use cached::Cached;
+pub use change_table::Heard;
+pub use follower::Follower;
 pub use key::Key;
 pub use memory_tier::MemorySharedTier;
 pub use metrics::CacheMetrics;
 pub use options::CacheOptions;
-pub use shared::{Fence, Invalidations, LastKnown, Lease, Lookup, Settlement, SharedTier};
+pub use shared::{Lock, Lookup, SharedTier};
 pub use uncached::Uncached;

@@ -1,9 +1,13 @@
+//! What the cache did, and what it heard.
+
+use crate::Heard;
 use character_storage_port::Tier;
 use prometheus_client::{
     encoding::EncodeLabelSet,
     metrics::{counter::Counter, family::Family, gauge::Gauge},
-    registry::Registry,
+    registry::{Registry, Unit},
 };
+use std::sync::atomic::{AtomicU64, Ordering};
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Labels {
@@ -21,7 +25,14 @@ pub struct CacheMetrics {
     fills: ByTier<Counter>,
     refused: ByTier<Counter>,
     rejected: ByTier<Counter>,
-    invalidations: ByTier<Counter>,
+    told: Counter,
+    disproved: Counter,
+    restarts: Counter,
+    failures: Counter,
+    settled: Gauge,
+    heard_age: Gauge<f64, AtomicU64>,
+    trusted: Gauge,
+    collisions: Counter,
     evictions: ByTier<Counter>,
     entries: ByTier<Gauge>,
     bytes: ByTier<Gauge>,
@@ -45,7 +56,7 @@ impl CacheMetrics {
         registry.register("cache_fills", "Values that landed in the tier", self.fills.clone());
         registry.register(
             "cache_fills_refused",
-            "Values thrown away because a write or an invalidation came between",
+            "Values thrown away because a change came between, or because the tier did not take them",
             self.refused.clone(),
         );
         registry.register(
@@ -53,7 +64,31 @@ impl CacheMetrics {
             "Values removed because they cannot be ours: unreadable, of another key, or of an impossible age or size",
             self.rejected.clone(),
         );
-        registry.register("cache_invalidations", "Keys invalidated", self.invalidations.clone());
+        registry.register("cache_commits_applied", "Commits that the cache was told of, once each", self.told.clone());
+        registry.register(
+            "cache_disproved",
+            "Rows and lists dropped because the storage has shown another state, or by an operator",
+            self.disproved.clone(),
+        );
+        registry.register(
+            "cache_log_restarts",
+            "Times that the log of commits began anew, so that everything cached was dropped",
+            self.restarts.clone(),
+        );
+        registry.register("cache_log_failures", "Questions to the log of commits that failed", self.failures.clone());
+        registry.register("cache_log_settled_tick", "Every commit with a smaller tick was told", self.settled.clone());
+        registry.register_with_unit(
+            "cache_log_heard_age",
+            "Time since the log of commits was heard; -1 when it was not heard in its epoch",
+            Unit::Seconds,
+            self.heard_age.clone(),
+        );
+        registry.register("cache_trusted", "1 while cached values count as current", self.trusted.clone());
+        registry.register(
+            "cache_change_collisions",
+            "Changes that met the slot of another key in the table of last changes",
+            self.collisions.clone(),
+        );
         registry.register(
             "cache_evictions",
             "Values dropped for lack of room or for their age",
@@ -71,11 +106,33 @@ impl CacheMetrics {
         fill => fills,
         refused => refused,
         rejected => rejected,
-        invalidated => invalidations,
         evicted => evictions,
     }
 
-    /// Shows what can happen before it happens, as zero: who asks for a rate must not miss the first time.
+    pub(crate) fn told(&self, commits: u64) {
+        self.told.inc_by(commits);
+    }
+
+    pub(crate) fn disproved(&self) {
+        self.disproved.inc();
+    }
+
+    pub(crate) fn restarted(&self) {
+        self.restarts.inc();
+    }
+
+    pub(crate) fn follow_failed(&self) {
+        self.failures.inc();
+    }
+
+    pub(crate) fn heard(&self, heard: &Heard) {
+        self.settled.set(i64::try_from(heard.settled.0).unwrap_or(i64::MAX));
+        self.heard_age.set(heard.age.map_or(-1.0, |age| age.as_secs_f64()));
+        self.trusted.set(heard.trusted.into());
+        self.collisions.inner().store(heard.collisions, Ordering::Relaxed);
+    }
+
+    /// Shows what can happen before it happens, as zero, so that a rate includes the first time.
     pub(crate) fn begin(&self, shared: bool) {
         for tier in [Tier::Local, Tier::Shared].into_iter().filter(|tier| shared || *tier == Tier::Local) {
             for counters in [&self.hits, &self.misses, &self.stale, &self.fills, &self.refused] {
@@ -85,9 +142,7 @@ impl CacheMetrics {
         if shared {
             drop(self.rejected.get_or_create(&Labels { tier: Tier::Shared.as_str() }));
         }
-        for counters in [&self.invalidations, &self.evictions] {
-            drop(counters.get_or_create(&Labels { tier: Tier::Local.as_str() }));
-        }
+        drop(self.evictions.get_or_create(&Labels { tier: Tier::Local.as_str() }));
         self.size(0, 0);
     }
 

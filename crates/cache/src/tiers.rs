@@ -1,10 +1,17 @@
+//! Both tiers, and how a value is read through them.
+
 use crate::{
-    CacheMetrics, CacheOptions, Key, LastKnown, Lookup, SharedTier,
-    local::{Entry, Flight, Landing, Loaded, Local, Stored, Value},
+    CacheMetrics, CacheOptions, Key, Lock, Lookup, SharedTier,
+    change_table::{ChangeTable, Mark},
+    frame::{Frame, framed, unframed},
+    key::Subject,
+    local::{Entry, Landing, Load, Loaded, Local, Stored, Value},
     weight::{weigh, written},
 };
 use character_domain::json;
-use character_storage_port::{Entity, ErrorKind, Page, Read, Result, Source, StaleReason, StorageError, Tier};
+use character_storage_port::{
+    Entity, ErrorKind, Page, Read, Result, Source, StaleReason, StorageError, Tier, required_position,
+};
 use serde::{Serialize, de::DeserializeOwned};
 use std::{future::Future, sync::Arc, time::Duration};
 use tokio::time::Instant;
@@ -58,23 +65,41 @@ pub(crate) trait Check<V>: Fn(&V) -> bool + Send + Sync + 'static {}
 
 impl<V, C: Fn(&V) -> bool + Send + Sync + 'static> Check<V> for C {}
 
+/// What the shared tier had for a load.
+enum Found<V> {
+    /// A value, and how old it is.
+    Current(V, Duration),
+    /// None, and this process loads it.
+    Nothing(Put),
+}
+
+/// Whether a loaded value goes to the shared tier.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Put {
+    /// It does, and gives the lock up.
+    Locked,
+    /// Another process loads the same value, or the tier is not used.
+    No,
+}
+
 /// Both tiers, and how a value is read through them.
 #[derive(Debug)]
 pub(crate) struct Tiers {
     pub(crate) local: Arc<Local>,
+    pub(crate) table: Arc<ChangeTable>,
     pub(crate) shared: Option<Arc<dyn SharedTier>>,
     pub(crate) options: CacheOptions,
     pub(crate) metrics: CacheMetrics,
 }
 
 impl Tiers {
-    /// A current value, from the nearest tier that has one, or from `origin`; concurrent readers of one key share
-    /// one load. Without `shared`, the shared tier is not asked. A value of the shared tier counts only if it `is_ours`.
+    /// A current value, from the nearest tier that has one, or from `origin`; concurrent readers of one key share one load.
+    /// A value of the shared tier counts only if it `is_ours`.
     pub(crate) async fn read<V, F, Fut>(
         self: &Arc<Self>,
         key: &Key,
+        subject: Subject,
         operation: &'static str,
-        shared: bool,
         is_ours: impl Check<V>,
         origin: F,
     ) -> Result<Read<Arc<V>>>
@@ -86,30 +111,35 @@ impl Tiers {
         // A hit waits for nothing, so a busy reader would otherwise never let go of its thread, and commits and
         // loads need one.
         tokio::task::coop::consume_budget().await;
+        // Unheard, this process may not know that the log began anew, so that positions mean something else.
+        let has_reached = |least| self.table.is_trusted(Instant::now()) && self.table.has_reached(least);
+        if required_position().is_some_and(|least| !has_reached(least)) {
+            return self.read_past(key, subject, origin).await;
+        }
         let hit = |stored: Stored| {
             self.metrics.hit(Tier::Local);
-            (Arc::clone(&stored.value), Source::Cache { tier: Tier::Local, age: stored.age() })
+            (Arc::clone(&stored.value), Source::Cache { tier: stored.tier, age: stored.age() })
         };
-        let (value, source) = match self.local.fresh(key) {
-            Some(stored) => hit(stored),
-            None => match self.local.enter(key) {
-                Entry::Hit(stored) => hit(stored),
+        let (value, source) = match self.local.current(key) {
+            Some(stored) => hit(Stored { tier: Tier::Local, ..stored }),
+            None => match self.local.enter(key, self.table.mark(&subject)) {
+                Entry::Hit(stored) => hit(Stored { tier: Tier::Local, ..stored }),
                 Entry::Follow(landing) => {
                     self.metrics.miss(Tier::Local);
                     landed(landing, operation).await?
                 }
-                Entry::Lead(flight, sender, landing) => {
+                Entry::Lead(load, sender, landing) => {
                     self.metrics.miss(Tier::Local);
                     let tiers = Arc::clone(self);
                     // A task of its own: a caller who goes away must not take the load from those who wait for it.
-                    let load = async move {
+                    let loading = async move {
                         let _loading = tiers.metrics.load();
-                        let loaded = tiers.load(&flight, shared, &is_ours, origin).await;
+                        let loaded = tiers.load(&load, &is_ours, origin).await;
                         // First out of the way, then told: a find after this answer begins anew.
-                        drop(flight);
+                        drop(load);
                         sender.send_replace(Some(loaded));
                     };
-                    tokio::spawn(load.in_current_span());
+                    tokio::spawn(loading.in_current_span());
                     landed(landing, operation).await?
                 }
             },
@@ -120,140 +150,189 @@ impl Tiers {
         }
     }
 
-    /// Looks into the shared tier. While another process loads the key its load is awaited, within a bound.
-    pub(crate) async fn look_up(&self, shared: &Arc<dyn SharedTier>, key: &Key, fresh: Duration) -> Lookup {
-        let until = Instant::now() + self.options.follow;
-        let mut pause = FIRST_PAUSE;
-        loop {
-            match shared.get_or_lease(key, fresh).await {
-                Lookup::Loading { last } if Instant::now() >= until => return Lookup::Busy { last },
-                Lookup::Loading { .. } => {
-                    tokio::time::sleep(pause).await;
-                    pause = (pause * 2).min(LONGEST_PAUSE);
-                }
-                Lookup::Rejected => {
-                    self.metrics.rejected(Tier::Shared);
-                    return Lookup::Busy { last: None };
-                }
-                found => return found,
-            }
-        }
-    }
-
-    /// Removes a value of the shared tier that cannot be ours. What is read meanwhile is not kept.
-    pub(crate) async fn reject(&self, key: &Key) {
-        self.metrics.rejected(Tier::Shared);
-        if let Some(shared) = &self.shared {
-            shared.remove(std::slice::from_ref(key)).await;
-        }
-    }
-
-    async fn load<V, F, Fut>(&self, flight: &Flight, ask_shared: bool, is_ours: &impl Check<V>, origin: F) -> Loaded
+    /// Asks the storage itself, because the caller has seen a commit that this process has not heard of.
+    async fn read_past<V, F, Fut>(&self, key: &Key, subject: Subject, origin: F) -> Result<Read<Arc<V>>>
     where
         V: Cacheable,
         F: FnOnce() -> Fut,
         Fut: Future<Output = Result<Read<V>>>,
     {
-        let key = &flight.key;
-        let mut lookup = match &self.shared {
-            Some(shared) if ask_shared => self.look_up(shared, key, self.options.fresh).await,
-            _ => Lookup::Down,
-        };
-        if let Lookup::Hit { value, age } = &lookup {
-            match json::parse::<V>(value).ok().filter(is_ours) {
-                Some(parsed) => {
+        let mark = self.table.mark(&subject);
+        let Read { value, source } = origin().await?;
+        let value = Arc::new(value);
+        if source == Source::Origin {
+            let weight = weigh(value.as_ref());
+            self.keep(key, mark, &value, weight, (Duration::ZERO, Tier::Local));
+        }
+        Ok(Read { value, source })
+    }
+
+    /// The name of a value in the shared tier. Values of another epoch are never met.
+    pub(crate) fn shared_name(&self, key: &Key) -> Option<String> {
+        self.table.epoch().map(|epoch| format!("{epoch}:{key}"))
+    }
+
+    async fn load<V, F, Fut>(&self, load: &Load, is_ours: &impl Check<V>, origin: F) -> Loaded
+    where
+        V: Cacheable,
+        F: FnOnce() -> Fut,
+        Fut: Future<Output = Result<Read<V>>>,
+    {
+        let shared = self.shared.as_ref().zip(self.shared_name(&load.key));
+        let shared = shared.as_ref().map(|(tier, name)| (tier.as_ref(), name.as_str()));
+        let trusted = self.table.is_trusted(Instant::now());
+        let mut put = Put::No;
+        if let Some((tier, name)) = shared.filter(|_| trusted) {
+            match self.look_up(tier, name, load.mark, is_ours).await {
+                Found::Current(value, age) => {
                     self.metrics.hit(Tier::Shared);
-                    let age = *age;
-                    let weight = weigh(&parsed);
-                    let value: Value = self.keep(flight, parsed, weight, age, Tier::Shared, true);
+                    let (weight, value) = (weigh(&value), Arc::new(value));
+                    self.keep(&load.key, load.mark, &value, weight, (age, Tier::Shared));
                     return Ok((value, Source::Cache { tier: Tier::Shared, age }));
                 }
-                // Written by another version of this service, or by somebody else.
-                None => {
-                    self.reject(key).await;
-                    lookup = Lookup::Busy { last: None };
+                Found::Nothing(next) => {
+                    self.metrics.miss(Tier::Shared);
+                    put = next;
                 }
             }
         }
-        if self.shared.is_some() {
-            self.metrics.miss(Tier::Shared);
-        }
+        // Before the load: whatever was told until here is part of the value.
+        let as_of = self.table.settled();
         let read = match origin().await {
             Ok(read) => read,
             Err(error) => {
-                if let (Lookup::Leased { lease, .. }, Some(shared)) = (&lookup, &self.shared) {
-                    // Nobody else is to wait for this load, nor to go without the tier once the storage is back.
-                    shared.release(key, *lease).await;
-                }
-                if let Lookup::Leased { last: Some(last), .. } | Lookup::Busy { last: Some(last) } = lookup {
-                    self.keep_last_known(flight, &last, is_ours);
+                if let Some((tier, name)) = shared {
+                    if put == Put::Locked {
+                        tier.unlock(name).await;
+                    }
+                    if error.is_outage() && self.local.known(&load.key).is_none() {
+                        self.recall(tier, name, load, is_ours).await;
+                    }
                 }
                 return Err(error);
             }
         };
-        let (age, current) = match read.source {
-            Source::Origin => (Duration::ZERO, true),
-            Source::Cache { age, .. } => (age, true),
-            Source::Stale { age, .. } => (age, false),
+        let age = match read.source {
+            Source::Origin => Duration::ZERO,
+            Source::Cache { age, .. } => age,
+            // No value to be taken for current, here or in another process.
+            Source::Stale { .. } => return Ok((Arc::new(read.value), read.source)),
         };
-        let mut weight = None;
-        let current = match (lookup, &self.shared) {
-            (Lookup::Leased { lease, .. }, Some(shared)) => {
-                // Not from another cache: the shared tier would take it for as new as the moment it lands.
-                let shareable = current && age.is_zero() && read.value.is_shared();
-                let bytes = if shareable {
-                    let (bytes, written) = written(&read.value);
-                    weight = Some(written);
-                    bytes
-                } else {
-                    None
-                };
-                let landed = shared.fill(key, lease, bytes).await;
-                if landed {
-                    self.metrics.fill(Tier::Shared);
-                } else {
-                    self.metrics.refused(Tier::Shared);
+        let (weight, value) = match shared.filter(|_| put == Put::Locked) {
+            Some((tier, name)) => {
+                // A value of another cache is as old as that says, not as this process has heard.
+                let shareable = age.is_zero() && read.value.is_shared();
+                let (bytes, weight) = if shareable { written(&read.value) } else { (None, weigh(&read.value)) };
+                match bytes {
+                    Some(json) if tier.put(name, framed(name, as_of, &json)).await => self.metrics.fill(Tier::Shared),
+                    Some(_) => self.metrics.refused(Tier::Shared),
+                    None => tier.unlock(name).await,
                 }
-                current && landed
+                (weight, Arc::new(read.value))
             }
-            // Another process is writing: by the time its news arrives this value may be kept already.
-            (Lookup::Busy { .. } | Lookup::Loading { .. } | Lookup::Rejected, _) => false,
-            _ => current,
+            None => (weigh(&read.value), Arc::new(read.value)),
         };
-        let weight = weight.unwrap_or_else(|| weigh(&read.value));
-        Ok((self.keep(flight, read.value, weight, age, Tier::Local, current), read.source))
+        self.keep(&load.key, load.mark, &value, weight, (age, Tier::Local));
+        Ok((value, read.source))
     }
 
-    fn keep<V: Cacheable>(
+    /// Looks into the shared tier. While another process loads the value, that is awaited within a bound.
+    async fn look_up<V: Cacheable>(
         &self,
-        flight: &Flight,
-        value: V,
-        weight: u32,
-        age: Duration,
-        tier: Tier,
-        current: bool,
-    ) -> Value {
-        let fresh = value.fresh(&self.options);
-        let value: Value = Arc::new(value);
-        let now = Instant::now();
-        flight.land(Stored {
-            value: Arc::clone(&value),
-            at: now.checked_sub(age).unwrap_or(now),
-            fresh: if current { fresh } else { Duration::ZERO },
-            weight,
-            tier,
-            epoch: flight.epoch,
-        });
-        value
+        tier: &dyn SharedTier,
+        name: &str,
+        mark: Mark,
+        is_ours: &impl Check<V>,
+    ) -> Found<V> {
+        let until = Instant::now() + self.options.follow;
+        let (mut pause, mut first) = (FIRST_PAUSE, None);
+        let (mut has_waited, mut has_lock) = (false, false);
+        loop {
+            let Ok(frame) = self.look(tier, name).await else { return Found::Nothing(Put::No) };
+            let as_of = frame.as_ref().map(|frame| frame.as_of);
+            if let Some(frame) = frame
+                && self.table.is_current(mark, frame.as_of)
+                && frame.age < self.options.fresh
+            {
+                match json::parse::<V>(&frame.json).ok().filter(is_ours) {
+                    Some(value) => {
+                        if has_lock {
+                            tier.unlock(name).await;
+                        }
+                        return Found::Current(value, frame.age);
+                    }
+                    None => self.reject(tier, name).await,
+                }
+            }
+            if has_lock {
+                return Found::Nothing(Put::Locked);
+            }
+            // What the other process has put meanwhile may lack a change that it has not heard of yet.
+            if as_of.is_some() && *first.get_or_insert(as_of) != as_of {
+                return Found::Nothing(Put::No);
+            }
+            match tier.lock(name).await {
+                // The other process may have put its value after the look above and before it gave up the lock.
+                Lock::Taken if has_waited => has_lock = true,
+                Lock::Taken => return Found::Nothing(Put::Locked),
+                Lock::Busy if Instant::now() < until => {
+                    has_waited = true;
+                    tokio::time::sleep(pause).await;
+                    pause = (pause * 2).min(LONGEST_PAUSE);
+                }
+                Lock::Busy | Lock::Down => return Found::Nothing(Put::No),
+            }
+        }
     }
 
-    fn keep_last_known<V: Cacheable>(&self, flight: &Flight, last: &LastKnown, is_ours: &impl Check<V>) {
-        if self.local.peek(&flight.key).is_none()
-            && let Some(value) = json::parse::<V>(&last.value).ok().filter(is_ours)
-        {
-            let weight = weigh(&value);
-            self.keep(flight, value, weight, last.age, Tier::Shared, false);
+    async fn look(&self, tier: &dyn SharedTier, name: &str) -> Result<Option<Frame>, Down> {
+        match tier.get(name).await {
+            Lookup::Found(bytes) => match unframed(name, &bytes) {
+                Some(frame) => Ok(Some(frame)),
+                None => {
+                    self.reject(tier, name).await;
+                    Ok(None)
+                }
+            },
+            Lookup::Absent => Ok(None),
+            Lookup::Rejected => {
+                self.metrics.rejected(Tier::Shared);
+                Ok(None)
+            }
+            Lookup::Down => Err(Down),
         }
+    }
+
+    /// Removes a value of the shared tier that cannot be ours.
+    async fn reject(&self, tier: &dyn SharedTier, name: &str) {
+        self.metrics.rejected(Tier::Shared);
+        tier.remove(&[name.to_owned()]).await;
+    }
+
+    /// Takes a value of the shared tier over as last known value, while the storage is out of reach. It contains every change
+    /// that this process has heard of, so that no row is served that is known to be deleted.
+    async fn recall<V: Cacheable>(&self, tier: &dyn SharedTier, name: &str, load: &Load, is_ours: &impl Check<V>) {
+        let Ok(Some(frame)) = self.look(tier, name).await else { return };
+        if !self.table.is_current(load.mark, frame.as_of) {
+            return;
+        }
+        let Some(value) = json::parse::<V>(&frame.json).ok().filter(is_ours) else { return };
+        let (at, weight) = (ago(frame.age), weigh(&value));
+        let (fresh, tier, mark) = (Duration::ZERO, Tier::Shared, load.mark);
+        self.local.keep(&load.key, Stored { value: Arc::new(value), at, fresh, weight, tier, mark });
+    }
+
+    pub(crate) fn keep<V: Cacheable>(
+        &self,
+        key: &Key,
+        mark: Mark,
+        value: &Arc<V>,
+        weight: u32,
+        (age, tier): (Duration, Tier),
+    ) {
+        let (at, fresh) = (ago(age), value.fresh(&self.options));
+        let value: Value = Arc::<V>::clone(value);
+        self.local.keep(key, Stored { value, at, fresh, weight, tier, mark });
     }
 
     /// The last known value instead of an error that says that the storage is out of reach.
@@ -264,7 +343,7 @@ impl Tiers {
             ErrorKind::Timeout => StaleReason::Timeout,
             _ => StaleReason::Unavailable,
         };
-        let stored = self.local.peek(key)?;
+        let stored = self.local.known(key)?;
         let (age, tier) = (stored.age(), stored.tier);
         let value = stored.value.downcast::<V>().ok()?;
         if age > self.options.stale_max || !value.outlives_an_outage() {
@@ -275,7 +354,15 @@ impl Tiers {
     }
 }
 
-pub(crate) async fn landed(mut landing: Landing, operation: &'static str) -> Loaded {
+/// The shared tier does not answer.
+struct Down;
+
+fn ago(age: Duration) -> Instant {
+    let now = Instant::now();
+    now.checked_sub(age).unwrap_or(now)
+}
+
+async fn landed(mut landing: Landing, operation: &'static str) -> Loaded {
     let loaded = match landing.wait_for(Option::is_some).await {
         Ok(loaded) => loaded.clone(),
         Err(_) => None,

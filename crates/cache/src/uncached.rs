@@ -1,14 +1,15 @@
-use crate::{Cached, Key, tiers::Tiers};
+//! The storage behind a cache, for acts that decide by what they read.
+
+use crate::{Cached, Key, key::Subject, tiers::Tiers};
 use async_trait::async_trait;
 use character_storage_port::{
-    Commit, Committed, Deleted, Entity, EventId, Outbox, OutboxEvent, Page, PageRequest, Probe, Read, Result, Snapshot,
-    SnapshotStream, StoragePort, Store, Transaction,
+    Commit, Consumers, Deleted, Entity, Log, Page, PageRequest, Probe, Read, Result, Snapshot, StoragePort, Store,
+    delegate_port,
 };
-use std::{fmt, time::Duration};
+use std::fmt;
 
-/// The storage behind a cache, for whoever decides by what is read. Every read goes to the storage itself; what the
-/// cache turns out to hold an older state of is dropped, so that nobody who was told the new one here is shown the old
-/// one after. Writes go through the cache.
+/// The storage behind a cache, for acts that decide by what they read. Every read goes to the storage itself, and drops
+/// what the cache holds that the storage has shown to be wrong. Writes go through the cache.
 pub struct Uncached<S: ?Sized = dyn StoragePort>(Cached<S>);
 
 impl<S: ?Sized> Cached<S> {
@@ -26,22 +27,18 @@ impl<S: fmt::Debug + ?Sized> fmt::Debug for Uncached<S> {
 }
 
 impl Tiers {
-    /// Drops what this process knows of a row, and the lists that it is or was in, unless that is as new as `found`.
-    /// A row that it knows nothing of may still be known by the shared tier, which is asked only for `sure`.
-    async fn notice<E: Entity>(&self, key: &Key, found: &E, sure: bool) {
-        let stored = self.local.peek(key);
-        let known = stored.as_ref().and_then(|stored| stored.value.downcast_ref::<Option<E>>());
+    /// Drops what this process holds of a row when the storage has shown another revision, and the lists that the row is or
+    /// was in.
+    async fn compare<E: Entity>(&self, id: E::Id, found: Option<&E>) {
+        let Some(stored) = self.local.known(&Key::row(E::KIND, id.into())) else { return };
+        let Some(known) = stored.value.downcast_ref::<Option<E>>() else { return };
         let revision = |row: &E| row.meta().revision;
-        if known.map_or(!sure, |known| known.as_ref().is_some_and(|known| revision(known) >= revision(found))) {
+        if known.as_ref().map(revision) == found.map(revision) {
             return;
         }
-        let scopes = known.and_then(Option::as_ref).map_or_else(Vec::new, E::scopes).into_iter().chain(found.scopes());
-        let mut keys: Vec<Key> = scopes.map(|scope| Key::generation(E::KIND, scope)).collect();
-        keys.push(key.clone());
-        if let Some(shared) = &self.shared {
-            shared.remove(&keys).await;
-        }
-        keys.iter().for_each(|key| self.local.remove(key));
+        let scopes = known.iter().chain(found).flat_map(E::scopes);
+        let lists = scopes.map(|scope| Subject::Lists(E::KIND, scope)).collect();
+        self.disprove((E::KIND, id.into()), lists).await;
     }
 }
 
@@ -51,55 +48,21 @@ impl<E: Entity, S: Store<E> + ?Sized + 'static> Store<E> for Uncached<S> {
     async fn find(&self, id: E::Id, deleted: Deleted) -> Result<Read<Option<E>>> {
         // Deleted or not, so that the cache is held against what there is.
         let read: Read<Option<E>> = self.0.inner.find(id, Deleted::Include).await?;
-        if let Some(row) = &read.value {
-            self.0.tiers.notice(&Key::row(E::KIND, id.into()), row, true).await;
-        }
+        self.0.tiers.compare(id, read.value.as_ref()).await;
         Ok(read.map(|row| row.filter(|row| deleted == Deleted::Include || !row.meta().is_deleted())))
     }
 
     async fn list(&self, query: &E::Query, page: PageRequest) -> Result<Read<Page<E>>> {
         let read: Read<Page<E>> = self.0.inner.list(query, page).await?;
         for row in &read.value.items {
-            self.0.tiers.notice(&Key::row(E::KIND, row.id().into()), row, false).await;
+            self.0.tiers.compare(row.id(), Some(row)).await;
         }
         Ok(read)
     }
 }
 
-#[async_trait]
-#[deny(clippy::missing_trait_methods)]
-impl<S: Commit + ?Sized + 'static> Commit for Uncached<S> {
-    async fn commit(&self, transaction: Transaction) -> Result<Committed> {
-        self.0.commit(transaction).await
-    }
-    async fn commit_each(&self, transactions: Vec<Transaction>) -> Vec<Result<Committed>> {
-        self.0.commit_each(transactions).await
-    }
-}
-
-#[async_trait]
-#[deny(clippy::missing_trait_methods)]
-impl<S: Outbox + ?Sized + 'static> Outbox for Uncached<S> {
-    async fn claim(&self, limit: usize, lease: Duration) -> Result<Vec<OutboxEvent>> {
-        self.0.claim(limit, lease).await
-    }
-    async fn acknowledge(&self, ids: &[EventId]) -> Result<()> {
-        self.0.acknowledge(ids).await
-    }
-}
-
-#[async_trait]
-#[deny(clippy::missing_trait_methods)]
-impl<S: Snapshot + ?Sized + 'static> Snapshot for Uncached<S> {
-    async fn snapshot(&self) -> Result<SnapshotStream> {
-        self.0.snapshot().await
-    }
-}
-
-#[async_trait]
-#[deny(clippy::missing_trait_methods)]
-impl<S: Probe + ?Sized + 'static> Probe for Uncached<S> {
-    async fn probe(&self) -> Result<()> {
-        self.0.probe().await
-    }
-}
+delegate_port!(Commit for [S: Commit + ?Sized + 'static] Uncached<S>, it => it.0);
+delegate_port!(Log for [S: Log + ?Sized + 'static] Uncached<S>, it => it.0);
+delegate_port!(Consumers for [S: Consumers + ?Sized + 'static] Uncached<S>, it => it.0);
+delegate_port!(Snapshot for [S: Snapshot + ?Sized + 'static] Uncached<S>, it => it.0);
+delegate_port!(Probe for [S: Probe + ?Sized + 'static] Uncached<S>, it => it.0);

@@ -3,11 +3,16 @@
 use character_cache::{CacheMetrics, CacheOptions, Cached, MemorySharedTier, SharedTier};
 use character_storage_port::{MemoryStorage, StoragePort};
 use character_storage_testkit::{Harness, storage_conformance};
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
-fn cached(shared: Option<Arc<dyn SharedTier>>) -> Arc<dyn StoragePort> {
-    let inner: Arc<dyn StoragePort> = Arc::new(MemoryStorage::new());
-    Arc::new(Cached::new(inner, CacheOptions::default(), shared, CacheMetrics::default()))
+async fn cached(shared: Option<Arc<dyn SharedTier>>) -> Cached {
+    let memory = MemoryStorage::new();
+    let inner: Arc<dyn StoragePort> = Arc::new(memory.clone());
+    let (cache, follower) =
+        Cached::new(inner, Arc::new(memory), CacheOptions::default(), shared, CacheMetrics::default());
+    tokio::spawn(follower.run());
+    assert!(cache.ready(Duration::from_secs(5)).await, "the log is heard");
+    cache
 }
 
 struct InProcess;
@@ -15,7 +20,7 @@ struct InProcess;
 impl Harness for InProcess {
     type Guard = ();
     async fn fresh() -> ((), Arc<dyn StoragePort>) {
-        ((), cached(None))
+        ((), Arc::new(cached(None).await))
     }
 }
 
@@ -24,7 +29,7 @@ struct WithSharedTier;
 impl Harness for WithSharedTier {
     type Guard = ();
     async fn fresh() -> ((), Arc<dyn StoragePort>) {
-        ((), cached(Some(Arc::new(MemorySharedTier::new()))))
+        ((), Arc::new(cached(Some(Arc::new(MemorySharedTier::new()))).await))
     }
 }
 
@@ -37,8 +42,7 @@ struct PastTheCache;
 impl Harness for PastTheCache {
     type Guard = ();
     async fn fresh() -> ((), Arc<dyn StoragePort>) {
-        let inner: Arc<dyn StoragePort> = Arc::new(MemoryStorage::new());
-        ((), Arc::new(Cached::new(inner, CacheOptions::default(), None, CacheMetrics::default()).uncached()))
+        ((), Arc::new(cached(None).await.uncached()))
     }
 }
 

@@ -8,7 +8,7 @@ use crate::{
 use character_domain::{Character, CharacterId, Revision, Timestamp};
 use character_storage_port::{
     COMMIT, Change, Committed, Deleted, Entity, ErrorKind, Expect, KeptAnswer, Owned, StorageError, StoragePort, Store,
-    Transaction,
+    Transaction, note_position,
 };
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -178,7 +178,7 @@ impl StorageContext {
                 transaction = stamped(transaction, idempotency);
                 transaction.answer = Some(KeptAnswer::of(&answer).map_err(unreadable)?);
             }
-            let error = match self.storage().commit(transaction).await {
+            let error = match self.commit(transaction).await {
                 Ok(Committed { answer: Some(kept), .. }) => return kept.read().map_err(unreadable),
                 Ok(Committed { written, .. }) if written.len() == writes => return Ok(answer),
                 Ok(_) => return Err(broken("the outcome does not name every row").into()),
@@ -193,6 +193,13 @@ impl StorageContext {
         }
     }
 
+    /// Commits, and notes the position for a caller that asks for it.
+    async fn commit(&self, transaction: Transaction) -> Result<Committed, StorageError> {
+        let committed = self.storage().commit(transaction).await?;
+        note_position(committed.tick);
+        Ok(committed)
+    }
+
     /// The answer that the storage keeps under this key.
     async fn first_answer<T: DeserializeOwned>(&self, idempotency: &Idempotency) -> Result<Option<T>> {
         // No row is ever at revision 0, so no storage applies this: it returns the answer kept under the id, or refuses
@@ -200,7 +207,7 @@ impl StorageContext {
         let nobody = CharacterId(uuid::Uuid::nil());
         let expect = Expect::Revision(Revision(0));
         let question = Transaction::new().with(Change::<Character>::Delete { id: nobody, expect, at: self.now() });
-        match self.storage().commit(stamped(question, idempotency)).await {
+        match self.commit(stamped(question, idempotency)).await {
             Ok(Committed { answer: Some(kept), .. }) => kept.read().map(Some).map_err(unreadable),
             Ok(_) => Ok(None),
             Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Conflict { .. }) => Ok(None),

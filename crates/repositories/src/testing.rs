@@ -2,7 +2,7 @@
 
 use crate::{BulkOutcome, Idempotency, IdempotencyKey, RequestContext, Result};
 use character_domain::Meta;
-use character_storage_port::{Committed, Transaction};
+use character_storage_port::{Committed, Tick, Transaction};
 
 /// The default context: no condition, no key, no author.
 pub(crate) fn plain() -> RequestContext {
@@ -22,7 +22,7 @@ pub(crate) fn other_request(text: &str) -> RequestContext {
 /// What a storage returns that applied this transaction.
 pub(crate) fn done(transaction: &Transaction) -> Committed {
     let written = vec![Meta::created(character_domain::now()); transaction.writes.len()];
-    Committed { id: transaction.id, written, answer: transaction.answer.clone() }
+    Committed { id: transaction.id, tick: Tick(1), written, changes: Vec::new(), answer: transaction.answer.clone() }
 }
 
 /// The rows of a bulk, all of which must have been stored.

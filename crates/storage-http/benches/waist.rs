@@ -8,7 +8,7 @@ use actix_web::{App, HttpResponse, HttpServer, web};
 use async_trait::async_trait;
 use bytes::Bytes;
 use character_storage_http::{
-    ApiRequest, ApiResponse, HttpStorageConfig, RequestSize, Transport, TransportError, Waist,
+    ApiRequest, ApiResponse, HttpStorageConfig, RequestKind, RequestSize, Transport, TransportError, Waist,
 };
 use std::{
     hint::black_box,
@@ -35,6 +35,7 @@ fn request() -> ApiRequest {
         body: None,
         idempotent: true,
         size: RequestSize::Ordinary,
+        kind: RequestKind::Call,
         deadline: None,
     }
 }

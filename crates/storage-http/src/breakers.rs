@@ -1,7 +1,7 @@
 //! The two circuit breakers of a client, and the layer that asks them before each attempt.
 
 use crate::{
-    ApiRequest, ApiResponse, BreakerState, CircuitBreaker, Transport, TransportError, TransportErrorKind,
+    ApiRequest, ApiResponse, BreakerState, CircuitBreaker, RequestKind, Transport, TransportError, TransportErrorKind,
     breaker::{Permit, Settled},
     prober::Prober,
     verdict::{Evidence, evidence},
@@ -44,8 +44,9 @@ impl CircuitBreakers {
     }
 }
 
-/// Asks the breaker of a request before each attempt, and reports to it what the attempt showed. [`evidence`] decides what
-/// counts.
+/// Asks the breaker of a call before each attempt, and reports to it what the attempt showed. [`evidence`] decides what
+/// counts. A follower of the log passes by: it is no user's call, polls on while the breaker is open, and would otherwise
+/// open the breaker of the calls by itself.
 #[derive(Debug)]
 pub(crate) struct Guarded<T> {
     pub(crate) inner: T,
@@ -56,6 +57,9 @@ pub(crate) struct Guarded<T> {
 #[deny(clippy::missing_trait_methods)]
 impl<T: Transport + Clone> Transport for Guarded<T> {
     async fn call(&self, request: ApiRequest) -> Result<ApiResponse, TransportError> {
+        if let RequestKind::Follow { .. } = request.kind {
+            return self.inner.call(request).await;
+        }
         let size = request.size;
         let permit = self.guard.admit(&request).await?;
         let result = self.inner.call(request).await;

@@ -1,4 +1,4 @@
-use crate::{ApiRequest, ApiResponse, Transport, TransportError, TransportErrorKind};
+use crate::{ApiRequest, ApiResponse, RequestKind, Transport, TransportError, TransportErrorKind};
 use async_trait::async_trait;
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
@@ -8,6 +8,8 @@ use tokio::time::{Instant, timeout_at};
 pub(crate) struct Deadlined<T> {
     pub(crate) inner: T,
     pub(crate) deadline: Duration,
+    /// The time of a poll besides its wait.
+    pub(crate) attempt_timeout: Duration,
 }
 
 #[async_trait]
@@ -15,7 +17,11 @@ pub(crate) struct Deadlined<T> {
 impl<T: Transport> Transport for Deadlined<T> {
     async fn call(&self, mut request: ApiRequest) -> Result<ApiResponse, TransportError> {
         let operation = request.operation;
-        let own = Instant::now() + self.deadline;
+        let time = match request.kind {
+            RequestKind::Call => self.deadline,
+            RequestKind::Follow { wait } => wait + self.attempt_timeout,
+        };
+        let own = Instant::now() + time;
         let end = request.deadline.map_or(own, |deadline| deadline.min(own));
         request.deadline = Some(end);
         timeout_at(end, self.inner.call(request)).await.unwrap_or(Err(TransportError {

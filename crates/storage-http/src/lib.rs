@@ -5,7 +5,8 @@
 //! the breaker so that each attempt counts and an open breaker ends them; the attempt timeout is inside the breaker so
 //! that silence counts as a failure. Reads and changes have a breaker each; an open one is probed in the background. Every
 //! commit is idempotent by its id, so lost answers are retried safely. A snapshot is a stream: of the layers it meets the
-//! breaker alone, and each wait for more of it is bounded.
+//! breaker alone, and each wait for more of it is bounded. Following the log is a poll: it has the time that it lets the
+//! storage wait and that of one attempt, is sent once, and neither trips the breaker nor waits for it.
 //!
 //! ```
 //! use character_storage_http::{HttpStorage, HttpStorageConfig};
@@ -24,8 +25,11 @@ mod bookkeeping;
 mod breaker;
 mod breakers;
 mod budget;
+mod commit;
 mod config;
+mod consumers;
 mod deadlined;
+mod log;
 mod metrics;
 mod observed;
 mod prober;
@@ -47,7 +51,7 @@ pub use reqwest_transport::{ConnectError, ReqwestTransport};
 pub use snapshot::{ByteStream, OpenedResponse, StreamTransport};
 pub use storage::HttpStorage;
 pub use transport::{
-    ApiRequest, ApiResponse, FailureAnswer, LARGE_BODY, LARGE_PAGE, RequestSize, Transport, TransportError,
-    TransportErrorKind,
+    ApiRequest, ApiResponse, FailureAnswer, LARGE_BODY, LARGE_PAGE, RequestKind, RequestSize, Transport,
+    TransportError, TransportErrorKind,
 };
 pub use waist::Waist;

@@ -3,7 +3,7 @@
 use crate::{
     ApiRequest, Transport, TransportError, TransportErrorKind,
     breakers::CircuitBreakers,
-    transport::RequestSize,
+    transport::{RequestKind, RequestSize},
     verdict::{Evidence, evidence},
 };
 use character_storage_wire as wire;
@@ -56,6 +56,7 @@ impl<T: Transport> Prober<T> {
             body: None,
             idempotent: true,
             size: RequestSize::Ordinary,
+            kind: RequestKind::Call,
             deadline: None,
         };
         let silence = TransportError::of_attempt(TransportErrorKind::Timeout, wire::OP_PROBE, true);

@@ -1,8 +1,8 @@
 //! The socket.
 
 use crate::{
-    ApiRequest, ApiResponse, HttpStorageConfig, OpenedResponse, StreamTransport, Transport, TransportError,
-    TransportErrorKind,
+    ApiRequest, ApiResponse, HttpStorageConfig, OpenedResponse, RequestKind, StreamTransport, Transport,
+    TransportError, TransportErrorKind,
 };
 use async_trait::async_trait;
 use bytes::BytesMut;
@@ -32,6 +32,8 @@ pub struct ReqwestTransport {
     base: String,
     token: SecretString,
     max_response_bytes: usize,
+    /// The longest wait for an answer, besides the time that the storage may wait itself.
+    deadline: Duration,
 }
 
 impl fmt::Debug for ReqwestTransport {
@@ -78,7 +80,8 @@ impl ReqwestTransport {
         // For who uses it without the waist: no wait is without a bound.
         let client = builder().timeout(config.deadline).build().map_err(ConnectError::Client)?;
         let streams = builder().read_timeout(config.deadline).build().map_err(ConnectError::Client)?;
-        Ok(Self { client, streams, base, token: config.token.clone(), max_response_bytes: config.max_response_bytes })
+        let (token, max_response_bytes, deadline) = (config.token.clone(), config.max_response_bytes, config.deadline);
+        Ok(Self { client, streams, base, token, max_response_bytes, deadline })
     }
 
     async fn send(
@@ -92,6 +95,9 @@ impl ReqwestTransport {
             .bearer_auth(self.token.expose_secret())
             .header(ACCEPT, format!("{media_type}, {}", wire::PROBLEM_JSON))
             .headers(trace_context());
+        if let RequestKind::Follow { wait } = request.kind {
+            builder = builder.timeout(wait + self.deadline);
+        }
         if let Some(body) = &request.body {
             builder = builder.header(CONTENT_TYPE, "application/json").body(body.clone());
         }

@@ -1,6 +1,6 @@
 //! When to try again.
 
-use crate::{ApiRequest, ApiResponse, RequestSize, TransportError, TransportErrorKind, verdict::Repeat};
+use crate::{ApiRequest, ApiResponse, RequestKind, RequestSize, TransportError, TransportErrorKind, verdict::Repeat};
 use backoff::backoff::Backoff;
 use std::time::Duration;
 
@@ -42,8 +42,11 @@ impl Backoff for FullJitter {
 }
 
 /// Why an attempt may be repeated, as a bounded label; `None` when it may not. A large request that ran out of time is not
-/// repeated: it would do so again.
+/// repeated: it would do so again. A poll is repeated by its caller.
 pub(crate) fn reason(result: &Result<ApiResponse, TransportError>, request: &ApiRequest) -> Option<&'static str> {
+    if let RequestKind::Follow { .. } = request.kind {
+        return None;
+    }
     let (idempotent, large) = (request.idempotent, request.size == RequestSize::Large);
     match result {
         Ok(response) if large && matches!(response.status, 408 | 504) => None,

@@ -1,5 +1,5 @@
 use crate::{
-    ApiRequest, ApiResponse, Transport, TransportError, TransportErrorKind,
+    ApiRequest, ApiResponse, RequestKind, Transport, TransportError, TransportErrorKind,
     budget::RetryBudget,
     metrics::WaistMetrics,
     retry_policy::{FullJitter, RetryPolicy, reason},
@@ -95,7 +95,10 @@ fn certainly_had_no_effect(response: &ApiResponse) -> bool {
 #[deny(clippy::missing_trait_methods)]
 impl<T: Transport> Transport for Retrying<T> {
     async fn call(&self, request: ApiRequest) -> Attempt {
-        self.budget.offered();
+        // A poll is never repeated, so it pays for no retries.
+        if request.kind == RequestKind::Call {
+            self.budget.offered();
+        }
         let call = Call {
             pauses: Mutex::new(self.policy.pauses()),
             attempts: AtomicU32::new(0),

@@ -3,7 +3,7 @@
 use crate::{
     ApiRequest, ApiResponse, HttpStorage, Transport, TransportError, TransportErrorKind, Waist,
     storage::{corrupt, failure, not_answered},
-    transport::RequestSize,
+    transport::{RequestKind, RequestSize},
     verdict::{Evidence, evidence_of_answer, evidence_of_error},
 };
 use async_trait::async_trait;
@@ -87,6 +87,7 @@ impl<T: StreamTransport> Snapshot for HttpStorage<T> {
             body: None,
             idempotent: true,
             size: RequestSize::Ordinary,
+            kind: RequestKind::Call,
             deadline: None,
         };
         match self.transport().open(request).await.map_err(not_answered)? {

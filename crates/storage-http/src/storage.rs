@@ -2,8 +2,8 @@
 
 use crate::{
     transport::{
-        ApiRequest, ApiResponse, FailureAnswer, LARGE_BODY, LARGE_PAGE, RequestSize, Transport, TransportError,
-        TransportErrorKind,
+        ApiRequest, ApiResponse, FailureAnswer, LARGE_BODY, LARGE_PAGE, RequestKind, RequestSize, Transport,
+        TransportError, TransportErrorKind,
     },
     verdict::Verdict,
 };
@@ -11,22 +11,23 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use character_domain::json;
 use character_storage_port::{
-    Applied, COMMIT, Commit, Committed, Deleted, Entity, ErrorKind, EventId, MAX_TRANSACTIONS, Outbox, OutboxEvent,
-    Page, PageRequest, Probe, Query, Read, Result, Retry, StorageError, Store, Transaction, TransactionId, check_batch,
-    check_claim, check_list, connection_failure,
+    Applied, Deleted, Entity, ErrorKind, Page, PageRequest, Probe, Query, Read, Result, Retry, StorageError, Store,
+    check_list, connection_failure,
 };
 use character_storage_wire as wire;
 use reqwest::Method;
 use serde::{Serialize, de::DeserializeOwned};
-use std::{borrow::Cow, time::Duration};
-
-/// At most so many bytes of transactions in one batch request, unless a single transaction is larger.
-const MAX_BATCH_BYTES: usize = 8 * 1024 * 1024;
+use std::borrow::Cow;
 
 /// The storage port over HTTP, version 1 of the wire contract.
 ///
 /// Everything that has to do with time, repeats and load is the [`Transport`]'s: this type makes requests of
 /// operations and outcomes of answers, and believes no answer that breaks the contract.
+///
+/// A process that [follows](character_storage_port::Log) the log does so with an instance of its own, made and used on a
+/// runtime of its own, such as a thread with a current-thread runtime. Connections are driven by the runtime that made them:
+/// on one that is overloaded with calls, the follower would not be heard either, and would take the storage for silent just
+/// when the caches are needed most.
 #[derive(Clone, Debug)]
 pub struct HttpStorage<T> {
     transport: T,
@@ -45,13 +46,27 @@ impl<T: Transport> HttpStorage<T> {
         &self.transport
     }
 
-    async fn get(&self, operation: &'static str, path: String, size: RequestSize) -> Result<ApiResponse> {
-        let request =
-            ApiRequest { operation, method: Method::GET, path, body: None, idempotent: true, size, deadline: None };
+    pub(crate) async fn get(&self, operation: &'static str, path: String, size: RequestSize) -> Result<ApiResponse> {
+        let request = ApiRequest {
+            operation,
+            method: Method::GET,
+            path,
+            body: None,
+            idempotent: true,
+            size,
+            kind: RequestKind::Call,
+            deadline: None,
+        };
         self.transport.call(request).await.map_err(not_answered)
     }
 
-    async fn post(&self, operation: &'static str, path: &str, body: Bytes, idempotent: bool) -> Result<ApiResponse> {
+    pub(crate) async fn post(
+        &self,
+        operation: &'static str,
+        path: &str,
+        body: Bytes,
+        idempotent: bool,
+    ) -> Result<ApiResponse> {
         let request = ApiRequest {
             operation,
             method: Method::POST,
@@ -59,24 +74,10 @@ impl<T: Transport> HttpStorage<T> {
             size: if body.len() > LARGE_BODY { RequestSize::Large } else { RequestSize::Ordinary },
             body: Some(body),
             idempotent,
+            kind: RequestKind::Call,
             deadline: None,
         };
         self.transport.call(request).await.map_err(not_answered)
-    }
-
-    async fn commit_chunk(&self, chunk: &Chunk) -> Result<Vec<Result<Committed>>> {
-        let response = self.post(COMMIT, wire::BATCH, chunk.body(), true).await?;
-        let answer: wire::OutcomesBody = message(COMMIT, &response)?;
-        if answer.outcomes.len() != chunk.expected.len() {
-            return Err(corrupt(COMMIT, "the storage answered another number of outcomes than it was asked for"));
-        }
-        let outcomes = answer.outcomes.into_iter().zip(&chunk.expected);
-        Ok(outcomes
-            .map(|(outcome, expected)| match outcome {
-                wire::Outcome::Committed(committed) => expected.verify(committed),
-                wire::Outcome::Problem(problem) => Err(problem.into_error(COMMIT)),
-            })
-            .collect())
     }
 }
 
@@ -132,85 +133,6 @@ impl<E: Entity, T: Transport> Store<E> for HttpStorage<T> {
 
 #[async_trait]
 #[deny(clippy::missing_trait_methods)]
-impl<T: Transport> Commit for HttpStorage<T> {
-    async fn commit(&self, transaction: Transaction) -> Result<Committed> {
-        transaction.check()?;
-        let response = self.post(COMMIT, wire::TRANSACTIONS, encoded(COMMIT, &transaction)?, true).await?;
-        Expected::of(&transaction).verify(message(COMMIT, &response)?)
-    }
-
-    async fn commit_each(&self, transactions: Vec<Transaction>) -> Vec<Result<Committed>> {
-        if let Err(error) = check_batch(&transactions) {
-            return transactions.iter().map(|_| Err(error.clone())).collect();
-        }
-        let mut outcomes: Vec<Option<Result<Committed>>> = Vec::with_capacity(transactions.len());
-        let mut chunks: Vec<Chunk> = Vec::new();
-        for (place, transaction) in transactions.into_iter().enumerate() {
-            match transaction.check().and_then(|()| encoded(COMMIT, &transaction)) {
-                Ok(text) => {
-                    outcomes.push(None);
-                    let expected = Expected::of(&transaction);
-                    match chunks.last_mut().filter(|chunk| chunk.has_room_for(&text)) {
-                        Some(chunk) => chunk.push(place, expected, text),
-                        None => chunks.push(Chunk::of(place, expected, text)),
-                    }
-                }
-                Err(error) => outcomes.push(Some(Err(error))),
-            }
-        }
-        // One after the other: a later transaction may build on an earlier one.
-        let mut outage: Option<StorageError> = None;
-        for chunk in chunks {
-            let answers = match &outage {
-                Some(error) => Err(error.clone()),
-                None => self.commit_chunk(&chunk).await,
-            };
-            if let Err(error) = &answers
-                && error.is_outage()
-            {
-                // What has not been sent yet is not tried against a storage that is out of reach.
-                outage = Some(error.clone().with_applied(Applied::No));
-            }
-            let mut answers = answers.map(Vec::into_iter);
-            for place in chunk.places {
-                let answer = match &mut answers {
-                    Ok(answers) => answers.next(),
-                    Err(error) => Some(Err(error.clone())),
-                };
-                if let Some(outcome) = outcomes.get_mut(place) {
-                    *outcome = answer;
-                }
-            }
-        }
-        let missing = || Err(corrupt(COMMIT, "the storage answered no outcome"));
-        outcomes.into_iter().map(|outcome| outcome.unwrap_or_else(missing)).collect()
-    }
-}
-
-#[async_trait]
-#[deny(clippy::missing_trait_methods)]
-impl<T: Transport> Outbox for HttpStorage<T> {
-    async fn claim(&self, limit: usize, lease: Duration) -> Result<Vec<OutboxEvent>> {
-        check_claim(limit)?;
-        let lease_ms = u64::try_from(lease.as_millis()).unwrap_or(u64::MAX);
-        let body = encoded(wire::OP_CLAIM, &wire::ClaimBody { limit, lease_ms })?;
-        let response = self.post(wire::OP_CLAIM, wire::CLAIM, body, false).await?;
-        let answer: wire::EventsBody = message(wire::OP_CLAIM, &response)?;
-        if answer.events.len() > limit {
-            return Err(corrupt(wire::OP_CLAIM, "the storage answered more events than it was asked for"));
-        }
-        Ok(answer.events)
-    }
-
-    async fn acknowledge(&self, ids: &[EventId]) -> Result<()> {
-        let body = encoded(wire::OP_ACKNOWLEDGE, &wire::AcknowledgeBody { ids: ids.to_vec() })?;
-        let response = self.post(wire::OP_ACKNOWLEDGE, wire::ACKNOWLEDGE, body, true).await?;
-        nothing(wire::OP_ACKNOWLEDGE, &response)
-    }
-}
-
-#[async_trait]
-#[deny(clippy::missing_trait_methods)]
 impl<T: Transport> Probe for HttpStorage<T> {
     async fn probe(&self) -> Result<()> {
         let response = self.get(wire::OP_PROBE, wire::PROBE.to_owned(), RequestSize::Ordinary).await?;
@@ -218,70 +140,7 @@ impl<T: Transport> Probe for HttpStorage<T> {
     }
 }
 
-/// What the outcome of a transaction must look like.
-#[derive(Debug)]
-struct Expected {
-    id: TransactionId,
-    writes: usize,
-}
-
-impl Expected {
-    fn of(transaction: &Transaction) -> Self {
-        Self { id: transaction.id, writes: transaction.writes.len() }
-    }
-
-    fn verify(&self, committed: Committed) -> Result<Committed> {
-        if committed.id != self.id {
-            return Err(corrupt(COMMIT, "the storage answered about another transaction"));
-        }
-        if committed.written.len() != self.writes {
-            return Err(corrupt(COMMIT, "the storage answered another number of rows than were written"));
-        }
-        Ok(committed)
-    }
-}
-
-/// Transactions that are sent together.
-#[derive(Debug)]
-struct Chunk {
-    places: Vec<usize>,
-    expected: Vec<Expected>,
-    texts: Vec<Bytes>,
-    bytes: usize,
-}
-
-impl Chunk {
-    fn of(place: usize, expected: Expected, text: Bytes) -> Self {
-        Self { places: vec![place], expected: vec![expected], bytes: text.len(), texts: vec![text] }
-    }
-
-    fn has_room_for(&self, text: &Bytes) -> bool {
-        self.places.len() < MAX_TRANSACTIONS && self.bytes + text.len() <= MAX_BATCH_BYTES
-    }
-
-    fn push(&mut self, place: usize, expected: Expected, text: Bytes) {
-        self.bytes += text.len();
-        self.places.push(place);
-        self.expected.push(expected);
-        self.texts.push(text);
-    }
-
-    /// The text of a [`wire::BatchBody`], put together from parts that are serialized already.
-    fn body(&self) -> Bytes {
-        let mut body = Vec::with_capacity(self.bytes + self.texts.len() + 24);
-        body.extend_from_slice(b"{\"transactions\":[");
-        for (index, text) in self.texts.iter().enumerate() {
-            if index > 0 {
-                body.push(b',');
-            }
-            body.extend_from_slice(text);
-        }
-        body.extend_from_slice(b"]}");
-        body.into()
-    }
-}
-
-fn encoded<B: Serialize>(operation: &'static str, body: &B) -> Result<Bytes> {
+pub(crate) fn encoded<B: Serialize>(operation: &'static str, body: &B) -> Result<Bytes> {
     serde_json::to_vec(body).map(Bytes::from).map_err(|error| {
         let violations = character_domain::Violations::one("body", "cannot be written as JSON");
         StorageError::invalid(violations, operation).with_source(error)
@@ -293,7 +152,7 @@ pub(crate) fn corrupt(operation: &'static str, detail: &'static str) -> StorageE
 }
 
 /// The body of a 200, or the error that the answer tells of.
-fn message<B: DeserializeOwned>(operation: &'static str, response: &ApiResponse) -> Result<B> {
+pub(crate) fn message<B: DeserializeOwned>(operation: &'static str, response: &ApiResponse) -> Result<B> {
     if response.status != 200 {
         return Err(failure(operation, response));
     }
@@ -305,7 +164,7 @@ fn message<B: DeserializeOwned>(operation: &'static str, response: &ApiResponse)
 }
 
 /// A 204, or the error that the answer tells of.
-fn nothing(operation: &'static str, response: &ApiResponse) -> Result<()> {
+pub(crate) fn nothing(operation: &'static str, response: &ApiResponse) -> Result<()> {
     if response.status == 204 { Ok(()) } else { Err(failure(operation, response)) }
 }
 

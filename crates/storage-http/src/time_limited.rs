@@ -1,4 +1,4 @@
-use crate::{ApiRequest, ApiResponse, RequestSize, Transport, TransportError, TransportErrorKind};
+use crate::{ApiRequest, ApiResponse, RequestKind, RequestSize, Transport, TransportError, TransportErrorKind};
 use async_trait::async_trait;
 use std::{sync::Arc, time::Duration};
 use tokio::time::{Instant, timeout_at};
@@ -23,9 +23,10 @@ impl<T> Clone for TimeLimited<T> {
 impl<T: Transport> Transport for TimeLimited<T> {
     async fn call(&self, request: ApiRequest) -> Result<ApiResponse, TransportError> {
         let operation = request.operation;
-        let timeout = match request.size {
-            RequestSize::Ordinary => self.timeout,
-            RequestSize::Large => self.large_timeout,
+        let timeout = match (request.kind, request.size) {
+            (RequestKind::Follow { wait }, _) => wait + self.timeout,
+            (RequestKind::Call, RequestSize::Ordinary) => self.timeout,
+            (RequestKind::Call, RequestSize::Large) => self.large_timeout,
         };
         let own = Instant::now() + timeout;
         let end = request.deadline.map_or(own, |deadline| deadline.min(own));

@@ -20,8 +20,23 @@ pub struct ApiRequest {
     pub idempotent: bool,
     /// How much work it may be.
     pub size: RequestSize,
+    /// How it is treated on its way.
+    pub kind: RequestKind,
     /// When its caller stops waiting; set by the outermost layer.
     pub deadline: Option<Instant>,
+}
+
+/// How a request is treated on its way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RequestKind {
+    /// As the layers are configured.
+    Call,
+    /// A poll of the log, which the upstream may answer `wait` later. It has this time and that of one attempt, is sent once
+    /// and passes by the circuit breaker: its caller asks again in any case, with a back-off of its own.
+    Follow {
+        /// How long the upstream may wait before it answers.
+        wait: Duration,
+    },
 }
 
 /// How much work a request may be for the upstream. A large request has more time, and its failure shows less: it may have

@@ -8,7 +8,8 @@ use character_domain::{Character, CharacterId, Revision, UserId, Violations, siz
 use character_storage_http::HttpStorage;
 use character_storage_http::ReqwestTransport;
 use character_storage_port::{
-    Change, Commit, Deleted, ErrorKind, Expect, Outbox, Probe, Retry, StorageError, Store, Transaction, TransactionId,
+    Change, Commit, Deleted, ErrorKind, Expect, Fingerprint, Probe, Retry, StorageError, Store, Transaction,
+    TransactionId,
 };
 use direct::direct;
 use serde_json::{Value, json};
@@ -88,7 +89,8 @@ fn transaction_json() -> Value {
 }
 
 fn committed_json() -> Value {
-    json!({ "id": TRANSACTION, "written": [meta(3)] })
+    let change = json!({ "kind": "character", "id": ID, "revision": 3, "after": [] });
+    json!({ "id": TRANSACTION, "tick": 7, "written": [meta(3)], "changes": [change] })
 }
 
 async fn find(storage: &HttpStorage<ReqwestTransport>) -> Result<Option<Character>, StorageError> {
@@ -143,6 +145,8 @@ async fn every_problem_type_becomes_the_error_it_was() {
         (504, json!({ "code": "timeout" }), ErrorKind::Timeout),
         (500, json!({ "code": "corrupt" }), ErrorKind::Corrupt),
         (501, json!({ "code": "unsupported" }), ErrorKind::Unsupported),
+        (410, json!({ "code": "gone" }), ErrorKind::Gone),
+        (409, json!({ "code": "lease-lost" }), ErrorKind::LeaseLost),
     ];
     assert_eq!(cases.len(), ErrorKind::CODES.len());
     for (status, mut body, kind) in cases {
@@ -171,6 +175,7 @@ async fn an_answer_from_something_on_the_way_is_read_by_its_status() {
         (405, "unsupported", true),
         (408, "timeout", false),
         (409, "corrupt", false),
+        (410, "corrupt", false),
         (413, "invalid", true),
         (429, "rate-limited", true),
         (500, "unavailable", false),
@@ -227,6 +232,21 @@ async fn a_batch_posts_all_and_gives_each_its_outcome() {
 }
 
 #[tokio::test]
+async fn a_repeat_under_a_fingerprint_of_its_own_may_be_answered_with_other_rows() {
+    let repeat = Transaction { fingerprint: Some(Fingerprint::of(b"give the hero a level")), ..transaction() };
+    let change =
+        |id: u8| json!({ "kind": "quest", "id": uuid::Uuid::from_bytes([id; 16]), "revision": 1, "after": [] });
+    let answer =
+        |changes: Value| json!({ "id": TRANSACTION, "tick": 7, "written": [meta(1), meta(1)], "changes": changes });
+    let (_server, storage) = answering(ok(answer(json!([change(1), change(2)])))).await;
+    assert_eq!(storage.commit(repeat.clone()).await.unwrap().changes.len(), 2);
+    let error = storage.commit(transaction()).await.unwrap_err();
+    assert_eq!((error.kind(), error.certainly_not_applied()), (&ErrorKind::Corrupt, false), "it wrote one row");
+    let (_server, storage) = answering(ok(answer(json!([change(1)])))).await;
+    assert_eq!(storage.commit(repeat).await.unwrap_err().kind(), &ErrorKind::Corrupt);
+}
+
+#[tokio::test]
 async fn an_empty_batch_is_not_sent() {
     let (server, storage) = server().await;
     assert!(storage.commit_each(Vec::new()).await.is_empty());
@@ -251,8 +271,13 @@ fn apply_all(request: &Request) -> ResponseTemplate {
         .unwrap()
         .iter()
         .map(|transaction| {
-            let written: Vec<_> = transaction["writes"].as_array().unwrap().iter().map(|_| meta(1)).collect();
-            json!({ "committed": { "id": transaction["id"], "written": written } })
+            let writes = transaction["writes"].as_array().unwrap();
+            let written = vec![meta(1); writes.len()];
+            let id = |write: &Value| write["character"]["create"]["id"].clone();
+            let change =
+                |write| json!({ "kind": "character", "id": id(write), "revision": 1, "before": [], "after": [] });
+            let changes: Vec<_> = writes.iter().map(change).collect();
+            json!({ "committed": { "id": transaction["id"], "tick": 7, "written": written, "changes": changes } })
         })
         .collect();
     ok(json!({ "outcomes": outcomes }))
@@ -307,15 +332,5 @@ async fn more_than_a_thousand_transactions_are_refused_unsent() {
     let outcomes = storage.commit_each((0..1001).map(|_| Transaction::new()).collect()).await;
     assert_eq!(outcomes.len(), 1001);
     assert!(outcomes.iter().all(|outcome| matches!(outcome.as_ref().unwrap_err().kind(), ErrorKind::Invalid(_))));
-    assert!(server.received_requests().await.unwrap().is_empty());
-}
-
-#[tokio::test]
-async fn a_claim_out_of_range_is_refused_unsent() {
-    let (server, storage) = server().await;
-    for limit in [0, 1001] {
-        let error = storage.claim(limit, Duration::from_secs(1)).await.unwrap_err();
-        assert!(matches!(error.kind(), ErrorKind::Invalid(_)));
-    }
     assert!(server.received_requests().await.unwrap().is_empty());
 }

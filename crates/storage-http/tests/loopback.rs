@@ -2,68 +2,24 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
 mod direct;
+mod serving;
 
-use actix_web::{App, HttpServer, dev::ServerHandle, rt::System};
-use character_storage_http::{BreakerState, HttpStorage, HttpStorageConfig, ReqwestTransport};
-use character_storage_port::{ErrorKind, EventId, MemoryStorage, Outbox, Probe, StoragePort};
-use character_storage_server::{AcceptedTokens, Limits, StorageServer};
-use character_storage_testkit::{Harness, storage_conformance};
-use direct::direct;
-use std::{
-    net::SocketAddr,
-    sync::{Arc, mpsc},
-    thread::JoinHandle,
-    time::Duration,
+use async_trait::async_trait;
+use character_domain::{CharacterId, now};
+use character_storage_http::{BreakerState, HttpStorage, HttpStorageConfig};
+use character_storage_port::{
+    Commit, Deleted, DomainEvent, Entity, ErrorKind, Log, LogBatch, LogCursor, MemoryStorage, Page, PageRequest, Probe,
+    Read, Result, StoragePort, Store, Transaction, delegate_port,
 };
+use character_storage_server::{LONGEST_WAIT, Limits};
+use character_storage_testkit::{Harness, storage_conformance};
+use serving::Serving;
+use std::{sync::Arc, time::Duration};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
+    sync::Notify,
 };
-
-/// A server on a port of its own; stopped when dropped.
-struct Serving {
-    address: SocketAddr,
-    handle: ServerHandle,
-    thread: Option<JoinHandle<()>>,
-}
-
-impl Serving {
-    fn start(limits: Limits) -> Self {
-        let (sender, receiver) = mpsc::channel();
-        let thread = std::thread::spawn(move || {
-            System::new().block_on(async move {
-                let tokens = AcceptedTokens::new(["current".to_owned().into(), "next".to_owned().into()]).unwrap();
-                let storage = StorageServer::new(Arc::new(MemoryStorage::new()), tokens, limits);
-                let server = HttpServer::new(move || App::new().configure(|config| storage.configure(config)))
-                    .workers(1)
-                    .disable_signals()
-                    .bind("127.0.0.1:0")
-                    .unwrap();
-                let address = *server.addrs().first().unwrap();
-                let server = server.run();
-                sender.send((address, server.handle())).unwrap();
-                server.await.unwrap();
-            });
-        });
-        let (address, handle) = receiver.recv().unwrap();
-        Self { address, handle, thread: Some(thread) }
-    }
-
-    fn storage(&self, token: &'static str) -> HttpStorage<ReqwestTransport> {
-        HttpStorage::over(direct(format!("http://{}", self.address), token))
-    }
-}
-
-impl Drop for Serving {
-    fn drop(&mut self) {
-        // The command is sent by the call; the future would only wait for its end, as the join does.
-        drop(self.handle.stop(false));
-        if let Some(thread) = self.thread.take() {
-            let ended = thread.join();
-            assert!(ended.is_ok() || std::thread::panicking(), "the server panicked");
-        }
-    }
-}
 
 struct Loopback;
 
@@ -109,11 +65,62 @@ async fn a_body_over_the_servers_limit_is_refused_without_a_retry_and_is_no_fail
     let base = format!("http://{}", serving.address).parse().unwrap();
     let config = HttpStorageConfig { breaker_failures: 1, ..HttpStorageConfig::new(base, "current".to_owned().into()) };
     let storage = HttpStorage::connect(config).unwrap();
-    let ids: Vec<EventId> = (0..200_000).map(|number| EventId(uuid::Uuid::from_u128(number))).collect();
+    let event = || {
+        let data = serde_json::json!({ "text": "x".repeat(1_000_000) });
+        DomainEvent::new("character.updated", CharacterId::new(), now(), data)
+    };
+    let large = (0..8).fold(Transaction::new(), |transaction, _| transaction.with_event(event()));
     for _ in 0..10 {
-        let error = storage.acknowledge(&ids).await.unwrap_err();
+        let error = storage.commit(large.clone()).await.unwrap_err();
         assert!(matches!(error.kind(), ErrorKind::Invalid(_)), "{error:?}");
-        assert_eq!(storage.breakers().reads.state(), BreakerState::Closed, "{error:?}");
+        assert_eq!(storage.breakers().worst_state(), BreakerState::Closed, "{error:?}");
     }
     storage.probe().await.unwrap();
+}
+
+/// A storage that says when a follower has come.
+#[derive(Debug)]
+struct Noticing {
+    inner: MemoryStorage,
+    followed: Arc<Notify>,
+}
+
+#[async_trait]
+impl<E: Entity> Store<E> for Noticing {
+    async fn find(&self, id: E::Id, deleted: Deleted) -> Result<Read<Option<E>>> {
+        self.inner.find(id, deleted).await
+    }
+    async fn list(&self, query: &E::Query, page: PageRequest) -> Result<Read<Page<E>>> {
+        Store::<E>::list(&self.inner, query, page).await
+    }
+}
+
+#[async_trait]
+impl Log for Noticing {
+    async fn follow(&self, after: &LogCursor, limit: usize, wait: Duration) -> Result<LogBatch> {
+        self.followed.notify_one();
+        self.inner.follow(after, limit, wait).await
+    }
+    async fn head(&self) -> Result<LogCursor> {
+        self.inner.head().await
+    }
+}
+
+delegate_port!(Commit, Consumers, Snapshot, Probe for [] Noticing, it => it.inner);
+
+#[tokio::test]
+async fn a_waiting_follower_does_not_hold_a_graceful_shutdown_up_for_its_wait() {
+    let followed = Arc::new(Notify::new());
+    let storage = Noticing { inner: MemoryStorage::new(), followed: Arc::clone(&followed) };
+    let serving = Serving::over(Arc::new(storage), Limits::default());
+    let client = serving.storage("current");
+    let head = client.head().await.unwrap();
+    let started = std::time::Instant::now();
+    let stopped = async {
+        followed.notified().await;
+        serving.handle.stop(true).await;
+    };
+    let (batch, ()) = tokio::join!(client.follow(&head, 100, Duration::from_secs(60)), stopped);
+    assert!(batch.unwrap().commits.is_empty());
+    assert!(started.elapsed() < LONGEST_WAIT * 5, "{:?}", started.elapsed());
 }

@@ -240,9 +240,11 @@ async fn a_row_that_was_not_asked_for_is_never_given_out() {
 #[tokio::test]
 async fn a_page_that_cannot_be_is_never_given_out() {
     let server = server().await;
-    let lists = operations().into_iter().filter(|operation| operation.name.ends_with(".list"));
-    for operation in lists {
-        let answer = operation.answer.clone().unwrap();
+    for operation in operations() {
+        let answer = operation.answer.clone().unwrap_or_default();
+        if !answer["items"].is_array() {
+            continue;
+        }
         let limit = if operation.parameters.contains(&("limit", "2".to_owned())) { 2 } else { 100 };
         let mut half = answer["items"].clone();
         for row in half.as_array_mut().unwrap() {
@@ -273,6 +275,27 @@ async fn a_page_that_cannot_be_is_never_given_out() {
 }
 
 #[tokio::test]
+async fn a_storage_of_before_the_log_is_recognised_and_named() {
+    let server = server().await;
+    for operation in operations().into_iter().filter(|operation| operation.name == "commit") {
+        for member in ["tick", "changes"] {
+            let mut older = operation.answer.clone().unwrap();
+            let committed = older.pointer_mut("/outcomes/0/committed").map(std::mem::take);
+            let mut committed = committed.unwrap_or_else(|| std::mem::take(&mut older));
+            committed.as_object_mut().unwrap().remove(member);
+            let older = match older {
+                Value::Null => committed,
+                _ => json!({ "outcomes": [{ "committed": committed }] }),
+            };
+            let (outcome, _) = asked(&server, &operation, ResponseTemplate::new(200).set_body_json(&older)).await;
+            let error = outcome.unwrap_err();
+            assert_eq!((error.kind(), error.certainly_not_applied()), (&ErrorKind::Corrupt, false), "{older}");
+            assert!(error.detail().unwrap().contains("the storage-service must be upgraded first"), "{error}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_commit_whose_answer_cannot_be_believed_may_have_been_applied() {
     let server = server().await;
     let commits = operations().into_iter().filter(|operation| operation.path.ends_with("/transactions"));
@@ -284,8 +307,16 @@ async fn a_commit_whose_answer_cannot_be_believed_may_have_been_applied() {
         };
         let another = json!("01890a5d-ac96-774b-bcce-b302099a8002");
         let five = json!(vec![meta(1); 5]);
-        for answer in [with("id", another), with("id", json!(null)), with("written", json!([])), with("written", five)]
-        {
+        let changes = operation.answer.as_ref().unwrap()["changes"].as_array().unwrap();
+        let mut out_of_order = changes.clone();
+        out_of_order.swap(0, 1);
+        let (mut of_another_row, mut of_another_kind) = (changes.clone(), changes.clone());
+        of_another_row[2]["id"] = another.clone();
+        of_another_kind[2]["kind"] = json!("dragon");
+        let wrong_changes = [out_of_order, of_another_row, of_another_kind, changes[..3].to_vec()];
+        let wrong_changes = wrong_changes.map(|changes| with("changes", json!(changes)));
+        let wrong = [with("id", another), with("id", json!(null)), with("written", json!([])), with("written", five)];
+        for answer in wrong.into_iter().chain(wrong_changes) {
             let (outcome, _) = asked(&server, &operation, ResponseTemplate::new(200).set_body_json(&answer)).await;
             let error = outcome.unwrap_err();
             assert_eq!((error.kind(), error.certainly_not_applied()), (&ErrorKind::Corrupt, false), "{answer}");

@@ -4,8 +4,8 @@
 
 use async_trait::async_trait;
 use character_storage_http::{
-    ApiRequest, ApiResponse, BreakerState, HttpStorage, HttpStorageConfig, RequestSize, Transport, TransportError,
-    TransportErrorKind, Waist,
+    ApiRequest, ApiResponse, BreakerState, HttpStorage, HttpStorageConfig, RequestKind, RequestSize, Transport,
+    TransportError, TransportErrorKind, Waist,
 };
 use character_storage_port::{ErrorKind, Probe, Retry};
 use std::{
@@ -76,6 +76,7 @@ fn request(idempotent: bool) -> ApiRequest {
         body: None,
         idempotent,
         size: RequestSize::Ordinary,
+        kind: RequestKind::Call,
         deadline: None,
     }
 }

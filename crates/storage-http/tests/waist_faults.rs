@@ -2,8 +2,8 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
 use character_storage_http::{
-    ApiRequest, ApiResponse, BreakerState, ConnectError, HttpStorage, HttpStorageConfig, RequestSize, ReqwestTransport,
-    Transport, TransportErrorKind, Waist,
+    ApiRequest, ApiResponse, BreakerState, ConnectError, HttpStorage, HttpStorageConfig, RequestKind, RequestSize,
+    ReqwestTransport, Transport, TransportErrorKind, Waist,
 };
 use character_storage_port::{Commit, ErrorKind, Probe, Transaction};
 use prometheus_client::{encoding::text, registry::Registry};
@@ -29,6 +29,7 @@ fn request(idempotent: bool) -> ApiRequest {
         body: None,
         idempotent,
         size: RequestSize::Ordinary,
+        kind: RequestKind::Call,
         deadline: None,
     }
 }

@@ -9,7 +9,7 @@ use character_domain::{
 };
 use serde::{Deserialize, Serialize};
 
-entity!(Campaign, CampaignId, CampaignQuery, "campaign", |row| vec![("dm_user_id", row.dm_user_id.map(Into::into))]);
+entity!(Campaign, CampaignId, CampaignQuery, "campaign", |row| [("dm_user_id", row.dm_user_id.map(Into::into))]);
 
 /// Which campaigns a list holds. Every field given narrows it; the default is every live one.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -43,7 +43,7 @@ impl Query<Campaign> for CampaignQuery {
     }
 }
 
-entity!(CampaignEvent, CampaignEventId, CampaignEventQuery, "campaign_event", |row| vec![(
+entity!(CampaignEvent, CampaignEventId, CampaignEventQuery, "campaign_event", |row| [(
     "character_id",
     Some(row.character_id.0)
 )]);
@@ -80,7 +80,7 @@ impl Query<CampaignEvent> for CampaignEventQuery {
     }
 }
 
-entity!(EventImpact, EventImpactId, EventImpactQuery, "event_impact", |row| vec![
+entity!(EventImpact, EventImpactId, EventImpactQuery, "event_impact", |row| [
     ("character_id", Some(row.character_id.0)),
     ("event_id", Some(row.event_id.0))
 ]);

@@ -15,7 +15,7 @@ entity!(
     CharacterId,
     CharacterQuery,
     "character",
-    |row| vec![
+    |row| [
         ("user_id", Some(row.user_id.0)),
         ("campaign_id", row.campaign_id.map(Into::into)),
         ("parent_id", row.parent_id.map(Into::into)),

@@ -123,6 +123,8 @@ pub trait Entity: Clone + Debug + PartialEq + Serialize + DeserializeOwned + Sen
     const FIND: &'static str;
     /// The operation name of a list.
     const LIST: &'static str;
+    /// The fields that name its owners, in the order of [`scopes`](Entity::scopes).
+    const OWNERS: &'static [&'static str];
 
     /// Its identity.
     fn id(&self) -> Self::Id;
@@ -132,8 +134,10 @@ pub trait Entity: Clone + Debug + PartialEq + Serialize + DeserializeOwned + Sen
     fn meta_mut(&mut self) -> &mut Meta;
     /// Every rule it breaks by itself; a storage refuses it as `Invalid` unless there is none.
     fn check(&self) -> Violations;
-    /// The lists it appears in.
+    /// The lists it appears in: that of all rows of its kind, and those of its owners.
     fn scopes(&self) -> Vec<Scope>;
+    /// Its owners alone.
+    fn owners(&self) -> Vec<Scope>;
     /// The name by which lists of its kind can be ordered; empty for a kind whose lists cannot.
     fn name(&self) -> &str {
         ""
@@ -198,13 +202,14 @@ pub trait Query<E>: Clone + Debug + Default + PartialEq + Serialize + Deserializ
 /// whose [`Write`] has a variant of the same name. The block gives the lists that a row appears in, beside that of all.
 /// A last argument is the field by which lists can be ordered.
 macro_rules! entity {
-    ($entity:ident, $id:ident, $query:ident, $name:literal, |$row:ident| $owners:expr $(, $ordered:ident)?) => {
+    ($entity:ident, $id:ident, $query:ident, $name:literal, |$row:ident| [$(($field:literal, $owner:expr)),+ $(,)?] $(, $ordered:ident)?) => {
         impl $crate::Entity for character_domain::$entity {
             type Id = character_domain::$id;
             type Query = $query;
             const KIND: $crate::EntityKind = $crate::EntityKind::$entity;
             const FIND: &'static str = concat!($name, ".find");
             const LIST: &'static str = concat!($name, ".list");
+            const OWNERS: &'static [&'static str] = &[$($field),+];
 
             fn id(&self) -> Self::Id {
                 self.id
@@ -219,10 +224,13 @@ macro_rules! entity {
                 self.check()
             }
             fn scopes(&self) -> Vec<$crate::Scope> {
+                std::iter::once($crate::Scope::All).chain(self.owners()).collect()
+            }
+            fn owners(&self) -> Vec<$crate::Scope> {
                 let $row = self;
-                let owners: Vec<(&'static str, Option<uuid::Uuid>)> = $owners;
-                let owners = owners.into_iter().filter_map(|(field, id)| Some($crate::Scope::Owner(field, id?)));
-                std::iter::once($crate::Scope::All).chain(owners).collect()
+                let owners: [Option<uuid::Uuid>; Self::OWNERS.len()] = [$($owner),+];
+                let owners = Self::OWNERS.iter().zip(owners);
+                owners.filter_map(|(field, id)| Some($crate::Scope::Owner(field, id?))).collect()
             }
             $(fn name(&self) -> &str {
                 &self.$ordered

@@ -53,6 +53,11 @@ pub enum ErrorKind {
     Corrupt,
     /// The storage does not offer this operation.
     Unsupported,
+    /// The cursor of the log leads nowhere: it is of another epoch, older than what is kept, or names a commit that the
+    /// storage does not have.
+    Gone,
+    /// Another lease of the consumer was given since, or this one was given back.
+    LeaseLost,
 }
 
 impl ErrorKind {
@@ -73,11 +78,13 @@ impl ErrorKind {
             Self::Timeout => "timeout",
             Self::Corrupt => "corrupt",
             Self::Unsupported => "unsupported",
+            Self::Gone => "gone",
+            Self::LeaseLost => "lease-lost",
         }
     }
 
     /// Every code, for tables and bounded labels.
-    pub const CODES: [&'static str; 13] = [
+    pub const CODES: [&'static str; 15] = [
         "not-found",
         "conflict",
         "already-exists",
@@ -91,6 +98,8 @@ impl ErrorKind {
         "timeout",
         "corrupt",
         "unsupported",
+        "gone",
+        "lease-lost",
     ];
 
     fn default_retry(&self) -> Retry {

@@ -1,4 +1,4 @@
-//! Domain events: rows of the transaction that caused them, until a relay has published them.
+//! Domain events: parts of the transaction that caused them, told by the log.
 
 use character_domain::{CharacterId, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -72,13 +72,4 @@ impl DomainEvent {
     pub fn new(event_type: &'static str, subject: CharacterId, time: Timestamp, data: Value) -> Self {
         Self { id: EventId(Uuid::now_v7()), event_type: Cow::Borrowed(event_type), subject, time, data }
     }
-}
-
-/// An event that waits to be published.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct OutboxEvent {
-    /// Grows in commit order within one subject (CloudEvents extension `sequence`).
-    pub position: u64,
-    /// The event.
-    pub event: DomainEvent,
 }

@@ -12,7 +12,7 @@ entity!(
     InventoryItemId,
     InventoryItemQuery,
     "inventory_item",
-    |row| vec![
+    |row| [
         ("character_id", Some(row.character_id.0)),
         ("root_id", row.root_id.map(Into::into)),
         ("container", row.container.map(Into::into))

@@ -13,7 +13,7 @@ use character_domain::{
 use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
 
-entity!(JournalEntry, JournalEntryId, JournalEntryQuery, "journal_entry", |row| vec![(
+entity!(JournalEntry, JournalEntryId, JournalEntryQuery, "journal_entry", |row| [(
     "character_id",
     Some(row.character_id.0)
 )]);
@@ -60,7 +60,7 @@ impl Query<JournalEntry> for JournalEntryQuery {
     }
 }
 
-entity!(ExperienceEntry, ExperienceEntryId, ExperienceEntryQuery, "experience_entry", |row| vec![
+entity!(ExperienceEntry, ExperienceEntryId, ExperienceEntryQuery, "experience_entry", |row| [
     ("character_id", Some(row.character_id.0)),
     ("journal_entry_id", Some(row.journal_entry_id.0))
 ]);
@@ -100,7 +100,7 @@ impl Query<ExperienceEntry> for ExperienceEntryQuery {
     }
 }
 
-entity!(Quest, QuestId, QuestQuery, "quest", |row| vec![
+entity!(Quest, QuestId, QuestQuery, "quest", |row| [
     ("character_id", Some(row.character_id.0)),
     ("journal_entry_id", Some(row.journal_entry_id.0))
 ]);
@@ -148,7 +148,7 @@ impl Query<Quest> for QuestQuery {
     }
 }
 
-entity!(NpcRelationship, NpcRelationshipId, NpcRelationshipQuery, "npc_relationship", |row| vec![
+entity!(NpcRelationship, NpcRelationshipId, NpcRelationshipQuery, "npc_relationship", |row| [
     ("character_id", Some(row.character_id.0)),
     ("journal_entry_id", Some(row.journal_entry_id.0))
 ]);

@@ -41,15 +41,16 @@
 //!
 //! # For implementors
 //!
-//! 1. Implement [`Store`] for each entity (one generic `impl<E: Entity> Store<E>` serves all), [`Commit`], [`Outbox`], [`Snapshot`] and [`Probe`], and `Debug` without secrets.
+//! 1. Implement [`Store`] for each entity (one generic `impl<E: Entity> Store<E>` serves all), [`Commit`], [`Log`], [`Consumers`],
+//!    [`Snapshot`] and [`Probe`], and `Debug` without secrets.
 //!    [`StoragePort`] then follows by itself.
 //! 2. Begin `commit` with [`Transaction::check`]; then look for the id; then judge each write by the table in
-//!    [`Commit::commit`]; then apply all of it, events and the id itself, at once. [`for_write!`] gives you the typed
+//!    [`Commit::commit`]; then apply all of it, its entry of the log included, at once. [`for_write!`] gives you the typed
 //!    [`Change`] inside a [`Write`].
 //! 3. [`Query::matches`] defines a filter and [`Query::order`] the order; answer the same from your indexes. Fill a page
 //!    with a [`PageBuilder`], which also keeps it within [`MAX_PAGE_BYTES`]. A row that you cannot read is reported in
 //!    [`Page::unreadable`] and does not fail the list.
-//! 4. Begin `list` with [`check_list`], `commit_each` with [`check_batch`] and `claim` with [`check_claim`].
+//! 4. Begin `list` with [`check_list`], `commit_each` with [`check_batch`] and `follow` with [`check_follow`].
 //! 5. Say for every failure whether the write was certainly not applied.
 //! 6. Run the suite. In `Cargo.toml`:
 //!
@@ -69,23 +70,29 @@
 //!    character_storage_testkit::storage_conformance!(mine, Mine);
 //!    ```
 //!
-//! A whole adapter, small enough to read: it keeps every row as JSON text in a map. It leaves outbox and
+//! A whole adapter, small enough to read: it keeps every row as JSON text in a map. It leaves consumers and
 //! snapshots out, and says so; the suite would find that, too.
 //!
 //! ```
 //! use async_trait::async_trait;
 //! use character_domain::{Character, Meta, Revision, json};
 //! use character_storage_port::*;
-//! use std::{collections::{BTreeMap, HashMap}, sync::Mutex, time::Duration};
+//! use std::{collections::{BTreeMap, HashMap}, sync::{Arc, Mutex}, time::Duration};
+//! use tokio::sync::Notify;
 //! use uuid::Uuid;
 //!
-//! #[derive(Debug, Default)]
-//! struct TextStorage(Mutex<State>);
+//! #[derive(Debug)]
+//! struct TextStorage {
+//!     state: Mutex<State>,
+//!     epoch: Epoch,
+//!     committed: Notify,
+//! }
 //!
 //! #[derive(Debug, Default, Clone)]
 //! struct State {
 //!     rows: BTreeMap<(EntityKind, Uuid), String>,
 //!     transactions: HashMap<TransactionId, (Fingerprint, Committed)>,
+//!     log: Vec<Arc<LoggedCommit>>,
 //! }
 //!
 //! impl State {
@@ -100,6 +107,15 @@
 //!         *row.meta_mut() = meta;
 //!         self.rows.insert((E::KIND, row.id().into()), serde_json::json!(row).to_string());
 //!         meta
+//!     }
+//!
+//!     /// What the change did, and the new times of the row.
+//!     fn told<E: Entity>(&mut self, change: Change<E>) -> Result<(RowChange, Meta)> {
+//!         let (kind, id) = (E::KIND, change.id().into());
+//!         let before = self.read::<E>(id)?.as_ref().map(E::owners).unwrap_or_default();
+//!         let meta = self.apply(change)?;
+//!         let after = self.read::<E>(id)?.as_ref().map(E::owners).unwrap_or_default();
+//!         Ok((RowChange { kind, id, revision: meta.revision, before, after }, meta))
 //!     }
 //!
 //!     fn apply<E: Entity>(&mut self, change: Change<E>) -> Result<Meta> {
@@ -145,13 +161,13 @@
 //! #[async_trait]
 //! impl<E: Entity> Store<E> for TextStorage {
 //!     async fn find(&self, id: E::Id, deleted: Deleted) -> Result<Read<Option<E>>> {
-//!         let found: Option<E> = self.0.lock().unwrap().read(id.into())?;
+//!         let found: Option<E> = self.state.lock().unwrap().read(id.into())?;
 //!         Ok(Read::origin(found.filter(|row| deleted == Deleted::Include || !row.meta().is_deleted())))
 //!     }
 //!
 //!     async fn list(&self, query: &E::Query, page: PageRequest) -> Result<Read<Page<E>>> {
 //!         check_list::<E>(query, &page)?;
-//!         let state = self.0.lock().unwrap().clone();
+//!         let state = self.state.lock().unwrap().clone();
 //!         let ids = state.rows.keys().filter(|(kind, _)| *kind == E::KIND);
 //!         let rows: Result<Vec<Option<E>>> = ids.map(|(_, id)| state.read(*id)).collect();
 //!         let mut rows: Vec<E> = rows?.into_iter().flatten().filter(|row| query.matches(row)).collect();
@@ -177,7 +193,7 @@
 //!     async fn commit(&self, transaction: Transaction) -> Result<Committed> {
 //!         transaction.check()?;
 //!         let fingerprint = transaction.fingerprint();
-//!         let mut state = self.0.lock().unwrap();
+//!         let mut state = self.state.lock().unwrap();
 //!         match state.transactions.get(&transaction.id) {
 //!             Some((first, committed)) if *first == fingerprint => return Ok(committed.clone()),
 //!             Some(_) => return Err(StorageError::new(ErrorKind::TransactionReused, COMMIT)),
@@ -185,13 +201,21 @@
 //!         }
 //!         // All or nothing: work on a copy, and put it in place when every write has been judged.
 //!         let mut next = state.clone();
-//!         let mut written = Vec::new();
+//!         let (mut changes, mut written) = (Vec::new(), Vec::new());
 //!         for write in transaction.writes {
-//!             written.push(for_write!(write, change => next.apply(change))?);
+//!             let (change, meta) = for_write!(write, change => next.told(change))?;
+//!             changes.push(change);
+//!             written.push(meta);
 //!         }
-//!         let committed = Committed { id: transaction.id, written, answer: transaction.answer };
-//!         next.transactions.insert(transaction.id, (fingerprint, committed.clone()));
+//!         // With one lock around every commit, a number is a tick. Where commits overlap, it is not: see `Log`.
+//!         let Transaction { id, events, answer, traceparent, .. } = transaction;
+//!         let (tick, committed_at) = (Tick(next.log.len() as u64 + 1), character_domain::now());
+//!         let committed = Committed { id, tick, written, changes: changes.clone(), answer };
+//!         let entry = LoggedCommit { tick, transaction: id, committed_at, rows: Some(changes), events, traceparent };
+//!         next.log.push(Arc::new(entry));
+//!         next.transactions.insert(id, (fingerprint, committed.clone()));
 //!         *state = next;
+//!         self.committed.notify_waiters();
 //!         Ok(committed)
 //!     }
 //!
@@ -208,13 +232,51 @@
 //! }
 //!
 //! #[async_trait]
-//! impl Outbox for TextStorage {
-//!     async fn claim(&self, _: usize, _: Duration) -> Result<Vec<OutboxEvent>> {
-//!         Err(StorageError::new(ErrorKind::Unsupported, "outbox.claim"))
+//! impl Log for TextStorage {
+//!     async fn follow(&self, after: &LogCursor, limit: usize, wait: Duration) -> Result<LogBatch> {
+//!         check_follow(limit)?;
+//!         let gone = || StorageError::new(ErrorKind::Gone, FOLLOW);
+//!         let told: usize = after.place().parse().map_err(|_| gone())?;
+//!         let deadline = tokio::time::Instant::now() + wait.min(MAX_FOLLOW_WAIT);
+//!         loop {
+//!             // Enabled before the log is read, so that no commit falls between.
+//!             let mut committed = std::pin::pin!(self.committed.notified());
+//!             committed.as_mut().enable();
+//!             let log = self.state.lock().unwrap().log.clone();
+//!             if after.epoch() != self.epoch || told > log.len() {
+//!                 return Err(gone());
+//!             }
+//!             let commits: Vec<_> = log.iter().skip(told).take(limit).cloned().collect();
+//!             let told = told + commits.len();
+//!             let batch = LogBatch {
+//!                 next: LogCursor::new(self.epoch, &told),
+//!                 settled: Tick(told as u64 + 1),
+//!                 ceiling: Tick(told as u64 + 1),
+//!                 more: told < log.len(),
+//!                 commits,
+//!             };
+//!             if !batch.commits.is_empty() || tokio::time::timeout_at(deadline, committed).await.is_err() {
+//!                 return Ok(batch);
+//!             }
+//!         }
 //!     }
-//!     async fn acknowledge(&self, _: &[EventId]) -> Result<()> {
-//!         Err(StorageError::new(ErrorKind::Unsupported, "outbox.acknowledge"))
+//!
+//!     async fn head(&self) -> Result<LogCursor> {
+//!         Ok(LogCursor::new(self.epoch, &self.state.lock().unwrap().log.len()))
 //!     }
+//! }
+//!
+//! // Every method of the consumers fails as `Unsupported` here.
+//! #[async_trait]
+//! impl Consumers for TextStorage {
+//! #     async fn lease(&self, _: &ConsumerName, _: HolderId, _: Duration) -> Result<Option<Leased>> { Err(StorageError::new(ErrorKind::Unsupported, LEASE)) }
+//! #     async fn advance(&self, _: &LeaseToken, _: &LogCursor) -> Result<()> { Err(StorageError::new(ErrorKind::Unsupported, ADVANCE)) }
+//! #     async fn release(&self, _: &LeaseToken) -> Result<()> { Err(StorageError::new(ErrorKind::Unsupported, RELEASE)) }
+//! #     async fn park(&self, _: &LeaseToken, _: &DomainEvent, _: &str) -> Result<()> { Err(StorageError::new(ErrorKind::Unsupported, PARK)) }
+//! #     async fn parked(&self, _: &ConsumerName, _: Option<EventId>, _: usize) -> Result<Vec<ParkedEvent>> { Err(StorageError::new(ErrorKind::Unsupported, PARKED)) }
+//! #     async fn unpark(&self, _: &ConsumerName, _: &[EventId]) -> Result<u64> { Err(StorageError::new(ErrorKind::Unsupported, UNPARK)) }
+//! #     async fn discard(&self, _: &ConsumerName, _: &[EventId]) -> Result<u64> { Err(StorageError::new(ErrorKind::Unsupported, DISCARD)) }
+//! #     async fn consumers(&self) -> Result<Vec<ConsumerState>> { Err(StorageError::new(ErrorKind::Unsupported, CONSUMERS)) }
 //! }
 //!
 //! #[async_trait]
@@ -233,7 +295,8 @@
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<()> {
-//! let storage: Box<dyn StoragePort> = Box::new(TextStorage::default());
+//! let (state, epoch, committed) = (Mutex::default(), Epoch::new(), Notify::new());
+//! let storage: Box<dyn StoragePort> = Box::new(TextStorage { state, epoch, committed });
 //! let user = character_domain::UserId::new();
 //! let hero = storage.create_character(Character::new(user, "Torormir", character_domain::now())).await?;
 //! storage.delete_character(hero.id, Expect::Any).await?;
@@ -248,7 +311,7 @@
 //! Implement every method, also those that you only pass on, and let the compiler watch over it: put
 //! `#[deny(clippy::missing_trait_methods)]` on each implementation, so that a method added later cannot bypass you. Run
 //! the suite over the wrapper as over an adapter. A wrapper that caches passes on [`Source`]; one that repeats calls may
-//! repeat commits, by the same id, and finds, but not [`Outbox::claim`].
+//! repeat commits, by the same id, and finds.
 //!
 //! # Stability
 //!
@@ -259,9 +322,14 @@
 #![doc = include_str!("../CONTRACT.md")]
 #![warn(missing_debug_implementations)]
 
+#[doc(hidden)]
+pub use async_trait::async_trait as __async_trait;
+
 mod campaign;
 mod character;
 mod connection;
+mod consumers;
+mod delegate;
 mod entity;
 mod error;
 mod event;
@@ -269,10 +337,12 @@ mod ext;
 mod inventory;
 mod journal;
 mod kept_answer;
+mod log;
 mod memory;
 mod order;
 mod page;
 mod port;
+mod position;
 mod progress;
 mod read;
 mod snapshot;
@@ -282,6 +352,11 @@ mod version;
 pub use campaign::{CampaignEventQuery, CampaignQuery, EventImpactQuery};
 pub use character::CharacterQuery;
 pub use connection::connection_failure;
+pub use consumers::{
+    ADVANCE, CONSUMERS, ConsumerName, ConsumerState, Consumers, DISCARD, HolderId, InvalidConsumerName, LEASE,
+    LeaseToken, Leased, MAX_LEASE, MAX_PARK_REASON, MAX_PARKED, PARK, PARKED, ParkedEvent, RELEASE, UNPARK,
+    check_parked, check_parked_ids, kept_reason,
+};
 pub use entity::{Entity, EntityKind, Owned, Query, Scope};
 pub use error::{Applied, ErrorKind, Result, Retry, StorageError};
 pub use event::{
@@ -289,16 +364,20 @@ pub use event::{
     CHARACTER_DELETED, CHARACTER_EVENT_APPLIED, CHARACTER_EVENT_REVERTED, CHARACTER_EXPERIENCE_GAINED,
     CHARACTER_INVENTORY_CHANGED, CHARACTER_JOURNAL_UPDATED, CHARACTER_LEVELED_UP, CHARACTER_PROGRESS_UPDATED,
     CHARACTER_RESTORED, CHARACTER_THEME_CHANGED, CHARACTER_UPDATED, CHARACTER_VERSION_RECORDED, DomainEvent, EventId,
-    OutboxEvent,
 };
 pub use ext::{StorageExt, character_event, get, row_event};
 pub use inventory::InventoryItemQuery;
 pub use journal::{ExperienceEntryQuery, JournalEntryQuery, NpcRelationshipQuery, QuestQuery, TagFilter};
 pub use kept_answer::KeptAnswer;
-pub use memory::{MemoryStorage, check_batch, check_claim};
+pub use log::{
+    Epoch, FOLLOW, HEAD, InvalidLogCursor, InvalidScope, Log, LogBatch, LogCursor, LoggedCommit, MAX_FOLLOW_WAIT,
+    MAX_FOLLOWED, OWNER_FIELDS, RowChange, Tick, check_follow,
+};
+pub use memory::{MemoryStorage, check_batch};
 pub use order::{Cursor, Direction, InvalidCursor, InvalidOrder, Order, OrderBy, SortKey};
 pub use page::{Limit, MAX_PAGE_BYTES, Page, PageBuilder, PageRequest, Start, UnreadableRow, check_list};
-pub use port::{Commit, Deleted, Outbox, Probe, StoragePort, Store};
+pub use port::{Commit, Deleted, Probe, StoragePort, Store};
+pub use position::{at_least, note_position, required_position};
 pub use progress::CharacterProgressQuery;
 pub use read::{Read, Source, StaleReason, Tier};
 pub use snapshot::{SNAPSHOT, Snapshot, SnapshotItem, SnapshotStream, StoredRow, UnreadableInSnapshot};

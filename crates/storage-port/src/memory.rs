@@ -1,28 +1,32 @@
 //! The reference adapter: everything in memory, nothing kept.
 
 use crate::{
-    COMMIT, Change, Commit, Committed, Cursor, Deleted, Entity, EntityKind, ErrorKind, EventId, Expect, Fingerprint,
-    MAX_TRANSACTIONS, Outbox, OutboxEvent, Page, PageBuilder, PageRequest, Probe, Query, Read, Result, Snapshot,
-    SnapshotItem, SnapshotStream, Start, StorageError, Store, Transaction, TransactionId, check_list, every_kind,
-    for_write,
+    COMMIT, Change, Commit, Committed, Cursor, Deleted, Entity, EntityKind, ErrorKind, Expect, Fingerprint,
+    MAX_TRANSACTIONS, Page, PageBuilder, PageRequest, Probe, Query, Read, Result, RowChange, Snapshot, SnapshotItem,
+    SnapshotStream, Start, StorageError, Store, Transaction, TransactionId, check_list, every_kind, for_write,
 };
 use async_trait::async_trait;
-use character_domain::{CharacterId, Meta, Revision, Violations};
+use character_domain::{Meta, Revision, Violations};
 use futures_util::stream;
+use log::MemoryLog;
 use std::{
     any::Any,
-    collections::{BTreeMap, HashMap, HashSet},
+    collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
 };
-use tokio::time::Instant;
+use tokio::sync::Notify;
 use uuid::Uuid;
+
+mod consumers;
+mod log;
 
 /// Keeps everything in memory. The reference for what the port's words mean, the fake for tests, and small
 /// enough to be read as a specification.
 #[derive(Debug, Default, Clone)]
 pub struct MemoryStorage {
     state: Arc<Mutex<State>>,
+    /// Wakes followers after a commit.
+    committed: Arc<Notify>,
 }
 
 type Row = Arc<dyn Any + Send + Sync>;
@@ -31,14 +35,8 @@ type Row = Arc<dyn Any + Send + Sync>;
 struct State {
     rows: HashMap<(EntityKind, Uuid), Row>,
     transactions: HashMap<TransactionId, (Fingerprint, Committed)>,
-    outbox: BTreeMap<u64, Waiting>,
-    last_position: u64,
-}
-
-#[derive(Debug)]
-struct Waiting {
-    event: crate::DomainEvent,
-    leased_until: Option<Instant>,
+    log: MemoryLog,
+    consumers: consumers::MemoryConsumers,
 }
 
 impl MemoryStorage {
@@ -59,13 +57,25 @@ impl State {
         self.rows.get(&(E::KIND, id.into()))?.downcast_ref()
     }
 
-    fn apply<E: Entity>(&self, change: &Change<E>) -> Result<(Meta, Row)> {
+    fn apply<E: Entity>(&self, change: &Change<E>) -> Result<(RowChange, Meta, Row)> {
+        let next = self.next_state(change)?;
+        let told = RowChange {
+            kind: E::KIND,
+            id: next.id().into(),
+            revision: next.meta().revision,
+            before: self.row::<E>(next.id()).map(E::owners).unwrap_or_default(),
+            after: next.owners(),
+        };
+        Ok((told, *next.meta(), Arc::new(next)))
+    }
+
+    fn next_state<E: Entity>(&self, change: &Change<E>) -> Result<E> {
         let error = |kind| StorageError::new(kind, COMMIT).with_entity(E::KIND, change.id());
         let (current, expect) = match (change, self.row::<E>(change.id())) {
             (Change::Create(entity) | Change::Import(entity), None) => {
                 let mut created = entity.clone();
                 created.meta_mut().revision = change.first_revision().unwrap_or(Revision::FIRST);
-                return Ok((*created.meta(), Arc::new(created)));
+                return Ok(created);
             }
             (Change::Create(_) | Change::Import(_), Some(_)) => return Err(error(ErrorKind::AlreadyExists)),
             (_, None) => return Err(error(ErrorKind::NotFound)),
@@ -99,7 +109,7 @@ impl State {
         };
         let created_at = current.meta().created_at;
         *next.meta_mut() = Meta { revision: actual.next(), created_at, updated_at, deleted_at };
-        Ok((*next.meta(), Arc::new(next)))
+        Ok(next)
     }
 
     fn commit(&mut self, transaction: Transaction) -> Result<Committed> {
@@ -113,19 +123,18 @@ impl State {
             };
         }
         let mut written = Vec::with_capacity(transaction.writes.len());
-        let mut rows = Vec::with_capacity(transaction.writes.len());
+        let (mut rows, mut changes) = (Vec::new(), Vec::with_capacity(transaction.writes.len()));
         for write in &transaction.writes {
-            let (meta, row) = for_write!(write, change => self.apply(change))?;
+            let (told, meta, row) = for_write!(write, change => self.apply(change))?;
             written.push(meta);
+            changes.push(told);
             rows.push((write.row(), row));
         }
         self.rows.extend(rows);
-        for event in transaction.events {
-            self.last_position += 1;
-            self.outbox.insert(self.last_position, Waiting { event, leased_until: None });
-        }
-        let committed = Committed { id: transaction.id, written, answer: transaction.answer };
-        self.transactions.insert(transaction.id, (fingerprint, committed.clone()));
+        let Transaction { id, events, answer, traceparent, .. } = transaction;
+        let tick = self.log.append(id, changes.clone(), events, traceparent);
+        let committed = Committed { id, tick, written, changes, answer };
+        self.transactions.insert(id, (fingerprint, committed.clone()));
         Ok(committed)
     }
 }
@@ -164,14 +173,18 @@ impl<E: Entity> Store<E> for MemoryStorage {
 #[async_trait]
 impl Commit for MemoryStorage {
     async fn commit(&self, transaction: Transaction) -> Result<Committed> {
-        self.state().commit(transaction)
+        let committed = self.state().commit(transaction)?;
+        self.committed.notify_waiters();
+        Ok(committed)
     }
 
     async fn commit_each(&self, transactions: Vec<Transaction>) -> Vec<Result<Committed>> {
         if let Err(error) = check_batch(&transactions) {
             return transactions.iter().map(|_| Err(error.clone())).collect();
         }
-        transactions.into_iter().map(|transaction| self.state().commit(transaction)).collect()
+        let outcomes = transactions.into_iter().map(|transaction| self.state().commit(transaction)).collect();
+        self.committed.notify_waiters();
+        outcomes
     }
 }
 
@@ -185,44 +198,6 @@ pub fn check_batch(transactions: &[Transaction]) -> Result<()> {
     }
     let reason = format!("must not be more than {MAX_TRANSACTIONS}");
     Err(StorageError::invalid(Violations::one("transactions", reason), COMMIT))
-}
-
-/// Refuses a claim outside 1 to 1000.
-///
-/// # Errors
-/// `Invalid`.
-pub fn check_claim(limit: usize) -> Result<()> {
-    if (1..=1000).contains(&limit) {
-        return Ok(());
-    }
-    Err(StorageError::invalid(Violations::one("limit", "must be from 1 to 1000"), "outbox.claim"))
-}
-
-#[async_trait]
-impl Outbox for MemoryStorage {
-    async fn claim(&self, limit: usize, lease: Duration) -> Result<Vec<OutboxEvent>> {
-        check_claim(limit)?;
-        let now = Instant::now();
-        let mut state = self.state();
-        let leased = |waiting: &Waiting| waiting.leased_until.is_some_and(|until| until > now);
-        let busy: HashSet<CharacterId> = state.outbox.values().filter(|w| leased(w)).map(|w| w.event.subject).collect();
-        let free = state.outbox.iter_mut().filter(|(_, waiting)| !busy.contains(&waiting.event.subject));
-        // A lease beyond what the clock can count is as good as one of a century.
-        let until = now.checked_add(lease).unwrap_or(now + Duration::from_secs(100 * 365 * 86_400));
-        Ok(free
-            .take(limit)
-            .map(|(position, waiting)| {
-                waiting.leased_until = Some(until);
-                OutboxEvent { position: *position, event: waiting.event.clone() }
-            })
-            .collect())
-    }
-
-    async fn acknowledge(&self, ids: &[EventId]) -> Result<()> {
-        let ids: HashSet<_> = ids.iter().collect();
-        self.state().outbox.retain(|_, waiting| !ids.contains(&waiting.event.id));
-        Ok(())
-    }
 }
 
 #[async_trait]

@@ -1,14 +1,12 @@
 //! The traits that make up the port.
 
-use crate::{
-    Committed, Entity, EventId, OutboxEvent, Page, PageRequest, Read, Result, Snapshot, SnapshotStream, Transaction,
-};
+use crate::{Committed, Consumers, Entity, Log, Page, PageRequest, Read, Result, Snapshot, Transaction, delegate_port};
 use async_trait::async_trait;
 use character_domain::{
     Campaign, CampaignEvent, Character, CharacterProgress, CharacterVersion, EventImpact, ExperienceEntry,
     InventoryItem, JournalEntry, NpcRelationship, Quest,
 };
-use std::{fmt::Debug, time::Duration};
+use std::fmt::Debug;
 
 /// Whether soft-deleted rows are wanted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -75,7 +73,7 @@ pub trait Commit: Send + Sync {
     /// ask [`certainly_not_applied`](crate::StorageError::certainly_not_applied).
     ///
     /// # Idempotency
-    /// Safe to repeat with the same id, for at least 24 hours after the first commit.
+    /// Safe to repeat with the same id, for as long as its entry of the [log](crate::Log) is kept: 24 hours at least.
     ///
     /// # Cancel safety
     /// The transaction is applied whole or not at all; which of both is unknown to who dropped the call.
@@ -84,25 +82,6 @@ pub trait Commit: Send + Sync {
     /// Independent transactions, at most [`MAX_TRANSACTIONS`](crate::MAX_TRANSACTIONS), one outcome each, in the
     /// order given. A refused one does not touch the others. More than the maximum: each is `Invalid`.
     async fn commit_each(&self, transactions: Vec<Transaction>) -> Vec<Result<Committed>>;
-}
-
-/// Events that wait to be published.
-#[async_trait]
-pub trait Outbox: Send + Sync {
-    /// Leases at most `limit` events (1 to 1000) for `lease`, in order of position within each subject.
-    ///
-    /// An event under lease is not given out again before the lease ends or the event is acknowledged, and
-    /// neither are later events of the same subject, so one relay at a time works on a character and keeps its order.
-    ///
-    /// # Errors
-    /// As [`Store::find`]. Not idempotent: when the answer is lost, the events come back after the lease.
-    async fn claim(&self, limit: usize, lease: Duration) -> Result<Vec<OutboxEvent>>;
-
-    /// Removes published events. Unknown ids are passed over, so it may be repeated.
-    ///
-    /// # Errors
-    /// As [`Store::find`].
-    async fn acknowledge(&self, ids: &[EventId]) -> Result<()>;
 }
 
 /// Whether the storage can be reached and takes writes.
@@ -119,8 +98,8 @@ pub trait Probe: Send + Sync {
 macro_rules! storage_port {
     ($($entity:ident),+) => {
         /// The whole port. Blanket-implemented for whatever implements its parts; hold it as `Arc<dyn StoragePort>`.
-        pub trait StoragePort: Commit + Outbox + Snapshot + Probe $(+ Store<$entity>)+ + Debug + 'static {}
-        impl<T: Commit + Outbox + Snapshot + Probe $(+ Store<$entity>)+ + Debug + 'static> StoragePort for T {}
+        pub trait StoragePort: Commit + Log + Consumers + Snapshot + Probe $(+ Store<$entity>)+ + Debug + 'static {}
+        impl<T: Commit + Log + Consumers + Snapshot + Probe $(+ Store<$entity>)+ + Debug + 'static> StoragePort for T {}
     };
 }
 storage_port!(
@@ -149,40 +128,11 @@ macro_rules! forward {
                 (**self).list(query, page).await
             }
         }
-        #[async_trait]
-        #[deny(clippy::missing_trait_methods)]
-        impl<S: Commit + ?Sized> Commit for $pointer {
-            async fn commit(&self, transaction: Transaction) -> Result<Committed> {
-                (**self).commit(transaction).await
-            }
-            async fn commit_each(&self, transactions: Vec<Transaction>) -> Vec<Result<Committed>> {
-                (**self).commit_each(transactions).await
-            }
-        }
-        #[async_trait]
-        #[deny(clippy::missing_trait_methods)]
-        impl<S: Outbox + ?Sized> Outbox for $pointer {
-            async fn claim(&self, limit: usize, lease: Duration) -> Result<Vec<OutboxEvent>> {
-                (**self).claim(limit, lease).await
-            }
-            async fn acknowledge(&self, ids: &[EventId]) -> Result<()> {
-                (**self).acknowledge(ids).await
-            }
-        }
-        #[async_trait]
-        #[deny(clippy::missing_trait_methods)]
-        impl<S: Snapshot + ?Sized> Snapshot for $pointer {
-            async fn snapshot(&self) -> Result<SnapshotStream> {
-                (**self).snapshot().await
-            }
-        }
-        #[async_trait]
-        #[deny(clippy::missing_trait_methods)]
-        impl<S: Probe + ?Sized> Probe for $pointer {
-            async fn probe(&self) -> Result<()> {
-                (**self).probe().await
-            }
-        }
+        delegate_port!(Commit for [S: Commit + ?Sized] $pointer, it => **it);
+        delegate_port!(Log for [S: Log + ?Sized] $pointer, it => **it);
+        delegate_port!(Consumers for [S: Consumers + ?Sized] $pointer, it => **it);
+        delegate_port!(Snapshot for [S: Snapshot + ?Sized] $pointer, it => **it);
+        delegate_port!(Probe for [S: Probe + ?Sized] $pointer, it => **it);
     )+ };
 }
 forward!(std::sync::Arc<S>, Box<S>);

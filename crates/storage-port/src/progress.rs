@@ -7,7 +7,7 @@ use crate::{
 use character_domain::{CharacterId, CharacterProgress, Violations};
 use serde::{Deserialize, Serialize};
 
-entity!(CharacterProgress, CharacterProgressId, CharacterProgressQuery, "character_progress", |row| vec![(
+entity!(CharacterProgress, CharacterProgressId, CharacterProgressQuery, "character_progress", |row| [(
     "character_id",
     Some(row.character_id.0)
 )]);

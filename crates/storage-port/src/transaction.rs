@@ -1,6 +1,6 @@
 //! Changes: every one is a transaction.
 
-use crate::{DomainEvent, Entity, EntityKind, KeptAnswer, Result, StorageError};
+use crate::{DomainEvent, Entity, EntityKind, KeptAnswer, Result, RowChange, StorageError, Tick};
 use character_domain::{
     Campaign, CampaignEvent, Character, CharacterProgress, CharacterVersion, EventImpact, ExperienceEntry,
     InventoryItem, JournalEntry, Meta, NpcRelationship, Quest, Revision, Timestamp, Violations,
@@ -27,6 +27,8 @@ pub const MAX_TRANSACTIONS: usize = 1_000;
 pub const MAX_ANSWER_ENVELOPE: usize = 8;
 /// The highest revision at which a row may be imported: the largest whole number that every JSON parser reads exactly.
 pub const MAX_REVISION: Revision = Revision((1 << 53) - 1);
+/// The longest `traceparent`, in bytes. Version 00 has 55.
+const MAX_TRACEPARENT: usize = 128;
 /// The operation name of a commit.
 pub const COMMIT: &str = "commit";
 
@@ -249,7 +251,7 @@ impl Fingerprint {
 pub struct Transaction {
     /// Identity; see [`TransactionId`].
     pub id: TransactionId,
-    /// What makes a repeat the same request. `None`: everything below but the answer, to the letter. A business act that derives
+    /// What makes a repeat the same request. `None`: the writes and events, to the letter. A business act that derives
     /// its writes from what it read sets the fingerprint of its own request, since a repeat would read something else.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fingerprint: Option<Fingerprint>,
@@ -261,6 +263,9 @@ pub struct Transaction {
     /// Kept with the transaction and given back in [`Committed`], so that a repeated request can be answered as the first was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answer: Option<KeptAnswer>,
+    /// The W3C `traceparent` of the call that makes it, which the log tells with it. No part of the contents.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub traceparent: Option<String>,
 }
 
 impl Transaction {
@@ -268,7 +273,14 @@ impl Transaction {
     #[must_use]
     #[expect(clippy::new_without_default, reason = "a default value that differs at every call would surprise")]
     pub fn new() -> Self {
-        Self { id: TransactionId::new(), fingerprint: None, writes: Vec::new(), events: Vec::new(), answer: None }
+        Self {
+            id: TransactionId::new(),
+            fingerprint: None,
+            writes: Vec::new(),
+            events: Vec::new(),
+            answer: None,
+            traceparent: None,
+        }
     }
 
     /// Adds a change.
@@ -326,6 +338,13 @@ impl Transaction {
             check_value(&field, &event.data, json::MAX_DEPTH, &mut violations);
             check_size(&field, &event.data, &mut violations);
         }
+        if self
+            .traceparent
+            .as_ref()
+            .is_some_and(|text| text.len() > MAX_TRACEPARENT || !text.bytes().all(|byte| byte.is_ascii_graphic()))
+        {
+            violations.push("traceparent", format!("must be at most {MAX_TRACEPARENT} visible ASCII characters"));
+        }
         if let Some(answer) = &self.answer {
             // It may hold rows, whose documents may be as deep as documents go.
             check_text("answer", answer.text(), json::MAX_DEPTH + MAX_ANSWER_ENVELOPE, &mut violations);
@@ -339,8 +358,12 @@ impl Transaction {
 pub struct Committed {
     /// Which.
     pub id: TransactionId,
+    /// Its number in the log.
+    pub tick: Tick,
     /// Revision and times of each row written, in the order of the writes.
     pub written: Vec<Meta>,
+    /// What the log tells of each row written, in the order of the writes. A cache applies it as it applies the log.
+    pub changes: Vec<RowChange>,
     /// The answer that the transaction carried when it was first committed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answer: Option<KeptAnswer>,

@@ -7,7 +7,7 @@ use crate::{
 use character_domain::{CharacterId, CharacterVersion, CharacterVersionId, Violations};
 use serde::{Deserialize, Serialize};
 
-entity!(CharacterVersion, CharacterVersionId, CharacterVersionQuery, "character_version", |row| vec![
+entity!(CharacterVersion, CharacterVersionId, CharacterVersionQuery, "character_version", |row| [
     ("character_id", Some(row.character_id.0)),
     ("parent_id", row.parent_id.map(Into::into))
 ]);

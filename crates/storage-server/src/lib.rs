@@ -17,10 +17,11 @@
 
 mod answer;
 mod body;
+mod consumers;
 mod entities;
 mod limits;
+mod log;
 mod openapi;
-mod outbox;
 mod probe;
 mod rows;
 mod schemas;
@@ -31,7 +32,7 @@ mod transactions;
 /// Every path of the contract begins with this one, and every request to it needs a bearer token.
 pub const BASE: &str = wire::BASE;
 
-pub use limits::Limits;
+pub use limits::{LONGEST_WAIT, Limits};
 pub use openapi::openapi;
 pub use tokens::{AcceptedTokens, InvalidTokens};
 
@@ -73,8 +74,16 @@ impl StorageServer {
             .configure(collections)
             .service(allow("POST", resource(wire::TRANSACTIONS).route(web::post().to(transactions::commit))))
             .service(allow("POST", resource(wire::BATCH).route(web::post().to(transactions::commit_each))))
-            .service(allow("POST", resource(wire::CLAIM).route(web::post().to(outbox::claim))))
-            .service(allow("POST", resource(wire::ACKNOWLEDGE).route(web::post().to(outbox::acknowledge))))
+            .service(allow("GET", resource(wire::LOG).route(web::get().to(log::follow))))
+            .service(allow("GET", resource(wire::LOG_HEAD).route(web::get().to(log::head))))
+            .service(allow("GET", resource(wire::CONSUMERS).route(web::get().to(consumers::consumers))))
+            .service(allow("POST", resource(wire::LEASE).route(web::post().to(consumers::lease))))
+            .service(allow("POST", resource(wire::ADVANCE).route(web::post().to(consumers::advance))))
+            .service(allow("POST", resource(wire::RELEASE).route(web::post().to(consumers::release))))
+            .service(allow("POST", resource(wire::PARK).route(web::post().to(consumers::park))))
+            .service(allow("GET", resource(wire::PARKED).route(web::get().to(consumers::parked))))
+            .service(allow("POST", resource(wire::UNPARK).route(web::post().to(consumers::unpark))))
+            .service(allow("POST", resource(wire::DISCARD).route(web::post().to(consumers::discard))))
             .service(allow("GET", resource(wire::SNAPSHOT).route(web::get().to(snapshot::snapshot))))
             .service(allow("GET", resource(wire::PROBE).route(web::get().to(probe::probe))))
             .default_service(web::to(unknown_path))
@@ -83,7 +92,8 @@ impl StorageServer {
     }
 }
 
-/// Whether the request reads a page of rows, whose answer may be long.
+/// Whether the request reads a page of rows, whose answer may be long. Following the log is none: most of its time it
+/// waits, and a follower must be answered also when the service is full of large requests.
 #[must_use]
 pub fn is_list(_: &Method, path: &str) -> bool {
     let below = path.strip_prefix(wire::BASE).and_then(|below| below.strip_prefix('/'));

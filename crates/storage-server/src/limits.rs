@@ -1,7 +1,12 @@
-//! How much and how long.
+//! How large requests and how long waits may be.
 
 use character_domain::size::MAX_MESSAGE;
 use std::time::Duration;
+
+/// The longest that a follower of the log waits for one answer, whatever `wait_ms` asks for. A graceful shutdown waits for
+/// the requests under way, so this is also the longest that a waiting follower holds it up. A follower whose answer is empty
+/// asks again at once. 2 seconds.
+pub const LONGEST_WAIT: Duration = Duration::from_secs(2);
 
 /// What one request may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -12,6 +12,8 @@ use utoipa::openapi::{
     security::{Http, HttpAuthScheme, SecurityScheme},
 };
 
+mod log;
+
 const SCHEME: &str = "bearer";
 
 /// The document of version 1 of the contract, OpenAPI 3.1.
@@ -27,11 +29,12 @@ pub fn openapi() -> OpenApi {
     for (path, item) in every_kind!(Row => collection::<Row>()).into_iter().flatten() {
         paths = paths.path(path, item);
     }
+    for (path, method, operation) in log::operations() {
+        paths = paths.path(path, PathItem::new(method, operation));
+    }
     let paths = paths
         .path(wire::TRANSACTIONS, PathItem::new(HttpMethod::Post, commit()))
         .path(wire::BATCH, PathItem::new(HttpMethod::Post, commit_each()))
-        .path(wire::CLAIM, PathItem::new(HttpMethod::Post, claim()))
-        .path(wire::ACKNOWLEDGE, PathItem::new(HttpMethod::Post, acknowledge()))
         .path(wire::SNAPSHOT, PathItem::new(HttpMethod::Get, snapshot()))
         .path(wire::PROBE, PathItem::new(HttpMethod::Get, probe()))
         .build();
@@ -102,21 +105,6 @@ fn commit_each() -> Operation {
         .description(Some(description))
         .request_body(Some(request("Batch")))
         .response("200", json("One outcome for each, in order", "Outcomes"));
-    problems(with_body_problems(operation), &["invalid"])
-}
-
-fn claim() -> Operation {
-    let operation = operation(wire::OP_CLAIM, "outbox", "Leases events that wait to be published")
-        .request_body(Some(request("Claim")))
-        .response("200", json("The events, in order of position within each subject", "Events"));
-    problems(with_body_problems(operation), &["invalid"])
-}
-
-fn acknowledge() -> Operation {
-    let operation = operation(wire::OP_ACKNOWLEDGE, "outbox", "Removes published events")
-        .description(Some("Unknown ids are passed over, so it may be repeated."))
-        .request_body(Some(request("Acknowledge")))
-        .response("204", ResponseBuilder::new().description("They are gone").build());
     problems(with_body_problems(operation), &["invalid"])
 }
 
@@ -244,8 +232,18 @@ mod tests {
     fn every_path_of_the_contract_is_described() {
         let document = serde_json::to_value(openapi()).expect("serializable");
         let paths: BTreeSet<_> = document["paths"].as_object().expect("paths").keys().cloned().collect();
-        let fixed = [wire::TRANSACTIONS, wire::BATCH, wire::CLAIM, wire::ACKNOWLEDGE, wire::SNAPSHOT, wire::PROBE];
-        let mut expected: BTreeSet<_> = fixed.map(str::to_owned).into();
+        let fixed = [wire::TRANSACTIONS, wire::BATCH, wire::SNAPSHOT, wire::PROBE, wire::LOG, wire::LOG_HEAD];
+        let of_consumers = [
+            wire::CONSUMERS,
+            wire::LEASE,
+            wire::ADVANCE,
+            wire::RELEASE,
+            wire::PARK,
+            wire::PARKED,
+            wire::UNPARK,
+            wire::DISCARD,
+        ];
+        let mut expected: BTreeSet<_> = fixed.into_iter().chain(of_consumers).map(str::to_owned).collect();
         for all in EntityKind::ALL.map(wire::collection) {
             expected.extend([format!("{all}/{{id}}"), all]);
         }

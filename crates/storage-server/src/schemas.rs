@@ -10,6 +10,10 @@ use utoipa::openapi::{
     schema::{ArrayBuilder, SchemaType},
 };
 
+mod log;
+
+pub(crate) use log::consumer_name;
+
 /// The schema of a row: `InventoryItem`.
 pub(crate) fn entity_name(kind: EntityKind) -> String {
     kind.as_str().split('_').map(capitalized).collect()
@@ -62,12 +66,23 @@ pub(crate) fn deleted() -> Object {
 }
 
 pub(crate) fn limit() -> Object {
+    number(1, Limit::MAX.get() as usize, Limit::default().get() as usize)
+}
+
+/// A whole number in a range, with its default.
+pub(crate) fn number(min: usize, max: usize, default: usize) -> Object {
     ObjectBuilder::new()
         .schema_type(Type::Integer)
-        .minimum(Some(1))
-        .maximum(Some(Limit::MAX.get() as usize))
-        .default(Some(Limit::default().get().into()))
+        .minimum(Some(min))
+        .maximum(Some(max))
+        .default(Some(default.into()))
         .build()
+}
+
+/// A parameter that must be given.
+pub(crate) fn required(mut parameter: Parameter) -> Parameter {
+    parameter.required = Required::True;
+    parameter
 }
 
 pub(crate) fn offset() -> Object {
@@ -80,8 +95,8 @@ pub(crate) fn all() -> Vec<(String, RefOr<Schema>)> {
     let change_of = |(kind, _): &(EntityKind, RefOr<Schema>)| (kind.as_str(), named(&change_name(*kind)));
     let writes: Vec<_> = kinds.iter().map(change_of).collect();
     let rows: Vec<_> = kinds.iter().map(|(kind, _)| (kind.as_str(), named(&entity_name(*kind)))).collect();
-    let mut all: Vec<_> =
-        messages(&writes, &rows).into_iter().map(|(name, schema)| (name.to_owned(), schema)).collect();
+    let messages = messages(&writes, &rows).into_iter().chain(log::messages());
+    let mut all: Vec<_> = messages.map(|(name, schema)| (name.to_owned(), schema)).collect();
     for (kind, row) in kinds {
         let name = entity_name(kind);
         all.extend([(list_name(kind), list(&name)), (change_name(kind), change(&name)), (name, row)]);
@@ -96,15 +111,11 @@ fn messages(writes: &[(&str, RefOr<Schema>)], rows: &[(&str, RefOr<Schema>)]) ->
         ("Expect", expect()),
         ("Write", variants("One change of one row.", writes)),
         ("Event", event()),
-        ("OutboxEvent", outbox_event()),
         ("Transaction", transaction()),
         ("Committed", committed()),
         ("Batch", object(&[("transactions", many(named("Transaction"), MAX_TRANSACTIONS))], &[])),
         ("Outcomes", object(&[("outcomes", many(named("Outcome"), MAX_TRANSACTIONS))], &[])),
         ("Outcome", outcome()),
-        ("Claim", claim()),
-        ("Events", object(&[("events", many(named("OutboxEvent"), 1000))], &[])),
-        ("Acknowledge", object(&[("ids", array(uuid()))], &[])),
         ("StoredRow", variants("One row of any kind.", rows)),
         ("SnapshotLine", snapshot_line()),
         ("UnreadableRow", unreadable_row()),
@@ -193,10 +204,6 @@ fn event() -> RefOr<Schema> {
     )
 }
 
-fn outbox_event() -> RefOr<Schema> {
-    object(&[("position", offset().into()), ("event", named("Event"))], &[])
-}
-
 fn transaction() -> RefOr<Schema> {
     object(
         &[
@@ -204,32 +211,26 @@ fn transaction() -> RefOr<Schema> {
             ("fingerprint", string().into()),
             ("writes", many(named("Write"), MAX_WRITES)),
             ("events", many(named("Event"), MAX_EVENTS)),
-            ("answer", anything("Kept, and given back whenever the transaction is repeated.")),
+            ("answer", anything("Kept, and returned whenever the transaction is repeated.")),
+            ("traceparent", log::traceparent()),
         ],
-        &["fingerprint", "events", "answer"],
+        &["fingerprint", "events", "answer", "traceparent"],
     )
 }
 
 fn committed() -> RefOr<Schema> {
     let properties = [
         ("id", uuid().into()),
+        ("tick", named("Tick")),
         ("written", many(named("Meta"), MAX_WRITES)),
+        ("changes", many(named("RowChange"), MAX_WRITES)),
         ("answer", anything("What the transaction carried when it was first committed.")),
     ];
     object(&properties, &["answer"])
 }
 
 fn outcome() -> RefOr<Schema> {
-    variants("What became of one transaction.", &[("committed", named("Committed")), ("problem", named("Problem"))])
-}
-
-fn claim() -> RefOr<Schema> {
-    let lease = ObjectBuilder::new()
-        .schema_type(Type::Integer)
-        .minimum(Some(0))
-        .description(Some("How long the events are not given to others, in milliseconds."))
-        .build();
-    object(&[("limit", limit().into()), ("lease_ms", lease.into())], &[])
+    variants("The outcome of one transaction.", &[("committed", named("Committed")), ("problem", named("Problem"))])
 }
 
 fn snapshot_line() -> RefOr<Schema> {

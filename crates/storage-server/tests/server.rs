@@ -11,9 +11,9 @@ use actix_web::{
 use async_trait::async_trait;
 use character_domain::{Character, CharacterId, UserId, now};
 use character_storage_port::{
-    Change, Commit, Committed, Deleted, Entity, EntityKind, ErrorKind, EventId, MemoryStorage, Outbox, OutboxEvent,
-    Page, PageRequest, Probe, Read, Result, SNAPSHOT, Snapshot, SnapshotStream, StorageError, StorageExt, StoragePort,
-    Store, Transaction,
+    Change, Commit, Committed, Deleted, Entity, EntityKind, ErrorKind, MemoryStorage, Page, PageRequest, Probe, Read,
+    Result, SNAPSHOT, Snapshot, SnapshotStream, StorageError, StorageExt, StoragePort, Store, Transaction,
+    delegate_port,
 };
 use character_storage_server::{AcceptedTokens, Limits, StorageServer};
 use character_storage_wire::{self as wire, Problem};
@@ -144,8 +144,11 @@ async fn another_method_is_refused_and_the_right_one_named() {
         (Method::PUT, "/storage/v1/characters/x", "GET"),
         (Method::GET, wire::TRANSACTIONS, "POST"),
         (Method::GET, wire::BATCH, "POST"),
-        (Method::GET, wire::CLAIM, "POST"),
-        (Method::GET, wire::ACKNOWLEDGE, "POST"),
+        (Method::POST, wire::LOG, "GET"),
+        (Method::POST, wire::LOG_HEAD, "GET"),
+        (Method::POST, wire::CONSUMERS, "GET"),
+        (Method::GET, "/storage/v1/consumers/hub/lease", "POST"),
+        (Method::POST, "/storage/v1/consumers/hub/parked", "GET"),
         (Method::POST, wire::PROBE, "GET"),
     ];
     for (method, path, allowed) in cases {
@@ -180,29 +183,22 @@ async fn a_body_that_cannot_be_taken_is_refused_with_its_reason() {
     let (deep, _) = problem(&memory(), post(wire::BATCH, "[".repeat(100_000))).await;
     assert_eq!(deep.code, "invalid");
     for content_type in ["text/plain", "application/jsonp", ""] {
-        let request = post(wire::CLAIM, "{}").insert_header((header::CONTENT_TYPE, content_type));
+        let request = post(wire::BATCH, "{}").insert_header((header::CONTENT_TYPE, content_type));
         let (media, _) = problem(&memory(), request).await;
         assert_eq!((media.code.as_str(), media.status), ("unsupported-media-type", 415), "{content_type}");
     }
-    let compressed = post(wire::CLAIM, "{}").insert_header((header::CONTENT_ENCODING, "gzip"));
+    let compressed = post(wire::BATCH, "{}").insert_header((header::CONTENT_ENCODING, "gzip"));
     assert_eq!(problem(&memory(), compressed).await.0.code, "unsupported-media-type");
 }
 
 #[actix_web::test]
 async fn a_body_at_the_limit_passes_and_one_byte_more_does_not() {
-    let body = json!({ "limit": 1, "lease_ms": 1 }).to_string();
+    let body = json!({ "transactions": [] }).to_string();
     let limited = |body_bytes| server(Arc::new(MemoryStorage::new()), Limits { body_bytes, ..Limits::default() });
-    assert_eq!(answer(&limited(body.len()), post(wire::CLAIM, body.clone())).await.0, StatusCode::OK);
-    let (problem, _) = problem(&limited(body.len() - 1), post(wire::CLAIM, body)).await;
+    assert_eq!(answer(&limited(body.len()), post(wire::BATCH, body.clone())).await.0, StatusCode::OK);
+    let (problem, _) = problem(&limited(body.len() - 1), post(wire::BATCH, body)).await;
     assert_eq!((problem.code.as_str(), problem.status), ("too-large", 413));
     assert_eq!(problem.certainly_not_applied, Some(true));
-}
-
-#[actix_web::test]
-async fn a_lease_without_end_is_refused() {
-    let body = json!({ "limit": 1, "lease_ms": u64::MAX }).to_string();
-    let (problem, _) = problem(&memory(), post(wire::CLAIM, body)).await;
-    assert_eq!((problem.code.as_str(), problem.violations[0].field.as_str()), ("invalid", "lease_ms"));
 }
 
 #[actix_web::test]
@@ -249,15 +245,7 @@ impl Commit for Held {
         self.inner.commit_each(transactions).await
     }
 }
-#[async_trait]
-impl Outbox for Held {
-    async fn claim(&self, _: usize, _: Duration) -> Result<Vec<OutboxEvent>> {
-        Err(busy("outbox.claim"))
-    }
-    async fn acknowledge(&self, _: &[EventId]) -> Result<()> {
-        Err(busy("outbox.acknowledge"))
-    }
-}
+delegate_port!(Log, Consumers for [] Held, held => held.inner);
 #[async_trait]
 impl Snapshot for Held {
     async fn snapshot(&self) -> Result<SnapshotStream> {

@@ -1,15 +1,17 @@
 //! How long the storage takes at PostgreSQL, each time beside what it is to be compared with, in the same run.
 //!
-//! `cargo bench -p character-storage-sql --bench storage`
+//! `cargo bench -p character-storage-sql --bench storage`, and with `-- commit` the first of them alone.
 #![expect(clippy::unwrap_used, reason = "a measurement that cannot be made has failed")]
 #![expect(clippy::print_stdout, reason = "the figures are what it is for")]
 
 use character_domain::{Character, CharacterId, CharacterVersion, UserId, now};
 use character_storage_port::{
-    Change, CharacterQuery, CharacterVersionQuery, Commit, Limit, PageRequest, StorageExt, Store, Transaction,
+    Change, CharacterQuery, CharacterVersionQuery, Commit, DomainEvent, Fingerprint, Limit, PageRequest, StorageExt,
+    Store, Transaction,
 };
 use character_storage_sql::{SqlOptions, SqlStorage};
 use character_tests::PostgresServer;
+use futures_util::future::join_all;
 use serde_json::json;
 use std::{
     fmt::Write,
@@ -25,6 +27,10 @@ async fn main() {
     // `cargo test --benches` runs this, too, and is not to wait for a million rows.
     if std::env::args().any(|argument| argument == "--bench") {
         let server = PostgresServer::start();
+        commit_of_one(&server).await;
+        if std::env::args().any(|argument| argument == "commit") {
+            return;
+        }
         bulk_create(&server).await;
         newest_of_a_user(&server).await;
         newest_of_a_history(&server).await;
@@ -79,6 +85,92 @@ async fn insert_by_hand(client: &mut Client, sql: &tokio_postgres::Statement, ro
     let transaction = client.transaction().await.unwrap();
     transaction.execute(sql, &values).await.unwrap();
     transaction.commit().await.unwrap();
+}
+
+/// The statements of one commit, as somebody would write them who has only this one thing to do.
+struct ByHand {
+    client: Client,
+    row: tokio_postgres::Statement,
+    entry: tokio_postgres::Statement,
+}
+
+impl ByHand {
+    async fn connect(url: &str) -> Self {
+        let (client, connection) = tokio_postgres::connect(url, NoTls).await.unwrap();
+        tokio::spawn(connection);
+        let row = "INSERT INTO characters (id, revision, created_at, updated_at, theme, name, user_id, data, is_active, \
+                   name_folded) VALUES ($1, 1, $2, $2, $3, $4, $5, $6, true, $4)";
+        let entry = "INSERT INTO transactions (id, fingerprint, outcome, news, events, committed_at) \
+                     VALUES ($1, $2, $3, $4, $5, CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS bigint))";
+        let (row, entry) = (client.prepare(row).await.unwrap(), client.prepare(entry).await.unwrap());
+        Self { client, row, entry }
+    }
+
+    async fn commit(&mut self, character: &Character, event: &DomainEvent) {
+        let (id, time) = (Uuid::now_v7(), character.meta.created_at.as_microsecond());
+        let data = serde_json::to_string(&character.data).unwrap();
+        let fingerprint = Fingerprint::of(data.as_bytes()).0;
+        let outcome = json!({ "id": id, "written": [character.meta] }).to_string();
+        let owner = format!("user_id:{}", character.user_id);
+        let news = json!([{ "kind": "character", "id": character.id, "revision": 1, "before": [], "after": [owner] }]);
+        let (news, events) = (news.to_string(), serde_json::to_string(&[event]).unwrap());
+        let transaction = self.client.transaction().await.unwrap();
+        let values: [&(dyn ToSql + Sync); 6] =
+            [&character.id.0, &time, &character.theme, &character.name, &character.user_id.0, &data];
+        transaction.execute(&self.row, &values).await.unwrap();
+        let values: [&(dyn ToSql + Sync); 5] = [&id, &fingerprint, &outcome, &news, &events];
+        transaction.execute(&self.entry, &values).await.unwrap();
+        transaction.commit().await.unwrap();
+    }
+}
+
+async fn commit_of_one(server: &PostgresServer) {
+    const CLIENTS: usize = 16;
+    const COMMITS: usize = 40;
+    println!("{COMMITS} commits of one character and one event by each of {CLIENTS} clients at the same time");
+    let url = server.fresh_schema_url();
+    let options = SqlOptions { connections: CLIENTS, timeout: Duration::from_secs(60), ..SqlOptions::default() };
+    let storage = SqlStorage::connect(&url, options).await.unwrap();
+    let mut hands = Vec::new();
+    for _ in 0..CLIENTS {
+        hands.push(ByHand::connect(&url).await);
+    }
+    let what = |number| {
+        let character = sheet(number);
+        let event = DomainEvent::new("character.created", character.id, now(), json!({ "number": number }));
+        (character, event)
+    };
+    let (mut by_hand, mut by_storage) = (Vec::new(), Vec::new());
+    let mut shares = Vec::new();
+    for _ in 0..ROUNDS {
+        let start = Instant::now();
+        join_all(hands.iter_mut().map(|hand| async move {
+            for number in 0..COMMITS {
+                let (character, event) = what(number);
+                hand.commit(&character, &event).await;
+            }
+        }))
+        .await;
+        by_hand.push(start.elapsed());
+        let start = Instant::now();
+        join_all((0..CLIENTS).map(|_| async {
+            for number in 0..COMMITS {
+                let (character, event) = what(number);
+                let transaction = Transaction::new().with(Change::Create(character)).with_event(event);
+                storage.commit(transaction).await.unwrap();
+            }
+        }))
+        .await;
+        by_storage.push(start.elapsed());
+        // Of one pair of rounds: a machine that is busy with other things changes from moment to moment.
+        shares.push(by_hand[by_hand.len() - 1].as_secs_f64() / by_storage[by_storage.len() - 1].as_secs_f64());
+    }
+    report("BEGIN, the row, the entry, COMMIT by hand", &mut by_hand);
+    report("the storage", &mut by_storage);
+    shares.sort_by(f64::total_cmp);
+    let share = shares[shares.len() / 2];
+    println!("  of the commits by hand in the same time, median {share:.2}");
+    assert!(share >= 0.9, "the storage makes less than nine tenths of the commits by hand");
 }
 
 async fn bulk_create(server: &PostgresServer) {

@@ -4,18 +4,22 @@ use crate::{
     session::Statement,
     value::{Column, ColumnType, Value},
 };
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use uuid::Uuid;
 
 /// Rows per insert statement: with sheets of a few KB, as many as PostgreSQL sorts in its working memory.
 const INSERT_ROWS: usize = 250;
-/// How many advisory locks the subjects share; also the most that PostgreSQL's lock table will ever hold of them.
-const SUBJECT_LOCKS: u128 = 1_024;
+/// How many advisory locks the subjects share, and the transactions: also the maximum number of each that PostgreSQL's lock
+/// table will ever hold.
+const LOCKS: u128 = 1_024;
+
+/// The maximum number of locks whose statement names each: there are few such statements, and they stay prepared.
+const FEW_LOCKS: usize = 4;
 
 /// First halves of the keys of PostgreSQL's advisory locks.
 const LOCK_SUBJECT: i64 = 0x6368_6101;
-const LOCK_CLAIM: i64 = 0x6368_6102;
 const LOCK_MIGRATION: i64 = 0x6368_6103;
+const LOCK_TRANSACTION: i64 = 0x6368_6104;
 
 /// An engine's SQL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,12 +48,13 @@ impl Dialect {
         let names = columns.iter().map(|column| column.name).collect::<Vec<_>>().join(", ");
         let tail = format!("ON CONFLICT DO NOTHING RETURNING {returning}");
         match self {
-            Self::Sqlite => {
+            // One row alone costs the least as plain values.
+            _ if self == Self::Sqlite || rows.len() == 1 => {
                 let places = (1..=columns.len()).map(|place| format!("${place}")).collect::<Vec<_>>().join(", ");
                 let sql = format!("INSERT INTO {table} ({names}) VALUES ({places}) {tail}");
                 rows.into_iter().map(|row| Statement::new(sql.clone(), row)).collect()
             }
-            Self::Postgres => {
+            Self::Sqlite | Self::Postgres => {
                 let array = |(place, column): (usize, &Column)| {
                     let element = match column.holds {
                         ColumnType::Uuid => "uuid",
@@ -65,6 +70,7 @@ impl Dialect {
                      FROM UNNEST({arrays}) WITH ORDINALITY AS new ({names}, ordinality) ORDER BY ordinality {tail}"
                 );
                 let mut statements = Vec::new();
+                let list = |(list, column): (Vec<Value>, &Column)| Value::List(column.holds, list);
                 let mut rows = rows.into_iter().peekable();
                 while rows.peek().is_some() {
                     let mut lists = vec![Vec::new(); columns.len()];
@@ -73,7 +79,8 @@ impl Dialect {
                             list.push(value);
                         }
                     }
-                    statements.push(Statement::new(sql.clone(), lists.into_iter().map(Value::List).collect()));
+                    let lists = lists.into_iter().zip(columns).map(list).collect();
+                    statements.push(Statement::new(sql.clone(), lists));
                 }
                 statements
             }
@@ -99,37 +106,58 @@ impl Dialect {
         }
     }
 
-    /// Makes transactions that change the same rows, or tell of the same subjects, wait for one another: the positions
-    /// of a subject's events then have the order of the commits, and writers of several rows cannot wait in a circle.
-    /// SQLite has one writer at a time anyway.
-    pub(crate) fn lock_subjects(self, subjects: impl Iterator<Item = Uuid>) -> Option<Statement> {
-        if self == Self::Sqlite {
+    /// Makes transactions wait for one another that have the same id, change the same rows or tell of the same subjects.
+    /// It is the first statement of a transaction: the server numbers a transaction at its first write, so that the numbers
+    /// of those that touch one row have the order of its revisions, and so has the log. Writers of several rows cannot wait
+    /// in a circle either. SQLite has one writer at a time anyway.
+    pub(crate) fn lock(self, locks: &Locks) -> Option<Statement> {
+        if self == Self::Sqlite || locks.0.is_empty() {
             return None;
         }
-        // A set is sorted: whoever locks several does so in the same order, and nobody in a circle.
-        let locks: BTreeSet<i64> = subjects.map(subject_lock).collect();
-        if locks.is_empty() {
-            return None;
+        if locks.0.len() <= FEW_LOCKS {
+            return Some(locks.one_by_one());
         }
-        let sql = "SELECT pg_advisory_xact_lock(CAST($1 AS BIGINT)::int, lock::int) \
-                   FROM UNNEST(CAST($2 AS bigint[])) AS lock";
-        let locks = locks.into_iter().map(Value::Int).collect();
-        Some(Statement::new(sql, vec![Value::Int(LOCK_SUBJECT), Value::List(locks)]))
-    }
-
-    /// Makes claims wait for one another.
-    pub(crate) fn lock_claims(self) -> Option<Statement> {
-        self.lock(LOCK_CLAIM)
+        let sql = "SELECT CASE WHEN shared \
+                   THEN CAST(pg_advisory_xact_lock_shared(space::int, lock::int) AS text) \
+                   ELSE CAST(pg_advisory_xact_lock(space::int, lock::int) AS text) END \
+                   FROM UNNEST(CAST($1 AS bigint[]), CAST($2 AS bigint[]), CAST($3 AS boolean[])) \
+                   AS lock (space, lock, shared)";
+        let keys = locks.0.keys();
+        let lists = vec![
+            Value::List(ColumnType::Int, keys.clone().map(|(space, _)| Value::Int(*space)).collect()),
+            Value::List(ColumnType::Int, keys.map(|(_, lock)| Value::Int(*lock)).collect()),
+            Value::List(ColumnType::Bool, locks.0.values().map(|mode| Value::Bool(*mode == Mode::Shared)).collect()),
+        ];
+        Some(Statement::new(sql, lists))
     }
 
     /// Makes migrations wait for one another.
     pub(crate) fn lock_migrations(self) -> Option<Statement> {
-        self.lock(LOCK_MIGRATION)
+        let sql = "SELECT CAST(pg_advisory_xact_lock(CAST($1 AS BIGINT)::int, 0) AS text)";
+        (self == Self::Postgres).then(|| Statement::new(sql, vec![Value::Int(LOCK_MIGRATION)]))
     }
 
-    fn lock(self, key: i64) -> Option<Statement> {
-        let sql = "SELECT pg_advisory_xact_lock(CAST($1 AS BIGINT)::int, 0)";
-        (self == Self::Postgres).then(|| Statement::new(sql, vec![Value::Int(key)]))
+    /// The end of a SELECT whose rows nobody else may change until the transaction ends.
+    pub(crate) fn for_update(self) -> &'static str {
+        match self {
+            Self::Postgres => " FOR UPDATE",
+            Self::Sqlite => "",
+        }
+    }
+
+    /// Whether the column holds one of the ids in the parameter at `place`, and that parameter.
+    pub(crate) fn is_one_of(self, column: &str, place: &str, ids: &[Uuid]) -> (String, Value) {
+        match self {
+            Self::Postgres => {
+                let ids = ids.iter().copied().map(Value::Uuid).collect();
+                (format!("{column} = ANY(CAST({place} AS uuid[]))"), Value::List(ColumnType::Uuid, ids))
+            }
+            Self::Sqlite => {
+                let ids: Vec<String> = ids.iter().map(|id| id.simple().to_string()).collect();
+                let wanted = format!("{column} IN (SELECT unhex(value) FROM json_each({place}))");
+                (wanted, Value::Text(serde_json::json!(ids).to_string()))
+            }
+        }
     }
 
     /// Answers a row if there is a table of this name.
@@ -142,7 +170,50 @@ impl Dialect {
     }
 }
 
-fn subject_lock(subject: Uuid) -> i64 {
-    // The last bits of every UUID version in use are random.
-    i64::try_from(subject.as_u128() % SUBJECT_LOCKS).unwrap_or_default()
+/// What a transaction locks before it touches anything.
+#[derive(Debug, Default)]
+pub(crate) struct Locks(BTreeMap<(i64, i64), Mode>);
+
+/// How a lock is held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Mode {
+    /// Beside others that hold it so: for rows that are new. Nobody else can know of one, and an import that locked its
+    /// thousands of rows would hold up everybody; but the next change of such a row must not overtake it.
+    Shared,
+    /// Alone.
+    Alone,
+}
+
+impl Locks {
+    /// A row or a subject.
+    pub(crate) fn subject(&mut self, subject: Uuid, mode: Mode) {
+        self.add(LOCK_SUBJECT, subject, mode);
+    }
+
+    /// The id of a transaction.
+    pub(crate) fn transaction(&mut self, id: Uuid) {
+        self.add(LOCK_TRANSACTION, id, Mode::Alone);
+    }
+
+    /// As the columns of one row, which costs the least for a few.
+    fn one_by_one(&self) -> Statement {
+        let (mut columns, mut values) = (Vec::new(), Vec::new());
+        for ((space, lock), mode) in &self.0 {
+            let function = match mode {
+                Mode::Shared => "pg_advisory_xact_lock_shared",
+                Mode::Alone => "pg_advisory_xact_lock",
+            };
+            values.push(Value::Int(*lock));
+            columns.push(format!("{function}({space}, CAST(${} AS bigint)::int)", values.len()));
+        }
+        Statement::new(format!("SELECT {}", columns.join(", ")), values)
+    }
+
+    /// A map is sorted: those that lock several do so in one order, and none in a circle.
+    fn add(&mut self, space: i64, id: Uuid, mode: Mode) {
+        // The last bits of every UUID version in use are random.
+        let lock = i64::try_from(id.as_u128() % LOCKS).unwrap_or_default();
+        let held = self.0.entry((space, lock)).or_insert(mode);
+        *held = mode.max(*held);
+    }
 }

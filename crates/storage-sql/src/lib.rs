@@ -1,7 +1,8 @@
 //! The storage port over PostgreSQL and SQLite: one semantics, two engines.
 //!
-//! `commit`, `table` and `outbox` say what happens, in SQL that both engines read; `dialect` holds the differences;
-//! `postgres` and `sqlite` only run statements. A new kind of row is a few lines like `character` and one migration; a
+//! `commit`, `plan`, `table`, `log` and `consumers` say what happens, in SQL that both engines read; `dialect` holds the
+//! differences; `postgres` and `sqlite` only run statements. `feed` reads the log for those that follow it, and `place` says
+//! which of its commits a cursor has seen. A new kind of row is a few lines like `character` and one migration; a
 //! new type of field goes into `field`.
 #![warn(missing_debug_implementations)]
 
@@ -9,9 +10,12 @@ mod call;
 mod campaign;
 mod character;
 mod commit;
+mod consumers;
 mod derived;
 mod dialect;
+mod epoch;
 mod fault;
+mod feed;
 mod field;
 mod inventory;
 mod journal;
@@ -19,16 +23,20 @@ mod journal;
 #[path = "../tests/support/lists.rs"]
 mod lists;
 mod location;
+mod log;
 #[cfg(test)]
 #[path = "../tests/support/many.rs"]
 mod many;
 mod migrations;
+mod moved_events;
 mod options;
-mod outbox;
+mod place;
+mod plan;
 #[cfg(test)]
 mod plans;
 mod postgres;
 mod progress;
+mod retention;
 mod session;
 mod snapshot;
 mod sqlite;
@@ -38,5 +46,5 @@ mod value;
 mod version;
 
 pub use location::DatabaseLocation;
-pub use options::{Backlog, PoolStatus, SqlOptions};
+pub use options::{LogStatus, PoolStatus, SqlOptions, Wakeup};
 pub use storage::SqlStorage;

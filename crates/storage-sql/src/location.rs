@@ -1,5 +1,6 @@
 //! Where a database is: what a URL says, checked before anything is opened.
 
+use crate::postgres::Pooling;
 use character_domain::Violations;
 use character_storage_port::{Result, StorageError};
 use std::{
@@ -14,7 +15,7 @@ pub struct DatabaseLocation(pub(crate) Place);
 
 #[derive(Clone)]
 pub(crate) enum Place {
-    Postgres(Box<Config>),
+    Postgres { config: Box<Config>, pooling: Pooling },
     Sqlite { path: PathBuf, missing: Missing },
 }
 
@@ -28,7 +29,13 @@ pub(crate) enum Missing {
 }
 
 impl DatabaseLocation {
-    /// Reads `postgres://…` or `postgresql://…` as PostgreSQL's own clients do, or `sqlite://PATH`. A path may end with
+    /// Reads `postgres://…` or `postgresql://…` as PostgreSQL's own clients do, or `sqlite://PATH`.
+    ///
+    /// Behind a pooler in transaction mode, such as PgBouncer with `pool_mode = transaction`, a PostgreSQL URL needs the
+    /// option `pool_mode=transaction`. No statement is then prepared under a name and no setting made for a session, so that
+    /// nothing need be configured there; `options` of the URL are passed on and refused by most poolers.
+    ///
+    /// A path may end with
     /// `?mode=rwc` (the default: the file is created when it does not exist) or `?mode=rw` (it must exist).
     ///
     /// # Errors
@@ -42,13 +49,14 @@ impl DatabaseLocation {
             return Err(invalid("must begin with postgres://, postgresql:// or sqlite://"));
         }
         // Its own texts may quote a value of the URL.
+        let (url, pooling) = pooling(url)?;
         let config: Config = url.parse().map_err(|_| {
             invalid("is not a PostgreSQL URL such as postgres://USER:PASSWORD@HOST:5432/DATABASE?OPTION=VALUE")
         })?;
         if config.get_ssl_mode() == SslMode::Require {
             return Err(invalid("sslmode=require is not offered: this build speaks to PostgreSQL without TLS"));
         }
-        Ok(Self(Place::Postgres(Box::new(config))))
+        Ok(Self(Place::Postgres { config: Box::new(config), pooling }))
     }
 
     /// The SQLite file at `path`, created when it does not exist.
@@ -61,7 +69,7 @@ impl DatabaseLocation {
     #[must_use]
     pub fn path(&self) -> Option<&Path> {
         match &self.0 {
-            Place::Postgres(_) => None,
+            Place::Postgres { .. } => None,
             Place::Sqlite { path, .. } => Some(path),
         }
     }
@@ -76,7 +84,7 @@ impl DatabaseLocation {
     #[must_use]
     pub fn engine(&self) -> &'static str {
         match self.0 {
-            Place::Postgres(_) => "postgres",
+            Place::Postgres { .. } => "postgres",
             Place::Sqlite { .. } => "sqlite",
         }
     }
@@ -85,7 +93,7 @@ impl DatabaseLocation {
 impl fmt::Debug for DatabaseLocation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
-            Place::Postgres(config) => f.debug_tuple("Postgres").field(&config.get_dbname()).finish(),
+            Place::Postgres { config, .. } => f.debug_tuple("Postgres").field(&config.get_dbname()).finish(),
             Place::Sqlite { path, .. } => f.debug_tuple("Sqlite").field(path).finish(),
         }
     }
@@ -108,6 +116,19 @@ fn sqlite(rest: &str) -> Result<DatabaseLocation> {
         return Err(invalid("must name a file, such as sqlite:///var/lib/storage.sqlite"));
     }
     Ok(DatabaseLocation(Place::Sqlite { path: Path::new(path).to_owned(), missing }))
+}
+
+/// The URL without the option that is ours, and what that says.
+fn pooling(url: &str) -> Result<(String, Pooling)> {
+    let Some((start, options)) = url.split_once('?') else { return Ok((url.to_owned(), Pooling::Session)) };
+    let (ours, others): (Vec<_>, Vec<_>) = options.split('&').partition(|option| option.starts_with("pool_mode="));
+    let pooling = match ours.as_slice() {
+        [] | ["pool_mode=session"] => Pooling::Session,
+        ["pool_mode=transaction"] => Pooling::Transaction,
+        _ => return Err(invalid("pool_mode must be session (the default) or transaction (behind a pooler)")),
+    };
+    let mark = if others.is_empty() { "" } else { "?" };
+    Ok((format!("{start}{mark}{}", others.join("&")), pooling))
 }
 
 fn invalid(reason: &str) -> StorageError {
@@ -137,11 +158,26 @@ mod tests {
     }
 
     #[test]
+    fn the_mode_of_a_pooler_is_read_and_not_passed_on() {
+        let place = |url: &str| match DatabaseLocation::parse(url).map(|location| location.0) {
+            Ok(Place::Postgres { config, pooling }) => {
+                Some((config.get_application_name().map(str::to_owned), pooling))
+            }
+            _ => None,
+        };
+        assert_eq!(place("postgres://u@h/d?pool_mode=transaction"), Some((None, Pooling::Transaction)));
+        assert_eq!(place("postgres://u@h/d?pool_mode=session"), Some((None, Pooling::Session)));
+        let both = place("postgres://u@h/d?pool_mode=transaction&application_name=x");
+        assert_eq!(both, Some((Some("x".to_owned()), Pooling::Transaction)));
+    }
+
+    #[test]
     fn a_postgres_url_that_cannot_be_used_is_refused_without_its_secrets() {
         for url in [
             "postgres://u:hunter2@h:port/d",
             "postgres://u:hunter2@h/d?hunter2=1",
             "postgres://u:hunter2@h/d?sslmode=require",
+            "postgres://u:hunter2@h/d?pool_mode=statement",
         ] {
             let error = DatabaseLocation::parse(url).unwrap_err();
             assert!(!format!("{error} {error:?}").contains("hunter2"), "{error:?}");

@@ -46,6 +46,12 @@ const MIGRATIONS: &[Migration] = &[
         postgres: include_str!("migrations/0004_campaign_lists.sql"),
         sqlite: include_str!("migrations/0004_campaign_lists.sql"),
     },
+    Migration {
+        version: 5,
+        name: "log",
+        postgres: include_str!("migrations/0005_log.postgres.sql"),
+        sqlite: include_str!("migrations/0005_log.sqlite.sql"),
+    },
 ];
 
 const HISTORY: &str = "CREATE TABLE schema_migrations (\

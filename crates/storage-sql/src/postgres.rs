@@ -2,51 +2,46 @@
 
 use crate::{
     PoolStatus, SqlOptions,
-    dialect::Dialect,
     fault::{Cause, EngineError, Fault},
+    feed::Origin,
     session::{Session, Statement, Work},
     snapshot::{self, Abandoned, Sink},
-    value::{Row, Unreadable, Value},
 };
-use bytes::BytesMut;
 use character_error_reporter::redacted;
-use character_storage_port::{Applied, Result, SNAPSHOT, SnapshotStream, StorageError, connection_failure};
-use deadpool_postgres::{
-    GenericClient, Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime, Timeouts,
-};
+use character_storage_port::{Applied, Result, SNAPSHOT, SnapshotStream, StorageError};
+use deadpool_postgres::{ClientWrapper, Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime, Timeouts};
+use fault::{DISK_FULL, fault, pool_fault};
 use futures_util::TryStreamExt;
 use std::{
-    error::Error as StdError,
     fmt,
-    pin::{Pin, pin},
+    pin::pin,
     sync::{
         Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
-    task::Poll,
     time::{Duration, Instant},
 };
-use tokio_postgres::{
-    Client, Config, NoTls,
-    error::SqlState,
-    types::{FromSql, IsNull, ToSql, Type, to_sql_checked},
-};
-use uuid::Uuid;
+use tokio_postgres::{Client, Config, NoTls, types::Type};
+
+mod fault;
+mod session;
+
+pub(crate) use fault::{fault as postgres_fault, reason};
+pub(crate) use session::{Pooling, PostgresSession};
 
 /// How often a transaction is tried that loses against concurrent ones.
 const TRIES: u32 = 4;
 /// How long migrations may take, waiting for another instance that does them included.
 const MIGRATION_TIMEOUT: Duration = Duration::from_secs(600);
-/// At most so many statements are on their way at the same time.
-const PIPELINE: usize = 64;
 /// How long a full disk is reported when nobody writes.
 const FULL_FOR: Duration = Duration::from_secs(60);
-/// The detail of an error that says so.
-const DISK_FULL: &str = "the disk of PostgreSQL is full";
 
 pub(crate) struct Postgres {
     config: Box<Config>,
     access: Access,
+    pooling: Pooling,
+    /// Begins a transaction.
+    begin: String,
     pool: Pool,
     database: String,
     timeout: Duration,
@@ -62,18 +57,29 @@ impl fmt::Debug for Postgres {
 
 impl Postgres {
     /// Does not connect.
-    pub(crate) fn new(mut config: Config, options: &SqlOptions, access: Access) -> Result<Self> {
+    pub(crate) fn new(mut config: Config, pooling: Pooling, options: &SqlOptions, access: Access) -> Result<Self> {
         let milliseconds = options.timeout.as_millis();
-        // In front of the options of the URL, which win. Twice the time for a transaction that does nothing, so that
-        // it is our own timeout that ends an operation, and the server's that cleans up behind a dead client.
-        let limits = format!(
-            "-c statement_timeout={milliseconds} -c lock_timeout={milliseconds} \
-             -c idle_in_transaction_session_timeout={} {} {}",
-            milliseconds * 2,
-            if access == Access::Read { "-c default_transaction_read_only=on" } else { "" },
-            config.get_options().unwrap_or_default()
-        );
-        config.options(limits.trim_end()).connect_timeout(options.timeout).tcp_user_timeout(options.timeout);
+        // Twice the time for a transaction that does nothing, so that it is our own timeout that ends an operation, and the
+        // server's that cleans up behind a dead client.
+        let limits = [
+            ("statement_timeout", milliseconds),
+            ("lock_timeout", milliseconds),
+            ("idle_in_transaction_session_timeout", milliseconds * 2),
+        ];
+        let mut begin = "BEGIN".to_owned();
+        if pooling == Pooling::Transaction {
+            // A pooler takes no settings of a session.
+            let access = if access == Access::Read { " READ ONLY" } else { "" };
+            let limits = limits.map(|(name, limit)| format!("; SET LOCAL {name} = {limit}"));
+            begin = format!("BEGIN{access}{}", limits.concat());
+        } else {
+            // In front of the options of the URL, which win.
+            let limits = limits.map(|(name, limit)| format!("-c {name}={limit} "));
+            let access = if access == Access::Read { "-c default_transaction_read_only=on " } else { "" };
+            let options = format!("{}{access}{}", limits.concat(), config.get_options().unwrap_or_default());
+            config.options(options.trim_end());
+        }
+        config.connect_timeout(options.timeout).tcp_user_timeout(options.timeout);
         if config.get_application_name().is_none() {
             config.application_name("character-storage");
         }
@@ -89,6 +95,8 @@ impl Postgres {
             .map_err(|error| StorageError::unavailable("connect").with_source(error))?;
         Ok(Self {
             config: Box::new(config),
+            pooling,
+            begin,
             pool,
             database,
             timeout: options.timeout,
@@ -123,6 +131,21 @@ impl Postgres {
         *self.full_since.lock().unwrap_or_else(PoisonError::into_inner) = full.then(Instant::now);
     }
 
+    /// Where the log is read from.
+    pub(crate) fn origin(&self) -> Origin {
+        // However a planner without statistics sees it, the log is read along its index.
+        let settings = ["enable_sort", "jit"];
+        let (mut config, mut begin) = (self.config.clone(), self.begin.clone());
+        match self.pooling {
+            Pooling::Session => {
+                let settings = settings.map(|name| format!(" -c {name}=off")).concat();
+                config.options(format!("{}{settings}", self.config.get_options().unwrap_or_default()));
+            }
+            Pooling::Transaction => begin += &settings.map(|name| format!("; SET LOCAL {name} = off")).concat(),
+        }
+        Origin::Postgres { config, pooling: self.pooling, begin }
+    }
+
     pub(crate) fn status(&self) -> PoolStatus {
         let status = self.pool.status();
         PoolStatus { limit: status.max_size, open: status.size, idle: status.available, waiting: status.waiting }
@@ -131,13 +154,13 @@ impl Postgres {
     /// Runs work that changes nothing, outside any transaction.
     pub(crate) async fn read<W: Work>(&self, operation: &'static str, work: &W) -> Result<W::Output> {
         let committing = AtomicBool::new(false);
-        self.limited(operation, self.timeout, work, &committing, false).await
+        self.limited(operation, self.timeout, work, &committing, Use::Read).await
     }
 
     /// Runs work in a transaction.
     pub(crate) async fn write<W: Work>(&self, operation: &'static str, work: &W) -> Result<W::Output> {
         let committing = AtomicBool::new(false);
-        let outcome = self.limited(operation, self.timeout, work, &committing, true).await;
+        let outcome = self.limited(operation, self.timeout, work, &committing, Use::Change).await;
         match &outcome {
             Ok(output) if W::has_changes(output) => self.note_full(false),
             Err(error) if error.detail() == Some(DISK_FULL) => self.note_full(true),
@@ -149,7 +172,7 @@ impl Postgres {
     /// As `write`, with the time that migrations need.
     pub(crate) async fn migrate<W: Work>(&self, operation: &'static str, work: &W) -> Result<W::Output> {
         let committing = AtomicBool::new(false);
-        self.limited(operation, MIGRATION_TIMEOUT, work, &committing, true).await
+        self.limited(operation, MIGRATION_TIMEOUT, work, &committing, Use::Change).await
     }
 
     /// Every row as it is now, over a connection of its own, since a backup must not take one from the requests.
@@ -177,9 +200,9 @@ impl Postgres {
         timeout: Duration,
         work: &W,
         committing: &AtomicBool,
-        transaction: bool,
+        usage: Use,
     ) -> Result<W::Output> {
-        let outcome = tokio::time::timeout(timeout, self.tried(work, committing, transaction)).await;
+        let outcome = tokio::time::timeout(timeout, self.tried(work, committing, usage)).await;
         let late = || Fault::Engine(Cause::Timeout, EngineError::Other("the operation took too long"));
         outcome.unwrap_or_else(|_| Err(late())).map_err(|fault| {
             let applied = if committing.load(Ordering::Relaxed) { Applied::Unknown } else { Applied::No };
@@ -187,14 +210,19 @@ impl Postgres {
         })
     }
 
-    async fn tried<W: Work>(&self, work: &W, committing: &AtomicBool, transaction: bool) -> Result<W::Output, Fault> {
+    async fn tried<W: Work>(&self, work: &W, committing: &AtomicBool, usage: Use) -> Result<W::Output, Fault> {
         let (mut tries, mut reconnected) = (1, false);
+        // Through a pooler the limits of time are those of a transaction, so that a read needs one, too.
+        let transaction = usage == Use::Change || self.pooling == Pooling::Transaction;
         loop {
             let client = self.pool.get().await.map_err(pool_fault)?;
-            let mut lent = Lent { client: Some(client), patience: self.timeout };
-            let outcome = match &mut lent.client {
-                Some(client) if transaction => transact(client, work, committing).await,
-                Some(client) => work.run(&mut PostgresSession(&*client)).await,
+            let tidy = if transaction { "ROLLBACK" } else { "" };
+            let mut lent = Lent { client: Some(client), patience: self.timeout, tidy };
+            let outcome = match &lent.client {
+                Some(client) if transaction => {
+                    transact(client, self.pooling, &self.begin, usage, work, committing).await
+                }
+                Some(client) => work.run(&mut PostgresSession::plain(client, self.pooling)).await,
                 None => Err(Fault::Engine(Cause::ConnectionLost, EngineError::Other("the connection is gone"))),
             };
             let client = lent.client.take();
@@ -218,6 +246,13 @@ impl Postgres {
             }
         }
     }
+}
+
+/// What a connection is lent for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Use {
+    Read,
+    Change,
 }
 
 /// What the connections of a pool may do.
@@ -256,11 +291,11 @@ async fn every_row(client: &Client, patience: Duration, sink: &Sink) -> Result<(
     let failed = |error| Stopped::Failed(fault(error));
     let late = |_| Stopped::Failed(Fault::Engine(Cause::Timeout, EngineError::Other("the next row took too long")));
     for kind in snapshot::readers() {
-        let asked = client.query_raw(&*kind.sql, std::iter::empty::<&Value>());
+        let asked = client.query_typed_raw(&kind.sql, std::iter::empty::<(&str, Type)>());
         let rows = tokio::time::timeout(patience, asked).await.map_err(late)?.map_err(failed)?;
         let mut rows = pin!(rows);
         while let Some(row) = tokio::time::timeout(patience, rows.try_next()).await.map_err(late)?.map_err(failed)? {
-            sink.put(kind.item(values(&row).collect())).await.map_err(|Abandoned| Stopped::Abandoned)?;
+            sink.put(kind.item(session::values(&row).collect())).await.map_err(|Abandoned| Stopped::Abandoned)?;
         }
     }
     Ok(())
@@ -272,15 +307,17 @@ async fn every_row(client: &Client, patience: Duration, sink: &Sink) -> Result<(
 struct Lent {
     client: Option<Object>,
     patience: Duration,
+    /// What it needs to be as before.
+    tidy: &'static str,
 }
 
 impl Drop for Lent {
     fn drop(&mut self) {
         let Some(client) = self.client.take() else { return };
-        let patience = self.patience;
+        let (patience, tidy) = (self.patience, self.tidy);
         let Ok(runtime) = tokio::runtime::Handle::try_current() else { return drop(Object::take(client)) };
         runtime.spawn(async move {
-            if !matches!(tokio::time::timeout(patience, client.batch_execute("")).await, Ok(Ok(()))) {
+            if !matches!(tokio::time::timeout(patience, client.batch_execute(tidy)).await, Ok(Ok(()))) {
                 tracing::info!("a connection to PostgreSQL does not answer any more and is given up");
                 drop(Object::take(client));
             }
@@ -288,144 +325,21 @@ impl Drop for Lent {
     }
 }
 
-async fn transact<W: Work>(client: &mut Object, work: &W, committing: &AtomicBool) -> Result<W::Output, Fault> {
-    let transaction = client.transaction().await.map_err(fault)?;
-    let output = work.run(&mut PostgresSession(&transaction)).await?;
-    if !W::has_changes(&output) {
-        // Nothing was done; whether the rollback arrives makes no difference to the answer.
-        drop(transaction);
-        return Ok(output);
-    }
-    committing.store(true, Ordering::Relaxed);
-    if let Err(error) = transaction.commit().await {
-        let fault = fault(error);
-        // The server itself said that it did not commit.
-        let refused = matches!(fault.cause(), Some(Cause::Concurrent | Cause::Broken));
-        committing.store(!refused, Ordering::Relaxed);
-        return Err(fault);
-    }
-    Ok(output)
-}
-
-struct PostgresSession<'a, C>(&'a C);
-
-impl<C: GenericClient + Send> Session for PostgresSession<'_, C> {
-    fn dialect(&self) -> Dialect {
-        Dialect::Postgres
-    }
-
-    async fn query_all(&mut self, statements: &[Statement]) -> Result<Vec<Vec<Row>>, Fault> {
-        let mut all = Vec::with_capacity(statements.len());
-        for window in statements.chunks(PIPELINE) {
-            let mut answers = Vec::with_capacity(window.len());
-            for statement in window {
-                let prepared = self.0.prepare_cached(&statement.sql).await.map_err(fault)?;
-                answers.push(self.answer(prepared, &statement.parameters));
-            }
-            for rows in in_order(answers).await {
-                all.push(rows?);
-            }
+async fn transact<W: Work>(
+    client: &ClientWrapper,
+    pooling: Pooling,
+    begin: &str,
+    usage: Use,
+    work: &W,
+    committing: &AtomicBool,
+) -> Result<W::Output, Fault> {
+    let mut session = PostgresSession::transaction(client, pooling, begin, committing);
+    match work.run(&mut session).await {
+        Ok(output) if usage == Use::Change && W::has_changes(&output) => session.commit().await.map(|()| output),
+        outcome => {
+            session.roll_back();
+            outcome
         }
-        Ok(all)
-    }
-
-    async fn run_script(&mut self, sql: &str) -> Result<(), Fault> {
-        self.0.batch_execute(sql).await.map_err(fault)
-    }
-}
-
-type Answer<'a> = Pin<Box<dyn Future<Output = Result<Vec<Row>, Fault>> + Send + 'a>>;
-
-impl<C: GenericClient> PostgresSession<'_, C> {
-    fn answer<'a>(&self, prepared: tokio_postgres::Statement, parameters: &'a [Value]) -> Answer<'a>
-    where
-        Self: 'a,
-    {
-        let client = self.0;
-        Box::pin(async move {
-            let parameters: Vec<&(dyn ToSql + Sync)> = parameters.iter().map(|value| value as _).collect();
-            let rows = client.query(&prepared, &parameters).await.map_err(fault)?;
-            Ok(rows.iter().map(row).collect::<Result<Vec<Row>, Unreadable>>()?)
-        })
-    }
-}
-
-/// Runs all at once, but starts them in order: a statement is sent when its future is first polled.
-async fn in_order(mut answers: Vec<Answer<'_>>) -> Vec<Result<Vec<Row>, Fault>> {
-    let mut done: Vec<Option<_>> = answers.iter().map(|_| None).collect();
-    std::future::poll_fn(|context| {
-        let mut pending = false;
-        for (answer, slot) in answers.iter_mut().zip(&mut done) {
-            if slot.is_none() {
-                match answer.as_mut().poll(context) {
-                    Poll::Ready(rows) => *slot = Some(rows),
-                    Poll::Pending => pending = true,
-                }
-            }
-        }
-        if pending { Poll::Pending } else { Poll::Ready(()) }
-    })
-    .await;
-    done.into_iter().flatten().collect()
-}
-
-fn row(row: &tokio_postgres::Row) -> Result<Row, Unreadable> {
-    values(row).collect::<Result<Vec<Value>, _>>().map(Row::new)
-}
-
-fn values(row: &tokio_postgres::Row) -> impl Iterator<Item = Result<Value, Unreadable>> {
-    (0..row.len()).map(|index| row.try_get(index).map_err(|error| Unreadable(describe(&error))))
-}
-
-impl<'a> FromSql<'a> for Value {
-    fn from_sql(ty: &Type, raw: &'a [u8]) -> Result<Self, Box<dyn StdError + Sync + Send>> {
-        Ok(match *ty {
-            Type::UUID => Self::Uuid(Uuid::from_sql(ty, raw)?),
-            Type::TEXT => Self::Text(String::from_sql(ty, raw)?),
-            Type::BOOL => Self::Bool(bool::from_sql(ty, raw)?),
-            Type::INT8 => Self::Int(i64::from_sql(ty, raw)?),
-            Type::INT4 => Self::Int(i32::from_sql(ty, raw)?.into()),
-            _ => Self::Null,
-        })
-    }
-
-    fn from_sql_null(_: &Type) -> Result<Self, Box<dyn StdError + Sync + Send>> {
-        Ok(Self::Null)
-    }
-
-    fn accepts(ty: &Type) -> bool {
-        matches!(*ty, Type::UUID | Type::TEXT | Type::BOOL | Type::INT8 | Type::INT4 | Type::VOID)
-    }
-}
-
-impl ToSql for Value {
-    fn to_sql(&self, ty: &Type, out: &mut BytesMut) -> Result<IsNull, Box<dyn StdError + Sync + Send>> {
-        match self {
-            Self::Null => Ok(IsNull::Yes),
-            Self::Uuid(id) => id.to_sql_checked(ty, out),
-            Self::Text(text) => text.to_sql_checked(ty, out),
-            Self::Bool(value) => value.to_sql_checked(ty, out),
-            Self::Int(number) => number.to_sql_checked(ty, out),
-            Self::List(values) => values.to_sql_checked(ty, out),
-        }
-    }
-
-    fn accepts(_: &Type) -> bool {
-        // Each variant checks for itself.
-        true
-    }
-
-    to_sql_checked!();
-}
-
-fn pool_fault(error: PoolError) -> Fault {
-    match error {
-        PoolError::Backend(error) if error.code().is_none() => {
-            Fault::Engine(Cause::ConnectionLost, EngineError::Postgres(error))
-        }
-        PoolError::Backend(error) => fault(error),
-        PoolError::Timeout(_) => Fault::Engine(Cause::Timeout, EngineError::Pool(error)),
-        other => Fault::Engine(Cause::Unavailable, EngineError::Pool(other)),
     }
 }
 
@@ -437,62 +351,5 @@ impl Work for Ask {
 
     async fn run<S: Session>(&self, session: &mut S) -> Result<(), Fault> {
         session.query(Statement::new(self.0, vec![])).await.map(drop)
-    }
-}
-
-/// What is wrong, for an operator: neither names nor values.
-pub(crate) fn reason(error: &tokio_postgres::Error) -> Option<&'static str> {
-    let Some(state) = error.code() else {
-        return connection_failure(error).or_else(|| {
-            error.to_string().contains("password missing").then_some("PostgreSQL asks for a password and there is none")
-        });
-    };
-    Some(match state.code() {
-        "28P01" | "28000" => "PostgreSQL refuses the user or the password (authentication)",
-        "3D000" => "PostgreSQL has no database of this name",
-        "3F000" | "42P01" => "the schema of the database is not ours",
-        "42501" => "PostgreSQL does not permit this to the user",
-        "53100" => DISK_FULL,
-        "53300" => "PostgreSQL has no connection left",
-        "25006" => "PostgreSQL is read-only",
-        "57P01" | "57P02" | "57P03" => "PostgreSQL is starting or stopping",
-        _ => return None,
-    })
-}
-
-fn fault(error: tokio_postgres::Error) -> Fault {
-    let cause = match error.code() {
-        // A value that cannot be written or read on our side: the connection is as good as before.
-        None if !error.is_closed() && error.source().is_some_and(|source| !source.is::<std::io::Error>()) => {
-            Cause::Broken
-        }
-        // No word from the server: the connection broke, or it cannot be made.
-        None => Cause::ConnectionLost,
-        Some(state) => cause(state),
-    };
-    Fault::Engine(cause, EngineError::Postgres(error))
-}
-
-fn cause(state: &SqlState) -> Cause {
-    match state.code() {
-        // serialization_failure, deadlock_detected
-        "40001" | "40P01" => Cause::Concurrent,
-        // query_canceled (statement_timeout), lock_not_available
-        "57014" | "55P03" => Cause::Timeout,
-        // The server goes down or comes up; the session was ended or is read-only after a failover; a prepared
-        // statement is unknown or outdated, which a new connection cures.
-        "57P01" | "57P02" | "57P03" | "57P05" | "25P03" | "25006" | "26000" | "0A000" => Cause::ConnectionLost,
-        code if code.starts_with("08") => Cause::ConnectionLost,
-        // Authorization, catalog name, resources, operator intervention, system error: for the operator to cure.
-        code if ["28", "3D", "53", "57", "58"].iter().any(|class| code.starts_with(class)) => Cause::Unavailable,
-        _ => Cause::Broken,
-    }
-}
-
-/// An error with its causes, in one line. tokio-postgres tells what is wrong only in the source.
-fn describe(error: &dyn StdError) -> String {
-    match error.source() {
-        Some(source) => format!("{error}: {}", describe(source)),
-        None => error.to_string(),
     }
 }

@@ -28,6 +28,12 @@ pub(crate) trait Session: Send {
     /// another where the engine can; the first failure by order is reported.
     fn query_all(&mut self, statements: &[Statement]) -> impl Future<Output = Result<Vec<Vec<Row>>, Fault>> + Send;
 
+    /// Runs the statements as [`query_all`](Self::query_all), the last of the transaction. An engine may commit with them,
+    /// which saves a round trip: if one fails, none has an effect.
+    fn query_last(&mut self, statements: &[Statement]) -> impl Future<Output = Result<Vec<Vec<Row>>, Fault>> + Send {
+        self.query_all(statements)
+    }
+
     /// Runs several statements without parameters from one text.
     fn run_script(&mut self, sql: &str) -> impl Future<Output = Result<(), Fault>> + Send;
 
@@ -56,5 +62,16 @@ pub(crate) trait Work: Send + Sync + 'static {
     /// Whether there is anything to commit; else the transaction is rolled back.
     fn has_changes(_output: &Self::Output) -> bool {
         true
+    }
+}
+
+/// Asks for nothing, to see whether there is an answer.
+pub(crate) struct Ask;
+
+impl Work for Ask {
+    type Output = ();
+
+    async fn run<S: Session>(&self, session: &mut S) -> Result<(), Fault> {
+        session.query(Statement::new("SELECT 1", vec![])).await.map(drop)
     }
 }

@@ -5,10 +5,11 @@ use crate::{
     call::{Call, Patience},
     dialect::Dialect,
     fault::{Cause, EngineError, Fault},
+    feed::Origin,
     location::Missing,
     session::{Session, Statement, Work},
     snapshot::{self, Abandoned, KindReader},
-    value::{Row, Unreadable, Value},
+    value::{ColumnType, Row, Unreadable, Value},
 };
 use character_error_reporter::redacted;
 use character_storage_port::{Applied, ErrorKind, Result, SNAPSHOT, SnapshotStream, StorageError};
@@ -59,7 +60,7 @@ enum Order {
 
 /// How the file is opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Mode {
+pub(crate) enum Mode {
     /// To read and write.
     ReadWrite(Missing),
     /// To read what is there, beside processes that write. A log that a killed process left is not touched.
@@ -158,6 +159,14 @@ impl Sqlite {
             }
         });
         Ok(items)
+    }
+
+    /// Where the log is read from.
+    pub(crate) fn origin(&self) -> Origin {
+        match self.mode {
+            Mode::ReadWrite(_) => Origin::file(self.path.clone()),
+            mode => Origin::Sqlite { path: self.path.clone(), mode },
+        }
     }
 
     pub(crate) fn status(&self) -> PoolStatus {
@@ -443,6 +452,11 @@ fn reading_connections(path: &Path, timeout: Duration, mode: Mode, count: usize)
     (0..count).map(|_| connection(path, timeout, mode)).collect()
 }
 
+/// A connection that reads, for others.
+pub(crate) fn reading_connection(path: &Path, timeout: Duration, mode: Mode) -> Result<Connection, Fault> {
+    Ok(connection(path, timeout, mode)?)
+}
+
 /// A connection that reads.
 fn connection(path: &Path, timeout: Duration, mode: Mode) -> Result<Connection> {
     let connection = opened(path, timeout, mode)?;
@@ -547,7 +561,7 @@ fn roll_back(connection: &mut Connection) {
     }
 }
 
-struct SqliteSession<'a>(&'a mut Connection);
+pub(crate) struct SqliteSession<'a>(pub(crate) &'a mut Connection);
 
 impl SqliteSession<'_> {
     /// The rows, and none behind those whose texts are longer than `bytes` together.
@@ -592,7 +606,7 @@ impl Session for SqliteSession<'_> {
 
 fn value(value: ValueRef<'_>) -> Value {
     // A value that no column should hold: the code that reads the column reports which one it is.
-    let unexpected = Value::List(Vec::new());
+    let unexpected = Value::List(ColumnType::Text, Vec::new());
     match value {
         ValueRef::Null => Value::Null,
         ValueRef::Integer(number) => Value::Int(number),
@@ -610,7 +624,7 @@ impl ToSql for Value {
             Self::Text(text) => ToSqlOutput::Borrowed(ValueRef::Text(text.as_bytes())),
             Self::Bool(value) => ToSqlOutput::Borrowed(ValueRef::Integer((*value).into())),
             Self::Int(number) => ToSqlOutput::Borrowed(ValueRef::Integer(*number)),
-            Self::List(_) => return Err(rusqlite::Error::ToSqlConversionFailure("SQLite has no lists".into())),
+            Self::List(..) => return Err(rusqlite::Error::ToSqlConversionFailure("SQLite has no lists".into())),
         })
     }
 }

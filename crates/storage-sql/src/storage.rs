@@ -1,33 +1,38 @@
 //! The port over an SQL database.
 
 use crate::{
-    Backlog, DatabaseLocation, PoolStatus, SqlOptions,
+    DatabaseLocation, LogStatus, PoolStatus, SqlOptions,
     commit::{Checked, CommitAll, Outcome},
     derived::FillDerived,
+    epoch::{FindMoved, NEW_EPOCH, ReadEpoch, Reason, Renew},
+    feed::{Feed, Pace},
     location::Place,
     migrations::{MIGRATE, Migrate, Verify},
-    outbox::{ACKNOWLEDGE, Acknowledge, Ask, CLAIM, Claim, MEASURE, Measure, PURGE, PURGED_AT_ONCE, Purge},
+    moved_events::MoveEvents,
     postgres::{Access, Postgres},
-    session::Work,
+    retention::{PURGE, Purge, ReadStatus, STATUS},
+    session::{Ask, Work},
     sqlite::Sqlite,
     table::{Find, List, Table},
 };
 use async_trait::async_trait;
-use character_domain::Timestamp;
 use character_storage_port::{
-    COMMIT, Commit, Committed, Deleted, ErrorKind, EventId, Outbox, OutboxEvent, Page, PageRequest, Probe, Read,
-    Result, Snapshot, SnapshotStream, StorageError, Store, Transaction, check_batch, check_claim, check_list,
+    COMMIT, Commit, Committed, Deleted, Epoch, ErrorKind, Page, PageRequest, Probe, Read, Result, Snapshot,
+    SnapshotStream, StorageError, Store, Transaction, check_batch, check_list,
 };
 use std::{path::Path, sync::Arc, time::Duration};
+
+mod log;
 
 /// The operation name of a probe.
 const PROBE: &str = "probe";
 
 /// Keeps everything in PostgreSQL or in an SQLite file. Clones share the connections; the threads of an SQLite
-/// file end when the last clone is dropped.
+/// file, and the one that reads the log, end when the last clone is dropped.
 #[derive(Clone, Debug)]
 pub struct SqlStorage {
     engine: Arc<Engine>,
+    feed: Arc<Feed>,
 }
 
 #[derive(Debug)]
@@ -52,8 +57,8 @@ impl SqlStorage {
     /// `Corrupt`: the schema was made by other migrations.
     pub async fn open(location: DatabaseLocation, options: SqlOptions) -> Result<Self> {
         let engine = match location.0 {
-            Place::Postgres(config) => {
-                let postgres = Postgres::new(*config, &options, Access::Write)?;
+            Place::Postgres { config, pooling } => {
+                let postgres = Postgres::new(*config, pooling, &options, Access::Write)?;
                 postgres.migrate(MIGRATE, &Migrate).await?;
                 Engine::Postgres(postgres)
             }
@@ -63,7 +68,21 @@ impl SqlStorage {
                 Engine::Sqlite(sqlite)
             }
         };
-        Self { engine: Arc::new(engine) }.filled().await
+        let storage = Self::over(engine, &options);
+        if let Some(known) = storage.write(MIGRATE, FindMoved).await? {
+            storage.renew(known, Reason::Moved).await?;
+        }
+        storage.filled().await
+    }
+
+    fn over(engine: Engine, options: &SqlOptions) -> Self {
+        let origin = match &engine {
+            Engine::Postgres(postgres) => postgres.origin(),
+            Engine::Sqlite(sqlite) => sqlite.origin(),
+        };
+        let SqlOptions { log_poll: poll, log_wakeup: wakeup, timeout, .. } = *options;
+        let feed = Feed::new(origin, Pace { poll, timeout, wakeup });
+        Self { engine: Arc::new(engine), feed: Arc::new(feed) }
     }
 
     /// Opens a database that exists, to read: nothing is created, no migration applied and nothing written. An SQLite
@@ -75,9 +94,11 @@ impl SqlStorage {
     pub async fn open_existing(location: DatabaseLocation, options: SqlOptions) -> Result<Self> {
         let engine = match location.0 {
             Place::Sqlite { path, .. } => Engine::Sqlite(Sqlite::open_existing(&path, &options).await?),
-            Place::Postgres(config) => Engine::Postgres(Postgres::new(*config, &options, Access::Read)?),
+            Place::Postgres { config, pooling } => {
+                Engine::Postgres(Postgres::new(*config, pooling, &options, Access::Read)?)
+            }
         };
-        let storage = Self { engine: Arc::new(engine) };
+        let storage = Self::over(engine, &options);
         storage.read(MIGRATE, Verify).await?;
         Ok(storage)
     }
@@ -97,6 +118,7 @@ impl SqlStorage {
     /// `Unavailable`, `Timeout`: SQLite could not write its main file, or not within 30 seconds. Nothing is lost: the
     /// next start reads the `-wal` file.
     pub async fn close(&self) -> Result<()> {
+        self.feed.close().await;
         match &*self.engine {
             Engine::Postgres(postgres) => postgres.close(),
             Engine::Sqlite(sqlite) => sqlite.close().await?,
@@ -104,9 +126,11 @@ impl SqlStorage {
         Ok(())
     }
 
-    /// Fills the columns that rows of an earlier release lack, a few rows at a time, so that others may write meanwhile.
+    /// Brings what an earlier release has written to the form of this one, a few rows at a time, so that others may write
+    /// meanwhile.
     async fn filled(self) -> Result<Self> {
         while self.write(MIGRATE, FillDerived).await? {}
+        while self.write(MIGRATE, MoveEvents).await? {}
         Ok(self)
     }
 
@@ -119,28 +143,67 @@ impl SqlStorage {
         }
     }
 
-    /// What waits in the outbox. Costs about a millisecond, however much it is.
+    /// The state of the log. Costs about a millisecond, however long the log is.
     ///
     /// # Errors
     /// As [`Store::find`].
-    pub async fn backlog(&self) -> Result<Backlog> {
-        self.read(MEASURE, Measure).await
+    pub async fn log_status(&self) -> Result<LogStatus> {
+        let status = self.read(STATUS, ReadStatus).await?;
+        Ok(LogStatus { notifies: self.feed.notifies(), ..status })
     }
 
-    /// Forgets the transactions committed before `before` and answers how many. A repeat of one of them is then
-    /// taken for a new transaction: keep at least 24 hours.
+    /// Removes the entries of the log that are older than `retention` and that every consumer has passed, and those older
+    /// than `bound` even so; returns how many. A consumer that loses entries so is named in the log of the process.
+    ///
+    /// The ids of their transactions are forgotten with them: a repeat is then taken for a new transaction. Keep at least
+    /// 24 hours.
     ///
     /// # Errors
     /// As [`Store::find`].
-    pub async fn purge_transactions(&self, before: Timestamp) -> Result<u64> {
-        let mut forgotten = 0;
+    pub async fn purge(&self, retention: Duration, bound: Duration) -> Result<u64> {
+        let (mut removed, mut losers) = (0, std::collections::BTreeSet::new());
         loop {
             // A few at a time, so that others may write meanwhile.
-            let some = self.write(PURGE, Purge { before }).await?;
-            forgotten += some;
-            if some < PURGED_AT_ONCE {
-                return Ok(forgotten);
+            let purged = self.write(PURGE, Purge { retention, bound }).await?;
+            removed += purged.removed;
+            losers.extend(purged.losers);
+            if !purged.goes_on {
+                break;
             }
+        }
+        for consumer in losers {
+            tracing::warn!(consumer, ?bound, "the log has removed entries that this consumer had not passed");
+        }
+        Ok(removed)
+    }
+
+    /// Begins a new epoch of the log by hand, as after the restoration of a backup, so that nothing that was read before
+    /// counts as current. Consumers go on where they are.
+    ///
+    /// # Errors
+    /// As [`Store::find`].
+    pub async fn new_epoch(&self) -> Result<Epoch> {
+        let known = self.read(NEW_EPOCH, ReadEpoch).await?;
+        self.renew(known, Reason::ByHand).await?;
+        self.read(NEW_EPOCH, ReadEpoch).await
+    }
+
+    /// Begins a new epoch, unless another one than `known` has begun already.
+    async fn renew(&self, known: Epoch, reason: Reason) -> Result<()> {
+        let work = Renew { known, reason };
+        match &*self.engine {
+            // It may have to number many entries anew.
+            Engine::Postgres(postgres) => postgres.migrate(NEW_EPOCH, &work).await.map(drop)?,
+            Engine::Sqlite(sqlite) => sqlite.migrate(NEW_EPOCH, work).await.map(drop)?,
+        }
+        self.feed.renewed();
+        Ok(())
+    }
+
+    /// After transactions that may have been applied.
+    fn applied<'a>(&self, mut outcomes: impl Iterator<Item = &'a Result<Committed>>) {
+        if outcomes.any(Result::is_ok) {
+            self.feed.committed();
         }
     }
 
@@ -176,9 +239,11 @@ impl<E: Table> Store<E> for SqlStorage {
 #[deny(clippy::missing_trait_methods)]
 impl Commit for SqlStorage {
     async fn commit(&self, transaction: Transaction) -> Result<Committed> {
-        let outcomes = self.write(COMMIT, CommitAll { items: vec![Checked::new(transaction)?] }).await?;
+        let outcomes = self.write(COMMIT, CommitAll::of(vec![Checked::new(transaction)?])).await?;
         let missing = || Err(StorageError::new(ErrorKind::Corrupt, COMMIT));
-        outcomes.into_iter().next().map_or_else(missing, Outcome::into_result)
+        let outcome = outcomes.into_iter().next().map_or_else(missing, Outcome::into_result);
+        self.applied(std::iter::once(&outcome));
+        outcome
     }
 
     async fn commit_each(&self, transactions: Vec<Transaction>) -> Vec<Result<Committed>> {
@@ -198,7 +263,7 @@ impl Commit for SqlStorage {
         }
         let outcomes = match items.is_empty() {
             true => Ok(Vec::new()),
-            false => self.write(COMMIT, CommitAll { items }).await,
+            false => self.write(COMMIT, CommitAll::of(items)).await,
         };
         let mut outcomes = outcomes.map(Vec::into_iter);
         let mut next = || match &mut outcomes {
@@ -208,23 +273,9 @@ impl Commit for SqlStorage {
             }
             Err(error) => Err(error.clone()),
         };
-        refusals.into_iter().map(|refusal| refusal.map_or_else(&mut next, Err)).collect()
-    }
-}
-
-#[async_trait]
-#[deny(clippy::missing_trait_methods)]
-impl Outbox for SqlStorage {
-    async fn claim(&self, limit: usize, lease: Duration) -> Result<Vec<OutboxEvent>> {
-        check_claim(limit)?;
-        self.write(CLAIM, Claim { limit, lease }).await
-    }
-
-    async fn acknowledge(&self, ids: &[EventId]) -> Result<()> {
-        if ids.is_empty() {
-            return Ok(());
-        }
-        self.write(ACKNOWLEDGE, Acknowledge { ids: ids.to_vec() }).await
+        let outcomes: Vec<_> = refusals.into_iter().map(|refusal| refusal.map_or_else(&mut next, Err)).collect();
+        self.applied(outcomes.iter());
+        outcomes
     }
 }
 

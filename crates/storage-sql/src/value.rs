@@ -11,8 +11,8 @@ pub(crate) enum Value {
     Text(String),
     Bool(bool),
     Int(i64),
-    /// A PostgreSQL array; SQLite has none.
-    List(Vec<Value>),
+    /// A PostgreSQL array with the type of its elements; SQLite has none.
+    List(ColumnType, Vec<Value>),
 }
 
 impl Value {

@@ -7,7 +7,9 @@ mod lists;
 #[path = "support/many.rs"]
 mod many;
 
-use character_storage_port::{Change, Commit, Deleted, OrderBy, PageRequest, Query, Store, Transaction};
+use character_storage_port::{
+    Change, Commit, Consumers, Deleted, HolderId, Log, OrderBy, PageRequest, Query, Store, Transaction,
+};
 use character_storage_sql::{SqlOptions, SqlStorage};
 use character_tests::PostgresServer;
 use lists::{Listed, described, every_kind, queries};
@@ -51,7 +53,8 @@ fn plan_in(log: &str) -> Option<Value> {
         plan
     });
     // The server may write those of the statements that open a storage later than it answers them.
-    let mut asked = plans.filter(|plan| !plan["Query Text"].as_str().is_some_and(|text| text.contains(" = '' LIMIT")));
+    let opens = |text: &str| text.contains(" = '' LIMIT") || text.contains("FROM outbox");
+    let mut asked = plans.filter(|plan| !plan["Query Text"].as_str().is_some_and(opens));
     Some(asked.next()?["Plan"].clone())
 }
 
@@ -127,4 +130,91 @@ async fn no_query_reads_many_more_rows_than_it_answers() {
         let greedy = every_kind!(Row => greedy::<Row>(&observed).await).concat();
         assert!(greedy.is_empty(), "{mode}:\n{}", greedy.join("\n"));
     }
+}
+
+/// What is wrong with a plan over the log: a sort, or a way to its entries other than an index.
+fn faults(plan: &Value) -> Vec<String> {
+    let node = plan["Node Type"].as_str().unwrap_or_default();
+    let is_index = node.starts_with("Index") && plan["Index Cond"].is_string();
+    let is_entry = plan["Relation Name"] == "transactions" || plan["Index Name"].is_string();
+    let mut faults = Vec::new();
+    if node.contains("Sort") || is_entry && !is_index {
+        faults.push(node.to_owned());
+    }
+    faults.extend(plan["Plans"].as_array().into_iter().flatten().flat_map(self::faults));
+    faults
+}
+
+/// Follows a log of this many entries from its start, its middle and its end, while an old transaction is open elsewhere.
+async fn follow_a_log_of(entries: usize) {
+    let server = PostgresServer::start_with(&SETTINGS);
+    server.query("CREATE DATABASE other");
+    let other = format!("{}/other", server.url().rsplit_once('/').unwrap().0);
+    let (idle, connection) = tokio_postgres::connect(&other, tokio_postgres::NoTls).await.unwrap();
+    tokio::spawn(connection);
+    idle.batch_execute("BEGIN; CREATE TABLE held (x int)").await.unwrap();
+    let storage = SqlStorage::connect(&server.url(), SqlOptions::default()).await.unwrap();
+    // Not in the log: a million plans would fill it.
+    server.query("ALTER DATABASE postgres SET auto_explain.log_min_duration = -1");
+    server.query(&format!(
+        "DO $$BEGIN FOR i IN 1..{entries} LOOP \
+         INSERT INTO transactions (id, fingerprint, committed_at, news) VALUES (gen_random_uuid(), '', 0, '[]'); \
+         COMMIT; END LOOP; END$$"
+    ));
+    server.query("ALTER DATABASE postgres RESET auto_explain.log_min_duration");
+    let start = storage.lease(&"reader".parse().unwrap(), HolderId::new(), Duration::from_secs(60)).await.unwrap();
+    let start = start.unwrap().cursor;
+    for (analyzed, mode) in [(false, "force_custom_plan"), (true, "force_custom_plan"), (true, "force_generic_plan")] {
+        if analyzed {
+            server.query("VACUUM ANALYZE transactions");
+        }
+        let url = format!("{}?options=-c%20plan_cache_mode%3D{mode}", server.url());
+        let before = server.log().len();
+        let storage = SqlStorage::connect(&url, SqlOptions::default()).await.unwrap();
+        let mut after = start.clone();
+        for _ in 0..10 {
+            let batch = storage.follow(&after, 100, Duration::ZERO).await.unwrap();
+            assert_eq!(batch.commits.len(), 100);
+            after = batch.next;
+        }
+        // What operators see of a consumer is read over the other connections.
+        assert!(storage.consumers().await.unwrap()[0].behind_since.is_some());
+        let head = storage.head().await.unwrap();
+        assert!(storage.follow(&head, 100, Duration::ZERO).await.unwrap().commits.is_empty());
+        let is_one = |plan: &&Value| {
+            plan["Query Text"].as_str().is_some_and(|text| text.starts_with("-- The entries behind a place"))
+        };
+        let mut plans = Vec::new();
+        for _ in 0..100 {
+            plans = plans_in(&server.log()[before..]);
+            if plans.iter().filter(is_one).count() >= 12 {
+                break;
+            }
+            // The server answers and writes its log in no order that it promises.
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        let plans: Vec<&Value> = plans.iter().filter(is_one).collect();
+        assert!(plans.len() >= 12, "the server wrote {} plans", plans.len());
+        for plan in plans {
+            let (faults, read) = (faults(&plan["Plan"]), rows_read(&plan["Plan"]));
+            // What is read, the one behind it, the row of the state, and that of the database.
+            assert!(faults.is_empty() && read <= 4 * 102, "{mode}, {faults:?}, {read} rows read: {plan:#}");
+        }
+    }
+}
+
+fn plans_in(log: &str) -> Vec<Value> {
+    let plan = |text| serde_json::Deserializer::from_str(text).into_iter().next()?.ok();
+    log.split("plan:\n").skip(1).filter_map(plan).collect()
+}
+
+#[tokio::test]
+async fn the_log_is_read_along_its_index_whatever_its_length_and_whoever_holds_a_transaction_open() {
+    follow_a_log_of(20_000).await;
+}
+
+#[tokio::test]
+#[ignore = "a minute long: `make hunt` runs it"]
+async fn a_log_of_a_million_entries_is_read_along_its_index() {
+    follow_a_log_of(1_000_000).await;
 }

@@ -3,8 +3,8 @@ mod support;
 
 use character_domain::Character;
 use character_storage_port::{
-    Change, CharacterQuery, Commit, Deleted, Direction, ErrorKind, Order, OrderBy, Outbox, PageRequest, Probe,
-    StoragePort, Store, Transaction,
+    Change, CharacterQuery, Commit, Deleted, Direction, ErrorKind, Order, OrderBy, PageRequest, Probe, StoragePort,
+    Store, Transaction,
 };
 use character_storage_sql::{SqlOptions, SqlStorage};
 use character_storage_testkit::{Harness, storage_conformance, unreadable};
@@ -36,10 +36,8 @@ behaviours!(open:
     loses_no_update,
     applies_a_concurrent_repeat_once,
     survives_writers_in_opposite_orders,
-    gives_each_event_to_one_relay,
     takes_a_transaction_of_5000_rows,
     forgets_old_transactions,
-    tells_what_waits_in_the_outbox,
 );
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -122,37 +120,6 @@ async fn a_commit_whose_caller_went_away_leaves_a_usable_pool() {
     }
     storage.commit(create(&character("Next"))).await.unwrap();
     assert_eq!(storage.pool_status().waiting, 0);
-}
-
-/// Positions grow in commit order within a subject: a relay that has seen one never finds a lower one later.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn no_event_appears_behind_a_later_one_of_its_subject() {
-    let (storage, ()) = open().await;
-    let subject = character_domain::CharacterId::new();
-    let writers = (0..6).map(|_| {
-        let storage = storage.clone();
-        tokio::spawn(async move {
-            for _ in 0..40 {
-                let events = (0..20).map(|_| support::event(subject, 0));
-                let transaction = events.fold(Transaction::new(), Transaction::with_event);
-                storage.commit(transaction).await.unwrap();
-            }
-        })
-    });
-    let writers = writers.collect::<Vec<_>>();
-    let (mut last, mut seen) = (0, 0);
-    while seen < 6 * 40 * 20 {
-        let events = storage.claim(1000, Duration::ZERO).await.unwrap();
-        for event in &events {
-            assert!(event.position > last, "position {} came after {last}", event.position);
-            last = event.position;
-        }
-        seen += events.len();
-        storage.acknowledge(&events.iter().map(|event| event.event.id).collect::<Vec<_>>()).await.unwrap();
-    }
-    for writer in writers {
-        writer.await.unwrap();
-    }
 }
 
 #[tokio::test]

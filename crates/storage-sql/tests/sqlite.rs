@@ -37,10 +37,8 @@ behaviours!(open:
     loses_no_update,
     applies_a_concurrent_repeat_once,
     survives_writers_in_opposite_orders,
-    gives_each_event_to_one_relay,
     takes_a_transaction_of_5000_rows,
     forgets_old_transactions,
-    tells_what_waits_in_the_outbox,
 );
 
 #[tokio::test]

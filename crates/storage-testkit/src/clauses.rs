@@ -8,16 +8,22 @@ pub mod atomicity;
 pub mod batches;
 pub mod cancellation;
 pub mod concurrency;
+pub mod consumers;
 pub mod deletion;
 pub mod documents;
 pub mod fields;
 pub mod filters;
 pub mod imports;
+pub mod leases;
 pub mod lists;
+pub mod log;
+pub mod log_entries;
+pub mod log_order;
+pub mod log_waits;
 pub mod orders;
-pub mod outbox;
 pub mod outcomes;
 pub mod pages;
+pub mod parking;
 pub mod repetition;
 pub mod row_verbs;
 pub mod rows;
@@ -269,22 +275,81 @@ macro_rules! __each_clause {
                 a_batch_of_a_hundred_commits
                 an_empty_batch_has_no_outcome
             }
-            outbox {
-                events_of_a_refused_transaction_never_appear
-                events_of_a_subject_keep_their_order
-                positions_go_on_growing
-                a_lease_excludes_others
-                a_lease_that_ended_gives_the_events_again
-                later_events_of_a_leased_subject_wait
-                later_events_do_not_overtake
-                other_subjects_proceed
-                an_acknowledgement_removes_the_event
-                an_acknowledgement_may_be_repeated
-                an_acknowledgement_needs_no_claim
-                a_claim_respects_its_limit
-                a_claim_outside_its_bounds_is_invalid
-                concurrent_claims_share_nothing
-                concurrent_relays_publish_everything_in_order
+            log {
+                a_refused_transaction_is_never_logged
+                an_empty_transaction_is_logged
+                a_repeated_transaction_is_logged_once
+                each_transaction_of_a_batch_has_an_entry
+                an_acknowledged_commit_is_returned_at_once
+                batches_of_every_limit_join_to_the_whole_log
+                the_id_of_every_entry_is_remembered
+                large_commits_are_received_complete_and_once
+                every_cursor_leads_to_the_rest_of_the_log
+                the_head_lies_before_every_later_commit
+                the_head_passes_acknowledged_commits
+                every_cursor_has_the_epoch_of_the_storage
+                an_entry_stays_the_same_and_has_the_time_of_its_commit
+            }
+            log_entries {
+                an_entry_names_each_row_in_the_order_of_the_writes
+                an_entry_names_the_owners_before_and_after_every_change
+                an_entry_holds_no_contents
+                an_entry_holds_its_events_in_their_order
+                an_entry_of_a_thousand_rows_is_complete
+                an_entry_holds_the_traceparent
+                a_traceparent_is_no_part_of_the_contents
+                the_outcome_of_a_commit_equals_its_entry
+                a_repeat_returns_the_first_tick_and_changes
+            }
+            log_order {
+                every_follower_receives_every_commit_exactly_once
+                changes_of_a_row_are_received_in_the_order_of_its_revisions
+                events_of_a_subject_are_received_in_one_order
+                settled_never_falls_and_never_passes_a_later_commit
+                the_ceiling_is_above_every_received_tick
+                settled_passes_an_acknowledged_commit
+                a_creation_is_received_before_the_changes_that_follow_it
+                a_read_after_a_batch_returns_what_it_reports
+                a_later_commit_of_a_row_has_a_higher_tick
+            }
+            log_waits {
+                a_follow_with_nothing_new_returns_an_empty_batch_after_its_wait
+                a_follow_that_may_not_wait_returns_at_once
+                a_commit_wakes_a_waiting_follow
+                a_follow_outside_its_limits_is_invalid
+                a_cursor_of_another_epoch_is_gone_at_once
+                a_cursor_without_a_meaning_is_refused_at_once
+                a_cursor_that_lies_ahead_of_the_log_is_gone
+                a_dropped_follow_leaves_nothing_behind
+                a_thousand_follows_may_wait_at_once
+            }
+            leases {
+                a_consumer_has_one_holder_at_a_time
+                a_holder_prolongs_its_lease_and_keeps_its_token
+                a_lease_that_has_ended_passes_to_another_holder
+                a_lease_counts_until_another_is_given
+                of_concurrent_leases_exactly_one_is_given
+                a_release_frees_the_consumer_at_once
+                holders_that_take_turns_handle_every_commit_in_order
+            }
+            consumers {
+                a_new_consumer_begins_with_the_oldest_commit
+                an_advance_is_kept_across_leases
+                an_advance_may_be_repeated
+                an_advance_to_another_epoch_is_gone
+                consumers_do_not_touch_each_other
+                consumers_are_known_by_their_names
+                the_list_of_consumers_describes_each
+            }
+            parking {
+                a_parked_event_comes_back_exact
+                parked_events_are_listed_by_their_ids
+                an_event_that_is_parked_again_has_the_new_reason
+                marked_events_come_with_the_lease_until_they_are_discarded
+                ids_that_are_not_parked_are_passed_over
+                parked_events_belong_to_one_consumer
+                a_long_reason_is_cut
+                lists_of_parked_events_have_bounds
             }
             verbs {
                 the_verb_create_gives_back_what_is_stored

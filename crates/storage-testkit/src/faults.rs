@@ -2,8 +2,10 @@
 
 use async_trait::async_trait;
 use character_storage_port::{
-    Applied, COMMIT, Commit, Committed, Deleted, Entity, ErrorKind, EventId, Outbox, OutboxEvent, Page, PageRequest,
-    Probe, Read, Result, SNAPSHOT, Snapshot, SnapshotStream, StorageError, StoragePort, Store, Transaction,
+    ADVANCE, Applied, COMMIT, CONSUMERS, Commit, Committed, ConsumerName, ConsumerState, Consumers, DISCARD, Deleted,
+    DomainEvent, Entity, ErrorKind, EventId, FOLLOW, HEAD, HolderId, LEASE, LeaseToken, Leased, Log, LogBatch,
+    LogCursor, PARK, PARKED, Page, PageRequest, ParkedEvent, Probe, RELEASE, Read, Result, SNAPSHOT, Snapshot,
+    SnapshotStream, StorageError, StoragePort, Store, Transaction, UNPARK,
 };
 use std::{
     collections::{HashMap, VecDeque},
@@ -23,10 +25,26 @@ pub enum Operation {
     Commit,
     /// [`Commit::commit_each`].
     CommitEach,
-    /// [`Outbox::claim`].
-    Claim,
-    /// [`Outbox::acknowledge`].
-    Acknowledge,
+    /// [`Log::follow`].
+    Follow,
+    /// [`Log::head`].
+    Head,
+    /// [`Consumers::lease`].
+    Lease,
+    /// [`Consumers::advance`].
+    Advance,
+    /// [`Consumers::release`].
+    Release,
+    /// [`Consumers::park`].
+    Park,
+    /// [`Consumers::parked`].
+    Parked,
+    /// [`Consumers::unpark`].
+    Unpark,
+    /// [`Consumers::discard`].
+    Discard,
+    /// [`Consumers::consumers`].
+    Consumers,
     /// [`Snapshot::snapshot`]: its beginning.
     Snapshot,
     /// [`Probe::probe`].
@@ -39,8 +57,16 @@ impl Operation {
             Self::Find => "find",
             Self::List => "list",
             Self::Commit | Self::CommitEach => COMMIT,
-            Self::Claim => "outbox.claim",
-            Self::Acknowledge => "outbox.acknowledge",
+            Self::Follow => FOLLOW,
+            Self::Head => HEAD,
+            Self::Lease => LEASE,
+            Self::Advance => ADVANCE,
+            Self::Release => RELEASE,
+            Self::Park => PARK,
+            Self::Parked => PARKED,
+            Self::Unpark => UNPARK,
+            Self::Discard => DISCARD,
+            Self::Consumers => CONSUMERS,
             Self::Snapshot => SNAPSHOT,
             Self::Probe => "probe",
         }
@@ -207,12 +233,41 @@ impl<S: Commit + ?Sized> Commit for ScriptedFaults<S> {
 
 #[async_trait]
 #[deny(clippy::missing_trait_methods)]
-impl<S: Outbox + ?Sized> Outbox for ScriptedFaults<S> {
-    async fn claim(&self, limit: usize, lease: Duration) -> Result<Vec<OutboxEvent>> {
-        self.call(Operation::Claim, self.inner.claim(limit, lease)).await
+impl<S: Log + ?Sized> Log for ScriptedFaults<S> {
+    async fn follow(&self, after: &LogCursor, limit: usize, wait: Duration) -> Result<LogBatch> {
+        self.call(Operation::Follow, self.inner.follow(after, limit, wait)).await
     }
-    async fn acknowledge(&self, ids: &[EventId]) -> Result<()> {
-        self.call(Operation::Acknowledge, self.inner.acknowledge(ids)).await
+    async fn head(&self) -> Result<LogCursor> {
+        self.call(Operation::Head, self.inner.head()).await
+    }
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl<S: Consumers + ?Sized> Consumers for ScriptedFaults<S> {
+    async fn lease(&self, consumer: &ConsumerName, holder: HolderId, lease: Duration) -> Result<Option<Leased>> {
+        self.call(Operation::Lease, self.inner.lease(consumer, holder, lease)).await
+    }
+    async fn advance(&self, token: &LeaseToken, to: &LogCursor) -> Result<()> {
+        self.call(Operation::Advance, self.inner.advance(token, to)).await
+    }
+    async fn release(&self, token: &LeaseToken) -> Result<()> {
+        self.call(Operation::Release, self.inner.release(token)).await
+    }
+    async fn park(&self, token: &LeaseToken, event: &DomainEvent, reason: &str) -> Result<()> {
+        self.call(Operation::Park, self.inner.park(token, event, reason)).await
+    }
+    async fn parked(&self, consumer: &ConsumerName, after: Option<EventId>, limit: usize) -> Result<Vec<ParkedEvent>> {
+        self.call(Operation::Parked, self.inner.parked(consumer, after, limit)).await
+    }
+    async fn unpark(&self, consumer: &ConsumerName, ids: &[EventId]) -> Result<u64> {
+        self.call(Operation::Unpark, self.inner.unpark(consumer, ids)).await
+    }
+    async fn discard(&self, consumer: &ConsumerName, ids: &[EventId]) -> Result<u64> {
+        self.call(Operation::Discard, self.inner.discard(consumer, ids)).await
+    }
+    async fn consumers(&self) -> Result<Vec<ConsumerState>> {
+        self.call(Operation::Consumers, self.inner.consumers()).await
     }
 }
 
@@ -268,6 +323,40 @@ mod tests {
         storage.probe().await.unwrap_err();
         storage.probe().await.unwrap();
         assert_eq!((storage.calls(Operation::Find), storage.calls(Operation::Probe), storage.scripted()), (1, 2, 0));
+    }
+
+    /// The operation that the error of a scripted fault names.
+    async fn named<T>(
+        storage: &ScriptedFaults,
+        operation: Operation,
+        call: impl Future<Output = Result<T>>,
+    ) -> &'static str {
+        let calls = storage.calls(operation);
+        storage.next_of(operation, Fault::FailBefore(DOWN));
+        let error = call.await.err().unwrap();
+        assert_eq!((storage.calls(operation), storage.scripted()), (calls + 1, 0));
+        error.operation()
+    }
+
+    #[tokio::test]
+    async fn log_and_consumers_have_faults_of_their_own_under_their_operation_names() {
+        let (storage, holder, name) = (storage(), HolderId::new(), crate::sample::consumer());
+        let event = crate::sample::event(character().id, 1);
+        let leased = storage.lease(&name, holder, Duration::from_secs(60)).await.unwrap().unwrap();
+        let (token, cursor) = (leased.token, leased.cursor);
+        assert_eq!(named(&storage, Operation::Follow, storage.follow(&cursor, 1, Duration::ZERO)).await, FOLLOW);
+        assert_eq!(named(&storage, Operation::Head, storage.head()).await, HEAD);
+        assert_eq!(named(&storage, Operation::Lease, storage.lease(&name, holder, Duration::ZERO)).await, LEASE);
+        assert_eq!(named(&storage, Operation::Advance, storage.advance(&token, &cursor)).await, ADVANCE);
+        assert_eq!(named(&storage, Operation::Release, storage.release(&token)).await, RELEASE);
+        assert_eq!(named(&storage, Operation::Park, storage.park(&token, &event, "refused")).await, PARK);
+        assert_eq!(named(&storage, Operation::Parked, storage.parked(&name, None, 1)).await, PARKED);
+        assert_eq!(named(&storage, Operation::Unpark, storage.unpark(&name, &[event.id])).await, UNPARK);
+        assert_eq!(named(&storage, Operation::Discard, storage.discard(&name, &[event.id])).await, DISCARD);
+        assert_eq!(named(&storage, Operation::Consumers, storage.consumers()).await, CONSUMERS);
+        storage.next_of(Operation::Park, Fault::LoseAnswer(ErrorKind::Timeout));
+        assert!(!storage.park(&token, &event, "refused").await.unwrap_err().certainly_not_applied());
+        assert_eq!(storage.parked(&name, None, 1).await.unwrap().len(), 1);
     }
 
     #[tokio::test(start_paused = true)]

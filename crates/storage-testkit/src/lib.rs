@@ -39,6 +39,7 @@
 pub mod clauses;
 mod faults;
 mod harness;
+mod history;
 pub mod kinds;
 mod mock;
 pub mod sample;

@@ -30,7 +30,8 @@
 
 use async_trait::async_trait;
 use character_storage_port::{
-    Commit, Committed, Deleted, Entity, EventId, Outbox, OutboxEvent, Page, PageRequest, Probe, Read, Result, Snapshot,
+    Commit, Committed, ConsumerName, ConsumerState, Consumers, Deleted, DomainEvent, Entity, EventId, HolderId,
+    LeaseToken, Leased, Log, LogBatch, LogCursor, Page, PageRequest, ParkedEvent, Probe, Read, Result, Snapshot,
     SnapshotStream, Store, Transaction,
 };
 use std::time::Duration;
@@ -52,9 +53,25 @@ mockall::mock! {
         async fn commit_each(&self, transactions: Vec<Transaction>) -> Vec<Result<Committed>>;
     }
     #[async_trait]
-    impl Outbox for Storage {
-        async fn claim(&self, limit: usize, lease: Duration) -> Result<Vec<OutboxEvent>>;
-        async fn acknowledge(&self, ids: &[EventId]) -> Result<()>;
+    impl Log for Storage {
+        async fn follow(&self, after: &LogCursor, limit: usize, wait: Duration) -> Result<LogBatch>;
+        async fn head(&self) -> Result<LogCursor>;
+    }
+    #[async_trait]
+    impl Consumers for Storage {
+        async fn lease(&self, consumer: &ConsumerName, holder: HolderId, lease: Duration) -> Result<Option<Leased>>;
+        async fn advance(&self, token: &LeaseToken, to: &LogCursor) -> Result<()>;
+        async fn release(&self, token: &LeaseToken) -> Result<()>;
+        async fn park(&self, token: &LeaseToken, event: &DomainEvent, reason: &str) -> Result<()>;
+        async fn parked(
+            &self,
+            consumer: &ConsumerName,
+            after: Option<EventId>,
+            limit: usize,
+        ) -> Result<Vec<ParkedEvent>>;
+        async fn unpark(&self, consumer: &ConsumerName, ids: &[EventId]) -> Result<u64>;
+        async fn discard(&self, consumer: &ConsumerName, ids: &[EventId]) -> Result<u64>;
+        async fn consumers(&self) -> Result<Vec<ConsumerState>>;
     }
     #[async_trait]
     impl Snapshot for Storage {

@@ -1,12 +1,13 @@
 //! What the clauses work with: rows, events, and the few questions that most of them ask.
 
-use character_domain::{CampaignId, Character, CharacterId, Document, Revision, Timestamp, UserId};
+use character_domain::{CampaignId, Character, CharacterId, Document, Revision, Timestamp, UserId, now};
 use character_storage_port::{
-    Change, CharacterQuery, Committed, Deleted, DomainEvent, Entity, Expect, KeptAnswer, Limit, OutboxEvent,
-    PageRequest, Query, Result, StorageError, StoragePort, Transaction,
+    Change, CharacterQuery, Committed, ConsumerName, Deleted, DomainEvent, Entity, Expect, HolderId, KeptAnswer, Limit,
+    LogCursor, LoggedCommit, MAX_FOLLOWED, PageRequest, Query, Result, StorageError, StoragePort, Transaction,
 };
 use serde_json::{Value, json};
-use std::{collections::HashMap, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
+use uuid::Uuid;
 
 /// A lease that no clause outlives.
 pub const LONG: Duration = Duration::from_secs(600);
@@ -15,6 +16,12 @@ pub const LONG: Duration = Duration::from_secs(600);
 #[must_use]
 pub fn at(microseconds: i64) -> Timestamp {
     Timestamp::from_microsecond(1_700_000_000_123_456 + microseconds).expect("a time of our century")
+}
+
+/// Whether the time is within an hour of now: the clock of a storage may be another one, but not one of another day.
+#[must_use]
+pub fn is_recent(time: Timestamp) -> bool {
+    now().as_microsecond().abs_diff(time.as_microsecond()) < 3_600_000_000
 }
 
 /// A live character of a user of its own, created at [`at`]`(0)`.
@@ -172,16 +179,54 @@ pub fn sort(rows: &mut [Character]) {
     rows.sort_by_key(|row| std::cmp::Reverse((row.meta.created_at, row.id.0)));
 }
 
-/// Claims every event that is free, for longer than the clause takes.
-pub async fn claim(storage: &dyn StoragePort) -> Vec<OutboxEvent> {
-    storage.claim(1000, LONG).await.expect("a claim is answered")
+/// The name of a consumer that no clause has used.
+#[must_use]
+pub fn consumer() -> ConsumerName {
+    format!("consumer-{}", Uuid::new_v4().simple()).parse().expect("the name is plain and short")
+}
+
+/// The cursor before the oldest commit that the storage keeps.
+pub async fn beginning(storage: &dyn StoragePort) -> LogCursor {
+    let leased = storage.lease(&consumer(), HolderId::new(), LONG).await.expect("a lease is answered");
+    leased.expect("nobody else holds a new consumer").cursor
+}
+
+/// Every commit behind the cursor, in the order of the log, read in batches of at most `limit`; and the cursor behind them.
+pub async fn follow_from(
+    storage: &dyn StoragePort,
+    mut cursor: LogCursor,
+    limit: usize,
+) -> (Vec<Arc<LoggedCommit>>, LogCursor) {
+    let mut commits = Vec::new();
+    // A storage that always has more must fail the clause and not hang it.
+    for _ in 0..10_000 {
+        let batch = storage.follow(&cursor, limit, Duration::ZERO).await.expect("the cursor is good");
+        assert!(batch.commits.len() <= limit, "a batch of {} commits for a limit of {limit}", batch.commits.len());
+        assert!(!batch.more || !batch.commits.is_empty(), "an empty batch says that there are more commits");
+        commits.extend(batch.commits);
+        cursor = batch.next;
+        if !batch.more {
+            return (commits, cursor);
+        }
+    }
+    panic!("the log does not end");
+}
+
+/// Every commit that the storage keeps, in the order of the log.
+pub async fn logged(storage: &dyn StoragePort) -> Vec<Arc<LoggedCommit>> {
+    follow_from(storage, beginning(storage).await, MAX_FOLLOWED).await.0
+}
+
+/// Every event that the storage keeps, in the order of the log.
+pub async fn logged_events(storage: &dyn StoragePort) -> Vec<DomainEvent> {
+    logged(storage).await.iter().flat_map(|commit| commit.events.clone()).collect()
 }
 
 /// The numbers that the events of `subject` carry, in the order given.
 #[must_use]
-pub fn numbers(events: &[OutboxEvent], subject: CharacterId) -> Vec<u64> {
-    let of_subject = events.iter().filter(|waiting| waiting.event.subject == subject);
-    of_subject.filter_map(|waiting| waiting.event.data.get("number")?.as_u64()).collect()
+pub fn numbers(events: &[DomainEvent], subject: CharacterId) -> Vec<u64> {
+    let of_subject = events.iter().filter(|event| event.subject == subject);
+    of_subject.filter_map(|event| event.data.get("number")?.as_u64()).collect()
 }
 
 /// What a storage should hold, row by row, to be compared with every list that it can be asked for.

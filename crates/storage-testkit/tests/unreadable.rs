@@ -3,13 +3,12 @@
 
 use async_trait::async_trait;
 use character_storage_port::{
-    Commit, Committed, Cursor, Deleted, Entity, ErrorKind, EventId, MemoryStorage, Outbox, OutboxEvent, Page,
-    PageBuilder, PageRequest, Probe, Query, Read, Result, Snapshot, SnapshotStream, Start, StorageError, Store,
-    Transaction,
+    Cursor, Deleted, Entity, ErrorKind, MemoryStorage, Page, PageBuilder, PageRequest, Query, Read, Result, Start,
+    StorageError, Store, delegate_port,
 };
 use character_storage_testkit::unreadable;
 use futures_util::FutureExt;
-use std::{collections::HashSet, panic::AssertUnwindSafe, sync::Mutex, time::Duration};
+use std::{collections::HashSet, panic::AssertUnwindSafe, sync::Mutex};
 use uuid::Uuid;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,39 +77,7 @@ impl<E: Entity> Store<E> for Spoilable {
     }
 }
 
-#[async_trait]
-impl Commit for Spoilable {
-    async fn commit(&self, transaction: Transaction) -> Result<Committed> {
-        self.inner.commit(transaction).await
-    }
-    async fn commit_each(&self, transactions: Vec<Transaction>) -> Vec<Result<Committed>> {
-        self.inner.commit_each(transactions).await
-    }
-}
-
-#[async_trait]
-impl Outbox for Spoilable {
-    async fn claim(&self, limit: usize, lease: Duration) -> Result<Vec<OutboxEvent>> {
-        self.inner.claim(limit, lease).await
-    }
-    async fn acknowledge(&self, ids: &[EventId]) -> Result<()> {
-        self.inner.acknowledge(ids).await
-    }
-}
-
-#[async_trait]
-impl Snapshot for Spoilable {
-    async fn snapshot(&self) -> Result<SnapshotStream> {
-        self.inner.snapshot().await
-    }
-}
-
-#[async_trait]
-impl Probe for Spoilable {
-    async fn probe(&self) -> Result<()> {
-        self.inner.probe().await
-    }
-}
+delegate_port!(Commit, Log, Consumers, Snapshot, Probe for [] Spoilable, storage => storage.inner);
 
 async fn is_caught(mistake: Mistake) -> bool {
     let storage = Spoilable { inner: MemoryStorage::new(), spoiled: Mutex::default(), mistake };

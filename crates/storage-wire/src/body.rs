@@ -2,8 +2,7 @@
 
 use crate::Problem;
 use character_storage_port::{
-    Committed, Cursor, EventId, OutboxEvent, Page, SnapshotItem, StoredRow, Transaction, UnreadableInSnapshot,
-    UnreadableRow,
+    Committed, Cursor, Page, SnapshotItem, StoredRow, Transaction, UnreadableInSnapshot, UnreadableRow,
 };
 use serde::{Deserialize, Serialize};
 
@@ -39,19 +38,20 @@ pub struct BatchBody {
     pub transactions: Vec<Transaction>,
 }
 
-/// What became of independent transactions.
+/// The outcomes of independent transactions. A client reads them with [`CommittedBody`](crate::CommittedBody).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct OutcomesBody {
+pub struct OutcomesBody<C = Committed> {
     /// One for each transaction, in the same order.
-    pub outcomes: Vec<Outcome>,
+    pub outcomes: Vec<Outcome<C>>,
 }
 
-/// What became of one transaction: `{"committed": …}` or `{"problem": …}`.
+/// The outcome of one transaction: `{"committed": …}` or `{"problem": …}`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Outcome {
+#[expect(clippy::large_enum_variant, reason = "what an outcome holds is about as large as a problem")]
+pub enum Outcome<C = Committed> {
     /// It was applied, now or before.
-    Committed(Committed),
+    Committed(C),
     /// It failed.
     Problem(Problem),
 }
@@ -85,29 +85,4 @@ impl From<SnapshotItem> for SnapshotLine {
 pub struct SnapshotEnd {
     /// Number of lines before this one.
     pub items: u64,
-}
-
-/// How many events are wanted and for how long.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ClaimBody {
-    /// 1 to 1000.
-    pub limit: usize,
-    /// How long the events are not given to others, in milliseconds.
-    pub lease_ms: u64,
-}
-
-/// Leased events.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct EventsBody {
-    /// In order of position within each subject.
-    pub events: Vec<OutboxEvent>,
-}
-
-/// Events that have been published.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct AcknowledgeBody {
-    /// Unknown ones are passed over.
-    pub ids: Vec<EventId>,
 }

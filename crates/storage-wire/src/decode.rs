@@ -49,26 +49,32 @@ pub fn decode<T: DeserializeOwned>(text: &[u8]) -> Result<T, Unreadable> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{BatchBody, ClaimBody};
+    use crate::{BatchBody, LeaseBody};
     use character_domain::{Character, Document, UserId, now};
     use character_storage_port::{Change, Transaction};
     use serde_json::json;
 
+    /// The message of a lease of this time, and what follows on it.
+    fn lease(lease_ms: &str, more: &str) -> String {
+        format!(r#"{{"holder": "01890a5d-ac96-774b-bcce-b302099a8057", "lease_ms": {lease_ms}{more}}}"#)
+    }
+
     #[test]
     fn the_wrong_field_is_named() {
-        let Err(Unreadable::Invalid(violations)) = decode::<ClaimBody>(br#"{"limit": "ten", "lease_ms": 1}"#) else {
+        let Err(Unreadable::Invalid(violations)) = decode::<LeaseBody>(lease(r#""ten""#, "").as_bytes()) else {
             panic!("a text is not a number");
         };
-        assert_eq!(violations[0].field, "limit");
+        assert_eq!(violations[0].field, "lease_ms");
     }
 
     #[test]
     fn broken_json_is_told_from_a_wrong_message() {
-        for broken in ["", "{", "{\"limit\": 1, \"lease_ms\": 1} x", "{'limit': 1}"] {
-            assert!(matches!(decode::<ClaimBody>(broken.as_bytes()), Err(Unreadable::Syntax(_))), "{broken}");
+        assert!(decode::<LeaseBody>(lease("1", "").as_bytes()).is_ok());
+        for broken in ["", "{", &format!("{} x", lease("1", "")), "{'lease_ms': 1}"] {
+            assert!(matches!(decode::<LeaseBody>(broken.as_bytes()), Err(Unreadable::Syntax(_))), "{broken}");
         }
-        for wrong in ["[]", "{}", "null", "{\"limit\": 1, \"lease_ms\": 1, \"more\": 1}"] {
-            assert!(matches!(decode::<ClaimBody>(wrong.as_bytes()), Err(Unreadable::Invalid(_))), "{wrong}");
+        for wrong in ["[]", "{}", "null", &lease("1", ", \"more\": 1")] {
+            assert!(matches!(decode::<LeaseBody>(wrong.as_bytes()), Err(Unreadable::Invalid(_))), "{wrong}");
         }
     }
 

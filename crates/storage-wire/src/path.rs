@@ -1,6 +1,6 @@
 //! Paths, and the operation names that go with them.
 
-use character_storage_port::{Deleted, Entity, EntityKind};
+use character_storage_port::{ConsumerName, Deleted, Entity, EntityKind};
 
 /// The version of the contract, which is also the last segment of [`BASE`].
 pub const VERSION: u32 = 1;
@@ -10,19 +10,31 @@ pub const BASE: &str = "/storage/v1";
 pub const TRANSACTIONS: &str = "/storage/v1/transactions";
 /// Commits independent transactions.
 pub const BATCH: &str = "/storage/v1/transactions/batch";
-/// Leases events.
-pub const CLAIM: &str = "/storage/v1/outbox/claim";
-/// Removes published events.
-pub const ACKNOWLEDGE: &str = "/storage/v1/outbox/acknowledge";
+/// Follows the log of commits.
+pub const LOG: &str = "/storage/v1/log";
+/// Reads the end of the log.
+pub const LOG_HEAD: &str = "/storage/v1/log/head";
+/// Lists the durable consumers of the log. What concerns one of them is below this path: see [`of_consumer`].
+pub const CONSUMERS: &str = "/storage/v1/consumers";
+/// Leases a consumer.
+pub const LEASE: &str = "/storage/v1/consumers/{name}/lease";
+/// Moves a consumer forward.
+pub const ADVANCE: &str = "/storage/v1/consumers/{name}/advance";
+/// Gives the lease of a consumer back.
+pub const RELEASE: &str = "/storage/v1/consumers/{name}/release";
+/// Sets an event aside.
+pub const PARK: &str = "/storage/v1/consumers/{name}/park";
+/// Lists the events that were set aside.
+pub const PARKED: &str = "/storage/v1/consumers/{name}/parked";
+/// Marks parked events for a replay.
+pub const UNPARK: &str = "/storage/v1/consumers/{name}/unpark";
+/// Drops parked events.
+pub const DISCARD: &str = "/storage/v1/consumers/{name}/discard";
 /// Reads every row as it is at one moment.
 pub const SNAPSHOT: &str = "/storage/v1/snapshot";
 /// Asks whether the data can be reached.
 pub const PROBE: &str = "/storage/v1/probe";
 
-/// The operation name of a claim.
-pub const OP_CLAIM: &str = "outbox.claim";
-/// The operation name of an acknowledgement.
-pub const OP_ACKNOWLEDGE: &str = "outbox.acknowledge";
 /// The operation name of a probe.
 pub const OP_PROBE: &str = "probe";
 
@@ -40,4 +52,10 @@ pub fn entity<E: Entity>(id: E::Id, deleted: Deleted) -> String {
         Deleted::Include => "?deleted=include",
     };
     format!("{BASE}/{}/{id}{query}", E::KIND.collection())
+}
+
+/// The path of one consumer, from one of the paths with `{name}` in it, such as [`LEASE`].
+#[must_use]
+pub fn of_consumer(path: &str, name: &ConsumerName) -> String {
+    path.replace("{name}", name.as_str())
 }

@@ -149,6 +149,8 @@ impl Problem {
             ("timeout", ..) => ErrorKind::Timeout,
             ("corrupt", ..) => ErrorKind::Corrupt,
             ("unsupported", ..) => ErrorKind::Unsupported,
+            ("gone", ..) => ErrorKind::Gone,
+            ("lease-lost", ..) => ErrorKind::LeaseLost,
             (code @ (MALFORMED | TOO_LARGE), ..) => {
                 let reason = registry::problem_type(code).map_or(code, |entry| entry.title);
                 ErrorKind::Invalid(Violations::one("body", reason))
@@ -210,7 +212,7 @@ fn entity_kind(name: &str) -> Option<EntityKind> {
 
 /// What an error status means that came without a problem of this contract, such as from a proxy on the way.
 ///
-/// A 404 is `Unsupported`: it never says that a row is absent.
+/// A 404 is `Unsupported`: it never says that a row is absent. A 410 is `Corrupt`: it never says that a cursor is `Gone`.
 #[must_use]
 pub fn kind_for_status(status: u16, retry_after: Option<Duration>) -> ErrorKind {
     match status {
@@ -251,6 +253,8 @@ mod tests {
             ErrorKind::Timeout,
             ErrorKind::Corrupt,
             ErrorKind::Unsupported,
+            ErrorKind::Gone,
+            ErrorKind::LeaseLost,
         ]
     }
 

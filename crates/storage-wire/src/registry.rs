@@ -37,7 +37,7 @@ const fn entry(code: &'static str, status: u16, title: &'static str) -> ProblemT
 }
 
 /// Every problem type: those of [`ErrorKind`](character_storage_port::ErrorKind) first, then those of HTTP itself.
-pub const PROBLEMS: [ProblemType; 19] = [
+pub const PROBLEMS: [ProblemType; 21] = [
     entry("not-found", 404, "The row does not exist"),
     entry("conflict", 409, "The row is at another revision"),
     entry("already-exists", 409, "The row exists already"),
@@ -51,6 +51,8 @@ pub const PROBLEMS: [ProblemType; 19] = [
     entry("timeout", 504, "The storage did not answer in time"),
     entry("corrupt", 500, "The storage holds something that cannot be read"),
     entry("unsupported", 501, "The storage does not offer this"),
+    entry("gone", 410, "The cursor of the log leads nowhere"),
+    entry("lease-lost", 409, "The lease of the consumer is not current"),
     entry(MALFORMED, 400, "The request cannot be read"),
     entry(UNKNOWN_PATH, 404, "There is nothing at this path"),
     entry(METHOD_NOT_ALLOWED, 405, "The path does not have this method"),

@@ -81,6 +81,8 @@ fn kinds() -> Vec<ErrorKind> {
         ErrorKind::Timeout,
         ErrorKind::Corrupt,
         ErrorKind::Unsupported,
+        ErrorKind::Gone,
+        ErrorKind::LeaseLost,
     ];
     assert_eq!(kinds.iter().map(ErrorKind::code).collect::<Vec<_>>(), ErrorKind::CODES);
     kinds

@@ -1,5 +1,5 @@
-//! A third observer: it knows what was acknowledged and what the storage holds, and holds every answer of two
-//! processes against that.
+//! An observer beside the processes: it knows what was acknowledged and what the storage holds, and compares every answer
+//! of every process with that.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -56,18 +56,11 @@ struct Known {
     revision: u64,
 }
 
-/// While one process is kept from Redis, the others need not hear what it writes; they do soon after.
-#[derive(Debug, Clone, Copy)]
-struct Silence {
-    begin: Duration,
-    heard_again: Duration,
-}
-
 /// Everything that was seen.
 #[derive(Debug)]
 pub(crate) struct Observer {
     begin: Instant,
-    push_delay: Duration,
+    bound: Duration,
     seen: Mutex<Seen>,
 }
 
@@ -76,7 +69,6 @@ struct Seen {
     states: BTreeMap<String, BTreeMap<u64, Made>>,
     known: BTreeMap<String, Vec<Known>>,
     answers: Vec<Answer>,
-    silences: Vec<Silence>,
 }
 
 /// What the comparison gave.
@@ -86,17 +78,16 @@ pub(crate) struct Compared {
     pub(crate) about_rows: usize,
     /// Answers older than what another process had acknowledged before they were asked for.
     pub(crate) behind: usize,
-    /// How long before its question the oldest such acknowledgement was, while no process was kept from Redis.
-    pub(crate) longest_in_peace: Duration,
-    /// The same at any time.
+    /// How long before its question the oldest such acknowledgement was: the worst lag.
     pub(crate) longest: Duration,
     /// Answers older than they may be.
     pub(crate) stale: Vec<String>,
 }
 
 impl Observer {
-    pub(crate) fn new(push_delay: Duration) -> Self {
-        Self { begin: Instant::now(), push_delay, seen: Mutex::default() }
+    /// Another process may be behind for `bound`.
+    pub(crate) fn new(bound: Duration) -> Self {
+        Self { begin: Instant::now(), bound, seen: Mutex::default() }
     }
 
     pub(crate) fn now(&self) -> Duration {
@@ -129,12 +120,6 @@ impl Observer {
         self.seen.lock().unwrap().answers.push(Answer { process, asked, answered, said, source: source.to_owned() });
     }
 
-    /// From `begin` until now one process was kept from Redis; what it wrote is heard after so long.
-    pub(crate) fn silence(&self, begin: Duration, heard_after: Duration) {
-        let heard_again = self.now() + heard_after;
-        self.seen.lock().unwrap().silences.push(Silence { begin, heard_again });
-    }
-
     /// Holds every answer against what was known when it was asked for.
     pub(crate) fn compare(&self) -> Compared {
         let seen = self.seen.lock().unwrap();
@@ -142,7 +127,7 @@ impl Observer {
         for answer in &seen.answers {
             for (id, told) in seen.told(&answer.said) {
                 compared.about_rows += 1;
-                seen.judge(&mut compared, self.push_delay, answer, id, told);
+                seen.judge(&mut compared, self.bound, answer, id, told);
             }
         }
         compared
@@ -190,28 +175,19 @@ impl Seen {
         })
     }
 
-    fn judge(&self, compared: &mut Compared, push_delay: Duration, answer: &Answer, id: &str, told: Told<'_>) {
+    fn judge(&self, compared: &mut Compared, bound: Duration, answer: &Answer, id: &str, told: Told<'_>) {
         let contradicts =
             |known: &&Known| known.at < answer.asked && !self.fits(id, told, known.revision, answer.answered);
         let Some(known) = self.known.get(id) else { return };
         // The first news that the answer ignores tells how far it is behind.
         let Some(first) = known.iter().filter(contradicts).min_by_key(|known| known.at) else { return };
         let behind = answer.asked.saturating_sub(first.at);
-        let silent = |at: Duration| {
-            self.silences.iter().any(|silence| {
-                (silence.begin.saturating_sub(push_delay)..silence.heard_again).contains(&at)
-                    && answer.asked < silence.heard_again
-            })
-        };
         compared.behind += 1;
         compared.longest = compared.longest.max(behind);
-        if !silent(first.at) {
-            compared.longest_in_peace = compared.longest_in_peace.max(behind);
-        }
-        let stale = known.iter().filter(contradicts).find(|known| {
-            known.witness == Witness::Process(answer.process)
-                || known.at + push_delay < answer.asked && !silent(known.at)
-        });
+        let stale = known
+            .iter()
+            .filter(contradicts)
+            .find(|known| known.witness == Witness::Process(answer.process) || known.at + bound < answer.asked);
         if let Some(stale) = stale {
             compared.stale.push(format!("{} said {answer:?} about {id}, while {stale:?}", answer.source));
         }
@@ -305,16 +281,5 @@ mod tests {
             answer(&observer, 0, at(32), list("one", &[]));
             assert_eq!(observer.compare().stale.len(), stale);
         }
-    }
-
-    #[test]
-    fn news_of_a_process_without_redis_are_heard_when_it_is_back() {
-        let observer = observer();
-        observer.seen.lock().unwrap().silences.push(Silence { begin: at(19), heard_again: at(25) });
-        answer(&observer, 1, at(24), row(1));
-        answer(&observer, 0, at(24), row(1));
-        answer(&observer, 1, at(26), row(1));
-        let compared = observer.compare();
-        assert_eq!((compared.behind, compared.stale.len()), (3, 2), "{compared:?}");
     }
 }

@@ -171,6 +171,7 @@ async fn an_absence_of_the_storage_is_over_soon_after_it_returns_however_long_it
         );
         assert!(refused > 0, "the breaker was never open");
         assert!(last <= BACK_WITHIN, "refused for {last:?} after an absence of {away:?}");
-        assert!(asked <= away.as_secs() + 1, "{asked} connections to a storage that was away for {away:?}");
+        // One probe a second, and the follower of the log: twice a second, once its pause has grown.
+        assert!(asked <= 3 * away.as_secs() + 5, "{asked} connections to a storage that was away for {away:?}");
     }
 }

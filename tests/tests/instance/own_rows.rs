@@ -3,9 +3,11 @@
 use async_trait::async_trait;
 use character_domain::now;
 use character_storage_port::{
-    Change, Commit, Committed, Deleted, Entity, EntityKind, ErrorKind, EventId, Expect, Limit, Outbox, OutboxEvent,
-    Page, PageBuilder, PageRequest, Probe, Read, Result, Snapshot, SnapshotItem, SnapshotStream, Start, StorageError,
-    StoragePort, Store, Transaction, Write, check_list, for_row, for_write,
+    ADVANCE, CONSUMERS, Change, Commit, Committed, ConsumerName, ConsumerState, Consumers, DISCARD, Deleted,
+    DomainEvent, Entity, EntityKind, ErrorKind, EventId, Expect, FOLLOW, HEAD, HolderId, LEASE, LeaseToken, Leased,
+    Limit, Log, LogBatch, LogCursor, PARK, PARKED, Page, PageBuilder, PageRequest, ParkedEvent, Probe, RELEASE, Read,
+    Result, Snapshot, SnapshotItem, SnapshotStream, Start, StorageError, StoragePort, Store, Transaction, UNPARK,
+    Write, check_list, for_row, for_write,
 };
 use futures_util::StreamExt;
 use std::{
@@ -139,14 +141,42 @@ impl Commit for OwnRows {
     }
 }
 
+/// The log tells of everybody's commits, and its consumers belong to everybody.
 #[async_trait]
-impl Outbox for OwnRows {
-    async fn claim(&self, _limit: usize, _lease: Duration) -> Result<Vec<OutboxEvent>> {
-        self.refuse("outbox.claim")
+impl Log for OwnRows {
+    async fn follow(&self, _: &LogCursor, _: usize, _: Duration) -> Result<LogBatch> {
+        self.refuse(FOLLOW)
     }
+    async fn head(&self) -> Result<LogCursor> {
+        self.refuse(HEAD)
+    }
+}
 
-    async fn acknowledge(&self, _ids: &[EventId]) -> Result<()> {
-        self.refuse("outbox.acknowledge")
+#[async_trait]
+impl Consumers for OwnRows {
+    async fn lease(&self, _: &ConsumerName, _: HolderId, _: Duration) -> Result<Option<Leased>> {
+        self.refuse(LEASE)
+    }
+    async fn advance(&self, _: &LeaseToken, _: &LogCursor) -> Result<()> {
+        self.refuse(ADVANCE)
+    }
+    async fn release(&self, _: &LeaseToken) -> Result<()> {
+        self.refuse(RELEASE)
+    }
+    async fn park(&self, _: &LeaseToken, _: &DomainEvent, _: &str) -> Result<()> {
+        self.refuse(PARK)
+    }
+    async fn parked(&self, _: &ConsumerName, _: Option<EventId>, _: usize) -> Result<Vec<ParkedEvent>> {
+        self.refuse(PARKED)
+    }
+    async fn unpark(&self, _: &ConsumerName, _: &[EventId]) -> Result<u64> {
+        self.refuse(UNPARK)
+    }
+    async fn discard(&self, _: &ConsumerName, _: &[EventId]) -> Result<u64> {
+        self.refuse(DISCARD)
+    }
+    async fn consumers(&self) -> Result<Vec<ConsumerState>> {
+        self.refuse(CONSUMERS)
     }
 }
 

@@ -2,8 +2,8 @@ use crate::client::{CHARACTERS, Client, USER};
 use async_trait::async_trait;
 use character_domain::Character;
 use character_storage_port::{
-    COMMIT, Commit, Committed, Deleted, Entity, ErrorKind, EventId, Outbox, OutboxEvent, Page, PageRequest, Probe,
-    Read, Result, SNAPSHOT, Snapshot, SnapshotStream, Source, StaleReason, StorageError, Store, Tier, Transaction,
+    COMMIT, Commit, Committed, Deleted, Entity, ErrorKind, MemoryStorage, Page, PageRequest, Probe, Read, Result,
+    Source, StaleReason, StorageError, Store, Tier, Transaction, delegate_port,
 };
 use serde_json::json;
 use std::{any::Any, sync::Arc, time::Duration};
@@ -13,11 +13,13 @@ use std::{any::Any, sync::Arc, time::Duration};
 struct Failing {
     kind: ErrorKind,
     left: Option<Arc<Read<Option<Character>>>>,
+    /// What the API never asks.
+    rest: MemoryStorage,
 }
 
 impl Failing {
     fn with(kind: ErrorKind) -> Self {
-        Self { kind, left: None }
+        Self { kind, left: None, rest: MemoryStorage::new() }
     }
     fn error(&self, operation: &'static str) -> StorageError {
         StorageError::new(self.kind.clone(), operation).with_source(std::io::Error::other("secret-internal-name:5432"))
@@ -44,21 +46,7 @@ impl Commit for Failing {
         transactions.iter().map(|_| Err(self.error(COMMIT))).collect()
     }
 }
-#[async_trait]
-impl Outbox for Failing {
-    async fn claim(&self, _: usize, _: Duration) -> Result<Vec<OutboxEvent>> {
-        Err(self.error("outbox.claim"))
-    }
-    async fn acknowledge(&self, _: &[EventId]) -> Result<()> {
-        Err(self.error("outbox.acknowledge"))
-    }
-}
-#[async_trait]
-impl Snapshot for Failing {
-    async fn snapshot(&self) -> Result<SnapshotStream> {
-        Err(self.error(SNAPSHOT))
-    }
-}
+delegate_port!(Log, Consumers, Snapshot for [] Failing, it => it.rest);
 
 #[async_trait]
 impl Probe for Failing {
@@ -122,7 +110,7 @@ async fn a_last_known_value_is_answered_and_called_stale() {
     let source = Source::Stale { tier: Tier::Shared, age: Duration::from_secs(77), reason: StaleReason::CircuitOpen };
     let place = format!("{CHARACTERS}/{}", character.id);
     let left = Some(Arc::new(Read { value: Some(character), source }));
-    let client = Client::over(Failing { kind: ErrorKind::Timeout, left });
+    let client = Client::over(Failing { left, ..Failing::with(ErrorKind::Timeout) });
     let answer = client.get(&place).await;
     assert_eq!((answer.status, answer.header("age")), (200, Some("77")));
     let status = "character-service; hit; ttl=-77; detail=\"stale-circuit-open-shared\"";

@@ -16,6 +16,7 @@ mod lists;
 mod memory;
 mod operations;
 mod parameters;
+mod position;
 mod preconditions;
 mod progress;
 mod values;

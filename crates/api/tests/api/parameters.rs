@@ -2,9 +2,9 @@
 
 use crate::client::{CHARACTERS, Client, USER, path};
 use character_api::openapi;
-use character_storage_port::{CharacterQuery, MemoryStorage, Outbox, PageRequest, StorageExt};
+use character_storage_port::{CharacterQuery, MemoryStorage, PageRequest, StorageExt};
+use character_storage_testkit::sample::logged_events;
 use serde_json::{Value, json};
-use std::time::Duration;
 
 /// Every operation of the document: its method, and its path with this id in each placeholder.
 fn operations(id: &str) -> Vec<(String, String)> {
@@ -27,7 +27,7 @@ fn operations(id: &str) -> Vec<(String, String)> {
 async fn state(storage: &MemoryStorage) -> (Value, usize) {
     let query = CharacterQuery { include_deleted: true, ..CharacterQuery::live() };
     let page = storage.list_characters(&query, PageRequest::default()).await.unwrap().value;
-    (json!(page.items), storage.claim(1000, Duration::ZERO).await.unwrap().len())
+    (json!(page.items), logged_events(storage).await.len())
 }
 
 #[actix_web::test]

@@ -7,22 +7,9 @@ use actix_web::{
     web::{Data, Json, Query},
 };
 use character_api::{Problem, middleware::current_request};
-use character_storage_port::{EntityKind, Scope};
+use character_storage_port::{EntityKind, OWNER_FIELDS, Scope};
 use serde::Deserialize;
 use uuid::Uuid;
-
-/// What lists may be of: the fields that name the owner of a row.
-const OWNERS: [&str; 9] = [
-    "user_id",
-    "dm_user_id",
-    "campaign_id",
-    "parent_id",
-    "character_id",
-    "event_id",
-    "root_id",
-    "container",
-    "journal_entry_id",
-];
 
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -111,13 +98,8 @@ impl CacheQuery {
 }
 
 fn scope(tag: &str) -> Result<Scope, Problem> {
-    if tag == "all" {
-        return Ok(Scope::All);
-    }
-    let unknown = || refused(&format!("a tag is all, or one of {} with a colon and a UUID", OWNERS.join(", ")));
-    let (field, id) = tag.split_once(':').ok_or_else(unknown)?;
-    let field = OWNERS.into_iter().find(|owner| *owner == field).ok_or_else(unknown)?;
-    Ok(Scope::Owner(field, id.parse().map_err(|_| unknown())?))
+    tag.parse()
+        .map_err(|_| refused(&format!("a tag is all, or one of {} with a colon and a UUID", OWNER_FIELDS.join(", "))))
 }
 
 pub(crate) async fn drop_from_cache(
@@ -132,7 +114,7 @@ pub(crate) async fn drop_from_cache(
             format!("{kind} {id}")
         }
         Dropped::Lists(scope) => {
-            cache.drop_lists(scope).await;
+            cache.drop_lists(scope);
             format!("the lists of {scope}")
         }
         Dropped::Everything => {
@@ -153,7 +135,7 @@ fn refused(detail: &str) -> Problem {
     Problem::new(StatusCode::BAD_REQUEST, "malformed", "The order cannot be read").with_detail(detail)
 }
 
-fn log(request: &HttpRequest, act: &str) {
+pub(super) fn log(request: &HttpRequest, act: &str) {
     tracing::warn!(
         target: "character_admin",
         requested_by = access::requested_by(request.headers().get(access::REQUESTED_BY)),

@@ -3,6 +3,7 @@
 
 mod access;
 mod acts;
+mod events;
 mod operator;
 mod report;
 
@@ -43,8 +44,8 @@ const SHUTDOWN: Duration = Duration::from_secs(1);
 /// Maximum time of an order, from its head to its answer.
 const LONGEST_TIME: Duration = Duration::from_secs(30);
 
-/// No order is longer, in bytes.
-const LONGEST_ORDER: usize = 1024;
+/// No order is longer, in bytes: the ids of as many events as one order may name.
+const LONGEST_ORDER: usize = 64 * 1024;
 
 /// Gives up an order whose body does not arrive.
 async fn in_time(order: ServiceRequest, next: Next<BoxBody>) -> Result<ServiceResponse<BoxBody>, Error> {
@@ -128,6 +129,10 @@ fn endpoints(
         Endpoint::at("/admin/storage").get(show).register(&mut endpoints);
         Endpoint::at("/admin/storage/breaker").post(acts::force_breaker).register(&mut endpoints);
         Endpoint::at("/admin/storage/cache").delete(acts::drop_from_cache).register(&mut endpoints);
+        Endpoint::at("/admin/storage/consumers").get(events::consumers).register(&mut endpoints);
+        Endpoint::at("/admin/storage/consumers/{name}/parked").get(events::parked).register(&mut endpoints);
+        Endpoint::at("/admin/storage/consumers/{name}/unpark").post(events::unpark).register(&mut endpoints);
+        Endpoint::at("/admin/storage/consumers/{name}/discard").post(events::discard).register(&mut endpoints);
         config
             .app_data(Data::from(operator))
             .app_data(JsonConfig::default().limit(LONGEST_ORDER).error_handler(|error, _| malformed(&error).into()))
@@ -137,7 +142,7 @@ fn endpoints(
 }
 
 async fn show(operator: Data<Operator>) -> HttpResponse {
-    HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(operator.report())
+    HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(operator.report().await)
 }
 
 /// Only JSON is taken: a page in a browser on this machine cannot send that to another address without being asked for

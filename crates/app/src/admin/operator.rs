@@ -1,9 +1,12 @@
-use super::report::{Breaker, Breakers, Cache, Database, InFlight, LocalTier, Report, RetryBudget, SharedTier};
+use super::report::{
+    Breaker, Breakers, Cache, Database, HeardLog, InFlight, LocalTier, Log, Report, RetryBudget, SharedTier,
+};
 use crate::{observed::OperationMetrics, reporting::Reporting};
 use character_cache::Cached;
 use character_cache_redis::RedisTier;
 use character_domain::{Timestamp, now};
 use character_storage_http::{CircuitBreaker, CircuitBreakers, HttpStorage, WaistMetrics};
+use character_storage_port::StoragePort;
 use character_storage_sql::SqlStorage;
 use std::{sync::Arc, time::Duration};
 
@@ -17,6 +20,8 @@ pub(crate) struct Operator {
     pub(crate) cache: Option<Cached>,
     pub(crate) redis: Option<Arc<RedisTier>>,
     pub(crate) database: Option<SqlStorage>,
+    /// The storage itself, for the consumers of its log.
+    pub(crate) consumers: Arc<dyn StoragePort>,
 }
 
 /// The handles of the way to the Storage Service.
@@ -34,8 +39,21 @@ impl WaistHandle {
 
 impl Operator {
     /// How everything is.
-    pub(crate) fn report(&self) -> Report {
+    pub(crate) async fn report(&self) -> Report {
+        let status = match &self.database {
+            // What the database does not tell now is left out; its failure is among the failures.
+            Some(database) => database.log_status().await.ok(),
+            None => None,
+        };
         Report {
+            log: status.map(|status| Log {
+                entries: status.entries,
+                oldest: status.oldest,
+                slowest_consumer: status.slowest.as_ref().map(|(name, _)| name.clone()),
+                slowest_consumer_behind_since: status.slowest.map(|(_, since)| since),
+                parked_events: status.parked,
+                notify: status.notifies,
+            }),
             service: self.service,
             version: env!("CARGO_PKG_VERSION"),
             at: now(),
@@ -54,7 +72,15 @@ impl Operator {
             cache: self.cache.as_ref().map(|cache| {
                 let (entries, bytes) = cache.size();
                 let shared = self.redis.as_ref().map(|redis| SharedTier { up: redis.is_up() });
-                Cache { local: LocalTier { entries, bytes }, shared }
+                let heard = cache.heard();
+                let log = HeardLog {
+                    trusted: heard.trusted,
+                    epoch: heard.epoch,
+                    settled: heard.settled,
+                    seconds_since_heard: heard.age.map(|age| age.as_secs_f64()),
+                    change_collisions: heard.collisions,
+                };
+                Cache { local: LocalTier { entries, bytes }, shared, log }
             }),
             database: self.database.as_ref().map(|database| {
                 let status = database.pool_status();

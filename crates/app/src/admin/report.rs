@@ -2,6 +2,7 @@
 
 use character_domain::Timestamp;
 use character_error_reporter::Remembered;
+use character_storage_port::{ConsumerName, Epoch, Tick};
 use serde::Serialize;
 
 #[derive(Debug, Serialize)]
@@ -18,6 +19,9 @@ pub(crate) struct Report {
     pub(crate) cache: Option<Cache>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) database: Option<Database>,
+    /// The log of commits of an own database.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) log: Option<Log>,
     /// By cause, the newest first.
     pub(crate) failures: Vec<Remembered>,
 }
@@ -61,6 +65,32 @@ pub(crate) struct Cache {
     pub(crate) local: LocalTier,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) shared: Option<SharedTier>,
+    pub(crate) log: HeardLog,
+}
+
+/// What the cache has heard of the log of commits.
+#[derive(Debug, Serialize)]
+pub(crate) struct HeardLog {
+    /// Whether cached values count as current.
+    pub(crate) trusted: bool,
+    pub(crate) epoch: Option<Epoch>,
+    /// Every commit with a smaller tick was told.
+    pub(crate) settled: Tick,
+    pub(crate) seconds_since_heard: Option<f64>,
+    /// Changes that met the slot of another key in the table of last changes.
+    pub(crate) change_collisions: u64,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct Log {
+    /// Exact to 10,000, then estimated.
+    pub(crate) entries: u64,
+    pub(crate) oldest: Option<Timestamp>,
+    pub(crate) slowest_consumer: Option<ConsumerName>,
+    pub(crate) slowest_consumer_behind_since: Option<Timestamp>,
+    pub(crate) parked_events: u64,
+    /// Whether the database notifies of commits of other processes; else it is polled. `null`: not known.
+    pub(crate) notify: Option<bool>,
 }
 
 #[derive(Debug, Serialize)]

@@ -2,6 +2,9 @@ use super::{
     AdminConfig, ConfigError, Environment, LOG_FORMAT, LOG_LEVEL, LogConfig, MAX_IN_FLIGHT_BYTES, ReportConfig,
     SHUTDOWN_SECS, Variable,
     admin::{ADMIN_ADDR, ADMIN_ALLOW_REMOTE, ADMIN_TOKEN, admin_config},
+    commit_log::{
+        COMMIT_LOG_BOUND_HOURS, COMMIT_LOG_POLL_MS, COMMIT_LOG_RETENTION_HOURS, CommitLogConfig, commit_log_config,
+    },
     cors::{CORS_ALLOWED_ORIGINS, allowed_origins},
     listener::{ALLOWED_HOSTS, METRICS_ON, allowed_hosts, health_paths},
     log_config, max_in_flight_bytes, read,
@@ -41,6 +44,10 @@ pub struct CharacterServiceConfig {
     pub cache_stale_max: Duration,
     /// How much the in-process tier may hold, in bytes.
     pub cache_max_bytes: u64,
+    /// How long cached values count as current after the log of commits was heard.
+    pub cache_trust: Duration,
+    /// The log of commits of an embedded database.
+    pub commit_log: CommitLogConfig,
     /// The largest body of a bulk request, in bytes.
     pub max_bulk_bytes: usize,
     /// The origins whose web pages may use the API; `None`: none.
@@ -122,7 +129,7 @@ const STORAGE_BREAKER_PROBE_MS: Variable = Variable::new(
     "1000",
 );
 const REDIS_URL: Variable =
-    Variable::secret("REDIS_URL", "shared cache tier, redis:// or rediss://; unset: in-process tier only")
+    Variable::secret("REDIS_URL", "shared cache tier: redis://, redis+sentinel:// or redis+cluster://, each with rediss for TLS; unset: in-process tier only")
         .off_when_empty();
 const REDIS_TIMEOUT_MS: Variable = Variable::new(
     "REDIS_TIMEOUT_MS",
@@ -136,6 +143,11 @@ const REDIS_CACHE_TTL: Variable =
 const CACHE_STALE_MAX_SECS: Variable =
     Variable::new("CACHE_STALE_MAX_SECS", "seconds a cached value is kept for an outage of the storage", "86400");
 const CACHE_MAX_BYTES: Variable = Variable::new("CACHE_MAX_BYTES", "bytes the in-process tier may hold", "67108864");
+const CACHE_TRUST_MS: Variable = Variable::new(
+    "CACHE_TRUST_MS",
+    "milliseconds that cached values count as current after the log of commits was heard: how old an answer can be",
+    "1000",
+);
 const MAX_BULK_BYTES: Variable = Variable::new("MAX_BULK_BYTES", "largest bulk request, in bytes", "33554432");
 const ALLOW_UNAUTHENTICATED: Variable = Variable::new(
     "ALLOW_UNAUTHENTICATED",
@@ -143,7 +155,7 @@ const ALLOW_UNAUTHENTICATED: Variable = Variable::new(
     "false",
 );
 const MESSAGE_HUB_URL: Variable =
-    Variable::optional("MESSAGE_HUB_URL", "not supported by this release; events stay in the outbox")
+    Variable::optional("MESSAGE_HUB_URL", "not supported by this release; events stay in the log of commits")
         .unquoted()
         .off_when_empty();
 
@@ -168,6 +180,10 @@ impl CharacterServiceConfig {
         REDIS_CACHE_TTL,
         CACHE_STALE_MAX_SECS,
         CACHE_MAX_BYTES,
+        CACHE_TRUST_MS,
+        COMMIT_LOG_RETENTION_HOURS,
+        COMMIT_LOG_BOUND_HOURS,
+        COMMIT_LOG_POLL_MS,
         MAX_BULK_BYTES,
         ALLOW_UNAUTHENTICATED,
         ALLOWED_HOSTS,
@@ -221,7 +237,9 @@ impl CharacterServiceConfig {
             ));
         }
         reader.read(&MESSAGE_HUB_URL, |_| {
-            Err::<(), _>("this release has no Message Hub adapter; unset it, events are kept in the outbox".to_owned())
+            Err::<(), _>(
+                "this release has no Message Hub adapter; unset it, events stay in the log of commits".to_owned(),
+            )
         });
         let data_dir = reader.read(&DATA_DIR, folder);
         let remote = remote(reader);
@@ -231,6 +249,8 @@ impl CharacterServiceConfig {
         let cache_ttl = reader.read(&REDIS_CACHE_TTL, number(1, 31_536_000));
         let cache_stale_max = reader.read(&CACHE_STALE_MAX_SECS, number(0, 31_536_000));
         let cache_max_bytes = reader.read(&CACHE_MAX_BYTES, number(0, 1 << 40));
+        let cache_trust = reader.read(&CACHE_TRUST_MS, number(100, 60_000));
+        let commit_log = commit_log_config(reader);
         let max_bulk_bytes = reader.read(&MAX_BULK_BYTES, number(1024, MAX_BULK as u64));
         let cors = allowed_origins(reader);
         let sockets = socket_config(reader, listen);
@@ -251,6 +271,8 @@ impl CharacterServiceConfig {
             cache_ttl: Duration::from_secs(cache_ttl?),
             cache_stale_max: Duration::from_secs(cache_stale_max?),
             cache_max_bytes: cache_max_bytes?,
+            cache_trust: Duration::from_millis(cache_trust?),
+            commit_log: commit_log?,
             max_bulk_bytes: usize::try_from(max_bulk_bytes?).ok()?,
             cors,
             sockets: sockets?,
@@ -267,7 +289,7 @@ impl CharacterServiceConfig {
 }
 
 fn redis(text: &str) -> Result<SecretString, String> {
-    let given = url(&["redis", "rediss"])(text).and_then(|_| secret(text))?;
+    let given = secret(text)?;
     RedisTierOptions::new(given.clone()).check().map_err(|error| error.to_string())?;
     Ok(given)
 }

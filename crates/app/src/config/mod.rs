@@ -2,6 +2,7 @@
 
 mod admin;
 mod character_service;
+mod commit_log;
 mod cors;
 mod listener;
 mod log_filter;
@@ -12,6 +13,7 @@ mod variables;
 
 pub use admin::AdminConfig;
 pub use character_service::{CharacterServiceConfig, RemoteStorage};
+pub use commit_log::CommitLogConfig;
 pub use reports::ReportConfig;
 pub use sockets::SocketConfig;
 pub use storage_service::{DatabaseUrl, StorageServiceConfig};

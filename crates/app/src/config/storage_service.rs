@@ -2,6 +2,9 @@ use super::{
     AdminConfig, ConfigError, Environment, LOG_FORMAT, LOG_LEVEL, LogConfig, MAX_IN_FLIGHT_BYTES, ReportConfig,
     SHUTDOWN_SECS, Variable,
     admin::{ADMIN_ADDR, ADMIN_ALLOW_REMOTE, ADMIN_TOKEN, admin_config, tokens},
+    commit_log::{
+        COMMIT_LOG_BOUND_HOURS, COMMIT_LOG_POLL_MS, COMMIT_LOG_RETENTION_HOURS, CommitLogConfig, commit_log_config,
+    },
     listener::{ALLOWED_HOSTS, METRICS_ON, allowed_hosts, health_paths},
     log_config, max_in_flight_bytes, read,
     reports::{ERROR_REPORTS_PER_MINUTE, SENTRY_DSN, report_config},
@@ -32,6 +35,8 @@ pub struct StorageServiceConfig {
     pub pool_size: usize,
     /// How long one database operation may take.
     pub database_timeout: Duration,
+    /// The log of commits.
+    pub commit_log: CommitLogConfig,
     /// Every bearer token that is accepted.
     pub tokens: Vec<SecretString>,
     /// The largest request body, in bytes.
@@ -77,6 +82,9 @@ impl StorageServiceConfig {
         DATABASE_URL,
         DATABASE_POOL_SIZE,
         DATABASE_TIMEOUT_MS,
+        COMMIT_LOG_RETENTION_HOURS,
+        COMMIT_LOG_BOUND_HOURS,
+        COMMIT_LOG_POLL_MS,
         STORAGE_SERVICE_TOKEN,
         MAX_REQUEST_BYTES,
         MAX_CONNECTIONS,
@@ -113,6 +121,7 @@ impl StorageServiceConfig {
         let database_url = reader.read(&DATABASE_URL, database);
         let pool_size = reader.read(&DATABASE_POOL_SIZE, number(1, 1000));
         let database_timeout = reader.read(&DATABASE_TIMEOUT_MS, number(1, 600_000));
+        let commit_log = commit_log_config(reader);
         let tokens = reader.read(&STORAGE_SERVICE_TOKEN, tokens);
         if !reader.is_set(&STORAGE_SERVICE_TOKEN) {
             reader
@@ -134,6 +143,7 @@ impl StorageServiceConfig {
             database_url,
             pool_size: usize::try_from(pool_size?).ok()?,
             database_timeout: Duration::from_millis(database_timeout?),
+            commit_log: commit_log?,
             tokens: tokens?,
             max_request_bytes: usize::try_from(max_request_bytes?).ok()?,
             sockets: sockets?,

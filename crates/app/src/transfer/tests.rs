@@ -2,15 +2,13 @@
 
 use super::*;
 use character_domain::{Character, CharacterVersion, size::MAX_ROW};
-use character_storage_port::{
-    CHARACTER_CREATED, CharacterVersionQuery, MemoryStorage, Outbox, PageRequest, StorageExt, Store,
-};
+use character_storage_port::{CHARACTER_CREATED, CharacterVersionQuery, MemoryStorage, PageRequest, StorageExt, Store};
+use character_storage_testkit::sample::logged_events;
 use serde_json::{Value, json};
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
     path::Path,
-    time::Duration,
 };
 
 const HERO: &str = "bd8edf9f-8557-4988-892c-395530d2b457";
@@ -185,8 +183,8 @@ async fn an_imported_character_is_born_as_any_other_by_the_import() {
     assert_eq!(versions.len(), 1);
     assert_eq!((versions[0].author.as_deref(), versions[0].parent_id), (Some("import"), None));
     assert_eq!(versions[0].state, hero);
-    let events = storage.claim(10, Duration::ZERO).await.unwrap();
-    assert!(events.len() == 2 && events.iter().all(|event| event.event.event_type == CHARACTER_CREATED));
+    let events = logged_events(&storage).await;
+    assert!(events.len() == 2 && events.iter().all(|event| event.event_type == CHARACTER_CREATED));
 }
 
 #[tokio::test]

@@ -1,19 +1,23 @@
 //! The adversarial hunt: many tasks over few rows, through one or several processes' worth of storages over one
-//! origin. It looks for answers older than what was acknowledged, for rows that a list shows or hides wrongly right
-//! after a write, and for whatever is still wrong when everything has come to rest.
+//! origin. It looks for answers older than what the same process acknowledged, older than a position that was sent along,
+//! or older than the time that news may take; for rows that a list shows or hides wrongly right after a write; and for
+//! whatever is still wrong when everything has come to rest.
 
+use super::epochs::Epochs;
 use async_trait::async_trait;
-use character_domain::{CampaignId, Character, CharacterId, InventoryItem, InventoryItemId, Meta, UserId, now};
+use character_domain::{CampaignId, Character, CharacterId, InventoryItem, InventoryItemId, UserId, now};
 use character_storage_port::{
-    COMMIT, Change, CharacterQuery, Commit, Committed, Deleted, Entity, EventId, Expect, InventoryItemQuery,
-    MemoryStorage, Outbox, OutboxEvent, Page, PageRequest, Probe, Query, Read, Result, Snapshot, SnapshotStream,
-    StorageError, StorageExt, StoragePort, Store, Transaction,
+    COMMIT, Change, CharacterQuery, Commit, Committed, Deleted, Entity, Expect, Fingerprint, InventoryItemQuery,
+    MemoryStorage, Page, PageRequest, Query, Read, Result, Scope, StorageError, StorageExt, StoragePort, Store, Tick,
+    Transaction, at_least, delegate_port,
 };
 use std::{
+    collections::{HashMap, VecDeque},
     future::Future,
+    ops::Range,
     pin::Pin,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     time::{Duration, Instant},
@@ -21,14 +25,23 @@ use std::{
 use uuid::Uuid;
 
 /// A storage that lets others in between its steps, and that loses the answers of some commits.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct Origin {
     pub(crate) inner: MemoryStorage,
+    pub(crate) epochs: Epochs,
     /// How many of a thousand commits are applied and not answered, and as many again are not applied.
     pub(crate) lost: u32,
     /// How many of a thousand steps take a millisecond, as long as a way to Redis and back.
     pub(crate) slow: u32,
     pub(crate) reads: Arc<AtomicU64>,
+}
+
+impl Default for Origin {
+    fn default() -> Self {
+        let inner = MemoryStorage::new();
+        let epochs = Epochs::of(&inner);
+        Self { inner, epochs, lost: 0, slow: 0, reads: Arc::default() }
+    }
 }
 
 impl Origin {
@@ -68,7 +81,8 @@ impl Commit for Origin {
         if fate < self.lost {
             return Err(StorageError::unavailable(COMMIT));
         }
-        let committed = self.inner.commit(transaction).await;
+        let era = self.epochs.era();
+        let committed = self.inner.commit(transaction).await.map(|committed| era.committed(committed));
         self.on_its_way().await;
         if fate < self.lost * 2 { Err(StorageError::unavailable(COMMIT)) } else { committed }
     }
@@ -81,29 +95,8 @@ impl Commit for Origin {
     }
 }
 
-#[async_trait]
-impl Outbox for Origin {
-    async fn claim(&self, limit: usize, lease: Duration) -> Result<Vec<OutboxEvent>> {
-        self.inner.claim(limit, lease).await
-    }
-    async fn acknowledge(&self, ids: &[EventId]) -> Result<()> {
-        self.inner.acknowledge(ids).await
-    }
-}
-
-#[async_trait]
-impl Snapshot for Origin {
-    async fn snapshot(&self) -> Result<SnapshotStream> {
-        self.inner.snapshot().await
-    }
-}
-
-#[async_trait]
-impl Probe for Origin {
-    async fn probe(&self) -> Result<()> {
-        self.inner.probe().await
-    }
-}
+delegate_port!(Log for [] Origin, it => it.epochs);
+delegate_port!(Consumers, Snapshot, Probe for [] Origin, it => it.inner);
 
 /// What a hunt brought home.
 #[derive(Clone, Debug, Default)]
@@ -111,6 +104,10 @@ pub(crate) struct Bag {
     pub(crate) operations: u64,
     /// Answers older than what was acknowledged through the same process before they were asked for.
     pub(crate) went_back: u64,
+    /// Answers older than the position that was sent along.
+    pub(crate) behind_position: u64,
+    /// Answers older than what was acknowledged anywhere longer ago than news may take.
+    pub(crate) late: u64,
     /// Lists that showed or hid a row wrongly right after it was written.
     pub(crate) listed_wrongly: u64,
     /// Rows and lists that were still wrong at rest.
@@ -121,12 +118,14 @@ pub(crate) struct Bag {
 
 impl Bag {
     pub(crate) fn is_empty(&self) -> bool {
-        self.went_back + self.listed_wrongly + self.stale_for_good == 0
+        self.went_back + self.behind_position + self.late + self.listed_wrongly + self.stale_for_good == 0
     }
 
     pub(crate) fn add(&mut self, other: Self) {
         self.operations += other.operations;
         self.went_back += other.went_back;
+        self.behind_position += other.behind_position;
+        self.late += other.late;
         self.listed_wrongly += other.listed_wrongly;
         self.stale_for_good += other.stale_for_good;
         self.first = self.first.take().or(other.first);
@@ -140,27 +139,15 @@ pub(crate) struct Plan {
     pub(crate) rounds: usize,
     /// Of one task in one round; the world comes to rest between rounds.
     pub(crate) operations: usize,
-    /// Whether what one process acknowledged is seen by all others in the same instant.
-    pub(crate) instant_news: bool,
-    /// How long the news of a process may take to be heard by all.
-    pub(crate) patience: Duration,
-    /// How long a write may be in doubt; then the world is looked at once more.
-    pub(crate) doubt: Duration,
+    /// How long the news of a commit may take to be heard by all.
+    pub(crate) bound: Duration,
     /// How many of a thousand operations are a disturbance.
     pub(crate) disturbances: u32,
 }
 
 impl Default for Plan {
     fn default() -> Self {
-        Self {
-            tasks: 16,
-            rounds: 8,
-            operations: 60,
-            instant_news: true,
-            patience: Duration::ZERO,
-            doubt: Duration::from_millis(1),
-            disturbances: 10,
-        }
+        Self { tasks: 16, rounds: 8, operations: 60, bound: Duration::from_millis(100), disturbances: 10 }
     }
 }
 
@@ -172,7 +159,44 @@ const OWNERS: usize = 2;
 /// So many new rows a task makes in one world, which would grow for ever otherwise.
 const CREATIONS: usize = 3;
 
-/// Few rows, and the highest revision of each that was acknowledged through each process.
+/// How many transactions are remembered, to be sent once more.
+const SENT: usize = 16;
+
+/// What was acknowledged of one row, through any process.
+#[derive(Default)]
+struct Acknowledged {
+    /// When, and which revision, in the order of the acknowledgements.
+    recent: VecDeque<(Instant, u64)>,
+    /// The highest revision of those that are too long ago to be recent.
+    old: u64,
+    /// The highest revision whose tick is counted in the position.
+    positioned: u64,
+}
+
+/// The highest tick that was acknowledged in an epoch.
+#[derive(Clone, Copy, Default)]
+struct Position {
+    era: u64,
+    tick: Tick,
+}
+
+/// What an answer must not be older than.
+struct Floor {
+    own: u64,
+    positioned: u64,
+    old: u64,
+}
+
+/// A question, with what is known when it is asked.
+struct Question {
+    process: usize,
+    position: Option<Position>,
+    /// The epoch, if every process has had time to hear of its beginning. Until then positions mean something else to it,
+    /// and so do the ticks of its own commits beside the shared values of others.
+    era: Option<u64>,
+}
+
+/// Few rows, and the highest revision of each that was acknowledged through each process, and through any.
 pub(crate) struct World<S> {
     origin: Origin,
     processes: Vec<S>,
@@ -181,6 +205,12 @@ pub(crate) struct World<S> {
     characters: Vec<CharacterId>,
     items: Vec<InventoryItemId>,
     floors: Vec<Vec<AtomicU64>>,
+    /// The same for each list that the process knows of having changed. It may not know of another list that the row was
+    /// in, because another process moved it.
+    listed: Vec<Mutex<HashMap<(usize, Scope), u64>>>,
+    acknowledged: Vec<Mutex<Acknowledged>>,
+    position: Mutex<Position>,
+    sent: Mutex<VecDeque<Transaction>>,
     created: Mutex<Vec<CharacterId>>,
     plan: Plan,
     disturb: Disturbance,
@@ -190,6 +220,10 @@ pub(crate) struct World<S> {
 struct Own {
     row: Character,
     creations: usize,
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 pub(crate) fn any_of<T: Copy>(things: &[T]) -> T {
@@ -210,19 +244,106 @@ impl<S: StoragePort + Clone + 'static> World<S> {
             items.push(origin.inner.create_inventory_item(row).await.expect("the origin takes it").id);
         }
         let floors = processes.iter().map(|_| (0..SHARED_ROWS * 2).map(|_| AtomicU64::new(1)).collect()).collect();
-        let (origin, created) = (origin.clone(), Mutex::default());
-        Arc::new(Self { origin, processes, users, campaigns, characters, items, floors, created, plan, disturb })
+        Arc::new(Self {
+            origin: origin.clone(),
+            listed: processes.iter().map(|_| Mutex::default()).collect(),
+            processes,
+            users,
+            campaigns,
+            characters,
+            items,
+            floors,
+            acknowledged: (0..SHARED_ROWS * 2).map(|_| Mutex::default()).collect(),
+            position: Mutex::default(),
+            sent: Mutex::default(),
+            created: Mutex::default(),
+            plan,
+            disturb,
+        })
     }
 
-    fn floor(&self, process: usize, row: usize) -> u64 {
-        self.floors[process][row].load(Ordering::SeqCst)
+    /// Asks a process, half of the time with the position of all that was acknowledged so far.
+    fn question(&self, process: usize) -> Question {
+        let (era, position) = (self.era(), *locked(&self.position));
+        let position = Some(position).filter(|position| era == Some(position.era) && rand::random());
+        Question { process, position, era }
     }
 
-    fn acknowledged(&self, process: usize, row: usize, meta: &Meta) {
-        for (index, floors) in self.floors.iter().enumerate() {
-            if index == process || self.plan.instant_news {
-                floors[row].fetch_max(meta.revision.0, Ordering::SeqCst);
+    /// The epoch, if its beginning is longer ago than news may take.
+    fn era(&self) -> Option<u64> {
+        let era = self.origin.epochs.era();
+        era.since.is_none_or(|since| since.elapsed() > self.plan.bound).then_some(era.number)
+    }
+
+    /// Whether the epoch of the question lasts.
+    fn lasts(&self, question: &Question) -> bool {
+        question.era == Some(self.origin.epochs.era().number)
+    }
+
+    fn floor(&self, process: usize, row: usize) -> Floor {
+        let mut acknowledged = locked(&self.acknowledged[row]);
+        while acknowledged.recent.front().is_some_and(|(at, _)| at.elapsed() > self.plan.bound) {
+            let (_, revision) = acknowledged.recent.pop_front().unwrap_or((Instant::now(), 0));
+            acknowledged.old = acknowledged.old.max(revision);
+        }
+        let (positioned, old) = (acknowledged.positioned, acknowledged.old);
+        Floor { own: self.floors[process][row].load(Ordering::SeqCst), positioned, old }
+    }
+
+    /// What the rows of a list of this scope must not be older than.
+    fn floors(&self, process: usize, scope: Scope, rows: Range<usize>) -> Vec<Floor> {
+        let listed = locked(&self.listed[process]);
+        let own = |row| listed.get(&(row, scope)).copied().unwrap_or(0);
+        rows.map(|row| Floor { own: own(row), ..self.floor(process, row) }).collect()
+    }
+
+    fn acknowledged(&self, process: usize, row: usize, era: u64, committed: &Committed, write: usize) {
+        let revision = committed.written[write].revision.0;
+        self.floors[process][row].fetch_max(revision, Ordering::SeqCst);
+        for scope in committed.changes[write].owners().chain([Scope::All]) {
+            let mut listed = locked(&self.listed[process]);
+            let floor = listed.entry((row, scope)).or_default();
+            *floor = revision.max(*floor);
+        }
+        let is_positioned = {
+            let mut position = locked(&self.position);
+            let now = self.origin.epochs.era().number;
+            if position.era != now {
+                *position = Position { era: now, tick: Tick(0) };
             }
+            position.tick = if era == now { position.tick.max(committed.tick) } else { position.tick };
+            era == now
+        };
+        let mut acknowledged = locked(&self.acknowledged[row]);
+        acknowledged.recent.push_back((Instant::now(), revision));
+        if is_positioned {
+            acknowledged.positioned = acknowledged.positioned.max(revision);
+        }
+    }
+
+    /// Asks, and sends the position along.
+    async fn ask<T>(&self, question: &Question, work: impl Future<Output = T>) -> T {
+        at_least(question.position.map(|position| position.tick), work).await.0
+    }
+
+    fn check(&self, bag: &mut Bag, question: &Question, row: usize, floor: &Floor, found: Option<u64>, how: &str) {
+        let found = found.unwrap_or(0);
+        let lasts = self.lasts(question);
+        let position = question.position.filter(|_| lasts);
+        let is_wrong = [lasts && found < floor.own, position.is_some() && found < floor.positioned, found < floor.old];
+        let [went_back, behind_position, late] = is_wrong.map(u64::from);
+        bag.went_back += went_back;
+        bag.behind_position += behind_position;
+        bag.late += late;
+        if went_back + behind_position + late > 0 {
+            let Floor { own, positioned, old } = floor;
+            let process = question.process;
+            let tick = position.map(|position| position.tick.0);
+            let text = format!(
+                "process {process}, row {row}: {found} by {how}, with position {tick:?}, after {own} was acknowledged by \
+                 itself, {positioned} anywhere, and {old} long ago"
+            );
+            bag.first.get_or_insert(text);
         }
     }
 
@@ -235,10 +356,10 @@ impl<S: StoragePort + Clone + 'static> World<S> {
             let process = task % self.processes.len();
             // An answer may be lost; a row that is not there is made anew by the next creation.
             drop(self.processes[process].create_character(row.clone()).await);
-            self.created.lock().unwrap_or_else(PoisonError::into_inner).push(row.id);
+            locked(&self.created).push(row.id);
             owns.push(Own { row, creations: 0 });
         }
-        for round in 0..self.plan.rounds {
+        for _ in 0..self.plan.rounds {
             let tasks: Vec<_> = owns
                 .drain(..)
                 .enumerate()
@@ -260,11 +381,6 @@ impl<S: StoragePort + Clone + 'static> World<S> {
                 bag.add(found);
             }
             self.look_around(&mut bag).await;
-            if round % 4 == 3 {
-                // The doubts are over by then, and nobody has looked meanwhile.
-                tokio::time::sleep(self.plan.doubt * 3).await;
-                self.look_around(&mut bag).await;
-            }
         }
         bag
     }
@@ -283,35 +399,29 @@ impl<S: StoragePort + Clone + 'static> World<S> {
             80..85 => self.write_item(process).await,
             85..88 => self.write_both(process).await,
             88..90 => self.write_each(process).await,
+            90..92 => self.act(process).await,
+            92..93 => self.repeat(process).await,
             _ => self.write_own(own_process, own, bag).await,
-        }
-    }
-
-    fn went_back(&self, bag: &mut Bag, process: usize, row: usize, floor: u64, found: Option<u64>, how: &str) {
-        if found.unwrap_or(0) < floor {
-            bag.went_back += 1;
-            let text = format!("process {process}, row {row}: {found:?} by {how} after {floor} was acknowledged");
-            bag.first.get_or_insert(text);
         }
     }
 
     async fn find_character(&self, process: usize, bag: &mut Bag) {
         let row = rand::random_range(0..SHARED_ROWS);
         let deleted = any_of(&[Deleted::Include, Deleted::Exclude]);
-        let floor = self.floor(process, row);
-        let found = Store::<Character>::find(&self.processes[process], self.characters[row], deleted).await;
-        let found = found.expect("the origin is not down").value;
+        let (floor, question) = (self.floor(process, row), self.question(process));
+        let find = Store::<Character>::find(&self.processes[process], self.characters[row], deleted);
+        let found = self.ask(&question, find).await.expect("the origin is not down").value;
         if deleted == Deleted::Include || found.is_some() {
-            self.went_back(bag, process, row, floor, found.map(|row| row.meta.revision.0), "find");
+            self.check(bag, &question, row, &floor, found.map(|row| row.meta.revision.0), "find");
         }
     }
 
     async fn find_item(&self, process: usize, bag: &mut Bag) {
         let index = rand::random_range(0..SHARED_ROWS);
-        let floor = self.floor(process, SHARED_ROWS + index);
-        let found = Store::<InventoryItem>::find(&self.processes[process], self.items[index], Deleted::Include).await;
-        let found = found.expect("the origin is not down").value.map(|row| row.meta.revision.0);
-        self.went_back(bag, process, SHARED_ROWS + index, floor, found, "find");
+        let (floor, question) = (self.floor(process, SHARED_ROWS + index), self.question(process));
+        let find = Store::<InventoryItem>::find(&self.processes[process], self.items[index], Deleted::Include);
+        let found = self.ask(&question, find).await.expect("the origin is not down").value;
+        self.check(bag, &question, SHARED_ROWS + index, &floor, found.map(|row| row.meta.revision.0), "find");
     }
 
     fn query(&self) -> CharacterQuery {
@@ -324,29 +434,31 @@ impl<S: StoragePort + Clone + 'static> World<S> {
     }
 
     async fn list_characters(&self, process: usize, bag: &mut Bag) {
-        let floors: Vec<_> = (0..SHARED_ROWS).map(|row| self.floor(process, row)).collect();
-        let page = self.processes[process].list_characters(&self.query(), PageRequest::default()).await;
-        let page = page.expect("the origin is not down").value;
+        let query = self.query();
+        let (floors, question) = (self.floors(process, query.scope(), 0..SHARED_ROWS), self.question(process));
+        let list = self.processes[process].list_characters(&query, PageRequest::default());
+        let page = self.ask(&question, list).await.expect("the origin is not down").value;
         for (index, id) in self.characters.iter().enumerate() {
             if let Some(row) = page.items.iter().find(|row| row.id == *id) {
-                self.went_back(bag, process, index, floors[index], Some(row.meta.revision.0), "list");
+                self.check(bag, &question, index, &floors[index], Some(row.meta.revision.0), "list");
             }
         }
     }
 
     async fn list_items(&self, process: usize, bag: &mut Bag) {
-        let floors: Vec<_> = (0..SHARED_ROWS).map(|row| self.floor(process, SHARED_ROWS + row)).collect();
         let owner = rand::random_range(0..OWNERS);
         let query = InventoryItemQuery {
             character_id: Some(self.characters[owner]),
             include_deleted: true,
             ..InventoryItemQuery::default()
         };
-        let page = self.processes[process].list_inventory_items(&query, PageRequest::default()).await;
-        let page = page.expect("the origin is not down").value;
+        let rows = SHARED_ROWS..SHARED_ROWS * 2;
+        let (floors, question) = (self.floors(process, query.scope(), rows), self.question(process));
+        let list = self.processes[process].list_inventory_items(&query, PageRequest::default());
+        let page = self.ask(&question, list).await.expect("the origin is not down").value;
         for (index, id) in self.items.iter().enumerate().filter(|(index, _)| index % OWNERS == owner) {
             let found = page.items.iter().find(|row| row.id == *id).map(|row| row.meta.revision.0);
-            self.went_back(bag, process, SHARED_ROWS + index, floors[index], found, "list");
+            self.check(bag, &question, SHARED_ROWS + index, &floors[index], found, "list");
         }
     }
 
@@ -387,31 +499,38 @@ impl<S: StoragePort + Clone + 'static> World<S> {
         Some(Change::Replace { entity: next, expect })
     }
 
+    /// Commits a transaction that writes these rows, in this order.
+    async fn commit(&self, process: usize, rows: &[usize], transaction: Transaction) {
+        let era = self.origin.epochs.era().number;
+        if let Ok(committed) = self.processes[process].commit(transaction.clone()).await {
+            for (write, row) in rows.iter().enumerate() {
+                self.acknowledged(process, *row, era, &committed, write);
+            }
+            let mut sent = locked(&self.sent);
+            sent.push_back(transaction);
+            if sent.len() > SENT {
+                sent.pop_front();
+            }
+        }
+    }
+
     async fn write_character(&self, process: usize) {
         let row = rand::random_range(0..SHARED_ROWS);
         let Some(change) = self.changed(process, row).await else { return };
-        if let Ok(committed) = self.processes[process].commit(Transaction::new().with(change)).await {
-            self.acknowledged(process, row, &committed.written[0]);
-        }
+        self.commit(process, &[row], Transaction::new().with(change)).await;
     }
 
     async fn write_item(&self, process: usize) {
         let row = rand::random_range(0..SHARED_ROWS);
         let Some(change) = self.changed_item(process, row).await else { return };
-        if let Ok(committed) = self.processes[process].commit(Transaction::new().with(change)).await {
-            self.acknowledged(process, SHARED_ROWS + row, &committed.written[0]);
-        }
+        self.commit(process, &[SHARED_ROWS + row], Transaction::new().with(change)).await;
     }
 
     async fn write_both(&self, process: usize) {
         let row = rand::random_range(0..SHARED_ROWS);
         let Some(character) = self.changed(process, row).await else { return };
         let Some(item) = self.changed_item(process, row).await else { return };
-        let both = Transaction::new().with(character).with(item);
-        if let Ok(committed) = self.processes[process].commit(both).await {
-            self.acknowledged(process, row, &committed.written[0]);
-            self.acknowledged(process, SHARED_ROWS + row, &committed.written[1]);
-        }
+        self.commit(process, &[row, SHARED_ROWS + row], Transaction::new().with(character).with(item)).await;
     }
 
     async fn write_each(&self, process: usize) {
@@ -422,11 +541,40 @@ impl<S: StoragePort + Clone + 'static> World<S> {
             rows.push(row);
             transactions.push(Transaction::new().with(change));
         }
+        let era = self.origin.epochs.era().number;
         let outcomes = self.processes[process].commit_each(transactions).await;
         for (row, outcome) in rows.into_iter().zip(outcomes) {
             if let Ok(committed) = outcome {
-                self.acknowledged(process, row, &committed.written[0]);
+                self.acknowledged(process, row, era, &committed, 0);
             }
+        }
+    }
+
+    /// An act with a key: as long as its outcome is unknown it decides anew, perhaps in another process.
+    async fn act(&self, process: usize) {
+        let (row, first) = (rand::random_range(0..SHARED_ROWS), Transaction::new());
+        for attempt in 0..4 {
+            let process = if attempt == 0 { process } else { rand::random_range(0..self.processes.len()) };
+            let Some(change) = self.changed(process, row).await else { return };
+            let fingerprint = Some(Fingerprint::of(first.id.0.as_bytes()));
+            let transaction = Transaction { fingerprint, ..first.clone().with(change) };
+            let era = self.origin.epochs.era().number;
+            match self.processes[process].commit(transaction).await {
+                Ok(committed) => return self.acknowledged(process, row, era, &committed, 0),
+                Err(error) if error.certainly_not_applied() => return,
+                Err(_) => {}
+            }
+        }
+    }
+
+    /// Somebody sends a transaction once more that was acknowledged a while ago.
+    async fn repeat(&self, process: usize) {
+        let sent = {
+            let sent = locked(&self.sent);
+            if sent.is_empty() { None } else { sent.get(rand::random_range(0..sent.len())).cloned() }
+        };
+        if let Some(transaction) = sent {
+            drop(self.processes[process].commit(transaction).await);
         }
     }
 
@@ -443,7 +591,7 @@ impl<S: StoragePort + Clone + 'static> World<S> {
                     own.creations += 1;
                     own.row = Character::new(any_of(&self.users), "new", now());
                     own.row.campaign_id = Some(any_of(&self.campaigns));
-                    self.created.lock().unwrap_or_else(PoisonError::into_inner).push(own.row.id);
+                    locked(&self.created).push(own.row.id);
                     Transaction::new().with(Change::Create(own.row.clone()))
                 } else {
                     Transaction::new().with(Change::<Character>::Restore { id, expect: Expect::Any, at: now() })
@@ -461,19 +609,20 @@ impl<S: StoragePort + Clone + 'static> World<S> {
             }
             None => Transaction::new().with(Change::Create(own.row.clone())),
         };
-        // Whether acknowledged or not: once there is an answer, the process shows what is.
-        drop(storage.commit(transaction).await);
+        let Some(era) = self.era() else { return drop(storage.commit(transaction).await) };
+        let Ok(committed) = storage.commit(transaction).await else { return };
         let truth = Store::<Character>::find(&self.origin.inner, own.row.id, Deleted::Include).await;
         let Some(truth) = truth.expect("the origin is not down").value else { return };
         own.row = truth.clone();
-        let readers = if self.plan.instant_news { 0..self.processes.len() } else { process..process + 1 };
-        for reader in readers {
-            self.check_lists(reader, &before, &truth, bag).await;
-        }
+        // In this process the answer is enough, and another one is sent the position.
+        self.check_lists(Question { process, position: None, era: Some(era) }, &before, &truth, bag).await;
+        let (other, position) = (rand::random_range(0..self.processes.len()), Position { era, tick: committed.tick });
+        let question = Question { process: other, position: Some(position), era: Some(era) };
+        self.check_lists(question, &before, &truth, bag).await;
     }
 
-    async fn check_lists(&self, process: usize, before: &Character, truth: &Character, bag: &mut Bag) {
-        let storage = &self.processes[process];
+    async fn check_lists(&self, question: Question, before: &Character, truth: &Character, bag: &mut Bag) {
+        let storage = &self.processes[question.process];
         let all = CharacterQuery { include_deleted: rand::random(), ..CharacterQuery::live() };
         let mut queries = vec![all.clone()];
         for row in [before, truth] {
@@ -481,28 +630,37 @@ impl<S: StoragePort + Clone + 'static> World<S> {
             queries.extend(row.campaign_id.map(|id| CharacterQuery { campaign_id: Some(id), ..all.clone() }));
         }
         let query = &queries[rand::random_range(0..queries.len())];
-        let page = storage.list_characters(query, PageRequest::default()).await.expect("the origin is not down").value;
+        let page = self.ask(&question, storage.list_characters(query, PageRequest::default())).await;
+        let page = page.expect("the origin is not down").value;
+        let find = Store::<Character>::find(storage, truth.id, Deleted::Include);
+        let found = self.ask(&question, find).await.expect("the origin is not down").value;
+        if !self.lasts(&question) {
+            return;
+        }
         let listed = page.items.iter().find(|row| row.id == truth.id);
         let expected = Some(truth).filter(|row| query.matches(row));
         if listed != expected {
             bag.listed_wrongly += 1;
+            let process = question.process;
             let text = format!("process {process}, {query:?}: {listed:?} instead of {expected:?}");
             bag.first.get_or_insert(text);
         }
-        let found = Store::<Character>::find(storage, truth.id, Deleted::Include).await;
-        let found = found.expect("the origin is not down").value;
-        self.went_back(bag, process, usize::MAX, truth.meta.revision.0, found.map(|row| row.meta.revision.0), "find");
+        let own = truth.meta.revision.0;
+        let floor = Floor { own, positioned: own, old: 0 };
+        self.check(bag, &question, usize::MAX, &floor, found.map(|row| row.meta.revision.0), "find");
     }
 
     /// Nobody writes any more: every row and every list must be what the origin says, in every process.
     async fn look_around(&self, bag: &mut Bag) {
-        let until = Instant::now() + self.plan.patience;
+        let until = Instant::now() + self.plan.bound;
         loop {
+            let begun = Instant::now();
             let wrong = self.wrong().await;
             if wrong.is_empty() {
                 return;
             }
-            if Instant::now() >= until {
+            // What was read before that need not have been heard of.
+            if begun >= until {
                 bag.stale_for_good += wrong.len() as u64;
                 bag.first.get_or_insert(wrong.into_iter().next().unwrap_or_default());
                 return;
@@ -513,7 +671,7 @@ impl<S: StoragePort + Clone + 'static> World<S> {
 
     async fn wrong(&self) -> Vec<String> {
         let mut wrong = Vec::new();
-        let created = self.created.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let created = locked(&self.created).clone();
         for id in self.characters.iter().chain(&created) {
             self.compare_row::<Character>(*id, &mut wrong).await;
         }

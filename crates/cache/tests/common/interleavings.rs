@@ -1,65 +1,114 @@
-//! Every order in which loads, writes and an eviction can take their steps on one key of a shared tier. Each step is
-//! atomic in the tier, so the orders are all that can happen.
+//! Every order in which loads, writes, news and an eviction can take their steps on one key, in two processes.
 //!
 //! Lesson 53: the interleavings are written down, and checked one by one.
 
-use super::{Fence, Key, Lease, Lookup, Settlement, SharedTier};
-use bytes::Bytes;
-use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
-use uuid::Uuid;
+use super::{
+    gates::{Fate, GatedLog, GatedOrigin, Passage},
+    mutants::{Mistake, MistakenLog, MistakenTier, Restorable},
+    name, names, of_user, renamed, torormir,
+};
+use character_cache::{CacheMetrics, CacheOptions, Cached, SharedTier};
+use character_domain::Character;
+use character_storage_port::{
+    Change, Commit, Committed, Deleted, Expect, MemoryStorage, Result, StorageExt, StoragePort, Store, Tick,
+    Transaction, at_least,
+};
+use std::{future::poll_fn, sync::Arc, task::Poll, time::Duration};
+use tokio::task::JoinHandle;
+
+/// A process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Process {
+    A,
+    B,
+}
 
 /// Who takes part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Part {
-    /// Looks the key up, asks the origin, fills.
-    Load,
-    /// Fences, commits, settles with the new value when it knows it.
-    Write,
-    /// The same without knowing the new value.
-    Change,
-    /// Fences, is refused, restores.
-    Refused,
-    /// Fences, commits, is not told, and leaves the key in doubt.
-    Unanswered,
-    /// Fences, commits and is never heard of again.
-    Dies,
-    /// The tier forgets the key.
+    /// Begins; reads at the origin; the answer arrives.
+    Load(Process),
+    /// Is applied; is acknowledged.
+    Write(Process),
+    /// Is applied; its answer is lost.
+    Lost(Process),
+    /// The log is asked; its answer arrives.
+    News(Process),
+    /// The shared tier forgets everything.
     Evict,
 }
+
+use Part::{Evict, Load, Lost, News, Write};
+use Process::{A, B};
+
+const PARTS: [Part; 9] = [Load(A), Load(B), Write(A), Write(B), Lost(A), Lost(B), News(A), News(B), Evict];
 
 impl Part {
     fn steps(self) -> usize {
         match self {
-            Self::Evict => 1,
-            Self::Dies => 2,
-            _ => 3,
+            Evict => 1,
+            Write(_) | Lost(_) | News(_) => 2,
+            Load(_) => 3,
+        }
+    }
+
+    fn is_write(self) -> bool {
+        matches!(self, Write(_) | Lost(_))
+    }
+
+    fn in_the_other_process(self) -> Self {
+        let other = |process| if process == A { B } else { A };
+        match self {
+            Load(process) => Load(other(process)),
+            Write(process) => Write(other(process)),
+            Lost(process) => Lost(other(process)),
+            News(process) => News(other(process)),
+            Evict => Evict,
         }
     }
 }
 
-/// The casts that matter: up to three of them on one key.
-pub(crate) fn casts() -> Vec<Vec<Part>> {
-    let writes = [Part::Write, Part::Change, Part::Refused, Part::Unanswered];
-    let mut casts = vec![vec![Part::Load, Part::Load, Part::Dies]];
-    for (index, one) in writes.into_iter().enumerate() {
-        casts.push(vec![Part::Load, one, Part::Evict]);
-        casts.push(vec![Part::Load, Part::Load, one]);
-        casts.extend(writes[index..].iter().map(|other| vec![Part::Load, one, *other]));
+fn index(part: Part) -> usize {
+    PARTS.iter().position(|other| *other == part).expect("every part is listed")
+}
+
+/// Every cast of one to three of which one at least writes. Of two that differ in the names of the processes, one, when the
+/// processes are alike.
+fn casts(sharing: Sharing) -> Vec<Vec<Part>> {
+    let mut casts = Vec::new();
+    for (first, one) in PARTS.into_iter().enumerate() {
+        casts.push(vec![one]);
+        for (second, two) in PARTS.into_iter().enumerate().skip(first) {
+            casts.push(vec![one, two]);
+            casts.extend(PARTS[second..].iter().map(|three| vec![one, two, *three]));
+        }
     }
+    let is_first = |cast: &Vec<Part>| {
+        let indices = |parts: &mut dyn Iterator<Item = Part>| {
+            let mut indices: Vec<_> = parts.map(index).collect();
+            indices.sort_unstable();
+            indices
+        };
+        let ours = indices(&mut cast.iter().copied());
+        ours <= indices(&mut cast.iter().map(|part| part.in_the_other_process()))
+    };
+    let are_alike = sharing != Sharing::TierOfOne;
+    casts.retain(|cast| cast.iter().any(|part| part.is_write()) && (!are_alike || is_first(cast)));
     casts
 }
 
-/// Every order of the steps of a cast, as whose turn it is.
-pub(crate) fn orders(cast: &[Part]) -> Vec<Vec<usize>> {
-    fn extend(left: &mut [usize], order: &mut Vec<usize>, orders: &mut Vec<Vec<usize>>) {
+/// Every order of the steps of a cast, as whose turn it is. Of parts that are the same, the first is always ahead.
+fn orders(cast: &[Part]) -> Vec<Vec<usize>> {
+    fn extend(cast: &[Part], left: &mut [usize], order: &mut Vec<usize>, orders: &mut Vec<Vec<usize>>) {
         if left.iter().all(|steps| *steps == 0) {
             return orders.push(order.clone());
         }
         for part in 0..left.len() {
-            if left[part] > 0 {
+            let is_ahead = part > 0 && cast[part] == cast[part - 1] && left[part] <= left[part - 1];
+            if left[part] > 0 && !is_ahead {
                 left[part] -= 1;
                 order.push(part);
-                extend(left, order, orders);
+                extend(cast, left, order, orders);
                 order.pop();
                 left[part] += 1;
             }
@@ -67,135 +116,280 @@ pub(crate) fn orders(cast: &[Part]) -> Vec<Vec<usize>> {
     }
     let mut orders = Vec::new();
     let mut left: Vec<_> = cast.iter().map(|part| part.steps()).collect();
-    extend(&mut left, &mut Vec::new(), &mut orders);
+    extend(cast, &mut left, &mut Vec::new(), &mut orders);
     orders
 }
 
-pub(crate) type Evict = Arc<dyn Fn(Key) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync>;
+/// What the processes have beside the storage.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sharing {
+    Nothing,
+    Tier,
+    /// A tier, and no memory of their own.
+    TierAlone,
+    /// The first has a tier, and the second has none.
+    TierOfOne,
+}
 
-#[derive(Clone, Copy, Default)]
+struct Side {
+    cache: Cached,
+    origin: GatedOrigin,
+    log: GatedLog,
+}
+
+impl Side {
+    /// Hears all that there is.
+    async fn hear(&self) {
+        for _ in 0..2 {
+            self.log.questions.last(Passage::go);
+            rest().await;
+            self.log.questions.take().map(|mut question| question.arrive(Fate::Arrives));
+            rest().await;
+        }
+    }
+
+    fn open(&self, open: bool) {
+        self.origin.reads.open(open);
+        self.origin.commits.open(open);
+    }
+
+    async fn revision(&self, row: &Character) -> u64 {
+        let found = Store::<Character>::find(&self.cache, row.id, Deleted::Include).await.expect("memory is up");
+        found.value.map_or(0, |row| row.meta.revision.0)
+    }
+}
+
+/// Until nobody can go on. One thread runs all tasks in turn, and no step wakes more than a few of them one after the other.
+async fn rest() {
+    let mut turns = 8;
+    // Not `yield_now`, which looks for input and output each time.
+    poll_fn(|context| {
+        turns -= 1;
+        context.waker().wake_by_ref();
+        if turns == 0 { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
+}
+
+/// Whether a play looks at the list that the row is in, too.
+fn lists(number: usize) -> bool {
+    number.is_multiple_of(4)
+}
+
+/// How many orders are played on one stage.
+const PLAYS: usize = 50;
+
+/// Two processes over one storage.
+pub(crate) struct Stage {
+    storage: MemoryStorage,
+    tier: Restorable,
+    sides: [Side; 2],
+}
+
+/// One part of a play.
+#[derive(Default)]
 struct Progress {
     steps: usize,
-    lease: Option<Lease>,
-    fence: Option<Fence>,
-    read: u64,
-    /// What the writer believes that its write makes.
-    predicted: u64,
-    made: u64,
+    passage: Option<Passage>,
+    load: Option<(u64, Process, JoinHandle<u64>)>,
+    write: Option<JoinHandle<Result<Committed>>>,
 }
 
-fn written(revision: u64) -> Bytes {
-    Bytes::from(revision.to_string())
-}
-
-fn read(value: &Bytes) -> Option<u64> {
-    std::str::from_utf8(value).ok()?.parse().ok()
-}
-
-const FRESH: Duration = Duration::from_secs(3_600);
-
-/// Plays one order on a key of its own, the parts taking turns between the processes; answers what went wrong.
-async fn play(
-    processes: &[Arc<dyn SharedTier>],
-    evict: &Evict,
-    cast: &[Part],
-    order: &[usize],
-    filled: bool,
-) -> Result<(), String> {
-    let key = Key::from(format!("character:row:{}", Uuid::new_v4()).as_str());
-    let keys = std::slice::from_ref(&key);
-    let (mut origin, mut acknowledged) = (1u64, 1u64);
-    let mut parts = vec![Progress::default(); cast.len()];
-    if filled && let Lookup::Leased { lease, .. } = processes[0].get_or_lease(&key, FRESH).await {
-        processes[0].fill(&key, lease, Some(written(1))).await;
+impl Stage {
+    pub(crate) async fn new(sharing: Sharing, mistake: Option<Mistake>) -> Self {
+        let (storage, tier) = (MemoryStorage::new(), Restorable::default());
+        let mut sides = Vec::new();
+        for process in [A, B] {
+            let origin = GatedOrigin { inner: storage.clone(), ..GatedOrigin::default() };
+            let log = GatedLog { inner: storage.clone(), ..GatedLog::default() };
+            let options = CacheOptions {
+                // Time is no part of this.
+                trust: Duration::from_secs(1 << 30),
+                fresh: Duration::from_secs(1 << 30),
+                follow: Duration::ZERO,
+                slots: 1 << 12,
+                max_bytes: if sharing == Sharing::TierAlone { 0 } else { 1 << 20 },
+                ..CacheOptions::default()
+            };
+            let ours = MistakenTier::over(&tier, mistake);
+            let is_shared = match sharing {
+                Sharing::Nothing => false,
+                Sharing::Tier | Sharing::TierAlone => true,
+                Sharing::TierOfOne => process == A,
+            };
+            let shared = is_shared.then(|| Arc::new(ours.clone()) as Arc<dyn SharedTier>);
+            let inner: Arc<dyn StoragePort> = Arc::new(origin.clone());
+            let heard = Arc::new(MistakenLog::passing(log.clone(), mistake));
+            let (cache, follower) = Cached::new(inner, heard, options, shared, CacheMetrics::default());
+            ours.belongs_to(&cache);
+            tokio::spawn(follower.run());
+            let side = Side { cache, origin, log };
+            while !side.cache.heard().trusted {
+                side.hear().await;
+            }
+            sides.push(side);
+        }
+        let Ok(sides) = sides.try_into() else { unreachable!("two were made") };
+        Self { storage, tier, sides }
     }
-    for turn in order {
-        let (tier, part) = (&processes[turn % processes.len()], &mut parts[*turn]);
-        match (cast[*turn], part.steps) {
-            (Part::Load, 0) => match tier.get_or_lease(&key, FRESH).await {
-                Lookup::Hit { value, .. } if read(&value).is_none_or(|found| found < acknowledged) => {
-                    return Err(format!("{value:?} is current after {acknowledged} was acknowledged"));
-                }
-                Lookup::Leased { lease, .. } => part.lease = Some(lease),
-                _ => {}
-            },
-            (Part::Load, 1) => part.read = origin,
-            (Part::Load, _) => {
-                if let Some(lease) = part.lease {
-                    tier.fill(&key, lease, Some(written(part.read))).await;
+
+    fn side(&self, process: Process) -> &Side {
+        &self.sides[process as usize]
+    }
+
+    /// Plays one order on a row of its own; answers what went wrong.
+    async fn play(&self, cast: &[Part], order: &[usize], number: usize) -> Result<(), String> {
+        let row = self.storage.create_character(torormir()).await.expect("memory takes it");
+        for (side, is_filled) in self.sides.iter().zip([number.is_multiple_of(2), number % 8 < 4]) {
+            side.hear().await;
+            side.open(true);
+            if is_filled {
+                name(&side.cache, &row).await;
+                if lists(number) {
+                    names(&side.cache, &of_user(&row)).await;
                 }
             }
-            (Part::Evict, _) => evict(key.clone()).await,
-            (_, 0) => {
-                part.predicted = origin + 1;
-                part.fence = Some(tier.fence(keys).await);
-            }
-            (Part::Refused, 1) => {}
-            (_, 1) => {
-                origin += 1;
-                part.made = origin;
-            }
-            (kind, _) => {
-                let settlement = match kind {
-                    Part::Write if part.predicted == part.made => Settlement::Store(written(part.made)),
-                    Part::Refused => Settlement::Restore,
-                    Part::Unanswered => Settlement::Doubt,
-                    _ => Settlement::Remove,
-                };
-                if let Some(fence) = part.fence {
-                    tier.settle(fence, vec![(key.clone(), settlement)]).await;
-                }
-                acknowledged = acknowledged.max(part.made);
+            side.open(false);
+        }
+        let (mut acknowledged, mut last) = ([1, 1], Tick(0));
+        let mut parts: Vec<Progress> = cast.iter().map(|_| Progress::default()).collect();
+        for (turn, part) in order.iter().enumerate() {
+            let progress = &mut parts[*part];
+            self.step(cast[*part], progress, &row, turn, (&mut acknowledged, &mut last)).await;
+            progress.steps += 1;
+        }
+        for (floor, process, load) in parts.into_iter().filter_map(|part| part.load) {
+            let found = load.await.expect("a load does not panic");
+            if found < floor {
+                return Err(format!("{process:?} found {found} after it had acknowledged {floor}"));
             }
         }
-        part.steps += 1;
+        self.sides.iter().for_each(|side| side.open(true));
+        let result = self.check(&row, acknowledged, last, number).await;
+        self.sides.iter().for_each(|side| side.open(false));
+        result
     }
-    match processes[0].get_or_lease(&key, FRESH).await {
-        Lookup::Hit { value, .. } if read(&value) != Some(origin) => {
-            Err(format!("{value:?} stays instead of {origin}"))
-        }
-        // A dead writer's placeholder holds until it runs out.
-        Lookup::Busy { .. } if cast.contains(&Part::Dies) => Ok(()),
-        Lookup::Busy { .. } | Lookup::Loading { .. } => Err("the key stays locked".to_owned()),
-        Lookup::Down => Err("the tier is down".to_owned()),
-        _ => Ok(()),
-    }
-}
 
-/// Plays every `share`-th order of every cast; answers how many were played, and the first that went wrong.
-pub(crate) async fn explore(
-    processes: Vec<Arc<dyn SharedTier>>,
-    evict: Evict,
-    share: usize,
-) -> (usize, Option<String>) {
-    let mut plays = Vec::new();
-    for cast in casts() {
-        for (index, order) in orders(&cast).into_iter().enumerate() {
-            if rand::random_range(0..share) == 0 {
-                plays.push((cast.clone(), order, index % 2 == 0));
+    async fn step(
+        &self,
+        part: Part,
+        progress: &mut Progress,
+        row: &Character,
+        turn: usize,
+        (acknowledged, last): (&mut [u64; 2], &mut Tick),
+    ) {
+        match (part, progress.steps) {
+            (Load(process), 0) => {
+                let (cache, id) = (self.side(process).cache.clone(), row.id);
+                let load = tokio::spawn(async move {
+                    let found = Store::<Character>::find(&cache, id, Deleted::Include).await;
+                    found.expect("memory is up").value.map_or(0, |row| row.meta.revision.0)
+                });
+                progress.load = Some((acknowledged[process as usize], process, load));
+                rest().await;
+                // None: it was answered by a tier, or waits for the load of another.
+                progress.passage = self.side(process).origin.reads.take();
+            }
+            (Write(process) | Lost(process), 0) => {
+                let side = self.side(process);
+                let (cache, entity) = (side.cache.clone(), renamed(row, &format!("Turn {turn}")));
+                let change = Change::Replace { entity, expect: Expect::Any };
+                progress.write = Some(tokio::spawn(async move { cache.commit(Transaction::new().with(change)).await }));
+                rest().await;
+                progress.passage = side.origin.commits.take();
+                progress.passage.as_mut().map(Passage::go);
+            }
+            (News(process), 0) => drop(self.side(process).log.questions.last(Passage::go)),
+            (News(process), _) => {
+                let questions = &self.side(process).log.questions;
+                if questions.last(|question| question.arrive(Fate::Arrives)) == Some(true) {
+                    questions.take();
+                    rest().await;
+                }
+            }
+            (Evict, _) => self.tier.clear().await,
+            (Load(_), 1) => drop(progress.passage.as_mut().map(Passage::go)),
+            (Load(_), _) => drop(progress.passage.as_mut().map(|passage| passage.arrive(Fate::Arrives))),
+            (Lost(_), _) => drop(progress.passage.as_mut().map(|passage| passage.arrive(Fate::IsLost))),
+            (Write(process), _) => {
+                progress.passage.as_mut().map(|passage| passage.arrive(Fate::Arrives));
+                if let Some(write) = progress.write.take() {
+                    let committed = write.await.expect("a write does not panic").expect("memory takes it");
+                    let floor = &mut acknowledged[process as usize];
+                    *floor = committed.written[0].revision.0.max(*floor);
+                    *last = committed.tick.max(*last);
+                }
             }
         }
+        rest().await;
     }
-    let count = plays.len();
-    let plays = Arc::new(std::sync::Mutex::new(plays));
-    let players: Vec<_> = (0..16)
-        .map(|_| {
-            let (plays, processes, evict) = (Arc::clone(&plays), processes.clone(), Arc::clone(&evict));
-            tokio::spawn(async move {
-                loop {
-                    let next = plays.lock().expect("no panic holds it").pop();
-                    let (cast, order, filled) = next?;
-                    if let Err(wrong) = play(&processes, &evict, &cast, &order, filled).await {
-                        plays.lock().expect("no panic holds it").clear();
-                        return Some(format!("{cast:?} in the order {order:?}: {wrong}"));
+
+    async fn check(&self, row: &Character, acknowledged: [u64; 2], last: Tick, number: usize) -> Result<(), String> {
+        // Whether anybody reads before the news makes a difference afterwards.
+        if number.is_multiple_of(3) {
+            for (side, floor) in self.sides.iter().zip(acknowledged) {
+                let found = side.revision(row).await;
+                if found < floor {
+                    return Err(format!("{found} is current in the process that has acknowledged {floor}"));
+                }
+            }
+        }
+        if number % 3 == 1 && last > Tick(0) {
+            let floor = acknowledged[0].max(acknowledged[1]);
+            for side in &self.sides {
+                let (found, _) = at_least(Some(last), side.revision(row)).await;
+                if found < floor {
+                    return Err(format!("{found} is found with the position of {floor}"));
+                }
+            }
+        }
+        for side in &self.sides {
+            side.hear().await;
+        }
+        let truth = self.storage.get_character(row.id).await.expect("memory is up").value;
+        for _ in 0..2 {
+            for side in &self.sides {
+                let found = side.revision(row).await;
+                if found != truth.meta.revision.0 {
+                    return Err(format!("{found} stays instead of {truth:?}"));
+                }
+                if lists(number) {
+                    let listed = names(&side.cache, &of_user(row)).await;
+                    if listed != [truth.name.as_str()] {
+                        return Err(format!("a list of {listed:?} stays instead of {truth:?}"));
                     }
                 }
-            })
-        })
-        .collect();
-    let mut first = None;
-    for player in players {
-        first = first.or(player.await.expect("a player does not panic"));
+            }
+        }
+        Ok(())
     }
-    (count, first)
+}
+
+/// Plays every `share`-th order of every cast; answers how many there are, and the first that went wrong.
+pub(crate) async fn explore(sharing: Sharing, mistake: Option<Mistake>, share: usize) -> (usize, Option<String>) {
+    // In a task, so that it takes turns with the others.
+    tokio::spawn(play_all(sharing, mistake, share)).await.expect("no play panics")
+}
+
+async fn play_all(sharing: Sharing, mistake: Option<Mistake>, share: usize) -> (usize, Option<String>) {
+    let mut stage = Stage::new(sharing, mistake).await;
+    let (mut count, first) = (0, rand::random_range(0..share));
+    for cast in casts(sharing) {
+        for order in orders(&cast) {
+            count += 1;
+            if count % share != first {
+                continue;
+            }
+            // Who has what in memory changes from one to the next.
+            let number = count / share;
+            if number.is_multiple_of(PLAYS) {
+                // A list of the memory looks at every row there is.
+                stage = Stage::new(sharing, mistake).await;
+            }
+            if let Err(wrong) = stage.play(&cast, &order, number).await {
+                return (count, Some(format!("{cast:?} in the order {order:?}: {wrong}")));
+            }
+        }
+    }
+    (count, None)
 }

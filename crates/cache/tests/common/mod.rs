@@ -1,11 +1,23 @@
-//! A storage whose failures and delays the test decides.
+//! A storage whose failures and delays the test decides, and processes that have a cache over it.
+
+pub(crate) mod epochs;
+pub(crate) mod gates;
+pub(crate) mod hunt;
+pub(crate) mod interleavings;
+pub(crate) mod log;
+pub(crate) mod mutants;
+pub(crate) mod naive;
 
 use async_trait::async_trait;
-use character_domain::{Character, UserId, now};
+use character_cache::{CacheMetrics, CacheOptions, Cached, SharedTier};
+use character_domain::{CampaignId, Character, UserId, now};
 use character_storage_port::{
-    COMMIT, Commit, Committed, Deleted, Entity, EventId, MemoryStorage, Outbox, OutboxEvent, Page, PageRequest, Probe,
-    Read, Result, SNAPSHOT, Snapshot, SnapshotStream, StorageError, Store, Transaction,
+    COMMIT, CharacterQuery, Commit, Committed, Deleted, Entity, Epoch, FOLLOW, HEAD, Log, LogBatch, LogCursor,
+    MemoryStorage, Page, PageRequest, Probe, Read, Result, SNAPSHOT, Snapshot, SnapshotStream, StorageError,
+    StoragePort, Store, Transaction, delegate_port,
 };
+use epochs::Epochs;
+use log::ScriptedLog;
 use std::{
     sync::{
         Arc, Mutex,
@@ -25,9 +37,10 @@ pub(crate) enum Commits {
     AnswerLost,
 }
 
-#[derive(Debug, Default, Clone)]
+#[derive(Debug, Clone)]
 pub(crate) struct Scripted {
     pub(crate) inner: MemoryStorage,
+    pub(crate) epochs: Epochs,
     pub(crate) down: Arc<AtomicBool>,
     pub(crate) reads: Arc<AtomicUsize>,
     pub(crate) commits: Arc<Mutex<Commits>>,
@@ -37,7 +50,20 @@ pub(crate) struct Scripted {
     pub(crate) yields: bool,
 }
 
+impl Default for Scripted {
+    fn default() -> Self {
+        let inner = MemoryStorage::new();
+        let epochs = Epochs::of(&inner);
+        let (down, reads, commits, answer_after) = Default::default();
+        Self { inner, epochs, down, reads, commits, answer_after, yields: false }
+    }
+}
+
 impl Scripted {
+    /// Begins an epoch of the log.
+    pub(crate) async fn begin(&self, epoch: Epoch) {
+        self.epochs.begin(epoch).await;
+    }
     pub(crate) fn reads(&self) -> usize {
         self.reads.load(Ordering::SeqCst)
     }
@@ -65,6 +91,10 @@ impl Scripted {
 
     fn asked(&self, operation: &'static str) -> Result<()> {
         self.reads.fetch_add(1, Ordering::SeqCst);
+        self.reached(operation)
+    }
+
+    fn reached(&self, operation: &'static str) -> Result<()> {
         if self.down.load(Ordering::SeqCst) { Err(StorageError::unavailable(operation)) } else { Ok(()) }
     }
 }
@@ -95,7 +125,8 @@ impl Commit for Scripted {
             return Err(StorageError::unavailable(COMMIT));
         }
         self.on_its_way().await;
-        let committed = self.inner.commit(transaction).await;
+        let era = self.epochs.era();
+        let committed = self.inner.commit(transaction).await.map(|committed| era.committed(committed));
         self.on_its_way().await;
         if commits == Commits::AnswerLost { Err(StorageError::unavailable(COMMIT)) } else { committed }
     }
@@ -109,14 +140,20 @@ impl Commit for Scripted {
 }
 
 #[async_trait]
-impl Outbox for Scripted {
-    async fn claim(&self, limit: usize, lease: Duration) -> Result<Vec<OutboxEvent>> {
-        self.inner.claim(limit, lease).await
+impl Log for Scripted {
+    async fn follow(&self, after: &LogCursor, limit: usize, wait: Duration) -> Result<LogBatch> {
+        self.reached(FOLLOW)?;
+        let batch = self.epochs.follow(after, limit, wait).await;
+        self.reached(FOLLOW)?;
+        batch
     }
-    async fn acknowledge(&self, ids: &[EventId]) -> Result<()> {
-        self.inner.acknowledge(ids).await
+    async fn head(&self) -> Result<LogCursor> {
+        self.reached(HEAD)?;
+        self.epochs.head().await
     }
 }
+
+delegate_port!(Consumers for [] Scripted, it => it.inner);
 
 #[async_trait]
 impl Snapshot for Scripted {
@@ -135,4 +172,68 @@ impl Probe for Scripted {
 
 pub(crate) fn torormir() -> Character {
     Character::new(UserId::new(), "Torormir", now())
+}
+
+/// A process that hears the log of the storage.
+pub(crate) async fn process(storage: &Scripted, options: CacheOptions, shared: Option<Arc<dyn SharedTier>>) -> Cached {
+    let (cache, _) = process_that_hears(storage, options, shared).await;
+    cache
+}
+
+/// The same, and how well it hears.
+pub(crate) async fn process_that_hears(
+    storage: &Scripted,
+    options: CacheOptions,
+    shared: Option<Arc<dyn SharedTier>>,
+) -> (Cached, ScriptedLog) {
+    let log = ScriptedLog::over(storage.clone());
+    let cache = unheard_process(storage, &log, options, shared);
+    assert!(cache.ready(Duration::from_secs(5)).await, "the log is heard");
+    (cache, log)
+}
+
+/// A process that may not have heard anything yet.
+pub(crate) fn unheard_process(
+    storage: &Scripted,
+    log: &ScriptedLog,
+    options: CacheOptions,
+    shared: Option<Arc<dyn SharedTier>>,
+) -> Cached {
+    let inner: Arc<dyn StoragePort> = Arc::new(storage.clone());
+    let (cache, follower) = Cached::new(inner, Arc::new(log.clone()), options, shared, CacheMetrics::default());
+    tokio::spawn(follower.run());
+    cache
+}
+
+/// Until every process has heard what there is. In paused time the clock stands still while anybody has work.
+pub(crate) async fn news() {
+    tokio::time::sleep(Duration::from_millis(1)).await;
+}
+
+pub(crate) async fn name(storage: &impl Store<Character>, row: &Character) -> Option<String> {
+    storage.find(row.id, Deleted::Exclude).await.expect("a find is answered").value.map(|row| row.name)
+}
+
+pub(crate) async fn names(storage: &impl Store<Character>, query: &CharacterQuery) -> Vec<String> {
+    let page = storage.list(query, PageRequest::default()).await.expect("a list is answered").value;
+    page.items.into_iter().map(|row| row.name).collect()
+}
+
+pub(crate) fn of_user(row: &Character) -> CharacterQuery {
+    CharacterQuery { user_id: Some(row.user_id), ..CharacterQuery::live() }
+}
+
+pub(crate) fn of_campaign(id: CampaignId) -> CharacterQuery {
+    CharacterQuery { campaign_id: Some(id), ..CharacterQuery::live() }
+}
+
+pub(crate) fn renamed(row: &Character, name: &str) -> Character {
+    Character { name: name.into(), ..row.clone() }
+}
+
+/// Lets time go by, at least two seconds of it, at whose end the log has been heard.
+pub(crate) async fn pass(time: Duration) {
+    let end = Duration::from_secs(2);
+    tokio::time::advance(time.saturating_sub(end)).await;
+    tokio::time::sleep(end).await;
 }

@@ -3,14 +3,12 @@
 
 use async_trait::async_trait;
 use character_storage_port::{
-    Commit, Committed, Deleted, Entity, EventId, Outbox, OutboxEvent, Page, PageRequest, Probe, Read, Result, Snapshot,
-    SnapshotStream, StoragePort, Store, Transaction,
+    Commit, Committed, Deleted, Entity, Page, PageRequest, Read, Result, StoragePort, Store, Transaction, delegate_port,
 };
 use std::{
     any::Any,
     collections::HashMap,
     sync::{Arc, Mutex},
-    time::Duration,
 };
 use uuid::Uuid;
 
@@ -66,26 +64,7 @@ impl<S: StoragePort> Commit for Naive<S> {
     }
 }
 
-#[async_trait]
-impl<S: StoragePort> Outbox for Naive<S> {
-    async fn claim(&self, limit: usize, lease: Duration) -> Result<Vec<OutboxEvent>> {
-        self.inner.claim(limit, lease).await
-    }
-    async fn acknowledge(&self, ids: &[EventId]) -> Result<()> {
-        self.inner.acknowledge(ids).await
-    }
-}
-
-#[async_trait]
-impl<S: StoragePort> Snapshot for Naive<S> {
-    async fn snapshot(&self) -> Result<SnapshotStream> {
-        self.inner.snapshot().await
-    }
-}
-
-#[async_trait]
-impl<S: StoragePort> Probe for Naive<S> {
-    async fn probe(&self) -> Result<()> {
-        self.inner.probe().await
-    }
-}
+delegate_port!(Log for [S: StoragePort] Naive<S>, it => it.inner);
+delegate_port!(Consumers for [S: StoragePort] Naive<S>, it => it.inner);
+delegate_port!(Snapshot for [S: StoragePort] Naive<S>, it => it.inner);
+delegate_port!(Probe for [S: StoragePort] Naive<S>, it => it.inner);

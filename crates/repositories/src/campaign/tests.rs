@@ -13,9 +13,9 @@ use character_domain::{
 };
 use character_storage_port::{
     COMMIT, CampaignEventQuery, CharacterProgressQuery, CharacterVersionQuery, EntityKind, ErrorKind, EventImpactQuery,
-    MemoryStorage, Outbox, Source, StaleReason, StorageError, StorageExt, Store, Tier,
+    MemoryStorage, Source, StaleReason, StorageError, StorageExt, Store, Tier,
 };
-use character_storage_testkit::MockStorage;
+use character_storage_testkit::{MockStorage, sample::logged_events};
 use serde_json::Value;
 use std::{sync::Arc, time::Duration};
 
@@ -120,8 +120,8 @@ impl World {
     }
 
     async fn events(&self) -> Vec<(String, Value)> {
-        let claimed = self.storage.claim(1000, Duration::ZERO).await.unwrap();
-        claimed.into_iter().map(|it| (it.event.event_type.into_owned(), it.event.data)).collect()
+        let events = logged_events(&self.storage).await;
+        events.into_iter().map(|event| (event.event_type.into_owned(), event.data)).collect()
     }
 }
 

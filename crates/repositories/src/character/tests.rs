@@ -7,10 +7,10 @@ use crate::{
 };
 use character_domain::{Document, Revision, UserId, Violation, now};
 use character_storage_port::{
-    COMMIT, CharacterVersionQuery, Committed, ErrorKind, Expect, MemoryStorage, Outbox, Source, StaleReason,
-    StorageError, StorageExt, Store, Tier, Write,
+    COMMIT, CharacterVersionQuery, Committed, ErrorKind, Expect, MemoryStorage, Source, StaleReason, StorageError,
+    StorageExt, Store, Tier, Write,
 };
-use character_storage_testkit::MockStorage;
+use character_storage_testkit::{MockStorage, sample::logged_events};
 use mockall::{Sequence, predicate::always};
 use serde_json::Value;
 use std::{
@@ -50,8 +50,8 @@ fn fields(violations: &Violations) -> Vec<&str> {
 }
 
 async fn events(storage: &MemoryStorage) -> Vec<(String, Value)> {
-    let claimed = storage.claim(1000, Duration::ZERO).await.unwrap();
-    claimed.into_iter().map(|it| (it.event.event_type.into_owned(), it.event.data)).collect()
+    let events = logged_events(storage).await;
+    events.into_iter().map(|event| (event.event_type.into_owned(), event.data)).collect()
 }
 
 #[tokio::test]
@@ -371,7 +371,7 @@ async fn a_fault_that_only_the_storage_finds_is_told_by_its_field() {
 #[tokio::test]
 async fn an_outcome_without_a_row_is_a_storage_that_broke_its_word() {
     let mut mock = MockStorage::new();
-    mock.expect_commit().return_once(|t| Ok(Committed { id: t.id, written: Vec::new(), answer: None }));
+    mock.expect_commit().return_once(|t| Ok(Committed { written: Vec::new(), ..done(&t) }));
     let Err(RepositoryError::Storage(error)) = over(mock).create(draft("Torormir"), &plain()).await else { panic!() };
     assert_eq!(*error.kind(), ErrorKind::Corrupt);
 }

@@ -12,7 +12,8 @@ use crate::{
     testing::{done, key, other_request, plain},
 };
 use character_domain::{Document, InventoryItem, InventoryItemId, Refusal, Revision, UserId, now, version};
-use character_storage_port::{CHARACTER_UPDATED, Entity, Expect, MemoryStorage, Outbox, StorageExt};
+use character_storage_port::{CHARACTER_UPDATED, Entity, Expect, MemoryStorage, StorageExt};
+use character_storage_testkit::sample::logged_events;
 use serde_json::{Value, json};
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
@@ -84,8 +85,8 @@ impl World {
     }
 
     async fn events(&self) -> Vec<(String, CharacterId, Value)> {
-        let claimed = self.storage.claim(1000, Duration::ZERO).await.unwrap();
-        claimed.into_iter().map(|it| (it.event.event_type.into_owned(), it.event.subject, it.event.data)).collect()
+        let events = logged_events(&self.storage).await;
+        events.into_iter().map(|event| (event.event_type.into_owned(), event.subject, event.data)).collect()
     }
 }
 

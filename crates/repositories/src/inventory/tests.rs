@@ -7,11 +7,11 @@ use crate::{
 };
 use character_domain::{Character, CharacterVersion, Document, Revision, UserId, Violations};
 use character_storage_port::{
-    COMMIT, CharacterVersionQuery, ErrorKind, MemoryStorage, Outbox, StorageError, StorageExt, Store,
+    COMMIT, CharacterVersionQuery, ErrorKind, MemoryStorage, StorageError, StorageExt, Store,
 };
-use character_storage_testkit::MockStorage;
+use character_storage_testkit::{MockStorage, sample::logged_events};
 use serde_json::Value;
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 struct World {
     inventory: InventoryRepository,
@@ -59,7 +59,7 @@ impl World {
 }
 
 #[tokio::test]
-async fn an_act_changes_the_item_the_version_and_the_outbox_together() {
+async fn an_act_changes_the_item_the_version_and_the_log_together() {
     let world = world().await;
     let sword = world.has(item("Sword", json!({ "weight": 3 }))).await;
     let equipped = world.inventory.equip(world.hero, sword.id, &plain()).await.unwrap();
@@ -68,8 +68,8 @@ async fn an_act_changes_the_item_the_version_and_the_outbox_together() {
     let version = world.versions().await.remove(0);
     assert_eq!((version.reason.as_str(), version.related.len()), ("inventory.equipped", 1));
     assert_eq!((version.related[0].id, version.related[0].change.as_str()), (sword.id.0, "replace"));
-    let events = world.storage.claim(100, Duration::ZERO).await.unwrap();
-    let last = &events.last().unwrap().event;
+    let events = logged_events(&world.storage).await;
+    let last = events.last().unwrap();
     assert_eq!((last.event_type.as_ref(), &last.data["change"]), (CHARACTER_INVENTORY_CHANGED, &json!("equipped")));
 }
 
@@ -291,8 +291,8 @@ async fn a_container_is_given_with_all_that_lies_in_it_and_nothing_stays_worn_or
     let versions =
         Store::<CharacterVersion>::list(&world.storage, &query, PageRequest::default()).await.unwrap().value.items;
     assert_eq!((versions[0].reason.as_str(), versions[0].related.len()), ("inventory.received", 2));
-    let events = world.storage.claim(100, Duration::ZERO).await.unwrap();
-    let sides: Vec<_> = events.iter().rev().take(2).map(|it| it.event.data["change"].clone()).collect();
+    let events = logged_events(&world.storage).await;
+    let sides: Vec<_> = events.iter().rev().take(2).map(|it| it.data["change"].clone()).collect();
     assert_eq!(sides, ["received", "given"]);
 }
 

@@ -10,9 +10,9 @@ use character_domain::{
 };
 use character_storage_port::{
     CHARACTER_JOURNAL_UPDATED, COMMIT, CharacterVersionQuery, Entity, EntityKind, ErrorKind, MemoryStorage,
-    NpcRelationshipQuery, Outbox, QuestQuery, Source, StaleReason, StorageError, StorageExt, TagFilter, Tier,
+    NpcRelationshipQuery, QuestQuery, Source, StaleReason, StorageError, StorageExt, TagFilter, Tier,
 };
-use character_storage_testkit::MockStorage;
+use character_storage_testkit::{MockStorage, sample::logged_events};
 use serde_json::json;
 use std::{sync::Arc, time::Duration};
 
@@ -70,8 +70,8 @@ async fn every_change_tells_of_itself_in_its_own_transaction_and_makes_no_versio
     journal.delete_under::<Quest>(hero, entry, quest.id, &plain()).await.unwrap();
     journal.delete(hero, entry, &plain()).await.unwrap();
     journal.restore(hero, entry, &plain()).await.unwrap();
-    let events = world.storage.claim(100, Duration::ZERO).await.unwrap();
-    let told: Vec<_> = events.iter().skip(1).map(|event| &event.event).collect();
+    let events = logged_events(&world.storage).await;
+    let told: Vec<_> = events.iter().skip(1).collect();
     assert!(told.iter().all(|event| event.event_type == CHARACTER_JOURNAL_UPDATED && event.subject == hero));
     let changes: Vec<_> = told.iter().map(|event| (&event.data["kind"], &event.data["change"])).collect();
     assert_eq!(

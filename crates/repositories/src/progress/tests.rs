@@ -10,10 +10,10 @@ use character_domain::{
     UNREADABLE, UserId, progress::MAX_EXPERIENCE,
 };
 use character_storage_port::{
-    COMMIT, CharacterVersionQuery, EntityKind, ErrorKind, ExperienceEntryQuery, JournalEntryQuery, MemoryStorage,
-    Outbox, Page, StaleReason, StorageError, StorageExt, Tier,
+    COMMIT, CharacterVersionQuery, EntityKind, ErrorKind, ExperienceEntryQuery, JournalEntryQuery, MemoryStorage, Page,
+    StaleReason, StorageError, StorageExt, Tier,
 };
-use character_storage_testkit::MockStorage;
+use character_storage_testkit::{MockStorage, sample::logged_events};
 use serde_json::{Value, json};
 use std::{sync::Arc, time::Duration};
 
@@ -85,8 +85,8 @@ impl World {
     }
 
     async fn events(&self) -> Vec<(String, Value)> {
-        let claimed = self.storage.claim(1000, Duration::ZERO).await.unwrap();
-        claimed.into_iter().map(|it| (it.event.event_type.into_owned(), it.event.data)).collect()
+        let events = logged_events(&self.storage).await;
+        events.into_iter().map(|event| (event.event_type.into_owned(), event.data)).collect()
     }
 }
 
@@ -101,7 +101,7 @@ async fn without_a_row_the_sheet_is_what_counts_and_looking_stores_nothing() {
 }
 
 #[tokio::test]
-async fn an_award_is_on_the_record_on_the_sheet_in_the_journal_and_in_the_outbox_together() {
+async fn an_award_is_on_the_record_on_the_sheet_in_the_journal_and_in_the_log_together() {
     let world = world(json!({ "experience_points": 2_000, "level": 3, "species": "Dwarf" })).await;
     let awarded = world.progress.award(world.hero, &award(4_600), &plain()).await.unwrap();
     assert_eq!((awarded.experience_points, awarded.amount), (6_600, 4_600));

@@ -1,18 +1,19 @@
 //! Every operation of the contract, written out: what is asked for, and what a storage answers that does it.
-//! Whoever speaks the contract from another language can take these as they are.
+//! A client in another language can take these as they are.
 #![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
+pub(crate) mod log;
 mod rows;
 
 pub(crate) use rows::{Example, ID, every_kind, meta};
 
 use character_storage_http::HttpStorage;
 use character_storage_port::{
-    Change, Commit, Cursor, Deleted, DomainEvent, EventId, Expect, KeptAnswer, Limit, Outbox, PageRequest, Probe,
-    Result, StoragePort, Store, Transaction, TransactionId,
+    Change, Commit, Cursor, Deleted, DomainEvent, Expect, KeptAnswer, Limit, PageRequest, Probe, Result, StoragePort,
+    Store, Transaction, TransactionId,
 };
 use serde_json::{Value, json};
-use std::{pin::Pin, sync::Arc, time::Duration};
+use std::{pin::Pin, sync::Arc};
 
 const TRANSACTION: &str = "01890a5d-ac96-774b-bcce-b302099a8001";
 const EVENT: &str = "01890a5d-ac96-774b-bcce-b302099a8002";
@@ -20,9 +21,11 @@ const SECOND: &str = "01890a5d-ac96-774b-bcce-b302099a8052";
 const THIRD: &str = "01890a5d-ac96-774b-bcce-b302099a8053";
 const FOURTH: &str = "01890a5d-ac96-774b-bcce-b302099a8054";
 const TIME: &str = "2026-01-02T03:04:05.678901Z";
-/// The time above in microseconds and an id, in base64url (RFC 4648).
 /// The id of a row that cannot be read.
 pub(crate) const UNREADABLE: &str = "01890a5d-ac96-774b-bcce-b302099a00ff";
+/// An owner of a row, as the log names it.
+const OWNER: &str = "user_id:01890a5d-ac96-774b-bcce-b302099a0002";
+/// The time above in microseconds and an id, in base64url (RFC 4648).
 const CURSOR: &str = "AAZHXvZXTzUBiQpdrJZ3S7zOswIJmoBX";
 
 type Outcome = Pin<Box<dyn Future<Output = Result<Value>> + Send>>;
@@ -53,7 +56,8 @@ pub(crate) fn client(transport: impl character_storage_http::StreamTransport) ->
 /// Every operation: those of each kind of row, and the others.
 pub(crate) fn operations() -> Vec<Operation> {
     let mut all: Vec<Operation> = every_kind!(Row => of_kind::<Row>()).into_iter().flatten().collect();
-    all.extend([batch(), claim(), acknowledge(), probe()]);
+    all.extend([batch(), probe()]);
+    all.extend(log::operations());
     all
 }
 
@@ -184,7 +188,14 @@ where
         })),
         answer: Some(json!({
             "id": TRANSACTION,
+            "tick": 103,
             "written": [meta(1), meta(3), meta(4), meta(5)],
+            "changes": [
+                { "kind": E::NAME, "id": ID, "revision": 1, "before": [], "after": [OWNER] },
+                { "kind": E::NAME, "id": SECOND, "revision": 3, "after": [OWNER] },
+                { "kind": E::NAME, "id": THIRD, "revision": 4, "after": [OWNER] },
+                { "kind": E::NAME, "id": FOURTH, "revision": 5, "after": [] },
+            ],
             "answer": { "kept": true },
         })),
         writes: true,
@@ -207,13 +218,14 @@ fn event() -> Value {
 
 fn batch() -> Operation {
     let transactions = json!([{ "id": TRANSACTION, "writes": [], "events": [] }]);
+    let committed = json!({ "id": TRANSACTION, "tick": 103, "written": [], "changes": [] });
     Operation {
         name: "commit".to_owned(),
         method: "POST",
         path: "/storage/v1/transactions/batch".to_owned(),
         parameters: vec![],
         body: Some(json!({ "transactions": transactions })),
-        answer: Some(json!({ "outcomes": [{ "committed": { "id": TRANSACTION, "written": [] } }] })),
+        answer: Some(json!({ "outcomes": [{ "committed": committed }] })),
         writes: true,
         ask: Box::new(|storage| {
             Box::pin(async move {
@@ -221,39 +233,6 @@ fn batch() -> Operation {
                 let committed = outcomes.into_iter().collect::<Result<Vec<_>>>()?;
                 let outcomes: Vec<_> = committed.iter().map(|one| json!({ "committed": one })).collect();
                 Ok(json!({ "outcomes": outcomes }))
-            })
-        }),
-    }
-}
-
-fn claim() -> Operation {
-    Operation {
-        name: "outbox.claim".to_owned(),
-        method: "POST",
-        path: "/storage/v1/outbox/claim".to_owned(),
-        parameters: vec![],
-        body: Some(json!({ "limit": 10, "lease_ms": 30_000 })),
-        answer: Some(json!({ "events": [{ "position": 7, "event": event() }] })),
-        writes: true,
-        ask: Box::new(|storage| {
-            Box::pin(async move { Ok(json!({ "events": storage.claim(10, Duration::from_secs(30)).await? })) })
-        }),
-    }
-}
-
-fn acknowledge() -> Operation {
-    Operation {
-        name: "outbox.acknowledge".to_owned(),
-        method: "POST",
-        path: "/storage/v1/outbox/acknowledge".to_owned(),
-        parameters: vec![],
-        body: Some(json!({ "ids": [EVENT] })),
-        answer: None,
-        writes: true,
-        ask: Box::new(|storage| {
-            Box::pin(async move {
-                storage.acknowledge(&[EventId(EVENT.parse().unwrap())]).await?;
-                Ok(Value::Null)
             })
         }),
     }

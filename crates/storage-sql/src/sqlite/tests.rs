@@ -1,4 +1,9 @@
 use super::*;
+use crate::{
+    log::ReadLog,
+    place::{Place, Ticks},
+};
+use character_storage_port::{Commit, Transaction};
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 
 /// Never ends by itself.
@@ -142,4 +147,24 @@ async fn a_change_of_the_schema_takes_as_long_as_it_takes() {
     let began = std::time::Instant::now();
     sqlite.migrate("migrate", Script::new(&[long])).await.unwrap();
     assert!(began.elapsed() > Duration::from_millis(50), "it was longer than an operation may take");
+}
+
+/// A follower is read for up to the end of what the others have been told. What lies behind that it is told with them.
+#[tokio::test]
+async fn the_log_is_read_up_to_the_target_and_not_beyond() {
+    let folder = tempfile::tempdir().unwrap();
+    let storage = crate::SqlStorage::sqlite(folder.path().join("test.sqlite")).await.unwrap();
+    let mut ticks = Vec::new();
+    for _ in 0..4 {
+        ticks.push(Commit::commit(&storage, Transaction::new()).await.unwrap().tick.0);
+    }
+    let sqlite =
+        Sqlite::open(&folder.path().join("test.sqlite"), Missing::Refuse, &SqlOptions::default()).await.unwrap();
+    for (target, read) in [(Some(ticks[2]), &ticks[1..2]), (None, &ticks[1..])] {
+        let place = Place::behind(Ticks::below(ticks[1]));
+        let work = ReadLog { place, target: target.map(Ticks::below), limit: 10 };
+        let page = sqlite.read("read", work).await.unwrap();
+        let found: Vec<_> = page.entries.iter().map(|entry| entry.spot.0).collect();
+        assert_eq!(found, read, "{target:?}");
+    }
 }

@@ -1,8 +1,8 @@
 //! Invariant 1: a commit is atomic, events included.
 
 use crate::sample::{
-    character, claim, commit, create, creation, deletion, event, found, list, must, names, numbers, of_user, party,
-    replacement, restoration, revision,
+    character, commit, create, creation, deletion, event, found, list, logged_events, must, names, numbers, of_user,
+    party, replacement, restoration, revision,
 };
 use character_domain::{Character, CharacterId, UserId};
 use character_storage_port::{
@@ -21,7 +21,7 @@ pub async fn a_commit_applies_every_write(storage: Arc<dyn StoragePort>) {
     for row in &rows {
         assert_eq!(found(&storage, row.id).await.as_ref(), Some(row));
     }
-    assert_eq!(claim(&storage).await.len(), 20);
+    assert_eq!(logged_events(&storage).await.len(), 20);
 }
 
 /// Creates, replacements, deletions and restorations go into one transaction together.
@@ -69,7 +69,7 @@ pub async fn a_refused_write_undoes_the_whole_transaction(storage: Arc<dyn Stora
         }
     }
     assert_eq!(found(&storage, present.id).await, Some(present));
-    assert_eq!(claim(&storage).await, [], "a refused transaction brought an event");
+    assert_eq!(logged_events(&storage).await, [], "a refused transaction brought an event");
 }
 
 /// A transaction with one invalid row changes nothing, and the violation names the place.
@@ -119,15 +119,15 @@ pub async fn a_list_never_shows_half_a_transaction(storage: Arc<dyn StoragePort>
     writer.await.expect("every pair is created");
 }
 
-/// The events of a transaction can be claimed as soon as it is committed.
+/// The log tells the events of a transaction as soon as it is committed.
 pub async fn events_come_with_their_transaction(storage: Arc<dyn StoragePort>) {
     let row = character();
     let transaction = creation(std::slice::from_ref(&row)).with_event(event(row.id, 1)).with_event(event(row.id, 2));
     let events = transaction.events.clone();
-    assert_eq!(claim(&storage).await, []);
+    assert_eq!(logged_events(&storage).await, []);
     storage.commit(transaction).await.expect("a new row is allowed");
-    let claimed: Vec<_> = claim(&storage).await.into_iter().map(|waiting| waiting.event).collect();
-    assert_eq!(claimed, events);
+    let told = logged_events(&storage).await;
+    assert_eq!(told, events);
 }
 
 /// A transaction may bring events and no write.
@@ -136,7 +136,7 @@ pub async fn a_transaction_of_events_alone_commits(storage: Arc<dyn StoragePort>
     let transaction = Transaction::new().with_event(event(subject, 3));
     let committed = storage.commit(transaction).await.expect("events alone are allowed");
     assert_eq!(committed.written, []);
-    assert_eq!(numbers(&claim(&storage).await, subject), [3]);
+    assert_eq!(numbers(&logged_events(&storage).await, subject), [3]);
 }
 
 /// A transaction without writes and events commits.
@@ -178,7 +178,7 @@ pub async fn too_many_events_are_invalid(storage: Arc<dyn StoragePort>) {
     transaction.events = (0..=number).map(|number| event(subject, number)).collect();
     let error = storage.commit(transaction).await.expect_err("one event too many");
     assert!(matches!(error.kind(), ErrorKind::Invalid(_)), "{error}");
-    assert_eq!(claim(&storage).await, []);
+    assert_eq!(logged_events(&storage).await, []);
 }
 
 /// A transaction of a thousand rows commits.

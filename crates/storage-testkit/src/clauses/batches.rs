@@ -1,7 +1,8 @@
 //! Transactions that are sent together and stand for themselves.
 
 use crate::sample::{
-    character, claim, create, creation, event, found, kept, list, numbers, of_user, party, replacement, revision,
+    character, create, creation, event, found, kept, list, logged_events, numbers, of_user, party, replacement,
+    revision,
 };
 use character_domain::{Character, Revision};
 use character_storage_port::{ErrorKind, Expect, MAX_TRANSACTIONS, StoragePort, Transaction};
@@ -42,7 +43,7 @@ pub async fn a_refused_transaction_of_a_batch_does_not_touch_the_others(storage:
     let mut held = list(&storage, &of_user(rows[0].user_id)).await;
     held.reverse();
     assert_eq!(held, rows[..5]);
-    assert_eq!(numbers(&claim(&storage).await, rows[2].id), [1]);
+    assert_eq!(numbers(&logged_events(&storage).await, rows[2].id), [1]);
 }
 
 /// Each transaction of a batch is atomic by itself.
@@ -55,7 +56,7 @@ pub async fn each_transaction_of_a_batch_is_atomic(storage: Arc<dyn StoragePort>
     let outcomes = storage.commit_each(batch).await;
     assert_eq!(outcomes.iter().map(Result::is_ok).collect::<Vec<_>>(), [false, true]);
     assert_eq!(found(&storage, rows[1].id).await, None);
-    assert_eq!(claim(&storage).await, []);
+    assert_eq!(logged_events(&storage).await, []);
 }
 
 /// A batch of more than `MAX_TRANSACTIONS` is `Invalid` throughout, and nothing of it is applied.
@@ -82,7 +83,7 @@ pub async fn a_transaction_twice_in_one_batch_has_one_effect(storage: Arc<dyn St
     let answers: Vec<_> = outcomes.into_iter().map(|outcome| outcome.expect("each is allowed")).collect();
     assert_eq!(answers[0], answers[2]);
     assert_eq!(found(&storage, row.id).await.map(|row| row.meta.revision), Some(Revision(2)));
-    assert_eq!(numbers(&claim(&storage).await, row.id), [1]);
+    assert_eq!(numbers(&logged_events(&storage).await, row.id), [1]);
 }
 
 /// Of two transactions with one id and other contents in one batch, one commits and the other is refused.

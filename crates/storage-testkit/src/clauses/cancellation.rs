@@ -1,15 +1,16 @@
 //! Invariant 9: a call that is dropped leaks nothing and leaves nothing half done.
 
 use crate::sample::{
-    character, claim, create, creation, event, found, kept, list, numbers, of_user, party, replacement,
+    LONG, character, consumer, create, creation, event, found, kept, list, logged_events, numbers, of_user, party,
+    replacement,
 };
 use character_domain::{Character, CharacterId, Revision, UserId};
-use character_storage_port::{Deleted, Expect, PageRequest, StorageExt, StoragePort, Store, Transaction};
+use character_storage_port::{Deleted, Expect, HolderId, PageRequest, StorageExt, StoragePort, Store, Transaction};
 use futures_util::future::{Future, join_all};
 use std::{collections::HashMap, pin::pin, slice, sync::Arc, task::Poll, time::Duration};
 
 /// Polls the call so many times at most, letting other tasks run in between, then drops it.
-async fn dropped_after<F: Future>(polls: usize, call: F) {
+pub(crate) async fn dropped_after<F: Future>(polls: usize, call: F) {
     let mut call = pin!(call);
     for _ in 0..polls {
         let ended = std::future::poll_fn(|context| Poll::Ready(call.as_mut().poll(context).is_ready())).await;
@@ -52,7 +53,7 @@ pub async fn a_dropped_commit_is_applied_whole_or_not_at_all(storage: Arc<dyn St
             assert_eq!(found(&storage, row.id).await.map(|row| row.meta.revision), Some(Revision::FIRST));
         }
     }
-    let events = claim(&storage).await;
+    let events = logged_events(&storage).await;
     assert_eq!(events.len(), 50, "each commit brings its event once");
 }
 
@@ -60,6 +61,9 @@ pub async fn a_dropped_commit_is_applied_whole_or_not_at_all(storage: Arc<dyn St
 pub async fn dropped_calls_use_nothing_up(storage: Arc<dyn StoragePort>) {
     let row = character();
     create(&storage, slice::from_ref(&row)).await;
+    let (name, holder, unhandled) = (consumer(), HolderId::new(), event(row.id, 8));
+    let leased = storage.lease(&name, holder, LONG).await.expect("a lease is answered").expect("it is free");
+    let head = storage.head().await.expect("the storage works");
     for round in 0..20 {
         let polls = 1 + round % 4;
         dropped_after(polls, Store::<Character>::find(&*storage, CharacterId::new(), Deleted::Exclude)).await;
@@ -67,8 +71,15 @@ pub async fn dropped_calls_use_nothing_up(storage: Arc<dyn StoragePort>) {
         dropped_after(polls, storage.commit(Transaction::new().with(replacement(&row, Expect::Any)))).await;
         dropped_after(polls, storage.commit_each(vec![Transaction::new(), Transaction::new()])).await;
         dropped_after(polls, storage.probe()).await;
-        dropped_after(polls, storage.claim(1, Duration::from_millis(1))).await;
-        dropped_after(polls, storage.acknowledge(&[])).await;
+        dropped_after(polls, storage.head()).await;
+        dropped_after(polls, storage.follow(&head, 1, LONG)).await;
+        dropped_after(polls, storage.lease(&name, holder, LONG)).await;
+        dropped_after(polls, storage.advance(&leased.token, &head)).await;
+        dropped_after(polls, storage.park(&leased.token, &unhandled, "refused")).await;
+        dropped_after(polls, storage.parked(&name, None, 1)).await;
+        dropped_after(polls, storage.unpark(&name, &[unhandled.id])).await;
+        dropped_after(polls, storage.discard(&name, &[unhandled.id])).await;
+        dropped_after(polls, storage.consumers()).await;
     }
     let answers = join_all((0..30).map(|_| found(&storage, row.id)));
     let answers = tokio::time::timeout(Duration::from_secs(20), answers).await.expect("the storage still answers");
@@ -77,7 +88,7 @@ pub async fn dropped_calls_use_nothing_up(storage: Arc<dyn StoragePort>) {
     last.answer = Some(kept(&"the last".into()));
     let committed = tokio::time::timeout(Duration::from_secs(20), storage.commit(last)).await;
     committed.expect("the storage still commits").expect("no revision was expected");
-    assert_eq!(numbers(&claim(&storage).await, row.id), [9]);
+    assert_eq!(numbers(&logged_events(&storage).await, row.id), [9]);
 }
 
 /// Many calls at once, of which all but one are dropped, do not take the last one with them.

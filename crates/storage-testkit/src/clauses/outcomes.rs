@@ -75,7 +75,8 @@ pub async fn a_refusal_does_not_hurt_what_comes_after(storage: Arc<dyn StoragePo
     for _ in 0..60 {
         refused(&storage, deletion(row.id, Expect::Any)).await;
     }
-    storage.claim(0, Duration::from_secs(1)).await.expect_err("a claim of nothing is invalid");
+    let head = storage.head().await.expect("the storage works");
+    storage.follow(&head, 0, Duration::ZERO).await.expect_err("a batch of nothing is invalid");
     must(&storage, Change::Create(row.clone())).await;
     storage.probe().await.expect("the storage works");
     let page = storage.list_characters(&crate::sample::of_user(row.user_id), PageRequest::default()).await;

@@ -1,12 +1,12 @@
 //! Invariant 2: a repeated commit has one effect and the same answer.
 
 use crate::sample::{
-    character, claim, create, creation, deletion, event, found, kept, list, must, numbers, of_user, party, replacement,
-    revision,
+    beginning, character, create, creation, deletion, event, follow_from, found, kept, list, logged_events, must,
+    numbers, of_user, party, replacement, revision,
 };
 use character_domain::{Character, CharacterId, Revision};
 use character_storage_port::{
-    Change, Committed, ErrorKind, Expect, Fingerprint, StoragePort, Transaction, TransactionId,
+    Change, Committed, ErrorKind, Expect, Fingerprint, MAX_FOLLOWED, StoragePort, Transaction, TransactionId,
 };
 use serde_json::json;
 use std::{slice, sync::Arc};
@@ -44,17 +44,18 @@ pub async fn a_repeated_transaction_gives_the_same_answer(storage: Arc<dyn Stora
     assert_eq!(commit(&storage, &transaction).await, first);
 }
 
-/// Repeating a transaction does not bring its events again, also after they were published.
+/// Repeating a transaction does not bring its events again, also after they were told.
 pub async fn a_repeated_transaction_brings_its_events_once(storage: Arc<dyn StoragePort>) {
     let row = character();
     let transaction = creation(slice::from_ref(&row)).with_event(event(row.id, 1));
     commit(&storage, &transaction).await;
     commit(&storage, &transaction).await;
-    let claimed = claim(&storage).await;
-    assert_eq!(numbers(&claimed, row.id), [1]);
-    storage.acknowledge(&[claimed[0].event.id]).await.expect("the event was claimed");
+    let (told, next) = follow_from(&*storage, beginning(&storage).await, MAX_FOLLOWED).await;
+    let told: Vec<_> = told.iter().flat_map(|commit| commit.events.clone()).collect();
+    assert_eq!(told, transaction.events);
     commit(&storage, &transaction).await;
-    assert_eq!(claim(&storage).await, [], "the event came back after it was published");
+    assert_eq!(follow_from(&*storage, next, MAX_FOLLOWED).await.0, [], "the event came back after it was told");
+    assert_eq!(logged_events(&storage).await, transaction.events);
 }
 
 /// A repeat gives the first outcome also when the rows have changed since.
@@ -95,7 +96,7 @@ pub async fn concurrent_repeats_have_one_effect(storage: Arc<dyn StoragePort>) {
     }
     assert!(answers.windows(2).all(|pair| pair[0] == pair[1]), "the answers differ: {answers:?}");
     assert_eq!(at_revision(&storage, row.id).await, Some(Revision(2)));
-    assert_eq!(numbers(&claim(&storage).await, row.id), [1]);
+    assert_eq!(numbers(&logged_events(&storage).await, row.id), [1]);
 }
 
 /// An empty transaction holds its id too.
@@ -124,7 +125,7 @@ pub async fn a_reused_id_with_other_events_is_refused(storage: Arc<dyn StoragePo
     commit(&storage, &first).await;
     reused(&storage, Transaction { events: vec![event(row.id, 2)], ..first.clone() }).await;
     reused(&storage, Transaction { events: Vec::new(), ..first.clone() }).await;
-    assert_eq!(numbers(&claim(&storage).await, row.id), [1]);
+    assert_eq!(numbers(&logged_events(&storage).await, row.id), [1]);
 }
 
 /// A single changed field in the contents makes it another transaction.
@@ -189,7 +190,7 @@ pub async fn a_refused_transaction_may_be_sent_again(storage: Arc<dyn StoragePor
     create(&storage, slice::from_ref(&row)).await;
     commit(&storage, &transaction).await;
     assert_eq!(at_revision(&storage, row.id).await, Some(Revision(2)));
-    assert_eq!(numbers(&claim(&storage).await, row.id), [1]);
+    assert_eq!(numbers(&logged_events(&storage).await, row.id), [1]);
 }
 
 /// A refused transaction leaves no trace: its id may be used with other contents.

@@ -1,10 +1,10 @@
 //! The everyday verbs of `StorageExt` over this storage.
 
-use crate::sample::{at, character, claim, found, live, of_user, party, with_data};
+use crate::sample::{at, character, found, live, logged_events, of_user, party, with_data};
 use character_domain::{Character, CharacterId, Revision, UserId};
 use character_storage_port::{
-    CHARACTER_CREATED, CHARACTER_DELETED, CHARACTER_RESTORED, CHARACTER_UPDATED, CharacterQuery, Commit, Deleted,
-    ErrorKind, Expect, MemoryStorage, PageRequest, StorageExt, StoragePort, Store, Transaction,
+    CHARACTER_CREATED, CHARACTER_DELETED, CHARACTER_RESTORED, CHARACTER_UPDATED, CharacterQuery, Commit, Committed,
+    Deleted, ErrorKind, Expect, MemoryStorage, PageRequest, StorageExt, StoragePort, Store, Transaction,
 };
 use serde_json::json;
 use std::{slice, sync::Arc};
@@ -82,10 +82,10 @@ pub async fn the_verbs_bring_their_events(storage: Arc<dyn StoragePort>) {
     storage.delete_character(row.id, Expect::Any).await.expect("the row is live");
     storage.restore_character(row.id, Expect::Any).await.expect("the row is deleted");
     storage.delete_character(CharacterId::new(), Expect::Any).await.expect_err("there is no such row");
-    let claimed = claim(&storage).await;
-    let types: Vec<_> = claimed.iter().map(|waiting| waiting.event.event_type.as_ref()).collect();
+    let told = logged_events(&storage).await;
+    let types: Vec<_> = told.iter().map(|event| event.event_type.as_ref()).collect();
     assert_eq!(types, [CHARACTER_CREATED, CHARACTER_UPDATED, CHARACTER_DELETED, CHARACTER_RESTORED]);
-    assert!(claimed.iter().all(|waiting| waiting.event.subject == row.id));
+    assert!(told.iter().all(|event| event.subject == row.id));
 }
 
 /// A long history of changes, sensible and not, has the same outcomes as over the reference adapter.
@@ -121,7 +121,11 @@ pub async fn a_long_history_agrees_with_the_reference(storage: Arc<dyn StoragePo
         let expected = reference.commit(transaction.clone()).await;
         let outcome = storage.commit(transaction.clone()).await;
         match (&outcome, &expected) {
-            (Ok(outcome), Ok(expected)) => assert_eq!(outcome, expected, "step {step}: {transaction:?}"),
+            (Ok(outcome), Ok(expected)) => {
+                // Each storage counts in its own way.
+                let expected = Committed { tick: outcome.tick, ..expected.clone() };
+                assert_eq!(*outcome, expected, "step {step}: {transaction:?}");
+            }
             (Err(error), Err(expected)) => assert_eq!(error.kind(), expected.kind(), "step {step}: {transaction:?}"),
             _ => panic!("step {step}: {outcome:?} instead of {expected:?} for {transaction:?}"),
         }

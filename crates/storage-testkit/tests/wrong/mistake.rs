@@ -32,9 +32,7 @@ pub(crate) enum Mistake {
     LosesAnEvent,
     ForgetsEventsOfRows,
     SendsEventsTooEarly,
-    NeverExcludesOtherRelays,
     GivesEventsInTheWrongOrder,
-    ForgetsAcknowledgements,
     // Rows.
     MixesUpKindsWithOneId,
     RoundsLargeIntegers,

@@ -7,10 +7,10 @@ use crate::{
 use async_trait::async_trait;
 use character_domain::{JournalEntry, Revision, Timestamp, Violations};
 use character_storage_port::{
-    Applied, Change, Commit, Committed, Deleted, Entity, EntityKind, ErrorKind, EventId, Expect, Fingerprint,
-    MemoryStorage, Outbox, OutboxEvent, Page, PageRequest, Probe, Query, Read, Result, Scope, Snapshot, SnapshotItem,
+    Applied, Change, Commit, Committed, Deleted, Entity, EntityKind, ErrorKind, Expect, Fingerprint, Log, LogBatch,
+    LogCursor, MemoryStorage, Page, PageRequest, Probe, Query, Read, Result, Scope, Snapshot, SnapshotItem,
     SnapshotStream, StorageError, StoragePort, Store, StoredRow, Transaction, TransactionId, Write, check_batch,
-    check_list, for_row, for_write,
+    check_list, delegate_port, for_row, for_write,
 };
 use futures_util::{StreamExt, stream};
 use serde_json::{Value, json};
@@ -142,13 +142,15 @@ impl Wrong {
             M::CommitsWritesOneByOne => {
                 transaction.check()?;
                 let Transaction { writes, events, answer, .. } = transaction;
-                let mut written = Vec::new();
+                let (mut written, mut changes) = (Vec::new(), Vec::new());
                 for write in writes {
                     let one = Transaction { writes: vec![write], ..Transaction::new() };
-                    written.extend(self.inner.commit(one).await?.written);
+                    let committed = self.inner.commit(one).await?;
+                    written.extend(committed.written);
+                    changes.extend(committed.changes);
                 }
-                self.inner.commit(Transaction { events, ..Transaction::new() }).await?;
-                Ok(Committed { id, written, answer })
+                let tick = self.inner.commit(Transaction { events, ..Transaction::new() }).await?.tick;
+                Ok(Committed { id, tick, written, changes, answer })
             }
             M::ForgetsWritesOfAnotherKind => {
                 let writes = transaction.writes.len();
@@ -308,20 +310,21 @@ impl Commit for Wrong {
 }
 
 #[async_trait]
-impl Outbox for Wrong {
-    async fn claim(&self, limit: usize, lease: Duration) -> Result<Vec<OutboxEvent>> {
-        let lease = if self.has(M::NeverExcludesOtherRelays) { Duration::ZERO } else { lease };
-        let mut events = self.under_permit(self.inner.claim(limit, lease)).await?;
+impl Log for Wrong {
+    async fn follow(&self, after: &LogCursor, limit: usize, wait: Duration) -> Result<LogBatch> {
+        let mut batch = self.under_permit(self.inner.follow(after, limit, wait)).await?;
         if self.has(M::GivesEventsInTheWrongOrder) {
-            events.reverse();
+            batch.commits.reverse();
         }
-        Ok(events)
+        Ok(batch)
     }
-    async fn acknowledge(&self, ids: &[EventId]) -> Result<()> {
-        let ids = if self.has(M::ForgetsAcknowledgements) { &[] } else { ids };
-        self.under_permit(self.inner.acknowledge(ids)).await
+
+    async fn head(&self) -> Result<LogCursor> {
+        self.under_permit(self.inner.head()).await
     }
 }
+
+delegate_port!(Consumers for [] Wrong, storage => storage.inner);
 
 /// The change, as one that takes the place of a row.
 fn overwriting<E: Entity>(change: Change<E>) -> Write {

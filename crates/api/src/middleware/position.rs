@@ -1,0 +1,43 @@
+//! `Storage-Position`: what a client has changed through one process, it finds changed through every other.
+
+use super::mark;
+use crate::Problem;
+use actix_web::{
+    Error,
+    body::MessageBody,
+    dev::{ServiceRequest, ServiceResponse},
+    http::header::{HeaderMap, HeaderName, HeaderValue},
+    middleware::Next,
+};
+use character_storage_port::{Tick, at_least};
+
+/// The header of requests and answers: a whole number.
+pub(crate) const STORAGE_POSITION: HeaderName = HeaderName::from_static("storage-position");
+
+/// A middleware that answers a request with a `Storage-Position` at least as new as that, and tells the position of what a
+/// request has changed.
+///
+/// # Errors
+/// A problem when the header is no whole number. What is an error stays one.
+pub(crate) async fn keep_position<B: MessageBody + 'static>(
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<B>, Error> {
+    let least = position(request.headers()).map_err(Problem::answered)?;
+    let (mut answer, reached) = at_least(least, next.call(request)).await;
+    if let Some(tick) = reached {
+        mark(&mut answer, |headers| headers.insert(STORAGE_POSITION, HeaderValue::from(tick.0)).for_each(drop));
+    }
+    answer
+}
+
+fn position(headers: &HeaderMap) -> Result<Option<Tick>, Problem> {
+    let mut values = headers.get_all(STORAGE_POSITION);
+    let Some(value) = values.next() else { return Ok(None) };
+    let is_whole = |text: &&str| text.bytes().all(|byte| byte.is_ascii_digit());
+    let tick = value.to_str().ok().filter(is_whole).and_then(|text| text.parse().ok());
+    match (tick, values.next()) {
+        (Some(tick), None) => Ok(Some(Tick(tick))),
+        _ => Err(Problem::field("Storage-Position", "must be given once, with the whole number of an earlier answer")),
+    }
+}

@@ -1,0 +1,70 @@
+//! `Storage-Position`.
+
+use crate::client::{CHARACTERS, Client, USER, path};
+use character_storage_port::{
+    Deleted, Entity, MemoryStorage, Page, PageRequest, Read, Result, Store, delegate_port, required_position,
+};
+use serde_json::json;
+use std::sync::{Arc, Mutex};
+
+/// A storage that notes the position that each read requires.
+#[derive(Debug, Clone, Default)]
+struct Noting {
+    inner: MemoryStorage,
+    required: Arc<Mutex<Vec<Option<u64>>>>,
+}
+
+#[async_trait::async_trait]
+impl<E: Entity> Store<E> for Noting {
+    async fn find(&self, id: E::Id, deleted: Deleted) -> Result<Read<Option<E>>> {
+        self.required.lock().unwrap().push(required_position().map(|tick| tick.0));
+        self.inner.find(id, deleted).await
+    }
+    async fn list(&self, query: &E::Query, page: PageRequest) -> Result<Read<Page<E>>> {
+        self.required.lock().unwrap().push(required_position().map(|tick| tick.0));
+        Store::<E>::list(&self.inner, query, page).await
+    }
+}
+delegate_port!(Commit, Log, Consumers, Snapshot, Probe for [] Noting, it => it.inner);
+
+#[actix_web::test]
+async fn an_answer_to_a_change_tells_its_position_and_a_read_that_sends_it_back_requires_it() {
+    let storage = Noting::default();
+    let client = Client::over(storage.clone());
+    let created = client.post(&json!({ "name": "Torormir", "user_id": USER })).await;
+    assert_eq!(created.header("storage-position"), Some("1"), "{created:?}");
+    let one = path(&created.json());
+    for (target, method) in [(&*one, "GET"), (CHARACTERS, "GET")] {
+        storage.required.lock().unwrap().clear();
+        let answer = client.text(method, target, &[("storage-position", "1")], "").await;
+        assert_eq!((answer.status, answer.header("storage-position")), (200, None), "{answer:?}");
+        let required = storage.required.lock().unwrap().clone();
+        assert!(!required.is_empty() && required.iter().all(|least| *least == Some(1)), "{target}: {required:?}");
+    }
+    storage.required.lock().unwrap().clear();
+    client.get(&one).await;
+    assert_eq!(*storage.required.lock().unwrap(), [None]);
+    let patch = json!({ "name": "T" });
+    let patched = client.json("PATCH", &one, &[("content-type", "application/merge-patch+json")], &patch).await;
+    assert_eq!(patched.header("storage-position"), Some("2"));
+}
+
+#[actix_web::test]
+async fn a_position_that_is_no_whole_number_is_refused_by_name() {
+    let client = Client::new();
+    for value in ["", "x", "-1", "1.5", "18446744073709551616", "1, 2"] {
+        client.text("GET", CHARACTERS, &[("storage-position", value)], "").await.is_invalid(&["Storage-Position"]);
+    }
+}
+
+#[actix_web::test]
+async fn a_refusal_has_no_position_and_a_repeat_has_the_first() {
+    let client = Client::new();
+    let body = json!({ "name": "Torormir", "user_id": USER });
+    let key = [("idempotency-key", "one")];
+    let first = client.json("POST", CHARACTERS, &key, &body).await;
+    client.post(&body).await;
+    let repeat = client.json("POST", CHARACTERS, &key, &body).await;
+    assert_eq!((first.header("storage-position"), repeat.header("storage-position")), (Some("1"), Some("1")));
+    assert_eq!(client.post(&json!({ "name": "" })).await.header("storage-position"), None);
+}

@@ -1,0 +1,443 @@
+//! What this process knows of changes: for each subject, by its hash, how often it changed and the tick of its last change.
+
+use crate::key::Subject;
+use character_storage_port::{Committed, Epoch, LoggedCommit, RowChange, Scope, Tick, TransactionId};
+use std::{
+    collections::{HashMap, HashSet},
+    hash::{BuildHasher, RandomState},
+    sync::{
+        Mutex, MutexGuard, PoisonError, RwLock,
+        atomic::{AtomicU32, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+use tokio::time::Instant;
+
+const NEVER: u64 = 0;
+
+#[derive(Debug, Default)]
+struct Slot {
+    /// Moves with each change of a subject of this slot.
+    count: AtomicU64,
+    /// The highest tick of such a change.
+    last: AtomicU64,
+    /// A part of the hash of the subject that changed last, to count collisions.
+    tag: AtomicU32,
+}
+
+/// The number of times that everything became void.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Generation(u64);
+
+/// The count of a subject at one moment. A value that was loaded after it counts as long as the count is the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Mark {
+    slot: usize,
+    generation: u64,
+    count: u64,
+}
+
+/// What this process has heard of the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Heard {
+    /// The epoch of the log; `None` before it was heard for the first time.
+    pub epoch: Option<Epoch>,
+    /// Every commit with a smaller tick was told.
+    pub settled: Tick,
+    /// How long ago the log was heard; `None`: never, or not since it began a new epoch.
+    pub age: Option<Duration>,
+    /// Whether cached values count as current.
+    pub trusted: bool,
+    /// How many changes met the slot of another subject.
+    pub collisions: u64,
+}
+
+/// The table. Readers take no lock.
+#[derive(Debug)]
+pub(crate) struct ChangeTable {
+    slots: Box<[Slot]>,
+    hasher: RandomState,
+    /// Moves when everything that was loaded before is void.
+    generation: AtomicU64,
+    /// A shared value whose `as_of` is smaller may lack changes that were never told here.
+    floor: AtomicU64,
+    /// Every change with this tick or a greater one is told here. Below `floor` while no shared value counts.
+    told_from: AtomicU64,
+    settled: AtomicU64,
+    began: Instant,
+    trust: Duration,
+    /// When the question was asked whose answer was heard last: nanoseconds since `began`, or [`NEVER`].
+    heard: AtomicU64,
+    epoch: RwLock<Option<Epoch>>,
+    collisions: AtomicU64,
+    /// Commits of this process that were applied at their acknowledgement and that the log has yet to tell. Held by
+    /// whatever changes a slot.
+    own: Mutex<HashMap<TransactionId, Tick>>,
+}
+
+impl ChangeTable {
+    pub(crate) fn new(slots: usize, trust: Duration) -> Self {
+        Self {
+            slots: (0..slots.next_power_of_two()).map(|_| Slot::default()).collect(),
+            hasher: RandomState::new(),
+            generation: AtomicU64::new(0),
+            floor: AtomicU64::new(u64::MAX),
+            told_from: AtomicU64::new(u64::MAX),
+            settled: AtomicU64::new(0),
+            began: Instant::now(),
+            trust,
+            heard: AtomicU64::new(NEVER),
+            epoch: RwLock::default(),
+            collisions: AtomicU64::new(0),
+            own: Mutex::default(),
+        }
+    }
+
+    fn own(&self) -> MutexGuard<'_, HashMap<TransactionId, Tick>> {
+        self.own.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn slot(&self, subject: &Subject) -> (usize, u32) {
+        let hash = self.hasher.hash_one(subject);
+        // The number of slots is a power of two.
+        (hash as usize & (self.slots.len() - 1), (hash >> 32) as u32 | 1)
+    }
+
+    #[expect(clippy::indexing_slicing, reason = "the index is masked by the length")]
+    fn at(&self, slot: usize) -> &Slot {
+        &self.slots[slot]
+    }
+
+    /// The count of a subject now.
+    pub(crate) fn mark(&self, subject: &Subject) -> Mark {
+        let (slot, _) = self.slot(subject);
+        self.mark_of(slot)
+    }
+
+    fn mark_of(&self, slot: usize) -> Mark {
+        let generation = self.generation.load(Ordering::SeqCst);
+        Mark { slot, generation, count: self.at(slot).count.load(Ordering::SeqCst) }
+    }
+
+    /// Whether nothing was told of the subject since its count was this.
+    pub(crate) fn holds(&self, mark: Mark) -> bool {
+        self.mark_of(mark.slot) == mark
+    }
+
+    /// Whether the log was heard a moment ago.
+    pub(crate) fn is_trusted(&self, now: Instant) -> bool {
+        self.age(now).is_some_and(|age| age < self.trust)
+    }
+
+    /// Whether what was read at `since`, and of which nothing was told, is as current as a cached value has to be.
+    pub(crate) fn covers(&self, since: Instant, now: Instant) -> bool {
+        self.is_trusted(now) || now.saturating_duration_since(since) < self.trust
+    }
+
+    fn age(&self, now: Instant) -> Option<Duration> {
+        match self.heard.load(Ordering::SeqCst) {
+            NEVER => None,
+            heard => Some(now.saturating_duration_since(self.began).saturating_sub(Duration::from_nanos(heard))),
+        }
+    }
+
+    /// Every commit with a smaller tick was told: what is loaded from now on contains it.
+    pub(crate) fn settled(&self) -> Tick {
+        Tick(self.settled.load(Ordering::SeqCst))
+    }
+
+    /// Whether a value contains every change of the subject: it was loaded when everything before `as_of` had been told, what
+    /// came before this process listened is before that too, and the last change that was told has a smaller tick.
+    pub(crate) fn is_current(&self, mark: Mark, as_of: Tick) -> bool {
+        let is_behind_all =
+            as_of.0 >= self.floor.load(Ordering::SeqCst) && self.at(mark.slot).last.load(Ordering::SeqCst) < as_of.0;
+        // The generation last: it moves before what was told is forgotten.
+        is_behind_all && self.generation().0 == mark.generation
+    }
+
+    /// Whether this process knows of the commit with this tick and of all with smaller ones, which the caller may have
+    /// seen too: each was told, or is an own one.
+    pub(crate) fn has_reached(&self, tick: Tick) -> bool {
+        let settled = self.settled();
+        if tick < settled {
+            return true;
+        }
+        let own: HashSet<Tick> = self.own().values().copied().filter(|own| (settled..=tick).contains(own)).collect();
+        own.len() as u64 == (tick.0 - settled.0).saturating_add(1)
+    }
+
+    pub(crate) fn epoch(&self) -> Option<Epoch> {
+        *self.epoch.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn heard(&self) -> Heard {
+        let now = Instant::now();
+        Heard {
+            epoch: self.epoch(),
+            settled: self.settled(),
+            age: self.age(now),
+            trusted: self.is_trusted(now),
+            collisions: self.collisions.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Everything that was loaded so far is void, and nothing counts as current until the log is heard. What is loaded from
+    /// here on contains every change that the log will not tell any more.
+    pub(crate) fn begin(&self) {
+        let mut own = self.own();
+        own.clear();
+        self.generation.fetch_add(1, Ordering::SeqCst);
+        self.heard.store(NEVER, Ordering::SeqCst);
+        self.floor.store(u64::MAX, Ordering::SeqCst);
+        self.told_from.store(u64::MAX, Ordering::SeqCst);
+        self.settled.store(0, Ordering::SeqCst);
+        for slot in &self.slots {
+            slot.last.store(0, Ordering::SeqCst);
+        }
+    }
+
+    /// Everything that was loaded so far is void. Changes that are known stay so: an own commit may have been acknowledged
+    /// after the log was asked that is told next.
+    pub(crate) fn begin_to_listen(&self) {
+        self.own().clear();
+        self.generation.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// The log begins here: every change with a tick of `told_from` or above is told from now on, and shared values count from
+    /// `floor` on.
+    pub(crate) fn listen(&self, epoch: Epoch, floor: Tick, told_from: Tick) {
+        *self.epoch.write().unwrap_or_else(PoisonError::into_inner) = Some(epoch);
+        self.floor.store(floor.0, Ordering::SeqCst);
+        self.told_from.store(told_from.0, Ordering::SeqCst);
+    }
+
+    /// Applies what the log tells. Returns the number of commits that were news.
+    pub(crate) fn tell<'a>(&self, commits: impl Iterator<Item = &'a LoggedCommit>, settled: Tick) -> u64 {
+        let mut own = self.own();
+        let mut news = 0;
+        for commit in commits {
+            // Applied at its acknowledgement. What was loaded since contains it.
+            if own.remove(&commit.transaction).is_some() {
+                continue;
+            }
+            news += 1;
+            self.touch_rows(commit);
+        }
+        self.settled.fetch_max(settled.0, Ordering::SeqCst);
+        own.retain(|_, tick| *tick >= settled);
+        news
+    }
+
+    /// Applies what somebody else was told of the log. The follower is told the same, now or later.
+    pub(crate) fn overhear<'a>(&self, commits: impl Iterator<Item = &'a LoggedCommit>) {
+        let _changing = self.own();
+        commits.for_each(|commit| self.touch_rows(commit));
+    }
+
+    fn touch_rows(&self, commit: &LoggedCommit) {
+        match &commit.rows {
+            Some(rows) => rows.iter().for_each(|row| self.touch(row, commit.tick)),
+            None => self.forget_everything(commit.tick),
+        }
+    }
+
+    /// The answer to a question that was asked at `asked` told everything there was.
+    pub(crate) fn hear(&self, asked: Instant) {
+        let nanoseconds = asked.saturating_duration_since(self.began).as_nanos();
+        self.heard.store(u64::try_from(nanoseconds).unwrap_or(u64::MAX).max(1), Ordering::SeqCst);
+    }
+
+    /// How often everything became void.
+    pub(crate) fn generation(&self) -> Generation {
+        Generation(self.generation.load(Ordering::SeqCst))
+    }
+
+    /// Applies a commit of this process, which was sent in the generation `since`. Returns a mark for each row whose state
+    /// after the commit is its newest as far as this process knows.
+    pub(crate) fn tell_own(&self, since: Generation, committed: &Committed) -> Vec<Option<Mark>> {
+        let Committed { id, tick, changes, .. } = committed;
+        let mut own = self.own();
+        // An answer that was on its way while the log began anew may be of a storage that is gone: its tick says nothing.
+        let is_of_now = since == self.generation();
+        let slot_of = |row: &RowChange| self.slot(&Subject::Row(row.kind, row.id)).0;
+        // A repeat returns an old tick; what came before this process listened was never told.
+        let is_recent = is_of_now && tick.0 >= self.told_from.load(Ordering::SeqCst);
+        let newest = |row: &RowChange| is_recent && self.at(slot_of(row)).last.load(Ordering::SeqCst) <= tick.0;
+        let newest: Vec<bool> = changes.iter().map(newest).collect();
+        // No shared value that this process could have met so far counts, whichever epoch it is of.
+        let touched = if is_of_now { *tick } else { self.settled().max(*tick) };
+        changes.iter().for_each(|row| self.touch(row, touched));
+        if is_of_now && *tick >= self.settled() {
+            own.insert(*id, *tick);
+        }
+        let marks = changes.iter().zip(newest).map(|(row, newest)| newest.then(|| self.mark_of(slot_of(row))));
+        marks.collect()
+    }
+
+    /// The storage has shown that what is known of these subjects is wrong, or an operator wants it dropped.
+    pub(crate) fn disprove(&self, subjects: impl Iterator<Item = Subject>) {
+        let _changing = self.own();
+        subjects.for_each(|subject| self.touch_subject(&subject, self.settled()));
+    }
+
+    /// Any row may have changed in the commit with this tick.
+    fn forget_everything(&self, tick: Tick) {
+        let next = tick.0.saturating_add(1);
+        self.floor.fetch_max(next, Ordering::SeqCst);
+        self.told_from.fetch_max(next, Ordering::SeqCst);
+        self.generation.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// Everything that is known is void, by order of an operator.
+    pub(crate) fn drop_everything(&self) {
+        let _changing = self.own();
+        self.forget_everything(self.settled());
+    }
+
+    fn touch(&self, row: &RowChange, tick: Tick) {
+        self.touch_subject(&Subject::Row(row.kind, row.id), tick);
+        for scope in std::iter::once(Scope::All).chain(row.owners()) {
+            self.touch_subject(&Subject::Lists(row.kind, scope), tick);
+        }
+    }
+
+    fn touch_subject(&self, subject: &Subject, tick: Tick) {
+        let (index, tag) = self.slot(subject);
+        let slot = self.at(index);
+        slot.last.fetch_max(tick.0, Ordering::SeqCst);
+        slot.count.fetch_add(1, Ordering::SeqCst);
+        let before = slot.tag.swap(tag, Ordering::Relaxed);
+        if before != 0 && before != tag {
+            self.collisions.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use character_domain::{Revision, now};
+    use character_storage_port::EntityKind;
+    use std::sync::Arc;
+    use uuid::Uuid;
+
+    fn table() -> ChangeTable {
+        let table = ChangeTable::new(1024, Duration::from_secs(1));
+        table.begin();
+        table.listen(Epoch::new(), Tick(10), Tick(10));
+        table
+    }
+
+    fn row(id: u128) -> RowChange {
+        let owner = vec![Scope::Owner("user_id", Uuid::from_u128(id))];
+        let (kind, id, revision) = (EntityKind::Character, Uuid::from_u128(id), Revision(1));
+        RowChange { kind, id, revision, before: owner.clone(), after: owner }
+    }
+
+    fn commit(tick: u64, rows: Option<Vec<RowChange>>) -> LoggedCommit {
+        let (events, traceparent, committed_at) = (Vec::new(), None, now());
+        LoggedCommit { tick: Tick(tick), transaction: TransactionId::new(), committed_at, rows, events, traceparent }
+    }
+
+    fn own(id: TransactionId, tick: u64, row_id: u128) -> Committed {
+        Committed { id, tick: Tick(tick), written: Vec::new(), changes: vec![row(row_id)], answer: None }
+    }
+
+    fn subject(id: u128) -> Subject {
+        Subject::Row(EntityKind::Character, Uuid::from_u128(id))
+    }
+
+    #[test]
+    fn news_void_the_marks_of_the_row_and_of_the_lists_of_its_owners() {
+        let table = table();
+        let list = |id| Subject::Lists(EntityKind::Character, Scope::Owner("user_id", Uuid::from_u128(id)));
+        let subjects = [subject(1), list(1), Subject::Lists(EntityKind::Character, Scope::All)];
+        let marks = subjects.map(|subject| table.mark(&subject));
+        let others = [subject(2), list(2)].map(|subject| table.mark(&subject));
+        table.tell([commit(12, Some(vec![row(1)]))].iter(), Tick(13));
+        assert!(marks.iter().all(|mark| !table.holds(*mark)) && others.iter().all(|mark| table.holds(*mark)));
+    }
+
+    #[test]
+    fn a_shared_value_counts_when_it_was_loaded_behind_the_last_change_that_is_known() {
+        let table = table();
+        let is_current = |as_of| table.is_current(table.mark(&subject(1)), Tick(as_of));
+        assert!(!is_current(9) && is_current(10), "nothing is known of what came before");
+        table.tell([commit(12, Some(vec![row(1)]))].iter(), Tick(13));
+        assert!(!is_current(12) && is_current(13));
+        table.tell([commit(15, None)].iter(), Tick(16));
+        assert!(!is_current(15) && is_current(16), "any row may have changed");
+    }
+
+    #[test]
+    fn the_own_commit_is_applied_once_and_its_new_state_may_be_kept_unless_a_later_one_is_known() {
+        let table = table();
+        let told = commit(12, Some(vec![row(1)]));
+        let kept = table.tell_own(table.generation(), &own(told.transaction, 12, 1))[0].unwrap();
+        assert!(!table.has_reached(Tick(12)), "somebody else may have committed with tick 10 or 11");
+        table.tell(std::iter::empty(), Tick(12));
+        assert!(table.has_reached(Tick(12)) && !table.has_reached(Tick(13)));
+        assert_eq!(table.tell([told].iter(), Tick(13)), 0);
+        assert!(table.holds(kept), "the log told nothing new");
+        table.tell([commit(14, Some(vec![row(1)]))].iter(), Tick(15));
+        assert!(!table.holds(kept));
+        let repeat = |tick, id| table.tell_own(table.generation(), &own(TransactionId::new(), tick, id));
+        assert_eq!(repeat(12, 1), [None], "the repeat of an old commit");
+        assert_eq!(repeat(9, 2), [None], "one from before it listened");
+    }
+
+    #[test]
+    fn an_answer_from_before_the_log_began_anew_is_not_kept_and_does_not_hide_what_the_log_tells() {
+        let table = table();
+        let (since, told) = (table.generation(), commit(12, Some(vec![row(1)])));
+        table.begin();
+        table.listen(Epoch::new(), Tick(10), Tick(10));
+        assert_eq!(table.tell_own(since, &own(told.transaction, 500, 1)), [None]);
+        assert!(!table.has_reached(Tick(500)));
+        // The restored storage has lost the transaction, and takes it once more.
+        let mark = table.mark(&subject(1));
+        assert_eq!(table.tell([told].iter(), Tick(13)), 1);
+        assert!(!table.holds(mark));
+    }
+
+    #[test]
+    fn an_own_commit_of_the_time_in_which_the_log_was_asked_is_not_forgotten() {
+        let table = table();
+        table.begin();
+        table.tell_own(table.generation(), &own(TransactionId::new(), 12, 1));
+        let since = table.generation();
+        table.begin_to_listen();
+        table.listen(Epoch::new(), Tick(10), Tick(10));
+        table.tell(std::iter::empty(), Tick(12));
+        table.tell_own(since, &own(TransactionId::new(), 14, 2));
+        for (id, tick) in [(1, 12), (2, 14)] {
+            let mark = table.mark(&subject(id));
+            assert!(!table.is_current(mark, Tick(tick)) && table.is_current(mark, Tick(tick + 1)), "{id}");
+        }
+    }
+
+    #[test]
+    fn a_shared_value_that_was_looked_up_before_the_log_began_anew_does_not_count_after() {
+        let table = table();
+        table.tell([commit(12, Some(vec![row(1)]))].iter(), Tick(13));
+        let mark = table.mark(&subject(1));
+        assert!(!table.is_current(mark, Tick(11)) && table.is_current(mark, Tick(13)));
+        table.begin();
+        table.listen(Epoch::new(), Tick(5), Tick(5));
+        assert!(!table.is_current(mark, Tick(11)), "the change at 12 is forgotten");
+        assert!(!table.is_current(mark, Tick(13)), "and so is which epoch the value is of");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nothing_counts_as_current_a_second_after_the_last_question_that_was_answered() {
+        let table = Arc::new(table());
+        assert!(!table.is_trusted(Instant::now()));
+        tokio::time::advance(Duration::from_millis(1)).await;
+        let asked = Instant::now();
+        tokio::time::advance(Duration::from_millis(900)).await;
+        table.hear(asked);
+        assert!(table.is_trusted(Instant::now()));
+        tokio::time::advance(Duration::from_millis(100)).await;
+        assert!(!table.is_trusted(Instant::now()));
+    }
+}

@@ -1,0 +1,336 @@
+//! The log of commits: what changed, in order, for everybody who must know.
+
+use crate::{DomainEvent, EntityKind, Result, Scope, StorageError, TransactionId};
+use async_trait::async_trait;
+use character_domain::{Revision, Timestamp, Violations};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+use serde_json::Value;
+use std::{fmt, str::FromStr, sync::Arc, time::Duration};
+use uuid::Uuid;
+
+/// The operation name of following the log.
+pub const FOLLOW: &str = "log.follow";
+/// The operation name of reading the head of the log.
+pub const HEAD: &str = "log.head";
+/// The maximum number of commits of one batch.
+pub const MAX_FOLLOWED: usize = 1_000;
+/// The longest time that [`Log::follow`] waits for a commit. A longer `wait` counts as this one.
+pub const MAX_FOLLOW_WAIT: Duration = Duration::from_secs(60);
+/// The longest text of a [`LogCursor`], in bytes.
+const MAX_CURSOR: usize = 16 * 1024;
+
+/// The number that a storage gives a commit. Ticks of one [`Epoch`] compare; commits that were made durable together may
+/// share one. A later commit of a row has a higher tick than an earlier one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Tick(pub u64);
+
+impl fmt::Display for Tick {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
+    }
+}
+
+/// One history of a storage. A storage that was restored from a backup begins a new one, because ticks and cursors of the
+/// old one may name commits that it does not have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Epoch(pub Uuid);
+
+impl Epoch {
+    /// A new one (UUID version 7).
+    #[must_use]
+    #[expect(clippy::new_without_default, reason = "a default value that differs at every call would surprise")]
+    pub fn new() -> Self {
+        Self(Uuid::now_v7())
+    }
+}
+
+impl fmt::Display for Epoch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
+    }
+}
+
+/// A place in the log: the commits before it have been told, those after it have not. The text is `<epoch>.<place>`, where
+/// the place belongs to the storage that made it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct LogCursor {
+    epoch: Epoch,
+    place: Arc<str>,
+}
+
+impl LogCursor {
+    /// A cursor of a storage, from its epoch and whatever names the place there. The place consists of ASCII letters,
+    /// digits and `: , ~ _ -`, so that the cursor fits into a URL.
+    #[must_use]
+    pub fn new(epoch: Epoch, place: &impl fmt::Display) -> Self {
+        Self { epoch, place: place.to_string().into() }
+    }
+
+    /// The epoch it belongs to.
+    #[must_use]
+    pub fn epoch(&self) -> Epoch {
+        self.epoch
+    }
+
+    /// The place within the epoch, in the words of the storage that made it.
+    #[must_use]
+    pub fn place(&self) -> &str {
+        &self.place
+    }
+}
+
+impl fmt::Display for LogCursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.epoch, self.place)
+    }
+}
+
+/// Not the text of a [`LogCursor`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("is not a cursor of the log")]
+pub struct InvalidLogCursor;
+
+impl FromStr for LogCursor {
+    type Err = InvalidLogCursor;
+
+    fn from_str(text: &str) -> Result<Self, InvalidLogCursor> {
+        let (epoch, place) = text.split_once('.').ok_or(InvalidLogCursor)?;
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b":,~_-".contains(&byte);
+        if text.len() > MAX_CURSOR || !place.bytes().all(is_plain) {
+            return Err(InvalidLogCursor);
+        }
+        Ok(Self { epoch: Epoch(epoch.parse().map_err(|_| InvalidLogCursor)?), place: place.into() })
+    }
+}
+
+impl Serialize for LogCursor {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for LogCursor {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
+    }
+}
+
+/// What a commit did to one row: identifiers, never its contents.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RowChange {
+    /// The kind of the row.
+    pub kind: EntityKind,
+    /// Its id.
+    pub id: Uuid,
+    /// Its revision after the commit.
+    pub revision: Revision,
+    /// The owners of the row before the commit ([`Scope::Owner`] alone): the lists that it was in. Empty for a row that
+    /// was absent.
+    pub before: Vec<Scope>,
+    /// The owners after the commit: the lists that it is in, deleted or not.
+    pub after: Vec<Scope>,
+}
+
+impl RowChange {
+    /// The owners before and after, each once.
+    pub fn owners(&self) -> impl Iterator<Item = Scope> + '_ {
+        let left = self.before.iter().filter(|scope| !self.after.contains(scope));
+        self.after.iter().chain(left).copied()
+    }
+}
+
+/// The JSON of a [`RowChange`]. `before` is left out where it equals `after`, as nearly everywhere.
+#[derive(Serialize, Deserialize)]
+struct RowChangeText<'a> {
+    kind: EntityKind,
+    id: Uuid,
+    revision: Revision,
+    #[serde(default, skip_serializing_if = "Option::is_none", borrow)]
+    before: Option<std::borrow::Cow<'a, [Scope]>>,
+    after: std::borrow::Cow<'a, [Scope]>,
+}
+
+impl Serialize for RowChange {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let before = (self.before != self.after).then(|| self.before.as_slice().into());
+        let (kind, id, revision) = (self.kind, self.id, self.revision);
+        RowChangeText { kind, id, revision, before, after: self.after.as_slice().into() }.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for RowChange {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let RowChangeText { kind, id, revision, before, after } = RowChangeText::deserialize(deserializer)?;
+        let after = after.into_owned();
+        let before = before.map_or_else(|| after.clone(), std::borrow::Cow::into_owned);
+        Ok(Self { kind, id, revision, before, after })
+    }
+}
+
+/// One commit, as the log tells of it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LoggedCommit {
+    /// Its tick.
+    pub tick: Tick,
+    /// Its transaction.
+    pub transaction: TransactionId,
+    /// When it was committed, by the clock of the storage.
+    pub committed_at: Timestamp,
+    /// The rows that it wrote, in the order of its writes. `None`: the storage does not know, so any row may have changed.
+    /// That happens while an older release writes to the same database.
+    pub rows: Option<Vec<RowChange>>,
+    /// Its events, in their order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub events: Vec<DomainEvent>,
+    /// The W3C `traceparent` of the call that made it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub traceparent: Option<String>,
+}
+
+/// A part of the log.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LogBatch {
+    /// In the order in which they are to be applied. Commits that touch one row, or have events of one subject, are in the
+    /// order of its revisions.
+    pub commits: Vec<Arc<LoggedCommit>>,
+    /// Where the next batch begins.
+    pub next: LogCursor,
+    /// Every commit with a smaller tick has been told, in this batch or before it. It never goes back within an epoch, and
+    /// an open transaction of another writer can keep it from rising.
+    pub settled: Tick,
+    /// Every commit that has been told, in this batch or before it, has a smaller tick. Without overlapping writers it
+    /// equals `settled`.
+    pub ceiling: Tick,
+    /// Whether more commits are there already.
+    pub more: bool,
+}
+
+/// The log of commits. Every commit is one entry of it.
+///
+/// # Cancel safety
+/// Both methods may be dropped at any point; nothing is left behind.
+#[async_trait]
+pub trait Log: Send + Sync {
+    /// The commits behind `after`, at most `limit` (1 to [`MAX_FOLLOWED`]). When there is none, it waits for one, at most
+    /// `wait`, and then returns an empty batch, which is news too: nothing has been committed.
+    ///
+    /// A follower that passes [`LogBatch::next`] on is told every commit behind its first cursor exactly once, whatever the
+    /// order in which transactions began and ended, and nothing of a refused one. A read that starts after a batch was
+    /// received returns at least what the batch tells.
+    ///
+    /// A storage keeps entries for a time (24 hours or more), and longer for a consumer that has not passed them.
+    ///
+    /// # Errors
+    /// [`Gone`](crate::ErrorKind::Gone): the cursor belongs to another epoch, or to a time before what is kept, or names a
+    /// commit that the storage does not have, because it was restored from a backup; then the storage has begun a new
+    /// epoch. Begin anew at [`head`](Log::head) and take nothing that was read before for current. `Invalid`: the limit, or
+    /// a cursor of another kind of storage. Others as [`Store::find`](crate::Store::find).
+    async fn follow(&self, after: &LogCursor, limit: usize, wait: Duration) -> Result<LogBatch>;
+
+    /// A cursor behind every commit that was acknowledged a moment ago; it may lie a few commits before the end, so that a
+    /// follower is told of them once more.
+    ///
+    /// # Errors
+    /// As [`Store::find`](crate::Store::find).
+    async fn head(&self) -> Result<LogCursor>;
+}
+
+/// Refuses a limit outside 1 to [`MAX_FOLLOWED`].
+///
+/// # Errors
+/// `Invalid`.
+pub fn check_follow(limit: usize) -> Result<()> {
+    if (1..=MAX_FOLLOWED).contains(&limit) {
+        return Ok(());
+    }
+    let reason = format!("must be from 1 to {MAX_FOLLOWED}");
+    Err(StorageError::invalid(Violations::one("limit", reason), FOLLOW))
+}
+
+/// The fields that name the owner of a row.
+pub const OWNER_FIELDS: [&str; 9] = [
+    "user_id",
+    "dm_user_id",
+    "campaign_id",
+    "parent_id",
+    "character_id",
+    "event_id",
+    "root_id",
+    "container",
+    "journal_entry_id",
+];
+
+/// Not the text of a [`Scope`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("is neither all nor the name of an owner's field, a colon and a UUID")]
+pub struct InvalidScope;
+
+impl FromStr for Scope {
+    type Err = InvalidScope;
+
+    fn from_str(text: &str) -> Result<Self, InvalidScope> {
+        if text == "all" {
+            return Ok(Self::All);
+        }
+        let (field, id) = text.split_once(':').ok_or(InvalidScope)?;
+        let field = OWNER_FIELDS.into_iter().find(|owner| *owner == field).ok_or(InvalidScope)?;
+        Ok(Self::Owner(field, id.parse().map_err(|_| InvalidScope)?))
+    }
+}
+
+impl Serialize for Scope {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Scope {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match Value::deserialize(deserializer)? {
+            Value::String(text) => text.parse().map_err(D::Error::custom),
+            _ => Err(D::Error::custom(InvalidScope)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Entity, every_kind};
+
+    #[test]
+    fn a_cursor_is_read_from_its_text_and_nothing_else_is() {
+        let cursor = LogCursor::new(Epoch::new(), &"100:104:100,102~7");
+        assert_eq!(cursor.to_string().parse(), Ok(cursor.clone()));
+        assert_eq!(serde_json::from_value::<LogCursor>(serde_json::json!(cursor)).unwrap(), cursor);
+        for text in
+            ["", "x", "1.2", &format!("{}.a b", Uuid::nil()), &format!("{}.{}", Uuid::nil(), "1".repeat(20_000))]
+        {
+            assert_eq!(text.parse::<LogCursor>(), Err(InvalidLogCursor), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_change_says_the_owners_before_only_where_they_differ() {
+        let owner = Scope::Owner("user_id", Uuid::nil());
+        for (before, has_before) in [(vec![owner], false), (vec![], true)] {
+            let (kind, id, revision) = (EntityKind::Character, Uuid::nil(), Revision(1));
+            let change = RowChange { kind, id, revision, before, after: vec![owner] };
+            let text = serde_json::to_value(&change).unwrap();
+            assert_eq!(text.get("before").is_some(), has_before, "{text}");
+            assert_eq!(serde_json::from_value::<RowChange>(text).unwrap(), change);
+        }
+    }
+
+    #[test]
+    fn every_owner_of_every_kind_has_its_field_in_the_list() {
+        fn owners<E: Entity>() -> &'static [&'static str] {
+            E::OWNERS
+        }
+        let all = every_kind!(Row => owners::<Row>()).concat();
+        assert!(all.iter().all(|field| OWNER_FIELDS.contains(field)), "{all:?}");
+        assert!(OWNER_FIELDS.iter().all(|field| all.contains(field)), "{all:?}");
+    }
+}

@@ -1,0 +1,309 @@
+//! Durable consumers of the log, and the events that they set aside.
+
+use crate::{
+    dialect::Dialect,
+    fault::{Fault, corrupt},
+    log::{LogPage, ReadHead, ReadLog, Standing, place_of},
+    place::Place,
+    session::{Session, Statement, Work},
+    value::{Row, Unreadable, Value},
+};
+use character_domain::{Timestamp, json};
+use character_storage_port::{
+    ADVANCE, CONSUMERS, ConsumerName, ConsumerState, DomainEvent, Epoch, ErrorKind, EventId, HolderId, LeaseToken,
+    Leased, LogCursor, MAX_LEASE, MAX_PARKED, PARK, PARKED, ParkedEvent, StorageError, kept_reason,
+};
+use std::time::Duration;
+use uuid::Uuid;
+
+/// Leases a consumer.
+pub(crate) struct Lease {
+    pub(crate) consumer: ConsumerName,
+    pub(crate) holder: HolderId,
+    pub(crate) lease: Duration,
+}
+
+/// The answer to a wish for a lease.
+pub(crate) enum LeaseAnswer {
+    Leased(Leased),
+    /// Another holder has it.
+    Held,
+    /// The consumer names a commit that is not there: a new epoch must begin first.
+    Restored(Epoch),
+}
+
+impl Work for Lease {
+    type Output = LeaseAnswer;
+
+    async fn run<S: Session>(&self, session: &mut S) -> Result<LeaseAnswer, Fault> {
+        let dialect = session.dialect();
+        let name = || Value::Text(self.consumer.to_string());
+        let enlist = "INSERT INTO consumers (name, position) VALUES ($1, '') ON CONFLICT DO NOTHING";
+        let look = format!(
+            "SELECT position, lease, holder, leased_until > {} FROM consumers WHERE name = $1{}",
+            dialect.now(),
+            dialect.for_update()
+        );
+        let statements = [Statement::new(enlist, vec![name()]), Statement::new(look, vec![name()])];
+        let row = session.query_all(&statements).await?.pop().and_then(|mut rows| rows.pop());
+        let mut row = row.ok_or_else(|| Fault::concurrent("the consumer was removed meanwhile"))?;
+        let (position, token): (String, Option<Uuid>) = (row.read()?, row.read()?);
+        let (holder, is_valid): (Option<Uuid>, Option<bool>) = (row.read()?, row.read()?);
+        let token = match token {
+            Some(token) if holder == Some(self.holder.0) => token,
+            Some(_) if is_valid == Some(true) => return Ok(LeaseAnswer::Held),
+            _ => Uuid::now_v7(),
+        };
+        let cursor = match come_to(session, &position).await? {
+            Ok(cursor) => cursor,
+            Err(epoch) => return Ok(LeaseAnswer::Restored(epoch)),
+        };
+        let lease = i64::try_from(self.lease.min(MAX_LEASE).as_micros()).unwrap_or(i64::MAX);
+        let update = format!(
+            "UPDATE consumers SET position = $2, lease = $3, holder = $4, leased_until = {} + CAST($5 AS bigint) \
+             WHERE name = $1",
+            dialect.now()
+        );
+        let values =
+            vec![name(), Value::Text(cursor.to_string()), token.into(), self.holder.0.into(), Value::Int(lease)];
+        let replays = format!("{PARKED_COLUMNS} WHERE consumer = $1 AND replay ORDER BY event_id LIMIT {MAX_PARKED}");
+        let statements = [Statement::new(update, values), Statement::new(replays, vec![name()])];
+        let replays = session.query_all(&statements).await?.pop().unwrap_or_default();
+        let replays = replays.into_iter().map(parked).collect::<Result<_, _>>()?;
+        let token = LeaseToken { consumer: self.consumer.clone(), lease: token };
+        Ok(LeaseAnswer::Leased(Leased { token, cursor, replays }))
+    }
+
+    fn has_changes(answer: &LeaseAnswer) -> bool {
+        matches!(answer, LeaseAnswer::Leased(_))
+    }
+}
+
+/// The place of a consumer, or the oldest that is kept when the consumer has none. `Err` with the epoch: the place names a
+/// commit that is not there.
+async fn come_to<S: Session>(session: &mut S, position: &str) -> Result<Result<LogCursor, Epoch>, Fault> {
+    match read_first(session, position).await? {
+        (page, Some((place, Standing::Good))) => Ok(Ok(LogCursor::new(page.epoch, &place))),
+        (page, Some((_, Standing::Restored))) => Ok(Err(page.epoch)),
+        (page, None | Some((_, Standing::Gone))) => {
+            Ok(Ok(LogCursor::new(page.epoch, &Place::oldest(page.purged, &page.target))))
+        }
+    }
+}
+
+/// The first entry that the consumer has not passed, and how it stands. A position of another epoch is none.
+async fn read_first<S: Session>(
+    session: &mut S,
+    position: &str,
+) -> Result<(LogPage, Option<(Place, Standing)>), Fault> {
+    if let Ok(cursor) = position.parse::<LogCursor>()
+        && let Ok(place) = cursor.place().parse::<Place>()
+    {
+        let page = ReadLog { place: place.clone(), target: None, limit: 1 }.run(session).await?;
+        if page.epoch == cursor.epoch() {
+            let standing = page.standing(&place);
+            return Ok((page, Some((place, standing))));
+        }
+    }
+    Ok((ReadHead.run(session).await?, None))
+}
+
+/// Moves a consumer.
+pub(crate) struct Advance {
+    pub(crate) token: LeaseToken,
+    pub(crate) to: LogCursor,
+}
+
+impl Work for Advance {
+    type Output = ();
+
+    async fn run<S: Session>(&self, session: &mut S) -> Result<(), Fault> {
+        let epoch = crate::epoch::ReadEpoch.run(session).await?;
+        place_of(&self.to, epoch, ADVANCE)?;
+        let sql = "UPDATE consumers SET position = $3 WHERE name = $1 AND lease = $2 RETURNING 1";
+        let mut values = token(&self.token);
+        values.push(Value::Text(self.to.to_string()));
+        if session.query(Statement::new(sql, values)).await?.is_empty() {
+            return Err(StorageError::new(ErrorKind::LeaseLost, ADVANCE).into());
+        }
+        Ok(())
+    }
+}
+
+fn token(token: &LeaseToken) -> Vec<Value> {
+    vec![Value::Text(token.consumer.to_string()), token.lease.into()]
+}
+
+/// Gives a lease back.
+pub(crate) struct Release(pub(crate) LeaseToken);
+
+impl Work for Release {
+    type Output = ();
+
+    async fn run<S: Session>(&self, session: &mut S) -> Result<(), Fault> {
+        let sql =
+            "UPDATE consumers SET lease = NULL, holder = NULL, leased_until = NULL WHERE name = $1 AND lease = $2";
+        session.query(Statement::new(sql, token(&self.0))).await.map(drop)
+    }
+}
+
+/// Sets an event aside.
+pub(crate) struct Park {
+    pub(crate) token: LeaseToken,
+    pub(crate) event: DomainEvent,
+    pub(crate) reason: String,
+}
+
+impl Work for Park {
+    type Output = ();
+
+    async fn run<S: Session>(&self, session: &mut S) -> Result<(), Fault> {
+        let dialect = session.dialect();
+        let held = format!("SELECT 1 FROM consumers WHERE name = $1 AND lease = $2{}", dialect.for_update());
+        if session.query(Statement::new(held, token(&self.token))).await?.is_empty() {
+            return Err(StorageError::new(ErrorKind::LeaseLost, PARK).into());
+        }
+        let sql = format!(
+            "INSERT INTO parked_events (consumer, event_id, event, reason, parked_at, replay) \
+             VALUES ($1, $2, $3, $4, {}, $5) ON CONFLICT (consumer, event_id) DO UPDATE \
+             SET event = excluded.event, reason = excluded.reason, parked_at = excluded.parked_at, \
+             replay = excluded.replay",
+            dialect.now()
+        );
+        let event = serde_json::to_string(&self.event).map_err(|error| corrupt(PARK, error))?;
+        let values = vec![
+            Value::Text(self.token.consumer.to_string()),
+            self.event.id.0.into(),
+            Value::Text(event),
+            Value::Text(kept_reason(&self.reason)),
+            Value::Bool(false),
+        ];
+        session.query(Statement::new(sql, values)).await.map(drop)
+    }
+}
+
+const PARKED_COLUMNS: &str = "SELECT event, reason, parked_at, replay FROM parked_events";
+
+fn parked(mut row: Row) -> Result<ParkedEvent, Fault> {
+    let event: String = row.read()?;
+    let event: DomainEvent = json::parse(event.as_bytes()).map_err(|error| corrupt(PARKED, error))?;
+    Ok(ParkedEvent { event, reason: row.read()?, parked_at: row.read()?, replay: row.read()? })
+}
+
+/// Lists parked events.
+pub(crate) struct ListParked {
+    pub(crate) consumer: ConsumerName,
+    pub(crate) after: Option<EventId>,
+    pub(crate) limit: usize,
+}
+
+impl Work for ListParked {
+    type Output = Vec<ParkedEvent>;
+
+    async fn run<S: Session>(&self, session: &mut S) -> Result<Vec<ParkedEvent>, Fault> {
+        let limit = Value::Int(i64::try_from(self.limit).unwrap_or(i64::MAX));
+        let mut values = vec![Value::Text(self.consumer.to_string()), limit];
+        let mut behind = "";
+        if let Some(after) = self.after {
+            values.push(after.0.into());
+            behind = " AND event_id > $3";
+        }
+        let sql = format!("{PARKED_COLUMNS} WHERE consumer = $1{behind} ORDER BY event_id LIMIT $2");
+        session.query(Statement::new(sql, values)).await?.into_iter().map(parked).collect()
+    }
+}
+
+/// What to do with parked events.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Handling {
+    /// Mark them for a replay.
+    Replay,
+    /// Drop them.
+    Discard,
+}
+
+/// Marks or drops parked events, and returns how many there were.
+pub(crate) struct HandleParked {
+    pub(crate) consumer: ConsumerName,
+    pub(crate) ids: Vec<EventId>,
+    pub(crate) handling: Handling,
+}
+
+impl Work for HandleParked {
+    type Output = u64;
+
+    async fn run<S: Session>(&self, session: &mut S) -> Result<u64, Fault> {
+        let ids: Vec<Uuid> = self.ids.iter().map(|id| id.0).collect();
+        let (wanted, ids) = session.dialect().is_one_of("event_id", "$2", &ids);
+        let verb = match self.handling {
+            Handling::Replay => "UPDATE parked_events SET replay = TRUE",
+            Handling::Discard => "DELETE FROM parked_events",
+        };
+        let sql = format!("{verb} WHERE consumer = $1 AND {wanted} RETURNING 1");
+        let rows = session.query(Statement::new(sql, vec![Value::Text(self.consumer.to_string()), ids])).await?;
+        Ok(rows.len() as u64)
+    }
+
+    fn has_changes(handled: &u64) -> bool {
+        *handled > 0
+    }
+}
+
+/// Lists the consumers.
+pub(crate) struct ListConsumers;
+
+impl Work for ListConsumers {
+    type Output = Vec<ConsumerState>;
+
+    async fn run<S: Session>(&self, session: &mut S) -> Result<Vec<ConsumerState>, Fault> {
+        let sql = format!(
+            "SELECT name, position, CASE WHEN leased_until > {} THEN holder END, \
+             (SELECT count(*) FROM parked_events WHERE consumer = name) FROM consumers ORDER BY name",
+            session.dialect().now()
+        );
+        let mut all = Vec::new();
+        for mut row in session.query(Statement::new(sql, vec![])).await? {
+            let (name, position): (String, String) = (row.read()?, row.read()?);
+            let name = name.parse().map_err(|error| corrupt(CONSUMERS, error))?;
+            let (holder, parked): (Option<Uuid>, i64) = (row.read()?, row.read()?);
+            let behind_since = behind_since(session, &position).await?;
+            let parked = u64::try_from(parked).unwrap_or_default();
+            all.push(ConsumerState { name, holder: holder.map(HolderId), behind_since, parked });
+        }
+        // By bytes, whatever the collation of the database.
+        all.sort_by(|one, other| one.name.cmp(&other.name));
+        Ok(all)
+    }
+
+    fn has_changes(_: &Vec<ConsumerState>) -> bool {
+        false
+    }
+}
+
+/// When the first commit was committed that the consumer has not passed.
+async fn behind_since<S: Session>(session: &mut S, position: &str) -> Result<Option<Timestamp>, Fault> {
+    let first = |page: &LogPage| page.entries.first().map(|entry| entry.commit.committed_at);
+    match read_first(session, position).await? {
+        (page, Some((_, Standing::Good))) => Ok(first(&page)),
+        (page, _) => {
+            let place = Place::oldest(page.purged, &page.target);
+            Ok(first(&ReadLog { place, target: None, limit: 1 }.run(session).await?))
+        }
+    }
+}
+
+/// How far the consumers have come: those of another epoch have passed nothing.
+pub(crate) async fn places<S: Session>(session: &mut S, epoch: Epoch) -> Result<Vec<(String, Option<Place>)>, Fault> {
+    let lock = match session.dialect() {
+        Dialect::Postgres => " FOR SHARE",
+        Dialect::Sqlite => "",
+    };
+    let sql = format!("SELECT name, position FROM consumers{lock}");
+    let place = |mut row: Row| {
+        let (name, position): (String, String) = (row.read()?, row.read()?);
+        let cursor = position.parse::<LogCursor>().ok().filter(|cursor| cursor.epoch() == epoch);
+        Ok::<_, Unreadable>((name, cursor.and_then(|cursor| cursor.place().parse().ok())))
+    };
+    let rows = session.query(Statement::new(sql, vec![])).await?;
+    Ok(rows.into_iter().map(place).collect::<Result<_, _>>()?)
+}

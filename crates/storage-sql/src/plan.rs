@@ -1,0 +1,312 @@
+//! The writes of a transaction as statements, and what their answers mean.
+
+use crate::{
+    dialect::Dialect,
+    fault::Fault,
+    session::{Session, Statement},
+    table::{Table, own_values, written_columns},
+    value::{Column, Row, Unreadable, Value},
+};
+use character_domain::{Meta, Revision, Timestamp};
+use character_storage_port::{
+    Applied, COMMIT, Change, Entity, EntityKind, ErrorKind, Expect, Result, RowChange, Scope, StorageError,
+    Transaction, for_write,
+};
+use std::collections::{BTreeMap, HashSet};
+use uuid::Uuid;
+
+/// The statements of a transaction's writes, in the order in which every transaction touches rows: first creates,
+/// then the rest, each by kind and id. A common order keeps concurrent transactions from waiting in a circle.
+pub(crate) struct Plan {
+    dialect: Dialect,
+    creates: BTreeMap<EntityKind, Creates>,
+    updates: Vec<Update>,
+    writes: usize,
+}
+
+struct Creates {
+    columns: Vec<Column>,
+    rows: Vec<NewRow>,
+}
+
+struct NewRow {
+    id: Uuid,
+    /// Its place among the transaction's writes.
+    index: usize,
+    meta: Meta,
+    owners: Vec<Scope>,
+    values: Vec<Value>,
+}
+
+struct Update {
+    row: (EntityKind, Uuid),
+    /// Its place among the transaction's writes.
+    index: usize,
+    expect: Expect,
+    restores: bool,
+    /// The columns that name the owners.
+    owners: &'static [&'static str],
+    /// The owners in the new state, when the change carries one.
+    after: Option<Vec<Scope>>,
+    /// Reads the owners before the change, where the change itself cannot return them.
+    read_owners: Option<Statement>,
+    statement: Statement,
+}
+
+impl Plan {
+    pub(crate) fn of(transaction: &Transaction, dialect: Dialect) -> Result<Self, Fault> {
+        let (creates, updates) = (BTreeMap::new(), Vec::new());
+        let mut plan = Self { dialect, creates, updates, writes: transaction.writes.len() };
+        for (index, write) in transaction.writes.iter().enumerate() {
+            for_write!(write, change => plan.add(index, change))?;
+        }
+        for creates in plan.creates.values_mut() {
+            creates.rows.sort_by_key(|row| row.id);
+        }
+        plan.updates.sort_by_key(|update| update.row);
+        Ok(plan)
+    }
+
+    fn add<E: Table>(&mut self, index: usize, change: &Change<E>) -> Result<(), Fault> {
+        let id: Uuid = change.id().into();
+        let mut update = UpdateText::new(id);
+        let (expect, restores) = match change {
+            Change::Create(entity) | Change::Import(entity) => {
+                let meta = stored_first(entity.meta(), change.first_revision().unwrap_or(Revision::FIRST));
+                let mut values = vec![
+                    Value::Uuid(id),
+                    Value::revision(meta.revision),
+                    Value::time(meta.created_at),
+                    Value::time(meta.updated_at),
+                    Value::or_null(meta.deleted_at.map(Value::time)),
+                ];
+                values.extend(own_values(entity)?.into_iter().map(|(_, value)| value));
+                let creates = self.creates.entry(E::KIND);
+                let creates = creates.or_insert_with(|| Creates { columns: written_columns::<E>(), rows: Vec::new() });
+                creates.rows.push(NewRow { id, index, meta, owners: entity.owners(), values });
+                return Ok(());
+            }
+            Change::Replace { entity, expect } => {
+                update.set_all(entity)?;
+                (*expect, false)
+            }
+            Change::Revive { entity, expect } => {
+                update.set_all(entity)?;
+                update.set("deleted_at", Value::Null);
+                (*expect, true)
+            }
+            Change::Delete { expect, at, .. } => {
+                update.set("updated_at", Value::time(*at));
+                update.set("deleted_at", Value::time(*at));
+                (*expect, false)
+            }
+            Change::Restore { expect, at, .. } => {
+                update.set("updated_at", Value::time(*at));
+                update.set("deleted_at", Value::Null);
+                (*expect, true)
+            }
+        };
+        let (table, owners) = (E::KIND.collection(), E::OWNERS);
+        let after = change.entity().map(Entity::owners);
+        let old = match (self.dialect, &after) {
+            // SQLite returns only what a row has become, so what it was must be read before.
+            (Dialect::Sqlite, Some(_)) => Old::ReadBefore,
+            (Dialect::Postgres, Some(_)) => Old::Joined,
+            (_, None) => Old::Unchanged,
+        };
+        let read_owners = (old == Old::ReadBefore).then(|| {
+            let sql = format!("SELECT {} FROM {table} WHERE id = $1", owners.join(", "));
+            Statement::new(sql, vec![id.into()])
+        });
+        let statement = update.statement(table, restores, expect, owners, old);
+        let row = (E::KIND, id);
+        self.updates.push(Update { row, index, expect, restores, owners, after, read_owners, statement });
+        Ok(())
+    }
+
+    /// First the inserts, then the updates, each with what must be read before it.
+    pub(crate) fn statements(&self, dialect: Dialect) -> Vec<Statement> {
+        let mut statements = Vec::with_capacity(self.creates.len() + self.updates.len());
+        for (kind, creates) in &self.creates {
+            let rows = creates.rows.iter().map(|row| row.values.clone()).collect();
+            statements.extend(dialect.insert(kind.collection(), &creates.columns, "id", rows));
+        }
+        for update in &self.updates {
+            statements.extend(update.read_owners.clone());
+            statements.push(update.statement.clone());
+        }
+        statements
+    }
+
+    /// What was written, and what the log tells of it, in the order of the writes; or the refusal of the first write that
+    /// cannot be made.
+    pub(crate) async fn judge<S: Session>(
+        self,
+        session: &mut S,
+        mut answers: Vec<Vec<Row>>,
+    ) -> Result<(Vec<Meta>, Vec<RowChange>), Fault> {
+        let mut written: BTreeMap<usize, (Meta, RowChange)> = BTreeMap::new();
+        let mut refused: BTreeMap<usize, StorageError> = BTreeMap::new();
+        let of_updates: usize = self.updates.iter().map(|update| 1 + usize::from(update.read_owners.is_some())).sum();
+        let updated = answers.split_off(answers.len().saturating_sub(of_updates));
+        let new = answers.into_iter().flatten().map(|mut row| row.read()).collect::<Result<HashSet<Uuid>, _>>()?;
+        for (kind, creates) in self.creates {
+            for NewRow { id, index, meta, owners: after, .. } in creates.rows {
+                if new.contains(&id) {
+                    let change = RowChange { kind, id, revision: meta.revision, before: Vec::new(), after };
+                    written.insert(index, (meta, change));
+                } else {
+                    let error = StorageError::new(ErrorKind::AlreadyExists, COMMIT).with_entity(kind, id);
+                    refused.insert(index, error);
+                }
+            }
+        }
+        let mut missed = Vec::new();
+        let mut updated = updated.into_iter();
+        let mut answer = || updated.next().and_then(|rows| rows.into_iter().next());
+        for update in self.updates {
+            let owners_before = update.read_owners.as_ref().map(|_| answer());
+            match answer() {
+                Some(mut row) => {
+                    let meta = row.read_meta()?;
+                    let mut row = owners_before.flatten().unwrap_or(row);
+                    let before = read_owners(update.owners, &mut row)?;
+                    let after = update.after.unwrap_or_else(|| before.clone());
+                    let (kind, id) = update.row;
+                    let change = RowChange { kind, id, revision: meta.revision, before, after };
+                    written.insert(update.index, (meta, change));
+                }
+                None => missed.push(update),
+            }
+        }
+        if !missed.is_empty() {
+            let reads: Vec<Statement> = missed.iter().map(Update::current).collect();
+            for (update, rows) in missed.into_iter().zip(session.query_all(&reads).await?) {
+                refused.insert(update.index, update.refusal(rows)?);
+            }
+        }
+        match refused.into_values().next() {
+            Some(error) => Err(error.into()),
+            None if written.len() == self.writes => Ok(written.into_values().unzip()),
+            None => Err(StorageError::new(ErrorKind::Corrupt, COMMIT)
+                .with_applied(Applied::No)
+                .with_detail("the database did not answer every write")
+                .into()),
+        }
+    }
+}
+
+impl Update {
+    fn current(&self) -> Statement {
+        let sql = format!("SELECT revision, deleted_at FROM {} WHERE id = $1", self.row.0.collection());
+        Statement::new(sql, vec![self.row.1.into()])
+    }
+
+    /// Why the row was not updated.
+    fn refusal(&self, rows: Vec<Row>) -> Result<StorageError, Fault> {
+        let (kind, id) = self.row;
+        let error = |reason| Ok(StorageError::new(reason, COMMIT).with_entity(kind, id));
+        let Some(mut row) = rows.into_iter().next() else {
+            return error(ErrorKind::NotFound);
+        };
+        let (actual, deleted_at) = (row.read::<Revision>()?, row.read::<Option<Timestamp>>()?);
+        match (self.expect, self.restores, deleted_at) {
+            (Expect::Revision(expected), ..) if expected != actual => error(ErrorKind::Conflict { expected, actual }),
+            (_, true, None) => error(ErrorKind::AlreadyExists),
+            (_, false, Some(_)) => error(ErrorKind::NotFound),
+            _ => Err(Fault::concurrent("the row changed between the update and the look at it")),
+        }
+    }
+}
+
+/// The block of a row that was absent: the revision of its first state, and the times as given.
+fn stored_first(given: &Meta, revision: Revision) -> Meta {
+    Meta { revision, ..*given }
+}
+
+fn read_owners(columns: &[&'static str], row: &mut Row) -> Result<Vec<Scope>, Unreadable> {
+    let mut owners = Vec::with_capacity(columns.len());
+    for column in columns {
+        owners.extend(row.read::<Option<Uuid>>()?.map(|owner| Scope::Owner(column, owner)));
+    }
+    Ok(owners)
+}
+
+/// Where an update finds the owners that the row had before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Old {
+    /// It does not change them and returns those of the row.
+    Unchanged,
+    /// It joins the row as it was.
+    Joined,
+    /// A statement in front of it reads them.
+    ReadBefore,
+}
+
+/// An UPDATE of one row, in the making.
+struct UpdateText {
+    assignments: Vec<(String, String)>,
+    parameters: Vec<Value>,
+}
+
+impl UpdateText {
+    fn new(id: Uuid) -> Self {
+        Self { assignments: Vec::new(), parameters: vec![id.into()] }
+    }
+
+    fn set(&mut self, column: &str, value: Value) {
+        self.parameters.push(value);
+        self.assignments.push((column.to_owned(), format!("${}", self.parameters.len())));
+    }
+
+    fn set_all<E: Table>(&mut self, entity: &E) -> Result<(), Fault> {
+        for (column, value) in own_values(entity)? {
+            self.set(column, value);
+        }
+        self.set("updated_at", Value::time(entity.meta().updated_at));
+        Ok(())
+    }
+
+    fn statement(mut self, table: &str, restores: bool, expect: Expect, owners: &[&str], old: Old) -> Statement {
+        let state = if restores { "IS NOT NULL" } else { "IS NULL" };
+        let mut expected_revision = None;
+        if let Expect::Revision(expected) = expect {
+            self.parameters.push(Value::revision(expected));
+            expected_revision = Some(self.parameters.len());
+        }
+        // With the old row beside it each column needs the name of its row, which SQLite does not take in RETURNING.
+        let (row, owners_of, joined, same_row) = match old {
+            Old::Joined => (format!("{table}."), "old.", format!(" FROM {table} AS old"), " AND old.id = $1"),
+            Old::Unchanged | Old::ReadBefore => (String::new(), "", String::new(), ""),
+        };
+        let assignments: Vec<_> = self.assignments.iter().map(|(name, value)| format!("{name} = {value}")).collect();
+        let owners = match old {
+            Old::ReadBefore => String::new(),
+            Old::Joined | Old::Unchanged => owners.iter().map(|owner| format!(", {owners_of}{owner}")).collect(),
+        };
+        let revision = expected_revision.map_or_else(String::new, |place| format!(" AND {row}revision = ${place}"));
+        let sql = format!(
+            "UPDATE {table} SET revision = {row}revision + 1, {}{joined} \
+             WHERE {row}id = $1{same_row} AND {row}deleted_at {state}{revision} \
+             RETURNING {row}revision, {row}created_at, {row}updated_at, {row}deleted_at{owners}",
+            assignments.join(", ")
+        );
+        Statement::new(sql, self.parameters)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use character_storage_port::every_kind;
+
+    #[test]
+    fn every_owner_is_a_column_of_its_table() {
+        fn missing<E: Table>() -> Vec<String> {
+            let is_column = |owner: &&&str| E::COLUMNS.iter().any(|column| column.name == **owner);
+            let missing = E::OWNERS.iter().filter(|owner| !is_column(owner));
+            missing.map(|owner| format!("{}.{owner}", E::KIND)).collect()
+        }
+        assert_eq!(every_kind!(Row => missing::<Row>()).concat(), Vec::<String>::new());
+    }
+}

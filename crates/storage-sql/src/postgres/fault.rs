@@ -1,0 +1,78 @@
+//! What PostgreSQL and its pool report, sorted by what to do about it.
+
+use crate::fault::{Cause, EngineError, Fault};
+use character_storage_port::connection_failure;
+use deadpool_postgres::PoolError;
+use std::error::Error as StdError;
+use tokio_postgres::error::SqlState;
+
+/// The detail of an error that says so.
+pub(super) const DISK_FULL: &str = "the disk of PostgreSQL is full";
+
+pub(super) fn pool_fault(error: PoolError) -> Fault {
+    match error {
+        PoolError::Backend(error) if error.code().is_none() => {
+            Fault::Engine(Cause::ConnectionLost, EngineError::Postgres(error))
+        }
+        PoolError::Backend(error) => fault(error),
+        PoolError::Timeout(_) => Fault::Engine(Cause::Timeout, EngineError::Pool(error)),
+        other => Fault::Engine(Cause::Unavailable, EngineError::Pool(other)),
+    }
+}
+
+/// What is wrong, for an operator: neither names nor values.
+pub(crate) fn reason(error: &tokio_postgres::Error) -> Option<&'static str> {
+    let Some(state) = error.code() else {
+        return connection_failure(error).or_else(|| {
+            error.to_string().contains("password missing").then_some("PostgreSQL asks for a password and there is none")
+        });
+    };
+    Some(match state.code() {
+        "28P01" | "28000" => "PostgreSQL refuses the user or the password (authentication)",
+        "3D000" => "PostgreSQL has no database of this name",
+        "3F000" | "42P01" => "the schema of the database is not ours",
+        "42501" => "PostgreSQL does not permit this to the user",
+        "53100" => DISK_FULL,
+        "53300" => "PostgreSQL has no connection left",
+        "25006" => "PostgreSQL is read-only",
+        "57P01" | "57P02" | "57P03" => "PostgreSQL is starting or stopping",
+        _ => return None,
+    })
+}
+
+pub(crate) fn fault(error: tokio_postgres::Error) -> Fault {
+    let cause = match error.code() {
+        // A value that cannot be written or read on our side: the connection is as good as before.
+        None if !error.is_closed() && error.source().is_some_and(|source| !source.is::<std::io::Error>()) => {
+            Cause::Broken
+        }
+        // No word from the server: the connection broke, or it cannot be made.
+        None => Cause::ConnectionLost,
+        Some(state) => cause(state),
+    };
+    Fault::Engine(cause, EngineError::Postgres(error))
+}
+
+fn cause(state: &SqlState) -> Cause {
+    match state.code() {
+        // serialization_failure, deadlock_detected; unique_violation: an entry of the log with this id was there before ours.
+        "40001" | "40P01" | "23505" => Cause::Concurrent,
+        // query_canceled (statement_timeout), lock_not_available
+        "57014" | "55P03" => Cause::Timeout,
+        // The server goes down or comes up; the session was ended or is read-only after a failover; a prepared
+        // statement is unknown or outdated, which a new connection cures.
+        "57P01" | "57P02" | "57P03" | "57P05" | "25P03" | "25006" | "26000" | "0A000" => Cause::ConnectionLost,
+        code if code.starts_with("08") => Cause::ConnectionLost,
+        // Authorization, catalog name, resources, operator intervention, system error: for the operator to cure.
+        code if ["28", "3D", "53", "57", "58"].iter().any(|class| code.starts_with(class)) => Cause::Unavailable,
+        _ => Cause::Broken,
+    }
+}
+
+/// An error with its causes, in one line. tokio-postgres tells what is wrong only in the source.
+pub(super) fn describe(error: &dyn StdError) -> String {
+    match error.source() {
+        Some(source) => format!("{error}: {}", describe(source)),
+        None => error.to_string(),
+    }
+}

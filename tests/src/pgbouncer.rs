@@ -1,0 +1,51 @@
+use std::fs;
+use std::net::TcpStream;
+use std::time::Duration;
+
+use crate::postgres::Account;
+use crate::supervisor::{Supervised, private_folder};
+use crate::{PostgresServer, free_port, program, wait};
+
+const START: Duration = Duration::from_secs(30);
+
+/// PgBouncer in transaction mode, as Debian has it and with nothing else configured: each transaction gets another one of a few
+/// sessions of the server.
+#[derive(Debug)]
+pub struct PgBouncer {
+    server: Supervised,
+    port: u16,
+}
+
+impl PgBouncer {
+    /// A pooler in front of the database `postgres` of the server.
+    pub fn start(server: &PostgresServer) -> Self {
+        let folder = private_folder("pgbouncer");
+        let port = free_port();
+        let file = folder.join("pgbouncer.ini");
+        let configuration = format!(
+            "[databases]\npostgres = host=127.0.0.1 port={} dbname=postgres user=postgres\n\
+             [pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\nunix_socket_dir =\nauth_type = any\n\
+             pool_mode = transaction\ndefault_pool_size = 5\nmax_client_conn = 200\n",
+            server.port()
+        );
+        fs::write(&file, configuration).expect("the private folder can be written");
+        let account = Account::of_the_server(&folder);
+        let program = account.run(&program::required("pgbouncer", "pgbouncer")).arguments([&file]);
+        let server = Supervised::new(folder, &program);
+        server.start();
+        let accepts = || TcpStream::connect(("127.0.0.1", port)).ok();
+        let connection = wait::until(START, || if server.has_ended() { None } else { accepts() });
+        assert!(connection.is_some(), "PgBouncer does not come up on port {port}:\n{}", server.log());
+        Self { server, port }
+    }
+
+    /// `postgres://postgres@127.0.0.1:<port>/postgres?pool_mode=transaction`.
+    pub fn url(&self) -> String {
+        format!("postgres://postgres@127.0.0.1:{}/postgres?pool_mode=transaction", self.port)
+    }
+
+    /// Everything it printed so far.
+    pub fn log(&self) -> String {
+        self.server.log()
+    }
+}

@@ -1,0 +1,211 @@
+//! Processes with several times the load that they can serve: the log is heard all the same, so that an overload does not
+//! empty the caches and feed itself.
+
+use super::{
+    fleet::{over, storage},
+    world::{TOKEN, alone},
+};
+use crate::support::{Answer, client, send, sheet, until};
+use character_tests::{PostgresServer, Service, free_port};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+    task::JoinSet,
+};
+use uuid::Uuid;
+
+/// Enough that a request takes at least three times as long as alone, and few enough for a busy machine.
+const CLIENTS: usize = 24;
+const OVERLOAD: Duration = Duration::from_secs(8);
+const ROUNDS_ALONE: u32 = 8;
+const SAMPLE: Duration = Duration::from_millis(100);
+/// A sample after a longer pause shows that the machine had no time even for the one who takes it.
+const STALL: Duration = Duration::from_millis(400);
+/// A hot row can share its place in the table of last changes with a row that is written.
+const COLLISIONS: u64 = 3;
+
+/// A request as bytes, with what it needs to be one of many on a connection.
+fn request(service: &Service, method: &str, path: &str, body: &str) -> Vec<u8> {
+    let (host, length) = (service.address(), body.len());
+    let head = format!("{method} {path} HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {TOKEN}\r\n");
+    format!("{head}Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}").into_bytes()
+}
+
+/// Clients without a pause, each with one request at a time, all on one thread.
+struct Crowd {
+    stop: Arc<AtomicBool>,
+    seen: Arc<Seen>,
+    thread: Option<thread::JoinHandle<()>>,
+}
+
+/// What the answers were.
+#[derive(Debug, Default)]
+struct Seen {
+    answers: AtomicU64,
+    /// Answers to the first of the requests that did not come from memory.
+    misses: AtomicU64,
+}
+
+impl Crowd {
+    fn start(clients: usize, service: &Service, requests: Vec<Vec<u8>>) -> Self {
+        let (stop, seen) = (Arc::new(AtomicBool::new(false)), Arc::new(Seen::default()));
+        let (address, requests) = (service.address(), Arc::new(requests));
+        let shared = (Arc::clone(&stop), Arc::clone(&seen));
+        let thread = thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(async move {
+                let mut crowd = JoinSet::new();
+                for number in 0..clients {
+                    let (requests, (stop, seen)) = (Arc::clone(&requests), shared.clone());
+                    crowd.spawn(async move {
+                        let mut connection = TcpStream::connect(address).await.unwrap();
+                        let mut turn = number;
+                        while !stop.load(Relaxed) {
+                            let kind = turn % requests.len();
+                            let head = ask(&mut connection, &requests[kind]).await;
+                            seen.answers.fetch_add(1, Relaxed);
+                            seen.misses.fetch_add(u64::from(kind == 0 && !head.contains("detail=local")), Relaxed);
+                            turn += 1;
+                        }
+                    });
+                }
+                while let Some(ended) = crowd.join_next().await {
+                    ended.unwrap();
+                }
+            });
+        });
+        Self { stop, seen, thread: Some(thread) }
+    }
+
+    /// The number of answers, and that of the misses.
+    fn end(mut self) -> (u64, u64) {
+        self.stop.store(true, Relaxed);
+        self.thread.take().unwrap().join().unwrap();
+        (self.seen.answers.load(Relaxed), self.seen.misses.load(Relaxed))
+    }
+}
+
+/// Sends a request and reads its answer, whose head is returned.
+async fn ask(connection: &mut TcpStream, request: &[u8]) -> String {
+    connection.write_all(request).await.unwrap();
+    let (mut buffer, mut filled) = (vec![0; 64 * 1024], 0);
+    loop {
+        let read = connection.read(&mut buffer[filled..]).await.unwrap();
+        assert!(read > 0, "the connection was closed");
+        filled += read;
+        let Some(end) = buffer[..filled].windows(4).position(|four| four == b"\r\n\r\n") else { continue };
+        let head = String::from_utf8_lossy(&buffer[..end]).to_ascii_lowercase();
+        let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+        let whole = end + 4 + length.map_or(0, |length| length.parse::<usize>().unwrap());
+        if buffer.len() < whole {
+            buffer.resize(whole, 0);
+        }
+        if filled >= whole {
+            return head;
+        }
+    }
+}
+
+/// The mean time of each of these requests when nobody else asks.
+async fn alone_takes(service: &Service, requests: &[Vec<u8>]) -> Duration {
+    let mut connection = TcpStream::connect(service.address()).await.unwrap();
+    let begin = Instant::now();
+    for _ in 0..ROUNDS_ALONE {
+        for request in requests {
+            ask(&mut connection, request).await;
+        }
+    }
+    begin.elapsed() / u32::try_from(requests.len()).unwrap() / ROUNDS_ALONE
+}
+
+/// A process with a hot row in its cache, whose state is read from a listener of its own.
+struct Watched {
+    service: Service,
+    admin: String,
+    hot: String,
+}
+
+impl Watched {
+    async fn start(storage: &Service) -> Self {
+        let admin = format!("127.0.0.1:{}", free_port());
+        let service = over(storage, None).env("ADMIN_ADDR", &admin).start();
+        let characters = service.url("/api/v2/characters");
+        let hot = send(client().post(&characters).json(&sheet("Hot"))).await.id();
+        let is_hit = |answer: &Answer| answer.header("cache-status").contains("detail=local");
+        until(Duration::from_secs(10), "a hit", || client().get(format!("{characters}/{hot}")), is_hit).await;
+        Self { service, admin: format!("http://{admin}/admin/storage"), hot: format!("/api/v2/characters/{hot}") }
+    }
+
+    /// Samples its trust as long as the overload lasts.
+    async fn trusts_its_cache(&self) {
+        let (http, end) = (client(), Instant::now() + OVERLOAD);
+        let (mut samples, mut oldest, mut last) = (0_u32, 0.0_f64, Instant::now());
+        while Instant::now() < end {
+            tokio::time::sleep(SAMPLE).await;
+            let state = send(http.get(&self.admin)).await;
+            let log = &state.body["cache"]["log"];
+            if last.elapsed() < STALL {
+                assert_eq!(log["trusted"], true, "after {samples} samples: {log}");
+                samples += 1;
+                oldest = oldest.max(log["seconds_since_heard"].as_f64().unwrap());
+            }
+            last = Instant::now();
+        }
+        eprintln!("{samples} samples; in the worst the log had been heard {oldest:.3} s before");
+        assert!(samples >= 20, "{samples} samples");
+    }
+}
+
+/// What clients of a Character Service ask for: the hot row, lists, rows that nobody has asked for, and new rows.
+fn requests(service: &Service, hot: &str) -> Vec<Vec<u8>> {
+    let get = |path: &str| request(service, "GET", path, "");
+    let list = "/api/v2/characters?limit=20";
+    let sheet = sheet("New").to_string();
+    let absent: Vec<_> = (0..4).map(|_| get(&format!("/api/v2/characters/{}", Uuid::new_v4()))).collect();
+    let others = [get(list), request(service, "POST", "/api/v2/characters", &sheet)];
+    [get(hot)].into_iter().chain(absent).chain(others).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_service_with_three_times_its_load_keeps_trusting_its_cache() {
+    let _alone = alone().await;
+    let storage = storage(&PostgresServer::shared().fresh_schema_url());
+    let watched = Watched::start(&storage).await;
+    let requests = requests(&watched.service, &watched.hot);
+    let alone = alone_takes(&watched.service, &requests).await;
+    let (crowd, begin) = (Crowd::start(CLIENTS, &watched.service, requests), Instant::now());
+    watched.trusts_its_cache().await;
+    let (took, (answers, misses)) = (begin.elapsed(), crowd.end());
+    let each = took * u32::try_from(CLIENTS).unwrap() / u32::try_from(answers).unwrap();
+    eprintln!("{answers} answers, {each:?} each and {alone:?} alone; {misses} misses of the hot row");
+    assert!(each >= 3 * alone, "no overload: a request takes {each:?}, and {alone:?} alone");
+    assert!(misses <= COLLISIONS, "{misses} misses of a row that nobody has changed");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_storage_service_with_three_times_its_load_by_others_is_still_heard() {
+    let _alone = alone().await;
+    let storage = storage(&PostgresServer::shared().fresh_schema_url());
+    let watched = Watched::start(&storage).await;
+    let get = |path: String| request(&storage, "GET", &path, "");
+    let requests: Vec<_> = (0..8).map(|_| get(format!("/storage/v1/characters/{}", Uuid::new_v4()))).collect();
+    let requests = [requests, vec![get("/storage/v1/characters?limit=20".to_owned())]].concat();
+    let alone = alone_takes(&storage, &requests).await;
+    let crowd = Crowd::start(CLIENTS, &storage, requests);
+    let hot = Crowd::start(1, &watched.service, vec![request(&watched.service, "GET", &watched.hot, "")]);
+    let begin = Instant::now();
+    watched.trusts_its_cache().await;
+    let (took, (answers, _), (_, misses)) = (begin.elapsed(), crowd.end(), hot.end());
+    let each = took * u32::try_from(CLIENTS).unwrap() / u32::try_from(answers).unwrap();
+    eprintln!("{answers} answers, {each:?} each and {alone:?} alone; {misses} misses of the hot row");
+    assert!(each >= 3 * alone, "no overload: a request takes {each:?}, and {alone:?} alone");
+    assert!(misses <= COLLISIONS, "{misses} misses of a row that nobody has changed");
+}
