@@ -7,9 +7,7 @@
 use actix_web::{App, HttpResponse, HttpServer, web};
 use async_trait::async_trait;
 use bytes::Bytes;
-use character_storage_http::{
-    ApiRequest, ApiResponse, HttpStorageConfig, RequestKind, RequestSize, Transport, TransportError, Waist,
-};
+use character_storage_http::{ApiRequest, ApiResponse, HttpStorageConfig, Transport, TransportError, Waist};
 use std::{
     hint::black_box,
     time::{Duration, Instant},
@@ -28,16 +26,7 @@ impl Transport for Instantaneous {
 }
 
 fn request() -> ApiRequest {
-    ApiRequest {
-        operation: "character.find",
-        method: reqwest::Method::GET,
-        path: "/answer".into(),
-        body: None,
-        idempotent: true,
-        size: RequestSize::Ordinary,
-        kind: RequestKind::Call,
-        deadline: None,
-    }
+    ApiRequest::get("character.find", "/answer")
 }
 
 fn main() {

@@ -22,7 +22,7 @@ const MAX_BATCH_BYTES: usize = 8 * 1024 * 1024;
 impl<T: Transport> Commit for HttpStorage<T> {
     async fn commit(&self, transaction: Transaction) -> Result<Committed> {
         transaction.check()?;
-        let response = self.post(COMMIT, wire::TRANSACTIONS, encoded(COMMIT, &transaction)?, true).await?;
+        let response = self.post(COMMIT, wire::TRANSACTIONS, encoded(COMMIT, &transaction)?).await?;
         Expected::of(&transaction).verify(message(COMMIT, &response)?)
     }
 
@@ -76,7 +76,7 @@ impl<T: Transport> Commit for HttpStorage<T> {
 
 impl<T: Transport> HttpStorage<T> {
     async fn commit_chunk(&self, chunk: &Chunk) -> Result<Vec<Result<Committed>>> {
-        let response = self.post(COMMIT, wire::BATCH, chunk.body(), true).await?;
+        let response = self.post(COMMIT, wire::BATCH, chunk.body()).await?;
         let answer: wire::OutcomesBody<wire::CommittedBody> = message(COMMIT, &response)?;
         if answer.outcomes.len() != chunk.expected.len() {
             return Err(corrupt(COMMIT, "the storage answered another number of outcomes than it was asked for"));

@@ -22,7 +22,7 @@ impl<T: Transport> Consumers for HttpStorage<T> {
         let lease_ms = u64::try_from(lease.min(MAX_LEASE).as_millis()).unwrap_or(u64::MAX);
         let body = encoded(LEASE, &wire::LeaseBody { holder, lease_ms })?;
         // A holder that asks again keeps its lease, so that a repeat is harmless.
-        let response = self.post(LEASE, &wire::of_consumer(wire::LEASE, consumer), body, true).await?;
+        let response = self.post(LEASE, &wire::of_consumer(wire::LEASE, consumer), body).await?;
         let wire::LeasedBody { leased } = message(LEASE, &response)?;
         let Some(leased) = leased else { return Ok(None) };
         if leased.token.consumer != *consumer {
@@ -96,7 +96,7 @@ impl<T: Transport> HttpStorage<T> {
         body: &B,
     ) -> Result<()> {
         let path = wire::of_consumer(path, &token.consumer);
-        let response = self.post(operation, &path, encoded(operation, body)?, true).await?;
+        let response = self.post(operation, &path, encoded(operation, body)?).await?;
         nothing(operation, &response)
     }
 
@@ -110,7 +110,7 @@ impl<T: Transport> HttpStorage<T> {
     ) -> Result<u64> {
         check_parked_ids(ids, operation)?;
         let body = encoded(operation, &wire::EventIdsBody { ids: ids.to_vec() })?;
-        let response = self.post(operation, &wire::of_consumer(path, consumer), body, true).await?;
+        let response = self.post(operation, &wire::of_consumer(path, consumer), body).await?;
         let wire::CountBody { count } = message(operation, &response)?;
         if count > ids.len() as u64 {
             return Err(corrupt(operation, "the storage answered more events than it was asked for"));

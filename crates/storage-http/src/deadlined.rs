@@ -8,20 +8,18 @@ use tokio::time::{Instant, timeout_at};
 pub(crate) struct Deadlined<T> {
     pub(crate) inner: T,
     pub(crate) deadline: Duration,
-    /// The time of a poll besides its wait.
-    pub(crate) attempt_timeout: Duration,
 }
 
 #[async_trait]
 #[deny(clippy::missing_trait_methods)]
 impl<T: Transport> Transport for Deadlined<T> {
     async fn call(&self, mut request: ApiRequest) -> Result<ApiResponse, TransportError> {
+        // A poll is one attempt, and has the time of that.
+        if let RequestKind::Follow { .. } = request.kind {
+            return self.inner.call(request).await;
+        }
         let operation = request.operation;
-        let time = match request.kind {
-            RequestKind::Call => self.deadline,
-            RequestKind::Follow { wait } => wait + self.attempt_timeout,
-        };
-        let own = Instant::now() + time;
+        let own = Instant::now() + self.deadline;
         let end = request.deadline.map_or(own, |deadline| deadline.min(own));
         request.deadline = Some(end);
         timeout_at(end, self.inner.call(request)).await.unwrap_or(Err(TransportError {

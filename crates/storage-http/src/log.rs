@@ -2,15 +2,14 @@
 
 use crate::{
     HttpStorage,
-    storage::{corrupt, message, not_answered},
-    transport::{ApiRequest, ApiResponse, RequestKind, RequestSize, Transport},
+    storage::{corrupt, message},
+    transport::{ApiRequest, ApiResponse, RequestKind, Transport},
 };
 use async_trait::async_trait;
 use character_storage_port::{
     FOLLOW, HEAD, Log, LogBatch, LogCursor, MAX_FOLLOW_WAIT, Result, StorageError, check_follow,
 };
 use character_storage_wire as wire;
-use reqwest::Method;
 use std::time::Duration;
 
 #[async_trait]
@@ -34,17 +33,7 @@ impl<T: Transport> Log for HttpStorage<T> {
 
 impl<T: Transport> HttpStorage<T> {
     async fn poll(&self, operation: &'static str, path: String, wait: Duration) -> Result<ApiResponse> {
-        let request = ApiRequest {
-            operation,
-            method: Method::GET,
-            path,
-            body: None,
-            idempotent: true,
-            size: RequestSize::Ordinary,
-            kind: RequestKind::Follow { wait },
-            deadline: None,
-        };
-        self.transport().call(request).await.map_err(not_answered)
+        self.ask(ApiRequest { kind: RequestKind::Follow { wait }, ..ApiRequest::get(operation, path) }).await
     }
 }
 

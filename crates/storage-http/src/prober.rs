@@ -3,11 +3,10 @@
 use crate::{
     ApiRequest, Transport, TransportError, TransportErrorKind,
     breakers::CircuitBreakers,
-    transport::{RequestKind, RequestSize},
+    transport::RequestSize,
     verdict::{Evidence, evidence},
 };
 use character_storage_wire as wire;
-use reqwest::Method;
 use std::{
     sync::{
         Arc,
@@ -49,16 +48,7 @@ impl<T: Transport> Prober<T> {
             return Evidence::Nothing;
         }
         *last = Some(Instant::now());
-        let request = ApiRequest {
-            operation: wire::OP_PROBE,
-            method: Method::GET,
-            path: wire::PROBE.to_owned(),
-            body: None,
-            idempotent: true,
-            size: RequestSize::Ordinary,
-            kind: RequestKind::Call,
-            deadline: None,
-        };
+        let request = ApiRequest::get(wire::OP_PROBE, wire::PROBE);
         let silence = TransportError::of_attempt(TransportErrorKind::Timeout, wire::OP_PROBE, true);
         let answer = timeout(self.patience, self.transport.call(request)).await.unwrap_or(Err(silence));
         evidence(RequestSize::Ordinary, &answer)

@@ -3,7 +3,6 @@
 use crate::{
     ApiRequest, ApiResponse, HttpStorage, Transport, TransportError, TransportErrorKind, Waist,
     storage::{corrupt, failure, not_answered},
-    transport::{RequestKind, RequestSize},
     verdict::{Evidence, evidence_of_answer, evidence_of_error},
 };
 use async_trait::async_trait;
@@ -12,7 +11,6 @@ use character_domain::json;
 use character_storage_port::{Result, SNAPSHOT, Snapshot, SnapshotItem, SnapshotStream, StorageError};
 use character_storage_wire::{self as wire, SnapshotEnd, SnapshotLine};
 use futures_util::{StreamExt, stream, stream::BoxStream};
-use reqwest::Method;
 use std::fmt;
 use tokio::time::timeout;
 
@@ -80,17 +78,7 @@ impl<T: StreamTransport> StreamTransport for Waist<T> {
 #[deny(clippy::missing_trait_methods)]
 impl<T: StreamTransport> Snapshot for HttpStorage<T> {
     async fn snapshot(&self) -> Result<SnapshotStream> {
-        let request = ApiRequest {
-            operation: SNAPSHOT,
-            method: Method::GET,
-            path: wire::SNAPSHOT.to_owned(),
-            body: None,
-            idempotent: true,
-            size: RequestSize::Ordinary,
-            kind: RequestKind::Call,
-            deadline: None,
-        };
-        match self.transport().open(request).await.map_err(not_answered)? {
+        match self.transport().open(ApiRequest::get(SNAPSHOT, wire::SNAPSHOT)).await.map_err(not_answered)? {
             OpenedResponse::Whole(response) => Err(failure(SNAPSHOT, &response)),
             OpenedResponse::Stream { content_type, body } => {
                 if !content_type.is_some_and(|given| wire::is_media_type(&given, wire::NDJSON)) {

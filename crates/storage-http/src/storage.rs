@@ -2,8 +2,8 @@
 
 use crate::{
     transport::{
-        ApiRequest, ApiResponse, FailureAnswer, LARGE_BODY, LARGE_PAGE, RequestKind, RequestSize, Transport,
-        TransportError, TransportErrorKind,
+        ApiRequest, ApiResponse, FailureAnswer, LARGE_BODY, LARGE_PAGE, RequestSize, Transport, TransportError,
+        TransportErrorKind,
     },
     verdict::Verdict,
 };
@@ -47,36 +47,16 @@ impl<T: Transport> HttpStorage<T> {
     }
 
     pub(crate) async fn get(&self, operation: &'static str, path: String, size: RequestSize) -> Result<ApiResponse> {
-        let request = ApiRequest {
-            operation,
-            method: Method::GET,
-            path,
-            body: None,
-            idempotent: true,
-            size,
-            kind: RequestKind::Call,
-            deadline: None,
-        };
-        self.transport.call(request).await.map_err(not_answered)
+        self.ask(ApiRequest { size, ..ApiRequest::get(operation, path) }).await
     }
 
-    pub(crate) async fn post(
-        &self,
-        operation: &'static str,
-        path: &str,
-        body: Bytes,
-        idempotent: bool,
-    ) -> Result<ApiResponse> {
-        let request = ApiRequest {
-            operation,
-            method: Method::POST,
-            path: path.to_owned(),
-            size: if body.len() > LARGE_BODY { RequestSize::Large } else { RequestSize::Ordinary },
-            body: Some(body),
-            idempotent,
-            kind: RequestKind::Call,
-            deadline: None,
-        };
+    pub(crate) async fn post(&self, operation: &'static str, path: &str, body: Bytes) -> Result<ApiResponse> {
+        let size = if body.len() > LARGE_BODY { RequestSize::Large } else { RequestSize::Ordinary };
+        let (method, body) = (Method::POST, Some(body));
+        self.ask(ApiRequest { method, size, body, ..ApiRequest::get(operation, path) }).await
+    }
+
+    pub(crate) async fn ask(&self, request: ApiRequest) -> Result<ApiResponse> {
         self.transport.call(request).await.map_err(not_answered)
     }
 }

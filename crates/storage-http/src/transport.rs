@@ -26,6 +26,23 @@ pub struct ApiRequest {
     pub deadline: Option<Instant>,
 }
 
+impl ApiRequest {
+    /// An ordinary request that reads this path and has no body.
+    #[must_use]
+    pub fn get(operation: &'static str, path: impl Into<String>) -> Self {
+        Self {
+            operation,
+            method: reqwest::Method::GET,
+            path: path.into(),
+            body: None,
+            idempotent: true,
+            size: RequestSize::Ordinary,
+            kind: RequestKind::Call,
+            deadline: None,
+        }
+    }
+}
+
 /// How a request is treated on its way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RequestKind {

@@ -58,15 +58,8 @@ impl<T: Transport> Waist<T> {
         // Outside the retries, so that a call is counted once.
         let observed = Observed { inner: retrying, metrics: metrics.clone() };
         // Outermost, so that nothing outlives it.
-        let (deadline, attempt_timeout) = (config.deadline, config.attempt_timeout);
-        Self {
-            layers: Deadlined { inner: observed, deadline, attempt_timeout },
-            transport,
-            deadline,
-            guard,
-            breakers,
-            metrics,
-        }
+        let deadline = config.deadline;
+        Self { layers: Deadlined { inner: observed, deadline }, transport, deadline, guard, breakers, metrics }
     }
 
     /// What is below the layers.

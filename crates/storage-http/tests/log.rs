@@ -270,16 +270,7 @@ async fn the_bare_transport_does_not_cut_a_poll_off_at_the_deadline_of_calls() {
     let config = HttpStorageConfig::new(server.uri().parse().unwrap(), "secret".to_owned().into());
     let config = HttpStorageConfig { deadline: Duration::from_millis(50), ..config };
     let transport = character_storage_http::ReqwestTransport::new(&config).unwrap();
-    let poll = |kind| ApiRequest {
-        operation: FOLLOW,
-        method: reqwest::Method::GET,
-        path: "/storage/v1/log".into(),
-        body: None,
-        idempotent: true,
-        size: character_storage_http::RequestSize::Ordinary,
-        kind,
-        deadline: None,
-    };
+    let poll = |kind| ApiRequest { kind, ..ApiRequest::get(FOLLOW, "/storage/v1/log") };
     assert_eq!(transport.call(poll(RequestKind::Call)).await.unwrap_err().kind, TransportErrorKind::Timeout);
     let patient = RequestKind::Follow { wait: Duration::from_secs(30) };
     assert_eq!(transport.call(poll(patient)).await.unwrap().status, 204);

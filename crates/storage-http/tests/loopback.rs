@@ -8,8 +8,8 @@ use async_trait::async_trait;
 use character_domain::{CharacterId, now};
 use character_storage_http::{BreakerState, HttpStorage, HttpStorageConfig};
 use character_storage_port::{
-    Commit, Deleted, DomainEvent, Entity, ErrorKind, Log, LogBatch, LogCursor, MemoryStorage, Page, PageRequest, Probe,
-    Read, Result, StoragePort, Store, Transaction, delegate_port,
+    Commit, DomainEvent, ErrorKind, Log, LogBatch, LogCursor, MemoryStorage, Probe, Result, StoragePort, Transaction,
+    delegate_port,
 };
 use character_storage_server::{LONGEST_WAIT, Limits};
 use character_storage_testkit::{Harness, storage_conformance};
@@ -86,16 +86,6 @@ struct Noticing {
 }
 
 #[async_trait]
-impl<E: Entity> Store<E> for Noticing {
-    async fn find(&self, id: E::Id, deleted: Deleted) -> Result<Read<Option<E>>> {
-        self.inner.find(id, deleted).await
-    }
-    async fn list(&self, query: &E::Query, page: PageRequest) -> Result<Read<Page<E>>> {
-        Store::<E>::list(&self.inner, query, page).await
-    }
-}
-
-#[async_trait]
 impl Log for Noticing {
     async fn follow(&self, after: &LogCursor, limit: usize, wait: Duration) -> Result<LogBatch> {
         self.followed.notify_one();
@@ -106,7 +96,7 @@ impl Log for Noticing {
     }
 }
 
-delegate_port!(Commit, Consumers, Snapshot, Probe for [] Noticing, it => it.inner);
+delegate_port!(Store, Commit, Consumers, Snapshot, Probe for [] Noticing, it => it.inner);
 
 #[tokio::test]
 async fn a_waiting_follower_does_not_hold_a_graceful_shutdown_up_for_its_wait() {

@@ -4,8 +4,8 @@
 
 use async_trait::async_trait;
 use character_storage_http::{
-    ApiRequest, ApiResponse, BreakerState, HttpStorage, HttpStorageConfig, RequestKind, RequestSize, Transport,
-    TransportError, TransportErrorKind, Waist,
+    ApiRequest, ApiResponse, BreakerState, HttpStorage, HttpStorageConfig, RequestSize, Transport, TransportError,
+    TransportErrorKind, Waist,
 };
 use character_storage_port::{ErrorKind, Probe, Retry};
 use std::{
@@ -69,16 +69,7 @@ fn waist(steps: &[Step], config: &HttpStorageConfig) -> (Scripted, Waist<Scripte
 }
 
 fn request(idempotent: bool) -> ApiRequest {
-    ApiRequest {
-        operation: "test",
-        method: reqwest::Method::GET,
-        path: "/".into(),
-        body: None,
-        idempotent,
-        size: RequestSize::Ordinary,
-        kind: RequestKind::Call,
-        deadline: None,
-    }
+    ApiRequest { idempotent, ..ApiRequest::get("test", "/") }
 }
 
 #[tokio::test(start_paused = true)]

@@ -2,8 +2,8 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
 use character_storage_http::{
-    ApiRequest, ApiResponse, BreakerState, ConnectError, HttpStorage, HttpStorageConfig, RequestKind, RequestSize,
-    ReqwestTransport, Transport, TransportErrorKind, Waist,
+    ApiRequest, ApiResponse, BreakerState, ConnectError, HttpStorage, HttpStorageConfig, ReqwestTransport, Transport,
+    TransportErrorKind, Waist,
 };
 use character_storage_port::{Commit, ErrorKind, Probe, Transaction};
 use prometheus_client::{encoding::text, registry::Registry};
@@ -22,16 +22,7 @@ fn config(base: &str) -> HttpStorageConfig {
 }
 
 fn request(idempotent: bool) -> ApiRequest {
-    ApiRequest {
-        operation: "test",
-        method: reqwest::Method::GET,
-        path: "/storage/v1/probe".into(),
-        body: None,
-        idempotent,
-        size: RequestSize::Ordinary,
-        kind: RequestKind::Call,
-        deadline: None,
-    }
+    ApiRequest { idempotent, ..ApiRequest::get("test", "/storage/v1/probe") }
 }
 
 async fn answering(answers: impl IntoIterator<Item = ResponseTemplate>) -> MockServer {

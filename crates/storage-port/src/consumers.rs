@@ -1,6 +1,6 @@
 //! Durable readers of the log, one holder at a time.
 
-use crate::{DomainEvent, EventId, LogCursor, Result, StorageError};
+use crate::{DomainEvent, EventId, LogCursor, Result, StorageError, log::check_limit};
 use async_trait::async_trait;
 use character_domain::{Timestamp, Violations};
 use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
@@ -196,10 +196,7 @@ pub trait Consumers: Send + Sync {
 /// # Errors
 /// `Invalid`.
 pub fn check_parked(limit: usize) -> Result<()> {
-    if (1..=MAX_PARKED).contains(&limit) {
-        return Ok(());
-    }
-    Err(StorageError::invalid(Violations::one("limit", format!("must be from 1 to {MAX_PARKED}")), PARKED))
+    check_limit(limit, MAX_PARKED, PARKED)
 }
 
 /// Refuses more than [`MAX_PARKED`] ids.

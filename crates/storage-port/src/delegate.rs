@@ -7,13 +7,35 @@
 ///
 /// struct Wrapper<S>(S);
 /// delegate_port!(Log for [S: character_storage_port::Log] Wrapper<S>, wrapper => wrapper.0);
-/// delegate_port!(Commit, Consumers, Snapshot, Probe for [] Wrapper<MemoryStorage>, wrapper => wrapper.0);
+/// delegate_port!(Store, Commit, Consumers, Snapshot, Probe for [] Wrapper<MemoryStorage>, wrapper => wrapper.0);
 /// ```
 #[macro_export]
 macro_rules! delegate_port {
     ($part:ident, $($more:ident),+ for $generics:tt $wrapper:ty, $it:ident => $inner:expr) => {
         $crate::delegate_port!($part for $generics $wrapper, $it => $inner);
         $crate::delegate_port!($($more),+ for $generics $wrapper, $it => $inner);
+    };
+    (Store for [$($generics:tt)*] $wrapper:ty, $it:ident => $inner:expr) => {
+        #[$crate::__async_trait]
+        #[deny(clippy::missing_trait_methods)]
+        impl<E: $crate::Entity, $($generics)*> $crate::Store<E> for $wrapper {
+            async fn find(
+                &self,
+                id: E::Id,
+                deleted: $crate::Deleted,
+            ) -> $crate::Result<$crate::Read<Option<E>>> {
+                let $it = self;
+                $crate::Store::<E>::find(&$inner, id, deleted).await
+            }
+            async fn list(
+                &self,
+                query: &E::Query,
+                page: $crate::PageRequest,
+            ) -> $crate::Result<$crate::Read<$crate::Page<E>>> {
+                let $it = self;
+                $crate::Store::<E>::list(&$inner, query, page).await
+            }
+        }
     };
     (Commit for [$($generics:tt)*] $wrapper:ty, $it:ident => $inner:expr) => {
         #[$crate::__async_trait]

@@ -4,7 +4,6 @@ use crate::{DomainEvent, EntityKind, Result, Scope, StorageError, TransactionId}
 use async_trait::async_trait;
 use character_domain::{Revision, Timestamp, Violations};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
-use serde_json::Value;
 use std::{fmt, str::FromStr, sync::Arc, time::Duration};
 use uuid::Uuid;
 
@@ -242,11 +241,14 @@ pub trait Log: Send + Sync {
 /// # Errors
 /// `Invalid`.
 pub fn check_follow(limit: usize) -> Result<()> {
-    if (1..=MAX_FOLLOWED).contains(&limit) {
+    check_limit(limit, MAX_FOLLOWED, FOLLOW)
+}
+
+pub(crate) fn check_limit(limit: usize, most: usize, operation: &'static str) -> Result<()> {
+    if (1..=most).contains(&limit) {
         return Ok(());
     }
-    let reason = format!("must be from 1 to {MAX_FOLLOWED}");
-    Err(StorageError::invalid(Violations::one("limit", reason), FOLLOW))
+    Err(StorageError::invalid(Violations::one("limit", format!("must be from 1 to {most}")), operation))
 }
 
 /// The fields that name the owner of a row.
@@ -288,10 +290,7 @@ impl Serialize for Scope {
 
 impl<'de> Deserialize<'de> for Scope {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        match Value::deserialize(deserializer)? {
-            Value::String(text) => text.parse().map_err(D::Error::custom),
-            _ => Err(D::Error::custom(InvalidScope)),
-        }
+        String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
     }
 }
 

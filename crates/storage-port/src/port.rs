@@ -118,16 +118,7 @@ storage_port!(
 
 macro_rules! forward {
     ($($pointer:ty),+) => { $(
-        #[async_trait]
-        #[deny(clippy::missing_trait_methods)]
-        impl<E: Entity, S: Store<E> + ?Sized> Store<E> for $pointer {
-            async fn find(&self, id: E::Id, deleted: Deleted) -> Result<Read<Option<E>>> {
-                (**self).find(id, deleted).await
-            }
-            async fn list(&self, query: &E::Query, page: PageRequest) -> Result<Read<Page<E>>> {
-                (**self).list(query, page).await
-            }
-        }
+        delegate_port!(Store for [S: Store<E> + ?Sized] $pointer, it => **it);
         delegate_port!(Commit for [S: Commit + ?Sized] $pointer, it => **it);
         delegate_port!(Log for [S: Log + ?Sized] $pointer, it => **it);
         delegate_port!(Consumers for [S: Consumers + ?Sized] $pointer, it => **it);

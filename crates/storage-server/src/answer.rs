@@ -5,6 +5,7 @@ use actix_web::{
     body::BoxBody,
     http::{StatusCode, header},
 };
+use character_domain::Violations;
 use character_error_reporter::redacted;
 use character_storage_port::{ErrorKind, StorageError};
 use character_storage_wire::{self as wire, Problem, Unreadable};
@@ -91,6 +92,11 @@ impl From<Unreadable> for Refusal {
 
 /// What a handler gives back.
 pub(crate) type Answer<T = HttpResponse> = Result<T, Refusal>;
+
+/// The parameters of a path, or the refusal that names what is wrong with them.
+pub(crate) fn parameters<T>(read: Result<T, Violations>, operation: &'static str) -> Answer<T> {
+    read.map_err(|violations| StorageError::invalid(violations, operation).into())
+}
 
 /// 200 with a JSON body.
 pub(crate) fn ok<B: Serialize>(body: &B, operation: &'static str) -> Answer {

@@ -2,7 +2,7 @@
 
 use crate::{
     StorageServer,
-    answer::{Answer, Refusal, no_content, ok},
+    answer::{Answer, Refusal, no_content, ok, parameters},
     body::message,
 };
 use actix_web::{
@@ -24,7 +24,7 @@ use std::time::Duration;
 const MAX_EVENT_BYTES: usize = 4 * 1024 * 1024;
 
 pub(crate) async fn consumers(request: HttpRequest, server: Data<StorageServer>) -> Answer {
-    decode_nothing(request.query_string()).map_err(|violations| StorageError::invalid(violations, CONSUMERS))?;
+    parameters(decode_nothing(request.query_string()), CONSUMERS)?;
     ok(&ConsumersBody { consumers: server.port.consumers().await? }, CONSUMERS)
 }
 
@@ -83,9 +83,7 @@ pub(crate) async fn park(
 
 pub(crate) async fn parked(request: HttpRequest, server: Data<StorageServer>, name: Path<String>) -> Answer {
     let name = consumer(&name, PARKED)?;
-    let parameters = ParkedParameters::decode(request.query_string());
-    let ParkedParameters { after, limit } =
-        parameters.map_err(|violations| StorageError::invalid(violations, PARKED))?;
+    let ParkedParameters { after, limit } = parameters(ParkedParameters::decode(request.query_string()), PARKED)?;
     let mut events = server.port.parked(&name, after, limit).await?;
     let fitting = fitting(&events);
     let more = fitting < events.len();

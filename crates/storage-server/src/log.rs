@@ -2,7 +2,7 @@
 
 use crate::{
     LONGEST_WAIT, StorageServer,
-    answer::{Answer, ok, text},
+    answer::{Answer, ok, parameters, text},
 };
 use actix_web::{HttpRequest, HttpResponse, web::Data};
 use character_storage_port::{ErrorKind, FOLLOW, HEAD, LogBatch, LogCursor, StorageError, Tick};
@@ -14,9 +14,7 @@ use std::time::Duration;
 const MAX_BATCH_BYTES: usize = 4 * 1024 * 1024;
 
 pub(crate) async fn follow(request: HttpRequest, server: Data<StorageServer>) -> Answer {
-    let parameters = FollowParameters::decode(request.query_string());
-    let FollowParameters { after, limit, wait } =
-        parameters.map_err(|violations| StorageError::invalid(violations, FOLLOW))?;
+    let FollowParameters { after, limit, wait } = parameters(FollowParameters::decode(request.query_string()), FOLLOW)?;
     // A client that disconnects drops this, which leaves nothing behind.
     let mut batch = server.port.follow(&after, limit, wait.min(LONGEST_WAIT)).await?;
     loop {
@@ -29,7 +27,7 @@ pub(crate) async fn follow(request: HttpRequest, server: Data<StorageServer>) ->
 }
 
 pub(crate) async fn head(request: HttpRequest, server: Data<StorageServer>) -> Answer {
-    wire::decode_nothing(request.query_string()).map_err(|violations| StorageError::invalid(violations, HEAD))?;
+    parameters(wire::decode_nothing(request.query_string()), HEAD)?;
     ok(&HeadBody { cursor: server.port.head().await? }, HEAD)
 }
 

@@ -66,10 +66,7 @@ fn collection<E: Described>() -> [(String, PathItem); 2] {
         .parameter(parameter("deleted", ParameterIn::Query, "Whether a soft-deleted row counts.", schemas::deleted()))
         .parameter(parameter("If-None-Match", ParameterIn::Header, "Tags that the client holds.", schemas::string()))
         .response("200", tagged(json("The row", &schema)))
-        .response(
-            "304",
-            tagged(ResponseBuilder::new().description("The row is at a revision the client holds").build()),
-        );
+        .response("304", tagged(done("The row is at a revision the client holds")));
     let mut list = operation(E::LIST, tag, "One page of rows");
     for filter in E::filters() {
         list = list.parameter(filter);
@@ -119,7 +116,7 @@ fn snapshot() -> Operation {
 
 fn probe() -> Operation {
     let operation = operation(wire::OP_PROBE, "probe", "Whether the data can be reached, past every cache")
-        .response("204", ResponseBuilder::new().description("It can").build());
+        .response("204", done("It can"));
     problems(operation, &[])
 }
 
@@ -134,6 +131,10 @@ fn parameter(name: &str, place: ParameterIn, description: &str, schema: impl Int
 fn request(schema: &str) -> utoipa::openapi::request_body::RequestBody {
     let content = ContentBuilder::new().schema(Some(Ref::from_schema_name(schema))).build();
     RequestBodyBuilder::new().content(wire::JSON, content).required(Some(Required::True)).build()
+}
+
+fn done(description: &str) -> Response {
+    ResponseBuilder::new().description(description).build()
 }
 
 fn json(description: &str, schema: &str) -> Response {

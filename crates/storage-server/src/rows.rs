@@ -2,7 +2,7 @@
 
 use crate::{
     StorageServer, allow,
-    answer::{Answer, Refusal, ok, text},
+    answer::{Answer, ok, parameters, text},
     resource,
 };
 use actix_web::{
@@ -47,8 +47,7 @@ async fn list<E: Entity>(request: HttpRequest, server: Data<StorageServer>) -> A
 where
     dyn StoragePort: Store<E>,
 {
-    let (query, page) = wire::decode_list::<E>(request.query_string())
-        .map_err(|violations| Refusal::from(StorageError::invalid(violations, E::LIST)))?;
+    let (query, page) = parameters(wire::decode_list::<E>(request.query_string()), E::LIST)?;
     let read = Store::<E>::list(&*server.port, &query, page).await?;
     ok(&wire::ListBody::from(read.value), E::LIST)
 }

@@ -234,9 +234,8 @@ fn outcome() -> RefOr<Schema> {
 }
 
 fn snapshot_line() -> RefOr<Schema> {
-    let kinds: Vec<_> = EntityKind::ALL.iter().map(|kind| kind.as_str()).collect();
     let id = nullable(Some(KnownFormat::Uuid));
-    let unreadable = object(&[("kind", choice(&kinds).into()), ("id", id), ("problem", string().into())], &[]);
+    let unreadable = object(&[("kind", kind().into()), ("id", id), ("problem", string().into())], &[]);
     let end = object(&[("items", offset().into())], &[]);
     let members =
         [("row", named("StoredRow")), ("unreadable", unreadable), ("problem", named("Problem")), ("end", end)];
@@ -292,6 +291,10 @@ pub(crate) fn typed(schema_type: Type) -> Object {
 
 pub(crate) fn choice(values: &[&str]) -> Object {
     ObjectBuilder::new().schema_type(Type::String).enum_values(Some(values.iter().copied())).build()
+}
+
+pub(crate) fn kind() -> Object {
+    choice(&EntityKind::ALL.map(EntityKind::as_str))
 }
 
 pub(crate) fn time() -> RefOr<Schema> {

@@ -6,6 +6,7 @@ mod support;
 
 use character_storage_port::{Commit, Log};
 use character_storage_sql::{SqlOptions, SqlStorage};
+use character_storage_testkit::sample::transactions;
 use character_tests::PostgresServer;
 use std::time::{Duration, Instant};
 use support::{character, create};
@@ -32,7 +33,7 @@ async fn a_listener_that_was_killed_costs_no_commit_and_no_processor_time() {
         );
         let next = storage.commit(create(&character("Heard"))).await.unwrap().id;
         let batch = storage.follow(&after, 10, WAIT).await.unwrap();
-        assert_eq!(batch.commits.iter().map(|commit| commit.transaction).collect::<Vec<_>>(), [next]);
+        assert_eq!(transactions(&batch.commits), [next]);
         after = batch.next;
     }
     server.stop();
@@ -54,5 +55,5 @@ async fn a_listener_that_was_killed_costs_no_commit_and_no_processor_time() {
             Err(error) => assert!(error.is_outage(), "{error:?}"),
         }
     };
-    assert_eq!(batch.commits.iter().map(|commit| commit.transaction).collect::<Vec<_>>(), [next]);
+    assert_eq!(transactions(&batch.commits), [next]);
 }

@@ -10,6 +10,7 @@ use character_storage_port::{
     TransactionId,
 };
 use character_storage_sql::{SqlOptions, SqlStorage, Wakeup};
+use character_storage_testkit::sample::transactions;
 use character_tests::{PostgresServer, required_program};
 use serde_json::json;
 use std::{
@@ -36,10 +37,6 @@ async fn open(url: &str) -> SqlStorage {
 
 fn hub() -> ConsumerName {
     "hub".parse().unwrap()
-}
-
-fn ids(commits: &[Arc<character_storage_port::LoggedCommit>]) -> Vec<TransactionId> {
-    commits.iter().map(|commit| commit.transaction).collect()
 }
 
 /// A commit of one new row; its id.
@@ -142,11 +139,11 @@ async fn a_transaction_that_is_open_in_another_database_delays_nothing_but_settl
     let held: i64 = idle.query_one("SELECT pg_current_xact_id()::text::bigint", &[]).await.unwrap().get(0);
     let first = commit(&storage).await;
     let batch = storage.follow(&before, 10, WAIT).await.unwrap();
-    assert_eq!(ids(&batch.commits), [first]);
+    assert_eq!(transactions(&batch.commits), [first]);
     assert!(batch.settled.0 <= u64::try_from(held).unwrap() && batch.ceiling > batch.commits[0].tick);
     let second = commit(&storage).await;
     let next = storage.follow(&batch.next, 10, WAIT).await.unwrap();
-    assert_eq!(ids(&next.commits), [second]);
+    assert_eq!(transactions(&next.commits), [second]);
     // Nothing of this is old enough to be settled, so nothing is removed either.
     assert_eq!(storage.purge(Duration::ZERO, WEEK).await.unwrap(), 0);
     idle.batch_execute("ROLLBACK").await.unwrap();
@@ -185,7 +182,7 @@ async fn a_dump_restored_into_a_new_server_goes_on_with_a_new_epoch_and_what_was
     let (passed, waiting) = (commit(&storage).await, commit(&storage).await);
     let leased = storage.lease(&hub(), HolderId::new(), WAIT).await.unwrap().unwrap();
     let first = storage.follow(&leased.cursor, 1, WAIT).await.unwrap();
-    assert_eq!(ids(&first.commits), [passed]);
+    assert_eq!(transactions(&first.commits), [passed]);
     storage.advance(&leased.token, &first.next).await.unwrap();
     storage.release(&leased.token).await.unwrap();
     let text = dump(&old, &[]);
@@ -200,12 +197,12 @@ async fn a_dump_restored_into_a_new_server_goes_on_with_a_new_epoch_and_what_was
     let anew = storage.head().await.unwrap();
     assert_ne!(anew.epoch(), head.epoch());
     let later = commit(&storage).await;
-    assert_eq!(ids(&storage.follow(&anew, 10, WAIT).await.unwrap().commits), [later]);
+    assert_eq!(transactions(&storage.follow(&anew, 10, WAIT).await.unwrap().commits), [later]);
     let leased = storage.lease(&hub(), HolderId::new(), WAIT).await.unwrap().unwrap();
     let told = rest(&storage, &leased.cursor).await;
-    assert_eq!(ids(&told), [waiting, later]);
+    assert_eq!(transactions(&told), [waiting, later]);
     assert_eq!(told[0].events.len(), 1);
-    assert!(!ids(&told).contains(&after_the_dump));
+    assert!(!transactions(&told).contains(&after_the_dump));
     // It is known which transactions were committed, of the restored ones too.
     assert_eq!(storage.log_status().await.unwrap().entries, 2);
 }
@@ -223,9 +220,9 @@ async fn an_older_dump_restored_in_place_begins_a_new_epoch_within_a_poll() {
     let head = storage.head().await.unwrap();
     assert_ne!(head.epoch(), before.epoch());
     let later = commit(&storage).await;
-    assert_eq!(ids(&storage.follow(&head, 10, WAIT).await.unwrap().commits), [later]);
+    assert_eq!(transactions(&storage.follow(&head, 10, WAIT).await.unwrap().commits), [later]);
     let leased = storage.lease(&hub(), HolderId::new(), WAIT).await.unwrap().unwrap();
-    assert_eq!(ids(&rest(&storage, &leased.cursor).await), [kept, later]);
+    assert_eq!(transactions(&rest(&storage, &leased.cursor).await), [kept, later]);
     assert_ne!(kept, lost);
 }
 
@@ -252,7 +249,7 @@ async fn a_new_epoch_by_hand_keeps_the_consumers_where_they_are() {
     let (passed, waiting) = (commit(&storage).await, commit(&storage).await);
     let leased = storage.lease(&hub(), HolderId::new(), WAIT).await.unwrap().unwrap();
     let batch = storage.follow(&leased.cursor, 1, WAIT).await.unwrap();
-    assert_eq!(ids(&batch.commits), [passed]);
+    assert_eq!(transactions(&batch.commits), [passed]);
     storage.advance(&leased.token, &batch.next).await.unwrap();
     let epoch = storage.new_epoch().await.unwrap();
     assert_eq!(storage.follow(&batch.next, 1, WAIT).await.unwrap_err().kind(), &ErrorKind::Gone);
@@ -260,7 +257,7 @@ async fn a_new_epoch_by_hand_keeps_the_consumers_where_they_are() {
     storage.release(&leased.token).await.unwrap();
     let leased = storage.lease(&hub(), HolderId::new(), WAIT).await.unwrap().unwrap();
     assert_eq!(leased.cursor.epoch(), epoch);
-    assert_eq!(ids(&rest(&storage, &leased.cursor).await), [waiting]);
+    assert_eq!(transactions(&rest(&storage, &leased.cursor).await), [waiting]);
 }
 
 #[tokio::test]
@@ -291,7 +288,7 @@ async fn entries_go_after_their_time_unless_a_consumer_waits_for_them_and_at_the
     assert!(again.is_none(), "it is leased");
     storage.release(&leased.token).await.unwrap();
     let leased = storage.lease(&hub(), HolderId::new(), WAIT).await.unwrap().unwrap();
-    assert_eq!(ids(&rest(&storage, &leased.cursor).await), [kept], "it goes on with the oldest that is kept");
+    assert_eq!(transactions(&rest(&storage, &leased.cursor).await), [kept], "it goes on with the oldest that is kept");
     storage.advance(&leased.token, &storage.head().await.unwrap()).await.unwrap();
     assert_eq!(storage.purge(Duration::ZERO, WEEK).await.unwrap(), 1);
     let status = storage.log_status().await.unwrap();
@@ -299,7 +296,7 @@ async fn entries_go_after_their_time_unless_a_consumer_waits_for_them_and_at_the
     // An empty log is followed from where it ends.
     let head = storage.head().await.unwrap();
     let next = commit(&storage).await;
-    assert_eq!(ids(&storage.follow(&head, 10, WAIT).await.unwrap().commits), [next]);
+    assert_eq!(transactions(&storage.follow(&head, 10, WAIT).await.unwrap().commits), [next]);
 }
 
 /// From a commit in one process until a follower in another is told.
@@ -418,7 +415,7 @@ async fn a_database_of_the_release_before_the_log_keeps_its_transactions_and_eve
     let late = TransactionId::new();
     client.execute(remember, &[&late.0, &"", &outcome, &at]).await.unwrap();
     let batch = storage.follow(&head, 10, WAIT).await.unwrap();
-    assert_eq!((ids(&batch.commits), &batch.commits[0].rows), (vec![late], &None));
+    assert_eq!((transactions(&batch.commits), &batch.commits[0].rows), (vec![late], &None));
     let rows: i64 = client.query_one("SELECT count(*) FROM outbox", &[]).await.unwrap().get(0);
     assert_eq!(rows, 0);
 }
@@ -428,15 +425,15 @@ async fn a_database_of_the_release_before_the_log_keeps_its_transactions_and_eve
 async fn transactions_that_were_made_durable_together_are_told_one_by_one() {
     let storage = open(&PostgresServer::shared().fresh_schema_url()).await;
     let head = storage.head().await.unwrap();
-    let transactions: Vec<_> = (0..10).map(|_| create(&character("Together"))).collect();
-    let wanted: Vec<_> = transactions.iter().map(|transaction| transaction.id).collect();
-    for outcome in storage.commit_each(transactions).await {
+    let together: Vec<_> = (0..10).map(|_| create(&character("Together"))).collect();
+    let wanted: Vec<_> = together.iter().map(|transaction| transaction.id).collect();
+    for outcome in storage.commit_each(together).await {
         outcome.unwrap();
     }
     let (mut after, mut told) = (head, Vec::new());
     while told.len() < wanted.len() {
         let batch = storage.follow(&after, 3, WAIT).await.unwrap();
-        told.extend(ids(&batch.commits));
+        told.extend(transactions(&batch.commits));
         after = batch.next.to_string().parse::<LogCursor>().unwrap();
     }
     assert_eq!(told, wanted);
@@ -462,5 +459,5 @@ async fn a_change_waits_for_the_creation_of_its_row_and_is_told_behind_it() {
     };
     let (first, changed) = tokio::join!(storage.commit(create_all), changing);
     first.unwrap();
-    assert_eq!(ids(&rest(&storage, &head).await), [created, changed]);
+    assert_eq!(transactions(&rest(&storage, &head).await), [created, changed]);
 }

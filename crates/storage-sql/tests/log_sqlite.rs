@@ -5,9 +5,9 @@
 mod support;
 
 use character_domain::{CharacterId, now};
-use character_storage_port::Consumers as _;
-use character_storage_port::{Commit, ErrorKind, Fingerprint, HolderId, Log, LoggedCommit, TransactionId};
+use character_storage_port::{Commit, Consumers, ErrorKind, Fingerprint, HolderId, Log, TransactionId};
 use character_storage_sql::{DatabaseLocation, SqlOptions, SqlStorage};
+use character_storage_testkit::sample::transactions;
 use serde_json::json;
 use std::{
     path::Path,
@@ -20,10 +20,6 @@ use support::{
 };
 
 const WAIT: Duration = Duration::from_secs(20);
-
-fn ids(commits: &[Arc<LoggedCommit>]) -> Vec<TransactionId> {
-    commits.iter().map(|commit| commit.transaction).collect()
-}
 
 async fn commit(storage: &SqlStorage) -> TransactionId {
     let entity = character("Committed");
@@ -70,7 +66,7 @@ async fn two_storages_of_one_file_hear_each_other_within_a_poll() {
             (id, Instant::now())
         };
         let ((batch, told), (id, committed)) = tokio::join!(following, committing);
-        assert_eq!(ids(&batch.commits), [id]);
+        assert_eq!(transactions(&batch.commits), [id]);
         lags.push(told.saturating_duration_since(committed));
         after = batch.next;
     }
@@ -103,9 +99,9 @@ async fn a_file_that_was_put_back_begins_a_new_epoch_and_keeps_what_was_not_publ
     let head = storage.head().await.unwrap();
     assert_ne!(head.epoch(), before.epoch());
     let leased = storage.lease(&hub, HolderId::new(), WAIT).await.unwrap().unwrap();
-    assert_eq!(ids(&rest(&storage, &leased.cursor).await), [waiting, later]);
+    assert_eq!(transactions(&rest(&storage, &leased.cursor).await), [waiting, later]);
     let last = commit(&storage).await;
-    assert_eq!(ids(&storage.follow(&head, 10, WAIT).await.unwrap().commits), [last]);
+    assert_eq!(transactions(&storage.follow(&head, 10, WAIT).await.unwrap().commits), [last]);
 }
 
 #[tokio::test]
@@ -117,7 +113,7 @@ async fn ticks_go_on_when_everything_was_removed() {
     assert_eq!(storage.purge(Duration::ZERO, WAIT).await.unwrap(), 1);
     let next = storage.commit(create(&character("New"))).await.unwrap();
     assert!(next.tick > first.tick);
-    assert_eq!(ids(&storage.follow(&head, 10, WAIT).await.unwrap().commits), [next.id]);
+    assert_eq!(transactions(&storage.follow(&head, 10, WAIT).await.unwrap().commits), [next.id]);
 }
 
 #[tokio::test]
@@ -166,5 +162,5 @@ async fn a_file_of_the_release_before_the_log_keeps_its_transactions_and_events(
     old.busy_timeout(WAIT).unwrap();
     old.execute(remember, (late.0.as_bytes(), "", &outcome, at)).unwrap();
     let batch = storage.follow(&head, 10, WAIT).await.unwrap();
-    assert_eq!((ids(&batch.commits), &batch.commits[0].rows), (vec![late], &None));
+    assert_eq!((transactions(&batch.commits), &batch.commits[0].rows), (vec![late], &None));
 }

@@ -37,18 +37,18 @@ struct Ledger {
 
 /// What one follower received.
 #[derive(Debug)]
-pub(crate) struct Followed {
+struct Followed {
     /// Whether it began with the oldest commit.
-    pub(crate) is_from_the_beginning: bool,
+    is_from_the_beginning: bool,
     /// The transactions that were begun when it got its first cursor. It need not receive them.
     begun_before: HashSet<TransactionId>,
     /// Its batches, in order.
-    pub(crate) batches: Vec<LogBatch>,
+    batches: Vec<LogBatch>,
 }
 
 impl Followed {
     /// Every commit that it received, in order.
-    pub(crate) fn commits(&self) -> impl Iterator<Item = &Arc<LoggedCommit>> {
+    fn commits(&self) -> impl Iterator<Item = &Arc<LoggedCommit>> {
         self.batches.iter().flat_map(|batch| &batch.commits)
     }
 }
@@ -58,7 +58,7 @@ impl Followed {
 pub(crate) struct History {
     committed: HashMap<TransactionId, (Committed, Vec<DomainEvent>)>,
     /// The followers.
-    pub(crate) followers: Vec<Followed>,
+    followers: Vec<Followed>,
 }
 
 impl History {

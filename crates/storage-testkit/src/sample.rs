@@ -4,6 +4,7 @@ use character_domain::{CampaignId, Character, CharacterId, Document, Revision, T
 use character_storage_port::{
     Change, CharacterQuery, Committed, ConsumerName, Deleted, DomainEvent, Entity, Expect, HolderId, KeptAnswer, Limit,
     LogCursor, LoggedCommit, MAX_FOLLOWED, PageRequest, Query, Result, StorageError, StoragePort, Transaction,
+    TransactionId,
 };
 use serde_json::{Value, json};
 use std::{collections::HashMap, sync::Arc, time::Duration};
@@ -280,6 +281,12 @@ impl Model {
         }
         unique
     }
+}
+
+/// The ids of commits that the log returned.
+#[must_use]
+pub fn transactions(commits: &[Arc<LoggedCommit>]) -> Vec<TransactionId> {
+    commits.iter().map(|commit| commit.transaction).collect()
 }
 
 /// The row as the storage must hold it after its creation.

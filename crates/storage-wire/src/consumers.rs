@@ -121,9 +121,9 @@ impl ParkedParameters {
             Some(Ok(id)) => Some(EventId(id)),
             None => None,
         };
-        let limit = parameters.number("limit", 1..=MAX_PARKED as u64, DEFAULT_LIMIT as u64);
+        let limit = parameters.number("limit", 1..=MAX_PARKED, DEFAULT_LIMIT);
         parameters.end()?;
-        Ok(Self { after, limit: usize::try_from(limit).unwrap_or(MAX_PARKED) })
+        Ok(Self { after, limit })
     }
 }
 

@@ -1,10 +1,10 @@
 //! The log of commits on the wire: what is asked for, and answers that an older client can read.
 
-use crate::parameters::Parameters;
+use crate::{parameters::Parameters, problem::entity_kind};
 use character_domain::{Meta, Revision, Timestamp, Violations};
 use character_storage_port::{
-    Committed, DomainEvent, EntityKind, KeptAnswer, LogBatch, LogCursor, LoggedCommit, MAX_FOLLOW_WAIT, MAX_FOLLOWED,
-    OWNER_FIELDS, RowChange, Scope, Tick, TransactionId,
+    Committed, DomainEvent, KeptAnswer, LogBatch, LogCursor, LoggedCommit, MAX_FOLLOW_WAIT, MAX_FOLLOWED, OWNER_FIELDS,
+    RowChange, Scope, Tick, TransactionId,
 };
 use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 use std::{sync::Arc, time::Duration};
@@ -41,12 +41,12 @@ impl FollowParameters {
             parameters.fault("after", "must be given: a cursor, from log/head or from the batch before");
         }
         let after = parameters.parsed("after");
-        let limit = parameters.number("limit", 1..=MAX_FOLLOWED as u64, DEFAULT_LIMIT as u64);
-        let longest = u64::try_from(MAX_FOLLOW_WAIT.as_millis()).unwrap_or(u64::MAX);
-        let wait = Duration::from_millis(parameters.number("wait_ms", 0..=longest, 0));
+        let limit = parameters.number("limit", 1..=MAX_FOLLOWED, DEFAULT_LIMIT);
+        let longest = usize::try_from(MAX_FOLLOW_WAIT.as_millis()).unwrap_or(usize::MAX);
+        let wait = Duration::from_millis(parameters.number("wait_ms", 0..=longest, 0) as u64);
         parameters.end()?;
         let after = after.ok_or_else(|| Violations::one("after", "must be given"))?;
-        Ok(Self { after, limit: usize::try_from(limit).unwrap_or(MAX_FOLLOWED), wait })
+        Ok(Self { after, limit, wait })
     }
 }
 
@@ -139,7 +139,7 @@ struct RowChangeBody {
 impl RowChangeBody {
     fn known(self) -> Option<RowChange> {
         let Self { kind, id, revision, before, after: KnownOwners(after) } = self;
-        let kind = EntityKind::ALL.into_iter().find(|known| known.as_str() == kind)?;
+        let kind = entity_kind(&kind)?;
         let before = before.map_or_else(|| after.clone(), |KnownOwners(before)| before);
         Some(RowChange { kind, id, revision, before, after })
     }
@@ -160,7 +160,7 @@ impl<'de> Deserialize<'de> for KnownOwners {
 mod tests {
     use super::*;
     use character_domain::{CharacterId, now};
-    use character_storage_port::Epoch;
+    use character_storage_port::{EntityKind, Epoch};
     use serde_json::{Value, json};
 
     fn cursor(place: &str) -> LogCursor {

@@ -52,7 +52,7 @@ impl<'q> Parameters<'q> {
     }
 
     /// The value of a parameter that is a whole number in `range`, or the default.
-    pub(crate) fn number(&mut self, name: &'static str, range: RangeInclusive<u64>, default: u64) -> u64 {
+    pub(crate) fn number(&mut self, name: &'static str, range: RangeInclusive<usize>, default: usize) -> usize {
         let Some(text) = self.text(name) else { return default };
         match text.parse().ok().filter(|number| range.contains(number)) {
             Some(number) => number,

@@ -206,7 +206,7 @@ fn whole_milliseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX)
 }
 
-fn entity_kind(name: &str) -> Option<EntityKind> {
+pub(crate) fn entity_kind(name: &str) -> Option<EntityKind> {
     EntityKind::deserialize(IntoDeserializer::<serde::de::value::Error>::into_deserializer(name)).ok()
 }
 

@@ -3,7 +3,7 @@
 use super::MemoryStorage;
 use crate::{
     ADVANCE, ConsumerName, ConsumerState, Consumers, DISCARD, DomainEvent, ErrorKind, EventId, HolderId, LeaseToken,
-    Leased, LogCursor, MAX_LEASE, MAX_PARKED, PARK, ParkedEvent, Result, StorageError, UNPARK, check_parked,
+    Leased, LogCursor, MAX_LEASE, MAX_PARKED, PARK, ParkedEvent, RELEASE, Result, StorageError, UNPARK, check_parked,
     check_parked_ids, kept_reason,
 };
 use async_trait::async_trait;
@@ -73,7 +73,7 @@ impl Consumers for MemoryStorage {
     }
 
     async fn release(&self, token: &LeaseToken) -> Result<()> {
-        if let Ok(consumer) = held(&mut self.state().consumers, token, ADVANCE) {
+        if let Ok(consumer) = held(&mut self.state().consumers, token, RELEASE) {
             consumer.lease = None;
         }
         Ok(())

@@ -1,6 +1,6 @@
 //! The log and its consumers in the OpenAPI document.
 
-use super::{json, operation, parameter, problems, request, with_body_problems};
+use super::{done, json, operation, parameter, problems, request, with_body_problems};
 use crate::{LONGEST_WAIT, schemas};
 use character_storage_port::{
     ADVANCE, CONSUMERS, DISCARD, FOLLOW, HEAD, LEASE, MAX_FOLLOW_WAIT, MAX_FOLLOWED, MAX_PARKED, PARK, PARKED, RELEASE,
@@ -8,7 +8,7 @@ use character_storage_port::{
 };
 use character_storage_wire as wire;
 use utoipa::openapi::{
-    HttpMethod, Response, ResponseBuilder,
+    HttpMethod,
     path::{Operation, OperationBuilder, ParameterIn},
 };
 
@@ -131,8 +131,4 @@ fn discard() -> Operation {
 fn of_consumer(id: &str, summary: &str) -> OperationBuilder {
     let name = parameter("name", ParameterIn::Path, "The name of the consumer.", schemas::consumer_name());
     operation(id, "consumers", summary).parameter(name)
-}
-
-fn done(description: &str) -> Response {
-    ResponseBuilder::new().description(description).build()
 }

@@ -1,9 +1,7 @@
 //! The schemas of the log and its consumers.
 
-use super::{array, choice, many, named, nullable, object, offset, revision, string, time, typed, uuid};
-use character_storage_port::{
-    EntityKind, MAX_EVENTS, MAX_FOLLOWED, MAX_PARK_REASON, MAX_PARKED, MAX_WRITES, OWNER_FIELDS,
-};
+use super::{array, kind, many, named, nullable, object, offset, revision, string, time, typed, uuid};
+use character_storage_port::{MAX_EVENTS, MAX_FOLLOWED, MAX_PARK_REASON, MAX_PARKED, MAX_WRITES, OWNER_FIELDS};
 use utoipa::openapi::{KnownFormat, ObjectBuilder, OneOfBuilder, RefOr, Schema, Type, schema::SchemaType};
 
 /// The schemas by name.
@@ -63,9 +61,8 @@ fn owner() -> RefOr<Schema> {
 }
 
 fn row_change() -> RefOr<Schema> {
-    let kinds: Vec<_> = EntityKind::ALL.iter().map(|kind| kind.as_str()).collect();
     let properties = [
-        ("kind", choice(&kinds).into()),
+        ("kind", kind().into()),
         ("id", uuid().into()),
         ("revision", revision()),
         ("before", array(named("Owner"))),

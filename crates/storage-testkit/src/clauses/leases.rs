@@ -1,6 +1,6 @@
 //! Leases of consumers: one holder at a time.
 
-use crate::sample::{LONG, character, consumer, create, event, follow_from, logged};
+use crate::sample::{LONG, character, consumer, create, event, follow_from, logged, transactions};
 use character_storage_port::{
     ConsumerName, ErrorKind, HolderId, LeaseToken, Leased, LogCursor, MAX_FOLLOWED, StoragePort, Transaction,
     TransactionId,
@@ -51,8 +51,7 @@ pub(crate) async fn write(storage: &dyn StoragePort, count: u64) -> Vec<Transact
 
 /// The transactions behind the cursor.
 pub(crate) async fn rest(storage: &dyn StoragePort, cursor: &LogCursor) -> Vec<TransactionId> {
-    let commits = follow_from(storage, cursor.clone(), MAX_FOLLOWED).await.0;
-    commits.iter().map(|commit| commit.transaction).collect()
+    transactions(&follow_from(storage, cursor.clone(), MAX_FOLLOWED).await.0)
 }
 
 /// The cursor behind this number of commits.
@@ -71,7 +70,6 @@ pub(crate) async fn has_lost(storage: &dyn StoragePort, token: &LeaseToken, to: 
     assert!(error.certainly_not_applied(), "{error}");
 }
 
-/// When a lease has ended, another holder gets one with a new token. The old token then neither advances nor parks, and a
 /// While one holder has a lease, no other gets one.
 pub async fn a_consumer_has_one_holder_at_a_time(storage: Arc<dyn StoragePort>) {
     let (name, holder) = (consumer(), HolderId::new());
@@ -95,6 +93,7 @@ pub async fn a_holder_prolongs_its_lease_and_keeps_its_token(storage: Arc<dyn St
     storage.advance(&first.token, &first.cursor).await.expect("the lease is held");
 }
 
+/// When a lease has ended, another holder gets one with a new token. The old token then neither advances nor parks, and a
 /// release with it is passed over.
 pub async fn a_lease_that_has_ended_passes_to_another_holder(storage: Arc<dyn StoragePort>) {
     write(&*storage, 2).await;
@@ -190,6 +189,6 @@ pub async fn holders_that_take_turns_handle_every_commit_in_order(storage: Arc<d
     for holder in holders {
         holder.await.expect("no holder panics");
     }
-    let expected: Vec<_> = logged(&*storage).await.iter().map(|commit| commit.transaction).collect();
-    assert_eq!(*handled.lock().expect("no holder panics"), expected);
+    let logged = transactions(&logged(&*storage).await);
+    assert_eq!(*handled.lock().expect("no holder panics"), logged);
 }

@@ -2,11 +2,11 @@
 
 use crate::sample::{
     beginning, character, consumer, create, creation, deletion, event, follow_from, is_recent, logged, must, party,
-    replacement, revision,
+    replacement, revision, transactions,
 };
 use character_domain::Character;
 use character_storage_port::{
-    ErrorKind, Expect, HolderId, LoggedCommit, MAX_FOLLOWED, StoragePort, Tick, Transaction, TransactionId,
+    ErrorKind, Expect, HolderId, MAX_FOLLOWED, StoragePort, Tick, Transaction, TransactionId,
 };
 use serde_json::json;
 use std::{
@@ -14,10 +14,6 @@ use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
-
-fn transactions(commits: &[Arc<LoggedCommit>]) -> Vec<TransactionId> {
-    commits.iter().map(|commit| commit.transaction).collect()
-}
 
 /// Commits this number of transactions, one after the other: creations, changes, events alone, and empty ones.
 async fn write(storage: &dyn StoragePort, count: usize) -> Vec<TransactionId> {

@@ -2,7 +2,7 @@
 
 use crate::{
     clauses::cancellation::dropped_after,
-    sample::{beginning, character, create, event, follow_from, found, must, replacement},
+    sample::{beginning, character, create, event, follow_from, found, must, replacement, transactions},
 };
 use character_storage_port::{
     Epoch, ErrorKind, Expect, LogCursor, MAX_FOLLOWED, Result, StorageError, StoragePort, Transaction,
@@ -79,7 +79,7 @@ pub async fn a_commit_wakes_a_waiting_follow(storage: Arc<dyn StoragePort>) {
         tokio::time::sleep(Duration::from_millis(20)).await;
         let committed = must(&*storage, replacement(&row, Expect::Any)).await;
         let batch = soon(waiting).await.expect("it does not panic").expect("the cursor is good");
-        assert_eq!(batch.commits.iter().map(|commit| commit.transaction).collect::<Vec<_>>(), [committed.id]);
+        assert_eq!(transactions(&batch.commits), [committed.id]);
         cursor = batch.next;
     }
 }
@@ -181,7 +181,7 @@ pub async fn a_dropped_follow_leaves_nothing_behind(storage: Arc<dyn StoragePort
     let follows = join_all((0..30).map(|_| storage.follow(&cursor, 10, LONG_WAIT)));
     for batch in soon(follows).await {
         let batch = batch.expect("the cursor is good");
-        assert_eq!(batch.commits.iter().map(|commit| commit.transaction).collect::<Vec<_>>(), [committed.id]);
+        assert_eq!(transactions(&batch.commits), [committed.id]);
     }
 }
 
@@ -203,9 +203,7 @@ pub async fn a_thousand_follows_may_wait_at_once(storage: Arc<dyn StoragePort>) 
     let both = futures_util::future::join(writer, follows);
     let ((), batches) = tokio::time::timeout(3 * SOON, both).await.expect("the follows take too long");
     let batches: Vec<_> = batches.into_iter().collect::<Result<_>>().expect("the cursor is good");
-    let is_right = |commits: &[_]| matches!(commits, [one] if *one == transaction.id);
     for batch in batches {
-        let ids: Vec<_> = batch.commits.iter().map(|commit| commit.transaction).collect();
-        assert!(is_right(&ids), "{batch:?}");
+        assert_eq!(transactions(&batch.commits), [transaction.id]);
     }
 }

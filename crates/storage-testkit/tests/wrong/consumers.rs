@@ -88,8 +88,7 @@ fn storage(mistake: ConsumerMistake) -> Arc<dyn StoragePort> {
     Arc::new(WrongConsumers { mistake, inner: MemoryStorage::new(), state: Mutex::default() })
 }
 
-reads_from_inner!(WrongConsumers);
-delegate_port!(Commit, Log, Snapshot, Probe for [] WrongConsumers, storage => storage.inner);
+delegate_port!(Store, Commit, Log, Snapshot, Probe for [] WrongConsumers, storage => storage.inner);
 
 impl WrongConsumers {
     fn state(&self) -> MutexGuard<'_, State> {

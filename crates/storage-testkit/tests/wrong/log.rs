@@ -76,8 +76,7 @@ fn storage(mistake: LogMistake) -> Arc<dyn StoragePort> {
     Arc::new(WrongLog { mistake, inner: MemoryStorage::new(), places: Semaphore::new(8) })
 }
 
-reads_from_inner!(WrongLog);
-delegate_port!(Consumers, Snapshot, Probe for [] WrongLog, storage => storage.inner);
+delegate_port!(Store, Consumers, Snapshot, Probe for [] WrongLog, storage => storage.inner);
 
 /// The cursor this number of commits further on.
 fn moved(cursor: &LogCursor, by: isize) -> LogCursor {
@@ -118,8 +117,7 @@ impl WrongLog {
         entry
     }
 
-    async fn answered(&self, committed: Committed, is_repeat: bool) -> Committed {
-        let mut committed = committed;
+    fn answered(&self, mut committed: Committed, is_repeat: bool) -> Committed {
         committed.changes.iter_mut().for_each(|change| self.described(change));
         match self.mistake {
             M::ReturnsNoChanges => committed.changes.clear(),
@@ -195,18 +193,12 @@ impl Commit for WrongLog {
         }
         let committed = self.inner.commit(transaction).await?;
         let is_repeat = self.inner.head().await? == before;
-        Ok(self.answered(committed, is_repeat).await)
+        Ok(self.answered(committed, is_repeat))
     }
 
     async fn commit_each(&self, transactions: Vec<Transaction>) -> Vec<Result<Committed>> {
-        let mut outcomes = Vec::new();
-        for outcome in self.inner.commit_each(transactions).await {
-            outcomes.push(match outcome {
-                Ok(committed) => Ok(self.answered(committed, false).await),
-                refused => refused,
-            });
-        }
-        outcomes
+        let outcomes = self.inner.commit_each(transactions).await.into_iter();
+        outcomes.map(|outcome| outcome.map(|committed| self.answered(committed, false))).collect()
     }
 }
 

@@ -74,8 +74,7 @@ fn storage(mistake: LogOrderMistake) -> Arc<dyn StoragePort> {
     })
 }
 
-reads_from_inner!(OwnLog);
-delegate_port!(Consumers, Snapshot, Probe for [] OwnLog, storage => storage.inner);
+delegate_port!(Store, Consumers, Snapshot, Probe for [] OwnLog, storage => storage.inner);
 
 impl OwnLog {
     fn takes_numbers_early(&self) -> bool {

@@ -53,29 +53,6 @@ macro_rules! caught {
     };
 }
 
-/// Reads that are passed on to the field `inner`.
-macro_rules! reads_from_inner {
-    ($storage:ident) => {
-        #[async_trait::async_trait]
-        impl<E: character_storage_port::Entity> character_storage_port::Store<E> for $storage {
-            async fn find(
-                &self,
-                id: E::Id,
-                deleted: character_storage_port::Deleted,
-            ) -> character_storage_port::Result<character_storage_port::Read<Option<E>>> {
-                self.inner.find(id, deleted).await
-            }
-            async fn list(
-                &self,
-                query: &E::Query,
-                page: character_storage_port::PageRequest,
-            ) -> character_storage_port::Result<character_storage_port::Read<character_storage_port::Page<E>>> {
-                self.inner.list(query, page).await
-            }
-        }
-    };
-}
-
 // Behind the macros that they use.
 mod consumers;
 mod log;
