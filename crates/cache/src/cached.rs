@@ -81,7 +81,7 @@ impl<S: ?Sized> Cached<S> {
 
     /// Drops every list of one scope from this process, whatever the kind of its rows, for operators.
     pub fn drop_lists(&self, scope: Scope) {
-        let lists = EntityKind::ALL.into_iter().map(|kind| Subject::Lists(kind, scope));
+        let lists = EntityKind::ALL.iter().copied().map(|kind| Subject::Lists(kind, scope));
         self.tiers.table.disprove(lists);
         self.tiers.metrics.disproved();
     }

@@ -8,6 +8,7 @@ pub mod campaign;
 pub mod character;
 mod check;
 pub mod document;
+pub mod event;
 pub mod ids;
 pub mod inventory;
 pub mod journal;
@@ -27,6 +28,7 @@ pub mod violation;
 pub use campaign::{Campaign, CampaignEvent, EventImpact, ImpactType};
 pub use character::Character;
 pub use document::{Document, Members};
+pub use event::{DomainEvent, EventId};
 pub use ids::{
     CampaignEventId, CampaignId, CharacterId, CharacterProgressId, CharacterVersionId, EventImpactId,
     ExperienceEntryId, InventoryItemId, JournalEntryId, NpcRelationshipId, QuestId, UserId,

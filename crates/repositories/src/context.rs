@@ -3,7 +3,8 @@
 use crate::{RepositoryError, RequestContext, Result};
 use character_domain::{Character, CharacterId, Timestamp, now};
 use character_storage_port::{
-    Applied, Deleted, Entity, Limit, Owned, Page, PageRequest, Read, Source, StorageError, StoragePort, Store, get,
+    Applied, Deleted, Entity, Limit, Owned, Page, PageRequest, Read, Source, StorageError, StorageExt, StoragePort,
+    Store,
 };
 use std::sync::Arc;
 
@@ -48,7 +49,7 @@ impl StorageContext {
     where
         dyn StoragePort: Store<E>,
     {
-        let read: Read<E> = get(self.storage(), id).await?;
+        let read: Read<E> = self.storage().get(id).await?;
         request.condition.judge(read.value.meta().revision)?;
         Ok(read)
     }
@@ -74,7 +75,7 @@ impl StorageContext {
         dyn StoragePort: Store<E>,
     {
         self.exists(of, Deleted::Exclude).await?;
-        let read: Read<E> = get(self.storage(), id).await?;
+        let read: Read<E> = self.storage().get(id).await?;
         if read.value.character_id() == of { Ok(read) } else { Err(RepositoryError::NotFound(E::KIND)) }
     }
 

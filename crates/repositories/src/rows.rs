@@ -5,7 +5,7 @@ use crate::{
     act::{Attempt, Decision},
 };
 use character_domain::{CharacterId, JournalEntry, JournalEntryId, Timestamp};
-use character_storage_port::{Deleted, Entity, Owned, StoragePort, Store};
+use character_storage_port::{ChangeKind, Deleted, Entity, Owned, StoragePort, Store};
 
 /// What the acts on such rows are called.
 const CREATED: &str = "row.created";
@@ -50,7 +50,7 @@ impl StorageContext {
             let attempt = judge(attempt).await?;
             let mut changes = attempt.changes();
             let row = changes.create(row(changes.at))?;
-            changes.row_event(&row, "create");
+            changes.row_event(&row, ChangeKind::Create);
             Ok(changes.finish(row))
         });
         self.name_deleted::<E, _>(id, created.await).await
@@ -77,7 +77,7 @@ impl StorageContext {
             }
             let mut changes = attempt.changes();
             let next = changes.replace(next)?;
-            changes.row_event(&next, "replace");
+            changes.row_event(&next, ChangeKind::Replace);
             Ok(changes.finish(next))
         })
         .await
@@ -98,7 +98,7 @@ impl StorageContext {
             let current = belonging(&attempt, of, id, Deleted::Exclude, under).await?;
             let mut changes = attempt.changes();
             changes.delete(&current);
-            changes.row_event(&current, "delete");
+            changes.row_event(&current, ChangeKind::Delete);
             Ok(changes.finish(()))
         })
         .await
@@ -122,7 +122,7 @@ impl StorageContext {
             }
             let mut changes = attempt.changes();
             let restored = changes.restore(current);
-            changes.row_event(&restored, "restore");
+            changes.row_event(&restored, ChangeKind::Restore);
             Ok(changes.finish(restored))
         })
         .await

@@ -5,7 +5,7 @@ use character_domain::{
     Character, CharacterId, CharacterVersion, CharacterVersionId, Meta, Refusal, RelatedChange, Timestamp,
 };
 use character_storage_port::{
-    Change, DomainEvent, Entity, Expect, MAX_WRITES, Owned, Transaction, Write, character_event, row_event,
+    Change, ChangeKind, DomainEvent, Entity, Expect, MAX_WRITES, Owned, Transaction, Write, character_event, row_event,
 };
 use serde_json::{Map, Value};
 use uuid::Uuid;
@@ -29,7 +29,7 @@ impl Changes {
     pub(crate) fn create<E: Entity>(&mut self, mut row: E) -> Result<E> {
         *row.meta_mut() = Meta::created(self.at);
         checked(&row)?;
-        self.add("create", Change::Create(row.clone()));
+        self.add(Change::Create(row.clone()));
         Ok(row)
     }
 
@@ -38,7 +38,7 @@ impl Changes {
         checked(&row)?;
         row.meta_mut().updated_at = self.at;
         let expect = Expect::Revision(row.meta().revision);
-        self.add("replace", Change::Replace { entity: row.clone(), expect });
+        self.add(Change::Replace { entity: row.clone(), expect });
         row.meta_mut().revision = row.meta().revision.next();
         Ok(row)
     }
@@ -46,13 +46,13 @@ impl Changes {
     /// The end of a live row.
     pub(crate) fn delete<E: Entity>(&mut self, row: &E) {
         let expect = Expect::Revision(row.meta().revision);
-        self.add("delete", Change::<E>::Delete { id: row.id(), expect, at: self.at });
+        self.add(Change::<E>::Delete { id: row.id(), expect, at: self.at });
     }
 
     /// The return of a soft-deleted row.
     pub(crate) fn restore<E: Entity>(&mut self, mut row: E) -> E {
         let expect = Expect::Revision(row.meta().revision);
-        self.add("restore", Change::<E>::Restore { id: row.id(), expect, at: self.at });
+        self.add(Change::<E>::Restore { id: row.id(), expect, at: self.at });
         let meta = *row.meta();
         *row.meta_mut() = Meta { revision: meta.revision.next(), updated_at: self.at, deleted_at: None, ..meta };
         row
@@ -63,14 +63,14 @@ impl Changes {
         checked(&row)?;
         row.meta_mut().updated_at = self.at;
         let expect = Expect::Revision(row.meta().revision);
-        self.add("restore", Change::Revive { entity: row.clone(), expect });
+        self.add(Change::Revive { entity: row.clone(), expect });
         let meta = *row.meta();
         *row.meta_mut() = Meta { revision: meta.revision.next(), deleted_at: None, ..meta };
         Ok(row)
     }
 
-    fn add<E: Entity>(&mut self, word: &str, change: Change<E>) {
-        self.relate(E::KIND.as_str(), change.id().into(), word);
+    fn add<E: Entity>(&mut self, change: Change<E>) {
+        self.relate(E::KIND.as_str(), change.id().into(), change.kind().as_str());
         self.writes.push(E::write(change));
     }
 
@@ -85,7 +85,7 @@ impl Changes {
     }
 
     /// The event that reports the change of one row.
-    pub(crate) fn row_event<E: Owned>(&mut self, row: &E, change: &str) {
+    pub(crate) fn row_event<E: Owned>(&mut self, row: &E, change: ChangeKind) {
         self.events.push(row_event::<E>(row.character_id(), row.id(), change, self.at));
     }
 

@@ -9,7 +9,7 @@ use character_domain::{
 };
 use serde::{Deserialize, Serialize};
 
-entity!(Campaign, CampaignId, CampaignQuery, "campaign", |row| [("dm_user_id", row.dm_user_id.map(Into::into))]);
+entity!(Campaign, CampaignId, CampaignQuery, |row| [("dm_user_id", row.dm_user_id.map(Into::into))], reported by |_, _, _| None);
 
 /// Which campaigns a list holds. Every field given narrows it; the default is every live one.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -43,10 +43,10 @@ impl Query<Campaign> for CampaignQuery {
     }
 }
 
-entity!(CampaignEvent, CampaignEventId, CampaignEventQuery, "campaign_event", |row| [(
+entity!(CampaignEvent, CampaignEventId, CampaignEventQuery, |row| [(
     "character_id",
     Some(row.character_id.0)
-)]);
+)], event CHARACTER_CAMPAIGN_EVENT_CHANGED);
 
 /// Which events a list holds. Every field given narrows it; the default is every live one.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -80,10 +80,10 @@ impl Query<CampaignEvent> for CampaignEventQuery {
     }
 }
 
-entity!(EventImpact, EventImpactId, EventImpactQuery, "event_impact", |row| [
+entity!(EventImpact, EventImpactId, EventImpactQuery, |row| [
     ("character_id", Some(row.character_id.0)),
     ("event_id", Some(row.event_id.0))
-]);
+], event CHARACTER_CAMPAIGN_EVENT_CHANGED);
 
 /// Which impacts a list holds. Every field given narrows it; the default is every live one.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]

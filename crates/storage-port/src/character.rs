@@ -1,27 +1,40 @@
 //! Characters in the port.
 
 use crate::{
-    Order, Query, Scope,
+    CHARACTER_CREATED, CHARACTER_DELETED, CHARACTER_RESTORED, CHARACTER_UPDATED, ChangeKind, DomainEvent, Order, Query,
+    Scope, character_event,
     entity::{entity, name_contains, narrowest, too_long},
 };
 use character_domain::{
-    CampaignId, Character, CharacterId, UserId, Violations,
+    CampaignId, Character, CharacterId, Timestamp, UserId, Violations,
     character::{MAX_NAME, MAX_THEME},
 };
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 entity!(
     Character,
     CharacterId,
     CharacterQuery,
-    "character",
     |row| [
         ("user_id", Some(row.user_id.0)),
         ("campaign_id", row.campaign_id.map(Into::into)),
         ("parent_id", row.parent_id.map(Into::into)),
     ],
-    name
+    ordered by name,
+    reported by |character, change, at| Some(event(character, change, at)),
 );
+
+fn event(character: &Character, change: ChangeKind, at: Timestamp) -> DomainEvent {
+    let gone_or_back =
+        |event_type| DomainEvent::new(event_type, character.id, at, json!({ "character_id": character.id }));
+    match change {
+        ChangeKind::Create => character_event(CHARACTER_CREATED, character),
+        ChangeKind::Replace => character_event(CHARACTER_UPDATED, character),
+        ChangeKind::Delete => gone_or_back(CHARACTER_DELETED),
+        ChangeKind::Restore => gone_or_back(CHARACTER_RESTORED),
+    }
+}
 
 /// Which characters a list holds, and in which order. Every field given narrows it; the default is every live character
 /// that is in play. [`CharacterQuery::live`] holds those that are not in play too.

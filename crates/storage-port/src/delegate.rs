@@ -16,7 +16,7 @@ macro_rules! delegate_port {
         $crate::delegate_port!($($more),+ for $generics $wrapper, $it => $inner);
     };
     (Store for [$($generics:tt)*] $wrapper:ty, $it:ident => $inner:expr) => {
-        #[$crate::__async_trait]
+        #[$crate::async_trait]
         #[deny(clippy::missing_trait_methods)]
         impl<E: $crate::Entity, $($generics)*> $crate::Store<E> for $wrapper {
             async fn find(
@@ -38,7 +38,7 @@ macro_rules! delegate_port {
         }
     };
     (Commit for [$($generics:tt)*] $wrapper:ty, $it:ident => $inner:expr) => {
-        #[$crate::__async_trait]
+        #[$crate::async_trait]
         #[deny(clippy::missing_trait_methods)]
         impl<$($generics)*> $crate::Commit for $wrapper {
             async fn commit(&self, transaction: $crate::Transaction) -> $crate::Result<$crate::Committed> {
@@ -55,7 +55,7 @@ macro_rules! delegate_port {
         }
     };
     (Log for [$($generics:tt)*] $wrapper:ty, $it:ident => $inner:expr) => {
-        #[$crate::__async_trait]
+        #[$crate::async_trait]
         #[deny(clippy::missing_trait_methods)]
         impl<$($generics)*> $crate::Log for $wrapper {
             async fn follow(
@@ -74,7 +74,7 @@ macro_rules! delegate_port {
         }
     };
     (Consumers for [$($generics:tt)*] $wrapper:ty, $it:ident => $inner:expr) => {
-        #[$crate::__async_trait]
+        #[$crate::async_trait]
         #[deny(clippy::missing_trait_methods)]
         impl<$($generics)*> $crate::Consumers for $wrapper {
             async fn lease(
@@ -135,7 +135,7 @@ macro_rules! delegate_port {
         }
     };
     (Snapshot for [$($generics:tt)*] $wrapper:ty, $it:ident => $inner:expr) => {
-        #[$crate::__async_trait]
+        #[$crate::async_trait]
         #[deny(clippy::missing_trait_methods)]
         impl<$($generics)*> $crate::Snapshot for $wrapper {
             async fn snapshot(&self) -> $crate::Result<$crate::SnapshotStream> {
@@ -145,7 +145,7 @@ macro_rules! delegate_port {
         }
     };
     (Probe for [$($generics:tt)*] $wrapper:ty, $it:ident => $inner:expr) => {
-        #[$crate::__async_trait]
+        #[$crate::async_trait]
         #[deny(clippy::missing_trait_methods)]
         impl<$($generics)*> $crate::Probe for $wrapper {
             async fn probe(&self) -> $crate::Result<()> {

@@ -1,102 +1,14 @@
 //! What the port must know of a kind of row.
 
-use crate::{Change, Order, StoredRow, Write};
-use character_domain::{CharacterId, Meta, Violation, Violations, text};
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use crate::{Change, ChangeKind, DomainEvent, EntityKind, Order, StoredRow, Write};
+use character_domain::{CharacterId, Meta, Timestamp, Violation, Violations, text};
+use serde::{Serialize, de::DeserializeOwned};
 use std::{
     fmt::{self, Debug, Display},
     hash::Hash,
     str::FromStr,
 };
 use uuid::Uuid;
-
-/// The kinds of row. "Adding an aggregate" in `docs/` lists the places that follow this one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum EntityKind {
-    /// [`Character`](character_domain::Character).
-    Character,
-    /// [`Campaign`](character_domain::Campaign).
-    Campaign,
-    /// [`InventoryItem`](character_domain::InventoryItem).
-    InventoryItem,
-    /// [`JournalEntry`](character_domain::JournalEntry).
-    JournalEntry,
-    /// [`ExperienceEntry`](character_domain::ExperienceEntry).
-    ExperienceEntry,
-    /// [`Quest`](character_domain::Quest).
-    Quest,
-    /// [`NpcRelationship`](character_domain::NpcRelationship).
-    NpcRelationship,
-    /// [`CampaignEvent`](character_domain::CampaignEvent).
-    CampaignEvent,
-    /// [`EventImpact`](character_domain::EventImpact).
-    EventImpact,
-    /// [`CharacterProgress`](character_domain::CharacterProgress).
-    CharacterProgress,
-    /// [`CharacterVersion`](character_domain::CharacterVersion).
-    CharacterVersion,
-}
-
-impl EntityKind {
-    /// Every kind.
-    pub const ALL: [Self; 11] = [
-        Self::Character,
-        Self::Campaign,
-        Self::InventoryItem,
-        Self::JournalEntry,
-        Self::ExperienceEntry,
-        Self::Quest,
-        Self::NpcRelationship,
-        Self::CampaignEvent,
-        Self::EventImpact,
-        Self::CharacterProgress,
-        Self::CharacterVersion,
-    ];
-
-    /// The name of one: `character`.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Character => "character",
-            Self::Campaign => "campaign",
-            Self::InventoryItem => "inventory_item",
-            Self::JournalEntry => "journal_entry",
-            Self::ExperienceEntry => "experience_entry",
-            Self::Quest => "quest",
-            Self::NpcRelationship => "npc_relationship",
-            Self::CampaignEvent => "campaign_event",
-            Self::EventImpact => "event_impact",
-            Self::CharacterProgress => "character_progress",
-            Self::CharacterVersion => "character_version",
-        }
-    }
-
-    /// The name of many, as in paths and tables: `characters`.
-    #[must_use]
-    pub fn collection(self) -> &'static str {
-        match self {
-            Self::Character => "characters",
-            Self::Campaign => "campaigns",
-            Self::InventoryItem => "inventory_items",
-            Self::JournalEntry => "journal_entries",
-            Self::ExperienceEntry => "experience_entries",
-            Self::Quest => "quests",
-            Self::NpcRelationship => "npc_relationships",
-            Self::CampaignEvent => "campaign_events",
-            Self::EventImpact => "event_impacts",
-            Self::CharacterProgress => "character_progress",
-            Self::CharacterVersion => "character_versions",
-        }
-    }
-}
-
-impl Display for EntityKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
 
 /// A kind of row that the port stores: plain data with an id and a [`Meta`] block.
 pub trait Entity: Clone + Debug + PartialEq + Serialize + DeserializeOwned + Send + Sync + 'static {
@@ -120,9 +32,9 @@ pub trait Entity: Clone + Debug + PartialEq + Serialize + DeserializeOwned + Sen
     /// Which kind it is.
     const KIND: EntityKind;
     /// The operation name of a find, for errors, metrics and spans.
-    const FIND: &'static str;
+    const FIND: &'static str = Self::KIND.find();
     /// The operation name of a list.
-    const LIST: &'static str;
+    const LIST: &'static str = Self::KIND.list();
     /// The fields that name its owners, in the order of [`scopes`](Entity::scopes).
     const OWNERS: &'static [&'static str];
 
@@ -142,6 +54,9 @@ pub trait Entity: Clone + Debug + PartialEq + Serialize + DeserializeOwned + Sen
     fn name(&self) -> &str {
         ""
     }
+    /// The event by which the operations of [`StorageExt`](crate::StorageExt) report such a change of this row at `at`;
+    /// `None` for a kind whose changes are not reported.
+    fn event(&self, change: ChangeKind, at: Timestamp) -> Option<DomainEvent>;
     /// A change of this kind of row, as a write.
     fn write(change: Change<Self>) -> Write;
     /// This row, as one of any kind.
@@ -156,28 +71,6 @@ pub trait Owned: Entity {
     /// Whose it is.
     fn character_id(&self) -> CharacterId;
 }
-
-macro_rules! owned {
-    ($($entity:ident: $event:ident),+ $(,)?) => { $(
-        impl Owned for character_domain::$entity {
-            const EVENT: &'static str = crate::$event;
-            fn character_id(&self) -> CharacterId {
-                self.character_id
-            }
-        }
-    )+ };
-}
-owned!(
-    InventoryItem: CHARACTER_INVENTORY_CHANGED,
-    JournalEntry: CHARACTER_JOURNAL_UPDATED,
-    ExperienceEntry: CHARACTER_JOURNAL_UPDATED,
-    Quest: CHARACTER_JOURNAL_UPDATED,
-    NpcRelationship: CHARACTER_JOURNAL_UPDATED,
-    CampaignEvent: CHARACTER_CAMPAIGN_EVENT_CHANGED,
-    EventImpact: CHARACTER_CAMPAIGN_EVENT_CHANGED,
-    CharacterProgress: CHARACTER_PROGRESS_UPDATED,
-    CharacterVersion: CHARACTER_VERSION_RECORDED,
-);
 
 /// A filter over one kind of row.
 ///
@@ -198,17 +91,28 @@ pub trait Query<E>: Clone + Debug + Default + PartialEq + Serialize + Deserializ
     }
 }
 
-/// Implements [`Entity`] for a type of the domain that has the fields `id` and `meta` and the method `check`, and
-/// whose [`Write`] has a variant of the same name. The block gives the lists that a row appears in, beside that of all.
-/// A last argument is the field by which lists can be ordered.
+/// Implements [`Entity`] for a type of the domain that has the fields `id` and `meta` and the method `check`. The block
+/// names the owners in whose lists a row appears, beside the list of all. `ordered by` names the field by which lists can be
+/// ordered. `event` is the type of the event that reports a change, for a type that has the field `character_id` and is
+/// [`Owned`]; `reported by` is the function that makes the event of another type, if any.
 macro_rules! entity {
-    ($entity:ident, $id:ident, $query:ident, $name:literal, |$row:ident| [$(($field:literal, $owner:expr)),+ $(,)?] $(, $ordered:ident)?) => {
+    (
+        $entity:ident, $id:ident, $query:ident, |$row:ident| [$(($field:literal, $owner:expr)),+ $(,)?]
+        $(, ordered by $ordered:ident)? $(, event $event:ident)? $(, reported by $make:expr)? $(,)?
+    ) => {
+        $(
+            impl $crate::Owned for character_domain::$entity {
+                const EVENT: &'static str = $crate::$event;
+                fn character_id(&self) -> character_domain::CharacterId {
+                    self.character_id
+                }
+            }
+        )?
+
         impl $crate::Entity for character_domain::$entity {
             type Id = character_domain::$id;
             type Query = $query;
             const KIND: $crate::EntityKind = $crate::EntityKind::$entity;
-            const FIND: &'static str = concat!($name, ".find");
-            const LIST: &'static str = concat!($name, ".list");
             const OWNERS: &'static [&'static str] = &[$($field),+];
 
             fn id(&self) -> Self::Id {
@@ -234,6 +138,14 @@ macro_rules! entity {
             }
             $(fn name(&self) -> &str {
                 &self.$ordered
+            })?
+            $(fn event(&self, change: $crate::ChangeKind, at: character_domain::Timestamp) -> Option<$crate::DomainEvent> {
+                const { assert!(!$crate::$event.is_empty()) }
+                Some($crate::row_event::<Self>(self.character_id, self.id, change, at))
+            })?
+            $(fn event(&self, change: $crate::ChangeKind, at: character_domain::Timestamp) -> Option<$crate::DomainEvent> {
+                let make: fn(&Self, $crate::ChangeKind, character_domain::Timestamp) -> Option<$crate::DomainEvent> = $make;
+                make(self, change, at)
             })?
             fn write(change: $crate::Change<Self>) -> $crate::Write {
                 $crate::Write::$entity(change)

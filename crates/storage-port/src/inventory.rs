@@ -11,13 +11,13 @@ entity!(
     InventoryItem,
     InventoryItemId,
     InventoryItemQuery,
-    "inventory_item",
     |row| [
         ("character_id", Some(row.character_id.0)),
         ("root_id", row.root_id.map(Into::into)),
         ("container", row.container.map(Into::into))
     ],
-    name
+    ordered by name,
+    event CHARACTER_INVENTORY_CHANGED,
 );
 
 /// Which inventory items a list holds, and in which order. Every field given narrows it; the default is every live one.

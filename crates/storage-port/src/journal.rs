@@ -13,10 +13,10 @@ use character_domain::{
 use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
 
-entity!(JournalEntry, JournalEntryId, JournalEntryQuery, "journal_entry", |row| [(
+entity!(JournalEntry, JournalEntryId, JournalEntryQuery, |row| [(
     "character_id",
     Some(row.character_id.0)
-)]);
+)], event CHARACTER_JOURNAL_UPDATED);
 
 /// Which journal entries a list holds. Every field given narrows it; the default is every live one.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -60,10 +60,10 @@ impl Query<JournalEntry> for JournalEntryQuery {
     }
 }
 
-entity!(ExperienceEntry, ExperienceEntryId, ExperienceEntryQuery, "experience_entry", |row| [
+entity!(ExperienceEntry, ExperienceEntryId, ExperienceEntryQuery, |row| [
     ("character_id", Some(row.character_id.0)),
     ("journal_entry_id", Some(row.journal_entry_id.0))
-]);
+], event CHARACTER_JOURNAL_UPDATED);
 
 /// Which entries of experience a list holds. Every field given narrows it; the default is every live one.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -100,10 +100,10 @@ impl Query<ExperienceEntry> for ExperienceEntryQuery {
     }
 }
 
-entity!(Quest, QuestId, QuestQuery, "quest", |row| [
+entity!(Quest, QuestId, QuestQuery, |row| [
     ("character_id", Some(row.character_id.0)),
     ("journal_entry_id", Some(row.journal_entry_id.0))
-]);
+], event CHARACTER_JOURNAL_UPDATED);
 
 /// Which quests a list holds. Every field given narrows it; the default is every live one.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -148,10 +148,10 @@ impl Query<Quest> for QuestQuery {
     }
 }
 
-entity!(NpcRelationship, NpcRelationshipId, NpcRelationshipQuery, "npc_relationship", |row| [
+entity!(NpcRelationship, NpcRelationshipId, NpcRelationshipQuery, |row| [
     ("character_id", Some(row.character_id.0)),
     ("journal_entry_id", Some(row.journal_entry_id.0))
-]);
+], event CHARACTER_JOURNAL_UPDATED);
 
 /// Which relationships a list holds. Every field given narrows it; the default is every live one.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]

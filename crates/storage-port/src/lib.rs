@@ -315,15 +315,24 @@
 //!
 //! # Stability
 //!
-//! Semantic versioning. [`ErrorKind`], [`EntityKind`] and [`Write`] are `#[non_exhaustive]`. A new clause in the contract
+//! Semantic versioning. [`ErrorKind`] is `#[non_exhaustive]`. A new kind of row is a breaking change: [`EntityKind`],
+//! [`Write`] and [`StoredRow`] are matched without a wildcard, so that an adapter that forgets a kind does not compile.
+//! The crates `character-domain` and `async-trait` are part of the public interface and re-exported. A new clause in the contract
 //! writes down what was meant before and is not a breaking change; a changed clause is. The suite has the version
 //! of the port it belongs to. The minimum Rust version is that of the workspace and changes in minor releases only.
 #![doc = ""]
 #![doc = include_str!("../CONTRACT.md")]
 #![warn(missing_debug_implementations)]
 
-#[doc(hidden)]
-pub use async_trait::async_trait as __async_trait;
+pub use async_trait::async_trait;
+pub use character_domain::event::{
+    CHARACTER_CAMPAIGN_EVENT_CHANGED, CHARACTER_CAMPAIGN_JOINED, CHARACTER_CAMPAIGN_LEFT, CHARACTER_CREATED,
+    CHARACTER_DELETED, CHARACTER_EVENT_APPLIED, CHARACTER_EVENT_REVERTED, CHARACTER_EXPERIENCE_GAINED,
+    CHARACTER_INVENTORY_CHANGED, CHARACTER_JOURNAL_UPDATED, CHARACTER_LEVELED_UP, CHARACTER_PROGRESS_UPDATED,
+    CHARACTER_RESTORED, CHARACTER_THEME_CHANGED, CHARACTER_UPDATED, CHARACTER_VERSION_RECORDED, DomainEvent, EventId,
+    character_event,
+};
+pub use character_domain::{self, Character, CharacterId, Meta, Revision, Timestamp, UserId, now};
 
 mod campaign;
 mod character;
@@ -332,11 +341,11 @@ mod consumers;
 mod delegate;
 mod entity;
 mod error;
-mod event;
 mod ext;
 mod inventory;
 mod journal;
 mod kept_answer;
+mod kinds;
 mod log;
 mod memory;
 mod order;
@@ -357,18 +366,13 @@ pub use consumers::{
     LeaseToken, Leased, MAX_LEASE, MAX_PARK_REASON, MAX_PARKED, PARK, PARKED, ParkedEvent, RELEASE, UNPARK,
     check_parked, check_parked_ids, kept_reason,
 };
-pub use entity::{Entity, EntityKind, Owned, Query, Scope};
+pub use entity::{Entity, Owned, Query, Scope};
 pub use error::{Applied, ErrorKind, Result, Retry, StorageError};
-pub use event::{
-    CHARACTER_CAMPAIGN_EVENT_CHANGED, CHARACTER_CAMPAIGN_JOINED, CHARACTER_CAMPAIGN_LEFT, CHARACTER_CREATED,
-    CHARACTER_DELETED, CHARACTER_EVENT_APPLIED, CHARACTER_EVENT_REVERTED, CHARACTER_EXPERIENCE_GAINED,
-    CHARACTER_INVENTORY_CHANGED, CHARACTER_JOURNAL_UPDATED, CHARACTER_LEVELED_UP, CHARACTER_PROGRESS_UPDATED,
-    CHARACTER_RESTORED, CHARACTER_THEME_CHANGED, CHARACTER_UPDATED, CHARACTER_VERSION_RECORDED, DomainEvent, EventId,
-};
-pub use ext::{StorageExt, character_event, get, row_event};
+pub use ext::{StorageExt, row_event};
 pub use inventory::InventoryItemQuery;
 pub use journal::{ExperienceEntryQuery, JournalEntryQuery, NpcRelationshipQuery, QuestQuery, TagFilter};
 pub use kept_answer::KeptAnswer;
+pub use kinds::{EntityKind, StoragePort, StoredRow, Write};
 pub use log::{
     Epoch, FOLLOW, HEAD, InvalidLogCursor, InvalidScope, Log, LogBatch, LogCursor, LoggedCommit, MAX_FOLLOW_WAIT,
     MAX_FOLLOWED, OWNER_FIELDS, RowChange, Tick, check_follow,
@@ -376,13 +380,13 @@ pub use log::{
 pub use memory::{MemoryStorage, check_batch};
 pub use order::{Cursor, Direction, InvalidCursor, InvalidOrder, Order, OrderBy, SortKey};
 pub use page::{Limit, MAX_PAGE_BYTES, Page, PageBuilder, PageRequest, Start, UnreadableRow, check_list};
-pub use port::{Commit, Deleted, Probe, StoragePort, Store};
+pub use port::{Commit, Deleted, Probe, Store};
 pub use position::{at_least, note_position, required_position};
 pub use progress::CharacterProgressQuery;
 pub use read::{Read, Source, StaleReason, Tier};
-pub use snapshot::{SNAPSHOT, Snapshot, SnapshotItem, SnapshotStream, StoredRow, UnreadableInSnapshot};
+pub use snapshot::{SNAPSHOT, Snapshot, SnapshotItem, SnapshotStream, UnreadableInSnapshot};
 pub use transaction::{
-    COMMIT, Change, Committed, Expect, Fingerprint, MAX_ANSWER_ENVELOPE, MAX_EVENTS, MAX_REVISION, MAX_TRANSACTIONS,
-    MAX_WRITES, Transaction, TransactionId, Write,
+    COMMIT, Change, ChangeKind, Committed, Expect, Fingerprint, MAX_ANSWER_ENVELOPE, MAX_EVENTS, MAX_REVISION,
+    MAX_TRANSACTIONS, MAX_WRITES, Transaction, TransactionId,
 };
 pub use version::CharacterVersionQuery;

@@ -2,11 +2,6 @@
 
 use crate::{Committed, Consumers, Entity, Log, Page, PageRequest, Read, Result, Snapshot, Transaction, delegate_port};
 use async_trait::async_trait;
-use character_domain::{
-    Campaign, CampaignEvent, Character, CharacterProgress, CharacterVersion, EventImpact, ExperienceEntry,
-    InventoryItem, JournalEntry, NpcRelationship, Quest,
-};
-use std::fmt::Debug;
 
 /// Whether soft-deleted rows are wanted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -94,27 +89,6 @@ pub trait Probe: Send + Sync {
     /// read-only.
     async fn probe(&self) -> Result<()>;
 }
-
-macro_rules! storage_port {
-    ($($entity:ident),+) => {
-        /// The whole port. Blanket-implemented for whatever implements its parts; hold it as `Arc<dyn StoragePort>`.
-        pub trait StoragePort: Commit + Log + Consumers + Snapshot + Probe $(+ Store<$entity>)+ + Debug + 'static {}
-        impl<T: Commit + Log + Consumers + Snapshot + Probe $(+ Store<$entity>)+ + Debug + 'static> StoragePort for T {}
-    };
-}
-storage_port!(
-    Character,
-    Campaign,
-    InventoryItem,
-    JournalEntry,
-    ExperienceEntry,
-    Quest,
-    NpcRelationship,
-    CampaignEvent,
-    EventImpact,
-    CharacterProgress,
-    CharacterVersion
-);
 
 macro_rules! forward {
     ($($pointer:ty),+) => { $(

@@ -7,10 +7,10 @@ use crate::{
 use character_domain::{CharacterId, CharacterProgress, Violations};
 use serde::{Deserialize, Serialize};
 
-entity!(CharacterProgress, CharacterProgressId, CharacterProgressQuery, "character_progress", |row| [(
+entity!(CharacterProgress, CharacterProgressId, CharacterProgressQuery, |row| [(
     "character_id",
     Some(row.character_id.0)
-)]);
+)], event CHARACTER_PROGRESS_UPDATED);
 
 /// Which progress a list holds. Every field given narrows it; the default is every live one.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]

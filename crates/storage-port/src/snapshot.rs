@@ -1,80 +1,13 @@
 //! Reads of everything as it is at one moment.
 
-use crate::{EntityKind, Result};
+use crate::{EntityKind, Result, StoredRow};
 use async_trait::async_trait;
-use character_domain::{
-    Campaign, CampaignEvent, Character, CharacterProgress, CharacterVersion, EventImpact, ExperienceEntry,
-    InventoryItem, JournalEntry, NpcRelationship, Quest,
-};
 use futures_util::stream::BoxStream;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 /// The operation name of a snapshot.
 pub const SNAPSHOT: &str = "snapshot";
-
-/// One row of any kind. [`for_row!`](crate::for_row) runs the same code for each kind.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum StoredRow {
-    /// A character.
-    Character(Character),
-    /// A campaign.
-    Campaign(Campaign),
-    /// An inventory item.
-    InventoryItem(InventoryItem),
-    /// A journal entry.
-    JournalEntry(JournalEntry),
-    /// An experience entry.
-    ExperienceEntry(ExperienceEntry),
-    /// A quest.
-    Quest(Quest),
-    /// A npc relationship.
-    NpcRelationship(NpcRelationship),
-    /// A campaign event.
-    CampaignEvent(CampaignEvent),
-    /// An event impact.
-    EventImpact(EventImpact),
-    /// A character progress.
-    CharacterProgress(CharacterProgress),
-    /// A character version.
-    CharacterVersion(CharacterVersion),
-}
-
-/// Runs `$body` with `$row` bound to the typed row inside a [`StoredRow`].
-#[macro_export]
-macro_rules! for_row {
-    ($stored:expr, $row:ident => $body:expr) => {
-        match $stored {
-            $crate::StoredRow::Character($row) => $body,
-            $crate::StoredRow::Campaign($row) => $body,
-            $crate::StoredRow::InventoryItem($row) => $body,
-            $crate::StoredRow::JournalEntry($row) => $body,
-            $crate::StoredRow::ExperienceEntry($row) => $body,
-            $crate::StoredRow::Quest($row) => $body,
-            $crate::StoredRow::NpcRelationship($row) => $body,
-            $crate::StoredRow::CampaignEvent($row) => $body,
-            $crate::StoredRow::EventImpact($row) => $body,
-            $crate::StoredRow::CharacterProgress($row) => $body,
-            $crate::StoredRow::CharacterVersion($row) => $body,
-        }
-    };
-}
-
-/// Runs `$body` once for each kind of row, in the order of [`EntityKind::ALL`], with its type named `$row`: an array of
-/// the results. The crate that uses it depends on `character-domain`.
-#[macro_export]
-macro_rules! every_kind {
-    ($row:ident => $body:expr) => {
-        $crate::every_kind!(
-            @ $row, $body, Character, Campaign, InventoryItem, JournalEntry, ExperienceEntry, Quest, NpcRelationship,
-            CampaignEvent, EventImpact, CharacterProgress, CharacterVersion
-        )
-    };
-    (@ $row:ident, $body:expr, $($kind:ident),+) => {
-        [$({ type $row = character_domain::$kind; $body }),+]
-    };
-}
 
 /// A row that is stored and cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,9 +1,8 @@
 //! Changes: every one is a transaction.
 
-use crate::{DomainEvent, Entity, EntityKind, KeptAnswer, Result, RowChange, StorageError, Tick};
+use crate::{DomainEvent, Entity, EntityKind, KeptAnswer, Result, RowChange, StorageError, Tick, Write, for_write};
 use character_domain::{
-    Campaign, CampaignEvent, Character, CharacterProgress, CharacterVersion, EventImpact, ExperienceEntry,
-    InventoryItem, JournalEntry, Meta, NpcRelationship, Quest, Revision, Timestamp, Violations,
+    Meta, Revision, Timestamp, Violations,
     document::{check_text, check_value},
     json,
     size::check_size,
@@ -128,6 +127,16 @@ impl<E: Entity> Change<E> {
         violations
     }
 
+    /// What it does to the row.
+    pub fn kind(&self) -> ChangeKind {
+        match self {
+            Self::Create(_) | Self::Import(_) => ChangeKind::Create,
+            Self::Replace { .. } => ChangeKind::Replace,
+            Self::Delete { .. } => ChangeKind::Delete,
+            Self::Restore { .. } | Self::Revive { .. } => ChangeKind::Restore,
+        }
+    }
+
     /// The new state, when the change carries one.
     pub fn entity(&self) -> Option<&E> {
         match self {
@@ -140,55 +149,30 @@ impl<E: Entity> Change<E> {
     }
 }
 
-/// One change of one row of any kind. [`for_write!`](crate::for_write) runs the same code for each kind.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum Write {
-    /// Of a character.
-    Character(Change<Character>),
-    /// Of a campaign.
-    Campaign(Change<Campaign>),
-    /// Of an inventory item.
-    InventoryItem(Change<InventoryItem>),
-    /// Of a journal entry.
-    JournalEntry(Change<JournalEntry>),
-    /// Of an experience entry.
-    ExperienceEntry(Change<ExperienceEntry>),
-    /// Of a quest.
-    Quest(Change<Quest>),
-    /// Of a NPC relationship.
-    NpcRelationship(Change<NpcRelationship>),
-    /// Of a campaign event.
-    CampaignEvent(Change<CampaignEvent>),
-    /// Of an event impact.
-    EventImpact(Change<EventImpact>),
-    /// Of a character progress.
-    CharacterProgress(Change<CharacterProgress>),
-    /// Of a character version.
-    CharacterVersion(Change<CharacterVersion>),
+/// What a change does to its row, by the names that events and records of versions use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ChangeKind {
+    /// A row that was not there is stored.
+    Create,
+    /// A live row has another state.
+    Replace,
+    /// A live row is soft-deleted.
+    Delete,
+    /// A soft-deleted row is live again.
+    Restore,
 }
 
-/// Runs `$body` with `$change` bound to the typed [`Change`] inside a [`Write`]: the one place that lists the kinds.
-#[macro_export]
-macro_rules! for_write {
-    ($write:expr, $change:ident => $body:expr) => {
-        match $write {
-            $crate::Write::Character($change) => $body,
-            $crate::Write::Campaign($change) => $body,
-            $crate::Write::InventoryItem($change) => $body,
-            $crate::Write::JournalEntry($change) => $body,
-            $crate::Write::ExperienceEntry($change) => $body,
-            $crate::Write::Quest($change) => $body,
-            $crate::Write::NpcRelationship($change) => $body,
-            $crate::Write::CampaignEvent($change) => $body,
-            $crate::Write::EventImpact($change) => $body,
-            $crate::Write::CharacterProgress($change) => $body,
-            $crate::Write::CharacterVersion($change) => $body,
-            #[allow(unreachable_patterns, clippy::allow_attributes)]
-            _ => unreachable!("a write of a kind that for_write! does not list"),
+impl ChangeKind {
+    /// `create`, `replace`, `delete` or `restore`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Create => "create",
+            Self::Replace => "replace",
+            Self::Delete => "delete",
+            Self::Restore => "restore",
         }
-    };
+    }
 }
 
 impl Write {

@@ -7,10 +7,10 @@ use crate::{
 use character_domain::{CharacterId, CharacterVersion, CharacterVersionId, Violations};
 use serde::{Deserialize, Serialize};
 
-entity!(CharacterVersion, CharacterVersionId, CharacterVersionQuery, "character_version", |row| [
+entity!(CharacterVersion, CharacterVersionId, CharacterVersionQuery, |row| [
     ("character_id", Some(row.character_id.0)),
     ("parent_id", row.parent_id.map(Into::into))
-]);
+], event CHARACTER_VERSION_RECORDED);
 
 /// Which versions a list holds. Every field given narrows it; the default is every live one.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -245,7 +245,7 @@ mod tests {
             wire::DISCARD,
         ];
         let mut expected: BTreeSet<_> = fixed.into_iter().chain(of_consumers).map(str::to_owned).collect();
-        for all in EntityKind::ALL.map(wire::collection) {
+        for all in EntityKind::ALL.iter().copied().map(wire::collection) {
             expected.extend([format!("{all}/{{id}}"), all]);
         }
         assert_eq!(paths, expected);

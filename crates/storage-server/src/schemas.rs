@@ -294,7 +294,7 @@ pub(crate) fn choice(values: &[&str]) -> Object {
 }
 
 pub(crate) fn kind() -> Object {
-    choice(&EntityKind::ALL.map(EntityKind::as_str))
+    choice(&EntityKind::ALL.iter().map(|kind| kind.as_str()).collect::<Vec<_>>())
 }
 
 pub(crate) fn time() -> RefOr<Schema> {

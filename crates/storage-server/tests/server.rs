@@ -87,7 +87,7 @@ async fn no_path_can_be_seen_without_a_token() {
 
 #[actix_web::test]
 async fn every_kind_of_row_has_its_paths() {
-    for kind in EntityKind::ALL {
+    for kind in EntityKind::ALL.iter().copied() {
         let all = wire::collection(kind);
         let (status, _, body) = answer(&memory(), get(&all)).await;
         assert_eq!((status, body.as_slice()), (StatusCode::OK, &br#"{"items":[],"next_cursor":null}"#[..]), "{kind}");

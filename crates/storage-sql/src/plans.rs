@@ -3,12 +3,12 @@
 use crate::{
     SqlStorage,
     dialect::Dialect,
-    lists::{Listed, described, every_kind, queries},
+    lists::{Listed, described, queries},
     many::{OWNED, ROWS, cursor, reads_a_whole_owner},
     session::Statement,
     table::{Table, list_statement},
 };
-use character_storage_port::{Change, Commit, PageRequest, Query, Scope, Transaction};
+use character_storage_port::{Change, Commit, PageRequest, Query, Scope, Transaction, every_kind};
 use rusqlite::{Connection, StatementStatus, params_from_iter};
 
 async fn fill<E: Table + Listed>(storage: &SqlStorage) {

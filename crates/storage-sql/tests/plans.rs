@@ -7,12 +7,13 @@ mod lists;
 #[path = "support/many.rs"]
 mod many;
 
+use character_storage_port::every_kind;
 use character_storage_port::{
     Change, Commit, Consumers, Deleted, HolderId, Log, OrderBy, PageRequest, Query, Store, Transaction,
 };
 use character_storage_sql::{SqlOptions, SqlStorage};
 use character_tests::PostgresServer;
-use lists::{Listed, described, every_kind, queries};
+use lists::{Listed, described, queries};
 use many::{OWNED, ROWS, cursor, reads_a_whole_owner};
 use serde_json::Value;
 use std::time::Duration;

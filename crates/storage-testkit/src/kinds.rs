@@ -63,19 +63,9 @@ pub trait Sample: Entity {
 #[doc(hidden)]
 #[macro_export]
 macro_rules! every_kind {
-    ($function:ident($($argument:expr),*)) => {{
-        $function::<character_domain::Character>($($argument),*).await;
-        $function::<character_domain::Campaign>($($argument),*).await;
-        $function::<character_domain::InventoryItem>($($argument),*).await;
-        $function::<character_domain::JournalEntry>($($argument),*).await;
-        $function::<character_domain::ExperienceEntry>($($argument),*).await;
-        $function::<character_domain::Quest>($($argument),*).await;
-        $function::<character_domain::NpcRelationship>($($argument),*).await;
-        $function::<character_domain::CampaignEvent>($($argument),*).await;
-        $function::<character_domain::EventImpact>($($argument),*).await;
-        $function::<character_domain::CharacterProgress>($($argument),*).await;
-        $function::<character_domain::CharacterVersion>($($argument),*).await;
-    }};
+    ($function:ident($($argument:expr),*)) => {
+        character_storage_port::every_kind!(Row => $function::<Row>($($argument),*).await)
+    };
 }
 
 /// The same row after `change`.

@@ -23,7 +23,7 @@
 //!
 //! let storage: Arc<dyn StoragePort> = Arc::new(mock);
 //! assert_eq!(storage.get_character(hero.id).await.unwrap().value, hero);
-//! assert_eq!(storage.get_quest(QuestId::new()).await.unwrap_err().kind(), &ErrorKind::NotFound);
+//! assert_eq!(storage.get::<Quest>(QuestId::new()).await.unwrap_err().kind(), &ErrorKind::NotFound);
 //! assert!(storage.create_character(hero).await.is_err());
 //! # }
 //! ```

@@ -184,7 +184,7 @@ mod tests {
             traceparent: Some("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".to_owned()),
         };
         let unchanged = RowChange { before: vec![], after: vec![], ..change(EntityKind::Quest) };
-        let rows = EntityKind::ALL.map(change).into_iter().chain([unchanged]).collect();
+        let rows = EntityKind::ALL.iter().copied().map(change).chain([unchanged]).collect();
         let commits = vec![Arc::new(commit(Some(rows), vec![event])), Arc::new(commit(None, vec![]))];
         LogBatch { commits, next: cursor("100:104:100,102~7"), settled: Tick(100), ceiling: Tick(104), more: true }
     }

@@ -7,11 +7,8 @@ use super::{
     references::Known,
     row::Row,
 };
-use character_domain::{
-    Campaign, CampaignEvent, Character, CharacterId, CharacterProgress, CharacterVersion, EventImpact, ExperienceEntry,
-    InventoryItem, JournalEntry, NpcRelationship, Quest,
-};
-use character_storage_port::StoragePort;
+use character_domain::{Campaign, CharacterId};
+use character_storage_port::{Entity, StoragePort, every_kind};
 use std::{collections::BTreeSet, fs, path::Path};
 
 /// One row that was not taken.
@@ -65,20 +62,7 @@ impl ImportReport {
     }
 }
 
-/// The files, in an order in which each row comes after those it names.
-const FILES: [&str; 11] = [
-    Campaign::FILE,
-    Character::FILE,
-    InventoryItem::FILE,
-    JournalEntry::FILE,
-    ExperienceEntry::FILE,
-    Quest::FILE,
-    NpcRelationship::FILE,
-    CampaignEvent::FILE,
-    EventImpact::FILE,
-    CharacterProgress::FILE,
-    CharacterVersion::FILE,
-];
+const FILES: &[&str] = &every_kind!(Row => Row::FILE);
 
 /// The bytes that an import of `folder` reads.
 #[must_use]
@@ -106,17 +90,11 @@ pub async fn import(
         read: 0,
         progress,
     };
+    // A row comes after those that it names: characters name campaigns, and every other kind names earlier kinds alone.
     file::take::<Campaign, _>(&mut import).await?;
-    file::take::<Character, _>(&mut import).await?;
-    file::take::<InventoryItem, _>(&mut import).await?;
-    file::take::<JournalEntry, _>(&mut import).await?;
-    file::take::<ExperienceEntry, _>(&mut import).await?;
-    file::take::<Quest, _>(&mut import).await?;
-    file::take::<NpcRelationship, _>(&mut import).await?;
-    file::take::<CampaignEvent, _>(&mut import).await?;
-    file::take::<EventImpact, _>(&mut import).await?;
-    file::take::<CharacterProgress, _>(&mut import).await?;
-    file::take::<CharacterVersion, _>(&mut import).await?;
+    every_kind!(Row => if Row::KIND != Campaign::KIND {
+        file::take::<Row, _>(&mut import).await?;
+    });
     import.report.broken_rules = broken_rules(storage, &import.receivers).await?;
     Ok(import.report)
 }

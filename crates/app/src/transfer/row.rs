@@ -6,7 +6,8 @@ use character_domain::{
     InventoryItem, JournalEntry, NpcRelationship, Quest,
 };
 use character_storage_port::{
-    CHARACTER_CREATED, Change, CharacterProgressQuery, Entity, EntityKind, Transaction, character_event, row_event,
+    CHARACTER_CREATED, Change, ChangeKind, CharacterProgressQuery, Entity, EntityKind, Transaction, character_event,
+    row_event,
 };
 use serde_json::{Map, Value};
 use uuid::Uuid;
@@ -83,7 +84,7 @@ fn first<E: Entity>(row: &E, origin: Origin) -> Change<E> {
 macro_rules! owned {
     () => {
         fn storing(&self, origin: Origin) -> Transaction {
-            let event = row_event::<Self>(self.character_id, self.id, "create", self.meta.updated_at);
+            let event = row_event::<Self>(self.character_id, self.id, ChangeKind::Create, self.meta.updated_at);
             Transaction::new().with(first(self, origin)).with_event(event)
         }
         fn owner(&self) -> Option<CharacterId> {

@@ -1,7 +1,7 @@
 //! Import and export over the memory storage.
 
 use super::*;
-use character_domain::{Character, CharacterVersion, size::MAX_ROW};
+use character_domain::{Character, CharacterVersion, InventoryItem, JournalEntry, Quest, size::MAX_ROW};
 use character_storage_port::{CHARACTER_CREATED, CharacterVersionQuery, MemoryStorage, PageRequest, StorageExt, Store};
 use character_storage_testkit::sample::logged_events;
 use serde_json::{Value, json};
@@ -251,7 +251,7 @@ async fn every_reference_must_be_there_and_what_is_under_an_entry_has_its_owner(
             format!("event_impacts.ndjson:3: event_id: there is no campaign_event {}", id(2)),
         ]
     );
-    let quest = storage.get_quest(id(1).parse().unwrap()).await.unwrap().value;
+    let quest = storage.get::<Quest>(id(1).parse().unwrap()).await.unwrap().value;
     assert_eq!(quest.character_id.to_string(), HERO);
 }
 
@@ -391,7 +391,7 @@ async fn the_fields_of_an_item_go_back_to_where_they_were_even_beside_others_of_
     let source = folder(&[characters(), ("inventory_items.ndjson", vec![beside.clone(), deleted.clone()])]);
     let storage = MemoryStorage::new();
     assert_eq!(refusals(&imported(&storage, source.path()).await), [""; 0]);
-    let sword = storage.get_inventory_item(id(1).parse().unwrap()).await.unwrap().value;
+    let sword = storage.get::<InventoryItem>(id(1).parse().unwrap()).await.unwrap().value;
     assert_eq!((sword.name.as_str(), &sword.data.0["name"]), ("Sword", &json!("its own")));
     let target = tempfile::tempdir().unwrap();
     export(&storage, target.path(), |_| {}).await.unwrap();
@@ -405,7 +405,7 @@ async fn times_are_cut_to_the_microsecond() {
     let folder = folder(&[characters(), ("journal_entries.ndjson", vec![entry(1, finer)])]);
     let storage = MemoryStorage::new();
     assert_eq!(refusals(&imported(&storage, folder.path()).await), [""; 0]);
-    let entry = storage.get_journal_entry(id(1).parse().unwrap()).await.unwrap().value;
+    let entry = storage.get::<JournalEntry>(id(1).parse().unwrap()).await.unwrap().value;
     assert_eq!(entry.timestamp.to_string(), "2025-02-11T14:44:14.279690Z");
     assert_eq!(imported(&storage, folder.path()).await.unchanged(), 3);
 }

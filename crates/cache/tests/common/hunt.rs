@@ -241,7 +241,7 @@ impl<S: StoragePort + Clone + 'static> World<S> {
         }
         for index in 0..SHARED_ROWS {
             let row = InventoryItem::new(characters[index % OWNERS], "0", now());
-            items.push(origin.inner.create_inventory_item(row).await.expect("the origin takes it").id);
+            items.push(origin.inner.create(row).await.expect("the origin takes it").id);
         }
         let floors = processes.iter().map(|_| (0..SHARED_ROWS * 2).map(|_| AtomicU64::new(1)).collect()).collect();
         Arc::new(Self {
@@ -454,7 +454,7 @@ impl<S: StoragePort + Clone + 'static> World<S> {
         };
         let rows = SHARED_ROWS..SHARED_ROWS * 2;
         let (floors, question) = (self.floors(process, query.scope(), rows), self.question(process));
-        let list = self.processes[process].list_inventory_items(&query, PageRequest::default());
+        let list = Store::<InventoryItem>::list(&self.processes[process], &query, PageRequest::default());
         let page = self.ask(&question, list).await.expect("the origin is not down").value;
         for (index, id) in self.items.iter().enumerate().filter(|(index, _)| index % OWNERS == owner) {
             let found = page.items.iter().find(|row| row.id == *id).map(|row| row.meta.revision.0);

@@ -115,7 +115,7 @@ impl World {
 
     async fn experience(&self) -> Option<(i64, u8)> {
         let query = CharacterProgressQuery { character_id: Some(self.hero), ..CharacterProgressQuery::default() };
-        let page = self.storage.list_all_character_progress(&query, PageRequest::default()).await.unwrap();
+        let page = Store::<CharacterProgress>::list(&self.storage, &query, PageRequest::default()).await.unwrap();
         page.value.items.first().map(|row| (row.experience_points, row.current_level))
     }
 
@@ -286,8 +286,8 @@ async fn an_imported_event_that_says_it_is_applied_counts_as_its_impact_does() {
     let effect = character_domain::campaign::apply(&event, &document(&sheet()), 0).unwrap();
     let mut impact = EventImpact::of(&event, &effect, at);
     (impact.is_reverted, impact.reverted_at) = (true, Some(at));
-    let event = world.storage.create_campaign_event(event).await.unwrap().id;
-    let impact = world.storage.create_event_impact(impact).await.unwrap();
+    let event = world.storage.create(event).await.unwrap().id;
+    let impact = world.storage.create(impact).await.unwrap();
     assert_eq!(world.revert(event).await.unwrap(), impact);
     assert_ne!(world.apply(event).await.unwrap().id, impact.id);
     assert_eq!(world.sheet().await["hit_points"]["current"], 15);
@@ -344,9 +344,9 @@ async fn an_event_of_another_character_is_not_found() {
 async fn an_event_may_be_told_by_an_entry_of_the_journal_which_must_be_the_characters_own() {
     let world = world(sheet()).await;
     let own = JournalEntry::new(world.hero, "Session 3", character_domain::now());
-    let own = world.storage.create_journal_entry(own).await.unwrap().id;
+    let own = world.storage.create(own).await.unwrap().id;
     let foreign = JournalEntry::new(CharacterId::new(), "Session 3", character_domain::now());
-    let foreign = world.storage.create_journal_entry(foreign).await.unwrap().id;
+    let foreign = world.storage.create(foreign).await.unwrap().id;
     let told = |entry: JournalEntryId| NewCampaignEvent { journal_entry_id: Some(entry), ..strength(1) };
     assert_eq!(world.has(told(own)).await.journal_entry_id, Some(own));
     for wrong in [foreign, JournalEntryId::new()] {

@@ -3,7 +3,7 @@
 use super::{EvolutionRepository, lineage::Lineage};
 use crate::{RepositoryError, RequestContext, Result};
 use character_domain::{CharacterId, CharacterVersion, CharacterVersionId, version};
-use character_storage_port::{Deleted, EntityKind, get};
+use character_storage_port::{Deleted, EntityKind, StorageExt};
 use serde_json::Value;
 
 /// Two versions, and the JSON Patch (RFC 6902) that makes the sheet of the one that of the other.
@@ -32,8 +32,8 @@ impl EvolutionRepository {
         _request: &RequestContext,
     ) -> Result<Comparison> {
         self.context.exists(of, deleted).await?;
-        let from: CharacterVersion = get(self.context.storage(), from).await?.value;
-        let to: CharacterVersion = get(self.context.storage(), to).await?.value;
+        let from: CharacterVersion = self.context.storage().get(from).await?.value;
+        let to: CharacterVersion = self.context.storage().get(to).await?.value;
         if [&from, &to].iter().any(|version| version.character_id != of) {
             let lineage = Lineage::of(&self.context, of, deleted).await?;
             if ![&from, &to].iter().all(|version| lineage.has(version.character_id)) {

@@ -7,7 +7,7 @@ use crate::{
     bulk::{Batch, ChosenIds},
 };
 use character_domain::{CharacterId, JournalEntry, Violations};
-use character_storage_port::Entity;
+use character_storage_port::{ChangeKind, Entity};
 
 impl JournalRepository {
     /// Stores many new entries. An `Err` among `new` is what is wrong with one that could not be read; it is refused in
@@ -38,7 +38,7 @@ impl JournalRepository {
                     changes.create(entry)
                 });
                 if let Ok(entry) = &entry {
-                    changes.row_event(entry, "create");
+                    changes.row_event(entry, ChangeKind::Create);
                 }
                 outcomes.push(entry);
             }

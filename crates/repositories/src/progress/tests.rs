@@ -74,14 +74,18 @@ impl World {
         Store::<CharacterVersion>::list(&self.storage, &query, PageRequest::default()).await.unwrap().value.items
     }
 
+    async fn stored(&self) -> Vec<CharacterProgress> {
+        self.storage.list(&of_character(self.hero), PageRequest::default()).await.unwrap().value.items
+    }
+
     async fn experience_entries(&self) -> Vec<ExperienceEntry> {
         let query = ExperienceEntryQuery { character_id: Some(self.hero), ..ExperienceEntryQuery::default() };
-        self.storage.list_experience_entries(&query, PageRequest::default()).await.unwrap().value.items
+        self.storage.list(&query, PageRequest::default()).await.unwrap().value.items
     }
 
     async fn journal(&self) -> Vec<JournalEntry> {
         let query = JournalEntryQuery { character_id: Some(self.hero), ..JournalEntryQuery::default() };
-        self.storage.list_journal_entries(&query, PageRequest::default()).await.unwrap().value.items
+        self.storage.list(&query, PageRequest::default()).await.unwrap().value.items
     }
 
     async fn events(&self) -> Vec<(String, Value)> {
@@ -96,8 +100,7 @@ async fn without_a_row_the_sheet_is_what_counts_and_looking_stores_nothing() {
     let seen = world.progress.get(world.hero, &plain()).await.unwrap().value;
     assert_eq!((seen.row.experience_points, seen.row.current_level, seen.row.meta.revision), (7_000, 6, Revision(0)));
     assert_eq!(seen.revision, Revision(1));
-    let all = world.storage.list_all_character_progress(&of_character(world.hero), PageRequest::default()).await;
-    assert_eq!(all.unwrap().value.items, []);
+    assert_eq!(world.stored().await, []);
 }
 
 #[tokio::test]
@@ -152,10 +155,9 @@ async fn progress_that_was_imported_under_another_id_is_found_and_changed() {
         id: CharacterProgressId::new(),
         ..CharacterProgress::new(world.hero, 100, 1, character_domain::now())
     };
-    let imported = world.storage.create_character_progress(imported).await.unwrap();
+    let imported = world.storage.create(imported).await.unwrap();
     world.progress.award(world.hero, &award(50), &plain()).await.unwrap();
-    let all = world.storage.list_all_character_progress(&of_character(world.hero), PageRequest::default()).await;
-    let all = all.unwrap().value.items;
+    let all = world.stored().await;
     assert_eq!((all.len(), all[0].id, all[0].experience_points), (1, imported.id, 150));
 }
 
@@ -175,7 +177,7 @@ async fn experience_that_somebody_wrote_on_the_sheet_is_what_an_award_adds_to() 
 async fn an_award_may_be_told_by_an_entry_that_is_there() {
     let world = world(json!({})).await;
     let entry = JournalEntry::new(world.hero, "Session 3", character_domain::now());
-    let entry = world.storage.create_journal_entry(entry).await.unwrap();
+    let entry = world.storage.create(entry).await.unwrap();
     let told = Award { journal_entry_id: Some(entry.id), ..award(10) };
     let awarded = world.progress.award(world.hero, &told, &plain()).await.unwrap();
     assert_eq!(awarded.journal_entry_id, entry.id);

@@ -5,7 +5,8 @@
 pub(crate) mod log;
 mod rows;
 
-pub(crate) use rows::{Example, ID, every_kind, meta};
+use character_storage_port::every_kind;
+pub(crate) use rows::{Example, ID, meta};
 
 use character_storage_http::HttpStorage;
 use character_storage_port::{

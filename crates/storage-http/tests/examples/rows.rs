@@ -20,20 +20,6 @@ const ENTRY: &str = "01890a5d-ac96-774b-bcce-b302099a0004";
 const OTHER: &str = "01890a5d-ac96-774b-bcce-b302099a0005";
 const THEN: &str = "2026-01-01T20:00:00.000000Z";
 
-/// Runs the same expression for every kind of row, with the type under the name given: an array of the results.
-macro_rules! every_kind {
-    ($row:ident => $body:expr) => {
-        $crate::examples::every_kind!(
-            @ $row, $body, Character, Campaign, InventoryItem, JournalEntry, ExperienceEntry, Quest, NpcRelationship,
-            CampaignEvent, EventImpact, CharacterProgress, CharacterVersion
-        )
-    };
-    (@ $row:ident, $body:expr, $($kind:ident),+) => {
-        [$({ type $row = character_domain::$kind; $body }),+]
-    };
-}
-pub(crate) use every_kind;
-
 /// Revision and times of a row.
 pub(crate) fn meta(revision: u64) -> Value {
     json!({

@@ -17,20 +17,6 @@ use uuid::Uuid;
 /// What the filters ask for; all rows of this number belong to the first owner and are live.
 pub(crate) const WANTED: usize = 6;
 
-/// Runs the same expression for every kind of row, with the type under the name given: an array of the results.
-macro_rules! every_kind {
-    ($row:ident => $body:expr) => {
-        every_kind!(
-            @ $row, $body, Character, Campaign, InventoryItem, JournalEntry, ExperienceEntry, Quest, NpcRelationship,
-            CampaignEvent, EventImpact, CharacterProgress, CharacterVersion
-        )
-    };
-    (@ $row:ident, $body:expr, $($kind:ident),+) => {
-        [$({ type $row = character_domain::$kind; $body }),+]
-    };
-}
-pub(crate) use every_kind;
-
 /// A kind of row that is made by number and listed in every way.
 pub(crate) trait Listed: Entity {
     /// The row of this number.

@@ -6,13 +6,14 @@ mod lists;
 pub(crate) mod writers;
 
 use character_domain::{Character, CharacterId, Revision, UserId, now};
+use character_storage_port::every_kind;
 use character_storage_port::{
     Change, CharacterQuery, Commit, ConsumerName, Consumers, Deleted, DomainEvent, ErrorKind, Expect, HolderId,
     KeptAnswer, Limit, Log, LogCursor, LoggedCommit, MemoryStorage, PageRequest, StorageExt, Store, Transaction,
     TransactionId,
 };
 use character_storage_sql::SqlStorage;
-use lists::{Listed, described, every_kind, queries};
+use lists::{Listed, described, queries};
 use serde_json::json;
 use std::{sync::Arc, time::Duration};
 

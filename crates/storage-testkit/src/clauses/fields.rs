@@ -282,11 +282,11 @@ pub async fn a_thousand_items_commit_together(storage: Arc<dyn StoragePort>) {
             ..InventoryItem::new(character, format!("Item {number}"), at(number))
         })
         .collect();
-    let created = storage.bulk_create_inventory_items(items.clone()).await.expect("the items are new");
+    let created = storage.bulk_create(items.clone()).await.expect("the items are new");
     assert!(created == items, "the items must be given back as stored");
     let query = InventoryItemQuery { character_id: Some(character), ..InventoryItemQuery::default() };
-    let page = storage.list_inventory_items(&query, PageRequest::first(limit(1000))).await;
-    let mut listed = page.expect("a list is answered").value.items;
+    let page = storage.list(&query, PageRequest::first(limit(1000))).await;
+    let mut listed: Vec<InventoryItem> = page.expect("a list is answered").value.items;
     listed.reverse();
     assert!(listed == items, "the thousand items must come back as they were created");
 }

@@ -177,7 +177,7 @@ async fn a_graph_of_too_many_items_is_cut() {
     let world = world().await;
     for _ in 0..=MAX_GRAPH_ITEMS / 1000 {
         let item = |_| InventoryItem::new(world.hero, "Coin", now());
-        world.storage.bulk_create_inventory_items((0..700).map(item).collect()).await.unwrap();
+        world.storage.bulk_create((0..700).map(item).collect()).await.unwrap();
     }
     let graph = world.evolution.graph(world.hero, &plain()).await.unwrap();
     assert_eq!((graph.nodes.len(), graph.complete), (MAX_GRAPH_ITEMS + 1, false));

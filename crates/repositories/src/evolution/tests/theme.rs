@@ -171,25 +171,29 @@ async fn an_item_that_never_was_in_the_new_theme_is_reset_to_what_it_was_at_firs
 async fn the_journal_goes_along_and_the_progress_is_copied() {
     let world = world().await;
     let (storage, of, at) = (&world.storage, world.hero, now());
-    let entry = storage.create_journal_entry(JournalEntry::new(of, "Day one", at)).await.unwrap();
-    let gone = storage.create_journal_entry(JournalEntry::new(of, "Torn out", at)).await.unwrap();
+    let entry = storage.create(JournalEntry::new(of, "Day one", at)).await.unwrap();
+    let gone = storage.create(JournalEntry::new(of, "Torn out", at)).await.unwrap();
     let won = ExperienceEntry::new(of, entry.id, 50, at);
-    let won = storage.create_experience_entry(won).await.unwrap();
-    let quest = storage.create_quest(Quest::new(of, entry.id, "Find it", at)).await.unwrap();
-    let lost = storage.create_quest(Quest::new(of, gone.id, "Lost", at)).await.unwrap();
-    let friend = storage.create_npc_relationship(NpcRelationship::new(of, entry.id, "Bruno", at)).await.unwrap();
-    storage.create_character_progress(CharacterProgress::new(of, 950, 3, at)).await.unwrap();
-    storage.delete_journal_entry(of, gone.id, Expect::Any).await.unwrap();
+    let won = storage.create(won).await.unwrap();
+    let quest = storage.create(Quest::new(of, entry.id, "Find it", at)).await.unwrap();
+    let lost = storage.create(Quest::new(of, gone.id, "Lost", at)).await.unwrap();
+    let friend = storage.create(NpcRelationship::new(of, entry.id, "Bruno", at)).await.unwrap();
+    storage.create(CharacterProgress::new(of, 950, 3, at)).await.unwrap();
+    storage.delete(&gone, Expect::Any).await.unwrap();
 
     let new = world.changes_to(of, &to("steampunk")).await.character;
-    assert_eq!(storage.get_journal_entry(entry.id).await.unwrap().value.character_id, new.id);
-    assert_eq!(storage.get_experience_entry(won.id).await.unwrap().value.character_id, new.id);
-    assert_eq!(storage.get_quest(quest.id).await.unwrap().value.character_id, new.id);
-    assert_eq!(storage.get_npc_relationship(friend.id).await.unwrap().value.character_id, new.id);
-    assert_eq!(storage.get_quest(lost.id).await.unwrap().value.character_id, of, "what hangs on a deleted entry stays");
-    let copy = storage.get_character_progress(CharacterProgressId::of(new.id)).await.unwrap().value;
+    assert_eq!(storage.get::<JournalEntry>(entry.id).await.unwrap().value.character_id, new.id);
+    assert_eq!(storage.get::<ExperienceEntry>(won.id).await.unwrap().value.character_id, new.id);
+    assert_eq!(storage.get::<Quest>(quest.id).await.unwrap().value.character_id, new.id);
+    assert_eq!(storage.get::<NpcRelationship>(friend.id).await.unwrap().value.character_id, new.id);
+    assert_eq!(
+        storage.get::<Quest>(lost.id).await.unwrap().value.character_id,
+        of,
+        "what hangs on a deleted entry stays"
+    );
+    let copy = storage.get::<CharacterProgress>(CharacterProgressId::of(new.id)).await.unwrap().value;
     assert_eq!((copy.character_id, copy.experience_points, copy.current_level), (new.id, 950, 3));
-    assert_eq!(storage.get_character_progress(CharacterProgressId::of(of)).await.unwrap().value.current_level, 3);
+    assert_eq!(storage.get::<CharacterProgress>(CharacterProgressId::of(of)).await.unwrap().value.current_level, 3);
     let first = world.versions(new.id).await.remove(0);
     let carried: Vec<_> = first.related.iter().filter(|it| it.change == "replace").map(|it| it.id).collect();
     assert_eq!(carried, [entry.id.0, won.id.0, quest.id.0, friend.id.0]);
@@ -252,7 +256,7 @@ async fn a_bag_that_is_too_full_already_keeps_nobody_from_another_theme() {
         container: Some(bag.id),
         ..InventoryItem::new(world.hero, "Lead", now())
     };
-    world.storage.bulk_create_inventory_items(vec![bag, lead]).await.unwrap();
+    world.storage.bulk_create(vec![bag, lead]).await.unwrap();
     assert_eq!(world.changes_to(world.hero, &to("steampunk")).await.items.len(), 2);
 }
 
@@ -261,22 +265,15 @@ async fn more_rows_than_one_transaction_takes_are_refused_with_the_reason() {
     let world = world().await;
     for part in 0..MAX_WRITES / 1000 {
         let entry = |index: usize| JournalEntry::new(world.hero, format!("{part}.{index}"), now());
-        world.storage.bulk_create_journal_entries((0..1000).map(entry).collect()).await.unwrap();
+        world.storage.bulk_create((0..1000).map(entry).collect()).await.unwrap();
     }
     let refused = refusal(world.evolution.change_theme(world.hero, &to("steampunk"), &plain()).await);
     assert_eq!(refused.rule, "too-many-rows");
     assert_eq!(refused.reason, "5004 rows would change together, and at most 5000 can");
     let entries: Vec<JournalEntry> = world.all().await;
     assert!(entries.iter().all(|entry| entry.character_id == world.hero));
-    let room = world
-        .storage
-        .list_journal_entries(
-            &character_storage_port::JournalEntryQuery::default(),
-            PageRequest::first(Limit::new(4).unwrap()),
-        )
-        .await;
-    for entry in room.unwrap().value.items {
-        world.storage.delete_journal_entry(world.hero, entry.id, Expect::Any).await.unwrap();
+    for entry in &entries[..4] {
+        world.storage.delete(entry, Expect::Any).await.unwrap();
     }
     world.changes_to(world.hero, &to("steampunk")).await;
 }
