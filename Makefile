@@ -37,6 +37,7 @@ test: ## every test, against real servers; installs PostgreSQL and Redis where i
 	@./deploy/test-dependencies.sh
 	@$(CARGO) build $(LOCKED) $(SERVICES)
 	@$(CARGO) test --workspace $(LOCKED)
+	@$(TARGET)/debug/examples/adapter
 
 test-instance: ## the suite against the Storage Service at TEST_STORAGE_SERVICE_URL, with the token TEST_STORAGE_TOKEN
 	@test -n "$$TEST_STORAGE_SERVICE_URL" && test -n "$$TEST_STORAGE_TOKEN" || \

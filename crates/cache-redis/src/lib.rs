@@ -39,6 +39,10 @@
 //! See [`RedisTierOptions::url`]. `rediss` is TLS with the certificates of the system.
 #![warn(missing_debug_implementations)]
 
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 mod address;
 mod connections;
 mod failure;

@@ -56,6 +56,16 @@ impl<S: ?Sized> Cached<S> {
         (Self { inner, tiers }, follower)
     }
 
+    /// Puts a cache of this process alone in front of `inner`, with default options. The follower reads the log of `inner`
+    /// and is to be [started](Follower::start).
+    pub fn over(inner: Arc<S>) -> (Self, Follower)
+    where
+        S: Log + Sized + 'static,
+    {
+        let log: Arc<dyn Log> = Arc::clone(&inner) as _;
+        Self::new(inner, log, CacheOptions::default(), None, CacheMetrics::default())
+    }
+
     /// What was heard of the log.
     #[must_use]
     pub fn heard(&self) -> Heard {

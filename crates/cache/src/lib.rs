@@ -13,6 +13,10 @@
 //! - A commit of this process is applied like news of the log, before it is acknowledged.
 #![warn(missing_debug_implementations)]
 
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 mod apply;
 mod cached;
 mod change_table;

@@ -4,6 +4,10 @@
 //! data with a [`Meta`] block, and says through `check` which of its fields break a rule.
 #![warn(missing_debug_implementations)]
 
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 pub mod campaign;
 pub mod character;
 mod check;

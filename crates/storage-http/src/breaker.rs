@@ -3,6 +3,7 @@
 use crate::verdict::Evidence;
 use failsafe::{Config, Instrument, StateMachine, backoff::Constant, failure_policy};
 use std::{
+    error::Error,
     fmt,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -119,7 +120,12 @@ struct Gate {
     failures: u32,
     opened: Option<Instant>,
     forced: Option<Forced>,
+    /// The last failure.
+    cause: Option<Cause>,
 }
+
+/// Why the upstream counts as failing.
+pub(crate) type Cause = Arc<dyn Error + Send + Sync>;
 
 /// What an operator made of it.
 #[derive(Clone, Copy)]
@@ -161,6 +167,16 @@ impl CircuitBreaker {
 
     fn gate(&self) -> MutexGuard<'_, Gate> {
         self.0.gate.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn set_cause(&self, cause: Option<Cause>) {
+        self.gate().cause = cause;
+    }
+
+    /// The last failure of the upstream; `None` while an operator keeps the breaker open.
+    pub(crate) fn cause(&self) -> Option<Cause> {
+        let gate = self.gate();
+        gate.cause.clone().filter(|_| gate.forced.is_none())
     }
 
     /// Its name in metrics and logs: `reads` or `changes`.

@@ -2,7 +2,7 @@
 
 use crate::{
     ApiRequest, ApiResponse, BreakerState, CircuitBreaker, RequestKind, Transport, TransportError, TransportErrorKind,
-    breaker::{Permit, Settled},
+    breaker::{Cause, Permit, Settled},
     prober::Prober,
     verdict::{Evidence, evidence},
 };
@@ -63,7 +63,9 @@ impl<T: Transport + Clone> Transport for Guarded<T> {
         let size = request.size;
         let permit = self.guard.admit(&request).await?;
         let result = self.inner.call(request).await;
-        self.guard.settle(permit, evidence(size, &result));
+        self.guard.settle(permit, evidence(size, &result), || {
+            Some(result.as_ref().map_or_else(|error| Arc::new(error.clone()) as Cause, ApiResponse::as_cause))
+        });
         result
     }
 }
@@ -85,11 +87,12 @@ impl<T: Transport> Guard<T> {
     ///
     /// Cancel safe: a dropped probe releases its slot.
     pub(crate) async fn admit(&self, request: &ApiRequest) -> Result<Permit, TransportError> {
+        let breaker = self.breakers.of(&request.method);
         let refused = |retry_after| {
             let kind = TransportErrorKind::CircuitOpen { retry_after };
-            TransportError { attempts: 0, ..TransportError::of_attempt(kind, request.operation, false) }
+            let source = breaker.cause();
+            TransportError { attempts: 0, source, ..TransportError::of_attempt(kind, request.operation, false) }
         };
-        let breaker = self.breakers.of(&request.method);
         let permit = breaker.admit().map_err(refused)?;
         if !permit.is_probe() {
             return Ok(permit);
@@ -105,9 +108,13 @@ impl<T: Transport> Guard<T> {
         }
     }
 
-    /// Reports the outcome of an admitted call, and starts the background probes when it opened the breaker.
-    pub(crate) fn settle(&self, permit: Permit, evidence: Evidence) {
+    /// Reports the outcome of an admitted call, and starts the background probes when it opened the breaker. `cause` says
+    /// what failed, so that the calls that an open breaker refuses can name it.
+    pub(crate) fn settle(&self, permit: Permit, evidence: Evidence, cause: impl FnOnce() -> Option<Cause>) {
         let breaker = permit.breaker();
+        if evidence == Evidence::Failing {
+            breaker.set_cause(cause());
+        }
         if permit.settle(evidence) == Settled::Opened {
             tracing::warn!(
                 breaker = breaker.name(),

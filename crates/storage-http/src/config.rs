@@ -48,11 +48,46 @@ impl HttpStorageConfig {
     /// user or a password.
     ///
     /// # Errors
-    /// [`ConnectError::Address`].
+    /// [`ConnectError::Address`], with the host and what is wrong.
     pub fn check_base_url(url: &Url) -> Result<(), ConnectError> {
-        let plain =
-            url.query().is_none() && url.fragment().is_none() && url.username().is_empty() && url.password().is_none();
-        if plain && matches!(url.scheme(), "http" | "https") { Ok(()) } else { Err(ConnectError::Address) }
+        let reason = if !matches!(url.scheme(), "http" | "https") {
+            "must begin with http:// or https://"
+        } else if !url.username().is_empty() || url.password().is_some() {
+            "must have no user and no password"
+        } else if url.query().is_some() {
+            "must have no query"
+        } else if url.fragment().is_some() {
+            "must have no fragment"
+        } else {
+            return Ok(());
+        };
+        Err(ConnectError::Address { host: url.host_str().map(str::to_owned), reason })
+    }
+
+    /// Refuses settings with which no call could succeed: a limit of time, size or number of zero, and a budget that is no
+    /// number or negative.
+    ///
+    /// # Errors
+    /// [`ConnectError::Setting`].
+    pub fn check_settings(&self) -> Result<(), ConnectError> {
+        let times = [
+            ("deadline", self.deadline),
+            ("attempt_timeout", self.attempt_timeout),
+            ("large_timeout", self.large_timeout),
+            ("connect_timeout", self.connect_timeout),
+            ("breaker_recovery", self.breaker_recovery),
+        ];
+        let zero = times.into_iter().find(|(_, time)| time.is_zero()).map(|(setting, _)| setting);
+        let zero = zero.or((self.breaker_failures == 0).then_some("breaker_failures"));
+        let zero = zero.or((self.max_response_bytes == 0).then_some("max_response_bytes"));
+        if let Some(setting) = zero {
+            return Err(ConnectError::Setting { setting, reason: "must be more than zero" });
+        }
+        if !self.retry_budget_ratio.is_finite() || self.retry_budget_ratio < 0.0 {
+            let reason = "must be a number of at least zero";
+            return Err(ConnectError::Setting { setting: "retry_budget_ratio", reason });
+        }
+        Ok(())
     }
 
     /// Refuses a token that cannot stand in a header.

@@ -1,4 +1,4 @@
-use crate::{ApiRequest, ApiResponse, RequestKind, Transport, TransportError, TransportErrorKind};
+use crate::{ApiRequest, ApiResponse, RequestKind, TimedOut, Transport, TransportError};
 use async_trait::async_trait;
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
@@ -22,10 +22,8 @@ impl<T: Transport> Transport for Deadlined<T> {
         let own = Instant::now() + self.deadline;
         let end = request.deadline.map_or(own, |deadline| deadline.min(own));
         request.deadline = Some(end);
-        timeout_at(end, self.inner.call(request)).await.unwrap_or(Err(TransportError {
-            attempts: 0,
-            exhausted: true,
-            ..TransportError::of_attempt(TransportErrorKind::Timeout, operation, true)
-        }))
+        let limit = TimedOut::Call(self.deadline);
+        let silence = || TransportError { attempts: 0, exhausted: true, ..limit.of_attempt(operation) };
+        timeout_at(end, self.inner.call(request)).await.unwrap_or_else(|_| Err(silence()))
     }
 }

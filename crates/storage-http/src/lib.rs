@@ -20,6 +20,10 @@
 //! ```
 #![warn(missing_debug_implementations)]
 
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 #[cfg(test)]
 mod bookkeeping;
 mod breaker;
@@ -39,6 +43,7 @@ mod retrying;
 mod snapshot;
 mod storage;
 mod time_limited;
+mod trace_context;
 mod transport;
 mod verdict;
 mod waist;
@@ -51,7 +56,7 @@ pub use reqwest_transport::{ConnectError, ReqwestTransport};
 pub use snapshot::{ByteStream, OpenedResponse, StreamTransport};
 pub use storage::HttpStorage;
 pub use transport::{
-    ApiRequest, ApiResponse, FailureAnswer, LARGE_BODY, LARGE_PAGE, RequestKind, RequestSize, Transport,
+    ApiRequest, ApiResponse, FailureAnswer, LARGE_BODY, LARGE_PAGE, RequestKind, RequestSize, TimedOut, Transport,
     TransportError, TransportErrorKind,
 };
 pub use waist::Waist;

@@ -1,11 +1,12 @@
 //! Asks the upstream whether it answers again while a circuit breaker is open.
 
 use crate::{
-    ApiRequest, Transport, TransportError, TransportErrorKind,
+    ApiRequest, TimedOut, Transport,
     breakers::CircuitBreakers,
     transport::RequestSize,
     verdict::{Evidence, evidence},
 };
+use character_storage_port::PROBE;
 use character_storage_wire as wire;
 use std::{
     sync::{
@@ -48,9 +49,9 @@ impl<T: Transport> Prober<T> {
             return Evidence::Nothing;
         }
         *last = Some(Instant::now());
-        let request = ApiRequest::get(wire::OP_PROBE, wire::PROBE);
-        let silence = TransportError::of_attempt(TransportErrorKind::Timeout, wire::OP_PROBE, true);
-        let answer = timeout(self.patience, self.transport.call(request)).await.unwrap_or(Err(silence));
+        let request = ApiRequest::get(PROBE, wire::PROBE);
+        let silence = |_| Err(TimedOut::Attempt(self.patience).of_attempt(PROBE));
+        let answer = timeout(self.patience, self.transport.call(request)).await.unwrap_or_else(silence);
         evidence(RequestSize::Ordinary, &answer)
     }
 

@@ -2,20 +2,18 @@
 
 use crate::{
     ApiRequest, ApiResponse, HttpStorageConfig, OpenedResponse, RequestKind, StreamTransport, Transport,
-    TransportError, TransportErrorKind,
+    TransportError, TransportErrorKind, trace_context,
 };
 use async_trait::async_trait;
 use bytes::BytesMut;
 use character_storage_wire as wire;
 use futures_util::{StreamExt, TryStreamExt};
-use opentelemetry::propagation::Injector;
 use reqwest::{
     StatusCode,
-    header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER},
+    header::{ACCEPT, CONTENT_TYPE, RETRY_AFTER},
 };
 use secrecy::{ExposeSecret, SecretString};
 use std::{error::Error, fmt, fs::File, io, sync::Arc, time::Duration};
-use tracing_opentelemetry::OpenTelemetrySpanExt;
 
 /// Idle connections are given up before the server does so (75 s), or a request may meet a closing one.
 const POOL_IDLE: Duration = Duration::from_secs(60);
@@ -42,17 +40,33 @@ impl fmt::Debug for ReqwestTransport {
     }
 }
 
+fn of(host: Option<&String>) -> String {
+    host.map(|host| format!(" ({host})")).unwrap_or_default()
+}
+
 /// A client that cannot be built.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ConnectError {
     /// The address is not one that HTTP can use.
-    #[error(
-        "the address of the Storage Service must be http:// or https:// without query, fragment, user and password"
-    )]
-    Address,
+    #[error("the address of the Storage Service{} {reason}; an address is like http://storage:8100", of(host.as_ref()))]
+    Address {
+        /// Its host, if it has one.
+        host: Option<String>,
+        /// What is wrong with it, as the end of a sentence.
+        reason: &'static str,
+    },
     /// The token cannot stand in a header.
     #[error("the token of the Storage Service must be visible ASCII, without line breaks")]
     Token,
+    /// A setting with which no call could succeed.
+    #[error("{setting} {reason}")]
+    Setting {
+        /// The field of [`HttpStorageConfig`].
+        setting: &'static str,
+        /// What is wrong with it, as the end of a sentence.
+        reason: &'static str,
+    },
     /// TLS could not be set up.
     #[error("the HTTP client cannot be built")]
     Client(#[source] reqwest::Error),
@@ -66,6 +80,7 @@ impl ReqwestTransport {
     pub fn new(config: &HttpStorageConfig) -> Result<Self, ConnectError> {
         HttpStorageConfig::check_base_url(&config.base_url)?;
         HttpStorageConfig::check_token(&config.token)?;
+        config.check_settings()?;
         let base = config.base_url.as_str().trim_end_matches('/').to_owned();
         let builder = || {
             reqwest::Client::builder()
@@ -94,7 +109,7 @@ impl ReqwestTransport {
             .request(request.method.clone(), format!("{}{}", self.base, request.path))
             .bearer_auth(self.token.expose_secret())
             .header(ACCEPT, format!("{media_type}, {}", wire::PROBLEM_JSON))
-            .headers(trace_context());
+            .headers(trace_context::headers());
         if let RequestKind::Follow { wait } = request.kind {
             builder = builder.timeout(wait + self.deadline);
         }
@@ -188,23 +203,6 @@ fn parse_retry_after(text: &str) -> Option<Duration> {
     }
     let date = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text.trim()).ok()?;
     Some(Duration::try_from(date.duration_since(jiff::Timestamp::now())).unwrap_or_default())
-}
-
-struct Headers(HeaderMap);
-
-impl Injector for Headers {
-    fn set(&mut self, key: &str, value: String) {
-        if let (Ok(name), Ok(value)) = (HeaderName::try_from(key), HeaderValue::try_from(value)) {
-            self.0.insert(name, value);
-        }
-    }
-}
-
-fn trace_context() -> HeaderMap {
-    let context = tracing::Span::current().context();
-    let mut headers = Headers(HeaderMap::new());
-    opentelemetry::global::get_text_map_propagator(|propagator| propagator.inject_context(&context, &mut headers));
-    headers.0
 }
 
 #[cfg(test)]

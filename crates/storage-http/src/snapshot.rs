@@ -1,7 +1,7 @@
 //! Snapshots: an answer that is read while it comes, since it may be larger than memory.
 
 use crate::{
-    ApiRequest, ApiResponse, HttpStorage, Transport, TransportError, TransportErrorKind, Waist,
+    ApiRequest, ApiResponse, HttpStorage, TimedOut, Transport, TransportError, Waist,
     storage::{corrupt, failure, not_answered},
     verdict::{Evidence, evidence_of_answer, evidence_of_error},
 };
@@ -11,7 +11,7 @@ use character_domain::json;
 use character_storage_port::{Result, SNAPSHOT, Snapshot, SnapshotItem, SnapshotStream, StorageError};
 use character_storage_wire::{self as wire, SnapshotEnd, SnapshotLine};
 use futures_util::{StreamExt, stream, stream::BoxStream};
-use std::fmt;
+use std::{fmt, sync::Arc};
 use tokio::time::timeout;
 
 /// The longest line of a snapshot, in bytes: no row is as large.
@@ -62,14 +62,17 @@ impl<T: StreamTransport> StreamTransport for Waist<T> {
         let size = request.size;
         let permit = self.guard().admit(&request).await?;
         let answer = timeout(self.deadline(), self.transport().open(request)).await;
-        let silence = TransportError::of_attempt(TransportErrorKind::Timeout, operation, true);
-        let answer = answer.unwrap_or(Err(silence));
+        let answer = answer.unwrap_or_else(|_| Err(TimedOut::Call(self.deadline()).of_attempt(operation)));
         let evidence = match &answer {
             Ok(OpenedResponse::Stream { .. }) => Evidence::Alive,
             Ok(OpenedResponse::Whole(response)) => evidence_of_answer(size, response),
             Err(error) => evidence_of_error(size, error),
         };
-        self.guard().settle(permit, evidence);
+        self.guard().settle(permit, evidence, || match &answer {
+            Ok(OpenedResponse::Stream { .. }) => None,
+            Ok(OpenedResponse::Whole(response)) => Some(response.as_cause()),
+            Err(error) => Some(Arc::new(error.clone())),
+        });
         answer
     }
 }

@@ -1,9 +1,10 @@
 //! The port over a [`Transport`]: what is asked for, and what the answers mean.
 
 use crate::{
+    Waist,
     transport::{
-        ApiRequest, ApiResponse, FailureAnswer, LARGE_BODY, LARGE_PAGE, RequestSize, Transport, TransportError,
-        TransportErrorKind,
+        ApiRequest, ApiResponse, FailureAnswer, LARGE_BODY, LARGE_PAGE, RequestSize, TimedOut, Transport,
+        TransportError, TransportErrorKind,
     },
     verdict::Verdict,
 };
@@ -11,13 +12,13 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use character_domain::json;
 use character_storage_port::{
-    Applied, Deleted, Entity, ErrorKind, Page, PageRequest, Probe, Query, Read, Result, Retry, StorageError, Store,
-    check_list, connection_failure,
+    Applied, Deleted, Entity, ErrorKind, PROBE, Page, PageRequest, Probe, Query, Read, Result, Retry, StorageError,
+    Store, check_list, connection_failure,
 };
 use character_storage_wire as wire;
 use reqwest::Method;
 use serde::{Serialize, de::DeserializeOwned};
-use std::borrow::Cow;
+use std::{borrow::Cow, sync::Arc};
 
 /// The storage port over HTTP, version 1 of the wire contract.
 ///
@@ -28,16 +29,24 @@ use std::borrow::Cow;
 /// runtime of its own, such as a thread with a current-thread runtime. Connections are driven by the runtime that made them:
 /// on one that is overloaded with calls, the follower would not be heard either, and would take the storage for silent just
 /// when the caches are needed most.
-#[derive(Clone, Debug)]
-pub struct HttpStorage<T> {
-    transport: T,
+///
+/// Clones share the transport, its breakers and its connections.
+#[derive(Debug)]
+pub struct HttpStorage<T = Waist> {
+    transport: Arc<T>,
+}
+
+impl<T> Clone for HttpStorage<T> {
+    fn clone(&self) -> Self {
+        Self { transport: Arc::clone(&self.transport) }
+    }
 }
 
 impl<T: Transport> HttpStorage<T> {
     /// The port over this transport.
     #[must_use]
     pub fn over(transport: T) -> Self {
-        Self { transport }
+        Self { transport: Arc::new(transport) }
     }
 
     /// What requests go through.
@@ -115,8 +124,8 @@ impl<E: Entity, T: Transport> Store<E> for HttpStorage<T> {
 #[deny(clippy::missing_trait_methods)]
 impl<T: Transport> Probe for HttpStorage<T> {
     async fn probe(&self) -> Result<()> {
-        let response = self.get(wire::OP_PROBE, wire::PROBE.to_owned(), RequestSize::Ordinary).await?;
-        nothing(wire::OP_PROBE, &response)
+        let response = self.get(PROBE, wire::PROBE.to_owned(), RequestSize::Ordinary).await?;
+        nothing(PROBE, &response)
     }
 }
 
@@ -194,7 +203,12 @@ pub(crate) fn not_answered(error: TransportError) -> StorageError {
     let applied = if error.sent { Applied::Unknown } else { Applied::No };
     let exhausted = error.exhausted;
     let cause = connection_failure(&error).filter(|_| error.kind == TransportErrorKind::Connect);
-    let detail = cause.map_or(Cow::Borrowed(detail), |cause| format!("{detail}: {cause}").into());
+    let limit = error.source.as_deref().and_then(|source| source.downcast_ref::<TimedOut>());
+    let detail = match (cause, limit) {
+        (Some(cause), _) => format!("{detail}: {cause}").into(),
+        (None, Some(limit)) => format!("{detail}: {limit}").into(),
+        (None, None) => Cow::Borrowed(detail),
+    };
     let storage = StorageError::new(kind, error.operation).with_detail(detail).with_applied(applied);
     let storage = if exhausted { storage.with_retry(Retry::Exhausted) } else { storage };
     storage.with_source(error)

@@ -1,4 +1,4 @@
-use crate::{ApiRequest, ApiResponse, RequestKind, RequestSize, Transport, TransportError, TransportErrorKind};
+use crate::{ApiRequest, ApiResponse, RequestKind, RequestSize, TimedOut, Transport, TransportError};
 use async_trait::async_trait;
 use std::{sync::Arc, time::Duration};
 use tokio::time::{Instant, timeout_at};
@@ -28,12 +28,12 @@ impl<T: Transport> Transport for TimeLimited<T> {
             (RequestKind::Call, RequestSize::Ordinary) => self.timeout,
             (RequestKind::Call, RequestSize::Large) => self.large_timeout,
         };
-        let own = Instant::now() + timeout;
-        let end = request.deadline.map_or(own, |deadline| deadline.min(own));
-        timeout_at(end, self.inner.call(request)).await.unwrap_or(Err(TransportError::of_attempt(
-            TransportErrorKind::Timeout,
-            operation,
-            true,
-        )))
+        let now = Instant::now();
+        let own = now + timeout;
+        let (end, limit) = match request.deadline.filter(|deadline| *deadline < own) {
+            Some(deadline) => (deadline, TimedOut::RestOfCall(deadline.saturating_duration_since(now))),
+            None => (own, TimedOut::Attempt(timeout)),
+        };
+        timeout_at(end, self.inner.call(request)).await.unwrap_or_else(|_| Err(limit.of_attempt(operation)))
     }
 }

@@ -108,7 +108,15 @@ impl ApiResponse {
     }
 }
 
+impl ApiResponse {
+    /// The answer as the cause of an error.
+    pub(crate) fn as_cause(&self) -> Arc<dyn Error + Send + Sync> {
+        Arc::new(FailureAnswer { status: self.status, attempts: self.attempts })
+    }
+}
+
 /// Why there is no answer.
+#[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TransportErrorKind {
     /// The upstream accepts no connection.
@@ -152,6 +160,29 @@ impl TransportError {
     #[must_use]
     pub fn of_attempt(kind: TransportErrorKind, operation: &'static str, sent: bool) -> Self {
         Self { kind, operation, sent, attempts: 1, exhausted: false, source: None }
+    }
+}
+
+/// Which limit of time was over: the cause of a [`TransportErrorKind::Timeout`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum TimedOut {
+    /// That of one attempt.
+    #[error("an attempt may take {0:?}")]
+    Attempt(Duration),
+    /// What the whole call had left when the attempt began.
+    #[error("the call had {0:?} left for this attempt")]
+    RestOfCall(Duration),
+    /// That of the whole call, retries and pauses included.
+    #[error("a call may take {0:?}")]
+    Call(Duration),
+}
+
+impl TimedOut {
+    /// The error of an attempt that this limit ended. It may have reached the server.
+    pub(crate) fn of_attempt(self, operation: &'static str) -> TransportError {
+        let source = Some(Arc::new(self) as _);
+        TransportError { source, ..TransportError::of_attempt(TransportErrorKind::Timeout, operation, true) }
     }
 }
 

@@ -10,6 +10,7 @@ use character_storage_http::{
 use character_storage_port::{ErrorKind, Probe, Retry};
 use std::{
     collections::VecDeque,
+    error::Error,
     sync::{Arc, Mutex, atomic::AtomicU32, atomic::Ordering::Relaxed},
     time::Duration,
 };
@@ -152,6 +153,37 @@ async fn an_open_breaker_answers_at_once_and_is_not_retried() {
     assert_eq!(*error.kind(), ErrorKind::CircuitOpen { retry_after: Duration::from_millis(2_500) });
     assert!(error.certainly_not_applied());
     assert_eq!(server.calls(), 5);
+}
+
+fn innermost(error: &dyn Error) -> String {
+    error.source().map_or_else(|| error.to_string(), innermost)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_by_an_open_breaker_names_the_failure_that_opened_it() {
+    let config = HttpStorageConfig { breaker_failures: 1, retry_max: 0, ..config() };
+    let (_, waist) = waist(&[Step::Answer(503)], &config);
+    let storage = HttpStorage::over(waist);
+    storage.probe().await.unwrap_err();
+    let refused = storage.probe().await.unwrap_err();
+    let first = innermost(&refused);
+    assert!(matches!(refused.kind(), ErrorKind::CircuitOpen { .. }) && first.contains("answered 503"), "{first}");
+    storage.breakers().reads.force_open();
+    let forced = storage.probe().await.unwrap_err();
+    assert!(!innermost(&forced).contains("answered 503"), "an operator opened it");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_timeout_names_the_limit_that_was_over_and_how_long_it_is() {
+    let patient = HttpStorageConfig { retry_max: 0, ..config() };
+    let hurried = HttpStorageConfig { deadline: Duration::from_millis(700), ..patient.clone() };
+    for (config, limit) in [(patient, "an attempt may take 2s"), (hurried, "the call had 700ms left for this attempt")]
+    {
+        let (_, waist) = waist(&[Step::Silence], &config);
+        let error = HttpStorage::over(waist).probe().await.unwrap_err();
+        assert_eq!(*error.kind(), ErrorKind::Timeout);
+        assert!(error.detail().is_some_and(|detail| detail.ends_with(limit)), "{error:?}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -266,10 +266,32 @@ fn proxy_variables_do_not_lead_the_token_away() {
 #[test]
 fn an_address_or_a_token_that_http_cannot_use_is_refused_at_once() {
     for address in ["ftp://host", "http://host/?a=b", "http://host/#part", "http://user:word@host"] {
-        assert!(matches!(HttpStorage::connect(config(address)), Err(ConnectError::Address)), "{address}");
+        assert!(matches!(HttpStorage::connect(config(address)), Err(ConnectError::Address { .. })), "{address}");
     }
+    let told = HttpStorage::connect(config("http://user:word@host")).unwrap_err().to_string();
+    assert!(told.contains("(host) must have no user and no password") && !told.contains("word@"), "{told}");
     for token in ["", "two\nlines", "two words"] {
         let config = HttpStorageConfig { token: token.to_owned().into(), ..config("http://host") };
         assert!(matches!(HttpStorage::connect(config), Err(ConnectError::Token)), "{token:?}");
+    }
+}
+
+#[test]
+fn settings_with_which_no_call_could_succeed_are_refused_by_name() {
+    let valid = || config("http://host");
+    let zero = Duration::ZERO;
+    for (setting, config) in [
+        ("deadline", HttpStorageConfig { deadline: zero, ..valid() }),
+        ("attempt_timeout", HttpStorageConfig { attempt_timeout: zero, ..valid() }),
+        ("large_timeout", HttpStorageConfig { large_timeout: zero, ..valid() }),
+        ("connect_timeout", HttpStorageConfig { connect_timeout: zero, ..valid() }),
+        ("breaker_recovery", HttpStorageConfig { breaker_recovery: zero, ..valid() }),
+        ("breaker_failures", HttpStorageConfig { breaker_failures: 0, ..valid() }),
+        ("max_response_bytes", HttpStorageConfig { max_response_bytes: 0, ..valid() }),
+        ("retry_budget_ratio", HttpStorageConfig { retry_budget_ratio: -0.1, ..valid() }),
+        ("retry_budget_ratio", HttpStorageConfig { retry_budget_ratio: f64::NAN, ..valid() }),
+    ] {
+        let refused = HttpStorage::connect(config).unwrap_err();
+        assert!(matches!(&refused, ConnectError::Setting { setting: named, .. } if *named == setting), "{refused}");
     }
 }

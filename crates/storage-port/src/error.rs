@@ -4,7 +4,7 @@ use character_domain::{Revision, Violations};
 use std::{borrow::Cow, error::Error as StdError, fmt, sync::Arc, time::Duration};
 use uuid::Uuid;
 
-use crate::EntityKind;
+use crate::{CONSUMERS, EntityKind, FOLLOW, HEAD, PARKED, PROBE, SNAPSHOT};
 
 /// The result of an operation of the port.
 pub type Result<T, E = StorageError> = std::result::Result<T, E>;
@@ -119,6 +119,12 @@ impl ErrorKind {
     }
 }
 
+/// Whether this is an operation of the port that changes nothing.
+fn only_reads(operation: &str) -> bool {
+    let is_of_kind = |kind: &EntityKind| [kind.find(), kind.list()].contains(&operation);
+    [FOLLOW, HEAD, SNAPSHOT, PROBE, CONSUMERS, PARKED].contains(&operation) || EntityKind::ALL.iter().any(is_of_kind)
+}
+
 /// Whether repeating the very same call can help.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Retry {
@@ -155,11 +161,12 @@ pub struct StorageError {
 
 impl StorageError {
     /// An error of `kind` in `operation`, with the retry advice and write outcome that are usual for the kind:
-    /// `Unavailable`, `Timeout` and `Corrupt` leave the outcome unknown, all others were certainly not applied.
+    /// `Unavailable`, `Timeout` and `Corrupt` leave the outcome of a write unknown, all others were certainly not applied.
+    /// An operation that reads applies nothing, whatever its error.
     #[must_use]
     pub fn new(kind: ErrorKind, operation: &'static str) -> Self {
         let (retry, applied) = (kind.default_retry(), kind.default_applied());
-        Self { kind, operation, entity: None, retry, applied, detail: None, source: None }
+        Self { kind, operation, entity: None, retry, applied, detail: None, source: None }.with_applied(applied)
     }
 
     /// `Unavailable` without advice on when to retry.
@@ -202,10 +209,10 @@ impl StorageError {
         self
     }
 
-    /// Sets whether the write may have been applied.
+    /// Sets whether the write may have been applied. Of an operation that reads it stays [`Applied::No`].
     #[must_use]
     pub fn with_applied(mut self, applied: Applied) -> Self {
-        self.applied = applied;
+        self.applied = if only_reads(self.operation) { Applied::No } else { applied };
         self
     }
 
@@ -289,5 +296,25 @@ impl fmt::Display for StorageError {
 impl StdError for StorageError {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         self.source.as_deref().map(|source| source as _)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{ADVANCE, COMMIT, DISCARD, LEASE, PARK, RELEASE, UNPARK};
+
+    #[test]
+    fn an_operation_that_reads_was_certainly_not_applied_whatever_its_error() {
+        let of_kinds = EntityKind::ALL.iter().flat_map(|kind| [kind.find(), kind.list()]);
+        for operation in of_kinds.chain([FOLLOW, HEAD, SNAPSHOT, PROBE, CONSUMERS, PARKED]) {
+            for kind in [ErrorKind::Timeout, ErrorKind::Corrupt, ErrorKind::Unavailable { retry_after: None }] {
+                let error = StorageError::new(kind, operation).with_applied(Applied::Unknown);
+                assert!(error.certainly_not_applied(), "{error}");
+            }
+        }
+        for operation in [COMMIT, LEASE, ADVANCE, RELEASE, PARK, UNPARK, DISCARD] {
+            assert!(!StorageError::new(ErrorKind::Timeout, operation).certainly_not_applied(), "{operation}");
+        }
     }
 }

@@ -1,11 +1,12 @@
 //! The everyday operations, for callers.
 
 use crate::{
-    Change, ChangeKind, CharacterQuery, Committed, Deleted, DomainEvent, Entity, ErrorKind, Expect, Owned, Page,
-    PageRequest, Read, Result, StorageError, StoragePort, Store, Transaction,
+    Change, ChangeKind, CharacterQuery, Committed, Deleted, DomainEvent, Entity, ErrorKind, Expect, Limit, Owned, Page,
+    PageRequest, Read, Result, Start, StorageError, StoragePort, Store, Transaction,
 };
 use async_trait::async_trait;
 use character_domain::{Character, CharacterId, Meta, Timestamp, now};
+use futures_util::stream::{self, BoxStream, StreamExt};
 use serde_json::json;
 
 /// The everyday operations on rows of any kind. Blanket-implemented for every [`StoragePort`]: do not implement it
@@ -26,6 +27,41 @@ pub trait StorageExt: StoragePort {
         let Read { value, source } = self.find(id, Deleted::Exclude).await?;
         let value = value.ok_or_else(|| StorageError::new(ErrorKind::NotFound, E::FIND).with_entity(E::KIND, id))?;
         Ok(Read { value, source })
+    }
+
+    /// Every page of the list, from the first. Each page is asked for when the stream is polled for it; the stream ends
+    /// behind the last page, or behind an error.
+    ///
+    /// ```
+    /// use character_storage_port::{Character, CharacterQuery, Limit, MemoryStorage, StorageExt, UserId};
+    /// use futures_util::TryStreamExt;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let storage = MemoryStorage::new();
+    /// for number in 1..=7 {
+    ///     storage.create_character(Character::new(UserId::new(), format!("Hero {number}"))).await?;
+    /// }
+    /// let pages: Vec<_> = storage.pages::<Character>(CharacterQuery::live(), Limit::try_from(3)?).try_collect().await?;
+    /// let names: Vec<_> = pages.iter().flat_map(|page| &page.items).map(|hero| hero.name.as_str()).collect();
+    /// assert_eq!((pages.len(), names.len(), names[0]), (3, 7, "Hero 7"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    fn pages<E: Entity>(&self, query: E::Query, limit: Limit) -> BoxStream<'_, Result<Page<E>>>
+    where
+        Self: Store<E>,
+    {
+        stream::try_unfold(Some(PageRequest::first(limit)), move |request| {
+            let query = query.clone();
+            async move {
+                let Some(request) = request else { return Ok(None) };
+                let page = self.list(&query, request).await?.value;
+                let next = page.next.clone().map(|cursor| PageRequest { limit, start: Start::After(cursor) });
+                Ok(Some((page, next)))
+            }
+        })
+        .boxed()
     }
 
     /// Stores a new row. Returns it as stored.

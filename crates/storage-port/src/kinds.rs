@@ -142,6 +142,11 @@ macro_rules! define {
             )+
         }
 
+        #[diagnostic::on_unimplemented(
+            message = "`{Self}` is not a whole storage",
+            label = "implements only a part of the port",
+            note = "a storage implements `Commit`, `Log`, `Consumers`, `Snapshot`, `Probe`, and `Store<E>` for every kind of row: write one `impl<E: Entity> Store<E>`, and use `delegate_port!` for a wrapper"
+        )]
         /// The whole port. Blanket-implemented for every type that implements its parts; hold it as
         /// `Arc<dyn StoragePort>`.
         pub trait StoragePort:

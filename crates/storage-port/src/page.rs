@@ -30,6 +30,19 @@ impl Limit {
     }
 }
 
+/// The number of rows is not from 1 to 1000.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("must be from 1 to 1000, not {0}")]
+pub struct InvalidLimit(pub u32);
+
+impl TryFrom<u32> for Limit {
+    type Error = InvalidLimit;
+
+    fn try_from(limit: u32) -> Result<Self, InvalidLimit> {
+        Self::new(limit).ok_or(InvalidLimit(limit))
+    }
+}
+
 impl Default for Limit {
     fn default() -> Self {
         Self(100)

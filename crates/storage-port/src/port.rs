@@ -3,6 +3,9 @@
 use crate::{Committed, Consumers, Entity, Log, Page, PageRequest, Read, Result, Snapshot, Transaction, delegate_port};
 use async_trait::async_trait;
 
+/// The operation name of a probe.
+pub const PROBE: &str = "probe";
+
 /// Whether soft-deleted rows are wanted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Deleted {

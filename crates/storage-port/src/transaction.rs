@@ -41,6 +41,12 @@ pub enum Expect {
     Revision(Revision),
 }
 
+impl From<Revision> for Expect {
+    fn from(revision: Revision) -> Self {
+        Self::Revision(revision)
+    }
+}
+
 /// One change of one row.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", bound = "")]

@@ -1,7 +1,7 @@
 //! The OpenAPI document of the contract.
 
 use crate::{entities::Described, schemas};
-use character_storage_port::{MAX_TRANSACTIONS, SNAPSHOT, every_kind};
+use character_storage_port::{MAX_TRANSACTIONS, PROBE, SNAPSHOT, every_kind};
 use character_storage_wire as wire;
 use utoipa::openapi::{
     Components, ContentBuilder, HeaderBuilder, HttpMethod, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder,
@@ -115,8 +115,8 @@ fn snapshot() -> Operation {
 }
 
 fn probe() -> Operation {
-    let operation = operation(wire::OP_PROBE, "probe", "Whether the data can be reached, past every cache")
-        .response("204", done("It can"));
+    let operation =
+        operation(PROBE, "probe", "Whether the data can be reached, past every cache").response("204", done("It can"));
     problems(operation, &[])
 }
 

@@ -6,6 +6,10 @@
 //! new type of field goes into `field`.
 #![warn(missing_debug_implementations)]
 
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 mod call;
 mod campaign;
 mod character;

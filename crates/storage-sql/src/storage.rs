@@ -17,7 +17,7 @@ use crate::{
 };
 use async_trait::async_trait;
 use character_storage_port::{
-    COMMIT, Commit, Committed, Deleted, Epoch, ErrorKind, Page, PageRequest, Probe, Read, Result, Snapshot,
+    COMMIT, Commit, Committed, Deleted, Epoch, ErrorKind, PROBE, Page, PageRequest, Probe, Read, Result, Snapshot,
     SnapshotStream, StorageError, Store, Transaction, check_batch, check_list,
 };
 use std::{path::Path, sync::Arc, time::Duration};
@@ -25,7 +25,6 @@ use std::{path::Path, sync::Arc, time::Duration};
 mod log;
 
 /// The operation name of a probe.
-const PROBE: &str = "probe";
 
 /// Keeps everything in PostgreSQL or in an SQLite file. Clones share the connections; the threads of an SQLite
 /// file, and the one that reads the log, end when the last clone is dropped.

@@ -36,6 +36,10 @@
 #![warn(missing_debug_implementations)]
 #![expect(clippy::expect_used, reason = "a clause judges by panicking")]
 
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 pub mod clauses;
 mod faults;
 mod harness;

@@ -29,6 +29,10 @@
 //! the kinds of rows and the owners of a newer server. Every request carries `Authorization: Bearer …`; every failure is a [`Problem`].
 #![warn(missing_debug_implementations)]
 
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 mod body;
 mod consumers;
 mod decode;
@@ -50,7 +54,7 @@ pub use header::{JSON, NDJSON, PROBLEM_JSON, entity_tag, is_media_type};
 pub use log::{CommittedBody, DEFAULT_LIMIT, FollowParameters, HeadBody, LogBatchBody};
 pub use parameters::decode_nothing;
 pub use path::{
-    ADVANCE, BASE, BATCH, CONSUMERS, DISCARD, LEASE, LOG, LOG_HEAD, OP_PROBE, PARK, PARKED, PROBE, RELEASE, SNAPSHOT,
+    ADVANCE, BASE, BATCH, CONSUMERS, DISCARD, LEASE, LOG, LOG_HEAD, PARK, PARKED, PROBE, RELEASE, SNAPSHOT,
     TRANSACTIONS, UNPARK, VERSION, collection, entity, of_consumer,
 };
 pub use problem::{Problem, ProblemEntity, RetryAdvice, kind_for_status};

@@ -35,9 +35,6 @@ pub const SNAPSHOT: &str = "/storage/v1/snapshot";
 /// Asks whether the data can be reached.
 pub const PROBE: &str = "/storage/v1/probe";
 
-/// The operation name of a probe.
-pub const OP_PROBE: &str = "probe";
-
 /// The path of all rows of a kind: `/storage/v1/characters`.
 #[must_use]
 pub fn collection(kind: EntityKind) -> String {
