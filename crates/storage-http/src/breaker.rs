@@ -1,16 +1,18 @@
 //! The circuit breaker.
 
 use crate::verdict::Evidence;
-use failsafe::{Config, Instrument, StateMachine, backoff::Constant, failure_policy};
+use failsafe::{
+    FailurePolicy,
+    backoff::{Constant, constant},
+    failure_policy::{ConsecutiveFailures, consecutive_failures},
+};
 use std::{
     error::Error,
     fmt,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::{Duration, Instant},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
+use tokio::time::Instant;
 
 /// What the breaker does with calls. Closed means that they pass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -41,8 +43,8 @@ impl BreakerState {
 /// The shortest time after which a refused caller is asked to try again.
 const SHORTEST_WAIT: Duration = Duration::from_secs(1);
 
-/// A circuit breaker on the state machine of `failsafe`, with an admission of our own, because that machine lets every
-/// caller through while half-open and lets a straggler from before the trip close it.
+/// A circuit breaker. A failure policy of `failsafe` decides when it opens and for how long; the rest is one state under one
+/// lock.
 ///
 /// | state | event | next state |
 /// |---|---|---|
@@ -62,79 +64,43 @@ pub struct CircuitBreaker(Arc<Inner>);
 
 struct Inner {
     name: &'static str,
-    machine: StateMachine<failure_policy::ConsecutiveFailures<Constant>, Hook>,
-    progress: Arc<Progress>,
-    gate: Mutex<Gate>,
     recovery: Duration,
     /// The longest time after which a refused caller is asked to try again.
     longest_wait: Duration,
-    rejected: AtomicU64,
-    probes: AtomicU64,
+    state: Mutex<State>,
 }
 
-/// What the machine tells of its own changes. It has no way to be asked.
-struct Progress(Mutex<Phase>);
-
-/// A state, how many there were before it, and when it began.
-#[derive(Clone, Copy)]
-struct Phase {
-    state: BreakerState,
-    epoch: u64,
-    since: Instant,
-}
-
-impl Progress {
-    fn get(&self) -> Phase {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-struct Hook(Arc<Progress>);
-
-impl Hook {
-    fn to(&self, state: BreakerState) {
-        let mut progress = self.0.0.lock().unwrap_or_else(PoisonError::into_inner);
-        *progress = Phase { state, epoch: progress.epoch + 1, since: Instant::now() };
-    }
-}
-
-impl Instrument for Hook {
-    fn on_call_rejected(&self) {}
-    fn on_open(&self) {
-        self.to(BreakerState::Open);
-    }
-    fn on_half_open(&self) {
-        self.to(BreakerState::HalfOpen);
-    }
-    fn on_closed(&self) {
-        self.to(BreakerState::Closed);
-    }
-}
-
-/// Held across every use of the machine, so that its reports arrive in the order of its changes.
-#[derive(Default)]
-struct Gate {
-    /// The change of state whose probe is under way, so that a probe admitted before a reset cannot release the slot of a
-    /// later probe.
-    probing: Option<u64>,
+struct State {
+    policy: ConsecutiveFailures<Constant>,
+    /// Failures in a row.
     failures: u32,
-    opened: Option<Instant>,
+    phase: BreakerState,
+    /// The number of phases before this one. Outcomes of calls admitted in an earlier phase change nothing.
+    epoch: u64,
+    /// When the phase began.
+    since: Instant,
+    /// When an open breaker admits a probe.
+    probe_at: Instant,
+    /// The epoch whose probe is under way, so that a probe admitted before a reset cannot release the slot of a later probe.
+    probing: Option<u64>,
     forced: Option<Forced>,
     /// The last failure.
     cause: Option<Cause>,
+    rejected: u64,
+    probes: u64,
 }
 
 /// Why the upstream counts as failing.
 pub(crate) type Cause = Arc<dyn Error + Send + Sync>;
 
-/// What an operator made of it.
+/// The state in which an operator keeps the breaker.
 #[derive(Clone, Copy)]
 struct Forced {
     state: BreakerState,
     since: Instant,
 }
 
-/// The epoch of calls admitted by an operator's order: there is no such, so their outcomes change nothing.
+/// The epoch of calls admitted by an operator's order: no phase has it, so their outcomes change nothing.
 const BYPASSED: u64 = u64::MAX;
 
 /// What the outcome of a call did to the state of the breaker.
@@ -153,30 +119,74 @@ pub(crate) struct Permit {
     probe: bool,
 }
 
-impl CircuitBreaker {
-    /// Closed, with a name for metrics and logs; opens at `failures` failures in a row and admits a probe after `recovery`. A refused caller is asked to try
-    /// again after at most `longest_wait`.
-    pub(crate) fn new(name: &'static str, failures: u32, recovery: Duration, longest_wait: Duration) -> Self {
-        let progress =
-            Arc::new(Progress(Mutex::new(Phase { state: BreakerState::Closed, epoch: 0, since: Instant::now() })));
-        let policy = failure_policy::consecutive_failures(failures, failsafe::backoff::constant(recovery));
-        let machine = Config::new().failure_policy(policy).instrument(Hook(Arc::clone(&progress))).build();
-        let (gate, rejected, probes) = (Mutex::default(), AtomicU64::default(), AtomicU64::default());
-        Self(Arc::new(Inner { name, machine, progress, gate, recovery, longest_wait, rejected, probes }))
+impl State {
+    fn enter(&mut self, phase: BreakerState) {
+        (self.phase, self.epoch, self.since) = (phase, self.epoch + 1, Instant::now());
     }
 
-    fn gate(&self) -> MutexGuard<'_, Gate> {
-        self.0.gate.lock().unwrap_or_else(PoisonError::into_inner)
+    fn succeed(&mut self) {
+        self.failures = 0;
+        if self.phase == BreakerState::Closed {
+            self.policy.record_success();
+        } else {
+            self.close();
+        }
+    }
+
+    fn fail(&mut self) {
+        self.failures = self.failures.saturating_add(1);
+        if let Some(time) = self.policy.mark_dead_on_failure() {
+            self.enter(BreakerState::Open);
+            self.probe_at = self.since + time;
+        }
+    }
+
+    fn close(&mut self) {
+        self.failures = 0;
+        self.policy.revived();
+        if self.phase != BreakerState::Closed {
+            self.enter(BreakerState::Closed);
+        }
+    }
+
+    fn awaits_recovery(&self) -> bool {
+        self.forced.is_none() && self.phase != BreakerState::Closed
+    }
+}
+
+impl CircuitBreaker {
+    /// Closed, with a name for metrics and logs. Opens at `failures` failures in a row and admits a probe after `recovery`. A
+    /// refused caller is asked to try again after at most `longest_wait`.
+    pub(crate) fn new(name: &'static str, failures: u32, recovery: Duration, longest_wait: Duration) -> Self {
+        let now = Instant::now();
+        let state = State {
+            policy: consecutive_failures(failures, constant(recovery)),
+            failures: 0,
+            phase: BreakerState::Closed,
+            epoch: 0,
+            since: now,
+            probe_at: now,
+            probing: None,
+            forced: None,
+            cause: None,
+            rejected: 0,
+            probes: 0,
+        };
+        Self(Arc::new(Inner { name, recovery, longest_wait, state: Mutex::new(state) }))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn set_cause(&self, cause: Option<Cause>) {
-        self.gate().cause = cause;
+        self.lock().cause = cause;
     }
 
     /// The last failure of the upstream; `None` while an operator keeps the breaker open.
     pub(crate) fn cause(&self) -> Option<Cause> {
-        let gate = self.gate();
-        gate.cause.clone().filter(|_| gate.forced.is_none())
+        let state = self.lock();
+        state.cause.clone().filter(|_| state.forced.is_none())
     }
 
     /// Its name in metrics and logs: `reads` or `changes`.
@@ -187,66 +197,74 @@ impl CircuitBreaker {
 
     /// Admits a call or a probe; refused, the caller should try again after the returned time.
     pub(crate) fn admit(&self) -> Result<Permit, Duration> {
-        let mut gate = self.gate();
-        match gate.forced {
+        let mut state = self.lock();
+        match state.forced {
             Some(Forced { state: BreakerState::Closed, .. }) => {
                 return Ok(Permit { breaker: self.clone(), epoch: BYPASSED, probe: false });
             }
-            Some(_) => return Err(self.reject(&gate)),
-            None if !self.0.machine.is_call_permitted() => return Err(self.reject(&gate)),
+            Some(_) => return Err(self.reject(&mut state)),
             None => {}
         }
-        let Phase { state, epoch, .. } = self.0.progress.get();
-        let probe = state != BreakerState::Closed;
-        if probe {
-            if gate.probing == Some(epoch) {
-                return Err(self.reject(&gate));
+        if state.phase == BreakerState::Open {
+            if Instant::now() < state.probe_at {
+                return Err(self.reject(&mut state));
             }
-            gate.probing = Some(epoch);
-            self.0.probes.fetch_add(1, Ordering::Relaxed);
+            state.enter(BreakerState::HalfOpen);
         }
-        Ok(Permit { breaker: self.clone(), epoch, probe })
+        let probe = state.phase == BreakerState::HalfOpen;
+        if probe {
+            if state.probing == Some(state.epoch) {
+                return Err(self.reject(&mut state));
+            }
+            state.probing = Some(state.epoch);
+            state.probes += 1;
+        }
+        Ok(Permit { breaker: self.clone(), epoch: state.epoch, probe })
     }
 
-    fn reject(&self, gate: &Gate) -> Duration {
-        self.0.rejected.fetch_add(1, Ordering::Relaxed);
-        let waited = gate.opened.filter(|_| gate.forced.is_none()).map_or(Duration::ZERO, |opened| opened.elapsed());
+    fn reject(&self, state: &mut State) -> Duration {
+        state.rejected += 1;
+        if state.forced.is_some() {
+            // Only the operator who forced it open can end that.
+            return self.0.recovery.max(self.shortest_wait());
+        }
         // While a probe is under way the recovery time is over, and an immediate repeat would only be refused again.
-        let left = self.0.recovery.saturating_sub(waited).max(self.shortest_wait());
-        // Only the operator who forced it open can end that.
-        if gate.forced.is_some() { left } else { left.min(self.0.longest_wait) }
+        let left = state.probe_at.saturating_duration_since(Instant::now());
+        left.max(self.shortest_wait()).min(self.0.longest_wait)
     }
 
     /// What it does with calls now. An open breaker whose time is over stays `Open` until a call comes.
     #[must_use]
     pub fn state(&self) -> BreakerState {
-        self.gate().forced.map_or_else(|| self.0.progress.get().state, |forced| forced.state)
+        let state = self.lock();
+        state.forced.map_or(state.phase, |forced| forced.state)
     }
 
     /// How long it has been in this state.
     #[must_use]
     pub fn state_age(&self) -> Duration {
-        self.gate().forced.map_or_else(|| self.0.progress.get().since, |forced| forced.since).elapsed()
+        let state = self.lock();
+        state.forced.map_or(state.since, |forced| forced.since).elapsed()
     }
 
     /// Whether an operator keeps it in this state.
     #[must_use]
     pub fn is_forced(&self) -> bool {
-        self.gate().forced.is_some()
+        self.lock().forced.is_some()
     }
 
     /// How long until it lets a probe through; `None` unless it is open by itself.
     #[must_use]
     pub fn time_to_probe(&self) -> Option<Duration> {
-        let gate = self.gate();
-        let open = gate.forced.is_none() && self.0.progress.get().state == BreakerState::Open;
-        gate.opened.filter(|_| open).map(|opened| self.0.recovery.saturating_sub(opened.elapsed()))
+        let state = self.lock();
+        let is_open = state.forced.is_none() && state.phase == BreakerState::Open;
+        is_open.then(|| state.probe_at.saturating_duration_since(Instant::now()))
     }
 
     /// Failures in a row.
     #[must_use]
     pub fn failures(&self) -> u32 {
-        self.gate().failures
+        self.lock().failures
     }
 
     /// The shortest time after which a refused caller is asked to try again.
@@ -257,55 +275,46 @@ impl CircuitBreaker {
     /// Probes let through so far.
     #[must_use]
     pub fn recovery_attempts(&self) -> u64 {
-        self.0.probes.load(Ordering::Relaxed)
+        self.lock().probes
     }
 
     /// Calls refused so far.
     #[must_use]
     pub fn rejected(&self) -> u64 {
-        self.0.rejected.load(Ordering::Relaxed)
+        self.lock().rejected
     }
 
     /// Refuses every call until [`reset`](Self::reset): for an operator.
     pub fn force_open(&self) {
-        self.gate().forced = Some(Forced { state: BreakerState::Open, since: Instant::now() });
+        self.lock().forced = Some(Forced { state: BreakerState::Open, since: Instant::now() });
     }
 
-    /// Lets every call through, whatever becomes of it, until [`reset`](Self::reset): for an operator.
+    /// Lets every call through, whatever its outcome, until [`reset`](Self::reset): for an operator.
     pub fn force_closed(&self) {
-        self.gate().forced = Some(Forced { state: BreakerState::Closed, since: Instant::now() });
+        self.lock().forced = Some(Forced { state: BreakerState::Closed, since: Instant::now() });
     }
 
     /// Closes it and forgets its failures: for an operator.
     pub fn reset(&self) {
-        let mut gate = self.gate();
-        gate.forced = None;
-        self.close(&mut gate);
+        let mut state = self.lock();
+        state.forced = None;
+        state.close();
     }
 
     /// Whether it refuses calls because of failures, and background probes can close it.
     pub(crate) fn awaits_recovery(&self) -> bool {
-        let gate = self.gate();
-        gate.forced.is_none() && self.0.progress.get().state != BreakerState::Closed
+        self.lock().awaits_recovery()
     }
 
     /// Closes it because the upstream answers again, unless it is closed or an operator forces its state. Returns whether
     /// it closed.
     pub(crate) fn recovered(&self) -> bool {
-        let mut gate = self.gate();
-        let closes = gate.forced.is_none() && self.0.progress.get().state != BreakerState::Closed;
+        let mut state = self.lock();
+        let closes = state.awaits_recovery();
         if closes {
-            self.close(&mut gate);
+            state.close();
         }
         closes
-    }
-
-    fn close(&self, gate: &mut Gate) {
-        gate.failures = 0;
-        gate.opened = None;
-        self.0.machine.reset();
-        // A closed machine ignores a reset, and would keep the failures it has counted.
-        self.0.machine.on_success();
     }
 }
 
@@ -322,30 +331,20 @@ impl Permit {
 
     /// Reports what the call showed about the upstream. [`Evidence::Nothing`] has the same effect as dropping the permit.
     pub(crate) fn settle(self, evidence: Evidence) -> Settled {
-        let mut gate = self.breaker.gate();
-        let before = self.breaker.0.progress.get();
-        if self.epoch != before.epoch {
+        let mut state = self.breaker.lock();
+        if self.epoch != state.epoch {
             return Settled::Unchanged;
         }
         match evidence {
-            Evidence::Alive => {
-                gate.failures = 0;
-                self.breaker.0.machine.on_success();
-            }
-            Evidence::Failing => {
-                gate.failures = gate.failures.saturating_add(1);
-                self.breaker.0.machine.on_error();
-                if self.breaker.0.progress.get().state == BreakerState::Open {
-                    gate.opened = Some(Instant::now());
-                }
-            }
+            Evidence::Alive => state.succeed(),
+            Evidence::Failing => state.fail(),
             Evidence::Nothing => {}
         }
-        let after = self.breaker.0.progress.get();
-        // Before the permit is dropped, which locks the gate again.
-        drop(gate);
-        match after.state {
-            _ if after.epoch == before.epoch => Settled::Unchanged,
+        let (phase, is_same) = (state.phase, self.epoch == state.epoch);
+        // Before the permit is dropped, which locks the state again.
+        drop(state);
+        match phase {
+            _ if is_same => Settled::Unchanged,
             BreakerState::Closed => Settled::Closed,
             BreakerState::Open | BreakerState::HalfOpen => Settled::Opened,
         }
@@ -355,9 +354,9 @@ impl Permit {
 impl Drop for Permit {
     fn drop(&mut self) {
         if self.probe {
-            let mut gate = self.breaker.gate();
-            if gate.probing == Some(self.epoch) {
-                gate.probing = None;
+            let mut state = self.breaker.lock();
+            if state.probing == Some(self.epoch) {
+                state.probing = None;
             }
         }
     }
@@ -372,181 +371,5 @@ impl fmt::Debug for CircuitBreaker {
 
 #[cfg(test)]
 mod model;
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const RECOVERY: Duration = Duration::from_millis(30);
-    const MINUTE: Duration = Duration::from_secs(60);
-
-    fn tripped() -> CircuitBreaker {
-        let breaker = CircuitBreaker::new("test", 5, RECOVERY, RECOVERY);
-        for _ in 0..5 {
-            breaker.admit().ok().unwrap().settle(Evidence::Failing);
-        }
-        breaker
-    }
-
-    /// Real time, because the state machine below reads the system's clock; the condition is polled, not hoped for.
-    fn probe_of(breaker: &CircuitBreaker) -> Permit {
-        let end = Instant::now() + Duration::from_secs(10);
-        loop {
-            match breaker.admit() {
-                Ok(permit) => return permit,
-                Err(_) => assert!(Instant::now() < end, "no probe was admitted"),
-            }
-            std::thread::yield_now();
-        }
-    }
-
-    #[test]
-    fn it_opens_at_the_fifth_failure_in_a_row_and_not_before() {
-        let breaker = CircuitBreaker::new("test", 5, MINUTE, MINUTE);
-        for outcome in [false, false, false, false, true, false, false, false, false] {
-            breaker.admit().ok().unwrap().settle(if outcome { Evidence::Alive } else { Evidence::Failing });
-            assert_eq!(breaker.state(), BreakerState::Closed);
-        }
-        assert_eq!(breaker.failures(), 4);
-        breaker.admit().ok().unwrap().settle(Evidence::Failing);
-        assert_eq!(breaker.state(), BreakerState::Open);
-        let left = breaker.admit().err().unwrap();
-        assert!(left > Duration::from_secs(59) && left <= Duration::from_secs(60), "{left:?}");
-        assert_eq!(breaker.rejected(), 1);
-    }
-
-    /// Lesson 26: a recovering upstream is not met by everybody at once.
-    #[test]
-    fn one_probe_is_admitted_among_two_hundred_callers() {
-        let breaker = tripped();
-        let probe = probe_of(&breaker);
-        assert_eq!(breaker.state(), BreakerState::HalfOpen);
-        let admitted = std::thread::scope(|scope| {
-            let calls: Vec<_> = (0..200).map(|_| scope.spawn(|| breaker.admit().is_ok())).collect();
-            calls.into_iter().filter_map(|call| call.join().ok()).filter(|admitted| *admitted).count()
-        });
-        assert_eq!(admitted, 0);
-        probe.settle(Evidence::Alive);
-        assert_eq!((breaker.state(), breaker.recovery_attempts()), (BreakerState::Closed, 1));
-    }
-
-    #[test]
-    fn a_failed_probe_opens_it_again() {
-        let breaker = tripped();
-        probe_of(&breaker).settle(Evidence::Failing);
-        assert_eq!(breaker.state(), BreakerState::Open);
-        probe_of(&breaker).settle(Evidence::Alive);
-        assert_eq!(breaker.state(), BreakerState::Closed);
-    }
-
-    /// Lesson 21: the right to probe is given back whatever becomes of its holder.
-    #[test]
-    fn a_cancelled_or_panicked_probe_does_not_wedge_it() {
-        let breaker = tripped();
-        drop(probe_of(&breaker));
-        let panicking = breaker.clone();
-        let panicked = std::thread::spawn(move || {
-            let _probe = probe_of(&panicking);
-            panic!("in the middle of a probe");
-        });
-        assert!(panicked.join().is_err());
-        probe_of(&breaker).settle(Evidence::Alive);
-        assert_eq!(breaker.state(), BreakerState::Closed);
-    }
-
-    #[test]
-    fn a_straggler_from_before_the_trip_neither_closes_it_nor_counts() {
-        let breaker = CircuitBreaker::new("test", 5, RECOVERY, RECOVERY);
-        let stragglers: Vec<_> = (0..3).map(|_| breaker.admit().ok().unwrap()).collect();
-        for _ in 0..5 {
-            breaker.admit().ok().unwrap().settle(Evidence::Failing);
-        }
-        let probe = probe_of(&breaker);
-        for (straggler, outcome) in stragglers.into_iter().zip([true, false, true]) {
-            straggler.settle(if outcome { Evidence::Alive } else { Evidence::Failing });
-            assert_eq!(breaker.state(), BreakerState::HalfOpen);
-        }
-        probe.settle(Evidence::Alive);
-        assert_eq!(breaker.state(), BreakerState::Closed);
-    }
-
-    #[test]
-    fn a_reset_forgets_failures_also_while_it_is_closed() {
-        let breaker = CircuitBreaker::new("test", 5, MINUTE, MINUTE);
-        for _ in 0..4 {
-            breaker.admit().ok().unwrap().settle(Evidence::Failing);
-        }
-        breaker.reset();
-        for _ in 0..4 {
-            breaker.admit().ok().unwrap().settle(Evidence::Failing);
-            assert_eq!(breaker.state(), BreakerState::Closed);
-        }
-        breaker.admit().ok().unwrap().settle(Evidence::Failing);
-        assert_eq!((breaker.state(), breaker.failures()), (BreakerState::Open, 5));
-    }
-
-    #[test]
-    fn a_probe_from_before_a_reset_neither_blocks_nor_doubles_the_next() {
-        let breaker = tripped();
-        let old = probe_of(&breaker);
-        breaker.reset();
-        for _ in 0..5 {
-            breaker.admit().ok().unwrap().settle(Evidence::Failing);
-        }
-        let new = probe_of(&breaker);
-        drop(old);
-        assert!(breaker.admit().is_err(), "the new probe is still under way");
-        new.settle(Evidence::Alive);
-        assert_eq!(breaker.state(), BreakerState::Closed);
-    }
-
-    /// Lesson 28: those who are refused beside a probe do not return as a herd.
-    #[test]
-    fn who_is_refused_beside_a_probe_is_not_told_to_come_back_at_once() {
-        let breaker = tripped();
-        let _probe = probe_of(&breaker);
-        assert_eq!(breaker.admit().err(), Some(RECOVERY));
-    }
-
-    #[test]
-    fn an_operator_can_force_it_open_and_close_it() {
-        let breaker = CircuitBreaker::new("test", 5, RECOVERY, RECOVERY);
-        breaker.force_open();
-        assert!(breaker.admit().is_err());
-        assert_eq!(breaker.state(), BreakerState::Open);
-        breaker.reset();
-        breaker.admit().ok().unwrap().settle(Evidence::Alive);
-        assert_eq!(breaker.state(), BreakerState::Closed);
-    }
-
-    #[test]
-    fn forced_closed_it_lets_everything_through_and_then_begins_anew() {
-        let breaker = CircuitBreaker::new("test", 5, MINUTE, MINUTE);
-        for _ in 0..4 {
-            breaker.admit().ok().unwrap().settle(Evidence::Failing);
-        }
-        breaker.force_closed();
-        for _ in 0..20 {
-            breaker.admit().ok().unwrap().settle(Evidence::Failing);
-        }
-        assert_eq!((breaker.state(), breaker.is_forced()), (BreakerState::Closed, true));
-        breaker.reset();
-        for _ in 0..4 {
-            breaker.admit().ok().unwrap().settle(Evidence::Failing);
-        }
-        assert_eq!((breaker.state(), breaker.is_forced()), (BreakerState::Closed, false));
-        breaker.admit().ok().unwrap().settle(Evidence::Failing);
-        assert_eq!(breaker.state(), BreakerState::Open);
-    }
-
-    #[test]
-    fn an_operator_sees_how_long_it_has_been_open_and_when_it_will_try() {
-        let breaker = CircuitBreaker::new("test", 1, MINUTE, MINUTE);
-        assert_eq!(breaker.time_to_probe(), None);
-        breaker.admit().ok().unwrap().settle(Evidence::Failing);
-        let left = breaker.time_to_probe().unwrap();
-        assert!(left > Duration::from_secs(50) && breaker.state_age() < Duration::from_secs(10), "{left:?}");
-        breaker.force_open();
-        assert_eq!((breaker.time_to_probe(), breaker.is_forced()), (None, true));
-    }
-}
+mod tests;

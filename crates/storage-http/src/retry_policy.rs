@@ -1,7 +1,7 @@
 //! When to try again.
 
 use crate::{ApiRequest, ApiResponse, RequestKind, RequestSize, TransportError, TransportErrorKind, verdict::Repeat};
-use backoff::backoff::Backoff;
+use backoff::{ExponentialBackoff, ExponentialBackoffBuilder};
 use std::time::Duration;
 
 /// How often, and after which pauses.
@@ -13,31 +13,17 @@ pub(crate) struct RetryPolicy {
     pub(crate) retry_after_cap: Duration,
 }
 
-/// The pauses of one call: full jitter, each drawn from zero to an upper end that doubles up to a cap.
-#[derive(Clone, Debug)]
-pub(crate) struct FullJitter {
-    policy: RetryPolicy,
-    used: u32,
-}
-
 impl RetryPolicy {
-    pub(crate) fn pauses(self) -> FullJitter {
-        FullJitter { policy: self, used: 0 }
-    }
-}
-
-impl Backoff for FullJitter {
-    fn reset(&mut self) {
-        self.used = 0;
-    }
-
-    fn next_backoff(&mut self) -> Option<Duration> {
-        if self.used >= self.policy.max {
-            return None;
-        }
-        let upper = self.policy.base.saturating_mul(2u32.saturating_pow(self.used)).min(self.policy.cap);
-        self.used += 1;
-        Some(rand::random_range(Duration::ZERO..=upper))
+    /// The pauses of one call: full jitter, each drawn from zero to an upper end that doubles up to a cap. `backoff` draws from
+    /// both sides of its interval, so that its interval is half of the upper end.
+    pub(crate) fn pauses(self) -> ExponentialBackoff {
+        ExponentialBackoffBuilder::new()
+            .with_initial_interval(self.base.min(self.cap) / 2)
+            .with_max_interval(self.cap / 2)
+            .with_multiplier(2.0)
+            .with_randomization_factor(1.0)
+            .with_max_elapsed_time(None)
+            .build()
     }
 }
 

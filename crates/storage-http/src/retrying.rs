@@ -2,20 +2,14 @@ use crate::{
     ApiRequest, ApiResponse, RequestKind, Transport, TransportError, TransportErrorKind,
     budget::RetryBudget,
     metrics::WaistMetrics,
-    retry_policy::{FullJitter, RetryPolicy, reason},
+    retry_policy::{RetryPolicy, reason},
 };
 use async_trait::async_trait;
-use backoff::backoff::{Backoff, Stop};
+use backoff::{ExponentialBackoff, backoff::Backoff};
 use character_domain::json;
 use character_storage_wire::Problem;
-use std::{
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, AtomicU32, Ordering::Relaxed},
-    },
-    time::Duration,
-};
-use tokio::time::Instant;
+use std::{sync::Arc, time::Duration};
+use tokio::time::{Instant, sleep};
 use tracing::{Instrument, info_span};
 
 /// Tries again what may be tried again, while attempts, time and budget last.
@@ -27,60 +21,34 @@ pub(crate) struct Retrying<T> {
     pub(crate) metrics: WaistMetrics,
 }
 
-/// What the attempts of one call have in common.
-struct Call {
-    pauses: Mutex<FullJitter>,
-    attempts: AtomicU32,
-    /// Some attempt may have reached the server.
-    sent: AtomicBool,
-    /// Some attempt may have had an effect that its answer, if any came, does not tell of.
-    lost: AtomicBool,
-    /// More attempts were wanted than could be afforded.
-    exhausted: AtomicBool,
-}
-
 type Attempt = Result<ApiResponse, TransportError>;
 
+/// What follows an attempt.
+enum Next {
+    /// Another one, after this pause.
+    After(Duration),
+    /// None: the outcome would be the same, or a repeat could do harm.
+    Nothing,
+    /// None, although another one could help: attempts, time or budget are spent.
+    Spent,
+}
+
 impl<T: Transport> Retrying<T> {
-    /// How long to wait before the next attempt; `None` when there is to be none.
-    fn pause(&self, call: &Call, request: &ApiRequest, attempt: &Attempt) -> Option<Duration> {
-        let reason = reason(attempt, request)?;
+    fn next(&self, attempts: u32, pauses: &mut ExponentialBackoff, request: &ApiRequest, attempt: &Attempt) -> Next {
+        let Some(reason) = reason(attempt, request) else { return Next::Nothing };
         let asked = attempt.as_ref().ok().and_then(|response| response.retry_after).unwrap_or_default();
-        let pause = call.pauses.lock().unwrap_or_else(PoisonError::into_inner).next_backoff();
+        let pause =
+            pauses.next_backoff().filter(|_| attempts <= self.policy.max && asked <= self.policy.retry_after_cap);
         let pause = pause.map(|pause| pause.max(asked));
         let in_time = |pause: &Duration| request.deadline.is_none_or(|deadline| Instant::now() + *pause < deadline);
-        let affordable = pause.filter(|_| asked <= self.policy.retry_after_cap).filter(in_time);
-        let Some(pause) = affordable else {
-            call.exhausted.store(true, Relaxed);
-            return None;
-        };
+        let Some(pause) = pause.filter(in_time) else { return Next::Spent };
         if !self.budget.take() {
             self.metrics.budget_exhausted();
-            call.exhausted.store(true, Relaxed);
-            return None;
+            return Next::Spent;
         }
         self.metrics.retried(request.operation, reason);
         tracing::debug!(operation = request.operation, reason, pause_ms = pause.as_millis(), "trying again");
-        Some(pause)
-    }
-
-    async fn attempt(&self, call: &Call, request: ApiRequest) -> Result<ApiResponse, backoff::Error<Attempt>> {
-        let number = call.attempts.fetch_add(1, Relaxed) + 1;
-        let span = info_span!("storage_attempt", operation = request.operation, attempt = number);
-        let attempt = self.inner.call(request.clone()).instrument(span).await;
-        self.metrics.attempted(request.operation, &attempt);
-        let sent = attempt.as_ref().map_or_else(|error| error.sent, |_| true);
-        call.sent.fetch_or(sent, Relaxed);
-        let pause = self.pause(call, &request, &attempt);
-        if pause.is_some() && sent && !attempt.as_ref().is_ok_and(certainly_had_no_effect) {
-            call.lost.store(true, Relaxed);
-        }
-        match (pause, attempt) {
-            // The pause is always our own: left to itself, `backoff` would not count pauses that a server asked for.
-            (Some(pause), attempt) => Err(backoff::Error::retry_after(attempt, pause)),
-            (None, Ok(response)) => Ok(response),
-            (None, Err(error)) => Err(backoff::Error::permanent(Err(error))),
-        }
+        Next::After(pause)
     }
 }
 
@@ -99,28 +67,32 @@ impl<T: Transport> Transport for Retrying<T> {
         if request.kind == RequestKind::Call {
             self.budget.offered();
         }
-        let call = Call {
-            pauses: Mutex::new(self.policy.pauses()),
-            attempts: AtomicU32::new(0),
-            sent: AtomicBool::new(false),
-            lost: AtomicBool::new(false),
-            exhausted: AtomicBool::new(false),
-        };
-        // Everything happens inside the future: `backoff` calls the closure before it pauses.
-        let attempts = || async { self.attempt(&call, request.clone()).await };
-        let result = backoff::future::retry(Stop {}, attempts).await.or_else(|last| last);
-        let (attempts, exhausted) = (call.attempts.load(Relaxed), call.exhausted.load(Relaxed));
-        match result {
-            Ok(response) => {
-                let earlier_attempt_lost = call.lost.load(Relaxed);
-                Ok(ApiResponse { attempts, exhausted, earlier_attempt_lost, ..response })
+        let mut pauses = self.policy.pauses();
+        // Whether some attempt may have reached the server; and whether one may have had an effect that its answer, if any
+        // came, does not tell of.
+        let (mut attempts, mut sent, mut lost) = (0, false, false);
+        loop {
+            attempts += 1;
+            let span = info_span!("storage_attempt", operation = request.operation, attempt = attempts);
+            let attempt = self.inner.call(request.clone()).instrument(span).await;
+            self.metrics.attempted(request.operation, &attempt);
+            let reached = attempt.as_ref().map_or_else(|error| error.sent, |_| true);
+            sent |= reached;
+            let next = self.next(attempts, &mut pauses, &request, &attempt);
+            if let Next::After(pause) = next {
+                lost |= reached && !attempt.as_ref().is_ok_and(certainly_had_no_effect);
+                sleep(pause).await;
+                continue;
             }
-            Err(error) => {
-                // The breaker's refusal made no attempt of its own.
-                let refused = u32::from(matches!(error.kind, TransportErrorKind::CircuitOpen { .. }));
-                let attempts = attempts.saturating_sub(refused);
-                Err(TransportError { attempts, exhausted, sent: call.sent.load(Relaxed), ..error })
-            }
+            let exhausted = matches!(next, Next::Spent);
+            return match attempt {
+                Ok(response) => Ok(ApiResponse { attempts, exhausted, earlier_attempt_lost: lost, ..response }),
+                Err(error) => {
+                    // The breaker's refusal made no attempt of its own.
+                    let refused = u32::from(matches!(error.kind, TransportErrorKind::CircuitOpen { .. }));
+                    Err(TransportError { attempts: attempts - refused, exhausted, sent, ..error })
+                }
+            };
         }
     }
 }

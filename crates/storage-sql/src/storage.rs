@@ -24,8 +24,6 @@ use std::{path::Path, sync::Arc, time::Duration};
 
 mod log;
 
-/// The operation name of a probe.
-
 /// Keeps everything in PostgreSQL or in an SQLite file. Clones share the connections; the threads of an SQLite
 /// file, and the one that reads the log, end when the last clone is dropped.
 #[derive(Clone, Debug)]

@@ -301,8 +301,8 @@ mod tests {
     #[test]
     fn what_a_client_would_refuse_later_is_reported_at_once_and_without_secrets() {
         for (name, value, reason) in [
-            ("STORAGE_SERVICE_URL", "http://user:hunter2@h", "without query, fragment, user and password"),
-            ("STORAGE_SERVICE_URL", "http://h/?token=hunter2", "without query, fragment, user and password"),
+            ("STORAGE_SERVICE_URL", "http://user:hunter2@h", "must have no user and no password"),
+            ("STORAGE_SERVICE_URL", "http://h/?token=hunter2", "must have no query"),
             ("STORAGE_SERVICE_TOKEN", "hunter2 \u{e9}", "visible ASCII"),
             ("STORAGE_SERVICE_TOKEN", "hunter2\nx", "visible ASCII"),
             ("DATABASE_URL", "sqlite://hunter2?mode=ro", "mode must be rwc"),
