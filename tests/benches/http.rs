@@ -6,17 +6,18 @@
 #![expect(clippy::print_stdout, reason = "the figures are what it is for")]
 
 use actix_web::{App, HttpResponse, HttpServer, web};
-use character_api::{Admission, Api, ApiLimits, Health, HttpMetrics};
+use character_api::{Api, ApiLimits};
 use character_app::{
     config::{LogConfig, LogFormat},
     telemetry,
 };
 use character_cache::{CacheMetrics, CacheOptions, Cached};
 use character_domain::{Character, UserId, now};
+use character_http_kit::{AcceptedTokens, Admission, Health, HttpMetrics};
 use character_repositories::{Repositories, StorageContext};
 use character_storage_http::{HttpStorage, HttpStorageConfig};
 use character_storage_port::{MemoryStorage, StorageExt, StoragePort};
-use character_storage_server::{AcceptedTokens, Limits, StorageServer};
+use character_storage_server::{Limits, StorageServer};
 use prometheus_client::registry::Registry;
 use serde_json::json;
 use std::{

@@ -9,8 +9,9 @@ use std::fs;
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
 
 /// Every crate of the workspace with its floor and the crates of ours it may use outside of its tests.
-const CRATES: [(&str, u8, &[&str]); 18] = [
+const CRATES: [(&str, u8, &[&str]); 19] = [
     ("character-domain", 1, &[]),
+    ("character-http-kit", 1, &[]),
     ("character-storage-port", 2, &["character-domain"]),
     ("character-error-reporter", 2, &[]),
     ("character-error-reporter-sentry", 3, &["character-error-reporter"]),
@@ -22,7 +23,13 @@ const CRATES: [(&str, u8, &[&str]); 18] = [
     (
         "character-storage-server",
         3,
-        &["character-domain", "character-storage-port", "character-error-reporter", "character-storage-wire"],
+        &[
+            "character-domain",
+            "character-http-kit",
+            "character-storage-port",
+            "character-error-reporter",
+            "character-storage-wire",
+        ],
     ),
     ("character-storage-sql", 3, &["character-domain", "character-storage-port", "character-error-reporter"]),
     ("character-cache", 3, &["character-domain", "character-storage-port"]),
@@ -31,13 +38,20 @@ const CRATES: [(&str, u8, &[&str]); 18] = [
     (
         "character-api",
         5,
-        &["character-domain", "character-storage-port", "character-error-reporter", "character-repositories"],
+        &[
+            "character-domain",
+            "character-http-kit",
+            "character-storage-port",
+            "character-error-reporter",
+            "character-repositories",
+        ],
     ),
     (
         "character-app",
         6,
         &[
             "character-domain",
+            "character-http-kit",
             "character-storage-port",
             "character-error-reporter",
             "character-error-reporter-sentry",
@@ -72,7 +86,11 @@ const LIBRARIES: [(&str, &[&str], &str); 11] = [
     ),
     ("backoff", &["character-storage-http"], "retries at two layers multiply"),
     ("failsafe", &["character-storage-http"], "one breaker per upstream, at the waist"),
-    ("actix-web", &["character-storage-server", "character-api", "character-app"], "HTTP comes in at two doors"),
+    (
+        "actix-web",
+        &["character-http-kit", "character-storage-server", "character-api", "character-app"],
+        "HTTP comes in at two doors and the listeners beside them",
+    ),
     ("actix-http", &["character-app"], "sockets are guarded in one place"),
     ("actix-server", &["character-app"], "sockets are guarded in one place"),
     ("rusqlite", &["character-storage-sql"], "SQL lives in one crate"),

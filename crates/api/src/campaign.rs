@@ -16,10 +16,8 @@ pub(crate) use events::*;
 pub(crate) use impacts::*;
 pub(crate) use membership::*;
 
-use crate::{
-    character::of_character,
-    endpoint::{Endpoint, Endpoints},
-};
+use crate::character::of_character;
+use character_http_kit::{Endpoint, Endpoints};
 
 /// The paths of campaigns.
 pub(crate) fn register(endpoints: &mut Endpoints) {

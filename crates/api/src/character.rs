@@ -12,7 +12,7 @@ pub use dto::{
 pub(crate) use bulk::*;
 pub(crate) use handlers::*;
 
-use crate::endpoint::{Endpoint, Endpoints};
+use character_http_kit::{Endpoint, Endpoints};
 
 /// Where the collection is.
 pub(crate) const PATH: &str = "/api/v2/characters";

@@ -17,10 +17,8 @@ pub(crate) use graph::*;
 pub(crate) use theme::*;
 pub(crate) use versions::*;
 
-use crate::{
-    character::of_character,
-    endpoint::{Endpoint, Endpoints},
-};
+use crate::character::of_character;
+use character_http_kit::{Endpoint, Endpoints};
 
 /// The paths of evolution.
 pub(crate) fn register(endpoints: &mut Endpoints) {

@@ -20,10 +20,8 @@ pub(crate) use currency::*;
 pub(crate) use handlers::*;
 pub(crate) use weight::*;
 
-use crate::{
-    character::of_character,
-    endpoint::{Endpoint, Endpoints},
-};
+use crate::character::of_character;
+use character_http_kit::{Endpoint, Endpoints};
 
 /// The paths of inventory.
 pub(crate) fn register(endpoints: &mut Endpoints) {

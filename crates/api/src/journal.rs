@@ -18,10 +18,8 @@ pub(crate) use bulk::*;
 pub(crate) use entries::*;
 pub(crate) use records::*;
 
-use crate::{
-    character::of_character,
-    endpoint::{Endpoint, Endpoints},
-};
+use crate::character::of_character;
+use character_http_kit::{Endpoint, Endpoints};
 
 /// The paths of the journal.
 pub(crate) fn register(endpoints: &mut Endpoints) {

@@ -1,8 +1,7 @@
 //! The HTTP API `/api/v2` of the Character Service, over the repositories.
 //!
 //! A handler reads: take the request apart, let a repository act, answer. Whatever goes wrong on the way is a
-//! [`Problem`]. The parts that any HTTP service needs, [`middleware`], [`health`] and [`endpoint`], know nothing of
-//! characters, so the Storage Service uses them too.
+//! [`Problem`].
 #![warn(missing_debug_implementations)]
 
 mod answer;
@@ -12,18 +11,13 @@ pub mod campaign;
 pub mod character;
 mod condition;
 mod context;
-mod cors;
-pub mod endpoint;
 pub mod evolution;
 mod fields;
-mod guard;
-pub mod health;
-mod hosts;
 pub mod inventory;
 pub mod journal;
 mod merge;
-pub mod middleware;
 mod openapi;
+mod position;
 mod problem;
 pub mod progress;
 mod provenance;
@@ -32,21 +26,26 @@ mod responses;
 
 pub use answer::{MetaBody, PageBody, UnreadableRowBody};
 pub use bulk::{BulkCreated, BulkOutcome, BulkResult};
-pub use cors::{AllowedOrigins, InvalidOrigins};
-pub use guard::BrowserGuard;
-pub use health::{Health, HealthCheck, HealthPaths};
-pub use hosts::{AllowedHosts, HostNames, InvalidHost};
-pub use middleware::{Admission, HttpMetrics};
 pub use openapi::openapi;
-pub use problem::{Problem, ProblemBody};
+pub use problem::{PROBLEM_TYPES, Problem, ProblemBody};
 
 use actix_service::apply;
 use actix_web::{ResponseError, http::Method, middleware::from_fn, web};
 use character_domain::size::{MAX_BULK, MAX_ROW};
+use character_http_kit::{
+    Admission, BrowserGuard, Cors, Endpoints, Health, HealthPaths, HttpMetrics, LongAnswers, health, middleware,
+};
 use character_repositories::Repositories;
-use endpoint::Endpoints;
+use character_storage_port::MAX_PAGE_BYTES;
 use prometheus_client::registry::Registry;
 use std::{sync::Arc, time::Duration};
+
+/// Every request header that the API reads.
+const REQUEST_HEADERS: &str = "Accept, Content-Encoding, Content-Type, Idempotency-Key, If-Match, If-None-Match, \
+                               Storage-Position, Traceparent, Tracestate, X-Request-Id, X-User-Id";
+/// The headers of answers that a page of another origin may read.
+const EXPOSED_HEADERS: &str =
+    "Age, Allow, Cache-Status, ETag, Link, Location, Retry-After, Storage-Position, X-Request-Id";
 
 /// How much a client may send.
 #[derive(Clone, Copy, Debug)]
@@ -104,7 +103,9 @@ pub fn configure_for(
     health_paths: HealthPaths,
 ) -> impl Fn(&mut web::ServiceConfig) + Clone {
     move |config| {
-        let mut endpoints = Endpoints::default().refusing_parameters_of(openapi::parameterless());
+        let mut endpoints = Endpoints::default().refusing_parameters_of(openapi::parameterless(), |request| {
+            Problem::invalid(query::all_unknown(request.query_string())).error_response()
+        });
         health::register(&mut endpoints, health_paths, &api.health, &api.registry);
         openapi::register(&mut endpoints);
         character::register(&mut endpoints);
@@ -113,21 +114,27 @@ pub fn configure_for(
         progress::register(&mut endpoints);
         evolution::register(&mut endpoints);
         campaign::register(&mut endpoints);
-        let accounted = from_fn(middleware::account(api.http_metrics.clone()));
+        let accounted = from_fn(middleware::account(PROBLEM_TYPES, api.http_metrics.clone()));
+        let long = LongAnswers { of: may_be_long, bytes: MAX_PAGE_BYTES as u64 };
         let admitted =
-            from_fn(middleware::admit(api.admission.clone(), may_be_long, || Problem::overloaded().error_response()));
+            from_fn(middleware::admit(api.admission.clone(), long, || Problem::overloaded().error_response()));
         // Not a scope: the routing of actix-web would look for the paths that are in the tree of the endpoints.
         config.app_data(web::Data::from(Arc::clone(&api)));
         let guarded = from_fn(guard.clone().middleware());
         let with_headers = from_fn(middleware::security_headers);
         // A refusal of the guard must not reserve anything, so the guard is outside.
-        let positioned = from_fn(middleware::keep_position);
+        let positioned = from_fn(position::keep_position);
         let answering = |endpoints| apply(accounted, apply(guarded, apply(admitted, apply(positioned, endpoints))));
         match &guard.origins {
             None => config.default_service(apply(with_headers, answering(endpoints))),
             Some(origins) => {
-                let answered = answering(endpoints.with_preflight(origins.clone()));
-                config.default_service(apply(with_headers, apply(from_fn(cors::allow(origins.clone())), answered)))
+                let cors = Cors {
+                    origins: origins.clone(),
+                    request_headers: REQUEST_HEADERS,
+                    exposed_headers: EXPOSED_HEADERS,
+                };
+                let answered = answering(endpoints.with_preflight(cors.clone()));
+                config.default_service(apply(with_headers, apply(from_fn(cors.middleware()), answered)))
             }
         };
     }

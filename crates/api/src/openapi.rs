@@ -2,19 +2,14 @@
 
 mod positions;
 
-use crate::{
-    Problem,
-    answer::Answer,
-    campaign, character,
-    endpoint::{Endpoint, Endpoints, Parameterless},
-    evolution, health, inventory, journal, progress,
-};
+use crate::{Problem, answer::Answer, campaign, character, evolution, inventory, journal, progress};
 use actix_web::{
     HttpRequest, HttpResponse,
     http::header::{ContentEncoding, LOCATION},
     web,
 };
 use character_error_reporter::redacted_text;
+use character_http_kit::{self as kit, Endpoint, Endpoints, Parameterless, health};
 use std::sync::{Arc, LazyLock, OnceLock};
 use utoipa::OpenApi;
 use utoipa_swagger_ui::{Config, SwaggerFile};
@@ -114,7 +109,7 @@ async fn page(request: HttpRequest) -> Answer {
         Problem::internal()
     })?;
     let SwaggerFile { bytes, content_type, gzpipped, .. } =
-        file.ok_or_else(|| Problem::no_such_path(request.path()))?;
+        file.ok_or_else(|| kit::Problem::no_such_path(request.path()))?;
     let mut response = HttpResponse::Ok();
     if gzpipped {
         response.insert_header(ContentEncoding::Gzip);

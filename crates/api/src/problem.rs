@@ -1,8 +1,7 @@
-//! Every refusal and failure, as a problem document (RFC 9457).
+//! The problems of the API: which refusal and failure has which code.
 
-use crate::middleware::{current_request, cut};
 use actix_web::{
-    HttpRequest, HttpResponse, Responder, ResponseError,
+    HttpResponse, ResponseError,
     body::BoxBody,
     http::{
         StatusCode,
@@ -11,28 +10,22 @@ use actix_web::{
 };
 use character_domain::{Revision, Violations};
 use character_error_reporter::redacted_text;
+use character_http_kit::{self as kit, FieldError, ProblemTypes};
 use character_repositories::RepositoryError;
 use character_storage_port::{COMMIT, ErrorKind, StorageError};
 use serde::Serialize;
 use std::{borrow::Cow, fmt};
 use utoipa::ToSchema;
 
-/// Maximum number of bytes of a text in a problem.
-const MOST_OF_TEXT: usize = 1024;
-/// Maximum number of bytes of a field or a path in a problem. A client may send a name of a megabyte.
-const MOST_OF_NAME: usize = 256;
+/// The types of the problems of the API.
+pub const PROBLEM_TYPES: ProblemTypes = ProblemTypes::below("urn:character-service:problem:");
 
 /// Why a request was not done. Answered as `application/problem+json`.
 #[derive(Clone, Debug)]
 pub struct Problem {
-    status: StatusCode,
-    code: Cow<'static, str>,
-    title: &'static str,
-    detail: Option<String>,
-    errors: Violations,
+    general: kit::Problem,
     expected_revisions: Vec<u64>,
     actual_revision: Option<u64>,
-    headers: Vec<(HeaderName, HeaderValue)>,
 }
 
 /// A problem document (RFC 9457).
@@ -45,7 +38,8 @@ pub struct Problem {
 pub struct ProblemBody {
     /// Names the kind of problem: `urn:character-service:problem:` and the code.
     #[serde(rename = "type")]
-    pub kind: String,
+    #[schema(value_type = String)]
+    pub kind: Cow<'static, str>,
     /// The kind of problem in words, always the same for one code.
     pub title: &'static str,
     /// The HTTP status.
@@ -72,56 +66,31 @@ pub struct ProblemBody {
     pub actual_revision: Option<u64>,
 }
 
-/// A field at fault.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct FieldError {
-    /// The field, as a path: `name`, `characters[3].name`.
-    pub field: String,
-    /// What is wrong with it.
-    pub reason: String,
-}
-
 impl Problem {
     /// A problem of this kind. `code` and `title` belong together.
-    #[must_use]
-    pub fn new(status: StatusCode, code: impl Into<Cow<'static, str>>, title: &'static str) -> Self {
-        Self {
-            status,
-            code: code.into(),
-            title,
-            detail: None,
-            errors: Violations::default(),
-            expected_revisions: Vec::new(),
-            actual_revision: None,
-            headers: Vec::new(),
-        }
+    pub(crate) fn new(status: StatusCode, code: impl Into<Cow<'static, str>>, title: &'static str) -> Self {
+        kit::Problem::new(status, code, title).into()
     }
 
     /// Says what happened this time. It must not hold secrets, and is cut when it quotes much of the request.
-    #[must_use]
-    pub fn with_detail(mut self, detail: impl Into<String>) -> Self {
-        self.detail = Some(cut(&detail.into(), MOST_OF_TEXT).into_owned());
-        self
+    pub(crate) fn with_detail(self, detail: impl Into<String>) -> Self {
+        Self { general: self.general.with_detail(detail), ..self }
     }
 
     /// Adds a header to the answer.
-    #[must_use]
-    pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
-        self.headers.push((name, value));
-        self
+    pub(crate) fn with_header(self, name: HeaderName, value: HeaderValue) -> Self {
+        Self { general: self.general.with_header(name, value), ..self }
     }
 
     /// 500, without saying why: that is in the log.
-    #[must_use]
-    pub fn internal() -> Self {
-        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "The service made a mistake")
+    pub(crate) fn internal() -> Self {
+        kit::Problem::internal().into()
     }
 
     /// 422 with each field at fault.
-    #[must_use]
-    pub fn invalid(violations: Violations) -> Self {
-        let title = "The request breaks a rule";
-        Self { errors: violations, ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", title) }
+    pub(crate) fn invalid(violations: Violations) -> Self {
+        let errors = violations.iter().map(|violation| FieldError::new(&violation.field, &violation.reason));
+        kit::Problem::invalid(errors).into()
     }
 
     pub(crate) fn field(field: &str, reason: impl Into<String>) -> Self {
@@ -164,20 +133,6 @@ impl Problem {
         Self::new(StatusCode::REQUEST_TIMEOUT, "body-timeout", "The body did not arrive in time")
     }
 
-    pub(crate) fn no_such_path(path: &str) -> Self {
-        let title = "There is nothing at this path";
-        Self::new(StatusCode::NOT_FOUND, "no-such-path", title).with_detail(cut(path, MOST_OF_NAME))
-    }
-
-    pub(crate) fn method_not_allowed(allow: &str) -> Self {
-        let problem = Self::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", "The path knows no such method")
-            .with_detail(format!("it knows {allow}"));
-        match HeaderValue::from_str(allow) {
-            Ok(allow) => problem.with_header(header::ALLOW, allow),
-            Err(_) => problem,
-        }
-    }
-
     fn precondition_failed(expected: &[Revision], actual: Revision) -> Self {
         let title = "The revision is another one";
         Self {
@@ -195,10 +150,8 @@ impl Problem {
         self.with_header(header::RETRY_AFTER, HeaderValue::from(seconds))
     }
 
-    /// The status.
-    #[must_use]
-    pub fn status(&self) -> StatusCode {
-        self.status
+    pub(crate) fn status(&self) -> StatusCode {
+        self.general.status()
     }
 
     /// The document of one row of a bulk, which says nothing of the request that it came with.
@@ -207,28 +160,26 @@ impl Problem {
     }
 
     /// The document, in the answer to the current request.
-    #[must_use]
-    pub fn body(&self) -> ProblemBody {
-        let request = current_request();
+    fn body(&self) -> ProblemBody {
+        let kit::ProblemBody { kind, title, status, code, detail, instance, request_id, errors } = self.general.body();
         ProblemBody {
-            kind: format!("urn:character-service:problem:{}", self.code),
-            title: self.title,
-            status: self.status.as_u16(),
-            code: self.code.clone(),
-            detail: self.detail.clone(),
-            instance: request.as_ref().map(|request| request.path.clone()),
-            request_id: request.map(|request| request.id),
-            errors: self
-                .errors
-                .iter()
-                .map(|violation| FieldError {
-                    field: cut(&violation.field, MOST_OF_NAME).into_owned(),
-                    reason: cut(&violation.reason, MOST_OF_TEXT).into_owned(),
-                })
-                .collect(),
+            kind,
+            title,
+            status,
+            code,
+            detail,
+            instance,
+            request_id,
+            errors,
             expected_revisions: self.expected_revisions.clone(),
             actual_revision: self.actual_revision,
         }
+    }
+}
+
+impl From<kit::Problem> for Problem {
+    fn from(general: kit::Problem) -> Self {
+        Self { general, expected_revisions: Vec::new(), actual_revision: None }
     }
 }
 
@@ -305,34 +256,16 @@ impl From<StorageError> for Problem {
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.status.as_u16(), self.code)?;
-        if let Some(detail) = &self.detail {
-            write!(f, ": {detail}")?;
-        }
-        Ok(())
+        self.general.fmt(f)
     }
 }
 
 impl ResponseError for Problem {
     fn status_code(&self) -> StatusCode {
-        self.status
+        self.status()
     }
 
     fn error_response(&self) -> HttpResponse<BoxBody> {
-        let mut response = HttpResponse::build(self.status);
-        for (name, value) in &self.headers {
-            response.insert_header((name.clone(), value.clone()));
-        }
-        response.insert_header((header::CACHE_CONTROL, "no-store"));
-        let body = serde_json::to_vec(&self.body()).unwrap_or_default();
-        response.content_type("application/problem+json").body(body)
-    }
-}
-
-impl Responder for Problem {
-    type Body = BoxBody;
-
-    fn respond_to(self, _: &HttpRequest) -> HttpResponse {
-        self.error_response()
+        self.general.answer_with(&self.body())
     }
 }

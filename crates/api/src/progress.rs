@@ -8,10 +8,8 @@ pub use dto::{AttainmentBody, AwardRequest, AwardedBody, NewAttainmentBody, Prog
 
 pub(crate) use handlers::*;
 
-use crate::{
-    character::of_character,
-    endpoint::{Endpoint, Endpoints},
-};
+use crate::character::of_character;
+use character_http_kit::{Endpoint, Endpoints};
 
 /// The paths of progress.
 pub(crate) fn register(endpoints: &mut Endpoints) {

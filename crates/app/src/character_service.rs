@@ -11,10 +11,8 @@ use crate::{
     stack::{self, Purpose, Stack},
     token_warnings, transfer,
 };
-use character_api::{
-    Admission, AllowedHosts, Api, ApiLimits, BrowserGuard, Health, HttpMetrics, configure_for, may_be_long,
-    middleware::Unauthorized,
-};
+use character_api::{Api, ApiLimits, PROBLEM_TYPES, configure_for, may_be_long};
+use character_http_kit::{Admission, AllowedHosts, BrowserGuard, Health, HttpMetrics, Unauthorized};
 use character_repositories::{Repositories, StorageContext};
 use indicatif::{ProgressBar, ProgressStyle};
 use prometheus_client::registry::Registry;
@@ -107,7 +105,7 @@ async fn serve(config: CharacterServiceConfig, stack: Stack, mut registry: Regis
     let operator = Arc::new(stack.operator);
     let admin = config.admin.as_ref().map(|admin| {
         let (operator, health) = (Arc::clone(&operator), Arc::clone(&health));
-        AdminListener::new(admin, config.hosts.clone(), operator, health, registry, unauthorized)
+        AdminListener::new(admin, config.hosts.clone(), operator, health, registry, unauthorized, PROBLEM_TYPES)
     });
     let admin = admin.transpose()?;
     let is_nameless = config.hosts.is_empty();
@@ -119,6 +117,7 @@ async fn serve(config: CharacterServiceConfig, stack: Stack, mut registry: Regis
         shutdown: config.shutdown,
         health,
         connections,
+        problem_types: PROBLEM_TYPES,
         probes: config.sockets.health,
         admin,
     };

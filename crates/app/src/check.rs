@@ -1,7 +1,7 @@
 //! `check`: the effective configuration, and whether each dependency answers.
 
 use crate::run::{Outcome, say};
-use character_api::Health;
+use character_http_kit::Health;
 use std::process::ExitCode;
 
 /// Prints the configuration. It comes first, since a dependency that cannot even be opened ends the command.

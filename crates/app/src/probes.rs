@@ -4,7 +4,7 @@ use crate::http::{self, Connections, SocketLimits, Threads};
 use actix_server::Server;
 use actix_service::apply;
 use actix_web::{App, middleware::from_fn};
-use character_api::{Health, HttpMetrics, endpoint::Endpoints, health, middleware};
+use character_http_kit::{Endpoints, Health, HttpMetrics, ProblemTypes, health, middleware};
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 /// Probes come one after the other.
@@ -15,14 +15,18 @@ const LIMITS: SocketLimits =
 const SHUTDOWN: Duration = Duration::from_secs(1);
 
 /// A server of `/health/live` and `/health/ready` at `address`, which is bound already.
-pub(crate) fn listen(address: SocketAddr, health: Arc<Health>) -> std::io::Result<(Server, SocketAddr)> {
+pub(crate) fn listen(
+    address: SocketAddr,
+    health: Arc<Health>,
+    types: ProblemTypes,
+) -> std::io::Result<(Server, SocketAddr)> {
     let listener = http::bind(address)?;
     let bound = listener.local_addr()?;
     let application = move || {
         let mut endpoints = Endpoints::default();
         health::register_probes(&mut endpoints, &health);
         // These metrics are not shown: probes are no load.
-        App::new().default_service(apply(from_fn(middleware::account(HttpMetrics::default())), endpoints))
+        App::new().default_service(apply(from_fn(middleware::account(types, HttpMetrics::default())), endpoints))
     };
     let server = http::start(listener, Threads::ONE, SHUTDOWN, Arc::new(Connections::new(LIMITS)), application)?;
     Ok((server, bound))

@@ -1,8 +1,8 @@
 //! From an error of the port to the report of a failed operation.
 
 use crate::config::ReportConfig;
-use character_api::middleware::current_request;
 use character_error_reporter::{Chain, ErrorReporter, Failure, FanOut, Log, RateLimited, Recent, Redactor, Row};
+use character_http_kit::middleware::current_request;
 use character_storage_http::{CircuitBreakers, FailureAnswer, TransportError};
 use character_storage_port::{ErrorKind, StorageError};
 use opentelemetry::trace::TraceContextExt;

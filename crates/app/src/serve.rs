@@ -8,7 +8,7 @@ use crate::{
     probes,
 };
 use actix_web::{App, web::ServiceConfig};
-use character_api::Health;
+use character_http_kit::{Health, ProblemTypes};
 use character_storage_sql::SqlStorage;
 use futures_util::future::try_join_all;
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
@@ -35,6 +35,8 @@ pub(crate) struct Server {
     pub(crate) may_be_long: MayBeLong,
     pub(crate) health: Arc<Health>,
     pub(crate) connections: Arc<Connections>,
+    /// The types of the problems that the listener for probes answers with.
+    pub(crate) problem_types: ProblemTypes,
     /// The listener for probes alone.
     pub(crate) probes: Option<SocketAddr>,
     /// The listener for a person on call.
@@ -56,7 +58,8 @@ impl Server {
             admin.bind().map_err(|error| not_bound("ADMIN_ADDR", address, &error))
         });
         let probes = self.probes.map(|address| {
-            probes::listen(address, Arc::clone(&self.health)).map_err(|error| not_bound("HEALTH_ADDR", address, &error))
+            probes::listen(address, Arc::clone(&self.health), self.problem_types)
+                .map_err(|error| not_bound("HEALTH_ADDR", address, &error))
         });
         let (listener, admin, probes) = all_bound(listener, admin.transpose(), probes.transpose())?;
         started(listener.local_addr()?);

@@ -11,10 +11,10 @@ use crate::{
     run::{Outcome, say},
     state_metrics::{show_database, show_reports},
 };
-use character_api::HealthCheck;
 use character_cache::{CacheMetrics, CacheOptions, Cached, SharedTier};
 use character_cache_redis::{RedisTier, RedisTierMetrics, RedisTierOptions};
 use character_error_reporter::redacted;
+use character_http_kit::HealthCheck;
 use character_storage_http::{HttpStorage, HttpStorageConfig};
 use character_storage_port::{Log, StoragePort};
 use character_storage_sql::{DatabaseLocation, SqlOptions, SqlStorage};

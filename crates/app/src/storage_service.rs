@@ -18,20 +18,25 @@ use crate::{
     token_warnings,
 };
 use actix_service::apply;
-use actix_web::{HttpResponse, middleware::from_fn, web};
-use character_api::{
-    Admission, AllowedHosts, BrowserGuard, Health, HostNames, HttpMetrics,
-    endpoint::{Endpoint, Endpoints},
-    health,
-    middleware::{self, Unauthorized},
+use actix_web::{
+    HttpResponse,
+    middleware::from_fn,
+    web::{self, Data},
 };
-use character_storage_port::StoragePort;
-use character_storage_server::{AcceptedTokens, BASE, Limits, StorageServer, is_list, openapi, overloaded};
+use character_http_kit::{
+    AcceptedTokens, Admission, AllowedHosts, BrowserGuard, Endpoint, Health, HostNames, HttpMetrics, LongAnswers,
+    ProblemTypes, Unauthorized, health, middleware,
+};
+use character_storage_port::{MAX_PAGE_BYTES, StoragePort};
+use character_storage_server::{BASE, Limits, StorageServer, endpoints, is_list, openapi, overloaded};
 use character_storage_sql::{SqlOptions, SqlStorage};
 use prometheus_client::registry::Registry;
 use std::{net::SocketAddr, process::ExitCode, sync::Arc};
 
 const SERVICE: &str = "storage-service";
+
+/// The problems of the contract have types of their own. The others say nothing but their status and their code.
+const PROBLEM_TYPES: ProblemTypes = ProblemTypes::BLANK;
 
 /// Parses arguments and environment and runs the command.
 #[must_use]
@@ -140,7 +145,7 @@ async fn serve(
     let admin = config.admin.as_ref().map(|admin| {
         let (operator, health) = (Arc::clone(&operator), Arc::clone(&health));
         let (registry, unauthorized) = (Arc::clone(&registry), unauthorized.clone());
-        AdminListener::new(admin, config.hosts.clone(), operator, health, registry, unauthorized)
+        AdminListener::new(admin, config.hosts.clone(), operator, health, registry, unauthorized, PROBLEM_TYPES)
     });
     let admin = admin.transpose()?;
     let guard = guard(config.listen, config.hosts);
@@ -151,6 +156,7 @@ async fn serve(
         shutdown: config.shutdown,
         health: Arc::clone(&health),
         connections,
+        problem_types: PROBLEM_TYPES,
         probes: config.sockets.health,
         admin,
     };
@@ -162,22 +168,17 @@ async fn serve(
                     let document = document.clone();
                     async move { HttpResponse::Ok().content_type("application/json").body(document) }
                 };
-                let mut endpoints = Endpoints::default();
+                let mut endpoints = endpoints();
                 health::register(&mut endpoints, health_paths, &health, &registry);
                 Endpoint::at("/openapi.json").get(json).register(&mut endpoints);
-                // The scope matches every path but `*`, the target of a request about the whole server.
-                let elsewhere = from_fn(middleware::account(http_metrics.clone()));
-                app.default_service(apply(elsewhere, Endpoints::default()));
-                app.service(
-                    web::scope("")
-                        .configure(|app| contract.configure(app))
-                        .default_service(endpoints)
-                        .wrap(from_fn(middleware::admit(admission.clone(), is_list, overloaded)))
-                        .wrap(from_fn(unauthorized.clone().middleware()))
-                        .wrap(from_fn(guard.clone().middleware()))
-                        .wrap(from_fn(middleware::account(http_metrics.clone())))
-                        .wrap(from_fn(middleware::security_headers)),
-                );
+                let authenticated = apply(from_fn(contract.authentication()), endpoints);
+                let long = LongAnswers { of: is_list, bytes: MAX_PAGE_BYTES as u64 };
+                let admitted = apply(from_fn(middleware::admit(admission.clone(), long, overloaded)), authenticated);
+                let watched = apply(from_fn(unauthorized.clone().middleware()), admitted);
+                let guarded = apply(from_fn(guard.clone().middleware()), watched);
+                let accounted = apply(from_fn(middleware::account(PROBLEM_TYPES, http_metrics.clone())), guarded);
+                app.app_data(Data::new(contract.clone()));
+                app.default_service(apply(from_fn(middleware::security_headers), accounted));
             },
             move |address| {
                 tracing::info!("storage-service listens on http://{address}, database: {engine}");

@@ -1,9 +1,12 @@
 //! Answers, good and bad.
 
 use actix_web::{
-    HttpRequest, HttpResponse, Responder, ResponseError,
+    HttpRequest, HttpResponse, ResponseError,
     body::BoxBody,
-    http::{StatusCode, header},
+    http::{
+        StatusCode,
+        header::{self, HeaderValue},
+    },
 };
 use character_domain::Violations;
 use character_error_reporter::redacted;
@@ -19,19 +22,18 @@ const MOST_OF_PATH: usize = 200;
 #[derive(Debug)]
 pub(crate) struct Refusal {
     problem: Box<Problem>,
-    allow: Option<&'static str>,
 }
 
 impl Refusal {
     /// A problem of HTTP itself.
     pub(crate) fn of_code(code: &'static str, detail: impl Into<String>) -> Self {
-        Self { problem: Box::new(Problem::of_code(code).with_detail(detail)), allow: None }
+        Self { problem: Box::new(Problem::of_code(code).with_detail(detail)) }
     }
 
     pub(crate) fn unauthorized() -> Self {
         let error = StorageError::new(ErrorKind::Unauthorized, "authenticate")
             .with_detail("an accepted bearer token is needed");
-        Self { problem: Box::new(Problem::from(&error)), allow: None }
+        Self { problem: Box::new(Problem::from(&error)) }
     }
 
     pub(crate) fn into_response(self) -> HttpResponse {
@@ -59,16 +61,13 @@ impl ResponseError for Refusal {
         if self.status_code() == StatusCode::UNAUTHORIZED {
             response.insert_header((header::WWW_AUTHENTICATE, "Bearer"));
         }
-        if let Some(method) = self.allow {
-            response.insert_header((header::ALLOW, method));
-        }
         response.body(serde_json::to_vec(&self.problem).unwrap_or_default())
     }
 }
 
 impl From<StorageError> for Refusal {
     fn from(error: StorageError) -> Self {
-        Self { problem: Box::new(problem_of(&error)), allow: None }
+        Self { problem: Box::new(problem_of(&error)) }
     }
 }
 
@@ -113,12 +112,54 @@ pub(crate) fn no_content() -> HttpResponse {
     HttpResponse::NoContent().finish()
 }
 
-pub(crate) async fn unknown_path(request: HttpRequest) -> impl Responder {
+pub(crate) fn unknown_path(request: &HttpRequest) -> HttpResponse {
     let path: String = request.path().chars().take(MOST_OF_PATH).collect();
     Refusal::of_code(wire::UNKNOWN_PATH, format!("there is nothing at {path}")).into_response()
 }
 
-pub(crate) async fn method_not_allowed(allow: &'static str) -> HttpResponse {
-    let problem = Problem::of_code(wire::METHOD_NOT_ALLOWED).with_detail(format!("allowed: {allow}"));
-    Refusal { problem: Box::new(problem), allow: Some(allow) }.into_response()
+pub(crate) fn method_not_allowed(allow: &str) -> HttpResponse {
+    let mut response = Refusal::of_code(wire::METHOD_NOT_ALLOWED, format!("allowed: {allow}")).into_response();
+    if let Ok(allow) = HeaderValue::from_str(allow) {
+        response.headers_mut().insert(header::ALLOW, allow);
+    }
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use actix_web::body::to_bytes;
+    use character_domain::Revision;
+    use std::time::Duration;
+
+    #[actix_web::test]
+    async fn every_failure_of_a_storage_is_answered_with_its_type() {
+        let kinds = [
+            ErrorKind::NotFound,
+            ErrorKind::Conflict { expected: Revision(1), actual: Revision(2) },
+            ErrorKind::AlreadyExists,
+            ErrorKind::TransactionReused,
+            ErrorKind::Invalid(Violations::one("name", "is required")),
+            ErrorKind::Unauthorized,
+            ErrorKind::Forbidden,
+            ErrorKind::RateLimited { retry_after: None },
+            ErrorKind::Unavailable { retry_after: None },
+            ErrorKind::CircuitOpen { retry_after: Duration::ZERO },
+            ErrorKind::Timeout,
+            ErrorKind::Corrupt,
+            ErrorKind::Unsupported,
+            ErrorKind::Gone,
+            ErrorKind::LeaseLost,
+        ];
+        assert_eq!(kinds.each_ref().map(ErrorKind::code), ErrorKind::CODES);
+        for kind in kinds {
+            let code = kind.code();
+            let response = Refusal::from(StorageError::new(kind, "probe")).into_response();
+            let status = response.status().as_u16();
+            let body = to_bytes(response.into_body()).await.unwrap_or_default();
+            let problem: Problem = serde_json::from_slice(&body).expect("a problem");
+            let entry = wire::problem_type(code).expect("registered");
+            assert_eq!((problem.type_uri, problem.status, status), (entry.uri(), entry.status, entry.status), "{code}");
+        }
+    }
 }

@@ -2,8 +2,9 @@
 //!
 //! ```no_run
 //! use actix_web::App;
+//! use character_http_kit::AcceptedTokens;
 //! use character_storage_port::MemoryStorage;
-//! use character_storage_server::{AcceptedTokens, Limits, StorageServer};
+//! use character_storage_server::{Limits, StorageServer};
 //! use std::{sync::Arc, time::Duration};
 //!
 //! # fn serve() -> Result<(), Box<dyn std::error::Error>> {
@@ -26,7 +27,6 @@ mod probe;
 mod rows;
 mod schemas;
 mod snapshot;
-mod tokens;
 mod transactions;
 
 /// Every path of the contract begins with this one, and every request to it needs a bearer token.
@@ -34,15 +34,21 @@ pub const BASE: &str = wire::BASE;
 
 pub use limits::{LONGEST_WAIT, Limits};
 pub use openapi::openapi;
-pub use tokens::{AcceptedTokens, InvalidTokens};
 
 use crate::answer::{Refusal, method_not_allowed, unknown_path};
+use actix_service::apply;
 use actix_web::{
-    HttpResponse, Resource, body::BoxBody, dev::ServiceRequest, dev::ServiceResponse, http::Method, middleware::Next,
-    middleware::from_fn, web,
+    Error, HttpResponse,
+    body::BoxBody,
+    dev::{ServiceRequest, ServiceResponse},
+    http::Method,
+    middleware::{Next, from_fn},
+    web,
 };
+use character_http_kit::{AcceptedTokens, Endpoint, Endpoints, Refusals, middleware::checked};
 use character_storage_port::{EntityKind, ErrorKind, StorageError, StoragePort, every_kind};
 use character_storage_wire as wire;
+use futures_util::future::LocalBoxFuture;
 use std::{sync::Arc, time::Duration};
 
 /// The routes under `/storage/v1`, over one storage. Every request must bring an accepted bearer token.
@@ -62,33 +68,25 @@ impl StorageServer {
         Self { port, tokens, limits }
     }
 
-    /// Registers the routes. Health, metrics and the OpenAPI document are the application's.
+    /// Serves the contract and nothing else. A service with other paths takes the [`endpoints`], wraps them with the
+    /// [`authentication`](Self::authentication), and has a [`Data`](web::Data) of this server.
     pub fn configure(&self, config: &mut web::ServiceConfig) {
-        let tokens = self.tokens.clone();
-        let authenticated = from_fn(move |request, next| authenticate(tokens.clone(), request, next));
-        let collections: fn(&mut web::ServiceConfig) = |config| {
-            every_kind!(Row => rows::collection::<Row>(config));
-        };
-        let scope = web::scope(wire::BASE)
+        config
             .app_data(web::Data::new(self.clone()))
-            .configure(collections)
-            .service(allow("POST", resource(wire::TRANSACTIONS).route(web::post().to(transactions::commit))))
-            .service(allow("POST", resource(wire::BATCH).route(web::post().to(transactions::commit_each))))
-            .service(allow("GET", resource(wire::LOG).route(web::get().to(log::follow))))
-            .service(allow("GET", resource(wire::LOG_HEAD).route(web::get().to(log::head))))
-            .service(allow("GET", resource(wire::CONSUMERS).route(web::get().to(consumers::consumers))))
-            .service(allow("POST", resource(wire::LEASE).route(web::post().to(consumers::lease))))
-            .service(allow("POST", resource(wire::ADVANCE).route(web::post().to(consumers::advance))))
-            .service(allow("POST", resource(wire::RELEASE).route(web::post().to(consumers::release))))
-            .service(allow("POST", resource(wire::PARK).route(web::post().to(consumers::park))))
-            .service(allow("GET", resource(wire::PARKED).route(web::get().to(consumers::parked))))
-            .service(allow("POST", resource(wire::UNPARK).route(web::post().to(consumers::unpark))))
-            .service(allow("POST", resource(wire::DISCARD).route(web::post().to(consumers::discard))))
-            .service(allow("GET", resource(wire::SNAPSHOT).route(web::get().to(snapshot::snapshot))))
-            .service(allow("GET", resource(wire::PROBE).route(web::get().to(probe::probe))))
-            .default_service(web::to(unknown_path))
-            .wrap(authenticated);
-        config.service(scope);
+            .default_service(apply(from_fn(self.authentication()), endpoints()));
+    }
+
+    /// A middleware that refuses each request to the contract that has no accepted token.
+    pub fn authentication(
+        &self,
+    ) -> impl Fn(ServiceRequest, Next<BoxBody>) -> LocalBoxFuture<'static, Result<ServiceResponse, Error>> + Clone + use<>
+    {
+        let tokens = self.tokens.clone();
+        checked(move |request| {
+            // The path as the endpoints read it: `/%73torage` is `/storage`.
+            let is_open = !is_below_base(request.match_info().unprocessed()) || tokens.accept(request.headers());
+            if is_open { Ok(()) } else { Err(Refusal::unauthorized()) }
+        })
     }
 }
 
@@ -110,24 +108,32 @@ pub fn overloaded() -> HttpResponse {
     Refusal::from(error).into_response()
 }
 
-/// A resource by its whole path, as the contract writes it.
-fn resource(path: &str) -> Resource {
-    web::resource(path.strip_prefix(wire::BASE).unwrap_or(path))
-}
-
-/// Answers every other method with 405, naming the one there is.
-fn allow(method: &'static str, resource: Resource) -> Resource {
-    resource.default_service(web::to(move || method_not_allowed(method)))
-}
-
-async fn authenticate(
-    tokens: AcceptedTokens,
-    request: ServiceRequest,
-    next: Next<BoxBody>,
-) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
-    if tokens.accept(request.headers()) {
-        next.call(request).await
-    } else {
-        Ok(request.into_response(Refusal::unauthorized().into_response()))
+/// The paths of the contract. Every other path and method is refused as the contract refuses it.
+#[must_use]
+pub fn endpoints() -> Endpoints {
+    let mut endpoints = Endpoints::default().with_refusals(Refusals { no_such_path: unknown_path, method_not_allowed });
+    every_kind!(Row => rows::register::<Row>(&mut endpoints));
+    for endpoint in [
+        Endpoint::at(wire::TRANSACTIONS).post(transactions::commit),
+        Endpoint::at(wire::BATCH).post(transactions::commit_each),
+        Endpoint::at(wire::LOG).get_alone(log::follow),
+        Endpoint::at(wire::LOG_HEAD).get_alone(log::head),
+        Endpoint::at(wire::CONSUMERS).get_alone(consumers::consumers),
+        Endpoint::at(wire::LEASE).post(consumers::lease),
+        Endpoint::at(wire::ADVANCE).post(consumers::advance),
+        Endpoint::at(wire::RELEASE).post(consumers::release),
+        Endpoint::at(wire::PARK).post(consumers::park),
+        Endpoint::at(wire::PARKED).get_alone(consumers::parked),
+        Endpoint::at(wire::UNPARK).post(consumers::unpark),
+        Endpoint::at(wire::DISCARD).post(consumers::discard),
+        Endpoint::at(wire::SNAPSHOT).get_alone(snapshot::snapshot),
+        Endpoint::at(wire::PROBE).get_alone(probe::probe),
+    ] {
+        endpoint.register(&mut endpoints);
     }
+    endpoints
+}
+
+fn is_below_base(path: &str) -> bool {
+    path.strip_prefix(wire::BASE).is_some_and(|below| below.is_empty() || below.starts_with('/'))
 }

@@ -1,29 +1,39 @@
 //! Reads of one kind of row, the same for every kind.
 
 use crate::{
-    StorageServer, allow,
+    StorageServer,
     answer::{Answer, ok, parameters, text},
-    resource,
 };
 use actix_web::{
     HttpRequest, HttpResponse,
     http::header::{self, IF_NONE_MATCH},
-    web::{self, Data, Path, ServiceConfig},
+    web::{Data, Path},
 };
 use character_domain::Violations;
-use character_storage_port::{Entity, ErrorKind, StorageError, StoragePort, Store};
+use character_http_kit::{Endpoint, Endpoints};
+use character_storage_port::{Entity, EntityKind, ErrorKind, StorageError, StoragePort, Store};
 use character_storage_wire as wire;
+use std::sync::LazyLock;
 
-/// The paths of a kind of row.
-pub(crate) fn collection<E: Entity>(config: &mut ServiceConfig)
+/// The paths of each kind of row: of all rows, and of one.
+static PATHS: LazyLock<Vec<(EntityKind, String, String)>> = LazyLock::new(|| {
+    let paths = |kind| {
+        let all = wire::collection(kind);
+        let one = format!("{all}/{{id}}");
+        (kind, all, one)
+    };
+    EntityKind::ALL.map(paths).into()
+});
+
+/// Adds the paths of a kind of row.
+pub(crate) fn register<E: Entity>(endpoints: &mut Endpoints)
 where
     dyn StoragePort: Store<E>,
 {
-    let all = wire::collection(E::KIND);
-    let one = format!("{all}/{{id}}");
-    config
-        .service(allow("GET", resource(&all).route(web::get().to(list::<E>))))
-        .service(allow("GET", resource(&one).route(web::get().to(find::<E>))));
+    for (_, all, one) in PATHS.iter().filter(|(kind, ..)| *kind == E::KIND) {
+        Endpoint::at(all).get_alone(list::<E>).register(endpoints);
+        Endpoint::at(one).get_alone(find::<E>).register(endpoints);
+    }
 }
 
 async fn find<E: Entity>(request: HttpRequest, server: Data<StorageServer>, id: Path<String>) -> Answer

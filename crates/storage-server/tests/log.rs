@@ -9,10 +9,11 @@ use actix_web::{
     test::{TestRequest, init_service, read_body},
 };
 use character_domain::{CharacterId, now};
+use character_http_kit::AcceptedTokens;
 use character_storage_port::{
     Commit, DomainEvent, Epoch, EventId, Log, LogBatch, LogCursor, MemoryStorage, Tick, Transaction, TransactionId,
 };
-use character_storage_server::{AcceptedTokens, LONGEST_WAIT, Limits, StorageServer, is_list};
+use character_storage_server::{LONGEST_WAIT, Limits, StorageServer, is_list};
 use character_storage_wire as wire;
 use serde_json::{Value, json};
 use std::{sync::Arc, time::Duration};

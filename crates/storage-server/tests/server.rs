@@ -10,12 +10,13 @@ use actix_web::{
 };
 use async_trait::async_trait;
 use character_domain::{Character, CharacterId, UserId, now};
+use character_http_kit::AcceptedTokens;
 use character_storage_port::{
     Change, Commit, Committed, Deleted, Entity, EntityKind, ErrorKind, MemoryStorage, Page, PageRequest, Probe, Read,
     Result, SNAPSHOT, Snapshot, SnapshotStream, StorageError, StorageExt, StoragePort, Store, Transaction,
     delegate_port,
 };
-use character_storage_server::{AcceptedTokens, Limits, StorageServer};
+use character_storage_server::{Limits, StorageServer};
 use character_storage_wire::{self as wire, Problem};
 use serde_json::{Value, json};
 use std::{sync::Arc, time::Duration};
@@ -81,6 +82,12 @@ async fn no_path_can_be_seen_without_a_token() {
         let (problem, _) = problem(&memory(), TestRequest::get().uri(path)).await;
         assert_eq!(problem.code, "unauthorized", "{path}");
     }
+    // The same paths in other spellings.
+    for path in ["/%73torage/v1/probe", "/storage/%76%31/probe", "/storage/v1/%70robe"] {
+        let (problem, _) = problem(&memory(), TestRequest::get().uri(path)).await;
+        assert_eq!(problem.code, "unauthorized", "{path}");
+        assert_eq!(answer(&memory(), get(path)).await.0, StatusCode::NO_CONTENT, "{path}");
+    }
     let twice = TestRequest::get().uri(wire::PROBE).append_header(TOKEN).append_header(TOKEN);
     assert_eq!(answer(&memory(), twice).await.0, StatusCode::UNAUTHORIZED);
 }
@@ -129,7 +136,9 @@ async fn a_deleted_row_is_given_only_when_asked_for() {
 
 #[actix_web::test]
 async fn an_unknown_path_is_told_from_an_absent_row() {
-    for path in ["/storage/v1", "/storage/v1/", "/storage/v1/dragons/1", "/storage/v1/characters/a/b"] {
+    for path in
+        ["/", "/nowhere", "/storage/v1", "/storage/v1/", "/storage/v1/dragons/1", "/storage/v1/characters/a/b", "*"]
+    {
         let (problem, _) = problem(&memory(), get(path)).await;
         assert_eq!((problem.code.as_str(), problem.status), ("unknown-path", 404), "{path}");
     }
@@ -141,6 +150,7 @@ async fn an_unknown_path_is_told_from_an_absent_row() {
 async fn another_method_is_refused_and_the_right_one_named() {
     let cases = [
         (Method::DELETE, "/storage/v1/characters", "GET"),
+        (Method::HEAD, "/storage/v1/characters", "GET"),
         (Method::PUT, "/storage/v1/characters/x", "GET"),
         (Method::GET, wire::TRANSACTIONS, "POST"),
         (Method::GET, wire::BATCH, "POST"),

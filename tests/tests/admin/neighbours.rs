@@ -4,8 +4,9 @@
 use super::{TOKEN, change, storage};
 use crate::support::{client, send, sheet, until};
 use character_tests::{Service, ServiceBuilder, free_port};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::{
+    collections::BTreeSet,
     io::{Read as _, Write as _},
     net::{SocketAddr, TcpStream},
     time::Duration,
@@ -13,15 +14,22 @@ use std::{
 
 const ADMIN_TOKEN: &str = "a-token-for-operators";
 
-/// Sends these bytes and returns the head of the answer.
+/// Sends these bytes and returns the head of the answer, in lower case.
 fn raw(address: SocketAddr, request: &str) -> String {
+    let (head, _) = exchange(address, request);
+    head.to_ascii_lowercase()
+}
+
+/// Sends these bytes and returns the head and the body of the answer.
+fn exchange(address: SocketAddr, request: &str) -> (String, String) {
     let mut stream = TcpStream::connect(address).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
     stream.write_all(request.as_bytes()).unwrap();
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).unwrap();
     let text = String::from_utf8_lossy(&answer);
-    text.split("\r\n\r\n").next().unwrap_or_default().to_ascii_lowercase()
+    let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
+    (head.to_owned(), body.to_owned())
 }
 
 fn get(address: SocketAddr, target: &str, headers: &str) -> String {
@@ -325,4 +333,78 @@ async fn requests_without_a_token_are_counted_and_a_burst_is_one_line() {
     let metrics = send(client().get(storage.url("/metrics"))).await.body.to_string();
     assert!(metrics.contains("http_server_unauthorized_total 20"), "{metrics}");
     assert_eq!(storage.output().matches("for want of an accepted token (401)").count(), 1, "{}", storage.output());
+}
+
+/// Requests that no listener takes: (head without its host, body).
+fn refused() -> Vec<(String, &'static str)> {
+    const ID: &str = "00000000-0000-7000-8000-000000000000";
+    let json = "Content-Type: application/json\r\n";
+    let token = format!("Authorization: Bearer {TOKEN}\r\n");
+    let transactions = format!("POST /storage/v1/transactions HTTP/1.1\r\n{token}");
+    let breaker = "POST /admin/storage/breaker HTTP/1.1\r\n";
+    let mut requests: Vec<_> = [
+        "GET /nowhere HTTP/1.1\r\n",
+        "GET /storage/v1/probe HTTP/1.1\r\n",
+        "GET /storage/v1/nowhere HTTP/1.1\r\n",
+        "POST /health HTTP/1.1\r\n",
+        "DELETE /openapi.json HTTP/1.1\r\n",
+        "OPTIONS * HTTP/1.1\r\n",
+        "POST /nowhere HTTP/1.1\r\nOrigin: https://evil.example\r\n",
+        "GET /nowhere HTTP/1.1\r\nHost: evil.example\r\n",
+        "GET /api/v2/characters?limit=0 HTTP/1.1\r\n",
+        breaker,
+    ]
+    .map(|head| (head.to_owned(), ""))
+    .into();
+    for path in ["nowhere", "characters?limit=0", &format!("characters/{ID}")] {
+        requests.push((format!("GET /storage/v1/{path} HTTP/1.1\r\n{token}"), ""));
+    }
+    requests.push((format!("POST /storage/v1/probe HTTP/1.1\r\n{token}"), ""));
+    for (headers, body) in [(json, "{"), (json, "{}"), ("Content-Type: text/plain\r\n", "{}")] {
+        requests.push((format!("{transactions}{headers}"), body));
+        requests.push((format!("POST /api/v2/characters HTTP/1.1\r\n{headers}"), body));
+        requests.push((format!("{breaker}X-Requested-By: Ann\r\n{headers}"), body));
+    }
+    for upload in [transactions.as_str(), "POST /api/v2/characters HTTP/1.1\r\n"] {
+        requests.push((format!("{upload}{json}Content-Length: 2000000000\r\n"), ""));
+    }
+    requests.push((format!("GET /nowhere HTTP/1.1\r\nX-Long: {}\r\n", "x".repeat(20_000)), ""));
+    requests
+}
+
+#[test]
+fn no_problem_of_one_service_has_a_type_of_the_other() {
+    let probes = [free_port(), free_port()].map(|port| SocketAddr::from(([127, 0, 0, 1], port)));
+    let builders = [Service::character(), Service::storage().env("STORAGE_SERVICE_TOKEN", TOKEN)];
+    let prefixes = ["urn:character-service:problem:", "urn:problem-type:character-storage:"];
+    // Of all listeners of a service together.
+    let expected = [
+        BTreeSet::from([400, 403, 404, 405, 413, 415, 421, 422, 431]),
+        BTreeSet::from([400, 401, 403, 404, 405, 413, 415, 421, 422, 431]),
+    ];
+    for (((builder, probes), prefix), expected) in builders.into_iter().zip(probes).zip(prefixes).zip(expected) {
+        let admin = SocketAddr::from(([127, 0, 0, 1], free_port()));
+        let builder = builder.env("ADMIN_ADDR", admin.to_string()).env("HEALTH_ADDR", probes.to_string());
+        let service = builder.start();
+        let mut statuses = BTreeSet::new();
+        for address in [service.address(), admin, probes] {
+            for (head, body) in refused() {
+                let host = if head.contains("Host:") { "" } else { "Host: localhost\r\n" };
+                let length = if head.contains("Content-Length:") {
+                    String::new()
+                } else {
+                    format!("Content-Length: {}\r\n", body.len())
+                };
+                let (answer, problem) =
+                    exchange(address, &format!("{head}{host}{length}Connection: close\r\n\r\n{body}"));
+                let about = format!("{head:.60} at {address}: {answer}\n{problem}");
+                let problem: Value = serde_json::from_str(&problem).unwrap_or_else(|error| panic!("{error}: {about}"));
+                let own = format!("{prefix}{}", problem["code"].as_str().unwrap_or_else(|| panic!("{about}")));
+                assert!(problem["type"] == own || problem["type"] == "about:blank", "{about}");
+                assert_eq!(problem["status"], status(&answer), "{about}");
+                statuses.insert(status(&answer));
+            }
+        }
+        assert_eq!(statuses, expected, "{prefix}");
+    }
 }

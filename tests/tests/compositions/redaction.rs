@@ -5,7 +5,7 @@ use actix_web::{
     App,
     test::{TestRequest, init_service, try_call_service},
 };
-use character_api::{Admission, Api, ApiLimits, Health, HttpMetrics, configure};
+use character_api::{Api, ApiLimits, configure};
 use character_app::{
     config::{LogConfig, LogFormat, ReportConfig},
     reported::Reported,
@@ -14,6 +14,7 @@ use character_app::{
 };
 use character_domain::{Character, Revision, Violations};
 use character_error_reporter::Redactor;
+use character_http_kit::{Admission, Health, HttpMetrics};
 use character_repositories::{Repositories, StorageContext};
 use character_storage_http::{HttpStorage, HttpStorageConfig};
 use character_storage_port::{COMMIT, Entity, ErrorKind, StorageError, StoragePort};

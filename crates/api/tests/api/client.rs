@@ -6,7 +6,8 @@ use actix_web::{
     http::{Method, header::HeaderMap},
     test,
 };
-use character_api::{Admission, Api, ApiLimits, Health, HealthCheck, HttpMetrics, configure};
+use character_api::{Api, ApiLimits, configure};
+use character_http_kit::{Admission, Health, HealthCheck, HttpMetrics};
 use character_repositories::{Repositories, StorageContext};
 use character_storage_port::{MemoryStorage, StoragePort};
 use prometheus_client::registry::Registry;

@@ -7,7 +7,8 @@ use actix_web::{
     http::{Method, StatusCode, header::HeaderMap},
     test,
 };
-use character_api::{AllowedHosts, AllowedOrigins, BrowserGuard, HealthPaths, HostNames, configure, configure_for};
+use character_api::{configure, configure_for};
+use character_http_kit::{AllowedHosts, AllowedOrigins, BrowserGuard, HealthPaths, HostNames};
 use serde_json::Value;
 use std::collections::BTreeSet;
 

@@ -133,10 +133,10 @@ async fn a_panic_in_a_handler_is_answered_and_the_service_goes_on() {
 async fn a_panic_and_a_failed_storage_can_be_read_by_an_allowed_page() {
     const PAGE: &str = "https://play.example";
     let api = Client::over(Failing::with(ErrorKind::Unsupported)).api;
-    let origins = character_api::AllowedOrigins::parse(PAGE).ok();
-    let guard = character_api::BrowserGuard { origins, ..character_api::BrowserGuard::default() };
+    let origins = character_http_kit::AllowedOrigins::parse(PAGE).ok();
+    let guard = character_http_kit::BrowserGuard { origins, ..character_http_kit::BrowserGuard::default() };
     let app =
-        actix_web::App::new().configure(character_api::configure_for(api, guard, character_api::HealthPaths::All));
+        actix_web::App::new().configure(character_api::configure_for(api, guard, character_http_kit::HealthPaths::All));
     let service = actix_web::test::init_service(app).await;
     for (path, status) in [(format!("{CHARACTERS}/{USER}"), 500), (CHARACTERS.to_owned(), 501)] {
         let request = actix_web::test::TestRequest::with_uri(&path).append_header(("origin", PAGE)).to_request();

@@ -1,5 +1,6 @@
 use crate::client::{CHARACTERS, Client, USER, path};
-use character_api::{ApiLimits, HealthCheck};
+use character_api::ApiLimits;
+use character_http_kit::HealthCheck;
 use character_storage_port::MemoryStorage;
 use serde_json::{Value, json};
 use std::{

@@ -2,7 +2,7 @@
 
 use actix_web::{
     Error,
-    body::MessageBody,
+    body::BoxBody,
     dev::{ServiceRequest, ServiceResponse},
     http::{
         Method, StatusCode,
@@ -10,8 +10,7 @@ use actix_web::{
     },
     middleware::Next,
 };
-use character_api::{Problem, middleware::checked};
-use character_storage_server::AcceptedTokens;
+use character_http_kit::{AcceptedTokens, Problem, middleware::checked};
 use futures_util::future::LocalBoxFuture;
 
 /// A header that no web page can send to another origin without a preflight request, which is never answered here.
@@ -32,9 +31,9 @@ pub(crate) enum AdminAccess {
 
 impl AdminAccess {
     /// A middleware that answers what may not be asked.
-    pub(super) fn middleware<B: MessageBody + 'static>(
+    pub(super) fn middleware(
         self,
-    ) -> impl Fn(ServiceRequest, Next<B>) -> LocalBoxFuture<'static, Result<ServiceResponse<B>, Error>> + Clone {
+    ) -> impl Fn(ServiceRequest, Next<BoxBody>) -> LocalBoxFuture<'static, Result<ServiceResponse, Error>> + Clone {
         checked(move |request| self.check(request))
     }
 

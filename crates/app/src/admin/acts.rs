@@ -6,7 +6,7 @@ use actix_web::{
     http::StatusCode,
     web::{Data, Json, Query},
 };
-use character_api::{Problem, middleware::current_request};
+use character_http_kit::{Problem, middleware::current_request};
 use character_storage_port::{EntityKind, OWNER_FIELDS, Scope};
 use serde::Deserialize;
 use uuid::Uuid;

@@ -6,12 +6,10 @@ use actix_web::{
     http::{StatusCode, header::CACHE_CONTROL},
     web::{Data, Json, Query},
 };
-use character_api::Problem;
-use character_domain::Violations;
+use character_http_kit::{FieldError, Problem};
 use character_storage_port::{
     ConsumerName, Consumers, ErrorKind, EventId, InvalidConsumerName, MAX_PARKED, StorageError,
 };
-
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -33,12 +31,14 @@ pub(crate) struct IdsBody {
 
 fn name(request: &HttpRequest) -> Result<ConsumerName, Problem> {
     let name = request.match_info().get("name").unwrap_or_default();
-    name.parse().map_err(|error: InvalidConsumerName| Problem::invalid(Violations::one("name", error.to_string())))
+    name.parse().map_err(|error: InvalidConsumerName| Problem::invalid([FieldError::new("name", &error.to_string())]))
 }
 
 fn failed(error: &StorageError) -> Problem {
     match error.kind() {
-        ErrorKind::Invalid(violations) => Problem::invalid(violations.clone()),
+        ErrorKind::Invalid(violations) => {
+            Problem::invalid(violations.iter().map(|violation| FieldError::new(&violation.field, &violation.reason)))
+        }
         ErrorKind::Unsupported => {
             Problem::new(StatusCode::NOT_IMPLEMENTED, "unsupported", "The storage has no consumers")
         }

@@ -21,15 +21,13 @@ use actix_web::{
     dev::{Server, ServiceRequest, ServiceResponse},
     http::{StatusCode, header::CACHE_CONTROL},
     middleware::{Next, from_fn},
-    web::{self, Data, JsonConfig, QueryConfig, ServiceConfig},
+    web::{Data, JsonConfig, QueryConfig, ServiceConfig},
 };
-use character_api::{
-    AllowedHosts, BrowserGuard, Health, HealthPaths, HostNames, HttpMetrics, Problem,
-    endpoint::{Endpoint, Endpoints},
-    health,
-    middleware::{self, Unauthorized},
+use character_http_kit::{
+    AcceptedTokens, AllowedHosts, BrowserGuard, Endpoint, Endpoints, Health, HealthPaths, HostNames, HttpMetrics,
+    InvalidTokens, Problem, ProblemTypes, Unauthorized, health,
+    middleware::{self, answered},
 };
-use character_storage_server::{AcceptedTokens, InvalidTokens};
 use prometheus_client::registry::Registry;
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 use tokio::time::timeout;
@@ -49,7 +47,7 @@ const LONGEST_ORDER: usize = 64 * 1024;
 
 /// Gives up an order whose body does not arrive.
 async fn in_time(order: ServiceRequest, next: Next<BoxBody>) -> Result<ServiceResponse<BoxBody>, Error> {
-    let late = |_| Problem::new(StatusCode::REQUEST_TIMEOUT, "order-timeout", "The order took too long");
+    let late = |_| answered(&Problem::new(StatusCode::REQUEST_TIMEOUT, "order-timeout", "The order took too long"));
     timeout(LONGEST_TIME, next.call(order)).await.map_err(late)?
 }
 
@@ -63,10 +61,11 @@ pub(crate) struct AdminListener {
     health: Arc<Health>,
     registry: Arc<Registry>,
     unauthorized: Unauthorized,
+    types: ProblemTypes,
 }
 
 impl AdminListener {
-    /// As configured; it answers under the host names given, beside its address.
+    /// As configured; it answers under the host names given, beside its address, with problems of these types.
     ///
     /// # Errors
     /// [`InvalidTokens`].
@@ -77,6 +76,7 @@ impl AdminListener {
         health: Arc<Health>,
         registry: Arc<Registry>,
         unauthorized: Unauthorized,
+        types: ProblemTypes,
     ) -> Result<Self, InvalidTokens> {
         let access = match config.tokens.is_empty() {
             true => AdminAccess::RequestedBy,
@@ -84,7 +84,7 @@ impl AdminListener {
         };
         let hosts = Some(AllowedHosts::new(config.listen.ip(), names));
         let guard = BrowserGuard { hosts, ..BrowserGuard::default() };
-        Ok(Self { address: config.listen, access, guard, operator, health, registry, unauthorized })
+        Ok(Self { address: config.listen, access, guard, operator, health, registry, unauthorized, types })
     }
 
     /// The server, which is bound, and its address.
@@ -92,40 +92,29 @@ impl AdminListener {
         let address = self.address;
         let listener = http::bind(address)?;
         let bound = listener.local_addr()?;
-        let application = move || {
-            // The scope matches every path but `*`, the target of a request about the whole server.
-            let elsewhere = from_fn(middleware::account(HttpMetrics::default()));
-            App::new().default_service(apply(elsewhere, Endpoints::default())).configure(self.clone().configuration())
-        };
+        let application = move || App::new().configure(|config| self.configure(config));
         // One person at a time is enough.
         let server = http::start(listener, Threads::ONE, SHUTDOWN, Arc::new(Connections::new(LIMITS)), application)?;
         Ok((server, bound))
     }
 
-    fn configuration(self) -> impl FnOnce(&mut ServiceConfig) {
-        move |config| {
-            let scope = web::scope("")
-                .configure(endpoints(self.operator, &self.health, &self.registry))
-                .wrap(from_fn(in_time))
-                .wrap(from_fn(self.access.middleware()))
-                .wrap(from_fn(self.unauthorized.middleware()))
-                .wrap(from_fn(self.guard.middleware()))
-                // Nobody shows these metrics: what a person on call asks is no load.
-                .wrap(from_fn(middleware::account(HttpMetrics::default())))
-                .wrap(from_fn(middleware::security_headers));
-            config.service(scope);
-        }
+    fn configure(&self, config: &mut ServiceConfig) {
+        let timed = apply(from_fn(in_time), self.endpoints());
+        let permitted = apply(from_fn(self.access.clone().middleware()), timed);
+        let watched = apply(from_fn(self.unauthorized.clone().middleware()), permitted);
+        let guarded = apply(from_fn(self.guard.clone().middleware()), watched);
+        // Nobody shows these metrics: what a person on call asks is no load.
+        let accounted = apply(from_fn(middleware::account(self.types, HttpMetrics::default())), guarded);
+        config
+            .app_data(Data::from(Arc::clone(&self.operator)))
+            .app_data(JsonConfig::default().limit(LONGEST_ORDER).error_handler(|error, _| malformed(&error).into()))
+            .app_data(QueryConfig::default().error_handler(|error, _| malformed(&error).into()))
+            .default_service(apply(from_fn(middleware::security_headers), accounted));
     }
-}
 
-fn endpoints(
-    operator: Arc<Operator>,
-    health: &Arc<Health>,
-    registry: &Arc<Registry>,
-) -> impl FnOnce(&mut ServiceConfig) {
-    move |config| {
+    fn endpoints(&self) -> Endpoints {
         let mut endpoints = Endpoints::default();
-        health::register(&mut endpoints, HealthPaths::All, health, registry);
+        health::register(&mut endpoints, HealthPaths::All, &self.health, &self.registry);
         Endpoint::at("/admin/storage").get(show).register(&mut endpoints);
         Endpoint::at("/admin/storage/breaker").post(acts::force_breaker).register(&mut endpoints);
         Endpoint::at("/admin/storage/cache").delete(acts::drop_from_cache).register(&mut endpoints);
@@ -133,11 +122,7 @@ fn endpoints(
         Endpoint::at("/admin/storage/consumers/{name}/parked").get(events::parked).register(&mut endpoints);
         Endpoint::at("/admin/storage/consumers/{name}/unpark").post(events::unpark).register(&mut endpoints);
         Endpoint::at("/admin/storage/consumers/{name}/discard").post(events::discard).register(&mut endpoints);
-        config
-            .app_data(Data::from(operator))
-            .app_data(JsonConfig::default().limit(LONGEST_ORDER).error_handler(|error, _| malformed(&error).into()))
-            .app_data(QueryConfig::default().error_handler(|error, _| malformed(&error).into()))
-            .default_service(endpoints);
+        endpoints
     }
 }
 

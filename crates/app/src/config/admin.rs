@@ -4,7 +4,7 @@ use super::{
     Variable,
     variables::{Reader, boolean, socket},
 };
-use character_storage_server::AcceptedTokens;
+use character_http_kit::AcceptedTokens;
 use secrecy::SecretString;
 use std::net::SocketAddr;
 

@@ -16,9 +16,9 @@ use super::{
     variables::{Reader, boolean, folder, number, secret, socket, url},
     with_passwords,
 };
-use character_api::{AllowedOrigins, HealthPaths, HostNames};
 use character_cache_redis::RedisTierOptions;
 use character_domain::size::MAX_BULK;
+use character_http_kit::{AllowedOrigins, HealthPaths, HostNames};
 use character_storage_http::HttpStorageConfig;
 use secrecy::SecretString;
 use std::{net::SocketAddr, path::PathBuf, time::Duration};

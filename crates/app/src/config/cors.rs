@@ -1,7 +1,7 @@
 //! The origins whose pages may use the API from a browser.
 
 use super::{Variable, variables::Reader};
-use character_api::AllowedOrigins;
+use character_http_kit::AllowedOrigins;
 
 pub(crate) const CORS_ALLOWED_ORIGINS: Variable = Variable::optional(
     "CORS_ALLOWED_ORIGINS",

@@ -1,7 +1,7 @@
 //! What the listener of a service answers beside its paths.
 
 use super::{Variable, admin::ADMIN_ADDR, variables::Reader};
-use character_api::{HealthPaths, HostNames};
+use character_http_kit::{HealthPaths, HostNames};
 
 pub(crate) const ALLOWED_HOSTS: Variable = Variable::optional(
     "ALLOWED_HOSTS",

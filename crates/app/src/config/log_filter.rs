@@ -17,6 +17,7 @@ const TARGETS: &[&str] = &[
     "character_error_report",
     "character_error_reporter",
     "character_error_reporter_sentry",
+    "character_http_kit",
     "character_repositories",
     "character_storage_http",
     "character_storage_port",

@@ -15,8 +15,8 @@ use super::{
     variables::{Reader, folder, number, secret, socket},
     with_passwords,
 };
-use character_api::{HealthPaths, HostNames};
 use character_domain::size::MAX_BULK;
+use character_http_kit::{HealthPaths, HostNames};
 use character_storage_port::{ErrorKind, StorageError};
 use character_storage_sql::DatabaseLocation;
 use secrecy::SecretString;

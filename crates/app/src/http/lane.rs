@@ -11,8 +11,8 @@ use actix_http::{
 use actix_service::{IntoServiceFactory, Service, ServiceFactory};
 use actix_web::{Error, body::to_bytes, dev::AppConfig};
 use bytes::Bytes;
-use character_api::middleware::may_have_large_body;
 use character_error_reporter::redacted;
+use character_http_kit::middleware::may_have_large_body;
 use futures_util::{Stream, StreamExt, stream};
 use std::{
     future::{pending, poll_fn},

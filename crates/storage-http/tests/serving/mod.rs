@@ -2,9 +2,10 @@
 
 use crate::direct::direct;
 use actix_web::{App, HttpServer, dev::ServerHandle, rt::System};
+use character_http_kit::AcceptedTokens;
 use character_storage_http::{HttpStorage, ReqwestTransport};
 use character_storage_port::{MemoryStorage, StoragePort};
-use character_storage_server::{AcceptedTokens, Limits, StorageServer};
+use character_storage_server::{Limits, StorageServer};
 use std::{
     net::SocketAddr,
     sync::{Arc, mpsc},

@@ -1,19 +1,33 @@
 //! From the path of a request to the handler.
 
-use super::{
-    Endpoint,
-    parameterless::{self, Parameterless},
-};
-use crate::{Problem, cors::AllowedOrigins, middleware};
+use super::{Endpoint, Parameterless};
+use crate::{Cors, Problem, middleware};
 use actix_web::{
-    Error, HttpRequest, Route,
+    Error, HttpRequest, HttpResponse, ResponseError, Route,
     dev::{Service, ServiceFactory, ServiceRequest, ServiceResponse, always_ready},
     http::Method,
     web,
 };
-use character_error_reporter::redacted;
 use futures_util::future::LocalBoxFuture;
 use std::fmt;
+
+/// How a service answers what none of its endpoints takes. The default is a [`Problem`] for each.
+#[derive(Clone, Copy, Debug)]
+pub struct Refusals {
+    /// Answers a path that no endpoint has.
+    pub no_such_path: fn(&HttpRequest) -> HttpResponse,
+    /// Answers a method that the path does not have. It receives those that the path has, as the header `Allow` lists them.
+    pub method_not_allowed: fn(&str) -> HttpResponse,
+}
+
+impl Default for Refusals {
+    fn default() -> Self {
+        Self {
+            no_such_path: |request| Problem::no_such_path(request.path()).error_response(),
+            method_not_allowed: |allow| Problem::method_not_allowed(allow).error_response(),
+        }
+    }
+}
 
 /// The paths of a service. A path that is not among them is answered 404.
 ///
@@ -22,16 +36,26 @@ use std::fmt;
 #[derive(Debug, Default)]
 pub struct Endpoints {
     endpoints: Vec<Endpoint>,
-    origins: Option<AllowedOrigins>,
-    parameterless: Parameterless,
+    refusals: Refusals,
+    cors: Option<Cors>,
+    parameterless: Option<(Parameterless, RefuseParameters)>,
 }
 
+/// Answers a request with a query string to an operation that has no parameters.
+type RefuseParameters = fn(&HttpRequest) -> HttpResponse;
+
 impl Endpoints {
-    /// Refuses every query parameter of these operations with 422, before their handlers see the request. A handler of
-    /// an operation that has parameters refuses the unknown ones among them itself, together with all other faults.
+    /// Answers with these refusals what none of the endpoints takes.
     #[must_use]
-    pub fn refusing_parameters_of(self, parameterless: Parameterless) -> Self {
-        Self { parameterless, ..self }
+    pub fn with_refusals(self, refusals: Refusals) -> Self {
+        Self { refusals, ..self }
+    }
+
+    /// Answers every query parameter of these operations with `refuse`, before their handlers see the request. A handler
+    /// of an operation that has parameters refuses the unknown ones among them itself, together with all other faults.
+    #[must_use]
+    pub fn refusing_parameters_of(self, parameterless: Parameterless, refuse: RefuseParameters) -> Self {
+        Self { parameterless: Some((parameterless, refuse)), ..self }
     }
 
     pub(super) fn add(&mut self, endpoint: Endpoint) {
@@ -39,8 +63,9 @@ impl Endpoints {
     }
 
     /// Answers the preflight requests of pages of these origins, with the methods of the path.
-    pub(crate) fn with_preflight(self, origins: AllowedOrigins) -> Self {
-        Self { origins: Some(origins), ..self }
+    #[must_use]
+    pub fn with_preflight(self, cors: Cors) -> Self {
+        Self { cors: Some(cors), ..self }
     }
 }
 
@@ -53,21 +78,23 @@ impl ServiceFactory<ServiceRequest> for Endpoints {
     type Future = LocalBoxFuture<'static, Result<Routing, ()>>;
 
     fn new_service(&self, (): ()) -> Self::Future {
-        let nowhere = web::to(no_such_path).new_service(());
-        let parameters_refused = web::to(parameterless::refuse).new_service(());
+        let nowhere = always(self.refusals.no_such_path).new_service(());
+        let parameters_refused = self.parameterless.as_ref().map(|(_, refuse)| always(*refuse).new_service(()));
         let endpoints: Vec<_> = self
             .endpoints
             .iter()
             .map(|endpoint| {
                 let methods = endpoint.methods.iter().map(|(method, route)| {
-                    let takes_parameters = !self.parameterless.contain(endpoint.path, method);
+                    let parameterless = self.parameterless.as_ref();
+                    let takes_parameters =
+                        parameterless.is_none_or(|(operations, _)| !operations.contain(endpoint.path, method));
                     (method.clone(), route.new_service(()), takes_parameters)
                 });
-                let preflight = self.origins.as_ref().map(|_| endpoint.preflight().new_service(()));
-                (endpoint.path, methods.collect::<Vec<_>>(), endpoint.refusal().new_service(()), preflight)
+                let preflight = self.cors.as_ref().map(|cors| endpoint.preflight(cors).new_service(()));
+                (endpoint.path, methods.collect::<Vec<_>>(), endpoint.refusal(self.refusals).new_service(()), preflight)
             })
             .collect();
-        let origins = self.origins.clone();
+        let cors = self.cors.clone();
         Box::pin(async move {
             let mut places = matchit::Router::new();
             for (path, makings, refusal, preflight) in endpoints {
@@ -83,10 +110,13 @@ impl ServiceFactory<ServiceRequest> for Endpoints {
                 let place = Place { path, placeholders: placeholders(path), methods, refusal, preflight };
                 places
                     .insert(path, place)
-                    .map_err(|error| tracing::error!(path, error = %redacted(&error), "a path cannot be served"))?;
+                    .map_err(|conflict| tracing::error!(path, %conflict, "a path cannot be served"))?;
             }
-            let (nowhere, parameters_refused) = (nowhere.await?, parameters_refused.await?);
-            Ok(Routing { places, nowhere, parameters_refused, origins })
+            let parameters_refused = match parameters_refused {
+                Some(making) => Some(making.await?),
+                None => None,
+            };
+            Ok(Routing { places, nowhere: nowhere.await?, parameters_refused, cors })
         })
     }
 }
@@ -122,8 +152,8 @@ struct Answering {
 pub struct Routing {
     places: matchit::Router<Place>,
     nowhere: Handling,
-    origins: Option<AllowedOrigins>,
-    parameters_refused: Handling,
+    cors: Option<Cors>,
+    parameters_refused: Option<Handling>,
 }
 
 impl fmt::Debug for Routing {
@@ -147,23 +177,23 @@ impl Service<ServiceRequest> for Routing {
             request.match_info_mut().add_static(*name, value);
         }
         middleware::tell_route(place.path);
-        if let (Some(origins), Some(preflight)) = (&self.origins, &place.preflight)
-            && origins.is_preflight(&request)
+        if let (Some(cors), Some(preflight)) = (&self.cors, &place.preflight)
+            && cors.origins.is_preflight(&request)
         {
             return preflight.call(request);
         }
-        match place.methods.iter().find(|answering| answering.method == request.method()) {
-            Some(answering) if !answering.takes_parameters && !request.query_string().is_empty() => {
-                self.parameters_refused.call(request)
-            }
-            Some(answering) => answering.handling.call(request),
-            None => place.refusal.call(request),
+        let Some(answering) = place.methods.iter().find(|answering| answering.method == request.method()) else {
+            return place.refusal.call(request);
+        };
+        match &self.parameters_refused {
+            Some(refused) if !answering.takes_parameters && !request.query_string().is_empty() => refused.call(request),
+            _ => answering.handling.call(request),
         }
     }
 }
 
-async fn no_such_path(request: HttpRequest) -> Problem {
-    Problem::no_such_path(request.path())
+fn always(answer: fn(&HttpRequest) -> HttpResponse) -> Route {
+    web::to(move |request: HttpRequest| std::future::ready(answer(&request)))
 }
 
 #[cfg(test)]
@@ -220,6 +250,30 @@ mod tests {
         let (status, _, allow) = ask(Method::PUT, "/heroes/7").await;
         assert_eq!((status, allow.as_deref()), (StatusCode::METHOD_NOT_ALLOWED, Some("GET, HEAD, DELETE")));
         assert_eq!(ask(Method::HEAD, "/heroes/7").await.0, StatusCode::OK);
+    }
+
+    #[actix_web::test]
+    async fn an_endpoint_of_get_alone_does_not_know_head() {
+        let mut endpoints = Endpoints::default();
+        Endpoint::at("/heroes").get_alone(telling("all")).register(&mut endpoints);
+        let service = test::init_service(App::new().default_service(endpoints)).await;
+        for (method, status) in [(Method::GET, StatusCode::OK), (Method::HEAD, StatusCode::METHOD_NOT_ALLOWED)] {
+            let request = test::TestRequest::default().method(method).uri("/heroes").to_request();
+            assert_eq!(test::call_service(&service, request).await.status(), status);
+        }
+    }
+
+    #[actix_web::test]
+    async fn a_service_may_refuse_paths_and_methods_in_its_own_way() {
+        let refusals = Refusals {
+            no_such_path: |request| HttpResponse::NotFound().body(format!("none {}", request.path())),
+            method_not_allowed: |allow| HttpResponse::MethodNotAllowed().body(format!("only {allow}")),
+        };
+        let service = test::init_service(App::new().default_service(endpoints().with_refusals(refusals))).await;
+        for (path, expected) in [("/nowhere", "none /nowhere"), ("/heroes/bulk", "only POST")] {
+            let answer = test::call_service(&service, test::TestRequest::get().uri(path).to_request()).await;
+            assert_eq!(test::read_body(answer).await, expected);
+        }
     }
 
     #[actix_web::test]

@@ -35,13 +35,15 @@ fn is_list(_: &Method, path: &str) -> bool {
     path == "/list"
 }
 
+const LISTS: LongAnswers = LongAnswers { of: is_list, bytes: 8 << 20 };
+
 macro_rules! app {
     ($admission:expr, $gate:expr) => {
         init_service(
             App::new()
                 .app_data(web::Data::from(std::sync::Arc::clone($gate)))
                 .default_service(web::to(work))
-                .wrap(from_fn(admit($admission.clone(), is_list, refusal))),
+                .wrap(from_fn(admit($admission.clone(), LISTS, refusal))),
         )
         .await
     };

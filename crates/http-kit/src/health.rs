@@ -6,16 +6,12 @@
 
 mod prometheus_text;
 
-use crate::{
-    Problem,
-    endpoint::{Endpoint, Endpoints},
-};
+use crate::{Endpoint, Endpoints, Problem};
 use actix_web::{
     HttpRequest, HttpResponse,
     http::StatusCode,
     http::header::{ACCEPT, CACHE_CONTROL, VARY},
 };
-use character_error_reporter::redacted;
 use futures_util::future::{BoxFuture, join_all};
 use prometheus_client::registry::Registry;
 use serde::Serialize;
@@ -181,22 +177,22 @@ pub fn register_probes(endpoints: &mut Endpoints, health: &Arc<Health>) {
 
 /// How the service and its dependencies are. 200 also when one is down: see `status`.
 #[utoipa::path(get, path = "/health", tag = "operations", responses((status = 200, body = HealthBody)))]
-pub(crate) async fn report(health: Arc<Health>) -> HttpResponse {
+pub async fn report(health: Arc<Health>) -> HttpResponse {
     HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(health.report().await)
 }
 
 /// Whether the process answers.
 #[utoipa::path(get, path = "/health/live", tag = "operations", responses((status = 200, description = "It does")))]
-pub(crate) async fn live() -> HttpResponse {
+pub async fn live() -> HttpResponse {
     HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(serde_json::json!({ "status": "ok" }))
 }
 
 /// Whether the service wants requests.
 #[utoipa::path(get, path = "/health/ready", tag = "operations", responses(
     (status = 200, description = "It does"),
-    (status = 503, description = "It is stopping", body = crate::ProblemBody, content_type = "application/problem+json"),
+    (status = 503, description = "It is stopping", body = ref("#/components/schemas/ProblemBody"), content_type = "application/problem+json"),
 ))]
-pub(crate) async fn ready(health: Arc<Health>) -> Result<HttpResponse, Problem> {
+pub async fn ready(health: Arc<Health>) -> Result<HttpResponse, Problem> {
     if health.is_ready() {
         return Ok(HttpResponse::Ok()
             .insert_header((CACHE_CONTROL, "no-store"))
@@ -212,10 +208,10 @@ pub(crate) async fn ready(health: Arc<Health>) -> Result<HttpResponse, Problem> 
         (String = "application/openmetrics-text"),
     )),
 ))]
-pub(crate) async fn metrics(request: HttpRequest, registry: Arc<Registry>) -> Result<HttpResponse, Problem> {
+pub async fn metrics(request: HttpRequest, registry: Arc<Registry>) -> Result<HttpResponse, Problem> {
     let mut text = String::new();
-    prometheus_client::encoding::text::encode(&mut text, &registry).map_err(|error| {
-        tracing::error!(error = %redacted(&error), "the metrics cannot be written");
+    prometheus_client::encoding::text::encode(&mut text, &registry).map_err(|_| {
+        tracing::error!("the metrics cannot be written");
         Problem::internal()
     })?;
     let mut accepted = request.headers().get_all(ACCEPT).filter_map(|value| value.to_str().ok());

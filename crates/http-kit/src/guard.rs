@@ -1,10 +1,10 @@
 //! Refuses what a web page can make a browser send to a service that trusts its network: requests under a name that the
 //! page's owner bound to our address, and changes on behalf of pages of other origins.
 
-use crate::{AllowedOrigins, Problem, hosts::AllowedHosts, middleware::checked};
+use crate::{AllowedHosts, AllowedOrigins, Problem, middleware::checked};
 use actix_web::{
     Error,
-    body::MessageBody,
+    body::BoxBody,
     dev::{ServiceRequest, ServiceResponse},
     http::{
         Method, StatusCode, Version,
@@ -32,9 +32,9 @@ pub struct BrowserGuard {
 impl BrowserGuard {
     /// A middleware that answers what is refused. Wrap it inside of [`account`](crate::middleware::account), so that
     /// refusals are logged and carry the id of the request.
-    pub fn middleware<B: MessageBody + 'static>(
+    pub fn middleware(
         self,
-    ) -> impl Fn(ServiceRequest, Next<B>) -> LocalBoxFuture<'static, Result<ServiceResponse<B>, Error>> + Clone {
+    ) -> impl Fn(ServiceRequest, Next<BoxBody>) -> LocalBoxFuture<'static, Result<ServiceResponse, Error>> + Clone {
         checked(move |request| self.check(request))
     }
 
@@ -143,7 +143,7 @@ fn own_port(origin: &HeaderValue, host: &Authority) -> Option<u16> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::hosts::HostNames;
+    use crate::HostNames;
     use actix_web::test::TestRequest;
 
     fn guard(origins: Option<&str>) -> BrowserGuard {

@@ -16,7 +16,7 @@ pub(super) fn write(ended: &Ended) {
         tracing::info!(
             target: "access",
             method = ended.method_text().as_ref(),
-            route = ended.route.as_ref(),
+            route = ended.route,
             path = current.map(|request| request.path.as_str()),
             status = ended.status,
             duration_ms = ended.duration.as_secs_f64() * 1000.0,

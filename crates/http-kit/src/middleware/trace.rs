@@ -1,6 +1,6 @@
 //! A span around each request, in the trace that the client began.
 
-use super::{CurrentRequest, Ended, MOST_OF_METHOD, cut::cut};
+use super::{CurrentRequest, Ended, MOST_OF_METHOD, cut};
 use actix_web::{dev::ServiceRequest, http::header::HeaderMap};
 use opentelemetry::{global, propagation::Extractor};
 use tracing::{Span, field::Empty};
@@ -99,7 +99,7 @@ pub(super) fn end(ended: &Ended) {
         tracing::record_all!(
             span,
             otel.name = format!("{} {}", ended.method_text(), ended.route),
-            http.route = ended.route.as_ref(),
+            http.route = ended.route,
             http.response.status_code = ended.status,
         );
     }

@@ -21,7 +21,6 @@ use actix_web::{
 };
 use budget::Reserved;
 use bytes::Bytes;
-use character_storage_port::MAX_PAGE_BYTES;
 use futures_util::{Stream, StreamExt, future::LocalBoxFuture};
 use std::{
     cell::{Cell, RefCell},
@@ -35,11 +34,19 @@ const SMALL_BODY: u64 = 64 * 1024;
 /// An answer of at most this length is small, in bytes. 256 KiB.
 const SMALL_ANSWER: u64 = 256 * 1024;
 
+/// The requests that may have a long answer.
+#[derive(Clone, Copy, Debug)]
+pub struct LongAnswers {
+    /// Finds them, by method and path.
+    pub of: fn(&Method, &str) -> bool,
+    /// What is reserved for an answer before it is made, in bytes.
+    pub bytes: u64,
+}
+
 /// A middleware that admits large requests while `admission` has room for them, and answers the others with `refusal`.
-/// `may_be_long` finds the requests, by method and path, that may have a long answer before it is made.
 pub fn admit(
     admission: Admission,
-    may_be_long: fn(&Method, &str) -> bool,
+    long: LongAnswers,
     refusal: fn() -> HttpResponse,
 ) -> impl Fn(ServiceRequest, Next<BoxBody>) -> LocalBoxFuture<'static, Result<ServiceResponse, Error>> + Clone {
     move |mut request, next| {
@@ -57,8 +64,8 @@ pub fn admit(
                 received = Some(metered(&admission, &mut request));
             }
             let mut reserved = None;
-            if may_be_long(request.method(), request.path()) {
-                reserved = admission.reserve(MAX_PAGE_BYTES as u64).await;
+            if (long.of)(request.method(), request.path()) {
+                reserved = admission.reserve(long.bytes).await;
                 if reserved.is_none() {
                     return refused(request.into_parts().0, "out");
                 }

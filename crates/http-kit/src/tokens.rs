@@ -1,4 +1,4 @@
-//! Who may ask.
+//! The bearer tokens that open a listener.
 
 use actix_web::http::header::{AUTHORIZATION, HeaderMap};
 use secrecy::{ExposeSecret, SecretString};

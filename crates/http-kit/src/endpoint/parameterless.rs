@@ -1,7 +1,6 @@
 //! Which operations have no query parameters, as the OpenAPI document describes them.
 
-use crate::{Problem, query};
-use actix_web::{HttpRequest, http::Method};
+use actix_web::http::Method;
 use std::collections::BTreeSet;
 use utoipa::openapi::{
     OpenApi, PathItem, RefOr,
@@ -48,9 +47,4 @@ fn has_parameters(operation: &Operation) -> bool {
         RefOr::Ref(_) => false,
     };
     operation.parameters.iter().flatten().any(is_query)
-}
-
-/// Answers a request with parameters to an operation that has none.
-pub(super) async fn refuse(request: HttpRequest) -> Problem {
-    Problem::invalid(query::all_unknown(request.query_string()))
 }

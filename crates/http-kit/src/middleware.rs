@@ -7,23 +7,21 @@ mod cut;
 mod head;
 mod http_metrics;
 mod panics;
-mod position;
 mod request_id;
 mod security_headers;
 mod trace;
 mod unauthorized;
 
-pub use admission::{Admission, DEFAULT_BUDGET, admit, may_have_large_body};
-pub use answered::checked;
-pub(crate) use answered::mark;
+pub use admission::{Admission, DEFAULT_BUDGET, LongAnswers, admit, may_have_large_body};
+pub use answered::{answered, checked, mark};
 pub(crate) use cut::cut;
 pub use http_metrics::HttpMetrics;
-pub(crate) use position::keep_position;
-pub(crate) use request_id::tell_route;
 pub use request_id::{CurrentRequest, current_request};
+pub(crate) use request_id::{problem_types, tell_route};
 pub use security_headers::security_headers;
 pub use unauthorized::Unauthorized;
 
+use crate::ProblemTypes;
 use actix_web::{
     Error,
     body::{BodySize, MessageBody},
@@ -43,11 +41,12 @@ const MOST_OF_METHOD: usize = 32;
 
 /// A middleware that gives each request its id, a span that continues the trace of its `traceparent`, and, once it is
 /// answered, a line in the log under the target `access` and its place in `metrics`. A panic on the way is answered 500,
-/// and a request head of more than 16 KiB 431.
+/// and a request head of more than 16 KiB 431. Problems on the way have these types.
 ///
 /// The id is the `X-Request-Id` of the request when that is 1 to 128 visible ASCII characters, else a new one (UUID
 /// version 7); the answer bears it. Wrap it with [`from_fn`](actix_web::middleware::from_fn), outermost.
 pub fn account<B: MessageBody + 'static>(
+    types: ProblemTypes,
     metrics: HttpMetrics,
 ) -> impl Fn(ServiceRequest, Next<B>) -> LocalBoxFuture<'static, Result<ServiceResponse<B>, Error>> + Clone {
     move |request, next| {
@@ -69,7 +68,7 @@ pub fn account<B: MessageBody + 'static>(
                 metrics.observe(ended);
                 answer
             };
-            let mut answer = request_id::within(current, answered.instrument(span)).await;
+            let mut answer = request_id::within(current, types, answered.instrument(span)).await;
             request_id::tell(&mut answer, id);
             answer
         })
@@ -80,7 +79,7 @@ pub fn account<B: MessageBody + 'static>(
 struct Ended {
     method: Method,
     /// The route that answered, such as `/api/v2/characters/{id}`: a bounded set, unlike paths.
-    route: Cow<'static, str>,
+    route: &'static str,
     /// The status of the answer, also when that is an error which no handler turned into one.
     status: u16,
     /// How long the body of the answer is, where that is known.
@@ -106,9 +105,7 @@ impl Ended {
             }
             Err(error) => (error.as_response_error().status_code(), None),
         };
-        // What is not an endpoint may be a resource of actix-web.
-        let resource = || answer.as_ref().ok()?.request().match_pattern().filter(|pattern| !pattern.is_empty());
-        let route = request_id::route().map(Cow::Borrowed).or_else(|| resource().map(Cow::Owned));
-        Self { method, route: route.unwrap_or(Cow::Borrowed("unmatched")), status: status.as_u16(), bytes, duration }
+        let route = request_id::route().unwrap_or("unmatched");
+        Self { method, route, status: status.as_u16(), bytes, duration }
     }
 }

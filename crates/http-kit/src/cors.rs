@@ -1,5 +1,6 @@
 //! Cross-origin requests of browsers (the CORS protocol of the Fetch standard): which origins are allowed, and the headers
-//! that say so. The preflight of a path is answered by [`endpoint`](crate::endpoint), which knows the methods.
+//! that say so. The preflight of a path is answered by its [`Endpoint`](crate::Endpoint), which knows the
+//! methods.
 
 use crate::middleware::mark;
 use actix_web::{
@@ -16,21 +17,14 @@ use actix_web::{
     },
     middleware::Next,
 };
-use character_error_reporter::without_credentials;
 use futures_util::future::LocalBoxFuture;
 use std::{collections::BTreeSet, sync::Arc};
 use url::Url;
 
-/// Every request header that the API reads.
-const REQUEST_HEADERS: &str = "Accept, Content-Encoding, Content-Type, Idempotency-Key, If-Match, If-None-Match, \
-                               Storage-Position, Traceparent, Tracestate, X-Request-Id, X-User-Id";
-/// The headers of answers that a page may read.
-const EXPOSED_HEADERS: &str =
-    "Age, Allow, Cache-Status, ETag, Link, Location, Retry-After, Storage-Position, X-Request-Id";
 /// How long a browser may remember a preflight, in seconds.
 const MAX_AGE: &str = "3600";
 
-/// The origins whose web pages may use the API. Pages of other origins read nothing,
+/// The origins whose web pages may use the service. Pages of other origins read nothing,
 /// and a [`BrowserGuard`](crate::BrowserGuard) refuses what they would change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AllowedOrigins(Arc<BTreeSet<String>>);
@@ -40,8 +34,8 @@ pub struct AllowedOrigins(Arc<BTreeSet<String>>);
 pub enum InvalidOrigins {
     /// `*` would let every page that a user visits act for the user, because the service trusts its network.
     Any,
-    /// This part, shown without credentials, is not written as browsers write an origin.
-    Part(String),
+    /// The part at this place, from 1, is not written as browsers write an origin. It is not shown: it may hold a password.
+    Part(usize),
 }
 
 impl std::fmt::Display for InvalidOrigins {
@@ -50,7 +44,7 @@ impl std::fmt::Display for InvalidOrigins {
             Self::Any => f.write_str("* is not supported; name each origin, such as https://play.example"),
             Self::Part(part) => write!(
                 f,
-                "{part:?} is no origin as browsers write it: http:// or https://, a host in lower case, and a port unless it \
+                "part {part} is no origin as browsers write it: http:// or https://, a host in lower case, and a port unless it \
                  is the default one; no path"
             ),
         }
@@ -65,7 +59,7 @@ impl AllowedOrigins {
     /// # Errors
     /// [`InvalidOrigins`].
     pub fn parse(text: &str) -> Result<Self, InvalidOrigins> {
-        let origin = |part: &str| {
+        let origin = |(index, part): (usize, &str)| {
             if part == "*" {
                 return Err(InvalidOrigins::Any);
             }
@@ -73,10 +67,10 @@ impl AllowedOrigins {
             match parsed.map(|url| url.origin().ascii_serialization()) {
                 // A pattern would match nothing: browsers send the host itself.
                 Some(written) if written == part && !written.contains('*') => Ok(written),
-                _ => Err(InvalidOrigins::Part(without_credentials(part))),
+                _ => Err(InvalidOrigins::Part(index + 1)),
             }
         };
-        Ok(Self(Arc::new(text.split(',').map(str::trim).map(origin).collect::<Result<_, _>>()?)))
+        Ok(Self(Arc::new(text.split(',').map(str::trim).enumerate().map(origin).collect::<Result<_, _>>()?)))
     }
 
     /// The origin of a request, when it is one of these.
@@ -94,34 +88,48 @@ impl AllowedOrigins {
     }
 }
 
-/// What a preflight is answered with, beside what every answer has.
-pub(crate) fn describe(methods: HeaderValue, headers: &mut HeaderMap) {
-    headers.insert(ACCESS_CONTROL_ALLOW_METHODS, methods);
-    headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static(REQUEST_HEADERS));
-    headers.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static(MAX_AGE));
+/// What pages of some origins may send and read.
+#[derive(Clone, Debug)]
+pub struct Cors {
+    /// The origins of the pages.
+    pub origins: AllowedOrigins,
+    /// Every request header that the service reads, separated by commas.
+    pub request_headers: &'static str,
+    /// The headers of answers that a page may read, separated by commas.
+    pub exposed_headers: &'static str,
 }
 
-/// A middleware that lets pages of these origins read every answer, also those that tell of a failure. Outermost, so that
-/// it sees them all.
-pub(crate) fn allow<B: MessageBody + 'static>(
-    origins: AllowedOrigins,
-) -> impl Fn(ServiceRequest, Next<B>) -> LocalBoxFuture<'static, Result<ServiceResponse<B>, Error>> + Clone {
-    move |request, next| {
-        let origin = origins.origin_of(request.headers()).cloned();
-        Box::pin(async move {
-            let mut answer = next.call(request).await;
-            mark(&mut answer, |headers| permit(origin, headers));
-            answer
-        })
+impl Cors {
+    /// What a preflight is answered with, beside what every answer has.
+    pub(crate) fn describe(&self, methods: HeaderValue, headers: &mut HeaderMap) {
+        headers.insert(ACCESS_CONTROL_ALLOW_METHODS, methods);
+        headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static(self.request_headers));
+        headers.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static(MAX_AGE));
+    }
+
+    /// A middleware that lets pages of these origins read every answer, also those that tell of a failure. Outermost, so
+    /// that it sees them all.
+    pub fn middleware<B: MessageBody + 'static>(
+        self,
+    ) -> impl Fn(ServiceRequest, Next<B>) -> LocalBoxFuture<'static, Result<ServiceResponse<B>, Error>> + Clone {
+        move |request, next| {
+            let origin = self.origins.origin_of(request.headers()).cloned();
+            let exposed = HeaderValue::from_static(self.exposed_headers);
+            Box::pin(async move {
+                let mut answer = next.call(request).await;
+                mark(&mut answer, |headers| permit(origin, exposed, headers));
+                answer
+            })
+        }
     }
 }
 
-fn permit(origin: Option<HeaderValue>, headers: &mut HeaderMap) {
+fn permit(origin: Option<HeaderValue>, exposed: HeaderValue, headers: &mut HeaderMap) {
     // For caches between browser and service: the answer to one origin is not that to another.
     headers.append(VARY, HeaderValue::from_static("Origin"));
     if let Some(origin) = origin {
         headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
-        headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(EXPOSED_HEADERS));
+        headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, exposed);
     }
 }
 

@@ -4,9 +4,9 @@ mod parameterless;
 mod routing;
 
 pub use parameterless::Parameterless;
-pub use routing::{Endpoints, Routing};
+pub use routing::{Endpoints, Refusals, Routing};
 
-use crate::{Problem, cors};
+use crate::Cors;
 use actix_web::{FromRequest, Handler, HttpResponse, Responder, Route, http::Method, http::header::HeaderValue, web};
 use std::fmt;
 
@@ -14,7 +14,7 @@ use std::fmt;
 ///
 /// ```
 /// use actix_web::{App, HttpResponse};
-/// use character_api::endpoint::{Endpoint, Endpoints};
+/// use character_http_kit::{Endpoint, Endpoints};
 ///
 /// async fn greet() -> HttpResponse {
 ///     HttpResponse::Ok().body("well met")
@@ -70,6 +70,7 @@ impl Endpoint {
         self.on(Method::GET, "GET", handler.clone()).on(Method::HEAD, "HEAD", handler)
     }
 
+    method!(get_alone, GET, "GET");
     method!(post, POST, "POST");
     method!(put, PUT, "PUT");
     method!(patch, PATCH, "PATCH");
@@ -92,20 +93,20 @@ impl Endpoint {
     }
 
     /// Answers a browser that asks for the methods.
-    fn preflight(&self) -> Route {
-        let allow = self.allow.join(", ");
+    fn preflight(&self, cors: &Cors) -> Route {
+        let (cors, allow) = (cors.clone(), self.allow.join(", "));
         web::to(move || {
             let mut response = HttpResponse::NoContent().finish();
             // The methods are names of our own, so the text is a header.
             let methods = HeaderValue::from_str(&allow).unwrap_or_else(|_| HeaderValue::from_static(""));
-            cors::describe(methods, response.headers_mut());
+            cors.describe(methods, response.headers_mut());
             std::future::ready(response)
         })
     }
 
     /// Answers the methods that are not named.
-    fn refusal(&self) -> Route {
+    fn refusal(&self, refusals: Refusals) -> Route {
         let allow = self.allow.join(", ");
-        web::to(move || std::future::ready(Problem::method_not_allowed(&allow)))
+        web::to(move || std::future::ready((refusals.method_not_allowed)(&allow)))
     }
 }

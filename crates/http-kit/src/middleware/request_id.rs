@@ -1,7 +1,7 @@
 //! The id of a request: taken over or made, answered, logged, and named in every problem.
 
-use super::cut::cut;
-use super::mark;
+use super::{cut, mark};
+use crate::ProblemTypes;
 use actix_web::{
     Error,
     dev::{ServiceRequest, ServiceResponse},
@@ -21,6 +21,7 @@ tokio::task_local! {
 
 struct Current {
     request: CurrentRequest,
+    types: ProblemTypes,
     /// The path that it fits, as the service writes it, once that is found.
     route: Cell<Option<&'static str>>,
 }
@@ -59,6 +60,11 @@ pub(super) fn with_current<T>(look: impl Fn(Option<&CurrentRequest>) -> T) -> T 
     CURRENT.try_with(|current| look(Some(&current.request))).unwrap_or_else(|_| look(None))
 }
 
+/// The types of the problems that answer the current request.
+pub(crate) fn problem_types() -> ProblemTypes {
+    CURRENT.try_with(|current| current.types).unwrap_or(ProblemTypes::BLANK)
+}
+
 /// The path that the current request fits, such as `/api/v2/characters/{id}`, when that was told.
 pub(super) fn route() -> Option<&'static str> {
     CURRENT.try_with(|current| current.route.get()).ok().flatten()
@@ -71,8 +77,12 @@ pub(crate) fn tell_route(path: &'static str) {
 }
 
 /// Has `answering` know that it answers `request`.
-pub(super) fn within<F: Future>(request: CurrentRequest, answering: F) -> impl Future<Output = F::Output> {
-    CURRENT.scope(Current { request, route: Cell::new(None) }, answering)
+pub(super) fn within<F: Future>(
+    request: CurrentRequest,
+    types: ProblemTypes,
+    answering: F,
+) -> impl Future<Output = F::Output> {
+    CURRENT.scope(Current { request, types, route: Cell::new(None) }, answering)
 }
 
 /// Has the answer bear the id, whatever the answer.

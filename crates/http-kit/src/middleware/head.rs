@@ -1,5 +1,6 @@
 //! The size of a request head. actix-http reads heads of up to 128 KiB.
 
+use super::answered;
 use crate::Problem;
 use actix_web::{Error, dev::ServiceRequest, http::StatusCode};
 
@@ -18,5 +19,5 @@ pub(super) fn check(request: &ServiceRequest) -> Result<(), Error> {
     let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
     let problem = Problem::new(status, "head-too-large", "The request head is too large")
         .with_detail(format!("method, target and headers have {size} bytes; at most {MOST} are accepted"));
-    Err(problem.answered())
+    Err(answered(&problem))
 }

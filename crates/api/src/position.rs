@@ -1,6 +1,5 @@
 //! `Storage-Position`: what a client has changed through one process, it finds changed through every other.
 
-use super::mark;
 use crate::Problem;
 use actix_web::{
     Error,
@@ -9,6 +8,7 @@ use actix_web::{
     http::header::{HeaderMap, HeaderName, HeaderValue},
     middleware::Next,
 };
+use character_http_kit::middleware::{answered, mark};
 use character_storage_port::{Tick, at_least};
 
 /// The header of requests and answers: a whole number.
@@ -23,7 +23,7 @@ pub(crate) async fn keep_position<B: MessageBody + 'static>(
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<B>, Error> {
-    let least = position(request.headers()).map_err(Problem::answered)?;
+    let least = position(request.headers()).map_err(|problem| answered(&problem))?;
     let (mut answer, reached) = at_least(least, next.call(request)).await;
     if let Some(tick) = reached {
         mark(&mut answer, |headers| headers.insert(STORAGE_POSITION, HeaderValue::from(tick.0)).for_each(drop));

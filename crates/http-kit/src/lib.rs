@@ -1,0 +1,36 @@
+//! What every HTTP listener of the services shares: problem documents, request ids, trace context, access log, metrics,
+//! health, routing, limits and the check of who may send a request. It knows nothing of what a service does.
+//!
+//! ```
+//! use actix_service::apply;
+//! use actix_web::{App, HttpResponse, middleware::from_fn};
+//! use character_http_kit::{Endpoint, Endpoints, HttpMetrics, ProblemTypes, middleware};
+//!
+//! async fn greet() -> HttpResponse {
+//!     HttpResponse::Ok().body("well met")
+//! }
+//!
+//! let mut endpoints = Endpoints::default();
+//! Endpoint::at("/greetings/{name}").get(greet).register(&mut endpoints);
+//! let accounted = from_fn(middleware::account(ProblemTypes::BLANK, HttpMetrics::default()));
+//! let app = App::new().default_service(apply(accounted, endpoints));
+//! ```
+#![warn(missing_debug_implementations)]
+
+mod cors;
+mod endpoint;
+mod guard;
+pub mod health;
+mod hosts;
+pub mod middleware;
+mod problem;
+mod tokens;
+
+pub use cors::{AllowedOrigins, Cors, InvalidOrigins};
+pub use endpoint::{Endpoint, Endpoints, Parameterless, Refusals, Routing};
+pub use guard::BrowserGuard;
+pub use health::{Health, HealthCheck, HealthPaths};
+pub use hosts::{AllowedHosts, HostNames, InvalidHost};
+pub use middleware::{Admission, HttpMetrics, LongAnswers, Unauthorized};
+pub use problem::{FieldError, Problem, ProblemBody, ProblemTypes};
+pub use tokens::{AcceptedTokens, InvalidTokens};
