@@ -3,20 +3,18 @@
 use crate::{Api, ApiLimits, Problem};
 use actix_web::{
     HttpRequest,
-    http::header::{ACCEPT, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue},
+    http::header::{ACCEPT, CONTENT_ENCODING, CONTENT_TYPE, HeaderName, HeaderValue},
     web::Payload,
 };
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use character_domain::{
     Violations,
     json::{self, ScanError},
     size,
 };
-use futures_util::StreamExt;
+use character_http_kit::{BodyError, BodyLimits, read_body};
 use serde::Deserialize;
 use serde_json::{Map, Value};
-use std::time::Duration;
-use tokio::time::{Instant, timeout_at};
 
 /// The media types that an operation takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,7 +51,7 @@ impl Media {
 /// The whole body, of at most `limit` bytes, that arrives as fast as `limits` ask for.
 pub(crate) async fn read(
     request: &HttpRequest,
-    mut payload: Payload,
+    payload: Payload,
     media: Media,
     limit: usize,
     limits: &ApiLimits,
@@ -64,30 +62,19 @@ pub(crate) async fn read(
     {
         return Err(media.refusal());
     }
-    let announced = header(CONTENT_LENGTH).and_then(|value| value.parse::<u64>().ok());
-    if announced.is_some_and(|length| length > limit as u64) {
-        return Err(Problem::body_too_large(limit));
-    }
-    let latest_start = Instant::now() + limits.body_timeout;
-    let mut body = BytesMut::new();
-    loop {
-        // What arrived pays for more time: a large body may take long, and a slow one is given up early.
-        let deadline = latest_start + Duration::from_secs_f64(body.len() as f64 / f64::from(limits.body_rate.max(1)));
-        let arrived = timeout_at(deadline, payload.next()).await.map_err(|_| Problem::body_timeout())?;
-        let Some(chunk) = arrived else { break };
-        let chunk = chunk.map_err(|error| Problem::malformed(format!("the body was cut off: {error}")))?;
-        if body.len() + chunk.len() > limit {
-            return Err(Problem::body_too_large(limit));
-        }
-        body.extend_from_slice(&chunk);
-    }
+    let taken = BodyLimits { bytes: limit, timeout: limits.body_timeout, rate: limits.body_rate };
+    let body = read_body(request.headers(), payload, taken).await.map_err(|error| match error {
+        BodyError::TooLarge => Problem::body_too_large(limit),
+        BodyError::Late => Problem::body_timeout(),
+        BodyError::Unreadable(error) => Problem::malformed(format!("the body was cut off: {error}")),
+    })?;
     if body.is_empty() {
         return Err(Problem::malformed("the body is empty"));
     }
     if header(CONTENT_TYPE).is_none() {
         return Err(media.refusal());
     }
-    Ok(body.freeze())
+    Ok(body)
 }
 
 /// The whole body of a request about one row.

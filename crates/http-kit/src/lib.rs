@@ -17,6 +17,7 @@
 //! ```
 #![warn(missing_debug_implementations)]
 
+mod body;
 mod cors;
 mod endpoint;
 mod guard;
@@ -26,6 +27,7 @@ pub mod middleware;
 mod problem;
 mod tokens;
 
+pub use body::{BodyError, BodyLimits, read_body};
 pub use cors::{AllowedOrigins, Cors, InvalidOrigins};
 pub use endpoint::{Endpoint, Endpoints, Parameterless, Refusals, Routing};
 pub use guard::BrowserGuard;
