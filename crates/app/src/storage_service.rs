@@ -18,17 +18,13 @@ use crate::{
     token_warnings,
 };
 use actix_service::apply;
-use actix_web::{
-    HttpResponse,
-    middleware::from_fn,
-    web::{self, Data},
-};
+use actix_web::{HttpResponse, middleware::from_fn, web};
 use character_http_kit::{
-    AcceptedTokens, Admission, AllowedHosts, BrowserGuard, Endpoint, Health, HostNames, HttpMetrics, LongAnswers,
-    ProblemTypes, Unauthorized, health, middleware,
+    AcceptedTokens, Admission, AllowedHosts, BrowserGuard, Endpoint, Endpoints, Health, HostNames, HttpMetrics,
+    LongAnswers, ProblemTypes, Unauthorized, health, middleware,
 };
 use character_storage_port::{MAX_PAGE_BYTES, StoragePort};
-use character_storage_server::{BASE, Limits, StorageServer, endpoints, is_list, openapi, overloaded};
+use character_storage_server::{BASE, Limits, StorageServer, is_list, openapi, overloaded};
 use character_storage_sql::{SqlOptions, SqlStorage};
 use prometheus_client::registry::Registry;
 use std::{net::SocketAddr, process::ExitCode, sync::Arc};
@@ -168,16 +164,15 @@ async fn serve(
                     let document = document.clone();
                     async move { HttpResponse::Ok().content_type("application/json").body(document) }
                 };
-                let mut endpoints = endpoints();
+                let mut endpoints = Endpoints::default();
                 health::register(&mut endpoints, health_paths, &health, &registry);
                 Endpoint::at("/openapi.json").get(json).register(&mut endpoints);
-                let authenticated = apply(from_fn(contract.authentication()), endpoints);
+                let service = contract.service(app, endpoints);
                 let long = LongAnswers { of: is_list, bytes: MAX_PAGE_BYTES as u64 };
-                let admitted = apply(from_fn(middleware::admit(admission.clone(), long, overloaded)), authenticated);
+                let admitted = apply(from_fn(middleware::admit(admission.clone(), long, overloaded)), service);
                 let watched = apply(from_fn(unauthorized.clone().middleware()), admitted);
                 let guarded = apply(from_fn(guard.clone().middleware()), watched);
                 let accounted = apply(from_fn(middleware::account(PROBLEM_TYPES, http_metrics.clone())), guarded);
-                app.app_data(Data::new(contract.clone()));
                 app.default_service(apply(from_fn(middleware::security_headers), accounted));
             },
             move |address| {

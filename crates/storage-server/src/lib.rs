@@ -39,16 +39,14 @@ use crate::answer::{Refusal, method_not_allowed, unknown_path};
 use actix_service::apply;
 use actix_web::{
     Error, HttpResponse,
-    body::BoxBody,
-    dev::{ServiceRequest, ServiceResponse},
+    dev::{ServiceFactory, ServiceRequest, ServiceResponse},
     http::Method,
-    middleware::{Next, from_fn},
+    middleware::from_fn,
     web,
 };
 use character_http_kit::{AcceptedTokens, Endpoint, Endpoints, Refusals, middleware::checked};
 use character_storage_port::{EntityKind, ErrorKind, StorageError, StoragePort, every_kind};
 use character_storage_wire as wire;
-use futures_util::future::LocalBoxFuture;
 use std::{sync::Arc, time::Duration};
 
 /// The routes under `/storage/v1`, over one storage. Every request must bring an accepted bearer token.
@@ -68,25 +66,30 @@ impl StorageServer {
         Self { port, tokens, limits }
     }
 
-    /// Serves the contract and nothing else. A service with other paths takes the [`endpoints`], wraps them with the
-    /// [`authentication`](Self::authentication), and has a [`Data`](web::Data) of this server.
+    /// Serves the contract and nothing else.
     pub fn configure(&self, config: &mut web::ServiceConfig) {
-        config
-            .app_data(web::Data::new(self.clone()))
-            .default_service(apply(from_fn(self.authentication()), endpoints()));
+        let service = self.service(config, Endpoints::default());
+        config.default_service(service);
     }
 
-    /// A middleware that refuses each request to the contract that has no accepted token.
-    pub fn authentication(
+    /// The contract, and other endpoints beside it, which need no token. It is to be the default service of the application
+    /// that `config` configures; more may be wrapped around it.
+    pub fn service(
         &self,
-    ) -> impl Fn(ServiceRequest, Next<BoxBody>) -> LocalBoxFuture<'static, Result<ServiceResponse, Error>> + Clone + use<>
+        config: &mut web::ServiceConfig,
+        beside: Endpoints,
+    ) -> impl ServiceFactory<ServiceRequest, Config = (), Response = ServiceResponse, Error = Error, InitError = ()> + use<>
     {
+        let mut endpoints = beside.with_refusals(Refusals { no_such_path: unknown_path, method_not_allowed });
+        register(&mut endpoints);
+        config.app_data(web::Data::new(self.clone()));
         let tokens = self.tokens.clone();
-        checked(move |request| {
+        let authenticated = checked(move |request| {
             // The path as the endpoints read it: `/%73torage` is `/storage`.
             let is_open = !is_below_base(request.match_info().unprocessed()) || tokens.accept(request.headers());
             if is_open { Ok(()) } else { Err(Refusal::unauthorized()) }
-        })
+        });
+        apply(from_fn(authenticated), endpoints)
     }
 }
 
@@ -108,11 +111,9 @@ pub fn overloaded() -> HttpResponse {
     Refusal::from(error).into_response()
 }
 
-/// The paths of the contract. Every other path and method is refused as the contract refuses it.
-#[must_use]
-pub fn endpoints() -> Endpoints {
-    let mut endpoints = Endpoints::default().with_refusals(Refusals { no_such_path: unknown_path, method_not_allowed });
-    every_kind!(Row => rows::register::<Row>(&mut endpoints));
+/// Adds the paths of the contract.
+fn register(endpoints: &mut Endpoints) {
+    every_kind!(Row => rows::register::<Row>(endpoints));
     for endpoint in [
         Endpoint::at(wire::TRANSACTIONS).post(transactions::commit),
         Endpoint::at(wire::BATCH).post(transactions::commit_each),
@@ -129,9 +130,8 @@ pub fn endpoints() -> Endpoints {
         Endpoint::at(wire::SNAPSHOT).get_alone(snapshot::snapshot),
         Endpoint::at(wire::PROBE).get_alone(probe::probe),
     ] {
-        endpoint.register(&mut endpoints);
+        endpoint.register(endpoints);
     }
-    endpoints
 }
 
 fn is_below_base(path: &str) -> bool {
