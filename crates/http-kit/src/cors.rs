@@ -166,4 +166,10 @@ mod tests {
             assert!(AllowedOrigins::parse(wrong).is_err(), "{wrong}");
         }
     }
+
+    #[test]
+    fn a_wrong_part_is_named_by_its_place_and_not_shown() {
+        let error = AllowedOrigins::parse("https://a.example, https://user:hunter2@b.example").unwrap_err().to_string();
+        assert!(error.starts_with("part 2 is no origin") && !error.contains("hunter2"), "{error}");
+    }
 }

@@ -10,7 +10,7 @@ use crate::Cors;
 use actix_web::{FromRequest, Handler, HttpResponse, Responder, Route, http::Method, http::header::HeaderValue, web};
 use std::fmt;
 
-/// One path with its methods. `HEAD` goes where `GET` goes; a method not named is answered 405 with `Allow`.
+/// One path with its methods. A method not named is answered 405 with `Allow`.
 ///
 /// ```
 /// use actix_web::{App, HttpResponse};
@@ -37,8 +37,8 @@ impl fmt::Debug for Endpoint {
 }
 
 macro_rules! method {
-    ($name:ident, $method:ident, $allow:literal) => {
-        #[doc = concat!("Answers `", $allow, "` by this handler.")]
+    ($name:ident, $method:ident, $allow:literal $(, $more:literal)?) => {
+        #[doc = concat!("Answers `", $allow, "` by this handler." $(, $more)?)]
         #[must_use]
         pub fn $name<F, Args>(self, handler: F) -> Self
         where
@@ -70,7 +70,7 @@ impl Endpoint {
         self.on(Method::GET, "GET", handler.clone()).on(Method::HEAD, "HEAD", handler)
     }
 
-    method!(get_alone, GET, "GET");
+    method!(get_alone, GET, "GET", " `HEAD` is answered 405.");
     method!(post, POST, "POST");
     method!(put, PUT, "PUT");
     method!(patch, PATCH, "PATCH");
