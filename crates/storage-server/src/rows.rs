@@ -22,7 +22,7 @@ static PATHS: LazyLock<Vec<(EntityKind, String, String)>> = LazyLock::new(|| {
         let one = format!("{all}/{{id}}");
         (kind, all, one)
     };
-    EntityKind::ALL.map(paths).into()
+    EntityKind::ALL.iter().copied().map(paths).collect()
 });
 
 /// Adds the paths of a kind of row.
