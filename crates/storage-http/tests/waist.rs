@@ -7,7 +7,7 @@ use character_storage_http::{
     ApiRequest, ApiResponse, BreakerState, HttpStorage, HttpStorageConfig, RequestSize, Transport, TransportError,
     TransportErrorKind, Waist,
 };
-use character_storage_port::{ErrorKind, Probe, Retry};
+use character_storage_port::{Commit, ErrorKind, Probe, Retry, Transaction};
 use std::{
     collections::VecDeque,
     error::Error,
@@ -429,7 +429,7 @@ async fn a_storage_that_fails_sees_little_more_than_what_is_offered_once_the_bud
 #[tokio::test(start_paused = true)]
 async fn a_refusal_after_a_lost_answer_does_not_claim_that_nothing_was_applied() {
     let (_, waist) = waist(&[Step::LoseAnswer, Step::Answer(401)], &config());
-    let error = HttpStorage::over(waist).probe().await.unwrap_err();
+    let error = HttpStorage::over(waist).commit(Transaction::new()).await.unwrap_err();
     assert_eq!(*error.kind(), ErrorKind::Unauthorized);
     assert!(!error.certainly_not_applied());
 }
