@@ -5,7 +5,8 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-/// The members of an object that are not taken yet, and what was wrong so far. `null` is as good as absent.
+/// The members of an object that are not taken yet, and what was wrong so far. `null` means the same as an absent
+/// field.
 #[derive(Debug)]
 pub(crate) struct Fields {
     members: Map<String, Value>,

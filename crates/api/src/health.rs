@@ -33,7 +33,7 @@ use utoipa::ToSchema;
 
 /// How long one probe may take.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(1);
-/// How long an outcome is good for, so that asking for health is no load on the dependency.
+/// How long a result is reused, so that health checks are no load on the dependency.
 const KEPT: Duration = Duration::from_secs(1);
 
 /// Asks one dependency whether it works; the error is a sentence for an operator, without secrets.
@@ -42,11 +42,11 @@ pub type ProbeFn = Arc<dyn Fn() -> BoxFuture<'static, Result<(), String>> + Send
 /// A dependency and how to ask it.
 #[derive(Clone)]
 pub struct HealthCheck {
-    /// What it is called: `storage`, `redis`.
+    /// The name, such as `storage` or `redis`.
     pub name: &'static str,
-    /// Whether requests fail without it, rather than being slower.
+    /// `true`: requests fail without it. `false`: they are slower.
     pub critical: bool,
-    /// Asks it. It is given one second.
+    /// Probes it. A probe may take one second.
     pub probe: ProbeFn,
 }
 
@@ -66,7 +66,7 @@ struct Checked {
 }
 
 impl Checked {
-    /// One probe at a time, and at most one in [`KEPT`]; who comes meanwhile gets its outcome.
+    /// One probe at a time, and at most one in [`KEPT`]. A caller that arrives meanwhile gets its result.
     async fn outcome(&self) -> Result<(), String> {
         let mut last = self.last.lock().await;
         if let Some((at, outcome)) = last.as_ref()
@@ -89,7 +89,7 @@ pub struct Health {
     stopping: AtomicBool,
 }
 
-/// How the service is.
+/// The state of the service.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(example = json!({
     "status": "degraded", "version": "0.1.0",
@@ -104,14 +104,14 @@ pub struct HealthBody {
     pub dependencies: BTreeMap<&'static str, DependencyBody>,
 }
 
-/// How a dependency is.
+/// The state of a dependency.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct DependencyBody {
     /// `up` or `down`.
     pub status: &'static str,
-    /// Whether requests fail without it, rather than being slower.
+    /// `true`: requests fail without it. `false`: they are slower.
     pub critical: bool,
-    /// What is wrong with it.
+    /// The error, when it is down.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
 }
@@ -129,7 +129,7 @@ impl Health {
         self.stopping.store(true, Ordering::Release);
     }
 
-    /// Whether the service wants requests.
+    /// Reports whether the service accepts requests. It stops accepting them when it shuts down.
     #[must_use]
     pub fn is_ready(&self) -> bool {
         !self.stopping.load(Ordering::Acquire)
@@ -179,22 +179,23 @@ pub fn register_probes(endpoints: &mut Endpoints, health: &Arc<Health>) {
     Endpoint::at("/health/ready").get(move || ready(Arc::clone(&asked))).register(endpoints);
 }
 
-/// How the service and its dependencies are. 200 also when one is down: see `status`.
-#[utoipa::path(get, path = "/health", tag = "operations", responses((status = 200, body = HealthBody)))]
+/// Returns the state of the service and its dependencies. The status is 200 also when a dependency is down: see
+/// `status`.
+#[utoipa::path(get, path = "/health", tag = "operations", responses((status = 200, description = "The state of the service", body = HealthBody)))]
 pub(crate) async fn report(health: Arc<Health>) -> HttpResponse {
     HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(health.report().await)
 }
 
-/// Whether the process answers.
-#[utoipa::path(get, path = "/health/live", tag = "operations", responses((status = 200, description = "It does")))]
+/// Reports whether the process responds.
+#[utoipa::path(get, path = "/health/live", tag = "operations", responses((status = 200, description = "The process responds")))]
 pub(crate) async fn live() -> HttpResponse {
     HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(serde_json::json!({ "status": "ok" }))
 }
 
-/// Whether the service wants requests.
+/// Reports whether the service accepts requests. It stops accepting them when it shuts down.
 #[utoipa::path(get, path = "/health/ready", tag = "operations", responses(
-    (status = 200, description = "It does"),
-    (status = 503, description = "It is stopping", body = crate::ProblemBody, content_type = "application/problem+json"),
+    (status = 200, description = "The service accepts requests"),
+    (status = 503, description = "`stopping`: the service is shutting down", body = crate::ProblemBody, content_type = "application/problem+json"),
 ))]
 pub(crate) async fn ready(health: Arc<Health>) -> Result<HttpResponse, Problem> {
     if health.is_ready() {
@@ -205,7 +206,8 @@ pub(crate) async fn ready(health: Arc<Health>) -> Result<HttpResponse, Problem> 
     Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "stopping", "The service is stopping"))
 }
 
-/// The metrics of the service, in OpenMetrics text for who accepts that, else in the text format of Prometheus.
+/// Returns the metrics of the service: in OpenMetrics text when the client accepts that, otherwise in the text format
+/// of Prometheus.
 #[utoipa::path(get, path = "/metrics", tag = "operations", responses(
     (status = 200, description = "The metrics", content(
         (String = "text/plain"),

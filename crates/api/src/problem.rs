@@ -1,4 +1,4 @@
-//! Every refusal and failure, as a problem document (RFC 9457).
+//! Every rejection and failure, as a problem document (RFC 9457).
 
 use crate::middleware::{current_request, cut};
 use actix_web::{
@@ -22,7 +22,7 @@ const MOST_OF_TEXT: usize = 1024;
 /// Maximum number of bytes of a field or a path in a problem. A client may send a name of a megabyte.
 const MOST_OF_NAME: usize = 256;
 
-/// Why a request was not done. Answered as `application/problem+json`.
+/// Why a request failed. Returned as `application/problem+json`.
 #[derive(Clone, Debug)]
 pub struct Problem {
     status: StatusCode,
@@ -43,31 +43,31 @@ pub struct Problem {
     "errors": [{ "field": "name", "reason": "is required" }],
 }))]
 pub struct ProblemBody {
-    /// Names the kind of problem: `urn:character-service:problem:` and the code.
+    /// The kind of problem as a URN: `urn:character-service:problem:` and the code.
     #[serde(rename = "type")]
     pub kind: String,
-    /// The kind of problem in words, always the same for one code.
+    /// The kind of problem in words; the same for every problem with this code.
     pub title: &'static str,
     /// The HTTP status.
     pub status: u16,
-    /// The kind of problem for programs; stable.
+    /// The kind of problem, for programs. Codes never change.
     pub code: Cow<'static, str>,
-    /// What happened this time.
+    /// What was wrong in this request, and what would be right.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
-    /// The path asked for.
+    /// The path of the request.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub instance: Option<String>,
     /// The id under which the service logged the request.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub request_id: Option<String>,
-    /// `invalid`: the fields at fault, at most 100. An entry of no field, behind them, counts the others.
+    /// For `invalid`: the fields at fault, at most 100. When there are more, a last entry without a field counts them.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<FieldError>,
-    /// The revisions that the request asked for, when a precondition failed.
+    /// The revisions that the request demanded, when a precondition failed.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub expected_revisions: Vec<u64>,
-    /// The revision found, when a precondition failed.
+    /// The current revision, when a precondition failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub actual_revision: Option<u64>,
 }
