@@ -45,7 +45,7 @@ impl Media {
             Self::Json => (ACCEPT, "application/json"),
             Self::MergePatch => (HeaderName::from_static("accept-patch"), "application/merge-patch+json"),
         };
-        Problem::unsupported_media_type(format!("{takes} in UTF-8, not compressed, is taken"))
+        Problem::unsupported_media_type(format!("{takes} in UTF-8, not compressed, is accepted"))
             .with_header(header, HeaderValue::from_static(takes))
     }
 }
@@ -75,7 +75,7 @@ pub(crate) async fn read(
         let deadline = latest_start + Duration::from_secs_f64(body.len() as f64 / f64::from(limits.body_rate.max(1)));
         let arrived = timeout_at(deadline, payload.next()).await.map_err(|_| Problem::body_timeout())?;
         let Some(chunk) = arrived else { break };
-        let chunk = chunk.map_err(|error| Problem::malformed(format!("the body was cut off: {error}")))?;
+        let chunk = chunk.map_err(|error| Problem::malformed(format!("the body ended too early: {error}")))?;
         if body.len() + chunk.len() > limit {
             return Err(Problem::body_too_large(limit));
         }

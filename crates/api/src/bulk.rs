@@ -133,7 +133,7 @@ impl<'a> Bulk<'a> {
             }
             Some(Ok(rows)) => {
                 if !(1..=MOST).contains(&rows.len()) {
-                    faults.push(name, format!("must be 1 to {MOST}"));
+                    faults.push(name, format!("must have 1 to {MOST} items"));
                 }
                 rows
             }

@@ -50,7 +50,7 @@ impl std::fmt::Display for InvalidOrigins {
             Self::Any => f.write_str("* is not supported; name each origin, such as https://play.example"),
             Self::Part(part) => write!(
                 f,
-                "{part:?} is no origin as browsers write it: http:// or https://, a host in lower case, and a port unless it \
+                "{part:?} is not an origin as browsers write it: http:// or https://, a host in lower case, and a port unless it \
                  is the default one; no path"
             ),
         }

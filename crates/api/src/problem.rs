@@ -97,24 +97,24 @@ impl Problem {
         }
     }
 
-    /// Says what happened this time. It must not hold secrets, and is cut when it quotes much of the request.
+    /// Adds what was wrong in this request. It must not hold secrets, and is cut when it quotes much of the request.
     #[must_use]
     pub fn with_detail(mut self, detail: impl Into<String>) -> Self {
         self.detail = Some(cut(&detail.into(), MOST_OF_TEXT).into_owned());
         self
     }
 
-    /// Adds a header to the answer.
+    /// Adds a header to the response.
     #[must_use]
     pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.headers.push((name, value));
         self
     }
 
-    /// 500, without saying why: that is in the log.
+    /// 500 without the cause, which is in the log.
     #[must_use]
     pub fn internal() -> Self {
-        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "The service made a mistake")
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "Internal error of the service")
     }
 
     /// 422 with each field at fault.
@@ -133,45 +133,47 @@ impl Problem {
     }
 
     pub(crate) fn malformed_precondition(header: &'static str) -> Self {
-        Self::new(StatusCode::BAD_REQUEST, "malformed-precondition", "A precondition cannot be read")
+        Self::new(StatusCode::BAD_REQUEST, "malformed-precondition", "A precondition header is malformed")
             .with_detail(format!("{header} must be * or a list of entity tags in double quotes"))
     }
 
     pub(crate) fn malformed_idempotency_key() -> Self {
-        Self::new(StatusCode::BAD_REQUEST, "malformed-idempotency-key", "The idempotency key cannot be used")
+        Self::new(StatusCode::BAD_REQUEST, "malformed-idempotency-key", "The idempotency key is malformed")
             .with_detail("Idempotency-Key must be given once, with 1 to 255 visible ASCII characters")
     }
 
     pub(crate) fn unsupported_media_type(detail: impl Into<String>) -> Self {
-        let title = "The body is of a media type that is not taken here";
+        let title = "The media type of the body is not supported here";
         Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", title).with_detail(detail)
     }
 
     pub(crate) fn body_too_large(limit: usize) -> Self {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "body-too-large", "The body is too large")
-            .with_detail(format!("at most {limit} bytes are taken"))
+            .with_detail(format!("the body must not be larger than {limit} bytes"))
     }
 
     /// 503: the budget for large requests is used up.
     pub(crate) fn overloaded() -> Self {
-        let title = "The service has as many large requests under way as it takes";
+        let title = "The service handles the maximum of large requests";
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", title)
-            .with_detail("send the request again after the time in Retry-After, or a smaller one")
+            .with_detail("send the request again after the time in Retry-After, or send a smaller one")
             .with_header(header::RETRY_AFTER, HeaderValue::from_static("1"))
     }
 
     pub(crate) fn body_timeout() -> Self {
         Self::new(StatusCode::REQUEST_TIMEOUT, "body-timeout", "The body did not arrive in time")
+            .with_detail("send the whole body again, faster or in a smaller request")
     }
 
     pub(crate) fn no_such_path(path: &str) -> Self {
-        let title = "There is nothing at this path";
+        let title = "The path does not exist";
         Self::new(StatusCode::NOT_FOUND, "no-such-path", title).with_detail(cut(path, MOST_OF_NAME))
     }
 
     pub(crate) fn method_not_allowed(allow: &str) -> Self {
-        let problem = Self::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", "The path knows no such method")
-            .with_detail(format!("it knows {allow}"));
+        let problem =
+            Self::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", "The path does not support this method")
+                .with_detail(format!("the path supports {allow}"));
         match HeaderValue::from_str(allow) {
             Ok(allow) => problem.with_header(header::ALLOW, allow),
             Err(_) => problem,
@@ -179,7 +181,7 @@ impl Problem {
     }
 
     fn precondition_failed(expected: &[Revision], actual: Revision) -> Self {
-        let title = "The revision is another one";
+        let title = "The current revision is not the one that the request demands";
         Self {
             expected_revisions: expected.iter().map(|revision| revision.0).collect(),
             actual_revision: Some(actual.0),
@@ -201,12 +203,12 @@ impl Problem {
         self.status
     }
 
-    /// The document of one row of a bulk, which says nothing of the request that it came with.
+    /// The document of one row of a bulk, without the path and the id of the request.
     pub(crate) fn item_body(&self) -> ProblemBody {
         ProblemBody { instance: None, request_id: None, ..self.body() }
     }
 
-    /// The document, in the answer to the current request.
+    /// The document, in the response to the current request.
     #[must_use]
     pub fn body(&self) -> ProblemBody {
         let request = current_request();
@@ -235,32 +237,37 @@ impl Problem {
 impl From<RepositoryError> for Problem {
     fn from(error: RepositoryError) -> Self {
         match error {
-            RepositoryError::NotFound(kind) => Self::new(StatusCode::NOT_FOUND, "not-found", "There is no such row")
-                .with_detail(format!("no such {kind}")),
+            RepositoryError::NotFound(kind) => Self::new(StatusCode::NOT_FOUND, "not-found", "The row does not exist")
+                .with_detail(format!("no {kind} with this id exists, or it is soft-deleted")),
             RepositoryError::AlreadyExists { kind, deleted } => {
                 let more = if deleted { "; it is soft-deleted and can be restored" } else { "" };
-                Self::new(StatusCode::CONFLICT, "already-exists", "The id is taken")
-                    .with_detail(format!("a {kind} with this id exists already{more}"))
+                Self::new(StatusCode::CONFLICT, "already-exists", "The id exists already")
+                    .with_detail(format!("another {kind} has this id{more}"))
             }
             RepositoryError::PreconditionFailed { expected, actual, named_weakly } => {
                 let problem = Self::precondition_failed(&expected, actual);
                 if named_weakly {
-                    return problem.with_detail("If-Match holds a weak entity tag (W/\"…\"), which never matches");
+                    return problem.with_detail("If-Match holds a weak entity tag (W/\"…\"), which never matches; send the strong tag of the ETag header");
                 }
-                problem
+                problem.with_detail(format!(
+                    "the current revision is {actual}; read the row, and send a precondition that it meets"
+                ))
             }
             RepositoryError::Invalid(violations) => Self::invalid(violations),
             RepositoryError::Refused(refusal) => {
-                Self::new(StatusCode::CONFLICT, refusal.rule, "A rule of the game forbids it")
+                Self::new(StatusCode::CONFLICT, refusal.rule, "A rule of the game forbids the change")
                     .with_detail(refusal.reason)
             }
             RepositoryError::IdempotencyMismatch => Self::new(
                 StatusCode::UNPROCESSABLE_ENTITY,
                 "idempotency-mismatch",
-                "The idempotency key was used for another request",
-            ),
-            RepositoryError::Contended(_) => Self::unavailable("contended", "Other writers were faster every time", 1)
-                .with_detail("nothing was changed"),
+                "The idempotency key belongs to another request",
+            )
+            .with_detail("send a new Idempotency-Key with a new request, or repeat the first request unchanged"),
+            RepositoryError::Contended(_) => {
+                Self::unavailable("contended", "Other writers changed the row at every attempt", 1)
+                    .with_detail("nothing was changed")
+            }
             RepositoryError::Storage(error) => error.into(),
             _ => Self::internal(),
         }
@@ -279,9 +286,11 @@ impl From<StorageError> for Problem {
                 Self::new(StatusCode::GATEWAY_TIMEOUT, "storage-timeout", "The storage did not answer in time")
                     .retry_after(1)
             }
-            ErrorKind::Corrupt => {
-                Self::new(StatusCode::BAD_GATEWAY, "storage-corrupt", "The storage gave an answer that cannot be read")
-            }
+            ErrorKind::Corrupt => Self::new(
+                StatusCode::BAD_GATEWAY,
+                "storage-corrupt",
+                "The storage returned a response that cannot be read",
+            ),
             ErrorKind::Unsupported => {
                 Self::new(StatusCode::NOT_IMPLEMENTED, "storage-unsupported", "The storage does not offer this")
             }
@@ -298,7 +307,7 @@ impl From<StorageError> for Problem {
         problem.with_detail(if error.certainly_not_applied() {
             "nothing was changed"
         } else {
-            "the change may have been made all the same; read, or repeat it under the same Idempotency-Key"
+            "the change may have been made; read the row, or repeat the request with the same Idempotency-Key"
         })
     }
 }

@@ -129,11 +129,15 @@ impl CharacterProgress {
         let before = self.experience_points;
         let after = before.saturating_add(amount);
         if after < 0 {
-            let reason = format!("there are {before} experience points, and {} were to go", amount.unsigned_abs());
+            let reason = format!(
+                "the character has {before} experience points, fewer than the {} to subtract",
+                amount.unsigned_abs()
+            );
             return Err(Refusal::new("not-enough-experience", reason));
         }
         if after > MAX_EXPERIENCE {
-            let reason = format!("there are {before} experience points, and at most {MAX_EXPERIENCE} can be had");
+            let reason =
+                format!("the character has {before} experience points; the total must not exceed {MAX_EXPERIENCE}");
             return Err(Refusal::new("too-much-experience", reason));
         }
         let from = self.current_level;

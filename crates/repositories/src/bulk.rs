@@ -67,10 +67,10 @@ impl BulkItemRefusal {
         match self {
             Self::Invalid(violations) => violations.under(place),
             Self::AlreadyExists { deleted: false, .. } => {
-                Violations::one(format!("{place}.id"), "exists already, or is given twice")
+                Violations::one(format!("{place}.id"), "exists already, or occurs twice in the request")
             }
             Self::AlreadyExists { deleted: true, .. } => {
-                Violations::one(format!("{place}.id"), "exists already, soft-deleted; it can be restored")
+                Violations::one(format!("{place}.id"), "exists already; the row is soft-deleted and can be restored")
             }
             Self::Refused(Refusal { rule, reason }) => Violations::one(place, format!("{rule}: {reason}")),
         }

@@ -124,7 +124,9 @@ impl InventoryRepository {
     pub async fn equip(&self, of: CharacterId, id: InventoryItemId, request: &RequestContext) -> Result<InventoryItem> {
         self.change("inventory.equipped", of, id, request, |item| {
             if item.quantity == 0 {
-                return Err(Refusal::new("nothing-there", "there are none of it").into());
+                return Err(
+                    Refusal::new("nothing-there", "the quantity of the item is 0; it must be at least 1").into()
+                );
             }
             Ok(InventoryItem { equipped: true, container: None, ..item.clone() })
         })

@@ -118,7 +118,7 @@ pub(crate) fn room_for(rows: usize) -> Result<()> {
     if rows <= MAX_WRITES {
         return Ok(());
     }
-    let reason = format!("{rows} rows would change together, and at most {MAX_WRITES} can");
+    let reason = format!("{rows} rows would change in one transaction; at most {MAX_WRITES} can");
     Err(Refusal::new("too-many-rows", reason).into())
 }
 

@@ -1,4 +1,4 @@
-//! Answers, good and bad.
+//! Responses, and problems as responses.
 
 use actix_web::{
     HttpRequest, HttpResponse, Responder, ResponseError,
@@ -15,7 +15,7 @@ use std::fmt;
 /// Maximum number of characters of a path in a problem.
 const MOST_OF_PATH: usize = 200;
 
-/// A request that is not answered with what it asked for.
+/// The rejection of a request, as a problem document.
 #[derive(Debug)]
 pub(crate) struct Refusal {
     problem: Box<Problem>,
@@ -30,7 +30,7 @@ impl Refusal {
 
     pub(crate) fn unauthorized() -> Self {
         let error = StorageError::new(ErrorKind::Unauthorized, "authenticate")
-            .with_detail("an accepted bearer token is needed");
+            .with_detail("send the header Authorization: Bearer with an accepted token");
         Self { problem: Box::new(Problem::from(&error)), allow: None }
     }
 
@@ -90,10 +90,10 @@ impl From<Unreadable> for Refusal {
     }
 }
 
-/// What a handler gives back.
+/// The result of a handler.
 pub(crate) type Answer<T = HttpResponse> = Result<T, Refusal>;
 
-/// The parameters of a path, or the refusal that names what is wrong with them.
+/// The parameters of a path, or the rejection that names what is wrong with them.
 pub(crate) fn parameters<T>(read: Result<T, Violations>, operation: &'static str) -> Answer<T> {
     read.map_err(|violations| StorageError::invalid(violations, operation).into())
 }
@@ -115,10 +115,10 @@ pub(crate) fn no_content() -> HttpResponse {
 
 pub(crate) async fn unknown_path(request: HttpRequest) -> impl Responder {
     let path: String = request.path().chars().take(MOST_OF_PATH).collect();
-    Refusal::of_code(wire::UNKNOWN_PATH, format!("there is nothing at {path}")).into_response()
+    Refusal::of_code(wire::UNKNOWN_PATH, format!("there is no path {path}")).into_response()
 }
 
 pub(crate) async fn method_not_allowed(allow: &'static str) -> HttpResponse {
-    let problem = Problem::of_code(wire::METHOD_NOT_ALLOWED).with_detail(format!("allowed: {allow}"));
+    let problem = Problem::of_code(wire::METHOD_NOT_ALLOWED).with_detail(format!("the path supports {allow}"));
     Refusal { problem: Box::new(problem), allow: Some(allow) }.into_response()
 }

@@ -105,8 +105,8 @@ pub fn is_list(_: &Method, path: &str) -> bool {
 #[must_use]
 pub fn overloaded() -> HttpResponse {
     let kind = ErrorKind::RateLimited { retry_after: Some(Duration::from_secs(1)) };
-    let error =
-        StorageError::new(kind, "admit").with_detail("as many large requests are under way as the service takes");
+    let error = StorageError::new(kind, "admit")
+        .with_detail("the service handles the maximum of large requests; try again later, or send a smaller one");
     Refusal::from(error).into_response()
 }
 

@@ -45,7 +45,7 @@ impl FollowParameters {
         let longest = usize::try_from(MAX_FOLLOW_WAIT.as_millis()).unwrap_or(usize::MAX);
         let wait = Duration::from_millis(parameters.number("wait_ms", 0..=longest, 0) as u64);
         parameters.end()?;
-        let after = after.ok_or_else(|| Violations::one("after", "must be given"))?;
+        let after = after.ok_or_else(|| Violations::one("after", "is required"))?;
         Ok(Self { after, limit, wait })
     }
 }

@@ -49,7 +49,7 @@ const LONGEST_ORDER: usize = 64 * 1024;
 
 /// Gives up an order whose body does not arrive.
 async fn in_time(order: ServiceRequest, next: Next<BoxBody>) -> Result<ServiceResponse<BoxBody>, Error> {
-    let late = |_| Problem::new(StatusCode::REQUEST_TIMEOUT, "order-timeout", "The order took too long");
+    let late = |_| Problem::new(StatusCode::REQUEST_TIMEOUT, "order-timeout", "The admin request took too long");
     timeout(LONGEST_TIME, next.call(order)).await.map_err(late)?
 }
 
@@ -148,5 +148,6 @@ async fn show(operator: Data<Operator>) -> HttpResponse {
 /// Only JSON is taken: a page in a browser on this machine cannot send that to another address without being asked for
 /// leave, which nobody gives.
 fn malformed(error: &dyn std::fmt::Display) -> Problem {
-    Problem::new(StatusCode::BAD_REQUEST, "malformed", "The order cannot be read").with_detail(error.to_string())
+    Problem::new(StatusCode::BAD_REQUEST, "malformed", "The admin request cannot be read")
+        .with_detail(error.to_string())
 }

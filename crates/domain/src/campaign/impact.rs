@@ -197,7 +197,7 @@ fn no_hit_points() -> Refusal {
 }
 
 fn unknown(field: &str) -> Refusal {
-    not_reversible(format!("the record does not say what was changed: {field} is missing"))
+    not_reversible(format!("the record does not show what was changed: {field} is missing"))
 }
 
 fn irreversible(unreadable: Unreadable) -> Refusal {

@@ -80,6 +80,6 @@ impl Loads {
 
 fn plus(one: Pounds, other: Pounds) -> Pounds {
     let (one, other) = (one?, other?);
-    let too_long = || Refusal::new(rules::WEIGHT_NOT_EXACT, "the weights together have more than 28 digits");
+    let too_long = || Refusal::new(rules::WEIGHT_NOT_EXACT, "the sum of the weights has more than 28 digits");
     number::sum(one, other).ok_or_else(too_long)
 }

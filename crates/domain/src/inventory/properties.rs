@@ -72,7 +72,7 @@ impl InventoryItem {
         let member = |name: &str| Member::of(&self.data, "data", name);
         let weight = member("weight").decimal(MAX_POUNDS)?.unwrap_or(Decimal::ZERO);
         let total_weight = number::product(weight, self.quantity).ok_or_else(|| {
-            let reason = format!("data.weight has too many digits to be taken {} times", self.quantity);
+            let reason = format!("data.weight has too many digits to be multiplied by the quantity, {}", self.quantity);
             Refusal::new(crate::member::UNREADABLE, reason)
         })?;
         let capacity = member("capacity").decimal(MAX_POUNDS)?.map(Capacity::Pounds);
@@ -92,8 +92,7 @@ impl InventoryItem {
         if let Ok(Some(weight)) = weight
             && number::product(weight, self.quantity).is_none()
         {
-            violations
-                .push("data.weight", "must have fewer digits, so that it can be taken as many times as quantity says");
+            violations.push("data.weight", "must have fewer digits, so that weight times quantity is exact");
         }
         let numbers = [weight, capacity].map(|read| read.map(drop));
         let flags = ["requires_attunement", "is_magical"].map(|name| member(name).flag().map(drop));

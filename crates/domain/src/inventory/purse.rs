@@ -38,13 +38,13 @@ impl Purse {
         let mut violations = Violations::default();
         for (coin, count) in &self.0 {
             if !COINS.contains(&coin.as_str()) {
-                violations.push(coin.chars().take(100).collect::<String>(), "is not a coin");
+                violations.push(coin.chars().take(100).collect::<String>(), "is not a kind of coin");
             } else if count.unsigned_abs() > MAX_COINS.unsigned_abs() {
                 violations.push(coin.clone(), format!("must be from -{MAX_COINS} to {MAX_COINS}"));
             }
         }
         if self.0.is_empty() {
-            violations.push("", "must name a coin");
+            violations.push("", "must name at least one kind of coin");
         }
         violations
     }
@@ -63,10 +63,10 @@ impl Purse {
             let change = self.0.get(&coin).copied().unwrap_or(0);
             let after = count.saturating_add(change);
             if after < 0 && change < 0 {
-                return Err(Refusal::new("not-enough-coins", format!("there are {count} {coin}")));
+                return Err(Refusal::new("not-enough-coins", format!("the character has {count} {coin}")));
             }
             if after > MAX_COINS && change > 0 {
-                return Err(Refusal::new("too-many-coins", format!("at most {MAX_COINS} {coin} can be kept")));
+                return Err(Refusal::new("too-many-coins", format!("a character can own at most {MAX_COINS} {coin}")));
             }
             put_whole(&mut coins, &coin, after);
         }

@@ -66,7 +66,7 @@ impl Change<'_> {
         let was_container = before.is_some_and(Held::is_container);
         let holds_something = || self.after.held().any(|inner| inner.item.container == Some(item.id));
         if was_container && !held.is_container() && holds_something() {
-            return Err(Refusal::new("container-not-empty", "something lies in it, so it must stay a container"));
+            return Err(Refusal::new("container-not-empty", "the item is not empty, so it must stay a container"));
         }
         Ok(())
     }
@@ -170,7 +170,7 @@ fn place(inventory: &Inventory, held: &Held) -> Option<Refusal> {
 
 fn equipped_in_container(held: &Held) -> Option<Refusal> {
     let broken = held.item.equipped && held.item.container.is_some();
-    broken.then(|| Refusal::new(EQUIPPED_IN_CONTAINER, "an equipped item cannot lie in a container"))
+    broken.then(|| Refusal::new(EQUIPPED_IN_CONTAINER, "an equipped item cannot be in a container"))
 }
 
 fn attunement_not_required(held: &Held) -> Option<Refusal> {
@@ -184,10 +184,10 @@ fn too_many_attuned() -> Refusal {
 }
 
 fn full(holder: &Held, capacity: Decimal, inside: Decimal) -> Refusal {
-    let reason = format!("{} holds {capacity} pounds, and there would be {inside} in it", holder.item.name);
+    let reason = format!("{} holds at most {capacity} pounds, and would hold {inside}", holder.item.name);
     Refusal::new(CONTAINER_FULL, reason)
 }
 
 pub(super) fn cycle() -> Refusal {
-    Refusal::new(CONTAINER_CYCLE, "a container cannot lie in itself, directly or through others")
+    Refusal::new(CONTAINER_CYCLE, "a container cannot be in itself, directly or through other containers")
 }

@@ -57,7 +57,8 @@ impl CampaignRepository {
             .act("campaign_event.reverted", request, move |attempt| async move {
                 let Judged { character, event, in_force, reverted } = Judged::read(&attempt, of, id).await?;
                 let Some(impact) = in_force else {
-                    let never = || Refusal::new("not-applied", "the event has no effect that could be undone");
+                    let never =
+                        || Refusal::new("not-applied", "the event is not applied, so there is nothing to revert");
                     return Ok(Decision::Unchanged(reverted.ok_or_else(never)?));
                 };
                 let effect = campaign::revert(&impact, &character.data)?;

@@ -54,7 +54,7 @@ impl InventoryRepository {
                     return Err(RepositoryError::Invalid(Violations::one("quantity", "must be at least 1")));
                 }
                 if quantity.is_some_and(|quantity| quantity > item.quantity) {
-                    let reason = format!("there are {} of it", item.quantity);
+                    let reason = format!("the quantity of the item is {}, fewer than requested", item.quantity);
                     return Err(Refusal::new("not-enough-items", reason).into());
                 }
                 let given = match quantity.filter(|quantity| *quantity < item.quantity) {
