@@ -1,4 +1,4 @@
-//! Reading request bodies, within limits.
+//! Reads request bodies, within limits.
 
 use crate::{
     StorageServer,
@@ -16,7 +16,7 @@ use serde::de::DeserializeOwned;
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 
-/// The message in the body of a request.
+/// Parses the message in the body of a request.
 pub(crate) async fn message<B: DeserializeOwned>(
     server: &StorageServer,
     request: &HttpRequest,
