@@ -70,16 +70,20 @@ impl OperationMetrics {
             duration: Family::new_with_constructor(|| Histogram::new(exponential_buckets(0.0001, 2.0, 18))),
             in_flight: Gauge::default(),
         };
-        registry.register("storage_operations", "Storage operations asked for", metrics.operations.clone());
-        registry.register("storage_operation_errors", "Storage operations that failed", metrics.errors.clone());
-        registry.register("storage_answers", "Answers to reads, by where they came from", metrics.answers.clone());
+        registry.register("storage_operations", "Storage operations", metrics.operations.clone());
+        registry.register(
+            "storage_operation_errors",
+            "Storage operations that failed or were rejected",
+            metrics.errors.clone(),
+        );
+        registry.register("storage_answers", "Responses to reads, by source", metrics.answers.clone());
         registry.register_with_unit(
             "storage_operation_duration",
-            "Time a storage operation took",
+            "Duration of a storage operation",
             Unit::Seconds,
             metrics.duration.clone(),
         );
-        registry.register("storage_operations_in_flight", "Storage operations under way", metrics.in_flight.clone());
+        registry.register("storage_operations_in_flight", "Storage operations in flight", metrics.in_flight.clone());
         metrics
     }
 

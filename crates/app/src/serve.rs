@@ -65,10 +65,10 @@ impl Server {
         let running = http::start(listener, threads, self.shutdown, self.connections, application)?;
         let handle = running.handle();
         if let Some((_, address)) = &admin {
-            tracing::info!("the state of the storage is shown at http://{address}/admin/storage");
+            tracing::info!("the admin listener shows the state of the storage at http://{address}/admin/storage");
         }
         if let Some((_, address)) = &probes {
-            tracing::info!("liveness and readiness are answered at http://{address}/health/live and /health/ready too");
+            tracing::info!("additional liveness and readiness probes: http://{address}/health/live and /health/ready");
         }
         let beside: Vec<_> = admin.into_iter().chain(probes).map(|(server, _)| server).collect();
         let handles_beside: Vec<_> = beside.iter().map(actix_server::Server::handle).collect();
@@ -78,7 +78,7 @@ impl Server {
                 _ = terminate.recv() => "SIGTERM",
                 _ = interrupt.recv() => "SIGINT",
             };
-            tracing::info!(signal = name, "stopping; requests under way may finish");
+            tracing::info!(signal = name, "shutting down; active requests may finish");
             health.stop();
             handle.stop(true).await;
             // Last, so that the end can be watched.

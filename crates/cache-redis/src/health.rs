@@ -77,7 +77,7 @@ impl Health {
                 }
                 None => {
                     self.metrics.outages.inc();
-                    tracing::warn!(%reason, "the shared cache tier is out of reach; going on without it");
+                    tracing::warn!(%reason, "the shared cache tier is unreachable; the service continues without it");
                     state.outage = Some((Instant::now(), reason));
                 }
             }
@@ -103,7 +103,7 @@ impl Health {
         let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
         if refused.is_none_or(|last| last.elapsed() >= REFUSALS) {
             *refused = Some(Instant::now());
-            tracing::warn!(%reason, "the shared cache tier takes no values for now; it is still read");
+            tracing::warn!(%reason, "the shared cache tier accepts no values for now; it is still read");
         }
     }
 }

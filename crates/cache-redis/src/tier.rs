@@ -295,7 +295,7 @@ impl SharedTier for RedisTier {
             return;
         };
         if let Err(failure) = self.inner.clear(connection).await {
-            tracing::warn!(reason = %failure, "the shared cache tier was not cleared as a whole");
+            tracing::warn!(reason = %failure, "the shared cache tier was cleared only in part");
             self.inner.health.fail(Some(&connections), &failure);
         }
     }

@@ -42,7 +42,7 @@ pub(crate) struct Mark {
 pub struct Heard {
     /// The epoch of the log; `None` before it was heard for the first time.
     pub epoch: Option<Epoch>,
-    /// Every commit with a smaller tick was told.
+    /// The tick below which every commit was received.
     pub settled: Tick,
     /// How long ago the log was heard; `None`: never, or not since it began a new epoch.
     pub age: Option<Duration>,
@@ -141,7 +141,7 @@ impl ChangeTable {
         }
     }
 
-    /// Every commit with a smaller tick was told: what is loaded from now on contains it.
+    /// The tick below which every commit was received: what is loaded from now on contains it.
     pub(crate) fn settled(&self) -> Tick {
         Tick(self.settled.load(Ordering::SeqCst))
     }

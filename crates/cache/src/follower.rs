@@ -184,7 +184,7 @@ impl Follower {
                     }
                 }
                 Err(error) if is_gone(&error) => {
-                    tracing::info!("what the processes noted of the log is not of this storage, or too old");
+                    tracing::info!("the log position that the processes shared is of another storage, or too old");
                 }
                 Err(error) => return Err(error),
             }

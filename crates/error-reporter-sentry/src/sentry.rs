@@ -56,7 +56,7 @@ impl Drop for Sentry {
 impl ErrorReporter for Sentry {
     fn report(&self, failure: &Failure) {
         if let Err(TrySendError::Full(_) | TrySendError::Closed(_)) = self.queue.try_send(failure.clone()) {
-            tracing::debug!("a report was dropped, too many wait for Sentry");
+            tracing::debug!("a report was dropped: too many reports wait for Sentry");
         }
     }
 }
@@ -84,8 +84,8 @@ impl Sender {
             silent_until = outcome.as_ref().err().and_then(|lost| lost.peace).map(|peace| Instant::now() + peace);
             // Said once, not once a report.
             match &outcome {
-                Err(lost) if works => tracing::warn!(reason = lost.reason, "Sentry does not take reports"),
-                Ok(()) if !works => tracing::info!("Sentry takes reports again"),
+                Err(lost) if works => tracing::warn!(reason = lost.reason, "Sentry does not accept reports"),
+                Ok(()) if !works => tracing::info!("Sentry accepts reports again"),
                 _ => {}
             }
             works = outcome.is_ok();

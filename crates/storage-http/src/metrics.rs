@@ -97,20 +97,24 @@ impl WaistMetrics {
     /// Puts them all into `registry`.
     pub fn register(&self, registry: &mut Registry) {
         registry.register("storage_client_requests", "Calls to the Storage Service, by outcome", self.requests.clone());
-        registry.register("storage_client_attempts", "Requests on the wire, by outcome", self.attempts.clone());
+        registry.register(
+            "storage_client_attempts",
+            "Attempts of calls to the Storage Service, by outcome",
+            self.attempts.clone(),
+        );
         registry.register_with_unit(
             "storage_client_request_duration",
-            "Time of a call to the Storage Service, retries included",
+            "Duration of a call to the Storage Service, including retries",
             Unit::Seconds,
             self.duration.clone(),
         );
         registry.register("storage_client_retries", "Retries scheduled, by reason", self.retries.clone());
         registry.register(
             "storage_client_retry_budget_exhausted",
-            "Retries not made because the budget was drained",
+            "Retries not made because the retry budget was exhausted",
             self.budget_exhausted.clone(),
         );
-        registry.register("storage_client_in_flight", "Calls to the Storage Service under way", self.in_flight.clone());
+        registry.register("storage_client_in_flight", "Calls to the Storage Service in flight", self.in_flight.clone());
         registry.register_collector(Box::new(StateCollector(Arc::clone(&self.state))));
     }
 

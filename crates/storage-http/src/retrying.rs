@@ -60,7 +60,7 @@ impl<T: Transport> Retrying<T> {
             return None;
         }
         self.metrics.retried(request.operation, reason);
-        tracing::debug!(operation = request.operation, reason, pause_ms = pause.as_millis(), "trying again");
+        tracing::debug!(operation = request.operation, reason, pause_ms = pause.as_millis(), "retrying");
         Some(pause)
     }
 

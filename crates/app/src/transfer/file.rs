@@ -310,7 +310,7 @@ fn why_stuck(id: Uuid, next: &HashMap<Uuid, Reference>) -> Option<String> {
     while let Some(further) = next.get(&current.id) {
         if !seen.insert(current.id) {
             let Reference { field, kind, id: other, .. } = reference;
-            return Some(format!("{field}: {kind} {other} leads round in a circle"));
+            return Some(format!("{field}: {kind} {other} leads back to itself"));
         }
         current = further;
     }
@@ -318,5 +318,5 @@ fn why_stuck(id: Uuid, next: &HashMap<Uuid, Reference>) -> Option<String> {
         return Some(missing(reference));
     }
     let Reference { field, kind, id: other, .. } = reference;
-    Some(format!("{field}: {kind} {other} was refused, too"))
+    Some(format!("{field}: {kind} {other} was refused as well"))
 }
