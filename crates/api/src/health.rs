@@ -1,8 +1,8 @@
 //! `/health`, `/health/live`, `/health/ready` and `/metrics`.
 //!
-//! *Live* means that the process answers. *Ready* means that it wants requests: until it is told to stop. A storage
-//! that is down does not make it unready, because it still serves what it has cached and says so, and because taking
-//! every instance out of service would only hide the cause; `/health` reports it as `degraded`.
+//! *Live* means that the process responds. *Ready* means that it accepts requests: until it shuts down. An outage of
+//! the storage does not make it unready, because it still serves cached values, and because taking every instance out
+//! of service would only hide the cause; `/health` reports it as `degraded`.
 
 mod prometheus_text;
 

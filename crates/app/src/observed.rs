@@ -87,12 +87,12 @@ impl OperationMetrics {
         metrics
     }
 
-    /// Operations under way.
+    /// Operations in flight.
     pub(crate) fn in_flight(&self) -> i64 {
         self.in_flight.get()
     }
 
-    /// Counts an operation as under way until the guard is dropped, also when it is cancelled.
+    /// Counts an operation as in flight until the guard is dropped, also when it is cancelled.
     fn enter(&self) -> InFlight {
         self.in_flight.inc();
         InFlight(self.in_flight.clone())
@@ -176,7 +176,7 @@ impl<S: Commit> Commit for Observed<S> {
     }
 }
 
-/// A follower that waits for news is no operation under way.
+/// A follower that waits for commits is not an operation in flight.
 #[async_trait]
 #[deny(clippy::missing_trait_methods)]
 impl<S: Log> Log for Observed<S> {

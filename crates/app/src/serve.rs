@@ -1,4 +1,4 @@
-//! Running an HTTP server until the process is told to stop, in good order.
+//! Runs an HTTP server until a signal, and then shuts it down cleanly.
 
 use crate::{
     admin::AdminListener,
@@ -42,8 +42,8 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Serves until SIGTERM or SIGINT: then no new connections, and requests under way may finish. `started` is told
-    /// the address, which is another than asked for when the port was 0.
+    /// Serves until SIGTERM or SIGINT: then it accepts no new connections, and active requests may finish. `started` is
+    /// called with the address, which is another than asked for when the port was 0.
     pub(crate) async fn run(
         self,
         configure: impl Fn(&mut ServiceConfig) + Clone + Send + 'static,

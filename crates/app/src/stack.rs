@@ -98,7 +98,7 @@ struct Origin {
 ///
 /// # Errors
 /// When the embedded database cannot be opened or a client cannot be built. A storage or Redis that is down is no
-/// error: the service starts and says so.
+/// error: the service starts and logs it.
 pub async fn build(
     config: &CharacterServiceConfig,
     registry: &mut Registry,

@@ -5,7 +5,7 @@ use prometheus_client::{
     registry::Registry,
 };
 
-/// How the way to Redis is.
+/// The state of the connection to Redis.
 #[derive(Clone, Debug, Default)]
 pub struct RedisTierMetrics {
     pub(crate) up: Gauge,

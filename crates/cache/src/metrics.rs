@@ -1,4 +1,4 @@
-//! What the cache did, and what it heard.
+//! The metrics of the cache and of its follower.
 
 use crate::Heard;
 use character_storage_port::Tier;
@@ -16,7 +16,7 @@ struct Labels {
 
 type ByTier<M> = Family<Labels, M>;
 
-/// What the cache did, by tier: `local` or `shared`.
+/// The counts of the cache, by tier: `local` or `shared`.
 #[derive(Clone, Debug, Default)]
 pub struct CacheMetrics {
     hits: ByTier<Counter>,
@@ -140,7 +140,7 @@ impl CacheMetrics {
         self.collisions.inner().store(heard.collisions, Ordering::Relaxed);
     }
 
-    /// Shows what can happen before it happens, as zero, so that a rate includes the first time.
+    /// Creates every series with the value zero, so that a rate includes the first event.
     pub(crate) fn begin(&self, shared: bool) {
         for tier in [Tier::Local, Tier::Shared].into_iter().filter(|tier| shared || *tier == Tier::Local) {
             for counters in [&self.hits, &self.misses, &self.stale, &self.fills, &self.refused] {

@@ -20,7 +20,7 @@ const MOST: usize = 7;
 const PATIENCE: Duration = Duration::from_millis(500);
 const PAUSE: Duration = Duration::from_millis(10);
 
-/// The shared tier does not answer.
+/// The shared tier does not respond.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Unknown;
 
@@ -48,7 +48,7 @@ impl Witness {
     /// What the processes have noted. A note that cannot be read is none.
     ///
     /// # Errors
-    /// When the tier does not answer, so that nobody knows what is noted.
+    /// When the tier does not respond, so that the note is unknown.
     pub(crate) async fn read(tier: &dyn SharedTier) -> Result<Option<Self>, Unknown> {
         match tier.get(NAME).await {
             Lookup::Found(bytes) => Ok(Self::parsed(&bytes)),

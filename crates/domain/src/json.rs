@@ -123,7 +123,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// Text of JSON values of every kind, written as nobody has to write them: spaces, escapes, members in any order.
+    /// Text of JSON values of every kind, in unusual spelling: spaces, escapes, members in any order.
     fn any_text() -> impl Strategy<Value = String> {
         let number = prop_oneof![
             any::<i64>().prop_map(|n| n.to_string()),

@@ -12,30 +12,31 @@ use tokio::{
     task::JoinHandle,
 };
 
-/// At most so many reports wait; what comes beyond is dropped.
+/// Maximum number of queued reports; further ones are dropped.
 const QUEUE: usize = 64;
 /// How long one report may take to be delivered.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// How long nothing is sent after a Sentry that asked for peace without saying how long.
+/// How long to pause after a Sentry demanded a pause without a length.
 const PEACE: Duration = Duration::from_secs(60);
-/// The longest peace that is kept.
+/// The longest pause.
 const LONGEST_PEACE: Duration = Duration::from_secs(3600);
 
-/// Tells failures to a Sentry, from a task of its own: who reports never waits, and what cannot be delivered at the first
-/// try is dropped, since the log has it anyway. Ends when it is dropped.
+/// Reports failures to a Sentry, from a separate task: callers never wait, and a report that cannot be delivered at the
+/// first attempt is dropped, because the log contains it anyway. Ends when it is dropped.
 #[derive(Debug)]
 pub struct Sentry {
     queue: mpsc::Sender<Failure>,
     task: JoinHandle<()>,
 }
 
-/// No HTTP client can be made.
+/// The HTTP client cannot be built.
 #[derive(Debug, thiserror::Error)]
 #[error("no HTTP client can be made for Sentry")]
 pub struct ConnectError(#[source] reqwest::Error);
 
 impl Sentry {
-    /// Tells the Sentry of `dsn`; `release` is the version of the service. Makes no connection yet. Needs a Tokio runtime.
+    /// Reports to the Sentry of `dsn`; `release` is the version of the service. Does not connect yet. Requires a Tokio
+    /// runtime.
     ///
     /// # Errors
     /// [`ConnectError`] when the TLS set-up cannot be used.

@@ -1,4 +1,4 @@
-//! Evolution: what a character was, how it became what it is, and what it grew into.
+//! Use cases of evolution: versions, their restore, changes of theme, and the graph of a lineage.
 
 mod compare;
 mod graph;
@@ -23,14 +23,14 @@ use character_storage_port::{
 };
 use uuid::Uuid;
 
-/// What can be done with the versions of a character. Cheap to clone.
+/// The use cases of versions. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct EvolutionRepository {
     context: StorageContext,
 }
 
 impl EvolutionRepository {
-    /// Over this storage.
+    /// Creates it over this storage.
     #[must_use]
     pub fn new(context: StorageContext) -> Self {
         Self { context }

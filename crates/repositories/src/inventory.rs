@@ -48,7 +48,7 @@ pub struct InventoryRepository {
 }
 
 impl InventoryRepository {
-    /// Over this storage.
+    /// Creates it over this storage.
     #[must_use]
     pub fn new(context: StorageContext) -> Self {
         Self { context }

@@ -11,14 +11,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// What the breaker does with calls. Closed means that they pass.
+/// The state of the breaker. Closed means that calls pass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum BreakerState {
     /// Calls pass.
     Closed,
-    /// Calls are refused.
+    /// Calls are rejected.
     Open,
-    /// One call is let through to see whether the upstream has recovered; the others are refused.
+    /// One call is admitted to test whether the upstream has recovered; the others are rejected.
     HalfOpen,
 }
 
@@ -37,11 +37,11 @@ impl BreakerState {
     }
 }
 
-/// The shortest time after which a refused caller is asked to try again.
+/// The shortest time after which a rejected caller should try again.
 const SHORTEST_WAIT: Duration = Duration::from_secs(1);
 
-/// A circuit breaker on the state machine of `failsafe`, with an admission of our own, because that machine lets every
-/// caller through while half-open and lets a straggler from before the trip close it.
+/// A circuit breaker on the state machine of `failsafe`, with its own admission, because that machine admits every
+/// caller while half-open, and a late outcome from before the trip could close it.
 ///
 /// | state | event | next state |
 /// |---|---|---|
@@ -65,13 +65,13 @@ struct Inner {
     progress: Arc<Progress>,
     gate: Mutex<Gate>,
     recovery: Duration,
-    /// The longest time after which a refused caller is asked to try again.
+    /// The longest time after which a rejected caller should try again.
     longest_wait: Duration,
     rejected: AtomicU64,
     probes: AtomicU64,
 }
 
-/// What the machine tells of its own changes. It has no way to be asked.
+/// The state changes that the machine reports. Its state cannot be queried.
 struct Progress(Mutex<Phase>);
 
 /// A state, how many there were before it, and when it began.
@@ -113,25 +113,25 @@ impl Instrument for Hook {
 /// Held across every use of the machine, so that its reports arrive in the order of its changes.
 #[derive(Default)]
 struct Gate {
-    /// The change of state whose probe is under way, so that a probe admitted before a reset cannot release the slot of a
-    /// later probe.
+    /// The change of state whose probe is in flight, so that a probe admitted before a reset cannot release the slot of
+    /// a later probe.
     probing: Option<u64>,
     failures: u32,
     opened: Option<Instant>,
     forced: Option<Forced>,
 }
 
-/// What an operator made of it.
+/// The state that an operator forces, if any.
 #[derive(Clone, Copy)]
 struct Forced {
     state: BreakerState,
     since: Instant,
 }
 
-/// The epoch of calls admitted by an operator's order: there is no such, so their outcomes change nothing.
+/// The epoch of calls that an operator's command admits: it never matches, so their outcomes change nothing.
 const BYPASSED: u64 = u64::MAX;
 
-/// What the outcome of a call did to the state of the breaker.
+/// The effect of the outcome of a call on the state of the breaker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Settled {
     Unchanged,
@@ -148,8 +148,8 @@ pub(crate) struct Permit {
 }
 
 impl CircuitBreaker {
-    /// Closed, with a name for metrics and logs; opens at `failures` failures in a row and admits a probe after `recovery`. A refused caller is asked to try
-    /// again after at most `longest_wait`.
+    /// Closed, with a name for metrics and logs; opens at `failures` failures in a row and admits a probe after
+    /// `recovery`. A rejected caller should try again after at most `longest_wait`.
     pub(crate) fn new(name: &'static str, failures: u32, recovery: Duration, longest_wait: Duration) -> Self {
         let progress =
             Arc::new(Progress(Mutex::new(Phase { state: BreakerState::Closed, epoch: 0, since: Instant::now() })));
@@ -169,7 +169,7 @@ impl CircuitBreaker {
         self.0.name
     }
 
-    /// Admits a call or a probe; refused, the caller should try again after the returned time.
+    /// Admits a call or a probe; a rejected caller should try again after the returned time.
     pub(crate) fn admit(&self) -> Result<Permit, Duration> {
         let mut gate = self.gate();
         match gate.forced {
@@ -201,7 +201,7 @@ impl CircuitBreaker {
         if gate.forced.is_some() { left } else { left.min(self.0.longest_wait) }
     }
 
-    /// What it does with calls now. An open breaker whose time is over stays `Open` until a call comes.
+    /// Its current state. An open breaker whose time is over stays `Open` until the next call.
     #[must_use]
     pub fn state(&self) -> BreakerState {
         self.gate().forced.map_or_else(|| self.0.progress.get().state, |forced| forced.state)
@@ -219,7 +219,7 @@ impl CircuitBreaker {
         self.gate().forced.is_some()
     }
 
-    /// How long until it lets a probe through; `None` unless it is open by itself.
+    /// The time until it admits a probe; `None` unless failures opened it.
     #[must_use]
     pub fn time_to_probe(&self) -> Option<Duration> {
         let gate = self.gate();
@@ -227,54 +227,54 @@ impl CircuitBreaker {
         gate.opened.filter(|_| open).map(|opened| self.0.recovery.saturating_sub(opened.elapsed()))
     }
 
-    /// Failures in a row.
+    /// Consecutive failures.
     #[must_use]
     pub fn failures(&self) -> u32 {
         self.gate().failures
     }
 
-    /// The shortest time after which a refused caller is asked to try again.
+    /// The shortest time after which a rejected caller should try again.
     pub(crate) fn shortest_wait(&self) -> Duration {
         self.0.recovery.min(SHORTEST_WAIT)
     }
 
-    /// Probes let through so far.
+    /// The number of admitted probes.
     #[must_use]
     pub fn recovery_attempts(&self) -> u64 {
         self.0.probes.load(Ordering::Relaxed)
     }
 
-    /// Calls refused so far.
+    /// The number of rejected calls.
     #[must_use]
     pub fn rejected(&self) -> u64 {
         self.0.rejected.load(Ordering::Relaxed)
     }
 
-    /// Refuses every call until [`reset`](Self::reset): for an operator.
+    /// Rejects every call until [`reset`](Self::reset), for operators.
     pub fn force_open(&self) {
         self.gate().forced = Some(Forced { state: BreakerState::Open, since: Instant::now() });
     }
 
-    /// Lets every call through, whatever becomes of it, until [`reset`](Self::reset): for an operator.
+    /// Admits every call, regardless of outcomes, until [`reset`](Self::reset), for operators.
     pub fn force_closed(&self) {
         self.gate().forced = Some(Forced { state: BreakerState::Closed, since: Instant::now() });
     }
 
-    /// Closes it and forgets its failures: for an operator.
+    /// Closes it and clears its failures, for operators.
     pub fn reset(&self) {
         let mut gate = self.gate();
         gate.forced = None;
         self.close(&mut gate);
     }
 
-    /// Whether it refuses calls because of failures, and background probes can close it.
+    /// Whether it rejects calls because of failures, so that background probes can close it.
     pub(crate) fn awaits_recovery(&self) -> bool {
         let gate = self.gate();
         gate.forced.is_none() && self.0.progress.get().state != BreakerState::Closed
     }
 
-    /// Closes it because the upstream answers again, unless it is closed or an operator forces its state. Returns whether
-    /// it closed.
+    /// Closes it because the upstream responds again, unless it is closed or an operator forces its state. Returns
+    /// whether it closed.
     pub(crate) fn recovered(&self) -> bool {
         let mut gate = self.gate();
         let closes = gate.forced.is_none() && self.0.progress.get().state != BreakerState::Closed;
@@ -423,7 +423,7 @@ mod tests {
         assert_eq!(breaker.state(), BreakerState::Closed);
     }
 
-    /// Lesson 21: the right to probe is given back whatever becomes of its holder.
+    /// Lesson 21: the right to probe is released, whatever happens to its holder.
     #[test]
     fn a_cancelled_or_panicked_probe_does_not_wedge_it() {
         let breaker = tripped();

@@ -133,7 +133,7 @@ pub enum TransportErrorKind {
 /// A request without an answer.
 #[derive(Clone, Debug)]
 pub struct TransportError {
-    /// Why.
+    /// The reason.
     pub kind: TransportErrorKind,
     /// The operation of the port.
     pub operation: &'static str,

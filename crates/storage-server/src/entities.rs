@@ -408,7 +408,7 @@ mod tests {
         is_described(&sheet);
     }
 
-    /// The words of serde that name the parameters there are, when one is given that there is not.
+    /// The words of serde that name the known parameters, when an unknown one is given.
     fn known_parameters<E: Entity>() -> BTreeSet<String> {
         let violations = decode_list::<E>("no_such_parameter=1").expect_err("there is none of this name");
         let reason = &violations[0].reason;

@@ -59,7 +59,7 @@ pub(super) fn with_current<T>(look: impl Fn(Option<&CurrentRequest>) -> T) -> T 
     CURRENT.try_with(|current| look(Some(&current.request))).unwrap_or_else(|_| look(None))
 }
 
-/// The path that the current request fits, such as `/api/v2/characters/{id}`, when that was told.
+/// The path that the current request fits, such as `/api/v2/characters/{id}`, once it is known.
 pub(super) fn route() -> Option<&'static str> {
     CURRENT.try_with(|current| current.route.get()).ok().flatten()
 }

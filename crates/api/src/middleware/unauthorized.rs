@@ -1,5 +1,5 @@
-//! Requests without an accepted token: counted, and reported to the log at most once a minute. Many of them mean that
-//! somebody guesses, or that a rotation went wrong.
+//! Requests without an accepted token: counted, and reported to the log at most once a minute. Many of them mean a
+//! guessing attack, or a failed rotation.
 
 use actix_web::{
     Error,

@@ -19,7 +19,8 @@ use uuid::Uuid;
 
 /// Most rows sent to the storage together; one round trip and, on a database, one disk flush each.
 const BATCH: usize = 500;
-/// A batch is sent early when its lines have so many bytes, which a storage behind a network takes in one request.
+/// Maximum size of a batch in bytes, which a storage behind a network accepts in one request; a larger one is sent
+/// early.
 const BATCH_BYTES: usize = 4 << 20;
 
 /// A row, with the place it came from.

@@ -1,4 +1,4 @@
-//! Coins. They are kept on the sheet, in `currency`, and counted whole.
+//! Coins. They are whole numbers on the sheet, in `currency`.
 
 use crate::{
     Document, Refusal, Violations,
@@ -8,14 +8,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
-/// The coins, the least first: copper, silver, electrum, gold, platinum.
+/// The kinds of coins, from the lowest value: copper, silver, electrum, gold, platinum.
 pub const COINS: [&str; 5] = ["cp", "sp", "ep", "gp", "pp"];
 /// Maximum number of coins of one kind.
 pub const MAX_COINS: i64 = 1_000_000_000_000;
 
 const CURRENCY: &str = "currency";
 
-/// How many coins of each kind. As a change: how many more, or fewer.
+/// The number of coins of each kind. As a change: the number to add, negative to take away.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Purse(pub BTreeMap<String, i64>);
 

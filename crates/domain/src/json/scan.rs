@@ -179,7 +179,7 @@ fn is_in_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'+' | b'.')
 }
 
-/// The length of the rest of the word that goes on at `start`.
+/// The length of the rest of the word that continues at `start`.
 fn word_at(text: &[u8], start: usize) -> usize {
     text.get(start..).unwrap_or_default().iter().take_while(|byte| is_in_word(**byte)).count()
 }

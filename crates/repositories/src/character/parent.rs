@@ -1,4 +1,4 @@
-//! What a writer states of the character that another one grew out of.
+//! The predecessor that a writer states for a character.
 
 use character_domain::{CharacterId, Violations};
 use serde::Serialize;

@@ -16,11 +16,11 @@ const AT_ONCE: u32 = 100;
 /// A version as a node of the tree: all but its state and its changes.
 #[derive(Clone, Debug, PartialEq)]
 pub struct VersionNode {
-    /// Identity.
+    /// The unique id.
     pub id: CharacterVersionId,
     /// The version it grew out of.
     pub parent_id: Option<CharacterVersionId>,
-    /// Whose it is.
+    /// The character that owns it.
     pub character_id: CharacterId,
     /// The revision that the character had.
     pub number: Revision,
@@ -28,7 +28,7 @@ pub struct VersionNode {
     pub reason: String,
     /// Who did that.
     pub author: Option<String>,
-    /// What somebody called it.
+    /// The label that a user gave it.
     pub label: Option<String>,
     /// The version whose state it brought back.
     pub restored_from: Option<CharacterVersionId>,

@@ -128,7 +128,7 @@ impl InventoryRepository {
     }
 }
 
-/// The item as it is with its new owner.
+/// The item of the new owner.
 fn handed_over(item: &InventoryItem, to: CharacterId) -> InventoryItem {
     let attunement = if item.attunement.counts() { Attunement::None } else { item.attunement };
     InventoryItem { character_id: to, container: None, equipped: false, attunement, ..item.clone() }
