@@ -18,7 +18,7 @@ use std::{
 use tokio::time::Instant;
 use tracing::{Instrument, info_span};
 
-/// Tries again what may be tried again, while attempts, time and budget last.
+/// Retries failed attempts, as far as attempts, time and budget allow.
 #[derive(Debug)]
 pub(crate) struct Retrying<T> {
     pub(crate) inner: T,
@@ -27,22 +27,22 @@ pub(crate) struct Retrying<T> {
     pub(crate) metrics: WaistMetrics,
 }
 
-/// What the attempts of one call have in common.
+/// The state of all attempts of one call.
 struct Call {
     pauses: Mutex<FullJitter>,
     attempts: AtomicU32,
     /// Some attempt may have reached the server.
     sent: AtomicBool,
-    /// Some attempt may have had an effect that its answer, if any came, does not tell of.
+    /// An attempt may have had an effect that its response, if any, does not show.
     lost: AtomicBool,
-    /// More attempts were wanted than could be afforded.
+    /// The retry budget did not allow a further attempt.
     exhausted: AtomicBool,
 }
 
 type Attempt = Result<ApiResponse, TransportError>;
 
 impl<T: Transport> Retrying<T> {
-    /// How long to wait before the next attempt; `None` when there is to be none.
+    /// The pause before the next attempt; `None` for no further attempt.
     fn pause(&self, call: &Call, request: &ApiRequest, attempt: &Attempt) -> Option<Duration> {
         let reason = reason(attempt, request)?;
         let asked = attempt.as_ref().ok().and_then(|response| response.retry_after).unwrap_or_default();
@@ -84,8 +84,8 @@ impl<T: Transport> Retrying<T> {
     }
 }
 
-/// Whether an answer that is not the last one settles its attempt. A 504 of something in between, or a 503 after the
-/// write, leaves it open, and a later refusal must not be taken for the fate of the whole call.
+/// Whether a response before the last one decides the outcome of its attempt. A 504 of an intermediary, or a 503 after
+/// the write, leaves it open, and a later rejection must not be taken as the outcome of the whole call.
 fn certainly_had_no_effect(response: &ApiResponse) -> bool {
     matches!(response.status, 425 | 429)
         || json::parse::<Problem>(&response.body).is_ok_and(|problem| problem.certainly_not_applied == Some(true))

@@ -1,4 +1,4 @@
-//! The rules that take more than one item to judge: what a change may leave behind.
+//! The rules over several items, checked on the result of a change.
 
 use super::{Capacity, Inventory, Loads, items::Held};
 use crate::{InventoryItemId, Refusal};
@@ -34,7 +34,7 @@ pub(super) struct Change<'a> {
 }
 
 impl Change<'_> {
-    /// Judges the items of a change on its result. What was wrong before and is not made worse is let be.
+    /// Checks the items of a change on its result. A rule that was broken before and is not broken further is ignored.
     pub(super) fn judge(&self, changed: &[InventoryItemId]) -> Result<(), Refusal> {
         for held in changed.iter().filter_map(|id| self.after.find(*id)) {
             self.judge_item(held)?;
@@ -71,7 +71,7 @@ impl Change<'_> {
         Ok(())
     }
 
-    /// Judges what the changed items lie in, and they themselves as containers.
+    /// Checks the containers of the changed items, and the items themselves as containers.
     pub(super) fn judge_loads(&self, changed: &[InventoryItemId]) -> Result<(), Refusal> {
         let weighs_differently =
             |held: &&Held| self.before.find(held.item.id).is_none_or(|before| !before.weighs_as(held));
@@ -150,7 +150,7 @@ impl Inventory {
     }
 }
 
-/// What is wrong with the container that an item names.
+/// The fault of the container that an item names.
 fn place(inventory: &Inventory, held: &Held) -> Option<Refusal> {
     let container = held.item.container?;
     if container == held.item.id {

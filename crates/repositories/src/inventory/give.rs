@@ -13,24 +13,24 @@ use character_storage_port::{CHARACTER_INVENTORY_CHANGED, Entity, EntityKind, Tr
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-/// What the record of versions calls these acts, on either side.
+/// The names of these acts in the record of versions, on either side.
 const GIVEN: &str = "inventory.given";
 const RECEIVED: &str = "inventory.received";
 /// The characters and their versions.
 const OWN_WRITES: usize = 4;
 
-/// An item that changed hands.
+/// The result of giving an item.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Given {
     /// The item of the receiver: in no container, not equipped, not attuned.
     pub item: InventoryItem,
-    /// What is left to the giver, when it gave a part.
+    /// The rest that the giver keeps, when it gave a part.
     pub remaining: Option<InventoryItem>,
 }
 
 impl InventoryRepository {
-    /// Gives an item, or `quantity` pieces of it, to another character. A container goes with all that lies in it; a part
-    /// of several containers goes empty. Nothing that is given stays equipped or attuned.
+    /// Gives an item, or `quantity` pieces of it, to another character. A container goes with its contents; a part of
+    /// several containers goes empty. Nothing that is given stays equipped or attuned.
     ///
     /// # Errors
     /// `NotFound` (the character or the item), `PreconditionFailed` (of the item), `Invalid` (`to` is the giver or no
@@ -94,7 +94,7 @@ impl InventoryRepository {
             .await
     }
 
-    /// Gives coins to another character; returns the giver with its coins afterwards.
+    /// Gives coins to another character; returns the giver after the change.
     ///
     /// # Errors
     /// `NotFound`, `PreconditionFailed` (of the giver), `Invalid` (`to` is the giver or no live character, a number of

@@ -55,7 +55,7 @@ fn root_of(item: &InventoryItem) -> InventoryItemId {
     item.root_id.unwrap_or(item.id)
 }
 
-/// The copy as what its item was when it was first in this theme, or else at first.
+/// The copy in the first state that its item had in this theme, or else in its original state.
 async fn reset(attempt: &Attempt, copy: InventoryItem, theme: &str) -> Result<InventoryItem> {
     let root = root_of(&copy);
     let first = match attempt.row::<InventoryItem>(root, Deleted::Include).await {
