@@ -10,7 +10,7 @@ LOCKED := $(if $(CI),--locked)
 SERVICES := --package character-service --package storage-service --bins
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo stack dist test test-instance hunt bench check fix openapi
+.PHONY: help run demo stack dist test test-instance hunt bench check lint-words fix openapi
 
 help: ## list these targets
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F '|' '{ printf "%-14s %s\n", $$1, $$2 }'
@@ -19,12 +19,12 @@ run: ## build and start the service on 127.0.0.1:8000, with nothing else running
 	@$(CARGO) build --profile quick $(LOCKED) --package character-service --bin character-service
 	@exec $(QUICK)/character-service
 
-demo: ## the same, filled with the hundred characters of deploy/demo-data
+demo: ## the same, with the hundred characters of deploy/demo-data
 	@$(CARGO) build --profile quick $(LOCKED) --package character-service --bin character-service
 	@$(QUICK)/character-service import deploy/demo-data
 	@exec $(QUICK)/character-service
 
-stack: ## the full thing on loopback: PostgreSQL, Redis, the Storage Service, the Character Service
+stack: ## the whole platform on loopback: PostgreSQL, Redis, the Storage Service, the Character Service
 	@./deploy/test-dependencies.sh
 	@$(CARGO) build --profile quick $(LOCKED) $(SERVICES)
 	@exec ./deploy/stack.sh "$(QUICK)"
@@ -33,7 +33,7 @@ dist: ## both services, optimised as a whole, in target/release: what is install
 	@$(CARGO) build --release $(LOCKED) $(SERVICES)
 	@echo "$(RELEASE)/character-service $(RELEASE)/storage-service"
 
-test: ## every test, against real servers; installs PostgreSQL and Redis where it may
+test: ## every test, against real servers; installs PostgreSQL and Redis where permitted
 	@./deploy/test-dependencies.sh
 	@$(CARGO) build $(LOCKED) $(SERVICES)
 	@$(CARGO) test --workspace $(LOCKED)
@@ -41,7 +41,7 @@ test: ## every test, against real servers; installs PostgreSQL and Redis where i
 
 test-instance: ## the suite against the Storage Service at TEST_STORAGE_SERVICE_URL, with the token TEST_STORAGE_TOKEN
 	@test -n "$$TEST_STORAGE_SERVICE_URL" && test -n "$$TEST_STORAGE_TOKEN" || \
-		{ echo "set TEST_STORAGE_SERVICE_URL and TEST_STORAGE_TOKEN; without them, make test starts one of its own" >&2; exit 2; }
+		{ echo "set TEST_STORAGE_SERVICE_URL and TEST_STORAGE_TOKEN; without them, use make test, which starts its own" >&2; exit 2; }
 	@$(CARGO) build $(LOCKED) $(SERVICES)
 	@$(CARGO) test $(LOCKED) --package character-tests --test instance
 
@@ -50,7 +50,7 @@ hunt: ## the long hunts for stale answers and lost commits: in memory and Postgr
 	@$(CARGO) test --release $(LOCKED) --package character-cache --test hunts -- --ignored --nocapture
 	@$(CARGO) test --release $(LOCKED) --package character-storage-sql --test log_postgres --test plans -- --ignored --nocapture
 
-bench: ## what it costs, each figure beside a floor of the same run; results are kept in docs/benchmarks.md
+bench: ## measure the costs, each compared with a floor of the same run; docs/benchmarks.md keeps the results
 	@./deploy/test-dependencies.sh
 	@$(CARGO) bench $(LOCKED) --package character-storage-http --bench waist
 	@$(CARGO) test --release $(LOCKED) --package character-storage-http --lib bookkeeping -- --ignored --nocapture
@@ -60,16 +60,20 @@ bench: ## what it costs, each figure beside a floor of the same run; results are
 	@$(CARGO) bench $(LOCKED) --package character-tests --bench http
 	@$(CARGO) bench $(LOCKED) --package character-tests --bench log
 
-check: ## formatting, lints, documentation, the crate graph, dependencies and licences
+check: ## formatting, lints, documentation, words, the crate graph, dependencies and licences
 	@$(CARGO) fmt --all --check
 	@$(CARGO) clippy --workspace --all-targets $(LOCKED) -- -D warnings
 	@RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps $(LOCKED) --quiet
 	@$(CARGO) test --quiet --package character-tests --test crate_graph $(LOCKED)
 	@CARGO="$(CARGO)" ./deploy/check-dependencies.sh
+	@$(MAKE) lint-words
 
-fix: ## format the code and apply what the lints can mend by themselves
+lint-words: ## find words in documents and comments that hide the meaning; deploy/banned-words.tsv names better ones
+	@./deploy/lint-words.sh
+
+fix: ## format the code and apply the automatic fixes of the lints
 	@$(CARGO) clippy --workspace --all-targets --fix --allow-dirty --allow-staged --quiet
 	@$(CARGO) fmt --all
 
-openapi: ## write docs/openapi.json anew; the tests compare it with what the service serves
+openapi: ## regenerate docs/openapi.json; the tests compare it with what the service serves
 	@$(CARGO) run --quiet $(LOCKED) --package character-service --bin character-service -- openapi > docs/openapi.json

@@ -1,4 +1,4 @@
-//! The answers that every kind of row gives in the same way.
+//! The responses that are the same for every kind of row.
 
 use crate::{
     Problem,
@@ -16,21 +16,21 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-/// What a handler gives.
+/// The result of a handler.
 pub(crate) type Answer = Result<HttpResponse, Problem>;
 
-/// What every row has beside its own fields.
+/// The fields that every row has.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct MetaBody {
-    /// 1 when created, one more at each change; also its entity tag.
+    /// 1 when created, one more at each change; also the entity tag.
     pub revision: u64,
-    /// When it came to be.
+    /// When it was created, UTC.
     #[schema(value_type = String, format = DateTime)]
     pub created_at: Timestamp,
-    /// When it was last changed.
+    /// When it was last changed, UTC.
     #[schema(value_type = String, format = DateTime)]
     pub updated_at: Timestamp,
-    /// When it was soft-deleted; `null` while it is live.
+    /// When it was soft-deleted, UTC; `null` while it is live.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub deleted_at: Option<Timestamp>,
 }
@@ -46,29 +46,29 @@ impl From<Meta> for MetaBody {
     }
 }
 
-/// Part of a list.
+/// A page of a list.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct PageBody<T> {
-    /// The rows, in the order of the list: newest first unless another order was asked for.
+    /// The rows, in the order of the list. Default: newest first.
     pub items: Vec<T>,
-    /// The `cursor` of the next part; `null` at the end. A part may hold fewer rows than `limit` and not be the last: it
-    /// ends before it exceeds 8 MiB.
+    /// The `cursor` of the next page; `null` on the last page. A page may hold fewer rows than `limit` and not be the
+    /// last: it ends before it exceeds 8 MiB.
     #[schema(value_type = Option<String>)]
     pub next_cursor: Option<Cursor>,
-    /// Stored rows of this part that cannot be read; absent when there are none. They count for `limit`.
+    /// Stored rows of this page that cannot be read; absent when there are none. They count towards `limit`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(required = false)]
     pub unreadable: Vec<UnreadableRowBody>,
 }
 
-/// A row of a list that is stored in a form that cannot be read.
+/// A row of a page whose stored form cannot be read.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct UnreadableRowBody {
-    /// Its place in this part of the list, 0 for the first, with readable and unreadable rows counted together.
+    /// Its position in the page, from 0, with readable and unreadable rows counted together.
     pub position: usize,
-    /// Its id.
+    /// The id of the row.
     pub id: Uuid,
-    /// What is wrong with it, without its contents.
+    /// Why it cannot be read, without its contents.
     pub problem: String,
 }
 
@@ -97,7 +97,7 @@ pub(crate) fn path_id<T: From<Uuid>>(request: &HttpRequest, name: &str) -> Resul
     fields::uuid(text).map(T::from).ok_or_else(|| Problem::field(name, "must be a UUID"))
 }
 
-/// One row to who asked for it: 200, or 304 when the client has it.
+/// Responds with one row: 200, or 304 when the copy of the client is current.
 pub(crate) fn one<E: Entity, B: From<E> + Serialize>(request: &HttpRequest, read: Read<E>) -> Answer {
     let Read { value: row, source } = read;
     let revision = row.meta().revision;
@@ -108,7 +108,7 @@ pub(crate) fn one<E: Entity, B: From<E> + Serialize>(request: &HttpRequest, read
     if known { Ok(response.finish()) } else { json(&mut response, &B::from(row)) }
 }
 
-/// One page of rows, with the way to the next.
+/// One page of rows, with the link to the next page.
 pub(crate) fn page<E: Entity, B: From<E> + Serialize>(request: &HttpRequest, read: Read<Page<E>>) -> Answer {
     let Read { value: page, source } = read;
     let mut response = HttpResponse::Ok();
@@ -119,24 +119,24 @@ pub(crate) fn page<E: Entity, B: From<E> + Serialize>(request: &HttpRequest, rea
     json(&mut response, &PageBody::<B>::of(page))
 }
 
-/// A body that is as long as a sheet, or longer.
+/// A body that may be as long as a sheet, or longer.
 fn json(response: &mut HttpResponseBuilder, body: &impl Serialize) -> Answer {
     // Most sheets fit into this, and are then not copied while the text grows.
     let mut text = Vec::with_capacity(4096);
     serde_json::to_writer(&mut text, body).map_err(|error| {
-        tracing::error!(error = %redacted(&error), "an answer cannot be written");
+        tracing::error!(error = %redacted(&error), "a response cannot be serialized");
         Problem::internal()
     })?;
     Ok(response.insert_header((CONTENT_TYPE, HeaderValue::from_static("application/json"))).body(text))
 }
 
-/// A row that was made; `path` is that of its collection.
+/// Responds 201 with a created row; `path` is that of its collection.
 pub(crate) fn created<E: Entity, B: From<E> + Serialize>(path: &str, row: E) -> HttpResponse {
     let location = (LOCATION, format!("{path}/{}", row.id()));
     changed::<E, B>(HttpResponse::Created().insert_header(location), row)
 }
 
-/// A row as it is after an act.
+/// A row after a change.
 pub(crate) fn changed<E: Entity, B: From<E> + Serialize>(response: &mut HttpResponseBuilder, row: E) -> HttpResponse {
     response.insert_header((ETAG, etag(row.meta().revision))).json(B::from(row))
 }

@@ -1,4 +1,4 @@
-//! Reading a request body: what it says it is, how large, how slow, how deep; then its JSON.
+//! Reads a request body: checks its media type, size, speed and depth, then parses its JSON.
 
 use crate::{Api, ApiLimits, Problem};
 use actix_web::{
@@ -16,12 +16,12 @@ use character_http_kit::{BodyError, BodyLimits, read_body};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-/// The media types that an operation takes.
+/// The media types that an operation accepts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Media {
-    /// `application/json` and what is built on it.
+    /// `application/json`, and `application/…+json` except the patch formats.
     Json,
-    /// `application/merge-patch+json` alone: plain JSON would not say whether absent fields stay or go.
+    /// `application/merge-patch+json` alone: with plain JSON it would be unclear whether absent fields stay.
     MergePatch,
 }
 
@@ -43,12 +43,12 @@ impl Media {
             Self::Json => (ACCEPT, "application/json"),
             Self::MergePatch => (HeaderName::from_static("accept-patch"), "application/merge-patch+json"),
         };
-        Problem::unsupported_media_type(format!("{takes} in UTF-8, not compressed, is taken"))
+        Problem::unsupported_media_type(format!("{takes} in UTF-8, not compressed, is accepted"))
             .with_header(header, HeaderValue::from_static(takes))
     }
 }
 
-/// The whole body, of at most `limit` bytes, that arrives as fast as `limits` ask for.
+/// The whole body, of at most `limit` bytes, which must arrive as fast as `limits` demand.
 pub(crate) async fn read(
     request: &HttpRequest,
     payload: Payload,
@@ -90,7 +90,7 @@ fn acceptable(media: Media, content_type: &str) -> bool {
     media.takes(&essence) && charset.is_none_or(|(_, value)| value.trim_matches('"').eq_ignore_ascii_case("utf-8"))
 }
 
-/// The object in a body that holds one character. Its sheet may be as deep as a sheet may be.
+/// The object in a body that holds one character. Its sheet may have the full depth of a sheet.
 pub(crate) fn object(body: &[u8]) -> Result<Map<String, Value>, Problem> {
     character(body).map_err(|refusal| match refusal {
         Refusal::Syntax(error) => Problem::malformed(error.to_string()),
@@ -98,12 +98,12 @@ pub(crate) fn object(body: &[u8]) -> Result<Map<String, Value>, Problem> {
     })
 }
 
-/// Why a text is not the object that holds a character.
+/// Why a text is rejected as the object that holds a character.
 #[derive(Debug)]
 pub(crate) enum Refusal {
     /// Not JSON.
     Syntax(serde_json::Error),
-    /// JSON that is not taken.
+    /// JSON that breaks a rule.
     Invalid(Violations),
 }
 

@@ -1,4 +1,4 @@
-//! Many rows at once: the request, taken apart, and what became of each.
+//! Bulk requests: reads the rows of a request, and reports the outcome of each.
 
 use crate::{
     Problem, ProblemBody,
@@ -15,40 +15,40 @@ use serde_json::{Map, Value, value::RawValue};
 use std::{collections::BTreeMap, fmt};
 use utoipa::ToSchema;
 
-/// Most rows in one bulk.
+/// Maximum number of rows in one bulk.
 pub(crate) const MOST: usize = 1000;
 
 /// The rows of an atomic bulk.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct BulkCreated<T> {
-    /// In the order given.
+    /// In the order of the request.
     pub items: Vec<T>,
 }
 
-/// What became of each row of a bulk.
+/// The outcome of each row of a bulk.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct BulkOutcome<T> {
-    /// In the order given.
+    /// In the order of the request.
     pub results: Vec<BulkResult<T>>,
 }
 
-/// What became of one row of a bulk.
+/// The outcome of one row of a bulk.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct BulkResult<T> {
-    /// Its place in the request, from 0.
+    /// The index in the request, from 0.
     pub index: usize,
-    /// What a `POST` of it alone would have been answered.
+    /// The status that a `POST` of this one alone would have had.
     pub status: u16,
-    /// The row, when it was made.
+    /// The row, when it was created.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub item: Option<T>,
-    /// Why it was not made.
+    /// Why it was not created.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub problem: Option<ProblemBody>,
 }
 
 impl<T> BulkOutcome<T> {
-    /// What became of rows that were each tried for itself.
+    /// The outcomes of rows that were each created on its own.
     pub(crate) fn of<E: Into<T>>(outcomes: Vec<Result<E, RepositoryError>>) -> Self {
         let result = |(index, outcome): (usize, Result<E, RepositoryError>)| match outcome.map_err(Problem::from) {
             Ok(row) => {
@@ -90,8 +90,7 @@ impl<'de> Deserialize<'de> for Texts<'de> {
     }
 }
 
-/// The request, taken apart; each row is still the text that the client sent, so that one that cannot be read is a
-/// fault of its own.
+/// The parts of the request. Each row is still the text that the client sent, so that one unreadable row is one fault.
 pub(crate) struct Bulk<'a> {
     pub(crate) atomicity: Atomicity,
     rows: Vec<&'a RawValue>,
@@ -134,7 +133,7 @@ impl<'a> Bulk<'a> {
             }
             Some(Ok(rows)) => {
                 if !(1..=MOST).contains(&rows.len()) {
-                    faults.push(name, format!("must be 1 to {MOST}"));
+                    faults.push(name, format!("must have 1 to {MOST} items"));
                 }
                 rows
             }

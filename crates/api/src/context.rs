@@ -142,7 +142,7 @@ fn header(name: &str, max_length: Option<usize>, description: &str) -> Parameter
         .build()
 }
 
-/// The headers that every operation takes that creates something, for the OpenAPI document.
+/// The headers of every operation that creates something, for the OpenAPI document.
 #[derive(Debug)]
 pub(crate) struct CreationHeaders;
 
@@ -152,22 +152,27 @@ impl IntoParams for CreationHeaders {
             header(
                 "Idempotency-Key",
                 Some(LONGEST_KEY),
-                "1 to 255 visible ASCII characters. A repeat of the same request under the same key has no second effect \
-                 and gets the first answer (status, body, `ETag`, `Location`), for a week; another request under it is \
-                 422 `idempotency-mismatch`. A key belongs to the author, the method and the path.",
+                "1 to 255 visible ASCII characters. A repeat of the same request with the same key has no second effect and \
+                 returns the first response (status, body, `ETag`, `Location`), for a week. Another request with the same \
+                 key is 422 `idempotency-mismatch`. A key is scoped to the author, the method and the path.",
             ),
-            header("X-User-Id", Some(LONGEST_AUTHOR), "The author, for the record of versions."),
+            header(
+                "X-User-Id",
+                Some(LONGEST_AUTHOR),
+                "The author of the change, as versions record it: 1 to 200 visible ASCII characters.",
+            ),
         ]
     }
 }
 
-/// The headers that every operation takes that changes a row, for the OpenAPI document.
+/// The headers of every operation that changes a row, for the OpenAPI document.
 #[derive(Debug)]
 pub(crate) struct ChangeHeaders;
 
 impl IntoParams for ChangeHeaders {
     fn into_params(parameter_in: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
-        let if_match = "Strong entity tags, one of which the row must have; otherwise 412 `precondition-failed`.";
+        let if_match =
+            "Strong entity tags. The row must have one of them; otherwise the response is 412 `precondition-failed`.";
         let mut headers = vec![header("If-Match", None, if_match)];
         headers.extend(CreationHeaders::into_params(parameter_in));
         headers

@@ -5,7 +5,8 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-/// The members of an object that are not taken yet, and what was wrong so far. `null` is as good as absent.
+/// The members of an object that are not read yet, and the faults found so far. `null` means the same as an absent
+/// field.
 #[derive(Debug)]
 pub(crate) struct Fields {
     members: Map<String, Value>,
@@ -106,7 +107,7 @@ impl Fields {
         }
     }
 
-    /// Notes a fault for each member that nobody took.
+    /// Adds a fault for each member that was not read.
     pub(crate) fn refuse_the_rest(&mut self) {
         for name in std::mem::take(&mut self.members).into_iter().map(|(name, _)| name) {
             self.faults.push(name.chars().take(100).collect::<String>(), "is not a field of this request");

@@ -19,15 +19,15 @@ use utoipa_swagger_ui::{Config, SwaggerFile};
     info(
         title = "Character Service",
         description = "Characters of a role-playing game.\n\n\
-            Every answer carries `X-Request-Id`, taken over from the request or made. Every refusal and failure is \
-            `application/problem+json` (RFC 9457) with a stable `code`; those of every path are `no-such-path` (404), \
+            Every response carries `X-Request-Id`: that of the request, or a new one. Every error is \
+            `application/problem+json` (RFC 9457) with a stable `code`. Every path can return `no-such-path` (404), \
             `method-not-allowed` (405, with `Allow`), `body-timeout` (408), `malformed-host` (400), \
-            `misdirected-request` (421: the `Host` is none of the service), `foreign-origin` (403: a change on behalf of \
-            a web page of another origin), `overloaded` (503, with `Retry-After`, for requests and answers that are large) \
-            and `internal` (500). Unknown fields and parameters are refused. Entity tags are revisions: `\"1\"` when \
-            created, one more at each change.\n\n\
-            An answer to a change carries `Storage-Position`. A request that sends it back is answered with data that is at \
-            least as new, by any process of the service; without it another process may be behind by about a second.",
+            `misdirected-request` (421: the service does not answer under this `Host`), `foreign-origin` (403: a web page \
+            of another origin tried to change something), `overloaded` (503, with `Retry-After`, for large requests and \
+            responses) and `internal` (500). Unknown fields and parameters are rejected. An entity tag is the revision in \
+            quotes: `\"1\"` when created, one more at each change.\n\n\
+            A response to a change carries `Storage-Position`. Send it back in a later request to read data that is at \
+            least as new, from any process of the service. Without it, another process may be behind by about a second.",
         license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0"),
     ),
     paths(
@@ -57,13 +57,13 @@ use utoipa_swagger_ui::{Config, SwaggerFile};
         health::report, health::live, health::ready, health::metrics,
     ),
     tags(
-        (name = "characters", description = "Player characters"),
-        (name = "inventory", description = "What a character owns, and what is done with it"),
-        (name = "progress", description = "What a character won, and how far that brought it"),
-        (name = "campaigns", description = "Where a character takes part, what that does to it, and how that is undone"),
-        (name = "journal", description = "What a character wrote down, what it is to do, and whom it met"),
-        (name = "evolution", description = "What a character was, how it became what it is, and what it grew into"),
-        (name = "operations", description = "For those who run the service"),
+        (name = "characters", description = "Player characters: create, read, change, delete and restore"),
+        (name = "inventory", description = "The items and coins of a character"),
+        (name = "progress", description = "The experience, level, milestones and achievements of a character"),
+        (name = "campaigns", description = "Campaigns, their events, and the impacts of those events on characters"),
+        (name = "journal", description = "The journal of a character: entries, experience, quests and relationships"),
+        (name = "evolution", description = "The versions of a character, and its changes of theme"),
+        (name = "operations", description = "Health and metrics, for operators"),
     ),
 )]
 struct Document;
@@ -76,7 +76,7 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
     document
 }
 
-/// Its operations without query parameters. The document is made once, because each worker asks for them.
+/// Its operations without query parameters. The document is built once, because each worker needs them.
 pub(crate) fn parameterless() -> Parameterless {
     static FOUND: LazyLock<Parameterless> = LazyLock::new(|| Parameterless::of(&openapi()));
     FOUND.clone()
@@ -105,7 +105,7 @@ async fn page(request: HttpRequest) -> Answer {
         LazyLock::new(|| Arc::new(Config::from("/openapi.json").validator_url("none")));
     let name = request.match_info().get("file").unwrap_or_default();
     let file = utoipa_swagger_ui::serve(name, Arc::clone(&CONFIG)).map_err(|error| {
-        tracing::error!(error = %redacted_text(&error.to_string()), "a file of the documentation cannot be read");
+        tracing::error!(error = %redacted_text(&error.to_string()), "cannot read a file of the API documentation page");
         Problem::internal()
     })?;
     let SwaggerFile { bytes, content_type, gzpipped, .. } =

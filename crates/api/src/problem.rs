@@ -20,7 +20,7 @@ use utoipa::ToSchema;
 /// The types of the problems of the API.
 pub const PROBLEM_TYPES: ProblemTypes = ProblemTypes::below("urn:character-service:problem:");
 
-/// Why a request was not done. Answered as `application/problem+json`.
+/// Why a request failed. Returned as `application/problem+json`.
 #[derive(Clone, Debug)]
 pub struct Problem {
     general: kit::Problem,
@@ -36,7 +36,7 @@ pub struct Problem {
     "errors": [{ "field": "name", "reason": "is required" }],
 }))]
 pub struct ProblemBody {
-    /// Names the kind of problem: `urn:character-service:problem:` and the code.
+    /// The kind of problem as a URN: `urn:character-service:problem:` and the code.
     #[serde(rename = "type")]
     #[schema(value_type = String)]
     pub kind: Cow<'static, str>,
@@ -44,24 +44,24 @@ pub struct ProblemBody {
     pub title: &'static str,
     /// The HTTP status.
     pub status: u16,
-    /// The kind of problem for programs; stable.
+    /// The kind of problem, for programs. Codes never change.
     pub code: Cow<'static, str>,
-    /// What happened this time.
+    /// What was wrong in this request, and what would be right.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
-    /// The path asked for.
+    /// The path of the request.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub instance: Option<String>,
     /// The id under which the service logged the request.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub request_id: Option<String>,
-    /// `invalid`: the fields at fault, at most 100. An entry of no field, behind them, counts the others.
+    /// For `invalid`: the fields at fault, at most 100. When there are more, a last entry without a field counts them.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<FieldError>,
-    /// The revisions that the request asked for, when a precondition failed.
+    /// The revisions that the request demanded, when a precondition failed.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub expected_revisions: Vec<u64>,
-    /// The revision found, when a precondition failed.
+    /// The current revision, when a precondition failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub actual_revision: Option<u64>,
 }
@@ -102,39 +102,40 @@ impl Problem {
     }
 
     pub(crate) fn malformed_precondition(header: &'static str) -> Self {
-        Self::new(StatusCode::BAD_REQUEST, "malformed-precondition", "A precondition cannot be read")
+        Self::new(StatusCode::BAD_REQUEST, "malformed-precondition", "A precondition header is malformed")
             .with_detail(format!("{header} must be * or a list of entity tags in double quotes"))
     }
 
     pub(crate) fn malformed_idempotency_key() -> Self {
-        Self::new(StatusCode::BAD_REQUEST, "malformed-idempotency-key", "The idempotency key cannot be used")
+        Self::new(StatusCode::BAD_REQUEST, "malformed-idempotency-key", "The idempotency key is malformed")
             .with_detail("Idempotency-Key must be given once, with 1 to 255 visible ASCII characters")
     }
 
     pub(crate) fn unsupported_media_type(detail: impl Into<String>) -> Self {
-        let title = "The body is of a media type that is not taken here";
+        let title = "The media type of the body is not supported here";
         Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", title).with_detail(detail)
     }
 
     pub(crate) fn body_too_large(limit: usize) -> Self {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "body-too-large", "The body is too large")
-            .with_detail(format!("at most {limit} bytes are taken"))
+            .with_detail(format!("the body must not be larger than {limit} bytes"))
     }
 
     /// 503: the budget for large requests is used up.
     pub(crate) fn overloaded() -> Self {
-        let title = "The service has as many large requests under way as it takes";
+        let title = "The service handles the maximum of large requests";
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", title)
-            .with_detail("send the request again after the time in Retry-After, or a smaller one")
+            .with_detail("send the request again after the time in Retry-After, or send a smaller one")
             .with_header(header::RETRY_AFTER, HeaderValue::from_static("1"))
     }
 
     pub(crate) fn body_timeout() -> Self {
         Self::new(StatusCode::REQUEST_TIMEOUT, "body-timeout", "The body did not arrive in time")
+            .with_detail("send the whole body again, faster or in a smaller request")
     }
 
     fn precondition_failed(expected: &[Revision], actual: Revision) -> Self {
-        let title = "The revision is another one";
+        let title = "The current revision is not the one that the request demands";
         Self {
             expected_revisions: expected.iter().map(|revision| revision.0).collect(),
             actual_revision: Some(actual.0),
@@ -154,7 +155,7 @@ impl Problem {
         self.general.status()
     }
 
-    /// The document of one row of a bulk, which says nothing of the request that it came with.
+    /// The document of one row of a bulk, without the path and the id of the request.
     pub(crate) fn item_body(&self) -> ProblemBody {
         ProblemBody { instance: None, request_id: None, ..self.body() }
     }
@@ -186,32 +187,37 @@ impl From<kit::Problem> for Problem {
 impl From<RepositoryError> for Problem {
     fn from(error: RepositoryError) -> Self {
         match error {
-            RepositoryError::NotFound(kind) => Self::new(StatusCode::NOT_FOUND, "not-found", "There is no such row")
-                .with_detail(format!("no such {kind}")),
+            RepositoryError::NotFound(kind) => Self::new(StatusCode::NOT_FOUND, "not-found", "The row does not exist")
+                .with_detail(format!("no {kind} with this id exists, or it is soft-deleted")),
             RepositoryError::AlreadyExists { kind, deleted } => {
                 let more = if deleted { "; it is soft-deleted and can be restored" } else { "" };
-                Self::new(StatusCode::CONFLICT, "already-exists", "The id is taken")
-                    .with_detail(format!("a {kind} with this id exists already{more}"))
+                Self::new(StatusCode::CONFLICT, "already-exists", "The id exists already")
+                    .with_detail(format!("another {kind} has this id{more}"))
             }
             RepositoryError::PreconditionFailed { expected, actual, named_weakly } => {
                 let problem = Self::precondition_failed(&expected, actual);
                 if named_weakly {
-                    return problem.with_detail("If-Match holds a weak entity tag (W/\"…\"), which never matches");
+                    return problem.with_detail("If-Match holds a weak entity tag (W/\"…\"), which never matches; send the strong tag of the ETag header");
                 }
-                problem
+                problem.with_detail(format!(
+                    "the current revision is {actual}; read the row, and send a precondition that it meets"
+                ))
             }
             RepositoryError::Invalid(violations) => Self::invalid(violations),
             RepositoryError::Refused(refusal) => {
-                Self::new(StatusCode::CONFLICT, refusal.rule, "A rule of the game forbids it")
+                Self::new(StatusCode::CONFLICT, refusal.rule, "A rule of the game forbids the change")
                     .with_detail(refusal.reason)
             }
             RepositoryError::IdempotencyMismatch => Self::new(
                 StatusCode::UNPROCESSABLE_ENTITY,
                 "idempotency-mismatch",
-                "The idempotency key was used for another request",
-            ),
-            RepositoryError::Contended(_) => Self::unavailable("contended", "Other writers were faster every time", 1)
-                .with_detail("nothing was changed"),
+                "The idempotency key belongs to another request",
+            )
+            .with_detail("send a new Idempotency-Key with a new request, or repeat the first request unchanged"),
+            RepositoryError::Contended(_) => {
+                Self::unavailable("contended", "Other writers changed the row at every attempt", 1)
+                    .with_detail("nothing was changed")
+            }
             RepositoryError::Storage(error) => error.into(),
             _ => Self::internal(),
         }
@@ -230,9 +236,11 @@ impl From<StorageError> for Problem {
                 Self::new(StatusCode::GATEWAY_TIMEOUT, "storage-timeout", "The storage did not answer in time")
                     .retry_after(1)
             }
-            ErrorKind::Corrupt => {
-                Self::new(StatusCode::BAD_GATEWAY, "storage-corrupt", "The storage gave an answer that cannot be read")
-            }
+            ErrorKind::Corrupt => Self::new(
+                StatusCode::BAD_GATEWAY,
+                "storage-corrupt",
+                "The storage returned a response that cannot be read",
+            ),
             ErrorKind::Unsupported => {
                 Self::new(StatusCode::NOT_IMPLEMENTED, "storage-unsupported", "The storage does not offer this")
             }
@@ -249,7 +257,7 @@ impl From<StorageError> for Problem {
         problem.with_detail(if error.certainly_not_applied() {
             "nothing was changed"
         } else {
-            "the change may have been made all the same; read, or repeat it under the same Idempotency-Key"
+            "the change may have been made; read the row, or repeat the request with the same Idempotency-Key"
         })
     }
 }

@@ -15,7 +15,7 @@ use utoipa::{
 };
 use uuid::Uuid;
 
-/// What [`Parameters::page`] reads, for the OpenAPI document.
+/// The parameters that [`Parameters::page`] reads, for the OpenAPI document.
 #[derive(Debug)]
 pub(crate) struct PageParameters;
 
@@ -27,9 +27,9 @@ impl IntoParams for PageParameters {
         };
         let text = ObjectBuilder::new().schema_type(Type::String);
         let parameters = [
-            ("limit", number(1).maximum(Some(1000)), "Maximum number of items to return. Default: 100"),
-            ("offset", number(0), "Number of items to skip. Not with `cursor`"),
-            ("cursor", text, "The `next_cursor` of the page before. Not with `offset`"),
+            ("limit", number(1).maximum(Some(1000)), "Maximum number of items to return, 1 to 1000. Default: 100."),
+            ("offset", number(0), "Number of items to skip. Default: 0. Not together with `cursor`."),
+            ("cursor", text, "The `next_cursor` of the previous page. Not together with `offset`."),
         ];
         let parameter = |(name, schema, description): (&str, ObjectBuilder, &str)| {
             ParameterBuilder::new()
@@ -44,7 +44,7 @@ impl IntoParams for PageParameters {
     }
 }
 
-/// The parameters that are not taken yet, and what was wrong so far.
+/// The parameters that are not read yet, and the faults found so far.
 #[derive(Debug)]
 pub(crate) struct Parameters {
     given: BTreeMap<String, String>,
@@ -141,7 +141,7 @@ impl Parameters {
         page
     }
 
-    /// Refuses what nobody took.
+    /// Rejects every parameter that was not read.
     pub(crate) fn finish(mut self) -> Result<(), Problem> {
         for name in self.given.keys() {
             self.faults.push(shortened(name), UNKNOWN);

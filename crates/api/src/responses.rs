@@ -1,4 +1,4 @@
-//! The problems that many operations answer with, for the OpenAPI document.
+//! The problems that many operations have in common, for the OpenAPI document.
 
 use crate::ProblemBody;
 use std::collections::BTreeMap;
@@ -16,45 +16,51 @@ fn problems(listed: &[(&str, &str)]) -> BTreeMap<String, RefOr<Response>> {
     listed.iter().map(|(status, description)| ((*status).to_owned(), problem(description).into())).collect()
 }
 
-const UNAVAILABLE: (&str, &str) = ("503", "`storage-unavailable`, with `Retry-After`");
-const TIMEOUT: (&str, &str) = ("504", "`storage-timeout`");
-const NOT_FOUND: (&str, &str) = ("404", "`not-found`: it, or the character, is unknown or deleted");
+const UNAVAILABLE: (&str, &str) = ("503", "`storage-unavailable`: try again after the time in `Retry-After`");
+const TIMEOUT: (&str, &str) = ("504", "`storage-timeout`: the storage did not respond in time");
+const NOT_FOUND: (&str, &str) = ("404", "`not-found`: the row or the character does not exist, or is soft-deleted");
 
-/// Of looking at something.
+/// The problems of a read.
 #[derive(Debug)]
 pub(crate) struct LookProblems;
 
 impl IntoResponses for LookProblems {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
         problems(&[
-            ("400", "`malformed-precondition`"),
+            ("400", "`malformed-precondition`: `If-Match` or `If-None-Match` cannot be read"),
             NOT_FOUND,
-            ("412", "`precondition-failed`, with the revision found"),
-            ("422", "`invalid`, with every parameter at fault"),
+            ("412", "`precondition-failed`: `actual_revision` is the current revision"),
+            ("422", "`invalid`: `errors` names every parameter at fault"),
             UNAVAILABLE,
             TIMEOUT,
         ])
     }
 }
 
-/// Of an act, with or without a body.
+/// The problems of a change, with or without a body.
 #[derive(Debug)]
 pub(crate) struct ActProblems;
 
 impl IntoResponses for ActProblems {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
         problems(&[
-            ("400", "`malformed`, `malformed-precondition`, `malformed-idempotency-key`"),
+            ("400", "`malformed`: the body is not JSON; `malformed-precondition`; `malformed-idempotency-key`"),
             NOT_FOUND,
             (
                 "409",
-                "A rule forbids it, and nothing was changed: the code names the rule. `already-exists`: the id is taken",
+                "Nothing was changed. `already-exists`: another row has this id. Any other code names the rule that forbids the change",
             ),
-            ("412", "`precondition-failed`, with the revision found"),
-            ("413", "`body-too-large`"),
-            ("415", "`unsupported-media-type`"),
-            ("422", "`invalid`, with every field at fault; `idempotency-mismatch`"),
-            ("503", "`storage-unavailable`, `contended`, with `Retry-After`"),
+            ("412", "`precondition-failed`: `actual_revision` is the current revision"),
+            ("413", "`body-too-large`: the body is longer than the service accepts"),
+            ("415", "`unsupported-media-type`: the body is of another media type or encoding, or compressed"),
+            (
+                "422",
+                "`invalid`: `errors` names every field at fault; `idempotency-mismatch`: the key was used for another request",
+            ),
+            (
+                "503",
+                "`storage-unavailable`; `contended`: other writers changed the row meanwhile. Try again after the time in `Retry-After`",
+            ),
             TIMEOUT,
         ])
     }

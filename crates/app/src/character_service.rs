@@ -125,9 +125,7 @@ async fn serve(config: CharacterServiceConfig, stack: Stack, mut registry: Regis
     let (loopback, summary) = (config.listen.ip().is_loopback(), stack.summary);
     server
         .run(configure_for(api, guard, config.health_paths), move |address| {
-            tracing::info!(
-                "character-service listens on http://{address}, its API is described at http://{address}/docs"
-            );
+            tracing::info!("character-service listens on http://{address}, API documentation: http://{address}/docs");
             token_warnings::warn_of_short("ADMIN_TOKEN", &operators);
             if let Some(remote) = &config.remote {
                 token_warnings::warn_of_short("STORAGE_SERVICE_TOKEN", [&remote.token]);
@@ -137,14 +135,14 @@ async fn serve(config: CharacterServiceConfig, stack: Stack, mut registry: Regis
                 tracing::info!("{line}");
             }
             if loopback {
-                tracing::info!("access control: none, so only this machine can reach it");
+                tracing::info!("access control: none; only this machine can reach the service");
             } else {
                 tracing::warn!(
-                    "access control: none, and others can reach {address}, as ALLOW_UNAUTHENTICATED=true permits"
+                    "access control: none; others can reach {address}, as ALLOW_UNAUTHENTICATED=true permits"
                 );
                 if is_nameless {
                     tracing::warn!(
-                        "ALLOWED_HOSTS is not set: requests under any other name than localhost are refused"
+                        "ALLOWED_HOSTS is not set: requests to other host names than localhost are rejected"
                     );
                 }
             }
@@ -161,7 +159,7 @@ async fn import(stack: &Stack, folder: &Path) -> Outcome {
     bar.finish_and_clear();
     let report = result?;
     for name in &report.passed_over {
-        say(format!("{name}: is no file of an export and was passed over"))?;
+        say(format!("{name}: is not a file of an export; ignored"))?;
     }
     for refusal in &report.refused {
         say(format!("{}:{}: {}", refusal.file, refusal.line, refusal.reason))?;

@@ -13,30 +13,31 @@ pub(crate) struct CharacterServiceCli {
 
 #[derive(Debug, Default, Subcommand)]
 pub(crate) enum CharacterServiceCommand {
-    /// Serve the API (this is what happens without a command)
+    /// Serve the API (the default command)
     #[default]
     Serve,
-    /// Import a folder that `export` wrote; rows that exist are left as they are
+    /// Import a folder that `export` wrote; existing rows stay unchanged
     ///
-    /// Refuses to run beside a service on the same DATA_DIR. Ends with status 1 when rows are refused.
+    /// Does not run while a service uses the same DATA_DIR. Exits with status 1 when rows are rejected.
     Import {
-        /// The folder that holds characters.ndjson, and the other files if there are any
+        /// The folder with characters.ndjson, and optionally the other files
         folder: PathBuf,
     },
-    /// Export all rows of all kinds, as they are at one moment, into a folder
+    /// Export all rows of all kinds, as of one moment, into a folder
     ///
-    /// May run beside a service. Changes nothing in the database. Ends with status 3 when rows cannot be read; all others
-    /// are exported.
+    /// May run while a service uses the database. Does not change the database. Exits with status 3 when rows cannot be
+    /// read; all others are exported.
     Export {
-        /// The folder to write to; made if it does not exist
+        /// The folder to write to; created if it does not exist
         folder: PathBuf,
     },
     /// Print the effective configuration, secrets masked, and probe every dependency
     Check,
-    /// Begin a new epoch of an embedded database, so that nothing cached of it counts any more
+    /// Begin a new epoch of an embedded database, which invalidates everything cached from it
     ///
-    /// For a database that was put back from a backup while no process that knew the lost changes was running. A storage
-    /// finds that by itself in all other cases. Of a central Storage Service, use `storage-service new-epoch`.
+    /// Use it after a database was restored from a backup while no process that knew the lost changes was running. In
+    /// all other cases the storage detects a restored database itself. For a central Storage Service, use
+    /// `storage-service new-epoch`.
     NewEpoch,
     /// Print the OpenAPI document of the API
     #[command(name = "openapi")]
@@ -44,7 +45,11 @@ pub(crate) enum CharacterServiceCommand {
 }
 
 #[derive(Debug, Parser)]
-#[command(name = "storage-service", version, about = "Keeps the data of the platform and serves it to the services")]
+#[command(
+    name = "storage-service",
+    version,
+    about = "Stores the data of the platform and serves it to the other services"
+)]
 pub(crate) struct StorageServiceCli {
     #[command(subcommand)]
     pub(crate) command: Option<StorageServiceCommand>,
@@ -52,19 +57,19 @@ pub(crate) struct StorageServiceCli {
 
 #[derive(Debug, Default, Subcommand)]
 pub(crate) enum StorageServiceCommand {
-    /// Serve the storage contract (this is what happens without a command)
+    /// Serve the storage contract (the default command)
     #[default]
     Serve,
     /// Print the effective configuration, secrets masked, and probe the database
     Check,
-    /// Begin a new epoch of the database, so that nothing that clients have cached of it counts any more
+    /// Begin a new epoch of the database, which invalidates everything that clients have cached from it
     ///
-    /// For a database that was put back from a backup while no process that knew the lost changes was running. The storage
-    /// finds that by itself in all other cases. May run beside the service.
+    /// Use it after the database was restored from a backup while no process that knew the lost changes was running. In
+    /// all other cases the storage detects a restored database itself. May run while the service runs.
     NewEpoch,
 }
 
-/// Parses the arguments of the process; prints help, version or a mistake and ends the process where clap does.
+/// Parses the arguments of the process. As clap does, it prints help, version or a mistake, and ends the process.
 pub(crate) fn character_service() -> CharacterServiceCommand {
     let command = CharacterServiceCli::command().after_help(help(CharacterServiceConfig::VARIABLES));
     match CharacterServiceCli::from_arg_matches(&command.get_matches()) {

@@ -8,7 +8,7 @@ use std::{
     path::Path,
 };
 
-/// The name of the locked file. It is empty and stays when nobody holds the lock.
+/// The name of the locked file. It is empty, and stays when the lock is free.
 const FILE: &str = "service.lock";
 
 /// Holds the lock until it is dropped.
@@ -46,7 +46,7 @@ impl FolderLock {
         Self::locked(folder, File::try_lock_shared, FolderLockError::Importing)
     }
 
-    /// For an import, which nobody else may run beside. The folder is made when it is absent.
+    /// For an import, which requires the folder exclusively. Creates the folder when it is absent.
     ///
     /// # Errors
     /// [`FolderLockError::Serving`], or when the file cannot be opened or locked.

@@ -70,25 +70,29 @@ impl OperationMetrics {
             duration: Family::new_with_constructor(|| Histogram::new(exponential_buckets(0.0001, 2.0, 18))),
             in_flight: Gauge::default(),
         };
-        registry.register("storage_operations", "Storage operations asked for", metrics.operations.clone());
-        registry.register("storage_operation_errors", "Storage operations that failed", metrics.errors.clone());
-        registry.register("storage_answers", "Answers to reads, by where they came from", metrics.answers.clone());
+        registry.register("storage_operations", "Storage operations", metrics.operations.clone());
+        registry.register(
+            "storage_operation_errors",
+            "Storage operations that failed or were rejected",
+            metrics.errors.clone(),
+        );
+        registry.register("storage_answers", "Responses to reads, by source", metrics.answers.clone());
         registry.register_with_unit(
             "storage_operation_duration",
-            "Time a storage operation took",
+            "Duration of a storage operation",
             Unit::Seconds,
             metrics.duration.clone(),
         );
-        registry.register("storage_operations_in_flight", "Storage operations under way", metrics.in_flight.clone());
+        registry.register("storage_operations_in_flight", "Storage operations in flight", metrics.in_flight.clone());
         metrics
     }
 
-    /// Operations under way.
+    /// Operations in flight.
     pub(crate) fn in_flight(&self) -> i64 {
         self.in_flight.get()
     }
 
-    /// Counts an operation as under way until the guard is dropped, also when it is cancelled.
+    /// Counts an operation as in flight until the guard is dropped, also when it is cancelled.
     fn enter(&self) -> InFlight {
         self.in_flight.inc();
         InFlight(self.in_flight.clone())
@@ -172,7 +176,7 @@ impl<S: Commit> Commit for Observed<S> {
     }
 }
 
-/// A follower that waits for news is no operation under way.
+/// A follower that waits for commits is not an operation in flight.
 #[async_trait]
 #[deny(clippy::missing_trait_methods)]
 impl<S: Log> Log for Observed<S> {

@@ -39,7 +39,7 @@ pub(crate) fn warn_of_open(paths: &[PathBuf]) {
         tracing::warn!(
             path = %path.display(),
             mode = format!("{mode:04o}"),
-            "other users of this machine may reach the data; forbid it with: chmod go= PATH"
+            "other users of this machine can read the data; prevent it with: chmod go= PATH"
         );
     }
 }

@@ -11,7 +11,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 const LIMITS: SocketLimits =
     SocketLimits { most: 16, patience: Duration::from_secs(2), keep_alive: Duration::from_secs(75) };
 
-/// How long a probe under way may take at a stop.
+/// How long an active probe may take at a shutdown.
 const SHUTDOWN: Duration = Duration::from_secs(1);
 
 /// A server of `/health/live` and `/health/ready` at `address`, which is bound already.

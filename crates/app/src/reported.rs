@@ -11,8 +11,8 @@ use character_storage_port::{
 use futures_util::StreamExt;
 use std::{sync::Arc, time::Duration};
 
-/// A port whose failed operations are reported. Outermost, so that a failure is told once, however often it was tried, and
-/// not at all where the cache had an answer.
+/// A port whose failed operations are reported. Outermost, so that a failure is reported once, regardless of retries,
+/// and not at all where the cache had an answer.
 #[derive(Debug)]
 pub struct Reported<S> {
     inner: S,

@@ -11,13 +11,13 @@ use std::{error::Error, sync::Arc, time::Duration, time::Instant};
 use tracing::Span;
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
-/// So many causes are remembered for a person who asks.
+/// Maximum number of causes that are remembered for operators.
 const REMEMBERED: usize = 50;
 /// How often summaries of what was held back are looked for.
 const FLUSH_EVERY: Duration = Duration::from_secs(10);
 
-/// Tells of failed operations: remembers them for who asks, and tells the log, and Sentry where there is one, as often as
-/// is useful.
+/// Reports failed operations: remembers them for operators, and reports to the log, and to Sentry when there is one, as
+/// often as is useful.
 #[derive(Debug)]
 pub struct Reporting {
     service: &'static str,
@@ -90,19 +90,19 @@ impl Reporting {
         &self.recent
     }
 
-    /// How many were told one by one, and how many were held back for a summary.
+    /// The numbers of failures reported one by one, and held back for a summary.
     pub(crate) fn counts(&self) -> (u64, u64) {
         (self.limited.told(), self.limited.held_back())
     }
 
-    /// Tells what was held back, before the process ends.
+    /// Reports what was held back, before the process ends.
     pub(crate) fn finish(&self) {
         self.limited.finish();
     }
 }
 
-/// Outages, broken contracts, our own credentials, and whatever leaves the fate of a write open. A caller who asks for what
-/// is not there, or loses a race, was answered as it should be.
+/// Outages, broken contracts, our own credentials, and whatever leaves the fate of a write open. A caller that requests
+/// what is not there, or loses a race, was answered as it should be.
 fn is_failure(error: &StorageError) -> bool {
     let refused = matches!(
         error.kind(),
@@ -180,7 +180,7 @@ mod tests {
         (Arc::new(Reporting::to(fan_out, "character-service", 100, redactor, None)), kept)
     }
 
-    /// Fails as it is told to.
+    /// Fails with a given error.
     #[derive(Debug)]
     struct Failing(StorageError);
 

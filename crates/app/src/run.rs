@@ -30,7 +30,7 @@ pub(crate) fn run<C>(
         Ok(lines) => lines,
         Err(error) => {
             // Without the thread of the queue there is only the direct way, and no reason to report a second failure.
-            let _ = writeln!(std::io::stderr(), "the thread that writes the log does not start: {}", redacted(&error));
+            let _ = writeln!(std::io::stderr(), "the thread that writes the log cannot start: {}", redacted(&error));
             return ExitCode::FAILURE;
         }
     };

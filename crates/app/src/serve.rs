@@ -1,4 +1,4 @@
-//! Running an HTTP server until the process is told to stop, in good order.
+//! Runs an HTTP server until a signal, and then shuts it down cleanly.
 
 use crate::{
     admin::AdminListener,
@@ -44,8 +44,8 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Serves until SIGTERM or SIGINT: then no new connections, and requests under way may finish. `started` is told
-    /// the address, which is another than asked for when the port was 0.
+    /// Serves until SIGTERM or SIGINT: then it accepts no new connections, and active requests may finish. `started` is
+    /// called with the address, which is another than asked for when the port was 0.
     pub(crate) async fn run(
         self,
         configure: impl Fn(&mut ServiceConfig) + Clone + Send + 'static,
@@ -68,10 +68,10 @@ impl Server {
         let running = http::start(listener, threads, self.shutdown, self.connections, application)?;
         let handle = running.handle();
         if let Some((_, address)) = &admin {
-            tracing::info!("the state of the storage is shown at http://{address}/admin/storage");
+            tracing::info!("the admin listener shows the state of the storage at http://{address}/admin/storage");
         }
         if let Some((_, address)) = &probes {
-            tracing::info!("liveness and readiness are answered at http://{address}/health/live and /health/ready too");
+            tracing::info!("additional liveness and readiness probes: http://{address}/health/live and /health/ready");
         }
         let beside: Vec<_> = admin.into_iter().chain(probes).map(|(server, _)| server).collect();
         let handles_beside: Vec<_> = beside.iter().map(actix_server::Server::handle).collect();
@@ -81,7 +81,7 @@ impl Server {
                 _ = terminate.recv() => "SIGTERM",
                 _ = interrupt.recv() => "SIGINT",
             };
-            tracing::info!(signal = name, "stopping; requests under way may finish");
+            tracing::info!(signal = name, "shutting down; active requests may finish");
             health.stop();
             handle.stop(true).await;
             // Last, so that the end can be watched.

@@ -76,7 +76,7 @@ pub(crate) async fn closing(database: Option<SqlStorage>, outcome: Outcome) -> O
     match database.close().await {
         Ok(()) => outcome,
         Err(error) if outcome.is_err() => {
-            tracing::error!(error = %redacted(&error), "the database was not closed in good order");
+            tracing::error!(error = %redacted(&error), "the database was not closed cleanly");
             outcome
         }
         Err(error) => Err(error.into()),
@@ -98,7 +98,7 @@ struct Origin {
 ///
 /// # Errors
 /// When the embedded database cannot be opened or a client cannot be built. A storage or Redis that is down is no
-/// error: the service starts and says so.
+/// error: the service starts and logs it.
 pub async fn build(
     config: &CharacterServiceConfig,
     registry: &mut Registry,
@@ -268,9 +268,9 @@ pub fn forget_old_commits(database: &SqlStorage, config: CommitLogConfig) {
             ticks.tick().await;
             match database.purge(config.retention, config.bound).await {
                 Ok(0) => {}
-                Ok(removed) => tracing::info!(removed, "old commits left the log"),
+                Ok(removed) => tracing::info!(removed, "old commits were removed from the log"),
                 Err(error) => {
-                    tracing::warn!(error = %redacted(&error), "old commits could not be removed; trying again in an hour")
+                    tracing::warn!(error = %redacted(&error), "old commits could not be removed from the log; the next attempt is in an hour")
                 }
             }
         }

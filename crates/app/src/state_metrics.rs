@@ -67,7 +67,7 @@ impl Collector for DatabaseState {
         let notify = log.notifies.map_or(-1, i64::from);
         for (name, help, value) in [
             ("commit_log_entries", "Commits kept in the log; estimated above 10000", log.entries),
-            ("commit_log_parked_events", "Events that a consumer has set aside", log.parked),
+            ("commit_log_parked_events", "Events that consumers have parked", log.parked),
         ] {
             let gauge = ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX));
             gauge.encode(encoder.encode_descriptor(name, help, None, MetricType::Gauge)?)?;
@@ -82,7 +82,7 @@ impl Collector for DatabaseState {
         let slowest = log.slowest.as_ref().map(|(_, since)| *since);
         for (name, help, since) in [
             ("commit_log_oldest_entry_age", "Age of the oldest commit kept in the log", log.oldest),
-            ("commit_log_slowest_consumer_age", "Age of the oldest commit that a consumer has not passed", slowest),
+            ("commit_log_slowest_consumer_age", "Age of the oldest commit that a consumer has not read", slowest),
         ] {
             let encoder = encoder.encode_descriptor(name, help, Some(&Unit::Seconds), MetricType::Gauge)?;
             ConstGauge::new(age(since)).encode(encoder)?;
@@ -102,7 +102,7 @@ pub(crate) fn show_reports(reporting: &Arc<Reporting>, registry: &mut Registry) 
 impl Collector for ReportCounts {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
         let (told, held_back) = self.0.counts();
-        let help = "Failed operations, by whether each was told or left to a summary";
+        let help = "Failed operations, reported one by one or counted in a summary";
         let mut counts = encoder.encode_descriptor("error_reports", help, None, MetricType::Counter)?;
         for (outcome, count) in [("told", told), ("held_back", held_back)] {
             ConstCounter::new(count).encode(counts.encode_family(&[("outcome", outcome)])?)?;

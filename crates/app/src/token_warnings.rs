@@ -18,7 +18,7 @@ pub(crate) fn warn_of_short<'a>(variable: &str, tokens: impl IntoIterator<Item =
 pub(crate) fn warn_of_plain(url: &Url) {
     if is_plain(url) {
         tracing::warn!(
-            "STORAGE_SERVICE_URL: the token is sent to {} without TLS; use https://, or a network that nobody else reads",
+            "STORAGE_SERVICE_URL: the token is sent to {} without TLS; use https://, or a private network",
             url.host_str().unwrap_or_default()
         );
     }

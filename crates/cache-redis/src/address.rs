@@ -8,7 +8,7 @@ use redis::{
 };
 use std::time::Duration;
 
-/// The port of a Sentinel whose address names none.
+/// The default port of a Sentinel.
 const SENTINEL_PORT: u16 = 26_379;
 
 /// Attempts within one operation of a Cluster, and the pauses between them in milliseconds: enough to follow a slot that
@@ -16,7 +16,7 @@ const SENTINEL_PORT: u16 = 26_379;
 const CLUSTER_RETRIES: u32 = 4;
 const CLUSTER_PAUSES: (u64, u64) = (1, 10);
 
-/// What connections are opened to. Nothing is connected yet.
+/// The target of connections. Nothing is connected yet.
 pub(crate) enum Address {
     Server(Box<ConnectionInfo>),
     /// It remembers its connections to the Sentinels.
@@ -25,7 +25,7 @@ pub(crate) enum Address {
 }
 
 impl Address {
-    /// `None`: no address. There are no details, since any part of the text may be a secret.
+    /// `None`: not an address. There are no details, because any part of the text may be a secret.
     pub(crate) fn parse(url: &str, options: &RedisTierOptions) -> Option<Self> {
         let (scheme, rest) = url.split_once("://")?;
         let (scheme, kind) = scheme.split_once('+').unwrap_or((scheme, ""));
@@ -46,7 +46,7 @@ impl Address {
 /// `[user:password@]host[:port],host[:port][/path][?query]`.
 struct Parts<'a> {
     scheme: &'a str,
-    /// With the `@` behind it, if there is any.
+    /// Including the `@` after it, if any.
     credentials: &'a str,
     hosts: Vec<&'a str>,
     path: Option<&'a str>,
@@ -84,7 +84,8 @@ impl<'a> Parts<'a> {
         SentinelClient::build(sentinels, master, Some(info), SentinelServerType::Master).ok()
     }
 
-    /// As they stand in a URL. Sentinels that need none refuse any, so those of the servers are not sent to them.
+    /// In the form of the URL. Sentinels without a password reject any, so the password of the servers is not sent to
+    /// them.
     fn sentinel_credentials(&self) -> Option<String> {
         let (mut user, mut password) = ("", "");
         for pair in self.query.into_iter().flat_map(|query| query.split('&')) {
@@ -118,7 +119,7 @@ impl<'a> Parts<'a> {
     }
 }
 
-/// The text before the first `separator`, and the text behind it if it is there.
+/// The text before the first `separator`, and the text after it, if any.
 fn split(text: &str, separator: char) -> (&str, Option<&str>) {
     text.split_once(separator).map_or((text, None), |(before, behind)| (before, Some(behind)))
 }

@@ -19,8 +19,8 @@ use std::{
     time::Duration,
 };
 
-/// A connection that many callers use at once: requests and answers of many pass each other on it, and an answer whose
-/// caller has gone is dropped when it arrives.
+/// A connection that many callers share: their requests and responses are interleaved, and the response of a cancelled
+/// caller is dropped when it arrives.
 #[derive(Clone)]
 pub(crate) enum Connection {
     Server(MultiplexedConnection),
@@ -55,11 +55,11 @@ impl ConnectionLike for Connection {
     }
 }
 
-/// A server that holds a part of the names, or all of them.
+/// A server that stores a part of the names, or all of them.
 pub(crate) struct Node(Option<SingleNodeRoutingInfo>);
 
 impl Connection {
-    /// Whether the server answers, or each primary of a Cluster, and none of them misses others.
+    /// Whether the server responds, or each primary of a Cluster, and none of them reports missing nodes.
     pub(crate) async fn works(&mut self) -> Result<(), Failure> {
         let Self::Cluster(connection) = self else {
             return Ok(redis::cmd("PING").query_async(self).await?);
@@ -70,7 +70,7 @@ impl Connection {
         works.then_some(()).ok_or(Failure::Known(CLUSTER_DOWN))
     }
 
-    /// Every server that takes writes.
+    /// Every server that accepts writes.
     pub(crate) async fn primaries(&mut self) -> RedisResult<Vec<Node>> {
         let Self::Cluster(connection) = self else { return Ok(vec![Node(None)]) };
         let nodes = of_every_primary(connection).await?.into_iter().map(|(address, _)| {
@@ -92,7 +92,7 @@ impl Connection {
     }
 }
 
-/// The addresses of the primaries, and what each says about the Cluster.
+/// The addresses of the primaries, and the view that each has of the Cluster.
 async fn of_every_primary(connection: &mut ClusterConnection) -> RedisResult<Vec<(String, String)>> {
     let mut info = redis::cmd("CLUSTER");
     info.arg("INFO");
@@ -100,7 +100,7 @@ async fn of_every_primary(connection: &mut ClusterConnection) -> RedisResult<Vec
     Ok(FromRedisValue::from_redis_value(connection.route_command(info, every).await?)?)
 }
 
-/// A connection to a Cluster, all of whose primaries it reaches. The client passes over those that it cannot reach.
+/// A connection to a Cluster that reaches all primaries. The client itself ignores those that it cannot reach.
 async fn clustered(client: &ClusterClient) -> Result<Connection, Failure> {
     let mut connection = client.get_async_connection().await?;
     let states = of_every_primary(&mut connection).await?;
@@ -138,8 +138,8 @@ impl Connections {
     }
 }
 
-/// Connections to one server. The pool bounds how long each takes to open, with TLS and authentication. They never return
-/// to it: it would ask each whether it lives before it is used, and has no use for connections that many share.
+/// Connections to one server. The pool bounds how long each takes to open, with TLS and authentication. They never
+/// return to it: it would check each before each use, and it does not support shared connections.
 async fn pooled(server: &ConnectionInfo, options: &RedisTierOptions) -> Result<Vec<Connection>, Failure> {
     let count = options.connections.max(1);
     let config = AsyncConnectionConfig::new()

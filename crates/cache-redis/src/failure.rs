@@ -1,4 +1,4 @@
-//! Why an operation failed, in words for operators.
+//! The reason of a failure, in words for operators.
 
 use character_storage_port::connection_failure;
 use redis::ErrorKind;
@@ -23,7 +23,7 @@ impl fmt::Display for Failure {
     }
 }
 
-/// Whether Redis works but takes no writes for now: it is full, cannot save, or has too few replicas. Reads go on.
+/// Whether Redis works but accepts no writes now: it is full, cannot save, or has too few replicas. Reads continue.
 pub(crate) fn is_refusal(error: &redis::RedisError) -> bool {
     matches!(error.code(), Some("OOM" | "MISCONF" | "NOREPLICAS"))
 }
@@ -42,7 +42,7 @@ const TEXTS: [(&str, &str); 6] = [
     ("cluster support disabled", "Redis is no Cluster, and the address says that it is one (redis+cluster://)"),
 ];
 
-/// What is wrong, as far as the error names it. A server's own text may hold names and addresses.
+/// The cause, as far as the error names it. The text of a server may contain names and addresses.
 pub(crate) fn reason(error: &redis::RedisError) -> &str {
     match error.kind() {
         ErrorKind::AuthenticationFailed => return "Redis refuses the user or the password (authentication)",

@@ -8,10 +8,10 @@ use std::{
 };
 use tokio::{sync::watch, time::Instant};
 
-/// The minimum time between two log lines about writes that Redis refuses.
+/// The minimum time between two log lines about writes that Redis rejects.
 const REFUSALS: Duration = Duration::from_secs(60);
 
-/// Redis goes out of use at the first failure, and returns to use with new connections that were tried out.
+/// Redis is out of use after the first failure, and in use again with new connections that were tested.
 pub(crate) struct Health {
     state: watch::Sender<State>,
     refused: Mutex<Option<Instant>>,
@@ -22,7 +22,7 @@ pub(crate) struct Health {
 struct State {
     /// The connections while Redis is in use.
     connections: Option<Arc<Connections>>,
-    /// Since when it is out of use, and why, once that was logged.
+    /// Since when it is out of use, and the logged reason.
     outage: Option<(Instant, String)>,
 }
 
@@ -54,7 +54,7 @@ impl Health {
         let _ = self.state.subscribe().wait_for(|state| state.connections.is_none()).await;
     }
 
-    /// An operation on `connections` failed, or an attempt to open some. Redis is out of use from here on.
+    /// An operation on `connections` failed, or an attempt to open some. From now on Redis is out of use.
     pub(crate) fn fail(&self, connections: Option<&Arc<Connections>>, failure: &Failure) {
         self.metrics.failures.inc();
         self.state.send_if_modified(|state| {
@@ -77,7 +77,7 @@ impl Health {
                 }
                 None => {
                     self.metrics.outages.inc();
-                    tracing::warn!(%reason, "the shared cache tier is out of reach; going on without it");
+                    tracing::warn!(%reason, "the shared cache tier is unreachable; the service continues without it");
                     state.outage = Some((Instant::now(), reason));
                 }
             }
@@ -85,7 +85,7 @@ impl Health {
         });
     }
 
-    /// Redis answers on these connections.
+    /// Redis responds on these connections.
     pub(crate) fn return_to_use(&self, connections: Arc<Connections>) {
         self.state.send_modify(|state| {
             state.connections = Some(connections);
@@ -97,13 +97,13 @@ impl Health {
         });
     }
 
-    /// Redis works but refused a write.
+    /// Redis works but rejected a write.
     pub(crate) fn refuse(&self, reason: impl fmt::Display) {
         self.metrics.refused.inc();
         let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
         if refused.is_none_or(|last| last.elapsed() >= REFUSALS) {
             *refused = Some(Instant::now());
-            tracing::warn!(%reason, "the shared cache tier takes no values for now; it is still read");
+            tracing::warn!(%reason, "the shared cache tier accepts no values for now; it is still read");
         }
     }
 }

@@ -1,38 +1,38 @@
-//! The shared cache tier on Redis: one server, a master that Sentinels watch, or a Cluster.
+//! The shared cache tier on Redis: one server, a master with Sentinels, or a Cluster.
 //!
-//! # What is kept
+//! # What is stored
 //!
-//! A value is a string under `prefix{name}`, written with its time to live and read with one `GETRANGE`, so that not
-//! even the huge value of another program is fetched as a whole. While a process loads a value, `prefix{name}:lock`
-//! exists, for a second at most. The braces put both names into one slot of a Cluster. `prefix` + `ping` belongs to the
-//! [health check](#when-redis-fails). There are no scripts, no channels and nothing else.
+//! A value is a string under `prefix{name}`, written with its time to live and read with one `GETRANGE`, so that even a
+//! huge value of another program is not fetched as a whole. While a process loads a value, `prefix{name}:lock` exists,
+//! for a second at most. The braces put both names into one slot of a Cluster. `prefix` + `ping` belongs to the [health
+//! check](#when-redis-fails). There are no scripts, no channels and nothing else.
 //!
-//! # Why nothing here keeps answers right
+//! # Why correctness does not depend on Redis
 //!
-//! Redis only holds bytes, and [`SharedTier`](character_cache::SharedTier) promises nothing about them. Each value says
-//! how old it is, and the cache compares that with what the log of commits told it. So every trouble is one of three:
-//! no value, an old value that the cache recognizes, or no answer.
+//! Redis only stores bytes, and [`SharedTier`](character_cache::SharedTier) promises nothing about them. Each value
+//! carries its age, and the cache compares that with the log of commits. So every failure is one of three: no value, an
+//! old value that the cache recognizes, or no response.
 //!
 //! | Redis is | what happens |
 //! |---|---|
-//! | slow, frozen, unreachable | one call waits for [`operation`](RedisTierOptions::operation); then Redis is skipped until it answers |
+//! | slow, frozen, unreachable | one call waits for [`operation`](RedisTierOptions::operation); then Redis is skipped until it responds |
 //! | thawed | writes that waited in its socket are applied late; they are old values that the cache recognizes |
-//! | full (`OOM`), or cannot save (`MISCONF`) | reads go on, values are not taken; counted, and logged at most once a minute |
+//! | full (`OOM`), or cannot save (`MISCONF`) | reads continue, values are not accepted; counted, and logged at most once a minute |
 //! | flushed, restarted empty | values are absent |
 //! | restored from an old snapshot | values are old, and the cache recognizes that |
 //! | failed over by Sentinel | the demoted master closes connections or answers `READONLY`; the Sentinels name the next one |
 //! | a Cluster that moves a slot | `MOVED` and `ASK` are followed within the call |
 //! | a Cluster that lost a node | it is skipped until each of its slots has a node that answers |
-//! | used by others at our names | what is no string, or larger than any value of ours, is removed |
+//! | used by others under our names | anything that is not a string, or is larger than any of our values, is removed |
 //!
 //! # When Redis fails
 //!
-//! The call that finds the failure costs at most one [`operation`](RedisTierOptions::operation). The tier then drops its
-//! connections, logs the reason once, and answers [`Lookup::Down`](character_cache::Lookup::Down) at once. A background
-//! task opens new connections, with a back-off of 50 ms to 1 s, and asks the Sentinels anew for the master. Redis is
-//! used again when it answers a `PING`, or each primary of a Cluster says that the Cluster is whole, and when it takes a
-//! short-lived value (or refuses it as a full server does), all within `operation`: a Redis that is always slower is not
-//! used at all, and neither is a replica.
+//! The call that finds the failure costs at most one [`operation`](RedisTierOptions::operation). The tier then drops
+//! its connections, logs the reason once, and returns [`Lookup::Down`](character_cache::Lookup::Down) at once. A
+//! background task opens new connections, with a back-off of 50 ms to 1 s, and asks the Sentinels again for the master.
+//! Redis is used again when it responds to a `PING`, or each primary of a Cluster reports that the Cluster is complete,
+//! and when it accepts a short-lived value (or rejects it as a full server does), all within `operation`: a Redis that
+//! is always slower is not used at all, and neither is a replica.
 //!
 //! # Addresses
 //!

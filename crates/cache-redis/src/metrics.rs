@@ -5,7 +5,7 @@ use prometheus_client::{
     registry::Registry,
 };
 
-/// How the way to Redis is.
+/// The state of the connection to Redis.
 #[derive(Clone, Debug, Default)]
 pub struct RedisTierMetrics {
     pub(crate) up: Gauge,
@@ -20,14 +20,22 @@ impl RedisTierMetrics {
     /// Adds every metric to `registry`.
     pub fn register(&self, registry: &mut Registry) {
         registry.register("cache_redis_up", "1 while Redis is in use", self.up.clone());
-        registry.register("cache_redis_outages", "Times that Redis went out of use", self.outages.clone());
-        registry.register("cache_redis_failures", "Operations that failed", self.failures.clone());
-        registry.register("cache_redis_skipped", "Operations not tried during an outage", self.skipped.clone());
+        registry.register("cache_redis_outages", "Outages of Redis", self.outages.clone());
+        registry.register("cache_redis_failures", "Operations on Redis that failed", self.failures.clone());
+        registry.register(
+            "cache_redis_skipped",
+            "Operations on Redis not attempted during an outage",
+            self.skipped.clone(),
+        );
         registry.register(
             "cache_redis_refused",
-            "Writes that Redis refused although it works, because it is full or cannot save",
+            "Writes that Redis rejected because it is full or cannot save",
             self.refused.clone(),
         );
-        registry.register("cache_redis_too_large", "Values that were too large for Redis", self.too_large.clone());
+        registry.register(
+            "cache_redis_too_large",
+            "Values not stored because they are too large for Redis",
+            self.too_large.clone(),
+        );
     }
 }

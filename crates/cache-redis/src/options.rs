@@ -1,10 +1,10 @@
-//! Where Redis is, and the bounds of everything that is asked of it.
+//! The address of Redis, and the bounds of its operations.
 
 use crate::address::Address;
 use secrecy::{ExposeSecret, SecretString};
 use std::time::Duration;
 
-/// Where Redis is, and how long anything may take.
+/// The address of Redis, and the bounds of its operations.
 #[derive(Clone, Debug)]
 pub struct RedisTierOptions {
     /// The address, with `rediss` instead of `redis` for TLS:
@@ -14,7 +14,7 @@ pub struct RedisTierOptions {
     ///   are those of the servers; those of the Sentinels, if they have any, are `?sentinel_user=…&sentinel_password=…`.
     /// - Cluster: `redis+cluster://[user:password@]host[:port],host[:port]`, with some of its nodes
     pub url: SecretString,
-    /// What every name starts with, without braces. `character:v2:`; another version of the stored form needs another
+    /// The prefix of every name, without braces. `character:v2:`; another version of the stored form needs another
     /// prefix.
     pub prefix: String,
     /// Maximum time of one operation. 50 ms.
@@ -25,7 +25,7 @@ pub struct RedisTierOptions {
     pub connections: usize,
     /// How long values are kept. 24 h.
     pub keep: Duration,
-    /// Maximum size of a value that is kept or believed, in bytes. 1 MiB.
+    /// Maximum size of a value that is stored or used, in bytes. 1 MiB.
     pub largest: usize,
 }
 
@@ -44,10 +44,10 @@ impl RedisTierOptions {
         }
     }
 
-    /// Refuses an address that no client can be made from, such as one whose database is no number. Connects to nothing.
+    /// Rejects an address that a client cannot use, such as one whose database is not a number. Does not connect.
     ///
     /// # Errors
-    /// [`InvalidRedisOptions`], which says what is wrong without the address.
+    /// [`InvalidRedisOptions`], which names the mistake without the address.
     pub fn check(&self) -> Result<(), InvalidRedisOptions> {
         self.address().map(drop)
     }
@@ -61,7 +61,7 @@ impl RedisTierOptions {
     }
 }
 
-/// Options that no connection can be made from. The text does not repeat the address.
+/// Options that are unusable for a connection. The text does not repeat the address.
 #[derive(Debug, thiserror::Error)]
 pub enum InvalidRedisOptions {
     /// Not an address of a Redis.

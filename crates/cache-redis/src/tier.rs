@@ -18,16 +18,16 @@ use tokio::{
     time::{Instant, sleep, timeout},
 };
 
-/// How long a lock holds that nobody gives up.
+/// How long a lock lasts when it is not released.
 const LOCK: Duration = Duration::from_secs(1);
 
-/// How often a Redis that is in use is asked whether it works, so that health reports know before a caller does.
+/// How often a Redis in use is checked, so that health reports detect a failure before a caller does.
 const PING: Duration = Duration::from_secs(1);
 
 /// The first pause between two attempts to open connections, and the longest.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
 
-/// Maximum time of a step in the background, for which no caller waits. Sentinels that do not answer take a second each.
+/// Maximum time of a step in the background, for which no caller waits. Each unresponsive Sentinel takes a second.
 const BACKGROUND: Duration = Duration::from_secs(5);
 
 /// A shared tier on Redis.
@@ -61,11 +61,11 @@ impl Drop for RedisTier {
 }
 
 impl RedisTier {
-    /// A tier on the Redis of `options`. Does not wait for it: until it answers for the first time, it is out of use.
-    /// Needs a Tokio runtime for the background.
+    /// A tier on the Redis of `options`. Does not wait for it: until the first response it is out of use. Requires a
+    /// Tokio runtime for the background tasks.
     ///
     /// # Errors
-    /// When the options make no sense. A Redis that cannot be reached is no error.
+    /// When the options are invalid. An unreachable Redis is not an error.
     pub fn connect(options: RedisTierOptions, metrics: RedisTierMetrics) -> Result<Self, InvalidRedisOptions> {
         let address = options.address()?;
         let inner = Arc::new(Inner { options, health: Health::new(metrics.clone()), metrics });
@@ -92,7 +92,7 @@ impl RedisTier {
 }
 
 impl Inner {
-    /// Opens connections, watches over them while they work, and begins anew when they do not.
+    /// Opens connections, monitors them while they work, and opens new ones when they fail.
     async fn keep_in_use(self: Arc<Self>, mut address: Address) {
         let mut backoff = BACKOFF.0;
         loop {
@@ -114,7 +114,7 @@ impl Inner {
         }
     }
 
-    /// New connections, over one of which Redis answers as fast as callers need it.
+    /// New connections, on one of which Redis responds as fast as callers need it.
     async fn open(&self, address: &mut Address) -> Result<Connections, Failure> {
         let opening = Connections::open(address, &self.options);
         let connections = timeout(BACKGROUND, opening).await.unwrap_or(Err(Failure::TimedOut))?;
@@ -131,8 +131,8 @@ impl Inner {
         }
     }
 
-    /// Whether Redis works: it answers, and a value is taken. A replica takes none; a full server takes none either, but
-    /// can be read.
+    /// Whether Redis works: it responds, and accepts a value. A replica accepts none; neither does a full server, but
+    /// it can be read.
     async fn ping(&self, mut connection: Connection) -> Result<(), Failure> {
         connection.works().await?;
         let mut set = cmd("SET");
@@ -143,7 +143,7 @@ impl Inner {
         }
     }
 
-    /// Does something with a connection, within the time of an operation. `None`: Redis is out of use, or is now.
+    /// Runs an operation with a connection, within its time limit. `None`: Redis is out of use, or is now.
     async fn within<T, E, F>(&self, work: impl FnOnce(Connection) -> F) -> Option<T>
     where
         Failure: From<E>,
@@ -173,7 +173,7 @@ impl Inner {
         self.name(name) + ":lock"
     }
 
-    /// The outcome of a write: `None` when Redis refuses writes for now.
+    /// The outcome of a write: `None` when Redis rejects writes for now.
     fn taken<T>(&self, written: RedisResult<T>) -> RedisResult<Option<T>> {
         match written {
             Err(error) if is_refusal(&error) => {
@@ -295,7 +295,7 @@ impl SharedTier for RedisTier {
             return;
         };
         if let Err(failure) = self.inner.clear(connection).await {
-            tracing::warn!(reason = %failure, "the shared cache tier was not cleared as a whole");
+            tracing::warn!(reason = %failure, "the shared cache tier was cleared only in part");
             self.inner.health.fail(Some(&connections), &failure);
         }
     }

@@ -1,4 +1,4 @@
-//! What a commit of this process does to its own cache.
+//! Applies a commit of this process to its own cache.
 
 use crate::{
     Key,
@@ -14,7 +14,7 @@ use character_storage_port::{
 use std::{sync::Arc, time::Duration};
 use uuid::Uuid;
 
-/// The new state of a row, to be kept once the commit has told its revision and times.
+/// The new state of a row, cached when the commit has returned its revision and times.
 type NewState = Box<dyn FnOnce(&Tiers, Meta, Mark) + Send + Sync>;
 
 fn new_state<E: Entity>(change: &Change<E>) -> Option<NewState> {
@@ -29,7 +29,7 @@ fn new_state<E: Entity>(change: &Change<E>) -> Option<NewState> {
     }))
 }
 
-/// What a transaction writes, before it is sent.
+/// The changes of a transaction, before it is sent.
 pub(crate) struct Written {
     since: Generation,
     rows: Vec<(EntityKind, Uuid)>,
@@ -49,8 +49,8 @@ impl Written {
 }
 
 impl Tiers {
-    /// Applies the outcome of a commit, before it is acknowledged. An unknown outcome needs nothing: if the commit was
-    /// applied, the log tells.
+    /// Applies the outcome of a commit, before it is acknowledged. An unknown outcome needs no action: if the commit
+    /// was applied, the log reports it.
     pub(crate) async fn apply(&self, written: Written, outcome: &Result<Committed>) {
         match outcome {
             Ok(committed) => self.apply_commit(written, committed),
@@ -70,7 +70,7 @@ impl Tiers {
         }
     }
 
-    /// A refusal may show that what is cached is not what the storage has.
+    /// A rejection may show that a cached value differs from the storage.
     async fn apply_refusal(&self, written: &Written, error: &StorageError) {
         let disproves =
             matches!(error.kind(), ErrorKind::Conflict { .. } | ErrorKind::NotFound | ErrorKind::AlreadyExists);
@@ -79,7 +79,7 @@ impl Tiers {
         }
     }
 
-    /// Drops a row and lists, because the storage has shown something else.
+    /// Drops a row and lists, because the storage returned another state.
     pub(crate) async fn disprove(&self, (kind, id): (EntityKind, Uuid), lists: Vec<Subject>) {
         self.table.disprove(std::iter::once(Subject::Row(kind, id)).chain(lists));
         self.metrics.disproved();

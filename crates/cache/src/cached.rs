@@ -1,4 +1,4 @@
-//! The decorator.
+//! The cache decorator.
 
 use crate::{
     CacheMetrics, CacheOptions, Follower, Heard, Key, SharedTier, apply::Written, change_table::ChangeTable,
@@ -15,12 +15,12 @@ use tokio::time::Instant;
 use tracing::Instrument;
 use uuid::Uuid;
 
-/// A storage with a cache in front of it. Reads are answered from a tier where one holds a current value, and by
-/// the last known value, marked [`Source::Stale`](character_storage_port::Source::Stale), while the storage is out
-/// of reach; writes, the log and probes always go to the storage.
+/// A storage with a cache in front of it. Reads are served from a tier with a current value, or with the last known
+/// value, marked [`Source::Stale`](character_storage_port::Source::Stale), while the storage is unreachable; writes,
+/// the log and probes always go to the storage.
 ///
-/// It caches as long as its [`Follower`] runs and hears the log. Needs a Tokio runtime: loads and commits run in tasks of
-/// their own, so that a caller who goes away neither takes a load from others nor keeps a commit from being applied here.
+/// It caches while its [`Follower`] runs and reads the log. Requires a Tokio runtime: loads and commits run in separate
+/// tasks, so that a cancelled caller neither cancels a load for others nor prevents a commit from being applied here.
 pub struct Cached<S: ?Sized = dyn StoragePort> {
     pub(crate) inner: Arc<S>,
     pub(crate) tiers: Arc<Tiers>,
@@ -39,8 +39,8 @@ impl<S: fmt::Debug + ?Sized> fmt::Debug for Cached<S> {
 }
 
 impl<S: ?Sized> Cached<S> {
-    /// Puts a cache in front of `inner`. The follower reads `log`, the log of the same storage, and is to be
-    /// [started](Follower::start); until it has heard the log, every read goes to the storage.
+    /// Puts a cache in front of `inner`. The follower reads `log`, the log of the same storage.
+    /// [Start](Follower::start) it; until it has read the log, every read goes to the storage.
     pub fn new(
         inner: Arc<S>,
         log: Arc<dyn Log>,
@@ -84,7 +84,7 @@ impl<S: ?Sized> Cached<S> {
         true
     }
 
-    /// Drops one row from this process and from the shared tier, for operators. Other processes keep what they hold.
+    /// Drops one row from this process and from the shared tier, for operators. Other processes keep their values.
     pub async fn drop_key(&self, kind: EntityKind, id: Uuid) {
         self.tiers.disprove((kind, id), Vec::new()).await;
     }
@@ -96,7 +96,7 @@ impl<S: ?Sized> Cached<S> {
         self.tiers.metrics.disproved();
     }
 
-    /// Drops everything from this process and from the shared tier, for operators. The last known values are gone too.
+    /// Drops everything from this process and from the shared tier, for operators. Drops the last known values too.
     pub async fn clear(&self) {
         self.tiers.table.drop_everything();
         self.tiers.local.forget_all();
@@ -112,7 +112,7 @@ impl<S: ?Sized> Cached<S> {
         self.tiers.local.size()
     }
 
-    /// Brings the metrics of states up to date; call it before they are read.
+    /// Updates the gauges; call it before the metrics are read.
     pub fn report_state(&self) {
         self.tiers.local.report_size();
         self.tiers.metrics.heard(&self.heard());
@@ -159,7 +159,7 @@ impl<E: Entity, S: Store<E> + ?Sized + 'static> Store<E> for Cached<S> {
     }
 }
 
-/// Runs a write to its end, whoever may stop waiting for it.
+/// Runs a write to its end, also when its caller is cancelled.
 async fn to_its_end<T: Send + 'static>(write: impl Future<Output = T> + Send + 'static) -> Result<T> {
     // A task that dies has told nothing: the outcome is unknown.
     tokio::spawn(write.in_current_span()).await.map_err(|_| StorageError::unavailable(COMMIT))
@@ -194,7 +194,7 @@ impl<S: Commit + ?Sized + 'static> Commit for Cached<S> {
     }
 }
 
-/// What a caller is told of the log, the cache has heard of before: a read that follows is at least as new.
+/// The cache receives a batch of the log before its caller does, so a later read is at least as new.
 #[async_trait]
 #[deny(clippy::missing_trait_methods)]
 impl<S: Log + ?Sized + 'static> Log for Cached<S> {

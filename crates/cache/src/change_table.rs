@@ -1,4 +1,4 @@
-//! What this process knows of changes: for each subject, by its hash, how often it changed and the tick of its last change.
+//! The change table: for each subject, by its hash, the number of its changes and the tick of the last one.
 
 use crate::key::Subject;
 use character_storage_port::{Committed, Epoch, LoggedCommit, RowChange, Scope, Tick, TransactionId};
@@ -17,7 +17,7 @@ const NEVER: u64 = 0;
 
 #[derive(Debug, Default)]
 struct Slot {
-    /// Moves with each change of a subject of this slot.
+    /// Incremented by each change of a subject in this slot.
     count: AtomicU64,
     /// The highest tick of such a change.
     last: AtomicU64,
@@ -25,11 +25,12 @@ struct Slot {
     tag: AtomicU32,
 }
 
-/// The number of times that everything became void.
+/// How often everything was invalidated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Generation(u64);
 
-/// The count of a subject at one moment. A value that was loaded after it counts as long as the count is the same.
+/// The count of a subject at one moment. A value that was loaded after that moment is valid while the count is the
+/// same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Mark {
     slot: usize,
@@ -37,18 +38,18 @@ pub(crate) struct Mark {
     count: u64,
 }
 
-/// What this process has heard of the log.
+/// The state of the log in this process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Heard {
-    /// The epoch of the log; `None` before it was heard for the first time.
+    /// The epoch of the log; `None` before the first read.
     pub epoch: Option<Epoch>,
-    /// Every commit with a smaller tick was told.
+    /// The tick below which every commit was received.
     pub settled: Tick,
-    /// How long ago the log was heard; `None`: never, or not since it began a new epoch.
+    /// The time since the log was last read; `None`: never in this epoch.
     pub age: Option<Duration>,
     /// Whether cached values count as current.
     pub trusted: bool,
-    /// How many changes met the slot of another subject.
+    /// The number of changes whose slot was used by another subject.
     pub collisions: u64,
 }
 
@@ -57,21 +58,22 @@ pub struct Heard {
 pub(crate) struct ChangeTable {
     slots: Box<[Slot]>,
     hasher: RandomState,
-    /// Moves when everything that was loaded before is void.
+    /// Incremented when everything that was loaded before is invalidated.
     generation: AtomicU64,
-    /// A shared value whose `as_of` is smaller may lack changes that were never told here.
+    /// A shared value with a smaller `as_of` may lack changes that this process never received.
     floor: AtomicU64,
-    /// Every change with this tick or a greater one is told here. Below `floor` while no shared value counts.
+    /// This process receives every change with this tick or a greater one. Below `floor` while no shared value is
+    /// valid.
     told_from: AtomicU64,
     settled: AtomicU64,
     began: Instant,
     trust: Duration,
-    /// When the question was asked whose answer was heard last: nanoseconds since `began`, or [`NEVER`].
+    /// When the last successful read of the log was sent: nanoseconds since `began`, or [`NEVER`].
     heard: AtomicU64,
     epoch: RwLock<Option<Epoch>>,
     collisions: AtomicU64,
-    /// Commits of this process that were applied at their acknowledgement and that the log has yet to tell. Held by
-    /// whatever changes a slot.
+    /// Commits of this process that were applied at their acknowledgement and that the log has yet to return. Every
+    /// change of a slot holds this lock.
     own: Mutex<HashMap<TransactionId, Tick>>,
 }
 
@@ -119,17 +121,17 @@ impl ChangeTable {
         Mark { slot, generation, count: self.at(slot).count.load(Ordering::SeqCst) }
     }
 
-    /// Whether nothing was told of the subject since its count was this.
+    /// Whether the subject has not changed since this count.
     pub(crate) fn holds(&self, mark: Mark) -> bool {
         self.mark_of(mark.slot) == mark
     }
 
-    /// Whether the log was heard a moment ago.
+    /// Whether the log was read recently enough.
     pub(crate) fn is_trusted(&self, now: Instant) -> bool {
         self.age(now).is_some_and(|age| age < self.trust)
     }
 
-    /// Whether what was read at `since`, and of which nothing was told, is as current as a cached value has to be.
+    /// Whether an unchanged value that was read at `since` is as current as a cached value must be.
     pub(crate) fn covers(&self, since: Instant, now: Instant) -> bool {
         self.is_trusted(now) || now.saturating_duration_since(since) < self.trust
     }
@@ -141,13 +143,13 @@ impl ChangeTable {
         }
     }
 
-    /// Every commit with a smaller tick was told: what is loaded from now on contains it.
+    /// The tick below which every commit was received: values that are loaded from now on contain them.
     pub(crate) fn settled(&self) -> Tick {
         Tick(self.settled.load(Ordering::SeqCst))
     }
 
-    /// Whether a value contains every change of the subject: it was loaded when everything before `as_of` had been told, what
-    /// came before this process listened is before that too, and the last change that was told has a smaller tick.
+    /// Whether a value contains every change of the subject: it was loaded when every commit before `as_of` had been
+    /// received, this process follows the log since before that, and the last known change has a smaller tick.
     pub(crate) fn is_current(&self, mark: Mark, as_of: Tick) -> bool {
         let is_behind_all =
             as_of.0 >= self.floor.load(Ordering::SeqCst) && self.at(mark.slot).last.load(Ordering::SeqCst) < as_of.0;
@@ -155,8 +157,8 @@ impl ChangeTable {
         is_behind_all && self.generation().0 == mark.generation
     }
 
-    /// Whether this process knows of the commit with this tick and of all with smaller ones, which the caller may have
-    /// seen too: each was told, or is an own one.
+    /// Whether this process knows the commit with this tick and all with smaller ticks, which the caller may have seen
+    /// too: the log returned each, or this process committed it.
     pub(crate) fn has_reached(&self, tick: Tick) -> bool {
         let settled = self.settled();
         if tick < settled {
@@ -181,8 +183,8 @@ impl ChangeTable {
         }
     }
 
-    /// Everything that was loaded so far is void, and nothing counts as current until the log is heard. What is loaded from
-    /// here on contains every change that the log will not tell any more.
+    /// Invalidates everything that was loaded so far; nothing counts as current until the log is read. Later loads
+    /// contain every change that the log no longer returns.
     pub(crate) fn begin(&self) {
         let mut own = self.own();
         own.clear();
@@ -196,22 +198,22 @@ impl ChangeTable {
         }
     }
 
-    /// Everything that was loaded so far is void. Changes that are known stay so: an own commit may have been acknowledged
-    /// after the log was asked that is told next.
+    /// Invalidates everything that was loaded so far. Known changes stay known: a commit of this process may have been
+    /// acknowledged after the next batch was requested.
     pub(crate) fn begin_to_listen(&self) {
         self.own().clear();
         self.generation.fetch_add(1, Ordering::SeqCst);
     }
 
-    /// The log begins here: every change with a tick of `told_from` or above is told from now on, and shared values count from
-    /// `floor` on.
+    /// The log starts here: every change with a tick of at least `told_from` will be received, and shared values are
+    /// valid from `floor` on.
     pub(crate) fn listen(&self, epoch: Epoch, floor: Tick, told_from: Tick) {
         *self.epoch.write().unwrap_or_else(PoisonError::into_inner) = Some(epoch);
         self.floor.store(floor.0, Ordering::SeqCst);
         self.told_from.store(told_from.0, Ordering::SeqCst);
     }
 
-    /// Applies what the log tells. Returns the number of commits that were news.
+    /// Applies a batch of the log. Returns the number of new commits.
     pub(crate) fn tell<'a>(&self, commits: impl Iterator<Item = &'a LoggedCommit>, settled: Tick) -> u64 {
         let mut own = self.own();
         let mut news = 0;
@@ -228,7 +230,7 @@ impl ChangeTable {
         news
     }
 
-    /// Applies what somebody else was told of the log. The follower is told the same, now or later.
+    /// Applies a batch that another reader of the log received. The follower receives the same commits, now or later.
     pub(crate) fn overhear<'a>(&self, commits: impl Iterator<Item = &'a LoggedCommit>) {
         let _changing = self.own();
         commits.for_each(|commit| self.touch_rows(commit));
@@ -241,13 +243,13 @@ impl ChangeTable {
         }
     }
 
-    /// The answer to a question that was asked at `asked` told everything there was.
+    /// The response to a read that was sent at `asked` contained everything.
     pub(crate) fn hear(&self, asked: Instant) {
         let nanoseconds = asked.saturating_duration_since(self.began).as_nanos();
         self.heard.store(u64::try_from(nanoseconds).unwrap_or(u64::MAX).max(1), Ordering::SeqCst);
     }
 
-    /// How often everything became void.
+    /// How often everything was invalidated.
     pub(crate) fn generation(&self) -> Generation {
         Generation(self.generation.load(Ordering::SeqCst))
     }
@@ -274,7 +276,7 @@ impl ChangeTable {
         marks.collect()
     }
 
-    /// The storage has shown that what is known of these subjects is wrong, or an operator wants it dropped.
+    /// Drops the values of these subjects, because the storage returned another state or an operator demands it.
     pub(crate) fn disprove(&self, subjects: impl Iterator<Item = Subject>) {
         let _changing = self.own();
         subjects.for_each(|subject| self.touch_subject(&subject, self.settled()));
@@ -288,7 +290,7 @@ impl ChangeTable {
         self.generation.fetch_add(1, Ordering::SeqCst);
     }
 
-    /// Everything that is known is void, by order of an operator.
+    /// Invalidates everything, on demand of an operator.
     pub(crate) fn drop_everything(&self) {
         let _changing = self.own();
         self.forget_everything(self.settled());

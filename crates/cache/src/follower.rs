@@ -1,4 +1,4 @@
-//! Reads the log and tells the cache what changed.
+//! Reads the log, and applies the changes to the cache.
 
 use crate::{
     SharedTier,
@@ -17,13 +17,13 @@ use std::{
 use tokio::time::Instant;
 
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(1));
-/// How often the note in the shared tier is brought up to date.
+/// How often the note in the shared tier is updated.
 const NOTE_EVERY: Duration = Duration::from_secs(1);
-/// How often it is written when there is nothing new, so that no value of the shared tier outlives it.
+/// How often the note is written without news, so that no value of the shared tier outlives it.
 const NOTE_AGAIN: Duration = Duration::from_secs(600);
-/// The floor above which no value of the shared tier is.
+/// The floor that no value of the shared tier exceeds.
 const NOTHING_SHARED: Tick = Tick(u64::MAX);
-/// At most this many batches of the past are read at a start, so that the values of the shared tier can be judged.
+/// Maximum number of past batches to read at a start, to find out which values of the shared tier are current.
 const PAST_BATCHES: usize = 10;
 
 /// Reads the log of commits for a [`Cached`](crate::Cached), until that is dropped.
@@ -34,10 +34,10 @@ pub struct Follower {
     cursor: Option<LogCursor>,
     witness: Witness,
     noted: Option<Instant>,
-    /// Whether the note in the shared tier has yet to be read, because the tier did not answer. Until then none of its
-    /// values counts: they may be of a database that was restored since.
+    /// Whether the note in the shared tier is still unread, because the tier did not respond. Until then none of its
+    /// values is valid: they may be of a database that was restored since.
     is_unwitnessed: bool,
-    /// Whether the failure that lasts was reported.
+    /// Whether the current failure was reported.
     is_failing: bool,
     backoff: Duration,
 }
@@ -62,9 +62,9 @@ impl Follower {
         }
     }
 
-    /// Runs it on a thread of its own, so that a process under load hears the log all the same. The log given to
-    /// [`Cached::new`](crate::Cached::new) must not depend on the runtime of the requests either: give it a client of its
-    /// own.
+    /// Runs it on a separate thread, so that a process under load still reads the log in time. The log given to
+    /// [`Cached::new`](crate::Cached::new) must not depend on the runtime of the requests either: give it a separate
+    /// client.
     ///
     /// # Errors
     /// When the system has no thread left.
@@ -98,7 +98,7 @@ impl Follower {
         }
     }
 
-    /// One question to the log.
+    /// One read of the log.
     async fn step(&mut self, tiers: &Tiers) -> Result<()> {
         let Some(cursor) = self.cursor.clone() else { return self.begin(tiers).await };
         let asked = Instant::now();
@@ -161,7 +161,7 @@ impl Follower {
         true
     }
 
-    /// Begins to listen, with nothing that was loaded before.
+    /// Starts at the end of the log, with an empty cache.
     async fn begin(&mut self, tiers: &Tiers) -> Result<()> {
         tiers.table.begin();
         tiers.local.forget_all();
@@ -184,7 +184,7 @@ impl Follower {
                     }
                 }
                 Err(error) if is_gone(&error) => {
-                    tracing::info!("what the processes noted of the log is not of this storage, or too old");
+                    tracing::info!("the log position that the processes shared is of another storage, or too old");
                 }
                 Err(error) => return Err(error),
             }
@@ -198,7 +198,7 @@ impl Follower {
         Ok(())
     }
 
-    /// Begins at a place of the past, unless it is too long ago. Returns whether it did.
+    /// Starts at an earlier position, unless it is too old. Returns whether it did.
     async fn begin_at(&mut self, tiers: &Tiers, checkpoint: &Checkpoint) -> Result<bool> {
         let (mut batches, mut cursor) = (Vec::new(), checkpoint.cursor.clone());
         for _ in 0..PAST_BATCHES {

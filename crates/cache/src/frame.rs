@@ -4,8 +4,8 @@ use bytes::{BufMut, Bytes, BytesMut};
 use character_storage_port::Tick;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// `as_of` and the time of the load, 8 bytes each, big-endian. The name follows, because a shared tier that mixes up what
-/// it holds could return an empty list for another one.
+/// `as_of` and the time of the load, 8 bytes each, big-endian. The name follows, because a shared tier that mixes up
+/// its values could return an empty list for another one.
 const HEAD: usize = 16;
 const END_OF_NAME: u8 = b'\n';
 
@@ -14,7 +14,7 @@ const END_OF_NAME: u8 = b'\n';
 pub(crate) struct Frame {
     /// Every commit with a smaller tick is part of the value.
     pub(crate) as_of: Tick,
-    /// How long ago the storage gave it, by the clocks of the processes.
+    /// The time since the storage returned it, by the clocks of the processes.
     pub(crate) age: Duration,
     pub(crate) json: Bytes,
 }
@@ -24,7 +24,7 @@ fn microseconds_now() -> u64 {
     u64::try_from(now.as_micros()).unwrap_or(u64::MAX)
 }
 
-/// The bytes of a value that was loaded just now, to be put under `name`.
+/// The bytes of a newly loaded value, to be stored under `name`.
 pub(crate) fn framed(name: &str, as_of: Tick, json: &[u8]) -> Bytes {
     let mut bytes = BytesMut::with_capacity(HEAD + name.len() + 1 + json.len());
     bytes.put_u64(as_of.0);
@@ -35,7 +35,7 @@ pub(crate) fn framed(name: &str, as_of: Tick, json: &[u8]) -> Bytes {
     bytes.freeze()
 }
 
-/// The value, if the bytes can be one that was put under `name`.
+/// The value, if the bytes can be one that was stored under `name`.
 pub(crate) fn unframed(name: &str, bytes: &Bytes) -> Option<Frame> {
     let (as_of, rest) = bytes.split_first_chunk::<8>()?;
     let (at, rest) = rest.split_first_chunk::<8>()?;

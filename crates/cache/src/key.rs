@@ -1,16 +1,16 @@
-//! What cached values are found by.
+//! The keys of cached values.
 
 use character_storage_port::{EntityKind, PageRequest, Scope, Start};
 use serde::Serialize;
 use std::{fmt, sync::Arc};
 use uuid::Uuid;
 
-/// What a cached value is found by: `character:row:<id>`. The same text in every tier.
+/// The key of a cached value, such as `character:row:<id>`. The same text in every tier.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Key(Arc<str>);
 
 impl Key {
-    /// Of one row.
+    /// The key of one row.
     #[must_use]
     pub fn row(kind: EntityKind, id: Uuid) -> Self {
         let mut buffer = Uuid::encode_buffer();
@@ -18,7 +18,7 @@ impl Key {
         Self([kind.as_str(), ":row:", id.hyphenated().encode_lower(&mut buffer)].concat().into())
     }
 
-    /// Of one page of a list.
+    /// The key of one page of a list.
     pub(crate) fn page(kind: EntityKind, query: &impl Serialize, page: &PageRequest) -> serde_json::Result<Self> {
         let start = match &page.start {
             Start::First => "first".to_owned(),
@@ -43,7 +43,7 @@ impl fmt::Display for Key {
     }
 }
 
-/// What the log tells changes of, and what cached values depend on.
+/// A subject of changes in the log, on which cached values depend.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Subject {
     /// One row.

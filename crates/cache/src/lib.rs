@@ -1,16 +1,18 @@
 //! One cache decorator for the whole storage port, over a tier in this process and a tier that several processes share.
 //!
-//! Why a cached value cannot stay stale: **a change that was committed before the value was loaded is part of it, and every
-//! other change is told by the log of commits, which drops the value.** While the log has not been heard for a second,
+//! Why a cached value cannot stay stale: **a change that was committed before the value was loaded is part of it, and
+//! the log of commits reports every other change, which drops the value.** When the log was not read for a second,
 //! nothing counts as current.
 //!
-//! - [`Follower`] reads the log, on a thread of its own.
+//! - [`Follower`] reads the log, on a separate thread.
 //! - A table remembers for each key, by its hash, how often it was changed and the tick of the last change. A collision
 //!   costs a miss.
-//! - A value in this process carries the count of its key from before its load began, and counts while that is unchanged.
-//! - A value in the shared tier carries `as_of`, the tick up to which everything was told before its load began, and counts
-//!   while the last change of its key has a smaller tick. The shared tier is not trusted to be fresh, complete or alive.
-//! - A commit of this process is applied like news of the log, before it is acknowledged.
+//! - A value in this process carries the count of its key from before its load began, and is valid while that is
+//!   unchanged.
+//! - A value in the shared tier carries `as_of`, the tick up to which every commit was received before its load began,
+//!   and is valid while the last change of its key has a smaller tick. The shared tier is not trusted to be fresh,
+//!   complete or alive.
+//! - A commit of this process is applied like a commit of the log, before it is acknowledged.
 #![warn(missing_debug_implementations)]
 
 #[cfg(doctest)]

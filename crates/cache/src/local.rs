@@ -1,4 +1,4 @@
-//! The tier in this process: values, and the loads that are under way.
+//! The tier in this process: values, and the loads in flight.
 
 use crate::{
     CacheMetrics, CacheOptions, Key,
@@ -22,14 +22,14 @@ pub(crate) type Value = Arc<dyn Any + Send + Sync>;
 #[derive(Clone)]
 pub(crate) struct Stored {
     pub(crate) value: Value,
-    /// When the storage gave it.
+    /// When the storage returned it.
     pub(crate) at: Instant,
-    /// For how long it counts as current; zero for a value that is only good for an outage.
+    /// How long it counts as current; zero for a value that is only served during an outage.
     pub(crate) fresh: Duration,
     pub(crate) weight: u32,
     /// Which tier it came from.
     pub(crate) tier: Tier,
-    /// From before its load began.
+    /// The mark from before its load began.
     pub(crate) mark: Mark,
 }
 
@@ -39,7 +39,7 @@ impl Stored {
     }
 }
 
-/// How a load ended: the value and where it came from.
+/// The result of a load: the value and its source.
 pub(crate) type Loaded = Result<(Value, Source), StorageError>;
 pub(crate) type Landing = watch::Receiver<Option<Loaded>>;
 
@@ -68,7 +68,7 @@ impl fmt::Debug for Local {
     }
 }
 
-/// A load under way, which others may wait for. Dropping it ends that.
+/// A load in flight, which others may wait for. Dropping it ends the wait.
 #[derive(Debug)]
 pub(crate) struct Load {
     pub(crate) key: Key,
@@ -88,9 +88,9 @@ impl Drop for Load {
 
 pub(crate) enum Entry {
     Hit(Stored),
-    /// A load is under way that began after the last change.
+    /// A load that began after the last change is in flight.
     Follow(Landing),
-    /// The caller loads it and tells the others.
+    /// The caller loads it and passes it to the others.
     Lead(Load, watch::Sender<Option<Loaded>>, Landing),
 }
 
@@ -117,7 +117,7 @@ impl Local {
         self.loads[hash % SHARDS].lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The value that nothing was told of since its load began, current or not.
+    /// The value that has not changed since its load began, current or not.
     pub(crate) fn known(&self, key: &Key) -> Option<Stored> {
         self.values.get(key).filter(|stored| self.table.holds(stored.mark))
     }
@@ -131,7 +131,7 @@ impl Local {
         self.known(key).filter(|stored| now.saturating_duration_since(stored.at) < stored.fresh)
     }
 
-    /// A current value, or a load under way that began at this mark, or the right to load.
+    /// A current value, or a load in flight that began at this mark, or the right to load.
     pub(crate) fn enter(self: &Arc<Self>, key: &Key, mark: Mark) -> Entry {
         let mut shard = self.shard(key);
         if let Some(stored) = self.current(key) {
@@ -153,7 +153,7 @@ impl Local {
         }
     }
 
-    /// Keeps a value, unless something was told of its subject since its load began.
+    /// Stores a value, unless its subject has changed since its load began.
     pub(crate) fn keep(&self, key: &Key, stored: Stored) {
         if self.table.holds(stored.mark) {
             self.values.insert(key.clone(), stored);
@@ -163,7 +163,7 @@ impl Local {
         }
     }
 
-    /// Frees the memory of what was dropped. Its marks are void already.
+    /// Frees the memory of dropped values. Their marks are already invalid.
     pub(crate) fn forget_all(&self) {
         self.values.invalidate_all();
     }

@@ -10,11 +10,11 @@ use std::{
 };
 use tokio::time::Instant;
 
-/// How long a lock holds when its owner is never heard of again.
+/// How long a lock lasts when its owner never releases it.
 const LOCK: Duration = Duration::from_secs(1);
 
-/// A shared tier in memory: what the words of [`SharedTier`] mean. Clones share one content and behave as the tiers of
-/// different processes.
+/// A shared tier in memory: the reference implementation of [`SharedTier`]. Clones share one content and behave as the
+/// tiers of different processes.
 #[derive(Clone, Debug, Default)]
 pub struct MemorySharedTier(Arc<Mutex<State>>);
 

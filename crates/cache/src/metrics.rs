@@ -1,4 +1,4 @@
-//! What the cache did, and what it heard.
+//! The metrics of the cache and of its follower.
 
 use crate::Heard;
 use character_storage_port::Tier;
@@ -16,7 +16,7 @@ struct Labels {
 
 type ByTier<M> = Family<Labels, M>;
 
-/// What the cache did, by tier: `local` or `shared`.
+/// The counts of the cache, by tier: `local` or `shared`.
 #[derive(Clone, Debug, Default)]
 pub struct CacheMetrics {
     hits: ByTier<Counter>,
@@ -50,48 +50,56 @@ macro_rules! count {
 impl CacheMetrics {
     /// Adds every metric to `registry`.
     pub fn register(&self, registry: &mut Registry) {
-        registry.register("cache_hits", "Reads answered by a current value of the tier", self.hits.clone());
+        registry.register("cache_hits", "Reads answered with a current value of the tier", self.hits.clone());
         registry.register("cache_misses", "Reads that found no current value in the tier", self.misses.clone());
-        registry.register("cache_stale_served", "Last known values served in an outage", self.stale.clone());
-        registry.register("cache_fills", "Values that landed in the tier", self.fills.clone());
+        registry.register(
+            "cache_stale_served",
+            "Last known values served during an outage of the storage",
+            self.stale.clone(),
+        );
+        registry.register("cache_fills", "Values stored in the tier", self.fills.clone());
         registry.register(
             "cache_fills_refused",
-            "Values thrown away because a change came between, or because the tier did not take them",
+            "Loaded values not stored, because a change came between or the tier did not accept them",
             self.refused.clone(),
         );
         registry.register(
             "cache_rejected",
-            "Values removed because they cannot be ours: unreadable, of another key, or of an impossible age or size",
+            "Values removed as foreign: unreadable, of another key, or of an impossible age or size",
             self.rejected.clone(),
         );
-        registry.register("cache_commits_applied", "Commits that the cache was told of, once each", self.told.clone());
+        registry.register("cache_commits_applied", "Commits applied to the cache, each once", self.told.clone());
         registry.register(
             "cache_disproved",
-            "Rows and lists dropped because the storage has shown another state, or by an operator",
+            "Rows and lists dropped because the storage returned another state, or by an operator",
             self.disproved.clone(),
         );
         registry.register(
             "cache_log_restarts",
-            "Times that the log of commits began anew, so that everything cached was dropped",
+            "Restarts of the log of commits, each of which drops everything cached",
             self.restarts.clone(),
         );
-        registry.register("cache_log_failures", "Questions to the log of commits that failed", self.failures.clone());
-        registry.register("cache_log_settled_tick", "Every commit with a smaller tick was told", self.settled.clone());
+        registry.register("cache_log_failures", "Failed reads of the log of commits", self.failures.clone());
+        registry.register(
+            "cache_log_settled_tick",
+            "The tick below which every commit was received",
+            self.settled.clone(),
+        );
         registry.register_with_unit(
             "cache_log_heard_age",
-            "Time since the log of commits was heard; -1 when it was not heard in its epoch",
+            "Time since the log of commits was last read; -1: never in this epoch",
             Unit::Seconds,
             self.heard_age.clone(),
         );
         registry.register("cache_trusted", "1 while cached values count as current", self.trusted.clone());
         registry.register(
             "cache_change_collisions",
-            "Changes that met the slot of another key in the table of last changes",
+            "Changes whose slot in the change table was used by another key",
             self.collisions.clone(),
         );
         registry.register(
             "cache_evictions",
-            "Values dropped for lack of room or for their age",
+            "Values evicted for lack of space or because of their age",
             self.evictions.clone(),
         );
         registry.register("cache_entries", "Values held", self.entries.clone());
@@ -132,7 +140,7 @@ impl CacheMetrics {
         self.collisions.inner().store(heard.collisions, Ordering::Relaxed);
     }
 
-    /// Shows what can happen before it happens, as zero, so that a rate includes the first time.
+    /// Creates every series with the value zero, so that a rate includes the first event.
     pub(crate) fn begin(&self, shared: bool) {
         for tier in [Tier::Local, Tier::Shared].into_iter().filter(|tier| shared || *tier == Tier::Local) {
             for counters in [&self.hits, &self.misses, &self.stale, &self.fills, &self.refused] {

@@ -1,26 +1,26 @@
-//! How long values are kept, how many, and how long they are trusted.
+//! How long values are kept, their maximum size, and how long they count as current.
 
 use std::time::Duration;
 
-/// How long values are kept, and how many.
+/// How long values are kept, and their maximum size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CacheOptions {
-    /// How long a value counts as current when nothing is told of it. 3600 s.
+    /// How long an unchanged value counts as current. 3600 s.
     pub fresh: Duration,
-    /// How long it is known that a row does not exist. 5 s.
+    /// How long the absence of a row is cached. 5 s.
     pub absent: Duration,
-    /// How old a last known value may be that is served while the storage is out of reach. 24 h.
+    /// Maximum age of a last known value that is served while the storage is unreachable. 24 h.
     pub stale_max: Duration,
-    /// How long cached values count as current after the log was heard. 1 s.
+    /// How long cached values count as current after the log was last read. 1 s.
     pub trust: Duration,
-    /// How long one question to the log waits for news: a quarter of `trust` or less, because the last question that was
-    /// answered is up to two waits old when the next answer arrives. 200 ms.
+    /// How long one read of the log waits for commits: at most a quarter of `trust`, because the last successful read
+    /// is up to two waits old when the next response arrives. 200 ms.
     pub log_wait: Duration,
-    /// How long the load of another process is waited for before the storage is asked here too. 500 ms.
+    /// How long to wait for the load of another process before this one loads too. 500 ms.
     pub follow: Duration,
-    /// The most that the tier in this process holds, in bytes of JSON. 64 MiB.
+    /// Maximum size of the tier in this process, in bytes of JSON. 64 MiB.
     pub max_bytes: u64,
-    /// The number of slots of the table of last changes, a power of two. 65,536, which take 1.5 MiB.
+    /// The number of slots of the change table, a power of two. 65,536, which take 1.5 MiB.
     pub slots: usize,
 }
 

@@ -1,19 +1,19 @@
-//! What the cache needs of a tier that several processes share: bytes under names.
+//! The interface of a tier that several processes share: it stores bytes under names.
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use std::fmt::Debug;
 
-/// What a look-up found.
+/// The result of a look-up.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Lookup {
     /// A value.
     Found(Bytes),
-    /// None.
+    /// No value.
     Absent,
-    /// Something that cannot be a value of ours, such as one that is too large. The tier has removed it.
+    /// A foreign value, such as one that is too large. The tier has removed it.
     Rejected,
-    /// The tier cannot answer. It has said so in the log, once; the caller goes on without it.
+    /// The tier cannot respond. It has logged that once; the caller continues without it.
     Down,
 }
 
@@ -24,13 +24,13 @@ pub enum Lock {
     Taken,
     /// Another process loads it.
     Busy,
-    /// The tier cannot answer.
+    /// The tier cannot respond.
     Down,
 }
 
-/// A tier shared by several processes. It holds bytes under names and is not trusted: a value that it lost, kept too long,
-/// brought back from an old snapshot or got from somebody else does no harm, because each value says how old it is and the
-/// reader judges it. So whatever goes wrong is [`Lookup::Down`] or nothing at all.
+/// A tier shared by several processes. It stores bytes under names and is not trusted: a value that it lost, kept too
+/// long, restored from an old snapshot or received from another program does no harm, because each value carries its
+/// age and the reader checks it. So every failure is [`Lookup::Down`] or no error at all.
 ///
 /// Every method returns within a bound that the tier documents, and may be dropped at any point.
 #[async_trait]
@@ -38,15 +38,15 @@ pub trait SharedTier: Debug + Send + Sync + 'static {
     /// The value under `name`.
     async fn get(&self, name: &str) -> Lookup;
 
-    /// Puts a value, for the time that the tier keeps values, and gives up the lock of its name. Returns whether the tier
-    /// took it. A value that is larger than the tier takes is not put.
+    /// Stores a value, for the time that the tier keeps values, and releases the lock of its name. Returns whether the
+    /// tier accepted it. A value that is too large for the tier is not stored.
     async fn put(&self, name: &str, value: Bytes) -> bool;
 
-    /// Asks for the right to load the value of `name`, which ends by itself after a second or so. Nothing depends on it: it
-    /// only spares the storage the same load from several processes.
+    /// Requests the right to load the value of `name`, which expires after about a second. Correctness does not depend
+    /// on it: it only avoids the same load in several processes.
     async fn lock(&self, name: &str) -> Lock;
 
-    /// Gives the lock of a name up without a value.
+    /// Releases the lock of a name without a value.
     async fn unlock(&self, name: &str);
 
     /// Removes values.

@@ -17,19 +17,19 @@ use std::{future::Future, sync::Arc, time::Duration};
 use tokio::time::Instant;
 use tracing::Instrument;
 
-/// How long to wait before asking again for what another process loads.
+/// The pause before the next look-up of a value that another process loads.
 const FIRST_PAUSE: Duration = Duration::from_millis(1);
 const LONGEST_PAUSE: Duration = Duration::from_millis(20);
 
-/// What can be cached.
+/// A value that can be cached.
 pub(crate) trait Cacheable: Serialize + DeserializeOwned + Send + Sync + 'static {
     /// How deep the objects of its rows are nested in its JSON, the outermost counted as 1.
     const ROW_DEPTH: usize;
     /// How long it counts as current.
     fn fresh(&self, options: &CacheOptions) -> Duration;
-    /// Whether it may be put in the shared tier.
+    /// Whether it may be stored in the shared tier.
     fn is_shared(&self) -> bool;
-    /// Whether it may be served while the storage is out of reach.
+    /// Whether it may be served while the storage is unreachable.
     fn outlives_an_outage(&self) -> bool;
 }
 
@@ -60,23 +60,23 @@ impl<E: Entity> Cacheable for Page<E> {
     }
 }
 
-/// Whether a value can be what the storage has for a read. The shared tier is not trusted to hold what was put there.
+/// Checks whether a value is plausible for a read. The shared tier is not trusted to return what was stored.
 pub(crate) trait Check<V>: Fn(&V) -> bool + Send + Sync + 'static {}
 
 impl<V, C: Fn(&V) -> bool + Send + Sync + 'static> Check<V> for C {}
 
-/// What the shared tier had for a load.
+/// What the shared tier returned for a load.
 enum Found<V> {
     /// A value, and how old it is.
     Current(V, Duration),
-    /// None, and this process loads it.
+    /// No value, and this process loads it.
     Nothing(Put),
 }
 
 /// Whether a loaded value goes to the shared tier.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Put {
-    /// It does, and gives the lock up.
+    /// Yes, and releases the lock.
     Locked,
     /// Another process loads the same value, or the tier is not used.
     No,
@@ -150,7 +150,7 @@ impl Tiers {
         }
     }
 
-    /// Asks the storage itself, because the caller has seen a commit that this process has not heard of.
+    /// Reads from the storage itself, because the caller has seen a commit that this process has not received.
     async fn read_past<V, F, Fut>(&self, key: &Key, subject: Subject, origin: F) -> Result<Read<Arc<V>>>
     where
         V: Cacheable,
@@ -167,7 +167,7 @@ impl Tiers {
         Ok(Read { value, source })
     }
 
-    /// The name of a value in the shared tier. Values of another epoch are never met.
+    /// The name of a value in the shared tier. It contains the epoch, so values of another epoch are never found.
     pub(crate) fn shared_name(&self, key: &Key) -> Option<String> {
         self.table.epoch().map(|epoch| format!("{epoch}:{key}"))
     }
@@ -236,7 +236,7 @@ impl Tiers {
         Ok((value, read.source))
     }
 
-    /// Looks into the shared tier. While another process loads the value, that is awaited within a bound.
+    /// Reads from the shared tier. While another process loads the value, it waits within a bound.
     async fn look_up<V: Cacheable>(
         &self,
         tier: &dyn SharedTier,
@@ -309,8 +309,8 @@ impl Tiers {
         tier.remove(&[name.to_owned()]).await;
     }
 
-    /// Takes a value of the shared tier over as last known value, while the storage is out of reach. It contains every change
-    /// that this process has heard of, so that no row is served that is known to be deleted.
+    /// Uses a value of the shared tier as the last known value, while the storage is unreachable. It contains every
+    /// change that this process has received, so a row that is known to be deleted is not served.
     async fn recall<V: Cacheable>(&self, tier: &dyn SharedTier, name: &str, load: &Load, is_ours: &impl Check<V>) {
         let Ok(Some(frame)) = self.look(tier, name).await else { return };
         if !self.table.is_current(load.mark, frame.as_of) {
@@ -335,7 +335,7 @@ impl Tiers {
         self.local.keep(key, Stored { value, at, fresh, weight, tier, mark });
     }
 
-    /// The last known value instead of an error that says that the storage is out of reach.
+    /// The last known value instead of the error that the storage is unreachable.
     pub(crate) fn last_known<V: Cacheable>(&self, key: &Key, error: &StorageError) -> Option<Read<Arc<V>>> {
         let reason = match error.kind() {
             _ if !error.is_outage() => return None,
@@ -354,7 +354,7 @@ impl Tiers {
     }
 }
 
-/// The shared tier does not answer.
+/// The shared tier does not respond.
 struct Down;
 
 fn ago(age: Duration) -> Instant {

@@ -1,4 +1,4 @@
-//! The storage behind a cache, for acts that decide by what they read.
+//! The storage behind a cache, for acts.
 
 use crate::{Cached, Key, key::Subject, tiers::Tiers};
 use async_trait::async_trait;
@@ -8,8 +8,8 @@ use character_storage_port::{
 };
 use std::fmt;
 
-/// The storage behind a cache, for acts that decide by what they read. Every read goes to the storage itself, and drops
-/// what the cache holds that the storage has shown to be wrong. Writes go through the cache.
+/// The storage behind a cache, for acts that depend on what they read. Every read goes to the storage itself, and drops
+/// cached values that it disproves. Writes go through the cache.
 pub struct Uncached<S: ?Sized = dyn StoragePort>(Cached<S>);
 
 impl<S: ?Sized> Cached<S> {
@@ -27,8 +27,7 @@ impl<S: fmt::Debug + ?Sized> fmt::Debug for Uncached<S> {
 }
 
 impl Tiers {
-    /// Drops what this process holds of a row when the storage has shown another revision, and the lists that the row is or
-    /// was in.
+    /// Drops the cached row when the storage returned another revision, and the lists that the row is or was in.
     async fn compare<E: Entity>(&self, id: E::Id, found: Option<&E>) {
         let Some(stored) = self.local.known(&Key::row(E::KIND, id.into())) else { return };
         let Some(known) = stored.value.downcast_ref::<Option<E>>() else { return };

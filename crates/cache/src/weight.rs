@@ -1,20 +1,20 @@
-//! What a cached value weighs: about the bytes of memory that it holds, and never less than half of them.
+//! The weight of a cached value: about the bytes of memory that it uses, and never less than half of them.
 //!
-//! A [`Document`](character_domain::Document) is one text in memory, as it is in JSON. A list of JSON values is a tree, in
-//! which each value takes far more memory than its text. The writer of JSON tells the two apart: it writes the text of a
-//! document at once, and each separator of a tree by itself.
+//! A [`Document`](character_domain::Document) is one text in memory, as it is in JSON. A list of JSON values is a tree,
+//! in which each value takes far more memory than its text. The JSON serializer shows the difference: it writes the
+//! text of a document at once, and each separator of a tree on its own.
 
 use crate::tiers::Cacheable;
 use bytes::Bytes;
 use std::io::{self, Write};
 
-/// What the entry itself, its key and its place in the map take.
+/// The size of the entry itself, its key and its slot in the map, in bytes.
 const ENTRY: usize = 512;
-/// What the fields of a row take beside their text.
+/// The size of the fields of a row in addition to their text, in bytes.
 const ROW: usize = 150;
-/// What an element of a list takes beside its text.
+/// The size of an element of a list in addition to its text, in bytes.
 const ELEMENT: usize = 48;
-/// What an object in a tree takes beside its members.
+/// The size of an object in a tree in addition to its members, in bytes.
 const OBJECT: usize = 600;
 /// Longer parts are texts of users. Shorter ones are names of fields, ids and times, which take half as much in memory.
 const SHORT: usize = 64;

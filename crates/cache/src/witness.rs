@@ -1,5 +1,5 @@
-//! What the processes note in the shared tier of the log: places from which a process that starts can listen, and the last
-//! commit that any of them knows, which a restored database lacks.
+//! The note about the log in the shared tier: positions from which a starting process can follow the log, and the last
+//! known commit, which a restored database lacks.
 
 use crate::{Lookup, SharedTier};
 use bytes::Bytes;
@@ -11,30 +11,30 @@ use tokio::time::Instant;
 
 /// The name of the note.
 const NAME: &str = "witness";
-/// The time between two places that are kept.
+/// The time between two stored positions.
 const APART: Duration = Duration::from_secs(600);
-/// The maximum number of places: about an hour.
+/// The maximum number of positions: about an hour.
 const MOST: usize = 7;
 
-/// How long a process that starts waits for the shared tier.
+/// How long a starting process waits for the shared tier.
 const PATIENCE: Duration = Duration::from_millis(500);
 const PAUSE: Duration = Duration::from_millis(10);
 
-/// The shared tier does not answer.
+/// The shared tier does not respond.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Unknown;
 
-/// A place in the log, and what is known there.
+/// A position in the log, and what is known there.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Checkpoint {
     pub(crate) cursor: LogCursor,
-    /// Every commit before the place has a smaller tick.
+    /// Every commit before the position has a smaller tick.
     pub(crate) ceiling: Tick,
-    /// Seconds since 1970, by the clock of the process that noted it.
+    /// Seconds since 1970, by the clock of the process that stored it.
     at: u64,
 }
 
-/// The note: places of one epoch, oldest first. The last one is about a second old.
+/// The note: positions of one epoch, oldest first. The last one is about a second old.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Witness {
     checkpoints: Vec<Checkpoint>,
@@ -45,10 +45,10 @@ fn seconds_now() -> u64 {
 }
 
 impl Witness {
-    /// What the processes have noted. A note that cannot be read is none.
+    /// The note of the processes. An unreadable note counts as absent.
     ///
     /// # Errors
-    /// When the tier does not answer, so that nobody knows what is noted.
+    /// When the tier does not respond, so that the note is unknown.
     pub(crate) async fn read(tier: &dyn SharedTier) -> Result<Option<Self>, Unknown> {
         match tier.get(NAME).await {
             Lookup::Found(bytes) => Ok(Self::parsed(&bytes)),
@@ -57,7 +57,7 @@ impl Witness {
         }
     }
 
-    /// The same for a process that starts, whose tier may have yet to connect.
+    /// The same for a starting process, whose tier may not be connected yet.
     pub(crate) async fn read_soon(tier: &dyn SharedTier) -> Result<Option<Self>, Unknown> {
         let end = Instant::now() + PATIENCE;
         loop {
@@ -77,17 +77,17 @@ impl Witness {
         is_plausible.then_some(witness)
     }
 
-    /// The place that was noted last.
+    /// The latest position.
     pub(crate) fn last(&self) -> Option<&Checkpoint> {
         self.checkpoints.last()
     }
 
-    /// The places, oldest first.
+    /// The positions, oldest first.
     pub(crate) fn oldest_first(&self) -> impl Iterator<Item = &Checkpoint> {
         self.checkpoints.iter()
     }
 
-    /// Adds a place, or moves the last one there while the one before it is young.
+    /// Adds a position, or moves the last one while the one before it is recent.
     pub(crate) fn note(&mut self, cursor: LogCursor, ceiling: Tick) {
         if self.last().is_some_and(|last| last.cursor.epoch() != cursor.epoch()) {
             self.checkpoints.clear();
@@ -105,7 +105,7 @@ impl Witness {
         }
     }
 
-    /// Leaves the note for the others.
+    /// Stores the note for the other processes.
     pub(crate) async fn write(&self, tier: &dyn SharedTier) {
         if let Ok(text) = serde_json::to_vec(self) {
             // A tier that does not take it has said so.

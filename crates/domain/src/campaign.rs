@@ -1,4 +1,4 @@
-//! Campaigns, what they do to characters, and what it did to the sheet.
+//! Campaigns, their events, and the impacts of events on sheets.
 
 mod impact;
 
@@ -10,22 +10,22 @@ use crate::{
 };
 use serde::{Deserialize, Serialize};
 
-/// A campaign, as far as characters need to know of it.
+/// A campaign, as far as characters need it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Campaign {
-    /// Identity; never changes.
+    /// The unique id; never changes.
     pub id: CampaignId,
-    /// What it is called.
+    /// The name or title.
     pub name: String,
-    /// The setting it is played in.
+    /// The theme: the setting that it is played in.
     pub theme: String,
-    /// Who leads it.
+    /// The user who leads it.
     pub dm_user_id: Option<UserId>,
-    /// What that one is called.
+    /// The name of the user who leads it.
     pub dm_name: Option<String>,
-    /// Everything else.
+    /// Any other data, as a JSON object.
     pub data: Document,
-    /// Revision and times.
+    /// The revision, and when it was created, changed and deleted.
     pub meta: Meta,
 }
 
@@ -44,7 +44,7 @@ impl Campaign {
         }
     }
 
-    /// Every rule this campaign breaks by itself.
+    /// Every rule that this campaign breaks on its own.
     #[must_use]
     pub fn check(&self) -> Violations {
         let mut violations = Violations::default();
@@ -62,46 +62,46 @@ impl Campaign {
 pub enum ImpactType {
     /// `hit_points.current` of the sheet, which stays from 0 to `hit_points.maximum`.
     HitPoints,
-    /// Experience, and with it perhaps the level.
+    /// Experience, which may change the level.
     Experience,
     /// One of `ability_scores` of the sheet, named by `ability` of the event's data, which stays from 1 to 30.
     AbilityScore,
-    /// Nothing on the sheet: it is recorded, no more.
+    /// Nothing on the sheet; the event is only recorded.
     Other,
 }
 
 /// Longest theme of a campaign, in Unicode scalar values.
 pub const MAX_THEME: usize = check::MAX_WORD;
 
-/// The strongest impact, up or down.
+/// Maximum amount of an impact, in either direction.
 pub const MAX_MAGNITUDE: i64 = 1_000_000_000;
 
-/// Something that a campaign does to a character, once it is applied.
+/// An event of a campaign. It affects the character when it is applied.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CampaignEvent {
-    /// Identity; never changes.
+    /// The unique id; never changes.
     pub id: CampaignEventId,
-    /// To whom.
+    /// The character that it affects.
     pub character_id: CharacterId,
-    /// The journal entry that tells of it.
+    /// The id of the journal entry about it.
     pub journal_entry_id: Option<JournalEntryId>,
-    /// `combat`, `training`, `death`, ….
+    /// The type in free text, such as `combat`, `training` or `death`.
     pub event_type: String,
-    /// The particulars: `ability`, `damage_type`, `reason`, ….
+    /// Details, such as `ability`, `damage_type` or `reason`.
     pub event_data: Document,
     /// What it changes.
     pub impact_type: ImpactType,
-    /// By how much, up or down.
+    /// The amount of the change; negative for a loss.
     pub impact_magnitude: i64,
     /// When it happened.
     pub timestamp: Timestamp,
-    /// Whether it has its effect on the sheet.
+    /// Whether its effect is on the sheet now.
     pub applied: bool,
-    /// Since when.
+    /// When it was applied; `None` while it is not.
     pub applied_at: Option<Timestamp>,
-    /// Everything else.
+    /// Any other data, as a JSON object.
     pub data: Document,
-    /// Revision and times.
+    /// The revision, and when it was created, changed and deleted.
     pub meta: Meta,
 }
 
@@ -125,7 +125,7 @@ impl CampaignEvent {
         }
     }
 
-    /// Every rule this event breaks by itself.
+    /// Every rule that this event breaks on its own.
     #[must_use]
     pub fn check(&self) -> Violations {
         let mut violations = Violations::default();
@@ -145,34 +145,34 @@ impl CampaignEvent {
     }
 }
 
-/// What an event did to a sheet.
+/// An impact: the change that an event made to a sheet.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct EventImpact {
-    /// Identity; never changes.
+    /// The unique id; never changes.
     pub id: EventImpactId,
-    /// Which event.
+    /// The event.
     pub event_id: CampaignEventId,
-    /// To whose sheet.
+    /// The character whose sheet it changed.
     pub character_id: CharacterId,
     /// What it changed.
     pub impact_type: ImpactType,
-    /// By how much it was to change it: `amount`, or `ability` and `adjustment`.
+    /// The size of the change: `amount`, or `ability` and `adjustment`.
     pub impact_data: Document,
-    /// Whether it took place.
+    /// Whether it was applied.
     pub applied: bool,
-    /// When.
+    /// When it was applied or reverted; `None` when it never was.
     pub applied_at: Option<Timestamp>,
     /// The part of the sheet it changed, as that was before.
     pub reversion_data: Document,
-    /// Whether it was undone.
+    /// Whether it was reverted.
     pub is_reverted: bool,
-    /// When.
+    /// When it was applied or reverted; `None` when it never was.
     pub reverted_at: Option<Timestamp>,
-    /// What somebody wrote down about it.
+    /// Notes in free text.
     pub notes: Option<String>,
-    /// Everything else.
+    /// Any other data, as a JSON object.
     pub data: Document,
-    /// Revision and times.
+    /// The revision, and when it was created, changed and deleted.
     pub meta: Meta,
 }
 
@@ -197,7 +197,7 @@ impl EventImpact {
         }
     }
 
-    /// Every rule this impact breaks by itself.
+    /// Every rule that this impact breaks on its own.
     #[must_use]
     pub fn check(&self) -> Violations {
         let mut violations = Violations::default();

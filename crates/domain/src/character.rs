@@ -1,4 +1,4 @@
-//! The character: who it is, whose it is, and its sheet as a free document.
+//! The character: identity, owner, and its sheet as a free document.
 
 use crate::{CampaignId, CharacterId, Document, Meta, Timestamp, UserId, Violations, check};
 use serde::{Deserialize, Serialize};
@@ -13,23 +13,23 @@ pub const MAX_THEME: usize = check::MAX_WORD;
 /// A player character.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Character {
-    /// Identity; never changes.
+    /// The unique id; never changes.
     pub id: CharacterId,
-    /// The character this one grew out of. Only a change of theme sets it, and an import keeps it.
+    /// The character that this one continues in another theme. Only a change of theme sets it; an import keeps it.
     pub parent_id: Option<CharacterId>,
     /// The setting it is played in: `traditional`, `steampunk`, ….
     pub theme: String,
-    /// What it is called.
+    /// The name or title.
     pub name: String,
-    /// Who plays it.
+    /// The user who plays it.
     pub user_id: UserId,
-    /// The campaign it takes part in.
+    /// The campaign that the character takes part in.
     pub campaign_id: Option<CampaignId>,
     /// The sheet.
     pub data: Document,
-    /// Whether it is in play.
+    /// Whether the character is in play.
     pub is_active: bool,
-    /// Revision and times.
+    /// The revision, and when it was created, changed and deleted.
     pub meta: Meta,
 }
 
@@ -50,7 +50,7 @@ impl Character {
         }
     }
 
-    /// Every rule this character breaks by itself.
+    /// Every rule that this character breaks on its own.
     #[must_use]
     pub fn check(&self) -> Violations {
         let mut violations = Violations::default();

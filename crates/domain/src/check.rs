@@ -6,12 +6,12 @@ use crate::{Violations, text::is_invisible};
 pub(crate) const MAX_NAME: usize = 255;
 /// Longest theme, kind, status and the like, in Unicode scalar values.
 pub(crate) const MAX_WORD: usize = 64;
-/// Longest text that somebody writes down: notes, descriptions, contents, in Unicode scalar values.
+/// Longest free text (notes, descriptions, contents), in Unicode scalar values.
 pub(crate) const MAX_TEXT: usize = 100_000;
-/// Most entries of a list inside a row, such as tags or achievements.
+/// Maximum number of entries of a list inside a row, such as tags or achievements.
 pub(crate) const MAX_ENTRIES: usize = 10_000;
 
-/// A short text that a person reads: something visible in it, not too long, no control characters.
+/// A short text for people: it has a visible character, is not too long, and has no control characters.
 pub(crate) fn short(violations: &mut Violations, field: &str, text: &str, max: usize) {
     let has_control = text.chars().any(char::is_control);
     if text.trim().is_empty() {
@@ -33,7 +33,7 @@ pub(crate) fn maybe_short(violations: &mut Violations, field: &str, text: Option
     }
 }
 
-/// A text of any shape, also an empty one; only what a storage cannot keep is refused.
+/// Any text, also an empty one; only what a storage cannot store is rejected.
 pub(crate) fn text(violations: &mut Violations, field: &str, text: &str) {
     if text.chars().count() > MAX_TEXT {
         violations.push(field, format!("must not be longer than {MAX_TEXT} characters"));

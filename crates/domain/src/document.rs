@@ -12,27 +12,28 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
-/// A JSON object. Any JSON value within the limits comes back exactly as it went in, numbers of any length and
-/// precision included; only an exponent is always written with `e` and its sign.
+/// A JSON object. Any JSON value within the limits is returned unchanged, numbers of any length and precision included;
+/// only an exponent is always written with `e` and its sign.
 ///
 /// Limits: nesting of at most [`json::MAX_DEPTH`] levels (the object itself is the first), no `\u0000` in any string or
-/// member name, because PostgreSQL cannot keep it and every adapter must refuse alike, and no member name that begins
-/// with [`json::RESERVED`]. Its JSON text is at most [`MAX_DOCUMENT`] bytes long and holds at most [`MAX_VALUES`] values.
+/// member name, because PostgreSQL cannot store it and every adapter must reject alike, and no member name that begins
+/// with [`json::RESERVED`]. Its JSON text is at most [`MAX_DOCUMENT`] bytes long and holds at most [`MAX_VALUES`]
+/// values.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Document(pub Members);
 
 /// The members of a [`Document`]: a map that clones share until one of them changes it, and its text.
 ///
-/// A sheet is passed on far more often than somebody looks into it, and to parse, to copy or to write one takes longer
-/// than everything else on its way from a database or a cache to a client. So what is read from JSON text stays that text
-/// until somebody asks for a member, and what is made as a map is written once for all clones.
+/// A sheet is passed on far more often than its members are read, and parsing, copying or writing it takes longer than
+/// everything else between a database or a cache and a client. So a document that is read from JSON text stays text
+/// until a member is read, and a document that is built as a map is written once for all clones.
 ///
 /// It is read from JSON text, or from a [`Value`]; serde's other formats and what serde itself buffers
-/// (`#[serde(flatten)]`, `#[serde(untagged)]`) hold no JSON text and are refused.
+/// (`#[serde(flatten)]`, `#[serde(untagged)]`) hold no JSON text and are rejected.
 ///
-/// A clone of one whose text is known is that text alone: what somebody finds inside a clone does not grow the memory of the
-/// original, such as the value that a cache keeps.
+/// A clone of a document whose text is known has only that text: reading members of a clone does not grow the memory of
+/// the original, such as a cached value.
 #[derive(Debug, Default)]
 pub struct Members(Arc<Shared>);
 
@@ -45,8 +46,7 @@ impl Clone for Members {
     }
 }
 
-/// One of the two is always there. The text is then to the letter what would be written of the map, so that nobody can
-/// tell which of them was first.
+/// One of the two is always there. The text equals the serialized map exactly, so both forms compare equal.
 #[derive(Debug)]
 struct Shared {
     members: OnceLock<Map<String, Value>>,
@@ -150,7 +150,7 @@ impl Members {
         self.written().cloned().map(Self::of_text)
     }
 
-    /// The text, when nobody has read the members.
+    /// The text, when the members were not read.
     fn unread(&self) -> Option<&RawValue> {
         self.0.text.get().filter(|_| self.0.members.get().is_none()).map(|text| &*text.text)
     }

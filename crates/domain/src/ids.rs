@@ -53,7 +53,7 @@ id!(
     CharacterId
 );
 id!(
-    /// The person who plays a character.
+    /// The user who plays a character.
     UserId
 );
 id!(
@@ -69,7 +69,7 @@ id!(
     JournalEntryId
 );
 id!(
-    /// Experience that a journal entry tells of.
+    /// An experience entry under a journal entry.
     ExperienceEntryId
 );
 id!(
@@ -77,15 +77,15 @@ id!(
     QuestId
 );
 id!(
-    /// What a character is to somebody else.
+    /// A relationship of a character to a non-player character.
     NpcRelationshipId
 );
 id!(
-    /// Something that a campaign does to a character.
+    /// An event of a campaign.
     CampaignEventId
 );
 id!(
-    /// What an event did to a sheet.
+    /// An impact of an event.
     EventImpactId
 );
 id!(

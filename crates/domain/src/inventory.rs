@@ -1,4 +1,4 @@
-//! Inventory: what a character owns, where it is, and what may be done with it.
+//! Inventory: the items of a character, where they are, and the rules about them.
 
 mod carrying;
 mod items;
@@ -21,21 +21,21 @@ use serde::{Deserialize, Serialize};
 
 /// Longest name of an item, in Unicode scalar values.
 pub const MAX_NAME: usize = check::MAX_NAME;
-/// Most pieces in one row.
+/// Maximum number of pieces in one row.
 pub const MAX_QUANTITY: i64 = 1_000_000_000;
 
-/// The tie between a character and a magic item.
+/// The attunement of a magic item to its character.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Attunement {
-    /// There is none.
+    /// Not attuned.
     #[default]
     None,
-    /// It is being made; it counts as made.
+    /// Attunement has begun; it counts as attuned.
     Attuning,
-    /// It is made.
+    /// It works for the character.
     Attuned,
-    /// It was made and broke.
+    /// The attunement was broken.
     Broken,
 }
 
@@ -47,42 +47,42 @@ impl Attunement {
     }
 }
 
-/// An item, or several of the same.
+/// An item, or several pieces of the same item.
 ///
-/// The rules read these members of `data`: `weight` (pounds, of one piece), `capacity` (pounds; makes it a
-/// container), `requires_attunement`, `is_magical` (contents of a magical container do not weigh on who carries it).
+/// The rules read these members of `data`: `weight` (pounds, of one piece), `capacity` (pounds; makes it a container),
+/// `requires_attunement`, `is_magical` (the contents of a magical container add no weight).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct InventoryItem {
-    /// Identity; never changes.
+    /// The unique id; never changes.
     pub id: InventoryItemId,
-    /// Whose it is.
+    /// The character that owns it.
     pub character_id: CharacterId,
-    /// The item this one was at first, before its character changed theme.
+    /// The original of this item, from before the first change of theme.
     pub root_id: Option<InventoryItemId>,
-    /// The setting it belongs to.
+    /// The theme: the setting that it belongs to.
     pub theme: String,
-    /// What it is called.
+    /// The name or title.
     pub name: String,
-    /// `weapon`, `armor`, `container`, ….
+    /// The type in free text, such as `weapon`, `armor` or `container`.
     pub item_type: String,
-    /// How many.
+    /// The number of pieces.
     pub quantity: i64,
-    /// Whether it is worn or held.
+    /// Whether the character wears or holds it.
     pub equipped: bool,
-    /// The tie to its character.
+    /// The attunement to its character.
     pub attunement: Attunement,
-    /// The item it lies in.
+    /// The container that it is in.
     pub container: Option<InventoryItemId>,
-    /// What somebody wrote down about it.
+    /// Notes in free text.
     pub notes: Option<String>,
-    /// Everything else.
+    /// Any other data, as a JSON object.
     pub data: Document,
-    /// Revision and times.
+    /// The revision, and when it was created, changed and deleted.
     pub meta: Meta,
 }
 
 impl InventoryItem {
-    /// One live item of `character`, carried, with nothing special about it.
+    /// One live item of `character`, with default values.
     #[must_use]
     pub fn new(character: CharacterId, name: impl Into<String>, at: Timestamp) -> Self {
         Self {
@@ -102,7 +102,7 @@ impl InventoryItem {
         }
     }
 
-    /// Every rule this item breaks by itself.
+    /// Every rule that this item breaks on its own.
     #[must_use]
     pub fn check(&self) -> Violations {
         let mut violations = Violations::default();

@@ -1,4 +1,4 @@
-//! The journal: what happened, what was won, what is still to do, and who was met.
+//! The journal: entries, experience entries, quests and relationships.
 
 use crate::{
     CharacterId, Document, ExperienceEntryId, JournalEntryId, Meta, NpcRelationshipId, QuestId, Timestamp, Violations,
@@ -20,39 +20,39 @@ pub const MAX_TAG: usize = check::MAX_WORD;
 /// Longest type of a relationship, in Unicode scalar values.
 pub const MAX_RELATIONSHIP_TYPE: usize = check::MAX_WORD;
 
-/// Most tags of one entry.
+/// Maximum number of tags of one entry.
 pub const MAX_TAGS: usize = 100;
 
 /// An entry of a character's journal.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct JournalEntry {
-    /// Identity; never changes.
+    /// The unique id; never changes.
     pub id: JournalEntryId,
-    /// Whose journal it is in.
+    /// The character.
     pub character_id: CharacterId,
-    /// `session`, `milestone`, `note`, `downtime`, ….
+    /// The type in free text, such as `session`, `milestone`, `note` or `downtime`.
     pub entry_type: String,
     /// When it happened.
     pub timestamp: Timestamp,
-    /// Its title.
+    /// The title.
     pub title: String,
-    /// Its text.
+    /// The text.
     pub content: String,
-    /// Words to find it by; no commas in them.
+    /// Tags to find it by, without commas.
     pub tags: Vec<String>,
-    /// The number of the session it tells of.
+    /// The number of the session that it is about.
     pub session_number: Option<i64>,
     /// When that session was played.
     pub session_date: Option<Timestamp>,
-    /// Who led that session.
+    /// The name of the user who led that session.
     pub dm_name: Option<String>,
-    /// What that session was about.
+    /// A summary of that session.
     pub session_summary: Option<String>,
-    /// Whether it still counts.
+    /// Whether the entry is active.
     pub is_active: bool,
-    /// Everything else.
+    /// Any other data, as a JSON object.
     pub data: Document,
-    /// Revision and times.
+    /// The revision, and when it was created, changed and deleted.
     pub meta: Meta,
 }
 
@@ -78,7 +78,7 @@ impl JournalEntry {
         }
     }
 
-    /// Every rule this entry breaks by itself.
+    /// Every rule that this entry breaks on its own.
     #[must_use]
     pub fn check(&self) -> Violations {
         let mut violations = Violations::default();
@@ -109,28 +109,28 @@ impl JournalEntry {
     }
 }
 
-/// Experience that was won.
+/// A record of experience that was won.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ExperienceEntry {
-    /// Identity; never changes.
+    /// The unique id; never changes.
     pub id: ExperienceEntryId,
-    /// Who won it.
+    /// The character that won it.
     pub character_id: CharacterId,
-    /// The journal entry that tells of it.
+    /// The id of the journal entry about it.
     pub journal_entry_id: JournalEntryId,
-    /// How much.
+    /// The amount of experience.
     pub amount: i64,
-    /// `combat`, `story`, ….
+    /// The source in free text, such as `combat` or `story`.
     pub source: String,
-    /// What for.
+    /// The reason in free text.
     pub reason: String,
-    /// When.
+    /// When it was won.
     pub timestamp: Timestamp,
-    /// The session, in the words of whoever counts sessions.
+    /// The id of the session, as the client counts sessions.
     pub session_id: Option<Uuid>,
-    /// Everything else.
+    /// Any other data, as a JSON object.
     pub data: Document,
-    /// Revision and times.
+    /// The revision, and when it was created, changed and deleted.
     pub meta: Meta,
 }
 
@@ -152,7 +152,7 @@ impl ExperienceEntry {
         }
     }
 
-    /// Every rule this entry breaks by itself.
+    /// Every rule that this entry breaks on its own.
     #[must_use]
     pub fn check(&self) -> Violations {
         let mut violations = Violations::default();
@@ -166,62 +166,62 @@ impl ExperienceEntry {
     }
 }
 
-/// How a quest stands.
+/// The status of a quest.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum QuestStatus {
-    /// Under way.
+    /// It is in progress.
     #[default]
     Active,
-    /// Done.
+    /// It was completed.
     Completed,
-    /// Lost.
+    /// It failed.
     Failed,
-    /// Given up.
+    /// The character abandoned it.
     Abandoned,
 }
 
-/// How much a quest matters.
+/// The importance of a quest.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum QuestImportance {
-    /// Hardly.
+    /// Lower than most.
     Low,
-    /// As most do.
+    /// Normal; the default.
     #[default]
     Normal,
-    /// Much.
+    /// Higher than most.
     High,
-    /// Everything hangs on it.
+    /// The highest importance.
     Critical,
 }
 
 /// A quest.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Quest {
-    /// Identity; never changes.
+    /// The unique id; never changes.
     pub id: QuestId,
-    /// Whose it is.
+    /// The character that owns it.
     pub character_id: CharacterId,
-    /// The journal entry that tells of it.
+    /// The id of the journal entry about it.
     pub journal_entry_id: JournalEntryId,
-    /// What it is called.
+    /// The title.
     pub title: String,
-    /// What is to be done.
+    /// The task, in free text.
     pub description: String,
-    /// How it stands.
+    /// The status.
     pub status: QuestStatus,
-    /// How much it matters.
+    /// The importance.
     pub importance: QuestImportance,
-    /// Who gave it.
+    /// The name of the one who assigned the quest.
     pub assigned_by: Option<String>,
-    /// What there is to win.
+    /// The rewards.
     pub rewards: Document,
-    /// The steps, oldest first: any JSON.
+    /// The steps, oldest first, each any JSON value.
     pub progress: Vec<Value>,
-    /// Everything else.
+    /// Any other data, as a JSON object.
     pub data: Document,
-    /// Revision and times.
+    /// The revision, and when it was created, changed and deleted.
     pub meta: Meta,
 }
 
@@ -245,7 +245,7 @@ impl Quest {
         }
     }
 
-    /// Every rule this quest breaks by itself.
+    /// Every rule that this quest breaks on its own.
     #[must_use]
     pub fn check(&self) -> Violations {
         let mut violations = Violations::default();
@@ -262,30 +262,30 @@ impl Quest {
     }
 }
 
-/// What a character is to somebody else.
+/// A relationship of a character to a non-player character (NPC).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct NpcRelationship {
-    /// Identity; never changes.
+    /// The unique id; never changes.
     pub id: NpcRelationshipId,
-    /// Whose it is.
+    /// The character that owns it.
     pub character_id: CharacterId,
-    /// The journal entry that tells of it.
+    /// The id of the journal entry about it.
     pub journal_entry_id: JournalEntryId,
-    /// The other one, where somebody keeps a register of them.
+    /// The id of the NPC, when it has one.
     pub npc_id: Option<Uuid>,
-    /// What the other one is called.
+    /// The name of the NPC.
     pub npc_name: String,
-    /// `friend`, `rival`, ….
+    /// The type in free text, such as `friend` or `rival`.
     pub relationship_type: String,
-    /// How they stand: -100 to 100.
+    /// The standing, -100 to 100.
     pub standing: i64,
-    /// What somebody wrote down about it.
+    /// Notes in free text.
     pub notes: Option<String>,
     /// When they last met.
     pub last_interaction: Option<Timestamp>,
-    /// Everything else.
+    /// Any other data, as a JSON object.
     pub data: Document,
-    /// Revision and times.
+    /// The revision, and when it was created, changed and deleted.
     pub meta: Meta,
 }
 
@@ -316,7 +316,7 @@ impl NpcRelationship {
         }
     }
 
-    /// Every rule this relationship breaks by itself.
+    /// Every rule that this relationship breaks on its own.
     #[must_use]
     pub fn check(&self) -> Violations {
         let mut violations = Violations::default();

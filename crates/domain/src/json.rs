@@ -1,4 +1,4 @@
-//! Reading JSON text: what a parser would alter or crash on is refused, and numbers stay as they are spelled.
+//! Reads JSON text: rejects what a parser would alter or crash on, and keeps the spelling of numbers.
 
 mod scan;
 
@@ -8,16 +8,16 @@ pub(crate) use scan::{Survey, survey};
 use crate::size;
 use serde::de::DeserializeOwned;
 
-/// How deep a [`Document`](crate::Document) may be nested, itself counted as one level.
+/// Maximum nesting of a [`Document`](crate::Document), including its own level.
 pub const MAX_DEPTH: usize = 128;
 
-/// How deep a whole message may be nested: a document inside the envelopes that our contracts put around it.
+/// Maximum nesting of a whole message: a document inside the envelopes of our contracts.
 pub const MAX_MESSAGE_DEPTH: usize = MAX_DEPTH + 16;
 
 /// Scans and parses a message of our own contracts, at the nesting those need.
 ///
 /// # Errors
-/// What the [`scan`] refuses, or the parser's error with line and column.
+/// What the [`scan`] rejects, or the error of the parser with line and column.
 pub fn parse<T: DeserializeOwned>(text: &[u8]) -> serde_json::Result<T> {
     parse_within(text, size::MAX_MESSAGE_VALUES)
 }
@@ -39,9 +39,9 @@ pub(crate) fn parse_scanned<T: DeserializeOwned>(text: &[u8]) -> serde_json::Res
     Ok(value)
 }
 
-/// Whether the text of one JSON value, which is known to be well-formed, is to the letter what `serde_json` writes of the
-/// value it parses to: no spaces, members sorted, no two of one name and none reserved, exponents and strings in their one form. False also
-/// where that would be long to find out, and for what is nested deeper than `max_depth`.
+/// Whether the text of one JSON value, which is known to be well-formed, equals what `serde_json` writes for its value:
+/// no spaces, members sorted, no two of one name and none reserved, exponents and strings in their one form. False also
+/// where the check would be expensive, and for nesting deeper than `max_depth`.
 pub(crate) fn is_as_written(text: &str, max_depth: usize) -> bool {
     let bytes = text.as_bytes();
     let from = |start: usize| bytes.get(start..).unwrap_or_default();
@@ -108,7 +108,7 @@ fn is_in_number(byte: u8) -> bool {
     matches!(byte, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E')
 }
 
-/// The parser writes the sign of an exponent and a small `e`, and keeps all else of a number.
+/// The parser writes the sign of an exponent and a small `e`, and keeps the rest of a number.
 fn is_number_as_written(number: &[u8]) -> bool {
     let sign_follows = |at: usize| matches!(number.get(at + 1), Some(b'+' | b'-'));
     number.iter().enumerate().all(|(at, byte)| match byte {
@@ -123,7 +123,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// Text of JSON values of every kind, written as nobody has to write them: spaces, escapes, members in any order.
+    /// Text of JSON values of every kind, in unusual spelling: spaces, escapes, members in any order.
     fn any_text() -> impl Strategy<Value = String> {
         let number = prop_oneof![
             any::<i64>().prop_map(|n| n.to_string()),

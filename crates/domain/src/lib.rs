@@ -1,7 +1,7 @@
-//! The game's own words: identifiers, entities and the rules that need no input or output.
+//! The domain: identifiers, entities and the rules that need no input or output.
 //!
-//! Nothing here is asynchronous, knows HTTP, or knows how anything is stored. Every entity is plain
-//! data with a [`Meta`] block, and says through `check` which of its fields break a rule.
+//! Nothing here is asynchronous or depends on HTTP or storage. Every entity is plain data with a [`Meta`] block, and
+//! its `check` returns the fields that break a rule.
 #![warn(missing_debug_implementations)]
 
 #[cfg(doctest)]

@@ -1,15 +1,15 @@
-//! Reads the members of a document that acts compute with. There is no second place that does: a member that is there
-//! and cannot be read makes the act be refused, so that no act overwrites what it does not understand.
+//! Reads the members of a document that acts compute with. This is the only place: an act with an unreadable member is
+//! rejected, so that it does not overwrite unknown data.
 
 use crate::{Document, Refusal, Violation, number};
 use rust_decimal::Decimal;
 use serde_json::{Map, Value};
 use std::ops::RangeInclusive;
 
-/// The rule of a refusal by a member that an act cannot read.
+/// The rule that rejects an act with an unreadable member.
 pub const UNREADABLE: &str = "unreadable-member";
 
-/// Longest part of an unreadable value that a refusal shows, in Unicode scalar values.
+/// Longest part of an unreadable value in a rejection, in Unicode scalar values.
 const SHOWN: usize = 60;
 
 /// A member of a document. `null` counts as missing.
@@ -19,7 +19,7 @@ pub(crate) struct Member<'a> {
     value: Option<&'a Value>,
 }
 
-/// A member that is there and is not what an act can compute with.
+/// A member that an act cannot compute with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Unreadable {
     path: String,
@@ -28,12 +28,12 @@ pub(crate) struct Unreadable {
 }
 
 impl Unreadable {
-    /// The refusal of an act, by a rule of its own.
+    /// The rejection of an act, by a specific rule.
     pub(crate) fn refused_by(self, rule: &'static str) -> Refusal {
         Refusal { rule: rule.into(), ..self.into() }
     }
 
-    /// The fault of a row that may not hold this.
+    /// The fault of a row with this member.
     pub(crate) fn into_violation(self) -> Violation {
         Violation::new(self.path, format!("must be {}", self.wanted))
     }
@@ -57,7 +57,7 @@ impl<'a> Member<'a> {
         Self { path: format!("{path}.{name}"), value }
     }
 
-    /// Where it is, from the row: `data.currency.gp`.
+    /// Its path from the row: `data.currency.gp`.
     pub(crate) fn path(&self) -> &str {
         &self.path
     }

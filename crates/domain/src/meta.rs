@@ -1,10 +1,10 @@
-//! What every stored entity carries beside its own fields.
+//! The fields that every stored entity has.
 
 use crate::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// How often an entity has changed: 1 when it is created, one more at each change.
+/// The revision of an entity: 1 when it is created, one more at each change.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Revision(pub u64);
@@ -29,9 +29,9 @@ impl fmt::Display for Revision {
 /// Revision and times of an entity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Meta {
-    /// Set by the storage, whatever the writer put here.
+    /// Set by the storage; the value of the writer is ignored.
     pub revision: Revision,
-    /// When the entity came to be; never changes afterwards.
+    /// When the entity was created; never changes.
     pub created_at: Timestamp,
     /// When it was last changed.
     pub updated_at: Timestamp,

@@ -14,11 +14,11 @@ use crate::{
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// The member of [`CharacterProgress::data`] that holds the level which was reached otherwise than by experience, and
-/// which no loss of experience takes away.
+/// The member of [`CharacterProgress::data`] with the level that was reached by other means than experience. No loss of
+/// experience removes it.
 const GRANTED: &str = "granted_level";
 
-/// Most experience that a character can have, and that can be won at once.
+/// Maximum experience of a character, and of one award.
 pub const MAX_EXPERIENCE: i64 = 1_000_000_000_000;
 /// The highest level.
 pub const MAX_LEVEL: u8 = 20;
@@ -28,7 +28,7 @@ pub const THRESHOLDS: [i64; 19] = [
     195_000, 225_000, 265_000, 305_000, 355_000,
 ];
 
-/// The level that so much experience makes: 1 to 20.
+/// The level for this experience, 1 to 20.
 #[must_use]
 pub fn level_of(experience: i64) -> u8 {
     let passed = THRESHOLDS.iter().take_while(|threshold| **threshold <= experience).count();
@@ -53,28 +53,28 @@ pub fn improves_ability_score(level: u8) -> bool {
     matches!(level, 4 | 8 | 12 | 16 | 19)
 }
 
-/// How far a character has come. There is one of it for a character, or none yet.
+/// The progress of a character. A character has one, or none yet.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CharacterProgress {
-    /// Identity; never changes.
+    /// The unique id; never changes.
     pub id: CharacterProgressId,
-    /// Whose it is.
+    /// The character that owns it.
     pub character_id: CharacterId,
-    /// All experience won so far.
+    /// The total experience.
     pub experience_points: i64,
-    /// 1 to 20.
+    /// The level, 1 to 20.
     pub current_level: u8,
-    /// The level before that; 0 when there was none.
+    /// The previous level; 0 when there was none.
     pub previous_level: u8,
     /// When the level last changed.
     pub level_updated_at: Option<Timestamp>,
-    /// What was reached, oldest first: `id`, `title`, `description`, `type`, `achieved_at`, `data`.
+    /// The milestones, oldest first: `id`, `title`, `description`, `type`, `achieved_at`, `data`.
     pub milestones: Vec<Value>,
-    /// What was achieved, oldest first; the same members, no title twice.
+    /// The achievements, oldest first, with the same members. Titles are unique.
     pub achievements: Vec<Value>,
-    /// Everything else.
+    /// Any other data, as a JSON object.
     pub data: Document,
-    /// Revision and times.
+    /// The revision, and when it was created, changed and deleted.
     pub meta: Meta,
 }
 
@@ -119,8 +119,8 @@ impl CharacterProgress {
         }
     }
 
-    /// Adds experience, or takes it away. A level that was reached otherwise is kept through both; so what is won and
-    /// lost again, in whatever order, leaves the level where it was.
+    /// Adds or subtracts experience. A level that was reached by other means is kept, so gains and losses that cancel
+    /// out leave the level unchanged.
     ///
     /// # Errors
     /// `not-enough-experience` when there would be less than none, `too-much-experience` when there would be more than
@@ -129,11 +129,15 @@ impl CharacterProgress {
         let before = self.experience_points;
         let after = before.saturating_add(amount);
         if after < 0 {
-            let reason = format!("there are {before} experience points, and {} were to go", amount.unsigned_abs());
+            let reason = format!(
+                "the character has {before} experience points, fewer than the {} to subtract",
+                amount.unsigned_abs()
+            );
             return Err(Refusal::new("not-enough-experience", reason));
         }
         if after > MAX_EXPERIENCE {
-            let reason = format!("there are {before} experience points, and at most {MAX_EXPERIENCE} can be had");
+            let reason =
+                format!("the character has {before} experience points; the total must not exceed {MAX_EXPERIENCE}");
             return Err(Refusal::new("too-much-experience", reason));
         }
         let from = self.current_level;
@@ -153,8 +157,8 @@ impl CharacterProgress {
         Ok(LevelChange { from, to })
     }
 
-    /// The level that was reached otherwise than by experience: the present one when experience does not make it, or
-    /// one that was noted earlier and has not been lost since.
+    /// The level that was reached by other means than experience: the current one when experience does not give it, or
+    /// one that was recorded earlier.
     fn granted_level(&self) -> Result<Option<u8>, Refusal> {
         let noted = Member::of(&self.data, "progress.data", GRANTED).whole(1..=MAX_LEVEL.into())?;
         if self.current_level > level_of(self.experience_points) {
@@ -171,7 +175,7 @@ impl CharacterProgress {
         titles.map(text::normalized).any(|title| title == wanted)
     }
 
-    /// Every rule this progress breaks by itself.
+    /// Every rule that this progress breaks on its own.
     #[must_use]
     pub fn check(&self) -> Violations {
         let mut violations = Violations::default();

@@ -1,8 +1,8 @@
-//! How large documents and rows may be. Every limit of a door on the way of a row is derived from these.
+//! The maximum sizes of documents and rows. Every limit on the path of a row is derived from these.
 //!
-//! Bytes alone do not bound the memory that a parsed text takes: each JSON value takes some 30 bytes, and one that is alone
-//! in its object some 600, while its text may have 2. So each limit in bytes has one in JSON values beside it. Every
-//! object, array, text, number, `true`, `false` and `null` is a value; the name of a member is not.
+//! Bytes alone do not bound the memory that a parsed text takes: each JSON value takes some 30 bytes, and one that is
+//! alone in its object some 600, while its text may have 2. So each limit in bytes has a second one in JSON values.
+//! Every object, array, text, number, `true`, `false` and `null` is a value; the name of a member is not.
 
 use crate::Violations;
 use serde::Serialize;
@@ -15,14 +15,14 @@ pub const MAX_DOCUMENT: usize = 1 << 20;
 /// The maximum number of JSON values in one document of a row, or in one list in it.
 pub const MAX_VALUES: usize = 1 << 16;
 
-/// Largest JSON text of a whole row, in bytes as anybody writes it. It leaves room for every document and text of a row,
+/// Largest JSON text of a whole row, in bytes, in any spelling. It leaves room for every document and text of a row,
 /// for members that are only read, and for spaces and escapes. 8 MiB.
 pub const MAX_ROW: usize = 8 * MAX_DOCUMENT;
 
-/// The maximum number of JSON values in a whole row as anybody writes it: two full documents.
+/// The maximum number of JSON values in a whole row, in any spelling: two full documents.
 pub const MAX_ROW_VALUES: usize = 2 * MAX_VALUES;
 
-/// Largest request that creates many rows at once, in bytes. 32 MiB.
+/// Largest request for a bulk of rows, in bytes. 32 MiB.
 pub const MAX_BULK: usize = 4 * MAX_ROW;
 
 /// The maximum number of JSON values in such a request: a thousand in each of a thousand rows.

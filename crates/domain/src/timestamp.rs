@@ -1,4 +1,4 @@
-//! Points in time: one type, one range, one parser and one writer for all doors.
+//! Points in time: one type, one range, one parser and one writer for every interface.
 
 use jiff::{
     SignedDuration,
@@ -36,10 +36,10 @@ pub struct Timestamp(i64);
 /// Why a text or a number is not a [`Timestamp`]; the message says what would be right.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidTimestamp {
-    /// It is no time with an offset.
+    /// It is not a time with an offset.
     #[error("must be a time with an offset in RFC 3339, such as 2026-01-31T12:00:00Z")]
     Syntax,
-    /// It is a time that is not kept.
+    /// It is a time outside the range.
     #[error("must be a time from 0001-01-01T00:00:00Z to 9999-12-31T23:59:59.999999Z")]
     Range,
 }
@@ -81,7 +81,7 @@ impl Timestamp {
         self.saturating_add(Duration::from_micros(1))
     }
 
-    /// So much later, at most [`Timestamp::MAX`].
+    /// Later by `duration`, at most [`Timestamp::MAX`].
     #[must_use]
     pub fn saturating_add(self, duration: Duration) -> Self {
         let microseconds = i64::try_from(duration.as_micros()).unwrap_or(i64::MAX);
@@ -94,7 +94,7 @@ impl Timestamp {
         Duration::from_micros(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or_default())
     }
 
-    /// So much earlier, at least [`Timestamp::MIN`].
+    /// Earlier by `duration`, at least [`Timestamp::MIN`].
     #[must_use]
     pub fn saturating_sub(self, duration: Duration) -> Self {
         let microseconds = i64::try_from(duration.as_micros()).unwrap_or(i64::MAX);

@@ -1,4 +1,4 @@
-//! Versions: what a character was, and how it became what it is.
+//! Versions: the earlier states of a character, and the changes between them.
 
 mod changes;
 #[cfg(test)]
@@ -20,23 +20,23 @@ use uuid::Uuid;
 pub struct CharacterVersion {
     /// Identity: [`CharacterVersionId::of`] the character at the revision of the state.
     pub id: CharacterVersionId,
-    /// Whose version it is.
+    /// The character.
     pub character_id: CharacterId,
-    /// The version it grew out of: the one before, or, after a change of theme, one of the character before.
+    /// The previous version. After a change of theme, that is one of the previous character.
     pub parent_id: Option<CharacterVersionId>,
-    /// The version whose state it brought back.
+    /// The version whose state it restored.
     pub restored_from: Option<CharacterVersionId>,
-    /// Who made the change, in the words of whoever knows people.
+    /// The author of the change, as the client names it.
     pub author: Option<String>,
-    /// Which act made it: `character.updated`, `inventory.equipped`, ….
+    /// The operation that created it, such as `character.updated` or `inventory.equipped`.
     pub reason: String,
-    /// What somebody called it.
+    /// The label that a user gave it.
     pub label: Option<String>,
     /// The character after the change.
     pub state: Character,
-    /// What changed of the character since the parent, as JSON Patch (RFC 6902).
+    /// The changes of the character since the previous version, as JSON Patch (RFC 6902).
     pub changes: Vec<Value>,
-    /// What changed with it: rows of other kinds.
+    /// The rows of other kinds that changed together with it.
     pub related: Vec<RelatedChange>,
     /// Revision and times of this record.
     pub meta: Meta,
@@ -47,7 +47,7 @@ pub struct CharacterVersion {
 pub struct RelatedChange {
     /// The kind of row: `inventory_item`.
     pub kind: String,
-    /// Which.
+    /// The id of the row.
     pub id: Uuid,
     /// `create`, `replace`, `delete` or `restore`.
     pub change: String,
@@ -63,7 +63,7 @@ pub const MAX_CHANGED_VALUES: usize = 4 * size::MAX_VALUES;
 pub const MAX_REASON: usize = 500;
 
 impl CharacterVersion {
-    /// The version of `after`, which carries the revision it will have, when it grew out of `before`.
+    /// The version of `after`, which has its future revision, as the successor of `before`.
     #[must_use]
     pub fn of(before: Option<&Character>, after: Character, reason: impl Into<String>, at: Timestamp) -> Self {
         Self {
@@ -81,7 +81,7 @@ impl CharacterVersion {
         }
     }
 
-    /// Every rule this version breaks by itself.
+    /// Every rule that this version breaks on its own.
     #[must_use]
     pub fn check(&self) -> Violations {
         let mut violations = Violations::default();

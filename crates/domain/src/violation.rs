@@ -46,7 +46,7 @@ impl fmt::Display for Violation {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Violations {
     listed: Vec<Violation>,
-    /// How many are not listed. When there are any, the last of the list says so.
+    /// How many are not listed. When there are any, the last of the list counts them.
     more: usize,
 }
 

@@ -1,14 +1,14 @@
 use secrecy::SecretString;
 use url::Url;
 
-/// Where events go and with which key: `https://<key>@<host>/<project>`.
+/// The address and the key of a Sentry: `https://<key>@<host>/<project>`.
 #[derive(Clone, Debug)]
 pub struct Dsn {
     pub(crate) endpoint: Url,
     pub(crate) key: SecretString,
 }
 
-/// Not the DSN of a Sentry. The message does not repeat it, since it holds a key.
+/// Not the DSN of a Sentry. The message does not repeat it, because it contains a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be a Sentry DSN: http:// or https://, a key, @, a host, /, and the number of a project")]
 pub struct InvalidDsn;

@@ -3,7 +3,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-/// The envelope that tells of one failure: three lines, of which the last is the event.
+/// The envelope of one failure: three lines, of which the last is the event.
 pub(crate) fn envelope(failure: &Failure, release: &str, now: Timestamp) -> String {
     let id = Uuid::new_v4().simple().to_string();
     let event = event(failure, release, &id, now).to_string();

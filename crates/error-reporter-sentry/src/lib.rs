@@ -1,7 +1,7 @@
-//! Tells failed operations to a Sentry, or to whatever speaks its envelope protocol.
+//! Reports failed operations to a Sentry, or to any server with its envelope protocol.
 //!
-//! A crate of its own, because it makes HTTP requests: those of the service's work leave at the waist of
-//! `character-storage-http`, and these must not, since they are needed most when that waist has nothing to give.
+//! It is a separate crate because it sends HTTP requests outside of the transport stack of `character-storage-http`:
+//! reports are needed most when that stack fails.
 #![warn(missing_debug_implementations)]
 
 mod dsn;

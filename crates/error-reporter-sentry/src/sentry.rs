@@ -12,30 +12,31 @@ use tokio::{
     task::JoinHandle,
 };
 
-/// At most so many reports wait; what comes beyond is dropped.
+/// Maximum number of queued reports; further ones are dropped.
 const QUEUE: usize = 64;
 /// How long one report may take to be delivered.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// How long nothing is sent after a Sentry that asked for peace without saying how long.
+/// How long to pause after a Sentry demanded a pause without a length.
 const PEACE: Duration = Duration::from_secs(60);
-/// The longest peace that is kept.
+/// The longest pause.
 const LONGEST_PEACE: Duration = Duration::from_secs(3600);
 
-/// Tells failures to a Sentry, from a task of its own: who reports never waits, and what cannot be delivered at the first
-/// try is dropped, since the log has it anyway. Ends when it is dropped.
+/// Reports failures to a Sentry, from a separate task: callers never wait, and a report that cannot be delivered at the
+/// first attempt is dropped, because the log contains it anyway. Ends when it is dropped.
 #[derive(Debug)]
 pub struct Sentry {
     queue: mpsc::Sender<Failure>,
     task: JoinHandle<()>,
 }
 
-/// No HTTP client can be made.
+/// The HTTP client cannot be built.
 #[derive(Debug, thiserror::Error)]
 #[error("no HTTP client can be made for Sentry")]
 pub struct ConnectError(#[source] reqwest::Error);
 
 impl Sentry {
-    /// Tells the Sentry of `dsn`; `release` is the version of the service. Makes no connection yet. Needs a Tokio runtime.
+    /// Reports to the Sentry of `dsn`; `release` is the version of the service. Does not connect yet. Requires a Tokio
+    /// runtime.
     ///
     /// # Errors
     /// [`ConnectError`] when the TLS set-up cannot be used.
@@ -56,7 +57,7 @@ impl Drop for Sentry {
 impl ErrorReporter for Sentry {
     fn report(&self, failure: &Failure) {
         if let Err(TrySendError::Full(_) | TrySendError::Closed(_)) = self.queue.try_send(failure.clone()) {
-            tracing::debug!("a report was dropped, too many wait for Sentry");
+            tracing::debug!("a report was dropped: too many reports wait for Sentry");
         }
     }
 }
@@ -84,8 +85,8 @@ impl Sender {
             silent_until = outcome.as_ref().err().and_then(|lost| lost.peace).map(|peace| Instant::now() + peace);
             // Said once, not once a report.
             match &outcome {
-                Err(lost) if works => tracing::warn!(reason = lost.reason, "Sentry does not take reports"),
-                Ok(()) if !works => tracing::info!("Sentry takes reports again"),
+                Err(lost) if works => tracing::warn!(reason = lost.reason, "Sentry does not accept reports"),
+                Ok(()) if !works => tracing::info!("Sentry accepts reports again"),
                 _ => {}
             }
             works = outcome.is_ok();

@@ -1,10 +1,10 @@
 use crate::Failure;
 
-/// The class of a message keeps at most so many bytes of it.
+/// Maximum length of the class of a message, in bytes.
 const LONGEST: usize = 120;
 
-/// What failures have in common that need to be told only now and then: operation, kind, and the first cause without
-/// what differs from one failure to the next.
+/// The cause of failures, which is reported only now and then: operation, kind, and the first cause without its
+/// variable parts.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Cause {
     /// The operation.

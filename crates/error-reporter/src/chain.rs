@@ -2,7 +2,7 @@ use crate::Redactor;
 use serde::Serialize;
 use std::{error::Error, fmt};
 
-/// At most so many causes are followed; a chain may be a ring.
+/// Maximum number of causes to follow, because a chain may be a ring.
 const LONGEST: usize = 8;
 
 /// The messages of an error and of what caused it, outermost first, without secrets or contents.

@@ -2,7 +2,7 @@ use crate::{Cause, Chain};
 use serde::Serialize;
 use uuid::Uuid;
 
-/// A failed operation: what failed, why, and what a person needs to find it again.
+/// A failed operation: what failed, why, and the ids to find it in the logs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Failure {
     /// The service that failed.
@@ -16,12 +16,12 @@ pub struct Failure {
     /// The row concerned, when it is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub row: Option<Row>,
-    /// Whether a write may have taken effect all the same.
+    /// Whether a write may have taken effect.
     pub outcome_unknown: bool,
-    /// How often it was tried, where that is known.
+    /// The number of attempts, when it is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub attempts: Option<u32>,
-    /// What the circuit breaker did at that moment, where there is one: `closed`, `open`, `half_open`.
+    /// The state of the circuit breaker at that moment, when there is one: `closed`, `open` or `half_open`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub breaker: Option<&'static str>,
     /// The request that it was a part of.
@@ -30,7 +30,7 @@ pub struct Failure {
     /// The trace that it was a part of.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub trace_id: Option<String>,
-    /// How many operations this tells of; more than one when they failed together or were held back.
+    /// The number of operations in this report; more than one when they failed together or were held back.
     pub occurrences: u64,
     /// Whether it stands for failures of the same cause that were held back.
     pub is_summary: bool,
@@ -46,7 +46,7 @@ pub struct Row {
 }
 
 impl Failure {
-    /// One failure of this kind in this operation; the context is filled in by who knows it.
+    /// One failure of this kind in this operation; callers add the context that they know.
     #[must_use]
     pub fn new(service: &'static str, operation: &'static str, kind: &'static str, chain: Chain) -> Self {
         Self {
@@ -65,7 +65,7 @@ impl Failure {
         }
     }
 
-    /// What it has in common with others that need no telling of their own.
+    /// The cause, by which failures are grouped.
     #[must_use]
     pub fn cause(&self) -> Cause {
         Cause::of(self)

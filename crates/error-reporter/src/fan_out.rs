@@ -1,12 +1,12 @@
 use crate::{ErrorReporter, Failure};
 use std::sync::Arc;
 
-/// Tells several, in their order.
+/// Reports to several reporters, in their order.
 #[derive(Clone, Debug, Default)]
 pub struct FanOut(Vec<Arc<dyn ErrorReporter>>);
 
 impl FanOut {
-    /// Tells all of these.
+    /// Reports to all of these.
     #[must_use]
     pub fn new(reporters: Vec<Arc<dyn ErrorReporter>>) -> Self {
         Self(reporters)

@@ -1,6 +1,6 @@
-//! One port through which every failed operation is told, once, and the adapters that need nothing but this process.
+//! The port that reports every failed operation once, and its adapters within this process.
 //!
-//! What is told is a [`Failure`]. Its texts can be made by a [`Redactor`] alone, so no adapter ever sees a token or the
+//! A report is a [`Failure`]. Only a [`Redactor`] can create its texts, so no adapter ever receives a token or the
 //! contents of a character.
 #![warn(missing_debug_implementations)]
 
@@ -26,12 +26,12 @@ pub use redactor::Redactor;
 
 use std::{fmt::Debug, sync::Arc};
 
-/// Where failed operations are told.
+/// A receiver of reports about failed operations.
 ///
-/// Called once for each failed operation, however often it was tried, in the task that failed: it must neither block nor
-/// panic, and what it cannot deliver is lost.
+/// Called once for each failed operation, regardless of retries, in the task that failed. It must neither block nor
+/// panic; a report that it cannot deliver is lost.
 pub trait ErrorReporter: Debug + Send + Sync + 'static {
-    /// Tells of one failure.
+    /// Reports one failure.
     fn report(&self, failure: &Failure);
 }
 

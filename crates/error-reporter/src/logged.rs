@@ -1,4 +1,4 @@
-//! What a log line may hold of an error, wherever in the process it is written.
+//! Redaction of errors for log lines, for the whole process.
 
 use crate::{Chain, Redactor};
 use std::{error::Error, sync::OnceLock};
@@ -7,27 +7,27 @@ use std::{error::Error, sync::OnceLock};
 static OF_THE_PROCESS: OnceLock<Redactor> = OnceLock::new();
 
 impl Redactor {
-    /// Has [`redacted`] and [`redacted_text`] leave out the secrets of this one too, from now on and in the whole process.
-    /// The log of a process is one, and so is what it must not hold. A second call changes nothing.
+    /// From now on [`redacted`] and [`redacted_text`] also remove the secrets of this redactor, in the whole process,
+    /// because a process has one log. A second call has no effect.
     pub fn install(self) {
         // An embedding program may have installed its own; that one then stays.
         let _ = OF_THE_PROCESS.set(self);
     }
 }
 
-/// The error and its causes, fit for a log line.
+/// The error and its causes, redacted for a log line.
 #[must_use]
 pub fn redacted(error: &(dyn Error + 'static)) -> Chain {
     OF_THE_PROCESS.get().map_or_else(|| Chain::of(error, &Redactor::default()), |redactor| Chain::of(error, redactor))
 }
 
-/// A text that may quote what was sent or stored, fit for a log line.
+/// A text that may quote requests or stored data, redacted for a log line.
 #[must_use]
 pub fn redacted_text(text: &str) -> String {
     OF_THE_PROCESS.get().map_or_else(|| Redactor::default().redact(text), |redactor| redactor.redact(text))
 }
 
-/// A value of the configuration as it may be shown: of a URL, or what was meant as one, neither user and password nor query.
+/// A value of the configuration that is safe to show: a URL, or an attempt at one, loses user, password and query.
 #[must_use]
 pub fn without_credentials(value: &str) -> String {
     let shown = value.split(['?', '#']).next().unwrap_or_default();

@@ -9,18 +9,18 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Tells the time; [`Instant::now`] outside of tests.
+/// The clock; [`Instant::now`] outside of tests.
 pub type Clock = Arc<dyn Fn() -> Instant + Send + Sync>;
 
 /// How long failures of one cause are counted together.
 const WINDOW: Duration = Duration::from_secs(60);
-/// At most so many causes are told apart; what comes beyond shares one.
+/// Maximum number of separate causes; all further ones share one.
 const CAUSES: usize = 256;
 
-/// Tells at most so many failures of one [`Cause`] in a minute, and after that minute one summary with the number of
-/// those held back.
+/// Reports at most a fixed number of failures of one [`Cause`] in a minute, and after that minute one summary with the
+/// number of those held back.
 ///
-/// A summary goes out with the next failure, or with [`flush`](Self::flush), which is to be called now and then.
+/// A summary is sent with the next failure, or with [`flush`](Self::flush), which must be called periodically.
 pub struct RateLimited<R> {
     inner: R,
     per_minute: u64,
@@ -55,7 +55,7 @@ where
 }
 
 impl<R: ErrorReporter> RateLimited<R> {
-    /// Tells `inner` at most `per_minute` failures of one cause.
+    /// Passes at most `per_minute` failures of one cause to `inner`.
     #[must_use]
     pub fn new(inner: R, per_minute: u32, clock: Clock) -> Self {
         let windows = Mutex::new(HashMap::new());
@@ -63,26 +63,26 @@ impl<R: ErrorReporter> RateLimited<R> {
         Self { inner, per_minute: per_minute.into(), clock, windows, told, held_back }
     }
 
-    /// Failures told one by one so far.
+    /// The number of failures reported one by one so far.
     #[must_use]
     pub fn told(&self) -> u64 {
         self.told.load(Ordering::Relaxed)
     }
 
-    /// Failures held back so far.
+    /// The number of failures held back so far.
     #[must_use]
     pub fn held_back(&self) -> u64 {
         self.held_back.load(Ordering::Relaxed)
     }
 
-    /// Tells the summaries of all minutes that are over.
+    /// Sends the summaries of all minutes that are over.
     pub fn flush(&self) {
         let now = (self.clock)();
         let summaries = ended(&mut self.windows(), now);
         self.tell(&summaries);
     }
 
-    /// Tells the summaries of all minutes, over or not: before the process ends.
+    /// Sends the summaries of all minutes, including the current one: before the process ends.
     pub fn finish(&self) {
         let windows = std::mem::take(&mut *self.windows());
         self.tell(&windows.into_values().filter_map(Window::summary).collect::<Vec<_>>());
@@ -99,7 +99,7 @@ impl<R: ErrorReporter> RateLimited<R> {
     }
 }
 
-/// Takes out the windows that are over and answers what they held back.
+/// Removes the windows that are over, and returns what they held back.
 fn ended(windows: &mut HashMap<Cause, Window>, now: Instant) -> Vec<Failure> {
     let over = |window: &Window| now.saturating_duration_since(window.began) >= WINDOW;
     windows.extract_if(|_, window| over(window)).filter_map(|(_, window)| window.summary()).collect()

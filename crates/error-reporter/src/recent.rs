@@ -6,26 +6,26 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-/// Tells the date; [`Timestamp::now`] outside of tests.
+/// The clock; [`Timestamp::now`] outside of tests.
 pub type WallClock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
-/// Remembers the last failures, each cause once, for a person who asks later.
+/// Remembers the last failures, each cause once, for operators.
 pub struct Recent {
     capacity: usize,
     clock: WallClock,
     causes: Mutex<Vec<(Cause, Remembered)>>,
 }
 
-/// What is known of the failures of one cause.
+/// The failures of one cause.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Remembered {
-    /// When the first was told.
+    /// When the first one was reported.
     pub first: Timestamp,
-    /// When the last was told.
+    /// When the last one was reported.
     pub last: Timestamp,
-    /// How many there were.
+    /// Their number.
     pub count: u64,
-    /// The last of them.
+    /// The last one.
     pub failure: Failure,
 }
 
@@ -36,13 +36,13 @@ impl fmt::Debug for Recent {
 }
 
 impl Recent {
-    /// Remembers at most `capacity` causes; the one that was seen longest ago gives way.
+    /// Remembers at most `capacity` causes, and drops the one that was seen longest ago.
     #[must_use]
     pub fn new(capacity: usize, clock: WallClock) -> Self {
         Self { capacity: capacity.max(1), clock, causes: Mutex::default() }
     }
 
-    /// What is remembered, newest first.
+    /// The remembered failures, newest first.
     #[must_use]
     pub fn all(&self) -> Vec<Remembered> {
         let causes = self.causes.lock().unwrap_or_else(PoisonError::into_inner);

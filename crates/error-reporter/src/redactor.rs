@@ -1,21 +1,21 @@
 use secrecy::{ExposeSecret, SecretString};
 use std::fmt;
 
-/// What stands for something left out.
+/// The replacement of removed text.
 const LEFT_OUT: &str = "…";
-/// A message is cut after so many characters.
+/// Maximum length of a message, in characters.
 const LONGEST: usize = 400;
 /// A longer number may be a value rather than a place, a size or a status.
 const LONGEST_NUMBER: usize = 15;
 /// What introduces credentials, in lower case.
 const SCHEMES: [&str; 2] = ["bearer", "basic"];
 
-/// Makes messages of errors fit to be told: without credentials, and without what a caller has sent or stored.
+/// Redacts messages of errors: removes credentials, and what a caller has sent or stored.
 ///
-/// Messages of other people's errors quote what they stumbled over: parsers the value, databases the row, clients the
-/// address with its query. So whatever stands in quotation marks is left out (but for the name after `missing field`), of
-/// addresses all but scheme, host and port, credentials after `Bearer` and `Basic`, values after `=`, long numbers; and
-/// every secret that the service was configured with, wherever it stands.
+/// Messages of libraries quote their input: parsers the value, databases the row, clients the address with its query.
+/// So the redactor removes quoted text (except the name after `missing field`), everything of addresses except scheme,
+/// host and port, credentials after `Bearer` and `Basic`, values after `=`, long numbers, and every configured secret
+/// anywhere.
 #[derive(Clone, Default)]
 pub struct Redactor {
     secrets: Vec<SecretString>,
@@ -28,7 +28,7 @@ impl fmt::Debug for Redactor {
 }
 
 impl Redactor {
-    /// Leaves out these secrets besides what it always leaves out.
+    /// Also removes these secrets.
     #[must_use]
     pub fn new(secrets: impl IntoIterator<Item = SecretString>) -> Self {
         // Shorter ones are no secrets, and would tear holes into every message.
@@ -36,7 +36,7 @@ impl Redactor {
         Self { secrets: secrets.collect() }
     }
 
-    /// The message, fit to be told.
+    /// The redacted message.
     #[must_use]
     pub fn redact(&self, message: &str) -> String {
         let mut message = message.to_owned();
@@ -55,8 +55,7 @@ fn shortened(text: &str, longest: usize) -> String {
     }
 }
 
-/// The text without what stands in quotation marks, and without values in parentheses after `=`, as PostgreSQL writes
-/// them.
+/// The text without quoted parts, and without values in parentheses after `=`, as PostgreSQL writes them.
 fn unquoted(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
@@ -91,7 +90,7 @@ fn unquoted(text: &str) -> String {
     out
 }
 
-/// Where the mark stands that closes the quotation.
+/// The position of the closing quotation mark.
 fn end_of_quotation(text: &str, close: char) -> Option<usize> {
     let mut escaped = false;
     for (place, c) in text.char_indices() {
@@ -105,7 +104,7 @@ fn end_of_quotation(text: &str, close: char) -> Option<usize> {
     None
 }
 
-/// The text with each word fit to be told.
+/// The text with each word redacted.
 fn words(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut after_scheme = false;

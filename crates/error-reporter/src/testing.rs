@@ -3,7 +3,7 @@
 use crate::{Chain, ErrorReporter, Failure, Redactor};
 use std::{error::Error, fmt, sync::Mutex};
 
-/// An error that says what it is told to.
+/// An error with a given message.
 #[derive(Debug)]
 pub(crate) struct Told(String, Option<Box<Told>>);
 
@@ -33,7 +33,7 @@ pub(crate) fn failure(message: &str) -> Failure {
     Failure::new("character-service", "character.find", "unavailable", chain)
 }
 
-/// Keeps what it is told.
+/// Keeps every report.
 #[derive(Debug, Default)]
 pub(crate) struct Kept(Mutex<Vec<Failure>>);
 

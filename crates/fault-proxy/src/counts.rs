@@ -22,7 +22,7 @@ pub struct Counts {
     pub to_upstream: u64,
     /// Bytes handed to who connected.
     pub to_client: u64,
-    /// Connections that met a fault, and times at which nobody listened.
+    /// Connections that met a fault, and times at which the port was closed.
     pub injected: u64,
     /// The same for each fault by its name; `pass` is none.
     pub by_fault: BTreeMap<&'static str, u64>,

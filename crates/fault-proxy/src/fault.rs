@@ -5,7 +5,7 @@ use std::time::Duration;
 pub enum Fault {
     /// Nothing: bytes pass.
     Pass,
-    /// Nobody listens: the kernel refuses the connection. As the only fault it lasts until the plan changes; as one
+    /// The port is closed: the kernel refuses the connection. As the only fault it lasts until the plan changes; as one
     /// of several it lasts [`REFUSAL`](crate::REFUSAL), however many try meanwhile.
     Refuse,
     /// Accepted and reset at once (`RST`).
@@ -47,7 +47,7 @@ pub enum Fault {
     Corrupt {
         /// Which bytes.
         way: Way,
-        /// One byte in so many, on average.
+        /// One byte in this number, on average.
         one_in: u32,
         /// Where in the connection depends on nothing else.
         seed: u64,
@@ -61,7 +61,7 @@ impl Fault {
         Self::Stall { way: Way::ToClient, at: Mark::Head { and: 0 } }
     }
 
-    /// An answer ends after so many bytes of its body.
+    /// An answer ends after this number of bytes of its body.
     #[must_use]
     pub fn cut_in_mid_body(after: u64) -> Self {
         Self::Cut { way: Way::ToClient, at: Mark::Head { and: after } }
@@ -104,9 +104,9 @@ impl Way {
 /// A place in the bytes of one direction of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mark {
-    /// After so many bytes.
+    /// After this number of bytes.
     Bytes(u64),
-    /// After the empty line that ends the first head of HTTP, and so many bytes more.
+    /// After the empty line that ends the first head of HTTP, and this number of bytes more.
     Head {
         /// Bytes after the head.
         and: u64,

@@ -19,10 +19,10 @@ use tokio::{
     time::sleep,
 };
 
-/// How long nobody listens when [`Fault::Refuse`] comes up in a script or by chance.
+/// How long the port is closed when [`Fault::Refuse`] comes up in a script or by chance.
 pub const REFUSAL: Duration = Duration::from_millis(50);
 
-/// Below the range from which the kernel takes ports for outgoing connections, so that nobody is given ours.
+/// Below the range from which the kernel takes ports for outgoing connections, so that no connection is given ours.
 const PORTS: (u16, u16) = (15_000, 32_000);
 const BACKLOG: u32 = 1_024;
 /// The proxy has a thread of its own and never works long; longer than this, it is gone.

@@ -50,14 +50,14 @@ impl BrowserGuard {
         }
         let named = host_of(request.headers())?;
         if named.is_none() && request.version() == Version::HTTP_11 {
-            return Err(malformed_host("a request of HTTP/1.1 names its host in the header Host"));
+            return Err(malformed_host("the header Host is missing; HTTP/1.1 requires it"));
         }
         // A target in absolute form names a host too, and a server may go by either.
         for authority in named.iter().chain(request.uri().authority()) {
             if !hosts.allow(authority) {
                 let title = "The request is for another host";
                 let detail = format!(
-                    "this listener does not answer under the host {}; an operator can permit it by ALLOWED_HOSTS",
+                    "this listener does not answer under the host {}; an operator can permit it in ALLOWED_HOSTS",
                     authority.host()
                 );
                 let problem = Problem::new(StatusCode::MISDIRECTED_REQUEST, "misdirected-request", title);
@@ -110,17 +110,16 @@ fn host_of(headers: &HeaderMap) -> Result<Option<Authority>, Problem> {
         return Err(malformed_host("the header Host must be given once"));
     }
     let authority = host.to_str().ok().filter(|text| !text.contains('@')).and_then(|text| text.parse().ok());
-    authority.map(Some).ok_or_else(|| malformed_host("the header Host must be a host and, if need be, a port"))
+    authority.map(Some).ok_or_else(|| malformed_host("the header Host must be a host, optionally with a port"))
 }
 
 fn malformed_host(detail: &str) -> Problem {
-    Problem::new(StatusCode::BAD_REQUEST, "malformed-host", "The host of the request cannot be read")
-        .with_detail(detail)
+    Problem::new(StatusCode::BAD_REQUEST, "malformed-host", "The host of the request is malformed").with_detail(detail)
 }
 
 fn foreign_origin() -> Problem {
     Problem::new(StatusCode::FORBIDDEN, "foreign-origin", "A web page of another origin may not change anything")
-        .with_detail("an operator can permit the origin (the header Origin) by CORS_ALLOWED_ORIGINS")
+        .with_detail("an operator can permit the origin of the page (the header Origin) in CORS_ALLOWED_ORIGINS")
 }
 
 /// Whether the request comes from a page of the host that it is for. The scheme is left out, because a proxy in front may

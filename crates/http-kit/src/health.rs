@@ -1,8 +1,8 @@
 //! `/health`, `/health/live`, `/health/ready` and `/metrics`.
 //!
-//! *Live* means that the process answers. *Ready* means that it wants requests: until it is told to stop. A storage
-//! that is down does not make it unready, because it still serves what it has cached and says so, and because taking
-//! every instance out of service would only hide the cause; `/health` reports it as `degraded`.
+//! *Live* means that the process responds. *Ready* means that it accepts requests: until it shuts down. An outage of
+//! the storage does not make it unready, because it still serves cached values, and because taking every instance out
+//! of service would only hide the cause; `/health` reports it as `degraded`.
 
 mod prometheus_text;
 
@@ -29,7 +29,7 @@ use utoipa::ToSchema;
 
 /// How long one probe may take.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(1);
-/// How long an outcome is good for, so that asking for health is no load on the dependency.
+/// How long a result is reused, so that health checks are no load on the dependency.
 const KEPT: Duration = Duration::from_secs(1);
 
 /// Asks one dependency whether it works; the error is a sentence for an operator, without secrets.
@@ -38,11 +38,11 @@ pub type ProbeFn = Arc<dyn Fn() -> BoxFuture<'static, Result<(), String>> + Send
 /// A dependency and how to ask it.
 #[derive(Clone)]
 pub struct HealthCheck {
-    /// What it is called: `storage`, `redis`.
+    /// The name, such as `storage` or `redis`.
     pub name: &'static str,
-    /// Whether requests fail without it, rather than being slower.
+    /// `true`: requests fail without it. `false`: they are slower.
     pub critical: bool,
-    /// Asks it. It is given one second.
+    /// Probes it. A probe may take one second.
     pub probe: ProbeFn,
 }
 
@@ -62,7 +62,7 @@ struct Checked {
 }
 
 impl Checked {
-    /// One probe at a time, and at most one in [`KEPT`]; who comes meanwhile gets its outcome.
+    /// One probe at a time, and at most one in [`KEPT`]. A caller that arrives meanwhile gets its result.
     async fn outcome(&self) -> Result<(), String> {
         let mut last = self.last.lock().await;
         if let Some((at, outcome)) = last.as_ref()
@@ -85,7 +85,7 @@ pub struct Health {
     stopping: AtomicBool,
 }
 
-/// How the service is.
+/// The state of the service.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(example = json!({
     "status": "degraded", "version": "0.1.0",
@@ -100,14 +100,14 @@ pub struct HealthBody {
     pub dependencies: BTreeMap<&'static str, DependencyBody>,
 }
 
-/// How a dependency is.
+/// The state of a dependency.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct DependencyBody {
     /// `up` or `down`.
     pub status: &'static str,
-    /// Whether requests fail without it, rather than being slower.
+    /// `true`: requests fail without it. `false`: they are slower.
     pub critical: bool,
-    /// What is wrong with it.
+    /// The error, when it is down.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
 }
@@ -125,7 +125,7 @@ impl Health {
         self.stopping.store(true, Ordering::Release);
     }
 
-    /// Whether the service wants requests.
+    /// Reports whether the service accepts requests. It stops accepting them when it shuts down.
     #[must_use]
     pub fn is_ready(&self) -> bool {
         !self.stopping.load(Ordering::Acquire)
@@ -187,7 +187,7 @@ pub async fn live() -> HttpResponse {
     HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(serde_json::json!({ "status": "ok" }))
 }
 
-/// Whether the service wants requests.
+/// Reports whether the service accepts requests. It stops accepting them when it shuts down.
 #[utoipa::path(get, path = "/health/ready", tag = "operations", responses(
     (status = 200, description = "It does"),
     (status = 503, description = "It is stopping", body = ref("#/components/schemas/ProblemBody"), content_type = "application/problem+json"),
@@ -201,7 +201,8 @@ pub async fn ready(health: Arc<Health>) -> Result<HttpResponse, Problem> {
     Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "stopping", "The service is stopping"))
 }
 
-/// The metrics of the service, in OpenMetrics text for who accepts that, else in the text format of Prometheus.
+/// Returns the metrics of the service: in OpenMetrics text when the client accepts that, otherwise in the text format
+/// of Prometheus.
 #[utoipa::path(get, path = "/metrics", tag = "operations", responses(
     (status = 200, description = "The metrics", content(
         (String = "text/plain"),

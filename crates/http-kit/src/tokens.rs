@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 use std::{fmt, sync::Arc};
 use subtle::{Choice, ConstantTimeEq};
 
-/// The bearer tokens that are accepted: several, so that they can be changed one service at a time.
+/// The accepted bearer tokens. Several are allowed, so that clients can change theirs one by one.
 ///
 /// Only digests are kept, and they are compared in constant time.
 #[derive(Clone)]
@@ -14,19 +14,19 @@ pub struct AcceptedTokens {
     digests: Arc<[[u8; 32]]>,
 }
 
-/// Tokens that protect nothing.
+/// Tokens that are rejected because they protect nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidTokens {
-    /// There is none.
+    /// The list is empty.
     #[error("at least one bearer token is needed")]
     None,
-    /// One is empty, or holds characters that a header cannot carry.
+    /// A token is empty, or contains characters that a header cannot carry.
     #[error("a bearer token must be made of visible ASCII characters")]
     Unusable,
 }
 
 impl AcceptedTokens {
-    /// These tokens and no others.
+    /// Accepts these tokens and no others.
     ///
     /// # Errors
     /// [`InvalidTokens`].
@@ -45,7 +45,7 @@ impl AcceptedTokens {
         if digests.is_empty() { Err(InvalidTokens::None) } else { Ok(Self { digests: digests.into() }) }
     }
 
-    /// Whether the headers carry one of them, in an `Authorization` that is given once.
+    /// Whether the headers carry one of them, in a single `Authorization`.
     #[must_use]
     pub fn accept(&self, headers: &HeaderMap) -> bool {
         let mut given = headers.get_all(AUTHORIZATION);

@@ -1,4 +1,4 @@
-//! The one way to do an act: begun again after a lost race, committed whole, and repeatable under a key.
+//! The only way to run an act: retried after a conflict, committed as a whole, and repeatable with a key.
 
 use crate::{
     Condition, Idempotency, RepositoryError, RequestContext, Result, StorageContext,
@@ -12,21 +12,21 @@ use character_storage_port::{
 };
 use serde::{Serialize, de::DeserializeOwned};
 
-/// What an attempt at an act came to.
+/// The decision of one attempt at an act.
 #[derive(Debug)]
 pub(crate) enum Decision<T> {
-    /// Nothing is to be changed; the answer.
+    /// Nothing changes; the answer.
     Unchanged(T),
     /// The changes, and the answer once they are committed.
     Commit(Transaction, T, TakenIds),
 }
 
-/// What an id that is taken means to an act that creates rows.
+/// How an act that creates rows treats an id that exists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum TakenIds {
-    /// The act is refused.
+    /// The act is rejected.
     Refuse,
-    /// The act is begun again, and looks up which of its ids are taken.
+    /// The act starts again, and looks up which of its ids exist.
     LookUp,
 }
 
@@ -36,8 +36,7 @@ impl<T> Decision<T> {
     }
 }
 
-/// One attempt at an act. What it reads comes from the origin, past every cache, so that no rule is judged by what was
-/// true a while ago.
+/// One attempt at an act. It reads from the origin, past every cache, so that no rule is checked against an old state.
 #[derive(Clone, Debug)]
 pub(crate) struct Attempt {
     context: StorageContext,
@@ -52,22 +51,22 @@ impl Attempt {
         self.context.now()
     }
 
-    /// Whether no earlier attempt lost a race.
+    /// Whether this is the first attempt, without an earlier conflict.
     pub(crate) fn is_first(&self) -> bool {
         self.number == 0
     }
 
-    /// The same attempt, made once more.
+    /// The next attempt.
     pub(crate) fn again(self) -> Self {
         Self { number: self.number + 1, ..self }
     }
 
-    /// Who acts, for the record of versions.
+    /// The author, for the record of versions.
     pub(crate) fn author(&self) -> Option<String> {
         self.author.clone()
     }
 
-    /// Refuses a row whose revision the request does not accept.
+    /// Rejects a row whose revision the request does not accept.
     pub(crate) fn accept<E: Entity>(&self, row: E) -> Result<E> {
         self.condition.judge(row.meta().revision)?;
         Ok(row)
@@ -124,11 +123,11 @@ impl Attempt {
 }
 
 impl StorageContext {
-    /// Does an act, which the record of versions calls `name`. An attempt reads, judges, and returns what is to be
-    /// changed; it is begun again when another writer was faster.
+    /// Runs an act, which the record of versions calls `name`. An attempt reads, checks the rules, and returns the
+    /// changes; after a conflict with another writer it starts again.
     ///
-    /// Under an idempotency key the answer is kept with the transaction, and a repeat gets the first answer: also of an
-    /// act that changed nothing, and of one that would be refused today.
+    /// With an idempotency key the answer is stored with the transaction, and a repeat returns the first answer: also
+    /// of an act that changed nothing, and of one that would be rejected now.
     pub(crate) async fn act<T, F>(
         &self,
         name: &'static str,
@@ -217,7 +216,7 @@ impl StorageContext {
     }
 }
 
-/// Whether this may be the refusal of a request that was done when it was sent first.
+/// Whether this may reject a request that succeeded when it was first sent.
 fn says_nothing_of_earlier_requests(refusal: &RepositoryError) -> bool {
     !matches!(refusal, RepositoryError::Storage(_) | RepositoryError::IdempotencyMismatch)
 }

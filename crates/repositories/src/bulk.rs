@@ -1,4 +1,4 @@
-//! Many new rows in one act: all or none, or each on its own. Both are one transaction, with one answer to keep.
+//! Bulk creation of rows in one act: all or none, or each on its own. Both are one transaction, with one stored answer.
 
 use crate::{
     RepositoryError, RequestContext, Result, StorageContext,
@@ -16,7 +16,7 @@ const LOOKUPS: usize = 16;
 /// The maximum number of faults that the outcomes of one bulk list together, apart from the first of each row.
 const MOST_FAULTS: usize = 1_000;
 
-/// What one refused row of a bulk means to the others.
+/// The effect of one rejected row of a bulk on the others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Atomicity {
     /// Either every row is stored or none is.
@@ -67,10 +67,10 @@ impl BulkItemRefusal {
         match self {
             Self::Invalid(violations) => violations.under(place),
             Self::AlreadyExists { deleted: false, .. } => {
-                Violations::one(format!("{place}.id"), "exists already, or is given twice")
+                Violations::one(format!("{place}.id"), "exists already, or occurs twice in the request")
             }
             Self::AlreadyExists { deleted: true, .. } => {
-                Violations::one(format!("{place}.id"), "exists already, soft-deleted; it can be restored")
+                Violations::one(format!("{place}.id"), "exists already; the row is soft-deleted and can be restored")
             }
             Self::Refused(Refusal { rule, reason }) => Violations::one(place, format!("{rule}: {reason}")),
         }
@@ -171,8 +171,8 @@ pub(crate) struct ChosenIds<I> {
 }
 
 impl<I: Copy + Eq + std::hash::Hash> ChosenIds<I> {
-    /// Looks up which of these ids the storage holds. The first attempt takes them for free, since they usually are and
-    /// the commit says so when they are not.
+    /// Looks up which of these ids the storage holds. The first attempt takes them for free, because they usually are,
+    /// and the commit reports it when they are not.
     pub(crate) async fn look_up<E: Entity<Id = I>>(
         attempt: &Attempt,
         chosen: impl IntoIterator<Item = I>,

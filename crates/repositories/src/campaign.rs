@@ -1,4 +1,4 @@
-//! Campaigns: who takes part, what they do to characters, and how that is undone.
+//! Use cases of campaigns: membership, events and their impacts.
 
 mod campaigns;
 mod effect;
@@ -23,14 +23,14 @@ pub struct CampaignRepository {
 }
 
 impl CampaignRepository {
-    /// Over this storage.
+    /// Creates it over this storage.
     #[must_use]
     pub fn new(context: StorageContext) -> Self {
         Self { context }
     }
 
-    /// One page of the characters that take part in this campaign, newest first. Of a campaign that nobody knows
-    /// there are none: campaigns are led elsewhere, and need no row here.
+    /// One page of the characters of this campaign, newest first. An unknown campaign has none: another service may own
+    /// a campaign, without a row here.
     ///
     /// # Errors
     /// `Storage`.
@@ -46,7 +46,7 @@ impl CampaignRepository {
         Ok(self.context.storage().list(&query, page).await?)
     }
 
-    /// Has the character take part in this campaign, and in no other. Nothing is written when it does already.
+    /// Makes the character a member of this campaign, and of no other. Nothing is written when it is a member already.
     ///
     /// # Errors
     /// `NotFound`, `PreconditionFailed` (of the character), `IdempotencyMismatch`, `Contended`, `Storage`.
@@ -55,7 +55,7 @@ impl CampaignRepository {
         self.take_part("campaign.joined", of, Some(campaign), request).await
     }
 
-    /// Has the character take part in no campaign. Nothing is written when it does not anyway.
+    /// Ends the membership of the character. Nothing is written when it is in no campaign.
     ///
     /// # Errors
     /// As [`join`](Self::join).

@@ -1,4 +1,4 @@
-//! Characters.
+//! Use cases of characters.
 
 mod bulk;
 mod new;
@@ -21,7 +21,7 @@ use character_storage_port::{
 };
 use serde_json::json;
 
-/// What can be done with characters. Cheap to clone.
+/// The use cases of characters. Cheap to clone.
 ///
 /// Every change records a version of the character, in the same transaction.
 #[derive(Clone, Debug)]
@@ -30,7 +30,7 @@ pub struct CharacterRepository {
 }
 
 impl CharacterRepository {
-    /// Over this storage.
+    /// Creates it over this storage.
     #[must_use]
     pub fn new(context: StorageContext) -> Self {
         Self { context }
@@ -75,7 +75,7 @@ impl CharacterRepository {
         Ok(self.context.storage().list(query, page).await?)
     }
 
-    /// Replaces all fields of the live character `id` by `new`, but for the parent, which stays. Without a condition the
+    /// Replaces all fields of the live character `id` by `new`, except the parent, which stays. Without a condition the
     /// last writer wins.
     ///
     /// # Errors
@@ -97,8 +97,8 @@ impl CharacterRepository {
             .await
     }
 
-    /// Gives the live character `id` to `change` and stores the result; when another writer was faster, again with what
-    /// that one left. Nothing is written when nothing changes.
+    /// Passes the live character `id` to `change` and stores the result. After a conflict it starts again with the
+    /// current state. Nothing is written when nothing changes.
     ///
     /// # Errors
     /// `NotFound`, `PreconditionFailed`, `Invalid`, `IdempotencyMismatch`, `Contended`, `Storage`, and what `change`

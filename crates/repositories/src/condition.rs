@@ -1,4 +1,4 @@
-//! What a caller demands of the revision that its act changes.
+//! The revisions that a caller accepts for its act.
 
 use crate::{RepositoryError, Result};
 use character_domain::Revision;
@@ -10,7 +10,7 @@ pub struct Condition {
     pub one_of: Option<Vec<Revision>>,
     /// It must be none of these.
     pub none_of: Vec<Revision>,
-    /// Whether some revisions were named by weak entity tags, which accept none; the refusal says so.
+    /// Whether some revisions were named by weak entity tags, which accept none; the rejection mentions it.
     pub named_weakly: bool,
     /// The row must not exist, which no act on an existing row fulfils.
     pub absent: bool,

@@ -1,4 +1,4 @@
-//! How often, and for how long, an act is begun again after another writer was faster.
+//! How often, and for how long, an act is retried after a conflict with another writer.
 
 use crate::{RepositoryError, Result};
 use std::time::Duration;
@@ -8,10 +8,10 @@ use tokio::time::Instant;
 const ATTEMPTS: u32 = 64;
 /// The longest pause between two attempts.
 const LONGEST_PAUSE: Duration = Duration::from_millis(20);
-/// How long an act is begun again. Each attempt has deadlines of its own at the storage, and no caller waits for them all.
+/// How long an act is retried. Each attempt has its own deadlines at the storage, and no caller waits for all of them.
 const LONGEST: Duration = Duration::from_secs(10);
 
-/// The attempts of one act that lost against another writer.
+/// The attempts of one act that failed with a conflict.
 #[derive(Debug)]
 pub(crate) struct ConflictRetry {
     lost: u32,
@@ -25,12 +25,12 @@ impl Default for ConflictRetry {
 }
 
 impl ConflictRetry {
-    /// The number of attempts that were lost so far.
+    /// The number of failed attempts so far.
     pub(crate) fn lost(&self) -> u32 {
         self.lost
     }
 
-    /// After a lost attempt: returns when the act is to be begun again on what the winner left.
+    /// After a conflict: waits, and returns when the act may start again.
     ///
     /// # Errors
     /// `Contended` when the attempts or the time are used up.

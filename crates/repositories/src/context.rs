@@ -23,7 +23,7 @@ impl StorageContext {
         Self { origin: Arc::clone(&storage), storage, clock: now }
     }
 
-    /// Acts decide by what `origin` returns: the same storage without the caches in front of it.
+    /// Acts read from `origin`: the same storage without the caches in front of it.
     #[must_use]
     pub fn with_origin(self, origin: Arc<dyn StoragePort>) -> Self {
         Self { origin, ..self }
@@ -79,7 +79,7 @@ impl StorageContext {
         if read.value.character_id() == of { Ok(read) } else { Err(RepositoryError::NotFound(E::KIND)) }
     }
 
-    /// That there is such a character, for a reader of what belongs to it.
+    /// Checks that the character exists, for a reader of what belongs to it.
     pub(crate) async fn exists(&self, id: CharacterId, deleted: Deleted) -> Result<()> {
         self.character(id, deleted).await.map(drop)
     }
@@ -98,7 +98,7 @@ impl StorageContext {
         every(self.storage(), query, |read| Ok(read.value)).await
     }
 
-    /// A row that an act decides by.
+    /// A row that an act depends on.
     pub(crate) async fn decide_row<E: Entity>(&self, id: E::Id, deleted: Deleted) -> Result<E>
     where
         dyn StoragePort: Store<E>,
@@ -107,7 +107,7 @@ impl StorageContext {
         fresh::<E, _>(read)?.ok_or(RepositoryError::NotFound(E::KIND))
     }
 
-    /// Every row of a list that an act decides by.
+    /// Every row of a list that an act depends on.
     pub(crate) async fn decide_all<E: Entity>(&self, query: &E::Query) -> Result<Vec<E>>
     where
         dyn StoragePort: Store<E>,
@@ -115,7 +115,7 @@ impl StorageContext {
         every(self.origin.as_ref(), query, fresh::<E, _>).await
     }
 
-    /// The same, for an act that needs one page at a time, for as long as `take` returns true.
+    /// The same, one page at a time, while `take` returns true.
     pub(crate) async fn decide_each<E: Entity>(&self, query: &E::Query, mut take: impl FnMut(E) -> bool) -> Result<()>
     where
         dyn StoragePort: Store<E>,
@@ -156,7 +156,7 @@ where
     }
 }
 
-/// A last known value may be shown, but no change may be decided on it.
+/// A stale value may be shown, but no change may depend on it.
 fn fresh<E: Entity, T>(read: Read<T>) -> Result<T> {
     if let Source::Stale { reason, .. } = read.source {
         let error = StorageError::unavailable(E::FIND).with_applied(Applied::No);

@@ -1,4 +1,4 @@
-//! Why an act was refused.
+//! The reasons to reject an act.
 
 use character_domain::{Refusal, Revision, Violation, Violations};
 use character_storage_port::{EntityKind, ErrorKind, StorageError};
@@ -10,7 +10,7 @@ pub type Result<T, E = RepositoryError> = std::result::Result<T, E>;
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RepositoryError {
-    /// There is no such row, or it is soft-deleted.
+    /// The row does not exist, or is soft-deleted.
     #[error("no such {0}")]
     NotFound(EntityKind),
     /// A row with this id exists already.
@@ -26,7 +26,7 @@ pub enum RepositoryError {
     PreconditionFailed {
         /// The revisions the caller would have accepted, when it named any.
         expected: Vec<Revision>,
-        /// The revision found.
+        /// The current revision.
         actual: Revision,
         /// Whether the caller named revisions by weak entity tags, which accept none.
         named_weakly: bool,
@@ -40,7 +40,7 @@ pub enum RepositoryError {
     /// The idempotency key was used before, for another request.
     #[error("the idempotency key was used for another request")]
     IdempotencyMismatch,
-    /// Other writers won every time; nothing was changed.
+    /// Every attempt failed with a conflict; nothing was changed.
     #[error("lost the race against other writers {0} times")]
     Contended(u32),
     /// The storage failed.

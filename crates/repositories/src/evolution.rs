@@ -1,4 +1,4 @@
-//! Evolution: what a character was, how it became what it is, and what it grew into.
+//! Use cases of evolution: versions, their restore, changes of theme, and the graph of a lineage.
 
 mod compare;
 mod graph;
@@ -23,14 +23,14 @@ use character_storage_port::{
 };
 use uuid::Uuid;
 
-/// What can be done with the versions of a character. Cheap to clone.
+/// The use cases of versions. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct EvolutionRepository {
     context: StorageContext,
 }
 
 impl EvolutionRepository {
-    /// Over this storage.
+    /// Creates it over this storage.
     #[must_use]
     pub fn new(context: StorageContext) -> Self {
         Self { context }
@@ -73,10 +73,10 @@ impl EvolutionRepository {
         }
     }
 
-    /// The character as it was at this time, also when it was deleted since.
+    /// The state of the character at this time, also when it was deleted since.
     ///
     /// # Errors
-    /// `NotFound` (it was not there yet, or deleted at that time), `Storage`.
+    /// `NotFound` (it did not exist yet, or was deleted at that time), `Storage`.
     #[tracing::instrument(name = "evolution.at", level = "debug", skip_all)]
     pub async fn at(&self, of: CharacterId, time: Timestamp, request: &RequestContext) -> Result<Read<Character>> {
         let storage = self.context.storage();
@@ -97,7 +97,7 @@ impl EvolutionRepository {
         Ok(Read { value, source })
     }
 
-    /// Calls a version something, or nothing: the one change that a version may see.
+    /// Sets or removes the label of a version, the only change of a version.
     ///
     /// # Errors
     /// `NotFound`, `PreconditionFailed`, `Invalid`, `Contended`, `Storage`.

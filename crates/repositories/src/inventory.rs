@@ -1,5 +1,5 @@
-//! Inventory. Every act is judged by the rules over all live items of the character, and changes the character's
-//! revision, so that two acts at once cannot together break what each of them keeps.
+//! Use cases of the inventory. Every act is checked by the rules over all live items of the character, and changes the
+//! revision of the character, so that two concurrent acts cannot break a rule together.
 
 mod bulk;
 mod currency;
@@ -29,26 +29,26 @@ use character_storage_port::{
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-/// What the record of versions calls the act that creates items.
+/// The name of the act that creates items in the record of versions.
 const CREATED: &str = "inventory.created";
 
-/// An item that was restored.
+/// A restored item.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ItemRestored {
-    /// The item afterwards.
+    /// The item after the restore.
     pub item: InventoryItem,
-    /// The rules that took it out of its container, or cut its attunement. Empty when it came back unchanged.
+    /// The rules that took it out of its container, or ended its attunement. Empty for a full restore.
     pub loosened: Vec<Refusal>,
 }
 
-/// What can be done with the items of a character. Cheap to clone.
+/// The use cases of items. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct InventoryRepository {
     context: StorageContext,
 }
 
 impl InventoryRepository {
-    /// Over this storage.
+    /// Creates it over this storage.
     #[must_use]
     pub fn new(context: StorageContext) -> Self {
         Self { context }
@@ -101,8 +101,8 @@ impl InventoryRepository {
         self.context.name_deleted::<InventoryItem, _>(id, created.await).await
     }
 
-    /// Gives a live item to `change` and stores what comes back, when the rules allow it. Nothing is written when
-    /// nothing changes.
+    /// Passes a live item to `change` and stores the result, when the rules allow it. Nothing is written when nothing
+    /// changes.
     ///
     /// # Errors
     /// `NotFound`, `PreconditionFailed`, `Invalid`, `Refused`, `IdempotencyMismatch`, `Contended`, `Storage`, and what `change` refuses.
@@ -117,21 +117,23 @@ impl InventoryRepository {
         self.change("inventory.updated", of, id, request, change).await
     }
 
-    /// Wears or holds an item, which is then in no container.
+    /// Equips an item: the character wears or holds it, and it leaves its container.
     ///
     /// # Errors
     /// As [`patch`](Self::patch); `Refused` by `nothing-there` when its quantity is 0.
     pub async fn equip(&self, of: CharacterId, id: InventoryItemId, request: &RequestContext) -> Result<InventoryItem> {
         self.change("inventory.equipped", of, id, request, |item| {
             if item.quantity == 0 {
-                return Err(Refusal::new("nothing-there", "there are none of it").into());
+                return Err(
+                    Refusal::new("nothing-there", "the quantity of the item is 0; it must be at least 1").into()
+                );
             }
             Ok(InventoryItem { equipped: true, container: None, ..item.clone() })
         })
         .await
     }
 
-    /// Takes an item off.
+    /// Unequips an item.
     ///
     /// # Errors
     /// As [`patch`](Self::patch).
@@ -145,7 +147,7 @@ impl InventoryRepository {
         self.change("inventory.unequipped", of, id, request, taken_off).await
     }
 
-    /// Puts an item into a container, taking it off first; or, with `None`, out of whatever it is in.
+    /// Puts an item into a container, which unequips it; with `None`, takes it out of its container.
     ///
     /// # Errors
     /// As [`patch`](Self::patch).
@@ -163,7 +165,7 @@ impl InventoryRepository {
         .await
     }
 
-    /// Ties a magic item to its character.
+    /// Attunes a magic item to its character.
     ///
     /// # Errors
     /// As [`patch`](Self::patch); `Refused` by `attunement-not-required`, `too-many-attuned`.
@@ -177,7 +179,7 @@ impl InventoryRepository {
         self.change("inventory.attuned", of, id, request, attuned).await
     }
 
-    /// Cuts that tie.
+    /// Ends the attunement of an item.
     ///
     /// # Errors
     /// As [`patch`](Self::patch).
@@ -191,11 +193,11 @@ impl InventoryRepository {
         self.change("inventory.unattuned", of, id, request, free).await
     }
 
-    /// Soft-deletes a live item. What lies in it then lies where it lay.
+    /// Soft-deletes a live item. Its contents move to the container that it was in, if any.
     ///
     /// # Errors
-    /// `NotFound`, `PreconditionFailed`, `Refused` by `container-full` (what lies in a magical container does not fit
-    /// where that lies), `IdempotencyMismatch`, `Contended`, `Storage`.
+    /// `NotFound`, `PreconditionFailed`, `Refused` by `container-full` (the contents of a magical container do not fit
+    /// into the outer container), `IdempotencyMismatch`, `Contended`, `Storage`.
     #[tracing::instrument(name = "inventory.delete", level = "debug", skip_all)]
     pub async fn delete(&self, of: CharacterId, id: InventoryItemId, request: &RequestContext) -> Result<()> {
         self.context
@@ -212,8 +214,8 @@ impl InventoryRepository {
             .await
     }
 
-    /// Restores a soft-deleted item: to its container and with its attunement where the rules still allow that, else loose
-    /// or not attuned. One that is live is returned unchanged.
+    /// Restores a soft-deleted item: in its container and with its attunement where the rules still allow that,
+    /// otherwise without. One that is live is returned unchanged.
     ///
     /// # Errors
     /// `NotFound`, `PreconditionFailed`, `Refused` (a rule that the loose item breaks too), `IdempotencyMismatch`,
@@ -268,8 +270,8 @@ impl InventoryRepository {
     }
 }
 
-/// An act on the character and what it carries. The character is read before its items: a change of those in between
-/// moves its revision too.
+/// An act on the character and its items. The character is read before its items: a change of those in between moves
+/// its revision too.
 async fn belongings(attempt: &Attempt, of: CharacterId) -> Result<(UnitOfWork, Inventory)> {
     let character = attempt.character(of).await?;
     let query = InventoryItemQuery { character_id: Some(of), ..InventoryItemQuery::default() };

@@ -1,6 +1,6 @@
-//! The journal: entries, and what each tells of, which is experience, quests and those who were met.
+//! Use cases of the journal: entries, and the experience, quests and relationships under them.
 //!
-//! Nothing here changes a sheet, so nothing here makes a version of the character. An experience entry is a record:
+//! Nothing here changes a sheet, so nothing here creates a version of the character. An experience entry is a record:
 //! it adds no experience, which is what an [award](crate::ProgressRepository::award) does.
 
 mod bulk;
@@ -16,14 +16,14 @@ use crate::{RepositoryError, RequestContext, Result, StorageContext, act::Attemp
 use character_domain::{CharacterId, JournalEntry, JournalEntryId};
 use character_storage_port::{Deleted, JournalEntryQuery, Page, PageRequest, Read, StoragePort, Store};
 
-/// What can be done with the journal of a character. Cheap to clone.
+/// The use cases of the journal. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct JournalRepository {
     context: StorageContext,
 }
 
 impl JournalRepository {
-    /// Over this storage.
+    /// Creates it over this storage.
     #[must_use]
     pub fn new(context: StorageContext) -> Self {
         Self { context }
@@ -93,8 +93,8 @@ impl JournalRepository {
         self.context.change_row(of, id, request, Under::Character, kept).await
     }
 
-    /// Soft-deletes a live entry. What lies under it stays unchanged, out of reach until the entry is restored, but for
-    /// the lists across the whole journal.
+    /// Soft-deletes a live entry. The records under it stay unchanged; until the entry is restored, they appear only in
+    /// the lists of the whole journal.
     ///
     /// # Errors
     /// `NotFound`, `PreconditionFailed`, `IdempotencyMismatch`, `Contended`, `Storage`.
@@ -132,8 +132,8 @@ impl JournalRepository {
         Ok(self.context.storage().list(&E::narrowed(query, of, Some(entry)), page).await?)
     }
 
-    /// One page of the records under all entries of this character, newest first; also those entries that are
-    /// soft-deleted, since a quest is not over because nobody can read any more how it began.
+    /// One page of the records under all entries of this character, newest first, including those under soft-deleted
+    /// entries, because a quest continues when the entry about its beginning is deleted.
     ///
     /// # Errors
     /// `NotFound` (the character), `Storage`.

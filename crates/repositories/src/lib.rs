@@ -1,10 +1,10 @@
 //! Repositories: use cases per aggregate, each of which reads, checks and commits.
 //!
-//! They hold the port and nothing below it, and know no HTTP. A caller gets either the state after the act or
-//! a [`RepositoryError`] that says why it was refused.
+//! They use only the port, and do not depend on HTTP. A caller gets either the state after the act or a
+//! [`RepositoryError`] with the reason.
 //!
-//! Every method takes a [`RequestContext`]. Under an [`Idempotency`] key a changing method has one effect however often
-//! it is called, and returns its first answer: also when it changed nothing then, and when it would be refused now.
+//! Every method takes a [`RequestContext`]. With an [`Idempotency`] key a changing method has one effect, however often
+//! it is called, and returns its first answer: also when it changed nothing then, and when it would be rejected now.
 #![warn(missing_debug_implementations)]
 
 mod act;
@@ -46,22 +46,22 @@ pub use request::{Idempotency, IdempotencyKey, RequestContext};
 /// Every repository, over one storage.
 #[derive(Clone, Debug)]
 pub struct Repositories {
-    /// Characters.
+    /// The characters.
     pub characters: CharacterRepository,
-    /// What they own.
+    /// Their items and coins.
     pub inventory: InventoryRepository,
-    /// What they wrote down, what they are to do, and whom they met.
+    /// Their journals.
     pub journal: JournalRepository,
-    /// What they won, and how far that brought them.
+    /// Their progress.
     pub progress: ProgressRepository,
-    /// Where they take part, and what that did to them.
+    /// Their campaigns and events.
     pub campaigns: CampaignRepository,
-    /// What they were, and what they grew into.
+    /// Their versions and lineages.
     pub evolution: EvolutionRepository,
 }
 
 impl Repositories {
-    /// All of them over this storage.
+    /// Creates all of them over this storage.
     #[must_use]
     pub fn new(context: &StorageContext) -> Self {
         Self {

@@ -1,5 +1,5 @@
-//! Progress: what a character won, and how far that brought it. Experience and level stand on the progress row and on
-//! the sheet; every act writes both, and the row follows what somebody wrote on the sheet in between.
+//! Use cases of progress. Experience and level are in the progress row and on the sheet; every act writes both, and the
+//! row follows edits of the sheet.
 
 mod attain;
 mod award;
@@ -16,29 +16,29 @@ use crate::{RequestContext, Result, StorageContext};
 use character_domain::{Character, CharacterId, CharacterProgress, Revision};
 use character_storage_port::{CharacterProgressQuery, Limit, PageRequest, Read, Source, Store};
 
-/// How a character stands.
+/// The progress of a character.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Progress {
-    /// What it reached. Without a row on record this is what the sheet says, at revision 0.
+    /// The progress. Without a stored row it comes from the sheet, at revision 0.
     pub row: CharacterProgress,
     /// The revision of the character, which every change of its progress moves.
     pub revision: Revision,
 }
 
-/// What can be done with the progress of a character. Cheap to clone.
+/// The use cases of progress. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct ProgressRepository {
     context: StorageContext,
 }
 
 impl ProgressRepository {
-    /// Over this storage.
+    /// Creates it over this storage.
     #[must_use]
     pub fn new(context: StorageContext) -> Self {
         Self { context }
     }
 
-    /// How this character stands.
+    /// Returns the progress of this character.
     ///
     /// # Errors
     /// `NotFound` (the character), `PreconditionFailed` (of the character), `Refused` by `unreadable-member`
@@ -62,7 +62,7 @@ fn of_character(of: CharacterId) -> CharacterProgressQuery {
     CharacterProgressQuery { character_id: Some(of), ..CharacterProgressQuery::default() }
 }
 
-/// An answer made of two is no fresher than the less fresh of them.
+/// A result from two reads has the age of the older one.
 fn less_fresh(one: Source, other: Source) -> Source {
     match (one, other) {
         (Source::Stale { .. }, _) | (Source::Cache { .. }, Source::Origin) => one,

@@ -1,10 +1,10 @@
-//! What a request says beside what it asks for.
+//! The conditions, the key and the author of a request.
 
 use crate::Condition;
 use character_storage_port::{Fingerprint, TransactionId};
 use std::fmt;
 
-/// What a request says beside what it asks for. Every method of the repositories takes one.
+/// The conditions, the key and the author of a request. Every method of the repositories takes one.
 ///
 /// The default sets no condition, is not repeatable, and has no author.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -13,7 +13,7 @@ pub struct RequestContext {
     pub condition: Condition,
     /// Makes a changing request repeatable.
     pub idempotency: Option<Idempotency>,
-    /// Who acts, for the record of versions.
+    /// The author, for the record of versions.
     pub author: Option<String>,
 }
 
@@ -40,8 +40,8 @@ impl fmt::Debug for IdempotencyKey {
     }
 }
 
-/// Makes a changing request repeatable: the same request under the same key in the same scope has one effect and gets
-/// the first answer, for as long as the storage remembers the transaction. Another request under it is refused as
+/// Makes a changing request repeatable: the same request under the same key in the same scope has one effect and
+/// returns the first answer, as long as the storage keeps the transaction. Another request with the key is rejected as
 /// [`IdempotencyMismatch`](crate::RepositoryError::IdempotencyMismatch).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Idempotency {
@@ -50,8 +50,8 @@ pub struct Idempotency {
 }
 
 impl Idempotency {
-    /// `scope` is what the key belongs to, such as caller, method and path: equal keys of two scopes have nothing to do
-    /// with each other. `request` is everything else that the caller asked for, in a form that a repeat has as well.
+    /// `scope` is what the key belongs to, such as caller, method and path: equal keys of two scopes are independent.
+    /// `request` is everything else in the request, in a form that a repeat has as well.
     #[must_use]
     pub fn new(scope: &str, key: &IdempotencyKey, request: &[u8]) -> Self {
         Self { id: TransactionId::from_key(scope, &key.0), fingerprint: Fingerprint::of(request) }

@@ -1,4 +1,4 @@
-//! Rows that belong to a character and follow no rule but their own: created, changed, deleted, restored.
+//! Creates, changes, deletes and restores rows of a character that have no rules over several rows.
 
 use crate::{
     RepositoryError, RequestContext, Result, StorageContext,
@@ -7,13 +7,13 @@ use crate::{
 use character_domain::{CharacterId, JournalEntry, JournalEntryId, Timestamp};
 use character_storage_port::{ChangeKind, Deleted, Entity, Owned, StoragePort, Store};
 
-/// What the acts on such rows are called.
+/// The names of the acts on such rows.
 const CREATED: &str = "row.created";
 const CHANGED: &str = "row.changed";
 const DELETED: &str = "row.deleted";
 const RESTORED: &str = "row.restored";
 
-/// What a row lies under, in the path of the request.
+/// The parent of a row in the path of the request.
 #[derive(Debug)]
 pub(crate) enum Under<E> {
     /// The character alone.
@@ -31,7 +31,7 @@ impl<E> Clone for Under<E> {
 impl<E> Copy for Under<E> {}
 
 impl StorageContext {
-    /// Stores a new row of this character, once `judge` accepts the attempt.
+    /// Stores a new row of this character, when `judge` accepts the attempt.
     pub(crate) async fn create_row<E: Owned, F>(
         &self,
         of: CharacterId,

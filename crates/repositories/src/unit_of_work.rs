@@ -43,13 +43,13 @@ impl Changes {
         Ok(row)
     }
 
-    /// The end of a live row.
+    /// Soft-deletes a live row.
     pub(crate) fn delete<E: Entity>(&mut self, row: &E) {
         let expect = Expect::Revision(row.meta().revision);
         self.add(Change::<E>::Delete { id: row.id(), expect, at: self.at });
     }
 
-    /// The return of a soft-deleted row.
+    /// Restores a soft-deleted row.
     pub(crate) fn restore<E: Entity>(&mut self, mut row: E) -> E {
         let expect = Expect::Revision(row.meta().revision);
         self.add(Change::<E>::Restore { id: row.id(), expect, at: self.at });
@@ -58,7 +58,7 @@ impl Changes {
         row
     }
 
-    /// The return of a soft-deleted row in another state; `row` holds it, at the revision of the deleted row.
+    /// Restores a soft-deleted row in another state; `row` holds it, at the revision of the deleted row.
     pub(crate) fn revive<E: Entity>(&mut self, mut row: E) -> Result<E> {
         checked(&row)?;
         row.meta_mut().updated_at = self.at;
@@ -74,7 +74,7 @@ impl Changes {
         self.writes.push(E::write(change));
     }
 
-    /// Something that belongs to the act beside its rows, for the record of versions.
+    /// Something that belongs to the act besides its rows, for the record of versions.
     pub(crate) fn relate(&mut self, kind: &str, id: Uuid, change: &str) {
         self.related.push(RelatedChange { kind: kind.to_owned(), id, change: change.to_owned() });
     }
@@ -108,24 +108,24 @@ impl Changes {
     }
 }
 
-/// Refuses a row that breaks a rule by itself.
+/// Rejects a row that breaks a rule on its own.
 pub(crate) fn checked<E: Entity>(row: &E) -> Result<()> {
     row.check().into_result().map_err(RepositoryError::Invalid)
 }
 
-/// Refuses an act that would change more rows than one transaction can.
+/// Rejects an act that would change more rows than one transaction can.
 pub(crate) fn room_for(rows: usize) -> Result<()> {
     if rows <= MAX_WRITES {
         return Ok(());
     }
-    let reason = format!("{rows} rows would change together, and at most {MAX_WRITES} can");
+    let reason = format!("{rows} rows would change in one transaction; at most {MAX_WRITES} can");
     Err(Refusal::new("too-many-rows", reason).into())
 }
 
 /// What an act does to the life of its character.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Lifecycle {
-    /// It goes on in another state.
+    /// It continues in another state.
     Changes,
     /// It is soft-deleted.
     Ends,
@@ -133,15 +133,15 @@ pub(crate) enum Lifecycle {
     Returns,
 }
 
-/// The changes of an act on one character. The character's row changes with every act, if only its revision: so two
-/// acts that each keep a rule cannot break it together, since one of them loses the race and is judged anew.
+/// The changes of an act on one character. The row of the character changes with every act, if only its revision. So
+/// two acts that each keep a rule cannot break it together: one of them fails with a conflict and is decided again.
 #[derive(Debug)]
 pub(crate) struct UnitOfWork {
     /// The rows that change with it.
     pub(crate) changes: Changes,
-    /// The character as it will be.
+    /// The character after the act.
     pub(crate) after: Character,
-    /// The version whose state it brings back.
+    /// The version whose state it restores.
     pub(crate) restored_from: Option<CharacterVersionId>,
     before: Character,
     lifecycle: Lifecycle,
@@ -172,7 +172,7 @@ impl UnitOfWork {
         Self { lifecycle, ..self }
     }
 
-    /// The same, called otherwise in the record of versions.
+    /// The same, with another name in the record of versions.
     pub(crate) fn with_reason(self, reason: &'static str) -> Self {
         Self { reason, ..self }
     }

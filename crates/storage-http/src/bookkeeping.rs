@@ -1,4 +1,4 @@
-//! What is done for every call beside making it: in allocations, and in nanoseconds.
+//! The overhead of every call: in allocations, and in nanoseconds.
 
 use crate::{breaker::CircuitBreaker, budget::RetryBudget, verdict::Evidence};
 use std::{

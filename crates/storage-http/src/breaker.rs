@@ -14,14 +14,14 @@ use std::{
 };
 use tokio::time::Instant;
 
-/// What the breaker does with calls. Closed means that they pass.
+/// The state of the breaker. Closed means that calls pass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum BreakerState {
     /// Calls pass.
     Closed,
-    /// Calls are refused.
+    /// Calls are rejected.
     Open,
-    /// One call is let through to see whether the upstream has recovered; the others are refused.
+    /// One call is admitted to test whether the upstream has recovered; the others are rejected.
     HalfOpen,
 }
 
@@ -40,7 +40,7 @@ impl BreakerState {
     }
 }
 
-/// The shortest time after which a refused caller is asked to try again.
+/// The shortest time after which a rejected caller should try again.
 const SHORTEST_WAIT: Duration = Duration::from_secs(1);
 
 /// A circuit breaker. A failure policy of `failsafe` decides when it opens and for how long; the rest is one state under one
@@ -65,7 +65,7 @@ pub struct CircuitBreaker(Arc<Inner>);
 struct Inner {
     name: &'static str,
     recovery: Duration,
-    /// The longest time after which a refused caller is asked to try again.
+    /// The longest time after which a rejected caller should try again.
     longest_wait: Duration,
     state: Mutex<State>,
 }
@@ -103,7 +103,7 @@ struct Forced {
 /// The epoch of calls admitted by an operator's order: no phase has it, so their outcomes change nothing.
 const BYPASSED: u64 = u64::MAX;
 
-/// What the outcome of a call did to the state of the breaker.
+/// The effect of the outcome of a call on the state of the breaker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Settled {
     Unchanged,
@@ -195,7 +195,7 @@ impl CircuitBreaker {
         self.0.name
     }
 
-    /// Admits a call or a probe; refused, the caller should try again after the returned time.
+    /// Admits a call or a probe; a rejected caller should try again after the returned time.
     pub(crate) fn admit(&self) -> Result<Permit, Duration> {
         let mut state = self.lock();
         match state.forced {
@@ -233,7 +233,7 @@ impl CircuitBreaker {
         left.max(self.shortest_wait()).min(self.0.longest_wait)
     }
 
-    /// What it does with calls now. An open breaker whose time is over stays `Open` until a call comes.
+    /// Its current state. An open breaker whose time is over stays `Open` until the next call.
     #[must_use]
     pub fn state(&self) -> BreakerState {
         let state = self.lock();
@@ -253,7 +253,7 @@ impl CircuitBreaker {
         self.lock().forced.is_some()
     }
 
-    /// How long until it lets a probe through; `None` unless it is open by itself.
+    /// The time until it admits a probe; `None` unless failures opened it.
     #[must_use]
     pub fn time_to_probe(&self) -> Option<Duration> {
         let state = self.lock();
@@ -261,30 +261,30 @@ impl CircuitBreaker {
         is_open.then(|| state.probe_at.saturating_duration_since(Instant::now()))
     }
 
-    /// Failures in a row.
+    /// Consecutive failures.
     #[must_use]
     pub fn failures(&self) -> u32 {
         self.lock().failures
     }
 
-    /// The shortest time after which a refused caller is asked to try again.
+    /// The shortest time after which a rejected caller should try again.
     pub(crate) fn shortest_wait(&self) -> Duration {
         self.0.recovery.min(SHORTEST_WAIT)
     }
 
-    /// Probes let through so far.
+    /// The number of admitted probes.
     #[must_use]
     pub fn recovery_attempts(&self) -> u64 {
         self.lock().probes
     }
 
-    /// Calls refused so far.
+    /// The number of rejected calls.
     #[must_use]
     pub fn rejected(&self) -> u64 {
         self.lock().rejected
     }
 
-    /// Refuses every call until [`reset`](Self::reset): for an operator.
+    /// Rejects every call until [`reset`](Self::reset), for operators.
     pub fn force_open(&self) {
         self.lock().forced = Some(Forced { state: BreakerState::Open, since: Instant::now() });
     }
@@ -294,20 +294,20 @@ impl CircuitBreaker {
         self.lock().forced = Some(Forced { state: BreakerState::Closed, since: Instant::now() });
     }
 
-    /// Closes it and forgets its failures: for an operator.
+    /// Closes it and clears its failures, for operators.
     pub fn reset(&self) {
         let mut state = self.lock();
         state.forced = None;
         state.close();
     }
 
-    /// Whether it refuses calls because of failures, and background probes can close it.
+    /// Whether it rejects calls because of failures, so that background probes can close it.
     pub(crate) fn awaits_recovery(&self) -> bool {
         self.lock().awaits_recovery()
     }
 
-    /// Closes it because the upstream answers again, unless it is closed or an operator forces its state. Returns whether
-    /// it closed.
+    /// Closes it because the upstream responds again, unless it is closed or an operator forces its state. Returns
+    /// whether it closed.
     pub(crate) fn recovered(&self) -> bool {
         let mut state = self.lock();
         let closes = state.awaits_recovery();

@@ -1,4 +1,4 @@
-//! The two circuit breakers of a client, and the layer that asks them before each attempt.
+//! The two circuit breakers of a client, and the layer that consults them before each attempt.
 
 use crate::{
     ApiRequest, ApiResponse, BreakerState, CircuitBreaker, RequestKind, Transport, TransportError, TransportErrorKind,
@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use reqwest::Method;
 use std::sync::Arc;
 
-/// One breaker for reads and one for changes, so that a database that takes no writes does not refuse reads.
+/// One breaker for reads and one for changes, so that a database that accepts no writes does not stop reads.
 ///
 /// Clones are the same breakers.
 #[derive(Clone, Debug)]
@@ -22,7 +22,7 @@ pub struct CircuitBreakers {
 }
 
 impl CircuitBreakers {
-    /// Both.
+    /// Creates both breakers.
     #[must_use]
     pub fn all(&self) -> [&CircuitBreaker; 2] {
         [&self.reads, &self.changes]
@@ -44,9 +44,9 @@ impl CircuitBreakers {
     }
 }
 
-/// Asks the breaker of a call before each attempt, and reports to it what the attempt showed. [`evidence`] decides what
-/// counts. A follower of the log passes by: it is no user's call, polls on while the breaker is open, and would otherwise
-/// open the breaker of the calls by itself.
+/// Consults the breaker of a call before each attempt, and reports the result to it. [`evidence`] decides what counts.
+/// A follower of the log bypasses it: it is not a call of a user, continues to poll while the breaker is open, and
+/// would otherwise open the breaker alone.
 #[derive(Debug)]
 pub(crate) struct Guarded<T> {
     pub(crate) inner: T,
@@ -70,7 +70,7 @@ impl<T: Transport + Clone> Transport for Guarded<T> {
     }
 }
 
-/// Admits calls by their breaker, and has the upstream probed while a breaker is open.
+/// Admits calls by their breaker, and probes the upstream while a breaker is open.
 #[derive(Clone, Debug)]
 pub(crate) struct Guard<T> {
     breakers: CircuitBreakers,
@@ -82,8 +82,8 @@ impl<T: Transport> Guard<T> {
         Self { breakers, prober: Arc::new(prober) }
     }
 
-    /// The right to make a call. When the breaker admits a probe, the probe is made here, and the call is admitted if the
-    /// upstream answers it.
+    /// The right to make a call. When the breaker admits a probe, this sends the probe, and admits the call if it
+    /// succeeds.
     ///
     /// Cancel safe: a dropped probe releases its slot.
     pub(crate) async fn admit(&self, request: &ApiRequest) -> Result<Permit, TransportError> {

@@ -1,11 +1,11 @@
-//! How many retries are affordable.
+//! The retry budget.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// A bucket of retries, shared by all calls to one upstream.
 ///
-/// Each request offered pays in a fraction of a retry; a retry is taken out when it is *scheduled*, not when it is
-/// sent, so that retries which wait cannot burst out together. When it is empty, calls fail at their first failure.
+/// Each request deposits a fraction of a retry. A retry is withdrawn when it is *scheduled*, not when it is sent, so
+/// that waiting retries cannot burst out together. When the budget is empty, calls fail at their first failed attempt.
 #[derive(Debug)]
 pub(crate) struct RetryBudget {
     tokens: Mutex<f64>,

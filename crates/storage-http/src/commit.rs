@@ -14,7 +14,7 @@ use character_storage_port::{
 use character_storage_wire as wire;
 use uuid::Uuid;
 
-/// The most bytes of transactions in one batch request, unless a single transaction is larger.
+/// Maximum size of the transactions in one batch request, in bytes, unless a single transaction is larger.
 const MAX_BATCH_BYTES: usize = 8 * 1024 * 1024;
 
 #[async_trait]
@@ -91,12 +91,12 @@ impl<T: Transport> HttpStorage<T> {
     }
 }
 
-/// What the outcome of a transaction must look like.
+/// The expected outcome of a transaction.
 #[derive(Debug)]
 struct Expected {
     id: TransactionId,
-    /// The rows written, in order. `None`: the transaction has a fingerprint of its own, so it may be the repeat of one that
-    /// wrote other rows.
+    /// The written rows, in order. `None`: the transaction has a fingerprint, so it may repeat one that wrote other
+    /// rows.
     rows: Option<Vec<(EntityKind, Uuid)>>,
 }
 

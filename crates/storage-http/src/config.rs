@@ -1,51 +1,52 @@
-//! What a client of the Storage Service must know.
+//! The configuration of a client of the Storage Service.
 
 use crate::ConnectError;
 use secrecy::{ExposeSecret, SecretString};
 use std::time::Duration;
 use url::Url;
 
-/// Where the Storage Service is, and how patient to be with it.
+/// The address of the Storage Service, and the limits of calls to it.
 #[derive(Clone, Debug)]
 pub struct HttpStorageConfig {
-    /// Its address; a path is kept as prefix.
+    /// The base URL. Its path is used as a prefix.
     pub base_url: Url,
     /// The bearer token.
     pub token: SecretString,
-    /// A whole call, retries and pauses included. 10 s.
+    /// Maximum time of a whole call, including retries and pauses. 10 s.
     pub deadline: Duration,
-    /// One attempt, from sending to the last byte of the answer. 2 s.
+    /// Maximum time of one attempt, from sending to the last byte of the response. 2 s.
     pub attempt_timeout: Duration,
-    /// One attempt of a [large](crate::RequestSize::Large) request, at most [`deadline`](Self::deadline). 8 s.
+    /// Maximum time of one attempt of a [large](crate::RequestSize::Large) request, at most
+    /// [`deadline`](Self::deadline). 8 s.
     pub large_timeout: Duration,
-    /// Making a connection, TLS included. 1 s.
+    /// Maximum time to open a connection, including TLS. 1 s.
     pub connect_timeout: Duration,
-    /// Retries after the first attempt: 3, so at most 4 requests on the wire.
+    /// Maximum number of retries after the first attempt: 3, so at most 4 requests.
     pub retry_max: u32,
     /// The upper end of the first pause, doubled each time; each pause is drawn from zero to its upper end. 1 s.
     pub retry_base: Duration,
-    /// The upper end that pauses do not grow beyond. 8 s.
+    /// The maximum of that upper end. 8 s.
     pub retry_cap: Duration,
-    /// The longest `Retry-After` that is waited for; a longer one ends the call. 5 s.
+    /// The longest `Retry-After` that a retry waits for; a longer one ends the call. 5 s.
     pub retry_after_cap: Duration,
-    /// Retries that may be made before the budget is drained. 20.
+    /// The size of the retry budget. 20.
     pub retry_budget: u32,
-    /// How much of a retry each request pays into the budget: 0.1, so a storage that fails sees 1.1 times the load.
+    /// The fraction of a retry that each request adds to the budget: 0.1, so a failing storage gets 1.1 times the load.
     pub retry_budget_ratio: f64,
     /// Consecutive failures at which the circuit breaker opens. 5.
     pub breaker_failures: u32,
-    /// How long it stays open before the next call makes a probe, if no background probe closes it earlier. 60 s.
+    /// How long it stays open before the next call sends a probe, if no background probe closes it earlier. 60 s.
     pub breaker_recovery: Duration,
     /// How often the storage is probed in the background while a breaker is open, up to a fifth longer by chance. Two
-    /// answers in a row close the breaker. Zero turns it off. 1 s.
+    /// successes in a row close the breaker. Zero turns it off. 1 s.
     pub breaker_probe: Duration,
-    /// The largest answer, in bytes. Default: [`MAX_MESSAGE`](character_domain::size::MAX_MESSAGE).
+    /// Maximum size of a response, in bytes. Default: [`MAX_MESSAGE`](character_domain::size::MAX_MESSAGE).
     pub max_response_bytes: usize,
 }
 
 impl HttpStorageConfig {
-    /// Refuses an address that HTTP cannot use as a base: another scheme than `http` and `https`, a query, a fragment, a
-    /// user or a password.
+    /// Rejects an address that HTTP cannot use as a base: another scheme than `http` and `https`, a query, a fragment,
+    /// a user or a password.
     ///
     /// # Errors
     /// [`ConnectError::Address`], with the host and what is wrong.
@@ -90,7 +91,7 @@ impl HttpStorageConfig {
         Ok(())
     }
 
-    /// Refuses a token that cannot stand in a header.
+    /// Rejects a token that a header cannot carry.
     ///
     /// # Errors
     /// [`ConnectError::Token`].

@@ -3,7 +3,7 @@ use async_trait::async_trait;
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 
-/// Bounds the whole call, and tells every layer below when it ends.
+/// Limits the time of the whole call, and passes its deadline to every layer below.
 #[derive(Debug)]
 pub(crate) struct Deadlined<T> {
     pub(crate) inner: T,

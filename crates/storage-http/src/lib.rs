@@ -1,12 +1,12 @@
-//! The storage port over HTTP: one request for each operation, through one waist.
+//! The storage port over HTTP: one request for each operation, through one transport stack.
 //!
 //! Around every request, outermost first: overall **deadline** → **metrics** → **retry** → **circuit breaker** →
-//! **attempt timeout** → socket. The order is built in one place and cannot be built otherwise: retries are outside
-//! the breaker so that each attempt counts and an open breaker ends them; the attempt timeout is inside the breaker so
-//! that silence counts as a failure. Reads and changes have a breaker each; an open one is probed in the background. Every
-//! commit is idempotent by its id, so lost answers are retried safely. A snapshot is a stream: of the layers it meets the
-//! breaker alone, and each wait for more of it is bounded. Following the log is a poll: it has the time that it lets the
-//! storage wait and that of one attempt, is sent once, and neither trips the breaker nor waits for it.
+//! **attempt timeout** → socket. The order is built in one place and cannot be built otherwise: retries are outside the
+//! breaker so that each attempt counts and an open breaker ends them; the attempt timeout is inside the breaker so that
+//! silence counts as a failure. Reads and changes have a breaker each; an open one is probed in the background. Every
+//! commit is idempotent by its id, so lost responses are retried safely. A snapshot is a stream: it passes only the
+//! breaker, and each wait for more data is bounded. Following the log is a poll: its time limit is the wait of the
+//! storage plus one attempt, it is sent once, and it neither trips the breaker nor waits for it.
 //!
 //! ```
 //! use character_storage_http::{HttpStorage, HttpStorageConfig};

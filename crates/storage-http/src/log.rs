@@ -37,7 +37,7 @@ impl<T: Transport> HttpStorage<T> {
     }
 }
 
-/// Refuses a batch that no log can have told.
+/// Rejects a batch that a log cannot have returned.
 fn check(after: &LogCursor, limit: usize, batch: &LogBatch) -> Result<()> {
     let refuse = |detail| -> Result<(), StorageError> { Err(corrupt(FOLLOW, detail)) };
     if batch.commits.len() > limit {

@@ -1,18 +1,18 @@
-//! What the waist counts.
+//! The metrics of the transport stack.
 //!
 //! | metric | labels | meaning |
 //! |---|---|---|
-//! | `storage_client_requests_total` | operation, outcome | whole calls, by how they ended |
-//! | `storage_client_request_duration_seconds` | operation | time of whole calls, pauses included |
-//! | `storage_client_attempts_total` | operation, outcome | requests on the wire, by how they ended |
+//! | `storage_client_requests_total` | operation, outcome | whole calls, by outcome |
+//! | `storage_client_request_duration_seconds` | operation | duration of whole calls, including pauses |
+//! | `storage_client_attempts_total` | operation, outcome | attempts, by outcome |
 //! | `storage_client_retries_total` | operation, reason | retries scheduled |
-//! | `storage_client_retry_budget_exhausted_total` | | retries that were not affordable |
+//! | `storage_client_retry_budget_exhausted_total` | | retries not made because the budget was exhausted |
 //! | `storage_client_retry_budget_tokens` | | retries left |
-//! | `storage_client_in_flight` | | calls under way |
-//! | `circuit_breaker_state` | breaker, state | 1 for the state that the breaker is in, 0 for the others; read when scraped |
-//! | `circuit_breaker_consecutive_failures` | breaker | failures in a row |
+//! | `storage_client_in_flight` | | calls in flight |
+//! | `circuit_breaker_state` | breaker, state | 1 for the current state of the breaker, 0 for the others; read when scraped |
+//! | `circuit_breaker_consecutive_failures` | breaker | consecutive failures |
 //! | `circuit_breaker_recovery_attempts_total` | breaker | probes admitted for a call after the recovery time |
-//! | `circuit_breaker_rejected_total` | breaker | calls refused |
+//! | `circuit_breaker_rejected_total` | breaker | calls rejected |
 
 use crate::{
     ApiResponse, TransportError, TransportErrorKind, breaker::BreakerState, breakers::CircuitBreakers,
@@ -47,8 +47,8 @@ struct Retried {
     reason: &'static str,
 }
 
-/// The operation as the value of a label: `character.find` is `character_find`, made when it is read, not when it is
-/// counted.
+/// The operation as the value of a label: `character.find` is `character_find`, converted when it is read, not when it
+/// is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct OperationLabel(&'static str);
 
@@ -70,7 +70,7 @@ pub struct WaistMetrics {
     state: Arc<State>,
 }
 
-/// What is read when scraped, so that it cannot be out of date.
+/// The values that are read when scraped, so that they are never outdated.
 #[derive(Debug)]
 struct State {
     breakers: CircuitBreakers,
@@ -94,27 +94,31 @@ impl WaistMetrics {
         }
     }
 
-    /// Puts them all into `registry`.
+    /// Registers all of them in `registry`.
     pub fn register(&self, registry: &mut Registry) {
         registry.register("storage_client_requests", "Calls to the Storage Service, by outcome", self.requests.clone());
-        registry.register("storage_client_attempts", "Requests on the wire, by outcome", self.attempts.clone());
+        registry.register(
+            "storage_client_attempts",
+            "Attempts of calls to the Storage Service, by outcome",
+            self.attempts.clone(),
+        );
         registry.register_with_unit(
             "storage_client_request_duration",
-            "Time of a call to the Storage Service, retries included",
+            "Duration of a call to the Storage Service, including retries",
             Unit::Seconds,
             self.duration.clone(),
         );
         registry.register("storage_client_retries", "Retries scheduled, by reason", self.retries.clone());
         registry.register(
             "storage_client_retry_budget_exhausted",
-            "Retries not made because the budget was drained",
+            "Retries not made because the retry budget was exhausted",
             self.budget_exhausted.clone(),
         );
-        registry.register("storage_client_in_flight", "Calls to the Storage Service under way", self.in_flight.clone());
+        registry.register("storage_client_in_flight", "Calls to the Storage Service in flight", self.in_flight.clone());
         registry.register_collector(Box::new(StateCollector(Arc::clone(&self.state))));
     }
 
-    /// Calls to the Storage Service that are under way.
+    /// Calls to the Storage Service in flight.
     #[must_use]
     pub fn in_flight(&self) -> i64 {
         self.in_flight.get()
@@ -143,7 +147,7 @@ impl WaistMetrics {
         self.budget_exhausted.inc();
     }
 
-    /// Counts a call as under way until the guard is dropped, also when the call is cancelled.
+    /// Counts a call as in flight until the guard is dropped, also when the call is cancelled.
     pub(crate) fn enter(&self) -> InFlight {
         self.in_flight.inc();
         InFlight(self.in_flight.clone())

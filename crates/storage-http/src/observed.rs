@@ -2,7 +2,7 @@ use crate::{ApiRequest, ApiResponse, Transport, TransportError, metrics::WaistMe
 use async_trait::async_trait;
 use std::time::Instant;
 
-/// Measures whole calls, retries included.
+/// Measures whole calls, including retries.
 #[derive(Debug)]
 pub(crate) struct Observed<T> {
     pub(crate) inner: T,

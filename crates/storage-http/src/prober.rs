@@ -1,4 +1,4 @@
-//! Asks the upstream whether it answers again while a circuit breaker is open.
+//! Probes the upstream while a circuit breaker is open.
 
 use crate::{
     ApiRequest, TimedOut, Transport,
@@ -20,7 +20,7 @@ use tokio::{
     time::{Instant, sleep, timeout},
 };
 
-/// Answers in a row that close the breakers. One alone may come from an upstream that is about to fail again.
+/// Consecutive successes that close the breakers. A single one may come from an upstream that is about to fail again.
 const ANSWERS_TO_CLOSE: u32 = 2;
 
 /// Sends `GET /storage/v1/probe`, at most one in each interval, for all callers together.
@@ -42,7 +42,8 @@ impl<T: Transport> Prober<T> {
         Self { transport, interval, patience, last: Mutex::default(), is_running: AtomicBool::new(false) }
     }
 
-    /// Asks once. Shows nothing, at once, while another probe is under way and until the interval since it is over.
+    /// Sends one probe. Returns no evidence, at once, while another probe is in flight and until the interval after it
+    /// is over.
     pub(crate) async fn probe(&self) -> Evidence {
         let Ok(mut last) = self.last.try_lock() else { return Evidence::Nothing };
         if last.is_some_and(|sent| sent.elapsed() < self.interval) {
@@ -55,7 +56,8 @@ impl<T: Transport> Prober<T> {
         evidence(RequestSize::Ordinary, &answer)
     }
 
-    /// Probes in the background until no breaker waits for it, unless that is off or under way. Ends with the client.
+    /// Probes in the background until no breaker waits for it, unless that is off or already running. Ends with the
+    /// client.
     pub(crate) fn start(self: &Arc<Self>, breakers: &CircuitBreakers) {
         if self.interval.is_zero() || self.is_running.swap(true, SeqCst) {
             return;
@@ -92,7 +94,7 @@ impl<T: Transport> Prober<T> {
     }
 
     /// Whether a breaker waits for the upstream. If none does, the next breaker that opens starts the background probes
-    /// anew.
+    /// again.
     fn is_needed(&self, breakers: &CircuitBreakers) -> bool {
         let waits = || breakers.all().iter().any(|breaker| breaker.awaits_recovery());
         if waits() {

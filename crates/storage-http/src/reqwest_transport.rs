@@ -15,7 +15,7 @@ use reqwest::{
 use secrecy::{ExposeSecret, SecretString};
 use std::{error::Error, fmt, fs::File, io, sync::Arc, time::Duration};
 
-/// Idle connections are given up before the server does so (75 s), or a request may meet a closing one.
+/// Idle connections are closed before the server does so (75 s); otherwise a request may use a closing one.
 const POOL_IDLE: Duration = Duration::from_secs(60);
 
 /// Errors of the operating system that are about this process or machine: no memory, too many open files in the system or
@@ -25,12 +25,12 @@ const OWN_WANTS: [i32; 5] = [libc::ENOMEM, libc::ENFILE, libc::EMFILE, libc::EAD
 /// One attempt over a pooled connection: no retries, no redirects, no proxy from the environment.
 pub struct ReqwestTransport {
     client: reqwest::Client,
-    /// For answers that take as long as they are read, and may not stand still.
+    /// For streamed responses, whose total time is unlimited but which must not stall.
     streams: reqwest::Client,
     base: String,
     token: SecretString,
     max_response_bytes: usize,
-    /// The longest wait for an answer, besides the time that the storage may wait itself.
+    /// The longest wait for a response, in addition to the time that the storage itself may wait.
     deadline: Duration,
 }
 
@@ -73,7 +73,7 @@ pub enum ConnectError {
 }
 
 impl ReqwestTransport {
-    /// A client of the Storage Service at `config.base_url`. Makes no connection yet.
+    /// A client of the Storage Service at `config.base_url`. Does not connect yet.
     ///
     /// # Errors
     /// [`ConnectError`].
@@ -179,7 +179,7 @@ fn failed(operation: &'static str, cause: reqwest::Error) -> TransportError {
     TransportError { source: Some(Arc::new(cause.without_url())), ..TransportError::of_attempt(kind, operation, sent) }
 }
 
-/// Whether a connection failed for a want of this machine, which shows nothing about the other side.
+/// Whether a connection failed for a lack of local resources, which shows nothing about the upstream.
 fn is_out_of_resources(error: &(dyn Error + 'static)) -> bool {
     let mut next = Some(error);
     while let Some(error) = next {

@@ -1,10 +1,10 @@
-//! When to try again.
+//! The retry policy.
 
 use crate::{ApiRequest, ApiResponse, RequestKind, RequestSize, TransportError, TransportErrorKind, verdict::Repeat};
 use backoff::{ExponentialBackoff, ExponentialBackoffBuilder};
 use std::time::Duration;
 
-/// How often, and after which pauses.
+/// The number of retries, and the pauses between them.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RetryPolicy {
     pub(crate) max: u32,
@@ -27,8 +27,8 @@ impl RetryPolicy {
     }
 }
 
-/// Why an attempt may be repeated, as a bounded label; `None` when it may not. A large request that ran out of time is not
-/// repeated: it would do so again. A poll is repeated by its caller.
+/// Why an attempt may be retried, as a bounded label; `None` when it may not. A large request is not retried after a
+/// timeout, because it would time out again. The caller of a poll repeats it.
 pub(crate) fn reason(result: &Result<ApiResponse, TransportError>, request: &ApiRequest) -> Option<&'static str> {
     if let RequestKind::Follow { .. } = request.kind {
         return None;

@@ -12,7 +12,7 @@ use std::{sync::Arc, time::Duration};
 use tokio::time::{Instant, sleep};
 use tracing::{Instrument, info_span};
 
-/// Tries again what may be tried again, while attempts, time and budget last.
+/// Retries failed attempts, as far as attempts, time and budget allow.
 #[derive(Debug)]
 pub(crate) struct Retrying<T> {
     pub(crate) inner: T,
@@ -52,8 +52,8 @@ impl<T: Transport> Retrying<T> {
     }
 }
 
-/// Whether an answer that is not the last one settles its attempt. A 504 of something in between, or a 503 after the
-/// write, leaves it open, and a later refusal must not be taken for the fate of the whole call.
+/// Whether a response before the last one decides the outcome of its attempt. A 504 of an intermediary, or a 503 after
+/// the write, leaves it open, and a later rejection must not be taken as the outcome of the whole call.
 fn certainly_had_no_effect(response: &ApiResponse) -> bool {
     matches!(response.status, 425 | 429)
         || json::parse::<Problem>(&response.body).is_ok_and(|problem| problem.certainly_not_applied == Some(true))

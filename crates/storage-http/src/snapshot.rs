@@ -1,4 +1,4 @@
-//! Snapshots: an answer that is read while it comes, since it may be larger than memory.
+//! Snapshots: a streamed response, because it may be larger than memory.
 
 use crate::{
     ApiRequest, ApiResponse, HttpStorage, TimedOut, Transport, TransportError, Waist,
@@ -17,19 +17,19 @@ use tokio::time::timeout;
 /// The longest line of a snapshot, in bytes: no row is as large.
 const MAX_LINE_BYTES: usize = 64 * 1024 * 1024;
 
-/// The body of an answer, as it comes. Waiting for the next piece is bounded, the whole is not.
+/// The streamed body of a response. Each wait for the next piece is bounded, the whole is not.
 pub type ByteStream = BoxStream<'static, Result<Bytes, TransportError>>;
 
-/// An answer whose body may be a stream.
+/// A response whose body may be a stream.
 pub enum OpenedResponse {
-    /// The 200 that was asked for.
+    /// The expected 200.
     Stream {
         /// `Content-Type`, as given.
         content_type: Option<String>,
         /// The body.
         body: ByteStream,
     },
-    /// Any other answer, whole.
+    /// Any other response, complete.
     Whole(ApiResponse),
 }
 
@@ -42,18 +42,18 @@ impl fmt::Debug for OpenedResponse {
     }
 }
 
-/// A transport that can also answer with a stream.
+/// A transport that can also return a stream.
 #[async_trait]
 pub trait StreamTransport: Transport {
-    /// The answer, as soon as its head is there. It is asked for once: a reader of a stream cannot be given a second one
-    /// in the middle.
+    /// The response, as soon as its head has arrived. Sent only once: a second response cannot continue a stream in the
+    /// middle.
     ///
     /// # Errors
     /// As [`Transport::call`].
     async fn open(&self, request: ApiRequest) -> Result<OpenedResponse, TransportError>;
 }
 
-/// The circuit breaker refuses and judges the beginning of a stream as it does any call.
+/// The circuit breaker treats the beginning of a stream like any call.
 #[async_trait]
 #[deny(clippy::missing_trait_methods)]
 impl<T: StreamTransport> StreamTransport for Waist<T> {
@@ -104,7 +104,7 @@ fn items(lines: Lines) -> SnapshotStream {
     }))
 }
 
-/// What a line says behind `count` others; `None` is the end.
+/// The meaning of a line after `count` others; `None` is the end.
 fn item(line: Result<Option<Bytes>>, count: u64) -> Result<Option<SnapshotItem>> {
     let Some(line) = line? else {
         let cut_off = "the answer of the storage ended before the snapshot did";
@@ -129,7 +129,7 @@ struct Lines {
 }
 
 impl Lines {
-    /// The next whole line; `None` when the body ends without one.
+    /// The next complete line; `None` when the body ends without one.
     async fn next(&mut self) -> Result<Option<Bytes>> {
         loop {
             let rest = self.read.get(self.searched..).unwrap_or_default();

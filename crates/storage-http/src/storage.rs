@@ -1,4 +1,4 @@
-//! The port over a [`Transport`]: what is asked for, and what the answers mean.
+//! The port over a [`Transport`]: requests for operations, and the meaning of responses.
 
 use crate::{
     Waist,
@@ -22,8 +22,8 @@ use std::{borrow::Cow, sync::Arc};
 
 /// The storage port over HTTP, version 1 of the wire contract.
 ///
-/// Everything that has to do with time, repeats and load is the [`Transport`]'s: this type makes requests of
-/// operations and outcomes of answers, and believes no answer that breaks the contract.
+/// The [`Transport`] is responsible for time, retries and load. This type turns operations into requests and responses
+/// into outcomes, and rejects every response that breaks the contract.
 ///
 /// A process that [follows](character_storage_port::Log) the log does so with an instance of its own, made and used on a
 /// runtime of its own, such as a thread with a current-thread runtime. Connections are driven by the runtime that made them:
@@ -49,7 +49,7 @@ impl<T: Transport> HttpStorage<T> {
         Self { transport: Arc::new(transport) }
     }
 
-    /// What requests go through.
+    /// The transport of requests.
     #[must_use]
     pub fn transport(&self) -> &T {
         &self.transport
@@ -140,7 +140,7 @@ pub(crate) fn corrupt(operation: &'static str, detail: &'static str) -> StorageE
     StorageError::new(ErrorKind::Corrupt, operation).with_detail(detail)
 }
 
-/// The body of a 200, or the error that the answer tells of.
+/// The body of a 200, or the error in the response.
 pub(crate) fn message<B: DeserializeOwned>(operation: &'static str, response: &ApiResponse) -> Result<B> {
     if response.status != 200 {
         return Err(failure(operation, response));
@@ -152,7 +152,7 @@ pub(crate) fn message<B: DeserializeOwned>(operation: &'static str, response: &A
         .map_err(|error| corrupt(operation, "the storage answered something unreadable").with_source(error))
 }
 
-/// A 204, or the error that the answer tells of.
+/// A 204, or the error in the response.
 pub(crate) fn nothing(operation: &'static str, response: &ApiResponse) -> Result<()> {
     if response.status == 204 { Ok(()) } else { Err(failure(operation, response)) }
 }
@@ -161,7 +161,7 @@ fn has_media_type(response: &ApiResponse, media_type: &str) -> bool {
     response.content_type.as_deref().is_some_and(|given| wire::is_media_type(given, media_type))
 }
 
-/// The problem of an error answer, when it is one of this contract.
+/// The problem in an error response, when it is one of this contract.
 fn problem(response: &ApiResponse) -> Option<wire::Problem> {
     if response.status < 400 || !has_media_type(response, wire::PROBLEM_JSON) {
         return None;
@@ -174,7 +174,7 @@ fn problem(response: &ApiResponse) -> Option<wire::Problem> {
     Some(problem)
 }
 
-/// The error that an answer tells of which is not the one hoped for.
+/// The error in an unexpected response.
 pub(crate) fn failure(operation: &'static str, response: &ApiResponse) -> StorageError {
     let error = match problem(response) {
         Some(problem) => problem.into_error(operation),

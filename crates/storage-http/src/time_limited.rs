@@ -3,7 +3,7 @@ use async_trait::async_trait;
 use std::{sync::Arc, time::Duration};
 use tokio::time::{Instant, timeout_at};
 
-/// Ends an attempt after its own time, or at the deadline of the call. Inside the breaker, so that silence counts.
+/// Ends an attempt after its time limit, or at the deadline of the call. Inside the breaker, so that silence counts.
 #[derive(Debug)]
 pub(crate) struct TimeLimited<T> {
     pub(crate) inner: Arc<T>,

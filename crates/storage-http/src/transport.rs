@@ -1,4 +1,4 @@
-//! What a request goes through on its way to the storage.
+//! The transport of requests to the storage.
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -16,11 +16,11 @@ pub struct ApiRequest {
     pub path: String,
     /// A JSON body.
     pub body: Option<Bytes>,
-    /// Whether it may be sent again when its answer was lost.
+    /// Whether it may be sent again after its response was lost.
     pub idempotent: bool,
-    /// How much work it may be.
+    /// How much work it may be for the upstream.
     pub size: RequestSize,
-    /// How it is treated on its way.
+    /// How the layers treat it.
     pub kind: RequestKind,
     /// When its caller stops waiting; set by the outermost layer.
     pub deadline: Option<Instant>,
@@ -43,24 +43,24 @@ impl ApiRequest {
     }
 }
 
-/// How a request is treated on its way.
+/// How the layers treat a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RequestKind {
-    /// As the layers are configured.
+    /// By the configuration of the layers.
     Call,
-    /// A poll of the log, which the upstream may answer `wait` later. It has this time and that of one attempt, is sent once
-    /// and passes by the circuit breaker: its caller asks again in any case, with a back-off of its own.
+    /// A poll of the log, whose response may come `wait` later. Its time limit is this wait plus one attempt. It is
+    /// sent once and bypasses the circuit breaker: its caller repeats it in any case, with its own back-off.
     Follow {
-        /// How long the upstream may wait before it answers.
+        /// How long the upstream may wait before it responds.
         wait: Duration,
     },
 }
 
-/// How much work a request may be for the upstream. A large request has more time, and its failure shows less: it may have
-/// failed for its size.
+/// How much work a request may be for the upstream. A large request has more time, and its failure shows less: its size
+/// may be the cause.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RequestSize {
-    /// The body has at most [`LARGE_BODY`] bytes, and the answer is not a long page.
+    /// The body has at most [`LARGE_BODY`] bytes, and the response is not a long page.
     Ordinary,
     /// A larger body, or a page of more than [`LARGE_PAGE`] rows.
     Large,
@@ -69,10 +69,10 @@ pub enum RequestSize {
 /// The largest body of an ordinary request, in bytes. 256 KiB.
 pub const LARGE_BODY: usize = 256 * 1024;
 
-/// The most rows of a page that an ordinary request asks for. A page may have 8 MiB, whatever its rows.
+/// Maximum number of rows of a page in an ordinary request. A page may have 8 MiB, whatever its rows.
 pub const LARGE_PAGE: u32 = 20;
 
-/// One answer, whatever its status.
+/// One response, with any status.
 #[derive(Clone, Debug)]
 pub struct ApiResponse {
     /// The HTTP status.
@@ -83,17 +83,17 @@ pub struct ApiResponse {
     pub retry_after: Option<Duration>,
     /// The whole body.
     pub body: Bytes,
-    /// How often it was asked for.
+    /// The number of attempts.
     pub attempts: u32,
-    /// Whether retries were spent on it, so that an outer layer must not add its own.
+    /// Whether retries were made, so that an outer layer must not add its own.
     pub exhausted: bool,
-    /// Whether an earlier attempt may have had an effect, because its answer was lost or left that open: a refusal now
-    /// does not mean that the first attempt had none.
+    /// Whether an earlier attempt may have had an effect, because its response was lost or left that open: a rejection
+    /// now does not mean that the first attempt had no effect.
     pub earlier_attempt_lost: bool,
 }
 
 impl ApiResponse {
-    /// The answer to one attempt, with this status and nothing else.
+    /// The response to one attempt, with this status and nothing else.
     #[must_use]
     pub fn of_status(status: u16) -> Self {
         Self {
@@ -121,42 +121,43 @@ impl ApiResponse {
 pub enum TransportErrorKind {
     /// The upstream accepts no connection.
     Connect,
-    /// No answer in time.
+    /// No response in time.
     Timeout,
-    /// The connection broke before the answer was complete, or what came was not HTTP.
+    /// The connection broke before the response was complete, or the response was not HTTP.
     Interrupted,
     /// The breaker is open.
     CircuitOpen {
         /// When it will admit the next probe.
         retry_after: Duration,
     },
-    /// The answer is larger than [`HttpStorageConfig::max_response_bytes`](crate::HttpStorageConfig::max_response_bytes).
+    /// The response is larger than
+    /// [`HttpStorageConfig::max_response_bytes`](crate::HttpStorageConfig::max_response_bytes).
     ResponseTooLarge,
     /// This process has no descriptor, port or memory left for a connection. Nothing was sent.
     OutOfResources,
-    /// The request cannot be written as HTTP, because its address is longer than 65,534 bytes. Nothing was sent.
+    /// The request cannot be expressed in HTTP, because its address is longer than 65,534 bytes. Nothing was sent.
     NotSendable,
 }
 
-/// A request without an answer.
+/// A request without a response.
 #[derive(Clone, Debug)]
 pub struct TransportError {
-    /// Why.
+    /// The reason.
     pub kind: TransportErrorKind,
     /// The operation of the port.
     pub operation: &'static str,
     /// `false`: it certainly never reached the server, in any attempt.
     pub sent: bool,
-    /// How often it was tried.
+    /// The number of attempts.
     pub attempts: u32,
-    /// Whether retries were spent on it.
+    /// Whether retries were made.
     pub exhausted: bool,
     /// The cause.
     pub source: Option<Arc<dyn Error + Send + Sync>>,
 }
 
 impl TransportError {
-    /// Of one attempt, without a cause. `sent`: whether it may have reached the server.
+    /// The error of one attempt, without a cause. `sent`: whether it may have reached the server.
     #[must_use]
     pub fn of_attempt(kind: TransportErrorKind, operation: &'static str, sent: bool) -> Self {
         Self { kind, operation, sent, attempts: 1, exhausted: false, source: None }
@@ -198,22 +199,22 @@ impl Error for TransportError {
     }
 }
 
-/// An answer that tells of a failure: the cause of the error made of it.
+/// A response that reports a failure: the cause of the resulting error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the storage answered {status} after {attempts} attempts")]
 pub struct FailureAnswer {
     /// The HTTP status.
     pub status: u16,
-    /// How often it was tried.
+    /// The number of attempts.
     pub attempts: u32,
 }
 
 /// Carries requests to the storage.
 #[async_trait]
 pub trait Transport: fmt::Debug + Send + Sync + 'static {
-    /// The answer, whatever its status.
+    /// The response, with any status.
     ///
     /// # Errors
-    /// [`TransportError`] when there is none.
+    /// [`TransportError`] without a response.
     async fn call(&self, request: ApiRequest) -> Result<ApiResponse, TransportError>;
 }

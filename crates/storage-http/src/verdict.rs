@@ -1,4 +1,4 @@
-//! What the end of an attempt means: for the breaker, for the retries, for the metrics, and for the caller.
+//! The meaning of the end of an attempt: for the breaker, for retries, for metrics, and for the caller.
 
 use crate::{ApiResponse, RequestSize, TransportError, TransportErrorKind};
 use character_domain::Violations;
@@ -7,9 +7,9 @@ use character_storage_port::ErrorKind;
 /// What an attempt shows about the upstream. The circuit breaker counts this and nothing else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Evidence {
-    /// The upstream answered, whatever it answered.
+    /// The upstream responded, with any response.
     Alive,
-    /// The upstream did not answer, or something in front of it said that it does not.
+    /// The upstream did not respond, or an intermediary reported that.
     Failing,
     /// Nothing: the attempt ended for a reason of this process.
     Nothing,
@@ -90,8 +90,8 @@ pub(crate) fn evidence(size: RequestSize, attempt: &Result<ApiResponse, Transpor
     }
 }
 
-/// An answer that came whole comes from a live upstream, also when it is a refusal, a row that cannot be read, or a defect
-/// (500). 502, 503 and 504 report that there is no answer; 503 and 504 to a large request may be due to its size.
+/// A complete response shows a live upstream, also when it is a rejection, an unreadable row, or a defect (500). 502,
+/// 503 and 504 report a missing response; 503 and 504 to a large request may be due to its size.
 pub(crate) fn evidence_of_answer(size: RequestSize, response: &ApiResponse) -> Evidence {
     match (response.status, size) {
         (502, _) | (503 | 504, RequestSize::Ordinary) => Evidence::Failing,

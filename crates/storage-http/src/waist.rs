@@ -62,7 +62,7 @@ impl<T: Transport> Waist<T> {
         Self { layers: Deadlined { inner: observed, deadline }, transport, deadline, guard, breakers, metrics }
     }
 
-    /// What is below the layers.
+    /// The transport below the layers.
     pub(crate) fn transport(&self) -> &T {
         &self.transport
     }
@@ -85,7 +85,7 @@ impl<T: Transport> Transport for Waist<T> {
 }
 
 impl HttpStorage<Waist> {
-    /// A client of the Storage Service. Makes no connection yet, so that a service can start before its storage.
+    /// A client of the Storage Service. Does not connect yet, so that a service can start before its storage.
     ///
     /// # Errors
     /// [`ConnectError`] when the address or the TLS set-up cannot be used.
@@ -98,7 +98,7 @@ impl<T> HttpStorage<Waist<T>>
 where
     T: Transport,
 {
-    /// What the waist counts.
+    /// The metrics of the transport stack.
     #[must_use]
     pub fn metrics(&self) -> &WaistMetrics {
         &self.transport().metrics

@@ -1,4 +1,4 @@
-//! Answers, good and bad.
+//! Responses, and problems as responses.
 
 use actix_web::{
     HttpRequest, HttpResponse, ResponseError,
@@ -18,7 +18,7 @@ use std::fmt;
 /// Maximum number of characters of a path in a problem.
 const MOST_OF_PATH: usize = 200;
 
-/// A request that is not answered with what it asked for.
+/// The rejection of a request, as a problem document.
 #[derive(Debug)]
 pub(crate) struct Refusal {
     problem: Box<Problem>,
@@ -89,10 +89,10 @@ impl From<Unreadable> for Refusal {
     }
 }
 
-/// What a handler gives back.
+/// The result of a handler.
 pub(crate) type Answer<T = HttpResponse> = Result<T, Refusal>;
 
-/// The parameters of a path, or the refusal that names what is wrong with them.
+/// The parameters of a path, or the rejection that names what is wrong with them.
 pub(crate) fn parameters<T>(read: Result<T, Violations>, operation: &'static str) -> Answer<T> {
     read.map_err(|violations| StorageError::invalid(violations, operation).into())
 }
@@ -114,7 +114,7 @@ pub(crate) fn no_content() -> HttpResponse {
 
 pub(crate) fn unknown_path(request: &HttpRequest) -> HttpResponse {
     let path: String = request.path().chars().take(MOST_OF_PATH).collect();
-    Refusal::of_code(wire::UNKNOWN_PATH, format!("there is nothing at {path}")).into_response()
+    Refusal::of_code(wire::UNKNOWN_PATH, format!("there is no path {path}")).into_response()
 }
 
 pub(crate) fn method_not_allowed(allow: &str) -> HttpResponse {

@@ -1,4 +1,4 @@
-//! Reading request bodies, within limits.
+//! Reads request bodies, within limits.
 
 use crate::{
     Limits, StorageServer,
@@ -13,7 +13,7 @@ use character_http_kit::{BodyError, BodyLimits, read_body};
 use character_storage_wire as wire;
 use serde::de::DeserializeOwned;
 
-/// The message in the body of a request.
+/// Parses the message in the body of a request.
 pub(crate) async fn message<B: DeserializeOwned>(
     server: &StorageServer,
     request: &HttpRequest,

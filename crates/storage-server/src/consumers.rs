@@ -20,7 +20,7 @@ use character_storage_wire::{
 };
 use std::time::Duration;
 
-/// The most bytes of parked events in one answer, behind its first event. 4 MiB.
+/// Maximum size of the parked events in one response after its first event, in bytes. 4 MiB.
 const MAX_EVENT_BYTES: usize = 4 * 1024 * 1024;
 
 pub(crate) async fn consumers(request: HttpRequest, server: Data<StorageServer>) -> Answer {
@@ -120,7 +120,7 @@ fn consumer(name: &str, operation: &'static str) -> Answer<ConsumerName> {
     name.parse().map_err(invalid)
 }
 
-/// The number of events at the beginning that are not too large together: all, or at least one.
+/// The number of events at the beginning that fit into one response: at least one.
 fn fitting(events: &[ParkedEvent]) -> usize {
     let mut left = MAX_EVENT_BYTES;
     for (index, event) in events.iter().enumerate() {

@@ -43,12 +43,12 @@ impl Described for Character {
     }
     fn filters() -> Vec<Parameter> {
         filters([
-            ("user_id", "Only those of this user.", uuid()),
-            ("campaign_id", "Only those in this campaign.", uuid()),
-            ("parent_id", "Only those that grew out of this one.", uuid()),
-            ("theme", "Only those of this theme, compared exactly.", string()),
+            ("user_id", "Only characters of this user.", uuid()),
+            ("campaign_id", "Only characters in this campaign.", uuid()),
+            ("parent_id", "Only rows whose predecessor is this one.", uuid()),
+            ("theme", "Only rows of this theme, compared exactly.", string()),
             named_like(),
-            ("active_only", "Only those in play. Default: true.", typed(Type::Boolean)),
+            ("active_only", "Whether to list only characters that are in play. Default: true.", typed(Type::Boolean)),
             in_order(),
         ])
     }
@@ -63,8 +63,8 @@ impl Described for Campaign {
     }
     fn filters() -> Vec<Parameter> {
         filters([
-            ("dm_user_id", "Only those that this user leads.", uuid()),
-            ("theme", "Only those of this theme, compared exactly.", string()),
+            ("dm_user_id", "Only campaigns that this user leads.", uuid()),
+            ("theme", "Only rows of this theme, compared exactly.", string()),
         ])
     }
 }
@@ -88,10 +88,14 @@ impl Described for InventoryItem {
     fn filters() -> Vec<Parameter> {
         filters([
             of_character(),
-            ("root_id", "Only those that were this item at first.", uuid()),
-            ("container", "Only those that lie in this one, not those that lie in what lies in it.", uuid()),
+            ("root_id", "Only items whose original is this item.", uuid()),
+            ("container", "Only items directly in this container.", uuid()),
             named_like(),
-            ("equipped_only", "Only those that are worn or held.", typed(Type::Boolean)),
+            (
+                "equipped_only",
+                "Whether to list only items that are worn or held. Default: false.",
+                typed(Type::Boolean),
+            ),
             in_order(),
         ])
     }
@@ -121,9 +125,9 @@ impl Described for JournalEntry {
     fn filters() -> Vec<Parameter> {
         filters([
             of_character(),
-            ("entry_type", "Only those of this type, compared exactly.", string()),
-            ("session_number", "Only those of this session.", typed(Type::Integer)),
-            ("tags", "Only those with all of these tags, joined by commas and compared exactly.", string()),
+            ("entry_type", "Only rows of this type, compared exactly.", string()),
+            ("session_number", "Only entries of the session with this number.", typed(Type::Integer)),
+            ("tags", "Only entries that have all of these tags, separated by commas and compared exactly.", string()),
         ])
     }
 }
@@ -162,7 +166,7 @@ impl Described for Quest {
                 ("status", choice(&STATUSES).into()),
                 ("importance", choice(&IMPORTANCES).into()),
                 ("rewards", named("Document")),
-                ("progress", array(anything("A step."))),
+                ("progress", array(anything("A step of the quest."))),
                 ("data", named("Document")),
             ],
             &[("assigned_by", nullable(None))],
@@ -172,8 +176,8 @@ impl Described for Quest {
         filters([
             of_character(),
             under_entry(),
-            ("status", "Only those that stand so.", choice(&STATUSES)),
-            ("importance", "Only those that matter so much.", choice(&IMPORTANCES)),
+            ("status", "Only quests of this status.", choice(&STATUSES)),
+            ("importance", "Only quests of this importance.", choice(&IMPORTANCES)),
         ])
     }
 }
@@ -196,7 +200,7 @@ impl Described for NpcRelationship {
         filters([
             of_character(),
             under_entry(),
-            ("relationship_type", "Only those of this type, compared exactly.", string()),
+            ("relationship_type", "Only rows of this type, compared exactly.", string()),
         ])
     }
 }
@@ -220,7 +224,10 @@ impl Described for CampaignEvent {
         )
     }
     fn filters() -> Vec<Parameter> {
-        filters([of_character(), ("applied_only", "Only those that have their effect.", typed(Type::Boolean))])
+        filters([
+            of_character(),
+            ("applied_only", "Whether to list only events that are applied now. Default: false.", typed(Type::Boolean)),
+        ])
     }
 }
 
@@ -243,9 +250,9 @@ impl Described for EventImpact {
     fn filters() -> Vec<Parameter> {
         filters([
             of_character(),
-            ("event_id", "Only those of this event.", uuid()),
-            ("applied_only", "Only those that took place and were not undone.", typed(Type::Boolean)),
-            ("reverted_only", "Only those that were undone.", typed(Type::Boolean)),
+            ("event_id", "Only impacts of this event.", uuid()),
+            ("applied_only", "Whether to list only impacts that are in force. Default: false.", typed(Type::Boolean)),
+            ("reverted_only", "Whether to list only impacts that were reverted. Default: false.", typed(Type::Boolean)),
         ])
     }
 }
@@ -258,8 +265,8 @@ impl Described for CharacterProgress {
                 ("experience_points", whole(0, MAX_EXPERIENCE)),
                 ("current_level", whole(1, MAX_LEVEL.into())),
                 ("previous_level", whole(0, MAX_LEVEL.into())),
-                ("milestones", array(anything("What was reached."))),
-                ("achievements", array(anything("What was achieved."))),
+                ("milestones", array(anything("A milestone."))),
+                ("achievements", array(anything("An achievement."))),
                 ("data", named("Document")),
             ],
             &[("level_updated_at", maybe_time())],
@@ -290,32 +297,31 @@ impl Described for CharacterVersion {
         )
     }
     fn filters() -> Vec<Parameter> {
-        filters([of_character(), ("parent_id", "Only those that grew out of this one.", uuid())])
+        filters([of_character(), ("parent_id", "Only rows whose predecessor is this one.", uuid())])
     }
 }
 
 type Filter = (&'static str, &'static str, Object);
 
 fn named_like() -> Filter {
-    let about =
-        "Only those whose name contains this text, compared without case and in one Unicode normalization form.";
+    let about = "Only rows whose name contains this text. Case and Unicode normalization make no difference.";
     ("name", about, string())
 }
 
 fn in_order() -> Filter {
-    ("order", "The order of the list. Default: -created_at.", order())
+    ("order", "The order of the list; a leading `-` reverses it. Default: -created_at.", order())
 }
 
 fn of_character() -> Filter {
-    ("character_id", "Only those of this character.", uuid())
+    ("character_id", "Only rows of this character.", uuid())
 }
 
 fn under_entry() -> Filter {
-    ("journal_entry_id", "Only those under this journal entry.", uuid())
+    ("journal_entry_id", "Only rows under this journal entry.", uuid())
 }
 
 fn filters<const N: usize>(own: [Filter; N]) -> Vec<Parameter> {
-    let everywhere = ("include_deleted", "Soft-deleted ones too.", typed(Type::Boolean));
+    let everywhere = ("include_deleted", "Whether to include soft-deleted rows. Default: false.", typed(Type::Boolean));
     let query = |(name, description, schema): Filter| parameter(name, ParameterIn::Query, description, schema);
     own.into_iter().chain([everywhere]).map(query).collect()
 }
@@ -402,7 +408,7 @@ mod tests {
         is_described(&sheet);
     }
 
-    /// The words of serde that name the parameters there are, when one is given that there is not.
+    /// The words of serde that name the known parameters, when an unknown one is given.
     fn known_parameters<E: Entity>() -> BTreeSet<String> {
         let violations = decode_list::<E>("no_such_parameter=1").expect_err("there is none of this name");
         let reason = &violations[0].reason;

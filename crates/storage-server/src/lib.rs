@@ -51,7 +51,7 @@ use std::{sync::Arc, time::Duration};
 
 /// The routes under `/storage/v1`, over one storage. Every request must bring an accepted bearer token.
 ///
-/// The storage given should answer from the data itself: the contract does not say that an answer is stale.
+/// The storage must answer from the data itself, because the contract cannot mark an answer as stale.
 #[derive(Clone, Debug)]
 pub struct StorageServer {
     port: Arc<dyn StoragePort>,
@@ -60,7 +60,7 @@ pub struct StorageServer {
 }
 
 impl StorageServer {
-    /// Serves `port` to those who hold one of `tokens`.
+    /// Serves `port` to clients that send one of `tokens`.
     #[must_use]
     pub fn new(port: Arc<dyn StoragePort>, tokens: AcceptedTokens, limits: Limits) -> Self {
         Self { port, tokens, limits }
@@ -93,21 +93,21 @@ impl StorageServer {
     }
 }
 
-/// Whether the request reads a page of rows, whose answer may be long. Following the log is none: most of its time it
-/// waits, and a follower must be answered also when the service is full of large requests.
+/// Whether the request reads a page of rows, whose response may be long. Following the log does not count: it mostly
+/// waits, and a follower must get a response also when the service is full of large requests.
 #[must_use]
 pub fn is_list(_: &Method, path: &str) -> bool {
     let below = path.strip_prefix(wire::BASE).and_then(|below| below.strip_prefix('/'));
     below.is_some_and(|name| EntityKind::ALL.iter().any(|kind| kind.collection() == name))
 }
 
-/// The answer to a large request when as many are under way as the service takes: 429, since the storage itself works, and
-/// a client must not count this as a failure of it.
+/// The response to a large request when the service handles the maximum of them: 429, because the storage itself works
+/// and a client must not count this as its failure.
 #[must_use]
 pub fn overloaded() -> HttpResponse {
     let kind = ErrorKind::RateLimited { retry_after: Some(Duration::from_secs(1)) };
-    let error =
-        StorageError::new(kind, "admit").with_detail("as many large requests are under way as the service takes");
+    let error = StorageError::new(kind, "admit")
+        .with_detail("the service handles the maximum of large requests; try again later, or send a smaller one");
     Refusal::from(error).into_response()
 }
 

@@ -1,17 +1,17 @@
-//! How large requests and how long waits may be.
+//! The limits of requests and waits.
 
 use character_domain::size::MAX_MESSAGE;
 use std::time::Duration;
 
-/// The longest that a follower of the log waits for one answer, whatever `wait_ms` asks for. A graceful shutdown waits for
-/// the requests under way, so this is also the longest that a waiting follower holds it up. A follower whose answer is empty
-/// asks again at once. 2 seconds.
+/// Maximum time that a follower of the log waits for one response, whatever `wait_ms` demands: 2 seconds. A graceful
+/// shutdown waits for active requests, so a follower delays it by at most this time. After an empty response a follower
+/// sends the next request at once.
 pub const LONGEST_WAIT: Duration = Duration::from_secs(2);
 
-/// What one request may take.
+/// The limits of one request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// The largest request body, in bytes. Default: [`MAX_MESSAGE`].
+    /// Maximum size of a request body, in bytes. Default: [`MAX_MESSAGE`].
     pub body_bytes: usize,
     /// How long a request body may take to arrive, beside the time that it takes at `body_rate`. Default: 30 seconds.
     pub body_timeout: Duration,

@@ -10,7 +10,7 @@ use character_storage_wire::{self as wire, FollowParameters, HeadBody};
 use serde::Serialize;
 use std::time::Duration;
 
-/// The most bytes of commits in one answer, behind its first commit. 4 MiB.
+/// Maximum size of the commits in one response after its first commit, in bytes. 4 MiB.
 const MAX_BATCH_BYTES: usize = 4 * 1024 * 1024;
 
 pub(crate) async fn follow(request: HttpRequest, server: Data<StorageServer>) -> Answer {
@@ -20,7 +20,7 @@ pub(crate) async fn follow(request: HttpRequest, server: Data<StorageServer>) ->
     loop {
         match written(&batch)? {
             Written::Whole(body) => return Ok(HttpResponse::Ok().content_type(wire::JSON).body(body)),
-            // Only the storage can cut a batch, because what it tells besides the commits belongs to all of them.
+            // Only the storage can cut a batch, because its other fields belong to all of its commits.
             Written::TooLarge { fitting } => batch = server.port.follow(&after, fitting, Duration::ZERO).await?,
         }
     }
@@ -31,17 +31,17 @@ pub(crate) async fn head(request: HttpRequest, server: Data<StorageServer>) -> A
     ok(&HeadBody { cursor: server.port.head().await? }, HEAD)
 }
 
-/// The text of a batch, as far as it may be sent.
+/// The text of a batch, or the part of it that fits into a response.
 #[derive(Debug)]
 enum Written {
     Whole(Vec<u8>),
     TooLarge {
-        /// The number of commits at its beginning that are not too large together. At least 1.
+        /// The number of commits at its beginning that fit into a response. At least 1.
         fitting: usize,
     },
 }
 
-/// What a batch tells besides its commits.
+/// The fields of a batch besides its commits.
 #[derive(Serialize)]
 struct End<'b> {
     next: &'b LogCursor,

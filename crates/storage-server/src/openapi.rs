@@ -1,4 +1,4 @@
-//! The OpenAPI document of the contract.
+//! The OpenAPI document of the storage contract.
 
 use crate::{entities::Described, schemas};
 use character_storage_port::{MAX_TRANSACTIONS, PROBE, SNAPSHOT, every_kind};
@@ -22,7 +22,7 @@ pub fn openapi() -> OpenApi {
     let info = InfoBuilder::new()
         .title("Character Storage")
         .version(format!("{}", wire::VERSION))
-        .description(Some("The storage port over HTTP, for any storage behind it."))
+        .description(Some("The storage port over HTTP: typed reads, transactions, one log of commits."))
         .license(Some(LicenseBuilder::new().name("MIT OR Apache-2.0").identifier(Some("MIT OR Apache-2.0")).build()))
         .build();
     let mut paths = PathsBuilder::new();
@@ -61,13 +61,23 @@ fn collection<E: Described>() -> [(String, PathItem); 2] {
     let one = format!("{all}/{{id}}");
     let tag = E::KIND.collection();
     let schema = schemas::entity_name(E::KIND);
-    let find = operation(E::FIND, tag, "The row with this id")
+    let find = operation(E::FIND, tag, "Returns the row with this id")
         .parameter(parameter("id", ParameterIn::Path, "The id of the row.", schemas::uuid()))
-        .parameter(parameter("deleted", ParameterIn::Query, "Whether a soft-deleted row counts.", schemas::deleted()))
-        .parameter(parameter("If-None-Match", ParameterIn::Header, "Tags that the client holds.", schemas::string()))
+        .parameter(parameter(
+            "deleted",
+            ParameterIn::Query,
+            "Whether to return a soft-deleted row.",
+            schemas::deleted(),
+        ))
+        .parameter(parameter(
+            "If-None-Match",
+            ParameterIn::Header,
+            "Entity tags of the copies that the client has.",
+            schemas::string(),
+        ))
         .response("200", tagged(json("The row", &schema)))
-        .response("304", tagged(done("The row is at a revision the client holds")));
-    let mut list = operation(E::LIST, tag, "One page of rows");
+        .response("304", tagged(done("Not modified: the client has the current revision")));
+    let mut list = operation(E::LIST, tag, "Lists rows, a page at a time");
     for filter in E::filters() {
         list = list.parameter(filter);
     }
@@ -75,11 +85,21 @@ fn collection<E: Described>() -> [(String, PathItem); 2] {
         .parameter(parameter(
             "limit",
             ParameterIn::Query,
-            "The maximum number of rows. A page of large rows may be shorter and have a next one.",
+            "The maximum number of rows. A page of large rows may be shorter, also when it is not the last.",
             schemas::limit(),
         ))
-        .parameter(parameter("offset", ParameterIn::Query, "The number of rows to leave out.", schemas::offset()))
-        .parameter(parameter("cursor", ParameterIn::Query, "The `next_cursor` of the page before.", schemas::string()))
+        .parameter(parameter(
+            "offset",
+            ParameterIn::Query,
+            "The number of rows to skip. Not together with `cursor`.",
+            schemas::offset(),
+        ))
+        .parameter(parameter(
+            "cursor",
+            ParameterIn::Query,
+            "The `next_cursor` of the previous page. Not together with `offset`.",
+            schemas::string(),
+        ))
         .response("200", json("The page", &schemas::list_name(E::KIND)));
     [
         (one, PathItem::new(HttpMethod::Get, problems(find, &["not-found", "invalid"]))),
@@ -88,28 +108,31 @@ fn collection<E: Described>() -> [(String, PathItem); 2] {
 }
 
 fn commit() -> Operation {
-    let operation = operation(character_storage_port::COMMIT, "transactions", "All of a transaction or none of it")
-        .description(Some("May be repeated: the id makes the answer the same and the effect single."))
+    let operation = operation(character_storage_port::COMMIT, "transactions", "Commits a transaction as a whole")
+        .description(Some(
+            "Safe to repeat: a repeat with the same id has no further effect and returns the same response.",
+        ))
         .request_body(Some(request("Transaction")))
-        .response("200", json("It was applied, now or before", "Committed"));
+        .response("200", json("The committed transaction, from this request or an earlier one", "Committed"));
     let own = ["not-found", "conflict", "already-exists", "transaction-reused", "invalid"];
     problems(with_body_problems(operation), &own)
 }
 
 fn commit_each() -> Operation {
-    let description = format!("At most {MAX_TRANSACTIONS}. A refused one does not touch the others. May be repeated.");
-    let operation = operation("commit_each", "transactions", "Independent transactions")
+    let description =
+        format!("At most {MAX_TRANSACTIONS} transactions. A rejected one does not affect the others. Safe to repeat.");
+    let operation = operation("commit_each", "transactions", "Commits independent transactions")
         .description(Some(description))
         .request_body(Some(request("Batch")))
-        .response("200", json("One outcome for each, in order", "Outcomes"));
+        .response("200", json("The outcome of each transaction, in the order of the request", "Outcomes"));
     problems(with_body_problems(operation), &["invalid"])
 }
 
 fn snapshot() -> Operation {
     let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("SnapshotLine"))).build();
-    let lines = "One `SnapshotLine` a line. The last one is `end`; without it the snapshot is not whole";
-    let operation = operation(SNAPSHOT, "snapshot", "Every row of every kind, as it is at one moment")
-        .description(Some("Soft-deleted rows and versions included, by kind and id. A backup is made of it."))
+    let lines = "One `SnapshotLine` per line. The last line is `end`; without it the snapshot is incomplete";
+    let operation = operation(SNAPSHOT, "snapshot", "Streams every row of every kind, as of one moment")
+        .description(Some("Includes soft-deleted rows and versions, ordered by kind and id. Backups use it."))
         .response("200", ResponseBuilder::new().description(lines).content(wire::NDJSON, content).build());
     problems(operation, &[])
 }
@@ -143,7 +166,8 @@ fn json(description: &str, schema: &str) -> Response {
 }
 
 fn tagged(mut response: Response) -> Response {
-    let tag = HeaderBuilder::new().schema(Some(schemas::string())).description(Some("The revision, quoted.")).build();
+    let tag =
+        HeaderBuilder::new().schema(Some(schemas::string())).description(Some("The revision, in quotes.")).build();
     response.headers.insert("ETag".to_owned(), RefOr::T(tag));
     response
 }
@@ -154,7 +178,7 @@ fn with_body_problems(operation: OperationBuilder) -> OperationBuilder {
         .fold(operation, with_problem)
 }
 
-/// The operation with its own problems and those that every operation has.
+/// The operation with its own problems and those of every operation.
 fn problems(operation: OperationBuilder, own: &[&'static str]) -> Operation {
     let everywhere = ["unauthorized", "forbidden", "rate-limited", "corrupt", "unsupported", "unavailable", "timeout"];
     let statuses = |code: &str| wire::problem_type(code).map(|entry| entry.status);
@@ -190,7 +214,7 @@ fn problem_response(entry: wire::ProblemType) -> Response {
             let header = HeaderBuilder::new().schema(Some(schemas::string())).description(Some("`Bearer`")).build();
             response = response.header("WWW-Authenticate", header);
         }
-        429 | 503 => response = response.header("Retry-After", whole("Seconds to wait.")),
+        429 | 503 => response = response.header("Retry-After", whole("Seconds to wait before the next attempt.")),
         _ => {}
     }
     response.build()

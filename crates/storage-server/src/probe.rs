@@ -1,4 +1,4 @@
-//! Whether the data can be reached.
+//! The probe: whether the database is reachable.
 
 use crate::{
     StorageServer,

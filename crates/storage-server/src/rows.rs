@@ -62,7 +62,7 @@ where
     ok(&wire::ListBody::from(read.value), E::LIST)
 }
 
-/// Whether `If-None-Match` names this tag; the comparison is the weak one, as RFC 9110 wants it for reads.
+/// Whether `If-None-Match` names this tag, by the weak comparison that RFC 9110 requires for reads.
 fn is_known(request: &HttpRequest, tag: &str) -> bool {
     let given = request.headers().get_all(IF_NONE_MATCH).filter_map(|value| value.to_str().ok());
     given.flat_map(|value| value.split(',')).map(str::trim).any(|known| {

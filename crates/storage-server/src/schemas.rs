@@ -79,7 +79,7 @@ pub(crate) fn number(min: usize, max: usize, default: usize) -> Object {
         .build()
 }
 
-/// A parameter that must be given.
+/// A required parameter.
 pub(crate) fn required(mut parameter: Parameter) -> Parameter {
     parameter.required = Required::True;
     parameter
@@ -158,11 +158,11 @@ fn unreadable_row() -> RefOr<Schema> {
     let position = ObjectBuilder::new()
         .schema_type(Type::Integer)
         .minimum(Some(0))
-        .description(Some("Its place in the page, readable and unreadable rows counted together."))
+        .description(Some("The position in the page, from 0, with readable and unreadable rows counted together."))
         .build();
     let problem = ObjectBuilder::new()
         .schema_type(Type::String)
-        .description(Some("What is wrong with the row, without its contents."))
+        .description(Some("Why the row cannot be read, without its contents."))
         .build();
     object(&[("position", position.into()), ("id", uuid().into()), ("problem", problem.into())], &[])
 }
@@ -171,7 +171,7 @@ fn change(row: &str) -> RefOr<Schema> {
     let marked = || object(&[("id", uuid().into()), ("expect", named("Expect")), ("at", time())], &[]);
     let stated = || object(&[("entity", named(row)), ("expect", named("Expect"))], &[]);
     variants(
-        "One change; see the port for what each does.",
+        "One change; the storage port describes the effect of each.",
         &[
             ("create", named(row)),
             ("import", named(row)),
@@ -185,7 +185,7 @@ fn change(row: &str) -> RefOr<Schema> {
 
 fn expect() -> RefOr<Schema> {
     let expect = OneOfBuilder::new()
-        .description(Some("Which revision the writer believes the row to be at."))
+        .description(Some("The revision that the writer expects the row to have."))
         .item(choice(&["any"]))
         .item(object(&[("revision", revision())], &[]));
     Schema::OneOf(expect.build()).into()
@@ -198,7 +198,7 @@ fn event() -> RefOr<Schema> {
             ("type", string().into()),
             ("subject", uuid().into()),
             ("time", time()),
-            ("data", anything("Identifiers and what changed.")),
+            ("data", anything("Identifiers, and what changed.")),
         ],
         &[],
     )
@@ -211,7 +211,7 @@ fn transaction() -> RefOr<Schema> {
             ("fingerprint", string().into()),
             ("writes", many(named("Write"), MAX_WRITES)),
             ("events", many(named("Event"), MAX_EVENTS)),
-            ("answer", anything("Kept, and returned whenever the transaction is repeated.")),
+            ("answer", anything("Stored, and returned whenever the transaction is repeated.")),
             ("traceparent", log::traceparent()),
         ],
         &["fingerprint", "events", "answer", "traceparent"],
@@ -224,7 +224,7 @@ fn committed() -> RefOr<Schema> {
         ("tick", named("Tick")),
         ("written", many(named("Meta"), MAX_WRITES)),
         ("changes", many(named("RowChange"), MAX_WRITES)),
-        ("answer", anything("What the transaction carried when it was first committed.")),
+        ("answer", anything("The `answer` of the transaction when it was first committed.")),
     ];
     object(&properties, &["answer"])
 }
@@ -331,7 +331,7 @@ pub(crate) fn many(items: RefOr<Schema>, max: usize) -> RefOr<Schema> {
     ArrayBuilder::new().items(items).max_items(Some(max)).build().into()
 }
 
-/// An object whose members are all required but for those in `optional`.
+/// An object whose members are all required, except those in `optional`.
 pub(crate) fn object(properties: &[(&str, RefOr<Schema>)], optional: &[&str]) -> RefOr<Schema> {
     let mut object = ObjectBuilder::new().schema_type(Type::Object);
     for (name, schema) in properties {

@@ -1,4 +1,4 @@
-//! Every row as it is at one moment, one line each.
+//! The snapshot: every row as of one moment, one line each.
 
 use crate::{
     StorageServer,
@@ -18,7 +18,7 @@ pub(crate) async fn snapshot(server: Data<StorageServer>) -> Answer {
     Ok(HttpResponse::Ok().content_type(NDJSON).streaming(lines(items)))
 }
 
-/// The lines of a snapshot, the last of which says whether it is whole.
+/// The lines of a snapshot. The last line shows that it is complete.
 fn lines(items: SnapshotStream) -> impl stream::Stream<Item = std::result::Result<Bytes, Infallible>> {
     stream::unfold((Some(items), 0), |(items, count)| async move {
         let mut items = items?;
@@ -38,7 +38,7 @@ fn line(line: &SnapshotLine) -> Result<Bytes> {
     Ok(text.into())
 }
 
-/// A line that is plain data. Were it missing all the same, the client would take the snapshot for cut off.
+/// A line of plain data. If it were missing, the client would treat the snapshot as incomplete.
 fn last(end: &SnapshotLine) -> Bytes {
     line(end).unwrap_or_default()
 }

@@ -1,4 +1,4 @@
-//! Commits.
+//! The commits of transactions.
 
 use crate::{
     StorageServer,

@@ -1,4 +1,4 @@
-//! Bodies of requests and answers.
+//! The bodies of requests and responses.
 
 use crate::Problem;
 use character_storage_port::{
@@ -50,14 +50,14 @@ pub struct OutcomesBody<C = Committed> {
 #[serde(rename_all = "snake_case")]
 #[expect(clippy::large_enum_variant, reason = "what an outcome holds is about as large as a problem")]
 pub enum Outcome<C = Committed> {
-    /// It was applied, now or before.
+    /// It was committed, now or before.
     Committed(C),
     /// It failed.
     Problem(Problem),
 }
 
 /// One line of a snapshot: `{"row": {"character": …}}`, `{"unreadable": …}`, and as the last line `{"end": …}` or
-/// `{"problem": …}`. A snapshot without an `end` is not whole.
+/// `{"problem": …}`. A snapshot without an `end` is incomplete.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SnapshotLine {
@@ -80,7 +80,7 @@ impl From<SnapshotItem> for SnapshotLine {
     }
 }
 
-/// What a complete snapshot ends with.
+/// The last line of a complete snapshot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SnapshotEnd {
     /// Number of lines before this one.

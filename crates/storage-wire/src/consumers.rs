@@ -12,9 +12,10 @@ use uuid::Uuid;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LeaseBody {
-    /// The process that is to hold it.
+    /// The process that requests the lease.
     pub holder: HolderId,
-    /// How long, in milliseconds. A longer time than [`MAX_LEASE`](character_storage_port::MAX_LEASE) counts as that one.
+    /// The duration in milliseconds, at most [`MAX_LEASE`](character_storage_port::MAX_LEASE); a longer time is
+    /// shortened to it.
     pub lease_ms: u64,
 }
 
@@ -27,17 +28,17 @@ pub struct LeasedBody {
     pub leased: Option<Leased>,
 }
 
-/// How far a consumer has come.
+/// The new position of a consumer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AdvanceBody {
     /// The lease, from the token.
     pub lease: Uuid,
-    /// What lies before this cursor is passed.
+    /// The consumer has handled every commit before this cursor.
     pub to: LogCursor,
 }
 
-/// A lease that is given back.
+/// The release of a lease.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ReleaseBody {
@@ -45,7 +46,7 @@ pub struct ReleaseBody {
     pub lease: Uuid,
 }
 
-/// An event to be set aside.
+/// An event to park.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ParkBody {
@@ -53,17 +54,17 @@ pub struct ParkBody {
     pub lease: Uuid,
     /// The event.
     pub event: DomainEvent,
-    /// Why it is set aside, in words for an operator.
+    /// The reason, in words for an operator.
     pub reason: String,
 }
 
 /// Parked events, by their ids.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ParkedBody {
-    /// At most as many as were asked for.
+    /// At most the requested number.
     pub events: Vec<ParkedEvent>,
-    /// The list ends early, because the answer would be too large: ask for those behind its last event. Absent when
-    /// `false`.
+    /// Whether there are more events after the last one of this list, because the response would be too large. Absent
+    /// when `false`.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub more: bool,
 }
@@ -72,28 +73,28 @@ pub struct ParkedBody {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EventIdsBody {
-    /// At most [`MAX_PARKED`]. Ids that are not parked are passed over.
+    /// At most [`MAX_PARKED`]. Ids that are not parked are ignored.
     pub ids: Vec<EventId>,
 }
 
-/// The number of events that were there.
+/// The number of affected events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CountBody {
-    /// The number.
+    /// The number of affected events.
     pub count: u64,
 }
 
 /// Every consumer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ConsumersBody {
-    /// By name.
+    /// The consumers, by name.
     pub consumers: Vec<ConsumerState>,
 }
 
 /// The parameters of a list of parked events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ParkedParameters {
-    /// Only those with a higher id.
+    /// Only events with a higher id.
     pub after: Option<EventId>,
     /// Maximum number of events, 1 to [`MAX_PARKED`]. Default: [`DEFAULT_LIMIT`].
     pub limit: usize,
@@ -110,7 +111,7 @@ impl ParkedParameters {
     /// Reads the query string.
     ///
     /// # Errors
-    /// Every parameter that is unknown, given twice or wrong, by name.
+    /// Every parameter that is unknown, repeated or wrong, by name.
     pub fn decode(query: &str) -> Result<Self, Violations> {
         let mut parameters = Parameters::read(query, &["after", "limit"]);
         let after = match parameters.text("after").map(str::parse) {

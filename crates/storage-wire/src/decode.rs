@@ -1,4 +1,4 @@
-//! Parsing a stranger's message.
+//! Parses untrusted messages.
 
 use character_domain::{
     Violations,
@@ -7,18 +7,18 @@ use character_domain::{
 };
 use serde::de::DeserializeOwned;
 
-/// Why a body cannot be taken.
+/// Why a body is rejected.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unreadable {
     /// It is not JSON.
     #[error("not JSON: {0}")]
     Syntax(String),
-    /// It is JSON, but not the message that is wanted.
+    /// It is JSON, but not the expected message.
     #[error("{0}")]
     Invalid(Violations),
 }
 
-/// Parses a message and names the field that is wrong.
+/// Parses a message, and names the field at fault.
 ///
 /// # Errors
 /// [`Unreadable`].

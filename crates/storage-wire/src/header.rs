@@ -10,7 +10,7 @@ pub const PROBLEM_JSON: &str = "application/problem+json";
 /// The media type of a snapshot: one JSON object a line.
 pub const NDJSON: &str = "application/x-ndjson";
 
-/// The `ETag` of a row: its revision, quoted.
+/// The `ETag` of a row: its revision in quotes.
 #[must_use]
 pub fn entity_tag(revision: Revision) -> String {
     format!("\"{revision}\"")

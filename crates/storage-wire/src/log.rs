@@ -1,4 +1,4 @@
-//! The log of commits on the wire: what is asked for, and answers that an older client can read.
+//! The log of commits on the wire: requests, and responses that an older client can read.
 
 use crate::{parameters::Parameters, problem::entity_kind};
 use character_domain::{Meta, Revision, Timestamp, Violations};
@@ -10,13 +10,13 @@ use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 use std::{sync::Arc, time::Duration};
 use uuid::Uuid;
 
-/// The maximum number of commits or of parked events, unless a request says another one.
+/// The default of the maximum number of commits or of parked events.
 pub const DEFAULT_LIMIT: usize = 100;
 
 /// The parameters of following the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FollowParameters {
-    /// Only the commits behind this cursor.
+    /// Only the commits after this cursor.
     pub after: LogCursor,
     /// Maximum number of commits, 1 to [`MAX_FOLLOWED`]. Default: [`DEFAULT_LIMIT`].
     pub limit: usize,
@@ -34,7 +34,7 @@ impl FollowParameters {
     /// Reads the query string.
     ///
     /// # Errors
-    /// Every parameter that is unknown, given twice, missing or wrong, by name.
+    /// Every parameter that is unknown, repeated, missing or wrong, by name.
     pub fn decode(query: &str) -> Result<Self, Violations> {
         let mut parameters = Parameters::read(query, &["after", "limit", "wait_ms"]);
         if parameters.text("after").is_none() {
@@ -45,7 +45,7 @@ impl FollowParameters {
         let longest = usize::try_from(MAX_FOLLOW_WAIT.as_millis()).unwrap_or(usize::MAX);
         let wait = Duration::from_millis(parameters.number("wait_ms", 0..=longest, 0) as u64);
         parameters.end()?;
-        let after = after.ok_or_else(|| Violations::one("after", "must be given"))?;
+        let after = after.ok_or_else(|| Violations::one("after", "is required"))?;
         Ok(Self { after, limit, wait })
     }
 }
@@ -53,12 +53,12 @@ impl FollowParameters {
 /// The end of the log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HeadBody {
-    /// At the end, or a few commits before it, so that a follower is told of those once more.
+    /// At the end, or a few commits before it, so that a follower receives those again.
     pub cursor: LogCursor,
 }
 
-/// A [`LogBatch`] of a server that may be newer. Rows of kinds that are not known here are left out, and so are owners by
-/// fields that are not known here: nothing that this client reads can depend on them.
+/// A [`LogBatch`] of a server that may be newer. Rows of unknown kinds are left out, and so are owners by unknown
+/// fields: nothing that this client reads depends on them.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct LogBatchBody {
     commits: Vec<LoggedCommitBody>,
@@ -95,7 +95,7 @@ impl From<LoggedCommitBody> for LoggedCommit {
     }
 }
 
-/// A [`Committed`] of a server that may be newer, or older: one of before the log does not say `tick` and `changes`.
+/// A [`Committed`] of a server that may be newer, or older: a server before the log does not send `tick` and `changes`.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct CommittedBody {
     id: TransactionId,
@@ -107,7 +107,7 @@ pub struct CommittedBody {
 }
 
 impl CommittedBody {
-    /// The outcome; `None` when the server is of before the log.
+    /// The outcome; `None` when the server is older than the log.
     #[must_use]
     pub fn into_committed(self) -> Option<Committed> {
         let Self { id, tick, written, changes, answer } = self;

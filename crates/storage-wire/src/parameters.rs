@@ -7,12 +7,12 @@ use url::form_urlencoded;
 /// Reads the query string of a path that has no parameters.
 ///
 /// # Errors
-/// Every parameter that is given, by name.
+/// Every given parameter, by name.
 pub fn decode_nothing(query: &str) -> Result<(), Violations> {
     Parameters::read(query, &[]).end()
 }
 
-/// The parameters that a query string gives, and what is wrong with them so far.
+/// The parameters of a query string, and the faults found so far.
 #[derive(Debug)]
 pub(crate) struct Parameters<'q> {
     given: Vec<(Cow<'q, str>, Cow<'q, str>)>,
@@ -20,7 +20,7 @@ pub(crate) struct Parameters<'q> {
 }
 
 impl<'q> Parameters<'q> {
-    /// Those of `query`. One that is not `known`, or given twice, is a fault.
+    /// The parameters of `query`. One that is not `known`, or repeated, is a fault.
     pub(crate) fn read(query: &'q str, known: &[&str]) -> Self {
         let mut read = Self { given: Vec::new(), violations: Violations::default() };
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {

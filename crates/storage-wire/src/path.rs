@@ -4,7 +4,7 @@ use character_storage_port::{ConsumerName, Deleted, Entity, EntityKind};
 
 /// The version of the contract, which is also the last segment of [`BASE`].
 pub const VERSION: u32 = 1;
-/// What every path starts with.
+/// The prefix of every path.
 pub const BASE: &str = "/storage/v1";
 /// Commits one transaction.
 pub const TRANSACTIONS: &str = "/storage/v1/transactions";
@@ -14,25 +14,25 @@ pub const BATCH: &str = "/storage/v1/transactions/batch";
 pub const LOG: &str = "/storage/v1/log";
 /// Reads the end of the log.
 pub const LOG_HEAD: &str = "/storage/v1/log/head";
-/// Lists the durable consumers of the log. What concerns one of them is below this path: see [`of_consumer`].
+/// Lists the durable consumers of the log. The paths of one consumer are below this path: see [`of_consumer`].
 pub const CONSUMERS: &str = "/storage/v1/consumers";
 /// Leases a consumer.
 pub const LEASE: &str = "/storage/v1/consumers/{name}/lease";
 /// Moves a consumer forward.
 pub const ADVANCE: &str = "/storage/v1/consumers/{name}/advance";
-/// Gives the lease of a consumer back.
+/// Releases the lease of a consumer.
 pub const RELEASE: &str = "/storage/v1/consumers/{name}/release";
-/// Sets an event aside.
+/// Parks an event.
 pub const PARK: &str = "/storage/v1/consumers/{name}/park";
-/// Lists the events that were set aside.
+/// Lists the parked events.
 pub const PARKED: &str = "/storage/v1/consumers/{name}/parked";
 /// Marks parked events for a replay.
 pub const UNPARK: &str = "/storage/v1/consumers/{name}/unpark";
-/// Drops parked events.
+/// Deletes parked events.
 pub const DISCARD: &str = "/storage/v1/consumers/{name}/discard";
-/// Reads every row as it is at one moment.
+/// Reads every row, as of one moment.
 pub const SNAPSHOT: &str = "/storage/v1/snapshot";
-/// Asks whether the data can be reached.
+/// Checks that the database is reachable.
 pub const PROBE: &str = "/storage/v1/probe";
 
 /// The path of all rows of a kind: `/storage/v1/characters`.

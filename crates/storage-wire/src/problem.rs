@@ -1,4 +1,4 @@
-//! Failures on the wire: RFC 9457, with everything in it that a [`StorageError`] knows but its source.
+//! Failures on the wire: RFC 9457, with everything from a [`StorageError`] except its source.
 
 use crate::registry::{self, MALFORMED, TOO_LARGE, problem_type};
 use character_domain::{Revision, Violations};
@@ -13,30 +13,30 @@ pub struct Problem {
     /// The URI of the problem type.
     #[serde(rename = "type", default)]
     pub type_uri: String,
-    /// The words of the problem type.
+    /// The title of the problem type.
     #[serde(default)]
     pub title: String,
     /// The HTTP status.
     #[serde(default)]
     pub status: u16,
-    /// A sentence about this occurrence.
+    /// What was wrong in this request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
-    /// What programs look at; see [`PROBLEMS`](crate::PROBLEMS).
+    /// The code, for programs; see [`PROBLEMS`](crate::PROBLEMS).
     pub code: String,
-    /// `conflict`: what the writer expected.
+    /// `conflict`: the revision that the writer expected.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expected_revision: Option<Revision>,
-    /// `conflict`: what the row is at.
+    /// `conflict`: the current revision of the row.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub actual_revision: Option<Revision>,
-    /// `invalid`: what is wrong.
+    /// `invalid`: the faults.
     #[serde(default, skip_serializing_if = "is_empty")]
     pub violations: Violations,
     /// How long to wait, in milliseconds, rounded up.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_after_ms: Option<u64>,
-    /// Whether a repeat can help, when that differs from what is usual for the code.
+    /// Whether a repeat can help, when that differs from the default of the code.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry: Option<RetryAdvice>,
     /// Whether a write was certainly not applied.
@@ -64,11 +64,11 @@ pub struct ProblemEntity {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RetryAdvice {
-    /// The answer would be the same.
+    /// The response would be the same.
     Never,
-    /// After a while.
+    /// A repeat may succeed later.
     Later,
-    /// It could have helped, but the server has spent its own retries.
+    /// A repeat could have helped, but the server has used up its retries.
     Exhausted,
 }
 
@@ -93,7 +93,7 @@ impl From<RetryAdvice> for Retry {
 }
 
 impl Problem {
-    /// A problem of HTTP itself, by its code in the registry: the storage was not asked.
+    /// A problem of HTTP itself, by its code in the registry: the storage was not called.
     #[must_use]
     pub fn of_code(code: &'static str) -> Self {
         let (type_uri, title, status) = match problem_type(code) {
@@ -116,7 +116,7 @@ impl Problem {
         }
     }
 
-    /// Adds a sentence about this occurrence.
+    /// Adds what was wrong in this request.
     #[must_use]
     pub fn with_detail(mut self, detail: impl Into<String>) -> Self {
         self.detail = Some(detail.into());
@@ -131,7 +131,7 @@ impl Problem {
 
     /// The error that the server had, as a failure of `operation`.
     ///
-    /// A code that is not known is read by the status. The source does not travel.
+    /// An unknown code is interpreted by its status. The source is not transferred.
     #[must_use]
     pub fn into_error(self, operation: &'static str) -> StorageError {
         let retry_after = self.retry_after_ms.map(Duration::from_millis);
@@ -201,7 +201,7 @@ impl From<&StorageError> for Problem {
     }
 }
 
-/// Rounded up, so that nobody comes back too early.
+/// Rounded up, so that no client retries too early.
 fn whole_milliseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX)
 }
@@ -210,7 +210,7 @@ pub(crate) fn entity_kind(name: &str) -> Option<EntityKind> {
     EntityKind::deserialize(IntoDeserializer::<serde::de::value::Error>::into_deserializer(name)).ok()
 }
 
-/// What an error status means that came without a problem of this contract, such as from a proxy on the way.
+/// The meaning of an error status without a problem of this contract, such as from a proxy.
 ///
 /// A 404 is `Unsupported`: it never says that a row is absent. A 410 is `Corrupt`: it never says that a cursor is `Gone`.
 #[must_use]

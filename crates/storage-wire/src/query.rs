@@ -11,7 +11,7 @@ use serde_json::Value;
 use std::{borrow::Cow, collections::HashSet};
 use url::form_urlencoded;
 
-/// The query string, without `?`, that asks for this page. `limit` is always given.
+/// The query string of this page, without `?`. It always has `limit`.
 #[must_use]
 pub fn encode_list<E: Entity>(query: &E::Query, page: &PageRequest) -> String {
     let mut pairs = form_urlencoded::Serializer::new(String::new());
@@ -45,7 +45,7 @@ pub fn encode_list<E: Entity>(query: &E::Query, page: &PageRequest) -> String {
 /// Reads the query string of a list.
 ///
 /// # Errors
-/// Every parameter that is unknown, given twice or wrong, by name.
+/// Every parameter that is unknown, repeated or wrong, by name.
 pub fn decode_list<E: Entity>(query: &str) -> Result<(E::Query, PageRequest), Violations> {
     let mut violations = Violations::default();
     let mut filter: Vec<(Cow<'_, str>, Cow<'_, str>)> = Vec::new();
@@ -214,7 +214,7 @@ mod tests {
         }
     }
 
-    /// Every field of every filter has a value here that is not the default; the compiler asks for new ones.
+    /// Every field of every filter has a value other than the default here; the compiler demands new ones.
     #[test]
     fn every_filter_and_page_comes_back_as_it_was_written() {
         let words = || Some("steam&punk=100% +äß\u{1F409}, \"or\" so".to_owned());

@@ -2,9 +2,9 @@
 
 /// The request is not JSON, or its body could not be read.
 pub const MALFORMED: &str = "malformed";
-/// There is nothing at this path; a missing row is `not-found`.
+/// The path does not exist; a missing row is `not-found`.
 pub const UNKNOWN_PATH: &str = "unknown-path";
-/// The path does not have this method.
+/// The path does not support this method.
 pub const METHOD_NOT_ALLOWED: &str = "method-not-allowed";
 /// The body did not arrive in time.
 pub const REQUEST_TIMEOUT: &str = "request-timeout";
@@ -16,11 +16,11 @@ pub const UNSUPPORTED_MEDIA_TYPE: &str = "unsupported-media-type";
 /// One type of problem.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ProblemType {
-    /// Its stable name, which is the last part of its URI.
+    /// The stable name, which is the last part of the URI.
     pub code: &'static str,
-    /// The HTTP status it comes with.
+    /// The HTTP status.
     pub status: u16,
-    /// The same words for every occurrence.
+    /// The title: the same words for every occurrence.
     pub title: &'static str,
 }
 
@@ -46,19 +46,19 @@ pub const PROBLEMS: [ProblemType; 21] = [
     entry("unauthorized", 401, "The credentials are missing or not accepted"),
     entry("forbidden", 403, "The credentials do not permit this"),
     entry("rate-limited", 429, "Too many requests"),
-    entry("unavailable", 503, "The storage cannot answer now"),
-    entry("circuit-open", 503, "The storage is not asked at the moment"),
-    entry("timeout", 504, "The storage did not answer in time"),
+    entry("unavailable", 503, "The storage is unavailable now"),
+    entry("circuit-open", 503, "The circuit breaker is open: the storage is not called now"),
+    entry("timeout", 504, "The storage did not respond in time"),
     entry("corrupt", 500, "The storage holds something that cannot be read"),
     entry("unsupported", 501, "The storage does not offer this"),
-    entry("gone", 410, "The cursor of the log leads nowhere"),
+    entry("gone", 410, "The log cannot continue from this cursor"),
     entry("lease-lost", 409, "The lease of the consumer is not current"),
     entry(MALFORMED, 400, "The request cannot be read"),
-    entry(UNKNOWN_PATH, 404, "There is nothing at this path"),
-    entry(METHOD_NOT_ALLOWED, 405, "The path does not have this method"),
+    entry(UNKNOWN_PATH, 404, "The path does not exist"),
+    entry(METHOD_NOT_ALLOWED, 405, "The path does not support this method"),
     entry(REQUEST_TIMEOUT, 408, "The body did not arrive in time"),
     entry(TOO_LARGE, 413, "The body is too large"),
-    entry(UNSUPPORTED_MEDIA_TYPE, 415, "The body is of another media type than application/json"),
+    entry(UNSUPPORTED_MEDIA_TYPE, 415, "The media type of the body is not application/json"),
 ];
 
 /// The problem type with this code.

@@ -20,12 +20,13 @@ use actix_web::{
 use character_domain::Campaign;
 use character_storage_port::CampaignQuery;
 
-/// Creates a campaign. A character may take part in a campaign that is not kept here: another service may own it.
+/// Creates a campaign. A character may also be in a campaign that this service does not store, because another service
+/// owns it.
 #[utoipa::path(
     post, path = "/api/v2/campaigns", tag = "campaigns", operation_id = "createCampaign",
     params(CreationHeaders),
     request_body = NewCampaignBody,
-    responses((status = 201, body = CampaignBody, description = "Created", headers(("Location" = String), ("ETag" = String))), ActProblems),
+    responses((status = 201, body = CampaignBody, description = "The created campaign", headers(("Location" = String), ("ETag" = String))), ActProblems),
 )]
 pub(crate) async fn create_campaign(api: Data<Api>, request: HttpRequest, payload: Payload) -> Answer {
     let body = body::of_row(&api, &request, payload, Media::Json).await?;
@@ -35,13 +36,13 @@ pub(crate) async fn create_campaign(api: Data<Api>, request: HttpRequest, payloa
     Ok(created::<_, CampaignBody>(request.path(), campaign))
 }
 
-/// Campaigns, newest first.
+/// Lists campaigns, newest first.
 #[utoipa::path(
     get, path = "/api/v2/campaigns", tag = "campaigns", operation_id = "listCampaigns",
     params(
-        ("dm_user_id" = Option<uuid::Uuid>, Query, description = "Only those that this user leads"),
-        ("theme" = Option<String>, Query, description = "Only those of this theme, compared exactly"),
-        ("include_deleted" = Option<bool>, Query, description = "Soft-deleted ones too. Default: false"),
+        ("dm_user_id" = Option<uuid::Uuid>, Query, description = "Only campaigns that this user leads."),
+        ("theme" = Option<String>, Query, description = "Only rows of this theme, compared exactly."),
+        ("include_deleted" = Option<bool>, Query, description = "Whether to include soft-deleted rows. Default: false."),
         PageParameters,
     ),
     responses((status = 200, body = PageBody<CampaignBody>, description = "A page of the list"), LookProblems),
@@ -59,16 +60,16 @@ pub(crate) async fn list_campaigns(api: Data<Api>, request: HttpRequest) -> Answ
     answer::page::<_, CampaignBody>(&request, read)
 }
 
-/// The campaign with this id.
+/// Returns the campaign with this id.
 #[utoipa::path(
     get, path = "/api/v2/campaigns/{campaign}", tag = "campaigns", operation_id = "getCampaign",
     params(
         ("campaign" = uuid::Uuid, Path, description = "The campaign"),
-        ("If-None-Match" = Option<String>, Header, description = "Entity tags that the client has"),
+        ("If-None-Match" = Option<String>, Header, description = "Entity tags of the copies that the client has. Status 304 when one is current."),
     ),
     responses(
         (status = 200, body = CampaignBody, description = "The campaign", headers(("ETag" = String), ("Cache-Status" = String))),
-        (status = 304, description = "The client has it"),
+        (status = 304, description = "Not modified: the copy of the client is current"),
         LookProblems,
     ),
 )]
@@ -83,7 +84,7 @@ pub(crate) async fn get_campaign(api: Data<Api>, request: HttpRequest) -> Answer
     put, path = "/api/v2/campaigns/{campaign}", tag = "campaigns", operation_id = "replaceCampaign",
     params(("campaign" = uuid::Uuid, Path, description = "The campaign"), ChangeHeaders),
     request_body = NewCampaignBody,
-    responses((status = 200, body = CampaignBody, description = "The current state", headers(("ETag" = String))), ActProblems),
+    responses((status = 200, body = CampaignBody, description = "The campaign after the change", headers(("ETag" = String))), ActProblems),
 )]
 pub(crate) async fn replace_campaign(api: Data<Api>, request: HttpRequest, payload: Payload) -> Answer {
     let id = path_id(&request, "campaign")?;
@@ -99,7 +100,7 @@ pub(crate) async fn replace_campaign(api: Data<Api>, request: HttpRequest, paylo
     patch, path = "/api/v2/campaigns/{campaign}", tag = "campaigns", operation_id = "patchCampaign",
     params(("campaign" = uuid::Uuid, Path, description = "The campaign"), ChangeHeaders),
     request_body(content = CampaignPatch, content_type = "application/merge-patch+json"),
-    responses((status = 200, body = CampaignBody, description = "The current state", headers(("ETag" = String))), ActProblems),
+    responses((status = 200, body = CampaignBody, description = "The campaign after the change", headers(("ETag" = String))), ActProblems),
 )]
 pub(crate) async fn patch_campaign(api: Data<Api>, request: HttpRequest, payload: Payload) -> Answer {
     let id = path_id(&request, "campaign")?;
@@ -110,11 +111,11 @@ pub(crate) async fn patch_campaign(api: Data<Api>, request: HttpRequest, payload
     Ok(changed::<_, CampaignBody>(&mut HttpResponse::Ok(), campaign))
 }
 
-/// Soft-deletes a campaign. Characters that take part in it still do.
+/// Soft-deletes a campaign. Its characters stay members.
 #[utoipa::path(
     delete, path = "/api/v2/campaigns/{campaign}", tag = "campaigns", operation_id = "deleteCampaign",
     params(("campaign" = uuid::Uuid, Path, description = "The campaign"), ChangeHeaders),
-    responses((status = 204, description = "Deleted"), ActProblems),
+    responses((status = 204, description = "Deleted; no content"), ActProblems),
 )]
 pub(crate) async fn delete_campaign(api: Data<Api>, request: HttpRequest) -> Answer {
     let id = path_id(&request, "campaign")?;

@@ -1,4 +1,4 @@
-//! What goes over the wire.
+//! The bodies of requests and responses.
 
 use crate::MetaBody;
 use character_domain::{CampaignEvent, EventImpact, ImpactType, Members, Timestamp};
@@ -7,44 +7,44 @@ use serde_json::{Map, Value};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-/// The campaign to take part in.
+/// The campaign that the character joins.
 #[derive(Debug, ToSchema)]
 pub struct JoinRequest {
-    /// Which.
+    /// The id of the campaign.
     pub campaign_id: Uuid,
 }
 
-/// Something that a campaign does to a character, once it is applied.
+/// An event of a campaign. It affects the character when it is applied.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct CampaignEventBody {
-    /// Identity; never changes.
+    /// The unique id; never changes.
     pub id: Uuid,
-    /// To whom.
+    /// The id of the character that it affects.
     pub character_id: Uuid,
-    /// The journal entry that tells of it.
+    /// The id of the journal entry about the event.
     pub journal_entry_id: Option<Uuid>,
-    /// `combat`, `training`, `death`, ….
+    /// The type in free text, such as `combat`, `training` or `death`.
     pub event_type: String,
-    /// The particulars: `ability`, `damage_type`, `reason`, ….
+    /// Details, such as `ability`, `damage_type` or `reason`.
     #[schema(value_type = Object)]
     pub event_data: Members,
     /// What it changes: `hit_points`, `experience`, `ability_score`, `other`.
     #[schema(value_type = String)]
     pub impact_type: ImpactType,
-    /// By how much, up or down.
+    /// The amount of the change; negative for a loss.
     pub impact_magnitude: i64,
     /// When it happened.
     #[schema(value_type = String, format = DateTime)]
     pub timestamp: Timestamp,
-    /// Whether it has its effect on the sheet.
+    /// Whether its effect is on the sheet now.
     pub applied: bool,
-    /// Since when.
+    /// When it was applied; `null` while it is not.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub applied_at: Option<Timestamp>,
-    /// Everything else.
+    /// Any other data, as a JSON object.
     #[schema(value_type = Object)]
     pub data: Members,
-    /// Revision and times.
+    /// The revision, and when it was created, changed and deleted.
     #[serde(flatten)]
     pub meta: MetaBody,
 }
@@ -68,72 +68,72 @@ impl From<CampaignEvent> for CampaignEventBody {
     }
 }
 
-/// An event to be. Unknown fields are refused; `null` is as good as absent.
+/// A new event. Unknown fields are rejected; `null` means the same as an absent field.
 #[derive(Debug, ToSchema)]
 #[schema(example = json!({
     "event_type": "training", "impact_type": "ability_score", "impact_magnitude": 1,
     "event_data": { "ability": "strength", "reason": "A winter with the smiths" },
 }))]
 pub struct NewCampaignEventBody {
-    /// Chosen by the client, or by the service when absent.
+    /// Default: a new UUID of version 7.
     pub id: Option<Uuid>,
-    /// The entry of the character's journal that tells of it.
+    /// The id of the entry about the event in the journal of the character.
     pub journal_entry_id: Option<Uuid>,
-    /// `combat`, `training`, `death`, ….
+    /// The type in free text, such as `combat`, `training` or `death`.
     #[schema(default = "campaign_event", min_length = 1, max_length = 64)]
     pub event_type: Option<String>,
-    /// The particulars. An impact on an ability score must name the `ability`.
+    /// Details. An impact on an ability score must name the `ability`.
     #[schema(value_type = Option<Object>)]
     pub event_data: Option<Map<String, Value>>,
     /// What it changes: `hit_points` (a loss ends at 0, a gain at the maximum), `experience` (and with it the level),
-    /// `ability_score` (a loss ends at 1, a gain at 30), `other` (nothing: it is recorded). A number that is beyond these
-    /// bounds already is not brought back into them.
+    /// `ability_score` (a loss ends at 1, a gain at 30), `other` (nothing: it is recorded). A number that is already
+    /// outside these bounds is not moved into them.
     pub impact_type: String,
-    /// By how much, up or down. May be absent only when the impact is `other`.
+    /// The amount of the change; negative for a loss. Required unless the impact is `other`.
     #[schema(minimum = -1_000_000_000, maximum = 1_000_000_000)]
     pub impact_magnitude: Option<i64>,
-    /// When it happened. Now when absent.
+    /// When it happened. Default: now.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub timestamp: Option<Timestamp>,
-    /// Everything else.
+    /// Any other data, as a JSON object.
     #[schema(value_type = Option<Object>)]
     pub data: Option<Map<String, Value>>,
 }
 
-/// What an event did to a sheet.
+/// An impact: the change that an event made to a sheet.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct EventImpactBody {
-    /// Identity; never changes.
+    /// The unique id; never changes.
     pub id: Uuid,
-    /// Which event.
+    /// The id of the event.
     pub event_id: Uuid,
-    /// To whose sheet.
+    /// The id of the character whose sheet it changed.
     pub character_id: Uuid,
     /// What it changed: `hit_points`, `experience`, `ability_score`, `other`.
     #[schema(value_type = String)]
     pub impact_type: ImpactType,
-    /// By how much it was to change it: `amount`, or `ability` and `adjustment`.
+    /// The size of the change: `amount`, or `ability` and `adjustment`.
     #[schema(value_type = Object)]
     pub impact_data: Members,
-    /// Whether it took place.
+    /// Whether it was applied.
     pub applied: bool,
-    /// When.
+    /// When it was applied; `null` when it never was.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub applied_at: Option<Timestamp>,
-    /// The part of the sheet it changed, as that was before.
+    /// The part of the sheet that it changed, as it was before.
     #[schema(value_type = Object)]
     pub reversion_data: Members,
-    /// Whether it was undone.
+    /// Whether it was reverted.
     pub is_reverted: bool,
-    /// When.
+    /// When it was reverted; `null` while it is not.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub reverted_at: Option<Timestamp>,
-    /// What somebody wrote down about it.
+    /// Notes in free text.
     pub notes: Option<String>,
-    /// Everything else.
+    /// Any other data, as a JSON object.
     #[schema(value_type = Object)]
     pub data: Members,
-    /// Revision and times.
+    /// The revision, and when it was created, changed and deleted.
     #[serde(flatten)]
     pub meta: MetaBody,
 }

@@ -1,4 +1,4 @@
-//! Events: looked at, made, applied and reverted.
+//! Events of campaigns: list, create, apply and revert.
 
 use super::{CampaignEventBody, EventImpactBody, NewCampaignEventBody, input};
 use crate::{
@@ -15,16 +15,16 @@ use actix_web::{
 };
 use character_storage_port::CampaignEventQuery;
 
-/// Events of a character, newest first.
+/// Lists the events of a character, newest first.
 #[utoipa::path(
     get, path = "/api/v2/characters/{id}/events", tag = "campaigns", operation_id = "listEvents",
     params(
         ("id" = uuid::Uuid, Path, description = "The character"),
-        ("applied_only" = Option<bool>, Query, description = "Only those that say that they have their effect. Default: false"),
-        ("include_deleted" = Option<bool>, Query, description = "Soft-deleted ones too. Default: false"),
+        ("applied_only" = Option<bool>, Query, description = "Whether to list only events that are applied now. Default: false."),
+        ("include_deleted" = Option<bool>, Query, description = "Whether to include soft-deleted rows. Default: false."),
         PageParameters,
     ),
-    responses((status = 200, body = PageBody<CampaignEventBody>, description = "Part of the list"), LookProblems),
+    responses((status = 200, body = PageBody<CampaignEventBody>, description = "A page of the list"), LookProblems),
 )]
 pub(crate) async fn list_events(api: Data<Api>, request: HttpRequest) -> Answer {
     let of = path_id(&request, "id")?;
@@ -40,7 +40,7 @@ pub(crate) async fn list_events(api: Data<Api>, request: HttpRequest) -> Answer 
     answer::page::<_, CampaignEventBody>(&request, read)
 }
 
-/// Makes an event. It has no effect until it is applied.
+/// Creates an event. It has no effect until it is applied.
 #[utoipa::path(
     post, path = "/api/v2/characters/{id}/events", tag = "campaigns", operation_id = "createEvent",
     params(
@@ -48,7 +48,7 @@ pub(crate) async fn list_events(api: Data<Api>, request: HttpRequest) -> Answer 
         CreationHeaders,
     ),
     request_body = NewCampaignEventBody,
-    responses((status = 201, body = CampaignEventBody, description = "Made", headers(("Location" = String), ("ETag" = String))), ActProblems),
+    responses((status = 201, body = CampaignEventBody, description = "The created event", headers(("Location" = String), ("ETag" = String))), ActProblems),
 )]
 pub(crate) async fn create_event(api: Data<Api>, request: HttpRequest, payload: Payload) -> Answer {
     let of = path_id(&request, "id")?;
@@ -59,16 +59,16 @@ pub(crate) async fn create_event(api: Data<Api>, request: HttpRequest, payload: 
     Ok(created::<_, CampaignEventBody>(request.path(), event))
 }
 
-/// The event with this id.
+/// Returns the event with this id.
 #[utoipa::path(
     get, path = "/api/v2/characters/{id}/events/{event}", tag = "campaigns", operation_id = "getEvent",
     params(
         ("id" = uuid::Uuid, Path, description = "The character"), ("event" = uuid::Uuid, Path, description = "The event"),
-        ("If-None-Match" = Option<String>, Header, description = "Entity tags that the client has"),
+        ("If-None-Match" = Option<String>, Header, description = "Entity tags of the copies that the client has. Status 304 when one is current."),
     ),
     responses(
         (status = 200, body = CampaignEventBody, description = "The event", headers(("ETag" = String), ("Cache-Status" = String))),
-        (status = 304, description = "The client has it"),
+        (status = 304, description = "Not modified: the copy of the client is current"),
         LookProblems,
     ),
 )]
@@ -80,8 +80,8 @@ pub(crate) async fn get_event(api: Data<Api>, request: HttpRequest) -> Answer {
     )
 }
 
-/// Has an event take effect on the sheet, and answers its impact. When it has its effect already, nothing changes and
-/// the impact that there is is answered. Refused by `no-hit-points`, `no-ability-score`, `not-enough-experience` and
+/// Applies an event to the sheet, and returns the impact. When the event is applied already, nothing changes and its
+/// impact is returned. Conflicts (409): `no-hit-points`, `no-ability-score`, `not-enough-experience` and
 /// `too-much-experience`.
 #[utoipa::path(
     post, path = "/api/v2/characters/{id}/events/{event}/apply", tag = "campaigns", operation_id = "applyEvent",
@@ -89,7 +89,7 @@ pub(crate) async fn get_event(api: Data<Api>, request: HttpRequest) -> Answer {
         ("id" = uuid::Uuid, Path, description = "The character"), ("event" = uuid::Uuid, Path, description = "The event"),
         ChangeHeaders,
     ),
-    responses((status = 200, body = EventImpactBody, description = "What it did", headers(("ETag" = String, description = "Of the impact"))), ActProblems),
+    responses((status = 200, body = EventImpactBody, description = "The impact of the event", headers(("ETag" = String, description = "The revision of the impact, in quotes"))), ActProblems),
 )]
 pub(crate) async fn apply(api: Data<Api>, request: HttpRequest) -> Answer {
     let (of, event) = (path_id(&request, "id")?, path_id(&request, "event")?);
@@ -97,16 +97,16 @@ pub(crate) async fn apply(api: Data<Api>, request: HttpRequest) -> Answer {
     Ok(changed::<_, EventImpactBody>(&mut HttpResponse::Ok(), impact))
 }
 
-/// Undoes what an event did, on the sheet as it is today, and answers its impact. When it was undone already, nothing
-/// changes and that impact is answered. It may be applied anew. Refused by `not-applied`, and by `not-reversible` when
-/// what undoes it cannot be computed.
+/// Reverts an event on the current sheet, and returns its impact. When it was reverted already, nothing changes and
+/// that impact is returned. The event can be applied again. Conflicts (409): `not-applied`, and
+/// `not-reversible` when the reversal cannot be computed.
 #[utoipa::path(
     post, path = "/api/v2/characters/{id}/events/{event}/revert", tag = "campaigns", operation_id = "revertEvent",
     params(
         ("id" = uuid::Uuid, Path, description = "The character"), ("event" = uuid::Uuid, Path, description = "The event"),
         ChangeHeaders,
     ),
-    responses((status = 200, body = EventImpactBody, description = "What was undone", headers(("ETag" = String, description = "Of the impact"))), ActProblems),
+    responses((status = 200, body = EventImpactBody, description = "The reverted impact", headers(("ETag" = String, description = "The revision of the impact, in quotes"))), ActProblems),
 )]
 pub(crate) async fn revert(api: Data<Api>, request: HttpRequest) -> Answer {
     let (of, event) = (path_id(&request, "id")?, path_id(&request, "event")?);

@@ -1,4 +1,4 @@
-//! What events did.
+//! The impacts of events.
 
 use super::EventImpactBody;
 use crate::{
@@ -11,16 +11,16 @@ use crate::{
 use actix_web::{HttpRequest, web::Data};
 use character_storage_port::{EventImpactQuery, PageRequest};
 
-/// What an event did, newest first: one impact for each time that it was applied.
+/// Lists the impacts of an event, newest first: one for each time that it was applied.
 #[utoipa::path(
     get, path = "/api/v2/characters/{id}/events/{event}/impacts", tag = "campaigns", operation_id = "listImpactsOfEvent",
     params(
         ("id" = uuid::Uuid, Path, description = "The character"), ("event" = uuid::Uuid, Path, description = "The event"),
-        ("applied_only" = Option<bool>, Query, description = "Only those in force. Default: false"),
-        ("reverted_only" = Option<bool>, Query, description = "Only those that were undone. Not with `applied_only`"),
+        ("applied_only" = Option<bool>, Query, description = "Whether to list only impacts that are in force. Default: false."),
+        ("reverted_only" = Option<bool>, Query, description = "Whether to list only impacts that were reverted. Default: false. Not together with `applied_only`."),
         PageParameters,
     ),
-    responses((status = 200, body = PageBody<EventImpactBody>, description = "Part of the list"), LookProblems),
+    responses((status = 200, body = PageBody<EventImpactBody>, description = "A page of the list"), LookProblems),
 )]
 pub(crate) async fn impacts_of_event(api: Data<Api>, request: HttpRequest) -> Answer {
     let (of, event) = (path_id(&request, "id")?, path_id(&request, "event")?);
@@ -30,16 +30,16 @@ pub(crate) async fn impacts_of_event(api: Data<Api>, request: HttpRequest) -> An
     answer::page::<_, EventImpactBody>(&request, read)
 }
 
-/// What all events did to a character, newest first.
+/// Lists the impacts of all events on a character, newest first.
 #[utoipa::path(
     get, path = "/api/v2/characters/{id}/impacts", tag = "campaigns", operation_id = "listImpacts",
     params(
         ("id" = uuid::Uuid, Path, description = "The character"),
-        ("applied_only" = Option<bool>, Query, description = "Only those in force. Default: false"),
-        ("reverted_only" = Option<bool>, Query, description = "Only those that were undone. Not with `applied_only`"),
+        ("applied_only" = Option<bool>, Query, description = "Whether to list only impacts that are in force. Default: false."),
+        ("reverted_only" = Option<bool>, Query, description = "Whether to list only impacts that were reverted. Default: false. Not together with `applied_only`."),
         PageParameters,
     ),
-    responses((status = 200, body = PageBody<EventImpactBody>, description = "Part of the list"), LookProblems),
+    responses((status = 200, body = PageBody<EventImpactBody>, description = "A page of the list"), LookProblems),
 )]
 pub(crate) async fn impacts(api: Data<Api>, request: HttpRequest) -> Answer {
     let of = path_id(&request, "id")?;

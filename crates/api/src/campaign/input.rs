@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 const READ_ONLY: [&str; 3] = ["character_id", "applied", "applied_at"];
 const IMPACTS: &str = "must be hit_points, experience, ability_score or other";
 
-/// An event to be. A field that cannot be read is stood in for, so that all faults are told at once.
+/// An event to be. A placeholder stands in for a field that cannot be read, so that all faults are reported at once.
 pub(crate) fn event(members: Map<String, Value>) -> Result<NewCampaignEvent, Violations> {
     let mut fields = Fields::of(members);
     fields.refuse(&READ_ONLY, "is read-only");
@@ -34,7 +34,7 @@ pub(crate) fn event(members: Map<String, Value>) -> Result<NewCampaignEvent, Vio
     fields.faults.into_result().map(|()| new)
 }
 
-/// The campaign to take part in.
+/// The campaign that the character joins.
 pub(crate) fn campaign(members: Map<String, Value>) -> Result<CampaignId, Violations> {
     let mut fields = Fields::of(members);
     let campaign = fields.id("campaign_id");

@@ -1,4 +1,4 @@
-//! Who takes part in a campaign.
+//! The characters of a campaign.
 
 use super::{JoinRequest, input};
 use crate::{
@@ -19,18 +19,18 @@ use actix_web::{
 use character_domain::Character;
 use character_storage_port::CharacterQuery;
 
-/// Characters that take part in a campaign and are in play, newest first, unless the parameters ask for others. Of a campaign that nobody knows there are none.
+/// Lists the characters of a campaign. Default: those in play, newest first. An unknown campaign has none.
 #[utoipa::path(
     get, path = "/api/v2/campaigns/{campaign}/characters", tag = "campaigns", operation_id = "listCampaignCharacters",
     params(
         ("campaign" = uuid::Uuid, Path, description = "The campaign"),
-        ("name" = Option<String>, Query, description = "Only those whose name contains this text. Case and Unicode normalization make no difference"),
-        ("active_only" = Option<bool>, Query, description = "Only those that are in play. `false` lists all. Default: true"),
-        ("include_deleted" = Option<bool>, Query, description = "Soft-deleted ones too. Default: false"),
-        ("order" = Option<String>, Query, description = "`created_at`, `updated_at` or `name`, behind `-` for the greatest first. Default: `-created_at`"),
+        ("name" = Option<String>, Query, description = "Only rows whose name contains this text. Case and Unicode normalization make no difference."),
+        ("active_only" = Option<bool>, Query, description = "Whether to list only characters that are in play. Default: true."),
+        ("include_deleted" = Option<bool>, Query, description = "Whether to include soft-deleted rows. Default: false."),
+        ("order" = Option<String>, Query, description = "The order of the list: `created_at`, `updated_at` or `name`; a leading `-` reverses it. Default: `-created_at`, the newest first."),
         PageParameters,
     ),
-    responses((status = 200, body = PageBody<CharacterBody>, description = "Part of the list"), LookProblems),
+    responses((status = 200, body = PageBody<CharacterBody>, description = "A page of the list"), LookProblems),
 )]
 pub(crate) async fn characters(api: Data<Api>, request: HttpRequest) -> Answer {
     let campaign = path_id(&request, "campaign")?;
@@ -48,7 +48,7 @@ pub(crate) async fn characters(api: Data<Api>, request: HttpRequest) -> Answer {
     answer::page::<_, CharacterBody>(&request, read)
 }
 
-/// Has the character take part in this campaign, and in no other. Nothing changes when it does already.
+/// Makes the character a member of this campaign, and of no other. Nothing changes when it is a member already.
 #[utoipa::path(
     put, path = "/api/v2/characters/{id}/campaign", tag = "campaigns", operation_id = "joinCampaign",
     params(
@@ -56,7 +56,7 @@ pub(crate) async fn characters(api: Data<Api>, request: HttpRequest) -> Answer {
         ChangeHeaders,
     ),
     request_body = JoinRequest,
-    responses((status = 200, body = CharacterBody, description = "The character as it is now", headers(("ETag" = String))), ActProblems),
+    responses((status = 200, body = CharacterBody, description = "The character after the change", headers(("ETag" = String))), ActProblems),
 )]
 pub(crate) async fn join(api: Data<Api>, request: HttpRequest, payload: Payload) -> Answer {
     let of = path_id(&request, "id")?;
@@ -67,14 +67,14 @@ pub(crate) async fn join(api: Data<Api>, request: HttpRequest, payload: Payload)
     Ok(changed::<_, CharacterBody>(&mut HttpResponse::Ok(), character))
 }
 
-/// Has the character take part in no campaign. Nothing changes when it does not anyway.
+/// Ends the membership of the character in its campaign. Nothing changes when it is in none.
 #[utoipa::path(
     delete, path = "/api/v2/characters/{id}/campaign", tag = "campaigns", operation_id = "leaveCampaign",
     params(
         ("id" = uuid::Uuid, Path, description = "The character"),
         ChangeHeaders,
     ),
-    responses((status = 204, description = "It takes part in none now; the entity tag is that of the character", headers(("ETag" = String))), ActProblems),
+    responses((status = 204, description = "The character is in no campaign; the entity tag is that of the character", headers(("ETag" = String))), ActProblems),
 )]
 pub(crate) async fn leave(api: Data<Api>, request: HttpRequest) -> Answer {
     let of = path_id(&request, "id")?;

@@ -13,20 +13,20 @@ const READ_ONLY: [&str; 4] = ["revision", "created_at", "updated_at", "deleted_a
 /// A campaign.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct CampaignBody {
-    /// Identity; never changes.
+    /// The unique id; never changes.
     pub id: Uuid,
-    /// Its name.
+    /// The name of the campaign.
     pub name: String,
-    /// The setting it is played in.
+    /// The theme: the setting that the campaign is played in.
     pub theme: String,
     /// The user who leads it.
     pub dm_user_id: Option<Uuid>,
     /// The name of the user who leads it.
     pub dm_name: Option<String>,
-    /// Everything else.
+    /// Any other data, as a JSON object.
     #[schema(value_type = Object)]
     pub data: Members,
-    /// Revision and times.
+    /// The revision, and when it was created, changed and deleted.
     #[serde(flatten)]
     pub meta: MetaBody,
 }
@@ -45,37 +45,37 @@ impl From<Campaign> for CampaignBody {
     }
 }
 
-/// A new campaign, or all fields of one. Unknown fields are refused; `null` means the same as an absent field.
+/// A new campaign, or all fields of one. Unknown fields are rejected; `null` means the same as an absent field.
 #[derive(Debug, ToSchema)]
 pub struct NewCampaignBody {
     /// Default: a new UUID of version 7.
     pub id: Option<Uuid>,
-    /// Its name.
+    /// The name of the campaign.
     pub name: String,
-    /// The setting it is played in.
+    /// The theme: the setting that the campaign is played in.
     #[schema(default = "traditional")]
     pub theme: Option<String>,
     /// The user who leads it.
     pub dm_user_id: Option<Uuid>,
     /// The name of the user who leads it.
     pub dm_name: Option<String>,
-    /// Everything else.
+    /// Any other data, as a JSON object.
     #[schema(value_type = Option<Object>)]
     pub data: Option<Map<String, Value>>,
 }
 
-/// Changes of a campaign (RFC 7396): absent fields stay, `null` removes.
+/// Changes of a campaign (RFC 7396): absent fields stay, `null` removes a value.
 #[derive(Debug, ToSchema)]
 pub struct CampaignPatch {
-    /// Its name; cannot be removed.
+    /// The name of the campaign; cannot be removed.
     pub name: Option<String>,
-    /// The setting it is played in; removed, the default `traditional`.
+    /// The theme: the setting that the campaign is played in. `null` restores the default, `traditional`.
     pub theme: Option<String>,
     /// The user who leads it.
     pub dm_user_id: Option<Uuid>,
     /// The name of the user who leads it.
     pub dm_name: Option<String>,
-    /// Merged member by member.
+    /// Merged into the stored object, member by member.
     #[schema(value_type = Option<Object>)]
     pub data: Option<Map<String, Value>>,
 }
@@ -87,7 +87,7 @@ pub(super) fn new(members: Map<String, Value>) -> Result<NewCampaign, Violations
     writable(fields)
 }
 
-/// The whole of the campaign `id`. What a `GET` returned may be put back unchanged.
+/// All fields of the campaign `id`. A body that `GET` returned is accepted unchanged.
 pub(super) fn whole(members: Map<String, Value>, id: CampaignId) -> Result<NewCampaign, Violations> {
     let mut fields = Fields::of(members);
     fields.ignore(&READ_ONLY);
@@ -103,7 +103,7 @@ fn writable(mut fields: Fields) -> Result<NewCampaign, Violations> {
     fields.faults.into_result().map(|()| new)
 }
 
-/// A field that cannot be read is stood in for, so that all faults are reported at once.
+/// A placeholder stands in for a field that cannot be read, so that all faults are reported at once.
 fn read(fields: &mut Fields) -> NewCampaign {
     let name = fields.text("name");
     NewCampaign {

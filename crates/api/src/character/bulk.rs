@@ -1,4 +1,4 @@
-//! Many characters at once.
+//! Bulk creation of characters.
 
 use super::{BulkCreatedBody, BulkItemBody, BulkOutcomeBody, BulkRequest, input};
 use crate::{
@@ -13,20 +13,20 @@ use actix_web::{
 };
 use character_repositories::Atomicity;
 
-/// Makes up to 1000 characters: all or none (`atomic`, the default), or each for itself.
+/// Creates up to 1000 characters: either all or none (`atomic`, the default), or each on its own.
 #[utoipa::path(
     post, path = "/api/v2/characters/bulk", tag = "characters", operation_id = "createCharacters",
     params(CreationHeaders),
     request_body = BulkRequest,
     responses(
-        (status = 201, body = BulkCreatedBody, description = "`atomic`: all were made"),
-        (status = 207, body = BulkOutcomeBody, description = "Not `atomic`: what became of each"),
-        (status = 400, body = ProblemBody, content_type = "application/problem+json", description = "`malformed`, `malformed-idempotency-key`"),
-        (status = 413, body = ProblemBody, content_type = "application/problem+json", description = "`body-too-large`"),
-        (status = 415, body = ProblemBody, content_type = "application/problem+json", description = "`unsupported-media-type`"),
-        (status = 422, body = ProblemBody, content_type = "application/problem+json", description = "`invalid`: none was made; every fault by its place, such as `characters[3].name`. `idempotency-mismatch`"),
-        (status = 503, body = ProblemBody, content_type = "application/problem+json", description = "`storage-unavailable`, with `Retry-After`"),
-        (status = 504, body = ProblemBody, content_type = "application/problem+json", description = "`storage-timeout`"),
+        (status = 201, body = BulkCreatedBody, description = "Created: all of them, in the order of the request"),
+        (status = 207, body = BulkOutcomeBody, description = "With `atomic` false: the outcome of each, in the order of the request"),
+        (status = 400, body = ProblemBody, content_type = "application/problem+json", description = "`malformed`: the body is not JSON; `malformed-idempotency-key`"),
+        (status = 413, body = ProblemBody, content_type = "application/problem+json", description = "`body-too-large`: the body is longer than the service accepts"),
+        (status = 415, body = ProblemBody, content_type = "application/problem+json", description = "`unsupported-media-type`: the body is of another media type or encoding, or compressed"),
+        (status = 422, body = ProblemBody, content_type = "application/problem+json", description = "`invalid`: none was created; `errors` names every fault by its path, such as `characters[3].name`. `idempotency-mismatch`: the key was used for another request"),
+        (status = 503, body = ProblemBody, content_type = "application/problem+json", description = "`storage-unavailable`: try again after the time in `Retry-After`"),
+        (status = 504, body = ProblemBody, content_type = "application/problem+json", description = "`storage-timeout`: the storage did not respond in time"),
     ),
 )]
 pub(crate) async fn create_bulk(

@@ -1,4 +1,4 @@
-//! What goes over the wire.
+//! The bodies of requests and responses.
 
 use crate::{ProblemBody, bulk::BulkResult};
 use character_domain::{Character, Members, Timestamp};
@@ -16,32 +16,33 @@ use uuid::Uuid;
     "updated_at": "2026-11-23T03:43:28.123456Z", "deleted_at": null,
 }))]
 pub struct CharacterBody {
-    /// Identity; never changes.
+    /// The unique id; never changes.
     pub id: Uuid,
-    /// The character this one grew out of, when it changed theme. Only a change of theme sets it.
+    /// The id of the character that this one continues in another theme; `null` for the first. Only a change of theme
+    /// sets it.
     pub parent_id: Option<Uuid>,
-    /// The setting it is played in.
+    /// The theme: the setting that the character is played in.
     pub theme: String,
-    /// What it is called.
+    /// The name of the character.
     pub name: String,
-    /// Who plays it.
+    /// The id of the user who plays the character.
     pub user_id: Uuid,
-    /// The campaign it takes part in.
+    /// The id of the campaign that the character takes part in; `null` for none.
     pub campaign_id: Option<Uuid>,
     /// The sheet: any JSON object, at most 128 levels deep.
     #[schema(value_type = Object)]
     pub data: Members,
-    /// Whether it is in play.
+    /// Whether the character is in play.
     pub is_active: bool,
-    /// 1 when created, one more at each change; also its entity tag.
+    /// 1 when created, one more at each change; also the entity tag.
     pub revision: u64,
-    /// When it came to be.
+    /// When it was created, UTC.
     #[schema(value_type = String, format = DateTime)]
     pub created_at: Timestamp,
-    /// When it was last changed.
+    /// When it was last changed, UTC.
     #[schema(value_type = String, format = DateTime)]
     pub updated_at: Timestamp,
-    /// When it was soft-deleted; `null` while it is live.
+    /// When it was soft-deleted, UTC; `null` while it is live.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub deleted_at: Option<Timestamp>,
 }
@@ -65,94 +66,94 @@ impl From<Character> for CharacterBody {
     }
 }
 
-/// A character to be, or the whole of one that is. Unknown fields are refused; `null` is as good as absent.
+/// A new character, or all fields of one. Unknown fields are rejected; `null` means the same as an absent field.
 #[derive(Debug, ToSchema)]
 #[schema(example = json!({
     "name": "Torormir", "user_id": "6f1c2f0e-58a0-4d7b-8d1e-6a3c1f7f9a10", "data": { "level": 3 },
 }))]
 pub struct NewCharacterBody {
-    /// Chosen by the client, or by the service when absent. In a `PUT` it must be that of the path.
+    /// Default: a new UUID of version 7. In a `PUT` it must equal the id in the path.
     pub id: Option<Uuid>,
-    /// Only a change of theme sets it. `POST` refuses every value but `null`. `PUT` keeps the stored value when this is
-    /// absent, and refuses every other value.
+    /// Only a change of theme sets it. `POST` rejects every value but `null`. `PUT` keeps the stored value when this is
+    /// absent, and rejects every other value.
     pub parent_id: Option<Uuid>,
-    /// The setting it is played in.
+    /// The theme: the setting that the character is played in.
     #[schema(default = "traditional", min_length = 1, max_length = 64)]
     pub theme: Option<String>,
-    /// What it is called.
+    /// The name of the character.
     #[schema(min_length = 1, max_length = 255)]
     pub name: String,
-    /// Who plays it.
+    /// The id of the user who plays the character.
     pub user_id: Uuid,
-    /// The campaign it takes part in.
+    /// The id of the campaign that the character takes part in; `null` for none.
     pub campaign_id: Option<Uuid>,
     /// The sheet: any JSON object, at most 128 levels deep.
     #[schema(value_type = Option<Object>)]
     pub data: Option<Map<String, Value>>,
-    /// Whether it is in play.
+    /// Whether the character is in play.
     #[schema(default = true)]
     pub is_active: Option<bool>,
 }
 
-/// What is to change of a character (RFC 7396): absent members stay, `null` removes or goes back to the default.
+/// Changes of a character (RFC 7396): absent fields stay, `null` removes a value or restores its default.
 #[derive(Debug, ToSchema)]
 #[schema(example = json!({ "campaign_id": null, "data": { "level": 4 } }))]
 pub struct CharacterPatch {
-    /// Only a change of theme sets it: every value but the stored one is refused.
+    /// Only a change of theme sets it: every value but the stored one is rejected.
     pub parent_id: Option<Uuid>,
-    /// The setting it is played in.
+    /// The theme: the setting that the character is played in.
     pub theme: Option<String>,
-    /// What it is called.
+    /// The name of the character.
     #[schema(nullable = false)]
     pub name: Option<String>,
-    /// Who plays it.
+    /// The id of the user who plays the character.
     #[schema(nullable = false)]
     pub user_id: Option<Uuid>,
-    /// The campaign it takes part in.
+    /// The id of the campaign that the character takes part in; `null` for none.
     pub campaign_id: Option<Uuid>,
     /// Merged into the sheet, member by member.
     #[schema(value_type = Option<Object>)]
     pub data: Option<Map<String, Value>>,
-    /// Whether it is in play.
+    /// Whether the character is in play.
     pub is_active: Option<bool>,
 }
 
-/// Many characters to be.
+/// Several new characters.
 #[derive(Debug, ToSchema)]
 pub struct BulkRequest {
-    /// Whether all are made or none, rather than each for itself.
+    /// `true`: either all are created or none. `false`: each is created on its own.
     #[schema(default = true)]
     pub atomic: Option<bool>,
-    /// 1 to 1000.
+    /// The characters to create, 1 to 1000.
     #[schema(min_items = 1, max_items = 1000)]
     pub characters: Vec<NewCharacterBody>,
 }
 
-/// The characters of an atomic bulk.
+/// The characters that an atomic bulk created.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct BulkCreatedBody {
-    /// In the order given.
+    /// In the order of the request.
     pub items: Vec<CharacterBody>,
 }
 
-/// What became of each character of a bulk.
+/// The outcome of each character of a bulk.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct BulkOutcomeBody {
-    /// In the order given.
+    /// In the order of the request.
     pub results: Vec<BulkItemBody>,
 }
 
-/// What became of one character of a bulk.
+/// The outcome of one character of a bulk.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct BulkItemBody {
-    /// Its place in the request, from 0.
+    /// The index in the request, from 0.
     pub index: usize,
-    /// What a `POST` of it alone would have been answered.
+    /// The status that a `POST` of this one alone would have had.
     pub status: u16,
-    /// The character, when it was made.
+    /// The character, when it was created.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub character: Option<CharacterBody>,
-    /// Why it was not made.
+    /// Why it was not created.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub problem: Option<ProblemBody>,
 }

@@ -16,20 +16,20 @@ use actix_web::{
 use character_domain::Character;
 use character_storage_port::CharacterQuery;
 
-/// Makes a character.
+/// Creates a character.
 #[utoipa::path(
     post, path = "/api/v2/characters", tag = "characters", operation_id = "createCharacter",
     params(CreationHeaders),
     request_body = NewCharacterBody,
     responses(
-        (status = 201, body = CharacterBody, description = "Made", headers(("Location" = String, description = "Its path"), ("ETag" = String, description = "Its revision"))),
-        (status = 400, body = ProblemBody, content_type = "application/problem+json", description = "`malformed`, `malformed-idempotency-key`"),
-        (status = 409, body = ProblemBody, content_type = "application/problem+json", description = "`already-exists`: the id is taken"),
-        (status = 413, body = ProblemBody, content_type = "application/problem+json", description = "`body-too-large`"),
-        (status = 415, body = ProblemBody, content_type = "application/problem+json", description = "`unsupported-media-type`"),
-        (status = 422, body = ProblemBody, content_type = "application/problem+json", description = "`invalid`, with every field at fault; `idempotency-mismatch`"),
-        (status = 503, body = ProblemBody, content_type = "application/problem+json", description = "`storage-unavailable`, with `Retry-After`"),
-        (status = 504, body = ProblemBody, content_type = "application/problem+json", description = "`storage-timeout`"),
+        (status = 201, body = CharacterBody, description = "The created character", headers(("Location" = String, description = "The path of the character"), ("ETag" = String, description = "The revision of the character, in quotes"))),
+        (status = 400, body = ProblemBody, content_type = "application/problem+json", description = "`malformed`: the body is not JSON; `malformed-idempotency-key`"),
+        (status = 409, body = ProblemBody, content_type = "application/problem+json", description = "`already-exists`: another row has this id"),
+        (status = 413, body = ProblemBody, content_type = "application/problem+json", description = "`body-too-large`: the body is longer than the service accepts"),
+        (status = 415, body = ProblemBody, content_type = "application/problem+json", description = "`unsupported-media-type`: the body is of another media type or encoding, or compressed"),
+        (status = 422, body = ProblemBody, content_type = "application/problem+json", description = "`invalid`: `errors` names every field at fault; `idempotency-mismatch`: the key was used for another request"),
+        (status = 503, body = ProblemBody, content_type = "application/problem+json", description = "`storage-unavailable`: try again after the time in `Retry-After`"),
+        (status = 504, body = ProblemBody, content_type = "application/problem+json", description = "`storage-timeout`: the storage did not respond in time"),
     ),
 )]
 pub(crate) async fn create(api: Data<Api>, request: HttpRequest, payload: Payload) -> Answer {
@@ -40,21 +40,21 @@ pub(crate) async fn create(api: Data<Api>, request: HttpRequest, payload: Payloa
     Ok(answer::created::<_, CharacterBody>(PATH, created))
 }
 
-/// The character with this id, as it is, or as it was at some time.
+/// Returns the character with this id: its current state, or its state at an earlier time.
 #[utoipa::path(
     get, path = "/api/v2/characters/{id}", tag = "characters", operation_id = "getCharacter",
     params(
-        ("id" = uuid::Uuid, Path, description = "Its id"),
-        ("at" = Option<String>, Query, format = DateTime, description = "As it was then: a time as RFC 3339 writes it. 404 when it was not there, or deleted"),
-        ("If-None-Match" = Option<String>, Header, description = "Entity tags that the client has"),
+        ("id" = uuid::Uuid, Path, description = "The id of the character"),
+        ("at" = Option<String>, Query, format = DateTime, description = "Return the state at this time (RFC 3339). The response is 404 when the character did not exist then, or was deleted."),
+        ("If-None-Match" = Option<String>, Header, description = "Entity tags of the copies that the client has. Status 304 when one is current."),
     ),
     responses(
         (status = 200, body = CharacterBody, description = "The character", headers(
-            ("ETag" = String, description = "Its revision"),
-            ("Cache-Status" = String, description = "Where the answer comes from (RFC 9211)"),
-            ("Age" = Option<u64>, description = "How many seconds ago the storage gave it, when a cache answers"),
+            ("ETag" = String, description = "The revision of the character, in quotes"),
+            ("Cache-Status" = String, description = "Whether a cache served the response (RFC 9211)"),
+            ("Age" = Option<u64>, description = "The age of the cached response, in seconds. Absent when the storage served it"),
         )),
-        (status = 304, description = "The client has it"),
+        (status = 304, description = "Not modified: the copy of the client is current"),
         LookProblems,
     ),
 )]
@@ -70,23 +70,23 @@ pub(crate) async fn get(api: Data<Api>, request: HttpRequest) -> Answer {
     answer::one::<_, CharacterBody>(&request, read)
 }
 
-/// Characters that are in play, newest first, unless the parameters ask for others.
+/// Lists characters. Default: those in play, newest first.
 #[utoipa::path(
     get, path = "/api/v2/characters", tag = "characters", operation_id = "listCharacters",
     params(
-        ("user_id" = Option<uuid::Uuid>, Query, description = "Only those of this user"),
-        ("campaign_id" = Option<uuid::Uuid>, Query, description = "Only those in this campaign"),
-        ("theme" = Option<String>, Query, description = "Only those of this theme, compared exactly"),
-        ("name" = Option<String>, Query, description = "Only those whose name contains this text. Case and Unicode normalization make no difference"),
-        ("active_only" = Option<bool>, Query, description = "Only those with `is_active`. `false` lists all. Default: true"),
-        ("include_deleted" = Option<bool>, Query, description = "Soft-deleted ones too. Default: false"),
-        ("order" = Option<String>, Query, description = "`created_at`, `updated_at` or `name`, behind `-` for the greatest first. Default: `-created_at`"),
+        ("user_id" = Option<uuid::Uuid>, Query, description = "Only characters of this user."),
+        ("campaign_id" = Option<uuid::Uuid>, Query, description = "Only characters in this campaign."),
+        ("theme" = Option<String>, Query, description = "Only rows of this theme, compared exactly."),
+        ("name" = Option<String>, Query, description = "Only rows whose name contains this text. Case and Unicode normalization make no difference."),
+        ("active_only" = Option<bool>, Query, description = "Whether to list only characters that are in play. Default: true."),
+        ("include_deleted" = Option<bool>, Query, description = "Whether to include soft-deleted rows. Default: false."),
+        ("order" = Option<String>, Query, description = "The order of the list: `created_at`, `updated_at` or `name`; a leading `-` reverses it. Default: `-created_at`, the newest first."),
         PageParameters,
     ),
     responses(
-        (status = 200, body = PageBody<CharacterBody>, description = "Part of the list", headers(
-            ("Link" = Option<String>, description = "`rel=\"next\"`: the next part, when there is one"),
-            ("Cache-Status" = String, description = "Where the answer comes from (RFC 9211)"),
+        (status = 200, body = PageBody<CharacterBody>, description = "A page of the list", headers(
+            ("Link" = Option<String>, description = "The next page, as `rel=\"next\"`. Absent on the last page"),
+            ("Cache-Status" = String, description = "Whether a cache served the response (RFC 9211)"),
         )),
         LookProblems,
     ),
@@ -111,17 +111,17 @@ pub(crate) async fn list(api: Data<Api>, request: HttpRequest) -> Answer {
     )
 }
 
-/// Puts another state in the place of the whole character. Fields that are absent go back to their defaults;
-/// `revision` and the times may be given and are not looked at.
+/// Replaces all fields of a character. Absent fields get their defaults; `revision` and the times are accepted and
+/// ignored.
 #[utoipa::path(
     put, path = "/api/v2/characters/{id}", tag = "characters", operation_id = "replaceCharacter",
     params(
-        ("id" = uuid::Uuid, Path, description = "Its id"),
+        ("id" = uuid::Uuid, Path, description = "The id of the character"),
         ChangeHeaders,
     ),
     request_body = NewCharacterBody,
     responses(
-        (status = 200, body = CharacterBody, description = "As it is now", headers(("ETag" = String, description = "Its revision"))),
+        (status = 200, body = CharacterBody, description = "The character after the change", headers(("ETag" = String, description = "The revision of the character, in quotes"))),
         ActProblems,
     ),
 )]
@@ -134,17 +134,17 @@ pub(crate) async fn replace(api: Data<Api>, request: HttpRequest, payload: Paylo
     Ok(answer::changed::<_, CharacterBody>(&mut HttpResponse::Ok(), character))
 }
 
-/// Changes some fields of a character (RFC 7396). A lost race against another writer is run again inside; nothing is
-/// written when nothing changes.
+/// Changes some fields of a character, as a merge patch (RFC 7396). A conflict with another writer is resolved by
+/// reading again. Nothing is written when nothing changes.
 #[utoipa::path(
     patch, path = "/api/v2/characters/{id}", tag = "characters", operation_id = "patchCharacter",
     params(
-        ("id" = uuid::Uuid, Path, description = "Its id"),
+        ("id" = uuid::Uuid, Path, description = "The id of the character"),
         ChangeHeaders,
     ),
     request_body(content = CharacterPatch, content_type = "application/merge-patch+json"),
     responses(
-        (status = 200, body = CharacterBody, description = "As it is now", headers(("ETag" = String, description = "Its revision"))),
+        (status = 200, body = CharacterBody, description = "The character after the change", headers(("ETag" = String, description = "The revision of the character, in quotes"))),
         ActProblems,
     ),
 )]
@@ -161,11 +161,11 @@ pub(crate) async fn patch(api: Data<Api>, request: HttpRequest, payload: Payload
 #[utoipa::path(
     delete, path = "/api/v2/characters/{id}", tag = "characters", operation_id = "deleteCharacter",
     params(
-        ("id" = uuid::Uuid, Path, description = "Its id"),
+        ("id" = uuid::Uuid, Path, description = "The id of the character"),
         ChangeHeaders,
     ),
     responses(
-        (status = 204, description = "Deleted"),
+        (status = 204, description = "Deleted; no content"),
         ActProblems,
     ),
 )]
@@ -176,15 +176,15 @@ pub(crate) async fn delete(api: Data<Api>, request: HttpRequest) -> Answer {
     Ok(HttpResponse::NoContent().finish())
 }
 
-/// Brings a soft-deleted character back. One that is live is answered as it is.
+/// Restores a soft-deleted character. One that is live is returned unchanged.
 #[utoipa::path(
     post, path = "/api/v2/characters/{id}/restore", tag = "characters", operation_id = "restoreCharacter",
     params(
-        ("id" = uuid::Uuid, Path, description = "Its id"),
+        ("id" = uuid::Uuid, Path, description = "The id of the character"),
         ChangeHeaders,
     ),
     responses(
-        (status = 200, body = CharacterBody, description = "As it is now", headers(("ETag" = String, description = "Its revision"))),
+        (status = 200, body = CharacterBody, description = "The character after the change", headers(("ETag" = String, description = "The revision of the character, in quotes"))),
         ActProblems,
     ),
 )]

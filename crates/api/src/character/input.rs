@@ -16,7 +16,7 @@ pub(crate) fn new(members: Map<String, Value>) -> Result<NewCharacter, Violation
     writable(fields, NewCharacter::check)
 }
 
-/// The whole of the character `id`. What a `GET` answered may be put back as it is.
+/// All fields of the character `id`. A body that `GET` returned is accepted unchanged.
 pub(crate) fn whole(members: Map<String, Value>, id: CharacterId) -> Result<NewCharacter, Violations> {
     let mut fields = Fields::of(members);
     fields.ignore(&READ_ONLY);

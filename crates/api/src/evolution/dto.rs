@@ -1,4 +1,4 @@
-//! What goes over the wire of versions.
+//! The bodies of requests and responses about versions.
 
 use crate::{MetaBody, character::CharacterBody};
 use character_domain::{CharacterVersion, RelatedChange, Timestamp};
@@ -11,40 +11,40 @@ use uuid::Uuid;
 /// A version of a character without its state.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct VersionSummaryBody {
-    /// Identity.
+    /// The unique id.
     pub id: Uuid,
-    /// Whose it is.
+    /// The id of the character.
     pub character_id: Uuid,
-    /// The version it grew out of: the one before, or, after a change of theme, one of the character before.
+    /// The id of the previous version. After a change of theme, that is one of the previous character.
     pub parent_id: Option<Uuid>,
-    /// The revision that the character had.
+    /// The revision of the character in this version.
     pub number: u64,
-    /// Which act made it: `character.updated`, `inventory.equipped`, ….
+    /// The operation that created it, such as `character.updated` or `inventory.equipped`.
     pub reason: String,
-    /// Who did that: the `X-User-Id` of the request.
+    /// The author: the `X-User-Id` of the request.
     pub author: Option<String>,
-    /// What somebody called it.
+    /// The label that a user gave it.
     pub label: Option<String>,
-    /// The version whose state it brought back.
+    /// The id of the version whose state it restored.
     pub restored_from: Option<Uuid>,
-    /// What changed of the character since the parent, as JSON Patch (RFC 6902).
+    /// The changes of the character since the previous version, as JSON Patch (RFC 6902).
     #[schema(value_type = Vec<Object>)]
     pub changes: Vec<Value>,
-    /// What changed with it.
+    /// The rows that changed together with the character.
     pub related: Vec<RelatedChangeBody>,
-    /// Revision and times of the record; only its label changes.
+    /// The revision and times of the version itself. Only its label can change.
     #[serde(flatten)]
     pub meta: MetaBody,
 }
 
-/// Something that changed with a character.
+/// A row that changed together with a character.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct RelatedChangeBody {
-    /// What it is: `inventory_item`.
+    /// The kind of row, such as `inventory_item`.
     pub kind: String,
-    /// Which.
+    /// The id of the row.
     pub id: Uuid,
-    /// `create`, `replace`, `delete` or `restore`; `entered` for a chapter.
+    /// The change: `create`, `replace`, `delete` or `restore`; `entered` for a chapter.
     pub change: String,
 }
 
@@ -57,10 +57,10 @@ impl From<RelatedChange> for RelatedChangeBody {
 /// A version of a character.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct VersionBody {
-    /// All but the state.
+    /// The version without its state.
     #[serde(flatten)]
     pub summary: VersionSummaryBody,
-    /// The character as it was.
+    /// The state of the character in this version.
     pub state: CharacterBody,
 }
 
@@ -88,26 +88,26 @@ impl From<CharacterVersion> for VersionSummaryBody {
     }
 }
 
-/// A version as a node of the tree.
+/// A version as a node of the version tree.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct VersionNodeBody {
-    /// Identity.
+    /// The unique id.
     pub id: Uuid,
-    /// The version it grew out of.
+    /// The id of the previous version.
     pub parent_id: Option<Uuid>,
-    /// Whose it is.
+    /// The id of the character.
     pub character_id: Uuid,
-    /// The revision that the character had.
+    /// The revision of the character in this version.
     pub number: u64,
-    /// Which act made it.
+    /// The operation that created it, such as `character.updated`.
     pub reason: String,
-    /// Who did that.
+    /// The author: the `X-User-Id` of the request.
     pub author: Option<String>,
-    /// What somebody called it.
+    /// The label that a user gave it.
     pub label: Option<String>,
-    /// The version whose state it brought back.
+    /// The id of the version whose state it restored.
     pub restored_from: Option<Uuid>,
-    /// When it came to be.
+    /// When it was created, UTC.
     #[schema(value_type = String, format = DateTime)]
     pub created_at: Timestamp,
 }
@@ -128,15 +128,14 @@ impl From<VersionNode> for VersionNodeBody {
     }
 }
 
-/// What lies between two versions.
+/// The difference between two versions.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ComparisonBody {
-    /// The one.
+    /// The first version.
     pub from: Uuid,
-    /// The other.
+    /// The second version.
     pub to: Uuid,
-    /// The JSON Patch (RFC 6902) that makes the state of the one that of the other, but for `revision` and
-    /// `updated_at`.
+    /// The JSON Patch (RFC 6902) that turns the first state into the second, without `revision` and `updated_at`.
     #[schema(value_type = Vec<Object>)]
     pub changes: Vec<Value>,
 }
@@ -147,11 +146,11 @@ impl From<Comparison> for ComparisonBody {
     }
 }
 
-/// What a version is to be called.
+/// The new label of a version.
 #[derive(Debug, ToSchema)]
 #[schema(example = json!({ "label": "Before the heist" }))]
 pub struct LabelRequest {
-    /// `null`: nothing.
+    /// The label; `null` removes it.
     #[schema(required, min_length = 1, max_length = 255)]
     pub label: Option<String>,
 }
@@ -159,10 +158,10 @@ pub struct LabelRequest {
 /// A character whose state is that of an earlier version.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct VersionRestoredBody {
-    /// The character afterwards.
+    /// The character after the restore.
     #[serde(flatten)]
     pub character: CharacterBody,
-    /// Rows that changed since that version and that are not restored, at most 1000.
+    /// The rows that changed since that version and are not restored, at most 1000.
     pub not_restored: Vec<UnrestoredRowBody>,
     /// The number of all such rows.
     pub not_restored_total: usize,

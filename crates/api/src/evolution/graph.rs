@@ -1,4 +1,4 @@
-//! The graph of a lineage, in numbers and drawn.
+//! The graph of a lineage, as data and as a drawing.
 
 use super::drawing;
 use crate::{
@@ -14,46 +14,45 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-/// The characters that grew out of each other and their items, deleted ones too.
+/// The characters of a lineage and their items, including deleted ones.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct VersionGraphBody {
     /// The characters, oldest first, each followed by its items.
     pub nodes: Vec<GraphNodeBody>,
-    /// What ties them.
+    /// The edges between them.
     pub edges: Vec<GraphEdgeBody>,
-    /// Whether that is all. A graph of more than 100 characters or 2000 items is cut.
+    /// Whether the graph is complete. It holds at most 100 characters and 2000 items.
     pub complete: bool,
 }
 
 /// A character or an item.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct GraphNodeBody {
-    /// Its id.
+    /// The id of the character or item.
     pub id: Uuid,
-    /// `character` or `inventory_item`.
+    /// The kind: `character` or `inventory_item`.
     #[schema(value_type = String)]
     pub kind: NodeKind,
-    /// What it is called.
+    /// The name.
     pub name: String,
-    /// The setting it belongs to.
+    /// The theme: the setting that it belongs to.
     pub theme: String,
-    /// Whose it is; a character is its own.
+    /// The id of the character that owns it; for a character, its own id.
     pub character_id: Uuid,
     /// Whether it is soft-deleted.
     pub deleted: bool,
 }
 
-/// A tie between two nodes.
+/// An edge between two nodes.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct GraphEdgeBody {
-    /// `parent`: from a character to the one it grew out of. `root`: from an item to the one it was at first.
-    /// `equipped`: from a character to an item that it wears or holds. `created`: from a character to an item that came
-    /// to be with it.
+    /// `parent`: from a character to its predecessor. `root`: from an item to its original. `equipped`: from a
+    /// character to an item that it wears or holds. `created`: from a character to an item that was created for it.
     #[schema(value_type = String)]
     pub kind: EdgeKind,
-    /// The id of the one node.
+    /// The id of the node where it starts.
     pub from: Uuid,
-    /// The id of the other.
+    /// The id of the node where it ends.
     pub to: Uuid,
 }
 
@@ -76,11 +75,11 @@ impl From<VersionGraph> for VersionGraphBody {
     }
 }
 
-/// How a character, those that it grew out of and into, and all their items hang together.
+/// Returns the graph of the lineage of a character: its predecessors, its successors, and all their items.
 #[utoipa::path(
     get, path = "/api/v2/characters/{id}/version-graph", tag = "evolution", operation_id = "getVersionGraph",
     params(("id" = uuid::Uuid, Path, description = "The character")),
-    responses((status = 200, body = VersionGraphBody, description = "The graph"), LookProblems),
+    responses((status = 200, body = VersionGraphBody, description = "The graph of the lineage"), LookProblems),
 )]
 pub(crate) async fn graph(api: Data<Api>, request: HttpRequest) -> Answer {
     let of = path_id(&request, "id")?;
@@ -91,11 +90,11 @@ pub(crate) async fn graph(api: Data<Api>, request: HttpRequest) -> Answer {
     Ok(response.json(VersionGraphBody::from(graph)))
 }
 
-/// The same, drawn.
+/// Draws the graph of the lineage of a character.
 #[utoipa::path(
     get, path = "/api/v2/characters/{id}/version-graph.svg", tag = "evolution", operation_id = "drawVersionGraph",
     params(("id" = uuid::Uuid, Path, description = "The character")),
-    responses((status = 200, body = String, content_type = "image/svg+xml", description = "The drawing"), LookProblems),
+    responses((status = 200, body = String, content_type = "image/svg+xml", description = "The drawing of the graph, as SVG"), LookProblems),
 )]
 pub(crate) async fn graph_drawing(api: Data<Api>, request: HttpRequest) -> Answer {
     let of = path_id(&request, "id")?;

@@ -1,4 +1,4 @@
-//! A character goes on in another theme.
+//! The change of theme of a character.
 
 use crate::{
     Api, Problem,
@@ -23,39 +23,39 @@ use serde_json::{Map, Value};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-/// A change of theme.
+/// The requested change of theme.
 #[derive(Debug, ToSchema)]
 #[schema(example = json!({
     "new_theme": "steampunk",
     "equipment_transitions": [{ "equipment_id": "0190b2f1-7a56-7c3e-9d5b-0d6c1f0a8e11", "transition": "adapt_new" }],
 }))]
 pub struct ThemeTransitionRequest {
-    /// The theme to be; not that of the character now.
+    /// The new theme, which must differ from the current one.
     #[schema(min_length = 1, max_length = 64)]
     pub new_theme: String,
-    /// The chapter of the campaign in which it happens.
+    /// The id of the campaign chapter in which it happens.
     pub chapter_id: Option<Uuid>,
-    /// What becomes of the items. Those that are not named stay what they are.
+    /// How items change. Items that are not listed stay unchanged.
     pub equipment_transitions: Option<Vec<EquipmentTransitionBody>>,
 }
 
-/// What becomes of one item.
+/// How one item changes.
 #[derive(Debug, ToSchema)]
 pub struct EquipmentTransitionBody {
-    /// A live item of the character, named once.
+    /// The id of a live item of the character. Each item may be listed once.
     pub equipment_id: Uuid,
-    /// `theme_reset`: what it was when it was first in the new theme, or else at first. `adapt_new`: taken over into
-    /// the new theme. `keep_current`: what it is.
+    /// `theme_reset`: the item returns to its first state in the new theme, or else to its original state. `adapt_new`:
+    /// it is adapted to the new theme. `keep_current`: it stays unchanged.
     #[schema(value_type = String)]
     pub transition: Transition,
 }
 
-/// A change of theme that was made.
+/// The result of a change of theme.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ThemeChangeBody {
     /// The new character; its `parent_id` is the old one.
     pub character: CharacterBody,
-    /// Its items; the `root_id` of each is the item it was at first.
+    /// Its items; the `root_id` of each is the original item.
     pub items: Vec<InventoryItemBody>,
 }
 
@@ -68,9 +68,9 @@ impl From<ThemeChange> for ThemeChangeBody {
     }
 }
 
-/// Has a character go on in another theme, as a new character. The journal goes along, the progress and the live items
-/// are copied, the old row stays. Refused by `too-many-rows`, and by the rules of the inventory that an item would break
-/// as what it was.
+/// Continues a character in another theme, as a new character. The journal moves to it, the progress and the live items
+/// are copied, the old row stays. Conflicts (409): `too-many-rows`, and the rules of the inventory that a
+/// reset item would break.
 #[utoipa::path(
     post, path = "/api/v2/characters/{id}/theme-transition", tag = "evolution", operation_id = "changeTheme",
     params(
@@ -78,7 +78,7 @@ impl From<ThemeChange> for ThemeChangeBody {
         ChangeHeaders,
     ),
     request_body = ThemeTransitionRequest,
-    responses((status = 201, body = ThemeChangeBody, description = "Made", headers(("Location" = String), ("ETag" = String))), ActProblems),
+    responses((status = 201, body = ThemeChangeBody, description = "The new character and its items", headers(("Location" = String), ("ETag" = String))), ActProblems),
 )]
 pub(crate) async fn change_theme(api: Data<Api>, request: HttpRequest, payload: Payload) -> Answer {
     let of = path_id(&request, "id")?;
@@ -93,7 +93,7 @@ pub(crate) async fn change_theme(api: Data<Api>, request: HttpRequest, payload: 
     Ok(response.json(ThemeChangeBody::from(change)))
 }
 
-/// A field that cannot be read is stood in for, so that all faults are told at once.
+/// A placeholder stands in for a field that cannot be read, so that all faults are reported at once.
 fn read(members: Map<String, Value>) -> Result<ThemeTransition, Violations> {
     let mut fields = Fields::of(members);
     let new_theme = fields.text("new_theme");

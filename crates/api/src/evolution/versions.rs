@@ -1,4 +1,4 @@
-//! Versions: looked at, compared, brought back, called something.
+//! The versions of a character: list, read, compare, restore and label.
 
 use super::{ComparisonBody, LabelRequest, VersionBody, VersionNodeBody, VersionRestoredBody, VersionSummaryBody};
 use crate::{
@@ -20,15 +20,15 @@ use actix_web::{
 use character_domain::Violations;
 use character_storage_port::{Deleted, Start};
 
-/// Versions of a character, newest first, without their states.
+/// Lists the versions of a character, newest first, without their states.
 #[utoipa::path(
     get, path = "/api/v2/characters/{id}/versions", tag = "evolution", operation_id = "listVersions",
     params(
         ("id" = uuid::Uuid, Path, description = "The character"),
-        ("include_deleted" = Option<bool>, Query, description = "Also when the character is soft-deleted. Default: false"),
+        ("include_deleted" = Option<bool>, Query, description = "Whether to return the versions of a soft-deleted character. Default: false."),
         PageParameters,
     ),
-    responses((status = 200, body = PageBody<VersionSummaryBody>, description = "Part of the list"), LookProblems),
+    responses((status = 200, body = PageBody<VersionSummaryBody>, description = "A page of the list"), LookProblems),
 )]
 pub(crate) async fn list_versions(api: Data<Api>, request: HttpRequest) -> Answer {
     let of = path_id(&request, "id")?;
@@ -41,16 +41,16 @@ pub(crate) async fn list_versions(api: Data<Api>, request: HttpRequest) -> Answe
     )
 }
 
-/// What lies between two versions of a character, or of those that it grew out of or into.
+/// Compares two versions of a character, or of its predecessors or successors.
 #[utoipa::path(
     get, path = "/api/v2/characters/{id}/versions/compare", tag = "evolution", operation_id = "compareVersions",
     params(
         ("id" = uuid::Uuid, Path, description = "The character"),
-        ("include_deleted" = Option<bool>, Query, description = "Also when the character is soft-deleted. Default: false"),
-        ("from" = uuid::Uuid, Query, description = "The one version"),
-        ("to" = uuid::Uuid, Query, description = "The other"),
+        ("include_deleted" = Option<bool>, Query, description = "Whether to return the versions of a soft-deleted character. Default: false."),
+        ("from" = uuid::Uuid, Query, description = "The id of the first version"),
+        ("to" = uuid::Uuid, Query, description = "The id of the second version"),
     ),
-    responses((status = 200, body = ComparisonBody, description = "The difference"), LookProblems),
+    responses((status = 200, body = ComparisonBody, description = "The difference between the two versions"), LookProblems),
 )]
 pub(crate) async fn compare(api: Data<Api>, request: HttpRequest) -> Answer {
     let of = path_id(&request, "id")?;
@@ -70,16 +70,17 @@ pub(crate) async fn compare(api: Data<Api>, request: HttpRequest) -> Answer {
     Ok(HttpResponse::Ok().json(ComparisonBody::from(comparison)))
 }
 
-/// The versions of a character and of all that it grew out of and into, newest first, as nodes that name their parents.
+/// Lists the versions of a character, its predecessors and its successors, newest first, as nodes that name their
+/// parents.
 #[utoipa::path(
     get, path = "/api/v2/characters/{id}/versions/tree", tag = "evolution", operation_id = "getVersionTree",
     params(
         ("id" = uuid::Uuid, Path, description = "The character"),
-        ("include_deleted" = Option<bool>, Query, description = "Also when the character is soft-deleted. Default: false"),
-        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "Maximum number of items to return. Default: 100"),
-        ("cursor" = Option<String>, Query, description = "The `next_cursor` of the part before"),
+        ("include_deleted" = Option<bool>, Query, description = "Whether to return the versions of a soft-deleted character. Default: false."),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "Maximum number of items to return, 1 to 1000. Default: 100."),
+        ("cursor" = Option<String>, Query, description = "The `next_cursor` of the previous page."),
     ),
-    responses((status = 200, body = PageBody<VersionNodeBody>, description = "Part of the tree"), LookProblems),
+    responses((status = 200, body = PageBody<VersionNodeBody>, description = "A page of the tree"), LookProblems),
 )]
 pub(crate) async fn tree(api: Data<Api>, request: HttpRequest) -> Answer {
     let of = path_id(&request, "id")?;
@@ -100,17 +101,17 @@ pub(crate) async fn tree(api: Data<Api>, request: HttpRequest) -> Answer {
     Ok(response.json(PageBody::<VersionNodeBody>::of(part)))
 }
 
-/// A version of a character, with its state.
+/// Returns a version of a character, with its state.
 #[utoipa::path(
     get, path = "/api/v2/characters/{id}/versions/{version}", tag = "evolution", operation_id = "getVersion",
     params(
         ("id" = uuid::Uuid, Path, description = "The character"), ("version" = uuid::Uuid, Path, description = "The version"),
-        ("include_deleted" = Option<bool>, Query, description = "Also when the character is soft-deleted. Default: false"),
-        ("If-None-Match" = Option<String>, Header, description = "Entity tags that the client has"),
+        ("include_deleted" = Option<bool>, Query, description = "Whether to return the versions of a soft-deleted character. Default: false."),
+        ("If-None-Match" = Option<String>, Header, description = "Entity tags of the copies that the client has. Status 304 when one is current."),
     ),
     responses(
         (status = 200, body = VersionBody, description = "The version", headers(("ETag" = String), ("Cache-Status" = String))),
-        (status = 304, description = "The client has it"),
+        (status = 304, description = "Not modified: the copy of the client is current"),
         LookProblems,
     ),
 )]
@@ -122,17 +123,17 @@ pub(crate) async fn get_version(api: Data<Api>, request: HttpRequest) -> Answer 
     )
 }
 
-/// The character as it was in a version. The entity tag is that of the character then.
+/// Returns the state of the character in a version. The entity tag is the one that the character had then.
 #[utoipa::path(
     get, path = "/api/v2/characters/{id}/versions/{version}/state", tag = "evolution", operation_id = "getVersionState",
     params(
         ("id" = uuid::Uuid, Path, description = "The character"), ("version" = uuid::Uuid, Path, description = "The version"),
-        ("include_deleted" = Option<bool>, Query, description = "Also when the character is soft-deleted. Default: false"),
-        ("If-None-Match" = Option<String>, Header, description = "Entity tags that the client has"),
+        ("include_deleted" = Option<bool>, Query, description = "Whether to return the versions of a soft-deleted character. Default: false."),
+        ("If-None-Match" = Option<String>, Header, description = "Entity tags of the copies that the client has. Status 304 when one is current."),
     ),
     responses(
-        (status = 200, body = CharacterBody, description = "The state", headers(("ETag" = String), ("Cache-Status" = String))),
-        (status = 304, description = "The client has it"),
+        (status = 200, body = CharacterBody, description = "The state of the character in that version", headers(("ETag" = String), ("Cache-Status" = String))),
+        (status = 304, description = "Not modified: the copy of the client is current"),
         LookProblems,
     ),
 )]
@@ -143,17 +144,16 @@ pub(crate) async fn state(api: Data<Api>, request: HttpRequest) -> Answer {
     answer::one::<_, CharacterBody>(&request, version.map(|version| version.state))
 }
 
-/// Makes the state of a version that of today, as a new version on top. Nothing is erased, and `parent_id` stays. Campaign
-/// events go with the sheet that holds their effects: one that was applied since is no longer applied, one that was
-/// reverted since is applied again. Other rows that changed since (items, journal, progress) stay, and the answer names
-/// them.
+/// Restores the state of a version, as a new version. Nothing is erased, and `parent_id` stays. Campaign events follow
+/// the restored sheet: one that was applied since is no longer applied, one that was reverted since is applied again.
+/// Other rows that changed since (items, journal, progress) stay unchanged, and the response lists them.
 #[utoipa::path(
     post, path = "/api/v2/characters/{id}/versions/{version}/restore", tag = "evolution", operation_id = "restoreVersion",
     params(
         ("id" = uuid::Uuid, Path, description = "The character"), ("version" = uuid::Uuid, Path, description = "The version"),
         ChangeHeaders,
     ),
-    responses((status = 200, body = VersionRestoredBody, description = "The current state", headers(("ETag" = String))), ActProblems),
+    responses((status = 200, body = VersionRestoredBody, description = "The character after the restore", headers(("ETag" = String))), ActProblems),
 )]
 pub(crate) async fn restore_version(api: Data<Api>, request: HttpRequest) -> Answer {
     let (of, version) = (path_id(&request, "id")?, path_id(&request, "version")?);
@@ -163,7 +163,7 @@ pub(crate) async fn restore_version(api: Data<Api>, request: HttpRequest) -> Ans
     Ok(HttpResponse::Ok().insert_header((ETAG, etag)).json(VersionRestoredBody::from(restored)))
 }
 
-/// Calls a version something, or nothing. It is all that ever changes of a version.
+/// Sets or removes the label of a version. Nothing else of a version can change.
 #[utoipa::path(
     post, path = "/api/v2/characters/{id}/versions/{version}/label", tag = "evolution", operation_id = "labelVersion",
     params(
@@ -171,7 +171,7 @@ pub(crate) async fn restore_version(api: Data<Api>, request: HttpRequest) -> Ans
         ChangeHeaders,
     ),
     request_body = LabelRequest,
-    responses((status = 200, body = VersionSummaryBody, description = "As it is now", headers(("ETag" = String))), ActProblems),
+    responses((status = 200, body = VersionSummaryBody, description = "The version after the change", headers(("ETag" = String))), ActProblems),
 )]
 pub(crate) async fn label(api: Data<Api>, request: HttpRequest, payload: Payload) -> Answer {
     let (of, version) = (path_id(&request, "id")?, path_id(&request, "version")?);
@@ -179,7 +179,7 @@ pub(crate) async fn label(api: Data<Api>, request: HttpRequest, payload: Payload
     let context = context::of_change(&request, &body)?;
     let members = body::object(&body)?;
     if !members.contains_key("label") {
-        return Err(Problem::field("label", "is required; null takes it away"));
+        return Err(Problem::field("label", "is required; null removes the label"));
     }
     let mut fields = Fields::of(members);
     let label = fields.text("label");
@@ -189,7 +189,7 @@ pub(crate) async fn label(api: Data<Api>, request: HttpRequest, payload: Payload
     Ok(changed::<_, VersionSummaryBody>(&mut HttpResponse::Ok(), version))
 }
 
-/// Whether versions of a soft-deleted character are wanted too.
+/// Whether the request asks for the versions of a soft-deleted character too.
 fn deleted(parameters: &mut Parameters) -> Deleted {
     if parameters.flag("include_deleted") { Deleted::Include } else { Deleted::Exclude }
 }

@@ -1,4 +1,4 @@
-//! What is done with items.
+//! Actions on items: equip, attune, move, give and restore.
 
 use super::InventoryItemBody;
 use crate::{
@@ -29,7 +29,7 @@ macro_rules! act {
                 ("item" = uuid::Uuid, Path, description = "The item"),
                 ChangeHeaders,
             ),
-            responses((status = 200, body = InventoryItemBody, description = "As it is now", headers(("ETag" = String))), ActProblems),
+            responses((status = 200, body = InventoryItemBody, description = "The item after the change", headers(("ETag" = String))), ActProblems),
         )]
         pub(crate) async fn $name(api: Data<Api>, request: HttpRequest) -> Answer {
             let (of, item) = (path_id(&request, "id")?, path_id(&request, "item")?);
@@ -42,24 +42,24 @@ macro_rules! act {
 /// An item that was restored.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ItemRestoredBody {
-    /// The item afterwards.
+    /// The item after the restore.
     #[serde(flatten)]
     pub item: InventoryItemBody,
-    /// Why it did not come back as it was: the rules that took it out of its container or cut its attunement.
+    /// The rules that prevented a full restore: the item was taken out of its container, or its attunement was ended.
     pub loosened: Vec<LoosenedBody>,
 }
 
-/// A rule because of which an item was restored loose or not attuned.
+/// A rule that took a restored item out of its container or ended its attunement.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct LoosenedBody {
     /// The rule: `no-such-container`, `container-full`, `too-many-attuned`, ….
     pub code: String,
-    /// What the rule found.
+    /// The reason in words.
     pub detail: String,
 }
 
-/// Restores a soft-deleted item: to its container and with its attunement where the rules still allow that, else loose or
-/// not attuned, and the answer says so. One that is live is returned unchanged.
+/// Restores a soft-deleted item, in its container and with its attunement where the rules still allow that; otherwise
+/// the response names the rules. One that is live is returned unchanged.
 #[utoipa::path(
     post, path = "/api/v2/characters/{id}/inventory/{item}/restore", tag = "inventory", operation_id = "restoreInventoryItem",
     params(
@@ -79,23 +79,25 @@ pub(crate) async fn restore(api: Data<Api>, request: HttpRequest) -> Answer {
 }
 
 act!(
-    /// Wears or holds an item, which is then in no container. Refused by `nothing-there` when its quantity is 0.
+    /// Equips an item: the character wears or holds it, and it leaves its container. Conflict (409):
+    /// `nothing-there` (its quantity is 0).
     equip, "/api/v2/characters/{id}/inventory/{item}/equip", "equipInventoryItem"
 );
 act!(
-    /// Takes an item off.
+    /// Unequips an item.
     unequip, "/api/v2/characters/{id}/inventory/{item}/unequip", "unequipInventoryItem"
 );
 act!(
-    /// Ties a magic item to its character. Refused by `attunement-not-required` and `too-many-attuned`.
+    /// Attunes a magic item to its character. Conflicts (409): `attunement-not-required` and
+    /// `too-many-attuned`.
     attune, "/api/v2/characters/{id}/inventory/{item}/attune", "attuneInventoryItem"
 );
 act!(
-    /// Cuts the tie of a magic item to its character.
+    /// Ends the attunement of a magic item.
     unattune, "/api/v2/characters/{id}/inventory/{item}/unattune", "unattuneInventoryItem"
 );
 
-/// To whom an item is given.
+/// The receiver of an item.
 #[derive(Debug, ToSchema)]
 pub struct GiveRequest {
     /// The character that receives it.
@@ -105,17 +107,17 @@ pub struct GiveRequest {
     pub quantity: Option<i64>,
 }
 
-/// An item that changed hands.
+/// The result of giving an item.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct GivenBody {
-    /// The item of the receiver: in no container, not equipped, not attuned.
+    /// The item that the receiver has now: in no container, not equipped, not attuned.
     pub item: InventoryItemBody,
-    /// What is left to the giver, when it gave a part; else `null`.
+    /// The rest that the giver keeps, when it gave a part; otherwise `null`.
     pub remaining: Option<InventoryItemBody>,
 }
 
-/// Gives an item, or a part of its quantity, to another character. A container goes with all that lies in it. Both
-/// characters change in one transaction, and each gets a version. Refused by `not-enough-items`.
+/// Gives an item, or a part of its quantity, to another character. A container goes with its contents. Both characters
+/// change in one transaction, and each gets a version. Conflict (409): `not-enough-items`.
 #[utoipa::path(
     post, path = "/api/v2/characters/{id}/inventory/{item}/give", tag = "inventory", operation_id = "giveInventoryItem",
     params(
@@ -140,15 +142,15 @@ pub(crate) async fn give(api: Data<Api>, request: HttpRequest, payload: Payload)
     Ok(HttpResponse::Ok().insert_header((ETAG, tag)).json(body))
 }
 
-/// Where an item is to go.
+/// The target of a move.
 #[derive(Debug, ToSchema)]
 pub struct MoveRequest {
-    /// The container; `null`: out of whatever it is in.
+    /// The id of the container to put the item into; `null` takes it out of its container.
     #[schema(required)]
     pub container: Option<uuid::Uuid>,
 }
 
-/// Puts an item into a container, taking it off first, or takes it out. Refused by `container-cycle`,
+/// Puts an item into a container, which unequips it, or takes it out. Conflicts (409): `container-cycle`,
 /// `container-full`, `not-a-container` and `no-such-container`.
 #[utoipa::path(
     post, path = "/api/v2/characters/{id}/inventory/{item}/move", tag = "inventory", operation_id = "moveInventoryItem",
@@ -157,7 +159,7 @@ pub struct MoveRequest {
         ChangeHeaders,
     ),
     request_body = MoveRequest,
-    responses((status = 200, body = InventoryItemBody, description = "As it is now", headers(("ETag" = String))), ActProblems),
+    responses((status = 200, body = InventoryItemBody, description = "The item after the change", headers(("ETag" = String))), ActProblems),
 )]
 pub(crate) async fn move_to(api: Data<Api>, request: HttpRequest, payload: Payload) -> Answer {
     let (of, item) = (path_id(&request, "id")?, path_id(&request, "item")?);

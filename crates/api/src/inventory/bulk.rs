@@ -1,4 +1,4 @@
-//! Many items at once.
+//! Bulk creation of items.
 
 use super::{InventoryItemBody, NewInventoryItemBody, input};
 use crate::{
@@ -16,18 +16,18 @@ use actix_web::{
 use character_repositories::Atomicity;
 use utoipa::ToSchema;
 
-/// Many items to be.
+/// Several new items.
 #[derive(Debug, ToSchema)]
 pub struct BulkItemsRequest {
-    /// Whether all are made or none, rather than each for itself.
+    /// `true`: either all are created or none. `false`: each is created on its own.
     #[schema(default = true)]
     pub atomic: Option<bool>,
-    /// 1 to 1000. An item may lie in a container that comes before it.
+    /// The items to create, 1 to 1000. An item may be in a container that precedes it in this list.
     #[schema(min_items = 1, max_items = 1000)]
     pub items: Vec<NewInventoryItemBody>,
 }
 
-/// Makes up to 1000 items: all or none (`atomic`, the default), or each for itself.
+/// Creates up to 1000 items: either all or none (`atomic`, the default), or each on its own.
 #[utoipa::path(
     post, path = "/api/v2/characters/{id}/inventory/bulk", tag = "inventory", operation_id = "createInventoryItems",
     params(
@@ -36,8 +36,8 @@ pub struct BulkItemsRequest {
     ),
     request_body = BulkItemsRequest,
     responses(
-        (status = 201, body = BulkCreated<InventoryItemBody>, description = "`atomic`: all were made"),
-        (status = 207, body = BulkOutcome<InventoryItemBody>, description = "Not `atomic`: what became of each"),
+        (status = 201, body = BulkCreated<InventoryItemBody>, description = "Created: all of them, in the order of the request"),
+        (status = 207, body = BulkOutcome<InventoryItemBody>, description = "With `atomic` false: the outcome of each, in the order of the request"),
         ActProblems,
     ),
 )]

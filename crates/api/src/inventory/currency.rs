@@ -1,4 +1,4 @@
-//! Coins.
+//! The coins of a character.
 
 use crate::{
     Api, Problem, ProblemBody,
@@ -21,19 +21,19 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 use utoipa::ToSchema;
 
-/// Coins: copper, silver, electrum, gold, platinum. In a request: how many more, or fewer; what is absent stays.
+/// A number of coins of each kind. In a request: the number to add, negative to take away; absent kinds stay unchanged.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(example = json!({ "gp": -15, "sp": 4 }))]
 pub struct PurseBody {
-    /// Copper.
+    /// Copper pieces.
     pub cp: i64,
-    /// Silver.
+    /// Silver pieces.
     pub sp: i64,
-    /// Electrum.
+    /// Electrum pieces.
     pub ep: i64,
-    /// Gold.
+    /// Gold pieces.
     pub gp: i64,
-    /// Platinum.
+    /// Platinum pieces.
     pub pp: i64,
 }
 
@@ -44,13 +44,13 @@ impl From<Purse> for PurseBody {
     }
 }
 
-/// The coins of a character. The entity tag is that of the character.
+/// Returns the coins of a character. The entity tag is that of the character.
 #[utoipa::path(
     get, path = "/api/v2/characters/{id}/inventory/currency", tag = "inventory", operation_id = "getCurrency",
     params(("id" = uuid::Uuid, Path, description = "The character")),
     responses(
-        (status = 200, body = PurseBody, description = "The coins", headers(("ETag" = String), ("Cache-Status" = String))),
-        (status = 409, body = ProblemBody, content_type = "application/problem+json", description = "`unreadable-member`: the sheet holds something else in place of coins"),
+        (status = 200, body = PurseBody, description = "The coins of the character", headers(("ETag" = String), ("Cache-Status" = String))),
+        (status = 409, body = ProblemBody, content_type = "application/problem+json", description = "`unreadable-member`: the sheet does not hold numbers of coins where they belong"),
         LookProblems,
     ),
 )]
@@ -63,8 +63,8 @@ pub(crate) async fn currency(api: Data<Api>, request: HttpRequest) -> Answer {
     Ok(response.json(PurseBody::from(coins)))
 }
 
-/// Adds coins, or takes them away, all kinds at once. Refused by `not-enough-coins`, `too-many-coins` and
-/// `unreadable-member` (the sheet holds something else in place of a whole number of coins).
+/// Adds or takes away coins of all kinds at once. Conflicts (409): `not-enough-coins`, `too-many-coins` and
+/// `unreadable-member` (the sheet does not hold whole numbers of coins).
 #[utoipa::path(
     post, path = "/api/v2/characters/{id}/inventory/currency", tag = "inventory", operation_id = "changeCurrency",
     params(
@@ -72,7 +72,7 @@ pub(crate) async fn currency(api: Data<Api>, request: HttpRequest) -> Answer {
         ChangeHeaders,
     ),
     request_body = PurseBody,
-    responses((status = 200, body = PurseBody, description = "The coins afterwards", headers(("ETag" = String))), ActProblems),
+    responses((status = 200, body = PurseBody, description = "The coins of the character after the change", headers(("ETag" = String))), ActProblems),
 )]
 pub(crate) async fn change_currency(api: Data<Api>, request: HttpRequest, payload: Payload) -> Answer {
     let of = path_id(&request, "id")?;
@@ -86,36 +86,35 @@ pub(crate) async fn change_currency(api: Data<Api>, request: HttpRequest, payloa
     purse(&character)
 }
 
-/// Coins that are given, and to whom. At least one kind is named, each from 0.
+/// The coins to give and their receiver. At least one kind is required; each is 0 or more.
 #[derive(Debug, ToSchema)]
 #[schema(example = json!({ "to": "0190b2f1-7a56-7c3e-9d5b-0d6c1f0a8e11", "gp": 15 }))]
 pub struct GiveCoinsRequest {
-    /// The character that receives them.
+    /// The id of the character that receives the coins.
     pub to: uuid::Uuid,
-    /// Copper.
+    /// Copper pieces.
     #[schema(minimum = 0)]
     pub cp: Option<i64>,
-    /// Silver.
+    /// Silver pieces.
     #[schema(minimum = 0)]
     pub sp: Option<i64>,
-    /// Electrum.
+    /// Electrum pieces.
     #[schema(minimum = 0)]
     pub ep: Option<i64>,
-    /// Gold.
+    /// Gold pieces.
     #[schema(minimum = 0)]
     pub gp: Option<i64>,
-    /// Platinum.
+    /// Platinum pieces.
     #[schema(minimum = 0)]
     pub pp: Option<i64>,
 }
 
-/// Gives coins to another character. Both characters change in one transaction, and each gets a version. Refused by
-/// `not-enough-coins`.
+/// Gives coins to another character. Both characters change in one transaction, and each gets a version. Conflict (409): `not-enough-coins`.
 #[utoipa::path(
     post, path = "/api/v2/characters/{id}/inventory/currency/give", tag = "inventory", operation_id = "giveCurrency",
     params(("id" = uuid::Uuid, Path, description = "The character that gives"), ChangeHeaders),
     request_body = GiveCoinsRequest,
-    responses((status = 200, body = PurseBody, description = "The coins of the giver afterwards", headers(("ETag" = String))), ActProblems),
+    responses((status = 200, body = PurseBody, description = "The coins of the giver after the change", headers(("ETag" = String))), ActProblems),
 )]
 pub(crate) async fn give_coins(api: Data<Api>, request: HttpRequest, payload: Payload) -> Answer {
     let of = path_id(&request, "id")?;
@@ -135,7 +134,7 @@ fn coins(fields: &mut Fields) -> BTreeMap<String, i64> {
     COINS.into_iter().filter_map(|coin| Some((coin.to_owned(), fields.number(coin)?))).collect()
 }
 
-/// The coins of a character after an act.
+/// The coins of a character after a change.
 fn purse(character: &Character) -> Answer {
     let coins = Purse::of(&character.data).map_err(RepositoryError::from)?;
     let tag = etag(character.meta.revision);

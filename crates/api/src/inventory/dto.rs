@@ -1,4 +1,4 @@
-//! What goes over the wire.
+//! The bodies of requests and responses.
 
 use crate::MetaBody;
 use character_domain::{Attunement, InventoryItem, Members};
@@ -7,36 +7,36 @@ use serde_json::{Map, Value};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-/// An item, or several of the same.
+/// An item, or several pieces of the same item.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct InventoryItemBody {
-    /// Identity; never changes.
+    /// The unique id; never changes.
     pub id: Uuid,
-    /// Whose it is.
+    /// The id of the character that owns it.
     pub character_id: Uuid,
-    /// The item this one was at first, before its character changed theme.
+    /// The id of the item that this one was before the first change of theme.
     pub root_id: Option<Uuid>,
-    /// The setting it belongs to.
+    /// The theme: the setting that it belongs to.
     pub theme: String,
-    /// What it is called.
+    /// The name of the item.
     pub name: String,
-    /// `weapon`, `armor`, `container`, ….
+    /// The type in free text, such as `weapon`, `armor` or `container`.
     pub item_type: String,
-    /// How many.
+    /// The number of pieces.
     pub quantity: i64,
-    /// Whether it is worn or held.
+    /// Whether the character wears or holds it.
     pub equipped: bool,
-    /// The tie to its character: `none`, `attuning`, `attuned`, `broken`.
+    /// The attunement to its character: `none`, `attuning`, `attuned` or `broken`.
     #[schema(value_type = String)]
     pub attunement: Attunement,
-    /// The item it lies in.
+    /// The id of the container that it is in; `null` for none.
     pub container: Option<Uuid>,
-    /// What somebody wrote down about it.
+    /// Notes in free text.
     pub notes: Option<String>,
-    /// Everything else.
+    /// Any other data, as a JSON object.
     #[schema(value_type = Object)]
     pub data: Members,
-    /// Revision and times.
+    /// The revision, and when it was created, changed and deleted.
     #[serde(flatten)]
     pub meta: MetaBody,
 }
@@ -61,63 +61,63 @@ impl From<InventoryItem> for InventoryItemBody {
     }
 }
 
-/// An item to be. Unknown fields are refused; `null` is as good as absent.
+/// A new item. Unknown fields are rejected; `null` means the same as an absent field.
 #[derive(Debug, ToSchema)]
 #[schema(example = json!({ "name": "Backpack", "item_type": "container", "data": { "weight": 5, "capacity": 30 } }))]
 pub struct NewInventoryItemBody {
-    /// Chosen by the client, or by the service when absent.
+    /// Default: a new UUID of version 7.
     pub id: Option<Uuid>,
-    /// The setting it belongs to. That of the character when absent.
+    /// The theme: the setting that it belongs to. Default: that of the character.
     #[schema(min_length = 1, max_length = 64)]
     pub theme: Option<String>,
-    /// What it is called.
+    /// The name of the item.
     #[schema(min_length = 1, max_length = 255)]
     pub name: String,
-    /// `weapon`, `armor`, `container`, ….
+    /// The type in free text, such as `weapon`, `armor` or `container`.
     #[schema(default = "other", min_length = 1, max_length = 64)]
     pub item_type: Option<String>,
-    /// How many.
+    /// The number of pieces.
     #[schema(default = 1, minimum = 0, maximum = 1_000_000_000)]
     pub quantity: Option<i64>,
-    /// Whether it is worn or held.
+    /// Whether the character wears or holds it.
     #[schema(default = false)]
     pub equipped: Option<bool>,
-    /// `none`, `attuning`, `attuned`, `broken`.
+    /// The attunement to its character: `none`, `attuning`, `attuned` or `broken`.
     #[schema(default = "none")]
     pub attunement: Option<String>,
-    /// The item it lies in, which must be a container of the same character.
+    /// The id of the container that it is in: a container of the same character.
     pub container: Option<Uuid>,
-    /// What somebody wrote down about it.
+    /// Notes in free text.
     pub notes: Option<String>,
-    /// Everything else. The rules read `weight` (pounds, of one piece), `capacity` (pounds; makes it a container),
-    /// `requires_attunement` and `is_magical` (what lies in it weighs nothing outside).
+    /// Any other data, as a JSON object. The rules read `weight` (pounds per piece), `capacity` (pounds; makes the item
+    /// a container), `requires_attunement` and `is_magical` (the contents add no weight).
     #[schema(value_type = Option<Object>)]
     pub data: Option<Map<String, Value>>,
 }
 
-/// What is to change of an item (RFC 7396): absent members stay, `null` removes or goes back to the default.
+/// Changes of an item (RFC 7396): absent fields stay, `null` removes a value or restores its default.
 #[derive(Debug, ToSchema)]
 #[schema(example = json!({ "quantity": 3, "data": { "weight": 4.5 } }))]
 pub struct InventoryItemPatch {
-    /// The setting it belongs to.
+    /// The theme: the setting that it belongs to.
     #[schema(nullable = false)]
     pub theme: Option<String>,
-    /// What it is called.
+    /// The name of the item.
     #[schema(nullable = false)]
     pub name: Option<String>,
-    /// `weapon`, `armor`, `container`, ….
+    /// The type in free text, such as `weapon`, `armor` or `container`.
     pub item_type: Option<String>,
-    /// How many.
+    /// The number of pieces.
     pub quantity: Option<i64>,
-    /// Whether it is worn or held.
+    /// Whether the character wears or holds it.
     pub equipped: Option<bool>,
-    /// `none`, `attuning`, `attuned`, `broken`.
+    /// The attunement to its character: `none`, `attuning`, `attuned` or `broken`.
     pub attunement: Option<String>,
-    /// The item it lies in.
+    /// The id of the container that it is in; `null` for none.
     pub container: Option<Uuid>,
-    /// What somebody wrote down about it.
+    /// Notes in free text.
     pub notes: Option<String>,
-    /// Merged member by member.
+    /// Merged into the stored object, member by member.
     #[schema(value_type = Option<Object>)]
     pub data: Option<Map<String, Value>>,
 }

@@ -17,19 +17,19 @@ use actix_web::{
 use character_domain::InventoryItem;
 use character_storage_port::InventoryItemQuery;
 
-/// Items of a character, newest first.
+/// Lists the items of a character, newest first.
 #[utoipa::path(
     get, path = "/api/v2/characters/{id}/inventory", tag = "inventory", operation_id = "listInventory",
     params(
         ("id" = uuid::Uuid, Path, description = "The character"),
-        ("equipped_only" = Option<bool>, Query, description = "Only those that are worn or held. Default: false"),
-        ("container" = Option<uuid::Uuid>, Query, description = "Only those that lie in this item"),
-        ("include_deleted" = Option<bool>, Query, description = "Soft-deleted ones too. Default: false"),
-        ("name" = Option<String>, Query, description = "Only those whose name contains this text. Case and Unicode normalization make no difference"),
-        ("order" = Option<String>, Query, description = "`created_at`, `updated_at` or `name`, behind `-` for the greatest first. Default: `-created_at`"),
+        ("equipped_only" = Option<bool>, Query, description = "Whether to list only items that are worn or held. Default: false."),
+        ("container" = Option<uuid::Uuid>, Query, description = "Only items in this container."),
+        ("include_deleted" = Option<bool>, Query, description = "Whether to include soft-deleted rows. Default: false."),
+        ("name" = Option<String>, Query, description = "Only rows whose name contains this text. Case and Unicode normalization make no difference."),
+        ("order" = Option<String>, Query, description = "The order of the list: `created_at`, `updated_at` or `name`; a leading `-` reverses it. Default: `-created_at`, the newest first."),
         PageParameters,
     ),
-    responses((status = 200, body = PageBody<InventoryItemBody>, description = "Part of the list"), LookProblems),
+    responses((status = 200, body = PageBody<InventoryItemBody>, description = "A page of the list"), LookProblems),
 )]
 pub(crate) async fn list(api: Data<Api>, request: HttpRequest) -> Answer {
     let of = path_id(&request, "id")?;
@@ -50,7 +50,7 @@ pub(crate) async fn list(api: Data<Api>, request: HttpRequest) -> Answer {
     )
 }
 
-/// Makes an item.
+/// Creates an item.
 #[utoipa::path(
     post, path = "/api/v2/characters/{id}/inventory", tag = "inventory", operation_id = "createInventoryItem",
     params(
@@ -58,7 +58,7 @@ pub(crate) async fn list(api: Data<Api>, request: HttpRequest) -> Answer {
         CreationHeaders,
     ),
     request_body = NewInventoryItemBody,
-    responses((status = 201, body = InventoryItemBody, description = "Made", headers(("Location" = String), ("ETag" = String))), ActProblems),
+    responses((status = 201, body = InventoryItemBody, description = "The created item", headers(("Location" = String), ("ETag" = String))), ActProblems),
 )]
 pub(crate) async fn create(api: Data<Api>, request: HttpRequest, payload: Payload) -> Answer {
     let of = path_id(&request, "id")?;
@@ -69,16 +69,16 @@ pub(crate) async fn create(api: Data<Api>, request: HttpRequest, payload: Payloa
     Ok(created::<_, InventoryItemBody>(request.path(), item))
 }
 
-/// The item with this id.
+/// Returns the item with this id.
 #[utoipa::path(
     get, path = "/api/v2/characters/{id}/inventory/{item}", tag = "inventory", operation_id = "getInventoryItem",
     params(
         ("id" = uuid::Uuid, Path, description = "The character"), ("item" = uuid::Uuid, Path, description = "The item"),
-        ("If-None-Match" = Option<String>, Header, description = "Entity tags that the client has"),
+        ("If-None-Match" = Option<String>, Header, description = "Entity tags of the copies that the client has. Status 304 when one is current."),
     ),
     responses(
         (status = 200, body = InventoryItemBody, description = "The item", headers(("ETag" = String), ("Cache-Status" = String))),
-        (status = 304, description = "The client has it"),
+        (status = 304, description = "Not modified: the copy of the client is current"),
         LookProblems,
     ),
 )]
@@ -90,7 +90,7 @@ pub(crate) async fn get(api: Data<Api>, request: HttpRequest) -> Answer {
     )
 }
 
-/// Changes some fields of an item, as a merge patch (RFC 7396). The rules judge what results.
+/// Changes some fields of an item, as a merge patch (RFC 7396). The result must keep the rules.
 #[utoipa::path(
     patch, path = "/api/v2/characters/{id}/inventory/{item}", tag = "inventory", operation_id = "patchInventoryItem",
     params(
@@ -98,7 +98,7 @@ pub(crate) async fn get(api: Data<Api>, request: HttpRequest) -> Answer {
         ChangeHeaders,
     ),
     request_body(content = InventoryItemPatch, content_type = "application/merge-patch+json"),
-    responses((status = 200, body = InventoryItemBody, description = "As it is now", headers(("ETag" = String))), ActProblems),
+    responses((status = 200, body = InventoryItemBody, description = "The item after the change", headers(("ETag" = String))), ActProblems),
 )]
 pub(crate) async fn patch(api: Data<Api>, request: HttpRequest, payload: Payload) -> Answer {
     let (of, item) = (path_id(&request, "id")?, path_id(&request, "item")?);
@@ -109,14 +109,14 @@ pub(crate) async fn patch(api: Data<Api>, request: HttpRequest, payload: Payload
     Ok(changed::<_, InventoryItemBody>(&mut HttpResponse::Ok(), item))
 }
 
-/// Soft-deletes an item. What lies in it then lies where it lay.
+/// Soft-deletes an item. Its contents move to the container that it was in, if any.
 #[utoipa::path(
     delete, path = "/api/v2/characters/{id}/inventory/{item}", tag = "inventory", operation_id = "deleteInventoryItem",
     params(
         ("id" = uuid::Uuid, Path, description = "The character"), ("item" = uuid::Uuid, Path, description = "The item"),
         ChangeHeaders,
     ),
-    responses((status = 204, description = "Deleted"), ActProblems),
+    responses((status = 204, description = "Deleted; no content"), ActProblems),
 )]
 pub(crate) async fn delete(api: Data<Api>, request: HttpRequest) -> Answer {
     let (of, item) = (path_id(&request, "id")?, path_id(&request, "item")?);

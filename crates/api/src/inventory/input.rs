@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 pub(crate) const READ_ONLY: [&str; 2] = ["character_id", "root_id"];
 const ATTUNEMENTS: &str = "must be none, attuning, attuned or broken";
 
-/// An item to be. A field that cannot be read is stood in for, so that all faults are told at once.
+/// An item to be. A placeholder stands in for a field that cannot be read, so that all faults are reported at once.
 pub(crate) fn new(members: Map<String, Value>) -> Result<NewItem, Violations> {
     let mut fields = Fields::of(members);
     fields.refuse(&READ_ONLY, "is read-only");

@@ -1,4 +1,4 @@
-//! What a character carries.
+//! The weight that a character carries.
 
 use crate::{
     Api, ProblemBody,
@@ -14,30 +14,30 @@ use serde_json::Number;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-/// What a character carries, in pounds. The numbers are exact.
+/// The weight that a character carries, in pounds. The numbers are exact.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct LoadBody {
-    /// All of it.
+    /// The total weight.
     #[schema(value_type = f64)]
     pub carried: Number,
-    /// How much it can carry: 15 times its strength; `null` when the sheet names none.
+    /// The maximum weight: 15 times the strength; `null` when the sheet has no strength.
     #[schema(value_type = Option<f64>)]
     pub capacity: Option<Number>,
-    /// Each container.
+    /// The contents of each container.
     pub containers: Vec<ContainerLoadBody>,
 }
 
-/// What lies in a container, in pounds.
+/// The weight of the contents of a container, in pounds.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ContainerLoadBody {
-    /// Which.
+    /// The id of the container.
     pub id: Uuid,
-    /// What it is called.
+    /// The name of the container.
     pub name: String,
-    /// What lies in it.
+    /// The weight of its contents.
     #[schema(value_type = f64)]
     pub contents: Number,
-    /// How much it holds; `null` when it says nothing of a limit.
+    /// The maximum weight of its contents; `null` for no limit.
     #[schema(value_type = Option<f64>)]
     pub capacity: Option<Number>,
 }
@@ -55,12 +55,12 @@ impl From<Load> for LoadBody {
     }
 }
 
-/// What the character carries.
+/// Returns the weight that the character carries.
 #[utoipa::path(
     get, path = "/api/v2/characters/{id}/inventory/weight", tag = "inventory", operation_id = "getWeight",
     params(("id" = uuid::Uuid, Path, description = "The character")),
     responses(
-        (status = 200, body = LoadBody, description = "The load"),
+        (status = 200, body = LoadBody, description = "The weight that the character carries"),
         (status = 409, body = ProblemBody, content_type = "application/problem+json", description = "`unreadable-member`, `weight-not-exact`, `container-cycle`: the weights cannot be computed"),
         LookProblems,
     ),

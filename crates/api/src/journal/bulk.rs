@@ -1,4 +1,4 @@
-//! Many entries at once.
+//! Bulk creation of journal entries.
 
 use super::{JournalEntryBody, NewJournalEntryBody, entry};
 use crate::{
@@ -16,18 +16,18 @@ use actix_web::{
 use character_repositories::Atomicity;
 use utoipa::ToSchema;
 
-/// Many entries to be.
+/// Several new entries.
 #[derive(Debug, ToSchema)]
 pub struct BulkEntriesRequest {
-    /// Whether all are made or none, rather than each for itself.
+    /// `true`: either all are created or none. `false`: each is created on its own.
     #[schema(default = true)]
     pub atomic: Option<bool>,
-    /// 1 to 1000.
+    /// The entries to create, 1 to 1000.
     #[schema(min_items = 1, max_items = 1000)]
     pub entries: Vec<NewJournalEntryBody>,
 }
 
-/// Makes up to 1000 entries: all or none (`atomic`, the default), or each for itself.
+/// Creates up to 1000 entries: either all or none (`atomic`, the default), or each on its own.
 #[utoipa::path(
     post, path = "/api/v2/characters/{id}/journal/bulk", tag = "journal", operation_id = "createJournalEntries",
     params(
@@ -36,8 +36,8 @@ pub struct BulkEntriesRequest {
     ),
     request_body = BulkEntriesRequest,
     responses(
-        (status = 201, body = BulkCreated<JournalEntryBody>, description = "`atomic`: all were made"),
-        (status = 207, body = BulkOutcome<JournalEntryBody>, description = "Not `atomic`: what became of each"),
+        (status = 201, body = BulkCreated<JournalEntryBody>, description = "Created: all of them, in the order of the request"),
+        (status = 207, body = BulkOutcome<JournalEntryBody>, description = "With `atomic` false: the outcome of each, in the order of the request"),
         ActProblems,
     ),
 )]

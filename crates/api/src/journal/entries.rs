@@ -20,18 +20,18 @@ use actix_web::{
 use character_domain::JournalEntry;
 use character_storage_port::{JournalEntryQuery, TagFilter};
 
-/// Entries of a character's journal, newest first.
+/// Lists the entries of the journal, newest first.
 #[utoipa::path(
     get, path = "/api/v2/characters/{id}/journal", tag = "journal", operation_id = "listJournal",
     params(
         ("id" = uuid::Uuid, Path, description = "The character"),
-        ("entry_type" = Option<String>, Query, description = "Only those of this type, compared exactly"),
-        ("session_number" = Option<i64>, Query, description = "Only those of this session"),
-        ("tags" = Option<String>, Query, description = "Only those with all of these tags, which are joined by commas"),
-        ("include_deleted" = Option<bool>, Query, description = "Soft-deleted ones too. Default: false"),
+        ("entry_type" = Option<String>, Query, description = "Only rows of this type, compared exactly."),
+        ("session_number" = Option<i64>, Query, description = "Only entries of the session with this number."),
+        ("tags" = Option<String>, Query, description = "Only entries that have all of these tags, separated by commas."),
+        ("include_deleted" = Option<bool>, Query, description = "Whether to include soft-deleted rows. Default: false."),
         PageParameters,
     ),
-    responses((status = 200, body = PageBody<JournalEntryBody>, description = "Part of the list"), LookProblems),
+    responses((status = 200, body = PageBody<JournalEntryBody>, description = "A page of the list"), LookProblems),
 )]
 pub(crate) async fn list(api: Data<Api>, request: HttpRequest) -> Answer {
     let of = path_id(&request, "id")?;
@@ -51,7 +51,7 @@ pub(crate) async fn list(api: Data<Api>, request: HttpRequest) -> Answer {
     )
 }
 
-/// Makes an entry.
+/// Creates a journal entry.
 #[utoipa::path(
     post, path = "/api/v2/characters/{id}/journal", tag = "journal", operation_id = "createJournalEntry",
     params(
@@ -59,7 +59,7 @@ pub(crate) async fn list(api: Data<Api>, request: HttpRequest) -> Answer {
         CreationHeaders,
     ),
     request_body = NewJournalEntryBody,
-    responses((status = 201, body = JournalEntryBody, description = "Made", headers(("Location" = String), ("ETag" = String))), ActProblems),
+    responses((status = 201, body = JournalEntryBody, description = "The created entry", headers(("Location" = String), ("ETag" = String))), ActProblems),
 )]
 pub(crate) async fn create(api: Data<Api>, request: HttpRequest, payload: Payload) -> Answer {
     let of = path_id(&request, "id")?;
@@ -70,16 +70,16 @@ pub(crate) async fn create(api: Data<Api>, request: HttpRequest, payload: Payloa
     Ok(created::<_, JournalEntryBody>(request.path(), entry))
 }
 
-/// The entry with this id.
+/// Returns the journal entry with this id.
 #[utoipa::path(
     get, path = "/api/v2/characters/{id}/journal/{entry}", tag = "journal", operation_id = "getJournalEntry",
     params(
         ("id" = uuid::Uuid, Path, description = "The character"), ("entry" = uuid::Uuid, Path, description = "The entry"),
-        ("If-None-Match" = Option<String>, Header, description = "Entity tags that the client has"),
+        ("If-None-Match" = Option<String>, Header, description = "Entity tags of the copies that the client has. Status 304 when one is current."),
     ),
     responses(
         (status = 200, body = JournalEntryBody, description = "The entry", headers(("ETag" = String), ("Cache-Status" = String))),
-        (status = 304, description = "The client has it"),
+        (status = 304, description = "Not modified: the copy of the client is current"),
         LookProblems,
     ),
 )]
@@ -91,7 +91,7 @@ pub(crate) async fn get(api: Data<Api>, request: HttpRequest) -> Answer {
     )
 }
 
-/// Changes some fields of an entry, as a merge patch (RFC 7396).
+/// Changes some fields of a journal entry, as a merge patch (RFC 7396).
 #[utoipa::path(
     patch, path = "/api/v2/characters/{id}/journal/{entry}", tag = "journal", operation_id = "patchJournalEntry",
     params(
@@ -99,7 +99,7 @@ pub(crate) async fn get(api: Data<Api>, request: HttpRequest) -> Answer {
         ChangeHeaders,
     ),
     request_body(content = JournalEntryPatch, content_type = "application/merge-patch+json"),
-    responses((status = 200, body = JournalEntryBody, description = "As it is now", headers(("ETag" = String))), ActProblems),
+    responses((status = 200, body = JournalEntryBody, description = "The entry after the change", headers(("ETag" = String))), ActProblems),
 )]
 pub(crate) async fn patch(api: Data<Api>, request: HttpRequest, payload: Payload) -> Answer {
     let (of, entry) = (path_id(&request, "id")?, path_id(&request, "entry")?);
@@ -110,15 +110,15 @@ pub(crate) async fn patch(api: Data<Api>, request: HttpRequest, payload: Payload
     Ok(changed::<_, JournalEntryBody>(&mut HttpResponse::Ok(), entry))
 }
 
-/// Soft-deletes an entry. What it tells of is out of reach until the entry is restored, but for the lists across the
-/// whole journal.
+/// Soft-deletes a journal entry. Until it is restored, the records under it appear only in the lists of the whole
+/// journal.
 #[utoipa::path(
     delete, path = "/api/v2/characters/{id}/journal/{entry}", tag = "journal", operation_id = "deleteJournalEntry",
     params(
         ("id" = uuid::Uuid, Path, description = "The character"), ("entry" = uuid::Uuid, Path, description = "The entry"),
         ChangeHeaders,
     ),
-    responses((status = 204, description = "Deleted"), ActProblems),
+    responses((status = 204, description = "Deleted; no content"), ActProblems),
 )]
 pub(crate) async fn delete(api: Data<Api>, request: HttpRequest) -> Answer {
     let (of, entry) = (path_id(&request, "id")?, path_id(&request, "entry")?);
@@ -126,14 +126,14 @@ pub(crate) async fn delete(api: Data<Api>, request: HttpRequest) -> Answer {
     Ok(HttpResponse::NoContent().finish())
 }
 
-/// Brings a soft-deleted entry back. One that is live is answered as it is.
+/// Restores a soft-deleted journal entry. One that is live is returned unchanged.
 #[utoipa::path(
     post, path = "/api/v2/characters/{id}/journal/{entry}/restore", tag = "journal", operation_id = "restoreJournalEntry",
     params(
         ("id" = uuid::Uuid, Path, description = "The character"), ("entry" = uuid::Uuid, Path, description = "The entry"),
         ChangeHeaders,
     ),
-    responses((status = 200, body = JournalEntryBody, description = "As it is now", headers(("ETag" = String))), ActProblems),
+    responses((status = 200, body = JournalEntryBody, description = "The entry after the change", headers(("ETag" = String))), ActProblems),
 )]
 pub(crate) async fn restore(api: Data<Api>, request: HttpRequest) -> Answer {
     let (of, entry) = (path_id(&request, "id")?, path_id(&request, "entry")?);

@@ -11,39 +11,39 @@ use uuid::Uuid;
 /// What a client may not choose.
 pub(super) const READ_ONLY: [&str; 1] = ["character_id"];
 
-/// An entry of a journal.
+/// A journal entry.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct JournalEntryBody {
-    /// Identity; never changes.
+    /// The unique id; never changes.
     pub id: Uuid,
-    /// Whose journal it is in.
+    /// The id of the character.
     pub character_id: Uuid,
-    /// `session`, `milestone`, `note`, `downtime`, ….
+    /// The type in free text, such as `session`, `milestone`, `note` or `downtime`.
     pub entry_type: String,
     /// When it happened.
     #[schema(value_type = String, format = DateTime)]
     pub timestamp: Timestamp,
-    /// Its title.
+    /// The title.
     pub title: String,
-    /// Its text.
+    /// The text.
     pub content: String,
-    /// Words to find it by.
+    /// Tags to find it by.
     pub tags: Vec<String>,
-    /// The number of the session it tells of.
+    /// The number of the session that it is about.
     pub session_number: Option<i64>,
     /// When that session was played.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub session_date: Option<Timestamp>,
-    /// Who led that session.
+    /// The name of the user who led that session.
     pub dm_name: Option<String>,
-    /// What that session was about.
+    /// A summary of that session.
     pub session_summary: Option<String>,
-    /// Whether it counts.
+    /// Whether the entry is active.
     pub is_active: bool,
-    /// Everything else.
+    /// Any other data, as a JSON object.
     #[schema(value_type = Object)]
     pub data: Members,
-    /// Revision and times.
+    /// The revision, and when it was created, changed and deleted.
     #[serde(flatten)]
     pub meta: MetaBody,
 }
@@ -69,82 +69,82 @@ impl From<JournalEntry> for JournalEntryBody {
     }
 }
 
-/// An entry to be. Unknown fields are refused; `null` is as good as absent.
+/// A new journal entry. Unknown fields are rejected; `null` means the same as an absent field.
 #[derive(Debug, ToSchema)]
 #[schema(example = json!({
     "entry_type": "session", "title": "Session 1: Thistledown", "content": "We rescued the bell of Saint Orra.",
     "tags": ["travel", "npc"], "session_number": 1,
 }))]
 pub struct NewJournalEntryBody {
-    /// Chosen by the client, or by the service when absent.
+    /// Default: a new UUID of version 7.
     pub id: Option<Uuid>,
-    /// `session`, `milestone`, `note`, `downtime`, ….
+    /// The type in free text, such as `session`, `milestone`, `note` or `downtime`.
     #[schema(default = "note", min_length = 1, max_length = 64)]
     pub entry_type: Option<String>,
-    /// When it happened. Now when absent.
+    /// When it happened. Default: now.
     #[schema(format = DateTime)]
     pub timestamp: Option<String>,
-    /// Its title.
+    /// The title.
     #[schema(min_length = 1, max_length = 255)]
     pub title: String,
-    /// Its text.
+    /// The text.
     #[schema(default = "", max_length = 100_000)]
     pub content: Option<String>,
-    /// Words to find it by: no commas in them, none twice.
+    /// Tags to find it by: without commas, without repetition.
     #[schema(max_items = 100)]
     pub tags: Option<Vec<String>>,
-    /// The number of the session it tells of.
+    /// The number of the session that it is about.
     #[schema(minimum = 0)]
     pub session_number: Option<i64>,
     /// When that session was played.
     #[schema(format = DateTime)]
     pub session_date: Option<String>,
-    /// Who led that session.
+    /// The name of the user who led that session.
     #[schema(min_length = 1, max_length = 255)]
     pub dm_name: Option<String>,
-    /// What that session was about.
+    /// A summary of that session.
     pub session_summary: Option<String>,
-    /// Whether it counts.
+    /// Whether the entry is active.
     #[schema(default = true)]
     pub is_active: Option<bool>,
-    /// Everything else.
+    /// Any other data, as a JSON object.
     #[schema(value_type = Option<Object>)]
     pub data: Option<Map<String, Value>>,
 }
 
-/// What is to change of an entry (RFC 7396): absent members stay, `null` removes or goes back to the default.
+/// Changes of a journal entry (RFC 7396): absent fields stay, `null` removes a value or restores its default.
 #[derive(Debug, ToSchema)]
 #[schema(example = json!({ "tags": ["travel"], "session_summary": null }))]
 pub struct JournalEntryPatch {
-    /// `session`, `milestone`, `note`, `downtime`, ….
+    /// The type in free text, such as `session`, `milestone`, `note` or `downtime`.
     pub entry_type: Option<String>,
     /// When it happened.
     #[schema(nullable = false, format = DateTime)]
     pub timestamp: Option<String>,
-    /// Its title.
+    /// The title.
     #[schema(nullable = false)]
     pub title: Option<String>,
-    /// Its text.
+    /// The text.
     pub content: Option<String>,
-    /// Words to find it by; all of them anew.
+    /// Tags to find it by. They replace all stored tags.
     pub tags: Option<Vec<String>>,
-    /// The number of the session it tells of.
+    /// The number of the session that it is about.
     pub session_number: Option<i64>,
     /// When that session was played.
     #[schema(format = DateTime)]
     pub session_date: Option<String>,
-    /// Who led that session.
+    /// The name of the user who led that session.
     pub dm_name: Option<String>,
-    /// What that session was about.
+    /// A summary of that session.
     pub session_summary: Option<String>,
-    /// Whether it counts.
+    /// Whether the entry is active.
     pub is_active: Option<bool>,
-    /// Merged member by member.
+    /// Merged into the stored object, member by member.
     #[schema(value_type = Option<Object>)]
     pub data: Option<Map<String, Value>>,
 }
 
-/// An entry to be. A field that cannot be read is stood in for, so that all faults are told at once.
+/// An entry to be. A placeholder stands in for a field that cannot be read, so that all faults are reported at once.
 pub(super) fn new(members: Map<String, Value>) -> Result<NewJournalEntry, Violations> {
     let mut fields = Fields::of(members);
     fields.refuse(&READ_ONLY, "is read-only");

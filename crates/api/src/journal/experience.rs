@@ -1,4 +1,4 @@
-//! An entry of experience on the wire, both ways.
+//! An experience entry in requests and responses.
 
 use super::READ_ONLY;
 use crate::{MetaBody, fields::Fields, merge::Writable};
@@ -9,30 +9,30 @@ use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-/// The record of experience that was won. It adds none.
+/// A record of experience that was won. The record itself adds none.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ExperienceEntryBody {
-    /// Identity; never changes.
+    /// The unique id; never changes.
     pub id: Uuid,
-    /// Who won it.
+    /// The id of the character that won it.
     pub character_id: Uuid,
-    /// The journal entry that tells of it.
+    /// The id of the journal entry that it belongs to.
     pub journal_entry_id: Uuid,
-    /// How much.
+    /// The amount of experience.
     pub amount: i64,
-    /// `combat`, `story`, ….
+    /// The source in free text, such as `combat` or `story`.
     pub source: String,
-    /// What for.
+    /// The reason in free text.
     pub reason: String,
-    /// When.
+    /// When it was won.
     #[schema(value_type = String, format = DateTime)]
     pub timestamp: Timestamp,
-    /// The session, in the words of whoever counts sessions.
+    /// The id of the session, as the client counts sessions.
     pub session_id: Option<Uuid>,
-    /// Everything else.
+    /// Any other data, as a JSON object.
     #[schema(value_type = Object)]
     pub data: Members,
-    /// Revision and times.
+    /// The revision, and when it was created, changed and deleted.
     #[serde(flatten)]
     pub meta: MetaBody,
 }
@@ -54,54 +54,53 @@ impl From<ExperienceEntry> for ExperienceEntryBody {
     }
 }
 
-/// An entry of experience to be. Unknown fields are refused; `null` is as good as absent.
+/// A new experience entry. Unknown fields are rejected; `null` means the same as an absent field.
 #[derive(Debug, ToSchema)]
 #[schema(example = json!({ "amount": 300, "source": "combat", "reason": "Two swarms of ravens" }))]
 pub struct NewExperienceEntryBody {
-    /// Chosen by the client, or by the service when absent.
+    /// Default: a new UUID of version 7.
     pub id: Option<Uuid>,
-    /// How much.
+    /// The amount of experience.
     #[schema(minimum = 0, maximum = 1_000_000_000_000_i64)]
     pub amount: i64,
-    /// `combat`, `story`, ….
+    /// The source in free text, such as `combat` or `story`.
     #[schema(default = "story", min_length = 1, max_length = 64)]
     pub source: Option<String>,
-    /// What for.
+    /// The reason in free text.
     #[schema(default = "", max_length = 100_000)]
     pub reason: Option<String>,
-    /// When. Now when absent.
+    /// When it happened. Default: now.
     #[schema(format = DateTime)]
     pub timestamp: Option<String>,
-    /// The session, in the words of whoever counts sessions.
+    /// The id of the session, as the client counts sessions.
     pub session_id: Option<Uuid>,
-    /// Everything else.
+    /// Any other data, as a JSON object.
     #[schema(value_type = Option<Object>)]
     pub data: Option<Map<String, Value>>,
 }
 
-/// What is to change of an entry of experience (RFC 7396): absent members stay, `null` removes or goes back to the
-/// default.
+/// Changes of an experience entry (RFC 7396): absent fields stay, `null` removes a value or restores its default.
 #[derive(Debug, ToSchema)]
 #[schema(example = json!({ "amount": 350 }))]
 pub struct ExperienceEntryPatch {
-    /// How much.
+    /// The amount of experience.
     #[schema(nullable = false)]
     pub amount: Option<i64>,
-    /// `combat`, `story`, ….
+    /// The source in free text, such as `combat` or `story`.
     pub source: Option<String>,
-    /// What for.
+    /// The reason in free text.
     pub reason: Option<String>,
-    /// When.
+    /// When it was won.
     #[schema(nullable = false, format = DateTime)]
     pub timestamp: Option<String>,
-    /// The session, in the words of whoever counts sessions.
+    /// The id of the session, as the client counts sessions.
     pub session_id: Option<Uuid>,
-    /// Merged member by member.
+    /// Merged into the stored object, member by member.
     #[schema(value_type = Option<Object>)]
     pub data: Option<Map<String, Value>>,
 }
 
-/// An entry to be. A field that cannot be read is stood in for, so that all faults are told at once.
+/// An entry to be. A placeholder stands in for a field that cannot be read, so that all faults are reported at once.
 pub(super) fn new(members: Map<String, Value>) -> Result<NewExperienceEntry, Violations> {
     let mut fields = Fields::of(members);
     fields.refuse(&READ_ONLY, "is read-only");

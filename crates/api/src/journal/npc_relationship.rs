@@ -1,4 +1,4 @@
-//! A relationship on the wire, both ways.
+//! A relationship in requests and responses.
 
 use super::READ_ONLY;
 use crate::{MetaBody, fields::Fields, merge::Writable};
@@ -9,32 +9,32 @@ use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-/// What a character is to somebody else.
+/// A relationship between a character and a non-player character (NPC).
 #[derive(Debug, Serialize, ToSchema)]
 pub struct NpcRelationshipBody {
-    /// Identity; never changes.
+    /// The unique id; never changes.
     pub id: Uuid,
-    /// Whose it is.
+    /// The id of the character.
     pub character_id: Uuid,
-    /// The journal entry that tells of it.
+    /// The id of the journal entry that it belongs to.
     pub journal_entry_id: Uuid,
-    /// The other one, where somebody keeps a register of them.
+    /// The id of the NPC, when it has one.
     pub npc_id: Option<Uuid>,
-    /// What the other one is called.
+    /// The name of the NPC.
     pub npc_name: String,
-    /// `friend`, `rival`, ….
+    /// The type in free text, such as `friend` or `rival`.
     pub relationship_type: String,
-    /// How they stand: -100 to 100.
+    /// The standing, -100 to 100.
     pub standing: i64,
-    /// What somebody wrote down about it.
+    /// Notes in free text.
     pub notes: Option<String>,
     /// When they last met.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub last_interaction: Option<Timestamp>,
-    /// Everything else.
+    /// Any other data, as a JSON object.
     #[schema(value_type = Object)]
     pub data: Members,
-    /// Revision and times.
+    /// The revision, and when it was created, changed and deleted.
     #[serde(flatten)]
     pub meta: MetaBody,
 }
@@ -57,57 +57,58 @@ impl From<NpcRelationship> for NpcRelationshipBody {
     }
 }
 
-/// A relationship to be. Unknown fields are refused; `null` is as good as absent.
+/// A new relationship. Unknown fields are rejected; `null` means the same as an absent field.
 #[derive(Debug, ToSchema)]
 #[schema(example = json!({ "npc_name": "Ada of Redwater", "relationship_type": "friend", "standing": 40 }))]
 pub struct NewNpcRelationshipBody {
-    /// Chosen by the client, or by the service when absent.
+    /// Default: a new UUID of version 7.
     pub id: Option<Uuid>,
-    /// The other one, where somebody keeps a register of them.
+    /// The id of the NPC, when it has one.
     pub npc_id: Option<Uuid>,
-    /// What the other one is called.
+    /// The name of the NPC.
     #[schema(min_length = 1, max_length = 255)]
     pub npc_name: String,
-    /// `friend`, `rival`, ….
+    /// The type in free text, such as `friend` or `rival`.
     #[schema(default = "acquaintance", min_length = 1, max_length = 64)]
     pub relationship_type: Option<String>,
-    /// How they stand.
+    /// The standing, -100 to 100.
     #[schema(default = 0, minimum = -100, maximum = 100)]
     pub standing: Option<i64>,
-    /// What somebody wrote down about it.
+    /// Notes in free text.
     pub notes: Option<String>,
     /// When they last met.
     #[schema(format = DateTime)]
     pub last_interaction: Option<String>,
-    /// Everything else.
+    /// Any other data, as a JSON object.
     #[schema(value_type = Option<Object>)]
     pub data: Option<Map<String, Value>>,
 }
 
-/// What is to change of a relationship (RFC 7396): absent members stay, `null` removes or goes back to the default.
+/// Changes of a relationship (RFC 7396): absent fields stay, `null` removes a value or restores its default.
 #[derive(Debug, ToSchema)]
 #[schema(example = json!({ "standing": -20, "notes": "She found out." }))]
 pub struct NpcRelationshipPatch {
-    /// The other one, where somebody keeps a register of them.
+    /// The id of the NPC, when it has one.
     pub npc_id: Option<Uuid>,
-    /// What the other one is called.
+    /// The name of the NPC.
     #[schema(nullable = false)]
     pub npc_name: Option<String>,
-    /// `friend`, `rival`, ….
+    /// The type in free text, such as `friend` or `rival`.
     pub relationship_type: Option<String>,
-    /// How they stand.
+    /// The standing, -100 to 100.
     pub standing: Option<i64>,
-    /// What somebody wrote down about it.
+    /// Notes in free text.
     pub notes: Option<String>,
     /// When they last met.
     #[schema(format = DateTime)]
     pub last_interaction: Option<String>,
-    /// Merged member by member.
+    /// Merged into the stored object, member by member.
     #[schema(value_type = Option<Object>)]
     pub data: Option<Map<String, Value>>,
 }
 
-/// A relationship to be. A field that cannot be read is stood in for, so that all faults are told at once.
+/// A relationship to be. A placeholder stands in for a field that cannot be read, so that all faults are reported at
+/// once.
 pub(super) fn new(members: Map<String, Value>) -> Result<NewNpcRelationship, Violations> {
     let mut fields = Fields::of(members);
     fields.refuse(&READ_ONLY, "is read-only");

@@ -1,4 +1,4 @@
-//! A quest on the wire, both ways.
+//! A quest in requests and responses.
 
 use super::READ_ONLY;
 use crate::{MetaBody, fields::Fields, merge::Writable};
@@ -15,33 +15,33 @@ pub(super) const IMPORTANCES: &str = "must be low, normal, high or critical";
 /// A quest.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct QuestBody {
-    /// Identity; never changes.
+    /// The unique id; never changes.
     pub id: Uuid,
-    /// Whose it is.
+    /// The id of the character.
     pub character_id: Uuid,
-    /// The journal entry that tells of it.
+    /// The id of the journal entry that it belongs to.
     pub journal_entry_id: Uuid,
-    /// What it is called.
+    /// The title of the quest.
     pub title: String,
-    /// What is to be done.
+    /// The task, in free text.
     pub description: String,
-    /// How it stands: `active`, `completed`, `failed`, `abandoned`.
+    /// The status: `active`, `completed`, `failed` or `abandoned`.
     #[schema(value_type = String)]
     pub status: QuestStatus,
-    /// How much it matters: `low`, `normal`, `high`, `critical`.
+    /// The importance: `low`, `normal`, `high` or `critical`.
     #[schema(value_type = String)]
     pub importance: QuestImportance,
-    /// Who gave it.
+    /// The name of the one who assigned the quest.
     pub assigned_by: Option<String>,
-    /// What there is to win.
+    /// The rewards, as a JSON object.
     #[schema(value_type = Object)]
     pub rewards: Members,
-    /// The steps, oldest first.
+    /// The steps, oldest first, each any JSON value.
     pub progress: Vec<Value>,
-    /// Everything else.
+    /// Any other data, as a JSON object.
     #[schema(value_type = Object)]
     pub data: Members,
-    /// Revision and times.
+    /// The revision, and when it was created, changed and deleted.
     #[serde(flatten)]
     pub meta: MetaBody,
 }
@@ -65,67 +65,67 @@ impl From<Quest> for QuestBody {
     }
 }
 
-/// A quest to be. Unknown fields are refused; `null` is as good as absent.
+/// A new quest. Unknown fields are rejected; `null` means the same as an absent field.
 #[derive(Debug, ToSchema)]
 #[schema(example = json!({
     "title": "Recover the lost heir", "importance": "high", "rewards": { "gold": 71 },
     "progress": [{ "step": 1, "text": "Ask in Redwater", "done": false }],
 }))]
 pub struct NewQuestBody {
-    /// Chosen by the client, or by the service when absent.
+    /// Default: a new UUID of version 7.
     pub id: Option<Uuid>,
-    /// What it is called.
+    /// The title of the quest.
     #[schema(min_length = 1, max_length = 255)]
     pub title: String,
-    /// What is to be done.
+    /// The task, in free text.
     #[schema(default = "", max_length = 100_000)]
     pub description: Option<String>,
-    /// `active`, `completed`, `failed`, `abandoned`.
+    /// The status: `active`, `completed`, `failed` or `abandoned`.
     #[schema(default = "active")]
     pub status: Option<String>,
-    /// `low`, `normal`, `high`, `critical`.
+    /// The importance: `low`, `normal`, `high` or `critical`.
     #[schema(default = "normal")]
     pub importance: Option<String>,
-    /// Who gave it.
+    /// The name of the one who assigned the quest.
     #[schema(min_length = 1, max_length = 255)]
     pub assigned_by: Option<String>,
-    /// What there is to win.
+    /// The rewards, as a JSON object.
     #[schema(value_type = Option<Object>)]
     pub rewards: Option<Map<String, Value>>,
-    /// The steps, oldest first: any JSON.
+    /// The steps, oldest first, each any JSON value.
     #[schema(max_items = 10_000)]
     pub progress: Option<Vec<Value>>,
-    /// Everything else.
+    /// Any other data, as a JSON object.
     #[schema(value_type = Option<Object>)]
     pub data: Option<Map<String, Value>>,
 }
 
-/// What is to change of a quest (RFC 7396): absent members stay, `null` removes or goes back to the default.
+/// Changes of a quest (RFC 7396): absent fields stay, `null` removes a value or restores its default.
 #[derive(Debug, ToSchema)]
 #[schema(example = json!({ "status": "completed" }))]
 pub struct QuestPatch {
-    /// What it is called.
+    /// The title of the quest.
     #[schema(nullable = false)]
     pub title: Option<String>,
-    /// What is to be done.
+    /// The task, in free text.
     pub description: Option<String>,
-    /// `active`, `completed`, `failed`, `abandoned`.
+    /// The status: `active`, `completed`, `failed` or `abandoned`.
     pub status: Option<String>,
-    /// `low`, `normal`, `high`, `critical`.
+    /// The importance: `low`, `normal`, `high` or `critical`.
     pub importance: Option<String>,
-    /// Who gave it.
+    /// The name of the one who assigned the quest.
     pub assigned_by: Option<String>,
-    /// Merged member by member.
+    /// Merged into the stored object, member by member.
     #[schema(value_type = Option<Object>)]
     pub rewards: Option<Map<String, Value>>,
-    /// The steps, oldest first; all of them anew.
+    /// The steps, oldest first. They replace all stored steps.
     pub progress: Option<Vec<Value>>,
-    /// Merged member by member.
+    /// Merged into the stored object, member by member.
     #[schema(value_type = Option<Object>)]
     pub data: Option<Map<String, Value>>,
 }
 
-/// A quest to be. A field that cannot be read is stood in for, so that all faults are told at once.
+/// A quest to be. A placeholder stands in for a field that cannot be read, so that all faults are reported at once.
 pub(super) fn new(members: Map<String, Value>) -> Result<NewQuest, Violations> {
     let mut fields = Fields::of(members);
     fields.refuse(&READ_ONLY, "is read-only");

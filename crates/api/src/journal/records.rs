@@ -1,4 +1,4 @@
-//! The records under a journal entry: one of them, and lists under the entry and across the whole journal.
+//! The records under a journal entry, and their lists across the whole journal.
 
 use super::{
     ExperienceEntryBody, ExperienceEntryPatch, NewExperienceEntryBody, NewNpcRelationshipBody, NewQuestBody,
@@ -24,22 +24,22 @@ use character_storage_port::{ExperienceEntryQuery, NpcRelationshipQuery, PageReq
 /// The six operations on a kind of row under an entry. `$row` is its placeholder, in braces in `$one`.
 macro_rules! journal_record {
     (
-        $name:literal, $entity:ty, $body:ty, $new_body:ty, $patch_body:ty, $input:ident, $parameters:ident,
+        $name:literal, $note:literal, $entity:ty, $body:ty, $new_body:ty, $patch_body:ty, $input:ident, $parameters:ident,
         $many:literal, $one:literal, $row:literal, { $($filter:tt)* },
         list $list:ident $list_id:literal, create $create:ident $create_id:literal, get $get:ident $get_id:literal,
         patch $patch:ident $patch_id:literal, delete $delete:ident $delete_id:literal, restore $restore:ident $restore_id:literal $restore_path:literal
     ) => {
-        #[doc = concat!("All of the kind ", $name, " that an entry tells of, newest first.")]
         #[utoipa::path(
+            summary = concat!("Lists each ", $name, " under a journal entry, newest first."),
             get, path = $many, tag = "journal", operation_id = $list_id,
             params(
                 ("id" = uuid::Uuid, Path, description = "The character"),
                 ("entry" = uuid::Uuid, Path, description = "The journal entry"),
                 $($filter)*
-                ("include_deleted" = Option<bool>, Query, description = "Soft-deleted ones too. Default: false"),
+                ("include_deleted" = Option<bool>, Query, description = "Whether to include soft-deleted rows. Default: false."),
                 PageParameters,
             ),
-            responses((status = 200, body = PageBody<$body>, description = "Part of the list"), LookProblems),
+            responses((status = 200, body = PageBody<$body>, description = "A page of the list"), LookProblems),
         )]
         pub(crate) async fn $list(api: Data<Api>, request: HttpRequest) -> Answer {
             let (of, entry) = (path_id(&request, "id")?, path_id(&request, "entry")?);
@@ -48,8 +48,8 @@ macro_rules! journal_record {
             answer::page::<_, $body>(&request, journal.list_under::<$entity>(of, entry, wanted, page, &context::of_read(&request)?).await?)
         }
 
-        #[doc = concat!("Makes one of the kind ", $name, ", which the entry tells of.")]
         #[utoipa::path(
+            summary = concat!("Creates one ", $name, " under a journal entry.", $note),
             post, path = $many, tag = "journal", operation_id = $create_id,
             params(
                 ("id" = uuid::Uuid, Path, description = "The character"),
@@ -57,7 +57,7 @@ macro_rules! journal_record {
                 CreationHeaders,
             ),
             request_body = $new_body,
-            responses((status = 201, body = $body, description = "Made", headers(("Location" = String), ("ETag" = String))), ActProblems),
+            responses((status = 201, body = $body, description = concat!("The created ", $name), headers(("Location" = String), ("ETag" = String))), ActProblems),
         )]
         pub(crate) async fn $create(api: Data<Api>, request: HttpRequest, payload: Payload) -> Answer {
             let (of, entry) = (path_id(&request, "id")?, path_id(&request, "entry")?);
@@ -68,18 +68,18 @@ macro_rules! journal_record {
             Ok(created::<_, $body>(request.path(), row))
         }
 
-        #[doc = concat!("The one of the kind ", $name, " with this id.")]
         #[utoipa::path(
+            summary = concat!("Returns the ", $name, " with this id."),
             get, path = $one, tag = "journal", operation_id = $get_id,
             params(
                 ("id" = uuid::Uuid, Path, description = "The character"),
                 ("entry" = uuid::Uuid, Path, description = "The journal entry"),
-                ($row = uuid::Uuid, Path, description = "Which"),
-                ("If-None-Match" = Option<String>, Header, description = "Entity tags that the client has"),
+                ($row = uuid::Uuid, Path, description = concat!("The ", $name)),
+                ("If-None-Match" = Option<String>, Header, description = "Entity tags of the copies that the client has. Status 304 when one is current."),
             ),
             responses(
-                (status = 200, body = $body, description = "It", headers(("ETag" = String), ("Cache-Status" = String))),
-                (status = 304, description = "The client has it"),
+                (status = 200, body = $body, description = concat!("The ", $name), headers(("ETag" = String), ("Cache-Status" = String))),
+                (status = 304, description = "Not modified: the copy of the client is current"),
                 LookProblems,
             ),
         )]
@@ -89,17 +89,17 @@ macro_rules! journal_record {
             answer::one::<_, $body>(&request, read)
         }
 
-        #[doc = concat!("Changes some fields of one of the kind ", $name, ", as a merge patch (RFC 7396).")]
         #[utoipa::path(
+            summary = concat!("Changes some fields of the ", $name, ", as a merge patch (RFC 7396)."),
             patch, path = $one, tag = "journal", operation_id = $patch_id,
             params(
                 ("id" = uuid::Uuid, Path, description = "The character"),
                 ("entry" = uuid::Uuid, Path, description = "The journal entry"),
-                ($row = uuid::Uuid, Path, description = "Which"),
+                ($row = uuid::Uuid, Path, description = concat!("The ", $name)),
                 ChangeHeaders,
             ),
             request_body(content = $patch_body, content_type = "application/merge-patch+json"),
-            responses((status = 200, body = $body, description = "As it is now", headers(("ETag" = String))), ActProblems),
+            responses((status = 200, body = $body, description = concat!("The ", $name, " after the change"), headers(("ETag" = String))), ActProblems),
         )]
         pub(crate) async fn $patch(api: Data<Api>, request: HttpRequest, payload: Payload) -> Answer {
             let (of, entry, id) = (path_id(&request, "id")?, path_id(&request, "entry")?, path_id(&request, $row)?);
@@ -110,16 +110,16 @@ macro_rules! journal_record {
             Ok(changed::<_, $body>(&mut HttpResponse::Ok(), row))
         }
 
-        #[doc = concat!("Soft-deletes one of the kind ", $name, ".")]
         #[utoipa::path(
+            summary = concat!("Soft-deletes the ", $name, "."),
             delete, path = $one, tag = "journal", operation_id = $delete_id,
             params(
                 ("id" = uuid::Uuid, Path, description = "The character"),
                 ("entry" = uuid::Uuid, Path, description = "The journal entry"),
-                ($row = uuid::Uuid, Path, description = "Which"),
+                ($row = uuid::Uuid, Path, description = concat!("The ", $name)),
                 ChangeHeaders,
             ),
-            responses((status = 204, description = "Deleted"), ActProblems),
+            responses((status = 204, description = "Deleted; no content"), ActProblems),
         )]
         pub(crate) async fn $delete(api: Data<Api>, request: HttpRequest) -> Answer {
             let (of, entry, id) = (path_id(&request, "id")?, path_id(&request, "entry")?, path_id(&request, $row)?);
@@ -128,16 +128,16 @@ macro_rules! journal_record {
             Ok(HttpResponse::NoContent().finish())
         }
 
-        #[doc = concat!("Restores a soft-deleted one of the kind ", $name, ". One that is live is returned unchanged.")]
         #[utoipa::path(
+            summary = concat!("Restores the soft-deleted ", $name, ". One that is live is returned unchanged."),
             post, path = $restore_path, tag = "journal", operation_id = $restore_id,
             params(
                 ("id" = uuid::Uuid, Path, description = "The character"),
                 ("entry" = uuid::Uuid, Path, description = "The journal entry, which must be live"),
-                ($row = uuid::Uuid, Path, description = "Which"),
+                ($row = uuid::Uuid, Path, description = concat!("The ", $name)),
                 ChangeHeaders,
             ),
-            responses((status = 200, body = $body, description = "The restored row", headers(("ETag" = String))), ActProblems),
+            responses((status = 200, body = $body, description = concat!("The restored ", $name), headers(("ETag" = String))), ActProblems),
         )]
         pub(crate) async fn $restore(api: Data<Api>, request: HttpRequest) -> Answer {
             let (of, entry, id) = (path_id(&request, "id")?, path_id(&request, "entry")?, path_id(&request, $row)?);
@@ -149,7 +149,7 @@ macro_rules! journal_record {
 }
 
 journal_record! {
-    "experience entry (a record: it adds no experience, which is what `POST …/progress/experience` does)",
+    "experience entry", " It is a record and adds no experience; `POST …/progress/experience` does.",
     ExperienceEntry, ExperienceEntryBody, NewExperienceEntryBody, ExperienceEntryPatch, experience, experience_parameters,
     "/api/v2/characters/{id}/journal/{entry}/experience",
     "/api/v2/characters/{id}/journal/{entry}/experience/{experience}", "experience", {},
@@ -161,12 +161,12 @@ journal_record! {
 }
 
 journal_record! {
-    "quest",
+    "quest", "",
     Quest, QuestBody, NewQuestBody, QuestPatch, quest, quest_parameters,
     "/api/v2/characters/{id}/journal/{entry}/quests", "/api/v2/characters/{id}/journal/{entry}/quests/{quest}", "quest",
     {
-        ("status" = Option<String>, Query, description = "Only `active`, `completed`, `failed` or `abandoned` ones"),
-        ("importance" = Option<String>, Query, description = "Only `low`, `normal`, `high` or `critical` ones"),
+        ("status" = Option<String>, Query, description = "Only quests of this status: `active`, `completed`, `failed` or `abandoned`."),
+        ("importance" = Option<String>, Query, description = "Only quests of this importance: `low`, `normal`, `high` or `critical`."),
     },
     list list_quests "listQuests", create create_quest "createQuest", get get_quest "getQuest",
     patch patch_quest "patchQuest", delete delete_quest "deleteQuest",
@@ -174,12 +174,12 @@ journal_record! {
 }
 
 journal_record! {
-    "relationship",
+    "relationship", "",
     NpcRelationship, NpcRelationshipBody, NewNpcRelationshipBody, NpcRelationshipPatch, npc_relationship,
     npc_relationship_parameters,
     "/api/v2/characters/{id}/journal/{entry}/npc-relationships",
     "/api/v2/characters/{id}/journal/{entry}/npc-relationships/{relationship}", "relationship",
-    { ("relationship_type" = Option<String>, Query, description = "Only those of this type, compared exactly"), },
+    { ("relationship_type" = Option<String>, Query, description = "Only rows of this type, compared exactly."), },
     list list_npc_relationships "listNpcRelationships", create create_npc_relationship "createNpcRelationship",
     get get_npc_relationship "getNpcRelationship", patch patch_npc_relationship "patchNpcRelationship",
     delete delete_npc_relationship "deleteNpcRelationship",
@@ -187,17 +187,17 @@ journal_record! {
     "/api/v2/characters/{id}/journal/{entry}/npc-relationships/{relationship}/restore"
 }
 
-/// Quests of a character's whole journal, newest first; also those of entries that are soft-deleted.
+/// Lists the quests of the whole journal, newest first, including those under soft-deleted entries.
 #[utoipa::path(
     get, path = "/api/v2/characters/{id}/quests", tag = "journal", operation_id = "listAllQuests",
     params(
         ("id" = uuid::Uuid, Path, description = "The character"),
-        ("status" = Option<String>, Query, description = "Only `active`, `completed`, `failed` or `abandoned` ones"),
-        ("importance" = Option<String>, Query, description = "Only `low`, `normal`, `high` or `critical` ones"),
-        ("include_deleted" = Option<bool>, Query, description = "Soft-deleted ones too. Default: false"),
+        ("status" = Option<String>, Query, description = "Only quests of this status: `active`, `completed`, `failed` or `abandoned`."),
+        ("importance" = Option<String>, Query, description = "Only quests of this importance: `low`, `normal`, `high` or `critical`."),
+        ("include_deleted" = Option<bool>, Query, description = "Whether to include soft-deleted rows. Default: false."),
         PageParameters,
     ),
-    responses((status = 200, body = PageBody<QuestBody>, description = "Part of the list"), LookProblems),
+    responses((status = 200, body = PageBody<QuestBody>, description = "A page of the list"), LookProblems),
 )]
 pub(crate) async fn list_all_quests(api: Data<Api>, request: HttpRequest) -> Answer {
     let of = path_id(&request, "id")?;
@@ -208,16 +208,16 @@ pub(crate) async fn list_all_quests(api: Data<Api>, request: HttpRequest) -> Ans
     )
 }
 
-/// Relationships of a character's whole journal, newest first; also those of entries that are soft-deleted.
+/// Lists the relationships of the whole journal, newest first, including those under soft-deleted entries.
 #[utoipa::path(
     get, path = "/api/v2/characters/{id}/npc-relationships", tag = "journal", operation_id = "listAllNpcRelationships",
     params(
         ("id" = uuid::Uuid, Path, description = "The character"),
-        ("relationship_type" = Option<String>, Query, description = "Only those of this type, compared exactly"),
-        ("include_deleted" = Option<bool>, Query, description = "Soft-deleted ones too. Default: false"),
+        ("relationship_type" = Option<String>, Query, description = "Only rows of this type, compared exactly."),
+        ("include_deleted" = Option<bool>, Query, description = "Whether to include soft-deleted rows. Default: false."),
         PageParameters,
     ),
-    responses((status = 200, body = PageBody<NpcRelationshipBody>, description = "Part of the list"), LookProblems),
+    responses((status = 200, body = PageBody<NpcRelationshipBody>, description = "A page of the list"), LookProblems),
 )]
 pub(crate) async fn list_all_npc_relationships(api: Data<Api>, request: HttpRequest) -> Answer {
     let of = path_id(&request, "id")?;

@@ -16,12 +16,14 @@ fn parameter() -> Parameter {
         .name(NAME)
         .parameter_in(ParameterIn::Header)
         .required(Required::False)
-        .description(Some("The position of an earlier answer. The data of this answer is at least as new."))
+        .description(Some(
+            "The `Storage-Position` of an earlier response. The data of this response is at least as new.",
+        ))
         .schema(Some(whole_number()))
         .build()
 }
 
-/// Adds the header to requests of every operation below `/api`, and to answers of those that change something.
+/// Adds the header to requests of every operation below `/api`, and to responses of those that change something.
 pub(super) fn describe(document: &mut OpenApi) {
     for (path, item) in &mut document.paths.paths {
         if path.starts_with("/api/") {
@@ -42,7 +44,7 @@ fn take(operation: &mut Operation) {
 fn tell(operation: &mut Operation) {
     let header = HeaderBuilder::new()
         .schema(Some(whole_number()))
-        .description(Some("The position of the change. Absent when nothing changed."))
+        .description(Some("The position of this change in the storage. Absent when nothing changed."))
         .build();
     for (status, response) in &mut operation.responses.responses {
         if let RefOr::T(response) = response

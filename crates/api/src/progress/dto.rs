@@ -1,4 +1,4 @@
-//! What goes over the wire.
+//! The bodies of requests and responses.
 
 use character_domain::{
     Timestamp,
@@ -10,31 +10,31 @@ use serde_json::{Map, Value};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-/// How a character stands.
+/// The progress of a character.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ProgressBody {
-    /// Whose it is.
+    /// The id of the character.
     pub character_id: Uuid,
-    /// All experience won so far.
+    /// The total experience.
     pub experience_points: i64,
-    /// 1 to 20.
+    /// The level, 1 to 20.
     pub current_level: u8,
-    /// The level before that; 0 when there was none.
+    /// The previous level; 0 when there was none.
     pub previous_level: u8,
     /// When experience last changed the level; `null` when it never did.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub level_updated_at: Option<Timestamp>,
-    /// What the level gives.
+    /// The proficiency bonus of the level.
     pub proficiency_bonus: u8,
-    /// The experience at which the next level begins; `null` at the last.
+    /// The experience at which the next level begins; `null` at level 20.
     pub next_level_at: Option<i64>,
-    /// What was reached, oldest first.
+    /// The milestones, oldest first.
     #[schema(value_type = Vec<AttainmentBody>)]
     pub milestones: Vec<Value>,
-    /// What was achieved, oldest first; no title twice.
+    /// The achievements, oldest first. Titles are unique.
     #[schema(value_type = Vec<AttainmentBody>)]
     pub achievements: Vec<Value>,
-    /// Everything else.
+    /// Any other data, as a JSON object.
     #[schema(value_type = Object)]
     pub data: Map<String, Value>,
     /// The revision of the character, which every change of its progress moves; also the entity tag.
@@ -59,25 +59,25 @@ impl From<Progress> for ProgressBody {
     }
 }
 
-/// Experience to be won. Unknown fields are refused; `null` is as good as absent.
+/// An award of experience. Unknown fields are rejected; `null` means the same as an absent field.
 #[derive(Debug, ToSchema)]
 #[schema(example = json!({ "amount": 450, "source": "combat", "reason": "Defeated a wyvern" }))]
 pub struct AwardRequest {
-    /// How much.
+    /// The amount of experience.
     #[schema(minimum = 1, maximum = 1_000_000_000_000_i64)]
     pub amount: i64,
-    /// `combat`, `story`, ….
+    /// The source in free text, such as `combat` or `story`.
     #[schema(default = "story", min_length = 1, max_length = 64)]
     pub source: Option<String>,
-    /// What for.
+    /// The reason in free text.
     pub reason: Option<String>,
-    /// The entry of the character's journal that tells of it. A new one is written when absent.
+    /// The id of the journal entry about the award. Default: a new entry.
     pub journal_entry_id: Option<Uuid>,
-    /// The session it was won in.
+    /// The id of the session in which it was won.
     pub session_id: Option<Uuid>,
 }
 
-/// What an award came to.
+/// The result of an award.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(example = json!({
     "amount": 450, "experience_points": 2_850, "leveled_up": true, "levels_gained": 1, "level_before": 3,
@@ -86,32 +86,32 @@ pub struct AwardRequest {
     "experience_entry_id": "0190b2f1-7a56-7c3e-9d5b-0d6c1f0a8e12", "revision": 2,
 }))]
 pub struct AwardedBody {
-    /// How much was won now.
+    /// The amount of this award.
     pub amount: i64,
-    /// All experience afterwards.
+    /// The total experience after the award.
     pub experience_points: i64,
     /// Whether at least one level was gained.
     pub leveled_up: bool,
-    /// How many levels were gained.
+    /// The number of levels gained.
     pub levels_gained: u8,
-    /// The level before.
+    /// The level before the award.
     pub level_before: u8,
-    /// The level afterwards.
+    /// The level after the award.
     pub level_after: u8,
-    /// The proficiency bonus before.
+    /// The proficiency bonus before the award.
     pub proficiency_bonus_before: u8,
-    /// The proficiency bonus afterwards.
+    /// The proficiency bonus after the award.
     pub proficiency_bonus_after: u8,
-    /// The levels gained now that bring an ability score improvement.
+    /// The gained levels that bring an ability score improvement.
     #[schema(value_type = Vec<u32>)]
     pub ability_score_improvements: Vec<u8>,
-    /// The experience at which the next level begins; `null` at the last.
+    /// The experience at which the next level begins; `null` at level 20.
     pub next_level_at: Option<i64>,
-    /// The journal entry that tells of it.
+    /// The id of the journal entry about the award.
     pub journal_entry_id: Uuid,
-    /// What that says of the experience.
+    /// The id of the experience entry under that journal entry.
     pub experience_entry_id: Uuid,
-    /// The revision of the character afterwards; also the entity tag.
+    /// The revision of the character after the award; also the entity tag.
     pub revision: u64,
 }
 
@@ -136,42 +136,42 @@ impl From<Awarded> for AwardedBody {
     }
 }
 
-/// A milestone or an achievement to be. Unknown fields are refused; `null` is as good as absent.
+/// A new milestone or achievement. Unknown fields are rejected; `null` means the same as an absent field.
 #[derive(Debug, ToSchema)]
 #[schema(example = json!({ "title": "Dragonslayer", "type": "combat", "description": "The wyrm of Old Karrow fell." }))]
 pub struct NewAttainmentBody {
-    /// What it is called.
+    /// The title.
     #[schema(min_length = 1, max_length = 255)]
     pub title: String,
-    /// What it was.
+    /// The description.
     pub description: Option<String>,
-    /// `story`, `quest`, `exploration`, ….
+    /// The type in free text, such as `story`, `quest` or `exploration`.
     #[schema(rename = "type", default = "story", min_length = 1, max_length = 64)]
     pub kind: Option<String>,
-    /// When. Now when absent.
+    /// When it was reached or achieved. Default: now.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub achieved_at: Option<Timestamp>,
-    /// Everything else.
+    /// Any other data, as a JSON object.
     #[schema(value_type = Option<Object>)]
     pub data: Option<Map<String, Value>>,
 }
 
-/// A milestone that was reached, or an achievement.
+/// A milestone or an achievement.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct AttainmentBody {
-    /// Identity.
+    /// The unique id.
     pub id: Uuid,
-    /// What it is called.
+    /// The title.
     pub title: String,
-    /// What it was.
+    /// The description.
     pub description: String,
-    /// `story`, `quest`, `exploration`, ….
+    /// The type in free text, such as `story`, `quest` or `exploration`.
     #[serde(rename = "type")]
     pub kind: String,
-    /// When.
+    /// When it was reached or achieved.
     #[schema(value_type = String, format = DateTime)]
     pub achieved_at: Timestamp,
-    /// Everything else.
+    /// Any other data, as a JSON object.
     #[schema(value_type = Object)]
     pub data: Map<String, Value>,
 }

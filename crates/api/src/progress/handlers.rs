@@ -1,4 +1,4 @@
-//! How a character stands, and what it wins.
+//! The progress of a character: read it, award experience, record milestones and achievements.
 
 use super::{AttainmentBody, AwardRequest, AwardedBody, NewAttainmentBody, ProgressBody, input};
 use crate::{
@@ -17,18 +17,18 @@ use actix_web::{
 };
 use character_repositories::Attained;
 
-/// The progress of a character. Until it has won anything this is what the sheet says. The entity tag is that of the
+/// Returns the progress of a character. Before the first award it comes from the sheet. The entity tag is that of the
 /// character.
 #[utoipa::path(
     get, path = "/api/v2/characters/{id}/progress", tag = "progress", operation_id = "getProgress",
     params(
         ("id" = uuid::Uuid, Path, description = "The character"),
-        ("If-None-Match" = Option<String>, Header, description = "Entity tags that the client has"),
+        ("If-None-Match" = Option<String>, Header, description = "Entity tags of the copies that the client has. Status 304 when one is current."),
     ),
     responses(
         (status = 200, body = ProgressBody, description = "The progress", headers(("ETag" = String), ("Cache-Status" = String))),
-        (status = 304, description = "The client has it"),
-        (status = 409, body = ProblemBody, content_type = "application/problem+json", description = "`unreadable-member`: the sheet holds something else in place of experience or level"),
+        (status = 304, description = "Not modified: the copy of the client is current"),
+        (status = 409, body = ProblemBody, content_type = "application/problem+json", description = "`unreadable-member`: the sheet does not hold whole numbers for experience and level"),
         LookProblems,
     ),
 )]
@@ -43,9 +43,9 @@ pub(crate) async fn get(api: Data<Api>, request: HttpRequest) -> Answer {
     Ok(if known { response.finish() } else { response.json(ProgressBody::from(read.value)) })
 }
 
-/// Adds experience: to the progress, to the sheet with level and proficiency bonus, and to the journal, all at once.
-/// Refused by `too-much-experience` and `unreadable-member` (the sheet holds something else in place of experience,
-/// level or proficiency bonus).
+/// Awards experience: changes the progress, the sheet (experience, level, proficiency bonus) and the journal in one
+/// transaction. Conflicts (409): `too-much-experience` and `unreadable-member` (the sheet does not hold whole
+/// numbers for experience, level and proficiency bonus).
 #[utoipa::path(
     post, path = "/api/v2/characters/{id}/progress/experience", tag = "progress", operation_id = "awardExperience",
     params(
@@ -53,7 +53,7 @@ pub(crate) async fn get(api: Data<Api>, request: HttpRequest) -> Answer {
         ChangeHeaders,
     ),
     request_body = AwardRequest,
-    responses((status = 200, body = AwardedBody, description = "What it came to", headers(("ETag" = String))), ActProblems),
+    responses((status = 200, body = AwardedBody, description = "The result of the award", headers(("ETag" = String))), ActProblems),
 )]
 pub(crate) async fn award(api: Data<Api>, request: HttpRequest, payload: Payload) -> Answer {
     let of = path_id(&request, "id")?;
@@ -64,7 +64,7 @@ pub(crate) async fn award(api: Data<Api>, request: HttpRequest, payload: Payload
     Ok(HttpResponse::Ok().insert_header((ETAG, etag(awarded.revision))).json(AwardedBody::from(awarded)))
 }
 
-/// Records that a milestone was reached. The entity tag is that of the character.
+/// Records a milestone. The entity tag is that of the character.
 #[utoipa::path(
     post, path = "/api/v2/characters/{id}/progress/milestones", tag = "progress", operation_id = "addMilestone",
     params(
@@ -72,7 +72,7 @@ pub(crate) async fn award(api: Data<Api>, request: HttpRequest, payload: Payload
         ChangeHeaders,
     ),
     request_body = NewAttainmentBody,
-    responses((status = 201, body = AttainmentBody, description = "Recorded", headers(("ETag" = String))), ActProblems),
+    responses((status = 201, body = AttainmentBody, description = "The recorded milestone or achievement", headers(("ETag" = String))), ActProblems),
 )]
 pub(crate) async fn add_milestone(api: Data<Api>, request: HttpRequest, payload: Payload) -> Answer {
     let of = path_id(&request, "id")?;
@@ -82,8 +82,8 @@ pub(crate) async fn add_milestone(api: Data<Api>, request: HttpRequest, payload:
     Ok(recorded(&api.repositories.progress.add_milestone(of, &new, &context).await?))
 }
 
-/// Records that something was achieved. Refused by `achievement-exists` when there is one of this title. The entity tag
-/// is that of the character.
+/// Records an achievement. Conflict (409): `achievement-exists` (the character already has an achievement
+/// with this title). The entity tag is that of the character.
 #[utoipa::path(
     post, path = "/api/v2/characters/{id}/progress/achievements", tag = "progress", operation_id = "addAchievement",
     params(
@@ -91,7 +91,7 @@ pub(crate) async fn add_milestone(api: Data<Api>, request: HttpRequest, payload:
         ChangeHeaders,
     ),
     request_body = NewAttainmentBody,
-    responses((status = 201, body = AttainmentBody, description = "Recorded", headers(("ETag" = String))), ActProblems),
+    responses((status = 201, body = AttainmentBody, description = "The recorded milestone or achievement", headers(("ETag" = String))), ActProblems),
 )]
 pub(crate) async fn add_achievement(api: Data<Api>, request: HttpRequest, payload: Payload) -> Answer {
     let of = path_id(&request, "id")?;

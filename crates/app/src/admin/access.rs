@@ -56,15 +56,16 @@ pub(super) fn requested_by(value: Option<&HeaderValue>) -> Option<&str> {
 }
 
 fn unauthorized() -> Problem {
-    Problem::new(StatusCode::UNAUTHORIZED, "unauthorized", "The request needs a token")
-        .with_detail("send one of the tokens of ADMIN_TOKEN as Authorization: Bearer")
+    Problem::new(StatusCode::UNAUTHORIZED, "unauthorized", "The request needs an accepted token")
+        .with_detail("send the header Authorization: Bearer with one of the tokens in ADMIN_TOKEN")
         .with_header(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))
 }
 
 fn unrequested() -> Problem {
-    Problem::new(StatusCode::FORBIDDEN, "requested-by-missing", "A change does not name its sender").with_detail(
-        "a change needs the header X-Requested-By with 1 to 128 visible ASCII characters, such as your name",
-    )
+    Problem::new(StatusCode::FORBIDDEN, "requested-by-missing", "The header X-Requested-By is missing or malformed")
+        .with_detail(
+            "a change needs the header X-Requested-By with 1 to 128 visible ASCII characters, such as your name",
+        )
 }
 
 #[cfg(test)]

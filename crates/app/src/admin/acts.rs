@@ -92,14 +92,15 @@ impl CacheQuery {
             (Some(kind), Some(id), None, false) => Ok(Dropped::Row(kind, id)),
             (None, None, Some(tag), false) => scope(tag).map(Dropped::Lists),
             (None, None, None, true) => Ok(Dropped::Everything),
-            _ => Err(refused("say what to drop: kind and id, or tag, or all=true")),
+            _ => Err(refused("name what to drop: kind and id, or tag, or all=true")),
         }
     }
 }
 
 fn scope(tag: &str) -> Result<Scope, Problem> {
-    tag.parse()
-        .map_err(|_| refused(&format!("a tag is all, or one of {} with a colon and a UUID", OWNER_FIELDS.join(", "))))
+    tag.parse().map_err(|_| {
+        refused(&format!("tag must be all, or one of {} followed by a colon and a UUID", OWNER_FIELDS.join(", ")))
+    })
 }
 
 pub(crate) async fn drop_from_cache(
@@ -127,12 +128,12 @@ pub(crate) async fn drop_from_cache(
 }
 
 fn nothing_here(what: &str) -> Problem {
-    let title = "The service has no such part";
-    Problem::new(StatusCode::NOT_FOUND, "no-such-part", title).with_detail(format!("there is no {what} here"))
+    let title = "This service does not have this part";
+    Problem::new(StatusCode::NOT_FOUND, "no-such-part", title).with_detail(format!("this service runs without {what}"))
 }
 
 fn refused(detail: &str) -> Problem {
-    Problem::new(StatusCode::BAD_REQUEST, "malformed", "The order cannot be read").with_detail(detail)
+    Problem::new(StatusCode::BAD_REQUEST, "malformed", "The admin request cannot be read").with_detail(detail)
 }
 
 pub(super) fn log(request: &HttpRequest, act: &str) {

@@ -40,7 +40,7 @@ fn failed(error: &StorageError) -> Problem {
             Problem::invalid(violations.iter().map(|violation| FieldError::new(&violation.field, &violation.reason)))
         }
         ErrorKind::Unsupported => {
-            Problem::new(StatusCode::NOT_IMPLEMENTED, "unsupported", "The storage has no consumers")
+            Problem::new(StatusCode::NOT_IMPLEMENTED, "unsupported", "The storage does not keep consumers")
         }
         _ => Problem::new(StatusCode::SERVICE_UNAVAILABLE, "storage-unavailable", "The storage cannot answer now")
             .with_detail(error.to_string()),

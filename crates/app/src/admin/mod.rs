@@ -36,7 +36,7 @@ use tokio::time::timeout;
 const LIMITS: SocketLimits =
     SocketLimits { most: 16, patience: Duration::from_secs(10), keep_alive: Duration::from_secs(75) };
 
-/// How long a request under way may take at a stop.
+/// How long an active request may take at a shutdown.
 const SHUTDOWN: Duration = Duration::from_secs(1);
 
 /// Maximum time of an order, from its head to its answer.
@@ -131,7 +131,8 @@ async fn show(operator: Data<Operator>) -> HttpResponse {
 }
 
 /// Only JSON is taken: a page in a browser on this machine cannot send that to another address without being asked for
-/// leave, which nobody gives.
+/// leave, which is never given.
 fn malformed(error: &dyn std::fmt::Display) -> Problem {
-    Problem::new(StatusCode::BAD_REQUEST, "malformed", "The order cannot be read").with_detail(error.to_string())
+    Problem::new(StatusCode::BAD_REQUEST, "malformed", "The admin request cannot be read")
+        .with_detail(error.to_string())
 }

@@ -10,7 +10,7 @@ use character_storage_port::StoragePort;
 use character_storage_sql::SqlStorage;
 use std::{sync::Arc, time::Duration};
 
-/// The handles of everything that a person on call may look at. What a service does not have is `None`.
+/// The handles of everything that the admin listener shows. A part that the service does not have is `None`.
 #[derive(Clone, Debug)]
 pub(crate) struct Operator {
     pub(crate) service: &'static str,

@@ -74,7 +74,7 @@ pub(crate) struct HeardLog {
     /// Whether cached values count as current.
     pub(crate) trusted: bool,
     pub(crate) epoch: Option<Epoch>,
-    /// Every commit with a smaller tick was told.
+    /// The tick below which every commit was received.
     pub(crate) settled: Tick,
     pub(crate) seconds_since_heard: Option<f64>,
     /// Changes that met the slot of another key in the table of last changes.

@@ -1,4 +1,4 @@
-//! The listener for a person on call: where it is, and who may use it.
+//! The admin listener: its address and its tokens.
 
 use super::{
     Variable,
@@ -8,31 +8,31 @@ use character_http_kit::AcceptedTokens;
 use secrecy::SecretString;
 use std::net::SocketAddr;
 
-/// The listener for a person on call.
+/// The admin listener.
 #[derive(Clone, Debug)]
 pub struct AdminConfig {
-    /// Where it listens.
+    /// Its address.
     pub listen: SocketAddr,
-    /// The bearer tokens, one of which every request must carry; none: no token is needed.
+    /// The bearer tokens, one of which every request must carry; empty: no token is required.
     pub tokens: Vec<SecretString>,
 }
 
 pub(crate) const ADMIN_ADDR: Variable = Variable::optional(
     "ADMIN_ADDR",
-    "address and port of the listener for a person on call: /admin/storage, /health and /metrics; unset: off",
+    "address and port of the admin listener for operators: /admin/storage, /health and /metrics; unset: off",
 )
 .off_when_empty();
 pub(crate) const ADMIN_TOKEN: Variable = Variable::secret(
     "ADMIN_TOKEN",
-    "bearer tokens for ADMIN_ADDR, separated by commas so that they can be rotated; unset: changes need X-Requested-By",
+    "bearer tokens for ADMIN_ADDR, separated by commas to allow rotation; unset: changes need X-Requested-By",
 );
 pub(crate) const ADMIN_ALLOW_REMOTE: Variable = Variable::new(
     "ADMIN_ALLOW_REMOTE",
-    "let ADMIN_ADDR be an address that other machines can reach, which also needs ADMIN_TOKEN: true or false",
+    "permit an ADMIN_ADDR that other machines can reach, true or false; also requires ADMIN_TOKEN",
     "false",
 );
 
-/// `None` when it is off, or when something is wrong, which is remembered.
+/// `None` when it is off, or when a value is wrong, which is recorded.
 pub(crate) fn admin_config(reader: &mut Reader<'_>, listen: Option<SocketAddr>) -> Option<AdminConfig> {
     let tokens = reader.read(&ADMIN_TOKEN, tokens);
     let remote = reader.read(&ADMIN_ALLOW_REMOTE, boolean);
@@ -42,7 +42,7 @@ pub(crate) fn admin_config(reader: &mut Reader<'_>, listen: Option<SocketAddr>) 
     }
     let address = address?;
     if listen == Some(address) && address.port() != 0 {
-        reader.faults.push(format!("ADMIN_ADDR=\"{address}\": is LISTEN_ADDR already; give it another port"));
+        reader.faults.push(format!("ADMIN_ADDR=\"{address}\": is LISTEN_ADDR already; choose another port"));
     }
     if !address.ip().is_loopback() {
         if remote == Some(false) {
@@ -53,7 +53,7 @@ pub(crate) fn admin_config(reader: &mut Reader<'_>, listen: Option<SocketAddr>) 
         } else if !reader.is_set(&ADMIN_TOKEN) {
             reader
                 .faults
-                .push(format!("ADMIN_TOKEN: must be set, since other machines can reach ADMIN_ADDR=\"{address}\""));
+                .push(format!("ADMIN_TOKEN: must be set, because other machines can reach ADMIN_ADDR=\"{address}\""));
         }
     }
     Some(AdminConfig { listen: address, tokens: tokens.unwrap_or_default() })

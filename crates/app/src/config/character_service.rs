@@ -23,75 +23,75 @@ use character_storage_http::HttpStorageConfig;
 use secrecy::SecretString;
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
-/// What `character-service` needs to know.
+/// The configuration of `character-service`.
 #[derive(Debug, Clone)]
 pub struct CharacterServiceConfig {
-    /// Where the API listens.
+    /// The address of the API.
     pub listen: SocketAddr,
-    /// Where embedded data lives.
+    /// The folder of the embedded database.
     pub data_dir: PathBuf,
     /// The central Storage Service; `None`: embedded SQLite under `data_dir`.
     pub remote: Option<RemoteStorage>,
     /// The shared cache tier; `None`: the in-process tier alone.
     pub redis_url: Option<SecretString>,
-    /// The most that one operation of Redis may take.
+    /// Maximum time of one operation of Redis.
     pub redis_timeout: Duration,
-    /// The most that a new connection to Redis may take.
+    /// Maximum time to open a connection to Redis.
     pub redis_connect_timeout: Duration,
     /// How long a cached value is fresh.
     pub cache_ttl: Duration,
-    /// How long a cached value is kept as last known value.
+    /// How long a cached value is kept as the last known value.
     pub cache_stale_max: Duration,
-    /// How much the in-process tier may hold, in bytes.
+    /// Maximum size of the in-process tier, in bytes.
     pub cache_max_bytes: u64,
-    /// How long cached values count as current after the log of commits was heard.
+    /// How long cached values count as current after the log of commits was last read.
     pub cache_trust: Duration,
     /// The log of commits of an embedded database.
     pub commit_log: CommitLogConfig,
-    /// The largest body of a bulk request, in bytes.
+    /// Maximum size of the body of a bulk request, in bytes.
     pub max_bulk_bytes: usize,
     /// The origins whose web pages may use the API; `None`: none.
     pub cors: Option<AllowedOrigins>,
-    /// The hosts under which the listeners answer, beside those that need no permission.
+    /// The host names under which the listeners answer, besides those that are always permitted.
     pub hosts: HostNames,
-    /// Which paths about health the listener of the API serves.
+    /// The health paths that the listener of the API serves.
     pub health_paths: HealthPaths,
-    /// The listener for a person on call; `None`: there is none.
+    /// The admin listener; `None`: off.
     pub admin: Option<AdminConfig>,
-    /// What clients may take of its sockets.
+    /// The limits of its client connections.
     pub sockets: SocketConfig,
-    /// Where failed operations are told.
+    /// Where failed operations are reported.
     pub reports: ReportConfig,
-    /// Bytes of large requests and answers under way at the same time.
+    /// Maximum size of all large requests and responses in flight, in bytes.
     pub max_in_flight_bytes: u64,
-    /// How long requests under way may take to finish at a stop.
+    /// How long active requests may take to finish at a shutdown.
     pub shutdown: Duration,
-    /// What is logged, and how.
+    /// The logging.
     pub log: LogConfig,
     /// Name and value of every variable, secrets masked.
     pub effective: Vec<(&'static str, String)>,
 }
 
-/// The central Storage Service and how it is called.
+/// The central Storage Service, and the limits of calls to it.
 #[derive(Debug, Clone)]
 pub struct RemoteStorage {
     /// Its address.
     pub url: url::Url,
     /// The bearer token.
     pub token: SecretString,
-    /// The whole call, retries included.
+    /// Maximum time of a whole call, including retries.
     pub deadline: Duration,
-    /// One attempt.
+    /// Maximum time of one attempt.
     pub attempt_timeout: Duration,
-    /// How long one attempt of a large request may take.
+    /// Maximum time of one attempt of a large request.
     pub large_timeout: Duration,
-    /// Retries after the first attempt.
+    /// Maximum number of retries after the first attempt.
     pub retry_max: u32,
-    /// The first back-off.
+    /// The first back-off; each further one is doubled.
     pub retry_base: Duration,
-    /// Consecutive failures that open the breaker.
+    /// The number of consecutive failures that open the breaker.
     pub breaker_failures: u32,
-    /// How long the breaker stays open before it lets a probe through.
+    /// How long the breaker stays open before it admits a probe.
     pub breaker_recovery: Duration,
     /// The time between background probes while a breaker is open; zero: none.
     pub breaker_probe: Duration,
@@ -104,19 +104,22 @@ const STORAGE_SERVICE_URL: Variable = Variable::optional(
     "central Storage Service, http:// or https://; unset: embedded SQLite under DATA_DIR",
 )
 .unquoted();
-const STORAGE_SERVICE_TOKEN: Variable = Variable::secret("STORAGE_SERVICE_TOKEN", "bearer token for it");
+const STORAGE_SERVICE_TOKEN: Variable =
+    Variable::secret("STORAGE_SERVICE_TOKEN", "bearer token for STORAGE_SERVICE_URL");
 const STORAGE_DEADLINE_MS: Variable =
-    Variable::new("STORAGE_DEADLINE_MS", "milliseconds for a whole storage call, retries included", "10000");
-const STORAGE_TIMEOUT_MS: Variable = Variable::new("STORAGE_TIMEOUT_MS", "milliseconds for one attempt", "2000");
+    Variable::new("STORAGE_DEADLINE_MS", "milliseconds for a whole storage call, including retries", "10000");
+const STORAGE_TIMEOUT_MS: Variable =
+    Variable::new("STORAGE_TIMEOUT_MS", "milliseconds for one attempt of a storage call", "2000");
 const STORAGE_LARGE_TIMEOUT_MS: Variable = Variable::new(
     "STORAGE_LARGE_TIMEOUT_MS",
-    "milliseconds for one attempt of a large request: a body over 256 KiB, or a page of more than 20 rows",
+    "milliseconds for one attempt of a large storage call: a body over 256 KiB, or a page of more than 20 rows",
     "8000",
 );
-const STORAGE_RETRY_MAX: Variable = Variable::new("STORAGE_RETRY_MAX", "retries after the first attempt", "3");
+const STORAGE_RETRY_MAX: Variable =
+    Variable::new("STORAGE_RETRY_MAX", "maximum number of retries after the first attempt", "3");
 const STORAGE_RETRY_BASE_MS: Variable = Variable::new(
     "STORAGE_RETRY_BASE_MS",
-    "milliseconds of the first back-off, doubled each time, full jitter",
+    "milliseconds of the first back-off, doubled for each further one, with full jitter",
     "1000",
 );
 const STORAGE_BREAKER_FAILURES: Variable =
@@ -125,7 +128,7 @@ const STORAGE_BREAKER_RECOVERY_SECS: Variable =
     Variable::new("STORAGE_BREAKER_RECOVERY_SECS", "seconds before a call to an open breaker probes the storage", "60");
 const STORAGE_BREAKER_PROBE_MS: Variable = Variable::new(
     "STORAGE_BREAKER_PROBE_MS",
-    "milliseconds between background probes while a breaker is open; two answers close it; 0: no probes",
+    "milliseconds between background probes while a breaker is open; two successes close it; 0: no probes",
     "1000",
 );
 const REDIS_URL: Variable =
@@ -133,29 +136,34 @@ const REDIS_URL: Variable =
         .off_when_empty();
 const REDIS_TIMEOUT_MS: Variable = Variable::new(
     "REDIS_TIMEOUT_MS",
-    "milliseconds a request may wait for Redis, once; then Redis is out of use until it heals",
+    "milliseconds that one request may wait for Redis; then the service does without Redis until it works again",
     "50",
 );
 const REDIS_CONNECT_TIMEOUT_MS: Variable =
-    Variable::new("REDIS_CONNECT_TIMEOUT_MS", "milliseconds for a new connection to Redis", "100");
+    Variable::new("REDIS_CONNECT_TIMEOUT_MS", "milliseconds to open a connection to Redis", "100");
 const REDIS_CACHE_TTL: Variable =
-    Variable::new("REDIS_CACHE_TTL", "seconds a cached value is fresh, both tiers", "3600");
-const CACHE_STALE_MAX_SECS: Variable =
-    Variable::new("CACHE_STALE_MAX_SECS", "seconds a cached value is kept for an outage of the storage", "86400");
-const CACHE_MAX_BYTES: Variable = Variable::new("CACHE_MAX_BYTES", "bytes the in-process tier may hold", "67108864");
+    Variable::new("REDIS_CACHE_TTL", "seconds that a cached value is fresh, in both tiers", "3600");
+const CACHE_STALE_MAX_SECS: Variable = Variable::new(
+    "CACHE_STALE_MAX_SECS",
+    "seconds that a cached value is kept, to be served during an outage of the storage",
+    "86400",
+);
+const CACHE_MAX_BYTES: Variable =
+    Variable::new("CACHE_MAX_BYTES", "maximum size of the in-process tier, in bytes", "67108864");
 const CACHE_TRUST_MS: Variable = Variable::new(
     "CACHE_TRUST_MS",
-    "milliseconds that cached values count as current after the log of commits was heard: how old an answer can be",
+    "milliseconds that cached values count as current after the log of commits was last read: the maximum age of a response",
     "1000",
 );
-const MAX_BULK_BYTES: Variable = Variable::new("MAX_BULK_BYTES", "largest bulk request, in bytes", "33554432");
+const MAX_BULK_BYTES: Variable =
+    Variable::new("MAX_BULK_BYTES", "maximum size of a bulk request, in bytes", "33554432");
 const ALLOW_UNAUTHENTICATED: Variable = Variable::new(
     "ALLOW_UNAUTHENTICATED",
-    "listen on an address that others can reach although there is no access control yet: true or false",
+    "permit a LISTEN_ADDR that others can reach, although there is no access control yet: true or false",
     "false",
 );
 const MESSAGE_HUB_URL: Variable =
-    Variable::optional("MESSAGE_HUB_URL", "not supported by this release; events stay in the log of commits")
+    Variable::optional("MESSAGE_HUB_URL", "not supported by this release: events stay in the log of commits")
         .unquoted()
         .off_when_empty();
 
@@ -206,17 +214,17 @@ impl CharacterServiceConfig {
         LOG_LEVEL,
     ];
 
-    /// Reads and checks all of it.
+    /// Reads and checks every variable.
     ///
     /// # Errors
-    /// Every mistake found.
+    /// Every mistake that was found.
     pub fn read(environment: &dyn Environment) -> Result<Self, ConfigError> {
         let (mut config, effective) = read(environment, Self::parse)?;
         config.effective = effective;
         Ok(config)
     }
 
-    /// Everything that must not be told to anyone.
+    /// Every secret, to be removed from logs and reports.
     #[must_use]
     pub fn secrets(&self) -> Vec<SecretString> {
         let urls = [&self.redis_url, &self.reports.sentry_dsn].into_iter().flatten().flat_map(with_passwords);
@@ -232,13 +240,13 @@ impl CharacterServiceConfig {
             && !address.ip().is_loopback()
         {
             reader.faults.push(format!(
-                "LISTEN_ADDR=\"{address}\": others can reach it and there is no access control yet; \
+                "LISTEN_ADDR=\"{address}\": others can reach it, and there is no access control yet; \
                  listen on loopback, or set ALLOW_UNAUTHENTICATED=true when something in front controls access"
             ));
         }
         reader.read(&MESSAGE_HUB_URL, |_| {
             Err::<(), _>(
-                "this release has no Message Hub adapter; unset it, events stay in the log of commits".to_owned(),
+                "this release has no Message Hub adapter; unset it: events stay in the log of commits".to_owned(),
             )
         });
         let data_dir = reader.read(&DATA_DIR, folder);
@@ -306,7 +314,7 @@ fn storage_token(text: &str) -> Result<SecretString, String> {
     Ok(token)
 }
 
-/// `None` when something is wrong; `Some(None)` when no remote storage is configured.
+/// `None` when a value is wrong; `Some(None)` when no remote storage is configured.
 fn remote(reader: &mut Reader<'_>) -> Option<Option<RemoteStorage>> {
     let address = reader.read(&STORAGE_SERVICE_URL, storage_url);
     let token = reader.read(&STORAGE_SERVICE_TOKEN, storage_token);

@@ -1,4 +1,4 @@
-//! How long the log of commits of an own database is kept, and how it is read.
+//! The log of commits of a database of this process: how long it is kept, and how often it is polled.
 
 use super::{
     Variable,
@@ -8,28 +8,28 @@ use std::time::Duration;
 
 pub(super) const COMMIT_LOG_RETENTION_HOURS: Variable = Variable::new(
     "COMMIT_LOG_RETENTION_HOURS",
-    "hours that commits are kept in the log, and ids of transactions and idempotency keys are remembered; at least 24",
+    "hours that commits, transaction ids and idempotency keys are kept; at least 24",
     "168",
 );
 pub(super) const COMMIT_LOG_BOUND_HOURS: Variable = Variable::new(
     "COMMIT_LOG_BOUND_HOURS",
-    "hours after which commits leave the log although a consumer has not passed them",
+    "hours after which commits are removed from the log, even when a consumer has not read them",
     "336",
 );
 pub(super) const COMMIT_LOG_POLL_MS: Variable = Variable::new(
     "COMMIT_LOG_POLL_MS",
-    "milliseconds between looks for commits of other processes, where the database does not notify of them",
+    "milliseconds between polls for commits of other processes, when the database does not notify of them",
     "100",
 );
 
-/// How long the log of commits is kept, and how it is read.
+/// How long the log of commits is kept, and how often it is polled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CommitLogConfig {
     /// How long commits are kept.
     pub retention: Duration,
-    /// How long they are kept for a consumer that has not passed them.
+    /// Maximum time that commits are kept for a consumer that has not read them.
     pub bound: Duration,
-    /// The time between two looks for commits of other processes.
+    /// The time between two polls for commits of other processes.
     pub poll: Duration,
 }
 

@@ -10,7 +10,7 @@ pub(crate) const CORS_ALLOWED_ORIGINS: Variable = Variable::optional(
 .unquoted()
 .off_when_empty();
 
-/// `None` when nothing is allowed, or when a part is wrong, which is remembered.
+/// `None` when nothing is allowed, or when a part is wrong, which is recorded.
 pub(crate) fn allowed_origins(reader: &mut Reader<'_>) -> Option<AllowedOrigins> {
     reader.read(&CORS_ALLOWED_ORIGINS, |text| AllowedOrigins::parse(text).map_err(|error| error.to_string()))
 }

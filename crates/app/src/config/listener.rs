@@ -1,28 +1,28 @@
-//! What the listener of a service answers beside its paths.
+//! The host names of the listeners, and their health paths.
 
 use super::{Variable, admin::ADMIN_ADDR, variables::Reader};
 use character_http_kit::{HealthPaths, HostNames};
 
 pub(crate) const ALLOWED_HOSTS: Variable = Variable::optional(
     "ALLOWED_HOSTS",
-    "host names under which the listeners answer beside localhost and their address, such as play.example, separated by \
+    "host names under which the listeners answer besides localhost and their address, such as play.example, separated by \
      commas",
 )
 .unquoted()
 .off_when_empty();
 pub(crate) const METRICS_ON: Variable = Variable::new(
     "METRICS_ON",
-    "listener of /metrics and /health: api (both listeners) or admin (ADMIN_ADDR alone)",
+    "listener that serves /metrics and /health: api (both listeners) or admin (ADMIN_ADDR only)",
     "api",
 );
 
-/// Host names beside those that need no permission; the default when none are given. `None` when a part is wrong, which is
-/// remembered.
+/// Host names besides those that are always permitted; the default is none. `None` when a part is wrong, which is
+/// recorded.
 pub(crate) fn allowed_hosts(reader: &mut Reader<'_>) -> Option<HostNames> {
     reader.read(&ALLOWED_HOSTS, |text| HostNames::parse(text).map_err(|error| error.to_string()))
 }
 
-/// What the listener of the API serves of the paths about health.
+/// The health paths that the listener of the API serves.
 pub(crate) fn health_paths(reader: &mut Reader<'_>) -> Option<HealthPaths> {
     let paths = reader.read(&METRICS_ON, |text| match text {
         "api" => Ok(HealthPaths::All),
@@ -30,7 +30,9 @@ pub(crate) fn health_paths(reader: &mut Reader<'_>) -> Option<HealthPaths> {
         _ => Err("must be api or admin".to_owned()),
     });
     if paths == Some(HealthPaths::ProbesOnly) && !reader.is_set(&ADMIN_ADDR) {
-        reader.faults.push("METRICS_ON=\"admin\": ADMIN_ADDR must be set too, or nothing serves /metrics".to_owned());
+        reader
+            .faults
+            .push("METRICS_ON=\"admin\": ADMIN_ADDR must be set too, otherwise nothing serves /metrics".to_owned());
     }
     paths
 }

@@ -48,13 +48,13 @@ pub(super) fn log_filter(text: &str) -> Result<String, String> {
         let target = part.split("::").next().unwrap_or(part);
         if !TARGETS.contains(&target) {
             return Err(format!(
-                "{:?} is no level (error, warn, info, debug, trace, off) and no target of this program, such as \
+                "{:?} is neither a level (error, warn, info, debug, trace, off) nor a target of this program, such as \
                  character_api or access",
                 without_credentials(part)
             ));
         }
     }
-    if parts == 0 { Err("names no level and no target".to_owned()) } else { Ok(text.to_owned()) }
+    if parts == 0 { Err("must name a level or a target".to_owned()) } else { Ok(text.to_owned()) }
 }
 
 #[cfg(test)]

@@ -23,30 +23,33 @@ use log_filter::log_filter;
 use secrecy::{ExposeSecret, SecretString};
 use variables::{Reader, number};
 
-/// How log lines look.
+/// The format of log lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogFormat {
-    /// One JSON object a line.
+    /// One JSON object per line.
     Json,
-    /// For a person at a terminal.
+    /// Readable text, for a terminal.
     Human,
 }
 
-/// What both services log, and how.
+/// The logging of both services.
 #[derive(Clone, Debug)]
 pub struct LogConfig {
-    /// How lines look.
+    /// The format of lines.
     pub format: LogFormat,
-    /// Which lines, as a filter: `info`, `warn,character_cache=debug`, ….
+    /// The filter of lines, such as `info` or `warn,character_cache=debug`.
     pub filter: String,
 }
 
-pub(crate) const LOG_FORMAT: Variable = Variable::new("LOG_FORMAT", "log lines: json or human", "human");
-pub(crate) const LOG_LEVEL: Variable =
-    Variable::new("LOG_LEVEL", "log filter: error, warn, info, debug, trace, or target=level pairs", "info");
+pub(crate) const LOG_FORMAT: Variable = Variable::new("LOG_FORMAT", "format of log lines: json or human", "human");
+pub(crate) const LOG_LEVEL: Variable = Variable::new(
+    "LOG_LEVEL",
+    "log filter: error, warn, info, debug, trace or off, or target=level pairs, separated by commas",
+    "info",
+);
 pub(crate) const MAX_IN_FLIGHT_BYTES: Variable = Variable::new(
     "MAX_IN_FLIGHT_BYTES",
-    "bytes of large requests and answers under way at the same time; what exceeds it is answered 503 or 429",
+    "maximum size of all large requests and responses in flight, in bytes; requests beyond it get 503 or 429",
     "50331648",
 );
 
@@ -56,12 +59,12 @@ pub(crate) fn max_in_flight_bytes(reader: &mut Reader<'_>) -> Option<u64> {
 }
 
 pub(crate) const SHUTDOWN_SECS: Variable =
-    Variable::new("SHUTDOWN_SECS", "seconds that requests under way may take to finish at a stop", "20");
+    Variable::new("SHUTDOWN_SECS", "seconds that active requests may take to finish at a shutdown", "20");
 
 /// Name and value of every variable, secrets masked.
 type Effective = Vec<(&'static str, String)>;
 
-/// What `parse` makes of the environment, and the value of every variable it read; or every mistake found.
+/// The configuration that `parse` reads from the environment, with the value of every variable; or every mistake.
 fn read<C>(
     environment: &dyn Environment,
     parse: impl FnOnce(&mut Reader<'_>) -> Option<C>,
@@ -279,7 +282,7 @@ mod tests {
             for variable in CharacterServiceConfig::VARIABLES.iter().chain(StorageServiceConfig::VARIABLES) {
                 let environment = BTreeMap::from([(variable.name, empty)]);
                 let (character, storage) = faults_of(&environment);
-                let fault = format!("{}: is set but empty; give it a value or unset it", variable.name);
+                let fault = format!("{}: is set but empty; set a value or unset it", variable.name);
                 let reported = character.contains(&fault) || storage.contains(&fault);
                 assert_eq!(reported, !off.contains(&variable.name), "{}", variable.name);
             }

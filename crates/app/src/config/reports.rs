@@ -4,23 +4,25 @@ use super::{
 };
 use secrecy::SecretString;
 
-/// Where failed operations are told, and how often.
+/// Where failed operations are reported, and how often.
 #[derive(Clone, Debug)]
 pub struct ReportConfig {
-    /// How many failures of one cause are told in a minute, before the rest is left to a summary.
+    /// Maximum number of reports for one cause in a minute. Further failures go into a summary.
     pub per_minute: u32,
-    /// Which Sentry is told besides the log.
+    /// The Sentry that receives reports besides the log.
     pub sentry_dsn: Option<SecretString>,
 }
 
 pub(crate) const ERROR_REPORTS_PER_MINUTE: Variable = Variable::new(
     "ERROR_REPORTS_PER_MINUTE",
-    "failed operations of one cause that are told in a minute; the rest is told as one number",
+    "maximum number of reports per cause and minute; further failures are reported as one number",
     "5",
 );
-pub(crate) const SENTRY_DSN: Variable =
-    Variable::secret("SENTRY_DSN", "Sentry that failed operations are told; needs a build with the feature sentry")
-        .off_when_empty();
+pub(crate) const SENTRY_DSN: Variable = Variable::secret(
+    "SENTRY_DSN",
+    "Sentry that receives reports of failed operations; requires a build with the feature sentry",
+)
+.off_when_empty();
 
 pub(crate) fn report_config(reader: &mut Reader<'_>) -> Option<ReportConfig> {
     let per_minute = reader.read(&ERROR_REPORTS_PER_MINUTE, number(1, 1_000_000));
@@ -36,5 +38,5 @@ fn sentry_dsn(text: &str) -> Result<SecretString, String> {
 
 #[cfg(not(feature = "sentry"))]
 fn sentry_dsn(_: &str) -> Result<SecretString, String> {
-    Err("this build cannot tell a Sentry; build it with the feature sentry, or unset it".to_owned())
+    Err("this build cannot report to Sentry; build it with the feature sentry, or unset the variable".to_owned())
 }

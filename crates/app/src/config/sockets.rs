@@ -4,18 +4,18 @@ use super::{
 };
 use std::{net::SocketAddr, time::Duration};
 
-/// What clients may take of the sockets of the service, and of its time.
+/// The limits of client connections, in number and in time.
 #[derive(Clone, Debug)]
 pub struct SocketConfig {
     /// Maximum number of client connections; `None`: derived from the limit of open descriptors.
     pub max_connections: Option<u64>,
-    /// How long a client may keep the service waiting.
+    /// Maximum time that a client may keep the service waiting.
     pub client_timeout: Duration,
-    /// The slowest upload that is waited for, in bytes a second.
+    /// The slowest accepted upload, in bytes per second.
     pub upload_rate: u32,
-    /// How long an idle connection is kept.
+    /// How long an idle connection is kept open.
     pub keep_alive: Duration,
-    /// Where liveness and readiness are answered beside the main address; `None`: nowhere.
+    /// The additional address of the liveness and readiness probes; `None`: none.
     pub health: Option<SocketAddr>,
 }
 
@@ -25,22 +25,22 @@ pub(crate) const MAX_CONNECTIONS: Variable = Variable::optional(
 );
 pub(crate) const CLIENT_TIMEOUT_SECS: Variable = Variable::new(
     "CLIENT_TIMEOUT_SECS",
-    "seconds that a client may take to send a request head, to begin with the body, or to take 64 KiB of an answer",
+    "seconds that a client may take to send a request head, to begin the body, or to read 64 KiB of a response",
     "10",
 );
 pub(crate) const UPLOAD_BYTES_PER_SEC: Variable = Variable::new(
     "UPLOAD_BYTES_PER_SEC",
-    "slowest average upload of a request body, in bytes a second, after CLIENT_TIMEOUT_SECS",
+    "slowest accepted average upload of a request body after CLIENT_TIMEOUT_SECS, in bytes per second",
     "65536",
 );
 pub(crate) const KEEP_ALIVE_SECS: Variable = Variable::new(
     "KEEP_ALIVE_SECS",
-    "seconds that an idle client connection is kept; above the idle timeout of a load balancer in front",
+    "seconds that an idle client connection is kept open; choose more than the idle timeout of a load balancer in front",
     "75",
 );
 pub(crate) const HEALTH_ADDR: Variable = Variable::optional(
     "HEALTH_ADDR",
-    "address and port where a thread of its own answers /health/live and /health/ready; unset: on the main port alone",
+    "address and port where a separate thread serves /health/live and /health/ready; unset: on the main port only",
 )
 .off_when_empty();
 
@@ -51,7 +51,7 @@ pub(crate) fn socket_config(reader: &mut Reader<'_>, listen: Option<SocketAddr>)
     let keep_alive = reader.read(&KEEP_ALIVE_SECS, number(1, 86_400));
     let health = reader.read(&HEALTH_ADDR, socket);
     if let Some(address) = health.filter(|address| listen == Some(*address) && address.port() != 0) {
-        reader.faults.push(format!("HEALTH_ADDR=\"{address}\": is LISTEN_ADDR already; give it another port"));
+        reader.faults.push(format!("HEALTH_ADDR=\"{address}\": is LISTEN_ADDR already; choose another port"));
     }
     Some(SocketConfig {
         max_connections,

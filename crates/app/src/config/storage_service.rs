@@ -22,40 +22,40 @@ use character_storage_sql::DatabaseLocation;
 use secrecy::SecretString;
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
-/// What `storage-service` needs to know.
+/// The configuration of `storage-service`.
 #[derive(Debug, Clone)]
 pub struct StorageServiceConfig {
-    /// Where it listens.
+    /// Its address.
     pub listen: SocketAddr,
-    /// Where embedded data lives.
+    /// The folder of the embedded database.
     pub data_dir: PathBuf,
     /// The database; `None`: an SQLite file under `data_dir`.
     pub database_url: Option<DatabaseUrl>,
-    /// How many connections to PostgreSQL are kept.
+    /// Maximum number of connections to PostgreSQL.
     pub pool_size: usize,
-    /// How long one database operation may take.
+    /// Maximum time of one database operation.
     pub database_timeout: Duration,
     /// The log of commits.
     pub commit_log: CommitLogConfig,
-    /// Every bearer token that is accepted.
+    /// The accepted bearer tokens.
     pub tokens: Vec<SecretString>,
-    /// The largest request body, in bytes.
+    /// Maximum size of a request body, in bytes.
     pub max_request_bytes: usize,
-    /// The hosts under which the listeners answer, beside those that need no permission.
+    /// The host names under which the listeners answer, besides those that are always permitted.
     pub hosts: HostNames,
-    /// Which paths about health the listener of the contract serves.
+    /// The health paths that the listener of the contract serves.
     pub health_paths: HealthPaths,
-    /// The listener for a person on call; `None`: there is none.
+    /// The admin listener; `None`: off.
     pub admin: Option<AdminConfig>,
-    /// What clients may take of its sockets.
+    /// The limits of its client connections.
     pub sockets: SocketConfig,
-    /// Where failed operations are told.
+    /// Where failed operations are reported.
     pub reports: ReportConfig,
-    /// Bytes of large requests and answers under way at the same time.
+    /// Maximum size of all large requests and responses in flight, in bytes.
     pub max_in_flight_bytes: u64,
-    /// How long requests under way may take to finish at a stop.
+    /// How long active requests may take to finish at a shutdown.
     pub shutdown: Duration,
-    /// What is logged, and how.
+    /// The logging.
     pub log: LogConfig,
     /// Name and value of every variable, secrets masked.
     pub effective: Vec<(&'static str, String)>,
@@ -65,14 +65,16 @@ const LISTEN_ADDR: Variable = Variable::new("LISTEN_ADDR", "address and port of 
 const DATA_DIR: Variable = Variable::new("DATA_DIR", "folder of the embedded database", "./data");
 const DATABASE_URL: Variable =
     Variable::secret("DATABASE_URL", "postgres://… or sqlite://…; unset: an SQLite file under DATA_DIR");
-const DATABASE_POOL_SIZE: Variable = Variable::new("DATABASE_POOL_SIZE", "connections kept to PostgreSQL", "8");
+const DATABASE_POOL_SIZE: Variable =
+    Variable::new("DATABASE_POOL_SIZE", "maximum number of connections to PostgreSQL", "8");
 const DATABASE_TIMEOUT_MS: Variable =
     Variable::new("DATABASE_TIMEOUT_MS", "milliseconds for one database operation", "5000");
 const STORAGE_SERVICE_TOKEN: Variable = Variable::secret(
     "STORAGE_SERVICE_TOKEN",
-    "accepted bearer tokens, separated by commas so that they can be rotated; required",
+    "accepted bearer tokens, separated by commas to allow rotation; required",
 );
-const MAX_REQUEST_BYTES: Variable = Variable::new("MAX_REQUEST_BYTES", "largest request, in bytes", "134217728");
+const MAX_REQUEST_BYTES: Variable =
+    Variable::new("MAX_REQUEST_BYTES", "maximum size of a request, in bytes", "134217728");
 
 impl StorageServiceConfig {
     /// Every variable that `storage-service` reads.
@@ -105,10 +107,10 @@ impl StorageServiceConfig {
         LOG_LEVEL,
     ];
 
-    /// Reads and checks all of it.
+    /// Reads and checks every variable.
     ///
     /// # Errors
-    /// Every mistake found.
+    /// Every mistake that was found.
     pub fn read(environment: &dyn Environment) -> Result<Self, ConfigError> {
         let (mut config, effective) = read(environment, Self::parse)?;
         config.effective = effective;
@@ -124,9 +126,9 @@ impl StorageServiceConfig {
         let commit_log = commit_log_config(reader);
         let tokens = reader.read(&STORAGE_SERVICE_TOKEN, tokens);
         if !reader.is_set(&STORAGE_SERVICE_TOKEN) {
-            reader
-                .faults
-                .push("STORAGE_SERVICE_TOKEN: must be set; the service does not start open to anyone".to_owned());
+            reader.faults.push(
+                "STORAGE_SERVICE_TOKEN: must be set; the service does not start without access control".to_owned(),
+            );
         }
         let max_request_bytes = reader.read(&MAX_REQUEST_BYTES, number(MAX_BULK as u64, 1 << 30));
         let sockets = socket_config(reader, listen);
@@ -158,7 +160,7 @@ impl StorageServiceConfig {
         })
     }
 
-    /// Everything that must not be told to anyone.
+    /// Every secret, to be removed from logs and reports.
     #[must_use]
     pub fn secrets(&self) -> Vec<SecretString> {
         let database = self.database_url.as_ref().map(|url| &url.text);
@@ -167,7 +169,7 @@ impl StorageServiceConfig {
         urls.chain(self.tokens.iter().chain(operators).cloned()).collect()
     }
 
-    /// Where the database is, the embedded one when none is configured.
+    /// The location of the database. Default: the embedded one.
     #[must_use]
     pub fn database(&self) -> DatabaseLocation {
         let embedded = || DatabaseLocation::file(self.data_dir.join("storage.sqlite"));
@@ -175,7 +177,7 @@ impl StorageServiceConfig {
     }
 }
 
-/// The address of a database, as given and as understood.
+/// The address of a database, as text and parsed.
 #[derive(Debug, Clone)]
 pub struct DatabaseUrl {
     text: SecretString,

@@ -1,4 +1,4 @@
-//! Reading the environment: every variable has a name, a meaning and a default; every mistake is reported.
+//! Reads the environment. Every variable has a name, a meaning and a default; every mistake is reported.
 
 use character_error_reporter::without_credentials;
 use secrecy::SecretString;
@@ -11,22 +11,22 @@ pub struct Variable {
     pub name: &'static str,
     /// What it means, with the unit.
     pub meaning: &'static str,
-    /// Its value when unset; `None` when unset means something else, which `meaning` says.
+    /// Its value when unset; `None` when `meaning` describes what unset means.
     pub default: Option<&'static str>,
     /// Whether the value is masked wherever it is shown, and may come from the file named by `<NAME>_FILE`.
     pub secret: bool,
-    /// Whether a value that is wrong is quoted in the report. A URL is not: it may hold a password.
+    /// Whether a wrong value is quoted in the report. A URL is not, because it may contain a password.
     pub(crate) quoted: bool,
     /// What an empty value means.
     pub(crate) empty: Empty,
 }
 
-/// What it means that a variable is set to nothing.
+/// The meaning of an empty value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Empty {
-    /// A mistake: the value got lost on its way.
+    /// A mistake: the value was lost.
     Mistake,
-    /// The same as unset, which turns something off.
+    /// The same as unset, which turns a feature off.
     Unset,
 }
 
@@ -44,7 +44,7 @@ impl Variable {
     pub(crate) const fn unquoted(self) -> Self {
         Self { quoted: false, ..self }
     }
-    /// The same; empty means that it is off, as if unset.
+    /// The same; an empty value means unset.
     pub(crate) const fn off_when_empty(self) -> Self {
         Self { empty: Empty::Unset, ..self }
     }
@@ -56,7 +56,7 @@ pub fn help(variables: &[Variable]) -> String {
     let mut text = String::from("Environment:\n");
     for variable in variables {
         let default = variable.default.map_or_else(|| "unset".to_owned(), |default| format!("default {default}"));
-        let file = if variable.secret { ", or from the file named by the same name with _FILE" } else { "" };
+        let file = if variable.secret { ", or in the file named by the variable with the suffix _FILE" } else { "" };
         text.push_str(&format!("  {:<31} {} [{default}]{file}\n", variable.name, variable.meaning));
     }
     text
@@ -75,9 +75,9 @@ impl fmt::Display for ConfigError {
 
 impl std::error::Error for ConfigError {}
 
-/// Where variables are looked up: the process's environment, or a map in tests.
+/// The source of variables: the environment of the process, or a map in tests.
 pub trait Environment {
-    /// The value, if set, as the system has it.
+    /// The value, if set, as the system returns it.
     fn get(&self, name: &str) -> Option<OsString>;
 }
 
@@ -97,7 +97,7 @@ impl<V: AsRef<std::ffi::OsStr>> Environment for BTreeMap<&str, V> {
     }
 }
 
-/// Reads variables one after the other and remembers what was wrong with any of them.
+/// Reads variables one after the other, and records every mistake.
 pub(crate) struct Reader<'a> {
     environment: &'a dyn Environment,
     pub(crate) faults: Vec<String>,
@@ -109,7 +109,7 @@ impl<'a> Reader<'a> {
         Self { environment, faults: Vec::new(), effective: Vec::new() }
     }
 
-    /// The value given or the default; `None` when there is neither, or when it is wrong, which is remembered.
+    /// The value, or the default; `None` when there is neither, or when the value is wrong, which is recorded.
     pub(crate) fn read<T>(&mut self, variable: &Variable, parse: impl Fn(&str) -> Result<T, String>) -> Option<T> {
         let given = match self.given(variable) {
             Ok(given) => given,
@@ -139,18 +139,20 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Whether the variable is set, rightly or not.
+    /// Whether the variable is set, correctly or not.
     pub(crate) fn is_set(&self, variable: &Variable) -> bool {
         let has = |name: &str| self.environment.get(name).is_some();
         has(variable.name) || (variable.secret && has(&format!("{}_FILE", variable.name)))
     }
 
-    /// What the variable or its file holds; `None` when neither is set, or when empty means that.
+    /// The value of the variable or of its file; `None` when neither is set, or when empty means unset.
     fn given(&self, variable: &Variable) -> Result<Option<String>, String> {
         let file_variable = format!("{}_FILE", variable.name);
         let file = if variable.secret { self.text(&file_variable)? } else { None };
         let (name, text) = match (self.text(variable.name)?, file) {
-            (Some(_), Some(_)) => return Err(format!("{} and {file_variable} are both set; give one", variable.name)),
+            (Some(_), Some(_)) => {
+                return Err(format!("{} and {file_variable} are both set; set one of them", variable.name));
+            }
             (None, Some(path)) if path.trim().is_empty() => return Err(empty(&file_variable)),
             (None, Some(path)) => {
                 let text = std::fs::read_to_string(&path)
@@ -173,13 +175,14 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// A path as a mistake may show it. What does not look like one may be the secret itself, given to the wrong variable.
+/// A path as an error may show it. A text that does not look like a path may be the secret itself, in the wrong
+/// variable.
 fn shown_path(path: &str) -> String {
     if path.starts_with(['/', '.']) && !path.starts_with("//") { format!("={path:?}") } else { String::new() }
 }
 
 fn empty(name: &str) -> String {
-    format!("{name}: is set but empty; give it a value or unset it")
+    format!("{name}: is set but empty; set a value or unset it")
 }
 
 pub(crate) fn number(from: u64, to: u64) -> impl Fn(&str) -> Result<u64, String> {

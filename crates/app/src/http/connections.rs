@@ -88,8 +88,8 @@ impl Connections {
         registry.register("http_server_connections", "Open client connections", self.open_gauge.clone());
         let most = Gauge::<i64>::default();
         most.set(i64::try_from(self.limits.most).unwrap_or(i64::MAX));
-        registry.register("http_server_connections_max", "Client connections that may be open", most);
-        let help = "Client connections that ended, by the reason";
+        registry.register("http_server_connections_max", "Maximum number of client connections", most);
+        let help = "Client connections that ended, by reason";
         registry.register("http_server_connections_ended", help, self.ended.clone());
     }
 

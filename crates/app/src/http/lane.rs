@@ -187,7 +187,7 @@ where
     B: MessageBody + 'static,
 {
     let Ok(service) = application.into_factory().new_service(AppConfig::default()).await else {
-        return tracing::error!("the application for large requests does not start");
+        return tracing::error!("the application for large requests cannot start");
     };
     let service = Rc::new(service);
     while let Some(job) = jobs.recv().await {
@@ -218,7 +218,7 @@ where
             BodySize::Sized(_) => match whole(body).await {
                 Ok(body) => Answer { status, headers, body: AnswerBody::Whole(body) },
                 Err(error) => {
-                    tracing::error!(error = %redacted(error.as_ref()), "the body of an answer cannot be made");
+                    tracing::error!(error = %redacted(error.as_ref()), "the body of a response cannot be produced");
                     let status = StatusCode::INTERNAL_SERVER_ERROR;
                     Answer { status, headers: HeaderMap::new(), body: AnswerBody::None }
                 }

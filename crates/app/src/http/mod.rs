@@ -73,7 +73,7 @@ impl Threads {
     pub(crate) const ONE: Self = Self { workers: 1, large: 0, may_be_long: |_, _| false };
 }
 
-/// Starts a server of the application. `shutdown` is the time for requests under way at a stop.
+/// Starts a server of the application. `shutdown` is the time for active requests at a shutdown.
 pub(crate) fn start<F, I, S, B>(
     listener: TcpListener,
     threads: Threads,

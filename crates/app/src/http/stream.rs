@@ -19,7 +19,7 @@ use tokio::{
 };
 
 /// A timer that is made when it is needed first. Set again it costs nothing while it is due earlier: it then wakes its
-/// task too early, which sets it anew.
+/// task too early, which sets it again.
 #[derive(Debug, Default)]
 struct Timer(Option<Pin<Box<Sleep>>>);
 
@@ -77,7 +77,7 @@ impl GuardedStream {
         }
     }
 
-    /// Ready with an error when the client has not taken what is to be written.
+    /// Ready with an error when the client has not read the pending bytes.
     fn poll_stall(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
         let patience = self.connection.write_patience();
         let deadline = *self.write_deadline.get_or_insert_with(|| Instant::now() + patience);

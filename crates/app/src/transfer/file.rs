@@ -19,7 +19,8 @@ use uuid::Uuid;
 
 /// Most rows sent to the storage together; one round trip and, on a database, one disk flush each.
 const BATCH: usize = 500;
-/// A batch is sent early when its lines have so many bytes, which a storage behind a network takes in one request.
+/// Maximum size of a batch in bytes, which a storage behind a network accepts in one request; a larger one is sent
+/// early.
 const BATCH_BYTES: usize = 4 << 20;
 
 /// A row, with the place it came from.
@@ -310,7 +311,7 @@ fn why_stuck(id: Uuid, next: &HashMap<Uuid, Reference>) -> Option<String> {
     while let Some(further) = next.get(&current.id) {
         if !seen.insert(current.id) {
             let Reference { field, kind, id: other, .. } = reference;
-            return Some(format!("{field}: {kind} {other} leads round in a circle"));
+            return Some(format!("{field}: {kind} {other} leads back to itself"));
         }
         current = further;
     }
@@ -318,5 +319,5 @@ fn why_stuck(id: Uuid, next: &HashMap<Uuid, Reference>) -> Option<String> {
         return Some(missing(reference));
     }
     let Reference { field, kind, id: other, .. } = reference;
-    Some(format!("{field}: {kind} {other} was refused, too"))
+    Some(format!("{field}: {kind} {other} was refused as well"))
 }

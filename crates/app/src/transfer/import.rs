@@ -11,7 +11,7 @@ use character_domain::{Campaign, CharacterId};
 use character_storage_port::{Entity, StoragePort, every_kind};
 use std::{collections::BTreeSet, fs, path::Path};
 
-/// One row that was not taken.
+/// One rejected row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
     /// The file.
@@ -31,7 +31,7 @@ pub struct Imported {
     pub created: usize,
     /// Rows that were there already, exactly so.
     pub unchanged: usize,
-    /// Rows not taken.
+    /// The number of rejected rows.
     pub refused: usize,
 }
 
@@ -40,7 +40,7 @@ pub struct Imported {
 pub struct ImportReport {
     /// Each file that was there, in the order read.
     pub files: Vec<Imported>,
-    /// Rows not taken, in the order of the files and lines.
+    /// The rejected rows, in the order of files and lines.
     pub refused: Vec<Refusal>,
     /// What else is in the folder and was not read, by name, in the order of the names.
     pub passed_over: Vec<String>,

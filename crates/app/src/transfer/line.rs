@@ -26,7 +26,7 @@ pub(super) enum Deletion {
 /// The member that a backup has and no other file.
 const REVISION: &str = "revision";
 
-/// The members of a line that are not taken yet, or those put so far.
+/// The members of a line that are not read yet, or those written so far.
 #[derive(Debug, Default)]
 pub(super) struct Line(pub(super) Map<String, Value>);
 
@@ -42,7 +42,7 @@ impl Line {
         Ok((line, origin))
     }
 
-    /// A member; one that is not there is as good as `null`.
+    /// A member; an absent one is the same as `null`.
     pub(super) fn take<T: DeserializeOwned>(&mut self, name: &str) -> Result<T, String> {
         match self.0.remove(name) {
             // JSON has more than one spelling for a whole number.
@@ -76,7 +76,7 @@ impl Line {
         Ok(Meta { revision, created_at: self.take("created_at")?, updated_at: self.take("updated_at")?, deleted_at })
     }
 
-    /// Refuses what nobody took.
+    /// Rejects every member that was not read.
     pub(super) fn finish(self) -> Result<(), String> {
         match self.0.keys().next() {
             Some(name) => Err(format!("{}: is not a member of this file", name.chars().take(100).collect::<String>())),

@@ -1,6 +1,6 @@
-//! Export and import: one folder, one file of newline-delimited JSON for each kind of row, one row a line. A line of our
-//! own exports has a `revision`, and its row is restored exactly; a line of the service before ours has none, and its
-//! row begins anew.
+//! Export and import: one folder, one file of newline-delimited JSON for each kind of row, one row a line. A line of
+//! our own exports has a `revision`, and its row is restored exactly; a line of the service before ours has none, and
+//! its row starts at revision 1.
 
 mod belongings;
 mod export;
@@ -32,8 +32,8 @@ pub enum TransferError {
         /// The cause.
         source: std::io::Error,
     },
-    /// The storage failed, so that the rest could not be transferred. An import that is started again goes on where this
-    /// one ended; an export begins anew.
+    /// The storage failed, so that the rest could not be transferred. An import that is started again continues where
+    /// this one ended; an export starts from the beginning.
     #[error("the storage failed; run the same command again")]
     Storage(#[source] character_storage_port::StorageError),
 }

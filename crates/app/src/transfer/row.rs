@@ -47,7 +47,7 @@ pub(super) struct Reference {
     pub(super) field: &'static str,
     /// Of which kind it is.
     pub(super) kind: EntityKind,
-    /// Which.
+    /// Its id.
     pub(super) id: Uuid,
     /// What the two have in common.
     pub(super) tie: Tie,
@@ -56,7 +56,7 @@ pub(super) struct Reference {
 /// What a row has in common with one that it names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Tie {
-    /// Nothing.
+    /// They have nothing in common.
     None,
     /// Their character.
     SameCharacter,

@@ -211,11 +211,11 @@ async fn a_container_may_come_later_but_must_be_there_with_the_same_owner_and_no
         [
             file(2, format!("container: there is no inventory_item {}", id(9))),
             file(5, format!("container: inventory_item {} belongs to another character", id(4))),
-            file(6, format!("container: inventory_item {} leads round in a circle", id(7))),
-            file(7, format!("container: inventory_item {} leads round in a circle", id(6))),
-            file(8, format!("container: inventory_item {} leads round in a circle", id(6))),
+            file(6, format!("container: inventory_item {} leads back to itself", id(7))),
+            file(7, format!("container: inventory_item {} leads back to itself", id(6))),
+            file(8, format!("container: inventory_item {} leads back to itself", id(6))),
             file(9, "container: must not be the item itself".to_owned()),
-            file(10, format!("container: inventory_item {} was refused, too", id(2))),
+            file(10, format!("container: inventory_item {} was refused as well", id(2))),
             file(11, format!("character_id: there is no character {}", id(99))),
         ]
     );
@@ -295,7 +295,7 @@ async fn parents_that_lead_round_in_a_circle_are_refused() {
     let folder = folder(&[("characters.ndjson", vec![of(HERO, OTHER), of(OTHER, HERO)])]);
     let refused = refusals(&imported(&MemoryStorage::new(), folder.path()).await);
     assert_eq!(refused.len(), 2, "{refused:?}");
-    assert!(refused.iter().all(|reason| reason.ends_with("leads round in a circle")), "{refused:?}");
+    assert!(refused.iter().all(|reason| reason.ends_with("leads back to itself")), "{refused:?}");
 }
 
 #[tokio::test]

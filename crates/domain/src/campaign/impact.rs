@@ -1,4 +1,4 @@
-//! What an event does to a sheet, and how that is undone without touching what happened since.
+//! Applies an event to a sheet, and reverts it without touching later changes.
 
 #[cfg(test)]
 mod tests;
@@ -23,16 +23,16 @@ const NOT_REVERSIBLE: &str = "not-reversible";
 /// Beside a `null` that an impact keeps of the sheet: the sheet had no such member at all.
 const WAS_MISSING: &str = "was_missing";
 
-/// What applying or undoing an event comes to.
+/// The effect of applying or reverting an event.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Effect {
     /// The member of the sheet that changes, and its new value; `None` removes it.
     change: Option<(&'static str, Option<Value>)>,
     /// Experience to add, which also makes levels.
     pub experience: i64,
-    /// What an impact says of how much.
+    /// The size of the change, as an impact records it.
     pub impact_data: Document,
-    /// What an impact keeps of the sheet as it was.
+    /// The part of the earlier sheet that an impact keeps.
     pub reversion_data: Document,
 }
 
@@ -91,7 +91,7 @@ pub fn apply(event: &CampaignEvent, sheet: &Document, experience: i64) -> Result
     Ok(effect)
 }
 
-/// What undoes `impact` on today's sheet: the opposite of what it really changed.
+/// Reverts `impact` on the current sheet: the opposite of what it actually changed.
 ///
 /// # Errors
 /// `not-reversible` when that cannot be known, because the record lacks what is needed or the sheet does, or when a score
@@ -115,8 +115,7 @@ pub fn revert(impact: &EventImpact, sheet: &Document) -> Result<Effect, Refusal>
     Ok(effect)
 }
 
-/// Exactly what was taken comes back, also where that leads out of the usual range: the events that led there may be
-/// undone later.
+/// The exact amount comes back, even when the result is outside the usual range: other events may be reverted later.
 fn reverted_hit_points(impact: &EventImpact, amount: i64, sheet: &Document) -> Result<Value, Refusal> {
     let then = sheet::hit_points(&impact.reversion_data, "reversion_data").map_err(irreversible)?;
     let then = then.ok_or_else(|| unknown("reversion_data.hit_points"))?;
@@ -175,8 +174,8 @@ fn moved_score(score: i64, amount: i64) -> i64 {
     moved(score, amount, LOWEST_SCORE, HIGHEST_SCORE)
 }
 
-/// A number after a gain, which leads at most to `highest`, or a loss, which leads at least to `lowest`. What is beyond
-/// that already stays where it is.
+/// A number after a gain, which leads at most to `highest`, or a loss, which leads at least to `lowest`. A number that
+/// is already beyond that stays unchanged.
 fn moved(number: i64, amount: i64, lowest: i64, highest: i64) -> i64 {
     let moved = number.saturating_add(amount);
     if amount < 0 { moved.max(lowest.min(number)) } else { moved.min(highest.max(number)) }
@@ -197,7 +196,7 @@ fn no_hit_points() -> Refusal {
 }
 
 fn unknown(field: &str) -> Refusal {
-    not_reversible(format!("the record does not say what was changed: {field} is missing"))
+    not_reversible(format!("the record does not show what was changed: {field} is missing"))
 }
 
 fn irreversible(unreadable: Unreadable) -> Refusal {

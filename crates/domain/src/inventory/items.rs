@@ -10,7 +10,7 @@ use std::{
     sync::Arc,
 };
 
-/// An item, and what the rules read of it.
+/// An item, with the members that the rules read.
 #[derive(Debug)]
 pub(super) struct Held {
     pub(super) item: InventoryItem,
@@ -30,7 +30,7 @@ impl Held {
         self.capacity().is_some()
     }
 
-    /// Whether nothing that carries or holds the one can tell it from the other.
+    /// Whether both have the same weight, capacity and container, so that no sum of weights changes.
     pub(super) fn weighs_as(&self, other: &Self) -> bool {
         let pulls = |held: &Self| {
             let properties = held.properties.as_ref().ok();
@@ -40,13 +40,13 @@ impl Held {
     }
 }
 
-/// An item that was brought back.
+/// A restored item.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Restored {
-    /// The item as it is now.
+    /// The item after the restore.
     pub item: InventoryItem,
-    /// The rules because of which it did not come back unchanged: first those that took it out of its container, then
-    /// those that cut its attunement. Empty when it came back unchanged.
+    /// The rules that prevented a full restore: first those that took it out of its container, then those that ended
+    /// its attunement. Empty for a full restore.
     pub loosened: Vec<Refusal>,
 }
 
@@ -72,7 +72,7 @@ impl Inventory {
 
     /// Puts `next` in the place of the item with its id, or adds it, when the rules allow the state that results.
     ///
-    /// What was wrong before and is not made worse is let be: a bag that is too full may be emptied.
+    /// A rule that was broken before and is not broken further is ignored: an overfull bag may be emptied.
     ///
     /// # Errors
     /// The first rule broken; the inventory is unchanged.
@@ -80,7 +80,7 @@ impl Inventory {
         self.put_all([next])
     }
 
-    /// Puts several items at once, as [`put`](Self::put) does one. Only the state that results is judged, so their order
+    /// Puts several items at once, as [`put`](Self::put) does one. Only the resulting state is checked, so the order
     /// does not matter.
     ///
     /// # Errors
@@ -96,7 +96,7 @@ impl Inventory {
         Ok(())
     }
 
-    /// Takes an item out, and returns what lay in it, which then lies where the item lay.
+    /// Removes an item, and returns its contents, which move to where the item was.
     ///
     /// # Errors
     /// `container-full` when the contents of a magical container do not fit where it lay; the inventory is unchanged.
@@ -116,11 +116,11 @@ impl Inventory {
         Ok(moved)
     }
 
-    /// Brings a soft-deleted item back: to its container and with its attunement where the rules still allow that, else
-    /// in no container and not equipped, or not attuned.
+    /// Restores a soft-deleted item: in its container and with its attunement where the rules still allow that,
+    /// otherwise in no container and not equipped, or not attuned.
     ///
     /// # Errors
-    /// The first rule that even then is broken; the inventory is unchanged.
+    /// The first rule that is still broken; the inventory is unchanged.
     pub fn restore(&mut self, deleted: InventoryItem) -> Result<Restored, Refusal> {
         let mut item = InventoryItem { meta: Meta { deleted_at: None, ..deleted.meta }, ..deleted };
         let mut loosened = Vec::new();
@@ -137,7 +137,7 @@ impl Inventory {
         Ok(Restored { item, loosened })
     }
 
-    /// What lies in this item, directly or through others, in the order of ids.
+    /// The contents of this item, direct and indirect, in the order of ids.
     #[must_use]
     pub fn contents(&self, id: InventoryItemId) -> Vec<InventoryItem> {
         let mut inside = BTreeSet::from([id]);
@@ -181,7 +181,7 @@ impl Inventory {
         self.items.get(&id).map(AsRef::as_ref)
     }
 
-    /// The live item in which an item lies.
+    /// The live item that contains an item.
     pub(super) fn container_of(&self, held: &Held) -> Option<InventoryItemId> {
         held.item.container.filter(|id| self.items.contains_key(id))
     }

@@ -1,4 +1,4 @@
-//! The weights of a whole inventory, computed once: exact, and the same in whatever order its items come.
+//! The weights of a whole inventory, computed once: exact, and independent of the order of its items.
 
 use super::{Inventory, rules};
 use crate::{InventoryItemId, Refusal, number};
@@ -15,7 +15,7 @@ pub struct Loads {
 }
 
 impl Loads {
-    /// What the character carries.
+    /// The weight that the character carries.
     ///
     /// # Errors
     /// `unreadable-member` when the weight of an item cannot be read, `weight-not-exact` when the sum has more digits
@@ -24,7 +24,7 @@ impl Loads {
         self.carried.clone()
     }
 
-    /// What lies in an item, whatever it weighs on the outside. 0 for an item that the inventory does not have.
+    /// The weight of the contents of an item, also of a magical one. 0 for an item that the inventory does not have.
     ///
     /// # Errors
     /// As [`carried`](Self::carried).
@@ -80,6 +80,6 @@ impl Loads {
 
 fn plus(one: Pounds, other: Pounds) -> Pounds {
     let (one, other) = (one?, other?);
-    let too_long = || Refusal::new(rules::WEIGHT_NOT_EXACT, "the weights together have more than 28 digits");
+    let too_long = || Refusal::new(rules::WEIGHT_NOT_EXACT, "the sum of the weights has more than 28 digits");
     number::sum(one, other).ok_or_else(too_long)
 }

@@ -1,4 +1,4 @@
-//! What the rules read of an item's `data`.
+//! The members of an item's `data` that the rules read.
 
 use super::InventoryItem;
 use crate::{
@@ -16,7 +16,7 @@ pub const MAX_POUNDS: Decimal = Decimal::from_parts(1_000_000_000, 0, 0, false, 
 pub enum Capacity {
     /// At most this number of pounds.
     Pounds(Decimal),
-    /// It is a container that names no capacity.
+    /// A container without a limit.
     Unlimited,
 }
 
@@ -40,7 +40,7 @@ impl Capacity {
     }
 }
 
-/// What the rules read of an item's `data`.
+/// The members of an item's `data` that the rules read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ItemProperties {
     /// `weight`: of one piece, in pounds. Default: 0.
@@ -49,14 +49,14 @@ pub struct ItemProperties {
     pub total_weight: Decimal,
     /// `capacity`; `None` for an item that is no container.
     pub capacity: Option<Capacity>,
-    /// `is_magical`: the contents of such a container do not weigh on what carries it. Default: false.
+    /// `is_magical`: the contents of such a container add no weight outside. Default: false.
     pub is_magical: bool,
     /// `requires_attunement`: it works only for a character that is attuned to it. Default: false.
     pub requires_attunement: bool,
 }
 
 impl ItemProperties {
-    /// Whether what lies in it weighs on what carries it.
+    /// Whether its contents add weight outside.
     #[must_use]
     pub fn passes_weight_on(&self) -> bool {
         self.capacity.is_some() && !self.is_magical
@@ -64,7 +64,7 @@ impl ItemProperties {
 }
 
 impl InventoryItem {
-    /// What the rules read of its `data`.
+    /// The members of its `data` that the rules read.
     ///
     /// # Errors
     /// `unreadable-member`, which an item that passes [`check`](Self::check) never causes.
@@ -72,7 +72,7 @@ impl InventoryItem {
         let member = |name: &str| Member::of(&self.data, "data", name);
         let weight = member("weight").decimal(MAX_POUNDS)?.unwrap_or(Decimal::ZERO);
         let total_weight = number::product(weight, self.quantity).ok_or_else(|| {
-            let reason = format!("data.weight has too many digits to be taken {} times", self.quantity);
+            let reason = format!("data.weight has too many digits to be multiplied by the quantity, {}", self.quantity);
             Refusal::new(crate::member::UNREADABLE, reason)
         })?;
         let capacity = member("capacity").decimal(MAX_POUNDS)?.map(Capacity::Pounds);
@@ -92,8 +92,7 @@ impl InventoryItem {
         if let Ok(Some(weight)) = weight
             && number::product(weight, self.quantity).is_none()
         {
-            violations
-                .push("data.weight", "must have fewer digits, so that it can be taken as many times as quantity says");
+            violations.push("data.weight", "must have fewer digits, so that weight times quantity is exact");
         }
         let numbers = [weight, capacity].map(|read| read.map(drop));
         let flags = ["requires_attunement", "is_magical"].map(|name| member(name).flag().map(drop));

@@ -1,4 +1,4 @@
-//! Coins. They are kept on the sheet, in `currency`, and counted whole.
+//! Coins. They are whole numbers on the sheet, in `currency`.
 
 use crate::{
     Document, Refusal, Violations,
@@ -8,14 +8,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
-/// The coins, the least first: copper, silver, electrum, gold, platinum.
+/// The kinds of coins, from the lowest value: copper, silver, electrum, gold, platinum.
 pub const COINS: [&str; 5] = ["cp", "sp", "ep", "gp", "pp"];
 /// Maximum number of coins of one kind.
 pub const MAX_COINS: i64 = 1_000_000_000_000;
 
 const CURRENCY: &str = "currency";
 
-/// How many coins of each kind. As a change: how many more, or fewer.
+/// The number of coins of each kind. As a change: the number to add, negative to take away.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Purse(pub BTreeMap<String, i64>);
 
@@ -38,13 +38,13 @@ impl Purse {
         let mut violations = Violations::default();
         for (coin, count) in &self.0 {
             if !COINS.contains(&coin.as_str()) {
-                violations.push(coin.chars().take(100).collect::<String>(), "is not a coin");
+                violations.push(coin.chars().take(100).collect::<String>(), "is not a kind of coin");
             } else if count.unsigned_abs() > MAX_COINS.unsigned_abs() {
                 violations.push(coin.clone(), format!("must be from -{MAX_COINS} to {MAX_COINS}"));
             }
         }
         if self.0.is_empty() {
-            violations.push("", "must name a coin");
+            violations.push("", "must name at least one kind of coin");
         }
         violations
     }
@@ -63,10 +63,10 @@ impl Purse {
             let change = self.0.get(&coin).copied().unwrap_or(0);
             let after = count.saturating_add(change);
             if after < 0 && change < 0 {
-                return Err(Refusal::new("not-enough-coins", format!("there are {count} {coin}")));
+                return Err(Refusal::new("not-enough-coins", format!("the character has {count} {coin}")));
             }
             if after > MAX_COINS && change > 0 {
-                return Err(Refusal::new("too-many-coins", format!("at most {MAX_COINS} {coin} can be kept")));
+                return Err(Refusal::new("too-many-coins", format!("a character can own at most {MAX_COINS} {coin}")));
             }
             put_whole(&mut coins, &coin, after);
         }

@@ -1,4 +1,4 @@
-//! The rules that take more than one item to judge: what a change may leave behind.
+//! The rules over several items, checked on the result of a change.
 
 use super::{Capacity, Inventory, Loads, items::Held};
 use crate::{InventoryItemId, Refusal};
@@ -34,7 +34,7 @@ pub(super) struct Change<'a> {
 }
 
 impl Change<'_> {
-    /// Judges the items of a change on its result. What was wrong before and is not made worse is let be.
+    /// Checks the items of a change on its result. A rule that was broken before and is not broken further is ignored.
     pub(super) fn judge(&self, changed: &[InventoryItemId]) -> Result<(), Refusal> {
         for held in changed.iter().filter_map(|id| self.after.find(*id)) {
             self.judge_item(held)?;
@@ -66,12 +66,12 @@ impl Change<'_> {
         let was_container = before.is_some_and(Held::is_container);
         let holds_something = || self.after.held().any(|inner| inner.item.container == Some(item.id));
         if was_container && !held.is_container() && holds_something() {
-            return Err(Refusal::new("container-not-empty", "something lies in it, so it must stay a container"));
+            return Err(Refusal::new("container-not-empty", "the item is not empty, so it must stay a container"));
         }
         Ok(())
     }
 
-    /// Judges what the changed items lie in, and they themselves as containers.
+    /// Checks the containers of the changed items, and the items themselves as containers.
     pub(super) fn judge_loads(&self, changed: &[InventoryItemId]) -> Result<(), Refusal> {
         let weighs_differently =
             |held: &&Held| self.before.find(held.item.id).is_none_or(|before| !before.weighs_as(held));
@@ -150,7 +150,7 @@ impl Inventory {
     }
 }
 
-/// What is wrong with the container that an item names.
+/// The fault of the container that an item names.
 fn place(inventory: &Inventory, held: &Held) -> Option<Refusal> {
     let container = held.item.container?;
     if container == held.item.id {
@@ -170,7 +170,7 @@ fn place(inventory: &Inventory, held: &Held) -> Option<Refusal> {
 
 fn equipped_in_container(held: &Held) -> Option<Refusal> {
     let broken = held.item.equipped && held.item.container.is_some();
-    broken.then(|| Refusal::new(EQUIPPED_IN_CONTAINER, "an equipped item cannot lie in a container"))
+    broken.then(|| Refusal::new(EQUIPPED_IN_CONTAINER, "an equipped item cannot be in a container"))
 }
 
 fn attunement_not_required(held: &Held) -> Option<Refusal> {
@@ -184,10 +184,10 @@ fn too_many_attuned() -> Refusal {
 }
 
 fn full(holder: &Held, capacity: Decimal, inside: Decimal) -> Refusal {
-    let reason = format!("{} holds {capacity} pounds, and there would be {inside} in it", holder.item.name);
+    let reason = format!("{} holds at most {capacity} pounds, and would hold {inside}", holder.item.name);
     Refusal::new(CONTAINER_FULL, reason)
 }
 
 pub(super) fn cycle() -> Refusal {
-    Refusal::new(CONTAINER_CYCLE, "a container cannot lie in itself, directly or through others")
+    Refusal::new(CONTAINER_CYCLE, "a container cannot be in itself, directly or through other containers")
 }

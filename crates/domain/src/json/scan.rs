@@ -1,10 +1,10 @@
-//! Walks over a text before a parser sees it.
+//! Scans a text before a parser reads it.
 
 use crate::size;
 use std::borrow::Cow;
 
-/// How the names begin with which the parser marks its own values. A member of such a name would be read as something
-/// else than an object, so that no document may have one.
+/// The prefix of names that the parser reserves for its own values. An object with such a member would be parsed as
+/// something else, so no document may have one.
 pub const RESERVED: &str = "$serde_json::private::";
 
 /// Longest path in an error, in Unicode scalar values.
@@ -19,12 +19,12 @@ pub enum ScanError {
     /// More JSON values than allowed.
     #[error("{}", size::too_many_values(*.0))]
     TooMany(usize),
-    /// A member that no object may have.
+    /// A forbidden member.
     #[error("{path}: {reason}")]
     Member {
-        /// Where it is: `data.spells[3].name`. Long paths are cut.
+        /// Its path: `data.spells[3].name`. Long paths are cut.
         path: String,
-        /// What is wrong with it, as a sentence fragment.
+        /// The fault, as a sentence fragment.
         reason: &'static str,
     },
 }
@@ -39,15 +39,15 @@ struct Open {
     is_sorted: bool,
 }
 
-/// Walks over the text once and refuses what a parser would crash on or alter: deep nesting, a member that is there
-/// twice, and names that are [`RESERVED`]; and more than `max_values` values, which the parser would take far more memory
-/// for than the text has bytes. It does not check the syntax: that is the parser's work.
+/// Scans the text once and rejects what a parser would crash on or alter: deep nesting, repeated members, and names
+/// that are [`RESERVED`]; and more than `max_values` values, for which the parser would need far more memory than the
+/// text. It does not check the syntax; the parser does.
 ///
 /// It needs no recursion, time in proportion to the length of the text (and to its logarithm where members are in no
 /// order), and memory of a few bytes for each member name.
 ///
 /// # Errors
-/// [`ScanError`] with the first thing refused.
+/// [`ScanError`] with the first fault.
 pub fn scan(text: &[u8], max_depth: usize, max_values: usize) -> Result<(), ScanError> {
     let mut open: Vec<Open> = Vec::new();
     // Where the names of all open objects begin, the innermost last.
@@ -111,12 +111,12 @@ pub fn scan(text: &[u8], max_depth: usize, max_values: usize) -> Result<(), Scan
     Ok(())
 }
 
-/// What there is to know of the text of one well-formed JSON value without parsing it.
+/// The properties of the text of one well-formed JSON value, found without parsing it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Survey {
     /// How deep it is nested; 0 for a value that is neither an object nor an array.
     pub(crate) depth: usize,
-    /// The number of its values, itself counted.
+    /// The number of its values, including itself.
     pub(crate) values: usize,
     /// Whether a text or a name in it has the character U+0000.
     pub(crate) has_nul: bool,
@@ -124,7 +124,7 @@ pub(crate) struct Survey {
     pub(crate) has_reserved: bool,
 }
 
-/// Walks over a text once, in the time that it takes and without any memory.
+/// Scans a text once, without allocating memory.
 pub(crate) fn survey(text: &[u8]) -> Survey {
     let (mut survey, mut depth, mut at) = (Survey::default(), 0_usize, 0);
     while let Some(&byte) = text.get(at) {
@@ -179,7 +179,7 @@ fn is_in_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'+' | b'.')
 }
 
-/// The length of the rest of the word that goes on at `start`.
+/// The length of the rest of the word that continues at `start`.
 fn word_at(text: &[u8], start: usize) -> usize {
     text.get(start..).unwrap_or_default().iter().take_while(|byte| is_in_word(**byte)).count()
 }
@@ -209,7 +209,7 @@ fn decoded(text: &[u8], start: usize) -> Cow<'_, [u8]> {
     serde_json::from_slice::<String>(quoted).map_or(raw.into(), |name| name.into_bytes().into())
 }
 
-/// A name that is there twice among those that begin at these places.
+/// A repeated name among those that begin at these positions.
 fn twice(text: &[u8], names: &mut [usize]) -> Option<usize> {
     names.sort_unstable_by(|one, other| decoded(text, *one).cmp(&decoded(text, *other)));
     names.windows(2).find_map(|pair| match pair {

@@ -4,25 +4,25 @@ use crate::{Document, Timestamp, Violations, check};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-/// A milestone that was reached, or an achievement.
+/// A milestone or an achievement.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Attainment {
-    /// Identity.
+    /// The unique id.
     pub id: Uuid,
-    /// What it is called.
+    /// The name or title.
     pub title: String,
-    /// What it was.
+    /// The description.
     pub description: String,
-    /// `story`, `quest`, `exploration`, ….
+    /// The type in free text, such as `story`, `quest` or `exploration`.
     pub kind: String,
-    /// When.
+    /// When it was reached or achieved.
     pub achieved_at: Timestamp,
-    /// Everything else.
+    /// Any other data, as a JSON object.
     pub data: Document,
 }
 
 impl Attainment {
-    /// Every rule it breaks by itself.
+    /// Every rule that it breaks on its own.
     #[must_use]
     pub fn check(&self) -> Violations {
         let mut violations = Violations::default();
@@ -34,7 +34,7 @@ impl Attainment {
         violations
     }
 
-    /// As progress keeps it.
+    /// In the form that progress stores.
     #[must_use]
     pub fn into_entry(self) -> Value {
         json!({

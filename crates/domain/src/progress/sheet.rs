@@ -1,4 +1,4 @@
-//! What a sheet says of progress.
+//! Reads progress from a sheet, and writes it back.
 
 use super::{CharacterProgress, level_of, proficiency_bonus};
 use crate::{
@@ -8,19 +8,19 @@ use crate::{
 };
 
 impl CharacterProgress {
-    /// The progress of a character that has none on record: what its sheet says. Missing experience counts as 0, a
-    /// missing level as the one that the experience makes.
+    /// The progress of a character without a stored one, from its sheet. Missing experience counts as 0, a missing
+    /// level as the one that the experience makes.
     ///
     /// # Errors
-    /// `unreadable-member` when the sheet's experience or level is there and is not one.
+    /// `unreadable-member` when the experience or level of the sheet is not a valid number.
     pub fn of_sheet(character: &Character) -> Result<Self, Refusal> {
         let experience = sheet::experience(&character.data)?.unwrap_or(0);
         let level = sheet::level(&character.data)?.unwrap_or_else(|| level_of(experience));
         Ok(Self::new(character.id, experience, level, character.meta.created_at))
     }
 
-    /// The same progress, with experience and level as the sheet says. Acts change both together; where they differ,
-    /// the sheet was edited since, or an earlier version of it was restored, and the sheet counts.
+    /// The same progress, with the experience and level of the sheet. Acts change both together. When they differ, the
+    /// sheet was edited or restored since, and the sheet takes precedence.
     ///
     /// # Errors
     /// As [`of_sheet`](Self::of_sheet).

@@ -41,10 +41,10 @@ impl Default for HttpMetrics {
 impl HttpMetrics {
     /// Shows them in this registry.
     pub fn register(&self, registry: &mut Registry) {
-        registry.register("http_server_requests", "Requests answered", self.requests.clone());
+        registry.register("http_server_requests", "Requests, by method, route and status", self.requests.clone());
         registry.register(
             "http_server_request_duration_seconds",
-            "From the head of the request to the head of the answer",
+            "Time from the head of the request to the head of the response",
             self.durations.clone(),
         );
     }

@@ -1,5 +1,5 @@
-//! Requests without an accepted token: counted, and reported to the log at most once a minute. Many of them mean that
-//! somebody guesses, or that a rotation went wrong.
+//! Requests without an accepted token: counted, and reported to the log at most once a minute. Many of them mean a
+//! guessing attack, or a failed rotation.
 
 use actix_web::{
     Error,
@@ -39,7 +39,7 @@ struct Pause {
 impl Unauthorized {
     /// Shows the metric in this registry.
     pub fn register(&self, registry: &mut Registry) {
-        let help = "Requests answered 401, for want of an accepted token";
+        let help = "Requests without an accepted token, answered 401";
         registry.register("http_server_unauthorized", help, self.count.clone());
     }
 
@@ -99,7 +99,7 @@ impl Pause {
         tracing::warn!(
             requests = std::mem::take(&mut self.held_back),
             peer = self.peer.map(tracing::field::display),
-            "requests were refused for want of an accepted token (401)",
+            "requests without an accepted token were rejected (401)",
         );
     }
 }

@@ -5,7 +5,7 @@ use crate::{RequestContext, Result, act::Decision, unit_of_work::checked};
 use character_domain::{Campaign, CampaignId};
 use character_storage_port::{CampaignQuery, Deleted, Page, PageRequest, Read};
 
-/// What the acts on campaigns are called.
+/// The names of the acts on campaigns.
 const CREATED: &str = "campaign.created";
 const UPDATED: &str = "campaign.updated";
 const DELETED: &str = "campaign.deleted";
@@ -87,7 +87,7 @@ impl CampaignRepository {
             .await
     }
 
-    /// Soft-deletes the live campaign `id`. Characters that take part in it still do.
+    /// Soft-deletes the live campaign `id`. Its characters stay members.
     ///
     /// # Errors
     /// `NotFound` (also when it is deleted already), `PreconditionFailed`, `IdempotencyMismatch`, `Contended`, `Storage`.

@@ -1,5 +1,5 @@
-//! Applying an event, and undoing what it did. Both change the character, so one of two acts at once loses its race
-//! and sees what the other one left.
+//! Applies and reverts an event. Both change the character, so of two concurrent acts one fails with a conflict and
+//! reads the result of the other.
 
 use super::CampaignRepository;
 use crate::{
@@ -15,8 +15,8 @@ use character_storage_port::{CHARACTER_EVENT_APPLIED, CHARACTER_EVENT_REVERTED, 
 use serde_json::json;
 
 impl CampaignRepository {
-    /// Has an event take effect on the sheet; returns its impact. When it has its effect already, nothing changes and
-    /// its present impact is returned.
+    /// Applies an event to the sheet, and returns its impact. When it is applied already, nothing changes and its
+    /// current impact is returned.
     ///
     /// # Errors
     /// `NotFound`, `PreconditionFailed` (of the event), `Refused` by `no-hit-points`, `no-ability-score`,
@@ -45,8 +45,8 @@ impl CampaignRepository {
             .await
     }
 
-    /// Undoes what an event did, on the sheet as it is today; returns its impact, which is then reverted. When it was
-    /// undone already, nothing changes and that impact is returned. The event may be applied anew.
+    /// Reverts an event on the current sheet, and returns its impact. When it was reverted already, nothing changes and
+    /// that impact is returned. The event can be applied again.
     ///
     /// # Errors
     /// `NotFound`, `PreconditionFailed` (of the event), `Refused` by `not-applied` when it never had an effect or
@@ -57,7 +57,8 @@ impl CampaignRepository {
             .act("campaign_event.reverted", request, move |attempt| async move {
                 let Judged { character, event, in_force, reverted } = Judged::read(&attempt, of, id).await?;
                 let Some(impact) = in_force else {
-                    let never = || Refusal::new("not-applied", "the event has no effect that could be undone");
+                    let never =
+                        || Refusal::new("not-applied", "the event is not applied, so there is nothing to revert");
                     return Ok(Decision::Unchanged(reverted.ok_or_else(never)?));
                 };
                 let effect = campaign::revert(&impact, &character.data)?;
@@ -74,13 +75,13 @@ impl CampaignRepository {
     }
 }
 
-/// What an act on an event is judged by.
+/// The rows that an act on an event depends on.
 struct Judged {
     character: Character,
     event: CampaignEvent,
     /// The impact that the event has now.
     in_force: Option<EventImpact>,
-    /// The latest impact that was undone.
+    /// The latest reverted impact.
     reverted: Option<EventImpact>,
 }
 

@@ -60,7 +60,7 @@ impl CampaignRepository {
         self.context.create_row(of, new.id, request, entry_is_its_own, row).await
     }
 
-    /// One page of what this event did, newest first: one impact for each time that it was applied.
+    /// One page of the impacts of this event, newest first: one for each time that it was applied.
     ///
     /// # Errors
     /// `NotFound`, `Invalid` (both filters at once), `Storage`.
@@ -77,7 +77,7 @@ impl CampaignRepository {
         self.impacts(EventImpactQuery { character_id: Some(of), event_id: Some(event), ..query }, page).await
     }
 
-    /// One page of what all events did to this character, newest first.
+    /// One page of the impacts of all events on this character, newest first.
     ///
     /// # Errors
     /// `NotFound` (the character), `Invalid` (both filters at once), `Storage`.

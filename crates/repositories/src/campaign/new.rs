@@ -1,4 +1,4 @@
-//! What a caller says of a new campaign, and of a new event.
+//! The fields of a new campaign and of a new event.
 
 use character_domain::{
     Campaign, CampaignEvent, CampaignEventId, CampaignId, CharacterId, Document, ImpactType, JournalEntryId, Timestamp,
@@ -8,22 +8,22 @@ use character_domain::{
 /// The fields of a campaign that its writer chooses.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NewCampaign {
-    /// Its id; a fresh one when `None`.
+    /// The id; `None`: a new one.
     pub id: Option<CampaignId>,
     /// Its name, 1 to 200 characters.
     pub name: String,
-    /// The setting it is played in.
+    /// The theme: the setting that it is played in.
     pub theme: String,
     /// The user who leads it.
     pub dm_user_id: Option<UserId>,
     /// The name of the user who leads it.
     pub dm_name: Option<String>,
-    /// Everything else.
+    /// Any other data, as a JSON object.
     pub data: Document,
 }
 
 impl NewCampaign {
-    /// A campaign of the default theme that nobody leads yet.
+    /// A campaign of the default theme without a leader.
     #[must_use]
     pub fn new(name: impl Into<String>) -> Self {
         Self {
@@ -51,26 +51,26 @@ impl NewCampaign {
 /// The fields of an event that its writer chooses.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NewCampaignEvent {
-    /// Its id; a fresh one when `None`.
+    /// The id; `None`: a new one.
     pub id: Option<CampaignEventId>,
-    /// The entry of the character's journal that tells of it.
+    /// The id of the entry about it in the journal of the character.
     pub journal_entry_id: Option<JournalEntryId>,
-    /// `combat`, `training`, `death`, ….
+    /// The type in free text, such as `combat`, `training` or `death`.
     pub event_type: String,
-    /// The particulars: `ability`, `damage_type`, `reason`, ….
+    /// Details, such as `ability`, `damage_type` or `reason`.
     pub event_data: Document,
     /// What it changes.
     pub impact_type: ImpactType,
-    /// By how much, up or down.
+    /// The amount of the change; negative for a loss.
     pub impact_magnitude: i64,
-    /// When it happened; now when `None`.
+    /// When it happened; `None`: now.
     pub timestamp: Option<Timestamp>,
-    /// Everything else.
+    /// Any other data, as a JSON object.
     pub data: Document,
 }
 
 impl NewCampaignEvent {
-    /// An event that changes so much of this, with nothing special about it.
+    /// An event with this impact and otherwise default values.
     #[must_use]
     pub fn new(impact_type: ImpactType, impact_magnitude: i64) -> Self {
         Self {

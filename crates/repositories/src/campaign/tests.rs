@@ -410,7 +410,7 @@ async fn every_refusal_to_revert_says_why_and_commits_nothing() {
             experience.clone(),
             json!({ "experience_points": 499 }),
             None,
-            "there are 499 experience points, and 500 were to go",
+            "the character has 499 experience points, fewer than the 500 to subtract",
         ),
         (experience, sheet(), Some("amount"), "impact_data.amount is missing"),
         (strength(2), json!({}), None, "the sheet has no score for strength today"),

@@ -1,4 +1,4 @@
-//! Many new characters at once: all or none, or each on its own.
+//! Bulk creation of characters: all or none, or each on its own.
 
 use super::{CharacterRepository, NewCharacter, with_creation};
 use crate::{

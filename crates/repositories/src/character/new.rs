@@ -1,4 +1,4 @@
-//! What a caller says of a character that is to be.
+//! The fields of a new character.
 
 use super::StatedParent;
 use character_domain::{
@@ -9,21 +9,21 @@ use serde::Serialize;
 /// The fields of a character that its writer chooses.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct NewCharacter {
-    /// Its id; a fresh one when `None`.
+    /// The id; `None`: a new one.
     pub id: Option<CharacterId>,
-    /// What the writer states of the character that this one grew out of.
+    /// The predecessor that the writer states.
     pub parent: StatedParent,
-    /// The setting it is played in.
+    /// The theme: the setting that it is played in.
     pub theme: String,
-    /// What it is called.
+    /// The name or title.
     pub name: String,
-    /// Who plays it.
+    /// The user who plays it.
     pub user_id: UserId,
-    /// The campaign it takes part in.
+    /// The campaign that the character takes part in.
     pub campaign_id: Option<CampaignId>,
     /// The sheet.
     pub data: Document,
-    /// Whether it is in play.
+    /// Whether the character is in play.
     pub is_active: bool,
 }
 
@@ -43,7 +43,7 @@ impl NewCharacter {
         }
     }
 
-    /// Every rule that it breaks by itself as a new character.
+    /// Every rule that it breaks on its own as a new character.
     #[must_use]
     pub fn check(&self) -> Violations {
         let mut violations = self.check_fields();

@@ -1,4 +1,4 @@
-//! What a writer states of the character that another one grew out of.
+//! The predecessor that a writer states for a character.
 
 use character_domain::{CharacterId, Violations};
 use serde::Serialize;
@@ -19,7 +19,7 @@ impl StatedParent {
     pub(super) fn check(self, stored: Option<CharacterId>) -> Violations {
         match self {
             Self::Stated(stated) if stated != stored => {
-                Violations::one("parent_id", "is set by a change of theme only")
+                Violations::one("parent_id", "can only be set by a change of theme")
             }
             Self::Stated(_) | Self::Unstated => Violations::default(),
         }

@@ -406,7 +406,7 @@ async fn an_atomic_bulk_tells_every_fault_by_its_place_and_makes_none() {
             "characters[6].parent_id",
         ]
     );
-    assert!(violations.to_string().contains("is given twice"));
+    assert!(violations.to_string().contains("occurs twice in the request"));
     assert_eq!(events(&storage).await.len(), 1);
 }
 

@@ -1,4 +1,4 @@
-//! What lies between two versions.
+//! The difference between two versions.
 
 use super::{EvolutionRepository, lineage::Lineage};
 use crate::{RepositoryError, RequestContext, Result};
@@ -6,19 +6,19 @@ use character_domain::{CharacterId, CharacterVersion, CharacterVersionId, versio
 use character_storage_port::{Deleted, EntityKind, StorageExt};
 use serde_json::Value;
 
-/// Two versions, and the JSON Patch (RFC 6902) that makes the sheet of the one that of the other.
+/// Two versions, and the JSON Patch (RFC 6902) that turns the first sheet into the second.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Comparison {
-    /// The one.
+    /// The first version.
     pub from: CharacterVersion,
-    /// The other.
+    /// The second version.
     pub to: CharacterVersion,
-    /// The way from the one to the other.
+    /// The patch from the first to the second.
     pub changes: Vec<Value>,
 }
 
 impl EvolutionRepository {
-    /// Compares two versions of this character, or of those that it grew out of or into.
+    /// Compares two versions of this character, its predecessors or its successors.
     ///
     /// # Errors
     /// `NotFound`, `Storage`.

@@ -1,4 +1,4 @@
-//! How the characters of a lineage and their items hang together.
+//! The graph of a lineage: its characters and their items.
 
 use super::{
     EvolutionRepository,
@@ -14,18 +14,18 @@ use uuid::Uuid;
 /// The maximum number of items in one graph.
 pub const MAX_GRAPH_ITEMS: usize = 2_000;
 
-/// The characters of a lineage, oldest first, each followed by its items, oldest first; and what ties them.
+/// The characters of a lineage, oldest first, each followed by its items, oldest first; and the edges between them.
 #[derive(Clone, Debug, PartialEq)]
 pub struct VersionGraph {
-    /// What there is.
+    /// The nodes.
     pub nodes: Vec<GraphNode>,
-    /// What ties it; both ends are among the nodes.
+    /// The edges; both ends are among the nodes.
     pub edges: Vec<GraphEdge>,
-    /// Whether that is all; a graph that grows too large is cut.
+    /// Whether the graph is complete; a graph that is too large is cut.
     pub complete: bool,
 }
 
-/// What a node stands for.
+/// The kind of a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum NodeKind {
@@ -38,47 +38,47 @@ pub enum NodeKind {
 /// A character or an item.
 #[derive(Clone, Debug, PartialEq)]
 pub struct GraphNode {
-    /// Its id.
+    /// The id of the character or item.
     pub id: Uuid,
-    /// What it is.
+    /// The kind.
     pub kind: NodeKind,
-    /// What it is called.
+    /// The name or title.
     pub name: String,
-    /// The setting it belongs to.
+    /// The theme: the setting that it belongs to.
     pub theme: String,
-    /// Whose it is; a character is its own.
+    /// The character that owns it; for a character, itself.
     pub character_id: CharacterId,
     /// Whether it is soft-deleted.
     pub deleted: bool,
 }
 
-/// How two nodes are tied.
+/// The kind of an edge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EdgeKind {
-    /// From a character to the one it grew out of.
+    /// From a character to its predecessor.
     Parent,
-    /// From an item to the one it was at first.
+    /// From an item to its original.
     Root,
     /// From a character to an item that it wears or holds.
     Equipped,
-    /// From a character to an item that came to be with it.
+    /// From a character to an item that was created for it.
     Created,
 }
 
-/// A tie between two nodes.
+/// An edge between two nodes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct GraphEdge {
-    /// How.
+    /// The kind of the edge.
     pub kind: EdgeKind,
-    /// From here.
+    /// The node where it starts.
     pub from: Uuid,
-    /// To there.
+    /// The node where it ends.
     pub to: Uuid,
 }
 
 impl EvolutionRepository {
-    /// The graph of this character, of those that it grew out of and into, and of all their items.
+    /// The graph of this character, its predecessors and successors, and all their items.
     ///
     /// # Errors
     /// `NotFound` (the character), `Storage`.
@@ -101,7 +101,8 @@ impl EvolutionRepository {
         Ok(VersionGraph { complete, ..graph })
     }
 
-    /// The items of a character, deleted ones too, oldest first; when there are more than `most`, one more than that.
+    /// The items of a character, including deleted ones, oldest first; when there are more than `most`, one more than
+    /// that.
     async fn items_of(&self, character: CharacterId, most: usize) -> Result<Vec<Item>> {
         let query = InventoryItemQuery {
             character_id: Some(character),
@@ -123,7 +124,7 @@ impl EvolutionRepository {
     }
 }
 
-/// What a graph shows of an item, without its documents, each of which may be a megabyte large.
+/// The fields of an item in a graph, without its documents, each of which may have a megabyte.
 struct Item {
     id: InventoryItemId,
     character_id: CharacterId,

@@ -1,4 +1,4 @@
-//! The characters that one character grew out of and into, by their changes of theme.
+//! The lineage of a character: its predecessors and successors by changes of theme.
 
 use crate::{Result, StorageContext};
 use character_domain::{Character, CharacterId, Timestamp};
@@ -26,11 +26,11 @@ impl From<Character> for Relative {
     }
 }
 
-/// Characters that grew out of each other, deleted ones too, oldest first.
+/// The characters of a lineage, including deleted ones, oldest first.
 #[derive(Clone, Debug)]
 pub(super) struct Lineage {
     pub(super) characters: Vec<Relative>,
-    /// Whether these are all.
+    /// Whether the list is complete.
     pub(super) complete: bool,
 }
 
@@ -39,7 +39,7 @@ impl Lineage {
         self.characters.iter().any(|character| character.id == id)
     }
 
-    /// Where a character came from first: a client may name any parent, so the walk counts its steps.
+    /// The first character of a lineage. A client may name any parent, so the walk counts its steps.
     pub(super) async fn of(context: &StorageContext, id: CharacterId, deleted: Deleted) -> Result<Self> {
         let storage = context.storage();
         let first = Relative::from(context.character(id, deleted).await?);

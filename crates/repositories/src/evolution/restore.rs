@@ -1,4 +1,4 @@
-//! Making the state of an earlier version that of today.
+//! Restores the state of an earlier version.
 
 use super::{EvolutionRepository, versions_of};
 use crate::{RepositoryError, RequestContext, Result, act::Attempt, unit_of_work::UnitOfWork};
@@ -14,24 +14,24 @@ use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
 
-/// What the record of versions calls this act.
+/// The name of this act in the record of versions.
 pub(super) const RESTORED: &str = "character.version_restored";
 
-/// The maximum number of rows that an answer names as not restored.
+/// The maximum number of rows in the list of rows that are not restored.
 pub const MAX_NOT_RESTORED: usize = 1_000;
 
 /// A character whose state is that of an earlier version.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct VersionRestored {
-    /// The character afterwards.
+    /// The character after the restore.
     pub character: Character,
-    /// The rows that acts since that version changed and that are not restored, at most [`MAX_NOT_RESTORED`].
+    /// The rows that changed since that version and are not restored, at most [`MAX_NOT_RESTORED`].
     pub not_restored: Vec<UnrestoredRow>,
     /// The number of all such rows.
     pub not_restored_total: usize,
 }
 
-/// A row that a restored version changed and that stays as it is.
+/// A row that changed since the restored version and that stays unchanged.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct UnrestoredRow {
     /// The kind of row: `inventory_item`.
@@ -41,12 +41,12 @@ pub struct UnrestoredRow {
 }
 
 impl EvolutionRepository {
-    /// Makes the state of an earlier version that of today, as a new version on top. Nothing is erased. What says where
-    /// the character comes from, and whether it is deleted, stays.
+    /// Restores the state of an earlier version, as a new version. Nothing is erased. The origin of the character, and
+    /// whether it is deleted, stay unchanged.
     ///
-    /// Effects of campaign events are part of the sheet, so they go with it: an event that was applied since is no
-    /// longer applied, and one that was reverted since is applied again. Every other row that acts since then changed
-    /// (items, journal, progress) stays unchanged, and the answer names it.
+    /// Effects of campaign events are part of the sheet, so they follow it: an event that was applied since is no
+    /// longer applied, and one that was reverted since is applied again. Every other row that changed since (items,
+    /// journal, progress) stays unchanged, and the result lists it.
     ///
     /// # Errors
     /// `NotFound`, `PreconditionFailed` (of the character), `IdempotencyMismatch`, `Contended`, `Storage`.
@@ -76,7 +76,7 @@ impl EvolutionRepository {
     }
 }
 
-/// What acts changed after a version, apart from the character itself.
+/// The changes after a version, without those of the character itself.
 struct Since {
     /// Of each impact, whether it was created, and how often it was reverted or took effect again.
     impacts: BTreeMap<EventImpactId, Toggles>,
@@ -114,7 +114,7 @@ impl Since {
         }
     }
 
-    /// Gives each impact the standing that it had at the version, since the sheet has its effect again, or no longer.
+    /// Gives each impact the state that it had at the version, because the sheet has its effect again, or no longer.
     async fn settle_events(&self, attempt: &Attempt, work: &mut UnitOfWork) -> Result<()> {
         let at = work.changes.at;
         let mut applied: BTreeMap<CampaignEventId, bool> = BTreeMap::new();

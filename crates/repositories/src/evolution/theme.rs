@@ -1,5 +1,5 @@
-//! A character goes on in another theme, as a new character: its journal goes with it, its items are adapted, and the
-//! old row stays as it was.
+//! The change of theme: a new character continues the old one. The journal moves to it, its items are adapted, and the
+//! old row stays unchanged.
 
 mod carried;
 mod equipment;
@@ -24,54 +24,54 @@ use uuid::Uuid;
 /// The old character, its version, the new one and its first version.
 const OWN_WRITES: usize = 4;
 
-/// What becomes of an item when its character changes theme.
+/// How an item changes with the theme of its character.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Transition {
-    /// It is again what it was when it was first in the new theme, or else what it was at first.
+    /// It returns to its first state in the new theme, or else to its original state.
     ThemeReset,
-    /// It is taken over into the new theme.
+    /// It is adapted to the new theme.
     AdaptNew,
-    /// It stays what it is.
+    /// It stays unchanged.
     #[default]
     KeepCurrent,
 }
 
-/// What becomes of one item.
+/// How one item changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct EquipmentTransition {
-    /// Which.
+    /// The id of the item.
     pub equipment_id: InventoryItemId,
-    /// What becomes of it.
+    /// Its change.
     pub transition: Transition,
 }
 
-/// A change of theme, as it is asked for.
+/// A requested change of theme.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ThemeTransition {
-    /// The theme to be.
+    /// The new theme.
     pub new_theme: String,
     /// The chapter of the campaign in which it happens.
     pub chapter_id: Option<Uuid>,
-    /// What becomes of the items; those that are not named stay what they are.
+    /// The changes of items; items that are not listed stay unchanged.
     pub equipment_transitions: Vec<EquipmentTransition>,
 }
 
-/// A change of theme that was made.
+/// The result of a change of theme.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ThemeChange {
     /// The new character.
     pub character: Character,
-    /// Its items, in the order in which the old ones came to be.
+    /// Its items, in the order in which the old ones were created.
     pub items: Vec<InventoryItem>,
 }
 
 impl EvolutionRepository {
-    /// Has a character go on in another theme, as a new one whose `parent_id` it is.
+    /// Continues a character in another theme, as a new one whose `parent_id` is the old one.
     ///
     /// # Errors
-    /// `NotFound`, `PreconditionFailed`, `Invalid`, `Refused` (by `too-many-rows`, or a rule of the inventory that an
-    /// item would break as what it was), `IdempotencyMismatch`, `Contended`, `Storage`.
+    /// `NotFound`, `PreconditionFailed`, `Invalid`, `Refused` (by `too-many-rows`, or a rule of the inventory that a
+    /// reset item would break), `IdempotencyMismatch`, `Contended`, `Storage`.
     #[tracing::instrument(name = "evolution.change_theme", level = "debug", skip_all)]
     pub async fn change_theme(
         &self,
@@ -133,7 +133,7 @@ impl EvolutionRepository {
 }
 
 impl ThemeTransition {
-    /// What becomes of each item that is named, when all that is asked for can be.
+    /// The change of each listed item, when all of them are possible.
     fn judge(&self, old: &Character, items: &[InventoryItem]) -> Result<HashMap<InventoryItemId, Transition>> {
         let renamed = Character { theme: self.new_theme.clone(), ..old.clone() };
         let mut faults = Violations::default();

@@ -10,29 +10,29 @@ use character_domain::{CharacterId, CharacterVersion, CharacterVersionId, Revisi
 use character_storage_port::{Cursor, Deleted, Limit, MAX_PAGE_BYTES, Page, PageRequest, Store};
 use std::cmp::Ordering;
 
-/// The maximum number of versions that are read at once, since each comes with a whole state.
+/// The maximum number of versions that are read together, because each has a whole state.
 const AT_ONCE: u32 = 100;
 
-/// A version as a node of the tree: all but its state and its changes.
+/// A version as a node of the tree: without its state and its changes.
 #[derive(Clone, Debug, PartialEq)]
 pub struct VersionNode {
-    /// Identity.
+    /// The unique id.
     pub id: CharacterVersionId,
-    /// The version it grew out of.
+    /// The previous version.
     pub parent_id: Option<CharacterVersionId>,
-    /// Whose it is.
+    /// The character that owns it.
     pub character_id: CharacterId,
-    /// The revision that the character had.
+    /// The revision of the character in this version.
     pub number: Revision,
-    /// Which act made it.
+    /// The operation that created it, such as `character.updated`.
     pub reason: String,
-    /// Who did that.
+    /// The author: the `X-User-Id` of the request.
     pub author: Option<String>,
-    /// What somebody called it.
+    /// The label that a user gave it.
     pub label: Option<String>,
-    /// The version whose state it brought back.
+    /// The version whose state it restored.
     pub restored_from: Option<CharacterVersionId>,
-    /// When it came to be.
+    /// When it was created, UTC.
     pub created_at: Timestamp,
 }
 
@@ -58,10 +58,10 @@ impl VersionNode {
     }
 }
 
-/// How much of the versions of one character was read.
+/// How far the versions of one character were read.
 struct Part {
     of: CharacterId,
-    /// The place of the last version read, or where the page starts. Every unread version comes behind it.
+    /// The position of the last read version, or the start of the page. Every unread version follows it.
     read_to: Option<Cursor>,
     is_whole: bool,
 }
@@ -75,15 +75,15 @@ impl Part {
         }
     }
 
-    /// Whether every unread version comes behind this one.
+    /// Whether every unread version follows this one.
     fn is_behind(&self, node: &VersionNode) -> bool {
         self.read_to.as_ref().is_some_and(|read_to| node.place().compare(read_to).is_le())
     }
 }
 
 impl EvolutionRepository {
-    /// One page of the versions of this character and of those that it grew out of and into, newest first. Each version is
-    /// read with its whole state, so a page of large sheets holds fewer than `limit` and has a next one.
+    /// One page of the versions of this character, its predecessors and its successors, newest first. Each version is
+    /// read with its whole state, so a page of large sheets has fewer than `limit` and is followed by another one.
     ///
     /// # Errors
     /// `NotFound` (the character), `Storage`.
@@ -128,7 +128,7 @@ impl EvolutionRepository {
     }
 }
 
-/// The length of the JSON text of what is large of a version.
+/// The length of the JSON text of the large parts of a version.
 fn length(version: &CharacterVersion) -> usize {
     let data = version.state.data.0.text().map_or(0, |text| text.get().len());
     data + size::within(usize::MAX, &version.changes).unwrap_or(0)

@@ -1,4 +1,4 @@
-//! Many new items at once: all or none, or each on its own. Both are one act, with one version.
+//! Bulk creation of items: all or none, or each on its own. Both are one act, with one version.
 
 use super::{CREATED, InventoryRepository, NewItem, add, belongings, report};
 use crate::{
@@ -10,7 +10,7 @@ use character_domain::{CharacterId, InventoryItem, Violations};
 use character_storage_port::Entity;
 
 impl InventoryRepository {
-    /// Stores many new items. An item may lie in a container that comes before it. An `Err` among `new` is what is wrong
+    /// Stores many new items. An item may be in a container that precedes it. An `Err` among `new` is what is wrong
     /// with one that could not be read; it is refused in its place.
     ///
     /// # Errors

@@ -1,4 +1,4 @@
-//! Coins. They are kept on the sheet, in `currency`.
+//! Use cases of coins. They are on the sheet, in `currency`.
 
 use super::InventoryRepository;
 use crate::{RepositoryError, RequestContext, Result};
@@ -16,7 +16,7 @@ impl InventoryRepository {
         self.context.get(of, request).await
     }
 
-    /// Adds coins, or takes them away, all kinds at once; returns the character with its coins afterwards.
+    /// Adds or takes away coins of all kinds at once; returns the character after the change.
     ///
     /// # Errors
     /// `NotFound`, `PreconditionFailed` (of the character), `Invalid`, `Refused` by `not-enough-coins`,

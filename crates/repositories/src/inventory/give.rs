@@ -13,24 +13,24 @@ use character_storage_port::{CHARACTER_INVENTORY_CHANGED, Entity, EntityKind, Tr
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-/// What the record of versions calls these acts, on either side.
+/// The names of these acts in the record of versions, on either side.
 const GIVEN: &str = "inventory.given";
 const RECEIVED: &str = "inventory.received";
 /// The characters and their versions.
 const OWN_WRITES: usize = 4;
 
-/// An item that changed hands.
+/// The result of giving an item.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Given {
     /// The item of the receiver: in no container, not equipped, not attuned.
     pub item: InventoryItem,
-    /// What is left to the giver, when it gave a part.
+    /// The rest that the giver keeps, when it gave a part.
     pub remaining: Option<InventoryItem>,
 }
 
 impl InventoryRepository {
-    /// Gives an item, or `quantity` pieces of it, to another character. A container goes with all that lies in it; a part
-    /// of several containers goes empty. Nothing that is given stays equipped or attuned.
+    /// Gives an item, or `quantity` pieces of it, to another character. A container goes with its contents; a part of
+    /// several containers goes empty. Nothing that is given stays equipped or attuned.
     ///
     /// # Errors
     /// `NotFound` (the character or the item), `PreconditionFailed` (of the item), `Invalid` (`to` is the giver or no
@@ -54,7 +54,7 @@ impl InventoryRepository {
                     return Err(RepositoryError::Invalid(Violations::one("quantity", "must be at least 1")));
                 }
                 if quantity.is_some_and(|quantity| quantity > item.quantity) {
-                    let reason = format!("there are {} of it", item.quantity);
+                    let reason = format!("the quantity of the item is {}, fewer than requested", item.quantity);
                     return Err(Refusal::new("not-enough-items", reason).into());
                 }
                 let given = match quantity.filter(|quantity| *quantity < item.quantity) {
@@ -94,7 +94,7 @@ impl InventoryRepository {
             .await
     }
 
-    /// Gives coins to another character; returns the giver with its coins afterwards.
+    /// Gives coins to another character; returns the giver after the change.
     ///
     /// # Errors
     /// `NotFound`, `PreconditionFailed` (of the giver), `Invalid` (`to` is the giver or no live character, a number of
@@ -128,7 +128,7 @@ impl InventoryRepository {
     }
 }
 
-/// The item as it is with its new owner.
+/// The item of the new owner.
 fn handed_over(item: &InventoryItem, to: CharacterId) -> InventoryItem {
     let attunement = if item.attunement.counts() { Attunement::None } else { item.attunement };
     InventoryItem { character_id: to, container: None, equipped: false, attunement, ..item.clone() }

@@ -1,4 +1,4 @@
-//! What a caller says of an item that is to be.
+//! The fields of a new item.
 
 use character_domain::{Attunement, Character, Document, InventoryItem, InventoryItemId, Meta, Timestamp};
 use serde::Serialize;
@@ -6,30 +6,30 @@ use serde::Serialize;
 /// The fields of an item that its writer chooses.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct NewItem {
-    /// Its id; a fresh one when `None`.
+    /// The id; `None`: a new one.
     pub id: Option<InventoryItemId>,
     /// The setting it belongs to; that of its character when `None`.
     pub theme: Option<String>,
-    /// What it is called.
+    /// The name or title.
     pub name: String,
-    /// `weapon`, `armor`, `container`, ….
+    /// The type in free text, such as `weapon`, `armor` or `container`.
     pub item_type: String,
-    /// How many.
+    /// The number of pieces.
     pub quantity: i64,
-    /// Whether it is worn or held.
+    /// Whether the character wears or holds it.
     pub equipped: bool,
-    /// The tie to its character.
+    /// The attunement to its character.
     pub attunement: Attunement,
-    /// The item it lies in.
+    /// The container that it is in.
     pub container: Option<InventoryItemId>,
-    /// What somebody wrote down about it.
+    /// Notes in free text.
     pub notes: Option<String>,
     /// Everything else, and what the rules read: `weight`, `capacity`, `requires_attunement`, `is_magical`.
     pub data: Document,
 }
 
 impl NewItem {
-    /// One item, carried, with nothing special about it.
+    /// One item with default values.
     #[must_use]
     pub fn new(name: impl Into<String>) -> Self {
         Self {

@@ -1,4 +1,4 @@
-//! What a character carries.
+//! The weight that a character carries.
 
 use super::InventoryRepository;
 use crate::{RequestContext, Result};
@@ -9,32 +9,32 @@ use character_domain::{
 };
 use character_storage_port::InventoryItemQuery;
 
-/// What a character carries, in pounds.
+/// The weight that a character carries, in pounds.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Load {
-    /// All of it.
+    /// The total weight.
     pub carried: Decimal,
-    /// How much it can carry; `None` when the sheet names no strength.
+    /// The maximum weight; `None` when the sheet has no strength.
     pub capacity: Option<Decimal>,
-    /// Each container.
+    /// The contents of each container.
     pub containers: Vec<ContainerLoad>,
 }
 
-/// What lies in a container, in pounds.
+/// The weight of the contents of a container, in pounds.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ContainerLoad {
-    /// Which.
+    /// The id of the container.
     pub id: InventoryItemId,
-    /// What it is called.
+    /// The name or title.
     pub name: String,
-    /// What lies in it.
+    /// The weight of its contents.
     pub contents: Decimal,
-    /// How much it holds; `None` when it says nothing of a limit.
+    /// The maximum weight of its contents; `None` for no limit.
     pub capacity: Option<Decimal>,
 }
 
 impl InventoryRepository {
-    /// What the character carries.
+    /// Computes the weight that the character carries.
     ///
     /// # Errors
     /// `NotFound`, `PreconditionFailed` (of the character), `Refused` by `unreadable-member`, `weight-not-exact` or

@@ -1,4 +1,4 @@
-//! Many new entries at once: all or none, or each on its own. Both are one transaction.
+//! Bulk creation of entries: all or none, or each on its own. Both are one transaction.
 
 use super::{JournalRepository, NewJournalEntry};
 use crate::{

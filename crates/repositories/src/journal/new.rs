@@ -1,4 +1,4 @@
-//! What a caller says of what is to be in a journal.
+//! The fields of new journal entries and records.
 
 use character_domain::{
     CharacterId, Document, ExperienceEntry, ExperienceEntryId, JournalEntry, JournalEntryId, Meta, NpcRelationship,
@@ -11,34 +11,34 @@ use uuid::Uuid;
 /// The fields of a journal entry that its writer chooses.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct NewJournalEntry {
-    /// Its id; a fresh one when `None`.
+    /// The id; `None`: a new one.
     pub id: Option<JournalEntryId>,
-    /// `session`, `milestone`, `note`, `downtime`, ….
+    /// The type in free text, such as `session`, `milestone`, `note` or `downtime`.
     pub entry_type: String,
-    /// When it happened; now when `None`.
+    /// When it happened; `None`: now.
     pub timestamp: Option<Timestamp>,
-    /// Its title.
+    /// The title.
     pub title: String,
-    /// Its text.
+    /// The text.
     pub content: String,
-    /// Words to find it by; no commas in them.
+    /// Tags to find it by, without commas.
     pub tags: Vec<String>,
-    /// The number of the session it tells of.
+    /// The number of the session that it is about.
     pub session_number: Option<i64>,
     /// When that session was played.
     pub session_date: Option<Timestamp>,
-    /// Who led that session.
+    /// The name of the user who led that session.
     pub dm_name: Option<String>,
-    /// What that session was about.
+    /// A summary of that session.
     pub session_summary: Option<String>,
-    /// Whether it counts.
+    /// Whether the entry is active.
     pub is_active: bool,
-    /// Everything else.
+    /// Any other data, as a JSON object.
     pub data: Document,
 }
 
 impl NewJournalEntry {
-    /// A note of now, without text.
+    /// A note of the current time, without text.
     #[must_use]
     pub fn new(title: impl Into<String>) -> Self {
         Self {
@@ -80,24 +80,24 @@ impl NewJournalEntry {
 /// The fields of an experience entry that its writer chooses.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct NewExperienceEntry {
-    /// Its id; a fresh one when `None`.
+    /// The id; `None`: a new one.
     pub id: Option<ExperienceEntryId>,
-    /// How much was won.
+    /// The amount of experience.
     pub amount: i64,
-    /// `combat`, `story`, ….
+    /// The source in free text, such as `combat` or `story`.
     pub source: String,
-    /// What for.
+    /// The reason in free text.
     pub reason: String,
-    /// When; now when `None`.
+    /// When it happened; `None`: now.
     pub timestamp: Option<Timestamp>,
-    /// The session, in the words of whoever counts sessions.
+    /// The id of the session, as the client counts sessions.
     pub session_id: Option<Uuid>,
-    /// Everything else.
+    /// Any other data, as a JSON object.
     pub data: Document,
 }
 
 impl NewExperienceEntry {
-    /// So much, for a story, now.
+    /// This amount, with source `story`, now.
     #[must_use]
     pub fn new(amount: i64) -> Self {
         Self {
@@ -130,28 +130,28 @@ impl NewExperienceEntry {
 /// The fields of a quest that its writer chooses.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct NewQuest {
-    /// Its id; a fresh one when `None`.
+    /// The id; `None`: a new one.
     pub id: Option<QuestId>,
-    /// What it is called.
+    /// The name or title.
     pub title: String,
-    /// What is to be done.
+    /// The task, in free text.
     pub description: String,
-    /// How it stands.
+    /// The status.
     pub status: QuestStatus,
-    /// How much it matters.
+    /// The importance.
     pub importance: QuestImportance,
-    /// Who gave it.
+    /// The name of the one who assigned the quest.
     pub assigned_by: Option<String>,
-    /// What there is to win.
+    /// The rewards.
     pub rewards: Document,
-    /// The steps, oldest first: any JSON.
+    /// The steps, oldest first, each any JSON value.
     pub progress: Vec<Value>,
-    /// Everything else.
+    /// Any other data, as a JSON object.
     pub data: Document,
 }
 
 impl NewQuest {
-    /// An active quest that matters as most do.
+    /// An active quest of normal importance.
     #[must_use]
     pub fn new(title: impl Into<String>) -> Self {
         Self {
@@ -188,21 +188,21 @@ impl NewQuest {
 /// The fields of a relationship that its writer chooses.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct NewNpcRelationship {
-    /// Its id; a fresh one when `None`.
+    /// The id; `None`: a new one.
     pub id: Option<NpcRelationshipId>,
-    /// The other one, where somebody keeps a register of them.
+    /// The id of the NPC, when it has one.
     pub npc_id: Option<Uuid>,
-    /// What the other one is called.
+    /// The name of the NPC.
     pub npc_name: String,
-    /// `friend`, `rival`, ….
+    /// The type in free text, such as `friend` or `rival`.
     pub relationship_type: String,
-    /// How they stand: -100 to 100.
+    /// The standing, -100 to 100.
     pub standing: i64,
-    /// What somebody wrote down about it.
+    /// Notes in free text.
     pub notes: Option<String>,
     /// When they last met.
     pub last_interaction: Option<Timestamp>,
-    /// Everything else.
+    /// Any other data, as a JSON object.
     pub data: Document,
 }
 

@@ -13,7 +13,7 @@ pub trait JournalRecord: Owned {
     fn journal_entry_id(&self) -> JournalEntryId;
     /// The id that the writer of a new one chose, if any.
     fn chosen_id(new: &Self::New) -> Option<Self::Id>;
-    /// A new one.
+    /// Creates a new one.
     fn new_under(entry: JournalEntryId, of: CharacterId, new: Self::New, at: Timestamp) -> Self;
     /// This state of the row that `current` is, which keeps what no writer may change.
     #[must_use]

@@ -1,4 +1,4 @@
-//! Reaching milestones, and achieving things.
+//! Records milestones and achievements.
 
 use super::ProgressRepository;
 use crate::{RepositoryError, RequestContext, Result};
@@ -8,23 +8,23 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-/// A milestone or an achievement to be.
+/// A new milestone or achievement.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct NewAttainment {
-    /// What it is called.
+    /// The name or title.
     pub title: String,
-    /// What it was.
+    /// The description.
     pub description: String,
-    /// `story`, `quest`, `exploration`, ….
+    /// The type in free text, such as `story`, `quest` or `exploration`.
     pub kind: String,
-    /// When; now when `None`.
+    /// When it happened; `None`: now.
     pub achieved_at: Option<Timestamp>,
-    /// Everything else.
+    /// Any other data, as a JSON object.
     pub data: Document,
 }
 
 impl NewAttainment {
-    /// Part of a story, with nothing special about it.
+    /// Type `story`, with default values.
     #[must_use]
     pub fn new(title: impl Into<String>) -> Self {
         Self {
@@ -53,7 +53,7 @@ impl NewAttainment {
 pub struct Attained {
     /// As the progress keeps it: `id`, `title`, `description`, `type`, `achieved_at`, `data`.
     pub entry: Value,
-    /// The revision of the character afterwards.
+    /// The revision of the character after the change.
     pub revision: Revision,
 }
 
@@ -80,7 +80,7 @@ impl Kind {
 }
 
 impl ProgressRepository {
-    /// Records that a milestone was reached.
+    /// Records a milestone.
     ///
     /// # Errors
     /// `NotFound`, `PreconditionFailed` (of the character), `Invalid`, `IdempotencyMismatch`, `Contended`, `Storage`.
@@ -94,10 +94,11 @@ impl ProgressRepository {
         self.attain(Kind::Milestone, of, new, request).await
     }
 
-    /// Records that something was achieved.
+    /// Records an achievement.
     ///
     /// # Errors
-    /// As [`add_milestone`](Self::add_milestone); `Refused` by `achievement-exists` when there is one of this title.
+    /// As [`add_milestone`](Self::add_milestone); `Refused` by `achievement-exists` when the character already has an
+    /// achievement with this title.
     #[tracing::instrument(name = "progress.add_achievement", level = "debug", skip_all)]
     pub async fn add_achievement(
         &self,

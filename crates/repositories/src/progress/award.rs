@@ -1,4 +1,4 @@
-//! Winning experience.
+//! Awards experience.
 
 use super::ProgressRepository;
 use crate::{RepositoryError, RequestContext, Result, act::Attempt};
@@ -10,45 +10,45 @@ use character_storage_port::{Deleted, EntityKind};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-/// Experience to be won.
+/// An award of experience.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Award {
-    /// How much: at least 1.
+    /// The amount, at least 1.
     pub amount: i64,
-    /// `combat`, `story`, ….
+    /// The source in free text, such as `combat` or `story`.
     pub source: String,
-    /// What for.
+    /// The reason in free text.
     pub reason: String,
-    /// The journal entry that tells of it; a new one when `None`.
+    /// The journal entry about it; `None`: a new one.
     pub journal_entry_id: Option<JournalEntryId>,
-    /// The session, in the words of whoever counts sessions.
+    /// The id of the session, as the client counts sessions.
     pub session_id: Option<Uuid>,
 }
 
-/// What an award came to.
+/// The result of an award.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Awarded {
-    /// All experience afterwards.
+    /// The total experience after the award.
     pub experience_points: i64,
-    /// How much of it was won now.
+    /// The amount of this award.
     pub amount: i64,
-    /// The level before.
+    /// The level before the award.
     pub level_before: u8,
-    /// The level afterwards.
+    /// The level after the award.
     pub level_after: u8,
-    /// The proficiency bonus before.
+    /// The proficiency bonus before the award.
     pub proficiency_bonus_before: u8,
-    /// The proficiency bonus afterwards.
+    /// The proficiency bonus after the award.
     pub proficiency_bonus_after: u8,
-    /// The levels won now that bring an ability score improvement.
+    /// The gained levels that bring an ability score improvement.
     pub ability_score_improvements: Vec<u8>,
-    /// The experience at which the next level begins; `None` at the last.
+    /// The experience at which the next level begins; `None` at level 20.
     pub next_level_at: Option<i64>,
-    /// The journal entry that tells of it.
+    /// The id of the journal entry about it.
     pub journal_entry_id: JournalEntryId,
-    /// What that says of the experience.
+    /// The experience entry under that journal entry.
     pub experience_entry_id: ExperienceEntryId,
-    /// The revision of the character afterwards.
+    /// The revision of the character after the change.
     pub revision: Revision,
 }
 
@@ -82,7 +82,7 @@ impl Award {
 }
 
 impl ProgressRepository {
-    /// Adds experience: to the record, to the sheet with level and proficiency bonus, and to the journal.
+    /// Awards experience: changes the progress, the sheet (experience, level, proficiency bonus) and the journal.
     ///
     /// # Errors
     /// `NotFound`, `PreconditionFailed` (of the character), `Invalid` (also when the journal entry is not one of this

@@ -17,7 +17,7 @@ pub(crate) struct Standing {
 }
 
 impl Standing {
-    /// By these rows of the character, or by its sheet when there is none.
+    /// From these rows of the character, or from its sheet when there is none.
     pub(crate) fn of(character: &Character, rows: Vec<CharacterProgress>) -> Result<Self, Refusal> {
         Ok(match rows.into_iter().next() {
             Some(row) => Self { row: row.as_on(&character.data)?, on_record: true },
@@ -33,7 +33,7 @@ impl Standing {
         self.row
     }
 
-    /// Adds experience, or takes it away, in this act: on the row, on the sheet, and with the events that tell of it.
+    /// Adds or subtracts experience in this act: on the row, on the sheet, and with the events about it.
     pub(crate) fn add_experience(&mut self, work: &mut UnitOfWork, amount: i64) -> Result<LevelChange, Refusal> {
         let change = self.row.add_experience(amount, work.changes.at)?;
         self.row.write_on(&mut work.after.data)?;
@@ -70,7 +70,7 @@ impl Standing {
 }
 
 impl Attempt {
-    /// How a character stands, for an act that is to change it.
+    /// The progress of a character, for an act that changes it.
     pub(crate) async fn standing(&self, character: &Character) -> Result<Standing> {
         let rows = self.all::<CharacterProgress>(&of_character(character.id)).await?;
         Ok(Standing::of(character, rows)?)

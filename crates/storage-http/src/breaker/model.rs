@@ -14,7 +14,7 @@ use std::{
 
 /// Failures that open it; two take as many paths as five.
 const FAILURES: u32 = 2;
-/// Callers at once: a probe, a straggler, and one who asks.
+/// Concurrent callers: a probe, a late one, and a new one.
 const CALLERS: usize = 3;
 
 /// What a caller holds.
@@ -84,7 +84,7 @@ impl Model {
         }
     }
 
-    /// The state after the event, and whether one who asks is admitted.
+    /// The state after the event, and whether a new caller is admitted.
     fn after(mut self, event: Event, recovers: bool) -> (Self, bool) {
         match event {
             Event::Asks(caller) => {

@@ -31,22 +31,22 @@ pub(super) fn operations() -> [(&'static str, HttpMethod, Operation); 10] {
 fn follow() -> Operation {
     let longest = usize::try_from(MAX_FOLLOW_WAIT.as_millis()).unwrap_or(usize::MAX);
     let wait = format!(
-        "How long to wait for a commit when there is none, in milliseconds. The answer may come earlier, here within \
+        "How long to wait for a commit when there is none, in milliseconds. The response may come earlier, here within \
          {} seconds, and is then empty.",
         LONGEST_WAIT.as_secs()
     );
-    let operation = operation(FOLLOW, "log", "The commits behind a cursor, in order")
-        .description(Some("A follower goes on with `next`. On 410 it begins anew at the end of the log."))
+    let operation = operation(FOLLOW, "log", "Returns the commits after a cursor, in order")
+        .description(Some("A follower continues with `next`. After 410 it starts again at the end of the log."))
         .parameter(schemas::required(parameter(
             "after",
             ParameterIn::Query,
-            "A cursor: `next` of the batch before, or the end of the log.",
+            "A cursor: `next` of the previous batch, or the end of the log.",
             schemas::string(),
         )))
         .parameter(parameter(
             "limit",
             ParameterIn::Query,
-            "The maximum number of commits. A batch of large commits may be shorter and have `more`.",
+            "The maximum number of commits. A batch of large commits may be shorter; `more` then is true.",
             schemas::number(1, MAX_FOLLOWED, wire::DEFAULT_LIMIT),
         ))
         .parameter(parameter("wait_ms", ParameterIn::Query, &wait, schemas::number(0, longest, 0)))
@@ -55,21 +55,21 @@ fn follow() -> Operation {
 }
 
 fn head() -> Operation {
-    let operation = operation(HEAD, "log", "The end of the log")
-        .description(Some("It may lie a few commits before the end; a follower is told of those once more."))
+    let operation = operation(HEAD, "log", "Returns the end of the log")
+        .description(Some("The cursor may be a few commits before the end; a follower then receives those again."))
         .response("200", json("The cursor", "Head"));
     problems(operation, &["invalid"])
 }
 
 fn consumers() -> Operation {
-    let operation = operation(CONSUMERS, "consumers", "Every durable consumer of the log, by name")
+    let operation = operation(CONSUMERS, "consumers", "Lists every durable consumer of the log, by name")
         .response("200", json("The consumers", "Consumers"));
     problems(operation, &["invalid"])
 }
 
 fn lease() -> Operation {
-    let operation = of_consumer(LEASE, "Leases a consumer, or prolongs the lease of the same holder")
-        .description(Some("`leased` is null while another holder has a lease. May be repeated."))
+    let operation = of_consumer(LEASE, "Leases a consumer, or extends the lease of the same holder")
+        .description(Some("`leased` is null while another holder has the lease. Safe to repeat."))
         .request_body(Some(request("Lease")))
         .response("200", json("The lease", "LeaseOutcome"));
     problems(with_body_problems(operation), &["invalid"])
@@ -77,35 +77,35 @@ fn lease() -> Operation {
 
 fn advance() -> Operation {
     let operation = of_consumer(ADVANCE, "Moves a consumer forward")
-        .description(Some("Nothing moves when the lease is not current. May be repeated."))
+        .description(Some("Nothing changes when the lease is not current. Safe to repeat."))
         .request_body(Some(request("Advance")))
-        .response("204", done("What lies before the cursor is passed"));
+        .response("204", done("The consumer is at the cursor"));
     problems(with_body_problems(operation), &["lease-lost", "gone", "invalid"])
 }
 
 fn release() -> Operation {
-    let operation = of_consumer(RELEASE, "Gives a lease back, so that another holder need not wait for its end")
-        .description(Some("A lease that is not current is passed over. May be repeated."))
+    let operation = of_consumer(RELEASE, "Releases a lease before its end, so that another holder need not wait")
+        .description(Some("A lease that is not current is ignored. Safe to repeat."))
         .request_body(Some(request("Release")))
         .response("204", done("The lease has ended"));
     problems(with_body_problems(operation), &["invalid"])
 }
 
 fn park() -> Operation {
-    let operation = of_consumer(PARK, "Sets an event aside that cannot be handled")
-        .description(Some("An event that is parked already gets the new reason. May be repeated."))
+    let operation = of_consumer(PARK, "Parks an event that cannot be handled")
+        .description(Some("An event that is parked already gets the new reason. Safe to repeat."))
         .request_body(Some(request("Park")))
         .response("204", done("The event is parked"));
     problems(with_body_problems(operation), &["lease-lost", "invalid"])
 }
 
 fn parked() -> Operation {
-    let operation = of_consumer(PARKED, "The parked events of a consumer, by their ids")
-        .parameter(parameter("after", ParameterIn::Query, "Only those with a higher id.", schemas::uuid()))
+    let operation = of_consumer(PARKED, "Lists the parked events of a consumer, by id")
+        .parameter(parameter("after", ParameterIn::Query, "Only events with a higher id.", schemas::uuid()))
         .parameter(parameter(
             "limit",
             ParameterIn::Query,
-            "The maximum number of events. A list of large events may be shorter and have `more`.",
+            "The maximum number of events. A list of large events may be shorter; `more` then is true.",
             schemas::number(1, MAX_PARKED, wire::DEFAULT_LIMIT),
         ))
         .response("200", json("The events", "ParkedEvents"));
@@ -114,15 +114,15 @@ fn parked() -> Operation {
 
 fn unpark() -> Operation {
     let operation = of_consumer(UNPARK, "Marks parked events for a replay")
-        .description(Some("The next lease brings them. Ids that are not parked are passed over. May be repeated."))
+        .description(Some("The next lease returns them. Ids that are not parked are ignored. Safe to repeat."))
         .request_body(Some(request("EventIds")))
         .response("200", json("The number of events that were parked", "Count"));
     problems(with_body_problems(operation), &["invalid"])
 }
 
 fn discard() -> Operation {
-    let operation = of_consumer(DISCARD, "Drops parked events")
-        .description(Some("Ids that are not parked are passed over. May be repeated."))
+    let operation = of_consumer(DISCARD, "Deletes parked events")
+        .description(Some("Ids that are not parked are ignored. Safe to repeat."))
         .request_body(Some(request("EventIds")))
         .response("200", json("The number of events that were parked", "Count"));
     problems(with_body_problems(operation), &["invalid"])

@@ -32,7 +32,7 @@ pub(super) fn messages() -> Vec<(&'static str, RefOr<Schema>)> {
 
 /// The W3C `traceparent`.
 pub(super) fn traceparent() -> RefOr<Schema> {
-    described(Type::String, "The W3C `traceparent` of the call that made the transaction.")
+    described(Type::String, "The W3C `traceparent` of the call that created the transaction.")
 }
 
 pub(crate) fn consumer_name() -> utoipa::openapi::Object {
@@ -50,7 +50,7 @@ fn tick() -> RefOr<Schema> {
 }
 
 fn cursor() -> RefOr<Schema> {
-    let description = "A place in the log: `<epoch>.<place>`. A client keeps it and does not read it.";
+    let description = "A position in the log: `<epoch>.<place>`. Opaque: clients store it and do not parse it.";
     described(Type::String, description)
 }
 
@@ -130,7 +130,7 @@ fn parked_event() -> RefOr<Schema> {
 }
 
 fn parked_events() -> RefOr<Schema> {
-    let more = described(Type::Boolean, "The list ends early: ask for the events behind its last one.");
+    let more = described(Type::Boolean, "Whether there are more events after the last one of this list.");
     object(&[("events", many(named("ParkedEvent"), MAX_PARKED)), ("more", more)], &["more"])
 }
 

@@ -95,12 +95,12 @@ impl Admission {
         }
         registry.register(
             "http_server_large_bytes_in_flight",
-            "Bytes of large requests and answers under way",
+            "Bytes of large requests and responses in flight",
             self.used.clone(),
         );
         registry.register(
             "http_server_requests_refused",
-            "Requests refused because the budget for large ones was used up",
+            "Large requests rejected because MAX_IN_FLIGHT_BYTES was used up",
             self.refused.clone(),
         );
     }

@@ -11,7 +11,7 @@ use tokio::sync::Notify;
 
 const BUDGET: u64 = 10 * 1024 * 1024;
 
-/// Reads the body, waits when it is told to, and answers as many bytes as the query says.
+/// Reads the body, waits when the query demands it, and returns as many bytes as the query demands.
 async fn work(request: HttpRequest, mut body: web::Payload, gate: web::Data<Notify>) -> HttpResponse {
     let mut received = 0;
     while let Some(part) = body.next().await {

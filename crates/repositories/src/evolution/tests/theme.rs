@@ -269,7 +269,7 @@ async fn more_rows_than_one_transaction_takes_are_refused_with_the_reason() {
     }
     let refused = refusal(world.evolution.change_theme(world.hero, &to("steampunk"), &plain()).await);
     assert_eq!(refused.rule, "too-many-rows");
-    assert_eq!(refused.reason, "5004 rows would change together, and at most 5000 can");
+    assert_eq!(refused.reason, "5004 rows would change in one transaction; at most 5000 can");
     let entries: Vec<JournalEntry> = world.all().await;
     assert!(entries.iter().all(|entry| entry.character_id == world.hero));
     for entry in &entries[..4] {

@@ -1,4 +1,4 @@
-//! What goes with a character into its next theme beside its items.
+//! The rows that a change of theme takes along besides items.
 
 use crate::{Result, act::Attempt, unit_of_work::Changes};
 use character_domain::{
@@ -43,13 +43,13 @@ impl Carried {
         Ok(Self { entries, experience, quests, relationships, progress: progress.into_iter().next() })
     }
 
-    /// How many rows change with it.
+    /// The number of rows that change with it.
     pub(super) fn rows(&self) -> usize {
         let journal = self.entries.len() + self.experience.len() + self.quests.len() + self.relationships.len();
         journal + usize::from(self.progress.is_some())
     }
 
-    /// The journal moves to the new character; the progress is copied, since the old one has come that far, too.
+    /// The journal moves to the new character; the progress is copied, because the old character keeps its own.
     pub(super) fn go_with(self, changes: &mut Changes, new: CharacterId) -> Result<()> {
         for row in self.entries {
             changes.replace(JournalEntry { character_id: new, ..row })?;

@@ -1,4 +1,4 @@
-//! The items of a character that goes on in another theme.
+//! The items of a character that changes its theme.
 
 use super::Transition;
 use crate::{RepositoryError, Result, act::Attempt};
@@ -7,7 +7,7 @@ use character_storage_port::{Deleted, InventoryItemQuery};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use std::collections::HashMap;
 
-/// So many originals are looked for at once.
+/// Maximum number of originals that are looked up at the same time.
 const LOOKED_FOR_AT_ONCE: usize = 8;
 
 /// The items of the new character, in the order of the old ones.
@@ -55,7 +55,7 @@ fn root_of(item: &InventoryItem) -> InventoryItemId {
     item.root_id.unwrap_or(item.id)
 }
 
-/// The copy as what its item was when it was first in this theme, or else at first.
+/// The copy in the first state that its item had in this theme, or else in its original state.
 async fn reset(attempt: &Attempt, copy: InventoryItem, theme: &str) -> Result<InventoryItem> {
     let root = root_of(&copy);
     let first = match attempt.row::<InventoryItem>(root, Deleted::Include).await {
