@@ -66,7 +66,7 @@ pub(crate) async fn read(
     let body = read_body(request.headers(), payload, taken).await.map_err(|error| match error {
         BodyError::TooLarge => Problem::body_too_large(limit),
         BodyError::Late => Problem::body_timeout(),
-        BodyError::Unreadable(error) => Problem::malformed(format!("the body was cut off: {error}")),
+        BodyError::Unreadable(error) => Problem::malformed(format!("the body ended too early: {error}")),
     })?;
     if body.is_empty() {
         return Err(Problem::malformed("the body is empty"));

@@ -40,7 +40,7 @@ pub struct ProblemBody {
     #[serde(rename = "type")]
     #[schema(value_type = String)]
     pub kind: Cow<'static, str>,
-    /// The kind of problem in words, always the same for one code.
+    /// The kind of problem in words; the same for every problem with this code.
     pub title: &'static str,
     /// The HTTP status.
     pub status: u16,

@@ -66,7 +66,7 @@ impl<S: ?Sized> Cached<S> {
         Self::new(inner, log, CacheOptions::default(), None, CacheMetrics::default())
     }
 
-    /// What was heard of the log.
+    /// The state of the log in this process.
     #[must_use]
     pub fn heard(&self) -> Heard {
         self.tiers.table.heard()

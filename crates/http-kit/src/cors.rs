@@ -44,7 +44,7 @@ impl std::fmt::Display for InvalidOrigins {
             Self::Any => f.write_str("* is not supported; name each origin, such as https://play.example"),
             Self::Part(part) => write!(
                 f,
-                "part {part} is no origin as browsers write it: http:// or https://, a host in lower case, and a port unless it \
+                "part {part} is not an origin as browsers write it: http:// or https://, a host in lower case, and a port unless it \
                  is the default one; no path"
             ),
         }
@@ -170,6 +170,6 @@ mod tests {
     #[test]
     fn a_wrong_part_is_named_by_its_place_and_not_shown() {
         let error = AllowedOrigins::parse("https://a.example, https://user:hunter2@b.example").unwrap_err().to_string();
-        assert!(error.starts_with("part 2 is no origin") && !error.contains("hunter2"), "{error}");
+        assert!(error.starts_with("part 2 is not an origin") && !error.contains("hunter2"), "{error}");
     }
 }

@@ -175,22 +175,23 @@ pub fn register_probes(endpoints: &mut Endpoints, health: &Arc<Health>) {
     Endpoint::at("/health/ready").get(move || ready(Arc::clone(&asked))).register(endpoints);
 }
 
-/// How the service and its dependencies are. 200 also when one is down: see `status`.
-#[utoipa::path(get, path = "/health", tag = "operations", responses((status = 200, body = HealthBody)))]
+/// Returns the state of the service and its dependencies. The status is 200 also when a dependency is down: see
+/// `status`.
+#[utoipa::path(get, path = "/health", tag = "operations", responses((status = 200, description = "The state of the service", body = HealthBody)))]
 pub async fn report(health: Arc<Health>) -> HttpResponse {
     HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(health.report().await)
 }
 
-/// Whether the process answers.
-#[utoipa::path(get, path = "/health/live", tag = "operations", responses((status = 200, description = "It does")))]
+/// Reports whether the process responds.
+#[utoipa::path(get, path = "/health/live", tag = "operations", responses((status = 200, description = "The process responds")))]
 pub async fn live() -> HttpResponse {
     HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(serde_json::json!({ "status": "ok" }))
 }
 
 /// Reports whether the service accepts requests. It stops accepting them when it shuts down.
 #[utoipa::path(get, path = "/health/ready", tag = "operations", responses(
-    (status = 200, description = "It does"),
-    (status = 503, description = "It is stopping", body = ref("#/components/schemas/ProblemBody"), content_type = "application/problem+json"),
+    (status = 200, description = "The service accepts requests"),
+    (status = 503, description = "`stopping`: the service is shutting down", body = ref("#/components/schemas/ProblemBody"), content_type = "application/problem+json"),
 ))]
 pub async fn ready(health: Arc<Health>) -> Result<HttpResponse, Problem> {
     if health.is_ready() {

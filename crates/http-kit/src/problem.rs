@@ -117,7 +117,7 @@ impl Problem {
     /// 500, without saying why: that is in the log.
     #[must_use]
     pub fn internal() -> Self {
-        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "The service made a mistake")
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "Internal error of the service")
     }
 
     /// 422 with each field at fault.
@@ -130,15 +130,16 @@ impl Problem {
     /// 404: no endpoint has this path.
     #[must_use]
     pub fn no_such_path(path: &str) -> Self {
-        let title = "There is nothing at this path";
+        let title = "The path does not exist";
         Self::new(StatusCode::NOT_FOUND, "no-such-path", title).with_detail(cut(path, MOST_OF_NAME))
     }
 
     /// 405: the path has these methods only.
     #[must_use]
     pub fn method_not_allowed(allow: &str) -> Self {
-        let problem = Self::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", "The path knows no such method")
-            .with_detail(format!("it knows {allow}"));
+        let problem =
+            Self::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", "The path does not support this method")
+                .with_detail(format!("it knows {allow}"));
         match HeaderValue::from_str(allow) {
             Ok(allow) => problem.with_header(header::ALLOW, allow),
             Err(_) => problem,

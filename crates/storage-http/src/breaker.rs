@@ -289,7 +289,7 @@ impl CircuitBreaker {
         self.lock().forced = Some(Forced { state: BreakerState::Open, since: Instant::now() });
     }
 
-    /// Lets every call through, whatever its outcome, until [`reset`](Self::reset): for an operator.
+    /// Admits every call, regardless of outcomes, until [`reset`](Self::reset), for operators.
     pub fn force_closed(&self) {
         self.lock().forced = Some(Forced { state: BreakerState::Closed, since: Instant::now() });
     }

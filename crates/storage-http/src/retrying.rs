@@ -47,7 +47,7 @@ impl<T: Transport> Retrying<T> {
             return Next::Spent;
         }
         self.metrics.retried(request.operation, reason);
-        tracing::debug!(operation = request.operation, reason, pause_ms = pause.as_millis(), "trying again");
+        tracing::debug!(operation = request.operation, reason, pause_ms = pause.as_millis(), "retrying");
         Next::After(pause)
     }
 }

@@ -25,10 +25,10 @@ use std::{borrow::Cow, sync::Arc};
 /// The [`Transport`] is responsible for time, retries and load. This type turns operations into requests and responses
 /// into outcomes, and rejects every response that breaks the contract.
 ///
-/// A process that [follows](character_storage_port::Log) the log does so with an instance of its own, made and used on a
-/// runtime of its own, such as a thread with a current-thread runtime. Connections are driven by the runtime that made them:
-/// on one that is overloaded with calls, the follower would not be heard either, and would take the storage for silent just
-/// when the caches are needed most.
+/// A process that [follows](character_storage_port::Log) the log needs a separate instance, created and used on a
+/// separate runtime, such as a thread with a current-thread runtime. The runtime that opened a connection drives it: on
+/// a runtime that is overloaded with calls, the follower would be delayed too, and would treat the storage as silent
+/// just when the caches are needed most.
 ///
 /// Clones share the transport, its breakers and its connections.
 #[derive(Debug)]

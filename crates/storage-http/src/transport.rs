@@ -109,13 +109,13 @@ impl ApiResponse {
 }
 
 impl ApiResponse {
-    /// The answer as the cause of an error.
+    /// The response as the cause of an error.
     pub(crate) fn as_cause(&self) -> Arc<dyn Error + Send + Sync> {
         Arc::new(FailureAnswer { status: self.status, attempts: self.attempts })
     }
 }
 
-/// Why there is no answer.
+/// The reason for a missing response.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TransportErrorKind {

@@ -32,7 +32,7 @@ impl Refusal {
 
     pub(crate) fn unauthorized() -> Self {
         let error = StorageError::new(ErrorKind::Unauthorized, "authenticate")
-            .with_detail("an accepted bearer token is needed");
+            .with_detail("send the header Authorization: Bearer with an accepted token");
         Self { problem: Box::new(Problem::from(&error)) }
     }
 
@@ -118,7 +118,7 @@ pub(crate) fn unknown_path(request: &HttpRequest) -> HttpResponse {
 }
 
 pub(crate) fn method_not_allowed(allow: &str) -> HttpResponse {
-    let mut response = Refusal::of_code(wire::METHOD_NOT_ALLOWED, format!("allowed: {allow}")).into_response();
+    let mut response = Refusal::of_code(wire::METHOD_NOT_ALLOWED, format!("the path supports {allow}")).into_response();
     if let Ok(allow) = HeaderValue::from_str(allow) {
         response.headers_mut().insert(header::ALLOW, allow);
     }

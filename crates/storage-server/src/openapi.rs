@@ -138,8 +138,8 @@ fn snapshot() -> Operation {
 }
 
 fn probe() -> Operation {
-    let operation =
-        operation(PROBE, "probe", "Whether the data can be reached, past every cache").response("204", done("It can"));
+    let operation = operation(PROBE, "probe", "Checks that the database is reachable, without any cache")
+        .response("204", done("The database is reachable"));
     problems(operation, &[])
 }
 

@@ -47,7 +47,8 @@ const LONGEST_ORDER: usize = 64 * 1024;
 
 /// Gives up an order whose body does not arrive.
 async fn in_time(order: ServiceRequest, next: Next<BoxBody>) -> Result<ServiceResponse<BoxBody>, Error> {
-    let late = |_| answered(&Problem::new(StatusCode::REQUEST_TIMEOUT, "order-timeout", "The order took too long"));
+    let late =
+        |_| answered(&Problem::new(StatusCode::REQUEST_TIMEOUT, "order-timeout", "The admin request took too long"));
     timeout(LONGEST_TIME, next.call(order)).await.map_err(late)?
 }
 
