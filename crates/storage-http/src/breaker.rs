@@ -81,7 +81,7 @@ struct State {
     since: Instant,
     /// When an open breaker admits a probe.
     probe_at: Instant,
-    /// The epoch whose probe is under way, so that a probe admitted before a reset cannot release the slot of a later probe.
+    /// The epoch whose probe is in flight, so that a probe admitted before a reset cannot release the slot of a later probe.
     probing: Option<u64>,
     forced: Option<Forced>,
     /// The last failure.

@@ -65,7 +65,7 @@ pub(crate) fn problem_types() -> ProblemTypes {
     CURRENT.try_with(|current| current.types).unwrap_or(ProblemTypes::BLANK)
 }
 
-/// The path that the current request fits, such as `/api/v2/characters/{id}`, when that was told.
+/// The path that the current request fits, such as `/api/v2/characters/{id}`, once it is known.
 pub(super) fn route() -> Option<&'static str> {
     CURRENT.try_with(|current| current.route.get()).ok().flatten()
 }

@@ -60,7 +60,7 @@ async fn a_failed_probe_opens_it_again() {
     assert_eq!(breaker.state(), BreakerState::Closed);
 }
 
-/// Lesson 21: the right to probe is given back whatever becomes of its holder.
+/// Lesson 21: the right to probe is released, whatever happens to its holder.
 #[tokio::test(start_paused = true)]
 async fn a_cancelled_or_panicked_probe_does_not_wedge_it() {
     let breaker = tripped();
