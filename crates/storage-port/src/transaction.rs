@@ -261,7 +261,7 @@ pub struct Transaction {
     #[serde(default)]
     pub events: Vec<DomainEvent>,
     /// Kept with the transaction and given back in [`Committed`], so that a repeated request can be answered as the first was.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "KeptAnswer::present", skip_serializing_if = "Option::is_none")]
     pub answer: Option<KeptAnswer>,
     /// The W3C `traceparent` of the call that makes it, which the log tells with it. No part of the contents.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -365,6 +365,6 @@ pub struct Committed {
     /// What the log tells of each row written, in the order of the writes. A cache applies it as it applies the log.
     pub changes: Vec<RowChange>,
     /// The answer that the transaction carried when it was first committed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "KeptAnswer::present", skip_serializing_if = "Option::is_none")]
     pub answer: Option<KeptAnswer>,
 }

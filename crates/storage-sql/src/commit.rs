@@ -30,7 +30,7 @@ const RELEASE: &str = "RELEASE SAVEPOINT item";
 struct KeptOutcome {
     id: TransactionId,
     written: Vec<Meta>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "KeptAnswer::present", skip_serializing_if = "Option::is_none")]
     answer: Option<KeptAnswer>,
 }
 

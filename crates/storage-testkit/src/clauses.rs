@@ -130,6 +130,7 @@ macro_rules! __each_clause {
                 a_reused_id_is_seen_before_the_rows_are
                 an_invalid_transaction_is_refused_before_its_id_is_looked_at
                 an_id_made_from_a_key_is_an_id_like_any_other
+                an_answer_of_any_json_is_kept
             }
             concurrency {
                 a_replacement_of_another_revision_is_a_conflict
