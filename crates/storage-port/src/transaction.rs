@@ -325,6 +325,10 @@ impl Transaction {
         if self.events.len() > MAX_EVENTS {
             violations.push("events", format!("must not be more than {MAX_EVENTS}"));
         }
+        // PostgreSQL cannot keep it.
+        if self.fingerprint.as_ref().is_some_and(|fingerprint| fingerprint.0.contains('\0')) {
+            violations.push("fingerprint", "must not contain the character U+0000");
+        }
         let mut rows = HashSet::with_capacity(self.writes.len());
         for (index, write) in self.writes.iter().enumerate() {
             if !rows.insert(write.row()) {

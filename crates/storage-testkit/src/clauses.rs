@@ -350,6 +350,7 @@ macro_rules! __each_clause {
                 a_dropped_commit_is_applied_whole_or_not_at_all
                 dropped_calls_use_nothing_up
                 a_dropped_call_does_not_take_others_with_it
+                a_dropped_batch_applies_each_transaction_whole_or_not_at_all
             }
             batches {
                 a_batch_gives_one_outcome_each_in_order
@@ -409,6 +410,7 @@ macro_rules! __each_clause {
                 a_cursor_that_lies_ahead_of_the_log_is_gone
                 a_dropped_follow_leaves_nothing_behind
                 a_thousand_follows_may_wait_at_once
+                a_batch_wakes_a_waiting_follow
             }
             leases {
                 a_consumer_has_one_holder_at_a_time
@@ -560,6 +562,7 @@ macro_rules! __each_clause {
                 a_long_history_of_every_kind_agrees_with_the_reference
                 a_refused_write_in_a_batch_is_named_and_undoes_its_transaction
                 finds_follow_every_row_of_a_batch
+                concurrent_reads_get_their_own_answers
             }
             row_verbs {
                 the_verbs_of_items_of_an_inventory_keep_their_word
@@ -591,11 +594,13 @@ macro_rules! __each_clause {
             judgements {
                 every_change_in_every_state_is_judged_right
                 a_batch_judges_every_change_as_a_commit_does
+                a_change_keeps_any_time
             }
             contents {
                 every_part_of_the_contents_tells_requests_apart
                 the_order_of_the_writes_tells_requests_apart
                 a_batch_keeps_to_the_fingerprints_given
+                nul_in_a_fingerprint_is_invalid
             }
             races {
                 of_concurrent_changes_of_any_kind_exactly_one_wins

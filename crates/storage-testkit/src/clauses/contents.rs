@@ -3,7 +3,7 @@
 use crate::{
     every_kind,
     kinds::{Sample, put, twin, with},
-    sample::{at, character, event, logged, revision},
+    sample::{Call, at, character, event, logged, revision},
 };
 use character_domain::{Character, CharacterId, Meta, Revision};
 use character_storage_port::{
@@ -193,6 +193,20 @@ fn request(id: TransactionId, fingerprint: &str, row: &Character) -> Transaction
         id,
         fingerprint: Some(Fingerprint(fingerprint.to_owned())),
         ..crate::sample::creation(slice::from_ref(row))
+    }
+}
+
+/// A fingerprint that holds U+0000 is `Invalid`, alone and in a batch, and nothing is applied.
+pub async fn nul_in_a_fingerprint_is_invalid(storage: Arc<dyn StoragePort>) {
+    for call in Call::BOTH {
+        for fingerprint in ["\0", "a\0b"] {
+            let row = character();
+            let error = call.commit_one(&*storage, request(TransactionId::new(), fingerprint, &row)).await;
+            let error = error.expect_err("it holds U+0000");
+            let ErrorKind::Invalid(violations) = error.kind() else { panic!("{error}") };
+            assert_eq!(violations[0].field, "fingerprint", "by {call:?}");
+            assert_eq!(crate::sample::found(&storage, row.id).await, None);
+        }
     }
 }
 

@@ -2,19 +2,34 @@
 
 use crate::{
     every_kind,
-    kinds::{Sample, twin, walked, with},
-    sample::{Call, at, character, event, kept, revision},
+    kinds::{Sample, held, twin, walked, with},
+    sample::{Call, at, character, event, kept, logged_events, revision},
 };
-use character_domain::{Meta, Revision};
+use character_domain::{Meta, Revision, Timestamp};
 use character_storage_port::{
-    Change, Committed, Expect, MemoryStorage, Result, StorageError, StoragePort, StoredRow, Tick, Transaction,
+    Change, Committed, DomainEvent, EntityKind, Expect, MemoryStorage, Result, StorageError, StoragePort, StoredRow,
+    Tick, Transaction,
 };
 use futures_util::TryStreamExt;
 use serde_json::{Value, json};
-use std::sync::{Arc, Mutex};
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 /// The revision of the rows before they are changed. One of 32 bits is too small for it.
 const REVISION: u64 = (1 << 33) + 7;
+
+/// Times at both ends of the range, and the last but one microsecond of it.
+fn times() -> [Timestamp; 4] {
+    let microsecond = Duration::from_micros(1);
+    [
+        Timestamp::MIN,
+        Timestamp::MAX,
+        Timestamp::MIN.saturating_add(microsecond),
+        Timestamp::MAX.saturating_sub(microsecond),
+    ]
+}
 
 /// Rows in every state, and a transaction for each change of each.
 #[derive(Debug, Default)]
@@ -140,4 +155,36 @@ pub async fn every_change_in_every_state_is_judged_right(storage: Arc<dyn Storag
 /// repeats and rows.
 pub async fn a_batch_judges_every_change_as_a_commit_does(storage: Arc<dyn StoragePort>) {
     are_judged(&storage, Call::CommitEach, Call::Commit).await;
+}
+
+async fn keeps_any_time<E: Sample>(storage: &Arc<dyn StoragePort>) {
+    for (time, call) in times().into_iter().zip(Call::BOTH.into_iter().cycle()) {
+        let row = twin(&E::full());
+        let (id, expect) = (row.id(), Expect::Any);
+        let (deleted, restored) = (
+            Meta { revision: Revision(2), created_at: row.meta().created_at, updated_at: time, deleted_at: Some(time) },
+            Meta { revision: Revision(3), created_at: row.meta().created_at, updated_at: time, deleted_at: None },
+        );
+        let told = DomainEvent { time, ..event(character().id, 1) };
+        let changes =
+            [Change::Create(row), Change::Delete { id, expect, at: time }, Change::Restore { id, expect, at: time }];
+        for (change, meta) in changes.into_iter().zip([None, Some(deleted), Some(restored)]) {
+            let transaction = Transaction::new().with(change).with_event(told.clone());
+            let committed = call.commit_one(&**storage, transaction).await.expect("nobody else writes");
+            if let Some(meta) = meta {
+                assert_eq!(committed.written, [meta], "the outcome for {time}");
+                assert_eq!(held::<E>(&**storage, id).await.map(|row| *row.meta()), Some(meta));
+            }
+        }
+    }
+}
+
+/// Deletions, restorations and events keep any time to the microsecond, the first and the last included.
+pub async fn a_change_keeps_any_time(storage: Arc<dyn StoragePort>) {
+    every_kind!(keeps_any_time(&storage));
+    let told = logged_events(&*storage).await;
+    let mut kept_times: Vec<_> = told.iter().map(|event| event.time).collect();
+    kept_times.dedup();
+    let expected: Vec<_> = (0..EntityKind::ALL.len()).flat_map(|_| times()).collect();
+    assert_eq!(kept_times, expected);
 }

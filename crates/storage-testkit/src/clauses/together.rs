@@ -1,7 +1,7 @@
 //! Several kinds of row together: in one transaction, under one id, in one history.
 
 use crate::{
-    kinds::{Sample, SomeRow, held, listed, must_commit, one_of_each, put, twin, with},
+    kinds::{Sample, SomeRow, held, listed, must_commit, one_of_each, page, put, twin, with},
     sample::{at, character, event, kept, logged_events, numbers, revision},
 };
 use character_domain::{
@@ -10,7 +10,7 @@ use character_domain::{
 };
 use character_storage_port::{
     Change, CharacterQuery, Committed, ErrorKind, Expect, ExperienceEntryQuery, InventoryItemQuery, MemoryStorage,
-    QuestQuery, StoragePort, Transaction, Write,
+    PageRequest, QuestQuery, StoragePort, Transaction, Write,
 };
 use futures_util::future::join_all;
 use serde_json::{Value, json};
@@ -263,6 +263,38 @@ pub async fn finds_follow_every_row_of_a_batch(storage: Arc<dyn StoragePort>) {
         }
     }
     assert_eq!(states(&storage, &rows).await, states(&reference, &rows).await);
+}
+
+/// Of many reads at the same time each gets its own answer: rows of every kind with one id and with ids of their own, and pages
+/// of one list with different limits and offsets.
+pub async fn concurrent_reads_get_their_own_answers(storage: Arc<dyn StoragePort>) {
+    let id = Uuid::new_v4();
+    let mut rows = one_of_each(|| id);
+    rows.extend(one_of_each(Uuid::new_v4));
+    let absent = one_of_each(Uuid::new_v4);
+    storage.commit(creation(&rows)).await.expect("the rows are new and valid");
+    let party: Vec<Character> = crate::sample::party(12);
+    put(&*storage, &party).await;
+    let query = crate::sample::of_user(party[0].user_id);
+    for _ in 0..5 {
+        let finds = join_all(rows.iter().chain(&absent).map(|row| row.held(&storage)));
+        let pages = join_all((0..12_u32).flat_map(|offset| (1..5).map(move |limit| (offset, limit))).map(
+            async |(offset, limit)| {
+                let request = PageRequest::first(crate::sample::limit(limit)).offset(offset);
+                let items = page::<Character>(&*storage, &query, request).await.items;
+                (offset, limit, items.into_iter().map(|row| row.name).collect::<Vec<_>>())
+            },
+        ));
+        let (found, pages) = futures_util::future::join(finds, pages).await;
+        let mut expected = created(&rows);
+        expected.extend(absent.iter().map(|_| None));
+        assert_eq!(found, expected);
+        for (offset, limit, names) in pages {
+            let newest_first = party.iter().rev().map(|row| row.name.clone());
+            let expected: Vec<_> = newest_first.skip(offset as usize).take(limit as usize).collect();
+            assert_eq!(names, expected, "{limit} rows behind {offset}");
+        }
+    }
 }
 
 /// Of sixteen transactions that create the progress of one character, one wins, and only its other rows are there.

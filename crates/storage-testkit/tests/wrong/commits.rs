@@ -2,7 +2,7 @@
 
 use crate::{PATIENCE, commits::CommitMistake as M};
 use async_trait::async_trait;
-use character_domain::{Revision, Violations};
+use character_domain::{Revision, Timestamp, Violations};
 use character_storage_port::{
     Applied, COMMIT, Change, Commit, Committed, Deleted, Entity, EntityKind, ErrorKind, Expect, Fingerprint,
     MemoryStorage, Result, StorageError, StoragePort, Store, Transaction, TransactionId, Write, check_batch,
@@ -29,6 +29,7 @@ enum CommitMistake {
     IgnoresExpectationsOfBatches,
     TakesInvalidRowsInBatches,
     AnswersOnlyWithTheAnswerOfThisCall,
+    CommitsBatchesRowByRow,
     // What tells requests apart.
     LeavesExpectationsOut,
     LeavesTheTimesOfChangesOut,
@@ -49,6 +50,7 @@ enum CommitMistake {
     TrimsFingerprints,
     CutsFingerprints,
     TakesAnEmptyFingerprintForNone,
+    TakesNulInFingerprints,
     // Revisions.
     ComparesRevisionsIn32Bits,
     ReportsRevisionsIn32Bits,
@@ -60,6 +62,8 @@ enum CommitMistake {
     IgnoresExpectationsOfRevivals,
     CallsALiveRowAConflict,
     ImportsDeletedRowsAsLive,
+    CutsTimesOfDeletions,
+    CutsTimesOfEvents,
     // At once.
     ChecksRevisionsBeforeItWrites,
     ChecksRevisionsOfQuestsBeforeItWrites,
@@ -209,6 +213,11 @@ impl WrongCommits {
         {
             row.meta_mut().deleted_at = None;
         }
+        if self.mistake == M::CutsTimesOfDeletions
+            && let Change::Delete { at, .. } = &mut change
+        {
+            *at = in_milliseconds(*at);
+        }
         if self.mistake == M::RevivesLiveRows
             && let Change::Revive { entity, expect } = &change
             && held().await?.is_some_and(|row| !row.meta().is_deleted())
@@ -240,6 +249,9 @@ impl WrongCommits {
         let known = self.state().outcomes.get(&id).cloned();
         let is_batch = call == Call::CommitEach;
         let answer = transaction.answer.clone();
+        if self.mistake == M::TakesNulInFingerprints {
+            transaction.fingerprint = transaction.fingerprint.map(|given| Fingerprint(given.0.replace('\0', "")));
+        }
         transaction.check()?;
         // Before anything is changed, so that a change of the expectation is no other request.
         let given = transaction.fingerprint.clone().filter(|given| match self.mistake {
@@ -275,6 +287,9 @@ impl WrongCommits {
                 return invalid("events", "must not be so many");
             }
             (M::CutsManyEvents, _) => transaction.events.truncate(4_096),
+            (M::CutsTimesOfEvents, _) => {
+                transaction.events.iter_mut().for_each(|event| event.time = in_milliseconds(event.time));
+            }
             (M::CutsTraceparents, _) => {
                 transaction.traceparent = transaction.traceparent.map(|text| text.chars().take(55).collect());
             }
@@ -344,6 +359,11 @@ impl WrongCommits {
     }
 }
 
+/// The time without its microseconds.
+fn in_milliseconds(time: Timestamp) -> Timestamp {
+    Timestamp::from_microsecond(time.as_microsecond().div_euclid(1_000) * 1_000).unwrap()
+}
+
 fn set_expect<E: Entity>(change: &mut Change<E>, to: Expect) {
     if let Change::Replace { expect, .. }
     | Change::Delete { expect, .. }
@@ -374,6 +394,13 @@ impl Commit for WrongCommits {
                 // What breaks a rule is left out, and the rest is taken.
                 let alone = |write: &Write| Transaction { writes: vec![write.clone()], ..Transaction::new() };
                 transaction.writes.retain(|write| alone(write).check().is_ok());
+            }
+            if self.mistake == M::CommitsBatchesRowByRow {
+                for write in std::mem::take(&mut transaction.writes) {
+                    let alone = Transaction { writes: vec![write], ..Transaction::new() };
+                    let _whatever_it_says = self.inner.commit(alone).await;
+                    tokio::task::yield_now().await;
+                }
             }
             outcomes.push(self.answered(Call::CommitEach, transaction).await);
         }
@@ -440,6 +467,15 @@ caught! {
         "a_batch_keeps_to_the_fingerprints_given";
     a_storage_that_takes_an_empty_fingerprint_for_none_is_caught: TakesAnEmptyFingerprintForNone breaks
         "a_batch_keeps_to_the_fingerprints_given";
+    a_storage_that_takes_nul_in_fingerprints_is_caught: TakesNulInFingerprints breaks
+        "nul_in_a_fingerprint_is_invalid";
+    a_storage_that_commits_batches_row_by_row_is_caught: CommitsBatchesRowByRow breaks
+        "a_dropped_batch_applies_each_transaction_whole_or_not_at_all",
+        "a_refused_write_in_a_batch_is_named_and_undoes_its_transaction";
+    a_storage_that_cuts_times_of_deletions_is_caught: CutsTimesOfDeletions breaks
+        "a_change_keeps_any_time";
+    a_storage_that_cuts_times_of_events_is_caught: CutsTimesOfEvents breaks
+        "a_change_keeps_any_time";
     a_storage_that_compares_revisions_in_32_bits_is_caught: ComparesRevisionsIn32Bits breaks
         "every_change_in_every_state_is_judged_right", "a_batch_judges_every_change_as_a_commit_does";
     a_storage_that_reports_revisions_in_32_bits_is_caught: ReportsRevisionsIn32Bits breaks

@@ -9,12 +9,14 @@ use character_storage_port::{
     Query, Read, Result, Snapshot, SnapshotStream, Start, StoragePort, Store, Transaction, delegate_port,
 };
 use futures_util::StreamExt;
+use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex},
     time::Duration,
 };
+use tokio::sync::OnceCell;
 use uuid::Uuid;
 
 /// What is wrong with the reads.
@@ -39,6 +41,9 @@ enum ReadMistake {
     ForgetsNothingAfterBatches,
     ForgetsTheFirstRowOfABatchOnly,
     ForgetsListsOfBatchesNever,
+    // At the same time.
+    SharesFindsOfOneId,
+    SharesListsOfOneOwner,
     // Parked events.
     ListsFewParkedEvents,
     MarksFewParkedEvents,
@@ -54,6 +59,8 @@ struct WrongReads {
     mistake: ReadMistake,
     inner: MemoryStorage,
     cache: Mutex<Cache>,
+    /// Reads under way, by what the mistaken adapter tells them apart by.
+    under_way: Mutex<HashMap<String, Arc<OnceCell<Value>>>>,
 }
 
 /// Answers by kind, as JSON.
@@ -64,7 +71,7 @@ struct Cache {
 }
 
 fn storage(mistake: ReadMistake) -> Arc<dyn StoragePort> {
-    Arc::new(WrongReads { mistake, inner: MemoryStorage::new(), cache: Mutex::default() })
+    Arc::new(WrongReads { mistake, inner: MemoryStorage::new(), cache: Mutex::default(), under_way: Mutex::default() })
 }
 
 delegate_port!(Log, Probe for [] WrongReads, storage => storage.inner);
@@ -171,6 +178,19 @@ impl WrongReads {
         Ok(page)
     }
 
+    /// The answer of a read, which those take too that come while it is under way and have the same key.
+    async fn shared<T: Serialize + DeserializeOwned>(&self, key: String, read: impl Future<Output = T>) -> Option<T> {
+        let cell = Arc::clone(self.under_way.lock().unwrap().entry(key.clone()).or_default());
+        let answer = cell
+            .get_or_init(async || {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+                json!(read.await)
+            })
+            .await;
+        self.under_way.lock().unwrap().remove(&key);
+        serde_json::from_value(answer.clone()).ok()
+    }
+
     /// The cached answers are forgotten, as far as the mistaken adapter thinks of it.
     fn forget(&self, transactions: &[Transaction], is_batch: bool) {
         let mut cache = self.cache.lock().unwrap();
@@ -198,6 +218,10 @@ impl<E: Entity> Store<E> for WrongReads {
         if let Some(cached) = self.cache.lock().unwrap().rows.get(&key) {
             return Ok(Read::origin(serde_json::from_value(cached.clone()).unwrap()));
         }
+        if self.has(M::SharesFindsOfOneId) {
+            let find = async { Store::<E>::find(&self.inner, id, deleted).await.unwrap().value };
+            return Ok(Read::origin(self.shared(id.into().to_string(), find).await.flatten()));
+        }
         let found = Store::<E>::find(&self.inner, id, deleted).await?;
         if self.caches() {
             self.cache.lock().unwrap().rows.insert(key, json!(found.value));
@@ -209,6 +233,10 @@ impl<E: Entity> Store<E> for WrongReads {
         let key = (E::KIND, json!(query).to_string(), request.clone());
         if let Some(cached) = self.cache.lock().unwrap().lists.get(&key) {
             return Ok(Read::origin(serde_json::from_value(cached.clone()).unwrap()));
+        }
+        if self.has(M::SharesListsOfOneOwner) {
+            let list = async { self.page::<E>(query, request).await.unwrap() };
+            return Ok(Read::origin(self.shared(key.1, list).await.unwrap()));
         }
         let page = self.page::<E>(query, request).await?;
         if self.caches() {
@@ -329,6 +357,10 @@ caught! {
         "finds_follow_every_row_of_a_batch";
     a_cache_that_never_forgets_lists_after_batches_is_caught: ForgetsListsOfBatchesNever breaks
         "reads_follow_batches_of_every_kind";
+    a_storage_that_shares_finds_of_one_id_is_caught: SharesFindsOfOneId breaks
+        "concurrent_reads_get_their_own_answers";
+    a_storage_that_shares_lists_of_one_owner_is_caught: SharesListsOfOneOwner breaks
+        "concurrent_reads_get_their_own_answers";
     a_storage_that_lists_few_parked_events_is_caught: ListsFewParkedEvents breaks
         "the_most_parked_events_are_listed_marked_and_discarded";
     a_storage_that_marks_few_parked_events_is_caught: MarksFewParkedEvents breaks
