@@ -8,6 +8,7 @@ use crate::{
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value, value::RawValue};
 use std::{
+    fmt,
     ops::{Deref, DerefMut},
     sync::{Arc, OnceLock},
 };
@@ -34,8 +35,18 @@ pub struct Document(pub Members);
 ///
 /// A clone of a document whose text is known has only that text: reading members of a clone does not grow the memory of
 /// the original, such as a cached value.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Members(Arc<Shared>);
+
+impl fmt::Debug for Members {
+    /// The JSON text, which is the same for equal members, whether they are kept as a map or as a text.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.text.get() {
+            Some(text) => f.write_str(text.text.get()),
+            None => f.write_str(&serde_json::to_string(self.0.map()).map_err(|_| fmt::Error)?),
+        }
+    }
+}
 
 impl Clone for Members {
     fn clone(&self) -> Self {
@@ -47,13 +58,12 @@ impl Clone for Members {
 }
 
 /// One of the two is always there. The text equals the serialized map exactly, so both forms compare equal.
-#[derive(Debug)]
 struct Shared {
     members: OnceLock<Map<String, Value>>,
     text: OnceLock<Text>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 struct Text {
     text: Arc<RawValue>,
     /// Whether it is nested deeper than [`READABLE_DEPTH`].
@@ -360,6 +370,16 @@ mod tests {
             assert_eq!(members.text().unwrap().get().to_owned(), serde_json::to_string(&members).unwrap());
         }
         assert_eq!(members.text().unwrap().get(), members.clone().text().unwrap().get());
+    }
+
+    #[test]
+    fn equal_members_are_shown_equally_and_stay_as_they_are_kept() {
+        let (as_map, as_text) = (members(), members().into_text().unwrap());
+        let shown = r#"Document({"a":{"ü\"":"🐉"},"b":[1,0.1,18446744073709551615,null]})"#;
+        for members in [as_map.clone(), as_text.clone()] {
+            assert_eq!(format!("{:?}", Document(members)), shown);
+        }
+        assert!(as_text.0.members.get().is_none());
     }
 
     /// The members that `text` holds, and whether they are still nothing but that text.

@@ -70,6 +70,9 @@
 //!    character_storage_testkit::storage_conformance!(mine, Mine);
 //!    ```
 //!
+//!    An adapter that keeps what it acknowledged when it is closed implements `DurableHarness` too, which opens it again, and
+//!    is judged by `storage_durability!(durable, Mine)`.
+//!
 //! `examples/adapter.rs` is a whole adapter, small enough to read: it keeps every row as JSON text in a map.
 //!
 //! # For wrapper authors

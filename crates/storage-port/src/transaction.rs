@@ -251,7 +251,7 @@ pub struct Transaction {
     #[serde(default)]
     pub events: Vec<DomainEvent>,
     /// Kept with the transaction and given back in [`Committed`], so that a repeated request can be answered as the first was.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "KeptAnswer::present", skip_serializing_if = "Option::is_none")]
     pub answer: Option<KeptAnswer>,
     /// The W3C `traceparent` of the call that makes it, which the log tells with it. No part of the contents.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -315,6 +315,10 @@ impl Transaction {
         if self.events.len() > MAX_EVENTS {
             violations.push("events", format!("must not be more than {MAX_EVENTS}"));
         }
+        // PostgreSQL cannot keep it.
+        if self.fingerprint.as_ref().is_some_and(|fingerprint| fingerprint.0.contains('\0')) {
+            violations.push("fingerprint", "must not contain the character U+0000");
+        }
         let mut rows = HashSet::with_capacity(self.writes.len());
         for (index, write) in self.writes.iter().enumerate() {
             if !rows.insert(write.row()) {
@@ -355,6 +359,6 @@ pub struct Committed {
     /// What the log tells of each row written, in the order of the writes. A cache applies it as it applies the log.
     pub changes: Vec<RowChange>,
     /// The answer that the transaction carried when it was first committed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "KeptAnswer::present", skip_serializing_if = "Option::is_none")]
     pub answer: Option<KeptAnswer>,
 }

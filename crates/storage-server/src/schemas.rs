@@ -211,7 +211,12 @@ fn transaction() -> RefOr<Schema> {
             ("fingerprint", string().into()),
             ("writes", many(named("Write"), MAX_WRITES)),
             ("events", many(named("Event"), MAX_EVENTS)),
-            ("answer", anything("Stored, and returned whenever the transaction is repeated.")),
+            (
+                "answer",
+                anything(
+                    "Stored, and returned whenever the transaction is repeated. `null` is an answer like any other.",
+                ),
+            ),
             ("traceparent", log::traceparent()),
         ],
         &["fingerprint", "events", "answer", "traceparent"],

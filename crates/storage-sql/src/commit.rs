@@ -30,7 +30,7 @@ const RELEASE: &str = "RELEASE SAVEPOINT item";
 struct KeptOutcome {
     id: TransactionId,
     written: Vec<Meta>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "KeptAnswer::present", skip_serializing_if = "Option::is_none")]
     answer: Option<KeptAnswer>,
 }
 
@@ -44,10 +44,6 @@ impl Checked {
     pub(crate) fn new(transaction: Transaction) -> Result<Self> {
         transaction.check()?;
         let fingerprint = transaction.fingerprint();
-        if fingerprint.0.contains('\0') {
-            let violations = character_domain::Violations::one("fingerprint", "must not contain the character U+0000");
-            return Err(StorageError::invalid(violations, COMMIT));
-        }
         Ok(Self { transaction, fingerprint })
     }
 

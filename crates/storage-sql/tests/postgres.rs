@@ -7,7 +7,7 @@ use character_storage_port::{
     Store, Transaction,
 };
 use character_storage_sql::{SqlOptions, SqlStorage};
-use character_storage_testkit::{Harness, storage_conformance, unreadable};
+use character_storage_testkit::{DurableHarness, Harness, storage_conformance, storage_durability, unreadable};
 use character_tests::PostgresServer;
 use std::{sync::Arc, time::Duration};
 use support::{character, create};
@@ -21,14 +21,25 @@ async fn open() -> (SqlStorage, ()) {
 struct Opened;
 
 impl Harness for Opened {
-    type Guard = ();
-    async fn fresh() -> ((), Arc<dyn StoragePort>) {
-        let (storage, ()) = open().await;
-        ((), Arc::new(storage))
+    /// Where the schema is.
+    type Guard = String;
+    async fn fresh() -> (String, Arc<dyn StoragePort>) {
+        let url = PostgresServer::shared().fresh_schema_url();
+        let storage = Self::reopen(&url).await;
+        (url, storage)
     }
 }
 
 storage_conformance!(conformance, Opened);
+
+impl DurableHarness for Opened {
+    #[expect(clippy::expect_used, reason = "a helper of tests fails the test")]
+    async fn reopen(url: &String) -> Arc<dyn StoragePort> {
+        Arc::new(SqlStorage::connect(url, SqlOptions::default()).await.expect("the schema opens"))
+    }
+}
+
+storage_durability!(durability, Opened);
 
 behaviours!(open:
     answers_as_the_reference_does,

@@ -7,7 +7,7 @@ use character_storage_port::{
     PageRequest, Probe, StoragePort, Store, TagFilter, Transaction,
 };
 use character_storage_sql::{DatabaseLocation, SqlOptions, SqlStorage};
-use character_storage_testkit::{Harness, storage_conformance, unreadable};
+use character_storage_testkit::{DurableHarness, Harness, storage_conformance, storage_durability, unreadable};
 use std::{sync::Arc, time::Duration};
 use support::{character, create};
 use tempfile::TempDir;
@@ -30,6 +30,15 @@ impl Harness for Opened {
 }
 
 storage_conformance!(conformance, Opened);
+
+impl DurableHarness for Opened {
+    #[expect(clippy::expect_used, reason = "a helper of tests fails the test")]
+    async fn reopen(folder: &TempDir) -> Arc<dyn StoragePort> {
+        Arc::new(SqlStorage::sqlite(folder.path().join("characters.db")).await.expect("the file opens again"))
+    }
+}
+
+storage_durability!(durability, Opened);
 
 behaviours!(open:
     answers_as_the_reference_does,

@@ -1,7 +1,8 @@
 //! The clauses, by the invariant they belong to. Each takes an empty storage and panics when it is broken.
 
+use crate::Reopen;
 use character_storage_port::StoragePort;
-use futures_util::future::BoxFuture;
+use futures_util::future::{BoxFuture, LocalBoxFuture};
 use std::sync::Arc;
 
 pub mod atomicity;
@@ -9,21 +10,28 @@ pub mod batches;
 pub mod cancellation;
 pub mod concurrency;
 pub mod consumers;
+pub mod contents;
 pub mod deletion;
 pub mod documents;
+pub mod durability;
 pub mod fields;
 pub mod filters;
+pub mod halves;
 pub mod imports;
+pub mod judgements;
 pub mod leases;
+pub mod limits;
 pub mod lists;
 pub mod log;
 pub mod log_entries;
 pub mod log_order;
 pub mod log_waits;
+pub mod long_lists;
 pub mod orders;
 pub mod outcomes;
 pub mod pages;
 pub mod parking;
+pub mod races;
 pub mod repetition;
 pub mod row_verbs;
 pub mod rows;
@@ -48,11 +56,89 @@ pub fn clauses() -> Vec<Clause> {
     crate::__each_clause!(__as_values)
 }
 
+/// A clause about what a storage keeps, for those adapters that promise to keep anything.
+#[derive(Clone, Copy, Debug)]
+pub struct DurableClause {
+    /// Its name in `CONTRACT.md`.
+    pub name: &'static str,
+    /// Panics when the storage breaks it. The storage must be empty.
+    pub run: for<'a> fn(Arc<dyn StoragePort>, Reopen<'a>) -> LocalBoxFuture<'a, ()>,
+}
+
+/// Every clause about what a storage keeps.
+#[must_use]
+pub fn durable_clauses() -> Vec<DurableClause> {
+    crate::__each_durable_clause!(__as_durable_values)
+}
+
+/// What the contract says under the name of a clause.
+#[must_use]
+pub fn sentence(name: &str) -> Option<&'static str> {
+    let contract = include_str!("../../storage-port/CONTRACT.md");
+    contract.lines().find_map(|line| line.strip_prefix("- `")?.strip_prefix(name)?.strip_prefix("`: "))
+}
+
 /// One test per clause, in a module of this name.
 #[macro_export]
 macro_rules! storage_conformance {
     ($module:ident, $harness:ty) => {
         $crate::__each_clause!(__as_tests $module, $harness);
+    };
+}
+
+/// One test per clause about what a storage keeps, in a module of this name. The harness is a
+/// [`DurableHarness`](crate::DurableHarness).
+#[macro_export]
+macro_rules! storage_durability {
+    ($module:ident, $harness:ty) => {
+        $crate::__each_durable_clause!(__as_durable_tests $module, $harness);
+    };
+}
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __as_durable_tests {
+    ({ $module:ident, $harness:ty } $($clause:ident)+) => {
+        #[cfg(test)]
+        mod $module {
+            #[allow(unused_imports, clippy::allow_attributes, reason = "the harness may be named by a full path")]
+            use super::*;
+            $(
+                #[test]
+                fn $clause() {
+                    $crate::run_durable::<$harness>(stringify!($clause), $crate::clauses::durability::$clause);
+                }
+            )+
+        }
+    };
+}
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __as_durable_values {
+    ({} $($clause:ident)+) => {
+        vec![$(
+            $crate::DurableClause {
+                name: stringify!($clause),
+                run: |storage, reopen| Box::pin($crate::clauses::durability::$clause(storage, reopen)),
+            },
+        )+]
+    };
+}
+
+/// The one list of clauses about what a storage keeps.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __each_durable_clause {
+    ($target:ident $($arguments:tt)*) => {
+        $crate::$target! {
+            { $($arguments)* }
+            rows_survive_a_restart
+            the_last_commit_survives_a_restart
+            repeats_are_known_after_a_restart
+            the_log_goes_on_after_a_restart
+            consumers_survive_a_restart
+        }
     };
 }
 
@@ -130,6 +216,7 @@ macro_rules! __each_clause {
                 a_reused_id_is_seen_before_the_rows_are
                 an_invalid_transaction_is_refused_before_its_id_is_looked_at
                 an_id_made_from_a_key_is_an_id_like_any_other
+                an_answer_of_any_json_is_kept
             }
             concurrency {
                 a_replacement_of_another_revision_is_a_conflict
@@ -263,6 +350,7 @@ macro_rules! __each_clause {
                 a_dropped_commit_is_applied_whole_or_not_at_all
                 dropped_calls_use_nothing_up
                 a_dropped_call_does_not_take_others_with_it
+                a_dropped_batch_applies_each_transaction_whole_or_not_at_all
             }
             batches {
                 a_batch_gives_one_outcome_each_in_order
@@ -322,6 +410,7 @@ macro_rules! __each_clause {
                 a_cursor_that_lies_ahead_of_the_log_is_gone
                 a_dropped_follow_leaves_nothing_behind
                 a_thousand_follows_may_wait_at_once
+                a_batch_wakes_a_waiting_follow
             }
             leases {
                 a_consumer_has_one_holder_at_a_time
@@ -471,6 +560,9 @@ macro_rules! __each_clause {
                 concurrent_awards_over_several_kinds_add_up
                 a_character_that_changes_theme_is_found_by_its_parent
                 a_long_history_of_every_kind_agrees_with_the_reference
+                a_refused_write_in_a_batch_is_named_and_undoes_its_transaction
+                finds_follow_every_row_of_a_batch
+                concurrent_reads_get_their_own_answers
             }
             row_verbs {
                 the_verbs_of_items_of_an_inventory_keep_their_word
@@ -498,6 +590,38 @@ macro_rules! __each_clause {
                 a_snapshot_is_of_one_moment_while_others_write
                 a_snapshot_that_is_imported_is_the_same_again
                 a_dropped_snapshot_holds_up_nobody
+            }
+            judgements {
+                every_change_in_every_state_is_judged_right
+                a_batch_judges_every_change_as_a_commit_does
+                a_change_keeps_any_time
+            }
+            contents {
+                every_part_of_the_contents_tells_requests_apart
+                the_order_of_the_writes_tells_requests_apart
+                a_batch_keeps_to_the_fingerprints_given
+                nul_in_a_fingerprint_is_invalid
+            }
+            races {
+                of_concurrent_changes_of_any_kind_exactly_one_wins
+                concurrent_changes_without_an_expectation_follow_each_other
+                of_concurrent_requests_with_one_id_exactly_one_wins
+                concurrent_repeats_in_batches_have_one_effect
+            }
+            halves {
+                a_list_never_shows_half_a_change
+                reads_follow_batches_of_every_kind
+            }
+            long_lists {
+                a_filter_reaches_the_oldest_of_thousands_of_rows
+                a_list_of_thousands_of_rows_is_reached_by_offset_and_cursor
+                lists_and_snapshots_of_many_rows_are_complete
+            }
+            limits {
+                a_transaction_of_the_most_events_commits
+                thousands_of_commits_are_remembered
+                the_most_parked_events_are_listed_marked_and_discarded
+                the_longest_traceparent_comes_back
             }
         }
     };

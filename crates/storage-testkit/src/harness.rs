@@ -1,9 +1,11 @@
 //! How a clause gets a storage to judge, and how it is run.
 
+use crate::sentence;
 use character_storage_port::StoragePort;
-use std::{sync::Arc, time::Duration};
+use futures_util::future::LocalBoxFuture;
+use std::{sync::Arc, thread, time::Duration};
 
-/// A clause that has not ended after so long has failed: something waits without a bound.
+/// A clause that has not ended after this time has failed: something waits without a bound.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Where the suite gets the storage under test.
@@ -34,20 +36,67 @@ pub trait Harness {
     fn fresh() -> impl Future<Output = (Self::Guard, Arc<dyn StoragePort>)>;
 }
 
+/// A harness of a storage that keeps what it has acknowledged. [`storage_durability!`](crate::storage_durability) judges that.
+pub trait DurableHarness: Harness {
+    /// The storage of `guard`, opened again after the one before was dropped.
+    fn reopen(guard: &Self::Guard) -> impl Future<Output = Arc<dyn StoragePort>>;
+}
+
+/// Opens the storage of a clause again. The clause drops the one before.
+pub type Reopen<'a> = &'a dyn Fn() -> LocalBoxFuture<'a, Arc<dyn StoragePort>>;
+
 /// Runs one clause over a fresh storage. [`storage_conformance!`](crate::storage_conformance) calls it.
 ///
 /// # Panics
 /// When the storage breaks the clause, or the clause does not end within [`PATIENCE`].
-pub fn run<H: Harness, F: Future<Output = ()>>(name: &str, clause: impl FnOnce(Arc<dyn StoragePort>) -> F) {
+pub fn run<H: Harness, F: Future<Output = ()>>(name: &'static str, clause: impl FnOnce(Arc<dyn StoragePort>) -> F) {
+    judge(name, async {
+        let (guard, storage) = H::fresh().await;
+        within_patience(name, clause(storage)).await;
+        drop(guard);
+    });
+}
+
+/// Runs one clause that opens its storage again. [`storage_durability!`](crate::storage_durability) calls it.
+///
+/// # Panics
+/// When the storage breaks the clause, or the clause does not end within [`PATIENCE`].
+pub fn run_durable<H: DurableHarness>(name: &'static str, clause: impl AsyncFnOnce(Arc<dyn StoragePort>, Reopen<'_>)) {
+    judge(name, async {
+        let (guard, storage) = H::fresh().await;
+        let reopen = || -> LocalBoxFuture<'_, _> { Box::pin(H::reopen(&guard)) };
+        within_patience(name, clause(storage, &reopen)).await;
+        drop(guard);
+    });
+}
+
+async fn within_patience(name: &str, clause: impl Future<Output = ()>) {
+    let ended = tokio::time::timeout(PATIENCE, clause).await;
+    assert!(ended.is_ok(), "the clause `{name}` did not end within {} s", PATIENCE.as_secs());
+}
+
+fn judge(name: &'static str, clause: impl Future<Output = ()>) {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
         .build()
         .expect("a runtime for the clause");
-    runtime.block_on(async {
-        let (guard, storage) = H::fresh().await;
-        let ended = tokio::time::timeout(PATIENCE, clause(storage)).await;
-        assert!(ended.is_ok(), "the clause `{name}` did not end within {} s", PATIENCE.as_secs());
-        drop(guard);
-    });
+    let _verdict = Verdict(name);
+    runtime.block_on(clause);
+}
+
+/// Says what was promised, behind the panic that says what was found.
+struct Verdict(&'static str);
+
+impl Drop for Verdict {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            let Self(name) = self;
+            let sentence = sentence(name).unwrap_or("It is not in the contract.");
+            eprintln!(
+                "\nThe storage breaks the clause `{name}`:\n  {sentence}\nOf two values that are compared above, `left` is \
+                 the actual one and `right` is the expected one.\n"
+            );
+        }
+    }
 }

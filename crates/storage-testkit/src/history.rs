@@ -217,6 +217,10 @@ async fn follow_until(
         }
         batches.push(batch);
         if is_at_the_end {
+            // What a batch without commits says counts too.
+            let empty = storage.follow(&cursor, limit, Duration::ZERO).await.expect("the cursor is good");
+            assert!(empty.commits.is_empty(), "{empty:?} behind the last commit");
+            batches.push(empty);
             return batches;
         }
     }

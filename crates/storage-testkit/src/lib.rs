@@ -29,6 +29,9 @@
 //! runtime of its own and ends within [`PATIENCE`] or fails. `cargo test in_memory::a_lease` runs those that
 //! begin so.
 //!
+//! A storage that keeps what it has acknowledged has a [`DurableHarness`] too, which opens it again, and
+//! [`storage_durability!`] beside.
+//!
 //! Beside the suite there are [`ScriptedFaults`], a storage that fails when it is told to; [`MockStorage`], which
 //! is told every answer, per kind of row: `mock.expect_find::<Character>()`. `tests/wrong/` holds adapters with one mistake each, which prove that the suite notices.
 //!
@@ -49,7 +52,7 @@ mod mock;
 pub mod sample;
 pub mod unreadable;
 
-pub use clauses::{Clause, clauses};
+pub use clauses::{Clause, DurableClause, clauses, durable_clauses, sentence};
 pub use faults::{Fault, Operation, ScriptedFaults};
-pub use harness::{Harness, PATIENCE, run};
+pub use harness::{DurableHarness, Harness, PATIENCE, Reopen, run, run_durable};
 pub use mock::MockStorage;

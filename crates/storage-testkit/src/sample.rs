@@ -6,6 +6,7 @@ use character_storage_port::{
     LogCursor, LoggedCommit, MAX_FOLLOWED, PageRequest, Query, Result, StorageError, StoragePort, Transaction,
     TransactionId,
 };
+use futures_util::future::join_all;
 use serde_json::{Value, json};
 use std::{collections::HashMap, sync::Arc, time::Duration};
 use uuid::Uuid;
@@ -103,6 +104,54 @@ pub async fn must(storage: &dyn StoragePort, change: Change<Character>) -> Commi
 /// Commits one change that must be refused.
 pub async fn refused(storage: &dyn StoragePort, change: Change<Character>) -> StorageError {
     commit(storage, change).await.expect_err("the change must be refused")
+}
+
+/// The call by which a clause commits transactions. What is true of one call may be wrong of the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Call {
+    /// `commit`, for several transactions at once.
+    Commit,
+    /// `commit_each`.
+    CommitEach,
+}
+
+impl Call {
+    /// Both calls.
+    pub const BOTH: [Self; 2] = [Self::Commit, Self::CommitEach];
+
+    /// The outcomes of these transactions, which do not depend on each other, in their order.
+    pub async fn commit(self, storage: &dyn StoragePort, transactions: &[Transaction]) -> Vec<Result<Committed>> {
+        match self {
+            Self::Commit => {
+                let commits =
+                    transactions.chunks(8).map(|some| join_all(some.iter().cloned().map(|it| storage.commit(it))));
+                let mut outcomes = Vec::new();
+                for some in commits {
+                    outcomes.extend(some.await);
+                }
+                outcomes
+            }
+            Self::CommitEach => {
+                let mut outcomes = Vec::new();
+                for batch in transactions.chunks(500) {
+                    outcomes.extend(storage.commit_each(batch.to_vec()).await);
+                }
+                outcomes
+            }
+        }
+    }
+
+    /// The outcome of one transaction.
+    pub async fn commit_one(self, storage: &dyn StoragePort, transaction: Transaction) -> Result<Committed> {
+        match self {
+            Self::Commit => storage.commit(transaction).await,
+            Self::CommitEach => {
+                let mut outcomes = storage.commit_each(vec![transaction]).await;
+                assert_eq!(outcomes.len(), 1, "a batch has one outcome for each transaction");
+                outcomes.remove(0)
+            }
+        }
+    }
 }
 
 /// Creates these rows in one transaction.

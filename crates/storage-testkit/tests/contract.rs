@@ -1,6 +1,6 @@
 //! The contract in words and the suite hold each other: nothing promised is untested, nothing tested is unsaid.
 
-use character_storage_testkit::clauses;
+use character_storage_testkit::{clauses, durable_clauses, sentence};
 use std::{collections::BTreeSet, fs, path::Path};
 
 fn promised() -> BTreeSet<String> {
@@ -10,8 +10,11 @@ fn promised() -> BTreeSet<String> {
 
 #[test]
 fn the_contract_names_every_clause_and_no_other() {
-    let listed: BTreeSet<_> = clauses().iter().map(|clause| clause.name.to_owned()).collect();
+    let durable = durable_clauses();
+    let names = clauses().into_iter().map(|clause| clause.name).chain(durable.iter().map(|clause| clause.name));
+    let listed: BTreeSet<_> = names.map(str::to_owned).collect();
     assert_eq!(promised(), listed);
+    assert!(listed.iter().all(|name| sentence(name).is_some_and(|sentence| sentence.ends_with('.'))));
 }
 
 #[test]

@@ -102,7 +102,7 @@ pub struct CommittedBody {
     tick: Option<Tick>,
     written: Vec<Meta>,
     changes: Option<KnownChanges>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "KeptAnswer::present")]
     answer: Option<KeptAnswer>,
 }
 

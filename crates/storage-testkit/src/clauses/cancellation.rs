@@ -57,6 +57,42 @@ pub async fn a_dropped_commit_is_applied_whole_or_not_at_all(storage: Arc<dyn St
     assert_eq!(events.len(), 50, "each commit brings its event once");
 }
 
+/// Of twenty batches that are dropped at different moments, each transaction is applied whole or not at all; repeating each batch
+/// then gives every transaction one effect.
+pub async fn a_dropped_batch_applies_each_transaction_whole_or_not_at_all(storage: Arc<dyn StoragePort>) {
+    let user = UserId::new();
+    let mut batches = Vec::new();
+    for number in 0..20 {
+        let pairs: Vec<Vec<Character>> =
+            (0..4).map(|_| party(2).into_iter().map(|row| Character { user_id: user, ..row }).collect()).collect();
+        let batch: Vec<_> = pairs.iter().map(|pair| creation(pair).with_event(event(pair[0].id, 1))).collect();
+        let call = storage.commit_each(batch.clone());
+        if number % 2 == 0 {
+            dropped_after(number / 2, call).await;
+        } else {
+            let moment = Duration::from_micros(number as u64 * 300);
+            let _dropped_or_ended = tokio::time::timeout(moment, call).await;
+        }
+        let there = list(&storage, &of_user(user)).await;
+        batches.push((batch, pairs));
+        for (_, pairs) in &batches {
+            for pair in pairs {
+                let rows = pair.iter().filter(|row| there.iter().any(|held| held.id == row.id)).count();
+                assert!(rows != 1, "half of a transaction of a dropped batch is there");
+            }
+        }
+    }
+    for (batch, pairs) in &batches {
+        for outcome in storage.commit_each(batch.clone()).await {
+            outcome.expect("a dropped batch can be repeated");
+        }
+        for row in pairs.iter().flatten() {
+            assert_eq!(found(&storage, row.id).await.as_ref(), Some(row));
+        }
+    }
+    assert_eq!(logged_events(&storage).await.len(), 80, "each transaction brings its event once");
+}
+
 /// A hundred dropped calls of every kind use nothing up: the storage answers as before.
 pub async fn dropped_calls_use_nothing_up(storage: Arc<dyn StoragePort>) {
     let row = character();

@@ -84,6 +84,25 @@ pub async fn a_commit_wakes_a_waiting_follow(storage: Arc<dyn StoragePort>) {
     }
 }
 
+/// A batch wakes a waiting follow too, also when most of it is refused and what is committed is empty.
+pub async fn a_batch_wakes_a_waiting_follow(storage: Arc<dyn StoragePort>) {
+    let absent = Transaction::new().with(replacement(&character(), Expect::Any));
+    let mut cursor = end(&*storage).await;
+    for batch in [vec![Transaction::new()], vec![absent.clone(), Transaction::new(), absent]] {
+        let waiting = {
+            let (storage, cursor) = (Arc::clone(&storage), cursor.clone());
+            tokio::spawn(async move { storage.follow(&cursor, 10, LONG_WAIT).await })
+        };
+        // Long enough for most storages to be in the middle of the wait; whatever the order is, the follow must end.
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        let outcomes = storage.commit_each(batch).await;
+        let committed: Vec<_> = outcomes.into_iter().filter_map(Result::ok).map(|committed| committed.id).collect();
+        let batch = soon(waiting).await.expect("it does not panic").expect("the cursor is good");
+        assert_eq!(transactions(&batch.commits), committed);
+        cursor = batch.next;
+    }
+}
+
 /// A follow with a limit of 0 or above `MAX_FOLLOWED` is `Invalid` at once.
 pub async fn a_follow_outside_its_limits_is_invalid(storage: Arc<dyn StoragePort>) {
     create(&*storage, &[character()]).await;

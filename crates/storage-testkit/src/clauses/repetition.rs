@@ -6,7 +6,7 @@ use crate::sample::{
 };
 use character_domain::{Character, CharacterId, Revision};
 use character_storage_port::{
-    Change, Committed, ErrorKind, Expect, Fingerprint, MAX_FOLLOWED, StoragePort, Transaction, TransactionId,
+    Change, Committed, ErrorKind, Expect, Fingerprint, MAX_FOLLOWED, Result, StoragePort, Transaction, TransactionId,
 };
 use serde_json::json;
 use std::{slice, sync::Arc};
@@ -176,6 +176,26 @@ pub async fn the_first_answer_stays(storage: Arc<dyn StoragePort>) {
     for other in [Some(kept(&json!("second"))), None] {
         let repeat = Transaction { answer: other, ..transaction.clone() };
         assert_eq!(commit(&storage, &repeat).await.answer, transaction.answer);
+    }
+}
+
+/// An answer of any JSON value is kept and given back by each commit and repeat, alone or in a batch: `null` is an answer,
+/// and a transaction without one has none.
+pub async fn an_answer_of_any_json_is_kept(storage: Arc<dyn StoragePort>) {
+    let values = [json!(null), json!(false), json!(0), json!(-0.0), json!(""), json!("null"), json!([]), json!({})];
+    let answers = values.iter().map(|value| Some(kept(value))).chain([None, Some(kept(&json!([null, { "": null }])))]);
+    let transactions: Vec<_> = answers.map(|answer| Transaction { answer, ..Transaction::new() }).collect();
+    let (alone, together) = transactions.split_at(transactions.len() / 2);
+    let given = |outcome: Result<Committed>| outcome.expect("the transaction is allowed").answer;
+    for _ in 0..2 {
+        for (those_alone, those_together) in [(alone, together), (together, alone)] {
+            for transaction in those_alone {
+                assert_eq!(given(storage.commit(transaction.clone()).await), transaction.answer);
+            }
+            let outcomes = storage.commit_each(those_together.to_vec()).await;
+            let expected: Vec<_> = those_together.iter().map(|transaction| transaction.answer.clone()).collect();
+            assert_eq!(outcomes.into_iter().map(given).collect::<Vec<_>>(), expected);
+        }
     }
 }
 

@@ -12,20 +12,20 @@ use character_storage_port::{
 use futures_util::{StreamExt, TryStreamExt};
 use std::sync::{Arc, Mutex};
 
-fn row(item: SnapshotItem) -> StoredRow {
+pub(crate) fn row(item: SnapshotItem) -> StoredRow {
     match item {
         SnapshotItem::Row(row) => row,
         SnapshotItem::Unreadable(row) => panic!("a row cannot be read: {row:?}"),
     }
 }
 
-async fn snapshot<S: Snapshot + ?Sized>(storage: &S) -> Vec<StoredRow> {
+pub(crate) async fn snapshot<S: Snapshot + ?Sized>(storage: &S) -> Vec<StoredRow> {
     let items: Vec<_> = storage.snapshot().await.expect("a snapshot begins").try_collect().await.expect("it ends");
     items.into_iter().map(row).collect()
 }
 
 /// Stores rows of a kind that are like each other and unlike, some deleted, and adds them to `all` in their order.
-async fn fill<E: Sample>(storage: &Arc<dyn StoragePort>, all: &Mutex<Vec<StoredRow>>) {
+pub(crate) async fn fill<E: Sample>(storage: &Arc<dyn StoragePort>, all: &Mutex<Vec<StoredRow>>) {
     let mut rows: Vec<E> = varied();
     put(storage.as_ref(), &rows).await;
     rows.sort_by_key(|row| row.id().into());

@@ -1,7 +1,7 @@
 //! Several kinds of row together: in one transaction, under one id, in one history.
 
 use crate::{
-    kinds::{Sample, SomeRow, held, listed, must_commit, one_of_each, put, twin, with},
+    kinds::{Sample, SomeRow, held, listed, must_commit, one_of_each, page, put, twin, with},
     sample::{at, character, event, kept, logged_events, numbers, revision},
 };
 use character_domain::{
@@ -10,7 +10,7 @@ use character_domain::{
 };
 use character_storage_port::{
     Change, CharacterQuery, Committed, ErrorKind, Expect, ExperienceEntryQuery, InventoryItemQuery, MemoryStorage,
-    QuestQuery, StoragePort, Transaction, Write,
+    PageRequest, QuestQuery, StoragePort, Transaction, Write,
 };
 use futures_util::future::join_all;
 use serde_json::{Value, json};
@@ -81,6 +81,31 @@ pub async fn a_refused_write_of_any_kind_undoes_all_others(storage: Arc<dyn Stor
         assert_eq!((error.kind(), error.entity()), (&ErrorKind::NotFound, named), "{error}");
         assert!(states(&storage, &rows).await.iter().all(Option::is_none), "beside {:?}", absent[place].kind);
     }
+    assert_eq!(logged_events(&storage).await, [], "a refused transaction brought an event");
+}
+
+/// In a batch, a refused write of any kind undoes the other writes of its transaction wherever it is among them, and its refusal
+/// names it.
+pub async fn a_refused_write_in_a_batch_is_named_and_undoes_its_transaction(storage: Arc<dyn StoragePort>) {
+    let places = one_of_each(Uuid::new_v4).len();
+    let (mut batch, mut kept, mut undone, mut named) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    for place in 0..places {
+        let (rows, absent) = (one_of_each(Uuid::new_v4), one_of_each(Uuid::new_v4));
+        let mut transaction = creation(&rows).with_event(event(CharacterId::new(), 1));
+        transaction.writes[place] = absent[place].delete.clone();
+        named.push((absent[place].kind, absent[place].id));
+        batch.push(transaction);
+        undone.extend(rows);
+        let rows = one_of_each(Uuid::new_v4);
+        batch.push(creation(&rows));
+        kept.extend(rows);
+    }
+    let outcomes = storage.commit_each(batch).await;
+    let refusals: Vec<_> = outcomes.iter().filter_map(|outcome| outcome.as_ref().err()).collect();
+    let expected: Vec<_> = named.into_iter().map(|row| (&ErrorKind::NotFound, Some(row))).collect();
+    assert_eq!(refusals.iter().map(|error| (error.kind(), error.entity())).collect::<Vec<_>>(), expected);
+    assert_eq!(states(&storage, &kept).await, created(&kept));
+    assert!(states(&storage, &undone).await.iter().all(Option::is_none), "a write beside a refused one was applied");
     assert_eq!(logged_events(&storage).await, [], "a refused transaction brought an event");
 }
 
@@ -220,6 +245,56 @@ pub async fn a_batch_over_every_kind_is_read_at_once(storage: Arc<dyn StoragePor
     let applied: Vec<_> = outcomes.iter().map(Result::is_ok).collect();
     assert_eq!(applied, expected.iter().map(Option::is_some).collect::<Vec<_>>());
     assert_eq!(states(&storage, &rows).await, expected);
+}
+
+/// Finds follow every row of every transaction of a batch, of whatever kind it is, also when the row was read before.
+pub async fn finds_follow_every_row_of_a_batch(storage: Arc<dyn StoragePort>) {
+    let reference: Arc<dyn StoragePort> = Arc::new(MemoryStorage::new());
+    let mut rows = one_of_each(Uuid::new_v4);
+    rows.extend(one_of_each(Uuid::new_v4));
+    let writes: [fn(&SomeRow) -> &Write; 5] =
+        [|row| &row.create, |row| &row.replace, |row| &row.delete, |row| &row.restore, |row| &row.replace];
+    for write in writes {
+        assert_eq!(states(&storage, &rows).await, states(&reference, &rows).await);
+        let batch: Vec<_> = rows.chunks(5).map(|some| all(some, write)).collect();
+        reference.commit_each(batch.clone()).await;
+        for outcome in storage.commit_each(batch).await {
+            outcome.expect("nobody else writes");
+        }
+    }
+    assert_eq!(states(&storage, &rows).await, states(&reference, &rows).await);
+}
+
+/// Of many reads at the same time each gets its own answer: rows of every kind with one id and with ids of their own, and pages
+/// of one list with different limits and offsets.
+pub async fn concurrent_reads_get_their_own_answers(storage: Arc<dyn StoragePort>) {
+    let id = Uuid::new_v4();
+    let mut rows = one_of_each(|| id);
+    rows.extend(one_of_each(Uuid::new_v4));
+    let absent = one_of_each(Uuid::new_v4);
+    storage.commit(creation(&rows)).await.expect("the rows are new and valid");
+    let party: Vec<Character> = crate::sample::party(12);
+    put(&*storage, &party).await;
+    let query = crate::sample::of_user(party[0].user_id);
+    for _ in 0..5 {
+        let finds = join_all(rows.iter().chain(&absent).map(|row| row.held(&storage)));
+        let pages = join_all((0..12_u32).flat_map(|offset| (1..5).map(move |limit| (offset, limit))).map(
+            async |(offset, limit)| {
+                let request = PageRequest::first(crate::sample::limit(limit)).offset(offset);
+                let items = page::<Character>(&*storage, &query, request).await.items;
+                (offset, limit, items.into_iter().map(|row| row.name).collect::<Vec<_>>())
+            },
+        ));
+        let (found, pages) = futures_util::future::join(finds, pages).await;
+        let mut expected = created(&rows);
+        expected.extend(absent.iter().map(|_| None));
+        assert_eq!(found, expected);
+        for (offset, limit, names) in pages {
+            let newest_first = party.iter().rev().map(|row| row.name.clone());
+            let expected: Vec<_> = newest_first.skip(offset as usize).take(limit as usize).collect();
+            assert_eq!(names, expected, "{limit} rows behind {offset}");
+        }
+    }
 }
 
 /// Of sixteen transactions that create the progress of one character, one wins, and only its other rows are there.

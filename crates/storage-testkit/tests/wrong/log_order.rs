@@ -10,7 +10,7 @@ use character_storage_port::{
 use std::{
     sync::{
         Arc, Mutex,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -39,12 +39,16 @@ enum LogOrderMistake {
     LogsNothingThatIsEmpty,
     LogsBatchesBackwards,
     AcknowledgesBeforeItLogs,
+    WakesNobodyAfterBatches,
 }
 
 /// The clauses wait for these without end.
 fn patience(mistake: LogOrderMistake) -> Duration {
     match mistake {
-        M::OrdersByANumberTakenBeforeTheCommit | M::SettlesNothing | M::LogsNothingOfBatches => crate::IMPATIENCE,
+        M::OrdersByANumberTakenBeforeTheCommit
+        | M::SettlesNothing
+        | M::LogsNothingOfBatches
+        | M::WakesNobodyAfterBatches => crate::IMPATIENCE,
         _ => PATIENCE,
     }
 }
@@ -60,6 +64,8 @@ struct OwnLog {
     /// In the order of the commits.
     entries: Arc<Mutex<Vec<Arc<LoggedCommit>>>>,
     committed: Arc<Notify>,
+    /// Whether a batch is being committed.
+    is_batch: AtomicBool,
 }
 
 fn storage(mistake: LogOrderMistake) -> Arc<dyn StoragePort> {
@@ -71,6 +77,7 @@ fn storage(mistake: LogOrderMistake) -> Arc<dyn StoragePort> {
         commits: tokio::sync::Mutex::default(),
         entries: Arc::default(),
         committed: Arc::default(),
+        is_batch: AtomicBool::new(false),
     })
 }
 
@@ -134,7 +141,9 @@ impl OwnLog {
 
     fn log(&self, entry: LoggedCommit) {
         self.entries.lock().unwrap().push(Arc::new(entry));
-        self.committed.notify_waiters();
+        if self.mistake != M::WakesNobodyAfterBatches || !self.is_batch.load(Ordering::SeqCst) {
+            self.committed.notify_waiters();
+        }
     }
 
     fn batch(&self, after: &LogCursor, limit: usize) -> Result<LogBatch> {
@@ -188,9 +197,11 @@ impl Commit for OwnLog {
         }
         let mut outcomes = Vec::new();
         let logged = self.entries().len();
+        self.is_batch.store(true, Ordering::SeqCst);
         for transaction in transactions {
             outcomes.push(self.apply(transaction).await);
         }
+        self.is_batch.store(false, Ordering::SeqCst);
         let mut entries = self.entries.lock().unwrap();
         match self.mistake {
             M::LogsNothingOfBatches => entries.truncate(logged),
@@ -266,6 +277,8 @@ caught! {
         "an_empty_transaction_is_logged";
     a_log_that_holds_batches_backwards_is_caught: LogsBatchesBackwards breaks
         "each_transaction_of_a_batch_has_an_entry";
+    a_log_that_wakes_nobody_after_batches_is_caught: WakesNobodyAfterBatches breaks
+        "a_batch_wakes_a_waiting_follow";
     a_log_that_is_written_after_the_acknowledgement_is_caught: AcknowledgesBeforeItLogs breaks
         "an_acknowledged_commit_is_returned_at_once";
 }

@@ -13,6 +13,7 @@ pub(crate) enum Mistake {
     RemembersRefusals,
     ForgetsTheAnswer,
     ForgetsDeepAnswers,
+    TakesNullForNoAnswer,
     AppliesTheFirstWriteOfARefusedTransaction,
     CommitsWritesOneByOne,
     JudgesTheLastWriteFirst,

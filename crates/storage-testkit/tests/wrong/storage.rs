@@ -123,6 +123,7 @@ impl Wrong {
                 transaction.fingerprint = Some(Fingerprint::of(json!(ids).to_string().as_bytes()));
             }
             M::ForgetsTheAnswer => transaction.answer = None,
+            M::TakesNullForNoAnswer => transaction.answer = transaction.answer.filter(|it| it.text().get() != "null"),
             M::ForgetsDeepAnswers => transaction.answer = transaction.answer.filter(is_shallow),
             M::LosesAnEvent => drop(transaction.events.pop()),
             M::ForgetsEventsOfRows => transaction.events.retain(|event| event.data.get("kind").is_none()),
