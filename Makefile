@@ -52,7 +52,7 @@ hunt: ## the long hunts for stale answers and lost commits: in memory and Postgr
 
 bench: ## measure the costs, each compared with a floor of the same run; docs/benchmarks.md keeps the results
 	@./deploy/test-dependencies.sh
-	@$(CARGO) bench $(LOCKED) --package character-storage-http --bench waist
+	@$(CARGO) bench $(LOCKED) --package character-storage-http --bench transport_stack
 	@$(CARGO) test --release $(LOCKED) --package character-storage-http --lib bookkeeping -- --ignored --nocapture
 	@$(CARGO) bench $(LOCKED) --package character-cache --benches
 	@$(CARGO) bench $(LOCKED) --package character-cache-redis --benches

@@ -36,7 +36,7 @@ struct Serving {
 }
 
 impl Serving {
-    /// Serves `storage`, and a client of it with the whole waist.
+    /// Serves `storage`, and a client of it with the whole transport stack.
     fn start(storage: Arc<dyn StoragePort>) -> (Self, Arc<dyn StoragePort>) {
         let (serving, url) = Self::bound(storage);
         // Debug builds on a busy machine take seconds for a page of 8 MiB.

@@ -82,10 +82,10 @@ const LIBRARIES: [(&str, &[&str], &str); 11] = [
     (
         "reqwest",
         &["character-storage-http", "character-error-reporter-sentry"],
-        "HTTP leaves the process at one waist, but for reports of failures, which tell of that waist",
+        "HTTP leaves the process through one transport stack, except for reports of failures, which report on it",
     ),
     ("backoff", &["character-storage-http"], "retries at two layers multiply"),
-    ("failsafe", &["character-storage-http"], "one breaker per upstream, at the waist"),
+    ("failsafe", &["character-storage-http"], "one breaker per upstream, in the transport stack"),
     (
         "actix-web",
         &["character-http-kit", "character-storage-server", "character-api", "character-app"],

@@ -1,7 +1,7 @@
 //! The layers of the storage, one line each, with why it is there.
 
 use crate::{
-    admin::{Operator, WaistHandle},
+    admin::{Operator, TransportHandle},
     config::{CharacterServiceConfig, CommitLogConfig, RemoteStorage},
     folder_lock::FolderLock,
     observed::{Observed, OperationMetrics},
@@ -89,7 +89,7 @@ struct Origin {
     /// The log of the same storage, over connections that no request uses.
     log: Arc<dyn Log>,
     place: String,
-    waist: Option<WaistHandle>,
+    transport: Option<TransportHandle>,
     database: Option<SqlStorage>,
     lock: Option<FolderLock>,
 }
@@ -105,7 +105,7 @@ pub async fn build(
     purpose: Purpose,
 ) -> Result<Stack, Box<dyn Error + Send + Sync>> {
     // The origin: the central service, behind retry, breaker and deadline; or a database of our own.
-    let Origin { storage: origin, log, place, waist, database, lock } = match &config.remote {
+    let Origin { storage: origin, log, place, transport, database, lock } = match &config.remote {
         Some(remote) => remote_storage(remote, registry)?,
         None => embedded(config, registry, purpose).await?,
     };
@@ -128,7 +128,7 @@ pub async fn build(
     };
     let shared_tier =
         if shared.is_some() { "Redis: shared cache tier" } else { "Redis: none, each process caches for itself" };
-    // The cache, outside the waist so that a hit costs no attempt and an open breaker can be answered from memory.
+    // The cache, outside the transport stack so that a hit costs no attempt and an open breaker can be answered from memory.
     let metrics = CacheMetrics::default();
     metrics.register(registry);
     let options = CacheOptions {
@@ -149,7 +149,7 @@ pub async fn build(
     report_cache_state(cached.clone());
     // What callers see is measured outermost, hits included, and what they see fail is told, once.
     let metrics = OperationMetrics::register(registry);
-    let breakers = waist.as_ref().map(|waist| waist.breakers.clone());
+    let breakers = transport.as_ref().map(|transport| transport.breakers.clone());
     let reporting = Reporting::start(SERVICE, &config.reports, config.secrets(), breakers)?;
     show_reports(&reporting, registry);
     let storage: Arc<dyn StoragePort> =
@@ -167,7 +167,7 @@ pub async fn build(
         service: SERVICE,
         operations: metrics,
         reporting,
-        waist,
+        transport,
         cache: Some(cached),
         redis,
         database,
@@ -192,8 +192,8 @@ fn remote_storage(remote: &RemoteStorage, registry: &mut Registry) -> Result<Ori
     let log = Arc::new(HttpStorage::connect(config.clone())?);
     let storage = HttpStorage::connect(config)?;
     storage.metrics().register(registry);
-    let (place, waist) = (format!("storage: central, {}", remote.url), Some(WaistHandle::of(&storage)));
-    Ok(Origin { storage: Arc::new(storage), log, place, waist, database: None, lock: None })
+    let (place, transport) = (format!("storage: central, {}", remote.url), Some(TransportHandle::of(&storage)));
+    Ok(Origin { storage: Arc::new(storage), log, place, transport, database: None, lock: None })
 }
 
 async fn embedded(
@@ -226,7 +226,7 @@ async fn embedded(
     let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
     let place = format!("storage: embedded SQLite, data in {}", folder.display());
     let storage = Arc::new(database.clone());
-    Ok(Origin { log: Arc::clone(&storage) as _, storage, place, waist: None, database: Some(database), lock })
+    Ok(Origin { log: Arc::clone(&storage) as _, storage, place, transport: None, database: Some(database), lock })
 }
 
 /// The embedded database, which must exist, to write.

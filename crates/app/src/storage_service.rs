@@ -100,7 +100,7 @@ async fn work(
         service: SERVICE,
         operations,
         reporting,
-        waist: None,
+        transport: None,
         cache: None,
         redis: None,
         consumers: Arc::new(database.clone()),

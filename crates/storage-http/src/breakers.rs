@@ -48,14 +48,14 @@ impl CircuitBreakers {
 /// A follower of the log bypasses it: it is not a call of a user, continues to poll while the breaker is open, and
 /// would otherwise open the breaker alone.
 #[derive(Debug)]
-pub(crate) struct Guarded<T> {
+pub(crate) struct BreakerLayer<T> {
     pub(crate) inner: T,
     pub(crate) guard: Guard<T>,
 }
 
 #[async_trait]
 #[deny(clippy::missing_trait_methods)]
-impl<T: Transport + Clone> Transport for Guarded<T> {
+impl<T: Transport + Clone> Transport for BreakerLayer<T> {
     async fn call(&self, request: ApiRequest) -> Result<ApiResponse, TransportError> {
         if let RequestKind::Follow { .. } = request.kind {
             return self.inner.call(request).await;

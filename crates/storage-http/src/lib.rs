@@ -24,34 +24,34 @@
 #[doc = include_str!("../README.md")]
 struct Readme;
 
+mod attempt_timeout;
 #[cfg(test)]
 mod bookkeeping;
 mod breaker;
 mod breakers;
 mod budget;
+mod call_timeout;
 mod commit;
 mod config;
 mod consumers;
-mod deadlined;
 mod log;
 mod metrics;
 mod observed;
 mod prober;
 mod reqwest_transport;
+mod retries;
 mod retry_policy;
-mod retrying;
 mod snapshot;
 mod storage;
-mod time_limited;
 mod trace_context;
 mod transport;
+mod transport_stack;
 mod verdict;
-mod waist;
 
 pub use breaker::{BreakerState, CircuitBreaker};
 pub use breakers::CircuitBreakers;
 pub use config::HttpStorageConfig;
-pub use metrics::WaistMetrics;
+pub use metrics::TransportMetrics;
 pub use reqwest_transport::{ConnectError, ReqwestTransport};
 pub use snapshot::{ByteStream, OpenedResponse, StreamTransport};
 pub use storage::HttpStorage;
@@ -59,4 +59,4 @@ pub use transport::{
     ApiRequest, ApiResponse, FailureAnswer, LARGE_BODY, LARGE_PAGE, RequestKind, RequestSize, TimedOut, Transport,
     TransportError, TransportErrorKind,
 };
-pub use waist::Waist;
+pub use transport_stack::TransportStack;

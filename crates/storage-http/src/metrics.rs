@@ -60,7 +60,7 @@ impl EncodeLabelValue for OperationLabel {
 
 /// The metrics of one client; clones are the same metrics. The table is in the module's source and in the docs.
 #[derive(Clone, Debug)]
-pub struct WaistMetrics {
+pub struct TransportMetrics {
     requests: Family<Ended, Counter>,
     attempts: Family<Ended, Counter>,
     duration: Family<Operation, Histogram, fn() -> Histogram>,
@@ -80,7 +80,7 @@ struct State {
 #[derive(Debug)]
 struct StateCollector(Arc<State>);
 
-impl WaistMetrics {
+impl TransportMetrics {
     pub(crate) fn new(breakers: CircuitBreakers, budget: Arc<RetryBudget>) -> Self {
         Self {
             requests: Family::default(),

@@ -1,4 +1,4 @@
-use crate::{ApiRequest, ApiResponse, Transport, TransportError, metrics::WaistMetrics};
+use crate::{ApiRequest, ApiResponse, Transport, TransportError, metrics::TransportMetrics};
 use async_trait::async_trait;
 use std::time::Instant;
 
@@ -6,7 +6,7 @@ use std::time::Instant;
 #[derive(Debug)]
 pub(crate) struct Observed<T> {
     pub(crate) inner: T,
-    pub(crate) metrics: WaistMetrics,
+    pub(crate) metrics: TransportMetrics,
 }
 
 #[async_trait]

@@ -92,7 +92,7 @@ impl ReqwestTransport {
                 .pool_idle_timeout(POOL_IDLE)
                 .user_agent(concat!("character-storage-http/", env!("CARGO_PKG_VERSION")))
         };
-        // For who uses it without the waist: no wait is without a bound.
+        // For callers without the transport stack: no wait is without a bound.
         let client = builder().timeout(config.deadline).build().map_err(ConnectError::Client)?;
         let streams = builder().read_timeout(config.deadline).build().map_err(ConnectError::Client)?;
         let (token, max_response_bytes, deadline) = (config.token.clone(), config.max_response_bytes, config.deadline);

@@ -1,7 +1,7 @@
 //! Snapshots: a streamed response, because it may be larger than memory.
 
 use crate::{
-    ApiRequest, ApiResponse, HttpStorage, TimedOut, Transport, TransportError, Waist,
+    ApiRequest, ApiResponse, HttpStorage, TimedOut, Transport, TransportError, TransportStack,
     storage::{corrupt, failure, not_answered},
     verdict::{Evidence, evidence_of_answer, evidence_of_error},
 };
@@ -56,7 +56,7 @@ pub trait StreamTransport: Transport {
 /// The circuit breaker treats the beginning of a stream like any call.
 #[async_trait]
 #[deny(clippy::missing_trait_methods)]
-impl<T: StreamTransport> StreamTransport for Waist<T> {
+impl<T: StreamTransport> StreamTransport for TransportStack<T> {
     async fn open(&self, request: ApiRequest) -> Result<OpenedResponse, TransportError> {
         let operation = request.operation;
         let size = request.size;

@@ -1,7 +1,7 @@
 //! The port over a [`Transport`]: requests for operations, and the meaning of responses.
 
 use crate::{
-    Waist,
+    TransportStack,
     transport::{
         ApiRequest, ApiResponse, FailureAnswer, LARGE_BODY, LARGE_PAGE, RequestSize, TimedOut, Transport,
         TransportError, TransportErrorKind,
@@ -32,7 +32,7 @@ use std::{borrow::Cow, sync::Arc};
 ///
 /// Clones share the transport, its breakers and its connections.
 #[derive(Debug)]
-pub struct HttpStorage<T = Waist> {
+pub struct HttpStorage<T = TransportStack> {
     transport: Arc<T>,
 }
 

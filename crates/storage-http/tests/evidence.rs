@@ -2,14 +2,14 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
 use character_domain::{Character, CharacterId};
-use character_storage_http::{BreakerState, HttpStorage, HttpStorageConfig, Waist};
+use character_storage_http::{BreakerState, HttpStorage, HttpStorageConfig, TransportStack};
 use character_storage_port::{CharacterQuery, Deleted, ErrorKind, PageRequest, Probe, Store};
 use std::{fs::File, time::Duration};
 use tokio::net::TcpListener;
 use wiremock::{Mock, MockServer, ResponseTemplate, matchers};
 
 /// Opens the breaker with the first failure, and tries twice.
-fn storage(base: &str) -> HttpStorage<Waist> {
+fn storage(base: &str) -> HttpStorage<TransportStack> {
     let config = HttpStorageConfig::new(base.parse().unwrap(), "secret".to_owned().into());
     HttpStorage::connect(HttpStorageConfig {
         breaker_failures: 1,
@@ -21,14 +21,14 @@ fn storage(base: &str) -> HttpStorage<Waist> {
     .unwrap()
 }
 
-async fn answering(answer: ResponseTemplate, requests: u64) -> (MockServer, HttpStorage<Waist>) {
+async fn answering(answer: ResponseTemplate, requests: u64) -> (MockServer, HttpStorage<TransportStack>) {
     let server = MockServer::start().await;
     Mock::given(matchers::any()).respond_with(answer).expect(requests).mount(&server).await;
     let storage = storage(&server.uri());
     (server, storage)
 }
 
-async fn find(storage: &HttpStorage<Waist>) -> ErrorKind {
+async fn find(storage: &HttpStorage<TransportStack>) -> ErrorKind {
     let found = Store::<Character>::find(storage, CharacterId::new(), Deleted::Exclude).await;
     found.unwrap_err().kind().clone()
 }

@@ -8,7 +8,7 @@ mod examples;
 use async_trait::async_trait;
 use character_storage_http::{
     ApiRequest, ApiResponse, BreakerState, HttpStorage, HttpStorageConfig, RequestKind, Transport, TransportError,
-    TransportErrorKind, Waist,
+    TransportErrorKind, TransportStack,
 };
 use character_storage_port::{
     Consumers, Epoch, ErrorKind, EventId, FOLLOW, Log, LogCursor, MAX_FOLLOW_WAIT, Probe, Retry, RowChange,
@@ -189,10 +189,10 @@ const FAILURES: [Failure; 4] = [
     Failure::Silence,
 ];
 
-fn over(upstream: &Upstream) -> HttpStorage<Waist<Upstream>> {
+fn over(upstream: &Upstream) -> HttpStorage<TransportStack<Upstream>> {
     let config = HttpStorageConfig::new("http://127.0.0.1:1".parse().unwrap(), "secret".to_owned().into());
     let config = HttpStorageConfig { breaker_failures: 2, breaker_probe: Duration::ZERO, ..config };
-    HttpStorage::over(Waist::around(upstream.clone(), &config))
+    HttpStorage::over(TransportStack::around(upstream.clone(), &config))
 }
 
 fn cursor() -> LogCursor {

@@ -139,7 +139,7 @@ async fn ask(storage: Arc<dyn StoragePort>, rounds: usize) {
     }
 }
 
-fn client(url: &str, token: &str) -> HttpStorage<character_storage_http::Waist> {
+fn client(url: &str, token: &str) -> HttpStorage<character_storage_http::TransportStack> {
     let config = HttpStorageConfig::new(url.parse().unwrap(), token.to_owned().into());
     HttpStorage::connect(HttpStorageConfig { retry_max: 0, breaker_failures: 1_000_000, ..config }).unwrap()
 }

@@ -42,8 +42,8 @@ pub(crate) async fn force_breaker(
     operator: Data<Operator>,
     order: Json<BreakerBody>,
 ) -> Result<HttpResponse, Problem> {
-    let waist = operator.waist.as_ref().ok_or_else(|| nothing_here("circuit breaker"))?;
-    let [reads, changes] = waist.breakers.all();
+    let transport = operator.transport.as_ref().ok_or_else(|| nothing_here("circuit breaker"))?;
+    let [reads, changes] = transport.breakers.all();
     let chosen = match order.breaker {
         Some(BreakerName::Reads) => vec![reads],
         Some(BreakerName::Changes) => vec![changes],

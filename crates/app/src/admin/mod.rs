@@ -8,7 +8,7 @@ mod operator;
 mod report;
 
 pub(crate) use access::AdminAccess;
-pub(crate) use operator::{Operator, WaistHandle};
+pub(crate) use operator::{Operator, TransportHandle};
 
 use crate::{
     config::AdminConfig,

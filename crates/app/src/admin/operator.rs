@@ -5,7 +5,7 @@ use crate::{observed::OperationMetrics, reporting::Reporting};
 use character_cache::Cached;
 use character_cache_redis::RedisTier;
 use character_domain::{Timestamp, now};
-use character_storage_http::{CircuitBreaker, CircuitBreakers, HttpStorage, WaistMetrics};
+use character_storage_http::{CircuitBreaker, CircuitBreakers, HttpStorage, TransportMetrics};
 use character_storage_port::StoragePort;
 use character_storage_sql::SqlStorage;
 use std::{sync::Arc, time::Duration};
@@ -16,7 +16,7 @@ pub(crate) struct Operator {
     pub(crate) service: &'static str,
     pub(crate) operations: OperationMetrics,
     pub(crate) reporting: Arc<Reporting>,
-    pub(crate) waist: Option<WaistHandle>,
+    pub(crate) transport: Option<TransportHandle>,
     pub(crate) cache: Option<Cached>,
     pub(crate) redis: Option<Arc<RedisTier>>,
     pub(crate) database: Option<SqlStorage>,
@@ -26,13 +26,13 @@ pub(crate) struct Operator {
 
 /// The handles of the way to the Storage Service.
 #[derive(Clone, Debug)]
-pub(crate) struct WaistHandle {
+pub(crate) struct TransportHandle {
     pub(crate) breakers: CircuitBreakers,
-    pub(crate) metrics: WaistMetrics,
+    pub(crate) metrics: TransportMetrics,
 }
 
-impl WaistHandle {
-    pub(crate) fn of(storage: &HttpStorage<character_storage_http::Waist>) -> Self {
+impl TransportHandle {
+    pub(crate) fn of(storage: &HttpStorage<character_storage_http::TransportStack>) -> Self {
         Self { breakers: storage.breakers().clone(), metrics: storage.metrics().clone() }
     }
 }
@@ -59,14 +59,14 @@ impl Operator {
             at: now(),
             in_flight: InFlight {
                 operations: self.operations.in_flight(),
-                storage_calls: self.waist.as_ref().map(|waist| waist.metrics.in_flight()),
+                storage_calls: self.transport.as_ref().map(|transport| transport.metrics.in_flight()),
             },
-            breakers: self.waist.as_ref().map(|waist| Breakers {
-                reads: breaker(&waist.breakers.reads),
-                changes: breaker(&waist.breakers.changes),
+            breakers: self.transport.as_ref().map(|transport| Breakers {
+                reads: breaker(&transport.breakers.reads),
+                changes: breaker(&transport.breakers.changes),
             }),
-            retry_budget: self.waist.as_ref().map(|waist| {
-                let (left, capacity) = waist.metrics.retry_budget();
+            retry_budget: self.transport.as_ref().map(|transport| {
+                let (left, capacity) = transport.metrics.retry_budget();
                 RetryBudget { left, capacity }
             }),
             cache: self.cache.as_ref().map(|cache| {

@@ -1,4 +1,4 @@
-//! One request, one attempt: the socket without the waist.
+//! One request, one attempt: the socket without the transport stack.
 
 use character_storage_http::{HttpStorageConfig, ReqwestTransport};
 

@@ -1,11 +1,11 @@
-//! The transport waist, on paused time and against a real HTTP server.
+//! The transport stack, on paused time and against a real HTTP server.
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use async_trait::async_trait;
 use character_storage_http::{
     ApiRequest, ApiResponse, BreakerState, HttpStorage, HttpStorageConfig, RequestSize, Transport, TransportError,
-    TransportErrorKind, Waist,
+    TransportErrorKind, TransportStack,
 };
 use character_storage_port::{Commit, ErrorKind, Probe, Retry, Transaction};
 use std::{
@@ -64,9 +64,9 @@ fn config() -> HttpStorageConfig {
     HttpStorageConfig { breaker_failures: 1000, ..config }
 }
 
-fn waist(steps: &[Step], config: &HttpStorageConfig) -> (Scripted, Waist<Scripted>) {
+fn stack(steps: &[Step], config: &HttpStorageConfig) -> (Scripted, TransportStack<Scripted>) {
     let scripted = Scripted::new(steps);
-    (scripted.clone(), Waist::around(scripted, config))
+    (scripted.clone(), TransportStack::around(scripted, config))
 }
 
 fn request(idempotent: bool) -> ApiRequest {
@@ -76,8 +76,8 @@ fn request(idempotent: bool) -> ApiRequest {
 #[tokio::test(start_paused = true)]
 async fn at_most_four_requests_are_on_the_wire() {
     for steps in [[Step::Answer(503)], [Step::Refuse], [Step::LoseAnswer], [Step::After(429, 1)]] {
-        let (server, waist) = waist(&steps, &config());
-        let result = waist.call(request(true)).await;
+        let (server, stack) = stack(&steps, &config());
+        let result = stack.call(request(true)).await;
         assert_eq!(server.calls(), 4, "{steps:?}");
         assert!(result.map_or_else(|error| error.exhausted, |response| response.exhausted), "{steps:?}");
     }
@@ -87,8 +87,8 @@ async fn at_most_four_requests_are_on_the_wire() {
 #[tokio::test(start_paused = true)]
 async fn what_cannot_succeed_is_not_repeated() {
     for status in [200, 400, 401, 403, 404, 409, 412, 422, 500, 501] {
-        let (server, waist) = waist(&[Step::Answer(status)], &config());
-        let response = waist.call(request(true)).await.unwrap();
+        let (server, stack) = stack(&[Step::Answer(status)], &config());
+        let response = stack.call(request(true)).await.unwrap();
         assert_eq!((server.calls(), response.status, response.exhausted), (1, status, false));
     }
 }
@@ -97,8 +97,8 @@ async fn what_cannot_succeed_is_not_repeated() {
 #[tokio::test(start_paused = true)]
 async fn a_request_that_is_not_idempotent_is_repeated_only_when_it_was_never_sent() {
     for (step, calls) in [(Step::LoseAnswer, 1), (Step::Silence, 1), (Step::Answer(503), 1), (Step::Refuse, 4)] {
-        let (server, waist) = waist(&[step], &config());
-        drop(waist.call(request(false)).await);
+        let (server, stack) = stack(&[step], &config());
+        drop(stack.call(request(false)).await);
         assert_eq!(server.calls(), calls, "{step:?}");
     }
 }
@@ -106,12 +106,12 @@ async fn a_request_that_is_not_idempotent_is_repeated_only_when_it_was_never_sen
 /// Lesson 15: who says when to come back is obeyed.
 #[tokio::test(start_paused = true)]
 async fn retry_after_is_waited_for_and_a_longer_one_than_the_cap_ends_the_call() {
-    let (_, patient) = waist(&[Step::After(503, 4), Step::Answer(200)], &config());
+    let (_, patient) = stack(&[Step::After(503, 4), Step::Answer(200)], &config());
     let started = Instant::now();
     assert_eq!(patient.call(request(true)).await.unwrap().status, 200);
     assert!(started.elapsed() >= Duration::from_secs(4));
-    let (server, waist) = waist(&[Step::After(503, 6)], &config());
-    assert_eq!(waist.call(request(true)).await.unwrap().status, 503);
+    let (server, stack) = stack(&[Step::After(503, 6)], &config());
+    assert_eq!(stack.call(request(true)).await.unwrap().status, 503);
     assert_eq!(server.calls(), 1);
 }
 
@@ -120,9 +120,9 @@ async fn retry_after_is_waited_for_and_a_longer_one_than_the_cap_ends_the_call()
 async fn no_call_outlives_its_deadline_and_none_sleeps_towards_it() {
     for step in [Step::Silence, Step::After(503, 4), Step::LoseAnswer] {
         let config = HttpStorageConfig { retry_max: 100, ..config() };
-        let (_, waist) = waist(&[step], &config);
+        let (_, stack) = stack(&[step], &config);
         let started = Instant::now();
-        drop(waist.call(request(true)).await);
+        drop(stack.call(request(true)).await);
         assert!(started.elapsed() <= config.deadline, "{step:?}: {:?}", started.elapsed());
     }
 }
@@ -130,9 +130,9 @@ async fn no_call_outlives_its_deadline_and_none_sleeps_towards_it() {
 /// Lesson 32: each attempt is bounded (33: or retries never begin).
 #[tokio::test(start_paused = true)]
 async fn a_server_that_accepts_and_never_answers_is_left_after_each_attempts_time() {
-    let (server, waist) = waist(&[Step::Silence, Step::Silence, Step::Answer(200)], &config());
+    let (server, stack) = stack(&[Step::Silence, Step::Silence, Step::Answer(200)], &config());
     let started = Instant::now();
-    assert_eq!(waist.call(request(true)).await.unwrap().status, 200);
+    assert_eq!(stack.call(request(true)).await.unwrap().status, 200);
     assert_eq!(server.calls(), 3);
     assert!(started.elapsed() >= Duration::from_secs(4), "two attempts of two seconds");
 }
@@ -141,8 +141,8 @@ async fn a_server_that_accepts_and_never_answers_is_left_after_each_attempts_tim
 #[tokio::test(start_paused = true)]
 async fn an_open_breaker_answers_at_once_and_is_not_retried() {
     let config = HttpStorageConfig { breaker_failures: 5, retry_max: 0, ..config() };
-    let (server, waist) = waist(&[Step::Answer(503)], &config);
-    let storage = HttpStorage::over(waist);
+    let (server, stack) = stack(&[Step::Answer(503)], &config);
+    let storage = HttpStorage::over(stack);
     for _ in 0..5 {
         assert_eq!(storage.breakers().reads.state(), BreakerState::Closed);
         storage.probe().await.unwrap_err();
@@ -162,8 +162,8 @@ fn innermost(error: &dyn Error) -> String {
 #[tokio::test(start_paused = true)]
 async fn a_refusal_by_an_open_breaker_names_the_failure_that_opened_it() {
     let config = HttpStorageConfig { breaker_failures: 1, retry_max: 0, ..config() };
-    let (_, waist) = waist(&[Step::Answer(503)], &config);
-    let storage = HttpStorage::over(waist);
+    let (_, stack) = stack(&[Step::Answer(503)], &config);
+    let storage = HttpStorage::over(stack);
     storage.probe().await.unwrap_err();
     let refused = storage.probe().await.unwrap_err();
     let first = innermost(&refused);
@@ -179,8 +179,8 @@ async fn a_timeout_names_the_limit_that_was_over_and_how_long_it_is() {
     let hurried = HttpStorageConfig { deadline: Duration::from_millis(700), ..patient.clone() };
     for (config, limit) in [(patient, "an attempt may take 2s"), (hurried, "the call had 700ms left for this attempt")]
     {
-        let (_, waist) = waist(&[Step::Silence], &config);
-        let error = HttpStorage::over(waist).probe().await.unwrap_err();
+        let (_, stack) = stack(&[Step::Silence], &config);
+        let error = HttpStorage::over(stack).probe().await.unwrap_err();
         assert_eq!(*error.kind(), ErrorKind::Timeout);
         assert!(error.detail().is_some_and(|detail| detail.ends_with(limit)), "{error:?}");
     }
@@ -190,9 +190,9 @@ async fn a_timeout_names_the_limit_that_was_over_and_how_long_it_is() {
 async fn a_whole_answer_is_a_success_to_the_breaker_whatever_its_status() {
     let config = HttpStorageConfig { breaker_failures: 2, retry_max: 0, ..config() };
     for status in [400, 401, 404, 409, 413, 422, 429, 500, 501] {
-        let (_, waist) =
-            waist(&[Step::Answer(503), Step::Answer(status), Step::Answer(503), Step::Answer(status)], &config);
-        let storage = HttpStorage::over(waist);
+        let (_, stack) =
+            stack(&[Step::Answer(503), Step::Answer(status), Step::Answer(503), Step::Answer(status)], &config);
+        let storage = HttpStorage::over(stack);
         for _ in 0..8 {
             storage.probe().await.unwrap_err();
             assert_eq!(storage.breakers().reads.state(), BreakerState::Closed, "{status}");
@@ -204,8 +204,8 @@ async fn a_whole_answer_is_a_success_to_the_breaker_whatever_its_status() {
 #[tokio::test(start_paused = true)]
 async fn silence_counts_against_the_breaker() {
     let config = HttpStorageConfig { breaker_failures: 4, deadline: Duration::from_secs(60), ..config() };
-    let (_, waist) = waist(&[Step::Silence], &config);
-    let storage = HttpStorage::over(waist);
+    let (_, stack) = stack(&[Step::Silence], &config);
+    let storage = HttpStorage::over(stack);
     let error = storage.probe().await.unwrap_err();
     assert_eq!(*error.kind(), ErrorKind::Timeout);
     assert_eq!((error.retry(), storage.breakers().reads.state()), (Retry::Exhausted, BreakerState::Open));
@@ -215,8 +215,8 @@ async fn silence_counts_against_the_breaker() {
 #[tokio::test(start_paused = true)]
 async fn a_cancelled_call_neither_counts_nor_stays_in_flight() {
     let config = HttpStorageConfig { breaker_failures: 1, ..config() };
-    let (_, waist) = waist(&[Step::Silence, Step::Answer(204)], &config);
-    let storage = HttpStorage::over(waist);
+    let (_, stack) = stack(&[Step::Silence, Step::Answer(204)], &config);
+    let storage = HttpStorage::over(stack);
     tokio::time::timeout(Duration::from_millis(1), storage.probe()).await.unwrap_err();
     assert_eq!(storage.breakers().reads.state(), BreakerState::Closed);
     let mut registry = prometheus_client::registry::Registry::default();
@@ -270,10 +270,13 @@ fn change() -> ApiRequest {
 }
 
 /// A storage that failed five times, and answers this from now on.
-async fn failed_five_times(config: &HttpStorageConfig, then: u16) -> (Recording, HttpStorage<Waist<Recording>>) {
+async fn failed_five_times(
+    config: &HttpStorageConfig,
+    then: u16,
+) -> (Recording, HttpStorage<TransportStack<Recording>>) {
     let config = HttpStorageConfig { breaker_failures: 5, retry_max: 0, ..config.clone() };
     let server = Recording::answering(503);
-    let storage = HttpStorage::over(Waist::around(server.clone(), &config));
+    let storage = HttpStorage::over(TransportStack::around(server.clone(), &config));
     for _ in 0..5 {
         drop(storage.transport().call(change()).await);
     }
@@ -379,15 +382,15 @@ async fn a_database_that_takes_no_writes_does_not_refuse_reads() {
 async fn a_large_request_has_more_time_is_not_repeated_and_shows_nothing_when_it_fails() {
     let config = HttpStorageConfig { breaker_failures: 1, ..config() };
     for step in [Step::Silence, Step::Answer(504)] {
-        let (server, waist) = waist(&[step], &config);
+        let (server, stack) = stack(&[step], &config);
         let started = Instant::now();
         let large = ApiRequest { size: RequestSize::Large, ..change() };
-        let answer = waist.call(large).await;
+        let answer = stack.call(large).await;
         assert!(answer.is_err() || answer.is_ok_and(|answer| answer.status == 504));
         assert_eq!(server.calls(), 1, "{step:?}");
         let expected = if matches!(step, Step::Silence) { config.large_timeout } else { Duration::ZERO };
         assert_eq!(started.elapsed().as_secs(), expected.as_secs());
-        let storage = HttpStorage::over(waist);
+        let storage = HttpStorage::over(stack);
         assert_eq!(storage.breakers().worst_state(), BreakerState::Closed, "{step:?}");
     }
 }
@@ -396,12 +399,12 @@ async fn a_large_request_has_more_time_is_not_repeated_and_shows_nothing_when_it
 #[tokio::test(start_paused = true)]
 async fn the_budget_is_charged_when_a_retry_is_scheduled_and_not_when_it_is_sent() {
     let config = HttpStorageConfig { retry_budget: 3, retry_budget_ratio: 0.0, ..config() };
-    let (server, waist) = waist(&[Step::Answer(503)], &config);
-    let waist = Arc::new(waist);
+    let (server, stack) = stack(&[Step::Answer(503)], &config);
+    let stack = Arc::new(stack);
     let calls: Vec<_> = (0..100)
         .map(|_| {
-            let waist = Arc::clone(&waist);
-            tokio::spawn(async move { waist.call(request(true)).await })
+            let stack = Arc::clone(&stack);
+            tokio::spawn(async move { stack.call(request(true)).await })
         })
         .collect();
     // The clock stands still while somebody is awake, so every first attempt is made and no retry is due.
@@ -415,26 +418,26 @@ async fn the_budget_is_charged_when_a_retry_is_scheduled_and_not_when_it_is_sent
 /// Lesson 31: retries are paid from a budget.
 #[tokio::test(start_paused = true)]
 async fn a_storage_that_fails_sees_little_more_than_what_is_offered_once_the_budget_is_drained() {
-    let (server, waist) = waist(&[Step::Answer(503)], &config());
+    let (server, stack) = stack(&[Step::Answer(503)], &config());
     for _ in 0..100 {
-        drop(waist.call(request(true)).await);
+        drop(stack.call(request(true)).await);
     }
     let drained = server.calls();
     for _ in 0..1000 {
-        drop(waist.call(request(true)).await);
+        drop(stack.call(request(true)).await);
     }
     assert!(server.calls() - drained <= 1200, "{} requests for 1000 calls", server.calls() - drained);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_refusal_after_a_lost_answer_does_not_claim_that_nothing_was_applied() {
-    let (_, waist) = waist(&[Step::LoseAnswer, Step::Answer(401)], &config());
-    let error = HttpStorage::over(waist).commit(Transaction::new()).await.unwrap_err();
+    let (_, stack) = stack(&[Step::LoseAnswer, Step::Answer(401)], &config());
+    let error = HttpStorage::over(stack).commit(Transaction::new()).await.unwrap_err();
     assert_eq!(*error.kind(), ErrorKind::Unauthorized);
     assert!(!error.certainly_not_applied());
 }
 
-async fn connected(server: &MockServer, config: HttpStorageConfig) -> HttpStorage<Waist> {
+async fn connected(server: &MockServer, config: HttpStorageConfig) -> HttpStorage<TransportStack> {
     HttpStorage::connect(HttpStorageConfig {
         base_url: server.uri().parse().unwrap(),
         retry_base: Duration::from_millis(1),

@@ -5,14 +5,14 @@ use tokio::time::{Instant, timeout_at};
 
 /// Limits the time of the whole call, and passes its deadline to every layer below.
 #[derive(Debug)]
-pub(crate) struct Deadlined<T> {
+pub(crate) struct CallTimeout<T> {
     pub(crate) inner: T,
     pub(crate) deadline: Duration,
 }
 
 #[async_trait]
 #[deny(clippy::missing_trait_methods)]
-impl<T: Transport> Transport for Deadlined<T> {
+impl<T: Transport> Transport for CallTimeout<T> {
     async fn call(&self, mut request: ApiRequest) -> Result<ApiResponse, TransportError> {
         // A poll is one attempt, and has the time of that.
         if let RequestKind::Follow { .. } = request.kind {

@@ -5,14 +5,14 @@ use tokio::time::{Instant, timeout_at};
 
 /// Ends an attempt after its time limit, or at the deadline of the call. Inside the breaker, so that silence counts.
 #[derive(Debug)]
-pub(crate) struct TimeLimited<T> {
+pub(crate) struct AttemptTimeout<T> {
     pub(crate) inner: Arc<T>,
     pub(crate) timeout: Duration,
     /// The same for a large request.
     pub(crate) large_timeout: Duration,
 }
 
-impl<T> Clone for TimeLimited<T> {
+impl<T> Clone for AttemptTimeout<T> {
     fn clone(&self) -> Self {
         Self { inner: Arc::clone(&self.inner), ..*self }
     }
@@ -20,7 +20,7 @@ impl<T> Clone for TimeLimited<T> {
 
 #[async_trait]
 #[deny(clippy::missing_trait_methods)]
-impl<T: Transport> Transport for TimeLimited<T> {
+impl<T: Transport> Transport for AttemptTimeout<T> {
     async fn call(&self, request: ApiRequest) -> Result<ApiResponse, TransportError> {
         let operation = request.operation;
         let timeout = match (request.kind, request.size) {

@@ -1,7 +1,7 @@
 use crate::{
     ApiRequest, ApiResponse, RequestKind, Transport, TransportError, TransportErrorKind,
     budget::RetryBudget,
-    metrics::WaistMetrics,
+    metrics::TransportMetrics,
     retry_policy::{RetryPolicy, reason},
 };
 use async_trait::async_trait;
@@ -14,11 +14,11 @@ use tracing::{Instrument, info_span};
 
 /// Retries failed attempts, as far as attempts, time and budget allow.
 #[derive(Debug)]
-pub(crate) struct Retrying<T> {
+pub(crate) struct Retries<T> {
     pub(crate) inner: T,
     pub(crate) policy: RetryPolicy,
     pub(crate) budget: Arc<RetryBudget>,
-    pub(crate) metrics: WaistMetrics,
+    pub(crate) metrics: TransportMetrics,
 }
 
 type Attempt = Result<ApiResponse, TransportError>;
@@ -33,7 +33,7 @@ enum Next {
     Spent,
 }
 
-impl<T: Transport> Retrying<T> {
+impl<T: Transport> Retries<T> {
     fn next(&self, attempts: u32, pauses: &mut ExponentialBackoff, request: &ApiRequest, attempt: &Attempt) -> Next {
         let Some(reason) = reason(attempt, request) else { return Next::Nothing };
         let asked = attempt.as_ref().ok().and_then(|response| response.retry_after).unwrap_or_default();
@@ -61,7 +61,7 @@ fn certainly_had_no_effect(response: &ApiResponse) -> bool {
 
 #[async_trait]
 #[deny(clippy::missing_trait_methods)]
-impl<T: Transport> Transport for Retrying<T> {
+impl<T: Transport> Transport for Retries<T> {
     async fn call(&self, request: ApiRequest) -> Attempt {
         // A poll is never repeated, so it pays for no retries.
         if request.kind == RequestKind::Call {

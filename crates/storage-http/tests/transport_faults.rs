@@ -1,9 +1,9 @@
-//! What the waist does about faults on the wire, over real sockets.
+//! What the transport stack does about faults on the wire, over real sockets.
 #![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
 use character_storage_http::{
     ApiRequest, ApiResponse, BreakerState, ConnectError, HttpStorage, HttpStorageConfig, ReqwestTransport, Transport,
-    TransportErrorKind, Waist,
+    TransportErrorKind, TransportStack,
 };
 use character_storage_port::{Commit, ErrorKind, Probe, Transaction};
 use prometheus_client::{encoding::text, registry::Registry};
@@ -49,7 +49,7 @@ async fn raw(answers: &'static [&'static str]) -> SocketAddr {
     address
 }
 
-fn scraped(storage: &HttpStorage<Waist>) -> String {
+fn scraped(storage: &HttpStorage<TransportStack>) -> String {
     let mut registry = Registry::default();
     storage.metrics().register(&mut registry);
     let mut text = String::new();
@@ -200,7 +200,7 @@ async fn one_of_two_hundred_callers_probes_and_a_cancelled_probe_makes_room_for_
         deadline: Duration::from_secs(60),
         ..config("http://127.0.0.1:1")
     };
-    let storage = Arc::new(HttpStorage::over(Waist::around(held.clone(), &config)));
+    let storage = Arc::new(HttpStorage::over(TransportStack::around(held.clone(), &config)));
     for _ in 0..5 {
         storage.probe().await.unwrap_err();
     }

@@ -1,13 +1,13 @@
-//! What the waist costs on a healthy call, beside the same call without it, in the same run.
+//! What the transport stack costs on a healthy call, beside the same call without it, in the same run.
 //!
-//! `cargo bench -p character-storage-http --bench waist`
+//! `cargo bench -p character-storage-http --bench transport_stack`
 #![expect(clippy::unwrap_used, reason = "a measurement that cannot be made has failed")]
 #![expect(clippy::print_stdout, reason = "the figures are what it is for")]
 
 use actix_web::{App, HttpResponse, HttpServer, web};
 use async_trait::async_trait;
 use bytes::Bytes;
-use character_storage_http::{ApiRequest, ApiResponse, HttpStorageConfig, Transport, TransportError, Waist};
+use character_storage_http::{ApiRequest, ApiResponse, HttpStorageConfig, Transport, TransportError, TransportStack};
 use std::{
     hint::black_box,
     time::{Duration, Instant},
@@ -31,9 +31,9 @@ fn request() -> ApiRequest {
 
 fn main() {
     if std::env::args().any(|argument| argument == "--bench") {
-        let around = Waist::around(Instantaneous, &config("http://127.0.0.1:1"));
+        let around = TransportStack::around(Instantaneous, &config("http://127.0.0.1:1"));
         let (floor, with) = (allocations(&Instantaneous), allocations(&around));
-        println!("a healthy call: {floor} allocations without the waist, {with} with it");
+        println!("a healthy call: {floor} allocations without the transport stack, {with} with it");
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap().block_on(all());
     }
 }
@@ -43,8 +43,8 @@ fn config(base: &str) -> HttpStorageConfig {
 }
 
 async fn all() {
-    println!("waist on a healthy call");
-    let around = Waist::around(Instantaneous, &config("http://127.0.0.1:1"));
+    println!("the transport stack on a healthy call");
+    let around = TransportStack::around(Instantaneous, &config("http://127.0.0.1:1"));
     let bare: &dyn Transport = &Instantaneous;
     let (floor, with) = (per_call(bare).await, per_call(&around).await);
     println!("  without  {floor:>8.0} ns");
@@ -68,7 +68,7 @@ async fn all() {
     let serving = tokio::spawn(running);
     let client = reqwest::Client::builder().timeout(Duration::from_secs(10)).no_proxy().build().unwrap();
     let config = config(&base);
-    let waist = Waist::around(character_storage_http::ReqwestTransport::new(&config).unwrap(), &config);
+    let stack = TransportStack::around(character_storage_http::ReqwestTransport::new(&config).unwrap(), &config);
     let url = format!("{base}/answer");
     let (mut bare, mut with) = (Vec::new(), Vec::new());
     for _ in 0..2_000 {
@@ -76,12 +76,12 @@ async fn all() {
         black_box(client.get(&url).bearer_auth("secret").send().await.unwrap().bytes().await.unwrap());
         bare.push(started.elapsed());
         let started = Instant::now();
-        black_box(waist.call(request()).await.unwrap());
+        black_box(stack.call(request()).await.unwrap());
         with.push(started.elapsed());
     }
     let (bare, with) = (median(bare), median(with));
     println!("  reqwest  {bare:?}");
-    println!("  waist    {with:?}");
+    println!("  stack    {with:?}");
     println!("  ratio    {:.3}", with.as_secs_f64() / bare.as_secs_f64());
     handle.stop(false).await;
     serving.await.unwrap().unwrap();
