@@ -100,7 +100,7 @@ pub struct LeaseToken {
 pub struct Leased {
     /// To be shown with each change of the consumer.
     pub token: LeaseToken,
-    /// How far it has come. [`Log::follow`](crate::Log::follow) goes on from here.
+    /// How far it has come. [`Log::follow`](crate::Log::follow) continues from here.
     pub cursor: LogCursor,
     /// Parked events that an operator has marked for a replay, oldest first: deliver them first, and then
     /// [`discard`](Consumers::discard) them.
@@ -138,7 +138,7 @@ pub struct ConsumerState {
 pub trait Consumers: Send + Sync {
     /// The lease of a consumer for at most `lease` (to [`MAX_LEASE`]), or `None` while another holder has it. A holder that
     /// has it prolongs it and keeps its token. A consumer that is new begins with the oldest commit that is kept; one that
-    /// a storage could not wait for, or of an earlier epoch, goes on with the oldest that is kept and not passed.
+    /// a storage could not wait for, or of an earlier epoch, continues with the oldest that is kept and not passed.
     ///
     /// # Errors
     /// As [`Store::find`](crate::Store::find).
@@ -147,7 +147,7 @@ pub trait Consumers: Send + Sync {
     /// Moves the consumer: what lies before `to` is passed.
     ///
     /// # Errors
-    /// [`LeaseLost`](crate::ErrorKind::LeaseLost): another lease was given since, or the token was given back; nothing
+    /// [`LeaseLost`](crate::ErrorKind::LeaseLost): another lease was granted since, or the token was released; nothing
     /// moved. `Gone`: `to` belongs to another epoch. Others as [`Store::find`](crate::Store::find). May be repeated.
     async fn advance(&self, token: &LeaseToken, to: &LogCursor) -> Result<()>;
 

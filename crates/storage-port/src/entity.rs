@@ -63,7 +63,7 @@ pub trait Entity: Clone + Debug + PartialEq + Serialize + DeserializeOwned + Sen
     fn into_row(self) -> StoredRow;
 }
 
-/// A kind of row that belongs to one character, for good.
+/// A kind of row that belongs to one character permanently.
 pub trait Owned: Entity {
     /// The type of the event that tells of its changes.
     const EVENT: &'static str;

@@ -56,7 +56,7 @@ pub enum ErrorKind {
     /// The cursor of the log leads nowhere: it is of another epoch, older than what is kept, or names a commit that the
     /// storage does not have.
     Gone,
-    /// Another lease of the consumer was given since, or this one was given back.
+    /// Another lease of the consumer was granted since, or this one was released.
     LeaseLost,
 }
 
@@ -262,7 +262,7 @@ impl StorageError {
         }
     }
 
-    /// Whether this says that the storage is out of reach, so that a last known value may be served instead.
+    /// Whether the storage is unreachable, so that a last known value may be served instead.
     #[must_use]
     pub fn is_outage(&self) -> bool {
         matches!(

@@ -118,7 +118,7 @@ pub struct QuestQuery {
     /// Only those that stand so.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<QuestStatus>,
-    /// Only those that matter so much.
+    /// Only those of this importance.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub importance: Option<QuestImportance>,
     /// Soft-deleted ones too.
@@ -193,7 +193,7 @@ impl Query<NpcRelationship> for NpcRelationshipQuery {
 }
 
 /// Tags that must all be there, compared as [`text::normalized`] does. As text they are joined by commas, which no tag may hold. No row has
-/// an empty tag or one with a comma; who asks for such a tag asks for something else as soon as it was text.
+/// an empty tag or one with a comma; a request for such a tag would ask for something else once it is text.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(from = "String", into = "String")]
 pub struct TagFilter(pub Vec<String>);

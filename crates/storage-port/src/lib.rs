@@ -15,7 +15,7 @@
 //! let renamed = Character { name: "Torormir the Grey".into(), ..hero.clone() };
 //! let renamed = storage.update_character(renamed, Expect::Revision(hero.meta.revision)).await?;
 //! assert_eq!(renamed.meta.revision.0, 2);
-//! // Somebody who still holds the first revision has lost the race, and is told so.
+//! // A writer that still holds the first revision gets a conflict.
 //! let late = storage.update_character(hero.clone(), Expect::Revision(hero.meta.revision)).await.unwrap_err();
 //! assert!(matches!(late.kind(), ErrorKind::Conflict { actual, .. } if *actual == renamed.meta.revision));
 //! # Ok(())
@@ -29,7 +29,7 @@
 //! ([`TransactionId::from_key`]) and repeat it as often as you like.
 //!
 //! Not found is an answer, not an error: [`Store::find`] gives `None`. Each answer is a [`Read`] that says where it came
-//! from; [`Source::Stale`] means that the storage is out of reach and this was its last word.
+//! from; [`Source::Stale`] means that the storage is unreachable and this is its last known value.
 //!
 //! A failed call is a [`StorageError`]. `match` on [`kind`](StorageError::kind) for what to do,
 //! ask [`retry`](StorageError::retry) whether a repeat can help, and

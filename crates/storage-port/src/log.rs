@@ -51,7 +51,7 @@ impl fmt::Display for Epoch {
     }
 }
 
-/// A place in the log: the commits before it have been told, those after it have not. The text is `<epoch>.<place>`, where
+/// A place in the log: the commits before it have been returned, those after it have not. The text is `<epoch>.<place>`, where
 /// the place belongs to the storage that made it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct LogCursor {
@@ -196,10 +196,10 @@ pub struct LogBatch {
     pub commits: Vec<Arc<LoggedCommit>>,
     /// Where the next batch begins.
     pub next: LogCursor,
-    /// Every commit with a smaller tick has been told, in this batch or before it. It never goes back within an epoch, and
+    /// Every commit with a smaller tick has been returned, in this batch or before it. It never goes back within an epoch, and
     /// an open transaction of another writer can keep it from rising.
     pub settled: Tick,
-    /// Every commit that has been told, in this batch or before it, has a smaller tick. Without overlapping writers it
+    /// Every commit that has been returned, in this batch or before it, has a smaller tick. Without overlapping writers it
     /// equals `settled`.
     pub ceiling: Tick,
     /// Whether more commits are there already.
@@ -215,7 +215,7 @@ pub trait Log: Send + Sync {
     /// The commits behind `after`, at most `limit` (1 to [`MAX_FOLLOWED`]). When there is none, it waits for one, at most
     /// `wait`, and then returns an empty batch, which is news too: nothing has been committed.
     ///
-    /// A follower that passes [`LogBatch::next`] on is told every commit behind its first cursor exactly once, whatever the
+    /// A follower that passes [`LogBatch::next`] on receives every commit behind its first cursor exactly once, whatever the
     /// order in which transactions began and ended, and nothing of a refused one. A read that starts after a batch was
     /// received returns at least what the batch tells.
     ///
@@ -224,12 +224,12 @@ pub trait Log: Send + Sync {
     /// # Errors
     /// [`Gone`](crate::ErrorKind::Gone): the cursor belongs to another epoch, or to a time before what is kept, or names a
     /// commit that the storage does not have, because it was restored from a backup; then the storage has begun a new
-    /// epoch. Begin anew at [`head`](Log::head) and take nothing that was read before for current. `Invalid`: the limit, or
+    /// epoch. Begin again at [`head`](Log::head) and take nothing that was read before for current. `Invalid`: the limit, or
     /// a cursor of another kind of storage. Others as [`Store::find`](crate::Store::find).
     async fn follow(&self, after: &LogCursor, limit: usize, wait: Duration) -> Result<LogBatch>;
 
     /// A cursor behind every commit that was acknowledged a moment ago; it may lie a few commits before the end, so that a
-    /// follower is told of them once more.
+    /// follower receives them once more.
     ///
     /// # Errors
     /// As [`Store::find`](crate::Store::find).

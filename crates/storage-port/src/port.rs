@@ -39,14 +39,14 @@ pub trait Store<E: Entity>: Send + Sync {
     /// A query that no row can match, such as one for a text with U+0000 in it, has an empty list.
     ///
     /// A stored row that cannot be read is in [`unreadable`](Page::unreadable) and does not hide the others. It has its
-    /// place in the list and counts for the limit, and `next` goes on behind it.
+    /// place in the list and counts for the limit, and `next` continues behind it.
     ///
     /// # Errors
     /// As [`find`](Store::find), but for unreadable rows. `Invalid`: the cursor belongs to another order.
     async fn list(&self, query: &E::Query, page: PageRequest) -> Result<Read<Page<E>>>;
 }
 
-/// Changes.
+/// Changes of rows, by transactions.
 #[async_trait]
 pub trait Commit: Send + Sync {
     /// All of the transaction or none of it, events included.
@@ -62,8 +62,8 @@ pub trait Commit: Send + Sync {
     /// | replace, delete | `NotFound` | `Conflict` | revision + 1 | `NotFound` |
     /// | restore | `NotFound` | `Conflict` | `AlreadyExists` | revision + 1 |
     ///
-    /// The revision is looked at before the deletion, so a writer who lost against a delete gets `Conflict`.
-    /// A refused transaction leaves no trace: the same id may be sent again and is judged anew. Rows are judged by
+    /// The revision is checked before the deletion, so a writer that lost against a delete gets `Conflict`.
+    /// A refused transaction leaves no trace: the same id may be sent again and is judged again. Rows are judged by
     /// themselves: a row may name rows that are not there, and rows of two kinds may have one id.
     ///
     /// # Errors

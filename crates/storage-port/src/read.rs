@@ -35,7 +35,7 @@ pub enum Source {
         /// How long ago the storage gave it.
         age: Duration,
     },
-    /// The last known value, because the storage is out of reach. It may be out of date.
+    /// The last known value, because the storage is unreachable. It may be out of date.
     Stale {
         /// Which tier.
         tier: Tier,

@@ -26,7 +26,7 @@ pub struct UnreadableInSnapshot {
 pub enum SnapshotItem {
     /// A row, live or soft-deleted.
     Row(StoredRow),
-    /// A row that cannot be read. The snapshot goes on behind it.
+    /// A row that cannot be read. The snapshot continues behind it.
     Unreadable(UnreadableInSnapshot),
 }
 
@@ -42,7 +42,7 @@ pub trait Snapshot: Send + Sync {
     ///
     /// A row that cannot be read is an item of its own and does not end the stream. Memory stays bounded however many
     /// rows there are, except in storages that keep them in memory anyway. There is no limit to the whole duration, only to the wait for the next item, on both sides: a storage
-    /// may end a stream that nobody reads from, with an error. Dropping the stream ends the snapshot.
+    /// may end a stream that no client reads from, with an error. Dropping the stream ends the snapshot.
     ///
     /// # Errors
     /// As [`Store::find`](crate::Store::find), of the call and of each item. An error of an item ends the stream, and what

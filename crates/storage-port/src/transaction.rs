@@ -16,11 +16,11 @@ use std::{
 };
 use uuid::Uuid;
 
-/// At most so many writes in one transaction.
+/// Maximum number of writes in one transaction.
 pub const MAX_WRITES: usize = 5_000;
-/// At most so many events in one transaction.
+/// Maximum number of events in one transaction.
 pub const MAX_EVENTS: usize = 10_000;
-/// At most so many transactions in one `commit_each`.
+/// Maximum number of transactions in one `commit_each`.
 pub const MAX_TRANSACTIONS: usize = 1_000;
 /// Levels that an answer may wrap around a document of [`json::MAX_DEPTH`] levels.
 pub const MAX_ANSWER_ENVELOPE: usize = 8;
@@ -58,32 +58,32 @@ pub enum Change<E: Entity> {
     Import(E),
     /// All fields of a live row, but for `created_at`, which stays, and the revision, which goes up by one.
     Replace {
-        /// The new state; `meta.updated_at` is taken over, the rest of `meta` is not looked at.
+        /// The new state; `meta.updated_at` is taken over, the rest of `meta` is ignored.
         entity: E,
         /// The revision it replaces.
         expect: Expect,
     },
     /// Soft-deletes a live row: `deleted_at` and `updated_at` become `at`.
     Delete {
-        /// Which row.
+        /// The id of the row.
         id: E::Id,
         /// The revision it deletes.
         expect: Expect,
-        /// When.
+        /// When the row is deleted, UTC, microsecond precision.
         at: Timestamp,
     },
-    /// Brings a soft-deleted row back: `deleted_at` goes, `updated_at` becomes `at`.
+    /// Restores a soft-deleted row: `deleted_at` goes, `updated_at` becomes `at`.
     Restore {
-        /// Which row.
+        /// The id of the row.
         id: E::Id,
         /// The revision it restores.
         expect: Expect,
-        /// When.
+        /// When the row is restored, UTC, microsecond precision.
         at: Timestamp,
     },
-    /// Brings a soft-deleted row back in another state: as `Replace`, but of a row that is deleted. `deleted_at` goes.
+    /// Restores a soft-deleted row in another state: as `Replace`, but of a row that is deleted. `deleted_at` goes.
     Revive {
-        /// The new state; `meta.updated_at` is taken over, the rest of `meta` is not looked at.
+        /// The new state; `meta.updated_at` is taken over, the rest of `meta` is ignored.
         entity: E,
         /// The revision it restores.
         expect: Expect,
@@ -91,7 +91,7 @@ pub enum Change<E: Entity> {
 }
 
 impl<E: Entity> Change<E> {
-    /// Which row.
+    /// The id of the row.
     pub fn id(&self) -> E::Id {
         match self {
             Self::Create(entity)
@@ -182,7 +182,7 @@ impl ChangeKind {
 }
 
 impl Write {
-    /// Which row.
+    /// The id of the row.
     #[must_use]
     pub fn row(&self) -> (EntityKind, Uuid) {
         fn row<E: Entity>(change: &Change<E>) -> (EntityKind, Uuid) {
@@ -250,7 +250,7 @@ pub struct Transaction {
     /// Events of the same act.
     #[serde(default)]
     pub events: Vec<DomainEvent>,
-    /// Kept with the transaction and given back in [`Committed`], so that a repeated request can be answered as the first was.
+    /// Kept with the transaction and returned in [`Committed`], so that a repeated request can be answered as the first was.
     #[serde(default, deserialize_with = "KeptAnswer::present", skip_serializing_if = "Option::is_none")]
     pub answer: Option<KeptAnswer>,
     /// The W3C `traceparent` of the call that makes it, which the log tells with it. No part of the contents.
@@ -350,7 +350,7 @@ impl Transaction {
 /// A transaction that was applied.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Committed {
-    /// Which.
+    /// The transaction.
     pub id: TransactionId,
     /// Its number in the log.
     pub tick: Tick,

@@ -35,7 +35,7 @@ impl Call {
         Self { patience, deadline, state: AtomicU8::new(0) }
     }
 
-    /// The thread begins, unless nobody waits any more.
+    /// The thread begins, unless no caller waits any more.
     pub(crate) fn begin(&self) -> bool {
         self.state.fetch_or(BEGUN, SeqCst) & LEFT == 0
     }

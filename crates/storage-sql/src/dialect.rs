@@ -137,7 +137,7 @@ impl Dialect {
         (self == Self::Postgres).then(|| Statement::new(sql, vec![Value::Int(LOCK_MIGRATION)]))
     }
 
-    /// The end of a SELECT whose rows nobody else may change until the transaction ends.
+    /// The end of a SELECT whose rows no other transaction may change until this one ends.
     pub(crate) fn for_update(self) -> &'static str {
         match self {
             Self::Postgres => " FOR UPDATE",
@@ -177,10 +177,10 @@ pub(crate) struct Locks(BTreeMap<(i64, i64), Mode>);
 /// How a lock is held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Mode {
-    /// Beside others that hold it so: for rows that are new. Nobody else can know of one, and an import that locked its
+    /// Beside others that hold it so: for rows that are new. No other transaction can know of one, and an import that locked its
     /// thousands of rows would hold up everybody; but the next change of such a row must not overtake it.
     Shared,
-    /// Alone.
+    /// By one transaction at a time: for rows that exist.
     Alone,
 }
 

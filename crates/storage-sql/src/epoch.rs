@@ -24,7 +24,7 @@ pub(crate) enum Reason {
     Moved,
     /// A cursor names a commit that is not there.
     Restored,
-    /// Somebody asked for it.
+    /// An operator asked for it.
     ByHand,
 }
 
@@ -86,7 +86,7 @@ async fn identity<S: Session>(session: &mut S) -> Result<String, Fault> {
 }
 
 /// Begins a new epoch, unless another one than `known` has begun already. What some consumer has not passed, or everything
-/// when there is none, is told again in the new epoch; the consumers are in front of it.
+/// when there is none, is returned again in the new epoch; the consumers are in front of it.
 pub(crate) struct Renew {
     pub(crate) known: Epoch,
     pub(crate) reason: Reason,

@@ -96,7 +96,7 @@ struct Shared {
     wake: Notify,
     /// There was a commit of this process that was not announced.
     committed: AtomicBool,
-    /// Somebody follows; a storage that only writes need only announce its commits.
+    /// A follower exists; a storage that only writes need only announce its commits.
     followed: AtomicBool,
     notifies: AtomicU8,
     ended: watch::Sender<bool>,

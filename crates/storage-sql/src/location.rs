@@ -24,7 +24,7 @@ pub(crate) enum Place {
 pub(crate) enum Missing {
     /// Create it and its folder.
     Create,
-    /// Fail.
+    /// Refuse to open it.
     Refuse,
 }
 

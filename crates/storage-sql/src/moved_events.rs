@@ -1,6 +1,6 @@
 //! Events that an earlier release left in its outbox become entries of the log.
 //!
-//! That release may still run beside this one and write there, so that it is looked at whenever a database is opened.
+//! That release may still run beside this one and write there, so that it is read whenever a database is opened.
 
 use crate::{
     fault::Fault,

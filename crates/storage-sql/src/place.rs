@@ -1,4 +1,4 @@
-//! A place in the log: which commits have been told, as a snapshot of the ticks.
+//! A place in the log: which commits have been returned, as a snapshot of the ticks.
 
 use character_storage_port::{Tick, TransactionId};
 use std::{fmt, str::FromStr};
@@ -78,13 +78,13 @@ fn number(text: &str) -> Result<u64, NoPlace> {
 /// An entry's own place: its tick, and its number among the entries of this tick.
 pub(crate) type Spot = (u64, u32);
 
-/// Which entries have been told. The text is `TICKS[~TICK~ORDINAL…][_TICK_TRANSACTION]`.
+/// Which entries have been returned. The text is `TICKS[~TICK~ORDINAL…][_TICK_TRANSACTION]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Place {
     pub(crate) ticks: Ticks,
-    /// Of further ticks, that were open or are `xmax`, entries have been told, up to these.
+    /// Of further ticks, that were open or are `xmax`, entries have been returned, up to these.
     partly: Vec<Spot>,
-    /// The last commit that was told. A storage that does not have it was restored from a backup.
+    /// The last commit that was returned. A storage that does not have it was restored from a backup.
     pub(crate) witness: Option<(Tick, TransactionId)>,
 }
 
@@ -110,13 +110,13 @@ impl Place {
         Self { ticks: target.limited_to(xmax), partly: vec![purged], witness: None }
     }
 
-    /// The entry from which on nothing above `xmax` has been told: the range to read begins behind it. -1 stands for "no
+    /// The entry from which on nothing above `xmax` has been returned: the range to read begins behind it. -1 stands for "no
     /// entry of this tick".
     pub(crate) fn told_to(&self) -> (u64, i64) {
         (self.ticks.xmax, self.told_of(self.ticks.xmax))
     }
 
-    /// The ticks that were open, each with the last entry of it that has been told, or -1.
+    /// The ticks that were open, each with the last entry of it that has been returned, or -1.
     pub(crate) fn open(&self) -> impl Iterator<Item = (u64, i64)> + '_ {
         self.ticks.open.iter().map(|tick| (*tick, self.told_of(*tick)))
     }
@@ -125,17 +125,17 @@ impl Place {
         self.partly.iter().find(|(partly, _)| *partly == tick).map_or(-1, |(_, ordinal)| i64::from(*ordinal))
     }
 
-    /// The last entries that have been told of ticks of which not all need have been.
+    /// The last entries that have been returned of ticks of which not all need have been.
     pub(crate) fn partly(&self) -> &[Spot] {
         &self.partly
     }
 
-    /// Whether the entry has been told.
+    /// Whether the entry has been returned.
     pub(crate) fn has_told(&self, (tick, ordinal): Spot) -> bool {
         self.ticks.holds(tick) || self.partly.iter().any(|(partly, told)| *partly == tick && ordinal <= *told)
     }
 
-    /// Whether it can be reached from here: `target` holds everything that has been told.
+    /// Whether it can be reached from here: `target` holds everything that has been returned.
     pub(crate) fn is_within(&self, target: &Ticks) -> bool {
         target.holds_all(&self.ticks) && self.partly.iter().all(|(tick, _)| target.holds(*tick))
     }
@@ -148,7 +148,7 @@ impl Place {
         self.told_to() < (tick, i64::from(ordinal)) || lost_an_open_one
     }
 
-    /// Where to go on, when of what `target` holds everything behind this place has been told up to `last`, in order.
+    /// Where to continue, when of what `target` holds everything behind this place has been returned up to `last`, in order.
     pub(crate) fn cut(&self, target: &Ticks, last: Spot, share: Share) -> Self {
         let (tick, _) = last;
         if share == Share::One {
@@ -168,10 +168,10 @@ impl Place {
         Self { ticks: Ticks { xmax, open }, partly, witness: None }
     }
 
-    /// Where to go on, when everything behind this place that `target` holds has been told, up to the tick `highest`.
+    /// Where to continue, when everything behind this place that `target` holds has been returned, up to the tick `highest`.
     ///
-    /// It claims nothing above the highest tick that was told, although `target` does: after a crash PostgreSQL gives the
-    /// numbers of transactions anew that left no trace, and a commit with such a number would count as told.
+    /// It claims nothing above the highest tick that was returned, although `target` does: after a crash PostgreSQL gives the
+    /// numbers of transactions again that left no trace, and a commit with such a number would count as returned.
     pub(crate) fn end(&self, target: &Ticks, highest: Option<u64>) -> Self {
         let (xmax, told) = self.told_to();
         let xmax = if told < 0 { xmax } else { xmax + 1 };
@@ -184,12 +184,12 @@ impl Place {
         self
     }
 
-    /// Every commit with a smaller tick has been told.
+    /// Every commit with a smaller tick has been returned.
     pub(crate) fn settled(&self) -> Tick {
         Tick(self.ticks.xmin())
     }
 
-    /// No commit with this tick or a higher one has been told.
+    /// No commit with this tick or a higher one has been returned.
     pub(crate) fn ceiling(&self) -> Tick {
         let (xmax, told) = self.told_to();
         Tick(if told < 0 { xmax } else { xmax + 1 })

@@ -29,8 +29,8 @@ fn plan(connection: &Connection, statement: &Statement) -> Vec<String> {
     steps.collect::<Result<_, _>>().expect("steps")
 }
 
-/// So many rows are answered, in so many steps of SQLite's machine, which takes about 30 for a row that it answers and 8
-/// for one that it passes over.
+/// The number of rows that are answered, and of steps of SQLite's machine, which takes about 30 for a row that it answers
+/// and 8 for one that it passes over.
 fn effort(connection: &Connection, statement: &Statement) -> (usize, usize) {
     let mut prepared = connection.prepare(&sql(statement)).expect("a statement");
     let mut rows = prepared.query(params_from_iter(&statement.parameters)).expect("an answer");

@@ -33,7 +33,7 @@ pub(crate) use session::{Pooling, PostgresSession};
 const TRIES: u32 = 4;
 /// How long migrations may take, waiting for another instance that does them included.
 const MIGRATION_TIMEOUT: Duration = Duration::from_secs(600);
-/// How long a full disk is reported when nobody writes.
+/// How long a full disk is reported without a write.
 const FULL_FOR: Duration = Duration::from_secs(60);
 
 pub(crate) struct Postgres {
@@ -192,7 +192,7 @@ impl Postgres {
         Ok(items)
     }
 
-    /// `committing` is set while a COMMIT is under way: only then is the outcome of a failure unknown. A transaction
+    /// `committing` is set while a COMMIT is in flight: only then is the outcome of a failure unknown. A transaction
     /// that is dropped earlier is rolled back.
     async fn limited<W: Work>(
         &self,
@@ -258,7 +258,7 @@ enum Use {
 /// What the connections of a pool may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Access {
-    /// Everything.
+    /// Read and change.
     Write,
     /// Read: the server refuses changes.
     Read,
@@ -343,7 +343,7 @@ async fn transact<W: Work>(
     }
 }
 
-/// A statement whose rows nobody wants.
+/// A statement whose rows are not read.
 struct Ask(&'static str);
 
 impl Work for Ask {

@@ -64,7 +64,7 @@ impl KindReader {
 /// whole.
 pub(crate) struct Sink(mpsc::Sender<Option<Result<SnapshotItem>>>);
 
-/// Nobody reads the snapshot any more.
+/// The snapshot is not read any more.
 pub(crate) struct Abandoned;
 
 /// A sink and the stream of what is put into it.

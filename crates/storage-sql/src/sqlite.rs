@@ -36,7 +36,7 @@ use uuid::Uuid;
 
 const OPEN: &str = "connect";
 const CLOSE: &str = "close";
-/// At most so many operations wait for each kind of thread.
+/// Maximum number of operations that wait for each kind of thread.
 const QUEUE: usize = 256;
 
 /// A statement checks whether it should end each time it has made this number of steps: about ten microseconds of work.
@@ -46,12 +46,12 @@ const STEPS_BETWEEN_LOOKS: i32 = 1000;
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(30);
 /// A commit of this age or less proves that the file takes writes.
 const RECENT: Duration = Duration::from_secs(1);
-/// How long a file that took no write is reported when nobody writes.
+/// How long a file that took no write is reported without a further write.
 const REFUSED_FOR: Duration = Duration::from_secs(60);
 
 type Job = Box<dyn FnOnce(&mut Connection) + Send>;
 
-/// What a thread is told to do.
+/// An order to a thread.
 enum Order {
     Run(Job),
     /// Close the connection, report how that went, and end.
@@ -67,7 +67,7 @@ pub(crate) enum Mode {
     ReadOnly,
     /// The same where there is no log: the last connection then removes the files by which processes agree.
     Visit,
-    /// To read a file that nobody writes, in a folder where SQLite cannot make the files by which processes agree.
+    /// To read a file that no process writes, in a folder where SQLite cannot make the files by which processes agree.
     Immutable,
 }
 

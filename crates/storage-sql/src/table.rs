@@ -114,7 +114,7 @@ fn entity<E: Table>(id: Uuid, row: &mut Row) -> Result<E, Unreadable> {
 #[derive(Debug)]
 pub(crate) struct Filter {
     dialect: Dialect,
-    /// Whether a column is given, so that there is an index for it.
+    /// Whether a column is given, so that an index exists for it.
     narrowed: bool,
     conditions: Vec<Cow<'static, str>>,
     parameters: Vec<Value>,

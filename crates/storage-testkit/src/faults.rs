@@ -1,4 +1,4 @@
-//! A wrapper that fails when it is told to.
+//! A wrapper that fails by a script.
 
 use async_trait::async_trait;
 use character_storage_port::{
@@ -83,7 +83,7 @@ pub enum Fault {
     FailBefore(ErrorKind),
     /// The storage does its work and the answer is lost. The error says that the outcome is unknown.
     LoseAnswer(ErrorKind),
-    /// The call takes so much longer.
+    /// The call takes this much longer.
     Delay(Duration),
     /// The storage is not reached and the call never ends.
     Hang,

@@ -29,7 +29,7 @@ pub trait Harness {
     /// schema. Dropping it cleans up.
     type Guard;
 
-    /// An **empty** storage that nobody else uses. Called once for each clause; clauses run in parallel.
+    /// An **empty** storage that no other clause uses. Called once for each clause; clauses run in parallel.
     ///
     /// It runs on the runtime of its clause (Tokio, two worker threads), so it may spawn tasks. A failure to
     /// set up is a panic.

@@ -28,7 +28,7 @@ pub struct Filter<E: Entity> {
 /// A place in a row that a clause fills with something of its own.
 pub type Place<E, T> = (&'static str, fn(&mut E, T));
 
-/// What the clauses need to know of a kind of row. Whoever adds a kind says it here and in
+/// What the clauses need to know of a kind of row. A new kind implements it and is in
 /// [`every_kind!`](crate::every_kind).
 pub trait Sample: Entity {
     /// The storage, as far as it is about this kind.

@@ -32,7 +32,7 @@ pub fn character() -> Character {
     Character::new(UserId::new(), "Torormir", at(0))
 }
 
-/// So many characters of one user, each created a microsecond after the one before.
+/// This number of characters of one user, each created a microsecond after the one before.
 #[must_use]
 pub fn party(size: usize) -> Vec<Character> {
     let user = UserId::new();

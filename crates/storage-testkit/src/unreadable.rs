@@ -19,7 +19,7 @@ use uuid::Uuid;
 /// `spoil` makes the row with this id unreadable, without changing `name_folded` or the owner.
 ///
 /// # Panics
-/// When a list fails, hides a readable or an unreadable row, counts them wrongly, or goes on at the wrong place; or when
+/// When a list fails, hides a readable or an unreadable row, counts them wrongly, or continues at the wrong place; or when
 /// a find of an unreadable row is not `Corrupt`.
 pub async fn are_reported(storage: &dyn StoragePort, spoil: impl AsyncFn(Uuid)) {
     let user = UserId::new();

@@ -1,4 +1,4 @@
-//! The log of the reference adapter: a list, and a cursor is how many commits of it were told.
+//! The log of the reference adapter: a list, and a cursor is the number of its commits that were returned.
 
 use super::MemoryStorage;
 use crate::{
@@ -45,7 +45,7 @@ impl MemoryLog {
         self.cursor(self.commits.len())
     }
 
-    /// How many commits were told before `cursor`.
+    /// How many commits were returned before `cursor`.
     pub(super) fn told(&self, cursor: &LogCursor, operation: &'static str) -> Result<usize> {
         let gone = || StorageError::new(ErrorKind::Gone, operation);
         let told: usize = cursor.place().parse().map_err(|_| gone())?;

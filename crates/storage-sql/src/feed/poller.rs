@@ -215,7 +215,7 @@ impl Poller {
         }
     }
 
-    /// After a failure: nobody waits in vain meanwhile.
+    /// After a failure: no follower waits in vain meanwhile.
     async fn pause(&mut self, failures: u32) -> Dropped {
         let pause = FIRST_PAUSE.saturating_mul(1 << failures.min(8)).min(LONGEST_PAUSE);
         let end = Instant::now() + pause;

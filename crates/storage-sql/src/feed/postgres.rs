@@ -105,7 +105,7 @@ impl PostgresSource {
         Ok(Connected { client, channel, hearing: Hearing::NotAsked, probes: 0, echo })
     }
 
-    /// Tells other processes that there is something new.
+    /// Notifies other processes of news.
     pub(super) async fn announce(&mut self) -> Result<(), Fault> {
         let payload = format!("{}/0", self.me);
         let connected = self.connected().await?;

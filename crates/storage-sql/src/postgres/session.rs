@@ -56,7 +56,7 @@ impl<'a> PostgresSession<'a> {
         Self { client, pooling, transaction: None, stage: Stage::NotBegun }
     }
 
-    /// In a transaction that `begin` begins. `committing` is set while a COMMIT is under way.
+    /// In a transaction that `begin` begins. `committing` is set while a COMMIT is in flight.
     pub(crate) fn transaction(
         client: &'a ClientWrapper,
         pooling: Pooling,

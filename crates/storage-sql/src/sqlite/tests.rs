@@ -149,7 +149,7 @@ async fn a_change_of_the_schema_takes_as_long_as_it_takes() {
     assert!(began.elapsed() > Duration::from_millis(50), "it was longer than an operation may take");
 }
 
-/// A follower is read for up to the end of what the others have been told. What lies behind that it is told with them.
+/// A follower is read for up to the end of what the others have received. What lies behind that it receives with them.
 #[tokio::test]
 async fn the_log_is_read_up_to_the_target_and_not_beyond() {
     let folder = tempfile::tempdir().unwrap();

@@ -9,7 +9,7 @@ use character_storage_port::{Deleted, Expect, HolderId, PageRequest, StorageExt,
 use futures_util::future::{Future, join_all};
 use std::{collections::HashMap, pin::pin, slice, sync::Arc, task::Poll, time::Duration};
 
-/// Polls the call so many times at most, letting other tasks run in between, then drops it.
+/// Polls the call at most this number of times, letting other tasks run in between, then drops it.
 pub(crate) async fn dropped_after<F: Future>(polls: usize, call: F) {
     let mut call = pin!(call);
     for _ in 0..polls {

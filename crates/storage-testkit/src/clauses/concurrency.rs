@@ -65,7 +65,7 @@ pub async fn a_restoration_of_another_revision_is_a_conflict(storage: Arc<dyn St
     assert_eq!(live(&storage, row.id).await, None);
 }
 
-/// The revision is looked at before the deletion, so who lost against a deletion gets `Conflict`.
+/// The revision is checked before the deletion, so a writer that lost against a deletion gets `Conflict`.
 pub async fn a_writer_that_lost_against_a_deletion_gets_a_conflict(storage: Arc<dyn StoragePort>) {
     let row = character();
     create(&storage, slice::from_ref(&row)).await;
@@ -74,7 +74,7 @@ pub async fn a_writer_that_lost_against_a_deletion_gets_a_conflict(storage: Arc<
     is_conflict(&refused(&storage, deletion(row.id, revision(1))).await, 1, 2);
 }
 
-/// The revision is looked at before the row being live, so a late restoration gets `Conflict`.
+/// The revision is checked before the row being live, so a late restoration gets `Conflict`.
 pub async fn a_restoration_that_came_too_late_gets_a_conflict(storage: Arc<dyn StoragePort>) {
     let row = character();
     create(&storage, slice::from_ref(&row)).await;

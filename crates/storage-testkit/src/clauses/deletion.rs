@@ -95,7 +95,7 @@ pub async fn a_replacement_keeps_created_at_and_takes_updated_at(storage: Arc<dy
     }
 }
 
-/// A replacement looks at `meta.updated_at` and at nothing else in `meta`.
+/// A replacement reads `meta.updated_at` and nothing else in `meta`.
 pub async fn a_replacement_ignores_the_rest_of_meta(storage: Arc<dyn StoragePort>) {
     let row = character();
     create(&storage, slice::from_ref(&row)).await;

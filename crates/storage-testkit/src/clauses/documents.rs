@@ -32,7 +32,7 @@ fn shortened(read: &Value, given: &Value) -> String {
     format!("read back {} instead of {}", short(read), short(given))
 }
 
-/// A sheet of so many levels, objects and lists in turn.
+/// A sheet of this number of levels, objects and lists in turn.
 fn nested(levels: usize) -> Value {
     let inner = (2..levels).fold(
         json!([]),

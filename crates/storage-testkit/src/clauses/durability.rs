@@ -127,7 +127,7 @@ pub async fn repeats_are_known_after_a_restart(mut storage: Arc<dyn StoragePort>
     storage.commit(refused).await.expect("the row is there by now");
 }
 
-/// The log goes on after a restart: its entries stay the same, every cursor of before leads to the rest, and later commits have
+/// The log continues after a restart: its entries stay the same, every cursor of before leads to the rest, and later commits have
 /// higher ticks.
 pub async fn the_log_goes_on_after_a_restart(mut storage: Arc<dyn StoragePort>, reopen: Reopen<'_>) {
     let mut places: Vec<LogCursor> = vec![beginning(&*storage).await];

@@ -17,12 +17,12 @@ use character_storage_port::{
 use serde_json::{Map, Value, json};
 use std::{slice, sync::Arc};
 
-/// Objects and lists in turn, so many levels deep, the value itself counted as one.
+/// Objects and lists in turn, this number of levels deep, the value itself counted as one.
 fn nested(levels: usize) -> Value {
     (1..levels).fold(json!({}), |inner, level| if level % 2 == 0 { json!({ "in": inner }) } else { json!([inner]) })
 }
 
-/// A document of so many levels.
+/// A document of this number of levels.
 fn deep(levels: usize) -> Document {
     Document::from(json!({ "in": nested(levels - 1) }).as_object().cloned().unwrap_or_default())
 }
@@ -125,7 +125,7 @@ pub async fn a_version_of_a_sheet_of_128_levels_comes_back(storage: Arc<dyn Stor
     );
 }
 
-/// An answer that holds a whole row with a document of 128 levels is kept and given back; a deeper one is `Invalid`.
+/// An answer that holds a whole row with a document of 128 levels is kept and returned; a deeper one is `Invalid`.
 pub async fn an_answer_that_holds_a_deep_document_is_kept(storage: Arc<dyn StoragePort>) {
     for levels in [MAX_DEPTH, MAX_DEPTH + MAX_ANSWER_ENVELOPE] {
         let mut transaction = Transaction::new();

@@ -22,7 +22,7 @@ pub(crate) async fn lease(
     storage.lease(name, holder, time).await.expect("a lease is answered")
 }
 
-/// A lease that nobody else holds.
+/// A lease that no other holder has.
 pub(crate) async fn must_lease(storage: &dyn StoragePort, name: &ConsumerName, holder: HolderId) -> Leased {
     lease(storage, name, holder, LONG).await.expect("nobody else holds the consumer")
 }

@@ -376,7 +376,7 @@ pub async fn a_cursor_names_the_last_row_and_survives_text(storage: Arc<dyn Stor
     assert_eq!(names(&page(&storage, &query, request.clone().after(read)).await.items), ["Member 0"]);
 }
 
-/// An offset leaves out so many of the newest rows.
+/// An offset leaves out that number of the newest rows.
 pub async fn an_offset_leaves_out_so_many_rows(storage: Arc<dyn StoragePort>) {
     let rows = party(7);
     create(&storage, &rows).await;
@@ -394,7 +394,7 @@ pub async fn an_offset_leaves_out_so_many_rows(storage: Arc<dyn StoragePort>) {
     }
 }
 
-/// A list goes on by cursor from a page that was asked for by offset.
+/// A list continues by cursor from a page that was asked for by offset.
 pub async fn a_page_by_offset_goes_on_by_cursor(storage: Arc<dyn StoragePort>) {
     let rows = party(7);
     create(&storage, &rows).await;

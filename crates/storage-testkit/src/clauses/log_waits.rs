@@ -150,7 +150,7 @@ pub async fn a_cursor_without_a_meaning_is_refused_at_once(storage: Arc<dyn Stor
     storage.follow(&head, 10, Duration::ZERO).await.expect("the storage goes on");
 }
 
-/// A cursor that names commits which the log does not have, as after a restored backup, is `Gone` at once. The log goes on
+/// A cursor that names commits which the log does not have, as after a restored backup, is `Gone` at once. The log continues
 /// from its head, and the rows stay.
 pub async fn a_cursor_that_lies_ahead_of_the_log_is_gone(storage: Arc<dyn StoragePort>) {
     let row = character();

@@ -47,7 +47,7 @@ fn fitting<E: Entity>(rows: &[E]) -> usize {
     fits.count()
 }
 
-/// A page ends before the row that would make it larger than `MAX_PAGE_BYTES`, and goes on behind it: pages are as long
+/// A page ends before the row that would make it larger than `MAX_PAGE_BYTES`, and continues behind it: pages are as long
 /// as they may be, and join to the whole list.
 pub async fn a_page_ends_before_it_exceeds_its_bytes(storage: Arc<dyn StoragePort>) {
     let (rows, query) = large_items(&storage).await;
@@ -69,7 +69,7 @@ pub async fn a_page_ends_before_it_exceeds_its_bytes(storage: Arc<dyn StoragePor
     assert_eq!((all.items.len(), all.next.is_some()), (fitting(&rows), true));
 }
 
-/// A page by offset is bounded in the same way, and goes on by its cursor.
+/// A page by offset is bounded in the same way, and continues by its cursor.
 pub async fn a_page_by_offset_ends_before_it_exceeds_its_bytes(storage: Arc<dyn StoragePort>) {
     let (rows, query) = large_items(&storage).await;
     for from in [1, 12] {

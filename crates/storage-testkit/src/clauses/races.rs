@@ -34,7 +34,7 @@ async fn race(storage: &Arc<dyn StoragePort>, transactions: Vec<Transaction>) ->
 /// A sort of change, for which each writer makes one of its own.
 type Make<E> = fn(E, Expect) -> Change<E>;
 
-/// The changes of a row that is absent, is there, or was deleted, and what those are told that lose it.
+/// The changes of a row that is absent, is there, or was deleted, and the answers to those that lose it.
 fn sorts<E: Sample>() -> [(Make<E>, ErrorKind); 6] {
     let conflict = ErrorKind::Conflict { expected: Revision(1), actual: Revision(2) };
     [

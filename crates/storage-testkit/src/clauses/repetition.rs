@@ -44,7 +44,7 @@ pub async fn a_repeated_transaction_gives_the_same_answer(storage: Arc<dyn Stora
     assert_eq!(commit(&storage, &transaction).await, first);
 }
 
-/// Repeating a transaction does not bring its events again, also after they were told.
+/// Repeating a transaction does not bring its events again, also after the log returned them.
 pub async fn a_repeated_transaction_brings_its_events_once(storage: Arc<dyn StoragePort>) {
     let row = character();
     let transaction = creation(slice::from_ref(&row)).with_event(event(row.id, 1));
@@ -157,7 +157,7 @@ pub async fn another_fingerprint_is_another_request(storage: Arc<dyn StoragePort
     reused(&storage, Transaction { fingerprint: None, ..first }).await;
 }
 
-/// The answer that a transaction carries is given back by its commit and by each repeat.
+/// The answer that a transaction carries is returned by its commit and by each repeat.
 pub async fn the_answer_is_kept_and_given_back(storage: Arc<dyn StoragePort>) {
     let row = character();
     let mut transaction = creation(slice::from_ref(&row));
@@ -179,7 +179,7 @@ pub async fn the_first_answer_stays(storage: Arc<dyn StoragePort>) {
     }
 }
 
-/// An answer of any JSON value is kept and given back by each commit and repeat, alone or in a batch: `null` is an answer,
+/// An answer of any JSON value is kept and returned by each commit and repeat, alone or in a batch: `null` is an answer,
 /// and a transaction without one has none.
 pub async fn an_answer_of_any_json_is_kept(storage: Arc<dyn StoragePort>) {
     let values = [json!(null), json!(false), json!(0), json!(-0.0), json!(""), json!("null"), json!([]), json!({})];
@@ -199,7 +199,7 @@ pub async fn an_answer_of_any_json_is_kept(storage: Arc<dyn StoragePort>) {
     }
 }
 
-/// A refused transaction may be sent again as it is, and is judged anew.
+/// A refused transaction may be sent again unchanged, and is judged again.
 pub async fn a_refused_transaction_may_be_sent_again(storage: Arc<dyn StoragePort>) {
     let row = character();
     let transaction = Transaction::new().with(replacement(&row, revision(1))).with_event(event(row.id, 1));
@@ -222,9 +222,9 @@ pub async fn a_refused_transaction_does_not_use_up_its_id(storage: Arc<dyn Stora
     assert_eq!(found(&storage, row.id).await, Some(row));
 }
 
-/// A reused id is noticed before any row is looked at.
+/// A reused id is noticed before any row is read.
 ///
-/// Lesson 38: that a request is a repeat is told apart from a row that is taken.
+/// Lesson 38: a repeated request is distinguished from a row that is taken.
 pub async fn a_reused_id_is_seen_before_the_rows_are(storage: Arc<dyn StoragePort>) {
     let row = character();
     let first = creation(slice::from_ref(&row));
@@ -235,7 +235,7 @@ pub async fn a_reused_id_is_seen_before_the_rows_are(storage: Arc<dyn StoragePor
     }
 }
 
-/// An invalid transaction is refused as such before its id is looked at.
+/// An invalid transaction is refused as such before its id is read.
 pub async fn an_invalid_transaction_is_refused_before_its_id_is_looked_at(storage: Arc<dyn StoragePort>) {
     let row = character();
     let first = creation(slice::from_ref(&row));

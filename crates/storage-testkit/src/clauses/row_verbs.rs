@@ -83,47 +83,47 @@ async fn tells_of<E: Owned>(storage: &Arc<dyn StoragePort>, row: &E, changes: &[
     assert_eq!(told, expected);
 }
 
-/// The verbs for items of an inventory give back what is stored, refuse by the right name, create all or none, and bring their events in order.
+/// The verbs for items of an inventory return what is stored, refuse by the right name, create all or none, and bring their events in order.
 pub async fn the_verbs_of_items_of_an_inventory_keep_their_word(storage: Arc<dyn StoragePort>) {
     keep_their_word::<InventoryItem>(storage).await;
 }
 
-/// The verbs for journal entries give back what is stored, refuse by the right name, create all or none, and bring their events in order.
+/// The verbs for journal entries return what is stored, refuse by the right name, create all or none, and bring their events in order.
 pub async fn the_verbs_of_journal_entries_keep_their_word(storage: Arc<dyn StoragePort>) {
     keep_their_word::<JournalEntry>(storage).await;
 }
 
-/// The verbs for entries of experience give back what is stored, refuse by the right name, create all or none, and bring their events in order.
+/// The verbs for entries of experience return what is stored, refuse by the right name, create all or none, and bring their events in order.
 pub async fn the_verbs_of_experience_entries_keep_their_word(storage: Arc<dyn StoragePort>) {
     keep_their_word::<ExperienceEntry>(storage).await;
 }
 
-/// The verbs for quests give back what is stored, refuse by the right name, create all or none, and bring their events in order.
+/// The verbs for quests return what is stored, refuse by the right name, create all or none, and bring their events in order.
 pub async fn the_verbs_of_quests_keep_their_word(storage: Arc<dyn StoragePort>) {
     keep_their_word::<Quest>(storage).await;
 }
 
-/// The verbs for relationships give back what is stored, refuse by the right name, create all or none, and bring their events in order.
+/// The verbs for relationships return what is stored, refuse by the right name, create all or none, and bring their events in order.
 pub async fn the_verbs_of_npc_relationships_keep_their_word(storage: Arc<dyn StoragePort>) {
     keep_their_word::<NpcRelationship>(storage).await;
 }
 
-/// The verbs for events of campaigns give back what is stored, refuse by the right name, create all or none, and bring their events in order.
+/// The verbs for events of campaigns return what is stored, refuse by the right name, create all or none, and bring their events in order.
 pub async fn the_verbs_of_campaign_events_keep_their_word(storage: Arc<dyn StoragePort>) {
     keep_their_word::<CampaignEvent>(storage).await;
 }
 
-/// The verbs for impacts give back what is stored, refuse by the right name, create all or none, and bring their events in order.
+/// The verbs for impacts return what is stored, refuse by the right name, create all or none, and bring their events in order.
 pub async fn the_verbs_of_event_impacts_keep_their_word(storage: Arc<dyn StoragePort>) {
     keep_their_word::<EventImpact>(storage).await;
 }
 
-/// The verbs for progress give back what is stored, refuse by the right name, create all or none, and bring their events in order.
+/// The verbs for progress return what is stored, refuse by the right name, create all or none, and bring their events in order.
 pub async fn the_verbs_of_character_progress_keep_their_word(storage: Arc<dyn StoragePort>) {
     keep_their_word::<CharacterProgress>(storage).await;
 }
 
-/// Events of verbs for several kinds are told in the order of the changes, as they have one subject.
+/// Events of verbs for several kinds are returned in the order of the changes, as they have one subject.
 pub async fn events_of_several_kinds_keep_one_order(storage: Arc<dyn StoragePort>) {
     let item = InventoryItem::full();
     let quest = Quest { character_id: item.character_id, ..Quest::full() };

@@ -112,7 +112,7 @@ pub async fn a_snapshot_that_is_imported_is_the_same_again(storage: Arc<dyn Stor
     assert_eq!((&taken, &snapshot(&again).await), (&imported, &imported));
 }
 
-/// A snapshot that is dropped before its end holds up nobody.
+/// A snapshot that is dropped before its end delays no other call.
 pub async fn a_dropped_snapshot_holds_up_nobody(storage: Arc<dyn StoragePort>) {
     let rows = party(60);
     put(storage.as_ref(), &rows[..40]).await;

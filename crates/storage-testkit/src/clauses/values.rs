@@ -1,4 +1,4 @@
-//! Invariant 6 as a property: whatever the value, what a storage takes it gives back, and what it refuses names the field.
+//! Invariant 6 as a property: whatever the value, a storage returns what it accepted, and a refusal names the field.
 
 use crate::{
     every_kind,

@@ -9,7 +9,7 @@ use character_storage_port::{
 use serde_json::json;
 use std::{slice, sync::Arc};
 
-/// `create_character` gives back what is stored.
+/// `create_character` returns what is stored.
 pub async fn the_verb_create_gives_back_what_is_stored(storage: Arc<dyn StoragePort>) {
     let mut row = with_data(character(), &json!({ "level": 1 }));
     row.meta.revision = Revision(33);
@@ -40,7 +40,7 @@ pub async fn the_verb_list_gives_a_page(storage: Arc<dyn StoragePort>) {
     assert_eq!(listed, rows);
 }
 
-/// `update_character` gives back what is stored, stamped later than it was, and `Conflict` to who comes late.
+/// `update_character` returns what is stored, stamped later than it was, and `Conflict` to a late writer.
 pub async fn the_verb_update_gives_back_what_is_stored(storage: Arc<dyn StoragePort>) {
     let row = storage.create_character(character()).await.expect("a new row is allowed");
     let renamed = Character { name: "Renamed".to_owned(), ..row.clone() };
@@ -53,7 +53,7 @@ pub async fn the_verb_update_gives_back_what_is_stored(storage: Arc<dyn StorageP
     assert_eq!(late.kind(), &ErrorKind::Conflict { expected: Revision(1), actual: Revision(2) });
 }
 
-/// `delete_character` and `restore_character` give back revision and times as stored.
+/// `delete_character` and `restore_character` return revision and times as stored.
 pub async fn the_verbs_delete_and_restore_give_back_what_is_stored(storage: Arc<dyn StoragePort>) {
     let row = storage.create_character(character()).await.expect("a new row is allowed");
     let deleted = storage.delete_character(row.id, Expect::Revision(Revision(1))).await.expect("it is at revision 1");

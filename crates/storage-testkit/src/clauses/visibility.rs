@@ -17,7 +17,7 @@ use std::{
     },
 };
 
-/// Two live rows of one user in one campaign and a deleted one, read in every way before the clause goes on.
+/// Two live rows of one user in one campaign and a deleted one, read in every way before the clause continues.
 async fn warm(storage: &Arc<dyn StoragePort>) -> (Model, Vec<Character>) {
     let campaign = CampaignId::new();
     let rows: Vec<_> = party(3).into_iter().map(|row| Character { campaign_id: Some(campaign), ..row }).collect();
@@ -177,7 +177,7 @@ pub async fn later_pages_follow_a_change(storage: Arc<dyn StoragePort>) {
     }
 }
 
-/// A find that starts after a commit was acknowledged never answers an older revision, whatever goes on besides.
+/// A find that starts after a commit was acknowledged never answers an older revision, whatever runs beside it.
 pub async fn a_find_never_goes_back_behind_an_acknowledged_commit(storage: Arc<dyn StoragePort>) {
     let row = character();
     create(&storage, slice::from_ref(&row)).await;
