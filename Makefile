@@ -10,7 +10,7 @@ LOCKED := $(if $(CI),--locked)
 SERVICES := --package character-service --package storage-service --bins
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo stack dist test test-instance hunt bench check lint-words fix openapi
+.PHONY: help run demo stack dist test test-instance hunt bench check lint-words fix contract openapi
 
 help: ## list these targets
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F '|' '{ printf "%-14s %s\n", $$1, $$2 }'
@@ -74,6 +74,9 @@ lint-words: ## find words in documents and comments that hide the meaning; deplo
 fix: ## format the code and apply the automatic fixes of the lints
 	@$(CARGO) clippy --workspace --all-targets --fix --allow-dirty --allow-staged --quiet
 	@$(CARGO) fmt --all
+
+contract: ## write the sentences of the clauses of the suite to CONTRACT.md; the tests compare them
+	@$(CARGO) test --quiet $(LOCKED) --package character-storage-testkit --test contract -- --ignored
 
 openapi: ## regenerate docs/openapi.json; the tests compare it with what the service serves
 	@$(CARGO) run --quiet $(LOCKED) --package character-service --bin character-service -- openapi > docs/openapi.json
