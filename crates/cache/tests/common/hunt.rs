@@ -581,10 +581,12 @@ impl<S: StoragePort + Clone + 'static> World<S> {
     /// Nobody else writes this row, so it is known exactly what each list must show of it from the answer on.
     async fn write_own(&self, process: usize, own: &mut Own, bag: &mut Bag) {
         let storage = &self.processes[process];
-        let before = own.row.clone();
-        let id = before.id;
+        let id = own.row.id;
         let truth = Store::<Character>::find(&self.origin.inner, id, Deleted::Include).await;
         let truth = truth.expect("the origin is not down").value;
+        // As it is in the storage: a change whose answer was lost may have moved it from a list that this change does not
+        // touch, and the process need not have heard of that one.
+        let before = truth.clone().unwrap_or_else(|| own.row.clone());
         let transaction = match truth {
             Some(row) if row.meta.is_deleted() => {
                 if own.creations < CREATIONS && rand::random_range(0..8) == 0 {
@@ -631,7 +633,7 @@ impl<S: StoragePort + Clone + 'static> World<S> {
         }
         let query = &queries[rand::random_range(0..queries.len())];
         let page = self.ask(&question, storage.list_characters(query, PageRequest::default())).await;
-        let page = page.expect("the origin is not down").value;
+        let Read { value: page, source } = page.expect("the origin is not down");
         let find = Store::<Character>::find(storage, truth.id, Deleted::Include);
         let found = self.ask(&question, find).await.expect("the origin is not down").value;
         if !self.lasts(&question) {
@@ -642,7 +644,11 @@ impl<S: StoragePort + Clone + 'static> World<S> {
         if listed != expected {
             bag.listed_wrongly += 1;
             let process = question.process;
-            let text = format!("process {process}, {query:?}: {listed:?} instead of {expected:?}");
+            let position = question.position.map(|position| position.tick.0);
+            let text = format!(
+                "process {process}, with position {position:?}, {query:?}: {listed:?} from {source:?} instead of \
+                 {expected:?}, after {before:?} became {truth:?}"
+            );
             bag.first.get_or_insert(text);
         }
         let own = truth.meta.revision.0;
