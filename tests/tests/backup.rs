@@ -297,7 +297,7 @@ async fn an_import_refuses_to_run_beside_a_service_until_that_is_gone_even_kille
     service.kill();
     let finished = import();
     assert_eq!(finished.code, Some(0), "{finished:?}");
-    assert!(finished.output.contains("README.md: is no file of an export"), "{finished:?}");
+    assert!(finished.output.contains("README.md: is not a file of an export"), "{finished:?}");
     service.restart();
     let listed = try_send(client().get(service.url("/api/v2/characters?limit=1000&active_only=false"))).await.unwrap();
     assert_eq!(listed.body["items"].as_array().map(Vec::len), Some(100));

@@ -332,7 +332,12 @@ async fn requests_without_a_token_are_counted_and_a_burst_is_one_line() {
     }
     let metrics = send(client().get(storage.url("/metrics"))).await.body.to_string();
     assert!(metrics.contains("http_server_unauthorized_total 20"), "{metrics}");
-    assert_eq!(storage.output().matches("for want of an accepted token (401)").count(), 1, "{}", storage.output());
+    assert_eq!(
+        storage.output().matches("without an accepted token were rejected (401)").count(),
+        1,
+        "{}",
+        storage.output()
+    );
 }
 
 /// Requests that no listener takes: (head without its host, body).
