@@ -264,19 +264,7 @@ impl SomeRow {
 /// A row of each kind, with an id from `id`.
 #[must_use]
 pub fn one_of_each(id: impl Fn() -> Uuid) -> Vec<SomeRow> {
-    let rows: [fn(Uuid, i64) -> SomeRow; 11] = [
-        SomeRow::of::<character_domain::Character>,
-        SomeRow::of::<character_domain::Campaign>,
-        SomeRow::of::<character_domain::InventoryItem>,
-        SomeRow::of::<character_domain::JournalEntry>,
-        SomeRow::of::<character_domain::ExperienceEntry>,
-        SomeRow::of::<character_domain::Quest>,
-        SomeRow::of::<character_domain::NpcRelationship>,
-        SomeRow::of::<character_domain::CampaignEvent>,
-        SomeRow::of::<character_domain::EventImpact>,
-        SomeRow::of::<character_domain::CharacterProgress>,
-        SomeRow::of::<character_domain::CharacterVersion>,
-    ];
+    let rows = character_storage_port::every_kind!(Row => SomeRow::of::<Row> as fn(Uuid, i64) -> SomeRow);
     (0..).zip(rows).map(|(moment, row)| row(id(), moment)).collect()
 }
 

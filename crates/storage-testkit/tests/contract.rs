@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
+use character_storage_port::every_kind;
 use character_storage_testkit::{clauses, durable_clauses, sentence};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -80,4 +81,14 @@ fn write_the_contract() {
     };
     let path: PathBuf = Path::new(env!("CARGO_MANIFEST_DIR")).join("../storage-port/CONTRACT.md");
     fs::write(path, CONTRACT.lines().map(line).collect::<String>()).unwrap();
+}
+
+#[test]
+fn every_kind_but_characters_has_its_clauses() {
+    let source = include_str!("../src/clauses/rows.rs");
+    for name in every_kind!(Row => std::any::type_name::<Row>()) {
+        let name = name.rsplit("::").next().unwrap();
+        let expected = if name == "Character" { 0 } else { 5 };
+        assert_eq!(source.matches(&format!("::<{name}>;")).count(), expected, "the clauses of {name} in rows.rs");
+    }
 }
