@@ -33,14 +33,14 @@ pub trait StorageExt: StoragePort {
     /// behind the last page, or behind an error.
     ///
     /// ```
-    /// use character_storage_port::{Character, CharacterQuery, Limit, MemoryStorage, StorageExt, UserId};
+    /// use character_storage_port::{Character, CharacterQuery, Limit, MemoryStorage, StorageExt, UserId, now};
     /// use futures_util::TryStreamExt;
     ///
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let storage = MemoryStorage::new();
     /// for number in 1..=7 {
-    ///     storage.create_character(Character::new(UserId::new(), format!("Hero {number}"))).await?;
+    ///     storage.create_character(Character::new(UserId::new(), format!("Hero {number}"), now())).await?;
     /// }
     /// let pages: Vec<_> = storage.pages::<Character>(CharacterQuery::live(), Limit::try_from(3)?).try_collect().await?;
     /// let names: Vec<_> = pages.iter().flat_map(|page| &page.items).map(|hero| hero.name.as_str()).collect();
