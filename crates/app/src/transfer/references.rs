@@ -4,8 +4,8 @@ use super::{
     TransferError,
     row::{Reference, Row},
 };
-use character_domain::{CampaignEvent, Character, CharacterId, InventoryItem, JournalEntry};
-use character_storage_port::{Deleted, EntityKind, StoragePort, Store};
+use character_domain::CharacterId;
+use character_storage_port::{Deleted, EntityKind, StoragePort, Store, for_each_kind};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use std::collections::{HashMap, HashSet};
 use uuid::Uuid;
@@ -55,15 +55,16 @@ impl Known {
     }
 }
 
+macro_rules! find_by_kind {
+    ($storage:expr, $of:expr, $id:expr; $(($kind:ident, $one:literal, $collection:literal))+) => {
+        match $of {
+            $(EntityKind::$kind => find::<character_domain::$kind>($storage, $id).await,)+
+        }
+    };
+}
+
 async fn stored(storage: &dyn StoragePort, kind: EntityKind, id: Uuid) -> Result<Option<Stored>, TransferError> {
-    match kind {
-        EntityKind::Character => find::<Character>(storage, id).await,
-        EntityKind::InventoryItem => find::<InventoryItem>(storage, id).await,
-        EntityKind::JournalEntry => find::<JournalEntry>(storage, id).await,
-        EntityKind::CampaignEvent => find::<CampaignEvent>(storage, id).await,
-        // No file names a row of another kind.
-        _ => Ok(None),
-    }
+    for_each_kind!([find_by_kind] storage, kind, id;)
 }
 
 async fn find<E: Row>(storage: &dyn StoragePort, id: Uuid) -> Result<Option<Stored>, TransferError>
