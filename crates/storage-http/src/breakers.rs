@@ -64,7 +64,10 @@ impl<T: Transport + Clone> Transport for BreakerLayer<T> {
         let permit = self.guard.admit(&request).await?;
         let result = self.inner.call(request).await;
         self.guard.settle(permit, evidence(size, &result), || {
-            Some(result.as_ref().map_or_else(|error| Arc::new(error.clone()) as Cause, ApiResponse::as_cause))
+            Some(match &result {
+                Ok(response) => Arc::new(response.as_failure()),
+                Err(error) => Arc::new(error.clone()),
+            })
         });
         result
     }

@@ -34,11 +34,19 @@ enum Next {
 }
 
 impl<T: Transport> Retries<T> {
-    fn next(&self, attempts: u32, pauses: &mut ExponentialBackoff, request: &ApiRequest, attempt: &Attempt) -> Next {
+    fn next(
+        &self,
+        attempts: u32,
+        pauses: &mut Option<ExponentialBackoff>,
+        request: &ApiRequest,
+        attempt: &Attempt,
+    ) -> Next {
         let Some(reason) = reason(attempt, request) else { return Next::Nothing };
         let asked = attempt.as_ref().ok().and_then(|response| response.retry_after).unwrap_or_default();
-        let pause =
-            pauses.next_backoff().filter(|_| attempts <= self.policy.max && asked <= self.policy.retry_after_cap);
+        let pause = pauses
+            .get_or_insert_with(|| self.policy.pauses())
+            .next_backoff()
+            .filter(|_| attempts <= self.policy.max && asked <= self.policy.retry_after_cap);
         let pause = pause.map(|pause| pause.max(asked));
         let in_time = |pause: &Duration| request.deadline.is_none_or(|deadline| Instant::now() + *pause < deadline);
         let Some(pause) = pause.filter(in_time) else { return Next::Spent };
@@ -67,7 +75,8 @@ impl<T: Transport> Transport for Retries<T> {
         if request.kind == RequestKind::Call {
             self.budget.offered();
         }
-        let mut pauses = self.policy.pauses();
+        // Made when the first one is needed: most calls pause never.
+        let mut pauses = None;
         // Whether some attempt may have reached the server; and whether one may have had an effect that its answer, if any
         // came, does not tell of.
         let (mut attempts, mut sent, mut lost) = (0, false, false);

@@ -70,7 +70,7 @@ impl<T: StreamTransport> StreamTransport for TransportStack<T> {
         };
         self.guard().settle(permit, evidence, || match &answer {
             Ok(OpenedResponse::Stream { .. }) => None,
-            Ok(OpenedResponse::Whole(response)) => Some(response.as_cause()),
+            Ok(OpenedResponse::Whole(response)) => Some(Arc::new(response.as_failure())),
             Err(error) => Some(Arc::new(error.clone())),
         });
         answer

@@ -3,8 +3,8 @@
 use crate::{
     TransportStack,
     transport::{
-        ApiRequest, ApiResponse, FailureAnswer, LARGE_BODY, LARGE_PAGE, RequestSize, TimedOut, Transport,
-        TransportError, TransportErrorKind,
+        ApiRequest, ApiResponse, LARGE_BODY, LARGE_PAGE, RequestSize, TimedOut, Transport, TransportError,
+        TransportErrorKind,
     },
     verdict::Verdict,
 };
@@ -183,7 +183,7 @@ pub(crate) fn failure(operation: &'static str, response: &ApiResponse) -> Storag
             StorageError::new(kind, operation).with_detail(format!("the storage answered {}", response.status))
         }
     };
-    let error = error.with_source(FailureAnswer { status: response.status, attempts: response.attempts });
+    let error = error.with_source(response.as_failure());
     // Who refuses before looking at the transaction's id cannot speak for the attempt whose answer was lost.
     let judged = matches!(
         error.kind(),

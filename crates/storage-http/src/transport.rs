@@ -106,12 +106,10 @@ impl ApiResponse {
             earlier_attempt_lost: false,
         }
     }
-}
 
-impl ApiResponse {
     /// The response as the cause of an error.
-    pub(crate) fn as_cause(&self) -> Arc<dyn Error + Send + Sync> {
-        Arc::new(FailureAnswer { status: self.status, attempts: self.attempts })
+    pub(crate) fn as_failure(&self) -> FailureAnswer {
+        FailureAnswer { status: self.status, attempts: self.attempts }
     }
 }
 

@@ -26,14 +26,17 @@ entity!(
 );
 
 fn event(character: &Character, change: ChangeKind, at: Timestamp) -> DomainEvent {
-    let gone_or_back =
-        |event_type| DomainEvent::new(event_type, character.id, at, json!({ "character_id": character.id }));
     match change {
         ChangeKind::Create => character_event(CHARACTER_CREATED, character),
         ChangeKind::Replace => character_event(CHARACTER_UPDATED, character),
-        ChangeKind::Delete => gone_or_back(CHARACTER_DELETED),
-        ChangeKind::Restore => gone_or_back(CHARACTER_RESTORED),
+        ChangeKind::Delete => existence_event(CHARACTER_DELETED, character.id, at),
+        ChangeKind::Restore => existence_event(CHARACTER_RESTORED, character.id, at),
     }
+}
+
+/// The event of a deletion or a restoration, for which no more than the id need be known.
+pub(crate) fn existence_event(event_type: &'static str, id: CharacterId, at: Timestamp) -> DomainEvent {
+    DomainEvent::new(event_type, id, at, json!({ "character_id": id }))
 }
 
 /// Which characters a list holds, and in which order. Every field given narrows it; the default is every live character

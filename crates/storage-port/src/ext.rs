@@ -1,8 +1,9 @@
 //! The everyday operations, for callers.
 
 use crate::{
-    Change, ChangeKind, CharacterQuery, Committed, Deleted, DomainEvent, Entity, ErrorKind, Expect, Limit, Owned, Page,
-    PageRequest, Read, Result, Start, StorageError, StoragePort, Store, Transaction,
+    CHARACTER_DELETED, CHARACTER_RESTORED, Change, ChangeKind, CharacterQuery, Committed, Deleted, DomainEvent, Entity,
+    ErrorKind, Expect, Limit, Owned, Page, PageRequest, Read, Result, StorageError, StoragePort, Store, Transaction,
+    character::existence_event,
 };
 use async_trait::async_trait;
 use character_domain::{Character, CharacterId, Meta, Timestamp, now};
@@ -57,7 +58,7 @@ pub trait StorageExt: StoragePort {
             async move {
                 let Some(request) = request else { return Ok(None) };
                 let page = self.list(&query, request).await?.value;
-                let next = page.next.clone().map(|cursor| PageRequest { limit, start: Start::After(cursor) });
+                let next = page.next.clone().map(|cursor| PageRequest::first(limit).after(cursor));
                 Ok(Some((page, next)))
             }
         })
@@ -134,7 +135,7 @@ pub trait StorageExt: StoragePort {
     async fn delete_character(&self, id: CharacterId, expect: Expect) -> Result<Meta> {
         let at = now();
         let change = Change::<Character>::Delete { id, expect, at };
-        let event = DomainEvent::new(crate::CHARACTER_DELETED, id, at, json!({ "character_id": id }));
+        let event = existence_event(CHARACTER_DELETED, id, at);
         meta(&self.commit(Transaction::new().with(change).with_event(event)).await?)
     }
 
@@ -142,7 +143,7 @@ pub trait StorageExt: StoragePort {
     async fn restore_character(&self, id: CharacterId, expect: Expect) -> Result<Meta> {
         let at = now();
         let change = Change::<Character>::Restore { id, expect, at };
-        let event = DomainEvent::new(crate::CHARACTER_RESTORED, id, at, json!({ "character_id": id }));
+        let event = existence_event(CHARACTER_RESTORED, id, at);
         meta(&self.commit(Transaction::new().with(change).with_event(event)).await?)
     }
 

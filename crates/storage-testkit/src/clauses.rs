@@ -5,6 +5,16 @@ use character_storage_port::StoragePort;
 use futures_util::future::{BoxFuture, LocalBoxFuture};
 use std::sync::Arc;
 
+/// Gives a name of its own to a clause for each kind of row.
+macro_rules! of_each_kind {
+    ($($(#[$doc:meta])+ pub async fn $clause:ident = $body:ident::<$entity:ident>;)+) => { $(
+        $(#[$doc])+
+        pub async fn $clause(storage: Arc<dyn StoragePort>) {
+            $body::<$entity>(&storage).await;
+        }
+    )+ };
+}
+
 pub mod atomicity;
 pub mod batches;
 pub mod cancellation;

@@ -10,7 +10,7 @@ use crate::sample::at;
 use character_domain::{Document, Revision, Timestamp};
 use character_storage_port::{
     Change, Committed, Cursor, Deleted, Entity, EntityKind, Expect, Limit, Page, PageRequest, Query, StorageError,
-    StoragePort, Store, Transaction, Write,
+    StoragePort, Store, Transaction, Write, every_kind,
 };
 use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
@@ -29,7 +29,7 @@ pub struct Filter<E: Entity> {
 pub type Place<E, T> = (&'static str, fn(&mut E, T));
 
 /// What the clauses need to know of a kind of row. A new kind implements it and is in
-/// [`every_kind!`](crate::every_kind).
+/// [`for_each_kind!`](character_storage_port::for_each_kind).
 pub trait Sample: Entity {
     /// The storage, as far as it is about this kind.
     fn store(storage: &dyn StoragePort) -> &dyn Store<Self>;
@@ -57,15 +57,6 @@ pub trait Sample: Entity {
     fn texts() -> Vec<Place<Self, String>>;
     /// Points in time, beside those of `meta`.
     fn times() -> Vec<Place<Self, Timestamp>>;
-}
-
-/// Runs a generic function for each kind of row, one after the other.
-#[doc(hidden)]
-#[macro_export]
-macro_rules! every_kind {
-    ($function:ident($($argument:expr),*)) => {
-        character_storage_port::every_kind!(Row => $function::<Row>($($argument),*).await)
-    };
 }
 
 /// The same row after `change`.
@@ -264,7 +255,7 @@ impl SomeRow {
 /// A row of each kind, with an id from `id`.
 #[must_use]
 pub fn one_of_each(id: impl Fn() -> Uuid) -> Vec<SomeRow> {
-    let rows = character_storage_port::every_kind!(Row => SomeRow::of::<Row> as fn(Uuid, i64) -> SomeRow);
+    let rows = every_kind!(Row => SomeRow::of::<Row> as fn(Uuid, i64) -> SomeRow);
     (0..).zip(rows).map(|(moment, row)| row(id(), moment)).collect()
 }
 
@@ -339,7 +330,7 @@ mod tests {
     #[tokio::test]
     async fn no_kind_is_left_out() {
         let kinds = std::sync::Mutex::default();
-        every_kind!(is_named(&kinds));
+        every_kind!(Row => is_named::<Row>(&kinds).await);
         assert_eq!(*kinds.lock().unwrap(), EntityKind::ALL);
         let kinds: Vec<_> = one_of_each(Uuid::new_v4).into_iter().map(|row| row.kind).collect();
         assert_eq!(kinds, EntityKind::ALL);
@@ -347,8 +338,8 @@ mod tests {
 
     #[tokio::test]
     async fn the_samples_are_what_they_say() {
-        every_kind!(differs_in_every_field());
-        every_kind!(is_broken_by_each_fault());
-        every_kind!(is_told_apart_by_each_filter());
+        every_kind!(Row => differs_in_every_field::<Row>().await);
+        every_kind!(Row => is_broken_by_each_fault::<Row>().await);
+        every_kind!(Row => is_told_apart_by_each_filter::<Row>().await);
     }
 }

@@ -1,13 +1,12 @@
 //! Invariant 2: what makes two transactions the same request, field by field.
 
 use crate::{
-    every_kind,
     kinds::{Sample, put, twin, with},
     sample::{Call, at, character, event, logged, revision},
 };
 use character_domain::{Character, CharacterId, Meta, Revision};
 use character_storage_port::{
-    Change, DomainEvent, Entity, ErrorKind, Expect, Fingerprint, StoragePort, Transaction, TransactionId,
+    Change, DomainEvent, Entity, ErrorKind, Expect, Fingerprint, StoragePort, Transaction, TransactionId, every_kind,
 };
 use serde_json::{Value, json};
 use std::{slice, sync::Arc};
@@ -165,7 +164,7 @@ async fn are_told_apart<E: Sample>(storage: &Arc<dyn StoragePort>) {
 /// Every field of every change of every kind and of every event, each expectation, and the order and number of events tell
 /// requests with one id apart, alone and in a batch.
 pub async fn every_part_of_the_contents_tells_requests_apart(storage: Arc<dyn StoragePort>) {
-    every_kind!(are_told_apart(&storage));
+    every_kind!(Row => are_told_apart::<Row>(&storage).await);
 }
 
 /// The order of its writes tells a request from another.

@@ -4,14 +4,13 @@ use super::snapshots::{fill, snapshot};
 use crate::{
     Reopen,
     clauses::leases::{behind, lease, must_lease, rest, write},
-    every_kind,
     kinds::{Sample, must_commit, must_refuse, one_of_each, page, with},
     sample::{Call, LONG, beginning, character, consumer, creation, event, follow_from, found, kept, logged, revision},
 };
 use character_domain::{Character, CharacterId, Revision};
 use character_storage_port::{
     Change, Committed, ErrorKind, Expect, HolderId, Limit, LogCursor, LoggedCommit, MAX_FOLLOWED, MAX_PARKED,
-    PageRequest, StoragePort, Transaction, Write,
+    PageRequest, StoragePort, Transaction, Write, every_kind,
 };
 use serde_json::{Value, json};
 use std::{
@@ -36,14 +35,14 @@ async fn listed<E: Sample>(storage: &dyn StoragePort, lists: &Mutex<Vec<Value>>)
 
 async fn lists(storage: &dyn StoragePort) -> Vec<Value> {
     let lists = Mutex::default();
-    every_kind!(listed(storage, &lists));
+    every_kind!(Row => listed::<Row>(storage, &lists).await);
     lists.into_inner().expect("no panic held it")
 }
 
 /// Rows of every kind, deleted ones included, are in a storage that is opened again as they were acknowledged, by every read, and
 /// count on from their revisions.
 pub async fn rows_survive_a_restart(mut storage: Arc<dyn StoragePort>, reopen: Reopen<'_>) {
-    every_kind!(fill(&storage, &Mutex::default()));
+    every_kind!(Row => fill::<Row>(&storage, &Mutex::default()).await);
     let rows = one_of_each(Uuid::new_v4);
     let all = |write: fn(&crate::kinds::SomeRow) -> &Write| Transaction {
         writes: rows.iter().map(|row| write(row).clone()).collect(),

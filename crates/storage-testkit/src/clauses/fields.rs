@@ -1,7 +1,6 @@
 //! Invariant 6 for every field of every kind: what goes in comes out, and what cannot be kept is refused by all alike.
 
 use crate::{
-    every_kind,
     kinds::{Sample, held, listed, must_commit, must_refuse, put, twin, with},
     sample::{at, character, kept, limit},
 };
@@ -12,7 +11,7 @@ use character_domain::{
 };
 use character_storage_port::{
     Change, CharacterVersionQuery, ErrorKind, Expect, InventoryItemQuery, MAX_ANSWER_ENVELOPE, PageRequest, StorageExt,
-    StoragePort, Transaction,
+    StoragePort, Transaction, every_kind,
 };
 use serde_json::{Map, Value, json};
 use std::{slice, sync::Arc};
@@ -73,25 +72,25 @@ async fn too_full<E: Sample>(storage: &Arc<dyn StoragePort>, document: &Document
 
 /// Numbers, texts, nulls and odd member names come back to the letter in every document of every kind.
 pub async fn every_document_of_every_kind_comes_back(storage: Arc<dyn StoragePort>) {
-    every_kind!(filled(&storage, &odd()));
+    every_kind!(Row => filled::<Row>(&storage, &odd()).await);
 }
 
 /// Every document of every kind may be 128 levels deep.
 pub async fn every_document_may_be_128_levels_deep(storage: Arc<dyn StoragePort>) {
-    every_kind!(filled(&storage, &deep(MAX_DEPTH)));
+    every_kind!(Row => filled::<Row>(&storage, &deep(MAX_DEPTH)).await);
 }
 
 /// A document of any kind that is 129 levels deep is `Invalid`, and so is one that holds U+0000.
 pub async fn a_document_of_any_kind_that_is_too_deep_is_invalid(storage: Arc<dyn StoragePort>) {
-    every_kind!(too_full(&storage, &deep(MAX_DEPTH + 1)));
-    every_kind!(too_full(&storage, &Document::from(json!({ "a": "\0" }).as_object().cloned().unwrap_or_default())));
+    every_kind!(Row => too_full::<Row>(&storage, &deep(MAX_DEPTH + 1)).await);
+    every_kind!(Row => too_full::<Row>(&storage, &Document::from(json!({ "a": "\0" }).as_object().cloned().unwrap_or_default())).await);
 }
 
 /// A document of any kind may hold 65,536 JSON values, and one of more is `Invalid`.
 pub async fn a_document_of_too_many_values_is_invalid(storage: Arc<dyn StoragePort>) {
     let wide = |values: usize| Document::from(Map::from_iter([("list".to_owned(), vec![0; values - 2].into())]));
-    every_kind!(filled(&storage, &wide(MAX_VALUES)));
-    every_kind!(too_full(&storage, &wide(MAX_VALUES + 1)));
+    every_kind!(Row => filled::<Row>(&storage, &wide(MAX_VALUES)).await);
+    every_kind!(Row => too_full::<Row>(&storage, &wide(MAX_VALUES + 1)).await);
 }
 
 /// The steps of a quest, milestones and achievements are any JSON, in order, as deep as it fits into a document.
@@ -160,7 +159,7 @@ async fn timed<E: Sample>(storage: &Arc<dyn StoragePort>) {
 
 /// Times in fields keep their microseconds, long ago and far ahead.
 pub async fn times_in_every_field_keep_their_microseconds(storage: Arc<dyn StoragePort>) {
-    every_kind!(timed(&storage));
+    every_kind!(Row => timed::<Row>(&storage).await);
 }
 
 async fn worded<E: Sample>(storage: &Arc<dyn StoragePort>) {
@@ -180,7 +179,7 @@ async fn worded<E: Sample>(storage: &Arc<dyn StoragePort>) {
 
 /// Texts in every field of every kind come back to the letter: neither trimmed, normalised, escaped nor interpreted.
 pub async fn texts_in_every_field_come_back_exact(storage: Arc<dyn StoragePort>) {
-    every_kind!(worded(&storage));
+    every_kind!(Row => worded::<Row>(&storage).await);
 }
 
 /// Long texts come back: of several lines, with control characters, empty ones, and the longest, counted in characters.

@@ -1,12 +1,13 @@
 //! Invariant 1 as readers see it: no list shows half of a transaction, of whatever kind and change.
 
 use crate::{
-    every_kind,
     kinds::{Sample, each_filter, held, page, put, twin, with},
     sample::{Call, at},
 };
 use character_domain::Revision;
-use character_storage_port::{Change, Entity, Expect, Limit, MemoryStorage, PageRequest, StoragePort, Transaction};
+use character_storage_port::{
+    Change, Entity, Expect, Limit, MemoryStorage, PageRequest, StoragePort, Transaction, every_kind,
+};
 use std::sync::{
     Arc,
     atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -85,7 +86,7 @@ async fn no_half_is_shown<E: Sample>(storage: &Arc<dyn StoragePort>) {
 /// No list of any kind, by whatever filter, ever shows some of the rows as a transaction left them and others as they were
 /// before, whether it replaces, moves, deletes or restores them, alone or in a batch.
 pub async fn a_list_never_shows_half_a_change(storage: Arc<dyn StoragePort>) {
-    every_kind!(no_half_is_shown(&storage));
+    every_kind!(Row => no_half_is_shown::<Row>(&storage).await);
 }
 
 /// Transactions of which each builds on the one before: the whole life of a row, and an import of another.
@@ -134,5 +135,5 @@ async fn follow_batches<E: Sample>(storage: &Arc<dyn StoragePort>) {
 
 /// Finds and every list of every kind follow each change that `commit_each` makes, one in a batch or several of one row.
 pub async fn reads_follow_batches_of_every_kind(storage: Arc<dyn StoragePort>) {
-    every_kind!(follow_batches(&storage));
+    every_kind!(Row => follow_batches::<Row>(&storage).await);
 }

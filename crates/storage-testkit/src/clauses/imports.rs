@@ -1,12 +1,11 @@
 //! Rows that are written exactly as they were elsewhere.
 
 use crate::{
-    every_kind,
     kinds::{Sample, alive, at_revision, held, listed, matching, must_commit, must_refuse, twin, with},
     sample::{at, revision},
 };
 use character_domain::{Character, Meta, Revision, Timestamp};
-use character_storage_port::{Change, ErrorKind, Expect, MAX_REVISION, StoragePort};
+use character_storage_port::{Change, ErrorKind, Expect, MAX_REVISION, StoragePort, every_kind};
 use std::sync::Arc;
 
 /// The row at revision 7, changed at `at(20)`.
@@ -35,7 +34,7 @@ async fn keeps_everything<E: Sample>(storage: &Arc<dyn StoragePort>) {
 
 /// An imported row of any kind has the revision, the times and the deletion that it is given, and its outcome says so.
 pub async fn an_import_keeps_revision_times_and_deletion(storage: Arc<dyn StoragePort>) {
-    every_kind!(keeps_everything(&storage));
+    every_kind!(Row => keeps_everything::<Row>(&storage).await);
 }
 
 async fn is_not_written_over<E: Sample>(storage: &Arc<dyn StoragePort>) {
@@ -51,7 +50,7 @@ async fn is_not_written_over<E: Sample>(storage: &Arc<dyn StoragePort>) {
 
 /// An import of a row that is there, live or soft-deleted, is `AlreadyExists` and changes nothing.
 pub async fn an_import_of_a_row_that_is_there_already_exists(storage: Arc<dyn StoragePort>) {
-    every_kind!(is_not_written_over(&storage));
+    every_kind!(Row => is_not_written_over::<Row>(&storage).await);
 }
 
 async fn counts_on<E: Sample>(storage: &Arc<dyn StoragePort>) {
@@ -73,7 +72,7 @@ async fn counts_on<E: Sample>(storage: &Arc<dyn StoragePort>) {
 
 /// A row of any kind counts on from the revision at which it was imported.
 pub async fn an_imported_row_counts_on_from_its_revision(storage: Arc<dyn StoragePort>) {
-    every_kind!(counts_on(&storage));
+    every_kind!(Row => counts_on::<Row>(&storage).await);
 }
 
 /// An import at revision 0 or above `MAX_REVISION` is `Invalid`, and one at `MAX_REVISION` can be changed further.
@@ -102,7 +101,7 @@ async fn keeps_the_rules<E: Sample>(storage: &Arc<dyn StoragePort>) {
 
 /// An import of a row that breaks a rule of its kind is `Invalid`, as a creation is.
 pub async fn an_import_that_breaks_a_rule_is_invalid(storage: Arc<dyn StoragePort>) {
-    every_kind!(keeps_the_rules(&storage));
+    every_kind!(Row => keeps_the_rules::<Row>(&storage).await);
 }
 
 async fn is_read<E: Sample>(storage: &Arc<dyn StoragePort>) {
@@ -116,5 +115,5 @@ async fn is_read<E: Sample>(storage: &Arc<dyn StoragePort>) {
 
 /// Finds and lists of each kind show an imported row from its commit on.
 pub async fn reads_follow_an_import(storage: Arc<dyn StoragePort>) {
-    every_kind!(is_read(&storage));
+    every_kind!(Row => is_read::<Row>(&storage).await);
 }

@@ -1,14 +1,13 @@
 //! Every change of a row in every state, by `commit` and by `commit_each`.
 
 use crate::{
-    every_kind,
     kinds::{Sample, held, twin, walked, with},
     sample::{Call, at, character, event, kept, logged_events, revision},
 };
 use character_domain::{Meta, Revision, Timestamp};
 use character_storage_port::{
     Change, Committed, DomainEvent, EntityKind, Expect, MemoryStorage, Result, StorageError, StoragePort, StoredRow,
-    Tick, Transaction,
+    Tick, Transaction, every_kind,
 };
 use futures_util::TryStreamExt;
 use serde_json::{Value, json};
@@ -124,7 +123,7 @@ fn agree(outcomes: &[Result<Committed>], expected: &[Result<Committed>], transac
 async fn are_judged(storage: &Arc<dyn StoragePort>, first: Call, again: Call) {
     let reference: Arc<dyn StoragePort> = Arc::new(MemoryStorage::new());
     let cases = Mutex::default();
-    every_kind!(add(&cases));
+    every_kind!(Row => add::<Row>(&cases).await);
     let Cases { rows: given, changes } = cases.into_inner().expect("no panic held it");
     for storage in [storage, &reference] {
         let rows = given.clone().expect("there are rows");
@@ -142,7 +141,7 @@ async fn are_judged(storage: &Arc<dyn StoragePort>, first: Call, again: Call) {
     for (held, expected) in held.iter().zip(&expected) {
         assert_eq!(held, expected);
     }
-    every_kind!(lists_agree(&**storage, &*reference));
+    every_kind!(Row => lists_agree::<Row>(&**storage, &*reference).await);
 }
 
 /// Every change of an absent, a live and a deleted row of every kind, with every expectation, has the outcome of the reference
@@ -181,7 +180,7 @@ async fn keeps_any_time<E: Sample>(storage: &Arc<dyn StoragePort>) {
 
 /// Deletions, restorations and events keep any time to the microsecond, the first and the last included.
 pub async fn a_change_keeps_any_time(storage: Arc<dyn StoragePort>) {
-    every_kind!(keeps_any_time(&storage));
+    every_kind!(Row => keeps_any_time::<Row>(&storage).await);
     let told = logged_events(&*storage).await;
     let mut kept_times: Vec<_> = told.iter().map(|event| event.time).collect();
     kept_times.dedup();

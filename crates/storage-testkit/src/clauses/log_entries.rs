@@ -1,7 +1,6 @@
 //! What an entry of the log says of its commit.
 
 use crate::{
-    every_kind,
     kinds::{Sample, must_commit, one_of_each, twin, with},
     sample::{
         at, beginning, character, create, creation, deletion, event, follow_from, kept, logged, must, party,
@@ -11,7 +10,7 @@ use crate::{
 use character_domain::{Character, Meta, Revision};
 use character_storage_port::{
     Change, Committed, Entity, ErrorKind, Expect, LoggedCommit, MAX_FOLLOWED, RowChange, Scope, StoragePort,
-    Transaction, Write,
+    Transaction, Write, every_kind,
 };
 use serde_json::json;
 use std::{slice, sync::Arc};
@@ -116,7 +115,7 @@ async fn names_owners<E: Sample>(storage: &Arc<dyn StoragePort>) {
 /// An entry names the owners of a row before and after every change of every kind: creation, import, a replacement that
 /// moves the row, deletion, restoration and revival. An absent row has none before, and a deleted row keeps its own.
 pub async fn an_entry_names_the_owners_before_and_after_every_change(storage: Arc<dyn StoragePort>) {
-    every_kind!(names_owners(&storage));
+    every_kind!(Row => names_owners::<Row>(&storage).await);
 }
 
 /// An entry holds nothing of the contents of its rows or of the answer that is kept with the transaction.

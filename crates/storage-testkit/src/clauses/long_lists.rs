@@ -2,13 +2,12 @@
 
 use crate::{
     clauses::snapshots::row,
-    every_kind,
     kinds::{Sample, page, put, twin, walked, with},
     sample::{at, limit},
 };
 use character_domain::{Character, InventoryItem};
 use character_storage_port::{
-    Direction, Entity, MAX_WRITES, Order, OrderBy, PageRequest, Query, StoragePort, StoredRow,
+    Direction, Entity, MAX_WRITES, Order, OrderBy, PageRequest, Query, StoragePort, StoredRow, every_kind,
 };
 use futures_util::TryStreamExt;
 use std::sync::{Arc, Mutex};
@@ -100,7 +99,7 @@ async fn is_long<E: Sample>(storage: &dyn StoragePort, all: &Mutex<Vec<StoredRow
 /// one.
 pub async fn lists_and_snapshots_of_many_rows_are_complete(storage: Arc<dyn StoragePort>) {
     let all = Mutex::default();
-    every_kind!(is_long(&*storage, &all));
+    every_kind!(Row => is_long::<Row>(&*storage, &all).await);
     let items: Vec<_> = storage.snapshot().await.expect("a snapshot begins").try_collect().await.expect("it ends");
     let held: Vec<StoredRow> = items.into_iter().map(row).collect();
     let all = all.into_inner().expect("no panic held it");

@@ -1,13 +1,12 @@
 //! Invariant 3 for every kind, every change and both calls: of concurrent writers exactly one wins.
 
 use crate::{
-    every_kind,
     kinds::{Sample, held, put, twin, with},
     sample::{Call, at, creation, event, follow_from, found, kept, logged_events, numbers, party, revision},
 };
 use character_domain::{CharacterId, Revision};
 use character_storage_port::{
-    Change, Committed, ErrorKind, Expect, MAX_FOLLOWED, Result, StoragePort, Transaction, TransactionId,
+    Change, Committed, ErrorKind, Expect, MAX_FOLLOWED, Result, StoragePort, Transaction, TransactionId, every_kind,
 };
 use futures_util::future::join_all;
 use serde_json::json;
@@ -98,7 +97,7 @@ async fn one_wins<E: Sample>(storage: &Arc<dyn StoragePort>) {
 /// Of eight writers that make the same change of a row at the same time, of whatever kind and sort it is, alone and in
 /// batches, one wins: its row, its entry and its events are there, and the others are refused by the right name.
 pub async fn of_concurrent_changes_of_any_kind_exactly_one_wins(storage: Arc<dyn StoragePort>) {
-    every_kind!(one_wins(&storage));
+    every_kind!(Row => one_wins::<Row>(&storage).await);
 }
 
 async fn are_one_after_the_other<E: Sample>(storage: &Arc<dyn StoragePort>) {
@@ -133,7 +132,7 @@ async fn are_one_after_the_other<E: Sample>(storage: &Arc<dyn StoragePort>) {
 /// Writers of any kind that expect nothing are judged one after the other, alone and in batches: every replacement counts, and
 /// of deletions and restorations only the first.
 pub async fn concurrent_changes_without_an_expectation_follow_each_other(storage: Arc<dyn StoragePort>) {
-    every_kind!(are_one_after_the_other(&storage));
+    every_kind!(Row => are_one_after_the_other::<Row>(&storage).await);
 }
 
 /// Of sixteen requests with one id and different contents that are sent at the same time, alone and in batches, one is

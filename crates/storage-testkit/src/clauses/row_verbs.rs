@@ -13,14 +13,14 @@ use serde_json::json;
 use std::sync::Arc;
 
 /// What all verbs of one kind promise.
-async fn keep_their_word<E: Sample + Owned>(storage: Arc<dyn StoragePort>)
+async fn keep_their_word<E: Sample + Owned>(storage: &Arc<dyn StoragePort>)
 where
     dyn StoragePort: Store<E>,
 {
     let row = E::full();
     let id = row.id();
     let created = storage.create(row.clone()).await.expect("the row is new");
-    assert_eq!((&created, alive(&storage, id).await.as_ref()), (&row, Some(&row)));
+    assert_eq!((&created, alive(storage, id).await.as_ref()), (&row, Some(&row)));
     let again = storage.create(row.clone()).await.expect_err("the row exists");
     assert_eq!(again.kind(), &ErrorKind::AlreadyExists);
 
@@ -28,13 +28,13 @@ where
     let updated = storage.update(wanted.clone(), revision(1)).await.expect("it is at revision 1");
     assert!(updated.meta().updated_at > row.meta().updated_at, "an update is stamped with the time of it");
     let expected = with(&wanted, |row| *row.meta_mut() = *updated.meta());
-    assert_eq!((&updated, alive(&storage, id).await.as_ref()), (&expected, Some(&expected)));
+    assert_eq!((&updated, alive(storage, id).await.as_ref()), (&expected, Some(&expected)));
     let late = storage.update(wanted, revision(1)).await.expect_err("it was changed since");
     assert_eq!(late.kind(), &ErrorKind::Conflict { expected: Revision(1), actual: Revision(2) });
 
     let deleted = storage.delete(&row, revision(2)).await.expect("it is at revision 2");
     assert!(deleted.is_deleted());
-    assert_eq!(held::<E>(&storage, id).await.map(|row| *row.meta()), Some(deleted));
+    assert_eq!(held::<E>(storage, id).await.map(|row| *row.meta()), Some(deleted));
     for id in [id, twin(&row).id()] {
         let absent = storage.get::<E>(id).await.expect_err("there is no such live row");
         assert_eq!((absent.kind(), absent.entity()), (&ErrorKind::NotFound, Some((E::KIND, id.into()))));
@@ -45,12 +45,12 @@ where
     let more = vec![twin(&row), twin(&row)];
     let half = vec![more[0].clone(), row.clone()];
     storage.bulk_create(half).await.expect_err("one of them exists");
-    assert_eq!(held::<E>(&storage, more[0].id()).await, None, "half of the rows were created");
+    assert_eq!(held::<E>(storage, more[0].id()).await, None, "half of the rows were created");
     assert_eq!(storage.bulk_create(more.clone()).await.expect("they are new"), more);
     assert_eq!(storage.bulk_create::<E>(Vec::new()).await.expect("nothing is allowed"), []);
 
-    let all: Vec<_> = more.iter().cloned().chain(alive(&storage, id).await).collect();
-    assert_eq!(listed::<E>(&storage, &E::every_live()).await, matching(&all, &E::every_live()));
+    let all: Vec<_> = more.iter().cloned().chain(alive(storage, id).await).collect();
+    assert_eq!(listed::<E>(storage, &E::every_live()).await, matching(&all, &E::every_live()));
 
     let changes = [
         (id, "create"),
@@ -60,7 +60,7 @@ where
         (more[0].id(), "create"),
         (more[1].id(), "create"),
     ];
-    tells_of(&storage, &row, &changes).await;
+    tells_of(storage, &row, &changes).await;
 }
 
 /// Another state of the row under the same character.
@@ -83,44 +83,23 @@ async fn tells_of<E: Owned>(storage: &Arc<dyn StoragePort>, row: &E, changes: &[
     assert_eq!(told, expected);
 }
 
-/// The verbs for items of an inventory return what is stored, refuse by the right name, create all or none, and bring their events in order.
-pub async fn the_verbs_of_items_of_an_inventory_keep_their_word(storage: Arc<dyn StoragePort>) {
-    keep_their_word::<InventoryItem>(storage).await;
-}
-
-/// The verbs for journal entries return what is stored, refuse by the right name, create all or none, and bring their events in order.
-pub async fn the_verbs_of_journal_entries_keep_their_word(storage: Arc<dyn StoragePort>) {
-    keep_their_word::<JournalEntry>(storage).await;
-}
-
-/// The verbs for entries of experience return what is stored, refuse by the right name, create all or none, and bring their events in order.
-pub async fn the_verbs_of_experience_entries_keep_their_word(storage: Arc<dyn StoragePort>) {
-    keep_their_word::<ExperienceEntry>(storage).await;
-}
-
-/// The verbs for quests return what is stored, refuse by the right name, create all or none, and bring their events in order.
-pub async fn the_verbs_of_quests_keep_their_word(storage: Arc<dyn StoragePort>) {
-    keep_their_word::<Quest>(storage).await;
-}
-
-/// The verbs for relationships return what is stored, refuse by the right name, create all or none, and bring their events in order.
-pub async fn the_verbs_of_npc_relationships_keep_their_word(storage: Arc<dyn StoragePort>) {
-    keep_their_word::<NpcRelationship>(storage).await;
-}
-
-/// The verbs for events of campaigns return what is stored, refuse by the right name, create all or none, and bring their events in order.
-pub async fn the_verbs_of_campaign_events_keep_their_word(storage: Arc<dyn StoragePort>) {
-    keep_their_word::<CampaignEvent>(storage).await;
-}
-
-/// The verbs for impacts return what is stored, refuse by the right name, create all or none, and bring their events in order.
-pub async fn the_verbs_of_event_impacts_keep_their_word(storage: Arc<dyn StoragePort>) {
-    keep_their_word::<EventImpact>(storage).await;
-}
-
-/// The verbs for progress return what is stored, refuse by the right name, create all or none, and bring their events in order.
-pub async fn the_verbs_of_character_progress_keep_their_word(storage: Arc<dyn StoragePort>) {
-    keep_their_word::<CharacterProgress>(storage).await;
+of_each_kind! {
+    /// The verbs for items of an inventory return what is stored, refuse by the right name, create all or none, and bring their events in order.
+    pub async fn the_verbs_of_items_of_an_inventory_keep_their_word = keep_their_word::<InventoryItem>;
+    /// The verbs for journal entries return what is stored, refuse by the right name, create all or none, and bring their events in order.
+    pub async fn the_verbs_of_journal_entries_keep_their_word = keep_their_word::<JournalEntry>;
+    /// The verbs for entries of experience return what is stored, refuse by the right name, create all or none, and bring their events in order.
+    pub async fn the_verbs_of_experience_entries_keep_their_word = keep_their_word::<ExperienceEntry>;
+    /// The verbs for quests return what is stored, refuse by the right name, create all or none, and bring their events in order.
+    pub async fn the_verbs_of_quests_keep_their_word = keep_their_word::<Quest>;
+    /// The verbs for relationships return what is stored, refuse by the right name, create all or none, and bring their events in order.
+    pub async fn the_verbs_of_npc_relationships_keep_their_word = keep_their_word::<NpcRelationship>;
+    /// The verbs for events of campaigns return what is stored, refuse by the right name, create all or none, and bring their events in order.
+    pub async fn the_verbs_of_campaign_events_keep_their_word = keep_their_word::<CampaignEvent>;
+    /// The verbs for impacts return what is stored, refuse by the right name, create all or none, and bring their events in order.
+    pub async fn the_verbs_of_event_impacts_keep_their_word = keep_their_word::<EventImpact>;
+    /// The verbs for progress return what is stored, refuse by the right name, create all or none, and bring their events in order.
+    pub async fn the_verbs_of_character_progress_keep_their_word = keep_their_word::<CharacterProgress>;
 }
 
 /// Events of verbs for several kinds are returned in the order of the changes, as they have one subject.

@@ -16,16 +16,6 @@ use character_storage_port::{
 };
 use std::sync::Arc;
 
-/// Gives a name of its own to a clause for each kind of row.
-macro_rules! of_each_kind {
-    ($($(#[$doc:meta])+ pub async fn $clause:ident = $body:ident::<$entity:ident>;)+) => { $(
-        $(#[$doc])+
-        pub async fn $clause(storage: Arc<dyn StoragePort>) {
-            $body::<$entity>(&storage).await;
-        }
-    )+ };
-}
-
 of_each_kind! {
     /// Every field of a campaign comes back as it was given, full or bare, created or replaced, and so in lists.
     pub async fn every_field_of_a_campaign_comes_back = every_field_comes_back::<Campaign>;

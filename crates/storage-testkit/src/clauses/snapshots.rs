@@ -1,13 +1,13 @@
 //! Everything as it is at one moment.
 
 use crate::{
-    every_kind,
     kinds::{Sample, at_revision, must_commit, put, varied, with},
     sample::{at, party, replacement},
 };
 use character_domain::{Character, InventoryItem};
 use character_storage_port::{
-    Change, Entity, Expect, MemoryStorage, Snapshot, SnapshotItem, StoragePort, StoredRow, Transaction, for_row,
+    Change, Entity, Expect, MemoryStorage, Snapshot, SnapshotItem, StoragePort, StoredRow, Transaction, every_kind,
+    for_row,
 };
 use futures_util::{StreamExt, TryStreamExt};
 use std::sync::{Arc, Mutex};
@@ -35,7 +35,7 @@ pub(crate) async fn fill<E: Sample>(storage: &Arc<dyn StoragePort>, all: &Mutex<
 /// A snapshot holds every row of every kind, soft-deleted ones and versions included, by kind and id.
 pub async fn a_snapshot_holds_every_row_of_every_kind(storage: Arc<dyn StoragePort>) {
     let all = Mutex::default();
-    every_kind!(fill(&storage, &all));
+    every_kind!(Row => fill::<Row>(&storage, &all).await);
     assert_eq!(snapshot(&storage).await, all.into_inner().expect("no panic held it"));
 }
 
@@ -95,7 +95,7 @@ pub async fn a_snapshot_is_of_one_moment_while_others_write(storage: Arc<dyn Sto
 pub async fn a_snapshot_that_is_imported_is_the_same_again(storage: Arc<dyn StoragePort>) {
     let source: Arc<dyn StoragePort> = Arc::new(MemoryStorage::new());
     let all = Mutex::default();
-    every_kind!(fill(&source, &all));
+    every_kind!(Row => fill::<Row>(&source, &all).await);
     let mut imported = Vec::new();
     for stored in snapshot(&source).await {
         for_row!(stored, row => {

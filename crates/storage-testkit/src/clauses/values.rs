@@ -1,12 +1,11 @@
 //! Invariant 6 as a property: whatever the value, a storage returns what it accepted, and a refusal names the field.
 
 use crate::{
-    every_kind,
     kinds::{Sample, held, listed, must_refuse, put, twin, with},
     sample::{at, character},
 };
 use character_domain::{Character, CharacterVersion, Document, Timestamp, json, size::MAX_DOCUMENT};
-use character_storage_port::{Change, Entity, ErrorKind, StoragePort};
+use character_storage_port::{Change, Entity, ErrorKind, StoragePort, every_kind};
 use proptest::{
     collection::vec,
     prelude::*,
@@ -137,7 +136,7 @@ async fn with_documents<E: Sample>(storage: &Arc<dyn StoragePort>, runner: &mut 
 /// Whatever is in a document of any kind, what is taken comes back by find and by list, and a refusal names the document.
 pub async fn whatever_the_document_what_is_taken_comes_back(storage: Arc<dyn StoragePort>) {
     let mut runner = TestRunner::deterministic();
-    every_kind!(with_documents(&storage, &mut runner));
+    every_kind!(Row => with_documents::<Row>(&storage, &mut runner).await);
 }
 
 async fn with_texts<E: Sample>(storage: &Arc<dyn StoragePort>, runner: &mut TestRunner) {
@@ -150,7 +149,7 @@ async fn with_texts<E: Sample>(storage: &Arc<dyn StoragePort>, runner: &mut Test
 /// Whatever is in a text of any kind, what is taken comes back by find and by list, and a refusal names the field.
 pub async fn whatever_the_text_what_is_taken_comes_back(storage: Arc<dyn StoragePort>) {
     let mut runner = TestRunner::deterministic();
-    every_kind!(with_texts(&storage, &mut runner));
+    every_kind!(Row => with_texts::<Row>(&storage, &mut runner).await);
 }
 
 async fn with_times<E: Sample>(storage: &Arc<dyn StoragePort>, runner: &mut TestRunner) {
@@ -170,7 +169,7 @@ async fn with_times<E: Sample>(storage: &Arc<dyn StoragePort>, runner: &mut Test
 /// Every time of the range comes back by find and by list, in every field of every kind.
 pub async fn whatever_the_time_it_comes_back(storage: Arc<dyn StoragePort>) {
     let mut runner = TestRunner::deterministic();
-    every_kind!(with_times(&storage, &mut runner));
+    every_kind!(Row => with_times::<Row>(&storage, &mut runner).await);
 }
 
 /// A document whose JSON text has this number of bytes.
@@ -194,7 +193,7 @@ async fn with_the_largest<E: Sample>(storage: &Arc<dyn StoragePort>) {
 
 /// Every document of every kind may be as large as a document may be, and one byte more is `Invalid`.
 pub async fn the_largest_documents_come_back_and_larger_ones_are_invalid(storage: Arc<dyn StoragePort>) {
-    every_kind!(with_the_largest(&storage));
+    every_kind!(Row => with_the_largest::<Row>(&storage).await);
 }
 
 /// A version of the largest sheet that has nothing in common with the one before comes back by find and by list.

@@ -281,10 +281,10 @@ impl WrongCommits {
             }
             (M::ChecksIdsBeforeItWrites | M::ChecksIdsInBatchesBeforeItWrites, Some(first)) => return Ok(first),
             (M::RefusesFullTransactions, _) if transaction.writes.len() > 4_999 => {
-                return invalid("writes", "must not be so many");
+                return invalid("writes", "must be fewer");
             }
             (M::RefusesManyEvents, _) if transaction.events.len() > 9_999 => {
-                return invalid("events", "must not be so many");
+                return invalid("events", "must be fewer");
             }
             (M::CutsManyEvents, _) => transaction.events.truncate(4_096),
             (M::CutsTimesOfEvents, _) => {
@@ -383,7 +383,7 @@ impl Commit for WrongCommits {
     async fn commit_each(&self, transactions: Vec<Transaction>) -> Vec<Result<Committed>> {
         let mut refusal = check_batch(&transactions);
         if self.mistake == M::RefusesFullBatches && transactions.len() > 999 {
-            refusal = Err(StorageError::invalid(Violations::one("transactions", "must not be so many"), COMMIT));
+            refusal = Err(StorageError::invalid(Violations::one("transactions", "must be fewer"), COMMIT));
         }
         if let Err(error) = refusal {
             return transactions.iter().map(|_| Err(error.clone())).collect();
