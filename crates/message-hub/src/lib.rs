@@ -1,0 +1,61 @@
+//! The port of the Message Hub: [publish](MessageHub::publish) events, [subscribe](MessageHub::subscribe) to them durably, and
+//! send [requests](MessageHub::request) to named services.
+//!
+//! Events are [`CloudEvent`]s (version 1.0). Adapters are separate crates; [`MemoryHub`] keeps everything in the memory of
+//! one process, for tests and examples:
+//!
+//! ```
+//! use character_message_hub::{CloudEvent, Filter, MemoryHub, Message, MessageHub, Subscription};
+//! use serde_json::json;
+//! use std::{sync::Arc, time::Duration};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let hub = MemoryHub::new();
+//! let mut deliveries = hub.subscribe(&Subscription::new("sheets".parse()?, Filter::all())).await?;
+//!
+//! let event = CloudEvent::new("1", "/characters", "character.created")?
+//!     .with_subject("8c823d20")?
+//!     .with_json(json!({ "name": "Ada" }));
+//! let results = hub.publish(&[Message::of(Arc::new(event))], Duration::from_secs(5)).await;
+//! assert!(!results[0].as_ref().unwrap().duplicate);
+//!
+//! let delivery = deliveries.next().await?;
+//! assert_eq!(delivery.event().event_type(), "character.created");
+//! delivery.ack().await?;
+//! # Ok(())
+//! # }
+//! ```
+#![warn(missing_debug_implementations)]
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
+mod attribute;
+mod delivery;
+mod error;
+mod event;
+mod filter;
+mod json;
+mod memory;
+mod message;
+mod name;
+mod port;
+mod queue;
+mod request;
+
+pub use async_trait::async_trait;
+pub use bytes::Bytes;
+
+pub use attribute::{AttributeName, InvalidAttribute};
+pub use delivery::{Deliveries, Delivery, Settle, Settlement};
+pub use error::{Applied, ErrorKind, HubError, Result};
+pub use event::{CloudEvent, EventData};
+pub use filter::{Filter, InvalidFilter};
+pub use memory::MemoryHub;
+pub use message::{MAX_BATCH, MAX_EVENT_BYTES, Message, Published};
+pub use name::{InvalidName, ServiceName, SubscriptionName};
+pub use port::{MessageHub, NEXT, PROBE, PUBLISH, REQUEST, SETTLE, SUBSCRIBE, Subscription};
+pub use queue::{DeliveryQueue, NotHeld, Receipt};
+pub use request::{Reply, ServiceRequest};
