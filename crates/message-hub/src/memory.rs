@@ -16,7 +16,7 @@ use std::{
 };
 use tokio::{
     sync::Notify,
-    time::{Instant, timeout},
+    time::{Instant, timeout, timeout_at},
 };
 
 type Replying = Pin<Box<dyn Future<Output = Reply> + Send>>;
@@ -234,9 +234,8 @@ impl Deliveries for MemoryDeliveries {
                 subscribed.queue.wakes_at()
             };
             match wakes_at {
-                Some(at) => {
-                    tokio::select! { () = changed => {} () = tokio::time::sleep_until(at) => {} }
-                }
+                // Whichever comes first: the loop sees by itself what can be delivered now.
+                Some(at) => drop(timeout_at(at, changed).await),
                 None => changed.await,
             }
         }
