@@ -55,6 +55,7 @@ pub use metrics::TransportMetrics;
 pub use reqwest_transport::{ConnectError, ReqwestTransport};
 pub use snapshot::{ByteStream, OpenedResponse, StreamTransport};
 pub use storage::HttpStorage;
+pub use trace_context::current_trace_parent;
 pub use transport::{
     ApiRequest, ApiResponse, FailureAnswer, LARGE_BODY, LARGE_PAGE, RequestKind, RequestSize, TimedOut, Transport,
     TransportError, TransportErrorKind,

@@ -17,6 +17,13 @@ pub(crate) fn headers() -> HeaderMap {
     HeaderMap::new()
 }
 
+/// The `traceparent` of the current span, for a transport that does not carry HTTP headers. `None` without a span, and
+/// without the feature `otel`.
+#[must_use]
+pub fn current_trace_parent() -> Option<String> {
+    headers().get("traceparent").and_then(|value| value.to_str().ok()).map(str::to_owned)
+}
+
 #[cfg(feature = "otel")]
 struct Headers(HeaderMap);
 

@@ -133,6 +133,11 @@ pub enum TransportErrorKind {
     ResponseTooLarge,
     /// This process has no descriptor, port or memory left for a connection. Nothing was sent.
     OutOfResources,
+    /// The request is larger than the way to the storage carries, such as a Message Hub. Nothing was sent.
+    RequestTooLarge {
+        /// The maximum size of a request, in bytes.
+        limit: u64,
+    },
     /// The request cannot be expressed in HTTP, because its address is longer than 65,534 bytes. Nothing was sent.
     NotSendable,
 }

@@ -71,6 +71,16 @@ impl TransportErrorKind {
                 unavailable,
                 "this process has no descriptor, port or memory left for a connection",
             ),
+            Self::RequestTooLarge { limit } => verdict(
+                "request_too_large",
+                Nothing,
+                Never,
+                ErrorKind::Invalid(Violations::one(
+                    "body",
+                    format!("is larger than the {limit} bytes that reach the storage"),
+                )),
+                "the request is larger than what reaches the storage",
+            ),
             Self::NotSendable => verdict(
                 "not_sendable",
                 Nothing,
@@ -125,6 +135,7 @@ mod tests {
             TransportErrorKind::ResponseTooLarge => 4,
             TransportErrorKind::OutOfResources => 5,
             TransportErrorKind::NotSendable => 6,
+            TransportErrorKind::RequestTooLarge { .. } => 7,
         }
     }
 
@@ -140,6 +151,7 @@ mod tests {
             (TransportErrorKind::ResponseTooLarge, Alive, Never, "corrupt"),
             (TransportErrorKind::OutOfResources, Nothing, Always, "unavailable"),
             (TransportErrorKind::NotSendable, Nothing, Never, "invalid"),
+            (TransportErrorKind::RequestTooLarge { limit: 1 }, Nothing, Never, "invalid"),
         ];
         for (index, (kind, evidence, repeat, code)) in table.into_iter().enumerate() {
             assert_eq!(place(kind), index, "the table lists every variant once");

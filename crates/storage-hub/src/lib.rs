@@ -1,0 +1,140 @@
+//! Calls of the storage port through the Message Hub.
+//!
+//! [`HubTransport`] takes the place of the socket below the transport stack of `character-storage-http`:
+//!
+//! ```
+//! use character_message_hub::MemoryHub;
+//! use character_storage_http::{HttpStorage, HttpStorageConfig, TransportStack};
+//! use character_storage_hub::HubTransport;
+//! use std::sync::Arc;
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let hub = Arc::new(MemoryHub::new());
+//! let config = HttpStorageConfig::new("http://storage-service".parse()?, "secret".to_owned().into());
+//! let transport = HubTransport::new(hub, "storage-service".parse()?, &config)?;
+//! let storage = HttpStorage::over(TransportStack::around(transport, &config));
+//! # Ok(())
+//! # }
+//! ```
+#![warn(missing_debug_implementations)]
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use character_message_hub::{ErrorKind, HubError, MessageHub, Reply, ServiceName, ServiceRequest};
+use character_storage_http::{
+    ApiRequest, ApiResponse, ConnectError, HttpStorageConfig, OpenedResponse, RequestKind, StreamTransport, Transport,
+    TransportError, TransportErrorKind, current_trace_parent,
+};
+use futures_util::stream;
+use secrecy::{ExposeSecret, SecretString};
+use std::{fmt, sync::Arc, time::Duration};
+use tokio::time::Instant;
+
+/// One attempt through the hub: a request to the service, with the bearer token of the Storage Service.
+///
+/// A snapshot arrives as one reply, so it must fit into what the hub passes on; a larger one fails with
+/// [`TransportErrorKind::ResponseTooLarge`]. Export a large storage without the hub.
+pub struct HubTransport {
+    hub: Arc<dyn MessageHub>,
+    service: ServiceName,
+    token: SecretString,
+    /// Maximum time of a request without a deadline of its own.
+    deadline: Duration,
+    max_response_bytes: usize,
+}
+
+impl fmt::Debug for HubTransport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HubTransport").field("hub", &self.hub).field("service", &self.service).finish_non_exhaustive()
+    }
+}
+
+impl HubTransport {
+    /// Requests to `service` over `hub`. Token, deadline and maximum size of a response come from `config`; its base URL is
+    /// not used.
+    ///
+    /// # Errors
+    /// [`ConnectError::Token`], [`ConnectError::Setting`].
+    pub fn new(
+        hub: Arc<dyn MessageHub>,
+        service: ServiceName,
+        config: &HttpStorageConfig,
+    ) -> Result<Self, ConnectError> {
+        HttpStorageConfig::check_token(&config.token)?;
+        config.check_settings()?;
+        let (token, deadline, max_response_bytes) = (config.token.clone(), config.deadline, config.max_response_bytes);
+        Ok(Self { hub, service, token, deadline, max_response_bytes })
+    }
+
+    fn request(&self, request: &ApiRequest) -> ServiceRequest {
+        let most = match request.kind {
+            RequestKind::Follow { wait } => wait + self.deadline,
+            RequestKind::Call => self.deadline,
+        };
+        let left = request.deadline.map_or(most, |deadline| deadline.saturating_duration_since(Instant::now()));
+        ServiceRequest {
+            method: request.method.as_str().into(),
+            content_type: request.body.as_ref().map(|_| "application/json".into()),
+            authorization: Some(format!("Bearer {}", self.token.expose_secret()).into()),
+            body: request.body.clone().unwrap_or_default(),
+            idempotent: request.idempotent,
+            traceparent: current_trace_parent().map(Into::into),
+            ..ServiceRequest::get(self.service.clone(), request.path.clone(), left.min(most))
+        }
+    }
+
+    fn response(&self, operation: &'static str, reply: Reply) -> Result<ApiResponse, TransportError> {
+        if reply.body.len() > self.max_response_bytes {
+            return Err(TransportError::of_attempt(TransportErrorKind::ResponseTooLarge, operation, true));
+        }
+        let content_type = reply.content_type.map(|content_type| content_type.to_string());
+        let (retry_after, body) = (reply.retry_after, reply.body);
+        Ok(ApiResponse { content_type, retry_after, body, ..ApiResponse::of_status(reply.status) })
+    }
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl Transport for HubTransport {
+    async fn call(&self, request: ApiRequest) -> Result<ApiResponse, TransportError> {
+        let operation = request.operation;
+        match self.hub.request(self.request(&request)).await {
+            Ok(reply) => self.response(operation, reply),
+            // The hub refuses the credentials, as the storage would.
+            Err(error) if *error.kind() == ErrorKind::Unauthorized => Ok(ApiResponse::of_status(401)),
+            Err(error) if *error.kind() == ErrorKind::Forbidden => Ok(ApiResponse::of_status(403)),
+            Err(error) => Err(failed(operation, error)),
+        }
+    }
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl StreamTransport for HubTransport {
+    async fn open(&self, request: ApiRequest) -> Result<OpenedResponse, TransportError> {
+        let response = self.call(request).await?;
+        if response.status != 200 {
+            return Ok(OpenedResponse::Whole(response));
+        }
+        let body: Bytes = response.body;
+        let body = Box::pin(stream::iter([Ok(body)]));
+        Ok(OpenedResponse::Stream { content_type: response.content_type, body })
+    }
+}
+
+fn failed(operation: &'static str, cause: HubError) -> TransportError {
+    let sent = !cause.certainly_not_applied();
+    let kind = match (cause.kind(), sent) {
+        (ErrorKind::Timeout, _) => TransportErrorKind::Timeout,
+        (ErrorKind::TooLarge { .. }, true) => TransportErrorKind::ResponseTooLarge,
+        (ErrorKind::TooLarge { limit, .. }, false) => TransportErrorKind::RequestTooLarge { limit: *limit },
+        (ErrorKind::Invalid, false) => TransportErrorKind::NotSendable,
+        (_, false) => TransportErrorKind::Connect,
+        (_, true) => TransportErrorKind::Interrupted,
+    };
+    TransportError { source: Some(Arc::new(cause)), ..TransportError::of_attempt(kind, operation, sent) }
+}

@@ -1,0 +1,142 @@
+//! What a call becomes on the hub, and what each outcome on the hub becomes for the storage port.
+#![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
+
+use async_trait::async_trait;
+use character_domain::{Character, CharacterId};
+use character_message_hub::{
+    Applied, Deliveries, ErrorKind as Hub, HubError, MemoryHub, Message, MessageHub, Published, REQUEST, Reply,
+    Result as HubResult, ServiceRequest, Subscription,
+};
+use character_storage_http::{HttpStorage, HttpStorageConfig, TransportStack};
+use character_storage_hub::HubTransport;
+use character_storage_port::{Deleted, ErrorKind, PageRequest, Probe, Retry, Snapshot, Store};
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+/// A hub that answers every request with the same outcome and keeps what it was asked.
+#[derive(Debug)]
+struct Scripted {
+    outcome: HubResult<Reply>,
+    asked: Mutex<Vec<ServiceRequest>>,
+}
+
+#[async_trait]
+impl MessageHub for Scripted {
+    async fn publish(&self, _: &[Message], _: Duration) -> Vec<HubResult<Published>> {
+        unreachable!("a transport publishes nothing")
+    }
+
+    async fn request(&self, request: ServiceRequest) -> HubResult<Reply> {
+        self.asked.lock().unwrap().push(request);
+        self.outcome.clone()
+    }
+
+    async fn subscribe(&self, _: &Subscription) -> HubResult<Box<dyn Deliveries>> {
+        unreachable!("a transport subscribes to nothing")
+    }
+
+    async fn probe(&self) -> HubResult<()> {
+        Ok(())
+    }
+}
+
+type ThroughHub = HttpStorage<TransportStack<HubTransport>>;
+
+fn config() -> HttpStorageConfig {
+    let config = HttpStorageConfig::new("http://unused".parse().unwrap(), "secret".to_owned().into());
+    HttpStorageConfig { retry_max: 0, max_response_bytes: 1_000, ..config }
+}
+
+fn storage(hub: Arc<dyn MessageHub>) -> ThroughHub {
+    let config = config();
+    let transport = HubTransport::new(hub, "storage-service".parse().unwrap(), &config).unwrap();
+    HttpStorage::over(TransportStack::around(transport, &config))
+}
+
+fn scripted(outcome: HubResult<Reply>) -> (Arc<Scripted>, ThroughHub) {
+    let hub = Arc::new(Scripted { outcome, asked: Mutex::default() });
+    (Arc::clone(&hub), storage(hub))
+}
+
+fn reply(status: u16, content_type: &'static str, body: &'static str) -> HubResult<Reply> {
+    Ok(Reply { status, content_type: Some(content_type.into()), retry_after: None, body: body.into() })
+}
+
+async fn found(storage: &ThroughHub) -> Result<(), character_storage_port::StorageError> {
+    let found = Store::<Character>::find(storage, CharacterId::from(uuid::Uuid::nil()), Deleted::Exclude).await;
+    found.map(|read| assert!(read.value.is_none()))
+}
+
+#[tokio::test]
+async fn a_call_is_a_request_to_the_service_with_path_token_and_what_is_left_of_the_deadline() {
+    let (hub, storage) = scripted(Ok(Reply { status: 204, content_type: None, retry_after: None, body: "".into() }));
+    storage.probe().await.unwrap();
+    let asked = hub.asked.lock().unwrap();
+    let [request] = &asked[..] else { panic!("{asked:?}") };
+    assert_eq!((request.to.as_str(), &*request.method, request.idempotent), ("storage-service", "GET", true));
+    assert!(request.path.starts_with("/storage/v1/"), "{request:?}");
+    assert_eq!(request.authorization.as_deref(), Some("Bearer secret"));
+    assert!(request.timeout <= Duration::from_secs(10) && request.timeout > Duration::from_secs(8), "{request:?}");
+    assert_eq!(request.content_type, None);
+}
+
+#[tokio::test]
+async fn a_commit_carries_its_body_and_may_be_repeated() {
+    use character_storage_port::{Commit, Transaction};
+    let (hub, storage) = scripted(reply(500, "text/plain", "broken"));
+    storage.commit(Transaction::new()).await.unwrap_err();
+    let asked = hub.asked.lock().unwrap();
+    assert_eq!((&*asked[0].method, asked[0].content_type.as_deref()), ("POST", Some("application/json")));
+    assert!(asked[0].idempotent && asked[0].body.starts_with(b"{"), "{asked:?}");
+}
+
+#[tokio::test]
+async fn every_failure_of_the_hub_is_the_failure_of_the_storage_that_it_means() {
+    let unavailable = || Hub::Unavailable { retry_after: None };
+    let table = [
+        (Hub::NoResponder, Applied::No, "unavailable", Retry::Exhausted),
+        (unavailable(), Applied::No, "unavailable", Retry::Exhausted),
+        (unavailable(), Applied::Unknown, "unavailable", Retry::Exhausted),
+        (Hub::Timeout, Applied::Unknown, "timeout", Retry::Exhausted),
+        (Hub::TooLarge { limit: 1, size: 2 }, Applied::No, "invalid", Retry::Never),
+        (Hub::TooLarge { limit: 1, size: 2 }, Applied::Unknown, "corrupt", Retry::Never),
+        (Hub::Unauthorized, Applied::No, "unauthorized", Retry::Never),
+        (Hub::Forbidden, Applied::No, "forbidden", Retry::Never),
+        (Hub::Corrupt, Applied::Unknown, "unavailable", Retry::Exhausted),
+    ];
+    for (kind, applied, code, retry) in table {
+        let (_, storage) = scripted(Err(HubError::new(kind.clone(), REQUEST).with_applied(applied)));
+        let error = found(&storage).await.unwrap_err();
+        assert_eq!((error.kind().code(), error.retry()), (code, retry), "{kind:?}: {error}");
+        let cause = std::error::Error::source(&error).map(ToString::to_string);
+        assert!(cause.is_some(), "{kind:?} has lost its cause");
+    }
+}
+
+#[tokio::test]
+async fn a_hub_without_the_service_opens_the_breaker_as_a_storage_that_is_down_does() {
+    let storage = storage(Arc::new(MemoryHub::new()));
+    for _ in 0..5 {
+        assert_eq!(found(&storage).await.unwrap_err().kind().code(), "unavailable");
+    }
+    let error = found(&storage).await.unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::CircuitOpen { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn a_reply_that_is_too_large_is_refused() {
+    let body = Box::leak(format!("{{\"items\":[{}]}}", " ".repeat(2_000)).into_boxed_str());
+    let (_, storage) = scripted(reply(200, "application/json", body));
+    let error = Store::<Character>::list(&storage, &Default::default(), PageRequest::default()).await.unwrap_err();
+    assert_eq!((error.kind(), error.detail()), (&ErrorKind::Corrupt, Some("the answer of the storage is too large")));
+}
+
+#[tokio::test]
+async fn a_snapshot_is_read_from_one_reply() {
+    let (_, storage) = scripted(reply(200, "application/x-ndjson", "{\"end\":{\"items\":0}}\n"));
+    let mut items = storage.snapshot().await.unwrap();
+    let first = futures_util::StreamExt::next(&mut items).await;
+    assert!(first.is_none(), "{first:?}");
+}
