@@ -85,7 +85,7 @@ impl Delivery {
         self.settle.settle(Settlement::Reject(reason.into())).await
     }
 
-    /// Begins the time for settling anew, for an event that takes long to handle.
+    /// Restarts the time for settling, for an event that takes long to handle.
     ///
     /// # Errors
     /// As [`ack`](Self::ack).
@@ -97,14 +97,14 @@ impl Delivery {
 /// The deliveries of one subscription.
 #[async_trait]
 pub trait Deliveries: Send + fmt::Debug {
-    /// The next delivery; waits as long as there is none. A hub that is away for a while is waited for: the call reconnects and
-    /// goes on.
+    /// The next delivery; waits as long as there is none. While the hub is
+    /// away, the call waits and reconnects.
     ///
     /// # Errors
     /// `Unauthorized`, `Forbidden`: the credentials were revoked. `Corrupt`: what the hub sent cannot be read. Call it again
-    /// after a pause to go on.
+    /// after a pause.
     ///
     /// # Cancel safety
-    /// May be dropped at any point. A delivery that was under way is delivered again.
+    /// May be dropped at any point. A delivery that was in flight is delivered again.
     async fn next(&mut self) -> Result<Delivery>;
 }

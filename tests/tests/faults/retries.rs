@@ -83,13 +83,13 @@ async fn an_open_breaker_lets_one_probe_in_its_time_through_and_nothing_else() {
     let world = World::new(PostgresServer::shared(), None, &settings);
     world.to_storage.strike(Fault::Reset);
     offer(&world, 2).await;
-    let before = world.to_storage.counts().connections - world.failed_follows().await;
+    let before = world.asked().await;
     let begin = Instant::now();
     let mut offered = 0;
     while begin.elapsed().as_secs() < 5 {
         offered += offer(&world, 5).await;
     }
-    let probes = world.to_storage.counts().connections - world.failed_follows().await - before;
+    let probes = world.asked().await - before;
     assert!(offered > 500, "{offered}");
     // Three probes, and a question to the log whose connection was counted before its failure.
     assert!((1..=4).contains(&probes), "{probes} requests in five seconds with a probe every two");

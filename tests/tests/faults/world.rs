@@ -100,6 +100,14 @@ impl World {
         format!("{}/{id}", self.characters())
     }
 
+    /// How often the Storage Service was asked by anything but the follower of the log. Never too few; one too many while the
+    /// proxy has counted a question to the log that has not failed yet.
+    pub(crate) async fn asked(&self) -> u64 {
+        let failed = self.failed_follows().await;
+        let counts = self.to_storage.counts();
+        counts.connections + counts.requests - failed
+    }
+
     /// How many questions to the log have failed. Each took one connection of its own, which no breaker holds back.
     pub(crate) async fn failed_follows(&self) -> u64 {
         let metrics = send(client().get(self.service.url("/metrics"))).await;
