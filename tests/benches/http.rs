@@ -14,6 +14,7 @@ use character_app::{
 use character_cache::{CacheMetrics, CacheOptions, Cached};
 use character_domain::{Character, UserId, now};
 use character_http_kit::{AcceptedTokens, Admission, Health, HttpMetrics};
+use character_live_updates::LiveUpdates;
 use character_repositories::{Repositories, StorageContext};
 use character_storage_http::{HttpStorage, HttpStorageConfig};
 use character_storage_port::{MemoryStorage, StorageExt, StoragePort};
@@ -183,6 +184,7 @@ fn api(storage: Arc<dyn StoragePort>) -> SocketAddr {
     let (http_metrics, mut registry) = (HttpMetrics::default(), Registry::default());
     http_metrics.register(&mut registry);
     let api = Arc::new(Api {
+        live: LiveUpdates::new(Arc::clone(&storage) as _),
         repositories: Repositories::new(&StorageContext::new(storage)),
         limits: ApiLimits::default(),
         health: Arc::new(Health::new("bench", Vec::new())),

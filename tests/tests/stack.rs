@@ -1,5 +1,7 @@
 //! The whole platform as real processes: PostgreSQL, Redis, storage-service, character-service.
 
+#[path = "stack/live.rs"]
+mod live;
 mod support;
 
 use character_tests::{PostgresServer, RedisServer, Service};

@@ -15,6 +15,7 @@ pub mod evolution;
 mod fields;
 pub mod inventory;
 pub mod journal;
+mod live;
 mod merge;
 mod openapi;
 mod position;
@@ -35,13 +36,14 @@ use character_domain::size::{MAX_BULK, MAX_ROW};
 use character_http_kit::{
     Admission, BrowserGuard, Cors, Endpoints, Health, HealthPaths, HttpMetrics, LongAnswers, health, middleware,
 };
+use character_live_updates::LiveUpdates;
 use character_repositories::Repositories;
 use character_storage_port::MAX_PAGE_BYTES;
 use prometheus_client::registry::Registry;
 use std::{sync::Arc, time::Duration};
 
 /// Every request header that the API reads.
-const REQUEST_HEADERS: &str = "Accept, Content-Encoding, Content-Type, Idempotency-Key, If-Match, If-None-Match, \
+const REQUEST_HEADERS: &str = "Accept, Content-Encoding, Content-Type, Idempotency-Key, If-Match, If-None-Match, Last-Event-ID, \
                                Storage-Position, Traceparent, Tracestate, X-Request-Id, X-User-Id";
 /// The headers of answers that a page of another origin may read.
 const EXPOSED_HEADERS: &str =
@@ -72,6 +74,8 @@ impl Default for ApiLimits {
 pub struct Api {
     /// What it acts through.
     pub repositories: Repositories,
+    /// The live updates that clients can stream.
+    pub live: LiveUpdates,
     /// How much a client may send.
     pub limits: ApiLimits,
     /// The dependencies that `/health` tells of.
@@ -114,6 +118,7 @@ pub fn configure_for(
         progress::register(&mut endpoints);
         evolution::register(&mut endpoints);
         campaign::register(&mut endpoints);
+        live::register(&mut endpoints);
         let accounted = from_fn(middleware::account(PROBLEM_TYPES, api.http_metrics.clone()));
         let long = LongAnswers { of: may_be_long, bytes: MAX_PAGE_BYTES as u64 };
         let admitted =
@@ -141,9 +146,11 @@ pub fn configure_for(
 }
 
 /// Whether the answer may be as long as a page of the largest rows: a read of anything but one row by its id.
+/// The stream of live updates sends little at a time.
 #[must_use]
 pub fn may_be_long(method: &Method, path: &str) -> bool {
     matches!(*method, Method::GET | Method::HEAD)
         && path.starts_with("/api/")
+        && path != live::PATH
         && path.rsplit('/').next().is_some_and(|last| fields::uuid(last).is_none())
 }

@@ -2,7 +2,7 @@
 
 mod positions;
 
-use crate::{Problem, answer::Answer, campaign, character, evolution, inventory, journal, progress};
+use crate::{Problem, answer::Answer, campaign, character, evolution, inventory, journal, live, progress};
 use actix_web::{
     HttpRequest, HttpResponse,
     http::header::{ContentEncoding, LOCATION},
@@ -54,6 +54,7 @@ use utoipa_swagger_ui::{Config, SwaggerFile};
         evolution::list_versions, evolution::compare, evolution::tree, evolution::get_version, evolution::state,
         evolution::restore_version, evolution::label, evolution::change_theme, evolution::graph,
         evolution::graph_drawing,
+        live::updates,
         health::report, health::live, health::ready, health::metrics,
     ),
     tags(
@@ -63,6 +64,7 @@ use utoipa_swagger_ui::{Config, SwaggerFile};
         (name = "campaigns", description = "Campaigns, their events, and the impacts of those events on characters"),
         (name = "journal", description = "The journal of a character: entries, experience, quests and relationships"),
         (name = "evolution", description = "The versions of a character, and its changes of theme"),
+        (name = "live", description = "Changes as they happen, as server-sent events"),
         (name = "operations", description = "Health and metrics, for operators"),
     ),
 )]

@@ -156,9 +156,14 @@ const UNKNOWN: &str = "is not a parameter of this operation";
 pub(crate) fn all_unknown(query: &str) -> Violations {
     let mut faults = Violations::default();
     for (name, _) in url::form_urlencoded::parse(query.as_bytes()) {
-        faults.push(shortened(&name), UNKNOWN);
+        unknown(&mut faults, &name);
     }
     faults
+}
+
+/// A parameter that the operation does not have.
+pub(crate) fn unknown(faults: &mut Violations, name: &str) {
+    faults.push(shortened(name), UNKNOWN);
 }
 
 fn shortened(name: &str) -> String {

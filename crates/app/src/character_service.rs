@@ -88,8 +88,10 @@ async fn serve(config: CharacterServiceConfig, stack: Stack, mut registry: Regis
     let unauthorized = Unauthorized::default();
     unauthorized.register(&mut registry);
     let health = Arc::new(Health::new(env!("CARGO_PKG_VERSION"), stack.checks));
+    let live = stack.live;
     let registry = Arc::new(registry);
     let api = Arc::new(Api {
+        live: live.clone(),
         repositories: Repositories::new(&StorageContext::new(stack.storage).with_origin(stack.origin)),
         limits: ApiLimits {
             bulk_body: config.max_bulk_bytes,
@@ -114,6 +116,7 @@ async fn serve(config: CharacterServiceConfig, stack: Stack, mut registry: Regis
     let server = Server {
         listen: config.listen,
         may_be_long,
+        live: Some(live),
         shutdown: config.shutdown,
         health,
         connections,

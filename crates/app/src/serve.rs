@@ -9,6 +9,7 @@ use crate::{
 };
 use actix_web::{App, web::ServiceConfig};
 use character_http_kit::{Health, ProblemTypes};
+use character_live_updates::LiveUpdates;
 use character_storage_sql::SqlStorage;
 use futures_util::future::try_join_all;
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
@@ -35,6 +36,8 @@ pub(crate) struct Server {
     pub(crate) may_be_long: MayBeLong,
     pub(crate) health: Arc<Health>,
     pub(crate) connections: Arc<Connections>,
+    /// The streams of live updates, which end when the service stops.
+    pub(crate) live: Option<LiveUpdates>,
     /// The types of the problems that the listener for probes answers with.
     pub(crate) problem_types: ProblemTypes,
     /// The listener for probes alone.
@@ -75,7 +78,7 @@ impl Server {
         }
         let beside: Vec<_> = admin.into_iter().chain(probes).map(|(server, _)| server).collect();
         let handles_beside: Vec<_> = beside.iter().map(actix_server::Server::handle).collect();
-        let health = self.health;
+        let (health, live) = (self.health, self.live);
         tokio::spawn(async move {
             let name = tokio::select! {
                 _ = terminate.recv() => "SIGTERM",
@@ -83,6 +86,9 @@ impl Server {
             };
             tracing::info!(signal = name, "shutting down; active requests may finish");
             health.stop();
+            if let Some(live) = live {
+                live.close();
+            }
             handle.stop(true).await;
             // Last, so that the end can be watched.
             for beside in handles_beside {

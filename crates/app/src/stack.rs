@@ -15,6 +15,7 @@ use character_cache::{CacheMetrics, CacheOptions, Cached, SharedTier};
 use character_cache_redis::{RedisTier, RedisTierMetrics, RedisTierOptions};
 use character_error_reporter::redacted;
 use character_http_kit::HealthCheck;
+use character_live_updates::LiveUpdates;
 use character_storage_http::{HttpStorage, HttpStorageConfig};
 use character_storage_port::{Log, StoragePort};
 use character_storage_sql::{DatabaseLocation, SqlOptions, SqlStorage};
@@ -51,6 +52,8 @@ pub struct Stack {
     pub storage: Arc<dyn StoragePort>,
     /// The same storage without the cache in front, for acts that decide something.
     pub origin: Arc<dyn StoragePort>,
+    /// The live updates, from the log of commits.
+    pub live: LiveUpdates,
     /// What `/health` and `check` ask.
     pub checks: Vec<HealthCheck>,
     /// What it runs with and without, for a person.
@@ -155,6 +158,8 @@ pub async fn build(
     let storage: Arc<dyn StoragePort> =
         Arc::new(Reported::new(Observed::new(cached.clone(), metrics.clone()), Arc::clone(&reporting)));
     let checked = storage_check("storage", Arc::clone(&origin));
+    let live = LiveUpdates::new(Arc::clone(&origin) as _);
+    live.metrics().register(registry);
     // Acts decide by the origin itself: no rule is judged by what a cache remembers.
     let origin: Arc<dyn StoragePort> =
         Arc::new(Reported::new(Observed::new(cached.uncached(), metrics.clone()), Arc::clone(&reporting)));
@@ -173,7 +178,7 @@ pub async fn build(
         database,
         consumers: Arc::clone(&origin),
     };
-    Ok(Stack { storage, origin, checks, summary, operator, _lock: lock })
+    Ok(Stack { storage, origin, live, checks, summary, operator, _lock: lock })
 }
 
 fn remote_storage(remote: &RemoteStorage, registry: &mut Registry) -> Result<Origin, Box<dyn Error + Send + Sync>> {

@@ -147,6 +147,7 @@ async fn serve(
     let guard = guard(config.listen, config.hosts);
     let health_paths = config.health_paths;
     let server = Server {
+        live: None,
         listen: config.listen,
         may_be_long: is_list,
         shutdown: config.shutdown,

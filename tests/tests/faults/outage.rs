@@ -39,7 +39,7 @@ async fn refused_at_once(world: &World, request: impl Fn() -> reqwest::RequestBu
 
 /// How often the storage was asked, once the questions to the log that were under way are known to have failed: no more than
 /// `expected`, or what it is after a second.
-async fn until_settled(world: &World, expected: u64) -> u64 {
+async fn until_settled(world: &World, expected: i64) -> i64 {
     let end = Instant::now() + Duration::from_secs(1);
     loop {
         let asked = world.asked().await;
@@ -128,7 +128,7 @@ const BACK_WITHIN: Duration = Duration::from_secs(3);
 /// Writes 80 times a second, while the storage is away for `away` and until it has been back for a while. Returns how many
 /// writes were refused, how long after the return the last one was, and how often the absent storage was asked,
 /// the follower of the log left out.
-async fn absence(world: &World, away: Duration) -> (usize, Duration, u64) {
+async fn absence(world: &World, away: Duration) -> (usize, Duration, i64) {
     let url = world.characters();
     let mut writes = tokio::task::JoinSet::new();
     let mut ticks = tokio::time::interval(Duration::from_micros(12_500));
@@ -182,6 +182,9 @@ async fn an_absence_of_the_storage_is_over_soon_after_it_returns_however_long_it
         assert!(refused > 0, "the breaker was never open");
         assert!(last <= BACK_WITHIN, "refused for {last:?} after an absence of {away:?}");
         // One probe a second, and a question to the log whose connection was counted before its failure.
-        assert!(asked <= away.as_secs() + 2, "{asked} connections to a storage that was away for {away:?}");
+        assert!(
+            asked <= i64::try_from(away.as_secs()).unwrap() + 2,
+            "{asked} connections to a storage that was away for {away:?}"
+        );
     }
 }

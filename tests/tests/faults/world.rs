@@ -100,12 +100,13 @@ impl World {
         format!("{}/{id}", self.characters())
     }
 
-    /// How often the Storage Service was asked by anything but the follower of the log. Never too few; one too many while the
-    /// proxy has counted a question to the log that has not failed yet.
-    pub(crate) async fn asked(&self) -> u64 {
+    /// How often the Storage Service was asked by anything but the follower of the log, to be compared with an earlier value.
+    /// Never too few; one too many while the proxy has counted a question to the log that has not failed yet. Less than
+    /// nothing when the proxy refuses connections, which it does not count.
+    pub(crate) async fn asked(&self) -> i64 {
         let failed = self.failed_follows().await;
         let counts = self.to_storage.counts();
-        counts.connections + counts.requests - failed
+        i64::try_from(counts.connections + counts.requests).unwrap() - i64::try_from(failed).unwrap()
     }
 
     /// How many questions to the log have failed. Each took one connection of its own, which no breaker holds back.

@@ -8,6 +8,7 @@ use actix_web::{
 };
 use character_api::{Api, ApiLimits, configure};
 use character_http_kit::{Admission, Health, HealthCheck, HttpMetrics};
+use character_live_updates::LiveUpdates;
 use character_repositories::{Repositories, StorageContext};
 use character_storage_port::{MemoryStorage, StoragePort};
 use prometheus_client::registry::Registry;
@@ -78,9 +79,11 @@ impl Client {
     pub(crate) fn with(storage: impl StoragePort, limits: ApiLimits, checks: Vec<HealthCheck>) -> Self {
         let (http_metrics, mut registry) = (HttpMetrics::default(), Registry::default());
         http_metrics.register(&mut registry);
+        let storage = Arc::new(storage);
         Self {
             api: Arc::new(Api {
-                repositories: Repositories::new(&StorageContext::new(Arc::new(storage))),
+                live: LiveUpdates::new(Arc::clone(&storage) as _),
+                repositories: Repositories::new(&StorageContext::new(storage)),
                 limits,
                 health: Arc::new(Health::new("1.2.3", checks)),
                 http_metrics,

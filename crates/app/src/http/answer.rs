@@ -4,6 +4,7 @@ use super::connection::Connection;
 use actix_http::{
     Response,
     body::{BodySize, BoxBody, MessageBody},
+    header::CONTENT_TYPE,
 };
 use bytes::Bytes;
 use std::{
@@ -16,6 +17,9 @@ use std::{
 /// Bytes of an answer that are copied to the buffer of the socket at a time. A large answer would otherwise be in memory
 /// twice until the client has read it.
 const PIECE: usize = 64 * 1024;
+
+/// The media type of server-sent events.
+const EVENT_STREAM: &str = "text/event-stream";
 
 /// A request from its head to the last byte of its answer.
 pub(super) struct InFlight(Option<Rc<Connection>>);
@@ -30,7 +34,11 @@ impl InFlight {
 
     /// The answer, with which the request ends.
     pub(super) fn over<B: MessageBody + 'static>(self, answer: Response<B>) -> Response<AnswerBody> {
-        answer.map_body(|_, body| AnswerBody { body: body.boxed(), piece: Bytes::new(), _request: self })
+        answer.map_body(|head, body| {
+            let is_live = head.headers.get(CONTENT_TYPE).is_some_and(|given| given == EVENT_STREAM);
+            let waits_for = self.0.clone().filter(|_| is_live);
+            AnswerBody { body: body.boxed(), piece: Bytes::new(), waits_for, _request: self }
+        })
     }
 }
 
@@ -46,6 +54,9 @@ impl Drop for InFlight {
 pub(super) struct AnswerBody {
     body: BoxBody,
     piece: Bytes,
+    /// Of an answer that lasts until the client ends it: the connection that shows whether it did. A client of another answer may
+    /// close its side after the request and still read the answer.
+    waits_for: Option<Rc<Connection>>,
     _request: InFlight,
 }
 
@@ -57,6 +68,9 @@ impl MessageBody for AnswerBody {
     }
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Self::Error>>> {
+        if self.waits_for.as_ref().is_some_and(|connection| connection.client_has_ended()) {
+            return Poll::Ready(None);
+        }
         if self.piece.is_empty() {
             match Pin::new(&mut self.body).poll_next(cx) {
                 Poll::Ready(Some(Ok(bytes))) => self.piece = bytes,

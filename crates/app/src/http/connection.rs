@@ -27,6 +27,7 @@ pub(super) struct Connection {
     all: Arc<Connections>,
     in_flight: Cell<u32>,
     had_request: Cell<bool>,
+    client_has_ended: Cell<bool>,
     waiting: Cell<Waiting>,
     /// Why the socket ended the connection, if it did.
     end: Cell<Option<End>>,
@@ -39,6 +40,7 @@ impl Connection {
             all,
             in_flight: Cell::new(0),
             had_request: Cell::new(false),
+            client_has_ended: Cell::new(false),
             waiting: Cell::new(Waiting::Head(Instant::now() + AFTER_ACTIX)),
             end: Cell::new(None),
         })
@@ -63,6 +65,15 @@ impl Connection {
         {
             self.waiting.set(Waiting::Head(Instant::now()));
         }
+    }
+
+    /// The client sends nothing more: it has closed its side, or the connection.
+    pub(super) fn client_ends(&self) {
+        self.client_has_ended.set(true);
+    }
+
+    pub(super) fn client_has_ended(&self) -> bool {
+        self.client_has_ended.get()
     }
 
     /// When to check again whether the client has kept the connection waiting for too long; `None` while it is the

@@ -19,6 +19,7 @@ use answer::InFlight;
 use connection::Connection;
 use futures_util::future::Either;
 use lane::Lanes;
+use rustix::net::sockopt;
 use std::{
     fmt,
     future::ready,
@@ -39,12 +40,22 @@ const BACKLOG: u32 = 1024;
 /// itself takes up to 4 MiB a connection, and reports progress in steps that are too large to set a deadline for.
 const SEND_BUFFER: u32 = 128 * 1024;
 
+/// The silence of a connection after which, and then every so often, the system asks whether the client is still there.
+const SILENCE: Duration = Duration::from_secs(4);
+/// When a client that acknowledges nothing counts as gone. With [`SILENCE`], a stream of live updates ends within 20 s of the
+/// disappearance of its client.
+const GONE_AFTER: Duration = Duration::from_secs(12);
+
 /// Binds a socket for [`start`]. Needs a Tokio runtime.
 pub(crate) fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
     socket.set_reuseaddr(true)?;
     // Accepted sockets inherit it.
     socket.set_send_buffer_size(SEND_BUFFER)?;
+    socket.set_keepalive(true)?;
+    sockopt::set_tcp_keepidle(&socket, SILENCE)?;
+    sockopt::set_tcp_keepintvl(&socket, SILENCE)?;
+    sockopt::set_tcp_user_timeout(&socket, u32::try_from(GONE_AFTER.as_millis()).unwrap_or(u32::MAX))?;
     socket.bind(address)?;
     socket.listen(BACKLOG)?.into_std()
 }

@@ -108,7 +108,10 @@ impl AsyncRead for GuardedStream {
                 Poll::Ready(Ok(()))
             }
             Poll::Pending => self.poll_silence(cx),
-            ended => ended,
+            ended => {
+                self.connection.client_ends();
+                ended
+            }
         }
     }
 }
