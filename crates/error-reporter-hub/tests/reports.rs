@@ -1,0 +1,84 @@
+//! What the hub receives of a failed operation, and that nobody waits for it.
+#![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
+
+use async_trait::async_trait;
+use character_error_reporter::{Chain, ErrorReporter, Failure, Redactor};
+use character_error_reporter_hub::{ERROR_REPORTED, HubReporter};
+use character_message_hub::{
+    Deliveries, ErrorKind, HubError, MemoryHub, Message, MessageHub, PUBLISH, Published, Reply, Result, ServiceRequest,
+    Subscription,
+};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+use tokio::time::{Instant, sleep};
+
+fn failure(text: &str) -> Failure {
+    let redactor = Redactor::new(["hunter2".to_owned().into()]);
+    let chain = Chain::of(&std::io::Error::other(text.to_owned()), &redactor);
+    Failure { request_id: Some("request-1".to_owned()), ..Failure::new("storage-service", "commit", "timeout", chain) }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_report_is_an_event_of_the_service_without_secrets() {
+    let hub = MemoryHub::new();
+    let reporter = HubReporter::new(Arc::new(hub.clone()));
+    reporter.report(&failure("password hunter2 was refused"));
+    sleep(Duration::from_secs(1)).await;
+    let events = hub.published();
+    let [event] = &events[..] else { panic!("{events:?}") };
+    assert_eq!(
+        (event.event_type(), event.source(), event.subject()),
+        (ERROR_REPORTED, "/storage-service", Some("storage-service"))
+    );
+    let data = event.json().unwrap();
+    assert_eq!(
+        (&data["operation"], &data["kind"], &data["request_id"]),
+        (&"commit".into(), &"timeout".into(), &"request-1".into())
+    );
+    assert!(!data.to_string().contains("hunter2"), "{data}");
+}
+
+/// A hub that hangs at first, and then takes nothing.
+#[derive(Debug, Default)]
+struct Hanging {
+    asked: AtomicUsize,
+}
+
+#[async_trait]
+impl MessageHub for Hanging {
+    async fn publish(&self, messages: &[Message], timeout: Duration) -> Vec<Result<Published>> {
+        self.asked.fetch_add(messages.len(), Ordering::Relaxed);
+        sleep(timeout).await;
+        vec![Err(HubError::new(ErrorKind::Timeout, PUBLISH)); messages.len()]
+    }
+
+    async fn request(&self, _: ServiceRequest) -> Result<Reply> {
+        unreachable!("a reporter requests nothing")
+    }
+
+    async fn subscribe(&self, _: &Subscription) -> Result<Box<dyn Deliveries>> {
+        unreachable!("a reporter subscribes to nothing")
+    }
+
+    async fn probe(&self) -> Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hub_that_hangs_costs_callers_nothing_and_reports_beyond_the_queue_are_dropped() {
+    let hub = Arc::new(Hanging::default());
+    let reporter = HubReporter::new(Arc::clone(&hub) as _);
+    let begin = Instant::now();
+    for _ in 0..1_000 {
+        reporter.report(&failure("down"));
+    }
+    assert_eq!(begin.elapsed(), Duration::ZERO);
+    sleep(Duration::from_secs(600)).await;
+    assert_eq!(hub.asked.load(Ordering::Relaxed), 64, "what the queue holds is tried once, and the rest is dropped");
+}
