@@ -44,7 +44,7 @@ pub(crate) struct Shared {
     pub(crate) log: Arc<dyn Log>,
     pub(crate) metrics: LiveMetrics,
     told: broadcast::Sender<Told>,
-    /// The position up to which the feed has reported; `None` while nobody reads the log.
+    /// The position up to which the feed has reported; `None` while no task reads the log.
     position: watch::Sender<Option<LogCursor>>,
     closing: watch::Sender<bool>,
     is_following: Mutex<bool>,
@@ -112,7 +112,7 @@ impl LiveUpdates {
 }
 
 impl Shared {
-    /// Whether the last stream is gone, so that nobody needs the log. Then the next stream starts the feed again.
+    /// Whether the last stream is gone, so that no client needs the log. Then the next stream starts the feed again.
     fn ends_unheard(&self) -> bool {
         let mut is_following = self.is_following.lock().unwrap_or_else(PoisonError::into_inner);
         *is_following = self.told.receiver_count() > 0;

@@ -35,9 +35,9 @@ const RETURN_WITHIN: std::ops::Range<u64> = 1_000..10_000;
 /// What a stream reports: the updates of these characters, and those of these campaigns and their characters.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Interest {
-    /// Characters.
+    /// Characters whose changes are reported.
     pub characters: HashSet<CharacterId>,
-    /// Campaigns.
+    /// Campaigns whose changes, and those of their characters, are reported.
     pub campaigns: HashSet<CampaignId>,
 }
 
@@ -62,7 +62,7 @@ pub enum LiveItem {
     Update {
         /// The position behind it; `None` in the middle of a batch.
         id: Option<LogCursor>,
-        /// What.
+        /// The change.
         update: LiveUpdate,
     },
     /// Updates may be missing: the position is too old, or the storage was restored. Read everything again.
