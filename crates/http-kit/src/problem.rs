@@ -139,7 +139,7 @@ impl Problem {
     pub fn method_not_allowed(allow: &str) -> Self {
         let problem =
             Self::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", "The path does not support this method")
-                .with_detail(format!("it knows {allow}"));
+                .with_detail(format!("the path supports {allow}"));
         match HeaderValue::from_str(allow) {
             Ok(allow) => problem.with_header(header::ALLOW, allow),
             Err(_) => problem,
