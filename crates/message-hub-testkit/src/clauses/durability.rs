@@ -5,7 +5,7 @@ use crate::{
     sample::{hasty, message, messages, subscription},
     stage::{LIMIT, ack, ids, next_is, nothing, take},
 };
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 use tokio::time::timeout;
 
 /// Every event that was acknowledged before a crash of the hub is delivered after it.
@@ -70,15 +70,27 @@ pub async fn an_open_subscription_continues_after_a_crash(mut stage: Stage<'_>) 
     let mut deliveries = stage.subscribe(&hasty("reader")).await;
     stage.publish(&messages("m", "ada", 1)).await;
     take(&mut deliveries, 1).await;
+    let mut known = BTreeSet::from(["m-0".to_owned()]);
     for round in 0..2 {
-        let waiting = async { timeout(LIMIT * 2, deliveries.next()).await.expect("a delivery arrives") };
+        let id = format!("n{round}-0");
+        let waiting = async {
+            loop {
+                let arrived = timeout(LIMIT * 2, deliveries.next()).await.expect("a delivery arrives");
+                let delivery = arrived.expect("the subscription is in order");
+                let found = delivery.event().id().to_owned();
+                ack(delivery).await;
+                // The settlement of an earlier event may have been lost with the hub.
+                if !known.contains(&found) {
+                    return found;
+                }
+            }
+        };
         let crash = async {
             stage.crash().await;
             stage.publish(&messages(&format!("n{round}"), "ada", 1)).await;
         };
-        let (delivery, ()) = tokio::join!(waiting, crash);
-        let delivery = delivery.expect("the subscription is in order");
-        assert_eq!(delivery.event().id(), format!("n{round}-0"));
-        ack(delivery).await;
+        let (found, ()) = tokio::join!(waiting, crash);
+        assert_eq!(found, id);
+        known.insert(id);
     }
 }
