@@ -9,12 +9,13 @@ use std::fs;
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
 
 /// Every crate of the workspace with its floor and the crates of ours it may use outside of its tests.
-const CRATES: [(&str, u8, &[&str]); 21] = [
+const CRATES: [(&str, u8, &[&str]); 22] = [
     ("character-domain", 1, &[]),
     ("character-http-kit", 1, &[]),
     ("character-storage-port", 2, &["character-domain"]),
     ("character-message-hub", 2, &[]),
     ("character-message-hub-testkit", 3, &["character-message-hub"]),
+    ("character-message-hub-nats", 3, &["character-message-hub"]),
     ("character-error-reporter", 2, &[]),
     ("character-error-reporter-sentry", 3, &["character-error-reporter"]),
     ("character-storage-testkit", 3, &["character-domain", "character-storage-port"]),
@@ -80,11 +81,13 @@ const SAME_FLOOR: [(&str, &str); 3] = [
 ];
 
 /// Libraries that only these crates may use outside of their tests, and why.
-const LIBRARIES: [(&str, &[&str], &str); 11] = [
+const LIBRARIES: [(&str, &[&str], &str); 12] = [
+    ("async-nats", &["character-message-hub-nats"], "NATS is one hub among others, behind one port"),
     (
         "reqwest",
-        &["character-storage-http", "character-error-reporter-sentry"],
-        "HTTP leaves the process through one transport stack, except for reports of failures, which report on it",
+        &["character-storage-http", "character-error-reporter-sentry", "character-message-hub-nats"],
+        "HTTP leaves the process through one transport stack, except for reports of failures, which report on it, and for \
+         requests of NATS that go on to a service of the same machine",
     ),
     ("backoff", &["character-storage-http"], "retries at two layers multiply"),
     ("failsafe", &["character-storage-http"], "one breaker per upstream, in the transport stack"),
