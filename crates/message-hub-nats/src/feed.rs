@@ -1,0 +1,152 @@
+//! What the receiving of one subscription, its deliveries and their settlements share.
+
+use crate::{codec, consumer, held::Held, link::Link, publish::keep_rejected, stream::EnsuredStream};
+use async_nats::{HeaderMap, Message, Subject};
+use bytes::Bytes;
+use character_message_hub::{CloudEvent, ErrorKind, HubError, NEXT, Result, Subscription};
+use std::{
+    fmt,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+use tokio::{sync::Notify, time::Instant};
+
+/// The limit of one call of the interface of JetStream.
+pub(crate) const CALL: Duration = Duration::from_secs(5);
+
+/// A received event with the message that it came in.
+#[derive(Debug)]
+pub(crate) struct Received {
+    pub(crate) event: Arc<CloudEvent>,
+    pub(crate) sequence: u64,
+    pub(crate) subject: Subject,
+    pub(crate) headers: HeaderMap,
+    pub(crate) payload: Bytes,
+}
+
+/// What the pump, the deliveries and their settlements share.
+pub(crate) struct Feed {
+    pub(crate) link: Arc<Link>,
+    pub(crate) subscription: Subscription,
+    pub(crate) events: Arc<EnsuredStream>,
+    rejected: Arc<EnsuredStream>,
+    pub(crate) prefix: Arc<str>,
+    held: Mutex<Held<Arc<Received>>>,
+    /// Nothing is delivered: events that an earlier subscriber had not settled must arrive first.
+    pub(crate) gated: AtomicBool,
+    fault: Mutex<Option<HubError>>,
+    /// Something can be delivered, or a fault is to be reported.
+    pub(crate) changed: Notify,
+    /// The pump has something to do.
+    pub(crate) nudged: Notify,
+}
+
+impl fmt::Debug for Feed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Feed").field("subscription", &self.subscription).finish_non_exhaustive()
+    }
+}
+
+impl Feed {
+    pub(crate) fn new(
+        link: Arc<Link>,
+        events: Arc<EnsuredStream>,
+        rejected: Arc<EnsuredStream>,
+        prefix: Arc<str>,
+        subscription: Subscription,
+    ) -> Self {
+        let held = Mutex::new(Held::new(subscription.settle_within));
+        Self {
+            link,
+            events,
+            rejected,
+            prefix,
+            subscription,
+            held,
+            gated: AtomicBool::new(true),
+            fault: Mutex::default(),
+            changed: Notify::new(),
+            nudged: Notify::new(),
+        }
+    }
+
+    pub(crate) fn held(&self) -> MutexGuard<'_, Held<Arc<Received>>> {
+        // Each change is complete before anything can panic.
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn is_gated(&self) -> bool {
+        self.gated.load(Ordering::Acquire)
+    }
+
+    /// The failure to report next.
+    pub(crate) fn fault(&self) -> Option<HubError> {
+        self.fault.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    pub(crate) fn report(&self, error: HubError) {
+        *self.fault.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+        self.changed.notify_waiters();
+    }
+
+    /// Makes sure that stream and consumer are there.
+    pub(crate) async fn open(&self, operation: &'static str, deadline: Instant) -> Result<()> {
+        self.link.ready(operation, deadline).await?;
+        self.events.ensure(operation, deadline).await?;
+        consumer::create(&self.link, &self.events, &self.prefix, &self.subscription, operation, deadline).await
+    }
+
+    /// Sends a word about a delivery for which no answer is needed.
+    pub(crate) async fn send(&self, address: Subject, word: &'static str) {
+        if let Err(error) = self.link.client.publish(address, Bytes::from_static(word.as_bytes())).await {
+            tracing::debug!(%error, word, "JetStream does not hear of a delivery");
+        }
+    }
+
+    /// Takes a message that is no event out of the subscription, and reports it.
+    pub(crate) async fn refuse(&self, sequence: u64, address: Subject, message: Message, reason: String) {
+        tracing::warn!(subscription = %self.subscription.name, sequence, reason, "a message is no event");
+        let error = HubError::new(ErrorKind::Corrupt, NEXT).with_detail(format!("message {sequence}: {reason}"));
+        let headers = message.headers.unwrap_or_default();
+        match self.keep(sequence, &message.subject, headers, message.payload, &reason).await {
+            Ok(()) => self.send(address, "+TERM").await,
+            Err(error) => {
+                tracing::warn!(%error, sequence, "the message could not be kept for operators; it comes again")
+            }
+        }
+        self.report(error);
+    }
+
+    /// Keeps a rejected event for operators.
+    ///
+    /// # Errors
+    /// It may not have been kept.
+    pub(crate) async fn keep_rejected(&self, received: &Received, reason: &str) -> Result<()> {
+        let headers = received.headers.clone();
+        self.keep(received.sequence, &received.subject, headers, received.payload.clone(), reason).await
+    }
+
+    async fn keep(
+        &self,
+        sequence: u64,
+        subject: &Subject,
+        mut headers: HeaderMap,
+        payload: Bytes,
+        reason: &str,
+    ) -> Result<()> {
+        let name = &self.subscription.name;
+        headers.insert(codec::MESSAGE_ID, format!("{name}/{sequence}"));
+        headers.insert("Hub-Rejected-By", name.as_str());
+        headers.insert("Hub-Rejected-Reason", crate::percent::header(reason));
+        headers.insert("Hub-Rejected-Sequence", sequence.to_string());
+        headers.insert("Hub-Rejected-Subject", subject.as_str());
+        // A message of the largest size has no room for more headers.
+        let fits = crate::publish::header_size(&headers) + payload.len() <= self.link.max_payload();
+        let payload = if fits { payload } else { Bytes::new() };
+        let target = format!("{}hub.rejected.{name}", self.prefix);
+        keep_rejected(&self.link, &self.rejected, target, headers, payload, Instant::now() + CALL).await
+    }
+}

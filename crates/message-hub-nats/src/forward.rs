@@ -1,0 +1,124 @@
+//! A handler that forwards requests to an HTTP service of the same machine.
+
+use crate::{
+    config::InvalidConfig,
+    responder::{ServiceHandler, problem},
+};
+use bytes::{Bytes, BytesMut};
+use character_message_hub::{Reply, ServiceRequest, async_trait};
+use futures_util::StreamExt as _;
+use reqwest::{
+    Client, Method, RequestBuilder, Response,
+    header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, RETRY_AFTER},
+    redirect::Policy,
+};
+use std::{sync::Arc, time::Duration};
+use url::Url;
+
+/// The rest of the time that the caller waits, in milliseconds.
+const TIMEOUT_MS: HeaderName = HeaderName::from_static("x-hub-timeout-ms");
+/// The correlation id of the caller.
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+
+/// Forwards each request to an HTTP service: method, path, media type, credentials, body, `traceparent`, the rest of the time as
+/// `x-hub-timeout-ms`, and the correlation id as `x-request-id`. It repeats nothing.
+#[derive(Clone, Debug)]
+pub struct HttpForwarder {
+    client: Client,
+    base: Url,
+    max_reply: usize,
+}
+
+impl HttpForwarder {
+    /// Forwards to the service at `base`, such as `http://127.0.0.1:8100`. A reply of more than `max_reply` bytes becomes a
+    /// 502.
+    ///
+    /// # Errors
+    /// When `base` is no `http` URL with a host and without a path.
+    pub fn new(base: &str, max_reply: usize) -> Result<Self, InvalidConfig> {
+        let url: Url =
+            base.parse().map_err(|_| InvalidConfig::new("base", "must be a URL such as http://127.0.0.1:8100"))?;
+        if url.scheme() != "http" || url.host().is_none() || !matches!(url.path(), "" | "/") || url.query().is_some() {
+            return Err(InvalidConfig::new("base", "must have the form http://host:port, without a path"));
+        }
+        let client = Client::builder()
+            .connect_timeout(Duration::from_secs(2))
+            .timeout(Duration::from_secs(3_600))
+            .redirect(Policy::none())
+            .retry(reqwest::retry::never())
+            .no_proxy()
+            .no_gzip()
+            .build()
+            .map_err(|error| InvalidConfig::new("base", error.to_string()))?;
+        Ok(Self { client, base: url, max_reply })
+    }
+
+    fn outgoing(&self, request: ServiceRequest) -> Option<RequestBuilder> {
+        let method = Method::from_bytes(request.method.as_bytes()).ok()?;
+        // Joined as text: a path that begins with two slashes would name another host.
+        let text = format!("{}{}", self.base.as_str().trim_end_matches('/'), request.path);
+        let url: Url = text.parse().ok()?;
+        let mut outgoing = self.client.request(method, url).timeout(request.timeout).body(request.body);
+        let milliseconds: Arc<str> = request.timeout.as_millis().to_string().into();
+        let headers = [
+            (CONTENT_TYPE, request.content_type),
+            (AUTHORIZATION, request.authorization),
+            (TRACEPARENT, request.traceparent),
+            (REQUEST_ID, request.correlation_id),
+            (TIMEOUT_MS, Some(milliseconds)),
+        ];
+        for (name, value) in headers.into_iter().filter_map(|(name, value)| Some((name, value?))) {
+            outgoing = outgoing.header(name, value.as_bytes());
+        }
+        Some(outgoing)
+    }
+
+    /// The whole body. `None`: it is larger than permitted.
+    async fn body(&self, response: Response) -> reqwest::Result<Option<Bytes>> {
+        let mut whole = BytesMut::new();
+        let mut parts = response.bytes_stream();
+        while let Some(part) = parts.next().await {
+            let part = part?;
+            if whole.len() + part.len() > self.max_reply {
+                return Ok(None);
+            }
+            whole.extend_from_slice(&part);
+        }
+        Ok(Some(whole.freeze()))
+    }
+
+    async fn forwarded(&self, outgoing: RequestBuilder) -> reqwest::Result<Reply> {
+        let response = outgoing.send().await?;
+        let text = |name: HeaderName| response.headers().get(name).and_then(|value| value.to_str().ok());
+        let content_type = text(CONTENT_TYPE).map(Arc::from);
+        let retry_after = text(RETRY_AFTER).and_then(|seconds| seconds.parse().ok()).map(Duration::from_secs);
+        let status = response.status().as_u16();
+        Ok(match self.body(response).await? {
+            Some(body) => Reply { status, content_type, retry_after, body },
+            None => problem(502, &format!("the reply of the service has more than {} bytes", self.max_reply)),
+        })
+    }
+}
+
+#[async_trait]
+impl ServiceHandler for HttpForwarder {
+    async fn reply(&self, request: ServiceRequest) -> Reply {
+        let Some(outgoing) = self.outgoing(request) else {
+            return problem(400, "the method or the path of the request is none of HTTP");
+        };
+        match self.forwarded(outgoing).await {
+            Ok(reply) => reply,
+            Err(error) if error.is_connect() => {
+                tracing::warn!(%error, "the service behind the hub cannot be reached");
+                Reply { retry_after: Some(Duration::from_secs(1)), ..problem(503, "the service cannot be reached") }
+            }
+            Err(error) if error.is_timeout() => problem(504, "the service did not answer in time"),
+            Err(error) if error.is_builder() => problem(400, "a header of the request is none of HTTP"),
+            Err(error) => {
+                tracing::warn!(%error, "the service behind the hub ended the connection");
+                problem(502, "the service ended the connection before its reply was whole")
+            }
+        }
+    }
+}

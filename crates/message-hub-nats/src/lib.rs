@@ -1,0 +1,47 @@
+//! The Message Hub over NATS: events in a stream of JetStream, requests over core NATS.
+//!
+//! ```no_run
+//! use character_message_hub::{CloudEvent, Message, MessageHub};
+//! use character_message_hub_nats::{NatsHub, NatsHubConfig};
+//! use std::{sync::Arc, time::Duration};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let hub = NatsHub::connect(NatsHubConfig::new("nats://127.0.0.1:4222")).await?;
+//! let event = CloudEvent::new("1", "/characters", "character.created")?.with_subject("8c823d20")?;
+//! // Kept under the subject character.event.8c823d20.character.created
+//! let results = hub.publish(&[Message::of(Arc::new(event))], Duration::from_secs(5)).await;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! A service answers requests with a [`NatsResponder`]; [`HttpForwarder`] passes them to its HTTP listener.
+#![warn(missing_debug_implementations)]
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
+mod codec;
+mod config;
+mod consumer;
+mod feed;
+mod forward;
+mod held;
+mod hub;
+mod link;
+mod percent;
+mod publish;
+mod pump;
+mod replies;
+mod request;
+mod responder;
+mod stream;
+mod subject;
+mod subscribe;
+
+pub use config::{Credentials, InvalidConfig, NatsHubConfig};
+pub use forward::HttpForwarder;
+pub use hub::{NatsHub, NatsStatistics};
+pub use responder::{NatsResponder, ServiceHandler};
+pub use secrecy::SecretString;

@@ -1,0 +1,291 @@
+//! The connection to NATS: it is made in the background, made again when it is lost, and every wait for it has a bound.
+
+use crate::{
+    config::{Credentials, InvalidConfig, NatsHubConfig},
+    replies::{Arrival, Replies},
+};
+use async_nats::{Client, ClientError, ConnectOptions, Event, HeaderMap, Message, ServerError, Subject};
+use bytes::Bytes;
+use character_message_hub::{Applied, ErrorKind, HubError, Result};
+use secrecy::ExposeSecret as _;
+use std::{
+    fmt,
+    sync::{Arc, Mutex, OnceLock, PoisonError},
+    time::Duration,
+};
+use tokio::{
+    sync::watch,
+    time::{Instant, timeout_at},
+};
+
+/// How long a call waits for a connection that was lost: longer than a restart of the server takes.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// How long a call waits when the connection has been lost for longer than that.
+const SHORT_PATIENCE: Duration = Duration::from_millis(250);
+/// A server that sends nothing is asked after this time, and given up after three times as long.
+const PING: Duration = Duration::from_secs(5);
+/// The longest pause between two attempts to connect.
+const MAX_PAUSE: Duration = Duration::from_secs(1);
+/// The shortest time between two reconnects that stopped acknowledgements ask for.
+const FORCE_PAUSE: Duration = Duration::from_secs(5);
+/// The number of commands that wait for the socket. More calls wait for a place, each within its timeout.
+const COMMANDS: usize = 8_192;
+
+/// The state of the connection.
+#[derive(Clone, Debug)]
+pub(crate) struct State {
+    /// Whether it is there.
+    pub(crate) connected: bool,
+    /// Counts the connections.
+    pub(crate) epoch: u64,
+    /// Since when it is as `connected` says.
+    since: Instant,
+    /// The server refused the credentials at the last attempt.
+    unauthorized: bool,
+}
+
+/// The connection.
+pub(crate) struct Link {
+    pub(crate) client: Client,
+    pub(crate) replies: Arc<Replies>,
+    state: watch::Receiver<State>,
+    forced: Mutex<Option<Instant>>,
+}
+
+impl fmt::Debug for Link {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Link").field("state", &*self.state.borrow()).finish_non_exhaustive()
+    }
+}
+
+/// What a call may be told about the reply it waited for.
+#[derive(Debug)]
+pub(crate) enum Sent {
+    /// The reply.
+    Reply(Message),
+    /// No process listens to the subject.
+    NoResponder,
+    /// The connection was lost after the call was sent.
+    Lost,
+    /// No reply within the limit.
+    Late,
+}
+
+fn options(config: &NatsHubConfig) -> Result<ConnectOptions, InvalidConfig> {
+    let options = ConnectOptions::new()
+        .name(&config.client_name)
+        .retry_on_initial_connect()
+        .connection_timeout(config.connect_timeout)
+        .ping_interval(PING)
+        .client_capacity(COMMANDS)
+        .reconnect_delay_callback(pause);
+    Ok(match &config.credentials {
+        Credentials::None => options,
+        Credentials::Token(token) => options.token(token.expose_secret().to_owned()),
+        Credentials::User { user, password } => {
+            options.user_and_password(user.clone(), password.expose_secret().to_owned())
+        }
+        Credentials::File(contents) => options
+            .credentials(contents.expose_secret())
+            .map_err(|_| InvalidConfig::new("credentials", "must be the contents of a .creds file of NATS"))?,
+    })
+}
+
+/// The pause before an attempt to connect.
+fn pause(attempts: usize) -> Duration {
+    let doubled = u32::try_from(attempts.saturating_sub(1)).unwrap_or(u32::MAX).min(10);
+    if attempts <= 1 { Duration::ZERO } else { MAX_PAUSE.min(Duration::from_millis(10 << doubled)) }
+}
+
+/// The subject of an error such as `Permissions Violation for Publish to "a.b"`.
+fn forbidden_subject(error: &str) -> Option<&str> {
+    let place = error.to_ascii_lowercase().find("permissions violation for publish to ")?;
+    error[place..].split('"').nth(1)
+}
+
+impl Link {
+    /// Begins to connect.
+    pub(crate) async fn connect(config: &NatsHubConfig) -> Result<Self, InvalidConfig> {
+        // The client panics without a provider of cryptography; one that the process has chosen itself stays.
+        drop(rustls::crypto::aws_lc_rs::default_provider().install_default());
+        let first = State { connected: false, epoch: 0, since: Instant::now(), unauthorized: false };
+        let (sender, state) = watch::channel(first);
+        let replies: Arc<OnceLock<Arc<Replies>>> = Arc::default();
+        let inbox = Arc::clone(&replies);
+        let options = options(config)?.event_callback(move |event| {
+            on_event(&event, &sender, inbox.get());
+            std::future::ready(())
+        });
+        let refused = |error: &dyn fmt::Display| InvalidConfig::new("url", error.to_string());
+        let client = options.connect(config.servers()?).await.map_err(|error| refused(&error))?;
+        let made = Arc::new(Replies::new(&client).await.map_err(|error| refused(&error))?);
+        let replies = Arc::clone(replies.get_or_init(|| made));
+        Ok(Self { client, replies, state, forced: Mutex::new(None) })
+    }
+
+    /// Follows the state.
+    pub(crate) fn state(&self) -> watch::Receiver<State> {
+        self.state.clone()
+    }
+
+    /// Waits for the connection, at most until `deadline`.
+    ///
+    /// # Errors
+    /// `Unauthorized`, `Unavailable`; certainly not applied.
+    pub(crate) async fn ready(&self, operation: &'static str, deadline: Instant) -> Result<()> {
+        let mut state = self.state.clone();
+        let since = state.borrow().since;
+        let limit = deadline.min((since + PATIENCE).max(Instant::now() + SHORT_PATIENCE));
+        let decided = state.wait_for(|state| state.connected || state.unauthorized);
+        let unauthorized = match timeout_at(limit, decided).await {
+            Ok(Ok(state)) if state.connected => return Ok(()),
+            Ok(Ok(state)) => state.unauthorized,
+            // The client drops events when many come at once; its own state is right all the same.
+            Ok(Err(_)) | Err(_) if self.client.connection_state() == async_nats::connection::State::Connected => {
+                return Ok(());
+            }
+            Ok(Err(_)) | Err(_) => false,
+        };
+        Err(self.unavailable(operation, unauthorized))
+    }
+
+    fn unavailable(&self, operation: &'static str, unauthorized: bool) -> HubError {
+        let error = match unauthorized {
+            true => HubError::new(ErrorKind::Unauthorized, operation).with_detail("NATS refuses the credentials"),
+            false => HubError::new(ErrorKind::Unavailable { retry_after: None }, operation)
+                .with_detail("there is no connection to NATS"),
+        };
+        error.with_applied(Applied::No)
+    }
+
+    /// The maximum size of headers and payload together, in bytes.
+    pub(crate) fn max_payload(&self) -> usize {
+        self.client.max_payload()
+    }
+
+    /// Sends a message and waits for its reply until `deadline`.
+    ///
+    /// # Errors
+    /// `Timeout`: it was not sent. `Forbidden`. All are certainly not applied.
+    pub(crate) async fn call(
+        &self,
+        operation: &'static str,
+        subject: Subject,
+        headers: Option<HeaderMap>,
+        payload: Bytes,
+        deadline: Instant,
+    ) -> Result<Sent> {
+        let mut awaited = self.replies.expect(&subject);
+        let address = awaited.address.clone();
+        let send = async {
+            match headers {
+                Some(headers) => self.client.publish_with_reply_and_headers(subject, address, headers, payload).await,
+                None => self.client.publish_with_reply(subject, address, payload).await,
+            }
+        };
+        match timeout_at(deadline, send).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => {
+                return Err(HubError::new(ErrorKind::Unavailable { retry_after: None }, operation)
+                    .with_source(error)
+                    .with_applied(Applied::No));
+            }
+            Err(_) => return Err(HubError::new(ErrorKind::Timeout, operation).with_applied(Applied::No)),
+        }
+        Ok(match timeout_at(deadline, awaited.arrival()).await {
+            Ok(Arrival::Message(message)) if message.status == Some(async_nats::StatusCode::NO_RESPONDERS) => {
+                Sent::NoResponder
+            }
+            Ok(Arrival::Message(message)) => Sent::Reply(message),
+            Ok(Arrival::Lost) => Sent::Lost,
+            Ok(Arrival::Forbidden) => {
+                let detail = "NATS does not permit to publish to the subject";
+                return Err(HubError::new(ErrorKind::Forbidden, operation).with_detail(detail));
+            }
+            Err(_) => Sent::Late,
+        })
+    }
+
+    /// Reconnects when no reply at all has come since `since`: the server, or the way to it, hangs.
+    pub(crate) async fn suspect(&self, since: Instant, deadline: Instant) {
+        if self.replies.last() >= since || !self.state.borrow().connected {
+            return;
+        }
+        let now = Instant::now();
+        {
+            let mut forced = self.forced.lock().unwrap_or_else(PoisonError::into_inner);
+            if forced.is_some_and(|at| now < at + FORCE_PAUSE) {
+                return;
+            }
+            *forced = Some(now);
+        }
+        tracing::warn!("NATS acknowledges nothing: reconnecting");
+        // Without a place among the commands the next call that ends late asks again.
+        drop(timeout_at(deadline.max(now + SHORT_PATIENCE), self.client.force_reconnect()).await);
+    }
+}
+
+fn on_event(event: &Event, state: &watch::Sender<State>, replies: Option<&Arc<Replies>>) {
+    let set = |connected: bool, unauthorized: bool| {
+        state.send_modify(|state| {
+            if connected {
+                state.epoch += 1;
+            }
+            if connected != state.connected || connected {
+                state.since = Instant::now();
+            }
+            (state.connected, state.unauthorized) = (connected, unauthorized);
+        });
+    };
+    match event {
+        Event::Connected => {
+            tracing::info!("connected to NATS");
+            if let Some(replies) = replies {
+                replies.lost();
+            }
+            set(true, false);
+        }
+        Event::Disconnected | Event::Closed => {
+            tracing::warn!("the connection to NATS is lost");
+            let unauthorized = state.borrow().unauthorized;
+            set(false, unauthorized);
+            if let Some(replies) = replies {
+                replies.lost();
+            }
+        }
+        Event::ServerError(ServerError::AuthorizationViolation) => set(false, true),
+        Event::ServerError(ServerError::Other(error)) => {
+            if let Some(subject) = forbidden_subject(error)
+                && let Some(replies) = replies
+            {
+                replies.forbidden(subject);
+            } else if error.to_ascii_lowercase().contains("authentication") {
+                // Such as `User Authentication Revoked`: the server closes the connection next.
+                state.send_modify(|state| state.unauthorized = true);
+            }
+            tracing::warn!(%error, "NATS reports an error");
+        }
+        Event::ClientError(ClientError::Other(error)) if error.contains("authorization violation") => set(false, true),
+        other => tracing::debug!(event = %other, "NATS"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_subject_of_a_permissions_violation_is_read() {
+        assert_eq!(forbidden_subject("Permissions Violation for Publish to \"a.b\""), Some("a.b"));
+        assert_eq!(forbidden_subject("permissions violation for publish to \"A\""), Some("A"));
+        assert_eq!(forbidden_subject("Permissions Violation for Subscription to \"a.b\""), None);
+    }
+
+    #[test]
+    fn pauses_between_attempts_grow_to_their_bound() {
+        let pauses: Vec<_> = [0, 1, 2, 3, 8, 1_000_000].map(pause).into();
+        assert_eq!(pauses[..2], [Duration::ZERO; 2]);
+        assert!(pauses.is_sorted());
+        assert_eq!(pauses[5], MAX_PAUSE);
+    }
+}

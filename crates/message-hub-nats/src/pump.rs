@@ -1,0 +1,256 @@
+//! Receives the events of one subscription: asks JetStream for them, and begins again on each connection.
+
+use crate::{
+    codec, consumer,
+    feed::{CALL, Feed, Received},
+};
+use async_nats::{Message, Subscriber};
+use character_message_hub::{ErrorKind, HubError, NEXT, Result};
+use futures_util::StreamExt as _;
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
+use tokio::{
+    sync::oneshot,
+    time::{Instant, sleep, sleep_until, timeout},
+};
+
+/// How long JetStream keeps a request for events.
+const EXPIRES: Duration = Duration::from_secs(30);
+/// How often JetStream says that it is there while it has no events. Without a word for twice as long, the request is repeated.
+const HEARTBEAT: Duration = Duration::from_secs(5);
+/// The pause before receiving begins again after a failure.
+const PAUSE: Duration = Duration::from_millis(250);
+/// The pause between two looks at what JetStream has not had settled.
+const LOOK: Duration = Duration::from_millis(150);
+/// The maximum number of events of one request.
+const MAX_REQUESTED: usize = 1_000;
+
+impl Feed {
+    /// Receives until it is stopped; then gives back what no subscriber has.
+    pub(crate) async fn run(self: Arc<Self>, mut stop: oneshot::Receiver<()>) {
+        loop {
+            let ended = tokio::select! {
+                _ = &mut stop => break,
+                ended = self.session() => ended,
+            };
+            if let Err(error) = ended {
+                tracing::debug!(subscription = %self.subscription.name, %error, "receiving begins again");
+                if matches!(error.kind(), ErrorKind::Unauthorized | ErrorKind::Forbidden) {
+                    self.report(error);
+                }
+            }
+            tokio::select! {
+                _ = &mut stop => break,
+                () = sleep(PAUSE) => {}
+            }
+        }
+        let released = self.held().release(Instant::now());
+        let give_back = async {
+            for address in released {
+                self.send(address, "-NAK").await;
+            }
+            self.link.client.flush().await
+        };
+        // What is not given back is delivered again after the time for settling.
+        drop(timeout(CALL, give_back).await);
+    }
+
+    /// Receives over one connection.
+    async fn session(&self) -> Result<()> {
+        let mut state = self.link.state();
+        let deadline = Instant::now() + CALL;
+        self.link.ready(NEXT, deadline).await?;
+        let epoch = state.borrow_and_update().epoch;
+        self.open(NEXT, deadline).await?;
+        let mut gate = self.close_gate(deadline).await?;
+        let inbox = self.link.client.new_inbox();
+        let unavailable = || HubError::new(ErrorKind::Unavailable { retry_after: None }, NEXT);
+        let messages = self.link.client.subscribe(inbox.clone()).await;
+        let mut messages: Subscriber = messages.map_err(|error| unavailable().with_source(error))?;
+        let mut requested = Requested::default();
+        loop {
+            self.ask(&inbox, &mut requested).await?;
+            let wakes_at = self.held().wakes_at();
+            let tick = Instant::now() + self.tick();
+            let look = gate.as_ref().map_or(tick, |gate| gate.look_at);
+            tokio::select! {
+                message = messages.next() => {
+                    let message = message.ok_or_else(unavailable)?;
+                    self.receive(message, &mut requested).await?;
+                }
+                () = self.nudged.notified() => {}
+                changed = state.changed() => {
+                    if changed.is_err() || state.borrow().epoch != epoch {
+                        return Err(unavailable());
+                    }
+                }
+                () = sleep_until(wakes_at.unwrap_or(tick).min(tick).min(look)) => {}
+            }
+            self.tend(&mut requested).await?;
+            if gate.as_ref().is_some_and(|gate| Instant::now() >= gate.look_at) {
+                gate = self.look_at_gate(gate, &requested).await?;
+            }
+        }
+    }
+
+    /// How often JetStream hears of the events that wait here.
+    fn tick(&self) -> Duration {
+        (self.subscription.settle_within / 6).min(Duration::from_secs(1))
+    }
+
+    /// Timers: what is due is delivered, and JetStream hears of what waits.
+    async fn tend(&self, requested: &mut Requested) -> Result<()> {
+        let now = Instant::now();
+        let touched = {
+            let mut held = self.held();
+            held.expire(now);
+            match requested.touch_at {
+                Some(at) if now < at => held.touch_delivered(),
+                _ => {
+                    requested.touch_at = Some(now + self.tick());
+                    held.touch(now)
+                }
+            }
+        };
+        self.changed.notify_waiters();
+        for address in touched {
+            self.send(address, "+WPI").await;
+        }
+        if requested.count > 0 && now > requested.heard + HEARTBEAT * 2 {
+            self.link.suspect(requested.heard, now + CALL).await;
+            let detail = "JetStream is silent: no event and no heartbeat";
+            return Err(HubError::new(ErrorKind::Timeout, NEXT).with_detail(detail));
+        }
+        Ok(())
+    }
+
+    /// Closes the gate when events were delivered to a subscriber that is gone: they come again, later than new ones, and must be
+    /// delivered before them. Not when another subscriber is connected: the order is then not promised, and they are its own.
+    async fn close_gate(&self, deadline: Instant) -> Result<Option<Gate>> {
+        let info = consumer::info(&self.link, &self.events, &self.subscription, NEXT, deadline).await?;
+        let away = info.num_ack_pending > self.held().len() && info.num_waiting == 0;
+        self.gated.store(away, Ordering::Release);
+        let now = Instant::now();
+        Ok(away.then(|| Gate {
+            look_at: now + LOOK,
+            opens_at: now + self.subscription.settle_within + Duration::from_secs(2),
+        }))
+    }
+
+    /// Opens the gate when everything that is not settled is here.
+    async fn look_at_gate(&self, gate: Option<Gate>, requested: &Requested) -> Result<Option<Gate>> {
+        let Some(gate) = gate else { return Ok(None) };
+        let info = consumer::info(&self.link, &self.events, &self.subscription, NEXT, Instant::now() + CALL).await?;
+        let others = info.num_waiting > usize::from(requested.count > 0);
+        if info.num_ack_pending > self.held().len() && !others && Instant::now() < gate.opens_at {
+            return Ok(Some(Gate { look_at: Instant::now() + LOOK, ..gate }));
+        }
+        self.gated.store(false, Ordering::Release);
+        self.changed.notify_waiters();
+        Ok(None)
+    }
+
+    /// Asks JetStream for events when more could be delivered.
+    async fn ask(&self, inbox: &str, requested: &mut Requested) -> Result<()> {
+        let now = Instant::now();
+        if requested.count > 0 && now < requested.expires_at {
+            return Ok(());
+        }
+        let count = {
+            let held = self.held();
+            let room = consumer::MAX_HELD.saturating_sub(held.len());
+            let wanted = self.subscription.max_in_flight.saturating_sub(held.ready());
+            // Events that wait for earlier ones of their subject are no use now: ask for as many more.
+            let blocked = held.len().saturating_sub(held.ready() + held.in_flight());
+            if wanted == 0 { 0 } else { (wanted + blocked).min(room).min(MAX_REQUESTED) }
+        };
+        if count == 0 || now < requested.not_before {
+            return Ok(());
+        }
+        let body = serde_json::json!({
+            "batch": count,
+            "expires": u64::try_from(EXPIRES.as_nanos()).unwrap_or(u64::MAX),
+            "idle_heartbeat": u64::try_from(HEARTBEAT.as_nanos()).unwrap_or(u64::MAX),
+        });
+        let subject = format!("$JS.API.CONSUMER.MSG.NEXT.{}.{}", self.events.name(), self.subscription.name);
+        let sent = self.link.client.publish_with_reply(subject, inbox.to_owned(), body.to_string().into()).await;
+        sent.map_err(|error| HubError::new(ErrorKind::Unavailable { retry_after: None }, NEXT).with_source(error))?;
+        (requested.count, requested.heard) = (count, now);
+        requested.expires_at = now + EXPIRES + HEARTBEAT;
+        Ok(())
+    }
+
+    async fn receive(&self, message: Message, requested: &mut Requested) -> Result<()> {
+        requested.heard = Instant::now();
+        let unavailable =
+            |detail: String| HubError::new(ErrorKind::Unavailable { retry_after: None }, NEXT).with_detail(detail);
+        match message.status.map(|status| status.as_u16()) {
+            None | Some(200) => {}
+            Some(100) => return Ok(()),
+            Some(404 | 408) => {
+                requested.count = 0;
+                return Ok(());
+            }
+            Some(409) => {
+                let reason = message.description.unwrap_or_default().to_ascii_lowercase();
+                if reason.contains("max") {
+                    // Too many are unsettled; some are settled soon.
+                    requested.count = 0;
+                    requested.not_before = Instant::now() + LOOK;
+                    return Ok(());
+                }
+                return Err(unavailable(format!("JetStream ended the request for events: {reason}")));
+            }
+            Some(status) => return Err(unavailable(format!("JetStream answers {status}"))),
+        }
+        requested.count = requested.count.saturating_sub(1);
+        let Some(address) = message.reply.clone() else { return Ok(()) };
+        let Some((sequence, delivered)) = consumer::delivery(&address) else { return Ok(()) };
+        match codec::decode(message.headers.as_ref(), &message.payload) {
+            Ok(event) if !self.subscription.filter.accepts(&event) => self.send(address, "+ACK").await,
+            Ok(event) => {
+                let received = Received {
+                    event: Arc::new(event),
+                    sequence,
+                    subject: message.subject,
+                    headers: message.headers.unwrap_or_default(),
+                    payload: message.payload,
+                };
+                let event = Arc::clone(&received.event);
+                let now = Instant::now();
+                self.held().arrive(sequence, delivered, event.subject(), Arc::new(received), address, now);
+                self.changed.notify_waiters();
+            }
+            Err(error) => self.refuse(sequence, address, message, error.to_string()).await,
+        }
+        Ok(())
+    }
+}
+
+/// The open request for events.
+#[derive(Debug)]
+struct Requested {
+    /// The number of events that can still come.
+    count: usize,
+    expires_at: Instant,
+    /// When JetStream sent something last.
+    heard: Instant,
+    not_before: Instant,
+    touch_at: Option<Instant>,
+}
+
+impl Default for Requested {
+    fn default() -> Self {
+        let now = Instant::now();
+        Self { count: 0, expires_at: now, heard: now, not_before: now, touch_at: None }
+    }
+}
+
+/// Until when nothing is delivered.
+#[derive(Debug)]
+struct Gate {
+    look_at: Instant,
+    opens_at: Instant,
+}

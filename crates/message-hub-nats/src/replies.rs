@@ -1,0 +1,156 @@
+//! One inbox for all replies: each goes to the call that waits for it, and to no other.
+
+use async_nats::{Client, Message, Subject, SubscribeError};
+use futures_util::StreamExt as _;
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+use tokio::{
+    sync::oneshot,
+    task::{AbortHandle, JoinHandle},
+    time::Instant,
+};
+
+/// How a wait for a reply ended.
+#[derive(Debug)]
+pub(crate) enum Arrival {
+    /// The reply.
+    Message(Message),
+    /// The connection was lost after the call was sent.
+    Lost,
+    /// The server does not permit to publish to the subject.
+    Forbidden,
+}
+
+#[derive(Debug)]
+struct Call {
+    subject: Subject,
+    sender: oneshot::Sender<Arrival>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    calls: Mutex<HashMap<u64, Call>>,
+    late: AtomicU64,
+    last: Mutex<Instant>,
+}
+
+impl Shared {
+    fn calls(&self) -> MutexGuard<'_, HashMap<u64, Call>> {
+        // Each change is complete before anything can panic.
+        self.calls.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn end(&self, id: u64, arrival: Arrival) {
+        if let Some(call) = self.calls().remove(&id) {
+            // A call that was dropped meanwhile needs no reply.
+            drop(call.sender.send(arrival));
+        } else if matches!(arrival, Arrival::Message(_)) {
+            self.late.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+/// The inbox.
+#[derive(Debug)]
+pub(crate) struct Replies {
+    prefix: String,
+    next: AtomicU64,
+    shared: Arc<Shared>,
+    task: AbortHandle,
+}
+
+impl Replies {
+    /// Subscribes to the inbox.
+    pub(crate) async fn new(client: &Client) -> Result<Self, SubscribeError> {
+        let prefix = client.new_inbox();
+        let mut messages = client.subscribe(format!("{prefix}.*")).await?;
+        let shared =
+            Arc::new(Shared { calls: Mutex::default(), late: AtomicU64::new(0), last: Mutex::new(Instant::now()) });
+        let kept = Arc::clone(&shared);
+        let task: JoinHandle<()> = tokio::spawn(async move {
+            while let Some(message) = messages.next().await {
+                *kept.last.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+                let id = message.subject.rsplit('.').next().and_then(|id| id.parse().ok());
+                if let Some(id) = id {
+                    kept.end(id, Arrival::Message(message));
+                }
+            }
+        });
+        Ok(Self { prefix, next: AtomicU64::new(0), shared, task: task.abort_handle() })
+    }
+
+    /// Prepares a call to `subject`: an address for its reply that no other call has.
+    pub(crate) fn expect(&self, subject: &Subject) -> Awaited {
+        let id = self.next.fetch_add(1, Ordering::Relaxed);
+        let (sender, receiver) = oneshot::channel();
+        self.shared.calls().insert(id, Call { subject: subject.clone(), sender });
+        Awaited { id, address: format!("{}.{id}", self.prefix).into(), receiver, shared: Arc::clone(&self.shared) }
+    }
+
+    /// Ends every wait: the replies were lost with the connection.
+    pub(crate) fn lost(&self) {
+        let calls = std::mem::take(&mut *self.shared.calls());
+        for call in calls.into_values() {
+            drop(call.sender.send(Arrival::Lost));
+        }
+    }
+
+    /// Ends the waits of calls to a subject to which the server does not permit to publish.
+    pub(crate) fn forbidden(&self, subject: &str) {
+        let refused: Vec<u64> =
+            self.shared.calls().iter().filter(|(_, call)| *call.subject == *subject).map(|(id, _)| *id).collect();
+        for id in refused {
+            self.shared.end(id, Arrival::Forbidden);
+        }
+    }
+
+    /// When a reply came last.
+    pub(crate) fn last(&self) -> Instant {
+        *self.shared.last.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The number of replies that came after their calls had ended.
+    pub(crate) fn late(&self) -> u64 {
+        self.shared.late.load(Ordering::Relaxed)
+    }
+
+    /// The number of calls that wait.
+    pub(crate) fn waiting(&self) -> usize {
+        self.shared.calls().len()
+    }
+}
+
+impl Drop for Replies {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// A call that waits for its reply. When it is dropped, its reply is late.
+#[derive(Debug)]
+pub(crate) struct Awaited {
+    id: u64,
+    /// Where the reply is sent to.
+    pub(crate) address: Subject,
+    receiver: oneshot::Receiver<Arrival>,
+    shared: Arc<Shared>,
+}
+
+impl Awaited {
+    /// Waits for the reply.
+    pub(crate) async fn arrival(&mut self) -> Arrival {
+        // Without a sender the inbox itself is gone.
+        (&mut self.receiver).await.unwrap_or(Arrival::Lost)
+    }
+}
+
+impl Drop for Awaited {
+    fn drop(&mut self) {
+        self.shared.calls().remove(&self.id);
+    }
+}

@@ -1,0 +1,159 @@
+//! Requests over core NATS: what travels in which header, and how a call ends.
+
+use crate::{
+    link::{Link, Sent},
+    publish::header_size,
+};
+use async_nats::{HeaderMap, Message, Subject};
+use bytes::Bytes;
+use character_message_hub::{Applied, ErrorKind, HubError, REQUEST, Reply, Result, ServiceName, ServiceRequest};
+use std::{sync::Arc, time::Duration};
+use tokio::time::Instant;
+
+/// The names of the headers.
+pub(crate) mod header {
+    /// The method.
+    pub(crate) const METHOD: &str = "Hub-Method";
+    /// Path and query.
+    pub(crate) const PATH: &str = "Hub-Path";
+    /// The rest of the time that the caller waits, in milliseconds.
+    pub(crate) const TIMEOUT_MS: &str = "Hub-Timeout-Ms";
+    /// `true`: the request may be repeated.
+    pub(crate) const IDEMPOTENT: &str = "Hub-Idempotent";
+    /// Marks everything that belongs to one task of the caller.
+    pub(crate) const CORRELATION_ID: &str = "Correlation-Id";
+    /// The W3C trace context.
+    pub(crate) const TRACEPARENT: &str = "traceparent";
+    /// The media type of the body.
+    pub(crate) const CONTENT_TYPE: &str = "Content-Type";
+    /// The credentials for the service.
+    pub(crate) const AUTHORIZATION: &str = "Authorization";
+    /// The HTTP status of a reply.
+    pub(crate) const STATUS: &str = "Hub-Status";
+    /// How long the service asks to wait, in milliseconds.
+    pub(crate) const RETRY_AFTER_MS: &str = "Hub-Retry-After-Ms";
+    /// The size of a reply that is larger than NATS takes, in bytes. The reply itself is absent.
+    pub(crate) const REPLY_SIZE: &str = "Hub-Reply-Size";
+}
+
+/// The subject of a service.
+pub(crate) fn subject(prefix: &str, service: &ServiceName) -> Subject {
+    format!("{prefix}service.{service}").into()
+}
+
+fn invalid(detail: String) -> HubError {
+    HubError::new(ErrorKind::Invalid, REQUEST).with_detail(detail)
+}
+
+/// Sends a request and returns its reply, as [`MessageHub::request`](character_message_hub::MessageHub::request).
+pub(crate) async fn request(link: &Link, prefix: &str, request: ServiceRequest) -> Result<Reply> {
+    let deadline = Instant::now() + request.timeout;
+    link.ready(REQUEST, deadline).await?;
+    let subject = subject(prefix, &request.to);
+    let left = deadline.saturating_duration_since(Instant::now());
+    let headers = encode(&request, left)?;
+    let (size, limit) = (header_size(&headers) + request.body.len(), link.max_payload());
+    if size > limit {
+        let (limit, size) = (limit as u64, size as u64);
+        return Err(HubError::new(ErrorKind::TooLarge { limit, size }, REQUEST));
+    }
+    match link.call(REQUEST, subject, Some(headers), request.body, deadline).await? {
+        Sent::Reply(reply) => decode_reply(reply, limit as u64),
+        Sent::NoResponder => Err(HubError::new(ErrorKind::NoResponder, REQUEST)),
+        Sent::Lost => Err(HubError::new(ErrorKind::Unavailable { retry_after: None }, REQUEST)
+            .with_detail("the connection to NATS was lost before the reply")),
+        Sent::Late => Err(HubError::new(ErrorKind::Timeout, REQUEST)),
+    }
+}
+
+/// The headers of a request.
+fn encode(request: &ServiceRequest, left: Duration) -> Result<HeaderMap> {
+    let mut headers = HeaderMap::new();
+    let milliseconds = u64::try_from(left.as_millis()).unwrap_or(u64::MAX).max(1).to_string();
+    let values = [
+        (header::METHOD, Some(&*request.method)),
+        (header::PATH, Some(&*request.path)),
+        (header::TIMEOUT_MS, Some(&*milliseconds)),
+        (header::IDEMPOTENT, request.idempotent.then_some("true")),
+        (header::CONTENT_TYPE, request.content_type.as_deref()),
+        (header::AUTHORIZATION, request.authorization.as_deref()),
+        (header::CORRELATION_ID, request.correlation_id.as_deref()),
+        (header::TRACEPARENT, request.traceparent.as_deref()),
+    ];
+    for (name, value) in values.into_iter().filter_map(|(name, value)| Some((name, value?))) {
+        if value.chars().any(char::is_control) {
+            return Err(invalid(format!("{name}: must not contain control characters")));
+        }
+        headers.insert(name, value);
+    }
+    if request.method.is_empty() || !request.path.starts_with('/') {
+        return Err(invalid("there must be a method, and a path that begins with /".into()));
+    }
+    Ok(headers)
+}
+
+fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name).map(|value| value.as_str()).filter(|value| !value.is_empty())
+}
+
+fn shared(headers: &HeaderMap, name: &str) -> Option<Arc<str>> {
+    text(headers, name).map(Arc::from)
+}
+
+/// The request of a message. `None`: method, path or time are absent or cannot be read.
+pub(crate) fn decode(service: &ServiceName, message: &Message) -> Option<ServiceRequest> {
+    let headers = message.headers.as_ref()?;
+    let milliseconds = text(headers, header::TIMEOUT_MS)?.parse().ok()?;
+    Some(ServiceRequest {
+        to: service.clone(),
+        method: shared(headers, header::METHOD)?,
+        path: text(headers, header::PATH).filter(|path| path.starts_with('/'))?.to_owned(),
+        content_type: shared(headers, header::CONTENT_TYPE),
+        authorization: shared(headers, header::AUTHORIZATION),
+        body: message.payload.clone(),
+        timeout: Duration::from_millis(milliseconds),
+        idempotent: text(headers, header::IDEMPOTENT) == Some("true"),
+        correlation_id: shared(headers, header::CORRELATION_ID),
+        traceparent: shared(headers, header::TRACEPARENT),
+    })
+}
+
+/// Headers and body of a reply. A reply that is larger than `limit` goes without its body, with its size.
+pub(crate) fn encode_reply(reply: Reply, limit: usize) -> (HeaderMap, Bytes) {
+    let mut headers = HeaderMap::new();
+    headers.insert(header::STATUS, reply.status.to_string());
+    if let Some(content_type) = reply.content_type.as_deref().filter(|text| !text.chars().any(char::is_control)) {
+        headers.insert(header::CONTENT_TYPE, content_type);
+    }
+    if let Some(pause) = reply.retry_after {
+        headers.insert(header::RETRY_AFTER_MS, pause.as_millis().to_string());
+    }
+    let size = header_size(&headers) + reply.body.len();
+    if size <= limit {
+        return (headers, reply.body);
+    }
+    headers.insert(header::REPLY_SIZE, size.to_string());
+    (headers, Bytes::new())
+}
+
+fn decode_reply(message: Message, limit: u64) -> Result<Reply> {
+    let corrupt = |detail: &'static str| HubError::new(ErrorKind::Corrupt, REQUEST).with_detail(detail);
+    let headers = message.headers.unwrap_or_default();
+    if let Some(size) = text(&headers, header::REPLY_SIZE) {
+        let size = size.parse().map_err(|_| corrupt("Hub-Reply-Size: must be a number"))?;
+        let error = HubError::new(ErrorKind::TooLarge { limit, size }, REQUEST);
+        return Err(error
+            .with_detail("the reply is too large, the request was applied")
+            .with_applied(Applied::Unknown));
+    }
+    let status = text(&headers, header::STATUS).and_then(|status| status.parse().ok());
+    let retry_after = text(&headers, header::RETRY_AFTER_MS).and_then(|pause| pause.parse().ok());
+    Ok(Reply {
+        status: status
+            .filter(|status| (100..600).contains(status))
+            .ok_or_else(|| corrupt("Hub-Status: must be a status of HTTP"))?,
+        content_type: shared(&headers, header::CONTENT_TYPE),
+        retry_after: retry_after.map(Duration::from_millis),
+        body: message.payload,
+    })
+}

@@ -1,0 +1,186 @@
+//! The side of a service: it takes requests from NATS, each to one instance, and sends the replies.
+
+use crate::{NatsHub, request};
+use async_nats::{Client, Message, Subscriber};
+use character_message_hub::{
+    Applied, ErrorKind, HubError, REQUEST, Reply, Result, ServiceName, ServiceRequest, async_trait,
+};
+use futures_util::StreamExt as _;
+use std::{fmt, sync::Arc, time::Duration};
+use tokio::{
+    sync::{Semaphore, oneshot},
+    task::{JoinHandle, JoinSet},
+    time::{Instant, timeout, timeout_at},
+};
+
+/// The maximum number of requests that are handled at the same time.
+const MAX_HANDLED: usize = 256;
+/// The maximum number of requests that are handled or wait. Further ones get the reply 503.
+const MAX_WAITING: usize = 4_096;
+/// The limit for the subscription to reach the server.
+const OPENING: Duration = Duration::from_secs(10);
+
+/// What replies to the requests of a service.
+#[async_trait]
+pub trait ServiceHandler: Send + Sync + 'static {
+    /// The reply to a request. It is dropped when the deadline of the request has passed.
+    async fn reply(&self, request: ServiceRequest) -> Reply;
+}
+
+/// An instance of a service. Instances share the requests. [`drain`](Self::drain) ends it in an orderly way; when it is
+/// dropped, requests that are handled get no reply.
+pub struct NatsResponder {
+    service: ServiceName,
+    stop: Option<oneshot::Sender<Duration>>,
+    task: JoinHandle<usize>,
+}
+
+impl fmt::Debug for NatsResponder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NatsResponder").field("service", &self.service).finish_non_exhaustive()
+    }
+}
+
+impl NatsResponder {
+    /// Takes requests of `service` from now on: when this returns, the server knows of the instance.
+    ///
+    /// # Errors
+    /// `Unavailable`, `Timeout`, `Unauthorized`, `Forbidden`.
+    pub async fn serve(hub: &NatsHub, service: ServiceName, handler: Arc<dyn ServiceHandler>) -> Result<Self> {
+        let deadline = Instant::now() + OPENING;
+        hub.link().ready(REQUEST, deadline).await?;
+        let subject = request::subject(hub.prefix(), &service);
+        let client = hub.link().client.clone();
+        let subscribe = client.queue_subscribe(subject, "instances".to_owned());
+        let late = || HubError::new(ErrorKind::Timeout, REQUEST).with_applied(Applied::No);
+        let requests = timeout_at(deadline, subscribe)
+            .await
+            .map_err(|_| late())?
+            .map_err(|error| HubError::new(ErrorKind::Unavailable { retry_after: None }, REQUEST).with_source(error))?;
+        // The server takes commands in their order: when it answers, it has the subscription.
+        hub.round_trip(REQUEST, deadline).await?;
+        let (stop, stopped) = oneshot::channel();
+        let serving =
+            Serving { client, service: service.clone(), handler, places: Arc::new(Semaphore::new(MAX_HANDLED)) };
+        let task = tokio::spawn(serving.run(requests, stopped));
+        Ok(Self { service, stop: Some(stop), task })
+    }
+
+    /// Takes no more requests, replies to those that it has, and returns how many it gave up after `within`.
+    pub async fn drain(mut self, within: Duration) -> usize {
+        if let Some(stop) = self.stop.take() {
+            // A task that has ended already has nothing to stop.
+            let _ = stop.send(within);
+        }
+        // The task has its own limit; a little more is for the last replies.
+        match timeout(within + Duration::from_secs(1), &mut self.task).await {
+            Ok(Ok(abandoned)) => abandoned,
+            Ok(Err(_)) | Err(_) => 0,
+        }
+    }
+}
+
+impl Drop for NatsResponder {
+    fn drop(&mut self) {
+        if self.stop.is_some() {
+            self.task.abort();
+        }
+    }
+}
+
+#[derive(Clone)]
+struct Serving {
+    client: Client,
+    service: ServiceName,
+    handler: Arc<dyn ServiceHandler>,
+    places: Arc<Semaphore>,
+}
+
+impl Serving {
+    async fn run(self, mut requests: Subscriber, mut stopped: oneshot::Receiver<Duration>) -> usize {
+        let mut handled = JoinSet::new();
+        let within = loop {
+            tokio::select! {
+                biased;
+                within = &mut stopped => break within.unwrap_or_default(),
+                Some(_) = handled.join_next(), if !handled.is_empty() => {}
+                message = requests.next() => match message {
+                    Some(message) => self.begin(message, &mut handled),
+                    None => break Duration::ZERO,
+                },
+            }
+        };
+        let deadline = Instant::now() + within;
+        // What the server has sent before it takes the subscription off is still answered.
+        if timeout_at(deadline, requests.drain()).await.is_ok_and(|drained| drained.is_ok()) {
+            while let Ok(Some(message)) = timeout_at(deadline, requests.next()).await {
+                self.begin(message, &mut handled);
+            }
+        }
+        while let Ok(Some(_)) = timeout_at(deadline, handled.join_next()).await {}
+        let abandoned = handled.len();
+        if abandoned > 0 {
+            tracing::warn!(service = %self.service, abandoned, "requests were given up at the end of the service");
+        }
+        drop(timeout(Duration::from_millis(500), self.client.flush()).await);
+        abandoned
+    }
+
+    fn begin(&self, message: Message, handled: &mut JoinSet<()>) {
+        let Some(address) = message.reply.clone() else {
+            tracing::debug!(service = %self.service, "a message without an address for its reply was dropped");
+            return;
+        };
+        let serving = self.clone();
+        let received = Instant::now();
+        if handled.len() >= MAX_WAITING {
+            let busy = Reply { retry_after: Some(Duration::from_secs(1)), ..problem(503, "too many requests wait") };
+            handled.spawn(async move { serving.send(address, busy).await });
+            return;
+        }
+        handled.spawn(async move {
+            let reply = match request::decode(&serving.service, &message) {
+                Some(request) => match serving.handle(request, received).await {
+                    Some(reply) => reply,
+                    None => return,
+                },
+                None => {
+                    problem(400, "the headers Hub-Method, Hub-Path and Hub-Timeout-Ms must be present and in order")
+                }
+            };
+            serving.send(address, reply).await;
+        });
+    }
+
+    /// The reply. `None`: the caller no longer waits.
+    async fn handle(&self, mut request: ServiceRequest, received: Instant) -> Option<Reply> {
+        let deadline = received + request.timeout;
+        let Ok(Ok(_place)) = timeout_at(deadline, self.places.acquire()).await else {
+            tracing::debug!(service = %self.service, "a request was dropped: its deadline passed while it waited");
+            return None;
+        };
+        request.timeout = deadline.saturating_duration_since(Instant::now());
+        if request.timeout.is_zero() {
+            return None;
+        }
+        timeout_at(deadline, self.handler.reply(request)).await.ok()
+    }
+
+    async fn send(&self, address: async_nats::Subject, reply: Reply) {
+        let (headers, body) = request::encode_reply(reply, self.client.max_payload());
+        if let Err(error) = self.client.publish_with_headers(address, headers, body).await {
+            tracing::warn!(service = %self.service, %error, "a reply could not be sent");
+        }
+    }
+}
+
+/// A reply of this status in the form of RFC 9457.
+pub(crate) fn problem(status: u16, detail: &str) -> Reply {
+    let body = serde_json::json!({ "type": "about:blank", "status": status, "detail": detail });
+    Reply {
+        status,
+        content_type: Some("application/problem+json".into()),
+        retry_after: None,
+        body: body.to_string().into(),
+    }
+}

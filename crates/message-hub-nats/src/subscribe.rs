@@ -1,0 +1,218 @@
+//! The deliveries of a subscription, and how they are settled.
+
+use crate::{
+    feed::{Feed, Received},
+    held::Receipt,
+    link::Sent,
+};
+use async_nats::Subject;
+use bytes::Bytes;
+use character_message_hub::{
+    Deliveries, Delivery, ErrorKind, HubError, NotHeld, Result, SETTLE, Settle, Settlement, SubscriptionName,
+    async_trait,
+};
+use std::{
+    collections::HashMap,
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+use tokio::{
+    sync::oneshot,
+    task::JoinHandle,
+    time::{Instant, timeout},
+};
+
+/// The limit of one settlement.
+const LIMIT: Duration = Duration::from_secs(5);
+/// The longest reason of a rejection that is kept, in characters.
+const MAX_REASON: usize = 1_000;
+
+/// Subscribers that have been dropped and still give back what they held. The next subscriber of the name waits for them.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Closing(Arc<Mutex<HashMap<SubscriptionName, Vec<JoinHandle<()>>>>>);
+
+impl Closing {
+    fn add(&self, name: &SubscriptionName, task: JoinHandle<()>) {
+        let mut closing = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        closing.retain(|_, tasks| {
+            tasks.retain(|task| !task.is_finished());
+            !tasks.is_empty()
+        });
+        closing.entry(name.clone()).or_default().push(task);
+    }
+
+    /// Waits for the earlier subscribers of a name, at most for a few seconds.
+    pub(crate) async fn wait(&self, name: &SubscriptionName) {
+        let tasks = self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(name);
+        for task in tasks.into_iter().flatten() {
+            drop(timeout(LIMIT, task).await);
+        }
+    }
+}
+
+/// A subscriber.
+pub(crate) struct NatsDeliveries {
+    feed: Arc<Feed>,
+    closing: Closing,
+    pump: Option<(oneshot::Sender<()>, JoinHandle<()>)>,
+}
+
+impl fmt::Debug for NatsDeliveries {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NatsDeliveries").field("feed", &self.feed).finish_non_exhaustive()
+    }
+}
+
+impl NatsDeliveries {
+    /// Begins to receive.
+    pub(crate) fn start(feed: Feed, closing: Closing) -> Self {
+        let feed = Arc::new(feed);
+        let (stop, stopped) = oneshot::channel();
+        let pump = tokio::spawn(Arc::clone(&feed).run(stopped));
+        Self { feed, closing, pump: Some((stop, pump)) }
+    }
+
+    fn take(&self) -> Option<Delivery> {
+        if self.feed.is_gated() {
+            return None;
+        }
+        let (receipt, received) = self.feed.held().take(Instant::now(), self.feed.subscription.max_in_flight)?;
+        self.feed.nudged.notify_one();
+        let settle = NatsSettle { feed: Arc::clone(&self.feed), receipt };
+        Some(Delivery::new(Arc::clone(&received.event), receipt.attempt, Box::new(settle)))
+    }
+}
+
+impl Drop for NatsDeliveries {
+    fn drop(&mut self) {
+        if let Some((stop, pump)) = self.pump.take() {
+            // A pump that has ended already needs no word.
+            let _ = stop.send(());
+            self.closing.add(&self.feed.subscription.name, pump);
+        }
+    }
+}
+
+#[async_trait]
+impl Deliveries for NatsDeliveries {
+    async fn next(&mut self) -> Result<Delivery> {
+        loop {
+            let changed = self.feed.changed.notified();
+            tokio::pin!(changed);
+            changed.as_mut().enable();
+            if let Some(error) = self.feed.fault() {
+                return Err(error);
+            }
+            if let Some(delivery) = self.take() {
+                return Ok(delivery);
+            }
+            changed.await;
+        }
+    }
+}
+
+struct NatsSettle {
+    feed: Arc<Feed>,
+    receipt: Receipt,
+}
+
+impl fmt::Debug for NatsSettle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NatsSettle").field("receipt", &self.receipt).finish_non_exhaustive()
+    }
+}
+
+fn lost(_: NotHeld) -> HubError {
+    HubError::new(ErrorKind::DeliveryLost, SETTLE)
+}
+
+impl NatsSettle {
+    /// Sends a settlement and waits until JetStream has it.
+    async fn confirm(&self, address: Subject, word: &'static str) -> Result<()> {
+        let deadline = Instant::now() + LIMIT;
+        self.feed.link.ready(SETTLE, deadline).await?;
+        let payload = Bytes::from_static(word.as_bytes());
+        let unavailable = || HubError::new(ErrorKind::Unavailable { retry_after: None }, SETTLE);
+        match self.feed.link.call(SETTLE, address, None, payload, deadline).await? {
+            Sent::Reply(_) => Ok(()),
+            Sent::NoResponder => Err(unavailable().with_detail("the subscription is not there any more")),
+            Sent::Lost => Err(unavailable()),
+            Sent::Late => Err(HubError::new(ErrorKind::Timeout, SETTLE)),
+        }
+    }
+
+    async fn finish(&self, address: Subject, received: &Received, rejected: Option<&str>) -> Result<()> {
+        let Some(reason) = rejected else { return self.confirm(address, "+ACK").await };
+        self.feed.keep_rejected(received, reason).await?;
+        self.confirm(address, "+TERM").await
+    }
+
+    /// Settles for ever. When this is dropped before its end, the outcome is unknown.
+    async fn settle_finally(&self, rejected: Option<&str>) -> Result<()> {
+        let (address, received) = self.feed.held().begin(self.receipt, Instant::now()).map_err(lost)?;
+        let mut unknown = Unknown { settle: self, armed: true };
+        let finished = self.finish(address, &received, rejected).await;
+        if finished.is_ok() {
+            unknown.armed = false;
+            self.feed.held().settled(self.receipt, Instant::now());
+        }
+        drop(unknown);
+        self.feed.changed.notify_waiters();
+        self.feed.nudged.notify_one();
+        finished
+    }
+
+    /// Tells JetStream that the event stays with this subscriber.
+    async fn touch(&self, address: Subject) -> Result<()> {
+        let sent = timeout(LIMIT, self.feed.link.client.publish(address, Bytes::from_static(b"+WPI"))).await;
+        match sent {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => {
+                Err(HubError::new(ErrorKind::Unavailable { retry_after: None }, SETTLE).with_source(error))
+            }
+            Err(_) => Err(HubError::new(ErrorKind::Timeout, SETTLE)),
+        }
+    }
+}
+
+/// Marks a settlement as unknown when it did not end well.
+struct Unknown<'a> {
+    settle: &'a NatsSettle,
+    armed: bool,
+}
+
+impl Drop for Unknown<'_> {
+    fn drop(&mut self) {
+        if self.armed {
+            self.settle.feed.held().unsettled(self.settle.receipt, Instant::now());
+        }
+    }
+}
+
+#[async_trait]
+impl Settle for NatsSettle {
+    async fn settle(&self, settlement: Settlement) -> Result<()> {
+        match settlement {
+            Settlement::Ack => self.settle_finally(None).await,
+            Settlement::Reject(reason) => {
+                let reason: String = reason.chars().take(MAX_REASON).collect();
+                let subscription = &self.feed.subscription.name;
+                tracing::warn!(%subscription, sequence = self.receipt.sequence, reason, "an event was rejected");
+                self.settle_finally(Some(&reason)).await
+            }
+            Settlement::RetryAfter(pause) => {
+                let address = self.feed.held().delay(self.receipt, pause, Instant::now()).map_err(lost)?;
+                self.feed.changed.notify_waiters();
+                self.feed.nudged.notify_one();
+                // When JetStream does not hear of it now, the pump repeats it.
+                self.touch(address).await
+            }
+        }
+    }
+
+    async fn in_progress(&self) -> Result<()> {
+        let address = self.feed.held().prolong(self.receipt, Instant::now()).map_err(lost)?;
+        self.touch(address).await
+    }
+}
