@@ -9,12 +9,13 @@ use std::fs;
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
 
 /// Every crate of the workspace with its floor and the crates of ours it may use outside of its tests.
-const CRATES: [(&str, u8, &[&str]); 20] = [
+const CRATES: [(&str, u8, &[&str]); 21] = [
     ("character-domain", 1, &[]),
     ("character-http-kit", 1, &[]),
     ("character-storage-port", 2, &["character-domain"]),
     ("character-message-hub", 2, &[]),
     ("character-error-reporter", 2, &[]),
+    ("character-message-hub-wire", 3, &["character-message-hub"]),
     ("character-error-reporter-sentry", 3, &["character-error-reporter"]),
     ("character-storage-testkit", 3, &["character-domain", "character-storage-port"]),
     // For tests alone, and it knows nothing of what it carries.
