@@ -9,12 +9,13 @@ use std::fs;
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
 
 /// Every crate of the workspace with its floor and the crates of ours it may use outside of its tests.
-const CRATES: [(&str, u8, &[&str]); 21] = [
+const CRATES: [(&str, u8, &[&str]); 22] = [
     ("character-domain", 1, &[]),
     ("character-http-kit", 1, &[]),
     ("character-storage-port", 2, &["character-domain"]),
     ("character-message-hub", 2, &[]),
     ("character-error-reporter", 2, &[]),
+    ("character-message-hub-file", 3, &["character-message-hub"]),
     ("character-message-hub-wire", 3, &["character-message-hub"]),
     ("character-error-reporter-sentry", 3, &["character-error-reporter"]),
     ("character-storage-testkit", 3, &["character-domain", "character-storage-port"]),
@@ -95,7 +96,7 @@ const LIBRARIES: [(&str, &[&str], &str); 11] = [
     ),
     ("actix-http", &["character-app"], "sockets are guarded in one place"),
     ("actix-server", &["character-app"], "sockets are guarded in one place"),
-    ("rusqlite", &["character-storage-sql"], "SQL lives in one crate"),
+    ("rusqlite", &["character-storage-sql", "character-message-hub-file"], "SQL lives in one crate for each port"),
     ("tokio-postgres", &["character-storage-sql"], "SQL lives in one crate"),
     ("deadpool-postgres", &["character-storage-sql"], "SQL lives in one crate"),
     ("deadpool-redis", &["character-cache-redis"], "Redis is a cache tier and nothing else"),

@@ -31,7 +31,7 @@ pub struct SubscriptionsBody {
 pub struct RejectedEvent {
     /// When it was rejected, of RFC 3339.
     pub rejected_at: String,
-    /// Why.
+    /// The reason of the subscriber, at most 1,000 characters.
     pub reason: String,
     /// The id of the event.
     pub id: String,
