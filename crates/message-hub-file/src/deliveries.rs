@@ -1,12 +1,20 @@
 //! The deliveries of one subscription.
 
-use crate::{hub::Shared, state::Subscribed, writer::Command};
+use crate::{
+    hub::{Events, Shared},
+    state::Subscribed,
+    writer::Command,
+};
 use async_trait::async_trait;
 use character_message_hub::{
-    Deliveries, Delivery, ErrorKind, HubError, NEXT, Receipt, Result, SETTLE, Settle, Settlement, Subscription,
+    CloudEvent, Deliveries, Delivery, ErrorKind, HubError, NEXT, Receipt, Result, SETTLE, Settle, Settlement,
+    Subscription,
 };
-use std::{fmt, sync::Arc, time::Duration};
-use tokio::time::sleep_until;
+use std::{collections::HashMap, fmt, sync::Arc, time::Duration};
+use tokio::{
+    task::{JoinError, JoinHandle},
+    time::sleep_until,
+};
 
 /// How long a settlement may wait for the disk.
 const SETTLE_TIMEOUT: Duration = Duration::from_secs(30);
@@ -20,12 +28,27 @@ pub(crate) struct FileDeliveries {
     subscribed: Arc<Subscribed>,
     settle_within: Duration,
     max_in_flight: usize,
+    /// A delivery whose event is being read.
+    reading: Option<(Receipt, JoinHandle<Result<Events>>)>,
+    /// Events that were read together with an earlier one.
+    ahead: HashMap<u64, Arc<CloudEvent>>,
 }
 
 impl FileDeliveries {
     pub(crate) fn new(shared: Arc<Shared>, subscribed: Arc<Subscribed>, subscription: &Subscription) -> Self {
         let Subscription { settle_within, max_in_flight, .. } = *subscription;
-        Self { shared, subscribed, settle_within, max_in_flight }
+        Self { shared, subscribed, settle_within, max_in_flight, reading: None, ahead: HashMap::new() }
+    }
+
+    /// The event of a delivery, out of what was read for it. The rest is kept for the next deliveries.
+    fn keep(
+        &mut self,
+        receipt: Receipt,
+        read: std::result::Result<Result<Events>, JoinError>,
+    ) -> Result<Option<Arc<CloudEvent>>> {
+        let ended = |error| HubError::new(ErrorKind::Unavailable { retry_after: None }, NEXT).with_source(error);
+        self.ahead = read.map_err(ended)??;
+        Ok(self.ahead.remove(&receipt.sequence))
     }
 
     /// Waits until an event can be delivered.
@@ -55,15 +78,9 @@ impl fmt::Debug for FileDeliveries {
     }
 }
 
-/// A delivery that its subscriber has not received yet. Dropped, it can be delivered again at once.
-struct Taken<'a> {
-    subscribed: &'a Subscribed,
-    receipt: Option<Receipt>,
-}
-
-impl Drop for Taken<'_> {
+impl Drop for FileDeliveries {
     fn drop(&mut self) {
-        if let Some(receipt) = self.receipt.take() {
+        if let Some((receipt, _)) = self.reading.take() {
             self.subscribed.release(receipt, Duration::ZERO);
         }
     }
@@ -73,10 +90,24 @@ impl Drop for Taken<'_> {
 impl Deliveries for FileDeliveries {
     async fn next(&mut self) -> Result<Delivery> {
         loop {
-            let receipt = self.receipt().await?;
-            let mut taken = Taken { subscribed: &self.subscribed, receipt: Some(receipt) };
-            let found = self.shared.event(receipt.sequence).await;
-            taken.receipt = None;
+            let (receipt, found) = match &mut self.reading {
+                Some((receipt, reading)) => {
+                    let (receipt, read) = (*receipt, reading.await);
+                    self.reading = None;
+                    (receipt, self.keep(receipt, read))
+                }
+                None => {
+                    let receipt = self.receipt().await?;
+                    match self.shared.cached(receipt.sequence).or_else(|| self.ahead.remove(&receipt.sequence)) {
+                        Some(event) => (receipt, Ok(Some(event))),
+                        None => {
+                            // Kept here, so that a dropped call loses no delivery.
+                            self.reading = Some((receipt, self.shared.read_ahead(receipt.sequence)));
+                            continue;
+                        }
+                    }
+                }
+            };
             match found {
                 Ok(Some(event)) => {
                     let settle = FileSettle {

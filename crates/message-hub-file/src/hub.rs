@@ -14,6 +14,7 @@ use character_message_hub::{
 };
 use rusqlite::Connection;
 use std::{
+    collections::HashMap,
     fmt, io,
     sync::{Arc, Mutex},
     thread,
@@ -21,7 +22,7 @@ use std::{
 };
 use tokio::{
     sync::{mpsc, oneshot},
-    task::spawn_blocking,
+    task::{JoinHandle, spawn_blocking},
     time::{Instant, timeout, timeout_at},
 };
 
@@ -40,6 +41,9 @@ const MAX_MESSAGE_ID: usize = 256;
 pub struct FileHub {
     pub(crate) shared: Arc<Shared>,
 }
+
+/// Events by sequence.
+pub(crate) type Events = HashMap<u64, Arc<CloudEvent>>;
 
 pub(crate) struct Shared {
     pub(crate) config: FileHubConfig,
@@ -111,13 +115,15 @@ impl Shared {
         result.map_err(|_| gone().with_detail("the hub is closed"))
     }
 
-    /// The event with this sequence; `None`: it has expired.
-    pub(crate) async fn event(self: &Arc<Self>, sequence: u64) -> Result<Option<Arc<CloudEvent>>> {
-        if let Some(event) = lock(&self.state.cache).get(sequence) {
-            return Ok(Some(event));
-        }
-        let read = self.read(NEXT, move |connection| store::event(connection, sequence)).await?;
-        Ok(read.map(Arc::new))
+    /// The event with this sequence, while it is in memory.
+    pub(crate) fn cached(&self, sequence: u64) -> Option<Arc<CloudEvent>> {
+        lock(&self.state.cache).get(sequence)
+    }
+
+    /// Reads the event with this sequence, and some of those behind it, which are probably wanted next.
+    pub(crate) fn read_ahead(self: &Arc<Self>, sequence: u64) -> JoinHandle<Result<Events>> {
+        let shared = Arc::clone(self);
+        tokio::spawn(async move { shared.read(NEXT, move |connection| store::events(connection, sequence)).await })
     }
 
     /// Reads the file, on a thread where blocking is permitted.

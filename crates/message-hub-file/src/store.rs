@@ -7,6 +7,7 @@ use crate::{
 use character_message_hub::{CloudEvent, Filter, SubscriptionName};
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, params};
 use std::{
+    collections::HashMap,
     fs::{File, OpenOptions, TryLockError},
     io,
     os::unix::fs::OpenOptionsExt as _,
@@ -207,6 +208,30 @@ pub(crate) fn insert_rejected(
 pub(crate) fn event(connection: &Connection, sequence: u64) -> rusqlite::Result<Option<CloudEvent>> {
     let mut statement = connection.prepare_cached("SELECT event FROM events WHERE sequence = ?")?;
     statement.query_row([signed(sequence)], |row| decoded(&row.get::<_, Vec<u8>>(0)?)).optional()
+}
+
+/// The maximum number of events that are read together, and their size after which no more are read, in bytes.
+const AHEAD: (i64, usize) = (256, 4 * 1024 * 1024);
+
+/// The event with this sequence, while it is kept, and some of those behind it.
+pub(crate) fn events(connection: &Connection, sequence: u64) -> rusqlite::Result<HashMap<u64, Arc<CloudEvent>>> {
+    let mut statement = connection
+        .prepare_cached("SELECT sequence, event FROM events WHERE sequence >= ? ORDER BY sequence LIMIT ?")?;
+    let mut rows = statement.query(params![signed(sequence), AHEAD.0])?;
+    let (mut events, mut bytes) = (HashMap::new(), 0);
+    while bytes < AHEAD.1
+        && let Some(row) = rows.next()?
+    {
+        let (found, json) = (unsigned(row.get(0)?), row.get_ref(1)?.as_blob()?);
+        bytes += json.len();
+        match decoded(json) {
+            Ok(event) => drop(events.insert(found, Arc::new(event))),
+            Err(error) if found == sequence => return Err(error),
+            // It is reported when its turn comes.
+            Err(_) => break,
+        }
+    }
+    Ok(events)
 }
 
 pub(crate) fn decoded(json: &[u8]) -> rusqlite::Result<CloudEvent> {

@@ -5,6 +5,7 @@ use character_message_hub::{
     CloudEvent, Deliveries, Delivery, ErrorKind, Filter, MAX_EVENT_BYTES, Message, MessageHub, Published, Result,
     Subscription,
 };
+use futures_util::FutureExt as _;
 use serde_json::json;
 use std::{
     path::{Path, PathBuf},
@@ -318,6 +319,34 @@ async fn a_publish_wakes_a_waiting_subscriber_at_once() {
     tokio::task::yield_now().await;
     publish(&hub, event("1", "ada")).await.unwrap();
     assert_eq!(timeout(Duration::from_secs(1), waiting).await.unwrap().unwrap(), "1");
+}
+
+#[tokio::test]
+async fn a_dropped_call_for_the_next_delivery_loses_nothing_also_while_the_file_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let hub = FileHub::open(file(folder.path())).unwrap();
+    for number in 0..1_000 {
+        let message = event(&number.to_string(), &number.to_string());
+        publish(&hub, message).await.unwrap();
+    }
+    let copy = crashed(&folder);
+    let hub = FileHub::open(file(copy.path())).unwrap();
+    let mut deliveries = subscribe(&hub, "sheets").await;
+    let mut dropped = 0;
+    for number in 0..1_000 {
+        let delivery = loop {
+            // Polled once and dropped: at first the events are on the disk alone.
+            match deliveries.next().now_or_never() {
+                Some(delivery) => break delivery.unwrap(),
+                None => dropped += 1,
+            }
+            tokio::task::yield_now().await;
+        };
+        assert_eq!((delivery.event().id(), delivery.attempt()), (number.to_string().as_str(), 1));
+        delivery.ack().await.unwrap();
+    }
+    assert!(dropped > 0);
+    none(&mut deliveries).await;
 }
 
 #[test]
