@@ -31,6 +31,10 @@ pub struct DeliveryBody {
 pub struct DeliveriesBody {
     /// The deliveries; empty when none came in time.
     pub deliveries: Vec<DeliveryBody>,
+    /// The id of the batch, which a poller reports as `received` with its next request. Absent when the request named no
+    /// poller, or when the batch is empty.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub batch: Option<String>,
 }
 
 /// What the subscriber did with a delivery.

@@ -17,6 +17,10 @@
 //! | `GET /v1/subscriptions/{name}/rejected` | 200 [`RejectedBody`] |
 //! | `GET /v1/probe` | 204 |
 //!
+//! A client that names itself with `poller` (1 to 64 of the characters of a subscription) reports with `received` the last
+//! batch that it received. The hub then releases the deliveries of a response that was lost at once, rather than after their
+//! time for settling; and a request ends an earlier one of the same poller.
+//!
 //! Every request carries `Authorization: Bearer …`. Every failure of the hub is a problem document
 //! (`application/problem+json`) that a client reads as [`ProblemBody`]; its `code` is one of
 //! [`ErrorKind::CODES`](character_message_hub::ErrorKind::CODES) or of [`HTTP_CODES`].
