@@ -1,4 +1,5 @@
 //! The contract over a hub in memory, as a client sees it.
+#![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
 use actix_service::apply;
 use actix_web::{
