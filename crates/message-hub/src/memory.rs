@@ -1,9 +1,9 @@
 //! A hub in the memory of one process.
 
 use crate::{
-    CloudEvent, Deliveries, Delivery, DeliveryQueue, ErrorKind, Filter, HubError, MAX_BATCH, MAX_EVENT_BYTES, Message,
-    MessageHub, NEXT, PUBLISH, Published, REQUEST, Receipt, Reply, Result, SETTLE, ServiceName, ServiceRequest, Settle,
-    Settlement, Subscription, SubscriptionName,
+    CloudEvent, Deliveries, Delivery, DeliveryQueue, ErrorKind, Filter, HubError, MAX_BATCH, Message, MessageHub, NEXT,
+    PUBLISH, Published, REQUEST, Receipt, Reply, Result, SETTLE, ServiceName, ServiceRequest, Settle, Settlement,
+    Subscription, SubscriptionName,
 };
 use async_trait::async_trait;
 use std::{
@@ -95,7 +95,7 @@ impl Shared {
 
 impl State {
     fn publish(&mut self, message: &Message) -> Result<Published> {
-        check_size(message)?;
+        message.check()?;
         if self.message_ids.contains(&message.message_id) {
             return Ok(Published { duplicate: true });
         }
@@ -118,17 +118,6 @@ impl Subscribed {
             self.queue.push(sequence, 0, event.subject.as_ref(), Arc::clone(event));
         }
     }
-}
-
-/// Refuses an event that no hub takes.
-fn check_size(message: &Message) -> Result<()> {
-    let text = serde_json::to_vec(&*message.event);
-    let size = text.map_err(|error| HubError::new(ErrorKind::Invalid, PUBLISH).with_source(error))?.len();
-    if size > MAX_EVENT_BYTES {
-        let (limit, size) = (MAX_EVENT_BYTES as u64, size as u64);
-        return Err(HubError::new(ErrorKind::TooLarge { limit, size }, PUBLISH));
-    }
-    Ok(())
 }
 
 #[async_trait]

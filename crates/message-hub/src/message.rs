@@ -1,8 +1,8 @@
 //! An event on its way to the hub, and the answer to it.
 
-use crate::CloudEvent;
+use crate::{CloudEvent, ErrorKind, HubError, PUBLISH, Result};
 use serde::{Deserialize, Serialize};
-use std::sync::Arc;
+use std::{io, sync::Arc};
 
 /// The maximum number of events of one call of [`MessageHub::publish`](crate::MessageHub::publish).
 pub const MAX_BATCH: usize = 1_000;
@@ -30,6 +30,39 @@ impl Message {
     #[must_use]
     pub fn replay(event: Arc<CloudEvent>, mark: &str) -> Self {
         Self { message_id: format!("{}/replay-{mark}", event.id).into(), event }
+    }
+
+    /// Refuses a message that no hub takes.
+    ///
+    /// # Errors
+    /// `Invalid`: the message id. `TooLarge`: the event has more than [`MAX_EVENT_BYTES`].
+    pub fn check(&self) -> Result<()> {
+        if !(1..=256).contains(&self.message_id.len()) || self.message_id.chars().any(char::is_control) {
+            let detail = "the message id must have 1 to 256 bytes without control characters";
+            return Err(HubError::new(ErrorKind::Invalid, PUBLISH).with_detail(detail));
+        }
+        let mut counted = Counted(0);
+        let written = serde_json::to_writer(&mut counted, &*self.event);
+        written.map_err(|error| HubError::new(ErrorKind::Invalid, PUBLISH).with_source(error))?;
+        if counted.0 > MAX_EVENT_BYTES {
+            let (limit, size) = (MAX_EVENT_BYTES as u64, counted.0 as u64);
+            return Err(HubError::new(ErrorKind::TooLarge { limit, size }, PUBLISH));
+        }
+        Ok(())
+    }
+}
+
+/// Counts what is written, and keeps nothing.
+struct Counted(usize);
+
+impl io::Write for Counted {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0 += bytes.len();
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 
