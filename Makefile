@@ -77,6 +77,7 @@ fix: ## format the code and apply the automatic fixes of the lints
 
 contract: ## write the sentences of the clauses of the suite to CONTRACT.md; the tests compare them
 	@$(CARGO) test --quiet $(LOCKED) --package character-storage-testkit --test contract -- --ignored
+	@$(CARGO) test --quiet $(LOCKED) --package character-message-hub-testkit --test contract -- --ignored
 
 openapi: ## regenerate docs/openapi.json; the tests compare it with what the service serves
 	@$(CARGO) run --quiet $(LOCKED) --package character-service --bin character-service -- openapi > docs/openapi.json

@@ -9,11 +9,12 @@ use std::fs;
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
 
 /// Every crate of the workspace with its floor and the crates of ours it may use outside of its tests.
-const CRATES: [(&str, u8, &[&str]); 23] = [
+const CRATES: [(&str, u8, &[&str]); 24] = [
     ("character-domain", 1, &[]),
     ("character-http-kit", 1, &[]),
     ("character-storage-port", 2, &["character-domain"]),
     ("character-message-hub", 2, &[]),
+    ("character-message-hub-testkit", 3, &["character-message-hub"]),
     ("character-error-reporter", 2, &[]),
     ("character-message-hub-file", 3, &["character-message-hub"]),
     (
