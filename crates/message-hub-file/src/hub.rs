@@ -9,8 +9,8 @@ use crate::{
 };
 use async_trait::async_trait;
 use character_message_hub::{
-    Applied, CloudEvent, Deliveries, ErrorKind, HubError, MAX_BATCH, MAX_EVENT_BYTES, Message, MessageHub, NEXT, PROBE,
-    PUBLISH, Published, REQUEST, Reply, Result, SUBSCRIBE, ServiceRequest, Subscription,
+    Applied, CloudEvent, Deliveries, ErrorKind, HubError, MAX_BATCH, Message, MessageHub, NEXT, PROBE, PUBLISH,
+    Published, REQUEST, Reply, Result, SUBSCRIBE, ServiceRequest, Subscription,
 };
 use rusqlite::Connection;
 use std::{
@@ -32,8 +32,6 @@ const QUEUE: usize = 1_024;
 const LONGEST: Duration = Duration::from_secs(30);
 /// The longest time of a probe.
 const PROBE_TIMEOUT: Duration = Duration::from_millis(900);
-/// The maximum length of a message id, in bytes.
-const MAX_MESSAGE_ID: usize = 256;
 
 /// A [`MessageHub`] that keeps its events in one file. Clones share it. See the
 /// [crate documentation](crate) for its guarantees.
@@ -149,18 +147,11 @@ impl Shared {
 
 /// The event as it is kept, or why it is refused.
 fn prepared(message: &Message) -> Result<Prepared> {
-    let invalid = |detail: &'static str| HubError::new(ErrorKind::Invalid, PUBLISH).with_detail(detail);
-    let id = &message.message_id;
-    if !(1..=MAX_MESSAGE_ID).contains(&id.len()) || id.chars().any(char::is_control) {
-        return Err(invalid("the message id must have 1 to 256 bytes without control characters"));
-    }
-    let json = serde_json::to_vec(&*message.event).map_err(|error| invalid("not JSON").with_source(error))?;
-    if json.len() > MAX_EVENT_BYTES {
-        let (limit, size) = (MAX_EVENT_BYTES as u64, json.len() as u64);
-        return Err(HubError::new(ErrorKind::TooLarge { limit, size }, PUBLISH));
-    }
+    message.check()?;
+    let json = serde_json::to_vec(&*message.event);
+    let json = json.map_err(|error| HubError::new(ErrorKind::Invalid, PUBLISH).with_source(error))?;
     let event = Arc::clone(&message.event);
-    Ok(Prepared { message_id: Arc::clone(id), subject: event.subject().map(Into::into), event, json })
+    Ok(Prepared { message_id: Arc::clone(&message.message_id), subject: event.subject().map(Into::into), event, json })
 }
 
 #[async_trait]
