@@ -32,9 +32,15 @@ impl Filter {
     /// Whether an event passes.
     #[must_use]
     pub fn accepts(&self, event: &CloudEvent) -> bool {
+        self.accepts_type(event.event_type())
+    }
+
+    /// Whether events of this type pass.
+    #[must_use]
+    pub fn accepts_type(&self, event_type: &str) -> bool {
         let is_of = |pattern: &Arc<str>| match pattern.strip_suffix('*') {
-            Some(beginning) => event.event_type().starts_with(beginning),
-            None => event.event_type() == &**pattern,
+            Some(beginning) => event_type.starts_with(beginning),
+            None => event_type == &**pattern,
         };
         self.0.is_empty() || self.0.iter().any(is_of)
     }

@@ -1,0 +1,143 @@
+//! What operators read and change.
+
+use crate::{
+    FileHub,
+    state::lock,
+    store::{decoded, signed},
+    writer::Command,
+};
+use character_message_hub::{CloudEvent, Filter, Result, SubscriptionName};
+use rusqlite::params;
+use std::{sync::atomic::Ordering, time::Duration};
+
+const SUBSCRIPTIONS: &str = "hub.subscriptions";
+const REJECTED: &str = "hub.rejected";
+const EXPIRE: &str = "hub.expire";
+const REMOVE: &str = "hub.remove_subscription";
+const CHANGE_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How much the file holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FileHubStatus {
+    /// Events that are kept.
+    pub events: u64,
+    /// Their size, in bytes of their JSON.
+    pub bytes: u64,
+    /// Events that expired before a subscription settled them, counted once per subscription since the start.
+    pub expired_unsettled: u64,
+}
+
+/// A durable subscription.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileSubscription {
+    /// The name.
+    pub name: SubscriptionName,
+    /// Which events it receives.
+    pub filter: Filter,
+    /// Events that it has not settled, those in flight included.
+    pub backlog: u64,
+    /// Deliveries that are not settled.
+    pub in_flight: u64,
+    /// Rejected events that are kept for operators.
+    pub rejected: u64,
+}
+
+/// An event that a subscription has rejected.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RejectedRecord {
+    /// When it was rejected.
+    pub rejected_at: jiff::Timestamp,
+    /// The reason of the subscriber, at most 1,000 characters.
+    pub reason: String,
+    /// The id of the event.
+    pub id: String,
+    /// Its source.
+    pub source: String,
+    /// Its type.
+    pub event_type: String,
+    /// The event, as long as it is kept.
+    pub event: Option<CloudEvent>,
+}
+
+impl FileHub {
+    /// How much the file holds.
+    #[must_use]
+    pub fn status(&self) -> FileHubStatus {
+        let state = &self.shared.state;
+        FileHubStatus {
+            events: state.events.load(Ordering::Relaxed),
+            bytes: state.bytes.load(Ordering::Relaxed),
+            expired_unsettled: state.expired_unsettled.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Removes the events that are older than [`max_age`](crate::FileHubConfig::max_age) now. The hub does it every 10 seconds.
+    ///
+    /// # Errors
+    /// `Unavailable`, `Timeout`: the file cannot be written.
+    pub async fn expire(&self) -> Result<()> {
+        self.shared.call(EXPIRE, CHANGE_TIMEOUT, |reply| Command::Expire { reply }).await?
+    }
+
+    /// Every subscription, by name.
+    ///
+    /// # Errors
+    /// `Unavailable`, `Timeout`: the file cannot be read.
+    pub async fn subscriptions(&self) -> Result<Vec<FileSubscription>> {
+        let rejected = self.shared.read(SUBSCRIPTIONS, |connection| {
+            let mut counts =
+                connection.prepare_cached("SELECT subscription, count(*) FROM rejected GROUP BY subscription")?;
+            let counts = counts.query_map([], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?)))?;
+            counts.collect::<rusqlite::Result<std::collections::HashMap<_, _>>>()
+        });
+        let rejected = rejected.await?;
+        let subscriptions = self.shared.state.all().into_iter().map(|subscribed| {
+            let (backlog, in_flight) = subscribed.size();
+            FileSubscription {
+                name: subscribed.name.clone(),
+                filter: lock(&subscribed.filter).clone(),
+                backlog: backlog as u64,
+                in_flight: in_flight as u64,
+                rejected: rejected.get(&subscribed.id).map_or(0, |count| count.unsigned_abs()),
+            }
+        });
+        Ok(subscriptions.collect())
+    }
+
+    /// The newest events that a subscription has rejected, at most `limit`, the newest first. `None`: there is no
+    /// subscription of this name.
+    ///
+    /// # Errors
+    /// `Unavailable`, `Timeout`: the file cannot be read.
+    pub async fn rejected(&self, name: &SubscriptionName, limit: usize) -> Result<Option<Vec<RejectedRecord>>> {
+        let Some(subscribed) = self.shared.state.get(name) else { return Ok(None) };
+        let rejected = self.shared.read(REJECTED, move |connection| {
+            let mut statement = connection.prepare_cached(
+                "SELECT rejected_at, reason, event_id, source, rejected.type, event FROM rejected \
+                 LEFT JOIN events USING (sequence) WHERE subscription = ? ORDER BY id DESC LIMIT ?",
+            )?;
+            let rows = statement.query_map(params![subscribed.id, signed(limit as u64)], |row| {
+                let event = row.get::<_, Option<Vec<u8>>>(5)?;
+                Ok(RejectedRecord {
+                    rejected_at: jiff::Timestamp::from_millisecond(row.get(0)?).unwrap_or_default(),
+                    reason: row.get(1)?,
+                    id: row.get(2)?,
+                    source: row.get(3)?,
+                    event_type: row.get(4)?,
+                    event: event.map(|json| decoded(&json)).transpose()?,
+                })
+            })?;
+            rows.collect::<rusqlite::Result<Vec<_>>>()
+        });
+        rejected.await.map(Some)
+    }
+
+    /// Removes a subscription and what it has not settled. Its subscribers receive `Forbidden`. Returns whether it existed.
+    ///
+    /// # Errors
+    /// `Unavailable`, `Timeout`: the file cannot be written; unknown.
+    pub async fn remove_subscription(&self, name: &SubscriptionName) -> Result<bool> {
+        let name = name.clone();
+        self.shared.call(REMOVE, CHANGE_TIMEOUT, |reply| Command::Remove { name, reply }).await?
+    }
+}

@@ -1,0 +1,15 @@
+//! Events: published, delivered and settled.
+
+mod binary;
+mod deliver;
+mod pollers;
+mod publish;
+mod sessions;
+mod settle;
+mod stream;
+
+pub(crate) use deliver::deliver;
+pub(crate) use pollers::Pollers;
+pub(crate) use publish::publish;
+pub(crate) use sessions::Sessions;
+pub(crate) use settle::settle;

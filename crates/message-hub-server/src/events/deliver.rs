@@ -1,0 +1,170 @@
+//! `GET /v1/events`: deliveries of a durable subscription, as a long poll or a stream.
+
+use super::{
+    pollers::Poll,
+    sessions::{Session, Unsent},
+    stream,
+};
+use crate::{HubServer, body, query::Query, refusal::Answer};
+use actix_web::{
+    HttpRequest, HttpResponse,
+    http::header::{ACCEPT, CACHE_CONTROL},
+    web::Data,
+};
+use character_message_hub::{
+    CloudEvent, Delivery, ErrorKind, Filter, HubError, NEXT, Result, SUBSCRIBE, Subscription, SubscriptionName,
+};
+use character_message_hub_wire::{self as wire, DeliveryBody};
+use futures_util::FutureExt as _;
+use std::{sync::Arc, time::Duration};
+use tokio::time::{Instant, timeout, timeout_at};
+
+/// A response ends after the delivery with which it reaches this size, in bytes. 8 MiB.
+const MAX_BYTES: usize = 8 * 1024 * 1024;
+/// What a request waits at least: the hub may have to read its disk.
+const SHORTEST_WAIT: Duration = Duration::from_millis(100);
+/// How long the hub may take to open a subscription.
+const OPEN_TIMEOUT: Duration = Duration::from_secs(30);
+
+const PARAMETERS: [&str; 8] =
+    ["subscription", "types", "limit", "wait_ms", "max_in_flight", "settle_within_ms", "poller", "received"];
+
+pub(crate) async fn deliver(request: HttpRequest, server: Data<HubServer>) -> Answer {
+    let query = Query::parse(request.query_string(), &PARAMETERS)?;
+    let name = query.parsed::<SubscriptionName>("subscription")?;
+    let name = name.ok_or_else(|| crate::refusal::Refusal::field("subscription", "is required"))?;
+    let filter = query.parsed::<Filter>("types")?.unwrap_or_default();
+    let mut subscription = Subscription::new(name, filter);
+    if let Some(most) = query.number("max_in_flight", 1..=1_000)? {
+        subscription.max_in_flight = usize::try_from(most).unwrap_or(usize::MAX);
+    }
+    if let Some(within) = query.number("settle_within_ms", 1_000..=3_600_000)? {
+        subscription.settle_within = Duration::from_millis(within);
+    }
+    let limit = query.number("limit", 0..=wire::MAX_LIMIT as u64)?;
+    let limit = limit.map_or(wire::DEFAULT_LIMIT, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
+    let longest = u64::try_from(wire::LONGEST_WAIT.as_millis()).unwrap_or(u64::MAX);
+    let wait = Duration::from_millis(query.number("wait_ms", 0..=longest)?.unwrap_or(0));
+    if accepts_stream(&request)? {
+        return stream::open(server, subscription).await;
+    }
+    let deadline = Instant::now() + wait.max(SHORTEST_WAIT);
+    let mut poll = match query.parsed::<SubscriptionName>("poller")? {
+        Some(poller) => {
+            let received = query.text("received").unwrap_or_default();
+            Some(server.pollers().begin(server.sessions(), (subscription.name.clone(), poller), received).await)
+        }
+        None => None,
+    };
+    let session = open(&server, &subscription).await?;
+    let mut batch = Batch::new(&server, session);
+    if limit > 0 {
+        let ended = async {
+            match &mut poll {
+                Some(poll) => poll.ended().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            filled = batch.fill(limit, deadline) => filled?,
+            () = server.stopped() => {}
+            () = ended => {}
+        }
+    }
+    Ok(batch.response(poll))
+}
+
+/// The response of a long poll, while it is made.
+struct Batch<'s> {
+    server: &'s HubServer,
+    session: Arc<Session>,
+    unsent: Unsent,
+    body: Vec<u8>,
+}
+
+impl<'s> Batch<'s> {
+    fn new(server: &'s HubServer, session: Arc<Session>) -> Self {
+        let body = br#"{"deliveries":["#.to_vec();
+        Self { server, session, unsent: Unsent::new(server.sessions()), body }
+    }
+
+    /// Waits for a delivery, and takes those that are there with it.
+    async fn fill(&mut self, limit: usize, deadline: Instant) -> Result<()> {
+        let session = Arc::clone(&self.session);
+        let Ok(mut deliveries) = timeout_at(deadline, session.deliveries.lock()).await else { return Ok(()) };
+        let mut next = timeout_at(deadline, deliveries.next()).await.ok();
+        while let Some(arrived) = next.take() {
+            match arrived {
+                Ok(delivery) => self.push(delivery)?,
+                // What came before it is sent; the next request meets the error again.
+                Err(_) if self.unsent.len() > 0 => break,
+                Err(error) => {
+                    self.server.sessions().close(&session);
+                    return Err(error);
+                }
+            }
+            if self.unsent.len() < limit && self.body.len() < MAX_BYTES {
+                next = deliveries.next().now_or_never();
+            }
+        }
+        Ok(())
+    }
+
+    fn push(&mut self, delivery: Delivery) -> Result<()> {
+        let (attempt, event) = (delivery.attempt(), Arc::clone(delivery.event()));
+        let receipt = self.server.sessions().hold(&self.session, delivery);
+        if self.unsent.len() > 0 {
+            self.body.push(b',');
+        }
+        self.unsent.push(receipt.clone());
+        write(&mut self.body, &DeliveryBody { receipt, attempt, event })
+    }
+
+    fn response(self, poll: Option<Poll>) -> HttpResponse {
+        let Self { server, unsent, mut body, .. } = self;
+        let delivered = unsent.len();
+        let batch = poll.filter(|_| delivered > 0).map(|poll| poll.finish(unsent.receipts()));
+        match batch {
+            // A later request of the poller has taken its place: this one is not read.
+            Some(None) => {
+                drop(unsent);
+                body = br#"{"deliveries":[]}"#.to_vec();
+            }
+            Some(Some(batch)) => {
+                body.extend_from_slice(format!(r#"],"batch":"{batch}"}}"#).as_bytes());
+                unsent.sent();
+                server.metrics().delivered.inc_by(delivered as u64);
+            }
+            None => {
+                body.extend_from_slice(b"]}");
+                unsent.sent();
+                server.metrics().delivered.inc_by(delivered as u64);
+            }
+        }
+        HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).content_type(wire::JSON).body(body)
+    }
+}
+
+fn write(body: &mut Vec<u8>, delivery: &DeliveryBody) -> Result<()> {
+    serde_json::to_writer(body, delivery).map_err(|error| HubError::new(ErrorKind::Corrupt, NEXT).with_source(error))
+}
+
+/// The session of a subscription, within the time that opening it may take.
+pub(super) async fn open(server: &HubServer, subscription: &Subscription) -> Result<Arc<Session>> {
+    let opened = timeout(OPEN_TIMEOUT, server.sessions().open(server.hub(), subscription)).await;
+    opened.map_err(|_| HubError::new(ErrorKind::Timeout, SUBSCRIBE))?
+}
+
+fn accepts_stream(request: &HttpRequest) -> Answer<bool> {
+    let accepted = body::text(request.headers(), ACCEPT.as_str())?.unwrap_or_default();
+    Ok(accepted.split(',').any(|range| wire::is_media_type(range, wire::EVENT_STREAM)))
+}
+
+/// A delivery as a server-sent event.
+pub(super) fn server_sent(event: &Arc<CloudEvent>, attempt: u64, receipt: String) -> Result<Vec<u8>> {
+    // Attributes have no control characters, so each stays on its line.
+    let mut text = format!("id: {}\nevent: {}\ndata: ", event.id(), event.event_type()).into_bytes();
+    write(&mut text, &DeliveryBody { receipt, attempt, event: Arc::clone(event) })?;
+    text.extend_from_slice(b"\n\n");
+    Ok(text)
+}

@@ -1,0 +1,186 @@
+//! Open subscriptions, and the deliveries that clients have not settled.
+
+use character_message_hub::{
+    Deliveries, Delivery, ErrorKind, HubError, MessageHub, Result, SETTLE, Settlement, Subscription, SubscriptionName,
+};
+use std::{
+    collections::HashMap,
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+use tokio::time::Instant;
+use uuid::Uuid;
+
+/// How long a subscription stays open without a request for it.
+const IDLE: Duration = Duration::from_secs(60);
+/// The maximum number of open subscriptions; the one that was idle for longest is closed for a new one.
+const MAX_OPEN: usize = 2_000;
+/// How long a receipt is remembered after the hub has given the delivery up.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// The deliveries of a subscription, which requests take in turn.
+pub(crate) struct Session {
+    subscription: Subscription,
+    pub(super) deliveries: tokio::sync::Mutex<Box<dyn Deliveries>>,
+    used: Mutex<Instant>,
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session").field("subscription", &self.subscription).finish_non_exhaustive()
+    }
+}
+
+/// A delivery that a client has received.
+#[derive(Debug)]
+struct Held {
+    delivery: tokio::sync::Mutex<Option<Delivery>>,
+    settle_within: Duration,
+    /// When the hub gives it up.
+    until: Mutex<Instant>,
+}
+
+/// Open subscriptions, and the deliveries that clients have not settled. Clones share them.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Sessions {
+    open: Arc<Mutex<Vec<Arc<Session>>>>,
+    held: Arc<Mutex<HashMap<String, Arc<Held>>>>,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Each change of the values behind these locks is complete before anything can panic.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn lost() -> HubError {
+    HubError::new(ErrorKind::DeliveryLost, SETTLE)
+}
+
+impl Sessions {
+    /// The open session of a subscription, or a new one.
+    pub(super) async fn open(&self, hub: &dyn MessageHub, subscription: &Subscription) -> Result<Arc<Session>> {
+        let now = Instant::now();
+        if let Some(session) = lock(&self.open).iter().find(|session| session.subscription == *subscription) {
+            *lock(&session.used) = now;
+            return Ok(Arc::clone(session));
+        }
+        let deliveries = tokio::sync::Mutex::new(hub.subscribe(subscription).await?);
+        let session = Arc::new(Session { subscription: subscription.clone(), deliveries, used: Mutex::new(now) });
+        let mut open = lock(&self.open);
+        // The filter of a name is the last one that was subscribed with.
+        open.retain(|other| {
+            let Subscription { name, filter, .. } = &other.subscription;
+            *name != subscription.name || *filter == subscription.filter
+        });
+        if open.len() >= MAX_OPEN
+            && let Some(oldest) = (0..open.len()).min_by_key(|index| *lock(&open[*index].used))
+        {
+            open.swap_remove(oldest);
+        }
+        open.push(Arc::clone(&session));
+        Ok(session)
+    }
+
+    /// Closes a session whose subscription has ended.
+    pub(super) fn close(&self, session: &Arc<Session>) {
+        lock(&self.open).retain(|other| !Arc::ptr_eq(other, session));
+    }
+
+    /// Closes the sessions of a subscription that was removed.
+    pub(crate) fn forget(&self, name: &SubscriptionName) {
+        lock(&self.open).retain(|session| session.subscription.name != *name);
+    }
+
+    /// Closes what is idle, and forgets the deliveries that the hub has given up.
+    pub(crate) fn sweep(&self) {
+        let now = Instant::now();
+        // One that a request uses has a second owner.
+        lock(&self.open).retain(|session| Arc::strong_count(session) > 1 || *lock(&session.used) + IDLE > now);
+        lock(&self.held).retain(|_, held| *lock(&held.until) + GRACE > now);
+    }
+
+    /// Keeps a delivery until it is settled, and returns its receipt.
+    pub(super) fn hold(&self, session: &Session, delivery: Delivery) -> String {
+        let receipt = Uuid::new_v4().simple().to_string();
+        let settle_within = session.subscription.settle_within;
+        let until = Mutex::new(Instant::now() + settle_within);
+        let held = Held { delivery: tokio::sync::Mutex::new(Some(delivery)), settle_within, until };
+        lock(&self.held).insert(receipt.clone(), Arc::new(held));
+        receipt
+    }
+
+    /// Settles a delivery.
+    pub(super) async fn settle(&self, receipt: &str, settlement: Settlement) -> Result<()> {
+        let held = lock(&self.held).remove(receipt).ok_or_else(lost)?;
+        let delivery = held.delivery.lock().await.take().ok_or_else(lost)?;
+        match settlement {
+            Settlement::Ack => delivery.ack().await,
+            Settlement::RetryAfter(pause) => delivery.retry_after(pause).await,
+            Settlement::Reject(reason) => delivery.reject(reason).await,
+        }
+    }
+
+    /// Makes deliveries possible again at once that no client has received. Settled ones stay so.
+    pub(super) async fn release(&self, receipts: Vec<String>) {
+        for receipt in receipts {
+            match self.settle(&receipt, Settlement::RetryAfter(Duration::ZERO)).await {
+                Ok(()) => {}
+                Err(error) if *error.kind() == ErrorKind::DeliveryLost => {}
+                Err(error) => tracing::debug!(%error, "a delivery waits for its time for settling"),
+            }
+        }
+    }
+
+    /// Begins the time for settling a delivery again.
+    pub(super) async fn in_progress(&self, receipt: &str) -> Result<()> {
+        let held = lock(&self.held).get(receipt).cloned().ok_or_else(lost)?;
+        let delivery = held.delivery.lock().await;
+        delivery.as_ref().ok_or_else(lost)?.in_progress().await?;
+        *lock(&held.until) = Instant::now() + held.settle_within;
+        Ok(())
+    }
+}
+
+/// Deliveries of a response that is not sent yet. Dropped before that, they can be delivered again at once.
+#[derive(Debug)]
+pub(super) struct Unsent {
+    sessions: Sessions,
+    receipts: Vec<String>,
+}
+
+impl Unsent {
+    pub(super) fn new(sessions: &Sessions) -> Self {
+        Self { sessions: sessions.clone(), receipts: Vec::new() }
+    }
+
+    pub(super) fn push(&mut self, receipt: String) {
+        self.receipts.push(receipt);
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.receipts.len()
+    }
+
+    pub(super) fn receipts(&self) -> &[String] {
+        &self.receipts
+    }
+
+    /// The response is on its way.
+    pub(super) fn sent(mut self) {
+        self.receipts.clear();
+    }
+}
+
+impl Drop for Unsent {
+    fn drop(&mut self) {
+        let receipts = std::mem::take(&mut self.receipts);
+        // Without a runtime the process ends, and the hub delivers them again.
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
+        if receipts.is_empty() {
+            return;
+        }
+        let sessions = self.sessions.clone();
+        runtime.spawn(async move { sessions.release(receipts).await });
+    }
+}

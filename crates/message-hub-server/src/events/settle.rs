@@ -1,0 +1,100 @@
+//! `POST /v1/events/settle`.
+
+use crate::{
+    HubServer, body,
+    metrics::Metrics,
+    query::Query,
+    refusal::{Answer, Refusal},
+};
+use actix_web::{
+    HttpRequest, HttpResponse,
+    web::{Data, Payload},
+};
+use character_http_kit::{FieldError, Problem};
+use character_message_hub::{ErrorKind, HubError, SETTLE, Settlement};
+use character_message_hub_wire::{
+    MAX_SETTLEMENTS, SettleAction, SettleBody, SettleResult, SettleResultsBody, SettlementBody,
+};
+use futures_util::future::join_all;
+use std::time::Duration;
+use tokio::time::timeout;
+
+/// The maximum size of a request. 4 MiB.
+const MAX_BYTES: usize = 4 * 1024 * 1024;
+/// How long the hub may take.
+const SETTLE_TIMEOUT: Duration = Duration::from_secs(30);
+/// The longest pause before a retry.
+const LONGEST_PAUSE: Duration = Duration::from_secs(24 * 3600);
+
+/// What is done with one delivery.
+enum Order {
+    Settle(Settlement),
+    InProgress,
+}
+
+pub(crate) async fn settle(request: HttpRequest, payload: Payload, server: Data<HubServer>) -> Answer {
+    Query::parse(request.query_string(), &[])?;
+    let body: SettleBody = body::message(&request, payload, server.body_limits(MAX_BYTES)).await?;
+    if !(1..=MAX_SETTLEMENTS).contains(&body.settlements.len()) {
+        return Err(Refusal::field("settlements", "must have 1 to 1000 items"));
+    }
+    let (mut orders, mut faults) = (Vec::with_capacity(body.settlements.len()), Vec::new());
+    for (index, settlement) in body.settlements.into_iter().enumerate() {
+        match order(&settlement) {
+            Ok(order) => orders.push((settlement.receipt, settlement.action, order)),
+            Err((field, reason)) => faults.push(FieldError::new(&format!("settlements[{index}].{field}"), reason)),
+        }
+    }
+    if !faults.is_empty() {
+        return Err(Refusal::of(Problem::invalid(faults)));
+    }
+    // At once, so that a hub over a disk syncs once for all of them.
+    let results = join_all(orders.into_iter().map(async |(receipt, action, order)| {
+        let settling = async {
+            match order {
+                Order::Settle(settlement) => server.sessions().settle(&receipt, settlement).await,
+                Order::InProgress => server.sessions().in_progress(&receipt).await,
+            }
+        };
+        let late = |_| Err(HubError::new(ErrorKind::Timeout, SETTLE));
+        let result = timeout(SETTLE_TIMEOUT, settling).await.unwrap_or_else(late);
+        let outcome = result.as_ref().map_or_else(|error| error.kind().code(), |()| label(action));
+        Metrics::count(&server.metrics().settled, outcome);
+        SettleResult::of(receipt, &result)
+    }));
+    Ok(HttpResponse::Ok().json(SettleResultsBody { results: results.await }))
+}
+
+fn label(action: SettleAction) -> &'static str {
+    match action {
+        SettleAction::Ack => "ack",
+        SettleAction::Retry => "retry",
+        SettleAction::Reject => "reject",
+        SettleAction::InProgress => "in_progress",
+    }
+}
+
+/// What is to be done, or the field at fault and the reason.
+fn order(settlement: &SettlementBody) -> Result<Order, (&'static str, &'static str)> {
+    let SettlementBody { action, retry_after_ms, reason, .. } = settlement;
+    let pause = retry_after_ms.map(Duration::from_millis);
+    if *action != SettleAction::Retry && pause.is_some() {
+        return Err(("retry_after_ms", "must stand beside the action retry alone"));
+    }
+    if *action != SettleAction::Reject && reason.is_some() {
+        return Err(("reason", "must stand beside the action reject alone"));
+    }
+    match action {
+        SettleAction::Ack => Ok(Order::Settle(Settlement::Ack)),
+        SettleAction::InProgress => Ok(Order::InProgress),
+        SettleAction::Retry => match pause {
+            Some(pause) if pause <= LONGEST_PAUSE => Ok(Order::Settle(Settlement::RetryAfter(pause))),
+            Some(_) => Err(("retry_after_ms", "must not be longer than a day, 86400000")),
+            None => Err(("retry_after_ms", "is required for the action retry")),
+        },
+        SettleAction::Reject => match reason.as_deref().map(str::trim) {
+            None | Some("") => Err(("reason", "is required for the action reject")),
+            Some(reason) => Ok(Order::Settle(Settlement::Reject(reason.to_owned()))),
+        },
+    }
+}

@@ -1,0 +1,43 @@
+//! What the hub did, in numbers.
+
+use prometheus_client::{
+    encoding::EncodeLabelSet,
+    metrics::{counter::Counter, family::Family, gauge::Gauge},
+    registry::Registry,
+};
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(crate) struct Outcome {
+    pub(crate) outcome: &'static str,
+}
+
+/// The metrics of this server. Clones share their numbers.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Metrics {
+    pub(crate) published: Family<Outcome, Counter>,
+    pub(crate) delivered: Counter,
+    pub(crate) settled: Family<Outcome, Counter>,
+    pub(crate) routed: Family<Outcome, Counter>,
+    pub(crate) set_aside: Counter,
+    pub(crate) streams: Gauge,
+}
+
+impl Metrics {
+    pub(crate) fn register(&self, registry: &mut Registry) {
+        let help = "Events of publish requests, by outcome: published, duplicate, or the code of the failure";
+        registry.register("message_hub_events", help, self.published.clone());
+        registry.register("message_hub_deliveries", "Deliveries to subscribers", self.delivered.clone());
+        let help = "Settlements, by outcome: ack, retry, reject, in_progress, or the code of the failure";
+        registry.register("message_hub_settlements", help, self.settled.clone());
+        let help = "Requests to services, by outcome: replied, or the code of the failure";
+        registry.register("message_hub_routed_requests", help, self.routed.clone());
+        let help = "How often an instance of a service was set aside";
+        registry.register("message_hub_instances_set_aside", help, self.set_aside.clone());
+        registry.register("message_hub_event_streams", "Open streams of server-sent events", self.streams.clone());
+    }
+
+    /// Counts one more in a family.
+    pub(crate) fn count(family: &Family<Outcome, Counter>, outcome: &'static str) {
+        family.get_or_create(&Outcome { outcome }).inc();
+    }
+}

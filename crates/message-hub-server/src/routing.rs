@@ -1,0 +1,11 @@
+//! Requests to services: which instances there are, which one is tried, and what is sent on.
+
+mod forward;
+mod headers;
+mod instance;
+mod register;
+mod router;
+
+pub(crate) use forward::forward;
+pub(crate) use register::{deregister, register, services};
+pub(crate) use router::Router;

@@ -1,0 +1,84 @@
+//! Instances that register themselves.
+
+use super::router::NotRegistered;
+use crate::{
+    HubServer, body,
+    config::{InstanceUrl, InvalidInstance},
+    query::Query,
+    refusal::{Answer, Refusal},
+};
+use actix_web::{
+    HttpRequest, HttpResponse,
+    http::{StatusCode, header::CACHE_CONTROL},
+    web::{Data, Path, Payload},
+};
+use character_http_kit::Problem;
+use character_message_hub::{ErrorKind, HubError, InvalidName, ServiceName};
+use character_message_hub_wire::{DEFAULT_TTL, InstanceBody, LeaseBody, MAX_TTL, MIN_TTL};
+use std::time::Duration;
+
+/// The maximum size of a registration, in bytes.
+const MAX_BYTES: usize = 64 * 1024;
+/// The maximum length of the id of an instance, in bytes.
+const MAX_ID: usize = 128;
+
+pub(super) fn service(text: &str) -> Answer<ServiceName> {
+    text.parse().map_err(|error: InvalidName| Refusal::field("name", &error.to_string()))
+}
+
+fn instance(path: &Path<(String, String)>) -> Answer<(ServiceName, &str)> {
+    let id = path.1.as_str();
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:".contains(&byte);
+    if !(1..=MAX_ID).contains(&id.len()) || !id.bytes().all(is_plain) {
+        return Err(Refusal::field("id", "must be 1 to 128 of the characters A-Z, a-z, 0-9, -, _, . and :"));
+    }
+    Ok((service(&path.0)?, id))
+}
+
+impl From<NotRegistered> for Refusal {
+    fn from(refused: NotRegistered) -> Self {
+        match refused {
+            NotRegistered::Full => {
+                HubError::new(ErrorKind::Full, "register").with_detail("the hub has the maximum of instances").into()
+            }
+            NotRegistered::OfConfiguration => {
+                let title = "The instance is of the configuration";
+                Self::of(Problem::new(StatusCode::CONFLICT, "instance-of-configuration", title))
+            }
+        }
+    }
+}
+
+pub(crate) async fn register(
+    request: HttpRequest,
+    path: Path<(String, String)>,
+    payload: Payload,
+    server: Data<HubServer>,
+) -> Answer {
+    Query::parse(request.query_string(), &[])?;
+    let (name, id) = instance(&path)?;
+    let body: InstanceBody = body::message(&request, payload, server.body_limits(MAX_BYTES)).await?;
+    let url = body.url.parse::<InstanceUrl>();
+    let url = url.map_err(|error: InvalidInstance| Refusal::field("url", &error.to_string()))?;
+    let ttl = body.ttl_ms.map_or(DEFAULT_TTL, Duration::from_millis);
+    if !(MIN_TTL..=MAX_TTL).contains(&ttl) {
+        return Err(Refusal::field("ttl_ms", "must be from 1000 to 600000"));
+    }
+    server.router().register(&name, id, url, ttl)?;
+    let ttl_ms = u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX);
+    Ok(HttpResponse::Ok().json(LeaseBody { ttl_ms }))
+}
+
+pub(crate) async fn deregister(request: HttpRequest, path: Path<(String, String)>, server: Data<HubServer>) -> Answer {
+    Query::parse(request.query_string(), &[])?;
+    let (name, id) = instance(&path)?;
+    match server.router().deregister(&name, id)? {
+        true => Ok(HttpResponse::NoContent().finish()),
+        false => Err(Refusal::not_found("the service has no instance of this id")),
+    }
+}
+
+pub(crate) async fn services(request: HttpRequest, server: Data<HubServer>) -> Answer {
+    Query::parse(request.query_string(), &[])?;
+    Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(server.router().report()))
+}

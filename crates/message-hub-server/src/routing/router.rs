@@ -1,0 +1,177 @@
+//! The services with their instances.
+
+use super::instance::Instance;
+use crate::{
+    config::{HubServerConfig, InstanceUrl},
+    metrics::Metrics,
+};
+use character_message_hub::ServiceName;
+use character_message_hub_wire::{ServiceState, ServicesBody};
+use futures_util::{StreamExt as _, stream};
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+use tokio::time::Instant;
+
+/// The maximum number of registered instances.
+const MAX_INSTANCES: usize = 1_000;
+/// What an instance is asked for its health. A status below 500 means that it answers.
+const HEALTH: &str = "/health/ready";
+/// How long an instance may take to report its health.
+const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
+/// The maximum number of probes at the same time.
+const PROBES: usize = 16;
+/// Idle connections are closed before services of this platform do so (75 s); otherwise a request may use a closing one.
+const POOL_IDLE: Duration = Duration::from_secs(60);
+
+/// Why an instance cannot be registered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum NotRegistered {
+    /// The hub has the maximum of instances.
+    Full,
+    /// The id is that of an instance of the configuration.
+    OfConfiguration,
+}
+
+/// The services with their instances, and the connections to them.
+#[derive(Debug)]
+pub(crate) struct Router {
+    services: Mutex<BTreeMap<ServiceName, Vec<Arc<Instance>>>>,
+    pub(super) client: reqwest::Client,
+    metrics: Metrics,
+    /// Counts requests, so that instances with the same load are taken in turn.
+    turn: AtomicUsize,
+}
+
+impl Router {
+    pub(crate) fn new(config: &HubServerConfig, metrics: Metrics) -> Result<Self, reqwest::Error> {
+        let mut services: BTreeMap<ServiceName, Vec<Arc<Instance>>> = BTreeMap::new();
+        for (name, url) in &config.services {
+            let instance = Instance::new(url.as_str().to_owned(), url.clone(), None);
+            services.entry(name.clone()).or_default().push(Arc::new(instance));
+        }
+        let client = reqwest::Client::builder()
+            .retry(reqwest::retry::never())
+            .redirect(reqwest::redirect::Policy::none())
+            .no_proxy()
+            // Replies are sent on as they are.
+            .no_gzip()
+            .connect_timeout(config.connect_timeout)
+            .pool_idle_timeout(POOL_IDLE)
+            .build()?;
+        Ok(Self { services: Mutex::new(services), client, metrics, turn: AtomicUsize::new(0) })
+    }
+
+    fn services(&self) -> MutexGuard<'_, BTreeMap<ServiceName, Vec<Arc<Instance>>>> {
+        // Each change of it is complete before anything can panic.
+        self.services.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The instances of a service in the order in which a request tries them: the healthy ones first, then by load, and in
+    /// turn. Those that are set aside come last, since a request that no healthy instance takes has nothing to lose.
+    pub(super) fn candidates(&self, name: &ServiceName) -> Vec<Arc<Instance>> {
+        let now = Instant::now();
+        let mut candidates: Vec<_> = self.services().get(name).cloned().unwrap_or_default();
+        candidates.retain(|instance| instance.is_registered(now));
+        if !candidates.is_empty() {
+            let turn = self.turn.fetch_add(1, Ordering::Relaxed) % candidates.len();
+            candidates.rotate_left(turn);
+            candidates.sort_by_key(|instance| (!instance.is_healthy(now), instance.load()));
+        }
+        candidates
+    }
+
+    /// Registers an instance, or prolongs its registration.
+    pub(super) fn register(
+        &self,
+        name: &ServiceName,
+        id: &str,
+        url: InstanceUrl,
+        ttl: Duration,
+    ) -> Result<(), NotRegistered> {
+        let now = Instant::now();
+        let mut services = self.services();
+        for instances in services.values_mut() {
+            instances.retain(|instance| instance.is_registered(now));
+        }
+        services.retain(|_, instances| !instances.is_empty());
+        let registered: usize = services.values().map(Vec::len).sum();
+        let instances = services.entry(name.clone()).or_default();
+        if let Some(known) = instances.iter().find(|instance| instance.id == id) {
+            if known.is_of_configuration() {
+                return Err(NotRegistered::OfConfiguration);
+            }
+            if known.url == url {
+                known.prolong(ttl);
+                return Ok(());
+            }
+        } else if registered >= MAX_INSTANCES {
+            return Err(NotRegistered::Full);
+        }
+        instances.retain(|instance| instance.id != id);
+        tracing::info!(service = %name, instance = id, url = url.as_str(), "an instance of a service is registered");
+        instances.push(Arc::new(Instance::new(id.to_owned(), url, Some(ttl))));
+        Ok(())
+    }
+
+    /// Removes a registered instance, and returns whether it was registered.
+    pub(super) fn deregister(&self, name: &ServiceName, id: &str) -> Result<bool, NotRegistered> {
+        let now = Instant::now();
+        let mut services = self.services();
+        let Some(instances) = services.get_mut(name) else { return Ok(false) };
+        let Some(index) = instances.iter().position(|instance| instance.id == id) else { return Ok(false) };
+        if instances[index].is_of_configuration() {
+            return Err(NotRegistered::OfConfiguration);
+        }
+        let instance = instances.remove(index);
+        if instances.is_empty() {
+            services.remove(name);
+        }
+        tracing::info!(service = %name, instance = id, "an instance of a service is removed");
+        Ok(instance.is_registered(now))
+    }
+
+    pub(super) fn report(&self) -> ServicesBody {
+        let now = Instant::now();
+        let services = self.services();
+        let states = services.iter().map(|(name, instances)| {
+            let registered = instances.iter().filter(|instance| instance.is_registered(now));
+            let instances = registered.map(|instance| instance.report(now)).collect();
+            ServiceState { name: name.to_string(), instances }
+        });
+        ServicesBody { services: states.filter(|state| !state.instances.is_empty()).collect() }
+    }
+
+    /// Sets an instance aside for a while.
+    pub(super) fn set_aside(&self, instance: &Instance, reason: &str) {
+        let was_healthy = instance.is_healthy(Instant::now());
+        let pause = instance.failed();
+        if was_healthy {
+            self.metrics.set_aside.inc();
+            tracing::warn!(instance = instance.id, ?pause, reason, "an instance of a service is set aside");
+        }
+    }
+
+    /// Asks every instance for its health.
+    pub(crate) async fn probe_all(&self) {
+        let now = Instant::now();
+        let all: Vec<_> = self.services().values().flatten().cloned().collect();
+        let registered = all.into_iter().filter(|instance| instance.is_registered(now));
+        stream::iter(registered).for_each_concurrent(PROBES, |instance| self.probe(instance)).await;
+    }
+
+    async fn probe(&self, instance: Arc<Instance>) {
+        let url = format!("{}{HEALTH}", instance.url.as_str());
+        match self.client.get(url).timeout(PROBE_TIMEOUT).send().await {
+            Ok(response) if response.status().as_u16() < 500 => instance.succeeded(),
+            Ok(response) => self.set_aside(&instance, response.status().as_str()),
+            Err(error) if error.is_timeout() => self.set_aside(&instance, "no answer to the health probe in time"),
+            Err(_) => self.set_aside(&instance, "it cannot be reached"),
+        }
+    }
+}

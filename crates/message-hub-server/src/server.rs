@@ -1,0 +1,209 @@
+//! The routes of the contract over one hub.
+
+use crate::{
+    BASE,
+    config::HubServerConfig,
+    events::{self, Pollers, Sessions},
+    metrics::Metrics,
+    operators::{self, HubOperations, NoOperations},
+    refusal::{Answer, Refusal},
+    routing::{self, Router},
+};
+use actix_service::apply;
+use actix_web::{
+    Error, HttpResponse,
+    dev::{ServiceFactory, ServiceRequest, ServiceResponse},
+    middleware::from_fn,
+    web::{self, Data},
+};
+use character_http_kit::{AcceptedTokens, BodyLimits, Endpoint, Endpoints, middleware::checked};
+use character_message_hub::MessageHub;
+use character_message_hub_wire as wire;
+use prometheus_client::registry::Registry;
+use std::{fmt, sync::Arc, time::Duration};
+use tokio::sync::watch;
+
+/// The routes under `/v1`, over one hub. Every request must bring an accepted bearer token. Clones share everything.
+///
+/// [`background`](Self::background) must run beside it, and [`stop`](Self::stop) begins its end.
+#[derive(Clone)]
+pub struct HubServer {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    hub: Arc<dyn MessageHub>,
+    operations: Arc<dyn HubOperations>,
+    tokens: AcceptedTokens,
+    config: HubServerConfig,
+    sessions: Sessions,
+    pollers: Pollers,
+    router: Router,
+    metrics: Metrics,
+    stopping: watch::Sender<bool>,
+}
+
+impl fmt::Debug for HubServer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HubServer").field("hub", &self.inner.hub).finish_non_exhaustive()
+    }
+}
+
+impl HubServer {
+    /// Serves `hub` to clients that send one of `tokens`.
+    ///
+    /// # Errors
+    /// When TLS cannot be set up for the connections to services.
+    pub fn new(
+        hub: Arc<dyn MessageHub>,
+        tokens: AcceptedTokens,
+        config: HubServerConfig,
+    ) -> Result<Self, reqwest::Error> {
+        Self::with_operations(hub, Arc::new(NoOperations), tokens, config)
+    }
+
+    /// The same; operators can read and change what `operations` offers.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn with_operations(
+        hub: Arc<dyn MessageHub>,
+        operations: Arc<dyn HubOperations>,
+        tokens: AcceptedTokens,
+        config: HubServerConfig,
+    ) -> Result<Self, reqwest::Error> {
+        let metrics = Metrics::default();
+        let router = Router::new(&config, metrics.clone())?;
+        let (sessions, pollers) = (Sessions::default(), Pollers::default());
+        let stopping = watch::Sender::new(false);
+        let inner = Inner { hub, operations, tokens, config, sessions, pollers, router, metrics, stopping };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// Shows the metrics of the server, whose names begin with `message_hub_`.
+    pub fn register(&self, registry: &mut Registry) {
+        self.inner.metrics.register(registry);
+    }
+
+    /// Asks instances for their health and drops what is not used any more, until [`stop`](Self::stop).
+    pub async fn background(&self) {
+        let mut ticks = tokio::time::interval(self.inner.config.probe_every);
+        loop {
+            tokio::select! {
+                () = self.stopped() => return,
+                _ = ticks.tick() => {}
+            }
+            self.inner.sessions.sweep();
+            self.inner.pollers.sweep();
+            tokio::select! {
+                () = self.stopped() => return,
+                () = self.inner.router.probe_all() => {}
+            }
+        }
+    }
+
+    /// Ends long polls and streams of events, now and from now on. Other requests are answered as before.
+    pub fn stop(&self) {
+        self.inner.stopping.send_replace(true);
+    }
+
+    /// Waits for [`stop`](Self::stop).
+    pub(crate) async fn stopped(&self) {
+        let mut stopping = self.inner.stopping.subscribe();
+        // The sender lives as long as `self`.
+        let _ = stopping.wait_for(|stopping| *stopping).await;
+    }
+
+    pub(crate) fn hub(&self) -> &dyn MessageHub {
+        &*self.inner.hub
+    }
+
+    pub(crate) fn operations(&self) -> &dyn HubOperations {
+        &*self.inner.operations
+    }
+
+    pub(crate) fn sessions(&self) -> &Sessions {
+        &self.inner.sessions
+    }
+
+    pub(crate) fn pollers(&self) -> &Pollers {
+        &self.inner.pollers
+    }
+
+    pub(crate) fn router(&self) -> &Router {
+        &self.inner.router
+    }
+
+    pub(crate) fn metrics(&self) -> &Metrics {
+        &self.inner.metrics
+    }
+
+    /// The limits of a body of at most this number of bytes.
+    pub(crate) fn body_limits(&self, bytes: usize) -> BodyLimits {
+        BodyLimits { bytes, timeout: self.inner.config.body_timeout, rate: self.inner.config.body_rate }
+    }
+
+    /// The limits of the body of a request to a service.
+    pub(crate) fn routed_limits(&self) -> BodyLimits {
+        self.body_limits(self.inner.config.max_request_bytes)
+    }
+
+    /// Serves the contract and nothing else.
+    pub fn configure(&self, config: &mut web::ServiceConfig) {
+        let service = self.service(config, Endpoints::default());
+        config.default_service(service);
+    }
+
+    /// The contract, and other endpoints beside it, which need no token. It is to be the default service of the application
+    /// that `config` configures; more may be wrapped around it.
+    pub fn service(
+        &self,
+        config: &mut web::ServiceConfig,
+        beside: Endpoints,
+    ) -> impl ServiceFactory<ServiceRequest, Config = (), Response = ServiceResponse, Error = Error, InitError = ()> + use<>
+    {
+        let mut endpoints = beside;
+        register(&mut endpoints);
+        config.app_data(Data::new(self.clone()));
+        let tokens = self.inner.tokens.clone();
+        let authenticated = checked(move |request| {
+            // The path as the endpoints read it: `/%761` is `/v1`.
+            let is_open = !is_below_base(request.match_info().unprocessed()) || tokens.accept(request.headers());
+            if is_open { Ok(()) } else { Err(Refusal::unauthorized()) }
+        });
+        apply(from_fn(authenticated), endpoints)
+    }
+}
+
+/// Adds the paths of the contract.
+fn register(endpoints: &mut Endpoints) {
+    for endpoint in [
+        Endpoint::at(wire::EVENTS).post(events::publish).get_alone(events::deliver),
+        Endpoint::at(wire::SETTLE).post(events::settle),
+        Endpoint::at(wire::SERVICES).get_alone(routing::services),
+        Endpoint::at(wire::INSTANCE).put(routing::register).delete(routing::deregister),
+        Endpoint::at(wire::ROUTED)
+            .get(routing::forward)
+            .post(routing::forward)
+            .put(routing::forward)
+            .patch(routing::forward)
+            .delete(routing::forward),
+        Endpoint::at(wire::SUBSCRIPTIONS).get_alone(operators::subscriptions),
+        Endpoint::at(wire::SUBSCRIPTION).delete(operators::remove),
+        Endpoint::at(wire::REJECTED).get_alone(operators::rejected),
+        Endpoint::at(wire::PROBE).get_alone(probe),
+    ] {
+        endpoint.register(endpoints);
+    }
+}
+
+async fn probe(server: Data<HubServer>) -> Answer {
+    const LIMIT: Duration = Duration::from_millis(950);
+    let late = |_| character_message_hub::HubError::new(character_message_hub::ErrorKind::Timeout, wire::PROBE);
+    tokio::time::timeout(LIMIT, server.hub().probe()).await.map_err(late)??;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+fn is_below_base(path: &str) -> bool {
+    path.strip_prefix(BASE).is_some_and(|below| below.is_empty() || below.starts_with('/'))
+}

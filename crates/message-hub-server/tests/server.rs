@@ -1,0 +1,601 @@
+//! The contract over a hub in memory, as a client sees it.
+#![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
+
+use actix_service::apply;
+use actix_web::{
+    App, HttpServer,
+    dev::ServerHandle,
+    middleware::from_fn,
+    web::{self, Bytes},
+};
+use character_http_kit::{AcceptedTokens, Endpoints, HttpMetrics, middleware};
+use character_message_hub::{MemoryHub, MessageHub, Reply};
+use character_message_hub_server::{HubServer, HubServerConfig, PROBLEM_TYPES, openapi};
+use futures_util::StreamExt as _;
+use reqwest::{Method, RequestBuilder, Response};
+use serde_json::{Value, json};
+use std::{
+    net::TcpListener,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+const TOKEN: &str = "token-of-the-tests";
+
+/// A hub that listens on a private port.
+struct Listening {
+    url: String,
+    hub: MemoryHub,
+    server: HubServer,
+    handle: ServerHandle,
+    client: reqwest::Client,
+}
+
+impl Drop for Listening {
+    fn drop(&mut self) {
+        self.server.stop();
+        drop(self.handle.stop(false));
+    }
+}
+
+async fn listening(config: HubServerConfig) -> Listening {
+    let hub = MemoryHub::new();
+    let tokens = AcceptedTokens::new([TOKEN.to_owned().into(), "the-next-token".to_owned().into()]).unwrap();
+    let server = HubServer::new(Arc::new(hub.clone()), tokens, config).unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let (served, background) = (server.clone(), server.clone());
+    let running = HttpServer::new(move || {
+        let served = served.clone();
+        App::new().configure(move |config| {
+            let service = served.service(config, Endpoints::default());
+            let accounted = apply(from_fn(middleware::account(PROBLEM_TYPES, HttpMetrics::default())), service);
+            config.default_service(accounted);
+        })
+    });
+    let running = running.workers(1).disable_signals().listen(listener).unwrap().run();
+    let handle = running.handle();
+    tokio::spawn(running);
+    tokio::spawn(async move { background.background().await });
+    let client = reqwest::Client::builder().timeout(Duration::from_secs(20)).build().unwrap();
+    Listening { url, hub, server, handle, client }
+}
+
+impl Listening {
+    fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.client.request(method, format!("{}{path}", self.url)).bearer_auth(TOKEN)
+    }
+
+    fn publishing(&self, media_type: &str, body: impl Into<reqwest::Body>) -> RequestBuilder {
+        self.request(Method::POST, "/v1/events").header("content-type", media_type).body(body)
+    }
+
+    async fn publish_batch(&self, events: Value) -> Value {
+        let request = self.publishing("application/cloudevents-batch+json", events.to_string());
+        json_of(request.send().await.unwrap(), 200).await
+    }
+
+    async fn deliveries(&self, query: &str) -> Vec<Value> {
+        let response = self.request(Method::GET, &format!("/v1/events?{query}")).send().await.unwrap();
+        json_of(response, 200).await["deliveries"].as_array().unwrap().clone()
+    }
+
+    async fn settle(&self, settlement: Value) -> Value {
+        let request = self.request(Method::POST, "/v1/events/settle").json(&json!({ "settlements": [settlement] }));
+        json_of(request.send().await.unwrap(), 200).await["results"][0].clone()
+    }
+}
+
+async fn json_of(response: Response, status: u16) -> Value {
+    let found = response.status().as_u16();
+    let text = response.text().await.unwrap();
+    assert_eq!(found, status, "{text}");
+    serde_json::from_str(&text).unwrap()
+}
+
+fn event(id: &str) -> Value {
+    json!({ "specversion": "1.0", "id": id, "source": "/tests", "type": "character.created", "subject": id, "data": { "n": 1.50 } })
+}
+
+#[actix_web::test]
+async fn a_batch_has_one_result_per_event_and_a_repeat_is_a_duplicate() {
+    let hub = listening(HubServerConfig::default()).await;
+    let mut replay = event("1");
+    replay["hubmessageid"] = json!("1/replay-a");
+    let results = hub.publish_batch(json!([event("1"), event("2"), event("1"), replay])).await;
+    let statuses: Vec<_> =
+        results["results"].as_array().unwrap().iter().map(|result| result["status"].clone()).collect();
+    assert_eq!(statuses, ["published", "published", "duplicate", "published"]);
+    assert_eq!(results["results"][3]["id"], "1");
+    let published = hub.hub.published();
+    assert_eq!(published.len(), 3);
+    assert_eq!(published[2].extension("hubmessageid"), None, "the hub removes the message id");
+    assert_eq!(serde_json::to_value(&*published[0]).unwrap(), event("1"));
+}
+
+#[actix_web::test]
+async fn an_event_is_taken_in_structured_and_in_binary_mode() {
+    let hub = listening(HubServerConfig::default()).await;
+    let structured = hub.publishing("application/cloudevents+json; charset=utf-8", event("1").to_string());
+    let result = json_of(structured.header("message-id", "other").send().await.unwrap(), 200).await;
+    assert_eq!(result, json!({ "results": [{ "id": "1", "status": "published" }] }));
+    let binary = |id: &str| {
+        hub.publishing("application/json", r#"{"name":"Ada"}"#)
+            .header("ce-specversion", "1.0")
+            .header("ce-id", id)
+            .header("ce-source", "/tests")
+            .header("ce-type", "character.created")
+            .header("ce-subject", "Torm%C3%ADr")
+            .header("ce-traceparent", "00-1-2-01")
+    };
+    json_of(binary("2").send().await.unwrap(), 200).await;
+    let repeat = binary("3").header("message-id", "other").send().await.unwrap();
+    assert_eq!(json_of(repeat, 200).await["results"][0]["status"], "duplicate");
+    let published = hub.hub.published();
+    assert_eq!(published[1].subject(), Some("Tormír"));
+    assert_eq!(published[1].extension("traceparent"), Some("00-1-2-01"));
+    assert_eq!(published[1].json(), Some(&json!({ "name": "Ada" })));
+}
+
+#[actix_web::test]
+async fn bad_events_are_refused_with_their_place_and_nothing_is_published() {
+    let hub = listening(HubServerConfig::default()).await;
+    let mut nameless = event("2");
+    nameless["type"] = Value::Null;
+    let mut odd = event("3");
+    odd["Odd"] = json!("x");
+    let batch = json!([event("1"), nameless, odd, 7]);
+    let refused = hub.publishing("application/cloudevents-batch+json", batch.to_string()).send().await.unwrap();
+    let problem = json_of(refused, 422).await;
+    assert_eq!(problem["type"], "urn:problem-type:message-hub:invalid");
+    assert_eq!(problem["certainly_not_applied"], true);
+    let fields: Vec<_> = problem["errors"].as_array().unwrap().iter().map(|error| error["field"].clone()).collect();
+    assert_eq!(fields, ["[1].type", "[2].Odd", "[3]"]);
+    let many: Vec<_> = (0..1_001).map(|number| event(&number.to_string())).collect();
+    let cases = [
+        ("application/cloudevents-batch+json", json!(many).to_string(), 422, "invalid"),
+        ("application/cloudevents-batch+json", event("1").to_string(), 400, "malformed"),
+        ("application/cloudevents+json", "{".to_owned(), 400, "malformed"),
+        ("application/cloudevents+json", "[]".to_owned(), 422, "invalid"),
+        ("application/cloudevents+xml", "<event/>".to_owned(), 415, "unsupported-media-type"),
+        ("application/json", event("1").to_string(), 415, "unsupported-media-type"),
+    ];
+    for (media_type, body, status, code) in cases {
+        let response = hub.publishing(media_type, body).send().await.unwrap();
+        assert_eq!(json_of(response, status).await["code"], code, "{media_type}");
+    }
+    let compressed = hub.publishing("application/cloudevents+json", "x").header("content-encoding", "gzip");
+    assert_eq!(json_of(compressed.send().await.unwrap(), 415).await["code"], "unsupported-media-type");
+    let large = hub.publishing("application/cloudevents+json", vec![b' '; 16 * 1024 * 1024 + 1]).send().await;
+    // The hub may answer before it has read the body, and close the connection.
+    if let Ok(response) = large {
+        let problem = json_of(response, 413).await;
+        assert_eq!((&problem["code"], &problem["limit"]), (&json!("too-large"), &json!(16_777_216)));
+    }
+    assert_eq!(hub.hub.published(), []);
+}
+
+#[actix_web::test]
+async fn a_delivery_is_acknowledged_retried_rejected_and_prolonged_by_its_receipt() {
+    let hub = listening(HubServerConfig::default()).await;
+    hub.publish_batch(json!([event("1"), event("2"), event("3")])).await;
+    let all = hub.deliveries("subscription=sheets&types=character.*").await;
+    let ids: Vec<_> = all.iter().map(|delivery| delivery["event"]["id"].clone()).collect();
+    assert_eq!((ids, all[0]["attempt"].clone()), (vec![json!("1"), json!("2"), json!("3")], json!(1)));
+    let receipt = |index: usize| all[index]["receipt"].clone();
+    let settled = hub.settle(json!({ "receipt": receipt(0), "action": "in_progress" })).await;
+    assert_eq!(settled["status"], "settled");
+    assert_eq!(hub.settle(json!({ "receipt": receipt(0), "action": "ack" })).await["status"], "settled");
+    let again = hub.settle(json!({ "receipt": receipt(0), "action": "ack" })).await;
+    assert_eq!((&again["status"], &again["code"]), (&json!("failed"), &json!("delivery-lost")));
+    hub.settle(json!({ "receipt": receipt(1), "action": "reject", "reason": "no such character" })).await;
+    hub.settle(json!({ "receipt": receipt(2), "action": "retry", "retry_after_ms": 0 })).await;
+    let retried = hub.deliveries("subscription=sheets&types=character.*&wait_ms=5000").await;
+    assert_eq!((retried.len(), &retried[0]["event"]["id"], &retried[0]["attempt"]), (1, &json!("3"), &json!(2)));
+}
+
+#[actix_web::test]
+async fn a_long_poll_returns_as_soon_as_an_event_is_published() {
+    let hub = listening(HubServerConfig::default()).await;
+    let begun = Instant::now();
+    let waiting = hub.deliveries("subscription=sheets&wait_ms=20000");
+    let publishing = async {
+        assert!(hub.deliveries("subscription=other&limit=0").await.is_empty());
+        hub.publish_batch(json!([event("1")])).await
+    };
+    let (delivered, _) = futures_util::future::join(waiting, publishing).await;
+    assert_eq!(delivered.len(), 1);
+    assert!(begun.elapsed() < Duration::from_secs(10));
+}
+
+#[actix_web::test]
+async fn a_poller_that_did_not_receive_a_response_receives_its_deliveries_with_the_next_request() {
+    let hub = listening(HubServerConfig::default()).await;
+    let poll = |received: &str| {
+        let query = "subscription=sheets&wait_ms=20000&settle_within_ms=600000&poller=p1";
+        hub.request(Method::GET, &format!("/v1/events?{query}&received={received}")).send()
+    };
+    // It leaves while it waits, and what comes then is delivered to nobody.
+    assert!(tokio::time::timeout(Duration::from_millis(200), poll("")).await.is_err());
+    hub.publish_batch(json!([event("1")])).await;
+    let begun = Instant::now();
+    let first = json_of(poll("").await.unwrap(), 200).await;
+    assert_eq!(first["deliveries"][0]["event"]["id"], "1");
+    assert!(begun.elapsed() < Duration::from_secs(10));
+    // This response was received, so its delivery stays with the poller.
+    hub.publish_batch(json!([event("2")])).await;
+    let second = json_of(poll(first["batch"].as_str().unwrap()).await.unwrap(), 200).await;
+    assert_eq!(
+        (second["deliveries"].as_array().unwrap().len(), &second["deliveries"][0]["event"]["id"]),
+        (1, &json!("2"))
+    );
+    // And this one was not, as far as the hub can see.
+    let repeated = json_of(poll(first["batch"].as_str().unwrap()).await.unwrap(), 200).await;
+    assert_eq!(repeated["deliveries"][0]["event"]["id"], "2");
+    let settled = hub.settle(json!({ "receipt": first["deliveries"][0]["receipt"], "action": "ack" })).await;
+    assert_eq!(settled["status"], "settled");
+}
+
+#[actix_web::test]
+async fn a_second_request_of_a_poller_ends_the_first() {
+    let hub = listening(HubServerConfig::default()).await;
+    let poll = || {
+        let query = "subscription=sheets&wait_ms=20000&poller=p1";
+        hub.request(Method::GET, &format!("/v1/events?{query}")).send()
+    };
+    let begun = Instant::now();
+    let both = async { futures_util::future::select(Box::pin(poll()), Box::pin(poll())).await.factor_first().0 };
+    let ended = json_of(both.await.unwrap(), 200).await;
+    assert_eq!(ended["deliveries"], json!([]));
+    assert!(begun.elapsed() < Duration::from_secs(10));
+}
+
+#[actix_web::test]
+async fn bad_parameters_and_settlements_are_refused_with_their_names() {
+    let hub = listening(HubServerConfig::default()).await;
+    for (query, field) in [
+        ("", "subscription"),
+        ("subscription=A", "subscription"),
+        ("subscription=a&types=*", "types"),
+        ("subscription=a&limit=1001", "limit"),
+        ("subscription=a&wait_ms=30001", "wait_ms"),
+        ("subscription=a&max_in_flight=0", "max_in_flight"),
+        ("subscription=a&settle_within_ms=999", "settle_within_ms"),
+        ("subscription=a&subscription=b", "subscription"),
+        ("subscription=a&colour=red", "colour"),
+    ] {
+        let response = hub.request(Method::GET, &format!("/v1/events?{query}")).send().await.unwrap();
+        assert_eq!(json_of(response, 422).await["errors"][0]["field"], field, "{query}");
+    }
+    for (settlements, field) in [
+        (json!([]), "settlements"),
+        (json!([{ "receipt": "x", "action": "forget" }]), "settlements[0].action"),
+        (
+            json!([{ "receipt": "x", "action": "ack" }, { "receipt": "x", "action": "retry" }]),
+            "settlements[1].retry_after_ms",
+        ),
+        (json!([{ "receipt": "x", "action": "retry", "retry_after_ms": 86_400_001 }]), "settlements[0].retry_after_ms"),
+        (json!([{ "receipt": "x", "action": "reject", "reason": " " }]), "settlements[0].reason"),
+        (json!([{ "receipt": "x", "action": "ack", "reason": "why" }]), "settlements[0].reason"),
+    ] {
+        let request = hub.request(Method::POST, "/v1/events/settle").json(&json!({ "settlements": settlements }));
+        let problem = json_of(request.send().await.unwrap(), 422).await;
+        assert_eq!(problem["errors"][0]["field"], field, "{problem}");
+    }
+}
+
+#[actix_web::test]
+async fn a_stream_sends_each_event_with_its_receipt_and_ends_when_the_hub_stops() {
+    let hub = listening(HubServerConfig::default()).await;
+    let request = hub.request(Method::GET, "/v1/events?subscription=live").header("accept", "text/event-stream");
+    let response = request.send().await.unwrap();
+    assert_eq!(response.headers()["content-type"], "text/event-stream");
+    let mut parts = response.bytes_stream();
+    let mut text = String::new();
+    hub.publish_batch(json!([event("1")])).await;
+    while !text.contains("data: ") || !text.ends_with("\n\n") {
+        text.push_str(std::str::from_utf8(&parts.next().await.unwrap().unwrap()).unwrap());
+    }
+    let (retry, sent) = text.split_once("\n\n").unwrap();
+    assert!(retry.starts_with("retry: "), "{retry}");
+    let lines: Vec<_> = sent.trim_end().lines().collect();
+    assert_eq!(lines[..2], ["id: 1", "event: character.created"]);
+    let data: Value = serde_json::from_str(lines[2].strip_prefix("data: ").unwrap()).unwrap();
+    assert_eq!(data["event"], event("1"));
+    let settled = hub.settle(json!({ "receipt": data["receipt"], "action": "ack" })).await;
+    assert_eq!(settled["status"], "settled");
+    hub.server.stop();
+    assert!(parts.next().await.is_none(), "the stream ends cleanly");
+}
+
+#[actix_web::test]
+async fn every_request_needs_one_of_the_tokens() {
+    let hub = listening(HubServerConfig::default()).await;
+    for path in ["/v1", "/v1/events?subscription=a", "/v1/services/a/b", "/v1/nowhere", "/%76%31/probe"] {
+        for token in [None, Some("wrong")] {
+            let request = hub.client.get(format!("{}{path}", hub.url));
+            let request = token.into_iter().fold(request, RequestBuilder::bearer_auth);
+            let response = request.send().await.unwrap();
+            assert_eq!(response.headers()["www-authenticate"], "Bearer");
+            assert_eq!(json_of(response, 401).await["code"], "unauthorized", "{path}");
+        }
+    }
+    for token in [TOKEN, "the-next-token"] {
+        let request = hub.client.get(format!("{}/v1/probe", hub.url)).bearer_auth(token);
+        assert_eq!(request.send().await.unwrap().status().as_u16(), 204);
+    }
+    let nowhere = hub.request(Method::GET, "/v1/nowhere").send().await.unwrap();
+    assert_eq!(json_of(nowhere, 404).await["code"], "no-such-path");
+}
+
+/// An instance that reports its name, what it received, and how often it was asked.
+async fn instance(name: &'static str) -> (String, Arc<AtomicUsize>, ServerHandle) {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&asked);
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let running = HttpServer::new(move || {
+        let counted = Arc::clone(&counted);
+        let answer = move |request: actix_web::HttpRequest, body: Bytes| {
+            let counted = Arc::clone(&counted);
+            async move {
+                if request.path() == "/health/ready" {
+                    return actix_web::HttpResponse::Ok().finish();
+                }
+                counted.fetch_add(1, Ordering::SeqCst);
+                let header = |name: &str| request.headers().get(name).map(|value| value.to_str().unwrap().to_owned());
+                actix_web::HttpResponse::Ok().insert_header(("x-of-service", "yes")).json(json!({
+                    "instance": name, "method": request.method().as_str(), "uri": request.uri().to_string(),
+                    "body": String::from_utf8_lossy(&body), "authorization": header("authorization"),
+                    "timeout": header("x-request-timeout-ms"), "trace": header("traceparent"),
+                    "correlation": header("x-correlation-id"), "request_id": header("x-request-id"),
+                }))
+            }
+        };
+        App::new().default_service(web::to(answer))
+    });
+    let running = running.workers(1).disable_signals().listen(listener).unwrap().run();
+    let handle = running.handle();
+    tokio::spawn(running);
+    (url, asked, handle)
+}
+
+fn services(name: &str, urls: &[&str]) -> HubServerConfig {
+    let services = urls.iter().map(|url| (name.parse().unwrap(), url.parse().unwrap())).collect();
+    HubServerConfig { services, ..HubServerConfig::default() }
+}
+
+#[actix_web::test]
+async fn a_request_reaches_the_service_with_what_belongs_to_it() {
+    let (url, _, handle) = instance("one").await;
+    let hub = listening(services("sheets", &[&url])).await;
+    let request = hub
+        .request(Method::POST, "/v1/services/sheets/api/a%2Fb?x=1&y=%20")
+        .header("x-service-authorization", "Bearer for-the-service")
+        .header("x-request-timeout-ms", "5000")
+        .header("traceparent", "00-1-2-01")
+        .header("x-correlation-id", "c-1")
+        .header("x-request-id", "r-1")
+        .body("hello");
+    let response = request.send().await.unwrap();
+    assert_eq!(
+        (&response.headers()["x-of-service"], &response.headers()["x-hub-responder"]),
+        (&"yes".parse().unwrap(), &url.parse().unwrap())
+    );
+    let received = json_of(response, 200).await;
+    for (field, expected) in [
+        ("method", "POST"),
+        ("uri", "/api/a%2Fb?x=1&y=%20"),
+        ("body", "hello"),
+        ("authorization", "Bearer for-the-service"),
+        ("trace", "00-1-2-01"),
+        ("correlation", "c-1"),
+        ("request_id", "r-1"),
+    ] {
+        assert_eq!(received[field], expected, "{field}");
+    }
+    let left: u64 = received["timeout"].as_str().unwrap().parse().unwrap();
+    assert!((1..=5_000).contains(&left));
+    for path in ["/v1/services/sheets/%2e%2e/admin", "/v1/services/Sheets/x"] {
+        // As it is written: a client would resolve the segments.
+        let status = raw_status(&hub.url, path).await;
+        assert_eq!(status, 422, "{path}");
+    }
+    handle.stop(false).await;
+}
+
+async fn raw_status(url: &str, path: &str) -> u16 {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let address = url.strip_prefix("http://").unwrap();
+    let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+    let request =
+        format!("GET {path} HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer {TOKEN}\r\nconnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    answer.split(' ').nth(1).unwrap().parse().unwrap()
+}
+
+#[actix_web::test]
+async fn requests_are_spread_and_an_instance_that_refuses_connections_costs_no_request() {
+    let (first, first_asked, first_handle) = instance("first").await;
+    let (second, second_asked, second_handle) = instance("second").await;
+    let hub = listening(services("sheets", &[&first, &second])).await;
+    let post = || hub.request(Method::POST, "/v1/services/sheets/x").send();
+    for _ in 0..10 {
+        assert_eq!(post().await.unwrap().status().as_u16(), 200);
+    }
+    assert_eq!((first_asked.load(Ordering::SeqCst), second_asked.load(Ordering::SeqCst)), (5, 5));
+    first_handle.stop(false).await;
+    for _ in 0..10 {
+        let response = post().await.unwrap();
+        assert_eq!(json_of(response, 200).await["instance"], "second");
+    }
+    let states = json_of(hub.request(Method::GET, "/v1/services").send().await.unwrap(), 200).await;
+    let healthy = |url: &str| {
+        let instances = states["services"][0]["instances"].as_array().unwrap();
+        instances.iter().find(|instance| instance["url"] == url).unwrap()["healthy"].clone()
+    };
+    assert_eq!((healthy(&first), healthy(&second)), (json!(false), json!(true)));
+    second_handle.stop(false).await;
+    let problem = json_of(post().await.unwrap(), 503).await;
+    assert_eq!((&problem["code"], &problem["certainly_not_applied"]), (&json!("no-responder"), &json!(true)));
+}
+
+/// An instance that reads a request and closes the connection without a reply.
+async fn breaking() -> (String, Arc<AtomicUsize>) {
+    use tokio::io::AsyncReadExt as _;
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let received = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&received);
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let mut head = [0; 4096];
+            let read = stream.read(&mut head).await.unwrap_or(0);
+            if !head[..read].starts_with(b"GET /health") {
+                counted.fetch_add(1, Ordering::SeqCst);
+            }
+        }
+    });
+    (url, received)
+}
+
+#[actix_web::test]
+async fn only_an_idempotent_request_is_sent_again_after_an_instance_may_have_received_it() {
+    let (broken, received) = breaking().await;
+    let (working, asked, handle) = instance("working").await;
+    let config = HubServerConfig { probe_every: Duration::from_secs(600), ..services("sheets", &[&broken, &working]) };
+    let request = |hub: &Listening, method: Method| hub.request(method, "/v1/services/sheets/x");
+    // A new hub each time, whose first request goes to the broken instance.
+    for (method, idempotent, status) in [
+        (Method::POST, None, 503),
+        (Method::PUT, Some("false"), 503),
+        (Method::POST, Some("true"), 200),
+        (Method::GET, None, 200),
+    ] {
+        let mut config = config.clone();
+        config.probe_every = Duration::from_secs(600);
+        let hub = listening(config).await;
+        let mut worst = 200;
+        for _ in 0..2 {
+            let sent = idempotent
+                .into_iter()
+                .fold(request(&hub, method.clone()), |request, value| request.header("x-hub-idempotent", value));
+            let response = sent.send().await.unwrap();
+            let found = response.status().as_u16();
+            if found != 200 {
+                let problem = json_of(response, found).await;
+                assert_eq!(
+                    (&problem["code"], &problem["certainly_not_applied"]),
+                    (&json!("unavailable"), &json!(false))
+                );
+            }
+            worst = worst.max(found);
+        }
+        assert_eq!(worst, status, "{method} {idempotent:?}");
+    }
+    assert!(received.load(Ordering::SeqCst) >= 2 && asked.load(Ordering::SeqCst) >= 4);
+    handle.stop(false).await;
+}
+
+#[actix_web::test]
+async fn a_request_ends_at_the_deadline_of_its_caller() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let silent = format!("http://{}", listener.local_addr().unwrap());
+    let hub = listening(services("sheets", &[&silent])).await;
+    let begun = Instant::now();
+    let request = hub.request(Method::GET, "/v1/services/sheets/x").header("x-request-timeout-ms", "300");
+    let problem = json_of(request.send().await.unwrap(), 504).await;
+    assert_eq!((&problem["code"], &problem["certainly_not_applied"]), (&json!("timeout"), &json!(false)));
+    assert!(begun.elapsed() < Duration::from_secs(5));
+    let wrong = hub.request(Method::GET, "/v1/services/sheets/x").header("x-request-timeout-ms", "soon");
+    assert_eq!(json_of(wrong.send().await.unwrap(), 422).await["errors"][0]["field"], "x-request-timeout-ms");
+}
+
+#[actix_web::test]
+async fn an_instance_registers_itself_for_a_time_and_removes_itself() {
+    let (url, _, handle) = instance("dynamic").await;
+    let hub = listening(services("fixed", &["http://127.0.0.1:9"])).await;
+    let place = "/v1/services/sheets/instances/pod-1";
+    let register = |body: Value| hub.request(Method::PUT, place).json(&body).send();
+    let absent = hub.request(Method::GET, "/v1/services/sheets/x").send().await.unwrap();
+    assert_eq!(json_of(absent, 503).await["code"], "no-responder");
+    assert_eq!(json_of(register(json!({ "url": url })).await.unwrap(), 200).await, json!({ "ttl_ms": 30_000 }));
+    let found = hub.request(Method::GET, "/v1/services/sheets/x").send().await.unwrap();
+    assert_eq!(found.headers()["x-hub-responder"], "pod-1");
+    for (body, field) in [
+        (json!({ "url": "ftp://h" }), "url"),
+        (json!({ "url": url, "ttl_ms": 999 }), "ttl_ms"),
+        (json!({ "url": url, "colour": "red" }), "colour"),
+    ] {
+        let problem = json_of(register(body).await.unwrap(), 422).await;
+        assert_eq!(problem["errors"][0]["field"], field, "{problem}");
+    }
+    let removed = || hub.request(Method::DELETE, place).send();
+    assert_eq!(removed().await.unwrap().status().as_u16(), 204);
+    assert_eq!(json_of(removed().await.unwrap(), 404).await["code"], "not-found");
+    handle.stop(false).await;
+}
+
+#[actix_web::test]
+async fn a_service_that_the_hub_behind_knows_is_reached_through_it() {
+    let hub = listening(HubServerConfig::default()).await;
+    hub.hub.respond("echo".parse().unwrap(), async |request| Reply {
+        status: 409,
+        content_type: Some("text/plain".into()),
+        retry_after: Some(Duration::from_secs(7)),
+        body: format!("{} {} {:?}", request.method, request.path, request.authorization).into(),
+    });
+    let request = hub.request(Method::PATCH, "/v1/services/echo/a?b=c").header("x-service-authorization", "Basic x");
+    let response = request.send().await.unwrap();
+    assert_eq!(response.status().as_u16(), 409);
+    assert_eq!(
+        (&response.headers()["x-hub-responder"], &response.headers()["retry-after"]),
+        (&"hub".parse().unwrap(), &"7".parse().unwrap())
+    );
+    assert_eq!(response.text().await.unwrap(), "PATCH /a?b=c Some(\"Basic x\")");
+}
+
+#[actix_web::test]
+async fn operations_that_a_hub_does_not_offer_are_named_as_such() {
+    let hub = listening(HubServerConfig::default()).await;
+    for (method, path) in [
+        (Method::GET, "/v1/subscriptions"),
+        (Method::GET, "/v1/subscriptions/sheets/rejected"),
+        (Method::DELETE, "/v1/subscriptions/sheets"),
+    ] {
+        let response = hub.request(method, path).send().await.unwrap();
+        assert_eq!(json_of(response, 501).await["code"], "unsupported", "{path}");
+    }
+}
+
+#[actix_web::test]
+async fn the_document_describes_each_path_and_method() {
+    let document: Value = serde_json::from_str(openapi()).unwrap();
+    let (mut references, mut left) = (0, vec![&document]);
+    while let Some(value) = left.pop() {
+        if let Some(reference) = value.get("$ref").and_then(Value::as_str) {
+            assert!(document.pointer(reference.strip_prefix('#').unwrap()).is_some(), "{reference}");
+            references += 1;
+        }
+        left.extend(value.as_object().into_iter().flat_map(|object| object.values()));
+        left.extend(value.as_array().into_iter().flatten());
+    }
+    assert!(references > 20, "{references}");
+    let hub = listening(HubServerConfig::default()).await;
+    for (path, item) in document["paths"].as_object().unwrap() {
+        let concrete = path.replace("{name}", "a").replace("{id}", "b").replace("{path}", "c");
+        for method in ["GET", "PUT", "POST", "DELETE", "PATCH"] {
+            let described = item.get(method.to_lowercase()).is_some();
+            let request = hub.request(method.parse().unwrap(), &concrete).send().await.unwrap();
+            assert_eq!(request.status().as_u16() != 405, described, "{method} {path}");
+            let text = request.text().await.unwrap();
+            assert!(!text.contains("no-such-path"), "{method} {path}: {text}");
+        }
+    }
+    hub.hub.probe().await.unwrap();
+}
