@@ -9,11 +9,24 @@ use std::fs;
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
 
 /// Every crate of the workspace with its floor and the crates of ours it may use outside of its tests.
-const CRATES: [(&str, u8, &[&str]); 20] = [
+const CRATES: [(&str, u8, &[&str]); 23] = [
     ("character-domain", 1, &[]),
     ("character-http-kit", 1, &[]),
     ("character-storage-port", 2, &["character-domain"]),
     ("character-message-hub", 2, &[]),
+    ("character-relay", 3, &["character-domain", "character-storage-port", "character-message-hub"]),
+    ("character-inbox", 3, &["character-storage-port", "character-message-hub"]),
+    (
+        "character-campaign-events",
+        5,
+        &[
+            "character-domain",
+            "character-storage-port",
+            "character-message-hub",
+            "character-inbox",
+            "character-repositories",
+        ],
+    ),
     ("character-error-reporter", 2, &[]),
     ("character-error-reporter-sentry", 3, &["character-error-reporter"]),
     ("character-storage-testkit", 3, &["character-domain", "character-storage-port"]),
@@ -63,6 +76,10 @@ const CRATES: [(&str, u8, &[&str]); 20] = [
             "character-cache-redis",
             "character-repositories",
             "character-api",
+            "character-message-hub",
+            "character-relay",
+            "character-inbox",
+            "character-campaign-events",
         ],
     ),
     ("character-service", 7, &["character-app"]),
