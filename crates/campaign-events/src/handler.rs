@@ -1,0 +1,169 @@
+//! Each event and its use case.
+
+use crate::{
+    CAMPAIGN_EVENT, CAMPAIGN_GAME_MASTER_CHANGED, CAMPAIGN_RENAMED,
+    data::{GameMasterChanged, Happened, Renamed, read},
+    outcome::Failed,
+};
+use character_domain::{Campaign, CampaignEventId, CampaignId, CharacterId, Document};
+use character_inbox::{EventHandler, Handled, Received, async_trait};
+use character_repositories::{
+    CampaignRepository, Idempotency, IdempotencyKey, NewCampaignEvent, RepositoryError, RequestContext,
+};
+use character_storage_port::{CharacterQuery, Limit, PageRequest, Source};
+use serde_json::json;
+use std::collections::BTreeSet;
+
+/// The author of these changes in the record of versions.
+const AUTHOR: &str = "message-hub";
+/// The maximum number of characters that a reason names.
+const MAX_NAMED: usize = 10;
+
+/// Handles the events of campaigns.
+#[derive(Clone, Debug)]
+pub struct CampaignEvents {
+    campaigns: CampaignRepository,
+}
+
+type Result<T, E = Failed> = std::result::Result<T, E>;
+
+impl CampaignEvents {
+    /// Events are applied through these use cases.
+    #[must_use]
+    pub fn new(campaigns: CampaignRepository) -> Self {
+        Self { campaigns }
+    }
+
+    async fn effect(&self, received: &Received) -> Result<()> {
+        match received.event.event_type() {
+            CAMPAIGN_RENAMED => {
+                let Renamed { campaign_id, name } = data(received)?;
+                let rename = |current: &Campaign| Campaign { name: name.clone(), ..current.clone() };
+                self.patch(received, campaign_id, rename).await
+            }
+            CAMPAIGN_GAME_MASTER_CHANGED => {
+                let GameMasterChanged { campaign_id, dm_user_id, dm_name } = data(received)?;
+                let change = |current: &Campaign| Campaign { dm_user_id, dm_name: dm_name.clone(), ..current.clone() };
+                self.patch(received, campaign_id, change).await
+            }
+            CAMPAIGN_EVENT => self.happened(received, &data(received)?).await,
+            other => {
+                // The filter of the subscription lets none through, unless it is another one.
+                tracing::debug!(event_type = other, "an event of another type was passed over");
+                Ok(())
+            }
+        }
+    }
+
+    async fn patch(
+        &self,
+        received: &Received,
+        id: CampaignId,
+        change: impl Fn(&Campaign) -> Campaign + Sync,
+    ) -> Result<()> {
+        let request = request(received, "campaign");
+        let patched = self.campaigns.patch(id, &request, |current| Ok(change(current))).await;
+        patched.map(drop).map_err(|error| Failed::of(&error))
+    }
+
+    /// Stores the event for each member that it affects, and applies it. One that the rules of the game forbid for a character
+    /// is applied to the others all the same.
+    async fn happened(&self, received: &Received, happened: &Happened) -> Result<()> {
+        let members = self.members(happened.campaign_id).await?;
+        let affected: BTreeSet<CharacterId> = match &happened.character_ids {
+            Some(ids) => ids.iter().copied().collect(),
+            None => members.clone(),
+        };
+        let mut refused = Vec::new();
+        for character in &affected {
+            if !members.contains(character) {
+                refused.push(format!("character {character} is not a member of the campaign"));
+                continue;
+            }
+            match self.apply(received, happened, *character).await.map_err(|error| Failed::of(&error)) {
+                Ok(()) => {}
+                Err(Failed::Later) => return Err(Failed::Later),
+                Err(Failed::Unknown(reason) | Failed::Never(reason)) => {
+                    refused.push(format!("character {character}: {reason}"));
+                }
+            }
+        }
+        if refused.is_empty() {
+            return Ok(());
+        }
+        let applied = affected.len() - refused.len();
+        let more = refused.len().saturating_sub(MAX_NAMED);
+        refused.truncate(MAX_NAMED);
+        let rest = if more > 0 { format!("; and {more} more") } else { String::new() };
+        Err(Failed::Never(format!(
+            "applied to {applied} of {} characters; {}{rest}",
+            affected.len(),
+            refused.join("; ")
+        )))
+    }
+
+    async fn apply(&self, received: &Received, happened: &Happened, of: CharacterId) -> Result<(), RepositoryError> {
+        let id = CampaignEventId(received.identity.transaction_id(&format!("event/{of}")).0);
+        let new = NewCampaignEvent {
+            id: Some(id),
+            journal_entry_id: None,
+            event_type: happened.event_type.clone(),
+            event_data: happened.event_data.clone(),
+            impact_type: happened.impact_type,
+            impact_magnitude: happened.impact_magnitude,
+            timestamp: happened.timestamp,
+            data: source(received, happened.campaign_id),
+        };
+        self.campaigns.create_event(of, new, &request(received, &format!("create/{of}"))).await?;
+        self.campaigns.apply(of, id, &request(received, &format!("apply/{of}"))).await?;
+        Ok(())
+    }
+
+    async fn members(&self, campaign: CampaignId) -> Result<BTreeSet<CharacterId>> {
+        let (mut members, mut page) = (BTreeSet::new(), PageRequest::first(Limit::MAX));
+        let later = |error: RepositoryError| Failed::of(&error);
+        loop {
+            let plain = RequestContext::default();
+            let read = self.campaigns.characters(campaign, CharacterQuery::default(), page.clone(), &plain).await;
+            let read = read.map_err(later)?;
+            if let Source::Stale { .. } = read.source {
+                return Err(Failed::Later);
+            }
+            let found = read.value.complete().map_err(|error| later(error.into()))?;
+            members.extend(found.items.iter().map(|character| character.id));
+            match found.next {
+                Some(cursor) => page = page.after(cursor),
+                None => return Ok(members),
+            }
+        }
+    }
+}
+
+fn data<T: serde::de::DeserializeOwned>(received: &Received) -> Result<T> {
+    read(&received.event).map_err(Failed::Never)
+}
+
+/// A request that repeats with its event. `part` tells the acts of one event apart.
+fn request(received: &Received, part: &str) -> RequestContext {
+    let data = received.event.json().map(ToString::to_string).unwrap_or_default();
+    let (scope, key) = (received.identity.scope(part), IdempotencyKey(received.identity.key()));
+    let idempotency = Idempotency::new(&scope, &key, data.as_bytes());
+    RequestContext { author: Some(AUTHOR.to_owned()), ..RequestContext::from(idempotency) }
+}
+
+/// Where a stored event came from.
+fn source(received: &Received, campaign: CampaignId) -> Document {
+    let (source, id) = (received.event.source(), received.event.id());
+    let origin = json!({ "campaign_id": campaign, "source": source, "event_id": id });
+    origin.as_object().cloned().map(Document::from).unwrap_or_default()
+}
+
+#[async_trait]
+impl EventHandler for CampaignEvents {
+    async fn handle(&self, received: &Received) -> Handled {
+        match self.effect(received).await {
+            Ok(()) => Handled::Done,
+            Err(failed) => failed.handled(received),
+        }
+    }
+}

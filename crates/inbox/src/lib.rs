@@ -1,0 +1,29 @@
+//! The inbox: handles each event of a Message Hub once.
+//!
+//! A hub delivers an event at least once. [`Inbox`] receives the events of a durable subscription and calls an
+//! [`EventHandler`] with the [`EventIdentity`] of each. A handler that commits under
+//! [`EventIdentity::transaction_id`] has one effect, however often the event is delivered and however many processes
+//! handle it at once, because a [repeated transaction](character_storage_port::Commit::commit) is answered as the first
+//! was and changes nothing.
+//!
+//! That holds as long as the storage remembers the id of the transaction. So the storage must remember ids for at least as
+//! long as the hub keeps events: [`Inbox::new`] refuses options that say otherwise.
+#![warn(missing_debug_implementations)]
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
+mod handler;
+mod identity;
+mod inbox;
+mod metrics;
+mod options;
+mod status;
+
+pub use async_trait::async_trait;
+pub use handler::{EventHandler, Handled, Received};
+pub use identity::EventIdentity;
+pub use inbox::Inbox;
+pub use options::{InboxError, InboxOptions};
+pub use status::{InboxHandle, InboxState};

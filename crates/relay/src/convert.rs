@@ -1,0 +1,82 @@
+//! From an event of the log to a CloudEvent.
+
+use character_message_hub::{CloudEvent, InvalidAttribute, Message};
+use character_storage_port::{DomainEvent, ParkedEvent};
+use std::sync::Arc;
+
+/// The CloudEvent of a domain event. Id, type, subject, time and data are those of the event; `traceparent` is that of the
+/// call that caused it.
+///
+/// # Errors
+/// The first attribute that CloudEvents does not permit.
+pub fn cloud_event(
+    event: &DomainEvent,
+    source: &Arc<str>,
+    traceparent: Option<&str>,
+) -> Result<CloudEvent, InvalidAttribute> {
+    let cloud = CloudEvent::new(event.id.to_string(), Arc::clone(source), event.event_type.as_ref())?
+        .with_subject(event.subject.to_string())?
+        .with_time(event.time.to_string())?
+        .with_json(event.data.clone());
+    match traceparent.filter(|text| !text.is_empty()) {
+        Some(traceparent) => cloud.with_extension("traceparent", traceparent),
+        None => Ok(cloud),
+    }
+}
+
+/// The message of a parked event that an operator has marked for a replay. Its message id contains the time at which the
+/// event was parked: a replay with an unknown outcome is repeated under the same id, and an event that is parked again
+/// gets another one.
+///
+/// # Errors
+/// As [`cloud_event`].
+pub fn replay_message(parked: &ParkedEvent, source: &Arc<str>) -> Result<Message, InvalidAttribute> {
+    let event = Arc::new(cloud_event(&parked.event, source, None)?);
+    Ok(Message::replay(event, &parked.parked_at.as_microsecond().to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use character_storage_port::{CharacterId, now};
+    use serde_json::json;
+
+    fn event() -> DomainEvent {
+        DomainEvent::new("character.created", CharacterId::new(), now(), json!({ "name": "Ada" }))
+    }
+
+    #[test]
+    fn an_event_keeps_its_id_type_subject_time_and_data() {
+        let (event, source) = (event(), Arc::from("/characters"));
+        let cloud = cloud_event(&event, &source, Some("00-1-2-01")).unwrap();
+        assert_eq!(
+            serde_json::to_value(&cloud).unwrap(),
+            json!({
+                "specversion": "1.0", "id": event.id, "source": "/characters", "type": "character.created",
+                "subject": event.subject, "time": event.time, "datacontenttype": "application/json",
+                "traceparent": "00-1-2-01", "data": { "name": "Ada" },
+            })
+        );
+        for absent in [None, Some("")] {
+            assert_eq!(cloud_event(&event, &source, absent).unwrap().extension("traceparent"), None);
+        }
+    }
+
+    #[test]
+    fn an_event_that_cloud_events_does_not_permit_is_refused_with_the_attribute() {
+        let event = DomainEvent { event_type: "two\nlines".into(), ..event() };
+        assert_eq!(cloud_event(&event, &"/characters".into(), None).unwrap_err().attribute, "type");
+    }
+
+    #[test]
+    fn a_replay_has_a_new_message_id_for_each_time_that_the_event_was_parked() {
+        let mut parked = ParkedEvent { event: event(), reason: String::new(), parked_at: now(), replay: true };
+        let source = "/characters".into();
+        let first = replay_message(&parked, &source).unwrap();
+        assert_eq!(first.event.id(), parked.event.id.to_string());
+        assert_ne!(&*first.message_id, first.event.id());
+        assert_eq!(replay_message(&parked, &source).unwrap(), first);
+        parked.parked_at = parked.parked_at.next();
+        assert_ne!(replay_message(&parked, &source).unwrap().message_id, first.message_id);
+    }
+}

@@ -1,0 +1,122 @@
+//! The settings of a relay.
+
+use character_message_hub::{CloudEvent, InvalidAttribute};
+use character_storage_port::{ConsumerName, MAX_LEASE};
+use std::{sync::Arc, time::Duration};
+
+/// The name of the consumer of the log whose lease all relays share.
+pub const CONSUMER: &str = "hub";
+
+/// The settings of a relay.
+#[derive(Clone, Debug)]
+pub struct RelayOptions {
+    /// The consumer of the log; relays of one storage use the same.
+    pub consumer: ConsumerName,
+    /// CloudEvents `source` of every event. Default: `/characters`.
+    pub source: Arc<str>,
+    /// How long the lease of the consumer is valid; it is prolonged after a third of it. A process that crashes is replaced
+    /// after this time at the latest. Default: 30 s.
+    pub lease: Duration,
+    /// How long before the end of the lease publishing stops. Less than a third of the lease. Default: 5 s.
+    pub headroom: Duration,
+    /// The longest pause between two attempts to get the lease while another process has it. Default: 1 s.
+    pub standby_pause: Duration,
+    /// Maximum time of one call of the hub. Default: 5 s.
+    pub publish_timeout: Duration,
+    /// The ceiling of the first pause after a failure of the hub or the storage, doubled for each further one. Default: 100
+    /// ms.
+    pub first_pause: Duration,
+    /// The ceiling of every such pause. Default: 10 s.
+    pub longest_pause: Duration,
+    /// How long the hub may fail before the lease is released, so that another process, which may reach the hub, can take
+    /// it. Default: 30 s.
+    pub hand_over_after: Duration,
+    /// How often the hub may refuse an event before the event is parked. Default: 5.
+    pub max_refusals: u32,
+    /// The least time between two changes of the durable cursor. Events published since the last one are published again
+    /// after a crash. Default: 100 ms.
+    pub advance_every: Duration,
+    /// Maximum time to release the lease at a shutdown. Default: 2 s.
+    pub stop_within: Duration,
+}
+
+/// A setting that a relay cannot work with.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidOptions {
+    /// The source is no CloudEvents `source`.
+    #[error(transparent)]
+    Source(#[from] InvalidAttribute),
+    /// A duration or a number is outside of its range.
+    #[error("{0}")]
+    Range(&'static str),
+}
+
+impl RelayOptions {
+    /// With the defaults that each field names.
+    #[must_use]
+    pub fn new(consumer: ConsumerName) -> Self {
+        Self {
+            consumer,
+            source: "/characters".into(),
+            lease: Duration::from_secs(30),
+            headroom: Duration::from_secs(5),
+            standby_pause: Duration::from_secs(1),
+            publish_timeout: Duration::from_secs(5),
+            first_pause: Duration::from_millis(100),
+            longest_pause: Duration::from_secs(10),
+            hand_over_after: Duration::from_secs(30),
+            max_refusals: 5,
+            advance_every: Duration::from_millis(100),
+            stop_within: Duration::from_secs(2),
+        }
+    }
+
+    /// Refuses settings that a relay cannot work with.
+    ///
+    /// # Errors
+    /// The first such setting.
+    pub fn check(&self) -> Result<(), InvalidOptions> {
+        CloudEvent::new("id", Arc::clone(&self.source), "type")?;
+        let least = Duration::from_millis(1);
+        if !(Duration::from_secs(1)..=MAX_LEASE).contains(&self.lease) {
+            return Err(InvalidOptions::Range("lease must be from 1 second to 24 hours"));
+        }
+        if self.headroom >= self.lease / 3 {
+            return Err(InvalidOptions::Range("headroom must be less than a third of the lease"));
+        }
+        if [self.standby_pause, self.publish_timeout, self.first_pause].iter().any(|pause| *pause < least) {
+            return Err(InvalidOptions::Range(
+                "standby_pause, publish_timeout and first_pause must be at least 1 millisecond",
+            ));
+        }
+        if self.longest_pause < self.first_pause {
+            return Err(InvalidOptions::Range("longest_pause must not be shorter than first_pause"));
+        }
+        if self.max_refusals == 0 {
+            return Err(InvalidOptions::Range("max_refusals must be at least 1"));
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_that_a_relay_cannot_work_with_are_refused() {
+        let options = || RelayOptions::new(CONSUMER.parse().unwrap());
+        assert_eq!(options().check(), Ok(()));
+        let second = Duration::from_secs(1);
+        for wrong in [
+            RelayOptions { source: "".into(), ..options() },
+            RelayOptions { lease: second / 2, ..options() },
+            RelayOptions { headroom: second * 10, ..options() },
+            RelayOptions { standby_pause: Duration::ZERO, ..options() },
+            RelayOptions { longest_pause: second / 100, ..options() },
+            RelayOptions { max_refusals: 0, ..options() },
+        ] {
+            assert!(wrong.check().is_err(), "{wrong:?}");
+        }
+    }
+}
