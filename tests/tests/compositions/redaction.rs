@@ -15,6 +15,7 @@ use character_app::{
 use character_domain::{Character, Revision, Violations};
 use character_error_reporter::Redactor;
 use character_http_kit::{Admission, Health, HttpMetrics};
+use character_live_updates::LiveUpdates;
 use character_repositories::{Repositories, StorageContext};
 use character_storage_http::{HttpStorage, HttpStorageConfig};
 use character_storage_port::{COMMIT, Entity, ErrorKind, StorageError, StoragePort};
@@ -119,6 +120,7 @@ fn failing(kind: &ErrorKind) -> MockStorage {
 /// Asks the API over this storage to find, list and create, this number of times.
 async fn ask(storage: Arc<dyn StoragePort>, rounds: usize) {
     let api = Api {
+        live: LiveUpdates::new(Arc::clone(&storage) as _),
         repositories: Repositories::new(&StorageContext::new(storage)),
         limits: ApiLimits::default(),
         health: Arc::new(Health::new("1", Vec::new())),
