@@ -11,6 +11,10 @@ use std::{
 use uuid::Uuid;
 
 /// A kind of row that the port stores: plain data with an id and a [`Meta`] block.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no kind of row: it does not implement `Entity`",
+    note = "implement it with `entity!` in crates/storage-port/src: step 3 of docs/adding-an-aggregate.md"
+)]
 pub trait Entity: Clone + Debug + PartialEq + Serialize + DeserializeOwned + Send + Sync + 'static {
     /// Its identifier.
     type Id: Copy

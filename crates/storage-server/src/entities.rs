@@ -21,6 +21,10 @@ use utoipa::openapi::{
 };
 
 /// A kind of row in the document.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no kind of row here: it does not implement `Described`",
+    note = "implement it in crates/storage-server/src/entities.rs: step 7 of docs/adding-an-aggregate.md"
+)]
 pub(crate) trait Described: Entity {
     /// Its schema.
     fn row() -> RefOr<Schema>;

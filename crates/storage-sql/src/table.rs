@@ -27,6 +27,10 @@ pub(crate) const COMMON: [Column; 5] = [
 ];
 
 /// A kind of row and its table, which is named [`EntityKind::collection`](character_storage_port::EntityKind::collection).
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no kind of row here: it does not implement `Table`",
+    note = "implement it in crates/storage-sql/src with `table!`: step 6 of docs/adding-an-aggregate.md"
+)]
 pub(crate) trait Table: Entity {
     /// The columns of its own.
     const COLUMNS: &'static [Column];

@@ -30,6 +30,10 @@ pub type Place<E, T> = (&'static str, fn(&mut E, T));
 
 /// What the clauses need to know of a kind of row. A new kind implements it and is in
 /// [`for_each_kind!`](character_storage_port::for_each_kind).
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no kind of row here: it does not implement `Sample`",
+    note = "implement it in crates/storage-testkit/src/kinds: step 5 of docs/adding-an-aggregate.md"
+)]
 pub trait Sample: Entity {
     /// The storage, as far as it is about this kind.
     fn store(storage: &dyn StoragePort) -> &dyn Store<Self>;

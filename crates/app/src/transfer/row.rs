@@ -16,6 +16,10 @@ use uuid::Uuid;
 const IMPORTER: &str = "import";
 
 /// A kind of row, and its line in its file.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no kind of row here: it does not implement `Row`",
+    note = "implement it in crates/app/src/transfer/row.rs: step 10 of docs/adding-an-aggregate.md"
+)]
 pub(super) trait Row: Entity {
     /// The file that holds the rows of this kind.
     const FILE: &'static str;
