@@ -5,6 +5,7 @@ use crate::{
     check,
     cli::{self, CharacterServiceCommand},
     config::{CharacterServiceConfig, ProcessEnvironment},
+    hub::Hub,
     log_queue::LogQueue,
     run::{Outcome, print_document, run, say},
     serve::{self, Server},
@@ -12,11 +13,14 @@ use crate::{
     token_warnings, transfer,
 };
 use character_api::{Api, ApiLimits, PROBLEM_TYPES, configure_for, may_be_long};
+use character_campaign_events::{CampaignEvents, FILTER, SUBSCRIPTION};
 use character_http_kit::{Admission, AllowedHosts, BrowserGuard, Health, HttpMetrics, Unauthorized};
+use character_inbox::{Inbox, InboxOptions};
+use character_message_hub::Subscription;
 use character_repositories::{Repositories, StorageContext};
 use indicatif::{ProgressBar, ProgressStyle};
 use prometheus_client::registry::Registry;
-use std::{path::Path, process::ExitCode, sync::Arc};
+use std::{error::Error, path::Path, process::ExitCode, sync::Arc};
 
 /// Status of an export that left out rows which cannot be read.
 const INCOMPLETE: u8 = 3;
@@ -89,10 +93,20 @@ async fn serve(config: CharacterServiceConfig, stack: Stack, mut registry: Regis
     unauthorized.register(&mut registry);
     let health = Arc::new(Health::new(env!("CARGO_PKG_VERSION"), stack.checks));
     let live = stack.live;
+    let repositories = Repositories::new(&StorageContext::new(stack.storage).with_origin(stack.origin));
+    let mut operator = stack.operator;
+    let hub = match stack.hub {
+        Some(hub) => {
+            let inbox = campaign_inbox(&config, &hub, &repositories)?;
+            operator.hub = Some(hub.handles(Some(&inbox), &mut registry));
+            Some((hub, inbox))
+        }
+        None => None,
+    };
     let registry = Arc::new(registry);
     let api = Arc::new(Api {
         live: live.clone(),
-        repositories: Repositories::new(&StorageContext::new(stack.storage).with_origin(stack.origin)),
+        repositories,
         limits: ApiLimits {
             bulk_body: config.max_bulk_bytes,
             body_timeout: config.sockets.client_timeout,
@@ -104,7 +118,7 @@ async fn serve(config: CharacterServiceConfig, stack: Stack, mut registry: Regis
         admission,
         registry: Arc::clone(&registry),
     });
-    let operator = Arc::new(stack.operator);
+    let operator = Arc::new(operator);
     let admin = config.admin.as_ref().map(|admin| {
         let (operator, health) = (Arc::clone(&operator), Arc::clone(&health));
         AdminListener::new(admin, config.hosts.clone(), operator, health, registry, unauthorized, PROBLEM_TYPES)
@@ -125,6 +139,7 @@ async fn serve(config: CharacterServiceConfig, stack: Stack, mut registry: Regis
         admin,
     };
     let operators = config.admin.into_iter().flat_map(|admin| admin.tokens).collect::<Vec<_>>();
+    let running = hub.map(|(hub, inbox)| hub.start(Some(inbox)));
     let (loopback, summary) = (config.listen.ip().is_loopback(), stack.summary);
     server
         .run(configure_for(api, guard, config.health_paths), move |address| {
@@ -151,8 +166,27 @@ async fn serve(config: CharacterServiceConfig, stack: Stack, mut registry: Regis
             }
         })
         .await?;
+    if let Some(running) = running {
+        running.stop().await;
+    }
     operator.reporting.finish();
     Ok(ExitCode::SUCCESS)
+}
+
+/// The inbox for what other services report of campaigns.
+fn campaign_inbox(
+    config: &CharacterServiceConfig,
+    hub: &Hub,
+    repositories: &Repositories,
+) -> Result<Inbox, Box<dyn Error + Send + Sync>> {
+    let subscription = Subscription::new(SUBSCRIPTION.parse()?, FILTER.parse()?);
+    let options = InboxOptions {
+        stream_max_age: Some(config.hub_max_age),
+        // How long a central Storage Service remembers ids is its own configuration.
+        ids_kept: config.remote.is_none().then_some(config.commit_log.retention),
+        ..InboxOptions::new(subscription)
+    };
+    Ok(Inbox::new(hub.client(), CampaignEvents::new(repositories.campaigns.clone()), options)?)
 }
 
 async fn import(stack: &Stack, folder: &Path) -> Outcome {

@@ -11,6 +11,7 @@ pub mod config;
 mod descriptors;
 pub mod folder_lock;
 mod http;
+mod hub;
 mod labels;
 mod log_queue;
 pub mod observed;

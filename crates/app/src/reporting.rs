@@ -3,8 +3,9 @@
 use crate::config::ReportConfig;
 use character_error_reporter::{Chain, ErrorReporter, Failure, FanOut, Log, RateLimited, Recent, Redactor, Row};
 use character_http_kit::middleware::current_request;
+use character_message_hub::{HubError, PUBLISH};
 use character_storage_http::{CircuitBreakers, FailureAnswer, TransportError};
-use character_storage_port::{ErrorKind, StorageError};
+use character_storage_port::{DomainEvent, EntityKind, ErrorKind, StorageError};
 use opentelemetry::trace::TraceContextExt;
 use secrecy::SecretString;
 use std::{error::Error, sync::Arc, time::Duration, time::Instant};
@@ -81,6 +82,18 @@ impl Reporting {
             occurrences,
             ..Failure::new(self.service, operation, error.kind().code(), Chain::of(error, &self.redactor))
         };
+        self.recent.report(&failure);
+        self.limited.report(&failure);
+    }
+
+    /// Tells that an event was parked. `error`: the last answer of the hub.
+    pub(crate) fn tell_parked(&self, event: &DomainEvent, reason: &str, error: Option<&HubError>) {
+        let (kind, chain) = match error {
+            Some(error) => (error.kind().code(), Chain::of(error, &self.redactor)),
+            None => ("not-sendable", Chain::of(&std::io::Error::other(reason.to_owned()), &self.redactor)),
+        };
+        let row = Row { kind: EntityKind::Character.as_str(), id: event.subject.0 };
+        let failure = Failure { row: Some(row), ..Failure::new(self.service, PUBLISH, kind, chain) };
         self.recent.report(&failure);
         self.limited.report(&failure);
     }

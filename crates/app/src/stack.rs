@@ -4,6 +4,7 @@ use crate::{
     admin::{Operator, TransportHandle},
     config::{CharacterServiceConfig, CommitLogConfig, RemoteStorage},
     folder_lock::FolderLock,
+    hub::{self, Hub},
     observed::{Observed, OperationMetrics},
     private_files,
     reported::Reported,
@@ -59,6 +60,8 @@ pub struct Stack {
     /// What it runs with and without, for a person.
     pub summary: Vec<String>,
     pub(crate) operator: Operator,
+    /// The Message Hub, when there is one.
+    pub(crate) hub: Option<Hub>,
     /// Held as long as an embedded database is in use.
     _lock: Option<FolderLock>,
 }
@@ -91,6 +94,8 @@ struct Origin {
     storage: Arc<dyn StoragePort>,
     /// The log of the same storage, over connections that no request uses.
     log: Arc<dyn Log>,
+    /// The same storage for the relay of events, whose long polls take no connection from a request.
+    commits: Arc<dyn StoragePort>,
     place: String,
     transport: Option<TransportHandle>,
     database: Option<SqlStorage>,
@@ -108,7 +113,7 @@ pub async fn build(
     purpose: Purpose,
 ) -> Result<Stack, Box<dyn Error + Send + Sync>> {
     // The origin: the central service, behind retry, breaker and deadline; or a database of our own.
-    let Origin { storage: origin, log, place, transport, database, lock } = match &config.remote {
+    let Origin { storage: origin, log, commits, place, transport, database, lock } = match &config.remote {
         Some(remote) => remote_storage(remote, registry)?,
         None => embedded(config, registry, purpose).await?,
     };
@@ -164,10 +169,20 @@ pub async fn build(
     let origin: Arc<dyn StoragePort> =
         Arc::new(Reported::new(Observed::new(cached.uncached(), metrics.clone()), Arc::clone(&reporting)));
 
+    // Events leave by the log of commits, so that no request waits for the hub.
+    let hub = match &config.hub {
+        Some(hub) => {
+            let (client, address) = (hub::connect(hub).await?, hub.address.to_string());
+            Some(Hub::new(client, address, commits, Arc::clone(&reporting))?)
+        }
+        None => None,
+    };
+
     let mut checks = vec![checked];
     checks.extend(redis.clone().map(redis_check));
-    let summary =
-        vec![place, shared_tier.to_owned(), "Message Hub: none, events stay in the log of commits".to_owned()];
+    checks.extend(hub.as_ref().map(Hub::check));
+    let no_hub = || "Message Hub: none, events stay in the log of commits".to_owned();
+    let summary = vec![place, shared_tier.to_owned(), hub.as_ref().map_or_else(no_hub, Hub::summary)];
     let operator = Operator {
         service: SERVICE,
         operations: metrics,
@@ -177,8 +192,9 @@ pub async fn build(
         redis,
         database,
         consumers: Arc::clone(&origin),
+        hub: None,
     };
-    Ok(Stack { storage, origin, live, checks, summary, operator, _lock: lock })
+    Ok(Stack { storage, origin, live, checks, summary, operator, hub, _lock: lock })
 }
 
 fn remote_storage(remote: &RemoteStorage, registry: &mut Registry) -> Result<Origin, Box<dyn Error + Send + Sync>> {
@@ -195,10 +211,11 @@ fn remote_storage(remote: &RemoteStorage, registry: &mut Registry) -> Result<Ori
     };
     // Its connections live on the thread of the follower.
     let log = Arc::new(HttpStorage::connect(config.clone())?);
+    let commits = Arc::new(HttpStorage::connect(config.clone())?);
     let storage = HttpStorage::connect(config)?;
     storage.metrics().register(registry);
     let (place, transport) = (format!("storage: central, {}", remote.url), Some(TransportHandle::of(&storage)));
-    Ok(Origin { storage: Arc::new(storage), log, place, transport, database: None, lock: None })
+    Ok(Origin { storage: Arc::new(storage), log, commits, place, transport, database: None, lock: None })
 }
 
 async fn embedded(
@@ -231,7 +248,16 @@ async fn embedded(
     let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
     let place = format!("storage: embedded SQLite, data in {}", folder.display());
     let storage = Arc::new(database.clone());
-    Ok(Origin { log: Arc::clone(&storage) as _, storage, place, transport: None, database: Some(database), lock })
+    let commits = Arc::clone(&storage) as _;
+    Ok(Origin {
+        log: Arc::clone(&storage) as _,
+        commits,
+        storage,
+        place,
+        transport: None,
+        database: Some(database),
+        lock,
+    })
 }
 
 /// The embedded database, which must exist, to write.

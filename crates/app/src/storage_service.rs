@@ -6,6 +6,7 @@ use crate::{
     cli::{self, StorageServiceCommand},
     config::{ProcessEnvironment, StorageServiceConfig},
     folder_lock::FolderLock,
+    hub::{self, Hub},
     log_queue::LogQueue,
     observed::{Observed, OperationMetrics},
     private_files,
@@ -96,6 +97,13 @@ async fn work(
     let observed = Observed::new(database.clone(), operations.clone());
     let checked: Arc<dyn StoragePort> = Arc::new(database.clone());
     let storage: Arc<dyn StoragePort> = Arc::new(Reported::new(observed, Arc::clone(&reporting)));
+    let hub = match &config.hub {
+        Some(hub) => {
+            let (client, address) = (hub::connect(hub).await?, hub.address.to_string());
+            Some(Hub::new(client, address, database.clone(), Arc::clone(&reporting))?)
+        }
+        None => None,
+    };
     let operator = Operator {
         service: SERVICE,
         operations,
@@ -105,11 +113,14 @@ async fn work(
         redis: None,
         consumers: Arc::new(database.clone()),
         database: Some(database),
+        hub: hub.as_ref().map(|hub| hub.handles(None, &mut registry)),
     };
-    let health = Arc::new(Health::new(env!("CARGO_PKG_VERSION"), vec![stack::storage_check("database", checked)]));
+    let mut checks = vec![stack::storage_check("database", checked)];
+    checks.extend(hub.as_ref().map(Hub::check));
+    let health = Arc::new(Health::new(env!("CARGO_PKG_VERSION"), checks));
     match command {
         StorageServiceCommand::Check | StorageServiceCommand::NewEpoch => check::dependencies(&health).await,
-        StorageServiceCommand::Serve => serve(config, storage, registry, health, operator, engine).await,
+        StorageServiceCommand::Serve => serve(config, storage, registry, health, operator, hub, engine).await,
     }
 }
 
@@ -119,6 +130,7 @@ async fn serve(
     mut registry: Registry,
     health: Arc<Health>,
     operator: Operator,
+    hub: Option<Hub>,
     engine: &'static str,
 ) -> Outcome {
     let limits = Limits {
@@ -157,6 +169,9 @@ async fn serve(
         probes: config.sockets.health,
         admin,
     };
+    let no_hub = || "Message Hub: none, events stay in the log of commits".to_owned();
+    let summary = hub.as_ref().map_or_else(no_hub, Hub::summary);
+    let running = hub.map(|hub| hub.start(None));
     server
         .run(
             move |app| {
@@ -178,11 +193,15 @@ async fn serve(
             },
             move |address| {
                 tracing::info!("storage-service listens on http://{address}, database: {engine}");
+                tracing::info!("{summary}");
                 token_warnings::warn_of_short("STORAGE_SERVICE_TOKEN", &config.tokens);
                 token_warnings::warn_of_short("ADMIN_TOKEN", config.admin.iter().flat_map(|admin| &admin.tokens));
             },
         )
         .await?;
+    if let Some(running) = running {
+        running.stop().await;
+    }
     operator.reporting.finish();
     Ok(ExitCode::SUCCESS)
 }

@@ -1,4 +1,4 @@
-//! From the failure of a use case to what becomes of its event.
+//! From the failure of a use case to the settlement of its event.
 
 use character_inbox::{Handled, Received};
 use character_repositories::RepositoryError;

@@ -1,7 +1,8 @@
 use super::report::{
-    Breaker, Breakers, Cache, Database, HeardLog, InFlight, LocalTier, Log, Report, RetryBudget, SharedTier,
+    Breaker, Breakers, Cache, Database, HeardLog, Hub, InFlight, Inbox, LocalTier, Log, Relay, Report, RetryBudget,
+    SharedTier,
 };
-use crate::{observed::OperationMetrics, reporting::Reporting};
+use crate::{hub::HubHandle, observed::OperationMetrics, reporting::Reporting};
 use character_cache::Cached;
 use character_cache_redis::RedisTier;
 use character_domain::{Timestamp, now};
@@ -22,6 +23,8 @@ pub(crate) struct Operator {
     pub(crate) database: Option<SqlStorage>,
     /// The storage itself, for the consumers of its log.
     pub(crate) consumers: Arc<dyn StoragePort>,
+    /// The relay to the Message Hub, and the inbox.
+    pub(crate) hub: Option<HubHandle>,
 }
 
 /// The handles of the way to the Storage Service.
@@ -86,6 +89,7 @@ impl Operator {
                 let status = database.pool_status();
                 Database { max: status.limit, open: status.open, idle: status.idle, waiting: status.waiting }
             }),
+            hub: self.hub.as_ref().map(hub),
             failures: self.reporting.recent().all(),
         }
     }
@@ -101,6 +105,22 @@ fn breaker(breaker: &CircuitBreaker) -> Breaker {
         probes: breaker.recovery_attempts(),
         rejected: breaker.rejected(),
     }
+}
+
+fn hub(hub: &HubHandle) -> Hub {
+    let status = hub.relay.status();
+    let relay = Relay {
+        state: status.state.to_string(),
+        since: status.since,
+        reason: status.reason,
+        pending_events: status.pending,
+        oldest_pending: status.oldest_pending,
+        published_events: status.published,
+        parked_events: status.parked,
+    };
+    let inbox = hub.inbox.as_ref();
+    let inbox = inbox.map(|inbox| Inbox { state: inbox.state().to_string(), in_flight: inbox.in_flight() });
+    Hub { address: hub.address.clone(), relay, inbox }
 }
 
 fn ago(age: Duration) -> Timestamp {

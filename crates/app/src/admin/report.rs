@@ -22,6 +22,9 @@ pub(crate) struct Report {
     /// The log of commits of an own database.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) log: Option<Log>,
+    /// The Message Hub.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) hub: Option<Hub>,
     /// By cause, the newest first.
     pub(crate) failures: Vec<Remembered>,
 }
@@ -91,6 +94,37 @@ pub(crate) struct Log {
     pub(crate) parked_events: u64,
     /// Whether the database notifies of commits of other processes; else it is polled. `null`: not known.
     pub(crate) notify: Option<bool>,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct Hub {
+    pub(crate) address: String,
+    pub(crate) relay: Relay,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) inbox: Option<Inbox>,
+}
+
+/// The relay of this process.
+#[derive(Debug, Serialize)]
+pub(crate) struct Relay {
+    pub(crate) state: String,
+    pub(crate) since: Timestamp,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) reason: Option<String>,
+    /// Events that were read from the log and are not published yet.
+    pub(crate) pending_events: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) oldest_pending: Option<Timestamp>,
+    /// Since the start of the process.
+    pub(crate) published_events: u64,
+    /// Since the start of the process.
+    pub(crate) parked_events: u64,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct Inbox {
+    pub(crate) state: String,
+    pub(crate) in_flight: i64,
 }
 
 #[derive(Debug, Serialize)]

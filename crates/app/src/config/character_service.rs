@@ -6,6 +6,7 @@ use super::{
         COMMIT_LOG_BOUND_HOURS, COMMIT_LOG_POLL_MS, COMMIT_LOG_RETENTION_HOURS, CommitLogConfig, commit_log_config,
     },
     cors::{CORS_ALLOWED_ORIGINS, allowed_origins},
+    hub::{HubConfig, MESSAGE_HUB_MAX_AGE_HOURS, MESSAGE_HUB_TOKEN, MESSAGE_HUB_URL, hub_config, max_age},
     listener::{ALLOWED_HOSTS, METRICS_ON, allowed_hosts, health_paths},
     log_config, max_in_flight_bytes, read,
     reports::{ERROR_REPORTS_PER_MINUTE, SENTRY_DSN, report_config},
@@ -48,6 +49,10 @@ pub struct CharacterServiceConfig {
     pub cache_trust: Duration,
     /// The log of commits of an embedded database.
     pub commit_log: CommitLogConfig,
+    /// The Message Hub that receives all events; `None`: they stay in the log of commits.
+    pub hub: Option<HubConfig>,
+    /// How long the hub keeps events.
+    pub hub_max_age: Duration,
     /// Maximum size of the body of a bulk request, in bytes.
     pub max_bulk_bytes: usize,
     /// The origins whose web pages may use the API; `None`: none.
@@ -162,10 +167,6 @@ const ALLOW_UNAUTHENTICATED: Variable = Variable::new(
     "permit a LISTEN_ADDR that others can reach, although there is no access control yet: true or false",
     "false",
 );
-const MESSAGE_HUB_URL: Variable =
-    Variable::optional("MESSAGE_HUB_URL", "not supported by this release: events stay in the log of commits")
-        .unquoted()
-        .off_when_empty();
 
 impl CharacterServiceConfig {
     /// Every variable that `character-service` reads.
@@ -197,6 +198,8 @@ impl CharacterServiceConfig {
         ALLOWED_HOSTS,
         CORS_ALLOWED_ORIGINS,
         MESSAGE_HUB_URL,
+        MESSAGE_HUB_TOKEN,
+        MESSAGE_HUB_MAX_AGE_HOURS,
         MAX_CONNECTIONS,
         CLIENT_TIMEOUT_SECS,
         UPLOAD_BYTES_PER_SEC,
@@ -228,7 +231,8 @@ impl CharacterServiceConfig {
     #[must_use]
     pub fn secrets(&self) -> Vec<SecretString> {
         let urls = [&self.redis_url, &self.reports.sentry_dsn].into_iter().flatten().flat_map(with_passwords);
-        let tokens = self.remote.iter().map(|remote| &remote.token);
+        let hub = self.hub.iter().filter_map(|hub| hub.token.as_ref());
+        let tokens = self.remote.iter().map(|remote| &remote.token).chain(hub);
         let operators = self.admin.iter().flat_map(|admin| &admin.tokens);
         urls.chain(tokens.chain(operators).cloned()).collect()
     }
@@ -244,11 +248,6 @@ impl CharacterServiceConfig {
                  listen on loopback, or set ALLOW_UNAUTHENTICATED=true when something in front controls access"
             ));
         }
-        reader.read(&MESSAGE_HUB_URL, |_| {
-            Err::<(), _>(
-                "this release has no Message Hub adapter; unset it: events stay in the log of commits".to_owned(),
-            )
-        });
         let data_dir = reader.read(&DATA_DIR, folder);
         let remote = remote(reader);
         let redis_url = reader.read(&REDIS_URL, redis);
@@ -259,6 +258,12 @@ impl CharacterServiceConfig {
         let cache_max_bytes = reader.read(&CACHE_MAX_BYTES, number(0, 1 << 40));
         let cache_trust = reader.read(&CACHE_TRUST_MS, number(100, 60_000));
         let commit_log = commit_log_config(reader);
+        let hub = hub_config(reader);
+        let own_retention = match &remote {
+            Some(None) => commit_log.map(|log| log.retention),
+            _ => None,
+        };
+        let hub_max_age = max_age(reader, matches!(hub, Some(Some(_))), own_retention);
         let max_bulk_bytes = reader.read(&MAX_BULK_BYTES, number(1024, MAX_BULK as u64));
         let cors = allowed_origins(reader);
         let sockets = socket_config(reader, listen);
@@ -281,6 +286,8 @@ impl CharacterServiceConfig {
             cache_max_bytes: cache_max_bytes?,
             cache_trust: Duration::from_millis(cache_trust?),
             commit_log: commit_log?,
+            hub: hub?,
+            hub_max_age: hub_max_age?,
             max_bulk_bytes: usize::try_from(max_bulk_bytes?).ok()?,
             cors,
             sockets: sockets?,

@@ -5,6 +5,7 @@ use super::{
     commit_log::{
         COMMIT_LOG_BOUND_HOURS, COMMIT_LOG_POLL_MS, COMMIT_LOG_RETENTION_HOURS, CommitLogConfig, commit_log_config,
     },
+    hub::{HubConfig, MESSAGE_HUB_TOKEN, MESSAGE_HUB_URL, hub_config},
     listener::{ALLOWED_HOSTS, METRICS_ON, allowed_hosts, health_paths},
     log_config, max_in_flight_bytes, read,
     reports::{ERROR_REPORTS_PER_MINUTE, SENTRY_DSN, report_config},
@@ -37,6 +38,8 @@ pub struct StorageServiceConfig {
     pub database_timeout: Duration,
     /// The log of commits.
     pub commit_log: CommitLogConfig,
+    /// The Message Hub that receives all events; `None`: they stay in the log of commits.
+    pub hub: Option<HubConfig>,
     /// The accepted bearer tokens.
     pub tokens: Vec<SecretString>,
     /// Maximum size of a request body, in bytes.
@@ -88,6 +91,8 @@ impl StorageServiceConfig {
         COMMIT_LOG_BOUND_HOURS,
         COMMIT_LOG_POLL_MS,
         STORAGE_SERVICE_TOKEN,
+        MESSAGE_HUB_URL,
+        MESSAGE_HUB_TOKEN,
         MAX_REQUEST_BYTES,
         MAX_CONNECTIONS,
         CLIENT_TIMEOUT_SECS,
@@ -130,6 +135,7 @@ impl StorageServiceConfig {
                 "STORAGE_SERVICE_TOKEN: must be set; the service does not start without access control".to_owned(),
             );
         }
+        let hub = hub_config(reader);
         let max_request_bytes = reader.read(&MAX_REQUEST_BYTES, number(MAX_BULK as u64, 1 << 30));
         let sockets = socket_config(reader, listen);
         let hosts = allowed_hosts(reader);
@@ -146,6 +152,7 @@ impl StorageServiceConfig {
             pool_size: usize::try_from(pool_size?).ok()?,
             database_timeout: Duration::from_millis(database_timeout?),
             commit_log: commit_log?,
+            hub: hub?,
             tokens: tokens?,
             max_request_bytes: usize::try_from(max_request_bytes?).ok()?,
             sockets: sockets?,
@@ -166,7 +173,8 @@ impl StorageServiceConfig {
         let database = self.database_url.as_ref().map(|url| &url.text);
         let urls = [database, self.reports.sentry_dsn.as_ref()].into_iter().flatten().flat_map(with_passwords);
         let operators = self.admin.iter().flat_map(|admin| &admin.tokens);
-        urls.chain(self.tokens.iter().chain(operators).cloned()).collect()
+        let hub = self.hub.iter().filter_map(|hub| hub.token.as_ref());
+        urls.chain(self.tokens.iter().chain(operators).chain(hub).cloned()).collect()
     }
 
     /// The location of the database. Default: the embedded one.

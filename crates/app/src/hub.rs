@@ -1,0 +1,220 @@
+//! The Message Hub: the choice of its adapter, and the tasks that publish to it and receive from it.
+
+use crate::{
+    config::{HubAddress, HubConfig},
+    reporting::Reporting,
+};
+use character_http_kit::HealthCheck;
+use character_inbox::{Inbox, InboxHandle};
+use character_message_hub::{HubError, MessageHub};
+use character_relay::{CONSUMER, CommitSource, DomainEvent, ParkObserver, Relay, RelayHandle, RelayOptions};
+use prometheus_client::registry::Registry;
+use std::{error::Error, sync::Arc};
+use tokio::{sync::watch, task::JoinSet};
+
+/// Connects to the hub, by the adapter of its address. A hub that is down is no error.
+///
+/// # Errors
+/// When this build has no adapter for the address.
+pub(crate) async fn connect(config: &HubConfig) -> Result<Arc<dyn MessageHub>, Box<dyn Error + Send + Sync>> {
+    let missing = match &config.address {
+        HubAddress::Http(_) => "character-message-hub-http",
+        HubAddress::Nats(_) => "character-message-hub-nats",
+    };
+    let address = &config.address;
+    Err(format!("MESSAGE_HUB_URL={address}: this build lacks the adapter {missing}; unset the variable").into())
+}
+
+/// A hub that nothing is published to yet.
+#[derive(Debug)]
+pub(crate) struct Hub {
+    client: Arc<dyn MessageHub>,
+    relay: Relay,
+    address: String,
+}
+
+impl Hub {
+    /// The hub of this address, and the relay from this storage to it, which reports to `reporting` what is parked.
+    ///
+    /// # Errors
+    /// When the relay cannot be made.
+    pub(crate) fn new(
+        client: Arc<dyn MessageHub>,
+        address: String,
+        storage: impl CommitSource + 'static,
+        reporting: Arc<Reporting>,
+    ) -> Result<Self, Box<dyn Error + Send + Sync>> {
+        let relay = Relay::new(storage, Arc::clone(&client), RelayOptions::new(CONSUMER.parse()?))?;
+        Ok(Self { client, relay: relay.with_observer(Arc::new(Parked(reporting))), address })
+    }
+
+    /// The client, for an inbox.
+    pub(crate) fn client(&self) -> Arc<dyn MessageHub> {
+        Arc::clone(&self.client)
+    }
+
+    /// Asks the hub whether it answers. The service works without it.
+    pub(crate) fn check(&self) -> HealthCheck {
+        let client = self.client();
+        let probe = move || -> futures_util::future::BoxFuture<'static, Result<(), String>> {
+            let client = Arc::clone(&client);
+            Box::pin(async move {
+                let answer = client.probe().await;
+                answer.map_err(|error| format!("events wait in the log of commits: {error}"))
+            })
+        };
+        HealthCheck { name: "message_hub", critical: false, probe: Arc::new(probe) }
+    }
+
+    /// The line of the log at the start.
+    pub(crate) fn summary(&self) -> String {
+        format!("Message Hub: {}, receives all events", self.address)
+    }
+
+    /// Registers the metrics of relay and inbox, and returns their handles.
+    pub(crate) fn handles(&self, inbox: Option<&Inbox>, registry: &mut Registry) -> HubHandle {
+        let (relay, inbox) = (self.relay.handle(), inbox.map(Inbox::handle));
+        relay.register(registry);
+        if let Some(inbox) = &inbox {
+            inbox.register(registry);
+        }
+        HubHandle { address: self.address.clone(), relay, inbox }
+    }
+
+    /// Publishes, and receives if there is an inbox, until [`RunningHub::stop`].
+    pub(crate) fn start(self, inbox: Option<Inbox>) -> RunningHub {
+        let (stop, _) = watch::channel(());
+        let stopped = || {
+            let mut stop = stop.subscribe();
+            // The sender is dropped without a word when the process ends in an error: that is a stop too.
+            async move { drop(stop.changed().await) }
+        };
+        let mut tasks = JoinSet::new();
+        tasks.spawn(self.relay.run(stopped()));
+        if let Some(inbox) = inbox {
+            tasks.spawn(inbox.run(stopped()));
+        }
+        RunningHub { stop, tasks }
+    }
+}
+
+/// The tasks of a hub. Dropped, they end at once.
+#[derive(Debug)]
+pub(crate) struct RunningHub {
+    stop: watch::Sender<()>,
+    tasks: JoinSet<()>,
+}
+
+impl RunningHub {
+    /// Releases the lease of the relay, and lets active handlers finish. Each has a bound of its own.
+    pub(crate) async fn stop(mut self) {
+        self.stop.send_replace(());
+        while let Some(ended) = self.tasks.join_next().await {
+            if let Err(error) = ended {
+                tracing::error!(%error, "a task of the Message Hub failed");
+            }
+        }
+    }
+}
+
+/// What the admin listener shows of a hub.
+#[derive(Clone, Debug)]
+pub(crate) struct HubHandle {
+    pub(crate) address: String,
+    pub(crate) relay: RelayHandle,
+    pub(crate) inbox: Option<InboxHandle>,
+}
+
+/// Reports each parked event as a failed operation.
+struct Parked(Arc<Reporting>);
+
+impl ParkObserver for Parked {
+    fn parked(&self, event: &DomainEvent, reason: &str, error: Option<&HubError>) {
+        self.0.tell_parked(event, reason, error);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::ReportConfig;
+    use character_domain::{CharacterId, now};
+    use character_inbox::{EventHandler, Handled, InboxOptions, InboxState, Received, async_trait};
+    use character_message_hub::{MemoryHub, Subscription};
+    use character_relay::RelayState;
+    use character_storage_port::{Commit, Consumers, HolderId, MemoryStorage, Transaction};
+    use std::time::Duration;
+    use tokio::time::sleep;
+
+    struct Ignores;
+
+    #[async_trait]
+    impl EventHandler for Ignores {
+        async fn handle(&self, _: &Received) -> Handled {
+            Handled::Done
+        }
+    }
+
+    async fn until(what: &str, condition: impl Fn() -> bool) {
+        for _ in 0..6_000 {
+            if condition() {
+                return;
+            }
+            sleep(Duration::from_millis(10)).await;
+        }
+        panic!("it did not happen within a minute: {what}");
+    }
+
+    fn reporting() -> Arc<Reporting> {
+        let config = ReportConfig { per_minute: 5, sentry_dsn: None };
+        Reporting::start("test", &config, Vec::new(), None).unwrap()
+    }
+
+    fn event() -> DomainEvent {
+        DomainEvent::new("character.updated", CharacterId::new(), now(), serde_json::json!({}))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_hub_publishes_and_receives_until_it_is_stopped_and_then_holds_no_lease() {
+        let (storage, memory) = (MemoryStorage::new(), MemoryHub::new());
+        let hub = Hub::new(Arc::new(memory.clone()), "memory".into(), storage.clone(), reporting()).unwrap();
+        assert!((hub.check().probe)().await.is_ok() && !hub.check().critical);
+        let subscription = Subscription::new("test".parse().unwrap(), "character.*".parse().unwrap());
+        let inbox = Inbox::new(hub.client(), Ignores, InboxOptions::new(subscription)).unwrap();
+        let mut registry = Registry::default();
+        let handle = hub.handles(Some(&inbox), &mut registry);
+        let running = hub.start(Some(inbox));
+        storage.commit(Transaction::new().with_event(event())).await.unwrap();
+        until("the event is published", || memory.published().len() == 1).await;
+        let received = || handle.inbox.as_ref().map(InboxHandle::state) == Some(InboxState::Receiving);
+        until("the inbox receives", received).await;
+        running.stop().await;
+        assert_eq!(handle.relay.status().state, RelayState::Stopped);
+        let lease = storage.lease(&CONSUMER.parse().unwrap(), HolderId::new(), Duration::from_secs(1)).await;
+        assert!(lease.unwrap().is_some(), "the lease was released");
+    }
+
+    #[tokio::test]
+    async fn a_parked_event_is_among_the_failures() {
+        let reporting = reporting();
+        let observer = Parked(Arc::clone(&reporting));
+        let too_large = character_message_hub::ErrorKind::TooLarge { limit: 1, size: 2 };
+        let error = HubError::new(too_large, character_message_hub::PUBLISH);
+        observer.parked(&event(), "refused 5 times", Some(&error));
+        observer.parked(&event(), "no CloudEvent", None);
+        let failures = serde_json::to_value(reporting.recent().all()).unwrap().to_string();
+        assert!(failures.contains("too-large") && failures.contains("hub.publish"), "{failures}");
+        assert!(failures.contains("not-sendable"), "{failures}");
+    }
+
+    #[tokio::test]
+    async fn an_address_without_an_adapter_is_refused_with_its_name() {
+        for (address, adapter) in [
+            (HubAddress::Http("http://127.0.0.1:8200".parse().unwrap()), "character-message-hub-http"),
+            (HubAddress::Nats(vec!["nats://127.0.0.1:4222".parse().unwrap()]), "character-message-hub-nats"),
+        ] {
+            let error = connect(&HubConfig { address, token: None }).await.unwrap_err();
+            assert!(error.to_string().contains(adapter), "{error}");
+        }
+    }
+}
