@@ -53,7 +53,10 @@ pub struct NatsHubConfig {
     pub stream: String,
     /// What all subjects begin with, such as `staging.`; empty, or ending with a dot. Default: empty.
     pub prefix: String,
-    /// The subjects of a new stream. Default: none, which means `<prefix>*.event.>`.
+    /// The kinds of events, the first segments of their types, that a new stream takes. Another kind is added to the stream
+    /// before its first event is published or subscribed to. Default: `character` and `campaign`.
+    pub kinds: Vec<String>,
+    /// The subjects of a new stream, instead of those of `kinds`; none is added then. Default: none.
     pub subjects: Vec<String>,
     /// The number of servers that keep each event, 1 to 5. Default: 1.
     pub replicas: usize,
@@ -79,6 +82,7 @@ impl NatsHubConfig {
             client_name: "character".into(),
             stream: "CHARACTER_EVENTS".into(),
             prefix: String::new(),
+            kinds: vec!["character".into(), "campaign".into()],
             subjects: Vec::new(),
             replicas: 1,
             max_age: Duration::from_secs(7 * 24 * 3600),
@@ -119,6 +123,12 @@ impl NatsHubConfig {
                 "must be empty, or words of A-Z, a-z, 0-9, - and _ that each end with a dot",
             ));
         }
+        if !self.kinds.iter().all(|kind| is_token(kind)) {
+            return Err(InvalidConfig::new("kinds", "each must be of the characters A-Z, a-z, 0-9, - and _"));
+        }
+        if self.kinds.is_empty() && self.subjects.is_empty() {
+            return Err(InvalidConfig::new("kinds", "must name a kind, or subjects must name a subject"));
+        }
         if !(1..=5).contains(&self.replicas) {
             return Err(InvalidConfig::new("replicas", "must be from 1 to 5"));
         }
@@ -126,14 +136,6 @@ impl NatsHubConfig {
             return Err(InvalidConfig::new("duplicate_window", "must not be longer than max_age"));
         }
         Ok(())
-    }
-
-    /// The subjects of a new stream.
-    pub(crate) fn stream_subjects(&self) -> Vec<String> {
-        match self.subjects.is_empty() {
-            true => vec![format!("{}*.event.>", self.prefix)],
-            false => self.subjects.clone(),
-        }
     }
 }
 
@@ -160,6 +162,8 @@ mod tests {
             ("stream", NatsHubConfig { stream: "a.b".into(), ..valid() }),
             ("prefix", NatsHubConfig { prefix: "a".into(), ..valid() }),
             ("prefix", NatsHubConfig { prefix: "a.*.".into(), ..valid() }),
+            ("kinds", NatsHubConfig { kinds: vec!["a.b".into()], ..valid() }),
+            ("kinds", NatsHubConfig { kinds: vec![], ..valid() }),
             ("replicas", NatsHubConfig { replicas: 0, ..valid() }),
             ("duplicate_window", NatsHubConfig { max_age: Duration::from_secs(1), ..valid() }),
         ];

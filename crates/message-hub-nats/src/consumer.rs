@@ -104,9 +104,6 @@ pub(crate) struct Info {
     /// The number of events that were delivered and not settled.
     #[serde(default)]
     pub(crate) num_ack_pending: usize,
-    /// The number of open requests for events, of all subscribers.
-    #[serde(default)]
-    pub(crate) num_waiting: usize,
 }
 
 /// Asks JetStream for the state of the consumer.

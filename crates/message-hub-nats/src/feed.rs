@@ -1,6 +1,6 @@
 //! What the receiving of one subscription, its deliveries and their settlements share.
 
-use crate::{codec, consumer, held::Held, link::Link, publish::keep_rejected, stream::EnsuredStream};
+use crate::{codec, consumer, held::Held, link::Link, publish::keep_rejected, stream::EnsuredStream, subject};
 use async_nats::{HeaderMap, Message, Subject};
 use bytes::Bytes;
 use character_message_hub::{CloudEvent, ErrorKind, HubError, NEXT, Result, Subscription};
@@ -95,7 +95,12 @@ impl Feed {
     /// Makes sure that stream and consumer are there.
     pub(crate) async fn open(&self, operation: &'static str, deadline: Instant) -> Result<()> {
         self.link.ready(operation, deadline).await?;
-        self.events.ensure(operation, deadline).await?;
+        let kinds = self.subscription.filter.patterns().map(|pattern| subject::kind_of_pattern(&self.prefix, pattern));
+        // A subscription to every kind needs the stream itself.
+        let any = self.events.subjects().first().filter(|_| kinds.len() == 0).cloned();
+        for kind in kinds.chain(any) {
+            self.events.ensure(operation, &kind, deadline).await?;
+        }
         consumer::create(&self.link, &self.events, &self.prefix, &self.subscription, operation, deadline).await
     }
 

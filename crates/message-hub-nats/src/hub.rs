@@ -9,7 +9,7 @@ use crate::{
     stream::{EnsuredStream, api_error},
     subscribe::{Closing, NatsDeliveries},
 };
-use async_nats::{Subject, jetstream};
+use async_nats::jetstream;
 use bytes::Bytes;
 use character_message_hub::{
     Deliveries, ErrorKind, HubError, Message, MessageHub, PROBE, Published, Reply, Result, SUBSCRIBE, ServiceRequest,
@@ -96,16 +96,6 @@ impl NatsHub {
 
     pub(crate) fn prefix(&self) -> &str {
         &self.prefix
-    }
-
-    /// Waits until the server has taken every command of before.
-    pub(crate) async fn round_trip(&self, operation: &'static str, deadline: Instant) -> Result<()> {
-        let nowhere: Subject = self.link.client.new_inbox().into();
-        match self.link.call(operation, nowhere, None, Bytes::new(), deadline).await? {
-            Sent::Reply(_) | Sent::NoResponder => Ok(()),
-            Sent::Lost => Err(HubError::new(ErrorKind::Unavailable { retry_after: None }, operation)),
-            Sent::Late => Err(HubError::new(ErrorKind::Timeout, operation)),
-        }
     }
 }
 

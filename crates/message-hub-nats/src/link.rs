@@ -206,6 +206,20 @@ impl Link {
         })
     }
 
+    /// Waits until the server has taken every command of before.
+    ///
+    /// # Errors
+    /// As [`call`](Self::call); also `Unavailable` and `Timeout` when there is no answer.
+    pub(crate) async fn round_trip(&self, operation: &'static str, deadline: Instant) -> Result<()> {
+        // No client listens there: the server itself answers.
+        let nowhere = self.client.new_inbox().into();
+        match self.call(operation, nowhere, None, Bytes::new(), deadline).await? {
+            Sent::Reply(_) | Sent::NoResponder => Ok(()),
+            Sent::Lost => Err(HubError::new(ErrorKind::Unavailable { retry_after: None }, operation)),
+            Sent::Late => Err(HubError::new(ErrorKind::Timeout, operation)),
+        }
+    }
+
     /// Reconnects when no reply at all has come since `since`: the server, or the way to it, hangs.
     pub(crate) async fn suspect(&self, since: Instant, deadline: Instant) {
         if self.replies.last() >= since || !self.state.borrow().connected {

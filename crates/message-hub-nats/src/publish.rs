@@ -104,9 +104,10 @@ impl Publisher<'_> {
             return Err(HubError::new(ErrorKind::TooLarge { limit, size }, PUBLISH));
         }
         let subject = subject::of(self.prefix, &message.event);
+        let kind = subject::kind(self.prefix, &message.event);
         let mut applied = Applied::No;
         loop {
-            let attempt = self.attempt(&subject, &headers, &payload, deadline).await;
+            let attempt = self.attempt(&subject, &kind, &headers, &payload, deadline).await;
             let error = match attempt {
                 Attempt::Ended(result) => return result.map_err(|error| uncertain(error, applied)),
                 Attempt::NotSent(error) => error,
@@ -126,13 +127,14 @@ impl Publisher<'_> {
     async fn attempt(
         &self,
         subject: &async_nats::Subject,
+        kind: &str,
         headers: &HeaderMap,
         payload: &bytes::Bytes,
         deadline: Instant,
     ) -> Attempt {
         let ready = async {
             self.link.ready(PUBLISH, deadline).await?;
-            self.events.ensure(PUBLISH, deadline).await
+            self.events.ensure(PUBLISH, kind, deadline).await
         };
         if let Err(error) = ready.await {
             return Attempt::Ended(Err(error));
@@ -201,7 +203,7 @@ pub(crate) async fn keep_rejected(
 ) -> Result<()> {
     let operation = character_message_hub::SETTLE;
     link.ready(operation, deadline).await?;
-    rejected.ensure(operation, deadline).await?;
+    rejected.ensure(operation, &subject, deadline).await?;
     match link.call(operation, subject.into(), Some(headers), payload, deadline).await? {
         Sent::Reply(reply) => answer(&reply).map(drop),
         Sent::NoResponder => {

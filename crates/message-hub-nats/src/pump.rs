@@ -3,8 +3,10 @@
 use crate::{
     codec, consumer,
     feed::{CALL, Feed, Received},
+    link::Sent,
 };
 use async_nats::{Message, Subscriber};
+use bytes::Bytes;
 use character_message_hub::{ErrorKind, HubError, NEXT, Result};
 use futures_util::StreamExt as _;
 use std::{
@@ -24,21 +26,26 @@ const HEARTBEAT: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_millis(250);
 /// The pause between two looks at what JetStream has not had settled.
 const LOOK: Duration = Duration::from_millis(150);
+/// How long another subscriber of the name has to say that it is connected.
+const PRESENCE: Duration = Duration::from_millis(500);
 /// The maximum number of events of one request.
 const MAX_REQUESTED: usize = 1_000;
+
+fn unavailable() -> HubError {
+    HubError::new(ErrorKind::Unavailable { retry_after: None }, NEXT)
+}
 
 impl Feed {
     /// Receives until it is stopped; then gives back what no subscriber has.
     pub(crate) async fn run(self: Arc<Self>, mut stop: oneshot::Receiver<()>) {
         loop {
-            let ended = tokio::select! {
-                _ = &mut stop => break,
-                ended = self.session() => ended,
-            };
-            if let Err(error) = ended {
-                tracing::debug!(subscription = %self.subscription.name, %error, "receiving begins again");
-                if matches!(error.kind(), ErrorKind::Unauthorized | ErrorKind::Forbidden) {
-                    self.report(error);
+            match self.session(&mut stop).await {
+                Ok(()) => break,
+                Err(error) => {
+                    tracing::debug!(subscription = %self.subscription.name, %error, "receiving begins again");
+                    if matches!(error.kind(), ErrorKind::Unauthorized | ErrorKind::Forbidden) {
+                        self.report(error);
+                    }
                 }
             }
             tokio::select! {
@@ -57,28 +64,42 @@ impl Feed {
         drop(timeout(CALL, give_back).await);
     }
 
-    /// Receives over one connection.
-    async fn session(&self) -> Result<()> {
+    /// Receives over one connection. `Ok`: it was stopped.
+    async fn session(&self, stop: &mut oneshot::Receiver<()>) -> Result<()> {
         let mut state = self.link.state();
-        let deadline = Instant::now() + CALL;
-        self.link.ready(NEXT, deadline).await?;
-        let epoch = state.borrow_and_update().epoch;
-        self.open(NEXT, deadline).await?;
-        let mut gate = self.close_gate(deadline).await?;
-        let inbox = self.link.client.new_inbox();
-        let unavailable = || HubError::new(ErrorKind::Unavailable { retry_after: None }, NEXT);
-        let messages = self.link.client.subscribe(inbox.clone()).await;
-        let mut messages: Subscriber = messages.map_err(|error| unavailable().with_source(error))?;
         let mut requested = Requested::default();
+        let begin = async {
+            let deadline = Instant::now() + CALL;
+            self.link.ready(NEXT, deadline).await?;
+            let epoch = state.borrow_and_update().epoch;
+            self.open(NEXT, deadline).await?;
+            let gate = self.close_gate(deadline).await?;
+            let inbox = self.link.client.new_inbox();
+            let (messages, present) = (self.listen(inbox.clone()).await?, self.listen(self.presence()).await?);
+            Ok((epoch, gate, inbox, messages, present))
+        };
+        let (epoch, mut gate, inbox, mut messages, mut present) = tokio::select! {
+            _ = &mut *stop => return Ok(()),
+            begun = begin => begun?,
+        };
         loop {
             self.ask(&inbox, &mut requested).await?;
             let wakes_at = self.held().wakes_at();
             let tick = Instant::now() + self.tick();
             let look = gate.as_ref().map_or(tick, |gate| gate.look_at);
             tokio::select! {
+                _ = &mut *stop => {
+                    self.leave(messages, present, &mut requested).await;
+                    return Ok(());
+                }
                 message = messages.next() => {
                     let message = message.ok_or_else(unavailable)?;
                     self.receive(message, &mut requested).await?;
+                }
+                Some(question) = present.next() => {
+                    if let Some(address) = question.reply {
+                        self.send(address, "+OK").await;
+                    }
                 }
                 () = self.nudged.notified() => {}
                 changed = state.changed() => {
@@ -90,9 +111,32 @@ impl Feed {
             }
             self.tend(&mut requested).await?;
             if gate.as_ref().is_some_and(|gate| Instant::now() >= gate.look_at) {
-                gate = self.look_at_gate(gate, &requested).await?;
+                gate = self.look_at_gate(gate).await?;
             }
         }
+    }
+
+    async fn listen(&self, subject: String) -> Result<Subscriber> {
+        self.link.client.subscribe(subject).await.map_err(|error| unavailable().with_source(error))
+    }
+
+    /// The subject on which subscribers of the name say that they are connected.
+    fn presence(&self) -> String {
+        format!("{}hub.present.{}.{}", self.prefix, self.events.name(), self.subscription.name)
+    }
+
+    /// Takes what is on its way and no more, so that it can be given back.
+    async fn leave(&self, mut messages: Subscriber, mut present: Subscriber, requested: &mut Requested) {
+        let end = async {
+            // The server has sent everything that it sent before its answer.
+            drop(self.link.round_trip(NEXT, Instant::now() + CALL / 2).await);
+            drop(present.unsubscribe().await);
+            drop(messages.unsubscribe().await);
+            while let Some(message) = messages.next().await {
+                drop(self.receive(message, requested).await);
+            }
+        };
+        drop(timeout(CALL, end).await);
     }
 
     /// How often JetStream hears of the events that wait here.
@@ -129,22 +173,38 @@ impl Feed {
     /// Closes the gate when events were delivered to a subscriber that is gone: they come again, later than new ones, and must be
     /// delivered before them. Not when another subscriber is connected: the order is then not promised, and they are its own.
     async fn close_gate(&self, deadline: Instant) -> Result<Option<Gate>> {
-        let info = consumer::info(&self.link, &self.events, &self.subscription, NEXT, deadline).await?;
-        let away = info.num_ack_pending > self.held().len() && info.num_waiting == 0;
-        self.gated.store(away, Ordering::Release);
+        let closed = self.is_something_away(deadline).await? && !self.is_another_connected().await?;
+        self.gated.store(closed, Ordering::Release);
+        self.changed.notify_waiters();
         let now = Instant::now();
-        Ok(away.then(|| Gate {
+        Ok(closed.then(|| Gate {
             look_at: now + LOOK,
             opens_at: now + self.subscription.settle_within + Duration::from_secs(2),
         }))
     }
 
+    /// Whether JetStream waits for settlements of events that are not here.
+    async fn is_something_away(&self, deadline: Instant) -> Result<bool> {
+        let info = consumer::info(&self.link, &self.events, &self.subscription, NEXT, deadline).await?;
+        Ok(info.num_ack_pending > self.held().len())
+    }
+
+    async fn is_another_connected(&self) -> Result<bool> {
+        let limit = Instant::now() + PRESENCE;
+        let answer = self.link.call(NEXT, self.presence().into(), None, Bytes::new(), limit).await;
+        match answer {
+            Ok(answer) => Ok(matches!(answer, Sent::Reply(_))),
+            // Without permission to ask, a subscriber counts as alone.
+            Err(error) if matches!(error.kind(), ErrorKind::Forbidden | ErrorKind::Timeout) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Opens the gate when everything that is not settled is here.
-    async fn look_at_gate(&self, gate: Option<Gate>, requested: &Requested) -> Result<Option<Gate>> {
+    async fn look_at_gate(&self, gate: Option<Gate>) -> Result<Option<Gate>> {
         let Some(gate) = gate else { return Ok(None) };
-        let info = consumer::info(&self.link, &self.events, &self.subscription, NEXT, Instant::now() + CALL).await?;
-        let others = info.num_waiting > usize::from(requested.count > 0);
-        if info.num_ack_pending > self.held().len() && !others && Instant::now() < gate.opens_at {
+        let now = Instant::now();
+        if now < gate.opens_at && self.is_something_away(now + CALL).await? {
             return Ok(Some(Gate { look_at: Instant::now() + LOOK, ..gate }));
         }
         self.gated.store(false, Ordering::Release);
@@ -176,7 +236,7 @@ impl Feed {
         });
         let subject = format!("$JS.API.CONSUMER.MSG.NEXT.{}.{}", self.events.name(), self.subscription.name);
         let sent = self.link.client.publish_with_reply(subject, inbox.to_owned(), body.to_string().into()).await;
-        sent.map_err(|error| HubError::new(ErrorKind::Unavailable { retry_after: None }, NEXT).with_source(error))?;
+        sent.map_err(|error| unavailable().with_source(error))?;
         (requested.count, requested.heard) = (count, now);
         requested.expires_at = now + EXPIRES + HEARTBEAT;
         Ok(())
@@ -184,8 +244,6 @@ impl Feed {
 
     async fn receive(&self, message: Message, requested: &mut Requested) -> Result<()> {
         requested.heard = Instant::now();
-        let unavailable =
-            |detail: String| HubError::new(ErrorKind::Unavailable { retry_after: None }, NEXT).with_detail(detail);
         match message.status.map(|status| status.as_u16()) {
             None | Some(200) => {}
             Some(100) => return Ok(()),
@@ -201,9 +259,9 @@ impl Feed {
                     requested.not_before = Instant::now() + LOOK;
                     return Ok(());
                 }
-                return Err(unavailable(format!("JetStream ended the request for events: {reason}")));
+                return Err(unavailable().with_detail(format!("JetStream ended the request for events: {reason}")));
             }
-            Some(status) => return Err(unavailable(format!("JetStream answers {status}"))),
+            Some(status) => return Err(unavailable().with_detail(format!("JetStream answers {status}"))),
         }
         requested.count = requested.count.saturating_sub(1);
         let Some(address) = message.reply.clone() else { return Ok(()) };

@@ -58,7 +58,7 @@ impl NatsResponder {
             .map_err(|_| late())?
             .map_err(|error| HubError::new(ErrorKind::Unavailable { retry_after: None }, REQUEST).with_source(error))?;
         // The server takes commands in their order: when it answers, it has the subscription.
-        hub.round_trip(REQUEST, deadline).await?;
+        hub.link().round_trip(REQUEST, deadline).await?;
         let (stop, stopped) = oneshot::channel();
         let serving =
             Serving { client, service: service.clone(), handler, places: Arc::new(Semaphore::new(MAX_HANDLED)) };

@@ -1,15 +1,16 @@
 //! The streams: the one of the events, and the one of what subscribers rejected.
 
-use crate::{config::NatsHubConfig, link::Link};
+use crate::{config::NatsHubConfig, link::Link, subject};
 use async_nats::jetstream::{
     self, Context,
-    context::{CreateStreamErrorKind, GetStreamErrorKind},
+    context::{CreateStreamError, CreateStreamErrorKind, GetStreamErrorKind},
     stream::{Config, DiscardPolicy, RetentionPolicy, StorageType},
 };
 use character_message_hub::{Applied, ErrorKind, HubError, Result};
 use std::{
+    collections::HashSet,
     fmt,
-    sync::atomic::{AtomicBool, Ordering},
+    sync::{PoisonError, RwLock},
     time::Duration,
 };
 use tokio::{
@@ -21,11 +22,23 @@ use tokio::{
 const MAX_REJECTED: i64 = 100_000;
 const MAX_REJECTED_AGE: Duration = Duration::from_secs(30 * 24 * 3600);
 
-/// A stream that is created when it is absent.
+/// Whether a new kind of subject is added to the stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Growth {
+    Grows,
+    /// An operator named the subjects.
+    Fixed,
+}
+
+/// A stream that is created when it is absent, with the subjects that are needed.
+///
+/// The subjects are added one kind after the other: NATS permits no stream of `*.event.>`, since `*` includes its own subjects.
 pub(crate) struct EnsuredStream {
     context: Context,
     config: Config,
-    ensured: AtomicBool,
+    growth: Growth,
+    /// The patterns of subjects that the stream is known to take. None before the stream was found.
+    taken: RwLock<HashSet<String>>,
     /// One call creates it; the others wait.
     creating: Mutex<()>,
 }
@@ -36,6 +49,20 @@ impl fmt::Debug for EnsuredStream {
     }
 }
 
+/// Whether every subject of `pattern` is one of `subjects`.
+fn covers(subjects: &str, pattern: &str) -> bool {
+    let mut wide = subjects.split('.');
+    let mut narrow = pattern.split('.');
+    loop {
+        match (wide.next(), narrow.next()) {
+            (Some(">"), Some(_)) | (None, None) => return true,
+            (Some("*"), Some(token)) if token != ">" => {}
+            (Some(one), Some(other)) if one == other => {}
+            _ => return false,
+        }
+    }
+}
+
 fn limit(value: Option<u64>) -> i64 {
     value.map_or(-1, |value| i64::try_from(value).unwrap_or(i64::MAX))
 }
@@ -43,11 +70,17 @@ fn limit(value: Option<u64>) -> i64 {
 impl EnsuredStream {
     /// The stream of the events.
     pub(crate) fn of_events(link: &Link, config: &NatsHubConfig) -> Self {
+        let kinds = config.kinds.iter().map(|kind| subject::kind_of_pattern(&config.prefix, kind));
+        let (growth, subjects) = match config.subjects.is_empty() {
+            true => (Growth::Grows, kinds.collect()),
+            false => (Growth::Fixed, config.subjects.clone()),
+        };
         Self::new(
             link,
+            growth,
             Config {
                 name: config.stream.clone(),
-                subjects: config.stream_subjects(),
+                subjects,
                 // A full stream refuses new events; the default would drop old ones that no subscriber has seen.
                 discard: DiscardPolicy::New,
                 max_age: config.max_age,
@@ -64,6 +97,7 @@ impl EnsuredStream {
     pub(crate) fn of_rejected(link: &Link, config: &NatsHubConfig) -> Self {
         Self::new(
             link,
+            Growth::Fixed,
             Config {
                 name: format!("{}_REJECTED", config.stream),
                 subjects: vec![format!("{}hub.rejected.>", config.prefix)],
@@ -77,7 +111,7 @@ impl EnsuredStream {
         )
     }
 
-    fn new(link: &Link, config: Config) -> Self {
+    fn new(link: &Link, growth: Growth, config: Config) -> Self {
         let config = Config {
             storage: StorageType::File,
             retention: RetentionPolicy::Limits,
@@ -86,7 +120,7 @@ impl EnsuredStream {
             ..config
         };
         let context = jetstream::new(link.client.clone());
-        Self { context, config, ensured: AtomicBool::new(false), creating: Mutex::new(()) }
+        Self { context, config, growth, taken: RwLock::default(), creating: Mutex::new(()) }
     }
 
     /// The name of the stream.
@@ -101,57 +135,72 @@ impl EnsuredStream {
 
     /// Looks for the stream again at the next call: the server says it is absent.
     pub(crate) fn forget(&self) {
-        self.ensured.store(false, Ordering::Release);
+        self.taken.write().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
-    /// Creates the stream if it is absent.
+    fn takes(&self, pattern: &str) -> bool {
+        self.taken.read().unwrap_or_else(PoisonError::into_inner).contains(pattern)
+    }
+
+    /// The subjects that a new stream takes from its beginning.
+    pub(crate) fn subjects(&self) -> &[String] {
+        &self.config.subjects
+    }
+
+    /// Makes sure that the stream is there and takes the subjects of a pattern.
     ///
     /// # Errors
     /// `Timeout`, `Unavailable`, `Full`, `Invalid`, `Forbidden`; certainly not applied.
-    pub(crate) async fn ensure(&self, operation: &'static str, deadline: Instant) -> Result<()> {
-        if self.ensured.load(Ordering::Acquire) {
+    pub(crate) async fn ensure(&self, operation: &'static str, pattern: &str, deadline: Instant) -> Result<()> {
+        if self.takes(pattern) {
             return Ok(());
         }
         let create = async {
             let _creating = self.creating.lock().await;
-            if self.ensured.load(Ordering::Acquire) {
+            if self.takes(pattern) {
                 return Ok(());
             }
-            self.create(operation).await?;
-            self.ensured.store(true, Ordering::Release);
+            self.create(operation, pattern).await?;
+            self.taken.write().unwrap_or_else(PoisonError::into_inner).insert(pattern.to_owned());
             Ok(())
         };
         let late = || HubError::new(ErrorKind::Timeout, operation).with_detail("JetStream does not answer");
-        timeout_at(deadline, create)
-            .await
-            .unwrap_or_else(|_| Err(late()))
-            .map_err(|error| error.with_applied(Applied::No))
+        timeout_at(deadline, create).await.unwrap_or_else(|_| Err(late())).map_err(|error| error.with_applied(Applied::No))
     }
 
-    async fn create(&self, operation: &'static str) -> Result<()> {
-        match self.context.get_stream(self.name()).await {
-            Ok(stream) => {
-                self.compare(&stream.cached_info().config);
-                return Ok(());
-            }
+    async fn create(&self, operation: &'static str, pattern: &str) -> Result<()> {
+        let found = match self.context.get_stream(self.name()).await {
+            Ok(stream) => stream.cached_info().config.clone(),
             Err(error) => match error.kind() {
-                GetStreamErrorKind::JetStream(cause)
-                    if cause.error_code() == jetstream::ErrorCode::STREAM_NOT_FOUND => {}
+                GetStreamErrorKind::JetStream(cause) if cause.error_code() == jetstream::ErrorCode::STREAM_NOT_FOUND => {
+                    return self.create_absent(operation, pattern).await;
+                }
                 GetStreamErrorKind::JetStream(cause) => return Err(api_error(operation, &cause)),
                 _ => return Err(unanswered(operation, error)),
             },
+        };
+        self.compare(&found);
+        if self.growth == Growth::Fixed || found.subjects.iter().any(|subjects| covers(subjects, pattern)) {
+            return Ok(());
         }
-        match self.context.create_stream(self.config.clone()).await {
+        let mut grown = found;
+        grown.subjects.push(pattern.to_owned());
+        self.context.update_stream(&grown).await.map(drop).map_err(|error| refused(operation, error))
+    }
+
+    async fn create_absent(&self, operation: &'static str, pattern: &str) -> Result<()> {
+        let mut config = self.config.clone();
+        if self.growth == Growth::Grows && !config.subjects.iter().any(|subjects| covers(subjects, pattern)) {
+            config.subjects.push(pattern.to_owned());
+        }
+        match self.context.create_stream(config).await {
             Ok(_) => Ok(()),
             Err(error) => match error.kind() {
-                // Another process was faster.
-                CreateStreamErrorKind::JetStream(cause)
-                    if cause.error_code() == jetstream::ErrorCode::STREAM_NAME_EXIST =>
-                {
-                    Ok(())
+                // Another process was faster, perhaps with another subject: the next call finds its stream.
+                CreateStreamErrorKind::JetStream(cause) if cause.error_code() == jetstream::ErrorCode::STREAM_NAME_EXIST => {
+                    Box::pin(self.create(operation, pattern)).await
                 }
-                CreateStreamErrorKind::JetStream(cause) => Err(api_error(operation, &cause)),
-                _ => Err(unanswered(operation, error)),
+                _ => Err(refused(operation, error)),
             },
         }
     }
@@ -174,6 +223,13 @@ impl EnsuredStream {
     }
 }
 
+fn refused(operation: &'static str, error: CreateStreamError) -> HubError {
+    match error.kind() {
+        CreateStreamErrorKind::JetStream(cause) => api_error(operation, &cause),
+        _ => unanswered(operation, error),
+    }
+}
+
 fn unanswered(operation: &'static str, error: impl std::error::Error + Send + Sync + 'static) -> HubError {
     let detail = "JetStream does not answer; is it enabled for this account?";
     HubError::new(ErrorKind::Unavailable { retry_after: None }, operation).with_detail(detail).with_source(error)
@@ -193,4 +249,27 @@ pub(crate) fn api_error(operation: &'static str, error: &jetstream::Error) -> Hu
         _ => ErrorKind::Unavailable { retry_after: None },
     };
     HubError::new(kind, operation).with_detail(format!("JetStream: {error}")).with_applied(Applied::No)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wider_pattern_covers_a_narrower_one() {
+        for (subjects, pattern, covered) in [
+            ("a.event.>", "a.event.>", true),
+            (">", "a.event.>", true),
+            ("*.event.>", "a.event.>", true),
+            ("a.>", "a.event.>", true),
+            ("a.event.*", "a.event.>", false),
+            ("a.event.b", "a.event.>", false),
+            ("b.event.>", "a.event.>", false),
+            ("a.event.>.b", "a.event", false),
+            ("a.event", "a.event.>", false),
+            ("hub.rejected.>", "hub.rejected.>", true),
+        ] {
+            assert_eq!(covers(subjects, pattern), covered, "{subjects} {pattern}");
+        }
+    }
 }

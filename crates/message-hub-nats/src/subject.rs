@@ -27,10 +27,24 @@ pub(crate) fn event_type(text: &str) -> String {
     bounded(segments.join("."), MAX_TYPE, ".~")
 }
 
+/// The subjects of all events of the kind of an event: of the first segment of its type.
+pub(crate) fn kind(prefix: &str, event: &CloudEvent) -> String {
+    format!("{prefix}{}.event.>", first(&event_type(event.event_type())))
+}
+
+/// The subjects of all events of the kind that a pattern of a filter names.
+pub(crate) fn kind_of_pattern(prefix: &str, pattern: &str) -> String {
+    format!("{prefix}{}.event.>", first(pattern))
+}
+
+fn first(event_type: &str) -> String {
+    bounded(event_type.split('.').next().unwrap_or_default().to_owned(), MAX_SUBJECT_TOKEN, "~")
+}
+
 /// The subject of an event.
 pub(crate) fn of(prefix: &str, event: &CloudEvent) -> Subject {
     let event_type = event_type(event.event_type());
-    let first = bounded(event_type.split('.').next().unwrap_or_default().to_owned(), MAX_SUBJECT_TOKEN, "~");
+    let first = first(&event_type);
     let subject = match event.subject() {
         // The sign of an absent subject.
         Some("-") => "%2D".into(),
@@ -44,11 +58,11 @@ pub(crate) fn of(prefix: &str, event: &CloudEvent) -> Subject {
 pub(crate) fn accepted_by(prefix: &str, pattern: &str) -> String {
     match pattern.strip_suffix(".*") {
         Some(beginning) => {
-            let first = beginning.split('.').next().unwrap_or_default();
+            let first = first(beginning);
             format!("{prefix}{first}.event.*.{beginning}.>")
         }
         None => {
-            let first = pattern.split('.').next().unwrap_or_default();
+            let first = first(pattern);
             format!("{prefix}{first}.event.*.{pattern}")
         }
     }

@@ -1,0 +1,229 @@
+//! The side of a service: draining, deadlines, sizes, and forwarding to HTTP.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
+
+mod support;
+
+use character_message_hub::{ErrorKind, MessageHub, Reply, ServiceRequest};
+use character_message_hub_nats::{HttpForwarder, NatsHub, NatsHubConfig, NatsResponder};
+use character_message_hub_testkit::{
+    Handler,
+    sample::{get, reply},
+};
+use character_tests::{NatsRelease, NatsServer, free_port};
+use futures_util::future::{BoxFuture, join_all};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+use support::{Answering, LIMIT, connected, until};
+use tokio::time::sleep;
+use wiremock::{
+    Mock, MockServer, ResponseTemplate,
+    matchers::{body_string, header, method, path, query_param},
+};
+
+async fn serve<F>(hub: &NatsHub, service: &str, handler: impl Fn(ServiceRequest) -> F + Send + Sync + 'static) -> NatsResponder
+where
+    F: Future<Output = Reply> + Send + 'static,
+{
+    let handler: Handler = Arc::new(move |request| -> BoxFuture<'static, Reply> { Box::pin(handler(request)) });
+    NatsResponder::serve(hub, service.parse().unwrap(), Arc::new(Answering(handler))).await.unwrap()
+}
+
+async fn hub(server: &NatsServer) -> NatsHub {
+    connected(NatsHubConfig::new(server.url())).await
+}
+
+#[tokio::test]
+async fn a_draining_instance_replies_to_what_it_has_and_takes_nothing_new() {
+    let server = NatsServer::start(NatsRelease::Current);
+    let (service, caller) = (hub(&server).await, hub(&server).await);
+    let begun = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&begun);
+    let responder = serve(&service, "storage", move |_| {
+        counted.fetch_add(1, Ordering::SeqCst);
+        async {
+            sleep(Duration::from_millis(500)).await;
+            reply(200, "done")
+        }
+    })
+    .await;
+    let requests = join_all((0..20).map(|_| caller.request(get("storage", "/", LIMIT))));
+    let drain = async {
+        until("the requests are handled", async || begun.load(Ordering::SeqCst) == 20).await;
+        responder.drain(LIMIT).await
+    };
+    let (replies, abandoned) = tokio::join!(requests, drain);
+    assert!(replies.iter().all(|reply| reply.as_ref().is_ok_and(|reply| reply.status == 200)), "{replies:?}");
+    assert_eq!(abandoned, 0);
+    let error = caller.request(get("storage", "/", LIMIT)).await.unwrap_err();
+    assert_eq!(error.kind(), &ErrorKind::NoResponder);
+}
+
+#[tokio::test]
+async fn a_drain_ends_within_its_limit_and_counts_what_it_gave_up() {
+    let server = NatsServer::start(NatsRelease::Current);
+    let (service, caller) = (hub(&server).await, hub(&server).await);
+    let responder = serve(&service, "storage", |_| async {
+        sleep(LIMIT).await;
+        reply(200, "late")
+    })
+    .await;
+    let request = tokio::spawn(async move { caller.request(get("storage", "/", Duration::from_secs(3))).await });
+    until("the request is handled", async || service.statistics().connected && !request.is_finished()).await;
+    sleep(Duration::from_millis(300)).await;
+    let (abandoned, took) = {
+        let begun = tokio::time::Instant::now();
+        (responder.drain(Duration::from_millis(200)).await, begun.elapsed())
+    };
+    assert!(abandoned == 1 && took < Duration::from_secs(2), "{abandoned} after {took:?}");
+    assert_eq!(request.await.unwrap().unwrap_err().kind(), &ErrorKind::Timeout);
+}
+
+#[tokio::test]
+async fn requests_whose_deadline_passed_while_they_waited_are_not_handled() {
+    let server = NatsServer::start(NatsRelease::Current);
+    let (service, caller) = (hub(&server).await, hub(&server).await);
+    let handled = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&handled);
+    let _responder = serve(&service, "storage", move |request| {
+        counted.fetch_add(1, Ordering::SeqCst);
+        async move {
+            sleep(request.timeout).await;
+            reply(200, "late")
+        }
+    })
+    .await;
+    // As many as are handled at the same time; the rest waits until it is too late.
+    let first = join_all((0..256).map(|_| caller.request(get("storage", "/", Duration::from_secs(3)))));
+    let rest = async {
+        until("all places are taken", async || handled.load(Ordering::SeqCst) == 256).await;
+        join_all((0..100).map(|_| caller.request(get("storage", "/", Duration::from_millis(300))))).await
+    };
+    let (first, rest) = tokio::join!(first, rest);
+    assert!(first.iter().chain(&rest).all(|reply| reply.as_ref().is_err_and(|error| *error.kind() == ErrorKind::Timeout)));
+    assert_eq!(handled.load(Ordering::SeqCst), 256);
+}
+
+#[tokio::test]
+async fn a_late_reply_is_counted_and_a_reply_that_is_too_large_is_named() {
+    let server = NatsServer::start_with(NatsRelease::Current, "max_payload: 64KB");
+    let (service, caller) = (hub(&server).await, hub(&server).await);
+    let _responder = serve(&service, "storage", |request: ServiceRequest| async move {
+        match &*request.path {
+            // The responder itself drops replies after the deadline; this one is on its way when the caller gives up.
+            "/large" => Reply { body: vec![0; 100_000].into(), ..reply(200, "") },
+            _ => {
+                sleep(Duration::from_millis(30)).await;
+                reply(200, "soon")
+            }
+        }
+    })
+    .await;
+    let error = caller.request(get("storage", "/large", LIMIT)).await.unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::TooLarge { limit: 65_536, size } if *size > 100_000), "{error}");
+    assert!(!error.certainly_not_applied());
+    for _ in 0..20 {
+        drop(tokio::time::timeout(Duration::from_millis(15), caller.request(get("storage", "/", LIMIT))).await);
+    }
+    until("replies to dropped calls are counted", async || caller.statistics().late_replies > 0).await;
+    assert_eq!(caller.statistics().waiting, 0);
+}
+
+#[tokio::test]
+async fn a_request_that_lost_its_connection_is_unknown_and_not_repeated() {
+    let server = NatsServer::start(NatsRelease::Current);
+    let (service, caller) = (hub(&server).await, hub(&server).await);
+    let handled = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&handled);
+    let _responder = serve(&service, "storage", move |_| {
+        counted.fetch_add(1, Ordering::SeqCst);
+        async {
+            sleep(LIMIT).await;
+            reply(200, "late")
+        }
+    })
+    .await;
+    let once = ServiceRequest { method: "POST".into(), idempotent: false, ..get("storage", "/", LIMIT) };
+    let restart = async {
+        until("the request is handled", async || handled.load(Ordering::SeqCst) == 1).await;
+        server.restart();
+    };
+    let (replied, ()) = tokio::join!(caller.request(once), restart);
+    let error = replied.unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::Unavailable { .. }) && !error.certainly_not_applied(), "{error}");
+    // The instance is there again without a restart of ours, and has seen the request once.
+    until("the instance is there again", async || {
+        let probe = caller.request(get("storage", "/", Duration::from_millis(200))).await;
+        probe.is_err_and(|error| *error.kind() == ErrorKind::Timeout)
+    })
+    .await;
+    assert_eq!(handled.load(Ordering::SeqCst), 2);
+}
+
+#[tokio::test]
+async fn requests_are_forwarded_to_http_with_what_they_bring() {
+    let server = NatsServer::start(NatsRelease::Oldest);
+    let (service, caller) = (hub(&server).await, hub(&server).await);
+    let http = MockServer::start().await;
+    let template = ResponseTemplate::new(429)
+        .insert_header("Retry-After", "7")
+        .set_body_raw("{}", "application/problem+json");
+    Mock::given(method("PATCH"))
+        .and(path("/v1/rows/8"))
+        .and(query_param("limit", "3"))
+        .and(header("content-type", "application/json"))
+        .and(header("authorization", "Bearer secret"))
+        .and(header("traceparent", "00-1-2-01"))
+        .and(header("x-request-id", "task-7"))
+        .and(body_string("{\"a\":1}"))
+        .respond_with(template)
+        .mount(&http)
+        .await;
+    Mock::given(path("/large")).respond_with(ResponseTemplate::new(200).set_body_bytes(vec![0; 5_000])).mount(&http).await;
+    Mock::given(path("/slow")).respond_with(ResponseTemplate::new(200).set_delay(LIMIT)).mount(&http).await;
+    let forwarder = HttpForwarder::new(&http.uri(), 4_000).unwrap();
+    let _responder = NatsResponder::serve(&service, "storage".parse().unwrap(), Arc::new(forwarder)).await.unwrap();
+    let request = ServiceRequest {
+        method: "PATCH".into(),
+        content_type: Some("application/json".into()),
+        authorization: Some("Bearer secret".into()),
+        traceparent: Some("00-1-2-01".into()),
+        correlation_id: Some("task-7".into()),
+        body: "{\"a\":1}".into(),
+        ..get("storage", "/v1/rows/8?limit=3", LIMIT)
+    };
+    let replied = caller.request(request).await.unwrap();
+    assert_eq!((replied.status, replied.retry_after), (429, Some(Duration::from_secs(7))));
+    assert_eq!((replied.content_type.as_deref(), &*replied.body), (Some("application/problem+json"), &b"{}"[..]));
+    let left: u64 = http.received_requests().await.unwrap()[0].headers["x-hub-timeout-ms"].to_str().unwrap().parse().unwrap();
+    assert!(u128::from(left) <= LIMIT.as_millis() && u128::from(left) > LIMIT.as_millis() / 2);
+    let status = async |path: &str| caller.request(get("storage", path, LIMIT)).await.map(|reply| reply.status).unwrap();
+    assert_eq!([status("/absent").await, status("/large").await], [404, 502]);
+    let error = caller.request(get("storage", "/slow", Duration::from_millis(300))).await.unwrap_err();
+    assert_eq!(error.kind(), &ErrorKind::Timeout);
+}
+
+#[tokio::test]
+async fn a_service_that_cannot_be_reached_is_a_503_and_another_host_is_never_called() {
+    let server = NatsServer::start(NatsRelease::Current);
+    let (service, caller) = (hub(&server).await, hub(&server).await);
+    let base = format!("http://127.0.0.1:{}", free_port());
+    let forwarder = HttpForwarder::new(&base, 4_000).unwrap();
+    let _responder = NatsResponder::serve(&service, "storage".parse().unwrap(), Arc::new(forwarder)).await.unwrap();
+    let http = MockServer::start().await;
+    Mock::given(method("GET")).respond_with(ResponseTemplate::new(200)).mount(&http).await;
+    let elsewhere = format!("//{}/", http.address());
+    for path in ["/", &elsewhere, "/@127.0.0.1/"] {
+        let replied = caller.request(get("storage", path, LIMIT)).await.unwrap();
+        assert_eq!((replied.status, replied.retry_after), (503, Some(Duration::from_secs(1))), "{path}");
+    }
+    assert!(http.received_requests().await.unwrap().is_empty());
+    for base in ["", "https://a", "http://a/b", "ftp://a", "http://a?x"] {
+        assert_eq!(HttpForwarder::new(base, 1).unwrap_err().setting, "base", "{base}");
+    }
+}
