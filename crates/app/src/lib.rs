@@ -13,6 +13,7 @@ pub mod folder_lock;
 mod http;
 mod labels;
 mod log_queue;
+pub mod message_hub;
 pub mod observed;
 mod private_files;
 mod probes;
