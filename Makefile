@@ -7,10 +7,10 @@ QUICK := $(TARGET)/quick
 RELEASE := $(TARGET)/release
 # In CI the lock file is as committed or the run fails.
 LOCKED := $(if $(CI),--locked)
-SERVICES := --package character-service --package storage-service --bins
+SERVICES := --package character-service --package storage-service --package message-hub --bins
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo stack dist test test-instance hunt bench check lint-words fix contract openapi
+.PHONY: help run run-hub demo stack dist test test-instance hunt bench check lint-words fix contract openapi
 
 help: ## list these targets
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F '|' '{ printf "%-14s %s\n", $$1, $$2 }'
@@ -24,14 +24,18 @@ demo: ## the same, with the hundred characters of deploy/demo-data
 	@$(QUICK)/character-service import deploy/demo-data
 	@exec $(QUICK)/character-service
 
+run-hub: ## build and start the Message Hub on 127.0.0.1:8200, with its events in ./data; set MESSAGE_HUB_TOKEN
+	@$(CARGO) build --profile quick $(LOCKED) --package message-hub --bin message-hub
+	@exec $(QUICK)/message-hub
+
 stack: ## the whole platform on loopback: PostgreSQL, Redis, the Storage Service, the Character Service
 	@./deploy/test-dependencies.sh
 	@$(CARGO) build --profile quick $(LOCKED) $(SERVICES)
 	@exec ./deploy/stack.sh "$(QUICK)"
 
-dist: ## both services, optimised as a whole, in target/release: what is installed and what bench measures; takes longer
+dist: ## the services, optimised as a whole, in target/release: what is installed and what bench measures; takes longer
 	@$(CARGO) build --release $(LOCKED) $(SERVICES)
-	@echo "$(RELEASE)/character-service $(RELEASE)/storage-service"
+	@echo "$(RELEASE)/character-service $(RELEASE)/storage-service $(RELEASE)/message-hub"
 
 test: ## every test, against real servers; installs PostgreSQL and Redis where permitted
 	@./deploy/test-dependencies.sh

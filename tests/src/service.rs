@@ -13,6 +13,7 @@ use crate::{Signal, free_port, wait};
 
 const CHARACTER_SERVICE: &str = "character-service";
 const STORAGE_SERVICE: &str = "storage-service";
+const MESSAGE_HUB: &str = "message-hub";
 
 /// A service must answer within this time after its start.
 const START: Duration = Duration::from_secs(30);
@@ -168,6 +169,11 @@ impl Service {
         ServiceBuilder { name: STORAGE_SERVICE, arguments: Vec::new(), environment: Vec::new(), before: Vec::new() }
     }
 
+    /// The Message Hub.
+    pub fn message_hub() -> ServiceBuilder {
+        ServiceBuilder { name: MESSAGE_HUB, arguments: Vec::new(), environment: Vec::new(), before: Vec::new() }
+    }
+
     /// `http://127.0.0.1:<port>` followed by the path, which starts with a slash or is empty.
     pub fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
@@ -298,10 +304,10 @@ fn build() -> PathBuf {
         Some(name) => name,
     };
     let mut command = Command::new(env!("CARGO"));
-    // Both at once, as the Makefile does it: another selection would mean other features, and a second build of the
+    // All at once, as the Makefile does it: another selection would mean other features, and a second build of the
     // dependencies.
     command.args(["build", "--quiet", "--profile", profile]);
-    command.args(["--package", CHARACTER_SERVICE, "--package", STORAGE_SERVICE, "--bins"]);
+    command.args(["--package", CHARACTER_SERVICE, "--package", STORAGE_SERVICE, "--package", MESSAGE_HUB, "--bins"]);
     command.current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/..")).env("CARGO_TARGET_DIR", parent(folder));
     // What cargo tells a test about its own package would make build scripts run again.
     for (name, _) in env::vars_os() {

@@ -37,6 +37,7 @@ const CRATES: &[(&str, u8, &[&str])] = &[
         3,
         &["character-error-reporter", "character-http-kit", "character-message-hub", "character-message-hub-wire"],
     ),
+    ("character-message-hub-http", 3, &["character-message-hub", "character-message-hub-wire"]),
     ("character-message-hub-wire", 3, &["character-message-hub"]),
     ("character-error-reporter-sentry", 3, &["character-error-reporter"]),
     ("character-storage-testkit", 3, &["character-domain", "character-storage-port"]),
@@ -82,6 +83,10 @@ const CRATES: &[(&str, u8, &[&str])] = &[
             "character-storage-port",
             "character-error-reporter",
             "character-error-reporter-sentry",
+            "character-message-hub",
+            "character-message-hub-file",
+            "character-message-hub-server",
+            "character-message-hub-wire",
             "character-storage-http",
             "character-storage-server",
             "character-storage-sql",
@@ -98,6 +103,7 @@ const CRATES: &[(&str, u8, &[&str])] = &[
     ),
     ("character-service", 7, &["character-app"]),
     ("storage-service", 7, &["character-app"]),
+    ("message-hub", 7, &["character-app"]),
     // The fixtures; crates below may use them in their tests, so they use none of ours.
     ("character-tests", 8, &[]),
 ];
@@ -108,6 +114,7 @@ const SAME_FLOOR: &[(&str, &str)] = &[
     ("character-storage-http", "character-storage-wire"),
     ("character-storage-server", "character-storage-wire"),
     ("character-message-hub-server", "character-message-hub-wire"),
+    ("character-message-hub-http", "character-message-hub-wire"),
     ("character-cache-redis", "character-cache"),
 ];
 

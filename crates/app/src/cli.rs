@@ -1,6 +1,6 @@
-//! The command lines of both binaries.
+//! The command lines of the binaries.
 
-use crate::config::{CharacterServiceConfig, StorageServiceConfig, help};
+use crate::config::{CharacterServiceConfig, MessageHubServiceConfig, StorageServiceConfig, help};
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -69,6 +69,29 @@ pub(crate) enum StorageServiceCommand {
     NewEpoch,
 }
 
+#[derive(Debug, Parser)]
+#[command(
+    name = "message-hub",
+    version,
+    about = "Keeps events for durable subscriptions, and routes requests to services"
+)]
+pub(crate) struct MessageHubCli {
+    #[command(subcommand)]
+    pub(crate) command: Option<MessageHubCommand>,
+}
+
+#[derive(Debug, Default, Subcommand)]
+pub(crate) enum MessageHubCommand {
+    /// Serve the hub (the default command)
+    #[default]
+    Serve,
+    /// Print the effective configuration, secrets masked, and probe what keeps the events
+    Check,
+    /// Print the OpenAPI document of the hub
+    #[command(name = "openapi")]
+    OpenApi,
+}
+
 /// Parses the arguments of the process. As clap does, it prints help, version or a mistake, and ends the process.
 pub(crate) fn character_service() -> CharacterServiceCommand {
     let command = CharacterServiceCli::command().after_help(help(CharacterServiceConfig::VARIABLES));
@@ -82,6 +105,15 @@ pub(crate) fn character_service() -> CharacterServiceCommand {
 pub(crate) fn storage_service() -> StorageServiceCommand {
     let command = StorageServiceCli::command().after_help(help(StorageServiceConfig::VARIABLES));
     match StorageServiceCli::from_arg_matches(&command.get_matches()) {
+        Ok(cli) => cli.command.unwrap_or_default(),
+        Err(error) => error.exit(),
+    }
+}
+
+/// As [`character_service`], for the hub.
+pub(crate) fn message_hub() -> MessageHubCommand {
+    let command = MessageHubCli::command().after_help(help(MessageHubServiceConfig::VARIABLES));
+    match MessageHubCli::from_arg_matches(&command.get_matches()) {
         Ok(cli) => cli.command.unwrap_or_default(),
         Err(error) => error.exit(),
     }

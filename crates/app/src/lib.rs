@@ -14,6 +14,7 @@ mod http;
 mod hub;
 mod labels;
 mod log_queue;
+pub mod message_hub;
 pub mod observed;
 mod private_files;
 mod probes;

@@ -57,8 +57,9 @@ impl Server {
         let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
         let listener = http::bind(self.listen).map_err(|error| not_bound("LISTEN_ADDR", self.listen, &error));
         let admin = self.admin.map(|admin| {
-            let address = admin.address;
-            admin.bind().map_err(|error| not_bound("ADMIN_ADDR", address, &error))
+            let (address, shows) = (admin.address, admin.shows());
+            let bound = admin.bind().map_err(|error| not_bound("ADMIN_ADDR", address, &error));
+            bound.map(|bound| (bound, shows))
         });
         let probes = self.probes.map(|address| {
             probes::listen(address, Arc::clone(&self.health), self.problem_types)
@@ -70,9 +71,10 @@ impl Server {
         let application = move || App::new().configure(configure.clone());
         let running = http::start(listener, threads, self.shutdown, self.connections, application)?;
         let handle = running.handle();
-        if let Some((_, address)) = &admin {
-            tracing::info!("the admin listener shows the state of the storage at http://{address}/admin/storage");
+        if let Some(((_, address), (what, path))) = &admin {
+            tracing::info!("the admin listener shows the state of {what} at http://{address}{path}");
         }
+        let admin = admin.map(|(bound, _)| bound);
         if let Some((_, address)) = &probes {
             tracing::info!("additional liveness and readiness probes: http://{address}/health/live and /health/ready");
         }

@@ -15,16 +15,11 @@ use actix_web::{
 use futures_util::future::{BoxFuture, join_all};
 use prometheus_client::registry::Registry;
 use serde::Serialize;
-use std::{
-    collections::BTreeMap,
-    fmt,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
+use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
+use tokio::{
+    sync::{Mutex, watch},
+    time::Instant,
 };
-use tokio::{sync::Mutex, time::Instant};
 use utoipa::ToSchema;
 
 /// How long one probe may take.
@@ -82,7 +77,7 @@ impl Checked {
 pub struct Health {
     version: &'static str,
     checks: Vec<Checked>,
-    stopping: AtomicBool,
+    stopping: watch::Sender<bool>,
 }
 
 /// The state of the service.
@@ -117,18 +112,24 @@ impl Health {
     #[must_use]
     pub fn new(version: &'static str, checks: Vec<HealthCheck>) -> Self {
         let checks = checks.into_iter().map(|check| Checked { check, last: Mutex::new(None) }).collect();
-        Self { version, checks, stopping: AtomicBool::new(false) }
+        Self { version, checks, stopping: watch::Sender::new(false) }
     }
 
     /// From now on `/health/ready` answers 503, so that no new requests are sent here.
     pub fn stop(&self) {
-        self.stopping.store(true, Ordering::Release);
+        self.stopping.send_replace(true);
+    }
+
+    /// Waits for [`stop`](Self::stop): what never ends by itself, such as a stream of events, ends then.
+    pub async fn stopped(&self) {
+        // The sender lives as long as `self`, so the wait cannot fail.
+        let _ = self.stopping.subscribe().wait_for(|stopping| *stopping).await;
     }
 
     /// Reports whether the service accepts requests. It stops accepting them when it shuts down.
     #[must_use]
     pub fn is_ready(&self) -> bool {
-        !self.stopping.load(Ordering::Acquire)
+        !*self.stopping.borrow()
     }
 
     /// Asks every dependency, all at once.

@@ -8,7 +8,7 @@ mod sessions;
 mod settle;
 mod stream;
 
-pub(crate) use deliver::deliver;
+pub(crate) use deliver::{deliver, leave};
 pub(crate) use pollers::Pollers;
 pub(crate) use publish::publish;
 pub(crate) use sessions::Sessions;

@@ -18,7 +18,7 @@ use actix_web::{
 };
 use character_http_kit::{AcceptedTokens, BodyLimits, Endpoint, Endpoints, middleware::checked};
 use character_message_hub::MessageHub;
-use character_message_hub_wire as wire;
+use character_message_hub_wire::{self as wire, ServicesBody};
 use prometheus_client::registry::Registry;
 use std::{fmt, sync::Arc, time::Duration};
 use tokio::sync::watch;
@@ -83,6 +83,12 @@ impl HubServer {
     /// Shows the metrics of the server, whose names begin with `message_hub_`.
     pub fn register(&self, registry: &mut Registry) {
         self.inner.metrics.register(registry);
+    }
+
+    /// The services with their instances.
+    #[must_use]
+    pub fn services(&self) -> ServicesBody {
+        self.inner.router.report()
     }
 
     /// Asks instances for their health and drops what is not used any more, until [`stop`](Self::stop).
@@ -178,16 +184,12 @@ impl HubServer {
 /// Adds the paths of the contract.
 fn register(endpoints: &mut Endpoints) {
     for endpoint in [
-        Endpoint::at(wire::EVENTS).post(events::publish).get_alone(events::deliver),
+        Endpoint::at(wire::EVENTS).post(events::publish).get_alone(events::deliver).delete(events::leave),
         Endpoint::at(wire::SETTLE).post(events::settle),
         Endpoint::at(wire::SERVICES).get_alone(routing::services),
         Endpoint::at(wire::INSTANCE).put(routing::register).delete(routing::deregister),
-        Endpoint::at(wire::ROUTED)
-            .get(routing::forward)
-            .post(routing::forward)
-            .put(routing::forward)
-            .patch(routing::forward)
-            .delete(routing::forward),
+        routed(wire::ROUTED),
+        routed(wire::ROUTED_ROOT),
         Endpoint::at(wire::SUBSCRIPTIONS).get_alone(operators::subscriptions),
         Endpoint::at(wire::SUBSCRIPTION).delete(operators::remove),
         Endpoint::at(wire::REJECTED).get_alone(operators::rejected),
@@ -195,6 +197,11 @@ fn register(endpoints: &mut Endpoints) {
     ] {
         endpoint.register(endpoints);
     }
+}
+
+fn routed(path: &'static str) -> Endpoint {
+    let endpoint = Endpoint::at(path).get(routing::forward).post(routing::forward).put(routing::forward);
+    endpoint.patch(routing::forward).delete(routing::forward)
 }
 
 async fn probe(server: Data<HubServer>) -> Answer {

@@ -447,7 +447,7 @@ async fn requests_are_spread_and_an_instance_that_refuses_connections_costs_no_r
 
 /// An instance that reads a request and closes the connection without a reply.
 async fn breaking() -> (String, Arc<AtomicUsize>) {
-    use tokio::io::AsyncReadExt as _;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let received = Arc::new(AtomicUsize::new(0));
@@ -456,7 +456,10 @@ async fn breaking() -> (String, Arc<AtomicUsize>) {
         while let Ok((mut stream, _)) = listener.accept().await {
             let mut head = [0; 4096];
             let read = stream.read(&mut head).await.unwrap_or(0);
-            if !head[..read].starts_with(b"GET /health") {
+            if head[..read].starts_with(b"GET /health") {
+                let healthy = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+                stream.write_all(healthy).await.unwrap();
+            } else {
                 counted.fetch_add(1, Ordering::SeqCst);
             }
         }

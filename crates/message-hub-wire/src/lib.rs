@@ -7,6 +7,7 @@
 //! | `POST /v1/events` with one event, a batch, or an event in binary mode | 200 [`PublishResultsBody`], one result per event; safe to repeat |
 //! | `GET /v1/events?subscription=&types=&limit=&wait_ms=&max_in_flight=&settle_within_ms=` | 200 [`DeliveriesBody`], at once or within `wait_ms` |
 //! | the same with `Accept: text/event-stream` | 200, one server-sent event per delivery |
+//! | `DELETE /v1/events?subscription=&poller=&received=` | 204: the poller leaves |
 //! | `POST /v1/events/settle` with a [`SettleBody`] | 200 [`SettleResultsBody`], one result per settlement |
 //! | any method at `/v1/services/{name}/{path}` | the reply of an instance of the service, with [`RESPONDER`] |
 //! | `GET /v1/services` | 200 [`ServicesBody`] |
@@ -48,7 +49,7 @@ pub use header::{
 };
 pub use operations::{RejectedBody, RejectedEvent, SubscriptionState, SubscriptionsBody};
 pub use path::{
-    BASE, EVENTS, INSTANCE, PROBE, REJECTED, ROUTED, SERVICES, SETTLE, SUBSCRIPTION, SUBSCRIPTIONS, routed,
+    BASE, EVENTS, INSTANCE, PROBE, REJECTED, ROUTED, ROUTED_ROOT, SERVICES, SETTLE, SUBSCRIPTION, SUBSCRIPTIONS, routed,
 };
 pub use problem::{Failure, HTTP_CODES, ProblemBody, kind_for_status, status, title};
 pub use publish::{EventResult, EventStatus, MAX_MESSAGE_ID, MAX_PUBLISH_BYTES, PublishResultsBody};

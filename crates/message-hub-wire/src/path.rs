@@ -12,6 +12,8 @@ pub const SETTLE: &str = "/v1/events/settle";
 pub const SERVICES: &str = "/v1/services";
 /// Sends a request to a service.
 pub const ROUTED: &str = "/v1/services/{name}/{*path}";
+/// Sends a request to the root of a service.
+pub const ROUTED_ROOT: &str = "/v1/services/{name}/";
 /// Registers an instance of a service. A service itself cannot be sent requests to paths `/instances/{id}`.
 pub const INSTANCE: &str = "/v1/services/{name}/instances/{id}";
 /// Lists the subscriptions, for operators.

@@ -4,10 +4,12 @@
 mod access;
 mod acts;
 mod events;
+mod hub;
 mod operator;
 mod report;
 
 pub(crate) use access::AdminAccess;
+pub(crate) use hub::HubOperator;
 pub(crate) use operator::{Operator, TransportHandle};
 
 use crate::{
@@ -58,11 +60,32 @@ pub(crate) struct AdminListener {
     pub(crate) address: SocketAddr,
     access: AdminAccess,
     guard: BrowserGuard,
-    operator: Arc<Operator>,
+    pages: AdminPages,
     health: Arc<Health>,
     registry: Arc<Registry>,
     unauthorized: Unauthorized,
     types: ProblemTypes,
+}
+
+/// What the listener shows.
+#[derive(Clone, Debug)]
+pub(crate) enum AdminPages {
+    /// The state of the storage of a service.
+    Storage(Arc<Operator>),
+    /// The state of the Message Hub.
+    Hub(Arc<HubOperator>),
+}
+
+impl From<Arc<Operator>> for AdminPages {
+    fn from(operator: Arc<Operator>) -> Self {
+        Self::Storage(operator)
+    }
+}
+
+impl From<Arc<HubOperator>> for AdminPages {
+    fn from(operator: Arc<HubOperator>) -> Self {
+        Self::Hub(operator)
+    }
 }
 
 impl AdminListener {
@@ -73,7 +96,7 @@ impl AdminListener {
     pub(crate) fn new(
         config: &AdminConfig,
         names: HostNames,
-        operator: Arc<Operator>,
+        pages: impl Into<AdminPages>,
         health: Arc<Health>,
         registry: Arc<Registry>,
         unauthorized: Unauthorized,
@@ -85,7 +108,15 @@ impl AdminListener {
         };
         let hosts = Some(AllowedHosts::new(config.listen.ip(), names));
         let guard = BrowserGuard { hosts, ..BrowserGuard::default() };
-        Ok(Self { address: config.listen, access, guard, operator, health, registry, unauthorized, types })
+        Ok(Self { address: config.listen, access, guard, pages: pages.into(), health, registry, unauthorized, types })
+    }
+
+    /// What the listener shows, and the path of its first page.
+    pub(crate) fn shows(&self) -> (&'static str, &'static str) {
+        match self.pages {
+            AdminPages::Storage(_) => ("the storage", "/admin/storage"),
+            AdminPages::Hub(_) => ("the hub", hub::PATH),
+        }
     }
 
     /// The server, which is bound, and its address.
@@ -106,8 +137,11 @@ impl AdminListener {
         let guarded = apply(from_fn(self.guard.clone().middleware()), watched);
         // Nobody shows these metrics: what a person on call asks is no load.
         let accounted = apply(from_fn(middleware::account(self.types, HttpMetrics::default())), guarded);
+        match &self.pages {
+            AdminPages::Storage(operator) => config.app_data(Data::from(Arc::clone(operator))),
+            AdminPages::Hub(operator) => config.app_data(Data::from(Arc::clone(operator))),
+        };
         config
-            .app_data(Data::from(Arc::clone(&self.operator)))
             .app_data(JsonConfig::default().limit(LONGEST_ORDER).error_handler(|error, _| malformed(&error).into()))
             .app_data(QueryConfig::default().error_handler(|error, _| malformed(&error).into()))
             .default_service(apply(from_fn(middleware::security_headers), accounted));
@@ -116,6 +150,10 @@ impl AdminListener {
     fn endpoints(&self) -> Endpoints {
         let mut endpoints = Endpoints::default();
         health::register(&mut endpoints, HealthPaths::All, &self.health, &self.registry);
+        if let AdminPages::Hub(_) = self.pages {
+            Endpoint::at(hub::PATH).get(hub::show).register(&mut endpoints);
+            return endpoints;
+        }
         Endpoint::at("/admin/storage").get(show).register(&mut endpoints);
         Endpoint::at("/admin/storage/breaker").post(acts::force_breaker).register(&mut endpoints);
         Endpoint::at("/admin/storage/cache").delete(acts::drop_from_cache).register(&mut endpoints);

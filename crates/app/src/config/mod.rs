@@ -1,4 +1,4 @@
-//! The configuration of both services, from the environment.
+//! The configuration of the services, from the environment.
 
 mod admin;
 mod character_service;
@@ -7,6 +7,7 @@ mod cors;
 mod hub;
 mod listener;
 mod log_filter;
+mod message_hub_service;
 mod reports;
 mod sockets;
 mod storage_service;
@@ -16,6 +17,7 @@ pub use admin::AdminConfig;
 pub use character_service::{CharacterServiceConfig, RemoteStorage};
 pub use commit_log::CommitLogConfig;
 pub use hub::{HubAddress, HubConfig};
+pub use message_hub_service::MessageHubServiceConfig;
 pub use reports::ReportConfig;
 pub use sockets::SocketConfig;
 pub use storage_service::{DatabaseUrl, StorageServiceConfig};
@@ -34,7 +36,7 @@ pub enum LogFormat {
     Human,
 }
 
-/// The logging of both services.
+/// The logging of each service.
 #[derive(Clone, Debug)]
 pub struct LogConfig {
     /// The format of lines.

@@ -1,11 +1,15 @@
 //! `GET /v1/events`: deliveries of a durable subscription, as a long poll or a stream.
 
 use super::{
-    pollers::Poll,
+    pollers::{Poll, Subscribes},
     sessions::{Session, Unsent},
     stream,
 };
-use crate::{HubServer, body, query::Query, refusal::Answer};
+use crate::{
+    HubServer, body,
+    query::Query,
+    refusal::{Answer, Refusal},
+};
 use actix_web::{
     HttpRequest, HttpResponse,
     http::header::{ACCEPT, CACHE_CONTROL},
@@ -32,7 +36,7 @@ const PARAMETERS: [&str; 8] =
 pub(crate) async fn deliver(request: HttpRequest, server: Data<HubServer>) -> Answer {
     let query = Query::parse(request.query_string(), &PARAMETERS)?;
     let name = query.parsed::<SubscriptionName>("subscription")?;
-    let name = name.ok_or_else(|| crate::refusal::Refusal::field("subscription", "is required"))?;
+    let name = name.ok_or_else(|| Refusal::field("subscription", "is required"))?;
     let filter = query.parsed::<Filter>("types")?.unwrap_or_default();
     let mut subscription = Subscription::new(name, filter);
     if let Some(most) = query.number("max_in_flight", 1..=1_000)? {
@@ -52,10 +56,16 @@ pub(crate) async fn deliver(request: HttpRequest, server: Data<HubServer>) -> An
     let mut poll = match query.parsed::<SubscriptionName>("poller")? {
         Some(poller) => {
             let received = query.text("received").unwrap_or_default();
-            Some(server.pollers().begin(server.sessions(), (subscription.name.clone(), poller), received).await)
+            let (key, filter) = ((subscription.name.clone(), poller), &subscription.filter);
+            Some(server.pollers().begin(server.sessions(), key, received, filter).await)
         }
         None => None,
     };
+    if poll.as_ref().is_some_and(|poll| poll.subscribes == Subscribes::Before)
+        && let Some(filter) = server.sessions().filter(&subscription.name)
+    {
+        subscription.filter = filter;
+    }
     let session = open(&server, &subscription).await?;
     let mut batch = Batch::new(&server, session);
     if limit > 0 {
@@ -72,6 +82,18 @@ pub(crate) async fn deliver(request: HttpRequest, server: Data<HubServer>) -> An
         }
     }
     Ok(batch.response(poll))
+}
+
+/// `DELETE /v1/events`: a poller leaves.
+pub(crate) async fn leave(request: HttpRequest, server: Data<HubServer>) -> Answer {
+    let query = Query::parse(request.query_string(), &["subscription", "poller", "received"])?;
+    let required = |name| {
+        let given = query.parsed::<SubscriptionName>(name)?;
+        given.ok_or_else(|| Refusal::field(name, "is required"))
+    };
+    let key = (required("subscription")?, required("poller")?);
+    server.pollers().end(server.sessions(), &key, query.text("received").unwrap_or_default()).await;
+    Ok(HttpResponse::NoContent().finish())
 }
 
 /// The response of a long poll, while it is made.

@@ -1,7 +1,7 @@
 //! Clients that name themselves, so that a response which they did not receive costs no time.
 
 use super::Sessions;
-use character_message_hub::SubscriptionName;
+use character_message_hub::{Filter, SubscriptionName};
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -20,6 +20,8 @@ type Key = (SubscriptionName, SubscriptionName);
 struct Poller {
     /// The number of its requests. Its last one alone may take deliveries.
     requests: watch::Sender<u64>,
+    /// What it has subscribed to.
+    filter: Filter,
     /// The last batch, and the receipts of its deliveries.
     batch: Option<(String, Vec<String>)>,
     used: Instant,
@@ -36,6 +38,16 @@ pub(super) struct Poll {
     key: Key,
     number: u64,
     requests: watch::Receiver<u64>,
+    pub(super) subscribes: Subscribes,
+}
+
+/// Whether a request names the filter of its subscription for the first time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Subscribes {
+    /// It does: the filter counts from now on.
+    Now,
+    /// It repeats what it has subscribed to. Another subscriber may have changed the filter since.
+    Before,
 }
 
 impl Pollers {
@@ -46,22 +58,43 @@ impl Pollers {
 
     /// Begins a request, which ends an earlier one, and releases the deliveries of the last batch unless it is the one that
     /// the poller has received.
-    pub(super) async fn begin(&self, sessions: &Sessions, key: Key, received: &str) -> Poll {
+    pub(super) async fn begin(&self, sessions: &Sessions, key: Key, received: &str, filter: &Filter) -> Poll {
         let (poll, lost) = {
             let mut pollers = self.lock();
-            let new = || Poller { requests: watch::channel(0).0, batch: None, used: Instant::now() };
+            let is_new = !pollers.contains_key(&key);
+            let new = || Poller {
+                requests: watch::Sender::new(0),
+                filter: filter.clone(),
+                batch: None,
+                used: Instant::now(),
+            };
             let poller = pollers.entry(key.clone()).or_insert_with(new);
+            let subscribes = if is_new || poller.filter != *filter { Subscribes::Now } else { Subscribes::Before };
+            poller.filter = filter.clone();
             poller.used = Instant::now();
             let lost = poller.batch.take().filter(|(batch, _)| batch != received);
             poller.requests.send_modify(|number| *number += 1);
             let requests = poller.requests.subscribe();
             let number = *requests.borrow();
-            (Poll { pollers: self.clone(), key, number, requests }, lost)
+            (Poll { pollers: self.clone(), key, number, requests, subscribes }, lost)
         };
         if let Some((_, receipts)) = lost {
             sessions.release(receipts).await;
         }
         poll
+    }
+
+    /// Ends the request of a poller that leaves, and releases what it did not receive.
+    pub(super) async fn end(&self, sessions: &Sessions, key: &Key, received: &str) {
+        // Dropped, it ends the request that waits.
+        let poller = self.lock().remove(key);
+        let lost = poller.and_then(|poller| {
+            poller.requests.send_modify(|number| *number += 1);
+            poller.batch.filter(|(batch, _)| batch != received)
+        });
+        if let Some((_, receipts)) = lost {
+            sessions.release(receipts).await;
+        }
     }
 
     /// Forgets pollers that sent no request for a while.

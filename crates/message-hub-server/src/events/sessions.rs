@@ -1,7 +1,8 @@
 //! Open subscriptions, and the deliveries that clients have not settled.
 
 use character_message_hub::{
-    Deliveries, Delivery, ErrorKind, HubError, MessageHub, Result, SETTLE, Settlement, Subscription, SubscriptionName,
+    Deliveries, Delivery, ErrorKind, Filter, HubError, MessageHub, Result, SETTLE, Settlement, Subscription,
+    SubscriptionName,
 };
 use std::{
     collections::HashMap,
@@ -80,6 +81,13 @@ impl Sessions {
         }
         open.push(Arc::clone(&session));
         Ok(session)
+    }
+
+    /// The filter of an open subscription.
+    pub(super) fn filter(&self, name: &SubscriptionName) -> Option<Filter> {
+        let open = lock(&self.open);
+        let session = open.iter().find(|session| session.subscription.name == *name)?;
+        Some(session.subscription.filter.clone())
     }
 
     /// Closes a session whose subscription has ended.

@@ -236,7 +236,9 @@ async fn by_hub(
     deadline: Instant,
     repeat: Repeat,
 ) -> Result<HttpResponse, HubError> {
-    let text = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok()).map(Arc::from);
+    let text = |name: &str| {
+        request.headers().get(name).and_then(|value| std::str::from_utf8(value.as_bytes()).ok()).map(Arc::from)
+    };
     let request = ServiceRequest {
         to,
         method: request.method().as_str().into(),

@@ -19,7 +19,7 @@ const HOP_BY_HOP: [&str; 9] = [
     "upgrade",
 ];
 
-/// Headers of a request that are for the hub, or that are made anew for the service.
+/// Headers of a request that are for the hub, or that the hub writes itself.
 const OF_REQUEST: [&str; 7] = [
     "host",
     "content-length",

@@ -136,7 +136,7 @@ impl Router {
         Ok(instance.is_registered(now))
     }
 
-    pub(super) fn report(&self) -> ServicesBody {
+    pub(crate) fn report(&self) -> ServicesBody {
         let now = Instant::now();
         let services = self.services();
         let states = services.iter().map(|(name, instances)| {

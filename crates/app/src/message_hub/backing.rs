@@ -1,0 +1,89 @@
+//! What keeps the events of the hub: the one place that knows the adapters.
+
+use crate::{config::MessageHubServiceConfig, folder_lock::FolderLock, private_files};
+use async_trait::async_trait;
+use character_message_hub::{MessageHub, Result, SubscriptionName};
+use character_message_hub_file::{FileHub, FileHubConfig};
+use character_message_hub_server::HubOperations;
+use character_message_hub_wire::{RejectedEvent, SubscriptionState};
+use std::{error::Error, sync::Arc};
+use tokio::task::spawn_blocking;
+
+/// The file with the events, under the data folder.
+pub(super) const FILE: &str = "message-hub.sqlite";
+
+/// What keeps the events.
+#[derive(Debug)]
+pub(super) struct Backing {
+    pub(super) hub: Arc<dyn MessageHub>,
+    pub(super) operations: Arc<dyn HubOperations>,
+    /// The file, which is closed last; `None`: another system keeps the events.
+    pub(super) file: Option<FileHub>,
+    /// What it is, for a person.
+    pub(super) summary: String,
+    /// Held as long as the file is in use.
+    _lock: Option<FolderLock>,
+}
+
+/// Opens what the configuration names.
+///
+/// # Errors
+/// When the file cannot be opened. A NATS that is down is no error.
+pub(super) async fn open(
+    config: &MessageHubServiceConfig,
+) -> std::result::Result<Backing, Box<dyn Error + Send + Sync>> {
+    if config.nats_url.is_some() {
+        return Err("NATS_URL: this build has no adapter for NATS; unset it to keep the events in a file".into());
+    }
+    let lock = FolderLock::serving(&config.data_dir)?;
+    let path = config.data_dir.join(FILE);
+    let summary = format!("events in {}", path.display());
+    let files = private_files::of_database(&path);
+    let settings = FileHubConfig {
+        max_age: config.retention,
+        max_events: config.max_events,
+        max_bytes: config.max_bytes,
+        ..FileHubConfig::at(path)
+    };
+    let file = spawn_blocking(move || FileHub::open(settings)).await??;
+    private_files::warn_of_open(&files);
+    let operations = Arc::new(FileOperations(file.clone()));
+    Ok(Backing { hub: Arc::new(file.clone()), operations, file: Some(file), summary, _lock: Some(lock) })
+}
+
+/// What operators read and change of a hub in a file.
+#[derive(Debug)]
+struct FileOperations(FileHub);
+
+#[async_trait]
+impl HubOperations for FileOperations {
+    async fn subscriptions(&self) -> Result<Option<Vec<SubscriptionState>>> {
+        let subscriptions = self.0.subscriptions().await?.into_iter().map(|subscription| SubscriptionState {
+            name: subscription.name,
+            types: subscription.filter,
+            backlog: subscription.backlog,
+            in_flight: subscription.in_flight,
+            rejected: subscription.rejected,
+        });
+        Ok(Some(subscriptions.collect()))
+    }
+
+    async fn rejected(&self, name: &SubscriptionName, limit: usize) -> Result<Option<Option<Vec<RejectedEvent>>>> {
+        let rejected = self.0.rejected(name, limit).await?.map(|records| {
+            let events = records.into_iter().map(|record| RejectedEvent {
+                rejected_at: record.rejected_at.to_string(),
+                reason: record.reason,
+                id: record.id,
+                source: record.source,
+                event_type: record.event_type,
+                event: record.event.map(Arc::new),
+            });
+            events.collect()
+        });
+        Ok(Some(rejected))
+    }
+
+    async fn remove(&self, name: &SubscriptionName) -> Result<Option<bool>> {
+        self.0.remove_subscription(name).await.map(Some)
+    }
+}

@@ -1,0 +1,171 @@
+//! The `message-hub` binary.
+
+mod backing;
+mod metrics;
+
+use crate::{
+    admin::{AdminListener, HubOperator},
+    check,
+    cli::{self, MessageHubCommand},
+    config::{MessageHubServiceConfig, ProcessEnvironment},
+    log_queue::LogQueue,
+    run::{self, Outcome, print_document, run},
+    serve::{self, Server},
+    token_warnings,
+};
+use actix_service::apply;
+use actix_web::{HttpResponse, http::Method, middleware::from_fn};
+use backing::Backing;
+use character_error_reporter::redacted;
+use character_http_kit::{
+    AcceptedTokens, Admission, AllowedHosts, BrowserGuard, Endpoint, Endpoints, Health, HealthCheck, HostNames,
+    HttpMetrics, LongAnswers, Unauthorized, health, middleware,
+};
+use character_message_hub::MessageHub;
+use character_message_hub_server::{BASE, HubServer, HubServerConfig, PROBLEM_TYPES, openapi, overloaded};
+use prometheus_client::registry::Registry;
+use std::{net::SocketAddr, process::ExitCode, sync::Arc};
+
+/// The name of the service.
+pub(crate) const SERVICE: &str = "message-hub";
+
+/// Parses arguments and environment and runs the command.
+#[must_use]
+pub fn main() -> ExitCode {
+    match cli::message_hub() {
+        // It needs no configuration.
+        MessageHubCommand::OpenApi => match print_document(openapi().trim_end()) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(_) => ExitCode::FAILURE,
+        },
+        command => run(
+            MessageHubServiceConfig::read(&ProcessEnvironment),
+            |config| &config.log,
+            MessageHubServiceConfig::secrets,
+            async |config, log| execute(command, config, &log).await,
+        ),
+    }
+}
+
+async fn execute(command: MessageHubCommand, config: MessageHubServiceConfig, log: &LogQueue) -> Outcome {
+    if let MessageHubCommand::Check = command {
+        check::configuration(&config.effective)?;
+        if config.nats_url.is_none() && !config.data_dir.join(backing::FILE).exists() {
+            run::say("hub: the file with the events does not exist yet; the service creates it")?;
+            return Ok(ExitCode::SUCCESS);
+        }
+    }
+    let backing = backing::open(&config).await?;
+    let file = backing.file.clone();
+    let health = Arc::new(Health::new(env!("CARGO_PKG_VERSION"), vec![hub_check(Arc::clone(&backing.hub))]));
+    let outcome = match command {
+        MessageHubCommand::Serve => serve(config, backing, health, log).await,
+        MessageHubCommand::Check | MessageHubCommand::OpenApi => check::dependencies(&health).await,
+    };
+    let Some(file) = file else { return outcome };
+    match (file.close().await, outcome) {
+        (Ok(()), outcome) => outcome,
+        (Err(error), Ok(_)) => Err(error.into()),
+        (Err(error), Err(outcome)) => {
+            tracing::error!(error = %redacted(&error), "the file with the events was not closed cleanly");
+            Err(outcome)
+        }
+    }
+}
+
+fn hub_check(hub: Arc<dyn MessageHub>) -> HealthCheck {
+    let probe = move || -> futures_util::future::BoxFuture<'static, Result<(), String>> {
+        let hub = Arc::clone(&hub);
+        Box::pin(async move { hub.probe().await.map_err(|error| error.to_string()) })
+    };
+    HealthCheck { name: "hub", critical: true, probe: Arc::new(probe) }
+}
+
+/// No response of the hub is long to make: replies of services are sent on as they arrive.
+fn is_long(_: &Method, _: &str) -> bool {
+    false
+}
+
+async fn serve(config: MessageHubServiceConfig, backing: Backing, health: Arc<Health>, log: &LogQueue) -> Outcome {
+    let mut registry = Registry::default();
+    log.register(&mut registry);
+    let limits = HubServerConfig {
+        services: config.services,
+        max_request_bytes: config.max_request_bytes,
+        body_timeout: config.sockets.client_timeout,
+        body_rate: config.sockets.upload_rate,
+        ..HubServerConfig::default()
+    };
+    let tokens = AcceptedTokens::new(config.tokens.clone())?;
+    let (hub, operations) = (Arc::clone(&backing.hub), Arc::clone(&backing.operations));
+    let contract = HubServer::with_operations(hub, operations, tokens, limits)?;
+    contract.register(&mut registry);
+    if let Some(file) = &backing.file {
+        metrics::show_file(file, &mut registry);
+    }
+    let connections = serve::connections(&config.sockets, None)?;
+    connections.register(&mut registry);
+    let http_metrics = HttpMetrics::default();
+    http_metrics.register(&mut registry);
+    let admission = Admission::new(config.max_in_flight_bytes);
+    admission.register(&mut registry);
+    let unauthorized = Unauthorized::default();
+    unauthorized.register(&mut registry);
+    let registry = Arc::new(registry);
+    let admin = config.admin.as_ref().map(|admin| {
+        let operations = Arc::clone(&backing.operations);
+        let operator = Arc::new(HubOperator { server: contract.clone(), operations, file: backing.file.clone() });
+        let (health, registry, unauthorized) = (Arc::clone(&health), Arc::clone(&registry), unauthorized.clone());
+        AdminListener::new(admin, config.hosts.clone(), operator, health, registry, unauthorized, PROBLEM_TYPES)
+    });
+    let admin = admin.transpose()?;
+    let guard = guard(config.listen, config.hosts);
+    let health_paths = config.health_paths;
+    let server = Server {
+        live: None,
+        listen: config.listen,
+        may_be_long: is_long,
+        shutdown: config.shutdown,
+        health: Arc::clone(&health),
+        connections,
+        problem_types: PROBLEM_TYPES,
+        probes: config.sockets.health,
+        admin,
+    };
+    let (background, stopping, stopped) = (contract.clone(), contract.clone(), Arc::clone(&health));
+    tokio::spawn(async move { background.background().await });
+    tokio::spawn(async move {
+        stopped.stopped().await;
+        stopping.stop();
+    });
+    let running = server.run(
+        move |app| {
+            let json = || async { HttpResponse::Ok().content_type("application/json").body(openapi()) };
+            let mut endpoints = Endpoints::default();
+            health::register(&mut endpoints, health_paths, &health, &registry);
+            Endpoint::at("/openapi.json").get(json).register(&mut endpoints);
+            let service = contract.service(app, endpoints);
+            let long = LongAnswers { of: is_long, bytes: 0 };
+            let admitted = apply(from_fn(middleware::admit(admission.clone(), long, overloaded)), service);
+            let watched = apply(from_fn(unauthorized.clone().middleware()), admitted);
+            let guarded = apply(from_fn(guard.clone().middleware()), watched);
+            let accounted = apply(from_fn(middleware::account(PROBLEM_TYPES, http_metrics.clone())), guarded);
+            app.default_service(apply(from_fn(middleware::security_headers), accounted));
+        },
+        move |address| {
+            tracing::info!("{SERVICE} listens on http://{address}, {}", backing.summary);
+            token_warnings::warn_of_short("MESSAGE_HUB_TOKEN", &config.tokens);
+            token_warnings::warn_of_short("ADMIN_TOKEN", config.admin.iter().flat_map(|admin| &admin.tokens));
+        },
+    );
+    running.await?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Other machines call the contract under a name that only they know, and no web page has the token that every request
+/// to it needs. So unless an operator names the hosts, the contract answers under any, but for a listener on loopback.
+fn guard(listen: SocketAddr, names: HostNames) -> BrowserGuard {
+    let is_named = listen.ip().is_loopback() || !names.is_empty();
+    let hosts = Some(AllowedHosts::new(listen.ip(), names));
+    BrowserGuard { hosts, any_host_below: if is_named { None } else { Some(BASE) }, origins: None }
+}

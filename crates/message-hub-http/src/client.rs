@@ -1,0 +1,175 @@
+//! One request to the hub, and what its failure means.
+
+use crate::{ConnectError, HttpHubConfig};
+use bytes::{Bytes, BytesMut};
+use character_message_hub::{Applied, ErrorKind, HubError, Result};
+use character_message_hub_wire::{self as wire, ProblemBody};
+use reqwest::{Method, RequestBuilder, Response, StatusCode, header::RETRY_AFTER};
+use secrecy::{ExposeSecret, SecretString};
+use serde::de::DeserializeOwned;
+use std::{fmt, time::Duration};
+use tokio::{
+    sync::{Semaphore, SemaphorePermit},
+    time::{Instant, timeout_at},
+};
+
+/// Idle connections are closed before the hub does so (75 s); otherwise a request may use a closing one.
+const POOL_IDLE: Duration = Duration::from_secs(60);
+/// The maximum number of requests of each kind at the same time. More wait for their turn within their own timeout, so that
+/// a hub that does not answer costs a bounded number of connections.
+const PUBLISHING: usize = 64;
+const REQUESTING: usize = 512;
+const SETTLING: usize = 128;
+
+/// The connections to one hub.
+pub(crate) struct Client {
+    client: reqwest::Client,
+    /// The address of the hub, without a `/` at its end.
+    base: String,
+    token: SecretString,
+    pub(crate) publishing: Semaphore,
+    pub(crate) requesting: Semaphore,
+    pub(crate) settling: Semaphore,
+    pub(crate) max_request_bytes: usize,
+    pub(crate) max_reply_bytes: usize,
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").field("base", &self.base).finish_non_exhaustive()
+    }
+}
+
+impl Client {
+    pub(crate) fn new(config: &HttpHubConfig) -> Result<Self, ConnectError> {
+        HttpHubConfig::check_base_url(&config.base_url)?;
+        HttpHubConfig::check_token(&config.token)?;
+        let client = reqwest::Client::builder()
+            .retry(reqwest::retry::never())
+            .redirect(reqwest::redirect::Policy::none())
+            // Proxy variables are read whatever the features are, and a proxy would be handed the token.
+            .no_proxy()
+            .connect_timeout(config.connect_timeout)
+            .pool_idle_timeout(POOL_IDLE)
+            .user_agent(concat!("character-message-hub-http/", env!("CARGO_PKG_VERSION")))
+            .build()
+            .map_err(ConnectError::Client)?;
+        Ok(Self {
+            client,
+            base: config.base_url.as_str().trim_end_matches('/').to_owned(),
+            token: config.token.clone(),
+            publishing: Semaphore::new(PUBLISHING),
+            requesting: Semaphore::new(REQUESTING),
+            settling: Semaphore::new(SETTLING),
+            max_request_bytes: config.max_request_bytes,
+            max_reply_bytes: config.max_reply_bytes,
+        })
+    }
+
+    pub(crate) fn base(&self) -> &str {
+        &self.base
+    }
+
+    /// A request to a path of the contract.
+    pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.client.request(method, format!("{}{path}", self.base)).bearer_auth(self.token.expose_secret())
+    }
+
+    /// Sends a request, and returns its body when the status is 200 or 204.
+    pub(crate) async fn call(
+        &self,
+        operation: &'static str,
+        request: RequestBuilder,
+        deadline: Instant,
+        most: usize,
+    ) -> Result<Bytes> {
+        let response = send(operation, request, deadline).await?;
+        let status = response.status();
+        if matches!(status, StatusCode::OK | StatusCode::NO_CONTENT) {
+            return whole(operation, response, deadline, most).await;
+        }
+        Err(refused(operation, response, deadline).await)
+    }
+}
+
+/// A place among the requests of a kind. Nothing was sent when there is none in time.
+pub(crate) async fn place<'s>(
+    places: &'s Semaphore,
+    operation: &'static str,
+    deadline: Instant,
+) -> Result<SemaphorePermit<'s>> {
+    let late = || {
+        let detail = "the maximum of requests to the hub waits for an answer";
+        HubError::new(ErrorKind::Timeout, operation).with_applied(Applied::No).with_detail(detail)
+    };
+    let place = timeout_at(deadline, places.acquire()).await.map_err(|_| late())?;
+    // The semaphores are never closed.
+    place.map_err(|error| HubError::new(ErrorKind::Corrupt, operation).with_source(error).with_applied(Applied::No))
+}
+
+/// Sends a request, and waits for the head of its response.
+pub(crate) async fn send(operation: &'static str, request: RequestBuilder, deadline: Instant) -> Result<Response> {
+    let response = timeout_at(deadline, request.send()).await;
+    response.map_err(|_| HubError::new(ErrorKind::Timeout, operation))?.map_err(|error| failed(operation, error))
+}
+
+/// The whole body of a response, at most this number of bytes.
+pub(crate) async fn whole(
+    operation: &'static str,
+    mut response: Response,
+    deadline: Instant,
+    most: usize,
+) -> Result<Bytes> {
+    let mut body = BytesMut::new();
+    loop {
+        let part = timeout_at(deadline, response.chunk()).await;
+        let part = part.map_err(|_| HubError::new(ErrorKind::Timeout, operation))?;
+        let Some(part) = part.map_err(|error| failed(operation, error))? else { return Ok(body.freeze()) };
+        if body.len() + part.len() > most {
+            let (limit, size) = (most as u64, (body.len() + part.len()) as u64);
+            // The hub has done its work.
+            let error = HubError::new(ErrorKind::TooLarge { limit, size }, operation).with_applied(Applied::Unknown);
+            return Err(error.with_detail("the response is larger than this client takes"));
+        }
+        body.extend_from_slice(&part);
+    }
+}
+
+/// The error that a response of the hub itself reports.
+pub(crate) async fn refused(operation: &'static str, response: Response, deadline: Instant) -> HubError {
+    const MOST: usize = 256 * 1024;
+    let status = response.status().as_u16();
+    let header = |name| response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let content_type = header(reqwest::header::CONTENT_TYPE);
+    let retry_after = header(RETRY_AFTER).and_then(|text| text.trim().parse().ok()).map(Duration::from_secs);
+    let is_problem = content_type.is_some_and(|text| wire::is_media_type(&text, wire::PROBLEM_JSON));
+    if is_problem
+        && let Ok(body) = whole(operation, response, deadline, MOST).await
+        && let Ok(problem) = serde_json::from_slice::<ProblemBody>(&body)
+    {
+        return problem.into_error(status, operation);
+    }
+    // Not of the hub: a proxy, or another program at its address.
+    HubError::new(wire::kind_for_status(status, retry_after), operation)
+        .with_detail(format!("status {status} without a problem of the hub"))
+}
+
+/// What a request without a response means.
+fn failed(operation: &'static str, cause: reqwest::Error) -> HubError {
+    let (kind, applied) = if cause.is_connect() {
+        (ErrorKind::Unavailable { retry_after: None }, Applied::No)
+    } else if cause.is_builder() {
+        (ErrorKind::Invalid, Applied::No)
+    } else if cause.is_timeout() {
+        (ErrorKind::Timeout, Applied::Unknown)
+    } else {
+        (ErrorKind::Unavailable { retry_after: None }, Applied::Unknown)
+    };
+    // The address may tell more than a log should hold; the operation says enough.
+    HubError::new(kind, operation).with_applied(applied).with_source(cause.without_url())
+}
+
+/// A body of the contract.
+pub(crate) fn decoded<B: DeserializeOwned>(operation: &'static str, body: &[u8]) -> Result<B> {
+    serde_json::from_slice(body).map_err(|error| HubError::new(ErrorKind::Corrupt, operation).with_source(error))
+}

@@ -1,0 +1,77 @@
+//! Where the hub is, and the limits of calls.
+
+use secrecy::{ExposeSecret, SecretString};
+use std::time::Duration;
+use url::Url;
+
+/// Where the hub is, and the limits of calls.
+#[derive(Clone, Debug)]
+pub struct HttpHubConfig {
+    /// The address of the hub, such as `http://message-hub:8200`: without credentials and query.
+    pub base_url: Url,
+    /// The bearer token.
+    pub token: SecretString,
+    /// How long a connection may take. Default: 1 second.
+    pub connect_timeout: Duration,
+    /// Maximum size of a request to a service, in bytes. Larger ones are refused before anything is sent. Default: 128 MiB.
+    pub max_request_bytes: usize,
+    /// Maximum size of the reply of a service, in bytes. Default: 128 MiB.
+    pub max_reply_bytes: usize,
+}
+
+/// A hub that cannot be connected to.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConnectError {
+    /// The address is not one that HTTP can use.
+    #[error("the address of the Message Hub {reason}; an address is like http://message-hub:8200")]
+    Address {
+        /// What is wrong with it, as the end of a sentence.
+        reason: &'static str,
+    },
+    /// The token cannot stand in a header.
+    #[error("the token of the Message Hub must be visible ASCII, without line breaks")]
+    Token,
+    /// TLS could not be set up.
+    #[error("the HTTP client cannot be built")]
+    Client(#[source] reqwest::Error),
+}
+
+impl HttpHubConfig {
+    /// The hub at this address, with the defaults that each field names.
+    #[must_use]
+    pub fn new(base_url: Url, token: SecretString) -> Self {
+        const MOST: usize = 128 * 1024 * 1024;
+        let connect_timeout = Duration::from_secs(1);
+        Self { base_url, token, connect_timeout, max_request_bytes: MOST, max_reply_bytes: MOST }
+    }
+
+    /// Refuses an address that HTTP cannot use.
+    ///
+    /// # Errors
+    /// [`ConnectError::Address`].
+    pub fn check_base_url(url: &Url) -> Result<(), ConnectError> {
+        let reason = if !matches!(url.scheme(), "http" | "https") {
+            "must begin with http:// or https://"
+        } else if !url.has_host() {
+            "must have a host"
+        } else if !url.username().is_empty() || url.password().is_some() {
+            "must have no user and no password"
+        } else if url.query().is_some() || url.fragment().is_some() {
+            "must have no query and no fragment"
+        } else {
+            return Ok(());
+        };
+        Err(ConnectError::Address { reason })
+    }
+
+    /// Refuses a token that cannot stand in a header.
+    ///
+    /// # Errors
+    /// [`ConnectError::Token`].
+    pub fn check_token(token: &SecretString) -> Result<(), ConnectError> {
+        let text = token.expose_secret();
+        let fits = !text.trim().is_empty() && text.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic());
+        if fits { Ok(()) } else { Err(ConnectError::Token) }
+    }
+}
