@@ -4,7 +4,7 @@ use crate::{
     admin::AdminListener,
     check,
     cli::{self, CharacterServiceCommand},
-    config::{CharacterServiceConfig, ProcessEnvironment},
+    config::{CharacterServiceConfig, ProcessEnvironment, StorageAddress},
     hub::Hub,
     log_queue::LogQueue,
     run::{Outcome, print_document, run, say},
@@ -131,6 +131,7 @@ async fn serve(config: CharacterServiceConfig, stack: Stack, mut registry: Regis
         listen: config.listen,
         may_be_long,
         live: Some(live),
+        presence: None,
         shutdown: config.shutdown,
         health,
         connections,
@@ -147,7 +148,9 @@ async fn serve(config: CharacterServiceConfig, stack: Stack, mut registry: Regis
             token_warnings::warn_of_short("ADMIN_TOKEN", &operators);
             if let Some(remote) = &config.remote {
                 token_warnings::warn_of_short("STORAGE_SERVICE_TOKEN", [&remote.token]);
-                token_warnings::warn_of_plain(&remote.url);
+                if let StorageAddress::Http(url) = &remote.address {
+                    token_warnings::warn_of_plain(url);
+                }
             }
             for line in summary {
                 tracing::info!("{line}");

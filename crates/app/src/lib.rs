@@ -12,6 +12,7 @@ mod descriptors;
 pub mod folder_lock;
 mod http;
 mod hub;
+mod hub_presence;
 mod labels;
 mod log_queue;
 pub mod message_hub;

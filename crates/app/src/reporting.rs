@@ -2,7 +2,9 @@
 
 use crate::config::ReportConfig;
 use character_error_reporter::{Chain, ErrorReporter, Failure, FanOut, Log, RateLimited, Recent, Redactor, Row};
+use character_error_reporter_hub::HubReporter;
 use character_http_kit::middleware::current_request;
+use character_message_hub::MessageHub;
 use character_message_hub::{HubError, PUBLISH};
 use character_storage_http::{CircuitBreakers, FailureAnswer, TransportError};
 use character_storage_port::{DomainEvent, EntityKind, ErrorKind, StorageError};
@@ -29,7 +31,8 @@ pub struct Reporting {
 }
 
 impl Reporting {
-    /// Reports of `service`, which knows these secrets; `breakers` are the ones in front of its storage. Starts a task that
+    /// Reports of `service`, which knows these secrets; `breakers` are the ones in front of its storage, and `hub` receives the reports as
+    /// events. Starts a task that
     /// tells summaries, until it is dropped. Needs a Tokio runtime.
     ///
     /// # Errors
@@ -39,8 +42,11 @@ impl Reporting {
         config: &ReportConfig,
         secrets: Vec<SecretString>,
         breakers: Option<CircuitBreakers>,
+        hub: Option<Arc<dyn MessageHub>>,
     ) -> Result<Arc<Self>, Box<dyn Error + Send + Sync>> {
-        let adapters = FanOut::new(adapters(config)?);
+        let mut adapters = adapters(config)?;
+        adapters.extend(hub.map(|hub| Arc::new(HubReporter::new(hub)) as _));
+        let adapters = FanOut::new(adapters);
         let reporting = Arc::new(Self::to(adapters, service, config.per_minute, Redactor::new(secrets), breakers));
         let weak = Arc::downgrade(&reporting);
         tokio::spawn(async move {

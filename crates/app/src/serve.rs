@@ -5,6 +5,7 @@ use crate::{
     config::SocketConfig,
     descriptors,
     http::{self, Connections, MayBeLong, SocketLimits, Threads},
+    hub_presence::{HubPresence, PresencePlan},
     probes,
 };
 use actix_web::{App, web::ServiceConfig};
@@ -38,6 +39,8 @@ pub(crate) struct Server {
     pub(crate) connections: Arc<Connections>,
     /// The streams of live updates, which end when the service stops.
     pub(crate) live: Option<LiveUpdates>,
+    /// How it takes requests that arrive through the Message Hub.
+    pub(crate) presence: Option<PresencePlan>,
     /// The types of the problems that the listener for probes answers with.
     pub(crate) problem_types: ProblemTypes,
     /// The listener for probes alone.
@@ -66,7 +69,8 @@ impl Server {
                 .map_err(|error| not_bound("HEALTH_ADDR", address, &error))
         });
         let (listener, admin, probes) = all_bound(listener, admin.transpose(), probes.transpose())?;
-        started(listener.local_addr()?);
+        let address = listener.local_addr()?;
+        started(address);
         let threads = Threads::of_processors(self.connections.limits.most, self.may_be_long);
         let application = move || App::new().configure(configure.clone());
         let running = http::start(listener, threads, self.shutdown, self.connections, application)?;
@@ -80,6 +84,8 @@ impl Server {
         }
         let beside: Vec<_> = admin.into_iter().chain(probes).map(|(server, _)| server).collect();
         let handles_beside: Vec<_> = beside.iter().map(actix_server::Server::handle).collect();
+        let presence =
+            self.presence.map(|plan| HubPresence::start(plan, address)).transpose().map_err(io::Error::other)?;
         let (health, live) = (self.health, self.live);
         tokio::spawn(async move {
             let name = tokio::select! {
@@ -90,6 +96,10 @@ impl Server {
             health.stop();
             if let Some(live) = live {
                 live.close();
+            }
+            // Before the listener, which answers what the hub has sent.
+            if let Some(presence) = presence.flatten() {
+                presence.stop().await;
             }
             handle.stop(true).await;
             // Last, so that the end can be watched.

@@ -1,8 +1,10 @@
 //! The layers of the storage, one line each, with why it is there.
 
+mod remote;
+
 use crate::{
     admin::{Operator, TransportHandle},
-    config::{CharacterServiceConfig, CommitLogConfig, RemoteStorage},
+    config::{CharacterServiceConfig, CommitLogConfig},
     folder_lock::FolderLock,
     hub::{self, Hub},
     observed::{Observed, OperationMetrics},
@@ -17,7 +19,6 @@ use character_cache_redis::{RedisTier, RedisTierMetrics, RedisTierOptions};
 use character_error_reporter::redacted;
 use character_http_kit::HealthCheck;
 use character_live_updates::LiveUpdates;
-use character_storage_http::{HttpStorage, HttpStorageConfig};
 use character_storage_port::{Log, StoragePort};
 use character_storage_sql::{DatabaseLocation, SqlOptions, SqlStorage};
 use prometheus_client::registry::Registry;
@@ -114,7 +115,7 @@ pub async fn build(
 ) -> Result<Stack, Box<dyn Error + Send + Sync>> {
     // The origin: the central service, behind retry, breaker and deadline; or a database of our own.
     let Origin { storage: origin, log, commits, place, transport, database, lock } = match &config.remote {
-        Some(remote) => remote_storage(remote, registry)?,
+        Some(remote) => remote::connect(remote, config.hub.as_ref(), registry).await?,
         None => embedded(config, registry, purpose).await?,
     };
     // The shared tier, so that one process profits from what another has read. It cannot fail a read.
@@ -158,7 +159,11 @@ pub async fn build(
     // What callers see is measured outermost, hits included, and what they see fail is told, once.
     let metrics = OperationMetrics::register(registry);
     let breakers = transport.as_ref().map(|transport| transport.breakers.clone());
-    let reporting = Reporting::start(SERVICE, &config.reports, config.secrets(), breakers)?;
+    let client = match &config.hub {
+        Some(hub) => Some(hub::connect(hub).await?.port()),
+        None => None,
+    };
+    let reporting = Reporting::start(SERVICE, &config.reports, config.secrets(), breakers, client.clone())?;
     show_reports(&reporting, registry);
     let storage: Arc<dyn StoragePort> =
         Arc::new(Reported::new(Observed::new(cached.clone(), metrics.clone()), Arc::clone(&reporting)));
@@ -170,11 +175,8 @@ pub async fn build(
         Arc::new(Reported::new(Observed::new(cached.uncached(), metrics.clone()), Arc::clone(&reporting)));
 
     // Events leave by the log of commits, so that no request waits for the hub.
-    let hub = match &config.hub {
-        Some(hub) => {
-            let (client, address) = (hub::connect(hub).await?, hub.address.to_string());
-            Some(Hub::new(client, address, commits, Arc::clone(&reporting))?)
-        }
+    let hub = match client.zip(config.hub.as_ref()) {
+        Some((client, hub)) => Some(Hub::new(client, hub.address.to_string(), commits, Arc::clone(&reporting))?),
         None => None,
     };
 
@@ -195,27 +197,6 @@ pub async fn build(
         hub: None,
     };
     Ok(Stack { storage, origin, live, checks, summary, operator, hub, _lock: lock })
-}
-
-fn remote_storage(remote: &RemoteStorage, registry: &mut Registry) -> Result<Origin, Box<dyn Error + Send + Sync>> {
-    let config = HttpStorageConfig {
-        deadline: remote.deadline,
-        attempt_timeout: remote.attempt_timeout,
-        large_timeout: remote.large_timeout,
-        retry_max: remote.retry_max,
-        retry_base: remote.retry_base,
-        breaker_failures: remote.breaker_failures,
-        breaker_recovery: remote.breaker_recovery,
-        breaker_probe: remote.breaker_probe,
-        ..HttpStorageConfig::new(remote.url.clone(), remote.token.clone())
-    };
-    // Its connections live on the thread of the follower.
-    let log = Arc::new(HttpStorage::connect(config.clone())?);
-    let commits = Arc::new(HttpStorage::connect(config.clone())?);
-    let storage = HttpStorage::connect(config)?;
-    storage.metrics().register(registry);
-    let (place, transport) = (format!("storage: central, {}", remote.url), Some(TransportHandle::of(&storage)));
-    Ok(Origin { storage: Arc::new(storage), log, commits, place, transport, database: None, lock: None })
 }
 
 async fn embedded(

@@ -4,9 +4,10 @@ use crate::{
     admin::{AdminListener, Operator},
     check,
     cli::{self, StorageServiceCommand},
-    config::{ProcessEnvironment, StorageServiceConfig},
+    config::{ProcessEnvironment, STORAGE_AT_HUB, StorageServiceConfig},
     folder_lock::FolderLock,
-    hub::{self, Hub},
+    hub::{self, Hub, HubClient},
+    hub_presence::PresencePlan,
     log_queue::LogQueue,
     observed::{Observed, OperationMetrics},
     private_files,
@@ -92,15 +93,21 @@ async fn work(
     // an answer is stale.
     let operations = OperationMetrics::register(&mut registry);
     show_database(&database, &mut registry);
-    let reporting = Reporting::start(SERVICE, &config.reports, config.secrets(), None)?;
+    let client = match &config.hub {
+        Some(hub) => Some(hub::connect(hub).await?),
+        None => None,
+    };
+    let reporter = client.as_ref().map(HubClient::port);
+    let reporting = Reporting::start(SERVICE, &config.reports, config.secrets(), None, reporter)?;
     show_reports(&reporting, &mut registry);
     let observed = Observed::new(database.clone(), operations.clone());
     let checked: Arc<dyn StoragePort> = Arc::new(database.clone());
     let storage: Arc<dyn StoragePort> = Arc::new(Reported::new(observed, Arc::clone(&reporting)));
-    let hub = match &config.hub {
-        Some(hub) => {
-            let (client, address) = (hub::connect(hub).await?, hub.address.to_string());
-            Some(Hub::new(client, address, database.clone(), Arc::clone(&reporting))?)
+    let hub = match client.zip(config.hub.as_ref()) {
+        Some((client, hub)) => {
+            let relayed = Hub::new(client.port(), hub.address.to_string(), database.clone(), Arc::clone(&reporting))?;
+            let (service, advertised) = (STORAGE_AT_HUB.parse()?, config.advertised.clone());
+            Some((relayed, PresencePlan { client, service, advertised, within: config.shutdown }))
         }
         None => None,
     };
@@ -113,10 +120,10 @@ async fn work(
         redis: None,
         consumers: Arc::new(database.clone()),
         database: Some(database),
-        hub: hub.as_ref().map(|hub| hub.handles(None, &mut registry)),
+        hub: hub.as_ref().map(|(hub, _)| hub.handles(None, &mut registry)),
     };
     let mut checks = vec![stack::storage_check("database", checked)];
-    checks.extend(hub.as_ref().map(Hub::check));
+    checks.extend(hub.as_ref().map(|(hub, _)| hub.check()));
     let health = Arc::new(Health::new(env!("CARGO_PKG_VERSION"), checks));
     match command {
         StorageServiceCommand::Check | StorageServiceCommand::NewEpoch => check::dependencies(&health).await,
@@ -130,7 +137,7 @@ async fn serve(
     mut registry: Registry,
     health: Arc<Health>,
     operator: Operator,
-    hub: Option<Hub>,
+    hub: Option<(Hub, PresencePlan)>,
     engine: &'static str,
 ) -> Outcome {
     let limits = Limits {
@@ -158,8 +165,10 @@ async fn serve(
     let admin = admin.transpose()?;
     let guard = guard(config.listen, config.hosts);
     let health_paths = config.health_paths;
+    let (hub, presence) = hub.unzip();
     let server = Server {
         live: None,
+        presence,
         listen: config.listen,
         may_be_long: is_list,
         shutdown: config.shutdown,

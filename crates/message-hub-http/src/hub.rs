@@ -28,6 +28,10 @@ impl HttpHub {
     pub fn connect(config: HttpHubConfig) -> std::result::Result<Self, ConnectError> {
         Ok(Self { client: Arc::new(Client::new(&config)?) })
     }
+
+    pub(crate) fn client(&self) -> &Client {
+        &self.client
+    }
 }
 
 #[async_trait]

@@ -10,7 +10,9 @@ mod config;
 mod deliveries;
 mod hub;
 mod publish;
+mod registration;
 mod request;
 
 pub use config::{ConnectError, HttpHubConfig};
 pub use hub::HttpHub;
+pub use registration::{REGISTER, UNREGISTER};

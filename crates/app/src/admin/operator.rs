@@ -6,7 +6,9 @@ use crate::{hub::HubHandle, observed::OperationMetrics, reporting::Reporting};
 use character_cache::Cached;
 use character_cache_redis::RedisTier;
 use character_domain::{Timestamp, now};
-use character_storage_http::{CircuitBreaker, CircuitBreakers, HttpStorage, TransportMetrics};
+use character_storage_http::{
+    CircuitBreaker, CircuitBreakers, HttpStorage, Transport, TransportMetrics, TransportStack,
+};
 use character_storage_port::StoragePort;
 use character_storage_sql::SqlStorage;
 use std::{sync::Arc, time::Duration};
@@ -35,7 +37,7 @@ pub(crate) struct TransportHandle {
 }
 
 impl TransportHandle {
-    pub(crate) fn of(storage: &HttpStorage<character_storage_http::TransportStack>) -> Self {
+    pub(crate) fn of<T: Transport>(storage: &HttpStorage<TransportStack<T>>) -> Self {
         Self { breakers: storage.breakers().clone(), metrics: storage.metrics().clone() }
     }
 }

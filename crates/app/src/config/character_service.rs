@@ -9,18 +9,22 @@ use super::{
     hub::{HubConfig, MESSAGE_HUB_MAX_AGE_HOURS, MESSAGE_HUB_TOKEN, MESSAGE_HUB_URL, hub_config, max_age},
     listener::{ALLOWED_HOSTS, METRICS_ON, allowed_hosts, health_paths},
     log_config, max_in_flight_bytes, read,
+    remote::{
+        RemoteStorage, STORAGE_BREAKER_FAILURES, STORAGE_BREAKER_PROBE_MS, STORAGE_BREAKER_RECOVERY_SECS,
+        STORAGE_DEADLINE_MS, STORAGE_LARGE_TIMEOUT_MS, STORAGE_RETRY_BASE_MS, STORAGE_RETRY_MAX, STORAGE_SERVICE_TOKEN,
+        STORAGE_SERVICE_URL, STORAGE_TIMEOUT_MS, StorageAddress, remote_storage,
+    },
     reports::{ERROR_REPORTS_PER_MINUTE, SENTRY_DSN, report_config},
     sockets::{
         CLIENT_TIMEOUT_SECS, HEALTH_ADDR, KEEP_ALIVE_SECS, MAX_CONNECTIONS, SocketConfig, UPLOAD_BYTES_PER_SEC,
         socket_config,
     },
-    variables::{Reader, boolean, folder, number, secret, socket, url},
+    variables::{Reader, boolean, folder, number, secret, socket},
     with_passwords,
 };
 use character_cache_redis::RedisTierOptions;
 use character_domain::size::MAX_BULK;
 use character_http_kit::{AllowedOrigins, HealthPaths, HostNames};
-use character_storage_http::HttpStorageConfig;
 use secrecy::SecretString;
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
@@ -77,65 +81,8 @@ pub struct CharacterServiceConfig {
     pub effective: Vec<(&'static str, String)>,
 }
 
-/// The central Storage Service, and the limits of calls to it.
-#[derive(Debug, Clone)]
-pub struct RemoteStorage {
-    /// Its address.
-    pub url: url::Url,
-    /// The bearer token.
-    pub token: SecretString,
-    /// Maximum time of a whole call, including retries.
-    pub deadline: Duration,
-    /// Maximum time of one attempt.
-    pub attempt_timeout: Duration,
-    /// Maximum time of one attempt of a large request.
-    pub large_timeout: Duration,
-    /// Maximum number of retries after the first attempt.
-    pub retry_max: u32,
-    /// The first back-off; each further one is doubled.
-    pub retry_base: Duration,
-    /// The number of consecutive failures that open the breaker.
-    pub breaker_failures: u32,
-    /// How long the breaker stays open before it admits a probe.
-    pub breaker_recovery: Duration,
-    /// The time between background probes while a breaker is open; zero: none.
-    pub breaker_probe: Duration,
-}
-
 const LISTEN_ADDR: Variable = Variable::new("LISTEN_ADDR", "address and port of the API", "127.0.0.1:8000");
 const DATA_DIR: Variable = Variable::new("DATA_DIR", "folder of the embedded database", "./data");
-const STORAGE_SERVICE_URL: Variable = Variable::optional(
-    "STORAGE_SERVICE_URL",
-    "central Storage Service, http:// or https://; unset: embedded SQLite under DATA_DIR",
-)
-.unquoted();
-const STORAGE_SERVICE_TOKEN: Variable =
-    Variable::secret("STORAGE_SERVICE_TOKEN", "bearer token for STORAGE_SERVICE_URL");
-const STORAGE_DEADLINE_MS: Variable =
-    Variable::new("STORAGE_DEADLINE_MS", "milliseconds for a whole storage call, including retries", "10000");
-const STORAGE_TIMEOUT_MS: Variable =
-    Variable::new("STORAGE_TIMEOUT_MS", "milliseconds for one attempt of a storage call", "2000");
-const STORAGE_LARGE_TIMEOUT_MS: Variable = Variable::new(
-    "STORAGE_LARGE_TIMEOUT_MS",
-    "milliseconds for one attempt of a large storage call: a body over 256 KiB, or a page of more than 20 rows",
-    "8000",
-);
-const STORAGE_RETRY_MAX: Variable =
-    Variable::new("STORAGE_RETRY_MAX", "maximum number of retries after the first attempt", "3");
-const STORAGE_RETRY_BASE_MS: Variable = Variable::new(
-    "STORAGE_RETRY_BASE_MS",
-    "milliseconds of the first back-off, doubled for each further one, with full jitter",
-    "1000",
-);
-const STORAGE_BREAKER_FAILURES: Variable =
-    Variable::new("STORAGE_BREAKER_FAILURES", "consecutive failures that open the circuit breaker", "5");
-const STORAGE_BREAKER_RECOVERY_SECS: Variable =
-    Variable::new("STORAGE_BREAKER_RECOVERY_SECS", "seconds before a call to an open breaker probes the storage", "60");
-const STORAGE_BREAKER_PROBE_MS: Variable = Variable::new(
-    "STORAGE_BREAKER_PROBE_MS",
-    "milliseconds between background probes while a breaker is open; two successes close it; 0: no probes",
-    "1000",
-);
 const REDIS_URL: Variable =
     Variable::secret("REDIS_URL", "shared cache tier: redis://, redis+sentinel:// or redis+cluster://, each with rediss for TLS; unset: in-process tier only")
         .off_when_empty();
@@ -249,7 +196,7 @@ impl CharacterServiceConfig {
             ));
         }
         let data_dir = reader.read(&DATA_DIR, folder);
-        let remote = remote(reader);
+        let remote = remote_storage(reader);
         let redis_url = reader.read(&REDIS_URL, redis);
         let redis_timeout = reader.read(&REDIS_TIMEOUT_MS, number(1, 10_000));
         let redis_connect_timeout = reader.read(&REDIS_CONNECT_TIMEOUT_MS, number(1, 10_000));
@@ -259,6 +206,9 @@ impl CharacterServiceConfig {
         let cache_trust = reader.read(&CACHE_TRUST_MS, number(100, 60_000));
         let commit_log = commit_log_config(reader);
         let hub = hub_config(reader);
+        if let (Some(Some(RemoteStorage { address: StorageAddress::Hub(_), .. })), Some(None)) = (&remote, &hub) {
+            reader.faults.push("MESSAGE_HUB_URL: must be set together with a STORAGE_SERVICE_URL of hub:".to_owned());
+        }
         let own_retention = match &remote {
             Some(None) => commit_log.map(|log| log.retention),
             _ => None,
@@ -307,55 +257,4 @@ fn redis(text: &str) -> Result<SecretString, String> {
     let given = secret(text)?;
     RedisTierOptions::new(given.clone()).check().map_err(|error| error.to_string())?;
     Ok(given)
-}
-
-fn storage_url(text: &str) -> Result<url::Url, String> {
-    let url = url(&["http", "https"])(text)?;
-    HttpStorageConfig::check_base_url(&url).map_err(|error| error.to_string())?;
-    Ok(url)
-}
-
-fn storage_token(text: &str) -> Result<SecretString, String> {
-    let token = secret(text)?;
-    HttpStorageConfig::check_token(&token).map_err(|error| error.to_string())?;
-    Ok(token)
-}
-
-/// `None` when a value is wrong; `Some(None)` when no remote storage is configured.
-fn remote(reader: &mut Reader<'_>) -> Option<Option<RemoteStorage>> {
-    let address = reader.read(&STORAGE_SERVICE_URL, storage_url);
-    let token = reader.read(&STORAGE_SERVICE_TOKEN, storage_token);
-    match (reader.is_set(&STORAGE_SERVICE_URL), reader.is_set(&STORAGE_SERVICE_TOKEN)) {
-        (true, false) => {
-            reader.faults.push("STORAGE_SERVICE_TOKEN: must be set together with STORAGE_SERVICE_URL".to_owned());
-        }
-        // Without the address the data would go into a database of its own, beside the one that the token is for.
-        (false, true) => {
-            reader.faults.push("STORAGE_SERVICE_URL: must be set together with STORAGE_SERVICE_TOKEN".to_owned());
-        }
-        _ => {}
-    }
-    let deadline = reader.read(&STORAGE_DEADLINE_MS, number(1, 600_000));
-    let attempt_timeout = reader.read(&STORAGE_TIMEOUT_MS, number(1, 600_000));
-    let large_timeout = reader.read(&STORAGE_LARGE_TIMEOUT_MS, number(1, 600_000));
-    let retry_max = reader.read(&STORAGE_RETRY_MAX, number(0, 100));
-    let retry_base = reader.read(&STORAGE_RETRY_BASE_MS, number(0, 600_000));
-    let breaker_failures = reader.read(&STORAGE_BREAKER_FAILURES, number(1, 1_000_000));
-    let breaker_recovery = reader.read(&STORAGE_BREAKER_RECOVERY_SECS, number(1, 86_400));
-    let breaker_probe = reader.read(&STORAGE_BREAKER_PROBE_MS, number(0, 600_000));
-    if !reader.is_set(&STORAGE_SERVICE_URL) {
-        return Some(None);
-    }
-    Some(Some(RemoteStorage {
-        url: address?,
-        token: token?,
-        deadline: Duration::from_millis(deadline?),
-        attempt_timeout: Duration::from_millis(attempt_timeout?),
-        large_timeout: Duration::from_millis(large_timeout?),
-        retry_max: u32::try_from(retry_max?).ok()?,
-        retry_base: Duration::from_millis(retry_base?),
-        breaker_failures: u32::try_from(breaker_failures?).ok()?,
-        breaker_recovery: Duration::from_secs(breaker_recovery?),
-        breaker_probe: Duration::from_millis(breaker_probe?),
-    }))
 }

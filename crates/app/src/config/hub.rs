@@ -2,8 +2,9 @@
 
 use super::{
     Variable,
-    variables::{Reader, number, secret},
+    variables::{Reader, number, secret, url},
 };
+use character_message_hub_http::HttpHubConfig;
 use secrecy::{ExposeSecret, SecretString};
 use std::{fmt, time::Duration};
 use url::Url;
@@ -17,6 +18,13 @@ pub(super) const MESSAGE_HUB_URL: Variable = Variable::optional(
 .off_when_empty();
 pub(super) const MESSAGE_HUB_TOKEN: Variable =
     Variable::secret("MESSAGE_HUB_TOKEN", "bearer token for MESSAGE_HUB_URL; NATS needs one if its servers do");
+pub(super) const ADVERTISE_URL: Variable = Variable::optional(
+    "ADVERTISE_URL",
+    "http:// address under which a Message Hub over HTTP reaches this service, which registers there as storage-service; unset: \
+     it is not registered. NATS needs none",
+)
+.unquoted()
+.off_when_empty();
 pub(super) const MESSAGE_HUB_MAX_AGE_HOURS: Variable = Variable::new(
     "MESSAGE_HUB_MAX_AGE_HOURS",
     "hours that the Message Hub keeps events; COMMIT_LOG_RETENTION_HOURS must not be less",
@@ -78,6 +86,12 @@ fn one_address(text: &str) -> Result<Url, String> {
     if url.query().is_some() || url.fragment().is_some() {
         return Err("must have no query and no fragment".to_owned());
     }
+    Ok(url)
+}
+
+pub(super) fn advertised(text: &str) -> Result<Url, String> {
+    let url = url(&["http", "https"])(text)?;
+    HttpHubConfig::check_base_url(&url).map_err(|error| error.to_string())?;
     Ok(url)
 }
 

@@ -26,10 +26,12 @@ pub struct MessageHubServiceConfig {
     pub data_dir: PathBuf,
     /// The NATS that keeps the events; `None`: a file under `data_dir`.
     pub nats_url: Option<SecretString>,
-    /// How long an event is kept in the file.
+    /// How long an event is kept.
     pub retention: Duration,
-    /// Maximum number of events in the file.
+    /// Maximum number of events that are kept.
     pub max_events: u64,
+    /// The number of NATS servers that keep each event.
+    pub replicas: usize,
     /// Maximum size of the events in the file, in bytes.
     pub max_bytes: u64,
     /// The accepted bearer tokens.
@@ -64,9 +66,14 @@ const NATS_URL: Variable = Variable::secret(
 )
 .off_when_empty();
 const HUB_RETENTION_HOURS: Variable =
-    Variable::new("HUB_RETENTION_HOURS", "hours that an event is kept in the file, settled or not", "168");
-const HUB_MAX_EVENTS: Variable =
-    Variable::new("HUB_MAX_EVENTS", "maximum number of events in the file; new ones are refused beyond it", "10000000");
+    Variable::new("HUB_RETENTION_HOURS", "hours that an event is kept, settled or not", "168");
+const HUB_MAX_EVENTS: Variable = Variable::new(
+    "HUB_MAX_EVENTS",
+    "maximum number of events that are kept; new ones are refused beyond it",
+    "10000000",
+);
+const HUB_REPLICAS: Variable =
+    Variable::new("HUB_REPLICAS", "number of NATS servers that keep each event, 1 to 5; only with NATS_URL", "1");
 const HUB_MAX_BYTES: Variable = Variable::new(
     "HUB_MAX_BYTES",
     "maximum size of the events in the file, in bytes; new ones are refused beyond it",
@@ -93,6 +100,7 @@ impl MessageHubServiceConfig {
         HUB_RETENTION_HOURS,
         HUB_MAX_EVENTS,
         HUB_MAX_BYTES,
+        HUB_REPLICAS,
         MESSAGE_HUB_TOKEN,
         HUB_SERVICES,
         MAX_REQUEST_BYTES,
@@ -130,6 +138,7 @@ impl MessageHubServiceConfig {
         let retention = reader.read(&HUB_RETENTION_HOURS, number(1, 24 * 3650));
         let max_events = reader.read(&HUB_MAX_EVENTS, number(1, 1 << 40));
         let max_bytes = reader.read(&HUB_MAX_BYTES, number(1 << 20, 1 << 50));
+        let replicas = reader.read(&HUB_REPLICAS, number(1, 5));
         let accepted = reader.read(&MESSAGE_HUB_TOKEN, tokens);
         if !reader.is_set(&MESSAGE_HUB_TOKEN) {
             reader
@@ -152,6 +161,7 @@ impl MessageHubServiceConfig {
             retention: Duration::from_secs(retention? * 3600),
             max_events: max_events?,
             max_bytes: max_bytes?,
+            replicas: usize::try_from(replicas?).ok()?,
             tokens: accepted?,
             services: services.unwrap_or_default(),
             max_request_bytes: usize::try_from(max_request_bytes?).ok()?,

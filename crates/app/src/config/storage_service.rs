@@ -5,7 +5,7 @@ use super::{
     commit_log::{
         COMMIT_LOG_BOUND_HOURS, COMMIT_LOG_POLL_MS, COMMIT_LOG_RETENTION_HOURS, CommitLogConfig, commit_log_config,
     },
-    hub::{HubConfig, MESSAGE_HUB_TOKEN, MESSAGE_HUB_URL, hub_config},
+    hub::{ADVERTISE_URL, HubConfig, MESSAGE_HUB_TOKEN, MESSAGE_HUB_URL, advertised, hub_config},
     listener::{ALLOWED_HOSTS, METRICS_ON, allowed_hosts, health_paths},
     log_config, max_in_flight_bytes, read,
     reports::{ERROR_REPORTS_PER_MINUTE, SENTRY_DSN, report_config},
@@ -40,6 +40,8 @@ pub struct StorageServiceConfig {
     pub commit_log: CommitLogConfig,
     /// The Message Hub that receives all events; `None`: they stay in the log of commits.
     pub hub: Option<HubConfig>,
+    /// Where a Message Hub over HTTP reaches this service; `None`: it is not registered there.
+    pub advertised: Option<url::Url>,
     /// The accepted bearer tokens.
     pub tokens: Vec<SecretString>,
     /// Maximum size of a request body, in bytes.
@@ -93,6 +95,7 @@ impl StorageServiceConfig {
         STORAGE_SERVICE_TOKEN,
         MESSAGE_HUB_URL,
         MESSAGE_HUB_TOKEN,
+        ADVERTISE_URL,
         MAX_REQUEST_BYTES,
         MAX_CONNECTIONS,
         CLIENT_TIMEOUT_SECS,
@@ -136,6 +139,7 @@ impl StorageServiceConfig {
             );
         }
         let hub = hub_config(reader);
+        let advertised = reader.read(&ADVERTISE_URL, advertised);
         let max_request_bytes = reader.read(&MAX_REQUEST_BYTES, number(MAX_BULK as u64, 1 << 30));
         let sockets = socket_config(reader, listen);
         let hosts = allowed_hosts(reader);
@@ -153,6 +157,7 @@ impl StorageServiceConfig {
             database_timeout: Duration::from_millis(database_timeout?),
             commit_log: commit_log?,
             hub: hub?,
+            advertised,
             tokens: tokens?,
             max_request_bytes: usize::try_from(max_request_bytes?).ok()?,
             sockets: sockets?,

@@ -4,8 +4,10 @@ use crate::{config::MessageHubServiceConfig, folder_lock::FolderLock, private_fi
 use async_trait::async_trait;
 use character_message_hub::{MessageHub, Result, SubscriptionName};
 use character_message_hub_file::{FileHub, FileHubConfig};
-use character_message_hub_server::HubOperations;
+use character_message_hub_nats::{NatsHub, NatsHubConfig};
+use character_message_hub_server::{HubOperations, NoOperations};
 use character_message_hub_wire::{RejectedEvent, SubscriptionState};
+use secrecy::ExposeSecret as _;
 use std::{error::Error, sync::Arc};
 use tokio::task::spawn_blocking;
 
@@ -32,8 +34,17 @@ pub(super) struct Backing {
 pub(super) async fn open(
     config: &MessageHubServiceConfig,
 ) -> std::result::Result<Backing, Box<dyn Error + Send + Sync>> {
-    if config.nats_url.is_some() {
-        return Err("NATS_URL: this build has no adapter for NATS; unset it to keep the events in a file".into());
+    if let Some(url) = &config.nats_url {
+        let settings = NatsHubConfig {
+            client_name: super::SERVICE.to_owned(),
+            max_age: config.retention,
+            max_messages: Some(config.max_events),
+            replicas: config.replicas,
+            ..NatsHubConfig::new(url.expose_secret())
+        };
+        let hub = Arc::new(NatsHub::connect(settings).await?);
+        let summary = "events in NATS JetStream".to_owned();
+        return Ok(Backing { hub, operations: Arc::new(NoOperations), file: None, summary, _lock: None });
     }
     let lock = FolderLock::serving(&config.data_dir)?;
     let path = config.data_dir.join(FILE);

@@ -123,6 +123,7 @@ async fn serve(config: MessageHubServiceConfig, backing: Backing, health: Arc<He
     let health_paths = config.health_paths;
     let server = Server {
         live: None,
+        presence: None,
         listen: config.listen,
         may_be_long: is_long,
         shutdown: config.shutdown,
