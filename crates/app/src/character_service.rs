@@ -4,7 +4,7 @@ use crate::{
     admin::AdminListener,
     check,
     cli::{self, CharacterServiceCommand},
-    config::{CharacterServiceConfig, ProcessEnvironment},
+    config::{CharacterServiceConfig, HubConfig, ProcessEnvironment},
     hub::Hub,
     log_queue::LogQueue,
     run::{Outcome, print_document, run, say},
@@ -94,13 +94,13 @@ async fn serve(config: CharacterServiceConfig, stack: Stack, mut registry: Regis
     let health = Arc::new(Health::new(env!("CARGO_PKG_VERSION"), stack.checks));
     let repositories = Repositories::new(&StorageContext::new(stack.storage).with_origin(stack.origin));
     let mut operator = stack.operator;
-    let hub = match stack.hub {
-        Some(hub) => {
-            let inbox = campaign_inbox(&config, &hub, &repositories)?;
+    let hub = match (stack.hub, &config.hub) {
+        (Some(hub), Some(settings)) => {
+            let inbox = campaign_inbox(&config, settings, &hub, &repositories)?;
             operator.hub = Some(hub.handles(Some(&inbox), &mut registry));
             Some((hub, inbox))
         }
-        None => None,
+        _ => None,
     };
     let registry = Arc::new(registry);
     let api = Arc::new(Api {
@@ -173,12 +173,13 @@ async fn serve(config: CharacterServiceConfig, stack: Stack, mut registry: Regis
 /// The inbox for what other services report of campaigns.
 fn campaign_inbox(
     config: &CharacterServiceConfig,
+    settings: &HubConfig,
     hub: &Hub,
     repositories: &Repositories,
 ) -> Result<Inbox, Box<dyn Error + Send + Sync>> {
     let subscription = Subscription::new(SUBSCRIPTION.parse()?, FILTER.parse()?);
     let options = InboxOptions {
-        stream_max_age: Some(config.hub_max_age),
+        stream_max_age: Some(settings.max_age),
         // How long a central Storage Service remembers ids is its own configuration.
         ids_kept: config.remote.is_none().then_some(config.commit_log.retention),
         ..InboxOptions::new(subscription)

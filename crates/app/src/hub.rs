@@ -213,7 +213,8 @@ mod tests {
             (HubAddress::Http("http://127.0.0.1:8200".parse().unwrap()), "character-message-hub-http"),
             (HubAddress::Nats(vec!["nats://127.0.0.1:4222".parse().unwrap()]), "character-message-hub-nats"),
         ] {
-            let error = connect(&HubConfig { address, token: None }).await.unwrap_err();
+            let error =
+                connect(&HubConfig { address, token: None, max_age: Duration::from_secs(3600) }).await.unwrap_err();
             assert!(error.to_string().contains(adapter), "{error}");
         }
     }
