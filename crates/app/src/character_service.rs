@@ -24,6 +24,8 @@ use std::{error::Error, path::Path, process::ExitCode, sync::Arc};
 
 /// Status of an export that left out rows which cannot be read.
 const INCOMPLETE: u8 = 3;
+/// The consumer of the log whose lease decides which process receives events.
+const INBOX_CONSUMER: &str = "inbox-character-service";
 /// The maximum number of broken rules that an import prints.
 const MOST_BROKEN_RULES: usize = 20;
 
@@ -98,7 +100,8 @@ async fn serve(config: CharacterServiceConfig, stack: Stack, mut registry: Regis
         (Some(hub), Some(settings)) => {
             let inbox = campaign_inbox(&config, settings, &hub, &repositories)?;
             operator.hub = Some(hub.handles(Some(&inbox), &mut registry));
-            Some((hub, inbox))
+            let turn = hub.turn(INBOX_CONSUMER.parse()?);
+            Some((hub, inbox, turn))
         }
         _ => None,
     };
@@ -136,7 +139,7 @@ async fn serve(config: CharacterServiceConfig, stack: Stack, mut registry: Regis
         admin,
     };
     let operators = config.admin.into_iter().flat_map(|admin| admin.tokens).collect::<Vec<_>>();
-    let running = hub.map(|(hub, inbox)| hub.start(Some(inbox)));
+    let running = hub.map(|(hub, inbox, turn)| hub.start(Some((inbox, turn))));
     let (loopback, summary) = (config.listen.ip().is_loopback(), stack.summary);
     server
         .run(configure_for(api, guard, config.health_paths), move |address| {

@@ -100,7 +100,7 @@ async fn work(
     let hub = match &config.hub {
         Some(hub) => {
             let (client, address) = (hub::connect(hub).await?, hub.address.to_string());
-            Some(Hub::new(client, address, database.clone(), Arc::clone(&reporting))?)
+            Some(Hub::new(client, address, Arc::new(database.clone()), Arc::clone(&reporting))?)
         }
         None => None,
     };
