@@ -85,7 +85,7 @@ impl Delivery {
         self.settle.settle(Settlement::Reject(reason.into())).await
     }
 
-    /// Begins the time for settling anew, for an event that takes long to handle.
+    /// Begins the time for settling again, for an event that takes long to handle.
     ///
     /// # Errors
     /// As [`ack`](Self::ack).
@@ -98,13 +98,13 @@ impl Delivery {
 #[async_trait]
 pub trait Deliveries: Send + fmt::Debug {
     /// The next delivery; waits as long as there is none. A hub that is away for a while is waited for: the call reconnects and
-    /// goes on.
+    /// continues.
     ///
     /// # Errors
     /// `Unauthorized`, `Forbidden`: the credentials were revoked. `Corrupt`: what the hub sent cannot be read. Call it again
     /// after a pause to go on.
     ///
     /// # Cancel safety
-    /// May be dropped at any point. A delivery that was under way is delivered again.
+    /// May be dropped at any point. A delivery that was in flight is delivered again.
     async fn next(&mut self) -> Result<Delivery>;
 }

@@ -42,7 +42,7 @@ impl Subscription {
     }
 }
 
-/// The Message Hub: events to whoever subscribes, requests to named services.
+/// The Message Hub: events to subscribers, requests to named services.
 ///
 /// # Cancel safety
 /// Every method may be dropped at any point. A dropped `publish` or `request` may have had its effect.

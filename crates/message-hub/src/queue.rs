@@ -31,7 +31,7 @@ pub struct Receipt {
     pub attempt: u64,
 }
 
-/// The receipt is of a delivery that was settled, or has been given to somebody else since.
+/// The receipt is of a delivery that was settled, or another subscriber has got it since.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NotHeld;
 
@@ -111,7 +111,7 @@ impl<T: Clone> DeliveryQueue<T> {
         Ok(())
     }
 
-    /// Begins the time for settling a delivery anew.
+    /// Begins the time for settling a delivery again.
     ///
     /// # Errors
     /// [`NotHeld`]: nothing changed.
