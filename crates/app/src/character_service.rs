@@ -4,7 +4,7 @@ use crate::{
     admin::AdminListener,
     check,
     cli::{self, CharacterServiceCommand},
-    config::{CharacterServiceConfig, ProcessEnvironment, StorageAddress},
+    config::{CharacterServiceConfig, HubConfig, ProcessEnvironment, StorageAddress},
     hub::Hub,
     log_queue::LogQueue,
     run::{Outcome, print_document, run, say},
@@ -24,6 +24,8 @@ use std::{error::Error, path::Path, process::ExitCode, sync::Arc};
 
 /// Status of an export that left out rows which cannot be read.
 const INCOMPLETE: u8 = 3;
+/// The consumer of the log whose lease decides which process receives events.
+const INBOX_CONSUMER: &str = "inbox-character-service";
 /// The maximum number of broken rules that an import prints.
 const MOST_BROKEN_RULES: usize = 20;
 
@@ -95,13 +97,14 @@ async fn serve(config: CharacterServiceConfig, stack: Stack, mut registry: Regis
     let live = stack.live;
     let repositories = Repositories::new(&StorageContext::new(stack.storage).with_origin(stack.origin));
     let mut operator = stack.operator;
-    let hub = match stack.hub {
-        Some(hub) => {
-            let inbox = campaign_inbox(&config, &hub, &repositories)?;
+    let hub = match (stack.hub, &config.hub) {
+        (Some(hub), Some(settings)) => {
+            let inbox = campaign_inbox(&config, settings, &hub, &repositories)?;
             operator.hub = Some(hub.handles(Some(&inbox), &mut registry));
-            Some((hub, inbox))
+            let turn = hub.turn(INBOX_CONSUMER.parse()?);
+            Some((hub, inbox, turn))
         }
-        None => None,
+        _ => None,
     };
     let registry = Arc::new(registry);
     let api = Arc::new(Api {
@@ -140,7 +143,7 @@ async fn serve(config: CharacterServiceConfig, stack: Stack, mut registry: Regis
         admin,
     };
     let operators = config.admin.into_iter().flat_map(|admin| admin.tokens).collect::<Vec<_>>();
-    let running = hub.map(|(hub, inbox)| hub.start(Some(inbox)));
+    let running = hub.map(|(hub, inbox, turn)| hub.start(Some((inbox, turn))));
     let (loopback, summary) = (config.listen.ip().is_loopback(), stack.summary);
     server
         .run(configure_for(api, guard, config.health_paths), move |address| {
@@ -179,12 +182,13 @@ async fn serve(config: CharacterServiceConfig, stack: Stack, mut registry: Regis
 /// The inbox for what other services report of campaigns.
 fn campaign_inbox(
     config: &CharacterServiceConfig,
+    settings: &HubConfig,
     hub: &Hub,
     repositories: &Repositories,
 ) -> Result<Inbox, Box<dyn Error + Send + Sync>> {
     let subscription = Subscription::new(SUBSCRIPTION.parse()?, FILTER.parse()?);
     let options = InboxOptions {
-        stream_max_age: Some(config.hub_max_age),
+        stream_max_age: Some(settings.max_age),
         // How long a central Storage Service remembers ids is its own configuration.
         ids_kept: config.remote.is_none().then_some(config.commit_log.retention),
         ..InboxOptions::new(subscription)

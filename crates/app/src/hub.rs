@@ -5,11 +5,12 @@ use crate::{
     reporting::Reporting,
 };
 use character_http_kit::HealthCheck;
-use character_inbox::{Inbox, InboxHandle};
+use character_inbox::{Inbox, InboxHandle, Turn};
 use character_message_hub::{HubError, MessageHub};
 use character_message_hub_http::{HttpHub, HttpHubConfig};
 use character_message_hub_nats::{Credentials, NatsHub, NatsHubConfig};
-use character_relay::{CONSUMER, CommitSource, DomainEvent, ParkObserver, Relay, RelayHandle, RelayOptions};
+use character_relay::{CONSUMER, DomainEvent, ParkObserver, Relay, RelayHandle, RelayOptions};
+use character_storage_port::{ConsumerName, StoragePort};
 use prometheus_client::registry::Registry;
 use std::{error::Error, sync::Arc};
 use tokio::{sync::watch, task::JoinSet};
@@ -45,7 +46,8 @@ pub(crate) async fn connect(config: &HubConfig) -> Result<HubClient, Box<dyn Err
         }
         HubAddress::Nats(_) => {
             let credentials = config.token.clone().map_or(Credentials::None, Credentials::Token);
-            let config = NatsHubConfig { credentials, ..NatsHubConfig::new(config.address.to_string()) };
+            let max_age = config.max_age;
+            let config = NatsHubConfig { credentials, max_age, ..NatsHubConfig::new(config.address.to_string()) };
             Ok(HubClient::Nats(Arc::new(NatsHub::connect(config).await?)))
         }
     }
@@ -56,6 +58,7 @@ pub(crate) async fn connect(config: &HubConfig) -> Result<HubClient, Box<dyn Err
 pub(crate) struct Hub {
     client: Arc<dyn MessageHub>,
     relay: Relay,
+    storage: Arc<dyn StoragePort>,
     address: String,
 }
 
@@ -67,11 +70,11 @@ impl Hub {
     pub(crate) fn new(
         client: Arc<dyn MessageHub>,
         address: String,
-        storage: impl CommitSource + 'static,
+        storage: Arc<dyn StoragePort>,
         reporting: Arc<Reporting>,
     ) -> Result<Self, Box<dyn Error + Send + Sync>> {
-        let relay = Relay::new(storage, Arc::clone(&client), RelayOptions::new(CONSUMER.parse()?))?;
-        Ok(Self { client, relay: relay.with_observer(Arc::new(Parked(reporting))), address })
+        let relay = Relay::new(Arc::clone(&storage), Arc::clone(&client), RelayOptions::new(CONSUMER.parse()?))?;
+        Ok(Self { client, relay: relay.with_observer(Arc::new(Parked(reporting))), storage, address })
     }
 
     /// The client, for an inbox.
@@ -107,8 +110,13 @@ impl Hub {
         HubHandle { address: self.address.clone(), relay, inbox }
     }
 
-    /// Publishes, and receives if there is an inbox, until [`RunningHub::stop`].
-    pub(crate) fn start(self, inbox: Option<Inbox>) -> RunningHub {
+    /// The turn to receive, which the processes share by this consumer of the log.
+    pub(crate) fn turn(&self, consumer: ConsumerName) -> Turn {
+        Turn::new(Arc::clone(&self.storage), consumer)
+    }
+
+    /// Publishes, and receives in its turn if there is an inbox, until [`RunningHub::stop`].
+    pub(crate) fn start(self, inbox: Option<(Inbox, Turn)>) -> RunningHub {
         let (stop, _) = watch::channel(());
         let stopped = || {
             let mut stop = stop.subscribe();
@@ -117,8 +125,8 @@ impl Hub {
         };
         let mut tasks = JoinSet::new();
         tasks.spawn(self.relay.run(stopped()));
-        if let Some(inbox) = inbox {
-            tasks.spawn(inbox.run(stopped()));
+        if let Some((inbox, turn)) = inbox {
+            tasks.spawn(inbox.run_in_turn(turn, stopped()));
         }
         RunningHub { stop, tasks }
     }
@@ -203,21 +211,24 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_hub_publishes_and_receives_until_it_is_stopped_and_then_holds_no_lease() {
         let (storage, memory) = (MemoryStorage::new(), MemoryHub::new());
-        let hub = Hub::new(Arc::new(memory.clone()), "memory".into(), storage.clone(), reporting()).unwrap();
+        let hub = Hub::new(Arc::new(memory.clone()), "memory".into(), Arc::new(storage.clone()), reporting()).unwrap();
         assert!((hub.check().probe)().await.is_ok() && !hub.check().critical);
         let subscription = Subscription::new("test".parse().unwrap(), "character.*".parse().unwrap());
         let inbox = Inbox::new(hub.client(), Ignores, InboxOptions::new(subscription)).unwrap();
         let mut registry = Registry::default();
         let handle = hub.handles(Some(&inbox), &mut registry);
-        let running = hub.start(Some(inbox));
+        let turn = hub.turn("inbox-test".parse().unwrap());
+        let running = hub.start(Some((inbox, turn)));
         storage.commit(Transaction::new().with_event(event())).await.unwrap();
         until("the event is published", || memory.published().len() == 1).await;
         let received = || handle.inbox.as_ref().map(InboxHandle::state) == Some(InboxState::Receiving);
         until("the inbox receives", received).await;
         running.stop().await;
         assert_eq!(handle.relay.status().state, RelayState::Stopped);
-        let lease = storage.lease(&CONSUMER.parse().unwrap(), HolderId::new(), Duration::from_secs(1)).await;
-        assert!(lease.unwrap().is_some(), "the lease was released");
+        for consumer in [CONSUMER, "inbox-test"] {
+            let lease = storage.lease(&consumer.parse().unwrap(), HolderId::new(), Duration::from_secs(1)).await;
+            assert!(lease.unwrap().is_some(), "the lease of {consumer} was released");
+        }
     }
 
     #[tokio::test]

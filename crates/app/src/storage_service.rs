@@ -105,7 +105,8 @@ async fn work(
     let storage: Arc<dyn StoragePort> = Arc::new(Reported::new(observed, Arc::clone(&reporting)));
     let hub = match client.zip(config.hub.as_ref()) {
         Some((client, hub)) => {
-            let relayed = Hub::new(client.port(), hub.address.to_string(), database.clone(), Arc::clone(&reporting))?;
+            let relayed =
+                Hub::new(client.port(), hub.address.to_string(), Arc::new(database.clone()), Arc::clone(&reporting))?;
             let (service, advertised) = (STORAGE_AT_HUB.parse()?, config.advertised.clone());
             Some((relayed, PresencePlan { client, service, advertised, within: config.shutdown }))
         }

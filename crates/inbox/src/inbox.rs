@@ -1,7 +1,8 @@
 //! Receives the events of a subscription and calls the handler for each.
 
 use crate::{
-    EventHandler, EventIdentity, Handled, InboxError, InboxHandle, InboxOptions, InboxState, Received, status::Shared,
+    EventHandler, EventIdentity, Handled, InboxError, InboxHandle, InboxOptions, InboxState, Received, Turn,
+    status::Shared,
 };
 use character_message_hub::{Deliveries, Delivery, ErrorKind, HubError, MessageHub, NEXT};
 use futures_util::FutureExt as _;
@@ -69,11 +70,47 @@ impl Inbox {
             never = self.receive() => match never {},
             () = stop => {}
         }
+        self.finish_handlers().await;
+        self.worker.shared.enter(InboxState::Stopped, None);
+    }
+
+    /// The same, but receives only while it is the turn of this process.
+    ///
+    /// # Cancel safety
+    /// As [`run`](Self::run). The lease then ends by itself.
+    pub async fn run_in_turn(mut self, mut turn: Turn, stop: impl Future<Output = ()>) {
+        tokio::select! {
+            never = self.receive_in_turn(&mut turn) => match never {},
+            () = stop => {}
+        }
+        self.finish_handlers().await;
+        turn.release().await;
+        self.worker.shared.enter(InboxState::Stopped, None);
+    }
+
+    async fn receive_in_turn(&mut self, turn: &mut Turn) -> Infallible {
+        loop {
+            let shared = Arc::clone(&self.worker.shared);
+            turn.wait(|error| match error {
+                Some(error) => shared.enter(InboxState::WaitingForStorage(error.kind().code()), Some(error)),
+                None => shared.enter(InboxState::Standby, None),
+            })
+            .await;
+            tokio::select! {
+                never = self.receive() => match never {},
+                () = turn.keep() => {}
+            }
+            self.finish_handlers().await;
+        }
+    }
+
+    /// Lets active handlers finish, and stops those that take long.
+    async fn finish_handlers(&mut self) {
         let finished = async { while self.tasks.join_next().await.is_some() {} };
         if timeout(self.options.stop_within, finished).await.is_err() {
             tracing::warn!("handlers of events were stopped; their events are delivered again");
+            self.tasks.shutdown().await;
         }
-        self.worker.shared.enter(InboxState::Stopped, None);
     }
 
     async fn receive(&mut self) -> Infallible {

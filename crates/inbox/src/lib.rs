@@ -20,6 +20,7 @@ mod inbox;
 mod metrics;
 mod options;
 mod status;
+mod turn;
 
 pub use async_trait::async_trait;
 pub use handler::{EventHandler, Handled, Received};
@@ -27,3 +28,4 @@ pub use identity::EventIdentity;
 pub use inbox::Inbox;
 pub use options::{InboxError, InboxOptions};
 pub use status::{InboxHandle, InboxState};
+pub use turn::{LeaseSource, Turn};

@@ -1,8 +1,8 @@
 //! What an inbox is doing, for operators.
 
 use crate::metrics::Counters;
-use character_message_hub::HubError;
 use std::{
+    error::Error,
     fmt,
     sync::{Arc, Mutex, PoisonError},
 };
@@ -14,6 +14,10 @@ pub enum InboxState {
     Starting,
     /// It receives events.
     Receiving,
+    /// Another process receives.
+    Standby,
+    /// The storage does not say which process receives; the code of the error.
+    WaitingForStorage(&'static str),
     /// The hub delivers nothing; the code of the error.
     WaitingForHub(&'static str),
     /// It has ended.
@@ -25,6 +29,8 @@ impl fmt::Display for InboxState {
         match self {
             Self::Starting => f.write_str("starting"),
             Self::Receiving => f.write_str("receiving"),
+            Self::Standby => f.write_str("standby: another process receives"),
+            Self::WaitingForStorage(code) => write!(f, "waiting for the storage: {code}"),
             Self::WaitingForHub(code) => write!(f, "waiting for the hub: {code}"),
             Self::Stopped => f.write_str("stopped"),
         }
@@ -63,7 +69,7 @@ impl Default for Shared {
 
 impl Shared {
     /// Changes the state, and logs it when it is another one.
-    pub(crate) fn enter(&self, state: InboxState, error: Option<&HubError>) {
+    pub(crate) fn enter(&self, state: InboxState, error: Option<&dyn Error>) {
         {
             let mut current = self.state.lock().unwrap_or_else(PoisonError::into_inner);
             if *current == state {
@@ -73,7 +79,7 @@ impl Shared {
         }
         self.counters.receiving.set(i64::from(state == InboxState::Receiving));
         match error {
-            Some(error) => tracing::warn!(%error, "inbox of events: {state}"),
+            Some(error) => tracing::warn!(error = %error, "inbox of events: {state}"),
             None => tracing::info!("inbox of events: {state}"),
         }
     }

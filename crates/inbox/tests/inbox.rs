@@ -2,7 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use character_inbox::{
-    EventHandler, Handled, Inbox, InboxError, InboxHandle, InboxOptions, InboxState, Received, async_trait,
+    EventHandler, Handled, Inbox, InboxError, InboxHandle, InboxOptions, InboxState, Received, Turn, async_trait,
 };
 use character_message_hub::{
     CloudEvent, Deliveries, Delivery, ErrorKind, HubError, MemoryHub, Message, MessageHub, Published, Reply, Result,
@@ -390,4 +390,71 @@ async fn a_hub_that_refuses_the_subscription_is_asked_again_until_it_accepts() {
     open.store(1, Ordering::Relaxed);
     until("it is handled", || handler.calls().len() == 1).await;
     assert_eq!(running.handle.state(), InboxState::Receiving);
+}
+
+fn start_in_turn(hub: &MemoryHub, handler: &Handler, leases: &MemoryStorage) -> Running {
+    let inbox = Inbox::new(Arc::new(hub.clone()), handler.clone(), options()).unwrap();
+    let turn = Turn::new(leases.clone(), "inbox-sheets".parse().unwrap());
+    let (stop, stopped) = oneshot::channel();
+    let handle = inbox.handle();
+    let stopped = async move {
+        if stopped.await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    };
+    Running { handle, task: tokio::spawn(inbox.run_in_turn(turn, stopped)), stop }
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_two_processes_one_receives_and_the_other_takes_over() {
+    let (hub, leases) = (MemoryHub::new(), MemoryStorage::new());
+    let (one, other, third) = (Handler::default(), Handler::default(), Handler::default());
+    let first = start_in_turn(&hub, &one, &leases);
+    until("the first receives", || first.handle.state() == InboxState::Receiving).await;
+    let second = start_in_turn(&hub, &other, &leases);
+    until("the second waits", || second.handle.state() == InboxState::Standby).await;
+    publish(&hub, &[("1", "a"), ("2", "b")]).await;
+    until("both are handled", || one.calls().len() == 2).await;
+    sleep(Duration::from_secs(600)).await;
+    publish(&hub, &[("3", "a")]).await;
+    until("it is handled", || one.calls().len() == 3).await;
+    // Stopped cleanly, it is replaced within a second.
+    first.stop.send(()).unwrap();
+    first.task.await.unwrap();
+    publish(&hub, &[("4", "a")]).await;
+    sleep(Duration::from_millis(1_100)).await;
+    assert_eq!((other.calls(), one.calls().len()), (vec!["4".to_owned()], 3));
+    // Killed, it is replaced when its lease has ended.
+    second.task.abort();
+    let _third = start_in_turn(&hub, &third, &leases);
+    publish(&hub, &[("5", "a")]).await;
+    sleep(Duration::from_secs(32)).await;
+    assert_eq!((third.calls(), other.calls().len()), (vec!["5".to_owned()], 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_process_that_was_stopped_for_longer_than_its_lease_receives_no_more() {
+    let (hub, leases, handler) = (MemoryHub::new(), MemoryStorage::new(), Handler::default());
+    let running = start_in_turn(&hub, &handler, &leases);
+    until("it receives", || running.handle.state() == InboxState::Receiving).await;
+    tokio::time::advance(Duration::from_secs(31)).await;
+    let consumer = "inbox-sheets".parse().unwrap();
+    let other = leases.lease(&consumer, HolderId::new(), Duration::from_secs(3600)).await.unwrap().unwrap();
+    until("it waits", || running.handle.state() == InboxState::Standby).await;
+    publish(&hub, &[("1", "a")]).await;
+    sleep(Duration::from_secs(600)).await;
+    assert_eq!(handler.calls().len(), 0);
+    leases.release(&other.token).await.unwrap();
+    until("it is handled", || handler.calls().len() == 1).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_log_keeps_nothing_for_the_turn() {
+    let (hub, leases, handler) = (MemoryHub::new(), MemoryStorage::new(), Handler::default());
+    let running = start_in_turn(&hub, &handler, &leases);
+    until("it receives", || running.handle.state() == InboxState::Receiving).await;
+    leases.commit(Transaction::new()).await.unwrap();
+    assert!(leases.consumers().await.unwrap()[0].behind_since.is_some());
+    sleep(Duration::from_secs(11)).await;
+    assert_eq!(leases.consumers().await.unwrap()[0].behind_since, None);
 }

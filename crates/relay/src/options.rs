@@ -17,7 +17,8 @@ pub struct RelayOptions {
     /// How long the lease of the consumer is valid; it is prolonged after a third of it. A process that crashes is replaced
     /// after this time at the latest. Default: 30 s.
     pub lease: Duration,
-    /// How long before the end of the lease publishing stops. Less than a third of the lease. Default: 5 s.
+    /// How long before the end of the lease publishing stops: at least 1 s, and less than a third of the lease. Default: 5
+    /// s.
     pub headroom: Duration,
     /// The longest pause between two attempts to get the lease while another process has it. Default: 1 s.
     pub standby_pause: Duration,
@@ -78,11 +79,11 @@ impl RelayOptions {
     pub fn check(&self) -> Result<(), InvalidOptions> {
         CloudEvent::new("id", Arc::clone(&self.source), "type")?;
         let least = Duration::from_millis(1);
-        if !(Duration::from_secs(1)..=MAX_LEASE).contains(&self.lease) {
-            return Err(InvalidOptions::Range("lease must be from 1 second to 24 hours"));
+        if !(Duration::from_secs(4)..=MAX_LEASE).contains(&self.lease) {
+            return Err(InvalidOptions::Range("lease must be from 4 seconds to 24 hours"));
         }
-        if self.headroom >= self.lease / 3 {
-            return Err(InvalidOptions::Range("headroom must be less than a third of the lease"));
+        if !(Duration::from_secs(1)..self.lease / 3).contains(&self.headroom) {
+            return Err(InvalidOptions::Range("headroom must be at least 1 second and less than a third of the lease"));
         }
         if [self.standby_pause, self.publish_timeout, self.first_pause].iter().any(|pause| *pause < least) {
             return Err(InvalidOptions::Range(
@@ -112,6 +113,7 @@ mod tests {
             RelayOptions { source: "".into(), ..options() },
             RelayOptions { lease: second / 2, ..options() },
             RelayOptions { headroom: second * 10, ..options() },
+            RelayOptions { headroom: second / 2, ..options() },
             RelayOptions { standby_pause: Duration::ZERO, ..options() },
             RelayOptions { longest_pause: second / 100, ..options() },
             RelayOptions { max_refusals: 0, ..options() },

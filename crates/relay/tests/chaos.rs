@@ -139,7 +139,7 @@ async fn check(acts: Vec<Act>, storage_tape: Vec<u8>, hub_tape: Vec<u8>) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, max_shrink_iters: 300, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 128, max_shrink_iters: 300, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn every_committed_event_arrives_in_order_per_character_and_no_other(

@@ -6,7 +6,7 @@ use super::{
         COMMIT_LOG_BOUND_HOURS, COMMIT_LOG_POLL_MS, COMMIT_LOG_RETENTION_HOURS, CommitLogConfig, commit_log_config,
     },
     cors::{CORS_ALLOWED_ORIGINS, allowed_origins},
-    hub::{HubConfig, MESSAGE_HUB_MAX_AGE_HOURS, MESSAGE_HUB_TOKEN, MESSAGE_HUB_URL, hub_config, max_age},
+    hub::{HubConfig, MESSAGE_HUB_MAX_AGE_HOURS, MESSAGE_HUB_TOKEN, MESSAGE_HUB_URL, hub_config},
     listener::{ALLOWED_HOSTS, METRICS_ON, allowed_hosts, health_paths},
     log_config, max_in_flight_bytes, read,
     remote::{
@@ -55,8 +55,6 @@ pub struct CharacterServiceConfig {
     pub commit_log: CommitLogConfig,
     /// The Message Hub that receives all events; `None`: they stay in the log of commits.
     pub hub: Option<HubConfig>,
-    /// How long the hub keeps events.
-    pub hub_max_age: Duration,
     /// Maximum size of the body of a bulk request, in bytes.
     pub max_bulk_bytes: usize,
     /// The origins whose web pages may use the API; `None`: none.
@@ -205,15 +203,14 @@ impl CharacterServiceConfig {
         let cache_max_bytes = reader.read(&CACHE_MAX_BYTES, number(0, 1 << 40));
         let cache_trust = reader.read(&CACHE_TRUST_MS, number(100, 60_000));
         let commit_log = commit_log_config(reader);
-        let hub = hub_config(reader);
-        if let (Some(Some(RemoteStorage { address: StorageAddress::Hub(_), .. })), Some(None)) = (&remote, &hub) {
-            reader.faults.push("MESSAGE_HUB_URL: must be set together with a STORAGE_SERVICE_URL of hub:".to_owned());
-        }
         let own_retention = match &remote {
             Some(None) => commit_log.map(|log| log.retention),
             _ => None,
         };
-        let hub_max_age = max_age(reader, matches!(hub, Some(Some(_))), own_retention);
+        let hub = hub_config(reader, own_retention);
+        if let (Some(Some(RemoteStorage { address: StorageAddress::Hub(_), .. })), Some(None)) = (&remote, &hub) {
+            reader.faults.push("MESSAGE_HUB_URL: must be set together with a STORAGE_SERVICE_URL of hub:".to_owned());
+        }
         let max_bulk_bytes = reader.read(&MAX_BULK_BYTES, number(1024, MAX_BULK as u64));
         let cors = allowed_origins(reader);
         let sockets = socket_config(reader, listen);
@@ -237,7 +234,6 @@ impl CharacterServiceConfig {
             cache_trust: Duration::from_millis(cache_trust?),
             commit_log: commit_log?,
             hub: hub?,
-            hub_max_age: hub_max_age?,
             max_bulk_bytes: usize::try_from(max_bulk_bytes?).ok()?,
             cors,
             sockets: sockets?,

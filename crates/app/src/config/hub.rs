@@ -38,6 +38,8 @@ pub struct HubConfig {
     pub address: HubAddress,
     /// The token; `None`: none is sent.
     pub token: Option<SecretString>,
+    /// How long it keeps events.
+    pub max_age: Duration,
 }
 
 /// The address of a Message Hub, by adapter.
@@ -103,11 +105,14 @@ fn token(text: &str) -> Result<SecretString, String> {
     Err("must consist of visible ASCII characters".to_owned())
 }
 
-/// `None` when a value is wrong; `Some(None)` when no hub is configured.
-pub(super) fn hub_config(reader: &mut Reader<'_>) -> Option<Option<HubConfig>> {
+/// `None` when a value is wrong; `Some(None)` when no hub is configured. `retention`: how long an own log of commits is
+/// kept. It must remember the ids of transactions for as long as the hub keeps events, so that an event which is delivered
+/// late has no second effect.
+pub(super) fn hub_config(reader: &mut Reader<'_>, retention: Option<Duration>) -> Option<Option<HubConfig>> {
     let faults = reader.faults.len();
     let address = reader.read(&MESSAGE_HUB_URL, address);
     let token = reader.read(&MESSAGE_HUB_TOKEN, token);
+    let hours = reader.read(&MESSAGE_HUB_MAX_AGE_HOURS, number(1, 24 * 366));
     let is_wrong = reader.faults.len() > faults;
     let has_token = reader.is_set(&MESSAGE_HUB_TOKEN);
     match &address {
@@ -120,18 +125,11 @@ pub(super) fn hub_config(reader: &mut Reader<'_>) -> Option<Option<HubConfig>> {
         }
         _ => {}
     }
-    if is_wrong { None } else { Some(address.map(|address| HubConfig { address, token })) }
-}
-
-/// How long the hub keeps events. An own log of commits, which is kept for `retention`, must remember the ids of
-/// transactions for as long, so that an event which is delivered late has no second effect.
-pub(super) fn max_age(reader: &mut Reader<'_>, is_used: bool, retention: Option<Duration>) -> Option<Duration> {
-    let hours = reader.read(&MESSAGE_HUB_MAX_AGE_HOURS, number(1, 24 * 366))?;
-    let max_age = Duration::from_secs(hours * 3600);
-    if is_used && retention.is_some_and(|retention| retention < max_age) {
+    let max_age = Duration::from_secs(hours? * 3600);
+    if address.is_some() && retention.is_some_and(|retention| retention < max_age) {
         reader.faults.push("COMMIT_LOG_RETENTION_HOURS: must not be less than MESSAGE_HUB_MAX_AGE_HOURS".to_owned());
     }
-    Some(max_age)
+    if is_wrong { None } else { Some(address.map(|address| HubConfig { address, token, max_age })) }
 }
 
 #[cfg(test)]

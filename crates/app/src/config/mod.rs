@@ -309,6 +309,33 @@ mod tests {
     }
 
     #[test]
+    fn a_hub_needs_its_token_over_http_and_a_log_that_remembers_as_long_as_it_keeps_events() {
+        let url = ("MESSAGE_HUB_URL", "http://message-hub:8200");
+        let token = ("MESSAGE_HUB_TOKEN", "t");
+        let storage = ("STORAGE_SERVICE_TOKEN", "t");
+        let of = |set: &[(&'static str, &'static str)]| {
+            StorageServiceConfig::read(&set.iter().copied().chain([storage]).collect::<BTreeMap<_, _>>())
+                .map(|config| config.hub)
+                .map_err(|error| error.0)
+        };
+        assert!(of(&[]).unwrap().is_none());
+        assert!(of(&[url]).unwrap_err()[0].starts_with("MESSAGE_HUB_TOKEN: must be set"));
+        assert!(of(&[token]).unwrap_err()[0].starts_with("MESSAGE_HUB_URL: must be set"));
+        assert!(of(&[url, token]).unwrap().is_some());
+        let nats = of(&[("MESSAGE_HUB_URL", "nats://a:4222,nats://b:4222")]).unwrap().unwrap();
+        assert!(matches!(nats.address, HubAddress::Nats(servers) if servers.len() == 2));
+        let short = ("COMMIT_LOG_RETENTION_HOURS", "24");
+        assert!(of(&[url, token, short]).unwrap_err()[0].starts_with("COMMIT_LOG_RETENTION_HOURS: must not be less"));
+        assert!(of(&[url, token, short, ("MESSAGE_HUB_MAX_AGE_HOURS", "24")]).is_ok());
+        assert!(of(&[short]).is_ok());
+        let character = CharacterServiceConfig::read(&BTreeMap::from([url, token, short])).unwrap_err().0;
+        assert!(character[0].starts_with("COMMIT_LOG_RETENTION_HOURS: must not be less"), "{character:?}");
+        let central = [("STORAGE_SERVICE_URL", "http://127.0.0.1:8100"), storage, url, token, short];
+        let config = CharacterServiceConfig::read(&BTreeMap::from(central)).unwrap();
+        assert!(config.secrets().len() == 2 && config.hub.is_some());
+    }
+
+    #[test]
     fn what_a_client_would_refuse_later_is_reported_at_once_and_without_secrets() {
         for (name, value, reason) in [
             ("STORAGE_SERVICE_URL", "http://user:hunter2@h", "must have no user and no password"),

@@ -5,7 +5,9 @@ use super::{
     commit_log::{
         COMMIT_LOG_BOUND_HOURS, COMMIT_LOG_POLL_MS, COMMIT_LOG_RETENTION_HOURS, CommitLogConfig, commit_log_config,
     },
-    hub::{ADVERTISE_URL, HubConfig, MESSAGE_HUB_TOKEN, MESSAGE_HUB_URL, advertised, hub_config},
+    hub::{
+        ADVERTISE_URL, HubConfig, MESSAGE_HUB_MAX_AGE_HOURS, MESSAGE_HUB_TOKEN, MESSAGE_HUB_URL, advertised, hub_config,
+    },
     listener::{ALLOWED_HOSTS, METRICS_ON, allowed_hosts, health_paths},
     log_config, max_in_flight_bytes, read,
     reports::{ERROR_REPORTS_PER_MINUTE, SENTRY_DSN, report_config},
@@ -96,6 +98,7 @@ impl StorageServiceConfig {
         MESSAGE_HUB_URL,
         MESSAGE_HUB_TOKEN,
         ADVERTISE_URL,
+        MESSAGE_HUB_MAX_AGE_HOURS,
         MAX_REQUEST_BYTES,
         MAX_CONNECTIONS,
         CLIENT_TIMEOUT_SECS,
@@ -138,7 +141,7 @@ impl StorageServiceConfig {
                 "STORAGE_SERVICE_TOKEN: must be set; the service does not start without access control".to_owned(),
             );
         }
-        let hub = hub_config(reader);
+        let hub = hub_config(reader, commit_log.map(|log| log.retention));
         let advertised = reader.read(&ADVERTISE_URL, advertised);
         let max_request_bytes = reader.read(&MAX_REQUEST_BYTES, number(MAX_BULK as u64, 1 << 30));
         let sockets = socket_config(reader, listen);
