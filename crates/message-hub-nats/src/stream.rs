@@ -165,14 +165,19 @@ impl EnsuredStream {
             Ok(())
         };
         let late = || HubError::new(ErrorKind::Timeout, operation).with_detail("JetStream does not answer");
-        timeout_at(deadline, create).await.unwrap_or_else(|_| Err(late())).map_err(|error| error.with_applied(Applied::No))
+        timeout_at(deadline, create)
+            .await
+            .unwrap_or_else(|_| Err(late()))
+            .map_err(|error| error.with_applied(Applied::No))
     }
 
     async fn create(&self, operation: &'static str, pattern: &str) -> Result<()> {
         let found = match self.context.get_stream(self.name()).await {
             Ok(stream) => stream.cached_info().config.clone(),
             Err(error) => match error.kind() {
-                GetStreamErrorKind::JetStream(cause) if cause.error_code() == jetstream::ErrorCode::STREAM_NOT_FOUND => {
+                GetStreamErrorKind::JetStream(cause)
+                    if cause.error_code() == jetstream::ErrorCode::STREAM_NOT_FOUND =>
+                {
                     return self.create_absent(operation, pattern).await;
                 }
                 GetStreamErrorKind::JetStream(cause) => return Err(api_error(operation, &cause)),
@@ -197,7 +202,9 @@ impl EnsuredStream {
             Ok(_) => Ok(()),
             Err(error) => match error.kind() {
                 // Another process was faster, perhaps with another subject: the next call finds its stream.
-                CreateStreamErrorKind::JetStream(cause) if cause.error_code() == jetstream::ErrorCode::STREAM_NAME_EXIST => {
+                CreateStreamErrorKind::JetStream(cause)
+                    if cause.error_code() == jetstream::ErrorCode::STREAM_NAME_EXIST =>
+                {
                     Box::pin(self.create(operation, pattern)).await
                 }
                 _ => Err(refused(operation, error)),

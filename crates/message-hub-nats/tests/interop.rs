@@ -28,7 +28,10 @@ async fn the_stream_holds_what_the_readme_says() {
     let mut stream = context(&server).await.get_stream("CHARACTER_EVENTS").await.unwrap();
     let config = stream.info().await.unwrap().config.clone();
     assert_eq!(config.subjects, ["character.event.>", "campaign.event.>"]);
-    assert_eq!((config.discard, config.storage), (jetstream::stream::DiscardPolicy::New, jetstream::stream::StorageType::File));
+    assert_eq!(
+        (config.discard, config.storage),
+        (jetstream::stream::DiscardPolicy::New, jetstream::stream::StorageType::File)
+    );
     assert_eq!((config.duplicate_window.as_secs(), config.max_age.as_secs()), (600, 7 * 24 * 3600));
     for (sequence, message_id) in [(1, "e%20%251"), (2, "e%20%251/replay-7")] {
         let message = stream.get_raw_message(sequence).await.unwrap();
@@ -53,7 +56,12 @@ async fn events_of_other_publishers_are_delivered_and_what_is_none_is_reported_a
     headers.insert("content-type", "application/cloudevents+json; charset=UTF-8");
     let body = serde_json::to_vec(&structured).unwrap();
     context.publish("campaign.event.7.none", "no event".into()).await.unwrap().await.unwrap();
-    context.publish_with_headers("campaign.event.7.campaign.renamed", headers, body.into()).await.unwrap().await.unwrap();
+    context
+        .publish_with_headers("campaign.event.7.campaign.renamed", headers, body.into())
+        .await
+        .unwrap()
+        .await
+        .unwrap();
     let error = timeout(LIMIT, deliveries.next()).await.unwrap().unwrap_err();
     assert_eq!(error.kind(), &ErrorKind::Corrupt, "{error}");
     assert!(error.to_string().contains("no headers"), "{error}");
@@ -87,7 +95,8 @@ async fn a_rejected_event_is_kept_for_operators_with_its_reason() {
 async fn the_stream_takes_new_kinds_of_events_also_of_two_processes_at_once() {
     let server = NatsServer::start(NatsRelease::Oldest);
     let hubs = [connected(NatsHubConfig::new(server.url())).await, connected(NatsHubConfig::new(server.url())).await];
-    let typed = |kind: &str, n: usize| Message::of(Arc::new(event_of(&format!("{kind}{n}.made"), &format!("{kind}{n}"), "")));
+    let typed =
+        |kind: &str, n: usize| Message::of(Arc::new(event_of(&format!("{kind}{n}.made"), &format!("{kind}{n}"), "")));
     let publish = |hub: usize, kind: &'static str| {
         let batch: Vec<_> = (0..5).map(|n| typed(kind, n)).collect();
         let hub = hubs[hub].clone();

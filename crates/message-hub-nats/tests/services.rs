@@ -26,7 +26,11 @@ use wiremock::{
     matchers::{body_string, header, method, path, query_param},
 };
 
-async fn serve<F>(hub: &NatsHub, service: &str, handler: impl Fn(ServiceRequest) -> F + Send + Sync + 'static) -> NatsResponder
+async fn serve<F>(
+    hub: &NatsHub,
+    service: &str,
+    handler: impl Fn(ServiceRequest) -> F + Send + Sync + 'static,
+) -> NatsResponder
 where
     F: Future<Output = Reply> + Send + 'static,
 {
@@ -105,7 +109,9 @@ async fn requests_whose_deadline_passed_while_they_waited_are_not_handled() {
         join_all((0..100).map(|_| caller.request(get("storage", "/", Duration::from_millis(300))))).await
     };
     let (first, rest) = tokio::join!(first, rest);
-    assert!(first.iter().chain(&rest).all(|reply| reply.as_ref().is_err_and(|error| *error.kind() == ErrorKind::Timeout)));
+    assert!(
+        first.iter().chain(&rest).all(|reply| reply.as_ref().is_err_and(|error| *error.kind() == ErrorKind::Timeout))
+    );
     assert_eq!(handled.load(Ordering::SeqCst), 256);
 }
 
@@ -170,9 +176,8 @@ async fn requests_are_forwarded_to_http_with_what_they_bring() {
     let server = NatsServer::start(NatsRelease::Oldest);
     let (service, caller) = (hub(&server).await, hub(&server).await);
     let http = MockServer::start().await;
-    let template = ResponseTemplate::new(429)
-        .insert_header("Retry-After", "7")
-        .set_body_raw("{}", "application/problem+json");
+    let template =
+        ResponseTemplate::new(429).insert_header("Retry-After", "7").set_body_raw("{}", "application/problem+json");
     Mock::given(method("PATCH"))
         .and(path("/v1/rows/8"))
         .and(query_param("limit", "3"))
@@ -184,7 +189,10 @@ async fn requests_are_forwarded_to_http_with_what_they_bring() {
         .respond_with(template)
         .mount(&http)
         .await;
-    Mock::given(path("/large")).respond_with(ResponseTemplate::new(200).set_body_bytes(vec![0; 5_000])).mount(&http).await;
+    Mock::given(path("/large"))
+        .respond_with(ResponseTemplate::new(200).set_body_bytes(vec![0; 5_000]))
+        .mount(&http)
+        .await;
     Mock::given(path("/slow")).respond_with(ResponseTemplate::new(200).set_delay(LIMIT)).mount(&http).await;
     let forwarder = HttpForwarder::new(&http.uri(), 4_000).unwrap();
     let _responder = NatsResponder::serve(&service, "storage".parse().unwrap(), Arc::new(forwarder)).await.unwrap();
@@ -200,9 +208,11 @@ async fn requests_are_forwarded_to_http_with_what_they_bring() {
     let replied = caller.request(request).await.unwrap();
     assert_eq!((replied.status, replied.retry_after), (429, Some(Duration::from_secs(7))));
     assert_eq!((replied.content_type.as_deref(), &*replied.body), (Some("application/problem+json"), &b"{}"[..]));
-    let left: u64 = http.received_requests().await.unwrap()[0].headers["x-hub-timeout-ms"].to_str().unwrap().parse().unwrap();
+    let left: u64 =
+        http.received_requests().await.unwrap()[0].headers["x-hub-timeout-ms"].to_str().unwrap().parse().unwrap();
     assert!(u128::from(left) <= LIMIT.as_millis() && u128::from(left) > LIMIT.as_millis() / 2);
-    let status = async |path: &str| caller.request(get("storage", path, LIMIT)).await.map(|reply| reply.status).unwrap();
+    let status =
+        async |path: &str| caller.request(get("storage", path, LIMIT)).await.map(|reply| reply.status).unwrap();
     assert_eq!([status("/absent").await, status("/large").await], [404, 502]);
     let error = caller.request(get("storage", "/slow", Duration::from_millis(300))).await.unwrap_err();
     assert_eq!(error.kind(), &ErrorKind::Timeout);
