@@ -1,6 +1,6 @@
 //! NATS that is killed, frozen, full, away or refuses: every call ends in time, and the hub continues by itself.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot be set up has failed")]
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot be set up has failed")]
 
 mod support;
 
