@@ -135,6 +135,10 @@ impl Feed {
             while let Some(message) = messages.next().await {
                 drop(self.receive(message, requested).await);
             }
+            // This question makes the server forget requests that no client listens to any more. nats-server 2.9 would otherwise
+            // lose the first event that is given back until its time for settling has passed.
+            let deadline = Instant::now() + CALL / 2;
+            drop(consumer::info(&self.link, &self.events, &self.subscription, NEXT, deadline).await);
         };
         drop(timeout(CALL, end).await);
     }

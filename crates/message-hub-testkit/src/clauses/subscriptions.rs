@@ -21,7 +21,8 @@ async fn passed(stage: &Stage<'_>, filter: &str, types: &[&str]) -> BTreeSet<Str
     let mut found = BTreeSet::new();
     while let Ok(delivery) = timeout(crate::stage::QUIET * 2, deliveries.next()).await {
         let delivery = delivery.expect("the subscription is in order");
-        found.insert(delivery.event().event_type().to_owned());
+        let is_new = found.insert(delivery.event().event_type().to_owned());
+        assert!(is_new, "{} was delivered twice", delivery.event().event_type());
         ack(delivery).await;
     }
     found
