@@ -88,6 +88,12 @@ const HUB_SERVICES: Variable = Variable::optional(
 )
 .unquoted()
 .off_when_empty();
+/// The variable of every service, with the page of this one.
+const HUB_ADMIN_ADDR: Variable = Variable::optional(
+    ADMIN_ADDR.name,
+    "address and port of the admin listener for operators: /admin/hub, /health and /metrics; unset: off",
+)
+.off_when_empty();
 const MAX_REQUEST_BYTES: Variable =
     Variable::new("MAX_REQUEST_BYTES", "maximum size of a request to a service, in bytes", "134217728");
 
@@ -110,7 +116,7 @@ impl MessageHubServiceConfig {
         KEEP_ALIVE_SECS,
         HEALTH_ADDR,
         ALLOWED_HOSTS,
-        ADMIN_ADDR,
+        HUB_ADMIN_ADDR,
         ADMIN_TOKEN,
         ADMIN_ALLOW_REMOTE,
         METRICS_ON,

@@ -3,7 +3,7 @@
 use crate::{config::MessageHubServiceConfig, folder_lock::FolderLock, private_files};
 use async_trait::async_trait;
 use character_message_hub::{MessageHub, Result, SubscriptionName};
-use character_message_hub_file::{FileHub, FileHubConfig};
+use character_message_hub_file::{FileHub, FileHubConfig, OpenError};
 use character_message_hub_nats::{NatsHub, NatsHubConfig};
 use character_message_hub_server::{HubOperations, NoOperations};
 use character_message_hub_wire::{RejectedEvent, SubscriptionState};
@@ -60,6 +60,11 @@ pub(super) async fn open(
     private_files::warn_of_open(&files);
     let operations = Arc::new(FileOperations(file.clone()));
     Ok(Backing { hub: Arc::new(file.clone()), operations, file: Some(file), summary, _lock: Some(lock) })
+}
+
+/// Whether the file cannot be opened because another process has it.
+pub(super) fn is_in_use(error: &(dyn Error + Send + Sync + 'static)) -> bool {
+    matches!(error.downcast_ref(), Some(OpenError::InUse(_)))
 }
 
 /// What operators read and change of a hub in a file.

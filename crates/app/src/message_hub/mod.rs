@@ -55,7 +55,14 @@ async fn execute(command: MessageHubCommand, config: MessageHubServiceConfig, lo
             return Ok(ExitCode::SUCCESS);
         }
     }
-    let backing = backing::open(&config).await?;
+    let backing = match (backing::open(&config).await, &command) {
+        (Ok(backing), _) => backing,
+        (Err(error), MessageHubCommand::Check) if backing::is_in_use(&*error) => {
+            run::say("hub: a running process uses the file with the events; ask its /health")?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        (Err(error), _) => return Err(error),
+    };
     let file = backing.file.clone();
     let health = Arc::new(Health::new(env!("CARGO_PKG_VERSION"), vec![hub_check(Arc::clone(&backing.hub))]));
     let outcome = match command {

@@ -1,0 +1,369 @@
+//! The Message Hub as a process: what it keeps when it is killed, stopped, full or refuses a token, and what becomes of
+//! requests to services that are killed.
+#![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
+
+mod support;
+
+use character_message_hub::{
+    CloudEvent, Deliveries, ErrorKind, Filter, HubError, Message, MessageHub, Published, ServiceRequest, Subscription,
+};
+use character_message_hub_http::{HttpHub, HttpHubConfig};
+use character_tests::{Service, ServiceBuilder};
+use serde_json::json;
+use std::{
+    collections::{HashMap, HashSet},
+    fs,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
+use support::{client, send, until};
+use tokio::{task::JoinSet, time::timeout};
+
+const TOKEN: &str = "token-of-the-tests";
+const LIMIT: Duration = Duration::from_secs(30);
+
+fn hub() -> ServiceBuilder {
+    Service::message_hub().env("MESSAGE_HUB_TOKEN", TOKEN)
+}
+
+fn connected(service: &Service, token: &str) -> HttpHub {
+    let config = HttpHubConfig::new(service.url("").parse().unwrap(), token.to_owned().into());
+    HttpHub::connect(config).unwrap()
+}
+
+fn message(id: &str, subject: &str) -> Message {
+    let event = CloudEvent::new(id, "/tests", "character.updated").unwrap().with_subject(subject).unwrap();
+    Message::of(Arc::new(event.with_json(json!({ "id": id }))))
+}
+
+async fn publish(hub: &HttpHub, message: Message) -> Result<Published, HubError> {
+    hub.publish(&[message], LIMIT).await.remove(0)
+}
+
+async fn subscribe(hub: &HttpHub, name: &str) -> Box<dyn Deliveries> {
+    hub.subscribe(&Subscription::new(name.parse().unwrap(), Filter::all())).await.unwrap()
+}
+
+/// The ids of the events that arrive until `number` different ones have, each acknowledged, in the order of their first
+/// deliveries.
+async fn take(deliveries: &mut Box<dyn Deliveries>, number: usize) -> Vec<String> {
+    let (mut ids, mut seen) = (Vec::new(), HashSet::new());
+    while ids.len() < number {
+        let delivery = timeout(LIMIT, deliveries.next()).await.unwrap().unwrap();
+        let id = delivery.event().id().to_owned();
+        // One that was lost on the way comes again.
+        drop(delivery.ack().await);
+        if seen.insert(id.clone()) {
+            ids.push(id);
+        }
+    }
+    ids
+}
+
+const PUBLISHERS: usize = 6;
+
+/// Publishes events of one subject, one after the other, and each until it is acknowledged; returns how many were.
+async fn publish_until(stop: Arc<AtomicBool>, hub: HttpHub, publisher: usize) -> usize {
+    let mut number = 0;
+    while !stop.load(Ordering::SeqCst) {
+        let messages: Vec<_> = (number..number + 5)
+            .map(|number| message(&format!("{publisher}-{number:06}"), &publisher.to_string()))
+            .collect();
+        // Some are kept and not acknowledged when the hub is killed: published again they are duplicates.
+        loop {
+            let results = hub.publish(&messages, Duration::from_secs(5)).await;
+            if results.iter().all(Result::is_ok) {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        number += 5;
+    }
+    number
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hub_that_is_killed_while_events_are_published_and_consumed_loses_none_and_keeps_their_order() {
+    let service = hub().start();
+    let client = connected(&service, TOKEN);
+    let stop = Arc::new(AtomicBool::new(false));
+    let mut publishing = JoinSet::new();
+    for publisher in 0..PUBLISHERS {
+        let (stop, client) = (Arc::clone(&stop), client.clone());
+        publishing.spawn(async move { (publisher, publish_until(stop, client, publisher).await) });
+    }
+    let subscription = Subscription {
+        settle_within: Duration::from_secs(2),
+        ..Subscription::new("sheets".parse().unwrap(), Filter::all())
+    };
+    let mut deliveries = client.subscribe(&subscription).await.unwrap();
+    let mut ids = Vec::new();
+    for round in 0..5 {
+        let more = take(&mut deliveries, 60).await;
+        assert_eq!(more.len(), 60, "round {round}");
+        ids.extend(more);
+        service.restart();
+    }
+    stop.store(true, Ordering::SeqCst);
+    let published: HashMap<usize, usize> = publishing.join_all().await.into_iter().collect();
+    service.restart();
+    let total: usize = published.values().sum();
+    let mut seen: HashSet<String> = HashSet::new();
+    ids.retain(|id| seen.insert(id.clone()));
+    while ids.len() < total {
+        for id in take(&mut deliveries, 1).await {
+            if seen.insert(id.clone()) {
+                ids.push(id);
+            }
+        }
+    }
+    for (publisher, number) in published {
+        let beginning = format!("{publisher}-");
+        let of_subject: Vec<_> = ids.iter().filter(|id| id.starts_with(&beginning)).cloned().collect();
+        let expected: Vec<_> = (0..number).map(|number| format!("{publisher}-{number:06}")).collect();
+        assert_eq!(of_subject, expected, "the order of first deliveries of subject {publisher}");
+    }
+    let results = client.publish(&[message("0-000000", "0")], LIMIT).await;
+    assert!(results[0].as_ref().unwrap().duplicate, "message ids survive");
+}
+
+/// This many calls at a hub that stands still: each must end within its timeout.
+async fn stand_still(calls: usize) {
+    let service = hub().start();
+    let client = connected(&service, TOKEN);
+    publish(&client, message("before", "ada")).await.unwrap();
+    service.suspend();
+    let mut waiting = JoinSet::new();
+    for number in 0..calls {
+        let client = client.clone();
+        waiting.spawn(async move {
+            let (begun, timeout) = (Instant::now(), Duration::from_secs(2));
+            let error = match number % 4 {
+                0 => client.request(ServiceRequest::get("x".parse().unwrap(), "/", timeout)).await.unwrap_err(),
+                1 => client.probe().await.unwrap_err(),
+                _ => client.publish(&[message(&number.to_string(), "ada")], timeout).await.remove(0).unwrap_err(),
+            };
+            (begun.elapsed(), error)
+        });
+    }
+    for (took, error) in waiting.join_all().await {
+        assert!(matches!(error.kind(), ErrorKind::Timeout | ErrorKind::Unavailable { .. }), "{error}");
+        assert!(took < Duration::from_secs(6), "{took:?}: {error}");
+    }
+    service.resume();
+    publish(&client, message("after", "ada")).await.unwrap();
+    let mut deliveries = subscribe(&client, "sheets").await;
+    assert_eq!(take(&mut deliveries, 1).await, ["before"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_call_ends_within_its_timeout_while_the_hub_stands_still() {
+    stand_still(1_000).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "a hunt: 10,000 calls"]
+async fn every_one_of_ten_thousand_calls_ends_within_its_timeout_while_the_hub_stands_still() {
+    stand_still(10_000).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_subscriber_goes_on_by_itself_after_a_pause_and_a_restart_of_the_hub() {
+    let service = hub().start();
+    let client = connected(&service, TOKEN);
+    let mut deliveries = subscribe(&client, "sheets").await;
+    let (ids, mut arrived) = tokio::sync::mpsc::unbounded_channel();
+    let consuming = tokio::spawn(async move {
+        loop {
+            for id in take(&mut deliveries, 1).await {
+                ids.send(id).unwrap();
+            }
+        }
+    });
+    let mut next = async || timeout(LIMIT, arrived.recv()).await.unwrap().unwrap();
+    publish(&client, message("1", "ada")).await.unwrap();
+    assert_eq!(next().await, "1");
+    service.suspend();
+    let publishing = tokio::spawn({
+        let client = client.clone();
+        async move { publish(&client, message("2", "ada")).await }
+    });
+    service.resume();
+    publishing.await.unwrap().unwrap();
+    assert_eq!(next().await, "2");
+    service.restart();
+    publish(&client, message("3", "ada")).await.unwrap();
+    assert_eq!(next().await, "3");
+    consuming.abort();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_token_is_rotated_without_a_gap_and_a_revoked_one_is_reported_as_such() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("tokens");
+    fs::write(&file, "the-old-token-of-all,the-new-token-of-all\n").unwrap();
+    let service = Service::message_hub().env("MESSAGE_HUB_TOKEN_FILE", &file).start();
+    let (old, new) = (connected(&service, "the-old-token-of-all"), connected(&service, "the-new-token-of-all"));
+    let mut deliveries = subscribe(&old, "sheets").await;
+    for (id, client) in [("1", &old), ("2", &new)] {
+        publish(client, message(id, "ada")).await.unwrap();
+    }
+    assert_eq!(take(&mut deliveries, 2).await, ["1", "2"]);
+    fs::write(&file, "the-new-token-of-all\n").unwrap();
+    service.restart();
+    let error = publish(&old, message("3", "ada")).await.unwrap_err();
+    assert!(*error.kind() == ErrorKind::Unauthorized && error.certainly_not_applied(), "{error}");
+    let error = timeout(LIMIT, deliveries.next()).await.unwrap().unwrap_err();
+    assert_eq!(error.kind(), &ErrorKind::Unauthorized);
+    assert_eq!(old.probe().await.unwrap_err().kind(), &ErrorKind::Unauthorized);
+    publish(&new, message("3", "ada")).await.unwrap();
+    let mut deliveries = subscribe(&new, "sheets").await;
+    assert_eq!(take(&mut deliveries, 1).await, ["3"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_full_hub_refuses_new_events_by_name_and_delivers_the_old_ones() {
+    let service = hub().env("HUB_MAX_EVENTS", "10").start();
+    let client = connected(&service, TOKEN);
+    let messages: Vec<_> = (0..12).map(|number| message(&number.to_string(), &number.to_string())).collect();
+    let results = client.publish(&messages, LIMIT).await;
+    assert!(results[..10].iter().all(Result::is_ok));
+    for error in results[10..].iter().map(|result| result.as_ref().unwrap_err()) {
+        assert!(*error.kind() == ErrorKind::Full && error.certainly_not_applied() && !error.is_permanent(), "{error}");
+    }
+    assert!(publish(&client, message("3", "3")).await.unwrap().duplicate);
+    assert_eq!(take(&mut subscribe(&client, "sheets").await, 10).await.len(), 10);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_full_disk_refuses_new_events_shows_in_the_health_and_loses_nothing() {
+    let service = hub().largest_file(2_048).start();
+    let client = connected(&service, TOKEN);
+    let mut deliveries = subscribe(&client, "sheets").await;
+    let large = |id: usize| {
+        let event = CloudEvent::new(id.to_string(), "/tests", "t").unwrap().with_json(json!("x".repeat(100_000)));
+        Message::of(Arc::new(event))
+    };
+    let mut kept = 0;
+    let error = loop {
+        match publish(&client, large(kept)).await {
+            Ok(_) => kept += 1,
+            Err(error) => break error,
+        }
+        assert!(kept < 60, "the file does not end at its limit");
+    };
+    assert!(matches!(error.kind(), ErrorKind::Unavailable { .. }), "{error}");
+    assert!(kept > 0);
+    let http = support::client();
+    let is_degraded = |answer: &support::Answer| answer.body["status"] == "degraded";
+    let degraded = until(LIMIT, "the health", || http.get(service.url("/health")), is_degraded).await;
+    assert_eq!(degraded.body["dependencies"]["hub"]["status"], "down");
+    // What is kept is delivered all the same; that it was handled cannot be kept now.
+    for id in 0..kept {
+        let delivery = timeout(LIMIT, deliveries.next()).await.unwrap().unwrap();
+        assert_eq!(delivery.event().id(), id.to_string());
+    }
+    service.kill();
+    let roomy = hub().env("DATA_DIR", service.data_dir()).start();
+    let client = connected(&roomy, TOKEN);
+    for id in 0..kept {
+        assert!(publish(&client, large(id)).await.unwrap().duplicate, "{id}");
+    }
+    publish(&client, large(kept)).await.unwrap();
+    let ids = take(&mut subscribe(&client, "sheets").await, kept + 1).await;
+    assert_eq!(ids, (0..=kept).map(|id| id.to_string()).collect::<Vec<_>>());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_request_finds_a_living_instance_and_ends_in_time_when_there_is_none() {
+    let storage = || Service::storage().env("STORAGE_SERVICE_TOKEN", TOKEN).start();
+    let (first, second) = (storage(), storage());
+    let services = format!("storage={},storage={}", first.url(""), second.url(""));
+    let service = hub().env("HUB_SERVICES", services).start();
+    let client = connected(&service, TOKEN);
+    let ask = async |timeout: Duration| {
+        let mut request = ServiceRequest::get("storage".parse().unwrap(), "/storage/v1/probe", timeout);
+        request.authorization = Some(format!("Bearer {TOKEN}").into());
+        // As a change: no second instance may receive it.
+        request.idempotent = false;
+        client.request(request).await
+    };
+    for _ in 0..10 {
+        assert_eq!(ask(LIMIT).await.unwrap().status, 204);
+    }
+    first.kill();
+    for _ in 0..20 {
+        assert_eq!(ask(LIMIT).await.unwrap().status, 204);
+    }
+    first.restart();
+    first.suspend();
+    second.kill();
+    let begun = Instant::now();
+    let error = ask(Duration::from_millis(700)).await.unwrap_err();
+    assert!(begun.elapsed() < Duration::from_secs(5));
+    assert!(matches!(error.kind(), ErrorKind::Timeout), "{error}");
+    first.resume();
+    let end = Instant::now() + LIMIT;
+    while ask(LIMIT).await.map_or(0, |reply| reply.status) != 204 {
+        assert!(Instant::now() < end, "the instance that continues is found again");
+    }
+    first.kill();
+    let error = ask(LIMIT).await.unwrap_err();
+    assert!(*error.kind() == ErrorKind::NoResponder && error.certainly_not_applied(), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn at_sigterm_streams_and_polls_end_at_once_and_the_file_alone_holds_all() {
+    let service = hub().start();
+    let hub = connected(&service, TOKEN);
+    for number in 0..100 {
+        publish(&hub, message(&number.to_string(), &number.to_string())).await.unwrap();
+    }
+    let poll = |accept: &'static str| {
+        let url = service.url("/v1/events?subscription=idle&types=none&wait_ms=30000");
+        client().get(url).bearer_auth(TOKEN).header("accept", accept)
+    };
+    let mut streaming = poll("text/event-stream").send().await.unwrap();
+    assert!(streaming.chunk().await.unwrap().unwrap().starts_with(b"retry: "));
+    let polling = tokio::spawn(send(poll("application/json")));
+    let begun = Instant::now();
+    // The poll is at the hub once the metrics count it among the connections.
+    let arrived = |answer: &support::Answer| {
+        answer.body.as_str().is_some_and(|text| text.contains("message_hub_event_streams 1"))
+    };
+    until(LIMIT, "the stream", || client().get(service.url("/metrics")), arrived).await;
+    assert_eq!(service.terminate(), 0, "{}", service.output());
+    assert!(begun.elapsed() < Duration::from_secs(15), "{:?}", begun.elapsed());
+    assert!(streaming.chunk().await.unwrap().is_none(), "the stream ends in good order");
+    let ended = polling.await.unwrap();
+    assert_eq!(ended.body["deliveries"], json!([]));
+    let main = service.data_dir().join("message-hub.sqlite");
+    assert!(!main.with_extension("sqlite-wal").exists());
+    let kept = character_tests::query_sqlite(&main, "SELECT count(*) FROM events");
+    assert_eq!(kept.trim(), "100");
+}
+
+#[test]
+fn every_mistake_is_reported_in_one_run_and_a_second_process_is_refused() {
+    let wrong = Service::message_hub()
+        .env("LISTEN_ADDR", "nowhere")
+        .env("NATS_URL", "http://u:hunter2@h")
+        .env("HUB_SERVICES", "storage")
+        .env("HUB_RETENTION_HOURS", "0")
+        .run();
+    assert_eq!(wrong.code, Some(2), "{wrong:?}");
+    for name in ["LISTEN_ADDR", "NATS_URL", "HUB_SERVICES", "HUB_RETENTION_HOURS", "MESSAGE_HUB_TOKEN"] {
+        assert!(wrong.errors.lines().any(|line| line.trim().starts_with(name)), "{name}: {wrong:?}");
+    }
+    assert!(!wrong.errors.contains("hunter2"), "{wrong:?}");
+    let running = hub().start();
+    let second = hub().env("DATA_DIR", running.data_dir()).run();
+    assert_eq!(second.code, Some(1), "{second:?}");
+    assert!(second.errors.contains("another process uses the file of the hub"), "{second:?}");
+    let check = hub().env("DATA_DIR", running.data_dir()).arg("check").run();
+    assert_eq!(check.code, Some(0), "{check:?}");
+    assert!(check.output.contains("MESSAGE_HUB_TOKEN=********"), "{check:?}");
+}
