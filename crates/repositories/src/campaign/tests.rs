@@ -16,7 +16,7 @@ use character_storage_port::{
     MemoryStorage, Source, StaleReason, StorageError, StorageExt, Store, Tier,
 };
 use character_storage_testkit::{MockStorage, sample::logged_events};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::{sync::Arc, time::Duration};
 
 struct World {

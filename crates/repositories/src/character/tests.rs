@@ -12,7 +12,7 @@ use character_storage_port::{
 };
 use character_storage_testkit::{MockStorage, sample::logged_events};
 use mockall::{Sequence, predicate::always};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::{
     sync::{Arc, Mutex},
     time::Duration,

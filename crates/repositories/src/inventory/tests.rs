@@ -7,10 +7,11 @@ use crate::{
 };
 use character_domain::{Character, CharacterVersion, Document, Revision, UserId, Violations};
 use character_storage_port::{
-    COMMIT, CharacterVersionQuery, ErrorKind, MemoryStorage, StorageError, StorageExt, Store,
+    CHARACTER_INVENTORY_CHANGED, COMMIT, CharacterVersionQuery, ErrorKind, MemoryStorage, StorageError, StorageExt,
+    Store,
 };
 use character_storage_testkit::{MockStorage, sample::logged_events};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::sync::Arc;
 
 struct World {
