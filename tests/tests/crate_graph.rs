@@ -9,7 +9,7 @@ use std::fs;
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
 
 /// Every crate of the workspace with its floor and the crates of ours it may use outside of its tests.
-const CRATES: [(&str, u8, &[&str]); 22] = [
+const CRATES: [(&str, u8, &[&str]); 23] = [
     ("character-domain", 1, &[]),
     ("character-http-kit", 1, &[]),
     ("character-storage-port", 2, &["character-domain"]),
@@ -34,6 +34,7 @@ const CRATES: [(&str, u8, &[&str]); 22] = [
         ],
     ),
     ("character-storage-sql", 3, &["character-domain", "character-storage-port", "character-error-reporter"]),
+    ("character-asyncapi", 3, &["character-domain", "character-storage-port"]),
     ("character-live-updates", 3, &["character-domain", "character-storage-port"]),
     ("character-cache", 3, &["character-domain", "character-storage-port"]),
     ("character-cache-redis", 3, &["character-storage-port", "character-cache"]),
@@ -66,6 +67,7 @@ const CRATES: [(&str, u8, &[&str]); 22] = [
             "character-cache-redis",
             "character-live-updates",
             "character-repositories",
+            "character-asyncapi",
             "character-api",
         ],
     ),
