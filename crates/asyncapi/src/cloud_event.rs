@@ -51,7 +51,11 @@ fn attributes() -> [(&'static str, Value, bool); 9] {
         ("datacontenttype", text("The media type of the data. Absent: `application/json`.", "application/json"), false),
         (
             "dataschema",
-            with(text("The address of the schema of the data.", "/asyncapi.json"), "format", "uri-reference"),
+            with(
+                text("The address of the schema of the data.", "https://example.com/asyncapi.json"),
+                "format",
+                "uri-reference",
+            ),
             false,
         ),
         (
@@ -86,6 +90,7 @@ pub(crate) fn headers() -> Value {
         "type": "string",
         "description": "By which JetStream recognises a repeat: the id of the event. A replay by an operator has another one.",
     });
+    properties["traceparent"] = json!({ "type": "string", "description": "The same as `ce-traceparent`." });
     let required: Vec<_> = attributes().iter().filter(|it| it.2).map(|it| header(it.0)).collect();
     json!({
         "type": "object",

@@ -45,6 +45,28 @@ fn each_example_is_a_cloud_event_that_the_document_accepts() {
     assert!(examples > EventType::ALL.len() + ReceivedType::ALL.len(), "{examples}");
 }
 
+/// The document with a schema of it as its root, so that references into the components lead somewhere.
+fn schema(document: &Value, root: &Value) -> jsonschema::Validator {
+    let components = json!({ "schemas": document["components"]["schemas"] });
+    let schema = json!({ "allOf": [root], "components": components });
+    jsonschema::options().should_validate_formats(true).build(&schema).unwrap()
+}
+
+#[test]
+fn each_example_in_binary_mode_has_the_headers_and_the_data_of_its_message() {
+    let document = document();
+    for (key, message) in messages(&document).filter(|(key, _)| key.ends_with(".binary")) {
+        let (headers, payload) = (schema(&document, &message["headers"]), schema(&document, &message["payload"]));
+        for example in message["examples"].as_array().unwrap() {
+            assert!(headers.is_valid(&example["headers"]), "{key}: {}", example["headers"]);
+            assert!(payload.is_valid(&example["payload"]), "{key}: {}", example["payload"]);
+            let mut other = example["headers"].clone();
+            other["ce-type"] = json!("character.vanished");
+            assert!(!headers.is_valid(&other), "{key}");
+        }
+    }
+}
+
 #[test]
 fn what_the_document_does_not_say_is_found() {
     let validator = EventValidator::new().unwrap();
@@ -93,4 +115,12 @@ async fn a_storage_under_test_commits_sound_events_and_notes_their_types() {
 async fn a_storage_under_test_panics_on_an_event_that_is_not_in_the_document() {
     let event = DomainEvent::new("character.vanished", CharacterId::new(), now(), json!({}));
     drop(ValidatedStorage::new(MemoryStorage::new()).commit(Transaction::new().with_event(event)).await);
+}
+
+#[test]
+fn the_committed_document_is_the_one_that_is_built() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/asyncapi.json");
+    let committed = std::fs::read_to_string(path).unwrap_or_default();
+    let built = format!("{:#}\n", document());
+    assert!(committed == built, "docs/asyncapi.json is out of date: run `make asyncapi`");
 }

@@ -186,10 +186,13 @@ impl ReceivedType {
                 name: "Lost Mine of Phandelver".to_owned(),
             })],
             Self::CampaignGameMasterChanged => {
-                let changed = |dm_user_id| {
-                    ReceivedData::CampaignGameMasterChanged(CampaignGameMasterChanged { campaign_id, dm_user_id })
+                let removed = CampaignGameMasterChanged { campaign_id, dm_user_id: None, dm_name: None };
+                let changed = CampaignGameMasterChanged {
+                    dm_user_id: Some(id(2)),
+                    dm_name: Some("Grace".to_owned()),
+                    ..removed.clone()
                 };
-                vec![changed(Some(id(2))), changed(None)]
+                [changed, removed].map(ReceivedData::CampaignGameMasterChanged).into()
             }
             Self::CampaignEvent => {
                 let everyone = CampaignEventReported {

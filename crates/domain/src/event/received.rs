@@ -15,14 +15,19 @@ pub struct CampaignRenamed {
 }
 
 /// Another user leads a campaign.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct CampaignGameMasterChanged {
     /// The campaign.
     pub campaign_id: CampaignId,
-    /// The user who leads it now; `null` or absent when there is none.
-    #[serde(default)]
+    /// The user who leads it now; `null` when there is none. It must be present.
+    #[serde(deserialize_with = "Option::deserialize")]
+    #[cfg_attr(feature = "schema", schema(required))]
     pub dm_user_id: Option<UserId>,
+    /// The name of that user, at most 200 characters. `null` or absent when there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schema(max_length = 200))]
+    pub dm_name: Option<String>,
 }
 
 /// Something happened in a campaign that affects its characters.
@@ -31,7 +36,7 @@ pub struct CampaignGameMasterChanged {
 pub struct CampaignEventReported {
     /// The campaign.
     pub campaign_id: CampaignId,
-    /// The affected characters. `null` or absent: every live character of the campaign.
+    /// The affected characters of the campaign. `null` or absent: every live one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub character_ids: Option<Vec<CharacterId>>,
     /// The type in free text, such as `combat`, `training` or `death`. Default: `campaign_event`.

@@ -100,7 +100,9 @@ fn received() -> Vec<(&'static str, Vec<Value>)> {
         (
             "campaign.game_master_changed",
             vec![
-                json!({ "campaign_id": campaign, "dm_user_id": "01936d2a-8f00-7000-8000-000000000002" }),
+                json!({
+                    "campaign_id": campaign, "dm_user_id": "01936d2a-8f00-7000-8000-000000000002", "dm_name": "Grace",
+                }),
                 json!({ "campaign_id": campaign, "dm_user_id": null }),
             ],
         ),
@@ -139,9 +141,13 @@ fn a_received_event_is_read_with_its_defaults_and_a_missing_field_is_named() {
     let text = json!({ "campaign_id": campaign_id, "impact_type": "other", "impact_magnitude": 0 }).to_string();
     let read: CampaignEventReported = crate::json::parse(text.as_bytes()).unwrap();
     assert_eq!((read.event_type.as_str(), read.character_ids, read.timestamp), ("campaign_event", None, None));
-    let read: CampaignGameMasterChanged = serde_json::from_value(json!({ "campaign_id": campaign_id })).unwrap();
-    assert_eq!(read.dm_user_id, None);
-    let missing = serde_json::from_value::<CampaignRenamed>(json!({ "campaign_id": campaign_id })).unwrap_err();
+    let removed = json!({ "campaign_id": campaign_id, "dm_user_id": null, "dm_name": null });
+    let read: CampaignGameMasterChanged = serde_json::from_value(removed).unwrap();
+    assert_eq!((read.dm_user_id, read.dm_name), (None, None));
+    let alone = json!({ "campaign_id": campaign_id });
+    let missing = serde_json::from_value::<CampaignGameMasterChanged>(alone.clone()).unwrap_err();
+    assert!(missing.to_string().contains("`dm_user_id`"), "{missing}");
+    let missing = serde_json::from_value::<CampaignRenamed>(alone).unwrap_err();
     assert!(missing.to_string().contains("`name`"), "{missing}");
 }
 
