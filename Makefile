@@ -10,7 +10,7 @@ LOCKED := $(if $(CI),--locked)
 SERVICES := --package character-service --package storage-service --package message-hub --bins
 
 .DEFAULT_GOAL := help
-.PHONY: help run run-hub demo stack dist test test-instance hunt bench check lint-words fix contract openapi
+.PHONY: help run run-hub demo stack dist test test-instance hunt bench check lint-words fix contract openapi asyncapi
 
 help: ## list these targets
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F '|' '{ printf "%-14s %s\n", $$1, $$2 }'
@@ -65,12 +65,13 @@ bench: ## measure the costs, each compared with a floor of the same run; docs/be
 	@$(CARGO) bench $(LOCKED) --package character-tests --bench http
 	@$(CARGO) bench $(LOCKED) --package character-tests --bench log
 
-check: ## formatting, lints, documentation, words, the crate graph, dependencies and licences
+check: ## formatting, lints, documentation, words, the crate graph, dependencies, licences, the AsyncAPI document
 	@$(CARGO) fmt --all --check
 	@$(CARGO) clippy --workspace --all-targets $(LOCKED) -- -D warnings
 	@RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps $(LOCKED) --quiet
 	@$(CARGO) test --quiet --package character-tests --test crate_graph $(LOCKED)
 	@CARGO="$(CARGO)" ./deploy/check-dependencies.sh
+	@./deploy/check-asyncapi.sh
 	@$(MAKE) lint-words
 
 lint-words: ## find words in documents and comments that hide the meaning; deploy/banned-words.tsv names better ones
@@ -86,3 +87,6 @@ contract: ## write the sentences of the clauses of the suite to CONTRACT.md; the
 
 openapi: ## regenerate docs/openapi.json; the tests compare it with what the service serves
 	@$(CARGO) run --quiet $(LOCKED) --package character-service --bin character-service -- openapi > docs/openapi.json
+
+asyncapi: ## regenerate docs/asyncapi.json; the tests compare it with what the service prints
+	@$(CARGO) run --quiet $(LOCKED) --package character-service --bin character-service -- asyncapi > docs/asyncapi.json

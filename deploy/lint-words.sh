@@ -25,7 +25,7 @@ trap 'rm -f "$found"' EXIT
 sentences() {
     git grep -nE '.' -- 'README.md' 'docs/*.md'
     git grep -nE '^ *//[/!]' -- 'crates/*/src/*.rs' 'services/*.rs' $excluded
-    git grep -nE '"(description|summary|title)": "' -- docs/openapi.json
+    git grep -nE '"(description|summary|title)": "' -- docs/openapi.json docs/asyncapi.json
 }
 sentences | sed -E "s/$links/]/g" >"$found"
 

@@ -1,8 +1,11 @@
 //! The examples of `docs/api.md` are run, in their order, against a service of their own. A `sh` block is a command; a
 //! `text` block after it is what it prints, where `…` stands for anything.
 
+use character_asyncapi::EventValidator;
+use character_storage_sql::SqlStorage;
+use character_storage_testkit::sample::logged_events;
 use character_tests::Service;
-use std::{fs, path::Path, process::Command};
+use std::{collections::BTreeSet, fs, path::Path, process::Command};
 
 /// A command of the document and what it says it prints.
 struct Example {
@@ -46,8 +49,21 @@ fn matches(pattern: &str, text: &str) -> bool {
     rest.is_empty() || last.is_some_and(|last| last.is_empty() || rest.ends_with(last))
 }
 
-#[test]
-fn the_examples_of_the_api_documentation_print_what_they_say() {
+/// The log of the service is read from its database. What it publishes must be as the AsyncAPI document says.
+async fn every_event_is_as_the_document_says(service: &Service) {
+    assert_eq!(service.terminate(), 0);
+    let validator = EventValidator::new().expect("the document has sound schemas");
+    let database = service.data_dir().join("character.sqlite");
+    let storage = SqlStorage::sqlite(database).await.expect("the service has ended");
+    let mut types = BTreeSet::new();
+    for event in logged_events(&storage).await {
+        types.insert(validator.check_event(&event).unwrap_or_else(|fault| panic!("docs/asyncapi.json: {fault}")));
+    }
+    assert!(types.len() >= 5, "the examples publish only {types:?}");
+}
+
+#[tokio::test]
+async fn the_examples_of_the_api_documentation_print_what_they_say() {
     let document = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/api.md");
     let document = fs::read_to_string(document).expect("the document is part of the project");
     let service = Service::character().start();
@@ -67,6 +83,7 @@ fn the_examples_of_the_api_documentation_print_what_they_say() {
             );
         }
     }
+    every_event_is_as_the_document_says(&service).await;
 }
 
 #[test]

@@ -124,3 +124,11 @@ async fn the_committed_openapi_document_is_the_one_that_is_served() {
     assert_eq!(served["openapi"].as_str().map(|version| version.starts_with("3.1")), Some(true));
     assert!(served == committed, "docs/openapi.json is out of date: run `make openapi`");
 }
+
+#[test]
+fn the_committed_asyncapi_document_is_the_one_that_is_printed() {
+    let printed = Service::character().arg("asyncapi").run();
+    assert_eq!(printed.code, Some(0), "{}", printed.errors);
+    let committed = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/asyncapi.json")).unwrap();
+    assert!(printed.output == committed, "docs/asyncapi.json is out of date: run `make asyncapi`");
+}

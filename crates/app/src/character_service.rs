@@ -46,12 +46,18 @@ async fn execute(command: CharacterServiceCommand, config: CharacterServiceConfi
         print_document(&character_api::openapi().to_pretty_json()?)?;
         return Ok(ExitCode::SUCCESS);
     }
+    if let CharacterServiceCommand::AsyncApi = command {
+        print_document(&format!("{:#}", character_asyncapi::document()))?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let purpose = match &command {
         CharacterServiceCommand::Serve => Purpose::Serve,
         // A service may run beside: it starts anew in the new epoch.
         CharacterServiceCommand::NewEpoch => return new_epoch(&config).await,
         CharacterServiceCommand::Import { .. } => Purpose::Import,
-        CharacterServiceCommand::Export { .. } | CharacterServiceCommand::OpenApi => Purpose::Read,
+        CharacterServiceCommand::Export { .. }
+        | CharacterServiceCommand::OpenApi
+        | CharacterServiceCommand::AsyncApi => Purpose::Read,
         CharacterServiceCommand::Check => {
             check::configuration(&config.effective)?;
             Purpose::Read
@@ -68,7 +74,9 @@ async fn execute(command: CharacterServiceCommand, config: CharacterServiceConfi
         CharacterServiceCommand::Check => {
             check::dependencies(&Health::new(env!("CARGO_PKG_VERSION"), stack.checks)).await
         }
-        CharacterServiceCommand::OpenApi | CharacterServiceCommand::NewEpoch => Ok(ExitCode::SUCCESS),
+        CharacterServiceCommand::OpenApi | CharacterServiceCommand::AsyncApi | CharacterServiceCommand::NewEpoch => {
+            Ok(ExitCode::SUCCESS)
+        }
     };
     stack::closing(database, outcome).await
 }

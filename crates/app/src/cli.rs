@@ -42,6 +42,9 @@ pub(crate) enum CharacterServiceCommand {
     /// Print the OpenAPI document of the API
     #[command(name = "openapi")]
     OpenApi,
+    /// Print the AsyncAPI document of the events
+    #[command(name = "asyncapi")]
+    AsyncApi,
 }
 
 #[derive(Debug, Parser)]

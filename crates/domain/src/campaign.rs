@@ -58,6 +58,7 @@ impl Campaign {
 
 /// What an event changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ImpactType {
     /// `hit_points.current` of the sheet, which stays from 0 to `hit_points.maximum`.

@@ -1,5 +1,39 @@
 //! Domain events: what happened to a character, as part of the transaction that caused it.
 
+mod campaign;
+mod character;
+mod examples;
+mod inventory;
+mod list;
+mod progress;
+mod received;
+mod row;
+#[cfg(feature = "schema")]
+mod schema;
+#[cfg(test)]
+mod tests;
+
+pub use campaign::{CampaignMembership, EffectChanged};
+pub use character::{CharacterExistence, CharacterReference, CharacterSummary, CharacterUpdated, ThemeChanged};
+pub use inventory::{
+    CoinsChanged, CoinsTransferred, CurrencyKind, InventoryChanged, ItemKind, ItemOperation, ItemsChanged,
+    ItemsTransferred, TransferDirection,
+};
+pub use list::{
+    CAMPAIGN_EVENT, CAMPAIGN_GAME_MASTER_CHANGED, CAMPAIGN_RENAMED, CHARACTER_CAMPAIGN_EVENT_CHANGED,
+    CHARACTER_CAMPAIGN_JOINED, CHARACTER_CAMPAIGN_LEFT, CHARACTER_CREATED, CHARACTER_DELETED, CHARACTER_EVENT_APPLIED,
+    CHARACTER_EVENT_REVERTED, CHARACTER_EXPERIENCE_GAINED, CHARACTER_INVENTORY_CHANGED, CHARACTER_JOURNAL_UPDATED,
+    CHARACTER_LEVELED_UP, CHARACTER_PROGRESS_UPDATED, CHARACTER_RESTORED, CHARACTER_THEME_CHANGED, CHARACTER_UPDATED,
+    CHARACTER_VERSION_RECORDED, EventData, EventType, ReceivedData, ReceivedType,
+};
+pub use progress::{
+    AttainmentKind, AttainmentRecorded, ExperienceChanged, ExperienceGained, ExperienceKind, LeveledUp, ProgressUpdated,
+};
+pub use received::{CampaignEventReported, CampaignGameMasterChanged, CampaignRenamed};
+pub use row::{RowChanged, RowOperation};
+#[cfg(feature = "schema")]
+pub use schema::DataSchema;
+
 use crate::{Character, CharacterId, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -33,57 +67,23 @@ pub struct DomainEvent {
     pub data: Value,
 }
 
-/// A character was created.
-pub const CHARACTER_CREATED: &str = "character.created";
-/// A character changed.
-pub const CHARACTER_UPDATED: &str = "character.updated";
-/// A character was soft-deleted.
-pub const CHARACTER_DELETED: &str = "character.deleted";
-/// A soft-deleted character was restored.
-pub const CHARACTER_RESTORED: &str = "character.restored";
-/// A character reached a level.
-pub const CHARACTER_LEVELED_UP: &str = "character.leveled_up";
-/// A character gained experience.
-pub const CHARACTER_EXPERIENCE_GAINED: &str = "character.experience_gained";
-/// The progress of a character changed: a milestone or an achievement.
-pub const CHARACTER_PROGRESS_UPDATED: &str = "character.progress_updated";
-/// The inventory of a character changed.
-pub const CHARACTER_INVENTORY_CHANGED: &str = "character.inventory_changed";
-/// The journal of a character changed.
-pub const CHARACTER_JOURNAL_UPDATED: &str = "character.journal_updated";
-/// An event of a campaign for a character, or the record of its effect, changed.
-pub const CHARACTER_CAMPAIGN_EVENT_CHANGED: &str = "character.campaign_event_changed";
-/// A version of a character was recorded or labelled.
-pub const CHARACTER_VERSION_RECORDED: &str = "character.version_recorded";
-/// A character joined a campaign.
-pub const CHARACTER_CAMPAIGN_JOINED: &str = "character.campaign_joined";
-/// A character left a campaign.
-pub const CHARACTER_CAMPAIGN_LEFT: &str = "character.campaign_left";
-/// An event of a campaign was applied to a character.
-pub const CHARACTER_EVENT_APPLIED: &str = "character.event_applied";
-/// The effect of an event of a campaign was reverted.
-pub const CHARACTER_EVENT_REVERTED: &str = "character.event_reverted";
-/// A character continued in another theme, as a new character.
-pub const CHARACTER_THEME_CHANGED: &str = "character.theme_changed";
-
 impl DomainEvent {
-    /// An event with a fresh id.
+    /// An event with a fresh id and any data. The events of this service are made by [`DomainEvent::of`].
     #[must_use]
     pub fn new(event_type: &'static str, subject: CharacterId, time: Timestamp, data: Value) -> Self {
         Self { id: EventId(Uuid::now_v7()), event_type: Cow::Borrowed(event_type), subject, time, data }
     }
-}
 
-/// The event that reports a change of `character`.
-#[must_use]
-pub fn character_event(event_type: &'static str, character: &Character) -> DomainEvent {
-    let data = json!({
-        "character_id": character.id,
-        "user_id": character.user_id,
-        "campaign_id": character.campaign_id,
-        "name": character.name,
-        "theme": character.theme,
-        "is_active": character.is_active,
-    });
-    DomainEvent::new(event_type, character.id, character.meta.updated_at, data)
+    /// An event with a fresh id and the type of its data.
+    #[must_use]
+    pub fn of(subject: CharacterId, time: Timestamp, data: &EventData) -> Self {
+        Self::new(data.event_type().as_str(), subject, time, json!(data))
+    }
+
+    /// The event that reports the creation of `character`.
+    #[must_use]
+    pub fn created(character: &Character) -> Self {
+        let data = EventData::CharacterCreated(CharacterSummary::of(character));
+        Self::of(character.id, character.meta.updated_at, &data)
+    }
 }

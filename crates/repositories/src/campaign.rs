@@ -10,11 +10,8 @@ mod tests;
 pub use new::{NewCampaign, NewCampaignEvent};
 
 use crate::{RequestContext, Result, StorageContext, act::Decision};
-use character_domain::{CampaignId, Character, CharacterId};
-use character_storage_port::{
-    CHARACTER_CAMPAIGN_JOINED, CHARACTER_CAMPAIGN_LEFT, CharacterQuery, Page, PageRequest, Read,
-};
-use serde_json::json;
+use character_domain::{CampaignId, Character, CharacterId, event::CampaignMembership};
+use character_storage_port::{CharacterQuery, EventData, Page, PageRequest, Read};
 
 /// What can be done with the campaign of a character, and its events. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -80,10 +77,11 @@ impl CampaignRepository {
                 let before = character.campaign_id;
                 let mut work = attempt.work_on(character);
                 work.after.campaign_id = campaign;
-                for (event, campaign) in [(CHARACTER_CAMPAIGN_LEFT, before), (CHARACTER_CAMPAIGN_JOINED, campaign)] {
-                    if let Some(campaign) = campaign {
-                        work.changes.event(event, of, json!({ "character_id": of, "campaign_id": campaign }));
-                    }
+                let membership = |campaign_id| CampaignMembership { character_id: of, campaign_id };
+                let left = before.map(membership).map(EventData::CharacterCampaignLeft);
+                let joined = campaign.map(membership).map(EventData::CharacterCampaignJoined);
+                for data in left.iter().chain(&joined) {
+                    work.changes.event(of, data);
                 }
                 work.finish(|after| after)
             })

@@ -12,14 +12,13 @@ pub use parent::StatedParent;
 use crate::{
     RepositoryError, RequestContext, Result, StorageContext,
     act::{Attempt, Decision},
-    unit_of_work::{Lifecycle, checked},
+    unit_of_work::{CharacterReport, Lifecycle, checked},
 };
 use character_domain::{Character, CharacterId, CharacterVersion, Violations};
 use character_storage_port::{
-    CHARACTER_CREATED, CHARACTER_DELETED, CHARACTER_RESTORED, CHARACTER_UPDATED, Change, CharacterQuery, Deleted, Page,
-    PageRequest, Read, Transaction, character_event,
+    CHARACTER_CREATED, CHARACTER_DELETED, CHARACTER_RESTORED, CHARACTER_UPDATED, Change, CharacterQuery, Deleted,
+    DomainEvent, Page, PageRequest, Read, Transaction,
 };
-use serde_json::json;
 
 /// The use cases of characters. Cheap to clone.
 ///
@@ -91,7 +90,7 @@ impl CharacterRepository {
                 let parent_id = current.parent_id;
                 let mut work = attempt.work_on(current);
                 work.after = Character { parent_id, ..new.clone().into_character(attempt.now()) };
-                work.report(CHARACTER_UPDATED, []);
+                work.report(CharacterReport::Replaced);
                 work.finish(|after| after)
             })
             .await
@@ -123,7 +122,7 @@ impl CharacterRepository {
                 valid(StatedParent::Stated(next.parent_id).check(current.parent_id))?;
                 let mut work = attempt.work_on(current);
                 work.after = next;
-                work.report(CHARACTER_UPDATED, [("changed", json!(changed))]);
+                work.report(CharacterReport::Changed(changed));
                 work.finish(|after| after)
             })
             .await
@@ -139,7 +138,7 @@ impl CharacterRepository {
             .act(CHARACTER_DELETED, request, move |attempt| async move {
                 let current = attempt.accept(attempt.character(id).await?)?;
                 let mut work = attempt.work_on(current).with_lifecycle(Lifecycle::Ends);
-                work.report(CHARACTER_DELETED, []);
+                work.report(CharacterReport::Deleted);
                 work.finish(drop)
             })
             .await
@@ -158,7 +157,7 @@ impl CharacterRepository {
                     return Ok(Decision::Unchanged(current));
                 }
                 let mut work = attempt.work_on(current).with_lifecycle(Lifecycle::Returns);
-                work.report(CHARACTER_RESTORED, []);
+                work.report(CharacterReport::Restored);
                 work.finish(|after| after)
             })
             .await
@@ -174,7 +173,7 @@ fn with_creation(transaction: Transaction, character: &Character, attempt: &Atte
     transaction
         .with(Change::Create(character.clone()))
         .with(Change::Create(version))
-        .with_event(character_event(CHARACTER_CREATED, character))
+        .with_event(DomainEvent::created(character))
 }
 
 fn valid(violations: Violations) -> Result<()> {

@@ -21,16 +21,29 @@ use crate::{
 };
 use character_domain::{
     Attunement, CharacterId, InventoryItem, InventoryItemId, Refusal,
+    event::{InventoryChanged, ItemKind, ItemOperation, ItemsChanged},
     inventory::{Inventory, Restored},
 };
-use character_storage_port::{
-    CHARACTER_INVENTORY_CHANGED, Deleted, EntityKind, InventoryItemQuery, Page, PageRequest, Read,
-};
+use character_storage_port::{Deleted, EntityKind, EventData, InventoryItemQuery, Page, PageRequest, Read};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 
 /// The name of the act that creates items in the record of versions.
 const CREATED: &str = "inventory.created";
+
+/// The name of an act on items in the record of versions.
+fn act(operation: ItemOperation) -> &'static str {
+    match operation {
+        ItemOperation::Create => CREATED,
+        ItemOperation::Delete => "inventory.deleted",
+        ItemOperation::Restore => "inventory.restored",
+        ItemOperation::Updated => "inventory.updated",
+        ItemOperation::Equipped => "inventory.equipped",
+        ItemOperation::Unequipped => "inventory.unequipped",
+        ItemOperation::Moved => "inventory.moved",
+        ItemOperation::Attuned => "inventory.attuned",
+        ItemOperation::Unattuned => "inventory.unattuned",
+    }
+}
 
 /// A restored item.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -95,7 +108,7 @@ impl InventoryRepository {
         let created = self.context.act(CREATED, request, move |attempt| async move {
             let (mut work, mut inventory) = belongings(&attempt, of).await?;
             let item = add(&mut work, &mut inventory, new.clone())?;
-            report(&mut work, "create", std::slice::from_ref(&item));
+            report(&mut work, ItemOperation::Create, std::slice::from_ref(&item));
             work.finish(|_| item)
         });
         self.context.name_deleted::<InventoryItem, _>(id, created.await).await
@@ -114,7 +127,7 @@ impl InventoryRepository {
         request: &RequestContext,
         change: impl Fn(&InventoryItem) -> Result<InventoryItem>,
     ) -> Result<InventoryItem> {
-        self.change("inventory.updated", of, id, request, change).await
+        self.change(ItemOperation::Updated, of, id, request, change).await
     }
 
     /// Equips an item: the character wears or holds it, and it leaves its container.
@@ -122,7 +135,7 @@ impl InventoryRepository {
     /// # Errors
     /// As [`patch`](Self::patch); `Refused` by `nothing-there` when its quantity is 0.
     pub async fn equip(&self, of: CharacterId, id: InventoryItemId, request: &RequestContext) -> Result<InventoryItem> {
-        self.change("inventory.equipped", of, id, request, |item| {
+        self.change(ItemOperation::Equipped, of, id, request, |item| {
             if item.quantity == 0 {
                 return Err(
                     Refusal::new("nothing-there", "the quantity of the item is 0; it must be at least 1").into()
@@ -144,7 +157,7 @@ impl InventoryRepository {
         request: &RequestContext,
     ) -> Result<InventoryItem> {
         let taken_off = |item: &InventoryItem| Ok(InventoryItem { equipped: false, ..item.clone() });
-        self.change("inventory.unequipped", of, id, request, taken_off).await
+        self.change(ItemOperation::Unequipped, of, id, request, taken_off).await
     }
 
     /// Puts an item into a container, which unequips it; with `None`, takes it out of its container.
@@ -158,7 +171,7 @@ impl InventoryRepository {
         container: Option<InventoryItemId>,
         request: &RequestContext,
     ) -> Result<InventoryItem> {
-        self.change("inventory.moved", of, id, request, |item| {
+        self.change(ItemOperation::Moved, of, id, request, |item| {
             let equipped = item.equipped && container.is_none();
             Ok(InventoryItem { container, equipped, ..item.clone() })
         })
@@ -176,7 +189,7 @@ impl InventoryRepository {
         request: &RequestContext,
     ) -> Result<InventoryItem> {
         let attuned = |item: &InventoryItem| Ok(InventoryItem { attunement: Attunement::Attuned, ..item.clone() });
-        self.change("inventory.attuned", of, id, request, attuned).await
+        self.change(ItemOperation::Attuned, of, id, request, attuned).await
     }
 
     /// Ends the attunement of an item.
@@ -190,7 +203,7 @@ impl InventoryRepository {
         request: &RequestContext,
     ) -> Result<InventoryItem> {
         let free = |item: &InventoryItem| Ok(InventoryItem { attunement: Attunement::None, ..item.clone() });
-        self.change("inventory.unattuned", of, id, request, free).await
+        self.change(ItemOperation::Unattuned, of, id, request, free).await
     }
 
     /// Soft-deletes a live item. Its contents move to the container that it was in, if any.
@@ -201,14 +214,14 @@ impl InventoryRepository {
     #[tracing::instrument(name = "inventory.delete", level = "debug", skip_all)]
     pub async fn delete(&self, of: CharacterId, id: InventoryItemId, request: &RequestContext) -> Result<()> {
         self.context
-            .act("inventory.deleted", request, move |attempt| async move {
+            .act(act(ItemOperation::Delete), request, move |attempt| async move {
                 let (mut work, mut inventory) = belongings(&attempt, of).await?;
                 let item = attempt.accept(live(&inventory, id)?)?;
                 work.changes.delete(&item);
                 for moved in inventory.remove(id)? {
                     work.changes.replace(moved)?;
                 }
-                report(&mut work, "delete", &[item]);
+                report(&mut work, ItemOperation::Delete, &[item]);
                 work.finish(drop)
             })
             .await
@@ -228,7 +241,7 @@ impl InventoryRepository {
         request: &RequestContext,
     ) -> Result<ItemRestored> {
         self.context
-            .act("inventory.restored", request, move |attempt| async move {
+            .act(act(ItemOperation::Restore), request, move |attempt| async move {
                 let (mut work, mut inventory) = belongings(&attempt, of).await?;
                 let item = attempt.accept(attempt.owned_row::<InventoryItem>(of, id, Deleted::Include).await?)?;
                 if !item.meta.is_deleted() {
@@ -237,7 +250,7 @@ impl InventoryRepository {
                 let Restored { item: restored, loosened } = inventory.restore(item.clone())?;
                 let item =
                     if loosened.is_empty() { work.changes.restore(item) } else { work.changes.revive(restored)? };
-                report(&mut work, "restore", std::slice::from_ref(&item));
+                report(&mut work, ItemOperation::Restore, std::slice::from_ref(&item));
                 work.finish(|_| ItemRestored { item, loosened })
             })
             .await
@@ -246,7 +259,7 @@ impl InventoryRepository {
     /// One act on one live item.
     async fn change(
         &self,
-        name: &'static str,
+        operation: ItemOperation,
         of: CharacterId,
         id: InventoryItemId,
         request: &RequestContext,
@@ -254,7 +267,7 @@ impl InventoryRepository {
     ) -> Result<InventoryItem> {
         let change = &change;
         self.context
-            .act(name, request, move |attempt| async move {
+            .act(act(operation), request, move |attempt| async move {
                 let (mut work, mut inventory) = belongings(&attempt, of).await?;
                 let current = attempt.accept(live(&inventory, id)?)?;
                 let next = InventoryItem { id, character_id: of, meta: current.meta, ..change(&current)? };
@@ -263,7 +276,7 @@ impl InventoryRepository {
                 }
                 inventory.put(next.clone())?;
                 let next = work.changes.replace(next)?;
-                report(&mut work, name, std::slice::from_ref(&next));
+                report(&mut work, operation, std::slice::from_ref(&next));
                 work.finish(|_| next)
             })
             .await
@@ -284,15 +297,10 @@ fn live(inventory: &Inventory, id: InventoryItemId) -> Result<InventoryItem> {
 }
 
 /// One event for all items of the act.
-fn report(work: &mut UnitOfWork, change: &str, items: &[InventoryItem]) {
-    let ids: Vec<_> = items.iter().map(|item| item.id).collect();
-    let of = work.after.id;
-    let change = change.strip_prefix("inventory.").unwrap_or(change);
-    work.changes.event(
-        CHARACTER_INVENTORY_CHANGED,
-        of,
-        json!({ "character_id": of, "kind": EntityKind::InventoryItem.as_str(), "ids": ids, "change": change }),
-    );
+fn report(work: &mut UnitOfWork, change: ItemOperation, items: &[InventoryItem]) {
+    let ids = items.iter().map(|item| item.id).collect();
+    let data = ItemsChanged { character_id: work.after.id, kind: ItemKind::InventoryItem, ids, change };
+    work.changes.event(work.after.id, &EventData::CharacterInventoryChanged(InventoryChanged::Items(data)));
 }
 
 /// Adds a new item to the act, when the rules allow it.

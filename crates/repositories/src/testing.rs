@@ -1,8 +1,15 @@
 //! What the tests of several repositories share.
 
-use crate::{BulkOutcome, Idempotency, IdempotencyKey, RequestContext, Result};
+use crate::{BulkOutcome, Idempotency, IdempotencyKey, RequestContext, Result, StorageContext};
+use character_asyncapi::ValidatedStorage;
 use character_domain::Meta;
-use character_storage_port::{Committed, Tick, Transaction};
+use character_storage_port::{Committed, MemoryStorage, Tick, Transaction};
+use std::sync::Arc;
+
+/// The context of repositories over this storage, in which each event must be as the AsyncAPI document says.
+pub(crate) fn over_memory(storage: &MemoryStorage) -> StorageContext {
+    StorageContext::new(Arc::new(ValidatedStorage::new(storage.clone())))
+}
 
 /// The default context: no condition, no key, no author.
 pub(crate) fn plain() -> RequestContext {

@@ -3,11 +3,12 @@
 use crate::{RepositoryError, Result, act::Decision};
 use character_domain::{
     Character, CharacterId, CharacterVersion, CharacterVersionId, Meta, Refusal, RelatedChange, Timestamp,
+    event::{CharacterExistence, CharacterSummary, CharacterUpdated},
 };
 use character_storage_port::{
-    Change, ChangeKind, DomainEvent, Entity, Expect, MAX_WRITES, Owned, Transaction, Write, character_event, row_event,
+    Change, ChangeKind, DomainEvent, Entity, EventData, Expect, MAX_WRITES, Owned, Transaction, Write, row_event,
 };
-use serde_json::{Map, Value};
+use std::borrow::Cow;
 use uuid::Uuid;
 
 /// Rows that change together, as they will be stored: every revision is known beforehand, since each row is changed
@@ -80,8 +81,8 @@ impl Changes {
     }
 
     /// An event of the act.
-    pub(crate) fn event(&mut self, event_type: &'static str, of: CharacterId, data: Value) {
-        self.events.push(DomainEvent::new(event_type, of, self.at, data));
+    pub(crate) fn event(&mut self, of: CharacterId, data: &EventData) {
+        self.events.push(DomainEvent::of(of, self.at, data));
     }
 
     /// The event that reports the change of one row.
@@ -133,6 +134,41 @@ pub(crate) enum Lifecycle {
     Returns,
 }
 
+/// What an act reports of its character.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum CharacterReport {
+    /// It was replaced as a whole.
+    Replaced,
+    /// These fields of it changed.
+    Changed(Vec<&'static str>),
+    /// It has the state of this version again.
+    RestoredFrom(CharacterVersionId),
+    /// It was soft-deleted.
+    Deleted,
+    /// It is live again.
+    Restored,
+}
+
+impl CharacterReport {
+    /// The data of the event about the character as it is after the act.
+    fn about(self, after: &Character) -> EventData {
+        let update = CharacterUpdated::of(after);
+        let existence = CharacterExistence::Summary(CharacterSummary::of(after));
+        match self {
+            Self::Replaced => EventData::CharacterUpdated(update),
+            Self::Changed(fields) => {
+                let changed = Some(fields.into_iter().map(Cow::Borrowed).collect());
+                EventData::CharacterUpdated(CharacterUpdated { changed, ..update })
+            }
+            Self::RestoredFrom(version) => {
+                EventData::CharacterUpdated(CharacterUpdated { restored_from: Some(version), ..update })
+            }
+            Self::Deleted => EventData::CharacterDeleted(existence),
+            Self::Restored => EventData::CharacterRestored(existence),
+        }
+    }
+}
+
 /// The changes of an act on one character. The row of the character changes with every act, if only its revision. So
 /// two acts that each keep a rule cannot break it together: one of them fails with a conflict and is decided again.
 #[derive(Debug)]
@@ -147,7 +183,7 @@ pub(crate) struct UnitOfWork {
     lifecycle: Lifecycle,
     reason: &'static str,
     author: Option<String>,
-    report: Option<(&'static str, Map<String, Value>)>,
+    report: Option<CharacterReport>,
 }
 
 impl UnitOfWork {
@@ -177,10 +213,9 @@ impl UnitOfWork {
         Self { reason, ..self }
     }
 
-    /// Reports the character after the act in an event of this type, with further members.
-    pub(crate) fn report(&mut self, event_type: &'static str, more: impl IntoIterator<Item = (&'static str, Value)>) {
-        let more = more.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-        self.report = Some((event_type, more));
+    /// Reports the character after the act in an event.
+    pub(crate) fn report(&mut self, report: CharacterReport) {
+        self.report = Some(report);
     }
 
     /// The act as it is to be committed; its answer is made of the character as it will be stored.
@@ -216,12 +251,8 @@ impl UnitOfWork {
         let mut transaction = Transaction::new().with(change).with(Change::Create(version));
         transaction.writes.extend(changes.writes);
         transaction.events = changes.events;
-        if let Some((event_type, more)) = report {
-            let mut event = character_event(event_type, &after);
-            if let Value::Object(data) = &mut event.data {
-                data.extend(more);
-            }
-            transaction.events.push(event);
+        if let Some(report) = report {
+            transaction.events.push(DomainEvent::of(id, after.meta.updated_at, &report.about(&after)));
         }
         Ok((transaction, after))
     }

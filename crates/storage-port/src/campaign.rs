@@ -1,7 +1,7 @@
 //! Campaigns, their events and what those did in the port.
 
 use crate::{
-    Query, Scope,
+    EventData, Query, Scope,
     entity::{entity, narrowest, too_long},
 };
 use character_domain::{
@@ -46,7 +46,7 @@ impl Query<Campaign> for CampaignQuery {
 entity!(CampaignEvent, CampaignEventId, CampaignEventQuery, |row| [(
     "character_id",
     Some(row.character_id.0)
-)], event CHARACTER_CAMPAIGN_EVENT_CHANGED);
+)], event EventData::CharacterCampaignEventChanged);
 
 /// Which events a list holds. Every field given narrows it; the default is every live one.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -83,7 +83,7 @@ impl Query<CampaignEvent> for CampaignEventQuery {
 entity!(EventImpact, EventImpactId, EventImpactQuery, |row| [
     ("character_id", Some(row.character_id.0)),
     ("event_id", Some(row.event_id.0))
-], event CHARACTER_CAMPAIGN_EVENT_CHANGED);
+], event EventData::CharacterCampaignEventChanged);
 
 /// Which impacts a list holds. Every field given narrows it; the default is every live one.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -1,16 +1,15 @@
 //! Characters in the port.
 
 use crate::{
-    CHARACTER_CREATED, CHARACTER_DELETED, CHARACTER_RESTORED, CHARACTER_UPDATED, ChangeKind, DomainEvent, Order, Query,
-    Scope, character_event,
+    ChangeKind, DomainEvent, EventData, Order, Query, Scope,
     entity::{entity, name_contains, narrowest, too_long},
 };
 use character_domain::{
     CampaignId, Character, CharacterId, Timestamp, UserId, Violations,
     character::{MAX_NAME, MAX_THEME},
+    event::{CharacterExistence, CharacterReference, CharacterUpdated},
 };
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 
 entity!(
     Character,
@@ -27,16 +26,24 @@ entity!(
 
 fn event(character: &Character, change: ChangeKind, at: Timestamp) -> DomainEvent {
     match change {
-        ChangeKind::Create => character_event(CHARACTER_CREATED, character),
-        ChangeKind::Replace => character_event(CHARACTER_UPDATED, character),
-        ChangeKind::Delete => existence_event(CHARACTER_DELETED, character.id, at),
-        ChangeKind::Restore => existence_event(CHARACTER_RESTORED, character.id, at),
+        ChangeKind::Create => DomainEvent::created(character),
+        ChangeKind::Replace => {
+            let data = EventData::CharacterUpdated(CharacterUpdated::of(character));
+            DomainEvent::of(character.id, character.meta.updated_at, &data)
+        }
+        ChangeKind::Delete => existence_event(EventData::CharacterDeleted, character.id, at),
+        ChangeKind::Restore => existence_event(EventData::CharacterRestored, character.id, at),
     }
 }
 
 /// The event of a deletion or a restoration, for which no more than the id need be known.
-pub(crate) fn existence_event(event_type: &'static str, id: CharacterId, at: Timestamp) -> DomainEvent {
-    DomainEvent::new(event_type, id, at, json!({ "character_id": id }))
+pub(crate) fn existence_event(
+    data: fn(CharacterExistence) -> EventData,
+    id: CharacterId,
+    at: Timestamp,
+) -> DomainEvent {
+    let reference = CharacterExistence::Reference(CharacterReference { character_id: id });
+    DomainEvent::of(id, at, &data(reference))
 }
 
 /// Which characters a list holds, and in which order. Every field given narrows it; the default is every live character

@@ -1,6 +1,6 @@
 //! What the port must know of a kind of row.
 
-use crate::{Change, ChangeKind, DomainEvent, EntityKind, Order, StoredRow, Write};
+use crate::{Change, ChangeKind, DomainEvent, EntityKind, EventData, Order, RowChanged, StoredRow, Write};
 use character_domain::{CharacterId, Meta, Timestamp, Violation, Violations, text};
 use serde::{Serialize, de::DeserializeOwned};
 use std::{
@@ -69,8 +69,8 @@ pub trait Entity: Clone + Debug + PartialEq + Serialize + DeserializeOwned + Sen
 
 /// A kind of row that belongs to one character permanently.
 pub trait Owned: Entity {
-    /// The type of the event that tells of its changes.
-    const EVENT: &'static str;
+    /// Makes the data of the event that reports a change of one row; the data decide the type of the event.
+    const EVENT: fn(RowChanged) -> EventData;
 
     /// Whose it is.
     fn character_id(&self) -> CharacterId;
@@ -97,16 +97,16 @@ pub trait Query<E>: Clone + Debug + Default + PartialEq + Serialize + Deserializ
 
 /// Implements [`Entity`] for a type of the domain that has the fields `id` and `meta` and the method `check`. The block
 /// names the owners in whose lists a row appears, beside the list of all. `ordered by` names the field by which lists can be
-/// ordered. `event` is the type of the event that reports a change, for a type that has the field `character_id` and is
+/// ordered. `event` makes the data of the event that reports a change, for a type that has the field `character_id` and is
 /// [`Owned`]; `reported by` is the function that makes the event of another type, if any.
 macro_rules! entity {
     (
         $entity:ident, $id:ident, $query:ident, |$row:ident| [$(($field:literal, $owner:expr)),+ $(,)?]
-        $(, ordered by $ordered:ident)? $(, event $event:ident)? $(, reported by $make:expr)? $(,)?
+        $(, ordered by $ordered:ident)? $(, event $event:expr)? $(, reported by $make:expr)? $(,)?
     ) => {
         $(
             impl $crate::Owned for character_domain::$entity {
-                const EVENT: &'static str = $crate::$event;
+                const EVENT: fn($crate::RowChanged) -> $crate::EventData = $event;
                 fn character_id(&self) -> character_domain::CharacterId {
                     self.character_id
                 }
@@ -144,7 +144,7 @@ macro_rules! entity {
                 &self.$ordered
             })?
             $(fn event(&self, change: $crate::ChangeKind, at: character_domain::Timestamp) -> Option<$crate::DomainEvent> {
-                const { assert!(!$crate::$event.is_empty()) }
+                const _: fn($crate::RowChanged) -> $crate::EventData = $event;
                 Some($crate::row_event::<Self>(self.character_id, self.id, change, at))
             })?
             $(fn event(&self, change: $crate::ChangeKind, at: character_domain::Timestamp) -> Option<$crate::DomainEvent> {

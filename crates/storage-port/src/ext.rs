@@ -1,14 +1,13 @@
 //! The everyday operations, for callers.
 
 use crate::{
-    CHARACTER_DELETED, CHARACTER_RESTORED, Change, ChangeKind, CharacterQuery, Committed, Deleted, DomainEvent, Entity,
-    ErrorKind, Expect, Limit, Owned, Page, PageRequest, Read, Result, StorageError, StoragePort, Store, Transaction,
+    Change, ChangeKind, CharacterQuery, Committed, Deleted, DomainEvent, Entity, ErrorKind, EventData, Expect, Limit,
+    Owned, Page, PageRequest, Read, Result, RowChanged, StorageError, StoragePort, Store, Transaction,
     character::existence_event,
 };
 use async_trait::async_trait;
 use character_domain::{Character, CharacterId, Meta, Timestamp, now};
 use futures_util::stream::{self, BoxStream, StreamExt};
-use serde_json::json;
 
 /// The everyday operations on rows of any kind. Blanket-implemented for every [`StoragePort`]: do not implement it
 /// yourself. Lists are read with [`Store::list`].
@@ -135,7 +134,7 @@ pub trait StorageExt: StoragePort {
     async fn delete_character(&self, id: CharacterId, expect: Expect) -> Result<Meta> {
         let at = now();
         let change = Change::<Character>::Delete { id, expect, at };
-        let event = existence_event(CHARACTER_DELETED, id, at);
+        let event = existence_event(EventData::CharacterDeleted, id, at);
         meta(&self.commit(Transaction::new().with(change).with_event(event)).await?)
     }
 
@@ -143,7 +142,7 @@ pub trait StorageExt: StoragePort {
     async fn restore_character(&self, id: CharacterId, expect: Expect) -> Result<Meta> {
         let at = now();
         let change = Change::<Character>::Restore { id, expect, at };
-        let event = existence_event(CHARACTER_RESTORED, id, at);
+        let event = existence_event(EventData::CharacterRestored, id, at);
         meta(&self.commit(Transaction::new().with(change).with_event(event)).await?)
     }
 
@@ -158,8 +157,13 @@ impl<T: StoragePort + ?Sized> StorageExt for T {}
 /// The event that reports a change of a row that belongs to `character`.
 #[must_use]
 pub fn row_event<E: Owned>(character: CharacterId, id: E::Id, change: ChangeKind, at: Timestamp) -> DomainEvent {
-    let data = json!({ "character_id": character, "kind": E::KIND.as_str(), "id": id, "change": change.as_str() });
-    DomainEvent::new(E::EVENT, character, at, data)
+    let row = RowChanged {
+        character_id: character,
+        kind: E::KIND.as_str().into(),
+        id: id.into(),
+        change: change.operation(),
+    };
+    DomainEvent::of(character, at, &E::EVENT(row))
 }
 
 /// One change of this row with its event.

@@ -1,10 +1,12 @@
 //! Inventory items in the port.
 
 use crate::{
-    Order, Query, Scope,
+    EventData, Order, Query, Scope,
     entity::{entity, name_contains, narrowest, too_long},
 };
-use character_domain::{CharacterId, InventoryItem, InventoryItemId, Violations, inventory::MAX_NAME};
+use character_domain::{
+    CharacterId, InventoryItem, InventoryItemId, Violations, event::InventoryChanged, inventory::MAX_NAME,
+};
 use serde::{Deserialize, Serialize};
 
 entity!(
@@ -17,7 +19,7 @@ entity!(
         ("container", row.container.map(Into::into))
     ],
     ordered by name,
-    event CHARACTER_INVENTORY_CHANGED,
+    event |row| EventData::CharacterInventoryChanged(InventoryChanged::Row(row)),
 );
 
 /// Which inventory items a list holds, and in which order. Every field given narrows it; the default is every live one.

@@ -1,7 +1,7 @@
 //! The journal in the port.
 
 use crate::{
-    Query, Scope,
+    EventData, Query, Scope,
     entity::{entity, narrowest, too_long},
 };
 use character_domain::{
@@ -16,7 +16,7 @@ use std::collections::HashSet;
 entity!(JournalEntry, JournalEntryId, JournalEntryQuery, |row| [(
     "character_id",
     Some(row.character_id.0)
-)], event CHARACTER_JOURNAL_UPDATED);
+)], event EventData::CharacterJournalUpdated);
 
 /// Which journal entries a list holds. Every field given narrows it; the default is every live one.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -63,7 +63,7 @@ impl Query<JournalEntry> for JournalEntryQuery {
 entity!(ExperienceEntry, ExperienceEntryId, ExperienceEntryQuery, |row| [
     ("character_id", Some(row.character_id.0)),
     ("journal_entry_id", Some(row.journal_entry_id.0))
-], event CHARACTER_JOURNAL_UPDATED);
+], event EventData::CharacterJournalUpdated);
 
 /// Which entries of experience a list holds. Every field given narrows it; the default is every live one.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -103,7 +103,7 @@ impl Query<ExperienceEntry> for ExperienceEntryQuery {
 entity!(Quest, QuestId, QuestQuery, |row| [
     ("character_id", Some(row.character_id.0)),
     ("journal_entry_id", Some(row.journal_entry_id.0))
-], event CHARACTER_JOURNAL_UPDATED);
+], event EventData::CharacterJournalUpdated);
 
 /// Which quests a list holds. Every field given narrows it; the default is every live one.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -151,7 +151,7 @@ impl Query<Quest> for QuestQuery {
 entity!(NpcRelationship, NpcRelationshipId, NpcRelationshipQuery, |row| [
     ("character_id", Some(row.character_id.0)),
     ("journal_entry_id", Some(row.journal_entry_id.0))
-], event CHARACTER_JOURNAL_UPDATED);
+], event EventData::CharacterJournalUpdated);
 
 /// Which relationships a list holds. Every field given narrows it; the default is every live one.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]

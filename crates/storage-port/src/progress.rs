@@ -1,16 +1,19 @@
 //! Progress in the port.
 
 use crate::{
-    Query, Scope,
+    EventData, Query, Scope,
     entity::{entity, narrowest},
 };
-use character_domain::{CharacterId, CharacterProgress, Violations};
+use character_domain::{CharacterId, CharacterProgress, Violations, event::ProgressUpdated};
 use serde::{Deserialize, Serialize};
 
-entity!(CharacterProgress, CharacterProgressId, CharacterProgressQuery, |row| [(
-    "character_id",
-    Some(row.character_id.0)
-)], event CHARACTER_PROGRESS_UPDATED);
+entity!(
+    CharacterProgress,
+    CharacterProgressId,
+    CharacterProgressQuery,
+    |row| [("character_id", Some(row.character_id.0))],
+    event | row | EventData::CharacterProgressUpdated(ProgressUpdated::Row(row))
+);
 
 /// Which progress a list holds. Every field given narrows it; the default is every live one.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]

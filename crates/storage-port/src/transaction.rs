@@ -1,6 +1,8 @@
 //! Changes: every one is a transaction.
 
-use crate::{DomainEvent, Entity, EntityKind, KeptAnswer, Result, RowChange, StorageError, Tick, Write, for_write};
+use crate::{
+    DomainEvent, Entity, EntityKind, KeptAnswer, Result, RowChange, RowOperation, StorageError, Tick, Write, for_write,
+};
 use character_domain::{
     Meta, Revision, Timestamp, Violations,
     document::{check_text, check_value},
@@ -177,6 +179,17 @@ impl ChangeKind {
             Self::Replace => "replace",
             Self::Delete => "delete",
             Self::Restore => "restore",
+        }
+    }
+
+    /// The word for it in the data of events.
+    #[must_use]
+    pub const fn operation(self) -> RowOperation {
+        match self {
+            Self::Create => RowOperation::Create,
+            Self::Replace => RowOperation::Replace,
+            Self::Delete => RowOperation::Delete,
+            Self::Restore => RowOperation::Restore,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Versions of characters in the port.
 
 use crate::{
-    Query, Scope,
+    EventData, Query, Scope,
     entity::{entity, narrowest},
 };
 use character_domain::{CharacterId, CharacterVersion, CharacterVersionId, Violations};
@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 entity!(CharacterVersion, CharacterVersionId, CharacterVersionQuery, |row| [
     ("character_id", Some(row.character_id.0)),
     ("parent_id", row.parent_id.map(Into::into))
-], event CHARACTER_VERSION_RECORDED);
+], event EventData::CharacterVersionRecorded);
 
 /// Which versions a list holds. Every field given narrows it; the default is every live one.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]

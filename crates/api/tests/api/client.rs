@@ -7,6 +7,7 @@ use actix_web::{
     test,
 };
 use character_api::{Api, ApiLimits, configure};
+use character_asyncapi::ValidatedStorage;
 use character_http_kit::{Admission, Health, HealthCheck, HttpMetrics};
 use character_live_updates::LiveUpdates;
 use character_repositories::{Repositories, StorageContext};
@@ -79,7 +80,8 @@ impl Client {
     pub(crate) fn with(storage: impl StoragePort, limits: ApiLimits, checks: Vec<HealthCheck>) -> Self {
         let (http_metrics, mut registry) = (HttpMetrics::default(), Registry::default());
         http_metrics.register(&mut registry);
-        let storage = Arc::new(storage);
+        // Each event must be as the AsyncAPI document says.
+        let storage = Arc::new(ValidatedStorage::new(storage));
         Self {
             api: Arc::new(Api {
                 live: LiveUpdates::new(Arc::clone(&storage) as _),

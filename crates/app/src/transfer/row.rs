@@ -6,7 +6,7 @@ use character_domain::{
     InventoryItem, JournalEntry, NpcRelationship, Quest,
 };
 use character_storage_port::{
-    CHARACTER_CREATED, Change, ChangeKind, CharacterProgressQuery, Entity, EntityKind, Transaction, character_event,
+    CHARACTER_CREATED, Change, ChangeKind, CharacterProgressQuery, DomainEvent, Entity, EntityKind, Transaction,
     row_event,
 };
 use serde_json::{Map, Value};
@@ -150,7 +150,7 @@ row!(
             self.parent_id.map(|id| named("parent_id", EntityKind::Character, id, Tie::None)).into_iter().collect()
         }
         fn storing(&self, origin: Origin) -> Transaction {
-            let event = character_event(CHARACTER_CREATED, self);
+            let event = DomainEvent::created(self);
             let transaction = Transaction::new().with(first(self, origin)).with_event(event);
             if origin == Origin::Backup {
                 // Its versions are in a file of their own.

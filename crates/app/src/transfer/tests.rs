@@ -1,6 +1,7 @@
 //! Import and export over the memory storage.
 
 use super::*;
+use character_asyncapi::ValidatedStorage;
 use character_domain::{Character, CharacterVersion, InventoryItem, JournalEntry, Quest, size::MAX_ROW};
 use character_storage_port::{CHARACTER_CREATED, CharacterVersionQuery, MemoryStorage, PageRequest, StorageExt, Store};
 use character_storage_testkit::sample::logged_events;
@@ -18,8 +19,9 @@ fn demo_data() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../deploy/demo-data"))
 }
 
+/// Each event of the import must be as the AsyncAPI document says.
 async fn imported(storage: &MemoryStorage, folder: &Path) -> ImportReport {
-    import(storage, folder, |_| {}).await.unwrap()
+    import(&ValidatedStorage::new(storage.clone()), folder, |_| {}).await.unwrap()
 }
 
 /// The lines of each file as JSON, in whatever order, without what only our own exports have: revisions, versions, and the

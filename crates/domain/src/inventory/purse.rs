@@ -17,6 +17,7 @@ const CURRENCY: &str = "currency";
 
 /// The number of coins of each kind. As a change: the number to add, negative to take away.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Purse(pub BTreeMap<String, i64>);
 
 impl Purse {

@@ -10,9 +10,9 @@ use crate::{
 use character_domain::{
     CampaignEvent, CampaignEventId, Character, CharacterId, EventImpact, ImpactType, Refusal,
     campaign::{self, Effect},
+    event::EffectChanged,
 };
-use character_storage_port::{CHARACTER_EVENT_APPLIED, CHARACTER_EVENT_REVERTED, Deleted, EventImpactQuery};
-use serde_json::json;
+use character_storage_port::{Deleted, EventData, EventImpactQuery};
 
 impl CampaignRepository {
     /// Applies an event to the sheet, and returns its impact. When it is applied already, nothing changes and its
@@ -39,7 +39,7 @@ impl CampaignRepository {
                 let at = work.changes.at;
                 let impact = work.changes.create(EventImpact::of(&event, &effect, at))?;
                 let event = work.changes.replace(CampaignEvent { applied: true, applied_at: Some(at), ..event })?;
-                report(&mut work, CHARACTER_EVENT_APPLIED, &event, &impact);
+                report(&mut work, EventData::CharacterEventApplied, &event, &impact);
                 work.finish(|_| impact)
             })
             .await
@@ -68,7 +68,7 @@ impl CampaignRepository {
                 let impact =
                     work.changes.replace(EventImpact { is_reverted: true, reverted_at: Some(at), ..impact })?;
                 let event = work.changes.replace(CampaignEvent { applied: false, applied_at: None, ..event })?;
-                report(&mut work, CHARACTER_EVENT_REVERTED, &event, &impact);
+                report(&mut work, EventData::CharacterEventReverted, &event, &impact);
                 work.finish(|_| impact)
             })
             .await
@@ -119,17 +119,14 @@ fn not_reversible(error: RepositoryError) -> RepositoryError {
     }
 }
 
-fn report(work: &mut UnitOfWork, event_type: &'static str, event: &CampaignEvent, impact: &EventImpact) {
-    let of = work.after.id;
-    work.changes.event(
-        event_type,
-        of,
-        json!({
-            "character_id": of,
-            "event_id": event.id,
-            "impact_id": impact.id,
-            "impact_type": event.impact_type,
-            "impact_magnitude": event.impact_magnitude,
-        }),
-    );
+fn report(work: &mut UnitOfWork, data: fn(EffectChanged) -> EventData, event: &CampaignEvent, impact: &EventImpact) {
+    let effect = EffectChanged {
+        character_id: work.after.id,
+        event_id: event.id,
+        impact_type: event.impact_type,
+        impact_id: Some(impact.id),
+        impact_magnitude: Some(event.impact_magnitude),
+        restored: false,
+    };
+    work.changes.event(work.after.id, &data(effect));
 }

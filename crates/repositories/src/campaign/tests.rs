@@ -5,7 +5,7 @@ mod in_any_order;
 use super::*;
 use crate::{
     Condition, RepositoryError,
-    testing::{key, plain},
+    testing::{key, over_memory, plain},
 };
 use character_domain::{
     CampaignEvent, CampaignEventId, CharacterProgress, CharacterVersion, Document, EventImpact, ImpactType,
@@ -16,7 +16,7 @@ use character_storage_port::{
     MemoryStorage, Source, StaleReason, StorageError, StorageExt, Store, Tier,
 };
 use character_storage_testkit::{MockStorage, sample::logged_events};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::{sync::Arc, time::Duration};
 
 struct World {
@@ -36,7 +36,7 @@ fn hero(sheet: &Value) -> Character {
 async fn world(sheet: Value) -> World {
     let storage = MemoryStorage::new();
     let hero = storage.create_character(hero(&sheet)).await.unwrap().id;
-    let campaigns = CampaignRepository::new(StorageContext::new(Arc::new(storage.clone())));
+    let campaigns = CampaignRepository::new(over_memory(&storage));
     World { campaigns, storage, hero }
 }
 

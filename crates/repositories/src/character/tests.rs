@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     Atomicity, BulkOutcome, Condition, RepositoryError,
-    testing::{all, done, key, other_request, plain},
+    testing::{all, done, key, other_request, over_memory, plain},
 };
 use character_domain::{Document, Revision, UserId, Violation, now};
 use character_storage_port::{
@@ -12,7 +12,7 @@ use character_storage_port::{
 };
 use character_storage_testkit::{MockStorage, sample::logged_events};
 use mockall::{Sequence, predicate::always};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::{
     sync::{Arc, Mutex},
     time::Duration,
@@ -20,7 +20,7 @@ use std::{
 
 fn memory() -> (CharacterRepository, MemoryStorage) {
     let storage = MemoryStorage::new();
-    (CharacterRepository::new(StorageContext::new(Arc::new(storage.clone()))), storage)
+    (CharacterRepository::new(over_memory(&storage)), storage)
 }
 
 fn over(mock: MockStorage) -> CharacterRepository {

@@ -1,16 +1,17 @@
 //! Restores the state of an earlier version.
 
 use super::{EvolutionRepository, versions_of};
-use crate::{RepositoryError, RequestContext, Result, act::Attempt, unit_of_work::UnitOfWork};
+use crate::{
+    RepositoryError, RequestContext, Result,
+    act::Attempt,
+    unit_of_work::{CharacterReport, UnitOfWork},
+};
 use character_domain::{
     CampaignEvent, CampaignEventId, Character, CharacterId, CharacterVersion, CharacterVersionId, EventImpact,
-    EventImpactId, RelatedChange, Revision,
+    EventImpactId, RelatedChange, Revision, event::EffectChanged,
 };
-use character_storage_port::{
-    CHARACTER_EVENT_APPLIED, CHARACTER_EVENT_REVERTED, CHARACTER_UPDATED, Deleted, Entity, EntityKind,
-};
+use character_storage_port::{Deleted, Entity, EntityKind, EventData};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
 
@@ -66,7 +67,7 @@ impl EvolutionRepository {
                 let mut work = attempt.work_on(current);
                 work.after = Character { id: of, parent_id, meta, ..version.state };
                 work.restored_from = Some(id);
-                work.report(CHARACTER_UPDATED, [("restored_from", json!(id))]);
+                work.report(CharacterReport::RestoredFrom(id));
                 since.settle_events(&attempt, &mut work).await?;
                 let not_restored_total = since.others.len();
                 let not_restored = since.others.into_iter().take(MAX_NOT_RESTORED).collect();
@@ -133,9 +134,16 @@ impl Since {
             if event.applied != applied {
                 let (of, impact_type) = (event.character_id, event.impact_type);
                 work.changes.replace(CampaignEvent { applied, applied_at: applied.then_some(at), ..event })?;
-                let event_type = if applied { CHARACTER_EVENT_APPLIED } else { CHARACTER_EVENT_REVERTED };
-                let data = json!({ "character_id": of, "event_id": id, "impact_type": impact_type, "restored": true });
-                work.changes.event(event_type, of, data);
+                let data = if applied { EventData::CharacterEventApplied } else { EventData::CharacterEventReverted };
+                let effect = EffectChanged {
+                    character_id: of,
+                    event_id: id,
+                    impact_type,
+                    impact_id: None,
+                    impact_magnitude: None,
+                    restored: true,
+                };
+                work.changes.event(of, &data(effect));
             }
         }
         Ok(())

@@ -9,7 +9,7 @@ mod theme;
 use super::{restore::RESTORED, *};
 use crate::{
     CharacterRepository, Condition, InventoryRepository, NewCharacter, NewItem, RepositoryError,
-    testing::{done, key, other_request, plain},
+    testing::{done, key, other_request, over_memory, plain},
 };
 use character_domain::{Document, InventoryItem, InventoryItemId, Refusal, Revision, UserId, now, version};
 use character_storage_port::{CHARACTER_UPDATED, Entity, Expect, MemoryStorage, StorageExt};
@@ -27,7 +27,7 @@ struct World {
 
 async fn world() -> World {
     let storage = MemoryStorage::new();
-    let context = StorageContext::new(Arc::new(storage.clone()));
+    let context = over_memory(&storage);
     let characters = CharacterRepository::new(context.clone());
     let hero = characters.create(NewCharacter::new(UserId::new(), "Torormir"), &plain()).await.unwrap().id;
     World {

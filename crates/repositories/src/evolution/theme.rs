@@ -11,13 +11,12 @@ use crate::{
     unit_of_work::{Changes, room_for},
 };
 use carried::Carried;
-use character_domain::{Character, CharacterId, CharacterVersion, InventoryItem, InventoryItemId, Meta, Violations};
-use character_storage_port::{
-    CHARACTER_CREATED, CHARACTER_THEME_CHANGED, EntityKind, InventoryItemQuery, character_event,
+use character_domain::{
+    Character, CharacterId, CharacterVersion, InventoryItem, InventoryItemId, Meta, Violations, event::ThemeChanged,
 };
+use character_storage_port::{CHARACTER_THEME_CHANGED, DomainEvent, EntityKind, EventData, InventoryItemQuery};
 use equipment::adapted;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 use std::collections::HashMap;
 use uuid::Uuid;
 
@@ -110,22 +109,22 @@ impl EvolutionRepository {
                     work.changes.relate("chapter", chapter, "entered");
                     created.relate("chapter", chapter, "entered");
                 }
-                let reported = json!({
-                    "character_id": of,
-                    "new_character_id": new.id,
-                    "old_theme": work.after.theme,
-                    "new_theme": new.theme,
-                    "chapter_id": transition.chapter_id,
-                    "items": changed.len(),
+                let data = EventData::CharacterThemeChanged(ThemeChanged {
+                    character_id: of,
+                    new_character_id: new.id,
+                    old_theme: work.after.theme.clone(),
+                    new_theme: new.theme.clone(),
+                    chapter_id: transition.chapter_id,
+                    items: changed.len(),
                 });
-                work.changes.event(CHARACTER_THEME_CHANGED, of, reported);
+                work.changes.event(of, &data);
                 let (mut transaction, left) = work.into_transaction()?;
                 let first = CharacterVersion {
                     author: attempt.author(),
                     ..CharacterVersion::of(Some(&left), new.clone(), CHARACTER_THEME_CHANGED, new.meta.created_at)
                 };
                 created.join_creation(&mut transaction, first);
-                transaction.events.push(character_event(CHARACTER_CREATED, &new));
+                transaction.events.push(DomainEvent::created(&new));
                 Ok(Decision::commit(transaction, ThemeChange { character: new, items: changed }))
             })
             .await

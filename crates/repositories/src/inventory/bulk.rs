@@ -6,7 +6,7 @@ use crate::{
     act::Attempt,
     bulk::{Batch, ChosenIds},
 };
-use character_domain::{CharacterId, InventoryItem, Violations};
+use character_domain::{CharacterId, InventoryItem, Violations, event::ItemOperation};
 use character_storage_port::Entity;
 
 impl InventoryRepository {
@@ -39,7 +39,7 @@ impl InventoryRepository {
                 });
             }
             let created: Vec<InventoryItem> = outcomes.iter().flatten().cloned().collect();
-            report(&mut work, "create", &created);
+            report(&mut work, ItemOperation::Create, &created);
             let (transaction, _) = work.into_transaction()?;
             Ok(Batch { outcomes, transaction })
         };

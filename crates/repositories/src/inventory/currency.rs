@@ -2,9 +2,12 @@
 
 use super::InventoryRepository;
 use crate::{RepositoryError, RequestContext, Result};
-use character_domain::{Character, CharacterId, inventory::Purse};
-use character_storage_port::{CHARACTER_INVENTORY_CHANGED, Read};
-use serde_json::json;
+use character_domain::{
+    Character, CharacterId,
+    event::{CoinsChanged, CurrencyKind, InventoryChanged},
+    inventory::Purse,
+};
+use character_storage_port::{EventData, Read};
 
 impl InventoryRepository {
     /// The character whose coins they are; see [`Purse::of`].
@@ -33,8 +36,12 @@ impl InventoryRepository {
             .act("inventory.currency", request, move |attempt| async move {
                 let character = attempt.accept(attempt.character(of).await?)?;
                 let mut work = attempt.work_on(character);
-                let event = json!({ "character_id": of, "kind": "currency", "change": change });
-                work.changes.event(CHARACTER_INVENTORY_CHANGED, of, event);
+                let data = EventData::CharacterInventoryChanged(InventoryChanged::Coins(CoinsChanged {
+                    character_id: of,
+                    kind: CurrencyKind::Currency,
+                    change: change.clone(),
+                }));
+                work.changes.event(of, &data);
                 change.add_to(&mut work.after.data)?;
                 work.finish(|after| after)
             })

@@ -7,11 +7,12 @@ use crate::{
     unit_of_work::{UnitOfWork, room_for},
 };
 use character_domain::{
-    Attunement, Character, CharacterId, InventoryItem, InventoryItemId, Refusal, Violations, inventory::Purse,
+    Attunement, Character, CharacterId, InventoryItem, InventoryItemId, Refusal, Violations,
+    event::{CoinsTransferred, CurrencyKind, InventoryChanged, ItemKind, ItemsTransferred, TransferDirection},
+    inventory::Purse,
 };
-use character_storage_port::{CHARACTER_INVENTORY_CHANGED, Entity, EntityKind, Transaction};
+use character_storage_port::{Entity, EventData, Transaction};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 
 /// The names of these acts in the record of versions, on either side.
 const GIVEN: &str = "inventory.given";
@@ -87,8 +88,16 @@ impl InventoryRepository {
                         Given { item: giver.changes.replace(moved)?, remaining: None }
                     }
                 };
-                let items = json!({ "ids": [given.item.id], "kind": EntityKind::InventoryItem.as_str() });
-                report(&mut giver, &mut receiver, &items);
+                let ids = vec![given.item.id];
+                report(&mut giver, &mut receiver, |character_id, change, other_character_id| {
+                    InventoryChanged::ItemsTransferred(ItemsTransferred {
+                        character_id,
+                        change,
+                        other_character_id,
+                        kind: ItemKind::InventoryItem,
+                        ids: ids.clone(),
+                    })
+                });
                 Ok(Decision::commit(together(giver, receiver)?.0, given))
             })
             .await
@@ -120,7 +129,15 @@ impl InventoryRepository {
                 let mut receiver = attempt.work_on(receiver(&attempt, of, to).await?).with_reason(RECEIVED);
                 taken.add_to(&mut giver.after.data)?;
                 coins.add_to(&mut receiver.after.data)?;
-                report(&mut giver, &mut receiver, &json!({ "coins": coins, "kind": "currency" }));
+                report(&mut giver, &mut receiver, |character_id, change, other_character_id| {
+                    InventoryChanged::CoinsTransferred(CoinsTransferred {
+                        character_id,
+                        change,
+                        other_character_id,
+                        kind: CurrencyKind::Currency,
+                        coins: coins.clone(),
+                    })
+                });
                 let (transaction, after) = together(giver, receiver)?;
                 Ok(Decision::commit(transaction, after))
             })
@@ -155,16 +172,17 @@ async fn receiver(attempt: &Attempt, of: CharacterId, to: CharacterId) -> Result
     }
 }
 
-/// One event for each side.
-fn report(giver: &mut UnitOfWork, receiver: &mut UnitOfWork, what: &serde_json::Value) {
+/// One event for each side. `data` makes it of the character of the event, the direction, and the other character.
+fn report(
+    giver: &mut UnitOfWork,
+    receiver: &mut UnitOfWork,
+    data: impl Fn(CharacterId, TransferDirection, CharacterId) -> InventoryChanged,
+) {
     let (of, to) = (giver.after.id, receiver.after.id);
-    for (work, own, change, other) in [(giver, of, "given", to), (receiver, to, "received", of)] {
-        let mut data = json!({ "character_id": own, "change": change, "other_character_id": other });
-        if let (Some(data), Some(what)) = (data.as_object_mut(), what.as_object()) {
-            data.extend(what.clone());
-        }
-        work.changes.event(CHARACTER_INVENTORY_CHANGED, own, data);
-    }
+    let given = data(of, TransferDirection::Given, to);
+    giver.changes.event(of, &EventData::CharacterInventoryChanged(given));
+    let received = data(to, TransferDirection::Received, of);
+    receiver.changes.event(to, &EventData::CharacterInventoryChanged(received));
 }
 
 /// Both sides as one transaction, and the giver as it will be stored.

@@ -3,14 +3,15 @@
 use super::*;
 use crate::{
     Atomicity,
-    testing::{all, key, other_request, plain},
+    testing::{all, key, other_request, over_memory, plain},
 };
 use character_domain::{Character, CharacterVersion, Document, Revision, UserId, Violations};
 use character_storage_port::{
-    COMMIT, CharacterVersionQuery, ErrorKind, MemoryStorage, StorageError, StorageExt, Store,
+    CHARACTER_INVENTORY_CHANGED, COMMIT, CharacterVersionQuery, ErrorKind, MemoryStorage, StorageError, StorageExt,
+    Store,
 };
 use character_storage_testkit::{MockStorage, sample::logged_events};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::sync::Arc;
 
 struct World {
@@ -24,7 +25,7 @@ async fn world() -> World {
     let mut hero = Character::new(UserId::new(), "Torormir", character_domain::now());
     hero.data = document(json!({ "currency": { "gp": 10, "note": "kept" }, "ability_scores": { "strength": 10 } }));
     let hero = storage.create_character(hero).await.unwrap().id;
-    let inventory = InventoryRepository::new(StorageContext::new(Arc::new(storage.clone())));
+    let inventory = InventoryRepository::new(over_memory(&storage));
     World { inventory, storage, hero }
 }
 

@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     Atomicity, Condition,
-    testing::{all, key, other_request, plain},
+    testing::{all, key, other_request, over_memory, plain},
 };
 use character_domain::{
     Character, CharacterVersion, ExperienceEntry, NpcRelationship, Quest, QuestStatus, Revision, UserId, Violations,
@@ -25,7 +25,7 @@ struct World {
 async fn world() -> World {
     let storage = MemoryStorage::new();
     let hero = born(&storage).await;
-    World { journal: JournalRepository::new(StorageContext::new(Arc::new(storage.clone()))), storage, hero }
+    World { journal: JournalRepository::new(over_memory(&storage)), storage, hero }
 }
 
 async fn born(storage: &MemoryStorage) -> CharacterId {

@@ -2,10 +2,14 @@
 
 use super::ProgressRepository;
 use crate::{RepositoryError, RequestContext, Result};
-use character_domain::{CharacterId, Document, Refusal, Revision, Timestamp, progress::Attainment};
-use character_storage_port::CHARACTER_PROGRESS_UPDATED;
+use character_domain::{
+    CharacterId, Document, Refusal, Revision, Timestamp,
+    event::{AttainmentKind, AttainmentRecorded, ProgressUpdated},
+    progress::Attainment,
+};
+use character_storage_port::EventData;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::Value;
 use uuid::Uuid;
 
 /// A new milestone or achievement.
@@ -57,25 +61,10 @@ pub struct Attained {
     pub revision: Revision,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
-    Milestone,
-    Achievement,
-}
-
-impl Kind {
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::Milestone => "milestone",
-            Self::Achievement => "achievement",
-        }
-    }
-
-    fn act(self) -> &'static str {
-        match self {
-            Self::Milestone => "progress.milestone_reached",
-            Self::Achievement => "progress.achievement_won",
-        }
+fn act(kind: AttainmentKind) -> &'static str {
+    match kind {
+        AttainmentKind::Milestone => "progress.milestone_reached",
+        AttainmentKind::Achievement => "progress.achievement_won",
     }
 }
 
@@ -91,7 +80,7 @@ impl ProgressRepository {
         new: &NewAttainment,
         request: &RequestContext,
     ) -> Result<Attained> {
-        self.attain(Kind::Milestone, of, new, request).await
+        self.attain(AttainmentKind::Milestone, of, new, request).await
     }
 
     /// Records an achievement.
@@ -106,35 +95,38 @@ impl ProgressRepository {
         new: &NewAttainment,
         request: &RequestContext,
     ) -> Result<Attained> {
-        self.attain(Kind::Achievement, of, new, request).await
+        self.attain(AttainmentKind::Achievement, of, new, request).await
     }
 
     async fn attain(
         &self,
-        kind: Kind,
+        kind: AttainmentKind,
         of: CharacterId,
         new: &NewAttainment,
         request: &RequestContext,
     ) -> Result<Attained> {
         new.attainment(self.context.now()).check().into_result().map_err(RepositoryError::Invalid)?;
         self.context
-            .act(kind.act(), request, move |attempt| async move {
+            .act(act(kind), request, move |attempt| async move {
                 let character = attempt.accept(attempt.character(of).await?)?;
                 let mut standing = attempt.standing(&character).await?;
-                if kind == Kind::Achievement && standing.row.has_achievement(&new.title) {
+                if kind == AttainmentKind::Achievement && standing.row.has_achievement(&new.title) {
                     let reason = "the character already has an achievement with this title";
                     return Err(Refusal::new("achievement-exists", reason).into());
                 }
                 let mut work = attempt.work_on(character);
                 let attainment = new.attainment(work.changes.at);
-                let event = json!({
-                    "character_id": of, "kind": kind.as_str(), "id": attainment.id, "title": attainment.title,
-                });
-                work.changes.event(CHARACTER_PROGRESS_UPDATED, of, event);
+                let data = EventData::CharacterProgressUpdated(ProgressUpdated::Attainment(AttainmentRecorded {
+                    character_id: of,
+                    kind,
+                    id: attainment.id,
+                    title: attainment.title.clone(),
+                }));
+                work.changes.event(of, &data);
                 let entry = attainment.into_entry();
                 match kind {
-                    Kind::Milestone => standing.row.milestones.push(entry.clone()),
-                    Kind::Achievement => standing.row.achievements.push(entry.clone()),
+                    AttainmentKind::Milestone => standing.row.milestones.push(entry.clone()),
+                    AttainmentKind::Achievement => standing.row.achievements.push(entry.clone()),
                 }
                 standing.store(&mut work)?;
                 work.finish(|after| Attained { entry, revision: after.meta.revision })

@@ -4,10 +4,10 @@ use super::of_character;
 use crate::{Result, act::Attempt, unit_of_work::UnitOfWork};
 use character_domain::{
     Character, CharacterProgress, Refusal, Revision,
+    event::{ExperienceChanged, ExperienceGained, ExperienceKind, LeveledUp, ProgressUpdated},
     progress::{LevelChange, proficiency_bonus},
 };
-use character_storage_port::{CHARACTER_EXPERIENCE_GAINED, CHARACTER_LEVELED_UP, CHARACTER_PROGRESS_UPDATED};
-use serde_json::json;
+use character_storage_port::EventData;
 
 /// The progress of a character, and whether there is a row of it.
 #[derive(Debug)]
@@ -38,27 +38,32 @@ impl Standing {
         let change = self.row.add_experience(amount, work.changes.at)?;
         self.row.write_on(&mut work.after.data)?;
         let (of, points) = (self.row.character_id, self.row.experience_points);
-        if amount > 0 {
-            let data = json!({
-                "character_id": of, "amount": amount, "experience_points": points, "level": change.to,
-            });
-            work.changes.event(CHARACTER_EXPERIENCE_GAINED, of, data);
+        let data = if amount > 0 {
+            EventData::CharacterExperienceGained(ExperienceGained {
+                character_id: of,
+                amount,
+                experience_points: points,
+                level: change.to,
+            })
         } else {
-            let data = json!({
-                "character_id": of, "kind": "experience", "amount": amount, "experience_points": points,
-                "level": change.to,
-            });
-            work.changes.event(CHARACTER_PROGRESS_UPDATED, of, data);
-        }
+            EventData::CharacterProgressUpdated(ProgressUpdated::Experience(ExperienceChanged {
+                character_id: of,
+                kind: ExperienceKind::Experience,
+                amount,
+                experience_points: points,
+                level: change.to,
+            }))
+        };
+        work.changes.event(of, &data);
         if change.is_gain() {
-            let data = json!({
-                "character_id": of,
-                "level_before": change.from,
-                "level": change.to,
-                "proficiency_bonus": proficiency_bonus(change.to),
-                "ability_score_improvements": change.improvements(),
+            let data = EventData::CharacterLeveledUp(LeveledUp {
+                character_id: of,
+                level_before: change.from,
+                level: change.to,
+                proficiency_bonus: proficiency_bonus(change.to),
+                ability_score_improvements: change.improvements(),
             });
-            work.changes.event(CHARACTER_LEVELED_UP, of, data);
+            work.changes.event(of, &data);
         }
         Ok(change)
     }

@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     Condition, RepositoryError, RequestContext,
-    testing::{done, key, other_request, plain},
+    testing::{done, key, other_request, over_memory, plain},
 };
 use character_domain::{
     Character, CharacterProgressId, CharacterVersion, Document, ExperienceEntry, JournalEntry, JournalEntryId,
@@ -31,7 +31,7 @@ fn hero(sheet: Value) -> Character {
 async fn world(sheet: Value) -> World {
     let storage = MemoryStorage::new();
     let hero = storage.create_character(hero(sheet)).await.unwrap().id;
-    let progress = ProgressRepository::new(StorageContext::new(Arc::new(storage.clone())));
+    let progress = ProgressRepository::new(over_memory(&storage));
     World { progress, storage, hero }
 }
 

@@ -8,7 +8,7 @@ use character_domain::{
     CampaignEvent, CharacterProgress, EventImpact, ExperienceEntry, InventoryItem, JournalEntry, NpcRelationship,
     Quest, Revision,
 };
-use character_storage_port::{ErrorKind, Owned, StorageExt, StoragePort, Store};
+use character_storage_port::{ChangeKind, ErrorKind, Owned, StorageExt, StoragePort, Store, row_event};
 use serde_json::json;
 use std::sync::Arc;
 
@@ -74,7 +74,8 @@ fn changed_in_place<E: Sample + Owned>(row: &E) -> E {
 async fn tells_of<E: Owned>(storage: &Arc<dyn StoragePort>, row: &E, changes: &[(E::Id, &str)]) {
     let of = row.character_id();
     let told = logged_events(storage).await;
-    assert!(told.iter().all(|event| event.subject == of && event.event_type == E::EVENT), "{told:?}");
+    let event_type = row_event::<E>(of, row.id(), ChangeKind::Create, row.meta().created_at).event_type;
+    assert!(told.iter().all(|event| event.subject == of && event.event_type == event_type), "{told:?}");
     let told: Vec<_> = told.into_iter().map(|event| event.data).collect();
     let expected: Vec<_> = changes
         .iter()

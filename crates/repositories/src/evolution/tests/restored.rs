@@ -33,7 +33,7 @@ async fn table() -> Table {
     let sheet = json!({ "hit_points": { "current": 500, "maximum": 1000 } });
     let with_points = |it: &Character| Ok(Character { data: document(&sheet), ..it.clone() });
     world.characters.patch(world.hero, &plain(), with_points).await.unwrap();
-    let campaigns = CampaignRepository::new(StorageContext::new(Arc::new(world.storage.clone())));
+    let campaigns = CampaignRepository::new(over_memory(&world.storage));
     let mut events = Vec::new();
     for magnitude in [-1, -10, -100] {
         let new = NewCampaignEvent::new(ImpactType::HitPoints, magnitude);

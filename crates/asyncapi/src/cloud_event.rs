@@ -1,0 +1,189 @@
+//! The schemas and examples of CloudEvents 1.0 around the data.
+
+use crate::catalog::{Direction, Entry};
+use serde_json::{Value, json};
+
+/// The media type of one event in structured mode.
+pub(crate) const STRUCTURED: &str = "application/cloudevents+json";
+/// The name of the schema of an event in structured mode.
+pub(crate) const ENVELOPE: &str = "CloudEvent";
+/// The name of the schema of the headers of an event in binary mode.
+pub(crate) const HEADERS: &str = "CloudEventHeaders";
+
+const TRACEPARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+
+/// The attributes that every event may have: the name, the schema, and whether it is required.
+fn attributes() -> [(&'static str, Value, bool); 9] {
+    let text = |description: &str, example: &str| {
+        json!({
+            "type": "string", "minLength": 1, "maxLength": 4096, "description": description, "examples": [example],
+        })
+    };
+    let with = |mut schema: Value, name: &str, value: &str| {
+        schema[name] = json!(value);
+        schema
+    };
+    [
+        ("specversion", json!({ "const": "1.0", "description": "The version of CloudEvents." }), true),
+        (
+            "id",
+            text(
+                "Unique within the source. A subscriber that has handled it drops later deliveries of it.",
+                "01936d2a-8f00-7000-8000-0000000000fe",
+            ),
+            true,
+        ),
+        ("source", with(text("The service that published it.", "/characters"), "format", "uri-reference"), true),
+        ("type", text("The type of the event.", "character.created"), true),
+        (
+            "subject",
+            text(
+                "What the event is about, and the unit of order: a character, by its id; for events of campaigns, the campaign.",
+                "01936d2a-8f00-7000-8000-000000000001",
+            ),
+            false,
+        ),
+        (
+            "time",
+            with(text("When it happened, RFC 3339, UTC.", "2026-11-26T14:00:00.000000Z"), "format", "date-time"),
+            false,
+        ),
+        ("datacontenttype", text("The media type of the data. Absent: `application/json`.", "application/json"), false),
+        (
+            "dataschema",
+            with(
+                text("The address of the schema of the data.", "https://example.com/asyncapi.json"),
+                "format",
+                "uri-reference",
+            ),
+            false,
+        ),
+        (
+            "traceparent",
+            text(
+                "The W3C `traceparent` of the call that caused the event (extension Distributed Tracing).",
+                TRACEPARENT,
+            ),
+            false,
+        ),
+    ]
+}
+
+/// The schema of an event in structured mode, with any type and data.
+pub(crate) fn envelope() -> Value {
+    let mut properties: Value = attributes().into_iter().map(|(name, schema, _)| (name.to_owned(), schema)).collect();
+    properties["data"] = json!({ "description": "The data of the event." });
+    let required: Vec<_> = attributes().iter().filter(|it| it.2).map(|it| it.0).collect();
+    json!({
+        "type": "object",
+        "description": "An event in the JSON format of CloudEvents 1.0.",
+        "required": required,
+        "properties": properties,
+    })
+}
+
+/// The schema of the headers of an event in binary mode, of any type.
+pub(crate) fn headers() -> Value {
+    let header = |name: &str| format!("ce-{name}");
+    let mut properties: Value = attributes().into_iter().map(|(name, schema, _)| (header(name), schema)).collect();
+    properties["Nats-Msg-Id"] = json!({
+        "type": "string",
+        "description": "By which JetStream recognises a repeat: the id of the event. A replay by an operator has another one.",
+    });
+    properties["traceparent"] = json!({ "type": "string", "description": "The same as `ce-traceparent`." });
+    let required: Vec<_> = attributes().iter().filter(|it| it.2).map(|it| header(it.0)).collect();
+    json!({
+        "type": "object",
+        "description": "The attributes of CloudEvents 1.0 in binary mode. Bytes that are not printable ASCII, and space, `\"` and `%`, are percent-encoded.",
+        "required": required,
+        "properties": properties,
+    })
+}
+
+/// The attributes that an event of this type has in addition to the required ones.
+fn present(direction: Direction) -> &'static [&'static str] {
+    match direction {
+        Direction::Sent => &["subject", "time", "datacontenttype"],
+        Direction::Received => &[],
+    }
+}
+
+/// The schema of the subject of an event of this direction.
+fn subject(direction: Direction) -> Value {
+    match direction {
+        Direction::Sent => json!({ "type": "string", "format": "uuid", "description": "The character." }),
+        Direction::Received => json!({
+            "type": "string",
+            "description": "The campaign. Events of one subject are received in the order in which they were published.",
+        }),
+    }
+}
+
+/// The schema of the payload of an event of this type in structured mode.
+pub(crate) fn structured_payload(entry: &Entry) -> Value {
+    let required: Vec<_> = present(entry.direction).iter().copied().chain(["data"]).collect();
+    json!({
+        "allOf": [
+            { "$ref": reference(ENVELOPE) },
+            {
+                "type": "object",
+                "required": required,
+                "properties": {
+                    "type": { "const": entry.name },
+                    "subject": subject(entry.direction),
+                    "data": { "$ref": reference(&entry.schema.name) },
+                },
+            },
+        ],
+    })
+}
+
+/// The schema of the headers of an event of this type in binary mode.
+pub(crate) fn binary_headers(entry: &Entry) -> Value {
+    let required: Vec<_> = present(entry.direction).iter().map(|name| format!("ce-{name}")).collect();
+    json!({
+        "type": "object",
+        "allOf": [
+            { "$ref": reference(HEADERS) },
+            {
+                "type": "object",
+                "required": required,
+                "properties": { "ce-type": { "const": entry.name }, "ce-subject": subject(entry.direction) },
+            },
+        ],
+    })
+}
+
+/// The attributes of an example of this type.
+fn example_attributes(entry: &Entry, data: &Value) -> [(&'static str, Value); 8] {
+    let (source, subject) = match entry.direction {
+        Direction::Sent => ("/characters", &data["character_id"]),
+        Direction::Received => ("/campaigns", &data["campaign_id"]),
+    };
+    [
+        ("specversion", json!("1.0")),
+        ("id", json!("01936d2a-8f00-7000-8000-0000000000fe")),
+        ("source", json!(source)),
+        ("type", json!(entry.name)),
+        ("subject", subject.clone()),
+        ("time", json!("2026-11-26T14:00:00.000000Z")),
+        ("datacontenttype", json!("application/json")),
+        ("traceparent", json!(TRACEPARENT)),
+    ]
+}
+
+/// An example in structured mode.
+pub(crate) fn structured_example(entry: &Entry, data: &Value) -> Value {
+    let attributes = example_attributes(entry, data).into_iter().map(|(name, value)| (name.to_owned(), value));
+    attributes.chain([("data".to_owned(), data.clone())]).collect()
+}
+
+/// The headers of an example in binary mode.
+pub(crate) fn example_headers(entry: &Entry, data: &Value) -> Value {
+    example_attributes(entry, data).into_iter().map(|(name, value)| (format!("ce-{name}"), value)).collect()
+}
+
+/// A reference to a schema of the document.
+pub(crate) fn reference(schema: &str) -> String {
+    format!("#/components/schemas/{schema}")
+}

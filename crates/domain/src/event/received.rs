@@ -1,0 +1,62 @@
+//! Data of the events that this service receives from the service of campaigns.
+
+use crate::{CampaignId, CharacterId, Document, ImpactType, Timestamp, UserId};
+use serde::{Deserialize, Serialize};
+
+/// A campaign has another name.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub struct CampaignRenamed {
+    /// The campaign.
+    pub campaign_id: CampaignId,
+    /// The new name, 1 to 200 characters.
+    #[cfg_attr(feature = "schema", schema(min_length = 1, max_length = 200))]
+    pub name: String,
+}
+
+/// Another user leads a campaign.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub struct CampaignGameMasterChanged {
+    /// The campaign.
+    pub campaign_id: CampaignId,
+    /// The user who leads it now; `null` when there is none. It must be present.
+    #[serde(deserialize_with = "Option::deserialize")]
+    #[cfg_attr(feature = "schema", schema(required))]
+    pub dm_user_id: Option<UserId>,
+    /// The name of that user, at most 200 characters. `null` or absent when there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schema(max_length = 200))]
+    pub dm_name: Option<String>,
+}
+
+/// Something happened in a campaign that affects its characters.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub struct CampaignEventReported {
+    /// The campaign.
+    pub campaign_id: CampaignId,
+    /// The affected characters of the campaign. `null` or absent: every live one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub character_ids: Option<Vec<CharacterId>>,
+    /// The type in free text, such as `combat`, `training` or `death`. Default: `campaign_event`.
+    #[serde(default = "default_event_type")]
+    pub event_type: String,
+    /// Details, such as `ability`, `damage_type` or `reason`. Default: an empty object.
+    #[serde(default)]
+    #[cfg_attr(feature = "schema", schema(value_type = Object))]
+    pub event_data: Document,
+    /// What it changes.
+    pub impact_type: ImpactType,
+    /// The amount of the change; negative for a loss.
+    #[cfg_attr(feature = "schema", schema(minimum = -1_000_000_000, maximum = 1_000_000_000))]
+    pub impact_magnitude: i64,
+    /// When it happened. `null` or absent: the time of the event itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schema(value_type = Option<String>, format = DateTime))]
+    pub timestamp: Option<Timestamp>,
+}
+
+fn default_event_type() -> String {
+    "campaign_event".to_owned()
+}
