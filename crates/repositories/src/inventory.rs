@@ -1,17 +1,15 @@
 //! Use cases of the inventory. Every act is checked by the rules over all live items of the character, and changes the
 //! revision of the character, so that two concurrent acts cannot break a rule together.
 
-mod bulk;
 mod currency;
 mod give;
-mod new;
 #[cfg(test)]
 mod tests;
 mod weight;
 
+pub use character_domain::NewItem;
 pub use character_domain::inventory::{COINS, Purse};
 pub use give::Given;
-pub use new::NewItem;
 pub use weight::{ContainerLoad, Load};
 
 use crate::{
@@ -30,7 +28,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 /// The name of the act that creates items in the record of versions.
-const CREATED: &str = "inventory.created";
+pub(crate) const CREATED: &str = "inventory.created";
 
 /// A restored item.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -44,7 +42,7 @@ pub struct ItemRestored {
 /// The use cases of items. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct InventoryRepository {
-    context: StorageContext,
+    pub(crate) context: StorageContext,
 }
 
 impl InventoryRepository {
@@ -272,7 +270,7 @@ impl InventoryRepository {
 
 /// An act on the character and its items. The character is read before its items: a change of those in between moves
 /// its revision too.
-async fn belongings(attempt: &Attempt, of: CharacterId) -> Result<(UnitOfWork, Inventory)> {
+pub(crate) async fn belongings(attempt: &Attempt, of: CharacterId) -> Result<(UnitOfWork, Inventory)> {
     let character = attempt.character(of).await?;
     let query = InventoryItemQuery { character_id: Some(of), ..InventoryItemQuery::default() };
     let items = attempt.all::<InventoryItem>(&query).await?;
@@ -284,7 +282,7 @@ fn live(inventory: &Inventory, id: InventoryItemId) -> Result<InventoryItem> {
 }
 
 /// One event for all items of the act.
-fn report(work: &mut UnitOfWork, change: &str, items: &[InventoryItem]) {
+pub(crate) fn report(work: &mut UnitOfWork, change: &str, items: &[InventoryItem]) {
     let ids: Vec<_> = items.iter().map(|item| item.id).collect();
     let of = work.after.id;
     let change = change.strip_prefix("inventory.").unwrap_or(change);
@@ -296,7 +294,7 @@ fn report(work: &mut UnitOfWork, change: &str, items: &[InventoryItem]) {
 }
 
 /// Adds a new item to the act, when the rules allow it.
-fn add(work: &mut UnitOfWork, inventory: &mut Inventory, new: NewItem) -> Result<InventoryItem> {
+pub(crate) fn add(work: &mut UnitOfWork, inventory: &mut Inventory, new: NewItem) -> Result<InventoryItem> {
     let item = new.into_item(&work.after, work.changes.at);
     checked(&item)?;
     inventory.put(item.clone())?;
