@@ -18,9 +18,9 @@ use utoipa::ToSchema;
 
 /// A kind of plain row, as requests, responses and the OpenAPI document show it.
 pub(crate) trait Resource: Entity {
-    /// What the rows lie under, as the path names it.
+    /// The parent of the rows, as the path names it.
     type Parent: Parent;
-    /// What a repository takes to create one.
+    /// The fields of a new row, as a repository takes them.
     type New;
     /// The row in a response.
     type Body: From<Self> + Serialize + ToSchema;
@@ -33,10 +33,10 @@ pub(crate) trait Resource: Entity {
     const PATHS: Paths;
     /// The fields that a client may not choose, beside `id` and those of `meta`.
     const READ_ONLY: &'static [&'static str];
-    /// The parameters of lists that choose rows, as [`query`](Self::query) reads them.
+    /// The parameters that select the rows of a list: those that [`query`](Self::query) reads.
     const FILTERS: &'static [Filter];
 
-    /// What the OpenAPI document says of the operations.
+    /// The texts of the operations in the OpenAPI document.
     fn words() -> Words;
 
     /// Reads the filters of a list.
@@ -59,7 +59,7 @@ pub(crate) trait Resource: Entity {
     fn rewritten(&self, fields: &mut Fields) -> Self;
 }
 
-/// The use cases of a plain row, of which a repository takes care.
+/// The use cases of a plain row. A repository performs them.
 pub(crate) trait UseCases: Resource {
     /// One page of the rows.
     async fn list(at: Scope<'_, Self>, query: Self::Query, page: PageRequest) -> Outcome<Read<Page<Self>>>;
@@ -101,7 +101,7 @@ pub(crate) trait BulkCreatable: UseCases {
     ) -> Outcome<BulkOutcome<Self>>;
 }
 
-/// What a use case works with: the repositories, what the rows lie under, and the context of the request.
+/// What a use case works with: the repositories, the parent of the rows, and the context of the request.
 pub(crate) struct Scope<'a, R: Resource> {
     pub(crate) repositories: &'a Repositories,
     pub(crate) parent: R::Parent,
@@ -111,7 +111,7 @@ pub(crate) struct Scope<'a, R: Resource> {
 /// Placeholders of a path, each with its description.
 pub(crate) type Placeholders = &'static [(&'static str, &'static str)];
 
-/// What rows lie under, as the path names it.
+/// The parent of rows, as the path names it: a character, an entry of its journal, or none.
 pub(crate) trait Parent: Copy {
     /// The placeholders of the path.
     const PLACEHOLDERS: Placeholders;

@@ -17,7 +17,7 @@ pub(super) trait Record:
 {
 }
 
-/// The words of the OpenAPI document for a record.
+/// The texts of a record in the OpenAPI document.
 pub(super) fn words(name: &'static str, list_id: &'static str, row: &'static str) -> Words {
     let list = format!("Lists each {row} under a journal entry, newest first.");
     let create = format!("Creates one {row} under a journal entry.");

@@ -22,15 +22,17 @@ use utoipa::{
 const JSON: &str = "application/json";
 const MERGE_PATCH: &str = "application/merge-patch+json";
 
-/// A parameter of a list that chooses rows: its name, its schema and its description.
+/// A parameter that selects the rows of a list: its name, its schema and its description.
 pub(crate) type Filter = (&'static str, fn() -> ObjectBuilder, &'static str);
 
 /// The filter that every list has.
 pub(crate) const INCLUDE_DELETED: Filter =
     ("include_deleted", flag, "Whether to include soft-deleted rows. Default: false.");
 
-/// The group, the ids and the summaries of the operations on a plain row, and the descriptions of responses.
+/// The texts of a plain row in the OpenAPI document. Those of type `String` are summaries of operations, except
+/// `restored`, which describes a response.
 pub(crate) struct Words {
+    /// The group of the operations.
     pub(crate) tag: &'static str,
     /// The row, in ids of operations: `Quest`.
     pub(crate) name: &'static str,
@@ -70,7 +72,7 @@ impl Words {
     }
 }
 
-/// A list of plain rows: where it is, and what the document says of it.
+/// A list of plain rows: its path, and its id and summary in the OpenAPI document.
 pub(crate) struct ListOperation<'a> {
     pub(crate) path: &'a str,
     pub(crate) id: &'a str,
