@@ -16,19 +16,19 @@ pub(crate) use events::*;
 pub(crate) use impacts::*;
 pub(crate) use membership::*;
 
-use crate::character::of_character;
+use crate::{character::of_character, resource::Operations};
+use character_domain::Campaign;
 use character_http_kit::{Endpoint, Endpoints};
+
+/// The campaigns as plain rows.
+pub(crate) fn rows(operations: &mut impl Operations) {
+    operations.rows::<Campaign>();
+    operations.restore::<Campaign>();
+}
 
 /// The paths of campaigns.
 pub(crate) fn register(endpoints: &mut Endpoints) {
-    Endpoint::at("/api/v2/campaigns").get(list_campaigns).post(create_campaign).register(endpoints);
-    Endpoint::at("/api/v2/campaigns/{campaign}")
-        .get(get_campaign)
-        .put(replace_campaign)
-        .patch(patch_campaign)
-        .delete(delete_campaign)
-        .register(endpoints);
-    Endpoint::at("/api/v2/campaigns/{campaign}/restore").post(restore_campaign).register(endpoints);
+    rows(endpoints);
     Endpoint::at("/api/v2/campaigns/{campaign}/characters").get(characters).register(endpoints);
     of_character!("/campaign").put(join).delete(leave).register(endpoints);
     of_character!("/events").get(list_events).post(create_event).register(endpoints);

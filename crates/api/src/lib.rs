@@ -23,6 +23,7 @@ mod problem;
 pub mod progress;
 mod provenance;
 mod query;
+mod resource;
 mod responses;
 
 pub use answer::{MetaBody, PageBody, UnreadableRowBody};

@@ -1,31 +1,22 @@
 //! Merge patches (RFC 7396) of rows.
 
-use crate::fields::Fields;
+use crate::{fields::Fields, resource::Resource};
 use character_domain::Violations;
 use character_repositories::RepositoryError;
+use character_storage_port::{ErrorKind, StorageError};
 use serde_json::{Map, Value};
 
-/// A row as its writer would write it, and how that is read.
-pub(crate) trait Writable: Sized {
-    /// The fields that a client may change, as it would write them all.
-    fn as_written(&self) -> Map<String, Value>;
-
-    /// This row with those fields.
-    fn rewritten(&self, fields: &mut Fields) -> Self;
-}
-
 /// Changes of a row, once it is known that they name fields that may be changed.
-pub(crate) fn patch<E: Writable>(
+pub(crate) fn patch<R: Resource>(
     members: Map<String, Value>,
-    read_only: &[&str],
-) -> Result<impl Fn(&E) -> Result<E, RepositoryError>, Violations> {
+) -> Result<impl Fn(&R) -> Result<R, RepositoryError>, Violations> {
     let mut refused = Fields::of(members.clone());
-    refused.refuse(read_only, "is read-only");
+    refused.refuse(R::READ_ONLY, "is read-only");
     refused.refuse(&["id", "revision", "created_at", "updated_at", "deleted_at"], "is read-only");
     refused.faults.into_result()?;
     let patch = Value::Object(members);
-    Ok(move |current: &E| {
-        let mut merged = Value::Object(current.as_written());
+    Ok(move |current: &R| {
+        let mut merged = as_written(current)?;
         json_patch::merge(&mut merged, &patch);
         let Value::Object(members) = merged else {
             return Err(RepositoryError::Invalid(Violations::one("body", "must be an object")));
@@ -36,4 +27,18 @@ pub(crate) fn patch<E: Writable>(
         fields.faults.into_result().map_err(RepositoryError::Invalid)?;
         Ok(next)
     })
+}
+
+/// The fields of a row that a client may change, as it would write them all.
+fn as_written<R: Resource>(row: &R) -> Result<Value, RepositoryError> {
+    let mut written = serde_json::to_value(row).map_err(|error| {
+        let error = StorageError::new(ErrorKind::Corrupt, R::FIND).with_source(error);
+        RepositoryError::Storage(error.with_detail("the row cannot be written as JSON"))
+    })?;
+    if let Value::Object(members) = &mut written {
+        for name in ["id", "meta"].iter().chain(R::READ_ONLY) {
+            members.remove(*name);
+        }
+    }
+    Ok(written)
 }

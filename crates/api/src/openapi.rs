@@ -33,24 +33,13 @@ use utoipa_swagger_ui::{Config, SwaggerFile};
     paths(
         character::list, character::create, character::create_bulk, character::get, character::replace,
         character::patch, character::delete, character::restore,
-        inventory::list, inventory::create, inventory::create_bulk, inventory::get, inventory::patch,
-        inventory::delete, inventory::restore, inventory::equip, inventory::unequip, inventory::move_to,
-        inventory::attune, inventory::unattune, inventory::weight, inventory::currency, inventory::change_currency,
-        inventory::give, inventory::give_coins,
+        inventory::restore, inventory::equip, inventory::unequip, inventory::move_to, inventory::attune,
+        inventory::unattune, inventory::weight, inventory::currency, inventory::change_currency, inventory::give,
+        inventory::give_coins,
         progress::get, progress::award, progress::add_milestone, progress::add_achievement,
-        campaign::list_campaigns, campaign::create_campaign, campaign::get_campaign, campaign::replace_campaign,
-        campaign::patch_campaign, campaign::delete_campaign, campaign::restore_campaign,
-        campaign::join, campaign::leave, campaign::characters, campaign::list_events, campaign::create_event,
-        campaign::get_event, campaign::apply, campaign::revert, campaign::impacts_of_event, campaign::impacts,
-        journal::list, journal::create, journal::create_bulk, journal::get, journal::patch, journal::delete,
-        journal::restore,
-        journal::list_experience, journal::create_experience, journal::get_experience, journal::patch_experience,
-        journal::delete_experience, journal::restore_experience,
-        journal::list_quests, journal::create_quest, journal::get_quest, journal::patch_quest, journal::delete_quest,
-        journal::restore_quest,
-        journal::list_npc_relationships, journal::create_npc_relationship, journal::get_npc_relationship,
-        journal::patch_npc_relationship, journal::delete_npc_relationship, journal::restore_npc_relationship,
-        journal::list_all_quests, journal::list_all_npc_relationships,
+        campaign::replace_campaign, campaign::join, campaign::leave, campaign::characters, campaign::list_events,
+        campaign::create_event, campaign::get_event, campaign::apply, campaign::revert, campaign::impacts_of_event,
+        campaign::impacts,
         evolution::list_versions, evolution::compare, evolution::tree, evolution::get_version, evolution::state,
         evolution::restore_version, evolution::label, evolution::change_theme, evolution::graph,
         evolution::graph_drawing,
@@ -74,6 +63,9 @@ struct Document;
 #[must_use]
 pub fn openapi() -> utoipa::openapi::OpenApi {
     let mut document = Document::openapi();
+    inventory::rows(&mut document);
+    campaign::rows(&mut document);
+    journal::describe(&mut document);
     positions::describe(&mut document);
     document
 }

@@ -1,8 +1,10 @@
 //! Campaigns, their events, and the impacts of events on sheets.
 
 mod impact;
+mod new;
 
 pub use impact::{Effect, apply, revert};
+pub use new::{NewCampaign, NewCampaignEvent};
 
 use crate::{
     CampaignEventId, CampaignId, CharacterId, Document, EventImpactId, JournalEntryId, Meta, Timestamp, UserId,

@@ -3,6 +3,7 @@
 mod carrying;
 mod items;
 mod loads;
+mod new;
 mod properties;
 mod purse;
 mod rules;
@@ -12,6 +13,7 @@ mod tests;
 pub use carrying::carrying_capacity;
 pub use items::{Inventory, Restored};
 pub use loads::Loads;
+pub use new::NewItem;
 pub use properties::{Capacity, ItemProperties, MAX_POUNDS};
 pub use purse::{COINS, MAX_COINS, Purse};
 pub use rules::{Fault, MAX_ATTUNED};

@@ -29,7 +29,7 @@ pub mod timestamp;
 pub mod version;
 pub mod violation;
 
-pub use campaign::{Campaign, CampaignEvent, EventImpact, ImpactType};
+pub use campaign::{Campaign, CampaignEvent, EventImpact, ImpactType, NewCampaign, NewCampaignEvent};
 pub use character::Character;
 pub use document::{Document, Members};
 pub use event::{DomainEvent, EventId};
@@ -37,8 +37,11 @@ pub use ids::{
     CampaignEventId, CampaignId, CharacterId, CharacterProgressId, CharacterVersionId, EventImpactId,
     ExperienceEntryId, InventoryItemId, JournalEntryId, NpcRelationshipId, QuestId, UserId,
 };
-pub use inventory::{Attunement, InventoryItem};
-pub use journal::{ExperienceEntry, JournalEntry, NpcRelationship, Quest, QuestImportance, QuestStatus};
+pub use inventory::{Attunement, InventoryItem, NewItem};
+pub use journal::{
+    ExperienceEntry, JournalEntry, NewExperienceEntry, NewJournalEntry, NewNpcRelationship, NewQuest, NpcRelationship,
+    Quest, QuestImportance, QuestStatus,
+};
 pub use member::UNREADABLE;
 pub use meta::{Meta, Revision};
 pub use progress::CharacterProgress;

@@ -1,5 +1,7 @@
 //! Bulk creation of rows in one act: all or none, or each on its own. Both are one transaction, with one stored answer.
 
+mod creations;
+
 use crate::{
     RepositoryError, RequestContext, Result, StorageContext,
     act::{Attempt, Decision, TakenIds},
@@ -79,9 +81,9 @@ impl BulkItemRefusal {
 
 /// What an attempt at a bulk came to: the outcome of each row, and the transaction that stores those that are accepted.
 #[derive(Debug)]
-pub(crate) struct Batch<E> {
-    pub(crate) outcomes: BulkOutcome<E>,
-    pub(crate) transaction: Transaction,
+struct Batch<E> {
+    outcomes: BulkOutcome<E>,
+    transaction: Transaction,
 }
 
 impl<E: Entity> Batch<E> {
@@ -115,7 +117,7 @@ impl<E: Entity> Batch<E> {
 impl StorageContext {
     /// Stores many new rows. With [`Atomicity::AllOrNone`] every outcome is `Ok`, or all faults are named by their place
     /// in `list`: `items[3].name`.
-    pub(crate) async fn create_many<E, F>(
+    async fn create_many<E, F>(
         &self,
         name: &'static str,
         request: &RequestContext,
@@ -163,19 +165,25 @@ where
         .await
 }
 
-/// The ids that rows of one bulk chose, each of which may be used once.
-#[derive(Debug)]
-pub(crate) struct ChosenIds<I> {
-    /// The ids that are taken, and whether their rows are soft-deleted.
-    taken: HashMap<I, bool>,
+/// The outcome of each of these rows, as `store` decides it. Those that could not be read are refused in their place.
+fn outcomes<N: Clone, E>(new: &[Result<N, Violations>], mut store: impl FnMut(N) -> Result<E>) -> BulkOutcome<E> {
+    new.iter().map(|new| store(new.clone().map_err(RepositoryError::Invalid)?)).collect()
 }
 
-impl<I: Copy + Eq + std::hash::Hash> ChosenIds<I> {
-    /// Looks up which of these ids the storage holds. The first attempt takes them for free, because they usually are,
-    /// and the commit reports it when they are not.
-    pub(crate) async fn look_up<E: Entity<Id = I>>(
+/// The ids that rows of one bulk chose, each of which may be used once.
+#[derive(Debug)]
+struct ChosenIds<E: Entity> {
+    /// The ids that are taken, and whether their rows are soft-deleted.
+    taken: HashMap<E::Id, bool>,
+}
+
+impl<E: Entity> ChosenIds<E> {
+    /// Looks up which of the ids that these rows chose the storage holds. The first attempt takes them for free, because
+    /// they usually are, and the commit reports it when they are not.
+    async fn look_up<N>(
         attempt: &Attempt,
-        chosen: impl IntoIterator<Item = I>,
+        new: &[Result<N, Violations>],
+        chosen: impl Fn(&N) -> Option<E::Id>,
     ) -> Result<Self>
     where
         dyn StoragePort: Store<E>,
@@ -183,15 +191,15 @@ impl<I: Copy + Eq + std::hash::Hash> ChosenIds<I> {
         if attempt.is_first() {
             return Ok(Self { taken: HashMap::new() });
         }
-        let taken = stored::<E>(attempt, chosen).await?;
+        let taken = stored::<E>(attempt, new.iter().filter_map(|new| chosen(new.as_ref().ok()?))).await?;
         Ok(Self { taken })
     }
 
     /// Takes this id for a row. An id that is taken, or was chosen by an earlier row of the bulk, is refused.
-    pub(crate) fn claim(&mut self, id: I, kind: EntityKind) -> Result<()> {
+    fn claim(&mut self, id: E::Id) -> Result<()> {
         match self.taken.insert(id, false) {
             None => Ok(()),
-            Some(deleted) => Err(RepositoryError::AlreadyExists { kind, deleted }),
+            Some(deleted) => Err(RepositoryError::AlreadyExists { kind: E::KIND, deleted }),
         }
     }
 }

@@ -3,11 +3,10 @@
 mod campaigns;
 mod effect;
 mod event;
-mod new;
 #[cfg(test)]
 mod tests;
 
-pub use new::{NewCampaign, NewCampaignEvent};
+pub use character_domain::{NewCampaign, NewCampaignEvent};
 
 use crate::{RequestContext, Result, StorageContext, act::Decision};
 use character_domain::{CampaignId, Character, CharacterId, event::CampaignMembership};

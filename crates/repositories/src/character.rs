@@ -1,6 +1,5 @@
 //! Use cases of characters.
 
-mod bulk;
 mod new;
 mod parent;
 #[cfg(test)]
@@ -25,7 +24,7 @@ use character_storage_port::{
 /// Every change records a version of the character, in the same transaction.
 #[derive(Clone, Debug)]
 pub struct CharacterRepository {
-    context: StorageContext,
+    pub(crate) context: StorageContext,
 }
 
 impl CharacterRepository {
@@ -165,7 +164,7 @@ impl CharacterRepository {
 }
 
 /// Adds a new character, its first version and its event.
-fn with_creation(transaction: Transaction, character: &Character, attempt: &Attempt) -> Transaction {
+pub(crate) fn with_creation(transaction: Transaction, character: &Character, attempt: &Attempt) -> Transaction {
     let version = CharacterVersion {
         author: attempt.author(),
         ..CharacterVersion::of(None, character.clone(), CHARACTER_CREATED, character.meta.created_at)
@@ -176,7 +175,7 @@ fn with_creation(transaction: Transaction, character: &Character, attempt: &Atte
         .with_event(DomainEvent::created(character))
 }
 
-fn valid(violations: Violations) -> Result<()> {
+pub(crate) fn valid(violations: Violations) -> Result<()> {
     violations.into_result().map_err(RepositoryError::Invalid)
 }
 

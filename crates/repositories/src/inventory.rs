@@ -1,17 +1,15 @@
 //! Use cases of the inventory. Every act is checked by the rules over all live items of the character, and changes the
 //! revision of the character, so that two concurrent acts cannot break a rule together.
 
-mod bulk;
 mod currency;
 mod give;
-mod new;
 #[cfg(test)]
 mod tests;
 mod weight;
 
+pub use character_domain::NewItem;
 pub use character_domain::inventory::{COINS, Purse};
 pub use give::Given;
-pub use new::NewItem;
 pub use weight::{ContainerLoad, Load};
 
 use crate::{
@@ -28,7 +26,7 @@ use character_storage_port::{Deleted, EntityKind, EventData, InventoryItemQuery,
 use serde::{Deserialize, Serialize};
 
 /// The name of the act that creates items in the record of versions.
-const CREATED: &str = "inventory.created";
+pub(crate) const CREATED: &str = "inventory.created";
 
 /// The name of an act on items in the record of versions.
 fn act(operation: ItemOperation) -> &'static str {
@@ -57,7 +55,7 @@ pub struct ItemRestored {
 /// The use cases of items. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct InventoryRepository {
-    context: StorageContext,
+    pub(crate) context: StorageContext,
 }
 
 impl InventoryRepository {
@@ -285,7 +283,7 @@ impl InventoryRepository {
 
 /// An act on the character and its items. The character is read before its items: a change of those in between moves
 /// its revision too.
-async fn belongings(attempt: &Attempt, of: CharacterId) -> Result<(UnitOfWork, Inventory)> {
+pub(crate) async fn belongings(attempt: &Attempt, of: CharacterId) -> Result<(UnitOfWork, Inventory)> {
     let character = attempt.character(of).await?;
     let query = InventoryItemQuery { character_id: Some(of), ..InventoryItemQuery::default() };
     let items = attempt.all::<InventoryItem>(&query).await?;
@@ -297,14 +295,14 @@ fn live(inventory: &Inventory, id: InventoryItemId) -> Result<InventoryItem> {
 }
 
 /// One event for all items of the act.
-fn report(work: &mut UnitOfWork, change: ItemOperation, items: &[InventoryItem]) {
+pub(crate) fn report(work: &mut UnitOfWork, change: ItemOperation, items: &[InventoryItem]) {
     let ids = items.iter().map(|item| item.id).collect();
     let data = ItemsChanged { character_id: work.after.id, kind: ItemKind::InventoryItem, ids, change };
     work.changes.event(work.after.id, &EventData::CharacterInventoryChanged(InventoryChanged::Items(data)));
 }
 
 /// Adds a new item to the act, when the rules allow it.
-fn add(work: &mut UnitOfWork, inventory: &mut Inventory, new: NewItem) -> Result<InventoryItem> {
+pub(crate) fn add(work: &mut UnitOfWork, inventory: &mut Inventory, new: NewItem) -> Result<InventoryItem> {
     let item = new.into_item(&work.after, work.changes.at);
     checked(&item)?;
     inventory.put(item.clone())?;

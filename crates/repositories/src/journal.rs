@@ -3,13 +3,11 @@
 //! Nothing here changes a sheet, so nothing here creates a version of the character. An experience entry is a record:
 //! it adds no experience, which is what an [award](crate::ProgressRepository::award) does.
 
-mod bulk;
-mod new;
 mod record;
 #[cfg(test)]
 mod tests;
 
-pub use new::{NewExperienceEntry, NewJournalEntry, NewNpcRelationship, NewQuest};
+pub use character_domain::{NewExperienceEntry, NewJournalEntry, NewNpcRelationship, NewQuest};
 pub use record::JournalRecord;
 
 use crate::{RepositoryError, RequestContext, Result, StorageContext, act::Attempt, rows::Under};
@@ -19,7 +17,7 @@ use character_storage_port::{Deleted, JournalEntryQuery, Page, PageRequest, Read
 /// The use cases of the journal. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct JournalRepository {
-    context: StorageContext,
+    pub(crate) context: StorageContext,
 }
 
 impl JournalRepository {

@@ -1,14 +1,20 @@
-//! A campaign on the wire, both ways.
+//! A campaign in requests and responses.
 
-use crate::{MetaBody, fields::Fields, merge::Writable};
+use crate::{
+    MetaBody,
+    fields::Fields,
+    query::Parameters,
+    resource::{Filter, INCLUDE_DELETED, Paths, Resource, Words, paths, text, uuid},
+};
 use character_domain::{Campaign, CampaignId, Members, Violations, character::DEFAULT_THEME};
 use character_repositories::NewCampaign;
+use character_storage_port::CampaignQuery;
 use serde::Serialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-const READ_ONLY: [&str; 4] = ["revision", "created_at", "updated_at", "deleted_at"];
+const META: [&str; 4] = ["revision", "created_at", "updated_at", "deleted_at"];
 
 /// A campaign.
 #[derive(Debug, Serialize, ToSchema)]
@@ -80,56 +86,73 @@ pub struct CampaignPatch {
     pub data: Option<Map<String, Value>>,
 }
 
-/// A new campaign.
-pub(super) fn new(members: Map<String, Value>) -> Result<NewCampaign, Violations> {
-    let mut fields = Fields::of(members);
-    fields.refuse(&READ_ONLY, "is read-only");
-    writable(fields)
+impl Resource for Campaign {
+    type Parent = ();
+    type New = NewCampaign;
+    type Body = CampaignBody;
+    type NewBody = NewCampaignBody;
+    type PatchBody = CampaignPatch;
+
+    const PATHS: Paths = paths!("/api/v2/campaigns", "campaign");
+    const READ_ONLY: &'static [&'static str] = &[];
+    const FILTERS: &'static [Filter] = &[
+        ("dm_user_id", uuid, "Only campaigns that this user leads."),
+        ("theme", text, "Only rows of this theme, compared exactly."),
+        INCLUDE_DELETED,
+    ];
+
+    fn words() -> Words {
+        let list = "Lists campaigns, newest first.".to_owned();
+        let words = Words::of("campaigns", "Campaign", "a", "campaign", ("listCampaigns", list));
+        let note = " A character may also be in a campaign that this service does not store, because another service\n\
+                    owns it.";
+        Words { create: words.create + note, delete: words.delete + " Its characters stay members.", ..words }
+    }
+
+    fn query(parameters: &mut Parameters) -> CampaignQuery {
+        CampaignQuery {
+            dm_user_id: parameters.id("dm_user_id"),
+            theme: parameters.text("theme"),
+            include_deleted: parameters.flag("include_deleted"),
+        }
+    }
+
+    fn read(fields: &mut Fields) -> NewCampaign {
+        let name = fields.text("name");
+        NewCampaign {
+            id: fields.id("id"),
+            name: fields.require("name", name).unwrap_or_default(),
+            theme: fields.text("theme").unwrap_or_else(|| DEFAULT_THEME.to_owned()),
+            dm_user_id: fields.id("dm_user_id"),
+            dm_name: fields.text("dm_name"),
+            data: fields.document("data").unwrap_or_default(),
+        }
+    }
+
+    fn read_new(members: Map<String, Value>) -> Result<NewCampaign, Violations> {
+        let mut fields = Fields::of(members);
+        fields.refuse(&META, "is read-only");
+        all_of(fields)
+    }
+
+    fn rewritten(&self, fields: &mut Fields) -> Self {
+        let NewCampaign { name, theme, dm_user_id, dm_name, data, .. } = Self::read(fields);
+        Self { name, theme, dm_user_id, dm_name, data, ..self.clone() }
+    }
 }
 
 /// All fields of the campaign `id`. A body that `GET` returned is accepted unchanged.
 pub(super) fn whole(members: Map<String, Value>, id: CampaignId) -> Result<NewCampaign, Violations> {
     let mut fields = Fields::of(members);
-    fields.ignore(&READ_ONLY);
+    fields.ignore(&META);
     if fields.id::<CampaignId>("id").is_some_and(|given| given != id) {
         fields.faults.push("id", "must be that of the path");
     }
-    writable(fields)
+    all_of(fields)
 }
 
-fn writable(mut fields: Fields) -> Result<NewCampaign, Violations> {
-    let new = read(&mut fields);
+fn all_of(mut fields: Fields) -> Result<NewCampaign, Violations> {
+    let new = Campaign::read(&mut fields);
     fields.refuse_the_rest();
     fields.faults.into_result().map(|()| new)
-}
-
-/// A placeholder stands in for a field that cannot be read, so that all faults are reported at once.
-fn read(fields: &mut Fields) -> NewCampaign {
-    let name = fields.text("name");
-    NewCampaign {
-        id: fields.id("id"),
-        name: fields.require("name", name).unwrap_or_default(),
-        theme: fields.text("theme").unwrap_or_else(|| DEFAULT_THEME.to_owned()),
-        dm_user_id: fields.id("dm_user_id"),
-        dm_name: fields.text("dm_name"),
-        data: fields.document("data").unwrap_or_default(),
-    }
-}
-
-impl Writable for Campaign {
-    fn as_written(&self) -> Map<String, Value> {
-        let fields = json!({
-            "name": self.name, "theme": self.theme, "dm_user_id": self.dm_user_id, "dm_name": self.dm_name,
-            "data": self.data,
-        });
-        match fields {
-            Value::Object(members) => members,
-            _ => Map::new(),
-        }
-    }
-
-    fn rewritten(&self, fields: &mut Fields) -> Self {
-        let NewCampaign { name, theme, dm_user_id, dm_name, data, .. } = read(fields);
-        Self { name, theme, dm_user_id, dm_name, data, ..self.clone() }
-    }
 }

@@ -1,66 +1,82 @@
-//! From JSON objects to what the repository takes, with every fault found.
+//! Items as a plain resource: their paths and words, and how requests about them are read.
 
-use crate::{fields::Fields, merge::Writable};
-use character_domain::{Attunement, InventoryItem, Violations};
+use super::{InventoryItemBody, InventoryItemPatch, NewInventoryItemBody};
+use crate::{
+    fields::Fields,
+    query::Parameters,
+    resource::{Filter, INCLUDE_DELETED, Paths, Resource, Words, flag, paths, text, uuid},
+};
+use character_domain::{CharacterId, InventoryItem};
 use character_repositories::NewItem;
-use serde_json::{Map, Value, json};
+use character_storage_port::InventoryItemQuery;
 
-/// What a client may not choose.
-pub(crate) const READ_ONLY: [&str; 2] = ["character_id", "root_id"];
 const ATTUNEMENTS: &str = "must be none, attuning, attuned or broken";
 
-/// An item to be. A placeholder stands in for a field that cannot be read, so that all faults are reported at once.
-pub(crate) fn new(members: Map<String, Value>) -> Result<NewItem, Violations> {
-    let mut fields = Fields::of(members);
-    fields.refuse(&READ_ONLY, "is read-only");
-    let name = fields.text("name");
-    let plain = NewItem::new(fields.require("name", name).unwrap_or_else(|| "unnamed".to_owned()));
-    let new = NewItem {
-        id: fields.id("id"),
-        theme: fields.text("theme"),
-        item_type: fields.text("item_type").unwrap_or(plain.item_type),
-        quantity: fields.number("quantity").unwrap_or(plain.quantity),
-        equipped: fields.flag("equipped").unwrap_or_default(),
-        attunement: fields.word("attunement", ATTUNEMENTS).unwrap_or_default(),
-        container: fields.id("container"),
-        notes: fields.text("notes"),
-        data: fields.document("data").unwrap_or_default(),
-        name: plain.name,
-    };
-    fields.refuse_the_rest();
-    fields.faults.into_result().map(|()| new)
-}
+impl Resource for InventoryItem {
+    type Parent = CharacterId;
+    type New = NewItem;
+    type Body = InventoryItemBody;
+    type NewBody = NewInventoryItemBody;
+    type PatchBody = InventoryItemPatch;
 
-impl Writable for InventoryItem {
-    fn as_written(&self) -> Map<String, Value> {
-        let written = json!({
-            "theme": self.theme,
-            "name": self.name,
-            "item_type": self.item_type,
-            "quantity": self.quantity,
-            "equipped": self.equipped,
-            "attunement": self.attunement,
-            "container": self.container,
-            "notes": self.notes,
-            "data": self.data,
-        });
-        if let Value::Object(members) = written { members } else { Map::new() }
+    const PATHS: Paths = paths!("/api/v2/characters/{id}/inventory", "item");
+    const READ_ONLY: &'static [&'static str] = &["character_id", "root_id"];
+    const FILTERS: &'static [Filter] = &[
+        ("equipped_only", flag, "Whether to list only items that are worn or held. Default: false."),
+        ("container", uuid, "Only items in this container."),
+        INCLUDE_DELETED,
+        ("name", text, "Only rows whose name contains this text. Case and Unicode normalization make no difference."),
+        (
+            "order",
+            text,
+            "The order of the list: `created_at`, `updated_at` or `name`; a leading `-` reverses it. Default: \
+             `-created_at`, the newest first.",
+        ),
+    ];
+
+    fn words() -> Words {
+        let list = "Lists the items of a character, newest first.".to_owned();
+        let words = Words::of("inventory", "InventoryItem", "an", "item", ("listInventory", list));
+        Words {
+            patch: words.patch + " The result must keep the rules.",
+            delete: words.delete + " Its contents move to the container that it was in, if any.",
+            ..words
+        }
     }
 
-    fn rewritten(&self, fields: &mut Fields) -> Self {
-        let plain = NewItem::new("");
-        let (theme, name) = (fields.text("theme"), fields.text("name"));
-        Self {
-            theme: fields.require("theme", theme).unwrap_or_else(|| self.theme.clone()),
-            name: fields.require("name", name).unwrap_or_else(|| self.name.clone()),
+    fn query(parameters: &mut Parameters) -> InventoryItemQuery {
+        InventoryItemQuery {
+            equipped_only: parameters.flag("equipped_only"),
+            container: parameters.id("container"),
+            name: parameters.text("name"),
+            include_deleted: parameters.flag("include_deleted"),
+            order: parameters.order(),
+            ..InventoryItemQuery::default()
+        }
+    }
+
+    fn read(fields: &mut Fields) -> NewItem {
+        let name = fields.text("name");
+        let plain = NewItem::new(fields.require("name", name).unwrap_or_else(|| "unnamed".to_owned()));
+        NewItem {
+            id: fields.id("id"),
+            theme: fields.text("theme"),
             item_type: fields.text("item_type").unwrap_or(plain.item_type),
             quantity: fields.number("quantity").unwrap_or(plain.quantity),
             equipped: fields.flag("equipped").unwrap_or_default(),
-            attunement: fields.word::<Attunement>("attunement", ATTUNEMENTS).unwrap_or_default(),
+            attunement: fields.word("attunement", ATTUNEMENTS).unwrap_or_default(),
             container: fields.id("container"),
             notes: fields.text("notes"),
             data: fields.document("data").unwrap_or_default(),
-            ..self.clone()
+            name: plain.name,
         }
+    }
+
+    fn rewritten(&self, fields: &mut Fields) -> Self {
+        let theme = fields.text("theme");
+        let theme = fields.require("theme", theme).unwrap_or_default();
+        let NewItem { name, item_type, quantity, equipped, attunement, container, notes, data, .. } =
+            Self::read(fields);
+        Self { theme, name, item_type, quantity, equipped, attunement, container, notes, data, ..self.clone() }
     }
 }

@@ -1,15 +1,18 @@
-//! An entry on the wire, both ways.
+//! A journal entry in requests and responses.
 
-use crate::{MetaBody, fields::Fields, merge::Writable};
-use character_domain::{JournalEntry, Members, Timestamp, Violations};
+use crate::{
+    MetaBody,
+    fields::Fields,
+    query::Parameters,
+    resource::{Filter, INCLUDE_DELETED, Paths, Resource, Words, number, paths, text},
+};
+use character_domain::{CharacterId, JournalEntry, Members, Timestamp};
 use character_repositories::NewJournalEntry;
+use character_storage_port::{JournalEntryQuery, TagFilter};
 use serde::Serialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use utoipa::ToSchema;
 use uuid::Uuid;
-
-/// What a client may not choose.
-pub(super) const READ_ONLY: [&str; 1] = ["character_id"];
 
 /// A journal entry.
 #[derive(Debug, Serialize, ToSchema)]
@@ -144,55 +147,46 @@ pub struct JournalEntryPatch {
     pub data: Option<Map<String, Value>>,
 }
 
-/// An entry to be. A placeholder stands in for a field that cannot be read, so that all faults are reported at once.
-pub(super) fn new(members: Map<String, Value>) -> Result<NewJournalEntry, Violations> {
-    let mut fields = Fields::of(members);
-    fields.refuse(&READ_ONLY, "is read-only");
-    let title = fields.text("title");
-    let plain = NewJournalEntry::new(fields.require("title", title).unwrap_or_else(|| "untitled".to_owned()));
-    let new = NewJournalEntry {
-        id: fields.id("id"),
-        entry_type: fields.text("entry_type").unwrap_or(plain.entry_type),
-        timestamp: fields.time("timestamp"),
-        content: fields.text("content").unwrap_or_default(),
-        tags: fields.texts("tags").unwrap_or_default(),
-        session_number: fields.number("session_number"),
-        session_date: fields.time("session_date"),
-        dm_name: fields.text("dm_name"),
-        session_summary: fields.text("session_summary"),
-        is_active: fields.flag("is_active").unwrap_or(plain.is_active),
-        data: fields.document("data").unwrap_or_default(),
-        title: plain.title,
-    };
-    fields.refuse_the_rest();
-    fields.faults.into_result().map(|()| new)
-}
+impl Resource for JournalEntry {
+    type Parent = CharacterId;
+    type New = NewJournalEntry;
+    type Body = JournalEntryBody;
+    type NewBody = NewJournalEntryBody;
+    type PatchBody = JournalEntryPatch;
 
-impl Writable for JournalEntry {
-    fn as_written(&self) -> Map<String, Value> {
-        let written = json!({
-            "entry_type": self.entry_type,
-            "timestamp": self.timestamp,
-            "title": self.title,
-            "content": self.content,
-            "tags": self.tags,
-            "session_number": self.session_number,
-            "session_date": self.session_date,
-            "dm_name": self.dm_name,
-            "session_summary": self.session_summary,
-            "is_active": self.is_active,
-            "data": self.data,
-        });
-        if let Value::Object(members) = written { members } else { Map::new() }
+    const PATHS: Paths = paths!("/api/v2/characters/{id}/journal", "entry");
+    const READ_ONLY: &'static [&'static str] = &["character_id"];
+    const FILTERS: &'static [Filter] = &[
+        ("entry_type", text, "Only rows of this type, compared exactly."),
+        ("session_number", number, "Only entries of the session with this number."),
+        ("tags", text, "Only entries that have all of these tags, separated by commas."),
+        INCLUDE_DELETED,
+    ];
+
+    fn words() -> Words {
+        let list = "Lists the entries of the journal, newest first.".to_owned();
+        let words = Words::of("journal", "JournalEntry", "a", "journal entry", ("listJournal", list));
+        let note = " Until it is restored, the records under it appear only in the lists of the whole\njournal.";
+        Words { row: "entry", delete: words.delete + note, restored: "The entry after the change".to_owned(), ..words }
     }
 
-    fn rewritten(&self, fields: &mut Fields) -> Self {
-        let plain = NewJournalEntry::new("");
-        let (timestamp, title) = (fields.time("timestamp"), fields.text("title"));
-        Self {
+    fn query(parameters: &mut Parameters) -> JournalEntryQuery {
+        JournalEntryQuery {
+            entry_type: parameters.text("entry_type"),
+            session_number: parameters.number("session_number"),
+            tags: parameters.text("tags").map(TagFilter::from).unwrap_or_default(),
+            include_deleted: parameters.flag("include_deleted"),
+            ..JournalEntryQuery::default()
+        }
+    }
+
+    fn read(fields: &mut Fields) -> NewJournalEntry {
+        let title = fields.text("title");
+        let plain = NewJournalEntry::new(fields.require("title", title).unwrap_or_else(|| "untitled".to_owned()));
+        NewJournalEntry {
+            id: fields.id("id"),
             entry_type: fields.text("entry_type").unwrap_or(plain.entry_type),
-            timestamp: fields.require("timestamp", timestamp).unwrap_or(self.timestamp),
-            title: fields.require("title", title).unwrap_or_else(|| self.title.clone()),
+            timestamp: fields.time("timestamp"),
             content: fields.text("content").unwrap_or_default(),
             tags: fields.texts("tags").unwrap_or_default(),
             session_number: fields.number("session_number"),
@@ -201,7 +195,13 @@ impl Writable for JournalEntry {
             session_summary: fields.text("session_summary"),
             is_active: fields.flag("is_active").unwrap_or(plain.is_active),
             data: fields.document("data").unwrap_or_default(),
-            ..self.clone()
+            title: plain.title,
         }
+    }
+
+    fn rewritten(&self, fields: &mut Fields) -> Self {
+        let timestamp = fields.time("timestamp");
+        let timestamp = fields.require("timestamp", timestamp).unwrap_or(self.timestamp);
+        Self { id: self.id, meta: self.meta, ..Self::read(fields).into_entry(self.character_id, timestamp) }
     }
 }

@@ -1,11 +1,17 @@
 //! An experience entry in requests and responses.
 
-use super::READ_ONLY;
-use crate::{MetaBody, fields::Fields, merge::Writable};
-use character_domain::{ExperienceEntry, Members, Timestamp, Violations};
+use super::{READ_ONLY, Record, rewritten, words};
+use crate::{
+    MetaBody,
+    fields::Fields,
+    query::Parameters,
+    resource::{Filter, INCLUDE_DELETED, Paths, Resource, Words, paths},
+};
+use character_domain::{CharacterId, ExperienceEntry, JournalEntryId, Members, Timestamp};
 use character_repositories::NewExperienceEntry;
+use character_storage_port::ExperienceEntryQuery;
 use serde::Serialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -100,49 +106,47 @@ pub struct ExperienceEntryPatch {
     pub data: Option<Map<String, Value>>,
 }
 
-/// An entry to be. A placeholder stands in for a field that cannot be read, so that all faults are reported at once.
-pub(super) fn new(members: Map<String, Value>) -> Result<NewExperienceEntry, Violations> {
-    let mut fields = Fields::of(members);
-    fields.refuse(&READ_ONLY, "is read-only");
-    let amount = fields.number("amount");
-    let plain = NewExperienceEntry::new(fields.require("amount", amount).unwrap_or_default());
-    let new = NewExperienceEntry {
-        id: fields.id("id"),
-        source: fields.text("source").unwrap_or(plain.source),
-        reason: fields.text("reason").unwrap_or_default(),
-        timestamp: fields.time("timestamp"),
-        session_id: fields.id("session_id"),
-        data: fields.document("data").unwrap_or_default(),
-        amount: plain.amount,
-    };
-    fields.refuse_the_rest();
-    fields.faults.into_result().map(|()| new)
-}
+impl Resource for ExperienceEntry {
+    type Parent = (CharacterId, JournalEntryId);
+    type New = NewExperienceEntry;
+    type Body = ExperienceEntryBody;
+    type NewBody = NewExperienceEntryBody;
+    type PatchBody = ExperienceEntryPatch;
 
-impl Writable for ExperienceEntry {
-    fn as_written(&self) -> Map<String, Value> {
-        let written = json!({
-            "amount": self.amount,
-            "source": self.source,
-            "reason": self.reason,
-            "timestamp": self.timestamp,
-            "session_id": self.session_id,
-            "data": self.data,
-        });
-        if let Value::Object(members) = written { members } else { Map::new() }
+    const PATHS: Paths = paths!("/api/v2/characters/{id}/journal/{entry}/experience", "experience");
+    const READ_ONLY: &'static [&'static str] = &READ_ONLY;
+    const FILTERS: &'static [Filter] = &[INCLUDE_DELETED];
+
+    fn words() -> Words {
+        let words = words("ExperienceEntry", "listExperienceEntries", "experience entry");
+        let note = " It is a record and adds no experience; `POST …/progress/experience` does.";
+        Words { create: words.create + note, ..words }
+    }
+
+    fn query(parameters: &mut Parameters) -> ExperienceEntryQuery {
+        let include_deleted = parameters.flag("include_deleted");
+        ExperienceEntryQuery { include_deleted, ..ExperienceEntryQuery::default() }
+    }
+
+    fn read(fields: &mut Fields) -> NewExperienceEntry {
+        let amount = fields.number("amount");
+        let plain = NewExperienceEntry::new(fields.require("amount", amount).unwrap_or_default());
+        NewExperienceEntry {
+            id: fields.id("id"),
+            source: fields.text("source").unwrap_or(plain.source),
+            reason: fields.text("reason").unwrap_or_default(),
+            timestamp: fields.time("timestamp"),
+            session_id: fields.id("session_id"),
+            data: fields.document("data").unwrap_or_default(),
+            amount: plain.amount,
+        }
     }
 
     fn rewritten(&self, fields: &mut Fields) -> Self {
-        let plain = NewExperienceEntry::new(0);
-        let (amount, timestamp) = (fields.number("amount"), fields.time("timestamp"));
-        Self {
-            amount: fields.require("amount", amount).unwrap_or(self.amount),
-            source: fields.text("source").unwrap_or(plain.source),
-            reason: fields.text("reason").unwrap_or_default(),
-            timestamp: fields.require("timestamp", timestamp).unwrap_or(self.timestamp),
-            session_id: fields.id("session_id"),
-            data: fields.document("data").unwrap_or_default(),
-            ..self.clone()
-        }
+        let new = Self::read(fields);
+        fields.require("timestamp", new.timestamp);
+        rewritten(self, new)
     }
 }
+
+impl Record for ExperienceEntry {}

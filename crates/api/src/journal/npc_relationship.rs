@@ -1,11 +1,17 @@
 //! A relationship in requests and responses.
 
-use super::READ_ONLY;
-use crate::{MetaBody, fields::Fields, merge::Writable};
-use character_domain::{Members, NpcRelationship, Timestamp, Violations};
+use super::{READ_ONLY, Record, rewritten, words};
+use crate::{
+    MetaBody,
+    fields::Fields,
+    query::Parameters,
+    resource::{Filter, INCLUDE_DELETED, Paths, Resource, Words, paths, text},
+};
+use character_domain::{CharacterId, JournalEntryId, Members, NpcRelationship, Timestamp};
 use character_repositories::NewNpcRelationship;
+use character_storage_port::NpcRelationshipQuery;
 use serde::Serialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -107,53 +113,48 @@ pub struct NpcRelationshipPatch {
     pub data: Option<Map<String, Value>>,
 }
 
-/// A relationship to be. A placeholder stands in for a field that cannot be read, so that all faults are reported at
-/// once.
-pub(super) fn new(members: Map<String, Value>) -> Result<NewNpcRelationship, Violations> {
-    let mut fields = Fields::of(members);
-    fields.refuse(&READ_ONLY, "is read-only");
-    let name = fields.text("npc_name");
-    let plain = NewNpcRelationship::new(fields.require("npc_name", name).unwrap_or_else(|| "unnamed".to_owned()));
-    let new = NewNpcRelationship {
-        id: fields.id("id"),
-        npc_id: fields.id("npc_id"),
-        relationship_type: fields.text("relationship_type").unwrap_or(plain.relationship_type),
-        standing: fields.number("standing").unwrap_or(plain.standing),
-        notes: fields.text("notes"),
-        last_interaction: fields.time("last_interaction"),
-        data: fields.document("data").unwrap_or_default(),
-        npc_name: plain.npc_name,
-    };
-    fields.refuse_the_rest();
-    fields.faults.into_result().map(|()| new)
-}
+impl Resource for NpcRelationship {
+    type Parent = (CharacterId, JournalEntryId);
+    type New = NewNpcRelationship;
+    type Body = NpcRelationshipBody;
+    type NewBody = NewNpcRelationshipBody;
+    type PatchBody = NpcRelationshipPatch;
 
-impl Writable for NpcRelationship {
-    fn as_written(&self) -> Map<String, Value> {
-        let written = json!({
-            "npc_id": self.npc_id,
-            "npc_name": self.npc_name,
-            "relationship_type": self.relationship_type,
-            "standing": self.standing,
-            "notes": self.notes,
-            "last_interaction": self.last_interaction,
-            "data": self.data,
-        });
-        if let Value::Object(members) = written { members } else { Map::new() }
+    const PATHS: Paths = paths!("/api/v2/characters/{id}/journal/{entry}/npc-relationships", "relationship");
+    const READ_ONLY: &'static [&'static str] = &READ_ONLY;
+    const FILTERS: &'static [Filter] =
+        &[("relationship_type", text, "Only rows of this type, compared exactly."), INCLUDE_DELETED];
+
+    fn words() -> Words {
+        words("NpcRelationship", "listNpcRelationships", "relationship")
     }
 
-    fn rewritten(&self, fields: &mut Fields) -> Self {
-        let plain = NewNpcRelationship::new("");
+    fn query(parameters: &mut Parameters) -> NpcRelationshipQuery {
+        NpcRelationshipQuery {
+            relationship_type: parameters.text("relationship_type"),
+            include_deleted: parameters.flag("include_deleted"),
+            ..NpcRelationshipQuery::default()
+        }
+    }
+
+    fn read(fields: &mut Fields) -> NewNpcRelationship {
         let name = fields.text("npc_name");
-        Self {
+        let plain = NewNpcRelationship::new(fields.require("npc_name", name).unwrap_or_else(|| "unnamed".to_owned()));
+        NewNpcRelationship {
+            id: fields.id("id"),
             npc_id: fields.id("npc_id"),
-            npc_name: fields.require("npc_name", name).unwrap_or_else(|| self.npc_name.clone()),
             relationship_type: fields.text("relationship_type").unwrap_or(plain.relationship_type),
             standing: fields.number("standing").unwrap_or(plain.standing),
             notes: fields.text("notes"),
             last_interaction: fields.time("last_interaction"),
             data: fields.document("data").unwrap_or_default(),
-            ..self.clone()
+            npc_name: plain.npc_name,
         }
     }
+
+    fn rewritten(&self, fields: &mut Fields) -> Self {
+        rewritten(self, Self::read(fields))
+    }
 }
+
+impl Record for NpcRelationship {}

@@ -1,16 +1,22 @@
 //! A quest in requests and responses.
 
-use super::READ_ONLY;
-use crate::{MetaBody, fields::Fields, merge::Writable};
-use character_domain::{Members, Quest, QuestImportance, QuestStatus, Violations};
+use super::{READ_ONLY, Record, rewritten, words};
+use crate::{
+    MetaBody,
+    fields::Fields,
+    query::Parameters,
+    resource::{Filter, INCLUDE_DELETED, Paths, Resource, Words, paths, text},
+};
+use character_domain::{CharacterId, JournalEntryId, Members, Quest, QuestImportance, QuestStatus};
 use character_repositories::NewQuest;
+use character_storage_port::QuestQuery;
 use serde::Serialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-pub(super) const STATUSES: &str = "must be active, completed, failed or abandoned";
-pub(super) const IMPORTANCES: &str = "must be low, normal, high or critical";
+const STATUSES: &str = "must be active, completed, failed or abandoned";
+const IMPORTANCES: &str = "must be low, normal, high or critical";
 
 /// A quest.
 #[derive(Debug, Serialize, ToSchema)]
@@ -125,46 +131,39 @@ pub struct QuestPatch {
     pub data: Option<Map<String, Value>>,
 }
 
-/// A quest to be. A placeholder stands in for a field that cannot be read, so that all faults are reported at once.
-pub(super) fn new(members: Map<String, Value>) -> Result<NewQuest, Violations> {
-    let mut fields = Fields::of(members);
-    fields.refuse(&READ_ONLY, "is read-only");
-    let title = fields.text("title");
-    let title = fields.require("title", title).unwrap_or_else(|| "untitled".to_owned());
-    let new = NewQuest {
-        id: fields.id("id"),
-        description: fields.text("description").unwrap_or_default(),
-        status: fields.word("status", STATUSES).unwrap_or_default(),
-        importance: fields.word("importance", IMPORTANCES).unwrap_or_default(),
-        assigned_by: fields.text("assigned_by"),
-        rewards: fields.document("rewards").unwrap_or_default(),
-        progress: fields.values("progress").unwrap_or_default(),
-        data: fields.document("data").unwrap_or_default(),
-        ..NewQuest::new(title)
-    };
-    fields.refuse_the_rest();
-    fields.faults.into_result().map(|()| new)
-}
+impl Resource for Quest {
+    type Parent = (CharacterId, JournalEntryId);
+    type New = NewQuest;
+    type Body = QuestBody;
+    type NewBody = NewQuestBody;
+    type PatchBody = QuestPatch;
 
-impl Writable for Quest {
-    fn as_written(&self) -> Map<String, Value> {
-        let written = json!({
-            "title": self.title,
-            "description": self.description,
-            "status": self.status,
-            "importance": self.importance,
-            "assigned_by": self.assigned_by,
-            "rewards": self.rewards,
-            "progress": self.progress,
-            "data": self.data,
-        });
-        if let Value::Object(members) = written { members } else { Map::new() }
+    const PATHS: Paths = paths!("/api/v2/characters/{id}/journal/{entry}/quests", "quest");
+    const READ_ONLY: &'static [&'static str] = &READ_ONLY;
+    const FILTERS: &'static [Filter] = &[
+        ("status", text, "Only quests of this status: `active`, `completed`, `failed` or `abandoned`."),
+        ("importance", text, "Only quests of this importance: `low`, `normal`, `high` or `critical`."),
+        INCLUDE_DELETED,
+    ];
+
+    fn words() -> Words {
+        words("Quest", "listQuests", "quest")
     }
 
-    fn rewritten(&self, fields: &mut Fields) -> Self {
+    fn query(parameters: &mut Parameters) -> QuestQuery {
+        QuestQuery {
+            status: parameters.word("status", STATUSES),
+            importance: parameters.word("importance", IMPORTANCES),
+            include_deleted: parameters.flag("include_deleted"),
+            ..QuestQuery::default()
+        }
+    }
+
+    fn read(fields: &mut Fields) -> NewQuest {
         let title = fields.text("title");
-        Self {
-            title: fields.require("title", title).unwrap_or_else(|| self.title.clone()),
+        NewQuest {
+            title: fields.require("title", title).unwrap_or_else(|| "untitled".to_owned()),
+            id: fields.id("id"),
             description: fields.text("description").unwrap_or_default(),
             status: fields.word("status", STATUSES).unwrap_or_default(),
             importance: fields.word("importance", IMPORTANCES).unwrap_or_default(),
@@ -172,7 +171,12 @@ impl Writable for Quest {
             rewards: fields.document("rewards").unwrap_or_default(),
             progress: fields.values("progress").unwrap_or_default(),
             data: fields.document("data").unwrap_or_default(),
-            ..self.clone()
         }
     }
+
+    fn rewritten(&self, fields: &mut Fields) -> Self {
+        rewritten(self, Self::read(fields))
+    }
 }
+
+impl Record for Quest {}

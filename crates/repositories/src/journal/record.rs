@@ -1,7 +1,9 @@
 //! What the records under a journal entry have in common.
 
-use super::new::{NewExperienceEntry, NewNpcRelationship, NewQuest};
-use character_domain::{CharacterId, ExperienceEntry, JournalEntryId, NpcRelationship, Quest, Timestamp};
+use character_domain::{
+    CharacterId, ExperienceEntry, JournalEntryId, NewExperienceEntry, NewNpcRelationship, NewQuest, NpcRelationship,
+    Quest, Timestamp,
+};
 use character_storage_port::{ExperienceEntryQuery, NpcRelationshipQuery, Owned, QuestQuery};
 
 /// A kind of row that lies under one journal entry, permanently: experience, quests, relationships.

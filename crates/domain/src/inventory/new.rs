@@ -1,6 +1,7 @@
 //! The fields of a new item.
 
-use character_domain::{Attunement, Character, Document, InventoryItem, InventoryItemId, Meta, Timestamp};
+use super::{Attunement, InventoryItem};
+use crate::{Character, Document, InventoryItemId, Meta, Timestamp};
 use serde::Serialize;
 
 /// The fields of an item that its writer chooses.
@@ -46,7 +47,9 @@ impl NewItem {
         }
     }
 
-    pub(crate) fn into_item(self, character: &Character, at: Timestamp) -> InventoryItem {
+    /// The item of this character that is created at this time.
+    #[must_use]
+    pub fn into_item(self, character: &Character, at: Timestamp) -> InventoryItem {
         InventoryItem {
             id: self.id.unwrap_or_else(InventoryItemId::new),
             character_id: character.id,

@@ -1,8 +1,8 @@
 //! The fields of a new campaign and of a new event.
 
-use character_domain::{
-    Campaign, CampaignEvent, CampaignEventId, CampaignId, CharacterId, Document, ImpactType, JournalEntryId, Timestamp,
-    UserId, character::DEFAULT_THEME,
+use super::{Campaign, CampaignEvent, ImpactType};
+use crate::{
+    CampaignEventId, CampaignId, CharacterId, Document, JournalEntryId, Timestamp, UserId, character::DEFAULT_THEME,
 };
 
 /// The fields of a campaign that its writer chooses.
@@ -36,7 +36,9 @@ impl NewCampaign {
         }
     }
 
-    pub(crate) fn into_campaign(self, at: Timestamp) -> Campaign {
+    /// The campaign that is created at this time.
+    #[must_use]
+    pub fn into_campaign(self, at: Timestamp) -> Campaign {
         Campaign {
             id: self.id.unwrap_or_else(CampaignId::new),
             theme: self.theme,
@@ -85,7 +87,9 @@ impl NewCampaignEvent {
         }
     }
 
-    pub(crate) fn into_event(self, of: CharacterId, at: Timestamp) -> CampaignEvent {
+    /// The event of this character that is created at this time.
+    #[must_use]
+    pub fn into_event(self, of: CharacterId, at: Timestamp) -> CampaignEvent {
         CampaignEvent {
             id: self.id.unwrap_or_else(CampaignEventId::new),
             journal_entry_id: self.journal_entry_id,
