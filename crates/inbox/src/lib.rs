@@ -8,6 +8,9 @@
 //!
 //! That holds as long as the storage remembers the id of the transaction. So the storage must remember ids for at least as
 //! long as the hub keeps events: [`Inbox::new`] refuses options that say otherwise.
+//!
+//! [`Inbox::run_in_turn`] receives in one process at a time, for hubs that keep the order of a subject only while one
+//! subscriber is connected.
 #![warn(missing_debug_implementations)]
 
 #[cfg(doctest)]
