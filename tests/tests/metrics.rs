@@ -36,7 +36,7 @@ fn documented(by: &[&str]) -> Metrics {
         let cells: Vec<_> = line.trim_matches('|').split('|').map(str::trim).collect();
         let [name, kind, labels, shown_by, meaning, _] = cells.as_slice() else { panic!("not six cells: {line}") };
         assert!(!meaning.is_empty(), "{line}");
-        let known = ["both", "character", "storage", "redis", "remote", "database", "relay", "inbox"];
+        let known = ["both", "character", "storage", "redis", "remote", "database", "relay", "inbox", "hub"];
         assert!(known.contains(shown_by), "{shown_by} in {line}");
         if !by.contains(shown_by) {
             continue;
@@ -242,4 +242,34 @@ fn the_comparison_notices_what_is_missing_wrong_or_unbounded() {
         assert!(std::panic::catch_unwind(|| compare("a test", wrong, &["remote"])).is_err(), "{wrong}");
     }
     assert!(uuid_in("/a/0190b2f1-7a56-7c3e-9d5b-0d6c1f0a8e11").is_some() && uuid_in("/a/{id}").is_none());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_hub_shows_what_is_documented_of_it() {
+    let services = "storage=http://127.0.0.1:9";
+    let hub = Service::message_hub().env("MESSAGE_HUB_TOKEN", TOKEN).env("HUB_SERVICES", services).start();
+    let event = serde_json::json!({ "specversion": "1.0", "id": "1", "source": "/tests", "type": "t" });
+    let publishing = client().post(hub.url("/v1/events")).bearer_auth(TOKEN).body(event.to_string());
+    let publishing = publishing.header("content-type", "application/cloudevents+json");
+    assert_eq!(send(publishing).await.status, 200);
+    let delivered = send(client().get(hub.url("/v1/events?subscription=a")).bearer_auth(TOKEN)).await;
+    let receipt = &delivered.body["deliveries"][0]["receipt"];
+    for receipt in [receipt, receipt] {
+        let ack = serde_json::json!({ "settlements": [{ "receipt": receipt, "action": "ack" }] });
+        send(client().post(hub.url("/v1/events/settle")).bearer_auth(TOKEN).json(&ack)).await;
+    }
+    assert_eq!(send(client().get(hub.url("/v1/services/storage/x")).bearer_auth(TOKEN)).await.status, 503);
+    let text = metrics(&hub).await;
+    promtool_accepts(&text);
+    let of_hub: String =
+        text.lines().filter(|line| line.contains("message_hub_")).flat_map(|line| [line, "\n"]).collect();
+    compare("message-hub", &of_hub, &["hub"]);
+    let after = shown(&of_hub);
+    for (name, outcome) in [
+        ("message_hub_events_total", "published"),
+        ("message_hub_settlements_total", "delivery_lost"),
+        ("message_hub_routed_requests_total", "no_responder"),
+    ] {
+        assert!(after[name].labels["outcome"].contains(outcome), "{name}: {of_hub}");
+    }
 }

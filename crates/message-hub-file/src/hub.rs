@@ -5,7 +5,7 @@ use crate::{
     deliveries::FileDeliveries,
     state::{State, lock},
     store::{self, Prepared},
-    writer::{Clock, Command, Entry, Writer},
+    writer::{Clock, Command, Entry, LastWrites, Writer},
 };
 use async_trait::async_trait;
 use character_message_hub::{
@@ -74,7 +74,14 @@ impl FileHub {
         store::load(&connection, &state).map_err(database)?;
         let reader = Mutex::new(store::open_reader(&config)?);
         let (commands, calls) = mpsc::channel(QUEUE);
-        let writer = Writer { connection, config: config.clone(), state: Arc::clone(&state), clock, lock };
+        let writer = Writer {
+            connection,
+            config: config.clone(),
+            state: Arc::clone(&state),
+            clock,
+            lock,
+            last: LastWrites::default(),
+        };
         let io = |source: io::Error| OpenError::Io { path: config.path.clone(), source };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().map_err(io)?;
         let thread = thread::Builder::new().name("message hub file".to_owned());

@@ -8,7 +8,7 @@ use crate::{
     store::{self, FileLock, Prepared},
 };
 use character_message_hub::{
-    ErrorKind, Filter, HubError, PUBLISH, Published, Receipt, Result, SUBSCRIBE, Settlement, SubscriptionName,
+    ErrorKind, Filter, HubError, PROBE, PUBLISH, Published, Receipt, Result, SUBSCRIBE, Settlement, SubscriptionName,
 };
 use rusqlite::Connection;
 use std::{
@@ -26,6 +26,11 @@ const MAX_CALLS: usize = 256;
 const MAX_BYTES: usize = 8 * 1024 * 1024;
 /// How often old events are removed.
 const EXPIRE_EVERY: Duration = Duration::from_secs(10);
+
+/// Events that were taken in this time prove that the file takes writes.
+const RECENT: Duration = Duration::from_secs(1);
+/// How long a file that refused events, and took none since, is reported. A small write may succeed where an event fails.
+const REFUSED_FOR: Duration = Duration::from_secs(60);
 
 /// The time now: Unix time in milliseconds.
 pub(crate) type Clock = Arc<dyn Fn() -> i64 + Send + Sync>;
@@ -47,12 +52,32 @@ pub(crate) enum Command {
     Close { reply: oneshot::Sender<rusqlite::Result<()>> },
 }
 
+/// When the file last took events or refused them.
+#[derive(Debug, Default)]
+pub(crate) struct LastWrites {
+    taken: Option<Instant>,
+    refused: Option<Instant>,
+}
+
+impl LastWrites {
+    /// The answer to a probe, when it is known without a further write.
+    fn answer(&self) -> Option<Result<()>> {
+        let within = |since: Option<Instant>, limit| since.is_some_and(|since| since.elapsed() < limit);
+        if within(self.refused, REFUSED_FOR) {
+            let detail = "the file refused the last events; see the log";
+            return Some(Err(HubError::new(ErrorKind::Unavailable { retry_after: None }, PROBE).with_detail(detail)));
+        }
+        within(self.taken, RECENT).then_some(Ok(()))
+    }
+}
+
 pub(crate) struct Writer {
     pub(crate) connection: Connection,
     pub(crate) config: FileHubConfig,
     pub(crate) state: Arc<State>,
     pub(crate) clock: Clock,
     pub(crate) lock: FileLock,
+    pub(crate) last: LastWrites,
 }
 
 impl Writer {
@@ -102,7 +127,11 @@ impl Writer {
         let mut together = Vec::new();
         for command in group {
             match command {
-                Command::Publish { .. } | Command::Settle { .. } | Command::Probe { .. } => together.push(command),
+                Command::Probe { reply } => match self.last.answer() {
+                    Some(answer) => drop(reply.send(answer)),
+                    None => together.push(Command::Probe { reply }),
+                },
+                Command::Publish { .. } | Command::Settle { .. } => together.push(command),
                 alone => {
                     self.write(std::mem::take(&mut together));
                     match alone {
@@ -126,16 +155,25 @@ impl Writer {
         if commands.is_empty() {
             return;
         }
+        let publishes = commands.iter().any(|command| matches!(command, Command::Publish { .. }));
         let before = (self.state.events.load(Ordering::Relaxed), self.state.bytes.load(Ordering::Relaxed));
         let mut waiting = Waiting::default();
         let now = (self.clock)();
         let outcome = group::write(&mut self.connection, &self.config, &self.state, now, commands, &mut waiting);
         let (error, applied) = match outcome {
-            Ok(effects) => return group::apply(&self.state, effects),
+            Ok(effects) => {
+                if publishes {
+                    self.last = LastWrites { taken: Some(Instant::now()), refused: None };
+                }
+                return group::apply(&self.state, effects);
+            }
             Err(failed) => failed,
         };
         self.state.events.store(before.0, Ordering::Relaxed);
         self.state.bytes.store(before.1, Ordering::Relaxed);
+        if publishes {
+            self.last.refused = Some(Instant::now());
+        }
         tracing::error!(%error, "the file of the hub cannot be written");
         waiting.fail(&Arc::new(error), applied);
     }

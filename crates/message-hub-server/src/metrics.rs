@@ -1,14 +1,25 @@
 //! What the hub did, in numbers.
 
 use prometheus_client::{
-    encoding::EncodeLabelSet,
+    encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder},
     metrics::{counter::Counter, family::Family, gauge::Gauge},
     registry::Registry,
 };
+use std::fmt;
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(crate) struct Outcome {
-    pub(crate) outcome: &'static str,
+    outcome: SnakeCase,
+}
+
+/// A code as the value of a label: `no-responder` is `no_responder`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct SnakeCase(&'static str);
+
+impl EncodeLabelValue for SnakeCase {
+    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> Result<(), fmt::Error> {
+        self.0.replace('-', "_").as_str().encode(encoder)
+    }
 }
 
 /// The metrics of this server. Clones share their numbers.
@@ -38,6 +49,6 @@ impl Metrics {
 
     /// Counts one more in a family.
     pub(crate) fn count(family: &Family<Outcome, Counter>, outcome: &'static str) {
-        family.get_or_create(&Outcome { outcome }).inc();
+        family.get_or_create(&Outcome { outcome: SnakeCase(outcome) }).inc();
     }
 }
