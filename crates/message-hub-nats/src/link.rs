@@ -42,6 +42,8 @@ pub(crate) struct State {
     since: Instant,
     /// The server refused the credentials at the last attempt.
     unauthorized: bool,
+    /// Why the last attempt to connect failed.
+    reason: Option<Arc<str>>,
 }
 
 /// The connection.
@@ -79,6 +81,10 @@ fn options(config: &NatsHubConfig) -> Result<ConnectOptions, InvalidConfig> {
         .ping_interval(PING)
         .client_capacity(COMMANDS)
         .reconnect_delay_callback(pause);
+    let options = match &config.root_certificates {
+        Some(file) => options.add_root_certificates(file.clone()),
+        None => options,
+    };
     Ok(match &config.credentials {
         Credentials::None => options,
         Credentials::Token(token) => options.token(token.expose_secret().to_owned()),
@@ -108,7 +114,7 @@ impl Link {
     pub(crate) async fn connect(config: &NatsHubConfig) -> Result<Self, InvalidConfig> {
         // The client panics without a provider of cryptography; one that the process has chosen itself stays.
         drop(rustls::crypto::aws_lc_rs::default_provider().install_default());
-        let first = State { connected: false, epoch: 0, since: Instant::now(), unauthorized: false };
+        let first = State { connected: false, epoch: 0, since: Instant::now(), unauthorized: false, reason: None };
         let (sender, state) = watch::channel(first);
         let replies: Arc<OnceLock<Arc<Replies>>> = Arc::default();
         let inbox = Arc::clone(&replies);
@@ -152,8 +158,12 @@ impl Link {
     fn unavailable(&self, operation: &'static str, unauthorized: bool) -> HubError {
         let error = match unauthorized {
             true => HubError::new(ErrorKind::Unauthorized, operation).with_detail("NATS refuses the credentials"),
-            false => HubError::new(ErrorKind::Unavailable { retry_after: None }, operation)
-                .with_detail("there is no connection to NATS"),
+            false => HubError::new(ErrorKind::Unavailable { retry_after: None }, operation).with_detail(
+                match &self.state.borrow().reason {
+                    Some(reason) => format!("there is no connection to NATS: {reason}"),
+                    None => "there is no connection to NATS".to_owned(),
+                },
+            ),
         };
         error.with_applied(Applied::No)
     }
@@ -221,7 +231,7 @@ impl Link {
     }
 
     /// Reconnects when no reply at all has come since `since`: the server, or the way to it, hangs.
-    pub(crate) async fn suspect(&self, since: Instant, deadline: Instant) {
+    pub(crate) fn suspect(&self, since: Instant) {
         if self.replies.last() >= since || !self.state.borrow().connected {
             return;
         }
@@ -234,8 +244,9 @@ impl Link {
             *forced = Some(now);
         }
         tracing::warn!("NATS acknowledges nothing: reconnecting");
-        // Without a place among the commands the next call that ends late asks again.
-        drop(timeout_at(deadline.max(now + SHORT_PATIENCE), self.client.force_reconnect()).await);
+        let client = self.client.clone();
+        // Without a place among the commands in time, the next call that ends late asks again. The caller does not wait for it.
+        tokio::spawn(async move { timeout_at(now + FORCE_PAUSE, client.force_reconnect()).await });
     }
 }
 
@@ -244,6 +255,7 @@ fn on_event(event: &Event, state: &watch::Sender<State>, replies: Option<&Arc<Re
         state.send_modify(|state| {
             if connected {
                 state.epoch += 1;
+                state.reason = None;
             }
             if connected != state.connected || connected {
                 state.since = Instant::now();
@@ -280,6 +292,9 @@ fn on_event(event: &Event, state: &watch::Sender<State>, replies: Option<&Arc<Re
             tracing::warn!(%error, "NATS reports an error");
         }
         Event::ClientError(ClientError::Other(error)) if error.contains("authorization violation") => set(false, true),
+        Event::ClientError(ClientError::Other(error)) => {
+            state.send_modify(|state| state.reason = Some(error.as_str().into()));
+        }
         other => tracing::debug!(event = %other, "NATS"),
     }
 }

@@ -308,3 +308,19 @@ async fn two_of_three_servers_keep_every_event() {
         assert_eq!(received(&hub, "reader", expected.len()).await, expected);
     }
 }
+
+#[tokio::test]
+async fn a_connection_with_tls_trusts_the_named_certificates_alone() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/tls");
+    let file = |name: &str| folder.join(name).display().to_string();
+    let tls = format!("tls {{ cert_file: \"{}\", key_file: \"{}\" }}", file("server.pem"), file("server.key"));
+    let server = NatsServer::start_with(NatsRelease::Current, &tls);
+    let config = NatsHubConfig::new(server.url().replace("nats://", "tls://"));
+    let trusting = NatsHubConfig { root_certificates: Some(folder.join("ca.pem")), ..config.clone() };
+    let hub = connected(trusting).await;
+    publish_all(&hub, &[message("1", "ada")]).await;
+    assert_eq!(received(&hub, "reader", 1).await, BTreeSet::from(["1".into()]));
+    let other = NatsHub::connect(config).await.unwrap();
+    let error = other.publish(&[message("2", "ada")], SECOND * 5).await.remove(0).unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::Unavailable { .. }) && error.certainly_not_applied(), "{error}");
+}
