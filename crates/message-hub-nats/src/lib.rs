@@ -25,6 +25,7 @@ struct Readme;
 mod codec;
 mod config;
 mod consumer;
+mod events;
 mod feed;
 mod forward;
 mod gate;

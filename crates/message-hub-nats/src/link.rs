@@ -2,9 +2,10 @@
 
 use crate::{
     config::{Credentials, InvalidConfig, NatsHubConfig},
+    events::on_event,
     replies::{Arrival, Replies},
 };
-use async_nats::{Client, ClientError, ConnectOptions, Event, HeaderMap, Message, ServerError, Subject};
+use async_nats::{Client, ConnectOptions, HeaderMap, Message, Subject};
 use bytes::Bytes;
 use character_message_hub::{Applied, ErrorKind, HubError, Result};
 use secrecy::ExposeSecret as _;
@@ -39,11 +40,11 @@ pub(crate) struct State {
     /// Counts the connections.
     pub(crate) epoch: u64,
     /// Since when it is as `connected` says.
-    since: Instant,
+    pub(crate) since: Instant,
     /// The server refused the credentials at the last attempt.
-    unauthorized: bool,
+    pub(crate) unauthorized: bool,
     /// Why the last attempt to connect failed.
-    reason: Option<Arc<str>>,
+    pub(crate) reason: Option<Arc<str>>,
 }
 
 /// The connection.
@@ -101,12 +102,6 @@ fn options(config: &NatsHubConfig) -> Result<ConnectOptions, InvalidConfig> {
 fn pause(attempts: usize) -> Duration {
     let doubled = u32::try_from(attempts.saturating_sub(1)).unwrap_or(u32::MAX).min(10);
     if attempts <= 1 { Duration::ZERO } else { MAX_PAUSE.min(Duration::from_millis(10 << doubled)) }
-}
-
-/// The subject of an error such as `Permissions Violation for Publish to "a.b"`.
-fn forbidden_subject(error: &str) -> Option<&str> {
-    let place = error.to_ascii_lowercase().find("permissions violation for publish to ")?;
-    error[place..].split('"').nth(1)
 }
 
 impl Link {
@@ -250,65 +245,9 @@ impl Link {
     }
 }
 
-fn on_event(event: &Event, state: &watch::Sender<State>, replies: Option<&Arc<Replies>>) {
-    let set = |connected: bool, unauthorized: bool| {
-        state.send_modify(|state| {
-            if connected {
-                state.epoch += 1;
-                state.reason = None;
-            }
-            if connected != state.connected || connected {
-                state.since = Instant::now();
-            }
-            (state.connected, state.unauthorized) = (connected, unauthorized);
-        });
-    };
-    match event {
-        Event::Connected => {
-            tracing::info!("connected to NATS");
-            if let Some(replies) = replies {
-                replies.lost();
-            }
-            set(true, false);
-        }
-        Event::Disconnected | Event::Closed => {
-            tracing::warn!("the connection to NATS is lost");
-            let unauthorized = state.borrow().unauthorized;
-            set(false, unauthorized);
-            if let Some(replies) = replies {
-                replies.lost();
-            }
-        }
-        Event::ServerError(ServerError::AuthorizationViolation) => set(false, true),
-        Event::ServerError(ServerError::Other(error)) => {
-            if let Some(subject) = forbidden_subject(error)
-                && let Some(replies) = replies
-            {
-                replies.forbidden(subject);
-            } else if error.to_ascii_lowercase().contains("authentication") {
-                // Such as `User Authentication Revoked`: the server closes the connection next.
-                state.send_modify(|state| state.unauthorized = true);
-            }
-            tracing::warn!(%error, "NATS reports an error");
-        }
-        Event::ClientError(ClientError::Other(error)) if error.contains("authorization violation") => set(false, true),
-        Event::ClientError(ClientError::Other(error)) => {
-            state.send_modify(|state| state.reason = Some(error.as_str().into()));
-        }
-        other => tracing::debug!(event = %other, "NATS"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_subject_of_a_permissions_violation_is_read() {
-        assert_eq!(forbidden_subject("Permissions Violation for Publish to \"a.b\""), Some("a.b"));
-        assert_eq!(forbidden_subject("permissions violation for publish to \"A\""), Some("A"));
-        assert_eq!(forbidden_subject("Permissions Violation for Subscription to \"a.b\""), None);
-    }
 
     #[test]
     fn pauses_between_attempts_grow_to_their_bound() {

@@ -195,7 +195,7 @@ async fn every_event_arrives_in_order_while_the_server_is_killed_and_frozen() {
         };
         // What an inbox does: an event that was handled is not handled again.
         let receive = async {
-            let mut handled = vec![0; SUBJECTS];
+            let mut handled = [0; SUBJECTS];
             let mut repeats = 0;
             while handled.iter().sum::<usize>() < SUBJECTS * EVENTS {
                 let delivery = timeout(LIMIT, deliveries.next()).await.expect("a delivery arrives").unwrap();
