@@ -2,7 +2,7 @@
 
 use async_nats::ServerAddr;
 use secrecy::SecretString;
-use std::time::Duration;
+use std::{fmt, path::PathBuf, time::Duration};
 
 /// A setting that cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -40,12 +40,14 @@ pub enum Credentials {
 }
 
 /// The settings of a [`NatsHub`](crate::NatsHub).
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct NatsHubConfig {
     /// One or several servers of one cluster, separated by commas: `nats://host:4222`, or `tls://host:4222` to require TLS.
     pub url: String,
     /// How the client proves who it is. Default: [`Credentials::None`].
     pub credentials: Credentials,
+    /// A file of certificates in PEM form that are trusted beside those of the system. Default: none.
+    pub root_certificates: Option<PathBuf>,
     /// The name of the client in the lists of the server. Default: `character`.
     pub client_name: String,
     /// The stream that keeps the events. It is created when it is absent; one that exists is used with its own settings.
@@ -72,6 +74,24 @@ pub struct NatsHubConfig {
     pub connect_timeout: Duration,
 }
 
+impl fmt::Debug for NatsHubConfig {
+    /// Without the user and password of the URL.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let public = |address: &str| match (address.split_once("://"), address.rsplit_once('@')) {
+            (Some((scheme, _)), Some((_, host))) => format!("{scheme}://***@{host}"),
+            _ => address.to_owned(),
+        };
+        let url: Vec<_> = self.url.split(',').map(public).collect();
+        f.debug_struct("NatsHubConfig")
+            .field("url", &url.join(","))
+            .field("credentials", &self.credentials)
+            .field("stream", &self.stream)
+            .field("prefix", &self.prefix)
+            .field("replicas", &self.replicas)
+            .finish_non_exhaustive()
+    }
+}
+
 impl NatsHubConfig {
     /// The default settings with this URL.
     #[must_use]
@@ -79,6 +99,7 @@ impl NatsHubConfig {
         Self {
             url: url.into(),
             credentials: Credentials::None,
+            root_certificates: None,
             client_name: "character".into(),
             stream: "CHARACTER_EVENTS".into(),
             prefix: String::new(),
@@ -152,6 +173,14 @@ mod tests {
             assert_eq!(refused.setting, "url", "{url}");
             assert!(!refused.to_string().contains("secret"));
         }
+    }
+
+    #[test]
+    fn no_secret_is_printed() {
+        let user = Credentials::User { user: "u".into(), password: "secret".to_owned().into() };
+        let config = NatsHubConfig { credentials: user, ..NatsHubConfig::new("nats://u:secret@a:1,tls://b:2") };
+        let text = format!("{config:?}");
+        assert!(!text.contains("secret") && text.contains("nats://***@a:1,tls://b:2"), "{text}");
     }
 
     #[test]

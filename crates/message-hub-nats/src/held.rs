@@ -3,61 +3,14 @@
 //! JetStream delivers many events of a subject at the same time; here they wait for each other. It knows no clock and sends
 //! nothing: each call gets the time.
 
+use crate::lane::{Entry, Lane, Order, Place, Receipt};
 use async_nats::Subject;
 use character_message_hub::NotHeld;
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
-    sync::Arc,
     time::Duration,
 };
 use tokio::time::Instant;
-
-/// The events of one order. Events without a subject have no order among them.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-enum Lane {
-    Subject(Arc<str>),
-    Alone(u64),
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Place {
-    /// It can be delivered from this time on.
-    Waiting(Instant),
-    /// A subscriber has it until then. `renewed`: JetStream has delivered it again since.
-    Delivered { until: Instant, renewed: bool },
-    /// Its settlement is being sent.
-    Settling,
-    /// JetStream delivers it again, to us or to another subscriber; forgotten at this time.
-    Away(Instant),
-}
-
-#[derive(Debug)]
-struct Entry<T> {
-    lane: Lane,
-    item: T,
-    /// Where its settlement is sent to.
-    address: Subject,
-    /// When JetStream heard of it last.
-    touched: Instant,
-    attempts: u64,
-    place: Place,
-}
-
-/// One order: its events by their place in the stream, and the one that a subscriber has.
-#[derive(Debug, Default)]
-struct Order {
-    sequences: BTreeSet<u64>,
-    busy: Option<u64>,
-}
-
-/// Which delivery is settled.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Receipt {
-    /// The place of the event in the stream.
-    pub(crate) sequence: u64,
-    /// Which delivery of it.
-    pub(crate) attempt: u64,
-}
 
 /// What a subscriber has received.
 #[derive(Debug)]

@@ -61,7 +61,10 @@ impl fmt::Debug for NatsHub {
 }
 
 impl NatsHub {
-    /// A hub with these settings. It returns at once: a server that is down now is connected to when it is up.
+    /// A hub with these settings. It returns at once: a server that is down now is connected to when it is up. The runtime of
+    /// this call must live as long as the hub.
+    ///
+    /// A process that has not chosen its provider of cryptography for rustls gets aws-lc-rs.
     ///
     /// # Errors
     /// The first setting that cannot be used.

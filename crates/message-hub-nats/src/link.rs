@@ -2,9 +2,10 @@
 
 use crate::{
     config::{Credentials, InvalidConfig, NatsHubConfig},
+    events::on_event,
     replies::{Arrival, Replies},
 };
-use async_nats::{Client, ClientError, ConnectOptions, Event, HeaderMap, Message, ServerError, Subject};
+use async_nats::{Client, ConnectOptions, HeaderMap, Message, Subject};
 use bytes::Bytes;
 use character_message_hub::{Applied, ErrorKind, HubError, Result};
 use secrecy::ExposeSecret as _;
@@ -39,9 +40,11 @@ pub(crate) struct State {
     /// Counts the connections.
     pub(crate) epoch: u64,
     /// Since when it is as `connected` says.
-    since: Instant,
+    pub(crate) since: Instant,
     /// The server refused the credentials at the last attempt.
-    unauthorized: bool,
+    pub(crate) unauthorized: bool,
+    /// Why the last attempt to connect failed.
+    pub(crate) reason: Option<Arc<str>>,
 }
 
 /// The connection.
@@ -79,6 +82,10 @@ fn options(config: &NatsHubConfig) -> Result<ConnectOptions, InvalidConfig> {
         .ping_interval(PING)
         .client_capacity(COMMANDS)
         .reconnect_delay_callback(pause);
+    let options = match &config.root_certificates {
+        Some(file) => options.add_root_certificates(file.clone()),
+        None => options,
+    };
     Ok(match &config.credentials {
         Credentials::None => options,
         Credentials::Token(token) => options.token(token.expose_secret().to_owned()),
@@ -97,18 +104,12 @@ fn pause(attempts: usize) -> Duration {
     if attempts <= 1 { Duration::ZERO } else { MAX_PAUSE.min(Duration::from_millis(10 << doubled)) }
 }
 
-/// The subject of an error such as `Permissions Violation for Publish to "a.b"`.
-fn forbidden_subject(error: &str) -> Option<&str> {
-    let place = error.to_ascii_lowercase().find("permissions violation for publish to ")?;
-    error[place..].split('"').nth(1)
-}
-
 impl Link {
     /// Begins to connect.
     pub(crate) async fn connect(config: &NatsHubConfig) -> Result<Self, InvalidConfig> {
         // The client panics without a provider of cryptography; one that the process has chosen itself stays.
         drop(rustls::crypto::aws_lc_rs::default_provider().install_default());
-        let first = State { connected: false, epoch: 0, since: Instant::now(), unauthorized: false };
+        let first = State { connected: false, epoch: 0, since: Instant::now(), unauthorized: false, reason: None };
         let (sender, state) = watch::channel(first);
         let replies: Arc<OnceLock<Arc<Replies>>> = Arc::default();
         let inbox = Arc::clone(&replies);
@@ -152,8 +153,12 @@ impl Link {
     fn unavailable(&self, operation: &'static str, unauthorized: bool) -> HubError {
         let error = match unauthorized {
             true => HubError::new(ErrorKind::Unauthorized, operation).with_detail("NATS refuses the credentials"),
-            false => HubError::new(ErrorKind::Unavailable { retry_after: None }, operation)
-                .with_detail("there is no connection to NATS"),
+            false => HubError::new(ErrorKind::Unavailable { retry_after: None }, operation).with_detail(
+                match &self.state.borrow().reason {
+                    Some(reason) => format!("there is no connection to NATS: {reason}"),
+                    None => "there is no connection to NATS".to_owned(),
+                },
+            ),
         };
         error.with_applied(Applied::No)
     }
@@ -221,7 +226,7 @@ impl Link {
     }
 
     /// Reconnects when no reply at all has come since `since`: the server, or the way to it, hangs.
-    pub(crate) async fn suspect(&self, since: Instant, deadline: Instant) {
+    pub(crate) fn suspect(&self, since: Instant) {
         if self.replies.last() >= since || !self.state.borrow().connected {
             return;
         }
@@ -234,66 +239,15 @@ impl Link {
             *forced = Some(now);
         }
         tracing::warn!("NATS acknowledges nothing: reconnecting");
-        // Without a place among the commands the next call that ends late asks again.
-        drop(timeout_at(deadline.max(now + SHORT_PATIENCE), self.client.force_reconnect()).await);
-    }
-}
-
-fn on_event(event: &Event, state: &watch::Sender<State>, replies: Option<&Arc<Replies>>) {
-    let set = |connected: bool, unauthorized: bool| {
-        state.send_modify(|state| {
-            if connected {
-                state.epoch += 1;
-            }
-            if connected != state.connected || connected {
-                state.since = Instant::now();
-            }
-            (state.connected, state.unauthorized) = (connected, unauthorized);
-        });
-    };
-    match event {
-        Event::Connected => {
-            tracing::info!("connected to NATS");
-            if let Some(replies) = replies {
-                replies.lost();
-            }
-            set(true, false);
-        }
-        Event::Disconnected | Event::Closed => {
-            tracing::warn!("the connection to NATS is lost");
-            let unauthorized = state.borrow().unauthorized;
-            set(false, unauthorized);
-            if let Some(replies) = replies {
-                replies.lost();
-            }
-        }
-        Event::ServerError(ServerError::AuthorizationViolation) => set(false, true),
-        Event::ServerError(ServerError::Other(error)) => {
-            if let Some(subject) = forbidden_subject(error)
-                && let Some(replies) = replies
-            {
-                replies.forbidden(subject);
-            } else if error.to_ascii_lowercase().contains("authentication") {
-                // Such as `User Authentication Revoked`: the server closes the connection next.
-                state.send_modify(|state| state.unauthorized = true);
-            }
-            tracing::warn!(%error, "NATS reports an error");
-        }
-        Event::ClientError(ClientError::Other(error)) if error.contains("authorization violation") => set(false, true),
-        other => tracing::debug!(event = %other, "NATS"),
+        let client = self.client.clone();
+        // Without a place among the commands in time, the next call that ends late asks again. The caller does not wait for it.
+        tokio::spawn(async move { timeout_at(now + FORCE_PAUSE, client.force_reconnect()).await });
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_subject_of_a_permissions_violation_is_read() {
-        assert_eq!(forbidden_subject("Permissions Violation for Publish to \"a.b\""), Some("a.b"));
-        assert_eq!(forbidden_subject("permissions violation for publish to \"A\""), Some("A"));
-        assert_eq!(forbidden_subject("Permissions Violation for Subscription to \"a.b\""), None);
-    }
 
     #[test]
     fn pauses_between_attempts_grow_to_their_bound() {

@@ -154,11 +154,11 @@ impl Publisher<'_> {
                     .with_detail("the connection to NATS was lost before the acknowledgement"),
             ),
             Ok(Sent::Late) => {
-                self.link.suspect(begun, deadline).await;
+                self.link.suspect(begun);
                 Attempt::Unknown(HubError::new(ErrorKind::Timeout, PUBLISH))
             }
             Err(error) if *error.kind() == ErrorKind::Timeout => {
-                self.link.suspect(begun, deadline).await;
+                self.link.suspect(begun);
                 Attempt::NotSent(error)
             }
             Err(error) => Attempt::Ended(Err(error)),

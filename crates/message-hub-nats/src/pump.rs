@@ -3,16 +3,11 @@
 use crate::{
     codec, consumer,
     feed::{CALL, Feed, Received},
-    link::Sent,
 };
 use async_nats::{Message, Subscriber};
-use bytes::Bytes;
 use character_message_hub::{ErrorKind, HubError, NEXT, Result};
 use futures_util::StreamExt as _;
-use std::{
-    sync::{Arc, atomic::Ordering},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 use tokio::{
     sync::oneshot,
     time::{Instant, sleep, sleep_until, timeout},
@@ -24,10 +19,8 @@ const EXPIRES: Duration = Duration::from_secs(30);
 const HEARTBEAT: Duration = Duration::from_secs(5);
 /// The pause before receiving begins again after a failure.
 const PAUSE: Duration = Duration::from_millis(250);
-/// The pause between two looks at what JetStream has not had settled.
-const LOOK: Duration = Duration::from_millis(150);
-/// How long another subscriber of the name has to say that it is connected.
-const PRESENCE: Duration = Duration::from_millis(500);
+/// The pause before the next request when too many events are unsettled.
+const CROWDED: Duration = Duration::from_millis(150);
 /// The maximum number of events of one request.
 const MAX_REQUESTED: usize = 1_000;
 
@@ -36,7 +29,7 @@ fn unavailable() -> HubError {
 }
 
 impl Feed {
-    /// Receives until it is stopped; then gives back what no subscriber has.
+    /// Receives until it is stopped; then returns to JetStream what no subscriber has.
     pub(crate) async fn run(self: Arc<Self>, mut stop: oneshot::Receiver<()>) {
         loop {
             match self.session(&mut stop).await {
@@ -54,14 +47,14 @@ impl Feed {
             }
         }
         let released = self.held().release(Instant::now());
-        let give_back = async {
+        let returned = async {
             for address in released {
                 self.send(address, "-NAK").await;
             }
             self.link.client.flush().await
         };
-        // What is not given back is delivered again after the time for settling.
-        drop(timeout(CALL, give_back).await);
+        // What is not returned is delivered again after the time for settling.
+        drop(timeout(CALL, returned).await);
     }
 
     /// Receives over one connection. `Ok`: it was stopped.
@@ -120,12 +113,7 @@ impl Feed {
         self.link.client.subscribe(subject).await.map_err(|error| unavailable().with_source(error))
     }
 
-    /// The subject on which subscribers of the name say that they are connected.
-    fn presence(&self) -> String {
-        format!("{}hub.present.{}.{}", self.prefix, self.events.name(), self.subscription.name)
-    }
-
-    /// Takes what is on its way and no more, so that it can be given back.
+    /// Takes what is on its way and no more, so that it can be returned.
     async fn leave(&self, mut messages: Subscriber, mut present: Subscriber, requested: &mut Requested) {
         let end = async {
             // The server has sent everything that it sent before its answer.
@@ -136,7 +124,7 @@ impl Feed {
                 drop(self.receive(message, requested).await);
             }
             // This question makes the server forget requests that no client listens to any more. nats-server 2.9 would otherwise
-            // lose the first event that is given back until its time for settling has passed.
+            // lose the first event that is returned until its time for settling has passed.
             let deadline = Instant::now() + CALL / 2;
             drop(consumer::info(&self.link, &self.events, &self.subscription, NEXT, deadline).await);
         };
@@ -167,53 +155,11 @@ impl Feed {
             self.send(address, "+WPI").await;
         }
         if requested.count > 0 && now > requested.heard + HEARTBEAT * 2 {
-            self.link.suspect(requested.heard, now + CALL).await;
+            self.link.suspect(requested.heard);
             let detail = "JetStream is silent: no event and no heartbeat";
             return Err(HubError::new(ErrorKind::Timeout, NEXT).with_detail(detail));
         }
         Ok(())
-    }
-
-    /// Closes the gate when events were delivered to a subscriber that is gone: they come again, later than new ones, and must be
-    /// delivered before them. Not when another subscriber is connected: the order is then not promised, and they are its own.
-    async fn close_gate(&self, deadline: Instant) -> Result<Option<Gate>> {
-        let closed = self.is_something_away(deadline).await? && !self.is_another_connected().await?;
-        self.gated.store(closed, Ordering::Release);
-        self.changed.notify_waiters();
-        let now = Instant::now();
-        Ok(closed.then(|| Gate {
-            look_at: now + LOOK,
-            opens_at: now + self.subscription.settle_within + Duration::from_secs(2),
-        }))
-    }
-
-    /// Whether JetStream waits for settlements of events that are not here.
-    async fn is_something_away(&self, deadline: Instant) -> Result<bool> {
-        let info = consumer::info(&self.link, &self.events, &self.subscription, NEXT, deadline).await?;
-        Ok(info.num_ack_pending > self.held().len())
-    }
-
-    async fn is_another_connected(&self) -> Result<bool> {
-        let limit = Instant::now() + PRESENCE;
-        let answer = self.link.call(NEXT, self.presence().into(), None, Bytes::new(), limit).await;
-        match answer {
-            Ok(answer) => Ok(matches!(answer, Sent::Reply(_))),
-            // Without permission to ask, a subscriber counts as alone.
-            Err(error) if matches!(error.kind(), ErrorKind::Forbidden | ErrorKind::Timeout) => Ok(false),
-            Err(error) => Err(error),
-        }
-    }
-
-    /// Opens the gate when everything that is not settled is here.
-    async fn look_at_gate(&self, gate: Option<Gate>) -> Result<Option<Gate>> {
-        let Some(gate) = gate else { return Ok(None) };
-        let now = Instant::now();
-        if now < gate.opens_at && self.is_something_away(now + CALL).await? {
-            return Ok(Some(Gate { look_at: Instant::now() + LOOK, ..gate }));
-        }
-        self.gated.store(false, Ordering::Release);
-        self.changed.notify_waiters();
-        Ok(None)
     }
 
     /// Asks JetStream for events when more could be delivered.
@@ -260,7 +206,7 @@ impl Feed {
                 if reason.contains("max") {
                     // Too many are unsettled; some are settled soon.
                     requested.count = 0;
-                    requested.not_before = Instant::now() + LOOK;
+                    requested.not_before = Instant::now() + CROWDED;
                     return Ok(());
                 }
                 return Err(unavailable().with_detail(format!("JetStream ended the request for events: {reason}")));
@@ -308,11 +254,4 @@ impl Default for Requested {
         let now = Instant::now();
         Self { count: 0, expires_at: now, heard: now, not_before: now, touch_at: None }
     }
-}
-
-/// Until when nothing is delivered.
-#[derive(Debug)]
-struct Gate {
-    look_at: Instant,
-    opens_at: Instant,
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     feed::{Feed, Received},
-    held::Receipt,
+    lane::Receipt,
     link::Sent,
 };
 use async_nats::Subject;
@@ -28,7 +28,7 @@ const LIMIT: Duration = Duration::from_secs(5);
 /// The longest reason of a rejection that is kept, in characters.
 const MAX_REASON: usize = 1_000;
 
-/// Subscribers that have been dropped and still give back what they held. The next subscriber of the name waits for them.
+/// Subscribers that have been dropped and still return to JetStream what they held. The next subscriber of the name waits for them.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Closing(Arc<Mutex<HashMap<SubscriptionName, Vec<JoinHandle<()>>>>>);
 

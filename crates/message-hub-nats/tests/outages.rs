@@ -157,6 +157,71 @@ async fn a_subscriber_alone_notices_a_server_that_hangs() {
     delivery.expect("a delivery arrives").unwrap().ack().await.unwrap();
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_event_arrives_in_order_while_the_server_is_killed_and_frozen() {
+    const SUBJECTS: usize = 12;
+    const EVENTS: usize = 150;
+    for release in [NatsRelease::Oldest, NatsRelease::Current] {
+        let server = NatsServer::start(release);
+        let (publisher, reader) =
+            (connected(NatsHubConfig::new(server.url())).await, connected(NatsHubConfig::new(server.url())).await);
+        let mut deliveries = reader.subscribe(&hasty("reader")).await.unwrap();
+        let publish = join_all((0..SUBJECTS).map(|subject| {
+            let publisher = publisher.clone();
+            async move {
+                for event in messages(&format!("s{subject}"), &format!("s{subject}"), EVENTS) {
+                    publish_all(&publisher, &[event]).await;
+                    tokio::time::sleep(Duration::from_millis(25)).await;
+                }
+            }
+        }));
+        let disturb = async {
+            for round in 0..6_u64 {
+                tokio::time::sleep(Duration::from_millis(300 + 170 * round % 500)).await;
+                match round % 3 {
+                    0 => server.restart(),
+                    1 => {
+                        server.freeze();
+                        tokio::time::sleep(Duration::from_millis(400)).await;
+                        server.thaw();
+                    }
+                    _ => {
+                        server.freeze();
+                        tokio::time::sleep(Duration::from_millis(1_500)).await;
+                        server.restart();
+                    }
+                }
+            }
+        };
+        // What an inbox does: an event that was handled is not handled again.
+        let receive = async {
+            let mut handled = [0; SUBJECTS];
+            let mut repeats = 0;
+            while handled.iter().sum::<usize>() < SUBJECTS * EVENTS {
+                let delivery = timeout(LIMIT, deliveries.next()).await.expect("a delivery arrives").unwrap();
+                let (subject, number) = delivery.event().id()[1..].split_once('-').unwrap();
+                let (subject, number): (usize, usize) = (subject.parse().unwrap(), number.parse().unwrap());
+                match number.cmp(&handled[subject]) {
+                    std::cmp::Ordering::Less => repeats += 1,
+                    std::cmp::Ordering::Equal if number % 17 == 3 && delivery.attempt() == 1 => {
+                        // An outcome that is unknown is one more repeat.
+                        drop(delivery.retry_after(Duration::from_millis(200)).await);
+                        continue;
+                    }
+                    std::cmp::Ordering::Equal => handled[subject] += 1,
+                    std::cmp::Ordering::Greater => {
+                        assert_eq!(number, handled[subject], "subject {subject} skips an event with {release:?}");
+                    }
+                }
+                drop(delivery.ack().await);
+            }
+            repeats
+        };
+        let (repeats, ..) = tokio::join!(receive, disturb, publish);
+        assert!(repeats < SUBJECTS * EVENTS / 2, "most events came once: {repeats} repeats");
+    }
+}
+
 #[tokio::test]
 async fn a_full_stream_refuses_and_takes_events_again_when_there_is_room() {
     for release in [NatsRelease::Oldest, NatsRelease::Current] {
@@ -307,4 +372,20 @@ async fn two_of_three_servers_keep_every_event() {
         }
         assert_eq!(received(&hub, "reader", expected.len()).await, expected);
     }
+}
+
+#[tokio::test]
+async fn a_connection_with_tls_trusts_the_named_certificates_alone() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/tls");
+    let file = |name: &str| folder.join(name).display().to_string();
+    let tls = format!("tls {{ cert_file: \"{}\", key_file: \"{}\" }}", file("server.pem"), file("server.key"));
+    let server = NatsServer::start_with(NatsRelease::Current, &tls);
+    let config = NatsHubConfig::new(server.url().replace("nats://", "tls://"));
+    let trusting = NatsHubConfig { root_certificates: Some(folder.join("ca.pem")), ..config.clone() };
+    let hub = connected(trusting).await;
+    publish_all(&hub, &[message("1", "ada")]).await;
+    assert_eq!(received(&hub, "reader", 1).await, BTreeSet::from(["1".into()]));
+    let other = NatsHub::connect(config).await.unwrap();
+    let error = other.publish(&[message("2", "ada")], SECOND * 5).await.remove(0).unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::Unavailable { .. }) && error.certainly_not_applied(), "{error}");
 }

@@ -1,0 +1,74 @@
+//! What the client reports about its connection, and what follows for the calls that wait.
+
+use crate::{link::State, replies::Replies};
+use async_nats::{ClientError, Event, ServerError};
+use std::sync::Arc;
+use tokio::{sync::watch, time::Instant};
+
+/// The subject of an error such as `Permissions Violation for Publish to "a.b"`.
+fn forbidden_subject(error: &str) -> Option<&str> {
+    let place = error.to_ascii_lowercase().find("permissions violation for publish to ")?;
+    error[place..].split('"').nth(1)
+}
+
+/// Changes the state of the connection, and ends waits that are in vain.
+pub(crate) fn on_event(event: &Event, state: &watch::Sender<State>, replies: Option<&Arc<Replies>>) {
+    let set = |connected: bool, unauthorized: bool| {
+        state.send_modify(|state| {
+            if connected {
+                state.epoch += 1;
+                state.reason = None;
+            }
+            if connected != state.connected || connected {
+                state.since = Instant::now();
+            }
+            (state.connected, state.unauthorized) = (connected, unauthorized);
+        });
+    };
+    match event {
+        Event::Connected => {
+            tracing::info!("connected to NATS");
+            if let Some(replies) = replies {
+                replies.lost();
+            }
+            set(true, false);
+        }
+        Event::Disconnected | Event::Closed => {
+            tracing::warn!("the connection to NATS is lost");
+            let unauthorized = state.borrow().unauthorized;
+            set(false, unauthorized);
+            if let Some(replies) = replies {
+                replies.lost();
+            }
+        }
+        Event::ServerError(ServerError::AuthorizationViolation) => set(false, true),
+        Event::ServerError(ServerError::Other(error)) => {
+            if let Some(subject) = forbidden_subject(error)
+                && let Some(replies) = replies
+            {
+                replies.forbidden(subject);
+            } else if error.to_ascii_lowercase().contains("authentication") {
+                // Such as `User Authentication Revoked`: the server closes the connection next.
+                state.send_modify(|state| state.unauthorized = true);
+            }
+            tracing::warn!(%error, "NATS reports an error");
+        }
+        Event::ClientError(ClientError::Other(error)) if error.contains("authorization violation") => set(false, true),
+        Event::ClientError(ClientError::Other(error)) => {
+            state.send_modify(|state| state.reason = Some(error.as_str().into()));
+        }
+        other => tracing::debug!(event = %other, "NATS"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_subject_of_a_permissions_violation_is_read() {
+        assert_eq!(forbidden_subject("Permissions Violation for Publish to \"a.b\""), Some("a.b"));
+        assert_eq!(forbidden_subject("permissions violation for publish to \"A\""), Some("A"));
+        assert_eq!(forbidden_subject("Permissions Violation for Subscription to \"a.b\""), None);
+    }
+}
