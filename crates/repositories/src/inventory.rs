@@ -5,6 +5,7 @@ mod bulk;
 mod currency;
 mod give;
 mod new;
+mod operation;
 #[cfg(test)]
 mod tests;
 mod weight;
@@ -21,29 +22,12 @@ use crate::{
 };
 use character_domain::{
     Attunement, CharacterId, InventoryItem, InventoryItemId, Refusal,
-    event::{InventoryChanged, ItemKind, ItemOperation, ItemsChanged},
+    event::ItemOperation,
     inventory::{Inventory, Restored},
 };
-use character_storage_port::{Deleted, EntityKind, EventData, InventoryItemQuery, Page, PageRequest, Read};
+use character_storage_port::{Deleted, EntityKind, InventoryItemQuery, Page, PageRequest, Read};
+use operation::{CREATED, act, report};
 use serde::{Deserialize, Serialize};
-
-/// The name of the act that creates items in the record of versions.
-const CREATED: &str = "inventory.created";
-
-/// The name of an act on items in the record of versions.
-fn act(operation: ItemOperation) -> &'static str {
-    match operation {
-        ItemOperation::Create => CREATED,
-        ItemOperation::Delete => "inventory.deleted",
-        ItemOperation::Restore => "inventory.restored",
-        ItemOperation::Updated => "inventory.updated",
-        ItemOperation::Equipped => "inventory.equipped",
-        ItemOperation::Unequipped => "inventory.unequipped",
-        ItemOperation::Moved => "inventory.moved",
-        ItemOperation::Attuned => "inventory.attuned",
-        ItemOperation::Unattuned => "inventory.unattuned",
-    }
-}
 
 /// A restored item.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -294,13 +278,6 @@ async fn belongings(attempt: &Attempt, of: CharacterId) -> Result<(UnitOfWork, I
 
 fn live(inventory: &Inventory, id: InventoryItemId) -> Result<InventoryItem> {
     inventory.get(id).cloned().ok_or(RepositoryError::NotFound(EntityKind::InventoryItem))
-}
-
-/// One event for all items of the act.
-fn report(work: &mut UnitOfWork, change: ItemOperation, items: &[InventoryItem]) {
-    let ids = items.iter().map(|item| item.id).collect();
-    let data = ItemsChanged { character_id: work.after.id, kind: ItemKind::InventoryItem, ids, change };
-    work.changes.event(work.after.id, &EventData::CharacterInventoryChanged(InventoryChanged::Items(data)));
 }
 
 /// Adds a new item to the act, when the rules allow it.
