@@ -58,7 +58,7 @@ const CRATES: &[(&str, u8, &[&str])] = &[
         ],
     ),
     ("character-storage-sql", 3, &["character-domain", "character-storage-port", "character-error-reporter"]),
-    ("character-asyncapi", 3, &["character-domain", "character-storage-port"]),
+    ("character-asyncapi", 3, &["character-domain", "character-storage-port", "character-error-reporter"]),
     ("character-live-updates", 3, &["character-domain", "character-storage-port"]),
     ("character-cache", 3, &["character-domain", "character-storage-port"]),
     ("character-cache-redis", 3, &["character-storage-port", "character-cache"]),

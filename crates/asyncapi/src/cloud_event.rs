@@ -1,6 +1,6 @@
 //! The schemas and examples of CloudEvents 1.0 around the data.
 
-use crate::catalog::{Direction, Entry};
+use crate::catalog::{Direction, Entry, Subject};
 use serde_json::{Value, json};
 
 /// The media type of one event in structured mode.
@@ -108,11 +108,12 @@ fn present(direction: Direction) -> &'static [&'static str] {
     }
 }
 
-/// The schema of the subject of an event of this direction.
-fn subject(direction: Direction) -> Value {
-    match direction {
-        Direction::Sent => json!({ "type": "string", "format": "uuid", "description": "The character." }),
-        Direction::Received => json!({
+/// The schema of the subject of an event.
+fn subject(subject: Subject) -> Value {
+    match subject {
+        Subject::Character => json!({ "type": "string", "format": "uuid", "description": "The character." }),
+        Subject::Service => json!({ "type": "string", "description": "The name of the service that failed." }),
+        Subject::Campaign => json!({
             "type": "string",
             "description": "The campaign. Events of one subject are received in the order in which they were published.",
         }),
@@ -121,7 +122,7 @@ fn subject(direction: Direction) -> Value {
 
 /// The schema of the payload of an event of this type in structured mode.
 pub(crate) fn structured_payload(entry: &Entry) -> Value {
-    let required: Vec<_> = present(entry.direction).iter().copied().chain(["data"]).collect();
+    let required: Vec<_> = present(entry.subject.direction()).iter().copied().chain(["data"]).collect();
     json!({
         "allOf": [
             { "$ref": reference(ENVELOPE) },
@@ -130,7 +131,7 @@ pub(crate) fn structured_payload(entry: &Entry) -> Value {
                 "required": required,
                 "properties": {
                     "type": { "const": entry.name },
-                    "subject": subject(entry.direction),
+                    "subject": subject(entry.subject),
                     "data": { "$ref": reference(&entry.schema.name) },
                 },
             },
@@ -140,7 +141,7 @@ pub(crate) fn structured_payload(entry: &Entry) -> Value {
 
 /// The schema of the headers of an event of this type in binary mode.
 pub(crate) fn binary_headers(entry: &Entry) -> Value {
-    let required: Vec<_> = present(entry.direction).iter().map(|name| format!("ce-{name}")).collect();
+    let required: Vec<_> = present(entry.subject.direction()).iter().map(|name| format!("ce-{name}")).collect();
     json!({
         "type": "object",
         "allOf": [
@@ -148,7 +149,7 @@ pub(crate) fn binary_headers(entry: &Entry) -> Value {
             {
                 "type": "object",
                 "required": required,
-                "properties": { "ce-type": { "const": entry.name }, "ce-subject": subject(entry.direction) },
+                "properties": { "ce-type": { "const": entry.name }, "ce-subject": subject(entry.subject) },
             },
         ],
     })
@@ -156,9 +157,10 @@ pub(crate) fn binary_headers(entry: &Entry) -> Value {
 
 /// The attributes of an example of this type.
 fn example_attributes(entry: &Entry, data: &Value) -> [(&'static str, Value); 8] {
-    let (source, subject) = match entry.direction {
-        Direction::Sent => ("/characters", &data["character_id"]),
-        Direction::Received => ("/campaigns", &data["campaign_id"]),
+    let (source, subject) = match entry.subject {
+        Subject::Character => ("/characters", &data["character_id"]),
+        Subject::Service => ("/character-service", &data["service"]),
+        Subject::Campaign => ("/campaigns", &data["campaign_id"]),
     };
     [
         ("specversion", json!("1.0")),

@@ -26,9 +26,9 @@ pub fn document() -> Value {
         "info": {
             "title": "Events of the Character Service",
             "version": env!("CARGO_PKG_VERSION"),
-            "description": "What the Character Service publishes about characters, and what it receives about campaigns, as CloudEvents 1.0. An event has identifiers and what changed; the API of the service returns the current state.\n\nA subscriber ignores members that it does not know: later versions may add some.",
+            "description": "What the Character Service publishes about characters and failed operations, and what it receives about campaigns, as CloudEvents 1.0. An event has identifiers and what changed; the API of the service returns the current state.\n\nA subscriber ignores members that it does not know: later versions may add some.",
             "license": { "name": "MIT OR Apache-2.0" },
-            "tags": [{ "name": "characters" }, { "name": "campaigns" }],
+            "tags": [{ "name": "characters" }, { "name": "campaigns" }, { "name": "errors" }],
         },
         "defaultContentType": STRUCTURED,
         "servers": servers(),

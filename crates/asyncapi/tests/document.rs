@@ -19,7 +19,7 @@ fn messages(document: &Value) -> impl Iterator<Item = (&String, &Value)> {
 fn each_event_type_has_a_message_in_both_modes_with_examples() {
     let document = document();
     let types = EventType::ALL.iter().map(|it| it.as_str()).chain(ReceivedType::ALL.iter().map(|it| it.as_str()));
-    let types: Vec<_> = types.collect();
+    let types: Vec<_> = types.chain(["error.reported"]).collect();
     assert_eq!(messages(&document).count(), 2 * types.len());
     for name in types {
         for key in [name.to_owned(), format!("{name}.binary")] {
@@ -95,6 +95,7 @@ fn what_the_document_does_not_say_is_found() {
         ("character.inventory_changed", &|it| it["data"]["change"] = json!("lost"), "data"),
         ("character.inventory_changed", &|it| it["data"]["ids"] = json!(["one"]), "data"),
         ("character.event_applied", &|it| it["data"]["impact_type"] = json!("mood"), "impact_type"),
+        ("error.reported", &|it| it["data"]["token"] = json!("secret"), "token"),
         ("campaign.renamed", &|it| it["data"]["name"] = json!(""), "name"),
         ("campaign.event", &|it| drop(it["data"].as_object_mut().unwrap().remove("impact_type")), "impact_type"),
     ] {

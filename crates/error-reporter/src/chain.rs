@@ -7,6 +7,7 @@ const LONGEST: usize = 8;
 
 /// The messages of an error and of what caused it, outermost first, without secrets or contents.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(as = FailureCauses))]
 #[serde(transparent)]
 pub struct Chain(Vec<String>);
 

@@ -3,6 +3,7 @@
 
 mod currency;
 mod give;
+mod operation;
 #[cfg(test)]
 mod tests;
 mod weight;
@@ -19,29 +20,13 @@ use crate::{
 };
 use character_domain::{
     Attunement, CharacterId, InventoryItem, InventoryItemId, Refusal,
-    event::{InventoryChanged, ItemKind, ItemOperation, ItemsChanged},
+    event::ItemOperation,
     inventory::{Inventory, Restored},
 };
-use character_storage_port::{Deleted, EntityKind, EventData, InventoryItemQuery, Page, PageRequest, Read};
+use character_storage_port::{Deleted, EntityKind, InventoryItemQuery, Page, PageRequest, Read};
+use operation::act;
+pub(crate) use operation::{CREATED, report};
 use serde::{Deserialize, Serialize};
-
-/// The name of the act that creates items in the record of versions.
-pub(crate) const CREATED: &str = "inventory.created";
-
-/// The name of an act on items in the record of versions.
-fn act(operation: ItemOperation) -> &'static str {
-    match operation {
-        ItemOperation::Create => CREATED,
-        ItemOperation::Delete => "inventory.deleted",
-        ItemOperation::Restore => "inventory.restored",
-        ItemOperation::Updated => "inventory.updated",
-        ItemOperation::Equipped => "inventory.equipped",
-        ItemOperation::Unequipped => "inventory.unequipped",
-        ItemOperation::Moved => "inventory.moved",
-        ItemOperation::Attuned => "inventory.attuned",
-        ItemOperation::Unattuned => "inventory.unattuned",
-    }
-}
 
 /// A restored item.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -292,13 +277,6 @@ pub(crate) async fn belongings(attempt: &Attempt, of: CharacterId) -> Result<(Un
 
 fn live(inventory: &Inventory, id: InventoryItemId) -> Result<InventoryItem> {
     inventory.get(id).cloned().ok_or(RepositoryError::NotFound(EntityKind::InventoryItem))
-}
-
-/// One event for all items of the act.
-pub(crate) fn report(work: &mut UnitOfWork, change: ItemOperation, items: &[InventoryItem]) {
-    let ids = items.iter().map(|item| item.id).collect();
-    let data = ItemsChanged { character_id: work.after.id, kind: ItemKind::InventoryItem, ids, change };
-    work.changes.event(work.after.id, &EventData::CharacterInventoryChanged(InventoryChanged::Items(data)));
 }
 
 /// Adds a new item to the act, when the rules allow it.

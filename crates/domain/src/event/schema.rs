@@ -16,7 +16,9 @@ pub struct DataSchema {
 }
 
 impl DataSchema {
-    pub(super) fn of<T: ToSchema>() -> Self {
+    /// The schema of `T`, as it is serialized.
+    #[must_use]
+    pub fn of<T: ToSchema>() -> Self {
         let name = T::name().into_owned();
         let mut found: Vec<(String, RefOr<Schema>)> = vec![(name.clone(), T::schema())];
         T::schemas(&mut found);
