@@ -1,23 +1,30 @@
 //! From an event of the log to a CloudEvent.
 
+use character_domain::Revision;
 use character_message_hub::{CloudEvent, InvalidAttribute, Message};
 use character_storage_port::{DomainEvent, ParkedEvent};
 use std::sync::Arc;
 
 /// The CloudEvent of a domain event. Id, type, subject, time and data are those of the event; `traceparent` is that of the
-/// call that caused it.
+/// call that caused it; `sequence` is the revision of the character after the commit, with leading zeros, so that consumers
+/// can order the events of a character and notice a gap.
 ///
 /// # Errors
 /// The first attribute that CloudEvents does not permit.
 pub fn cloud_event(
     event: &DomainEvent,
     source: &Arc<str>,
+    revision: Option<Revision>,
     traceparent: Option<&str>,
 ) -> Result<CloudEvent, InvalidAttribute> {
-    let cloud = CloudEvent::new(event.id.to_string(), Arc::clone(source), event.event_type.as_ref())?
+    let mut cloud = CloudEvent::new(event.id.to_string(), Arc::clone(source), event.event_type.as_ref())?
         .with_subject(event.subject.to_string())?
         .with_time(event.time.to_string())?
         .with_json(event.data.clone());
+    if let Some(revision) = revision {
+        // The extension is compared as text.
+        cloud = cloud.with_extension("sequence", format!("{:020}", revision.0))?;
+    }
     match traceparent.filter(|text| !text.is_empty()) {
         Some(traceparent) => cloud.with_extension("traceparent", traceparent),
         None => Ok(cloud),
@@ -31,7 +38,7 @@ pub fn cloud_event(
 /// # Errors
 /// As [`cloud_event`].
 pub fn replay_message(parked: &ParkedEvent, source: &Arc<str>) -> Result<Message, InvalidAttribute> {
-    let event = Arc::new(cloud_event(&parked.event, source, None)?);
+    let event = Arc::new(cloud_event(&parked.event, source, None, None)?);
     Ok(Message::replay(event, &parked.parked_at.as_microsecond().to_string()))
 }
 
@@ -48,24 +55,24 @@ mod tests {
     #[test]
     fn an_event_keeps_its_id_type_subject_time_and_data() {
         let (event, source) = (event(), Arc::from("/characters"));
-        let cloud = cloud_event(&event, &source, Some("00-1-2-01")).unwrap();
+        let cloud = cloud_event(&event, &source, Some(Revision(7)), Some("00-1-2-01")).unwrap();
         assert_eq!(
             serde_json::to_value(&cloud).unwrap(),
             json!({
                 "specversion": "1.0", "id": event.id, "source": "/characters", "type": "character.created",
                 "subject": event.subject, "time": event.time, "datacontenttype": "application/json",
-                "traceparent": "00-1-2-01", "data": { "name": "Ada" },
+                "sequence": "00000000000000000007", "traceparent": "00-1-2-01", "data": { "name": "Ada" },
             })
         );
         for absent in [None, Some("")] {
-            assert_eq!(cloud_event(&event, &source, absent).unwrap().extension("traceparent"), None);
+            assert_eq!(cloud_event(&event, &source, None, absent).unwrap().extension("traceparent"), None);
         }
     }
 
     #[test]
     fn an_event_that_cloud_events_does_not_permit_is_refused_with_the_attribute() {
         let event = DomainEvent { event_type: "two\nlines".into(), ..event() };
-        assert_eq!(cloud_event(&event, &"/characters".into(), None).unwrap_err().attribute, "type");
+        assert_eq!(cloud_event(&event, &"/characters".into(), None, None).unwrap_err().attribute, "type");
     }
 
     #[test]

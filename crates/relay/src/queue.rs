@@ -3,7 +3,7 @@
 use crate::convert::{cloud_event, replay_message};
 use character_domain::CharacterId;
 use character_message_hub::{HubError, MAX_BATCH, Message, Published};
-use character_storage_port::{DomainEvent, EventId, LoggedCommit, ParkedEvent, Timestamp};
+use character_storage_port::{DomainEvent, EntityKind, EventId, LoggedCommit, ParkedEvent, Timestamp};
 use std::{
     collections::{HashMap, HashSet, VecDeque},
     mem,
@@ -61,7 +61,14 @@ impl Outgoing {
             Origin::Parked(parked) => replay_message(parked, source),
             Origin::Logged(commit, index) => {
                 let traceparent = commit.traceparent.as_deref();
-                let event = commit.events.get(*index).map(|event| cloud_event(event, source, traceparent));
+                let event = commit.events.get(*index).map(|event| {
+                    let row = commit
+                        .rows
+                        .iter()
+                        .flatten()
+                        .find(|row| row.kind == EntityKind::Character && row.id == event.subject.0);
+                    cloud_event(event, source, row.map(|row| row.revision), traceparent)
+                });
                 let Some(event) = event else {
                     self.verdict = Some(Verdict { reason: "the commit has no such event".to_owned(), error: None });
                     return;

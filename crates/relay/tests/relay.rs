@@ -220,7 +220,7 @@ async fn a_replay_has_a_new_message_id_and_is_discarded_when_it_is_published() {
     until("the event is parked", async || !parked(&storage).await.is_empty()).await;
     // The hub has the event from elsewhere, so that its own id would be a duplicate.
     hub.refuse(|_| None);
-    let known = character_relay::cloud_event(&events[0], &"/characters".into(), None).unwrap();
+    let known = character_relay::cloud_event(&events[0], &"/characters".into(), None, None).unwrap();
     let known = character_message_hub::Message::of(Arc::new(known));
     character_message_hub::MessageHub::publish(&hub.memory, &[known], Duration::ZERO).await.remove(0).unwrap();
     hub.script.lock().unwrap().push_back(Step::TakeAndTimeout);
