@@ -10,7 +10,7 @@ use character_message_hub::{ErrorKind, NEXT, Result};
 use std::{sync::atomic::Ordering, time::Duration};
 use tokio::time::Instant;
 
-/// The pause between two looks at what JetStream has not had settled.
+/// The pause between two questions about the events that are not settled.
 const LOOK: Duration = Duration::from_millis(150);
 /// How long another subscriber of the name has to say that it is connected.
 const PRESENCE: Duration = Duration::from_millis(500);

@@ -71,7 +71,7 @@ impl<T: Clone> Held<T> {
         if self.in_flight >= max_in_flight {
             return None;
         }
-        let sequence = *self.ready.first()?;
+        let sequence = self.first_fresh(now)?;
         let entry = self.entries.get_mut(&sequence)?;
         entry.attempts += 1;
         let taken = (Receipt { sequence, attempt: entry.attempts }, entry.item.clone());
@@ -81,6 +81,18 @@ impl<T: Clone> Held<T> {
         }
         self.place(sequence, Place::Delivered { until: now + self.settle_within, renewed: false }, now);
         Some(taken)
+    }
+
+    /// The first event that can be delivered, and of which JetStream has heard within the time for settling. Others may have gone
+    /// to another subscriber while this process, or the connection, stood still.
+    fn first_fresh(&mut self, now: Instant) -> Option<u64> {
+        loop {
+            let sequence = *self.ready.first()?;
+            if now < self.entries.get(&sequence)?.touched + self.settle_within {
+                return Some(sequence);
+            }
+            self.place(sequence, Place::Away(self.forgotten_at(now)), now);
+        }
     }
 
     /// Begins to settle a delivery; returns where to send the settlement to, and the event.
@@ -130,7 +142,11 @@ impl<T: Clone> Held<T> {
     pub(crate) fn touch(&mut self, now: Instant) -> Vec<Subject> {
         let mut addresses = std::mem::take(&mut self.to_touch);
         for entry in self.entries.values_mut() {
-            if matches!(entry.place, Place::Waiting(_)) && now >= entry.touched + self.settle_within / 3 {
+            // Of one that could be delivered and was forgotten too long, JetStream need not hear: it comes again.
+            let is_due = |from| from > now || now < entry.touched + self.settle_within;
+            if matches!(entry.place, Place::Waiting(from) if is_due(from))
+                && now >= entry.touched + self.settle_within / 3
+            {
                 entry.touched = now;
                 addresses.push(entry.address.clone());
             }
@@ -362,9 +378,12 @@ mod tests {
         stage.arrive(1, 1, "a");
         stage.arrive(2, 1, "a");
         stage.take().unwrap();
-        stage.now += WITHIN;
-        assert_eq!(stage.take(), None);
-        stage.now += WITHIN * 2 + Duration::from_secs(5);
+        for _ in 0..6 {
+            stage.now += WITHIN / 2;
+            stage.held.touch(stage.now);
+            assert_eq!(stage.take(), None);
+        }
+        stage.now += Duration::from_secs(5);
         assert_eq!(stage.take().unwrap().sequence, 2);
     }
 
@@ -382,8 +401,26 @@ mod tests {
         stage.now += WITHIN / 3;
         assert_eq!(stage.held.touch(stage.now).len(), 2, "the delayed event and the one behind it");
         assert_eq!(stage.held.wakes_at().map(|at| at > stage.now), Some(true));
-        stage.now += WITHIN * 2;
+        for _ in 0..4 {
+            stage.now += WITHIN / 2;
+            stage.held.touch(stage.now);
+        }
         assert_eq!(stage.take(), Some(Receipt { sequence: 1, attempt: 2 }));
+    }
+
+    #[test]
+    fn an_event_that_waited_while_the_process_stood_still_is_left_to_the_server() {
+        let mut stage = Stage::new();
+        for (sequence, subject) in [(1, "a"), (2, "a"), (3, "b")] {
+            stage.arrive(sequence, 1, subject);
+        }
+        stage.now += WITHIN;
+        assert!(stage.held.touch(stage.now).is_empty());
+        assert_eq!(stage.take(), None);
+        stage.arrive(3, 2, "b");
+        assert_eq!(stage.take(), Some(Receipt { sequence: 3, attempt: 1 }));
+        stage.arrive(1, 2, "a");
+        assert_eq!(stage.take().map(|receipt| receipt.sequence), Some(1));
     }
 
     #[test]

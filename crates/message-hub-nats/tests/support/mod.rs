@@ -5,7 +5,7 @@
 use character_message_hub::{Message, MessageHub, Reply, ServiceName, ServiceRequest, async_trait};
 use character_message_hub_nats::{NatsHub, NatsHubConfig, NatsResponder, ServiceHandler};
 use character_message_hub_testkit::{DurableHubHarness, Handler, HubHarness, sample};
-use character_tests::{NatsRelease, NatsServer};
+use character_tests::{NatsCluster, NatsRelease, NatsServer};
 use std::{
     sync::{
         Arc, LazyLock, Mutex,
@@ -138,6 +138,23 @@ macro_rules! harness {
 
 harness!(Oldest, OLDEST, NatsRelease::Oldest, CrashingOldest);
 harness!(Current, CURRENT, NatsRelease::Current, CrashingCurrent);
+
+/// Three servers that keep each event together.
+pub(crate) struct Clustered;
+
+static CLUSTER: LazyLock<NatsCluster> = LazyLock::new(|| NatsCluster::start(NatsRelease::Current));
+
+impl HubHarness for Clustered {
+    type Guard = Guard;
+
+    async fn fresh() -> (Guard, Arc<dyn MessageHub>) {
+        Guard::of(NatsHubConfig { replicas: 3, ..separate(&CLUSTER.url()) }).await
+    }
+
+    async fn respond(guard: &Guard, service: ServiceName, handler: Handler) {
+        guard.respond(service, handler).await;
+    }
+}
 
 /// Messages of different subjects.
 pub(crate) fn spread(prefix: &str, count: usize) -> Vec<Message> {
