@@ -53,6 +53,7 @@ hunt: ## the long hunts for stale answers and lost commits: in memory and Postgr
 	@./deploy/test-dependencies.sh
 	@$(CARGO) test --release $(LOCKED) --package character-cache --test hunts -- --ignored --nocapture
 	@$(CARGO) test --release $(LOCKED) --package character-storage-sql --test log_postgres --test plans -- --ignored --nocapture
+	@$(CARGO) test --release $(LOCKED) --package character-tests --test hub -- --ignored
 
 bench: ## measure the costs, each compared with a floor of the same run; docs/benchmarks.md keeps the results
 	@./deploy/test-dependencies.sh

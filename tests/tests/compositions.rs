@@ -7,6 +7,8 @@
 mod misses;
 #[path = "compositions/redaction.rs"]
 mod redaction;
+#[path = "compositions/through_hub.rs"]
+mod through_hub;
 
 use actix_web::{App, HttpServer, dev::ServerHandle, rt::System};
 use character_app::observed::{Observed, OperationMetrics};

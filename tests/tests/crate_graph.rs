@@ -15,14 +15,19 @@ const CRATES: &[(&str, u8, &[&str])] = &[
     ("character-storage-port", 2, &["character-domain"]),
     ("character-message-hub", 2, &[]),
     ("character-message-hub-testkit", 3, &["character-message-hub"]),
-    ("character-message-hub-nats", 3, &["character-message-hub"]),
-    ("character-relay", 3, &["character-domain", "character-storage-port", "character-message-hub"]),
-    ("character-inbox", 3, &["character-storage-port", "character-message-hub"]),
+    ("character-message-hub-nats", 3, &["character-error-reporter", "character-message-hub"]),
+    (
+        "character-relay",
+        3,
+        &["character-domain", "character-error-reporter", "character-storage-port", "character-message-hub"],
+    ),
+    ("character-inbox", 3, &["character-error-reporter", "character-storage-port", "character-message-hub"]),
     (
         "character-campaign-events",
         5,
         &[
             "character-domain",
+            "character-error-reporter",
             "character-storage-port",
             "character-message-hub",
             "character-inbox",
@@ -31,7 +36,7 @@ const CRATES: &[(&str, u8, &[&str])] = &[
     ),
     ("character-error-reporter", 2, &[]),
     ("character-error-reporter-hub", 3, &["character-error-reporter", "character-message-hub"]),
-    ("character-message-hub-file", 3, &["character-message-hub"]),
+    ("character-message-hub-file", 3, &["character-error-reporter", "character-message-hub"]),
     (
         "character-message-hub-server",
         3,

@@ -4,6 +4,7 @@ use crate::{
     config::{HubAddress, HubConfig},
     reporting::Reporting,
 };
+use character_error_reporter::redacted;
 use character_http_kit::HealthCheck;
 use character_inbox::{Inbox, InboxHandle, Turn};
 use character_message_hub::{HubError, MessageHub};
@@ -145,7 +146,7 @@ impl RunningHub {
         self.stop.send_replace(());
         while let Some(ended) = self.tasks.join_next().await {
             if let Err(error) = ended {
-                tracing::error!(%error, "a task of the Message Hub failed");
+                tracing::error!(error = %redacted(&error), "a task of the Message Hub failed");
             }
         }
     }

@@ -1,6 +1,7 @@
 //! A service that answers requests which arrive through the Message Hub.
 
 use crate::hub::HubClient;
+use character_error_reporter::redacted;
 use character_message_hub::{HubError, ServiceName};
 use character_message_hub_http::HttpHub;
 use character_message_hub_nats::{HttpForwarder, InvalidConfig, NatsHub, NatsResponder};
@@ -66,7 +67,7 @@ impl HubPresence {
     pub(crate) async fn stop(self) {
         self.stop.send_replace(true);
         if let Err(error) = self.task.await {
-            tracing::error!(%error, "the presence at the Message Hub failed");
+            tracing::error!(error = %redacted(&error), "the presence at the Message Hub failed");
         }
     }
 }

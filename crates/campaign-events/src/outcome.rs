@@ -1,5 +1,6 @@
 //! From the failure of a use case to the settlement of its event.
 
+use character_error_reporter::redacted;
 use character_inbox::{Handled, Received};
 use character_repositories::RepositoryError;
 
@@ -34,7 +35,7 @@ impl Failed {
                 Self::Never("an event with this source and id was handled before, with other data".to_owned())
             }
             _ => {
-                tracing::warn!(%error, "an event of a campaign cannot be handled now");
+                tracing::warn!(error = %redacted(error), "an event of a campaign cannot be handled now");
                 Self::Later
             }
         }

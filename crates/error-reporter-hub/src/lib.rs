@@ -19,7 +19,7 @@
 #[doc = include_str!("../README.md")]
 struct Readme;
 
-use character_error_reporter::{ErrorReporter, Failure};
+use character_error_reporter::{ErrorReporter, Failure, redacted};
 use character_message_hub::{CloudEvent, InvalidAttribute, Message, MessageHub};
 use std::{sync::Arc, time::Duration};
 use tokio::{
@@ -75,7 +75,7 @@ async fn publish_all(hub: Arc<dyn MessageHub>, mut waiting: mpsc::Receiver<Failu
         let messages = match messages {
             Ok(messages) => messages,
             Err(error) => {
-                tracing::warn!(%error, "a report cannot be written as an event");
+                tracing::warn!(error = %redacted(&error), "a report cannot be written as an event");
                 continue;
             }
         };

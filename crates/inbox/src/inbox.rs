@@ -4,6 +4,7 @@ use crate::{
     EventHandler, EventIdentity, Handled, InboxError, InboxHandle, InboxOptions, InboxState, Received, Turn,
     status::Shared,
 };
+use character_error_reporter::redacted;
 use character_message_hub::{Deliveries, Delivery, ErrorKind, HubError, MessageHub, NEXT};
 use futures_util::FutureExt as _;
 use std::{convert::Infallible, fmt, future::Future, panic::AssertUnwindSafe, sync::Arc, time::Duration};
@@ -198,7 +199,7 @@ impl Worker {
         };
         if let Err(error) = settled {
             counters.settle_failures.inc();
-            tracing::debug!(id, event_type, %error, "the outcome of an event was not reported; it is delivered again");
+            tracing::debug!(id, event_type, error = %redacted(&error), "the outcome of an event was not reported; it is delivered again");
         }
     }
 

@@ -1,6 +1,7 @@
 //! What an inbox is doing, for operators.
 
 use crate::metrics::Counters;
+use character_error_reporter::redacted;
 use std::{
     error::Error,
     fmt,
@@ -69,7 +70,7 @@ impl Default for Shared {
 
 impl Shared {
     /// Changes the state, and logs it when it is another one.
-    pub(crate) fn enter(&self, state: InboxState, error: Option<&dyn Error>) {
+    pub(crate) fn enter(&self, state: InboxState, error: Option<&(dyn Error + 'static)>) {
         {
             let mut current = self.state.lock().unwrap_or_else(PoisonError::into_inner);
             if *current == state {
@@ -79,7 +80,7 @@ impl Shared {
         }
         self.counters.receiving.set(i64::from(state == InboxState::Receiving));
         match error {
-            Some(error) => tracing::warn!(error = %error, "inbox of events: {state}"),
+            Some(error) => tracing::warn!(error = %redacted(error), "inbox of events: {state}"),
             None => tracing::info!("inbox of events: {state}"),
         }
     }

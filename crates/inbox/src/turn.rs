@@ -1,5 +1,6 @@
 //! Whose turn it is: of several processes with one subscription, one receives at a time.
 
+use character_error_reporter::redacted;
 use character_storage_port::{ConsumerName, Consumers, HolderId, LeaseToken, Log, Result, StorageError};
 use std::{fmt, sync::Arc, time::Duration};
 use tokio::time::{Instant, sleep, timeout};
@@ -97,7 +98,9 @@ impl Turn {
         let Some((token, _)) = self.held.take() else { return };
         match timeout(RELEASE_WITHIN, self.storage.release(&token)).await {
             Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::warn!(%error, "the lease of the inbox was not released; it ends by itself"),
+            Ok(Err(error)) => {
+                tracing::warn!(error = %redacted(&error), "the lease of the inbox was not released; it ends by itself")
+            }
             Err(_) => tracing::warn!("the lease of the inbox was not released in time; it ends by itself"),
         }
     }

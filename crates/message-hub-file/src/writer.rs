@@ -7,6 +7,7 @@ use crate::{
     state::{State, Subscribed, lock},
     store::{self, FileLock, Prepared},
 };
+use character_error_reporter::redacted;
 use character_message_hub::{
     ErrorKind, Filter, HubError, PROBE, PUBLISH, Published, Receipt, Result, SUBSCRIBE, Settlement, SubscriptionName,
 };
@@ -90,7 +91,7 @@ impl Writer {
                     Ok(true) => Instant::now(),
                     Ok(false) => Instant::now() + EXPIRE_EVERY,
                     Err(error) => {
-                        tracing::warn!(%error, "old events cannot be removed");
+                        tracing::warn!(error = %redacted(&error), "old events cannot be removed");
                         Instant::now() + EXPIRE_EVERY
                     }
                 };
@@ -118,7 +119,7 @@ impl Writer {
             }
         }
         if let Err((_, error)) = self.connection.close() {
-            tracing::error!(%error, "the file of the hub was not closed cleanly");
+            tracing::error!(error = %redacted(&error), "the file of the hub was not closed cleanly");
         }
     }
 
@@ -174,7 +175,7 @@ impl Writer {
         if publishes {
             self.last.refused = Some(Instant::now());
         }
-        tracing::error!(%error, "the file of the hub cannot be written");
+        tracing::error!(error = %redacted(&error), "the file of the hub cannot be written");
         waiting.fail(&Arc::new(error), applied);
     }
 

@@ -18,7 +18,7 @@ const POOL_IDLE: Duration = Duration::from_secs(60);
 /// The maximum number of requests of each kind at the same time. More wait for their turn within their own timeout, so that
 /// a hub that does not answer costs a bounded number of connections.
 const PUBLISHING: usize = 64;
-const REQUESTING: usize = 512;
+const REQUESTING: usize = 2_048;
 const SETTLING: usize = 128;
 
 /// The connections to one hub.

@@ -2,6 +2,7 @@
 
 use crate::client::{Client, decoded, place};
 use async_trait::async_trait;
+use character_error_reporter::redacted;
 use character_message_hub::{
     Deliveries, Delivery, ErrorKind, HubError, NEXT, Result, SETTLE, SUBSCRIBE, Settle, Settlement, Subscription,
 };
@@ -139,7 +140,7 @@ impl Deliveries for HttpDeliveries {
                 }
                 _ => {
                     if self.failures == 0 {
-                        tracing::warn!(%error, subscription = %self.poller.subscription.name, "the hub is away; waiting for it");
+                        tracing::warn!(error = %redacted(&error), subscription = %self.poller.subscription.name, "the hub is away; waiting for it");
                     }
                     let pause = self.pause(&error);
                     sleep(pause).await;
@@ -160,7 +161,7 @@ impl Drop for HttpDeliveries {
             // Ends a poll that the hub still answers.
             let closed = poller.leave().await;
             if let Err(error) = settled.and(closed) {
-                tracing::debug!(%error, "deliveries of a subscriber that left wait for their time for settling");
+                tracing::debug!(error = %redacted(&error), "deliveries of a subscriber that left wait for their time for settling");
             }
         });
     }

@@ -11,6 +11,7 @@ use async_nats::jetstream::{
     stream::ConsumerErrorKind,
 };
 use bytes::Bytes;
+use character_error_reporter::redacted;
 use character_message_hub::{ErrorKind, Filter, HubError, Result, Subscription};
 use serde::Deserialize;
 use tokio::time::{Instant, timeout_at};
@@ -78,7 +79,7 @@ pub(crate) async fn create(
             Ok(_) => Ok(()),
             // Some servers cannot change a filter; the subscriber skips what the filter does not accept.
             Err(error) if !subjects.is_empty() && matches!(error.kind(), ConsumerErrorKind::JetStream(_)) => {
-                tracing::debug!(%error, "the server does not filter for the subscription");
+                tracing::debug!(error = %redacted(&error), "the server does not filter for the subscription");
                 context.create_consumer_on_stream(config(subscription), events.name()).await.map(drop)
             }
             Err(error) => Err(error),

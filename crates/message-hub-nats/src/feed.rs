@@ -3,6 +3,7 @@
 use crate::{codec, consumer, held::Held, link::Link, publish::keep_rejected, stream::EnsuredStream, subject};
 use async_nats::{HeaderMap, Message, Subject};
 use bytes::Bytes;
+use character_error_reporter::redacted;
 use character_message_hub::{CloudEvent, ErrorKind, HubError, NEXT, Result, Subscription};
 use std::{
     fmt,
@@ -107,7 +108,7 @@ impl Feed {
     /// Sends a word about a delivery for which no answer is needed.
     pub(crate) async fn send(&self, address: Subject, word: &'static str) {
         if let Err(error) = self.link.client.publish(address, Bytes::from_static(word.as_bytes())).await {
-            tracing::debug!(%error, word, "JetStream does not hear of a delivery");
+            tracing::debug!(error = %redacted(&error), word, "JetStream does not hear of a delivery");
         }
     }
 
@@ -119,7 +120,7 @@ impl Feed {
         match self.keep(sequence, &message.subject, headers, message.payload, &reason).await {
             Ok(()) => self.send(address, "+TERM").await,
             Err(error) => {
-                tracing::warn!(%error, sequence, "the message could not be kept for operators; it comes again")
+                tracing::warn!(error = %redacted(&error), sequence, "the message could not be kept for operators; it comes again")
             }
         }
         self.report(error);

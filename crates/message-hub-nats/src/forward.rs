@@ -5,6 +5,7 @@ use crate::{
     responder::{ServiceHandler, problem},
 };
 use bytes::{Bytes, BytesMut};
+use character_error_reporter::redacted;
 use character_message_hub::{Reply, ServiceRequest, async_trait};
 use futures_util::StreamExt as _;
 use reqwest::{
@@ -110,13 +111,13 @@ impl ServiceHandler for HttpForwarder {
         match self.forwarded(outgoing).await {
             Ok(reply) => reply,
             Err(error) if error.is_connect() => {
-                tracing::warn!(%error, "the service behind the hub cannot be reached");
+                tracing::warn!(error = %redacted(&error), "the service behind the hub cannot be reached");
                 Reply { retry_after: Some(Duration::from_secs(1)), ..problem(503, "the service cannot be reached") }
             }
             Err(error) if error.is_timeout() => problem(504, "the service did not answer in time"),
             Err(error) if error.is_builder() => problem(400, "a header of the request is none of HTTP"),
             Err(error) => {
-                tracing::warn!(%error, "the service behind the hub ended the connection");
+                tracing::warn!(error = %redacted(&error), "the service behind the hub ended the connection");
                 problem(502, "the service ended the connection before its reply was whole")
             }
         }

@@ -5,6 +5,7 @@ use crate::{
     feed::{CALL, Feed, Received},
 };
 use async_nats::{Message, Subscriber};
+use character_error_reporter::redacted;
 use character_message_hub::{ErrorKind, HubError, NEXT, Result};
 use futures_util::StreamExt as _;
 use std::{sync::Arc, time::Duration};
@@ -35,7 +36,7 @@ impl Feed {
             match self.session(&mut stop).await {
                 Ok(()) => break,
                 Err(error) => {
-                    tracing::debug!(subscription = %self.subscription.name, %error, "receiving begins again");
+                    tracing::debug!(subscription = %self.subscription.name, error = %redacted(&error), "receiving begins again");
                     if matches!(error.kind(), ErrorKind::Unauthorized | ErrorKind::Forbidden) {
                         self.report(error);
                     }

@@ -2,6 +2,7 @@
 
 use crate::{NatsHub, request};
 use async_nats::{Client, Message, Subscriber};
+use character_error_reporter::redacted;
 use character_message_hub::{
     Applied, ErrorKind, HubError, REQUEST, Reply, Result, ServiceName, ServiceRequest, async_trait,
 };
@@ -14,7 +15,7 @@ use tokio::{
 };
 
 /// The maximum number of requests that are handled at the same time.
-const MAX_HANDLED: usize = 256;
+const MAX_HANDLED: usize = 2_048;
 /// The maximum number of requests that are handled or wait. Further ones get the reply 503.
 const MAX_WAITING: usize = 4_096;
 /// The limit for the subscription to reach the server.
@@ -169,7 +170,7 @@ impl Serving {
     async fn send(&self, address: async_nats::Subject, reply: Reply) {
         let (headers, body) = request::encode_reply(reply, self.client.max_payload());
         if let Err(error) = self.client.publish_with_headers(address, headers, body).await {
-            tracing::warn!(service = %self.service, %error, "a reply could not be sent");
+            tracing::warn!(service = %self.service, error = %redacted(&error), "a reply could not be sent");
         }
     }
 }

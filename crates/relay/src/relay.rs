@@ -7,6 +7,7 @@ use crate::{
     InvalidOptions, ParkObserver, RelayHandle, RelayOptions, RelayState, WaitReason, backoff::Backoff,
     lease::HeldLease, queue::Queue, status::Shared,
 };
+use character_error_reporter::redacted;
 use character_message_hub::MessageHub;
 use character_storage_port::{ConsumerName, Consumers, HolderId, Log, LogCursor, Result};
 use std::{convert::Infallible, fmt, future::Future, sync::Arc};
@@ -157,7 +158,9 @@ impl Relay {
             };
             match timeout(self.options.stop_within, release).await {
                 Ok(Ok(())) => {}
-                Ok(Err(error)) => tracing::warn!(%error, "the lease of the relay was not released; it ends by itself"),
+                Ok(Err(error)) => {
+                    tracing::warn!(error = %redacted(&error), "the lease of the relay was not released; it ends by itself")
+                }
                 Err(_) => tracing::warn!("the lease of the relay was not released in time; it ends by itself"),
             }
         }

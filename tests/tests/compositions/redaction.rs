@@ -96,7 +96,7 @@ fn reports() -> ReportConfig {
 
 /// As the services wire it: what fails is told to the log.
 fn reported<S: StoragePort>(service: &'static str, storage: S) -> Arc<dyn StoragePort> {
-    let reporting = Reporting::start(service, &reports(), vec![SECRET.to_owned().into()], None).unwrap();
+    let reporting = Reporting::start(service, &reports(), vec![SECRET.to_owned().into()], None, None).unwrap();
     Arc::new(Reported::new(storage, reporting))
 }
 

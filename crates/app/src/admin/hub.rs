@@ -1,6 +1,7 @@
 //! `/admin/hub`, for a person on call: what the hub holds, its subscriptions and its services.
 
 use actix_web::{HttpResponse, http::header::CACHE_CONTROL, web::Data};
+use character_error_reporter::redacted;
 use character_http_kit::Problem;
 use character_message_hub_file::FileHub;
 use character_message_hub_server::{HubOperations, HubServer};
@@ -41,7 +42,7 @@ struct FileReport {
 
 pub(super) async fn show(operator: Data<HubOperator>) -> Result<HttpResponse, Problem> {
     let subscriptions = operator.operations.subscriptions().await.map_err(|error| {
-        tracing::warn!(%error, "the subscriptions cannot be read");
+        tracing::warn!(error = %redacted(&error), "the subscriptions cannot be read");
         Problem::internal()
     })?;
     let file = operator.file.as_ref().map(|file| {

@@ -9,6 +9,7 @@ const TARGETS: &[&str] = &[
     "actix_http",
     "actix_server",
     "actix_web",
+    "async_nats",
     "character_api",
     "character_app",
     "character_cache",
@@ -17,13 +18,21 @@ const TARGETS: &[&str] = &[
     "character_domain",
     "character_error_report",
     "character_error_reporter",
+    "character_error_reporter_hub",
     "character_error_reporter_sentry",
     "character_http_kit",
     "character_inbox",
+    "character_live_updates",
     "character_message_hub",
+    "character_message_hub_file",
+    "character_message_hub_http",
+    "character_message_hub_nats",
+    "character_message_hub_server",
+    "character_message_hub_wire",
     "character_relay",
     "character_repositories",
     "character_storage_http",
+    "character_storage_hub",
     "character_storage_port",
     "character_storage_server",
     "character_storage_sql",
@@ -89,7 +98,7 @@ mod tests {
         let crates = fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/..")).unwrap();
         for entry in crates {
             let name = entry.unwrap().file_name().into_string().unwrap();
-            if ["asyncapi", "fault-proxy", "storage-testkit"].contains(&name.as_str()) {
+            if ["asyncapi", "fault-proxy", "message-hub-testkit", "storage-testkit"].contains(&name.as_str()) {
                 continue;
             }
             let target = format!("character_{}", name.replace('-', "_"));

@@ -1,5 +1,6 @@
 //! Open subscriptions, and the deliveries that clients have not settled.
 
+use character_error_reporter::redacted;
 use character_message_hub::{
     Deliveries, Delivery, ErrorKind, Filter, HubError, MessageHub, Result, SETTLE, Settlement, Subscription,
     SubscriptionName,
@@ -135,7 +136,7 @@ impl Sessions {
             match self.settle(&receipt, Settlement::RetryAfter(Duration::ZERO)).await {
                 Ok(()) => {}
                 Err(error) if *error.kind() == ErrorKind::DeliveryLost => {}
-                Err(error) => tracing::debug!(%error, "a delivery waits for its time for settling"),
+                Err(error) => tracing::debug!(error = %redacted(&error), "a delivery waits for its time for settling"),
             }
         }
     }
