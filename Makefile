@@ -28,7 +28,7 @@ run-hub: ## build and start the Message Hub on 127.0.0.1:8200, with its events i
 	@$(CARGO) build --profile quick $(LOCKED) --package message-hub --bin message-hub
 	@exec $(QUICK)/message-hub
 
-stack: ## the whole platform on loopback: PostgreSQL, Redis, the Storage Service, the Character Service
+stack: ## the whole platform on loopback: PostgreSQL, Redis, NATS, the Message Hub, the Storage Service, the Character Service
 	@./deploy/test-dependencies.sh
 	@$(CARGO) build --profile quick $(LOCKED) $(SERVICES)
 	@exec ./deploy/stack.sh "$(QUICK)"
@@ -65,6 +65,7 @@ bench: ## measure the costs, each compared with a floor of the same run; docs/be
 	@$(CARGO) bench $(LOCKED) --package character-message-hub-nats --bench publish
 	@$(CARGO) bench $(LOCKED) --package character-tests --bench http
 	@$(CARGO) bench $(LOCKED) --package character-tests --bench log
+	@$(CARGO) bench $(LOCKED) --package character-tests --bench events
 
 check: ## formatting, lints, documentation, words, the crate graph, dependencies, licences, the AsyncAPI document
 	@$(CARGO) fmt --all --check

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Starts the whole platform on loopback and keeps it until Ctrl-C or TERM, then stops it in reverse order:
-#   PostgreSQL and Redis  <-  storage-service  <-  character-service
+#   PostgreSQL, Redis and NATS  <-  message-hub  <-  storage-service  <-  character-service
 #
 # Usage: stack.sh [FOLDER_OF_THE_BINARIES]     (target/quick)
 #
@@ -8,9 +8,11 @@
 #   STACK_DIR              where data and logs are kept between starts    ./.stack
 #   STACK_CHARACTER_ADDR   where the Character Service listens            127.0.0.1:8000
 #   STACK_STORAGE_ADDR     where the Storage Service listens              127.0.0.1:8100
+#   STACK_HUB_ADDR         where the Message Hub listens                  127.0.0.1:8200
 #   STACK_POSTGRES_PORT    port of PostgreSQL on 127.0.0.1                54320
 #   STACK_REDIS_PORT       port of Redis on 127.0.0.1                     63790
-# Passwords and the token are new at each start, known to nobody but the user who starts it, and in files under
+#   STACK_NATS_PORT        port of NATS on 127.0.0.1                      42220
+# Passwords and tokens are new at each start, known to nobody but the user who starts it, and in files under
 # STACK_DIR/secrets. Everything else (LOG_FORMAT, REDIS_CACHE_TTL, ...) reaches the services as it is.
 set -euo pipefail
 
@@ -18,17 +20,19 @@ binaries=${1:-target/quick}
 stack=${STACK_DIR:-.stack}
 character_address=${STACK_CHARACTER_ADDR:-127.0.0.1:8000}
 storage_address=${STACK_STORAGE_ADDR:-127.0.0.1:8100}
+hub_address=${STACK_HUB_ADDR:-127.0.0.1:8200}
 postgres_port=${STACK_POSTGRES_PORT:-54320}
 redis_port=${STACK_REDIS_PORT:-63790}
+nats_port=${STACK_NATS_PORT:-42220}
 
 start_seconds=60
 stop_seconds=30
 
-mkdir -p "$stack/postgres" "$stack/redis" "$stack/secrets"
+mkdir -p "$stack/postgres" "$stack/redis" "$stack/nats" "$stack/secrets"
 stack=$(cd "$stack" && pwd)
 processes=$stack/processes
 secrets=$stack/secrets
-chmod 700 "$stack/redis" "$secrets"
+chmod 700 "$stack/redis" "$stack/nats" "$secrets"
 # What is made from here on is for its owner alone.
 umask 077
 
@@ -123,10 +127,11 @@ is_live() {
     [[ $line == "HTTP/1.1 200"* ]]
 }
 
-for address in "$character_address" "$storage_address" "127.0.0.1:$postgres_port" "127.0.0.1:$redis_port"; do
+for address in "$character_address" "$storage_address" "$hub_address" "127.0.0.1:$postgres_port" "127.0.0.1:$redis_port" \
+    "127.0.0.1:$nats_port"; do
     ! in_use "$address" || fail "something listens on $address already"
 done
-for binary in storage-service character-service; do
+for binary in message-hub storage-service character-service; do
     [ -x "$binaries/$binary" ] || fail "$binaries/$binary is missing; \`make stack\` builds it"
 done
 "$(dirname "$0")/test-dependencies.sh"
@@ -181,21 +186,38 @@ start redis TERM redis-server "$stack/redis/redis.conf"
 redis_answers() { [ "$(REDISCLI_AUTH=$redis_password redis-cli -h 127.0.0.1 -p "$redis_port" PING 2>/dev/null)" = PONG ]; }
 ready redis redis_answers
 
+# ---- NATS -------------------------------------------------------------------------------------------------------
+
+nats_password=$(random)
+printf '%s\n' "listen: \"127.0.0.1:$nats_port\"" "jetstream { store_dir: \"$stack/nats/jetstream\" }" \
+    "authorization { user: \"hub\", password: \"$nats_password\" }" >"$stack/nats/nats.conf"
+printf '%s' "nats://hub:$nats_password@127.0.0.1:$nats_port" >"$secrets/nats-url"
+start nats TERM nats-server -c "$stack/nats/nats.conf"
+ready nats in_use "127.0.0.1:$nats_port"
+
 # ---- the services -----------------------------------------------------------------------------------------------
 
 random >"$secrets/storage-token"
+random >"$secrets/hub-token"
 cd "$OLDPWD"
+
+start message-hub TERM env \
+    LISTEN_ADDR="$hub_address" DATA_DIR="$stack/message-hub" MESSAGE_HUB_TOKEN_FILE="$secrets/hub-token" \
+    NATS_URL_FILE="$secrets/nats-url" \
+    "$binaries/message-hub"
+ready message-hub is_live "$hub_address"
 
 start storage-service TERM env \
     LISTEN_ADDR="$storage_address" DATA_DIR="$stack/storage-service" STORAGE_SERVICE_TOKEN_FILE="$secrets/storage-token" \
-    DATABASE_URL_FILE="$secrets/database-url" \
+    DATABASE_URL_FILE="$secrets/database-url" ADVERTISE_URL="http://$storage_address" \
+    MESSAGE_HUB_URL="http://$hub_address" MESSAGE_HUB_TOKEN_FILE="$secrets/hub-token" \
     "$binaries/storage-service"
 ready storage-service is_live "$storage_address"
 
 start character-service TERM env \
     LISTEN_ADDR="$character_address" DATA_DIR="$stack/character-service" \
     STORAGE_SERVICE_URL="http://$storage_address" STORAGE_SERVICE_TOKEN_FILE="$secrets/storage-token" \
-    REDIS_URL_FILE="$secrets/redis-url" \
+    REDIS_URL_FILE="$secrets/redis-url" MESSAGE_HUB_URL="http://$hub_address" MESSAGE_HUB_TOKEN_FILE="$secrets/hub-token" \
     "$binaries/character-service"
 ready character-service is_live "$character_address"
 
@@ -203,8 +225,10 @@ cat <<END
 
   Character Service   http://$character_address        API docs: http://$character_address/docs
   Storage Service     http://$storage_address        token in $secrets/storage-token
+  Message Hub         http://$hub_address        token in $secrets/hub-token
   PostgreSQL          127.0.0.1:$postgres_port             psql "\$(cat $secrets/database-url)"
   Redis               127.0.0.1:$redis_port             redis-cli -u "\$(cat $secrets/redis-url)"
+  NATS                127.0.0.1:$nats_port             nats --server "\$(cat $secrets/nats-url)" stream ls
   data and logs       $stack
 
 Ctrl-C stops everything.

@@ -273,3 +273,27 @@ async fn the_hub_shows_what_is_documented_of_it() {
         assert!(after[name].labels["outcome"].contains(outcome), "{name}: {of_hub}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn relay_and_inbox_show_what_is_documented_of_them() {
+    let hub = Service::message_hub().env("MESSAGE_HUB_TOKEN", TOKEN).start();
+    let service = Service::character().env("MESSAGE_HUB_URL", hub.url("")).env("MESSAGE_HUB_TOKEN", TOKEN).start();
+    let url = service.url("/api/v2/characters");
+    let read = || client().get(service.url("/metrics"));
+    let shows = |text: &'static str| move |answer: &support::Answer| answer.body.as_str().unwrap().contains(text);
+    assert_eq!(send(client().post(&url).json(&sheet("Heard"))).await.status, 201);
+    until(Duration::from_secs(20), "an event", read, shows("relay_events_published_total 1")).await;
+    // An event that the inbox must reject, since it lacks its data.
+    let event = serde_json::json!({ "specversion": "1.0", "id": "1", "source": "/tests", "type": "campaign.renamed" });
+    let publishing = client().post(hub.url("/v1/events")).bearer_auth(TOKEN).body(event.to_string());
+    assert_eq!(send(publishing.header("content-type", "application/cloudevents+json")).await.status, 200);
+    until(Duration::from_secs(20), "a rejection", read, shows("inbox_events_total{outcome=\"rejected\"} 1")).await;
+    hub.kill();
+    assert_eq!(send(client().post(&url).json(&sheet("Unheard"))).await.status, 201);
+    until(Duration::from_secs(20), "a failure", read, shows("relay_publish_failures_total{")).await;
+    let text = metrics(&service).await;
+    promtool_accepts(&text);
+    let is_ours = |line: &&str| line.contains("relay_") || line.contains("inbox_");
+    let ours: String = text.lines().filter(is_ours).flat_map(|line| [line, "\n"]).collect();
+    compare("character-service", &ours, &["relay", "inbox"]);
+}

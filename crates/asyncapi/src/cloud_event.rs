@@ -10,10 +10,11 @@ pub(crate) const ENVELOPE: &str = "CloudEvent";
 /// The name of the schema of the headers of an event in binary mode.
 pub(crate) const HEADERS: &str = "CloudEventHeaders";
 
+const SEQUENCE: &str = "00000000000000000007";
 const TRACEPARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
 /// The attributes that every event may have: the name, the schema, and whether it is required.
-fn attributes() -> [(&'static str, Value, bool); 9] {
+fn attributes() -> [(&'static str, Value, bool); 10] {
     let text = |description: &str, example: &str| {
         json!({
             "type": "string", "minLength": 1, "maxLength": 4096, "description": description, "examples": [example],
@@ -55,6 +56,19 @@ fn attributes() -> [(&'static str, Value, bool); 9] {
                 text("The address of the schema of the data.", "https://example.com/asyncapi.json"),
                 "format",
                 "uri-reference",
+            ),
+            false,
+        ),
+        (
+            "sequence",
+            with(
+                text(
+                    "The revision of the character after the change, with leading zeros (extension Sequence). Events of one \
+                     change have the same.",
+                    SEQUENCE,
+                ),
+                "pattern",
+                "^[0-9]{20}$",
             ),
             false,
         ),
@@ -156,13 +170,14 @@ pub(crate) fn binary_headers(entry: &Entry) -> Value {
 }
 
 /// The attributes of an example of this type.
-fn example_attributes(entry: &Entry, data: &Value) -> [(&'static str, Value); 8] {
+fn example_attributes(entry: &Entry, data: &Value) -> Vec<(&'static str, Value)> {
     let (source, subject) = match entry.subject {
         Subject::Character => ("/characters", &data["character_id"]),
         Subject::Service => ("/character-service", &data["service"]),
         Subject::Campaign => ("/campaigns", &data["campaign_id"]),
     };
-    [
+    let sequence = matches!(entry.subject, Subject::Character).then(|| ("sequence", json!(SEQUENCE)));
+    let attributes = [
         ("specversion", json!("1.0")),
         ("id", json!("01936d2a-8f00-7000-8000-0000000000fe")),
         ("source", json!(source)),
@@ -171,7 +186,8 @@ fn example_attributes(entry: &Entry, data: &Value) -> [(&'static str, Value); 8]
         ("time", json!("2026-11-26T14:00:00.000000Z")),
         ("datacontenttype", json!("application/json")),
         ("traceparent", json!(TRACEPARENT)),
-    ]
+    ];
+    attributes.into_iter().chain(sequence).collect()
 }
 
 /// An example in structured mode.

@@ -17,13 +17,13 @@ use std::{sync::Arc, time::Duration};
 use url::Url;
 
 /// The rest of the time that the caller waits, in milliseconds.
-const TIMEOUT_MS: HeaderName = HeaderName::from_static("x-hub-timeout-ms");
+const TIMEOUT_MS: HeaderName = HeaderName::from_static("x-request-timeout-ms");
 /// The correlation id of the caller.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 /// Forwards each request to an HTTP service: method, path, media type, credentials, body, `traceparent`, the rest of the time as
-/// `x-hub-timeout-ms`, and the correlation id as `x-request-id`. It repeats nothing.
+/// `x-request-timeout-ms`, and the correlation id as `x-request-id`. It repeats nothing.
 #[derive(Clone, Debug)]
 pub struct HttpForwarder {
     client: Client,

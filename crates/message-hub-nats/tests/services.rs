@@ -209,7 +209,7 @@ async fn requests_are_forwarded_to_http_with_what_they_bring() {
     assert_eq!((replied.status, replied.retry_after), (429, Some(Duration::from_secs(7))));
     assert_eq!((replied.content_type.as_deref(), &*replied.body), (Some("application/problem+json"), &b"{}"[..]));
     let left: u64 =
-        http.received_requests().await.unwrap()[0].headers["x-hub-timeout-ms"].to_str().unwrap().parse().unwrap();
+        http.received_requests().await.unwrap()[0].headers["x-request-timeout-ms"].to_str().unwrap().parse().unwrap();
     assert!(u128::from(left) <= LIMIT.as_millis() && u128::from(left) > LIMIT.as_millis() / 2);
     let status =
         async |path: &str| caller.request(get("storage", path, LIMIT)).await.map(|reply| reply.status).unwrap();

@@ -281,6 +281,7 @@ mod tests {
             "ALLOWED_HOSTS",
             "REDIS_URL",
             "MESSAGE_HUB_URL",
+            "ADVERTISE_URL",
             "SENTRY_DSN",
             "CORS_ALLOWED_ORIGINS",
             "HEALTH_ADDR",
@@ -306,6 +307,10 @@ mod tests {
         let both = faults_of(&BTreeMap::from([file])).0;
         assert!(both.len() == 2 && both[0].starts_with("STORAGE_SERVICE_TOKEN_FILE="), "{both:?}");
         assert_eq!(faults_of(&BTreeMap::from([url, token])).0, Vec::<String>::new());
+        let through_hub = ("STORAGE_SERVICE_URL", "hub:storage");
+        assert!(faults_of(&BTreeMap::from([through_hub, token])).0[0].starts_with("MESSAGE_HUB_URL: must be set"));
+        let hub = ("MESSAGE_HUB_URL", "nats://127.0.0.1:4222");
+        assert_eq!(faults_of(&BTreeMap::from([through_hub, token, hub])).0, Vec::<String>::new());
     }
 
     #[test]

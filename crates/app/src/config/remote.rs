@@ -144,3 +144,19 @@ pub(super) fn remote_storage(reader: &mut Reader<'_>) -> Option<Option<RemoteSto
         breaker_probe: Duration::from_millis(breaker_probe?),
     }))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_storage_is_called_itself_or_through_the_hub_by_its_name() {
+        let hub = |name: &str| name.parse().map(StorageAddress::Hub).map_err(|_| String::new());
+        assert_eq!(storage_address("hub:storage"), hub(STORAGE_AT_HUB));
+        assert_eq!(storage_address("hub:archive"), hub("archive"));
+        assert!(matches!(storage_address("http://storage:8100"), Ok(StorageAddress::Http(_))));
+        for wrong in ["hub:", "hub:a b", "hub:Storage", "hub//storage", "nats://storage"] {
+            assert!(storage_address(wrong).is_err(), "{wrong}");
+        }
+    }
+}
