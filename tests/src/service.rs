@@ -15,6 +15,9 @@ const CHARACTER_SERVICE: &str = "character-service";
 const STORAGE_SERVICE: &str = "storage-service";
 const MESSAGE_HUB: &str = "message-hub";
 
+/// Stands in the value of a variable for the address where the service listens.
+const LISTEN: &str = "{listen}";
+
 /// A service must answer within this time after its start.
 const START: Duration = Duration::from_secs(30);
 /// A command such as `import` must be done within this time.
@@ -33,7 +36,8 @@ pub struct ServiceBuilder {
 }
 
 impl ServiceBuilder {
-    /// Sets an environment variable. `LISTEN_ADDR` (a private port) and `DATA_DIR` (a private folder) are set already.
+    /// Sets an environment variable. `LISTEN_ADDR` (a private port) and `DATA_DIR` (a private folder) are set already;
+    /// `{listen}` in a value stands for the former.
     pub fn env(mut self, name: &str, value: impl Into<OsString>) -> Self {
         self.environment.push((name.to_owned(), value.into()));
         self
@@ -97,11 +101,12 @@ impl ServiceBuilder {
         let port = free_port();
         let listen = format!("127.0.0.1:{port}");
         let (path, arguments) = self.command();
-        let program = Program {
-            path,
-            arguments,
-            environment: preset(&listen, &folder).into_iter().chain(self.environment).collect(),
-        };
+        let environment = self.environment.into_iter().map(|(name, value)| match value.to_str() {
+            Some(text) if text.contains(LISTEN) => (name, text.replace(LISTEN, &listen).into()),
+            _ => (name, value),
+        });
+        let environment = preset(&listen, &folder).into_iter().chain(environment).collect();
+        let program = Program { path, arguments, environment };
         let server = Supervised::new(folder, &program);
         server.start();
         Service { name: self.name, server, address: SocketAddr::from(([127, 0, 0, 1], port)) }

@@ -3,6 +3,8 @@
 #[path = "stack/live.rs"]
 mod live;
 mod support;
+#[path = "stack/through_hub.rs"]
+mod through_hub;
 
 use character_tests::{PostgresServer, RedisServer, Service};
 use serde_json::json;
