@@ -2,6 +2,7 @@
 //! kept by the Message Hub, and handled once by a subscriber, whatever is killed, stopped or cut off on the way.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
+#![expect(clippy::disallowed_methods, reason = "what makes trouble has a thread of its own")]
 
 mod support;
 

@@ -1,5 +1,7 @@
 //! The whole platform as real processes: PostgreSQL, Redis, storage-service, character-service.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
+
 #[path = "stack/live.rs"]
 mod live;
 mod support;

@@ -52,7 +52,7 @@ pub(crate) fn on_event(event: &Event, state: &watch::Sender<State>, replies: Opt
                 // Such as `User Authentication Revoked`: the server closes the connection next.
                 state.send_modify(|state| state.unauthorized = true);
             }
-            tracing::warn!(error = redacted_text(&error), "NATS reports an error");
+            tracing::warn!(error = redacted_text(error), "NATS reports an error");
         }
         Event::ClientError(ClientError::Other(error)) if error.contains("authorization violation") => set(false, true),
         Event::ClientError(ClientError::Other(error)) => {

@@ -103,16 +103,16 @@ async fn requests_whose_deadline_passed_while_they_waited_are_not_handled() {
     })
     .await;
     // As many as are handled at the same time; the rest waits until it is too late.
-    let first = join_all((0..256).map(|_| caller.request(get("storage", "/", Duration::from_secs(3)))));
+    let first = join_all((0..2_048).map(|_| caller.request(get("storage", "/", Duration::from_secs(8)))));
     let rest = async {
-        until("all places are taken", async || handled.load(Ordering::SeqCst) == 256).await;
+        until("all places are taken", async || handled.load(Ordering::SeqCst) == 2_048).await;
         join_all((0..100).map(|_| caller.request(get("storage", "/", Duration::from_millis(300))))).await
     };
     let (first, rest) = tokio::join!(first, rest);
     assert!(
         first.iter().chain(&rest).all(|reply| reply.as_ref().is_err_and(|error| *error.kind() == ErrorKind::Timeout))
     );
-    assert_eq!(handled.load(Ordering::SeqCst), 256);
+    assert_eq!(handled.load(Ordering::SeqCst), 2_048);
 }
 
 #[tokio::test]
