@@ -1,5 +1,4 @@
 //! What the hub receives of a failed operation, and that nobody waits for it.
-#![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
 use async_trait::async_trait;
 use character_error_reporter::{Chain, ErrorReporter, Failure, Redactor};
