@@ -103,6 +103,10 @@ pub(crate) async fn place<'s>(
         HubError::new(ErrorKind::Timeout, operation).with_applied(Applied::No).with_detail(detail)
     };
     let place = timeout_at(deadline, places.acquire()).await.map_err(|_| late())?;
+    // A place that became free at the very end is of no use.
+    if Instant::now() >= deadline {
+        return Err(late());
+    }
     // The semaphores are never closed.
     place.map_err(|error| HubError::new(ErrorKind::Corrupt, operation).with_source(error).with_applied(Applied::No))
 }
