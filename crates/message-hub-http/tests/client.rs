@@ -183,6 +183,12 @@ async fn a_refused_connection_is_certainly_not_applied() {
 async fn every_call_ends_within_its_timeout_while_a_thousand_wait_for_a_silent_hub() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let hub = hub_at(&format!("http://{}", listener.local_addr().unwrap()));
+    let silent = tokio::spawn(async move {
+        let mut accepted = Vec::new();
+        while let Ok((stream, _)) = listener.accept().await {
+            accepted.push(stream);
+        }
+    });
     let mut waiting = tokio::task::JoinSet::new();
     for number in 0..1_000 {
         let hub = hub.clone();
@@ -200,11 +206,17 @@ async fn every_call_ends_within_its_timeout_while_a_thousand_wait_for_a_silent_h
     }
     let (mut sent, mut unsent) = (0, 0);
     for (took, error) in waiting.join_all().await {
-        assert_eq!(error.kind(), &ErrorKind::Timeout);
+        // So many connections at once may not all be opened in their second.
+        let is_unopened = matches!(error.kind(), ErrorKind::Unavailable { .. }) && error.certainly_not_applied();
+        assert!(*error.kind() == ErrorKind::Timeout || is_unopened, "{took:?} {error:?}");
         assert!(took < Duration::from_secs(5), "{took:?}");
+        if is_unopened {
+            continue;
+        }
         if error.certainly_not_applied() { unsent += 1 } else { sent += 1 }
     }
     assert!(sent > 0 && unsent > 0, "{sent} were sent, {unsent} found no place");
+    silent.abort();
 }
 
 #[tokio::test]
