@@ -14,7 +14,7 @@ use tokio::{
     time::{Instant, timeout, timeout_at},
 };
 
-/// The maximum number of requests that are handled at the same time.
+/// The maximum number of requests that are handled at the same time, unless another one is chosen. Polls of the log wait long.
 const MAX_HANDLED: usize = 2_048;
 /// The maximum number of requests that are handled or wait. Further ones get the reply 503.
 const MAX_WAITING: usize = 4_096;
@@ -48,6 +48,19 @@ impl NatsResponder {
     /// # Errors
     /// `Unavailable`, `Timeout`, `Unauthorized`, `Forbidden`.
     pub async fn serve(hub: &NatsHub, service: ServiceName, handler: Arc<dyn ServiceHandler>) -> Result<Self> {
+        Self::serve_at_most(MAX_HANDLED, hub, service, handler).await
+    }
+
+    /// As [`serve`](Self::serve), with at most this number of requests handled at the same time; more wait, at most 4,096.
+    ///
+    /// # Errors
+    /// As [`serve`](Self::serve).
+    pub async fn serve_at_most(
+        handled: usize,
+        hub: &NatsHub,
+        service: ServiceName,
+        handler: Arc<dyn ServiceHandler>,
+    ) -> Result<Self> {
         let deadline = Instant::now() + OPENING;
         hub.link().ready(REQUEST, deadline).await?;
         let subject = request::subject(hub.prefix(), &service);
@@ -61,8 +74,7 @@ impl NatsResponder {
         // The server takes commands in their order: when it answers, it has the subscription.
         hub.link().round_trip(REQUEST, deadline).await?;
         let (stop, stopped) = oneshot::channel();
-        let serving =
-            Serving { client, service: service.clone(), handler, places: Arc::new(Semaphore::new(MAX_HANDLED)) };
+        let serving = Serving { client, service: service.clone(), handler, places: Arc::new(Semaphore::new(handled)) };
         let task = tokio::spawn(serving.run(requests, stopped));
         Ok(Self { service, stop: Some(stop), task })
     }
