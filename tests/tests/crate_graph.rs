@@ -42,7 +42,11 @@ const CRATES: &[(&str, u8, &[&str])] = &[
         3,
         &["character-error-reporter", "character-http-kit", "character-message-hub", "character-message-hub-wire"],
     ),
-    ("character-message-hub-http", 3, &["character-message-hub", "character-message-hub-wire"]),
+    (
+        "character-message-hub-http",
+        3,
+        &["character-error-reporter", "character-message-hub", "character-message-hub-wire"],
+    ),
     ("character-message-hub-wire", 3, &["character-message-hub"]),
     ("character-error-reporter-sentry", 3, &["character-error-reporter"]),
     ("character-storage-testkit", 3, &["character-domain", "character-storage-port"]),
