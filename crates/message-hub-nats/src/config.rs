@@ -1,5 +1,6 @@
 //! Where the NATS server is, with which credentials, and how the stream of events is kept.
 
+use crate::percent;
 use async_nats::ServerAddr;
 use secrecy::SecretString;
 use std::{fmt, path::PathBuf, time::Duration};
@@ -131,6 +132,17 @@ impl NatsHubConfig {
         Ok(servers)
     }
 
+    /// User and password of the first server that has them in its URL, percent-decoded.
+    pub(crate) fn user_of_url(&self) -> Result<Option<(String, String)>, InvalidConfig> {
+        let servers = self.servers()?;
+        let Some(server) = servers.iter().find(|server| server.has_user_pass()) else { return Ok(None) };
+        let decoded = |text: Option<&str>| {
+            let wrong = || InvalidConfig::new("url", "user and password must be percent-encoded");
+            percent::decode(text.unwrap_or_default()).ok_or_else(wrong)
+        };
+        Ok(Some((decoded(server.username())?, decoded(server.password())?)))
+    }
+
     pub(crate) fn check(&self) -> Result<(), InvalidConfig> {
         let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
         if !(1..=64).contains(&self.stream.len()) || !self.stream.bytes().all(is_plain) {
@@ -181,6 +193,13 @@ mod tests {
         let config = NatsHubConfig { credentials: user, ..NatsHubConfig::new("nats://u:secret@a:1,tls://b:2") };
         let text = format!("{config:?}");
         assert!(!text.contains("secret") && text.contains("nats://***@a:1,tls://b:2"), "{text}");
+    }
+
+    #[test]
+    fn user_and_password_of_the_url_are_decoded() {
+        let of = |url: &str| NatsHubConfig::new(url).user_of_url().unwrap();
+        assert_eq!(of("nats://a:1,nats://hub:a%40b@c:2"), Some(("hub".into(), "a@b".into())));
+        assert_eq!(of("nats://a:1"), None);
     }
 
     #[test]

@@ -87,7 +87,11 @@ fn options(config: &NatsHubConfig) -> Result<ConnectOptions, InvalidConfig> {
         None => options,
     };
     Ok(match &config.credentials {
-        Credentials::None => options,
+        // The library leaves what the URL holds unused.
+        Credentials::None => match config.user_of_url()? {
+            Some((user, password)) => options.user_and_password(user, password),
+            None => options,
+        },
         Credentials::Token(token) => options.token(token.expose_secret().to_owned()),
         Credentials::User { user, password } => {
             options.user_and_password(user.clone(), password.expose_secret().to_owned())

@@ -240,6 +240,14 @@ async fn a_full_stream_refuses_and_takes_events_again_when_there_is_room() {
 }
 
 #[tokio::test]
+async fn user_and_password_may_stand_in_the_url() {
+    let server = NatsServer::start_with(NatsRelease::Oldest, "authorization { user: \"hub\", password: \"a@b\" }");
+    let url = server.url().replacen("nats://", "nats://hub:a%40b@", 1);
+    let hub = connected(NatsHubConfig::new(url)).await;
+    hub.probe().await.unwrap();
+}
+
+#[tokio::test]
 async fn a_revoked_token_is_named_and_a_permitted_one_works_again() {
     let token = |token: &str| format!("authorization {{ token: \"{token}\" }}");
     let server = NatsServer::start_with(NatsRelease::Current, &token("first"));
