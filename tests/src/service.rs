@@ -231,6 +231,15 @@ impl Service {
         self.server.pid()
     }
 
+    /// A figure of its memory in `/proc/<pid>/status`, such as `VmRSS:`, in bytes.
+    pub fn memory(&self, figure: &str) -> u64 {
+        let id = self.pid().unwrap_or_else(|| panic!("{} does not run", self.name));
+        let status = fs::read_to_string(format!("/proc/{id}/status")).expect("the process runs");
+        let line = status.lines().find(|line| line.starts_with(figure));
+        let kibibytes = line.and_then(|line| line.split_whitespace().nth(1)?.parse::<u64>().ok());
+        kibibytes.unwrap_or_else(|| panic!("no {figure} in {status}")) << 10
+    }
+
     /// Everything it printed so far, to both outputs, over all its starts.
     pub fn output(&self) -> String {
         self.server.log()

@@ -36,17 +36,9 @@ fn each() -> Duration {
     hunt.map_or(Duration::from_secs(4), Duration::from_secs)
 }
 
-/// A figure of `/proc/<pid>/status`, in bytes.
-fn memory(service: &Service, figure: &str) -> u64 {
-    let status = fs::read_to_string(format!("/proc/{}/status", service.pid().unwrap())).unwrap();
-    let line = status.lines().find(|line| line.starts_with(figure)).unwrap();
-    let kibibytes: u64 = line.split_whitespace().nth(1).unwrap().parse().unwrap();
-    kibibytes << 10
-}
-
 /// The most memory since the last look, in bytes.
 fn peak(service: &Service) -> u64 {
-    let most = memory(service, "VmHWM:");
+    let most = service.memory("VmHWM:");
     let pid = service.pid().unwrap();
     fs::write(format!("/proc/{pid}/clear_refs"), "5").unwrap();
     most
@@ -217,7 +209,7 @@ async fn one_caller_cannot_take_the_service_from_the_others() {
         assert_eq!(send(patch.body(format!(r#"{{"data":{{"n":{number}}}}}"#))).await.status, 200);
     }
     let processes = [("character-service", &world.service), ("storage-service", &world.storage)];
-    let before = processes.map(|(_, process)| memory(process, "VmRSS:"));
+    let before = processes.map(|(_, process)| process.memory("VmRSS:"));
 
     let stop = Arc::new(AtomicBool::new(false));
     let mut users = JoinSet::new();
@@ -315,11 +307,11 @@ async fn one_caller_cannot_take_the_service_from_the_others() {
     assert!(most <= MEMORY, "{report}");
     for ((name, process), before) in processes.into_iter().zip(before) {
         let end = Instant::now() + Duration::from_secs(60);
-        while memory(process, "VmRSS:") > before + RETURNED {
+        while process.memory("VmRSS:") > before + RETURNED {
             assert!(
                 Instant::now() < end,
                 "{name} keeps {} of {} MiB: {report}",
-                memory(process, "VmRSS:") >> 20,
+                process.memory("VmRSS:") >> 20,
                 before >> 20
             );
             // The allocator returns memory while it is used, and a service that nobody calls does not use it.
@@ -328,6 +320,6 @@ async fn one_caller_cannot_take_the_service_from_the_others() {
             futures_util::future::join_all((0..8).map(|_| async { (small().await, stored().await) })).await;
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
-        eprintln!("{name}: {} MiB before, {} MiB afterwards", before >> 20, memory(process, "VmRSS:") >> 20);
+        eprintln!("{name}: {} MiB before, {} MiB afterwards", before >> 20, process.memory("VmRSS:") >> 20);
     }
 }

@@ -10,7 +10,7 @@ mod redaction;
 #[path = "compositions/through_hub.rs"]
 mod through_hub;
 
-use actix_web::{App, HttpServer, dev::ServerHandle, rt::System};
+use actix_web::{App, HttpServer, dev::ServerHandle, rt::System, web::ServiceConfig};
 use character_app::observed::{Observed, OperationMetrics};
 use character_cache::{CacheMetrics, CacheOptions, Cached};
 use character_cache_redis::{RedisTier, RedisTierMetrics, RedisTierOptions};
@@ -31,7 +31,7 @@ use std::{
 
 const TOKEN: &str = "token";
 
-/// A Storage Service in this process, on a port of its own; stopped when dropped.
+/// A server in this process, on a port of its own; stopped when dropped.
 struct Serving {
     handle: ServerHandle,
     thread: Option<JoinHandle<()>>,
@@ -51,12 +51,17 @@ impl Serving {
 
     /// Serves `storage` at an address of its own.
     fn bound(storage: Arc<dyn StoragePort>) -> (Self, String) {
+        let tokens = AcceptedTokens::new([TOKEN.to_owned().into()]).unwrap();
+        let storage = StorageServer::new(storage, tokens, Limits::default());
+        Self::of(move |config| storage.configure(config))
+    }
+
+    /// Serves this application at an address of its own.
+    fn of(application: impl Fn(&mut ServiceConfig) + Clone + Send + 'static) -> (Self, String) {
         let (sender, receiver) = mpsc::channel();
         let thread = std::thread::spawn(move || {
             System::new().block_on(async move {
-                let tokens = AcceptedTokens::new([TOKEN.to_owned().into()]).unwrap();
-                let storage = StorageServer::new(storage, tokens, Limits::default());
-                let server = HttpServer::new(move || App::new().configure(|config| storage.configure(config)))
+                let server = HttpServer::new(move || App::new().configure(application.clone()))
                     .workers(1)
                     .disable_signals()
                     .bind("127.0.0.1:0")

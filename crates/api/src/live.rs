@@ -7,7 +7,7 @@ use actix_web::{
     web::{Bytes, Data},
 };
 use character_domain::{CampaignId, CharacterId, Violations};
-use character_http_kit::{Endpoint, Endpoints};
+use character_http_kit::{EVENT_STREAM, Endpoint, Endpoints};
 use character_live_updates::{Interest, LiveItem, LiveUpdate};
 use character_repositories::RepositoryError;
 use character_storage_port::LogCursor;
@@ -58,7 +58,7 @@ pub(crate) async fn updates(api: Data<Api>, request: HttpRequest) -> Answer {
         Some((Ok::<_, Infallible>(event(&item)), opened))
     });
     Ok(HttpResponse::Ok()
-        .content_type("text/event-stream")
+        .content_type(EVENT_STREAM)
         .insert_header((CACHE_CONTROL, "no-store, no-transform"))
         .insert_header((ACCEL_BUFFERING, "no"))
         .streaming(body))

@@ -8,13 +8,13 @@ use crate::{
     hub::Hub,
     log_queue::LogQueue,
     run::{Outcome, print_document, run, say},
-    serve::{self, Server},
+    serve::{self, Counted, Server},
     stack::{self, Purpose, Stack},
     token_warnings, transfer,
 };
 use character_api::{Api, ApiLimits, PROBLEM_TYPES, configure_for, may_be_long};
 use character_campaign_events::{CampaignEvents, FILTER, SUBSCRIPTION};
-use character_http_kit::{Admission, AllowedHosts, BrowserGuard, Health, HttpMetrics, Unauthorized};
+use character_http_kit::{AllowedHosts, BrowserGuard, Health};
 use character_inbox::{Inbox, InboxOptions};
 use character_message_hub::Subscription;
 use character_repositories::{Repositories, StorageContext};
@@ -93,14 +93,8 @@ async fn new_epoch(config: &CharacterServiceConfig) -> Outcome {
 }
 
 async fn serve(config: CharacterServiceConfig, stack: Stack, mut registry: Registry) -> Outcome {
-    let connections = serve::connections(&config.sockets, stack.database().as_ref())?;
-    connections.register(&mut registry);
-    let http_metrics = HttpMetrics::default();
-    http_metrics.register(&mut registry);
-    let admission = Admission::new(config.max_in_flight_bytes);
-    admission.register(&mut registry);
-    let unauthorized = Unauthorized::default();
-    unauthorized.register(&mut registry);
+    let Counted { connections, http_metrics, admission, unauthorized } =
+        serve::counted(&config.sockets, config.max_in_flight_bytes, stack.database().as_ref(), &mut registry)?;
     let health = Arc::new(Health::new(env!("CARGO_PKG_VERSION"), stack.checks));
     let live = stack.live;
     let repositories = Repositories::new(&StorageContext::new(stack.storage).with_origin(stack.origin));

@@ -1,6 +1,6 @@
 //! The command lines of the binaries.
 
-use crate::config::{CharacterServiceConfig, MessageHubServiceConfig, StorageServiceConfig, help};
+use crate::config::{CharacterServiceConfig, MessageHubServiceConfig, StorageServiceConfig, Variable, help};
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -96,28 +96,19 @@ pub(crate) enum MessageHubCommand {
 }
 
 /// Parses the arguments of the process. As clap does, it prints help, version or a mistake, and ends the process.
+fn parsed<C: CommandFactory + FromArgMatches>(variables: &[Variable]) -> C {
+    let command = C::command().after_help(help(variables));
+    C::from_arg_matches(&command.get_matches()).unwrap_or_else(|error| error.exit())
+}
+
 pub(crate) fn character_service() -> CharacterServiceCommand {
-    let command = CharacterServiceCli::command().after_help(help(CharacterServiceConfig::VARIABLES));
-    match CharacterServiceCli::from_arg_matches(&command.get_matches()) {
-        Ok(cli) => cli.command.unwrap_or_default(),
-        Err(error) => error.exit(),
-    }
+    parsed::<CharacterServiceCli>(CharacterServiceConfig::VARIABLES).command.unwrap_or_default()
 }
 
-/// As [`character_service`], for the other binary.
 pub(crate) fn storage_service() -> StorageServiceCommand {
-    let command = StorageServiceCli::command().after_help(help(StorageServiceConfig::VARIABLES));
-    match StorageServiceCli::from_arg_matches(&command.get_matches()) {
-        Ok(cli) => cli.command.unwrap_or_default(),
-        Err(error) => error.exit(),
-    }
+    parsed::<StorageServiceCli>(StorageServiceConfig::VARIABLES).command.unwrap_or_default()
 }
 
-/// As [`character_service`], for the hub.
 pub(crate) fn message_hub() -> MessageHubCommand {
-    let command = MessageHubCli::command().after_help(help(MessageHubServiceConfig::VARIABLES));
-    match MessageHubCli::from_arg_matches(&command.get_matches()) {
-        Ok(cli) => cli.command.unwrap_or_default(),
-        Err(error) => error.exit(),
-    }
+    parsed::<MessageHubCli>(MessageHubServiceConfig::VARIABLES).command.unwrap_or_default()
 }

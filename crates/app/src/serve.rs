@@ -9,24 +9,47 @@ use crate::{
     probes,
 };
 use actix_web::{App, web::ServiceConfig};
-use character_http_kit::{Health, ProblemTypes};
+use character_http_kit::{Admission, Health, HttpMetrics, ProblemTypes, Unauthorized};
 use character_live_updates::LiveUpdates;
 use character_storage_sql::SqlStorage;
 use futures_util::future::try_join_all;
+use prometheus_client::registry::Registry;
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::signal::unix::{SignalKind, signal};
 
-/// Connections of clients to the main address, as many as the descriptors of the process allow.
+/// What counts and limits the requests of the main listener. Each of them is registered.
+#[derive(Debug)]
+pub(crate) struct Counted {
+    pub(crate) connections: Arc<Connections>,
+    pub(crate) http_metrics: HttpMetrics,
+    pub(crate) admission: Admission,
+    pub(crate) unauthorized: Unauthorized,
+}
+
+/// With as many connections as the descriptors of the process allow beside those to the database.
 ///
 /// # Errors
 /// When they allow too few.
-pub(crate) fn connections(sockets: &SocketConfig, database: Option<&SqlStorage>) -> io::Result<Arc<Connections>> {
+pub(crate) fn counted(
+    sockets: &SocketConfig,
+    max_in_flight_bytes: u64,
+    database: Option<&SqlStorage>,
+    registry: &mut Registry,
+) -> io::Result<Counted> {
     let database_connections = database.map_or(0, |database| database.pool_status().limit);
-    Ok(Arc::new(Connections::new(SocketLimits {
+    let connections = Arc::new(Connections::new(SocketLimits {
         most: descriptors::most_connections(sockets.max_connections, database_connections)?,
         patience: sockets.client_timeout,
         keep_alive: sockets.keep_alive,
-    })))
+    }));
+    connections.register(registry);
+    let http_metrics = HttpMetrics::default();
+    http_metrics.register(registry);
+    let admission = Admission::new(max_in_flight_bytes);
+    admission.register(registry);
+    let unauthorized = Unauthorized::default();
+    unauthorized.register(registry);
+    Ok(Counted { connections, http_metrics, admission, unauthorized })
 }
 
 /// Where to listen, and how to stop.

@@ -14,7 +14,7 @@ use crate::{
     reported::Reported,
     reporting::Reporting,
     run::{Outcome, run},
-    serve::{self, Server},
+    serve::{self, Counted, Server},
     stack,
     state_metrics::{show_database, show_reports},
     token_warnings,
@@ -22,8 +22,8 @@ use crate::{
 use actix_service::apply;
 use actix_web::{HttpResponse, middleware::from_fn, web};
 use character_http_kit::{
-    AcceptedTokens, Admission, AllowedHosts, BrowserGuard, Endpoint, Endpoints, Health, HostNames, HttpMetrics,
-    LongAnswers, ProblemTypes, Unauthorized, health, middleware,
+    AcceptedTokens, AllowedHosts, BrowserGuard, Endpoint, Endpoints, Health, HostNames, LongAnswers, ProblemTypes,
+    health, middleware,
 };
 use character_storage_port::{MAX_PAGE_BYTES, StoragePort};
 use character_storage_server::{BASE, Limits, StorageServer, is_list, openapi, overloaded};
@@ -147,14 +147,8 @@ async fn serve(
         body_rate: config.sockets.upload_rate,
     };
     let contract = StorageServer::new(storage, AcceptedTokens::new(config.tokens.clone())?, limits);
-    let connections = serve::connections(&config.sockets, operator.database.as_ref())?;
-    connections.register(&mut registry);
-    let http_metrics = HttpMetrics::default();
-    http_metrics.register(&mut registry);
-    let admission = Admission::new(config.max_in_flight_bytes);
-    admission.register(&mut registry);
-    let unauthorized = Unauthorized::default();
-    unauthorized.register(&mut registry);
+    let Counted { connections, http_metrics, admission, unauthorized } =
+        serve::counted(&config.sockets, config.max_in_flight_bytes, operator.database.as_ref(), &mut registry)?;
     let registry = Arc::new(registry);
     let document = web::Bytes::from(openapi().to_json()?);
     let operator = Arc::new(operator);

@@ -1,11 +1,10 @@
 //! Each event and its use case.
 
-use crate::{
-    CAMPAIGN_EVENT, CAMPAIGN_GAME_MASTER_CHANGED, CAMPAIGN_RENAMED,
-    data::{GameMasterChanged, Happened, Renamed, read},
-    outcome::Failed,
+use crate::{CAMPAIGN_EVENT, CAMPAIGN_GAME_MASTER_CHANGED, CAMPAIGN_RENAMED, data::read, outcome::Failed};
+use character_domain::{
+    Campaign, CampaignEventId, CampaignId, CharacterId, Document,
+    event::{CampaignEventReported, CampaignGameMasterChanged, CampaignRenamed},
 };
-use character_domain::{Campaign, CampaignEventId, CampaignId, CharacterId, Document};
 use character_inbox::{EventHandler, Handled, Received, async_trait};
 use character_repositories::{
     CampaignRepository, Idempotency, IdempotencyKey, NewCampaignEvent, RepositoryError, RequestContext,
@@ -37,12 +36,12 @@ impl CampaignEvents {
     async fn effect(&self, received: &Received) -> Result<()> {
         match received.event.event_type() {
             CAMPAIGN_RENAMED => {
-                let Renamed { campaign_id, name } = data(received)?;
+                let CampaignRenamed { campaign_id, name } = data(received)?;
                 let rename = |current: &Campaign| Campaign { name: name.clone(), ..current.clone() };
                 self.patch(received, campaign_id, rename).await
             }
             CAMPAIGN_GAME_MASTER_CHANGED => {
-                let GameMasterChanged { campaign_id, dm_user_id, dm_name } = data(received)?;
+                let CampaignGameMasterChanged { campaign_id, dm_user_id, dm_name } = data(received)?;
                 let change = |current: &Campaign| Campaign { dm_user_id, dm_name: dm_name.clone(), ..current.clone() };
                 self.patch(received, campaign_id, change).await
             }
@@ -68,7 +67,7 @@ impl CampaignEvents {
 
     /// Stores the event for each member that it affects, and applies it. One that the rules of the game forbid for a character
     /// is applied to the others all the same.
-    async fn happened(&self, received: &Received, happened: &Happened) -> Result<()> {
+    async fn happened(&self, received: &Received, happened: &CampaignEventReported) -> Result<()> {
         let members = self.members(happened.campaign_id).await?;
         let affected: BTreeSet<CharacterId> = match &happened.character_ids {
             Some(ids) => ids.iter().copied().collect(),
@@ -102,7 +101,12 @@ impl CampaignEvents {
         )))
     }
 
-    async fn apply(&self, received: &Received, happened: &Happened, of: CharacterId) -> Result<(), RepositoryError> {
+    async fn apply(
+        &self,
+        received: &Received,
+        happened: &CampaignEventReported,
+        of: CharacterId,
+    ) -> Result<(), RepositoryError> {
         let id = CampaignEventId(received.identity.transaction_id(&format!("event/{of}")).0);
         let new = NewCampaignEvent {
             id: Some(id),

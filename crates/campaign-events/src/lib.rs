@@ -10,14 +10,9 @@ mod outcome;
 #[cfg(test)]
 mod tests;
 
+pub use character_domain::event::{CAMPAIGN_EVENT, CAMPAIGN_GAME_MASTER_CHANGED, CAMPAIGN_RENAMED};
 pub use handler::CampaignEvents;
 
-/// A campaign has another name.
-pub const CAMPAIGN_RENAMED: &str = "campaign.renamed";
-/// A campaign has another game master, or none.
-pub const CAMPAIGN_GAME_MASTER_CHANGED: &str = "campaign.game_master_changed";
-/// Something happened in a campaign that affects its characters.
-pub const CAMPAIGN_EVENT: &str = "campaign.event";
 /// The events of a subscription, in the words of [`Filter`](character_message_hub::Filter).
 pub const FILTER: &str = "campaign.renamed,campaign.game_master_changed,campaign.event";
 /// The name of the subscription.

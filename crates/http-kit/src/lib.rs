@@ -27,6 +27,9 @@ pub mod middleware;
 mod problem;
 mod tokens;
 
+/// The media type of server-sent events.
+pub const EVENT_STREAM: &str = "text/event-stream";
+
 pub use body::{BodyError, BodyLimits, read_body};
 pub use cors::{AllowedOrigins, Cors, InvalidOrigins};
 pub use endpoint::{Endpoint, Endpoints, Parameterless, Refusals, Routing};

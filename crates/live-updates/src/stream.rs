@@ -212,7 +212,7 @@ impl LiveStream {
                     _ => self.reset(),
                 }
             }
-            Err(error) if [ErrorKind::Gone.code(), "invalid"].contains(&error.kind().code()) => self.reset(),
+            Err(error) if matches!(error.kind(), ErrorKind::Gone | ErrorKind::Invalid(_)) => self.reset(),
             Err(_) => {
                 self.shared.metrics.failures.inc();
                 *not_before = Some(Instant::now() + PAUSE);

@@ -1,5 +1,6 @@
 //! Where the hub is, and the limits of calls.
 
+use character_message_hub_wire as wire;
 use secrecy::{ExposeSecret, SecretString};
 use std::time::Duration;
 use url::Url;
@@ -51,18 +52,7 @@ impl HttpHubConfig {
     /// # Errors
     /// [`ConnectError::Address`].
     pub fn check_base_url(url: &Url) -> Result<(), ConnectError> {
-        let reason = if !matches!(url.scheme(), "http" | "https") {
-            "must begin with http:// or https://"
-        } else if !url.has_host() {
-            "must have a host"
-        } else if !url.username().is_empty() || url.password().is_some() {
-            "must have no user and no password"
-        } else if url.query().is_some() || url.fragment().is_some() {
-            "must have no query and no fragment"
-        } else {
-            return Ok(());
-        };
-        Err(ConnectError::Address { reason })
+        wire::check_address(url).map_err(|reason| ConnectError::Address { reason })
     }
 
     /// Refuses a token that cannot stand in a header.

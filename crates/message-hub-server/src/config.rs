@@ -1,6 +1,7 @@
 //! The limits of requests, and the services of the configuration.
 
 use character_message_hub::ServiceName;
+use character_message_hub_wire as wire;
 use std::{fmt, str::FromStr, time::Duration};
 use url::Url;
 
@@ -63,18 +64,8 @@ impl FromStr for InstanceUrl {
 
     fn from_str(text: &str) -> Result<Self, InvalidInstance> {
         let url = Url::parse(text).map_err(|_| InvalidInstance("must be an address such as http://10.0.0.7:8100"))?;
-        let reason = if !matches!(url.scheme(), "http" | "https") {
-            "must begin with http:// or https://"
-        } else if !url.has_host() {
-            "must have a host"
-        } else if !url.username().is_empty() || url.password().is_some() {
-            "must have no user and no password"
-        } else if url.query().is_some() || url.fragment().is_some() {
-            "must have no query and no fragment"
-        } else {
-            return Ok(Self(url.as_str().trim_end_matches('/').to_owned()));
-        };
-        Err(InvalidInstance(reason))
+        wire::check_address(&url).map_err(InvalidInstance)?;
+        Ok(Self(url.as_str().trim_end_matches('/').to_owned()))
     }
 }
 

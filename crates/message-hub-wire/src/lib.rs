@@ -31,6 +31,7 @@
 #[doc = include_str!("../README.md")]
 struct Readme;
 
+mod address;
 mod deliveries;
 mod header;
 mod operations;
@@ -39,6 +40,7 @@ mod problem;
 mod publish;
 mod services;
 
+pub use address::check_address;
 pub use deliveries::{
     DEFAULT_LIMIT, DeliveriesBody, DeliveryBody, LONGEST_WAIT, MAX_LIMIT, MAX_SETTLEMENTS, SettleAction, SettleBody,
     SettleResult, SettleResultsBody, SettleStatus, SettlementBody,

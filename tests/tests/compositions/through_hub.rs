@@ -1,7 +1,6 @@
 //! `client ∘ hub ∘ server ∘ PostgreSQL` behaves as PostgreSQL does, whether the hub is that of this project or NATS.
 
 use super::{Serving, TOKEN};
-use actix_web::{App, HttpServer, dev::ServerHandle, rt::System};
 use character_http_kit::AcceptedTokens;
 use character_message_hub::{MemoryHub, MessageHub, ServiceName};
 use character_message_hub_http::{HttpHub, HttpHubConfig};
@@ -14,8 +13,7 @@ use character_storage_sql::{SqlOptions, SqlStorage};
 use character_storage_testkit::{Harness, storage_conformance};
 use character_tests::{NatsRelease, NatsServer, PostgresServer};
 use std::{
-    sync::{Arc, LazyLock, mpsc},
-    thread::JoinHandle,
+    sync::{Arc, LazyLock},
     time::Duration,
 };
 use uuid::Uuid;
@@ -42,56 +40,23 @@ fn client(hub: Arc<dyn MessageHub>, service: ServiceName) -> Arc<dyn StoragePort
     Arc::new(HttpStorage::over(TransportStack::around(transport, &config)))
 }
 
-/// The server of a hub that routes requests to one storage; stopped when dropped.
-struct Hub {
-    handle: ServerHandle,
-    thread: Option<JoinHandle<()>>,
-}
-
-impl Hub {
-    fn start(storage: &str) -> (Self, String) {
-        let services = vec![("storage-service".parse().unwrap(), storage.parse().unwrap())];
-        let config = HubServerConfig { services, ..HubServerConfig::default() };
-        let (sender, receiver) = mpsc::channel();
-        let thread = std::thread::spawn(move || {
-            System::new().block_on(async move {
-                let tokens = AcceptedTokens::new([HUB_TOKEN.to_owned().into()]).unwrap();
-                let hub = HubServer::new(Arc::new(MemoryHub::new()), tokens, config).unwrap();
-                let server = HttpServer::new(move || {
-                    let hub = hub.clone();
-                    App::new().configure(move |config| hub.configure(config))
-                });
-                let server = server.workers(1).disable_signals().bind("127.0.0.1:0").unwrap();
-                let address = *server.addrs().first().unwrap();
-                let server = server.run();
-                sender.send((address, server.handle())).unwrap();
-                server.await.unwrap();
-            });
-        });
-        let (address, handle) = receiver.recv().unwrap();
-        (Self { handle, thread: Some(thread) }, format!("http://{address}"))
-    }
-}
-
-impl Drop for Hub {
-    fn drop(&mut self) {
-        // The command is sent by the call; the future would only wait for its end, as the join does.
-        drop(self.handle.stop(false));
-        if let Some(thread) = self.thread.take() {
-            let ended = thread.join();
-            assert!(ended.is_ok() || std::thread::panicking(), "the hub panicked");
-        }
-    }
+/// A hub that routes requests to one storage.
+fn hub_of(storage: &str) -> (Serving, String) {
+    let services = vec![("storage-service".parse().unwrap(), storage.parse().unwrap())];
+    let config = HubServerConfig { services, ..HubServerConfig::default() };
+    let tokens = AcceptedTokens::new([HUB_TOKEN.to_owned().into()]).unwrap();
+    let hub = HubServer::new(Arc::new(MemoryHub::new()), tokens, config).unwrap();
+    Serving::of(move |config| hub.configure(config))
 }
 
 struct ThroughHttp;
 
 impl Harness for ThroughHttp {
-    type Guard = (Hub, Serving);
+    type Guard = (Serving, Serving);
 
     async fn fresh() -> (Self::Guard, Arc<dyn StoragePort>) {
         let (serving, storage) = storage_service().await;
-        let (hub, url) = Hub::start(&storage);
+        let (hub, url) = hub_of(&storage);
         let config = HttpHubConfig::new(url.parse().unwrap(), HUB_TOKEN.to_owned().into());
         let client = client(Arc::new(HttpHub::connect(config).unwrap()), "storage-service".parse().unwrap());
         ((hub, serving), client)

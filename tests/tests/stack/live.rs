@@ -140,12 +140,6 @@ fn figure(metrics: &str, name: &str) -> f64 {
     value.and_then(|value| value.parse().ok()).unwrap_or_else(|| panic!("no {name} in {metrics}"))
 }
 
-fn resident(service: &Service) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{}/status", service.pid().unwrap())).unwrap();
-    let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
-    line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() * 1024
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_thousand_streams_are_served_by_one_process_and_those_that_are_gone_are_forgotten() {
     let storage = storage(&PostgresServer::shared().fresh_schema_url());
@@ -154,14 +148,14 @@ async fn a_thousand_streams_are_served_by_one_process_and_those_that_are_gone_ar
     // Once before, so that what the first stream costs alone is not counted.
     let mut first = Stream::open(&service, &format!("character={id}"), None).await;
     first.named("hello").await;
-    let before = resident(&service);
+    let before = service.memory("VmRSS:");
     let mut streams = Vec::new();
     for _ in 0..1_000 {
         let mut stream = Stream::open(&service, &format!("character={id}"), None).await;
         stream.named("hello").await;
         streams.push(stream);
     }
-    let each = (resident(&service).saturating_sub(before)) / 1_000;
+    let each = (service.memory("VmRSS:").saturating_sub(before)) / 1_000;
     eprintln!("{each} bytes of resident memory for each stream");
     assert!(each < 64 * 1024, "{each} bytes for each stream");
     rename(&service, &id, "Bea").await;

@@ -7,6 +7,7 @@ use actix_http::{
     header::CONTENT_TYPE,
 };
 use bytes::Bytes;
+use character_http_kit::EVENT_STREAM;
 use std::{
     error::Error,
     pin::Pin,
@@ -17,9 +18,6 @@ use std::{
 /// Bytes of an answer that are copied to the buffer of the socket at a time. A large answer would otherwise be in memory
 /// twice until the client has read it.
 const PIECE: usize = 64 * 1024;
-
-/// The media type of server-sent events.
-const EVENT_STREAM: &str = "text/event-stream";
 
 /// A request from its head to the last byte of its answer.
 pub(super) struct InFlight(Option<Rc<Connection>>);

@@ -10,7 +10,7 @@ use crate::{
     config::{MessageHubServiceConfig, ProcessEnvironment},
     log_queue::LogQueue,
     run::{self, Outcome, print_document, run},
-    serve::{self, Server},
+    serve::{self, Counted, Server},
     token_warnings,
 };
 use actix_service::apply;
@@ -18,8 +18,8 @@ use actix_web::{HttpResponse, http::Method, middleware::from_fn};
 use backing::Backing;
 use character_error_reporter::redacted;
 use character_http_kit::{
-    AcceptedTokens, Admission, AllowedHosts, BrowserGuard, Endpoint, Endpoints, Health, HealthCheck, HostNames,
-    HttpMetrics, LongAnswers, Unauthorized, health, middleware,
+    AcceptedTokens, AllowedHosts, BrowserGuard, Endpoint, Endpoints, Health, HealthCheck, HostNames, LongAnswers,
+    health, middleware,
 };
 use character_message_hub::MessageHub;
 use character_message_hub_server::{BASE, HubServer, HubServerConfig, PROBLEM_TYPES, openapi, overloaded};
@@ -110,14 +110,8 @@ async fn serve(config: MessageHubServiceConfig, backing: Backing, health: Arc<He
     if let Some(file) = &backing.file {
         metrics::show_file(file, &mut registry);
     }
-    let connections = serve::connections(&config.sockets, None)?;
-    connections.register(&mut registry);
-    let http_metrics = HttpMetrics::default();
-    http_metrics.register(&mut registry);
-    let admission = Admission::new(config.max_in_flight_bytes);
-    admission.register(&mut registry);
-    let unauthorized = Unauthorized::default();
-    unauthorized.register(&mut registry);
+    let Counted { connections, http_metrics, admission, unauthorized } =
+        serve::counted(&config.sockets, config.max_in_flight_bytes, None, &mut registry)?;
     let registry = Arc::new(registry);
     let admin = config.admin.as_ref().map(|admin| {
         let operations = Arc::clone(&backing.operations);

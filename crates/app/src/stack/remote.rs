@@ -38,12 +38,8 @@ pub(super) async fn connect(
         StorageAddress::Hub(service) => {
             let config = config(remote, UNUSED.parse::<Url>()?);
             let hub = hub.ok_or("a storage behind a Message Hub needs MESSAGE_HUB_URL")?;
-            let mut clients = Vec::with_capacity(3);
-            for _ in 0..3 {
-                clients.push(through_hub(hub, service, &config).await?);
-            }
-            let clients = <[_; 3]>::try_from(clients).map_err(|_| "three clients were made")?;
-            Ok(origin(clients, place, registry))
+            let client = || through_hub(hub, service, &config);
+            Ok(origin([client().await?, client().await?, client().await?], place, registry))
         }
     }
 }
