@@ -20,7 +20,7 @@ pub(crate) fn listen(
     health: Arc<Health>,
     types: ProblemTypes,
 ) -> std::io::Result<(Server, SocketAddr)> {
-    let listener = http::bind(address)?;
+    let listener = http::bind(address, LIMITS)?;
     let bound = listener.local_addr()?;
     let application = move || {
         let mut endpoints = Endpoints::default();

@@ -81,7 +81,8 @@ impl Server {
         started: impl FnOnce(SocketAddr),
     ) -> io::Result<()> {
         let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-        let listener = http::bind(self.listen).map_err(|error| not_bound("LISTEN_ADDR", self.listen, &error));
+        let listener = http::bind(self.listen, self.connections.limits)
+            .map_err(|error| not_bound("LISTEN_ADDR", self.listen, &error));
         let admin = self.admin.map(|admin| {
             let (address, shows) = (admin.address, admin.shows());
             let bound = admin.bind().map_err(|error| not_bound("ADMIN_ADDR", address, &error));

@@ -122,7 +122,7 @@ impl AdminListener {
     /// The server, which is bound, and its address.
     pub(crate) fn bind(self) -> std::io::Result<(Server, SocketAddr)> {
         let address = self.address;
-        let listener = http::bind(address)?;
+        let listener = http::bind(address, LIMITS)?;
         let bound = listener.local_addr()?;
         let application = move || App::new().configure(|config| self.configure(config));
         // One person at a time is enough.

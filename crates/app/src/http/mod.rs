@@ -42,12 +42,14 @@ const SEND_BUFFER: u32 = 128 * 1024;
 
 /// The silence of a connection after which, and then every so often, the system asks whether the client is still there.
 const SILENCE: Duration = Duration::from_secs(4);
-/// When a client that acknowledges nothing counts as gone. With [`SILENCE`], a stream of live updates ends within 20 s of the
-/// disappearance of its client.
+/// When a client that acknowledges nothing counts as gone, at the earliest. With [`SILENCE`], a stream of live updates ends within
+/// 20 s of the disappearance of its client.
 const GONE_AFTER: Duration = Duration::from_secs(12);
+/// To the system, a client that does not read is gone too. It must not end a connection before our own limit does.
+const AFTER_OURS: Duration = Duration::from_secs(2);
 
-/// Binds a socket for [`start`]. Needs a Tokio runtime.
-pub(crate) fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+/// Binds a socket for [`start`] with connections of these limits. Needs a Tokio runtime.
+pub(crate) fn bind(address: SocketAddr, limits: SocketLimits) -> io::Result<TcpListener> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
     socket.set_reuseaddr(true)?;
     // Accepted sockets inherit it.
@@ -55,7 +57,8 @@ pub(crate) fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     socket.set_keepalive(true)?;
     sockopt::set_tcp_keepidle(&socket, SILENCE)?;
     sockopt::set_tcp_keepintvl(&socket, SILENCE)?;
-    sockopt::set_tcp_user_timeout(&socket, u32::try_from(GONE_AFTER.as_millis()).unwrap_or(u32::MAX))?;
+    let gone_after = GONE_AFTER.max(limits.patience + AFTER_OURS);
+    sockopt::set_tcp_user_timeout(&socket, u32::try_from(gone_after.as_millis()).unwrap_or(u32::MAX))?;
     socket.bind(address)?;
     socket.listen(BACKLOG)?.into_std()
 }
