@@ -1,6 +1,8 @@
-//! How long the storage takes at PostgreSQL, each time beside what it is to be compared with, in the same run.
+//! How long the storage takes at PostgreSQL, and how many commits SQLite makes, each time beside what it is to be compared
+//! with, in the same run.
 //!
-//! `cargo bench -p character-storage-sql --bench storage`, and with `-- commit` the first of them alone.
+//! `cargo bench -p character-storage-sql --bench storage`; with `-- commit` the commits at PostgreSQL alone, with `-- sqlite`
+//! those at SQLite.
 #![expect(clippy::unwrap_used, reason = "a measurement that cannot be made has failed")]
 #![expect(clippy::print_stdout, reason = "the figures are what it is for")]
 
@@ -26,6 +28,12 @@ const ROUNDS: usize = 40;
 async fn main() {
     // `cargo test --benches` runs this, too, and is not to wait for a million rows.
     if std::env::args().any(|argument| argument == "--bench") {
+        if !std::env::args().any(|argument| argument == "commit") {
+            writers_of_sqlite().await;
+        }
+        if std::env::args().any(|argument| argument == "sqlite") {
+            return;
+        }
         let server = PostgresServer::start();
         commit_of_one(&server).await;
         if std::env::args().any(|argument| argument == "commit") {
@@ -171,6 +179,40 @@ async fn commit_of_one(server: &PostgresServer) {
     let share = shares[shares.len() / 2];
     println!("  of the commits by hand in the same time, median {share:.2}");
     assert!(share >= 0.9, "the storage makes less than nine tenths of the commits by hand");
+}
+
+/// One writer waits for each sync of the disk; many share them.
+async fn writers_of_sqlite() {
+    const FOR: Duration = Duration::from_secs(2);
+    // Beside the build: the folder for temporary files may be one without a disk.
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let storage = SqlStorage::sqlite(folder.path().join("writers.sqlite")).await.unwrap();
+    println!("commits of one character and one event to SQLite, {FOR:?} each");
+    let mut shares = Vec::new();
+    for _ in 0..5 {
+        let mut rates = [0.0; 2];
+        for (rate, writers) in rates.iter_mut().zip([1, 64]) {
+            let start = Instant::now();
+            let commits = join_all((0..writers).map(|_| async {
+                let mut times = Vec::new();
+                while start.elapsed() < FOR {
+                    let character = sheet(times.len());
+                    let event = DomainEvent::new("character.created", character.id, now(), json!({}));
+                    let begun = Instant::now();
+                    let transaction = Transaction::new().with(Change::Create(character)).with_event(event);
+                    storage.commit(transaction).await.unwrap();
+                    times.push(begun.elapsed());
+                }
+                times
+            }));
+            let mut times = commits.await.concat();
+            *rate = times.len() as f64 / start.elapsed().as_secs_f64();
+            report(&format!("{writers} writers, {rate:.0} commits a second, one commit"), &mut times);
+        }
+        shares.push(rates[1] / rates[0]);
+    }
+    shares.sort_by(f64::total_cmp);
+    println!("  64 writers make {:.1} times the commits of one, median", shares[shares.len() / 2]);
 }
 
 async fn bulk_create(server: &PostgresServer) {

@@ -37,6 +37,9 @@ pub(crate) enum EngineError {
     Pool(#[source] deadpool_postgres::PoolError),
     #[error("SQLite: {0}")]
     Sqlite(#[source] rusqlite::Error),
+    /// The commit of several changes failed; each caller receives this.
+    #[error("SQLite: {0}")]
+    Commit(#[source] std::sync::Arc<rusqlite::Error>),
     #[error("stored value: {0}")]
     Stored(#[source] Unreadable),
     #[error("{0}")]
@@ -49,6 +52,7 @@ impl EngineError {
         match self {
             Self::Postgres(error) => crate::postgres::reason(error),
             Self::Sqlite(error) => crate::sqlite::reason(error),
+            Self::Commit(error) => crate::sqlite::reason(error),
             Self::Pool(deadpool_postgres::PoolError::Timeout(_)) => Some("no connection to PostgreSQL in time"),
             Self::Pool(deadpool_postgres::PoolError::Closed) => Some("the connections are closed"),
             Self::Pool(_) | Self::Stored(_) => None,

@@ -2,9 +2,13 @@ use super::*;
 use crate::{
     log::ReadLog,
     place::{Place, Ticks},
+    session::{Session, Statement},
 };
-use character_storage_port::{Commit, Transaction};
-use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use character_storage_port::{Commit, ErrorKind, Transaction};
+use std::sync::{
+    atomic::{AtomicBool, Ordering::SeqCst},
+    mpsc as threads_mpsc,
+};
 
 /// Never ends by itself.
 const ENDLESS: &str = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT count(*) FROM n";
@@ -167,4 +171,139 @@ async fn the_log_is_read_up_to_the_target_and_not_beyond() {
         let found: Vec<_> = page.entries.iter().map(|entry| entry.spot.0).collect();
         assert_eq!(found, read, "{target:?}");
     }
+}
+
+/// Occupies the writer until it is let go.
+struct Hold(Mutex<threads_mpsc::Receiver<()>>);
+
+impl Work for Hold {
+    type Output = ();
+
+    async fn run<S: Session>(&self, _: &mut S) -> Result<(), Fault> {
+        // It ends with the sender, too.
+        let _ = self.0.lock().unwrap().recv();
+        Ok(())
+    }
+
+    fn has_changes((): &()) -> bool {
+        false
+    }
+}
+
+struct Panics;
+
+impl Work for Panics {
+    type Output = ();
+
+    async fn run<S: Session>(&self, session: &mut S) -> Result<(), Fault> {
+        session.query(Statement::new("INSERT INTO rows VALUES (-1)", vec![])).await?;
+        panic!("as it must")
+    }
+}
+
+/// Begins these changes in this order, all of them while the writer is occupied, and returns the outcome of each.
+async fn together(sqlite: &Arc<Sqlite>, changes: &[&[&str]]) -> Vec<Result<usize>> {
+    let (release, held) = threads_mpsc::channel();
+    let holder = Arc::clone(sqlite);
+    let holder = tokio::spawn(async move { holder.write("hold", Hold(Mutex::new(held))).await });
+    while sqlite.status().waiting > 0 || !holder_has_begun(sqlite).await {
+        tokio::task::yield_now().await;
+    }
+    let mut running = Vec::new();
+    for change in changes {
+        let before = sqlite.status().waiting;
+        running.push(writing(sqlite)(Script::new(change)));
+        while sqlite.status().waiting == before {
+            tokio::task::yield_now().await;
+        }
+    }
+    drop(release);
+    holder.await.unwrap().unwrap();
+    let mut outcomes = Vec::new();
+    for change in running {
+        outcomes.push(change.await.unwrap());
+    }
+    outcomes
+}
+
+/// An order that stays in the queue shows that the writer is occupied.
+async fn holder_has_begun(sqlite: &Arc<Sqlite>) -> bool {
+    let probe = tokio::time::timeout(Duration::from_millis(50), sqlite.write("probe", Script::new(&["SELECT 1"])));
+    probe.await.is_err()
+}
+
+/// How many transactions the write-ahead log holds: the frames that end one say how long the database is.
+fn commits(folder: &tempfile::TempDir) -> usize {
+    let log = std::fs::read(folder.path().join("test.sqlite-wal")).unwrap();
+    let number = |at: usize| u32::from_be_bytes(log[at..at + 4].try_into().unwrap());
+    let frame = 24 + number(8) as usize;
+    (32..log.len()).step_by(frame).filter(|at| at + frame <= log.len() && number(at + 4) != 0).count()
+}
+
+#[tokio::test]
+async fn changes_that_wait_are_committed_together() {
+    let (folder, sqlite) = database(FOUND).await;
+    let before = commits(&folder);
+    let insert: &[&str] = &["INSERT INTO rows VALUES (1)"];
+    let outcomes = together(&sqlite, &[insert; 60]).await;
+    assert!(outcomes.iter().all(Result::is_ok), "{outcomes:?}");
+    assert_eq!(rows(&sqlite).await, 60);
+    let commits = commits(&folder) - before;
+    assert!((1..30).contains(&commits), "{commits} transactions");
+}
+
+#[tokio::test]
+async fn a_change_that_fails_takes_nothing_along_and_leaves_nothing() {
+    let (_folder, sqlite) = database(FOUND).await;
+    write(&sqlite, "CREATE TABLE only (x UNIQUE)").await;
+    let one: &[&str] = &["INSERT INTO rows VALUES (1)", "INSERT INTO only VALUES (1)"];
+    let other: &[&str] = &["INSERT INTO rows VALUES (2)", "INSERT INTO only VALUES (2)"];
+    let wrong: &[&str] = &["INSERT INTO rows VALUES (3)", "no statement"];
+    let outcomes = together(&sqlite, &[wrong, one, one, other, wrong]).await;
+    let succeeded: Vec<bool> = outcomes.iter().map(Result::is_ok).collect();
+    assert_eq!(succeeded, [false, true, false, true, false], "{outcomes:?}");
+    assert!(outcomes.iter().all(|outcome| outcome.as_ref().err().is_none_or(StorageError::certainly_not_applied)));
+    assert_eq!(rows(&sqlite).await, 2);
+}
+
+/// SQLite rolls back the whole transaction when a statement that writes is interrupted.
+#[tokio::test]
+async fn a_change_that_is_interrupted_takes_nothing_along() {
+    let (_folder, sqlite) = database(Duration::from_secs(3)).await;
+    let good: &[&str] = &["INSERT INTO rows VALUES (1)"];
+    let endless: &[&str] = &["INSERT INTO rows SELECT x FROM \
+                              (WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT x FROM n)"];
+    // The callers wait for as long as the endless one runs: what they learn is that the outcome is not known.
+    let outcomes = together(&sqlite, &[good, good, endless, good]).await;
+    let third = outcomes[2].as_ref().unwrap_err();
+    assert_eq!(*third.kind(), ErrorKind::Timeout);
+    let kept = outcomes.iter().filter(|outcome| outcome.is_ok()).count();
+    let certain = |outcome: &&Result<usize>| outcome.as_ref().is_err_and(StorageError::certainly_not_applied);
+    let most = outcomes.len() - outcomes.iter().filter(certain).count();
+    write(&sqlite, "SELECT 1").await;
+    let rows = rows(&sqlite).await;
+    assert!((kept..=most.min(3)).contains(&rows), "{rows} rows, {outcomes:?}");
+}
+
+#[tokio::test]
+async fn a_change_that_panics_takes_nothing_along() {
+    let (_folder, sqlite) = database(FOUND).await;
+    let inserting = writing(&sqlite)(Script::new(&["INSERT INTO rows VALUES (1)"]));
+    let error = sqlite.write("panic", Panics).await.unwrap_err();
+    assert!(!error.certainly_not_applied());
+    inserting.await.unwrap().unwrap();
+    assert_eq!(rows(&sqlite).await, 1);
+}
+
+#[tokio::test]
+async fn each_caller_of_a_commit_that_fails_is_told() {
+    let (_folder, sqlite) = database(FOUND).await;
+    write(&sqlite, "CREATE TABLE owners (id PRIMARY KEY)").await;
+    write(&sqlite, "CREATE TABLE owned (owner REFERENCES owners DEFERRABLE INITIALLY DEFERRED)").await;
+    let good: &[&str] = &["INSERT INTO rows VALUES (1)"];
+    // Judged at the commit.
+    let orphan: &[&str] = &["INSERT INTO owned VALUES (7)"];
+    let outcomes = together(&sqlite, &[good, orphan, good]).await;
+    assert!(outcomes[1].is_err(), "{outcomes:?}");
+    assert_eq!(rows(&sqlite).await, outcomes.iter().filter(|outcome| outcome.is_ok()).count());
 }

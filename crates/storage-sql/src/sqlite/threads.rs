@@ -1,0 +1,112 @@
+//! The threads that own the connections, and what they are told to do.
+
+use super::{
+    LastWrite, OPEN,
+    connection::close,
+    group::{self, Change, roll_back},
+};
+use crate::call::Call;
+use character_error_reporter::redacted;
+use character_storage_port::{Result, StorageError};
+use rusqlite::Connection;
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{Arc, Mutex, PoisonError},
+    thread,
+};
+use tokio::sync::{mpsc, oneshot};
+
+/// Maximum number of operations that wait for each kind of thread.
+const QUEUE: usize = 256;
+/// A statement checks whether it should end each time it has made this number of steps: about ten microseconds of work.
+const STEPS_BETWEEN_LOOKS: i32 = 1000;
+
+pub(super) type Job = Box<dyn FnOnce(&mut Connection) + Send>;
+
+/// An order to a thread.
+pub(super) enum Order {
+    Run(Job),
+    /// Commit it, together with the changes behind it.
+    Change(Box<dyn Change>),
+    /// Close the connection, report how that went, and end.
+    Close(oneshot::Sender<rusqlite::Result<()>>),
+}
+
+/// Starts a thread for each connection; they share the queue.
+pub(super) fn run(
+    name: &str,
+    connections: Vec<Connection>,
+    last: &Arc<Mutex<LastWrite>>,
+) -> Result<mpsc::Sender<Order>> {
+    let (sender, receiver) = mpsc::channel::<Order>(QUEUE);
+    let receiver = Arc::new(Mutex::new(receiver));
+    for connection in connections {
+        let (receiver, last) = (Arc::clone(&receiver), Arc::clone(last));
+        thread::Builder::new()
+            .name(name.to_owned())
+            .spawn(move || serve(connection, &receiver, &last))
+            .map_err(|error| StorageError::unavailable(OPEN).with_source(error))?;
+    }
+    Ok(sender)
+}
+
+fn serve(mut connection: Connection, receiver: &Mutex<mpsc::Receiver<Order>>, last: &Mutex<LastWrite>) {
+    let queue = || receiver.lock().unwrap_or_else(PoisonError::into_inner);
+    // What was found behind a change, and cannot join it.
+    let mut behind = None;
+    while let Some(order) = behind.take().or_else(|| queue().blocking_recv()) {
+        match order {
+            Order::Run(job) => {
+                // One job that panics must not stop those behind it; what it left open is rolled back.
+                if catch_unwind(AssertUnwindSafe(|| job(&mut connection))).is_err() {
+                    tracing::error!("a database operation panicked");
+                }
+                roll_back(&mut connection);
+            }
+            Order::Change(change) => {
+                let next = || match queue().try_recv().ok()? {
+                    Order::Change(next) if next.joins() => Some(next),
+                    other => {
+                        behind = Some(other);
+                        None
+                    }
+                };
+                let shown = if change.joins() {
+                    group::commit(&mut connection, change, next)
+                } else {
+                    group::commit(&mut connection, change, || None)
+                };
+                if let Some(shown) = shown {
+                    *last.lock().unwrap_or_else(PoisonError::into_inner) = shown;
+                }
+                roll_back(&mut connection);
+            }
+            Order::Close(reply) => {
+                // Nobody waits for it any more after a timeout.
+                let _ = reply.send(close(connection));
+                return;
+            }
+        }
+    }
+}
+
+/// Runs the job, and interrupts its statements when the call should end.
+pub(super) fn interruptible<T>(
+    connection: &mut Connection,
+    call: &Arc<Call>,
+    job: impl FnOnce(&mut Connection) -> T,
+) -> T {
+    if call.deadline().is_none() {
+        return job(connection);
+    }
+    let judge = Arc::clone(call);
+    if let Err(error) = connection.progress_handler(STEPS_BETWEEN_LOOKS, Some(move || judge.should_end())) {
+        tracing::error!(error = %redacted(&error), "statements of this operation cannot be interrupted");
+    }
+    let outcome = job(connection);
+    // What follows, such as a commit or a rollback, is not to be interrupted.
+    if let Err(error) = connection.progress_handler(0, None::<fn() -> bool>) {
+        tracing::error!(error = %redacted(&error), "the statements of the next operation may be interrupted too early");
+    }
+    outcome
+}
