@@ -1,4 +1,4 @@
-//! How soon another process is told of a commit, and what telling eight followers costs the Storage Service.
+//! How soon another process receives a commit, and what eight followers cost the Storage Service.
 //!
 //! `cargo bench -p character-tests --bench log`
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a measurement that cannot be made has failed")]
@@ -82,7 +82,7 @@ impl Follower {
         Self { stop, told, thread }
     }
 
-    /// When each commit was told.
+    /// When each commit was received.
     fn end(self) -> HashMap<TransactionId, Instant> {
         self.stop.store(true, Relaxed);
         self.thread.join().unwrap()

@@ -23,7 +23,7 @@ pub trait Model: Clone + Debug {
     type State: Clone + Eq + Hash + Debug;
     /// What a client asks for.
     type Call: Clone + PartialEq + Debug;
-    /// What it is told.
+    /// The answers that it gets.
     type Answer: Clone + PartialEq + Debug;
 
     /// What can be learned from the whole history before the search, so that it need not try what cannot be.
@@ -36,7 +36,7 @@ pub trait Model: Clone + Debug {
     /// that the call leads to when it has its effect.
     fn step(&self, state: &Self::State, call: &Self::Call, answer: Option<&Self::Answer>) -> Option<Self::State>;
 
-    /// Whether nobody could tell which of two unanswered calls has happened, so that only one of them need be tried.
+    /// Whether it cannot be known which of two unanswered calls has happened, so that only one of them need be tried.
     fn alike(&self, one: &Self::Call, other: &Self::Call) -> bool {
         one == other
     }

@@ -70,7 +70,7 @@ impl PostgresServer {
         format!("postgres://{SUPERUSER}@127.0.0.1:{}/postgres", self.port)
     }
 
-    /// The URL of a new empty schema, as good as a database of one's own.
+    /// The URL of a new empty schema, equivalent to a separate database.
     pub fn fresh_schema_url(&self) -> String {
         let schema = format!("test_{}", uuid::Uuid::new_v4().simple());
         self.query(&format!("CREATE SCHEMA {schema}"));

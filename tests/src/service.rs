@@ -60,7 +60,7 @@ impl ServiceBuilder {
         self.after(format!("ulimit -n {number}"))
     }
 
-    /// The log goes into a pipe that nobody reads unless the test does so: opens `path` and reads from it.
+    /// The log goes into a pipe that is not read unless the test does so: opens `path` and reads from it.
     pub fn log_into_pipe(self, path: &Path) -> Self {
         crate::program::output_of(Command::new("mkfifo").arg(path));
         // Opened for both, a pipe waits for no reader and has none.
@@ -210,7 +210,7 @@ impl Service {
         self.signal("-STOP");
     }
 
-    /// `SIGCONT`: it goes on where it stood.
+    /// `SIGCONT`: it continues where it stood.
     pub fn resume(&self) {
         self.signal("-CONT");
     }

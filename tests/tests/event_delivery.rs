@@ -87,7 +87,7 @@ impl Inbox {
     }
 }
 
-/// Polls the hub and settles what it receives, until it is told to stop.
+/// Polls the hub and settles what it receives, until the test stops it.
 async fn consume(url: String, inbox: Arc<Inbox>, stop: Arc<AtomicBool>) {
     let client = client();
     while !stop.load(Relaxed) {
@@ -150,7 +150,7 @@ async fn change(urls: Vec<String>, id: String, changes: usize, seed: u64) -> (St
     (id, history)
 }
 
-/// Kills, stops and cuts off until it is told to stop; leaves everything running and connected.
+/// Kills, stops and cuts off until the test stops it; leaves everything running and connected.
 fn trouble(world: &World, seed: u64, stop: &AtomicBool) -> BTreeMap<&'static str, u32> {
     let (mut random, mut done) = (StdRng::seed_from_u64(seed), BTreeMap::new());
     while !stop.load(Relaxed) {

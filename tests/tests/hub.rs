@@ -1,4 +1,4 @@
-//! The Message Hub as a process: what it keeps when it is killed, stopped, full or refuses a token, and what becomes of
+//! The Message Hub as a process: what it keeps when it is killed, stopped, full or refuses a token, and the outcome of
 //! requests to services that are killed.
 #![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 

@@ -34,8 +34,8 @@ fn both() -> [ServiceBuilder; 2] {
     [Service::character(), storage()]
 }
 
-/// Creates characters with several writers until the service goes away, and answers the ids that were acknowledged. `enough`
-/// is told when there are some.
+/// Creates characters with several writers until the service goes away, and answers the acknowledged ids. It notifies `enough`
+/// when there are some.
 async fn write_until_it_ends(url: String, enough: std::sync::Arc<tokio::sync::Notify>) -> Vec<String> {
     let mut writers = tokio::task::JoinSet::new();
     for _ in 0..8 {

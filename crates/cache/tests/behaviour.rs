@@ -423,7 +423,7 @@ async fn who_was_told_a_new_state_past_the_cache_is_not_told_an_older_one_after(
     }
 }
 
-/// A database that was put back while nobody noticed has lost what it had.
+/// A database that was restored while no process noticed has lost what it had.
 #[tokio::test(start_paused = true)]
 async fn an_older_state_that_the_storage_shows_is_believed_too() {
     let row = torormir();

@@ -1,4 +1,4 @@
-//! What the cache believes while the log is heard, while it is not, and when it begins anew.
+//! What the cache believes while the log is heard, while it is not, and when it begins again.
 #![expect(clippy::expect_used, reason = "a test fails by panicking")]
 
 #[expect(dead_code, reason = "each file of tests uses its part")]
@@ -155,7 +155,7 @@ async fn a_process_that_starts_takes_over_what_the_fleet_loaded_and_nothing_that
     assert_eq!(taken_over(&storage, &tier, &rows[2..]).await, 1);
 }
 
-/// Without the note nothing is known of what was told before the start.
+/// Without the note nothing is known of the log before the start.
 #[tokio::test(start_paused = true)]
 async fn a_process_that_starts_rejects_values_from_before_all_that_it_can_know() {
     let storage = Scripted::default();

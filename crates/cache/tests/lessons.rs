@@ -24,7 +24,7 @@ async fn fleet<const N: usize>(storage: &Scripted) -> [Cached; N] {
     caches.try_into().expect("as many as were made")
 }
 
-/// Finding 1: most caches keep a stale value for good when a write overlaps a load.
+/// Finding 1: most caches keep a stale value permanently when a write overlaps a load.
 #[tokio::test(start_paused = true)]
 async fn finding_1_a_write_at_any_moment_of_a_load_leaves_nothing_stale() {
     for moment in 0..=20 {
@@ -255,7 +255,7 @@ async fn lesson_57_a_load_that_is_never_heard_of_again_is_waited_for_within_a_bo
     assert!(start.elapsed() <= Duration::from_millis(520), "{:?}", start.elapsed());
 }
 
-/// A row is loaded twice at once while nobody knows whether its last write was applied: the load that saw it before
+/// A row is loaded twice at once while it is not known whether its last write was applied: the load that saw it before
 /// the write arrived must not stay.
 #[tokio::test(start_paused = true)]
 async fn two_loads_at_once_around_an_unanswered_write_leave_no_old_value() {
@@ -342,7 +342,7 @@ async fn ten_thousand_concurrent_misses_make_one_read_in_a_process_and_one_in_a_
     }
 }
 
-/// A load that fails gives its lock up: nobody waits for it, and nothing is kept from the tier once the
+/// A load that fails gives its lock up: no reader waits for it, and nothing is kept from the tier once the
 /// storage is back.
 #[tokio::test(start_paused = true)]
 async fn a_load_that_failed_keeps_nobody_waiting() {

@@ -1,4 +1,4 @@
-//! What the hub receives of a failed operation, and that nobody waits for it.
+//! What the hub receives of a failed operation, and that no caller waits for it.
 
 use async_trait::async_trait;
 use character_error_reporter::{Chain, ErrorReporter, Failure, Redactor};

@@ -348,7 +348,7 @@ fn an_inbox_with_a_shorter_memory_than_the_stream_does_not_start() {
     assert!(matches!(InboxOptions::new(limits).check(), Err(InboxError::Subscription(_))));
 }
 
-/// A hub that refuses subscriptions until it is told otherwise.
+/// A hub that refuses subscriptions until the test lets it.
 #[derive(Debug)]
 struct Refusing {
     memory: MemoryHub,

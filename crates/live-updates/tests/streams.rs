@@ -17,7 +17,7 @@ use std::{
     time::Duration,
 };
 
-/// A log that fails, or has lost its past, when it is told to.
+/// A log that fails, or has lost its past, when the test says so.
 struct Troubled {
     storage: MemoryStorage,
     fails: AtomicBool,

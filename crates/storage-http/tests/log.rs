@@ -145,7 +145,7 @@ async fn what_is_out_of_range_is_refused_unsent_and_a_longer_wait_counts_as_the_
     assert_eq!(wait, MAX_FOLLOW_WAIT.as_millis().to_string());
 }
 
-/// Fails every request as it is told, or never answers; and notes what was asked for.
+/// Fails every request as the test says, or never answers; and notes what was asked for.
 #[derive(Clone, Debug)]
 struct Upstream(Arc<Mutex<(Failure, Vec<String>)>>);
 

@@ -1,5 +1,5 @@
 //! The HTTP contract of every operation, from one table of examples: each request as documented, each documented
-//! answer, each type of problem, and what becomes of answers that no storage should give.
+//! answer, each type of problem, and the outcome of answers that no storage should give.
 #![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
 mod direct;
@@ -118,7 +118,7 @@ async fn every_operation_tells_every_type_of_problem() {
     }
 }
 
-/// Answers that nobody who speaks the contract gives.
+/// Answers that no server of the contract gives.
 fn broken(operation: &Operation) -> Vec<(&'static str, ResponseTemplate)> {
     let raw = |text: &str, media: &str| ResponseTemplate::new(200).set_body_raw(text, media);
     let mut broken = vec![

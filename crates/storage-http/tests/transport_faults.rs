@@ -68,7 +68,7 @@ async fn a_body_cut_in_the_middle_is_a_lost_answer() {
     HttpStorage::connect(config(&format!("http://{address}"))).unwrap().probe().await.unwrap();
 }
 
-/// Lesson 40: every way in which a connection fails is looked at by itself.
+/// Lesson 40: every way in which a connection fails is tested by itself.
 #[tokio::test]
 async fn a_connection_closed_without_an_answer_may_have_been_served_and_a_refused_one_was_not() {
     let address = raw(&[""]).await;

@@ -26,7 +26,7 @@ enum Step {
     Silence,
 }
 
-/// Does what it is told, one step a request, the last one for ever.
+/// Follows a script, one step a request, the last one without end.
 #[derive(Clone, Debug)]
 struct Scripted(Arc<(Mutex<VecDeque<Step>>, AtomicU32)>);
 
@@ -232,7 +232,7 @@ async fn a_cancelled_call_neither_counts_nor_stays_in_flight() {
     }
 }
 
-/// Records when it was asked for what, and answers as it is told.
+/// Records when it was asked for what, and answers by a script.
 #[derive(Clone, Debug)]
 struct Recording(Arc<Mutex<Recorded>>);
 

@@ -78,7 +78,7 @@ fn sheet(number: usize) -> Character {
     character
 }
 
-/// What somebody would write who has only this one thing to do.
+/// The least code that does only this.
 async fn insert_by_hand(client: &mut Client, sql: &tokio_postgres::Statement, rows: &[Character]) {
     let texts: Vec<String> = rows.iter().map(|row| serde_json::to_string(&row.data).unwrap()).collect();
     let times: Vec<(i64, i64)> =
@@ -95,7 +95,7 @@ async fn insert_by_hand(client: &mut Client, sql: &tokio_postgres::Statement, ro
     transaction.commit().await.unwrap();
 }
 
-/// The statements of one commit, as somebody would write them who has only this one thing to do.
+/// The statements of one commit, in the least code that does only this.
 struct ByHand {
     client: Client,
     row: tokio_postgres::Statement,
@@ -267,7 +267,7 @@ async fn bulk_create(server: &PostgresServer) {
     assert!(against_a_plain_insert < 2.0 && with_events < 2.0, "the storage takes more than twice as long");
 }
 
-/// `user` has one in `share` of so many characters.
+/// `user` has one in `share` of this number of characters.
 async fn fill_characters(client: &Client, characters: i64, share: i64, user: UserId) {
     client
         .execute(

@@ -100,7 +100,7 @@ async fn no_commit_of_a_hundred_thousand_is_missed_or_told_twice() {
     hunt(server, &server.fresh_schema_url(), 7_700, async {}).await;
 }
 
-/// After a backend was killed the server recovers as from a crash, and gives numbers anew that left no trace.
+/// After a backend was killed the server recovers as from a crash, and gives numbers again that left no trace.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn crashes_of_the_server_lose_no_commit_and_repeat_none() {
     let server = Arc::new(PostgresServer::start());
@@ -299,7 +299,7 @@ async fn entries_go_after_their_time_unless_a_consumer_waits_for_them_and_at_the
     assert_eq!(transactions(&storage.follow(&head, 10, WAIT).await.unwrap().commits), [next]);
 }
 
-/// From a commit in one process until a follower in another is told.
+/// From a commit in one process until a follower in another receives it.
 async fn lags(writer: &SqlStorage, reader: &SqlStorage, rounds: usize) -> Vec<Duration> {
     let mut after = reader.head().await.unwrap();
     let mut lags = Vec::new();
@@ -420,7 +420,7 @@ async fn a_database_of_the_release_before_the_log_keeps_its_transactions_and_eve
     assert_eq!(rows, 0);
 }
 
-/// A commit of several transactions together has one tick for all, and is told in any portions.
+/// A commit of several transactions together has one tick for all, and is delivered in any portions.
 #[tokio::test]
 async fn transactions_that_were_made_durable_together_are_told_one_by_one() {
     let storage = open(&PostgresServer::shared().fresh_schema_url()).await;

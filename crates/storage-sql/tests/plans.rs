@@ -59,7 +59,7 @@ fn plan_in(log: &str) -> Option<Value> {
     Some(asked.next()?["Plan"].clone())
 }
 
-/// So many rows of tables the plan looked at.
+/// The number of rows of tables that the plan read.
 fn rows_read(plan: &Value) -> u64 {
     let number = |name: &str| plan[name].as_f64().unwrap_or_default();
     let mut read = 0.0;

@@ -33,7 +33,7 @@ pub enum Touch {
     Create(String),
     /// Reads it.
     Read,
-    /// Writes a value that nobody else writes.
+    /// Writes a value that no other call writes.
     Write {
         /// The value.
         value: String,

@@ -2,7 +2,7 @@ use super::{Model, Operation};
 use std::collections::HashSet;
 use std::time::Duration;
 
-/// So many places are visited at most. A history that needs more is not explained.
+/// The maximum number of places that are visited. A history that needs more is not explained.
 const PLACES: usize = 3_000_000;
 
 /// Which operations have had their place.
@@ -76,7 +76,7 @@ pub(super) fn explain<M: Model>(operations: &[Operation<M>]) -> Result<(), Strin
     Err(format!("{reached} of {wanted} answers can be put in order, up to {state:?}; then does not fit: {stuck:?}"))
 }
 
-/// Who may come next: whoever was called before all others have returned. The likeliest is the last.
+/// The calls that may be next: those that were made before all others returned. The likeliest is the last.
 fn candidates<M: Model>(model: &M, sorted: &[&Operation<M>], done: &Done) -> Vec<usize> {
     let left = || sorted.iter().enumerate().filter(|(index, _)| !done.has(*index));
     let until = left().map(|(_, operation)| operation.returned).min().unwrap_or(Duration::MAX);

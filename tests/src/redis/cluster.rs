@@ -11,7 +11,7 @@ pub struct RedisCluster {
     nodes: Vec<RedisServer>,
 }
 
-/// What a node must be able to do before the fixture goes on.
+/// What a node must be able to do before the fixture continues.
 const WORKS: (&[&str], &str) = (&["CLUSTER", "INFO"], "cluster_state:ok");
 
 fn node() -> RedisServer {

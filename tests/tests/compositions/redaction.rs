@@ -94,7 +94,7 @@ fn reports() -> ReportConfig {
     ReportConfig { per_minute: 100_000, sentry_dsn: None }
 }
 
-/// As the services wire it: what fails is told to the log.
+/// As the services wire it: what fails is reported to the log.
 fn reported<S: StoragePort>(service: &'static str, storage: S) -> Arc<dyn StoragePort> {
     let reporting = Reporting::start(service, &reports(), vec![SECRET.to_owned().into()], None, None).unwrap();
     Arc::new(Reported::new(storage, reporting))

@@ -414,7 +414,7 @@ fn troubles() -> Vec<Trouble<Stage>> {
     ]
 }
 
-/// Questions wait for it when it goes on, and an old answer of the log that says that nothing happened.
+/// Questions wait for it when it continues, and an old answer of the log that says that nothing happened.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_process_that_was_suspended_goes_on_with_nothing_old() {
     let _alone = alone().await;

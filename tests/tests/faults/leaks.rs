@@ -90,7 +90,7 @@ async fn one_round(world: &World, known: &str, each: Duration) -> u64 {
     sum
 }
 
-/// What is held once nothing is under way any more.
+/// What is held once nothing is in flight any more.
 async fn settled(world: &World) -> [Held; 2] {
     // A write that its client has given up ends within its own deadlines.
     tokio::time::sleep(Duration::from_secs(3)).await;

@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Who knows of a state.
+/// The processes that know of a state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Witness {
     /// A process, by its number: it acknowledged the write.
@@ -94,7 +94,7 @@ impl Observer {
         self.begin.elapsed()
     }
 
-    /// A process acknowledged just now a revision that was asked for at `called`; `None` when somebody else may have
+    /// A process acknowledged just now a revision that was asked for at `called`; `None` when another process may have
     /// made it before.
     pub(crate) fn acknowledged(&self, process: usize, called: Option<Duration>, id: &str, revision: u64, state: State) {
         self.learn(self.now(), Witness::Process(process), id, revision, Made { state, called });

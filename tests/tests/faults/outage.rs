@@ -6,7 +6,7 @@ use character_fault_proxy::Fault;
 use character_tests::PostgresServer;
 use std::time::{Duration, Instant};
 
-/// An answer that asks nobody.
+/// An answer that sends no request.
 const AT_ONCE: Duration = Duration::from_millis(250);
 
 fn says_unavailable(answer: &Answer) {
@@ -37,7 +37,7 @@ async fn refused_at_once(world: &World, request: impl Fn() -> reqwest::RequestBu
     }
 }
 
-/// How often the storage was asked, once the questions to the log that were under way are known to have failed: no more than
+/// How often the storage was asked, once the questions to the log that were in flight are known to have failed: no more than
 /// `expected`, or what it is after a second.
 async fn until_settled(world: &World, expected: i64) -> i64 {
     let end = Instant::now() + Duration::from_secs(1);

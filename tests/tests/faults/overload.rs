@@ -27,7 +27,7 @@ const CLIENTS: usize = 24;
 const OVERLOAD: Duration = Duration::from_secs(7);
 const ROUNDS_ALONE: u32 = 8;
 const SAMPLE: Duration = Duration::from_millis(100);
-/// A sample after a longer pause shows that the machine had no time even for the one who takes it.
+/// A sample after a longer pause shows that the machine had no time even for the sampling task.
 const STALL: Duration = Duration::from_millis(400);
 /// A hot row can share its place in the table of last changes with a row that is written.
 const COLLISIONS: u64 = 3;
@@ -114,7 +114,7 @@ async fn ask(connection: &mut TcpStream, request: &[u8]) -> String {
     }
 }
 
-/// The mean time of each of these requests when nobody else asks.
+/// The mean time of each of these requests without other load.
 async fn alone_takes(service: &Service, requests: &[Vec<u8>]) -> Duration {
     let mut connection = TcpStream::connect(service.address()).await.unwrap();
     let begin = Instant::now();
@@ -165,7 +165,7 @@ impl Watched {
     }
 }
 
-/// What clients of a Character Service ask for: the hot row, lists, rows that nobody has asked for, and new rows.
+/// What clients of a Character Service ask for: the hot row, lists, rows that no client has asked for, and new rows.
 fn requests(service: &Service, hot: &str) -> Vec<Vec<u8>> {
     let get = |path: &str| request(service, "GET", path, "");
     let list = "/api/v2/characters?limit=20";

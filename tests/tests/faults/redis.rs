@@ -1,4 +1,4 @@
-//! Between character-service and Redis: whatever becomes of it, nobody is told.
+//! Between character-service and Redis: whatever happens to it, no client sees it.
 
 use super::{
     load::{Load, Report},
@@ -10,7 +10,7 @@ use character_fault_proxy::{Fault, Way};
 use character_tests::{PostgresServer, RedisServer};
 use std::time::{Duration, Instant};
 
-/// The most that Redis may cost whoever finds it failing.
+/// The longest that a request may take when it finds Redis failing.
 const ADDED: Duration = Duration::from_millis(50);
 
 type Act<'a> = &'a dyn Fn();
@@ -92,7 +92,7 @@ async fn a_redis_that_is_restarted_flushed_full_or_read_only_is_an_error_to_nobo
     bounded(&report);
 }
 
-/// How long each of so many cold reads took.
+/// The duration of each of this number of cold reads.
 async fn cold_reads(world: &World, count: usize) -> Vec<Duration> {
     let client = client();
     let mut times = Vec::new();

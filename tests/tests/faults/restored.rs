@@ -1,4 +1,4 @@
-//! Databases that were put back: no process shows what the database does not have.
+//! Databases that were restored: no process shows what the database does not have.
 
 use super::{
     fleet::{over, storage, with},
@@ -132,7 +132,7 @@ impl Roll {
     }
 }
 
-/// How often a process has dropped everything because the log began anew.
+/// How often a process has dropped everything because the log began again.
 async fn restarts(service: &Service) -> u64 {
     let metrics = send(client().get(service.url("/metrics"))).await;
     let text = metrics.body.as_str().unwrap();
@@ -140,7 +140,7 @@ async fn restarts(service: &Service) -> u64 {
     line.parse().unwrap()
 }
 
-/// A backup of a schema in PostgreSQL, and how it is put back.
+/// A backup of a schema in PostgreSQL, and how it is restored.
 struct Backup(String);
 
 impl Backup {

@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 /// The breaker is out of the way, so that only the budget holds retries back.
 const WITHOUT_BREAKER: [(&str, &str); 2] = [("STORAGE_BREAKER_FAILURES", "1000000"), ("STORAGE_RETRY_BASE_MS", "1")];
 
-/// Sixty-four clients ask for characters that nobody has asked for before; each request is one storage call.
+/// Sixty-four clients ask for characters that no client has asked for before; each request is one storage call.
 async fn offer(world: &World, each: usize) -> u64 {
     let (base, client) = (Arc::new(world.characters()), client());
     let mut clients = JoinSet::new();

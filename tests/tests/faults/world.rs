@@ -31,7 +31,7 @@ pub(crate) async fn alone() -> tokio::sync::MutexGuard<'static, ()> {
     MACHINE.lock().await
 }
 
-/// How long everything works between two faults, so that there is something to lose in the next.
+/// How long everything works between two faults, so that the next one can lose something.
 pub(crate) const PEACE: Duration = Duration::from_millis(500);
 
 pub(crate) struct World {

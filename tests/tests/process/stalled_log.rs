@@ -10,7 +10,7 @@ use std::{
 
 /// More requests than fill the pipe and the queue before it.
 const MOST_REQUESTS: usize = 20_000;
-/// What the process may take to end: the time for requests under way, that for the last lines, and some for the rest.
+/// What the process may take to end: the time for requests in flight, that for the last lines, and some for the rest.
 const END: Duration = Duration::from_secs(15);
 
 /// The number of dropped lines, as the metrics show it.

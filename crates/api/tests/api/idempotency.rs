@@ -250,7 +250,7 @@ impl World {
         }
     }
 
-    /// Changes both characters, so that an answer that is made anew differs from the first.
+    /// Changes both characters, so that an answer that is made again differs from the first.
     async fn moves_on(&self) {
         for hero in &self.heroes {
             let body = json!({ "data": { "moved_on": true, "currency": { "gp": 5 } } });

@@ -58,7 +58,7 @@ async fn a_change_goes_through_under_its_revision_a_list_that_holds_it_or_a_star
     assert_eq!(restored.header("etag"), Some("\"6\""));
 }
 
-/// Lesson 1: a lost race is told as one, with a status and a code of its own, and is no failure of the service.
+/// Lesson 1: a conflict is reported as one, with a status and a code of its own, and is no failure of the service.
 #[actix_web::test]
 async fn of_two_writers_under_one_revision_exactly_one_wins() {
     let client = Client::new();
@@ -70,7 +70,7 @@ async fn of_two_writers_under_one_revision_exactly_one_wins() {
     assert_eq!(statuses, [200, 412]);
 }
 
-/// Lesson 9: a precondition that nobody understands is never passed over.
+/// Lesson 9: a precondition that the service does not understand is never passed over.
 #[actix_web::test]
 async fn a_precondition_that_cannot_be_read_is_refused_rather_than_ignored() {
     let client = Client::new();

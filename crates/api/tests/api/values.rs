@@ -1,4 +1,4 @@
-//! What is accepted can be read again, and put back as it was read.
+//! What is accepted can be read again, and sent back as it was read.
 use crate::client::{Answer, CHARACTERS, Client, USER, path};
 use character_domain::size::MAX_DOCUMENT;
 use serde_json::{Value, json};

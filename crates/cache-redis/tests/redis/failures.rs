@@ -46,7 +46,7 @@ async fn a_frozen_redis_costs_one_bounded_wait_and_then_nothing() {
     process.finds("row:1", "before").await;
 }
 
-/// An answer that comes too late belongs to nobody.
+/// An answer that comes too late belongs to no caller.
 #[tokio::test(flavor = "multi_thread")]
 async fn no_answer_reaches_another_caller_when_redis_stumbles() {
     let redis = RedisServer::start();

@@ -1,5 +1,5 @@
 //! The log of a memory storage whose epoch a test can renew, as a backup does that is restored into a new server: the rows
-//! stay, and the ticks begin anew.
+//! stay, and the ticks begin again.
 
 use async_trait::async_trait;
 use character_storage_port::{
@@ -29,7 +29,7 @@ impl Era {
         Tick(tick.0.saturating_sub(self.base))
     }
 
-    /// What is told of a commit. One that was made in an earlier epoch has no tick in this one.
+    /// What the log says of a commit. One that was made in an earlier epoch has no tick in this one.
     pub(crate) fn committed(&self, committed: Committed) -> Committed {
         Committed { tick: self.tick(committed.tick), ..committed }
     }

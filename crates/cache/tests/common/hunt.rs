@@ -156,7 +156,7 @@ pub(crate) type Disturbance = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = ()> + 
 
 const SHARED_ROWS: usize = 4;
 const OWNERS: usize = 2;
-/// So many new rows a task makes in one world, which would grow for ever otherwise.
+/// The number of new rows that a task creates in one world, which would grow without a bound otherwise.
 const CREATIONS: usize = 3;
 
 /// How many transactions are remembered, to be sent once more.
@@ -550,7 +550,7 @@ impl<S: StoragePort + Clone + 'static> World<S> {
         }
     }
 
-    /// An act with a key: as long as its outcome is unknown it decides anew, perhaps in another process.
+    /// An act with a key: as long as its outcome is unknown it decides again, perhaps in another process.
     async fn act(&self, process: usize) {
         let (row, first) = (rand::random_range(0..SHARED_ROWS), Transaction::new());
         for attempt in 0..4 {
@@ -567,7 +567,7 @@ impl<S: StoragePort + Clone + 'static> World<S> {
         }
     }
 
-    /// Somebody sends a transaction once more that was acknowledged a while ago.
+    /// A client sends a transaction once more that was acknowledged a while ago.
     async fn repeat(&self, process: usize) {
         let sent = {
             let sent = locked(&self.sent);
@@ -578,7 +578,7 @@ impl<S: StoragePort + Clone + 'static> World<S> {
         }
     }
 
-    /// Nobody else writes this row, so it is known exactly what each list must show of it from the answer on.
+    /// No other task writes this row, so it is known exactly what each list must show of it from the answer on.
     async fn write_own(&self, process: usize, own: &mut Own, bag: &mut Bag) {
         let storage = &self.processes[process];
         let id = own.row.id;
@@ -656,7 +656,7 @@ impl<S: StoragePort + Clone + 'static> World<S> {
         self.check(bag, &question, usize::MAX, &floor, found.map(|row| row.meta.revision.0), "find");
     }
 
-    /// Nobody writes any more: every row and every list must be what the origin says, in every process.
+    /// No task writes any more: every row and every list must be what the origin says, in every process.
     async fn look_around(&self, bag: &mut Bag) {
         let until = Instant::now() + self.plan.bound;
         loop {

@@ -23,7 +23,7 @@ pub(crate) enum Process {
     B,
 }
 
-/// Who takes part.
+/// The participants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Part {
     /// Begins; reads at the origin; the answer arrives.
@@ -138,7 +138,7 @@ struct Side {
 }
 
 impl Side {
-    /// Hears all that there is.
+    /// Hears the whole log.
     async fn hear(&self) {
         for _ in 0..2 {
             self.log.questions.last(Passage::go);
@@ -159,7 +159,7 @@ impl Side {
     }
 }
 
-/// Until nobody can go on. One thread runs all tasks in turn, and no step wakes more than a few of them one after the other.
+/// Until no task can continue. One thread runs all tasks in turn, and no step wakes more than a few of them one after the other.
 async fn rest() {
     let mut turns = 8;
     // Not `yield_now`, which looks for input and output each time.
@@ -171,7 +171,7 @@ async fn rest() {
     .await;
 }
 
-/// Whether a play looks at the list that the row is in, too.
+/// Whether a play reads the list that the row is in, too.
 fn lists(number: usize) -> bool {
     number.is_multiple_of(4)
 }

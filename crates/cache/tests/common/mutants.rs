@@ -25,7 +25,7 @@ pub(crate) enum Mistake {
     LosesOwnersBefore,
     /// It takes shared values of another epoch.
     ForgetsEpoch,
-    /// It believes that commits were told which are yet to be.
+    /// It takes commits for received that are yet to come.
     SettledTooHigh,
 }
 

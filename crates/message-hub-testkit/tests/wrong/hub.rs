@@ -169,7 +169,7 @@ impl WrongHub {
             .unwrap_or_else(|_| Err(HubError::new(ErrorKind::Timeout, REQUEST)))
     }
 
-    /// Asks the service in a task that goes on when the caller has given up.
+    /// Asks the service in a task that continues when the caller has given up.
     async fn late(&self, request: ServiceRequest) -> Result<Reply> {
         if let Some(reply) = self.shared.late.lock().unwrap().pop() {
             return Ok(reply);

@@ -157,7 +157,7 @@ struct Group<'a> {
     connection: &'a mut Connection,
     /// Number of rows that the connection had changed before.
     before: u64,
-    /// Whoever waits for the commit. None while the transaction has nothing to keep.
+    /// The changes that wait for the commit. None while the transaction has nothing to keep.
     members: Vec<Box<dyn Change>>,
     /// Whether a transaction is open, with something to keep.
     keeps: bool,

@@ -1,4 +1,4 @@
-//! The threads that own the connections, and what they are told to do.
+//! The threads that own the connections, and their orders.
 
 use super::{
     LastWrite, OPEN,

@@ -17,7 +17,7 @@ use std::{
 };
 use uuid::Uuid;
 
-/// What a follower has been told.
+/// What a follower has received.
 #[derive(Default)]
 pub(crate) struct Told {
     seen: HashSet<TransactionId>,
@@ -40,7 +40,7 @@ impl Told {
         }
     }
 
-    /// Follows until everything of `wanted` has been told.
+    /// Follows until everything of `wanted` was received.
     pub(crate) async fn follow(
         &mut self,
         storage: &SqlStorage,

@@ -59,7 +59,7 @@ struct WrongReads {
     mistake: ReadMistake,
     inner: MemoryStorage,
     cache: Mutex<Cache>,
-    /// Reads under way, by what the mistaken adapter tells them apart by.
+    /// Reads in flight, by what the mistaken adapter tells them apart by.
     under_way: Mutex<HashMap<String, Arc<OnceCell<Value>>>>,
 }
 
@@ -88,7 +88,7 @@ impl WrongReads {
         )
     }
 
-    /// How many rows of the kind are looked at when a list is filtered.
+    /// How many rows of the kind are read when a list is filtered.
     fn window<E: Entity>(&self) -> Option<usize> {
         match self.mistake {
             M::FiltersTheNewestRowsOnly => Some(1_500),
@@ -178,7 +178,7 @@ impl WrongReads {
         Ok(page)
     }
 
-    /// The answer of a read, which those take too that come while it is under way and have the same key.
+    /// The answer of a read, which reads of the same key take, too, that come while it is in flight.
     async fn shared<T: Serialize + DeserializeOwned>(&self, key: String, read: impl Future<Output = T>) -> Option<T> {
         let cell = Arc::clone(self.under_way.lock().unwrap().entry(key.clone()).or_default());
         let answer = cell

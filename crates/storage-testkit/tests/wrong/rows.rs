@@ -134,7 +134,7 @@ pub(crate) fn misunderstood<E: Entity>(mistake: Mistake, query: &E::Query) -> E:
     })
 }
 
-/// Whether the mistaken adapter lists the row, as far as it looks at the filters that it leaves out of the query.
+/// Whether the mistaken adapter lists the row, as far as it reads the filters that it leaves out of the query.
 pub(crate) fn passes<E: Entity>(mistake: Mistake, query: &E::Query, row: &E) -> bool {
     let (query, row) = (json!(query), json!(row));
     let wanted: Vec<&str> = query["tags"].as_str().map(|tags| tags.split(',').collect()).unwrap_or_default();
@@ -247,7 +247,7 @@ fn within(value: Option<&mut Value>, change: &dyn Fn(&mut Value)) {
     }
 }
 
-/// Empties what lies deeper than so many levels.
+/// Empties what lies deeper than this number of levels.
 fn cut(value: &mut Value, levels: usize) {
     match value {
         Value::Array(items) if levels == 0 => items.clear(),

@@ -57,7 +57,7 @@ impl Wrong {
         self.mistake == mistake
     }
 
-    /// Does the work of the call, under a permit that a dropped call does not give back.
+    /// Does the work of the call, under a permit that a dropped call does not return.
     async fn under_permit<T>(&self, call: impl Future<Output = T>) -> T {
         if !self.has(M::LosesPermitsWhenDropped) {
             return call.await;
