@@ -68,12 +68,13 @@ bench: ## measure the costs, each compared with a floor of the same run; docs/be
 	@$(CARGO) bench $(LOCKED) --package character-tests --bench log
 	@$(CARGO) bench $(LOCKED) --package character-tests --bench events
 
-check: ## formatting, lints, documentation, words, the crate graph, dependencies, licences, the AsyncAPI document
+check: ## formatting, lints, documentation, words, the crate graph, dependencies, packages, licences, the AsyncAPI document
 	@$(CARGO) fmt --all --check
 	@$(CARGO) clippy --workspace --all-targets $(LOCKED) -- -D warnings
 	@RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps $(LOCKED) --quiet
 	@$(CARGO) test --quiet --package character-tests --test crate_graph $(LOCKED)
 	@CARGO="$(CARGO)" ./deploy/check-dependencies.sh
+	@$(CARGO) package --workspace --exclude character-tests --no-verify --allow-dirty --quiet $(LOCKED)
 	@./deploy/check-asyncapi.sh
 	@$(MAKE) lint-words
 

@@ -224,6 +224,27 @@ fn every_crate_takes_the_lints_of_the_workspace() {
     }
 }
 
+/// Teams that embed a crate find it by these, and docs.rs shows all of its features.
+#[test]
+fn every_library_describes_itself() {
+    for package in metadata().workspace_packages() {
+        let is_library = package.manifest_path.as_str().contains("/crates/");
+        if !is_library {
+            continue;
+        }
+        let has_text = |text: &Option<String>| text.as_ref().is_some_and(|text| !text.is_empty());
+        let missing = [
+            ("description", !has_text(&package.description)),
+            ("readme", package.readme().is_none_or(|readme| !readme.exists())),
+            ("keywords", package.keywords.is_empty()),
+            ("categories", package.categories.is_empty()),
+            ("package.metadata.docs.rs", package.metadata["docs"]["rs"].is_null()),
+        ];
+        let missing: Vec<_> = missing.iter().filter(|(_, is_missing)| *is_missing).map(|(what, _)| what).collect();
+        assert!(missing.is_empty(), "{} lacks {missing:?}", package.name);
+    }
+}
+
 /// Every dependency of a crate of ours outside of its tests, by package names.
 fn edges(metadata: &Metadata) -> BTreeSet<(String, String)> {
     let direct = |package: &Package| {
