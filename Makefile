@@ -68,13 +68,14 @@ bench: ## measure the costs, each compared with a floor of the same run; docs/be
 	@$(CARGO) bench $(LOCKED) --package character-tests --bench log
 	@$(CARGO) bench $(LOCKED) --package character-tests --bench events
 
-check: ## formatting, lints, documentation, words, the crate graph, dependencies, licences, the AsyncAPI document
+check: ## formatting, lints, documentation, words, the crate graph, dependencies, licences, the AsyncAPI document, workflows, scripts
 	@$(CARGO) fmt --all --check
 	@$(CARGO) clippy --workspace --all-targets $(LOCKED) -- -D warnings
 	@RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps $(LOCKED) --quiet
 	@$(CARGO) test --quiet --package character-tests --test crate_graph $(LOCKED)
 	@CARGO="$(CARGO)" ./deploy/check-dependencies.sh
 	@./deploy/check-asyncapi.sh
+	@./deploy/check-deployment.sh
 	@$(MAKE) lint-words
 
 lint-words: ## find words in documents and comments that hide the meaning; deploy/banned-words.tsv names better ones
