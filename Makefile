@@ -68,7 +68,7 @@ bench: ## measure the costs, each compared with a floor of the same run; docs/be
 	@$(CARGO) bench $(LOCKED) --package character-tests --bench log
 	@$(CARGO) bench $(LOCKED) --package character-tests --bench events
 
-check: ## formatting, lints, documentation, words, the crate graph, dependencies, packages, licences, the AsyncAPI document
+check: ## formatting, lints, documentation, words, the crate graph, dependencies, packages, licences, the AsyncAPI document, workflows, scripts
 	@$(CARGO) fmt --all --check
 	@$(CARGO) clippy --workspace --all-targets $(LOCKED) -- -D warnings
 	@RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps $(LOCKED) --quiet
@@ -76,6 +76,7 @@ check: ## formatting, lints, documentation, words, the crate graph, dependencies
 	@CARGO="$(CARGO)" ./deploy/check-dependencies.sh
 	@$(CARGO) package --workspace --exclude character-tests --no-verify --allow-dirty --quiet $(LOCKED)
 	@./deploy/check-asyncapi.sh
+	@./deploy/check-deployment.sh
 	@$(MAKE) lint-words
 
 lint-words: ## find words in documents and comments that hide the meaning; deploy/banned-words.tsv names better ones

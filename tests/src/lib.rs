@@ -26,7 +26,7 @@ pub use port::free_port;
 pub use postgres::PostgresServer;
 pub use program::required as required_program;
 pub use redis::{Persistence, RedisCluster, RedisSentinels, RedisServer};
-pub use service::{Finished, Service, ServiceBuilder};
+pub use service::{Finished, Service, ServiceBuilder, service_program};
 pub use sqlite::query_sqlite;
 pub use supervisor::{Signal, Supervised};
 

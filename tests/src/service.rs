@@ -299,6 +299,11 @@ fn data_dir(folder: &Path) -> PathBuf {
     folder.join("data")
 }
 
+/// The program of a service, such as `storage-service`, built from the sources as they are now.
+pub fn service_program(name: &str) -> PathBuf {
+    binary(name)
+}
+
 /// The binary of that name beside this test, in the same profile, built once in every process; cargo knows whether
 /// there is something to do.
 fn binary(name: &str) -> PathBuf {

@@ -1,0 +1,242 @@
+//! The pods of the manifests: probes, ports, the end of a pod, what it may do, and what keeps production available.
+
+use crate::{
+    manifests::resolved,
+    overlay::Overlay,
+    support::{client, until},
+    tools::{SERVICES, service, variables},
+};
+use character_tests::free_port;
+use serde_json::{Value, json};
+use std::time::Duration;
+
+/// The port of an address such as `0.0.0.0:8000`.
+fn port(address: &str) -> u64 {
+    address.rsplit_once(':').unwrap().1.parse().unwrap()
+}
+
+/// The number of a port of the container, which a manifest gives by number or by name.
+fn container_port(container: &Value, port: &Value) -> u64 {
+    let ports = container["ports"].as_array().unwrap();
+    let found = ports.iter().find(|found| found["containerPort"] == *port || found["name"] == *port);
+    found.unwrap_or_else(|| panic!("{port} is not among {ports:?}"))["containerPort"].as_u64().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_programs_answer_every_probe_at_the_ports_of_the_manifests() {
+    for overlay in Overlay::all() {
+        for name in SERVICES {
+            // Those with their data elsewhere start only when it is there.
+            if overlay.name == "prod" && name != "character-service" {
+                continue;
+            }
+            let folder = tempfile::tempdir().unwrap();
+            let container = overlay.container(name);
+            let mut builder = service(name);
+            let mut ports = Vec::new();
+            for (variable, mut value) in resolved(&overlay, name, folder.path()) {
+                if matches!(variable.as_str(), "LISTEN_ADDR" | "HEALTH_ADDR" | "ADMIN_ADDR") {
+                    // Others may use the real ports of this machine.
+                    let private = free_port();
+                    ports.push((port(&value), private));
+                    value = value.replace(&format!(":{}", port(&value)), &format!(":{private}"));
+                }
+                builder = builder.env(&variable, value);
+            }
+            let running = builder.spawn();
+            for probe in ["startupProbe", "livenessProbe", "readinessProbe"] {
+                let get = &container[probe]["httpGet"];
+                let published = container_port(container, &get["port"]);
+                let (_, private) = ports.iter().find(|(real, _)| *real == published).expect("something listens there");
+                let url = format!("http://127.0.0.1:{private}{}", get["path"].as_str().unwrap());
+                // The kubelet sends the address of the pod.
+                let request = || client().get(&url).header("host", format!("10.1.2.3:{published}"));
+                until(Duration::from_secs(30), probe, request, |answer| answer.status == 200).await;
+            }
+            assert_eq!(container["ports"].as_array().unwrap().len(), 2, "the admin listener is not published");
+            assert_eq!(running.output().contains("10.1.2.3"), false, "{}", running.output());
+        }
+    }
+}
+
+#[test]
+fn each_address_of_a_service_leads_through_its_service_object_to_the_port_it_listens_at() {
+    for overlay in Overlay::all() {
+        for (name, key) in [("storage-service", "storage-service-url"), ("message-hub", "message-hub-url")] {
+            let maps = overlay.of_kind("ConfigMap");
+            let url = maps.iter().find_map(|map| map["data"][key].as_str()).expect("the address is in a ConfigMap");
+            let object = overlay.get("Service", name);
+            let published = &object["spec"]["ports"][0];
+            assert_eq!(url, format!("http://{name}:{}", published["port"]));
+        }
+        for name in SERVICES {
+            let object = overlay.get("Service", name);
+            let labels = &overlay.get("Deployment", name)["spec"]["template"]["metadata"]["labels"];
+            for (label, value) in object["spec"]["selector"].as_object().unwrap() {
+                assert_eq!(labels[label], *value, "{name}");
+            }
+            let target = container_port(overlay.container(name), &object["spec"]["ports"][0]["targetPort"]);
+            assert_eq!(target, port(&overlay.plain(name, "LISTEN_ADDR").unwrap()));
+            let hosts = overlay.plain(name, "ALLOWED_HOSTS").unwrap();
+            assert!(hosts.split(',').any(|host| host == name), "{name} answers under {hosts} only");
+        }
+    }
+}
+
+#[test]
+fn a_pod_has_more_time_to_end_than_its_program_may_take() {
+    for overlay in Overlay::all() {
+        for name in SERVICES {
+            let environment = overlay.environment(name);
+            let shutdown = overlay.plain(name, "SHUTDOWN_SECS");
+            let shutdown = shutdown.or_else(|| variables(name)["SHUTDOWN_SECS"].default.clone()).unwrap();
+            let shutdown: u64 = shutdown.parse().unwrap();
+            let pause = overlay.container(name)["lifecycle"]["preStop"]["sleep"]["seconds"].as_u64().unwrap();
+            let is_set = |variable: &str| {
+                environment.contains_key(variable) || environment.contains_key(&format!("{variable}_FILE"))
+            };
+            let relay = if name == "message-hub" { 0 } else { 2 };
+            // Calls through the hub have SHUTDOWN_SECS of their own, before the listener stops.
+            let presence = if name == "storage-service" { shutdown.max(5) } else { 0 };
+            let is_embedded = match name {
+                "character-service" => !is_set("STORAGE_SERVICE_URL"),
+                "storage-service" => !is_set("DATABASE_URL"),
+                _ => !is_set("NATS_URL"),
+            };
+            let database = if is_embedded { 30 } else { 0 };
+            let needed = pause + presence + shutdown + relay + database;
+            let grace = overlay.pod(name)["terminationGracePeriodSeconds"].as_u64().unwrap();
+            assert!(grace > needed && pause >= 5, "{} {name}: {grace} s for {needed} s", overlay.name);
+        }
+    }
+}
+
+#[test]
+fn every_pod_is_restricted_and_writes_to_data_and_tmp_only() {
+    for overlay in Overlay::all() {
+        let namespace = &overlay.of_kind("Namespace")[0]["metadata"]["labels"];
+        assert_eq!(namespace["pod-security.kubernetes.io/enforce"], "restricted");
+        assert_eq!(overlay.of_kind("Deployment").len(), SERVICES.len());
+        for name in SERVICES {
+            let (pod, container) = (overlay.pod(name), overlay.container(name));
+            assert_eq!((&pod["automountServiceAccountToken"], &pod["enableServiceLinks"]), (&json!(false), &json!(false)));
+            let user = &pod["securityContext"];
+            assert_eq!((&user["runAsNonRoot"], &user["runAsUser"], &user["fsGroup"]), (&json!(true), &json!(65532), &json!(65532)));
+            assert_eq!(user["seccompProfile"]["type"], "RuntimeDefault");
+            let expected = json!({
+                "allowPrivilegeEscalation": false, "readOnlyRootFilesystem": true, "capabilities": { "drop": ["ALL"] }
+            });
+            assert_eq!(container["securityContext"], expected, "{name}");
+            let mounts = container["volumeMounts"].as_array().unwrap();
+            let mut writable: Vec<_> = mounts
+                .iter()
+                .filter(|mount| mount["readOnly"] != true)
+                .map(|mount| mount["mountPath"].as_str().unwrap())
+                .collect();
+            writable.sort_unstable();
+            assert_eq!(writable, ["/data", "/tmp"], "{} {name}", overlay.name);
+            let image = container["image"].as_str().unwrap();
+            let (image_name, tag) = image.rsplit_once(':').expect("an image has a version");
+            assert!(image_name.ends_with(name) && tag == env!("CARGO_PKG_VERSION"), "{image}");
+        }
+    }
+}
+
+/// A number of bytes such as `768Mi`.
+fn bytes(quantity: &Value) -> u64 {
+    let text = quantity.as_str().unwrap();
+    let (number, unit) = text.split_at(text.len() - 2);
+    number.parse::<u64>().unwrap() << [("Ki", 10), ("Mi", 20), ("Gi", 30)].iter().find(|(name, _)| *name == unit).unwrap().1
+}
+
+#[test]
+fn the_memory_limit_fits_the_budgets_of_the_program_and_its_processors_have_no_limit() {
+    for overlay in Overlay::all() {
+        for name in SERVICES {
+            let known = variables(name);
+            let budget = |variable: &str| -> u64 {
+                let default = || known.get(variable).and_then(|variable| variable.default.clone());
+                overlay.plain(name, variable).or_else(default).map_or(0, |text| text.parse().unwrap())
+            };
+            let needed = (200 << 20) + budget("CACHE_MAX_BYTES") + 5 * budget("MAX_IN_FLIGHT_BYTES");
+            let resources = &overlay.container(name)["resources"];
+            assert!(bytes(&resources["limits"]["memory"]) >= needed, "{name} needs {needed} bytes: {resources}");
+            assert_eq!(resources["limits"]["cpu"], Value::Null);
+            assert!(resources["requests"]["cpu"].is_string() && resources["requests"]["memory"].is_string());
+        }
+    }
+}
+
+#[test]
+fn production_keeps_enough_pods_through_rollouts_drains_and_failures() {
+    let overlay = Overlay::render("prod");
+    for name in SERVICES {
+        let deployment = &overlay.get("Deployment", name)["spec"];
+        assert_eq!(deployment["replicas"], Value::Null, "the autoscaler sets it");
+        assert_eq!(deployment["strategy"]["rollingUpdate"], json!({ "maxUnavailable": 0, "maxSurge": 1 }));
+        let scaler = &overlay.get("HorizontalPodAutoscaler", name)["spec"];
+        assert_eq!(scaler["scaleTargetRef"]["name"], name);
+        let (least, most) = (scaler["minReplicas"].as_u64().unwrap(), scaler["maxReplicas"].as_u64().unwrap());
+        assert!(least >= 2 && most > least, "{name}: {least} to {most}");
+        let budget = &overlay.get("PodDisruptionBudget", name)["spec"];
+        assert_eq!(budget["maxUnavailable"], 1);
+        let pods = json!({ "matchLabels": { "app.kubernetes.io/name": name } });
+        assert_eq!((&budget["selector"], &deployment["selector"]), (&pods, &pods));
+        let spread = overlay.pod(name)["topologySpreadConstraints"].as_array().unwrap();
+        let keys: Vec<_> = spread.iter().map(|rule| rule["topologyKey"].as_str().unwrap()).collect();
+        assert_eq!(keys, ["kubernetes.io/hostname", "topology.kubernetes.io/zone"]);
+        assert!(spread.iter().all(|rule| rule["labelSelector"] == pods), "{spread:?}");
+    }
+}
+
+#[test]
+fn in_development_one_process_alone_uses_each_file() {
+    let overlay = Overlay::render("dev");
+    for name in SERVICES {
+        assert_eq!(overlay.get("Deployment", name)["spec"]["replicas"], 1);
+    }
+    for name in ["storage-service", "message-hub"] {
+        assert_eq!(overlay.get("Deployment", name)["spec"]["strategy"], json!({ "type": "Recreate" }));
+        let volumes = overlay.pod(name)["volumes"].as_array().unwrap();
+        let data = volumes.iter().find(|volume| volume["name"] == "data").unwrap();
+        assert_eq!(data, &json!({ "name": "data", "persistentVolumeClaim": { "claimName": name } }));
+        overlay.get("PersistentVolumeClaim", name);
+    }
+}
+
+/// Whether the rules of a policy permit a connection with the pods of this name at this port.
+fn permits(rules: &Value, peers: &str, other: &str, ports: &[Value]) -> bool {
+    rules.as_array().unwrap().iter().any(|rule| {
+        let is_port = |port: &Value| ports.contains(&port["port"]);
+        let is_other = |peer: &Value| {
+            let labels = &peer["podSelector"]["matchLabels"];
+            labels["app.kubernetes.io/name"] == other || labels["app.kubernetes.io/part-of"] == "character-platform"
+        };
+        rule["ports"].as_array().unwrap().iter().any(is_port)
+            && rule[peers].as_array().is_some_and(|peers| peers.iter().any(is_other))
+    })
+}
+
+#[test]
+fn the_network_of_production_permits_the_calls_between_the_services_and_nothing_by_default() {
+    let overlay = Overlay::render("prod");
+    let nothing = &overlay.get("NetworkPolicy", "nothing-by-default")["spec"];
+    assert_eq!(nothing, &json!({ "podSelector": {}, "policyTypes": ["Ingress", "Egress"] }));
+    let listens = |name: &str| json!(port(&overlay.plain(name, "LISTEN_ADDR").unwrap()));
+    let calls = |from: &str, to: &str| {
+        let rules = |name: &str, direction: &str| overlay.get("NetworkPolicy", name)["spec"][direction].clone();
+        let (sends, takes) = (rules(from, "egress"), rules(to, "ingress"));
+        let is_sent = permits(&sends, "to", to, &[listens(to)]);
+        let is_taken = permits(&takes, "from", from, &[listens(to), json!("http")]);
+        (is_sent, is_taken)
+    };
+    for (from, to) in [
+        ("character-service", "storage-service"),
+        ("character-service", "message-hub"),
+        ("storage-service", "message-hub"),
+        ("message-hub", "storage-service"),
+    ] {
+        assert_eq!(calls(from, to), (true, true), "{from} calls {to}");
+    }
+    assert_eq!(calls("storage-service", "character-service"), (false, false));
+}
