@@ -9,11 +9,15 @@
 #   STACK_CHARACTER_ADDR   where the Character Service listens            127.0.0.1:8000
 #   STACK_STORAGE_ADDR     where the Storage Service listens              127.0.0.1:8100
 #   STACK_HUB_ADDR         where the Message Hub listens                  127.0.0.1:8200
+#   STACK_CHARACTER_ADMIN_ADDR  admin listener of the Character Service   127.0.0.1:8001
+#   STACK_STORAGE_ADMIN_ADDR    admin listener of the Storage Service     127.0.0.1:8101
+#   STACK_HUB_ADMIN_ADDR        admin listener of the Message Hub         127.0.0.1:8201
 #   STACK_POSTGRES_PORT    port of PostgreSQL on 127.0.0.1                54320
 #   STACK_REDIS_PORT       port of Redis on 127.0.0.1                     63790
 #   STACK_NATS_PORT        port of NATS on 127.0.0.1                      42220
 # Passwords and tokens are new at each start, known to nobody but the user who starts it, and in files under
-# STACK_DIR/secrets. Everything else (LOG_FORMAT, REDIS_CACHE_TTL, ...) reaches the services as it is.
+# STACK_DIR/secrets. Everything else (LOG_FORMAT, REDIS_CACHE_TTL, ...) reaches the services as it is; addresses do not,
+# because two services cannot share one. ADMIN_ADDR, when set, is the one of the Character Service.
 set -euo pipefail
 
 binaries=${1:-target/quick}
@@ -21,9 +25,14 @@ stack=${STACK_DIR:-.stack}
 character_address=${STACK_CHARACTER_ADDR:-127.0.0.1:8000}
 storage_address=${STACK_STORAGE_ADDR:-127.0.0.1:8100}
 hub_address=${STACK_HUB_ADDR:-127.0.0.1:8200}
+character_admin=${STACK_CHARACTER_ADMIN_ADDR:-${ADMIN_ADDR:-127.0.0.1:8001}}
+storage_admin=${STACK_STORAGE_ADMIN_ADDR:-127.0.0.1:8101}
+hub_admin=${STACK_HUB_ADMIN_ADDR:-127.0.0.1:8201}
 postgres_port=${STACK_POSTGRES_PORT:-54320}
 redis_port=${STACK_REDIS_PORT:-63790}
 nats_port=${STACK_NATS_PORT:-42220}
+
+unset HEALTH_ADDR
 
 start_seconds=60
 stop_seconds=30
@@ -127,7 +136,8 @@ is_live() {
     [[ $line == "HTTP/1.1 200"* ]]
 }
 
-for address in "$character_address" "$storage_address" "$hub_address" "127.0.0.1:$postgres_port" "127.0.0.1:$redis_port" \
+for address in "$character_address" "$storage_address" "$hub_address" "$character_admin" "$storage_admin" "$hub_admin" \
+    "127.0.0.1:$postgres_port" "127.0.0.1:$redis_port" \
     "127.0.0.1:$nats_port"; do
     ! in_use "$address" || fail "something listens on $address already"
 done
@@ -202,20 +212,20 @@ random >"$secrets/hub-token"
 cd "$OLDPWD"
 
 start message-hub TERM env \
-    LISTEN_ADDR="$hub_address" DATA_DIR="$stack/message-hub" MESSAGE_HUB_TOKEN_FILE="$secrets/hub-token" \
+    LISTEN_ADDR="$hub_address" ADMIN_ADDR="$hub_admin" DATA_DIR="$stack/message-hub" MESSAGE_HUB_TOKEN_FILE="$secrets/hub-token" \
     NATS_URL_FILE="$secrets/nats-url" \
     "$binaries/message-hub"
 ready message-hub is_live "$hub_address"
 
 start storage-service TERM env \
-    LISTEN_ADDR="$storage_address" DATA_DIR="$stack/storage-service" STORAGE_SERVICE_TOKEN_FILE="$secrets/storage-token" \
+    LISTEN_ADDR="$storage_address" ADMIN_ADDR="$storage_admin" DATA_DIR="$stack/storage-service" STORAGE_SERVICE_TOKEN_FILE="$secrets/storage-token" \
     DATABASE_URL_FILE="$secrets/database-url" ADVERTISE_URL="http://$storage_address" \
     MESSAGE_HUB_URL="http://$hub_address" MESSAGE_HUB_TOKEN_FILE="$secrets/hub-token" \
     "$binaries/storage-service"
 ready storage-service is_live "$storage_address"
 
 start character-service TERM env \
-    LISTEN_ADDR="$character_address" DATA_DIR="$stack/character-service" \
+    LISTEN_ADDR="$character_address" ADMIN_ADDR="$character_admin" DATA_DIR="$stack/character-service" \
     STORAGE_SERVICE_URL="http://$storage_address" STORAGE_SERVICE_TOKEN_FILE="$secrets/storage-token" \
     REDIS_URL_FILE="$secrets/redis-url" MESSAGE_HUB_URL="http://$hub_address" MESSAGE_HUB_TOKEN_FILE="$secrets/hub-token" \
     "$binaries/character-service"
@@ -226,6 +236,7 @@ cat <<END
   Character Service   http://$character_address        API docs: http://$character_address/docs
   Storage Service     http://$storage_address        token in $secrets/storage-token
   Message Hub         http://$hub_address        token in $secrets/hub-token
+  admin listeners     http://$character_admin/admin/storage  http://$storage_admin/admin/storage  http://$hub_admin/admin/hub
   PostgreSQL          127.0.0.1:$postgres_port             psql "\$(cat $secrets/database-url)"
   Redis               127.0.0.1:$redis_port             redis-cli -u "\$(cat $secrets/redis-url)"
   NATS                127.0.0.1:$nats_port             nats --server "\$(cat $secrets/nats-url)" stream ls

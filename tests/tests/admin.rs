@@ -88,6 +88,21 @@ async fn it_tells_how_breaker_budget_cache_and_redis_are_and_what_failed_last_wi
     let failures = down["failures"].as_array().unwrap();
     let kinds: Vec<_> = failures.iter().map(|entry| entry["failure"]["kind"].as_str().unwrap()).collect();
     assert!(kinds.contains(&"unavailable") && kinds.contains(&"circuit-open"), "{kinds:?}");
+    // An operator sees the first cause wherever they look, also when the breaker is all that is left of it.
+    let innermost =
+        |chain: &Value| chain.as_array().and_then(|chain| chain.last()?.as_str()).unwrap_or_default().to_owned();
+    assert!(innermost(&breaker["opened_by"]).contains("refused"), "{breaker}");
+    for entry in failures {
+        assert!(innermost(&entry["failure"]["chain"]).contains("refused"), "{entry}");
+    }
+    let metrics = send(client().get(service.url("/metrics"))).await;
+    let metrics = metrics.body.as_str().unwrap();
+    let refused = r#"storage_client_requests_total{operation="character_find",outcome="circuit_open",cause="connect"}"#;
+    let count = metrics.lines().find_map(|line| line.strip_prefix(refused)).unwrap().trim().parse::<f64>().unwrap();
+    assert!(count >= 1.0 && metrics.contains(r#"circuit_breaker_forced{breaker="reads"} 0"#), "{count}: {metrics}");
+    let output = service.await_output("the circuit breaker is open");
+    let line = output.lines().find(|line| line.contains("the circuit breaker is open")).unwrap();
+    assert!(line.contains("cause=") && line.contains("refused"), "{line}");
     let told = failures.iter().map(|entry| entry["count"].as_u64().unwrap()).sum::<u64>();
     assert_eq!(told, 5, "each failed operation is told once, however often it was tried: {failures:#?}");
     let is_read = |failure: &&Value| failure["operation"] == "character.find" && failure["kind"] == "unavailable";
@@ -115,6 +130,8 @@ async fn the_breaker_can_be_forced_open_and_closed_and_be_left_to_itself_again()
     let one = send(change(client().post(format!("{admin}/breaker")).json(&order))).await;
     let forced = |name: &str| one.body["breakers"][name]["is_forced"].clone();
     assert_eq!((forced("reads"), forced("changes")), (false.into(), true.into()));
+    let metrics = send(client().get(service.url("/metrics"))).await.body;
+    assert!(metrics.as_str().unwrap().contains(r#"circuit_breaker_forced{breaker="changes"} 1"#), "{metrics}");
     assert_eq!(send(ask()).await.status, 404, "reads go on");
     let forced = set_breaker(&admin, "open").await;
     assert_eq!((forced.status, &forced.body["breakers"]["reads"]["is_forced"]), (200, &true.into()));

@@ -53,7 +53,11 @@ const CRATES: &[(&str, u8, &[&str])] = &[
     // For tests alone, and it knows nothing of what it carries.
     ("character-fault-proxy", 3, &[]),
     ("character-storage-wire", 3, &["character-domain", "character-storage-port"]),
-    ("character-storage-http", 3, &["character-domain", "character-storage-port", "character-storage-wire"]),
+    (
+        "character-storage-http",
+        3,
+        &["character-domain", "character-error-reporter", "character-storage-port", "character-storage-wire"],
+    ),
     ("character-storage-hub", 3, &["character-message-hub", "character-storage-http"]),
     (
         "character-storage-server",

@@ -2,6 +2,10 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
+#[path = "metrics/chaos.rs"]
+mod chaos;
+#[path = "metrics/rules.rs"]
+mod rules;
 mod support;
 
 use character_tests::{RedisServer, Service, required_program};
@@ -36,7 +40,8 @@ fn documented(by: &[&str]) -> Metrics {
         let cells: Vec<_> = line.trim_matches('|').split('|').map(str::trim).collect();
         let [name, kind, labels, shown_by, meaning, _] = cells.as_slice() else { panic!("not six cells: {line}") };
         assert!(!meaning.is_empty(), "{line}");
-        let known = ["both", "character", "storage", "redis", "remote", "database", "relay", "inbox", "hub"];
+        let known =
+            ["both", "character", "storage", "redis", "remote", "database", "folder", "tls", "relay", "inbox", "hub"];
         assert!(known.contains(shown_by), "{shown_by} in {line}");
         if !by.contains(shown_by) {
             continue;
@@ -119,7 +124,7 @@ fn compare(who: &str, text: &str, by: &[&str]) {
             for value in values {
                 if !listed.is_empty() {
                     assert!(listed.contains(value), "{who}: {name} has {label}={value:?}, which is not documented");
-                } else if !["method", "route", "status"].contains(&label.as_str()) {
+                } else if !["method", "route", "status", "version"].contains(&label.as_str()) {
                     let snake = value.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
                     assert!(snake && !value.is_empty(), "{who}: {name} has {label}={value:?}");
                 }
@@ -189,7 +194,7 @@ async fn both_services_show_what_is_documented_and_nothing_else_after_traffic_wi
         .await;
     for (who, text, by) in [
         ("character-service", metrics(&service).await, &["both", "character", "redis", "remote"][..]),
-        ("storage-service", metrics(&storage).await, &["both", "storage", "database"][..]),
+        ("storage-service", metrics(&storage).await, &["both", "storage", "database", "folder"][..]),
     ] {
         promtool_accepts(&text);
         compare(who, &text, by);
@@ -219,7 +224,7 @@ async fn a_service_with_a_database_of_its_own_shows_the_database_and_no_waist() 
     let text = answer.body.as_str().unwrap();
     promtool_accepts(text);
     let names: BTreeSet<_> = shown(text).into_keys().collect();
-    let known: BTreeSet<_> = documented(&["both", "character", "database"]).into_keys().collect();
+    let known: BTreeSet<_> = documented(&["both", "character", "database", "folder"]).into_keys().collect();
     let unknown: Vec<_> = names.difference(&known).collect();
     assert!(unknown.is_empty() && names.contains("database_connections_open"), "{unknown:?} in {names:?}");
 }

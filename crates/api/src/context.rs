@@ -7,6 +7,7 @@ use actix_web::{
     http::header::{HeaderMap, IF_MATCH, IF_NONE_MATCH},
 };
 use character_domain::{json, size};
+use character_http_kit::middleware::note_principal;
 use character_repositories::{Condition, Idempotency, IdempotencyKey, RequestContext};
 use serde::{Deserialize, Serialize, Serializer, ser::Error as _};
 use serde_json::{Value, value::RawValue};
@@ -128,7 +129,9 @@ fn author(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     let usable = |text: &&str| (1..=LONGEST_AUTHOR).contains(&text.len()) && text.bytes().all(is_visible);
     let author = value.to_str().ok().map(str::trim).filter(usable);
     let wrong = || Problem::field("X-User-Id", format!("must be 1 to {LONGEST_AUTHOR} visible ASCII characters"));
-    author.map(|text| Some(text.to_owned())).ok_or_else(wrong)
+    let author = author.ok_or_else(wrong)?.to_owned();
+    note_principal(author.clone());
+    Ok(Some(author))
 }
 
 fn header(name: &str, max_length: Option<usize>, description: &str) -> Parameter {

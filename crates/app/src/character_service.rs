@@ -5,11 +5,14 @@ use crate::{
     check,
     cli::{self, CharacterServiceCommand},
     config::{CharacterServiceConfig, HubConfig, ProcessEnvironment, StorageAddress},
+    folder_lock::FolderLock,
     hub::Hub,
     log_queue::LogQueue,
+    process_metrics::show_process,
     run::{Outcome, print_document, run, say},
     serve::{self, Counted, Server},
     stack::{self, Purpose, Stack},
+    state_metrics::show_health,
     token_warnings, transfer,
 };
 use character_api::{Api, ApiLimits, PROBLEM_TYPES, configure_for, may_be_long};
@@ -54,6 +57,7 @@ async fn execute(command: CharacterServiceCommand, config: CharacterServiceConfi
         CharacterServiceCommand::Serve => Purpose::Serve,
         // A service may run beside: it starts anew in the new epoch.
         CharacterServiceCommand::NewEpoch => return new_epoch(&config).await,
+        CharacterServiceCommand::Migrate => return migrate(&config).await,
         CharacterServiceCommand::Import { .. } => Purpose::Import,
         CharacterServiceCommand::Export { .. }
         | CharacterServiceCommand::OpenApi
@@ -65,6 +69,8 @@ async fn execute(command: CharacterServiceCommand, config: CharacterServiceConfi
     };
     let mut registry = Registry::default();
     log.register(&mut registry);
+    let folder = config.remote.is_none().then_some(config.data_dir.as_path());
+    show_process(stack::SERVICE, folder, &mut registry);
     let stack = stack::build(&config, &mut registry, purpose).await?;
     let database = stack.database();
     let outcome = match command {
@@ -74,9 +80,10 @@ async fn execute(command: CharacterServiceCommand, config: CharacterServiceConfi
         CharacterServiceCommand::Check => {
             check::dependencies(&Health::new(env!("CARGO_PKG_VERSION"), stack.checks)).await
         }
-        CharacterServiceCommand::OpenApi | CharacterServiceCommand::AsyncApi | CharacterServiceCommand::NewEpoch => {
-            Ok(ExitCode::SUCCESS)
-        }
+        CharacterServiceCommand::OpenApi
+        | CharacterServiceCommand::AsyncApi
+        | CharacterServiceCommand::NewEpoch
+        | CharacterServiceCommand::Migrate => Ok(ExitCode::SUCCESS),
     };
     stack::closing(database, outcome).await
 }
@@ -92,10 +99,24 @@ async fn new_epoch(config: &CharacterServiceConfig) -> Outcome {
     stack::closing(Some(database), outcome).await
 }
 
+async fn migrate(config: &CharacterServiceConfig) -> Outcome {
+    if config.remote.is_some() {
+        return Err(
+            "the data is in a central Storage Service: run storage-service migrate with its configuration".into()
+        );
+    }
+    let _lock = FolderLock::serving(&config.data_dir)?;
+    let database = stack::create_embedded(config).await?;
+    stack::closing(Some(database), stack::say_migrated()).await
+}
+
 async fn serve(config: CharacterServiceConfig, stack: Stack, mut registry: Registry) -> Outcome {
     let Counted { connections, http_metrics, admission, unauthorized } =
         serve::counted(&config.sockets, config.max_in_flight_bytes, stack.database().as_ref(), &mut registry)?;
     let health = Arc::new(Health::new(env!("CARGO_PKG_VERSION"), stack.checks));
+    if config.remote.is_none() {
+        show_health(&health, &mut registry);
+    }
     let live = stack.live;
     let repositories = Repositories::new(&StorageContext::new(stack.storage).with_origin(stack.origin));
     let mut operator = stack.operator;

@@ -1,6 +1,7 @@
 //! The command lines of the binaries.
 
 use crate::config::{CharacterServiceConfig, MessageHubServiceConfig, StorageServiceConfig, Variable, help};
+use character_storage_sql::Migrations;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -31,6 +32,10 @@ pub(crate) enum CharacterServiceCommand {
         /// The folder to write to; created if it does not exist
         folder: PathBuf,
     },
+    /// Bring the schema of an embedded database up to date, and create the database when it does not exist
+    ///
+    /// For a central Storage Service, use `storage-service migrate`.
+    Migrate,
     /// Print the effective configuration, secrets masked, and probe every dependency
     Check,
     /// Begin a new epoch of an embedded database, which invalidates everything cached from it
@@ -54,6 +59,9 @@ pub(crate) enum CharacterServiceCommand {
     about = "Stores the data of the platform and serves it to the other services"
 )]
 pub(crate) struct StorageServiceCli {
+    /// Apply no migration: fail when the schema lacks one, which `migrate` applies
+    #[arg(long, global = true)]
+    pub(crate) no_migrate: bool,
     #[command(subcommand)]
     pub(crate) command: Option<StorageServiceCommand>,
 }
@@ -61,8 +69,15 @@ pub(crate) struct StorageServiceCli {
 #[derive(Debug, Default, Subcommand)]
 pub(crate) enum StorageServiceCommand {
     /// Serve the storage contract (the default command)
+    ///
+    /// Waits for a PostgreSQL that is down, and is not ready meanwhile.
     #[default]
     Serve,
+    /// Bring the schema of the database up to date, and end
+    ///
+    /// May run while services of the previous release use the database. Exits with status 1 when the database cannot be
+    /// reached.
+    Migrate,
     /// Print the effective configuration, secrets masked, and probe the database
     Check,
     /// Begin a new epoch of the database, which invalidates everything that clients have cached from it
@@ -105,8 +120,11 @@ pub(crate) fn character_service() -> CharacterServiceCommand {
     parsed::<CharacterServiceCli>(CharacterServiceConfig::VARIABLES).command.unwrap_or_default()
 }
 
-pub(crate) fn storage_service() -> StorageServiceCommand {
-    parsed::<StorageServiceCli>(StorageServiceConfig::VARIABLES).command.unwrap_or_default()
+/// The command, and what it does with a schema that lacks a migration.
+pub(crate) fn storage_service() -> (StorageServiceCommand, Migrations) {
+    let parsed = parsed::<StorageServiceCli>(StorageServiceConfig::VARIABLES);
+    let migrations = if parsed.no_migrate { Migrations::Require } else { Migrations::Apply };
+    (parsed.command.unwrap_or_default(), migrations)
 }
 
 pub(crate) fn message_hub() -> MessageHubCommand {

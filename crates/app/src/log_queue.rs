@@ -1,6 +1,6 @@
 //! The way of log lines to the standard error output, which a stalled reader cannot turn into a stalled process.
 
-use crate::config::LogFormat;
+use crate::{config::LogFormat, repetitions::Repetitions};
 use prometheus_client::{metrics::counter::Counter, registry::Registry};
 use std::{
     io::{self, Write},
@@ -23,7 +23,7 @@ const RETRY_AFTER: Duration = Duration::from_millis(10);
 /// Takes lines without ever waiting for their reader: a thread of its own writes them, and a line that finds no room is
 /// dropped and counted. Clones share the queue.
 #[derive(Clone, Debug)]
-pub(crate) struct LogQueue(Arc<Shared>);
+pub(crate) struct LogQueue(Arc<Shared>, Arc<Repetitions>);
 
 #[derive(Debug, Default)]
 struct Shared {
@@ -48,21 +48,32 @@ impl Shared {
 }
 
 impl LogQueue {
-    /// Starts the thread that writes to `output`. Reports of dropped lines have the format of the other lines.
+    /// Starts the thread that writes to `output`. Reports of dropped lines have the format of the other lines;
+    /// `repetitions` counts the lines that do not get here.
     ///
     /// # Errors
     /// When the system has no thread left.
-    pub(crate) fn start(format: LogFormat, output: impl Write + Send + 'static) -> io::Result<Self> {
+    pub(crate) fn start(
+        format: LogFormat,
+        repetitions: Arc<Repetitions>,
+        output: impl Write + Send + 'static,
+    ) -> io::Result<Self> {
         let shared = Arc::<Shared>::default();
-        let queue = Self(Arc::clone(&shared));
+        let queue = Self(Arc::clone(&shared), repetitions);
         thread::Builder::new().name("log".to_owned()).spawn(move || write_lines(&shared, format, output))?;
         Ok(queue)
     }
 
-    /// Shows `log_lines_dropped_total`.
+    /// The count of lines that were repeated too often.
+    pub(crate) fn repetitions(&self) -> Arc<Repetitions> {
+        Arc::clone(&self.1)
+    }
+
+    /// Shows `log_lines_dropped_total` and `log_lines_held_back_total`.
     pub(crate) fn register(&self, registry: &mut Registry) {
         let help = "Log lines that were dropped because their reader did not keep up";
         registry.register("log_lines_dropped", help, self.0.dropped.clone());
+        self.1.register(registry);
     }
 
     /// Adds a line, which ends with a line feed, or drops it.
@@ -198,7 +209,8 @@ mod tests {
 
     fn stalled(format: LogFormat) -> (LogQueue, Sender<()>, Receiver<Vec<u8>>) {
         let ((permit, permits), (taken, written)) = (channel(), channel());
-        (LogQueue::start(format, Reader { permits, taken }).unwrap(), permit, written)
+        let repetitions = Arc::new(Repetitions::new(1));
+        (LogQueue::start(format, repetitions, Reader { permits, taken }).unwrap(), permit, written)
     }
 
     /// Pushes more lines than fit while nothing is read.

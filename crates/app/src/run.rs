@@ -3,11 +3,12 @@
 use crate::{
     config::{ConfigError, LogConfig, LogFormat},
     log_queue::LogQueue,
+    repetitions::{Due, Repetitions},
     telemetry,
 };
 use character_error_reporter::{Redactor, redacted};
 use secrecy::SecretString;
-use std::{backtrace::Backtrace, error::Error, fmt::Display, io::Write as _, panic, process::ExitCode, time::Duration};
+use std::{backtrace::Backtrace, error::Error, io::Write as _, panic, process::ExitCode, sync::Arc, time::Duration};
 
 /// What a command ends with.
 pub(crate) type Outcome = Result<ExitCode, Box<dyn Error + Send + Sync>>;
@@ -18,6 +19,9 @@ const MISCONFIGURED: u8 = 2;
 /// How long the process waits at its end for the reader of its log.
 const LAST_LINES: Duration = Duration::from_secs(2);
 
+/// How often the lines that were repeated too often are summarized.
+const SUMMARIZE_EVERY: Duration = Duration::from_secs(10);
+
 /// Starts logging, from which it keeps the secrets out, and runs `command` on a runtime of its own.
 pub(crate) fn run<C>(
     config: Result<C, ConfigError>,
@@ -25,8 +29,9 @@ pub(crate) fn run<C>(
     secrets: impl Fn(&C) -> Vec<SecretString>,
     command: impl AsyncFnOnce(C, LogQueue) -> Outcome,
 ) -> ExitCode {
-    let format = config.as_ref().map_or(LogFormat::Human, |config| log(config).format);
-    let lines = match LogQueue::start(format, std::io::stderr()) {
+    let format = config.as_ref().map_or_else(|_| LogFormat::of_process(), |config| log(config).format);
+    let repeats = config.as_ref().map_or(u32::MAX, |config| log(config).repeats_per_minute);
+    let lines = match LogQueue::start(format, Arc::new(Repetitions::new(repeats)), std::io::stderr()) {
         Ok(lines) => lines,
         Err(error) => {
             // Without the thread of the queue there is only the direct way, and no reason to report a second failure.
@@ -34,19 +39,33 @@ pub(crate) fn run<C>(
             return ExitCode::FAILURE;
         }
     };
-    let report = |message: &dyn Display| lines.push(format!("{message}\n").as_bytes());
     let code = match config {
         Err(error) => {
-            report(&error);
+            match format {
+                LogFormat::Human => lines.push(format!("{error}\n").as_bytes()),
+                LogFormat::Json => error.0.iter().for_each(|fault| lines.push(failure(fault).as_bytes())),
+            }
             ExitCode::from(MISCONFIGURED)
         }
         Ok(config) => logged(config, log, secrets, command, &lines).unwrap_or_else(|error| {
-            report(&redacted(error.as_ref()));
+            let error = redacted(error.as_ref()).to_string();
+            match format {
+                LogFormat::Human => lines.push(format!("{error}\n").as_bytes()),
+                LogFormat::Json => lines.push(failure(&error).as_bytes()),
+            }
             ExitCode::FAILURE
         }),
     };
     lines.flush(LAST_LINES);
     code
+}
+
+/// What ended the process, as a line of JSON like all others.
+fn failure(message: &str) -> String {
+    let line = serde_json::json!({
+        "timestamp": jiff::Timestamp::now().to_string(), "level": "ERROR", "message": message, "target": module_path!(),
+    });
+    format!("{line}\n")
 }
 
 fn logged<C>(
@@ -57,11 +76,22 @@ fn logged<C>(
     lines: &LogQueue,
 ) -> Outcome {
     Redactor::new(secrets(&config)).install();
-    telemetry::start(log(&config), lines.clone())?;
+    let repetitions = lines.repetitions();
+    telemetry::start_with(log(&config), lines.clone(), &repetitions)?;
     // The hook of the standard library writes to the standard error output itself, and waits for its reader.
     panic::set_hook(Box::new(|panic| tracing::error!(%panic, backtrace = %Backtrace::capture(), "a thread panicked")));
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(command(config, lines.clone()))
+    let summarized = Arc::clone(&repetitions);
+    runtime.spawn(async move {
+        let mut ticks = tokio::time::interval(SUMMARIZE_EVERY);
+        loop {
+            ticks.tick().await;
+            summarized.summarize(Due::Over);
+        }
+    });
+    let outcome = runtime.block_on(command(config, lines.clone()));
+    repetitions.summarize(Due::All);
+    outcome
 }
 
 /// Prints a line on the standard output. What files or other services have put into it moves no cursor and turns no text

@@ -6,7 +6,7 @@ use crate::{
     descriptors,
     http::{self, Connections, MayBeLong, SocketLimits, Threads},
     hub_presence::{HubPresence, PresencePlan},
-    probes,
+    probes, signals,
 };
 use actix_web::{App, web::ServiceConfig};
 use character_http_kit::{Admission, Health, HttpMetrics, ProblemTypes, Unauthorized};
@@ -80,6 +80,7 @@ impl Server {
         configure: impl Fn(&mut ServiceConfig) + Clone + Send + 'static,
         started: impl FnOnce(SocketAddr),
     ) -> io::Result<()> {
+        signals::ignore_user_signals()?;
         let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
         let listener = http::bind(self.listen, self.connections.limits)
             .map_err(|error| not_bound("LISTEN_ADDR", self.listen, &error));

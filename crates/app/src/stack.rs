@@ -25,7 +25,7 @@ use prometheus_client::registry::Registry;
 use std::{error::Error, path::Path, process::ExitCode, sync::Arc, time::Duration};
 
 /// The service whose stack this is.
-const SERVICE: &str = "character-service";
+pub(crate) const SERVICE: &str = "character-service";
 
 /// The file of the embedded database.
 const EMBEDDED: &str = "character.sqlite";
@@ -251,6 +251,22 @@ pub(crate) async fn open_embedded(config: &CharacterServiceConfig) -> Result<Sql
         return Err(format!("there is no database at {}", file.display()).into());
     }
     Ok(SqlStorage::open(DatabaseLocation::file(&file), SqlOptions::default()).await?)
+}
+
+/// The embedded database with a current schema, created when it does not exist.
+///
+/// # Errors
+/// When it cannot be opened.
+pub(crate) async fn create_embedded(
+    config: &CharacterServiceConfig,
+) -> Result<SqlStorage, Box<dyn Error + Send + Sync>> {
+    Ok(SqlStorage::open(DatabaseLocation::file(config.data_dir.join(EMBEDDED)), SqlOptions::default()).await?)
+}
+
+/// Prints that a database was brought up to date.
+pub(crate) fn say_migrated() -> Outcome {
+    say("the schema of the database is up to date")?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Begins a new epoch of the database, by order of an operator.

@@ -2,11 +2,17 @@
 
 use crate::reporting::Reporting;
 use character_domain::{Timestamp, now};
+use character_http_kit::Health;
 use character_storage_sql::{LogStatus, SqlStorage};
 use prometheus_client::{
     collector::Collector,
-    encoding::{DescriptorEncoder, EncodeMetric},
-    metrics::{MetricType, counter::ConstCounter, gauge::ConstGauge},
+    encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric},
+    metrics::{
+        MetricType,
+        counter::ConstCounter,
+        family::Family,
+        gauge::{ConstGauge, Gauge},
+    },
     registry::{Registry, Unit},
 };
 use std::{
@@ -27,7 +33,7 @@ struct DatabaseState {
 }
 
 /// Shows the connections of `database` and its log of commits: `database_connections_max`, `database_connections_open`,
-/// `database_connections_idle`, `database_operations_waiting`, `commit_log_entries`,
+/// `database_connections_idle`, `database_operations_waiting`, `database_slow_operations_total`, `commit_log_entries`,
 /// `commit_log_oldest_entry_age_seconds`, `commit_log_slowest_consumer_age_seconds`, `commit_log_parked_events` and
 /// `commit_log_notify`. Needs a Tokio runtime.
 pub(crate) fn show_database(database: &SqlStorage, registry: &mut Registry) {
@@ -62,6 +68,9 @@ impl Collector for DatabaseState {
             let gauge = ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX));
             gauge.encode(encoder.encode_descriptor(name, help, None, MetricType::Gauge)?)?;
         }
+        let help = "Database operations that took longer than DATABASE_SLOW_MS";
+        let slow = ConstCounter::new(self.database.slow_operations());
+        slow.encode(encoder.encode_descriptor("database_slow_operations", help, None, MetricType::Counter)?)?;
         // What is not known is not shown, rather than shown as an empty log.
         let Some(log) = self.log.lock().unwrap_or_else(PoisonError::into_inner).clone() else { return Ok(()) };
         let notify = log.notifies.map_or(-1, i64::from);
@@ -89,6 +98,29 @@ impl Collector for DatabaseState {
         }
         Ok(())
     }
+}
+
+/// Shows `dependency_up`, 1 for each dependency that works and 0 for one that does not, as `/health` reports it, measured
+/// every 15 seconds. Needs a Tokio runtime.
+pub(crate) fn show_health(health: &Arc<Health>, registry: &mut Registry) {
+    let up = Family::<Dependency, Gauge>::default();
+    registry.register("dependency_up", "1 while the dependency works, by the checks of /health", up.clone());
+    let health = Arc::downgrade(health);
+    tokio::spawn(async move {
+        let mut ticks = tokio::time::interval(MEASURE_EVERY);
+        loop {
+            ticks.tick().await;
+            let Some(health) = health.upgrade() else { return };
+            for (dependency, state) in health.report().await.dependencies {
+                up.get_or_create(&Dependency { dependency }).set(i64::from(state.status == "up"));
+            }
+        }
+    });
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Dependency {
+    dependency: &'static str,
 }
 
 #[derive(Debug)]

@@ -11,13 +11,14 @@ use crate::{
     log_queue::LogQueue,
     observed::{Observed, OperationMetrics},
     private_files,
+    process_metrics::show_process,
     reported::Reported,
     reporting::Reporting,
     run::{Outcome, run},
     serve::{self, Counted, Server},
     stack,
-    state_metrics::{show_database, show_reports},
-    token_warnings,
+    state_metrics::{show_database, show_health, show_reports},
+    token_warnings, waiting,
 };
 use actix_service::apply;
 use actix_web::{HttpResponse, middleware::from_fn, web};
@@ -27,7 +28,7 @@ use character_http_kit::{
 };
 use character_storage_port::{MAX_PAGE_BYTES, StoragePort};
 use character_storage_server::{BASE, Limits, StorageServer, is_list, openapi, overloaded};
-use character_storage_sql::{SqlOptions, SqlStorage};
+use character_storage_sql::{Migrations, SqlOptions, SqlStorage};
 use prometheus_client::registry::Registry;
 use std::{net::SocketAddr, process::ExitCode, sync::Arc};
 
@@ -39,32 +40,48 @@ const PROBLEM_TYPES: ProblemTypes = ProblemTypes::BLANK;
 /// Parses arguments and environment and runs the command.
 #[must_use]
 pub fn main() -> ExitCode {
-    let command = cli::storage_service();
+    let (command, migrations) = cli::storage_service();
     run(
         StorageServiceConfig::read(&ProcessEnvironment),
         |config| &config.log,
         StorageServiceConfig::secrets,
-        async |config, log| execute(command, config, &log).await,
+        async |config, log| execute(command, migrations, config, &log).await,
     )
 }
 
-async fn execute(command: StorageServiceCommand, config: StorageServiceConfig, log: &LogQueue) -> Outcome {
+async fn execute(
+    command: StorageServiceCommand,
+    migrations: Migrations,
+    config: StorageServiceConfig,
+    log: &LogQueue,
+) -> Outcome {
     let location = config.database();
     let engine = location.engine();
     let options = SqlOptions {
         connections: config.pool_size,
         timeout: config.database_timeout,
         log_poll: config.commit_log.poll,
+        slow: config.database_slow,
+        migrations,
         ..SqlOptions::default()
     };
     let (database, _lock) = match command {
         StorageServiceCommand::Serve => {
             let lock = location.folder().map(FolderLock::serving).transpose()?;
             let files = location.path().map(private_files::of_database).unwrap_or_default();
-            let database = SqlStorage::open(location, options).await?;
+            let Some(database) = waiting::open(&config, location, options).await? else {
+                return Ok(ExitCode::SUCCESS);
+            };
             private_files::warn_of_open(&files);
             stack::forget_old_commits(&database, config.commit_log);
             (database, lock)
+        }
+        StorageServiceCommand::Migrate => {
+            // As for serving: a service may run beside it, an import may not.
+            let _lock = location.folder().map(FolderLock::serving).transpose()?;
+            let options = SqlOptions { migrations: Migrations::Apply, ..options };
+            let database = SqlStorage::open(location, options).await?;
+            return stack::closing(Some(database), stack::say_migrated()).await;
         }
         StorageServiceCommand::NewEpoch => {
             let database = SqlStorage::open(location, options).await?;
@@ -89,6 +106,7 @@ async fn work(
 ) -> Outcome {
     let mut registry = Registry::default();
     log.register(&mut registry);
+    show_process(SERVICE, config.database().folder(), &mut registry);
     // Metrics of what is asked of the database, outside of which there is no cache here: the contract cannot say that
     // an answer is stale.
     let operations = OperationMetrics::register(&mut registry);
@@ -126,8 +144,11 @@ async fn work(
     let mut checks = vec![stack::storage_check("database", checked)];
     checks.extend(hub.as_ref().map(|(hub, _)| hub.check()));
     let health = Arc::new(Health::new(env!("CARGO_PKG_VERSION"), checks));
+    show_health(&health, &mut registry);
     match command {
-        StorageServiceCommand::Check | StorageServiceCommand::NewEpoch => check::dependencies(&health).await,
+        StorageServiceCommand::Check | StorageServiceCommand::NewEpoch | StorageServiceCommand::Migrate => {
+            check::dependencies(&health).await
+        }
         StorageServiceCommand::Serve => serve(config, storage, registry, health, operator, hub, engine).await,
     }
 }

@@ -3,12 +3,16 @@
 use crate::{
     client_noise::WithoutClientNoise,
     config::{LogConfig, LogFormat},
+    log_lines::LogLines,
+    repetitions::Repetitions,
+    request_ids,
 };
 use opentelemetry::trace::TracerProvider as _;
 use opentelemetry_sdk::{
     propagation::TraceContextPropagator,
     trace::{Sampler, SdkTracer, SdkTracerProvider},
 };
+use std::sync::Arc;
 use tracing::Subscriber;
 use tracing_opentelemetry::OpenTelemetryLayer;
 use tracing_subscriber::{
@@ -31,6 +35,19 @@ pub fn start<W>(config: &LogConfig, lines: W) -> Result<(), tracing_subscriber::
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
+    start_with(config, lines, &Arc::new(Repetitions::new(config.repeats_per_minute)))
+}
+
+/// The same; `repetitions` counts the lines that were held back.
+pub(crate) fn start_with<W>(
+    config: &LogConfig,
+    lines: W,
+    repetitions: &Arc<Repetitions>,
+) -> Result<(), tracing_subscriber::filter::ParseError>
+where
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
+    let format = config.format;
     opentelemetry::global::set_text_map_propagator(TraceContextPropagator::new());
     let lines = match config.format {
         LogFormat::Json => tracing_subscriber::fmt::layer()
@@ -40,14 +57,22 @@ where
             .with_span_list(false)
             // No line shows its spans, so their fields are not written down for it.
             .fmt_fields(debug_fn(|_, _, _| Ok(())))
-            .map_event_format(WithoutClientNoise)
+            .map_event_format(|inner| LogLines {
+                inner: WithoutClientNoise(inner),
+                format,
+                repetitions: Arc::clone(repetitions),
+            })
             // They would go to the standard error output past `lines`.
             .log_internal_errors(false)
             .with_writer(lines)
             .boxed(),
         LogFormat::Human => tracing_subscriber::fmt::layer()
             .with_ansi(false)
-            .map_event_format(WithoutClientNoise)
+            .map_event_format(|inner| LogLines {
+                inner: WithoutClientNoise(inner),
+                format,
+                repetitions: Arc::clone(repetitions),
+            })
             .log_internal_errors(false)
             .with_writer(lines)
             .boxed(),
@@ -56,7 +81,10 @@ where
     // A trace id is needed also where nothing is logged. What lies within one process is traced when it is logged: it
     // costs as much as all the rest of an answer from the cache.
     let traced = filter()?.or(LevelFilter::INFO);
-    let registry = tracing_subscriber::registry().with(traces().with_filter(traced)).with(lines.with_filter(filter()?));
+    let registry = tracing_subscriber::registry()
+        .with(traces().with_filter(traced))
+        .with(request_ids::layer())
+        .with(lines.with_filter(filter()?));
     // An embedding program or another test may have installed its own subscriber; that one then stays.
     drop(registry.try_init());
     Ok(())

@@ -78,6 +78,8 @@ pub struct Health {
     version: &'static str,
     checks: Vec<Checked>,
     stopping: watch::Sender<bool>,
+    /// What the service waits for before it accepts requests.
+    waits_for: Option<&'static str>,
 }
 
 /// The state of the service.
@@ -112,7 +114,14 @@ impl Health {
     #[must_use]
     pub fn new(version: &'static str, checks: Vec<HealthCheck>) -> Self {
         let checks = checks.into_iter().map(|check| Checked { check, last: Mutex::new(None) }).collect();
-        Self { version, checks, stopping: watch::Sender::new(false) }
+        Self { version, checks, stopping: watch::Sender::new(false), waits_for: None }
+    }
+
+    /// The same of a service that has not started yet, since it waits for something, such as `its database`:
+    /// `/health/ready` answers 503.
+    #[must_use]
+    pub fn waiting_for(self, what: &'static str) -> Self {
+        Self { waits_for: Some(what), ..self }
     }
 
     /// From now on `/health/ready` answers 503, so that no new requests are sent here.
@@ -129,7 +138,7 @@ impl Health {
     /// Reports whether the service accepts requests. It stops accepting them when it shuts down.
     #[must_use]
     pub fn is_ready(&self) -> bool {
-        !*self.stopping.borrow()
+        self.waits_for.is_none() && !*self.stopping.borrow()
     }
 
     /// Asks every dependency, all at once.
@@ -169,6 +178,13 @@ pub fn register(endpoints: &mut Endpoints, paths: HealthPaths, health: &Arc<Heal
     }
 }
 
+/// `/health`, `/health/live` and `/health/ready`, without metrics.
+pub fn register_states(endpoints: &mut Endpoints, health: &Arc<Health>) {
+    let reported = Arc::clone(health);
+    Endpoint::at("/health").get(move || report(Arc::clone(&reported))).register(endpoints);
+    register_probes(endpoints, health);
+}
+
 /// `/health/live` and `/health/ready` alone.
 pub fn register_probes(endpoints: &mut Endpoints, health: &Arc<Health>) {
     let asked = Arc::clone(health);
@@ -192,7 +208,7 @@ pub async fn live() -> HttpResponse {
 /// Reports whether the service accepts requests. It stops accepting them when it shuts down.
 #[utoipa::path(get, path = "/health/ready", tag = "operations", responses(
     (status = 200, description = "The service accepts requests"),
-    (status = 503, description = "`stopping`: the service is shutting down", body = ref("#/components/schemas/ProblemBody"), content_type = "application/problem+json"),
+    (status = 503, description = "`stopping`: the service is shutting down; `starting`: it waits for its database", body = ref("#/components/schemas/ProblemBody"), content_type = "application/problem+json"),
 ))]
 pub async fn ready(health: Arc<Health>) -> Result<HttpResponse, Problem> {
     if health.is_ready() {
@@ -200,7 +216,10 @@ pub async fn ready(health: Arc<Health>) -> Result<HttpResponse, Problem> {
             .insert_header((CACHE_CONTROL, "no-store"))
             .json(serde_json::json!({ "status": "ok" })));
     }
-    Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "stopping", "The service is stopping"))
+    Err(match health.waits_for {
+        Some(what) => Problem::starting(what),
+        None => Problem::new(StatusCode::SERVICE_UNAVAILABLE, "stopping", "The service is stopping"),
+    })
 }
 
 /// Returns the metrics of the service: in OpenMetrics text when the client accepts that, otherwise in the text format

@@ -16,9 +16,10 @@ pub use admission::{Admission, DEFAULT_BUDGET, LongAnswers, admit, may_have_larg
 pub use answered::{answered, checked, mark};
 pub(crate) use cut::cut;
 pub use http_metrics::HttpMetrics;
-pub use request_id::{CurrentRequest, current_request};
+pub use request_id::{CurrentRequest, current_request, note_principal};
 pub(crate) use request_id::{problem_types, tell_route};
 pub use security_headers::security_headers;
+pub use trace::REQUEST_SPAN;
 pub use unauthorized::Unauthorized;
 
 use crate::ProblemTypes;
@@ -26,12 +27,16 @@ use actix_web::{
     Error,
     body::{BodySize, MessageBody},
     dev::{ServiceRequest, ServiceResponse},
-    http::Method,
+    http::{
+        Method,
+        header::{CACHE_STATUS, CONTENT_LENGTH, HeaderMap, HeaderValue},
+    },
     middleware::Next,
 };
 use futures_util::future::LocalBoxFuture;
 use std::{
     borrow::Cow,
+    net::IpAddr,
     time::{Duration, Instant},
 };
 use tracing::Instrument;
@@ -56,13 +61,14 @@ pub fn account<B: MessageBody + 'static>(
             let current = CurrentRequest::of(&request);
             let id = current.header();
             let span = trace::begin(&request, &current);
+            let _in_flight = metrics.enter();
             let answered = async {
-                let method = request.method().clone();
+                let asked = Asked::of(&request);
                 let answer = match head::check(&request) {
                     Ok(()) => panics::caught(async { next.call(request).await }).await,
                     Err(refusal) => Err(refusal),
                 };
-                let ended = Ended::with(method, &answer, started.elapsed());
+                let ended = Ended::with(asked, &answer, started.elapsed());
                 trace::end(&ended);
                 access_log::write(&ended);
                 metrics.observe(ended);
@@ -75,37 +81,59 @@ pub fn account<B: MessageBody + 'static>(
     }
 }
 
+/// What is known of a request before it is answered.
+struct Asked {
+    method: Method,
+    /// The address of the other end of the connection: the client, or a proxy in front of the service.
+    client: Option<IpAddr>,
+    /// How long the body of the request is, as announced.
+    bytes: Option<u64>,
+}
+
+impl Asked {
+    fn of(request: &ServiceRequest) -> Self {
+        let client = request.peer_addr().map(|address| address.ip());
+        Self { method: request.method().clone(), client, bytes: announced(request.headers()) }
+    }
+}
+
+fn announced(headers: &HeaderMap) -> Option<u64> {
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.trim().parse().ok()
+}
+
 /// How a request ended.
 struct Ended {
-    method: Method,
+    asked: Asked,
     /// The route that answered, such as `/api/v2/characters/{id}`: a bounded set, unlike paths.
     route: &'static str,
     /// The status of the answer, also when that is an error which no handler turned into one.
     status: u16,
     /// How long the body of the answer is, where that is known.
     bytes: Option<u64>,
+    /// Where the answer came from, as `Cache-Status` says it; `None` where no cache is involved.
+    cache_status: Option<HeaderValue>,
     duration: Duration,
 }
 
 impl Ended {
     /// The method as it is logged.
     fn method_text(&self) -> Cow<'_, str> {
-        cut(self.method.as_str(), MOST_OF_METHOD)
+        cut(self.asked.method.as_str(), MOST_OF_METHOD)
     }
 
-    fn with<B: MessageBody>(method: Method, answer: &Result<ServiceResponse<B>, Error>, duration: Duration) -> Self {
-        let (status, bytes) = match answer {
+    fn with<B: MessageBody>(asked: Asked, answer: &Result<ServiceResponse<B>, Error>, duration: Duration) -> Self {
+        let (status, bytes, cache_status) = match answer {
             Ok(response) => {
                 let bytes = match response.response().body().size() {
                     BodySize::None => Some(0),
                     BodySize::Sized(bytes) => Some(bytes),
                     BodySize::Stream => None,
                 };
-                (response.status(), bytes)
+                (response.status(), bytes, response.headers().get(CACHE_STATUS).cloned())
             }
-            Err(error) => (error.as_response_error().status_code(), None),
+            Err(error) => (error.as_response_error().status_code(), None, None),
         };
         let route = request_id::route().unwrap_or("unmatched");
-        Self { method, route, status: status.as_u16(), bytes, duration }
+        Self { asked, route, status: status.as_u16(), bytes, cache_status, duration }
     }
 }

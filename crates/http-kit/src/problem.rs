@@ -120,6 +120,14 @@ impl Problem {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "Internal error of the service")
     }
 
+    /// 503 of a service that has not started yet, since it waits for `what`, such as `its database`.
+    #[must_use]
+    pub fn starting(what: &str) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "starting", "The service is starting")
+            .with_detail(format!("it waits for {what}"))
+            .with_header(header::RETRY_AFTER, HeaderValue::from_static("1"))
+    }
+
     /// 422 with each field at fault.
     #[must_use]
     pub fn invalid(errors: impl IntoIterator<Item = FieldError>) -> Self {

@@ -1,10 +1,14 @@
 //! The bearer tokens that open a listener.
 
+use crate::middleware::note_principal;
 use actix_web::http::header::{AUTHORIZATION, HeaderMap};
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 use std::{fmt, sync::Arc};
 use subtle::{Choice, ConstantTimeEq};
+
+/// How the access log names the callers, by the place of their token in the list: a token has no other name.
+const PRINCIPALS: [&str; 4] = ["token 1", "token 2", "token 3", "token 4"];
 
 /// The accepted bearer tokens. Several are allowed, so that clients can change theirs one by one.
 ///
@@ -49,19 +53,30 @@ impl AcceptedTokens {
     #[must_use]
     pub fn accept(&self, headers: &HeaderMap) -> bool {
         let mut given = headers.get_all(AUTHORIZATION);
-        matches!((given.next(), given.next()), (Some(credentials), None) if self.fits(credentials.as_bytes()))
+        let (Some(credentials), None) = (given.next(), given.next()) else { return false };
+        let found = self.find(credentials.as_bytes());
+        if let Some(number) = found {
+            note_principal(PRINCIPALS.get(number).copied().unwrap_or("token"));
+        }
+        found.is_some()
     }
 
+    #[cfg(test)]
     fn fits(&self, credentials: &[u8]) -> bool {
+        self.find(credentials).is_some()
+    }
+
+    /// Which of them it is, by its place in the list.
+    fn find(&self, credentials: &[u8]) -> Option<usize> {
         const SCHEME: &[u8] = b"Bearer ";
-        let Some((scheme, token)) = credentials.split_at_checked(SCHEME.len()) else { return false };
+        let Some((scheme, token)) = credentials.split_at_checked(SCHEME.len()) else { return None };
         if !scheme.eq_ignore_ascii_case(SCHEME) {
-            return false;
+            return None;
         }
         let given: [u8; 32] = Sha256::digest(token.trim_ascii()).into();
         // Every digest is looked at, so that the time taken does not tell which one matched.
-        let found = self.digests.iter().fold(Choice::from(0), |found, digest| found | digest.ct_eq(&given));
-        found.into()
+        let fits: Vec<Choice> = self.digests.iter().map(|digest| digest.ct_eq(&given)).collect();
+        fits.into_iter().position(bool::from)
     }
 }
 

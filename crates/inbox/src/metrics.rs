@@ -32,6 +32,10 @@ impl InboxHandle {
     /// `inbox_receiving`.
     pub fn register(&self, registry: &mut Registry) {
         let counters = &self.0.counters;
+        // Shown from the start, so that the first of each is an increase.
+        for outcome in ["done", "retried", "rejected"] {
+            drop(counters.events.get_or_create(&By { outcome }));
+        }
         let inbox = registry.sub_registry_with_prefix("inbox");
         inbox.register("events", "Deliveries of events by what was done with them", counters.events.clone());
         inbox.register("redelivered", "Deliveries of events that were delivered before", counters.redelivered.clone());

@@ -1,5 +1,6 @@
 //! What the hub did, in numbers.
 
+use character_message_hub::ErrorKind;
 use prometheus_client::{
     encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder},
     metrics::{counter::Counter, family::Family, gauge::Gauge},
@@ -35,6 +36,16 @@ pub(crate) struct Metrics {
 
 impl Metrics {
     pub(crate) fn register(&self, registry: &mut Registry) {
+        // Shown from the start, so that the first of each is an increase.
+        for (family, outcomes) in [
+            (&self.published, &["published", "duplicate"][..]),
+            (&self.settled, &["ack", "retry", "reject", "in_progress"]),
+            (&self.routed, &["replied"]),
+        ] {
+            for outcome in outcomes.iter().copied().chain(ErrorKind::CODES) {
+                drop(family.get_or_create(&Outcome { outcome: SnakeCase(outcome) }));
+            }
+        }
         let help = "Events of publish requests, by outcome: published, duplicate, or the code of the failure";
         registry.register("message_hub_events", help, self.published.clone());
         registry.register("message_hub_deliveries", "Deliveries to subscribers", self.delivered.clone());

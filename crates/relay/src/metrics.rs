@@ -1,6 +1,7 @@
 //! The metrics of a relay.
 
 use crate::{RelayHandle, RelayState, status::Shared};
+use character_message_hub::ErrorKind;
 use character_storage_port::now;
 use prometheus_client::{
     collector::Collector,
@@ -68,6 +69,10 @@ impl RelayHandle {
     /// `relay_publish_duration_seconds`, `relay_state`, `relay_events_pending` and `relay_lag_seconds`.
     pub fn register(&self, registry: &mut Registry) {
         let counters = &self.0.counters;
+        // Shown from the start, so that the first failure is an increase.
+        for code in ErrorKind::CODES {
+            drop(counters.failures.get_or_create(&Failure { kind: Code(code) }));
+        }
         let relay = registry.sub_registry_with_prefix("relay");
         for (name, help, counter) in [
             ("events_published", "Events that the hub has acknowledged, duplicates included", &counters.published),

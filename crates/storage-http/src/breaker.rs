@@ -189,6 +189,14 @@ impl CircuitBreaker {
         state.cause.clone().filter(|_| state.forced.is_none())
     }
 
+    /// The failure that opened it, while it is open or half-open for failures; `None` otherwise, and while an operator
+    /// keeps it in a state.
+    #[must_use]
+    pub fn opened_by(&self) -> Option<Arc<dyn Error + Send + Sync>> {
+        let state = self.lock();
+        state.cause.clone().filter(|_| state.awaits_recovery())
+    }
+
     /// Its name in metrics and logs: `reads` or `changes`.
     #[must_use]
     pub fn name(&self) -> &'static str {

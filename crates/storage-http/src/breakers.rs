@@ -7,6 +7,7 @@ use crate::{
     verdict::{Evidence, evidence},
 };
 use async_trait::async_trait;
+use character_error_reporter::redacted;
 use reqwest::Method;
 use std::sync::Arc;
 
@@ -100,8 +101,15 @@ impl<T: Transport> Guard<T> {
         if !permit.is_probe() {
             return Ok(permit);
         }
-        if permit.settle(self.prober.probe().await) == Settled::Closed {
-            tracing::info!(breaker = breaker.name(), "the circuit breaker is closed: the storage answered a probe");
+        tracing::info!(breaker = breaker.name(), "the circuit breaker is half-open: the storage is probed");
+        match permit.settle(self.prober.probe().await) {
+            Settled::Closed => {
+                tracing::info!(breaker = breaker.name(), "the circuit breaker is closed: the storage answered a probe");
+            }
+            Settled::Opened => {
+                tracing::warn!(breaker = breaker.name(), "the circuit breaker is open again: the probe failed");
+            }
+            Settled::Unchanged => {}
         }
         // Refused again when the probe failed; a second probe in one call would not show more.
         match breaker.admit() {
@@ -119,9 +127,11 @@ impl<T: Transport> Guard<T> {
             breaker.set_cause(cause());
         }
         if permit.settle(evidence) == Settled::Opened {
+            let cause = breaker.opened_by().map(|cause| redacted(cause.as_ref()));
             tracing::warn!(
                 breaker = breaker.name(),
                 failures = breaker.failures(),
+                cause = cause.map(tracing::field::display),
                 "the circuit breaker is open: the storage fails"
             );
             self.prober.start(&self.breakers);

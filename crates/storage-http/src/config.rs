@@ -40,6 +40,9 @@ pub struct HttpStorageConfig {
     /// How often the storage is probed in the background while a breaker is open, up to a fifth longer by chance. Two
     /// successes in a row close the breaker. Zero turns it off. 1 s.
     pub breaker_probe: Duration,
+    /// Returns the id of the request that the current task serves, to be sent as `X-Request-Id`, so that both services log
+    /// one id. Default: none is sent.
+    pub request_id: Option<fn() -> Option<String>>,
     /// Maximum size of a response, in bytes. Default: [`MAX_MESSAGE`](character_domain::size::MAX_MESSAGE).
     pub max_response_bytes: usize,
 }
@@ -120,6 +123,7 @@ impl HttpStorageConfig {
             breaker_failures: 5,
             breaker_recovery: Duration::from_secs(60),
             breaker_probe: Duration::from_secs(1),
+            request_id: None,
             max_response_bytes: character_domain::size::MAX_MESSAGE,
         }
     }

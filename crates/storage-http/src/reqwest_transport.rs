@@ -18,6 +18,9 @@ use std::{error::Error, fmt, fs::File, io, sync::Arc, time::Duration};
 /// Idle connections are closed before the server does so (75 s); otherwise a request may use a closing one.
 const POOL_IDLE: Duration = Duration::from_secs(60);
 
+/// The header with the id of a request.
+const REQUEST_ID: &str = "x-request-id";
+
 /// Errors of the operating system that are about this process or machine: no memory, too many open files in the system or
 /// in the process, no free port, no buffer space.
 const OWN_WANTS: [i32; 5] = [libc::ENOMEM, libc::ENFILE, libc::EMFILE, libc::EADDRNOTAVAIL, libc::ENOBUFS];
@@ -29,6 +32,7 @@ pub struct ReqwestTransport {
     streams: reqwest::Client,
     base: String,
     token: SecretString,
+    request_id: Option<fn() -> Option<String>>,
     max_response_bytes: usize,
     /// The longest wait for a response, in addition to the time that the storage itself may wait.
     deadline: Duration,
@@ -96,7 +100,8 @@ impl ReqwestTransport {
         let client = builder().timeout(config.deadline).build().map_err(ConnectError::Client)?;
         let streams = builder().read_timeout(config.deadline).build().map_err(ConnectError::Client)?;
         let (token, max_response_bytes, deadline) = (config.token.clone(), config.max_response_bytes, config.deadline);
-        Ok(Self { client, streams, base, token, max_response_bytes, deadline })
+        let request_id = config.request_id;
+        Ok(Self { client, streams, base, token, request_id, max_response_bytes, deadline })
     }
 
     async fn send(
@@ -110,6 +115,9 @@ impl ReqwestTransport {
             .bearer_auth(self.token.expose_secret())
             .header(ACCEPT, format!("{media_type}, {}", wire::PROBLEM_JSON))
             .headers(trace_context::headers());
+        if let Some(id) = self.request_id.and_then(|current| current()) {
+            builder = builder.header(REQUEST_ID, id);
+        }
         if let RequestKind::Follow { wait } = request.kind {
             builder = builder.timeout(wait + self.deadline);
         }

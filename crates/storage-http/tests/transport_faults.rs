@@ -131,7 +131,7 @@ async fn requests_on_the_wire_are_counted_apart_from_calls() {
     storage.probe().await.unwrap();
     let text = scraped(&storage);
     for line in [
-        r#"storage_client_requests_total{operation="probe",outcome="success"} 1"#,
+        r#"storage_client_requests_total{operation="probe",outcome="success",cause="none"} 1"#,
         r#"storage_client_attempts_total{operation="probe",outcome="server_error"} 2"#,
         r#"storage_client_attempts_total{operation="probe",outcome="success"} 1"#,
         r#"storage_client_retries_total{operation="probe",reason="503"} 2"#,
@@ -158,7 +158,7 @@ async fn an_open_breaker_costs_no_request_and_no_budget() {
         r#"circuit_breaker_state{breaker="reads",state="open"} 1"#,
         r#"circuit_breaker_state{breaker="changes",state="closed"} 1"#,
         r#"circuit_breaker_rejected_total{breaker="reads"} 20"#,
-        r#"storage_client_requests_total{operation="probe",outcome="circuit_open"} 20"#,
+        r#"storage_client_requests_total{operation="probe",outcome="circuit_open",cause="server_error"} 20"#,
     ] {
         assert!(text.contains(line), "{line} is missing in\n{text}");
     }

@@ -10,6 +10,7 @@
 #[doc = include_str!("../README.md")]
 struct Readme;
 
+mod absence;
 mod call;
 mod campaign;
 mod character;
@@ -42,6 +43,7 @@ mod postgres;
 mod progress;
 mod retention;
 mod session;
+mod slow;
 mod snapshot;
 mod sqlite;
 mod storage;
@@ -49,6 +51,7 @@ mod table;
 mod value;
 mod version;
 
+pub use absence::may_come_back;
 pub use location::DatabaseLocation;
-pub use options::{LogStatus, PoolStatus, SqlOptions, Wakeup};
+pub use options::{LogStatus, Migrations, PoolStatus, SqlOptions, Wakeup};
 pub use storage::SqlStorage;

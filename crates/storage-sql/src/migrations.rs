@@ -13,7 +13,7 @@ use character_storage_port::{Applied, ErrorKind, Fingerprint, StorageError};
 /// The operation name of a migration.
 pub(crate) const MIGRATE: &str = "migrate";
 
-struct Migration {
+pub(crate) struct Migration {
     version: i64,
     name: &'static str,
     postgres: &'static str,
@@ -57,13 +57,13 @@ const MIGRATIONS: &[Migration] = &[
 const HISTORY: &str = "CREATE TABLE schema_migrations (\
     version BIGINT PRIMARY KEY, name TEXT NOT NULL, checksum TEXT NOT NULL, applied_at BIGINT NOT NULL)";
 
-/// Applies whatever migrations the database lacks, all together.
+/// Applies whatever migrations the database lacks, all together, and returns them.
 pub(crate) struct Migrate;
 
 impl Work for Migrate {
-    type Output = ();
+    type Output = Vec<&'static Migration>;
 
-    async fn run<S: Session>(&self, session: &mut S) -> Result<(), Fault> {
+    async fn run<S: Session>(&self, session: &mut S) -> Result<Self::Output, Fault> {
         let dialect = session.dialect();
         if let Some(lock) = dialect.lock_migrations() {
             // Another instance may take its time; an index may, too.
@@ -74,7 +74,8 @@ impl Work for Migrate {
         if session.query(dialect.find_table("schema_migrations")).await?.is_empty() {
             session.run_script(HISTORY).await?;
         }
-        for migration in missing(session).await? {
+        let missing = missing(session).await?;
+        for migration in &missing {
             session.run_script(migration.text(dialect)).await?;
             let values = vec![
                 Value::Int(migration.version),
@@ -84,9 +85,8 @@ impl Work for Migrate {
             ];
             let sql = "INSERT INTO schema_migrations (version, name, checksum, applied_at) VALUES ($1, $2, $3, $4)";
             session.query(Statement::new(sql, values)).await?;
-            tracing::info!(version = migration.version, name = migration.name, "migration applied");
         }
-        Ok(())
+        Ok(missing)
     }
 }
 
@@ -104,7 +104,7 @@ impl Work for Verify {
             match missing(session).await?.first() {
                 None => return Ok(()),
                 Some(Migration { version, name, .. }) => format!(
-                    "the database lacks migration {version} ({name}): start the service of this release once to apply it"
+                    "the database lacks migration {version} ({name}): run the command migrate of this release to apply it"
                 ),
             }
         };
@@ -129,6 +129,11 @@ async fn missing<S: Session>(session: &mut S) -> Result<Vec<&'static Migration>,
 }
 
 impl Migration {
+    /// Logs that it is in the database. Must be called after the commit.
+    pub(crate) fn log_applied(&self) {
+        tracing::info!(version = self.version, name = self.name, "migration applied");
+    }
+
     fn text(&self, dialect: Dialect) -> &'static str {
         match dialect {
             Dialect::Postgres => self.postgres,

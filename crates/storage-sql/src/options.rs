@@ -16,6 +16,10 @@ pub struct SqlOptions {
     /// How often the log is read when nothing wakes it: the longest time until a commit of another process is noticed.
     /// Default 100 ms.
     pub log_poll: Duration,
+    /// How long an operation may take before it is counted and logged as slow. Default 500 ms.
+    pub slow: Duration,
+    /// What to do when the schema lacks a migration of this release. Default [`Migrations::Apply`].
+    pub migrations: Migrations,
     /// How processes wake one another. Default [`Wakeup::Notify`].
     pub log_wakeup: Wakeup,
 }
@@ -23,8 +27,26 @@ pub struct SqlOptions {
 impl Default for SqlOptions {
     fn default() -> Self {
         let (timeout, log_poll) = (Duration::from_secs(5), Duration::from_millis(100));
-        Self { connections: 8, readers: 3, timeout, log_poll, log_wakeup: Wakeup::Notify }
+        Self {
+            connections: 8,
+            readers: 3,
+            timeout,
+            log_poll,
+            slow: Duration::from_millis(500),
+            migrations: Migrations::Apply,
+            log_wakeup: Wakeup::Notify,
+        }
     }
+}
+
+/// What to do when the schema lacks a migration of this release.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Migrations {
+    /// Apply it.
+    #[default]
+    Apply,
+    /// Refuse to open the database, and create nothing: another process applies migrations.
+    Require,
 }
 
 /// How the processes that share a database wake one another after a commit.

@@ -1,17 +1,18 @@
 //! The port over an SQL database.
 
 use crate::{
-    DatabaseLocation, LogStatus, PoolStatus, SqlOptions,
+    DatabaseLocation, LogStatus, Migrations, PoolStatus, SqlOptions,
     commit::{Checked, CommitAll, Outcome},
     derived::FillDerived,
     epoch::{FindMoved, NEW_EPOCH, ReadEpoch, Reason, Renew},
     feed::{Feed, Pace},
-    location::Place,
+    location::{Missing, Place},
     migrations::{MIGRATE, Migrate, Verify},
     moved_events::MoveEvents,
     postgres::{Access, Postgres},
     retention::{PURGE, Purge, ReadStatus, STATUS},
     session::{Ask, Work},
+    slow::Slow,
     sqlite::Sqlite,
     table::{Find, List, Table},
 };
@@ -30,6 +31,7 @@ mod log;
 pub struct SqlStorage {
     engine: Arc<Engine>,
     feed: Arc<Feed>,
+    slow: Arc<Slow>,
 }
 
 #[derive(Debug)]
@@ -56,12 +58,26 @@ impl SqlStorage {
         let engine = match location.0 {
             Place::Postgres { config, pooling } => {
                 let postgres = Postgres::new(*config, pooling, &options, Access::Write)?;
-                postgres.migrate(MIGRATE, &Migrate).await?;
+                match options.migrations {
+                    Migrations::Apply => {
+                        postgres.migrate(MIGRATE, &Migrate).await?.iter().for_each(|new| new.log_applied())
+                    }
+                    Migrations::Require => postgres.read(MIGRATE, &Verify).await?,
+                }
                 Engine::Postgres(postgres)
             }
             Place::Sqlite { path, missing } => {
+                let missing = match options.migrations {
+                    Migrations::Apply => missing,
+                    Migrations::Require => Missing::Refuse,
+                };
                 let sqlite = Sqlite::open(&path, missing, &options).await?;
-                sqlite.migrate(MIGRATE, Migrate).await?;
+                match options.migrations {
+                    Migrations::Apply => {
+                        sqlite.migrate(MIGRATE, Migrate).await?.iter().for_each(|new| new.log_applied())
+                    }
+                    Migrations::Require => sqlite.read(MIGRATE, Verify).await?,
+                }
                 Engine::Sqlite(sqlite)
             }
         };
@@ -79,7 +95,7 @@ impl SqlStorage {
         };
         let SqlOptions { log_poll: poll, log_wakeup: wakeup, timeout, .. } = *options;
         let feed = Feed::new(origin, Pace { poll, timeout, wakeup });
-        Self { engine: Arc::new(engine), feed: Arc::new(feed) }
+        Self { engine: Arc::new(engine), feed: Arc::new(feed), slow: Arc::new(Slow::beyond(options.slow)) }
     }
 
     /// Opens a database that exists, to read: nothing is created, no migration applied and nothing written. An SQLite
@@ -204,18 +220,30 @@ impl SqlStorage {
         }
     }
 
+    /// Number of operations that took longer than [`SqlOptions::slow`], waiting for a connection included.
+    #[must_use]
+    pub fn slow_operations(&self) -> u64 {
+        self.slow.count()
+    }
+
     async fn read<W: Work>(&self, operation: &'static str, work: W) -> Result<W::Output> {
-        match &*self.engine {
-            Engine::Postgres(postgres) => postgres.read(operation, &work).await,
-            Engine::Sqlite(sqlite) => sqlite.read(operation, work).await,
-        }
+        let reading = async {
+            match &*self.engine {
+                Engine::Postgres(postgres) => postgres.read(operation, &work).await,
+                Engine::Sqlite(sqlite) => sqlite.read(operation, work).await,
+            }
+        };
+        self.slow.watch(operation, reading).await
     }
 
     async fn write<W: Work>(&self, operation: &'static str, work: W) -> Result<W::Output> {
-        match &*self.engine {
-            Engine::Postgres(postgres) => postgres.write(operation, &work).await,
-            Engine::Sqlite(sqlite) => sqlite.write(operation, work).await,
-        }
+        let writing = async {
+            match &*self.engine {
+                Engine::Postgres(postgres) => postgres.write(operation, &work).await,
+                Engine::Sqlite(sqlite) => sqlite.write(operation, work).await,
+            }
+        };
+        self.slow.watch(operation, writing).await
     }
 }
 

@@ -6,6 +6,7 @@ use crate::{hub::HubHandle, observed::OperationMetrics, reporting::Reporting};
 use character_cache::Cached;
 use character_cache_redis::RedisTier;
 use character_domain::{Timestamp, now};
+use character_error_reporter::redacted;
 use character_storage_http::{
     CircuitBreaker, CircuitBreakers, HttpStorage, Transport, TransportMetrics, TransportStack,
 };
@@ -103,6 +104,7 @@ fn breaker(breaker: &CircuitBreaker) -> Breaker {
         is_forced: breaker.is_forced(),
         since: ago(breaker.state_age()),
         consecutive_failures: breaker.failures(),
+        opened_by: breaker.opened_by().map(|cause| redacted(cause.as_ref())),
         seconds_to_probe: breaker.time_to_probe().map(|left| left.as_secs_f64()),
         probes: breaker.recovery_attempts(),
         rejected: breaker.rejected(),

@@ -1,7 +1,7 @@
 //! What `GET /admin/storage` answers. A part that a service does not have is left out.
 
 use character_domain::Timestamp;
-use character_error_reporter::Remembered;
+use character_error_reporter::{Chain, Remembered};
 use character_storage_port::{ConsumerName, Epoch, Tick};
 use serde::Serialize;
 
@@ -51,6 +51,9 @@ pub(crate) struct Breaker {
     pub(crate) is_forced: bool,
     pub(crate) since: Timestamp,
     pub(crate) consecutive_failures: u32,
+    /// The failure that opened it, and what caused that failure.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) opened_by: Option<Chain>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) seconds_to_probe: Option<f64>,
     pub(crate) probes: u64,

@@ -1,6 +1,6 @@
 use super::{
-    AdminConfig, ConfigError, Environment, LOG_FORMAT, LOG_LEVEL, LogConfig, MAX_IN_FLIGHT_BYTES, ReportConfig,
-    SHUTDOWN_SECS, Variable,
+    AdminConfig, ConfigError, Environment, LOG_FORMAT, LOG_LEVEL, LOG_REPEATS_PER_MINUTE, LogConfig,
+    MAX_IN_FLIGHT_BYTES, ReportConfig, SHUTDOWN_SECS, Variable,
     admin::{ADMIN_ADDR, ADMIN_ALLOW_REMOTE, ADMIN_TOKEN, admin_config},
     commit_log::{
         COMMIT_LOG_BOUND_HOURS, COMMIT_LOG_POLL_MS, COMMIT_LOG_RETENTION_HOURS, CommitLogConfig, commit_log_config,
@@ -160,6 +160,7 @@ impl CharacterServiceConfig {
         SHUTDOWN_SECS,
         LOG_FORMAT,
         LOG_LEVEL,
+        LOG_REPEATS_PER_MINUTE,
     ];
 
     /// Reads and checks every variable.

@@ -1,6 +1,6 @@
 use super::{
-    AdminConfig, ConfigError, Environment, LOG_FORMAT, LOG_LEVEL, LogConfig, MAX_IN_FLIGHT_BYTES, SHUTDOWN_SECS,
-    Variable,
+    AdminConfig, ConfigError, Environment, LOG_FORMAT, LOG_LEVEL, LOG_REPEATS_PER_MINUTE, LogConfig,
+    MAX_IN_FLIGHT_BYTES, SHUTDOWN_SECS, Variable,
     admin::{ADMIN_ADDR, ADMIN_ALLOW_REMOTE, ADMIN_TOKEN, admin_config, tokens},
     listener::{ALLOWED_HOSTS, METRICS_ON, allowed_hosts, health_paths},
     log_config, max_in_flight_bytes, read,
@@ -124,6 +124,7 @@ impl MessageHubServiceConfig {
         SHUTDOWN_SECS,
         LOG_FORMAT,
         LOG_LEVEL,
+        LOG_REPEATS_PER_MINUTE,
     ];
 
     /// Reads and checks every variable.

@@ -46,6 +46,16 @@ pub struct LogConfig {
     pub format: LogFormat,
     /// The filter of lines, such as `info` or `warn,character_cache=debug`.
     pub filter: String,
+    /// Maximum number of warnings and errors that say the same in a minute. Further ones are logged as one number.
+    pub repeats_per_minute: u32,
+}
+
+impl LogFormat {
+    /// The format that the environment of the process names, for what is reported before the configuration is read.
+    pub(crate) fn of_process() -> Self {
+        let given = ProcessEnvironment.get(LOG_FORMAT.name);
+        if given.is_some_and(|given| given == "json") { Self::Json } else { Self::Human }
+    }
 }
 
 pub(crate) const LOG_FORMAT: Variable = Variable::new("LOG_FORMAT", "format of log lines: json or human", "human");
@@ -53,6 +63,11 @@ pub(crate) const LOG_LEVEL: Variable = Variable::new(
     "LOG_LEVEL",
     "log filter: error, warn, info, debug, trace or off, or target=level pairs, separated by commas",
     "info",
+);
+pub(crate) const LOG_REPEATS_PER_MINUTE: Variable = Variable::new(
+    "LOG_REPEATS_PER_MINUTE",
+    "maximum number of warnings that say the same in a minute; further ones are logged as one number",
+    "5",
 );
 pub(crate) const MAX_IN_FLIGHT_BYTES: Variable = Variable::new(
     "MAX_IN_FLIGHT_BYTES",
@@ -115,7 +130,8 @@ fn log_config(reader: &mut Reader<'_>) -> Option<LogConfig> {
         _ => Err("must be json or human".to_owned()),
     });
     let filter = reader.read(&LOG_LEVEL, log_filter);
-    Some(LogConfig { format: format?, filter: filter? })
+    let repeats = reader.read(&LOG_REPEATS_PER_MINUTE, number(1, 1_000_000));
+    Some(LogConfig { format: format?, filter: filter?, repeats_per_minute: u32::try_from(repeats?).ok()? })
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 use super::{
-    AdminConfig, ConfigError, Environment, LOG_FORMAT, LOG_LEVEL, LogConfig, MAX_IN_FLIGHT_BYTES, ReportConfig,
-    SHUTDOWN_SECS, Variable,
+    AdminConfig, ConfigError, Environment, LOG_FORMAT, LOG_LEVEL, LOG_REPEATS_PER_MINUTE, LogConfig,
+    MAX_IN_FLIGHT_BYTES, ReportConfig, SHUTDOWN_SECS, Variable,
     admin::{ADMIN_ADDR, ADMIN_ALLOW_REMOTE, ADMIN_TOKEN, admin_config, tokens},
     commit_log::{
         COMMIT_LOG_BOUND_HOURS, COMMIT_LOG_POLL_MS, COMMIT_LOG_RETENTION_HOURS, CommitLogConfig, commit_log_config,
@@ -38,6 +38,8 @@ pub struct StorageServiceConfig {
     pub pool_size: usize,
     /// Maximum time of one database operation.
     pub database_timeout: Duration,
+    /// How long a database operation may take before it is counted and logged as slow.
+    pub database_slow: Duration,
     /// The log of commits.
     pub commit_log: CommitLogConfig,
     /// The Message Hub that receives all events; `None`: they stay in the log of commits.
@@ -76,6 +78,11 @@ const DATABASE_POOL_SIZE: Variable =
     Variable::new("DATABASE_POOL_SIZE", "maximum number of connections to PostgreSQL", "8");
 const DATABASE_TIMEOUT_MS: Variable =
     Variable::new("DATABASE_TIMEOUT_MS", "milliseconds for one database operation", "5000");
+const DATABASE_SLOW_MS: Variable = Variable::new(
+    "DATABASE_SLOW_MS",
+    "milliseconds from which a database operation is counted and logged as slow",
+    "500",
+);
 const STORAGE_SERVICE_TOKEN: Variable = Variable::secret(
     "STORAGE_SERVICE_TOKEN",
     "accepted bearer tokens, separated by commas to allow rotation; required",
@@ -91,6 +98,7 @@ impl StorageServiceConfig {
         DATABASE_URL,
         DATABASE_POOL_SIZE,
         DATABASE_TIMEOUT_MS,
+        DATABASE_SLOW_MS,
         COMMIT_LOG_RETENTION_HOURS,
         COMMIT_LOG_BOUND_HOURS,
         COMMIT_LOG_POLL_MS,
@@ -116,6 +124,7 @@ impl StorageServiceConfig {
         SHUTDOWN_SECS,
         LOG_FORMAT,
         LOG_LEVEL,
+        LOG_REPEATS_PER_MINUTE,
     ];
 
     /// Reads and checks every variable.
@@ -134,6 +143,7 @@ impl StorageServiceConfig {
         let database_url = reader.read(&DATABASE_URL, database);
         let pool_size = reader.read(&DATABASE_POOL_SIZE, number(1, 1000));
         let database_timeout = reader.read(&DATABASE_TIMEOUT_MS, number(1, 600_000));
+        let database_slow = reader.read(&DATABASE_SLOW_MS, number(1, 600_000));
         let commit_log = commit_log_config(reader);
         let tokens = reader.read(&STORAGE_SERVICE_TOKEN, tokens);
         if !reader.is_set(&STORAGE_SERVICE_TOKEN) {
@@ -158,6 +168,7 @@ impl StorageServiceConfig {
             database_url,
             pool_size: usize::try_from(pool_size?).ok()?,
             database_timeout: Duration::from_millis(database_timeout?),
+            database_slow: Duration::from_millis(database_slow?),
             commit_log: commit_log?,
             hub: hub?,
             advertised,

@@ -2,16 +2,28 @@
 
 use prometheus_client::{
     encoding::EncodeLabelSet,
-    metrics::{counter::Counter, family::Family, gauge::Gauge},
-    registry::Registry,
+    metrics::{
+        counter::Counter,
+        family::Family,
+        gauge::Gauge,
+        histogram::{Histogram, exponential_buckets},
+    },
+    registry::{Registry, Unit},
 };
 use std::{
     sync::atomic::{AtomicUsize, Ordering},
     time::Duration,
 };
+use tokio::{
+    task::spawn_local,
+    time::{Instant, sleep_until},
+};
 
 /// How long a client may keep a crowded server waiting for a head or a next request.
 const CROWDED_PATIENCE: Duration = Duration::from_secs(2);
+
+/// How often the lag of a thread is measured.
+const LAG_EVERY: Duration = Duration::from_millis(250);
 
 /// What clients may take of the sockets of a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,6 +63,16 @@ pub(crate) enum End {
 }
 
 impl End {
+    const ALL: [Self; 7] = [
+        Self::Done,
+        Self::NoRequest,
+        Self::Unreadable,
+        Self::HeadTimeout,
+        Self::AnswerTimeout,
+        Self::Crowded,
+        Self::Cut,
+    ];
+
     fn label(self) -> &'static str {
         match self {
             Self::Done => "done",
@@ -76,14 +98,23 @@ pub(crate) struct Connections {
     open: AtomicUsize,
     open_gauge: Gauge,
     ended: Family<Ended, Counter>,
+    lag: Histogram,
 }
 
 impl Connections {
     pub(crate) fn new(limits: SocketLimits) -> Self {
-        Self { limits, open: AtomicUsize::new(0), open_gauge: Gauge::default(), ended: Family::default() }
+        let ended = Family::<Ended, Counter>::default();
+        // Shown from the start, so that the first of each is an increase.
+        for end in End::ALL {
+            drop(ended.get_or_create(&Ended { reason: end.label() }));
+        }
+        // 1 ms, the resolution of the timers, to 16 s.
+        let lag = Histogram::new(exponential_buckets(0.001, 2.0, 15));
+        Self { limits, open: AtomicUsize::new(0), open_gauge: Gauge::default(), ended, lag }
     }
 
-    /// Shows `http_server_connections`, `http_server_connections_max` and `http_server_connections_ended_total`.
+    /// Shows `http_server_connections`, `http_server_connections_max`, `http_server_connections_ended_total` and
+    /// `http_server_worker_lag_seconds`.
     pub(crate) fn register(&self, registry: &mut Registry) {
         registry.register("http_server_connections", "Open client connections", self.open_gauge.clone());
         let most = Gauge::<i64>::default();
@@ -91,6 +122,21 @@ impl Connections {
         registry.register("http_server_connections_max", "Maximum number of client connections", most);
         let help = "Client connections that ended, by reason";
         registry.register("http_server_connections_ended", help, self.ended.clone());
+        let help = "How late a task runs on a thread that serves sockets, measured every 250 ms on each";
+        registry.register_with_unit("http_server_worker_lag", help, Unit::Seconds, self.lag.clone());
+    }
+
+    /// Measures, from now on and until this thread ends, how late its tasks run. Must be called on a thread that serves
+    /// sockets.
+    pub(super) fn watch_thread(&self) {
+        let lag = self.lag.clone();
+        spawn_local(async move {
+            loop {
+                let due = Instant::now() + LAG_EVERY;
+                sleep_until(due).await;
+                lag.observe(due.elapsed().as_secs_f64());
+            }
+        });
     }
 
     pub(super) fn opened(&self) {

@@ -119,6 +119,7 @@ where
         .listen("http", listener, move || {
             let (stopping, connections, lanes) = (stopping.clone(), Arc::clone(&connections), lanes.clone());
             let limits = connections.limits;
+            connections.watch_thread();
             let application = application().into_factory().map_err(|error| error.into().error_response());
             let application = map_config(application, |()| AppConfig::default());
             let answering = apply_fn_factory(application, move |request: Request, application| {

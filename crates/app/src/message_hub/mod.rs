@@ -9,8 +9,10 @@ use crate::{
     cli::{self, MessageHubCommand},
     config::{MessageHubServiceConfig, ProcessEnvironment},
     log_queue::LogQueue,
+    process_metrics::show_process,
     run::{self, Outcome, print_document, run},
     serve::{self, Counted, Server},
+    state_metrics::show_health,
     token_warnings,
 };
 use actix_service::apply;
@@ -96,6 +98,9 @@ fn is_long(_: &Method, _: &str) -> bool {
 async fn serve(config: MessageHubServiceConfig, backing: Backing, health: Arc<Health>, log: &LogQueue) -> Outcome {
     let mut registry = Registry::default();
     log.register(&mut registry);
+    let folder = config.nats_url.is_none().then_some(config.data_dir.as_path());
+    show_process(SERVICE, folder, &mut registry);
+    show_health(&health, &mut registry);
     let limits = HubServerConfig {
         services: config.services,
         max_request_bytes: config.max_request_bytes,

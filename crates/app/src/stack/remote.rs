@@ -4,7 +4,7 @@ use super::Origin;
 use crate::{
     admin::TransportHandle,
     config::{HubConfig, RemoteStorage, StorageAddress},
-    hub,
+    hub, request_ids,
 };
 use character_message_hub::ServiceName;
 use character_storage_http::{HttpStorage, HttpStorageConfig, ReqwestTransport, StreamTransport, TransportStack};
@@ -70,6 +70,7 @@ fn origin<T: StreamTransport>(
 
 fn config(remote: &RemoteStorage, url: Url) -> HttpStorageConfig {
     HttpStorageConfig {
+        request_id: Some(request_ids::current),
         deadline: remote.deadline,
         attempt_timeout: remote.attempt_timeout,
         large_timeout: remote.large_timeout,

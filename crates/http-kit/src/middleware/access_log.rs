@@ -4,26 +4,46 @@ use super::{Ended, request_id};
 use opentelemetry::trace::TraceContextExt;
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
-/// Logs the current request, which is answered. The query is left out: it may tell of persons.
+/// What a program asks every few seconds, and which matters only when it fails.
+const PROBES: [&str; 4] = ["/health", "/health/live", "/health/ready", "/metrics"];
+
+/// Writes the line of one request at a level that must be a constant.
+macro_rules! line {
+    ($level:ident, $ended:expr, $current:expr, $trace:expr) => {
+        tracing::$level!(
+            target: "access",
+            method = $ended.method_text().as_ref(),
+            route = $ended.route,
+            path = $current.map(|request| request.path.as_str()),
+            status = $ended.status,
+            duration_ms = $ended.duration.as_secs_f64() * 1000.0,
+            request_id = $current.map(|request| request.id.as_str()),
+            trace_id = $trace.is_valid().then(|| tracing::field::display($trace.trace_id())),
+            client = $ended.asked.client.map(tracing::field::display),
+            principal = request_id::principal().as_deref(),
+            cache_status = $ended.cache_status.as_ref().and_then(|value| value.to_str().ok()),
+            bytes = $ended.bytes,
+            "answered",
+        )
+    };
+}
+
+/// Logs the current request, which is answered: at level `DEBUG` when it is a probe that succeeded, else at `INFO`. The
+/// query is left out: it may tell of persons.
 pub(super) fn write(ended: &Ended) {
-    if !tracing::enabled!(target: "access", tracing::Level::INFO) {
+    let is_probe = ended.status < 400 && PROBES.contains(&ended.route);
+    let is_wanted = if is_probe {
+        tracing::enabled!(target: "access", tracing::Level::DEBUG)
+    } else {
+        tracing::enabled!(target: "access", tracing::Level::INFO)
+    };
+    if !is_wanted {
         return;
     }
     let context = tracing::Span::current().context();
     let span = context.span();
     let trace = span.span_context();
     request_id::with_current(|current| {
-        tracing::info!(
-            target: "access",
-            method = ended.method_text().as_ref(),
-            route = ended.route,
-            path = current.map(|request| request.path.as_str()),
-            status = ended.status,
-            duration_ms = ended.duration.as_secs_f64() * 1000.0,
-            request_id = current.map(|request| request.id.as_str()),
-            trace_id = trace.is_valid().then(|| tracing::field::display(trace.trace_id())),
-            bytes = ended.bytes,
-            "answered",
-        );
+        if is_probe { line!(debug, ended, current, trace) } else { line!(info, ended, current, trace) }
     });
 }

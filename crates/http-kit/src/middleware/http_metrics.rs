@@ -4,12 +4,23 @@ use super::Ended;
 use actix_web::http::Method;
 use prometheus_client::{
     encoding::EncodeLabelSet,
-    metrics::{counter::Counter, family::Family, histogram::Histogram},
-    registry::Registry,
+    metrics::{
+        counter::Counter,
+        family::Family,
+        gauge::Gauge,
+        histogram::{Histogram, exponential_buckets},
+    },
+    registry::{Registry, Unit},
 };
 
 /// Seconds, fine where a cache answers and wide enough for the overall deadline of the storage.
-const BUCKETS: [f64; 15] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
+const BUCKETS: [f64; 18] = [
+    0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
+    30.0,
+];
+
+/// What answers when something is broken. They exist with 0 before the first of them, so that it is an increase.
+const FAILURES: [u16; 4] = [500, 502, 503, 504];
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Answered {
@@ -24,17 +35,39 @@ struct Asked {
     route: &'static str,
 }
 
-/// `http_server_requests_total` by method, route and status, and `http_server_request_duration_seconds` by method and
-/// route. Clones share their numbers.
+/// `http_server_requests_total` by method, route and status, `http_server_request_duration_seconds` by method and route,
+/// `http_server_requests_in_flight`, and the sizes of bodies: `http_server_request_body_bytes` and
+/// `http_server_response_body_bytes`. Clones share their numbers.
 #[derive(Clone, Debug)]
 pub struct HttpMetrics {
     requests: Family<Answered, Counter>,
     durations: Family<Asked, Histogram, fn() -> Histogram>,
+    in_flight: Gauge,
+    received: Histogram,
+    sent: Histogram,
+}
+
+/// A request that is being answered, until it is dropped.
+#[derive(Debug)]
+pub(super) struct InFlight(Gauge);
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
 }
 
 impl Default for HttpMetrics {
     fn default() -> Self {
-        Self { requests: Family::default(), durations: Family::new_with_constructor(|| Histogram::new(BUCKETS)) }
+        // 64 B to 256 MiB.
+        let sizes = || Histogram::new(exponential_buckets(64.0, 4.0, 12));
+        Self {
+            requests: Family::default(),
+            durations: Family::new_with_constructor(|| Histogram::new(BUCKETS)),
+            in_flight: Gauge::default(),
+            received: sizes(),
+            sent: sizes(),
+        }
     }
 }
 
@@ -47,13 +80,38 @@ impl HttpMetrics {
             "Time from the head of the request to the head of the response",
             self.durations.clone(),
         );
+        let help = "Requests that are being answered";
+        registry.register("http_server_requests_in_flight", help, self.in_flight.clone());
+        let help = "Size of request bodies, where one is announced";
+        registry.register_with_unit("http_server_request_body", help, Unit::Bytes, self.received.clone());
+        let help = "Size of response bodies, where it is known before they are sent";
+        registry.register_with_unit("http_server_response_body", help, Unit::Bytes, self.sent.clone());
+    }
+
+    /// Counts a request as in flight until the guard is dropped, also when it is cancelled.
+    pub(super) fn enter(&self) -> InFlight {
+        self.in_flight.inc();
+        InFlight(self.in_flight.clone())
     }
 
     pub(super) fn observe(&self, ended: Ended) {
-        let Ended { method, route, status, duration, .. } = ended;
-        let asked = Asked { method: label(&method), route };
-        self.durations.get_or_create(&asked).observe(duration.as_secs_f64());
+        let Ended { asked, route, status, bytes, duration, .. } = ended;
+        if let Some(bytes @ 1..) = asked.bytes {
+            self.received.observe(bytes as f64);
+        }
+        if let Some(bytes) = bytes {
+            self.sent.observe(bytes as f64);
+        }
+        let asked = Asked { method: label(&asked.method), route };
+        let seconds = duration.as_secs_f64();
+        let is_known = self.durations.get(&asked).map(|known| known.observe(seconds)).is_some();
         let Asked { method, route } = asked;
+        if !is_known {
+            self.durations.get_or_create(&Asked { method, route }).observe(seconds);
+            for status in FAILURES {
+                drop(self.requests.get_or_create(&Answered { method, route, status }));
+            }
+        }
         self.requests.get_or_create(&Answered { method, route, status }).inc();
     }
 }

@@ -7,7 +7,10 @@ use actix_web::{
     dev::{ServiceRequest, ServiceResponse},
     http::header::{HeaderName, HeaderValue},
 };
-use std::cell::Cell;
+use std::{
+    borrow::Cow,
+    cell::{Cell, RefCell},
+};
 use uuid::Uuid;
 
 const HEADER: HeaderName = HeaderName::from_static("x-request-id");
@@ -24,6 +27,8 @@ struct Current {
     types: ProblemTypes,
     /// The path that it fits, as the service writes it, once that is found.
     route: Cell<Option<&'static str>>,
+    /// Who sends it, once that is known.
+    principal: RefCell<Option<Cow<'static, str>>>,
 }
 
 /// The request being answered.
@@ -76,13 +81,26 @@ pub(crate) fn tell_route(path: &'static str) {
     let _ = CURRENT.try_with(|current| current.route.set(Some(path)));
 }
 
+/// Remembers for the line of the access log which caller sends the current request. Without a current request it does
+/// nothing.
+pub fn note_principal(principal: impl Into<Cow<'static, str>>) {
+    // Where nobody accounts for requests, nobody asks.
+    let _ = CURRENT.try_with(|current| current.principal.replace(Some(principal.into())));
+}
+
+/// The caller of the current request, once it is known.
+pub(super) fn principal() -> Option<Cow<'static, str>> {
+    CURRENT.try_with(|current| current.principal.borrow().clone()).ok().flatten()
+}
+
 /// Has `answering` know that it answers `request`.
 pub(super) fn within<F: Future>(
     request: CurrentRequest,
     types: ProblemTypes,
     answering: F,
 ) -> impl Future<Output = F::Output> {
-    CURRENT.scope(Current { request, types, route: Cell::new(None) }, answering)
+    let current = Current { request, types, route: Cell::new(None), principal: RefCell::new(None) };
+    CURRENT.scope(current, answering)
 }
 
 /// Has the answer bear the id, whatever the answer.

@@ -6,6 +6,9 @@ use opentelemetry::{global, propagation::Extractor};
 use tracing::{Span, field::Empty};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
+/// The name of the span around each request. Its field `request_id` is the id of the request.
+pub const REQUEST_SPAN: &str = "http.request";
+
 const TRACEPARENT: &str = "traceparent";
 const TRACESTATE: &str = "tracestate";
 
@@ -73,7 +76,7 @@ fn state(headers: &HeaderMap) -> Option<String> {
 /// A span that continues the trace of the request's `traceparent`, by the global propagator.
 pub(super) fn begin(request: &ServiceRequest, current: &CurrentRequest) -> Span {
     let span = tracing::info_span!(
-        "http.request",
+        REQUEST_SPAN,
         otel.kind = "server",
         otel.name = Empty,
         http.request.method = cut(request.method().as_str(), MOST_OF_METHOD).as_ref(),
