@@ -69,7 +69,7 @@ async fn ringing(prometheus: &PrometheusServer) -> BTreeSet<String> {
     firing.map(|alert| alert["labels"]["alertname"].as_str().unwrap().to_owned()).collect()
 }
 
-/// Waits until the alerts that ring are as wanted, while `load` goes on.
+/// Waits until the alerts that ring are as wanted, while `load` continues.
 async fn until_ringing(
     prometheus: &PrometheusServer,
     what: &str,
