@@ -95,5 +95,6 @@ done
 (cd "$tree" && find usr -type f -print0 | sort -z | xargs -0 md5sum) >"$control/md5sums"
 
 package=$folder/${name}_${version}_$architecture.deb
-dpkg-deb --root-owner-group --build "$tree" "$package" >/dev/null
+# gzip packs the program in a tenth of the time of xz, and every release of dpkg unpacks it.
+dpkg-deb --root-owner-group -Zgzip --build "$tree" "$package" >/dev/null
 echo "$package"

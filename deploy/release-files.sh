@@ -32,5 +32,5 @@ for service in $services; do
 done
 : "${SOURCE_DATE_EPOCH:=$(git -C "$here" log -1 --format=%ct 2>/dev/null || date +%s)}"
 tar --create --directory "$work" --sort=name --mtime="@$SOURCE_DATE_EPOCH" --owner=0 --group=0 --numeric-owner "$name" |
-    gzip -9 -n >"$folder/$name.tar.gz"
+    gzip -n >"$folder/$name.tar.gz"
 ls "$folder"

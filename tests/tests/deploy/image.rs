@@ -2,9 +2,9 @@
 
 use crate::{
     support::{client, send, sheet, until},
-    tools::{SERVICES, project, run},
+    tools::{SERVICES, program, project, run},
 };
-use character_tests::{free_port, required_program, service_program};
+use character_tests::{free_port, required_program};
 use serde_json::Value;
 use std::{
     collections::BTreeSet,
@@ -32,7 +32,7 @@ impl Image {
         // The user of the image must reach its files.
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
         let script = project().join("deploy/image-tree.sh");
-        run(Command::new(script).arg(service_program(service)).arg(folder.path().join("tree")));
+        run(Command::new(script).arg(program(service)).arg(folder.path().join("tree")));
         Self { service, folder }
     }
 
@@ -65,6 +65,7 @@ impl Image {
         let data = self.folder.path().join("data");
         if !data.exists() {
             fs::create_dir(&data).unwrap();
+            fs::set_permissions(&data, fs::Permissions::from_mode(0o700)).unwrap();
             if is_root() {
                 chown(&data, Some(USER), Some(USER)).unwrap();
             }
@@ -87,8 +88,10 @@ impl Image {
             command.args(["--setenv", name, value]);
         }
         command.args(["--chdir", "/", "--"]).arg(format!("/usr/bin/{}", self.service));
-        let process = command.spawn().unwrap();
-        Container { service: self.service, process, status }
+        let log = self.folder.path().join("log");
+        let file = fs::File::create(&log).unwrap();
+        let process = command.stdout(file.try_clone().unwrap()).stderr(file).spawn().unwrap();
+        Container { service: self.service, process, status, log }
     }
 }
 
@@ -101,6 +104,7 @@ struct Container {
     service: &'static str,
     process: Child,
     status: PathBuf,
+    log: PathBuf,
 }
 
 impl Container {
@@ -134,6 +138,9 @@ impl Container {
 
 impl Drop for Container {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("---- {} ----\n{}", self.service, fs::read_to_string(&self.log).unwrap_or_default());
+        }
         // An error means that it has ended, which is what is wanted.
         drop(self.process.kill());
         drop(self.process.wait());
@@ -149,18 +156,13 @@ async fn the_images_serve_the_whole_platform_read_only_and_without_rights() {
     // A name, so that the image must find it.
     let url = ports.map(|port| format!("http://localhost:{port}"));
     let tokens = [("STORAGE_SERVICE_TOKEN", "token-of-the-storage"), ("MESSAGE_HUB_TOKEN", "token-of-the-hub")];
-    let with = |own: &[(&'static str, &'static str)], more: &[(&'static str, &str)]| -> Vec<(&'static str, String)> {
-        own.iter().map(|(name, value)| (*name, (*value).to_owned())).chain(more.iter().map(|(name, value)| (*name, (*value).to_owned()))).collect()
-    };
-    let start = |image: &Image, environment: Vec<(&'static str, String)>| {
-        let environment: Vec<_> = environment.iter().map(|(name, value)| (*name, value.as_str())).collect();
-        image.start(&environment)
-    };
-    let hub_container = start(hub, with(&tokens[1..], &[("LISTEN_ADDR", &listen[2])]));
     let hub_url = ("MESSAGE_HUB_URL", url[2].as_str());
-    let storage_container = start(storage, with(&tokens, &[("LISTEN_ADDR", &listen[1]), hub_url]));
     let storage_url = ("STORAGE_SERVICE_URL", url[1].as_str());
-    let character_container = start(characters, with(&tokens, &[("LISTEN_ADDR", &listen[0]), storage_url, hub_url]));
+    let [storage_token, hub_token] = tokens;
+    let hub_container = hub.start(&[hub_token, ("LISTEN_ADDR", &listen[2])]);
+    let storage_container = storage.start(&[storage_token, hub_token, hub_url, ("LISTEN_ADDR", &listen[1])]);
+    let listen = ("LISTEN_ADDR", listen[0].as_str());
+    let character_container = characters.start(&[storage_token, hub_token, storage_url, hub_url, listen]);
     for port in ports {
         let live = || client().get(format!("http://127.0.0.1:{port}/health/live"));
         until(PATIENCE, "a program of an image", live, |answer| answer.status == 200).await;

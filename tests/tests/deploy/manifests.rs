@@ -23,10 +23,10 @@ fn every_overlay_is_valid_for_the_oldest_and_the_newest_kubernetes() {
         for version in KUBERNETES {
             let valid = validate(&overlay.text, version);
             assert!(valid.status.success(), "{} {version}: {}", overlay.name, String::from_utf8_lossy(&valid.stderr));
-            let misspelt = overlay.text.replace("readinessProbe:", "readynessProbe:");
-            assert!(!validate(&misspelt, version).status.success(), "the validator accepts an unknown field");
         }
     }
+    let misspelt = Overlay::of("dev").text.replace("readinessProbe:", "readynessProbe:");
+    assert!(!validate(&misspelt, KUBERNETES[0]).status.success(), "the validator accepts an unknown field");
 }
 
 #[test]
@@ -96,7 +96,7 @@ fn every_variable_of_a_manifest_is_one_of_its_program() {
 
 #[test]
 fn no_secret_of_production_is_in_a_manifest_or_in_a_variable() {
-    let overlay = Overlay::render("prod");
+    let overlay = Overlay::of("prod");
     assert_eq!(overlay.of_kind("Secret"), Vec::<&Value>::new());
     for service in SERVICES {
         let known = variables(service);
@@ -149,7 +149,7 @@ fn each_program_accepts_the_environment_of_each_overlay() {
     for overlay in Overlay::all() {
         for name in SERVICES {
             let folder = tempfile::tempdir().unwrap();
-            let environment = resolved(&overlay, name, folder.path());
+            let environment = resolved(overlay, name, folder.path());
             let check = |extra: Option<(&str, &str)>| {
                 let mut command = service(name).arg("check");
                 for (name, value) in &environment {

@@ -7,10 +7,11 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::Command,
+    sync::OnceLock,
 };
 
 /// The overlays of the project.
-pub(crate) const OVERLAYS: [&str; 2] = ["dev", "prod"];
+const OVERLAYS: [&str; 2] = ["dev", "prod"];
 
 /// Where the value of a variable comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,9 +31,10 @@ pub(crate) struct Overlay {
 }
 
 impl Overlay {
-    /// An overlay of the project.
-    pub(crate) fn render(name: &str) -> Self {
-        Self::render_in(&project().join("deploy/k8s"), name)
+    /// An overlay of the project, rendered once.
+    pub(crate) fn of(name: &str) -> &'static Self {
+        let overlay = Self::all().iter().find(|overlay| overlay.name == name);
+        overlay.unwrap_or_else(|| panic!("there is no overlay {name}"))
     }
 
     /// An overlay of a copy of `deploy/k8s`.
@@ -41,16 +43,16 @@ impl Overlay {
         let file = tempfile::NamedTempFile::new().unwrap();
         fs::write(file.path(), &text).unwrap();
         let convert = "import json, sys, yaml; print(json.dumps(list(yaml.safe_load_all(open(sys.argv[1])))))";
-        let json =
-            run(Command::new("python3").args(["-c", convert]).arg(file.path()).env("PYTHONPATH", tools()));
+        let json = run(Command::new("python3").args(["-c", convert]).arg(file.path()).env("PYTHONPATH", tools()));
         let objects: Vec<Value> = serde_json::from_str(&json).unwrap();
         assert!(objects.len() > 10, "{name} has only {} objects", objects.len());
         Self { name: name.to_owned(), text, objects }
     }
 
-    /// Both overlays.
-    pub(crate) fn all() -> [Self; 2] {
-        OVERLAYS.map(Self::render)
+    /// Both overlays of the project.
+    pub(crate) fn all() -> &'static [Self; 2] {
+        static ALL: OnceLock<[Overlay; 2]> = OnceLock::new();
+        ALL.get_or_init(|| OVERLAYS.map(|name| Self::render_in(&project().join("deploy/k8s"), name)))
     }
 
     /// The objects of a kind.

@@ -1,8 +1,10 @@
 //! `docs/deploying.md` is followed as it is written, as far as one machine allows.
 
-use crate::tools::{output, project, tools};
-use character_tests::service_program;
-use std::{env, fs, path::PathBuf, process::Command};
+use crate::{
+    overlay::{Origin, Overlay},
+    tools::{SERVICES, output, program, project, tools},
+};
+use std::{env, fs, process::Command};
 
 /// A `sh` block and the `text` block after it, which is what it prints; `…` stands for anything within a line.
 #[derive(Debug)]
@@ -47,7 +49,7 @@ fn the_page_on_deploying_is_followed_as_it_is_written() {
     let document = fs::read_to_string(project().join("docs/deploying.md")).unwrap();
     let steps = steps(&document);
     assert!(steps.len() >= 8, "only {} steps were found", steps.len());
-    let programs = service_program("character-service");
+    let programs = program("character-service");
     let programs = programs.parent().unwrap().to_str().unwrap();
     let folder = tempfile::tempdir().unwrap();
     let mut script = String::from("set -euo pipefail\n");
@@ -56,8 +58,8 @@ fn the_page_on_deploying_is_followed_as_it_is_written() {
         let command = step.command.replace("target/release", programs);
         script += &format!("{{\n{command}}} >\"$STEPS/{index}\"\n");
     }
-    let tools_path = tools().join("bin").into_os_string();
-    let path = env::join_paths([PathBuf::from(tools_path)].into_iter().chain(env::split_paths(&env::var_os("PATH").unwrap())));
+    let path =
+        env::join_paths([tools().join("bin")].into_iter().chain(env::split_paths(&env::var_os("PATH").unwrap())));
     let mut command = Command::new("bash");
     command.args(["-c", &script]).env("PATH", path.unwrap()).env("TMPDIR", folder.path()).env("STEPS", folder.path());
     let done = output(&mut command);
@@ -86,7 +88,7 @@ fn the_page_on_deploying_is_followed_as_it_is_written() {
 #[test]
 fn every_command_of_kubectl_on_the_page_names_what_the_overlay_has() {
     let document = fs::read_to_string(project().join("docs/deploying.md")).unwrap();
-    let overlay = crate::overlay::Overlay::render("prod");
+    let overlay = Overlay::of("prod");
     let namespace = overlay.of_kind("Namespace")[0]["metadata"]["name"].as_str().unwrap();
     let mut secrets = 0;
     for line in document.lines().filter(|line| line.contains("create secret generic")) {
@@ -95,9 +97,9 @@ fn every_command_of_kubectl_on_the_page_names_what_the_overlay_has() {
         secrets += 1;
     }
     assert_eq!(secrets, 4);
-    for service in crate::tools::SERVICES {
+    for service in SERVICES {
         for (variable, origin) in overlay.environment(service).iter().filter(|(name, _)| name.ends_with("_FILE")) {
-            let crate::overlay::Origin::Plain(path) = origin else { panic!("{variable} is a secret") };
+            let Origin::Plain(path) = origin else { panic!("{variable} is a secret") };
             let (secret, key) = overlay.mounted_secret(service, path);
             let row = format!("| `{secret}` | `{key}` |");
             let row = document.lines().find(|line| line.starts_with(&row)).unwrap_or_else(|| panic!("no {row}"));

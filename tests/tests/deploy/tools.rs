@@ -1,12 +1,13 @@
 //! The programs that these tests start, and what the services say of their own variables.
 
-use character_tests::{Service, ServiceBuilder};
+use character_tests::{Service, ServiceBuilder, service_program};
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
     process::{Command, Output},
     sync::OnceLock,
 };
+use tempfile::TempDir;
 
 /// The services that are deployed.
 pub(crate) const SERVICES: [&str; 3] = ["character-service", "storage-service", "message-hub"];
@@ -40,6 +41,19 @@ pub(crate) fn tool(name: &str) -> Command {
     let mut command = Command::new(tools().join("bin").join(name));
     command.env("PYTHONPATH", tools());
     command
+}
+
+/// The program of a service without its symbols, as the profile of releases builds it.
+pub(crate) fn program(name: &str) -> PathBuf {
+    static FOLDER: OnceLock<TempDir> = OnceLock::new();
+    let folder = FOLDER.get_or_init(|| {
+        let folder = tempfile::tempdir().unwrap();
+        for service in SERVICES {
+            run(Command::new("strip").arg("-o").arg(folder.path().join(service)).arg(service_program(service)));
+        }
+        folder
+    });
+    folder.path().join(name)
 }
 
 /// The builder of a service by its name.
