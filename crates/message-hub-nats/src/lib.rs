@@ -46,5 +46,5 @@ mod subscribe;
 pub use config::{Credentials, InvalidConfig, NatsHubConfig};
 pub use forward::HttpForwarder;
 pub use hub::{NatsHub, NatsStatistics};
-pub use responder::{NatsResponder, ServiceHandler};
+pub use responder::{NatsResponder, ServiceHandler, problem};
 pub use secrecy::SecretString;
