@@ -199,6 +199,7 @@ async fn serve(
                 tracing::info!("storage-service listens on http://{address}, database: {engine}");
                 tracing::info!("{summary}");
                 token_warnings::warn_of_short("STORAGE_SERVICE_TOKEN", &config.tokens);
+                token_warnings::warn_of_hub(config.hub.as_ref());
                 token_warnings::warn_of_short("ADMIN_TOKEN", config.admin.iter().flat_map(|admin| &admin.tokens));
             },
         )
