@@ -34,6 +34,8 @@ missing() {
     command -v dpkg-shlibdeps >/dev/null || absent="$absent dpkg-dev"
     command -v systemd-analyze >/dev/null || absent="$absent systemd"
     [ -r /etc/ssl/certs/ca-certificates.crt ] || absent="$absent ca-certificates"
+    # A test joins two networks with a cable and cuts it.
+    command -v ip >/dev/null || absent="$absent iproute2"
     # PostgreSQL refuses to run as root; setpriv gives root away.
     [ "$(id -u)" != 0 ] || command -v setpriv >/dev/null || absent="$absent util-linux"
     python3 -m pip --version >/dev/null 2>&1 || absent="$absent python3-pip"

@@ -17,6 +17,8 @@ const MESSAGE_HUB: &str = "message-hub";
 
 /// Stands in the value of a variable for the address where the service listens.
 const LISTEN: &str = "{listen}";
+/// Stands in the value of a variable for the port of that address.
+const PORT: &str = "{port}";
 
 /// A service must answer within this time after its start.
 const START: Duration = Duration::from_secs(30);
@@ -37,7 +39,7 @@ pub struct ServiceBuilder {
 
 impl ServiceBuilder {
     /// Sets an environment variable. `LISTEN_ADDR` (a private port) and `DATA_DIR` (a private folder) are set already;
-    /// `{listen}` in a value stands for the former.
+    /// `{listen}` in a value stands for the former, `{port}` for its port.
     pub fn env(mut self, name: &str, value: impl Into<OsString>) -> Self {
         self.environment.push((name.to_owned(), value.into()));
         self
@@ -102,8 +104,8 @@ impl ServiceBuilder {
         let listen = format!("127.0.0.1:{port}");
         let (path, arguments) = self.command();
         let environment = self.environment.into_iter().map(|(name, value)| match value.to_str() {
-            Some(text) if text.contains(LISTEN) => (name, text.replace(LISTEN, &listen).into()),
-            _ => (name, value),
+            Some(text) => (name, text.replace(LISTEN, &listen).replace(PORT, &port.to_string()).into()),
+            None => (name, value),
         });
         let environment = preset(&listen, &folder).into_iter().chain(environment).collect();
         let program = Program { path, arguments, environment };

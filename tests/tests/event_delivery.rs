@@ -7,7 +7,7 @@
 mod support;
 
 use character_fault_proxy::{Fault, FaultProxy};
-use character_tests::{PostgresServer, Service};
+use character_tests::{NatsRelease, NatsServer, PostgresServer, Service};
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 use serde_json::{Value, json};
 use std::{
@@ -24,8 +24,17 @@ use tokio::task::JoinSet;
 const TOKEN: &str = "token-of-the-storage";
 const HUB_TOKEN: &str = "token-of-the-hub";
 
+/// What keeps the events of the hub.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kept {
+    InFile,
+    InNats,
+}
+
 struct World {
     hub: Service,
+    /// Where the hub keeps the events, unless in its file.
+    nats: Option<NatsServer>,
     to_hub: FaultProxy,
     storage: Service,
     to_storage: FaultProxy,
@@ -33,8 +42,13 @@ struct World {
 }
 
 impl World {
-    fn start(postgres: &PostgresServer, processes: usize) -> Self {
-        let hub = Service::message_hub().env("MESSAGE_HUB_TOKEN", HUB_TOKEN).start();
+    fn start(postgres: &PostgresServer, processes: usize, kept: Kept) -> Self {
+        let nats = (kept == Kept::InNats).then(|| NatsServer::start(NatsRelease::Current));
+        let hub = Service::message_hub().env("MESSAGE_HUB_TOKEN", HUB_TOKEN);
+        let hub = match &nats {
+            Some(nats) => hub.env("NATS_URL", nats.url()).start(),
+            None => hub.start(),
+        };
         let to_hub = FaultProxy::start(hub.address()).unwrap();
         let of_hub = |builder: character_tests::ServiceBuilder| {
             builder
@@ -58,7 +72,7 @@ impl World {
             .start()
         };
         let characters = (0..processes).map(|_| character()).collect();
-        Self { hub, to_hub, storage, to_storage, characters }
+        Self { hub, nats, to_hub, storage, to_storage, characters }
     }
 }
 
@@ -92,7 +106,10 @@ async fn consume(url: String, inbox: Arc<Inbox>, stop: Arc<AtomicBool>) {
     let client = client();
     while !stop.load(Relaxed) {
         let polled = client
-            .get(format!("{url}/v1/events?subscription=test&types=character.*&limit=100&wait_ms=500"))
+            // A hub in NATS delivers nothing after it was killed until the time for settling has passed.
+            .get(format!(
+                "{url}/v1/events?subscription=test&types=character.*&limit=100&wait_ms=500&settle_within_ms=3000"
+            ))
             .bearer_auth(HUB_TOKEN)
             .send()
             .await;
@@ -157,7 +174,7 @@ fn trouble(world: &World, seed: u64, stop: &AtomicBool) -> BTreeMap<&'static str
         std::thread::sleep(Duration::from_millis(random.random_range(200..800)));
         let service = &world.characters[random.random_range(0..world.characters.len())];
         let pause = Duration::from_millis(random.random_range(100..1_500));
-        let what = match random.random_range(0..8) {
+        let what = match random.random_range(0..if world.nats.is_some() { 12 } else { 8 }) {
             0 => {
                 world.hub.kill();
                 world.hub.restart();
@@ -197,12 +214,27 @@ fn trouble(world: &World, seed: u64, stop: &AtomicBool) -> BTreeMap<&'static str
                 world.to_hub.strike(Fault::Pass);
                 "hub silent"
             }
-            _ => {
+            7 => {
                 world.to_storage.strike(Fault::Reset);
                 std::thread::sleep(pause);
                 world.to_storage.strike(Fault::Pass);
                 "storage cut off"
             }
+            number => match (&world.nats, number % 2) {
+                (None, _) => continue,
+                (Some(nats), 0) => {
+                    nats.kill();
+                    std::thread::sleep(pause / 2);
+                    nats.restart();
+                    "NATS killed"
+                }
+                (Some(nats), _) => {
+                    nats.freeze();
+                    std::thread::sleep(pause * 2);
+                    nats.thaw();
+                    "NATS stopped"
+                }
+            },
         };
         *done.entry(what).or_default() += 1;
     }
@@ -219,8 +251,18 @@ fn size() -> (usize, usize) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_committed_change_is_handled_once_and_in_order_whatever_is_killed_stopped_or_cut_off() {
+    prove(Kept::InFile, 7).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_committed_change_is_handled_once_and_in_order_when_nats_keeps_the_events_and_is_killed_and_stopped_too()
+{
+    prove(Kept::InNats, 11).await;
+}
+
+async fn prove(kept: Kept, seed: u64) {
     let postgres = PostgresServer::shared();
-    let world = Arc::new(World::start(postgres, 2));
+    let world = Arc::new(World::start(postgres, 2, kept));
     let (clients, changes) = size();
     let urls: Vec<_> = world.characters.iter().map(|service| service.url("/api/v2/characters")).collect();
     let mut ids = Vec::new();
@@ -232,7 +274,7 @@ async fn every_committed_change_is_handled_once_and_in_order_whatever_is_killed_
     let consumer = tokio::spawn(consume(world.hub.url(""), Arc::clone(&inbox), Arc::clone(&stop)));
     let troublemaker = {
         let (world, calm) = (Arc::clone(&world), Arc::clone(&calm));
-        std::thread::spawn(move || trouble(&world, 7, &calm))
+        std::thread::spawn(move || trouble(&world, seed, &calm))
     };
     let mut writers = JoinSet::new();
     for (number, id) in ids.into_iter().enumerate() {
@@ -290,7 +332,7 @@ async fn every_committed_change_is_handled_once_and_in_order_whatever_is_killed_
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_hub_that_is_away_makes_no_request_slower_and_hears_everything_afterwards() {
-    let world = World::start(PostgresServer::shared(), 1);
+    let world = World::start(PostgresServer::shared(), 1, Kept::InFile);
     let url = world.characters[0].url("/api/v2/characters");
     for fault in [Fault::Refuse, Fault::AcceptAndNeverAnswer, Fault::Reset] {
         world.to_hub.strike(fault);

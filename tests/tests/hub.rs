@@ -8,7 +8,7 @@ use character_message_hub::{
     CloudEvent, Deliveries, ErrorKind, Filter, HubError, Message, MessageHub, Published, ServiceRequest, Subscription,
 };
 use character_message_hub_http::{HttpHub, HttpHubConfig};
-use character_tests::{Service, ServiceBuilder};
+use character_tests::{NatsRelease, NatsServer, Service, ServiceBuilder};
 use serde_json::json;
 use std::{
     collections::{HashMap, HashSet},
@@ -344,6 +344,92 @@ async fn at_sigterm_streams_and_polls_end_at_once_and_the_file_alone_holds_all()
     assert!(!main.with_extension("sqlite-wal").exists());
     let kept = character_tests::query_sqlite(&main, "SELECT count(*) FROM events");
     assert_eq!(kept.trim(), "100");
+}
+
+/// What operators list, read and remove, over whatever keeps the events.
+async fn operators_list_read_and_remove(service: &Service) {
+    let url = |path: &str| service.url(&format!("/v1/subscriptions{path}"));
+    let get = async |path: &str| send(client().get(url(path)).bearer_auth(TOKEN)).await;
+    assert_eq!(get("").await.body, json!({ "subscriptions": [] }));
+    let hub = connected(service, TOKEN);
+    let subscription = |name: &str, types: &str| Subscription::new(name.parse().unwrap(), types.parse().unwrap());
+    let sheets = subscription("sheets", "character.*,campaign.renamed");
+    let mut deliveries = hub.subscribe(&sheets).await.unwrap();
+    drop(hub.subscribe(&subscription("all", "")).await.unwrap());
+    for (id, subject) in [("1", "ada"), ("2", "bea"), ("3", "cleo"), ("4", "dora"), ("5", "eve"), ("6", "eve")] {
+        publish(&hub, message(id, subject)).await.unwrap();
+    }
+    let mut arrived = HashMap::new();
+    while arrived.len() < 5 {
+        let delivery = timeout(LIMIT, deliveries.next()).await.unwrap().unwrap();
+        arrived.insert(delivery.event().id().to_owned(), delivery);
+    }
+    arrived.remove("1").unwrap().ack().await.unwrap();
+    for id in ["2", "3", "4"] {
+        arrived.remove(id).unwrap().reject(format!("no room for {id}")).await.unwrap();
+    }
+    let state = |answer: &support::Answer, name: &str| {
+        let states = answer.body["subscriptions"].as_array()?;
+        states.iter().find(|state| state["name"] == name).cloned()
+    };
+    let settled = |answer: &support::Answer| state(answer, "sheets").is_some_and(|state| state["rejected"] == 3);
+    let all = until(LIMIT, "the list", || client().get(url("")).bearer_auth(TOKEN), settled).await;
+    let names: Vec<_> = all.body["subscriptions"].as_array().unwrap().iter().map(|state| &state["name"]).collect();
+    assert_eq!(names, ["all", "sheets"]);
+    let sheets = state(&all, "sheets").unwrap();
+    assert_eq!((&sheets["types"], &sheets["backlog"]), (&json!("character.*,campaign.renamed"), &json!(2)), "{sheets}");
+    // NATS also counts an event that waits for an earlier one of its subject.
+    assert!((1..=2).contains(&sheets["in_flight"].as_u64().unwrap()), "{sheets}");
+    let others = state(&all, "all").unwrap();
+    assert_eq!((&others["types"], &others["backlog"], &others["rejected"]), (&json!(""), &json!(6), &json!(0)));
+    let reasons = async |path: &str| -> Vec<String> {
+        let rejected = get(path).await.body["rejected"].as_array().unwrap().clone();
+        rejected.iter().map(|record| record["reason"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(reasons("/sheets/rejected").await, ["no room for 4", "no room for 3", "no room for 2"]);
+    assert_eq!(reasons("/sheets/rejected?limit=2").await, ["no room for 4", "no room for 3"]);
+    assert_eq!(reasons("/all/rejected").await, [""; 0]);
+    let newest = get("/sheets/rejected?limit=1").await.body["rejected"][0].clone();
+    assert_eq!(
+        (&newest["id"], &newest["source"], &newest["type"], &newest["event"]["data"]),
+        (&json!("4"), &json!("/tests"), &json!("character.updated"), &json!({ "id": "4" }))
+    );
+    assert!(newest["rejected_at"].as_str().unwrap().starts_with("20"), "{newest}");
+    for path in ["/none/rejected", "/none"] {
+        let asked = if path.ends_with("rejected") { client().get(url(path)) } else { client().delete(url(path)) };
+        let answer = send(asked.bearer_auth(TOKEN)).await;
+        assert_eq!((answer.status, &answer.body["code"]), (404, &json!("not-found")), "{path}");
+    }
+    drop((deliveries, arrived));
+    let remove = || client().delete(url("/sheets")).bearer_auth(TOKEN);
+    assert_eq!(send(remove()).await.status, 204);
+    let is_gone = |answer: &support::Answer| answer.status == 200 && state(answer, "sheets").is_none();
+    until(LIMIT, "the end of the subscription", || client().get(url("")).bearer_auth(TOKEN), is_gone).await;
+    assert_eq!(take(&mut subscribe(&hub, "sheets").await, 6).await.len(), 6, "a new one begins with the oldest event");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn operators_list_read_and_remove_the_subscriptions_of_the_file() {
+    operators_list_read_and_remove(&hub().start()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn operators_list_read_and_remove_the_subscriptions_in_nats() {
+    for release in [NatsRelease::Oldest, NatsRelease::Current] {
+        let nats = NatsServer::start(release);
+        operators_list_read_and_remove(&hub().env("NATS_URL", nats.url()).start()).await;
+    }
+}
+
+#[tokio::test]
+async fn the_documentation_is_a_page_of_the_hub_that_needs_no_token() {
+    let service = hub().start();
+    let page = send(client().get(service.url("/docs"))).await;
+    assert_eq!((page.status, page.header("content-type")), (200, "text/html"));
+    let start = send(client().get(service.url("/docs/swagger-initializer.js"))).await;
+    assert!(start.body.as_str().unwrap().contains("/openapi.json"), "{start:?}");
+    let document = send(client().get(service.url("/openapi.json"))).await;
+    assert!(document.body["paths"]["/v1/events"]["post"].is_object(), "{document:?}");
 }
 
 #[test]

@@ -10,6 +10,8 @@ mod stalled_log;
 #[path = "process/starting.rs"]
 mod starting;
 mod support;
+#[path = "process/vanished.rs"]
+mod vanished;
 
 use character_tests::{PostgresServer, Service, ServiceBuilder, free_port, query_sqlite};
 use serde_json::json;

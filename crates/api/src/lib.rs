@@ -28,7 +28,7 @@ mod responses;
 
 pub use answer::{MetaBody, PageBody, UnreadableRowBody};
 pub use bulk::{BulkCreated, BulkOutcome, BulkResult};
-pub use openapi::openapi;
+pub use openapi::{openapi, register_docs_page};
 pub use problem::{PROBLEM_TYPES, Problem, ProblemBody};
 
 use actix_service::apply;

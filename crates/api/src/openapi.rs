@@ -78,6 +78,11 @@ pub(crate) fn parameterless() -> Parameterless {
 
 pub(crate) fn register(endpoints: &mut Endpoints) {
     Endpoint::at("/openapi.json").get(document).register(endpoints);
+    register_docs_page(endpoints);
+}
+
+/// Adds the page `/docs`, which shows the OpenAPI document at `/openapi.json` of the same listener. It works offline.
+pub fn register_docs_page(endpoints: &mut Endpoints) {
     Endpoint::at("/docs").get(docs).register(endpoints);
     Endpoint::at("/docs/").get(page).register(endpoints);
     Endpoint::at("/docs/{*file}").get(page).register(endpoints);

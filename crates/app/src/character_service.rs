@@ -175,9 +175,10 @@ async fn serve(config: CharacterServiceConfig, stack: Stack, mut registry: Regis
             if let Some(remote) = &config.remote {
                 token_warnings::warn_of_short("STORAGE_SERVICE_TOKEN", [&remote.token]);
                 if let StorageAddress::Http(url) = &remote.address {
-                    token_warnings::warn_of_plain(url);
+                    token_warnings::warn_of_plain("STORAGE_SERVICE_URL", url);
                 }
             }
+            token_warnings::warn_of_hub(config.hub.as_ref());
             for line in summary {
                 tracing::info!("{line}");
             }

@@ -45,13 +45,14 @@ pub(crate) async fn connect(config: &HubConfig) -> Result<HubClient, Box<dyn Err
             let token = config.token.clone().unwrap_or_default();
             Ok(HubClient::Http(Arc::new(HttpHub::connect(HttpHubConfig::new(url.clone(), token))?)))
         }
-        HubAddress::Nats(_) => {
-            let credentials = config.token.clone().map_or(Credentials::None, Credentials::Token);
-            let max_age = config.max_age;
-            let config = NatsHubConfig { credentials, max_age, ..NatsHubConfig::new(config.address.to_string()) };
-            Ok(HubClient::Nats(Arc::new(NatsHub::connect(config).await?)))
-        }
+        HubAddress::Nats(_) => Ok(HubClient::Nats(Arc::new(NatsHub::connect(nats(config)).await?))),
     }
+}
+
+/// The settings of a client of NATS.
+pub(crate) fn nats(config: &HubConfig) -> NatsHubConfig {
+    let credentials = config.token.clone().map_or(Credentials::None, Credentials::Token);
+    NatsHubConfig { credentials, max_age: config.max_age, ..NatsHubConfig::new(config.address.to_string()) }
 }
 
 /// A hub that nothing is published to yet.

@@ -1,11 +1,14 @@
-//! A service that answers requests which arrive through the Message Hub.
+//! A service that is an instance at the Message Hub: it answers what NATS brings, or registers at a hub over HTTP.
 
-use crate::hub::HubClient;
+use crate::{
+    config::HubConfig,
+    hub::{self, HubClient},
+    hub_responder::{HubResponder, ResponderPlan},
+};
 use character_error_reporter::redacted;
 use character_message_hub::{HubError, ServiceName};
 use character_message_hub_http::HttpHub;
-use character_message_hub_nats::{HttpForwarder, InvalidConfig, NatsHub, NatsResponder};
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 use tokio::{
     sync::watch,
     task::JoinHandle,
@@ -19,65 +22,68 @@ const TTL: Duration = Duration::from_secs(15);
 /// How long one call of the hub may take.
 const PATIENCE: Duration = Duration::from_secs(5);
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
-/// The largest reply that is passed on, in bytes. NATS refuses what is larger than its own limit.
-const MAX_REPLY: usize = 64 * 1024 * 1024;
-
 /// How a service takes requests that arrive through the hub.
 #[derive(Debug)]
-pub(crate) struct PresencePlan {
-    /// The hub.
-    pub(crate) client: HubClient,
-    /// The name of the service at the hub.
-    pub(crate) service: ServiceName,
-    /// Where a hub over HTTP reaches this process; `None`: it is not registered there.
-    pub(crate) advertised: Option<Url>,
-    /// How long requests in flight may take at a shutdown.
-    pub(crate) within: Duration,
+pub(crate) enum PresencePlan {
+    /// From NATS.
+    Answers(Box<ResponderPlan>),
+    /// From a hub over HTTP, which calls the listener of this process.
+    Registers(Registration),
 }
 
-/// The presence of this process as an instance of a service at the hub. Dropped, it ends at once.
+/// An instance that a hub over HTTP is to know.
 #[derive(Debug)]
-pub(crate) struct HubPresence {
-    stop: watch::Sender<bool>,
-    task: JoinHandle<()>,
+pub(crate) struct Registration {
+    hub: Arc<HttpHub>,
+    service: ServiceName,
+    /// Where the hub reaches this process.
+    url: Url,
 }
 
-impl HubPresence {
-    /// Takes requests for the service until [`stop`](Self::stop), and passes them to the listener of this process. NATS needs
-    /// nothing else; the Message Hub over HTTP calls the advertised address, and without one this process is not registered. A hub that
-    /// is down is waited for.
-    ///
-    /// # Errors
-    /// When the listener cannot be called.
-    pub(crate) fn start(plan: PresencePlan, listener: SocketAddr) -> Result<Option<Self>, InvalidConfig> {
-        let PresencePlan { client, service, advertised, within } = plan;
-        let (stop, stopped) = watch::channel(false);
-        let task = match (client, advertised) {
-            (HubClient::Nats(hub), _) => {
-                let forwarder = Arc::new(HttpForwarder::new(&format!("http://{}", reachable(listener)), MAX_REPLY)?);
-                tokio::spawn(respond(hub, service, forwarder, stopped, within))
+impl PresencePlan {
+    /// The plan for the hub of this configuration. A hub over HTTP calls the advertised address; without one there is no plan.
+    /// `within`: how long requests in flight may take at a shutdown.
+    pub(crate) fn new(
+        client: HubClient,
+        config: &HubConfig,
+        service: ServiceName,
+        advertised: Option<Url>,
+        within: Duration,
+    ) -> Option<Self> {
+        match client {
+            HubClient::Nats(_) => {
+                Some(Self::Answers(Box::new(ResponderPlan { nats: hub::nats(config), service, within })))
             }
-            (HubClient::Http(hub), Some(url)) => tokio::spawn(stay_registered(hub, service, url, stopped)),
-            (HubClient::Http(_), None) => return Ok(None),
-        };
-        Ok(Some(Self { stop, task }))
-    }
-
-    /// Takes no more requests, and returns when those in flight are answered or their time is over.
-    pub(crate) async fn stop(self) {
-        self.stop.send_replace(true);
-        if let Err(error) = self.task.await {
-            tracing::error!(error = %redacted(&error), "the presence at the Message Hub failed");
+            HubClient::Http(hub) => Some(Self::Registers(Registration { hub, service, url: advertised? })),
         }
     }
 }
 
-/// The address by which this process reaches its own listener.
-fn reachable(listener: SocketAddr) -> SocketAddr {
-    match listener {
-        SocketAddr::V4(address) if address.ip().is_unspecified() => ([127, 0, 0, 1], address.port()).into(),
-        SocketAddr::V6(address) if address.ip().is_unspecified() => ([0, 0, 0, 0, 0, 0, 0, 1], address.port()).into(),
-        other => other,
+/// The presence of this process as an instance of a service at the hub. Dropped, it ends at once.
+#[derive(Debug)]
+pub(crate) enum HubPresence {
+    Answers(HubResponder),
+    Registers { stop: watch::Sender<bool>, task: JoinHandle<()> },
+}
+
+impl HubPresence {
+    /// Is an instance of the service until [`stop`](Self::stop). A hub that is down is waited for.
+    pub(crate) fn register(registration: Registration) -> Self {
+        let (stop, stopped) = watch::channel(false);
+        Self::Registers { stop, task: tokio::spawn(stay_registered(registration, stopped)) }
+    }
+
+    /// Takes no more requests, and returns when those in flight are answered or their time is over.
+    pub(crate) async fn stop(self) {
+        match self {
+            Self::Answers(responder) => responder.stop().await,
+            Self::Registers { stop, task } => {
+                stop.send_replace(true);
+                if let Err(error) = task.await {
+                    tracing::error!(error = %redacted(&error), "the presence at the Message Hub failed");
+                }
+            }
+        }
     }
 }
 
@@ -107,34 +113,8 @@ impl Said {
     }
 }
 
-async fn respond(
-    hub: Arc<NatsHub>,
-    service: ServiceName,
-    forwarder: Arc<HttpForwarder>,
-    mut stopped: watch::Receiver<bool>,
-    within: Duration,
-) {
-    let (mut said, mut backoff) = (Said::default(), BACKOFF.0);
-    let responder = loop {
-        match NatsResponder::serve(&hub, service.clone(), Arc::clone(&forwarder) as _).await {
-            Ok(responder) => break responder,
-            Err(error) => said.failed(&error),
-        }
-        if stops_within(&mut stopped, backoff).await {
-            return;
-        }
-        backoff = (backoff * 2).min(BACKOFF.1);
-    };
-    said.works();
-    tracing::info!(%service, "requests from NATS are answered");
-    // The client resubscribes by itself after an outage.
-    drop(stopped.wait_for(|stopped| *stopped).await);
-    if let abandoned @ 1.. = responder.drain(within).await {
-        tracing::warn!(abandoned, "requests from NATS were not answered before the end");
-    }
-}
-
-async fn stay_registered(hub: Arc<HttpHub>, service: ServiceName, url: Url, mut stopped: watch::Receiver<bool>) {
+async fn stay_registered(registration: Registration, mut stopped: watch::Receiver<bool>) {
+    let Registration { hub, service, url } = registration;
     let instance = Uuid::now_v7().simple().to_string();
     let (mut said, mut backoff, mut was_registered) = (Said::default(), BACKOFF.0, false);
     loop {

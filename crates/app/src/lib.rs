@@ -13,6 +13,7 @@ pub mod folder_lock;
 mod http;
 mod hub;
 mod hub_presence;
+pub mod hub_responder;
 mod labels;
 mod log_lines;
 mod log_queue;

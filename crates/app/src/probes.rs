@@ -28,6 +28,6 @@ pub(crate) fn listen(
         // These metrics are not shown: probes are no load.
         App::new().default_service(apply(from_fn(middleware::account(types, HttpMetrics::default())), endpoints))
     };
-    let server = http::start(listener, Threads::ONE, SHUTDOWN, Arc::new(Connections::new(LIMITS)), application)?;
+    let server = http::start(listener, Threads::ONE, None, SHUTDOWN, Arc::new(Connections::new(LIMITS)), application)?;
     Ok((server, bound))
 }

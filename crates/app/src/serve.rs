@@ -4,8 +4,9 @@ use crate::{
     admin::AdminListener,
     config::SocketConfig,
     descriptors,
-    http::{self, Connections, MayBeLong, SocketLimits, Threads},
+    http::{self, Connections, Lanes, MayBeLong, SocketLimits, Threads},
     hub_presence::{HubPresence, PresencePlan},
+    hub_responder::HubResponder,
     probes, signals,
 };
 use actix_web::{App, web::ServiceConfig};
@@ -98,7 +99,9 @@ impl Server {
         started(address);
         let threads = Threads::of_processors(self.connections.limits.most, self.may_be_long);
         let application = move || App::new().configure(configure.clone());
-        let running = http::start(listener, threads, self.shutdown, self.connections, application)?;
+        let lanes = Lanes::start(threads, &application)?;
+        let (shutdown, connections) = (self.shutdown, self.connections);
+        let running = http::start(listener, threads, lanes.clone(), shutdown, connections, application.clone())?;
         let handle = running.handle();
         if let Some(((_, address), (what, path))) = &admin {
             tracing::info!("the admin listener shows the state of {what} at http://{address}{path}");
@@ -109,8 +112,14 @@ impl Server {
         }
         let beside: Vec<_> = admin.into_iter().chain(probes).map(|(server, _)| server).collect();
         let handles_beside: Vec<_> = beside.iter().map(actix_server::Server::handle).collect();
-        let presence =
-            self.presence.map(|plan| HubPresence::start(plan, address)).transpose().map_err(io::Error::other)?;
+        let presence = match self.presence {
+            None => None,
+            Some(PresencePlan::Registers(registration)) => Some(HubPresence::register(registration)),
+            Some(PresencePlan::Answers(plan)) => {
+                let responder = HubResponder::with_lanes(*plan, threads.workers(), lanes, application)?;
+                Some(HubPresence::Answers(responder))
+            }
+        };
         let (health, live) = (self.health, self.live);
         tokio::spawn(async move {
             let name = tokio::select! {
@@ -122,8 +131,8 @@ impl Server {
             if let Some(live) = live {
                 live.close();
             }
-            // Before the listener, which answers what the hub has sent.
-            if let Some(presence) = presence.flatten() {
+            // Before the listener, which answers what a hub over HTTP has sent.
+            if let Some(presence) = presence {
                 presence.stop().await;
             }
             handle.stop(true).await;

@@ -126,7 +126,7 @@ async fn work(
             let relayed =
                 Hub::new(client.port(), hub.address.to_string(), Arc::new(database.clone()), Arc::clone(&reporting))?;
             let (service, advertised) = (STORAGE_AT_HUB.parse()?, config.advertised.clone());
-            Some((relayed, PresencePlan { client, service, advertised, within: config.shutdown }))
+            Some((relayed, PresencePlan::new(client, hub, service, advertised, config.shutdown)))
         }
         None => None,
     };
@@ -159,7 +159,7 @@ async fn serve(
     mut registry: Registry,
     health: Arc<Health>,
     operator: Operator,
-    hub: Option<(Hub, PresencePlan)>,
+    hub: Option<(Hub, Option<PresencePlan>)>,
     engine: &'static str,
 ) -> Outcome {
     let limits = Limits {
@@ -184,7 +184,7 @@ async fn serve(
     let (hub, presence) = hub.unzip();
     let server = Server {
         live: None,
-        presence,
+        presence: presence.flatten(),
         listen: config.listen,
         may_be_long: is_list,
         shutdown: config.shutdown,
@@ -220,6 +220,7 @@ async fn serve(
                 tracing::info!("storage-service listens on http://{address}, database: {engine}");
                 tracing::info!("{summary}");
                 token_warnings::warn_of_short("STORAGE_SERVICE_TOKEN", &config.tokens);
+                token_warnings::warn_of_hub(config.hub.as_ref());
                 token_warnings::warn_of_short("ADMIN_TOKEN", config.admin.iter().flat_map(|admin| &admin.tokens));
             },
         )

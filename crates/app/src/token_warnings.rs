@@ -1,6 +1,7 @@
 //! What of the tokens in a configuration is weak. It starts all the same, since a network may be closed and a token short
 //! for a reason; an operator should know.
 
+use crate::config::{HubAddress, HubConfig};
 use secrecy::{ExposeSecret, SecretString};
 use url::{Host, Url};
 
@@ -14,13 +15,22 @@ pub(crate) fn warn_of_short<'a>(variable: &str, tokens: impl IntoIterator<Item =
     }
 }
 
-/// Logs a warning when the token of the Storage Service travels unencrypted to another machine.
-pub(crate) fn warn_of_plain(url: &Url) {
+/// Logs a warning when the token for the address in this variable travels unencrypted to another machine.
+pub(crate) fn warn_of_plain(variable: &str, url: &Url) {
     if is_plain(url) {
         tracing::warn!(
-            "STORAGE_SERVICE_URL: the token is sent to {} without TLS; use https://, or a private network",
+            "{variable}: the token is sent to {} without TLS; use https://, or a private network",
             url.host_str().unwrap_or_default()
         );
+    }
+}
+
+/// Logs what is weak about the token for the Message Hub.
+pub(crate) fn warn_of_hub(hub: Option<&HubConfig>) {
+    let Some(hub) = hub else { return };
+    warn_of_short("MESSAGE_HUB_TOKEN", &hub.token);
+    if let HubAddress::Http(url) = &hub.address {
+        warn_of_plain("MESSAGE_HUB_URL", url);
     }
 }
 

@@ -1,24 +1,35 @@
 //! The durable consumer of a subscription: its settings, and what JetStream says about its messages.
 
 use crate::{
-    link::{Link, Sent},
-    stream::{EnsuredStream, api_error},
+    api,
+    link::Link,
+    stream::{ATTEMPT, EnsuredStream, api_error},
     subject,
 };
 use async_nats::jetstream::{
-    self,
     consumer::{AckPolicy, DeliverPolicy, pull},
     stream::ConsumerErrorKind,
 };
-use bytes::Bytes;
 use character_error_reporter::redacted;
 use character_message_hub::{ErrorKind, Filter, HubError, Result, Subscription};
 use serde::Deserialize;
+use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 
 /// The maximum number of unsettled events that JetStream delivers to all subscribers of a name: those that wait for earlier ones
 /// of their subject count.
 pub(crate) const MAX_HELD: usize = 10_000;
+
+/// What the description of a consumer begins with; the text of the filter follows. The subjects of a consumer do not hold it on
+/// every server.
+const DESCRIBED: &str = "subscription of the Message Hub, types: ";
+/// The longest description that NATS keeps, in bytes.
+const MAX_DESCRIPTION: usize = 4_096;
+
+/// The filter of a subscription by the description of its consumer. `None`: it was not created by this crate, or its filter is long.
+pub(crate) fn described_filter(description: &str) -> Option<Filter> {
+    description.strip_prefix(DESCRIBED)?.parse().ok()
+}
 
 /// The subjects of the events that a filter accepts, without those that others cover.
 fn subjects(prefix: &str, filter: &Filter) -> Vec<String> {
@@ -38,9 +49,11 @@ fn subjects(prefix: &str, filter: &Filter) -> Vec<String> {
 
 fn config(subscription: &Subscription) -> pull::Config {
     let name = subscription.name.to_string();
+    let description = format!("{DESCRIBED}{}", subscription.filter);
     pull::Config {
         durable_name: Some(name.clone()),
         name: Some(name),
+        description: Some(description).filter(|text| text.len() <= MAX_DESCRIPTION),
         deliver_policy: DeliverPolicy::All,
         ack_policy: AckPolicy::Explicit,
         ack_wait: subscription.settle_within,
@@ -51,7 +64,7 @@ fn config(subscription: &Subscription) -> pull::Config {
     }
 }
 
-/// Creates the consumer, or changes it to these settings.
+/// Creates the consumer, or changes it to these settings, in one attempt.
 ///
 /// # Errors
 /// `Timeout`, `Unavailable`, `Full`, `Forbidden`.
@@ -85,7 +98,7 @@ pub(crate) async fn create(
             Err(error) => Err(error),
         }
     };
-    let Ok(created) = timeout_at(deadline, create).await else {
+    let Ok(created) = timeout_at(deadline.min(Instant::now() + ATTEMPT), create).await else {
         return Err(HubError::new(ErrorKind::Timeout, operation).with_detail("JetStream does not answer"));
     };
     created.map_err(|error| {
@@ -101,7 +114,6 @@ pub(crate) async fn create(
 /// What JetStream knows of the consumer.
 #[derive(Debug, Default, Deserialize)]
 pub(crate) struct Info {
-    error: Option<jetstream::Error>,
     /// The number of events that were delivered and not settled.
     #[serde(default)]
     pub(crate) num_ack_pending: usize,
@@ -118,27 +130,23 @@ pub(crate) async fn info(
     operation: &'static str,
     deadline: Instant,
 ) -> Result<Info> {
-    let subject = format!("$JS.API.CONSUMER.INFO.{}.{}", events.name(), subscription.name);
-    let unavailable = |detail: &'static str| {
-        HubError::new(ErrorKind::Unavailable { retry_after: None }, operation).with_detail(detail)
-    };
-    match link.call(operation, subject.into(), None, Bytes::new(), deadline).await? {
-        Sent::Reply(reply) => {
-            let info: Info = serde_json::from_slice(&reply.payload)
-                .map_err(|error| HubError::new(ErrorKind::Corrupt, operation).with_source(error))?;
-            match info.error {
-                Some(error) => Err(api_error(operation, &error)),
-                None => Ok(info),
-            }
-        }
-        Sent::NoResponder => Err(unavailable("the consumer has no leader")),
-        Sent::Lost => Err(unavailable("the connection to NATS was lost")),
-        Sent::Late => Err(HubError::new(ErrorKind::Timeout, operation).with_detail("JetStream does not answer")),
-    }
+    let subject = format!("CONSUMER.INFO.{}.{}", events.name(), subscription.name);
+    let info = api::call(link, operation, &subject, None, deadline).await?;
+    info.map_err(|error| api_error(operation, &error))
 }
 
 /// Place in the stream, and number of deliveries, of a message: parts of the address of its settlement.
 pub(crate) fn delivery(address: &str) -> Option<(u64, u64)> {
+    Some((part(address, 1)?, part(address, 0)?))
+}
+
+/// When the stream kept a message, since the beginning of 1970: a part of the address of its settlement.
+pub(crate) fn kept_at(address: &str) -> Option<Duration> {
+    part(address, 3).map(Duration::from_nanos)
+}
+
+/// A number of the address of a settlement: deliveries, place in the stream, place in the consumer, time.
+fn part(address: &str, number: usize) -> Option<u64> {
     let parts: Vec<&str> = address.split('.').collect();
     if parts.first() != Some(&"$JS") || parts.get(1) != Some(&"ACK") {
         return None;
@@ -149,7 +157,7 @@ pub(crate) fn delivery(address: &str) -> Option<(u64, u64)> {
         11.. => 6,
         _ => return None,
     };
-    Some((parts.get(first + 1)?.parse().ok()?, parts.get(first)?.parse().ok()?))
+    parts.get(first + number)?.parse().ok()
 }
 
 #[cfg(test)]
@@ -161,9 +169,27 @@ mod tests {
         assert_eq!(delivery("$JS.ACK.STREAM.reader.3.17.20.1700000000000000000.5"), Some((17, 3)));
         assert_eq!(delivery("$JS.ACK.domain.account.STREAM.reader.3.17.20.1700000000000000000.5.token"), Some((17, 3)));
         assert_eq!(delivery("$JS.ACK.domain.account.STREAM.reader.3.17.20.1700000000000000000.5"), Some((17, 3)));
+        let kept = Some(Duration::from_secs(1_700_000_000));
+        assert_eq!(kept_at("$JS.ACK.STREAM.reader.3.17.20.1700000000000000000.5"), kept);
+        assert_eq!(kept_at("$JS.ACK.domain.account.STREAM.reader.3.17.20.1700000000000000000.5.token"), kept);
         for other in ["_INBOX.1", "$JS.ACK.a.b", "$JS.ACK.STREAM.reader.x.y.20.1.5"] {
             assert_eq!(delivery(other), None);
         }
+    }
+
+    #[test]
+    fn the_description_of_a_consumer_names_its_filter() {
+        let of = |filter: &str| {
+            let filter: Filter = filter.parse().unwrap();
+            let config = config(&Subscription::new("reader".parse().unwrap(), filter.clone()));
+            (config.description.as_deref().and_then(described_filter), filter)
+        };
+        for filter in ["", "a.*,b.c"] {
+            let (described, filter) = of(filter);
+            assert_eq!(described, Some(filter));
+        }
+        assert_eq!(of(&vec!["a".repeat(250); 20].join(",")).0, None, "NATS would refuse it");
+        assert_eq!(described_filter("of another program"), None);
     }
 
     #[test]

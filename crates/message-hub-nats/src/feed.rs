@@ -1,6 +1,13 @@
 //! What the receiving of one subscription, its deliveries and their settlements share.
 
-use crate::{codec, consumer, held::Held, link::Link, publish::keep_rejected, stream::EnsuredStream, subject};
+use crate::{
+    codec, consumer,
+    held::Held,
+    link::Link,
+    publish::keep_rejected,
+    stream::{EnsuredStream, is_passing},
+    subject,
+};
 use async_nats::{HeaderMap, Message, Subject};
 use bytes::Bytes;
 use character_error_reporter::redacted;
@@ -13,10 +20,16 @@ use std::{
     },
     time::Duration,
 };
-use tokio::{sync::Notify, time::Instant};
+use tokio::{
+    sync::Notify,
+    time::{Instant, sleep_until},
+};
 
 /// The limit of one call of the interface of JetStream.
 pub(crate) const CALL: Duration = Duration::from_secs(5);
+
+/// The pause before the next attempt to open a subscription.
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// A received event with the message that it came in.
 #[derive(Debug)]
@@ -93,8 +106,22 @@ impl Feed {
         self.changed.notify_waiters();
     }
 
-    /// Makes sure that stream and consumer are there.
+    /// Makes sure that stream and consumer are there, in as many attempts as a cluster needs that elects a leader.
     pub(crate) async fn open(&self, operation: &'static str, deadline: Instant) -> Result<()> {
+        loop {
+            let error = match self.attempt_to_open(operation, deadline).await {
+                Err(error) if is_passing(&error) => error,
+                ended => return ended,
+            };
+            let next = Instant::now() + PAUSE;
+            if next >= deadline {
+                return Err(error);
+            }
+            sleep_until(next).await;
+        }
+    }
+
+    async fn attempt_to_open(&self, operation: &'static str, deadline: Instant) -> Result<()> {
         self.link.ready(operation, deadline).await?;
         let kinds = self.subscription.filter.patterns().map(|pattern| subject::kind_of_pattern(&self.prefix, pattern));
         // A subscription to every kind needs the stream itself.

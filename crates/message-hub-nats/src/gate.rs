@@ -4,6 +4,7 @@ use crate::{
     consumer,
     feed::{CALL, Feed},
     link::Sent,
+    stream::is_passing,
 };
 use bytes::Bytes;
 use character_message_hub::{ErrorKind, NEXT, Result};
@@ -62,7 +63,12 @@ impl Feed {
     pub(crate) async fn look_at_gate(&self, gate: Option<Gate>) -> Result<Option<Gate>> {
         let Some(gate) = gate else { return Ok(None) };
         let now = Instant::now();
-        if now < gate.opens_at && self.is_something_away(now + CALL).await? {
+        let is_something_away = match self.is_something_away(now + CALL).await {
+            // A session that began again would lose the events that are on their way.
+            Err(error) if is_passing(&error) => true,
+            answered => answered?,
+        };
+        if now < gate.opens_at && is_something_away {
             return Ok(Some(Gate { look_at: Instant::now() + LOOK, ..gate }));
         }
         self.gated.store(false, Ordering::Release);

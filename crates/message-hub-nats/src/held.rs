@@ -1,7 +1,7 @@
 //! What a subscriber has received and not settled: which event comes next, in the order of its subject.
 //!
 //! JetStream delivers many events of a subject at the same time; here they wait for each other. It knows no clock and sends
-//! nothing: each call gets the time.
+//! nothing: each call gets the time. A caller may have read its time before another one that came first; time never goes back here.
 
 use crate::lane::{Entry, Lane, Order, Place, Receipt};
 use async_nats::Subject;
@@ -16,6 +16,8 @@ use tokio::time::Instant;
 #[derive(Debug)]
 pub(crate) struct Held<T> {
     settle_within: Duration,
+    /// The latest time of a call.
+    latest: Option<Instant>,
     entries: BTreeMap<u64, Entry<T>>,
     orders: HashMap<Lane, Order>,
     ready: BTreeSet<u64>,
@@ -30,6 +32,7 @@ impl<T: Clone> Held<T> {
     pub(crate) fn new(settle_within: Duration) -> Self {
         Self {
             settle_within,
+            latest: None,
             entries: BTreeMap::new(),
             orders: HashMap::new(),
             ready: BTreeSet::new(),
@@ -37,6 +40,11 @@ impl<T: Clone> Held<T> {
             in_flight: 0,
             to_touch: Vec::new(),
         }
+    }
+
+    /// The time of a call, which is not before that of an earlier one: an event that may be delivered stays so.
+    fn time(&mut self, now: Instant) -> Instant {
+        *self.latest.insert(self.latest.map_or(now, |latest| latest.max(now)))
     }
 
     /// JetStream has delivered an event, the `delivered`-th time.
@@ -49,6 +57,7 @@ impl<T: Clone> Held<T> {
         address: Subject,
         now: Instant,
     ) {
+        let now = self.time(now);
         if let Some(entry) = self.entries.get_mut(&sequence) {
             (entry.address, entry.touched) = (address, now);
             match &mut entry.place {
@@ -67,6 +76,7 @@ impl<T: Clone> Held<T> {
 
     /// The next event that can be delivered. A subscriber has it for the time for settling.
     pub(crate) fn take(&mut self, now: Instant, max_in_flight: usize) -> Option<(Receipt, T)> {
+        let now = self.time(now);
         self.expire(now);
         if self.in_flight >= max_in_flight {
             return None;
@@ -97,6 +107,7 @@ impl<T: Clone> Held<T> {
 
     /// Begins to settle a delivery; returns where to send the settlement to, and the event.
     pub(crate) fn begin(&mut self, receipt: Receipt, now: Instant) -> Result<(Subject, T), NotHeld> {
+        let now = self.time(now);
         self.expire(now);
         let entry = self.delivered(receipt)?;
         let begun = (entry.address.clone(), entry.item.clone());
@@ -106,6 +117,7 @@ impl<T: Clone> Held<T> {
 
     /// The settlement was kept.
     pub(crate) fn settled(&mut self, receipt: Receipt, now: Instant) {
+        let now = self.time(now);
         if self.entries.get(&receipt.sequence).is_some_and(|entry| entry.attempts == receipt.attempt) {
             self.remove(receipt.sequence, now);
         }
@@ -113,6 +125,7 @@ impl<T: Clone> Held<T> {
 
     /// Whether the settlement was kept is unknown: when it was not, JetStream delivers the event again.
     pub(crate) fn unsettled(&mut self, receipt: Receipt, now: Instant) {
+        let now = self.time(now);
         if self.entries.get(&receipt.sequence).is_some_and(|entry| entry.attempts == receipt.attempt) {
             self.place(receipt.sequence, Place::Away(self.forgotten_at(now)), now);
         }
@@ -120,6 +133,7 @@ impl<T: Clone> Held<T> {
 
     /// Delays an event; it stays ours.
     pub(crate) fn delay(&mut self, receipt: Receipt, pause: Duration, now: Instant) -> Result<Subject, NotHeld> {
+        let now = self.time(now);
         self.expire(now);
         let entry = self.delivered(receipt)?;
         entry.touched = now;
@@ -130,6 +144,7 @@ impl<T: Clone> Held<T> {
 
     /// Restarts the time for settling.
     pub(crate) fn prolong(&mut self, receipt: Receipt, now: Instant) -> Result<Subject, NotHeld> {
+        let now = self.time(now);
         self.expire(now);
         let entry = self.delivered(receipt)?;
         entry.touched = now;
@@ -140,6 +155,7 @@ impl<T: Clone> Held<T> {
 
     /// The addresses of the events that wait here, and of which JetStream must hear so that it does not deliver them again.
     pub(crate) fn touch(&mut self, now: Instant) -> Vec<Subject> {
+        let now = self.time(now);
         let mut addresses = std::mem::take(&mut self.to_touch);
         for entry in self.entries.values_mut() {
             // Of one that could be delivered and was forgotten too long, JetStream need not hear: it comes again.
@@ -161,6 +177,7 @@ impl<T: Clone> Held<T> {
 
     /// Gives up every event that no subscriber has, and returns their addresses in the order of the stream.
     pub(crate) fn release(&mut self, now: Instant) -> Vec<Subject> {
+        let now = self.time(now);
         let waiting: Vec<u64> = self
             .entries
             .iter()
@@ -196,6 +213,7 @@ impl<T: Clone> Held<T> {
 
     /// What has become due: pauses that have passed, and deliveries that were not settled in time.
     pub(crate) fn expire(&mut self, now: Instant) {
+        let now = self.time(now);
         while let Some((at, sequence)) = self.timers.first().copied()
             && at <= now
         {
@@ -329,6 +347,19 @@ mod tests {
             stage.held.settled(receipt, stage.now);
         }
         assert_eq!((stage.held.len(), stage.held.in_flight(), stage.held.orders.len()), (0, 0, 0));
+    }
+
+    #[test]
+    fn an_event_that_may_be_delivered_stays_so_when_the_time_of_another_call_was_read_before() {
+        let mut stage = Stage::new();
+        let before = stage.now;
+        stage.arrive(1, 1, "a");
+        let first = stage.take().unwrap();
+        stage.now += Duration::from_millis(1);
+        stage.held.delay(first, Duration::ZERO, stage.now).unwrap();
+        // The next event of the subject arrives on another thread, which read the clock before the delay.
+        stage.held.arrive(2, 1, Some("a"), 2, "2/1".into(), before);
+        assert_eq!(stage.take(), Some(Receipt { sequence: 1, attempt: 2 }));
     }
 
     #[test]

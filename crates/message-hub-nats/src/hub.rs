@@ -1,19 +1,18 @@
 //! The hub over NATS.
 
 use crate::{
+    api,
     config::{InvalidConfig, NatsHubConfig},
     feed::Feed,
-    link::{Link, Sent},
+    link::Link,
     publish::Publisher,
     request,
     stream::{EnsuredStream, api_error},
     subscribe::{Closing, NatsDeliveries},
 };
-use async_nats::jetstream;
-use bytes::Bytes;
 use character_message_hub::{
-    Deliveries, ErrorKind, HubError, Message, MessageHub, PROBE, Published, Reply, Result, SUBSCRIBE, ServiceRequest,
-    Subscription, async_trait,
+    Deliveries, Message, MessageHub, PROBE, Published, Reply, Result, SUBSCRIBE, ServiceRequest, Subscription,
+    async_trait,
 };
 use serde::Deserialize;
 use std::{fmt, sync::Arc, time::Duration};
@@ -97,16 +96,24 @@ impl NatsHub {
         &self.link
     }
 
+    /// The stream of the events.
+    pub(crate) fn events(&self) -> &EnsuredStream {
+        &self.events
+    }
+
+    /// The stream of what subscribers rejected.
+    pub(crate) fn rejections(&self) -> &EnsuredStream {
+        &self.rejected
+    }
+
     pub(crate) fn prefix(&self) -> &str {
         &self.prefix
     }
 }
 
-/// The part of the answer of JetStream that says whether it works.
+/// Any answer that is no refusal.
 #[derive(Deserialize)]
-struct AccountInfo {
-    error: Option<jetstream::Error>,
-}
+struct AccountInfo {}
 
 #[async_trait]
 impl MessageHub for NatsHub {
@@ -131,18 +138,7 @@ impl MessageHub for NatsHub {
     async fn probe(&self) -> Result<()> {
         let deadline = Instant::now() + PROBING;
         self.link.ready(PROBE, deadline).await?;
-        let unavailable = |detail: &'static str| {
-            HubError::new(ErrorKind::Unavailable { retry_after: None }, PROBE).with_detail(detail)
-        };
-        match self.link.call(PROBE, "$JS.API.INFO".into(), None, Bytes::new(), deadline).await? {
-            Sent::Reply(reply) => {
-                let info: AccountInfo = serde_json::from_slice(&reply.payload)
-                    .map_err(|error| HubError::new(ErrorKind::Corrupt, PROBE).with_source(error))?;
-                info.error.map_or(Ok(()), |error| Err(api_error(PROBE, &error)))
-            }
-            Sent::NoResponder => Err(unavailable("JetStream is not enabled, or has no leader")),
-            Sent::Lost => Err(unavailable("the connection to NATS was lost")),
-            Sent::Late => Err(HubError::new(ErrorKind::Timeout, PROBE)),
-        }
+        let info = api::call::<AccountInfo>(&self.link, PROBE, "INFO", None, deadline).await?;
+        info.map(drop).map_err(|error| api_error(PROBE, &error))
     }
 }

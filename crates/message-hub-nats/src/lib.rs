@@ -22,6 +22,7 @@
 #[doc = include_str!("../README.md")]
 struct Readme;
 
+mod api;
 mod codec;
 mod config;
 mod consumer;
@@ -33,9 +34,11 @@ mod held;
 mod hub;
 mod lane;
 mod link;
+mod operators;
 mod percent;
 mod publish;
 mod pump;
+mod rejections;
 mod replies;
 mod request;
 mod responder;
@@ -46,5 +49,7 @@ mod subscribe;
 pub use config::{Credentials, InvalidConfig, NatsHubConfig};
 pub use forward::HttpForwarder;
 pub use hub::{NatsHub, NatsStatistics};
-pub use responder::{NatsResponder, ServiceHandler};
+pub use operators::NatsSubscription;
+pub use rejections::NatsRejected;
+pub use responder::{NatsResponder, ServiceHandler, problem};
 pub use secrecy::SecretString;

@@ -3,7 +3,7 @@
 use crate::{
     codec,
     link::{Link, Sent},
-    stream::{EnsuredStream, api_error},
+    stream::{EnsuredStream, api_error, is_passing},
     subject,
 };
 use async_nats::{HeaderMap, Message as NatsMessage, jetstream};
@@ -136,14 +136,20 @@ impl Publisher<'_> {
             self.link.ready(PUBLISH, deadline).await?;
             self.events.ensure(PUBLISH, kind, deadline).await
         };
-        if let Err(error) = ready.await {
-            return Attempt::Ended(Err(error));
+        match ready.await {
+            Ok(()) => {}
+            Err(error) if is_passing(&error) => return Attempt::NotSent(error),
+            Err(error) => return Attempt::Ended(Err(error)),
         }
         let begun = Instant::now();
         let limit = deadline.min(begun + ATTEMPT);
         let sent = self.link.call(PUBLISH, subject.clone(), Some(headers.clone()), payload.clone(), limit).await;
         match sent {
-            Ok(Sent::Reply(reply)) => Attempt::Ended(answer(&reply)),
+            Ok(Sent::Reply(reply)) => match answer(&reply) {
+                Err(error) if is_passing(&error) && error.certainly_not_applied() => Attempt::NotSent(error),
+                Err(error) if is_passing(&error) => Attempt::Unknown(error),
+                result => Attempt::Ended(result),
+            },
             Ok(Sent::NoResponder) => {
                 self.events.forget();
                 let detail = "no stream of JetStream takes the subject";
@@ -186,6 +192,12 @@ fn answer(reply: &NatsMessage) -> Result<Published> {
     let answer: Answer = serde_json::from_slice(&reply.payload)
         .map_err(|error| corrupt("the acknowledgement of JetStream cannot be read").with_source(error))?;
     match answer.error {
+        // An earlier copy is being kept by the servers of a cluster, or was lost on the way between them.
+        Some(error) if error.error_code() == jetstream::ErrorCode::STREAM_DUPLICATE_MESSAGE_CONFLICT => {
+            Err(HubError::new(ErrorKind::Unavailable { retry_after: Some(PAUSE) }, PUBLISH)
+                .with_detail(format!("JetStream: {error}"))
+                .with_applied(Applied::Unknown))
+        }
         Some(error) => Err(api_error(PUBLISH, &error)),
         None if answer.stream.is_empty() => Err(corrupt("the acknowledgement of JetStream names no stream")),
         None => Ok(Published { duplicate: answer.duplicate }),

@@ -18,6 +18,9 @@ use tokio::{
 const EXPIRES: Duration = Duration::from_secs(30);
 /// How often JetStream says that it is there while it has no events. Without a word for twice as long, the request is repeated.
 const HEARTBEAT: Duration = Duration::from_secs(5);
+/// The same two of the requests of a session until JetStream has sent something: a server of a cluster that does not know the leader
+/// of the consumer yet drops a request without a word, so it is repeated soon.
+const FIRST: (Duration, Duration) = (Duration::from_secs(3), Duration::from_millis(500));
 /// The pause before receiving begins again after a failure.
 const PAUSE: Duration = Duration::from_millis(250);
 /// The pause before the next request when too many events are unsettled.
@@ -61,7 +64,6 @@ impl Feed {
     /// Receives over one connection. `Ok`: it was stopped.
     async fn session(&self, stop: &mut oneshot::Receiver<()>) -> Result<()> {
         let mut state = self.link.state();
-        let mut requested = Requested::default();
         let begin = async {
             let deadline = Instant::now() + CALL;
             self.link.ready(NEXT, deadline).await?;
@@ -76,6 +78,7 @@ impl Feed {
             _ = &mut *stop => return Ok(()),
             begun = begin => begun?,
         };
+        let mut requested = Requested::default();
         loop {
             self.ask(&inbox, &mut requested).await?;
             let wakes_at = self.held().wakes_at();
@@ -155,7 +158,11 @@ impl Feed {
         for address in touched {
             self.send(address, "+WPI").await;
         }
-        if requested.count > 0 && now > requested.heard + HEARTBEAT * 2 {
+        let is_unheard = requested.hears == Hears::Nothing && requested.asked.is_some();
+        if is_unheard && requested.asked.is_some_and(|asked| now > asked + FIRST.1 * 2) {
+            requested.count = 0;
+        }
+        if now > requested.heard + HEARTBEAT * 2 && (requested.count > 0 || is_unheard) {
             self.link.suspect(requested.heard);
             let detail = "JetStream is silent: no event and no heartbeat";
             return Err(HubError::new(ErrorKind::Timeout, NEXT).with_detail(detail));
@@ -180,21 +187,28 @@ impl Feed {
         if count == 0 || now < requested.not_before {
             return Ok(());
         }
+        let (expires, heartbeat) = match requested.hears {
+            Hears::Nothing => FIRST,
+            Hears::Jetstream => (EXPIRES, HEARTBEAT),
+        };
         let body = serde_json::json!({
             "batch": count,
-            "expires": u64::try_from(EXPIRES.as_nanos()).unwrap_or(u64::MAX),
-            "idle_heartbeat": u64::try_from(HEARTBEAT.as_nanos()).unwrap_or(u64::MAX),
+            "expires": u64::try_from(expires.as_nanos()).unwrap_or(u64::MAX),
+            "idle_heartbeat": u64::try_from(heartbeat.as_nanos()).unwrap_or(u64::MAX),
         });
         let subject = format!("$JS.API.CONSUMER.MSG.NEXT.{}.{}", self.events.name(), self.subscription.name);
         let sent = self.link.client.publish_with_reply(subject, inbox.to_owned(), body.to_string().into()).await;
         sent.map_err(|error| unavailable().with_source(error))?;
-        (requested.count, requested.heard) = (count, now);
-        requested.expires_at = now + EXPIRES + HEARTBEAT;
+        if requested.hears == Hears::Jetstream || requested.asked.is_none() {
+            requested.heard = now;
+        }
+        (requested.count, requested.asked) = (count, Some(now));
+        requested.expires_at = now + expires + heartbeat;
         Ok(())
     }
 
     async fn receive(&self, message: Message, requested: &mut Requested) -> Result<()> {
-        requested.heard = Instant::now();
+        (requested.heard, requested.hears) = (Instant::now(), Hears::Jetstream);
         match message.status.map(|status| status.as_u16()) {
             None | Some(200) => {}
             Some(100) => return Ok(()),
@@ -238,14 +252,24 @@ impl Feed {
     }
 }
 
+/// Whether JetStream has sent something to a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Hears {
+    Nothing,
+    Jetstream,
+}
+
 /// The open request for events.
 #[derive(Debug)]
 struct Requested {
     /// The number of events that can still come.
     count: usize,
     expires_at: Instant,
-    /// When JetStream sent something last.
+    /// When it was sent; `None` before the first one.
+    asked: Option<Instant>,
+    /// When JetStream sent something last; before that, when it was asked first.
     heard: Instant,
+    hears: Hears,
     not_before: Instant,
     touch_at: Option<Instant>,
 }
@@ -253,6 +277,14 @@ struct Requested {
 impl Default for Requested {
     fn default() -> Self {
         let now = Instant::now();
-        Self { count: 0, expires_at: now, heard: now, not_before: now, touch_at: None }
+        Self {
+            count: 0,
+            expires_at: now,
+            asked: None,
+            heard: now,
+            hears: Hears::Nothing,
+            not_before: now,
+            touch_at: None,
+        }
     }
 }

@@ -187,8 +187,9 @@ impl Serving {
     }
 }
 
-/// A reply of this status in the form of RFC 9457.
-pub(crate) fn problem(status: u16, detail: &str) -> Reply {
+/// A reply of this status as a problem document of RFC 9457, with the type `about:blank`.
+#[must_use]
+pub fn problem(status: u16, detail: &str) -> Reply {
     let body = serde_json::json!({ "type": "about:blank", "status": status, "detail": detail });
     Reply {
         status,

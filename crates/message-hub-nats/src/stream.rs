@@ -18,6 +18,12 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
+/// The limit of one call of the interface of JetStream, after which it is repeated: a cluster does not answer calls that arrive
+/// while it elects a leader.
+pub(crate) const ATTEMPT: Duration = Duration::from_secs(2);
+/// The pause after which a call that a cluster refuses for now may succeed.
+const PASSING: Duration = Duration::from_millis(100);
+
 /// What is kept of rejected events: the last 100,000, for 30 days.
 const MAX_REJECTED: i64 = 100_000;
 const MAX_REJECTED_AGE: Duration = Duration::from_secs(30 * 24 * 3600);
@@ -147,10 +153,10 @@ impl EnsuredStream {
         &self.config.subjects
     }
 
-    /// Makes sure that the stream is there and takes the subjects of a pattern.
+    /// Makes sure that the stream is there and takes the subjects of a pattern, in one attempt.
     ///
     /// # Errors
-    /// `Timeout`, `Unavailable`, `Full`, `Invalid`, `Forbidden`; certainly not applied.
+    /// [Passing](is_passing) ones, `Timeout`, `Unavailable`, `Full`, `Invalid`, `Forbidden`; certainly not applied.
     pub(crate) async fn ensure(&self, operation: &'static str, pattern: &str, deadline: Instant) -> Result<()> {
         if self.takes(pattern) {
             return Ok(());
@@ -165,7 +171,7 @@ impl EnsuredStream {
             Ok(())
         };
         let late = || HubError::new(ErrorKind::Timeout, operation).with_detail("JetStream does not answer");
-        timeout_at(deadline, create)
+        timeout_at(deadline.min(Instant::now() + ATTEMPT), create)
             .await
             .unwrap_or_else(|_| Err(late()))
             .map_err(|error| error.with_applied(Applied::No))
@@ -242,6 +248,11 @@ fn unanswered(operation: &'static str, error: impl std::error::Error + Send + Sy
     HubError::new(ErrorKind::Unavailable { retry_after: None }, operation).with_detail(detail).with_source(error)
 }
 
+/// Whether a call that ended with this error may succeed when it is repeated soon: it was not answered, or refused for now.
+pub(crate) fn is_passing(error: &HubError) -> bool {
+    *error.kind() == ErrorKind::Timeout || error.retry_after().is_some()
+}
+
 /// The error of a refusal by JetStream.
 pub(crate) fn api_error(operation: &'static str, error: &jetstream::Error) -> HubError {
     use jetstream::ErrorCode as Code;
@@ -253,6 +264,10 @@ pub(crate) fn api_error(operation: &'static str, error: &jetstream::Error) -> Hu
         | Code::MEMORY_RESOURCES_EXCEEDED => ErrorKind::Full,
         Code::STREAM_MESSAGE_EXCEEDS_MAXIMUM | Code::STREAM_HEADER_EXCEEDS_MAXIMUM => ErrorKind::Invalid,
         _ if error.code() == 403 => ErrorKind::Forbidden,
+        // A cluster that elects a leader, or whose servers do not all know the stream yet.
+        Code::CLUSTER_NOT_AVAILABLE | Code::CLUSTER_NO_PEERS | Code::CLUSTER_NOT_LEADER | Code::STREAM_NOT_FOUND => {
+            ErrorKind::Unavailable { retry_after: Some(PASSING) }
+        }
         _ => ErrorKind::Unavailable { retry_after: None },
     };
     HubError::new(kind, operation).with_detail(format!("JetStream: {error}")).with_applied(Applied::No)

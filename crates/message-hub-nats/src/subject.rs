@@ -68,6 +68,15 @@ pub(crate) fn accepted_by(prefix: &str, pattern: &str) -> String {
     }
 }
 
+/// The pattern of a filter whose events have these subjects. `None`: the subjects are not of one pattern.
+pub(crate) fn pattern_of(prefix: &str, subjects: &str) -> Option<String> {
+    let (_, pattern) = subjects.strip_prefix(prefix)?.split_once(".event.*.")?;
+    Some(match pattern.strip_suffix(".>") {
+        Some(beginning) => format!("{beginning}.*"),
+        None => pattern.to_owned(),
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -110,5 +119,9 @@ mod tests {
     fn a_pattern_names_the_subjects_of_its_types() {
         assert_eq!(accepted_by("x.", "character.*"), "x.character.event.*.character.>");
         assert_eq!(accepted_by("", "campaign.member.joined"), "campaign.event.*.campaign.member.joined");
+        for (prefix, pattern) in [("x.", "character.*"), ("", "campaign.member.joined")] {
+            assert_eq!(pattern_of(prefix, &accepted_by(prefix, pattern)).as_deref(), Some(pattern));
+        }
+        assert_eq!(pattern_of("", "character.event.>"), None);
     }
 }

@@ -86,6 +86,8 @@ pub(crate) async fn rejected(request: HttpRequest, path: Path<String>, server: D
 pub(crate) async fn remove(request: HttpRequest, path: Path<String>, server: Data<HubServer>) -> Answer {
     Query::parse(request.query_string(), &[])?;
     let name = name(&path)?;
+    // A subscriber of this process that is idle could create it again.
+    server.sessions().forget(&name);
     let existed = server.operations().remove(&name).await?.ok_or_else(|| Refusal::unsupported(ELSEWHERE))?;
     if !existed {
         return Err(Refusal::not_found("there is no subscription of this name"));

@@ -9,7 +9,7 @@ use std::{fmt, sync::Arc, time::Duration};
 use tokio::time::{Instant, timeout};
 
 /// The limit of every call, and of every wait for something that must happen.
-pub(crate) const LIMIT: Duration = Duration::from_secs(45);
+pub(crate) const LIMIT: Duration = Duration::from_secs(15);
 /// How long nothing may arrive where nothing must arrive.
 pub(crate) const QUIET: Duration = Duration::from_millis(400);
 

@@ -126,7 +126,8 @@ impl AdminListener {
         let bound = listener.local_addr()?;
         let application = move || App::new().configure(|config| self.configure(config));
         // One person at a time is enough.
-        let server = http::start(listener, Threads::ONE, SHUTDOWN, Arc::new(Connections::new(LIMITS)), application)?;
+        let server =
+            http::start(listener, Threads::ONE, None, SHUTDOWN, Arc::new(Connections::new(LIMITS)), application)?;
         Ok((server, bound))
     }
 

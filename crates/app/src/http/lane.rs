@@ -1,7 +1,7 @@
 //! Threads for large requests. Parsing a body of 32 MiB or rendering a list of 8 MiB takes a processor for a while, and a
 //! thread that serves sockets would leave hundreds of others waiting meanwhile, probes of liveness among them.
 
-use super::MayBeLong;
+use super::{MayBeLong, Threads};
 use actix_http::{
     BoxedPayloadStream, Payload, Request, RequestHead, Response, StatusCode,
     body::{BodySize, BodyStream, BoxBody, MessageBody},
@@ -15,7 +15,7 @@ use character_error_reporter::redacted;
 use character_http_kit::middleware::may_have_large_body;
 use futures_util::{Stream, StreamExt, stream};
 use std::{
-    future::{pending, poll_fn},
+    future::{pending, poll_fn, ready},
     io,
     pin::Pin,
     rc::Rc,
@@ -36,15 +36,15 @@ const PARTS: usize = 8;
 
 /// The threads for requests with large bodies, and those for lists, which do not wait for each other.
 #[derive(Debug)]
-pub(super) struct Lanes {
+pub(crate) struct Lanes {
     bodies: Arc<Lane>,
     lists: Arc<Lane>,
     may_be_long: MayBeLong,
 }
 
 impl Lanes {
-    /// Starts this number of threads of each kind.
-    pub(super) fn start<F, I, S, B>(threads: usize, may_be_long: MayBeLong, application: &F) -> io::Result<Arc<Self>>
+    /// Starts the threads of each kind; `None`: there are to be none.
+    pub(crate) fn start<F, I, S, B>(threads: Threads, application: &F) -> io::Result<Option<Arc<Self>>>
     where
         F: Fn() -> I + Clone + Send + 'static,
         I: IntoServiceFactory<S, Request>,
@@ -54,8 +54,11 @@ impl Lanes {
         S::Service: 'static,
         B: MessageBody + 'static,
     {
-        let (bodies, lists) = (Lane::start(threads, application)?, Lane::start(threads, application)?);
-        Ok(Arc::new(Self { bodies, lists, may_be_long }))
+        if threads.large == 0 {
+            return Ok(None);
+        }
+        let (bodies, lists) = (Lane::start(threads.large, application)?, Lane::start(threads.large, application)?);
+        Ok(Some(Arc::new(Self { bodies, lists, may_be_long: threads.may_be_long })))
     }
 
     /// The threads for this request; `None`: it is small.
@@ -67,21 +70,26 @@ impl Lanes {
     }
 }
 
-/// A request on its way to another thread.
-struct Job {
-    head: RequestHead,
-    body: mpsc::Receiver<Result<Bytes, PayloadError>>,
-    answer: oneshot::Sender<Answer>,
+/// A request on its way to the application, which may be on another thread.
+pub(super) struct Job {
+    pub(super) head: RequestHead,
+    pub(super) body: JobBody,
+    pub(super) answer: oneshot::Sender<Answer>,
+}
+
+pub(super) enum JobBody {
+    Whole(Bytes),
+    Parts(mpsc::Receiver<Result<Bytes, PayloadError>>),
 }
 
 /// An answer on its way back. `Response` cannot be sent to another thread.
-struct Answer {
-    status: StatusCode,
-    headers: HeaderMap,
-    body: AnswerBody,
+pub(super) struct Answer {
+    pub(super) status: StatusCode,
+    pub(super) headers: HeaderMap,
+    pub(super) body: AnswerBody,
 }
 
-enum AnswerBody {
+pub(super) enum AnswerBody {
     None,
     Whole(Bytes),
     /// Of a length that is not known before its end.
@@ -102,7 +110,7 @@ struct LaneThread {
 }
 
 /// One more request for a thread, until it is answered or given up.
-struct Loaded<'a>(&'a LaneThread);
+pub(super) struct Loaded<'a>(&'a LaneThread);
 
 impl<'a> Loaded<'a> {
     fn new(thread: &'a LaneThread) -> Self {
@@ -139,14 +147,19 @@ impl Lane {
         Ok(Arc::new(Self { threads: (0..threads).map(start).collect::<io::Result<_>>()? }))
     }
 
+    /// Gives a request to the thread with the fewest; `None`: the thread has ended. Keep the returned value until the answer.
+    pub(super) fn send(&self, job: Job) -> Option<Loaded<'_>> {
+        let thread = self.threads.iter().min_by_key(|thread| thread.load.load(Ordering::Relaxed)).map(Loaded::new)?;
+        thread.0.jobs.send(job).is_ok().then_some(thread)
+    }
+
     /// Has the thread with the fewest requests answer this one, and brings it the body as it arrives.
     pub(super) async fn answer(&self, mut request: Request) -> Response<BoxBody> {
         let (parts, body) = mpsc::channel(PARTS);
         let (sender, answered) = oneshot::channel();
         let mut payload = request.take_payload();
-        let job = Job { head: request.head().clone(), body, answer: sender };
-        let thread = self.threads.iter().min_by_key(|thread| thread.load.load(Ordering::Relaxed)).map(Loaded::new);
-        let sent = thread.as_ref().is_some_and(|thread| thread.0.jobs.send(job).is_ok());
+        let job = Job { head: request.head().clone(), body: JobBody::Parts(body), answer: sender };
+        let sent = self.send(job);
         let carry = async {
             while let Some(part) = payload.next().await {
                 // A handler that has seen enough of the body drops it.
@@ -161,7 +174,7 @@ impl Lane {
             answer = answered => answer.ok(),
             () = carry => None,
         };
-        let Some(Answer { status, headers, body }) = answer.filter(|_| sent) else {
+        let Some(Answer { status, headers, body }) = answer.filter(|_| sent.is_some()) else {
             tracing::error!("a thread for large requests has ended");
             return Response::internal_server_error();
         };
@@ -176,8 +189,8 @@ impl Lane {
     }
 }
 
-/// Serves until the lane is gone.
-async fn serve<I, S, B>(application: I, mut jobs: mpsc::UnboundedReceiver<Job>)
+/// Serves until those that send requests are gone.
+pub(super) async fn serve<I, S, B>(application: I, mut jobs: mpsc::UnboundedReceiver<Job>)
 where
     I: IntoServiceFactory<S, Request>,
     S: ServiceFactory<Request, Config = AppConfig>,
@@ -187,7 +200,7 @@ where
     B: MessageBody + 'static,
 {
     let Ok(service) = application.into_factory().new_service(AppConfig::default()).await else {
-        return tracing::error!("the application for large requests cannot start");
+        return tracing::error!("the application of a thread cannot start");
     };
     let service = Rc::new(service);
     while let Some(job) = jobs.recv().await {
@@ -203,8 +216,12 @@ where
     B: MessageBody + 'static,
 {
     let Job { head, body, answer: mut sender } = job;
-    let parts: BoxedPayloadStream = Box::pin(received(body));
-    let mut request = Request::with_payload(Payload::from(parts));
+    let payload: Payload<BoxedPayloadStream> = match body {
+        JobBody::Whole(body) if body.is_empty() => Payload::None,
+        JobBody::Whole(body) => Payload::from(Box::pin(stream::once(ready(Ok(body)))) as BoxedPayloadStream),
+        JobBody::Parts(parts) => Payload::from(Box::pin(received(parts)) as BoxedPayloadStream),
+    };
+    let mut request = Request::with_payload(payload);
     *request.head_mut() = head;
     let answering = async {
         let response = match service.call(request).await {

@@ -6,10 +6,13 @@
 mod answer;
 mod connection;
 mod connections;
+mod entrance;
 mod lane;
 mod stream;
 
 pub(crate) use connections::{Connections, SocketLimits};
+pub(crate) use entrance::{Entrance, Outcome};
+pub(crate) use lane::Lanes;
 
 use actix_http::{HttpService, Method, Protocol, Request, Response, body::MessageBody};
 use actix_server::{Server, ServerBuilder};
@@ -18,7 +21,6 @@ use actix_web::{Error, dev::AppConfig, dev::Service};
 use answer::InFlight;
 use connection::Connection;
 use futures_util::future::Either;
-use lane::Lanes;
 use rustix::net::sockopt;
 use std::{
     fmt,
@@ -85,12 +87,19 @@ impl Threads {
 
     /// One, for a listener of a few small requests.
     pub(crate) const ONE: Self = Self { workers: 1, large: 0, may_be_long: |_, _| false };
+
+    /// Threads that serve sockets.
+    pub(crate) fn workers(self) -> usize {
+        self.workers
+    }
 }
 
-/// Starts a server of the application. `shutdown` is the time for active requests at a shutdown.
+/// Starts a server of the application. `lanes` answer its large requests; without them the workers do. `shutdown` is the time
+/// for active requests at a shutdown.
 pub(crate) fn start<F, I, S, B>(
     listener: TcpListener,
     threads: Threads,
+    lanes: Option<Arc<Lanes>>,
     shutdown: Duration,
     connections: Arc<Connections>,
     application: F,
@@ -107,8 +116,6 @@ where
     <S::Service as Service<Request>>::Future: 'static,
     B: MessageBody + 'static,
 {
-    let lanes =
-        if threads.large > 0 { Some(Lanes::start(threads.large, threads.may_be_long, &application)?) } else { None };
     let builder = ServerBuilder::new();
     let stopping = builder.graceful_shutdown_signal();
     let server = builder

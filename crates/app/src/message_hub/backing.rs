@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use character_message_hub::{MessageHub, Result, SubscriptionName};
 use character_message_hub_file::{FileHub, FileHubConfig, OpenError};
 use character_message_hub_nats::{NatsHub, NatsHubConfig};
-use character_message_hub_server::{HubOperations, NoOperations};
+use character_message_hub_server::HubOperations;
 use character_message_hub_wire::{RejectedEvent, SubscriptionState};
 use secrecy::ExposeSecret as _;
 use std::{error::Error, sync::Arc};
@@ -42,9 +42,10 @@ pub(super) async fn open(
             replicas: config.replicas,
             ..NatsHubConfig::new(url.expose_secret())
         };
-        let hub = Arc::new(NatsHub::connect(settings).await?);
+        let hub = NatsHub::connect(settings).await?;
+        let operations = Arc::new(NatsOperations(hub.clone()));
         let summary = "events in NATS JetStream".to_owned();
-        return Ok(Backing { hub, operations: Arc::new(NoOperations), file: None, summary, _lock: None });
+        return Ok(Backing { hub: Arc::new(hub), operations, file: None, summary, _lock: None });
     }
     let lock = FolderLock::serving(&config.data_dir)?;
     let path = config.data_dir.join(FILE);
@@ -88,6 +89,43 @@ impl HubOperations for FileOperations {
         let rejected = self.0.rejected(name, limit).await?.map(|records| {
             let events = records.into_iter().map(|record| RejectedEvent {
                 rejected_at: record.rejected_at.to_string(),
+                reason: record.reason,
+                id: record.id,
+                source: record.source,
+                event_type: record.event_type,
+                event: record.event.map(Arc::new),
+            });
+            events.collect()
+        });
+        Ok(Some(rejected))
+    }
+
+    async fn remove(&self, name: &SubscriptionName) -> Result<Option<bool>> {
+        self.0.remove_subscription(name).await.map(Some)
+    }
+}
+
+/// What operators read and change of a hub in NATS.
+#[derive(Debug)]
+struct NatsOperations(NatsHub);
+
+#[async_trait]
+impl HubOperations for NatsOperations {
+    async fn subscriptions(&self) -> Result<Option<Vec<SubscriptionState>>> {
+        let subscriptions = self.0.subscriptions().await?.into_iter().map(|subscription| SubscriptionState {
+            name: subscription.name,
+            types: subscription.filter,
+            backlog: subscription.backlog,
+            in_flight: subscription.in_flight,
+            rejected: subscription.rejected,
+        });
+        Ok(Some(subscriptions.collect()))
+    }
+
+    async fn rejected(&self, name: &SubscriptionName, limit: usize) -> Result<Option<Option<Vec<RejectedEvent>>>> {
+        let rejected = self.0.rejected(name, limit).await?.map(|records| {
+            let events = records.into_iter().map(|record| RejectedEvent {
+                rejected_at: jiff::Timestamp::try_from(record.rejected_at).unwrap_or_default().to_string(),
                 reason: record.reason,
                 id: record.id,
                 source: record.source,

@@ -18,6 +18,7 @@ use crate::{
 use actix_service::apply;
 use actix_web::{HttpResponse, http::Method, middleware::from_fn};
 use backing::Backing;
+use character_api::register_docs_page;
 use character_error_reporter::redacted;
 use character_http_kit::{
     AcceptedTokens, AllowedHosts, BrowserGuard, Endpoint, Endpoints, Health, HealthCheck, HostNames, LongAnswers,
@@ -151,6 +152,7 @@ async fn serve(config: MessageHubServiceConfig, backing: Backing, health: Arc<He
             let mut endpoints = Endpoints::default();
             health::register(&mut endpoints, health_paths, &health, &registry);
             Endpoint::at("/openapi.json").get(json).register(&mut endpoints);
+            register_docs_page(&mut endpoints);
             let service = contract.service(app, endpoints);
             let long = LongAnswers { of: is_long, bytes: 0 };
             let admitted = apply(from_fn(middleware::admit(admission.clone(), long, overloaded)), service);
@@ -160,7 +162,10 @@ async fn serve(config: MessageHubServiceConfig, backing: Backing, health: Arc<He
             app.default_service(apply(from_fn(middleware::security_headers), accounted));
         },
         move |address| {
-            tracing::info!("{SERVICE} listens on http://{address}, {}", backing.summary);
+            tracing::info!(
+                "{SERVICE} listens on http://{address}, {}, API documentation: http://{address}/docs",
+                backing.summary
+            );
             token_warnings::warn_of_short("MESSAGE_HUB_TOKEN", &config.tokens);
             token_warnings::warn_of_short("ADMIN_TOKEN", config.admin.iter().flat_map(|admin| &admin.tokens));
         },

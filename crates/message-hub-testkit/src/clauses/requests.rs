@@ -236,10 +236,10 @@ pub async fn slow_requests_hold_up_no_publishing(stage: Stage<'_>) {
             reply(200, "late")
         })
         .await;
-    let slow = (0..50).map(|_| stage.hub.request(get("slow", "/", Duration::from_secs(2))));
+    let slow = (0..50).map(|_| stage.hub.request(get("slow", "/", Duration::from_secs(4))));
     let publish = async { timed(stage.publish_one(message("1", "ada"))).await };
     let (replies, (published, took)) = tokio::join!(join_all(slow), publish);
-    assert!(published.is_ok() && took < Duration::from_secs(1), "{published:?} after {took:?}");
+    assert!(published.is_ok() && took < Duration::from_secs(3), "{published:?} after {took:?}");
     let expected = (Applied::Unknown, 50);
     let unknown =
         replies.iter().filter_map(|reply| reply.as_ref().err()).filter(|error| !error.certainly_not_applied());

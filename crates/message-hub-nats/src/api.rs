@@ -1,0 +1,47 @@
+//! Calls of the interface of JetStream, each with a limit.
+
+use crate::link::{Link, Sent};
+use async_nats::jetstream;
+use bytes::Bytes;
+use character_message_hub::{ErrorKind, HubError, Result};
+use serde::{Deserialize, de::DeserializeOwned};
+use serde_json::Value;
+use tokio::time::Instant;
+
+/// An answer of JetStream: a refusal, or what was asked for.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Answer<T> {
+    Refused { error: jetstream::Error },
+    Told(T),
+}
+
+/// Sends `body` to a subject below `$JS.API.`, and returns the answer, or the refusal by JetStream.
+///
+/// # Errors
+/// `Timeout`, `Unavailable`, `Forbidden`, `Corrupt`. Whether a call that changes something was applied is unknown.
+pub(crate) async fn call<T: DeserializeOwned>(
+    link: &Link,
+    operation: &'static str,
+    subject: &str,
+    body: Option<Value>,
+    deadline: Instant,
+) -> Result<std::result::Result<T, jetstream::Error>> {
+    let unavailable = |detail: &'static str| {
+        HubError::new(ErrorKind::Unavailable { retry_after: None }, operation).with_detail(detail)
+    };
+    let body = body.map_or_else(Bytes::new, |body| body.to_string().into());
+    match link.call(operation, format!("$JS.API.{subject}").into(), None, body, deadline).await? {
+        Sent::Reply(reply) => {
+            let answer = serde_json::from_slice(&reply.payload)
+                .map_err(|error| HubError::new(ErrorKind::Corrupt, operation).with_source(error))?;
+            Ok(match answer {
+                Answer::Refused { error } => Err(error),
+                Answer::Told(told) => Ok(told),
+            })
+        }
+        Sent::NoResponder => Err(unavailable("JetStream is not enabled, or has no leader")),
+        Sent::Lost => Err(unavailable("the connection to NATS was lost")),
+        Sent::Late => Err(HubError::new(ErrorKind::Timeout, operation).with_detail("JetStream does not answer")),
+    }
+}

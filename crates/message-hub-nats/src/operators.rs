@@ -1,0 +1,151 @@
+//! What operators read and change: the durable consumers as subscriptions.
+
+use crate::{
+    NatsHub, api, consumer,
+    rejections::{self, LIMIT},
+    stream::api_error,
+    subject,
+};
+use async_nats::jetstream;
+use character_message_hub::{Filter, Result, SubscriptionName};
+use serde::Deserialize;
+use serde_json::json;
+use std::collections::HashMap;
+use tokio::time::Instant;
+
+const SUBSCRIPTIONS: &str = "hub.subscriptions";
+const REMOVE: &str = "hub.remove_subscription";
+
+/// A durable subscription.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NatsSubscription {
+    /// The name.
+    pub name: SubscriptionName,
+    /// Which events it receives.
+    pub filter: Filter,
+    /// Events that it has not settled, those in flight included. With a server before 2.10, a subscription to several types
+    /// counts the events of every type.
+    pub backlog: u64,
+    /// Events that were delivered and are not settled.
+    pub in_flight: u64,
+    /// Events that it has rejected and that are kept for operators.
+    pub rejected: u64,
+}
+
+#[derive(Deserialize)]
+struct ConsumerPage {
+    total: usize,
+    #[serde(default)]
+    consumers: Option<Vec<Consumer>>,
+}
+
+#[derive(Deserialize)]
+struct Consumer {
+    name: String,
+    config: ConsumerConfig,
+    #[serde(default)]
+    num_pending: u64,
+    #[serde(default)]
+    num_ack_pending: u64,
+}
+
+#[derive(Deserialize)]
+struct ConsumerConfig {
+    #[serde(default)]
+    durable_name: Option<String>,
+    #[serde(default)]
+    description: Option<String>,
+    #[serde(default)]
+    filter_subject: Option<String>,
+    #[serde(default)]
+    filter_subjects: Option<Vec<String>>,
+}
+
+/// Any answer that is no refusal.
+#[derive(Deserialize)]
+pub(crate) struct Done {}
+
+impl Consumer {
+    /// `None`: it is no durable consumer, or has a name that no subscription can have.
+    fn subscription(self, prefix: &str, rejected: &HashMap<String, u64>) -> Option<NatsSubscription> {
+        let name: SubscriptionName = self.name.parse().ok()?;
+        self.config.durable_name.as_ref()?;
+        let kept = rejected.get(&rejections::subject_of(prefix, &name)).copied().unwrap_or(0);
+        let (in_flight, backlog) = (self.num_ack_pending, self.num_pending + self.num_ack_pending);
+        Some(NatsSubscription { filter: self.config.filter(prefix), name, backlog, in_flight, rejected: kept })
+    }
+}
+
+impl ConsumerConfig {
+    /// The filter as its subscriber wrote it; of a consumer of another program, what its subjects say.
+    fn filter(self, prefix: &str) -> Filter {
+        if let Some(filter) = self.description.as_deref().and_then(consumer::described_filter) {
+            return filter;
+        }
+        let subjects = self.filter_subjects.into_iter().flatten().chain(self.filter_subject);
+        let patterns: Vec<_> = subjects.filter_map(|subject| subject::pattern_of(prefix, &subject)).collect();
+        patterns.join(",").parse().unwrap_or_default()
+    }
+}
+
+impl NatsHub {
+    /// Every durable subscription, by name. Consumers with names that no subscription can have are left out.
+    ///
+    /// # Errors
+    /// `Unavailable`, `Timeout`, `Unauthorized`, `Forbidden`, `Corrupt`.
+    pub async fn subscriptions(&self) -> Result<Vec<NatsSubscription>> {
+        let deadline = Instant::now() + LIMIT;
+        self.link().ready(SUBSCRIPTIONS, deadline).await?;
+        let state = self.rejected_state(SUBSCRIPTIONS, ">", deadline).await?;
+        let rejected = state.and_then(|state| state.subjects).unwrap_or_default();
+        let subject = format!("CONSUMER.LIST.{}", self.events().name());
+        let (mut found, mut seen) = (Vec::new(), 0);
+        loop {
+            let body = Some(json!({ "offset": seen }));
+            let page: ConsumerPage = match api::call(self.link(), SUBSCRIPTIONS, &subject, body, deadline).await? {
+                Ok(page) => page,
+                // The stream is created with the first event or subscription.
+                Err(error) if error.error_code() == jetstream::ErrorCode::STREAM_NOT_FOUND => break,
+                Err(error) => return Err(api_error(SUBSCRIPTIONS, &error)),
+            };
+            let consumers = page.consumers.unwrap_or_default();
+            seen += consumers.len();
+            let is_last = consumers.is_empty() || seen >= page.total;
+            found.extend(consumers.into_iter().filter_map(|one| one.subscription(self.prefix(), &rejected)));
+            if is_last {
+                break;
+            }
+        }
+        found.sort_by(|one, other| one.name.cmp(&other.name));
+        Ok(found)
+    }
+
+    /// Removes a subscription with what it has not settled and what it has rejected, and returns whether it existed. A subscriber
+    /// that is still connected creates it again, and receives every event again.
+    ///
+    /// # Errors
+    /// As [`subscriptions`](Self::subscriptions); unknown.
+    pub async fn remove_subscription(&self, name: &SubscriptionName) -> Result<bool> {
+        let deadline = Instant::now() + LIMIT;
+        self.link().ready(REMOVE, deadline).await?;
+        let subject = format!("CONSUMER.DELETE.{}.{name}", self.events().name());
+        let existed = match api::call::<Done>(self.link(), REMOVE, &subject, None, deadline).await? {
+            Ok(Done {}) => true,
+            Err(error) if is_absent(&error) => false,
+            Err(error) => return Err(api_error(REMOVE, &error)),
+        };
+        let subject = format!("STREAM.PURGE.{}", self.rejections().name());
+        let body = Some(json!({ "filter": rejections::subject_of(self.prefix(), name) }));
+        match api::call::<Done>(self.link(), REMOVE, &subject, body, deadline).await? {
+            Ok(Done {}) => Ok(existed),
+            Err(error) if is_absent(&error) => Ok(existed),
+            Err(error) => Err(api_error(REMOVE, &error)),
+        }
+    }
+}
+
+/// Whether a refusal says that the stream or the consumer does not exist.
+pub(crate) fn is_absent(error: &jetstream::Error) -> bool {
+    use jetstream::ErrorCode as Code;
+    [Code::STREAM_NOT_FOUND, Code::CONSUMER_NOT_FOUND].contains(&error.error_code())
+}
