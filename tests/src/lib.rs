@@ -23,7 +23,7 @@ mod wait;
 pub use nats::{NatsCluster, NatsRelease, NatsServer};
 pub use pgbouncer::PgBouncer;
 pub use port::free_port;
-pub use postgres::PostgresServer;
+pub use postgres::{FrozenPostgres, PostgresServer};
 pub use program::required as required_program;
 pub use redis::{Persistence, RedisCluster, RedisSentinels, RedisServer};
 pub use service::{Finished, Service, ServiceBuilder};

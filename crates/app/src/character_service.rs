@@ -7,6 +7,7 @@ use crate::{
     config::{CharacterServiceConfig, HubConfig, ProcessEnvironment, StorageAddress},
     hub::Hub,
     log_queue::LogQueue,
+    restore,
     run::{Outcome, print_document, run, say},
     serve::{self, Counted, Server},
     stack::{self, Purpose, Stack},
@@ -20,7 +21,12 @@ use character_message_hub::Subscription;
 use character_repositories::{Repositories, StorageContext};
 use indicatif::{ProgressBar, ProgressStyle};
 use prometheus_client::registry::Registry;
-use std::{error::Error, path::Path, process::ExitCode, sync::Arc};
+use std::{
+    error::Error,
+    path::{Path, PathBuf},
+    process::ExitCode,
+    sync::Arc,
+};
 
 /// Status of an export that left out rows which cannot be read.
 const INCOMPLETE: u8 = 3;
@@ -54,6 +60,12 @@ async fn execute(command: CharacterServiceCommand, config: CharacterServiceConfi
         CharacterServiceCommand::Serve => Purpose::Serve,
         // A service may run beside: it starts anew in the new epoch.
         CharacterServiceCommand::NewEpoch => return new_epoch(&config).await,
+        CharacterServiceCommand::Backup { file } => {
+            return restore::copy_database(embedded(&config).as_deref(), file).await;
+        }
+        CharacterServiceCommand::Restore { file } => {
+            return restore::restore_database(embedded(&config).as_deref(), file).await;
+        }
         CharacterServiceCommand::Import { .. } => Purpose::Import,
         CharacterServiceCommand::Export { .. }
         | CharacterServiceCommand::OpenApi
@@ -74,11 +86,18 @@ async fn execute(command: CharacterServiceCommand, config: CharacterServiceConfi
         CharacterServiceCommand::Check => {
             check::dependencies(&Health::new(env!("CARGO_PKG_VERSION"), stack.checks)).await
         }
-        CharacterServiceCommand::OpenApi | CharacterServiceCommand::AsyncApi | CharacterServiceCommand::NewEpoch => {
-            Ok(ExitCode::SUCCESS)
-        }
+        CharacterServiceCommand::OpenApi
+        | CharacterServiceCommand::AsyncApi
+        | CharacterServiceCommand::NewEpoch
+        | CharacterServiceCommand::Backup { .. }
+        | CharacterServiceCommand::Restore { .. } => Ok(ExitCode::SUCCESS),
     };
     stack::closing(database, outcome).await
+}
+
+/// The file of the embedded database, unless the data is in a central Storage Service.
+fn embedded(config: &CharacterServiceConfig) -> Option<PathBuf> {
+    config.remote.is_none().then(|| stack::embedded_file(config))
 }
 
 async fn new_epoch(config: &CharacterServiceConfig) -> Outcome {
@@ -137,6 +156,7 @@ async fn serve(config: CharacterServiceConfig, stack: Stack, mut registry: Regis
         may_be_long,
         live: Some(live),
         presence: None,
+        drain: config.sockets.drain,
         shutdown: config.shutdown,
         health,
         connections,

@@ -21,6 +21,7 @@ mod private_files;
 mod probes;
 pub mod reported;
 pub mod reporting;
+mod restore;
 mod run;
 mod serve;
 pub mod stack;

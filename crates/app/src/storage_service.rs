@@ -13,6 +13,7 @@ use crate::{
     private_files,
     reported::Reported,
     reporting::Reporting,
+    restore,
     run::{Outcome, run},
     serve::{self, Counted, Server},
     stack,
@@ -50,6 +51,11 @@ pub fn main() -> ExitCode {
 
 async fn execute(command: StorageServiceCommand, config: StorageServiceConfig, log: &LogQueue) -> Outcome {
     let location = config.database();
+    match &command {
+        StorageServiceCommand::Backup { file } => return restore::copy_database(location.path(), file).await,
+        StorageServiceCommand::Restore { file } => return restore::restore_database(location.path(), file).await,
+        StorageServiceCommand::Serve | StorageServiceCommand::Check | StorageServiceCommand::NewEpoch => {}
+    }
     let engine = location.engine();
     let options = SqlOptions {
         connections: config.pool_size,
@@ -71,7 +77,7 @@ async fn execute(command: StorageServiceCommand, config: StorageServiceConfig, l
             let outcome = stack::begin_new_epoch(&database).await;
             return stack::closing(Some(database), outcome).await;
         }
-        StorageServiceCommand::Check => {
+        StorageServiceCommand::Check | StorageServiceCommand::Backup { .. } | StorageServiceCommand::Restore { .. } => {
             check::configuration(&config.effective)?;
             (SqlStorage::open_existing(location, options).await?, None)
         }
@@ -127,7 +133,10 @@ async fn work(
     checks.extend(hub.as_ref().map(|(hub, _)| hub.check()));
     let health = Arc::new(Health::new(env!("CARGO_PKG_VERSION"), checks));
     match command {
-        StorageServiceCommand::Check | StorageServiceCommand::NewEpoch => check::dependencies(&health).await,
+        StorageServiceCommand::Check
+        | StorageServiceCommand::NewEpoch
+        | StorageServiceCommand::Backup { .. }
+        | StorageServiceCommand::Restore { .. } => check::dependencies(&health).await,
         StorageServiceCommand::Serve => serve(config, storage, registry, health, operator, hub, engine).await,
     }
 }
@@ -166,6 +175,7 @@ async fn serve(
         presence,
         listen: config.listen,
         may_be_long: is_list,
+        drain: config.sockets.drain,
         shutdown: config.shutdown,
         health: Arc::clone(&health),
         connections,

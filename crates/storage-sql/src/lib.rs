@@ -51,4 +51,5 @@ mod version;
 
 pub use location::DatabaseLocation;
 pub use options::{LogStatus, PoolStatus, SqlOptions, Wakeup};
+pub use sqlite::{Restored, back_up, restore};
 pub use storage::SqlStorage;

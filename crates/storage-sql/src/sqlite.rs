@@ -34,6 +34,10 @@ use tokio::{
 };
 use uuid::Uuid;
 
+mod backup;
+
+pub use backup::{Restored, back_up, restore};
+
 const OPEN: &str = "connect";
 const CLOSE: &str = "close";
 /// Maximum number of operations that wait for each kind of thread.

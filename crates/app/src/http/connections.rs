@@ -6,7 +6,7 @@ use prometheus_client::{
     registry::Registry,
 };
 use std::{
-    sync::atomic::{AtomicUsize, Ordering},
+    sync::atomic::{AtomicBool, AtomicUsize, Ordering},
     time::Duration,
 };
 
@@ -74,13 +74,21 @@ struct Ended {
 pub(crate) struct Connections {
     pub(crate) limits: SocketLimits,
     open: AtomicUsize,
+    /// Each ends with its next answer.
+    are_ending: AtomicBool,
     open_gauge: Gauge,
     ended: Family<Ended, Counter>,
 }
 
 impl Connections {
     pub(crate) fn new(limits: SocketLimits) -> Self {
-        Self { limits, open: AtomicUsize::new(0), open_gauge: Gauge::default(), ended: Family::default() }
+        Self {
+            limits,
+            open: AtomicUsize::new(0),
+            are_ending: AtomicBool::new(false),
+            open_gauge: Gauge::default(),
+            ended: Family::default(),
+        }
     }
 
     /// Shows `http_server_connections`, `http_server_connections_max` and `http_server_connections_ended_total`.
@@ -91,6 +99,22 @@ impl Connections {
         registry.register("http_server_connections_max", "Maximum number of client connections", most);
         let help = "Client connections that ended, by reason";
         registry.register("http_server_connections_ended", help, self.ended.clone());
+    }
+
+    /// From now on each answer tells its client that the connection ends with it, so that the client sends its next request
+    /// over another one, and none is lost on a connection that the server closes.
+    pub(crate) fn end_with_their_answers(&self) {
+        self.are_ending.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether each connection ends with its next answer.
+    pub(super) fn are_ending(&self) -> bool {
+        self.are_ending.load(Ordering::Relaxed)
+    }
+
+    /// Whether no connection is open.
+    pub(crate) fn are_none(&self) -> bool {
+        self.open.load(Ordering::Relaxed) == 0
     }
 
     pub(super) fn opened(&self) {
