@@ -327,6 +327,10 @@ impl Drop for Lent {
         runtime.spawn(async move {
             if !matches!(tokio::time::timeout(patience, client.batch_execute(tidy)).await, Ok(Ok(()))) {
                 tracing::info!("a connection to PostgreSQL does not answer any more and is given up");
+                // When the server hangs, the idle ones would each take the time of an operation to show it.
+                if let Some(pool) = Object::pool(&client) {
+                    pool.retain(|_, _| false);
+                }
                 drop(Object::take(client));
             }
         });

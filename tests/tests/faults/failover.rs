@@ -127,7 +127,7 @@ async fn fails_over(loss: Loss) {
 
     // No acknowledged write is lost, doubled or halved.
     let report = load.end().await;
-    assert!(report.with_status(|status| status == 200) > 200, "{report:?}");
+    assert!(report.with_status(|status| status == 200) > 100, "{report:?}");
     assert!(report.with_status(|status| status >= 500) > 0, "{loss:?} was not noticed: {report:?}");
     let expected = stored(&standby);
     for url in &characters {

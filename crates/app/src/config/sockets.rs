@@ -15,7 +15,7 @@ pub struct SocketConfig {
     pub upload_rate: u32,
     /// How long an idle connection is kept open.
     pub keep_alive: Duration,
-    /// How long the service goes on answering after SIGTERM, when it is no longer ready.
+    /// How long the service still accepts requests after SIGTERM, while it is not ready.
     pub drain: Duration,
     /// The additional address of the liveness and readiness probes; `None`: none.
     pub health: Option<SocketAddr>,
