@@ -211,6 +211,9 @@ random >"$secrets/storage-token"
 random >"$secrets/hub-token"
 cd "$OLDPWD"
 
+# Nobody has to turn to another instance when these end.
+export DRAIN_SECS=0
+
 start message-hub TERM env \
     LISTEN_ADDR="$hub_address" ADMIN_ADDR="$hub_admin" DATA_DIR="$stack/message-hub" MESSAGE_HUB_TOKEN_FILE="$secrets/hub-token" \
     NATS_URL_FILE="$secrets/nats-url" \

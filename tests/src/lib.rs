@@ -24,7 +24,7 @@ mod wait;
 pub use nats::{NatsCluster, NatsRelease, NatsServer};
 pub use pgbouncer::PgBouncer;
 pub use port::free_port;
-pub use postgres::PostgresServer;
+pub use postgres::{FrozenPostgres, PostgresServer};
 pub use program::required as required_program;
 pub use prometheus::PrometheusServer;
 pub use redis::{Persistence, RedisCluster, RedisSentinels, RedisServer};

@@ -1,4 +1,5 @@
 use std::fs;
+use std::io::Write as _;
 use std::os::unix::fs::{MetadataExt as _, chown};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -27,6 +28,18 @@ impl PostgresServer {
 
     /// A new server with further settings, such as `["max_connections=5"]`.
     pub fn start_with(settings: &[&str]) -> Self {
+        Self::over(settings, |folder, account, programs, data| {
+            let initdb = account
+                .run(&programs.join("initdb"))
+                .arguments(["--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync", "--no-instructions"])
+                .arguments(["--username", SUPERUSER, "--pgdata"])
+                .arguments([data]);
+            output_of(&initdb, folder);
+        })
+    }
+
+    /// A new server with data that `fill` makes in the folder of its last argument.
+    fn over(settings: &[&str], fill: impl FnOnce(&Path, &Account, &Path, &Path)) -> Self {
         let programs = program::postgres_folder();
         let folder = private_folder("postgres");
         let data = folder.join("data");
@@ -43,20 +56,88 @@ impl PostgresServer {
             .arguments(defaults.iter().chain(&log).chain(settings).flat_map(|setting| ["-c", setting]));
         // The supervisor comes before the first file, so that the folder goes away also when we are killed here.
         let server = Supervised::new(folder.clone(), &server);
-
-        let initdb = account
-            .run(&programs.join("initdb"))
-            .arguments(["--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync", "--no-instructions"])
-            .arguments(["--username", SUPERUSER, "--pgdata"])
-            .arguments([&data]);
-        let mut command = Command::new(&initdb.path);
-        command.args(&initdb.arguments).current_dir(&folder);
-        Program::clean(&mut command, &[]);
-        program::output_of(&mut command);
-
+        fill(&folder, &account, &programs, &data);
         let postgres = Self { server, programs, port };
         postgres.resume();
         postgres
+    }
+
+    /// A new server that follows this one. From now on this one acknowledges a commit when both have it.
+    pub fn synchronous_standby(&self) -> Self {
+        let source = format!("host=127.0.0.1 port={} user={SUPERUSER} application_name=standby", self.port);
+        let standby = Self::over(&[], |folder, account, programs, data| {
+            let copy = account
+                .run(&programs.join("pg_basebackup"))
+                .arguments(["--write-recovery-conf", "--wal-method=stream", "--checkpoint=fast", "--no-sync"])
+                .arguments(["--dbname", &source, "--pgdata"])
+                .arguments([data]);
+            output_of(&copy, folder);
+        });
+        self.query("ALTER SYSTEM SET synchronous_standby_names = 'standby'");
+        self.query("SELECT pg_reload_conf()");
+        let state = || self.query("SELECT sync_state FROM pg_stat_replication WHERE application_name = 'standby'");
+        let follows = wait::until(START, || (state() == "sync").then_some(()));
+        assert!(follows.is_some(), "the standby does not follow:\n{}", standby.log());
+        standby
+    }
+
+    /// A new server that keeps every piece of its write-ahead log, for [`recover_to`](Self::recover_to).
+    pub fn start_with_archive() -> Self {
+        // The server runs in its folder of data.
+        let archive = "archive_command=mkdir -p ../archive && cp %p ../archive/%f";
+        Self::start_with(&["archive_mode=on", archive])
+    }
+
+    /// A copy of all its data, from which [`recover_to`](Self::recover_to) begins.
+    pub fn base_backup(&self) {
+        let folder = self.server.folder();
+        let source = format!("host=127.0.0.1 port={} user={SUPERUSER}", self.port);
+        let copy = Account::of_the_folder(folder)
+            .run(&self.programs.join("pg_basebackup"))
+            .arguments(["--wal-method=none", "--checkpoint=fast", "--no-sync", "--dbname", &source, "--pgdata"])
+            .arguments([folder.join("base")]);
+        output_of(&copy, folder);
+    }
+
+    /// Stops the server, and starts it again with the data of this time, such as `2026-01-31 12:00:00.5+00`: the base backup,
+    /// and what the archive has up to then.
+    pub fn recover_to(&self, time: &str) {
+        self.stop();
+        let folder = self.server.folder();
+        let (data, base) = (folder.join("data"), folder.join("base"));
+        fs::rename(&data, folder.join("old")).expect("the server is stopped");
+        fs::rename(&base, &data).expect("there is a base backup");
+        let settings = format!(
+            "restore_command = 'cp ../archive/%f %p'\nrecovery_target_time = '{time}'\n\
+             recovery_target_action = 'promote'\n"
+        );
+        let mut file =
+            fs::OpenOptions::new().append(true).open(data.join("postgresql.auto.conf")).expect("it is there");
+        file.write_all(settings.as_bytes()).expect("the file is ours");
+        let signal = data.join("recovery.signal");
+        fs::write(&signal, "").expect("the folder is ours");
+        let owner = fs::metadata(&data).expect("the folder is there");
+        chown(&signal, Some(owner.uid()), Some(owner.gid())).expect("we may give our file away");
+        self.resume();
+        let recovered = wait::until(START, || (self.query("SELECT pg_is_in_recovery()") == "f").then_some(()));
+        assert!(recovered.is_some(), "the recovery does not end:\n{}", self.log());
+    }
+
+    /// Makes a standby the primary; returns when it takes writes.
+    pub fn promote(&self) {
+        assert_eq!(self.query("SELECT pg_promote(true, 60)"), "t", "{}", self.log());
+    }
+
+    /// `SIGSTOP` to every process of the server: connections stay, and nothing answers, as when a machine hangs. They go on
+    /// when the result is dropped.
+    pub fn freeze(&self) -> FrozenPostgres {
+        let main = self.pid().expect("the server runs");
+        // First the one that starts the others.
+        signal("-STOP", &[main.to_string()]);
+        let children = fs::read_to_string(format!("/proc/{main}/task/{main}/children")).expect("the server runs");
+        let children: Vec<_> = children.split_whitespace().map(str::to_owned).collect();
+        signal("-STOP", &children);
+        FrozenPostgres { processes: std::iter::once(main.to_string()).chain(children).collect() }
     }
 
     /// The one server that the tests of this process share, each in a schema of its own. Do not kill it.
@@ -159,6 +240,34 @@ impl PostgresServer {
     }
 }
 
+/// A server whose processes stand still until this is dropped.
+#[derive(Debug)]
+pub struct FrozenPostgres {
+    processes: Vec<String>,
+}
+
+impl Drop for FrozenPostgres {
+    fn drop(&mut self) {
+        signal("-CONT", &self.processes);
+    }
+}
+
+/// To those that still run.
+fn signal(signal: &str, processes: &[String]) {
+    for process in processes {
+        let sent = Command::new("kill").args([signal, process]).output();
+        assert!(sent.is_ok(), "{sent:?}");
+    }
+}
+
+/// Runs a program of PostgreSQL to its end.
+fn output_of(program: &Program, folder: &Path) {
+    let mut command = Command::new(&program.path);
+    command.args(&program.arguments).current_dir(folder);
+    Program::clean(&mut command, &program.environment);
+    program::output_of(&mut command);
+}
+
 /// The name of the schema that such a URL selects.
 fn schema_of(url: &str) -> &str {
     url.rsplit("%3D").next().unwrap_or_default()
@@ -171,6 +280,14 @@ pub(crate) enum Account {
 }
 
 impl Account {
+    /// The account that owns the folder.
+    fn of_the_folder(folder: &Path) -> Self {
+        match fs::metadata(folder).expect("the folder is there") {
+            owner if owner.uid() == fs::metadata("/proc/self").expect("a process knows itself").uid() => Self::Ours,
+            owner => Self::Other { user: owner.uid(), group: owner.gid() },
+        }
+    }
+
     /// Our own account, or, when that is root, an unprivileged one that now owns the folder.
     pub(crate) fn of_the_server(folder: &Path) -> Self {
         let owner = fs::metadata(folder).expect("the folder was just made").uid();

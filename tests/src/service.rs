@@ -38,8 +38,8 @@ pub struct ServiceBuilder {
 }
 
 impl ServiceBuilder {
-    /// Sets an environment variable. `LISTEN_ADDR` (a private port) and `DATA_DIR` (a private folder) are set already;
-    /// `{listen}` in a value stands for the former, `{port}` for its port.
+    /// Sets an environment variable. `LISTEN_ADDR` (a private port), `DATA_DIR` (a private folder) and `DRAIN_SECS` (0) are set
+    /// already; `{listen}` in a value stands for the first, `{port}` for its port.
     pub fn env(mut self, name: &str, value: impl Into<OsString>) -> Self {
         self.environment.push((name.to_owned(), value.into()));
         self
@@ -293,8 +293,13 @@ impl Drop for Service {
     }
 }
 
-fn preset(listen: &str, folder: &Path) -> [(String, OsString); 2] {
-    [("LISTEN_ADDR".to_owned(), listen.into()), ("DATA_DIR".to_owned(), data_dir(folder).into())]
+/// A test has no load balancer that needs time to turn to another process.
+fn preset(listen: &str, folder: &Path) -> [(String, OsString); 3] {
+    [
+        ("LISTEN_ADDR".to_owned(), listen.into()),
+        ("DATA_DIR".to_owned(), data_dir(folder).into()),
+        ("DRAIN_SECS".to_owned(), "0".into()),
+    ]
 }
 
 fn data_dir(folder: &Path) -> PathBuf {

@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
+#[path = "backup/commands.rs"]
+mod commands;
 #[path = "backup/generated.rs"]
 mod generated;
 mod support;

@@ -4,6 +4,8 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 #![expect(clippy::disallowed_methods, reason = "what makes trouble has a thread of its own")]
 
+#[path = "event_delivery/rollout.rs"]
+mod rollout;
 mod support;
 
 use character_fault_proxy::{Fault, FaultProxy};

@@ -9,6 +9,7 @@ use crate::{
     hub::Hub,
     log_queue::LogQueue,
     process_metrics::show_process,
+    restore,
     run::{Outcome, print_document, run, say},
     serve::{self, Counted, Server},
     stack::{self, Purpose, Stack},
@@ -23,7 +24,12 @@ use character_message_hub::Subscription;
 use character_repositories::{Repositories, StorageContext};
 use indicatif::{ProgressBar, ProgressStyle};
 use prometheus_client::registry::Registry;
-use std::{error::Error, path::Path, process::ExitCode, sync::Arc};
+use std::{
+    error::Error,
+    path::{Path, PathBuf},
+    process::ExitCode,
+    sync::Arc,
+};
 
 /// Status of an export that left out rows which cannot be read.
 const INCOMPLETE: u8 = 3;
@@ -58,6 +64,12 @@ async fn execute(command: CharacterServiceCommand, config: CharacterServiceConfi
         // A service may run beside: it starts anew in the new epoch.
         CharacterServiceCommand::NewEpoch => return new_epoch(&config).await,
         CharacterServiceCommand::Migrate => return migrate(&config).await,
+        CharacterServiceCommand::Backup { file } => {
+            return restore::copy_database(embedded(&config).as_deref(), file).await;
+        }
+        CharacterServiceCommand::Restore { file } => {
+            return restore::restore_database(embedded(&config).as_deref(), file).await;
+        }
         CharacterServiceCommand::Import { .. } => Purpose::Import,
         CharacterServiceCommand::Export { .. }
         | CharacterServiceCommand::OpenApi
@@ -83,9 +95,16 @@ async fn execute(command: CharacterServiceCommand, config: CharacterServiceConfi
         CharacterServiceCommand::OpenApi
         | CharacterServiceCommand::AsyncApi
         | CharacterServiceCommand::NewEpoch
-        | CharacterServiceCommand::Migrate => Ok(ExitCode::SUCCESS),
+        | CharacterServiceCommand::Migrate
+        | CharacterServiceCommand::Backup { .. }
+        | CharacterServiceCommand::Restore { .. } => Ok(ExitCode::SUCCESS),
     };
     stack::closing(database, outcome).await
+}
+
+/// The file of the embedded database, unless the data is in a central Storage Service.
+fn embedded(config: &CharacterServiceConfig) -> Option<PathBuf> {
+    config.remote.is_none().then(|| stack::embedded_file(config))
 }
 
 async fn new_epoch(config: &CharacterServiceConfig) -> Outcome {
@@ -158,6 +177,7 @@ async fn serve(config: CharacterServiceConfig, stack: Stack, mut registry: Regis
         may_be_long,
         live: Some(live),
         presence: None,
+        drain: config.sockets.drain,
         shutdown: config.shutdown,
         health,
         connections,

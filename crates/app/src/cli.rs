@@ -36,6 +36,22 @@ pub(crate) enum CharacterServiceCommand {
     ///
     /// For a central Storage Service, use `storage-service migrate`.
     Migrate,
+    /// Write a copy of the SQLite database, as of one moment, to a file
+    ///
+    /// May run while a service uses the database. The file must not exist; `restore` puts it back.
+    Backup {
+        /// The file to write
+        file: PathBuf,
+    },
+    /// Put a file that `backup` wrote in the place of the SQLite database
+    ///
+    /// Does not run while a service uses the database. Checks the file first, removes the files that SQLite keeps beside
+    /// the old database, and begins a new epoch, which invalidates everything cached. The old database is kept beside the
+    /// new one.
+    Restore {
+        /// The file to restore
+        file: PathBuf,
+    },
     /// Print the effective configuration, secrets masked, and probe every dependency
     Check,
     /// Begin a new epoch of an embedded database, which invalidates everything cached from it
@@ -78,6 +94,22 @@ pub(crate) enum StorageServiceCommand {
     /// May run while services of the previous release use the database. Exits with status 1 when the database cannot be
     /// reached.
     Migrate,
+    /// Write a copy of the SQLite database, as of one moment, to a file
+    ///
+    /// May run while a service uses the database. The file must not exist; `restore` puts it back.
+    Backup {
+        /// The file to write
+        file: PathBuf,
+    },
+    /// Put a file that `backup` wrote in the place of the SQLite database
+    ///
+    /// Does not run while a service uses the database. Checks the file first, removes the files that SQLite keeps beside
+    /// the old database, and begins a new epoch, which invalidates everything cached. The old database is kept beside the
+    /// new one.
+    Restore {
+        /// The file to restore
+        file: PathBuf,
+    },
     /// Print the effective configuration, secrets masked, and probe the database
     Check,
     /// Begin a new epoch of the database, which invalidates everything that clients have cached from it

@@ -18,13 +18,13 @@ pub struct FolderLock(#[expect(dead_code, reason = "it is held, not read")] File
 /// Why the lock cannot be had.
 #[derive(Debug, thiserror::Error)]
 pub enum FolderLockError {
-    /// An import has it.
-    #[error("an import is running on the data folder {0}: start the service once it has ended")]
+    /// An import or a restore has it.
+    #[error("an import or a restore is running on the data folder {0}: start the service once it has ended")]
     Importing(String),
-    /// A service or another import has it.
+    /// A service, or another import or restore, has it.
     #[error(
-        "a service or another import is running on the data folder {0}: stop it first, since it would not notice \
-         the imported rows"
+        "a service, an import or a restore is running on the data folder {0}: stop it first, since it would not notice \
+         the new rows"
     )]
     Serving(String),
     /// The folder cannot be made, or its file not be opened or locked.
@@ -46,7 +46,7 @@ impl FolderLock {
         Self::locked(folder, File::try_lock_shared, FolderLockError::Importing)
     }
 
-    /// For an import, which requires the folder exclusively. Creates the folder when it is absent.
+    /// For an import or a restore, which requires the folder exclusively. Creates the folder when it is absent.
     ///
     /// # Errors
     /// [`FolderLockError::Serving`], or when the file cannot be opened or locked.

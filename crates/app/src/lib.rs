@@ -26,6 +26,7 @@ mod repetitions;
 pub mod reported;
 pub mod reporting;
 mod request_ids;
+mod restore;
 mod run;
 mod serve;
 mod signals;

@@ -16,7 +16,10 @@ use character_storage_sql::SqlStorage;
 use futures_util::future::try_join_all;
 use prometheus_client::registry::Registry;
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    time::{Instant, sleep},
+};
 
 /// What counts and limits the requests of the main listener. Each of them is registered.
 #[derive(Debug)]
@@ -57,6 +60,9 @@ pub(crate) fn counted(
 #[derive(Debug)]
 pub(crate) struct Server {
     pub(crate) listen: SocketAddr,
+    /// How long requests are still accepted after SIGTERM.
+    pub(crate) drain: Duration,
+    /// How long active requests may take to finish after that.
     pub(crate) shutdown: Duration,
     pub(crate) may_be_long: MayBeLong,
     pub(crate) health: Arc<Health>,
@@ -74,7 +80,8 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Serves until SIGTERM or SIGINT: then it accepts no new connections, and active requests may finish. `started` is
+    /// Serves until SIGTERM or SIGINT: then it is no longer ready, each answer ends its connection, and after a while it accepts
+    /// no new connections, and active requests may finish. SIGINT, and a second signal, end that while at once. `started` is
     /// called with the address, which is another than asked for when the port was 0.
     pub(crate) async fn run(
         self,
@@ -100,7 +107,7 @@ impl Server {
         let threads = Threads::of_processors(self.connections.limits.most, self.may_be_long);
         let application = move || App::new().configure(configure.clone());
         let lanes = Lanes::start(threads, &application)?;
-        let (shutdown, connections) = (self.shutdown, self.connections);
+        let (shutdown, connections) = (self.shutdown, Arc::clone(&self.connections));
         let running = http::start(listener, threads, lanes.clone(), shutdown, connections, application.clone())?;
         let handle = running.handle();
         if let Some(((_, address), (what, path))) = &admin {
@@ -120,21 +127,33 @@ impl Server {
                 Some(HubPresence::Answers(responder))
             }
         };
-        let (health, live) = (self.health, self.live);
+        let (health, live, drain) = (self.health, self.live, self.drain);
         tokio::spawn(async move {
-            let name = tokio::select! {
-                _ = terminate.recv() => "SIGTERM",
-                _ = interrupt.recv() => "SIGINT",
+            let (name, drain) = tokio::select! {
+                _ = terminate.recv() => ("SIGTERM", drain),
+                _ = interrupt.recv() => ("SIGINT", Duration::ZERO),
             };
-            tracing::info!(signal = name, "shutting down; active requests may finish");
+            tracing::info!(signal = name, ?drain, "shutting down; active requests may finish");
             health.stop();
+            connections.end_with_their_answers();
             if let Some(live) = live {
                 live.close();
             }
             // Before the listener, which answers what a hub over HTTP has sent.
-            if let Some(presence) = presence {
-                presence.stop().await;
-            }
+            let leaving = async {
+                if let Some(presence) = presence {
+                    presence.stop().await;
+                }
+            };
+            let draining = async {
+                tokio::select! {
+                    () = drained(&connections, drain) => {}
+                    _ = terminate.recv() => {}
+                    _ = interrupt.recv() => {}
+                }
+            };
+            tokio::join!(draining, leaving);
+            health.end();
             handle.stop(true).await;
             // Last, so that the end can be watched.
             for beside in handles_beside {
@@ -144,6 +163,28 @@ impl Server {
         tokio::try_join!(running, try_join_all(beside))?;
         tracing::info!("stopped");
         Ok(())
+    }
+}
+
+/// How often it is looked for open connections while the server drains.
+const LOOK: Duration = Duration::from_millis(50);
+/// How long no connection may have been open for the server to count as unused.
+const UNUSED: Duration = Duration::from_secs(1);
+
+/// Waits for the end of `drain`, or until no client has used the server for a second.
+async fn drained(connections: &Connections, drain: Duration) {
+    let end = Instant::now() + drain;
+    let mut unused_since = None;
+    while Instant::now() < end {
+        let since = match unused_since {
+            Some(since) if connections.are_none() => since,
+            _ => Instant::now(),
+        };
+        unused_since = connections.are_none().then_some(since);
+        if since.elapsed() >= UNUSED {
+            return;
+        }
+        sleep(LOOK.min(end.saturating_duration_since(Instant::now()))).await;
     }
 }
 

@@ -22,7 +22,13 @@ use character_live_updates::LiveUpdates;
 use character_storage_port::{Log, StoragePort};
 use character_storage_sql::{DatabaseLocation, SqlOptions, SqlStorage};
 use prometheus_client::registry::Registry;
-use std::{error::Error, path::Path, process::ExitCode, sync::Arc, time::Duration};
+use std::{
+    error::Error,
+    path::{Path, PathBuf},
+    process::ExitCode,
+    sync::Arc,
+    time::Duration,
+};
 
 /// The service whose stack this is.
 pub(crate) const SERVICE: &str = "character-service";
@@ -241,12 +247,17 @@ async fn embedded(
     })
 }
 
+/// The file of the embedded database.
+pub(crate) fn embedded_file(config: &CharacterServiceConfig) -> PathBuf {
+    config.data_dir.join(EMBEDDED)
+}
+
 /// The embedded database, which must exist, to write.
 ///
 /// # Errors
 /// When there is none, or it cannot be opened.
 pub(crate) async fn open_embedded(config: &CharacterServiceConfig) -> Result<SqlStorage, Box<dyn Error + Send + Sync>> {
-    let file = config.data_dir.join(EMBEDDED);
+    let file = embedded_file(config);
     if !file.is_file() {
         return Err(format!("there is no database at {}", file.display()).into());
     }

@@ -14,6 +14,7 @@ use crate::{
     process_metrics::show_process,
     reported::Reported,
     reporting::Reporting,
+    restore,
     run::{Outcome, run},
     serve::{self, Counted, Server},
     stack,
@@ -56,6 +57,14 @@ async fn execute(
     log: &LogQueue,
 ) -> Outcome {
     let location = config.database();
+    match &command {
+        StorageServiceCommand::Backup { file } => return restore::copy_database(location.path(), file).await,
+        StorageServiceCommand::Restore { file } => return restore::restore_database(location.path(), file).await,
+        StorageServiceCommand::Serve
+        | StorageServiceCommand::Migrate
+        | StorageServiceCommand::Check
+        | StorageServiceCommand::NewEpoch => {}
+    }
     let engine = location.engine();
     let options = SqlOptions {
         connections: config.pool_size,
@@ -88,7 +97,7 @@ async fn execute(
             let outcome = stack::begin_new_epoch(&database).await;
             return stack::closing(Some(database), outcome).await;
         }
-        StorageServiceCommand::Check => {
+        StorageServiceCommand::Check | StorageServiceCommand::Backup { .. } | StorageServiceCommand::Restore { .. } => {
             check::configuration(&config.effective)?;
             (SqlStorage::open_existing(location, options).await?, None)
         }
@@ -146,9 +155,11 @@ async fn work(
     let health = Arc::new(Health::new(env!("CARGO_PKG_VERSION"), checks));
     show_health(&health, &mut registry);
     match command {
-        StorageServiceCommand::Check | StorageServiceCommand::NewEpoch | StorageServiceCommand::Migrate => {
-            check::dependencies(&health).await
-        }
+        StorageServiceCommand::Check
+        | StorageServiceCommand::NewEpoch
+        | StorageServiceCommand::Migrate
+        | StorageServiceCommand::Backup { .. }
+        | StorageServiceCommand::Restore { .. } => check::dependencies(&health).await,
         StorageServiceCommand::Serve => serve(config, storage, registry, health, operator, hub, engine).await,
     }
 }
@@ -187,6 +198,7 @@ async fn serve(
         presence: presence.flatten(),
         listen: config.listen,
         may_be_long: is_list,
+        drain: config.sockets.drain,
         shutdown: config.shutdown,
         health: Arc::clone(&health),
         connections,

@@ -80,6 +80,7 @@ pub struct Health {
     stopping: watch::Sender<bool>,
     /// What the service waits for before it accepts requests.
     waits_for: Option<&'static str>,
+    ending: watch::Sender<bool>,
 }
 
 /// The state of the service.
@@ -114,7 +115,7 @@ impl Health {
     #[must_use]
     pub fn new(version: &'static str, checks: Vec<HealthCheck>) -> Self {
         let checks = checks.into_iter().map(|check| Checked { check, last: Mutex::new(None) }).collect();
-        Self { version, checks, stopping: watch::Sender::new(false), waits_for: None }
+        Self { version, checks, stopping: watch::Sender::new(false), ending: watch::Sender::new(false), waits_for: None }
     }
 
     /// The same of a service that has not started yet, since it waits for something, such as `its database`:
@@ -129,10 +130,15 @@ impl Health {
         self.stopping.send_replace(true);
     }
 
-    /// Waits for [`stop`](Self::stop): what never ends by itself, such as a stream of events, ends then.
-    pub async fn stopped(&self) {
+    /// From now on no new requests are accepted: see [`ended`](Self::ended).
+    pub fn end(&self) {
+        self.ending.send_replace(true);
+    }
+
+    /// Waits for [`end`](Self::end): what never ends by itself, such as a stream of events, ends then.
+    pub async fn ended(&self) {
         // The sender lives as long as `self`, so the wait cannot fail.
-        let _ = self.stopping.subscribe().wait_for(|stopping| *stopping).await;
+        let _ = self.ending.subscribe().wait_for(|ending| *ending).await;
     }
 
     /// Reports whether the service accepts requests. It stops accepting them when it shuts down.

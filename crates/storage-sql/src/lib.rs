@@ -54,4 +54,5 @@ mod version;
 pub use absence::may_come_back;
 pub use location::DatabaseLocation;
 pub use options::{LogStatus, Migrations, PoolStatus, SqlOptions, Wakeup};
+pub use sqlite::{Restored, back_up, restore};
 pub use storage::SqlStorage;

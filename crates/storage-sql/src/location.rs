@@ -7,7 +7,10 @@ use std::{
     fmt,
     path::{Path, PathBuf},
 };
-use tokio_postgres::{Config, config::SslMode};
+use tokio_postgres::{
+    Config,
+    config::{SslMode, TargetSessionAttrs},
+};
 
 /// The place of a database. [`SqlStorage::open`](crate::SqlStorage::open) opens it.
 #[derive(Clone)]
@@ -35,6 +38,11 @@ impl DatabaseLocation {
     /// option `pool_mode=transaction`. No statement is then prepared under a name and no setting made for a session, so that
     /// nothing need be configured there; `options` of the URL are passed on and refused by most poolers.
     ///
+    /// Of several hosts, `postgres://USER@ONE:5432,TWO:5432/DATABASE`, the first that takes writes is used, as with
+    /// `target_session_attrs=read-write` or `primary`. When it becomes a standby or read-only, its sessions end (since
+    /// PostgreSQL 14). With `target_session_attrs=any`, the default of one host, the first that answers is used; with
+    /// `load_balance_hosts=random` as well, the hosts take turns.
+    ///
     /// A path may end with
     /// `?mode=rwc` (the default: the file is created when it does not exist) or `?mode=rw` (it must exist).
     ///
@@ -50,12 +58,20 @@ impl DatabaseLocation {
         }
         // Its own texts may quote a value of the URL.
         let (url, pooling) = pooling(url)?;
-        let config: Config = url.parse().map_err(|_| {
+        let (url, target) = target(url)?;
+        let mut config: Config = url.parse().map_err(|_| {
             invalid("is not a PostgreSQL URL such as postgres://USER:PASSWORD@HOST:5432/DATABASE?OPTION=VALUE")
         })?;
         if config.get_ssl_mode() == SslMode::Require {
             return Err(invalid("sslmode=require is not offered: this build speaks to PostgreSQL without TLS"));
         }
+        let hosts = config.get_hosts().len().max(config.get_hostaddrs().len());
+        if hosts == 0 || config.get_ports().len() > 1 && config.get_ports().len() != hosts {
+            return Err(invalid("needs a host, and one port or a port for each host"));
+        }
+        // Whoever names several hosts names a primary and its standbys.
+        let several = if hosts > 1 { TargetSessionAttrs::ReadWrite } else { TargetSessionAttrs::Any };
+        config.target_session_attrs(target.unwrap_or(several));
         Ok(Self(Place::Postgres { config: Box::new(config), pooling }))
     }
 
@@ -118,17 +134,38 @@ fn sqlite(rest: &str) -> Result<DatabaseLocation> {
     Ok(DatabaseLocation(Place::Sqlite { path: Path::new(path).to_owned(), missing }))
 }
 
-/// The URL without the option that is ours, and what that says.
+/// The URL without the option `pool_mode`, and what that says.
 fn pooling(url: &str) -> Result<(String, Pooling)> {
-    let Some((start, options)) = url.split_once('?') else { return Ok((url.to_owned(), Pooling::Session)) };
-    let (ours, others): (Vec<_>, Vec<_>) = options.split('&').partition(|option| option.starts_with("pool_mode="));
-    let pooling = match ours.as_slice() {
-        [] | ["pool_mode=session"] => Pooling::Session,
-        ["pool_mode=transaction"] => Pooling::Transaction,
+    let (url, given) = without(url, "pool_mode=");
+    let pooling = match given.as_slice() {
+        [] => Pooling::Session,
+        [mode] if mode == "session" => Pooling::Session,
+        [mode] if mode == "transaction" => Pooling::Transaction,
         _ => return Err(invalid("pool_mode must be session (the default) or transaction (behind a pooler)")),
     };
+    Ok((url, pooling))
+}
+
+/// The URL without the option `target_session_attrs`, and what that says. The client of PostgreSQL knows fewer values than
+/// others do.
+fn target(url: String) -> Result<(String, Option<TargetSessionAttrs>)> {
+    let (url, given) = without(&url, "target_session_attrs=");
+    let target = match given.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+        [] => None,
+        ["any"] => Some(TargetSessionAttrs::Any),
+        ["read-write" | "primary"] => Some(TargetSessionAttrs::ReadWrite),
+        _ => return Err(invalid("target_session_attrs must be any, read-write or primary: the data is also written")),
+    };
+    Ok((url, target))
+}
+
+/// The URL without the options that begin so, and their values.
+fn without(url: &str, option: &str) -> (String, Vec<String>) {
+    let Some((start, options)) = url.split_once('?') else { return (url.to_owned(), Vec::new()) };
+    let (ours, others): (Vec<_>, Vec<_>) = options.split('&').partition(|given| given.starts_with(option));
     let mark = if others.is_empty() { "" } else { "?" };
-    Ok((format!("{start}{mark}{}", others.join("&")), pooling))
+    let values = ours.iter().filter_map(|given| given.strip_prefix(option)).map(str::to_owned).collect();
+    (format!("{start}{mark}{}", others.join("&")), values)
 }
 
 fn invalid(reason: &str) -> StorageError {
@@ -172,12 +209,31 @@ mod tests {
     }
 
     #[test]
+    fn of_several_hosts_one_that_takes_writes_is_wanted_unless_the_url_says_otherwise() {
+        let target = |url: &str| match DatabaseLocation::parse(url).map(|location| location.0) {
+            Ok(Place::Postgres { config, .. }) => Some(config.get_target_session_attrs()),
+            _ => None,
+        };
+        let (any, writes) = (Some(TargetSessionAttrs::Any), Some(TargetSessionAttrs::ReadWrite));
+        assert_eq!(target("postgres://u@h/d"), any);
+        assert_eq!(target("postgres://u@h/d?target_session_attrs=primary"), writes);
+        assert_eq!(target("postgres://u@a,b:2/d"), writes);
+        assert_eq!(target("postgres://u@a:1,b:2/d?pool_mode=transaction&target_session_attrs=read-write"), writes);
+        assert_eq!(target("postgres://u@a:1,b:2/d?target_session_attrs=any"), any);
+        for refused in ["standby", "read-only", "prefer-standby", ""] {
+            assert_eq!(target(&format!("postgres://u@a,b/d?target_session_attrs={refused}")), None, "{refused}");
+        }
+    }
+
+    #[test]
     fn a_postgres_url_that_cannot_be_used_is_refused_without_its_secrets() {
         for url in [
             "postgres://u:hunter2@h:port/d",
             "postgres://u:hunter2@h/d?hunter2=1",
             "postgres://u:hunter2@h/d?sslmode=require",
             "postgres://u:hunter2@h/d?pool_mode=statement",
+            "postgres://u:hunter2@h,i/d?target_session_attrs=hunter2",
+            "postgres://u:hunter2@/d",
         ] {
             let error = DatabaseLocation::parse(url).unwrap_err();
             assert!(!format!("{error} {error:?}").contains("hunter2"), "{error:?}");

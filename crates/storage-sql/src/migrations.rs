@@ -1,5 +1,6 @@
 //! The schema, forward only. A migration adds; it never takes away or renames what the release before it uses, so
-//! that instances of two releases can run side by side.
+//! that instances of two releases can run side by side. `tests/released/` has the statements and the schema of that release, and
+//! a test compares.
 
 use crate::{
     dialect::Dialect,

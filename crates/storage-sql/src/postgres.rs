@@ -9,6 +9,7 @@ use crate::{
 };
 use character_error_reporter::redacted;
 use character_storage_port::{Applied, Result, SNAPSHOT, SnapshotStream, StorageError};
+use connect::{Servers, Sessions};
 use deadpool_postgres::{ClientWrapper, Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime, Timeouts};
 use fault::{DISK_FULL, fault, pool_fault};
 use futures_util::TryStreamExt;
@@ -21,11 +22,13 @@ use std::{
     },
     time::{Duration, Instant},
 };
-use tokio_postgres::{Client, Config, NoTls, types::Type};
+use tokio_postgres::{Client, Config, types::Type};
 
+mod connect;
 mod fault;
 mod session;
 
+pub(crate) use connect::{Link, Servers as PostgresServers};
 pub(crate) use fault::{fault as postgres_fault, reason};
 pub(crate) use session::{Pooling, PostgresSession};
 
@@ -38,6 +41,7 @@ const FULL_FOR: Duration = Duration::from_secs(60);
 
 pub(crate) struct Postgres {
     config: Box<Config>,
+    servers: Servers,
     access: Access,
     pooling: Pooling,
     /// Begins a transaction.
@@ -75,8 +79,7 @@ impl Postgres {
         } else {
             // In front of the options of the URL, which win.
             let limits = limits.map(|(name, limit)| format!("-c {name}={limit} "));
-            let access = if access == Access::Read { "-c default_transaction_read_only=on " } else { "" };
-            let options = format!("{}{access}{}", limits.concat(), config.get_options().unwrap_or_default());
+            let options = format!("{}{}", limits.concat(), config.get_options().unwrap_or_default());
             config.options(options.trim_end());
         }
         config.connect_timeout(options.timeout).tcp_user_timeout(options.timeout);
@@ -84,8 +87,11 @@ impl Postgres {
             config.application_name("character-storage");
         }
         let database = config.get_dbname().or(config.get_user()).unwrap_or_default().to_owned();
-        let manager =
-            Manager::from_config(config.clone(), NoTls, ManagerConfig { recycling_method: RecyclingMethod::Fast });
+        // Through a pooler each transaction says for itself that it only reads.
+        let read_only = access == Access::Read && pooling == Pooling::Session;
+        let servers = Servers::new(&config, if read_only { Sessions::ReadOnly } else { Sessions::Current });
+        let manager = ManagerConfig { recycling_method: RecyclingMethod::Fast };
+        let manager = Manager::from_connect(config.clone(), servers.clone(), manager);
         let wait = Some(options.timeout);
         let pool = Pool::builder(manager)
             .max_size(options.connections.max(1))
@@ -95,6 +101,7 @@ impl Postgres {
             .map_err(|error| StorageError::unavailable("connect").with_source(error))?;
         Ok(Self {
             config: Box::new(config),
+            servers,
             pooling,
             begin,
             pool,
@@ -143,7 +150,8 @@ impl Postgres {
             }
             Pooling::Transaction => begin += &settings.map(|name| format!("; SET LOCAL {name} = off")).concat(),
         }
-        Origin::Postgres { config, pooling: self.pooling, begin }
+        let servers = Servers::new(&config, Sessions::Current);
+        Origin::Postgres { servers, pooling: self.pooling, begin }
     }
 
     pub(crate) fn status(&self) -> PoolStatus {
@@ -178,7 +186,7 @@ impl Postgres {
     /// Every row as it is now, over a connection of its own, since a backup must not take one from the requests.
     pub(crate) async fn snapshot(&self) -> Result<SnapshotStream> {
         let late = |_| Fault::Engine(Cause::Timeout, EngineError::Other("the snapshot could not be begun in time"));
-        let begun = tokio::time::timeout(self.timeout, begin_snapshot(&self.config)).await;
+        let begun = tokio::time::timeout(self.timeout, begin_snapshot(&self.servers)).await;
         let client = begun.map_err(late).flatten().map_err(|fault| fault.into_error(SNAPSHOT, Applied::No))?;
         let (sink, items) = snapshot::channel();
         let patience = self.timeout;
@@ -265,8 +273,8 @@ pub(crate) enum Access {
 }
 
 /// A connection inside a transaction that sees one moment. It is closed when the client is dropped.
-async fn begin_snapshot(config: &Config) -> Result<Client, Fault> {
-    let (client, connection) = config.connect(NoTls).await.map_err(fault)?;
+async fn begin_snapshot(servers: &Servers) -> Result<Client, Fault> {
+    let (client, connection) = servers.reach().await.map_err(fault)?;
     tokio::spawn(async move {
         if let Err(error) = connection.await {
             tracing::debug!(error = %redacted(&error), "the connection of a snapshot broke");
@@ -319,6 +327,10 @@ impl Drop for Lent {
         runtime.spawn(async move {
             if !matches!(tokio::time::timeout(patience, client.batch_execute(tidy)).await, Ok(Ok(()))) {
                 tracing::info!("a connection to PostgreSQL does not answer any more and is given up");
+                // When the server hangs, the idle ones would each take the time of an operation to show it.
+                if let Some(pool) = Object::pool(&client) {
+                    pool.retain(|_, _| false);
+                }
                 drop(Object::take(client));
             }
         });

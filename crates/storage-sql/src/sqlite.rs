@@ -40,6 +40,10 @@ pub(crate) use connection::{Mode, reading_connection};
 pub(crate) use fault::reason;
 pub(crate) use session::SqliteSession;
 
+mod backup;
+
+pub use backup::{Restored, back_up, restore};
+
 const OPEN: &str = "connect";
 const CLOSE: &str = "close";
 /// How long the threads may take to end and SQLite to write its main file.

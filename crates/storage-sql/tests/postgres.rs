@@ -1,14 +1,17 @@
 //! PostgreSQL.
+#[path = "postgres/released.rs"]
+mod released;
 mod support;
 
 use character_domain::Character;
 use character_storage_port::{
-    Change, CharacterQuery, Commit, Deleted, Direction, ErrorKind, Order, OrderBy, PageRequest, Probe, StoragePort,
-    Store, Transaction,
+    Change, CharacterQuery, Commit, Deleted, Direction, ErrorKind, Log, Order, OrderBy, PageRequest, Probe, Snapshot,
+    StoragePort, Store, Transaction,
 };
-use character_storage_sql::{SqlOptions, SqlStorage};
+use character_storage_sql::{DatabaseLocation, SqlOptions, SqlStorage};
 use character_storage_testkit::{DurableHarness, Harness, storage_conformance, storage_durability, unreadable};
 use character_tests::PostgresServer;
+use futures_util::StreamExt as _;
 use std::{sync::Arc, time::Duration};
 use support::{character, create};
 
@@ -152,6 +155,52 @@ async fn a_probe_fails_while_the_server_is_read_only() {
     server.restart();
     let error = storage.probe().await.unwrap_err();
     assert!(error.is_outage() && error.detail() == Some("PostgreSQL is read-only"), "{error:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_becomes_read_only_is_left_for_the_one_that_has_taken_its_place() {
+    let first = PostgresServer::start();
+    let second = first.synchronous_standby();
+    let address = format!("127.0.0.1:{},127.0.0.1:{}", first.port(), second.port());
+    let url = format!("postgres://postgres@{address}/postgres");
+    let alone = format!("{}?target_session_attrs=primary", second.url());
+    let error = SqlStorage::connect(&alone, SqlOptions::default()).await.unwrap_err();
+    assert!(error.is_outage() && error.detail().is_some_and(|detail| detail.contains("takes writes")), "{error:?}");
+
+    let storage = SqlStorage::connect(&url, SqlOptions::default()).await.unwrap();
+    storage.commit(create(&character("Before"))).await.unwrap();
+    let head = storage.head().await.unwrap();
+    second.promote();
+    first.query("ALTER SYSTEM RESET synchronous_standby_names");
+    first.query("ALTER SYSTEM SET default_transaction_read_only = on");
+    first.query("SELECT pg_reload_conf()");
+    while first.query("SHOW default_transaction_read_only") != "on" {
+        tokio::task::yield_now().await;
+    }
+    // Readers do not notice by an error, so the connections end by themselves.
+    let entity = character("After");
+    let others = SqlStorage::connect(&url, SqlOptions::default()).await.unwrap();
+    others.commit(create(&entity)).await.unwrap();
+    let seen = async || Store::<Character>::find(&storage, entity.id, Deleted::Exclude).await.unwrap().value.is_some();
+    let mut answers = 0;
+    while !seen().await {
+        answers += 1;
+        assert!(answers <= 2 * SqlOptions::default().connections, "an old server still answers");
+    }
+    let batch = storage.follow(&head, 10, Duration::from_secs(20)).await.unwrap();
+    assert_eq!(batch.commits.len(), 1, "{batch:?}");
+    storage.commit(create(&character("Last"))).await.unwrap();
+    assert_eq!(
+        (first.query("SELECT count(*) FROM characters"), second.query("SELECT count(*) FROM characters")),
+        ("1".to_owned(), "3".to_owned())
+    );
+
+    // A reader of a backup finds the server that takes writes, and writes nothing.
+    let location = DatabaseLocation::parse(&url).unwrap();
+    let reader = SqlStorage::open_existing(location, SqlOptions::default()).await.unwrap();
+    let rows = reader.snapshot().await.unwrap().collect::<Vec<_>>().await;
+    assert!(rows.len() >= 3, "{rows:?}");
+    assert!(reader.commit(create(&character("Refused"))).await.unwrap_err().certainly_not_applied());
 }
 
 #[tokio::test]

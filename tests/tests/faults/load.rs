@@ -59,8 +59,13 @@ impl Report {
 
 impl Load {
     pub(crate) async fn begin(world: &World) -> Self {
+        Self::on(world.characters()).await
+    }
+
+    /// On the characters at this address.
+    pub(crate) async fn on(base: String) -> Self {
         let mut state = State {
-            base: world.characters(),
+            base,
             http: client(),
             registers: Vec::new(),
             purses: Vec::new(),

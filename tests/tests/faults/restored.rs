@@ -5,7 +5,7 @@ use super::{
     world::{TOKEN, alone},
 };
 use crate::support::{Answer, client, send, until};
-use character_tests::{PostgresServer, RedisServer, Service, query_sqlite};
+use character_tests::{PostgresServer, RedisServer, Service, ServiceBuilder, query_sqlite};
 use serde_json::{Value, json};
 use std::{collections::BTreeMap, fs, path::Path, time::Duration};
 use uuid::Uuid;
@@ -184,6 +184,33 @@ async fn a_dump_that_is_put_back_under_running_processes_is_what_they_show_withi
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_that_is_recovered_to_a_point_in_time_under_running_processes_is_what_they_show() {
+    let _alone = alone().await;
+    let (server, redis) = (PostgresServer::start_with_archive(), RedisServer::start());
+    let storage = storage(&server.url());
+    let settled = |builder: ServiceBuilder| builder.env("STORAGE_BREAKER_RECOVERY_SECS", "1").start();
+    let services = [settled(over(&storage, Some(&redis))), settled(over(&storage, None))];
+    let mut roll = Roll::new(&services.each_ref()).await;
+    server.base_backup();
+    roll.create(ROWS).await;
+    let before = roll.settles().await;
+    let time = server.query("SELECT clock_timestamp()");
+    roll.changes().await;
+    roll.is_held().await;
+    server.recover_to(&time);
+    for service in &services {
+        let absent = service.url(&format!("/api/v2/characters/{}", Uuid::new_v4()));
+        until(Duration::from_secs(30), "the database", || client().get(&absent), |answer| answer.status == 404).await;
+    }
+    tokio::time::sleep(BOUND).await;
+    roll.is_back_at(&before).await;
+    storage.await_output("a new epoch");
+    for service in &services {
+        assert!(restarts(service).await >= 1);
+    }
+}
+
 /// Only what is noted in Redis tells of the lost commits.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_dump_that_is_put_back_while_everything_is_stopped_is_all_that_is_shown_after_the_start() {
@@ -261,6 +288,30 @@ async fn a_file_that_is_put_back_under_stopped_services_is_all_that_they_show_af
     services.iter().for_each(Service::restart);
     roll.is_back_at(&before).await;
     services[0].await_output("a new epoch");
+}
+
+/// The services are killed, so that a part of the database is in the file beside it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_backup_that_the_command_restores_is_all_that_killed_services_show_after_the_start() {
+    let _alone = alone().await;
+    let (redis, folder) = (RedisServer::start(), tempfile::tempdir().unwrap());
+    let service = |redis| with(Service::character().env("DATA_DIR", folder.path()).env("LOG_LEVEL", "warn"), redis);
+    let services = [service(Some(&redis)).start(), service(None).start()];
+    let mut roll = Roll::new(&services.each_ref()).await;
+    let before = roll.settles().await;
+    let backup = folder.path().join("backup.sqlite");
+    let command = |name: &str| service(None).arg(name).arg(&backup).run();
+    let copied = command("backup");
+    assert_eq!(copied.code, Some(0), "{copied:?}");
+    roll.changes().await;
+    roll.is_held().await;
+    tokio::time::sleep(NOTED).await;
+    services.iter().for_each(Service::kill);
+    assert!(folder.path().join("character.sqlite-wal").exists());
+    let restored = command("restore");
+    assert_eq!(restored.code, Some(0), "{restored:?}");
+    services.iter().for_each(Service::restart);
+    roll.is_back_at(&before).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -5,8 +5,8 @@ use super::{
     listener::{ALLOWED_HOSTS, METRICS_ON, allowed_hosts, health_paths},
     log_config, max_in_flight_bytes, read,
     sockets::{
-        CLIENT_TIMEOUT_SECS, HEALTH_ADDR, KEEP_ALIVE_SECS, MAX_CONNECTIONS, SocketConfig, UPLOAD_BYTES_PER_SEC,
-        socket_config,
+        CLIENT_TIMEOUT_SECS, DRAIN_SECS, HEALTH_ADDR, KEEP_ALIVE_SECS, MAX_CONNECTIONS, SocketConfig,
+        UPLOAD_BYTES_PER_SEC, socket_config,
     },
     variables::{Reader, folder, number, secret, socket},
     with_passwords,
@@ -121,6 +121,7 @@ impl MessageHubServiceConfig {
         ADMIN_ALLOW_REMOTE,
         METRICS_ON,
         MAX_IN_FLIGHT_BYTES,
+        DRAIN_SECS,
         SHUTDOWN_SECS,
         LOG_FORMAT,
         LOG_LEVEL,

@@ -15,6 +15,8 @@ pub struct SocketConfig {
     pub upload_rate: u32,
     /// How long an idle connection is kept open.
     pub keep_alive: Duration,
+    /// How long the service still accepts requests after SIGTERM, while it is not ready.
+    pub drain: Duration,
     /// The additional address of the liveness and readiness probes; `None`: none.
     pub health: Option<SocketAddr>,
 }
@@ -38,6 +40,11 @@ pub(crate) const KEEP_ALIVE_SECS: Variable = Variable::new(
     "seconds that an idle client connection is kept open; choose more than the idle timeout of a load balancer in front",
     "75",
 );
+pub(crate) const DRAIN_SECS: Variable = Variable::new(
+    "DRAIN_SECS",
+    "seconds that the service still accepts requests after SIGTERM, while it is not ready, so that load balancers turn to others; shorter when no connection is left",
+    "5",
+);
 pub(crate) const HEALTH_ADDR: Variable = Variable::optional(
     "HEALTH_ADDR",
     "address and port where a separate thread serves /health/live and /health/ready; unset: on the main port only",
@@ -49,6 +56,7 @@ pub(crate) fn socket_config(reader: &mut Reader<'_>, listen: Option<SocketAddr>)
     let client_timeout = reader.read(&CLIENT_TIMEOUT_SECS, number(1, 3600));
     let upload_rate = reader.read(&UPLOAD_BYTES_PER_SEC, number(1, 1 << 30));
     let keep_alive = reader.read(&KEEP_ALIVE_SECS, number(1, 86_400));
+    let drain = reader.read(&DRAIN_SECS, number(0, 3600));
     let health = reader.read(&HEALTH_ADDR, socket);
     if let Some(address) = health.filter(|address| listen == Some(*address) && address.port() != 0) {
         reader.faults.push(format!("HEALTH_ADDR=\"{address}\": is LISTEN_ADDR already; choose another port"));
@@ -58,6 +66,7 @@ pub(crate) fn socket_config(reader: &mut Reader<'_>, listen: Option<SocketAddr>)
         client_timeout: Duration::from_secs(client_timeout?),
         upload_rate: u32::try_from(upload_rate?).ok()?,
         keep_alive: Duration::from_secs(keep_alive?),
+        drain: Duration::from_secs(drain?),
         health,
     })
 }

@@ -12,8 +12,8 @@ use super::{
     log_config, max_in_flight_bytes, read,
     reports::{ERROR_REPORTS_PER_MINUTE, SENTRY_DSN, report_config},
     sockets::{
-        CLIENT_TIMEOUT_SECS, HEALTH_ADDR, KEEP_ALIVE_SECS, MAX_CONNECTIONS, SocketConfig, UPLOAD_BYTES_PER_SEC,
-        socket_config,
+        CLIENT_TIMEOUT_SECS, DRAIN_SECS, HEALTH_ADDR, KEEP_ALIVE_SECS, MAX_CONNECTIONS, SocketConfig,
+        UPLOAD_BYTES_PER_SEC, socket_config,
     },
     variables::{Reader, folder, number, secret, socket},
     with_passwords,
@@ -121,6 +121,7 @@ impl StorageServiceConfig {
         ERROR_REPORTS_PER_MINUTE,
         SENTRY_DSN,
         MAX_IN_FLIGHT_BYTES,
+        DRAIN_SECS,
         SHUTDOWN_SECS,
         LOG_FORMAT,
         LOG_LEVEL,

@@ -2,7 +2,7 @@
 
 use super::connection::Connection;
 use actix_http::{
-    Response,
+    ConnectionType, Response,
     body::{BodySize, BoxBody, MessageBody},
     header::CONTENT_TYPE,
 };
@@ -31,7 +31,10 @@ impl InFlight {
     }
 
     /// The answer, with which the request ends.
-    pub(super) fn over<B: MessageBody + 'static>(self, answer: Response<B>) -> Response<AnswerBody> {
+    pub(super) fn over<B: MessageBody + 'static>(self, mut answer: Response<B>) -> Response<AnswerBody> {
+        if self.0.as_ref().is_some_and(|connection| connection.is_ending()) {
+            answer.head_mut().set_connection_type(ConnectionType::Close);
+        }
         answer.map_body(|head, body| {
             let is_live = head.headers.get(CONTENT_TYPE).is_some_and(|given| given == EVENT_STREAM);
             let waits_for = self.0.clone().filter(|_| is_live);

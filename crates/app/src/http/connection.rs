@@ -52,6 +52,11 @@ impl Connection {
         self.in_flight.set(self.in_flight.get() + 1);
     }
 
+    /// Whether the connection ends with its next answer.
+    pub(super) fn is_ending(&self) -> bool {
+        self.all.are_ending()
+    }
+
     /// The answer is on its way to the socket.
     pub(super) fn request_ends(&self) {
         self.in_flight.set(self.in_flight.get().saturating_sub(1));

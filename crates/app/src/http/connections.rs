@@ -11,7 +11,7 @@ use prometheus_client::{
     registry::{Registry, Unit},
 };
 use std::{
-    sync::atomic::{AtomicUsize, Ordering},
+    sync::atomic::{AtomicBool, AtomicUsize, Ordering},
     time::Duration,
 };
 use tokio::{
@@ -96,6 +96,8 @@ struct Ended {
 pub(crate) struct Connections {
     pub(crate) limits: SocketLimits,
     open: AtomicUsize,
+    /// Each ends with its next answer.
+    are_ending: AtomicBool,
     open_gauge: Gauge,
     ended: Family<Ended, Counter>,
     lag: Histogram,
@@ -110,7 +112,8 @@ impl Connections {
         }
         // 1 ms, the resolution of the timers, to 16 s.
         let lag = Histogram::new(exponential_buckets(0.001, 2.0, 15));
-        Self { limits, open: AtomicUsize::new(0), open_gauge: Gauge::default(), ended, lag }
+        let are_ending = AtomicBool::new(false);
+        Self { limits, open: AtomicUsize::new(0), are_ending, open_gauge: Gauge::default(), ended, lag }
     }
 
     /// Shows `http_server_connections`, `http_server_connections_max`, `http_server_connections_ended_total` and
@@ -137,6 +140,22 @@ impl Connections {
                 lag.observe(due.elapsed().as_secs_f64());
             }
         });
+    }
+
+    /// From now on each answer tells its client that the connection ends with it, so that the client sends its next request
+    /// over another one, and none is lost on a connection that the server closes.
+    pub(crate) fn end_with_their_answers(&self) {
+        self.are_ending.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether each connection ends with its next answer.
+    pub(super) fn are_ending(&self) -> bool {
+        self.are_ending.load(Ordering::Relaxed)
+    }
+
+    /// Whether no connection is open.
+    pub(crate) fn are_none(&self) -> bool {
+        self.open.load(Ordering::Relaxed) == 0
     }
 
     pub(super) fn opened(&self) {

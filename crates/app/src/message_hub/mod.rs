@@ -133,6 +133,7 @@ async fn serve(config: MessageHubServiceConfig, backing: Backing, health: Arc<He
         presence: None,
         listen: config.listen,
         may_be_long: is_long,
+        drain: config.sockets.drain,
         shutdown: config.shutdown,
         health: Arc::clone(&health),
         connections,
@@ -143,7 +144,7 @@ async fn serve(config: MessageHubServiceConfig, backing: Backing, health: Arc<He
     let (background, stopping, stopped) = (contract.clone(), contract.clone(), Arc::clone(&health));
     tokio::spawn(async move { background.background().await });
     tokio::spawn(async move {
-        stopped.stopped().await;
+        stopped.ended().await;
         stopping.stop();
     });
     let running = server.run(

@@ -1,5 +1,6 @@
 //! What PostgreSQL and its pool report, sorted by what to do about it.
 
+use super::connect::is_read_only;
 use crate::fault::{Cause, EngineError, Fault};
 use character_storage_port::connection_failure;
 use deadpool_postgres::PoolError;
@@ -23,6 +24,9 @@ pub(super) fn pool_fault(error: PoolError) -> Fault {
 /// What is wrong, for an operator: neither names nor values.
 pub(crate) fn reason(error: &tokio_postgres::Error) -> Option<&'static str> {
     let Some(state) = error.code() else {
+        if is_read_only(error) {
+            return Some("no server of PostgreSQL takes writes: each is a standby or read-only");
+        }
         return connection_failure(error).or_else(|| {
             error.to_string().contains("password missing").then_some("PostgreSQL asks for a password and there is none")
         });

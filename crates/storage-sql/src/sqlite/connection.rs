@@ -90,7 +90,7 @@ fn immutable_uri(path: &Path) -> String {
     format!("file:{path}?immutable=1")
 }
 
-fn opened(path: &Path, timeout: Duration, mode: Mode) -> Result<Connection> {
+pub(super) fn opened(path: &Path, timeout: Duration, mode: Mode) -> Result<Connection> {
     let open = || -> rusqlite::Result<Connection> {
         // Without SQLITE_OPEN_URI a path is a path, whatever it begins with.
         let (read, write) = (OpenFlags::SQLITE_OPEN_READ_ONLY, OpenFlags::SQLITE_OPEN_READ_WRITE);

@@ -1,0 +1,267 @@
+//! Both services are replaced while clients use them over kept connections, as a rollout of Kubernetes does it: no request
+//! fails, and no event is lost.
+//!
+//! A Service of Kubernetes is a balancer of connections: a new one goes to a process that is ready, and an open one stays where
+//! it is. Two processes on one port with `SO_REUSEPORT` would be no such thing: the system goes on to give connections to a
+//! process that is no longer ready.
+
+use super::{HUB_TOKEN, Inbox, TOKEN, consume};
+use crate::support::{client, send};
+use character_tests::{PostgresServer, Service, ServiceBuilder};
+use serde_json::{Value, json};
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
+    },
+    time::{Duration, Instant},
+};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _, copy_bidirectional},
+    net::{TcpListener, TcpStream},
+    task::JoinSet,
+};
+
+const CLIENTS: usize = 16;
+/// Between two requests of a client, so that the clients leave the processes some time to start.
+const PAUSE: Duration = Duration::from_millis(10);
+/// How often the balancer asks whether a process is ready.
+const PROBE: Duration = Duration::from_millis(100);
+/// How long each state of the rollout is under load.
+const PHASE: Duration = Duration::from_millis(700);
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// Gives new connections to the processes that are ready, in turn.
+struct Balancer {
+    address: SocketAddr,
+    processes: Arc<Mutex<Vec<SocketAddr>>>,
+    ready: Arc<Mutex<Vec<SocketAddr>>>,
+}
+
+impl Balancer {
+    async fn over(first: &Service) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let balancer = Self {
+            address: listener.local_addr().unwrap(),
+            processes: Arc::new(Mutex::new(vec![first.address()])),
+            ready: Arc::new(Mutex::new(vec![first.address()])),
+        };
+        let ready = Arc::clone(&balancer.ready);
+        tokio::spawn(async move {
+            for turn in 0.. {
+                let (mut incoming, _) = listener.accept().await.unwrap();
+                let target = {
+                    let ready = ready.lock().unwrap();
+                    ready[turn % ready.len()]
+                };
+                tokio::spawn(async move {
+                    // As a Service does, it leaves a connection that cannot be made to its client.
+                    if let Ok(mut outgoing) = TcpStream::connect(target).await {
+                        drop(copy_bidirectional(&mut incoming, &mut outgoing).await);
+                    }
+                });
+            }
+        });
+        let (processes, ready) = (Arc::clone(&balancer.processes), Arc::clone(&balancer.ready));
+        tokio::spawn(async move {
+            let http = client();
+            loop {
+                let all = processes.lock().unwrap().clone();
+                for process in all {
+                    let probe = http.get(format!("http://{process}/health/ready")).send().await;
+                    let is_ready = probe.is_ok_and(|answer| answer.status() == 200);
+                    let mut ready = ready.lock().unwrap();
+                    ready.retain(|known| *known != process);
+                    if is_ready {
+                        ready.push(process);
+                    }
+                }
+                tokio::time::sleep(PROBE).await;
+            }
+        });
+        balancer
+    }
+
+    /// Starts a process in the place of the old one, which ends in good order.
+    async fn replace(&self, old: Service, new: ServiceBuilder) -> Service {
+        let new = tokio::task::spawn_blocking(move || new.start()).await.unwrap();
+        self.processes.lock().unwrap().push(new.address());
+        let end = Instant::now() + LIMIT;
+        while !self.ready.lock().unwrap().contains(&new.address()) {
+            assert!(Instant::now() < end, "the new process is not ready");
+            tokio::time::sleep(PROBE).await;
+        }
+        tokio::time::sleep(PHASE).await;
+        let (address, status) = (old.address(), tokio::task::spawn_blocking(move || old.terminate()).await.unwrap());
+        assert_eq!(status, 0);
+        self.processes.lock().unwrap().retain(|process| *process != address);
+        tokio::time::sleep(PHASE).await;
+        new
+    }
+}
+
+/// What the clients saw.
+#[derive(Default)]
+struct Seen {
+    answers: AtomicUsize,
+    connections: AtomicUsize,
+    changes: AtomicUsize,
+    failures: Mutex<Vec<String>>,
+}
+
+/// A connection that is used until an answer says that it ends.
+struct Kept<'a> {
+    address: SocketAddr,
+    stream: Option<TcpStream>,
+    seen: &'a Seen,
+}
+
+impl Kept<'_> {
+    /// Sends a request and returns its answer; no request is sent twice.
+    async fn ask(&mut self, method: &str, path: &str, body: Option<&Value>) -> std::io::Result<(u16, Value)> {
+        let mut stream = match self.stream.take() {
+            Some(stream) => stream,
+            None => {
+                self.seen.connections.fetch_add(1, Relaxed);
+                TcpStream::connect(self.address).await?
+            }
+        };
+        let kind = if method == "PATCH" { "application/merge-patch+json" } else { "application/json" };
+        let body = body.map(Value::to_string).unwrap_or_default();
+        let (host, length) = (self.address, body.len());
+        let head =
+            format!("{method} {path} HTTP/1.1\r\nHost: {host}\r\nContent-Type: {kind}\r\nContent-Length: {length}");
+        stream.write_all(format!("{head}\r\n\r\n{body}").as_bytes()).await?;
+        let (mut bytes, mut part) = (Vec::new(), [0; 16 * 1024]);
+        loop {
+            let read = stream.read(&mut part).await?;
+            if read == 0 {
+                return Err(std::io::Error::other(format!("the connection ended after {} bytes", bytes.len())));
+            }
+            bytes.extend_from_slice(&part[..read]);
+            let Some(end) = bytes.windows(4).position(|four| four == b"\r\n\r\n") else { continue };
+            let head = String::from_utf8_lossy(&bytes[..end]).to_ascii_lowercase();
+            let header = |name: &str| head.lines().find_map(|line| line.strip_prefix(name));
+            let length: usize = header("content-length: ").map_or(0, |length| length.parse().unwrap());
+            if bytes.len() < end + 4 + length {
+                continue;
+            }
+            if header("connection: ") != Some("close") {
+                self.stream = Some(stream);
+            }
+            let status = head.split_whitespace().nth(1).unwrap().parse().unwrap();
+            return Ok((status, serde_json::from_slice(&bytes[end + 4..]).unwrap_or_default()));
+        }
+    }
+}
+
+/// Creates a character, and then reads and changes it until `stop`.
+async fn play(address: SocketAddr, seen: Arc<Seen>, stop: Arc<AtomicBool>) {
+    let mut kept = Kept { address, stream: None, seen: &seen };
+    let (mut path, mut turn) = (String::new(), 0_usize);
+    while !stop.load(Relaxed) {
+        let (method, body, expected) = match (path.is_empty(), turn % 3) {
+            (true, _) => ("POST", Some(crate::support::sheet("Kept")), 201),
+            (false, 0) => ("PATCH", Some(json!({ "name": format!("turn {turn}") })), 200),
+            (false, _) => ("GET", None, 200),
+        };
+        let target = if path.is_empty() { "/api/v2/characters" } else { path.as_str() };
+        match kept.ask(method, target, body.as_ref()).await {
+            Ok((status, answer)) if status == expected => {
+                seen.answers.fetch_add(1, Relaxed);
+                seen.changes.fetch_add(usize::from(method != "GET"), Relaxed);
+                if path.is_empty() {
+                    path = format!("/api/v2/characters/{}", answer["id"].as_str().unwrap());
+                }
+            }
+            failed => seen.failures.lock().unwrap().push(format!("{method} {target}: {failed:?}")),
+        }
+        turn += 1;
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_rollout_of_both_services_under_load_fails_no_request_and_loses_no_event() {
+    let database = PostgresServer::shared().fresh_schema_url();
+    let hub = Service::message_hub().env("MESSAGE_HUB_TOKEN", HUB_TOKEN).start();
+    let storage = || {
+        Service::storage()
+            .env("STORAGE_SERVICE_TOKEN", TOKEN)
+            .env("DATABASE_URL", &database)
+            .env("MESSAGE_HUB_URL", hub.url(""))
+            .env("MESSAGE_HUB_TOKEN", HUB_TOKEN)
+            .env("LOG_LEVEL", "warn")
+            .env("DRAIN_SECS", "3")
+    };
+    let first_storage = storage().start();
+    let storages = Balancer::over(&first_storage).await;
+    let character = || {
+        Service::character()
+            .env("STORAGE_SERVICE_URL", format!("http://{}", storages.address))
+            .env("STORAGE_SERVICE_TOKEN", TOKEN)
+            .env("LOG_LEVEL", "warn")
+            .env("DRAIN_SECS", "3")
+    };
+    let first_service = character().start();
+    let services = Balancer::over(&first_service).await;
+    let (inbox, calm) = (Arc::new(Inbox::default()), Arc::new(AtomicBool::new(false)));
+    let consumer = tokio::spawn(consume(hub.url(""), Arc::clone(&inbox), Arc::clone(&calm)));
+
+    let (seen, stop) = (Arc::new(Seen::default()), Arc::new(AtomicBool::new(false)));
+    let mut clients = JoinSet::new();
+    for _ in 0..CLIENTS {
+        clients.spawn(play(services.address, Arc::clone(&seen), Arc::clone(&stop)));
+    }
+    tokio::time::sleep(PHASE).await;
+    let second_service = services.replace(first_service, character()).await;
+    let _second_storage = storages.replace(first_storage, storage()).await;
+    let _third_service = services.replace(second_service, character()).await;
+    stop.store(true, Relaxed);
+    clients.join_all().await;
+
+    let (answers, changes) = (seen.answers.load(Relaxed), seen.changes.load(Relaxed));
+    let connections = seen.connections.load(Relaxed);
+    eprintln!("{answers} answers, {changes} of them to changes, over {connections} connections");
+    let failures = seen.failures.lock().unwrap().clone();
+    assert!(failures.is_empty(), "{} of {answers} requests failed, the first: {:?}", failures.len(), failures.first());
+    assert!(answers > 10 * CLIENTS && connections >= 3 * CLIENTS, "{answers} answers over {connections} connections");
+    let end = Instant::now() + LIMIT;
+    while inbox.len() < changes {
+        assert!(Instant::now() < end, "{} of {changes} events were heard", inbox.len());
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    calm.store(true, Relaxed);
+    consumer.await.unwrap();
+    assert_eq!(inbox.len(), changes);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_service_that_drains_is_not_ready_answers_and_ends_each_connection_with_its_answer() {
+    let service = Service::character().env("DRAIN_SECS", "30").start();
+    let (address, seen) = (service.address(), Seen::default());
+    let mut kept = Kept { address, stream: None, seen: &seen };
+    assert_eq!(kept.ask("GET", "/health/ready", None).await.unwrap().0, 200);
+    assert!(kept.stream.is_some(), "a connection is kept");
+    let pid = service.pid().unwrap().to_string();
+    assert!(std::process::Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+    service.await_output("shutting down");
+    // An idle connection is not cut: its next request is answered, and ends it.
+    let end = Instant::now() + LIMIT;
+    loop {
+        let (status, answer) = kept.ask("GET", "/health/ready", None).await.unwrap();
+        if status == 503 {
+            assert_eq!(answer["code"], "stopping");
+            break;
+        }
+        assert!(Instant::now() < end, "still ready");
+    }
+    assert!(kept.stream.is_none(), "the answer did not end the connection");
+    // New connections are accepted, since others may not know yet.
+    let made = send(client().post(service.url("/api/v2/characters")).json(&crate::support::sheet("Late"))).await;
+    assert_eq!((made.status, made.header("connection")), (201, "close"), "{made:?}");
+    // With no connection left, it does not wait for the end of its time; a second signal ends it at once in any case.
+    assert!(service.ends_within(Duration::from_secs(20)), "it still waits");
+    assert_eq!(service.terminate(), 0);
+}
