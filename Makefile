@@ -10,7 +10,7 @@ LOCKED := $(if $(CI),--locked)
 SERVICES := --package character-service --package storage-service --package message-hub --bins
 
 .DEFAULT_GOAL := help
-.PHONY: help run run-hub demo stack dist test test-instance hunt bench check lint-words fix contract openapi asyncapi
+.PHONY: help run run-hub demo stack dist test test-instance hunt bench check lint-words fix contract openapi asyncapi problems
 
 help: ## list these targets
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F '|' '{ printf "%-14s %s\n", $$1, $$2 }'
@@ -68,7 +68,7 @@ bench: ## measure the costs, each compared with a floor of the same run; docs/be
 	@$(CARGO) bench $(LOCKED) --package character-tests --bench log
 	@$(CARGO) bench $(LOCKED) --package character-tests --bench events
 
-check: ## formatting, lints, documentation, words, the crate graph, dependencies, packages, licences, the AsyncAPI document, workflows, scripts
+check: ## formatting, lints, documentation, words, the crate graph, dependencies, packages, licences, the OpenAPI and AsyncAPI documents, workflows, scripts
 	@$(CARGO) fmt --all --check
 	@$(CARGO) clippy --workspace --all-targets $(LOCKED) -- -D warnings
 	@RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps $(LOCKED) --quiet
@@ -77,6 +77,7 @@ check: ## formatting, lints, documentation, words, the crate graph, dependencies
 	@$(CARGO) package --workspace --exclude character-tests --no-verify --allow-dirty --quiet $(LOCKED)
 	@./deploy/check-asyncapi.sh
 	@./deploy/check-deployment.sh
+	@./deploy/check-openapi.sh
 	@$(MAKE) lint-words
 
 lint-words: ## find words in documents and comments that hide the meaning; deploy/banned-words.tsv names better ones
@@ -95,3 +96,6 @@ openapi: ## regenerate docs/openapi.json; the tests compare it with what the ser
 
 asyncapi: ## regenerate docs/asyncapi.json; the tests compare it with what the service prints
 	@$(CARGO) run --quiet $(LOCKED) --package character-service --bin character-service -- asyncapi > docs/asyncapi.json
+
+problems: ## regenerate docs/problems.md; the tests compare it with the list of the kinds of problems
+	@$(CARGO) test --quiet $(LOCKED) --package character-api --test api write_the_document_about_problems -- --ignored

@@ -7,14 +7,21 @@ use crate::{
 };
 use actix_web::{
     HttpRequest, HttpResponse, HttpResponseBuilder,
-    http::header::{CONTENT_TYPE, ETAG, HeaderValue, LINK, LOCATION},
+    http::{
+        StatusCode,
+        header::{CONTENT_TYPE, ETAG, HeaderValue, LINK, LOCATION},
+    },
 };
 use character_domain::{Meta, Timestamp};
 use character_error_reporter::redacted;
 use character_storage_port::{Cursor, Entity, Page, Read, UnreadableRow};
 use serde::Serialize;
+use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
 use uuid::Uuid;
+
+/// The part of the digest of a list that is its entity tag, in bytes.
+const TAG_BYTES: usize = 16;
 
 /// The result of a handler.
 pub(crate) type Answer = Result<HttpResponse, Problem>;
@@ -108,26 +115,48 @@ pub(crate) fn one<E: Entity, B: From<E> + Serialize>(request: &HttpRequest, read
     if known { Ok(response.finish()) } else { json(&mut response, &B::from(row)) }
 }
 
-/// One page of rows, with the link to the next page.
+/// One page of rows, with the links to other pages: 200, or 304 when the copy of the client is current.
 pub(crate) fn page<E: Entity, B: From<E> + Serialize>(request: &HttpRequest, read: Read<Page<E>>) -> Answer {
     let Read { value: page, source } = read;
     let mut response = HttpResponse::Ok();
     provenance::tell(&mut response, source);
-    if let Some(cursor) = &page.next {
-        response.insert_header((LINK, query::next_page(request.path(), request.query_string(), cursor)));
+    list(request, response, &PageBody::<B>::of(page))
+}
+
+/// A list with its links and its entity tag, or 304 when the copy of the client is current. The tag is a weak one: it names the
+/// contents, and no revision.
+pub(crate) fn list<B: Serialize>(
+    request: &HttpRequest,
+    mut response: HttpResponseBuilder,
+    page: &PageBody<B>,
+) -> Answer {
+    if let Some(links) = query::page_links(request.path(), request.query_string(), page.next_cursor.as_ref()) {
+        response.insert_header((LINK, links));
     }
-    json(&mut response, &PageBody::<B>::of(page))
+    let text = written(page)?;
+    let digest = Sha256::digest(&text);
+    let tag: String = digest.iter().take(TAG_BYTES).map(|byte| format!("{byte:02x}")).collect();
+    response.insert_header((ETAG, format!("W/\"{tag}\"")));
+    if condition::knows(request.headers(), &tag)? {
+        return Ok(response.status(StatusCode::NOT_MODIFIED).finish());
+    }
+    Ok(response.insert_header((CONTENT_TYPE, HeaderValue::from_static("application/json"))).body(text))
 }
 
 /// A body that may be as long as a sheet, or longer.
 fn json(response: &mut HttpResponseBuilder, body: &impl Serialize) -> Answer {
+    let text = written(body)?;
+    Ok(response.insert_header((CONTENT_TYPE, HeaderValue::from_static("application/json"))).body(text))
+}
+
+fn written(body: &impl Serialize) -> Result<Vec<u8>, Problem> {
     // Most sheets fit into this, and are then not copied while the text grows.
     let mut text = Vec::with_capacity(4096);
     serde_json::to_writer(&mut text, body).map_err(|error| {
         tracing::error!(error = %redacted(&error), "a response cannot be serialized");
         Problem::internal()
     })?;
-    Ok(response.insert_header((CONTENT_TYPE, HeaderValue::from_static("application/json"))).body(text))
+    Ok(text)
 }
 
 /// Responds 201 with a created row; `path` is that of its collection.

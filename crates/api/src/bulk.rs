@@ -41,9 +41,11 @@ pub struct BulkResult<T> {
     pub status: u16,
     /// The row, when it was created.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub item: Option<T>,
     /// Why it was not created.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub problem: Option<ProblemBody>,
 }
 

@@ -41,6 +41,15 @@ pub(crate) fn is_known(headers: &HeaderMap, actual: Revision) -> Result<bool, Pr
     })
 }
 
+/// Whether a client that sent these headers has a list with this entity tag already.
+pub(crate) fn knows(headers: &HeaderMap, list: &str) -> Result<bool, Problem> {
+    Ok(match tags(headers, IF_NONE_MATCH, "If-None-Match")? {
+        None => false,
+        Some(Tags::Any) => true,
+        Some(Tags::Listed(tags)) => tags.iter().any(|tag| tag.opaque == list.as_bytes()),
+    })
+}
+
 #[derive(Debug, PartialEq, Eq)]
 enum Tags {
     Any,

@@ -8,7 +8,7 @@ mod items;
 mod weight;
 
 pub use acts::{GiveRequest, GivenBody, ItemRestoredBody, LoosenedBody, MoveRequest};
-pub use currency::{GiveCoinsRequest, PurseBody};
+pub use currency::{GiveCoinsRequest, PurseBody, PurseChange};
 pub use dto::{InventoryItemBody, InventoryItemPatch, NewInventoryItemBody};
 pub use items::BulkItemsRequest;
 pub use weight::{ContainerLoadBody, LoadBody};

@@ -8,7 +8,7 @@ mod quest;
 mod records;
 
 pub use entries::BulkEntriesRequest;
-pub use entry::{JournalEntryBody, JournalEntryPatch, NewJournalEntryBody};
+pub use entry::{JournalEntryBody, JournalEntryPatch, NewJournalEntryBody, Tag};
 pub use experience::{ExperienceEntryBody, ExperienceEntryPatch, NewExperienceEntryBody};
 pub use npc_relationship::{NewNpcRelationshipBody, NpcRelationshipBody, NpcRelationshipPatch};
 pub use quest::{NewQuestBody, QuestBody, QuestPatch};

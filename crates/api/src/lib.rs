@@ -18,6 +18,7 @@ pub mod journal;
 mod live;
 mod merge;
 mod openapi;
+mod pages;
 mod position;
 mod problem;
 pub mod progress;
@@ -29,7 +30,7 @@ mod responses;
 pub use answer::{MetaBody, PageBody, UnreadableRowBody};
 pub use bulk::{BulkCreated, BulkOutcome, BulkResult};
 pub use openapi::{openapi, register_docs_page};
-pub use problem::{PROBLEM_TYPES, Problem, ProblemBody};
+pub use problem::{PROBLEM_TYPES, PROBLEMS, Problem, ProblemBody, ProblemKind, problems_document};
 
 use actix_service::apply;
 use actix_web::{ResponseError, http::Method, middleware::from_fn, web};
@@ -48,7 +49,7 @@ const REQUEST_HEADERS: &str = "Accept, Content-Encoding, Content-Type, Idempoten
                                Storage-Position, Traceparent, Tracestate, X-Request-Id, X-User-Id";
 /// The headers of answers that a page of another origin may read.
 const EXPOSED_HEADERS: &str =
-    "Age, Allow, Cache-Status, ETag, Link, Location, Retry-After, Storage-Position, X-Request-Id";
+    "Age, Allow, Cache-Status, ETag, Idempotency-Replayed, Link, Location, Retry-After, Storage-Position, X-Request-Id";
 
 /// How much a client may send.
 #[derive(Clone, Copy, Debug)]
@@ -111,8 +112,12 @@ pub fn configure_for(
         let mut endpoints = Endpoints::default().refusing_parameters_of(openapi::parameterless(), |request| {
             Problem::invalid(query::all_unknown(request.query_string())).error_response()
         });
+        endpoints = endpoints.refusing_bodies_of(openapi::bodiless(), |_| {
+            Problem::field("body", "must be absent: the operation takes none").error_response()
+        });
         health::register(&mut endpoints, health_paths, &api.health, &api.registry);
         openapi::register(&mut endpoints);
+        pages::register(&mut endpoints);
         character::register(&mut endpoints);
         inventory::register(&mut endpoints);
         journal::register(&mut endpoints);
@@ -130,7 +135,10 @@ pub fn configure_for(
         let with_headers = from_fn(middleware::security_headers);
         // A refusal of the guard must not reserve anything, so the guard is outside.
         let positioned = from_fn(position::keep_position);
-        let answering = |endpoints| apply(accounted, apply(guarded, apply(admitted, apply(positioned, endpoints))));
+        let compressed = from_fn(middleware::compress);
+        let answering = |endpoints| {
+            apply(accounted, apply(compressed, apply(guarded, apply(admitted, apply(positioned, endpoints)))))
+        };
         match &guard.origins {
             None => config.default_service(apply(with_headers, answering(endpoints))),
             Some(origins) => {

@@ -1,15 +1,20 @@
 //! `/openapi.json` and `/docs`.
 
-mod positions;
+mod examples;
+mod headers;
+mod operations;
+mod schemas;
+mod walk;
 
-use crate::{Problem, answer::Answer, campaign, character, evolution, inventory, journal, live, progress};
+use crate::{Problem, answer::Answer, campaign, character, evolution, inventory, journal, live, pages, progress};
 use actix_web::{
     HttpRequest, HttpResponse,
-    http::header::{ContentEncoding, LOCATION},
+    http::header::{CACHE_CONTROL, ContentEncoding, LOCATION},
     web,
 };
 use character_error_reporter::redacted_text;
-use character_http_kit::{self as kit, Endpoint, Endpoints, Parameterless, health};
+use character_http_kit::{self as kit, Bodiless, Endpoint, Endpoints, Parameterless, health};
+use serde_json::{Value, json};
 use std::sync::{Arc, LazyLock, OnceLock};
 use utoipa::OpenApi;
 use utoipa_swagger_ui::{Config, SwaggerFile};
@@ -28,6 +33,7 @@ use utoipa_swagger_ui::{Config, SwaggerFile};
             quotes: `\"1\"` when created, one more at each change.\n\n\
             A response to a change carries `Storage-Position`. Send it back in a later request to read data that is at \
             least as new, from any process of the service. Without it, another process may be behind by about a second.",
+        contact(name = "The maintainers of the Character Service"),
         license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0"),
     ),
     paths(
@@ -59,20 +65,40 @@ use utoipa_swagger_ui::{Config, SwaggerFile};
 )]
 struct Document;
 
-/// The description of the API, OpenAPI 3.1.
-#[must_use]
-pub fn openapi() -> utoipa::openapi::OpenApi {
+/// The operations, as the annotations of the handlers describe them.
+fn annotated() -> utoipa::openapi::OpenApi {
     let mut document = Document::openapi();
     inventory::rows(&mut document);
     campaign::rows(&mut document);
     journal::describe(&mut document);
-    positions::describe(&mut document);
     document
 }
 
-/// Its operations without query parameters. The document is built once, because each worker needs them.
+/// The description of the API, OpenAPI 3.1.
+#[must_use]
+pub fn openapi() -> &'static Value {
+    static DOCUMENT: LazyLock<Value> = LazyLock::new(|| {
+        // The annotations consist of texts and numbers, which can always be written.
+        let mut document = serde_json::to_value(annotated()).unwrap_or_default();
+        document["servers"] = json!([{ "url": "/", "description": "The service that serves this document" }]);
+        // Access is controlled in front of the service: no operation asks for credentials.
+        document["security"] = json!([]);
+        schemas::complete(&mut document);
+        operations::complete(&mut document);
+        document
+    });
+    &DOCUMENT
+}
+
+/// Its operations without query parameters.
 pub(crate) fn parameterless() -> Parameterless {
-    static FOUND: LazyLock<Parameterless> = LazyLock::new(|| Parameterless::of(&openapi()));
+    static FOUND: LazyLock<Parameterless> = LazyLock::new(|| Parameterless::of(&annotated()));
+    FOUND.clone()
+}
+
+/// Its operations that change something and take no body.
+pub(crate) fn bodiless() -> Bodiless {
+    static FOUND: LazyLock<Bodiless> = LazyLock::new(|| Bodiless::of(&annotated()));
     FOUND.clone()
 }
 
@@ -85,12 +111,13 @@ pub(crate) fn register(endpoints: &mut Endpoints) {
 pub fn register_docs_page(endpoints: &mut Endpoints) {
     Endpoint::at("/docs").get(docs).register(endpoints);
     Endpoint::at("/docs/").get(page).register(endpoints);
-    Endpoint::at("/docs/{*file}").get(page).register(endpoints);
+    Endpoint::at("/docs/guides/{guide}").get(guide).register(endpoints);
+    Endpoint::at("/docs/{*file}").get(file).register(endpoints);
 }
 
 async fn document() -> HttpResponse {
     static TEXT: OnceLock<web::Bytes> = OnceLock::new();
-    let text = TEXT.get_or_init(|| serde_json::to_vec_pretty(&openapi()).unwrap_or_default().into());
+    let text = TEXT.get_or_init(|| serde_json::to_vec_pretty(openapi()).unwrap_or_default().into());
     HttpResponse::Ok().content_type("application/json").body(text.clone())
 }
 
@@ -98,7 +125,34 @@ async fn docs() -> HttpResponse {
     HttpResponse::PermanentRedirect().insert_header((LOCATION, "/docs/")).finish()
 }
 
-async fn page(request: HttpRequest) -> Answer {
+/// The page, whose examples name the address that the client used.
+async fn page(request: HttpRequest) -> HttpResponse {
+    let (scheme, host) = (request.connection_info().scheme().to_owned(), request.connection_info().host().to_owned());
+    let base = pages::escaped(&format!("{scheme}://{host}"));
+    HttpResponse::Ok()
+        .content_type("text/html; charset=utf-8")
+        .insert_header((CACHE_CONTROL, "no-cache"))
+        .body(include_str!("openapi/page.html").replace("{base}", &base))
+}
+
+/// The guides that the page links to.
+const GUIDES: [(&str, &str); 3] = [
+    ("api.md", include_str!("../../../docs/api.md")),
+    ("data-model.md", include_str!("../../../docs/data-model.md")),
+    ("events.md", include_str!("../../../docs/events.md")),
+];
+
+async fn guide(request: HttpRequest) -> Answer {
+    let name = request.match_info().get("guide").unwrap_or_default();
+    let (_, text) = GUIDES
+        .into_iter()
+        .find(|(known, _)| *known == name)
+        .ok_or_else(|| kit::Problem::no_such_path(request.path()))?;
+    // Browsers show plain text, and offer Markdown for download.
+    Ok(HttpResponse::Ok().content_type("text/plain; charset=utf-8").body(text))
+}
+
+async fn file(request: HttpRequest) -> Answer {
     static CONFIG: LazyLock<Arc<Config<'static>>> =
         // The validator is a service elsewhere; the page is to work offline.
         LazyLock::new(|| Arc::new(Config::from("/openapi.json").validator_url("none")));

@@ -1,4 +1,4 @@
-//! `Storage-Position`: what a client has changed through one process, it finds changed through every other.
+//! `Idempotency-Replayed`, and `Storage-Position`: what a client has changed through one process, it finds changed through every other.
 
 use crate::Problem;
 use actix_web::{
@@ -9,10 +9,14 @@ use actix_web::{
     middleware::Next,
 };
 use character_http_kit::middleware::{answered, mark};
+use character_repositories::{Replay, noting_replay};
 use character_storage_port::{Tick, at_least};
 
 /// The header of requests and answers: a whole number.
 pub(crate) const STORAGE_POSITION: HeaderName = HeaderName::from_static("storage-position");
+
+/// The header of a response that an earlier request with the same idempotency key received already.
+pub(crate) const IDEMPOTENCY_REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
 /// A middleware that answers a request with a `Storage-Position` at least as new as that, and tells the position of what a
 /// request has changed.
@@ -24,7 +28,12 @@ pub(crate) async fn keep_position<B: MessageBody + 'static>(
     next: Next<B>,
 ) -> Result<ServiceResponse<B>, Error> {
     let least = position(request.headers()).map_err(|problem| answered(&problem))?;
-    let (mut answer, reached) = at_least(least, next.call(request)).await;
+    let ((mut answer, reached), replay) = noting_replay(at_least(least, next.call(request))).await;
+    if replay == Replay::Yes {
+        mark(&mut answer, |headers| {
+            headers.insert(IDEMPOTENCY_REPLAYED, HeaderValue::from_static("true")).for_each(drop)
+        });
+    }
     if let Some(tick) = reached {
         mark(&mut answer, |headers| headers.insert(STORAGE_POSITION, HeaderValue::from(tick.0)).for_each(drop));
     }

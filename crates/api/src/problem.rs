@@ -1,5 +1,12 @@
 //! The problems of the API: which refusal and failure has which code.
 
+mod document;
+mod kinds;
+
+pub use document::problems_document;
+pub(crate) use kinds::example;
+pub use kinds::{PROBLEMS, ProblemKind};
+
 use actix_web::{
     HttpResponse, ResponseError,
     body::BoxBody,
@@ -18,7 +25,14 @@ use std::{borrow::Cow, fmt};
 use utoipa::ToSchema;
 
 /// The types of the problems of the API.
-pub const PROBLEM_TYPES: ProblemTypes = ProblemTypes::below("urn:character-service:problem:");
+pub const PROBLEM_TYPES: ProblemTypes = ProblemTypes::below(PAGES);
+/// The path below which each kind of problem has its page.
+pub(crate) const PAGES: &str = "/problems/";
+
+/// The type of the problems with this code.
+pub(crate) fn type_uri(code: &str) -> String {
+    format!("{PAGES}{code}")
+}
 
 /// Why a request failed. Returned as `application/problem+json`.
 #[derive(Clone, Debug)]
@@ -31,38 +45,44 @@ pub struct Problem {
 /// A problem document (RFC 9457).
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(example = json!({
-    "type": "urn:character-service:problem:invalid", "title": "The request breaks a rule", "status": 422,
+    "type": "/problems/invalid", "title": "The request breaks a rule", "status": 422,
     "code": "invalid", "instance": "/api/v2/characters", "request_id": "0190b2f1-7a56-7c3e-9d5b-0d6c1f0a8e11",
     "errors": [{ "field": "name", "reason": "is required" }],
 }))]
 pub struct ProblemBody {
-    /// The kind of problem as a URN: `urn:character-service:problem:` and the code.
+    /// The address of the page about this kind of problem, relative to the service: `/problems/` and the code.
     #[serde(rename = "type")]
-    #[schema(value_type = String)]
+    #[schema(value_type = String, format = "uri-reference")]
     pub kind: Cow<'static, str>,
     /// The kind of problem in words; the same for every problem with this code.
     pub title: &'static str,
     /// The HTTP status.
     pub status: u16,
-    /// The kind of problem, for programs. Codes never change.
+    /// The kind of problem, for programs. Codes never change; new ones may be added.
     pub code: Cow<'static, str>,
     /// What was wrong in this request, and what would be right.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub detail: Option<String>,
     /// The path of the request.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub instance: Option<String>,
     /// The id under which the service logged the request.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub request_id: Option<String>,
     /// For `invalid`: the fields at fault, at most 100. When there are more, a last entry without a field counts them.
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
     pub errors: Vec<FieldError>,
     /// The revisions that the request demanded, when a precondition failed.
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
     pub expected_revisions: Vec<u64>,
     /// The current revision, when a precondition failed.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub actual_revision: Option<u64>,
 }
 

@@ -22,13 +22,17 @@ pub(crate) struct PageParameters;
 impl IntoParams for PageParameters {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
         let number = |minimum: i32| {
-            let format = SchemaFormat::KnownFormat(KnownFormat::Int32);
+            let format = SchemaFormat::KnownFormat(KnownFormat::Int64);
             ObjectBuilder::new().schema_type(Type::Integer).format(Some(format)).minimum(Some(minimum))
         };
         let text = ObjectBuilder::new().schema_type(Type::String);
         let parameters = [
             ("limit", number(1).maximum(Some(1000)), "Maximum number of items to return, 1 to 1000. Default: 100."),
-            ("offset", number(0), "Number of items to skip. Default: 0. Not together with `cursor`."),
+            (
+                "offset",
+                number(0).maximum(Some(u32::MAX)),
+                "Number of items to skip. Default: 0. Not together with `cursor`.",
+            ),
             ("cursor", text, "The `next_cursor` of the previous page. Not together with `offset`."),
         ];
         let parameter = |(name, schema, description): (&str, ObjectBuilder, &str)| {
@@ -170,10 +174,29 @@ fn shortened(name: &str) -> String {
     name.chars().take(100).collect()
 }
 
-/// The `Link` header to the next page: the same query, from `cursor` on.
-pub(crate) fn next_page(path: &str, query: &str, cursor: &Cursor) -> String {
-    let kept = url::form_urlencoded::parse(query.as_bytes()).filter(|(name, _)| name != "cursor" && name != "offset");
-    let mut next = url::form_urlencoded::Serializer::new(String::new());
-    next.extend_pairs(kept).append_pair("cursor", &cursor.to_string());
-    format!("<{path}?{}>; rel=\"next\"", next.finish())
+/// The `Link` header of a page: the next page, from `next` on; the previous one, of a page that an offset names; and the first
+/// one, of every other page. `None` when there is only one.
+pub(crate) fn page_links(path: &str, query: &str, next: Option<&Cursor>) -> Option<String> {
+    let given: Vec<_> = url::form_urlencoded::parse(query.as_bytes()).collect();
+    let number =
+        |wanted: &str| given.iter().find(|(name, _)| name == wanted).and_then(|(_, text)| text.parse::<u32>().ok());
+    let link = |place: Option<(&str, String)>, relation: &str| {
+        let kept = given.iter().filter(|(name, _)| name != "cursor" && name != "offset");
+        let mut target = url::form_urlencoded::Serializer::new(String::new());
+        target.extend_pairs(kept).extend_pairs(place);
+        let target = target.finish();
+        format!("<{path}{}{target}>; rel=\"{relation}\"", if target.is_empty() { "" } else { "?" })
+    };
+    let offset = number("offset").unwrap_or(0);
+    let mut links = Vec::new();
+    links.extend(next.map(|cursor| link(Some(("cursor", cursor.to_string())), "next")));
+    if offset > 0 {
+        let limit = number("limit").unwrap_or_else(|| Limit::default().get());
+        let before = offset.saturating_sub(limit);
+        links.push(link((before > 0).then(|| ("offset", before.to_string())), "prev"));
+    }
+    if offset > 0 || given.iter().any(|(name, _)| name == "cursor") {
+        links.push(link(None, "first"));
+    }
+    (!links.is_empty()).then(|| links.join(", "))
 }

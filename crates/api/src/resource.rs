@@ -4,7 +4,9 @@ mod handlers;
 mod openapi;
 
 pub(crate) use handlers::*;
-pub(crate) use openapi::{Filter, INCLUDE_DELETED, ListOperation, Words, describe_list, flag, number, text, uuid};
+pub(crate) use openapi::{
+    Filter, INCLUDE_DELETED, ListOperation, Words, describe_list, flag, number, text, uuid, word,
+};
 
 use crate::{Problem, answer::path_id, fields::Fields, query::Parameters};
 use actix_web::HttpRequest;

@@ -5,6 +5,8 @@
 #[expect(dead_code, reason = "one test does not need all that a client can")]
 #[path = "api/client.rs"]
 mod client;
+#[path = "api/conformance.rs"]
+mod conformance;
 
 use client::{CHARACTERS, Client, USER};
 use serde_json::{Value, json};

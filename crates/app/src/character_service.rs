@@ -52,7 +52,7 @@ pub fn main() -> ExitCode {
 
 async fn execute(command: CharacterServiceCommand, config: CharacterServiceConfig, log: &LogQueue) -> Outcome {
     if let CharacterServiceCommand::OpenApi = command {
-        print_document(&character_api::openapi().to_pretty_json()?)?;
+        print_document(&format!("{:#}", character_api::openapi()))?;
         return Ok(ExitCode::SUCCESS);
     }
     if let CharacterServiceCommand::AsyncApi = command {

@@ -1,7 +1,7 @@
 //! `check`: the effective configuration, and whether each dependency answers.
 
 use crate::run::{Outcome, say};
-use character_http_kit::Health;
+use character_http_kit::{Health, HealthStatus};
 use std::process::ExitCode;
 
 /// Prints the configuration. It comes first, since a dependency that cannot even be opened ends the command.
@@ -15,9 +15,9 @@ pub(crate) async fn dependencies(health: &Health) -> Outcome {
     for (name, dependency) in &report.dependencies {
         say(format!(
             "{name}: {}{}",
-            dependency.status,
+            dependency.status.as_str(),
             dependency.detail.as_ref().map_or(String::new(), |d| format!(" ({d})"))
         ))?;
     }
-    Ok(if report.status == "ok" { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if report.status == HealthStatus::Ok { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

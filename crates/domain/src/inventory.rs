@@ -28,6 +28,7 @@ pub const MAX_QUANTITY: i64 = 1_000_000_000;
 
 /// The attunement of a magic item to its character.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Attunement {
     /// Not attuned.

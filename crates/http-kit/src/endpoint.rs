@@ -3,7 +3,7 @@
 mod parameterless;
 mod routing;
 
-pub use parameterless::Parameterless;
+pub use parameterless::{Bodiless, Parameterless};
 pub use routing::{Endpoints, Refusals, Routing};
 
 use crate::Cors;

@@ -55,7 +55,7 @@ impl BrowserGuard {
         // A target in absolute form names a host too, and a server may go by either.
         for authority in named.iter().chain(request.uri().authority()) {
             if !hosts.allow(authority) {
-                let title = "The request is for another host";
+                let title = "The service does not answer under this host";
                 let detail = format!(
                     "this listener does not answer under the host {}; an operator can permit it in ALLOWED_HOSTS",
                     authority.host()

@@ -91,22 +91,69 @@ pub struct Health {
 }))]
 pub struct HealthBody {
     /// `ok`, or `degraded` when a dependency is down.
-    pub status: &'static str,
+    pub status: HealthStatus,
     /// The version of the service.
     pub version: &'static str,
     /// Each dependency by name.
     pub dependencies: BTreeMap<&'static str, DependencyBody>,
 }
 
+/// Whether a dependency is down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum HealthStatus {
+    /// Every dependency works.
+    Ok,
+    /// A dependency is down.
+    Degraded,
+}
+
+/// Whether a dependency works.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum DependencyStatus {
+    /// It responds.
+    Up,
+    /// It does not respond, or fails.
+    Down,
+}
+
+impl DependencyStatus {
+    /// The word in the response: `up` or `down`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Up => "up",
+            Self::Down => "down",
+        }
+    }
+}
+
+/// The response of a probe that succeeds.
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+pub struct ProbeBody {
+    /// Always `ok`.
+    status: ProbeStatus,
+}
+
+/// The state of a process that accepts requests.
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum ProbeStatus {
+    /// The probe succeeded.
+    Ok,
+}
+
 /// The state of a dependency.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct DependencyBody {
     /// `up` or `down`.
-    pub status: &'static str,
+    pub status: DependencyStatus,
     /// `true`: requests fail without it. `false`: they are slower.
     pub critical: bool,
     /// The error, when it is down.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub detail: Option<String>,
 }
 
@@ -123,6 +170,12 @@ impl Health {
     #[must_use]
     pub fn waiting_for(self, what: &'static str) -> Self {
         Self { waits_for: Some(what), ..self }
+    }
+
+    /// The version of the service.
+    #[must_use]
+    pub fn version(&self) -> &'static str {
+        self.version
     }
 
     /// From now on `/health/ready` answers 503, so that no new requests are sent here.
@@ -155,13 +208,17 @@ impl Health {
             .iter()
             .zip(outcomes)
             .map(|(checked, outcome)| {
-                let status = if outcome.is_ok() { "up" } else { "down" };
+                let status = if outcome.is_ok() { DependencyStatus::Up } else { DependencyStatus::Down };
                 let HealthCheck { name, critical, .. } = checked.check;
                 (name, DependencyBody { status, critical, detail: outcome.err() })
             })
             .collect();
-        let down = dependencies.values().any(|dependency| dependency.status == "down");
-        HealthBody { status: if down { "degraded" } else { "ok" }, version: self.version, dependencies }
+        let down = dependencies.values().any(|dependency| dependency.status == DependencyStatus::Down);
+        HealthBody {
+            status: if down { HealthStatus::Degraded } else { HealthStatus::Ok },
+            version: self.version,
+            dependencies,
+        }
     }
 }
 
@@ -198,29 +255,34 @@ pub fn register_probes(endpoints: &mut Endpoints, health: &Arc<Health>) {
     Endpoint::at("/health/ready").get(move || ready(Arc::clone(&asked))).register(endpoints);
 }
 
-/// Returns the state of the service and its dependencies. The status is 200 also when a dependency is down: see
-/// `status`.
-#[utoipa::path(get, path = "/health", tag = "operations", responses((status = 200, description = "The state of the service", body = HealthBody)))]
+/// Returns the state of the service and its dependencies.
+///
+/// The HTTP status is 200 also when a dependency is down: read `status`.
+#[utoipa::path(get, path = "/health", operation_id = "getHealth", tag = "operations", responses((status = 200, description = "The state of the service", body = HealthBody)))]
 pub async fn report(health: Arc<Health>) -> HttpResponse {
     HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(health.report().await)
 }
 
 /// Reports whether the process responds.
-#[utoipa::path(get, path = "/health/live", tag = "operations", responses((status = 200, description = "The process responds")))]
+///
+/// It says nothing about dependencies.
+#[utoipa::path(get, path = "/health/live", operation_id = "getLiveness", tag = "operations", responses((status = 200, description = "The process responds", body = ProbeBody)))]
 pub async fn live() -> HttpResponse {
-    HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(serde_json::json!({ "status": "ok" }))
+    HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(ProbeBody { status: ProbeStatus::Ok })
 }
 
-/// Reports whether the service accepts requests. It stops accepting them when it shuts down.
-#[utoipa::path(get, path = "/health/ready", tag = "operations", responses(
-    (status = 200, description = "The service accepts requests"),
+/// Reports whether the service accepts requests.
+///
+/// It stops accepting them when it shuts down.
+#[utoipa::path(get, path = "/health/ready", operation_id = "getReadiness", tag = "operations", responses(
+    (status = 200, description = "The service accepts requests", body = ProbeBody),
     (status = 503, description = "`stopping`: the service is shutting down; `starting`: it waits for its database", body = ref("#/components/schemas/ProblemBody"), content_type = "application/problem+json"),
 ))]
 pub async fn ready(health: Arc<Health>) -> Result<HttpResponse, Problem> {
     if health.is_ready() {
         return Ok(HttpResponse::Ok()
             .insert_header((CACHE_CONTROL, "no-store"))
-            .json(serde_json::json!({ "status": "ok" })));
+            .json(ProbeBody { status: ProbeStatus::Ok }));
     }
     Err(match health.waits_for {
         Some(what) => Problem::starting(what),
@@ -228,9 +290,10 @@ pub async fn ready(health: Arc<Health>) -> Result<HttpResponse, Problem> {
     })
 }
 
-/// Returns the metrics of the service: in OpenMetrics text when the client accepts that, otherwise in the text format
-/// of Prometheus.
-#[utoipa::path(get, path = "/metrics", tag = "operations", responses(
+/// Returns the metrics of the service.
+///
+/// They are OpenMetrics text when the client accepts that, otherwise the text format of Prometheus.
+#[utoipa::path(get, path = "/metrics", operation_id = "getMetrics", tag = "operations", responses(
     (status = 200, description = "The metrics", content(
         (String = "text/plain"),
         (String = "application/openmetrics-text"),

@@ -32,9 +32,9 @@ pub const EVENT_STREAM: &str = "text/event-stream";
 
 pub use body::{BodyError, BodyLimits, read_body};
 pub use cors::{AllowedOrigins, Cors, InvalidOrigins};
-pub use endpoint::{Endpoint, Endpoints, Parameterless, Refusals, Routing};
+pub use endpoint::{Bodiless, Endpoint, Endpoints, Parameterless, Refusals, Routing};
 pub use guard::BrowserGuard;
-pub use health::{Health, HealthCheck, HealthPaths};
+pub use health::{DependencyStatus, Health, HealthCheck, HealthPaths, HealthStatus};
 pub use hosts::{AllowedHosts, HostNames, InvalidHost};
 pub use middleware::{Admission, HttpMetrics, LongAnswers, Unauthorized};
 pub use problem::{FieldError, Problem, ProblemBody, ProblemTypes};

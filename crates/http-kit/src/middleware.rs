@@ -3,6 +3,7 @@
 mod access_log;
 mod admission;
 mod answered;
+mod compress;
 mod cut;
 mod head;
 mod http_metrics;
@@ -14,6 +15,7 @@ mod unauthorized;
 
 pub use admission::{Admission, DEFAULT_BUDGET, LongAnswers, admit, may_have_large_body};
 pub use answered::{answered, checked, mark};
+pub use compress::compress;
 pub(crate) use cut::cut;
 pub use http_metrics::HttpMetrics;
 pub use request_id::{CurrentRequest, current_request, note_principal};

@@ -28,7 +28,7 @@ impl ProblemTypes {
     /// is accounted for are typed so too.
     pub const BLANK: Self = Self(None);
 
-    /// A type is this prefix, such as `urn:character-service:problem:`, and the code of the problem.
+    /// A type is this prefix, such as `/problems/`, and the code of the problem.
     #[must_use]
     pub const fn below(prefix: &'static str) -> Self {
         Self(Some(prefix))

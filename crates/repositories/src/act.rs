@@ -3,6 +3,7 @@
 use crate::{
     Condition, Idempotency, RepositoryError, RequestContext, Result, StorageContext,
     conflict_retry::ConflictRetry,
+    replay::note_replay,
     unit_of_work::{Changes, UnitOfWork},
 };
 use character_domain::{Character, CharacterId, Revision, Timestamp};
@@ -177,8 +178,16 @@ impl StorageContext {
                 transaction = stamped(transaction, idempotency);
                 transaction.answer = Some(KeptAnswer::of(&answer).map_err(unreadable)?);
             }
+            let own = transaction.answer.clone();
             let error = match self.commit(transaction).await {
-                Ok(Committed { answer: Some(kept), .. }) => return kept.read().map_err(unreadable),
+                Ok(Committed { answer: Some(kept), written, .. }) => {
+                    // Times and revisions make the answers of two attempts differ, unless neither changed anything.
+                    let is_own = own.is_some_and(|own| own.text().get() == kept.text().get());
+                    if !is_own || written.len() != writes {
+                        note_replay();
+                    }
+                    return kept.read().map_err(unreadable);
+                }
                 Ok(Committed { written, .. }) if written.len() == writes => return Ok(answer),
                 Ok(_) => return Err(broken("the outcome does not name every row").into()),
                 Err(error) => error,
@@ -207,7 +216,10 @@ impl StorageContext {
         let expect = Expect::Revision(Revision(0));
         let question = Transaction::new().with(Change::<Character>::Delete { id: nobody, expect, at: self.now() });
         match self.commit(stamped(question, idempotency)).await {
-            Ok(Committed { answer: Some(kept), .. }) => kept.read().map(Some).map_err(unreadable),
+            Ok(Committed { answer: Some(kept), .. }) => {
+                note_replay();
+                kept.read().map(Some).map_err(unreadable)
+            }
             Ok(_) => Ok(None),
             Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Conflict { .. }) => Ok(None),
             // Another request, or unknown: a refusal would tell a caller whose act was done that it was not.

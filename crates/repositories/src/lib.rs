@@ -19,6 +19,7 @@ mod evolution;
 mod inventory;
 mod journal;
 mod progress;
+mod replay;
 mod request;
 mod rows;
 #[cfg(test)]
@@ -41,6 +42,7 @@ pub use journal::{
     JournalRecord, JournalRepository, NewExperienceEntry, NewJournalEntry, NewNpcRelationship, NewQuest,
 };
 pub use progress::{Attained, Award, Awarded, NewAttainment, Progress, ProgressRepository};
+pub use replay::{Replay, noting_replay};
 pub use request::{Idempotency, IdempotencyKey, RequestContext};
 
 /// Every repository, over one storage.

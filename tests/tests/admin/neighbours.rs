@@ -381,7 +381,7 @@ fn refused() -> Vec<(String, &'static str)> {
 fn no_problem_of_one_service_has_a_type_of_the_other() {
     let probes = [free_port(), free_port()].map(|port| SocketAddr::from(([127, 0, 0, 1], port)));
     let builders = [Service::character(), Service::storage().env("STORAGE_SERVICE_TOKEN", TOKEN)];
-    let prefixes = ["urn:character-service:problem:", "urn:problem-type:character-storage:"];
+    let prefixes = ["/problems/", "urn:problem-type:character-storage:"];
     // Of all listeners of a service together.
     let expected = [
         BTreeSet::from([400, 403, 404, 405, 413, 415, 421, 422, 431]),

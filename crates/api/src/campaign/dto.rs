@@ -29,7 +29,6 @@ pub struct CampaignEventBody {
     #[schema(value_type = Object)]
     pub event_data: Members,
     /// What it changes: `hit_points`, `experience`, `ability_score`, `other`.
-    #[schema(value_type = String)]
     pub impact_type: ImpactType,
     /// The amount of the change; negative for a loss.
     pub impact_magnitude: i64,
@@ -88,7 +87,7 @@ pub struct NewCampaignEventBody {
     /// What it changes: `hit_points` (a loss ends at 0, a gain at the maximum), `experience` (and with it the level),
     /// `ability_score` (a loss ends at 1, a gain at 30), `other` (nothing: it is recorded). A number that is already
     /// outside these bounds is not moved into them.
-    pub impact_type: String,
+    pub impact_type: ImpactType,
     /// The amount of the change; negative for a loss. Required unless the impact is `other`.
     #[schema(minimum = -1_000_000_000, maximum = 1_000_000_000)]
     pub impact_magnitude: Option<i64>,
@@ -110,7 +109,6 @@ pub struct EventImpactBody {
     /// The id of the character whose sheet it changed.
     pub character_id: Uuid,
     /// What it changed: `hit_points`, `experience`, `ability_score`, `other`.
-    #[schema(value_type = String)]
     pub impact_type: ImpactType,
     /// The size of the change: `amount`, or `ability` and `adjustment`.
     #[schema(value_type = Object)]

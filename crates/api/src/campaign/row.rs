@@ -53,17 +53,20 @@ impl From<Campaign> for CampaignBody {
 
 /// A new campaign, or all fields of one. Unknown fields are rejected; `null` means the same as an absent field.
 #[derive(Debug, ToSchema)]
+#[schema(example = json!({ "name": "The Lost Heir", "dm_name": "Ada" }))]
 pub struct NewCampaignBody {
     /// Default: a new UUID of version 7.
     pub id: Option<Uuid>,
     /// The name of the campaign.
+    #[schema(min_length = 1, max_length = 255)]
     pub name: String,
     /// The theme: the setting that the campaign is played in.
-    #[schema(default = "traditional")]
+    #[schema(default = "traditional", min_length = 1, max_length = 64)]
     pub theme: Option<String>,
     /// The user who leads it.
     pub dm_user_id: Option<Uuid>,
     /// The name of the user who leads it.
+    #[schema(min_length = 1, max_length = 255)]
     pub dm_name: Option<String>,
     /// Any other data, as a JSON object.
     #[schema(value_type = Option<Object>)]
@@ -72,8 +75,10 @@ pub struct NewCampaignBody {
 
 /// Changes of a campaign (RFC 7396): absent fields stay, `null` removes a value.
 #[derive(Debug, ToSchema)]
+#[schema(example = json!({ "dm_name": null, "data": { "chapter": 2 } }))]
 pub struct CampaignPatch {
     /// The name of the campaign; cannot be removed.
+    #[schema(nullable = false)]
     pub name: Option<String>,
     /// The theme: the setting that the campaign is played in. `null` restores the default, `traditional`.
     pub theme: Option<String>,

@@ -152,9 +152,11 @@ pub struct BulkItemBody {
     pub status: u16,
     /// The character, when it was created.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub character: Option<CharacterBody>,
     /// Why it was not created.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub problem: Option<ProblemBody>,
 }
 

@@ -31,7 +31,6 @@ pub struct GraphNodeBody {
     /// The id of the character or item.
     pub id: Uuid,
     /// The kind: `character` or `inventory_item`.
-    #[schema(value_type = String)]
     pub kind: NodeKind,
     /// The name.
     pub name: String,
@@ -48,7 +47,6 @@ pub struct GraphNodeBody {
 pub struct GraphEdgeBody {
     /// `parent`: from a character to its predecessor. `root`: from an item to its original. `equipped`: from a
     /// character to an item that it wears or holds. `created`: from a character to an item that was created for it.
-    #[schema(value_type = String)]
     pub kind: EdgeKind,
     /// The id of the node where it starts.
     pub from: Uuid,

@@ -46,7 +46,6 @@ pub struct EquipmentTransitionBody {
     pub equipment_id: Uuid,
     /// `theme_reset`: the item returns to its first state in the new theme, or else to its original state. `adapt_new`:
     /// it is adapted to the new theme. `keep_current`: it stays unchanged.
-    #[schema(value_type = String)]
     pub transition: Transition,
 }
 

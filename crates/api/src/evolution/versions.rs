@@ -9,12 +9,12 @@ use crate::{
     condition::etag,
     context::{self, ChangeHeaders},
     fields::Fields,
-    query::{self, PageParameters, Parameters},
+    query::{PageParameters, Parameters},
     responses::{ActProblems, LookProblems},
 };
 use actix_web::{
     HttpRequest, HttpResponse,
-    http::header::{CACHE_CONTROL, ETAG, LINK},
+    http::header::{CACHE_CONTROL, ETAG},
     web::{Data, Payload},
 };
 use character_domain::Violations;
@@ -90,15 +90,12 @@ pub(crate) async fn tree(api: Data<Api>, request: HttpRequest) -> Answer {
     let after = match page.start {
         Start::First => None,
         Start::After(cursor) => Some(cursor),
-        Start::Offset(_) => return Err(Problem::field("offset", "is not a parameter of this list")),
+        Start::Offset(_) => return Err(Problem::field("offset", "is not a parameter of this operation")),
     };
     let part = api.repositories.evolution.tree(of, deleted, page.limit, after, &context::of_read(&request)?).await?;
     let mut response = HttpResponse::Ok();
     response.insert_header((CACHE_CONTROL, "private, no-cache"));
-    if let Some(cursor) = &part.next {
-        response.insert_header((LINK, query::next_page(request.path(), request.query_string(), cursor)));
-    }
-    Ok(response.json(PageBody::<VersionNodeBody>::of(part)))
+    answer::list(&request, response, &PageBody::<VersionNodeBody>::of(part))
 }
 
 /// Returns a version of a character, with its state.

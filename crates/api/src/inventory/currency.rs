@@ -21,9 +21,8 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 use utoipa::ToSchema;
 
-/// A number of coins of each kind. In a request: the number to add, negative to take away; absent kinds stay unchanged.
+/// The number of coins of each kind.
 #[derive(Debug, Serialize, ToSchema)]
-#[schema(example = json!({ "gp": -15, "sp": 4 }))]
 pub struct PurseBody {
     /// Copper pieces.
     pub cp: i64,
@@ -35,6 +34,22 @@ pub struct PurseBody {
     pub gp: i64,
     /// Platinum pieces.
     pub pp: i64,
+}
+
+/// The number of coins to add of each kind, negative to take away. Absent kinds stay unchanged.
+#[derive(Debug, ToSchema)]
+#[schema(example = json!({ "gp": -15, "sp": 4 }))]
+pub struct PurseChange {
+    /// Copper pieces.
+    pub cp: Option<i64>,
+    /// Silver pieces.
+    pub sp: Option<i64>,
+    /// Electrum pieces.
+    pub ep: Option<i64>,
+    /// Gold pieces.
+    pub gp: Option<i64>,
+    /// Platinum pieces.
+    pub pp: Option<i64>,
 }
 
 impl From<Purse> for PurseBody {
@@ -71,7 +86,7 @@ pub(crate) async fn currency(api: Data<Api>, request: HttpRequest) -> Answer {
         ("id" = uuid::Uuid, Path, description = "The character"),
         ChangeHeaders,
     ),
-    request_body = PurseBody,
+    request_body = PurseChange,
     responses((status = 200, body = PurseBody, description = "The coins of the character after the change", headers(("ETag" = String))), ActProblems),
 )]
 pub(crate) async fn change_currency(api: Data<Api>, request: HttpRequest, payload: Payload) -> Answer {

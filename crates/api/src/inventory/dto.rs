@@ -27,7 +27,6 @@ pub struct InventoryItemBody {
     /// Whether the character wears or holds it.
     pub equipped: bool,
     /// The attunement to its character: `none`, `attuning`, `attuned` or `broken`.
-    #[schema(value_type = String)]
     pub attunement: Attunement,
     /// The id of the container that it is in; `null` for none.
     pub container: Option<Uuid>,
@@ -84,10 +83,11 @@ pub struct NewInventoryItemBody {
     pub equipped: Option<bool>,
     /// The attunement to its character: `none`, `attuning`, `attuned` or `broken`.
     #[schema(default = "none")]
-    pub attunement: Option<String>,
+    pub attunement: Option<Attunement>,
     /// The id of the container that it is in: a container of the same character.
     pub container: Option<Uuid>,
     /// Notes in free text.
+    #[schema(max_length = 100_000)]
     pub notes: Option<String>,
     /// Any other data, as a JSON object. The rules read `weight` (pounds per piece), `capacity` (pounds; makes the item
     /// a container), `requires_attunement` and `is_magical` (the contents add no weight).
@@ -112,7 +112,7 @@ pub struct InventoryItemPatch {
     /// Whether the character wears or holds it.
     pub equipped: Option<bool>,
     /// The attunement to its character: `none`, `attuning`, `attuned` or `broken`.
-    pub attunement: Option<String>,
+    pub attunement: Option<Attunement>,
     /// The id of the container that it is in; `null` for none.
     pub container: Option<Uuid>,
     /// Notes in free text.

@@ -31,6 +31,7 @@ pub struct JournalEntryBody {
     /// The text.
     pub content: String,
     /// Tags to find it by.
+    #[schema(value_type = Vec<Tag>)]
     pub tags: Vec<String>,
     /// The number of the session that it is about.
     pub session_number: Option<i64>,
@@ -72,6 +73,11 @@ impl From<JournalEntry> for JournalEntryBody {
     }
 }
 
+/// A tag of a journal entry: visible characters without a comma.
+#[derive(Debug, ToSchema)]
+#[schema(min_length = 1, max_length = 64, pattern = r"^[^,]*[^,\s][^,]*$", example = "travel")]
+pub struct Tag(#[expect(dead_code, reason = "describes a text")] String);
+
 /// A new journal entry. Unknown fields are rejected; `null` means the same as an absent field.
 #[derive(Debug, ToSchema)]
 #[schema(example = json!({
@@ -93,8 +99,8 @@ pub struct NewJournalEntryBody {
     /// The text.
     #[schema(default = "", max_length = 100_000)]
     pub content: Option<String>,
-    /// Tags to find it by: without commas, without repetition.
-    #[schema(max_items = 100)]
+    /// Tags to find it by: without commas, without repetition, at most 64 characters each.
+    #[schema(max_items = 100, value_type = Option<Vec<Tag>>)]
     pub tags: Option<Vec<String>>,
     /// The number of the session that it is about.
     #[schema(minimum = 0)]
@@ -106,6 +112,7 @@ pub struct NewJournalEntryBody {
     #[schema(min_length = 1, max_length = 255)]
     pub dm_name: Option<String>,
     /// A summary of that session.
+    #[schema(max_length = 100_000)]
     pub session_summary: Option<String>,
     /// Whether the entry is active.
     #[schema(default = true)]
@@ -130,6 +137,7 @@ pub struct JournalEntryPatch {
     /// The text.
     pub content: Option<String>,
     /// Tags to find it by. They replace all stored tags.
+    #[schema(value_type = Option<Vec<Tag>>)]
     pub tags: Option<Vec<String>>,
     /// The number of the session that it is about.
     pub session_number: Option<i64>,

@@ -81,6 +81,7 @@ pub struct NewNpcRelationshipBody {
     #[schema(default = 0, minimum = -100, maximum = 100)]
     pub standing: Option<i64>,
     /// Notes in free text.
+    #[schema(max_length = 100_000)]
     pub notes: Option<String>,
     /// When they last met.
     #[schema(format = DateTime)]

@@ -5,7 +5,7 @@ use crate::{
     MetaBody,
     fields::Fields,
     query::Parameters,
-    resource::{Filter, INCLUDE_DELETED, Paths, Resource, Words, paths, text},
+    resource::{Filter, INCLUDE_DELETED, Paths, Resource, Words, paths, word},
 };
 use character_domain::{CharacterId, JournalEntryId, Members, Quest, QuestImportance, QuestStatus};
 use character_repositories::NewQuest;
@@ -32,10 +32,8 @@ pub struct QuestBody {
     /// The task, in free text.
     pub description: String,
     /// The status: `active`, `completed`, `failed` or `abandoned`.
-    #[schema(value_type = String)]
     pub status: QuestStatus,
     /// The importance: `low`, `normal`, `high` or `critical`.
-    #[schema(value_type = String)]
     pub importance: QuestImportance,
     /// The name of the one who assigned the quest.
     pub assigned_by: Option<String>,
@@ -88,10 +86,10 @@ pub struct NewQuestBody {
     pub description: Option<String>,
     /// The status: `active`, `completed`, `failed` or `abandoned`.
     #[schema(default = "active")]
-    pub status: Option<String>,
+    pub status: Option<QuestStatus>,
     /// The importance: `low`, `normal`, `high` or `critical`.
     #[schema(default = "normal")]
-    pub importance: Option<String>,
+    pub importance: Option<QuestImportance>,
     /// The name of the one who assigned the quest.
     #[schema(min_length = 1, max_length = 255)]
     pub assigned_by: Option<String>,
@@ -116,9 +114,9 @@ pub struct QuestPatch {
     /// The task, in free text.
     pub description: Option<String>,
     /// The status: `active`, `completed`, `failed` or `abandoned`.
-    pub status: Option<String>,
+    pub status: Option<QuestStatus>,
     /// The importance: `low`, `normal`, `high` or `critical`.
-    pub importance: Option<String>,
+    pub importance: Option<QuestImportance>,
     /// The name of the one who assigned the quest.
     pub assigned_by: Option<String>,
     /// Merged into the stored object, member by member.
@@ -141,8 +139,12 @@ impl Resource for Quest {
     const PATHS: Paths = paths!("/api/v2/characters/{id}/journal/{entry}/quests", "quest");
     const READ_ONLY: &'static [&'static str] = &READ_ONLY;
     const FILTERS: &'static [Filter] = &[
-        ("status", text, "Only quests of this status: `active`, `completed`, `failed` or `abandoned`."),
-        ("importance", text, "Only quests of this importance: `low`, `normal`, `high` or `critical`."),
+        ("status", word::<QuestStatus>, "Only quests of this status: `active`, `completed`, `failed` or `abandoned`."),
+        (
+            "importance",
+            word::<QuestImportance>,
+            "Only quests of this importance: `low`, `normal`, `high` or `critical`.",
+        ),
         INCLUDE_DELETED,
     ];
 

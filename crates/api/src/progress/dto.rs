@@ -70,6 +70,7 @@ pub struct AwardRequest {
     #[schema(default = "story", min_length = 1, max_length = 64)]
     pub source: Option<String>,
     /// The reason in free text.
+    #[schema(default = "", max_length = 100_000)]
     pub reason: Option<String>,
     /// The id of the journal entry about the award. Default: a new entry.
     pub journal_entry_id: Option<Uuid>,
@@ -144,6 +145,7 @@ pub struct NewAttainmentBody {
     #[schema(min_length = 1, max_length = 255)]
     pub title: String,
     /// The description.
+    #[schema(default = "", max_length = 100_000)]
     pub description: Option<String>,
     /// The type in free text, such as `story`, `quest` or `exploration`.
     #[schema(rename = "type", default = "story", min_length = 1, max_length = 64)]

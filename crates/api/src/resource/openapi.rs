@@ -204,6 +204,14 @@ pub(crate) fn text() -> ObjectBuilder {
     ObjectBuilder::new().schema_type(Type::String)
 }
 
+/// A word of a closed set.
+pub(crate) fn word<T: PartialSchema>() -> ObjectBuilder {
+    match T::schema() {
+        RefOr::T(Schema::Object(schema)) => ObjectBuilder::from(schema).description(None::<String>),
+        _ => text(),
+    }
+}
+
 /// A UUID.
 pub(crate) fn uuid() -> ObjectBuilder {
     text().format(Some(SchemaFormat::KnownFormat(KnownFormat::Uuid)))

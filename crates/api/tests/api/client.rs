@@ -1,5 +1,6 @@
 //! A client of a service of its own.
 
+use crate::conformance::Exchange;
 use actix_web::{
     App,
     body::to_bytes,
@@ -23,6 +24,8 @@ pub(crate) const USER: &str = "6f1c2f0e-58a0-4d7b-8d1e-6a3c1f7f9a10";
 #[derive(Clone)]
 pub(crate) struct Client {
     pub(crate) api: Arc<Api>,
+    /// Whether each exchange is compared with the document.
+    is_compared: bool,
 }
 
 /// What the service answered.
@@ -38,6 +41,13 @@ impl Answer {
         self.headers.get(name).map(|value| value.to_str().unwrap())
     }
 
+    /// The link to another page: `next`, `prev` or `first`.
+    pub(crate) fn link(&self, relation: &str) -> Option<String> {
+        let wanted = format!(">; rel=\"{relation}\"");
+        let links = self.header("link").unwrap_or_default();
+        links.split(", ").find_map(|link| Some(link.strip_suffix(&wanted)?.strip_prefix('<')?.to_owned()))
+    }
+
     pub(crate) fn json(&self) -> Value {
         character_domain::json::parse(self.text.as_bytes()).unwrap()
     }
@@ -50,7 +60,7 @@ impl Answer {
         let problem = self.json();
         assert_eq!(problem["code"], code, "{problem}");
         assert_eq!(problem["status"], status);
-        assert_eq!(problem["type"], format!("urn:character-service:problem:{code}"));
+        assert_eq!(problem["type"], format!("/problems/{code}"));
         assert!(problem["title"].as_str().is_some_and(|title| !title.is_empty()));
         assert_eq!(problem["request_id"].as_str(), self.header("x-request-id"));
         assert!(problem["instance"].as_str().is_some_and(|path| path.starts_with('/')));
@@ -83,6 +93,7 @@ impl Client {
         // Each event must be as the AsyncAPI document says.
         let storage = Arc::new(ValidatedStorage::new(storage));
         Self {
+            is_compared: true,
             api: Arc::new(Api {
                 live: LiveUpdates::new(Arc::clone(&storage) as _),
                 repositories: Repositories::new(&StorageContext::new(storage)),
@@ -93,6 +104,11 @@ impl Client {
                 registry: Arc::new(registry),
             }),
         }
+    }
+
+    /// The same, without a comparison of what it sends and receives with the document, which takes memory.
+    pub(crate) fn uncompared(self) -> Self {
+        Self { is_compared: false, ..self }
     }
 
     pub(crate) async fn send(
@@ -107,8 +123,12 @@ impl Client {
         for header in headers {
             request = request.append_header(*header);
         }
-        if let Some(body) = body {
-            request = request.set_payload(body);
+        if let Some(body) = &body {
+            request = request.set_payload(body.clone());
+            // As every client of HTTP/1.1 does.
+            if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-length")) {
+                request = request.insert_header(("content-length", body.len()));
+            }
         }
         // The server, too, makes an answer of what comes out of the service as an error.
         let response = match test::try_call_service(&service, request.to_request()).await {
@@ -116,8 +136,14 @@ impl Client {
             Err(error) => error.error_response(),
         };
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        let body = to_bytes(response.into_body()).await.unwrap_or_else(|_| panic!("the body broke off"));
-        Answer { status, headers, text: String::from_utf8_lossy(&body).into_owned() }
+        let response_body = to_bytes(response.into_body()).await.unwrap_or_else(|_| panic!("the body broke off"));
+        let answer = Answer { status, headers, text: String::from_utf8_lossy(&response_body).into_owned() };
+        let media_type = answer.header("content-type").unwrap_or_default();
+        let (request, response) = (body.as_deref(), &*answer.text);
+        if self.is_compared {
+            Exchange { method, path, request, status, media_type, response }.check();
+        }
+        answer
     }
 
     pub(crate) async fn get(&self, path: &str) -> Answer {

@@ -72,8 +72,8 @@ async fn the_list_and_the_tree_come_in_pages() {
         loop {
             let part = client.get(&place).await;
             seen.extend(part.json()["items"].as_array().unwrap().clone());
-            let Some(link) = part.header("link") else { break };
-            place = link.strip_prefix('<').unwrap().split('>').next().unwrap().to_owned();
+            let Some(next) = part.link("next") else { break };
+            place = next;
         }
         assert_eq!(json!({ "items": seen, "next_cursor": null }), whole);
         assert_eq!(seen.len(), 3);

@@ -1,6 +1,6 @@
 //! Every changing operation of the OpenAPI document, repeated under an `Idempotency-Key`.
 
-use crate::client::{Answer, CHARACTERS, Client, USER};
+use crate::client::{Answer, CHARACTERS, Client, USER, path};
 use character_api::ApiLimits;
 use character_domain::Campaign;
 use character_storage_port::{CampaignQuery, MemoryStorage, PageRequest, Store};
@@ -374,4 +374,23 @@ async fn an_act_that_changed_nothing_and_one_that_would_be_refused_now_keep_thei
     let fresh = [("Idempotency-Key", "another")];
     let refused = world.client.json("POST", &format!("{of}/inventory/currency"), &fresh, &json!({ "gp": 1 })).await;
     refused.is_problem(404, "not-found");
+}
+
+#[actix_web::test]
+async fn a_repeat_says_that_it_is_one() {
+    let client = Client::new();
+    let body = json!({ "name": "Torormir", "user_id": USER });
+    let mut place = String::new();
+    for (key, replayed) in [("a", None), ("a", Some("true")), ("b", None)] {
+        let answer = client.json("POST", CHARACTERS, &[("Idempotency-Key", key)], &body).await;
+        assert_eq!((answer.status, answer.header("idempotency-replayed")), (201, replayed), "{key}");
+        place = path(&answer.json());
+    }
+    // Also when the first request has changed nothing, and when a repeat would be refused now.
+    for (method, replayed) in [("PATCH", None), ("DELETE", None), ("PATCH", Some("true"))] {
+        let change = (method == "PATCH").then(|| b"{\"name\":\"Torormir\"}".to_vec());
+        let headers = [("Idempotency-Key", "c"), ("Content-Type", "application/merge-patch+json")];
+        let answer = client.send(method, &place, &headers, change).await;
+        assert_eq!(answer.header("idempotency-replayed"), replayed, "{method}: {}", answer.text);
+    }
 }

@@ -266,7 +266,7 @@ async fn entries_are_filtered_and_paged() {
     assert!(next.contains("tags=travel%2Cnpc") && next.contains("limit=1"), "{next}");
     assert_eq!(listed(&client, &next, "title").await, ["A"]);
     let last = client.get(&next).await;
-    assert_eq!((last.header("link"), &last.json()["next_cursor"]), (None, &Value::Null));
+    assert_eq!((last.link("next"), &last.json()["next_cursor"]), (None, &Value::Null));
     assert_eq!(titles("offset=1&limit=1").await, ["B"]);
 }
 

@@ -60,10 +60,8 @@ async fn the_link_to_the_next_page_keeps_the_filters_and_leads_through_the_whole
         let answer = client.get(&place).await;
         let page = answer.json();
         seen.extend(page["items"].as_array().unwrap().iter().map(|it| it["name"].as_str().unwrap().to_owned()));
-        next = answer.header("link").map(|link| {
-            let place = link.strip_prefix('<').unwrap().strip_suffix(">; rel=\"next\"").unwrap().to_owned();
+        next = answer.link("next").inspect(|place| {
             assert!(place.ends_with(&format!("cursor={}", page["next_cursor"].as_str().unwrap())), "{place}");
-            place
         });
         assert_eq!(next.is_none(), page["next_cursor"].is_null());
     }
@@ -77,11 +75,10 @@ async fn an_offset_leaves_out_so_many_and_its_next_page_goes_on_by_cursor() {
         client.created(name).await;
     }
     assert_eq!(names(&client, "limit=2&offset=1").await, ["C", "B"]);
-    let link = client.get(&format!("{CHARACTERS}?limit=2&offset=1")).await;
-    let link = link.header("link").unwrap();
-    assert!(!link.contains("offset"), "{link}");
-    let next = link.trim_start_matches('<').split('>').next().unwrap();
-    assert_eq!(client.get(next).await.json()["items"][0]["name"], "A");
+    let page = client.get(&format!("{CHARACTERS}?limit=2&offset=1")).await;
+    let next = page.link("next").unwrap();
+    assert!(!next.contains("offset"), "{next}");
+    assert_eq!(client.get(&next).await.json()["items"][0]["name"], "A");
     assert!(names(&client, "offset=9").await.is_empty());
 }
 
@@ -112,5 +109,51 @@ async fn a_parameter_that_is_out_of_range_malformed_unknown_or_doubled_is_named(
     }
     for query in ["limit=1", "limit=1000", "offset=0", "theme=", "cursor=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"] {
         assert_eq!(client.get(&format!("{CHARACTERS}?{query}")).await.status, 200, "{query}");
+    }
+}
+
+#[actix_web::test]
+async fn a_page_links_to_the_first_and_the_previous_one() {
+    let client = Client::new();
+    for name in ["A", "B", "C", "D", "E"] {
+        client.created(name).await;
+    }
+    let items = async |place: &str| client.get(place).await.json()["items"].clone();
+    let page = client.get(&format!("{CHARACTERS}?limit=2&offset=3&theme=traditional")).await;
+    assert_eq!(page.link("prev").unwrap(), format!("{CHARACTERS}?limit=2&theme=traditional&offset=1"));
+    assert_eq!(page.link("first").unwrap(), format!("{CHARACTERS}?limit=2&theme=traditional"));
+    assert_eq!(page.link("next"), None);
+    let previous = client.get(&page.link("prev").unwrap()).await;
+    assert_eq!(previous.link("prev").unwrap(), format!("{CHARACTERS}?limit=2&theme=traditional"));
+    assert_eq!(items(&previous.link("prev").unwrap()).await, items(&page.link("first").unwrap()).await);
+    let second = client.get(&client.get(&format!("{CHARACTERS}?limit=2")).await.link("next").unwrap()).await;
+    assert_eq!((second.link("first").unwrap(), second.link("prev")), (format!("{CHARACTERS}?limit=2"), None));
+    assert_eq!(client.get(CHARACTERS).await.header("link"), None);
+}
+
+#[actix_web::test]
+async fn a_list_that_has_not_changed_is_not_sent_again() {
+    let client = Client::new();
+    let hero = path(&client.created("Torormir").await);
+    let versions = format!("{hero}/versions/tree");
+    for list in [CHARACTERS, &versions] {
+        let first = client.get(list).await;
+        let tag = first.header("etag").unwrap().to_owned();
+        assert!(tag.starts_with("W/\""), "{tag}");
+        let known = async |tags: &str| client.send("GET", list, &[("If-None-Match", tags)], None).await;
+        for tags in [tag.as_str(), "*", &format!("\"x\", {tag}"), &tag["W/".len()..]] {
+            let again = known(tags).await;
+            assert_eq!(
+                (again.status, again.text.as_str(), again.header("etag")),
+                (304, "", Some(tag.as_str())),
+                "{tags}"
+            );
+        }
+        assert_eq!(known("\"1\"").await.text, first.text);
+        known("x").await.is_problem(400, "malformed-precondition");
+        client.json("PATCH", &hero, &[], &json!({ "name": list })).await;
+        let changed = known(&tag).await;
+        assert_eq!(changed.status, 200);
+        assert_ne!(changed.header("etag"), Some(tag.as_str()));
     }
 }

@@ -8,7 +8,7 @@ use serde_json::json;
 fn measured(method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> (u64, Answer) {
     let mut answer = None;
     let counted = allocation_counter::measure(|| {
-        let client = Client::new();
+        let client = Client::new().uncompared();
         let request = client.text(method, path, headers, body);
         answer = Some(actix_web::rt::System::new().block_on(request));
     });

@@ -9,6 +9,7 @@ use serde_json::Value;
 
 /// The status of a quest.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum QuestStatus {
     /// It is in progress.
@@ -24,6 +25,7 @@ pub enum QuestStatus {
 
 /// The importance of a quest.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum QuestImportance {
     /// Lower than most.

@@ -1,4 +1,4 @@
-//! Which operations have no query parameters, as the OpenAPI document describes them.
+//! Which operations have no query parameters, and which take no body, as the OpenAPI document describes them.
 
 use actix_web::http::Method;
 use std::collections::BTreeSet;
@@ -15,18 +15,44 @@ impl Parameterless {
     /// Those that this document describes.
     #[must_use]
     pub fn of(document: &OpenApi) -> Self {
-        let operations = document.paths.paths.iter().flat_map(|(path, item)| {
-            let without = operations(item).into_iter().filter(|(_, operation)| !has_parameters(operation));
-            without.map(move |(method, _)| (path.clone(), method))
-        });
-        Self(operations.collect())
+        Self(those(document, |_, operation| !has_parameters(operation)))
     }
 
     /// Whether this operation is one of them. `HEAD` is as `GET`.
     pub(super) fn contain(&self, path: &str, method: &Method) -> bool {
-        let method = if method == Method::HEAD { "GET" } else { method.as_str() };
-        self.0.iter().any(|(known, of)| known == path && *of == method)
+        contain(&self.0, path, method)
     }
+}
+
+/// The operations of a service that change something and take no body.
+#[derive(Clone, Debug, Default)]
+pub struct Bodiless(BTreeSet<(String, &'static str)>);
+
+impl Bodiless {
+    /// Those that this document describes.
+    #[must_use]
+    pub fn of(document: &OpenApi) -> Self {
+        Self(those(document, |method, operation| method != "GET" && operation.request_body.is_none()))
+    }
+
+    /// Whether this operation is one of them.
+    pub(super) fn contain(&self, path: &str, method: &Method) -> bool {
+        contain(&self.0, path, method)
+    }
+}
+
+/// The operations that `is_one` finds.
+fn those(document: &OpenApi, is_one: impl Fn(&str, &Operation) -> bool + Copy) -> BTreeSet<(String, &'static str)> {
+    let operations = document.paths.paths.iter().flat_map(|(path, item)| {
+        let found = operations(item).into_iter().filter(move |(method, operation)| is_one(method, operation));
+        found.map(move |(method, _)| (path.clone(), method))
+    });
+    operations.collect()
+}
+
+fn contain(operations: &BTreeSet<(String, &'static str)>, path: &str, method: &Method) -> bool {
+    let method = if method == Method::HEAD { "GET" } else { method.as_str() };
+    operations.iter().any(|(known, of)| known == path && *of == method)
 }
 
 fn operations(item: &PathItem) -> Vec<(&'static str, &Operation)> {

@@ -1,11 +1,14 @@
 //! From the path of a request to the handler.
 
-use super::{Endpoint, Parameterless};
+use super::{Bodiless, Endpoint, Parameterless};
 use crate::{Cors, Problem, middleware};
 use actix_web::{
     Error, HttpRequest, HttpResponse, ResponseError, Route,
     dev::{Service, ServiceFactory, ServiceRequest, ServiceResponse, always_ready},
-    http::Method,
+    http::{
+        Method,
+        header::{CONTENT_LENGTH, HeaderMap, TRANSFER_ENCODING},
+    },
     web,
 };
 use futures_util::future::LocalBoxFuture;
@@ -38,11 +41,12 @@ pub struct Endpoints {
     endpoints: Vec<Endpoint>,
     refusals: Refusals,
     cors: Option<Cors>,
-    parameterless: Option<(Parameterless, RefuseParameters)>,
+    parameterless: Option<(Parameterless, Refuse)>,
+    bodiless: Option<(Bodiless, Refuse)>,
 }
 
-/// Answers a request with a query string to an operation that has no parameters.
-type RefuseParameters = fn(&HttpRequest) -> HttpResponse;
+/// Answers a request with a part that its operation does not have.
+type Refuse = fn(&HttpRequest) -> HttpResponse;
 
 impl Endpoints {
     /// Answers with these refusals what none of the endpoints takes.
@@ -54,8 +58,14 @@ impl Endpoints {
     /// Answers every query parameter of these operations with `refuse`, before their handlers see the request. A handler
     /// of an operation that has parameters refuses the unknown ones among them itself, together with all other faults.
     #[must_use]
-    pub fn refusing_parameters_of(self, parameterless: Parameterless, refuse: RefuseParameters) -> Self {
+    pub fn refusing_parameters_of(self, parameterless: Parameterless, refuse: Refuse) -> Self {
         Self { parameterless: Some((parameterless, refuse)), ..self }
+    }
+
+    /// Answers a body that is sent to these operations with `refuse`, before their handlers see the request.
+    #[must_use]
+    pub fn refusing_bodies_of(self, bodiless: Bodiless, refuse: Refuse) -> Self {
+        Self { bodiless: Some((bodiless, refuse)), ..self }
     }
 
     pub(super) fn add(&mut self, endpoint: Endpoint) {
@@ -80,6 +90,7 @@ impl ServiceFactory<ServiceRequest> for Endpoints {
     fn new_service(&self, (): ()) -> Self::Future {
         let nowhere = always(self.refusals.no_such_path).new_service(());
         let parameters_refused = self.parameterless.as_ref().map(|(_, refuse)| always(*refuse).new_service(()));
+        let body_refused = self.bodiless.as_ref().map(|(_, refuse)| always(*refuse).new_service(()));
         let endpoints: Vec<_> = self
             .endpoints
             .iter()
@@ -88,7 +99,9 @@ impl ServiceFactory<ServiceRequest> for Endpoints {
                     let parameterless = self.parameterless.as_ref();
                     let takes_parameters =
                         parameterless.is_none_or(|(operations, _)| !operations.contain(endpoint.path, method));
-                    (method.clone(), route.new_service(()), takes_parameters)
+                    let takes_body =
+                        self.bodiless.as_ref().is_none_or(|(operations, _)| !operations.contain(endpoint.path, method));
+                    (method.clone(), route.new_service(()), takes_parameters, takes_body)
                 });
                 let preflight = self.cors.as_ref().map(|cors| endpoint.preflight(cors).new_service(()));
                 (endpoint.path, methods.collect::<Vec<_>>(), endpoint.refusal(self.refusals).new_service(()), preflight)
@@ -99,8 +112,8 @@ impl ServiceFactory<ServiceRequest> for Endpoints {
             let mut places = matchit::Router::new();
             for (path, makings, refusal, preflight) in endpoints {
                 let mut methods = Vec::with_capacity(makings.len());
-                for (method, making, takes_parameters) in makings {
-                    methods.push(Answering { method, handling: making.await?, takes_parameters });
+                for (method, making, takes_parameters, takes_body) in makings {
+                    methods.push(Answering { method, handling: making.await?, takes_parameters, takes_body });
                 }
                 let preflight = match preflight {
                     Some(making) => Some(making.await?),
@@ -116,7 +129,11 @@ impl ServiceFactory<ServiceRequest> for Endpoints {
                 Some(making) => Some(making.await?),
                 None => None,
             };
-            Ok(Routing { places, nowhere: nowhere.await?, parameters_refused, cors })
+            let body_refused = match body_refused {
+                Some(making) => Some(making.await?),
+                None => None,
+            };
+            Ok(Routing { places, nowhere: nowhere.await?, parameters_refused, body_refused, cors })
         })
     }
 }
@@ -146,6 +163,7 @@ struct Answering {
     method: Method,
     handling: Handling,
     takes_parameters: bool,
+    takes_body: bool,
 }
 
 /// What [`Endpoints`] makes: gives each request to the handler of its path and method.
@@ -154,6 +172,7 @@ pub struct Routing {
     nowhere: Handling,
     cors: Option<Cors>,
     parameters_refused: Option<Handling>,
+    body_refused: Option<Handling>,
 }
 
 impl fmt::Debug for Routing {
@@ -185,11 +204,21 @@ impl Service<ServiceRequest> for Routing {
         let Some(answering) = place.methods.iter().find(|answering| answering.method == request.method()) else {
             return place.refusal.call(request);
         };
-        match &self.parameters_refused {
-            Some(refused) if !answering.takes_parameters && !request.query_string().is_empty() => refused.call(request),
+        match (&self.parameters_refused, &self.body_refused) {
+            (Some(refused), _) if !answering.takes_parameters && !request.query_string().is_empty() => {
+                refused.call(request)
+            }
+            (_, Some(refused)) if !answering.takes_body && has_body(request.headers()) => refused.call(request),
             _ => answering.handling.call(request),
         }
     }
+}
+
+/// Whether a request with these headers has a body that is not empty.
+fn has_body(headers: &HeaderMap) -> bool {
+    let announced =
+        headers.get(CONTENT_LENGTH).is_some_and(|length| length.as_bytes().iter().any(|digit| *digit != b'0'));
+    announced || headers.contains_key(TRANSFER_ENCODING)
 }
 
 fn always(answer: fn(&HttpRequest) -> HttpResponse) -> Route {

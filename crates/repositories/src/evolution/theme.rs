@@ -25,6 +25,7 @@ const OWN_WRITES: usize = 4;
 
 /// How an item changes with the theme of its character.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Transition {
     /// It returns to its first state in the new theme, or else to its original state.

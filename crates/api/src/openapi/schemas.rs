@@ -1,0 +1,203 @@
+//! Completes the schemas of the document: what the annotations of the bodies cannot say, or would say many times.
+
+use super::walk::{each, each_property, is_nullable, members, operations_mut, referred, schema_reference, types};
+use crate::PROBLEMS;
+use serde_json::{Map, Value, json};
+use std::collections::BTreeSet;
+
+/// The keywords that limit a value.
+const LIMITS: [&str; 8] =
+    ["minLength", "maxLength", "minimum", "maximum", "minItems", "maxItems", "uniqueItems", "pattern"];
+/// A short text has at least one visible character.
+const VISIBLE: &str = r"\S";
+
+/// Completes the schemas of this document.
+pub(super) fn complete(document: &mut Value) {
+    rename(document);
+    accept_read_only_fields_in_replacements(document);
+    let Some(Value::Object(mut schemas)) = document.pointer_mut("/components/schemas").map(Value::take) else { return };
+    refer_to_components(&mut schemas);
+    let requests = reachable(document, &schemas, |operation| vec![&operation["requestBody"]]);
+    let responses = reachable(document, &schemas, |operation| {
+        members(&operation["responses"]).map(|(_, response)| response).collect()
+    });
+    for (name, schema) in &mut schemas {
+        each(schema, &mut open_free_documents);
+        if responses.contains(name) {
+            each(schema, &mut require_what_is_always_there);
+        } else if requests.contains(name) {
+            each(schema, &mut refuse_unknown_members);
+            each_property(schema, &mut |_, property| want_visible_characters(property));
+        }
+    }
+    spread_limits(&mut schemas);
+    if let Some(problem) = schemas.get_mut("Problem") {
+        problem["properties"]["code"]["enum"] = PROBLEMS.iter().map(|kind| kind.code).collect();
+    }
+    document["components"]["schemas"] = Value::Object(schemas);
+}
+
+/// Names the schemas as clients would: `Character`, `CharacterPage`.
+fn rename(document: &mut Value) {
+    each(document, &mut |value| {
+        if let Some(name) = referred(value).map(public_name)
+            && let Value::Object(reference) = value
+        {
+            reference.extend(schema_reference(&name).as_object().cloned().unwrap_or_default());
+        }
+    });
+    if let Some(Value::Object(schemas)) = document.pointer_mut("/components/schemas") {
+        *schemas = std::mem::take(schemas).into_iter().map(|(name, schema)| (public_name(&name), schema)).collect();
+    }
+}
+
+fn public_name(name: &str) -> String {
+    let short = |name: &str| name.strip_suffix("Body").unwrap_or(name).to_owned();
+    match name {
+        "BulkRequest" => "BulkCharactersRequest".to_owned(),
+        "BulkCreatedBody" => "CharacterBulkCreated".to_owned(),
+        "BulkOutcomeBody" => "CharacterBulkOutcome".to_owned(),
+        "BulkItemBody" => "CharacterBulkResult".to_owned(),
+        _ => match name.split_once('_') {
+            Some((holder, row)) => short(row) + &short(holder),
+            None => short(name),
+        },
+    }
+}
+
+/// A `PUT` also accepts what a `GET` returned.
+fn accept_read_only_fields_in_replacements(document: &mut Value) {
+    let meta = document["components"]["schemas"]["Meta"]["properties"].clone();
+    for row in ["Character", "Campaign"] {
+        let mut whole = document["components"]["schemas"][format!("New{row}")].clone();
+        whole["description"] = json!(format!(
+            "All fields of a {}. Absent fields get their defaults; unknown fields are rejected. The revision and the times are \
+             accepted and ignored, so that a client can send back what it read.",
+            row.to_lowercase()
+        ));
+        for (name, property) in members(&meta) {
+            whole["properties"][name] = property.clone();
+        }
+        let name = format!("{row}Replacement");
+        for (_, method, operation) in operations_mut(document) {
+            let schema = operation.pointer_mut("/requestBody/content/application~1json/schema");
+            if let Some(schema) = schema.filter(|_| method == "put")
+                && referred(schema) == Some(&format!("New{row}"))
+            {
+                *schema = schema_reference(&name);
+            }
+        }
+        document["components"]["schemas"][name] = whole;
+    }
+}
+
+/// Replaces each copy of a component by a reference to it.
+fn refer_to_components(schemas: &mut Map<String, Value>) {
+    let is_object = |schema: &Value| schema.get("properties").is_some() || schema.get("allOf").is_some();
+    let known: Vec<_> = schemas
+        .iter()
+        .filter(|(_, schema)| is_object(schema))
+        .map(|(name, schema)| (name.clone(), schema.clone()))
+        .collect();
+    for schema in schemas.values_mut() {
+        refer_inside(schema, &known);
+    }
+}
+
+fn refer_inside(value: &mut Value, known: &[(String, Value)]) {
+    let inner: Vec<&mut Value> = match value {
+        Value::Object(members) => members.values_mut().collect(),
+        Value::Array(items) => items.iter_mut().collect(),
+        _ => return,
+    };
+    for value in inner {
+        match known.iter().find(|(_, schema)| schema == value) {
+            Some((name, _)) => *value = schema_reference(name),
+            None => refer_inside(value, known),
+        }
+    }
+}
+
+/// The names of the schemas that these parts of the operations refer to, directly or through others.
+fn reachable(
+    document: &mut Value,
+    schemas: &Map<String, Value>,
+    parts: impl Fn(&Value) -> Vec<&Value>,
+) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for (_, _, operation) in operations_mut(document) {
+        parts(operation).into_iter().for_each(|part| follow(part, schemas, &mut found));
+    }
+    found
+}
+
+fn follow(value: &Value, schemas: &Map<String, Value>, found: &mut BTreeSet<String>) {
+    if let Some(name) = referred(value)
+        && found.insert(name.to_owned())
+        && let Some(schema) = schemas.get(name)
+    {
+        follow(schema, schemas, found);
+    }
+    members(value).for_each(|(_, value)| follow(value, schemas, found));
+    value.as_array().into_iter().flatten().for_each(|value| follow(value, schemas, found));
+}
+
+fn is_object(value: &Value) -> bool {
+    types(value).any(|name| name == "object")
+}
+
+/// An object without named properties may have any.
+fn open_free_documents(schema: &mut Value) {
+    if is_object(schema) && schema.get("properties").is_none() && schema.get("additionalProperties").is_none() {
+        schema["additionalProperties"] = json!(true);
+    }
+}
+
+/// A property of a response that may be `null` is always there; one that may be absent is never `null`.
+fn require_what_is_always_there(schema: &mut Value) {
+    if schema.get("properties").is_none() {
+        return;
+    }
+    let nullable = members(&schema["properties"]).filter(|(_, property)| is_nullable(property)).map(|(name, _)| name);
+    let mut required: BTreeSet<String> = nullable.cloned().collect();
+    required.extend(schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned));
+    if !required.is_empty() {
+        schema["required"] = json!(required);
+    }
+}
+
+fn refuse_unknown_members(schema: &mut Value) {
+    if is_object(schema) && schema.get("properties").is_some() {
+        schema["additionalProperties"] = json!(false);
+    }
+}
+
+fn want_visible_characters(property: &mut Value) {
+    if types(property).any(|name| name == "string")
+        && property.get("minLength").is_some()
+        && property.get("pattern").is_none()
+    {
+        property["pattern"] = json!(VISIBLE);
+    }
+}
+
+/// The limits of a new row are those of the row and of its changes.
+fn spread_limits(schemas: &mut Map<String, Value>) {
+    let new: Vec<_> =
+        schemas.iter().filter(|(name, _)| name.starts_with("New")).map(|(n, s)| (n.clone(), s.clone())).collect();
+    for (name, new) in new {
+        let row = name.trim_start_matches("New");
+        for target in [row.to_owned(), format!("{row}Patch")] {
+            let Some(schema) = schemas.get_mut(&target) else { continue };
+            each_property(schema, &mut |name, property| {
+                let limited = &new["properties"][name];
+                for keyword in LIMITS.into_iter().filter(|keyword| limited.get(keyword).is_some()) {
+                    property[keyword] = limited[keyword].clone();
+                }
+                if property.get("items").is_some() && limited.get("items").is_some() {
+                    property["items"] = limited["items"].clone();
+                }
+            });
+        }
+    }
+}
