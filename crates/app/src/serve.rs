@@ -107,8 +107,9 @@ impl Server {
         let threads = Threads::of_processors(self.connections.limits.most, self.may_be_long);
         let application = move || App::new().configure(configure.clone());
         let lanes = Lanes::start(threads, &application)?;
-        let (shutdown, connections) = (self.shutdown, Arc::clone(&self.connections));
-        let running = http::start(listener, threads, lanes.clone(), shutdown, connections, application.clone())?;
+        let (shutdown, connections) = (self.shutdown, self.connections);
+        let served = Arc::clone(&connections);
+        let running = http::start(listener, threads, lanes.clone(), shutdown, served, application.clone())?;
         let handle = running.handle();
         if let Some(((_, address), (what, path))) = &admin {
             tracing::info!("the admin listener shows the state of {what} at http://{address}{path}");

@@ -2,7 +2,7 @@
 
 use crate::reporting::Reporting;
 use character_domain::{Timestamp, now};
-use character_http_kit::Health;
+use character_http_kit::{DependencyStatus, Health};
 use character_storage_sql::{LogStatus, SqlStorage};
 use prometheus_client::{
     collector::Collector,
@@ -112,7 +112,7 @@ pub(crate) fn show_health(health: &Arc<Health>, registry: &mut Registry) {
             ticks.tick().await;
             let Some(health) = health.upgrade() else { return };
             for (dependency, state) in health.report().await.dependencies {
-                up.get_or_create(&Dependency { dependency }).set(i64::from(state.status == "up"));
+                up.get_or_create(&Dependency { dependency }).set(i64::from(state.status == DependencyStatus::Up));
             }
         }
     });

@@ -142,5 +142,5 @@ fn listen(address: SocketAddr, health: Arc<Health>) -> std::io::Result<actix_ser
         let accounted = middleware::account(ProblemTypes::BLANK, HttpMetrics::default());
         App::new().default_service(apply(from_fn(accounted), refused))
     };
-    http::start(listener, Threads::ONE, SHUTDOWN, Arc::new(Connections::new(LIMITS)), application)
+    http::start(listener, Threads::ONE, None, SHUTDOWN, Arc::new(Connections::new(LIMITS)), application)
 }

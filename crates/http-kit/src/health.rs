@@ -162,7 +162,13 @@ impl Health {
     #[must_use]
     pub fn new(version: &'static str, checks: Vec<HealthCheck>) -> Self {
         let checks = checks.into_iter().map(|check| Checked { check, last: Mutex::new(None) }).collect();
-        Self { version, checks, stopping: watch::Sender::new(false), ending: watch::Sender::new(false), waits_for: None }
+        Self {
+            version,
+            checks,
+            stopping: watch::Sender::new(false),
+            ending: watch::Sender::new(false),
+            waits_for: None,
+        }
     }
 
     /// The same of a service that has not started yet, since it waits for something, such as `its database`:
