@@ -109,6 +109,7 @@ impl NatsServer {
     /// Stops the process without ending it (`SIGSTOP`), like a machine that hangs. A frozen server must be thawed or killed.
     pub fn freeze(&self) {
         self.signal("-STOP");
+        wait::until_stopped(self.server.pid().expect("the server runs"));
     }
 
     /// Lets a frozen process go on (`SIGCONT`).

@@ -210,6 +210,7 @@ impl Service {
     /// `SIGSTOP`: it stands still, as in a virtual machine that is moved, until [`resume`](Self::resume).
     pub fn suspend(&self) {
         self.signal("-STOP");
+        wait::until_stopped(self.pid().unwrap_or_else(|| panic!("{} does not run", self.name)));
     }
 
     /// `SIGCONT`: it continues where it stood.

@@ -176,7 +176,7 @@ fn trouble(world: &World, seed: u64, stop: &AtomicBool) -> BTreeMap<&'static str
         std::thread::sleep(Duration::from_millis(random.random_range(200..800)));
         let service = &world.characters[random.random_range(0..world.characters.len())];
         let pause = Duration::from_millis(random.random_range(100..1_500));
-        let what = match random.random_range(0..if world.nats.is_some() { 12 } else { 8 }) {
+        let what = match random.random_range(0..if world.nats.is_some() { 10 } else { 8 }) {
             0 => {
                 world.hub.kill();
                 world.hub.restart();
