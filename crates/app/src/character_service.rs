@@ -15,7 +15,7 @@ use crate::{
 };
 use character_api::{Api, ApiLimits, PROBLEM_TYPES, configure_for, may_be_long};
 use character_campaign_events::{CampaignEvents, FILTER, SUBSCRIPTION};
-use character_http_kit::{AllowedHosts, BrowserGuard, Health};
+use character_http_kit::{AllowedHosts, BrowserGuard, Health, RequestLimit};
 use character_inbox::{Inbox, InboxOptions};
 use character_message_hub::Subscription;
 use character_repositories::{Repositories, StorageContext};
@@ -114,6 +114,8 @@ async fn new_epoch(config: &CharacterServiceConfig) -> Outcome {
 async fn serve(config: CharacterServiceConfig, stack: Stack, mut registry: Registry) -> Outcome {
     let Counted { connections, http_metrics, admission, unauthorized } =
         serve::counted(&config.sockets, config.max_in_flight_bytes, stack.database().as_ref(), &mut registry)?;
+    let requests = RequestLimit::new(config.max_requests_in_flight);
+    requests.register(&mut registry);
     let health = Arc::new(Health::new(env!("CARGO_PKG_VERSION"), stack.checks));
     let live = stack.live;
     let repositories = Repositories::new(&StorageContext::new(stack.storage).with_origin(stack.origin));
@@ -140,6 +142,7 @@ async fn serve(config: CharacterServiceConfig, stack: Stack, mut registry: Regis
         health: Arc::clone(&health),
         http_metrics,
         admission,
+        requests,
         registry: Arc::clone(&registry),
     });
     let operator = Arc::new(operator);

@@ -36,6 +36,6 @@ pub use endpoint::{Endpoint, Endpoints, Parameterless, Refusals, Routing};
 pub use guard::BrowserGuard;
 pub use health::{Health, HealthCheck, HealthPaths};
 pub use hosts::{AllowedHosts, HostNames, InvalidHost};
-pub use middleware::{Admission, HttpMetrics, LongAnswers, Unauthorized};
+pub use middleware::{Admission, HttpMetrics, LongAnswers, RequestLimit, Unauthorized};
 pub use problem::{FieldError, Problem, ProblemBody, ProblemTypes};
 pub use tokens::{AcceptedTokens, InvalidTokens};

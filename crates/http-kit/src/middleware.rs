@@ -12,7 +12,9 @@ mod security_headers;
 mod trace;
 mod unauthorized;
 
-pub use admission::{Admission, DEFAULT_BUDGET, LongAnswers, admit, may_have_large_body};
+pub use admission::{
+    Admission, DEFAULT_BUDGET, DEFAULT_REQUESTS, LongAnswers, RequestLimit, admit, limit_requests, may_have_large_body,
+};
 pub use answered::{answered, checked, mark};
 pub(crate) use cut::cut;
 pub use http_metrics::HttpMetrics;

@@ -3,6 +3,8 @@
 //!
 //! At a release, `cargo test -p character-storage-sql --test postgres record_the_release -- --ignored` writes both again.
 
+#![expect(clippy::unwrap_used, reason = "a helper of tests fails the test")]
+
 use crate::support::{
     answers_as_the_reference_does, character, create, event, forgets_old_transactions,
     keeps_and_lists_every_kind_as_the_reference_does,
@@ -84,7 +86,8 @@ async fn the_release_before_this_one_works_on_the_schema_of_this_one() {
     let statements = fs::read_to_string(record("postgres.sql")).unwrap();
     assert!(statements.split(NEXT).count() > 50, "the record is not whole");
     assert_eq!(refused(&url, &statements).await, Vec::<String>::new());
-    let old: BTreeSet<String> = fs::read_to_string(record("postgres.txt")).unwrap().lines().map(str::to_owned).collect();
+    let old: BTreeSet<String> =
+        fs::read_to_string(record("postgres.txt")).unwrap().lines().map(str::to_owned).collect();
     assert_eq!(breaks(&old, &schema(server, &name)), Vec::<String>::new());
 }
 
