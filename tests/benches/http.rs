@@ -13,7 +13,7 @@ use character_app::{
 };
 use character_cache::{CacheMetrics, CacheOptions, Cached};
 use character_domain::{Character, UserId, now};
-use character_http_kit::{AcceptedTokens, Admission, Health, HttpMetrics};
+use character_http_kit::{AcceptedTokens, Admission, Health, HttpMetrics, RequestLimit};
 use character_live_updates::LiveUpdates;
 use character_repositories::{Repositories, StorageContext};
 use character_storage_http::{HttpStorage, HttpStorageConfig};
@@ -190,6 +190,7 @@ fn api(storage: Arc<dyn StoragePort>) -> SocketAddr {
         health: Arc::new(Health::new("bench", Vec::new())),
         http_metrics,
         admission: Admission::default(),
+        requests: RequestLimit::default(),
         registry: Arc::new(registry),
     });
     serve(character_api::configure(api))

@@ -36,7 +36,8 @@ use actix_service::apply;
 use actix_web::{ResponseError, http::Method, middleware::from_fn, web};
 use character_domain::size::{MAX_BULK, MAX_ROW};
 use character_http_kit::{
-    Admission, BrowserGuard, Cors, Endpoints, Health, HealthPaths, HttpMetrics, LongAnswers, health, middleware,
+    Admission, BrowserGuard, Cors, Endpoints, Health, HealthPaths, HttpMetrics, LongAnswers, RequestLimit, health,
+    middleware,
 };
 use character_live_updates::LiveUpdates;
 use character_repositories::Repositories;
@@ -86,6 +87,8 @@ pub struct Api {
     pub http_metrics: HttpMetrics,
     /// The budget for large requests and answers. Register it in the registry below.
     pub admission: Admission,
+    /// How many requests are handled at the same time. Register it in the registry below.
+    pub requests: RequestLimit,
     /// What `/metrics` shows.
     pub registry: Arc<Registry>,
 }
@@ -133,11 +136,14 @@ pub fn configure_for(
         config.app_data(web::Data::from(Arc::clone(&api)));
         let guarded = from_fn(guard.clone().middleware());
         let with_headers = from_fn(middleware::security_headers);
+        let refusal = || Problem::overloaded().error_response();
+        let limited = from_fn(middleware::limit_requests(api.requests.clone(), is_limited, refusal));
         // A refusal of the guard must not reserve anything, so the guard is outside.
         let positioned = from_fn(position::keep_position);
         let compressed = from_fn(middleware::compress);
         let answering = |endpoints| {
-            apply(accounted, apply(compressed, apply(guarded, apply(admitted, apply(positioned, endpoints)))))
+            let endpoints = apply(limited, apply(admitted, apply(positioned, endpoints)));
+            apply(accounted, apply(compressed, apply(guarded, endpoints)))
         };
         match &guard.origins {
             None => config.default_service(apply(with_headers, answering(endpoints))),
@@ -152,6 +158,12 @@ pub fn configure_for(
             }
         };
     }
+}
+
+/// Whether a request counts among those that are handled at the same time. Probes and documents do not, since they must be
+/// answered under load; nor does a stream of live updates, which waits.
+fn is_limited(_: &Method, path: &str) -> bool {
+    path.starts_with("/api/") && path != live::PATH
 }
 
 /// Whether the answer may be as long as a page of the largest rows: a read of anything but one row by its id.

@@ -141,11 +141,11 @@ impl Problem {
             .with_detail(format!("the body must not be larger than {limit} bytes"))
     }
 
-    /// 503: the budget for large requests is used up.
+    /// 503: the maximum number of requests is being handled, or the budget for large ones is used up.
     pub(crate) fn overloaded() -> Self {
-        let title = "The service handles the maximum of large requests";
+        let title = "The service handles as many requests as it can";
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", title)
-            .with_detail("send the request again after the time in Retry-After, or send a smaller one")
+            .with_detail("send the request again after the time in Retry-After; a large one has better chances when it is smaller")
             .with_header(header::RETRY_AFTER, HeaderValue::from_static("1"))
     }
 

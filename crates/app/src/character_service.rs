@@ -18,7 +18,7 @@ use crate::{
 };
 use character_api::{Api, ApiLimits, PROBLEM_TYPES, configure_for, may_be_long};
 use character_campaign_events::{CampaignEvents, FILTER, SUBSCRIPTION};
-use character_http_kit::{AllowedHosts, BrowserGuard, Health};
+use character_http_kit::{AllowedHosts, BrowserGuard, Health, RequestLimit};
 use character_inbox::{Inbox, InboxOptions};
 use character_message_hub::Subscription;
 use character_repositories::{Repositories, StorageContext};
@@ -132,6 +132,8 @@ async fn migrate(config: &CharacterServiceConfig) -> Outcome {
 async fn serve(config: CharacterServiceConfig, stack: Stack, mut registry: Registry) -> Outcome {
     let Counted { connections, http_metrics, admission, unauthorized } =
         serve::counted(&config.sockets, config.max_in_flight_bytes, stack.database().as_ref(), &mut registry)?;
+    let requests = RequestLimit::new(config.max_requests_in_flight);
+    requests.register(&mut registry);
     let health = Arc::new(Health::new(env!("CARGO_PKG_VERSION"), stack.checks));
     if config.remote.is_none() {
         show_health(&health, &mut registry);
@@ -161,6 +163,7 @@ async fn serve(config: CharacterServiceConfig, stack: Stack, mut registry: Regis
         health: Arc::clone(&health),
         http_metrics,
         admission,
+        requests,
         registry: Arc::clone(&registry),
     });
     let operator = Arc::new(operator);

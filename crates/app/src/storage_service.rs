@@ -25,10 +25,10 @@ use actix_service::apply;
 use actix_web::{HttpResponse, middleware::from_fn, web};
 use character_http_kit::{
     AcceptedTokens, AllowedHosts, BrowserGuard, Endpoint, Endpoints, Health, HostNames, LongAnswers, ProblemTypes,
-    health, middleware,
+    RequestLimit, health, middleware,
 };
 use character_storage_port::{MAX_PAGE_BYTES, StoragePort};
-use character_storage_server::{BASE, Limits, StorageServer, is_list, openapi, overloaded};
+use character_storage_server::{BASE, Limits, StorageServer, is_limited, is_list, openapi, overloaded};
 use character_storage_sql::{Migrations, SqlOptions, SqlStorage};
 use prometheus_client::registry::Registry;
 use std::{net::SocketAddr, process::ExitCode, sync::Arc};
@@ -181,6 +181,8 @@ async fn serve(
     let contract = StorageServer::new(storage, AcceptedTokens::new(config.tokens.clone())?, limits);
     let Counted { connections, http_metrics, admission, unauthorized } =
         serve::counted(&config.sockets, config.max_in_flight_bytes, operator.database.as_ref(), &mut registry)?;
+    let requests = RequestLimit::new(config.max_requests_in_flight);
+    requests.register(&mut registry);
     let registry = Arc::new(registry);
     let document = web::Bytes::from(openapi().to_json()?);
     let operator = Arc::new(operator);
@@ -223,7 +225,9 @@ async fn serve(
                 let service = contract.service(app, endpoints);
                 let long = LongAnswers { of: is_list, bytes: MAX_PAGE_BYTES as u64 };
                 let admitted = apply(from_fn(middleware::admit(admission.clone(), long, overloaded)), service);
-                let watched = apply(from_fn(unauthorized.clone().middleware()), admitted);
+                let limited =
+                    apply(from_fn(middleware::limit_requests(requests.clone(), is_limited, overloaded)), admitted);
+                let watched = apply(from_fn(unauthorized.clone().middleware()), limited);
                 let guarded = apply(from_fn(guard.clone().middleware()), watched);
                 let accounted = apply(from_fn(middleware::account(PROBLEM_TYPES, http_metrics.clone())), guarded);
                 app.default_service(apply(from_fn(middleware::security_headers), accounted));

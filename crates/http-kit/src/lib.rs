@@ -36,6 +36,6 @@ pub use endpoint::{Bodiless, Endpoint, Endpoints, Parameterless, Refusals, Routi
 pub use guard::BrowserGuard;
 pub use health::{DependencyStatus, Health, HealthCheck, HealthPaths, HealthStatus};
 pub use hosts::{AllowedHosts, HostNames, InvalidHost};
-pub use middleware::{Admission, HttpMetrics, LongAnswers, Unauthorized};
+pub use middleware::{Admission, HttpMetrics, LongAnswers, RequestLimit, Unauthorized};
 pub use problem::{FieldError, Problem, ProblemBody, ProblemTypes};
 pub use tokens::{AcceptedTokens, InvalidTokens};

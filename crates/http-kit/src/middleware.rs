@@ -13,7 +13,9 @@ mod security_headers;
 mod trace;
 mod unauthorized;
 
-pub use admission::{Admission, DEFAULT_BUDGET, LongAnswers, admit, may_have_large_body};
+pub use admission::{
+    Admission, DEFAULT_BUDGET, DEFAULT_REQUESTS, LongAnswers, RequestLimit, admit, limit_requests, may_have_large_body,
+};
 pub use answered::{answered, checked, mark};
 pub use compress::compress;
 pub(crate) use cut::cut;

@@ -101,13 +101,20 @@ pub fn is_list(_: &Method, path: &str) -> bool {
     below.is_some_and(|name| EntityKind::ALL.iter().any(|kind| kind.collection() == name))
 }
 
-/// The response to a large request when the service handles the maximum of them: 429, because the storage itself works
+/// Whether a request counts among those that are handled at the same time. A follower of the log waits for commits, and what is
+/// not of the contract must be answered under load.
+#[must_use]
+pub fn is_limited(_: &Method, path: &str) -> bool {
+    path.starts_with(wire::BASE) && path != wire::LOG
+}
+
+/// The response to a request when the service handles as many as it can, or as many large ones: 429, because the storage itself works
 /// and a client must not count this as its failure.
 #[must_use]
 pub fn overloaded() -> HttpResponse {
     let kind = ErrorKind::RateLimited { retry_after: Some(Duration::from_secs(1)) };
     let error = StorageError::new(kind, "admit")
-        .with_detail("the service handles the maximum of large requests; try again later, or send a smaller one");
+        .with_detail("the service handles as many requests as it can; try again later, or send a smaller one");
     Refusal::from(error).into_response()
 }
 

@@ -14,7 +14,7 @@ use character_app::{
 };
 use character_domain::{Character, Revision, Violations};
 use character_error_reporter::Redactor;
-use character_http_kit::{Admission, Health, HttpMetrics};
+use character_http_kit::{Admission, Health, HttpMetrics, RequestLimit};
 use character_live_updates::LiveUpdates;
 use character_repositories::{Repositories, StorageContext};
 use character_storage_http::{HttpStorage, HttpStorageConfig};
@@ -126,6 +126,7 @@ async fn ask(storage: Arc<dyn StoragePort>, rounds: usize) {
         health: Arc::new(Health::new("1", Vec::new())),
         http_metrics: HttpMetrics::default(),
         admission: Admission::default(),
+        requests: RequestLimit::default(),
         registry: Arc::default(),
     };
     let service = init_service(App::new().configure(configure(Arc::new(api)))).await;

@@ -3,9 +3,10 @@
 
 use super::{
     fleet::{over, storage},
-    world::{TOKEN, alone},
+    world::{TOKEN, World, alone},
 };
-use crate::support::{Answer, client, send, sheet, until};
+use crate::support::{Answer, client, send, sheet, try_send, until};
+use character_fault_proxy::Fault;
 use character_tests::{PostgresServer, Service, free_port};
 use std::{
     sync::{
@@ -173,6 +174,38 @@ fn requests(service: &Service, hot: &str) -> Vec<Vec<u8>> {
     let absent: Vec<_> = (0..4).map(|_| get(&format!("/api/v2/characters/{}", Uuid::new_v4()))).collect();
     let others = [get(list), request(service, "POST", "/api/v2/characters", &sheet)];
     [get(hot)].into_iter().chain(absent).chain(others).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn beyond_its_limit_a_service_refuses_at_once_and_works_again_as_soon_as_there_is_room() {
+    const MOST: usize = 6;
+    let _alone = alone().await;
+    let most = MOST.to_string();
+    let settings = [
+        ("MAX_REQUESTS_IN_FLIGHT", most.as_str()),
+        ("STORAGE_BREAKER_FAILURES", "1000"),
+        ("STORAGE_DEADLINE_MS", "20000"),
+        ("STORAGE_TIMEOUT_MS", "20000"),
+        ("STORAGE_RETRY_MAX", "0"),
+    ];
+    let world = World::new(PostgresServer::shared(), None, &settings);
+    let cold = || client().get(world.character(&Uuid::new_v4().to_string()));
+    assert_eq!(send(cold()).await.status, 404);
+    // Each waits for a storage that is silent.
+    world.to_storage.strike(Fault::AcceptAndNeverAnswer);
+    let mut waiting = JoinSet::new();
+    for _ in 0..MOST {
+        waiting.spawn(try_send(cold()));
+    }
+    let refused = |answer: &Answer| answer.status == 503 && answer.body["code"] == "overloaded";
+    let answer = until(Duration::from_secs(10), "a refusal", cold, refused).await;
+    assert_eq!(answer.header("retry-after"), "1", "{answer:?}");
+    for path in ["/health/live", "/health/ready", "/metrics"] {
+        assert_eq!(send(client().get(world.service.url(path))).await.status, 200, "{path}");
+    }
+    assert!(waiting.try_join_next().is_none(), "those that were accepted still wait");
+    world.to_storage.strike(Fault::Pass);
+    until(Duration::from_secs(30), "room", cold, |answer| answer.status == 404).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

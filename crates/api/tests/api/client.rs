@@ -9,7 +9,7 @@ use actix_web::{
 };
 use character_api::{Api, ApiLimits, configure};
 use character_asyncapi::ValidatedStorage;
-use character_http_kit::{Admission, Health, HealthCheck, HttpMetrics};
+use character_http_kit::{Admission, Health, HealthCheck, HttpMetrics, RequestLimit};
 use character_live_updates::LiveUpdates;
 use character_repositories::{Repositories, StorageContext};
 use character_storage_port::{MemoryStorage, StoragePort};
@@ -101,6 +101,7 @@ impl Client {
                 health: Arc::new(Health::new("1.2.3", checks)),
                 http_metrics,
                 admission: Admission::default(),
+                requests: RequestLimit::default(),
                 registry: Arc::new(registry),
             }),
         }

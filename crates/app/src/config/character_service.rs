@@ -1,6 +1,6 @@
 use super::{
     AdminConfig, ConfigError, Environment, LOG_FORMAT, LOG_LEVEL, LOG_REPEATS_PER_MINUTE, LogConfig,
-    MAX_IN_FLIGHT_BYTES, ReportConfig, SHUTDOWN_SECS, Variable,
+    MAX_IN_FLIGHT_BYTES, MAX_REQUESTS_IN_FLIGHT, ReportConfig, SHUTDOWN_SECS, Variable,
     admin::{ADMIN_ADDR, ADMIN_ALLOW_REMOTE, ADMIN_TOKEN, admin_config},
     commit_log::{
         COMMIT_LOG_BOUND_HOURS, COMMIT_LOG_POLL_MS, COMMIT_LOG_RETENTION_HOURS, CommitLogConfig, commit_log_config,
@@ -8,7 +8,7 @@ use super::{
     cors::{CORS_ALLOWED_ORIGINS, allowed_origins},
     hub::{HubConfig, MESSAGE_HUB_MAX_AGE_HOURS, MESSAGE_HUB_TOKEN, MESSAGE_HUB_URL, hub_config},
     listener::{ALLOWED_HOSTS, METRICS_ON, allowed_hosts, health_paths},
-    log_config, max_in_flight_bytes, read,
+    log_config, max_in_flight_bytes, max_requests_in_flight, read,
     remote::{
         RemoteStorage, STORAGE_BREAKER_FAILURES, STORAGE_BREAKER_PROBE_MS, STORAGE_BREAKER_RECOVERY_SECS,
         STORAGE_DEADLINE_MS, STORAGE_LARGE_TIMEOUT_MS, STORAGE_RETRY_BASE_MS, STORAGE_RETRY_MAX, STORAGE_SERVICE_TOKEN,
@@ -71,6 +71,8 @@ pub struct CharacterServiceConfig {
     pub reports: ReportConfig,
     /// Maximum size of all large requests and responses in flight, in bytes.
     pub max_in_flight_bytes: u64,
+    /// Maximum number of requests that are handled at the same time.
+    pub max_requests_in_flight: usize,
     /// How long active requests may take to finish at a shutdown.
     pub shutdown: Duration,
     /// The logging.
@@ -157,6 +159,7 @@ impl CharacterServiceConfig {
         ERROR_REPORTS_PER_MINUTE,
         SENTRY_DSN,
         MAX_IN_FLIGHT_BYTES,
+        MAX_REQUESTS_IN_FLIGHT,
         DRAIN_SECS,
         SHUTDOWN_SECS,
         LOG_FORMAT,
@@ -221,6 +224,7 @@ impl CharacterServiceConfig {
         let health_paths = health_paths(reader);
         let reports = report_config(reader);
         let max_in_flight_bytes = max_in_flight_bytes(reader);
+        let max_requests_in_flight = max_requests_in_flight(reader);
         let shutdown = reader.read(&SHUTDOWN_SECS, number(0, 3600));
         let log = log_config(reader);
         Some(Self {
@@ -244,6 +248,7 @@ impl CharacterServiceConfig {
             admin,
             reports: reports?,
             max_in_flight_bytes: max_in_flight_bytes?,
+            max_requests_in_flight: max_requests_in_flight?,
             shutdown: Duration::from_secs(shutdown?),
             log: log?,
             effective: Vec::new(),

@@ -75,6 +75,17 @@ pub(crate) const MAX_IN_FLIGHT_BYTES: Variable = Variable::new(
     "50331648",
 );
 
+pub(crate) const MAX_REQUESTS_IN_FLIGHT: Variable = Variable::new(
+    "MAX_REQUESTS_IN_FLIGHT",
+    "maximum number of requests that are handled at the same time; others get 503 or 429 at once, with Retry-After",
+    "256",
+);
+
+/// Reads [`MAX_REQUESTS_IN_FLIGHT`].
+pub(crate) fn max_requests_in_flight(reader: &mut Reader<'_>) -> Option<usize> {
+    reader.read(&MAX_REQUESTS_IN_FLIGHT, number(1, 1_000_000)).and_then(|most| usize::try_from(most).ok())
+}
+
 /// Reads [`MAX_IN_FLIGHT_BYTES`].
 pub(crate) fn max_in_flight_bytes(reader: &mut Reader<'_>) -> Option<u64> {
     reader.read(&MAX_IN_FLIGHT_BYTES, number(1 << 20, 1 << 38))

@@ -1,6 +1,6 @@
 use super::{
     AdminConfig, ConfigError, Environment, LOG_FORMAT, LOG_LEVEL, LOG_REPEATS_PER_MINUTE, LogConfig,
-    MAX_IN_FLIGHT_BYTES, ReportConfig, SHUTDOWN_SECS, Variable,
+    MAX_IN_FLIGHT_BYTES, MAX_REQUESTS_IN_FLIGHT, ReportConfig, SHUTDOWN_SECS, Variable,
     admin::{ADMIN_ADDR, ADMIN_ALLOW_REMOTE, ADMIN_TOKEN, admin_config, tokens},
     commit_log::{
         COMMIT_LOG_BOUND_HOURS, COMMIT_LOG_POLL_MS, COMMIT_LOG_RETENTION_HOURS, CommitLogConfig, commit_log_config,
@@ -9,7 +9,7 @@ use super::{
         ADVERTISE_URL, HubConfig, MESSAGE_HUB_MAX_AGE_HOURS, MESSAGE_HUB_TOKEN, MESSAGE_HUB_URL, advertised, hub_config,
     },
     listener::{ALLOWED_HOSTS, METRICS_ON, allowed_hosts, health_paths},
-    log_config, max_in_flight_bytes, read,
+    log_config, max_in_flight_bytes, max_requests_in_flight, read,
     reports::{ERROR_REPORTS_PER_MINUTE, SENTRY_DSN, report_config},
     sockets::{
         CLIENT_TIMEOUT_SECS, DRAIN_SECS, HEALTH_ADDR, KEEP_ALIVE_SECS, MAX_CONNECTIONS, SocketConfig,
@@ -62,6 +62,8 @@ pub struct StorageServiceConfig {
     pub reports: ReportConfig,
     /// Maximum size of all large requests and responses in flight, in bytes.
     pub max_in_flight_bytes: u64,
+    /// Maximum number of requests that are handled at the same time.
+    pub max_requests_in_flight: usize,
     /// How long active requests may take to finish at a shutdown.
     pub shutdown: Duration,
     /// The logging.
@@ -121,6 +123,7 @@ impl StorageServiceConfig {
         ERROR_REPORTS_PER_MINUTE,
         SENTRY_DSN,
         MAX_IN_FLIGHT_BYTES,
+        MAX_REQUESTS_IN_FLIGHT,
         DRAIN_SECS,
         SHUTDOWN_SECS,
         LOG_FORMAT,
@@ -161,6 +164,7 @@ impl StorageServiceConfig {
         let health_paths = health_paths(reader);
         let reports = report_config(reader);
         let max_in_flight_bytes = max_in_flight_bytes(reader);
+        let max_requests_in_flight = max_requests_in_flight(reader);
         let shutdown = reader.read(&SHUTDOWN_SECS, number(0, 3600));
         let log = log_config(reader);
         Some(Self {
@@ -181,6 +185,7 @@ impl StorageServiceConfig {
             admin,
             reports: reports?,
             max_in_flight_bytes: max_in_flight_bytes?,
+            max_requests_in_flight: max_requests_in_flight?,
             shutdown: Duration::from_secs(shutdown?),
             log: log?,
             effective: Vec::new(),

@@ -5,8 +5,10 @@
 //! this process hold in memory is bounded, and callers with small requests do not notice.
 
 mod budget;
+mod requests;
 
 pub use budget::{Admission, DEFAULT_BUDGET};
+pub use requests::{DEFAULT_REQUESTS, RequestLimit, limit_requests};
 
 use actix_web::{
     Error, HttpMessage, HttpResponse,

@@ -185,6 +185,7 @@ fn says(error: &Error) -> u8 {
 
 /// The same for one of the servers alone.
 fn one_of(config: &Config, index: usize) -> Config {
+    type Set = fn(&mut Config, &str);
     let mut one = Config::new();
     match config.get_hosts().get(index) {
         Some(Host::Tcp(name)) => {
@@ -203,7 +204,7 @@ fn one_of(config: &Config, index: usize) -> Config {
     if let Some(port) = ports.get(index).or_else(|| ports.first()) {
         one.port(*port);
     }
-    let texts: [(Option<&str>, fn(&mut Config, &str)); 4] = [
+    let texts: [(Option<&str>, Set); 4] = [
         (config.get_user(), |one, user| {
             one.user(user);
         }),

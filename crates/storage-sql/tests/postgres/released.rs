@@ -3,6 +3,8 @@
 //!
 //! At a release, `cargo test -p character-storage-sql --test postgres record_the_release -- --ignored` writes both again.
 
+#![expect(clippy::unwrap_used, reason = "a helper of tests fails the test")]
+
 use crate::support::{
     answers_as_the_reference_does, character, create, event, forgets_old_transactions,
     keeps_and_lists_every_kind_as_the_reference_does,

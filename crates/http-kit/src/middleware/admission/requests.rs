@@ -1,0 +1,162 @@
+//! How many requests a process handles at the same time. A request beyond that is refused at once: each one more would make
+//! every answer later, until none is in time for its client.
+
+use actix_web::{
+    Error, HttpResponse,
+    body::BoxBody,
+    dev::{ServiceRequest, ServiceResponse},
+    http::Method,
+    middleware::Next,
+};
+use futures_util::future::LocalBoxFuture;
+use prometheus_client::{
+    metrics::{counter::Counter, gauge::Gauge},
+    registry::Registry,
+};
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
+
+/// The maximum number of requests at the same time when none is configured.
+pub const DEFAULT_REQUESTS: usize = 256;
+
+/// The requests of one process that are being handled. Clones share it.
+#[derive(Clone, Debug)]
+pub struct RequestLimit(Arc<Requests>);
+
+#[derive(Debug)]
+struct Requests {
+    most: usize,
+    now: AtomicUsize,
+    refused: Counter,
+}
+
+impl Default for RequestLimit {
+    fn default() -> Self {
+        Self::new(DEFAULT_REQUESTS)
+    }
+}
+
+/// A request that is being handled.
+struct Handled(Arc<Requests>);
+
+impl Drop for Handled {
+    fn drop(&mut self) {
+        self.0.now.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl RequestLimit {
+    /// At most this number of requests at the same time.
+    #[must_use]
+    pub fn new(most: usize) -> Self {
+        Self(Arc::new(Requests { most, now: AtomicUsize::new(0), refused: Counter::default() }))
+    }
+
+    /// Registers `http_server_requests_limit` and `http_server_requests_shed_total`.
+    pub fn register(&self, registry: &mut Registry) {
+        let most = Gauge::<i64>::default();
+        most.set(i64::try_from(self.0.most).unwrap_or(i64::MAX));
+        registry.register(
+            "http_server_requests_limit",
+            "Maximum number of requests that are handled at the same time",
+            most,
+        );
+        let help = "Requests rejected because the maximum number was being handled";
+        registry.register("http_server_requests_shed", help, self.0.refused.clone());
+    }
+
+    fn enter(&self) -> Option<Handled> {
+        let before = self.0.now.fetch_add(1, Ordering::Relaxed);
+        let handled = Handled(Arc::clone(&self.0));
+        if before < self.0.most {
+            return Some(handled);
+        }
+        self.0.refused.inc();
+        None
+    }
+}
+
+/// A middleware that hands on at most the number of requests of `limit` at the same time, and answers the others with
+/// `refusal`. A request counts until its answer begins. What `counts` does not find is always handed on: probes, which must
+/// not fail under load, and requests that wait for something to happen.
+pub fn limit_requests(
+    limit: RequestLimit,
+    counts: fn(&Method, &str) -> bool,
+    refusal: fn() -> HttpResponse,
+) -> impl Fn(ServiceRequest, Next<BoxBody>) -> LocalBoxFuture<'static, Result<ServiceResponse, Error>> + Clone {
+    move |request, next| {
+        let handled = if counts(request.method(), request.path()) {
+            match limit.enter() {
+                Some(handled) => Some(handled),
+                None => {
+                    let answer = ServiceResponse::new(request.into_parts().0, refusal());
+                    return Box::pin(async move { Ok(answer) });
+                }
+            }
+        } else {
+            None
+        };
+        Box::pin(async move {
+            let answer = next.call(request).await;
+            drop(handled);
+            answer
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use actix_web::{App, http::StatusCode, middleware::from_fn, test, web};
+    use futures_util::future::join_all;
+    use tokio::sync::Semaphore;
+
+    fn counts(_: &Method, path: &str) -> bool {
+        path != "/probe"
+    }
+
+    fn refusal() -> HttpResponse {
+        HttpResponse::ServiceUnavailable().insert_header(("retry-after", "1")).finish()
+    }
+
+    #[actix_web::test]
+    async fn beyond_the_limit_a_request_is_refused_at_once_and_a_probe_is_not() {
+        const MOST: usize = 3;
+        let (limit, gate) = (RequestLimit::new(MOST), Arc::new(Semaphore::new(0)));
+        let waits = Arc::clone(&gate);
+        let handler = move || {
+            let gate = Arc::clone(&waits);
+            async move {
+                if let Ok(permit) = gate.acquire().await {
+                    permit.forget();
+                }
+                HttpResponse::Ok().finish()
+            }
+        };
+        let app = App::new().wrap(from_fn(limit_requests(limit.clone(), counts, refusal)));
+        let app = app.route("/work", web::get().to(handler)).route("/probe", web::get().to(HttpResponse::Ok));
+        let app = test::init_service(app).await;
+        let ask = |path: &str| test::call_service(&app, test::TestRequest::get().uri(path).to_request());
+        for round in 1..=2 {
+            let mut handled: Vec<_> = (0..MOST).map(|_| Box::pin(ask("/work"))).collect();
+            for request in &mut handled {
+                assert!(futures_util::poll!(request).is_pending(), "round {round}");
+            }
+            for _ in 0..10 {
+                let refused = ask("/work").await;
+                assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE);
+                assert_eq!(refused.headers().get("retry-after").map(|value| value.as_bytes()), Some(&b"1"[..]));
+            }
+            assert_eq!(ask("/probe").await.status(), StatusCode::OK);
+            // One client leaves, and its place is free.
+            drop(handled.pop());
+            handled.push(Box::pin(ask("/work")));
+            assert!(futures_util::poll!(handled.last_mut().unwrap()).is_pending());
+            gate.add_permits(MOST);
+            assert!(join_all(handled).await.iter().all(|answer| answer.status() == StatusCode::OK));
+        }
+        assert_eq!(limit.0.refused.get(), 20);
+    }
+}
