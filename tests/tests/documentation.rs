@@ -1,7 +1,11 @@
 //! The examples of `docs/api.md` are run, in their order, against a service of their own. A `sh` block is a command; a
 //! `text` block after it is what it prints, where `…` stands for anything.
 
-#![expect(clippy::expect_used, reason = "a test that cannot be set up has failed")]
+#![expect(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
+
+#[path = "documentation/generated.rs"]
+mod generated;
+mod support;
 
 use character_asyncapi::EventValidator;
 use character_storage_sql::SqlStorage;
