@@ -1,7 +1,7 @@
 #!/bin/sh
 # Sees to it that the programs that tests and `make stack` start are on the machine: NATS, Redis, PostgreSQL, PgBouncer, the
-# shell of SQLite, promtool, which checks the metrics, Schemathesis, which generates requests, and the tools that check the
-# files for deployment. Of NATS there are two: the one of Debian, which is the oldest that is supported, and a current one,
+# shell of SQLite, openssl, promtool, which checks the metrics, Schemathesis, which generates requests, and the tools that check
+# the files for deployment. Of NATS there are two: the one of Debian, which is the oldest that is supported, and a current one,
 # which pip installs into the cache of this user.
 #
 # Installs what is missing with apt-get when it may (as root), and otherwise says what to install and fails.
@@ -29,6 +29,8 @@ missing() {
     command -v cc >/dev/null || absent="$absent gcc libc6-dev"
     # The examples of docs/api.md are run as they are written.
     command -v curl >/dev/null || absent="$absent curl"
+    # The certificates of tests are made with it.
+    command -v openssl >/dev/null || absent="$absent openssl"
     # The example of docs/storage-contract-log.md is run as it is written.
     command -v python3 >/dev/null || absent="$absent python3"
     # The files of the images are started in a sandbox; packages and units are built and judged by Debian's own tools.

@@ -40,8 +40,20 @@ fn documented(by: &[&str]) -> Metrics {
         let cells: Vec<_> = line.trim_matches('|').split('|').map(str::trim).collect();
         let [name, kind, labels, shown_by, meaning, _] = cells.as_slice() else { panic!("not six cells: {line}") };
         assert!(!meaning.is_empty(), "{line}");
-        let known =
-            ["both", "character", "storage", "redis", "remote", "database", "folder", "tls", "relay", "inbox", "hub"];
+        let known = [
+            "both",
+            "character",
+            "storage",
+            "redis",
+            "remote",
+            "database",
+            "folder",
+            "file",
+            "tls",
+            "relay",
+            "inbox",
+            "hub",
+        ];
         assert!(known.contains(shown_by), "{shown_by} in {line}");
         if !by.contains(shown_by) {
             continue;

@@ -3,6 +3,8 @@
 
 #[path = "process/log_lines.rs"]
 mod log_lines;
+#[path = "process/rotation.rs"]
+mod rotation;
 #[path = "process/sockets.rs"]
 mod sockets;
 #[path = "process/stalled_log.rs"]
@@ -10,6 +12,8 @@ mod stalled_log;
 #[path = "process/starting.rs"]
 mod starting;
 mod support;
+#[path = "process/tls.rs"]
+mod tls;
 #[path = "process/vanished.rs"]
 mod vanished;
 

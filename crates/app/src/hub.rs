@@ -13,6 +13,7 @@ use character_message_hub_nats::{Credentials, NatsHub, NatsHubConfig};
 use character_relay::{CONSUMER, DomainEvent, ParkObserver, Relay, RelayHandle, RelayOptions};
 use character_storage_port::{ConsumerName, StoragePort};
 use prometheus_client::registry::Registry;
+use secrecy::SecretString;
 use std::{error::Error, sync::Arc};
 use tokio::{sync::watch, task::JoinSet};
 
@@ -42,8 +43,10 @@ impl HubClient {
 pub(crate) async fn connect(config: &HubConfig) -> Result<HubClient, Box<dyn Error + Send + Sync>> {
     match &config.address {
         HubAddress::Http(url) => {
-            let token = config.token.clone().unwrap_or_default();
-            Ok(HubClient::Http(Arc::new(HttpHub::connect(HttpHubConfig::new(url.clone(), token))?)))
+            let token = config.token.clone().unwrap_or_else(|| "".into());
+            let settings = HttpHubConfig::new(url.clone(), SecretString::default());
+            let settings = HttpHubConfig { token, tls: config.tls.clone(), ..settings };
+            Ok(HubClient::Http(Arc::new(HttpHub::connect(settings)?)))
         }
         HubAddress::Nats(_) => Ok(HubClient::Nats(Arc::new(NatsHub::connect(nats(config)).await?))),
     }
@@ -52,7 +55,8 @@ pub(crate) async fn connect(config: &HubConfig) -> Result<HubClient, Box<dyn Err
 /// The settings of a client of NATS.
 pub(crate) fn nats(config: &HubConfig) -> NatsHubConfig {
     let credentials = config.token.clone().map_or(Credentials::None, Credentials::Token);
-    NatsHubConfig { credentials, max_age: config.max_age, ..NatsHubConfig::new(config.address.to_string()) }
+    let (max_age, tls) = (config.max_age, config.tls.clone());
+    NatsHubConfig { credentials, max_age, tls, ..NatsHubConfig::new(config.address.to_string()) }
 }
 
 /// A hub that nothing is published to yet.

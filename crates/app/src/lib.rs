@@ -38,3 +38,4 @@ mod token_warnings;
 mod trace_parent;
 pub mod transfer;
 mod waiting;
+mod watch;

@@ -4,22 +4,22 @@ use crate::{
     admin::AdminListener,
     config::SocketConfig,
     descriptors,
-    http::{self, Connections, Lanes, MayBeLong, SocketLimits, Threads},
+    http::{self, Connections, Lanes, ListenerTls, MayBeLong, SocketLimits, Threads},
     hub_presence::{HubPresence, PresencePlan},
     hub_responder::HubResponder,
-    probes, signals,
+    probes,
+    signals::{Signals, Stop},
+    watch::Watch,
 };
 use actix_web::{App, web::ServiceConfig};
+use character_credentials::{ClientCertificates, ServerTls};
 use character_http_kit::{Admission, Health, HttpMetrics, ProblemTypes, Unauthorized};
 use character_live_updates::LiveUpdates;
 use character_storage_sql::SqlStorage;
 use futures_util::future::try_join_all;
 use prometheus_client::registry::Registry;
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
-use tokio::{
-    signal::unix::{SignalKind, signal},
-    time::{Instant, sleep},
-};
+use std::{fmt, io, net::SocketAddr, sync::Arc, time::Duration};
+use tokio::time::{Instant, sleep};
 
 /// What counts and limits the requests of the main listener. Each of them is registered.
 #[derive(Debug)]
@@ -73,6 +73,10 @@ pub(crate) struct Server {
     pub(crate) presence: Option<PresencePlan>,
     /// The types of the problems that the listener for probes answers with.
     pub(crate) problem_types: ProblemTypes,
+    /// TLS of all listeners; `None`: none.
+    pub(crate) tls: Option<ServerTls>,
+    /// Reads changed files again.
+    pub(crate) watch: Watch,
     /// The listener for probes alone.
     pub(crate) probes: Option<SocketAddr>,
     /// The listener for a person on call.
@@ -81,42 +85,46 @@ pub(crate) struct Server {
 
 impl Server {
     /// Serves until SIGTERM or SIGINT: then it is no longer ready, each answer ends its connection, and after a while it accepts
-    /// no new connections, and active requests may finish. SIGINT, and a second signal, end that while at once. `started` is
-    /// called with the address, which is another than asked for when the port was 0.
+    /// no new connections, and active requests may finish. SIGINT, and a second signal, end that while at once. SIGHUP reads
+    /// changed files again. `started` is called with the address, which is another than asked for when the port was 0.
     pub(crate) async fn run(
         self,
         configure: impl Fn(&mut ServiceConfig) + Clone + Send + 'static,
-        started: impl FnOnce(SocketAddr),
+        started: impl FnOnce(Listening),
     ) -> io::Result<()> {
-        signals::ignore_user_signals()?;
-        let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+        let mut signals = Signals::listen()?;
+        let tls = |clients| self.tls.clone().map(|tls| ListenerTls { tls, clients });
+        let (main_tls, probes_tls) = (tls(ClientCertificates::AsConfigured), tls(ClientCertificates::NotAsked));
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
         let listener = http::bind(self.listen, self.connections.limits)
             .map_err(|error| not_bound("LISTEN_ADDR", self.listen, &error));
         let admin = self.admin.map(|admin| {
             let (address, shows) = (admin.address, admin.shows());
-            let bound = admin.bind().map_err(|error| not_bound("ADMIN_ADDR", address, &error));
+            let bound = admin.bind(main_tls.clone()).map_err(|error| not_bound("ADMIN_ADDR", address, &error));
             bound.map(|bound| (bound, shows))
         });
         let probes = self.probes.map(|address| {
-            probes::listen(address, Arc::clone(&self.health), self.problem_types)
+            probes::listen(address, Arc::clone(&self.health), self.problem_types, probes_tls.clone())
                 .map_err(|error| not_bound("HEALTH_ADDR", address, &error))
         });
         let (listener, admin, probes) = all_bound(listener, admin.transpose(), probes.transpose())?;
         let address = listener.local_addr()?;
-        started(address);
+        started(Listening { address, scheme });
         let threads = Threads::of_processors(self.connections.limits.most, self.may_be_long);
         let application = move || App::new().configure(configure.clone());
         let lanes = Lanes::start(threads, &application)?;
         let (shutdown, connections) = (self.shutdown, self.connections);
         let served = Arc::clone(&connections);
-        let running = http::start(listener, threads, lanes.clone(), shutdown, served, application.clone())?;
+        let running = http::start(listener, threads, lanes.clone(), shutdown, served, main_tls, application.clone())?;
         let handle = running.handle();
         if let Some(((_, address), (what, path))) = &admin {
-            tracing::info!("the admin listener shows the state of {what} at http://{address}{path}");
+            tracing::info!("the admin listener shows the state of {what} at {scheme}://{address}{path}");
         }
         let admin = admin.map(|(bound, _)| bound);
         if let Some((_, address)) = &probes {
-            tracing::info!("additional liveness and readiness probes: http://{address}/health/live and /health/ready");
+            tracing::info!(
+                "additional liveness and readiness probes: {scheme}://{address}/health/live and /health/ready"
+            );
         }
         let beside: Vec<_> = admin.into_iter().chain(probes).map(|(server, _)| server).collect();
         let handles_beside: Vec<_> = beside.iter().map(actix_server::Server::handle).collect();
@@ -128,13 +136,14 @@ impl Server {
                 Some(HubPresence::Answers(responder))
             }
         };
-        let (health, live, drain) = (self.health, self.live, self.drain);
+        let (health, live, drain, watch) = (self.health, self.live, self.drain, self.watch);
         tokio::spawn(async move {
-            let (name, drain) = tokio::select! {
-                _ = terminate.recv() => ("SIGTERM", drain),
-                _ = interrupt.recv() => ("SIGINT", Duration::ZERO),
+            let stop = signals.stop(&watch).await;
+            let drain = match stop {
+                Stop::Terminate => drain,
+                Stop::Interrupt => Duration::ZERO,
             };
-            tracing::info!(signal = name, ?drain, "shutting down; active requests may finish");
+            tracing::info!(signal = stop.name(), ?drain, "shutting down; active requests may finish");
             health.stop();
             connections.end_with_their_answers();
             if let Some(live) = live {
@@ -149,8 +158,7 @@ impl Server {
             let draining = async {
                 tokio::select! {
                     () = drained(&connections, drain) => {}
-                    _ = terminate.recv() => {}
-                    _ = interrupt.recv() => {}
+                    _ = signals.stop(&watch) => {}
                 }
             };
             tokio::join!(draining, leaving);
@@ -186,6 +194,19 @@ async fn drained(connections: &Connections, drain: Duration) {
             return;
         }
         sleep(LOOK.min(end.saturating_duration_since(Instant::now()))).await;
+    }
+}
+
+/// Where a service listens. Displayed as the beginning of a URL.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Listening {
+    pub(crate) address: SocketAddr,
+    scheme: &'static str,
+}
+
+impl fmt::Display for Listening {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}://{}", self.scheme, self.address)
     }
 }
 

@@ -22,6 +22,7 @@ use character_live_updates::LiveUpdates;
 use character_storage_port::{Log, StoragePort};
 use character_storage_sql::{DatabaseLocation, SqlOptions, SqlStorage};
 use prometheus_client::registry::Registry;
+use secrecy::SecretString;
 use std::{
     error::Error,
     path::{Path, PathBuf},
@@ -132,7 +133,9 @@ pub async fn build(
                 keep,
                 operation: config.redis_timeout,
                 connect: config.redis_connect_timeout,
-                ..RedisTierOptions::new(url.clone())
+                url: url.clone(),
+                tls: config.redis_tls.clone(),
+                ..RedisTierOptions::new(SecretString::default())
             };
             let metrics = RedisTierMetrics::default();
             metrics.register(registry);

@@ -2,6 +2,7 @@
 //! for a reason; an operator should know.
 
 use crate::config::{HubAddress, HubConfig};
+use character_credentials::Secret;
 use secrecy::{ExposeSecret, SecretString};
 use url::{Host, Url};
 
@@ -28,7 +29,8 @@ pub(crate) fn warn_of_plain(variable: &str, url: &Url) {
 /// Logs what is weak about the token for the Message Hub.
 pub(crate) fn warn_of_hub(hub: Option<&HubConfig>) {
     let Some(hub) = hub else { return };
-    warn_of_short("MESSAGE_HUB_TOKEN", &hub.token);
+    let token = hub.token.as_ref().map(Secret::get);
+    warn_of_short("MESSAGE_HUB_TOKEN", token.as_deref());
     if let HubAddress::Http(url) = &hub.address {
         warn_of_plain("MESSAGE_HUB_URL", url);
     }

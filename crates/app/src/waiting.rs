@@ -2,12 +2,13 @@
 
 use crate::{
     config::StorageServiceConfig,
-    http::{self, Connections, SocketLimits, Threads},
+    http::{self, Connections, ListenerTls, SocketLimits, Threads},
     probes,
 };
 use actix_server::ServerHandle;
 use actix_service::apply;
 use actix_web::{App, dev::ServiceRequest, middleware::from_fn};
+use character_credentials::ClientCertificates;
 use character_error_reporter::redacted;
 use character_http_kit::{Endpoints, Health, HealthCheck, HttpMetrics, Problem, ProblemTypes, health, middleware};
 use character_storage_port::StorageError;
@@ -105,9 +106,11 @@ struct Servers(Vec<ServerHandle>);
 
 impl Servers {
     fn start(config: &StorageServiceConfig, health: Arc<Health>) -> std::io::Result<Self> {
-        let mut servers = vec![listen(config.listen, Arc::clone(&health))?];
+        let tls = |clients| config.tls.clone().map(|tls| ListenerTls { tls, clients });
+        let mut servers = vec![listen(config.listen, Arc::clone(&health), tls(ClientCertificates::AsConfigured))?];
         if let Some(address) = config.sockets.health {
-            servers.push(probes::listen(address, health, ProblemTypes::BLANK)?.0);
+            let tls = tls(ClientCertificates::NotAsked);
+            servers.push(probes::listen(address, health, ProblemTypes::BLANK, tls)?.0);
         }
         let handles = servers.iter().map(actix_server::Server::handle).collect();
         for server in servers {
@@ -127,7 +130,7 @@ impl Servers {
     }
 }
 
-fn listen(address: SocketAddr, health: Arc<Health>) -> std::io::Result<actix_server::Server> {
+fn listen(address: SocketAddr, health: Arc<Health>, tls: Option<ListenerTls>) -> std::io::Result<actix_server::Server> {
     let listener = http::bind(address, LIMITS)?;
     let application = move || {
         let mut endpoints = Endpoints::default();
@@ -142,5 +145,5 @@ fn listen(address: SocketAddr, health: Arc<Health>) -> std::io::Result<actix_ser
         let accounted = middleware::account(ProblemTypes::BLANK, HttpMetrics::default());
         App::new().default_service(apply(from_fn(accounted), refused))
     };
-    http::start(listener, Threads::ONE, None, SHUTDOWN, Arc::new(Connections::new(LIMITS)), application)
+    http::start(listener, Threads::ONE, None, SHUTDOWN, Arc::new(Connections::new(LIMITS)), tls, application)
 }

@@ -1,6 +1,10 @@
 //! Where a database is: what a URL says, checked before anything is opened.
 
-use crate::postgres::Pooling;
+use crate::postgres::{
+    Pooling,
+    connector::Address,
+    tls::{PARAMETERS, TlsParameters},
+};
 use character_domain::Violations;
 use character_storage_port::{Result, StorageError};
 use std::{
@@ -9,7 +13,7 @@ use std::{
 };
 use tokio_postgres::{
     Config,
-    config::{SslMode, TargetSessionAttrs},
+    config::{ChannelBinding, TargetSessionAttrs},
 };
 
 /// The place of a database. [`SqlStorage::open`](crate::SqlStorage::open) opens it.
@@ -18,7 +22,7 @@ pub struct DatabaseLocation(pub(crate) Place);
 
 #[derive(Clone)]
 pub(crate) enum Place {
-    Postgres { config: Box<Config>, pooling: Pooling },
+    Postgres { address: Address, pooling: Pooling },
     Sqlite { path: PathBuf, missing: Missing },
 }
 
@@ -43,12 +47,18 @@ impl DatabaseLocation {
     /// PostgreSQL 14). With `target_session_attrs=any`, the default of one host, the first that answers is used; with
     /// `load_balance_hosts=random` as well, the hosts take turns.
     ///
+    /// TLS is what `sslmode`, `sslrootcert`, `sslcert` and `sslkey` say, as for PostgreSQL's own clients: `prefer` (the default)
+    /// and `require` encrypt and check nothing, `require` with `sslrootcert` and `verify-ca` check the authority,
+    /// `verify-full` also the host. Without `sslrootcert`, and with `sslrootcert=system`, the authorities are those of the
+    /// system. The files are read here.
+    ///
     /// A path may end with
     /// `?mode=rwc` (the default: the file is created when it does not exist) or `?mode=rw` (it must exist).
     ///
     /// # Errors
-    /// `Invalid`: another scheme, an option that is not offered (`sslmode=require`, `mode=ro`, any other of SQLite), or a
-    /// value that cannot be read. The text holds no part of the URL but the names of options.
+    /// `Invalid`: another scheme, an option that is not offered (`channel_binding=require`, `mode=ro`, any other of SQLite), a
+    /// value that cannot be read, or a file that cannot be used. The text holds no part of the URL but the names of options,
+    /// and the paths of such files.
     pub fn parse(url: &str) -> Result<Self> {
         if let Some(rest) = url.strip_prefix("sqlite://") {
             return sqlite(rest);
@@ -59,11 +69,14 @@ impl DatabaseLocation {
         // Its own texts may quote a value of the URL.
         let (url, pooling) = pooling(url)?;
         let (url, target) = target(url)?;
+        let (url, tls) = tls_parameters(&url)?;
         let mut config: Config = url.parse().map_err(|_| {
             invalid("is not a PostgreSQL URL such as postgres://USER:PASSWORD@HOST:5432/DATABASE?OPTION=VALUE")
         })?;
-        if config.get_ssl_mode() == SslMode::Require {
-            return Err(invalid("sslmode=require is not offered: this build speaks to PostgreSQL without TLS"));
+        if config.get_channel_binding() == ChannelBinding::Require {
+            return Err(invalid(
+                "channel_binding=require is not offered; sslmode=verify-full excludes others in between",
+            ));
         }
         let hosts = config.get_hosts().len().max(config.get_hostaddrs().len());
         if hosts == 0 || config.get_ports().len() > 1 && config.get_ports().len() != hosts {
@@ -72,7 +85,9 @@ impl DatabaseLocation {
         // Whoever names several hosts names a primary and its standbys.
         let several = if hosts > 1 { TargetSessionAttrs::ReadWrite } else { TargetSessionAttrs::Any };
         config.target_session_attrs(target.unwrap_or(several));
-        Ok(Self(Place::Postgres { config: Box::new(config), pooling }))
+        let (mode, tls) = tls.load().map_err(|reason| invalid(&reason))?;
+        config.ssl_mode(mode);
+        Ok(Self(Place::Postgres { address: Address { config: Box::new(config), tls }, pooling }))
     }
 
     /// The SQLite file at `path`, created when it does not exist.
@@ -109,7 +124,7 @@ impl DatabaseLocation {
 impl fmt::Debug for DatabaseLocation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
-            Place::Postgres { config, .. } => f.debug_tuple("Postgres").field(&config.get_dbname()).finish(),
+            Place::Postgres { address, .. } => f.debug_tuple("Postgres").field(&address.config.get_dbname()).finish(),
             Place::Sqlite { path, .. } => f.debug_tuple("Sqlite").field(path).finish(),
         }
     }
@@ -168,6 +183,48 @@ fn without(url: &str, option: &str) -> (String, Vec<String>) {
     (format!("{start}{mark}{}", others.join("&")), values)
 }
 
+/// The URL without the parameters of TLS, and what they say. The last of several of a name counts, as in PostgreSQL.
+fn tls_parameters(url: &str) -> Result<(String, TlsParameters)> {
+    let mut parameters = TlsParameters::default();
+    let Some((start, options)) = url.split_once('?') else { return Ok((url.to_owned(), parameters)) };
+    let mut others = Vec::new();
+    for option in options.split('&') {
+        let (name, value) = option.split_once('=').unwrap_or((option, ""));
+        if !PARAMETERS.contains(&name) {
+            others.push(option);
+            continue;
+        }
+        let value = decoded(value).filter(|value| !value.is_empty());
+        let Some(value) = value else { return Err(invalid(&format!("{name} must have a value, percent-encoded"))) };
+        match name {
+            "sslmode" => parameters.mode = Some(value),
+            "sslrootcert" => parameters.root = Some(value),
+            "sslcert" => parameters.certificate = Some(value),
+            _ => parameters.key = Some(value),
+        }
+    }
+    let mark = if others.is_empty() { "" } else { "?" };
+    Ok((format!("{start}{mark}{}", others.join("&")), parameters))
+}
+
+/// The text with its percent-encoding undone; `None`: it is not encoded rightly.
+fn decoded(text: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&first, behind)) = rest.split_first() {
+        if first != b'%' {
+            bytes.push(first);
+            rest = behind;
+            continue;
+        }
+        let (digits, behind) = behind.split_at_checked(2)?;
+        let digits = std::str::from_utf8(digits).ok()?;
+        bytes.push(u8::from_str_radix(digits, 16).ok()?);
+        rest = behind;
+    }
+    String::from_utf8(bytes).ok()
+}
+
 fn invalid(reason: &str) -> StorageError {
     StorageError::invalid(Violations::one("url", reason), "connect")
 }
@@ -197,8 +254,8 @@ mod tests {
     #[test]
     fn the_mode_of_a_pooler_is_read_and_not_passed_on() {
         let place = |url: &str| match DatabaseLocation::parse(url).map(|location| location.0) {
-            Ok(Place::Postgres { config, pooling }) => {
-                Some((config.get_application_name().map(str::to_owned), pooling))
+            Ok(Place::Postgres { address, pooling }) => {
+                Some((address.config.get_application_name().map(str::to_owned), pooling))
             }
             _ => None,
         };
@@ -211,7 +268,7 @@ mod tests {
     #[test]
     fn of_several_hosts_one_that_takes_writes_is_wanted_unless_the_url_says_otherwise() {
         let target = |url: &str| match DatabaseLocation::parse(url).map(|location| location.0) {
-            Ok(Place::Postgres { config, .. }) => Some(config.get_target_session_attrs()),
+            Ok(Place::Postgres { address, .. }) => Some(address.config.get_target_session_attrs()),
             _ => None,
         };
         let (any, writes) = (Some(TargetSessionAttrs::Any), Some(TargetSessionAttrs::ReadWrite));
@@ -230,7 +287,14 @@ mod tests {
         for url in [
             "postgres://u:hunter2@h:port/d",
             "postgres://u:hunter2@h/d?hunter2=1",
-            "postgres://u:hunter2@h/d?sslmode=require",
+            "postgres://u:hunter2@h/d?sslmode=encrypted",
+            "postgres://u:hunter2@h/d?channel_binding=require",
+            "postgres://u:hunter2@h/d?sslmode=verify-full&sslrootcert=/no/such/file",
+            "postgres://u:hunter2@h/d?sslmode=verify-ca&sslrootcert=system",
+            "postgres://u:hunter2@h/d?sslrootcert=/etc/ssl/certs/ca-certificates.crt",
+            "postgres://u:hunter2@h/d?sslmode=require&sslcert=/a",
+            "postgres://u:hunter2@h/d?sslmode=disable&sslcert=/a&sslkey=/b",
+            "postgres://u:hunter2@h/d?sslmode=%zz",
             "postgres://u:hunter2@h/d?pool_mode=statement",
             "postgres://u:hunter2@h,i/d?target_session_attrs=hunter2",
             "postgres://u:hunter2@/d",

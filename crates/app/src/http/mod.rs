@@ -8,11 +8,13 @@ mod connection;
 mod connections;
 mod entrance;
 mod lane;
+mod socket;
 mod stream;
 
 pub(crate) use connections::{Connections, SocketLimits};
 pub(crate) use entrance::{Entrance, Outcome};
 pub(crate) use lane::Lanes;
+pub(crate) use socket::ListenerTls;
 
 use actix_http::{HttpService, Method, Protocol, Request, Response, body::MessageBody};
 use actix_server::{Server, ServerBuilder};
@@ -22,10 +24,9 @@ use answer::InFlight;
 use connection::Connection;
 use futures_util::future::Either;
 use rustix::net::sockopt;
+use socket::accepted;
 use std::{
-    fmt,
-    future::ready,
-    io,
+    fmt, io,
     net::{SocketAddr, TcpListener},
     rc::Rc,
     sync::Arc,
@@ -94,14 +95,15 @@ impl Threads {
     }
 }
 
-/// Starts a server of the application. `lanes` answer its large requests; without them the workers do. `shutdown` is the time
-/// for active requests at a shutdown.
+/// Starts a server of the application, with TLS or without. `lanes` answer its large requests; without them the workers do.
+/// `shutdown` is the time for active requests at a shutdown.
 pub(crate) fn start<F, I, S, B>(
     listener: TcpListener,
     threads: Threads,
     lanes: Option<Arc<Lanes>>,
     shutdown: Duration,
     connections: Arc<Connections>,
+    tls: Option<ListenerTls>,
     application: F,
 ) -> io::Result<Server>
 where
@@ -125,6 +127,7 @@ where
         .disable_signals()
         .listen("http", listener, move || {
             let (stopping, connections, lanes) = (stopping.clone(), Arc::clone(&connections), lanes.clone());
+            let tls = tls.clone();
             let limits = connections.limits;
             connections.watch_thread();
             let application = application().into_factory().map_err(|error| error.into().error_response());
@@ -161,8 +164,7 @@ where
                     result
                 }
             });
-            fn_service(move |stream: TcpStream| ready(Ok(GuardedStream::new(stream, Arc::clone(&connections)))))
-                .and_then(http)
+            fn_service(move |stream: TcpStream| accepted(stream, Arc::clone(&connections), tls.clone())).and_then(http)
         })?;
     Ok(server.run())
 }

@@ -28,7 +28,7 @@ where
     let address = listener.local_addr().unwrap();
     let threads = Threads { workers: 1, large: 1, may_be_long: |_, path| path == "/lists/all" };
     let (lanes, connections) = (Lanes::start(threads, &application).unwrap(), Arc::new(Connections::new(LIMITS)));
-    let server = start(listener, threads, lanes, Duration::ZERO, connections, application).unwrap();
+    let server = start(listener, threads, lanes, Duration::ZERO, connections, None, application).unwrap();
     tokio::spawn(server);
     address
 }

@@ -8,7 +8,7 @@ use super::{DOES_NOT_WORK, Shared, UNKNOWN, WORKS};
 use crate::{
     fault::{Cause, EngineError, Fault},
     options::Wakeup,
-    postgres::{Link, Pooling, PostgresServers, PostgresSession, postgres_fault},
+    postgres::{Link, Pooling, PostgresSession, connector::Connector, postgres_fault},
     session::{Session as _, Statement, Work},
 };
 use character_error_reporter::redacted;
@@ -30,7 +30,7 @@ const ECHO: Duration = Duration::from_secs(2);
 const PROBE: Duration = Duration::from_secs(5);
 
 pub(super) struct PostgresSource {
-    servers: PostgresServers,
+    connector: Connector,
     pooling: Pooling,
     /// Begins a transaction.
     begin: String,
@@ -62,8 +62,8 @@ enum Hearing {
 }
 
 impl PostgresSource {
-    pub(super) fn new(servers: PostgresServers, pooling: Pooling, begin: String, shared: Arc<Shared>) -> Self {
-        Self { servers, pooling, begin, shared, me: Uuid::new_v4(), connection: None }
+    pub(super) fn new(connector: Connector, pooling: Pooling, begin: String, shared: Arc<Shared>) -> Self {
+        Self { connector, pooling, begin, shared, me: Uuid::new_v4(), connection: None }
     }
 
     pub(super) async fn run<W: Work>(&mut self, work: &W) -> Result<W::Output, Fault> {
@@ -93,10 +93,10 @@ impl PostgresSource {
     }
 
     async fn connect(&self) -> Result<Connected, Fault> {
-        let (client, link) = self.servers.reach().await.map_err(postgres_fault)?;
+        let (client, link) = self.connector.connect().await.map_err(postgres_fault)?;
         let echo = Arc::new(AtomicU64::new(0));
         let (me, shared) = (self.me.to_string(), Arc::clone(&self.shared));
-        let driver = tokio::spawn(drive(self.servers.clone(), link, me, Arc::clone(&echo), shared));
+        let driver = tokio::spawn(drive(link, me, Arc::clone(&echo), shared));
         let client = ClientWrapper::new(client, driver);
         // Each schema has its own.
         let sql = "SELECT 'character_log_' || CAST(CAST(to_regclass('transactions') AS oid) AS text)";
@@ -173,9 +173,9 @@ impl Connected {
 }
 
 /// Moves the bytes of the connection, and wakes the thread when another process has notified, or when the connection breaks.
-async fn drive(servers: PostgresServers, mut link: Link, me: String, echo: Arc<AtomicU64>, shared: Arc<Shared>) {
+async fn drive(mut link: Link, me: String, echo: Arc<AtomicU64>, shared: Arc<Shared>) {
     loop {
-        match servers.next_message(&mut link).await {
+        match link.next_message().await {
             Some(Ok(AsyncMessage::Notification(notification))) => match notification.payload().split_once('/') {
                 Some((sender, number)) if sender == me => {
                     if let Ok(number @ 1..) = number.parse() {

@@ -1,33 +1,25 @@
 //! Connects to the first of several servers that can be used, and ends the sessions of one that no longer takes writes.
 
+use super::tls::{PostgresTls, PostgresTlsStream};
+use character_credentials::ClientTls;
 use character_error_reporter::redacted;
-use deadpool_postgres::Connect;
 use futures_util::{StreamExt as _, stream::FuturesUnordered};
 use std::{
     error::Error as StdError,
-    fmt,
     future::poll_fn,
     io,
-    pin::Pin,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::atomic::{AtomicUsize, Ordering},
     task::Poll,
     time::Duration,
 };
-use tokio::{task::JoinHandle, time::timeout};
+use tokio::time::timeout;
 use tokio_postgres::{
-    AsyncMessage, Client, Config, Connection, Error, NoTls, Socket,
+    AsyncMessage, Client, Config, Connection, Error, Socket,
     config::{Host, LoadBalanceHosts, TargetSessionAttrs},
-    tls::NoTlsStream,
 };
 
 /// How long a server may take before the next one is tried beside it. A server that is gone without a trace costs no more.
 const HEAD_START: Duration = Duration::from_millis(500);
-
-/// What moves the bytes of a connection.
-pub(crate) type Link = Connection<Socket, NoTlsStream>;
 
 /// What a new session is used for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,92 +30,20 @@ pub(crate) enum Sessions {
     ReadOnly,
 }
 
-/// The servers of one database, of which one takes writes. Clones share what they know of them.
-#[derive(Clone)]
-pub(crate) struct Servers(Arc<Known>);
-
-struct Known {
-    /// One configuration for each server, in the order of the address.
-    each: Vec<Config>,
-    sessions: Sessions,
-    /// A session ends when its server no longer takes writes.
+/// What moves the bytes of a connection.
+pub(crate) struct Link {
+    connection: Connection<Socket, PostgresTlsStream>,
+    /// The session ends when its server no longer takes writes.
     needs_writes: bool,
-    takes_turns: bool,
-    /// The server that is tried first.
-    first: AtomicUsize,
 }
 
-impl fmt::Debug for Servers {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Servers").field("number", &self.0.each.len()).field("sessions", &self.0.sessions).finish()
-    }
-}
-
-impl Servers {
-    pub(crate) fn new(config: &Config, sessions: Sessions) -> Self {
-        let number = config.get_hosts().len().max(config.get_hostaddrs().len());
-        let each = match number {
-            0 | 1 => vec![config.clone()],
-            _ => (0..number).map(|index| one_of(config, index)).collect(),
-        };
-        let wants_writes = config.get_target_session_attrs() == TargetSessionAttrs::ReadWrite;
-        Self(Arc::new(Known {
-            each,
-            sessions,
-            needs_writes: wants_writes && sessions == Sessions::Current,
-            takes_turns: config.get_load_balance_hosts() == LoadBalanceHosts::Random,
-            first: AtomicUsize::new(0),
-        }))
-    }
-
-    /// Connects to the first server that can be used. Another one is tried when a server has failed, and beside it when it
-    /// does not answer soon. The server that could be used last is tried first. The caller limits the time.
-    pub(crate) async fn reach(&self) -> Result<(Client, Link), Error> {
-        let Known { each, first, takes_turns, .. } = &*self.0;
-        let start = if *takes_turns { first.fetch_add(1, Ordering::Relaxed) } else { first.load(Ordering::Relaxed) };
-        let start = start % each.len();
-        let others = (0..each.len()).map(|index| if *takes_turns { (start + index) % each.len() } else { index });
-        let mut waiting = std::iter::once(start).chain(others.filter(|index| *index != start)).peekable();
-        let mut tries = FuturesUnordered::new();
-        let mut worst: Option<Error> = None;
-        loop {
-            tries.extend(waiting.next().map(|index| async move { (index, each[index].connect(NoTls).await) }));
-            let ended = if waiting.peek().is_some() {
-                match timeout(HEAD_START, tries.next()).await {
-                    Ok(ended) => ended,
-                    Err(_) => continue,
-                }
-            } else {
-                tries.next().await
-            };
-            match ended {
-                Some((index, Ok(connected))) => {
-                    if !takes_turns && first.swap(index, Ordering::Relaxed) != index {
-                        tracing::info!(server = index + 1, of = each.len(), "another server of PostgreSQL is used");
-                    }
-                    return Ok(connected);
-                }
-                Some((index, Err(error))) => {
-                    tracing::debug!(server = index + 1, error = %redacted(&error), "this server of PostgreSQL cannot be used");
-                    if worst.as_ref().is_none_or(|worst| says(&error) > says(worst)) {
-                        worst = Some(error);
-                    }
-                }
-                None => {
-                    if let Some(error) = worst {
-                        return Err(error);
-                    }
-                }
-            }
-        }
-    }
-
-    /// The next message of a connection; `None` when it has ended, or must end because its server no longer takes writes:
+impl Link {
+    /// The next message of the connection; `None` when it has ended, or must end because its server no longer takes writes:
     /// another one has taken its place, and what this one still answers may be old.
-    pub(crate) async fn next_message(&self, link: &mut Link) -> Option<Result<AsyncMessage, Error>> {
+    pub(crate) async fn next_message(&mut self) -> Option<Result<AsyncMessage, Error>> {
         poll_fn(|context| {
-            let polled = link.poll_message(context);
-            if self.0.needs_writes && takes_no_writes(link) {
+            let polled = self.connection.poll_message(context);
+            if self.needs_writes && takes_no_writes(&self.connection) {
                 tracing::warn!("a server of PostgreSQL has become read-only; its sessions end");
                 return Poll::Ready(None);
             }
@@ -132,8 +52,9 @@ impl Servers {
         .await
     }
 
-    async fn drive(self, mut link: Link) {
-        while let Some(message) = self.next_message(&mut link).await {
+    /// Moves the bytes until the connection ends.
+    pub(super) async fn drive(mut self) {
+        while let Some(message) = self.next_message().await {
             if let Err(error) = message {
                 tracing::debug!(error = %redacted(&error), "a connection to PostgreSQL broke");
                 return;
@@ -141,28 +62,78 @@ impl Servers {
         }
     }
 
-    async fn session(&self) -> Result<(Client, JoinHandle<()>), Error> {
-        let (client, link) = self.reach().await?;
-        let driver = tokio::spawn(self.clone().drive(link));
-        if self.0.sessions == Sessions::ReadOnly {
-            // Not among the options of the connection: a session that is read-only looks like a server that is.
-            client.batch_execute("SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY").await?;
-        }
-        Ok((client, driver))
+    /// The connection alone, which continues when its server no longer takes writes.
+    pub(super) fn unwatched(self) -> Connection<Socket, PostgresTlsStream> {
+        self.connection
     }
 }
 
-type Connecting<'a> = Pin<Box<dyn Future<Output = Result<(Client, JoinHandle<()>), Error>> + Send + 'a>>;
+/// Connects to the first server of the address that can be used. Another one is tried when a server has failed, and beside it
+/// when it does not answer soon. `first` is the place of the server that is tried first: the one that could be used last. The
+/// caller limits the time.
+pub(super) async fn reach(
+    config: &Config,
+    tls: &ClientTls,
+    sessions: Sessions,
+    first: &AtomicUsize,
+) -> Result<(Client, Link), Error> {
+    let each = servers(config);
+    let takes_turns = config.get_load_balance_hosts() == LoadBalanceHosts::Random;
+    let wants_writes = config.get_target_session_attrs() == TargetSessionAttrs::ReadWrite;
+    let needs_writes = wants_writes && sessions == Sessions::Current;
+    let start = if takes_turns { first.fetch_add(1, Ordering::Relaxed) } else { first.load(Ordering::Relaxed) };
+    let start = start % each.len();
+    let others = (0..each.len()).map(|index| if takes_turns { (start + index) % each.len() } else { index });
+    let mut waiting = std::iter::once(start).chain(others.filter(|index| *index != start)).peekable();
+    let mut tries = FuturesUnordered::new();
+    let mut worst: Option<Error> = None;
+    let connect = |index: usize| {
+        let server = &each[index];
+        async move { (index, server.connect(PostgresTls(tls.clone())).await) }
+    };
+    loop {
+        tries.extend(waiting.next().map(connect));
+        let ended = if waiting.peek().is_some() {
+            match timeout(HEAD_START, tries.next()).await {
+                Ok(ended) => ended,
+                Err(_) => continue,
+            }
+        } else {
+            tries.next().await
+        };
+        match ended {
+            Some((index, Ok((client, connection)))) => {
+                if !takes_turns && first.swap(index, Ordering::Relaxed) != index {
+                    tracing::info!(server = index + 1, of = each.len(), "another server of PostgreSQL is used");
+                }
+                return Ok((client, Link { connection, needs_writes }));
+            }
+            Some((index, Err(error))) => {
+                tracing::debug!(server = index + 1, error = %redacted(&error), "this server of PostgreSQL cannot be used");
+                if worst.as_ref().is_none_or(|worst| says(&error) > says(worst)) {
+                    worst = Some(error);
+                }
+            }
+            None => {
+                if let Some(error) = worst {
+                    return Err(error);
+                }
+            }
+        }
+    }
+}
 
-impl Connect for Servers {
-    fn connect(&self, _: &Config) -> Connecting<'_> {
-        Box::pin(self.session())
+/// One configuration for each server, in the order of the address.
+fn servers(config: &Config) -> Vec<Config> {
+    match config.get_hosts().len().max(config.get_hostaddrs().len()) {
+        0 | 1 => vec![config.clone()],
+        number => (0..number).map(|index| one_of(config, index)).collect(),
     }
 }
 
 /// What a server reports of itself since release 14.
-fn takes_no_writes(link: &Link) -> bool {
-    ["default_transaction_read_only", "in_hot_standby"].iter().any(|name| link.parameter(name) == Some("on"))
+fn takes_no_writes(connection: &Connection<Socket, PostgresTlsStream>) -> bool {
+    ["default_transaction_read_only", "in_hot_standby"].iter().any(|name| connection.parameter(name) == Some("on"))
 }
 
 /// Whether a server was left out because it takes no writes.
