@@ -91,15 +91,17 @@ fn a_pod_has_more_time_to_end_than_its_program_may_take() {
     for overlay in Overlay::all() {
         for name in SERVICES {
             let environment = overlay.environment(name);
-            let shutdown = overlay.plain(name, "SHUTDOWN_SECS");
-            let shutdown = shutdown.or_else(|| variables(name)["SHUTDOWN_SECS"].default.clone()).unwrap();
-            let shutdown: u64 = shutdown.parse().unwrap();
+            let seconds = |variable: &str| -> u64 {
+                let set = overlay.plain(name, variable);
+                set.or_else(|| variables(name)[variable].default.clone()).unwrap().parse().unwrap()
+            };
+            let (shutdown, drain) = (seconds("SHUTDOWN_SECS"), seconds("DRAIN_SECS"));
             let pause = overlay.container(name)["lifecycle"]["preStop"]["sleep"]["seconds"].as_u64().unwrap();
             let is_set = |variable: &str| {
                 environment.contains_key(variable) || environment.contains_key(&format!("{variable}_FILE"))
             };
             let relay = if name == "message-hub" { 0 } else { 2 };
-            // Calls through the hub have SHUTDOWN_SECS of their own, before the listener stops.
+            // Calls through the hub have SHUTDOWN_SECS of their own beside the drain, before the listener stops.
             let presence = if name == "storage-service" { shutdown.max(5) } else { 0 };
             let is_embedded = match name {
                 "character-service" => !is_set("STORAGE_SERVICE_URL"),
@@ -107,7 +109,7 @@ fn a_pod_has_more_time_to_end_than_its_program_may_take() {
                 _ => !is_set("NATS_URL"),
             };
             let database = if is_embedded { 30 } else { 0 };
-            let needed = pause + presence + shutdown + relay + database;
+            let needed = pause + presence.max(drain) + shutdown + relay + database;
             let grace = overlay.pod(name)["terminationGracePeriodSeconds"].as_u64().unwrap();
             assert!(grace > needed && pause >= 5, "{} {name}: {grace} s for {needed} s", overlay.name);
         }
