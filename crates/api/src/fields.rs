@@ -44,7 +44,7 @@ impl Fields {
 
     /// A whole number of 64 bits, also one that is written `2.0` or `2e0`.
     pub(crate) fn number(&mut self, name: &str) -> Option<i64> {
-        self.take(name, "must be a whole number", |value| number::whole(&value))
+        self.take(name, "must be a whole number of at most 64 bits", |value| number::whole(&value))
     }
 
     /// A time in RFC 3339, cut to the microsecond.
@@ -76,6 +76,16 @@ impl Fields {
             Value::Object(members) => Members::from(members).into_text().map(Document).ok(),
             _ => None,
         })
+    }
+
+    /// Adds the faults of fields that have none yet. What could not be read was replaced by a placeholder, whose faults say
+    /// nothing of the request.
+    pub(crate) fn also(&mut self, more: &Violations) {
+        for violation in more.iter() {
+            if !self.faults.iter().any(|fault| fault.field == violation.field) {
+                self.faults.push(violation.field.clone(), violation.reason.clone());
+            }
+        }
     }
 
     /// Notes a fault when none of the others has named the field: it was not there at all.

@@ -16,7 +16,7 @@ pub use quest::{NewQuestBody, QuestBody, QuestPatch};
 use crate::resource::{self, Operations};
 use character_domain::{CharacterId, ExperienceEntry, JournalEntry, NpcRelationship, Quest};
 use character_http_kit::{Endpoint, Endpoints};
-use records::{AcrossJournal, Record, list_across, rewritten, words};
+use records::{AcrossJournal, Record, check, list_across, rewritten, words};
 use utoipa::openapi::OpenApi;
 
 /// The plain rows of the journal.

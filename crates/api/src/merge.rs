@@ -24,8 +24,11 @@ pub(crate) fn patch<R: Resource>(
         let mut fields = Fields::of(members);
         let next = current.rewritten(&mut fields);
         fields.refuse_the_rest();
-        fields.faults.into_result().map_err(RepositoryError::Invalid)?;
-        Ok(next)
+        if fields.faults.is_empty() {
+            return Ok(next);
+        }
+        fields.also(&next.check());
+        Err(RepositoryError::Invalid(fields.faults))
     })
 }
 

@@ -54,8 +54,16 @@ pub(crate) trait Resource: Entity {
         fields.refuse(Self::READ_ONLY, "is read-only");
         let new = Self::read(&mut fields);
         fields.refuse_the_rest();
-        fields.faults.into_result().map(|()| new)
+        if fields.faults.is_empty() {
+            return Ok(new);
+        }
+        // The repository is not asked, so the rules are checked here, and all faults are reported at once.
+        fields.also(&Self::check_new(new));
+        Err(fields.faults)
     }
+
+    /// Every rule that the new row breaks on its own, whatever its parent is.
+    fn check_new(new: Self::New) -> Violations;
 
     /// This row, with all fields that a client chooses read again.
     fn rewritten(&self, fields: &mut Fields) -> Self;

@@ -6,9 +6,9 @@ use crate::{
     support::{client, until},
     tools::{SERVICES, service, variables},
 };
-use character_tests::free_port;
+use character_tests::{PostgresServer, free_port};
 use serde_json::{Value, json};
-use std::time::Duration;
+use std::{fs, time::Duration};
 
 /// The port of an address such as `0.0.0.0:8000`.
 fn port(address: &str) -> u64 {
@@ -26,8 +26,8 @@ fn container_port(container: &Value, port: &Value) -> u64 {
 async fn the_programs_answer_every_probe_at_the_ports_of_the_manifests() {
     for overlay in Overlay::all() {
         for name in SERVICES {
-            // Those with their data elsewhere start only when it is there.
-            if overlay.name == "prod" && name != "character-service" {
+            // It starts only when a cluster of NATS is there.
+            if overlay.name == "prod" && name == "message-hub" {
                 continue;
             }
             let folder = tempfile::tempdir().unwrap();
@@ -40,6 +40,9 @@ async fn the_programs_answer_every_probe_at_the_ports_of_the_manifests() {
                     let private = free_port();
                     ports.push((port(&value), private));
                     value = value.replace(&format!(":{}", port(&value)), &format!(":{private}"));
+                }
+                if variable == "DATABASE_URL_FILE" {
+                    fs::write(&value, PostgresServer::shared().fresh_schema_url()).unwrap();
                 }
                 builder = builder.env(&variable, value);
             }
@@ -88,15 +91,17 @@ fn a_pod_has_more_time_to_end_than_its_program_may_take() {
     for overlay in Overlay::all() {
         for name in SERVICES {
             let environment = overlay.environment(name);
-            let shutdown = overlay.plain(name, "SHUTDOWN_SECS");
-            let shutdown = shutdown.or_else(|| variables(name)["SHUTDOWN_SECS"].default.clone()).unwrap();
-            let shutdown: u64 = shutdown.parse().unwrap();
+            let seconds = |variable: &str| -> u64 {
+                let set = overlay.plain(name, variable);
+                set.or_else(|| variables(name)[variable].default.clone()).unwrap().parse().unwrap()
+            };
+            let (shutdown, drain) = (seconds("SHUTDOWN_SECS"), seconds("DRAIN_SECS"));
             let pause = overlay.container(name)["lifecycle"]["preStop"]["sleep"]["seconds"].as_u64().unwrap();
             let is_set = |variable: &str| {
                 environment.contains_key(variable) || environment.contains_key(&format!("{variable}_FILE"))
             };
             let relay = if name == "message-hub" { 0 } else { 2 };
-            // Calls through the hub have SHUTDOWN_SECS of their own, before the listener stops.
+            // Calls through the hub have SHUTDOWN_SECS of their own beside the drain, before the listener stops.
             let presence = if name == "storage-service" { shutdown.max(5) } else { 0 };
             let is_embedded = match name {
                 "character-service" => !is_set("STORAGE_SERVICE_URL"),
@@ -104,7 +109,7 @@ fn a_pod_has_more_time_to_end_than_its_program_may_take() {
                 _ => !is_set("NATS_URL"),
             };
             let database = if is_embedded { 30 } else { 0 };
-            let needed = pause + presence + shutdown + relay + database;
+            let needed = pause + presence.max(drain) + shutdown + relay + database;
             let grace = overlay.pod(name)["terminationGracePeriodSeconds"].as_u64().unwrap();
             assert!(grace > needed && pause >= 5, "{} {name}: {grace} s for {needed} s", overlay.name);
         }
@@ -211,14 +216,17 @@ fn in_development_one_process_alone_uses_each_file() {
     }
 }
 
-/// Whether the rules of a policy permit a connection with the pods of this name at this port.
-fn permits(rules: &Value, peers: &str, other: &str, ports: &[Value]) -> bool {
+/// Whether the selector selects pods with these labels.
+fn selects(selector: &Value, labels: &Value) -> bool {
+    let wanted = selector["matchLabels"].as_object();
+    wanted.is_some_and(|wanted| !wanted.is_empty() && wanted.iter().all(|(label, value)| labels[label] == *value))
+}
+
+/// Whether the rules of a policy permit a connection with pods of these labels at one of these ports.
+fn permits(rules: &Value, peers: &str, labels: &Value, ports: &[Value]) -> bool {
     rules.as_array().unwrap().iter().any(|rule| {
         let is_port = |port: &Value| ports.contains(&port["port"]);
-        let is_other = |peer: &Value| {
-            let labels = &peer["podSelector"]["matchLabels"];
-            labels["app.kubernetes.io/name"] == other || labels["app.kubernetes.io/part-of"] == "character-platform"
-        };
+        let is_other = |peer: &Value| selects(&peer["podSelector"], labels);
         rule["ports"].as_array().unwrap().iter().any(is_port)
             && rule[peers].as_array().is_some_and(|peers| peers.iter().any(is_other))
     })
@@ -230,11 +238,17 @@ fn the_network_of_production_permits_the_calls_between_the_services_and_nothing_
     let nothing = &overlay.get("NetworkPolicy", "nothing-by-default")["spec"];
     assert_eq!(nothing, &json!({ "podSelector": {}, "policyTypes": ["Ingress", "Egress"] }));
     let listens = |name: &str| json!(port(&overlay.plain(name, "LISTEN_ADDR").unwrap()));
+    let labels = |name: &str| &overlay.get("Deployment", name)["spec"]["template"]["metadata"]["labels"];
+    for name in SERVICES {
+        let selector = &overlay.get("NetworkPolicy", name)["spec"]["podSelector"];
+        let selected: Vec<_> = SERVICES.into_iter().filter(|other| selects(selector, labels(other))).collect();
+        assert_eq!(selected, [name]);
+    }
     let calls = |from: &str, to: &str| {
         let rules = |name: &str, direction: &str| overlay.get("NetworkPolicy", name)["spec"][direction].clone();
         let (sends, takes) = (rules(from, "egress"), rules(to, "ingress"));
-        let is_sent = permits(&sends, "to", to, &[listens(to)]);
-        let is_taken = permits(&takes, "from", from, &[listens(to), json!("http")]);
+        let is_sent = permits(&sends, "to", labels(to), &[listens(to)]);
+        let is_taken = permits(&takes, "from", labels(from), &[listens(to), json!("http")]);
         (is_sent, is_taken)
     };
     for (from, to) in [

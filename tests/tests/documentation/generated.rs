@@ -51,7 +51,7 @@ fn generate(service: &Service, arguments: &[&str], is_hunt: bool) {
     let report = String::from_utf8_lossy(&done.stdout);
     assert!(done.status.success(), "{report}{}", String::from_utf8_lossy(&done.stderr));
     if is_hunt {
-        println!("{}", report.split("= SUMMARY =").last().unwrap_or_default());
+        eprintln!("{}", report.split("= SUMMARY =").last().unwrap_or_default());
     }
 }
 

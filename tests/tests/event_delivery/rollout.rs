@@ -2,7 +2,7 @@
 //! fails, and no event is lost.
 //!
 //! A Service of Kubernetes is a balancer of connections: a new one goes to a process that is ready, and an open one stays where
-//! it is. Two processes on one port with `SO_REUSEPORT` would be no such thing: the system goes on to give connections to a
+//! it is. Two processes on one port with `SO_REUSEPORT` would be no such thing: the system still gives connections to a
 //! process that is no longer ready.
 
 use super::{HUB_TOKEN, Inbox, TOKEN, consume};

@@ -1,9 +1,10 @@
 //! From JSON objects to what the repository takes, with every fault found.
 
 use crate::fields::Fields;
-use character_domain::{CampaignId, ImpactType, Violations};
+use character_domain::{CampaignId, CharacterId, ImpactType, Violations, now};
 use character_repositories::NewCampaignEvent;
 use serde_json::{Map, Value};
+use uuid::Uuid;
 
 /// What a client may not choose: that is for applying and reverting.
 const READ_ONLY: [&str; 3] = ["character_id", "applied", "applied_at"];
@@ -31,7 +32,11 @@ pub(crate) fn event(members: Map<String, Value>) -> Result<NewCampaignEvent, Vio
         impact_magnitude: plain.impact_magnitude,
     };
     fields.refuse_the_rest();
-    fields.faults.into_result().map(|()| new)
+    if fields.faults.is_empty() {
+        return Ok(new);
+    }
+    fields.also(&new.into_event(CharacterId(Uuid::nil()), now()).check());
+    Err(fields.faults)
 }
 
 /// The campaign that the character joins.

@@ -6,7 +6,7 @@ use crate::{
     query::Parameters,
     resource::{Filter, INCLUDE_DELETED, Paths, Resource, Words, paths, text, uuid},
 };
-use character_domain::{Campaign, CampaignId, Members, Violations, character::DEFAULT_THEME};
+use character_domain::{Campaign, CampaignId, Members, Violations, character::DEFAULT_THEME, now};
 use character_repositories::NewCampaign;
 use character_storage_port::CampaignQuery;
 use serde::Serialize;
@@ -140,6 +140,10 @@ impl Resource for Campaign {
         all_of(fields)
     }
 
+    fn check_new(new: NewCampaign) -> Violations {
+        new.into_campaign(now()).check()
+    }
+
     fn rewritten(&self, fields: &mut Fields) -> Self {
         let NewCampaign { name, theme, dm_user_id, dm_name, data, .. } = Self::read(fields);
         Self { name, theme, dm_user_id, dm_name, data, ..self.clone() }
@@ -159,5 +163,9 @@ pub(super) fn whole(members: Map<String, Value>, id: CampaignId) -> Result<NewCa
 fn all_of(mut fields: Fields) -> Result<NewCampaign, Violations> {
     let new = Campaign::read(&mut fields);
     fields.refuse_the_rest();
-    fields.faults.into_result().map(|()| new)
+    if fields.faults.is_empty() {
+        return Ok(new);
+    }
+    fields.also(&Campaign::check_new(new));
+    Err(fields.faults)
 }

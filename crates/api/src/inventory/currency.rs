@@ -96,6 +96,9 @@ pub(crate) async fn change_currency(api: Data<Api>, request: HttpRequest, payloa
     let mut fields = Fields::of(body::object(&body)?);
     let change = coins(&mut fields);
     fields.refuse_the_rest();
+    if change.is_empty() && fields.faults.is_empty() {
+        fields.faults.push("gp", format!("at least one of {} is required", COINS.join(", ")));
+    }
     fields.faults.into_result().map_err(Problem::invalid)?;
     let character = api.repositories.inventory.change_currency(of, &Purse(change), &context).await?;
     purse(&character)
@@ -140,6 +143,9 @@ pub(crate) async fn give_coins(api: Data<Api>, request: HttpRequest, payload: Pa
     let to = fields.require("to", to).unwrap_or(CharacterId(uuid::Uuid::nil()));
     let coins = Purse(coins(&mut fields));
     fields.refuse_the_rest();
+    if coins.0.is_empty() && fields.faults.iter().all(|fault| fault.field == "to") {
+        fields.faults.push("gp", format!("at least one of {} is required", COINS.join(", ")));
+    }
     fields.faults.into_result().map_err(Problem::invalid)?;
     let giver = api.repositories.inventory.give_coins(of, to, &coins, &context).await?;
     purse(&giver)

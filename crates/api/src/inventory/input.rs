@@ -6,9 +6,10 @@ use crate::{
     query::Parameters,
     resource::{Filter, INCLUDE_DELETED, Paths, Resource, Words, flag, paths, text, uuid},
 };
-use character_domain::{CharacterId, InventoryItem};
+use character_domain::{Character, CharacterId, InventoryItem, UserId, Violations, now};
 use character_repositories::NewItem;
 use character_storage_port::InventoryItemQuery;
+use uuid::Uuid;
 
 const ATTUNEMENTS: &str = "must be none, attuning, attuned or broken";
 
@@ -70,6 +71,11 @@ impl Resource for InventoryItem {
             data: fields.document("data").unwrap_or_default(),
             name: plain.name,
         }
+    }
+
+    fn check_new(new: NewItem) -> Violations {
+        let owner = Character::new(UserId(Uuid::nil()), "owner", now());
+        new.into_item(&owner, now()).check()
     }
 
     fn rewritten(&self, fields: &mut Fields) -> Self {

@@ -6,7 +6,7 @@ use crate::{
     query::Parameters,
     resource::{Filter, INCLUDE_DELETED, Paths, Resource, Words, number, paths, text},
 };
-use character_domain::{CharacterId, JournalEntry, Members, Timestamp};
+use character_domain::{CharacterId, JournalEntry, Members, Timestamp, Violations, now};
 use character_repositories::NewJournalEntry;
 use character_storage_port::{JournalEntryQuery, TagFilter};
 use serde::Serialize;
@@ -205,6 +205,10 @@ impl Resource for JournalEntry {
             data: fields.document("data").unwrap_or_default(),
             title: plain.title,
         }
+    }
+
+    fn check_new(new: NewJournalEntry) -> Violations {
+        new.into_entry(CharacterId(Uuid::nil()), now()).check()
     }
 
     fn rewritten(&self, fields: &mut Fields) -> Self {

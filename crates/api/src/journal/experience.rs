@@ -1,13 +1,13 @@
 //! An experience entry in requests and responses.
 
-use super::{READ_ONLY, Record, rewritten, words};
+use super::{READ_ONLY, Record, check, rewritten, words};
 use crate::{
     MetaBody,
     fields::Fields,
     query::Parameters,
     resource::{Filter, INCLUDE_DELETED, Paths, Resource, Words, paths},
 };
-use character_domain::{CharacterId, ExperienceEntry, JournalEntryId, Members, Timestamp};
+use character_domain::{CharacterId, ExperienceEntry, JournalEntryId, Members, Timestamp, Violations};
 use character_repositories::NewExperienceEntry;
 use character_storage_port::ExperienceEntryQuery;
 use serde::Serialize;
@@ -140,6 +140,10 @@ impl Resource for ExperienceEntry {
             data: fields.document("data").unwrap_or_default(),
             amount: plain.amount,
         }
+    }
+
+    fn check_new(new: NewExperienceEntry) -> Violations {
+        check::<Self>(new)
     }
 
     fn rewritten(&self, fields: &mut Fields) -> Self {

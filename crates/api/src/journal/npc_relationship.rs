@@ -1,13 +1,13 @@
 //! A relationship in requests and responses.
 
-use super::{READ_ONLY, Record, rewritten, words};
+use super::{READ_ONLY, Record, check, rewritten, words};
 use crate::{
     MetaBody,
     fields::Fields,
     query::Parameters,
     resource::{Filter, INCLUDE_DELETED, Paths, Resource, Words, paths, text},
 };
-use character_domain::{CharacterId, JournalEntryId, Members, NpcRelationship, Timestamp};
+use character_domain::{CharacterId, JournalEntryId, Members, NpcRelationship, Timestamp, Violations};
 use character_repositories::NewNpcRelationship;
 use character_storage_port::NpcRelationshipQuery;
 use serde::Serialize;
@@ -151,6 +151,10 @@ impl Resource for NpcRelationship {
             data: fields.document("data").unwrap_or_default(),
             npc_name: plain.npc_name,
         }
+    }
+
+    fn check_new(new: NewNpcRelationship) -> Violations {
+        check::<Self>(new)
     }
 
     fn rewritten(&self, fields: &mut Fields) -> Self {

@@ -1,13 +1,13 @@
 //! A quest in requests and responses.
 
-use super::{READ_ONLY, Record, rewritten, words};
+use super::{READ_ONLY, Record, check, rewritten, words};
 use crate::{
     MetaBody,
     fields::Fields,
     query::Parameters,
     resource::{Filter, INCLUDE_DELETED, Paths, Resource, Words, paths, word},
 };
-use character_domain::{CharacterId, JournalEntryId, Members, Quest, QuestImportance, QuestStatus};
+use character_domain::{CharacterId, JournalEntryId, Members, Quest, QuestImportance, QuestStatus, Violations};
 use character_repositories::NewQuest;
 use character_storage_port::QuestQuery;
 use serde::Serialize;
@@ -174,6 +174,10 @@ impl Resource for Quest {
             progress: fields.values("progress").unwrap_or_default(),
             data: fields.document("data").unwrap_or_default(),
         }
+    }
+
+    fn check_new(new: NewQuest) -> Violations {
+        check::<Self>(new)
     }
 
     fn rewritten(&self, fields: &mut Fields) -> Self {

@@ -7,9 +7,10 @@ use crate::{
     resource::{self, ListOperation, Resource, Restorable, Scope, UseCases, Words},
 };
 use actix_web::{HttpRequest, web::Data};
-use character_domain::{CharacterId, JournalEntryId, NpcRelationship, Quest};
+use character_domain::{CharacterId, JournalEntryId, NpcRelationship, Quest, Violations, now};
 use character_repositories::{JournalRecord, Result as Outcome};
 use character_storage_port::{Page, PageRequest, Read, StoragePort, Store};
+use uuid::Uuid;
 
 /// A kind of row under a journal entry.
 pub(super) trait Record:
@@ -22,6 +23,11 @@ pub(super) fn words(name: &'static str, list_id: &'static str, row: &'static str
     let list = format!("Lists each {row} under a journal entry, newest first.");
     let create = format!("Creates one {row} under a journal entry.");
     Words { create, ..Words::of("journal", name, "the", row, (list_id, list)) }
+}
+
+/// Every rule that a new record breaks on its own.
+pub(super) fn check<R: Record>(new: <R as JournalRecord>::New) -> Violations {
+    R::new_under(JournalEntryId(Uuid::nil()), CharacterId(Uuid::nil()), new, now()).check()
 }
 
 /// The record `current` with these fields.

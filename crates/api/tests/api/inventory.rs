@@ -67,6 +67,8 @@ async fn every_field_at_fault_is_named() {
         "attunement",
         "container",
         "colour",
+        "quantity",
+        "data.weight",
     ]);
     let body = json!({ "name": "x", "quantity": -1, "data": { "weight": "heavy" } });
     client.json("POST", &inventory, &[], &body).await.is_invalid(&["quantity", "data.weight"]);

@@ -132,3 +132,45 @@ async fn a_time_for_ever_is_taken_in_every_field_and_read_again() {
         assert!(reason["errors"][0]["reason"].as_str().unwrap().starts_with("must be a time "));
     }
 }
+
+#[actix_web::test]
+async fn every_fault_of_a_request_is_named_also_those_beside_an_unknown_field() {
+    let client = Client::new();
+    let hero = path(&client.created("Torormir").await);
+    let inventory = format!("{hero}/inventory");
+    let wrong = json!({ "name": "x", "quantity": -5, "theme": "", "attunement": "full", "colour": 1 });
+    client.json("POST", &inventory, &[], &wrong).await.is_invalid(&["attunement", "colour", "theme", "quantity"]);
+    let item = client.json("POST", &inventory, &[], &json!({ "name": "Rope" })).await.json();
+    let place = format!("{inventory}/{}", item["id"].as_str().unwrap());
+    let change = json!({ "quantity": -5, "equipped": 1, "theme": "" });
+    client.json("PATCH", &place, &[], &change).await.is_invalid(&["equipped", "theme", "quantity"]);
+    let entry = json!({ "title": "", "session_number": -1, "colour": 1 });
+    client.json("POST", &format!("{hero}/journal"), &[], &entry).await.is_invalid(&[
+        "colour",
+        "title",
+        "session_number",
+    ]);
+    let campaign = json!({ "theme": "", "colour": 1 });
+    client.json("POST", "/api/v2/campaigns", &[], &campaign).await.is_invalid(&["name", "colour", "theme"]);
+    let event = json!({ "impact_type": "other", "impact_magnitude": 2_000_000_000, "event_type": "", "colour": 1 });
+    let faults = ["colour", "event_type", "impact_magnitude"];
+    client.json("POST", &format!("{hero}/events"), &[], &event).await.is_invalid(&faults);
+}
+
+#[actix_web::test]
+async fn an_empty_object_for_an_act_is_answered_with_what_is_missing() {
+    let client = Client::new();
+    let hero = path(&client.created("Torormir").await);
+    for (act, missing) in [
+        ("inventory/currency", &["gp"][..]),
+        ("inventory/currency/give", &["to", "gp"]),
+        ("theme-transition", &["new_theme"]),
+        ("progress/experience", &["amount"]),
+        ("progress/milestones", &["title"]),
+        ("events", &["impact_type"]),
+    ] {
+        client.json("POST", &format!("{hero}/{act}"), &[], &json!({})).await.is_invalid(missing);
+    }
+    let huge = json!({ "amount": 99_999_999_999_999_999_999_u128 });
+    client.json("POST", &format!("{hero}/progress/experience"), &[], &huge).await.is_invalid(&["amount"]);
+}
