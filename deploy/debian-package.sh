@@ -56,12 +56,12 @@ printf 'd /etc/%s/secrets 0750 root %s\n' "$name" "$name" >"$tree/usr/lib/tmpfil
     echo "# The configuration of $name: one NAME=value per line. \`systemctl restart $name\` applies a change."
     echo "# A secret belongs into a file under /etc/$name/secrets, named by the variable with the suffix _FILE."
     echo "# DATA_DIR is /var/lib/$name."
-    "$program" --help | sed -n '/^Environment:$/,$p' | sed 1d | while read -r variable meaning; do
+    "$program" --help | sed -n '/^Environment:$/,/^$/p' | sed '1d;$d' | while read -r variable meaning; do
         [ "$variable" != DATA_DIR ] || continue
         default=$(printf '%s' "$meaning" | sed -n 's/.*\[default \(.*\)\].*/\1/p')
         printf '\n# %s\n' "$meaning"
         case $meaning in
-        *'suffix _FILE') printf '#%s_FILE=/etc/%s/secrets/%s\n' "$variable" "$name" "$(echo "$variable" | tr 'A-Z_' 'a-z-')" ;;
+        *'[unset]'*'suffix _FILE'*) printf '#%s_FILE=/etc/%s/secrets/%s\n' "$variable" "$name" "$(echo "$variable" | tr 'A-Z_' 'a-z-')" ;;
         *) printf '#%s=%s\n' "$variable" "$default" ;;
         esac
     done

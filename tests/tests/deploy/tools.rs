@@ -78,13 +78,16 @@ pub(crate) fn variables(name: &str) -> BTreeMap<String, Variable> {
     let help = service(name).arg("--help").run();
     assert_eq!(help.code, Some(0), "{help:?}");
     let (_, table) = help.output.split_once("\nEnvironment:\n").expect("the variables are a part of the help");
+    let (table, _) = table.split_once("\n\n").expect("the files and the signals follow");
     let variables: BTreeMap<_, _> = table
         .lines()
         .map(|line| {
             let (name, meaning) = line.trim().split_once(' ').expect("a name and a meaning");
             let default = meaning.rsplit_once("[default ").and_then(|(_, rest)| rest.split_once(']'));
             let default = default.map(|(default, _)| default.to_owned());
-            (name.to_owned(), Variable { default, is_secret: meaning.ends_with("suffix _FILE") })
+            // What has a default and may come from a file is a setting that changes while the service runs.
+            let is_secret = default.is_none() && meaning.contains("suffix _FILE");
+            (name.to_owned(), Variable { default, is_secret })
         })
         .collect();
     assert!(variables.len() > 15, "{variables:?}");

@@ -157,6 +157,7 @@ fn every_metric_of_the_rules_and_dashboards_is_documented() {
         "remote",
         "database",
         "folder",
+        "file",
         "relay",
         "inbox",
         "hub",
