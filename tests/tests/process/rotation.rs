@@ -251,13 +251,13 @@ async fn sighup_reads_the_log_level_and_the_limits_again_and_usr1_and_usr2_do_no
         .env("ERROR_REPORTS_PER_MINUTE_FILE", settings.path("reports"))
         .start();
     assert!(!service.output().contains("listens on"), "the level is warn: {}", service.output());
-    settings.set(&[("level", "info"), ("bytes", "2097152"), ("reports", "7")]);
+    settings.set(&[("level", "info,access=debug"), ("bytes", "2097152"), ("reports", "7")]);
     signal(&service, "-HUP");
     for setting in ["LOG_LEVEL", "MAX_IN_FLIGHT_BYTES", "ERROR_REPORTS_PER_MINUTE"] {
         applied(&service, setting, 1).await;
     }
     try_send(client().get(service.url("/health/live"))).await.unwrap();
-    service.await_output("http.route=\"/health/live\"");
+    service.await_output("route=\"/health/live\"");
     signal(&service, "-USR1");
     service.await_output("SIGUSR1");
     signal(&service, "-USR2");

@@ -247,7 +247,7 @@ async fn every_request_has_one_short_line_in_the_log_whatever_its_target_and_met
             ("CONNECT".to_owned(), "localhost:1".to_owned(), "404"),
             ("GET".to_owned(), format!("/{}", &path[..10_000]), "404"),
             ("GET".to_owned(), format!("/{path}"), "431"),
-            (method[..10_000].to_owned(), "/".to_owned(), "404"),
+            (method[..10_000].to_owned(), "/none".to_owned(), "404"),
             (method.clone(), "/health".to_owned(), "431"),
         ];
         let lines = |service: &Service| {
