@@ -8,13 +8,16 @@ use crate::{
     folder_lock::FolderLock,
     hub::Hub,
     log_queue::LogQueue,
+    otlp,
     process_metrics::show_process,
     restore,
     run::{Outcome, print_document, run, say},
     serve::{self, Counted, Server},
     stack::{self, Purpose, Stack},
     state_metrics::show_health,
-    token_warnings, transfer,
+    token_warnings,
+    traced_events::TracedHandler,
+    transfer,
 };
 use character_api::{Api, ApiLimits, PROBLEM_TYPES, configure_for, may_be_long};
 use character_campaign_events::{CampaignEvents, FILTER, SUBSCRIPTION};
@@ -151,6 +154,7 @@ async fn serve(config: CharacterServiceConfig, stack: Stack, mut registry: Regis
         _ => None,
     };
     let registry = Arc::new(registry);
+    otlp::send_metrics(&config.log, &registry)?;
     let api = Arc::new(Api {
         live: live.clone(),
         repositories,
@@ -240,7 +244,11 @@ fn campaign_inbox(
         ids_kept: config.remote.is_none().then_some(config.commit_log.retention),
         ..InboxOptions::new(subscription)
     };
-    Ok(Inbox::new(hub.client(), CampaignEvents::new(repositories.campaigns.clone()), options)?)
+    let handler = CampaignEvents::new(repositories.campaigns.clone());
+    Ok(match config.log.otlp {
+        Some(_) => Inbox::new(hub.client(), TracedHandler(handler), options)?,
+        None => Inbox::new(hub.client(), handler, options)?,
+    })
 }
 
 async fn import(stack: &Stack, folder: &Path) -> Outcome {

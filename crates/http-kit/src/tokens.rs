@@ -69,7 +69,7 @@ impl AcceptedTokens {
     /// Which of them it is, by its place in the list.
     fn find(&self, credentials: &[u8]) -> Option<usize> {
         const SCHEME: &[u8] = b"Bearer ";
-        let Some((scheme, token)) = credentials.split_at_checked(SCHEME.len()) else { return None };
+        let (scheme, token) = credentials.split_at_checked(SCHEME.len())?;
         if !scheme.eq_ignore_ascii_case(SCHEME) {
             return None;
         }

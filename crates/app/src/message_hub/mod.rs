@@ -9,6 +9,7 @@ use crate::{
     cli::{self, MessageHubCommand},
     config::{MessageHubServiceConfig, ProcessEnvironment},
     log_queue::LogQueue,
+    otlp,
     process_metrics::show_process,
     run::{self, Outcome, print_document, run},
     serve::{self, Counted, Server},
@@ -119,6 +120,7 @@ async fn serve(config: MessageHubServiceConfig, backing: Backing, health: Arc<He
     let Counted { connections, http_metrics, admission, unauthorized } =
         serve::counted(&config.sockets, config.max_in_flight_bytes, None, &mut registry)?;
     let registry = Arc::new(registry);
+    otlp::send_metrics(&config.log, &registry)?;
     let admin = config.admin.as_ref().map(|admin| {
         let operations = Arc::clone(&backing.operations);
         let operator = Arc::new(HubOperator { server: contract.clone(), operations, file: backing.file.clone() });
