@@ -94,7 +94,8 @@ async fn all() {
     compare("warm, from the cache", warm, "the same bytes from memory", floor, &path).await;
     compare("cold, from the storage", cold, "the same by a bare reqwest", proxy, &path).await;
     // As operators run it: a span and a line in the log for each request, written to nowhere.
-    let log = LogConfig { format: LogFormat::Json, filter: "info".to_owned(), repeats_per_minute: 1_000_000 };
+    let log =
+        LogConfig { format: LogFormat::Json, filter: "info".to_owned(), repeats_per_minute: 1_000_000, otlp: None };
     telemetry::start(&log, std::io::sink).unwrap();
     compare("warm, with spans and log", warm, "the same bytes from memory", floor, &path).await;
 }

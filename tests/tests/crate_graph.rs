@@ -36,6 +36,7 @@ const CRATES: &[(&str, u8, &[&str])] = &[
         ],
     ),
     ("character-error-reporter", 2, &[]),
+    ("character-otlp", 3, &["character-error-reporter"]),
     ("character-error-reporter-hub", 3, &["character-error-reporter", "character-message-hub"]),
     ("character-message-hub-file", 3, &["character-error-reporter", "character-message-hub"]),
     (
@@ -136,6 +137,7 @@ const CRATES: &[(&str, u8, &[&str])] = &[
             "character-relay",
             "character-inbox",
             "character-campaign-events",
+            "character-otlp",
         ],
     ),
     ("character-service", 7, &["character-app"]),
@@ -166,9 +168,10 @@ const LIBRARIES: &[(&str, &[&str], &str)] = &[
             "character-message-hub-http",
             "character-message-hub-nats",
             "character-message-hub-server",
+            "character-otlp",
         ],
-        "calls of the storage leave the process through one transport stack; reports and what the hub carries are no such \
-         calls",
+        "calls of the storage leave the process through one transport stack; reports, spans and what the hub carries \
+         are no such calls",
     ),
     ("backoff", &["character-storage-http"], "retries at two layers multiply"),
     ("failsafe", &["character-storage-http"], "one breaker per upstream, in the transport stack"),

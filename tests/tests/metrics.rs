@@ -4,6 +4,8 @@
 
 #[path = "metrics/chaos.rs"]
 mod chaos;
+#[path = "metrics/otlp.rs"]
+mod otlp;
 #[path = "metrics/rules.rs"]
 mod rules;
 mod support;

@@ -4,6 +4,7 @@ mod examples;
 mod headers;
 mod operations;
 mod schemas;
+mod shared;
 mod walk;
 
 use crate::{Problem, answer::Answer, campaign, character, evolution, inventory, journal, live, pages, progress};

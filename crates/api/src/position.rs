@@ -44,7 +44,9 @@ fn position(headers: &HeaderMap) -> Result<Option<Tick>, Problem> {
     let mut values = headers.get_all(STORAGE_POSITION);
     let Some(value) = values.next() else { return Ok(None) };
     let is_whole = |text: &&str| text.bytes().all(|byte| byte.is_ascii_digit());
-    let tick = value.to_str().ok().filter(is_whole).and_then(|text| text.parse().ok());
+    // The document promises 64 bits with a sign.
+    let tick = value.to_str().ok().filter(is_whole).and_then(|text| text.parse::<i64>().ok());
+    let tick = tick.and_then(|tick| u64::try_from(tick).ok());
     match (tick, values.next()) {
         (Some(tick), None) => Ok(Some(Tick(tick))),
         _ => Err(Problem::field("Storage-Position", "must be given once, with the whole number of an earlier answer")),

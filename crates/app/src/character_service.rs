@@ -10,6 +10,7 @@ use crate::{
     folder_lock::FolderLock,
     hub::Hub,
     log_queue::LogQueue,
+    otlp,
     process_metrics::show_process,
     restore,
     run::{Outcome, print_document, run, say},
@@ -17,7 +18,9 @@ use crate::{
     signals,
     stack::{self, Purpose, Stack},
     state_metrics::show_health,
-    token_warnings, transfer,
+    token_warnings,
+    traced_events::TracedHandler,
+    transfer,
     watch::{WatchPlan, itself},
 };
 use character_api::{Api, ApiLimits, PROBLEM_TYPES, configure_for, may_be_long};
@@ -175,6 +178,7 @@ async fn serve(config: CharacterServiceConfig, stack: Stack, mut registry: Regis
     plan.server(config.tls.as_ref());
     let watch = plan.start()?;
     let registry = Arc::new(registry);
+    otlp::send_metrics(&config.log, &registry)?;
     let api = Arc::new(Api {
         live: live.clone(),
         repositories,
@@ -267,7 +271,11 @@ fn campaign_inbox(
         ids_kept: config.remote.is_none().then_some(config.commit_log.retention),
         ..InboxOptions::new(subscription)
     };
-    Ok(Inbox::new(hub.client(), CampaignEvents::new(repositories.campaigns.clone()), options)?)
+    let handler = CampaignEvents::new(repositories.campaigns.clone());
+    Ok(match config.log.otlp {
+        Some(_) => Inbox::new(hub.client(), TracedHandler(handler), options)?,
+        None => Inbox::new(hub.client(), handler, options)?,
+    })
 }
 
 async fn import(stack: &Stack, folder: &Path) -> Outcome {

@@ -3,8 +3,9 @@
 use crate::{
     config::{ConfigError, LogConfig, LogFormat},
     log_queue::LogQueue,
+    otlp,
     repetitions::{Due, Repetitions},
-    telemetry,
+    telemetry::{self, Detail},
 };
 use character_error_reporter::{Redactor, redacted};
 use secrecy::SecretString;
@@ -76,11 +77,13 @@ fn logged<C>(
     lines: &LogQueue,
 ) -> Outcome {
     Redactor::new(secrets(&config)).install();
-    let repetitions = lines.repetitions();
-    telemetry::start_with(log(&config), lines.clone(), &repetitions)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let (repetitions, otlp) = (lines.repetitions(), log(&config).otlp.as_ref());
+    let provider = otlp::provider(otlp, runtime.handle())?;
+    let detail = if otlp.is_some() { Detail::All } else { Detail::Logged };
+    telemetry::start_with(log(&config), lines.clone(), &repetitions, &provider, detail)?;
     // The hook of the standard library writes to the standard error output itself, and waits for its reader.
     panic::set_hook(Box::new(|panic| tracing::error!(%panic, backtrace = %Backtrace::capture(), "a thread panicked")));
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let summarized = Arc::clone(&repetitions);
     runtime.spawn(async move {
         let mut ticks = tokio::time::interval(SUMMARIZE_EVERY);
@@ -90,6 +93,8 @@ fn logged<C>(
         }
     });
     let outcome = runtime.block_on(command(config, lines.clone()));
+    // The runtime carries the last request to the collector.
+    otlp::finish(&provider);
     repetitions.summarize(Due::All);
     outcome
 }

@@ -13,6 +13,7 @@ use crate::{
     reporting::Reporting,
     run::{Outcome, say},
     state_metrics::{show_database, show_reports},
+    traced_events,
 };
 use character_cache::{CacheMetrics, CacheOptions, Cached, SharedTier};
 use character_cache_redis::{RedisTier, RedisTierMetrics, RedisTierOptions};
@@ -185,7 +186,12 @@ pub async fn build(
 
     // Events leave by the log of commits, so that no request waits for the hub.
     let hub = match client.zip(config.hub.as_ref()) {
-        Some((client, hub)) => Some(Hub::new(client, hub.address.to_string(), commits, Arc::clone(&reporting))?),
+        Some((client, hub)) => Some(Hub::new(
+            traced_events::over(client, &config.log),
+            hub.address.to_string(),
+            commits,
+            Arc::clone(&reporting),
+        )?),
         None => None,
     };
 

@@ -10,7 +10,7 @@ use crate::{
     hub_presence::PresencePlan,
     log_queue::LogQueue,
     observed::{Observed, OperationMetrics},
-    private_files,
+    otlp, private_files,
     process_metrics::show_process,
     reported::Reported,
     reporting::Reporting,
@@ -19,7 +19,7 @@ use crate::{
     serve::{self, Counted, Server},
     signals, stack,
     state_metrics::{show_database, show_health, show_reports},
-    token_warnings, waiting,
+    token_warnings, traced_events, waiting,
     watch::WatchPlan,
 };
 use actix_service::apply;
@@ -134,8 +134,12 @@ async fn work(
     let storage: Arc<dyn StoragePort> = Arc::new(Reported::new(observed, Arc::clone(&reporting)));
     let hub = match client.zip(config.hub.as_ref()) {
         Some((client, hub)) => {
-            let relayed =
-                Hub::new(client.port(), hub.address.to_string(), Arc::new(database.clone()), Arc::clone(&reporting))?;
+            let relayed = Hub::new(
+                traced_events::over(client.port(), &config.log),
+                hub.address.to_string(),
+                Arc::new(database.clone()),
+                Arc::clone(&reporting),
+            )?;
             let (service, advertised) = (STORAGE_AT_HUB.parse()?, config.advertised.clone());
             Some((relayed, PresencePlan::new(client, hub, service, advertised, config.shutdown)))
         }
@@ -198,6 +202,7 @@ async fn serve(
     watch_database(&mut plan, operator.database.as_ref());
     let watch = plan.start()?;
     let registry = Arc::new(registry);
+    otlp::send_metrics(&config.log, &registry)?;
     let document = web::Bytes::from(openapi().to_json()?);
     let operator = Arc::new(operator);
     let admin = config.admin.as_ref().map(|admin| {

@@ -4,20 +4,21 @@ use crate::{
     client_noise::WithoutClientNoise,
     config::{LogConfig, LogFormat, log_filter},
     log_lines::LogLines,
+    otlp,
     repetitions::Repetitions,
     request_ids,
 };
 use opentelemetry::trace::TracerProvider as _;
 use opentelemetry_sdk::{
     propagation::TraceContextPropagator,
-    trace::{Sampler, SdkTracer, SdkTracerProvider},
+    trace::{SdkTracer, SdkTracerProvider},
 };
 use std::sync::{Arc, OnceLock};
 use tracing::Subscriber;
 use tracing_opentelemetry::OpenTelemetryLayer;
 use tracing_subscriber::{
     EnvFilter, Layer,
-    filter::{FilterExt, LevelFilter},
+    filter::{FilterExt, LevelFilter, Targets},
     fmt::{MakeWriter, format::debug_fn},
     layer::SubscriberExt,
     registry::LookupSpan,
@@ -36,14 +37,26 @@ pub fn start<W>(config: &LogConfig, lines: W) -> Result<(), tracing_subscriber::
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
-    start_with(config, lines, &Arc::new(Repetitions::new(config.repeats_per_minute)))
+    let repetitions = Arc::new(Repetitions::new(config.repeats_per_minute));
+    start_with(config, lines, &repetitions, &otlp::without_collector(), Detail::Logged)
 }
 
-/// The same; `repetitions` counts the lines that were held back.
+/// Which spans within the process are traced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Detail {
+    /// Those that are logged: the others would cost as much as all the rest of an answer from the cache.
+    Logged,
+    /// All of the services, since a collector receives them.
+    All,
+}
+
+/// The same; `repetitions` counts the lines that were held back, and the spans go to `provider`.
 pub(crate) fn start_with<W>(
     config: &LogConfig,
     lines: W,
     repetitions: &Arc<Repetitions>,
+    provider: &SdkTracerProvider,
+    detail: Detail,
 ) -> Result<(), tracing_subscriber::filter::ParseError>
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
@@ -80,11 +93,14 @@ where
     };
     let filter = || EnvFilter::try_new(&config.filter);
     let ((traced, of_traces), (logged, of_lines)) = (reload::Layer::new(filter()?), reload::Layer::new(filter()?));
-    // A trace id is needed also where nothing is logged. What lies within one process is traced when it is logged: it
-    // costs as much as all the rest of an answer from the cache.
-    let traced = traced.or(LevelFilter::INFO);
+    // A trace id is needed also where nothing is logged.
+    let own = match detail {
+        Detail::Logged => Targets::new().with_default(LevelFilter::INFO),
+        Detail::All => Targets::new().with_default(LevelFilter::INFO).with_target(OWN, LevelFilter::DEBUG),
+    };
+    let traced = traced.or(own);
     let registry = tracing_subscriber::registry()
-        .with(traces().with_filter(traced))
+        .with(traces(provider).with_filter(traced))
         .with(request_ids::layer())
         .with(lines.with_filter(logged));
     // An embedding program or another test may have installed its own subscriber; that one then stays.
@@ -115,11 +131,11 @@ pub(crate) fn change_filter(text: &str) -> Result<(), String> {
     CHANGE.get().map_or_else(|| Err("another program has installed the log".to_owned()), |change| change(&text))
 }
 
-/// Gives spans their place in a trace. Nothing is exported: that is a matter of adding a processor here, and a sampler.
-fn traces<S: Subscriber + for<'a> LookupSpan<'a>>() -> OpenTelemetryLayer<S, SdkTracer> {
-    // Only who keeps spans may call them sampled: others would look for them.
-    let sampler = Sampler::ParentBased(Box::new(Sampler::AlwaysOff));
-    let provider = SdkTracerProvider::builder().with_sampler(sampler).build();
+/// With what the targets of all our crates begin.
+const OWN: &str = "character_";
+
+/// Gives spans their place in a trace, and hands them to the provider.
+fn traces<S: Subscriber + for<'a> LookupSpan<'a>>(provider: &SdkTracerProvider) -> OpenTelemetryLayer<S, SdkTracer> {
     // Spans bear what a trace needs. What else could be noted of each costs a look at the clock whenever it is entered.
     tracing_opentelemetry::layer()
         .with_tracer(provider.tracer("character-service"))
@@ -138,7 +154,7 @@ mod tests {
 
     #[test]
     fn a_trace_that_begins_here_is_not_called_sampled_since_nobody_keeps_it() {
-        with_default(tracing_subscriber::registry().with(traces()), || {
+        with_default(tracing_subscriber::registry().with(traces(&otlp::without_collector())), || {
             let context = info_span!("request").context();
             assert!(context.span().span_context().is_valid());
             assert!(!context.span().span_context().is_sampled());
@@ -150,7 +166,7 @@ mod tests {
         for flags in [TraceFlags::SAMPLED, TraceFlags::NOT_SAMPLED] {
             let (trace, caller) = (TraceId::from(7), SpanId::from(8));
             let parent = SpanContext::new(trace, caller, flags, true, TraceState::default());
-            with_default(tracing_subscriber::registry().with(traces()), || {
+            with_default(tracing_subscriber::registry().with(traces(&otlp::without_collector())), || {
                 let request = info_span!("request");
                 request.set_parent(opentelemetry::Context::new().with_remote_span_context(parent)).unwrap();
                 let attempt = request.in_scope(|| info_span!("attempt"));

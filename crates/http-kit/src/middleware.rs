@@ -73,8 +73,8 @@ pub fn account<B: MessageBody + 'static>(
                     Err(refusal) => Err(refusal),
                 };
                 let ended = Ended::with(asked, &answer, started.elapsed());
-                trace::end(&ended);
-                access_log::write(&ended);
+                let context = trace::end(&ended);
+                access_log::write(&ended, &context);
                 metrics.observe(ended);
                 answer
             };

@@ -82,7 +82,8 @@ impl<T: Transport> Transport for Retries<T> {
         let (mut attempts, mut sent, mut lost) = (0, false, false);
         loop {
             attempts += 1;
-            let span = info_span!("storage_attempt", operation = request.operation, attempt = attempts);
+            let span =
+                info_span!("storage_attempt", otel.kind = "client", operation = request.operation, attempt = attempts);
             let attempt = self.inner.call(request.clone()).instrument(span).await;
             self.metrics.attempted(request.operation, &attempt);
             let reached = attempt.as_ref().map_or_else(|error| error.sent, |_| true);

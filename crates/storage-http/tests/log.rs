@@ -254,8 +254,8 @@ async fn polls_are_counted_under_their_operations() {
     text::encode(&mut text, &registry).unwrap();
     for line in [
         r#"storage_client_requests_total{operation="log_follow",outcome="client_error",cause="none"} 1"#,
-        r#"storage_client_attempts_total{operation="log_follow",outcome="client_error",cause="none"} 1"#,
-        r#"storage_client_requests_total{operation="log_head",outcome="client_error"} 1"#,
+        r#"storage_client_attempts_total{operation="log_follow",outcome="client_error"} 1"#,
+        r#"storage_client_requests_total{operation="log_head",outcome="client_error",cause="none"} 1"#,
         "storage_client_in_flight 0",
     ] {
         assert!(text.contains(line), "{line} is missing in\n{text}");

@@ -151,7 +151,8 @@ fn client(url: &str, token: &str) -> HttpStorage<character_storage_http::Transpo
 async fn no_error_of_any_kind_brings_what_it_quotes_into_a_log_line() {
     let lines = Lines::default();
     let writer = lines.clone();
-    let log = LogConfig { format: LogFormat::Json, filter: "debug".to_owned(), repeats_per_minute: 1_000_000 };
+    let log =
+        LogConfig { format: LogFormat::Json, filter: "debug".to_owned(), repeats_per_minute: 1_000_000, otlp: None };
     telemetry::start(&log, move || writer.clone()).unwrap();
     Redactor::new([SECRET.to_owned().into()]).install();
     let kinds = kinds();

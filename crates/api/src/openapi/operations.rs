@@ -3,13 +3,14 @@
 use super::{
     examples::{of_media_type, sample},
     headers,
-    walk::{is_nullable, members, members_mut, object, operations_mut, referred},
+    shared::share,
+    walk::{is_nullable, members, members_mut, operations_mut, referred},
 };
 use crate::{PROBLEMS, ProblemKind, problem::example};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
-const PROBLEM_JSON: &str = "application/problem+json";
+pub(super) const PROBLEM_JSON: &str = "application/problem+json";
 
 /// The rules that a change of any item may break.
 const INVENTORY_RULES: [&str; 9] = [
@@ -44,7 +45,7 @@ pub(super) fn complete(document: &mut Value) {
         .map(|kind| (kind.code, json!({ "summary": kind.title, "value": example(kind) })));
     document["components"]["examples"] = examples.collect();
     document["components"]["headers"] = headers::components();
-    share_responses(document);
+    share(document);
 }
 
 /// An operation of the document.
@@ -314,36 +315,4 @@ fn known_operations(document: &mut Value) -> Vec<(String, String)> {
     known
         .map(|(path, _, operation)| (path.clone(), operation["operationId"].as_str().unwrap_or_default().to_owned()))
         .collect()
-}
-
-/// Writes a problem response that several operations have only once, as a component named after its codes.
-fn share_responses(document: &mut Value) {
-    let mut all: Vec<(Value, usize)> = Vec::new();
-    for (_, _, operation) in operations_mut(document) {
-        for (_, response) in members(&operation["responses"]) {
-            match all.iter_mut().find(|(known, _)| known == response) {
-                Some((_, count)) => *count += 1,
-                None => all.push((response.clone(), 1)),
-            }
-        }
-    }
-    let is_shared = |(response, count): &(Value, usize)| *count > 1 && response["content"].get(PROBLEM_JSON).is_some();
-    let mut shared: Vec<(String, Value)> = Vec::new();
-    for (response, _) in all.into_iter().filter(is_shared) {
-        let codes = members(&response["content"][PROBLEM_JSON]["examples"]).map(|(code, _)| code.as_str());
-        let name = codes.collect::<Vec<_>>().join(".");
-        shared.push((name, response));
-    }
-    for (_, _, operation) in operations_mut(document) {
-        for (_, response) in members_mut(&mut operation["responses"]) {
-            if let Some((name, _)) = shared.iter().find(|(_, known)| known == response) {
-                *response = json!({ "$ref": format!("#/components/responses/{name}") });
-            }
-        }
-    }
-    if let Some(components) = document["components"].as_object_mut()
-        && let Some(responses) = object(components, "responses")
-    {
-        responses.extend(shared);
-    }
 }

@@ -8,7 +8,7 @@ use super::{
     cors::{CORS_ALLOWED_ORIGINS, allowed_origins},
     hub::{HubConfig, MESSAGE_HUB_MAX_AGE_HOURS, MESSAGE_HUB_TOKEN, MESSAGE_HUB_URL, hub_config},
     listener::{ALLOWED_HOSTS, METRICS_ON, allowed_hosts, health_paths},
-    log_config, max_in_flight_bytes, max_requests_in_flight, read,
+    log_config, max_in_flight_bytes, max_requests_in_flight, otlp, read,
     remote::{
         RemoteStorage, STORAGE_BREAKER_FAILURES, STORAGE_BREAKER_PROBE_MS, STORAGE_BREAKER_RECOVERY_SECS,
         STORAGE_DEADLINE_MS, STORAGE_LARGE_TIMEOUT_MS, STORAGE_RETRY_BASE_MS, STORAGE_RETRY_MAX, STORAGE_SERVICE_TOKEN,
@@ -189,6 +189,16 @@ impl CharacterServiceConfig {
         LOG_FORMAT,
         LOG_LEVEL,
         LOG_REPEATS_PER_MINUTE,
+        otlp::OTEL_EXPORTER_OTLP_ENDPOINT,
+        otlp::OTEL_EXPORTER_OTLP_HEADERS,
+        otlp::OTEL_EXPORTER_OTLP_PROTOCOL,
+        otlp::OTEL_EXPORTER_OTLP_TIMEOUT,
+        otlp::OTEL_SERVICE_NAME,
+        otlp::OTEL_RESOURCE_ATTRIBUTES,
+        otlp::OTEL_TRACES_SAMPLER,
+        otlp::OTEL_TRACES_SAMPLER_ARG,
+        otlp::OTEL_METRIC_EXPORT_INTERVAL,
+        otlp::OTEL_SDK_DISABLED,
     ];
 
     /// Reads and checks every variable.
@@ -210,7 +220,7 @@ impl CharacterServiceConfig {
         let tokens = self.remote.iter().map(|remote| &remote.token).chain(hub);
         let tokens = tokens.map(|token| SecretString::clone(&token.get()));
         let operators = self.admin.iter().flat_map(|admin| &admin.tokens);
-        redis.chain(sentry).chain(tokens).chain(operators.cloned()).collect()
+        redis.chain(sentry).chain(tokens).chain(operators.cloned()).chain(self.log.secrets()).collect()
     }
 
     fn parse(reader: &mut Reader<'_>) -> Option<Self> {
@@ -259,7 +269,7 @@ impl CharacterServiceConfig {
         let max_in_flight_bytes = max_in_flight_bytes(reader);
         let max_requests_in_flight = max_requests_in_flight(reader);
         let shutdown = reader.read(&SHUTDOWN_SECS, number(0, 3600));
-        let log = log_config(reader);
+        let log = log_config(reader, "character-service");
         Some(Self {
             listen: listen?,
             data_dir: data_dir?,

@@ -3,7 +3,7 @@ use super::{
     MAX_IN_FLIGHT_BYTES, SHUTDOWN_SECS, Variable,
     admin::{ADMIN_ADDR, ADMIN_ALLOW_REMOTE, ADMIN_TOKEN, admin_config, tokens},
     listener::{ALLOWED_HOSTS, METRICS_ON, allowed_hosts, health_paths},
-    log_config, max_in_flight_bytes, read,
+    log_config, max_in_flight_bytes, otlp, read,
     sockets::{
         CLIENT_TIMEOUT_SECS, DRAIN_SECS, HEALTH_ADDR, KEEP_ALIVE_SECS, MAX_CONNECTIONS, SocketConfig,
         UPLOAD_BYTES_PER_SEC, socket_config,
@@ -150,6 +150,16 @@ impl MessageHubServiceConfig {
         LOG_FORMAT,
         LOG_LEVEL,
         LOG_REPEATS_PER_MINUTE,
+        otlp::OTEL_EXPORTER_OTLP_ENDPOINT,
+        otlp::OTEL_EXPORTER_OTLP_HEADERS,
+        otlp::OTEL_EXPORTER_OTLP_PROTOCOL,
+        otlp::OTEL_EXPORTER_OTLP_TIMEOUT,
+        otlp::OTEL_SERVICE_NAME,
+        otlp::OTEL_RESOURCE_ATTRIBUTES,
+        otlp::OTEL_TRACES_SAMPLER,
+        otlp::OTEL_TRACES_SAMPLER_ARG,
+        otlp::OTEL_METRIC_EXPORT_INTERVAL,
+        otlp::OTEL_SDK_DISABLED,
     ];
 
     /// Reads and checks every variable.
@@ -193,7 +203,7 @@ impl MessageHubServiceConfig {
         let health_paths = health_paths(reader);
         let max_in_flight_bytes = max_in_flight_bytes(reader);
         let shutdown = reader.read(&SHUTDOWN_SECS, number(0, 3600));
-        let log = log_config(reader);
+        let log = log_config(reader, "message-hub");
         Some(Self {
             listen: listen?,
             data_dir: data_dir?,
@@ -225,7 +235,7 @@ impl MessageHubServiceConfig {
     pub fn secrets(&self) -> Vec<SecretString> {
         let operators = self.admin.iter().flat_map(|admin| &admin.tokens);
         let urls = self.nats_url.iter().flat_map(|url| with_passwords(&url.get()));
-        urls.chain(self.tokens.iter().chain(operators).cloned()).collect()
+        urls.chain(self.tokens.iter().chain(operators).cloned()).chain(self.log.secrets()).collect()
     }
 }
 

@@ -8,6 +8,7 @@ mod hub;
 mod listener;
 mod log_filter;
 mod message_hub_service;
+mod otlp;
 mod remote;
 mod reports;
 mod sockets;
@@ -24,6 +25,7 @@ pub(crate) use hub::hub_token;
 pub use hub::{HubAddress, HubConfig};
 pub use message_hub_service::MessageHubServiceConfig;
 pub(crate) use message_hub_service::nats_url;
+pub use otlp::OtlpSettings;
 pub(crate) use remote::STORAGE_AT_HUB;
 pub(crate) use remote::storage_token;
 pub use remote::{RemoteStorage, StorageAddress};
@@ -57,6 +59,15 @@ pub struct LogConfig {
     pub filter: String,
     /// Maximum number of warnings and errors that say the same in a minute. Further ones are logged as one number.
     pub repeats_per_minute: u32,
+    /// The collector that receives traces and metrics; `None`: nothing is sent.
+    pub otlp: Option<OtlpSettings>,
+}
+
+impl LogConfig {
+    /// The headers for the collector, to be removed from logs and reports.
+    fn secrets(&self) -> impl Iterator<Item = SecretString> + '_ {
+        self.otlp.iter().flat_map(|otlp| &otlp.client.headers).map(|(_, value)| value.clone())
+    }
 }
 
 impl LogFormat {
@@ -150,7 +161,7 @@ fn decoded(text: &str) -> String {
     url::form_urlencoded::parse(form.as_bytes()).next().map_or_else(String::new, |(_, value)| value.into_owned())
 }
 
-fn log_config(reader: &mut Reader<'_>) -> Option<LogConfig> {
+fn log_config(reader: &mut Reader<'_>, service: &'static str) -> Option<LogConfig> {
     let format = reader.read(&LOG_FORMAT, |text| match text {
         "json" => Ok(LogFormat::Json),
         "human" => Ok(LogFormat::Human),
@@ -158,7 +169,8 @@ fn log_config(reader: &mut Reader<'_>) -> Option<LogConfig> {
     });
     let filter = reader.read(&LOG_LEVEL, log_filter);
     let repeats = reader.read(&LOG_REPEATS_PER_MINUTE, number(1, 1_000_000));
-    Some(LogConfig { format: format?, filter: filter?, repeats_per_minute: u32::try_from(repeats?).ok()? })
+    let otlp = otlp::otlp_settings(reader, service);
+    Some(LogConfig { format: format?, filter: filter?, repeats_per_minute: u32::try_from(repeats?).ok()?, otlp: otlp? })
 }
 
 #[cfg(test)]
@@ -328,6 +340,9 @@ mod tests {
             "SENTRY_DSN",
             "CORS_ALLOWED_ORIGINS",
             "HEALTH_ADDR",
+            "OTEL_EXPORTER_OTLP_ENDPOINT",
+            "OTEL_EXPORTER_OTLP_HEADERS",
+            "OTEL_RESOURCE_ATTRIBUTES",
         ];
         for empty in ["", "  "] {
             for variable in CharacterServiceConfig::VARIABLES.iter().chain(StorageServiceConfig::VARIABLES) {

@@ -9,7 +9,7 @@ use super::{
         ADVERTISE_URL, HubConfig, MESSAGE_HUB_MAX_AGE_HOURS, MESSAGE_HUB_TOKEN, MESSAGE_HUB_URL, advertised, hub_config,
     },
     listener::{ALLOWED_HOSTS, METRICS_ON, allowed_hosts, health_paths},
-    log_config, max_in_flight_bytes, max_requests_in_flight, read,
+    log_config, max_in_flight_bytes, max_requests_in_flight, otlp, read,
     reports::{ERROR_REPORTS_PER_MINUTE, SENTRY_DSN, report_config},
     sockets::{
         CLIENT_TIMEOUT_SECS, DRAIN_SECS, HEALTH_ADDR, KEEP_ALIVE_SECS, MAX_CONNECTIONS, SocketConfig,
@@ -144,6 +144,16 @@ impl StorageServiceConfig {
         LOG_FORMAT,
         LOG_LEVEL,
         LOG_REPEATS_PER_MINUTE,
+        otlp::OTEL_EXPORTER_OTLP_ENDPOINT,
+        otlp::OTEL_EXPORTER_OTLP_HEADERS,
+        otlp::OTEL_EXPORTER_OTLP_PROTOCOL,
+        otlp::OTEL_EXPORTER_OTLP_TIMEOUT,
+        otlp::OTEL_SERVICE_NAME,
+        otlp::OTEL_RESOURCE_ATTRIBUTES,
+        otlp::OTEL_TRACES_SAMPLER,
+        otlp::OTEL_TRACES_SAMPLER_ARG,
+        otlp::OTEL_METRIC_EXPORT_INTERVAL,
+        otlp::OTEL_SDK_DISABLED,
     ];
 
     /// Reads and checks every variable.
@@ -185,7 +195,7 @@ impl StorageServiceConfig {
         let max_in_flight_bytes = max_in_flight_bytes(reader);
         let max_requests_in_flight = max_requests_in_flight(reader);
         let shutdown = reader.read(&SHUTDOWN_SECS, number(0, 3600));
-        let log = log_config(reader);
+        let log = log_config(reader, "storage-service");
         Some(Self {
             listen: listen?,
             data_dir: data_dir?,
@@ -220,7 +230,8 @@ impl StorageServiceConfig {
         let urls = [database, self.reports.sentry_dsn.as_ref()].into_iter().flatten().flat_map(with_passwords);
         let operators = self.admin.iter().flat_map(|admin| &admin.tokens);
         let hub = self.hub.iter().filter_map(|hub| hub.token.as_ref()).map(|token| SecretString::clone(&token.get()));
-        urls.chain(self.tokens.iter().chain(operators).cloned()).chain(hub).collect()
+        let tokens = self.tokens.iter().chain(operators).cloned();
+        urls.chain(tokens).chain(hub).chain(self.log.secrets()).collect()
     }
 
     /// The location of the database. Default: the embedded one.

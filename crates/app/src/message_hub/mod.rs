@@ -9,6 +9,7 @@ use crate::{
     cli::{self, MessageHubCommand},
     config::{MessageHubServiceConfig, ProcessEnvironment, nats_url, with_passwords},
     log_queue::LogQueue,
+    otlp,
     process_metrics::show_process,
     run::{self, Outcome, print_document, run},
     serve::{self, Counted, Server},
@@ -138,6 +139,7 @@ async fn serve(config: MessageHubServiceConfig, backing: Backing, health: Arc<He
     plan.server(config.tls.as_ref());
     let watch = plan.start()?;
     let registry = Arc::new(registry);
+    otlp::send_metrics(&config.log, &registry)?;
     let admin = config.admin.as_ref().map(|admin| {
         let operations = Arc::clone(&backing.operations);
         let operator = Arc::new(HubOperator { server: contract.clone(), operations, file: backing.file.clone() });

@@ -1,8 +1,7 @@
 //! One line in the log for each request.
 
 use super::{Ended, request_id};
-use opentelemetry::trace::TraceContextExt;
-use tracing_opentelemetry::OpenTelemetrySpanExt;
+use opentelemetry::{Context, trace::TraceContextExt};
 
 /// What a program asks every few seconds, and which matters only when it fails.
 const PROBES: [&str; 4] = ["/health", "/health/live", "/health/ready", "/metrics"];
@@ -30,7 +29,7 @@ macro_rules! line {
 
 /// Logs the current request, which is answered: at level `DEBUG` when it is a probe that succeeded, else at `INFO`. The
 /// query is left out: it may tell of persons.
-pub(super) fn write(ended: &Ended) {
+pub(super) fn write(ended: &Ended, context: &Context) {
     let is_probe = ended.status < 400 && PROBES.contains(&ended.route);
     let is_wanted = if is_probe {
         tracing::enabled!(target: "access", tracing::Level::DEBUG)
@@ -40,7 +39,6 @@ pub(super) fn write(ended: &Ended) {
     if !is_wanted {
         return;
     }
-    let context = tracing::Span::current().context();
     let span = context.span();
     let trace = span.span_context();
     request_id::with_current(|current| {

@@ -2,7 +2,7 @@
 
 use super::{CurrentRequest, Ended, MOST_OF_METHOD, cut};
 use actix_web::{dev::ServiceRequest, http::header::HeaderMap};
-use opentelemetry::{global, propagation::Extractor};
+use opentelemetry::{Context, global, propagation::Extractor, trace::TraceContextExt};
 use tracing::{Span, field::Empty};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
@@ -95,17 +95,20 @@ pub(super) fn begin(request: &ServiceRequest, current: &CurrentRequest) -> Span 
     span
 }
 
-/// Notes in the current span how its request ended.
-pub(super) fn end(ended: &Ended) {
+/// Notes in the current span how its request ended, and returns the place of the span in its trace.
+pub(super) fn end(ended: &Ended) -> Context {
     let span = Span::current();
-    if !span.is_disabled() {
-        tracing::record_all!(
-            span,
-            otel.name = format!("{} {}", ended.method_text(), ended.route),
-            http.route = ended.route,
-            http.response.status_code = ended.status,
-        );
+    if span.is_disabled() {
+        return Context::new();
     }
+    let name = || format!("{} {}", ended.method_text(), ended.route);
+    tracing::record_all!(span, otel.name = name(), http.route = ended.route, http.response.status_code = ended.status,);
+    let context = span.context();
+    // A span that others have read the place of has its name already, and a new one only in this way.
+    if context.span().is_recording() {
+        context.span().update_name(name());
+    }
+    context
 }
 
 #[cfg(test)]

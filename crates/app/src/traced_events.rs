@@ -1,0 +1,106 @@
+//! Spans of events on their way: each belongs to the trace of the change that it reports.
+
+use crate::config::LogConfig;
+use async_trait::async_trait;
+use character_inbox::{EventHandler, Handled, Received};
+use character_message_hub::{
+    CloudEvent, Deliveries, Message, MessageHub, Published, Reply, Result, ServiceRequest, Subscription,
+};
+use opentelemetry::{global, propagation::Extractor};
+use std::{sync::Arc, time::Duration};
+use tracing::{Instrument, Span, field::Empty};
+use tracing_opentelemetry::OpenTelemetrySpanExt;
+
+const TRACEPARENT: &str = "traceparent";
+
+struct Parent<'a>(&'a str);
+
+impl Extractor for Parent<'_> {
+    fn get(&self, key: &str) -> Option<&str> {
+        (key == TRACEPARENT).then_some(self.0)
+    }
+
+    fn keys(&self) -> Vec<&str> {
+        vec![TRACEPARENT]
+    }
+}
+
+/// Puts the span into the trace of the event.
+fn continue_trace(span: &Span, event: &CloudEvent) {
+    if span.is_disabled() {
+        return;
+    }
+    if let Some(parent) = event.extension(TRACEPARENT) {
+        let parent = global::get_text_map_propagator(|propagator| propagator.extract(&Parent(parent)));
+        // It fails only when no tracer listens, and then there is no trace to continue.
+        let _ = span.set_parent(parent);
+    }
+}
+
+/// The hub, with a span for each published event when a collector receives spans.
+pub(crate) fn over(hub: Arc<dyn MessageHub>, log: &LogConfig) -> Arc<dyn MessageHub> {
+    if log.otlp.is_some() { Arc::new(TracedHub(hub)) } else { hub }
+}
+
+/// A hub whose published events have a span each, in the trace of their change.
+#[derive(Debug)]
+struct TracedHub(Arc<dyn MessageHub>);
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl MessageHub for TracedHub {
+    async fn publish(&self, messages: &[Message], timeout: Duration) -> Vec<Result<Published>> {
+        let begin = |message: &Message| {
+            let event = &message.event;
+            let span = tracing::info_span!(
+                "event.publish",
+                otel.kind = "producer",
+                event.id = event.id(),
+                event_type = event.event_type(),
+                error = Empty
+            );
+            continue_trace(&span, event);
+            span
+        };
+        let spans: Vec<Span> = messages.iter().map(begin).collect();
+        let results = self.0.publish(messages, timeout).await;
+        for (span, result) in spans.iter().zip(&results) {
+            if let Err(error) = result {
+                span.record("error", error.kind().code());
+            }
+        }
+        results
+    }
+
+    async fn request(&self, request: ServiceRequest) -> Result<Reply> {
+        self.0.request(request).await
+    }
+
+    async fn subscribe(&self, subscription: &Subscription) -> Result<Box<dyn Deliveries>> {
+        self.0.subscribe(subscription).await
+    }
+
+    async fn probe(&self) -> Result<()> {
+        self.0.probe().await
+    }
+}
+
+/// A handler that works within the trace of the event.
+#[derive(Debug)]
+pub(crate) struct TracedHandler<H>(pub(crate) H);
+
+#[async_trait]
+impl<H: EventHandler> EventHandler for TracedHandler<H> {
+    async fn handle(&self, received: &Received) -> Handled {
+        let event = &received.event;
+        let span = tracing::info_span!(
+            "event.handle",
+            otel.kind = "consumer",
+            event.id = event.id(),
+            event_type = event.event_type(),
+            attempt = received.attempt
+        );
+        continue_trace(&span, event);
+        self.0.handle(received).instrument(span).await
+    }
+}

@@ -1,0 +1,117 @@
+//! The way to the collector.
+
+use crate::protobuf::Message;
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use secrecy::{ExposeSecret, SecretString};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use tokio::runtime::Handle;
+use url::Url;
+
+/// Where the collector is, and who sends.
+#[derive(Clone, Debug)]
+pub struct OtlpConfig {
+    /// The base address; `/v1/traces` and `/v1/metrics` are added.
+    pub endpoint: Url,
+    /// Headers of each request, such as credentials.
+    pub headers: Vec<(String, SecretString)>,
+    /// Maximum time of one request. 10 s.
+    pub timeout: Duration,
+    /// The attributes of the sender besides `service.name`.
+    pub attributes: Vec<(String, String)>,
+    /// The name of the service.
+    pub service: String,
+}
+
+impl OtlpConfig {
+    /// With the defaults that each field names, and no headers.
+    #[must_use]
+    pub fn new(endpoint: Url, service: impl Into<String>) -> Self {
+        let timeout = Duration::from_secs(10);
+        Self { endpoint, headers: Vec::new(), timeout, attributes: Vec::new(), service: service.into() }
+    }
+}
+
+/// Why something was not sent. No text holds a header or the query of an address.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OtlpError {
+    /// A header cannot be sent.
+    #[error("a header of the collector is not valid: {0}")]
+    Header(String),
+    /// The HTTP client cannot be built.
+    #[error("the HTTP client cannot be built")]
+    Client(#[source] reqwest::Error),
+    /// The collector did not answer.
+    #[error("the collector cannot be reached")]
+    Unreachable(#[source] reqwest::Error),
+    /// The collector refused the data.
+    #[error("the collector answered {0}")]
+    Refused(u16),
+    /// The runtime of the client has ended.
+    #[error("the runtime of the client has ended")]
+    Ended,
+}
+
+/// Sends messages to the collector. Clones share the connections.
+#[derive(Clone, Debug)]
+pub struct OtlpClient {
+    client: reqwest::Client,
+    base: String,
+    runtime: Handle,
+    config: OtlpConfig,
+}
+
+impl OtlpClient {
+    /// A client whose connections are driven by `runtime`. Does not connect yet.
+    ///
+    /// # Errors
+    /// [`OtlpError::Header`], [`OtlpError::Client`].
+    pub fn new(config: OtlpConfig, runtime: Handle) -> Result<Self, OtlpError> {
+        let mut headers = HeaderMap::new();
+        for (name, value) in &config.headers {
+            let wrong = || OtlpError::Header(name.clone());
+            let header = HeaderName::try_from(name.as_str()).map_err(|_| wrong())?;
+            let mut value = HeaderValue::try_from(value.expose_secret()).map_err(|_| wrong())?;
+            value.set_sensitive(true);
+            headers.append(header, value);
+        }
+        let client = reqwest::Client::builder()
+            .default_headers(headers)
+            .no_proxy()
+            .redirect(reqwest::redirect::Policy::none())
+            .retry(reqwest::retry::never())
+            .timeout(config.timeout)
+            .build()
+            .map_err(OtlpError::Client)?;
+        let base = config.endpoint.as_str().trim_end_matches('/').to_owned();
+        Ok(Self { client, base, runtime, config })
+    }
+
+    /// Sends a message to this path. May be awaited on any thread, also without a runtime.
+    ///
+    /// # Errors
+    /// [`OtlpError`].
+    pub(crate) async fn send(&self, path: &'static str, message: Message) -> Result<(), OtlpError> {
+        let request = self.client.post(format!("{}{path}", self.base)).header(CONTENT_TYPE, "application/x-protobuf");
+        let request = request.body(message.into_bytes());
+        // The request sets a timer when it is begun, which it can do within the runtime alone.
+        let answer = self.runtime.spawn(async move { request.send().await }).await.map_err(|_| OtlpError::Ended)?;
+        let status = answer.map_err(|error| OtlpError::Unreachable(error.without_url()))?.status();
+        if status.is_success() { Ok(()) } else { Err(OtlpError::Refused(status.as_u16())) }
+    }
+
+    /// The `Resource`.
+    pub(crate) fn resource(&self) -> Message {
+        let mut resource = Message::default();
+        resource.attribute(1, "service.name", &self.config.service);
+        for (name, value) in &self.config.attributes {
+            resource.attribute(1, name, value);
+        }
+        resource
+    }
+}
+
+/// Nanoseconds since 1970; 0 before.
+pub(crate) fn nanoseconds(time: SystemTime) -> u64 {
+    u64::try_from(time.duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos()).unwrap_or(u64::MAX)
+}
