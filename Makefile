@@ -40,7 +40,7 @@ dist: ## the services, optimised as a whole, in target/release: what is installe
 test: ## every test, against real servers; installs PostgreSQL and Redis where permitted
 	@./deploy/test-dependencies.sh
 	@$(CARGO) build $(LOCKED) $(SERVICES)
-	@$(CARGO) test --workspace $(LOCKED)
+	@$(CARGO) test --workspace --no-fail-fast $(LOCKED)
 	@$(TARGET)/debug/examples/adapter
 
 test-instance: ## the suite against the Storage Service at TEST_STORAGE_SERVICE_URL, with the token TEST_STORAGE_TOKEN
