@@ -1,6 +1,6 @@
 #!/bin/sh
 # Sees to it that the programs that tests and `make stack` start are on the machine: NATS, Redis, PostgreSQL, PgBouncer, the
-# shell of SQLite, and promtool, which checks the metrics. Of NATS there are two: the one of Debian, which is the oldest that
+# shell of SQLite, openssl, and promtool, which checks the metrics. Of NATS there are two: the one of Debian, which is the oldest that
 # is supported, and a current one, which pip installs into the cache of this user.
 #
 # Installs what is missing with apt-get when it may (as root), and otherwise says what to install and fails.
@@ -27,6 +27,8 @@ missing() {
     command -v cc >/dev/null || absent="$absent gcc libc6-dev"
     # The examples of docs/api.md are run as they are written.
     command -v curl >/dev/null || absent="$absent curl"
+    # The certificates of tests are made with it.
+    command -v openssl >/dev/null || absent="$absent openssl"
     # The example of docs/storage-contract-log.md is run as it is written.
     command -v python3 >/dev/null || absent="$absent python3"
     # PostgreSQL refuses to run as root; setpriv gives root away.

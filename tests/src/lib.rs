@@ -8,6 +8,7 @@
 
 #![expect(clippy::expect_used, reason = "a fixture that cannot do its work fails the test it serves")]
 
+mod certificates;
 pub mod history;
 mod nats;
 mod pgbouncer;
@@ -20,6 +21,7 @@ mod sqlite;
 mod supervisor;
 mod wait;
 
+pub use certificates::{Authority, Certificate};
 pub use nats::{NatsCluster, NatsRelease, NatsServer};
 pub use pgbouncer::PgBouncer;
 pub use port::free_port;

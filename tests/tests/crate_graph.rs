@@ -12,10 +12,11 @@ use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
 const CRATES: &[(&str, u8, &[&str])] = &[
     ("character-domain", 1, &[]),
     ("character-http-kit", 1, &[]),
+    ("character-credentials", 1, &[]),
     ("character-storage-port", 2, &["character-domain"]),
     ("character-message-hub", 2, &[]),
     ("character-message-hub-testkit", 3, &["character-message-hub"]),
-    ("character-message-hub-nats", 3, &["character-error-reporter", "character-message-hub"]),
+    ("character-message-hub-nats", 3, &["character-credentials", "character-error-reporter", "character-message-hub"]),
     (
         "character-relay",
         3,
@@ -40,12 +41,18 @@ const CRATES: &[(&str, u8, &[&str])] = &[
     (
         "character-message-hub-server",
         3,
-        &["character-error-reporter", "character-http-kit", "character-message-hub", "character-message-hub-wire"],
+        &[
+            "character-credentials",
+            "character-error-reporter",
+            "character-http-kit",
+            "character-message-hub",
+            "character-message-hub-wire",
+        ],
     ),
     (
         "character-message-hub-http",
         3,
-        &["character-error-reporter", "character-message-hub", "character-message-hub-wire"],
+        &["character-credentials", "character-error-reporter", "character-message-hub", "character-message-hub-wire"],
     ),
     ("character-message-hub-wire", 3, &["character-message-hub"]),
     ("character-error-reporter-sentry", 3, &["character-error-reporter"]),
@@ -53,8 +60,12 @@ const CRATES: &[(&str, u8, &[&str])] = &[
     // For tests alone, and it knows nothing of what it carries.
     ("character-fault-proxy", 3, &[]),
     ("character-storage-wire", 3, &["character-domain", "character-storage-port"]),
-    ("character-storage-http", 3, &["character-domain", "character-storage-port", "character-storage-wire"]),
-    ("character-storage-hub", 3, &["character-message-hub", "character-storage-http"]),
+    (
+        "character-storage-http",
+        3,
+        &["character-credentials", "character-domain", "character-storage-port", "character-storage-wire"],
+    ),
+    ("character-storage-hub", 3, &["character-credentials", "character-message-hub", "character-storage-http"]),
     (
         "character-storage-server",
         3,
@@ -66,11 +77,15 @@ const CRATES: &[(&str, u8, &[&str])] = &[
             "character-storage-wire",
         ],
     ),
-    ("character-storage-sql", 3, &["character-domain", "character-storage-port", "character-error-reporter"]),
+    (
+        "character-storage-sql",
+        3,
+        &["character-credentials", "character-domain", "character-storage-port", "character-error-reporter"],
+    ),
     ("character-asyncapi", 3, &["character-domain", "character-storage-port", "character-error-reporter"]),
     ("character-live-updates", 3, &["character-domain", "character-storage-port"]),
     ("character-cache", 3, &["character-domain", "character-storage-port"]),
-    ("character-cache-redis", 3, &["character-storage-port", "character-cache"]),
+    ("character-cache-redis", 3, &["character-credentials", "character-storage-port", "character-cache"]),
     ("character-repositories", 4, &["character-domain", "character-storage-port"]),
     (
         "character-api",
@@ -88,6 +103,7 @@ const CRATES: &[(&str, u8, &[&str])] = &[
         "character-app",
         6,
         &[
+            "character-credentials",
             "character-domain",
             "character-http-kit",
             "character-storage-port",

@@ -36,7 +36,8 @@ fn documented(by: &[&str]) -> Metrics {
         let cells: Vec<_> = line.trim_matches('|').split('|').map(str::trim).collect();
         let [name, kind, labels, shown_by, meaning, _] = cells.as_slice() else { panic!("not six cells: {line}") };
         assert!(!meaning.is_empty(), "{line}");
-        let known = ["both", "character", "storage", "redis", "remote", "database", "relay", "inbox", "hub"];
+        let known =
+            ["both", "character", "storage", "redis", "remote", "database", "relay", "inbox", "hub", "file", "tls"];
         assert!(known.contains(shown_by), "{shown_by} in {line}");
         if !by.contains(shown_by) {
             continue;

@@ -1,11 +1,15 @@
 //! Both services as processes: how they start, what they refuse, how they end, and what they leave.
 #![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
+#[path = "process/rotation.rs"]
+mod rotation;
 #[path = "process/sockets.rs"]
 mod sockets;
 #[path = "process/stalled_log.rs"]
 mod stalled_log;
 mod support;
+#[path = "process/tls.rs"]
+mod tls;
 
 use character_tests::{PostgresServer, Service, ServiceBuilder, free_port, query_sqlite};
 use serde_json::json;

@@ -4,13 +4,16 @@ use crate::{
     admin::AdminListener,
     check,
     cli::{self, CharacterServiceCommand},
-    config::{CharacterServiceConfig, HubConfig, ProcessEnvironment, StorageAddress},
+    config::{
+        CharacterServiceConfig, HubConfig, ProcessEnvironment, StorageAddress, redis_url, storage_token, with_passwords,
+    },
     hub::Hub,
     log_queue::LogQueue,
     run::{Outcome, print_document, run, say},
     serve::{self, Counted, Server},
     stack::{self, Purpose, Stack},
     token_warnings, transfer,
+    watch::{WatchPlan, itself},
 };
 use character_api::{Api, ApiLimits, PROBLEM_TYPES, configure_for, may_be_long};
 use character_campaign_events::{CampaignEvents, FILTER, SUBSCRIPTION};
@@ -51,7 +54,10 @@ async fn execute(command: CharacterServiceCommand, config: CharacterServiceConfi
         return Ok(ExitCode::SUCCESS);
     }
     let purpose = match &command {
-        CharacterServiceCommand::Serve => Purpose::Serve,
+        CharacterServiceCommand::Serve => {
+            serve::outlive_signals()?;
+            Purpose::Serve
+        }
         // A service may run beside: it starts anew in the new epoch.
         CharacterServiceCommand::NewEpoch => return new_epoch(&config).await,
         CharacterServiceCommand::Import { .. } => Purpose::Import,
@@ -108,6 +114,23 @@ async fn serve(config: CharacterServiceConfig, stack: Stack, mut registry: Regis
         }
         _ => None,
     };
+    let mut plan = WatchPlan::new(config.files.clone(), &mut registry);
+    plan.common(&admission);
+    plan.reports(&operator.reporting);
+    if let Some(operators) = config.admin.as_ref().and_then(|admin| admin.accepted.as_ref()) {
+        plan.accepted("ADMIN_TOKEN", operators);
+    }
+    if let Some(remote) = &config.remote {
+        plan.sent("STORAGE_SERVICE_TOKEN", &remote.token, storage_token, itself);
+        plan.client("STORAGE", "storage", remote.tls.as_ref());
+    }
+    if let Some(url) = &config.redis_url {
+        plan.sent("REDIS_URL", url, redis_url, |text| with_passwords(&text.into()));
+        plan.client("REDIS", "redis", config.redis_tls.as_ref());
+    }
+    plan.hub(config.hub.as_ref());
+    plan.server(config.tls.as_ref());
+    let watch = plan.start()?;
     let registry = Arc::new(registry);
     let api = Arc::new(Api {
         live: live.clone(),
@@ -126,9 +149,9 @@ async fn serve(config: CharacterServiceConfig, stack: Stack, mut registry: Regis
     let operator = Arc::new(operator);
     let admin = config.admin.as_ref().map(|admin| {
         let (operator, health) = (Arc::clone(&operator), Arc::clone(&health));
-        AdminListener::new(admin, config.hosts.clone(), operator, health, registry, unauthorized, PROBLEM_TYPES)
+        let hosts = config.hosts.clone();
+        AdminListener::new(admin, hosts, operator, health, registry, unauthorized, PROBLEM_TYPES)
     });
-    let admin = admin.transpose()?;
     let is_nameless = config.hosts.is_empty();
     let hosts = Some(AllowedHosts::new(config.listen.ip(), config.hosts));
     let guard = BrowserGuard { hosts, any_host_below: None, origins: config.cors };
@@ -137,6 +160,8 @@ async fn serve(config: CharacterServiceConfig, stack: Stack, mut registry: Regis
         may_be_long,
         live: Some(live),
         presence: None,
+        tls: config.tls,
+        watch,
         shutdown: config.shutdown,
         health,
         connections,
@@ -148,11 +173,12 @@ async fn serve(config: CharacterServiceConfig, stack: Stack, mut registry: Regis
     let running = hub.map(|(hub, inbox, turn)| hub.start(Some((inbox, turn))));
     let (loopback, summary) = (config.listen.ip().is_loopback(), stack.summary);
     server
-        .run(configure_for(api, guard, config.health_paths), move |address| {
-            tracing::info!("character-service listens on http://{address}, API documentation: http://{address}/docs");
+        .run(configure_for(api, guard, config.health_paths), move |listening| {
+            let address = listening.address;
+            tracing::info!("character-service listens on {listening}, API documentation: {listening}/docs");
             token_warnings::warn_of_short("ADMIN_TOKEN", &operators);
             if let Some(remote) = &config.remote {
-                token_warnings::warn_of_short("STORAGE_SERVICE_TOKEN", [&remote.token]);
+                token_warnings::warn_of_short("STORAGE_SERVICE_TOKEN", [&*remote.token.get()]);
                 if let StorageAddress::Http(url) = &remote.address {
                     token_warnings::warn_of_plain(url);
                 }

@@ -13,6 +13,7 @@ use character_message_hub_nats::{Credentials, NatsHub, NatsHubConfig};
 use character_relay::{CONSUMER, DomainEvent, ParkObserver, Relay, RelayHandle, RelayOptions};
 use character_storage_port::{ConsumerName, StoragePort};
 use prometheus_client::registry::Registry;
+use secrecy::SecretString;
 use std::{error::Error, sync::Arc};
 use tokio::{sync::watch, task::JoinSet};
 
@@ -42,13 +43,15 @@ impl HubClient {
 pub(crate) async fn connect(config: &HubConfig) -> Result<HubClient, Box<dyn Error + Send + Sync>> {
     match &config.address {
         HubAddress::Http(url) => {
-            let token = config.token.clone().unwrap_or_default();
-            Ok(HubClient::Http(Arc::new(HttpHub::connect(HttpHubConfig::new(url.clone(), token))?)))
+            let token = config.token.clone().unwrap_or_else(|| "".into());
+            let settings = HttpHubConfig::new(url.clone(), SecretString::default());
+            let settings = HttpHubConfig { token, tls: config.tls.clone(), ..settings };
+            Ok(HubClient::Http(Arc::new(HttpHub::connect(settings)?)))
         }
         HubAddress::Nats(_) => {
             let credentials = config.token.clone().map_or(Credentials::None, Credentials::Token);
-            let max_age = config.max_age;
-            let config = NatsHubConfig { credentials, max_age, ..NatsHubConfig::new(config.address.to_string()) };
+            let (max_age, tls) = (config.max_age, config.tls.clone());
+            let config = NatsHubConfig { credentials, max_age, tls, ..NatsHubConfig::new(config.address.to_string()) };
             Ok(HubClient::Nats(Arc::new(NatsHub::connect(config).await?)))
         }
     }

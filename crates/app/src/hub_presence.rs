@@ -35,6 +35,13 @@ pub(crate) struct PresencePlan {
     pub(crate) within: Duration,
 }
 
+impl PresencePlan {
+    /// Whether requests of the hub come in through this process, which passes them to a listener without TLS.
+    pub(crate) fn needs_inner_listener(&self) -> bool {
+        matches!(self.client, HubClient::Nats(_))
+    }
+}
+
 /// The presence of this process as an instance of a service at the hub. Dropped, it ends at once.
 #[derive(Debug)]
 pub(crate) struct HubPresence {
@@ -44,17 +51,23 @@ pub(crate) struct HubPresence {
 
 impl HubPresence {
     /// Takes requests for the service until [`stop`](Self::stop), and passes them to the listener of this process. NATS needs
-    /// nothing else; the Message Hub over HTTP calls the advertised address, and without one this process is not registered. A hub that
+    /// nothing else; `inner` is a listener of this process without TLS, when the main one has TLS. The Message Hub over HTTP calls the advertised address, and without one this process is not registered. A hub that
     /// is down is waited for.
     ///
     /// # Errors
     /// When the listener cannot be called.
-    pub(crate) fn start(plan: PresencePlan, listener: SocketAddr) -> Result<Option<Self>, InvalidConfig> {
+    pub(crate) fn start(
+        plan: PresencePlan,
+        listener: SocketAddr,
+        inner: Option<SocketAddr>,
+    ) -> Result<Option<Self>, InvalidConfig> {
         let PresencePlan { client, service, advertised, within } = plan;
         let (stop, stopped) = watch::channel(false);
         let task = match (client, advertised) {
             (HubClient::Nats(hub), _) => {
-                let forwarder = Arc::new(HttpForwarder::new(&format!("http://{}", reachable(listener)), MAX_REPLY)?);
+                // Under the name of the main listener, which the application expects.
+                let (called, host) = (inner.unwrap_or_else(|| reachable(listener)), reachable(listener).to_string());
+                let forwarder = Arc::new(HttpForwarder::new(&format!("http://{called}"), MAX_REPLY)?.with_host(host));
                 tokio::spawn(respond(hub, service, forwarder, stopped, within))
             }
             (HubClient::Http(hub), Some(url)) => tokio::spawn(stay_registered(hub, service, url, stopped)),

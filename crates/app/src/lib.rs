@@ -30,3 +30,4 @@ pub mod telemetry;
 mod token_warnings;
 mod trace_parent;
 pub mod transfer;
+mod watch;

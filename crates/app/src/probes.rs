@@ -1,6 +1,6 @@
 //! Liveness and readiness on a listener with a thread of its own, which the load of the API cannot delay.
 
-use crate::http::{self, Connections, SocketLimits, Threads};
+use crate::http::{self, Connections, ListenerTls, SocketLimits, Threads};
 use actix_server::Server;
 use actix_service::apply;
 use actix_web::{App, middleware::from_fn};
@@ -19,6 +19,7 @@ pub(crate) fn listen(
     address: SocketAddr,
     health: Arc<Health>,
     types: ProblemTypes,
+    tls: Option<ListenerTls>,
 ) -> std::io::Result<(Server, SocketAddr)> {
     let listener = http::bind(address, LIMITS)?;
     let bound = listener.local_addr()?;
@@ -28,6 +29,6 @@ pub(crate) fn listen(
         // These metrics are not shown: probes are no load.
         App::new().default_service(apply(from_fn(middleware::account(types, HttpMetrics::default())), endpoints))
     };
-    let server = http::start(listener, Threads::ONE, SHUTDOWN, Arc::new(Connections::new(LIMITS)), application)?;
+    let server = http::start(listener, Threads::ONE, SHUTDOWN, Arc::new(Connections::new(LIMITS)), tls, application)?;
     Ok((server, bound))
 }

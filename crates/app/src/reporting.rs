@@ -71,6 +71,11 @@ impl Reporting {
         Self { service, redactor, breakers, recent: Recent::new(REMEMBERED, Arc::new(jiff::Timestamp::now)), limited }
     }
 
+    /// Passes at most this number of reports of one cause in a minute from now on.
+    pub(crate) fn set_per_minute(&self, per_minute: u32) {
+        self.limited.set_per_minute(per_minute);
+    }
+
     /// Tells that `operation` failed, unless its caller was merely refused; `occurrences` times for the same cause.
     pub(crate) fn tell(&self, operation: &'static str, error: &StorageError, occurrences: u64) {
         if !is_failure(error) {

@@ -4,18 +4,25 @@ use crate::{
     admin::AdminListener,
     config::SocketConfig,
     descriptors,
-    http::{self, Connections, MayBeLong, SocketLimits, Threads},
+    http::{self, Connections, ListenerTls, MayBeLong, SocketLimits, Threads},
     hub_presence::{HubPresence, PresencePlan},
     probes,
+    watch::Watch,
 };
 use actix_web::{App, web::ServiceConfig};
+use character_credentials::{ClientCertificates, ServerTls};
 use character_http_kit::{Admission, Health, HttpMetrics, ProblemTypes, Unauthorized};
 use character_live_updates::LiveUpdates;
 use character_storage_sql::SqlStorage;
 use futures_util::future::try_join_all;
 use prometheus_client::registry::Registry;
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
-use tokio::signal::unix::{SignalKind, signal};
+use std::{
+    fmt, io,
+    net::{Ipv4Addr, SocketAddr, SocketAddrV4},
+    sync::Arc,
+    time::Duration,
+};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// What counts and limits the requests of the main listener. Each of them is registered.
 #[derive(Debug)]
@@ -66,6 +73,10 @@ pub(crate) struct Server {
     pub(crate) presence: Option<PresencePlan>,
     /// The types of the problems that the listener for probes answers with.
     pub(crate) problem_types: ProblemTypes,
+    /// TLS of all listeners; `None`: none.
+    pub(crate) tls: Option<ServerTls>,
+    /// Reads changed files again.
+    pub(crate) watch: Watch,
     /// The listener for probes alone.
     pub(crate) probes: Option<SocketAddr>,
     /// The listener for a person on call.
@@ -73,49 +84,65 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Serves until SIGTERM or SIGINT: then it accepts no new connections, and active requests may finish. `started` is
-    /// called with the address, which is another than asked for when the port was 0.
+    /// Serves until SIGTERM or SIGINT: then it accepts no new connections, and active requests may finish. SIGHUP reads
+    /// changed files again. `started` is called with the address, which is another than asked for when the port was 0.
     pub(crate) async fn run(
         self,
         configure: impl Fn(&mut ServiceConfig) + Clone + Send + 'static,
-        started: impl FnOnce(SocketAddr),
+        started: impl FnOnce(Listening),
     ) -> io::Result<()> {
-        let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+        let mut signals = Signals::listen()?;
+        let tls = |clients| self.tls.clone().map(|tls| ListenerTls { tls, clients });
+        let (main_tls, probes_tls) = (tls(ClientCertificates::AsConfigured), tls(ClientCertificates::NotAsked));
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
         let listener = http::bind(self.listen, self.connections.limits)
             .map_err(|error| not_bound("LISTEN_ADDR", self.listen, &error));
         let admin = self.admin.map(|admin| {
             let (address, shows) = (admin.address, admin.shows());
-            let bound = admin.bind().map_err(|error| not_bound("ADMIN_ADDR", address, &error));
+            let bound = admin.bind(main_tls.clone()).map_err(|error| not_bound("ADMIN_ADDR", address, &error));
             bound.map(|bound| (bound, shows))
         });
         let probes = self.probes.map(|address| {
-            probes::listen(address, Arc::clone(&self.health), self.problem_types)
+            probes::listen(address, Arc::clone(&self.health), self.problem_types, probes_tls.clone())
                 .map_err(|error| not_bound("HEALTH_ADDR", address, &error))
         });
         let (listener, admin, probes) = all_bound(listener, admin.transpose(), probes.transpose())?;
         let address = listener.local_addr()?;
-        started(address);
+        started(Listening { address, scheme });
         let threads = Threads::of_processors(self.connections.limits.most, self.may_be_long);
         let application = move || App::new().configure(configure.clone());
-        let running = http::start(listener, threads, self.shutdown, self.connections, application)?;
+        let limits = self.connections.limits;
+        let inner = match &self.presence {
+            Some(plan) if main_tls.is_some() && plan.needs_inner_listener() => {
+                let listener = http::bind(INNER, limits)?;
+                let (address, connections) = (listener.local_addr()?, Arc::new(Connections::new(limits)));
+                let server = http::start(listener, threads, self.shutdown, connections, None, application.clone())?;
+                Some((server, address))
+            }
+            _ => None,
+        };
+        let running = http::start(listener, threads, self.shutdown, self.connections, main_tls, application)?;
         let handle = running.handle();
         if let Some(((_, address), (what, path))) = &admin {
-            tracing::info!("the admin listener shows the state of {what} at http://{address}{path}");
+            tracing::info!("the admin listener shows the state of {what} at {scheme}://{address}{path}");
         }
         let admin = admin.map(|(bound, _)| bound);
         if let Some((_, address)) = &probes {
-            tracing::info!("additional liveness and readiness probes: http://{address}/health/live and /health/ready");
+            tracing::info!(
+                "additional liveness and readiness probes: {scheme}://{address}/health/live and /health/ready"
+            );
         }
-        let beside: Vec<_> = admin.into_iter().chain(probes).map(|(server, _)| server).collect();
+        let inner_address = inner.as_ref().map(|(_, address)| *address);
+        let beside: Vec<_> = inner.into_iter().chain(admin).chain(probes).map(|(server, _)| server).collect();
         let handles_beside: Vec<_> = beside.iter().map(actix_server::Server::handle).collect();
-        let presence =
-            self.presence.map(|plan| HubPresence::start(plan, address)).transpose().map_err(io::Error::other)?;
-        let (health, live) = (self.health, self.live);
+        let presence = self
+            .presence
+            .map(|plan| HubPresence::start(plan, address, inner_address))
+            .transpose()
+            .map_err(io::Error::other)?;
+        let (health, live, watch) = (self.health, self.live, self.watch);
         tokio::spawn(async move {
-            let name = tokio::select! {
-                _ = terminate.recv() => "SIGTERM",
-                _ = interrupt.recv() => "SIGINT",
-            };
+            let name = signals.stop(&watch).await;
             tracing::info!(signal = name, "shutting down; active requests may finish");
             health.stop();
             if let Some(live) = live {
@@ -135,6 +162,70 @@ impl Server {
         tracing::info!("stopped");
         Ok(())
     }
+}
+
+/// Where the listener for requests that the hub has sent is, when the main listener has TLS: on this machine alone.
+const INNER: SocketAddr = SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0));
+
+/// Where a service listens. Displayed as the beginning of a URL.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Listening {
+    pub(crate) address: SocketAddr,
+    scheme: &'static str,
+}
+
+impl fmt::Display for Listening {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}://{}", self.scheme, self.address)
+    }
+}
+
+/// The signals that a service handles.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hang_up: Signal,
+    user: (Signal, Signal),
+}
+
+impl Signals {
+    fn listen() -> io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hang_up: signal(SignalKind::hangup())?,
+            user: (signal(SignalKind::user_defined1())?, signal(SignalKind::user_defined2())?),
+        })
+    }
+
+    /// Waits for a signal that ends the service, and handles the others.
+    async fn stop(&mut self, watch: &Watch) -> &'static str {
+        loop {
+            let ignored = tokio::select! {
+                _ = self.terminate.recv() => return "SIGTERM",
+                _ = self.interrupt.recv() => return "SIGINT",
+                _ = self.hang_up.recv() => {
+                    watch.read_now();
+                    continue;
+                }
+                _ = self.user.0.recv() => "SIGUSR1",
+                _ = self.user.1.recv() => "SIGUSR2",
+            };
+            tracing::info!(signal = ignored, "the signal has no meaning here and is ignored");
+        }
+    }
+}
+
+/// From now on SIGHUP, SIGUSR1 and SIGUSR2 do not end the process, also while it starts.
+///
+/// # Errors
+/// When the system refuses.
+pub(crate) fn outlive_signals() -> io::Result<()> {
+    for kind in [SignalKind::hangup(), SignalKind::user_defined1(), SignalKind::user_defined2()] {
+        // A handler stays when the stream of its signals is gone.
+        drop(signal(kind)?);
+    }
+    Ok(())
 }
 
 /// The listeners, or why they cannot be bound: every reason in one run.

@@ -22,6 +22,7 @@ use character_live_updates::LiveUpdates;
 use character_storage_port::{Log, StoragePort};
 use character_storage_sql::{DatabaseLocation, SqlOptions, SqlStorage};
 use prometheus_client::registry::Registry;
+use secrecy::SecretString;
 use std::{error::Error, path::Path, process::ExitCode, sync::Arc, time::Duration};
 
 /// The service whose stack this is.
@@ -126,7 +127,9 @@ pub async fn build(
                 keep,
                 operation: config.redis_timeout,
                 connect: config.redis_connect_timeout,
-                ..RedisTierOptions::new(url.clone())
+                url: url.clone(),
+                tls: config.redis_tls.clone(),
+                ..RedisTierOptions::new(SecretString::default())
             };
             let metrics = RedisTierMetrics::default();
             metrics.register(registry);

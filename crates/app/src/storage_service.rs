@@ -4,7 +4,7 @@ use crate::{
     admin::{AdminListener, Operator},
     check,
     cli::{self, StorageServiceCommand},
-    config::{ProcessEnvironment, STORAGE_AT_HUB, StorageServiceConfig},
+    config::{ProcessEnvironment, STORAGE_AT_HUB, StorageServiceConfig, pool_size, with_passwords},
     folder_lock::FolderLock,
     hub::{self, Hub, HubClient},
     hub_presence::PresencePlan,
@@ -18,6 +18,7 @@ use crate::{
     stack,
     state_metrics::{show_database, show_reports},
     token_warnings,
+    watch::WatchPlan,
 };
 use actix_service::apply;
 use actix_web::{HttpResponse, middleware::from_fn, web};
@@ -59,6 +60,7 @@ async fn execute(command: StorageServiceCommand, config: StorageServiceConfig, l
     };
     let (database, _lock) = match command {
         StorageServiceCommand::Serve => {
+            serve::outlive_signals()?;
             let lock = location.folder().map(FolderLock::serving).transpose()?;
             let files = location.path().map(private_files::of_database).unwrap_or_default();
             let database = SqlStorage::open(location, options).await?;
@@ -146,24 +148,38 @@ async fn serve(
         body_timeout: config.sockets.client_timeout,
         body_rate: config.sockets.upload_rate,
     };
-    let contract = StorageServer::new(storage, AcceptedTokens::new(config.tokens.clone())?, limits);
+    let accepted = AcceptedTokens::new(config.tokens.clone())?;
+    let contract = StorageServer::new(storage, accepted.clone(), limits);
     let Counted { connections, http_metrics, admission, unauthorized } =
         serve::counted(&config.sockets, config.max_in_flight_bytes, operator.database.as_ref(), &mut registry)?;
+    let mut plan = WatchPlan::new(config.files.clone(), &mut registry);
+    plan.common(&admission);
+    plan.reports(&operator.reporting);
+    plan.accepted("STORAGE_SERVICE_TOKEN", &accepted);
+    if let Some(operators) = config.admin.as_ref().and_then(|admin| admin.accepted.as_ref()) {
+        plan.accepted("ADMIN_TOKEN", operators);
+    }
+    plan.hub(config.hub.as_ref());
+    plan.server(config.tls.as_ref());
+    watch_database(&mut plan, operator.database.as_ref());
+    let watch = plan.start()?;
     let registry = Arc::new(registry);
     let document = web::Bytes::from(openapi().to_json()?);
     let operator = Arc::new(operator);
     let admin = config.admin.as_ref().map(|admin| {
         let (operator, health) = (Arc::clone(&operator), Arc::clone(&health));
         let (registry, unauthorized) = (Arc::clone(&registry), unauthorized.clone());
-        AdminListener::new(admin, config.hosts.clone(), operator, health, registry, unauthorized, PROBLEM_TYPES)
+        let hosts = config.hosts.clone();
+        AdminListener::new(admin, hosts, operator, health, registry, unauthorized, PROBLEM_TYPES)
     });
-    let admin = admin.transpose()?;
     let guard = guard(config.listen, config.hosts);
     let health_paths = config.health_paths;
     let (hub, presence) = hub.unzip();
     let server = Server {
         live: None,
         presence,
+        tls: config.tls,
+        watch,
         listen: config.listen,
         may_be_long: is_list,
         shutdown: config.shutdown,
@@ -195,8 +211,8 @@ async fn serve(
                 let accounted = apply(from_fn(middleware::account(PROBLEM_TYPES, http_metrics.clone())), guarded);
                 app.default_service(apply(from_fn(middleware::security_headers), accounted));
             },
-            move |address| {
-                tracing::info!("storage-service listens on http://{address}, database: {engine}");
+            move |listening| {
+                tracing::info!("storage-service listens on {listening}, database: {engine}");
                 tracing::info!("{summary}");
                 token_warnings::warn_of_short("STORAGE_SERVICE_TOKEN", &config.tokens);
                 token_warnings::warn_of_short("ADMIN_TOKEN", config.admin.iter().flat_map(|admin| &admin.tokens));
@@ -208,6 +224,26 @@ async fn serve(
     }
     operator.reporting.finish();
     Ok(ExitCode::SUCCESS)
+}
+
+/// Address, certificates and pool of the database.
+fn watch_database(plan: &mut WatchPlan, database: Option<&SqlStorage>) {
+    let Some(database) = database.cloned() else { return };
+    let (replaced, resized, reloaded, shown) = (database.clone(), database.clone(), database.clone(), database.clone());
+    let replace = move |text: &str| replaced.replace_access(text).map_err(|error| error.to_string());
+    plan.secret("DATABASE_URL", replace, |text| with_passwords(&text.into()));
+    plan.setting("DATABASE_POOL_SIZE", move |text| {
+        resized.resize_pool(pool_size(text)?);
+        Ok(())
+    });
+    let reload = move || reloaded.reload_certificates().map_err(|error| error.to_string());
+    plan.certificates(
+        "DATABASE_URL_SSL",
+        database.certificate_files(),
+        reload,
+        move || shown.certificate_expires_at(),
+        "database",
+    );
 }
 
 /// Other machines call the contract under a name that only they know, and no web page has the token that every request

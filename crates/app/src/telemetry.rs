@@ -2,13 +2,14 @@
 
 use crate::{
     client_noise::WithoutClientNoise,
-    config::{LogConfig, LogFormat},
+    config::{LogConfig, LogFormat, log_filter},
 };
 use opentelemetry::trace::TracerProvider as _;
 use opentelemetry_sdk::{
     propagation::TraceContextPropagator,
     trace::{Sampler, SdkTracer, SdkTracerProvider},
 };
+use std::sync::OnceLock;
 use tracing::Subscriber;
 use tracing_opentelemetry::OpenTelemetryLayer;
 use tracing_subscriber::{
@@ -17,6 +18,7 @@ use tracing_subscriber::{
     fmt::{MakeWriter, format::debug_fn},
     layer::SubscriberExt,
     registry::LookupSpan,
+    reload,
     util::SubscriberInitExt,
 };
 
@@ -53,13 +55,37 @@ where
             .boxed(),
     };
     let filter = || EnvFilter::try_new(&config.filter);
+    let ((traced, of_traces), (logged, of_lines)) = (reload::Layer::new(filter()?), reload::Layer::new(filter()?));
     // A trace id is needed also where nothing is logged. What lies within one process is traced when it is logged: it
     // costs as much as all the rest of an answer from the cache.
-    let traced = filter()?.or(LevelFilter::INFO);
-    let registry = tracing_subscriber::registry().with(traces().with_filter(traced)).with(lines.with_filter(filter()?));
+    let traced = traced.or(LevelFilter::INFO);
+    let registry = tracing_subscriber::registry().with(traces().with_filter(traced)).with(lines.with_filter(logged));
     // An embedding program or another test may have installed its own subscriber; that one then stays.
-    drop(registry.try_init());
+    if registry.try_init().is_ok() {
+        let change = move |text: &str| {
+            let filter = || EnvFilter::try_new(text).map_err(|error| error.to_string());
+            let (traced, logged) = (filter()?, filter()?);
+            let replaced = of_traces.reload(traced).and_then(|()| of_lines.reload(logged));
+            replaced.map_err(|error| error.to_string())
+        };
+        // The subscriber was installed once, and so is this.
+        drop(CHANGE.set(Box::new(change)));
+    }
     Ok(())
+}
+
+type Change = Box<dyn Fn(&str) -> Result<(), String> + Send + Sync>;
+
+/// Changes the filter of the process.
+static CHANGE: OnceLock<Change> = OnceLock::new();
+
+/// Logs by another filter from now on.
+///
+/// # Errors
+/// When the filter cannot be used, or [`start`] did not install the subscriber of this process.
+pub(crate) fn change_filter(text: &str) -> Result<(), String> {
+    let text = log_filter(text)?;
+    CHANGE.get().map_or_else(|| Err("another program has installed the log".to_owned()), |change| change(&text))
 }
 
 /// Gives spans their place in a trace. Nothing is exported: that is a matter of adding a processor here, and a sampler.

@@ -1,10 +1,10 @@
 //! The addresses of the tier: one server, Sentinel, or Cluster.
 
-use crate::RedisTierOptions;
+use crate::{InvalidRedisOptions, RedisTierOptions};
 use redis::{
-    ConnectionInfo, IntoConnectionInfo, TlsMode,
+    ClientTlsConfig, ConnectionInfo, IntoConnectionInfo, TlsCertificates, TlsMode,
     cluster::ClusterClient,
-    sentinel::{SentinelClient, SentinelNodeConnectionInfo, SentinelServerType},
+    sentinel::{SentinelClient, SentinelClientBuilder, SentinelServerType},
 };
 use std::time::Duration;
 
@@ -25,19 +25,41 @@ pub(crate) enum Address {
 }
 
 impl Address {
-    /// `None`: not an address. There are no details, because any part of the text may be a secret.
-    pub(crate) fn parse(url: &str, options: &RedisTierOptions) -> Option<Self> {
+    /// An error has no details, because any part of the text may be a secret.
+    pub(crate) fn parse(url: &str, options: &RedisTierOptions) -> Result<Self, InvalidRedisOptions> {
+        let has_tls = url.starts_with("rediss");
+        let certificates = options.tls.as_ref().map(|tls| {
+            let pem = tls.pem();
+            let own = pem.identity.as_ref();
+            let client_tls = own.map(|(certificate, key)| ClientTlsConfig {
+                client_cert: certificate.clone(),
+                client_key: key.clone(),
+            });
+            TlsCertificates { client_tls, root_cert: pem.ca.clone() }
+        });
+        let address = Self::of(url, options, certificates.clone().filter(|_| has_tls));
+        match address {
+            Some(_) if certificates.is_some() && !has_tls => Err(InvalidRedisOptions::WithoutTls),
+            address => address.ok_or(InvalidRedisOptions::Url),
+        }
+    }
+
+    fn of(url: &str, options: &RedisTierOptions, certificates: Option<TlsCertificates>) -> Option<Self> {
         let (scheme, rest) = url.split_once("://")?;
         let (scheme, kind) = scheme.split_once('+').unwrap_or((scheme, ""));
-        let tls = match scheme {
-            "redis" => None,
-            "rediss" => Some(TlsMode::Secure),
-            _ => return None,
-        };
+        if !["redis", "rediss"].contains(&scheme) {
+            return None;
+        }
         match kind {
-            "" => Some(Self::Server(Box::new(redis::Client::open(url).ok()?.get_connection_info().clone()))),
-            "sentinel" => Some(Self::Sentinel(Box::new(Parts::of(scheme, rest)?.sentinel(tls)?))),
-            "cluster" => Some(Self::Cluster(Box::new(Parts::of(scheme, rest)?.cluster(options)?))),
+            "" => {
+                let client = match certificates {
+                    Some(certificates) => redis::Client::build_with_tls(url, certificates),
+                    None => redis::Client::open(url),
+                };
+                Some(Self::Server(Box::new(client.ok()?.get_connection_info().clone())))
+            }
+            "sentinel" => Some(Self::Sentinel(Box::new(Parts::of(scheme, rest)?.sentinel(certificates)?))),
+            "cluster" => Some(Self::Cluster(Box::new(Parts::of(scheme, rest)?.cluster(options, certificates)?))),
             _ => None,
         }
     }
@@ -63,17 +85,13 @@ impl<'a> Parts<'a> {
         are_named.then_some(Self { scheme, credentials, hosts, path, query })
     }
 
-    fn sentinel(&self, tls: Option<TlsMode>) -> Option<SentinelClient> {
+    fn sentinel(&self, certificates: Option<TlsCertificates>) -> Option<SentinelClient> {
         let (master, database) = split(self.path?, '/');
         if master.is_empty() {
             return None;
         }
         let server = format!("{}://{}host/{}", self.scheme, self.credentials, database.unwrap_or_default());
         let server = server.into_connection_info().ok()?;
-        let mut info = SentinelNodeConnectionInfo::default().set_redis_connection_info(server.redis_settings().clone());
-        if let Some(tls) = tls {
-            info = info.set_tls_mode(tls);
-        }
         let credentials = self.sentinel_credentials()?;
         let sentinels = self.hosts.iter().map(|host| {
             let names_a_port = !host.ends_with(']') && host.contains(':');
@@ -81,7 +99,30 @@ impl<'a> Parts<'a> {
             format!("{}://{credentials}{host}{port}", self.scheme).into_connection_info().ok()
         });
         let sentinels: Vec<ConnectionInfo> = sentinels.collect::<Option<_>>()?;
-        SentinelClient::build(sentinels, master, Some(info), SentinelServerType::Master).ok()
+        let first = sentinels.first()?.redis_settings().clone();
+        let addresses = sentinels.iter().map(|sentinel| sentinel.addr().clone());
+        let mut builder = SentinelClientBuilder::new(addresses, master, SentinelServerType::Master).ok()?;
+        builder = builder.set_client_to_redis_db(server.redis_settings().db());
+        if let Some(user) = server.redis_settings().username() {
+            builder = builder.set_client_to_redis_username(user);
+        }
+        if let Some(password) = server.redis_settings().password() {
+            builder = builder.set_client_to_redis_password(password);
+        }
+        if let Some(user) = first.username() {
+            builder = builder.set_client_to_sentinel_username(user);
+        }
+        if let Some(password) = first.password() {
+            builder = builder.set_client_to_sentinel_password(password);
+        }
+        if self.scheme == "rediss" {
+            builder = builder.set_client_to_redis_tls_mode(TlsMode::Secure);
+        }
+        if let Some(certificates) = certificates {
+            builder = builder.set_client_to_redis_certificates(certificates.clone());
+            builder = builder.set_client_to_sentinel_certificates(certificates);
+        }
+        builder.build().ok()
     }
 
     /// In the form of the URL. Sentinels without a password reject any, so the password of the servers is not sent to
@@ -98,7 +139,7 @@ impl<'a> Parts<'a> {
         Some(if password.is_empty() { String::new() } else { format!("{user}:{password}@") })
     }
 
-    fn cluster(&self, options: &RedisTierOptions) -> Option<ClusterClient> {
+    fn cluster(&self, options: &RedisTierOptions, certificates: Option<TlsCertificates>) -> Option<ClusterClient> {
         // A Cluster has one database.
         if !matches!(self.path, None | Some("" | "0")) || self.query.is_some() {
             return None;
@@ -108,7 +149,12 @@ impl<'a> Parts<'a> {
             .iter()
             .map(|host| format!("{}://{}{host}", self.scheme, self.credentials).into_connection_info().ok());
         let nodes: Vec<ConnectionInfo> = nodes.collect::<Option<_>>()?;
-        ClusterClient::builder(nodes)
+        let builder = ClusterClient::builder(nodes);
+        let builder = match certificates {
+            Some(certificates) => builder.certs(certificates),
+            None => builder,
+        };
+        builder
             .connection_timeout(options.connect)
             .response_timeout(options.operation.max(Duration::from_secs(1)))
             .retries(CLUSTER_RETRIES)
@@ -141,10 +187,10 @@ mod tests {
             ("rediss+cluster://user:sec%40ret@a/", "cluster"),
         ] {
             let found = match Address::parse(url, &RedisTierOptions::new(url.into())) {
-                Some(Address::Server(_)) => "server",
-                Some(Address::Sentinel(_)) => "sentinel",
-                Some(Address::Cluster(_)) => "cluster",
-                None => "none",
+                Ok(Address::Server(_)) => "server",
+                Ok(Address::Sentinel(_)) => "sentinel",
+                Ok(Address::Cluster(_)) => "cluster",
+                Err(_) => "none",
             };
             assert_eq!(found, kind, "{url}");
         }

@@ -36,7 +36,7 @@
 //!
 //! # Addresses
 //!
-//! See [`RedisTierOptions::url`]. `rediss` is TLS with the certificates of the system.
+//! See [`RedisTierOptions::url`]. `rediss` is TLS, with [`RedisTierOptions::tls`] or the certificates of the system.
 #![warn(missing_debug_implementations)]
 
 #[cfg(doctest)]

@@ -1,6 +1,7 @@
 //! The address of Redis, and the bounds of its operations.
 
 use crate::address::Address;
+use character_credentials::{ClientTls, Secret};
 use secrecy::{ExposeSecret, SecretString};
 use std::time::Duration;
 
@@ -13,7 +14,11 @@ pub struct RedisTierOptions {
     /// - Sentinel: `redis+sentinel://[user:password@]host[:port],host[:port]/master-name[/database]`. User and password
     ///   are those of the servers; those of the Sentinels, if they have any, are `?sentinel_user=…&sentinel_password=…`.
     /// - Cluster: `redis+cluster://[user:password@]host[:port],host[:port]`, with some of its nodes
-    pub url: SecretString,
+    ///
+    /// A replaced address is used within a second: the next connections are opened with it, and take over when they work.
+    pub url: Secret,
+    /// What is trusted of a server with TLS, and the own certificate. `None`: what the system trusts, and none.
+    pub tls: Option<ClientTls>,
     /// The prefix of every name, without braces. `character:v2:`; another version of the stored form needs another
     /// prefix.
     pub prefix: String,
@@ -34,7 +39,8 @@ impl RedisTierOptions {
     #[must_use]
     pub fn new(url: SecretString) -> Self {
         Self {
-            url,
+            url: url.into(),
+            tls: None,
             prefix: "character:v2:".to_owned(),
             operation: Duration::from_millis(50),
             connect: Duration::from_millis(100),
@@ -57,7 +63,8 @@ impl RedisTierOptions {
         if self.prefix.contains(['{', '}']) {
             return Err(InvalidRedisOptions::Prefix);
         }
-        Address::parse(self.url.expose_secret(), self).ok_or(InvalidRedisOptions::Url)
+        let address = Address::parse(self.url.get().expose_secret(), self)?;
+        Ok(address)
     }
 }
 
@@ -70,6 +77,9 @@ pub enum InvalidRedisOptions {
          or redis+cluster://host:port,host:port, each with [user:password@] before the host and rediss for TLS"
     )]
     Url,
+    /// Certificates for an address without TLS.
+    #[error("the address has no TLS: write rediss instead of redis, or name no certificates")]
+    WithoutTls,
     /// The prefix has braces.
     #[error("the prefix of names in Redis must not have braces")]
     Prefix,

@@ -23,7 +23,7 @@ const CAUSES: usize = 256;
 /// A summary is sent with the next failure, or with [`flush`](Self::flush), which must be called periodically.
 pub struct RateLimited<R> {
     inner: R,
-    per_minute: u64,
+    per_minute: AtomicU64,
     clock: Clock,
     windows: Mutex<HashMap<Cause, Window>>,
     told: AtomicU64,
@@ -60,7 +60,12 @@ impl<R: ErrorReporter> RateLimited<R> {
     pub fn new(inner: R, per_minute: u32, clock: Clock) -> Self {
         let windows = Mutex::new(HashMap::new());
         let (told, held_back) = (AtomicU64::default(), AtomicU64::default());
-        Self { inner, per_minute: per_minute.into(), clock, windows, told, held_back }
+        Self { inner, per_minute: AtomicU64::new(per_minute.into()), clock, windows, told, held_back }
+    }
+
+    /// Passes at most this number of failures of one cause from now on.
+    pub fn set_per_minute(&self, per_minute: u32) {
+        self.per_minute.store(per_minute.into(), Ordering::Relaxed);
     }
 
     /// The number of failures reported one by one so far.
@@ -114,7 +119,7 @@ impl<R: ErrorReporter> ErrorReporter for RateLimited<R> {
             cause = Cause { operation: "other", kind: "other", class: String::new() };
         }
         let window = windows.entry(cause).or_insert(Window { began: now, told: 0, held_back: 0, last: None });
-        if window.told < self.per_minute {
+        if window.told < self.per_minute.load(Ordering::Relaxed) {
             window.told += 1;
             self.told.fetch_add(failure.occurrences, Ordering::Relaxed);
             telling.push(failure.clone());

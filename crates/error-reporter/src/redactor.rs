@@ -1,5 +1,8 @@
 use secrecy::{ExposeSecret, SecretString};
-use std::fmt;
+use std::{
+    fmt,
+    sync::{PoisonError, RwLock},
+};
 
 /// The replacement of removed text.
 const LEFT_OUT: &str = "…";
@@ -9,6 +12,14 @@ const LONGEST: usize = 400;
 const LONGEST_NUMBER: usize = 15;
 /// What introduces credentials, in lower case.
 const SCHEMES: [&str; 2] = ["bearer", "basic"];
+
+/// The shortest text that is taken for a secret. A shorter one would tear holes into every message.
+const SHORTEST: usize = 4;
+/// Maximum number of secrets that were learned; the oldest are forgotten, long after they were in use.
+const LEARNED: usize = 128;
+
+/// Secrets of the process that were not there at its start.
+static OF_LATER: RwLock<Vec<SecretString>> = RwLock::new(Vec::new());
 
 /// Redacts messages of errors: removes credentials, and what a caller has sent or stored.
 ///
@@ -31,16 +42,25 @@ impl Redactor {
     /// Also removes these secrets.
     #[must_use]
     pub fn new(secrets: impl IntoIterator<Item = SecretString>) -> Self {
-        // Shorter ones are no secrets, and would tear holes into every message.
-        let secrets = secrets.into_iter().filter(|secret| secret.expose_secret().len() >= 4);
+        let secrets = secrets.into_iter().filter(|secret| secret.expose_secret().len() >= SHORTEST);
         Self { secrets: secrets.collect() }
+    }
+
+    /// Every redactor of the process also removes these secrets from now on: they have replaced others. The secrets before
+    /// are removed as well, since both are in use for a while.
+    pub fn learn(secrets: impl IntoIterator<Item = SecretString>) {
+        let mut learned = OF_LATER.write().unwrap_or_else(PoisonError::into_inner);
+        learned.extend(secrets.into_iter().filter(|secret| secret.expose_secret().len() >= SHORTEST));
+        let surplus = learned.len().saturating_sub(LEARNED);
+        learned.drain(..surplus);
     }
 
     /// The redacted message.
     #[must_use]
     pub fn redact(&self, message: &str) -> String {
         let mut message = message.to_owned();
-        for secret in &self.secrets {
+        let learned = OF_LATER.read().unwrap_or_else(PoisonError::into_inner);
+        for secret in self.secrets.iter().chain(learned.iter()) {
             message = message.replace(secret.expose_secret(), LEFT_OUT);
         }
         let message = shortened(&words(&unquoted(&message)), LONGEST);
@@ -145,6 +165,14 @@ fn fit(word: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_secret_that_was_learned_later_is_removed_by_every_redactor() {
+        let before = Redactor::default();
+        assert!(before.redact("the word is shibboleth").contains("shibboleth"));
+        Redactor::learn(["shibboleth".to_owned().into(), "is".to_owned().into()]);
+        assert_eq!(before.redact("the word is shibboleth"), "the word is …");
+    }
 
     fn redacted(message: &str) -> String {
         Redactor::new(["open-sesame".to_owned().into(), "no".to_owned().into()]).redact(message)

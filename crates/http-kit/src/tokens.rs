@@ -3,16 +3,21 @@
 use actix_web::http::header::{AUTHORIZATION, HeaderMap};
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
-use std::{fmt, sync::Arc};
+use std::{
+    fmt,
+    sync::{Arc, PoisonError, RwLock},
+};
 use subtle::{Choice, ConstantTimeEq};
 
 /// The accepted bearer tokens. Several are allowed, so that clients can change theirs one by one.
 ///
-/// Only digests are kept, and they are compared in constant time.
+/// Only digests are kept, and they are compared in constant time. Clones share them.
 #[derive(Clone)]
 pub struct AcceptedTokens {
-    digests: Arc<[[u8; 32]]>,
+    digests: Arc<RwLock<Digests>>,
 }
+
+type Digests = Arc<[[u8; 32]]>;
 
 /// Tokens that are rejected because they protect nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -31,18 +36,21 @@ impl AcceptedTokens {
     /// # Errors
     /// [`InvalidTokens`].
     pub fn new(tokens: impl IntoIterator<Item = SecretString>) -> Result<Self, InvalidTokens> {
-        let mut digests = Vec::new();
-        for token in tokens {
-            let token = token.expose_secret();
-            if token.is_empty() || !token.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic()) {
-                return Err(InvalidTokens::Unusable);
-            }
-            if token.trim() != token {
-                return Err(InvalidTokens::Unusable);
-            }
-            digests.push(Sha256::digest(token.as_bytes()).into());
-        }
-        if digests.is_empty() { Err(InvalidTokens::None) } else { Ok(Self { digests: digests.into() }) }
+        Ok(Self { digests: Arc::new(RwLock::new(digests(tokens)?)) })
+    }
+
+    /// Accepts these tokens and no others from now on, in every clone.
+    ///
+    /// # Errors
+    /// [`InvalidTokens`]; the tokens before stay.
+    pub fn replace(&self, tokens: impl IntoIterator<Item = SecretString>) -> Result<(), InvalidTokens> {
+        let digests = digests(tokens)?;
+        *self.digests.write().unwrap_or_else(PoisonError::into_inner) = digests;
+        Ok(())
+    }
+
+    fn current(&self) -> Digests {
+        Arc::clone(&self.digests.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Whether the headers carry one of them, in a single `Authorization`.
@@ -60,14 +68,29 @@ impl AcceptedTokens {
         }
         let given: [u8; 32] = Sha256::digest(token.trim_ascii()).into();
         // Every digest is looked at, so that the time taken does not tell which one matched.
-        let found = self.digests.iter().fold(Choice::from(0), |found, digest| found | digest.ct_eq(&given));
+        let found = self.current().iter().fold(Choice::from(0), |found, digest| found | digest.ct_eq(&given));
         found.into()
     }
 }
 
+fn digests(tokens: impl IntoIterator<Item = SecretString>) -> Result<Digests, InvalidTokens> {
+    let mut digests = Vec::new();
+    for token in tokens {
+        let token = token.expose_secret();
+        if token.is_empty() || !token.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic()) {
+            return Err(InvalidTokens::Unusable);
+        }
+        if token.trim() != token {
+            return Err(InvalidTokens::Unusable);
+        }
+        digests.push(Sha256::digest(token.as_bytes()).into());
+    }
+    if digests.is_empty() { Err(InvalidTokens::None) } else { Ok(digests.into()) }
+}
+
 impl fmt::Debug for AcceptedTokens {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "AcceptedTokens({})", self.digests.len())
+        write!(f, "AcceptedTokens({})", self.current().len())
     }
 }
 
@@ -97,6 +120,19 @@ mod tests {
         for unusable in ["", " ", "line\nbreak", " padded", "\u{e9}"] {
             assert_eq!(tokens(&["good", unusable]).err(), Some(InvalidTokens::Unusable), "{unusable:?}");
         }
+    }
+
+    #[test]
+    fn replaced_tokens_count_in_every_clone_and_unusable_ones_change_nothing() {
+        let accepted = tokens(&["old"]).expect("usable");
+        let clone = accepted.clone();
+        accepted.replace(["old".into(), "new".into()]).expect("usable");
+        assert!(clone.fits(b"Bearer old") && clone.fits(b"Bearer new"));
+        accepted.replace(["new".into()]).expect("usable");
+        assert!(!clone.fits(b"Bearer old") && clone.fits(b"Bearer new"));
+        assert_eq!(accepted.replace([]), Err(InvalidTokens::None));
+        assert_eq!(accepted.replace([" ".into()]), Err(InvalidTokens::Unusable));
+        assert!(clone.fits(b"Bearer new"));
     }
 
     #[test]

@@ -2,10 +2,11 @@
 
 use crate::{ConnectError, HttpHubConfig};
 use bytes::{Bytes, BytesMut};
+use character_credentials::Secret;
 use character_message_hub::{Applied, ErrorKind, HubError, Result};
 use character_message_hub_wire::{self as wire, ProblemBody};
 use reqwest::{Method, RequestBuilder, Response, StatusCode, header::RETRY_AFTER};
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::ExposeSecret;
 use serde::de::DeserializeOwned;
 use std::{fmt, time::Duration};
 use tokio::{
@@ -26,7 +27,7 @@ pub(crate) struct Client {
     client: reqwest::Client,
     /// The address of the hub, without a `/` at its end.
     base: String,
-    token: SecretString,
+    token: Secret,
     pub(crate) publishing: Semaphore,
     pub(crate) requesting: Semaphore,
     pub(crate) settling: Semaphore,
@@ -43,8 +44,14 @@ impl fmt::Debug for Client {
 impl Client {
     pub(crate) fn new(config: &HttpHubConfig) -> Result<Self, ConnectError> {
         HttpHubConfig::check_base_url(&config.base_url)?;
-        HttpHubConfig::check_token(&config.token)?;
-        let client = reqwest::Client::builder()
+        HttpHubConfig::check_token(&config.token.get())?;
+        let builder = reqwest::Client::builder();
+        #[cfg(feature = "rustls")]
+        let builder = match &config.tls {
+            Some(tls) => builder.tls_backend_preconfigured(tls.config()),
+            None => builder,
+        };
+        let client = builder
             .retry(reqwest::retry::never())
             .redirect(reqwest::redirect::Policy::none())
             // Proxy variables are read whatever the features are, and a proxy would be handed the token.
@@ -72,7 +79,7 @@ impl Client {
 
     /// A request to a path of the contract.
     pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        self.client.request(method, format!("{}{path}", self.base)).bearer_auth(self.token.expose_secret())
+        self.client.request(method, format!("{}{path}", self.base)).bearer_auth(self.token.get().expose_secret())
     }
 
     /// Sends a request, and returns its body when the status is 200 or 204.

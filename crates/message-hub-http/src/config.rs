@@ -1,5 +1,8 @@
 //! Where the hub is, and the limits of calls.
 
+#[cfg(feature = "rustls")]
+use character_credentials::ClientTls;
+use character_credentials::Secret;
 use character_message_hub_wire as wire;
 use secrecy::{ExposeSecret, SecretString};
 use std::time::Duration;
@@ -10,8 +13,11 @@ use url::Url;
 pub struct HttpHubConfig {
     /// The address of the hub, such as `http://message-hub:8200`: without credentials and query.
     pub base_url: Url,
-    /// The bearer token.
-    pub token: SecretString,
+    /// The bearer token. A replaced one is sent with the next request.
+    pub token: Secret,
+    /// What is trusted of an `https://` address, and the own certificate. `None`: what the system trusts, and none.
+    #[cfg(feature = "rustls")]
+    pub tls: Option<ClientTls>,
     /// How long a connection may take. Default: 1 second.
     pub connect_timeout: Duration,
     /// Maximum size of a request to a service, in bytes. Larger ones are refused before anything is sent. Default: 128 MiB.
@@ -44,7 +50,15 @@ impl HttpHubConfig {
     pub fn new(base_url: Url, token: SecretString) -> Self {
         const MOST: usize = 128 * 1024 * 1024;
         let connect_timeout = Duration::from_secs(1);
-        Self { base_url, token, connect_timeout, max_request_bytes: MOST, max_reply_bytes: MOST }
+        Self {
+            base_url,
+            token: token.into(),
+            #[cfg(feature = "rustls")]
+            tls: None,
+            connect_timeout,
+            max_request_bytes: MOST,
+            max_reply_bytes: MOST,
+        }
     }
 
     /// Refuses an address that HTTP cannot use.

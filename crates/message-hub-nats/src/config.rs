@@ -2,8 +2,9 @@
 
 use crate::percent;
 use async_nats::ServerAddr;
-use secrecy::SecretString;
-use std::{fmt, path::PathBuf, time::Duration};
+use character_credentials::{ClientTls, Secret};
+use secrecy::{ExposeSecret as _, SecretString};
+use std::{fmt, time::Duration};
 
 /// A setting that cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -27,8 +28,11 @@ pub enum Credentials {
     /// It does not, but for a user and password in the URL.
     #[default]
     None,
-    /// A token.
-    Token(SecretString),
+    /// A token. A replaced one is sent when the next connection is made.
+    Token(Secret),
+    /// The user and password of the first of these addresses that has them, for when they change while the process runs:
+    /// the next connection uses what is there then. The addresses themselves are those of the URL.
+    OfUrl(Secret),
     /// A user with a password.
     User {
         /// The name of the user.
@@ -47,8 +51,9 @@ pub struct NatsHubConfig {
     pub url: String,
     /// How the client proves who it is. Default: [`Credentials::None`].
     pub credentials: Credentials,
-    /// A file of certificates in PEM form that are trusted beside those of the system. Default: none.
-    pub root_certificates: Option<PathBuf>,
+    /// What is trusted of a server, and the own certificate; TLS is then required, whatever the URL begins with. Default: what
+    /// the system trusts and no certificate, for `tls://` and for a server that asks for TLS.
+    pub tls: Option<ClientTls>,
     /// The name of the client in the lists of the server. Default: `character`.
     pub client_name: String,
     /// The stream that keeps the events. It is created when it is absent; one that exists is used with its own settings.
@@ -100,7 +105,7 @@ impl NatsHubConfig {
         Self {
             url: url.into(),
             credentials: Credentials::None,
-            root_certificates: None,
+            tls: None,
             client_name: "character".into(),
             stream: "CHARACTER_EVENTS".into(),
             prefix: String::new(),
@@ -117,30 +122,20 @@ impl NatsHubConfig {
 
     /// The addresses of the servers.
     pub(crate) fn servers(&self) -> Result<Vec<ServerAddr>, InvalidConfig> {
-        let addresses = self.url.split(',').map(str::trim).filter(|address| !address.is_empty());
-        let address = |text: &str| {
-            if !text.starts_with("nats://") && !text.starts_with("tls://") {
-                return Err(InvalidConfig::new("url", "each address must begin with nats:// or tls://"));
-            }
-            // The text itself may hold a password.
-            text.parse().map_err(|_| InvalidConfig::new("url", "an address must have the form nats://host:port"))
-        };
-        let servers: Vec<ServerAddr> = addresses.map(address).collect::<Result<_, _>>()?;
-        if servers.is_empty() {
-            return Err(InvalidConfig::new("url", "must name a server, such as nats://127.0.0.1:4222"));
-        }
-        Ok(servers)
+        servers_of(&self.url)
     }
 
     /// User and password of the first server that has them in its URL, percent-decoded.
     pub(crate) fn user_of_url(&self) -> Result<Option<(String, String)>, InvalidConfig> {
-        let servers = self.servers()?;
-        let Some(server) = servers.iter().find(|server| server.has_user_pass()) else { return Ok(None) };
-        let decoded = |text: Option<&str>| {
-            let wrong = || InvalidConfig::new("url", "user and password must be percent-encoded");
-            percent::decode(text.unwrap_or_default()).ok_or_else(wrong)
-        };
-        Ok(Some((decoded(server.username())?, decoded(server.password())?)))
+        user_of(&self.servers()?)
+    }
+
+    /// Refuses addresses that cannot be used, and those whose user or password is not percent-encoded.
+    ///
+    /// # Errors
+    /// [`InvalidConfig`] without the addresses.
+    pub fn check_url(url: &SecretString) -> Result<(), InvalidConfig> {
+        user_of(&servers_of(url.expose_secret())?).map(drop)
     }
 
     pub(crate) fn check(&self) -> Result<(), InvalidConfig> {
@@ -170,6 +165,37 @@ impl NatsHubConfig {
         }
         Ok(())
     }
+}
+
+/// The addresses of servers, separated by commas.
+fn servers_of(url: &str) -> Result<Vec<ServerAddr>, InvalidConfig> {
+    let addresses = url.split(',').map(str::trim).filter(|address| !address.is_empty());
+    let address = |text: &str| {
+        if !text.starts_with("nats://") && !text.starts_with("tls://") {
+            return Err(InvalidConfig::new("url", "each address must begin with nats:// or tls://"));
+        }
+        // The text itself may hold a password.
+        text.parse().map_err(|_| InvalidConfig::new("url", "an address must have the form nats://host:port"))
+    };
+    let servers: Vec<ServerAddr> = addresses.map(address).collect::<Result<_, _>>()?;
+    if servers.is_empty() {
+        return Err(InvalidConfig::new("url", "must name a server, such as nats://127.0.0.1:4222"));
+    }
+    Ok(servers)
+}
+
+pub(crate) fn user_of(servers: &[ServerAddr]) -> Result<Option<(String, String)>, InvalidConfig> {
+    let Some(server) = servers.iter().find(|server| server.has_user_pass()) else { return Ok(None) };
+    let decoded = |text: Option<&str>| {
+        let wrong = || InvalidConfig::new("url", "user and password must be percent-encoded");
+        percent::decode(text.unwrap_or_default()).ok_or_else(wrong)
+    };
+    Ok(Some((decoded(server.username())?, decoded(server.password())?)))
+}
+
+/// User and password of such addresses at this moment; `None`: they have none.
+pub(crate) fn user_of_text(url: &str) -> Option<(String, String)> {
+    user_of(&servers_of(url).ok()?).ok()?
 }
 
 #[cfg(test)]

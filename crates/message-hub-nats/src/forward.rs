@@ -10,7 +10,7 @@ use character_message_hub::{Reply, ServiceRequest, async_trait};
 use futures_util::StreamExt as _;
 use reqwest::{
     Client, Method, RequestBuilder, Response,
-    header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, RETRY_AFTER},
+    header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderName, RETRY_AFTER},
     redirect::Policy,
 };
 use std::{sync::Arc, time::Duration};
@@ -29,6 +29,7 @@ pub struct HttpForwarder {
     client: Client,
     base: Url,
     max_reply: usize,
+    host: Option<Arc<str>>,
 }
 
 impl HttpForwarder {
@@ -52,7 +53,13 @@ impl HttpForwarder {
             .no_gzip()
             .build()
             .map_err(|error| InvalidConfig::new("base", error.to_string()))?;
-        Ok(Self { client, base: url, max_reply })
+        Ok(Self { client, base: url, max_reply, host: None })
+    }
+
+    /// Sends this `Host` instead of that of the base.
+    #[must_use]
+    pub fn with_host(self, host: impl Into<Arc<str>>) -> Self {
+        Self { host: Some(host.into()), ..self }
     }
 
     fn outgoing(&self, request: ServiceRequest) -> Option<RequestBuilder> {
@@ -68,6 +75,7 @@ impl HttpForwarder {
             (TRACEPARENT, request.traceparent),
             (REQUEST_ID, request.correlation_id),
             (TIMEOUT_MS, Some(milliseconds)),
+            (HOST, self.host.clone()),
         ];
         for (name, value) in headers.into_iter().filter_map(|(name, value)| Some((name, value?))) {
             outgoing = outgoing.header(name, value.as_bytes());

@@ -1,11 +1,11 @@
 //! The connection to NATS: it is made in the background, made again when it is lost, and every wait for it has a bound.
 
 use crate::{
-    config::{Credentials, InvalidConfig, NatsHubConfig},
+    config::{Credentials, InvalidConfig, NatsHubConfig, user_of_text},
     events::on_event,
     replies::{Arrival, Replies},
 };
-use async_nats::{Client, ConnectOptions, HeaderMap, Message, Subject};
+use async_nats::{Auth, Client, ConnectOptions, HeaderMap, Message, Subject};
 use bytes::Bytes;
 use character_message_hub::{Applied, ErrorKind, HubError, Result};
 use secrecy::ExposeSecret as _;
@@ -75,15 +75,35 @@ pub(crate) enum Sent {
 }
 
 fn options(config: &NatsHubConfig) -> Result<ConnectOptions, InvalidConfig> {
-    let options = ConnectOptions::new()
+    let options = match &config.credentials {
+        // The library asks for them whenever it makes a connection.
+        Credentials::Token(token) => {
+            let token = token.clone();
+            ConnectOptions::with_auth_callback(move |_| {
+                let mut auth = Auth::new();
+                auth.token = Some(token.get().expose_secret().to_owned());
+                std::future::ready(Ok(auth))
+            })
+        }
+        Credentials::OfUrl(url) => {
+            let url = url.clone();
+            ConnectOptions::with_auth_callback(move |_| {
+                let mut auth = Auth::new();
+                (auth.username, auth.password) = user_of_text(url.get().expose_secret()).unzip();
+                std::future::ready(Ok(auth))
+            })
+        }
+        Credentials::None | Credentials::User { .. } | Credentials::File(_) => ConnectOptions::new(),
+    };
+    let options = options
         .name(&config.client_name)
         .retry_on_initial_connect()
         .connection_timeout(config.connect_timeout)
         .ping_interval(PING)
         .client_capacity(COMMANDS)
         .reconnect_delay_callback(pause);
-    let options = match &config.root_certificates {
-        Some(file) => options.add_root_certificates(file.clone()),
+    let options = match &config.tls {
+        Some(tls) => options.require_tls(true).tls_client_config(tls.config()),
         None => options,
     };
     Ok(match &config.credentials {
@@ -92,7 +112,7 @@ fn options(config: &NatsHubConfig) -> Result<ConnectOptions, InvalidConfig> {
             Some((user, password)) => options.user_and_password(user, password),
             None => options,
         },
-        Credentials::Token(token) => options.token(token.expose_secret().to_owned()),
+        Credentials::Token(_) | Credentials::OfUrl(_) => options,
         Credentials::User { user, password } => {
             options.user_and_password(user.clone(), password.expose_secret().to_owned())
         }

@@ -4,6 +4,7 @@
 
 mod support;
 
+use character_credentials::{ClientTls, ClientTlsFiles, Verification};
 use character_message_hub::{ErrorKind, Message, MessageHub};
 use character_message_hub_nats::{Credentials, NatsHub, NatsHubConfig};
 use character_message_hub_testkit::sample::{filtered, hasty, message, message_of_size, messages, subscription};
@@ -389,7 +390,9 @@ async fn a_connection_with_tls_trusts_the_named_certificates_alone() {
     let tls = format!("tls {{ cert_file: \"{}\", key_file: \"{}\" }}", file("server.pem"), file("server.key"));
     let server = NatsServer::start_with(NatsRelease::Current, &tls);
     let config = NatsHubConfig::new(server.url().replace("nats://", "tls://"));
-    let trusting = NatsHubConfig { root_certificates: Some(folder.join("ca.pem")), ..config.clone() };
+    let files = ClientTlsFiles { ca: Some(folder.join("ca.pem")), identity: None };
+    let tls = ClientTls::load(files, Verification::AuthorityAndHost).unwrap();
+    let trusting = NatsHubConfig { tls: Some(tls), ..config.clone() };
     let hub = connected(trusting).await;
     publish_all(&hub, &[message("1", "ada")]).await;
     assert_eq!(received(&hub, "reader", 1).await, BTreeSet::from(["1".into()]));

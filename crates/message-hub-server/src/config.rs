@@ -1,12 +1,14 @@
 //! The limits of requests, and the services of the configuration.
 
+#[cfg(feature = "rustls")]
+use character_credentials::ClientTls;
 use character_message_hub::ServiceName;
 use character_message_hub_wire as wire;
 use std::{fmt, str::FromStr, time::Duration};
 use url::Url;
 
 /// The limits of requests, and the services of the configuration.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct HubServerConfig {
     /// Services with the addresses of their instances, which stay registered as long as the process lives.
     pub services: Vec<(ServiceName, InstanceUrl)>,
@@ -18,6 +20,9 @@ pub struct HubServerConfig {
     pub body_rate: u32,
     /// How long a connection to an instance may take. Default: 1 second.
     pub connect_timeout: Duration,
+    /// What is trusted of instances with `https://` addresses, and the own certificate. Default: what the system trusts, and none.
+    #[cfg(feature = "rustls")]
+    pub tls: Option<ClientTls>,
     /// How often each instance is asked for its health. Default: 5 seconds.
     pub probe_every: Duration,
 }
@@ -30,6 +35,8 @@ impl Default for HubServerConfig {
             body_timeout: Duration::from_secs(10),
             body_rate: 65_536,
             connect_timeout: Duration::from_secs(1),
+            #[cfg(feature = "rustls")]
+            tls: None,
             probe_every: Duration::from_secs(5),
         }
     }

@@ -1,6 +1,9 @@
 //! The configuration of a client of the Storage Service.
 
 use crate::ConnectError;
+#[cfg(feature = "rustls")]
+use character_credentials::ClientTls;
+use character_credentials::Secret;
 use secrecy::{ExposeSecret, SecretString};
 use std::time::Duration;
 use url::Url;
@@ -10,8 +13,11 @@ use url::Url;
 pub struct HttpStorageConfig {
     /// The base URL. Its path is used as a prefix.
     pub base_url: Url,
-    /// The bearer token.
-    pub token: SecretString,
+    /// The bearer token. A replaced one is sent with the next request.
+    pub token: Secret,
+    /// What is trusted of an `https://` address, and the own certificate. `None`: what the system trusts, and none.
+    #[cfg(feature = "rustls")]
+    pub tls: Option<ClientTls>,
     /// Maximum time of a whole call, including retries and pauses. 10 s.
     pub deadline: Duration,
     /// Maximum time of one attempt, from sending to the last byte of the response. 2 s.
@@ -106,7 +112,9 @@ impl HttpStorageConfig {
     pub fn new(base_url: Url, token: SecretString) -> Self {
         Self {
             base_url,
-            token,
+            token: token.into(),
+            #[cfg(feature = "rustls")]
+            tls: None,
             deadline: Duration::from_secs(10),
             attempt_timeout: Duration::from_secs(2),
             large_timeout: Duration::from_secs(8),

@@ -6,13 +6,14 @@ use crate::{
 };
 use async_trait::async_trait;
 use bytes::BytesMut;
+use character_credentials::Secret;
 use character_storage_wire as wire;
 use futures_util::{StreamExt, TryStreamExt};
 use reqwest::{
     StatusCode,
     header::{ACCEPT, CONTENT_TYPE, RETRY_AFTER},
 };
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::ExposeSecret;
 use std::{error::Error, fmt, fs::File, io, sync::Arc, time::Duration};
 
 /// Idle connections are closed before the server does so (75 s); otherwise a request may use a closing one.
@@ -28,7 +29,7 @@ pub struct ReqwestTransport {
     /// For streamed responses, whose total time is unlimited but which must not stall.
     streams: reqwest::Client,
     base: String,
-    token: SecretString,
+    token: Secret,
     max_response_bytes: usize,
     /// The longest wait for a response, in addition to the time that the storage itself may wait.
     deadline: Duration,
@@ -79,11 +80,17 @@ impl ReqwestTransport {
     /// [`ConnectError`].
     pub fn new(config: &HttpStorageConfig) -> Result<Self, ConnectError> {
         HttpStorageConfig::check_base_url(&config.base_url)?;
-        HttpStorageConfig::check_token(&config.token)?;
+        HttpStorageConfig::check_token(&config.token.get())?;
         config.check_settings()?;
         let base = config.base_url.as_str().trim_end_matches('/').to_owned();
         let builder = || {
-            reqwest::Client::builder()
+            let builder = reqwest::Client::builder();
+            #[cfg(feature = "rustls")]
+            let builder = match &config.tls {
+                Some(tls) => builder.tls_backend_preconfigured(tls.config()),
+                None => builder,
+            };
+            builder
                 .retry(reqwest::retry::never())
                 .redirect(reqwest::redirect::Policy::none())
                 // Proxy variables are read whatever the features are, and a proxy would be handed the token.
@@ -107,7 +114,7 @@ impl ReqwestTransport {
     ) -> Result<reqwest::Response, TransportError> {
         let mut builder = client
             .request(request.method.clone(), format!("{}{}", self.base, request.path))
-            .bearer_auth(self.token.expose_secret())
+            .bearer_auth(self.token.get().expose_secret())
             .header(ACCEPT, format!("{media_type}, {}", wire::PROBLEM_JSON))
             .headers(trace_context::headers());
         if let RequestKind::Follow { wait } = request.kind {

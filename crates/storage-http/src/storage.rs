@@ -202,7 +202,10 @@ pub(crate) fn not_answered(error: TransportError) -> StorageError {
     // An earlier attempt may have reached the storage even though the last one was stopped by the breaker.
     let applied = if error.sent { Applied::Unknown } else { Applied::No };
     let exhausted = error.exhausted;
-    let cause = connection_failure(&error).filter(|_| error.kind == TransportErrorKind::Connect);
+    // A server that wants a client certificate says so after the handshake.
+    let names_tls = |reason: &&str| reason.starts_with("TLS failed");
+    let cause = connection_failure(&error);
+    let cause = cause.filter(|reason| error.kind == TransportErrorKind::Connect || names_tls(reason));
     let limit = error.source.as_deref().and_then(|source| source.downcast_ref::<TimedOut>());
     let detail = match (cause, limit) {
         (Some(cause), _) => format!("{detail}: {cause}").into(),

@@ -24,13 +24,14 @@ struct Readme;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use character_credentials::Secret;
 use character_message_hub::{ErrorKind, HubError, MessageHub, Reply, ServiceName, ServiceRequest};
 use character_storage_http::{
     ApiRequest, ApiResponse, ConnectError, HttpStorageConfig, OpenedResponse, RequestKind, StreamTransport, Transport,
     TransportError, TransportErrorKind, current_trace_parent,
 };
 use futures_util::stream;
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::ExposeSecret;
 use std::{fmt, sync::Arc, time::Duration};
 use tokio::time::Instant;
 
@@ -41,7 +42,7 @@ use tokio::time::Instant;
 pub struct HubTransport {
     hub: Arc<dyn MessageHub>,
     service: ServiceName,
-    token: SecretString,
+    token: Secret,
     /// Maximum time of a request without a deadline of its own.
     deadline: Duration,
     max_response_bytes: usize,
@@ -64,7 +65,7 @@ impl HubTransport {
         service: ServiceName,
         config: &HttpStorageConfig,
     ) -> Result<Self, ConnectError> {
-        HttpStorageConfig::check_token(&config.token)?;
+        HttpStorageConfig::check_token(&config.token.get())?;
         config.check_settings()?;
         let (token, deadline, max_response_bytes) = (config.token.clone(), config.deadline, config.max_response_bytes);
         Ok(Self { hub, service, token, deadline, max_response_bytes })
@@ -79,7 +80,7 @@ impl HubTransport {
         ServiceRequest {
             method: request.method.as_str().into(),
             content_type: request.body.as_ref().map(|_| "application/json".into()),
-            authorization: Some(format!("Bearer {}", self.token.expose_secret()).into()),
+            authorization: Some(format!("Bearer {}", self.token.get().expose_secret()).into()),
             body: request.body.clone().unwrap_or_default(),
             idempotent: request.idempotent,
             traceparent: current_trace_parent().map(Into::into),

@@ -7,6 +7,7 @@ use std::{error::Error, io};
 #[must_use]
 pub fn connection_failure(error: &(dyn Error + 'static)) -> Option<&'static str> {
     let mut next = Some(error);
+    let mut is_tls = false;
     while let Some(error) = next {
         if let Some(reason) = error.downcast_ref::<io::Error>().and_then(of_the_system) {
             return Some(reason);
@@ -14,9 +15,11 @@ pub fn connection_failure(error: &(dyn Error + 'static)) -> Option<&'static str>
         if let Some(reason) = of_the_text(&error.to_string()) {
             return Some(reason);
         }
+        // Its source may know better.
+        is_tls |= is_of_tls(&error.to_string());
         next = error.source();
     }
-    None
+    is_tls.then_some("TLS failed: the other side does not speak it as expected")
 }
 
 fn of_the_system(error: &io::Error) -> Option<&'static str> {
@@ -33,6 +36,19 @@ fn of_the_system(error: &io::Error) -> Option<&'static str> {
     })
 }
 
+/// What TLS libraries say of certificates, in lower case, with what it means. The first that fits counts.
+const CERTIFICATES: [(&str, &str); 9] = [
+    ("unknownissuer", "TLS failed: no trusted authority has signed the certificate of the other side"),
+    ("not valid for name", "TLS failed: the certificate of the other side is for another host name"),
+    ("notvalidforname", "TLS failed: the certificate of the other side is for another host name"),
+    ("certificate expired", "TLS failed: the certificate of the other side has expired"),
+    ("certificaterequired", "TLS failed: the other side asks for a client certificate and there is none"),
+    ("certificate required", "TLS failed: the other side asks for a client certificate and there is none"),
+    ("unknownca", "TLS failed: the other side does not trust the authority of the client certificate"),
+    ("does not support tls", "TLS failed: the other side does not offer it"),
+    ("certificate", "TLS failed: the certificate is not accepted"),
+];
+
 /// The standard library has no kinds for some, TLS libraries hide theirs in texts, and some clients hide the source.
 fn of_the_text(text: &str) -> Option<&'static str> {
     if text.contains("failed to lookup address") || text.contains("dns error") {
@@ -41,11 +57,13 @@ fn of_the_text(text: &str) -> Option<&'static str> {
     if text.contains("Connection refused") {
         return of_the_system(&io::ErrorKind::ConnectionRefused.into());
     }
-    if text.contains("certificate") {
-        return Some("TLS failed: the certificate is not accepted");
-    }
-    let tls = ["received corrupt message", "received fatal alert", "TLS handshake", "tls handshake"];
-    tls.iter().any(|part| text.contains(part)).then_some("TLS failed: the other side does not speak it as expected")
+    let lower = text.to_ascii_lowercase();
+    CERTIFICATES.iter().find(|(part, _)| lower.contains(part)).map(|(_, reason)| *reason)
+}
+
+fn is_of_tls(text: &str) -> bool {
+    let parts = ["received corrupt message", "received fatal alert", "TLS handshake", "tls handshake"];
+    parts.iter().any(|part| text.contains(part))
 }
 
 #[cfg(test)]
@@ -63,7 +81,11 @@ mod tests {
             (io::Error::from(io::ErrorKind::ConnectionRefused), "refused"),
             (io::Error::from_raw_os_error(113), "no route"),
             (other("failed to lookup address information: Name or service not known"), "DNS"),
-            (other("invalid peer certificate: UnknownIssuer"), "certificate"),
+            (other("invalid peer certificate: UnknownIssuer"), "no trusted authority"),
+            (other("invalid peer certificate: certificate not valid for name \"a\""), "another host name"),
+            (other("invalid peer certificate: certificate expired: verification time 3"), "has expired"),
+            (other("received fatal alert: CertificateRequired"), "a client certificate"),
+            (other("invalid peer certificate: BadEncoding"), "not accepted"),
             (other("received corrupt message of type InvalidContentType"), "TLS"),
         ] {
             let reason = connection_failure(&Client(error)).unwrap();

@@ -15,7 +15,7 @@ use crate::{
     log::{Standing, place_of},
     options::Wakeup,
     place::Place,
-    postgres::Pooling,
+    postgres::{Pooling, connector::Connector},
 };
 use character_error_reporter::redacted;
 use character_storage_port::{
@@ -48,7 +48,7 @@ const FRESH: Duration = Duration::from_millis(20);
 pub(crate) enum Origin {
     /// With what begins a transaction there.
     Postgres {
-        config: Box<tokio_postgres::Config>,
+        connector: Connector,
         pooling: Pooling,
         begin: String,
     },

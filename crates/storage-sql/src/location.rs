@@ -1,13 +1,17 @@
 //! Where a database is: what a URL says, checked before anything is opened.
 
-use crate::postgres::Pooling;
+use crate::postgres::{
+    Pooling,
+    connector::Address,
+    tls::{PARAMETERS, TlsParameters},
+};
 use character_domain::Violations;
 use character_storage_port::{Result, StorageError};
 use std::{
     fmt,
     path::{Path, PathBuf},
 };
-use tokio_postgres::{Config, config::SslMode};
+use tokio_postgres::{Config, config::ChannelBinding};
 
 /// The place of a database. [`SqlStorage::open`](crate::SqlStorage::open) opens it.
 #[derive(Clone)]
@@ -15,7 +19,7 @@ pub struct DatabaseLocation(pub(crate) Place);
 
 #[derive(Clone)]
 pub(crate) enum Place {
-    Postgres { config: Box<Config>, pooling: Pooling },
+    Postgres { address: Address, pooling: Pooling },
     Sqlite { path: PathBuf, missing: Missing },
 }
 
@@ -35,12 +39,18 @@ impl DatabaseLocation {
     /// option `pool_mode=transaction`. No statement is then prepared under a name and no setting made for a session, so that
     /// nothing need be configured there; `options` of the URL are passed on and refused by most poolers.
     ///
+    /// TLS is what `sslmode`, `sslrootcert`, `sslcert` and `sslkey` say, as for PostgreSQL's own clients: `prefer` (the default)
+    /// and `require` encrypt and check nothing, `require` with `sslrootcert` and `verify-ca` check the authority,
+    /// `verify-full` also the host. Without `sslrootcert`, and with `sslrootcert=system`, the authorities are those of the
+    /// system. The files are read here.
+    ///
     /// A path may end with
     /// `?mode=rwc` (the default: the file is created when it does not exist) or `?mode=rw` (it must exist).
     ///
     /// # Errors
-    /// `Invalid`: another scheme, an option that is not offered (`sslmode=require`, `mode=ro`, any other of SQLite), or a
-    /// value that cannot be read. The text holds no part of the URL but the names of options.
+    /// `Invalid`: another scheme, an option that is not offered (`channel_binding=require`, `mode=ro`, any other of SQLite), a
+    /// value that cannot be read, or a file that cannot be used. The text holds no part of the URL but the names of options,
+    /// and the paths of such files.
     pub fn parse(url: &str) -> Result<Self> {
         if let Some(rest) = url.strip_prefix("sqlite://") {
             return sqlite(rest);
@@ -50,13 +60,18 @@ impl DatabaseLocation {
         }
         // Its own texts may quote a value of the URL.
         let (url, pooling) = pooling(url)?;
-        let config: Config = url.parse().map_err(|_| {
+        let (url, tls) = tls_parameters(&url)?;
+        let mut config: Config = url.parse().map_err(|_| {
             invalid("is not a PostgreSQL URL such as postgres://USER:PASSWORD@HOST:5432/DATABASE?OPTION=VALUE")
         })?;
-        if config.get_ssl_mode() == SslMode::Require {
-            return Err(invalid("sslmode=require is not offered: this build speaks to PostgreSQL without TLS"));
+        if config.get_channel_binding() == ChannelBinding::Require {
+            return Err(invalid(
+                "channel_binding=require is not offered; sslmode=verify-full excludes others in between",
+            ));
         }
-        Ok(Self(Place::Postgres { config: Box::new(config), pooling }))
+        let (mode, tls) = tls.load().map_err(|reason| invalid(&reason))?;
+        config.ssl_mode(mode);
+        Ok(Self(Place::Postgres { address: Address { config: Box::new(config), tls }, pooling }))
     }
 
     /// The SQLite file at `path`, created when it does not exist.
@@ -93,7 +108,7 @@ impl DatabaseLocation {
 impl fmt::Debug for DatabaseLocation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
-            Place::Postgres { config, .. } => f.debug_tuple("Postgres").field(&config.get_dbname()).finish(),
+            Place::Postgres { address, .. } => f.debug_tuple("Postgres").field(&address.config.get_dbname()).finish(),
             Place::Sqlite { path, .. } => f.debug_tuple("Sqlite").field(path).finish(),
         }
     }
@@ -131,6 +146,48 @@ fn pooling(url: &str) -> Result<(String, Pooling)> {
     Ok((format!("{start}{mark}{}", others.join("&")), pooling))
 }
 
+/// The URL without the parameters of TLS, and what they say. The last of several of a name counts, as in PostgreSQL.
+fn tls_parameters(url: &str) -> Result<(String, TlsParameters)> {
+    let mut parameters = TlsParameters::default();
+    let Some((start, options)) = url.split_once('?') else { return Ok((url.to_owned(), parameters)) };
+    let mut others = Vec::new();
+    for option in options.split('&') {
+        let (name, value) = option.split_once('=').unwrap_or((option, ""));
+        if !PARAMETERS.contains(&name) {
+            others.push(option);
+            continue;
+        }
+        let value = decoded(value).filter(|value| !value.is_empty());
+        let Some(value) = value else { return Err(invalid(&format!("{name} must have a value, percent-encoded"))) };
+        match name {
+            "sslmode" => parameters.mode = Some(value),
+            "sslrootcert" => parameters.root = Some(value),
+            "sslcert" => parameters.certificate = Some(value),
+            _ => parameters.key = Some(value),
+        }
+    }
+    let mark = if others.is_empty() { "" } else { "?" };
+    Ok((format!("{start}{mark}{}", others.join("&")), parameters))
+}
+
+/// The text with its percent-encoding undone; `None`: it is not encoded rightly.
+fn decoded(text: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&first, behind)) = rest.split_first() {
+        if first != b'%' {
+            bytes.push(first);
+            rest = behind;
+            continue;
+        }
+        let (digits, behind) = behind.split_at_checked(2)?;
+        let digits = std::str::from_utf8(digits).ok()?;
+        bytes.push(u8::from_str_radix(digits, 16).ok()?);
+        rest = behind;
+    }
+    String::from_utf8(bytes).ok()
+}
+
 fn invalid(reason: &str) -> StorageError {
     StorageError::invalid(Violations::one("url", reason), "connect")
 }
@@ -160,8 +217,8 @@ mod tests {
     #[test]
     fn the_mode_of_a_pooler_is_read_and_not_passed_on() {
         let place = |url: &str| match DatabaseLocation::parse(url).map(|location| location.0) {
-            Ok(Place::Postgres { config, pooling }) => {
-                Some((config.get_application_name().map(str::to_owned), pooling))
+            Ok(Place::Postgres { address, pooling }) => {
+                Some((address.config.get_application_name().map(str::to_owned), pooling))
             }
             _ => None,
         };
@@ -176,7 +233,14 @@ mod tests {
         for url in [
             "postgres://u:hunter2@h:port/d",
             "postgres://u:hunter2@h/d?hunter2=1",
-            "postgres://u:hunter2@h/d?sslmode=require",
+            "postgres://u:hunter2@h/d?sslmode=encrypted",
+            "postgres://u:hunter2@h/d?channel_binding=require",
+            "postgres://u:hunter2@h/d?sslmode=verify-full&sslrootcert=/no/such/file",
+            "postgres://u:hunter2@h/d?sslmode=verify-ca&sslrootcert=system",
+            "postgres://u:hunter2@h/d?sslrootcert=/etc/ssl/certs/ca-certificates.crt",
+            "postgres://u:hunter2@h/d?sslmode=require&sslcert=/a",
+            "postgres://u:hunter2@h/d?sslmode=disable&sslcert=/a&sslkey=/b",
+            "postgres://u:hunter2@h/d?sslmode=%zz",
             "postgres://u:hunter2@h/d?pool_mode=statement",
         ] {
             let error = DatabaseLocation::parse(url).unwrap_err();

@@ -9,6 +9,7 @@ use crate::{
 };
 use character_error_reporter::redacted;
 use character_storage_port::{Applied, Result, SNAPSHOT, SnapshotStream, StorageError};
+use connector::{Address, Connector};
 use deadpool_postgres::{ClientWrapper, Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime, Timeouts};
 use fault::{DISK_FULL, fault, pool_fault};
 use futures_util::TryStreamExt;
@@ -16,15 +17,17 @@ use std::{
     fmt,
     pin::pin,
     sync::{
-        Mutex, PoisonError,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     time::{Duration, Instant},
 };
-use tokio_postgres::{Client, Config, NoTls, types::Type};
+use tokio_postgres::{Client, Config, types::Type};
 
+pub(crate) mod connector;
 mod fault;
 mod session;
+pub(crate) mod tls;
 
 pub(crate) use fault::{fault as postgres_fault, reason};
 pub(crate) use session::{Pooling, PostgresSession};
@@ -37,7 +40,7 @@ const MIGRATION_TIMEOUT: Duration = Duration::from_secs(600);
 const FULL_FOR: Duration = Duration::from_secs(60);
 
 pub(crate) struct Postgres {
-    config: Box<Config>,
+    connector: Connector,
     access: Access,
     pooling: Pooling,
     /// Begins a transaction.
@@ -57,7 +60,7 @@ impl fmt::Debug for Postgres {
 
 impl Postgres {
     /// Does not connect.
-    pub(crate) fn new(mut config: Config, pooling: Pooling, options: &SqlOptions, access: Access) -> Result<Self> {
+    pub(crate) fn new(address: Address, pooling: Pooling, options: &SqlOptions, access: Access) -> Result<Self> {
         let milliseconds = options.timeout.as_millis();
         // Twice the time for a transaction that does nothing, so that it is our own timeout that ends an operation, and the
         // server's that cleans up behind a dead client.
@@ -66,7 +69,7 @@ impl Postgres {
             ("lock_timeout", milliseconds),
             ("idle_in_transaction_session_timeout", milliseconds * 2),
         ];
-        let mut begin = "BEGIN".to_owned();
+        let (mut begin, mut session) = ("BEGIN".to_owned(), String::new());
         if pooling == Pooling::Transaction {
             // A pooler takes no settings of a session.
             let access = if access == Access::Read { " READ ONLY" } else { "" };
@@ -76,16 +79,12 @@ impl Postgres {
             // In front of the options of the URL, which win.
             let limits = limits.map(|(name, limit)| format!("-c {name}={limit} "));
             let access = if access == Access::Read { "-c default_transaction_read_only=on " } else { "" };
-            let options = format!("{}{access}{}", limits.concat(), config.get_options().unwrap_or_default());
-            config.options(options.trim_end());
+            session = format!("{}{access}", limits.concat());
         }
-        config.connect_timeout(options.timeout).tcp_user_timeout(options.timeout);
-        if config.get_application_name().is_none() {
-            config.application_name("character-storage");
-        }
-        let database = config.get_dbname().or(config.get_user()).unwrap_or_default().to_owned();
-        let manager =
-            Manager::from_config(config.clone(), NoTls, ManagerConfig { recycling_method: RecyclingMethod::Fast });
+        let database = address.config.get_dbname().or(address.config.get_user()).unwrap_or_default().to_owned();
+        let connector = Connector::new(address, session, options.timeout);
+        let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
+        let manager = Manager::from_connect(Config::new(), connector.clone(), recycling);
         let wait = Some(options.timeout);
         let pool = Pool::builder(manager)
             .max_size(options.connections.max(1))
@@ -94,7 +93,7 @@ impl Postgres {
             .build()
             .map_err(|error| StorageError::unavailable("connect").with_source(error))?;
         Ok(Self {
-            config: Box::new(config),
+            connector,
             pooling,
             begin,
             pool,
@@ -103,6 +102,29 @@ impl Postgres {
             access,
             full_since: Mutex::default(),
         })
+    }
+
+    pub(crate) fn pooling(&self) -> Pooling {
+        self.pooling
+    }
+
+    /// The address of the moment.
+    pub(crate) fn address(&self) -> Arc<Address> {
+        self.connector.address()
+    }
+
+    /// Uses another user, password or certificates for the next connections; open ones go on.
+    pub(crate) fn replace(&self, address: Address) -> Result<(), &'static str> {
+        if !self.connector.address().leads_to_same_database(&address) {
+            return Err("must lead to the same hosts and database as before; another database needs a restart");
+        }
+        self.connector.replace(address);
+        Ok(())
+    }
+
+    /// Permits this number of connections from now on. Surplus ones are closed when they are released.
+    pub(crate) fn resize(&self, connections: usize) {
+        self.pool.resize(connections.max(1));
     }
 
     /// Ends the connections.
@@ -135,15 +157,15 @@ impl Postgres {
     pub(crate) fn origin(&self) -> Origin {
         // However a planner without statistics sees it, the log is read along its index.
         let settings = ["enable_sort", "jit"];
-        let (mut config, mut begin) = (self.config.clone(), self.begin.clone());
+        let (mut connector, mut begin) = (self.connector.clone(), self.begin.clone());
         match self.pooling {
             Pooling::Session => {
                 let settings = settings.map(|name| format!(" -c {name}=off")).concat();
-                config.options(format!("{}{settings}", self.config.get_options().unwrap_or_default()));
+                connector = connector.with_options(&settings);
             }
             Pooling::Transaction => begin += &settings.map(|name| format!("; SET LOCAL {name} = off")).concat(),
         }
-        Origin::Postgres { config, pooling: self.pooling, begin }
+        Origin::Postgres { connector, pooling: self.pooling, begin }
     }
 
     pub(crate) fn status(&self) -> PoolStatus {
@@ -178,7 +200,7 @@ impl Postgres {
     /// Every row as it is now, over a connection of its own, since a backup must not take one from the requests.
     pub(crate) async fn snapshot(&self) -> Result<SnapshotStream> {
         let late = |_| Fault::Engine(Cause::Timeout, EngineError::Other("the snapshot could not be begun in time"));
-        let begun = tokio::time::timeout(self.timeout, begin_snapshot(&self.config)).await;
+        let begun = tokio::time::timeout(self.timeout, begin_snapshot(&self.connector)).await;
         let client = begun.map_err(late).flatten().map_err(|fault| fault.into_error(SNAPSHOT, Applied::No))?;
         let (sink, items) = snapshot::channel();
         let patience = self.timeout;
@@ -265,8 +287,8 @@ pub(crate) enum Access {
 }
 
 /// A connection inside a transaction that sees one moment. It is closed when the client is dropped.
-async fn begin_snapshot(config: &Config) -> Result<Client, Fault> {
-    let (client, connection) = config.connect(NoTls).await.map_err(fault)?;
+async fn begin_snapshot(connector: &Connector) -> Result<Client, Fault> {
+    let (client, connection) = connector.connect().await.map_err(fault)?;
     tokio::spawn(async move {
         if let Err(error) = connection.await {
             tracing::debug!(error = %redacted(&error), "the connection of a snapshot broke");

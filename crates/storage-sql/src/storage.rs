@@ -22,6 +22,7 @@ use character_storage_port::{
 };
 use std::{path::Path, sync::Arc, time::Duration};
 
+mod access;
 mod log;
 
 /// Keeps everything in PostgreSQL or in an SQLite file. Clones share the connections; the threads of an SQLite
@@ -54,8 +55,8 @@ impl SqlStorage {
     /// `Corrupt`: the schema was made by other migrations.
     pub async fn open(location: DatabaseLocation, options: SqlOptions) -> Result<Self> {
         let engine = match location.0 {
-            Place::Postgres { config, pooling } => {
-                let postgres = Postgres::new(*config, pooling, &options, Access::Write)?;
+            Place::Postgres { address, pooling } => {
+                let postgres = Postgres::new(address, pooling, &options, Access::Write)?;
                 postgres.migrate(MIGRATE, &Migrate).await?;
                 Engine::Postgres(postgres)
             }
@@ -91,8 +92,8 @@ impl SqlStorage {
     pub async fn open_existing(location: DatabaseLocation, options: SqlOptions) -> Result<Self> {
         let engine = match location.0 {
             Place::Sqlite { path, .. } => Engine::Sqlite(Sqlite::open_existing(&path, &options).await?),
-            Place::Postgres { config, pooling } => {
-                Engine::Postgres(Postgres::new(*config, pooling, &options, Access::Read)?)
+            Place::Postgres { address, pooling } => {
+                Engine::Postgres(Postgres::new(address, pooling, &options, Access::Read)?)
             }
         };
         let storage = Self::over(engine, &options);

@@ -14,7 +14,7 @@ pub(crate) use operator::{Operator, TransportHandle};
 
 use crate::{
     config::AdminConfig,
-    http::{self, Connections, SocketLimits, Threads},
+    http::{self, Connections, ListenerTls, SocketLimits, Threads},
 };
 use actix_service::apply;
 use actix_web::{
@@ -26,8 +26,8 @@ use actix_web::{
     web::{Data, JsonConfig, QueryConfig, ServiceConfig},
 };
 use character_http_kit::{
-    AcceptedTokens, AllowedHosts, BrowserGuard, Endpoint, Endpoints, Health, HealthPaths, HostNames, HttpMetrics,
-    InvalidTokens, Problem, ProblemTypes, Unauthorized, health,
+    AllowedHosts, BrowserGuard, Endpoint, Endpoints, Health, HealthPaths, HostNames, HttpMetrics, Problem,
+    ProblemTypes, Unauthorized, health,
     middleware::{self, answered},
 };
 use prometheus_client::registry::Registry;
@@ -89,10 +89,8 @@ impl From<Arc<HubOperator>> for AdminPages {
 }
 
 impl AdminListener {
-    /// As configured; it answers under the host names given, beside its address, with problems of these types.
-    ///
-    /// # Errors
-    /// [`InvalidTokens`].
+    /// As configured; it answers under the host names given, beside its address, with
+    /// problems of these types.
     pub(crate) fn new(
         config: &AdminConfig,
         names: HostNames,
@@ -101,14 +99,11 @@ impl AdminListener {
         registry: Arc<Registry>,
         unauthorized: Unauthorized,
         types: ProblemTypes,
-    ) -> Result<Self, InvalidTokens> {
-        let access = match config.tokens.is_empty() {
-            true => AdminAccess::RequestedBy,
-            false => AdminAccess::Token(AcceptedTokens::new(config.tokens.clone())?),
-        };
+    ) -> Self {
+        let access = config.accepted.clone().map_or(AdminAccess::RequestedBy, AdminAccess::Token);
         let hosts = Some(AllowedHosts::new(config.listen.ip(), names));
         let guard = BrowserGuard { hosts, ..BrowserGuard::default() };
-        Ok(Self { address: config.listen, access, guard, pages: pages.into(), health, registry, unauthorized, types })
+        Self { address: config.listen, access, guard, pages: pages.into(), health, registry, unauthorized, types }
     }
 
     /// What the listener shows, and the path of its first page.
@@ -120,13 +115,14 @@ impl AdminListener {
     }
 
     /// The server, which is bound, and its address.
-    pub(crate) fn bind(self) -> std::io::Result<(Server, SocketAddr)> {
+    pub(crate) fn bind(self, tls: Option<ListenerTls>) -> std::io::Result<(Server, SocketAddr)> {
         let address = self.address;
         let listener = http::bind(address, LIMITS)?;
         let bound = listener.local_addr()?;
         let application = move || App::new().configure(|config| self.configure(config));
         // One person at a time is enough.
-        let server = http::start(listener, Threads::ONE, SHUTDOWN, Arc::new(Connections::new(LIMITS)), application)?;
+        let connections = Arc::new(Connections::new(LIMITS));
+        let server = http::start(listener, Threads::ONE, SHUTDOWN, connections, tls, application)?;
         Ok((server, bound))
     }
 

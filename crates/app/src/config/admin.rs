@@ -15,6 +15,8 @@ pub struct AdminConfig {
     pub listen: SocketAddr,
     /// The bearer tokens, one of which every request must carry; empty: no token is required.
     pub tokens: Vec<SecretString>,
+    /// The same as the listener checks them, shared with what replaces them; `None`: no token is required.
+    pub(crate) accepted: Option<AcceptedTokens>,
 }
 
 pub(crate) const ADMIN_ADDR: Variable = Variable::optional(
@@ -24,7 +26,7 @@ pub(crate) const ADMIN_ADDR: Variable = Variable::optional(
 .off_when_empty();
 pub(crate) const ADMIN_TOKEN: Variable = Variable::secret(
     "ADMIN_TOKEN",
-    "bearer tokens for ADMIN_ADDR, separated by commas to allow rotation; unset: changes need X-Requested-By",
+    "bearer tokens for ADMIN_ADDR, separated by commas or line breaks to allow rotation; unset: changes need X-Requested-By",
 );
 pub(crate) const ADMIN_ALLOW_REMOTE: Variable = Variable::new(
     "ADMIN_ALLOW_REMOTE",
@@ -56,13 +58,15 @@ pub(crate) fn admin_config(reader: &mut Reader<'_>, listen: Option<SocketAddr>) 
                 .push(format!("ADMIN_TOKEN: must be set, because other machines can reach ADMIN_ADDR=\"{address}\""));
         }
     }
-    Some(AdminConfig { listen: address, tokens: tokens.unwrap_or_default() })
+    let accepted = tokens.clone().map(AcceptedTokens::new).transpose();
+    let accepted = accepted.map_err(|error| reader.faults.push(format!("ADMIN_TOKEN: {error}"))).ok()?;
+    Some(AdminConfig { listen: address, tokens: tokens.unwrap_or_default(), accepted })
 }
 
-/// Bearer tokens separated by commas.
-pub(super) fn tokens(text: &str) -> Result<Vec<SecretString>, String> {
+/// Bearer tokens separated by commas or line breaks.
+pub(crate) fn tokens(text: &str) -> Result<Vec<SecretString>, String> {
     let tokens: Vec<_> =
-        text.split(',').map(str::trim).filter(|token| !token.is_empty()).map(SecretString::from).collect();
+        text.split([',', '\n']).map(str::trim).filter(|token| !token.is_empty()).map(SecretString::from).collect();
     AcceptedTokens::new(tokens.clone()).map_err(|error| error.to_string())?;
     Ok(tokens)
 }

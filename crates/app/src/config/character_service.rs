@@ -19,13 +19,19 @@ use super::{
         CLIENT_TIMEOUT_SECS, HEALTH_ADDR, KEEP_ALIVE_SECS, MAX_CONNECTIONS, SocketConfig, UPLOAD_BYTES_PER_SEC,
         socket_config,
     },
-    variables::{Reader, boolean, folder, number, secret, socket},
+    tls::{
+        self, MESSAGE_HUB_CA_FILE, MESSAGE_HUB_CERT_FILE, MESSAGE_HUB_KEY_FILE, REDIS_CA_FILE, REDIS_CERT_FILE,
+        REDIS_KEY_FILE, STORAGE_CA_FILE, STORAGE_CERT_FILE, STORAGE_KEY_FILE, TLS_CERT_FILE, TLS_CLIENT_CA_FILE,
+        TLS_KEY_FILE, client_tls, server_tls,
+    },
+    variables::{Reader, SettingFile, boolean, folder, number, secret, socket},
     with_passwords,
 };
 use character_cache_redis::RedisTierOptions;
+use character_credentials::{ClientTls, Secret, ServerTls};
 use character_domain::size::MAX_BULK;
 use character_http_kit::{AllowedOrigins, HealthPaths, HostNames};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 /// The configuration of `character-service`.
@@ -38,7 +44,9 @@ pub struct CharacterServiceConfig {
     /// The central Storage Service; `None`: embedded SQLite under `data_dir`.
     pub remote: Option<RemoteStorage>,
     /// The shared cache tier; `None`: the in-process tier alone.
-    pub redis_url: Option<SecretString>,
+    pub redis_url: Option<Secret>,
+    /// What is trusted of a Redis with TLS, and the own certificate; `None`: what the system trusts, and none.
+    pub redis_tls: Option<ClientTls>,
     /// Maximum time of one operation of Redis.
     pub redis_timeout: Duration,
     /// Maximum time to open a connection to Redis.
@@ -63,6 +71,8 @@ pub struct CharacterServiceConfig {
     pub hosts: HostNames,
     /// The health paths that the listener of the API serves.
     pub health_paths: HealthPaths,
+    /// TLS of all listeners; `None`: none.
+    pub tls: Option<ServerTls>,
     /// The admin listener; `None`: off.
     pub admin: Option<AdminConfig>,
     /// The limits of its client connections.
@@ -77,6 +87,8 @@ pub struct CharacterServiceConfig {
     pub log: LogConfig,
     /// Name and value of every variable, secrets masked.
     pub effective: Vec<(&'static str, String)>,
+    /// The variables whose values came from files.
+    pub(crate) files: Vec<SettingFile>,
 }
 
 const LISTEN_ADDR: Variable = Variable::new("LISTEN_ADDR", "address and port of the API", "127.0.0.1:8000");
@@ -120,6 +132,9 @@ impl CharacterServiceConfig {
         DATA_DIR,
         STORAGE_SERVICE_URL,
         STORAGE_SERVICE_TOKEN,
+        STORAGE_CA_FILE,
+        STORAGE_CERT_FILE,
+        STORAGE_KEY_FILE,
         STORAGE_DEADLINE_MS,
         STORAGE_TIMEOUT_MS,
         STORAGE_LARGE_TIMEOUT_MS,
@@ -129,6 +144,9 @@ impl CharacterServiceConfig {
         STORAGE_BREAKER_RECOVERY_SECS,
         STORAGE_BREAKER_PROBE_MS,
         REDIS_URL,
+        REDIS_CA_FILE,
+        REDIS_CERT_FILE,
+        REDIS_KEY_FILE,
         REDIS_TIMEOUT_MS,
         REDIS_CONNECT_TIMEOUT_MS,
         REDIS_CACHE_TTL,
@@ -144,12 +162,18 @@ impl CharacterServiceConfig {
         CORS_ALLOWED_ORIGINS,
         MESSAGE_HUB_URL,
         MESSAGE_HUB_TOKEN,
+        MESSAGE_HUB_CA_FILE,
+        MESSAGE_HUB_CERT_FILE,
+        MESSAGE_HUB_KEY_FILE,
         MESSAGE_HUB_MAX_AGE_HOURS,
         MAX_CONNECTIONS,
         CLIENT_TIMEOUT_SECS,
         UPLOAD_BYTES_PER_SEC,
         KEEP_ALIVE_SECS,
         HEALTH_ADDR,
+        TLS_CERT_FILE,
+        TLS_KEY_FILE,
+        TLS_CLIENT_CA_FILE,
         ADMIN_ADDR,
         ADMIN_TOKEN,
         ADMIN_ALLOW_REMOTE,
@@ -167,19 +191,21 @@ impl CharacterServiceConfig {
     /// # Errors
     /// Every mistake that was found.
     pub fn read(environment: &dyn Environment) -> Result<Self, ConfigError> {
-        let (mut config, effective) = read(environment, Self::parse)?;
-        config.effective = effective;
+        let (mut config, (effective, files)) = read(environment, Self::parse)?;
+        (config.effective, config.files) = (effective, files);
         Ok(config)
     }
 
     /// Every secret, to be removed from logs and reports.
     #[must_use]
     pub fn secrets(&self) -> Vec<SecretString> {
-        let urls = [&self.redis_url, &self.reports.sentry_dsn].into_iter().flatten().flat_map(with_passwords);
+        let redis = self.redis_url.iter().flat_map(|url| with_passwords(&url.get()));
+        let sentry = self.reports.sentry_dsn.iter().flat_map(with_passwords);
         let hub = self.hub.iter().filter_map(|hub| hub.token.as_ref());
         let tokens = self.remote.iter().map(|remote| &remote.token).chain(hub);
+        let tokens = tokens.map(|token| SecretString::clone(&token.get()));
         let operators = self.admin.iter().flat_map(|admin| &admin.tokens);
-        urls.chain(tokens.chain(operators).cloned()).collect()
+        redis.chain(sentry).chain(tokens).chain(operators.cloned()).collect()
     }
 
     fn parse(reader: &mut Reader<'_>) -> Option<Self> {
@@ -195,7 +221,13 @@ impl CharacterServiceConfig {
         }
         let data_dir = reader.read(&DATA_DIR, folder);
         let remote = remote_storage(reader);
-        let redis_url = reader.read(&REDIS_URL, redis);
+        let redis_url = reader.read(&REDIS_URL, redis_url);
+        let redis_has_tls = match &redis_url {
+            Some(url) if url.expose_secret().starts_with("rediss") => tls::Address::WithTls,
+            None if reader.is_set(&REDIS_URL) => tls::Address::WithTls,
+            _ => tls::Address::Without("REDIS_URL does not start with rediss"),
+        };
+        let redis_tls = client_tls(reader, &tls::REDIS, redis_has_tls);
         let redis_timeout = reader.read(&REDIS_TIMEOUT_MS, number(1, 10_000));
         let redis_connect_timeout = reader.read(&REDIS_CONNECT_TIMEOUT_MS, number(1, 10_000));
         let cache_ttl = reader.read(&REDIS_CACHE_TTL, number(1, 31_536_000));
@@ -214,6 +246,7 @@ impl CharacterServiceConfig {
         let max_bulk_bytes = reader.read(&MAX_BULK_BYTES, number(1024, MAX_BULK as u64));
         let cors = allowed_origins(reader);
         let sockets = socket_config(reader, listen);
+        let tls = server_tls(reader);
         let hosts = allowed_hosts(reader);
         let admin = admin_config(reader, listen);
         let health_paths = health_paths(reader);
@@ -225,7 +258,8 @@ impl CharacterServiceConfig {
             listen: listen?,
             data_dir: data_dir?,
             remote: remote?,
-            redis_url,
+            redis_url: redis_url.map(Secret::new),
+            redis_tls,
             redis_timeout: Duration::from_millis(redis_timeout?),
             redis_connect_timeout: Duration::from_millis(redis_connect_timeout?),
             cache_ttl: Duration::from_secs(cache_ttl?),
@@ -239,17 +273,20 @@ impl CharacterServiceConfig {
             sockets: sockets?,
             hosts: hosts.unwrap_or_default(),
             health_paths: health_paths?,
+            tls,
             admin,
             reports: reports?,
             max_in_flight_bytes: max_in_flight_bytes?,
             shutdown: Duration::from_secs(shutdown?),
             log: log?,
             effective: Vec::new(),
+            files: Vec::new(),
         })
     }
 }
 
-fn redis(text: &str) -> Result<SecretString, String> {
+/// The value of [`REDIS_URL`].
+pub(crate) fn redis_url(text: &str) -> Result<SecretString, String> {
     let given = secret(text)?;
     RedisTierOptions::new(given.clone()).check().map_err(|error| error.to_string())?;
     Ok(given)

@@ -2,8 +2,10 @@
 
 use super::{
     Variable,
+    tls::{self, MESSAGE_HUB, client_tls},
     variables::{Reader, number, secret, url},
 };
+use character_credentials::{ClientTls, Secret};
 use character_message_hub_http::HttpHubConfig;
 use secrecy::{ExposeSecret, SecretString};
 use std::{fmt, time::Duration};
@@ -37,7 +39,9 @@ pub struct HubConfig {
     /// Its address.
     pub address: HubAddress,
     /// The token; `None`: none is sent.
-    pub token: Option<SecretString>,
+    pub token: Option<Secret>,
+    /// What is trusted of an address with TLS, and the own certificate; `None`: what the system trusts, and none.
+    pub tls: Option<ClientTls>,
     /// How long it keeps events.
     pub max_age: Duration,
 }
@@ -97,7 +101,8 @@ pub(super) fn advertised(text: &str) -> Result<Url, String> {
     Ok(url)
 }
 
-fn token(text: &str) -> Result<SecretString, String> {
+/// The value of [`MESSAGE_HUB_TOKEN`].
+pub(crate) fn hub_token(text: &str) -> Result<SecretString, String> {
     let token = secret(text)?;
     if token.expose_secret().bytes().all(|byte| byte.is_ascii_graphic()) {
         return Ok(token);
@@ -111,7 +116,15 @@ fn token(text: &str) -> Result<SecretString, String> {
 pub(super) fn hub_config(reader: &mut Reader<'_>, retention: Option<Duration>) -> Option<Option<HubConfig>> {
     let faults = reader.faults.len();
     let address = reader.read(&MESSAGE_HUB_URL, address);
-    let token = reader.read(&MESSAGE_HUB_TOKEN, token);
+    let token = reader.read(&MESSAGE_HUB_TOKEN, hub_token);
+    let has_tls = match &address {
+        Some(HubAddress::Http(url)) if url.scheme() == "http" => {
+            tls::Address::Without("MESSAGE_HUB_URL starts with http://")
+        }
+        None if !reader.is_set(&MESSAGE_HUB_URL) => tls::Address::Without("MESSAGE_HUB_URL is not set"),
+        _ => tls::Address::WithTls,
+    };
+    let tls = client_tls(reader, &MESSAGE_HUB, has_tls);
     let hours = reader.read(&MESSAGE_HUB_MAX_AGE_HOURS, number(1, 24 * 366));
     let is_wrong = reader.faults.len() > faults;
     let has_token = reader.is_set(&MESSAGE_HUB_TOKEN);
@@ -129,7 +142,11 @@ pub(super) fn hub_config(reader: &mut Reader<'_>, retention: Option<Duration>) -
     if address.is_some() && retention.is_some_and(|retention| retention < max_age) {
         reader.faults.push("COMMIT_LOG_RETENTION_HOURS: must not be less than MESSAGE_HUB_MAX_AGE_HOURS".to_owned());
     }
-    if is_wrong { None } else { Some(address.map(|address| HubConfig { address, token, max_age })) }
+    if is_wrong {
+        None
+    } else {
+        Some(address.map(|address| HubConfig { address, token: token.map(Secret::new), tls, max_age }))
+    }
 }
 
 #[cfg(test)]
@@ -163,6 +180,6 @@ mod tests {
             assert!(reason.contains("must ") || reason.contains("several"), "{text}: {reason}");
             assert!(!reason.contains("hunter2"), "{reason}");
         }
-        assert!(token("hunter2 \u{e9}").is_err() && token("a-token").is_ok());
+        assert!(hub_token("hunter2 \u{e9}").is_err() && hub_token("a-token").is_ok());
     }
 }

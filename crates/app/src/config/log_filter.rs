@@ -15,6 +15,7 @@ const TARGETS: &[&str] = &[
     "character_cache",
     "character_cache_redis",
     "character_campaign_events",
+    "character_credentials",
     "character_domain",
     "character_error_report",
     "character_error_reporter",
@@ -50,7 +51,7 @@ const TARGETS: &[&str] = &[
 ];
 
 /// The filter as given. A part that is one word must be a level or a target; `EnvFilter` takes any word for a target.
-pub(super) fn log_filter(text: &str) -> Result<String, String> {
+pub(crate) fn log_filter(text: &str) -> Result<String, String> {
     EnvFilter::try_new(text).map_err(|error| error.to_string())?;
     let mut parts = 0;
     for part in text.split(',').map(str::trim).filter(|part| !part.is_empty()) {

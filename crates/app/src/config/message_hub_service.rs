@@ -8,9 +8,14 @@ use super::{
         CLIENT_TIMEOUT_SECS, HEALTH_ADDR, KEEP_ALIVE_SECS, MAX_CONNECTIONS, SocketConfig, UPLOAD_BYTES_PER_SEC,
         socket_config,
     },
-    variables::{Reader, folder, number, secret, socket},
+    tls::{
+        self, NATS_CA_FILE, NATS_CERT_FILE, NATS_KEY_FILE, SERVICES_CA_FILE, SERVICES_CERT_FILE, SERVICES_KEY_FILE,
+        TLS_CERT_FILE, TLS_CLIENT_CA_FILE, TLS_KEY_FILE, client_tls, server_tls,
+    },
+    variables::{Reader, SettingFile, folder, number, secret, socket},
     with_passwords,
 };
+use character_credentials::{ClientTls, Secret, ServerTls};
 use character_http_kit::{HealthPaths, HostNames};
 use character_message_hub::ServiceName;
 use character_message_hub_server::InstanceUrl;
@@ -25,7 +30,9 @@ pub struct MessageHubServiceConfig {
     /// The folder of the file with the events.
     pub data_dir: PathBuf,
     /// The NATS that keeps the events; `None`: a file under `data_dir`.
-    pub nats_url: Option<SecretString>,
+    pub nats_url: Option<Secret>,
+    /// What is trusted of a NATS with TLS, and the own certificate; `None`: what the system trusts, and none.
+    pub nats_tls: Option<ClientTls>,
     /// How long an event is kept.
     pub retention: Duration,
     /// Maximum number of events that are kept.
@@ -38,12 +45,16 @@ pub struct MessageHubServiceConfig {
     pub tokens: Vec<SecretString>,
     /// Services with the addresses of their instances.
     pub services: Vec<(ServiceName, InstanceUrl)>,
+    /// What is trusted of services with TLS, and the own certificate; `None`: what the system trusts, and none.
+    pub services_tls: Option<ClientTls>,
     /// Maximum size of a request to a service, in bytes.
     pub max_request_bytes: usize,
     /// The host names under which the listeners answer, besides those that are always permitted.
     pub hosts: HostNames,
     /// The health paths that the listener of the contract serves.
     pub health_paths: HealthPaths,
+    /// TLS of all listeners; `None`: none.
+    pub tls: Option<ServerTls>,
     /// The admin listener; `None`: off.
     pub admin: Option<AdminConfig>,
     /// The limits of its client connections.
@@ -56,6 +67,8 @@ pub struct MessageHubServiceConfig {
     pub log: LogConfig,
     /// Name and value of every variable, secrets masked.
     pub effective: Vec<(&'static str, String)>,
+    /// The variables whose values came from files.
+    pub(crate) files: Vec<SettingFile>,
 }
 
 const LISTEN_ADDR: Variable = Variable::new("LISTEN_ADDR", "address and port of the service", "127.0.0.1:8200");
@@ -79,8 +92,10 @@ const HUB_MAX_BYTES: Variable = Variable::new(
     "maximum size of the events in the file, in bytes; new ones are refused beyond it",
     "10737418240",
 );
-const MESSAGE_HUB_TOKEN: Variable =
-    Variable::secret("MESSAGE_HUB_TOKEN", "accepted bearer tokens, separated by commas to allow rotation; required");
+const MESSAGE_HUB_TOKEN: Variable = Variable::secret(
+    "MESSAGE_HUB_TOKEN",
+    "accepted bearer tokens, separated by commas or line breaks to allow rotation; required",
+);
 const HUB_SERVICES: Variable = Variable::optional(
     "HUB_SERVICES",
     "services with the addresses of their instances, separated by commas, such as \
@@ -103,18 +118,27 @@ impl MessageHubServiceConfig {
         LISTEN_ADDR,
         DATA_DIR,
         NATS_URL,
+        NATS_CA_FILE,
+        NATS_CERT_FILE,
+        NATS_KEY_FILE,
         HUB_RETENTION_HOURS,
         HUB_MAX_EVENTS,
         HUB_MAX_BYTES,
         HUB_REPLICAS,
         MESSAGE_HUB_TOKEN,
         HUB_SERVICES,
+        SERVICES_CA_FILE,
+        SERVICES_CERT_FILE,
+        SERVICES_KEY_FILE,
         MAX_REQUEST_BYTES,
         MAX_CONNECTIONS,
         CLIENT_TIMEOUT_SECS,
         UPLOAD_BYTES_PER_SEC,
         KEEP_ALIVE_SECS,
         HEALTH_ADDR,
+        TLS_CERT_FILE,
+        TLS_KEY_FILE,
+        TLS_CLIENT_CA_FILE,
         ALLOWED_HOSTS,
         HUB_ADMIN_ADDR,
         ADMIN_TOKEN,
@@ -131,15 +155,20 @@ impl MessageHubServiceConfig {
     /// # Errors
     /// Every mistake that was found.
     pub fn read(environment: &dyn Environment) -> Result<Self, ConfigError> {
-        let (mut config, effective) = read(environment, Self::parse)?;
-        config.effective = effective;
+        let (mut config, (effective, files)) = read(environment, Self::parse)?;
+        (config.effective, config.files) = (effective, files);
         Ok(config)
     }
 
     fn parse(reader: &mut Reader<'_>) -> Option<Self> {
         let listen = reader.read(&LISTEN_ADDR, socket);
         let data_dir = reader.read(&DATA_DIR, folder);
-        let nats_url = reader.read(&NATS_URL, nats);
+        let nats_url = reader.read(&NATS_URL, nats_url);
+        let nats_is_used = match reader.is_set(&NATS_URL) {
+            true => tls::Address::WithTls,
+            false => tls::Address::Without("NATS_URL is not set"),
+        };
+        let nats_tls = client_tls(reader, &tls::NATS, nats_is_used);
         // An hour is more than the time for which a repeat must be recognised.
         let retention = reader.read(&HUB_RETENTION_HOURS, number(1, 24 * 3650));
         let max_events = reader.read(&HUB_MAX_EVENTS, number(1, 1 << 40));
@@ -152,8 +181,11 @@ impl MessageHubServiceConfig {
                 .push("MESSAGE_HUB_TOKEN: must be set; the service does not start without access control".to_owned());
         }
         let services = reader.read(&HUB_SERVICES, services);
+        // Services with such addresses may register themselves.
+        let services_tls = client_tls(reader, &tls::SERVICES, tls::Address::WithTls);
         let max_request_bytes = reader.read(&MAX_REQUEST_BYTES, number(1 << 20, 1 << 30));
         let sockets = socket_config(reader, listen);
+        let tls = server_tls(reader);
         let hosts = allowed_hosts(reader);
         let admin = admin_config(reader, listen);
         let health_paths = health_paths(reader);
@@ -163,22 +195,26 @@ impl MessageHubServiceConfig {
         Some(Self {
             listen: listen?,
             data_dir: data_dir?,
-            nats_url,
+            nats_url: nats_url.map(Secret::new),
+            nats_tls,
             retention: Duration::from_secs(retention? * 3600),
             max_events: max_events?,
             max_bytes: max_bytes?,
             replicas: usize::try_from(replicas?).ok()?,
             tokens: accepted?,
             services: services.unwrap_or_default(),
+            services_tls,
             max_request_bytes: usize::try_from(max_request_bytes?).ok()?,
             hosts: hosts.unwrap_or_default(),
             health_paths: health_paths?,
+            tls,
             admin,
             sockets: sockets?,
             max_in_flight_bytes: max_in_flight_bytes?,
             shutdown: Duration::from_secs(shutdown?),
             log: log?,
             effective: Vec::new(),
+            files: Vec::new(),
         })
     }
 
@@ -186,13 +222,13 @@ impl MessageHubServiceConfig {
     #[must_use]
     pub fn secrets(&self) -> Vec<SecretString> {
         let operators = self.admin.iter().flat_map(|admin| &admin.tokens);
-        let urls = self.nats_url.iter().flat_map(with_passwords);
+        let urls = self.nats_url.iter().flat_map(|url| with_passwords(&url.get()));
         urls.chain(self.tokens.iter().chain(operators).cloned()).collect()
     }
 }
 
 /// The addresses of a NATS. The reason never quotes them, since they may hold a password.
-fn nats(text: &str) -> Result<SecretString, String> {
+pub(crate) fn nats_url(text: &str) -> Result<SecretString, String> {
     let is_of_nats = |address: &str| {
         let parsed = url::Url::parse(address.trim());
         parsed.is_ok_and(|url| matches!(url.scheme(), "nats" | "tls") && url.has_host())

@@ -12,21 +12,30 @@ mod remote;
 mod reports;
 mod sockets;
 mod storage_service;
+mod tls;
 mod variables;
 
 pub use admin::AdminConfig;
+pub(crate) use admin::tokens;
 pub use character_service::CharacterServiceConfig;
+pub(crate) use character_service::redis_url;
 pub use commit_log::CommitLogConfig;
+pub(crate) use hub::hub_token;
 pub use hub::{HubAddress, HubConfig};
 pub use message_hub_service::MessageHubServiceConfig;
+pub(crate) use message_hub_service::nats_url;
 pub(crate) use remote::STORAGE_AT_HUB;
+pub(crate) use remote::storage_token;
 pub use remote::{RemoteStorage, StorageAddress};
 pub use reports::ReportConfig;
+pub(crate) use reports::reports_per_minute;
 pub use sockets::SocketConfig;
+pub(crate) use storage_service::pool_size;
 pub use storage_service::{DatabaseUrl, StorageServiceConfig};
+pub(crate) use variables::SettingFile;
 pub use variables::{ConfigError, Environment, ProcessEnvironment, Variable, help};
 
-use log_filter::log_filter;
+pub(crate) use log_filter::log_filter;
 use secrecy::{ExposeSecret, SecretString};
 use variables::{Reader, number};
 
@@ -53,23 +62,30 @@ pub(crate) const LOG_LEVEL: Variable = Variable::new(
     "LOG_LEVEL",
     "log filter: error, warn, info, debug, trace or off, or target=level pairs, separated by commas",
     "info",
-);
+)
+.changing();
 pub(crate) const MAX_IN_FLIGHT_BYTES: Variable = Variable::new(
     "MAX_IN_FLIGHT_BYTES",
     "maximum size of all large requests and responses in flight, in bytes; requests beyond it get 503 or 429",
     "50331648",
-);
+)
+.changing();
 
 /// Reads [`MAX_IN_FLIGHT_BYTES`].
 pub(crate) fn max_in_flight_bytes(reader: &mut Reader<'_>) -> Option<u64> {
-    reader.read(&MAX_IN_FLIGHT_BYTES, number(1 << 20, 1 << 38))
+    reader.read(&MAX_IN_FLIGHT_BYTES, in_flight_bytes)
+}
+
+/// The value of [`MAX_IN_FLIGHT_BYTES`].
+pub(crate) fn in_flight_bytes(text: &str) -> Result<u64, String> {
+    number(1 << 20, 1 << 38)(text)
 }
 
 pub(crate) const SHUTDOWN_SECS: Variable =
     Variable::new("SHUTDOWN_SECS", "seconds that active requests may take to finish at a shutdown", "20");
 
-/// Name and value of every variable, secrets masked.
-type Effective = Vec<(&'static str, String)>;
+/// Name and value of every variable, secrets masked; and the variables whose values came from files.
+type Effective = (Vec<(&'static str, String)>, Vec<SettingFile>);
 
 /// The configuration that `parse` reads from the environment, with the value of every variable; or every mistake.
 fn read<C>(
@@ -78,14 +94,14 @@ fn read<C>(
 ) -> Result<(C, Effective), ConfigError> {
     let mut reader = Reader::new(environment);
     match parse(&mut reader) {
-        Some(config) if reader.faults.is_empty() => Ok((config, reader.effective)),
+        Some(config) if reader.faults.is_empty() => Ok((config, (reader.effective, reader.files))),
         _ => Err(ConfigError(reader.faults)),
     }
 }
 
 /// A URL that is a secret, and the passwords in it, which may stand alone in a message: before the host and in the query,
 /// as written and as meant. Not every one is a URL to a parser: PostgreSQL takes several hosts.
-fn with_passwords(url: &SecretString) -> Vec<SecretString> {
+pub(crate) fn with_passwords(url: &SecretString) -> Vec<SecretString> {
     let text = url.expose_secret();
     let (before, query) = text.split_once('?').unwrap_or((text, ""));
     let rest = before.split_once("://").map_or(before, |(_, rest)| rest);
@@ -348,7 +364,8 @@ mod tests {
             ("STORAGE_SERVICE_TOKEN", "hunter2 \u{e9}", "visible ASCII"),
             ("STORAGE_SERVICE_TOKEN", "hunter2\nx", "visible ASCII"),
             ("DATABASE_URL", "sqlite://hunter2?mode=ro", "mode must be rwc"),
-            ("DATABASE_URL", "postgres://u:hunter2@h/d?sslmode=require", "sslmode=require is not offered"),
+            ("DATABASE_URL", "postgres://u:hunter2@h/d?sslmode=encrypt", "sslmode must be disable"),
+            ("DATABASE_URL", "postgres://u:hunter2@h/d?sslmode=verify-ca&sslrootcert=/none", "sslrootcert: \"/none\""),
             ("DATABASE_URL", "postgres://u:hunter2@h:port/d", "not a PostgreSQL URL"),
             ("REDIS_URL", "redis://:hunter2@h/first", "not a Redis address"),
         ] {

@@ -2,8 +2,10 @@
 
 use super::{
     Variable,
+    tls::{Address, STORAGE, client_tls},
     variables::{Reader, number, secret, url},
 };
+use character_credentials::{ClientTls, Secret};
 use character_message_hub::ServiceName;
 use character_storage_http::HttpStorageConfig;
 use secrecy::SecretString;
@@ -52,7 +54,9 @@ pub struct RemoteStorage {
     /// Its address.
     pub address: StorageAddress,
     /// The bearer token.
-    pub token: SecretString,
+    pub token: Secret,
+    /// What is trusted of an `https://` address, and the own certificate; `None`: what the system trusts, and none.
+    pub tls: Option<ClientTls>,
     /// Maximum time of a whole call, including retries.
     pub deadline: Duration,
     /// Maximum time of one attempt.
@@ -100,7 +104,8 @@ fn storage_address(text: &str) -> Result<StorageAddress, String> {
     Ok(StorageAddress::Http(url))
 }
 
-fn storage_token(text: &str) -> Result<SecretString, String> {
+/// The value of [`STORAGE_SERVICE_TOKEN`].
+pub(crate) fn storage_token(text: &str) -> Result<SecretString, String> {
     let token = secret(text)?;
     HttpStorageConfig::check_token(&token).map_err(|error| error.to_string())?;
     Ok(token)
@@ -120,6 +125,13 @@ pub(super) fn remote_storage(reader: &mut Reader<'_>) -> Option<Option<RemoteSto
         }
         _ => {}
     }
+    let has_tls = match &address {
+        Some(StorageAddress::Http(url)) if url.scheme() == "https" => Address::WithTls,
+        // Reported already.
+        None if reader.is_set(&STORAGE_SERVICE_URL) => Address::WithTls,
+        _ => Address::Without("STORAGE_SERVICE_URL does not start with https://"),
+    };
+    let tls = client_tls(reader, &STORAGE, has_tls);
     let deadline = reader.read(&STORAGE_DEADLINE_MS, number(1, 600_000));
     let attempt_timeout = reader.read(&STORAGE_TIMEOUT_MS, number(1, 600_000));
     let large_timeout = reader.read(&STORAGE_LARGE_TIMEOUT_MS, number(1, 600_000));
@@ -133,7 +145,8 @@ pub(super) fn remote_storage(reader: &mut Reader<'_>) -> Option<Option<RemoteSto
     }
     Some(Some(RemoteStorage {
         address: address?,
-        token: token?,
+        token: token?.into(),
+        tls,
         deadline: Duration::from_millis(deadline?),
         attempt_timeout: Duration::from_millis(attempt_timeout?),
         large_timeout: Duration::from_millis(large_timeout?),

@@ -17,17 +17,25 @@ pub(crate) const ERROR_REPORTS_PER_MINUTE: Variable = Variable::new(
     "ERROR_REPORTS_PER_MINUTE",
     "maximum number of reports per cause and minute; further failures are reported as one number",
     "5",
-);
+)
+.changing();
 pub(crate) const SENTRY_DSN: Variable = Variable::secret(
     "SENTRY_DSN",
     "Sentry that receives reports of failed operations; requires a build with the feature sentry",
 )
-.off_when_empty();
+.off_when_empty()
+.fixed();
 
 pub(crate) fn report_config(reader: &mut Reader<'_>) -> Option<ReportConfig> {
-    let per_minute = reader.read(&ERROR_REPORTS_PER_MINUTE, number(1, 1_000_000));
+    let per_minute = reader.read(&ERROR_REPORTS_PER_MINUTE, reports_per_minute);
     let sentry_dsn = reader.read(&SENTRY_DSN, sentry_dsn);
-    Some(ReportConfig { per_minute: u32::try_from(per_minute?).ok()?, sentry_dsn })
+    Some(ReportConfig { per_minute: per_minute?, sentry_dsn })
+}
+
+/// The value of [`ERROR_REPORTS_PER_MINUTE`].
+pub(crate) fn reports_per_minute(text: &str) -> Result<u32, String> {
+    let number = number(1, 1_000_000)(text)?;
+    u32::try_from(number).map_err(|_| "must be a whole number from 1 to 1000000".to_owned())
 }
 
 #[cfg(feature = "sentry")]

@@ -15,9 +15,14 @@ use super::{
         CLIENT_TIMEOUT_SECS, HEALTH_ADDR, KEEP_ALIVE_SECS, MAX_CONNECTIONS, SocketConfig, UPLOAD_BYTES_PER_SEC,
         socket_config,
     },
-    variables::{Reader, folder, number, secret, socket},
+    tls::{
+        MESSAGE_HUB_CA_FILE, MESSAGE_HUB_CERT_FILE, MESSAGE_HUB_KEY_FILE, TLS_CERT_FILE, TLS_CLIENT_CA_FILE,
+        TLS_KEY_FILE, server_tls,
+    },
+    variables::{Reader, SettingFile, folder, number, secret, socket},
     with_passwords,
 };
+use character_credentials::ServerTls;
 use character_domain::size::MAX_BULK;
 use character_http_kit::{HealthPaths, HostNames};
 use character_storage_port::{ErrorKind, StorageError};
@@ -52,6 +57,8 @@ pub struct StorageServiceConfig {
     pub hosts: HostNames,
     /// The health paths that the listener of the contract serves.
     pub health_paths: HealthPaths,
+    /// TLS of all listeners; `None`: none.
+    pub tls: Option<ServerTls>,
     /// The admin listener; `None`: off.
     pub admin: Option<AdminConfig>,
     /// The limits of its client connections.
@@ -66,6 +73,8 @@ pub struct StorageServiceConfig {
     pub log: LogConfig,
     /// Name and value of every variable, secrets masked.
     pub effective: Vec<(&'static str, String)>,
+    /// The variables whose values came from files.
+    pub(crate) files: Vec<SettingFile>,
 }
 
 const LISTEN_ADDR: Variable = Variable::new("LISTEN_ADDR", "address and port of the service", "127.0.0.1:8100");
@@ -73,12 +82,12 @@ const DATA_DIR: Variable = Variable::new("DATA_DIR", "folder of the embedded dat
 const DATABASE_URL: Variable =
     Variable::secret("DATABASE_URL", "postgres://… or sqlite://…; unset: an SQLite file under DATA_DIR");
 const DATABASE_POOL_SIZE: Variable =
-    Variable::new("DATABASE_POOL_SIZE", "maximum number of connections to PostgreSQL", "8");
+    Variable::new("DATABASE_POOL_SIZE", "maximum number of connections to PostgreSQL", "8").changing();
 const DATABASE_TIMEOUT_MS: Variable =
     Variable::new("DATABASE_TIMEOUT_MS", "milliseconds for one database operation", "5000");
 const STORAGE_SERVICE_TOKEN: Variable = Variable::secret(
     "STORAGE_SERVICE_TOKEN",
-    "accepted bearer tokens, separated by commas to allow rotation; required",
+    "accepted bearer tokens, separated by commas or line breaks to allow rotation; required",
 );
 const MAX_REQUEST_BYTES: Variable =
     Variable::new("MAX_REQUEST_BYTES", "maximum size of a request, in bytes", "134217728");
@@ -97,6 +106,9 @@ impl StorageServiceConfig {
         STORAGE_SERVICE_TOKEN,
         MESSAGE_HUB_URL,
         MESSAGE_HUB_TOKEN,
+        MESSAGE_HUB_CA_FILE,
+        MESSAGE_HUB_CERT_FILE,
+        MESSAGE_HUB_KEY_FILE,
         ADVERTISE_URL,
         MESSAGE_HUB_MAX_AGE_HOURS,
         MAX_REQUEST_BYTES,
@@ -105,6 +117,9 @@ impl StorageServiceConfig {
         UPLOAD_BYTES_PER_SEC,
         KEEP_ALIVE_SECS,
         HEALTH_ADDR,
+        TLS_CERT_FILE,
+        TLS_KEY_FILE,
+        TLS_CLIENT_CA_FILE,
         ALLOWED_HOSTS,
         ADMIN_ADDR,
         ADMIN_TOKEN,
@@ -123,8 +138,8 @@ impl StorageServiceConfig {
     /// # Errors
     /// Every mistake that was found.
     pub fn read(environment: &dyn Environment) -> Result<Self, ConfigError> {
-        let (mut config, effective) = read(environment, Self::parse)?;
-        config.effective = effective;
+        let (mut config, (effective, files)) = read(environment, Self::parse)?;
+        (config.effective, config.files) = (effective, files);
         Ok(config)
     }
 
@@ -132,7 +147,7 @@ impl StorageServiceConfig {
         let listen = reader.read(&LISTEN_ADDR, socket);
         let data_dir = reader.read(&DATA_DIR, folder);
         let database_url = reader.read(&DATABASE_URL, database);
-        let pool_size = reader.read(&DATABASE_POOL_SIZE, number(1, 1000));
+        let pool_size = reader.read(&DATABASE_POOL_SIZE, pool_size);
         let database_timeout = reader.read(&DATABASE_TIMEOUT_MS, number(1, 600_000));
         let commit_log = commit_log_config(reader);
         let tokens = reader.read(&STORAGE_SERVICE_TOKEN, tokens);
@@ -145,6 +160,10 @@ impl StorageServiceConfig {
         let advertised = reader.read(&ADVERTISE_URL, advertised);
         let max_request_bytes = reader.read(&MAX_REQUEST_BYTES, number(MAX_BULK as u64, 1 << 30));
         let sockets = socket_config(reader, listen);
+        let tls = server_tls(reader);
+        if tls.is_some() && advertised.as_ref().is_some_and(|url| url.scheme() == "http") {
+            reader.faults.push("ADVERTISE_URL: must start with https://, because TLS_CERT_FILE is set".to_owned());
+        }
         let hosts = allowed_hosts(reader);
         let admin = admin_config(reader, listen);
         let health_paths = health_paths(reader);
@@ -156,7 +175,7 @@ impl StorageServiceConfig {
             listen: listen?,
             data_dir: data_dir?,
             database_url,
-            pool_size: usize::try_from(pool_size?).ok()?,
+            pool_size: pool_size?,
             database_timeout: Duration::from_millis(database_timeout?),
             commit_log: commit_log?,
             hub: hub?,
@@ -166,12 +185,14 @@ impl StorageServiceConfig {
             sockets: sockets?,
             hosts: hosts.unwrap_or_default(),
             health_paths: health_paths?,
+            tls,
             admin,
             reports: reports?,
             max_in_flight_bytes: max_in_flight_bytes?,
             shutdown: Duration::from_secs(shutdown?),
             log: log?,
             effective: Vec::new(),
+            files: Vec::new(),
         })
     }
 
@@ -181,8 +202,8 @@ impl StorageServiceConfig {
         let database = self.database_url.as_ref().map(|url| &url.text);
         let urls = [database, self.reports.sentry_dsn.as_ref()].into_iter().flatten().flat_map(with_passwords);
         let operators = self.admin.iter().flat_map(|admin| &admin.tokens);
-        let hub = self.hub.iter().filter_map(|hub| hub.token.as_ref());
-        urls.chain(self.tokens.iter().chain(operators).chain(hub).cloned()).collect()
+        let hub = self.hub.iter().filter_map(|hub| hub.token.as_ref()).map(|token| SecretString::clone(&token.get()));
+        urls.chain(self.tokens.iter().chain(operators).cloned()).chain(hub).collect()
     }
 
     /// The location of the database. Default: the embedded one.
@@ -191,6 +212,12 @@ impl StorageServiceConfig {
         let embedded = || DatabaseLocation::file(self.data_dir.join("storage.sqlite"));
         self.database_url.as_ref().map_or_else(embedded, |url| url.location.clone())
     }
+}
+
+/// The value of [`DATABASE_POOL_SIZE`].
+pub(crate) fn pool_size(text: &str) -> Result<usize, String> {
+    let size = number(1, 1000)(text)?;
+    usize::try_from(size).map_err(|error| error.to_string())
 }
 
 /// The address of a database, as text and parsed.

@@ -2,7 +2,12 @@
 
 use character_error_reporter::without_credentials;
 use secrecy::SecretString;
-use std::{collections::BTreeMap, ffi::OsString, fmt, path::PathBuf};
+use std::{
+    collections::BTreeMap,
+    ffi::OsString,
+    fmt,
+    path::{Path, PathBuf},
+};
 
 /// One variable of the environment.
 #[derive(Clone, Copy, Debug)]
@@ -19,6 +24,32 @@ pub struct Variable {
     pub(crate) quoted: bool,
     /// What an empty value means.
     pub(crate) empty: Empty,
+    /// Whether a change of its file counts while the process runs.
+    pub(crate) changes: Changes,
+}
+
+/// Whether a change of the file of a variable counts while the process runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Changes {
+    /// Only after a restart.
+    AtRestart,
+    /// At once, and at SIGHUP.
+    AtOnce,
+}
+
+/// A variable whose value came from the file named by `<NAME>_FILE`.
+#[derive(Clone)]
+pub(crate) struct SettingFile {
+    pub(crate) name: &'static str,
+    pub(crate) path: PathBuf,
+    /// What was in the file, without white space around it.
+    pub(crate) text: SecretString,
+}
+
+impl fmt::Debug for SettingFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SettingFile").field("name", &self.name).finish_non_exhaustive()
+    }
 }
 
 /// The meaning of an empty value.
@@ -32,13 +63,26 @@ pub(crate) enum Empty {
 
 impl Variable {
     pub(crate) const fn new(name: &'static str, meaning: &'static str, default: &'static str) -> Self {
-        Self { name, meaning, default: Some(default), secret: false, quoted: true, empty: Empty::Mistake }
+        Self { default: Some(default), ..Self::optional(name, meaning) }
     }
     pub(crate) const fn optional(name: &'static str, meaning: &'static str) -> Self {
-        Self { name, meaning, default: None, secret: false, quoted: true, empty: Empty::Mistake }
+        let (empty, changes) = (Empty::Mistake, Changes::AtRestart);
+        Self { name, meaning, default: None, secret: false, quoted: true, empty, changes }
     }
     pub(crate) const fn secret(name: &'static str, meaning: &'static str) -> Self {
-        Self { name, meaning, default: None, secret: true, quoted: false, empty: Empty::Mistake }
+        Self { secret: true, quoted: false, changes: Changes::AtOnce, ..Self::optional(name, meaning) }
+    }
+    /// The same; it may come from a file, whose changes count while the process runs.
+    pub(crate) const fn changing(self) -> Self {
+        Self { changes: Changes::AtOnce, ..self }
+    }
+    /// The same; a change of its file counts after a restart.
+    pub(crate) const fn fixed(self) -> Self {
+        Self { changes: Changes::AtRestart, ..self }
+    }
+    /// Whether its value may come from the file named by `<NAME>_FILE`.
+    pub(crate) const fn has_file(&self) -> bool {
+        self.secret || matches!(self.changes, Changes::AtOnce)
     }
     /// The same, not quoted when it is wrong.
     pub(crate) const fn unquoted(self) -> Self {
@@ -56,11 +100,28 @@ pub fn help(variables: &[Variable]) -> String {
     let mut text = String::from("Environment:\n");
     for variable in variables {
         let default = variable.default.map_or_else(|| "unset".to_owned(), |default| format!("default {default}"));
-        let file = if variable.secret { ", or in the file named by the variable with the suffix _FILE" } else { "" };
+        let file = match (variable.has_file(), variable.changes) {
+            (true, Changes::AtOnce) => {
+                ", or in the file named by the variable with the suffix _FILE, re-read when it changes"
+            }
+            (true, Changes::AtRestart) => ", or in the file named by the variable with the suffix _FILE",
+            (false, _) => "",
+        };
         text.push_str(&format!("  {:<31} {} [{default}]{file}\n", variable.name, variable.meaning));
     }
+    text.push_str(SIGNALS);
     text
 }
+
+const SIGNALS: &str = "
+Files: a file named by a variable with the suffix _FILE, and a certificate or key, is read again when its contents change,
+within two seconds. Contents that cannot be used leave the value before in use; a log line and a metric say so.
+
+Signals:
+  SIGTERM, SIGINT  stop: active requests may finish
+  SIGHUP           read every such file at once, among them LOG_LEVEL_FILE and those of limits, and log what changed
+  SIGUSR1, SIGUSR2 nothing but a log line
+";
 
 /// Every mistake found in the environment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -102,11 +163,13 @@ pub(crate) struct Reader<'a> {
     environment: &'a dyn Environment,
     pub(crate) faults: Vec<String>,
     pub(crate) effective: Vec<(&'static str, String)>,
+    /// The variables whose values came from files.
+    pub(crate) files: Vec<SettingFile>,
 }
 
 impl<'a> Reader<'a> {
     pub(crate) fn new(environment: &'a dyn Environment) -> Self {
-        Self { environment, faults: Vec::new(), effective: Vec::new() }
+        Self { environment, faults: Vec::new(), effective: Vec::new(), files: Vec::new() }
     }
 
     /// The value, or the default; `None` when there is neither, or when the value is wrong, which is recorded.
@@ -142,13 +205,13 @@ impl<'a> Reader<'a> {
     /// Whether the variable is set, correctly or not.
     pub(crate) fn is_set(&self, variable: &Variable) -> bool {
         let has = |name: &str| self.environment.get(name).is_some();
-        has(variable.name) || (variable.secret && has(&format!("{}_FILE", variable.name)))
+        has(variable.name) || (variable.has_file() && has(&format!("{}_FILE", variable.name)))
     }
 
     /// The value of the variable or of its file; `None` when neither is set, or when empty means unset.
-    fn given(&self, variable: &Variable) -> Result<Option<String>, String> {
+    fn given(&mut self, variable: &Variable) -> Result<Option<String>, String> {
         let file_variable = format!("{}_FILE", variable.name);
-        let file = if variable.secret { self.text(&file_variable)? } else { None };
+        let file = if variable.has_file() { self.text(&file_variable)? } else { None };
         let (name, text) = match (self.text(variable.name)?, file) {
             (Some(_), Some(_)) => {
                 return Err(format!("{} and {file_variable} are both set; set one of them", variable.name));
@@ -157,7 +220,10 @@ impl<'a> Reader<'a> {
             (None, Some(path)) => {
                 let text = std::fs::read_to_string(&path)
                     .map_err(|error| format!("{file_variable}{}: {error}", shown_path(&path)))?;
-                (file_variable, text.trim().to_owned())
+                let (name, text) = (variable.name, text.trim().to_owned());
+                let path = Path::new(&path).to_owned();
+                self.files.push(SettingFile { name, path, text: text.as_str().into() });
+                (file_variable, text)
             }
             (Some(text), None) => (variable.name.to_owned(), text),
             (None, None) => return Ok(None),

@@ -3,7 +3,7 @@
 use super::connections::{Connections, End};
 use actix_http::error::{DispatchError, ParseError};
 use character_error_reporter::redacted;
-use std::{cell::Cell, rc::Rc, sync::Arc, time::Duration};
+use std::{cell::Cell, ops::Deref, rc::Rc, sync::Arc, time::Duration};
 use tokio::time::Instant;
 
 /// actix-http has deadlines of its own for the first head, which it answers, and for most idle connections, which it
@@ -20,6 +20,34 @@ enum Waiting {
     Head(Instant),
     /// For the next request, since this time.
     Next(Instant),
+}
+
+/// A connection whose socket is open. Dropped, the socket is closed.
+#[derive(Debug)]
+pub(super) struct OpenConnection(Rc<Connection>);
+
+impl OpenConnection {
+    pub(super) fn new(connection: Rc<Connection>) -> Self {
+        Self(connection)
+    }
+
+    pub(super) fn shared(&self) -> Rc<Connection> {
+        Rc::clone(&self.0)
+    }
+}
+
+impl Deref for OpenConnection {
+    type Target = Connection;
+
+    fn deref(&self) -> &Connection {
+        &self.0
+    }
+}
+
+impl Drop for OpenConnection {
+    fn drop(&mut self) {
+        self.0.all.closed();
+    }
 }
 
 #[derive(Debug)]
@@ -56,6 +84,21 @@ impl Connection {
     pub(super) fn request_ends(&self) {
         self.in_flight.set(self.in_flight.get().saturating_sub(1));
         self.waiting.set(Waiting::Next(Instant::now()));
+    }
+
+    /// How long a client may take for the TLS handshake at present.
+    pub(super) fn handshake_patience(&self) -> Duration {
+        self.all.head_patience()
+    }
+
+    /// The TLS handshake is done, and the first head is waited for.
+    pub(super) fn handshake_ends(&self) {
+        self.waiting.set(Waiting::Head(Instant::now() + AFTER_ACTIX));
+    }
+
+    /// There is no connection, because the TLS handshake failed; silently when the client just left.
+    pub(super) fn handshake_failed(&self, is_silent: bool) {
+        self.all.ended(if is_silent { End::NoRequest } else { End::TlsFailed });
     }
 
     /// Bytes arrived. While no request is in flight they belong to a head, or to a body that no handler reads.
@@ -101,11 +144,6 @@ impl Connection {
     pub(super) fn ends(&self, end: End) -> End {
         self.end.set(Some(end));
         end
-    }
-
-    /// The socket is closed.
-    pub(super) fn closed(&self) {
-        self.all.closed();
     }
 
     /// Accounts for the end of the connection. What actix-http answered by itself is logged here.

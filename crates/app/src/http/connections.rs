@@ -46,6 +46,8 @@ pub(crate) enum End {
     AnswerTimeout,
     /// It was idle while most of the connections that may be open were.
     Crowded,
+    /// The client did not speak TLS as expected, or showed no accepted certificate.
+    TlsFailed,
     /// The network or the client cut it.
     Cut,
 }
@@ -59,6 +61,7 @@ impl End {
             Self::HeadTimeout => "head_timeout",
             Self::AnswerTimeout => "answer_timeout",
             Self::Crowded => "crowded",
+            Self::TlsFailed => "tls_failed",
             Self::Cut => "cut",
         }
     }

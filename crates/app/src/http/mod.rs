@@ -7,9 +7,11 @@ mod answer;
 mod connection;
 mod connections;
 mod lane;
+mod socket;
 mod stream;
 
 pub(crate) use connections::{Connections, SocketLimits};
+pub(crate) use socket::ListenerTls;
 
 use actix_http::{HttpService, Method, Protocol, Request, Response, body::MessageBody};
 use actix_server::{Server, ServerBuilder};
@@ -20,10 +22,9 @@ use connection::Connection;
 use futures_util::future::Either;
 use lane::Lanes;
 use rustix::net::sockopt;
+use socket::accepted;
 use std::{
-    fmt,
-    future::ready,
-    io,
+    fmt, io,
     net::{SocketAddr, TcpListener},
     rc::Rc,
     sync::Arc,
@@ -87,12 +88,13 @@ impl Threads {
     pub(crate) const ONE: Self = Self { workers: 1, large: 0, may_be_long: |_, _| false };
 }
 
-/// Starts a server of the application. `shutdown` is the time for active requests at a shutdown.
+/// Starts a server of the application, with TLS or without. `shutdown` is the time for active requests at a shutdown.
 pub(crate) fn start<F, I, S, B>(
     listener: TcpListener,
     threads: Threads,
     shutdown: Duration,
     connections: Arc<Connections>,
+    tls: Option<ListenerTls>,
     application: F,
 ) -> io::Result<Server>
 where
@@ -118,6 +120,7 @@ where
         .disable_signals()
         .listen("http", listener, move || {
             let (stopping, connections, lanes) = (stopping.clone(), Arc::clone(&connections), lanes.clone());
+            let tls = tls.clone();
             let limits = connections.limits;
             let application = application().into_factory().map_err(|error| error.into().error_response());
             let application = map_config(application, |()| AppConfig::default());
@@ -153,8 +156,7 @@ where
                     result
                 }
             });
-            fn_service(move |stream: TcpStream| ready(Ok(GuardedStream::new(stream, Arc::clone(&connections)))))
-                .and_then(http)
+            fn_service(move |stream: TcpStream| accepted(stream, Arc::clone(&connections), tls.clone())).and_then(http)
         })?;
     Ok(server.run())
 }

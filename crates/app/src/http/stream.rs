@@ -1,20 +1,19 @@
 //! The socket of a client, which ends the connection of a client that keeps it waiting.
 
 use super::{
-    connection::Connection,
-    connections::{Connections, End},
+    connection::{Connection, OpenConnection},
+    connections::End,
+    socket::ClientSocket,
 };
 use std::{
     io,
     net::SocketAddr,
     pin::Pin,
     rc::Rc,
-    sync::Arc,
     task::{Context, Poll, ready},
 };
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::TcpStream,
     time::{Instant, Sleep, sleep_until},
 };
 
@@ -36,8 +35,8 @@ impl Timer {
 
 #[derive(Debug)]
 pub(super) struct GuardedStream {
-    stream: TcpStream,
-    connection: Rc<Connection>,
+    stream: ClientSocket,
+    connection: OpenConnection,
     read_timer: Timer,
     write_timer: Timer,
     /// When what waits to be written must be written; `None` while nothing waits.
@@ -45,25 +44,16 @@ pub(super) struct GuardedStream {
 }
 
 impl GuardedStream {
-    pub(super) fn new(stream: TcpStream, all: Arc<Connections>) -> Self {
-        // An answer is written in large pieces, the last of which would otherwise wait for those before. A socket that
-        // refuses the option is only slower.
-        let _ = stream.set_nodelay(true);
-        Self {
-            stream,
-            connection: Connection::new(all),
-            read_timer: Timer::default(),
-            write_timer: Timer::default(),
-            write_deadline: None,
-        }
+    pub(super) fn new(stream: ClientSocket, connection: OpenConnection) -> Self {
+        Self { stream, connection, read_timer: Timer::default(), write_timer: Timer::default(), write_deadline: None }
     }
 
     pub(super) fn connection(&self) -> Rc<Connection> {
-        Rc::clone(&self.connection)
+        self.connection.shared()
     }
 
     pub(super) fn peer(&self) -> Option<SocketAddr> {
-        self.stream.peer_addr().ok()
+        self.stream.peer()
     }
 
     /// Ready with an error when the client has not sent what is waited for.
@@ -85,15 +75,8 @@ impl GuardedStream {
             ready!(self.write_timer.poll_until(deadline, cx));
         }
         self.connection.ends(End::AnswerTimeout);
-        // What the system still holds for the client is dropped with the socket. If that fails, it is dropped later.
-        let _ = self.stream.set_zero_linger();
+        self.stream.drop_unsent();
         Poll::Ready(io::ErrorKind::TimedOut.into())
-    }
-}
-
-impl Drop for GuardedStream {
-    fn drop(&mut self) {
-        self.connection.closed();
     }
 }
 
@@ -126,8 +109,14 @@ impl AsyncWrite for GuardedStream {
 
     /// actix-http flushes when all that it had to write is written.
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.write_deadline = None;
-        Pin::new(&mut self.stream).poll_flush(cx)
+        match Pin::new(&mut self.stream).poll_flush(cx) {
+            // TLS keeps what the system does not take.
+            Poll::Pending => self.poll_stall(cx).map(Err),
+            flushed => {
+                self.write_deadline = None;
+                flushed
+            }
+        }
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -27,7 +27,8 @@ where
     let listener = bind("127.0.0.1:0".parse().unwrap(), LIMITS).unwrap();
     let address = listener.local_addr().unwrap();
     let threads = Threads { workers: 1, large: 1, may_be_long: |_, path| path == "/lists/all" };
-    let server = start(listener, threads, Duration::ZERO, Arc::new(Connections::new(LIMITS)), application).unwrap();
+    let server =
+        start(listener, threads, Duration::ZERO, Arc::new(Connections::new(LIMITS)), None, application).unwrap();
     tokio::spawn(server);
     address
 }

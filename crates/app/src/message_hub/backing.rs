@@ -4,7 +4,7 @@ use crate::{config::MessageHubServiceConfig, folder_lock::FolderLock, private_fi
 use async_trait::async_trait;
 use character_message_hub::{MessageHub, Result, SubscriptionName};
 use character_message_hub_file::{FileHub, FileHubConfig, OpenError};
-use character_message_hub_nats::{NatsHub, NatsHubConfig};
+use character_message_hub_nats::{Credentials, NatsHub, NatsHubConfig};
 use character_message_hub_server::{HubOperations, NoOperations};
 use character_message_hub_wire::{RejectedEvent, SubscriptionState};
 use secrecy::ExposeSecret as _;
@@ -40,7 +40,9 @@ pub(super) async fn open(
             max_age: config.retention,
             max_messages: Some(config.max_events),
             replicas: config.replicas,
-            ..NatsHubConfig::new(url.expose_secret())
+            credentials: Credentials::OfUrl(url.clone()),
+            tls: config.nats_tls.clone(),
+            ..NatsHubConfig::new(url.get().expose_secret())
         };
         let hub = Arc::new(NatsHub::connect(settings).await?);
         let summary = "events in NATS JetStream".to_owned();

@@ -7,11 +7,12 @@ use crate::{
     admin::{AdminListener, HubOperator},
     check,
     cli::{self, MessageHubCommand},
-    config::{MessageHubServiceConfig, ProcessEnvironment},
+    config::{MessageHubServiceConfig, ProcessEnvironment, nats_url, with_passwords},
     log_queue::LogQueue,
     run::{self, Outcome, print_document, run},
     serve::{self, Counted, Server},
     token_warnings,
+    watch::WatchPlan,
 };
 use actix_service::apply;
 use actix_web::{HttpResponse, http::Method, middleware::from_fn};
@@ -54,6 +55,9 @@ async fn execute(command: MessageHubCommand, config: MessageHubServiceConfig, lo
             run::say("hub: the file with the events does not exist yet; the service creates it")?;
             return Ok(ExitCode::SUCCESS);
         }
+    }
+    if let MessageHubCommand::Serve = command {
+        serve::outlive_signals()?;
     }
     let backing = match (backing::open(&config).await, &command) {
         (Ok(backing), _) => backing,
@@ -98,6 +102,7 @@ async fn serve(config: MessageHubServiceConfig, backing: Backing, health: Arc<He
     log.register(&mut registry);
     let limits = HubServerConfig {
         services: config.services,
+        tls: config.services_tls.clone(),
         max_request_bytes: config.max_request_bytes,
         body_timeout: config.sockets.client_timeout,
         body_rate: config.sockets.upload_rate,
@@ -105,26 +110,41 @@ async fn serve(config: MessageHubServiceConfig, backing: Backing, health: Arc<He
     };
     let tokens = AcceptedTokens::new(config.tokens.clone())?;
     let (hub, operations) = (Arc::clone(&backing.hub), Arc::clone(&backing.operations));
-    let contract = HubServer::with_operations(hub, operations, tokens, limits)?;
+    let contract = HubServer::with_operations(hub, operations, tokens.clone(), limits)?;
     contract.register(&mut registry);
     if let Some(file) = &backing.file {
         metrics::show_file(file, &mut registry);
     }
     let Counted { connections, http_metrics, admission, unauthorized } =
         serve::counted(&config.sockets, config.max_in_flight_bytes, None, &mut registry)?;
+    let mut plan = WatchPlan::new(config.files.clone(), &mut registry);
+    plan.common(&admission);
+    plan.accepted("MESSAGE_HUB_TOKEN", &tokens);
+    if let Some(operators) = config.admin.as_ref().and_then(|admin| admin.accepted.as_ref()) {
+        plan.accepted("ADMIN_TOKEN", operators);
+    }
+    if let Some(url) = &config.nats_url {
+        plan.sent("NATS_URL", url, nats_url, |text| with_passwords(&text.into()));
+        plan.client("NATS", "nats", config.nats_tls.as_ref());
+    }
+    plan.client("SERVICES", "services", config.services_tls.as_ref());
+    plan.server(config.tls.as_ref());
+    let watch = plan.start()?;
     let registry = Arc::new(registry);
     let admin = config.admin.as_ref().map(|admin| {
         let operations = Arc::clone(&backing.operations);
         let operator = Arc::new(HubOperator { server: contract.clone(), operations, file: backing.file.clone() });
         let (health, registry, unauthorized) = (Arc::clone(&health), Arc::clone(&registry), unauthorized.clone());
-        AdminListener::new(admin, config.hosts.clone(), operator, health, registry, unauthorized, PROBLEM_TYPES)
+        let hosts = config.hosts.clone();
+        AdminListener::new(admin, hosts, operator, health, registry, unauthorized, PROBLEM_TYPES)
     });
-    let admin = admin.transpose()?;
     let guard = guard(config.listen, config.hosts);
     let health_paths = config.health_paths;
     let server = Server {
         live: None,
         presence: None,
+        tls: config.tls,
+        watch,
         listen: config.listen,
         may_be_long: is_long,
         shutdown: config.shutdown,
@@ -154,8 +174,8 @@ async fn serve(config: MessageHubServiceConfig, backing: Backing, health: Arc<He
             let accounted = apply(from_fn(middleware::account(PROBLEM_TYPES, http_metrics.clone())), guarded);
             app.default_service(apply(from_fn(middleware::security_headers), accounted));
         },
-        move |address| {
-            tracing::info!("{SERVICE} listens on http://{address}, {}", backing.summary);
+        move |listening| {
+            tracing::info!("{SERVICE} listens on {listening}, {}", backing.summary);
             token_warnings::warn_of_short("MESSAGE_HUB_TOKEN", &config.tokens);
             token_warnings::warn_of_short("ADMIN_TOKEN", config.admin.iter().flat_map(|admin| &admin.tokens));
         },

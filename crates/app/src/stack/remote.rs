@@ -10,6 +10,7 @@ use character_message_hub::ServiceName;
 use character_storage_http::{HttpStorage, HttpStorageConfig, ReqwestTransport, StreamTransport, TransportStack};
 use character_storage_hub::HubTransport;
 use prometheus_client::registry::Registry;
+use secrecy::SecretString;
 use std::{error::Error, sync::Arc};
 use url::Url;
 
@@ -78,6 +79,8 @@ fn config(remote: &RemoteStorage, url: Url) -> HttpStorageConfig {
         breaker_failures: remote.breaker_failures,
         breaker_recovery: remote.breaker_recovery,
         breaker_probe: remote.breaker_probe,
-        ..HttpStorageConfig::new(url, remote.token.clone())
+        token: remote.token.clone(),
+        tls: remote.tls.clone(),
+        ..HttpStorageConfig::new(url, SecretString::default())
     }
 }

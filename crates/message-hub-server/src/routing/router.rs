@@ -55,7 +55,13 @@ impl Router {
             let instance = Instance::new(url.as_str().to_owned(), url.clone(), None);
             services.entry(name.clone()).or_default().push(Arc::new(instance));
         }
-        let client = reqwest::Client::builder()
+        let builder = reqwest::Client::builder();
+        #[cfg(feature = "rustls")]
+        let builder = match &config.tls {
+            Some(tls) => builder.tls_backend_preconfigured(tls.config()),
+            None => builder,
+        };
+        let client = builder
             .retry(reqwest::retry::never())
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()

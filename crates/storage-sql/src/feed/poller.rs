@@ -79,8 +79,8 @@ type Dropped = ControlFlow<()>;
 impl Poller {
     pub(super) fn new(origin: Origin, shared: Arc<Shared>, requests: mpsc::Receiver<Request>) -> Self {
         let source = match origin {
-            Origin::Postgres { config, pooling, begin } => {
-                Source::Postgres(PostgresSource::new(config, pooling, begin, Arc::clone(&shared)))
+            Origin::Postgres { connector, pooling, begin } => {
+                Source::Postgres(PostgresSource::new(connector, pooling, begin, Arc::clone(&shared)))
             }
             Origin::Sqlite { path, mode } => Source::Sqlite(SqliteSource::new(path, mode, shared.pace.timeout)),
         };

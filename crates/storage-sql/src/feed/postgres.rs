@@ -8,7 +8,7 @@ use super::{DOES_NOT_WORK, Shared, UNKNOWN, WORKS};
 use crate::{
     fault::{Cause, EngineError, Fault},
     options::Wakeup,
-    postgres::{Pooling, PostgresSession, postgres_fault},
+    postgres::{Pooling, PostgresSession, connector::Connector, postgres_fault, tls::PostgresTlsStream},
     session::{Session as _, Statement, Work},
 };
 use character_error_reporter::redacted;
@@ -22,7 +22,7 @@ use std::{
     time::Duration,
 };
 use tokio::time::Instant;
-use tokio_postgres::{AsyncMessage, Config, Connection, NoTls, Socket, tls::NoTlsStream};
+use tokio_postgres::{AsyncMessage, Connection, Socket};
 use uuid::Uuid;
 
 /// How long a notification to oneself may take.
@@ -31,7 +31,7 @@ const ECHO: Duration = Duration::from_secs(2);
 const PROBE: Duration = Duration::from_secs(5);
 
 pub(super) struct PostgresSource {
-    config: Box<Config>,
+    connector: Connector,
     pooling: Pooling,
     /// Begins a transaction.
     begin: String,
@@ -63,8 +63,8 @@ enum Hearing {
 }
 
 impl PostgresSource {
-    pub(super) fn new(config: Box<Config>, pooling: Pooling, begin: String, shared: Arc<Shared>) -> Self {
-        Self { config, pooling, begin, shared, me: Uuid::new_v4(), connection: None }
+    pub(super) fn new(connector: Connector, pooling: Pooling, begin: String, shared: Arc<Shared>) -> Self {
+        Self { connector, pooling, begin, shared, me: Uuid::new_v4(), connection: None }
     }
 
     pub(super) async fn run<W: Work>(&mut self, work: &W) -> Result<W::Output, Fault> {
@@ -94,7 +94,7 @@ impl PostgresSource {
     }
 
     async fn connect(&self) -> Result<Connected, Fault> {
-        let (client, connection) = self.config.connect(NoTls).await.map_err(postgres_fault)?;
+        let (client, connection) = self.connector.connect().await.map_err(postgres_fault)?;
         let echo = Arc::new(AtomicU64::new(0));
         let driver = tokio::spawn(drive(connection, self.me.to_string(), Arc::clone(&echo), Arc::clone(&self.shared)));
         let client = ClientWrapper::new(client, driver);
@@ -173,7 +173,12 @@ impl Connected {
 }
 
 /// Moves the bytes of the connection, and wakes the thread when another process has notified, or when the connection breaks.
-async fn drive(mut connection: Connection<Socket, NoTlsStream>, me: String, echo: Arc<AtomicU64>, shared: Arc<Shared>) {
+async fn drive(
+    mut connection: Connection<Socket, PostgresTlsStream>,
+    me: String,
+    echo: Arc<AtomicU64>,
+    shared: Arc<Shared>,
+) {
     loop {
         match poll_fn(|context| connection.poll_message(context)).await {
             Some(Ok(AsyncMessage::Notification(notification))) => match notification.payload().split_once('/') {

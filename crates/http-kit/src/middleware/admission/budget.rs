@@ -4,7 +4,14 @@ use prometheus_client::{
     metrics::{counter::Counter, family::Family, gauge::Gauge},
     registry::Registry,
 };
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// The budget when none is configured, in bytes: room for one bulk of the largest size and what others do meanwhile. 48 MiB.
@@ -19,7 +26,9 @@ const PATIENCE: Duration = Duration::from_secs(1);
 #[derive(Clone)]
 pub struct Admission {
     units: Arc<Semaphore>,
-    capacity: u32,
+    capacity: Arc<AtomicU32>,
+    /// Units that are in use and leave the budget when they are released.
+    surplus: Arc<AtomicUsize>,
     used: Gauge,
     refused: Family<[(&'static str, &'static str); 1], Counter>,
 }
@@ -74,16 +83,51 @@ fn count(units: usize) -> i64 {
     i64::try_from(units as u64 * UNIT).unwrap_or(i64::MAX)
 }
 
+fn capacity_of(bytes: u64) -> u32 {
+    u32::try_from(bytes / UNIT).unwrap_or(u32::MAX).clamp(1, 1 << 28)
+}
+
 impl Admission {
     /// A budget of this many bytes, of which one large request may use the whole.
     #[must_use]
     pub fn new(bytes: u64) -> Self {
-        let capacity = u32::try_from(bytes / UNIT).unwrap_or(u32::MAX).clamp(1, 1 << 28);
+        let capacity = capacity_of(bytes);
         Self {
             units: Arc::new(Semaphore::new(capacity as usize)),
-            capacity,
+            capacity: Arc::new(AtomicU32::new(capacity)),
+            surplus: Arc::default(),
             used: Gauge::default(),
             refused: Family::default(),
+        }
+    }
+
+    /// Changes the budget to this many bytes, in every clone. What is in use beyond a smaller budget stays in use until its
+    /// end, and nothing more is admitted meanwhile.
+    pub fn resize(&self, bytes: u64) {
+        let capacity = capacity_of(bytes);
+        let before = self.capacity.swap(capacity, Ordering::Relaxed);
+        if let more @ 1.. = capacity.saturating_sub(before) as usize {
+            // What was still to leave the budget stays instead.
+            let kept = self.take_surplus(more);
+            self.units.add_permits(more - kept);
+        } else {
+            self.surplus.fetch_add(before.saturating_sub(capacity) as usize, Ordering::Relaxed);
+            self.settle();
+        }
+    }
+
+    /// Takes at most this number from the surplus, and returns how many it was.
+    fn take_surplus(&self, most: usize) -> usize {
+        let taken = |surplus: usize| Some(surplus.saturating_sub(most));
+        let before = self.surplus.fetch_update(Ordering::Relaxed, Ordering::Relaxed, taken);
+        before.unwrap_or_else(|before| before).min(most)
+    }
+
+    /// Lets units of the surplus that are free leave the budget.
+    fn settle(&self) {
+        if let owed @ 1.. = self.surplus.swap(0, Ordering::Relaxed) {
+            let left = owed - self.units.forget_permits(owed);
+            self.surplus.fetch_add(left, Ordering::Relaxed);
         }
     }
 
@@ -107,12 +151,12 @@ impl Admission {
 
     /// The units of a request or answer of this length. What is larger than the budget needs the whole of it.
     fn units_of(&self, bytes: u64) -> u32 {
-        u32::try_from(bytes.div_ceil(UNIT)).unwrap_or(u32::MAX).min(self.capacity)
+        u32::try_from(bytes.div_ceil(UNIT)).unwrap_or(u32::MAX).min(self.capacity.load(Ordering::Relaxed))
     }
 
     /// The whole budget, in bytes.
     pub(super) fn capacity(&self) -> u64 {
-        u64::from(self.capacity) * UNIT
+        u64::from(self.capacity.load(Ordering::Relaxed)) * UNIT
     }
 
     /// What is left of the budget, in bytes.
@@ -123,17 +167,20 @@ impl Admission {
 
     /// Whether this many bytes could be reserved now.
     pub(super) fn fits(&self, bytes: u64) -> bool {
+        self.settle();
         self.units.available_permits() >= self.units_of(bytes) as usize
     }
 
     /// Reserves this many bytes, if they are there.
     pub(super) fn try_reserve(&self, bytes: u64) -> Option<Reserved> {
+        self.settle();
         let units = Arc::clone(&self.units).try_acquire_many_owned(self.units_of(bytes)).ok()?;
         Some(self.reserved(units))
     }
 
     /// Reserves this many bytes, in turn, unless that takes too long.
     pub(super) async fn reserve(&self, bytes: u64) -> Option<Reserved> {
+        self.settle();
         let units = Arc::clone(&self.units).acquire_many_owned(self.units_of(bytes));
         // The semaphore is never closed.
         let units = tokio::time::timeout(PATIENCE, units).await.ok()?.ok()?;
@@ -147,5 +194,29 @@ impl Admission {
 
     pub(super) fn count_refusal(&self, way: &'static str) {
         self.refused.get_or_create(&[("way", way)]).inc();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_budget_changes_while_a_part_of_it_is_in_use() {
+        let budget = Admission::new(8 * UNIT);
+        let clone = budget.clone();
+        let six = clone.try_reserve(6 * UNIT).unwrap();
+        budget.resize(4 * UNIT);
+        assert_eq!((clone.capacity(), clone.available()), (4 * UNIT, 0));
+        assert!(clone.try_reserve(UNIT).is_none(), "six of four are in use");
+        drop(six);
+        assert!(clone.fits(4 * UNIT));
+        assert_eq!(clone.available(), 4 * UNIT);
+        let four = clone.try_reserve(4 * UNIT).unwrap();
+        budget.resize(2 * UNIT);
+        budget.resize(16 * UNIT);
+        assert_eq!((clone.capacity(), clone.available()), (16 * UNIT, 12 * UNIT));
+        drop(four);
+        assert_eq!(clone.available(), 16 * UNIT);
     }
 }

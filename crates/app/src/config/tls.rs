@@ -1,0 +1,147 @@
+//! The files of TLS: what the listeners show, and what each client trusts and shows.
+
+use super::{Variable, variables::Reader};
+use character_credentials::{ClientTls, ClientTlsFiles, ServerTls, ServerTlsFiles, TlsError, TlsFile, Verification};
+use std::path::PathBuf;
+
+pub(super) const TLS_CERT_FILE: Variable = Variable::optional(
+    "TLS_CERT_FILE",
+    "file with the certificate of all listeners in PEM form, followed by those that lead to its authority; unset: HTTP without \
+     TLS",
+);
+pub(super) const TLS_KEY_FILE: Variable =
+    Variable::optional("TLS_KEY_FILE", "file with the key of TLS_CERT_FILE in PEM form, without a passphrase");
+pub(super) const TLS_CLIENT_CA_FILE: Variable = Variable::optional(
+    "TLS_CLIENT_CA_FILE",
+    "file with the authorities of client certificates in PEM form: every client must show one, except on HEALTH_ADDR; unset: none \
+     is asked for",
+);
+pub(super) const STORAGE_CA_FILE: Variable = Variable::optional(
+    "STORAGE_CA_FILE",
+    "file with the authorities that are trusted for an https:// STORAGE_SERVICE_URL, in PEM form; unset: those of the system",
+);
+pub(super) const STORAGE_CERT_FILE: Variable =
+    Variable::optional("STORAGE_CERT_FILE", "file with the client certificate for STORAGE_SERVICE_URL; unset: none");
+pub(super) const STORAGE_KEY_FILE: Variable = Variable::optional("STORAGE_KEY_FILE", "file with its key");
+pub(super) const REDIS_CA_FILE: Variable = Variable::optional(
+    "REDIS_CA_FILE",
+    "file with the authorities that are trusted for a rediss REDIS_URL, in PEM form; unset: those of the system",
+);
+pub(super) const REDIS_CERT_FILE: Variable =
+    Variable::optional("REDIS_CERT_FILE", "file with the client certificate for REDIS_URL; unset: none");
+pub(super) const REDIS_KEY_FILE: Variable = Variable::optional("REDIS_KEY_FILE", "file with its key");
+pub(super) const MESSAGE_HUB_CA_FILE: Variable = Variable::optional(
+    "MESSAGE_HUB_CA_FILE",
+    "file with the authorities that are trusted for an https://, tls:// or nats:// MESSAGE_HUB_URL, in PEM form; for nats:// TLS is \
+     then required; unset: those of the system",
+);
+pub(super) const MESSAGE_HUB_CERT_FILE: Variable =
+    Variable::optional("MESSAGE_HUB_CERT_FILE", "file with the client certificate for MESSAGE_HUB_URL; unset: none");
+pub(super) const MESSAGE_HUB_KEY_FILE: Variable = Variable::optional("MESSAGE_HUB_KEY_FILE", "file with its key");
+pub(super) const NATS_CA_FILE: Variable = Variable::optional(
+    "NATS_CA_FILE",
+    "file with the authorities that are trusted for NATS_URL, in PEM form; for nats:// TLS is then required; unset: those of the \
+     system",
+);
+pub(super) const NATS_CERT_FILE: Variable =
+    Variable::optional("NATS_CERT_FILE", "file with the client certificate for NATS_URL; unset: none");
+pub(super) const NATS_KEY_FILE: Variable = Variable::optional("NATS_KEY_FILE", "file with its key");
+
+pub(super) const SERVICES_CA_FILE: Variable = Variable::optional(
+    "SERVICES_CA_FILE",
+    "file with the authorities that are trusted for https:// addresses of services, in PEM form; unset: those of the system",
+);
+pub(super) const SERVICES_CERT_FILE: Variable =
+    Variable::optional("SERVICES_CERT_FILE", "file with the client certificate for services; unset: none");
+pub(super) const SERVICES_KEY_FILE: Variable = Variable::optional("SERVICES_KEY_FILE", "file with its key");
+
+/// The variables of a client: authorities, certificate and key.
+pub(super) struct ClientVariables {
+    ca: Variable,
+    certificate: Variable,
+    key: Variable,
+}
+
+pub(super) const STORAGE: ClientVariables =
+    ClientVariables { ca: STORAGE_CA_FILE, certificate: STORAGE_CERT_FILE, key: STORAGE_KEY_FILE };
+pub(super) const REDIS: ClientVariables =
+    ClientVariables { ca: REDIS_CA_FILE, certificate: REDIS_CERT_FILE, key: REDIS_KEY_FILE };
+pub(super) const MESSAGE_HUB: ClientVariables =
+    ClientVariables { ca: MESSAGE_HUB_CA_FILE, certificate: MESSAGE_HUB_CERT_FILE, key: MESSAGE_HUB_KEY_FILE };
+pub(super) const SERVICES: ClientVariables =
+    ClientVariables { ca: SERVICES_CA_FILE, certificate: SERVICES_CERT_FILE, key: SERVICES_KEY_FILE };
+pub(super) const NATS: ClientVariables =
+    ClientVariables { ca: NATS_CA_FILE, certificate: NATS_CERT_FILE, key: NATS_KEY_FILE };
+
+/// Whether the address of a client has TLS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Address {
+    WithTls,
+    /// It has none; or what is missing for it.
+    Without(&'static str),
+}
+
+/// `None`: the listeners have no TLS, or a value is wrong, which is recorded.
+pub(super) fn server_tls(reader: &mut Reader<'_>) -> Option<ServerTls> {
+    let certificate = file(reader, &TLS_CERT_FILE);
+    let key = file(reader, &TLS_KEY_FILE);
+    let client_ca = file(reader, &TLS_CLIENT_CA_FILE);
+    let has = |variable: &Variable| reader.is_set(variable);
+    let (has_certificate, has_key, has_ca) = (has(&TLS_CERT_FILE), has(&TLS_KEY_FILE), has(&TLS_CLIENT_CA_FILE));
+    together(reader, &TLS_CERT_FILE, has_certificate, &TLS_KEY_FILE, has_key);
+    if has_ca && !has_certificate {
+        reader.faults.push("TLS_CERT_FILE: must be set together with TLS_CLIENT_CA_FILE".to_owned());
+    }
+    let files = ServerTlsFiles { certificate: certificate?, key: key?, client_ca };
+    let variables = [TLS_CLIENT_CA_FILE.name, TLS_CERT_FILE.name, TLS_KEY_FILE.name];
+    ServerTls::load(files).map_err(|error| reader.faults.push(described(&error, variables))).ok()
+}
+
+/// `None`: no file is named, or a value is wrong, which is recorded.
+pub(super) fn client_tls(reader: &mut Reader<'_>, variables: &ClientVariables, address: Address) -> Option<ClientTls> {
+    let ca = file(reader, &variables.ca);
+    let certificate = file(reader, &variables.certificate);
+    let key = file(reader, &variables.key);
+    let all = [&variables.ca, &variables.certificate, &variables.key];
+    let set = all.map(|variable| reader.is_set(variable));
+    together(reader, &variables.certificate, set[1], &variables.key, set[2]);
+    let first = all.into_iter().zip(set).find(|(_, is_set)| *is_set).map(|(variable, _)| variable.name);
+    let first = first?;
+    if let Address::Without(reason) = address {
+        reader.faults.push(format!("{first}: has no effect, because {reason}"));
+        return None;
+    }
+    // What is set and was not read is reported already.
+    if set != [ca.is_some(), certificate.is_some(), key.is_some()] {
+        return None;
+    }
+    let files = ClientTlsFiles { ca, identity: certificate.zip(key) };
+    let loaded = ClientTls::load(files, Verification::AuthorityAndHost);
+    loaded.map_err(|error| reader.faults.push(described(&error, all.map(|variable| variable.name)))).ok()
+}
+
+fn file(reader: &mut Reader<'_>, variable: &Variable) -> Option<PathBuf> {
+    reader.read(variable, |text| Ok(PathBuf::from(text)))
+}
+
+fn together(reader: &mut Reader<'_>, one: &Variable, has_one: bool, other: &Variable, has_other: bool) {
+    if has_one != has_other {
+        let (set, missing) = if has_one { (one, other) } else { (other, one) };
+        reader.faults.push(format!("{}: must be set together with {}", missing.name, set.name));
+    }
+}
+
+/// The error with the variable of its file, of those for authorities, certificate and key.
+fn described(error: &TlsError, [ca, certificate, key]: [&str; 3]) -> String {
+    match error {
+        TlsError::File { file, path, reason } => {
+            let variable = match file {
+                TlsFile::Ca => ca,
+                TlsFile::Certificate => certificate,
+                TlsFile::Key => key,
+            };
+            format!("{variable}={path:?}: {reason}")
+        }
+        other => format!("{ca}: {other}"),
+    }
+}

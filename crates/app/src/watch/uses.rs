@@ -1,0 +1,70 @@
+//! What a changed setting does, for those that several services have.
+
+use super::WatchPlan;
+use crate::{
+    config::{HubConfig, hub_token, in_flight_bytes, reports_per_minute, tokens},
+    reporting::Reporting,
+    telemetry,
+};
+use character_credentials::Secret;
+use character_http_kit::{AcceptedTokens, Admission};
+use secrecy::SecretString;
+use std::sync::Arc;
+
+impl WatchPlan {
+    /// `LOG_LEVEL`, and the limit of large requests in flight.
+    pub(crate) fn common(&mut self, admission: &Admission) {
+        self.setting("LOG_LEVEL", telemetry::change_filter);
+        let admission = admission.clone();
+        self.setting("MAX_IN_FLIGHT_BYTES", move |text| {
+            admission.resize(in_flight_bytes(text)?);
+            Ok(())
+        });
+    }
+
+    /// The limit of reports.
+    pub(crate) fn reports(&mut self, reporting: &Arc<Reporting>) {
+        let reporting = Arc::clone(reporting);
+        self.setting("ERROR_REPORTS_PER_MINUTE", move |text| {
+            reporting.set_per_minute(reports_per_minute(text)?);
+            Ok(())
+        });
+    }
+
+    /// Tokens that a listener accepts.
+    pub(crate) fn accepted(&mut self, name: &'static str, accepted: &AcceptedTokens) {
+        let accepted = accepted.clone();
+        let replace = move |text: &str| accepted.replace(tokens(text)?).map_err(|error| error.to_string());
+        self.secret(name, replace, |text| tokens(text).unwrap_or_default());
+    }
+
+    /// A secret that a client sends, after `check`.
+    pub(crate) fn sent(
+        &mut self,
+        name: &'static str,
+        secret: &Secret,
+        check: fn(&str) -> Result<SecretString, String>,
+        parts: impl Fn(&str) -> Vec<SecretString> + Send + 'static,
+    ) {
+        let secret = secret.clone();
+        let replace = move |text: &str| {
+            secret.replace(check(text)?);
+            Ok(())
+        };
+        self.secret(name, replace, parts);
+    }
+
+    /// Token and certificates of the Message Hub.
+    pub(crate) fn hub(&mut self, hub: Option<&HubConfig>) {
+        let Some(hub) = hub else { return };
+        if let Some(token) = &hub.token {
+            self.sent("MESSAGE_HUB_TOKEN", token, hub_token, itself);
+        }
+        self.client("MESSAGE_HUB", "message_hub", hub.tls.as_ref());
+    }
+}
+
+/// A text that is a secret as a whole.
+pub(crate) fn itself(text: &str) -> Vec<SecretString> {
+    vec![text.into()]
+}

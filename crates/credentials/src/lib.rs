@@ -1,0 +1,23 @@
+//! Secrets and TLS certificates that a process replaces while connections use them.
+//!
+//! [`Secret`] and, with the feature `tls`, `ClientTls` and `ServerTls` share one rule: each holder of a clone reads the current
+//! state for each new request or connection, and a new state that cannot be used leaves the old one in use. Nothing here watches files or
+//! reads the environment.
+#![warn(missing_debug_implementations)]
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
+mod current;
+mod secret;
+#[cfg(feature = "tls")]
+mod tls;
+
+pub use current::Current;
+pub use secret::Secret;
+#[cfg(feature = "tls")]
+pub use tls::{
+    ClientCertificates, ClientPem, ClientTls, ClientTlsFiles, ServerTls, ServerTlsFiles, TlsError, TlsFile,
+    Verification,
+};

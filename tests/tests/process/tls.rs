@@ -1,0 +1,461 @@
+//! TLS of every way in and out, with certificates of the test and real servers.
+
+use super::{TOKEN, storage};
+use crate::support::{sheet, try_send};
+use character_tests::{
+    Authority, Certificate, Finished, NatsRelease, NatsServer, Persistence, PostgresServer, RedisServer, Service,
+    ServiceBuilder, free_port,
+};
+use reqwest::Identity;
+use std::{
+    fs,
+    os::unix::fs::{PermissionsExt as _, chown},
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+use tempfile::TempDir;
+use tokio::time::sleep;
+
+const LOCAL: [&str; 2] = ["DNS:localhost", "IP:127.0.0.1"];
+const LIMIT: Duration = Duration::from_secs(30);
+
+/// Certificates of one authority that everything here trusts, and of another that nothing trusts.
+pub(super) struct Certificates {
+    pub(super) folder: TempDir,
+    pub(super) authority: Authority,
+    pub(super) other: Authority,
+    pub(super) server: Certificate,
+    pub(super) client: Certificate,
+}
+
+impl Certificates {
+    pub(super) fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        // Servers that do not run as root read what is in it.
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        let authority = Authority::new(folder.path(), "authority");
+        let other = Authority::new(folder.path(), "other");
+        let (server, client) = (authority.issue("server", &LOCAL), authority.issue("client", &[]));
+        Self { folder, authority, other, server, client }
+    }
+
+    /// TLS of the listeners.
+    fn serve(&self, builder: ServiceBuilder) -> ServiceBuilder {
+        builder.env("TLS_CERT_FILE", &self.server.certificate).env("TLS_KEY_FILE", &self.server.key)
+    }
+
+    fn trusting(&self, authority: &Authority, identity: Option<&Certificate>) -> reqwest::Client {
+        let pem = fs::read(authority.certificate()).unwrap();
+        let mut builder = reqwest::Client::builder().timeout(Duration::from_secs(20));
+        builder = builder.tls_certs_only([reqwest::Certificate::from_pem(&pem).unwrap()]);
+        if let Some(identity) = identity {
+            builder = builder.identity(Identity::from_pem(&identity.pem()).unwrap());
+        }
+        builder.build().unwrap()
+    }
+
+    pub(super) fn client(&self) -> reqwest::Client {
+        self.trusting(&self.authority, None)
+    }
+}
+
+fn https(service: &Service, path: &str) -> String {
+    format!("https://{}{path}", service.address())
+}
+
+/// The error with its causes, in one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    error.source().map_or_else(|| error.to_string(), |source| format!("{error}: {}", chain(source)))
+}
+
+/// Waits for the service, which only a client with TLS can ask.
+async fn up(service: &Service, client: &reqwest::Client) {
+    let end = Instant::now() + LIMIT;
+    while !try_send(client.get(https(service, "/health/live"))).await.is_ok_and(|answer| answer.status == 200) {
+        assert!(Instant::now() < end, "the service does not come up: {}", service.output());
+        sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// Waits until `/health` says this of a dependency.
+async fn health_says(client: &reqwest::Client, url: &str, dependency: &str, part: &str) {
+    let end = Instant::now() + LIMIT;
+    loop {
+        let answer = try_send(client.get(url)).await;
+        let shown = answer.as_ref().map(|answer| answer.body["dependencies"][dependency].to_string());
+        if shown.as_ref().is_ok_and(|shown| shown.contains(part)) {
+            return;
+        }
+        assert!(Instant::now() < end, "{dependency} never says {part:?}: {answer:?}");
+        sleep(Duration::from_millis(50)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_listener_has_tls_and_only_clients_with_a_certificate_are_served_but_for_probes() {
+    let certificates = Certificates::new();
+    let (admin, probes) = (free_port(), free_port());
+    let service = certificates
+        .serve(storage())
+        .env("TLS_CLIENT_CA_FILE", certificates.authority.certificate())
+        .env("ADMIN_ADDR", format!("127.0.0.1:{admin}"))
+        .env("HEALTH_ADDR", format!("127.0.0.1:{probes}"))
+        .spawn();
+    let known = certificates.trusting(&certificates.authority, Some(&certificates.client));
+    up(&service, &known).await;
+    let port = service.address().port();
+    let named = |port: u16, path: &str| format!("https://localhost:{port}{path}");
+    for url in [named(port, "/health/ready"), named(admin, "/admin/storage"), named(probes, "/health/live")] {
+        assert_eq!(try_send(known.get(&url)).await.unwrap().status, 200, "{url}");
+    }
+    let nameless = certificates.client();
+    assert_eq!(try_send(nameless.get(named(probes, "/health/live"))).await.unwrap().status, 200);
+    let foreign = certificates.other.issue("foreign", &[]);
+    for client in [&nameless, &certificates.trusting(&certificates.authority, Some(&foreign))] {
+        for port in [port, admin] {
+            let error = try_send(client.get(named(port, "/health/live"))).await.unwrap_err();
+            let text = chain(&error).to_lowercase();
+            assert!(text.contains("certificate") || text.contains("unknownca"), "{text}");
+        }
+    }
+    let suspicious = certificates.trusting(&certificates.other, Some(&certificates.client));
+    let error = try_send(suspicious.get(https(&service, "/health/live"))).await.unwrap_err();
+    assert!(chain(&error).contains("UnknownIssuer"), "{}", chain(&error));
+    assert!(try_send(known.get(format!("http://{}/health/live", service.address()))).await.is_err());
+    let metrics = try_send(known.get(https(&service, "/metrics"))).await.unwrap().body.to_string();
+    assert!(metrics.contains("http_server_connections_ended_total{reason=\\\"tls_failed\\\"}"), "{metrics}");
+    assert!(metrics.contains("tls_certificate_expiry_timestamp_seconds{certificate=\\\"server\\\"}"), "{metrics}");
+    assert_eq!(service.terminate(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_certificate_is_replaced_under_load_and_no_connection_is_dropped() {
+    let certificates = Certificates::new();
+    let service = certificates.serve(Service::character()).spawn();
+    let client = certificates.client();
+    up(&service, &client).await;
+    let (stop, served) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
+    let mut load = tokio::task::JoinSet::new();
+    for _ in 0..4 {
+        let (client, url) = (certificates.client(), https(&service, "/api/v2/characters"));
+        let (stop, served) = (Arc::clone(&stop), Arc::clone(&served));
+        load.spawn(async move {
+            while !stop.load(Ordering::Relaxed) {
+                let answer = try_send(client.post(&url).json(&sheet("Kept"))).await;
+                assert_eq!(answer.as_ref().map(|answer| answer.status).ok(), Some(201), "{answer:?}");
+                served.fetch_add(1, Ordering::Relaxed);
+            }
+        });
+    }
+    // The key of another certificate, for a moment, as a tool leaves it that writes one file after the other.
+    let next = certificates.other.issue("next", &LOCAL);
+    fs::copy(&next.certificate, &certificates.server.certificate).unwrap();
+    service.await_output("the key does not belong to the certificate");
+    let before = served.load(Ordering::Relaxed);
+    fs::copy(&next.key, &certificates.server.key).unwrap();
+    let suspicious = certificates.trusting(&certificates.other, None);
+    up(&service, &suspicious).await;
+    let error = try_send(certificates.client().get(https(&service, "/health/live"))).await.unwrap_err();
+    assert!(chain(&error).contains("UnknownIssuer"), "a new connection sees the new certificate: {}", chain(&error));
+    let end = Instant::now() + LIMIT;
+    while served.load(Ordering::Relaxed) < before + 20 {
+        assert!(Instant::now() < end, "the load goes on over its connections");
+        sleep(Duration::from_millis(10)).await;
+    }
+    stop.store(true, Ordering::Relaxed);
+    load.join_all().await;
+    let metrics = try_send(suspicious.get(https(&service, "/metrics"))).await.unwrap().body.to_string();
+    for line in [
+        "setting_changes_total{setting=\\\"TLS\\\",outcome=\\\"applied\\\"} 1",
+        "setting_changes_total{setting=\\\"TLS\\\",outcome=\\\"refused\\\"} 1",
+        "setting_refused{setting=\\\"TLS\\\"} 0",
+    ] {
+        assert!(metrics.contains(line), "{line} is missing in {metrics}");
+    }
+}
+
+#[test]
+fn every_mistake_of_certificates_is_named_with_its_variable_at_the_start() {
+    let certificates = Certificates::new();
+    let expired = certificates.authority.issue_expired("expired");
+    let at = |name: &str| certificates.folder.path().join(name);
+    fs::write(at("empty"), "").unwrap();
+    let (right, other) = (&certificates.server, &certificates.client);
+    let refused = |set: &[(&str, &Path)]| {
+        let builder = set.iter().fold(storage(), |builder, (name, path)| builder.env(name, path));
+        let ended: Finished = builder.run();
+        assert_eq!(ended.code, Some(2), "{ended:?}");
+        ended.errors
+    };
+    let pair = |certificate, key| [("TLS_CERT_FILE", certificate), ("TLS_KEY_FILE", key)];
+    for (set, named) in [
+        (&pair(&*at("absent"), &*right.key)[..], "TLS_CERT_FILE=\"/"),
+        (&pair(&*right.certificate, &*at("empty")), "holds no private key"),
+        (&pair(&*at("empty"), &*right.key), "holds no certificate"),
+        (&pair(&*right.certificate, &*other.key), "the key does not belong to the certificate"),
+        (&pair(&*expired.certificate, &*expired.key), "the certificate expired at 2020-02-01T00:00:00Z"),
+        (&[("TLS_CERT_FILE", &*right.certificate)], "TLS_KEY_FILE: must be set together with TLS_CERT_FILE"),
+        (&[("TLS_CLIENT_CA_FILE", &*right.certificate)], "TLS_CERT_FILE: must be set together with TLS_CLIENT_CA_FILE"),
+        (&[("MESSAGE_HUB_CA_FILE", &*right.certificate)], "MESSAGE_HUB_CA_FILE: has no effect"),
+    ] {
+        let errors = refused(set);
+        assert!(errors.contains(named), "{named} is not in {errors}");
+    }
+    let both = Service::character()
+        .env("STORAGE_SERVICE_URL", "http://127.0.0.1:1")
+        .env("STORAGE_SERVICE_TOKEN", TOKEN)
+        .env("STORAGE_CA_FILE", certificates.authority.certificate())
+        .env("REDIS_URL", "rediss://127.0.0.1:1")
+        .env("REDIS_CA_FILE", at("empty"))
+        .run();
+    assert_eq!(both.code, Some(2));
+    assert!(both.errors.contains("STORAGE_CA_FILE: has no effect"), "{both:?}");
+    assert!(both.errors.contains("REDIS_CA_FILE=") && both.errors.contains("holds no certificate"), "{both:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_storage_service_is_called_with_an_own_authority_and_a_client_certificate() {
+    let certificates = Certificates::new();
+    let storage = certificates.serve(storage()).env("TLS_CLIENT_CA_FILE", certificates.authority.certificate()).spawn();
+    up(&storage, &certificates.trusting(&certificates.authority, Some(&certificates.client))).await;
+    let over = |authority: &Authority, client: Option<&Certificate>| {
+        let builder = Service::character()
+            .env("STORAGE_SERVICE_URL", https(&storage, ""))
+            .env("STORAGE_SERVICE_TOKEN", TOKEN)
+            // Every probe says why it failed.
+            .env("STORAGE_BREAKER_FAILURES", "1000000")
+            .env("STORAGE_CA_FILE", authority.certificate());
+        match client {
+            Some(client) => builder.env("STORAGE_CERT_FILE", &client.certificate).env("STORAGE_KEY_FILE", &client.key),
+            None => builder,
+        }
+        .start()
+    };
+    let plain = crate::support::client();
+    let service = over(&certificates.authority, Some(&certificates.client));
+    let created = try_send(plain.post(service.url("/api/v2/characters")).json(&sheet("Encrypted"))).await.unwrap();
+    assert_eq!(created.status, 201, "{created:?}");
+    for (service, reason) in [
+        (over(&certificates.other, Some(&certificates.client)), "no trusted authority has signed"),
+        (over(&certificates.authority, None), "client certificate"),
+    ] {
+        service.await_output("listens on");
+        health_says(&plain, &service.url("/health"), "storage", reason).await;
+    }
+}
+
+#[test]
+fn postgresql_is_reached_with_tls_as_its_own_clients_do_it() {
+    let certificates = Certificates::new();
+    let keys = certificates.folder.path().join("postgres");
+    fs::create_dir(&keys).unwrap();
+    let elsewhere = certificates.authority.issue("elsewhere", &["DNS:elsewhere.example"]);
+    let server = |certificate: &Certificate| {
+        // PostgreSQL insists on a key that only its own account can read.
+        let key = keys.join(certificate.key.file_name().unwrap());
+        fs::copy(&certificate.key, &key).unwrap();
+        let settings = [
+            "ssl=on".to_owned(),
+            format!("ssl_cert_file={}", certificate.certificate.display()),
+            format!("ssl_key_file={}", key.display()),
+            format!("ssl_ca_file={}", certificates.authority.certificate().display()),
+            format!("hba_file={}", keys.join("hba").display()),
+        ];
+        let hba = "local all all trust\nhostssl all strict 127.0.0.1/32 trust clientcert=verify-ca\nhost all strict \
+                   127.0.0.1/32 reject\nhost all all 127.0.0.1/32 trust\n";
+        fs::write(keys.join("hba"), hba).unwrap();
+        fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
+        give_to_postgres(&key);
+        PostgresServer::start_with(&settings.each_ref().map(String::as_str))
+    };
+    let check = |port: u16, user: &str, options: &str| {
+        let url = format!("postgres://{user}@127.0.0.1:{port}/postgres?{options}");
+        let ended = storage().env("DATABASE_URL", url).arg("check").run();
+        format!("{:?} {} {}", ended.code, ended.output, ended.errors)
+    };
+    let (ca, other) = (certificates.authority.certificate().display(), certificates.other.certificate().display());
+    let (own, key) = (certificates.client.certificate.display(), certificates.client.key.display());
+    // A database that is not ours shows that the connection was made.
+    let made = "this is no database of the service";
+    let right = server(&certificates.server);
+    right.query("CREATE ROLE strict LOGIN");
+    let with_identity = format!("sslmode=verify-full&sslrootcert={ca}&sslcert={own}&sslkey={key}");
+    for (user, options) in [
+        ("postgres", "sslmode=disable".to_owned()),
+        ("postgres", "sslmode=require".to_owned()),
+        ("postgres", format!("sslmode=require&sslrootcert={ca}")),
+        ("postgres", format!("sslmode=verify-ca&sslrootcert={ca}")),
+        ("postgres", format!("sslmode=verify-full&sslrootcert={ca}")),
+        ("strict", with_identity.clone()),
+    ] {
+        let said = check(right.port(), user, &options);
+        assert!(said.contains(made), "{options}: {said}");
+    }
+    for (user, options, reason) in [
+        ("postgres", format!("sslmode=verify-full&sslrootcert={other}"), "no trusted authority has signed"),
+        ("postgres", format!("sslmode=require&sslrootcert={other}"), "no trusted authority has signed"),
+        ("strict", format!("sslmode=verify-full&sslrootcert={ca}"), "certificate"),
+        ("strict", "sslmode=disable".to_owned(), "authentication"),
+    ] {
+        let said = check(right.port(), user, &options);
+        assert!(said.contains(reason), "{options}: {said}");
+    }
+    let wrong = server(&elsewhere);
+    let said = check(wrong.port(), "postgres", &format!("sslmode=verify-full&sslrootcert={ca}"));
+    assert!(said.contains("another host name"), "{said}");
+    let said = check(wrong.port(), "postgres", &format!("sslmode=verify-ca&sslrootcert={ca}"));
+    assert!(said.contains(made), "{said}");
+    let plain = PostgresServer::shared();
+    let said = check(plain.port(), "postgres", "sslmode=require");
+    assert!(said.contains("does not offer it"), "{said}");
+    // All of the service, the reader of the log included, over TLS alone.
+    right.query("CREATE DATABASE served OWNER strict");
+    let url = format!("postgres://strict@127.0.0.1:{}/served?{with_identity}", right.port());
+    let service = storage().env("DATABASE_URL", url).start();
+    let encrypted = "SELECT count(*) || ' ' || count(*) FILTER (WHERE s.ssl) FROM pg_stat_ssl s JOIN pg_stat_activity a \
+                     USING (pid) WHERE a.datname = 'served'";
+    let counts = right.query(encrypted);
+    let (all, with_tls) = counts.split_once(' ').unwrap();
+    assert!(all == with_tls && all != "0", "{counts}: {}", service.output());
+}
+
+/// The file belongs to the account that PostgreSQL runs as when the tests run as root.
+fn give_to_postgres(path: &Path) {
+    let id = |option: &str| -> Option<u32> {
+        let output = std::process::Command::new("id").args([option, "postgres"]).output().ok()?;
+        String::from_utf8(output.stdout).ok()?.trim().parse().ok()
+    };
+    let own = std::process::Command::new("id").arg("-u").output().unwrap();
+    if own.stdout.trim_ascii() == b"0" {
+        chown(path, id("-u"), id("-g")).unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn redis_is_reached_with_tls_an_own_authority_and_a_client_certificate() {
+    let certificates = Certificates::new();
+    let port = free_port().to_string();
+    let show = |path: &Path| path.display().to_string();
+    let (certificate, key) = (show(&certificates.server.certificate), show(&certificates.server.key));
+    let ca = show(certificates.authority.certificate());
+    let options = [
+        ["--tls-port", &port],
+        ["--tls-cert-file", &certificate],
+        ["--tls-key-file", &key],
+        ["--tls-ca-cert-file", &ca],
+        ["--tls-auth-clients", "yes"],
+    ];
+    let redis = RedisServer::start_with(Persistence::Nothing, &options.concat());
+    let service = |authority: &Authority, client: Option<&Certificate>| {
+        let builder = Service::character()
+            .env("REDIS_URL", format!("rediss://127.0.0.1:{port}/0"))
+            .env("REDIS_CONNECT_TIMEOUT_MS", "5000")
+            .env("REDIS_TIMEOUT_MS", "5000")
+            .env("REDIS_CA_FILE", authority.certificate());
+        match client {
+            Some(client) => builder.env("REDIS_CERT_FILE", &client.certificate).env("REDIS_KEY_FILE", &client.key),
+            None => builder,
+        }
+        .start()
+    };
+    let plain = crate::support::client();
+    for (service, said) in [
+        (service(&certificates.authority, Some(&certificates.client)), "\"up\""),
+        (service(&certificates.other, Some(&certificates.client)), "no trusted authority has signed"),
+        (service(&certificates.authority, None), "Redis cannot be used"),
+    ] {
+        health_says(&plain, &service.url("/health"), "redis", said).await;
+    }
+    drop(redis);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hub_and_the_services_behind_it_have_tls_on_every_way() {
+    let certificates = Certificates::new();
+    let (ca, client) = (certificates.authority.certificate(), &certificates.client);
+    let hub = certificates
+        .serve(Service::message_hub())
+        .env("MESSAGE_HUB_TOKEN", TOKEN)
+        .env("SERVICES_CA_FILE", ca)
+        .env("SERVICES_CERT_FILE", &client.certificate)
+        .env("SERVICES_KEY_FILE", &client.key)
+        .spawn();
+    let of_hub = |builder: ServiceBuilder| {
+        let builder = builder.env("MESSAGE_HUB_URL", https(&hub, "")).env("MESSAGE_HUB_TOKEN", TOKEN);
+        builder.env("MESSAGE_HUB_CA_FILE", ca)
+    };
+    let plain = of_hub(certificates.serve(storage())).env("ADVERTISE_URL", "http://{listen}").run();
+    assert!(plain.errors.contains("ADVERTISE_URL: must start with https://"), "{plain:?}");
+    let storage = of_hub(certificates.serve(storage()))
+        .env("TLS_CLIENT_CA_FILE", ca)
+        .env("ADVERTISE_URL", "https://{listen}")
+        .spawn();
+    let through = of_hub(Service::character())
+        .env("STORAGE_SERVICE_URL", "hub:storage")
+        .env("STORAGE_SERVICE_TOKEN", TOKEN)
+        .start();
+    let plain = crate::support::client();
+    let created = crate::support::until(
+        LIMIT,
+        "a character is created through the hub",
+        || plain.post(through.url("/api/v2/characters")).json(&sheet("Far away")),
+        |answer| answer.status == 201,
+    );
+    assert_eq!(created.await.body["name"], "Far away");
+    assert_eq!(storage.terminate(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nats_is_reached_with_tls_and_requests_reach_a_service_with_tls_through_it() {
+    let certificates = Certificates::new();
+    let nats = NatsServer::start_with(
+        NatsRelease::Current,
+        &format!(
+            "tls {{ cert_file: \"{}\", key_file: \"{}\", ca_file: \"{}\", verify: true }}",
+            certificates.server.certificate.display(),
+            certificates.server.key.display(),
+            certificates.authority.certificate().display()
+        ),
+    );
+    let url = format!("tls://127.0.0.1:{}", nats.port());
+    let over = |builder: ServiceBuilder, authority: &Authority| {
+        builder
+            .env("MESSAGE_HUB_URL", &url)
+            .env("MESSAGE_HUB_CA_FILE", authority.certificate())
+            .env("MESSAGE_HUB_CERT_FILE", &certificates.client.certificate)
+            .env("MESSAGE_HUB_KEY_FILE", &certificates.client.key)
+    };
+    // The hub's requests come in although the service has TLS itself and asks clients for certificates.
+    let storage = certificates.serve(over(storage(), &certificates.authority));
+    let storage = storage.env("TLS_CLIENT_CA_FILE", certificates.authority.certificate()).spawn();
+    let known = certificates.trusting(&certificates.authority, Some(&certificates.client));
+    up(&storage, &known).await;
+    health_says(&known, &https(&storage, "/health"), "message_hub", "\"up\"").await;
+    storage.await_output("requests from NATS are answered");
+    let through = over(Service::character(), &certificates.authority)
+        .env("STORAGE_SERVICE_URL", "hub:storage")
+        .env("STORAGE_SERVICE_TOKEN", TOKEN)
+        .start();
+    let plain = crate::support::client();
+    let created = crate::support::until(
+        LIMIT,
+        "a character is created through NATS",
+        || plain.post(through.url("/api/v2/characters")).json(&sheet("Far away")),
+        |answer| answer.status == 201,
+    );
+    assert_eq!(created.await.body["name"], "Far away");
+    let suspicious = over(Service::character(), &certificates.other).start();
+    health_says(&plain, &suspicious.url("/health"), "message_hub", "events wait").await;
+    let hub = Service::message_hub()
+        .env("MESSAGE_HUB_TOKEN", TOKEN)
+        .env("NATS_URL", &url)
+        .env("NATS_CA_FILE", certificates.authority.certificate())
+        .env("NATS_CERT_FILE", &certificates.client.certificate)
+        .env("NATS_KEY_FILE", &certificates.client.key)
+        .start();
+    health_says(&plain, &hub.url("/health"), "hub", "\"up\"").await;
+}
