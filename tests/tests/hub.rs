@@ -425,7 +425,8 @@ async fn operators_list_read_and_remove_the_subscriptions_in_nats() {
 async fn the_documentation_is_a_page_of_the_hub_that_needs_no_token() {
     let service = hub().start();
     let page = send(client().get(service.url("/docs"))).await;
-    assert_eq!((page.status, page.header("content-type")), (200, "text/html"));
+    assert_eq!((page.status, page.header("content-type")), (200, "text/html; charset=utf-8"));
+    assert!(page.body.as_str().unwrap().contains("<title>Message Hub API</title>"), "{page:?}");
     let start = send(client().get(service.url("/docs/swagger-initializer.js"))).await;
     assert!(start.body.as_str().unwrap().contains("/openapi.json"), "{start:?}");
     let document = send(client().get(service.url("/openapi.json"))).await;

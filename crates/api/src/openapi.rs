@@ -105,14 +105,20 @@ pub(crate) fn bodiless() -> Bodiless {
 
 pub(crate) fn register(endpoints: &mut Endpoints) {
     Endpoint::at("/openapi.json").get(document).register(endpoints);
-    register_docs_page(endpoints);
+    Endpoint::at("/docs/guides/{guide}").get(guide).register(endpoints);
+    register_page(endpoints, "Character Service API", include_str!("openapi/start.html"));
 }
 
-/// Adds the page `/docs`, which shows the OpenAPI document at `/openapi.json` of the same listener. It works offline.
-pub fn register_docs_page(endpoints: &mut Endpoints) {
+/// Adds the page `/docs` with this title, which shows the OpenAPI document at `/openapi.json` of the same listener. It works
+/// offline.
+pub fn register_docs_page(endpoints: &mut Endpoints, title: &'static str) {
+    register_page(endpoints, title, "");
+}
+
+fn register_page(endpoints: &mut Endpoints, title: &'static str, start: &'static str) {
     Endpoint::at("/docs").get(docs).register(endpoints);
+    let page = move |request: HttpRequest| async move { page(&request, title, start) };
     Endpoint::at("/docs/").get(page).register(endpoints);
-    Endpoint::at("/docs/guides/{guide}").get(guide).register(endpoints);
     Endpoint::at("/docs/{*file}").get(file).register(endpoints);
 }
 
@@ -127,13 +133,14 @@ async fn docs() -> HttpResponse {
 }
 
 /// The page, whose examples name the address that the client used.
-async fn page(request: HttpRequest) -> HttpResponse {
+fn page(request: &HttpRequest, title: &str, start: &str) -> HttpResponse {
     let (scheme, host) = (request.connection_info().scheme().to_owned(), request.connection_info().host().to_owned());
     let base = pages::escaped(&format!("{scheme}://{host}"));
+    let start = start.replace("{base}", &base);
     HttpResponse::Ok()
         .content_type("text/html; charset=utf-8")
         .insert_header((CACHE_CONTROL, "no-cache"))
-        .body(include_str!("openapi/page.html").replace("{base}", &base))
+        .body(include_str!("openapi/page.html").replace("{title}", title).replace("{start}", &start))
 }
 
 /// The guides that the page links to.
@@ -158,6 +165,9 @@ async fn file(request: HttpRequest) -> Answer {
         // The validator is a service elsewhere; the page is to work offline.
         LazyLock::new(|| Arc::new(Config::from("/openapi.json").validator_url("none")));
     let name = request.match_info().get("file").unwrap_or_default();
+    if name == "page.css" {
+        return Ok(HttpResponse::Ok().content_type("text/css; charset=utf-8").body(include_str!("openapi/page.css")));
+    }
     let file = utoipa_swagger_ui::serve(name, Arc::clone(&CONFIG)).map_err(|error| {
         tracing::error!(error = %redacted_text(&error.to_string()), "cannot read a file of the API documentation page");
         Problem::internal()

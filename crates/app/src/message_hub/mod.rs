@@ -176,7 +176,7 @@ async fn serve(config: MessageHubServiceConfig, backing: Backing, health: Arc<He
             let mut endpoints = Endpoints::default();
             health::register(&mut endpoints, health_paths, &health, &registry);
             Endpoint::at("/openapi.json").get(json).register(&mut endpoints);
-            register_docs_page(&mut endpoints);
+            register_docs_page(&mut endpoints, "Message Hub API");
             let service = contract.service(app, endpoints);
             let long = LongAnswers { of: is_long, bytes: 0 };
             let admitted = apply(from_fn(middleware::admit(admission.clone(), long, overloaded)), service);
