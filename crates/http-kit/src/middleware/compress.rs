@@ -108,7 +108,8 @@ pub async fn compress(request: ServiceRequest, next: Next<BoxBody>) -> Result<Se
             compressed
         }
         Err(error) => {
-            tracing::warn!(%error, coding = coding.name(), "an answer cannot be compressed and is sent unchanged");
+            let kind = error.kind();
+            tracing::warn!(?kind, coding = coding.name(), "an answer cannot be compressed and is sent unchanged");
             body
         }
     };
