@@ -316,7 +316,7 @@ pub(crate) async fn purge_settled(storage: &SqlStorage, bound: Duration) -> u64 
             }
         }
     };
-    tokio::time::timeout(Duration::from_secs(30), purging).await.expect("the entries are settled")
+    tokio::time::timeout(Duration::from_secs(30), purging).await.unwrap()
 }
 
 /// Ids of transactions are forgotten when they are old, and only then.
