@@ -8,6 +8,8 @@ RELEASE := $(TARGET)/release
 # In CI the lock file is as committed or the run fails.
 LOCKED := $(if $(CI),--locked)
 SERVICES := --package character-service --package storage-service --package message-hub --bins
+# What no other project embeds.
+UNPACKAGED := $(addprefix --exclude ,character-tests character-api character-app character-service storage-service message-hub)
 
 .DEFAULT_GOAL := help
 .PHONY: help run run-hub demo stack dist test test-instance hunt bench check lint-words fix contract openapi asyncapi problems
@@ -75,7 +77,7 @@ check: ## formatting, lints, documentation, words, the crate graph, dependencies
 	@RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps $(LOCKED) --quiet
 	@$(CARGO) test --quiet --package character-tests --test crate_graph $(LOCKED)
 	@CARGO="$(CARGO)" ./deploy/check-dependencies.sh
-	@$(CARGO) package --workspace --exclude character-tests --no-verify --allow-dirty --quiet $(LOCKED)
+	@$(CARGO) package --workspace $(UNPACKAGED) --no-verify --allow-dirty --quiet $(LOCKED)
 	@./deploy/check-asyncapi.sh
 	@./deploy/check-deployment.sh
 	@./deploy/check-openapi.sh

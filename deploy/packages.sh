@@ -1,3 +1,4 @@
+# shellcheck shell=sh
 # Pinned packages of npm and pip, each set in a folder of its own under target/, so that only the first run installs it. Sourced by the
 # checks that need them.
 
