@@ -1,5 +1,6 @@
 //! Whether a database that cannot be opened may come back by itself.
 
+use crate::postgres::lacks_password;
 use character_storage_port::{ErrorKind, StorageError};
 use deadpool_postgres::PoolError;
 use std::error::Error;
@@ -14,7 +15,7 @@ pub fn may_come_back(error: &StorageError) -> bool {
     let mut next = error.source();
     while let Some(cause) = next {
         if let Some(error) = cause.downcast_ref::<tokio_postgres::Error>() {
-            let Some(state) = error.code() else { return !error.to_string().contains("password missing") };
+            let Some(state) = error.code() else { return !lacks_password(error) };
             return !MISTAKES.iter().any(|class| state.code().starts_with(class));
         }
         if let Some(PoolError::Timeout(_)) = cause.downcast_ref() {

@@ -82,7 +82,7 @@ impl DatabaseLocation {
         if hosts == 0 || config.get_ports().len() > 1 && config.get_ports().len() != hosts {
             return Err(invalid("needs a host, and one port or a port for each host"));
         }
-        // Whoever names several hosts names a primary and its standbys.
+        // Several hosts are a primary and its standbys.
         let several = if hosts > 1 { TargetSessionAttrs::ReadWrite } else { TargetSessionAttrs::Any };
         config.target_session_attrs(target.unwrap_or(several));
         let (mode, tls) = tls.load().map_err(|reason| invalid(&reason))?;

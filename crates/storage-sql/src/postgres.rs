@@ -32,7 +32,7 @@ mod session;
 pub(crate) mod tls;
 
 pub(crate) use connect::Link;
-pub(crate) use fault::{fault as postgres_fault, reason};
+pub(crate) use fault::{fault as postgres_fault, lacks_password, reason};
 pub(crate) use session::{Pooling, PostgresSession};
 
 /// How often a transaction is tried that loses against concurrent ones.

@@ -248,9 +248,11 @@ impl Sqlite {
     ) -> Result<T> {
         let order = |call: Arc<Call>, reply: oneshot::Sender<Result<T>>| {
             Order::Run(Box::new(move |connection| {
-                if call.begin() {
+                if call.begin()
+                    && let Some(outcome) = interruptible(connection, &call, job)
+                {
                     // The caller may have gone meanwhile.
-                    let _ = reply.send(interruptible(connection, &call, job));
+                    let _ = reply.send(outcome);
                 }
             }))
         };

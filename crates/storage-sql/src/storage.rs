@@ -58,31 +58,27 @@ impl SqlStorage {
     pub async fn open(location: DatabaseLocation, options: SqlOptions) -> Result<Self> {
         let engine = match location.0 {
             Place::Postgres { address, pooling } => {
-                let postgres = Postgres::new(address, pooling, &options, Access::Write)?;
-                match options.migrations {
-                    Migrations::Apply => {
-                        postgres.migrate(MIGRATE, &Migrate).await?.iter().for_each(|new| new.log_applied())
-                    }
-                    Migrations::Require => postgres.read(MIGRATE, &Verify).await?,
-                }
-                Engine::Postgres(postgres)
+                Engine::Postgres(Postgres::new(address, pooling, &options, Access::Write)?)
             }
             Place::Sqlite { path, missing } => {
                 let missing = match options.migrations {
                     Migrations::Apply => missing,
                     Migrations::Require => Missing::Refuse,
                 };
-                let sqlite = Sqlite::open(&path, missing, &options).await?;
-                match options.migrations {
-                    Migrations::Apply => {
-                        sqlite.migrate(MIGRATE, Migrate).await?.iter().for_each(|new| new.log_applied())
-                    }
-                    Migrations::Require => sqlite.read(MIGRATE, Verify).await?,
-                }
-                Engine::Sqlite(sqlite)
+                Engine::Sqlite(Sqlite::open(&path, missing, &options).await?)
             }
         };
         let storage = Self::over(engine, &options);
+        match options.migrations {
+            Migrations::Apply => {
+                let applied = match &*storage.engine {
+                    Engine::Postgres(postgres) => postgres.migrate(MIGRATE, &Migrate).await?,
+                    Engine::Sqlite(sqlite) => sqlite.migrate(MIGRATE, Migrate).await?,
+                };
+                applied.iter().for_each(|new| new.log_applied());
+            }
+            Migrations::Require => storage.read(MIGRATE, Verify).await?,
+        }
         if let Some(known) = storage.write(MIGRATE, FindMoved).await? {
             storage.renew(known, Reason::Moved).await?;
         }

@@ -51,8 +51,7 @@ impl Connector {
 
     /// The same for the reader of the log, which must see every change at once, with further options of a session.
     pub(crate) fn for_log(&self, options: &str) -> Self {
-        let (before, behind) = &*self.options;
-        let options = Arc::new((before.clone(), format!("{behind}{options}")));
+        let options = Arc::new((self.options.0.clone(), options.to_owned()));
         Self { options, sessions: Sessions::Current, ..self.clone() }
     }
 

@@ -21,15 +21,19 @@ pub(super) fn pool_fault(error: PoolError) -> Fault {
     }
 }
 
+/// Whether the server asks for a password and the configuration has none.
+pub(crate) fn lacks_password(error: &tokio_postgres::Error) -> bool {
+    error.to_string().contains("password missing")
+}
+
 /// What is wrong, for an operator: neither names nor values.
 pub(crate) fn reason(error: &tokio_postgres::Error) -> Option<&'static str> {
     let Some(state) = error.code() else {
         if is_read_only(error) {
             return Some("no server of PostgreSQL takes writes: each is a standby or read-only");
         }
-        return connection_failure(error).or_else(|| {
-            error.to_string().contains("password missing").then_some("PostgreSQL asks for a password and there is none")
-        });
+        return connection_failure(error)
+            .or_else(|| lacks_password(error).then_some("PostgreSQL asks for a password and there is none"));
     };
     Some(match state.code() {
         "28P01" | "28000" => "PostgreSQL refuses the user or the password (authentication)",

@@ -4,17 +4,16 @@
 //! its `-wal` file, and the `-wal` file of another state makes a database of it that never was.
 
 use super::{
-    connection::{mode_of_existing, opened},
-    fault::fault,
+    connection::{beside, create_private, mode_of_existing, opened},
+    fault::{fault, is_busy},
 };
-use crate::{DatabaseLocation, SqlOptions, SqlStorage};
+use crate::SqlStorage;
 use character_domain::now;
 use character_storage_port::{Applied, Epoch, Result, StorageError};
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 use std::{
-    fs::{self, File, OpenOptions},
+    fs::{self, File},
     io,
-    os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -80,7 +79,7 @@ pub async fn restore(backup: &Path, database: &Path) -> Result<Restored> {
         copy_into(&source, &copy, RESTORE)
     })
     .await?;
-    let storage = SqlStorage::open(DatabaseLocation::file(&new), SqlOptions::default()).await?;
+    let storage = SqlStorage::sqlite(&new).await?;
     let epoch = storage.new_epoch().await;
     storage.close().await?;
     let (epoch, target) = (epoch?, database.to_owned());
@@ -117,8 +116,7 @@ fn copy_into(source: &Path, copy: &Path, operation: &'static str) -> Result<()> 
     let mode = mode_of_existing(source, PATIENCE)?;
     let created = || -> io::Result<()> {
         remove_with_logs(copy)?;
-        // Empty, since SQLite would let the umask decide who may read it.
-        OpenOptions::new().write(true).create_new(true).mode(0o600).open(copy).map(drop)
+        create_private(copy)
     };
     created().map_err(|error| failed(operation, copy, error))?;
     let connection = opened(source, PATIENCE, mode)?;
@@ -164,9 +162,7 @@ fn take_alone(database: &Path) -> Result<bool> {
     };
     match complete() {
         Ok(()) => Ok(true),
-        Err(error)
-            if matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked)) =>
-        {
+        Err(error) if is_busy(&error) => {
             let detail = format!("another process has {} open: stop it first", database.display());
             Err(refusal(RESTORE, detail).with_source(error))
         }
@@ -204,12 +200,6 @@ fn remove(file: &Path) -> io::Result<()> {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),
     }
-}
-
-fn beside(file: &Path, suffix: &str) -> PathBuf {
-    let mut name = file.as_os_str().to_owned();
-    name.push(suffix);
-    name.into()
 }
 
 fn refusal(operation: &'static str, detail: String) -> StorageError {

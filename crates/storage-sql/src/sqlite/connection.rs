@@ -7,7 +7,13 @@ use super::{
 use crate::{fault::Fault, location::Missing};
 use character_storage_port::{Applied, ErrorKind, Result, StorageError};
 use rusqlite::{Connection, OpenFlags};
-use std::{fs::OpenOptions, os::unix::fs::OpenOptionsExt as _, path::Path, thread, time::Duration};
+use std::{
+    fs::OpenOptions,
+    os::unix::fs::OpenOptionsExt as _,
+    path::{Path, PathBuf},
+    thread,
+    time::Duration,
+};
 
 /// How the file is opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +38,12 @@ pub(super) fn create_private(path: &Path) -> std::io::Result<()> {
     }
 }
 
+pub(super) fn beside(file: &Path, suffix: &str) -> PathBuf {
+    let mut name = file.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}
+
 /// How a file that must be there can be read.
 pub(super) fn mode_of_existing(path: &Path, timeout: Duration) -> Result<Mode> {
     let error = |detail: String| StorageError::unavailable(OPEN).with_applied(Applied::No).with_detail(detail);
@@ -43,9 +55,7 @@ pub(super) fn mode_of_existing(path: &Path, timeout: Duration) -> Result<Mode> {
         let asked = connection.query_row("SELECT count(*) FROM sqlite_master", [], |_| Ok(()));
         asked.map_err(|error| fault(error).into_error(OPEN, Applied::No))
     };
-    let mut log = path.as_os_str().to_owned();
-    log.push("-wal");
-    let has_log = std::fs::metadata(&log).is_ok_and(|log| log.len() > 0);
+    let has_log = std::fs::metadata(beside(path, "-wal")).is_ok_and(|log| log.len() > 0);
     let mode = if has_log { Mode::ReadOnly } else { Mode::Visit };
     let Err(refusal) = answers(mode) else { return Ok(mode) };
     if !matches!(refusal.kind(), ErrorKind::Unavailable { .. }) {

@@ -15,11 +15,7 @@ use crate::{
 use character_error_reporter::redacted;
 use character_storage_port::{Applied, Result};
 use rusqlite::Connection;
-use std::{
-    panic::{AssertUnwindSafe, catch_unwind},
-    sync::Arc,
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 use tokio::{sync::oneshot, time::Instant};
 
 /// Maximum number of changes in one transaction.
@@ -55,8 +51,8 @@ pub(super) trait Change: Send {
     /// Whether it is to be run: it is not begun for a caller who has gone.
     fn begin(&mut self) -> bool;
 
-    /// Runs in the open transaction, and keeps the outcome. It may be run again when that was rolled back.
-    fn run(&mut self, connection: &mut Connection) -> Made;
+    /// Runs in the open transaction, and keeps the outcome. It may be run again when that was rolled back. `None`: it panicked.
+    fn run(&mut self, connection: &mut Connection) -> Option<Made>;
 
     /// Tells the caller the outcome, or how the transaction was lost.
     fn tell(self: Box<Self>, lost: Option<Lost>);
@@ -93,20 +89,18 @@ impl<W: Work> Change for Waiting<W> {
         self.is_begun
     }
 
-    fn run(&mut self, connection: &mut Connection) -> Made {
+    fn run(&mut self, connection: &mut Connection) -> Option<Made> {
         let work = &self.work;
-        let outcome = interruptible(connection, &self.call, |connection| {
+        self.outcome = interruptible(connection, &self.call, |connection| {
             futures_executor::block_on(work.run(&mut SqliteSession(connection)))
         });
-        let made = match &outcome {
+        Some(match self.outcome.as_ref()? {
             Ok(output) if W::has_changes(output) => Made::Changes,
             Err(Fault::Engine(_, EngineError::Sqlite(error))) => {
                 disk_failure(error).map_or(Made::Nothing, Made::Refused)
             }
             _ => Made::Nothing,
-        };
-        self.outcome = Some(outcome);
-        made
+        })
     }
 
     fn tell(self: Box<Self>, lost: Option<Lost>) {
@@ -135,7 +129,7 @@ pub(super) fn commit(
 ) -> Option<LastWrite> {
     let begun = Instant::now();
     let before = connection.total_changes();
-    let mut group = Group { connection, before, members: Vec::new(), keeps: false, shown: None };
+    let mut group = Group { connection, before, members: Vec::new(), shown: None };
     let mut change = Some(first);
     while let Some(mut current) = change {
         if current.begin() {
@@ -159,39 +153,39 @@ struct Group<'a> {
     before: u64,
     /// The changes that wait for the commit. None while the transaction has nothing to keep.
     members: Vec<Box<dyn Change>>,
-    /// Whether a transaction is open, with something to keep.
-    keeps: bool,
     shown: Option<LastWrite>,
 }
 
 impl Group<'_> {
+    /// Whether a transaction is open, with something to keep.
+    fn keeps(&self) -> bool {
+        !self.members.is_empty()
+    }
+
     /// Runs the change behind those that were added before.
     fn add(&mut self, mut change: Box<dyn Change>) -> Result<(), Torn> {
         // IMMEDIATE: a lock that is asked for only at the first write cannot be waited for.
-        let prepared = self.connection.execute_batch(if self.keeps { SAVE } else { "BEGIN IMMEDIATE" });
+        let prepared = self.connection.execute_batch(if self.keeps() { SAVE } else { "BEGIN IMMEDIATE" });
         if let Err(error) = prepared {
-            if self.keeps {
+            if self.keeps() {
                 self.members.push(change);
                 return Err(Torn);
             }
             change.tell(Some(Lost { error: Arc::new(error), applied: Applied::No }));
             return Ok(());
         }
-        let made = catch_unwind(AssertUnwindSafe(|| change.run(self.connection)));
-        let is_whole = made.is_ok() && !self.connection.is_autocommit();
-        let made = made.unwrap_or_else(|_| {
-            tracing::error!("a database operation panicked");
-            Made::Nothing
-        });
+        let made = change.run(self.connection);
+        let is_whole = made.is_some() && !self.connection.is_autocommit();
+        let made = made.unwrap_or(Made::Nothing);
         if let Made::Refused(detail) = made {
             self.shown = Some(LastWrite::Refused(Instant::now(), detail));
         }
         if !is_whole {
             change.tell(None);
             roll_back(self.connection);
-            return if self.keeps { Err(Torn) } else { Ok(()) };
+            return if self.keeps() { Err(Torn) } else { Ok(()) };
         }
-        let ended = match (&made, self.keeps) {
+        let ended = match (&made, self.keeps()) {
             (Made::Changes, false) => Ok(()),
             (Made::Changes, true) => self.connection.execute_batch(KEEP),
             (_, true) => self.connection.execute_batch(UNDO),
@@ -201,7 +195,6 @@ impl Group<'_> {
                 return Ok(());
             }
         };
-        self.keeps = true;
         self.members.push(change);
         ended.map_err(|error| {
             tracing::warn!(error = %redacted(&error), "a transaction of several changes was torn");
@@ -210,7 +203,7 @@ impl Group<'_> {
     }
 
     fn end(self) -> Option<LastWrite> {
-        if !self.keeps {
+        if !self.keeps() {
             return self.shown;
         }
         match self.connection.execute_batch("COMMIT") {

@@ -201,24 +201,48 @@ impl Work for Panics {
     }
 }
 
-/// Begins these changes in this order, all of them while the writer is occupied, and returns the outcome of each.
-async fn together(sqlite: &Arc<Sqlite>, changes: &[&[&str]]) -> Vec<Result<usize>> {
+/// Works once.
+#[derive(Default)]
+struct PanicsAgain(AtomicBool);
+
+impl Work for PanicsAgain {
+    type Output = ();
+
+    async fn run<S: Session>(&self, session: &mut S) -> Result<(), Fault> {
+        session.query(Statement::new("INSERT INTO rows VALUES (1)", vec![])).await?;
+        assert!(!self.0.swap(true, SeqCst), "as it must");
+        Ok(())
+    }
+}
+
+/// Occupies the writer. It is free when the result is dropped.
+async fn occupied(sqlite: &Arc<Sqlite>) -> threads_mpsc::Sender<()> {
     let (release, held) = threads_mpsc::channel();
     let holder = Arc::clone(sqlite);
-    let holder = tokio::spawn(async move { holder.write("hold", Hold(Mutex::new(held))).await });
+    tokio::spawn(async move { holder.write("hold", Hold(Mutex::new(held))).await });
     while sqlite.status().waiting > 0 || !holder_has_begun(sqlite).await {
         tokio::task::yield_now().await;
     }
+    release
+}
+
+/// Waits until one more order is in the queue than before.
+async fn queued_behind(sqlite: &Sqlite, before: usize) {
+    while sqlite.status().waiting == before {
+        tokio::task::yield_now().await;
+    }
+}
+
+/// Begins these changes in this order, all of them while the writer is occupied, and returns the outcome of each.
+async fn together(sqlite: &Arc<Sqlite>, changes: &[&[&str]]) -> Vec<Result<usize>> {
+    let release = occupied(sqlite).await;
     let mut running = Vec::new();
     for change in changes {
         let before = sqlite.status().waiting;
         running.push(writing(sqlite)(Script::new(change)));
-        while sqlite.status().waiting == before {
-            tokio::task::yield_now().await;
-        }
+        queued_behind(sqlite, before).await;
     }
     drop(release);
-    holder.await.unwrap().unwrap();
     let mut outcomes = Vec::new();
     for change in running {
         outcomes.push(change.await.unwrap());
@@ -293,6 +317,24 @@ async fn a_change_that_panics_takes_nothing_along() {
     assert!(!error.certainly_not_applied());
     inserting.await.unwrap().unwrap();
     assert_eq!(rows(&sqlite).await, 1);
+}
+
+/// What it did before was rolled back with the change behind it.
+#[tokio::test]
+async fn a_change_that_panics_when_it_is_run_again_has_not_succeeded() {
+    let (_folder, sqlite) = database(FOUND).await;
+    let release = occupied(&sqlite).await;
+    let before = sqlite.status().waiting;
+    let writer = Arc::clone(&sqlite);
+    let first = tokio::spawn(async move { writer.write("again", PanicsAgain::default()).await });
+    queued_behind(&sqlite, before).await;
+    let writer = Arc::clone(&sqlite);
+    let second = tokio::spawn(async move { writer.write("panic", Panics).await });
+    queued_behind(&sqlite, before + 1).await;
+    drop(release);
+    assert!(second.await.unwrap().is_err());
+    let outcome = first.await.unwrap();
+    assert_eq!(rows(&sqlite).await, usize::from(outcome.is_ok()), "{outcome:?}");
 }
 
 #[tokio::test]

@@ -57,26 +57,19 @@ fn serve(mut connection: Connection, receiver: &Mutex<mpsc::Receiver<Order>>, la
     while let Some(order) = behind.take().or_else(|| queue().blocking_recv()) {
         match order {
             Order::Run(job) => {
-                // One job that panics must not stop those behind it; what it left open is rolled back.
-                if catch_unwind(AssertUnwindSafe(|| job(&mut connection))).is_err() {
-                    tracing::error!("a database operation panicked");
-                }
+                job(&mut connection);
                 roll_back(&mut connection);
             }
             Order::Change(change) => {
-                let next = || match queue().try_recv().ok()? {
+                let joins = change.joins();
+                let next = || match joins.then(|| queue().try_recv().ok()).flatten()? {
                     Order::Change(next) if next.joins() => Some(next),
                     other => {
                         behind = Some(other);
                         None
                     }
                 };
-                let shown = if change.joins() {
-                    group::commit(&mut connection, change, next)
-                } else {
-                    group::commit(&mut connection, change, || None)
-                };
-                if let Some(shown) = shown {
+                if let Some(shown) = group::commit(&mut connection, change, next) {
                     *last.lock().unwrap_or_else(PoisonError::into_inner) = shown;
                 }
                 roll_back(&mut connection);
@@ -90,23 +83,27 @@ fn serve(mut connection: Connection, receiver: &Mutex<mpsc::Receiver<Order>>, la
     }
 }
 
-/// Runs the job, and interrupts its statements when the call should end.
+/// Runs the job, and interrupts its statements when the call should end. One job that panics must not stop those behind it.
+/// `None`: it panicked; what it left open is to be rolled back.
 pub(super) fn interruptible<T>(
     connection: &mut Connection,
     call: &Arc<Call>,
     job: impl FnOnce(&mut Connection) -> T,
-) -> T {
-    if call.deadline().is_none() {
-        return job(connection);
+) -> Option<T> {
+    let is_limited = call.deadline().is_some();
+    if is_limited {
+        let judge = Arc::clone(call);
+        if let Err(error) = connection.progress_handler(STEPS_BETWEEN_LOOKS, Some(move || judge.should_end())) {
+            tracing::error!(error = %redacted(&error), "statements of this operation cannot be interrupted");
+        }
     }
-    let judge = Arc::clone(call);
-    if let Err(error) = connection.progress_handler(STEPS_BETWEEN_LOOKS, Some(move || judge.should_end())) {
-        tracing::error!(error = %redacted(&error), "statements of this operation cannot be interrupted");
-    }
-    let outcome = job(connection);
+    let outcome = catch_unwind(AssertUnwindSafe(|| job(connection)));
     // What follows, such as a commit or a rollback, is not to be interrupted.
-    if let Err(error) = connection.progress_handler(0, None::<fn() -> bool>) {
+    if is_limited && let Err(error) = connection.progress_handler(0, None::<fn() -> bool>) {
         tracing::error!(error = %redacted(&error), "the statements of the next operation may be interrupted too early");
     }
-    outcome
+    if outcome.is_err() {
+        tracing::error!("a database operation panicked");
+    }
+    outcome.ok()
 }
