@@ -3,18 +3,8 @@
 set -eu
 cd "$(dirname "$0")/.."
 
-if ! command -v shellcheck >/dev/null; then
-    if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
-        echo "Not on this machine: shellcheck" >&2
-        echo "Install it (Debian, Ubuntu: sudo apt-get install shellcheck) and try again." >&2
-        exit 1
-    fi
-    echo "Installing shellcheck ..." >&2
-    log=$(mktemp)
-    { apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends shellcheck; } \
-        </dev/null >"$log" 2>&1 || { cat "$log" >&2; rm -f "$log"; echo "apt-get could not install shellcheck" >&2; exit 1; }
-    rm -f "$log"
-fi
+. ./deploy/packages.sh
+command -v shellcheck >/dev/null || apt_packages shellcheck
 tools=$(./deploy/deployment-tools.sh)
 
 # actionlint passes the scripts within the workflows to shellcheck.

