@@ -5,7 +5,6 @@ use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::net::TcpStream;
 use std::path::PathBuf;
-use std::process::Command;
 use std::time::Duration;
 
 use crate::supervisor::{Program, Supervised, private_folder};
@@ -108,13 +107,12 @@ impl NatsServer {
 
     /// Stops the process without ending it (`SIGSTOP`), like a machine that hangs. A frozen server must be thawed or killed.
     pub fn freeze(&self) {
-        self.signal("-STOP");
-        wait::until_stopped(self.server.pid().expect("the server runs"));
+        self.server.freeze();
     }
 
     /// Lets a frozen process go on (`SIGCONT`).
     pub fn thaw(&self) {
-        self.signal("-CONT");
+        self.server.thaw();
     }
 
     /// Writes other further lines into the configuration file; a running server reads them at [`reload`](Self::reload).
@@ -125,12 +123,7 @@ impl NatsServer {
 
     /// Lets the server read its configuration file again (`SIGHUP`).
     pub fn reload(&self) {
-        self.signal("-HUP");
-    }
-
-    fn signal(&self, signal: &str) {
-        let id = self.server.pid().expect("the server runs").to_string();
-        program::output_of(Command::new("kill").args([signal, &id]));
+        self.server.signal("-HUP");
     }
 
     /// Everything the server printed so far.

@@ -116,8 +116,7 @@ impl PostgresServer {
         file.write_all(settings.as_bytes()).expect("the file is ours");
         let signal = data.join("recovery.signal");
         fs::write(&signal, "").expect("the folder is ours");
-        let owner = fs::metadata(&data).expect("the folder is there");
-        chown(&signal, Some(owner.uid()), Some(owner.gid())).expect("we may give our file away");
+        Self::give(&signal);
         self.resume();
         let recovered = wait::until(START, || (self.query("SELECT pg_is_in_recovery()") == "f").then_some(()));
         assert!(recovered.is_some(), "the recovery does not end:\n{}", self.log());
@@ -133,11 +132,16 @@ impl PostgresServer {
     pub fn freeze(&self) -> FrozenPostgres {
         let main = self.pid().expect("the server runs");
         // First the one that starts the others.
-        signal("-STOP", &[main.to_string()]);
+        self.server.freeze();
         let children = fs::read_to_string(format!("/proc/{main}/task/{main}/children")).expect("the server runs");
         let children: Vec<_> = children.split_whitespace().map(str::to_owned).collect();
         signal("-STOP", &children);
         FrozenPostgres { processes: std::iter::once(main.to_string()).chain(children).collect() }
+    }
+
+    /// Gives a file that only its owner may read to the account that the servers run as.
+    pub fn give(file: &Path) {
+        Account::of_the_server(file);
     }
 
     /// The one server that the tests of this process share, each in a schema of its own. Do not kill it.

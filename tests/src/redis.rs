@@ -93,17 +93,12 @@ impl RedisServer {
 
     /// Stops the process without ending it (`SIGSTOP`), like a machine that hangs. A frozen server must be thawed or killed.
     pub fn freeze(&self) {
-        self.signal("-STOP");
+        self.server.freeze();
     }
 
     /// Lets a frozen process go on (`SIGCONT`).
     pub fn thaw(&self) {
-        self.signal("-CONT");
-    }
-
-    fn signal(&self, signal: &str) {
-        let id = self.pid().expect("the server runs").to_string();
-        program::output_of(Command::new("kill").args([signal, &id]));
+        self.server.thaw();
     }
 
     /// Forgets every key.

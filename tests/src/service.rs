@@ -209,18 +209,17 @@ impl Service {
 
     /// `SIGSTOP`: it stands still, as in a virtual machine that is moved, until [`resume`](Self::resume).
     pub fn suspend(&self) {
-        self.signal("-STOP");
-        wait::until_stopped(self.pid().unwrap_or_else(|| panic!("{} does not run", self.name)));
+        self.server.freeze();
     }
 
     /// `SIGCONT`: it continues where it stood.
     pub fn resume(&self) {
-        self.signal("-CONT");
+        self.server.thaw();
     }
 
-    fn signal(&self, signal: &str) {
-        let id = self.pid().unwrap_or_else(|| panic!("{} does not run", self.name));
-        crate::program::output_of(Command::new("kill").args([signal, &id.to_string()]));
+    /// Sends a signal, such as `-HUP`, that does not end the service at once.
+    pub fn signal(&self, signal: &str) {
+        self.server.signal(signal);
     }
 
     /// Starts the service, killing it first if it runs, with the same data and port, and waits until it answers.

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use crate::{program, wait};
+
 const SCRIPT: &str = include_str!("supervise.sh");
 
 /// How long a server may take to follow a signal before it is killed, in seconds.
@@ -131,6 +133,23 @@ impl Supervised {
     pub fn restart(&self) {
         self.kill();
         self.start();
+    }
+
+    /// Sends a signal, such as `-HUP`, that does not end the server.
+    pub(crate) fn signal(&self, signal: &str) {
+        let id = self.pid().expect("the server runs").to_string();
+        program::output_of(Command::new("kill").args([signal, &id]));
+    }
+
+    /// `SIGSTOP`; returns when the process stands still.
+    pub(crate) fn freeze(&self) {
+        self.signal("-STOP");
+        wait::until_stopped(self.pid().expect("the server runs"));
+    }
+
+    /// `SIGCONT`.
+    pub(crate) fn thaw(&self) {
+        self.signal("-CONT");
     }
 
     /// The process id of the server while it is started.

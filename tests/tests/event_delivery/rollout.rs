@@ -244,8 +244,7 @@ async fn a_service_that_drains_is_not_ready_answers_and_ends_each_connection_wit
     let mut kept = Kept { address, stream: None, seen: &seen };
     assert_eq!(kept.ask("GET", "/health/ready", None).await.unwrap().0, 200);
     assert!(kept.stream.is_some(), "a connection is kept");
-    let pid = service.pid().unwrap().to_string();
-    assert!(std::process::Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+    service.signal("-TERM");
     service.await_output("shutting down");
     // An idle connection is not cut: its next request is answered, and ends it.
     let end = Instant::now() + LIMIT;

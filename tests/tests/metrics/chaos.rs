@@ -152,7 +152,7 @@ async fn the_alerts_ring_when_services_fail_and_end_when_they_recover() {
     };
     until_ringing(&prometheus, "the full disk", large, rings(&["DatabaseFails"])).await;
 
-    // The relay cannot publish now, so the lease of its consumer can be had by whoever asks when it ends.
+    // The relay cannot publish now, so another holder can have the lease of its consumer when it ends.
     service.terminate();
     let config = HttpStorageConfig::new(storage.url("").parse().unwrap(), TOKEN.to_owned().into());
     let port = HttpStorage::connect(config).unwrap();

@@ -7,7 +7,6 @@ use std::{
     fs,
     os::unix::fs::symlink,
     path::{Path, PathBuf},
-    process::Command,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -77,11 +76,6 @@ async fn await_metric(service: &Service, line: &str, value: &str) {
 async fn applied(service: &Service, setting: &str, times: u32) {
     let line = format!("setting_changes_total{{setting=\"{setting}\",outcome=\"applied\"}}");
     await_metric(service, &line, &times.to_string()).await;
-}
-
-fn signal(service: &Service, name: &str) {
-    let id = service.pid().unwrap().to_string();
-    assert!(Command::new("kill").args([name, &id]).status().unwrap().success());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -252,17 +246,17 @@ async fn sighup_reads_the_log_level_and_the_limits_again_and_usr1_and_usr2_do_no
         .start();
     assert!(!service.output().contains("listens on"), "the level is warn: {}", service.output());
     settings.set(&[("level", "info,access=debug"), ("bytes", "2097152"), ("reports", "7")]);
-    signal(&service, "-HUP");
+    service.signal("-HUP");
     for setting in ["LOG_LEVEL", "MAX_IN_FLIGHT_BYTES", "ERROR_REPORTS_PER_MINUTE"] {
         applied(&service, setting, 1).await;
     }
     try_send(client().get(service.url("/health/live"))).await.unwrap();
     service.await_output("route=\"/health/live\"");
-    signal(&service, "-USR1");
+    service.signal("-USR1");
     service.await_output("SIGUSR1");
-    signal(&service, "-USR2");
+    service.signal("-USR2");
     service.await_output("the signal is ignored");
-    signal(&service, "-HUP");
+    service.signal("-HUP");
     service.await_output("no file of a setting changed");
     settings.set(&[("level", "loud"), ("bytes", "2097152"), ("reports", "7")]);
     await_metric(&service, "setting_refused{setting=\"LOG_LEVEL\"}", "1").await;

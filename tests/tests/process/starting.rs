@@ -74,10 +74,8 @@ fn an_embedded_database_can_be_brought_up_to_date_without_a_service() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn user_signals_are_ignored_with_a_line() {
     let service = Service::character().start();
-    let id = service.pid().unwrap().to_string();
     for (signal, name) in [("-USR1", "SIGUSR1"), ("-USR2", "SIGUSR2")] {
-        let sent = std::process::Command::new("kill").args([signal, &id]).status().unwrap();
-        assert!(sent.success());
+        service.signal(signal);
         let output = service.await_output(name);
         assert!(output.contains("the signal is ignored"), "{output}");
     }

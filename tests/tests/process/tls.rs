@@ -1,7 +1,7 @@
 //! TLS of every way in and out, with certificates of the test and real servers.
 
 use super::{TOKEN, storage};
-use crate::support::{sheet, try_send};
+use crate::support::{Answer, sheet, try_send, until};
 use character_tests::{
     Authority, Certificate, Finished, NatsRelease, NatsServer, Persistence, PostgresServer, RedisServer, Service,
     ServiceBuilder, free_port,
@@ -9,7 +9,7 @@ use character_tests::{
 use reqwest::Identity;
 use std::{
     fs,
-    os::unix::fs::{PermissionsExt as _, chown},
+    os::unix::fs::PermissionsExt as _,
     path::Path,
     sync::{
         Arc,
@@ -74,25 +74,14 @@ fn chain(error: &dyn std::error::Error) -> String {
 
 /// Waits for the service, which only a client with TLS can ask.
 async fn up(service: &Service, client: &reqwest::Client) {
-    let end = Instant::now() + LIMIT;
-    while !try_send(client.get(https(service, "/health/live"))).await.is_ok_and(|answer| answer.status == 200) {
-        assert!(Instant::now() < end, "the service does not come up: {}", service.output());
-        sleep(Duration::from_millis(20)).await;
-    }
+    let live = || client.get(https(service, "/health/live"));
+    until(LIMIT, "the service is up", live, |answer| answer.status == 200).await;
 }
 
 /// Waits until `/health` says this of a dependency.
 async fn health_says(client: &reqwest::Client, url: &str, dependency: &str, part: &str) {
-    let end = Instant::now() + LIMIT;
-    loop {
-        let answer = try_send(client.get(url)).await;
-        let shown = answer.as_ref().map(|answer| answer.body["dependencies"][dependency].to_string());
-        if shown.as_ref().is_ok_and(|shown| shown.contains(part)) {
-            return;
-        }
-        assert!(Instant::now() < end, "{dependency} never says {part:?}: {answer:?}");
-        sleep(Duration::from_millis(50)).await;
-    }
+    let says = |answer: &Answer| answer.body["dependencies"][dependency].to_string().contains(part);
+    until(LIMIT, &format!("{dependency} says {part:?}"), || client.get(url), says).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -128,6 +117,8 @@ async fn every_listener_has_tls_and_only_clients_with_a_certificate_are_served_b
     assert!(try_send(known.get(format!("http://{}/health/live", service.address()))).await.is_err());
     let metrics = try_send(known.get(https(&service, "/metrics"))).await.unwrap().body.to_string();
     assert!(metrics.contains("http_server_connections_ended_total{reason=\\\"tls_failed\\\"}"), "{metrics}");
+    let is_counted = |answer: &Answer| !answer.body.to_string().contains("reason=\\\"tls_failed\\\"} 0\\n");
+    until(LIMIT, "a failed handshake is counted", || known.get(https(&service, "/metrics")), is_counted).await;
     assert!(metrics.contains("tls_certificate_expiry_timestamp_seconds{certificate=\\\"server\\\"}"), "{metrics}");
     assert_eq!(service.terminate(), 0);
 }
@@ -269,7 +260,7 @@ fn postgresql_is_reached_with_tls_as_its_own_clients_do_it() {
                    127.0.0.1/32 reject\nhost all all 127.0.0.1/32 trust\n";
         fs::write(keys.join("hba"), hba).unwrap();
         fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
-        give_to_postgres(&key);
+        PostgresServer::give(&key);
         PostgresServer::start_with(&settings.each_ref().map(String::as_str))
     };
     let check = |port: u16, user: &str, options: &str| {
@@ -321,18 +312,6 @@ fn postgresql_is_reached_with_tls_as_its_own_clients_do_it() {
     let counts = right.query(encrypted);
     let (all, with_tls) = counts.split_once(' ').unwrap();
     assert!(all == with_tls && all != "0", "{counts}: {}", service.output());
-}
-
-/// The file belongs to the account that PostgreSQL runs as when the tests run as root.
-fn give_to_postgres(path: &Path) {
-    let id = |option: &str| -> Option<u32> {
-        let output = std::process::Command::new("id").args([option, "postgres"]).output().ok()?;
-        String::from_utf8(output.stdout).ok()?.trim().parse().ok()
-    };
-    let own = std::process::Command::new("id").arg("-u").output().unwrap();
-    if own.stdout.trim_ascii() == b"0" {
-        chown(path, id("-u"), id("-g")).unwrap();
-    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -9,7 +9,7 @@ use std::{
 };
 
 /// The part of the document that a reference leads to.
-fn resolved(value: &'static Value) -> &'static Value {
+pub(crate) fn resolved(value: &'static Value) -> &'static Value {
     match value["$ref"].as_str() {
         Some(reference) => openapi().pointer(reference.trim_start_matches('#')).unwrap(),
         None => value,

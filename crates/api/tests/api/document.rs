@@ -1,5 +1,6 @@
 //! What the OpenAPI document says of every operation and every schema.
 
+use crate::conformance::resolved;
 use character_api::{PROBLEMS, openapi};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -10,10 +11,6 @@ fn operations() -> Vec<(String, &'static Value)> {
         item.as_object().unwrap().iter().map(move |(method, operation)| (format!("{method} {path}"), operation))
     });
     all.collect()
-}
-
-fn resolved(value: &'static Value) -> &'static Value {
-    value["$ref"].as_str().map_or(value, |reference| openapi().pointer(&reference[1..]).unwrap())
 }
 
 fn schema(name: &str) -> &'static Value {
