@@ -34,19 +34,19 @@ pub(crate) fn of_read(headers: &HeaderMap) -> Result<Condition, Problem> {
 
 /// Whether a client that sent these headers has the row at this revision already.
 pub(crate) fn is_known(headers: &HeaderMap, actual: Revision) -> Result<bool, Problem> {
-    Ok(match tags(headers, IF_NONE_MATCH, "If-None-Match")? {
-        None => false,
-        Some(Tags::Any) => true,
-        Some(Tags::Listed(tags)) => tags.iter().any(|tag| tag.revision() == Some(actual)),
-    })
+    has_one(headers, |tag| tag.revision() == Some(actual))
 }
 
 /// Whether a client that sent these headers has a list with this entity tag already.
 pub(crate) fn knows(headers: &HeaderMap, list: &str) -> Result<bool, Problem> {
+    has_one(headers, |tag| tag.opaque == list.as_bytes())
+}
+
+fn has_one(headers: &HeaderMap, is_it: impl Fn(&Tag) -> bool) -> Result<bool, Problem> {
     Ok(match tags(headers, IF_NONE_MATCH, "If-None-Match")? {
         None => false,
         Some(Tags::Any) => true,
-        Some(Tags::Listed(tags)) => tags.iter().any(|tag| tag.opaque == list.as_bytes()),
+        Some(Tags::Listed(tags)) => tags.iter().any(is_it),
     })
 }
 

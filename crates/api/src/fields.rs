@@ -80,7 +80,7 @@ impl Fields {
 
     /// Adds the faults of fields that have none yet. What could not be read was replaced by a placeholder, whose faults say
     /// nothing of the request.
-    pub(crate) fn also(&mut self, more: &Violations) {
+    fn also(&mut self, more: &Violations) {
         for violation in more.iter() {
             if !self.faults.iter().any(|fault| fault.field == violation.field) {
                 self.faults.push(violation.field.clone(), violation.reason.clone());
@@ -115,6 +115,17 @@ impl Fields {
                 self.faults.push(*name, reason);
             }
         }
+    }
+
+    /// What was read when nothing is at fault. Otherwise every fault, with those of the rules that `check` finds: the
+    /// repository is not asked then.
+    pub(crate) fn finish<T>(mut self, read: T, check: impl FnOnce(T) -> Violations) -> Result<T, Violations> {
+        self.refuse_the_rest();
+        if self.faults.is_empty() {
+            return Ok(read);
+        }
+        self.also(&check(read));
+        Err(self.faults)
     }
 
     /// Adds a fault for each member that was not read.

@@ -23,12 +23,7 @@ pub(crate) fn patch<R: Resource>(
         };
         let mut fields = Fields::of(members);
         let next = current.rewritten(&mut fields);
-        fields.refuse_the_rest();
-        if fields.faults.is_empty() {
-            return Ok(next);
-        }
-        fields.also(&next.check());
-        Err(RepositoryError::Invalid(fields.faults))
+        fields.finish(next, |next| next.check()).map_err(RepositoryError::Invalid)
     })
 }
 

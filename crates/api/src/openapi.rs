@@ -14,7 +14,7 @@ use actix_web::{
     web,
 };
 use character_error_reporter::redacted_text;
-use character_http_kit::{self as kit, Bodiless, Endpoint, Endpoints, Parameterless, health};
+use character_http_kit::{self as kit, Endpoint, Endpoints, Operations, health};
 use serde_json::{Value, json};
 use std::sync::{Arc, LazyLock, OnceLock};
 use utoipa::OpenApi;
@@ -91,16 +91,19 @@ pub fn openapi() -> &'static Value {
     &DOCUMENT
 }
 
+static REFUSING: LazyLock<(Operations, Operations)> = LazyLock::new(|| {
+    let document = annotated();
+    (Operations::without_parameters(&document), Operations::without_body(&document))
+});
+
 /// Its operations without query parameters.
-pub(crate) fn parameterless() -> Parameterless {
-    static FOUND: LazyLock<Parameterless> = LazyLock::new(|| Parameterless::of(&annotated()));
-    FOUND.clone()
+pub(crate) fn parameterless() -> Operations {
+    REFUSING.0.clone()
 }
 
 /// Its operations that change something and take no body.
-pub(crate) fn bodiless() -> Bodiless {
-    static FOUND: LazyLock<Bodiless> = LazyLock::new(|| Bodiless::of(&annotated()));
-    FOUND.clone()
+pub(crate) fn bodiless() -> Operations {
+    REFUSING.1.clone()
 }
 
 pub(crate) fn register(endpoints: &mut Endpoints) {
@@ -134,8 +137,8 @@ async fn docs() -> HttpResponse {
 
 /// The page, whose examples name the address that the client used.
 fn page(request: &HttpRequest, title: &str, start: &str) -> HttpResponse {
-    let (scheme, host) = (request.connection_info().scheme().to_owned(), request.connection_info().host().to_owned());
-    let base = pages::escaped(&format!("{scheme}://{host}"));
+    let address = request.connection_info();
+    let base = pages::escaped(&format!("{}://{}", address.scheme(), address.host()));
     let start = start.replace("{base}", &base);
     HttpResponse::Ok()
         .content_type("text/html; charset=utf-8")

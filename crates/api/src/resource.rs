@@ -53,13 +53,7 @@ pub(crate) trait Resource: Entity {
         let mut fields = Fields::of(members);
         fields.refuse(Self::READ_ONLY, "is read-only");
         let new = Self::read(&mut fields);
-        fields.refuse_the_rest();
-        if fields.faults.is_empty() {
-            return Ok(new);
-        }
-        // The repository is not asked, so the rules are checked here, and all faults are reported at once.
-        fields.also(&Self::check_new(new));
-        Err(fields.faults)
+        fields.finish(new, Self::check_new)
     }
 
     /// Every rule that the new row breaks on its own, whatever its parent is.

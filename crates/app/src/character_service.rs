@@ -163,9 +163,7 @@ async fn serve(config: CharacterServiceConfig, stack: Stack, mut registry: Regis
     let mut plan = WatchPlan::new(config.files.clone(), &mut registry);
     plan.common(&admission);
     plan.reports(&operator.reporting);
-    if let Some(operators) = config.admin.as_ref().and_then(|admin| admin.accepted.as_ref()) {
-        plan.accepted("ADMIN_TOKEN", operators);
-    }
+    plan.admin(config.admin.as_ref());
     if let Some(remote) = &config.remote {
         plan.sent("STORAGE_SERVICE_TOKEN", &remote.token, storage_token, itself);
         plan.client("STORAGE", "storage", remote.tls.as_ref());

@@ -3,17 +3,13 @@
 use crate::{
     config::HubConfig,
     hub::{self, HubClient},
-    hub_responder::{HubResponder, ResponderPlan},
+    hub_responder::{BACKOFF, HubResponder, ResponderPlan, stops_within},
 };
 use character_error_reporter::redacted;
 use character_message_hub::{HubError, ServiceName};
 use character_message_hub_http::HttpHub;
 use std::{sync::Arc, time::Duration};
-use tokio::{
-    sync::watch,
-    task::JoinHandle,
-    time::{sleep, timeout},
-};
+use tokio::{sync::watch, task::JoinHandle, time::sleep};
 use url::Url;
 use uuid::Uuid;
 
@@ -21,7 +17,7 @@ use uuid::Uuid;
 const TTL: Duration = Duration::from_secs(15);
 /// How long one call of the hub may take.
 const PATIENCE: Duration = Duration::from_secs(5);
-const BACKOFF: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
+
 /// How a service takes requests that arrive through the hub.
 #[derive(Debug)]
 pub(crate) enum PresencePlan {
@@ -85,12 +81,6 @@ impl HubPresence {
             }
         }
     }
-}
-
-/// Waits until the process stops; `false`: `pause` was over before.
-async fn stops_within(stopped: &mut watch::Receiver<bool>, pause: Duration) -> bool {
-    // A sender that is gone is a stop too.
-    timeout(pause, stopped.wait_for(|stopped| *stopped)).await.is_ok()
 }
 
 /// Logs the first failure and the recovery.

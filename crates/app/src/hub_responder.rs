@@ -28,8 +28,8 @@ use tokio::{
     time::timeout,
 };
 
-/// The shortest and the longest pause before NATS is asked again for the requests of the service.
-const BACKOFF: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
+/// The shortest and the longest pause before a hub is asked again for the requests of the service.
+pub(crate) const BACKOFF: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
 /// The largest reply that is passed on, in bytes: 64 MiB, the most that NATS can be configured for.
 const MAX_REPLY: usize = 64 * 1024 * 1024;
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -135,6 +135,12 @@ struct Answering {
     said: Arc<Said>,
 }
 
+/// Waits until the process stops; `false`: `pause` was over before.
+pub(crate) async fn stops_within(stopped: &mut watch::Receiver<bool>, pause: Duration) -> bool {
+    // A sender that is gone is a stop too.
+    timeout(pause, stopped.wait_for(|stopped| *stopped)).await.is_ok()
+}
+
 impl Answering {
     /// Answers until the process stops. A hub that is down is waited for.
     async fn run(mut self, entrance: Entrance) {
@@ -149,8 +155,7 @@ impl Answering {
                 Ok(responder) => break responder,
                 Err(error) => self.said.failed(&error),
             }
-            // A sender that is gone is a stop too.
-            if timeout(backoff, self.stopped.wait_for(|stopped| *stopped)).await.is_ok() {
+            if stops_within(&mut self.stopped, backoff).await {
                 return;
             }
             backoff = (backoff * 2).min(BACKOFF.1);

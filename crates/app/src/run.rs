@@ -5,7 +5,7 @@ use crate::{
     log_queue::LogQueue,
     otlp,
     repetitions::{Due, Repetitions},
-    telemetry::{self, Detail},
+    telemetry,
 };
 use character_error_reporter::{Redactor, redacted};
 use secrecy::SecretString;
@@ -40,20 +40,20 @@ pub(crate) fn run<C>(
             return ExitCode::FAILURE;
         }
     };
+    let report = |message: &str| match format {
+        LogFormat::Human => lines.push(format!("{message}\n").as_bytes()),
+        LogFormat::Json => lines.push(failure(message).as_bytes()),
+    };
     let code = match config {
         Err(error) => {
             match format {
-                LogFormat::Human => lines.push(format!("{error}\n").as_bytes()),
-                LogFormat::Json => error.0.iter().for_each(|fault| lines.push(failure(fault).as_bytes())),
+                LogFormat::Human => report(&error.to_string()),
+                LogFormat::Json => error.0.iter().for_each(|fault| report(fault)),
             }
             ExitCode::from(MISCONFIGURED)
         }
         Ok(config) => logged(config, log, secrets, command, &lines).unwrap_or_else(|error| {
-            let error = redacted(error.as_ref()).to_string();
-            match format {
-                LogFormat::Human => lines.push(format!("{error}\n").as_bytes()),
-                LogFormat::Json => lines.push(failure(&error).as_bytes()),
-            }
+            report(&redacted(error.as_ref()).to_string());
             ExitCode::FAILURE
         }),
     };
@@ -80,8 +80,7 @@ fn logged<C>(
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let (repetitions, otlp) = (lines.repetitions(), log(&config).otlp.as_ref());
     let provider = otlp::provider(otlp, runtime.handle())?;
-    let detail = if otlp.is_some() { Detail::All } else { Detail::Logged };
-    telemetry::start_with(log(&config), lines.clone(), &repetitions, &provider, detail)?;
+    telemetry::start_with(log(&config), lines.clone(), &repetitions, &provider)?;
     // The hook of the standard library writes to the standard error output itself, and waits for its reader.
     panic::set_hook(Box::new(|panic| tracing::error!(%panic, backtrace = %Backtrace::capture(), "a thread panicked")));
     let summarized = Arc::clone(&repetitions);

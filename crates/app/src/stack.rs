@@ -225,7 +225,7 @@ async fn embedded(
         Purpose::Import => Some(FolderLock::importing(folder)?),
         Purpose::Read => None,
     };
-    let file = folder.join(EMBEDDED);
+    let file = embedded_file(config);
     let location = DatabaseLocation::file(&file);
     let database = match purpose {
         Purpose::Serve | Purpose::Import => {
@@ -270,7 +270,7 @@ pub(crate) async fn open_embedded(config: &CharacterServiceConfig) -> Result<Sql
     if !file.is_file() {
         return Err(format!("there is no database at {}", file.display()).into());
     }
-    Ok(SqlStorage::open(DatabaseLocation::file(&file), SqlOptions::default()).await?)
+    create_embedded(config).await
 }
 
 /// The embedded database with a current schema, created when it does not exist.
@@ -280,7 +280,7 @@ pub(crate) async fn open_embedded(config: &CharacterServiceConfig) -> Result<Sql
 pub(crate) async fn create_embedded(
     config: &CharacterServiceConfig,
 ) -> Result<SqlStorage, Box<dyn Error + Send + Sync>> {
-    Ok(SqlStorage::open(DatabaseLocation::file(config.data_dir.join(EMBEDDED)), SqlOptions::default()).await?)
+    Ok(SqlStorage::open(DatabaseLocation::file(embedded_file(config)), SqlOptions::default()).await?)
 }
 
 /// Prints that a database was brought up to date.

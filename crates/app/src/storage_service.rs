@@ -58,14 +58,6 @@ async fn execute(
     log: &LogQueue,
 ) -> Outcome {
     let location = config.database();
-    match &command {
-        StorageServiceCommand::Backup { file } => return restore::copy_database(location.path(), file).await,
-        StorageServiceCommand::Restore { file } => return restore::restore_database(location.path(), file).await,
-        StorageServiceCommand::Serve
-        | StorageServiceCommand::Migrate
-        | StorageServiceCommand::Check
-        | StorageServiceCommand::NewEpoch => {}
-    }
     let engine = location.engine();
     let options = SqlOptions {
         connections: config.pool_size,
@@ -99,7 +91,9 @@ async fn execute(
             let outcome = stack::begin_new_epoch(&database).await;
             return stack::closing(Some(database), outcome).await;
         }
-        StorageServiceCommand::Check | StorageServiceCommand::Backup { .. } | StorageServiceCommand::Restore { .. } => {
+        StorageServiceCommand::Backup { ref file } => return restore::copy_database(location.path(), file).await,
+        StorageServiceCommand::Restore { ref file } => return restore::restore_database(location.path(), file).await,
+        StorageServiceCommand::Check => {
             check::configuration(&config.effective)?;
             (SqlStorage::open_existing(location, options).await?, None)
         }
@@ -159,14 +153,10 @@ async fn work(
     let mut checks = vec![stack::storage_check("database", checked)];
     checks.extend(hub.as_ref().map(|(hub, _)| hub.check()));
     let health = Arc::new(Health::new(env!("CARGO_PKG_VERSION"), checks));
-    show_health(&health, &mut registry);
-    match command {
-        StorageServiceCommand::Check
-        | StorageServiceCommand::NewEpoch
-        | StorageServiceCommand::Migrate
-        | StorageServiceCommand::Backup { .. }
-        | StorageServiceCommand::Restore { .. } => check::dependencies(&health).await,
-        StorageServiceCommand::Serve => serve(config, storage, registry, health, operator, hub, engine).await,
+    if let StorageServiceCommand::Serve = command {
+        serve(config, storage, registry, health, operator, hub, engine).await
+    } else {
+        check::dependencies(&health).await
     }
 }
 
@@ -179,6 +169,7 @@ async fn serve(
     hub: Option<(Hub, Option<PresencePlan>)>,
     engine: &'static str,
 ) -> Outcome {
+    show_health(&health, &mut registry);
     let limits = Limits {
         body_bytes: config.max_request_bytes,
         body_timeout: config.sockets.client_timeout,
@@ -194,9 +185,7 @@ async fn serve(
     plan.common(&admission);
     plan.reports(&operator.reporting);
     plan.accepted("STORAGE_SERVICE_TOKEN", &accepted);
-    if let Some(operators) = config.admin.as_ref().and_then(|admin| admin.accepted.as_ref()) {
-        plan.accepted("ADMIN_TOKEN", operators);
-    }
+    plan.admin(config.admin.as_ref());
     plan.hub(config.hub.as_ref());
     plan.server(config.tls.as_ref());
     watch_database(&mut plan, operator.database.as_ref());

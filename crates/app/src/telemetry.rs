@@ -38,16 +38,12 @@ where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
     let repetitions = Arc::new(Repetitions::new(config.repeats_per_minute));
-    start_with(config, lines, &repetitions, &otlp::without_collector(), Detail::Logged)
+    start_with(config, lines, &repetitions, &otlp::without_collector())
 }
 
-/// Which spans within the process are traced.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Detail {
-    /// Those that are logged: the others would cost as much as all the rest of an answer from the cache.
-    Logged,
-    /// All of the services, since a collector receives them.
-    All,
+/// What is noise is left out before it is counted as a repetition.
+fn form<F>(inner: F, format: LogFormat, repetitions: &Arc<Repetitions>) -> WithoutClientNoise<LogLines<F>> {
+    WithoutClientNoise(LogLines { inner, format, repetitions: Arc::clone(repetitions) })
 }
 
 /// The same; `repetitions` counts the lines that were held back, and the spans go to `provider`.
@@ -56,12 +52,10 @@ pub(crate) fn start_with<W>(
     lines: W,
     repetitions: &Arc<Repetitions>,
     provider: &SdkTracerProvider,
-    detail: Detail,
 ) -> Result<(), tracing_subscriber::filter::ParseError>
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
-    let format = config.format;
     opentelemetry::global::set_text_map_propagator(TraceContextPropagator::new());
     let lines = match config.format {
         LogFormat::Json => tracing_subscriber::fmt::layer()
@@ -71,22 +65,14 @@ where
             .with_span_list(false)
             // No line shows its spans, so their fields are not written down for it.
             .fmt_fields(debug_fn(|_, _, _| Ok(())))
-            .map_event_format(|inner| LogLines {
-                inner: WithoutClientNoise(inner),
-                format,
-                repetitions: Arc::clone(repetitions),
-            })
+            .map_event_format(|inner| form(inner, config.format, repetitions))
             // They would go to the standard error output past `lines`.
             .log_internal_errors(false)
             .with_writer(lines)
             .boxed(),
         LogFormat::Human => tracing_subscriber::fmt::layer()
             .with_ansi(false)
-            .map_event_format(|inner| LogLines {
-                inner: WithoutClientNoise(inner),
-                format,
-                repetitions: Arc::clone(repetitions),
-            })
+            .map_event_format(|inner| form(inner, config.format, repetitions))
             .log_internal_errors(false)
             .with_writer(lines)
             .boxed(),
@@ -94,10 +80,9 @@ where
     let filter = || EnvFilter::try_new(&config.filter);
     let ((traced, of_traces), (logged, of_lines)) = (reload::Layer::new(filter()?), reload::Layer::new(filter()?));
     // A trace id is needed also where nothing is logged.
-    let own = match detail {
-        Detail::Logged => Targets::new().with_default(LevelFilter::INFO),
-        Detail::All => Targets::new().with_default(LevelFilter::INFO).with_target(OWN, LevelFilter::DEBUG),
-    };
+    let own = Targets::new().with_default(LevelFilter::INFO);
+    // Those that are not logged would cost as much as all the rest of an answer from the cache: they are for a collector alone.
+    let own = if config.otlp.is_some() { own.with_target(OWN, LevelFilter::DEBUG) } else { own };
     let traced = traced.or(own);
     let registry = tracing_subscriber::registry()
         .with(traces(provider).with_filter(traced))

@@ -63,8 +63,7 @@ impl RedisTierOptions {
         if self.prefix.contains(['{', '}']) {
             return Err(InvalidRedisOptions::Prefix);
         }
-        let address = Address::parse(self.url.get().expose_secret(), self)?;
-        Ok(address)
+        Address::parse(self.url.get().expose_secret(), self)
     }
 }
 

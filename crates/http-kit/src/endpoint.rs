@@ -1,9 +1,9 @@
 //! The paths of a service: each with its methods, and the right answer to every other method and path.
 
-mod parameterless;
+mod operations;
 mod routing;
 
-pub use parameterless::{Bodiless, Parameterless};
+pub use operations::Operations;
 pub use routing::{Endpoints, Refusals, Routing};
 
 use crate::Cors;

@@ -15,7 +15,15 @@ use actix_web::{
 use futures_util::future::{BoxFuture, join_all};
 use prometheus_client::registry::Registry;
 use serde::Serialize;
-use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 use tokio::{
     sync::{Mutex, watch},
     time::Instant,
@@ -77,7 +85,7 @@ impl Checked {
 pub struct Health {
     version: &'static str,
     checks: Vec<Checked>,
-    stopping: watch::Sender<bool>,
+    stopping: AtomicBool,
     /// What the service waits for before it accepts requests.
     waits_for: Option<&'static str>,
     ending: watch::Sender<bool>,
@@ -162,13 +170,7 @@ impl Health {
     #[must_use]
     pub fn new(version: &'static str, checks: Vec<HealthCheck>) -> Self {
         let checks = checks.into_iter().map(|check| Checked { check, last: Mutex::new(None) }).collect();
-        Self {
-            version,
-            checks,
-            stopping: watch::Sender::new(false),
-            ending: watch::Sender::new(false),
-            waits_for: None,
-        }
+        Self { version, checks, stopping: AtomicBool::new(false), ending: watch::Sender::new(false), waits_for: None }
     }
 
     /// The same of a service that has not started yet, since it waits for something, such as `its database`:
@@ -186,7 +188,7 @@ impl Health {
 
     /// From now on `/health/ready` answers 503, so that no new requests are sent here.
     pub fn stop(&self) {
-        self.stopping.send_replace(true);
+        self.stopping.store(true, Ordering::Relaxed);
     }
 
     /// From now on no new requests are accepted: see [`ended`](Self::ended).
@@ -203,7 +205,7 @@ impl Health {
     /// Reports whether the service accepts requests. It stops accepting them when it shuts down.
     #[must_use]
     pub fn is_ready(&self) -> bool {
-        self.waits_for.is_none() && !*self.stopping.borrow()
+        self.waits_for.is_none() && !self.stopping.load(Ordering::Relaxed)
     }
 
     /// Asks every dependency, all at once.
@@ -239,10 +241,11 @@ pub enum HealthPaths {
 
 /// These paths, for any service.
 pub fn register(endpoints: &mut Endpoints, paths: HealthPaths, health: &Arc<Health>, registry: &Arc<Registry>) {
-    register_probes(endpoints, health);
-    if paths == HealthPaths::All {
-        let (reported, shown) = (Arc::clone(health), Arc::clone(registry));
-        Endpoint::at("/health").get(move || report(Arc::clone(&reported))).register(endpoints);
+    if paths == HealthPaths::ProbesOnly {
+        register_probes(endpoints, health);
+    } else {
+        register_states(endpoints, health);
+        let shown = Arc::clone(registry);
         Endpoint::at("/metrics").get(move |request| metrics(request, Arc::clone(&shown))).register(endpoints);
     }
 }

@@ -32,7 +32,7 @@ pub const EVENT_STREAM: &str = "text/event-stream";
 
 pub use body::{BodyError, BodyLimits, read_body};
 pub use cors::{AllowedOrigins, Cors, InvalidOrigins};
-pub use endpoint::{Bodiless, Endpoint, Endpoints, Parameterless, Refusals, Routing};
+pub use endpoint::{Endpoint, Endpoints, Operations, Refusals, Routing};
 pub use guard::BrowserGuard;
 pub use health::{DependencyStatus, Health, HealthCheck, HealthPaths, HealthStatus};
 pub use hosts::{AllowedHosts, HostNames, InvalidHost};

@@ -24,4 +24,4 @@ mod writer;
 
 pub use config::{FileHubConfig, OpenError};
 pub use hub::FileHub;
-pub use operators::{FileHubStatus, FileSubscription, RejectedRecord};
+pub use operators::FileHubStatus;

@@ -6,9 +6,12 @@ use crate::{
     store::{decoded, signed},
     writer::Command,
 };
-use character_message_hub::{CloudEvent, Filter, Result, SubscriptionName};
+use character_message_hub::{RejectedEvent, Result, SubscriptionName, SubscriptionState};
 use rusqlite::params;
-use std::{sync::atomic::Ordering, time::Duration};
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 const SUBSCRIPTIONS: &str = "hub.subscriptions";
 const REJECTED: &str = "hub.rejected";
@@ -25,38 +28,6 @@ pub struct FileHubStatus {
     pub bytes: u64,
     /// Events that expired before a subscription settled them, counted once per subscription since the start.
     pub expired_unsettled: u64,
-}
-
-/// A durable subscription.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FileSubscription {
-    /// The name.
-    pub name: SubscriptionName,
-    /// Which events it receives.
-    pub filter: Filter,
-    /// Events that it has not settled, those in flight included.
-    pub backlog: u64,
-    /// Deliveries that are not settled.
-    pub in_flight: u64,
-    /// Rejected events that are kept for operators.
-    pub rejected: u64,
-}
-
-/// An event that a subscription has rejected.
-#[derive(Clone, Debug, PartialEq)]
-pub struct RejectedRecord {
-    /// When it was rejected.
-    pub rejected_at: jiff::Timestamp,
-    /// The reason of the subscriber, at most 1,000 characters.
-    pub reason: String,
-    /// The id of the event.
-    pub id: String,
-    /// Its source.
-    pub source: String,
-    /// Its type.
-    pub event_type: String,
-    /// The event, as long as it is kept.
-    pub event: Option<CloudEvent>,
 }
 
 impl FileHub {
@@ -83,7 +54,7 @@ impl FileHub {
     ///
     /// # Errors
     /// `Unavailable`, `Timeout`: the file cannot be read.
-    pub async fn subscriptions(&self) -> Result<Vec<FileSubscription>> {
+    pub async fn subscriptions(&self) -> Result<Vec<SubscriptionState>> {
         let rejected = self.shared.read(SUBSCRIPTIONS, |connection| {
             let mut counts =
                 connection.prepare_cached("SELECT subscription, count(*) FROM rejected GROUP BY subscription")?;
@@ -93,9 +64,9 @@ impl FileHub {
         let rejected = rejected.await?;
         let subscriptions = self.shared.state.all().into_iter().map(|subscribed| {
             let (backlog, in_flight) = subscribed.size();
-            FileSubscription {
+            SubscriptionState {
                 name: subscribed.name.clone(),
-                filter: lock(&subscribed.filter).clone(),
+                types: lock(&subscribed.filter).clone(),
                 backlog: backlog as u64,
                 in_flight: in_flight as u64,
                 rejected: rejected.get(&subscribed.id).map_or(0, |count| count.unsigned_abs()),
@@ -109,7 +80,7 @@ impl FileHub {
     ///
     /// # Errors
     /// `Unavailable`, `Timeout`: the file cannot be read.
-    pub async fn rejected(&self, name: &SubscriptionName, limit: usize) -> Result<Option<Vec<RejectedRecord>>> {
+    pub async fn rejected(&self, name: &SubscriptionName, limit: usize) -> Result<Option<Vec<RejectedEvent>>> {
         let Some(subscribed) = self.shared.state.get(name) else { return Ok(None) };
         let rejected = self.shared.read(REJECTED, move |connection| {
             let mut statement = connection.prepare_cached(
@@ -118,13 +89,13 @@ impl FileHub {
             )?;
             let rows = statement.query_map(params![subscribed.id, signed(limit as u64)], |row| {
                 let event = row.get::<_, Option<Vec<u8>>>(5)?;
-                Ok(RejectedRecord {
+                Ok(RejectedEvent {
                     rejected_at: jiff::Timestamp::from_millisecond(row.get(0)?).unwrap_or_default(),
                     reason: row.get(1)?,
                     id: row.get(2)?,
                     source: row.get(3)?,
                     event_type: row.get(4)?,
-                    event: event.map(|json| decoded(&json)).transpose()?,
+                    event: event.map(|json| decoded(&json).map(Arc::new)).transpose()?,
                 })
             })?;
             rows.collect::<rusqlite::Result<Vec<_>>>()

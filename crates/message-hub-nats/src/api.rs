@@ -6,6 +6,7 @@ use bytes::Bytes;
 use character_message_hub::{ErrorKind, HubError, Result};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::Value;
+use std::time::Duration;
 use tokio::time::Instant;
 
 /// An answer of JetStream: a refusal, or what was asked for.
@@ -15,6 +16,13 @@ enum Answer<T> {
     Refused { error: jetstream::Error },
     Told(T),
 }
+
+/// The limit of one call of an operator.
+pub(crate) const OPERATOR_LIMIT: Duration = Duration::from_secs(10);
+
+/// Any answer that is no refusal.
+#[derive(Deserialize)]
+pub(crate) struct Done {}
 
 /// Sends `body` to a subject below `$JS.API.`, and returns the answer, or the refusal by JetStream.
 ///
@@ -44,4 +52,10 @@ pub(crate) async fn call<T: DeserializeOwned>(
         Sent::Lost => Err(unavailable("the connection to NATS was lost")),
         Sent::Late => Err(HubError::new(ErrorKind::Timeout, operation).with_detail("JetStream does not answer")),
     }
+}
+
+/// Whether a refusal says that the stream or the consumer does not exist.
+pub(crate) fn is_absent(error: &jetstream::Error) -> bool {
+    use jetstream::ErrorCode as Code;
+    [Code::STREAM_NOT_FOUND, Code::CONSUMER_NOT_FOUND].contains(&error.error_code())
 }

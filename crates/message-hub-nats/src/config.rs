@@ -184,7 +184,7 @@ fn servers_of(url: &str) -> Result<Vec<ServerAddr>, InvalidConfig> {
     Ok(servers)
 }
 
-pub(crate) fn user_of(servers: &[ServerAddr]) -> Result<Option<(String, String)>, InvalidConfig> {
+fn user_of(servers: &[ServerAddr]) -> Result<Option<(String, String)>, InvalidConfig> {
     let Some(server) = servers.iter().find(|server| server.has_user_pass()) else { return Ok(None) };
     let decoded = |text: Option<&str>| {
         let wrong = || InvalidConfig::new("url", "user and password must be percent-encoded");

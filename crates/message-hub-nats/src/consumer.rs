@@ -137,16 +137,18 @@ pub(crate) async fn info(
 
 /// Place in the stream, and number of deliveries, of a message: parts of the address of its settlement.
 pub(crate) fn delivery(address: &str) -> Option<(u64, u64)> {
-    Some((part(address, 1)?, part(address, 0)?))
+    let [deliveries, sequence, ..] = numbers(address)?;
+    Some((sequence.parse().ok()?, deliveries.parse().ok()?))
 }
 
 /// When the stream kept a message, since the beginning of 1970: a part of the address of its settlement.
 pub(crate) fn kept_at(address: &str) -> Option<Duration> {
-    part(address, 3).map(Duration::from_nanos)
+    let [.., time] = numbers(address)?;
+    time.parse().ok().map(Duration::from_nanos)
 }
 
-/// A number of the address of a settlement: deliveries, place in the stream, place in the consumer, time.
-fn part(address: &str, number: usize) -> Option<u64> {
+/// The numbers of the address of a settlement: deliveries, place in the stream, place in the consumer, time.
+fn numbers(address: &str) -> Option<[&str; 4]> {
     let parts: Vec<&str> = address.split('.').collect();
     if parts.first() != Some(&"$JS") || parts.get(1) != Some(&"ACK") {
         return None;
@@ -157,7 +159,7 @@ fn part(address: &str, number: usize) -> Option<u64> {
         11.. => 6,
         _ => return None,
     };
-    parts.get(first + number)?.parse().ok()
+    parts.get(first..first + 4)?.try_into().ok()
 }
 
 #[cfg(test)]

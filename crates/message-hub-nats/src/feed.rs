@@ -5,6 +5,7 @@ use crate::{
     held::Held,
     link::Link,
     publish::keep_rejected,
+    rejections,
     stream::{EnsuredStream, is_passing},
     subject,
 };
@@ -173,13 +174,13 @@ impl Feed {
         let name = &self.subscription.name;
         headers.insert(codec::MESSAGE_ID, format!("{name}/{sequence}"));
         headers.insert("Hub-Rejected-By", name.as_str());
-        headers.insert("Hub-Rejected-Reason", crate::percent::header(reason));
+        headers.insert(rejections::REASON, crate::percent::header(reason));
         headers.insert("Hub-Rejected-Sequence", sequence.to_string());
         headers.insert("Hub-Rejected-Subject", subject.as_str());
         // A message of the largest size has no room for more headers.
         let fits = crate::publish::header_size(&headers) + payload.len() <= self.link.max_payload();
         let payload = if fits { payload } else { Bytes::new() };
-        let target = format!("{}hub.rejected.{name}", self.prefix);
+        let target = rejections::subject_of(&self.prefix, name);
         keep_rejected(&self.link, &self.rejected, target, headers, payload, Instant::now() + CALL).await
     }
 }

@@ -14,7 +14,6 @@ use character_message_hub::{
     Deliveries, Message, MessageHub, PROBE, Published, Reply, Result, SUBSCRIBE, ServiceRequest, Subscription,
     async_trait,
 };
-use serde::Deserialize;
 use std::{fmt, sync::Arc, time::Duration};
 use tokio::time::Instant;
 
@@ -111,10 +110,6 @@ impl NatsHub {
     }
 }
 
-/// Any answer that is no refusal.
-#[derive(Deserialize)]
-struct AccountInfo {}
-
 #[async_trait]
 impl MessageHub for NatsHub {
     async fn publish(&self, messages: &[Message], timeout: Duration) -> Vec<Result<Published>> {
@@ -138,7 +133,7 @@ impl MessageHub for NatsHub {
     async fn probe(&self) -> Result<()> {
         let deadline = Instant::now() + PROBING;
         self.link.ready(PROBE, deadline).await?;
-        let info = api::call::<AccountInfo>(&self.link, PROBE, "INFO", None, deadline).await?;
+        let info = api::call::<api::Done>(&self.link, PROBE, "INFO", None, deadline).await?;
         info.map(drop).map_err(|error| api_error(PROBE, &error))
     }
 }

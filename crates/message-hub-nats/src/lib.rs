@@ -49,7 +49,5 @@ mod subscribe;
 pub use config::{Credentials, InvalidConfig, NatsHubConfig};
 pub use forward::HttpForwarder;
 pub use hub::{NatsHub, NatsStatistics};
-pub use operators::NatsSubscription;
-pub use rejections::NatsRejected;
 pub use responder::{NatsResponder, ServiceHandler, problem};
 pub use secrecy::SecretString;

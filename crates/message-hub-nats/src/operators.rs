@@ -1,13 +1,14 @@
 //! What operators read and change: the durable consumers as subscriptions.
 
 use crate::{
-    NatsHub, api, consumer,
-    rejections::{self, LIMIT},
+    NatsHub,
+    api::{self, Done, OPERATOR_LIMIT, is_absent},
+    consumer, rejections,
     stream::api_error,
     subject,
 };
 use async_nats::jetstream;
-use character_message_hub::{Filter, Result, SubscriptionName};
+use character_message_hub::{Filter, Result, SubscriptionName, SubscriptionState};
 use serde::Deserialize;
 use serde_json::json;
 use std::collections::HashMap;
@@ -15,22 +16,6 @@ use tokio::time::Instant;
 
 const SUBSCRIPTIONS: &str = "hub.subscriptions";
 const REMOVE: &str = "hub.remove_subscription";
-
-/// A durable subscription.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NatsSubscription {
-    /// The name.
-    pub name: SubscriptionName,
-    /// Which events it receives.
-    pub filter: Filter,
-    /// Events that it has not settled, those in flight included. With a server before 2.10, a subscription to several types
-    /// counts the events of every type.
-    pub backlog: u64,
-    /// Events that were delivered and are not settled.
-    pub in_flight: u64,
-    /// Events that it has rejected and that are kept for operators.
-    pub rejected: u64,
-}
 
 #[derive(Deserialize)]
 struct ConsumerPage {
@@ -61,18 +46,14 @@ struct ConsumerConfig {
     filter_subjects: Option<Vec<String>>,
 }
 
-/// Any answer that is no refusal.
-#[derive(Deserialize)]
-pub(crate) struct Done {}
-
 impl Consumer {
     /// `None`: it is no durable consumer, or has a name that no subscription can have.
-    fn subscription(self, prefix: &str, rejected: &HashMap<String, u64>) -> Option<NatsSubscription> {
+    fn subscription(self, prefix: &str, rejected: &HashMap<String, u64>) -> Option<SubscriptionState> {
         let name: SubscriptionName = self.name.parse().ok()?;
         self.config.durable_name.as_ref()?;
         let kept = rejected.get(&rejections::subject_of(prefix, &name)).copied().unwrap_or(0);
         let (in_flight, backlog) = (self.num_ack_pending, self.num_pending + self.num_ack_pending);
-        Some(NatsSubscription { filter: self.config.filter(prefix), name, backlog, in_flight, rejected: kept })
+        Some(SubscriptionState { types: self.config.filter(prefix), name, backlog, in_flight, rejected: kept })
     }
 }
 
@@ -90,11 +71,12 @@ impl ConsumerConfig {
 
 impl NatsHub {
     /// Every durable subscription, by name. Consumers with names that no subscription can have are left out.
+    /// With a server before 2.10, the backlog of a subscription to several types counts the events of every type.
     ///
     /// # Errors
     /// `Unavailable`, `Timeout`, `Unauthorized`, `Forbidden`, `Corrupt`.
-    pub async fn subscriptions(&self) -> Result<Vec<NatsSubscription>> {
-        let deadline = Instant::now() + LIMIT;
+    pub async fn subscriptions(&self) -> Result<Vec<SubscriptionState>> {
+        let deadline = Instant::now() + OPERATOR_LIMIT;
         self.link().ready(SUBSCRIPTIONS, deadline).await?;
         let state = self.rejected_state(SUBSCRIPTIONS, ">", deadline).await?;
         let rejected = state.and_then(|state| state.subjects).unwrap_or_default();
@@ -126,7 +108,7 @@ impl NatsHub {
     /// # Errors
     /// As [`subscriptions`](Self::subscriptions); unknown.
     pub async fn remove_subscription(&self, name: &SubscriptionName) -> Result<bool> {
-        let deadline = Instant::now() + LIMIT;
+        let deadline = Instant::now() + OPERATOR_LIMIT;
         self.link().ready(REMOVE, deadline).await?;
         let subject = format!("CONSUMER.DELETE.{}.{name}", self.events().name());
         let existed = match api::call::<Done>(self.link(), REMOVE, &subject, None, deadline).await? {
@@ -142,10 +124,4 @@ impl NatsHub {
             Err(error) => Err(api_error(REMOVE, &error)),
         }
     }
-}
-
-/// Whether a refusal says that the stream or the consumer does not exist.
-pub(crate) fn is_absent(error: &jetstream::Error) -> bool {
-    use jetstream::ErrorCode as Code;
-    [Code::STREAM_NOT_FOUND, Code::CONSUMER_NOT_FOUND].contains(&error.error_code())
 }

@@ -1,47 +1,30 @@
 //! What subscriptions have rejected, as operators read it.
 
 use crate::{
-    NatsHub, api, codec, consumer,
-    operators::{Done, is_absent},
-    percent,
+    NatsHub,
+    api::{self, Done, OPERATOR_LIMIT, is_absent},
+    codec, consumer, percent,
     stream::api_error,
 };
 use async_nats::{
     HeaderMap, Message,
     jetstream::consumer::{AckPolicy, DeliverPolicy, pull},
 };
-use character_message_hub::{CloudEvent, ErrorKind, HubError, Result, SubscriptionName};
+use character_message_hub::{CloudEvent, ErrorKind, HubError, RejectedEvent, Result, SubscriptionName};
 use futures_util::StreamExt as _;
+use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::json;
 use std::{
     collections::HashMap,
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    sync::Arc,
+    time::{Duration, UNIX_EPOCH},
 };
 use tokio::time::{Instant, timeout_at};
 
 const REJECTED: &str = "hub.rejected";
-/// The limit of one call of an operator.
-pub(crate) const LIMIT: Duration = Duration::from_secs(10);
 /// How long NATS keeps the reader of rejected events when its end does not arrive.
 const READER: Duration = Duration::from_secs(10);
-
-/// An event that a subscription has rejected, or a message that it received and that is no event.
-#[derive(Clone, Debug, PartialEq)]
-pub struct NatsRejected {
-    /// When it was rejected.
-    pub rejected_at: SystemTime,
-    /// The reason of the subscriber, at most 1,000 characters.
-    pub reason: String,
-    /// The id of the event; empty when the message was no event.
-    pub id: String,
-    /// Its source; empty when the message was no event.
-    pub source: String,
-    /// Its type; empty when the message was no event.
-    pub event_type: String,
-    /// The event, unless its size left no room for the reason.
-    pub event: Option<CloudEvent>,
-}
 
 #[derive(Deserialize)]
 struct StreamInfo {
@@ -57,6 +40,9 @@ pub(crate) struct StreamState {
     pub(crate) subjects: Option<HashMap<String, u64>>,
 }
 
+/// The header with the reason of the subscriber.
+pub(crate) const REASON: &str = "Hub-Rejected-Reason";
+
 /// Where rejected events of a subscription are kept.
 pub(crate) fn subject_of(prefix: &str, name: &SubscriptionName) -> String {
     format!("{prefix}hub.rejected.{name}")
@@ -68,8 +54,8 @@ impl NatsHub {
     ///
     /// # Errors
     /// As [`subscriptions`](Self::subscriptions).
-    pub async fn rejected(&self, name: &SubscriptionName, limit: usize) -> Result<Option<Vec<NatsRejected>>> {
-        let deadline = Instant::now() + LIMIT;
+    pub async fn rejected(&self, name: &SubscriptionName, limit: usize) -> Result<Option<Vec<RejectedEvent>>> {
+        let deadline = Instant::now() + OPERATOR_LIMIT;
         self.link().ready(REJECTED, deadline).await?;
         let subject = format!("CONSUMER.INFO.{}.{name}", self.events().name());
         match api::call::<Done>(self.link(), REJECTED, &subject, None, deadline).await? {
@@ -161,7 +147,7 @@ impl NatsHub {
 }
 
 /// What was kept of a rejected event.
-fn rejected(message: &Message) -> NatsRejected {
+fn rejected(message: &Message) -> RejectedEvent {
     let none = HeaderMap::new();
     let headers = message.headers.as_ref().unwrap_or(&none);
     let text = |name: &str| headers.get(name).and_then(|value| percent::decode(value.as_str())).unwrap_or_default();
@@ -170,16 +156,13 @@ fn rejected(message: &Message) -> NatsRejected {
         Some(event) => of(event).to_owned(),
         None => text(name),
     };
-    NatsRejected {
-        rejected_at: message
-            .reply
-            .as_deref()
-            .and_then(consumer::kept_at)
-            .map_or(UNIX_EPOCH, |since| UNIX_EPOCH + since),
-        reason: text("Hub-Rejected-Reason"),
+    let kept_at = message.reply.as_deref().and_then(consumer::kept_at);
+    RejectedEvent {
+        rejected_at: kept_at.and_then(|since| Timestamp::try_from(UNIX_EPOCH + since).ok()).unwrap_or_default(),
+        reason: text(REASON),
         id: attribute(CloudEvent::id, "ce-id"),
         source: attribute(CloudEvent::source, "ce-source"),
         event_type: attribute(CloudEvent::event_type, "ce-type"),
-        event,
+        event: event.map(Arc::new),
     }
 }

@@ -11,8 +11,8 @@ use actix_web::{
     web::{Data, Path},
 };
 use async_trait::async_trait;
-use character_message_hub::{Result, SubscriptionName};
-use character_message_hub_wire::{RejectedBody, RejectedEvent, SubscriptionState, SubscriptionsBody};
+use character_message_hub::{RejectedEvent, Result, SubscriptionName, SubscriptionState};
+use character_message_hub_wire::{RejectedBody, SubscriptionsBody};
 use std::fmt;
 
 /// The maximum number of rejected events in one response.

@@ -49,7 +49,7 @@ pub use header::{
     AUTHORIZATION_OF_SERVICE, BATCH, CORRELATION_ID, EVENT, EVENT_STREAM, IDEMPOTENT, JSON, MESSAGE_ID,
     MESSAGE_ID_EXTENSION, PROBLEM_JSON, RESPONDER, TIMEOUT_MS, TRACEPARENT, is_media_type,
 };
-pub use operations::{RejectedBody, RejectedEvent, SubscriptionState, SubscriptionsBody};
+pub use operations::{RejectedBody, SubscriptionsBody};
 pub use path::{
     BASE, EVENTS, INSTANCE, PROBE, REJECTED, ROUTED, ROUTED_ROOT, SERVICES, SETTLE, SUBSCRIPTION, SUBSCRIPTIONS, routed,
 };

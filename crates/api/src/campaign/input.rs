@@ -31,12 +31,7 @@ pub(crate) fn event(members: Map<String, Value>) -> Result<NewCampaignEvent, Vio
         impact_type,
         impact_magnitude: plain.impact_magnitude,
     };
-    fields.refuse_the_rest();
-    if fields.faults.is_empty() {
-        return Ok(new);
-    }
-    fields.also(&new.into_event(CharacterId(Uuid::nil()), now()).check());
-    Err(fields.faults)
+    fields.finish(new, |new| new.into_event(CharacterId(Uuid::nil()), now()).check())
 }
 
 /// The campaign that the character joins.

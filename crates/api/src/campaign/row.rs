@@ -162,10 +162,5 @@ pub(super) fn whole(members: Map<String, Value>, id: CampaignId) -> Result<NewCa
 
 fn all_of(mut fields: Fields) -> Result<NewCampaign, Violations> {
     let new = Campaign::read(&mut fields);
-    fields.refuse_the_rest();
-    if fields.faults.is_empty() {
-        return Ok(new);
-    }
-    fields.also(&Campaign::check_new(new));
-    Err(fields.faults)
+    fields.finish(new, Campaign::check_new)
 }

@@ -3,9 +3,10 @@
 use actix_web::{HttpResponse, http::header::CACHE_CONTROL, web::Data};
 use character_error_reporter::redacted;
 use character_http_kit::Problem;
+use character_message_hub::SubscriptionState;
 use character_message_hub_file::FileHub;
 use character_message_hub_server::{HubOperations, HubServer};
-use character_message_hub_wire::{ServiceState, SubscriptionState};
+use character_message_hub_wire::ServiceState;
 use serde::Serialize;
 use std::sync::Arc;
 

@@ -65,13 +65,14 @@ pub(crate) enum End {
 }
 
 impl End {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 8] = [
         Self::Done,
         Self::NoRequest,
         Self::Unreadable,
         Self::HeadTimeout,
         Self::AnswerTimeout,
         Self::Crowded,
+        Self::TlsFailed,
         Self::Cut,
     ];
 

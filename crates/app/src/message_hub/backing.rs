@@ -2,11 +2,10 @@
 
 use crate::{config::MessageHubServiceConfig, folder_lock::FolderLock, private_files};
 use async_trait::async_trait;
-use character_message_hub::{MessageHub, Result, SubscriptionName};
+use character_message_hub::{MessageHub, RejectedEvent, Result, SubscriptionName, SubscriptionState};
 use character_message_hub_file::{FileHub, FileHubConfig, OpenError};
 use character_message_hub_nats::{Credentials, NatsHub, NatsHubConfig};
 use character_message_hub_server::HubOperations;
-use character_message_hub_wire::{RejectedEvent, SubscriptionState};
 use secrecy::ExposeSecret as _;
 use std::{error::Error, sync::Arc};
 use tokio::task::spawn_blocking;
@@ -77,29 +76,11 @@ struct FileOperations(FileHub);
 #[async_trait]
 impl HubOperations for FileOperations {
     async fn subscriptions(&self) -> Result<Option<Vec<SubscriptionState>>> {
-        let subscriptions = self.0.subscriptions().await?.into_iter().map(|subscription| SubscriptionState {
-            name: subscription.name,
-            types: subscription.filter,
-            backlog: subscription.backlog,
-            in_flight: subscription.in_flight,
-            rejected: subscription.rejected,
-        });
-        Ok(Some(subscriptions.collect()))
+        self.0.subscriptions().await.map(Some)
     }
 
     async fn rejected(&self, name: &SubscriptionName, limit: usize) -> Result<Option<Option<Vec<RejectedEvent>>>> {
-        let rejected = self.0.rejected(name, limit).await?.map(|records| {
-            let events = records.into_iter().map(|record| RejectedEvent {
-                rejected_at: record.rejected_at.to_string(),
-                reason: record.reason,
-                id: record.id,
-                source: record.source,
-                event_type: record.event_type,
-                event: record.event.map(Arc::new),
-            });
-            events.collect()
-        });
-        Ok(Some(rejected))
+        self.0.rejected(name, limit).await.map(Some)
     }
 
     async fn remove(&self, name: &SubscriptionName) -> Result<Option<bool>> {
@@ -114,29 +95,11 @@ struct NatsOperations(NatsHub);
 #[async_trait]
 impl HubOperations for NatsOperations {
     async fn subscriptions(&self) -> Result<Option<Vec<SubscriptionState>>> {
-        let subscriptions = self.0.subscriptions().await?.into_iter().map(|subscription| SubscriptionState {
-            name: subscription.name,
-            types: subscription.filter,
-            backlog: subscription.backlog,
-            in_flight: subscription.in_flight,
-            rejected: subscription.rejected,
-        });
-        Ok(Some(subscriptions.collect()))
+        self.0.subscriptions().await.map(Some)
     }
 
     async fn rejected(&self, name: &SubscriptionName, limit: usize) -> Result<Option<Option<Vec<RejectedEvent>>>> {
-        let rejected = self.0.rejected(name, limit).await?.map(|records| {
-            let events = records.into_iter().map(|record| RejectedEvent {
-                rejected_at: jiff::Timestamp::try_from(record.rejected_at).unwrap_or_default().to_string(),
-                reason: record.reason,
-                id: record.id,
-                source: record.source,
-                event_type: record.event_type,
-                event: record.event.map(Arc::new),
-            });
-            events.collect()
-        });
-        Ok(Some(rejected))
+        self.0.rejected(name, limit).await.map(Some)
     }
 
     async fn remove(&self, name: &SubscriptionName) -> Result<Option<bool>> {

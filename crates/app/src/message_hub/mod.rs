@@ -128,9 +128,7 @@ async fn serve(config: MessageHubServiceConfig, backing: Backing, health: Arc<He
     let mut plan = WatchPlan::new(config.files.clone(), &mut registry);
     plan.common(&admission);
     plan.accepted("MESSAGE_HUB_TOKEN", &tokens);
-    if let Some(operators) = config.admin.as_ref().and_then(|admin| admin.accepted.as_ref()) {
-        plan.accepted("ADMIN_TOKEN", operators);
-    }
+    plan.admin(config.admin.as_ref());
     if let Some(url) = &config.nats_url {
         plan.sent("NATS_URL", url, nats_url, |text| with_passwords(&text.into()));
         plan.client("NATS", "nats", config.nats_tls.as_ref());

@@ -181,23 +181,24 @@ impl fmt::Debug for Watched {
 impl Watched {
     /// Reads the files, and applies contents that two reads in a row have found. Returns whether they were new.
     pub(super) fn poll(&mut self, metrics: &WatchMetrics) -> bool {
-        let found = read(&self.paths, self.trim);
-        if found != self.seen {
-            self.seen = found;
-            self.is_refused = false;
-            return false;
-        }
-        self.decide(metrics)
+        !self.look() && self.decide(metrics)
     }
 
     /// The same without waiting for a second read.
     pub(super) fn read_now(&mut self, metrics: &WatchMetrics) -> bool {
+        self.look();
+        self.decide(metrics)
+    }
+
+    /// Reads the files, and returns whether they differ from the last read.
+    fn look(&mut self) -> bool {
         let found = read(&self.paths, self.trim);
-        if found != self.seen {
+        let is_new = found != self.seen;
+        if is_new {
             self.seen = found;
             self.is_refused = false;
         }
-        self.decide(metrics)
+        is_new
     }
 
     fn decide(&mut self, metrics: &WatchMetrics) -> bool {

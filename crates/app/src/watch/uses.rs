@@ -2,7 +2,7 @@
 
 use super::WatchPlan;
 use crate::{
-    config::{HubConfig, hub_token, in_flight_bytes, reports_per_minute, tokens},
+    config::{AdminConfig, HubConfig, hub_token, in_flight_bytes, reports_per_minute, tokens},
     reporting::Reporting,
     telemetry,
 };
@@ -36,6 +36,13 @@ impl WatchPlan {
         let accepted = accepted.clone();
         let replace = move |text: &str| accepted.replace(tokens(text)?).map_err(|error| error.to_string());
         self.secret(name, replace, |text| tokens(text).unwrap_or_default());
+    }
+
+    /// Tokens of the admin listener.
+    pub(crate) fn admin(&mut self, admin: Option<&AdminConfig>) {
+        if let Some(accepted) = admin.and_then(|admin| admin.accepted.as_ref()) {
+            self.accepted("ADMIN_TOKEN", accepted);
+        }
     }
 
     /// A secret that a client sends, after `check`.

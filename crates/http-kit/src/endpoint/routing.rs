@@ -1,6 +1,6 @@
 //! From the path of a request to the handler.
 
-use super::{Bodiless, Endpoint, Parameterless};
+use super::{Endpoint, Operations};
 use crate::{Cors, Problem, middleware};
 use actix_web::{
     Error, HttpRequest, HttpResponse, ResponseError, Route,
@@ -11,7 +11,7 @@ use actix_web::{
     },
     web,
 };
-use futures_util::future::LocalBoxFuture;
+use futures_util::future::{LocalBoxFuture, OptionFuture};
 use std::fmt;
 
 /// How a service answers what none of its endpoints takes. The default is a [`Problem`] for each.
@@ -41,8 +41,8 @@ pub struct Endpoints {
     endpoints: Vec<Endpoint>,
     refusals: Refusals,
     cors: Option<Cors>,
-    parameterless: Option<(Parameterless, Refuse)>,
-    bodiless: Option<(Bodiless, Refuse)>,
+    parameterless: Option<(Operations, Refuse)>,
+    bodiless: Option<(Operations, Refuse)>,
 }
 
 /// Answers a request with a part that its operation does not have.
@@ -58,13 +58,13 @@ impl Endpoints {
     /// Answers every query parameter of these operations with `refuse`, before their handlers see the request. A handler
     /// of an operation that has parameters refuses the unknown ones among them itself, together with all other faults.
     #[must_use]
-    pub fn refusing_parameters_of(self, parameterless: Parameterless, refuse: Refuse) -> Self {
+    pub fn refusing_parameters_of(self, parameterless: Operations, refuse: Refuse) -> Self {
         Self { parameterless: Some((parameterless, refuse)), ..self }
     }
 
     /// Answers a body that is sent to these operations with `refuse`, before their handlers see the request.
     #[must_use]
-    pub fn refusing_bodies_of(self, bodiless: Bodiless, refuse: Refuse) -> Self {
+    pub fn refusing_bodies_of(self, bodiless: Operations, refuse: Refuse) -> Self {
         Self { bodiless: Some((bodiless, refuse)), ..self }
     }
 
@@ -115,24 +115,15 @@ impl ServiceFactory<ServiceRequest> for Endpoints {
                 for (method, making, takes_parameters, takes_body) in makings {
                     methods.push(Answering { method, handling: making.await?, takes_parameters, takes_body });
                 }
-                let preflight = match preflight {
-                    Some(making) => Some(making.await?),
-                    None => None,
-                };
+                let preflight = OptionFuture::from(preflight).await.transpose()?;
                 let refusal = refusal.await?;
                 let place = Place { path, placeholders: placeholders(path), methods, refusal, preflight };
                 places
                     .insert(path, place)
                     .map_err(|conflict| tracing::error!(path, %conflict, "a path cannot be served"))?;
             }
-            let parameters_refused = match parameters_refused {
-                Some(making) => Some(making.await?),
-                None => None,
-            };
-            let body_refused = match body_refused {
-                Some(making) => Some(making.await?),
-                None => None,
-            };
+            let parameters_refused = OptionFuture::from(parameters_refused).await.transpose()?;
+            let body_refused = OptionFuture::from(body_refused).await.transpose()?;
             Ok(Routing { places, nowhere: nowhere.await?, parameters_refused, body_refused, cors })
         })
     }

@@ -31,14 +31,6 @@ macro_rules! line {
 /// query is left out: it may tell of persons.
 pub(super) fn write(ended: &Ended, context: &Context) {
     let is_probe = ended.status < 400 && PROBES.contains(&ended.route);
-    let is_wanted = if is_probe {
-        tracing::enabled!(target: "access", tracing::Level::DEBUG)
-    } else {
-        tracing::enabled!(target: "access", tracing::Level::INFO)
-    };
-    if !is_wanted {
-        return;
-    }
     let span = context.span();
     let trace = span.span_context();
     request_id::with_current(|current| {

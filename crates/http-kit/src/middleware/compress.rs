@@ -85,7 +85,6 @@ impl Coding {
 /// # Errors
 /// What is an error stays one.
 pub async fn compress(request: ServiceRequest, next: Next<BoxBody>) -> Result<ServiceResponse, Error> {
-    let coding = Coding::accepted(request.headers());
     let mut answer = next.call(request).await?;
     let length = match answer.response().body().size() {
         BodySize::Sized(length) if length > SMALL => length,
@@ -95,7 +94,7 @@ pub async fn compress(request: ServiceRequest, next: Next<BoxBody>) -> Result<Se
         return Ok(answer);
     }
     answer.headers_mut().append(VARY, HeaderValue::from_static("accept-encoding"));
-    let Some(coding) = coding else { return Ok(answer) };
+    let Some(coding) = Coding::accepted(answer.request().headers()) else { return Ok(answer) };
     let (request, response) = answer.into_parts();
     let (mut response, body) = response.into_parts();
     let body = match body.try_into_bytes() {

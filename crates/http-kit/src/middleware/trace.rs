@@ -101,12 +101,17 @@ pub(super) fn end(ended: &Ended) -> Context {
     if span.is_disabled() {
         return Context::new();
     }
-    let name = || format!("{} {}", ended.method_text(), ended.route);
-    tracing::record_all!(span, otel.name = name(), http.route = ended.route, http.response.status_code = ended.status,);
+    let name = format!("{} {}", ended.method_text(), ended.route);
+    tracing::record_all!(
+        span,
+        otel.name = name.as_str(),
+        http.route = ended.route,
+        http.response.status_code = ended.status,
+    );
     let context = span.context();
     // A span that others have read the place of has its name already, and a new one only in this way.
     if context.span().is_recording() {
-        context.span().update_name(name());
+        context.span().update_name(name);
     }
     context
 }

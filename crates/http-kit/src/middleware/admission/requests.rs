@@ -13,22 +13,17 @@ use prometheus_client::{
     metrics::{counter::Counter, gauge::Gauge},
     registry::Registry,
 };
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
-};
+use std::sync::Arc;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// The maximum number of requests at the same time when none is configured.
 pub const DEFAULT_REQUESTS: usize = 256;
 
 /// The requests of one process that are being handled. Clones share it.
 #[derive(Clone, Debug)]
-pub struct RequestLimit(Arc<Requests>);
-
-#[derive(Debug)]
-struct Requests {
+pub struct RequestLimit {
     most: usize,
-    now: AtomicUsize,
+    places: Arc<Semaphore>,
     refused: Counter,
 }
 
@@ -38,43 +33,33 @@ impl Default for RequestLimit {
     }
 }
 
-/// A request that is being handled.
-struct Handled(Arc<Requests>);
-
-impl Drop for Handled {
-    fn drop(&mut self) {
-        self.0.now.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
 impl RequestLimit {
     /// At most this number of requests at the same time.
     #[must_use]
     pub fn new(most: usize) -> Self {
-        Self(Arc::new(Requests { most, now: AtomicUsize::new(0), refused: Counter::default() }))
+        let places = Arc::new(Semaphore::new(most.min(Semaphore::MAX_PERMITS)));
+        Self { most, places, refused: Counter::default() }
     }
 
     /// Registers `http_server_requests_limit` and `http_server_requests_shed_total`.
     pub fn register(&self, registry: &mut Registry) {
         let most = Gauge::<i64>::default();
-        most.set(i64::try_from(self.0.most).unwrap_or(i64::MAX));
+        most.set(i64::try_from(self.most).unwrap_or(i64::MAX));
         registry.register(
             "http_server_requests_limit",
             "Maximum number of requests that are handled at the same time",
             most,
         );
         let help = "Requests rejected because the maximum number was being handled";
-        registry.register("http_server_requests_shed", help, self.0.refused.clone());
+        registry.register("http_server_requests_shed", help, self.refused.clone());
     }
 
-    fn enter(&self) -> Option<Handled> {
-        let before = self.0.now.fetch_add(1, Ordering::Relaxed);
-        let handled = Handled(Arc::clone(&self.0));
-        if before < self.0.most {
-            return Some(handled);
+    fn enter(&self) -> Option<OwnedSemaphorePermit> {
+        let place = Arc::clone(&self.places).try_acquire_owned().ok();
+        if place.is_none() {
+            self.refused.inc();
         }
-        self.0.refused.inc();
-        None
+        place
     }
 }
 
@@ -111,7 +96,6 @@ mod tests {
     use super::*;
     use actix_web::{App, http::StatusCode, middleware::from_fn, test, web};
     use futures_util::future::join_all;
-    use tokio::sync::Semaphore;
 
     fn counts(_: &Method, path: &str) -> bool {
         path != "/probe"
@@ -157,6 +141,6 @@ mod tests {
             gate.add_permits(MOST);
             assert!(join_all(handled).await.iter().all(|answer| answer.status() == StatusCode::OK));
         }
-        assert_eq!(limit.0.refused.get(), 20);
+        assert_eq!(limit.refused.get(), 20);
     }
 }
