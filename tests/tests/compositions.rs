@@ -5,6 +5,8 @@
 
 #[path = "compositions/misses.rs"]
 mod misses;
+#[path = "compositions/recent.rs"]
+mod recent;
 #[path = "compositions/redaction.rs"]
 mod redaction;
 #[path = "compositions/through_hub.rs"]

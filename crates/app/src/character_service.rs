@@ -149,7 +149,8 @@ async fn serve(config: CharacterServiceConfig, stack: Stack, mut registry: Regis
         show_health(&health, &mut registry);
     }
     let live = stack.live;
-    let repositories = Repositories::new(&StorageContext::new(stack.storage).with_origin(stack.origin));
+    let context = StorageContext::new(stack.storage).with_origin(stack.origin).with_recent(stack.recent);
+    let repositories = Repositories::new(&context);
     let mut operator = stack.operator;
     let hub = match (stack.hub, &config.hub) {
         (Some(hub), Some(settings)) => {

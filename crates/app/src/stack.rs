@@ -62,6 +62,8 @@ pub struct Stack {
     pub storage: Arc<dyn StoragePort>,
     /// The same storage without the cache in front, for acts that decide something.
     pub origin: Arc<dyn StoragePort>,
+    /// The origin, and the rows of it that this process holds, for the first attempt of an act.
+    pub recent: Arc<dyn StoragePort>,
     /// The live updates, from the log of commits.
     pub live: LiveUpdates,
     /// What `/health` and `check` ask.
@@ -180,7 +182,9 @@ pub async fn build(
     let checked = storage_check("storage", Arc::clone(&origin));
     let live = LiveUpdates::new(Arc::clone(&origin) as _);
     live.metrics().register(registry);
-    // Acts decide by the origin itself: no rule is judged by what a cache remembers.
+    // Acts decide by the origin itself: a change that was judged by a row of this process fails when the row is old.
+    let recent: Arc<dyn StoragePort> =
+        Arc::new(Reported::new(Observed::new(cached.recent(), metrics.clone()), Arc::clone(&reporting)));
     let origin: Arc<dyn StoragePort> =
         Arc::new(Reported::new(Observed::new(cached.uncached(), metrics.clone()), Arc::clone(&reporting)));
 
@@ -211,7 +215,7 @@ pub async fn build(
         consumers: Arc::clone(&origin),
         hub: None,
     };
-    Ok(Stack { storage, origin, live, checks, summary, operator, hub, _lock: lock })
+    Ok(Stack { storage, origin, recent, live, checks, summary, operator, hub, _lock: lock })
 }
 
 async fn embedded(

@@ -466,6 +466,36 @@ async fn a_read_past_the_cache_takes_nothing_current_from_it() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_recent_row_is_one_that_the_storage_itself_returned_to_this_process() {
+    let storage = Scripted::default();
+    let shared: Arc<dyn SharedTier> = Arc::new(MemorySharedTier::default());
+    let (ours, log) = process_that_hears(&storage, CacheOptions::default(), Some(Arc::clone(&shared))).await;
+    let (theirs, _log) = process_that_hears(&storage, CacheOptions::default(), Some(shared)).await;
+    let source = async |cache: &Cached, row: &Character| cache.recent().get_character(row.id).await.unwrap().source;
+    let row = ours.create_character(torormir()).await.unwrap();
+    news().await;
+    assert!(is_hit(source(&ours, &row).await), "committed by this process");
+    // Loaded by a read of this process, which puts it into the shared tier too.
+    let other = storage.inner.create_character(Character { id: CharacterId::new(), ..torormir() }).await.unwrap();
+    news().await;
+    assert_eq!(source(&ours, &other).await, Source::Origin);
+    name(&ours, &other).await;
+    assert!(is_hit(source(&ours, &other).await), "loaded by this process");
+    // Another process finds it in the shared tier, keeps it, and shows it, but decides nothing by it.
+    name(&theirs, &other).await;
+    assert!(is_hit(theirs.get_character(other.id).await.unwrap().source));
+    assert_eq!(source(&theirs, &other).await, Source::Origin);
+    // After a change that the log told, and while the log is not heard, the storage is asked.
+    storage.inner.update_character(renamed(&other, "Renamed"), Expect::Any).await.unwrap();
+    news().await;
+    assert_eq!(source(&ours, &other).await, Source::Origin);
+    assert_eq!(name(&ours.recent(), &other).await.as_deref(), Some("Renamed"));
+    log.hear(Hearing::Held);
+    tokio::time::advance(Duration::from_secs(5)).await;
+    assert_eq!(source(&ours, &row).await, Source::Origin);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_page_with_an_unreadable_row_is_kept_nowhere() {
     let shared: Arc<dyn SharedTier> = Arc::new(MemorySharedTier::default());
     for shared in [None, Some(shared)] {

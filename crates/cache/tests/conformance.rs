@@ -47,3 +47,15 @@ impl Harness for PastTheCache {
 }
 
 storage_conformance!(past_the_cache, PastTheCache);
+
+/// Writes through the cache, reads rows that this process holds, or past the cache.
+struct RecentRows;
+
+impl Harness for RecentRows {
+    type Guard = ();
+    async fn fresh() -> ((), Arc<dyn StoragePort>) {
+        ((), Arc::new(cached(None).await.recent()))
+    }
+}
+
+storage_conformance!(recent_rows, RecentRows);

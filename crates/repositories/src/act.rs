@@ -12,6 +12,10 @@ use character_storage_port::{
     Transaction, note_position,
 };
 use serde::{Serialize, de::DeserializeOwned};
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
 
 /// The decision of one attempt at an act.
 #[derive(Debug)]
@@ -37,7 +41,8 @@ impl<T> Decision<T> {
     }
 }
 
-/// One attempt at an act. It reads from the origin, past every cache, so that no rule is checked against an old state.
+/// One attempt at an act. It reads from the origin, past every cache, so that no rule is checked against an old state;
+/// only the first attempt may find the character that it changes among the recent rows of this process.
 #[derive(Clone, Debug)]
 pub(crate) struct Attempt {
     context: StorageContext,
@@ -45,6 +50,21 @@ pub(crate) struct Attempt {
     condition: Condition,
     author: Option<String>,
     number: u32,
+    recent: Option<Recent>,
+}
+
+/// Whether an attempt found a recent row, which may be old.
+#[derive(Clone, Debug, Default)]
+struct Recent(Arc<AtomicBool>);
+
+impl Recent {
+    fn note(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    fn is_used(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
 }
 
 impl Attempt {
@@ -106,9 +126,20 @@ impl Attempt {
         self.context.decide_each(query, take).await
     }
 
-    /// A live character. Read it before what belongs to it: a change in between moves its revision, so that the commit
-    /// of this attempt fails.
+    /// A live character that this act changes, so that its commit expects the revision that is read here. Read it before
+    /// what belongs to it: a change in between moves its revision, and the commit of this attempt fails. For the same
+    /// reason a recent row serves: when its revision is still the current one at the commit, it was so all the time.
     pub(crate) async fn character(&self, id: CharacterId) -> Result<Character> {
+        let Some(recent) = &self.recent else { return self.existing(id).await };
+        let (character, is_cached) = self.context.recent_character(id).await?;
+        if is_cached {
+            recent.note();
+        }
+        Ok(character)
+    }
+
+    /// A live character that this act leaves as it is.
+    pub(crate) async fn existing(&self, id: CharacterId) -> Result<Character> {
         self.row(id, Deleted::Exclude).await
     }
 
@@ -125,7 +156,8 @@ impl Attempt {
 
 impl StorageContext {
     /// Runs an act, which the record of versions calls `name`. An attempt reads, checks the rules, and returns the
-    /// changes; after a conflict with another writer it starts again.
+    /// changes; after a conflict with another writer it starts again. What the first attempt decides on a recent row holds
+    /// only when it is committed: when it refuses or changes nothing, the origin decides.
     ///
     /// With an idempotency key the answer is stored with the transaction, and a repeat returns the first answer: also
     /// of an act that changed nothing, and of one that would be rejected now.
@@ -159,6 +191,7 @@ impl StorageContext {
         F: Future<Output = Result<Decision<T>>>,
     {
         let mut retry = ConflictRetry::default();
+        let mut recent = Some(Recent::default());
         loop {
             let this = Attempt {
                 context: self.clone(),
@@ -166,8 +199,14 @@ impl StorageContext {
                 condition: request.condition.clone(),
                 author: request.author.clone(),
                 number: retry.lost(),
+                recent: recent.clone(),
             };
-            let (mut transaction, answer, taken) = match attempt(this).await? {
+            let decision = attempt(this).await;
+            let may_be_old = recent.take().is_some_and(|recent| recent.is_used());
+            if may_be_old && !matches!(decision, Ok(Decision::Commit(..)) | Err(RepositoryError::Storage(_))) {
+                continue;
+            }
+            let (mut transaction, answer, taken) = match decision? {
                 Decision::Commit(transaction, answer, taken) => (transaction, answer, taken),
                 Decision::Unchanged(answer) if request.idempotency.is_none() => return Ok(answer),
                 // The answer is kept all the same: the row may have changed when the request is repeated.
@@ -193,6 +232,7 @@ impl StorageContext {
                 Err(error) => error,
             };
             match (error.kind(), taken) {
+                (ErrorKind::Conflict { .. } | ErrorKind::NotFound | ErrorKind::AlreadyExists, _) if may_be_old => {}
                 // What was read is there no longer.
                 (ErrorKind::Conflict { .. } | ErrorKind::NotFound, _)
                 | (ErrorKind::AlreadyExists, TakenIds::LookUp) => retry.pause().await?,

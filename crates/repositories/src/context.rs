@@ -13,6 +13,7 @@ use std::sync::Arc;
 pub struct StorageContext {
     storage: Arc<dyn StoragePort>,
     origin: Arc<dyn StoragePort>,
+    recent: Arc<dyn StoragePort>,
     clock: fn() -> Timestamp,
 }
 
@@ -20,13 +21,20 @@ impl StorageContext {
     /// One storage for everything, by the system's clock.
     #[must_use]
     pub fn new(storage: Arc<dyn StoragePort>) -> Self {
-        Self { origin: Arc::clone(&storage), storage, clock: now }
+        Self { origin: Arc::clone(&storage), recent: Arc::clone(&storage), storage, clock: now }
     }
 
     /// Acts read from `origin`: the same storage without the caches in front of it.
     #[must_use]
     pub fn with_origin(self, origin: Arc<dyn StoragePort>) -> Self {
-        Self { origin, ..self }
+        Self { recent: Arc::clone(&origin), origin, ..self }
+    }
+
+    /// The first attempt of an act reads the character that it changes from `recent`: the origin, and rows of it that
+    /// this process holds. Such a row may be old; the act is then judged again by the origin.
+    #[must_use]
+    pub fn with_recent(self, recent: Arc<dyn StoragePort>) -> Self {
+        Self { recent, ..self }
     }
 
     /// By another clock.
@@ -105,6 +113,14 @@ impl StorageContext {
     {
         let read = Store::<E>::find(self.origin.as_ref(), id, deleted).await?;
         fresh::<E, _>(read)?.ok_or(RepositoryError::NotFound(E::KIND))
+    }
+
+    /// A live character that an act changes at the revision that is read, and whether a cache returned it.
+    pub(crate) async fn recent_character(&self, id: CharacterId) -> Result<(Character, bool)> {
+        let read = Store::<Character>::find(self.recent.as_ref(), id, Deleted::Exclude).await?;
+        let is_cached = matches!(read.source, Source::Cache { .. });
+        let character = fresh::<Character, _>(read)?.ok_or(RepositoryError::NotFound(Character::KIND))?;
+        Ok((character, is_cached))
     }
 
     /// Every row of a list that an act depends on.

@@ -46,7 +46,7 @@ impl StorageContext {
     {
         let (judge, row) = (&judge, &row);
         let created = self.act(CREATED, request, move |attempt| async move {
-            attempt.character(of).await?;
+            attempt.existing(of).await?;
             let attempt = judge(attempt).await?;
             let mut changes = attempt.changes();
             let row = changes.create(row(changes.at))?;
@@ -158,7 +158,7 @@ async fn belonging<E: Owned>(
 where
     dyn StoragePort: Store<E>,
 {
-    attempt.character(of).await?;
+    attempt.existing(of).await?;
     if let Under::Entry(entry, _) = under {
         attempt.owned_row::<JournalEntry>(of, entry, Deleted::Exclude).await?;
     }

@@ -92,7 +92,7 @@ impl JournalRepository {
     ) -> Result<BulkOutcome<JournalEntry>> {
         let new = &new;
         let attempt = move |attempt: Attempt| async move {
-            attempt.character(of).await?;
+            attempt.existing(of).await?;
             let mut ids = ChosenIds::<JournalEntry>::look_up(&attempt, new, |new| new.id).await?;
             let mut changes = attempt.changes();
             let outcomes = outcomes(new, |new| {

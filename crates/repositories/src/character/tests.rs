@@ -5,7 +5,7 @@ use crate::{
     Atomicity, BulkOutcome, Condition, RepositoryError,
     testing::{all, done, key, other_request, over_memory, plain},
 };
-use character_domain::{Document, Revision, UserId, Violation, now};
+use character_domain::{Document, Refusal, Revision, UserId, Violation, now};
 use character_storage_port::{
     COMMIT, CharacterVersionQuery, Committed, ErrorKind, Expect, MemoryStorage, Source, StaleReason, StorageError,
     StorageExt, Store, Tier, Write,
@@ -326,6 +326,83 @@ async fn acts_decide_by_the_origin_and_not_by_a_cache_that_is_behind() {
     let backing = StorageContext::new(Arc::new(cache)).with_origin(Arc::new(origin));
     let terms = Condition::revision(Revision(2)).into();
     CharacterRepository::new(backing).patch(id, &terms, renamed("Second")).await.unwrap();
+}
+
+/// A repository whose process holds `held`, while the storage has `current`; commits of any other revision conflict.
+fn holding(held: &Character, current: &Character, reads_of_the_storage: usize) -> CharacterRepository {
+    let (mut recent, mut origin, mut storage) = (MockStorage::new(), MockStorage::new(), MockStorage::new());
+    let source = Source::Cache { tier: Tier::Local, age: Duration::from_secs(1) };
+    let held = Read { value: Some(held.clone()), source };
+    recent.expect_find::<Character>().times(1).return_once(move |_, _| Ok(held));
+    let (found, revision) = (current.clone(), current.meta.revision);
+    origin.expect_find::<Character>().times(reads_of_the_storage).returning(move |_, deleted| {
+        let shown = deleted == Deleted::Include || !found.meta.is_deleted();
+        Ok(Read::origin(shown.then(|| found.clone())))
+    });
+    storage.expect_commit().returning(move |transaction| match transaction.writes.first() {
+        Some(Write::Character(Change::Replace { expect: Expect::Revision(expected), .. })) if *expected != revision => {
+            Err(conflict(expected.0, revision.0))
+        }
+        _ => Ok(done(&transaction)),
+    });
+    let context = StorageContext::new(Arc::new(storage)).with_origin(Arc::new(origin)).with_recent(Arc::new(recent));
+    CharacterRepository::new(context)
+}
+
+/// The state that a process holds, and the one that the storage has meanwhile.
+fn behind() -> (Character, Character) {
+    let old = at_revision(1);
+    let mut new = Character { theme: "cyberpunk".into(), ..old.clone() };
+    new.meta.revision = Revision(2);
+    (old, new)
+}
+
+#[tokio::test]
+async fn a_change_of_a_recent_row_reads_nothing_from_the_storage() {
+    let current = at_revision(2);
+    let patched = holding(&current, &current, 0).patch(current.id, &plain(), renamed("Second")).await.unwrap();
+    assert_eq!((patched.name.as_str(), patched.meta.revision), ("Second", Revision(3)));
+}
+
+#[tokio::test]
+async fn a_change_of_an_old_row_is_made_of_the_current_one() {
+    let (old, new) = behind();
+    let patched = holding(&old, &new, 1).patch(old.id, &plain(), renamed("Second")).await.unwrap();
+    assert_eq!((patched.name.as_str(), patched.theme.as_str()), ("Second", "cyberpunk"));
+    assert_eq!(patched.meta.revision, Revision(3));
+}
+
+#[tokio::test]
+async fn what_an_old_row_refuses_the_current_one_may_allow() {
+    let (old, new) = behind();
+    let patched =
+        holding(&old, &new, 1).patch(old.id, &Condition::revision(Revision(2)).into(), renamed("Second")).await;
+    assert_eq!(patched.unwrap().meta.revision, Revision(3));
+    let refusing = |current: &Character| match current.meta.revision {
+        Revision(1) => Err(Refusal::new("too-old", "the row is old").into()),
+        _ => renamed("Second")(current),
+    };
+    assert_eq!(holding(&old, &new, 1).patch(old.id, &plain(), refusing).await.unwrap().name, "Second");
+}
+
+#[tokio::test]
+async fn what_an_old_row_allows_the_current_one_may_refuse() {
+    let (old, new) = behind();
+    let lost = holding(&old, &new, 1).patch(old.id, &Condition::revision(Revision(1)).into(), renamed("Second")).await;
+    assert!(matches!(lost, Err(RepositoryError::PreconditionFailed { .. })), "{lost:?}");
+    let mut gone = new;
+    gone.meta.deleted_at = Some(gone.meta.updated_at);
+    let lost = holding(&old, &gone, 1).patch(old.id, &plain(), renamed("Second")).await;
+    assert!(matches!(lost, Err(RepositoryError::NotFound(_))), "{lost:?}");
+}
+
+#[tokio::test]
+async fn that_nothing_changes_is_said_of_the_current_row_only() {
+    let (old, new) = behind();
+    let back = |current: &Character| Ok(Character { theme: "fantasy".into(), ..current.clone() });
+    let old = Character { theme: "fantasy".into(), ..old };
+    let patched = holding(&old, &new, 1).patch(old.id, &plain(), back).await.unwrap();
+    assert_eq!((patched.theme.as_str(), patched.meta.revision), ("fantasy", Revision(3)));
 }
 
 #[tokio::test]
