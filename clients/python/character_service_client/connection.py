@@ -26,7 +26,7 @@ class Retry:
     attempts: int = 5
     """Maximum number of attempts."""
     patience: float = 60.0
-    """Seconds for all attempts. A longer `Retry-After` is not waited for: its problem is raised."""
+    """Seconds within which the last attempt begins. A longer `Retry-After` is not waited for: its problem is raised."""
 
 
 class _Response(httpx.Response):

@@ -12,7 +12,10 @@ export interface ConnectionOptions {
   readonly attempts?: number;
   /** Milliseconds for one attempt, with its body. Default: 30,000. */
   readonly attemptTimeoutMs?: number;
-  /** Milliseconds for all attempts. A longer `Retry-After` is not waited for: its response is returned. Default: 60,000. */
+  /**
+   * Milliseconds within which the last attempt begins. A longer `Retry-After` is not waited for: its response is returned.
+   * Default: 60,000.
+   */
   readonly patienceMs?: number;
 }
 
