@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 . deploy/packages.sh
 
 if ! need_npm; then
-    [ -z "${CI:-}" ] || exit 1
+    [ -z "${CI:-}" ] && [ "${1:-}" = --check ] || exit 1
     echo "SKIPPED: the clients were not checked, because npm is not on this machine" >&2
     exit 0
 fi

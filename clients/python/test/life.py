@@ -28,6 +28,7 @@ from character_service_client import (
     Reset,
     Retry,
     Unavailable,
+    UnreadableRowsError,
     Update,
     aitems,
     answer,
@@ -76,6 +77,7 @@ from character_service_client.generated.models import (
     PurseChange,
     QuestImportance,
     QuestStatus,
+    UnreadableRow,
 )
 from character_service_client.generated.types import Unset
 
@@ -222,6 +224,13 @@ def life(client: Client, network: SyncNetwork) -> None:
     foreign = refused(lambda: get_character.sync(id, client=client), HttpError)
     equal((foreign.status, isinstance(foreign, ProblemError)), (403, False))
 
+    # Attempts have a number.
+    lost = SyncNetwork()
+    lost.faults = [lose_response] * 3
+    with connect(BASE_URL, transport=lost, retry=Retry(attempts=2)) as unreachable:
+        refused(lambda: get_character.sync(id, client=unreachable), httpx.ReadError)
+    equal(len(lost.sent), 2)
+
     # Inventory.
     pack = create_inventory_item.sync(
         id, client=client, body=NewInventoryItem("Backpack", data={"weight": 5, "capacity": 30})
@@ -241,6 +250,15 @@ def life(client: Client, network: SyncNetwork) -> None:
 
     equal([item.name for item in items(page)], ["Backpack", "Lamp", "Map", "Rope", "Sword"])
     equal([len(page.items) for page in pages(page)], [2, 2, 1])
+
+    # A row that the service cannot read.
+    row = {"position": 0, "id": str(pack.id), "problem": "storage-corrupt"}
+    spoilt = dumps({"items": [], "next_cursor": None, "unreadable": [row]})
+    network.faults.append(lambda _: httpx.Response(200, content=spoilt))
+    equal(refused(lambda: list(items(page)), UnreadableRowsError).rows[0].id, pack.id)
+    network.faults.append(lambda _: httpx.Response(200, content=spoilt))
+    taken: list[UnreadableRow] = []
+    equal((list(items(page, taken.extend)), [row.problem for row in taken]), ([], ["storage-corrupt"]))
 
     # Journal, experience and levels.
     entry = create_journal_entry.sync(

@@ -10,8 +10,11 @@ export interface ClientOptions extends ConnectionOptions {
   readonly baseUrl: string;
 }
 
+/** What calls return: whole rows, drawings and metrics, and no other representation of a row that an operation may have. */
+type Media = "application/json" | "image/svg+xml" | "text/plain";
+
 /** `GET`, `POST`, `PUT`, `PATCH` and `DELETE` of openapi-fetch. */
-export interface CharacterClient extends Client<paths> {
+export interface CharacterClient extends Client<paths, Media> {
   readonly baseUrl: string;
   readonly connection: Connection;
 }
@@ -19,7 +22,7 @@ export interface CharacterClient extends Client<paths> {
 /** Opens no connection yet. */
 export function createCharacterClient(options: ClientOptions): CharacterClient {
   const connection = new Connection(options);
-  const client = createClient<paths>({
+  const client = createClient<paths, Media>({
     baseUrl: options.baseUrl,
     fetch: (request) => connection.fetch(request),
     bodySerializer: (body) => stringifyJson(body),

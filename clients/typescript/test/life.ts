@@ -15,6 +15,7 @@ import {
   ProblemError,
   stream,
   stringifyJson,
+  UnreadableRowsError,
   type LiveEvent,
 } from "character-service-client";
 
@@ -121,8 +122,10 @@ faults.push((request) => unavailable(request, "1"));
 const before = Date.now();
 await answer(client.GET(one, { params: { path } }));
 holds(Date.now() - before >= 990, "a second was waited for");
-faults.push((request) => unavailable(request, "3600"));
-equal((await refusal(answer(client.GET(one, { params: { path } })))).code, "overloaded", "a long wait");
+for (const long of ["3600", new Date(Date.now() + 3_600_000).toUTCString()]) {
+  faults.push((request) => unavailable(request, long));
+  equal((await refusal(answer(client.GET(one, { params: { path } })))).code, "overloaded", "a long wait");
+}
 // What is not from the service is no problem of it.
 faults.push(async () => new Response("<h1>Forbidden</h1>", { status: 403 }));
 const foreign = await answer(client.GET(one, { params: { path } })).catch((error: unknown) => error);
@@ -130,6 +133,21 @@ holds(foreign instanceof HttpError && !isProblem(foreign) && foreign.status === 
 // An attempt that is given up ends with the reason of the caller.
 const aborted = client.GET(one, { params: { path }, signal: AbortSignal.abort(new Error("enough")) });
 equal(await aborted.catch((error: Error) => error.message), "enough", "an aborted call");
+
+// Attempts have a number and a time.
+let attempts = 0;
+const unreachable = createCharacterClient({
+  baseUrl,
+  attempts: 2,
+  attemptTimeoutMs: 50,
+  fetch: (request) =>
+    new Promise((_, reject) => {
+      attempts += 1;
+      request.signal.addEventListener("abort", () => reject(request.signal.reason));
+    }),
+});
+const silence = await unreachable.GET(one, { params: { path } }).catch((error: Error) => error.name);
+equal([silence, attempts], ["TimeoutError", 2], "a service that says nothing");
 
 // Inventory.
 const things = "/api/v2/characters/{id}/inventory";
@@ -151,6 +169,19 @@ equal(listed, ["Backpack", "Lamp", "Map", "Rope", "Sword"], "the inventory");
 let count = 0;
 for await (const { items } of pages(page)) count += items.length > 0 ? 1 : 0;
 equal(count, 3, "the pages");
+
+// A row that the service cannot read.
+const unreadable = [{ position: 0, id: pack.data.id, problem: "storage-corrupt" }];
+async function spoilt(): Promise<Response> {
+  return new Response(stringifyJson({ items: [], next_cursor: null, unreadable }), { headers: { "Content-Type": "application/json" } });
+}
+faults.push(spoilt);
+const missed = await items(page).next().catch((error: unknown) => error);
+holds(missed instanceof UnreadableRowsError && missed.rows[0]?.id === pack.data.id, `the row is told: ${missed}`);
+faults.push(spoilt);
+const taken: unknown[] = [];
+for await (const thing of items(page, (rows) => taken.push(...rows))) throw new Error(`there is none, but ${thing.name}`);
+equal(taken, unreadable, "the unreadable rows");
 
 // Journal, experience and levels.
 const entry = await answer(
