@@ -12,8 +12,8 @@ cache=${XDG_CACHE_HOME:-$HOME/.cache}/character-tests
 case ${1:-} in
 npm)
     need_npm
-    node --eval 'process.exit(Number(process.versions.node.split(".")[0]) < 20 ? 1 : 0)' || {
-        echo "the TypeScript client needs Node.js 20 or later; this is $(node --version)" >&2
+    node --eval 'process.exit(Number(process.versions.node.split(".")[0]) < 18 ? 1 : 0)' || {
+        echo "the TypeScript client needs Node.js 18 or later; this is $(node --version)" >&2
         exit 1
     }
     packages=$(node --print '
