@@ -12,7 +12,7 @@ SERVICES := --package character-service --package storage-service --package mess
 UNPACKAGED := $(addprefix --exclude ,character-tests character-api character-app character-service storage-service message-hub)
 
 .DEFAULT_GOAL := help
-.PHONY: help run run-hub demo stack dist test test-instance hunt bench check lint-words fix contract openapi asyncapi problems
+.PHONY: help run run-hub demo stack dist test test-instance hunt bench check lint-words fix contract openapi asyncapi problems clients
 
 help: ## list these targets
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F '|' '{ printf "%-14s %s\n", $$1, $$2 }'
@@ -71,7 +71,7 @@ bench: ## measure the costs, each compared with a floor of the same run; docs/be
 	@$(CARGO) bench $(LOCKED) --package character-tests --bench log
 	@$(CARGO) bench $(LOCKED) --package character-tests --bench events
 
-check: ## formatting, lints, documentation, words, the crate graph, dependencies, packages, licences, the OpenAPI and AsyncAPI documents, workflows, scripts
+check: ## formatting, lints, documentation, words, the crate graph, dependencies, packages, licences, the OpenAPI and AsyncAPI documents, the clients, workflows, scripts
 	@$(CARGO) fmt --all --check
 	@$(CARGO) clippy --workspace --all-targets $(LOCKED) -- -D warnings
 	@RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps $(LOCKED) --quiet
@@ -81,6 +81,7 @@ check: ## formatting, lints, documentation, words, the crate graph, dependencies
 	@./deploy/check-asyncapi.sh
 	@./deploy/check-deployment.sh
 	@./deploy/check-openapi.sh
+	@./deploy/clients.sh --check
 	@$(MAKE) lint-words
 
 lint-words: ## find words in documents and comments that hide the meaning; deploy/banned-words.tsv names better ones
@@ -102,3 +103,6 @@ asyncapi: ## regenerate docs/asyncapi.json; the tests compare it with what the s
 
 problems: ## regenerate docs/problems.md; the tests compare it with the list of the kinds of problems
 	@$(CARGO) test --quiet $(LOCKED) --package character-api --test api write_the_document_about_problems -- --ignored
+
+clients: ## regenerate the generated parts of clients/ from docs/openapi.json; make check compares them
+	@./deploy/clients.sh

@@ -15,10 +15,11 @@ if ! need_npm; then
     exit 0
 fi
 
-tools=$target/openapi-tools-1
-npm_packages "$tools" @stoplight/spectral-cli@6.16.3 @redocly/cli@2.77.0 openapi-typescript@7.13.0 typescript@5.9.3
-generator=$target/openapi-python-client-0.29.1
-pip_packages "$generator" openapi-python-client==0.29.1
+tools=$target/openapi-tools-2
+npm_packages "$tools" @stoplight/spectral-cli@6.16.3 @redocly/cli@2.77.0
+# The generators with which deploy/clients.sh makes the clients.
+generators=$(deploy/client-tools.sh npm)
+generator=$(deploy/client-tools.sh pip)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
@@ -42,13 +43,12 @@ for problem in report["problems"]:
 sys.exit(1 if report["problems"] else 0)
 END
 
-node "$tools/node_modules/openapi-typescript/bin/cli.js" "$document" --output "$work/api.ts" >"$work/typescript.log" 2>&1 ||
+node "$generators/node_modules/openapi-typescript/bin/cli.js" "$document" --output "$work/api.ts" >"$work/typescript.log" 2>&1 ||
     { cat "$work/typescript.log" >&2; exit 1; }
-node "$tools/node_modules/typescript/bin/tsc" --strict --noEmit --skipLibCheck false "$work/api.ts"
+node "$generators/node_modules/typescript/bin/tsc" --strict --noEmit --skipLibCheck false "$work/api.ts"
 
-# It prints warnings for what it leaves out, and they fail the check. It knows no type for drawings.
-printf 'post_hooks: []\ncontent_type_overrides:\n  image/svg+xml: text/plain\n' >"$work/python.yaml"
-PYTHONPATH=$generator python3 -m openapi_python_client generate --path "$document" --config "$work/python.yaml" \
+# It prints warnings for what it leaves out, and they fail the check.
+PYTHONPATH=$generator python3 -m openapi_python_client generate --path "$document" --config clients/python/generator.yaml \
     --output-path "$work/python" --meta none --fail-on-warning >"$work/python.log" 2>&1 ||
     { cat "$work/python.log" >&2; exit 1; }
 wanted=$(python3 -c 'import json,sys; print(sum(len(item) for item in json.load(open(sys.argv[1]))["paths"].values()))' "$document")

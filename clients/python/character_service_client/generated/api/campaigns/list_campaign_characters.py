@@ -1,0 +1,309 @@
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import quote
+from uuid import UUID
+
+import httpx
+
+from ... import errors
+from ...client import AuthenticatedClient, Client
+from ...models.character_page import CharacterPage
+from ...models.list_campaign_characters_order import ListCampaignCharactersOrder
+from ...types import UNSET, Response, Unset
+
+
+def _get_kwargs(
+    campaign: UUID,
+    *,
+    name: str | Unset = UNSET,
+    active_only: bool | Unset = UNSET,
+    include_deleted: bool | Unset = UNSET,
+    order: ListCampaignCharactersOrder | Unset = UNSET,
+    limit: int | Unset = UNSET,
+    offset: int | Unset = UNSET,
+    cursor: str | Unset = UNSET,
+    if_none_match: str | Unset = UNSET,
+) -> dict[str, Any]:
+    headers: dict[str, Any] = {}
+    if not isinstance(if_none_match, Unset):
+        headers["If-None-Match"] = if_none_match
+
+    params: dict[str, Any] = {}
+
+    params["name"] = name
+
+    params["active_only"] = active_only
+
+    params["include_deleted"] = include_deleted
+
+    json_order: str | Unset = UNSET
+    if not isinstance(order, Unset):
+        json_order = order.value
+
+    params["order"] = json_order
+
+    params["limit"] = limit
+
+    params["offset"] = offset
+
+    params["cursor"] = cursor
+
+    params = {k: v for k, v in params.items() if v is not UNSET and v is not None}
+
+    _kwargs: dict[str, Any] = {
+        "method": "get",
+        "url": "/api/v2/campaigns/{campaign}/characters".format(
+            campaign=quote(str(campaign), safe=""),
+        ),
+        "params": params,
+    }
+
+    _kwargs["headers"] = headers
+    return _kwargs
+
+
+def _parse_response(*, client: AuthenticatedClient | Client, response: httpx.Response) -> CharacterPage | None:
+    if response.status_code == 200:
+        response_200 = CharacterPage.from_dict(response.json())
+
+        return response_200
+
+    if client.raise_on_unexpected_status:
+        raise errors.UnexpectedStatus(response.status_code, response.content)
+    else:
+        return None
+
+
+def _build_response(*, client: AuthenticatedClient | Client, response: httpx.Response) -> Response[CharacterPage]:
+    return Response(
+        status_code=HTTPStatus(response.status_code),
+        content=response.content,
+        headers=response.headers,
+        parsed=_parse_response(client=client, response=response),
+    )
+
+
+def sync_detailed(
+    campaign: UUID,
+    *,
+    client: AuthenticatedClient | Client,
+    name: str | Unset = UNSET,
+    active_only: bool | Unset = UNSET,
+    include_deleted: bool | Unset = UNSET,
+    order: ListCampaignCharactersOrder | Unset = UNSET,
+    limit: int | Unset = UNSET,
+    offset: int | Unset = UNSET,
+    cursor: str | Unset = UNSET,
+    if_none_match: str | Unset = UNSET,
+) -> Response[CharacterPage]:
+    """Lists the characters of a campaign.
+
+     Default: those in play, newest first. An unknown campaign has none.
+
+    The response is one page. Follow `next_cursor`, or `Link` with `rel="next"`, until it is absent.
+
+    Send the `ETag` of a copy in `If-None-Match` to receive 304 while nothing has changed.
+
+    Args:
+        campaign (UUID):
+        name (str | Unset):
+        active_only (bool | Unset):
+        include_deleted (bool | Unset):
+        order (ListCampaignCharactersOrder | Unset):
+        limit (int | Unset):
+        offset (int | Unset):
+        cursor (str | Unset):
+        if_none_match (str | Unset):
+
+    Raises:
+        errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
+        httpx.TimeoutException: If the request takes longer than Client.timeout.
+
+    Returns:
+        Response[CharacterPage]
+    """
+
+    kwargs = _get_kwargs(
+        campaign=campaign,
+        name=name,
+        active_only=active_only,
+        include_deleted=include_deleted,
+        order=order,
+        limit=limit,
+        offset=offset,
+        cursor=cursor,
+        if_none_match=if_none_match,
+    )
+
+    response = client.get_httpx_client().request(
+        **kwargs,
+    )
+
+    return _build_response(client=client, response=response)
+
+
+def sync(
+    campaign: UUID,
+    *,
+    client: AuthenticatedClient | Client,
+    name: str | Unset = UNSET,
+    active_only: bool | Unset = UNSET,
+    include_deleted: bool | Unset = UNSET,
+    order: ListCampaignCharactersOrder | Unset = UNSET,
+    limit: int | Unset = UNSET,
+    offset: int | Unset = UNSET,
+    cursor: str | Unset = UNSET,
+    if_none_match: str | Unset = UNSET,
+) -> CharacterPage | None:
+    """Lists the characters of a campaign.
+
+     Default: those in play, newest first. An unknown campaign has none.
+
+    The response is one page. Follow `next_cursor`, or `Link` with `rel="next"`, until it is absent.
+
+    Send the `ETag` of a copy in `If-None-Match` to receive 304 while nothing has changed.
+
+    Args:
+        campaign (UUID):
+        name (str | Unset):
+        active_only (bool | Unset):
+        include_deleted (bool | Unset):
+        order (ListCampaignCharactersOrder | Unset):
+        limit (int | Unset):
+        offset (int | Unset):
+        cursor (str | Unset):
+        if_none_match (str | Unset):
+
+    Raises:
+        errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
+        httpx.TimeoutException: If the request takes longer than Client.timeout.
+
+    Returns:
+        CharacterPage
+    """
+
+    return sync_detailed(
+        campaign=campaign,
+        client=client,
+        name=name,
+        active_only=active_only,
+        include_deleted=include_deleted,
+        order=order,
+        limit=limit,
+        offset=offset,
+        cursor=cursor,
+        if_none_match=if_none_match,
+    ).parsed
+
+
+async def asyncio_detailed(
+    campaign: UUID,
+    *,
+    client: AuthenticatedClient | Client,
+    name: str | Unset = UNSET,
+    active_only: bool | Unset = UNSET,
+    include_deleted: bool | Unset = UNSET,
+    order: ListCampaignCharactersOrder | Unset = UNSET,
+    limit: int | Unset = UNSET,
+    offset: int | Unset = UNSET,
+    cursor: str | Unset = UNSET,
+    if_none_match: str | Unset = UNSET,
+) -> Response[CharacterPage]:
+    """Lists the characters of a campaign.
+
+     Default: those in play, newest first. An unknown campaign has none.
+
+    The response is one page. Follow `next_cursor`, or `Link` with `rel="next"`, until it is absent.
+
+    Send the `ETag` of a copy in `If-None-Match` to receive 304 while nothing has changed.
+
+    Args:
+        campaign (UUID):
+        name (str | Unset):
+        active_only (bool | Unset):
+        include_deleted (bool | Unset):
+        order (ListCampaignCharactersOrder | Unset):
+        limit (int | Unset):
+        offset (int | Unset):
+        cursor (str | Unset):
+        if_none_match (str | Unset):
+
+    Raises:
+        errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
+        httpx.TimeoutException: If the request takes longer than Client.timeout.
+
+    Returns:
+        Response[CharacterPage]
+    """
+
+    kwargs = _get_kwargs(
+        campaign=campaign,
+        name=name,
+        active_only=active_only,
+        include_deleted=include_deleted,
+        order=order,
+        limit=limit,
+        offset=offset,
+        cursor=cursor,
+        if_none_match=if_none_match,
+    )
+
+    response = await client.get_async_httpx_client().request(**kwargs)
+
+    return _build_response(client=client, response=response)
+
+
+async def asyncio(
+    campaign: UUID,
+    *,
+    client: AuthenticatedClient | Client,
+    name: str | Unset = UNSET,
+    active_only: bool | Unset = UNSET,
+    include_deleted: bool | Unset = UNSET,
+    order: ListCampaignCharactersOrder | Unset = UNSET,
+    limit: int | Unset = UNSET,
+    offset: int | Unset = UNSET,
+    cursor: str | Unset = UNSET,
+    if_none_match: str | Unset = UNSET,
+) -> CharacterPage | None:
+    """Lists the characters of a campaign.
+
+     Default: those in play, newest first. An unknown campaign has none.
+
+    The response is one page. Follow `next_cursor`, or `Link` with `rel="next"`, until it is absent.
+
+    Send the `ETag` of a copy in `If-None-Match` to receive 304 while nothing has changed.
+
+    Args:
+        campaign (UUID):
+        name (str | Unset):
+        active_only (bool | Unset):
+        include_deleted (bool | Unset):
+        order (ListCampaignCharactersOrder | Unset):
+        limit (int | Unset):
+        offset (int | Unset):
+        cursor (str | Unset):
+        if_none_match (str | Unset):
+
+    Raises:
+        errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
+        httpx.TimeoutException: If the request takes longer than Client.timeout.
+
+    Returns:
+        CharacterPage
+    """
+
+    return (
+        await asyncio_detailed(
+            campaign=campaign,
+            client=client,
+            name=name,
+            active_only=active_only,
+            include_deleted=include_deleted,
+            order=order,
+            limit=limit,
+            offset=offset,
+            cursor=cursor,
+            if_none_match=if_none_match,
+        )
+    ).parsed

@@ -1,0 +1,268 @@
+from http import HTTPStatus
+from typing import Any
+from uuid import UUID
+
+import httpx
+
+from ... import errors
+from ...client import AuthenticatedClient, Client
+from ...models.campaign_page import CampaignPage
+from ...types import UNSET, Response, Unset
+
+
+def _get_kwargs(
+    *,
+    dm_user_id: UUID | Unset = UNSET,
+    theme: str | Unset = UNSET,
+    include_deleted: bool | Unset = UNSET,
+    limit: int | Unset = UNSET,
+    offset: int | Unset = UNSET,
+    cursor: str | Unset = UNSET,
+    if_none_match: str | Unset = UNSET,
+) -> dict[str, Any]:
+    headers: dict[str, Any] = {}
+    if not isinstance(if_none_match, Unset):
+        headers["If-None-Match"] = if_none_match
+
+    params: dict[str, Any] = {}
+
+    json_dm_user_id: str | Unset = UNSET
+    if not isinstance(dm_user_id, Unset):
+        json_dm_user_id = str(dm_user_id)
+    params["dm_user_id"] = json_dm_user_id
+
+    params["theme"] = theme
+
+    params["include_deleted"] = include_deleted
+
+    params["limit"] = limit
+
+    params["offset"] = offset
+
+    params["cursor"] = cursor
+
+    params = {k: v for k, v in params.items() if v is not UNSET and v is not None}
+
+    _kwargs: dict[str, Any] = {
+        "method": "get",
+        "url": "/api/v2/campaigns",
+        "params": params,
+    }
+
+    _kwargs["headers"] = headers
+    return _kwargs
+
+
+def _parse_response(*, client: AuthenticatedClient | Client, response: httpx.Response) -> CampaignPage | None:
+    if response.status_code == 200:
+        response_200 = CampaignPage.from_dict(response.json())
+
+        return response_200
+
+    if client.raise_on_unexpected_status:
+        raise errors.UnexpectedStatus(response.status_code, response.content)
+    else:
+        return None
+
+
+def _build_response(*, client: AuthenticatedClient | Client, response: httpx.Response) -> Response[CampaignPage]:
+    return Response(
+        status_code=HTTPStatus(response.status_code),
+        content=response.content,
+        headers=response.headers,
+        parsed=_parse_response(client=client, response=response),
+    )
+
+
+def sync_detailed(
+    *,
+    client: AuthenticatedClient | Client,
+    dm_user_id: UUID | Unset = UNSET,
+    theme: str | Unset = UNSET,
+    include_deleted: bool | Unset = UNSET,
+    limit: int | Unset = UNSET,
+    offset: int | Unset = UNSET,
+    cursor: str | Unset = UNSET,
+    if_none_match: str | Unset = UNSET,
+) -> Response[CampaignPage]:
+    """Lists campaigns, newest first.
+
+     The response is one page. Follow `next_cursor`, or `Link` with `rel="next"`, until it is absent.
+
+    Send the `ETag` of a copy in `If-None-Match` to receive 304 while nothing has changed.
+
+    Args:
+        dm_user_id (UUID | Unset):
+        theme (str | Unset):
+        include_deleted (bool | Unset):
+        limit (int | Unset):
+        offset (int | Unset):
+        cursor (str | Unset):
+        if_none_match (str | Unset):
+
+    Raises:
+        errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
+        httpx.TimeoutException: If the request takes longer than Client.timeout.
+
+    Returns:
+        Response[CampaignPage]
+    """
+
+    kwargs = _get_kwargs(
+        dm_user_id=dm_user_id,
+        theme=theme,
+        include_deleted=include_deleted,
+        limit=limit,
+        offset=offset,
+        cursor=cursor,
+        if_none_match=if_none_match,
+    )
+
+    response = client.get_httpx_client().request(
+        **kwargs,
+    )
+
+    return _build_response(client=client, response=response)
+
+
+def sync(
+    *,
+    client: AuthenticatedClient | Client,
+    dm_user_id: UUID | Unset = UNSET,
+    theme: str | Unset = UNSET,
+    include_deleted: bool | Unset = UNSET,
+    limit: int | Unset = UNSET,
+    offset: int | Unset = UNSET,
+    cursor: str | Unset = UNSET,
+    if_none_match: str | Unset = UNSET,
+) -> CampaignPage | None:
+    """Lists campaigns, newest first.
+
+     The response is one page. Follow `next_cursor`, or `Link` with `rel="next"`, until it is absent.
+
+    Send the `ETag` of a copy in `If-None-Match` to receive 304 while nothing has changed.
+
+    Args:
+        dm_user_id (UUID | Unset):
+        theme (str | Unset):
+        include_deleted (bool | Unset):
+        limit (int | Unset):
+        offset (int | Unset):
+        cursor (str | Unset):
+        if_none_match (str | Unset):
+
+    Raises:
+        errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
+        httpx.TimeoutException: If the request takes longer than Client.timeout.
+
+    Returns:
+        CampaignPage
+    """
+
+    return sync_detailed(
+        client=client,
+        dm_user_id=dm_user_id,
+        theme=theme,
+        include_deleted=include_deleted,
+        limit=limit,
+        offset=offset,
+        cursor=cursor,
+        if_none_match=if_none_match,
+    ).parsed
+
+
+async def asyncio_detailed(
+    *,
+    client: AuthenticatedClient | Client,
+    dm_user_id: UUID | Unset = UNSET,
+    theme: str | Unset = UNSET,
+    include_deleted: bool | Unset = UNSET,
+    limit: int | Unset = UNSET,
+    offset: int | Unset = UNSET,
+    cursor: str | Unset = UNSET,
+    if_none_match: str | Unset = UNSET,
+) -> Response[CampaignPage]:
+    """Lists campaigns, newest first.
+
+     The response is one page. Follow `next_cursor`, or `Link` with `rel="next"`, until it is absent.
+
+    Send the `ETag` of a copy in `If-None-Match` to receive 304 while nothing has changed.
+
+    Args:
+        dm_user_id (UUID | Unset):
+        theme (str | Unset):
+        include_deleted (bool | Unset):
+        limit (int | Unset):
+        offset (int | Unset):
+        cursor (str | Unset):
+        if_none_match (str | Unset):
+
+    Raises:
+        errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
+        httpx.TimeoutException: If the request takes longer than Client.timeout.
+
+    Returns:
+        Response[CampaignPage]
+    """
+
+    kwargs = _get_kwargs(
+        dm_user_id=dm_user_id,
+        theme=theme,
+        include_deleted=include_deleted,
+        limit=limit,
+        offset=offset,
+        cursor=cursor,
+        if_none_match=if_none_match,
+    )
+
+    response = await client.get_async_httpx_client().request(**kwargs)
+
+    return _build_response(client=client, response=response)
+
+
+async def asyncio(
+    *,
+    client: AuthenticatedClient | Client,
+    dm_user_id: UUID | Unset = UNSET,
+    theme: str | Unset = UNSET,
+    include_deleted: bool | Unset = UNSET,
+    limit: int | Unset = UNSET,
+    offset: int | Unset = UNSET,
+    cursor: str | Unset = UNSET,
+    if_none_match: str | Unset = UNSET,
+) -> CampaignPage | None:
+    """Lists campaigns, newest first.
+
+     The response is one page. Follow `next_cursor`, or `Link` with `rel="next"`, until it is absent.
+
+    Send the `ETag` of a copy in `If-None-Match` to receive 304 while nothing has changed.
+
+    Args:
+        dm_user_id (UUID | Unset):
+        theme (str | Unset):
+        include_deleted (bool | Unset):
+        limit (int | Unset):
+        offset (int | Unset):
+        cursor (str | Unset):
+        if_none_match (str | Unset):
+
+    Raises:
+        errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
+        httpx.TimeoutException: If the request takes longer than Client.timeout.
+
+    Returns:
+        CampaignPage
+    """
+
+    return (
+        await asyncio_detailed(
+            client=client,
+            dm_user_id=dm_user_id,
+            theme=theme,
+            include_deleted=include_deleted,
+            limit=limit,
+            offset=offset,
+            cursor=cursor,
+            if_none_match=if_none_match,
+        )
+    ).parsed

@@ -1,0 +1,260 @@
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import quote
+from uuid import UUID
+
+import httpx
+
+from ... import errors
+from ...client import AuthenticatedClient, Client
+from ...models.campaign import Campaign
+from ...models.campaign_patch import CampaignPatch
+from ...types import UNSET, Response, Unset
+
+
+def _get_kwargs(
+    campaign: UUID,
+    *,
+    body: CampaignPatch,
+    if_match: str | Unset = UNSET,
+    idempotency_key: str | Unset = UNSET,
+    x_user_id: str | Unset = UNSET,
+    if_none_match: str | Unset = UNSET,
+) -> dict[str, Any]:
+    headers: dict[str, Any] = {}
+    if not isinstance(if_match, Unset):
+        headers["If-Match"] = if_match
+
+    if not isinstance(idempotency_key, Unset):
+        headers["Idempotency-Key"] = idempotency_key
+
+    if not isinstance(x_user_id, Unset):
+        headers["X-User-Id"] = x_user_id
+
+    if not isinstance(if_none_match, Unset):
+        headers["If-None-Match"] = if_none_match
+
+    _kwargs: dict[str, Any] = {
+        "method": "patch",
+        "url": "/api/v2/campaigns/{campaign}".format(
+            campaign=quote(str(campaign), safe=""),
+        ),
+    }
+
+    _kwargs["json"] = body.to_dict()
+
+    headers["Content-Type"] = "application/merge-patch+json"
+
+    _kwargs["headers"] = headers
+    return _kwargs
+
+
+def _parse_response(*, client: AuthenticatedClient | Client, response: httpx.Response) -> Campaign | None:
+    if response.status_code == 200:
+        response_200 = Campaign.from_dict(response.json())
+
+        return response_200
+
+    if client.raise_on_unexpected_status:
+        raise errors.UnexpectedStatus(response.status_code, response.content)
+    else:
+        return None
+
+
+def _build_response(*, client: AuthenticatedClient | Client, response: httpx.Response) -> Response[Campaign]:
+    return Response(
+        status_code=HTTPStatus(response.status_code),
+        content=response.content,
+        headers=response.headers,
+        parsed=_parse_response(client=client, response=response),
+    )
+
+
+def sync_detailed(
+    campaign: UUID,
+    *,
+    client: AuthenticatedClient | Client,
+    body: CampaignPatch,
+    if_match: str | Unset = UNSET,
+    idempotency_key: str | Unset = UNSET,
+    x_user_id: str | Unset = UNSET,
+    if_none_match: str | Unset = UNSET,
+) -> Response[Campaign]:
+    """Changes some fields of a campaign, as a merge patch (RFC 7396).
+
+     Send the `ETag` that was read in `If-Match` to refuse the change when another client was faster
+    (412).
+
+    With an `Idempotency-Key`, a repeat has no second effect and returns the first response.
+
+    Args:
+        campaign (UUID):
+        if_match (str | Unset):
+        idempotency_key (str | Unset):
+        x_user_id (str | Unset):
+        if_none_match (str | Unset):
+        body (CampaignPatch): Changes of a campaign (RFC 7396): absent fields stay, `null` removes
+            a value.
+
+    Raises:
+        errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
+        httpx.TimeoutException: If the request takes longer than Client.timeout.
+
+    Returns:
+        Response[Campaign]
+    """
+
+    kwargs = _get_kwargs(
+        campaign=campaign,
+        body=body,
+        if_match=if_match,
+        idempotency_key=idempotency_key,
+        x_user_id=x_user_id,
+        if_none_match=if_none_match,
+    )
+
+    response = client.get_httpx_client().request(
+        **kwargs,
+    )
+
+    return _build_response(client=client, response=response)
+
+
+def sync(
+    campaign: UUID,
+    *,
+    client: AuthenticatedClient | Client,
+    body: CampaignPatch,
+    if_match: str | Unset = UNSET,
+    idempotency_key: str | Unset = UNSET,
+    x_user_id: str | Unset = UNSET,
+    if_none_match: str | Unset = UNSET,
+) -> Campaign | None:
+    """Changes some fields of a campaign, as a merge patch (RFC 7396).
+
+     Send the `ETag` that was read in `If-Match` to refuse the change when another client was faster
+    (412).
+
+    With an `Idempotency-Key`, a repeat has no second effect and returns the first response.
+
+    Args:
+        campaign (UUID):
+        if_match (str | Unset):
+        idempotency_key (str | Unset):
+        x_user_id (str | Unset):
+        if_none_match (str | Unset):
+        body (CampaignPatch): Changes of a campaign (RFC 7396): absent fields stay, `null` removes
+            a value.
+
+    Raises:
+        errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
+        httpx.TimeoutException: If the request takes longer than Client.timeout.
+
+    Returns:
+        Campaign
+    """
+
+    return sync_detailed(
+        campaign=campaign,
+        client=client,
+        body=body,
+        if_match=if_match,
+        idempotency_key=idempotency_key,
+        x_user_id=x_user_id,
+        if_none_match=if_none_match,
+    ).parsed
+
+
+async def asyncio_detailed(
+    campaign: UUID,
+    *,
+    client: AuthenticatedClient | Client,
+    body: CampaignPatch,
+    if_match: str | Unset = UNSET,
+    idempotency_key: str | Unset = UNSET,
+    x_user_id: str | Unset = UNSET,
+    if_none_match: str | Unset = UNSET,
+) -> Response[Campaign]:
+    """Changes some fields of a campaign, as a merge patch (RFC 7396).
+
+     Send the `ETag` that was read in `If-Match` to refuse the change when another client was faster
+    (412).
+
+    With an `Idempotency-Key`, a repeat has no second effect and returns the first response.
+
+    Args:
+        campaign (UUID):
+        if_match (str | Unset):
+        idempotency_key (str | Unset):
+        x_user_id (str | Unset):
+        if_none_match (str | Unset):
+        body (CampaignPatch): Changes of a campaign (RFC 7396): absent fields stay, `null` removes
+            a value.
+
+    Raises:
+        errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
+        httpx.TimeoutException: If the request takes longer than Client.timeout.
+
+    Returns:
+        Response[Campaign]
+    """
+
+    kwargs = _get_kwargs(
+        campaign=campaign,
+        body=body,
+        if_match=if_match,
+        idempotency_key=idempotency_key,
+        x_user_id=x_user_id,
+        if_none_match=if_none_match,
+    )
+
+    response = await client.get_async_httpx_client().request(**kwargs)
+
+    return _build_response(client=client, response=response)
+
+
+async def asyncio(
+    campaign: UUID,
+    *,
+    client: AuthenticatedClient | Client,
+    body: CampaignPatch,
+    if_match: str | Unset = UNSET,
+    idempotency_key: str | Unset = UNSET,
+    x_user_id: str | Unset = UNSET,
+    if_none_match: str | Unset = UNSET,
+) -> Campaign | None:
+    """Changes some fields of a campaign, as a merge patch (RFC 7396).
+
+     Send the `ETag` that was read in `If-Match` to refuse the change when another client was faster
+    (412).
+
+    With an `Idempotency-Key`, a repeat has no second effect and returns the first response.
+
+    Args:
+        campaign (UUID):
+        if_match (str | Unset):
+        idempotency_key (str | Unset):
+        x_user_id (str | Unset):
+        if_none_match (str | Unset):
+        body (CampaignPatch): Changes of a campaign (RFC 7396): absent fields stay, `null` removes
+            a value.
+
+    Raises:
+        errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
+        httpx.TimeoutException: If the request takes longer than Client.timeout.
+
+    Returns:
+        Campaign
+    """
+
+    return (
+        await asyncio_detailed(
+            campaign=campaign,
+            client=client,
+            body=body,
+            if_match=if_match,
+            idempotency_key=idempotency_key,
+            x_user_id=x_user_id,
+            if_none_match=if_none_match,
+        )
+    ).parsed

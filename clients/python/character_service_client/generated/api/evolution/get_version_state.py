@@ -1,0 +1,236 @@
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import quote
+from uuid import UUID
+
+import httpx
+
+from ... import errors
+from ...client import AuthenticatedClient, Client
+from ...models.character import Character
+from ...types import UNSET, Response, Unset
+
+
+def _get_kwargs(
+    id: UUID,
+    version: UUID,
+    *,
+    include_deleted: bool | Unset = UNSET,
+    if_none_match: str | Unset = UNSET,
+    if_match: str | Unset = UNSET,
+) -> dict[str, Any]:
+    headers: dict[str, Any] = {}
+    if not isinstance(if_none_match, Unset):
+        headers["If-None-Match"] = if_none_match
+
+    if not isinstance(if_match, Unset):
+        headers["If-Match"] = if_match
+
+    params: dict[str, Any] = {}
+
+    params["include_deleted"] = include_deleted
+
+    params = {k: v for k, v in params.items() if v is not UNSET and v is not None}
+
+    _kwargs: dict[str, Any] = {
+        "method": "get",
+        "url": "/api/v2/characters/{id}/versions/{version}/state".format(
+            id=quote(str(id), safe=""),
+            version=quote(str(version), safe=""),
+        ),
+        "params": params,
+    }
+
+    _kwargs["headers"] = headers
+    return _kwargs
+
+
+def _parse_response(*, client: AuthenticatedClient | Client, response: httpx.Response) -> Character | None:
+    if response.status_code == 200:
+        response_200 = Character.from_dict(response.json())
+
+        return response_200
+
+    if client.raise_on_unexpected_status:
+        raise errors.UnexpectedStatus(response.status_code, response.content)
+    else:
+        return None
+
+
+def _build_response(*, client: AuthenticatedClient | Client, response: httpx.Response) -> Response[Character]:
+    return Response(
+        status_code=HTTPStatus(response.status_code),
+        content=response.content,
+        headers=response.headers,
+        parsed=_parse_response(client=client, response=response),
+    )
+
+
+def sync_detailed(
+    id: UUID,
+    version: UUID,
+    *,
+    client: AuthenticatedClient | Client,
+    include_deleted: bool | Unset = UNSET,
+    if_none_match: str | Unset = UNSET,
+    if_match: str | Unset = UNSET,
+) -> Response[Character]:
+    """Returns the state of the character in a version.
+
+     The entity tag is the one that the character had then.
+
+    Send the `ETag` of a copy in `If-None-Match` to receive 304 while nothing has changed.
+
+    Args:
+        id (UUID):
+        version (UUID):
+        include_deleted (bool | Unset):
+        if_none_match (str | Unset):
+        if_match (str | Unset):
+
+    Raises:
+        errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
+        httpx.TimeoutException: If the request takes longer than Client.timeout.
+
+    Returns:
+        Response[Character]
+    """
+
+    kwargs = _get_kwargs(
+        id=id,
+        version=version,
+        include_deleted=include_deleted,
+        if_none_match=if_none_match,
+        if_match=if_match,
+    )
+
+    response = client.get_httpx_client().request(
+        **kwargs,
+    )
+
+    return _build_response(client=client, response=response)
+
+
+def sync(
+    id: UUID,
+    version: UUID,
+    *,
+    client: AuthenticatedClient | Client,
+    include_deleted: bool | Unset = UNSET,
+    if_none_match: str | Unset = UNSET,
+    if_match: str | Unset = UNSET,
+) -> Character | None:
+    """Returns the state of the character in a version.
+
+     The entity tag is the one that the character had then.
+
+    Send the `ETag` of a copy in `If-None-Match` to receive 304 while nothing has changed.
+
+    Args:
+        id (UUID):
+        version (UUID):
+        include_deleted (bool | Unset):
+        if_none_match (str | Unset):
+        if_match (str | Unset):
+
+    Raises:
+        errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
+        httpx.TimeoutException: If the request takes longer than Client.timeout.
+
+    Returns:
+        Character
+    """
+
+    return sync_detailed(
+        id=id,
+        version=version,
+        client=client,
+        include_deleted=include_deleted,
+        if_none_match=if_none_match,
+        if_match=if_match,
+    ).parsed
+
+
+async def asyncio_detailed(
+    id: UUID,
+    version: UUID,
+    *,
+    client: AuthenticatedClient | Client,
+    include_deleted: bool | Unset = UNSET,
+    if_none_match: str | Unset = UNSET,
+    if_match: str | Unset = UNSET,
+) -> Response[Character]:
+    """Returns the state of the character in a version.
+
+     The entity tag is the one that the character had then.
+
+    Send the `ETag` of a copy in `If-None-Match` to receive 304 while nothing has changed.
+
+    Args:
+        id (UUID):
+        version (UUID):
+        include_deleted (bool | Unset):
+        if_none_match (str | Unset):
+        if_match (str | Unset):
+
+    Raises:
+        errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
+        httpx.TimeoutException: If the request takes longer than Client.timeout.
+
+    Returns:
+        Response[Character]
+    """
+
+    kwargs = _get_kwargs(
+        id=id,
+        version=version,
+        include_deleted=include_deleted,
+        if_none_match=if_none_match,
+        if_match=if_match,
+    )
+
+    response = await client.get_async_httpx_client().request(**kwargs)
+
+    return _build_response(client=client, response=response)
+
+
+async def asyncio(
+    id: UUID,
+    version: UUID,
+    *,
+    client: AuthenticatedClient | Client,
+    include_deleted: bool | Unset = UNSET,
+    if_none_match: str | Unset = UNSET,
+    if_match: str | Unset = UNSET,
+) -> Character | None:
+    """Returns the state of the character in a version.
+
+     The entity tag is the one that the character had then.
+
+    Send the `ETag` of a copy in `If-None-Match` to receive 304 while nothing has changed.
+
+    Args:
+        id (UUID):
+        version (UUID):
+        include_deleted (bool | Unset):
+        if_none_match (str | Unset):
+        if_match (str | Unset):
+
+    Raises:
+        errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
+        httpx.TimeoutException: If the request takes longer than Client.timeout.
+
+    Returns:
+        Character
+    """
+
+    return (
+        await asyncio_detailed(
+            id=id,
+            version=version,
+            client=client,
+            include_deleted=include_deleted,
+            if_none_match=if_none_match,
+            if_match=if_match,
+        )
+    ).parsed

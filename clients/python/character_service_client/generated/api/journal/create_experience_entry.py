@@ -1,0 +1,238 @@
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import quote
+from uuid import UUID
+
+import httpx
+
+from ... import errors
+from ...client import AuthenticatedClient, Client
+from ...models.experience_entry import ExperienceEntry
+from ...models.new_experience_entry import NewExperienceEntry
+from ...types import UNSET, Response, Unset
+
+
+def _get_kwargs(
+    id: UUID,
+    entry: UUID,
+    *,
+    body: NewExperienceEntry,
+    idempotency_key: str | Unset = UNSET,
+    x_user_id: str | Unset = UNSET,
+) -> dict[str, Any]:
+    headers: dict[str, Any] = {}
+    if not isinstance(idempotency_key, Unset):
+        headers["Idempotency-Key"] = idempotency_key
+
+    if not isinstance(x_user_id, Unset):
+        headers["X-User-Id"] = x_user_id
+
+    _kwargs: dict[str, Any] = {
+        "method": "post",
+        "url": "/api/v2/characters/{id}/journal/{entry}/experience".format(
+            id=quote(str(id), safe=""),
+            entry=quote(str(entry), safe=""),
+        ),
+    }
+
+    _kwargs["json"] = body.to_dict()
+
+    headers["Content-Type"] = "application/json"
+
+    _kwargs["headers"] = headers
+    return _kwargs
+
+
+def _parse_response(*, client: AuthenticatedClient | Client, response: httpx.Response) -> ExperienceEntry | None:
+    if response.status_code == 201:
+        response_201 = ExperienceEntry.from_dict(response.json())
+
+        return response_201
+
+    if client.raise_on_unexpected_status:
+        raise errors.UnexpectedStatus(response.status_code, response.content)
+    else:
+        return None
+
+
+def _build_response(*, client: AuthenticatedClient | Client, response: httpx.Response) -> Response[ExperienceEntry]:
+    return Response(
+        status_code=HTTPStatus(response.status_code),
+        content=response.content,
+        headers=response.headers,
+        parsed=_parse_response(client=client, response=response),
+    )
+
+
+def sync_detailed(
+    id: UUID,
+    entry: UUID,
+    *,
+    client: AuthenticatedClient | Client,
+    body: NewExperienceEntry,
+    idempotency_key: str | Unset = UNSET,
+    x_user_id: str | Unset = UNSET,
+) -> Response[ExperienceEntry]:
+    """Creates one experience entry under a journal entry.
+
+     It is a record and adds no experience; `POST …/progress/experience` does.
+
+    With an `Idempotency-Key`, a repeat has no second effect and returns the first response.
+
+    Args:
+        id (UUID):
+        entry (UUID):
+        idempotency_key (str | Unset):
+        x_user_id (str | Unset):
+        body (NewExperienceEntry): A new experience entry. Unknown fields are rejected; `null`
+            means the same as an absent field.
+
+    Raises:
+        errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
+        httpx.TimeoutException: If the request takes longer than Client.timeout.
+
+    Returns:
+        Response[ExperienceEntry]
+    """
+
+    kwargs = _get_kwargs(
+        id=id,
+        entry=entry,
+        body=body,
+        idempotency_key=idempotency_key,
+        x_user_id=x_user_id,
+    )
+
+    response = client.get_httpx_client().request(
+        **kwargs,
+    )
+
+    return _build_response(client=client, response=response)
+
+
+def sync(
+    id: UUID,
+    entry: UUID,
+    *,
+    client: AuthenticatedClient | Client,
+    body: NewExperienceEntry,
+    idempotency_key: str | Unset = UNSET,
+    x_user_id: str | Unset = UNSET,
+) -> ExperienceEntry | None:
+    """Creates one experience entry under a journal entry.
+
+     It is a record and adds no experience; `POST …/progress/experience` does.
+
+    With an `Idempotency-Key`, a repeat has no second effect and returns the first response.
+
+    Args:
+        id (UUID):
+        entry (UUID):
+        idempotency_key (str | Unset):
+        x_user_id (str | Unset):
+        body (NewExperienceEntry): A new experience entry. Unknown fields are rejected; `null`
+            means the same as an absent field.
+
+    Raises:
+        errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
+        httpx.TimeoutException: If the request takes longer than Client.timeout.
+
+    Returns:
+        ExperienceEntry
+    """
+
+    return sync_detailed(
+        id=id,
+        entry=entry,
+        client=client,
+        body=body,
+        idempotency_key=idempotency_key,
+        x_user_id=x_user_id,
+    ).parsed
+
+
+async def asyncio_detailed(
+    id: UUID,
+    entry: UUID,
+    *,
+    client: AuthenticatedClient | Client,
+    body: NewExperienceEntry,
+    idempotency_key: str | Unset = UNSET,
+    x_user_id: str | Unset = UNSET,
+) -> Response[ExperienceEntry]:
+    """Creates one experience entry under a journal entry.
+
+     It is a record and adds no experience; `POST …/progress/experience` does.
+
+    With an `Idempotency-Key`, a repeat has no second effect and returns the first response.
+
+    Args:
+        id (UUID):
+        entry (UUID):
+        idempotency_key (str | Unset):
+        x_user_id (str | Unset):
+        body (NewExperienceEntry): A new experience entry. Unknown fields are rejected; `null`
+            means the same as an absent field.
+
+    Raises:
+        errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
+        httpx.TimeoutException: If the request takes longer than Client.timeout.
+
+    Returns:
+        Response[ExperienceEntry]
+    """
+
+    kwargs = _get_kwargs(
+        id=id,
+        entry=entry,
+        body=body,
+        idempotency_key=idempotency_key,
+        x_user_id=x_user_id,
+    )
+
+    response = await client.get_async_httpx_client().request(**kwargs)
+
+    return _build_response(client=client, response=response)
+
+
+async def asyncio(
+    id: UUID,
+    entry: UUID,
+    *,
+    client: AuthenticatedClient | Client,
+    body: NewExperienceEntry,
+    idempotency_key: str | Unset = UNSET,
+    x_user_id: str | Unset = UNSET,
+) -> ExperienceEntry | None:
+    """Creates one experience entry under a journal entry.
+
+     It is a record and adds no experience; `POST …/progress/experience` does.
+
+    With an `Idempotency-Key`, a repeat has no second effect and returns the first response.
+
+    Args:
+        id (UUID):
+        entry (UUID):
+        idempotency_key (str | Unset):
+        x_user_id (str | Unset):
+        body (NewExperienceEntry): A new experience entry. Unknown fields are rejected; `null`
+            means the same as an absent field.
+
+    Raises:
+        errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
+        httpx.TimeoutException: If the request takes longer than Client.timeout.
+
+    Returns:
+        ExperienceEntry
+    """
+
+    return (
+        await asyncio_detailed(
+            id=id,
+            entry=entry,
+            client=client,
+            body=body,
+            idempotency_key=idempotency_key,
+            x_user_id=x_user_id,
+        )
+    ).parsed

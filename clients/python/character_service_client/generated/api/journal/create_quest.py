@@ -1,0 +1,230 @@
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import quote
+from uuid import UUID
+
+import httpx
+
+from ... import errors
+from ...client import AuthenticatedClient, Client
+from ...models.new_quest import NewQuest
+from ...models.quest import Quest
+from ...types import UNSET, Response, Unset
+
+
+def _get_kwargs(
+    id: UUID,
+    entry: UUID,
+    *,
+    body: NewQuest,
+    idempotency_key: str | Unset = UNSET,
+    x_user_id: str | Unset = UNSET,
+) -> dict[str, Any]:
+    headers: dict[str, Any] = {}
+    if not isinstance(idempotency_key, Unset):
+        headers["Idempotency-Key"] = idempotency_key
+
+    if not isinstance(x_user_id, Unset):
+        headers["X-User-Id"] = x_user_id
+
+    _kwargs: dict[str, Any] = {
+        "method": "post",
+        "url": "/api/v2/characters/{id}/journal/{entry}/quests".format(
+            id=quote(str(id), safe=""),
+            entry=quote(str(entry), safe=""),
+        ),
+    }
+
+    _kwargs["json"] = body.to_dict()
+
+    headers["Content-Type"] = "application/json"
+
+    _kwargs["headers"] = headers
+    return _kwargs
+
+
+def _parse_response(*, client: AuthenticatedClient | Client, response: httpx.Response) -> Quest | None:
+    if response.status_code == 201:
+        response_201 = Quest.from_dict(response.json())
+
+        return response_201
+
+    if client.raise_on_unexpected_status:
+        raise errors.UnexpectedStatus(response.status_code, response.content)
+    else:
+        return None
+
+
+def _build_response(*, client: AuthenticatedClient | Client, response: httpx.Response) -> Response[Quest]:
+    return Response(
+        status_code=HTTPStatus(response.status_code),
+        content=response.content,
+        headers=response.headers,
+        parsed=_parse_response(client=client, response=response),
+    )
+
+
+def sync_detailed(
+    id: UUID,
+    entry: UUID,
+    *,
+    client: AuthenticatedClient | Client,
+    body: NewQuest,
+    idempotency_key: str | Unset = UNSET,
+    x_user_id: str | Unset = UNSET,
+) -> Response[Quest]:
+    """Creates one quest under a journal entry.
+
+     With an `Idempotency-Key`, a repeat has no second effect and returns the first response.
+
+    Args:
+        id (UUID):
+        entry (UUID):
+        idempotency_key (str | Unset):
+        x_user_id (str | Unset):
+        body (NewQuest): A new quest. Unknown fields are rejected; `null` means the same as an
+            absent field.
+
+    Raises:
+        errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
+        httpx.TimeoutException: If the request takes longer than Client.timeout.
+
+    Returns:
+        Response[Quest]
+    """
+
+    kwargs = _get_kwargs(
+        id=id,
+        entry=entry,
+        body=body,
+        idempotency_key=idempotency_key,
+        x_user_id=x_user_id,
+    )
+
+    response = client.get_httpx_client().request(
+        **kwargs,
+    )
+
+    return _build_response(client=client, response=response)
+
+
+def sync(
+    id: UUID,
+    entry: UUID,
+    *,
+    client: AuthenticatedClient | Client,
+    body: NewQuest,
+    idempotency_key: str | Unset = UNSET,
+    x_user_id: str | Unset = UNSET,
+) -> Quest | None:
+    """Creates one quest under a journal entry.
+
+     With an `Idempotency-Key`, a repeat has no second effect and returns the first response.
+
+    Args:
+        id (UUID):
+        entry (UUID):
+        idempotency_key (str | Unset):
+        x_user_id (str | Unset):
+        body (NewQuest): A new quest. Unknown fields are rejected; `null` means the same as an
+            absent field.
+
+    Raises:
+        errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
+        httpx.TimeoutException: If the request takes longer than Client.timeout.
+
+    Returns:
+        Quest
+    """
+
+    return sync_detailed(
+        id=id,
+        entry=entry,
+        client=client,
+        body=body,
+        idempotency_key=idempotency_key,
+        x_user_id=x_user_id,
+    ).parsed
+
+
+async def asyncio_detailed(
+    id: UUID,
+    entry: UUID,
+    *,
+    client: AuthenticatedClient | Client,
+    body: NewQuest,
+    idempotency_key: str | Unset = UNSET,
+    x_user_id: str | Unset = UNSET,
+) -> Response[Quest]:
+    """Creates one quest under a journal entry.
+
+     With an `Idempotency-Key`, a repeat has no second effect and returns the first response.
+
+    Args:
+        id (UUID):
+        entry (UUID):
+        idempotency_key (str | Unset):
+        x_user_id (str | Unset):
+        body (NewQuest): A new quest. Unknown fields are rejected; `null` means the same as an
+            absent field.
+
+    Raises:
+        errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
+        httpx.TimeoutException: If the request takes longer than Client.timeout.
+
+    Returns:
+        Response[Quest]
+    """
+
+    kwargs = _get_kwargs(
+        id=id,
+        entry=entry,
+        body=body,
+        idempotency_key=idempotency_key,
+        x_user_id=x_user_id,
+    )
+
+    response = await client.get_async_httpx_client().request(**kwargs)
+
+    return _build_response(client=client, response=response)
+
+
+async def asyncio(
+    id: UUID,
+    entry: UUID,
+    *,
+    client: AuthenticatedClient | Client,
+    body: NewQuest,
+    idempotency_key: str | Unset = UNSET,
+    x_user_id: str | Unset = UNSET,
+) -> Quest | None:
+    """Creates one quest under a journal entry.
+
+     With an `Idempotency-Key`, a repeat has no second effect and returns the first response.
+
+    Args:
+        id (UUID):
+        entry (UUID):
+        idempotency_key (str | Unset):
+        x_user_id (str | Unset):
+        body (NewQuest): A new quest. Unknown fields are rejected; `null` means the same as an
+            absent field.
+
+    Raises:
+        errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
+        httpx.TimeoutException: If the request takes longer than Client.timeout.
+
+    Returns:
+        Quest
+    """
+
+    return (
+        await asyncio_detailed(
+            id=id,
+            entry=entry,
+            client=client,
+            body=body,
+            idempotency_key=idempotency_key,
+            x_user_id=x_user_id,
+        )
+    ).parsed

@@ -1,0 +1,265 @@
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import quote
+from uuid import UUID
+
+import httpx
+
+from ... import errors
+from ...client import AuthenticatedClient, Client
+from ...models.experience_entry_page import ExperienceEntryPage
+from ...types import UNSET, Response, Unset
+
+
+def _get_kwargs(
+    id: UUID,
+    entry: UUID,
+    *,
+    include_deleted: bool | Unset = UNSET,
+    limit: int | Unset = UNSET,
+    offset: int | Unset = UNSET,
+    cursor: str | Unset = UNSET,
+    if_none_match: str | Unset = UNSET,
+) -> dict[str, Any]:
+    headers: dict[str, Any] = {}
+    if not isinstance(if_none_match, Unset):
+        headers["If-None-Match"] = if_none_match
+
+    params: dict[str, Any] = {}
+
+    params["include_deleted"] = include_deleted
+
+    params["limit"] = limit
+
+    params["offset"] = offset
+
+    params["cursor"] = cursor
+
+    params = {k: v for k, v in params.items() if v is not UNSET and v is not None}
+
+    _kwargs: dict[str, Any] = {
+        "method": "get",
+        "url": "/api/v2/characters/{id}/journal/{entry}/experience".format(
+            id=quote(str(id), safe=""),
+            entry=quote(str(entry), safe=""),
+        ),
+        "params": params,
+    }
+
+    _kwargs["headers"] = headers
+    return _kwargs
+
+
+def _parse_response(*, client: AuthenticatedClient | Client, response: httpx.Response) -> ExperienceEntryPage | None:
+    if response.status_code == 200:
+        response_200 = ExperienceEntryPage.from_dict(response.json())
+
+        return response_200
+
+    if client.raise_on_unexpected_status:
+        raise errors.UnexpectedStatus(response.status_code, response.content)
+    else:
+        return None
+
+
+def _build_response(*, client: AuthenticatedClient | Client, response: httpx.Response) -> Response[ExperienceEntryPage]:
+    return Response(
+        status_code=HTTPStatus(response.status_code),
+        content=response.content,
+        headers=response.headers,
+        parsed=_parse_response(client=client, response=response),
+    )
+
+
+def sync_detailed(
+    id: UUID,
+    entry: UUID,
+    *,
+    client: AuthenticatedClient | Client,
+    include_deleted: bool | Unset = UNSET,
+    limit: int | Unset = UNSET,
+    offset: int | Unset = UNSET,
+    cursor: str | Unset = UNSET,
+    if_none_match: str | Unset = UNSET,
+) -> Response[ExperienceEntryPage]:
+    """Lists each experience entry under a journal entry, newest first.
+
+     The response is one page. Follow `next_cursor`, or `Link` with `rel="next"`, until it is absent.
+
+    Send the `ETag` of a copy in `If-None-Match` to receive 304 while nothing has changed.
+
+    Args:
+        id (UUID):
+        entry (UUID):
+        include_deleted (bool | Unset):
+        limit (int | Unset):
+        offset (int | Unset):
+        cursor (str | Unset):
+        if_none_match (str | Unset):
+
+    Raises:
+        errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
+        httpx.TimeoutException: If the request takes longer than Client.timeout.
+
+    Returns:
+        Response[ExperienceEntryPage]
+    """
+
+    kwargs = _get_kwargs(
+        id=id,
+        entry=entry,
+        include_deleted=include_deleted,
+        limit=limit,
+        offset=offset,
+        cursor=cursor,
+        if_none_match=if_none_match,
+    )
+
+    response = client.get_httpx_client().request(
+        **kwargs,
+    )
+
+    return _build_response(client=client, response=response)
+
+
+def sync(
+    id: UUID,
+    entry: UUID,
+    *,
+    client: AuthenticatedClient | Client,
+    include_deleted: bool | Unset = UNSET,
+    limit: int | Unset = UNSET,
+    offset: int | Unset = UNSET,
+    cursor: str | Unset = UNSET,
+    if_none_match: str | Unset = UNSET,
+) -> ExperienceEntryPage | None:
+    """Lists each experience entry under a journal entry, newest first.
+
+     The response is one page. Follow `next_cursor`, or `Link` with `rel="next"`, until it is absent.
+
+    Send the `ETag` of a copy in `If-None-Match` to receive 304 while nothing has changed.
+
+    Args:
+        id (UUID):
+        entry (UUID):
+        include_deleted (bool | Unset):
+        limit (int | Unset):
+        offset (int | Unset):
+        cursor (str | Unset):
+        if_none_match (str | Unset):
+
+    Raises:
+        errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
+        httpx.TimeoutException: If the request takes longer than Client.timeout.
+
+    Returns:
+        ExperienceEntryPage
+    """
+
+    return sync_detailed(
+        id=id,
+        entry=entry,
+        client=client,
+        include_deleted=include_deleted,
+        limit=limit,
+        offset=offset,
+        cursor=cursor,
+        if_none_match=if_none_match,
+    ).parsed
+
+
+async def asyncio_detailed(
+    id: UUID,
+    entry: UUID,
+    *,
+    client: AuthenticatedClient | Client,
+    include_deleted: bool | Unset = UNSET,
+    limit: int | Unset = UNSET,
+    offset: int | Unset = UNSET,
+    cursor: str | Unset = UNSET,
+    if_none_match: str | Unset = UNSET,
+) -> Response[ExperienceEntryPage]:
+    """Lists each experience entry under a journal entry, newest first.
+
+     The response is one page. Follow `next_cursor`, or `Link` with `rel="next"`, until it is absent.
+
+    Send the `ETag` of a copy in `If-None-Match` to receive 304 while nothing has changed.
+
+    Args:
+        id (UUID):
+        entry (UUID):
+        include_deleted (bool | Unset):
+        limit (int | Unset):
+        offset (int | Unset):
+        cursor (str | Unset):
+        if_none_match (str | Unset):
+
+    Raises:
+        errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
+        httpx.TimeoutException: If the request takes longer than Client.timeout.
+
+    Returns:
+        Response[ExperienceEntryPage]
+    """
+
+    kwargs = _get_kwargs(
+        id=id,
+        entry=entry,
+        include_deleted=include_deleted,
+        limit=limit,
+        offset=offset,
+        cursor=cursor,
+        if_none_match=if_none_match,
+    )
+
+    response = await client.get_async_httpx_client().request(**kwargs)
+
+    return _build_response(client=client, response=response)
+
+
+async def asyncio(
+    id: UUID,
+    entry: UUID,
+    *,
+    client: AuthenticatedClient | Client,
+    include_deleted: bool | Unset = UNSET,
+    limit: int | Unset = UNSET,
+    offset: int | Unset = UNSET,
+    cursor: str | Unset = UNSET,
+    if_none_match: str | Unset = UNSET,
+) -> ExperienceEntryPage | None:
+    """Lists each experience entry under a journal entry, newest first.
+
+     The response is one page. Follow `next_cursor`, or `Link` with `rel="next"`, until it is absent.
+
+    Send the `ETag` of a copy in `If-None-Match` to receive 304 while nothing has changed.
+
+    Args:
+        id (UUID):
+        entry (UUID):
+        include_deleted (bool | Unset):
+        limit (int | Unset):
+        offset (int | Unset):
+        cursor (str | Unset):
+        if_none_match (str | Unset):
+
+    Raises:
+        errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
+        httpx.TimeoutException: If the request takes longer than Client.timeout.
+
+    Returns:
+        ExperienceEntryPage
+    """
+
+    return (
+        await asyncio_detailed(
+            id=id,
+            entry=entry,
+            client=client,
+            include_deleted=include_deleted,
+            limit=limit,
+            offset=offset,
+            cursor=cursor,
+            if_none_match=if_none_match,
+        )
+    ).parsed

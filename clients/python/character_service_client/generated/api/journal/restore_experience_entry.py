@@ -1,0 +1,274 @@
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import quote
+from uuid import UUID
+
+import httpx
+
+from ... import errors
+from ...client import AuthenticatedClient, Client
+from ...models.experience_entry import ExperienceEntry
+from ...types import UNSET, Response, Unset
+
+
+def _get_kwargs(
+    id: UUID,
+    entry: UUID,
+    experience: UUID,
+    *,
+    if_match: str | Unset = UNSET,
+    idempotency_key: str | Unset = UNSET,
+    x_user_id: str | Unset = UNSET,
+    if_none_match: str | Unset = UNSET,
+) -> dict[str, Any]:
+    headers: dict[str, Any] = {}
+    if not isinstance(if_match, Unset):
+        headers["If-Match"] = if_match
+
+    if not isinstance(idempotency_key, Unset):
+        headers["Idempotency-Key"] = idempotency_key
+
+    if not isinstance(x_user_id, Unset):
+        headers["X-User-Id"] = x_user_id
+
+    if not isinstance(if_none_match, Unset):
+        headers["If-None-Match"] = if_none_match
+
+    _kwargs: dict[str, Any] = {
+        "method": "post",
+        "url": "/api/v2/characters/{id}/journal/{entry}/experience/{experience}/restore".format(
+            id=quote(str(id), safe=""),
+            entry=quote(str(entry), safe=""),
+            experience=quote(str(experience), safe=""),
+        ),
+    }
+
+    _kwargs["headers"] = headers
+    return _kwargs
+
+
+def _parse_response(*, client: AuthenticatedClient | Client, response: httpx.Response) -> ExperienceEntry | None:
+    if response.status_code == 200:
+        response_200 = ExperienceEntry.from_dict(response.json())
+
+        return response_200
+
+    if client.raise_on_unexpected_status:
+        raise errors.UnexpectedStatus(response.status_code, response.content)
+    else:
+        return None
+
+
+def _build_response(*, client: AuthenticatedClient | Client, response: httpx.Response) -> Response[ExperienceEntry]:
+    return Response(
+        status_code=HTTPStatus(response.status_code),
+        content=response.content,
+        headers=response.headers,
+        parsed=_parse_response(client=client, response=response),
+    )
+
+
+def sync_detailed(
+    id: UUID,
+    entry: UUID,
+    experience: UUID,
+    *,
+    client: AuthenticatedClient | Client,
+    if_match: str | Unset = UNSET,
+    idempotency_key: str | Unset = UNSET,
+    x_user_id: str | Unset = UNSET,
+    if_none_match: str | Unset = UNSET,
+) -> Response[ExperienceEntry]:
+    """Restores the soft-deleted experience entry.
+
+     One that is live is returned unchanged.
+
+    Send the `ETag` that was read in `If-Match` to refuse the change when another client was faster
+    (412).
+
+    With an `Idempotency-Key`, a repeat has no second effect and returns the first response.
+
+    Args:
+        id (UUID):
+        entry (UUID):
+        experience (UUID):
+        if_match (str | Unset):
+        idempotency_key (str | Unset):
+        x_user_id (str | Unset):
+        if_none_match (str | Unset):
+
+    Raises:
+        errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
+        httpx.TimeoutException: If the request takes longer than Client.timeout.
+
+    Returns:
+        Response[ExperienceEntry]
+    """
+
+    kwargs = _get_kwargs(
+        id=id,
+        entry=entry,
+        experience=experience,
+        if_match=if_match,
+        idempotency_key=idempotency_key,
+        x_user_id=x_user_id,
+        if_none_match=if_none_match,
+    )
+
+    response = client.get_httpx_client().request(
+        **kwargs,
+    )
+
+    return _build_response(client=client, response=response)
+
+
+def sync(
+    id: UUID,
+    entry: UUID,
+    experience: UUID,
+    *,
+    client: AuthenticatedClient | Client,
+    if_match: str | Unset = UNSET,
+    idempotency_key: str | Unset = UNSET,
+    x_user_id: str | Unset = UNSET,
+    if_none_match: str | Unset = UNSET,
+) -> ExperienceEntry | None:
+    """Restores the soft-deleted experience entry.
+
+     One that is live is returned unchanged.
+
+    Send the `ETag` that was read in `If-Match` to refuse the change when another client was faster
+    (412).
+
+    With an `Idempotency-Key`, a repeat has no second effect and returns the first response.
+
+    Args:
+        id (UUID):
+        entry (UUID):
+        experience (UUID):
+        if_match (str | Unset):
+        idempotency_key (str | Unset):
+        x_user_id (str | Unset):
+        if_none_match (str | Unset):
+
+    Raises:
+        errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
+        httpx.TimeoutException: If the request takes longer than Client.timeout.
+
+    Returns:
+        ExperienceEntry
+    """
+
+    return sync_detailed(
+        id=id,
+        entry=entry,
+        experience=experience,
+        client=client,
+        if_match=if_match,
+        idempotency_key=idempotency_key,
+        x_user_id=x_user_id,
+        if_none_match=if_none_match,
+    ).parsed
+
+
+async def asyncio_detailed(
+    id: UUID,
+    entry: UUID,
+    experience: UUID,
+    *,
+    client: AuthenticatedClient | Client,
+    if_match: str | Unset = UNSET,
+    idempotency_key: str | Unset = UNSET,
+    x_user_id: str | Unset = UNSET,
+    if_none_match: str | Unset = UNSET,
+) -> Response[ExperienceEntry]:
+    """Restores the soft-deleted experience entry.
+
+     One that is live is returned unchanged.
+
+    Send the `ETag` that was read in `If-Match` to refuse the change when another client was faster
+    (412).
+
+    With an `Idempotency-Key`, a repeat has no second effect and returns the first response.
+
+    Args:
+        id (UUID):
+        entry (UUID):
+        experience (UUID):
+        if_match (str | Unset):
+        idempotency_key (str | Unset):
+        x_user_id (str | Unset):
+        if_none_match (str | Unset):
+
+    Raises:
+        errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
+        httpx.TimeoutException: If the request takes longer than Client.timeout.
+
+    Returns:
+        Response[ExperienceEntry]
+    """
+
+    kwargs = _get_kwargs(
+        id=id,
+        entry=entry,
+        experience=experience,
+        if_match=if_match,
+        idempotency_key=idempotency_key,
+        x_user_id=x_user_id,
+        if_none_match=if_none_match,
+    )
+
+    response = await client.get_async_httpx_client().request(**kwargs)
+
+    return _build_response(client=client, response=response)
+
+
+async def asyncio(
+    id: UUID,
+    entry: UUID,
+    experience: UUID,
+    *,
+    client: AuthenticatedClient | Client,
+    if_match: str | Unset = UNSET,
+    idempotency_key: str | Unset = UNSET,
+    x_user_id: str | Unset = UNSET,
+    if_none_match: str | Unset = UNSET,
+) -> ExperienceEntry | None:
+    """Restores the soft-deleted experience entry.
+
+     One that is live is returned unchanged.
+
+    Send the `ETag` that was read in `If-Match` to refuse the change when another client was faster
+    (412).
+
+    With an `Idempotency-Key`, a repeat has no second effect and returns the first response.
+
+    Args:
+        id (UUID):
+        entry (UUID):
+        experience (UUID):
+        if_match (str | Unset):
+        idempotency_key (str | Unset):
+        x_user_id (str | Unset):
+        if_none_match (str | Unset):
+
+    Raises:
+        errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
+        httpx.TimeoutException: If the request takes longer than Client.timeout.
+
+    Returns:
+        ExperienceEntry
+    """
+
+    return (
+        await asyncio_detailed(
+            id=id,
+            entry=entry,
+            experience=experience,
+            client=client,
+            if_match=if_match,
+            idempotency_key=idempotency_key,
+            x_user_id=x_user_id,
+            if_none_match=if_none_match,
+        )
+    ).parsed

@@ -1,0 +1,18 @@
+from enum import StrEnum
+
+
+class Attunement(StrEnum):
+    """A closed set of words. A word that a later version of the service adds is kept as it is."""
+
+    ATTUNED = "attuned"
+    ATTUNING = "attuning"
+    BROKEN = "broken"
+    NONE = "none"
+
+    @classmethod
+    def _missing_(cls, value: object) -> "Attunement | None":
+        if not isinstance(value, str):
+            return None
+        word = str.__new__(cls, value)
+        word._name_ = word._value_ = value
+        return word

@@ -1,0 +1,268 @@
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping
+from typing import Any, TypeVar, cast
+from uuid import UUID
+
+from attrs import define as _attrs_define
+
+from ..types import UNSET, Unset
+
+T = TypeVar("T", bound="CharacterReplacement")
+
+
+@_attrs_define
+class CharacterReplacement:
+    """All fields of a character. Absent fields get their defaults; unknown fields are rejected. The revision and the times
+    are accepted and ignored, so that a client can send back what it read.
+
+        Attributes:
+            name (str): The name of the character.
+            user_id (UUID): The id of the user who plays the character.
+            campaign_id (None | Unset | UUID): The id of the campaign that the character takes part in; `null` for none.
+            created_at (datetime.datetime | Unset): When it was created, UTC.
+            data (Any | Unset): The sheet: any JSON object, at most 128 levels deep.
+            deleted_at (datetime.datetime | None | Unset): When it was soft-deleted, UTC; `null` while it is live.
+            id (None | Unset | UUID): Default: a new UUID of version 7. In a `PUT` it must equal the id in the path.
+            is_active (bool | None | Unset): Whether the character is in play.
+            parent_id (None | Unset | UUID): Only a change of theme sets it. `POST` rejects every value but `null`. `PUT`
+                keeps the stored value when this is
+                absent, and rejects every other value.
+            revision (int | Unset): 1 when created, one more at each change; also the entity tag.
+            theme (None | str | Unset): The theme: the setting that the character is played in.
+            updated_at (datetime.datetime | Unset): When it was last changed, UTC.
+    """
+
+    name: str
+    user_id: UUID
+    campaign_id: None | Unset | UUID = UNSET
+    created_at: datetime.datetime | Unset = UNSET
+    data: Any | Unset = UNSET
+    deleted_at: datetime.datetime | None | Unset = UNSET
+    id: None | Unset | UUID = UNSET
+    is_active: bool | None | Unset = UNSET
+    parent_id: None | Unset | UUID = UNSET
+    revision: int | Unset = UNSET
+    theme: None | str | Unset = UNSET
+    updated_at: datetime.datetime | Unset = UNSET
+
+    def to_dict(self) -> dict[str, Any]:
+        name = self.name
+
+        user_id = str(self.user_id)
+
+        campaign_id: None | str | Unset
+        if isinstance(self.campaign_id, Unset):
+            campaign_id = UNSET
+        elif isinstance(self.campaign_id, UUID):
+            campaign_id = str(self.campaign_id)
+        else:
+            campaign_id = self.campaign_id
+
+        created_at: str | Unset = UNSET
+        if not isinstance(self.created_at, Unset):
+            created_at = self.created_at.isoformat()
+
+        data = self.data
+
+        deleted_at: None | str | Unset
+        if isinstance(self.deleted_at, Unset):
+            deleted_at = UNSET
+        elif isinstance(self.deleted_at, datetime.datetime):
+            deleted_at = self.deleted_at.isoformat()
+        else:
+            deleted_at = self.deleted_at
+
+        id: None | str | Unset
+        if isinstance(self.id, Unset):
+            id = UNSET
+        elif isinstance(self.id, UUID):
+            id = str(self.id)
+        else:
+            id = self.id
+
+        is_active: bool | None | Unset
+        if isinstance(self.is_active, Unset):
+            is_active = UNSET
+        else:
+            is_active = self.is_active
+
+        parent_id: None | str | Unset
+        if isinstance(self.parent_id, Unset):
+            parent_id = UNSET
+        elif isinstance(self.parent_id, UUID):
+            parent_id = str(self.parent_id)
+        else:
+            parent_id = self.parent_id
+
+        revision = self.revision
+
+        theme: None | str | Unset
+        if isinstance(self.theme, Unset):
+            theme = UNSET
+        else:
+            theme = self.theme
+
+        updated_at: str | Unset = UNSET
+        if not isinstance(self.updated_at, Unset):
+            updated_at = self.updated_at.isoformat()
+
+        field_dict: dict[str, Any] = {}
+
+        field_dict.update(
+            {
+                "name": name,
+                "user_id": user_id,
+            }
+        )
+        if campaign_id is not UNSET:
+            field_dict["campaign_id"] = campaign_id
+        if created_at is not UNSET:
+            field_dict["created_at"] = created_at
+        if data is not UNSET:
+            field_dict["data"] = data
+        if deleted_at is not UNSET:
+            field_dict["deleted_at"] = deleted_at
+        if id is not UNSET:
+            field_dict["id"] = id
+        if is_active is not UNSET:
+            field_dict["is_active"] = is_active
+        if parent_id is not UNSET:
+            field_dict["parent_id"] = parent_id
+        if revision is not UNSET:
+            field_dict["revision"] = revision
+        if theme is not UNSET:
+            field_dict["theme"] = theme
+        if updated_at is not UNSET:
+            field_dict["updated_at"] = updated_at
+
+        return field_dict
+
+    @classmethod
+    def from_dict(cls: type[T], src_dict: Mapping[str, Any]) -> T:
+        d = dict(src_dict)
+        name = d.pop("name")
+
+        user_id = UUID(d.pop("user_id"))
+
+        def _parse_campaign_id(data: object) -> None | Unset | UUID:
+            if data is None:
+                return data
+            if isinstance(data, Unset):
+                return data
+            try:
+                if not isinstance(data, str):
+                    raise TypeError()
+                campaign_id_type_0 = UUID(data)
+
+                return campaign_id_type_0
+            except (TypeError, ValueError, AttributeError, KeyError):
+                pass
+            return cast(None | Unset | UUID, data)
+
+        campaign_id = _parse_campaign_id(d.pop("campaign_id", UNSET))
+
+        _created_at = d.pop("created_at", UNSET)
+        created_at: datetime.datetime | Unset
+        if isinstance(_created_at, Unset):
+            created_at = UNSET
+        else:
+            created_at = datetime.datetime.fromisoformat(_created_at)
+
+        data = d.pop("data", UNSET)
+
+        def _parse_deleted_at(data: object) -> datetime.datetime | None | Unset:
+            if data is None:
+                return data
+            if isinstance(data, Unset):
+                return data
+            try:
+                if not isinstance(data, str):
+                    raise TypeError()
+                deleted_at_type_0 = datetime.datetime.fromisoformat(data)
+
+                return deleted_at_type_0
+            except (TypeError, ValueError, AttributeError, KeyError):
+                pass
+            return cast(datetime.datetime | None | Unset, data)
+
+        deleted_at = _parse_deleted_at(d.pop("deleted_at", UNSET))
+
+        def _parse_id(data: object) -> None | Unset | UUID:
+            if data is None:
+                return data
+            if isinstance(data, Unset):
+                return data
+            try:
+                if not isinstance(data, str):
+                    raise TypeError()
+                id_type_0 = UUID(data)
+
+                return id_type_0
+            except (TypeError, ValueError, AttributeError, KeyError):
+                pass
+            return cast(None | Unset | UUID, data)
+
+        id = _parse_id(d.pop("id", UNSET))
+
+        def _parse_is_active(data: object) -> bool | None | Unset:
+            if data is None:
+                return data
+            if isinstance(data, Unset):
+                return data
+            return cast(bool | None | Unset, data)
+
+        is_active = _parse_is_active(d.pop("is_active", UNSET))
+
+        def _parse_parent_id(data: object) -> None | Unset | UUID:
+            if data is None:
+                return data
+            if isinstance(data, Unset):
+                return data
+            try:
+                if not isinstance(data, str):
+                    raise TypeError()
+                parent_id_type_0 = UUID(data)
+
+                return parent_id_type_0
+            except (TypeError, ValueError, AttributeError, KeyError):
+                pass
+            return cast(None | Unset | UUID, data)
+
+        parent_id = _parse_parent_id(d.pop("parent_id", UNSET))
+
+        revision = d.pop("revision", UNSET)
+
+        def _parse_theme(data: object) -> None | str | Unset:
+            if data is None:
+                return data
+            if isinstance(data, Unset):
+                return data
+            return cast(None | str | Unset, data)
+
+        theme = _parse_theme(d.pop("theme", UNSET))
+
+        _updated_at = d.pop("updated_at", UNSET)
+        updated_at: datetime.datetime | Unset
+        if isinstance(_updated_at, Unset):
+            updated_at = UNSET
+        else:
+            updated_at = datetime.datetime.fromisoformat(_updated_at)
+
+        character_replacement = cls(
+            name=name,
+            user_id=user_id,
+            campaign_id=campaign_id,
+            created_at=created_at,
+            data=data,
+            deleted_at=deleted_at,
+            id=id,
+            is_active=is_active,
+            parent_id=parent_id,
+            revision=revision,
+            theme=theme,
+            updated_at=updated_at,
+        )
+
+        return character_replacement

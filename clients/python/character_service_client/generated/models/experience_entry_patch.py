@@ -1,0 +1,140 @@
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping
+from typing import Any, TypeVar, cast
+from uuid import UUID
+
+from attrs import define as _attrs_define
+
+from ..types import UNSET, Unset
+
+T = TypeVar("T", bound="ExperienceEntryPatch")
+
+
+@_attrs_define
+class ExperienceEntryPatch:
+    """Changes of an experience entry (RFC 7396): absent fields stay, `null` removes a value or restores its default.
+
+    Attributes:
+        amount (int | Unset): The amount of experience.
+        data (Any | Unset): Merged into the stored object, member by member.
+        reason (None | str | Unset): The reason in free text.
+        session_id (None | Unset | UUID): The id of the session, as the client counts sessions.
+        source (None | str | Unset): The source in free text, such as `combat` or `story`.
+        timestamp (datetime.datetime | Unset): When it was won.
+    """
+
+    amount: int | Unset = UNSET
+    data: Any | Unset = UNSET
+    reason: None | str | Unset = UNSET
+    session_id: None | Unset | UUID = UNSET
+    source: None | str | Unset = UNSET
+    timestamp: datetime.datetime | Unset = UNSET
+
+    def to_dict(self) -> dict[str, Any]:
+        amount = self.amount
+
+        data = self.data
+
+        reason: None | str | Unset
+        if isinstance(self.reason, Unset):
+            reason = UNSET
+        else:
+            reason = self.reason
+
+        session_id: None | str | Unset
+        if isinstance(self.session_id, Unset):
+            session_id = UNSET
+        elif isinstance(self.session_id, UUID):
+            session_id = str(self.session_id)
+        else:
+            session_id = self.session_id
+
+        source: None | str | Unset
+        if isinstance(self.source, Unset):
+            source = UNSET
+        else:
+            source = self.source
+
+        timestamp: str | Unset = UNSET
+        if not isinstance(self.timestamp, Unset):
+            timestamp = self.timestamp.isoformat()
+
+        field_dict: dict[str, Any] = {}
+
+        field_dict.update({})
+        if amount is not UNSET:
+            field_dict["amount"] = amount
+        if data is not UNSET:
+            field_dict["data"] = data
+        if reason is not UNSET:
+            field_dict["reason"] = reason
+        if session_id is not UNSET:
+            field_dict["session_id"] = session_id
+        if source is not UNSET:
+            field_dict["source"] = source
+        if timestamp is not UNSET:
+            field_dict["timestamp"] = timestamp
+
+        return field_dict
+
+    @classmethod
+    def from_dict(cls: type[T], src_dict: Mapping[str, Any]) -> T:
+        d = dict(src_dict)
+        amount = d.pop("amount", UNSET)
+
+        data = d.pop("data", UNSET)
+
+        def _parse_reason(data: object) -> None | str | Unset:
+            if data is None:
+                return data
+            if isinstance(data, Unset):
+                return data
+            return cast(None | str | Unset, data)
+
+        reason = _parse_reason(d.pop("reason", UNSET))
+
+        def _parse_session_id(data: object) -> None | Unset | UUID:
+            if data is None:
+                return data
+            if isinstance(data, Unset):
+                return data
+            try:
+                if not isinstance(data, str):
+                    raise TypeError()
+                session_id_type_0 = UUID(data)
+
+                return session_id_type_0
+            except (TypeError, ValueError, AttributeError, KeyError):
+                pass
+            return cast(None | Unset | UUID, data)
+
+        session_id = _parse_session_id(d.pop("session_id", UNSET))
+
+        def _parse_source(data: object) -> None | str | Unset:
+            if data is None:
+                return data
+            if isinstance(data, Unset):
+                return data
+            return cast(None | str | Unset, data)
+
+        source = _parse_source(d.pop("source", UNSET))
+
+        _timestamp = d.pop("timestamp", UNSET)
+        timestamp: datetime.datetime | Unset
+        if isinstance(_timestamp, Unset):
+            timestamp = UNSET
+        else:
+            timestamp = datetime.datetime.fromisoformat(_timestamp)
+
+        experience_entry_patch = cls(
+            amount=amount,
+            data=data,
+            reason=reason,
+            session_id=session_id,
+            source=source,
+            timestamp=timestamp,
+        )
+
+        return experience_entry_patch

@@ -1,0 +1,16 @@
+from enum import StrEnum
+
+
+class HealthStatus(StrEnum):
+    """A closed set of words. A word that a later version of the service adds is kept as it is."""
+
+    DEGRADED = "degraded"
+    OK = "ok"
+
+    @classmethod
+    def _missing_(cls, value: object) -> "HealthStatus | None":
+        if not isinstance(value, str):
+            return None
+        word = str.__new__(cls, value)
+        word._name_ = word._value_ = value
+        return word

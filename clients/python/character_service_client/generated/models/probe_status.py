@@ -1,0 +1,15 @@
+from enum import StrEnum
+
+
+class ProbeStatus(StrEnum):
+    """A closed set of words. A word that a later version of the service adds is kept as it is."""
+
+    OK = "ok"
+
+    @classmethod
+    def _missing_(cls, value: object) -> "ProbeStatus | None":
+        if not isinstance(value, str):
+            return None
+        word = str.__new__(cls, value)
+        word._name_ = word._value_ = value
+        return word
