@@ -22,4 +22,6 @@ mod parameters;
 mod position;
 mod preconditions;
 mod progress;
+mod sparse;
+mod totals;
 mod values;
