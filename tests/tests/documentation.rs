@@ -5,6 +5,8 @@
 
 #[path = "documentation/generated.rs"]
 mod generated;
+#[path = "documentation/pages.rs"]
+mod pages;
 mod support;
 
 use character_asyncapi::EventValidator;
