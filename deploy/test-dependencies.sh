@@ -1,8 +1,8 @@
 #!/bin/sh
 # Sees to it that the programs that tests and `make stack` start are on the machine: NATS, Redis, PostgreSQL, PgBouncer, the
-# shell of SQLite, openssl, promtool, which checks the metrics, Schemathesis, which generates requests, the tools that check the
-# files for deployment, and Node.js with the packages that the clients need. Of NATS there are two: the one of Debian, which is
-# the oldest that is supported, and a current one, which pip installs into the cache of this user.
+# shell of SQLite, openssl, promtool, which checks the metrics, Schemathesis, which generates requests, a browser, the tools that
+# check the files for deployment, and Node.js with the packages that the clients need. Of NATS there are two: the one of Debian,
+# which is the oldest that is supported, and a current one, which pip installs into the cache of this user.
 #
 # Installs what is missing with apt-get when it may (as root), and otherwise says what to install and fails.
 set -eu
@@ -42,6 +42,9 @@ missing() {
     [ -r /etc/ssl/certs/ca-certificates.crt ] || absent="$absent ca-certificates"
     # A test joins two networks with a cable and cuts it.
     command -v ip >/dev/null || absent="$absent iproute2"
+    # The pages are opened in a browser without a window. Ubuntu has Chromium as a snap alone; its runners in CI have Chrome.
+    command -v chromium-headless-shell >/dev/null || command -v chromium >/dev/null || command -v google-chrome >/dev/null \
+        || absent="$absent chromium-headless-shell"
     # PostgreSQL refuses to run as root; setpriv gives root away.
     [ "$(id -u)" != 0 ] || command -v setpriv >/dev/null || absent="$absent util-linux"
     python3 -m pip --version >/dev/null 2>&1 || absent="$absent python3-pip"

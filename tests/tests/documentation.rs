@@ -7,6 +7,8 @@
 mod clients;
 #[path = "documentation/generated.rs"]
 mod generated;
+#[path = "documentation/pages.rs"]
+mod pages;
 mod support;
 
 use character_asyncapi::EventValidator;

@@ -4,17 +4,19 @@ use crate::{
     Problem,
     condition::{self, etag},
     fields, provenance, query,
+    sparse::{SPARSE_JSON, Selection},
 };
 use actix_web::{
     HttpRequest, HttpResponse, HttpResponseBuilder,
     http::{
         StatusCode,
-        header::{CONTENT_TYPE, ETAG, HeaderValue, LINK, LOCATION},
+        header::{CONTENT_TYPE, ETAG, HeaderName, HeaderValue, LINK, LOCATION},
     },
 };
 use character_domain::{Meta, Timestamp};
 use character_error_reporter::redacted;
-use character_storage_port::{Cursor, Entity, Page, Read, UnreadableRow};
+use character_repositories::Listed;
+use character_storage_port::{Cursor, Entity, Read, UnreadableRow};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
@@ -22,6 +24,8 @@ use uuid::Uuid;
 
 /// The part of the digest of a list that is its entity tag, in bytes.
 const TAG_BYTES: usize = 16;
+
+const SPARSE: (HeaderName, HeaderValue) = (CONTENT_TYPE, HeaderValue::from_static(SPARSE_JSON));
 
 /// The result of a handler.
 pub(crate) type Answer = Result<HttpResponse, Problem>;
@@ -66,6 +70,10 @@ pub struct PageBody<T> {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(required = false)]
     pub unreadable: Vec<UnreadableRowBody>,
+    /// The number of rows on all pages, a moment after this page was read; absent unless `include_total` is true.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false, nullable = false)]
+    pub total: Option<u64>,
 }
 
 /// A row of a page whose stored form cannot be read.
@@ -86,7 +94,7 @@ impl From<UnreadableRow> for UnreadableRowBody {
 }
 
 impl<T> PageBody<T> {
-    pub(crate) fn of<E>(page: Page<E>) -> Self
+    pub(crate) fn of<E>(page: Listed<E>) -> Self
     where
         T: From<E>,
     {
@@ -94,6 +102,7 @@ impl<T> PageBody<T> {
             items: page.items.into_iter().map(T::from).collect(),
             next_cursor: page.next,
             unreadable: page.unreadable.into_iter().map(UnreadableRowBody::from).collect(),
+            total: page.total,
         }
     }
 }
@@ -106,39 +115,73 @@ pub(crate) fn path_id<T: From<Uuid>>(request: &HttpRequest, name: &str) -> Resul
 
 /// Responds with one row: 200, or 304 when the copy of the client is current.
 pub(crate) fn one<E: Entity, B: From<E> + Serialize>(request: &HttpRequest, read: Read<E>) -> Answer {
+    part_of_one::<E, B>(request, read, None)
+}
+
+/// The same, with the wanted fields alone. The entity tag is that of the row.
+pub(crate) fn part_of_one<E: Entity, B: From<E> + Serialize>(
+    request: &HttpRequest,
+    read: Read<E>,
+    wanted: Option<&Selection>,
+) -> Answer {
     let Read { value: row, source } = read;
     let revision = row.meta().revision;
     let known = condition::is_known(request.headers(), revision)?;
     let mut response = if known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
     provenance::tell(&mut response, source);
     response.insert_header((ETAG, etag(revision)));
-    if known { Ok(response.finish()) } else { json(&mut response, &B::from(row)) }
+    if known {
+        return Ok(response.finish());
+    }
+    match wanted {
+        None => json(&mut response, &B::from(row)),
+        Some(wanted) => {
+            let part = wanted.of(&B::from(row)).map_err(unwritable)?;
+            Ok(response.insert_header(SPARSE).body(part.get().to_owned()))
+        }
+    }
 }
 
 /// One page of rows, with the links to other pages: 200, or 304 when the copy of the client is current.
-pub(crate) fn page<E: Entity, B: From<E> + Serialize>(request: &HttpRequest, read: Read<Page<E>>) -> Answer {
+pub(crate) fn page<E: Entity, B: From<E> + Serialize>(request: &HttpRequest, read: Read<Listed<E>>) -> Answer {
+    part_of_page::<E, B>(request, read, None)
+}
+
+/// The same, with the wanted fields of each row alone.
+pub(crate) fn part_of_page<E: Entity, B: From<E> + Serialize>(
+    request: &HttpRequest,
+    read: Read<Listed<E>>,
+    wanted: Option<&Selection>,
+) -> Answer {
     let Read { value: page, source } = read;
     let mut response = HttpResponse::Ok();
     provenance::tell(&mut response, source);
-    list(request, response, &PageBody::<B>::of(page))
+    list(request, response, PageBody::<B>::of(page), wanted)
 }
 
 /// A list with its links and its entity tag, or 304 when the copy of the client is current. The tag is a weak one: it names the
-/// contents, and no revision.
+/// contents, whole rows and `total` included, and no revision.
 pub(crate) fn list<B: Serialize>(
     request: &HttpRequest,
     mut response: HttpResponseBuilder,
-    page: &PageBody<B>,
+    page: PageBody<B>,
+    wanted: Option<&Selection>,
 ) -> Answer {
     if let Some(links) = query::page_links(request.path(), request.query_string(), page.next_cursor.as_ref()) {
         response.insert_header((LINK, links));
     }
-    let text = written(page)?;
+    let text = written(&page)?;
     let digest = Sha256::digest(&text);
     let tag: String = digest.iter().take(TAG_BYTES).map(|byte| format!("{byte:02x}")).collect();
     response.insert_header((ETAG, format!("W/\"{tag}\"")));
     if condition::knows(request.headers(), &tag)? {
         return Ok(response.status(StatusCode::NOT_MODIFIED).finish());
+    }
+    if let Some(wanted) = wanted {
+        let PageBody { items, next_cursor, unreadable, total } = page;
+        let items = items.iter().map(|row| wanted.of(row)).collect::<Result<Vec<_>, _>>().map_err(unwritable)?;
+        let part = written(&PageBody { items, next_cursor, unreadable, total })?;
+        return Ok(response.insert_header(SPARSE).body(part));
     }
     Ok(response.insert_header((CONTENT_TYPE, HeaderValue::from_static("application/json"))).body(text))
 }
@@ -152,11 +195,13 @@ fn json(response: &mut HttpResponseBuilder, body: &impl Serialize) -> Answer {
 fn written(body: &impl Serialize) -> Result<Vec<u8>, Problem> {
     // Most sheets fit into this, and are then not copied while the text grows.
     let mut text = Vec::with_capacity(4096);
-    serde_json::to_writer(&mut text, body).map_err(|error| {
-        tracing::error!(error = %redacted(&error), "a response cannot be serialized");
-        Problem::internal()
-    })?;
+    serde_json::to_writer(&mut text, body).map_err(unwritable)?;
     Ok(text)
+}
+
+fn unwritable(error: serde_json::Error) -> Problem {
+    tracing::error!(error = %redacted(&error), "a response cannot be serialized");
+    Problem::internal()
 }
 
 /// Responds 201 with a created row; `path` is that of its collection.

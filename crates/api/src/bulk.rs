@@ -3,16 +3,14 @@
 use crate::{
     Problem, ProblemBody,
     body::{self, Refusal},
+    texts::Texts,
 };
 use actix_web::http::StatusCode;
 use character_domain::{Violations, json, size};
 use character_repositories::{Atomicity, RepositoryError};
-use serde::{
-    Deserialize, Deserializer, Serialize,
-    de::{MapAccess, Visitor},
-};
+use serde::Serialize;
 use serde_json::{Map, Value, value::RawValue};
-use std::{collections::BTreeMap, fmt};
+use std::collections::BTreeMap;
 use utoipa::ToSchema;
 
 /// Maximum number of rows in one bulk.
@@ -67,29 +65,6 @@ impl<T> BulkOutcome<T> {
 /// The rows of a bulk that stored all of them.
 pub(crate) fn created<E, T: From<E>>(outcome: character_repositories::BulkOutcome<E>) -> Result<Vec<T>, Problem> {
     Ok(outcome.into_iter().map(|row| row.map(T::from)).collect::<Result<_, _>>()?)
-}
-
-/// The members of an object in their order, also those that are there twice; the value of each is still text.
-struct Texts<'a>(Vec<(String, &'a RawValue)>);
-
-impl<'de> Deserialize<'de> for Texts<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Object;
-        impl<'de> Visitor<'de> for Object {
-            type Value = Texts<'de>;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Texts<'de>, A::Error> {
-                let mut members = Vec::new();
-                while let Some(member) = map.next_entry()? {
-                    members.push(member);
-                }
-                Ok(Texts(members))
-            }
-        }
-        deserializer.deserialize_map(Object)
-    }
 }
 
 /// The parts of the request. Each row is still the text that the client sent, so that one unreadable row is one fault.

@@ -11,6 +11,7 @@ pub mod campaign;
 pub mod character;
 mod condition;
 mod context;
+mod deprecated;
 pub mod evolution;
 mod fields;
 pub mod inventory;
@@ -26,9 +27,12 @@ mod provenance;
 mod query;
 mod resource;
 mod responses;
+mod sparse;
+mod texts;
 
 pub use answer::{MetaBody, PageBody, UnreadableRowBody};
 pub use bulk::{BulkCreated, BulkOutcome, BulkResult};
+pub use deprecated::DEPRECATED;
 pub use openapi::{openapi, register_docs_page};
 pub use problem::{PROBLEM_TYPES, PROBLEMS, Problem, ProblemBody, ProblemKind, problems_document};
 
@@ -36,8 +40,8 @@ use actix_service::apply;
 use actix_web::{ResponseError, http::Method, middleware::from_fn, web};
 use character_domain::size::{MAX_BULK, MAX_ROW};
 use character_http_kit::{
-    Admission, BrowserGuard, Cors, Endpoints, Health, HealthPaths, HttpMetrics, LongAnswers, RequestLimit, health,
-    middleware,
+    Admission, BrowserGuard, CompressedAnswers, Cors, Endpoints, Health, HealthPaths, HttpMetrics, LongAnswers,
+    RequestLimit, health, middleware,
 };
 use character_live_updates::LiveUpdates;
 use character_repositories::Repositories;
@@ -49,8 +53,7 @@ use std::{sync::Arc, time::Duration};
 const REQUEST_HEADERS: &str = "Accept, Content-Encoding, Content-Type, Idempotency-Key, If-Match, If-None-Match, Last-Event-ID, \
                                Storage-Position, Traceparent, Tracestate, X-Request-Id, X-User-Id";
 /// The headers of answers that a page of another origin may read.
-const EXPOSED_HEADERS: &str =
-    "Age, Allow, Cache-Status, ETag, Idempotency-Replayed, Link, Location, Retry-After, Storage-Position, X-Request-Id";
+const EXPOSED_HEADERS: &str = "Age, Allow, Cache-Status, Deprecation, ETag, Idempotency-Replayed, Link, Location, Retry-After, Storage-Position, Sunset, X-Request-Id";
 
 /// How much a client may send.
 #[derive(Clone, Copy, Debug)]
@@ -111,6 +114,7 @@ pub fn configure_for(
     guard: BrowserGuard,
     health_paths: HealthPaths,
 ) -> impl Fn(&mut web::ServiceConfig) + Clone {
+    let answers = CompressedAnswers::default();
     move |config| {
         let mut endpoints = Endpoints::default().refusing_parameters_of(openapi::parameterless(), |request| {
             Problem::invalid(query::all_unknown(request.query_string())).error_response()
@@ -118,6 +122,7 @@ pub fn configure_for(
         endpoints = endpoints.refusing_bodies_of(openapi::bodiless(), |_| {
             Problem::field("body", "must be absent: the operation takes none").error_response()
         });
+        endpoints = endpoints.with_deprecations(deprecated::DEPRECATIONS);
         health::register(&mut endpoints, health_paths, &api.health, &api.registry);
         openapi::register(&mut endpoints);
         pages::register(&mut endpoints);
@@ -140,7 +145,7 @@ pub fn configure_for(
         let limited = from_fn(middleware::limit_requests(api.requests.clone(), is_limited, refusal));
         // A refusal of the guard must not reserve anything, so the guard is outside.
         let positioned = from_fn(position::keep_position);
-        let compressed = from_fn(middleware::compress);
+        let compressed = from_fn(middleware::compress(answers.clone()));
         let answering = |endpoints| {
             let endpoints = apply(limited, apply(admitted, apply(positioned, endpoints)));
             apply(accounted, apply(compressed, apply(guarded, endpoints)))

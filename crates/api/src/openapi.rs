@@ -1,13 +1,17 @@
 //! `/openapi.json` and `/docs`.
 
+mod deprecated;
 mod examples;
 mod headers;
 mod operations;
 mod schemas;
 mod shared;
+mod sparse;
 mod walk;
 
-use crate::{Problem, answer::Answer, campaign, character, evolution, inventory, journal, live, pages, progress};
+use crate::{
+    DEPRECATED, Problem, answer::Answer, campaign, character, evolution, inventory, journal, live, pages, progress,
+};
 use actix_web::{
     HttpRequest, HttpResponse,
     http::header::{CACHE_CONTROL, ContentEncoding, LOCATION},
@@ -86,6 +90,7 @@ pub fn openapi() -> &'static Value {
         document["security"] = json!([]);
         schemas::complete(&mut document);
         operations::complete(&mut document);
+        deprecated::mark(&mut document, DEPRECATED);
         document
     });
     &DOCUMENT

@@ -1,7 +1,11 @@
 //! Reading a query string: every parameter known, given once, and well formed.
 
-use crate::{Problem, fields};
+use crate::{
+    Problem, fields,
+    sparse::{FIELDS, Selection},
+};
 use character_domain::{InvalidTimestamp, Timestamp, Violations};
+use character_repositories::{ListRequest, Total};
 use character_storage_port::{Cursor, Entity, InvalidOrder, Limit, Order, PageRequest, Query};
 use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
@@ -14,6 +18,10 @@ use utoipa::{
     },
 };
 use uuid::Uuid;
+
+/// The parameter that asks for the number of rows.
+const INCLUDE_TOTAL: &str = "include_total";
+pub(crate) const INCLUDE_TOTAL_IS: &str = "Whether to return `total`, the number of rows on all pages. It costs up to as much as reading the whole list, so ask for it once and not with each page. Default: false.";
 
 /// The parameters that [`Parameters::page`] reads, for the OpenAPI document.
 #[derive(Debug)]
@@ -34,6 +42,7 @@ impl IntoParams for PageParameters {
                 "Number of items to skip. Default: 0. Not together with `cursor`.",
             ),
             ("cursor", text, "The `next_cursor` of the previous page. Not together with `offset`."),
+            (INCLUDE_TOTAL, ObjectBuilder::new().schema_type(Type::Boolean), INCLUDE_TOTAL_IS),
         ];
         let parameter = |(name, schema, description): (&str, ObjectBuilder, &str)| {
             ParameterBuilder::new()
@@ -111,20 +120,26 @@ impl Parameters {
         self.take("order", &InvalidOrder.to_string(), |text| text.parse().ok()).unwrap_or_default()
     }
 
-    /// `limit`, and `offset` or `cursor`, of a list in the default order.
-    pub(crate) fn page(&mut self) -> PageRequest {
+    /// The fields of a row that are wanted, of those that it has; `None` for all of them. A row that cannot be sparse has none.
+    pub(crate) fn fields(&mut self, known: &[&str]) -> Option<Selection> {
+        let text = if known.is_empty() { None } else { self.given.remove(FIELDS) }?;
+        Selection::parse(&text, known).map_err(|faults| self.faults.append(faults)).ok()
+    }
+
+    /// `limit`, `offset` or `cursor`, and `include_total`, of a list in the default order.
+    pub(crate) fn page(&mut self) -> ListRequest {
         self.page_in(Order::default())
     }
 
     /// The same, of the list of this query, whose filters are the parameters of the same names: one that is larger than
     /// the field that it is compared with is a fault.
-    pub(crate) fn page_of<E: Entity>(&mut self, query: &E::Query) -> PageRequest {
+    pub(crate) fn page_of<E: Entity>(&mut self, query: &E::Query) -> ListRequest {
         self.faults.append(query.check());
         self.page_in(query.order())
     }
 
     /// The same, of a list in this order.
-    fn page_in(&mut self, order: Order) -> PageRequest {
+    fn page_in(&mut self, order: Order) -> ListRequest {
         let limit =
             self.take("limit", "must be a number from 1 to 1000", |text| text.parse().ok().and_then(Limit::new));
         let offset = self.take("offset", "must be a number from 0 to 4294967295", |text| text.parse().ok());
@@ -142,7 +157,8 @@ impl Parameters {
         if let Err(violations) = page.check(order) {
             self.faults.append(violations);
         }
-        page
+        let total = if self.flag(INCLUDE_TOTAL) { Total::Counted } else { Total::Omitted };
+        ListRequest { page, total }
     }
 
     /// Rejects every parameter that was not read.

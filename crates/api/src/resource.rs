@@ -12,8 +12,10 @@ use crate::{Problem, answer::path_id, fields::Fields, query::Parameters};
 use actix_web::HttpRequest;
 use character_domain::{CharacterId, JournalEntryId, Violations};
 use character_http_kit::{Endpoint, Endpoints};
-use character_repositories::{Atomicity, BulkOutcome, Repositories, RequestContext, Result as Outcome};
-use character_storage_port::{Entity, Page, PageRequest, Read};
+use character_repositories::{
+    Atomicity, BulkOutcome, ListRequest, Listed, Repositories, RequestContext, Result as Outcome,
+};
+use character_storage_port::{Entity, Read};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
@@ -37,6 +39,9 @@ pub(crate) trait Resource: Entity {
     const READ_ONLY: &'static [&'static str];
     /// The parameters that select the rows of a list: those that [`query`](Self::query) reads.
     const FILTERS: &'static [Filter];
+
+    /// The fields that `fields` can name; none for rows that are always whole.
+    const SELECTABLE: &'static [&'static str] = &[];
 
     /// The texts of the operations in the OpenAPI document.
     fn words() -> Words;
@@ -66,7 +71,7 @@ pub(crate) trait Resource: Entity {
 /// The use cases of a plain row. A repository performs them.
 pub(crate) trait UseCases: Resource {
     /// One page of the rows.
-    async fn list(at: Scope<'_, Self>, query: Self::Query, page: PageRequest) -> Outcome<Read<Page<Self>>>;
+    async fn list(at: Scope<'_, Self>, query: Self::Query, wanted: ListRequest) -> Outcome<Read<Listed<Self>>>;
     /// Stores a new row.
     async fn create(at: Scope<'_, Self>, new: Self::New) -> Outcome<Self>;
     /// The live row with this id.

@@ -109,7 +109,8 @@ impl OperationMetrics {
     /// Creates every series with the value zero, so that a rate includes the first event.
     fn begin(&self) {
         let of_kinds = || EntityKind::ALL.iter().flat_map(|kind| [kind.find(), kind.list()]);
-        for operation in OPERATIONS.into_iter().chain(of_kinds()).map(SnakeCase) {
+        let counts = EntityKind::ALL.iter().map(|kind| kind.count());
+        for operation in OPERATIONS.into_iter().chain(of_kinds()).chain(counts).map(SnakeCase) {
             drop(self.operations.get_or_create(&Operation { operation }));
             for kind in ErrorKind::CODES.map(SnakeCase) {
                 drop(self.errors.get_or_create(&Failure { operation, kind }));
@@ -190,6 +191,9 @@ impl<E: Entity, S: Store<E>> Store<E> for Observed<S> {
         let read = self.observe(E::LIST, self.inner.list(query, page)).await?;
         self.metrics.answered(E::LIST, read.source);
         Ok(read)
+    }
+    async fn count(&self, query: &E::Query) -> Result<u64> {
+        self.observe(E::COUNT, self.inner.count(query)).await
     }
 }
 

@@ -39,6 +39,9 @@ impl<E: Entity, S: Store<E>> Store<E> for Reported<S> {
     async fn list(&self, query: &E::Query, page: PageRequest) -> Result<Read<Page<E>>> {
         self.tell(E::LIST, self.inner.list(query, page).await)
     }
+    async fn count(&self, query: &E::Query) -> Result<u64> {
+        self.tell(E::COUNT, self.inner.count(query).await)
+    }
 }
 
 #[async_trait]

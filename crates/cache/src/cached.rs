@@ -157,6 +157,10 @@ impl<E: Entity, S: Store<E> + ?Sized + 'static> Store<E> for Cached<S> {
         };
         Ok(read.map(|page| Page::clone(&page)))
     }
+
+    async fn count(&self, query: &E::Query) -> Result<u64> {
+        self.inner.count(query).await
+    }
 }
 
 /// Runs a write to its end, also when its caller is cancelled.

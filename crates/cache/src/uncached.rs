@@ -58,6 +58,10 @@ impl<E: Entity, S: Store<E> + ?Sized + 'static> Store<E> for Uncached<S> {
         }
         Ok(read)
     }
+
+    async fn count(&self, query: &E::Query) -> Result<u64> {
+        self.0.inner.count(query).await
+    }
 }
 
 delegate_port!(Commit for [S: Commit + ?Sized + 'static] Uncached<S>, it => it.0);

@@ -19,6 +19,7 @@
 
 mod body;
 mod cors;
+mod deprecation;
 mod endpoint;
 mod guard;
 pub mod health;
@@ -32,10 +33,11 @@ pub const EVENT_STREAM: &str = "text/event-stream";
 
 pub use body::{BodyError, BodyLimits, read_body};
 pub use cors::{AllowedOrigins, Cors, InvalidOrigins};
+pub use deprecation::{DEPRECATION, Day, Deprecated, Deprecations, SUNSET};
 pub use endpoint::{Endpoint, Endpoints, Operations, Refusals, Routing};
 pub use guard::BrowserGuard;
 pub use health::{DependencyStatus, Health, HealthCheck, HealthPaths, HealthStatus};
 pub use hosts::{AllowedHosts, HostNames, InvalidHost};
-pub use middleware::{Admission, HttpMetrics, LongAnswers, RequestLimit, Unauthorized};
+pub use middleware::{Admission, CompressedAnswers, HttpMetrics, LongAnswers, RequestLimit, Unauthorized};
 pub use problem::{FieldError, Problem, ProblemBody, ProblemTypes};
 pub use tokens::{AcceptedTokens, InvalidTokens};

@@ -17,7 +17,7 @@ pub use admission::{
     Admission, DEFAULT_BUDGET, DEFAULT_REQUESTS, LongAnswers, RequestLimit, admit, limit_requests, may_have_large_body,
 };
 pub use answered::{answered, checked, mark};
-pub use compress::compress;
+pub use compress::{CompressedAnswers, compress};
 pub(crate) use cut::cut;
 pub use http_metrics::HttpMetrics;
 pub use request_id::{CurrentRequest, current_request, note_principal};

@@ -8,9 +8,9 @@ mod tests;
 
 pub use character_domain::{NewCampaign, NewCampaignEvent};
 
-use crate::{RequestContext, Result, StorageContext, act::Decision};
+use crate::{ListRequest, Listed, RequestContext, Result, StorageContext, act::Decision};
 use character_domain::{CampaignId, Character, CharacterId, event::CampaignMembership};
-use character_storage_port::{CharacterQuery, EventData, Page, PageRequest, Read};
+use character_storage_port::{CharacterQuery, EventData, Read};
 
 /// What can be done with the campaign of a character, and its events. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -35,11 +35,11 @@ impl CampaignRepository {
         &self,
         campaign: CampaignId,
         query: CharacterQuery,
-        page: PageRequest,
+        wanted: impl Into<ListRequest>,
         _request: &RequestContext,
-    ) -> Result<Read<Page<Character>>> {
+    ) -> Result<Read<Listed<Character>>> {
         let query = CharacterQuery { campaign_id: Some(campaign), ..query };
-        Ok(self.context.storage().list(&query, page).await?)
+        self.context.list(&query, wanted.into()).await
     }
 
     /// Makes the character a member of this campaign, and of no other. Nothing is written when it is a member already.

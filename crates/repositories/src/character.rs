@@ -9,14 +9,14 @@ pub use new::NewCharacter;
 pub use parent::StatedParent;
 
 use crate::{
-    RepositoryError, RequestContext, Result, StorageContext,
+    ListRequest, Listed, RepositoryError, RequestContext, Result, StorageContext,
     act::{Attempt, Decision},
     unit_of_work::{CharacterReport, Lifecycle, checked},
 };
 use character_domain::{Character, CharacterId, CharacterVersion, Violations};
 use character_storage_port::{
     CHARACTER_CREATED, CHARACTER_DELETED, CHARACTER_RESTORED, CHARACTER_UPDATED, Change, CharacterQuery, Deleted,
-    DomainEvent, Page, PageRequest, Read, Transaction,
+    DomainEvent, Read, Transaction,
 };
 
 /// The use cases of characters. Cheap to clone.
@@ -67,10 +67,10 @@ impl CharacterRepository {
     pub async fn list(
         &self,
         query: &CharacterQuery,
-        page: PageRequest,
+        wanted: impl Into<ListRequest>,
         _request: &RequestContext,
-    ) -> Result<Read<Page<Character>>> {
-        Ok(self.context.storage().list(query, page).await?)
+    ) -> Result<Read<Listed<Character>>> {
+        self.context.list(query, wanted.into()).await
     }
 
     /// Replaces all fields of the live character `id` by `new`, except the parent, which stays. Without a condition the

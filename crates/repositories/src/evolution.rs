@@ -16,11 +16,9 @@ pub use restore::{MAX_NOT_RESTORED, UnrestoredRow, VersionRestored};
 pub use theme::{EquipmentTransition, ThemeChange, ThemeTransition, Transition};
 pub use tree::VersionNode;
 
-use crate::{RepositoryError, RequestContext, Result, StorageContext, rows::Under};
+use crate::{ListRequest, Listed, RepositoryError, RequestContext, Result, StorageContext, rows::Under};
 use character_domain::{Character, CharacterId, CharacterVersion, CharacterVersionId, Timestamp};
-use character_storage_port::{
-    CharacterVersionQuery, Cursor, Deleted, EntityKind, Limit, Page, PageRequest, Read, Store,
-};
+use character_storage_port::{CharacterVersionQuery, Cursor, Deleted, EntityKind, Limit, PageRequest, Read, Store};
 use uuid::Uuid;
 
 /// The use cases of versions. Cheap to clone.
@@ -45,11 +43,11 @@ impl EvolutionRepository {
         &self,
         of: CharacterId,
         deleted: Deleted,
-        page: PageRequest,
+        wanted: impl Into<ListRequest>,
         _request: &RequestContext,
-    ) -> Result<Read<Page<CharacterVersion>>> {
+    ) -> Result<Read<Listed<CharacterVersion>>> {
         self.context.exists(of, deleted).await?;
-        Ok(self.context.storage().list(&versions_of(of), page).await?)
+        self.context.list(&versions_of(of), wanted.into()).await
     }
 
     /// A version of this character, with the whole state. With `deleted`, also of a soft-deleted character.

@@ -14,7 +14,7 @@ pub use give::Given;
 pub use weight::{ContainerLoad, Load};
 
 use crate::{
-    RepositoryError, RequestContext, Result, StorageContext,
+    ListRequest, Listed, RepositoryError, RequestContext, Result, StorageContext,
     act::{Attempt, Decision},
     unit_of_work::{UnitOfWork, checked},
 };
@@ -23,7 +23,7 @@ use character_domain::{
     event::ItemOperation,
     inventory::{Inventory, Restored},
 };
-use character_storage_port::{Deleted, EntityKind, InventoryItemQuery, Page, PageRequest, Read};
+use character_storage_port::{Deleted, EntityKind, InventoryItemQuery, Read};
 use operation::act;
 pub(crate) use operation::{CREATED, report};
 use serde::{Deserialize, Serialize};
@@ -73,12 +73,12 @@ impl InventoryRepository {
         &self,
         of: CharacterId,
         query: InventoryItemQuery,
-        page: PageRequest,
+        wanted: impl Into<ListRequest>,
         _request: &RequestContext,
-    ) -> Result<Read<Page<InventoryItem>>> {
+    ) -> Result<Read<Listed<InventoryItem>>> {
         self.context.exists(of, Deleted::Exclude).await?;
         let query = InventoryItemQuery { character_id: Some(of), ..query };
-        Ok(self.context.storage().list(&query, page).await?)
+        self.context.list(&query, wanted.into()).await
     }
 
     /// Stores a new item.

@@ -10,9 +10,9 @@ mod tests;
 pub use character_domain::{NewExperienceEntry, NewJournalEntry, NewNpcRelationship, NewQuest};
 pub use record::JournalRecord;
 
-use crate::{RepositoryError, RequestContext, Result, StorageContext, act::Attempt, rows::Under};
+use crate::{ListRequest, Listed, RepositoryError, RequestContext, Result, StorageContext, act::Attempt, rows::Under};
 use character_domain::{CharacterId, JournalEntry, JournalEntryId};
-use character_storage_port::{Deleted, JournalEntryQuery, Page, PageRequest, Read, StoragePort, Store};
+use character_storage_port::{Deleted, JournalEntryQuery, Read, StoragePort, Store};
 
 /// The use cases of the journal. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -50,12 +50,12 @@ impl JournalRepository {
         &self,
         of: CharacterId,
         query: JournalEntryQuery,
-        page: PageRequest,
+        wanted: impl Into<ListRequest>,
         _request: &RequestContext,
-    ) -> Result<Read<Page<JournalEntry>>> {
+    ) -> Result<Read<Listed<JournalEntry>>> {
         self.context.exists(of, Deleted::Exclude).await?;
         let query = JournalEntryQuery { character_id: Some(of), ..query };
-        Ok(self.context.storage().list(&query, page).await?)
+        self.context.list(&query, wanted.into()).await
     }
 
     /// Stores a new entry.
@@ -120,14 +120,14 @@ impl JournalRepository {
         of: CharacterId,
         entry: JournalEntryId,
         query: E::Query,
-        page: PageRequest,
+        wanted: impl Into<ListRequest>,
         _request: &RequestContext,
-    ) -> Result<Read<Page<E>>>
+    ) -> Result<Read<Listed<E>>>
     where
         dyn StoragePort: Store<E>,
     {
         self.context.find_owned::<JournalEntry>(of, entry).await?;
-        Ok(self.context.storage().list(&E::narrowed(query, of, Some(entry)), page).await?)
+        self.context.list(&E::narrowed(query, of, Some(entry)), wanted.into()).await
     }
 
     /// One page of the records under all entries of this character, newest first, including those under soft-deleted
@@ -140,14 +140,14 @@ impl JournalRepository {
         &self,
         of: CharacterId,
         query: E::Query,
-        page: PageRequest,
+        wanted: impl Into<ListRequest>,
         _request: &RequestContext,
-    ) -> Result<Read<Page<E>>>
+    ) -> Result<Read<Listed<E>>>
     where
         dyn StoragePort: Store<E>,
     {
         self.context.exists(of, Deleted::Exclude).await?;
-        Ok(self.context.storage().list(&E::narrowed(query, of, None), page).await?)
+        self.context.list(&E::narrowed(query, of, None), wanted.into()).await
     }
 
     /// A live record under this entry.

@@ -18,6 +18,7 @@ mod error;
 mod evolution;
 mod inventory;
 mod journal;
+mod list;
 mod progress;
 mod replay;
 mod request;
@@ -41,6 +42,7 @@ pub use inventory::{COINS, ContainerLoad, Given, InventoryRepository, ItemRestor
 pub use journal::{
     JournalRecord, JournalRepository, NewExperienceEntry, NewJournalEntry, NewNpcRelationship, NewQuest,
 };
+pub use list::{ListRequest, Listed, Total};
 pub use progress::{Attained, Award, Awarded, NewAttainment, Progress, ProgressRepository};
 pub use replay::{Replay, noting_replay};
 pub use request::{Idempotency, IdempotencyKey, RequestContext};

@@ -133,8 +133,9 @@ impl TransportMetrics {
     /// Creates every series with the value zero, so that a rate includes the first event. A way to the storage that carries
     /// less than HTTP has one more outcome, `request_too_large`, which begins with its first call.
     fn begin(&self) {
-        for operation in
-            OPERATIONS.into_iter().chain(EntityKind::ALL.iter().flat_map(|kind| [kind.find(), kind.list()]))
+        for operation in OPERATIONS
+            .into_iter()
+            .chain(EntityKind::ALL.iter().flat_map(|kind| [kind.find(), kind.list(), kind.count()]))
         {
             let operation = OperationLabel(operation);
             for outcome in OUTCOMES {

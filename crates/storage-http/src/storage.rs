@@ -13,7 +13,7 @@ use bytes::Bytes;
 use character_domain::json;
 use character_storage_port::{
     Applied, Deleted, Entity, ErrorKind, PROBE, Page, PageRequest, Probe, Query, Read, Result, Retry, StorageError,
-    Store, check_list, connection_failure,
+    Store, check_count, check_list, connection_failure,
 };
 use character_storage_wire as wire;
 use reqwest::Method;
@@ -117,6 +117,14 @@ impl<E: Entity, T: Transport> Store<E> for HttpStorage<T> {
             return Err(corrupt(E::LIST, "the storage answered a cursor of another order"));
         }
         Ok(Read::origin(list.into()))
+    }
+
+    async fn count(&self, query: &E::Query) -> Result<u64> {
+        check_count::<E>(query)?;
+        let (path, filters) = (wire::count(E::KIND), wire::encode_count::<E>(query));
+        let path = if filters.is_empty() { path } else { format!("{path}?{filters}") };
+        let response = self.get(E::COUNT, path, RequestSize::Ordinary).await?;
+        message::<wire::CountBody>(E::COUNT, &response).map(|body| body.count)
     }
 }
 

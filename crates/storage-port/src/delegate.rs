@@ -35,6 +35,10 @@ macro_rules! delegate_port {
                 let $it = self;
                 $crate::Store::<E>::list(&$inner, query, page).await
             }
+            async fn count(&self, query: &E::Query) -> $crate::Result<u64> {
+                let $it = self;
+                $crate::Store::<E>::count(&$inner, query).await
+            }
         }
     };
     (Commit for [$($generics:tt)*] $wrapper:ty, $it:ident => $inner:expr) => {

@@ -39,6 +39,8 @@ pub trait Entity: Clone + Debug + PartialEq + Serialize + DeserializeOwned + Sen
     const FIND: &'static str = Self::KIND.find();
     /// The operation name of a list.
     const LIST: &'static str = Self::KIND.list();
+    /// The operation name of a count.
+    const COUNT: &'static str = Self::KIND.count();
     /// The fields that name its owners, in the order of [`scopes`](Entity::scopes).
     const OWNERS: &'static [&'static str];
 

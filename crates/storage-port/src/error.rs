@@ -121,7 +121,7 @@ impl ErrorKind {
 
 /// Whether this is an operation of the port that changes nothing.
 fn only_reads(operation: &str) -> bool {
-    let is_of_kind = |kind: &EntityKind| [kind.find(), kind.list()].contains(&operation);
+    let is_of_kind = |kind: &EntityKind| [kind.find(), kind.list(), kind.count()].contains(&operation);
     [FOLLOW, HEAD, SNAPSHOT, PROBE, CONSUMERS, PARKED].contains(&operation) || EntityKind::ALL.iter().any(is_of_kind)
 }
 
@@ -306,7 +306,7 @@ mod tests {
 
     #[test]
     fn an_operation_that_reads_was_certainly_not_applied_whatever_its_error() {
-        let of_kinds = EntityKind::ALL.iter().flat_map(|kind| [kind.find(), kind.list()]);
+        let of_kinds = EntityKind::ALL.iter().flat_map(|kind| [kind.find(), kind.list(), kind.count()]);
         for operation in of_kinds.chain([FOLLOW, HEAD, SNAPSHOT, PROBE, CONSUMERS, PARKED]) {
             for kind in [ErrorKind::Timeout, ErrorKind::Corrupt, ErrorKind::Unavailable { retry_after: None }] {
                 let error = StorageError::new(kind, operation).with_applied(Applied::Unknown);

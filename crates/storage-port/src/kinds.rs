@@ -120,6 +120,14 @@ macro_rules! define {
                     $(Self::$kind => concat!($one, ".list"),)+
                 }
             }
+
+            /// The operation name of a count: `character.count`.
+            #[must_use]
+            pub const fn count(self) -> &'static str {
+                match self {
+                    $(Self::$kind => concat!($one, ".count"),)+
+                }
+            }
         }
 
         /// One change of one row of any kind. [`for_write!`](crate::for_write) runs the same code for each kind.

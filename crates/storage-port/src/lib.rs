@@ -50,7 +50,8 @@
 //! 3. [`Query::matches`] defines a filter and [`Query::order`] the order; answer the same from your indexes. Fill a page
 //!    with a [`PageBuilder`], which also keeps it within [`MAX_PAGE_BYTES`]. A row that you cannot read is reported in
 //!    [`Page::unreadable`] and does not fail the list.
-//! 4. Begin `list` with [`check_list`], `commit_each` with [`check_batch`] and `follow` with [`check_follow`].
+//! 4. Begin `list` with [`check_list`], `count` with [`check_count`], `commit_each` with [`check_batch`] and `follow` with
+//!    [`check_follow`].
 //! 5. Say for every failure whether the write was certainly not applied.
 //! 6. Run the suite. In `Cargo.toml`:
 //!
@@ -152,7 +153,9 @@ pub use log::{
 };
 pub use memory::{MemoryStorage, check_batch};
 pub use order::{Cursor, Direction, InvalidCursor, InvalidOrder, Order, OrderBy, SortKey};
-pub use page::{InvalidLimit, Limit, MAX_PAGE_BYTES, Page, PageBuilder, PageRequest, Start, UnreadableRow, check_list};
+pub use page::{
+    InvalidLimit, Limit, MAX_PAGE_BYTES, Page, PageBuilder, PageRequest, Start, UnreadableRow, check_count, check_list,
+};
 pub use port::{Commit, Deleted, PROBE, Probe, Store};
 pub use position::{at_least, note_position, required_position};
 pub use progress::CharacterProgressQuery;

@@ -3,7 +3,8 @@
 use crate::{
     COMMIT, Change, Commit, Committed, Cursor, Deleted, Entity, EntityKind, ErrorKind, Expect, Fingerprint,
     MAX_TRANSACTIONS, Page, PageBuilder, PageRequest, Probe, Query, Read, Result, RowChange, Snapshot, SnapshotItem,
-    SnapshotStream, Start, StorageError, Store, Transaction, TransactionId, check_list, every_kind, for_write,
+    SnapshotStream, Start, StorageError, Store, Transaction, TransactionId, check_count, check_list, every_kind,
+    for_write,
 };
 use async_trait::async_trait;
 use character_domain::{Meta, Revision, Violations};
@@ -167,6 +168,13 @@ impl<E: Entity> Store<E> for MemoryStorage {
             }
         }
         Ok(Read::origin(answer.finish()))
+    }
+
+    async fn count(&self, query: &E::Query) -> Result<u64> {
+        check_count::<E>(query)?;
+        let state = self.state();
+        let rows = state.rows.values().filter_map(|row| row.downcast_ref::<E>());
+        Ok(rows.filter(|row| query.matches(row)).count().try_into().unwrap_or(u64::MAX))
     }
 }
 

@@ -117,6 +117,15 @@ pub fn check_list<E: Entity>(query: &E::Query, page: &PageRequest) -> Result<()>
     violations.into_result().map_err(|violations| StorageError::invalid(violations, E::LIST))
 }
 
+/// Refuses to count by a filter that no row could match because it is larger than its field. A storage begins
+/// [`count`](crate::Store::count) with it.
+///
+/// # Errors
+/// `Invalid`.
+pub fn check_count<E: Entity>(query: &E::Query) -> Result<()> {
+    query.check().into_result().map_err(|violations| StorageError::invalid(violations, E::COUNT))
+}
+
 /// Part of a list.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Page<E> {

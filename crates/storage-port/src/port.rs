@@ -1,6 +1,9 @@
 //! The traits that make up the port.
 
-use crate::{Committed, Consumers, Entity, Log, Page, PageRequest, Read, Result, Snapshot, Transaction, delegate_port};
+use crate::{
+    Committed, Consumers, Entity, Limit, Log, Page, PageRequest, Read, Result, Snapshot, Transaction, check_count,
+    delegate_port,
+};
 use async_trait::async_trait;
 
 /// The operation name of a probe.
@@ -19,7 +22,7 @@ pub enum Deleted {
 /// Reads of one kind of row.
 ///
 /// # Cancel safety
-/// Both methods may be dropped at any point; nothing is left behind.
+/// Every method may be dropped at any point; nothing is left behind.
 #[async_trait]
 pub trait Store<E: Entity>: Send + Sync {
     /// The row with this id, or `None` when there is none, or when it is soft-deleted and `deleted` excludes those.
@@ -44,6 +47,30 @@ pub trait Store<E: Entity>: Send + Sync {
     /// # Errors
     /// As [`find`](Store::find), but for unreadable rows. `Invalid`: the cursor belongs to another order.
     async fn list(&self, query: &E::Query, page: PageRequest) -> Result<Read<Page<E>>>;
+
+    /// The number of rows in the whole list of `query`: on all its pages together, unreadable rows included. The order of
+    /// the query makes no difference.
+    ///
+    /// It is as new as the last acknowledged commit and comes from the storage itself, never from a cache. It may cost as
+    /// much as reading the list: a database reads each row that matches.
+    ///
+    /// The default reads the list page by page, so that every storage can count. A storage that can count without reading
+    /// documents overrides it, and a wrapper passes it on.
+    ///
+    /// # Errors
+    /// As [`list`](Store::list).
+    async fn count(&self, query: &E::Query) -> Result<u64> {
+        check_count::<E>(query)?;
+        let (mut count, mut request) = (0, PageRequest::first(Limit::MAX));
+        loop {
+            let page = self.list(query, request.clone()).await?.value;
+            count += u64::try_from(page.items.len() + page.unreadable.len()).unwrap_or(u64::MAX);
+            match page.next {
+                Some(cursor) => request = request.after(cursor),
+                None => return Ok(count),
+            }
+        }
+    }
 }
 
 /// Changes of rows, by transactions.

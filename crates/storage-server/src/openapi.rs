@@ -56,7 +56,7 @@ pub fn openapi() -> OpenApi {
 }
 
 /// The paths of a kind of row.
-fn collection<E: Described>() -> [(String, PathItem); 2] {
+fn collection<E: Described>() -> [(String, PathItem); 3] {
     let all = wire::collection(E::KIND);
     let one = format!("{all}/{{id}}");
     let tag = E::KIND.collection();
@@ -77,10 +77,11 @@ fn collection<E: Described>() -> [(String, PathItem); 2] {
         ))
         .response("200", tagged(json("The row", &schema)))
         .response("304", tagged(done("Not modified: the client has the current revision")));
-    let mut list = operation(E::LIST, tag, "Lists rows, a page at a time");
-    for filter in E::filters() {
-        list = list.parameter(filter);
-    }
+    let filtered = |operation| E::filters().into_iter().fold(operation, OperationBuilder::parameter);
+    let list = filtered(operation(E::LIST, tag, "Lists rows, a page at a time"));
+    let count = filtered(operation(E::COUNT, tag, "Counts the rows of a list"))
+        .description(Some("May cost as much as reading the list."))
+        .response("200", json("The number of rows on all pages of the list", "Count"));
     let list = list
         .parameter(parameter(
             "limit",
@@ -104,6 +105,7 @@ fn collection<E: Described>() -> [(String, PathItem); 2] {
     [
         (one, PathItem::new(HttpMethod::Get, problems(find, &["not-found", "invalid"]))),
         (all, PathItem::new(HttpMethod::Get, problems(list, &["invalid"]))),
+        (wire::count(E::KIND), PathItem::new(HttpMethod::Get, problems(count, &["invalid"]))),
     ]
 }
 
@@ -272,6 +274,7 @@ mod tests {
         for all in EntityKind::ALL.iter().copied().map(wire::collection) {
             expected.extend([format!("{all}/{{id}}"), all]);
         }
+        expected.extend(EntityKind::ALL.iter().copied().map(wire::count));
         assert_eq!(paths, expected);
         for path in expected {
             let item = document["paths"][&path].as_object().expect("item");

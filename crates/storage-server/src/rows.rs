@@ -15,12 +15,12 @@ use character_storage_port::{Entity, EntityKind, ErrorKind, StorageError, Storag
 use character_storage_wire as wire;
 use std::sync::LazyLock;
 
-/// The paths of each kind of row: of all rows, and of one.
-static PATHS: LazyLock<Vec<(EntityKind, String, String)>> = LazyLock::new(|| {
+/// The paths of each kind of row: of all rows, of one, and of their number.
+static PATHS: LazyLock<Vec<(EntityKind, String, String, String)>> = LazyLock::new(|| {
     let paths = |kind| {
         let all = wire::collection(kind);
         let one = format!("{all}/{{id}}");
-        (kind, all, one)
+        (kind, all, one, wire::count(kind))
     };
     EntityKind::ALL.iter().copied().map(paths).collect()
 });
@@ -30,9 +30,10 @@ pub(crate) fn register<E: Entity>(endpoints: &mut Endpoints)
 where
     dyn StoragePort: Store<E>,
 {
-    for (_, all, one) in PATHS.iter().filter(|(kind, ..)| *kind == E::KIND) {
+    for (_, all, one, count_of) in PATHS.iter().filter(|(kind, ..)| *kind == E::KIND) {
         Endpoint::at(all).get_alone(list::<E>).register(endpoints);
         Endpoint::at(one).get_alone(find::<E>).register(endpoints);
+        Endpoint::at(count_of).get_alone(count::<E>).register(endpoints);
     }
 }
 
@@ -60,6 +61,15 @@ where
     let (query, page) = parameters(wire::decode_list::<E>(request.query_string()), E::LIST)?;
     let read = Store::<E>::list(&*server.port, &query, page).await?;
     ok(&wire::ListBody::from(read.value), E::LIST)
+}
+
+async fn count<E: Entity>(request: HttpRequest, server: Data<StorageServer>) -> Answer
+where
+    dyn StoragePort: Store<E>,
+{
+    let query = parameters(wire::decode_count::<E>(request.query_string()), E::COUNT)?;
+    let count = Store::<E>::count(&*server.port, &query).await?;
+    ok(&wire::CountBody { count }, E::COUNT)
 }
 
 /// Whether `If-None-Match` names this tag, by the weak comparison that RFC 9110 requires for reads.

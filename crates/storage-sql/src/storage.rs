@@ -14,12 +14,12 @@ use crate::{
     session::{Ask, Work},
     slow::Slow,
     sqlite::Sqlite,
-    table::{Find, List, Table},
+    table::{Count, Find, List, Table},
 };
 use async_trait::async_trait;
 use character_storage_port::{
     COMMIT, Commit, Committed, Deleted, Epoch, ErrorKind, PROBE, Page, PageRequest, Probe, Read, Result, Snapshot,
-    SnapshotStream, StorageError, Store, Transaction, check_batch, check_list,
+    SnapshotStream, StorageError, Store, Transaction, check_batch, check_count, check_list,
 };
 use std::{path::Path, sync::Arc, time::Duration};
 
@@ -254,6 +254,11 @@ impl<E: Table> Store<E> for SqlStorage {
     async fn list(&self, query: &E::Query, page: PageRequest) -> Result<Read<Page<E>>> {
         check_list::<E>(query, &page)?;
         self.read(E::LIST, List::<E> { query: query.clone(), page }).await.map(Read::origin)
+    }
+
+    async fn count(&self, query: &E::Query) -> Result<u64> {
+        check_count::<E>(query)?;
+        self.read(E::COUNT, Count::<E> { query: query.clone() }).await
     }
 }
 

@@ -17,6 +17,10 @@ use character_storage_port::{
 use std::borrow::Cow;
 use uuid::Uuid;
 
+mod count;
+
+pub(crate) use count::Count;
+
 /// The columns that every table has, in front of its own.
 pub(crate) const COMMON: [Column; 5] = [
     Column::new("id", ColumnType::Uuid),

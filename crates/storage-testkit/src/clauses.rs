@@ -21,6 +21,7 @@ pub mod cancellation;
 pub mod concurrency;
 pub mod consumers;
 pub mod contents;
+pub mod counts;
 pub mod deletion;
 pub mod documents;
 pub mod durability;
@@ -536,6 +537,13 @@ macro_rules! __each_clause {
                 whatever_the_time_it_comes_back
                 the_largest_documents_come_back_and_larger_ones_are_invalid
                 the_largest_version_comes_back
+            }
+            counts {
+                a_count_is_the_length_of_the_list_by_every_filter
+                a_count_follows_every_change
+                a_count_is_not_limited_by_a_page
+                a_count_checks_its_filters
+                a_count_is_the_same_in_every_order
             }
             filters {
                 the_filter_by_tags_asks_for_all_of_them

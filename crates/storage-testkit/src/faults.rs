@@ -21,6 +21,8 @@ pub enum Operation {
     Find,
     /// [`Store::list`].
     List,
+    /// [`Store::count`].
+    Count,
     /// [`Commit::commit`].
     Commit,
     /// [`Commit::commit_each`].
@@ -56,6 +58,7 @@ impl Operation {
         match self {
             Self::Find => "find",
             Self::List => "list",
+            Self::Count => "count",
             Self::Commit | Self::CommitEach => COMMIT,
             Self::Follow => FOLLOW,
             Self::Head => HEAD,
@@ -173,7 +176,7 @@ impl<S: ?Sized> ScriptedFaults<S> {
     }
 
     /// Counts the call and takes the fault that is meant for it.
-    fn count(&self, operation: Operation) -> Fault {
+    fn take_fault(&self, operation: Operation) -> Fault {
         let mut state = self.state();
         *state.calls.entry(operation).or_default() += 1;
         let meant = |(of, _): &(Option<Operation>, Fault)| of.is_none_or(|of| of == operation);
@@ -191,7 +194,7 @@ impl<S: ?Sized> ScriptedFaults<S> {
         name: &'static str,
         call: impl Future<Output = Result<T>>,
     ) -> Result<T> {
-        match self.count(operation) {
+        match self.take_fault(operation) {
             Fault::Pass => call.await,
             Fault::FailBefore(kind) => Err(StorageError::new(kind, name)),
             Fault::LoseAnswer(kind) => {
@@ -215,6 +218,9 @@ impl<E: Entity, S: Store<E> + ?Sized> Store<E> for ScriptedFaults<S> {
     }
     async fn list(&self, query: &E::Query, page: PageRequest) -> Result<Read<Page<E>>> {
         self.call_named(Operation::List, E::LIST, self.inner.list(query, page)).await
+    }
+    async fn count(&self, query: &E::Query) -> Result<u64> {
+        self.call_named(Operation::Count, E::COUNT, self.inner.count(query)).await
     }
 }
 

@@ -37,7 +37,7 @@ use character_storage_port::{
 use std::time::Duration;
 
 mockall::mock! {
-    /// A storage that does what the test expects of it, and nothing else. The expectations of `find` and `list` are
+    /// A storage that does what the test expects of it, and nothing else. The expectations of `find`, `list` and `count` are
     /// per kind of row: `mock.expect_find::<Character>()`.
     #[derive(Debug)]
     pub Storage {
@@ -45,6 +45,8 @@ mockall::mock! {
         pub fn find<E: Entity>(&self, id: E::Id, deleted: Deleted) -> Result<Read<Option<E>>>;
         /// What [`Store::list`] does for rows of kind `E`.
         pub fn list<E: Entity>(&self, query: &E::Query, page: PageRequest) -> Result<Read<Page<E>>>;
+        /// What [`Store::count`] does for rows of kind `E`.
+        pub fn count<E: Entity>(&self, query: &E::Query) -> Result<u64>;
     }
 
     #[async_trait]
@@ -91,6 +93,9 @@ impl<E: Entity> Store<E> for MockStorage {
     }
     async fn list(&self, query: &E::Query, page: PageRequest) -> Result<Read<Page<E>>> {
         MockStorage::list::<E>(self, query, page)
+    }
+    async fn count(&self, query: &E::Query) -> Result<u64> {
+        MockStorage::count::<E>(self, query)
     }
 }
 

@@ -19,7 +19,7 @@ use uuid::Uuid;
 /// `spoil` makes the row with this id unreadable, without changing `name_folded` or the owner.
 ///
 /// # Panics
-/// When a list fails, hides a readable or an unreadable row, counts them wrongly, or continues at the wrong place; or when
+/// When a list fails, hides a readable or an unreadable row, counts them wrongly (also by `count`), or continues at the wrong place; or when
 /// a find of an unreadable row is not `Corrupt`.
 pub async fn are_reported(storage: &dyn StoragePort, spoil: impl AsyncFn(Uuid)) {
     let user = UserId::new();
@@ -42,6 +42,9 @@ pub async fn are_reported(storage: &dyn StoragePort, spoil: impl AsyncFn(Uuid)) 
                 is_whole(storage, &query, request.offset(3), &rows, &unreadable, &expected[3..]).await;
             }
         }
+        let all = CharacterQuery { user_id: Some(user), ..CharacterQuery::default() };
+        let count = Store::<Character>::count(storage, &all).await.expect("a count is answered");
+        assert_eq!(count, 7, "unreadable rows count");
         for (number, row) in rows.iter().enumerate() {
             let found = Store::<Character>::find(storage, row.id, Deleted::Include).await;
             if unreadable.contains(&number) {

@@ -20,6 +20,7 @@ enum Mistake {
     EndsTheListAtIt,
     ReportsNoPosition,
     SaysItIsNotThere,
+    CountsReadableRows,
 }
 
 /// A storage in memory, in which rows can be spoiled.
@@ -75,6 +76,12 @@ impl<E: Entity> Store<E> for Spoilable {
         }
         Ok(Read::origin(answer))
     }
+
+    async fn count(&self, query: &E::Query) -> Result<u64> {
+        let rows: Page<E> = self.inner.list(query, PageRequest::default()).await?.value;
+        let is_counted = |row: &&E| self.mistake != Mistake::CountsReadableRows || !self.is_spoiled(row.id().into());
+        Ok(rows.items.iter().filter(is_counted).count() as u64)
+    }
 }
 
 delegate_port!(Commit, Log, Consumers, Snapshot, Probe for [] Spoilable, storage => storage.inner);
@@ -104,6 +111,7 @@ async fn every_mistake_with_unreadable_rows_is_caught() {
         Mistake::EndsTheListAtIt,
         Mistake::ReportsNoPosition,
         Mistake::SaysItIsNotThere,
+        Mistake::CountsReadableRows,
     ] {
         assert!(is_caught(mistake).await, "{mistake:?}");
     }

@@ -77,10 +77,10 @@ pub struct EventIdsBody {
     pub ids: Vec<EventId>,
 }
 
-/// The number of affected events.
+/// The number of rows of a list, or of affected events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CountBody {
-    /// The number of affected events.
+    /// The number.
     pub count: u64,
 }
 

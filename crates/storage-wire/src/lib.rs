@@ -6,6 +6,7 @@
 //! |---|---|
 //! | `GET /storage/v1/characters/{id}?deleted=include` | 200, the entity and `ETag: "<revision>"`; 404 `not-found` |
 //! | `GET /storage/v1/characters?…&limit=&offset=` or `&cursor=` | 200 [`ListBody`] |
+//! | `GET /storage/v1/counts/characters?…` with the filters of the list | 200 [`CountBody`] |
 //! | `POST /storage/v1/transactions` with a [`Transaction`](character_storage_port::Transaction) | 200 [`Committed`](character_storage_port::Committed); safe to repeat |
 //! | `POST /storage/v1/transactions/batch` with a [`BatchBody`] | 200 [`OutcomesBody`]; safe to repeat |
 //! | `GET /storage/v1/log?after=&limit=&wait_ms=` | 200 [`LogBatch`](character_storage_port::LogBatch), at once or within `wait_ms`; 410 `gone` |
@@ -56,10 +57,10 @@ pub use log::{CommittedBody, DEFAULT_LIMIT, FollowParameters, HeadBody, LogBatch
 pub use parameters::decode_nothing;
 pub use path::{
     ADVANCE, BASE, BATCH, CONSUMERS, DISCARD, LEASE, LOG, LOG_HEAD, PARK, PARKED, PROBE, RELEASE, SNAPSHOT,
-    TRANSACTIONS, UNPARK, VERSION, collection, entity, of_consumer,
+    TRANSACTIONS, UNPARK, VERSION, collection, count, entity, of_consumer,
 };
 pub use problem::{Problem, ProblemEntity, RetryAdvice, kind_for_status};
-pub use query::{decode_deleted, decode_list, encode_list};
+pub use query::{decode_count, decode_deleted, decode_list, encode_count, encode_list};
 pub use registry::{
     MALFORMED, METHOD_NOT_ALLOWED, PROBLEMS, ProblemType, REQUEST_TIMEOUT, TOO_LARGE, UNKNOWN_PATH,
     UNSUPPORTED_MEDIA_TYPE, problem_type,

@@ -41,6 +41,13 @@ pub fn collection(kind: EntityKind) -> String {
     format!("{BASE}/{}", kind.collection())
 }
 
+/// The path of the number of rows of a kind: `/storage/v1/counts/characters`. It is not below [`collection`], where a server
+/// of an earlier release would take it for the id of a row.
+#[must_use]
+pub fn count(kind: EntityKind) -> String {
+    format!("{BASE}/counts/{}", kind.collection())
+}
+
 /// Path and query of one row: `/storage/v1/characters/{id}`, with `?deleted=include` when those are wanted.
 #[must_use]
 pub fn entity<E: Entity>(id: E::Id, deleted: Deleted) -> String {

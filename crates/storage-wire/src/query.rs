@@ -14,6 +14,27 @@ use url::form_urlencoded;
 /// The query string of this page, without `?`. It always has `limit`.
 #[must_use]
 pub fn encode_list<E: Entity>(query: &E::Query, page: &PageRequest) -> String {
+    let mut pairs = filters::<E>(query);
+    pairs.append_pair("limit", &page.limit.get().to_string());
+    match &page.start {
+        Start::First => {}
+        Start::Offset(rows) => {
+            pairs.append_pair("offset", &rows.to_string());
+        }
+        Start::After(cursor) => {
+            pairs.append_pair("cursor", &cursor.to_string());
+        }
+    }
+    pairs.finish()
+}
+
+/// The query string of the number of rows of a list, without `?`. It is empty when there is no filter.
+#[must_use]
+pub fn encode_count<E: Entity>(query: &E::Query) -> String {
+    filters::<E>(query).finish()
+}
+
+fn filters<E: Entity>(query: &E::Query) -> form_urlencoded::Serializer<'static, String> {
     let mut pairs = form_urlencoded::Serializer::new(String::new());
     if let Ok(Value::Object(filter)) = serde_json::to_value(query) {
         for (name, value) in &filter {
@@ -29,17 +50,30 @@ pub fn encode_list<E: Entity>(query: &E::Query, page: &PageRequest) -> String {
             }
         }
     }
-    pairs.append_pair("limit", &page.limit.get().to_string());
-    match &page.start {
-        Start::First => {}
-        Start::Offset(rows) => {
-            pairs.append_pair("offset", &rows.to_string());
-        }
-        Start::After(cursor) => {
-            pairs.append_pair("cursor", &cursor.to_string());
+    pairs
+}
+
+/// Reads the query string of the number of rows of a list, which has no page.
+///
+/// # Errors
+/// Every parameter that is unknown, repeated or wrong, by name.
+pub fn decode_count<E: Entity>(query: &str) -> Result<E::Query, Violations> {
+    let is_of_page = |name: &str| ["limit", "offset", "cursor"].contains(&name);
+    let (mut filters, mut violations) = (form_urlencoded::Serializer::new(String::new()), Violations::default());
+    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+        if is_of_page(&name) {
+            violations.push(name, "is not a parameter of this path");
+        } else {
+            filters.append_pair(&name, &value);
         }
     }
-    pairs.finish()
+    match decode_list::<E>(&filters.finish()) {
+        Ok((query, _)) => violations.into_result().map(|()| query),
+        Err(faults) => {
+            violations.append(faults);
+            Err(violations)
+        }
+    }
 }
 
 /// Reads the query string of a list.
@@ -211,6 +245,8 @@ mod tests {
                 let text = encode_list::<E>(&query, &page);
                 assert_eq!(decode_list::<E>(&text), Ok((query.clone(), page)), "{text}");
             }
+            let text = encode_count::<E>(&query);
+            assert_eq!(decode_count::<E>(&text), Ok(query), "{text}");
         }
     }
 
@@ -322,6 +358,15 @@ mod tests {
         let violations = decode_list::<Character>(text).expect_err("wrong");
         let fields: Vec<_> = violations.iter().map(|violation| violation.field.as_str()).collect();
         assert_eq!(fields, ["limit", "offset", "cursor", "user_id", "active_only", "colour", "theme"]);
+    }
+
+    #[test]
+    fn a_count_has_the_filters_of_a_list_and_no_page() {
+        assert_eq!(encode_count::<Quest>(&QuestQuery::default()), "");
+        let text = "limit=5&offset=1&cursor=x&colour=red&theme=a&theme=b";
+        let violations = decode_count::<Character>(text).expect_err("wrong");
+        let fields: Vec<_> = violations.iter().map(|violation| violation.field.as_str()).collect();
+        assert_eq!(fields, ["limit", "offset", "cursor", "colour", "theme"]);
     }
 
     #[test]

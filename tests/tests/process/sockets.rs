@@ -111,7 +111,7 @@ async fn a_head_that_does_not_arrive_ends_its_connection_also_after_others() {
         let service = builder.env("CLIENT_TIMEOUT_SECS", "1").env("KEEP_ALIVE_SECS", "1").start();
         let mut first = connection(&service, b"GET /health/live HTTP/1.1\r\nho");
         let answer = tokio::task::spawn_blocking(move || rest(&mut first)).await.unwrap();
-        assert!(answer.starts_with("HTTP/1.1 408"), "{answer}");
+        assert!(answer.starts_with("HTTP/1.1 408") && answer.contains("\"code\":\"head-timeout\""), "{answer}");
         let complete = b"GET /health/live HTTP/1.1\r\nhost: localhost\r\n\r\n";
         for part in [
             &b"GET /hea"[..],
@@ -222,10 +222,20 @@ fn more_connections_than_descriptors_are_an_error_at_the_start() {
 async fn what_is_no_readable_request_is_counted_and_logged() {
     for builder in both() {
         let service = builder.env("LOG_FORMAT", "json").start();
+        let mut refused = Vec::new();
         for (garbage, status) in [(&b"\x16\x03\x01\r\n\r\n"[..], "400"), (&[b'A'; 200_000], "431")] {
             let answer = rest(&mut connection(&service, garbage));
             assert!(answer.starts_with(&format!("HTTP/1.1 {status}")) || answer.is_empty(), "{answer}");
+            if let Some((head, body)) = answer.split_once("\r\n\r\n") {
+                assert!(head.contains("content-type: application/problem+json"), "{head}");
+                let problem: serde_json::Value = serde_json::from_str(body).unwrap();
+                assert_eq!(problem["status"].to_string(), status);
+                let id = problem["request_id"].as_str().unwrap();
+                assert!(head.contains(&format!("x-request-id: {id}")), "{head}");
+                refused.push(id.to_owned());
+            }
         }
+        assert!(!refused.is_empty());
         until_metric(&service, &ended("unreadable"), |ended| ended == 2).await;
         assert_eq!(service.terminate(), 0);
         let output = service.output();
@@ -233,6 +243,9 @@ async fn what_is_no_readable_request_is_counted_and_logged() {
         let unreadable: Vec<_> = lines.filter(|line| line["target"] == "access" && line["error"].is_string()).collect();
         assert_eq!(unreadable.len(), 2, "{output}");
         assert!(unreadable.iter().all(|line| line["level"] == "INFO" && line["status"].is_u64()), "{unreadable:?}");
+        for id in refused {
+            assert!(unreadable.iter().any(|line| line["request_id"] == id), "{id}: {unreadable:?}");
+        }
     }
 }
 

@@ -15,12 +15,12 @@ use actix_web::{
 };
 use character_domain::{Campaign, CampaignId};
 use character_http_kit::Endpoint;
-use character_repositories::{NewCampaign, Result as Outcome};
-use character_storage_port::{CampaignQuery, Page, PageRequest, Read};
+use character_repositories::{ListRequest, Listed, NewCampaign, Result as Outcome};
+use character_storage_port::{CampaignQuery, Read};
 
 impl UseCases for Campaign {
-    async fn list(at: Scope<'_, Self>, query: CampaignQuery, page: PageRequest) -> Outcome<Read<Page<Self>>> {
-        at.repositories.campaigns.list(&query, page, at.context).await
+    async fn list(at: Scope<'_, Self>, query: CampaignQuery, wanted: ListRequest) -> Outcome<Read<Listed<Self>>> {
+        at.repositories.campaigns.list(&query, wanted, at.context).await
     }
 
     async fn create(at: Scope<'_, Self>, new: NewCampaign) -> Outcome<Self> {

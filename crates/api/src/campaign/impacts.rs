@@ -9,7 +9,8 @@ use crate::{
     responses::LookProblems,
 };
 use actix_web::{HttpRequest, web::Data};
-use character_storage_port::{EventImpactQuery, PageRequest};
+use character_repositories::ListRequest;
+use character_storage_port::EventImpactQuery;
 
 /// Lists the impacts of an event, newest first: one for each time that it was applied.
 #[utoipa::path(
@@ -50,7 +51,7 @@ pub(crate) async fn impacts(api: Data<Api>, request: HttpRequest) -> Answer {
     )
 }
 
-fn wanted(request: &HttpRequest) -> Result<(EventImpactQuery, PageRequest), Problem> {
+fn wanted(request: &HttpRequest) -> Result<(EventImpactQuery, ListRequest), Problem> {
     let mut parameters = Parameters::of(request.query_string());
     let wanted = EventImpactQuery {
         applied_only: parameters.flag("applied_only"),

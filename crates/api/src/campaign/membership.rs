@@ -10,6 +10,7 @@ use crate::{
     context::{self, ChangeHeaders},
     query::{PageParameters, Parameters},
     responses::{ActProblems, LookProblems},
+    sparse::FIELDS_IS,
 };
 use actix_web::{
     HttpRequest, HttpResponse,
@@ -28,6 +29,7 @@ use character_storage_port::CharacterQuery;
         ("active_only" = Option<bool>, Query, description = "Whether to list only characters that are in play. Default: true."),
         ("include_deleted" = Option<bool>, Query, description = "Whether to include soft-deleted rows. Default: false."),
         ("order" = Option<String>, Query, description = "The order of the list: `created_at`, `updated_at` or `name`; a leading `-` reverses it. Default: `-created_at`, the newest first."),
+        ("fields" = Option<String>, Query, description = FIELDS_IS),
         PageParameters,
     ),
     responses((status = 200, body = PageBody<CharacterBody>, description = "A page of the list"), LookProblems),
@@ -43,9 +45,10 @@ pub(crate) async fn characters(api: Data<Api>, request: HttpRequest) -> Answer {
         ..CharacterQuery::default()
     };
     let page = parameters.page_of::<Character>(&wanted);
+    let fields = parameters.fields(&CharacterBody::SELECTABLE);
     parameters.finish()?;
     let read = api.repositories.campaigns.characters(campaign, wanted, page, &context::of_read(&request)?).await?;
-    answer::page::<_, CharacterBody>(&request, read)
+    answer::part_of_page::<_, CharacterBody>(&request, read, fields.as_ref())
 }
 
 /// Makes the character a member of this campaign, and of no other. Nothing changes when it is a member already.

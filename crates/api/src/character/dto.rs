@@ -47,6 +47,24 @@ pub struct CharacterBody {
     pub deleted_at: Option<Timestamp>,
 }
 
+impl CharacterBody {
+    /// The fields that `fields` can name.
+    pub(crate) const SELECTABLE: [&'static str; 12] = [
+        "id",
+        "parent_id",
+        "theme",
+        "name",
+        "user_id",
+        "campaign_id",
+        "data",
+        "is_active",
+        "revision",
+        "created_at",
+        "updated_at",
+        "deleted_at",
+    ];
+}
+
 impl From<Character> for CharacterBody {
     fn from(character: Character) -> Self {
         Self {

@@ -8,6 +8,7 @@ use crate::{
     context::{self, ChangeHeaders, CreationHeaders},
     query::{PageParameters, Parameters},
     responses::{ActProblems, LookProblems},
+    sparse::FIELDS_IS,
 };
 use actix_web::{
     HttpRequest, HttpResponse,
@@ -45,6 +46,7 @@ pub(crate) async fn create(api: Data<Api>, request: HttpRequest, payload: Payloa
     get, path = "/api/v2/characters/{id}", tag = "characters", operation_id = "getCharacter",
     params(
         ("id" = uuid::Uuid, Path, description = "The id of the character"),
+        ("fields" = Option<String>, Query, description = FIELDS_IS),
         ("at" = Option<String>, Query, format = DateTime, description = "Return the state at this time (RFC 3339). The response is 404 when the character did not exist then, or was deleted."),
         ("If-None-Match" = Option<String>, Header, description = "Entity tags of the copies that the client has. Status 304 when one is current."),
     ),
@@ -61,13 +63,13 @@ pub(crate) async fn create(api: Data<Api>, request: HttpRequest, payload: Payloa
 pub(crate) async fn get(api: Data<Api>, request: HttpRequest) -> Answer {
     let id = path_id(&request, "id")?;
     let mut parameters = Parameters::of(request.query_string());
-    let at = parameters.time("at");
+    let (at, fields) = (parameters.time("at"), parameters.fields(&CharacterBody::SELECTABLE));
     parameters.finish()?;
     let read = match at {
         Some(time) => api.repositories.evolution.at(id, time, &context::of_read(&request)?).await?,
         None => api.repositories.characters.get(id, &context::of_read(&request)?).await?,
     };
-    answer::one::<_, CharacterBody>(&request, read)
+    answer::part_of_one::<_, CharacterBody>(&request, read, fields.as_ref())
 }
 
 /// Lists characters. Default: those in play, newest first.
@@ -81,6 +83,7 @@ pub(crate) async fn get(api: Data<Api>, request: HttpRequest) -> Answer {
         ("active_only" = Option<bool>, Query, description = "Whether to list only characters that are in play. Default: true."),
         ("include_deleted" = Option<bool>, Query, description = "Whether to include soft-deleted rows. Default: false."),
         ("order" = Option<String>, Query, description = "The order of the list: `created_at`, `updated_at` or `name`; a leading `-` reverses it. Default: `-created_at`, the newest first."),
+        ("fields" = Option<String>, Query, description = FIELDS_IS),
         PageParameters,
     ),
     responses(
@@ -104,11 +107,10 @@ pub(crate) async fn list(api: Data<Api>, request: HttpRequest) -> Answer {
         ..CharacterQuery::default()
     };
     let page = parameters.page_of::<Character>(&wanted);
+    let fields = parameters.fields(&CharacterBody::SELECTABLE);
     parameters.finish()?;
-    answer::page::<_, CharacterBody>(
-        &request,
-        api.repositories.characters.list(&wanted, page, &context::of_read(&request)?).await?,
-    )
+    let read = api.repositories.characters.list(&wanted, page, &context::of_read(&request)?).await?;
+    answer::part_of_page::<_, CharacterBody>(&request, read, fields.as_ref())
 }
 
 /// Replaces all fields of a character. Absent fields get their defaults; `revision` and the times are accepted and

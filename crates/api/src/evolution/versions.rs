@@ -9,7 +9,7 @@ use crate::{
     condition::etag,
     context::{self, ChangeHeaders},
     fields::Fields,
-    query::{PageParameters, Parameters},
+    query::{INCLUDE_TOTAL_IS, PageParameters, Parameters},
     responses::{ActProblems, LookProblems},
 };
 use actix_web::{
@@ -18,6 +18,7 @@ use actix_web::{
     web::{Data, Payload},
 };
 use character_domain::Violations;
+use character_repositories::ListRequest;
 use character_storage_port::{Deleted, Start};
 
 /// Lists the versions of a character, newest first, without their states.
@@ -79,23 +80,25 @@ pub(crate) async fn compare(api: Data<Api>, request: HttpRequest) -> Answer {
         ("include_deleted" = Option<bool>, Query, description = "Whether to return the versions of a soft-deleted character. Default: false."),
         ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "Maximum number of items to return, 1 to 1000. Default: 100."),
         ("cursor" = Option<String>, Query, description = "The `next_cursor` of the previous page."),
+        ("include_total" = Option<bool>, Query, description = INCLUDE_TOTAL_IS),
     ),
     responses((status = 200, body = PageBody<VersionNodeBody>, description = "A page of the tree"), LookProblems),
 )]
 pub(crate) async fn tree(api: Data<Api>, request: HttpRequest) -> Answer {
     let of = path_id(&request, "id")?;
     let mut parameters = Parameters::of(request.query_string());
-    let (deleted, page) = (deleted(&mut parameters), parameters.page());
+    let (deleted, ListRequest { page, total }) = (deleted(&mut parameters), parameters.page());
     parameters.finish()?;
     let after = match page.start {
         Start::First => None,
         Start::After(cursor) => Some(cursor),
         Start::Offset(_) => return Err(Problem::field("offset", "is not a parameter of this operation")),
     };
-    let part = api.repositories.evolution.tree(of, deleted, page.limit, after, &context::of_read(&request)?).await?;
+    let context = context::of_read(&request)?;
+    let part = api.repositories.evolution.tree(of, deleted, page.limit, after, total, &context).await?;
     let mut response = HttpResponse::Ok();
     response.insert_header((CACHE_CONTROL, "private, no-cache"));
-    answer::list(&request, response, &PageBody::<VersionNodeBody>::of(part))
+    answer::list(&request, response, PageBody::<VersionNodeBody>::of(part), None)
 }
 
 /// Returns a version of a character, with its state.

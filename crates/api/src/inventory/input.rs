@@ -35,6 +35,25 @@ impl Resource for InventoryItem {
         ),
     ];
 
+    const SELECTABLE: &'static [&'static str] = &[
+        "id",
+        "character_id",
+        "root_id",
+        "theme",
+        "name",
+        "item_type",
+        "quantity",
+        "equipped",
+        "attunement",
+        "container",
+        "notes",
+        "data",
+        "revision",
+        "created_at",
+        "updated_at",
+        "deleted_at",
+    ];
+
     fn words() -> Words {
         let list = "Lists the items of a character, newest first.".to_owned();
         let words = Words::of("inventory", "InventoryItem", "an", "item", ("listInventory", list));

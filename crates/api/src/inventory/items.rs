@@ -3,8 +3,8 @@
 use super::NewInventoryItemBody;
 use crate::resource::{BulkCreatable, Scope, UseCases};
 use character_domain::{InventoryItem, InventoryItemId, Violations};
-use character_repositories::{Atomicity, BulkOutcome, NewItem, Result as Outcome};
-use character_storage_port::{InventoryItemQuery, Page, PageRequest, Read};
+use character_repositories::{Atomicity, BulkOutcome, ListRequest, Listed, NewItem, Result as Outcome};
+use character_storage_port::{InventoryItemQuery, Read};
 use utoipa::ToSchema;
 
 /// Several new items.
@@ -19,8 +19,8 @@ pub struct BulkItemsRequest {
 }
 
 impl UseCases for InventoryItem {
-    async fn list(at: Scope<'_, Self>, query: InventoryItemQuery, page: PageRequest) -> Outcome<Read<Page<Self>>> {
-        at.repositories.inventory.list(at.parent, query, page, at.context).await
+    async fn list(at: Scope<'_, Self>, query: InventoryItemQuery, wanted: ListRequest) -> Outcome<Read<Listed<Self>>> {
+        at.repositories.inventory.list(at.parent, query, wanted, at.context).await
     }
 
     async fn create(at: Scope<'_, Self>, new: NewItem) -> Outcome<Self> {

@@ -3,8 +3,8 @@
 use super::NewJournalEntryBody;
 use crate::resource::{BulkCreatable, Restorable, Scope, UseCases};
 use character_domain::{JournalEntry, JournalEntryId, Violations};
-use character_repositories::{Atomicity, BulkOutcome, NewJournalEntry, Result as Outcome};
-use character_storage_port::{JournalEntryQuery, Page, PageRequest, Read};
+use character_repositories::{Atomicity, BulkOutcome, ListRequest, Listed, NewJournalEntry, Result as Outcome};
+use character_storage_port::{JournalEntryQuery, Read};
 use utoipa::ToSchema;
 
 /// Several new entries.
@@ -19,8 +19,8 @@ pub struct BulkEntriesRequest {
 }
 
 impl UseCases for JournalEntry {
-    async fn list(at: Scope<'_, Self>, query: JournalEntryQuery, page: PageRequest) -> Outcome<Read<Page<Self>>> {
-        at.repositories.journal.list(at.parent, query, page, at.context).await
+    async fn list(at: Scope<'_, Self>, query: JournalEntryQuery, wanted: ListRequest) -> Outcome<Read<Listed<Self>>> {
+        at.repositories.journal.list(at.parent, query, wanted, at.context).await
     }
 
     async fn create(at: Scope<'_, Self>, new: NewJournalEntry) -> Outcome<Self> {

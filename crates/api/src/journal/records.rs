@@ -4,12 +4,12 @@ use crate::{
     Api,
     answer::{self, Answer, path_id},
     context,
-    resource::{self, ListOperation, Resource, Restorable, Scope, UseCases, Words},
+    resource::{self, ListOperation, Resource, Restorable, Scope, UseCases, Wanted, Words},
 };
 use actix_web::{HttpRequest, web::Data};
 use character_domain::{CharacterId, JournalEntryId, NpcRelationship, Quest, Violations, now};
-use character_repositories::{JournalRecord, Result as Outcome};
-use character_storage_port::{Page, PageRequest, Read, StoragePort, Store};
+use character_repositories::{JournalRecord, ListRequest, Listed, Result as Outcome};
+use character_storage_port::{Read, StoragePort, Store};
 use uuid::Uuid;
 
 /// A kind of row under a journal entry.
@@ -40,9 +40,9 @@ impl<R: Record> UseCases for R
 where
     dyn StoragePort: Store<R>,
 {
-    async fn list(at: Scope<'_, Self>, query: R::Query, page: PageRequest) -> Outcome<Read<Page<R>>> {
+    async fn list(at: Scope<'_, Self>, query: R::Query, wanted: ListRequest) -> Outcome<Read<Listed<R>>> {
         let (of, entry) = at.parent;
-        at.repositories.journal.list_under(of, entry, query, page, at.context).await
+        at.repositories.journal.list_under(of, entry, query, wanted, at.context).await
     }
 
     async fn create(at: Scope<'_, Self>, new: <R as Resource>::New) -> Outcome<R> {
@@ -104,8 +104,8 @@ where
     dyn StoragePort: Store<R>,
 {
     let of = path_id(&request, "id")?;
-    let (query, page) = resource::wanted::<R>(&request)?;
+    let Wanted { query, list, .. } = resource::wanted::<R>(&request)?;
     let context = context::of_read(&request)?;
     let journal = &api.repositories.journal;
-    answer::page::<_, R::Body>(&request, journal.list_across::<R>(of, query, page, &context).await?)
+    answer::page::<_, R::Body>(&request, journal.list_across::<R>(of, query, list, &context).await?)
 }

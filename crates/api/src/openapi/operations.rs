@@ -4,6 +4,7 @@ use super::{
     examples::{of_media_type, sample},
     headers,
     shared::share,
+    sparse,
     walk::{is_nullable, members, members_mut, operations_mut, referred},
 };
 use crate::{PROBLEMS, ProblemKind, problem::example};
@@ -33,6 +34,7 @@ pub(super) fn complete(document: &mut Value) {
     for (path, method, operation) in operations_mut(document) {
         let operation = &mut Operation { path, method, value: operation };
         operation.describe_parameters();
+        sparse::offer(operation, &schemas);
         used.extend(operation.declare_problems());
         operation.describe(&schemas);
         operation.show_examples(&schemas);
@@ -79,7 +81,7 @@ impl Operation<'_> {
     }
 
     /// The name of the schema of its successful response.
-    fn answered(&self) -> Option<&str> {
+    pub(super) fn answered(&self) -> Option<&str> {
         ["200", "201"].iter().find_map(|status| {
             referred(self.value.pointer(&format!("/responses/{status}/content/application~1json/schema"))?)
         })

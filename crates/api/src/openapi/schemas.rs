@@ -1,5 +1,6 @@
 //! Completes the schemas of the document: what the annotations of the bodies cannot say, or would say many times.
 
+use super::sparse;
 use super::walk::{each, each_property, is_nullable, members, operations_mut, referred, schema_reference, types};
 use crate::PROBLEMS;
 use serde_json::{Map, Value, json};
@@ -34,6 +35,7 @@ pub(super) fn complete(document: &mut Value) {
     if let Some(problem) = schemas.get_mut("Problem") {
         problem["properties"]["code"]["enum"] = PROBLEMS.iter().map(|kind| kind.code).collect();
     }
+    sparse::define(&mut schemas);
     document["components"]["schemas"] = Value::Object(schemas);
 }
 

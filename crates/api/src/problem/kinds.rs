@@ -85,6 +85,16 @@ pub const PROBLEMS: &[ProblemKind] = &[
         ],
     ),
     kind(
+        400,
+        "malformed-request",
+        "The request is not HTTP",
+        [
+            "The request line or a header cannot be read, so no path is known. The `type` of the response is `about:blank`.",
+            "Send a request line and headers of HTTP/1.1, without control characters and with one `Content-Length` at most.",
+            "send a request line and headers of HTTP/1.1",
+        ],
+    ),
+    kind(
         403,
         "foreign-origin",
         "A web page of another origin may not change anything",
@@ -128,6 +138,16 @@ pub const PROBLEMS: &[ProblemKind] = &[
             "The body arrived too slowly.",
             "Send the whole body again, faster or in a smaller request.",
             "send the whole body again, faster or in a smaller request",
+        ],
+    ),
+    kind(
+        408,
+        "head-timeout",
+        "The request head did not arrive in time",
+        [
+            "The connection was opened, and the first head did not arrive. The `type` of the response is `about:blank`.",
+            "Send the whole head at once.",
+            "send the whole head at once",
         ],
     ),
     rule(

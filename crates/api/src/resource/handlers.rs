@@ -8,20 +8,21 @@ use crate::{
     bulk::{self, Bulk, BulkCreated, BulkOutcome},
     context, merge,
     query::Parameters,
+    sparse::Selection,
 };
 use actix_web::{
     HttpRequest, HttpResponse,
     web::{Data, Payload},
 };
-use character_repositories::{Atomicity, RequestContext};
-use character_storage_port::PageRequest;
+use character_repositories::{Atomicity, ListRequest, RequestContext};
 
 /// Responds with a page of rows.
 pub(crate) async fn list<R: UseCases>(api: Data<Api>, request: HttpRequest) -> Answer {
     let parent = R::Parent::of(&request)?;
-    let (query, page) = wanted::<R>(&request)?;
+    let Wanted { query, list, fields } = wanted::<R>(&request)?;
     let context = context::of_read(&request)?;
-    answer::page::<_, R::Body>(&request, R::list(scope(&api, parent, &context), query, page).await?)
+    let read = R::list(scope(&api, parent, &context), query, list).await?;
+    answer::part_of_page::<_, R::Body>(&request, read, fields.as_ref())
 }
 
 /// Creates a row from the body.
@@ -36,8 +37,12 @@ pub(crate) async fn create<R: UseCases>(api: Data<Api>, request: HttpRequest, pa
 /// Responds with one row.
 pub(crate) async fn get<R: UseCases>(api: Data<Api>, request: HttpRequest) -> Answer {
     let (parent, id) = place::<R>(&request)?;
+    let mut parameters = Parameters::of(request.query_string());
+    let fields = parameters.fields(R::SELECTABLE);
+    parameters.finish()?;
     let context = context::of_read(&request)?;
-    answer::one::<_, R::Body>(&request, R::get(scope(&api, parent, &context), id).await?)
+    let read = R::get(scope(&api, parent, &context), id).await?;
+    answer::part_of_one::<_, R::Body>(&request, read, fields.as_ref())
 }
 
 /// Merges the body into a row.
@@ -81,13 +86,24 @@ pub(crate) async fn create_bulk<R: BulkCreatable>(api: Data<Api>, request: HttpR
     })
 }
 
+/// What the query string of a list asks for.
+pub(crate) struct Wanted<R: Resource> {
+    /// The filters and the order.
+    pub(crate) query: R::Query,
+    /// The page, and whether the rows are counted.
+    pub(crate) list: ListRequest,
+    /// The fields of each row; `None` for all.
+    pub(crate) fields: Option<Selection>,
+}
+
 /// The query string of a list.
-pub(crate) fn wanted<R: Resource>(request: &HttpRequest) -> Result<(R::Query, PageRequest), Problem> {
+pub(crate) fn wanted<R: Resource>(request: &HttpRequest) -> Result<Wanted<R>, Problem> {
     let mut parameters = Parameters::of(request.query_string());
     let query = R::query(&mut parameters);
-    let page = parameters.page_of::<R>(&query);
+    let list = parameters.page_of::<R>(&query);
+    let fields = parameters.fields(R::SELECTABLE);
     parameters.finish()?;
-    Ok((query, page))
+    Ok(Wanted { query, list, fields })
 }
 
 fn place<R: Resource>(request: &HttpRequest) -> Result<(R::Parent, R::Id), Problem> {

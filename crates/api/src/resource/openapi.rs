@@ -7,6 +7,7 @@ use crate::{
     context::{ChangeHeaders, CreationHeaders},
     query::PageParameters,
     responses::{ActProblems, LookProblems},
+    sparse::{FIELDS, FIELDS_IS},
 };
 use utoipa::{
     IntoParams, IntoResponses, PartialSchema, ToSchema,
@@ -95,6 +96,7 @@ impl Operations for OpenApi {
         let tags = ObjectBuilder::new().schema_type(SchemaType::from_iter([Type::String, Type::Null]));
         let known = "Entity tags of the copies that the client has. Status 304 when one is current.";
         let get = operation::<R>(&format!("get{}", words.name), &words.get, place::<R>(R::Parent::PLACEHOLDERS))
+            .parameters(Some(selection::<R>()))
             .parameter(parameter("If-None-Match", known, ParameterIn::Header, tags))
             .response("200", row::<R>(self, format!("The {}", words.row), &["ETag", "Cache-Status"]))
             .response("304", Response::new("Not modified: the copy of the client is current"));
@@ -146,7 +148,7 @@ pub(crate) fn describe_list<R: Resource, P: Parent>(document: &mut OpenApi, list
     let page = of_rows::<R, PageBody<R::Body>>(document, utoipa::schema!(#[inline] PageBody<R::Body>));
     let filters = R::FILTERS.iter().map(filter);
     let operation = operation::<R>(list.id, list.summary, placeholders(P::PLACEHOLDERS))
-        .parameters(Some(filters.chain(PageParameters::into_params(|| None))))
+        .parameters(Some(filters.chain(selection::<R>()).chain(PageParameters::into_params(|| None))))
         .response("200", response("A page of the list", page));
     add::<LookProblems>(document, list.path, HttpMethod::Get, operation);
 }
@@ -186,6 +188,11 @@ fn parameter(name: &str, description: &str, place: ParameterIn, schema: ObjectBu
 
 fn filter(&(name, schema, description): &Filter) -> Parameter {
     parameter(name, description, ParameterIn::Query, schema())
+}
+
+/// The parameter that names the wanted fields, of rows that can be sparse.
+fn selection<R: Resource>() -> Option<Parameter> {
+    (!R::SELECTABLE.is_empty()).then(|| parameter(FIELDS, FIELDS_IS, ParameterIn::Query, text()))
 }
 
 /// `true` or `false`.

@@ -22,4 +22,7 @@ mod parameters;
 mod position;
 mod preconditions;
 mod progress;
+mod refusals;
+mod sparse;
+mod totals;
 mod values;

@@ -5,6 +5,7 @@ use actix_http::error::{DispatchError, ParseError};
 use character_error_reporter::redacted;
 use std::{cell::Cell, ops::Deref, rc::Rc, sync::Arc, time::Duration};
 use tokio::time::Instant;
+use uuid::Uuid;
 
 /// actix-http has deadlines of its own for the first head, which it answers, and for most idle connections, which it
 /// closes in good order. They come first.
@@ -59,6 +60,8 @@ pub(super) struct Connection {
     waiting: Cell<Waiting>,
     /// Why the socket ended the connection, if it did.
     end: Cell<Option<End>>,
+    /// The id of a request that actix-http has answered by itself.
+    refused: Cell<Option<Uuid>>,
 }
 
 impl Connection {
@@ -71,6 +74,7 @@ impl Connection {
             client_has_ended: Cell::new(false),
             waiting: Cell::new(Waiting::Head(Instant::now() + AFTER_ACTIX)),
             end: Cell::new(None),
+            refused: Cell::new(None),
         })
     }
 
@@ -151,12 +155,23 @@ impl Connection {
         end
     }
 
+    /// The request of this id is answered, although it cannot be read or has not arrived.
+    pub(super) fn refuses(&self, request_id: Uuid) {
+        self.refused.set(Some(request_id));
+    }
+
     /// Accounts for the end of the connection. What actix-http answered by itself is logged here.
     pub(super) fn ended(&self, result: &Result<(), DispatchError>) {
+        if !matches!(result, Err(DispatchError::Parse(_)))
+            && let Some(request_id) = self.refused.get()
+        {
+            tracing::info!(target: "access", status = 408, %request_id, "answered a head that did not arrive in time");
+        }
         let end = self.end.get().unwrap_or_else(|| match result {
             Err(DispatchError::Parse(error)) => {
                 let status = if matches!(error, ParseError::TooLarge) { 431 } else { 400 };
-                tracing::info!(target: "access", status, error = %redacted(error), "answered what is not a readable request");
+                let request_id = self.refused.get().map(tracing::field::display);
+                tracing::info!(target: "access", status, error = %redacted(error), request_id, "answered what is not a readable request");
                 End::Unreadable
             }
             Err(_) => End::Cut,

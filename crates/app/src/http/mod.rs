@@ -1,13 +1,15 @@
 //! HTTP servers whose connections cannot be held by a client that is slow, silent or gone.
 //!
 //! actix-http has deadlines for the first head, for idle connections and for the end of a connection. What it lacks is
-//! here: deadlines for later heads and for answers, bounded pieces of large answers, and an account of every connection.
+//! here: deadlines for later heads and for answers, bounded pieces of large answers, problem documents for requests that it
+//! cannot read, and an account of every connection.
 
 mod answer;
 mod connection;
 mod connections;
 mod entrance;
 mod lane;
+mod refusal;
 mod socket;
 mod stream;
 

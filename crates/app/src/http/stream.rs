@@ -3,6 +3,7 @@
 use super::{
     connection::{Connection, OpenConnection},
     connections::End,
+    refusal::Refusal,
     socket::ClientSocket,
 };
 use std::{
@@ -41,11 +42,14 @@ pub(super) struct GuardedStream {
     write_timer: Timer,
     /// When what waits to be written must be written; `None` while nothing waits.
     write_deadline: Option<Instant>,
+    /// What is written in place of an answer that actix-http has made by itself.
+    refusal: Option<Refusal>,
 }
 
 impl GuardedStream {
     pub(super) fn new(stream: ClientSocket, connection: OpenConnection) -> Self {
-        Self { stream, connection, read_timer: Timer::default(), write_timer: Timer::default(), write_deadline: None }
+        let (read_timer, write_timer) = (Timer::default(), Timer::default());
+        Self { stream, connection, read_timer, write_timer, write_deadline: None, refusal: None }
     }
 
     pub(super) fn connection(&self) -> Rc<Connection> {
@@ -101,7 +105,25 @@ impl AsyncRead for GuardedStream {
 
 impl AsyncWrite for GuardedStream {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        match Pin::new(&mut self.stream).poll_write(cx, bytes) {
+        if self.refusal.is_none() {
+            self.refusal = Refusal::in_place_of(bytes);
+            if let Some(refusal) = &self.refusal {
+                self.connection.refuses(refusal.request_id);
+            }
+        }
+        let Self { stream, refusal, .. } = &mut *self;
+        while let Some(refused) = refusal {
+            match Pin::new(&mut *stream).poll_write(cx, refused.rest()) {
+                Poll::Pending => return self.poll_stall(cx).map(Err),
+                Poll::Ready(Ok(written)) if written > 0 => refused.advance(written),
+                ended => return ended,
+            }
+            if refused.rest().is_empty() {
+                *refusal = None;
+                return Poll::Ready(Ok(bytes.len()));
+            }
+        }
+        match Pin::new(stream).poll_write(cx, bytes) {
             Poll::Pending => self.poll_stall(cx).map(Err),
             written => written,
         }

@@ -1,7 +1,7 @@
 //! From the path of a request to the handler.
 
 use super::{Endpoint, Operations};
-use crate::{Cors, Problem, middleware};
+use crate::{Cors, Deprecations, Problem, middleware};
 use actix_web::{
     Error, HttpRequest, HttpResponse, ResponseError, Route,
     dev::{Service, ServiceFactory, ServiceRequest, ServiceResponse, always_ready},
@@ -43,6 +43,7 @@ pub struct Endpoints {
     cors: Option<Cors>,
     parameterless: Option<(Operations, Refuse)>,
     bodiless: Option<(Operations, Refuse)>,
+    deprecations: Deprecations,
 }
 
 /// Answers a request with a part that its operation does not have.
@@ -70,6 +71,13 @@ impl Endpoints {
 
     pub(super) fn add(&mut self, endpoint: Endpoint) {
         self.endpoints.push(endpoint);
+    }
+
+    /// Adds `Deprecation`, `Sunset` and a `Link` to every answer of these operations, and of those that receive one of these
+    /// parameters.
+    #[must_use]
+    pub fn with_deprecations(self, deprecations: Deprecations) -> Self {
+        Self { deprecations, ..self }
     }
 
     /// Answers the preflight requests of pages of these origins, with the methods of the path.
@@ -107,7 +115,7 @@ impl ServiceFactory<ServiceRequest> for Endpoints {
                 (endpoint.path, methods.collect::<Vec<_>>(), endpoint.refusal(self.refusals).new_service(()), preflight)
             })
             .collect();
-        let cors = self.cors.clone();
+        let (cors, deprecations) = (self.cors.clone(), self.deprecations);
         Box::pin(async move {
             let mut places = matchit::Router::new();
             for (path, makings, refusal, preflight) in endpoints {
@@ -124,7 +132,7 @@ impl ServiceFactory<ServiceRequest> for Endpoints {
             }
             let parameters_refused = OptionFuture::from(parameters_refused).await.transpose()?;
             let body_refused = OptionFuture::from(body_refused).await.transpose()?;
-            Ok(Routing { places, nowhere: nowhere.await?, parameters_refused, body_refused, cors })
+            Ok(Routing { places, nowhere: nowhere.await?, parameters_refused, body_refused, cors, deprecations })
         })
     }
 }
@@ -164,6 +172,7 @@ pub struct Routing {
     cors: Option<Cors>,
     parameters_refused: Option<Handling>,
     body_refused: Option<Handling>,
+    deprecations: Deprecations,
 }
 
 impl fmt::Debug for Routing {
@@ -195,13 +204,23 @@ impl Service<ServiceRequest> for Routing {
         let Some(answering) = place.methods.iter().find(|answering| answering.method == request.method()) else {
             return place.refusal.call(request);
         };
-        match (&self.parameters_refused, &self.body_refused) {
+        let deprecations = self.deprecations;
+        let used = deprecations.used(place.path, request.method(), request.query_string());
+        let answering = match (&self.parameters_refused, &self.body_refused) {
             (Some(refused), _) if !answering.takes_parameters && !request.query_string().is_empty() => {
                 refused.call(request)
             }
             (_, Some(refused)) if !answering.takes_body && has_body(request.headers()) => refused.call(request),
             _ => answering.handling.call(request),
+        };
+        if used.is_empty() {
+            return answering;
         }
+        Box::pin(async move {
+            let mut answer = answering.await;
+            deprecations.tell(&used, &mut answer);
+            answer
+        })
     }
 }
 

@@ -1,17 +1,23 @@
-//! Compresses long answers for clients that accept it.
+//! Compresses long answers for clients that accept it, and an answer that is given again only once.
 
 use actix_web::{
     Error,
     body::{BodySize, BoxBody, MessageBody},
     dev::{ServiceRequest, ServiceResponse},
     http::{
-        StatusCode,
+        Method, StatusCode,
         header::{ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue, VARY},
     },
     middleware::Next,
 };
 use bytes::Bytes;
-use std::io::{self, Write};
+use futures_util::future::LocalBoxFuture;
+use moka::sync::Cache;
+use sha2::{Digest, Sha256};
+use std::{
+    fmt,
+    io::{self, Write},
+};
 
 /// Answers of at most this length are not worth it, in bytes.
 const SMALL: u64 = 1024;
@@ -25,8 +31,12 @@ const BROTLI_QUALITY: u32 = 4;
 /// The window of brotli as a power of two: 4 MiB.
 const BROTLI_WINDOW: u32 = 22;
 const BUFFER: usize = 4096;
+/// The most that is kept of compressed answers, in bytes.
+const KEPT: u64 = 16 * 1024 * 1024;
+/// A compressed answer of more than this length is not kept, so that no few of them take the place of all others.
+const LARGEST_KEPT: usize = 1024 * 1024;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Coding {
     Brotli,
     Gzip,
@@ -79,12 +89,60 @@ impl Coding {
     }
 }
 
-/// A middleware that compresses answers of more than 1 KiB with brotli or gzip, whichever the client prefers. A stream, and an
-/// answer that forbids to be transformed, stays unchanged.
+/// The compressed forms of answers to reads, at most 16 MiB of them in this process. They are found by the digest of the answer:
+/// an answer that a cache gives again is compressed once, and no answer is taken for another one.
 ///
-/// # Errors
-/// What is an error stays one.
-pub async fn compress(request: ServiceRequest, next: Next<BoxBody>) -> Result<ServiceResponse, Error> {
+/// Clones share what is kept.
+#[derive(Clone)]
+pub struct CompressedAnswers(Cache<(Coding, [u8; 32]), Bytes>);
+
+impl Default for CompressedAnswers {
+    fn default() -> Self {
+        Self::within(KEPT)
+    }
+}
+
+impl fmt::Debug for CompressedAnswers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CompressedAnswers").field("bytes", &self.0.weighted_size()).finish_non_exhaustive()
+    }
+}
+
+impl CompressedAnswers {
+    /// Keeps at most this number of bytes.
+    fn within(bytes: u64) -> Self {
+        let weight = |_: &(Coding, [u8; 32]), compressed: &Bytes| u32::try_from(compressed.len()).unwrap_or(u32::MAX);
+        Self(Cache::builder().weigher(weight).max_capacity(bytes).build())
+    }
+
+    /// The compressed body of an answer to a read, from what is kept, or made now.
+    fn of(&self, coding: Coding, body: &[u8]) -> io::Result<Bytes> {
+        let key = (coding, Sha256::digest(body).into());
+        if let Some(kept) = self.0.get(&key) {
+            return Ok(kept);
+        }
+        let compressed = Bytes::from(coding.compress(body)?);
+        if compressed.len() <= LARGEST_KEPT {
+            // A copy of the length that it has: the buffer may be several times as long.
+            self.0.insert(key, Bytes::copy_from_slice(&compressed));
+        }
+        Ok(compressed)
+    }
+}
+
+/// A middleware that compresses answers of more than 1 KiB with brotli or gzip, whichever the client prefers. A stream, and an
+/// answer that forbids to be transformed, stays unchanged. What reads are answered with is kept in `answers`.
+pub fn compress(
+    answers: CompressedAnswers,
+) -> impl Fn(ServiceRequest, Next<BoxBody>) -> LocalBoxFuture<'static, Result<ServiceResponse, Error>> + Clone {
+    move |request, next| Box::pin(compressing(answers.clone(), request, next))
+}
+
+async fn compressing(
+    answers: CompressedAnswers,
+    request: ServiceRequest,
+    next: Next<BoxBody>,
+) -> Result<ServiceResponse, Error> {
     let mut answer = next.call(request).await?;
     let length = match answer.response().body().size() {
         BodySize::Sized(length) if length > SMALL => length,
@@ -101,7 +159,10 @@ pub async fn compress(request: ServiceRequest, next: Next<BoxBody>) -> Result<Se
         Ok(body) => body,
         Err(body) => return Ok(ServiceResponse::new(request, response.set_body(body))),
     };
-    let body = match compressed(coding, body.clone(), length).await {
+    // What a change is answered with is not given again.
+    let is_read = matches!(*request.method(), Method::GET | Method::HEAD) && response.status() == StatusCode::OK;
+    let answers = Some(answers).filter(|_| is_read);
+    let body = match compressed(answers, coding, body.clone(), length).await {
         Ok(compressed) => {
             response.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static(coding.name()));
             compressed
@@ -115,12 +176,15 @@ pub async fn compress(request: ServiceRequest, next: Next<BoxBody>) -> Result<Se
     Ok(ServiceResponse::new(request, response.set_body(BoxBody::new(body))))
 }
 
-async fn compressed(coding: Coding, body: Bytes, length: u64) -> io::Result<Bytes> {
+async fn compressed(answers: Option<CompressedAnswers>, coding: Coding, body: Bytes, length: u64) -> io::Result<Bytes> {
+    let compress = move || match answers {
+        Some(answers) => answers.of(coding, &body),
+        None => coding.compress(&body).map(Bytes::from),
+    };
     if length <= LONG {
-        return coding.compress(&body).map(Bytes::from);
+        return compress();
     }
-    let compressed = tokio::task::spawn_blocking(move || coding.compress(&body)).await;
-    compressed.map_err(io::Error::other)?.map(Bytes::from)
+    tokio::task::spawn_blocking(compress).await.map_err(io::Error::other)?
 }
 
 fn is_compressible(status: StatusCode, headers: &HeaderMap) -> bool {
@@ -178,7 +242,8 @@ mod tests {
         Endpoint::at("/picture").get(picture).register(&mut endpoints);
         Endpoint::at("/fixed").get(fixed).register(&mut endpoints);
         Endpoint::at("/parts").get(parts).register(&mut endpoints);
-        let service = test::init_service(App::new().default_service(apply(from_fn(compress), endpoints))).await;
+        let compressing = from_fn(compress(CompressedAnswers::default()));
+        let service = test::init_service(App::new().default_service(apply(compressing, endpoints))).await;
         let request = test::TestRequest::get().uri(path).insert_header((ACCEPT_ENCODING, accepted)).to_request();
         let answer = test::call_service(&service, request).await;
         let texts = |name| {
@@ -214,6 +279,64 @@ mod tests {
             assert_eq!(read, text(200_000).as_bytes());
             assert_eq!(body.len() < 20_000, coding.is_some());
         }
+    }
+
+    /// What is kept after requests of this method to an answer of this status, the same one twice.
+    async fn kept(method: Method, status: StatusCode, bytes: usize) -> u64 {
+        let answers = CompressedAnswers::default();
+        let answer =
+            move || async move { HttpResponse::build(status).content_type("application/json").body(text(bytes)) };
+        let mut endpoints = Endpoints::default();
+        Endpoint::at("/answer").get(answer).post(answer).register(&mut endpoints);
+        let compressing = from_fn(compress(answers.clone()));
+        let service = test::init_service(App::new().default_service(apply(compressing, endpoints))).await;
+        let mut bodies = Vec::new();
+        for _ in 0..2 {
+            let request = test::TestRequest::default().method(method.clone()).uri("/answer");
+            let request = request.insert_header((ACCEPT_ENCODING, "br")).to_request();
+            bodies.push(test::read_body(test::call_service(&service, request).await).await);
+        }
+        assert_eq!(bodies[0], bodies[1]);
+        answers.0.run_pending_tasks();
+        answers.0.entry_count()
+    }
+
+    #[actix_web::test]
+    async fn an_answer_to_a_read_is_compressed_once_and_others_are_not_kept() {
+        for bytes in [5_000, 200_000] {
+            assert_eq!(kept(Method::GET, StatusCode::OK, bytes).await, 1);
+        }
+        assert_eq!(kept(Method::GET, StatusCode::NOT_FOUND, 5_000).await, 0);
+        assert_eq!(kept(Method::POST, StatusCode::OK, 5_000).await, 0);
+    }
+
+    #[actix_web::test]
+    async fn what_is_kept_is_that_of_the_coding_and_of_the_answer() {
+        let answers = CompressedAnswers::default();
+        let (one, other) = (text(5_000), text(5_001));
+        let brotli = answers.of(Coding::Brotli, one.as_bytes()).unwrap();
+        let gzip = answers.of(Coding::Gzip, one.as_bytes()).unwrap();
+        assert!(brotli != gzip && brotli != answers.of(Coding::Brotli, other.as_bytes()).unwrap());
+        let again = answers.of(Coding::Brotli, one.as_bytes()).unwrap();
+        assert_eq!(again, brotli);
+        assert_eq!(again.as_ptr(), answers.of(Coding::Brotli, one.as_bytes()).unwrap().as_ptr(), "it is the kept one");
+    }
+
+    #[actix_web::test]
+    async fn what_is_kept_is_bounded_and_no_single_answer_fills_it() {
+        // Nothing repeats in it, so it stays as long as it is.
+        let noise =
+            |bytes: u64| (0..bytes / 32).flat_map(|number| Sha256::digest(number.to_le_bytes())).collect::<Vec<_>>();
+        let answers = CompressedAnswers::within(20_000);
+        for number in 0..20_u8 {
+            answers.of(Coding::Gzip, &[&[number][..], &noise(3_200)].concat()).unwrap();
+            answers.0.run_pending_tasks();
+        }
+        assert!((3_000..=20_000).contains(&answers.0.weighted_size()), "{answers:?}");
+        let answers = CompressedAnswers::default();
+        assert!(answers.of(Coding::Gzip, &noise(1_100_000)).unwrap().len() > LARGEST_KEPT);
+        answers.0.run_pending_tasks();
+        assert_eq!(answers.0.entry_count(), 0);
     }
 
     #[actix_web::test]

@@ -1,9 +1,9 @@
 //! Campaigns themselves.
 
 use super::{CampaignRepository, NewCampaign};
-use crate::{RequestContext, Result, act::Decision, unit_of_work::checked};
+use crate::{ListRequest, Listed, RequestContext, Result, act::Decision, unit_of_work::checked};
 use character_domain::{Campaign, CampaignId};
-use character_storage_port::{CampaignQuery, Deleted, Page, PageRequest, Read};
+use character_storage_port::{CampaignQuery, Deleted, Read};
 
 /// The names of the acts on campaigns.
 const CREATED: &str = "campaign.created";
@@ -44,10 +44,10 @@ impl CampaignRepository {
     pub async fn list(
         &self,
         query: &CampaignQuery,
-        page: PageRequest,
+        wanted: impl Into<ListRequest>,
         _request: &RequestContext,
-    ) -> Result<Read<Page<Campaign>>> {
-        Ok(self.context.storage().list(query, page).await?)
+    ) -> Result<Read<Listed<Campaign>>> {
+        self.context.list(query, wanted.into()).await
     }
 
     /// Replaces all fields of the live campaign `id` by `new`. Without a condition the last writer wins.

@@ -1,9 +1,9 @@
 //! Events and their impacts: read and created. What they do is in `effect`.
 
 use super::{CampaignRepository, NewCampaignEvent};
-use crate::{RepositoryError, RequestContext, Result, act::Attempt};
+use crate::{ListRequest, Listed, RepositoryError, RequestContext, Result, act::Attempt};
 use character_domain::{CampaignEvent, CampaignEventId, CharacterId, EventImpact, Violations};
-use character_storage_port::{CampaignEventQuery, Deleted, EventImpactQuery, Page, PageRequest, Read};
+use character_storage_port::{CampaignEventQuery, Deleted, EventImpactQuery, Read};
 
 impl CampaignRepository {
     /// A live event of this character.
@@ -29,12 +29,12 @@ impl CampaignRepository {
         &self,
         of: CharacterId,
         query: CampaignEventQuery,
-        page: PageRequest,
+        wanted: impl Into<ListRequest>,
         _request: &RequestContext,
-    ) -> Result<Read<Page<CampaignEvent>>> {
+    ) -> Result<Read<Listed<CampaignEvent>>> {
         self.context.exists(of, Deleted::Exclude).await?;
         let query = CampaignEventQuery { character_id: Some(of), ..query };
-        Ok(self.context.storage().list(&query, page).await?)
+        self.context.list(&query, wanted.into()).await
     }
 
     /// Stores a new event, which has no effect until it is applied.
@@ -70,11 +70,11 @@ impl CampaignRepository {
         of: CharacterId,
         event: CampaignEventId,
         query: EventImpactQuery,
-        page: PageRequest,
+        wanted: impl Into<ListRequest>,
         _request: &RequestContext,
-    ) -> Result<Read<Page<EventImpact>>> {
+    ) -> Result<Read<Listed<EventImpact>>> {
         self.context.find_owned::<CampaignEvent>(of, event).await?;
-        self.impacts(EventImpactQuery { character_id: Some(of), event_id: Some(event), ..query }, page).await
+        self.impacts(EventImpactQuery { character_id: Some(of), event_id: Some(event), ..query }, wanted.into()).await
     }
 
     /// One page of the impacts of all events on this character, newest first.
@@ -86,18 +86,18 @@ impl CampaignRepository {
         &self,
         of: CharacterId,
         query: EventImpactQuery,
-        page: PageRequest,
+        wanted: impl Into<ListRequest>,
         _request: &RequestContext,
-    ) -> Result<Read<Page<EventImpact>>> {
+    ) -> Result<Read<Listed<EventImpact>>> {
         self.context.exists(of, Deleted::Exclude).await?;
-        self.impacts(EventImpactQuery { character_id: Some(of), ..query }, page).await
+        self.impacts(EventImpactQuery { character_id: Some(of), ..query }, wanted.into()).await
     }
 
-    async fn impacts(&self, query: EventImpactQuery, page: PageRequest) -> Result<Read<Page<EventImpact>>> {
+    async fn impacts(&self, query: EventImpactQuery, wanted: ListRequest) -> Result<Read<Listed<EventImpact>>> {
         if query.applied_only && query.reverted_only {
             let fault = Violations::one("reverted_only", "must not be given together with applied_only");
             return Err(RepositoryError::Invalid(fault));
         }
-        Ok(self.context.storage().list(&query, page).await?)
+        self.context.list(&query, wanted).await
     }
 }

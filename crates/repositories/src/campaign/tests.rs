@@ -13,7 +13,7 @@ use character_domain::{
 };
 use character_storage_port::{
     COMMIT, CampaignEventQuery, CharacterProgressQuery, CharacterVersionQuery, EntityKind, ErrorKind, EventImpactQuery,
-    MemoryStorage, Source, StaleReason, StorageError, StorageExt, Store, Tier,
+    MemoryStorage, Page, PageRequest, Source, StaleReason, StorageError, StorageExt, Store, Tier,
 };
 use character_storage_testkit::{MockStorage, sample::logged_events};
 use serde_json::{Value, json};

@@ -7,8 +7,8 @@ use crate::{
 };
 use character_domain::{Document, Refusal, Revision, UserId, Violation, now};
 use character_storage_port::{
-    COMMIT, CharacterVersionQuery, Committed, ErrorKind, Expect, MemoryStorage, Source, StaleReason, StorageError,
-    StorageExt, Store, Tier, Write,
+    COMMIT, CharacterVersionQuery, Committed, ErrorKind, Expect, MemoryStorage, PageRequest, Source, StaleReason,
+    StorageError, StorageExt, Store, Tier, Write,
 };
 use character_storage_testkit::{MockStorage, sample::logged_events};
 use mockall::{Sequence, predicate::always};

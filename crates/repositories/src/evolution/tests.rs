@@ -12,7 +12,7 @@ use crate::{
     testing::{done, key, other_request, over_memory, plain},
 };
 use character_domain::{Document, InventoryItem, InventoryItemId, Refusal, Revision, UserId, now, version};
-use character_storage_port::{CHARACTER_UPDATED, Entity, Expect, MemoryStorage, StorageExt};
+use character_storage_port::{CHARACTER_UPDATED, Entity, Expect, MemoryStorage, Page, StorageExt};
 use character_storage_testkit::sample::logged_events;
 use serde_json::{Value, json};
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
@@ -156,7 +156,10 @@ async fn nothing_is_told_of_a_character_that_is_not_there() {
             evolution.versions(of, Deleted::Exclude, PageRequest::default(), &plain()).await.map(drop),
             evolution.version(of, version, Deleted::Exclude, &plain()).await.map(drop),
             evolution.compare(of, version, version, Deleted::Exclude, &plain()).await.map(drop),
-            evolution.tree(of, Deleted::Exclude, Limit::default(), None, &plain()).await.map(drop),
+            evolution
+                .tree(of, Deleted::Exclude, Limit::default(), None, crate::Total::Omitted, &plain())
+                .await
+                .map(drop),
             evolution.graph(of, &plain()).await.map(drop),
             evolution.restore(of, version, &plain()).await.map(drop),
             evolution.label(of, version, None, &plain()).await.map(drop),

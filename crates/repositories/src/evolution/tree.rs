@@ -5,9 +5,9 @@ use super::{
     lineage::{Lineage, Relative},
     versions_of,
 };
-use crate::{RequestContext, Result};
+use crate::{Listed, RequestContext, Result, Total};
 use character_domain::{CharacterId, CharacterVersion, CharacterVersionId, Revision, Timestamp, size};
-use character_storage_port::{Cursor, Deleted, Limit, MAX_PAGE_BYTES, Page, PageRequest, Store};
+use character_storage_port::{Cursor, Deleted, Limit, MAX_PAGE_BYTES, PageRequest, Store};
 use std::cmp::Ordering;
 
 /// The maximum number of versions that are read together, because each has a whole state.
@@ -94,8 +94,9 @@ impl EvolutionRepository {
         deleted: Deleted,
         limit: Limit,
         after: Option<Cursor>,
+        total: Total,
         _request: &RequestContext,
-    ) -> Result<Page<VersionNode>> {
+    ) -> Result<Listed<VersionNode>> {
         let lineage = Lineage::of(&self.context, of, deleted).await?;
         let part = |character: &Relative| Part { of: character.id, read_to: after.clone(), is_whole: false };
         let mut parts: Vec<Part> = lineage.characters.iter().map(part).collect();
@@ -124,7 +125,21 @@ impl EvolutionRepository {
         let is_last = front.is_none() && nodes.len() <= most;
         nodes.truncate(most);
         let next = nodes.last().filter(|_| !is_last).map(VersionNode::place);
-        Ok(Page::new(nodes, next))
+        let total = match (total, &after, &next) {
+            (Total::Omitted, ..) => None,
+            (Total::Counted, None, None) => u64::try_from(nodes.len()).ok(),
+            (Total::Counted, ..) => Some(self.count_versions(&lineage).await?),
+        };
+        Ok(Listed { items: nodes, next, unreadable: Vec::new(), total })
+    }
+
+    /// The number of versions of these characters together.
+    async fn count_versions(&self, lineage: &Lineage) -> Result<u64> {
+        let mut versions = 0;
+        for character in &lineage.characters {
+            versions += Store::<CharacterVersion>::count(self.context.storage(), &versions_of(character.id)).await?;
+        }
+        Ok(versions)
     }
 }
 

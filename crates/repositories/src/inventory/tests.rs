@@ -7,8 +7,8 @@ use crate::{
 };
 use character_domain::{Character, CharacterVersion, Document, Revision, UserId, Violations};
 use character_storage_port::{
-    CHARACTER_INVENTORY_CHANGED, COMMIT, CharacterVersionQuery, ErrorKind, MemoryStorage, StorageError, StorageExt,
-    Store,
+    CHARACTER_INVENTORY_CHANGED, COMMIT, CharacterVersionQuery, ErrorKind, MemoryStorage, Page, PageRequest,
+    StorageError, StorageExt, Store,
 };
 use character_storage_testkit::{MockStorage, sample::logged_events};
 use serde_json::{Value, json};

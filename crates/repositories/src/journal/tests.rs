@@ -10,7 +10,7 @@ use character_domain::{
 };
 use character_storage_port::{
     CHARACTER_JOURNAL_UPDATED, COMMIT, CharacterVersionQuery, Entity, EntityKind, ErrorKind, MemoryStorage,
-    NpcRelationshipQuery, QuestQuery, Source, StaleReason, StorageError, StorageExt, TagFilter, Tier,
+    NpcRelationshipQuery, PageRequest, QuestQuery, Source, StaleReason, StorageError, StorageExt, TagFilter, Tier,
 };
 use character_storage_testkit::{MockStorage, sample::logged_events};
 use serde_json::json;

@@ -62,7 +62,7 @@ pub(crate) fn operations() -> Vec<Operation> {
     all
 }
 
-fn of_kind<E: Example>() -> [Operation; 6]
+fn of_kind<E: Example>() -> [Operation; 8]
 where
     dyn StoragePort: Store<E>,
 {
@@ -96,6 +96,8 @@ where
             page(json!([E::row()]), None),
         ),
         list::<E>(E::query(), everything, narrowed, page(json!([deleted()]), Some(CURSOR))),
+        count::<E>(E::Query::default(), E::default_parameters(), 0),
+        count::<E>(E::query(), E::parameters(), 1701),
         commit::<E>(),
     ]
 }
@@ -144,6 +146,25 @@ where
                 let page = Store::<E>::list(&*storage, &query, page).await?.value;
                 Ok(json!({ "items": page.items, "next_cursor": page.next }))
             })
+        }),
+    }
+}
+
+fn count<E: Example>(query: E::Query, parameters: Vec<(&'static str, String)>, count: u64) -> Operation
+where
+    dyn StoragePort: Store<E>,
+{
+    Operation {
+        name: format!("{}.count", E::NAME),
+        method: "GET",
+        path: E::PATH.replace("/v1/", "/v1/counts/"),
+        parameters,
+        body: None,
+        answer: Some(json!({ "count": count })),
+        writes: false,
+        ask: Box::new(move |storage| {
+            let query = query.clone();
+            Box::pin(async move { Ok(json!({ "count": Store::<E>::count(&*storage, &query).await? })) })
         }),
     }
 }

@@ -59,6 +59,7 @@ macro_rules! caught {
 // Behind the macros that they use.
 mod commits;
 mod consumers;
+mod counts;
 mod durability;
 mod log;
 mod log_order;

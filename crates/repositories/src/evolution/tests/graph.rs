@@ -15,15 +15,19 @@ async fn the_tree_of_a_lineage_comes_in_pages_that_hold_every_version_once_newes
     world.renamed("c").await;
     let right = world.evolution.change_theme(world.hero, &to("right"), &plain()).await.unwrap().character.id;
     world.evolution.restore(left, world.versions(left).await[0].id, &plain()).await.unwrap();
-    let whole = world.evolution.tree(right, Deleted::Exclude, Limit::MAX, None, &plain()).await.unwrap();
+    let whole =
+        world.evolution.tree(right, Deleted::Exclude, Limit::MAX, None, crate::Total::Omitted, &plain()).await.unwrap();
     assert_eq!((whole.items.len(), whole.next), (8, None));
     let places: Vec<_> = whole.items.iter().map(|node| (node.created_at, node.id)).collect();
     assert!(places.is_sorted_by(|newer, older| newer > older));
     for size in [1, 3, 4, 8] {
         let (mut nodes, mut after) = (Vec::new(), None);
         loop {
-            let part =
-                world.evolution.tree(left, Deleted::Exclude, Limit::new(size).unwrap(), after, &plain()).await.unwrap();
+            let part = world
+                .evolution
+                .tree(left, Deleted::Exclude, Limit::new(size).unwrap(), after, crate::Total::Omitted, &plain())
+                .await
+                .unwrap();
             nodes.extend(part.items);
             after = part.next;
             if after.is_none() {
@@ -44,12 +48,16 @@ async fn a_long_history_is_read_in_parts_and_no_further_than_it_is_asked_for() {
         world.renamed("y").await;
     }
     let new = world.evolution.change_theme(world.hero, &to("steampunk"), &plain()).await.unwrap().character.id;
-    let whole = world.evolution.tree(new, Deleted::Exclude, Limit::MAX, None, &plain()).await.unwrap();
+    let whole =
+        world.evolution.tree(new, Deleted::Exclude, Limit::MAX, None, crate::Total::Omitted, &plain()).await.unwrap();
     assert_eq!((whole.items.len(), whole.next), (263, None));
     let (mut nodes, mut after) = (Vec::new(), None);
     while nodes.is_empty() || after.is_some() {
-        let part =
-            world.evolution.tree(new, Deleted::Exclude, Limit::new(150).unwrap(), after, &plain()).await.unwrap();
+        let part = world
+            .evolution
+            .tree(new, Deleted::Exclude, Limit::new(150).unwrap(), after, crate::Total::Omitted, &plain())
+            .await
+            .unwrap();
         nodes.extend(part.items);
         after = part.next;
     }
@@ -68,7 +76,10 @@ async fn a_long_history_is_read_in_parts_and_no_further_than_it_is_asked_for() {
         Ok(Read::origin(Page::new(items, next)))
     });
     let evolution = EvolutionRepository::new(StorageContext::new(Arc::new(mock)));
-    let newest = evolution.tree(hero.id, Deleted::Exclude, Limit::new(10).unwrap(), None, &plain()).await.unwrap();
+    let newest = evolution
+        .tree(hero.id, Deleted::Exclude, Limit::new(10).unwrap(), None, crate::Total::Omitted, &plain())
+        .await
+        .unwrap();
     assert_eq!((newest.items.len(), newest.next.is_some()), (10, true));
 }
 
@@ -87,7 +98,11 @@ async fn a_page_of_large_versions_is_short_and_reads_little_more_than_it_shows()
     assert_eq!((list.value.items.len(), list.value.next.is_some()), (8, true), "8 MiB hold eight of them");
     let (mut nodes, mut after, mut pages) = (Vec::new(), None, 0);
     while nodes.is_empty() || after.is_some() {
-        let page = world.evolution.tree(heir, Deleted::Exclude, Limit::MAX, after, &plain()).await.unwrap();
+        let page = world
+            .evolution
+            .tree(heir, Deleted::Exclude, Limit::MAX, after, crate::Total::Omitted, &plain())
+            .await
+            .unwrap();
         assert!((1..=9).contains(&page.items.len()), "{} versions in one page", page.items.len());
         nodes.extend(page.items);
         after = page.next;

@@ -86,7 +86,10 @@ async fn a_failure_of_the_storage_is_passed_on_by_every_act_and_every_look() {
         evolution.version(hero.id, id, Deleted::Exclude, &plain()).await.map(drop),
         evolution.at(hero.id, now(), &plain()).await.map(drop),
         evolution.compare(hero.id, id, id, Deleted::Exclude, &plain()).await.map(drop),
-        evolution.tree(hero.id, Deleted::Exclude, Limit::default(), None, &plain()).await.map(drop),
+        evolution
+            .tree(hero.id, Deleted::Exclude, Limit::default(), None, crate::Total::Omitted, &plain())
+            .await
+            .map(drop),
         evolution.graph(hero.id, &plain()).await.map(drop),
         evolution.restore(hero.id, id, &plain()).await.map(drop),
         evolution.label(hero.id, id, None, &plain()).await.map(drop),

@@ -140,8 +140,11 @@ async fn a_journey_through_three_themes_and_back_brings_the_original_items_back(
     assert_eq!(named(&home, "Rope").container, Some(named(&home, "Bag").id));
     assert_eq!(home.character.parent_id, Some(again_steam.character.id));
 
-    let tree =
-        world.evolution.tree(neon.character.id, Deleted::Exclude, Limit::default(), None, &plain()).await.unwrap();
+    let tree = world
+        .evolution
+        .tree(neon.character.id, Deleted::Exclude, Limit::default(), None, crate::Total::Omitted, &plain())
+        .await
+        .unwrap();
     let characters: BTreeSet<_> = tree.items.iter().map(|node| node.character_id).collect();
     assert_eq!(characters.len(), 5, "every member of the lineage sees all of it");
     let ids: BTreeSet<_> = tree.items.iter().map(|node| node.id).collect();

@@ -1,0 +1,166 @@
+//! What every operation of its kind refuses, as the document tells which they are.
+
+use crate::{
+    client::{Client, path},
+    conformance::resolved,
+};
+use character_api::openapi;
+use character_storage_port::MemoryStorage;
+use character_storage_testkit::sample::logged_events;
+use serde_json::{Value, json};
+
+/// A service with a row of each kind that the paths name.
+struct World {
+    storage: MemoryStorage,
+    client: Client,
+    /// The placeholders of the paths, each with the id of its row.
+    ids: Vec<(&'static str, String)>,
+}
+
+impl World {
+    async fn new() -> Self {
+        let storage = MemoryStorage::new();
+        let client = Client::over(storage.clone());
+        let hero = client.created("Torormir").await;
+        let place = path(&hero);
+        let created = async |path: String, body: Value| {
+            let answer = client.json("POST", &path, &[], &body).await;
+            assert_eq!(answer.status, 201, "{path}: {}", answer.text);
+            answer.json()["id"].as_str().unwrap().to_owned()
+        };
+        let entry = created(format!("{place}/journal"), json!({ "title": "T" })).await;
+        let under = format!("{place}/journal/{entry}");
+        let event = json!({ "event_type": "training", "impact_type": "other", "impact_magnitude": 1 });
+        let ids = vec![
+            ("{item}", created(format!("{place}/inventory"), json!({ "name": "Rope" })).await),
+            ("{campaign}", created("/api/v2/campaigns".to_owned(), json!({ "name": "The Dale" })).await),
+            ("{quest}", created(format!("{under}/quests"), json!({ "title": "T" })).await),
+            ("{experience}", created(format!("{under}/experience"), json!({ "amount": 5 })).await),
+            ("{relationship}", created(format!("{under}/npc-relationships"), json!({ "npc_name": "Ada" })).await),
+            ("{event}", created(format!("{place}/events"), event).await),
+            (
+                "{version}",
+                client.get(&format!("{place}/versions")).await.json()["items"][0]["id"].as_str().unwrap().into(),
+            ),
+            ("{entry}", entry),
+            ("{id}", hero["id"].as_str().unwrap().to_owned()),
+        ];
+        Self { storage, client, ids }
+    }
+
+    /// Each operation that changes something: its method, its path with the ids of rows, and what the document says of it.
+    fn changes(&self) -> Vec<(String, String, &'static Value)> {
+        let mut all = Vec::new();
+        for (template, item) in openapi()["paths"].as_object().unwrap() {
+            let place = self.ids.iter().fold(template.clone(), |path, (name, id)| path.replace(name, id));
+            assert!(!place.contains('{'), "{place}");
+            let methods = item.as_object().unwrap().iter().filter(|(method, _)| *method != "get");
+            all.extend(methods.map(|(method, operation)| (method.to_uppercase(), place.clone(), operation)));
+        }
+        all
+    }
+
+    /// How many events were published: one more for each change.
+    async fn events(&self) -> usize {
+        logged_events(&self.storage).await.len()
+    }
+
+    async fn refused(&self, method: &str, place: &str, body: &str) -> Vec<String> {
+        let problem = self.client.text(method, place, &[], body).await.is_problem(422, "invalid");
+        problem["errors"].as_array().unwrap().iter().map(|error| error["field"].as_str().unwrap().to_owned()).collect()
+    }
+}
+
+/// The schema of the body of an operation, if it takes JSON.
+fn body_schema(operation: &'static Value) -> Option<&'static Value> {
+    let contents = operation["requestBody"]["content"].as_object()?;
+    Some(resolved(&contents.values().next()?["schema"]))
+}
+
+/// The names of the members that a schema requires.
+fn required(schema: &Value) -> Vec<&str> {
+    schema["required"].as_array().into_iter().flatten().map(|name| name.as_str().unwrap()).collect()
+}
+
+#[actix_web::test]
+async fn every_act_that_takes_no_body_refuses_one_and_changes_nothing() {
+    let world = World::new().await;
+    let before = world.events().await;
+    let mut acts = 0;
+    for (method, place, operation) in world.changes() {
+        if body_schema(operation).is_some() {
+            continue;
+        }
+        acts += 1;
+        for body in ["{}", "null", "{\"hard\":true}"] {
+            assert_eq!(world.refused(&method, &place, body).await, ["body"], "{method} {place}: {body}");
+        }
+        assert_eq!(world.events().await, before, "{method} {place} changed something");
+    }
+    assert!(acts >= 20, "only {acts} acts take no body");
+}
+
+#[actix_web::test]
+async fn an_empty_object_is_answered_with_everything_that_is_missing_by_every_operation() {
+    let world = World::new().await;
+    let before = world.events().await;
+    let mut operations = 0;
+    for (method, place, operation) in world.changes() {
+        let Some(schema) = body_schema(operation).filter(|_| method != "PATCH") else { continue };
+        let mut missing = required(schema);
+        if missing.is_empty() {
+            // It needs one of its members, whichever.
+            assert!(place.ends_with("/currency"), "{method} {place} requires nothing");
+            missing.push("gp");
+        }
+        operations += 1;
+        let named = world.refused(&method, &place, "{}").await;
+        for name in missing {
+            assert!(named.contains(&name.to_owned()), "{method} {place}: {name} is not among {named:?}");
+        }
+        assert_eq!(world.events().await, before, "{method} {place} changed something");
+    }
+    assert!(operations >= 20, "only {operations} operations take a body");
+}
+
+#[actix_web::test]
+async fn a_number_out_of_range_names_its_own_field_in_every_operation() {
+    let world = World::new().await;
+    let mut numbers = 0;
+    for (method, place, operation) in world.changes() {
+        let Some(schema) = body_schema(operation) else { continue };
+        let properties = schema["properties"].as_object().unwrap().iter().filter(|(_, property)| {
+            let types = &property["type"];
+            types == "integer" || types.as_array().is_some_and(|types| types.contains(&json!("integer")))
+        });
+        for (name, _) in properties {
+            // A replacement accepts the revision, and ignores it.
+            if name == "revision" {
+                continue;
+            }
+            numbers += 1;
+            for number in ["99999999999999999999", "-99999999999999999999", "1e400", "1.5"] {
+                let named = world.refused(&method, &place, &format!("{{\"{name}\":{number}}}")).await;
+                assert!(named.contains(name), "{method} {place}: {name} {number} is not among {named:?}");
+                let others: Vec<_> = named.iter().filter(|field| ["data", "body"].contains(&field.as_str())).collect();
+                assert!(others.is_empty(), "{method} {place}: {name} {number} is told of {others:?}");
+            }
+        }
+    }
+    assert!(numbers >= 12, "only {numbers} numbers are in requests");
+}
+
+#[actix_web::test]
+async fn a_row_of_its_own_is_never_called_a_list() {
+    let world = World::new().await;
+    for (template, item) in openapi()["paths"].as_object().unwrap() {
+        if item.get("get").is_none() || template == "/api/v2/stream" {
+            continue;
+        }
+        let place = world.ids.iter().fold(template.clone(), |path, (name, id)| path.replace(name, id));
+        let problem = world.client.get(&format!("{place}?surprise=1")).await.is_problem(422, "invalid");
+        let errors = problem["errors"].as_array().unwrap();
+        let surprise = errors.iter().find(|error| error["field"] == "surprise").unwrap();
+        assert_eq!(surprise["reason"], "is not a parameter of this operation", "{place}");
+    }
+}

@@ -1,0 +1,115 @@
+//! What actix-http answers by itself, as problem documents: requests that it cannot read, and heads that do not arrive. It has no
+//! hook for these answers, so they are recognised on their way to the socket.
+
+use serde_json::json;
+use std::str;
+use uuid::Uuid;
+
+/// The longest answer that actix-http makes by itself, in bytes.
+const LONGEST: usize = 512;
+const END_OF_HEAD: &str = "\r\n\r\n";
+
+/// An answer in place of one without a body, on its way to the socket.
+#[derive(Debug)]
+pub(super) struct Refusal {
+    /// The id of the request, in the answer and in the log.
+    pub(super) request_id: Uuid,
+    bytes: Vec<u8>,
+    written: usize,
+}
+
+impl Refusal {
+    /// The answer in place of these bytes, when they are all of one that actix-http has made by itself: without a body, and of a
+    /// status with which no handler answers so.
+    pub(super) fn in_place_of(bytes: &[u8]) -> Option<Self> {
+        let head = str::from_utf8(bytes.get(..bytes.len().min(LONGEST))?).ok()?.strip_prefix("HTTP/1.1 ")?;
+        let (code, title, detail) = match head.get(..3)? {
+            "400" => ("malformed-request", "The request is not HTTP", "send a request line and headers of HTTP/1.1"),
+            "408" => ("head-timeout", "The request head did not arrive in time", "send the whole head at once"),
+            "431" => ("head-too-large", "The request head is too large", "at most 16384 bytes are accepted"),
+            _ => return None,
+        };
+        let lines = head.strip_suffix(END_OF_HEAD).filter(|_| bytes.len() < LONGEST)?;
+        let mut lines = lines.split("\r\n");
+        let (status, headers): (&str, Vec<&str>) = (lines.next()?, lines.collect());
+        let is = |line: &str, name: &str| line.split(':').next().is_some_and(|it| it.eq_ignore_ascii_case(name));
+        let is_bare = !headers.iter().any(|line| is(line, "content-type") || line.is_empty());
+        let is_empty = headers.iter().any(|line| line.eq_ignore_ascii_case("content-length: 0"));
+        if !is_bare || !is_empty {
+            return None;
+        }
+        let request_id = Uuid::now_v7();
+        let body = json!({
+            "type": "about:blank", "title": title, "status": status.get(..3)?.parse::<u16>().ok()?, "code": code,
+            "detail": detail, "request_id": request_id,
+        })
+        .to_string();
+        let mut answer = format!("HTTP/1.1 {status}\r\n");
+        for line in headers.into_iter().filter(|line| !is(line, "content-length")) {
+            answer.push_str(line);
+            answer.push_str("\r\n");
+        }
+        answer.push_str(&format!(
+            "content-length: {}\r\ncontent-type: application/problem+json\r\nx-content-type-options: nosniff\r\n\
+             x-request-id: {request_id}{END_OF_HEAD}{body}",
+            body.len()
+        ));
+        Some(Self { request_id, bytes: answer.into_bytes(), written: 0 })
+    }
+
+    /// What is not written yet.
+    pub(super) fn rest(&self) -> &[u8] {
+        self.bytes.get(self.written..).unwrap_or_default()
+    }
+
+    /// This number of bytes of the rest was written.
+    pub(super) fn advance(&mut self, bytes: usize) {
+        self.written += bytes;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::Value;
+
+    #[test]
+    fn an_answer_without_a_body_becomes_a_problem_and_keeps_its_other_headers() {
+        for (status, code) in [
+            ("400 Bad Request", "malformed-request"),
+            ("408 Request Timeout", "head-timeout"),
+            ("431 Request Header Fields Too Large", "head-too-large"),
+        ] {
+            let bare = format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\nconnection: close\r\ndate: now\r\n\r\n");
+            let refusal = Refusal::in_place_of(bare.as_bytes()).unwrap();
+            let text = str::from_utf8(refusal.rest()).unwrap();
+            let (head, body) = text.split_once("\r\n\r\n").unwrap();
+            assert!(head.starts_with(&format!("HTTP/1.1 {status}\r\nconnection: close\r\ndate: now\r\n")), "{head}");
+            assert!(head.contains(&format!("content-length: {}\r\n", body.len())), "{head}");
+            let problem: Value = serde_json::from_str(body).unwrap();
+            assert_eq!(
+                (&problem["code"], &problem["status"]),
+                (&json!(code), &json!(status[..3].parse::<u16>().unwrap()))
+            );
+            assert_eq!(problem["request_id"], refusal.request_id.to_string());
+        }
+    }
+
+    #[test]
+    fn every_other_answer_stays() {
+        for other in [
+            "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n",
+            "HTTP/1.1 400 Bad Request\r\ncontent-length: 2\r\n\r\n{}",
+            "HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\ncontent-type: text/plain\r\n\r\n",
+            "HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\nHTTP/1.1 200 OK\r\n\r\n",
+            "HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n",
+            "HTTP/1.1 4",
+            "",
+            "{\"code\":\"400\"}",
+        ] {
+            assert!(Refusal::in_place_of(other.as_bytes()).is_none(), "{other}");
+        }
+        let long = format!("HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\nx: {}\r\n\r\n", "y".repeat(LONGEST));
+        assert!(Refusal::in_place_of(long.as_bytes()).is_none());
+    }
+}
