@@ -12,7 +12,7 @@ SERVICES := --package character-service --package storage-service --package mess
 UNPACKAGED := $(addprefix --exclude ,character-tests character-api character-app character-service storage-service message-hub)
 
 .DEFAULT_GOAL := help
-.PHONY: help run run-hub demo stack dist test test-instance hunt bench check lint-words fix contract openapi asyncapi problems
+.PHONY: help run run-hub demo stack dist test test-instance hunt bench check lint-words fix contract openapi asyncapi problems figures
 
 help: ## list these targets
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F '|' '{ printf "%-14s %s\n", $$1, $$2 }'
@@ -55,6 +55,9 @@ hunt: ## the long hunts for stale answers, lost commits, lost events and undescr
 	@./deploy/test-dependencies.sh
 	@$(CARGO) test --release $(LOCKED) --package character-cache --test hunts -- --ignored --nocapture
 	@$(CARGO) test --release $(LOCKED) --package character-storage-sql --test log_postgres --test plans -- --ignored --nocapture
+	@for engine in sqlite postgres; do \
+		$(CARGO) test $(LOCKED) --package character-storage-sql --no-default-features --features $$engine || exit; \
+	done
 	@$(CARGO) test --release $(LOCKED) --package character-tests --test hub -- --ignored
 	@HUNT_SECONDS=60 $(CARGO) test --release $(LOCKED) --package character-tests --test event_delivery -- --nocapture
 	@HUNT_SECONDS=600 $(CARGO) test --release $(LOCKED) --package character-tests --test documentation generated -- --nocapture
@@ -74,6 +77,9 @@ bench: ## measure the costs, each compared with a floor of the same run; docs/be
 check: ## formatting, lints, documentation, words, the crate graph, dependencies, packages, licences, the OpenAPI and AsyncAPI documents, workflows, scripts
 	@$(CARGO) fmt --all --check
 	@$(CARGO) clippy --workspace --all-targets $(LOCKED) -- -D warnings
+	@for engine in sqlite postgres; do \
+		$(CARGO) clippy --quiet --package character-storage-sql --no-default-features --features $$engine $(LOCKED) -- -D warnings || exit; \
+	done
 	@RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps $(LOCKED) --quiet
 	@$(CARGO) test --quiet --package character-tests --test crate_graph $(LOCKED)
 	@CARGO="$(CARGO)" ./deploy/check-dependencies.sh
@@ -102,3 +108,6 @@ asyncapi: ## regenerate docs/asyncapi.json; the tests compare it with what the s
 
 problems: ## regenerate docs/problems.md; the tests compare it with the list of the kinds of problems
 	@$(CARGO) test --quiet $(LOCKED) --package character-api --test api write_the_document_about_problems -- --ignored
+
+figures: ## count the crates that each embedded crate brings, in docs/embedding.md; the tests compare them
+	@$(CARGO) test --quiet $(LOCKED) --package character-tests --test crate_graph write_the_figures -- --ignored
