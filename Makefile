@@ -11,6 +11,9 @@ SERVICES := --package character-service --package storage-service --package mess
 # What no other project embeds.
 UNPACKAGED := $(addprefix --exclude ,character-tests character-api character-app character-service storage-service message-hub)
 
+# Programs that embed a crate. Each fails unless it does what it says.
+EXAMPLES := adapter cached_storage embedded_storage hub_events remote_storage
+
 .DEFAULT_GOAL := help
 .PHONY: help run run-hub demo stack dist test test-instance hunt bench check lint-words fix contract openapi asyncapi problems figures
 
@@ -43,7 +46,7 @@ test: ## every test, against real servers; installs PostgreSQL and Redis where p
 	@./deploy/test-dependencies.sh
 	@$(CARGO) build $(LOCKED) $(SERVICES)
 	@$(CARGO) test --workspace --no-fail-fast $(LOCKED)
-	@$(TARGET)/debug/examples/adapter
+	@for example in $(EXAMPLES); do $(TARGET)/debug/examples/$$example || exit; done
 
 test-instance: ## the suite against the Storage Service at TEST_STORAGE_SERVICE_URL, with the token TEST_STORAGE_TOKEN
 	@test -n "$$TEST_STORAGE_SERVICE_URL" && test -n "$$TEST_STORAGE_TOKEN" || \

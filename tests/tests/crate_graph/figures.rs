@@ -63,6 +63,18 @@ fn the_page_about_embedding_states_how_many_crates_each_crate_brings() {
     assert_eq!(page, counted(&page), "`make figures` writes the table of docs/embedding.md");
 }
 
+/// A team that updates an embedded crate finds its changes under its name.
+#[test]
+fn the_changelog_has_an_entry_for_each_embedded_crate() {
+    let changelog = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../CHANGELOG.md")).unwrap();
+    let (_, crates) = changelog.split_once("\n### Crates\n").unwrap();
+    let crates = crates.split("\n### ").next().unwrap();
+    for (package, _) in EMBEDDED {
+        let entry = crates.split("\n- ").skip(1).any(|entry| entry.contains(&format!("`{package}`")));
+        assert!(entry, "the section Crates of CHANGELOG.md has no entry for {package}");
+    }
+}
+
 #[test]
 #[ignore = "writes docs/embedding.md: `make figures`"]
 fn write_the_figures() {
