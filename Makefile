@@ -11,8 +11,11 @@ SERVICES := --package character-service --package storage-service --package mess
 # What no other project embeds.
 UNPACKAGED := $(addprefix --exclude ,character-tests character-api character-app character-service storage-service message-hub)
 
+# Programs that embed a crate. Each fails unless it does what it says.
+EXAMPLES := adapter cached_storage embedded_storage hub_events remote_storage
+
 .DEFAULT_GOAL := help
-.PHONY: help run run-hub demo stack dist test test-instance hunt bench check lint-words fix contract openapi asyncapi problems clients
+.PHONY: help run run-hub demo stack dist test test-instance hunt bench check lint-words fix contract openapi asyncapi problems clients figures
 
 help: ## list these targets
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F '|' '{ printf "%-14s %s\n", $$1, $$2 }'
@@ -43,7 +46,7 @@ test: ## every test, against real servers; installs PostgreSQL and Redis where p
 	@./deploy/test-dependencies.sh
 	@$(CARGO) build $(LOCKED) $(SERVICES)
 	@$(CARGO) test --workspace --no-fail-fast $(LOCKED)
-	@$(TARGET)/debug/examples/adapter
+	@for example in $(EXAMPLES); do $(TARGET)/debug/examples/$$example || exit; done
 
 test-instance: ## the suite against the Storage Service at TEST_STORAGE_SERVICE_URL, with the token TEST_STORAGE_TOKEN
 	@test -n "$$TEST_STORAGE_SERVICE_URL" && test -n "$$TEST_STORAGE_TOKEN" || \
@@ -55,6 +58,9 @@ hunt: ## the long hunts for stale answers, lost commits, lost events and undescr
 	@./deploy/test-dependencies.sh
 	@$(CARGO) test --release $(LOCKED) --package character-cache --test hunts -- --ignored --nocapture
 	@$(CARGO) test --release $(LOCKED) --package character-storage-sql --test log_postgres --test plans -- --ignored --nocapture
+	@for engine in sqlite postgres; do \
+		$(CARGO) test $(LOCKED) --package character-storage-sql --no-default-features --features $$engine || exit; \
+	done
 	@$(CARGO) test --release $(LOCKED) --package character-tests --test hub -- --ignored
 	@HUNT_SECONDS=60 $(CARGO) test --release $(LOCKED) --package character-tests --test event_delivery -- --nocapture
 	@HUNT_SECONDS=600 $(CARGO) test --release $(LOCKED) --package character-tests --test documentation generated -- --nocapture
@@ -75,6 +81,9 @@ bench: ## measure the costs, each compared with a floor of the same run; docs/be
 check: ## formatting, lints, documentation, words, the crate graph, dependencies, packages, licences, the OpenAPI and AsyncAPI documents, the clients, workflows, scripts
 	@$(CARGO) fmt --all --check
 	@$(CARGO) clippy --workspace --all-targets $(LOCKED) -- -D warnings
+	@for engine in sqlite postgres; do \
+		$(CARGO) clippy --quiet --package character-storage-sql --no-default-features --features $$engine $(LOCKED) -- -D warnings || exit; \
+	done
 	@RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps $(LOCKED) --quiet
 	@$(CARGO) test --quiet --package character-tests --test crate_graph $(LOCKED)
 	@CARGO="$(CARGO)" ./deploy/check-dependencies.sh
@@ -107,3 +116,6 @@ problems: ## regenerate docs/problems.md; the tests compare it with the list of 
 
 clients: ## regenerate the generated parts of clients/ from docs/openapi.json; make check compares them
 	@./deploy/clients.sh
+
+figures: ## count the crates that each embedded crate brings, in docs/embedding.md; the tests compare them
+	@$(CARGO) test --quiet $(LOCKED) --package character-tests --test crate_graph write_the_figures -- --ignored

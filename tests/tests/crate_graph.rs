@@ -3,6 +3,9 @@
 //! When this test fails, either the new dependency is wrong, or the design changes: then change the list here and the
 //! documentation with it.
 
+#[path = "crate_graph/figures.rs"]
+mod figures;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 

@@ -3,6 +3,8 @@
 
 #![expect(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
+#[path = "documentation/aggregate.rs"]
+mod aggregate;
 #[path = "documentation/clients.rs"]
 mod clients;
 #[path = "documentation/generated.rs"]

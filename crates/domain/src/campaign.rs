@@ -14,12 +14,15 @@ use serde::{Deserialize, Serialize};
 
 /// A campaign, as far as characters need it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Campaign {
     /// The unique id; never changes.
     pub id: CampaignId,
     /// The name or title.
+    #[cfg_attr(feature = "schema", schema(min_length = 1, max_length = 255))]
     pub name: String,
     /// The theme: the setting that it is played in.
+    #[cfg_attr(feature = "schema", schema(min_length = 1, max_length = 64))]
     pub theme: String,
     /// The user who leads it.
     pub dm_user_id: Option<UserId>,
@@ -81,6 +84,7 @@ pub const MAX_MAGNITUDE: i64 = 1_000_000_000;
 
 /// An event of a campaign. It affects the character when it is applied.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct CampaignEvent {
     /// The unique id; never changes.
     pub id: CampaignEventId,
@@ -89,12 +93,14 @@ pub struct CampaignEvent {
     /// The id of the journal entry about it.
     pub journal_entry_id: Option<JournalEntryId>,
     /// The type in free text, such as `combat`, `training` or `death`.
+    #[cfg_attr(feature = "schema", schema(min_length = 1, max_length = 64))]
     pub event_type: String,
     /// Details, such as `ability`, `damage_type` or `reason`.
     pub event_data: Document,
     /// What it changes.
     pub impact_type: ImpactType,
     /// The amount of the change; negative for a loss.
+    #[cfg_attr(feature = "schema", schema(minimum = -1_000_000_000, maximum = 1_000_000_000))]
     pub impact_magnitude: i64,
     /// When it happened.
     pub timestamp: Timestamp,
@@ -150,6 +156,7 @@ impl CampaignEvent {
 
 /// An impact: the change that an event made to a sheet.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct EventImpact {
     /// The unique id; never changes.
     pub id: EventImpactId,

@@ -12,14 +12,17 @@ pub const MAX_THEME: usize = check::MAX_WORD;
 
 /// A player character.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Character {
     /// The unique id; never changes.
     pub id: CharacterId,
     /// The character that this one continues in another theme. Only a change of theme sets it; an import keeps it.
     pub parent_id: Option<CharacterId>,
     /// The setting it is played in: `traditional`, `steampunk`, ….
+    #[cfg_attr(feature = "schema", schema(min_length = 1, max_length = 64))]
     pub theme: String,
     /// The name or title.
+    #[cfg_attr(feature = "schema", schema(min_length = 1, max_length = 255))]
     pub name: String,
     /// The user who plays it.
     pub user_id: UserId,

@@ -55,6 +55,7 @@ impl Attunement {
 /// The rules read these members of `data`: `weight` (pounds, of one piece), `capacity` (pounds; makes it a container),
 /// `requires_attunement`, `is_magical` (the contents of a magical container add no weight).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct InventoryItem {
     /// The unique id; never changes.
     pub id: InventoryItemId,
@@ -63,12 +64,16 @@ pub struct InventoryItem {
     /// The original of this item, from before the first change of theme.
     pub root_id: Option<InventoryItemId>,
     /// The theme: the setting that it belongs to.
+    #[cfg_attr(feature = "schema", schema(min_length = 1, max_length = 64))]
     pub theme: String,
     /// The name or title.
+    #[cfg_attr(feature = "schema", schema(min_length = 1, max_length = 255))]
     pub name: String,
     /// The type in free text, such as `weapon`, `armor` or `container`.
+    #[cfg_attr(feature = "schema", schema(min_length = 1, max_length = 64))]
     pub item_type: String,
     /// The number of pieces.
+    #[cfg_attr(feature = "schema", schema(minimum = 0, maximum = 1_000_000_000))]
     pub quantity: i64,
     /// Whether the character wears or holds it.
     pub equipped: bool,

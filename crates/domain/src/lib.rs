@@ -22,6 +22,8 @@ pub mod meta;
 pub mod number;
 pub mod progress;
 pub mod refusal;
+#[cfg(feature = "schema")]
+mod schema;
 pub mod sheet;
 pub mod size;
 pub mod text;

@@ -28,6 +28,7 @@ impl fmt::Display for Revision {
 
 /// Revision and times of an entity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Meta {
     /// Set by the storage; the value of the writer is ignored.
     pub revision: Revision,

@@ -55,16 +55,20 @@ pub fn improves_ability_score(level: u8) -> bool {
 
 /// The progress of a character. A character has one, or none yet.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct CharacterProgress {
     /// The unique id; never changes.
     pub id: CharacterProgressId,
     /// The character that owns it.
     pub character_id: CharacterId,
     /// The total experience.
+    #[cfg_attr(feature = "schema", schema(minimum = 0, maximum = 1_000_000_000_000_i64))]
     pub experience_points: i64,
     /// The level, 1 to 20.
+    #[cfg_attr(feature = "schema", schema(minimum = 1, maximum = 20))]
     pub current_level: u8,
     /// The previous level; 0 when there was none.
+    #[cfg_attr(feature = "schema", schema(minimum = 0, maximum = 20))]
     pub previous_level: u8,
     /// When the level last changed.
     pub level_updated_at: Option<Timestamp>,

@@ -17,8 +17,9 @@ use uuid::Uuid;
 
 /// A version of a character: its full state after one change. Only the label may change later.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct CharacterVersion {
-    /// Identity: [`CharacterVersionId::of`] the character at the revision of the state.
+    /// The unique id, made from the character and the revision of the state.
     pub id: CharacterVersionId,
     /// The character.
     pub character_id: CharacterId,
@@ -29,6 +30,7 @@ pub struct CharacterVersion {
     /// The author of the change, as the client names it.
     pub author: Option<String>,
     /// The operation that created it, such as `character.updated` or `inventory.equipped`.
+    #[cfg_attr(feature = "schema", schema(min_length = 1, max_length = 500))]
     pub reason: String,
     /// The label that a user gave it.
     pub label: Option<String>,
@@ -44,12 +46,15 @@ pub struct CharacterVersion {
 
 /// A change of a row that belongs to the character.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct RelatedChange {
     /// The kind of row: `inventory_item`.
+    #[cfg_attr(feature = "schema", schema(min_length = 1, max_length = 64))]
     pub kind: String,
     /// The id of the row.
     pub id: Uuid,
     /// `create`, `replace`, `delete` or `restore`.
+    #[cfg_attr(feature = "schema", schema(min_length = 1, max_length = 64))]
     pub change: String,
 }
 

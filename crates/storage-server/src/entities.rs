@@ -1,23 +1,20 @@
 //! The kinds of row, as the OpenAPI document describes them.
 
-use crate::schemas::{
-    anything, array, choice, many, named, nullable, object, order, parameter, string, time, typed, uuid,
-};
+use crate::schemas::{anything, choice, order, parameter, string, typed, uuid};
 use character_domain::{
     Campaign, CampaignEvent, Character, CharacterProgress, CharacterVersion, EventImpact, ExperienceEntry,
     InventoryItem, JournalEntry, NpcRelationship, Quest,
-    campaign::MAX_MAGNITUDE,
-    character::{MAX_NAME, MAX_THEME as MAX_WORD},
-    inventory::MAX_QUANTITY,
-    journal::{MAX_STANDING, MAX_TAGS},
-    progress::{MAX_EXPERIENCE, MAX_LEVEL},
-    version::MAX_REASON,
 };
 use character_storage_port::Entity;
-use utoipa::openapi::{
-    KnownFormat, Object, ObjectBuilder, RefOr, Schema, Type,
-    path::{Parameter, ParameterIn},
-    schema::SchemaType,
+use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+use utoipa::{
+    ToSchema,
+    openapi::{
+        Object, RefOr, Schema, Type,
+        path::{Parameter, ParameterIn},
+        schema::ArrayBuilder,
+    },
 };
 
 /// A kind of row in the document.
@@ -25,26 +22,12 @@ use utoipa::openapi::{
     message = "`{Self}` is no kind of row here: it does not implement `Described`",
     note = "implement it in crates/storage-server/src/entities.rs: step 7 of docs/adding-an-aggregate.md"
 )]
-pub(crate) trait Described: Entity {
-    /// Its schema.
-    fn row() -> RefOr<Schema>;
+pub(crate) trait Described: Entity + ToSchema {
     /// The filters of its lists.
     fn filters() -> Vec<Parameter>;
 }
 
 impl Described for Character {
-    fn row() -> RefOr<Schema> {
-        row(
-            &[
-                ("theme", text(MAX_WORD)),
-                ("name", text(MAX_NAME)),
-                ("user_id", uuid().into()),
-                ("data", named("Document")),
-                ("is_active", truth()),
-            ],
-            &[("parent_id", maybe_uuid()), ("campaign_id", maybe_uuid())],
-        )
-    }
     fn filters() -> Vec<Parameter> {
         filters([
             ("user_id", "Only characters of this user.", uuid()),
@@ -59,12 +42,6 @@ impl Described for Character {
 }
 
 impl Described for Campaign {
-    fn row() -> RefOr<Schema> {
-        row(
-            &[("name", text(MAX_NAME)), ("theme", text(MAX_WORD)), ("data", named("Document"))],
-            &[("dm_user_id", maybe_uuid()), ("dm_name", nullable(None))],
-        )
-    }
     fn filters() -> Vec<Parameter> {
         filters([
             ("dm_user_id", "Only campaigns that this user leads.", uuid()),
@@ -74,21 +51,6 @@ impl Described for Campaign {
 }
 
 impl Described for InventoryItem {
-    fn row() -> RefOr<Schema> {
-        row(
-            &[
-                ("character_id", uuid().into()),
-                ("theme", text(MAX_WORD)),
-                ("name", text(MAX_NAME)),
-                ("item_type", text(MAX_WORD)),
-                ("quantity", whole(0, MAX_QUANTITY)),
-                ("equipped", truth()),
-                ("attunement", choice(&["none", "attuning", "attuned", "broken"]).into()),
-                ("data", named("Document")),
-            ],
-            &[("root_id", maybe_uuid()), ("container", maybe_uuid()), ("notes", nullable(None))],
-        )
-    }
     fn filters() -> Vec<Parameter> {
         filters([
             of_character(),
@@ -106,26 +68,6 @@ impl Described for InventoryItem {
 }
 
 impl Described for JournalEntry {
-    fn row() -> RefOr<Schema> {
-        row(
-            &[
-                ("character_id", uuid().into()),
-                ("entry_type", text(MAX_WORD)),
-                ("timestamp", time()),
-                ("title", text(MAX_NAME)),
-                ("content", string().into()),
-                ("tags", many(text(MAX_WORD), MAX_TAGS)),
-                ("is_active", truth()),
-                ("data", named("Document")),
-            ],
-            &[
-                ("session_number", maybe_whole()),
-                ("session_date", maybe_time()),
-                ("dm_name", nullable(None)),
-                ("session_summary", nullable(None)),
-            ],
-        )
-    }
     fn filters() -> Vec<Parameter> {
         filters([
             of_character(),
@@ -137,20 +79,6 @@ impl Described for JournalEntry {
 }
 
 impl Described for ExperienceEntry {
-    fn row() -> RefOr<Schema> {
-        row(
-            &[
-                ("character_id", uuid().into()),
-                ("journal_entry_id", uuid().into()),
-                ("amount", whole(0, MAX_EXPERIENCE)),
-                ("source", text(MAX_WORD)),
-                ("reason", string().into()),
-                ("timestamp", time()),
-                ("data", named("Document")),
-            ],
-            &[("session_id", maybe_uuid())],
-        )
-    }
     fn filters() -> Vec<Parameter> {
         filters([of_character(), under_entry()])
     }
@@ -160,22 +88,6 @@ const STATUSES: [&str; 4] = ["active", "completed", "failed", "abandoned"];
 const IMPORTANCES: [&str; 4] = ["low", "normal", "high", "critical"];
 
 impl Described for Quest {
-    fn row() -> RefOr<Schema> {
-        row(
-            &[
-                ("character_id", uuid().into()),
-                ("journal_entry_id", uuid().into()),
-                ("title", text(MAX_NAME)),
-                ("description", string().into()),
-                ("status", choice(&STATUSES).into()),
-                ("importance", choice(&IMPORTANCES).into()),
-                ("rewards", named("Document")),
-                ("progress", array(anything("A step of the quest."))),
-                ("data", named("Document")),
-            ],
-            &[("assigned_by", nullable(None))],
-        )
-    }
     fn filters() -> Vec<Parameter> {
         filters([
             of_character(),
@@ -187,19 +99,6 @@ impl Described for Quest {
 }
 
 impl Described for NpcRelationship {
-    fn row() -> RefOr<Schema> {
-        row(
-            &[
-                ("character_id", uuid().into()),
-                ("journal_entry_id", uuid().into()),
-                ("npc_name", text(MAX_NAME)),
-                ("relationship_type", text(MAX_WORD)),
-                ("standing", whole(-MAX_STANDING, MAX_STANDING)),
-                ("data", named("Document")),
-            ],
-            &[("npc_id", maybe_uuid()), ("notes", nullable(None)), ("last_interaction", maybe_time())],
-        )
-    }
     fn filters() -> Vec<Parameter> {
         filters([
             of_character(),
@@ -209,24 +108,7 @@ impl Described for NpcRelationship {
     }
 }
 
-const IMPACTS: [&str; 4] = ["hit_points", "experience", "ability_score", "other"];
-
 impl Described for CampaignEvent {
-    fn row() -> RefOr<Schema> {
-        row(
-            &[
-                ("character_id", uuid().into()),
-                ("event_type", text(MAX_WORD)),
-                ("event_data", named("Document")),
-                ("impact_type", choice(&IMPACTS).into()),
-                ("impact_magnitude", whole(-MAX_MAGNITUDE, MAX_MAGNITUDE)),
-                ("timestamp", time()),
-                ("applied", truth()),
-                ("data", named("Document")),
-            ],
-            &[("journal_entry_id", maybe_uuid()), ("applied_at", maybe_time())],
-        )
-    }
     fn filters() -> Vec<Parameter> {
         filters([
             of_character(),
@@ -236,21 +118,6 @@ impl Described for CampaignEvent {
 }
 
 impl Described for EventImpact {
-    fn row() -> RefOr<Schema> {
-        row(
-            &[
-                ("event_id", uuid().into()),
-                ("character_id", uuid().into()),
-                ("impact_type", choice(&IMPACTS).into()),
-                ("impact_data", named("Document")),
-                ("applied", truth()),
-                ("reversion_data", named("Document")),
-                ("is_reverted", truth()),
-                ("data", named("Document")),
-            ],
-            &[("applied_at", maybe_time()), ("reverted_at", maybe_time()), ("notes", nullable(None))],
-        )
-    }
     fn filters() -> Vec<Parameter> {
         filters([
             of_character(),
@@ -262,44 +129,12 @@ impl Described for EventImpact {
 }
 
 impl Described for CharacterProgress {
-    fn row() -> RefOr<Schema> {
-        row(
-            &[
-                ("character_id", uuid().into()),
-                ("experience_points", whole(0, MAX_EXPERIENCE)),
-                ("current_level", whole(1, MAX_LEVEL.into())),
-                ("previous_level", whole(0, MAX_LEVEL.into())),
-                ("milestones", array(anything("A milestone."))),
-                ("achievements", array(anything("An achievement."))),
-                ("data", named("Document")),
-            ],
-            &[("level_updated_at", maybe_time())],
-        )
-    }
     fn filters() -> Vec<Parameter> {
         filters([of_character()])
     }
 }
 
 impl Described for CharacterVersion {
-    fn row() -> RefOr<Schema> {
-        let related = object(&[("kind", text(MAX_WORD)), ("id", uuid().into()), ("change", text(MAX_WORD))], &[]);
-        row(
-            &[
-                ("character_id", uuid().into()),
-                ("reason", text(MAX_REASON)),
-                ("state", named("Character")),
-                ("changes", array(anything("An operation of JSON Patch (RFC 6902)."))),
-                ("related", array(related)),
-            ],
-            &[
-                ("parent_id", maybe_uuid()),
-                ("restored_from", maybe_uuid()),
-                ("author", nullable(None)),
-                ("label", nullable(None)),
-            ],
-        )
-    }
     fn filters() -> Vec<Parameter> {
         filters([of_character(), ("parent_id", "Only rows whose predecessor is this one.", uuid())])
     }
@@ -330,48 +165,72 @@ fn filters<const N: usize>(own: [Filter; N]) -> Vec<Parameter> {
     own.into_iter().chain([everywhere]).map(query).collect()
 }
 
-/// A row of these fields, besides `id` and `meta`.
-fn row(required: &[(&'static str, RefOr<Schema>)], optional: &[(&'static str, RefOr<Schema>)]) -> RefOr<Schema> {
-    let mut fields = vec![("id", uuid().into())];
-    fields.extend_from_slice(required);
-    fields.extend_from_slice(optional);
-    fields.push(("meta", named("Meta")));
-    let optional: Vec<&str> = optional.iter().map(|(name, _)| *name).collect();
-    object(&fields, &optional)
+/// The schemas of rows that the document has under their names. Any other is a part of the schema that uses it.
+const NAMED: [&str; 3] = ["Document", "Meta", "Character"];
+
+/// The schema of a row, from its type.
+pub(crate) fn row<E: ToSchema>() -> RefOr<Schema> {
+    let mut parts = Vec::new();
+    E::schemas(&mut parts);
+    let parts = parts.into_iter().map(|(name, schema)| (name, json!(schema))).collect();
+    let schema = whole(json!(E::schema()), &parts);
+    let mut schema = serde_json::from_value(schema).unwrap_or_else(|_| Schema::default().into());
+    if let RefOr::T(Schema::Object(row)) = &mut schema {
+        for field in row.properties.values_mut() {
+            // The library reads a list of any values as an object, without the values.
+            if let RefOr::T(Schema::Object(list)) = field
+                && list.schema_type == Type::Array.into()
+            {
+                let about = list.description.take();
+                let values = ArrayBuilder::new().items(anything("Any JSON value.")).description(about);
+                *field = values.build().into();
+            }
+        }
+    }
+    schema
 }
 
-fn text(max: usize) -> RefOr<Schema> {
-    ObjectBuilder::new().schema_type(Type::String).min_length(Some(1)).max_length(Some(max)).build().into()
+/// The schema with its parts in it. What may be `null` has a list of types, and an integer no format, since its limits say more.
+fn whole(schema: Value, parts: &BTreeMap<String, Value>) -> Value {
+    let mut members = match schema {
+        Value::Object(members) => members,
+        Value::Array(items) => return items.into_iter().map(|item| whole(item, parts)).collect(),
+        other => return other,
+    };
+    let reference = members.get("$ref").and_then(Value::as_str).and_then(|target| target.rsplit('/').next());
+    if let Some(part) = reference.filter(|name| !NAMED.contains(name)).and_then(|name| parts.get(name)) {
+        members.remove("$ref");
+        return merged(whole(part.clone(), parts), members);
+    }
+    if let Some(Value::Array(choices)) = members.get("oneOf")
+        && let [other, null] = choices.as_slice()
+        && null == &json!({ "type": "null" })
+    {
+        let mut other = whole(other.clone(), parts);
+        other["type"] = json!([other["type"], "null"]);
+        members.remove("oneOf");
+        return merged(other, members);
+    }
+    if members.get("type").is_some_and(|types| types.to_string().contains("integer")) {
+        members.remove("format");
+    }
+    members.into_iter().map(|(name, member)| (name, whole(member, parts))).collect::<Map<_, _>>().into()
 }
 
-fn whole(min: i64, max: i64) -> RefOr<Schema> {
-    ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(min)).maximum(Some(max)).build().into()
-}
-
-fn truth() -> RefOr<Schema> {
-    typed(Type::Boolean).into()
-}
-
-fn maybe_uuid() -> RefOr<Schema> {
-    nullable(Some(KnownFormat::Uuid))
-}
-
-fn maybe_time() -> RefOr<Schema> {
-    nullable(Some(KnownFormat::DateTime))
-}
-
-fn maybe_whole() -> RefOr<Schema> {
-    let either = SchemaType::from_iter([Type::Integer, Type::Null]);
-    ObjectBuilder::new().schema_type(either).minimum(Some(0)).build().into()
+/// The schema, with these members instead of its own.
+fn merged(mut schema: Value, members: Map<String, Value>) -> Value {
+    if let Value::Object(own) = &mut schema {
+        own.extend(members);
+    }
+    schema
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use character_domain::{CharacterId, ImpactType, JournalEntryId, UserId, campaign, now};
     use character_storage_port::every_kind;
+    use character_storage_testkit::kinds::Sample;
     use character_storage_wire::decode_list;
-    use serde_json::{Value, json};
     use std::collections::BTreeSet;
 
     fn names<'a>(value: &'a Value, member: &str) -> BTreeSet<&'a str> {
@@ -380,7 +239,7 @@ mod tests {
 
     /// What is required is what a row must have, and what is described is what a row has.
     fn is_described<E: Described>(entity: &E) {
-        let schema = serde_json::to_value(E::row()).expect("serializable");
+        let schema = serde_json::to_value(row::<E>()).expect("serializable");
         let mut text = json!({ "row": entity });
         assert_eq!(names(&schema, "properties"), names(&text, "row"), "{}", E::KIND);
         for name in names(&schema, "properties") {
@@ -395,21 +254,56 @@ mod tests {
 
     #[test]
     fn every_field_of_every_row_is_described() {
-        let (at, character, entry) = (now(), CharacterId::new(), JournalEntryId::new());
-        let sheet = Character::new(UserId::new(), "Torormir", at);
-        let event = CampaignEvent::new(character, ImpactType::Other, 1, at);
-        is_described(&Campaign::new("The Dale", at));
-        is_described(&InventoryItem::new(character, "Rope", at));
-        is_described(&JournalEntry::new(character, "First session", at));
-        is_described(&ExperienceEntry::new(character, entry, 50, at));
-        is_described(&Quest::new(character, entry, "Find the well", at));
-        is_described(&NpcRelationship::new(character, entry, "Ulfgar", at));
-        let effect = campaign::Effect::default();
-        is_described(&EventImpact::of(&event, &effect, at));
-        is_described(&event);
-        is_described(&CharacterProgress::new(character, 0, 1, at));
-        is_described(&CharacterVersion::of(None, sheet.clone(), "character.created", at));
-        is_described(&sheet);
+        every_kind!(Row => is_described(&Row::full()));
+    }
+
+    /// The limits in a schema are those that the row is judged by.
+    fn is_limited_as_described<E: Described + Sample>() {
+        let schema = json!(row::<E>());
+        let breaks = |field: &str, value: Value| {
+            let mut text = json!(E::full());
+            text[field] = value;
+            let Ok(entity) = E::deserialize(&text) else { return true };
+            entity.check().iter().any(|violation| violation.field == field)
+        };
+        for (field, about) in schema["properties"].as_object().expect("fields") {
+            for (limit, step) in [("minimum", -1), ("maximum", 1)] {
+                let Some(limit) = about[limit].as_i64() else { continue };
+                assert!(!breaks(field, json!(limit)) && breaks(field, json!(limit + step)), "{} {field}", E::KIND);
+            }
+            for (limit, step) in [("minLength", -1), ("maxLength", 1)] {
+                let Some(limit) = about[limit].as_i64() else { continue };
+                let text = |length: i64| json!("x".repeat(usize::try_from(length).expect("a length")));
+                assert!(!breaks(field, text(limit)) && breaks(field, text(limit + step)), "{} {field}", E::KIND);
+            }
+        }
+    }
+
+    #[test]
+    fn the_limits_in_every_schema_are_those_of_the_rules() {
+        every_kind!(Row => is_limited_as_described::<Row>());
+    }
+
+    #[test]
+    fn a_schema_states_the_types_of_a_field_and_refers_to_named_schemas_alone() {
+        let field = |schema: RefOr<Schema>, name: &str| {
+            let mut field = json!(schema)["properties"][name].take();
+            field.as_object_mut().expect("a field").remove("description");
+            field
+        };
+        let optional = json!({ "type": ["string", "null"], "format": "uuid" });
+        assert_eq!(field(row::<InventoryItem>(), "root_id"), optional);
+        assert_eq!(field(row::<CharacterVersion>(), "state"), json!({ "$ref": "#/components/schemas/Character" }));
+        let steps = json!({ "type": "array", "items": { "description": "Any JSON value." } });
+        assert_eq!(field(row::<Quest>(), "progress"), steps);
+        let standing = json!({ "type": "integer", "minimum": -100, "maximum": 100 });
+        assert_eq!(field(row::<NpcRelationship>(), "standing"), standing);
+    }
+
+    #[test]
+    fn no_description_has_the_links_of_rust() {
+        let schemas = every_kind!(Row => json!(row::<Row>()).to_string());
+        assert!(!schemas.concat().contains("[`"));
     }
 
     /// The words of serde that name the known parameters, when an unknown one is given.
@@ -421,7 +315,9 @@ mod tests {
 
     #[test]
     fn every_filter_of_every_list_is_described() {
-        for (kind, given, known) in every_kind!(Row => (Row::KIND, Row::filters(), known_parameters::<Row>())) {
+        for (kind, given, known) in
+            every_kind!(Row => (Row::KIND, <Row as Described>::filters(), known_parameters::<Row>()))
+        {
             let given: BTreeSet<String> = given.into_iter().map(|parameter| parameter.name).collect();
             assert_eq!(given, known, "{kind}");
         }

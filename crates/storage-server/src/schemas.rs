@@ -1,7 +1,7 @@
 //! The schemas of the OpenAPI document.
 
-use crate::entities::Described;
-use character_domain::Violation;
+use crate::entities::row;
+use character_domain::{Document, Meta, Violation};
 use character_storage_port::{Entity, EntityKind, Limit, MAX_EVENTS, MAX_TRANSACTIONS, MAX_WRITES, Order, every_kind};
 use character_storage_wire as wire;
 use utoipa::openapi::{
@@ -91,7 +91,7 @@ pub(crate) fn offset() -> Object {
 
 /// Every named schema.
 pub(crate) fn all() -> Vec<(String, RefOr<Schema>)> {
-    let kinds = every_kind!(Row => (Row::KIND, Row::row()));
+    let kinds = every_kind!(Row => (Row::KIND, row::<Row>()));
     let change_of = |(kind, _): &(EntityKind, RefOr<Schema>)| (kind.as_str(), named(&change_name(*kind)));
     let writes: Vec<_> = kinds.iter().map(change_of).collect();
     let rows: Vec<_> = kinds.iter().map(|(kind, _)| (kind.as_str(), named(&entity_name(*kind)))).collect();
@@ -106,8 +106,8 @@ pub(crate) fn all() -> Vec<(String, RefOr<Schema>)> {
 
 fn messages(writes: &[(&str, RefOr<Schema>)], rows: &[(&str, RefOr<Schema>)]) -> Vec<(&'static str, RefOr<Schema>)> {
     vec![
-        ("Document", document()),
-        ("Meta", meta()),
+        ("Document", row::<Document>()),
+        ("Meta", row::<Meta>()),
         ("Expect", expect()),
         ("Write", variants("One change of one row.", writes)),
         ("Event", event()),
@@ -122,26 +122,6 @@ fn messages(writes: &[(&str, RefOr<Schema>)], rows: &[(&str, RefOr<Schema>)]) ->
         ("Violation", violation()),
         ("Problem", problem()),
     ]
-}
-
-fn document() -> RefOr<Schema> {
-    let description = format!(
-        "Any JSON object, nested at most {} levels, without U+0000 in texts and names.",
-        character_domain::json::MAX_DEPTH
-    );
-    ObjectBuilder::new().schema_type(Type::Object).description(Some(description)).build().into()
-}
-
-fn meta() -> RefOr<Schema> {
-    object(
-        &[
-            ("revision", revision()),
-            ("created_at", time()),
-            ("updated_at", time()),
-            ("deleted_at", nullable(Some(KnownFormat::DateTime))),
-        ],
-        &["deleted_at"],
-    )
 }
 
 fn list(row: &str) -> RefOr<Schema> {

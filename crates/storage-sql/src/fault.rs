@@ -31,12 +31,16 @@ pub(crate) enum Cause {
 /// The source of an engine failure.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum EngineError {
+    #[cfg(feature = "postgres")]
     #[error("PostgreSQL: {0}")]
     Postgres(#[source] tokio_postgres::Error),
+    #[cfg(feature = "postgres")]
     #[error("PostgreSQL connection pool: {0}")]
     Pool(#[source] deadpool_postgres::PoolError),
+    #[cfg(feature = "sqlite")]
     #[error("SQLite: {0}")]
     Sqlite(#[source] rusqlite::Error),
+    #[cfg(feature = "sqlite")]
     /// The commit of several changes failed; each caller receives this.
     #[error("SQLite: {0}")]
     Commit(#[source] std::sync::Arc<rusqlite::Error>),
@@ -50,12 +54,15 @@ impl EngineError {
     /// What is wrong, for an operator, where the engine names it: neither names nor values.
     fn reason(&self) -> Option<&'static str> {
         match self {
+            #[cfg(feature = "postgres")]
             Self::Postgres(error) => crate::postgres::reason(error),
+            #[cfg(feature = "sqlite")]
             Self::Sqlite(error) => crate::sqlite::reason(error),
+            #[cfg(feature = "sqlite")]
             Self::Commit(error) => crate::sqlite::reason(error),
-            Self::Pool(deadpool_postgres::PoolError::Timeout(_)) => Some("no connection to PostgreSQL in time"),
-            Self::Pool(deadpool_postgres::PoolError::Closed) => Some("the connections are closed"),
-            Self::Pool(_) | Self::Stored(_) => None,
+            #[cfg(feature = "postgres")]
+            Self::Pool(error) => crate::postgres::pool_reason(error),
+            Self::Stored(_) => None,
             Self::Other(reason) => Some(reason),
         }
     }

@@ -4,28 +4,29 @@
 //! Followers that keep up are answered from a [`Ring`] of the last entries; a follower with an older cursor is read for, up to
 //! the place where the ring ends, and keeps up from there.
 
+mod origin;
 mod poller;
+#[cfg(feature = "postgres")]
 mod postgres;
 mod ring;
+#[cfg(feature = "sqlite")]
 mod sqlite;
 
 use crate::{
     epoch::Reason,
-    location::Missing,
     log::{Standing, place_of},
     options::Wakeup,
     place::Place,
-    postgres::{Pooling, connector::Connector},
 };
 use character_error_reporter::redacted;
 use character_storage_port::{
     Epoch, ErrorKind, FOLLOW, HEAD, LogBatch, LogCursor, MAX_FOLLOW_WAIT, Result, StorageError,
 };
+pub(crate) use origin::Origin;
 use poller::Poller;
 use ring::Ring;
 use std::{
     fmt,
-    path::PathBuf,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicU8, Ordering},
@@ -42,28 +43,6 @@ use tokio::{
 const QUEUE: usize = 256;
 /// An empty batch says that nothing was there at most this long before the end of the wait.
 const FRESH: Duration = Duration::from_millis(20);
-
-/// What the reader reads from.
-#[derive(Clone)]
-pub(crate) enum Origin {
-    /// With what begins a transaction there.
-    Postgres {
-        connector: Connector,
-        pooling: Pooling,
-        begin: String,
-    },
-    Sqlite {
-        path: PathBuf,
-        mode: crate::sqlite::Mode,
-    },
-}
-
-impl Origin {
-    /// The SQLite file that a storage has opened to write.
-    pub(crate) fn file(path: PathBuf) -> Self {
-        Self::Sqlite { path, mode: crate::sqlite::Mode::ReadWrite(Missing::Refuse) }
-    }
-}
 
 /// How the reader works.
 #[derive(Clone, Copy, Debug)]
@@ -203,7 +182,7 @@ impl Feed {
 
     /// There was a commit: followers here are woken at once, and other processes where that is possible.
     pub(crate) fn committed(&self) {
-        let announces = matches!(self.origin, Origin::Postgres { .. }) && self.shared.pace.wakeup == Wakeup::Notify;
+        let announces = self.origin.can_announce() && self.shared.pace.wakeup == Wakeup::Notify;
         if announces && !self.shared.committed.swap(true, Ordering::SeqCst) {
             // What cannot be started now is started by the next commit, or by a follower, which is told of it.
             let _ = self.start(FOLLOW);

@@ -6,11 +6,15 @@
 //! new type of field goes into `field`.
 #![warn(missing_debug_implementations)]
 
-#[cfg(doctest)]
+#[cfg(not(any(feature = "postgres", feature = "sqlite")))]
+compile_error!("character-storage-sql needs an engine: enable its feature `postgres` or `sqlite`");
+
+#[cfg(all(doctest, feature = "sqlite"))]
 #[doc = include_str!("../README.md")]
 struct Readme;
 
 mod absence;
+#[cfg(feature = "sqlite")]
 mod call;
 mod campaign;
 mod character;
@@ -18,18 +22,19 @@ mod commit;
 mod consumers;
 mod derived;
 mod dialect;
+mod engine;
 mod epoch;
 mod fault;
 mod feed;
 mod field;
 mod inventory;
 mod journal;
-#[cfg(test)]
+#[cfg(all(test, feature = "sqlite"))]
 #[path = "../tests/support/lists.rs"]
 mod lists;
 mod location;
 mod log;
-#[cfg(test)]
+#[cfg(all(test, feature = "sqlite"))]
 #[path = "../tests/support/many.rs"]
 mod many;
 mod migrations;
@@ -37,14 +42,16 @@ mod moved_events;
 mod options;
 mod place;
 mod plan;
-#[cfg(test)]
+#[cfg(all(test, feature = "sqlite"))]
 mod plans;
+#[cfg(feature = "postgres")]
 mod postgres;
 mod progress;
 mod retention;
 mod session;
 mod slow;
 mod snapshot;
+#[cfg(feature = "sqlite")]
 mod sqlite;
 mod storage;
 mod table;
@@ -54,5 +61,6 @@ mod version;
 pub use absence::may_come_back;
 pub use location::DatabaseLocation;
 pub use options::{LogStatus, Migrations, PoolStatus, SqlOptions, Wakeup};
+#[cfg(feature = "sqlite")]
 pub use sqlite::{Restored, back_up, restore};
 pub use storage::SqlStorage;

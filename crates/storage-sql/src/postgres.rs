@@ -30,10 +30,12 @@ pub(crate) mod connector;
 mod fault;
 mod session;
 pub(crate) mod tls;
+mod url;
 
 pub(crate) use connect::Link;
-pub(crate) use fault::{fault as postgres_fault, lacks_password, reason};
+pub(crate) use fault::{fault as postgres_fault, may_come_back, pool_reason, reason};
 pub(crate) use session::{Pooling, PostgresSession};
+pub(crate) use url::parse;
 
 /// How often a transaction is tried that loses against concurrent ones.
 const TRIES: u32 = 4;
@@ -133,8 +135,14 @@ impl Postgres {
     }
 
     /// Ends the connections.
-    pub(crate) fn close(&self) {
+    pub(crate) async fn close(&self) -> Result<()> {
         self.pool.close();
+        Ok(())
+    }
+
+    /// Reads the files of certificates again. An error names the parameter, and what is wrong with its file.
+    pub(crate) fn reload_certificates(&self) -> Result<(), String> {
+        self.address().tls.reload().map_err(|error| tls::described(&error))
     }
 
     /// Fails unless the server takes writes: it is no standby, not read-only, and its disk was not full when it was last
@@ -151,7 +159,7 @@ impl Postgres {
             Access::Write => "DELETE FROM transactions WHERE false",
             Access::Read => "SELECT 1",
         };
-        self.read(operation, &Ask(question)).await
+        self.read(operation, Ask(question)).await
     }
 
     fn note_full(&self, full: bool) {
@@ -177,15 +185,15 @@ impl Postgres {
     }
 
     /// Runs work that changes nothing, outside any transaction.
-    pub(crate) async fn read<W: Work>(&self, operation: &'static str, work: &W) -> Result<W::Output> {
+    pub(crate) async fn read<W: Work>(&self, operation: &'static str, work: W) -> Result<W::Output> {
         let committing = AtomicBool::new(false);
-        self.limited(operation, self.timeout, work, &committing, Use::Read).await
+        self.limited(operation, self.timeout, &work, &committing, Use::Read).await
     }
 
     /// Runs work in a transaction.
-    pub(crate) async fn write<W: Work>(&self, operation: &'static str, work: &W) -> Result<W::Output> {
+    pub(crate) async fn write<W: Work>(&self, operation: &'static str, work: W) -> Result<W::Output> {
         let committing = AtomicBool::new(false);
-        let outcome = self.limited(operation, self.timeout, work, &committing, Use::Change).await;
+        let outcome = self.limited(operation, self.timeout, &work, &committing, Use::Change).await;
         match &outcome {
             Ok(output) if W::has_changes(output) => self.note_full(false),
             Err(error) if error.detail() == Some(DISK_FULL) => self.note_full(true),
@@ -195,9 +203,9 @@ impl Postgres {
     }
 
     /// As `write`, with the time that migrations need.
-    pub(crate) async fn migrate<W: Work>(&self, operation: &'static str, work: &W) -> Result<W::Output> {
+    pub(crate) async fn migrate<W: Work>(&self, operation: &'static str, work: W) -> Result<W::Output> {
         let committing = AtomicBool::new(false);
-        self.limited(operation, MIGRATION_TIMEOUT, work, &committing, Use::Change).await
+        self.limited(operation, MIGRATION_TIMEOUT, &work, &committing, Use::Change).await
     }
 
     /// Every row as it is now, over a connection of its own, since a backup must not take one from the requests.

@@ -4,16 +4,14 @@ use crate::{
     DatabaseLocation, LogStatus, Migrations, PoolStatus, SqlOptions,
     commit::{Checked, CommitAll, Outcome},
     derived::FillDerived,
+    engine::Engine,
     epoch::{FindMoved, NEW_EPOCH, ReadEpoch, Reason, Renew},
     feed::{Feed, Pace},
-    location::{Missing, Place},
     migrations::{MIGRATE, Migrate, Verify},
     moved_events::MoveEvents,
-    postgres::{Access, Postgres},
     retention::{PURGE, Purge, ReadStatus, STATUS},
     session::{Ask, Work},
     slow::Slow,
-    sqlite::Sqlite,
     table::{Count, Find, List, Table},
 };
 use async_trait::async_trait;
@@ -21,7 +19,7 @@ use character_storage_port::{
     COMMIT, Commit, Committed, Deleted, Epoch, ErrorKind, PROBE, Page, PageRequest, Probe, Read, Result, Snapshot,
     SnapshotStream, StorageError, Store, Transaction, check_batch, check_count, check_list,
 };
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 mod access;
 mod log;
@@ -33,12 +31,6 @@ pub struct SqlStorage {
     engine: Arc<Engine>,
     feed: Arc<Feed>,
     slow: Arc<Slow>,
-}
-
-#[derive(Debug)]
-enum Engine {
-    Postgres(Postgres),
-    Sqlite(Sqlite),
 }
 
 impl SqlStorage {
@@ -56,25 +48,11 @@ impl SqlStorage {
     /// `Unavailable`, `Timeout`: the database cannot be reached now, or the file does not exist and must not be created.
     /// `Corrupt`: the schema was made by other migrations.
     pub async fn open(location: DatabaseLocation, options: SqlOptions) -> Result<Self> {
-        let engine = match location.0 {
-            Place::Postgres { address, pooling } => {
-                Engine::Postgres(Postgres::new(address, pooling, &options, Access::Write)?)
-            }
-            Place::Sqlite { path, missing } => {
-                let missing = match options.migrations {
-                    Migrations::Apply => missing,
-                    Migrations::Require => Missing::Refuse,
-                };
-                Engine::Sqlite(Sqlite::open(&path, missing, &options).await?)
-            }
-        };
+        let engine = Engine::open(location.0, &options).await?;
         let storage = Self::over(engine, &options);
         match options.migrations {
             Migrations::Apply => {
-                let applied = match &*storage.engine {
-                    Engine::Postgres(postgres) => postgres.migrate(MIGRATE, &Migrate).await?,
-                    Engine::Sqlite(sqlite) => sqlite.migrate(MIGRATE, Migrate).await?,
-                };
+                let applied = storage.engine.migrate(MIGRATE, Migrate).await?;
                 applied.iter().for_each(|new| new.log_applied());
             }
             Migrations::Require => storage.read(MIGRATE, Verify).await?,
@@ -86,12 +64,8 @@ impl SqlStorage {
     }
 
     fn over(engine: Engine, options: &SqlOptions) -> Self {
-        let origin = match &engine {
-            Engine::Postgres(postgres) => postgres.origin(),
-            Engine::Sqlite(sqlite) => sqlite.origin(),
-        };
         let SqlOptions { log_poll: poll, log_wakeup: wakeup, timeout, .. } = *options;
-        let feed = Feed::new(origin, Pace { poll, timeout, wakeup });
+        let feed = Feed::new(engine.origin(), Pace { poll, timeout, wakeup });
         Self { engine: Arc::new(engine), feed: Arc::new(feed), slow: Arc::new(Slow::beyond(options.slow)) }
     }
 
@@ -102,12 +76,7 @@ impl SqlStorage {
     /// As [`open`](Self::open). `Unavailable`, with a detail that names the path: there is no such file. `Corrupt`, with
     /// a detail: the schema lacks a migration of this release.
     pub async fn open_existing(location: DatabaseLocation, options: SqlOptions) -> Result<Self> {
-        let engine = match location.0 {
-            Place::Sqlite { path, .. } => Engine::Sqlite(Sqlite::open_existing(&path, &options).await?),
-            Place::Postgres { address, pooling } => {
-                Engine::Postgres(Postgres::new(address, pooling, &options, Access::Read)?)
-            }
-        };
+        let engine = Engine::open_existing(location.0, &options).await?;
         let storage = Self::over(engine, &options);
         storage.read(MIGRATE, Verify).await?;
         Ok(storage)
@@ -117,7 +86,8 @@ impl SqlStorage {
     ///
     /// # Errors
     /// As [`connect`](Self::connect).
-    pub async fn sqlite(path: impl AsRef<Path>) -> Result<Self> {
+    #[cfg(feature = "sqlite")]
+    pub async fn sqlite(path: impl AsRef<std::path::Path>) -> Result<Self> {
         Self::open(DatabaseLocation::file(path.as_ref()), SqlOptions::default()).await
     }
 
@@ -129,11 +99,7 @@ impl SqlStorage {
     /// next start reads the `-wal` file.
     pub async fn close(&self) -> Result<()> {
         self.feed.close().await;
-        match &*self.engine {
-            Engine::Postgres(postgres) => postgres.close(),
-            Engine::Sqlite(sqlite) => sqlite.close().await?,
-        }
-        Ok(())
+        self.engine.close().await
     }
 
     /// Brings what an earlier release has written to the form of this one, a few rows at a time, so that others may write
@@ -147,10 +113,7 @@ impl SqlStorage {
     /// How busy the connections are.
     #[must_use]
     pub fn pool_status(&self) -> PoolStatus {
-        match &*self.engine {
-            Engine::Postgres(postgres) => postgres.status(),
-            Engine::Sqlite(sqlite) => sqlite.status(),
-        }
+        self.engine.status()
     }
 
     /// The state of the log. Costs about a millisecond, however long the log is.
@@ -200,12 +163,8 @@ impl SqlStorage {
 
     /// Begins a new epoch, unless another one than `known` has begun already.
     async fn renew(&self, known: Epoch, reason: Reason) -> Result<()> {
-        let work = Renew { known, reason };
-        match &*self.engine {
-            // It may have to number many entries anew.
-            Engine::Postgres(postgres) => postgres.migrate(NEW_EPOCH, &work).await.map(drop)?,
-            Engine::Sqlite(sqlite) => sqlite.migrate(NEW_EPOCH, work).await.map(drop)?,
-        }
+        // PostgreSQL may have to number many entries anew.
+        self.engine.migrate(NEW_EPOCH, Renew { known, reason }).await?;
         self.feed.renewed();
         Ok(())
     }
@@ -224,23 +183,11 @@ impl SqlStorage {
     }
 
     async fn read<W: Work>(&self, operation: &'static str, work: W) -> Result<W::Output> {
-        let reading = async {
-            match &*self.engine {
-                Engine::Postgres(postgres) => postgres.read(operation, &work).await,
-                Engine::Sqlite(sqlite) => sqlite.read(operation, work).await,
-            }
-        };
-        self.slow.watch(operation, reading).await
+        self.slow.watch(operation, self.engine.read(operation, work)).await
     }
 
     async fn write<W: Work>(&self, operation: &'static str, work: W) -> Result<W::Output> {
-        let writing = async {
-            match &*self.engine {
-                Engine::Postgres(postgres) => postgres.write(operation, &work).await,
-                Engine::Sqlite(sqlite) => sqlite.write(operation, work).await,
-            }
-        };
-        self.slow.watch(operation, writing).await
+        self.slow.watch(operation, self.engine.write(operation, work)).await
     }
 }
 
@@ -310,10 +257,7 @@ impl Commit for SqlStorage {
 #[deny(clippy::missing_trait_methods)]
 impl Snapshot for SqlStorage {
     async fn snapshot(&self) -> Result<SnapshotStream> {
-        match &*self.engine {
-            Engine::Postgres(postgres) => postgres.snapshot().await,
-            Engine::Sqlite(sqlite) => sqlite.snapshot().await,
-        }
+        self.engine.snapshot().await
     }
 }
 
@@ -322,9 +266,6 @@ impl Snapshot for SqlStorage {
 impl Probe for SqlStorage {
     async fn probe(&self) -> Result<()> {
         self.read(PROBE, Ask).await?;
-        match &*self.engine {
-            Engine::Postgres(postgres) => postgres.check_writes(PROBE).await,
-            Engine::Sqlite(sqlite) => sqlite.check_writes(PROBE).await,
-        }
+        self.engine.check_writes(PROBE).await
     }
 }

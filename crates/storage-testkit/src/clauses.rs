@@ -1,19 +1,9 @@
 //! The clauses, by the invariant they belong to. Each takes an empty storage and panics when it is broken.
 
 use crate::Reopen;
-use character_storage_port::StoragePort;
+use character_storage_port::{EntityKind, StoragePort};
 use futures_util::future::{BoxFuture, LocalBoxFuture};
 use std::sync::Arc;
-
-/// Gives a name of its own to a clause for each kind of row.
-macro_rules! of_each_kind {
-    ($($(#[$doc:meta])+ pub async fn $clause:ident = $body:ident::<$entity:ident>;)+) => { $(
-        $(#[$doc])+
-        pub async fn $clause(storage: Arc<dyn StoragePort>) {
-            $body::<$entity>(&storage).await;
-        }
-    )+ };
-}
 
 pub mod atomicity;
 pub mod batches;
@@ -57,6 +47,8 @@ pub mod visibility;
 pub struct Clause {
     /// Its name in `CONTRACT.md`.
     pub name: &'static str,
+    /// The kind of row that it judges here; `None`: it judges all that it is about at once.
+    pub kind: Option<EntityKind>,
     /// Panics when the storage breaks it. The storage must be empty.
     pub run: fn(Arc<dyn StoragePort>) -> BoxFuture<'static, ()>,
 }
@@ -156,7 +148,10 @@ macro_rules! __each_durable_clause {
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __as_tests {
-    ({ $module:ident, $harness:ty } $($group:ident { $($clause:ident)+ })+) => {
+    (
+        { $module:ident, $harness:ty }
+        $($group:ident { $($clause:ident)+ })+; $($of_kinds:ident { $($of_kind:ident)+ })+
+    ) => {
         #[cfg(test)]
         mod $module {
             #[allow(unused_imports, clippy::allow_attributes, reason = "the harness may be named by a full path")]
@@ -167,6 +162,33 @@ macro_rules! __as_tests {
                     $crate::run::<$harness, _>(stringify!($clause), $crate::clauses::$group::$clause);
                 }
             )+)+
+            $($(
+                $crate::character_storage_port::for_each_kind!(
+                    [$crate::__as_tests_of_kinds] $harness, $of_kinds, $of_kind;
+                );
+            )+)+
+        }
+    };
+}
+
+/// A module named like the clause with a test for each kind of row.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __as_tests_of_kinds {
+    ($harness:ty, $group:ident, $clause:ident; $(($kind:ident, $one:literal, $collection:literal))+) => {
+        #[expect(non_snake_case, reason = "each test has the name of its kind")]
+        mod $clause {
+            #[allow(unused_imports, clippy::allow_attributes, reason = "the harness may be named by a full path")]
+            use super::*;
+            $(
+                #[test]
+                fn $kind() {
+                    $crate::run::<$harness, _>(
+                        stringify!($clause),
+                        $crate::clauses::$group::$clause::<$crate::character_storage_port::character_domain::$kind>,
+                    );
+                }
+            )+
         }
     };
 }
@@ -174,17 +196,26 @@ macro_rules! __as_tests {
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __as_values {
-    ({} $($group:ident { $($clause:ident)+ })+) => {
-        vec![$($(
+    ({} $($group:ident { $($clause:ident)+ })+; $($of_kinds:ident { $($of_kind:ident)+ })+) => {{
+        let mut clauses = vec![$($(
             $crate::Clause {
                 name: stringify!($clause),
+                kind: None,
                 run: |storage| Box::pin($crate::clauses::$group::$clause(storage)),
             },
-        )+)+]
-    };
+        )+)+];
+        $($(
+            clauses.extend($crate::character_storage_port::every_kind!(Row => $crate::Clause {
+                name: stringify!($of_kind),
+                kind: Some(<Row as $crate::character_storage_port::Entity>::KIND),
+                run: |storage| Box::pin($crate::clauses::$of_kinds::$of_kind::<Row>(storage)),
+            }));
+        )+)+
+        clauses
+    }};
 }
 
-/// The one list of clauses.
+/// The one list of clauses. Those behind the semicolon are run once for each kind of row.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __each_clause {
@@ -461,58 +492,6 @@ macro_rules! __each_clause {
                 the_verbs_bring_their_events
                 a_long_history_agrees_with_the_reference
             }
-            rows {
-                every_field_of_a_campaign_comes_back
-                every_field_of_an_item_comes_back
-                every_field_of_a_journal_entry_comes_back
-                every_field_of_an_experience_entry_comes_back
-                every_field_of_a_quest_comes_back
-                every_field_of_a_relationship_comes_back
-                every_field_of_a_campaign_event_comes_back
-                every_field_of_an_impact_comes_back
-                every_field_of_a_progress_comes_back
-                every_field_of_a_version_comes_back
-                a_campaign_has_revisions_times_and_an_end
-                an_item_has_revisions_times_and_an_end
-                a_journal_entry_has_revisions_times_and_an_end
-                an_experience_entry_has_revisions_times_and_an_end
-                a_quest_has_revisions_times_and_an_end
-                a_relationship_has_revisions_times_and_an_end
-                a_campaign_event_has_revisions_times_and_an_end
-                an_impact_has_revisions_times_and_an_end
-                a_progress_has_revisions_times_and_an_end
-                a_version_has_revisions_times_and_an_end
-                a_refused_change_of_a_campaign_says_why_and_changes_nothing
-                a_refused_change_of_an_item_says_why_and_changes_nothing
-                a_refused_change_of_a_journal_entry_says_why_and_changes_nothing
-                a_refused_change_of_an_experience_entry_says_why_and_changes_nothing
-                a_refused_change_of_a_quest_says_why_and_changes_nothing
-                a_refused_change_of_a_relationship_says_why_and_changes_nothing
-                a_refused_change_of_a_campaign_event_says_why_and_changes_nothing
-                a_refused_change_of_an_impact_says_why_and_changes_nothing
-                a_refused_change_of_a_progress_says_why_and_changes_nothing
-                a_refused_change_of_a_version_says_why_and_changes_nothing
-                reads_follow_a_campaign
-                reads_follow_an_item
-                reads_follow_a_journal_entry
-                reads_follow_an_experience_entry
-                reads_follow_a_quest
-                reads_follow_a_relationship
-                reads_follow_a_campaign_event
-                reads_follow_an_impact
-                reads_follow_a_progress
-                reads_follow_a_version
-                lists_of_campaigns_hold_what_matches
-                lists_of_items_hold_what_matches
-                lists_of_journal_entries_hold_what_matches
-                lists_of_experience_entries_hold_what_matches
-                lists_of_quests_hold_what_matches
-                lists_of_relationships_hold_what_matches
-                lists_of_campaign_events_hold_what_matches
-                lists_of_impacts_hold_what_matches
-                lists_of_progress_hold_what_matches
-                lists_of_versions_hold_what_matches
-            }
             fields {
                 every_document_of_every_kind_comes_back
                 every_document_may_be_128_levels_deep
@@ -583,14 +562,7 @@ macro_rules! __each_clause {
                 concurrent_reads_get_their_own_answers
             }
             row_verbs {
-                the_verbs_of_items_of_an_inventory_keep_their_word
-                the_verbs_of_journal_entries_keep_their_word
-                the_verbs_of_experience_entries_keep_their_word
-                the_verbs_of_quests_keep_their_word
-                the_verbs_of_npc_relationships_keep_their_word
-                the_verbs_of_campaign_events_keep_their_word
-                the_verbs_of_event_impacts_keep_their_word
-                the_verbs_of_character_progress_keep_their_word
+                the_verbs_of_rows_keep_their_word
                 events_of_several_kinds_keep_one_order
             }
             imports {
@@ -640,6 +612,14 @@ macro_rules! __each_clause {
                 thousands_of_commits_are_remembered
                 the_most_parked_events_are_listed_marked_and_discarded
                 the_longest_traceparent_comes_back
+            }
+            ;
+            rows {
+                every_field_of_a_row_comes_back
+                a_row_has_revisions_times_and_an_end
+                a_refused_change_of_a_row_says_why_and_changes_nothing
+                reads_follow_a_row
+                lists_of_rows_hold_what_matches
             }
         }
     };

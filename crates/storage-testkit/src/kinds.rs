@@ -14,6 +14,7 @@ use character_storage_port::{
 };
 use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
+use std::sync::Arc;
 use uuid::Uuid;
 
 /// One filter of a query.
@@ -61,6 +62,8 @@ pub trait Sample: Entity {
     fn texts() -> Vec<Place<Self, String>>;
     /// Points in time, beside those of `meta`.
     fn times() -> Vec<Place<Self, Timestamp>>;
+    /// Judges the verbs of [`StorageExt`](character_storage_port::StorageExt) for this kind. The macro `verbs!` writes it.
+    fn judge_verbs(storage: &Arc<dyn StoragePort>) -> BoxFuture<'_, ()>;
 }
 
 /// The same row after `change`.
@@ -284,6 +287,26 @@ macro_rules! store {
     };
 }
 use store;
+
+/// What the suite judges of the verbs of a kind: `of every change` of one that is [`Owned`](character_storage_port::Owned),
+/// `elsewhere` for others.
+macro_rules! verbs {
+    (of every change) => {
+        fn judge_verbs(
+            storage: &std::sync::Arc<dyn character_storage_port::StoragePort>,
+        ) -> futures_util::future::BoxFuture<'_, ()> {
+            Box::pin(crate::clauses::row_verbs::keep_their_word::<Self>(storage))
+        }
+    };
+    (elsewhere) => {
+        fn judge_verbs(
+            _: &std::sync::Arc<dyn character_storage_port::StoragePort>,
+        ) -> futures_util::future::BoxFuture<'_, ()> {
+            Box::pin(std::future::ready(()))
+        }
+    };
+}
+use verbs;
 
 /// A filter that a query takes from a field of the row of the same name.
 macro_rules! by {

@@ -27,7 +27,7 @@
 //!
 //! That makes tests such as `in_memory::a_commit_applies_every_write`; each begins with [`Harness::fresh`], has a
 //! runtime of its own and ends within [`PATIENCE`] or fails. `cargo test in_memory::a_lease` runs those that
-//! begin so.
+//! begin so. A clause about rows of whatever kind is a test for each kind: `in_memory::reads_follow_a_row::Quest`.
 //!
 //! A storage that keeps what it has acknowledged has a [`DurableHarness`] too, which opens it again, and
 //! [`storage_durability!`] beside.
@@ -52,6 +52,8 @@ mod mock;
 pub mod sample;
 pub mod unreadable;
 
+#[doc(hidden)]
+pub use character_storage_port;
 pub use clauses::{Clause, DurableClause, clauses, durable_clauses, sentence};
 pub use faults::{Fault, Operation, ScriptedFaults};
 pub use harness::{DurableHarness, Harness, PATIENCE, Reopen, run, run_durable};

@@ -15,22 +15,27 @@ pub const MAX_TAGS: usize = 100;
 
 /// An entry of a character's journal.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct JournalEntry {
     /// The unique id; never changes.
     pub id: JournalEntryId,
     /// The character.
     pub character_id: CharacterId,
     /// The type in free text, such as `session`, `milestone`, `note` or `downtime`.
+    #[cfg_attr(feature = "schema", schema(min_length = 1, max_length = 64))]
     pub entry_type: String,
     /// When it happened.
     pub timestamp: Timestamp,
     /// The title.
+    #[cfg_attr(feature = "schema", schema(min_length = 1, max_length = 255))]
     pub title: String,
     /// The text.
     pub content: String,
     /// Tags to find it by, without commas.
+    #[cfg_attr(feature = "schema", schema(schema_with = tags_schema))]
     pub tags: Vec<String>,
     /// The number of the session that it is about.
+    #[cfg_attr(feature = "schema", schema(minimum = 0))]
     pub session_number: Option<i64>,
     /// When that session was played.
     pub session_date: Option<Timestamp>,
@@ -44,6 +49,14 @@ pub struct JournalEntry {
     pub data: Document,
     /// The revision, and when it was created, changed and deleted.
     pub meta: Meta,
+}
+
+/// [`MAX_TAGS`] of at most [`MAX_TAG`] characters each.
+#[cfg(feature = "schema")]
+fn tags_schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
+    use utoipa::openapi::{ArrayBuilder, ObjectBuilder, Type};
+    let tag = ObjectBuilder::new().schema_type(Type::String).min_length(Some(1)).max_length(Some(MAX_TAG)).build();
+    ArrayBuilder::new().items(tag).max_items(Some(MAX_TAGS)).build().into()
 }
 
 impl JournalEntry {

@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 /// A record of experience that was won.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct ExperienceEntry {
     /// The unique id; never changes.
     pub id: ExperienceEntryId,
@@ -17,8 +18,10 @@ pub struct ExperienceEntry {
     /// The id of the journal entry about it.
     pub journal_entry_id: JournalEntryId,
     /// The amount of experience.
+    #[cfg_attr(feature = "schema", schema(minimum = 0, maximum = 1_000_000_000_000_i64))]
     pub amount: i64,
     /// The source in free text, such as `combat` or `story`.
+    #[cfg_attr(feature = "schema", schema(min_length = 1, max_length = 64))]
     pub source: String,
     /// The reason in free text.
     pub reason: String,

@@ -9,6 +9,7 @@ pub const MAX_RELATIONSHIP_TYPE: usize = check::MAX_WORD;
 
 /// A relationship of a character to a non-player character (NPC).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct NpcRelationship {
     /// The unique id; never changes.
     pub id: NpcRelationshipId,
@@ -19,10 +20,13 @@ pub struct NpcRelationship {
     /// The id of the NPC, when it has one.
     pub npc_id: Option<Uuid>,
     /// The name of the NPC.
+    #[cfg_attr(feature = "schema", schema(min_length = 1, max_length = 255))]
     pub npc_name: String,
     /// The type in free text, such as `friend` or `rival`.
+    #[cfg_attr(feature = "schema", schema(min_length = 1, max_length = 64))]
     pub relationship_type: String,
     /// The standing, -100 to 100.
+    #[cfg_attr(feature = "schema", schema(minimum = -100, maximum = 100))]
     pub standing: i64,
     /// Notes in free text.
     pub notes: Option<String>,

@@ -41,6 +41,7 @@ pub enum QuestImportance {
 
 /// A quest.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Quest {
     /// The unique id; never changes.
     pub id: QuestId,
@@ -49,6 +50,7 @@ pub struct Quest {
     /// The id of the journal entry about it.
     pub journal_entry_id: JournalEntryId,
     /// The title.
+    #[cfg_attr(feature = "schema", schema(min_length = 1, max_length = 255))]
     pub title: String,
     /// The task, in free text.
     pub description: String,

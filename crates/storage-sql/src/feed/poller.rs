@@ -1,13 +1,15 @@
 //! The loop of the thread that reads the log.
 
 use super::{
-    Origin, Request, Shared, Trouble, postgres::PostgresSource, refusal, ring, ring::Ring, sqlite::SqliteSource,
+    Origin, Request, Shared, Trouble,
+    origin::Source,
+    refusal,
+    ring::{self, Ring},
 };
 use crate::{
     epoch::Reason,
     fault::{Cause, EngineError, Fault},
     log::{LogPage, ReadHead, ReadLog, Standing},
-    session::Work,
 };
 use character_storage_port::{Applied, ErrorKind, FOLLOW, LogBatch, MAX_FOLLOWED, StorageError};
 use std::{
@@ -29,44 +31,6 @@ const MANY: usize = 100;
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
-/// A connection that belongs to the thread.
-enum Source {
-    Postgres(PostgresSource),
-    Sqlite(SqliteSource),
-}
-
-impl Source {
-    async fn run<W: Work>(&mut self, work: &W) -> Result<W::Output, Fault> {
-        match self {
-            Self::Postgres(source) => source.run(work).await,
-            Self::Sqlite(source) => source.run(work).await,
-        }
-    }
-
-    /// Wakes other processes.
-    async fn announce(&mut self) -> Result<(), Fault> {
-        match self {
-            Self::Postgres(source) => source.announce().await,
-            Self::Sqlite(_) => Ok(()),
-        }
-    }
-
-    /// Sees to it that other processes can wake this one.
-    async fn listen(&mut self) -> Result<(), Fault> {
-        match self {
-            Self::Postgres(source) => source.listen().await,
-            Self::Sqlite(_) => Ok(()),
-        }
-    }
-
-    fn disconnect(&mut self) {
-        match self {
-            Self::Postgres(source) => source.disconnect(),
-            Self::Sqlite(source) => source.disconnect(),
-        }
-    }
-}
-
 pub(super) struct Poller {
     source: Source,
     shared: Arc<Shared>,
@@ -78,12 +42,7 @@ type Dropped = ControlFlow<()>;
 
 impl Poller {
     pub(super) fn new(origin: Origin, shared: Arc<Shared>, requests: mpsc::Receiver<Request>) -> Self {
-        let source = match origin {
-            Origin::Postgres { connector, pooling, begin } => {
-                Source::Postgres(PostgresSource::new(connector, pooling, begin, Arc::clone(&shared)))
-            }
-            Origin::Sqlite { path, mode } => Source::Sqlite(SqliteSource::new(path, mode, shared.pace.timeout)),
-        };
+        let source = Source::new(origin, &shared);
         Self { source, shared, requests }
     }
 

@@ -10,6 +10,9 @@ use tokio_postgres::error::SqlState;
 /// The detail of an error that says so.
 pub(super) const DISK_FULL: &str = "the disk of PostgreSQL is full";
 
+/// SQLSTATE classes that only a changed configuration cures: refused credentials, no such database, missing permission.
+const MISTAKES: [&str; 3] = ["28", "3D", "42"];
+
 pub(super) fn pool_fault(error: PoolError) -> Fault {
     match error {
         PoolError::Backend(error) if error.code().is_none() => {
@@ -22,7 +25,7 @@ pub(super) fn pool_fault(error: PoolError) -> Fault {
 }
 
 /// Whether the server asks for a password and the configuration has none.
-pub(crate) fn lacks_password(error: &tokio_postgres::Error) -> bool {
+fn lacks_password(error: &tokio_postgres::Error) -> bool {
     error.to_string().contains("password missing")
 }
 
@@ -46,6 +49,15 @@ pub(crate) fn reason(error: &tokio_postgres::Error) -> Option<&'static str> {
         "57P01" | "57P02" | "57P03" => "PostgreSQL is starting or stopping",
         _ => return None,
     })
+}
+
+/// Why the pool gives no connection.
+pub(crate) fn pool_reason(error: &PoolError) -> Option<&'static str> {
+    match error {
+        PoolError::Timeout(_) => Some("no connection to PostgreSQL in time"),
+        PoolError::Closed => Some("the connections are closed"),
+        _ => None,
+    }
 }
 
 pub(crate) fn fault(error: tokio_postgres::Error) -> Fault {
@@ -83,4 +95,13 @@ pub(super) fn describe(error: &dyn StdError) -> String {
         Some(source) => format!("{error}: {}", describe(source)),
         None => error.to_string(),
     }
+}
+
+/// Whether the failure may end without a change of the configuration; `None`: it is none of PostgreSQL.
+pub(crate) fn may_come_back(cause: &(dyn StdError + 'static)) -> Option<bool> {
+    if let Some(error) = cause.downcast_ref::<tokio_postgres::Error>() {
+        let Some(state) = error.code() else { return Some(!lacks_password(error)) };
+        return Some(!MISTAKES.iter().any(|class| state.code().starts_with(class)));
+    }
+    matches!(cause.downcast_ref(), Some(PoolError::Timeout(_))).then_some(true)
 }

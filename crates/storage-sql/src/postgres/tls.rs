@@ -21,10 +21,7 @@ use tokio_rustls::{TlsConnector, client::TlsStream};
 /// PostgreSQL takes a connection with TLS from the first byte only for this protocol.
 const PROTOCOL: &[u8] = b"postgresql";
 
-/// The parameters that are read here, and not by the client library.
-pub(crate) const PARAMETERS: [&str; 4] = ["sslmode", "sslrootcert", "sslcert", "sslkey"];
-
-/// The values of those parameters.
+/// The values of the parameters of TLS.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct TlsParameters {
     pub(crate) mode: Option<String>,

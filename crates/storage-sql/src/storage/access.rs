@@ -1,7 +1,7 @@
 //! What of the way to PostgreSQL changes while the storage is used: user, password, certificates, number of connections.
 
-use super::{Engine, SqlStorage};
-use crate::{DatabaseLocation, location::Place, postgres::tls::described};
+use super::SqlStorage;
+use crate::DatabaseLocation;
 use character_domain::Violations;
 use character_storage_port::{Result, StorageError};
 use std::{path::PathBuf, time::SystemTime};
@@ -14,25 +14,13 @@ impl SqlStorage {
     /// # Errors
     /// `Invalid`: the URL cannot be used, or leads to another database than before. What was in use stays in use.
     pub fn replace_access(&self, url: &str) -> Result<()> {
-        let location = DatabaseLocation::parse(url)?;
-        let invalid = |reason: &str| StorageError::invalid(Violations::one("url", reason), RELOAD);
-        match (&*self.engine, location.0) {
-            (Engine::Postgres(postgres), Place::Postgres { address, pooling }) if postgres.pooling() == pooling => {
-                postgres.replace(address).map_err(invalid)
-            }
-            _ => Err(invalid(
-                "must name the same kind of database, with the same pool_mode, as before; others need a restart",
-            )),
-        }
+        self.engine.replace(DatabaseLocation::parse(url)?.0).map_err(|reason| invalid(reason.to_owned()))
     }
 
     /// The files of certificates that the URL names.
     #[must_use]
     pub fn certificate_files(&self) -> Vec<PathBuf> {
-        match &*self.engine {
-            Engine::Postgres(postgres) => postgres.address().tls.paths(),
-            Engine::Sqlite(_) => Vec::new(),
-        }
+        self.engine.certificate_files()
     }
 
     /// Reads those files again, for the next connections.
@@ -40,28 +28,21 @@ impl SqlStorage {
     /// # Errors
     /// `Invalid`, with the parameter and what is wrong with its file. What was in use stays in use.
     pub fn reload_certificates(&self) -> Result<()> {
-        match &*self.engine {
-            Engine::Postgres(postgres) => {
-                let reloaded = postgres.address().tls.reload();
-                reloaded.map_err(|error| StorageError::invalid(Violations::one("url", described(&error)), RELOAD))
-            }
-            Engine::Sqlite(_) => Ok(()),
-        }
+        self.engine.reload_certificates().map_err(invalid)
     }
 
     /// When the client certificate that the URL names expires; `None`: it names none.
     #[must_use]
     pub fn certificate_expires_at(&self) -> Option<SystemTime> {
-        match &*self.engine {
-            Engine::Postgres(postgres) => postgres.address().tls.expires_at(),
-            Engine::Sqlite(_) => None,
-        }
+        self.engine.certificate_expires_at()
     }
 
     /// Permits this number of connections to PostgreSQL from now on. Surplus ones are closed when they are free.
     pub fn resize_pool(&self, connections: usize) {
-        if let Engine::Postgres(postgres) = &*self.engine {
-            postgres.resize(connections);
-        }
+        self.engine.resize(connections);
     }
+}
+
+fn invalid(reason: String) -> StorageError {
+    StorageError::invalid(Violations::one("url", &reason), RELOAD)
 }

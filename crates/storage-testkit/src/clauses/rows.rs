@@ -1,4 +1,4 @@
-//! What holds for every kind of row alike, one clause for each kind.
+//! What holds for a row of whatever kind: the suite runs each clause once for each kind.
 
 use crate::{
     kinds::{
@@ -7,131 +7,15 @@ use crate::{
     },
     sample::{at, limit, revision},
 };
-use character_domain::{
-    Campaign, CampaignEvent, CharacterProgress, CharacterVersion, EventImpact, ExperienceEntry, InventoryItem,
-    JournalEntry, Meta, NpcRelationship, Quest, Revision,
-};
+use character_domain::{Meta, Revision};
 use character_storage_port::{
     Change, Cursor, Entity, ErrorKind, Expect, Page, PageRequest, Query, StoragePort, Transaction,
 };
 use std::sync::Arc;
 
-of_each_kind! {
-    /// Every field of a campaign comes back as it was given, full or bare, created or replaced, and so in lists.
-    pub async fn every_field_of_a_campaign_comes_back = every_field_comes_back::<Campaign>;
-    /// Every field of an item of an inventory comes back as it was given, full or bare, created or replaced, and so in lists.
-    pub async fn every_field_of_an_item_comes_back = every_field_comes_back::<InventoryItem>;
-    /// Every field of a journal entry comes back as it was given, full or bare, created or replaced, and so in lists.
-    pub async fn every_field_of_a_journal_entry_comes_back = every_field_comes_back::<JournalEntry>;
-    /// Every field of an entry of experience comes back as it was given, full or bare, created or replaced, and so in lists.
-    pub async fn every_field_of_an_experience_entry_comes_back = every_field_comes_back::<ExperienceEntry>;
-    /// Every field of a quest comes back as it was given, full or bare, created or replaced, and so in lists.
-    pub async fn every_field_of_a_quest_comes_back = every_field_comes_back::<Quest>;
-    /// Every field of a relationship comes back as it was given, full or bare, created or replaced, and so in lists.
-    pub async fn every_field_of_a_relationship_comes_back = every_field_comes_back::<NpcRelationship>;
-    /// Every field of a campaign's event comes back as it was given, full or bare, created or replaced, and so in lists.
-    pub async fn every_field_of_a_campaign_event_comes_back = every_field_comes_back::<CampaignEvent>;
-    /// Every field of an impact of an event comes back as it was given, full or bare, created or replaced, and so in lists.
-    pub async fn every_field_of_an_impact_comes_back = every_field_comes_back::<EventImpact>;
-    /// Every field of the progress of a character comes back as it was given, full or bare, created or replaced, and so in lists.
-    pub async fn every_field_of_a_progress_comes_back = every_field_comes_back::<CharacterProgress>;
-    /// Every field of a version of a character comes back as it was given, full or bare, created or replaced, and so in lists.
-    pub async fn every_field_of_a_version_comes_back = every_field_comes_back::<CharacterVersion>;
-}
-
-of_each_kind! {
-    /// Creation, replacement, deletion and restoration of a campaign give each its revision and times, and its answer says them.
-    pub async fn a_campaign_has_revisions_times_and_an_end = a_life::<Campaign>;
-    /// Creation, replacement, deletion and restoration of an item of an inventory give each its revision and times, and its answer says them.
-    pub async fn an_item_has_revisions_times_and_an_end = a_life::<InventoryItem>;
-    /// Creation, replacement, deletion and restoration of a journal entry give each its revision and times, and its answer says them.
-    pub async fn a_journal_entry_has_revisions_times_and_an_end = a_life::<JournalEntry>;
-    /// Creation, replacement, deletion and restoration of an entry of experience give each its revision and times, and its answer says them.
-    pub async fn an_experience_entry_has_revisions_times_and_an_end = a_life::<ExperienceEntry>;
-    /// Creation, replacement, deletion and restoration of a quest give each its revision and times, and its answer says them.
-    pub async fn a_quest_has_revisions_times_and_an_end = a_life::<Quest>;
-    /// Creation, replacement, deletion and restoration of a relationship give each its revision and times, and its answer says them.
-    pub async fn a_relationship_has_revisions_times_and_an_end = a_life::<NpcRelationship>;
-    /// Creation, replacement, deletion and restoration of a campaign's event give each its revision and times, and its answer says them.
-    pub async fn a_campaign_event_has_revisions_times_and_an_end = a_life::<CampaignEvent>;
-    /// Creation, replacement, deletion and restoration of an impact of an event give each its revision and times, and its answer says them.
-    pub async fn an_impact_has_revisions_times_and_an_end = a_life::<EventImpact>;
-    /// Creation, replacement, deletion and restoration of the progress of a character give each its revision and times, and its answer says them.
-    pub async fn a_progress_has_revisions_times_and_an_end = a_life::<CharacterProgress>;
-    /// Creation, replacement, deletion and restoration of a version of a character give each its revision and times, and its answer says them.
-    pub async fn a_version_has_revisions_times_and_an_end = a_life::<CharacterVersion>;
-}
-
-of_each_kind! {
-    /// A change of a campaign that is absent, deleted, live, of another revision or breaks a rule is refused by the right name and changes nothing.
-    pub async fn a_refused_change_of_a_campaign_says_why_and_changes_nothing = refusals::<Campaign>;
-    /// A change of an item of an inventory that is absent, deleted, live, of another revision or breaks a rule is refused by the right name and changes nothing.
-    pub async fn a_refused_change_of_an_item_says_why_and_changes_nothing = refusals::<InventoryItem>;
-    /// A change of a journal entry that is absent, deleted, live, of another revision or breaks a rule is refused by the right name and changes nothing.
-    pub async fn a_refused_change_of_a_journal_entry_says_why_and_changes_nothing = refusals::<JournalEntry>;
-    /// A change of an entry of experience that is absent, deleted, live, of another revision or breaks a rule is refused by the right name and changes nothing.
-    pub async fn a_refused_change_of_an_experience_entry_says_why_and_changes_nothing = refusals::<ExperienceEntry>;
-    /// A change of a quest that is absent, deleted, live, of another revision or breaks a rule is refused by the right name and changes nothing.
-    pub async fn a_refused_change_of_a_quest_says_why_and_changes_nothing = refusals::<Quest>;
-    /// A change of a relationship that is absent, deleted, live, of another revision or breaks a rule is refused by the right name and changes nothing.
-    pub async fn a_refused_change_of_a_relationship_says_why_and_changes_nothing = refusals::<NpcRelationship>;
-    /// A change of a campaign's event that is absent, deleted, live, of another revision or breaks a rule is refused by the right name and changes nothing.
-    pub async fn a_refused_change_of_a_campaign_event_says_why_and_changes_nothing = refusals::<CampaignEvent>;
-    /// A change of an impact of an event that is absent, deleted, live, of another revision or breaks a rule is refused by the right name and changes nothing.
-    pub async fn a_refused_change_of_an_impact_says_why_and_changes_nothing = refusals::<EventImpact>;
-    /// A change of the progress of a character that is absent, deleted, live, of another revision or breaks a rule is refused by the right name and changes nothing.
-    pub async fn a_refused_change_of_a_progress_says_why_and_changes_nothing = refusals::<CharacterProgress>;
-    /// A change of a version of a character that is absent, deleted, live, of another revision or breaks a rule is refused by the right name and changes nothing.
-    pub async fn a_refused_change_of_a_version_says_why_and_changes_nothing = refusals::<CharacterVersion>;
-}
-
-of_each_kind! {
-    /// Finds and the lists by game master and theme follow each change of a campaign at once.
-    pub async fn reads_follow_a_campaign = reads_follow::<Campaign>;
-    /// Finds and the lists by character, root and container, and of equipped ones follow each change of an item of an inventory at once.
-    pub async fn reads_follow_an_item = reads_follow::<InventoryItem>;
-    /// Finds and the lists by character, type, session and tags follow each change of a journal entry at once.
-    pub async fn reads_follow_a_journal_entry = reads_follow::<JournalEntry>;
-    /// Finds and the lists by character and journal entry follow each change of an entry of experience at once.
-    pub async fn reads_follow_an_experience_entry = reads_follow::<ExperienceEntry>;
-    /// Finds and the lists by character, journal entry, status and importance follow each change of a quest at once.
-    pub async fn reads_follow_a_quest = reads_follow::<Quest>;
-    /// Finds and the lists by character, journal entry and type follow each change of a relationship at once.
-    pub async fn reads_follow_a_relationship = reads_follow::<NpcRelationship>;
-    /// Finds and the lists by character, and of applied ones follow each change of a campaign's event at once.
-    pub async fn reads_follow_a_campaign_event = reads_follow::<CampaignEvent>;
-    /// Finds and the lists by character and event, and of applied and reverted ones follow each change of an impact of an event at once.
-    pub async fn reads_follow_an_impact = reads_follow::<EventImpact>;
-    /// Finds and the lists by character follow each change of the progress of a character at once.
-    pub async fn reads_follow_a_progress = reads_follow::<CharacterProgress>;
-    /// Finds and the lists by character and parent follow each change of a version of a character at once.
-    pub async fn reads_follow_a_version = reads_follow::<CharacterVersion>;
-}
-
-of_each_kind! {
-    /// Lists of campaigns hold what each combination of filters says, in order, and pages of them miss and repeat nothing.
-    pub async fn lists_of_campaigns_hold_what_matches = lists_hold_what_matches::<Campaign>;
-    /// Lists of items hold what each combination of filters says, in order, and pages of them miss and repeat nothing.
-    pub async fn lists_of_items_hold_what_matches = lists_hold_what_matches::<InventoryItem>;
-    /// Lists of journal entries hold what each combination of filters says, in order, and pages of them miss and repeat nothing.
-    pub async fn lists_of_journal_entries_hold_what_matches = lists_hold_what_matches::<JournalEntry>;
-    /// Lists of entries of experience hold what each combination of filters says, in order, and pages of them miss and repeat nothing.
-    pub async fn lists_of_experience_entries_hold_what_matches = lists_hold_what_matches::<ExperienceEntry>;
-    /// Lists of quests hold what each combination of filters says, in order, and pages of them miss and repeat nothing.
-    pub async fn lists_of_quests_hold_what_matches = lists_hold_what_matches::<Quest>;
-    /// Lists of relationships hold what each combination of filters says, in order, and pages of them miss and repeat nothing.
-    pub async fn lists_of_relationships_hold_what_matches = lists_hold_what_matches::<NpcRelationship>;
-    /// Lists of events of campaigns hold what each combination of filters says, in order, and pages of them miss and repeat nothing.
-    pub async fn lists_of_campaign_events_hold_what_matches = lists_hold_what_matches::<CampaignEvent>;
-    /// Lists of impacts hold what each combination of filters says, in order, and pages of them miss and repeat nothing.
-    pub async fn lists_of_impacts_hold_what_matches = lists_hold_what_matches::<EventImpact>;
-    /// Lists of progress hold what each combination of filters says, in order, and pages of them miss and repeat nothing.
-    pub async fn lists_of_progress_hold_what_matches = lists_hold_what_matches::<CharacterProgress>;
-    /// Lists of versions hold what each combination of filters says, in order, and pages of them miss and repeat nothing.
-    pub async fn lists_of_versions_hold_what_matches = lists_hold_what_matches::<CharacterVersion>;
-}
-
-async fn every_field_comes_back<E: Sample>(storage: &Arc<dyn StoragePort>) {
+/// Every field of a row comes back as it was given, full or bare, created or replaced, and so in lists.
+pub async fn every_field_of_a_row_comes_back<E: Sample>(storage: Arc<dyn StoragePort>) {
+    let storage = &storage;
     let full = E::full();
     let bare = twin(&full.bare());
     put(storage, &[full.clone(), bare.clone()]).await;
@@ -150,7 +34,9 @@ async fn every_field_comes_back<E: Sample>(storage: &Arc<dyn StoragePort>) {
     }
 }
 
-async fn a_life<E: Sample>(storage: &Arc<dyn StoragePort>) {
+/// Creation, replacement, deletion and restoration of a row give each its revision and times, and its answer says them.
+pub async fn a_row_has_revisions_times_and_an_end<E: Sample>(storage: Arc<dyn StoragePort>) {
+    let storage = &storage;
     let row = E::full();
     let id = row.id();
     let told = with(&row, |row| {
@@ -191,7 +77,10 @@ async fn a_life<E: Sample>(storage: &Arc<dyn StoragePort>) {
     assert_eq!(held(storage, dead.id()).await, Some(at_revision(&dead, 1)));
 }
 
-async fn refusals<E: Sample>(storage: &Arc<dyn StoragePort>) {
+/// A change of a row that is absent, deleted, live, of another revision or breaks a rule is refused by the right name and changes
+/// nothing.
+pub async fn a_refused_change_of_a_row_says_why_and_changes_nothing<E: Sample>(storage: Arc<dyn StoragePort>) {
+    let storage = &storage;
     let row = E::full();
     let id = row.id();
     let create = || Change::Create(row.clone());
@@ -245,7 +134,9 @@ async fn is_invalid<E: Entity>(storage: &Arc<dyn StoragePort>, change: Change<E>
     assert_eq!(fields, [format!("writes[0].{field}")]);
 }
 
-async fn reads_follow<E: Sample>(storage: &Arc<dyn StoragePort>) {
+/// Finds and the lists by each filter follow each change of a row at once.
+pub async fn reads_follow_a_row<E: Sample>(storage: Arc<dyn StoragePort>) {
+    let storage = &storage;
     let before = E::full();
     let (after, neighbour) = (before.changed(), twin(&before));
     let id = before.id();
@@ -282,7 +173,9 @@ async fn reads_follow<E: Sample>(storage: &Arc<dyn StoragePort>) {
     agrees(Some(&at_revision(&before, 5)), "when it was changed back in a batch").await;
 }
 
-async fn lists_hold_what_matches<E: Sample>(storage: &Arc<dyn StoragePort>) {
+/// Lists of rows hold what each combination of filters says, in order, and pages of them miss and repeat nothing.
+pub async fn lists_of_rows_hold_what_matches<E: Sample>(storage: Arc<dyn StoragePort>) {
+    let storage = &storage;
     let rows = varied::<E>();
     put(storage, &rows).await;
     for query in combinations(&rows[0]) {

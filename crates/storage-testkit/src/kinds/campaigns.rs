@@ -1,6 +1,6 @@
 //! Events of a campaign and their impacts.
 
-use super::{Filter, Place, Sample, by, document, store};
+use super::{Filter, Place, Sample, by, document, store, verbs};
 use crate::sample::at;
 use character_domain::{
     CampaignEvent, CampaignEventId, CharacterId, Document, EventImpact, EventImpactId, ImpactType, JournalEntryId,
@@ -9,6 +9,7 @@ use character_domain::{
 
 impl Sample for CampaignEvent {
     store!();
+    verbs!(of every change);
 
     fn full() -> Self {
         Self {
@@ -68,6 +69,7 @@ impl Sample for CampaignEvent {
 
 impl Sample for EventImpact {
     store!();
+    verbs!(of every change);
 
     fn full() -> Self {
         Self {

@@ -1,12 +1,13 @@
 //! Characters and campaigns.
 
-use super::{Filter, Place, Sample, by, document, store};
+use super::{Filter, Place, Sample, by, document, store, verbs};
 use crate::sample::at;
 use character_domain::{Campaign, CampaignId, Character, CharacterId, Document, Timestamp, UserId};
 use character_storage_port::CharacterQuery;
 
 impl Sample for Character {
     store!();
+    verbs!(elsewhere);
 
     fn full() -> Self {
         Self {
@@ -72,6 +73,7 @@ impl Sample for Character {
 
 impl Sample for Campaign {
     store!();
+    verbs!(elsewhere);
 
     fn full() -> Self {
         Self {

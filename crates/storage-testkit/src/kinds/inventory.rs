@@ -1,6 +1,6 @@
 //! Items of an inventory.
 
-use super::{Filter, Place, Sample, by, document, store};
+use super::{Filter, Place, Sample, by, document, store, verbs};
 use crate::sample::at;
 use character_domain::{
     Attunement, CharacterId, Document, InventoryItem, InventoryItemId, Timestamp, inventory::MAX_QUANTITY,
@@ -8,6 +8,7 @@ use character_domain::{
 
 impl Sample for InventoryItem {
     store!();
+    verbs!(of every change);
 
     fn full() -> Self {
         Self {

@@ -1,6 +1,6 @@
 //! Entries of a journal and what they tell of.
 
-use super::{Filter, Place, Sample, by, document, store};
+use super::{Filter, Place, Sample, by, document, store, verbs};
 use crate::sample::at;
 use character_domain::{
     CharacterId, Document, ExperienceEntry, JournalEntry, JournalEntryId, NpcRelationship, Quest, QuestImportance,
@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 impl Sample for JournalEntry {
     store!();
+    verbs!(of every change);
 
     fn full() -> Self {
         Self {
@@ -96,6 +97,7 @@ impl Sample for JournalEntry {
 
 impl Sample for ExperienceEntry {
     store!();
+    verbs!(of every change);
 
     fn full() -> Self {
         Self {
@@ -148,6 +150,7 @@ impl Sample for ExperienceEntry {
 
 impl Sample for Quest {
     store!();
+    verbs!(of every change);
 
     fn full() -> Self {
         Self {
@@ -209,6 +212,7 @@ impl Sample for Quest {
 
 impl Sample for NpcRelationship {
     store!();
+    verbs!(of every change);
 
     fn full() -> Self {
         Self {

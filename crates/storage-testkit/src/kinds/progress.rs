@@ -1,6 +1,6 @@
 //! Progress and versions.
 
-use super::{Filter, Place, Sample, by, document, store};
+use super::{Filter, Place, Sample, by, document, store, verbs};
 use crate::sample::at;
 use character_domain::{
     Character, CharacterId, CharacterProgress, CharacterVersion, CharacterVersionId, Document, RelatedChange,
@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 impl Sample for CharacterProgress {
     store!();
+    verbs!(of every change);
 
     fn full() -> Self {
         Self {
@@ -75,6 +76,7 @@ fn related(kind: &str) -> Vec<RelatedChange> {
 
 impl Sample for CharacterVersion {
     store!();
+    verbs!(elsewhere);
 
     fn full() -> Self {
         let before = Character::full();

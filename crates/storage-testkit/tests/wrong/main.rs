@@ -16,8 +16,13 @@ use storage::Wrong;
 const IMPATIENCE: Duration = Duration::from_secs(2);
 
 /// Whether the storage breaks the clause. Each clause has a runtime of its own, as in the suite.
+/// A clause that is run for each kind of row is named with one: `reads_follow_a_row::Quest`.
 fn breaks(storage: impl FnOnce() -> Arc<dyn StoragePort>, patience: Duration, clause: &str) -> bool {
-    let clause: Clause = clauses().into_iter().find(|listed| listed.name == clause).expect("the clause is listed");
+    let name = |listed: &Clause| match listed.kind {
+        Some(kind) => format!("{}::{kind:?}", listed.name),
+        None => listed.name.to_owned(),
+    };
+    let clause = clauses().into_iter().find(|listed| name(listed) == clause).expect("the clause is listed");
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
     let judged = runtime.block_on(async {
@@ -69,7 +74,7 @@ caught! {
     Wrong::storage;
     a_storage_that_revives_a_row_unchanged_is_caught: RevivesUnchanged breaks "a_restoration_may_bring_another_state";
     a_storage_that_ignores_the_expected_revision_is_caught: IgnoresTheExpectedRevision breaks
-        "of_concurrent_writers_exactly_one_wins", "a_refused_change_of_a_quest_says_why_and_changes_nothing",
+        "of_concurrent_writers_exactly_one_wins", "a_refused_change_of_a_row_says_why_and_changes_nothing::Quest",
         "concurrent_awards_over_several_kinds_add_up";
     a_storage_that_applies_a_repeat_again_is_caught: AppliesARepeatedCommitTwice breaks
         "a_repeated_transaction_is_logged_once", "a_repeated_transaction_gives_the_same_answer", "a_repeat_over_every_kind_has_one_effect";
@@ -100,15 +105,15 @@ caught! {
     a_storage_that_calls_an_existing_row_a_conflict_is_caught: CallsAnExistingRowAConflict breaks
         "a_creation_of_a_live_row_already_exists", "of_concurrent_first_awards_exactly_one_wins";
     a_storage_that_never_knows_the_outcome_is_caught: NeverKnowsTheOutcome breaks
-        "a_refusal_says_certainly_not_applied", "a_refused_change_of_an_item_says_why_and_changes_nothing";
+        "a_refusal_says_certainly_not_applied", "a_refused_change_of_a_row_says_why_and_changes_nothing::InventoryItem";
     a_storage_that_names_no_row_is_caught: NamesNoRow breaks
-        "a_refusal_names_the_row", "a_refused_change_of_a_version_says_why_and_changes_nothing";
+        "a_refusal_names_the_row", "a_refused_change_of_a_row_says_why_and_changes_nothing::CharacterVersion";
     a_storage_that_checks_references_is_caught: ChecksReferences breaks
         "a_row_may_name_rows_that_are_not_there";
     a_storage_that_cleans_what_it_should_refuse_is_caught: TakesWhatOthersCannotKeep breaks
         "nul_in_a_text_is_invalid", "a_document_of_any_kind_that_is_too_deep_is_invalid";
     a_storage_that_overwrites_the_time_of_creation_is_caught: OverwritesCreatedAt breaks
-        "a_replacement_keeps_created_at_and_takes_updated_at", "a_campaign_has_revisions_times_and_an_end";
+        "a_replacement_keeps_created_at_and_takes_updated_at", "a_row_has_revisions_times_and_an_end::Campaign";
     a_storage_that_loses_a_permit_with_each_dropped_call_is_caught: LosesPermitsWhenDropped breaks
         "dropped_calls_use_nothing_up";
     a_storage_that_imports_at_revision_one_is_caught: ImportsAtRevisionOne breaks
@@ -128,7 +133,7 @@ caught! {
     a_storage_that_loses_an_event_is_caught: LosesAnEvent breaks
         "events_come_with_their_transaction", "an_entry_holds_its_events_in_their_order";
     a_storage_that_forgets_events_of_rows_is_caught: ForgetsEventsOfRows breaks
-        "the_verbs_of_quests_keep_their_word", "events_of_several_kinds_keep_one_order";
+        "the_verbs_of_rows_keep_their_word", "events_of_several_kinds_keep_one_order";
     a_storage_that_sends_events_too_early_is_caught: SendsEventsTooEarly breaks
         "a_refused_transaction_is_never_logged", "a_refused_write_undoes_the_whole_transaction", "a_refused_write_of_any_kind_undoes_all_others";
     a_storage_that_gives_events_out_of_order_is_caught: GivesEventsInTheWrongOrder breaks
@@ -150,11 +155,11 @@ caught! {
     a_storage_that_truncates_integers_is_caught: TruncatesIntegers breaks
         "integers_in_fields_come_back_at_their_bounds", "the_filter_by_session_holds_the_entries_of_it";
     a_storage_that_loses_fractions_of_seconds_is_caught: LosesFractionsOfSeconds breaks
-        "times_in_every_field_keep_their_microseconds", "every_field_of_a_journal_entry_comes_back";
+        "times_in_every_field_keep_their_microseconds", "every_field_of_a_row_comes_back::JournalEntry";
     a_storage_that_trims_texts_is_caught: TrimsTexts breaks
         "whatever_the_text_what_is_taken_comes_back", "unicode_comes_back_exact", "texts_in_every_field_come_back_exact";
     a_storage_that_takes_empty_for_absent_is_caught: TakesEmptyForAbsent breaks
-        "an_empty_text_is_not_an_absent_one", "every_field_of_an_impact_comes_back";
+        "an_empty_text_is_not_an_absent_one", "every_field_of_a_row_comes_back::EventImpact";
     a_storage_that_drops_null_members_is_caught: DropsNullMembers breaks
         "null_members_come_back", "every_document_of_every_kind_comes_back";
     a_storage_that_cuts_deep_documents_is_caught: CutsDeepDocuments breaks
@@ -163,30 +168,30 @@ caught! {
     a_storage_that_sorts_tags_is_caught: SortsTags breaks
         "tags_come_back_in_their_order";
     a_storage_that_forgets_what_changed_with_a_version_is_caught: ForgetsWhatChangedWithAVersion breaks
-        "every_field_of_a_version_comes_back";
+        "every_field_of_a_row_comes_back::CharacterVersion";
     a_storage_that_serves_deleted_rows_is_caught: ServesDeletedRows breaks
-        "a_find_leaves_deleted_rows_out_unless_asked", "reads_follow_a_progress", "lists_of_campaigns_hold_what_matches";
+        "a_find_leaves_deleted_rows_out_unless_asked", "reads_follow_a_row::CharacterProgress", "lists_of_rows_hold_what_matches::Campaign";
     a_storage_that_hides_deleted_rows_from_who_asks_is_caught: IgnoresRequestsForDeletedRows breaks
-        "a_list_leaves_deleted_rows_out_unless_asked", "an_impact_has_revisions_times_and_an_end";
+        "a_list_leaves_deleted_rows_out_unless_asked", "a_row_has_revisions_times_and_an_end::EventImpact";
     a_storage_that_forgets_the_filter_by_theme_is_caught: ForgetsTheThemeFilter breaks
         "the_filter_by_theme_holds_the_rows_of_it";
     a_storage_that_forgets_the_filter_by_activity_is_caught: ForgetsTheActiveFilter breaks
         "the_filter_by_activity_holds_the_rows_in_play";
     a_storage_that_forgets_the_filter_by_equipment_is_caught: ForgetsTheEquippedFilter breaks
-        "the_filter_by_equipment_holds_what_is_worn", "lists_of_items_hold_what_matches";
+        "the_filter_by_equipment_holds_what_is_worn", "lists_of_rows_hold_what_matches::InventoryItem";
     a_storage_that_forgets_the_filter_by_container_is_caught: ForgetsTheContainerFilter breaks
-        "the_filter_by_container_holds_what_lies_in_it", "reads_follow_an_item";
+        "the_filter_by_container_holds_what_lies_in_it", "reads_follow_a_row::InventoryItem";
     a_storage_that_forgets_the_filter_by_parent_is_caught: ForgetsTheParentFilter breaks
-        "the_filter_by_parent_holds_what_grew_out_of_it", "lists_of_versions_hold_what_matches",
+        "the_filter_by_parent_holds_what_grew_out_of_it", "lists_of_rows_hold_what_matches::CharacterVersion",
         "a_character_that_changes_theme_is_found_by_its_parent";
     a_storage_that_forgets_the_filter_by_tags_is_caught: ForgetsTheTagsFilter breaks
-        "the_filter_by_tags_asks_for_all_of_them", "lists_of_journal_entries_hold_what_matches";
+        "the_filter_by_tags_asks_for_all_of_them", "lists_of_rows_hold_what_matches::JournalEntry";
     a_storage_that_forgets_the_filter_by_session_is_caught: ForgetsTheSessionFilter breaks
         "the_filter_by_session_holds_the_entries_of_it";
     a_storage_that_forgets_the_filter_by_event_is_caught: ForgetsTheEventFilter breaks
-        "lists_of_impacts_hold_what_matches";
+        "lists_of_rows_hold_what_matches::EventImpact";
     a_storage_that_forgets_a_second_filter_is_caught: ForgetsASecondFilter breaks
-        "lists_of_quests_hold_what_matches", "lists_of_relationships_hold_what_matches",
+        "lists_of_rows_hold_what_matches::Quest", "lists_of_rows_hold_what_matches::NpcRelationship",
         "the_filter_by_application_holds_events_with_effect";
     a_storage_that_matches_any_tag_is_caught: MatchesAnyTag breaks
         "the_filter_by_tags_asks_for_all_of_them";
@@ -201,13 +206,13 @@ caught! {
     a_storage_that_fails_on_odd_filters_is_caught: FailsOnOddFilters breaks
         "a_filter_that_no_row_can_match_gives_an_empty_list";
     a_storage_that_sorts_by_id_only_is_caught: SortsByIdOnly breaks
-        "a_list_is_newest_first", "lists_of_campaign_events_hold_what_matches";
+        "a_list_is_newest_first", "lists_of_rows_hold_what_matches::CampaignEvent";
     a_storage_that_lists_the_oldest_first_is_caught: ListsTheOldestFirst breaks
-        "a_list_is_newest_first", "lists_of_experience_entries_hold_what_matches";
+        "a_list_is_newest_first", "lists_of_rows_hold_what_matches::ExperienceEntry";
     a_storage_that_pages_with_a_gap_is_caught: PagesWithAGap breaks
-        "seven_rows_in_pages_of_three", "lists_of_quests_hold_what_matches";
+        "seven_rows_in_pages_of_three", "lists_of_rows_hold_what_matches::Quest";
     a_storage_that_ends_a_list_too_early_is_caught: EndsAListTooEarly breaks
-        "seven_rows_in_pages_of_three", "lists_of_progress_hold_what_matches";
+        "seven_rows_in_pages_of_three", "lists_of_rows_hold_what_matches::CharacterProgress";
     a_storage_that_takes_a_short_page_for_the_last_is_caught: EndsAListAtAShortPage breaks
         "a_page_ends_before_it_exceeds_its_bytes";
     a_storage_that_answers_pages_of_any_size_is_caught: PagesOfAnySize breaks
@@ -223,7 +228,7 @@ caught! {
     a_storage_that_takes_a_cursor_of_another_order_is_caught: TakesACursorOfAnotherOrder breaks
         "a_cursor_of_another_order_is_invalid";
     a_storage_that_forgets_the_filter_by_name_is_caught: ForgetsTheNameFilter breaks
-        "the_filter_by_name_holds_the_characters_whose_name_contains_it", "lists_of_items_hold_what_matches";
+        "the_filter_by_name_holds_the_characters_whose_name_contains_it", "lists_of_rows_hold_what_matches::InventoryItem";
     a_storage_that_does_not_fold_names_is_caught: FoldsNoNames breaks
         "the_filter_by_name_holds_the_characters_whose_name_contains_it",
         "the_filter_by_name_holds_the_items_whose_name_contains_it";
@@ -232,11 +237,11 @@ caught! {
     a_storage_that_lists_characters_out_of_play_is_caught: ListsCharactersOutOfPlay breaks
         "characters_that_are_not_in_play_are_listed_on_request_only";
     a_storage_that_promises_more_at_the_end_is_caught: SaysThatThereIsMoreAtTheEnd breaks
-        "a_full_last_page_has_no_next", "lists_of_items_hold_what_matches";
+        "a_full_last_page_has_no_next", "lists_of_rows_hold_what_matches::InventoryItem";
     a_storage_that_answers_from_a_cache_for_ever_is_caught: AnswersFromACacheForEver breaks
-        "reads_follow_a_replacement", "reads_follow_a_version", "a_read_after_a_batch_returns_what_it_reports";
+        "reads_follow_a_replacement", "reads_follow_a_row::CharacterVersion", "a_read_after_a_batch_returns_what_it_reports";
     a_storage_that_remembers_absence_is_caught: RemembersAbsence breaks
-        "reads_follow_a_creation", "reads_follow_a_quest";
+        "reads_follow_a_creation", "reads_follow_a_row::Quest";
     a_storage_that_forgets_the_list_that_was_left_is_caught: ForgetsTheListThatWasLeft breaks
-        "reads_follow_a_move_between_campaigns", "reads_follow_an_item", "reads_follow_an_impact";
+        "reads_follow_a_move_between_campaigns", "reads_follow_a_row::InventoryItem", "reads_follow_a_row::EventImpact";
 }

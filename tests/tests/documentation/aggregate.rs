@@ -1,0 +1,77 @@
+//! A new kind of row, added to a copy of the workspace by the patch of `docs/adding-an-aggregate.md`.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+const WORKSPACE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+const PATCH: &str = include_str!("../../../docs/adding-an-aggregate.patch");
+
+/// Copies a file, or a folder with all that is in it.
+fn copy(from: &Path, to: &Path) {
+    if from.is_file() {
+        fs::copy(from, to).unwrap();
+        return;
+    }
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        copy(&entry.path(), &to.join(entry.file_name()));
+    }
+}
+
+/// Applies a part of the patch that is about one file. The numbers of lines are not read: the lines must be in one place of the
+/// file, wherever that is, so that a change elsewhere in it does not matter.
+fn apply(part: &str, workspace: &Path) {
+    let path = part.lines().find_map(|line| line.strip_prefix("+++ b/")).unwrap();
+    let file = workspace.join(path);
+    let mut text = fs::read_to_string(&file).unwrap_or_default();
+    let (_, changes) = part.split_once("\n@@").unwrap();
+    for change in changes.split("\n@@") {
+        let (mut before, mut after) = (String::new(), String::new());
+        for line in change.lines().skip(1) {
+            let (mark, words) = line.split_at_checked(1).unwrap_or((" ", ""));
+            if mark != "+" {
+                before += &format!("{words}\n");
+            }
+            if mark != "-" {
+                after += &format!("{words}\n");
+            }
+        }
+        assert!(
+            text.matches(&before).count() == 1 || before.is_empty() && text.is_empty(),
+            "docs/adding-an-aggregate.patch needs these lines in one place of {path}:\n{before}"
+        );
+        text = if before.is_empty() { after } else { text.replacen(&before, &after, 1) };
+    }
+    fs::write(file, text).unwrap();
+}
+
+#[test]
+fn a_kind_that_is_added_by_the_page_passes_the_suite_of_the_port_in_memory() {
+    let copied = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("adding-an-aggregate");
+    let _ = fs::remove_dir_all(&copied);
+    fs::create_dir_all(&copied).unwrap();
+    for name in ["Cargo.toml", "Cargo.lock", "crates", "services", "tests"] {
+        copy(&Path::new(WORKSPACE).join(name), &copied.join(name));
+    }
+    for part in PATCH.split("diff --git ").skip(1) {
+        apply(part, &copied);
+    }
+    // The suite under a name of its own: cargo then builds nothing else, and reuses the libraries that are built already.
+    let suite = copied.join("crates/storage-testkit/tests");
+    fs::copy(suite.join("conformance.rs"), suite.join("with_companions.rs")).unwrap();
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
+    let output = Command::new(env!("CARGO"))
+        .args(["test", "--locked", "--workspace", "--test", "with_companions"])
+        .env("CARGO_TARGET_DIR", target)
+        .current_dir(&copied)
+        .output()
+        .unwrap();
+    let (told, errors) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{told}\n{errors}");
+    assert!(told.contains("in_memory::reads_follow_a_row::Companion ... ok"), "{told}");
+    fs::remove_dir_all(copied).unwrap();
+}
