@@ -1800,6 +1800,11 @@ export interface components {
              *     last: it ends before it exceeds 8 MiB.
              */
             next_cursor: string | null;
+            /**
+             * Format: int64
+             * @description The number of rows on all pages, a moment after this page was read; absent unless `include_total` is true.
+             */
+            total?: number;
             /** @description Stored rows of this page that cannot be read; absent when there are none. They count towards `limit`. */
             unreadable?: components["schemas"]["UnreadableRow"][];
         };
@@ -1812,6 +1817,11 @@ export interface components {
              *     last: it ends before it exceeds 8 MiB.
              */
             next_cursor: string | null;
+            /**
+             * Format: int64
+             * @description The number of rows on all pages, a moment after this page was read; absent unless `include_total` is true.
+             */
+            total?: number;
             /** @description Stored rows of this page that cannot be read; absent when there are none. They count towards `limit`. */
             unreadable?: components["schemas"]["UnreadableRow"][];
         };
@@ -1998,6 +2008,11 @@ export interface components {
              *     last: it ends before it exceeds 8 MiB.
              */
             next_cursor: string | null;
+            /**
+             * Format: int64
+             * @description The number of rows on all pages, a moment after this page was read; absent unless `include_total` is true.
+             */
+            total?: number;
             /** @description Stored rows of this page that cannot be read; absent when there are none. They count towards `limit`. */
             unreadable?: components["schemas"]["UnreadableRow"][];
         };
@@ -2232,6 +2247,11 @@ export interface components {
              *     last: it ends before it exceeds 8 MiB.
              */
             next_cursor: string | null;
+            /**
+             * Format: int64
+             * @description The number of rows on all pages, a moment after this page was read; absent unless `include_total` is true.
+             */
+            total?: number;
             /** @description Stored rows of this page that cannot be read; absent when there are none. They count towards `limit`. */
             unreadable?: components["schemas"]["UnreadableRow"][];
         };
@@ -2285,6 +2305,11 @@ export interface components {
              *     last: it ends before it exceeds 8 MiB.
              */
             next_cursor: string | null;
+            /**
+             * Format: int64
+             * @description The number of rows on all pages, a moment after this page was read; absent unless `include_total` is true.
+             */
+            total?: number;
             /** @description Stored rows of this page that cannot be read; absent when there are none. They count towards `limit`. */
             unreadable?: components["schemas"]["UnreadableRow"][];
         };
@@ -2533,6 +2558,11 @@ export interface components {
              *     last: it ends before it exceeds 8 MiB.
              */
             next_cursor: string | null;
+            /**
+             * Format: int64
+             * @description The number of rows on all pages, a moment after this page was read; absent unless `include_total` is true.
+             */
+            total?: number;
             /** @description Stored rows of this page that cannot be read; absent when there are none. They count towards `limit`. */
             unreadable?: components["schemas"]["UnreadableRow"][];
         };
@@ -2663,6 +2693,11 @@ export interface components {
              *     last: it ends before it exceeds 8 MiB.
              */
             next_cursor: string | null;
+            /**
+             * Format: int64
+             * @description The number of rows on all pages, a moment after this page was read; absent unless `include_total` is true.
+             */
+            total?: number;
             /** @description Stored rows of this page that cannot be read; absent when there are none. They count towards `limit`. */
             unreadable?: components["schemas"]["UnreadableRow"][];
         };
@@ -3246,6 +3281,11 @@ export interface components {
              *     last: it ends before it exceeds 8 MiB.
              */
             next_cursor: string | null;
+            /**
+             * Format: int64
+             * @description The number of rows on all pages, a moment after this page was read; absent unless `include_total` is true.
+             */
+            total?: number;
             /** @description Stored rows of this page that cannot be read; absent when there are none. They count towards `limit`. */
             unreadable?: components["schemas"]["UnreadableRow"][];
         };
@@ -3320,7 +3360,7 @@ export interface components {
              * @description The kind of problem, for programs. Codes never change; new ones may be added.
              * @enum {string}
              */
-            code: "malformed" | "malformed-host" | "malformed-idempotency-key" | "malformed-precondition" | "foreign-origin" | "no-such-path" | "not-found" | "method-not-allowed" | "body-timeout" | "achievement-exists" | "already-exists" | "attunement-not-required" | "container-cycle" | "container-full" | "container-not-empty" | "equipped-in-container" | "no-ability-score" | "no-hit-points" | "no-such-container" | "not-a-container" | "not-applied" | "not-enough-coins" | "not-enough-experience" | "not-enough-items" | "not-reversible" | "nothing-there" | "too-many-attuned" | "too-many-coins" | "too-many-rows" | "too-much-experience" | "unreadable-member" | "weight-not-exact" | "precondition-failed" | "body-too-large" | "unsupported-media-type" | "misdirected-request" | "idempotency-mismatch" | "invalid" | "head-too-large" | "internal" | "storage-unsupported" | "storage-corrupt" | "contended" | "overloaded" | "stopping" | "storage-unavailable" | "storage-timeout";
+            code: "malformed" | "malformed-host" | "malformed-idempotency-key" | "malformed-precondition" | "malformed-request" | "foreign-origin" | "no-such-path" | "not-found" | "method-not-allowed" | "body-timeout" | "head-timeout" | "achievement-exists" | "already-exists" | "attunement-not-required" | "container-cycle" | "container-full" | "container-not-empty" | "equipped-in-container" | "no-ability-score" | "no-hit-points" | "no-such-container" | "not-a-container" | "not-applied" | "not-enough-coins" | "not-enough-experience" | "not-enough-items" | "not-reversible" | "nothing-there" | "too-many-attuned" | "too-many-coins" | "too-many-rows" | "too-much-experience" | "unreadable-member" | "weight-not-exact" | "precondition-failed" | "body-too-large" | "unsupported-media-type" | "misdirected-request" | "idempotency-mismatch" | "invalid" | "head-too-large" | "internal" | "storage-unsupported" | "storage-corrupt" | "contended" | "overloaded" | "stopping" | "storage-unavailable" | "storage-timeout";
             /** @description What was wrong in this request, and what would be right. */
             detail?: string;
             /** @description For `invalid`: the fields at fault, at most 100. When there are more, a last entry without a field counts them. */
@@ -3509,6 +3549,11 @@ export interface components {
              *     last: it ends before it exceeds 8 MiB.
              */
             next_cursor: string | null;
+            /**
+             * Format: int64
+             * @description The number of rows on all pages, a moment after this page was read; absent unless `include_total` is true.
+             */
+            total?: number;
             /** @description Stored rows of this page that cannot be read; absent when there are none. They count towards `limit`. */
             unreadable?: components["schemas"]["UnreadableRow"][];
         };
@@ -3554,6 +3599,174 @@ export interface components {
             id: string;
             /** @description The kind of row, such as `inventory_item`. */
             kind: string;
+        };
+        /**
+         * @description Some fields of a row: those of `Character` that `fields` named.
+         * @example {
+         *       "data": {
+         *         "level": 3
+         *       },
+         *       "name": "Torormir"
+         *     }
+         */
+        SparseCharacter: {
+            /**
+             * Format: uuid
+             * @description The id of the campaign that the character takes part in; `null` for none.
+             */
+            campaign_id?: string | null;
+            /**
+             * Format: date-time
+             * @description When it was created, UTC.
+             */
+            created_at?: string;
+            /** @description The sheet: any JSON object, at most 128 levels deep. */
+            data?: {
+                [key: string]: unknown;
+            };
+            /**
+             * Format: date-time
+             * @description When it was soft-deleted, UTC; `null` while it is live.
+             */
+            deleted_at?: string | null;
+            /**
+             * Format: uuid
+             * @description The unique id; never changes.
+             */
+            id?: string;
+            /** @description Whether the character is in play. */
+            is_active?: boolean;
+            /** @description The name of the character. */
+            name?: string;
+            /**
+             * Format: uuid
+             * @description The id of the character that this one continues in another theme; `null` for the first. Only a change of theme
+             *     sets it.
+             */
+            parent_id?: string | null;
+            /**
+             * Format: int64
+             * @description 1 when created, one more at each change; also the entity tag.
+             */
+            revision?: number;
+            /** @description The theme: the setting that the character is played in. */
+            theme?: string;
+            /**
+             * Format: date-time
+             * @description When it was last changed, UTC.
+             */
+            updated_at?: string;
+            /**
+             * Format: uuid
+             * @description The id of the user who plays the character.
+             */
+            user_id?: string;
+        };
+        /** @description A page of a list of sparse rows. */
+        SparseCharacterPage: {
+            /** @description The rows, in the order of the list. Default: newest first. */
+            items: components["schemas"]["SparseCharacter"][];
+            /**
+             * @description The `cursor` of the next page; `null` on the last page. A page may hold fewer rows than `limit` and not be the
+             *     last: it ends before it exceeds 8 MiB.
+             */
+            next_cursor: string | null;
+            /**
+             * Format: int64
+             * @description The number of rows on all pages, a moment after this page was read; absent unless `include_total` is true.
+             */
+            total?: number;
+            /** @description Stored rows of this page that cannot be read; absent when there are none. They count towards `limit`. */
+            unreadable?: components["schemas"]["UnreadableRow"][];
+        };
+        /**
+         * @description Some fields of a row: those of `InventoryItem` that `fields` named.
+         * @example {
+         *       "data": {
+         *         "capacity": 30
+         *       },
+         *       "name": "Backpack"
+         *     }
+         */
+        SparseInventoryItem: {
+            /** @description The attunement to its character: `none`, `attuning`, `attuned` or `broken`. */
+            attunement?: components["schemas"]["Attunement"];
+            /**
+             * Format: uuid
+             * @description The id of the character that owns it.
+             */
+            character_id?: string;
+            /**
+             * Format: uuid
+             * @description The id of the container that it is in; `null` for none.
+             */
+            container?: string | null;
+            /**
+             * Format: date-time
+             * @description When it was created, UTC.
+             */
+            created_at?: string;
+            /** @description Any other data, as a JSON object. */
+            data?: {
+                [key: string]: unknown;
+            };
+            /**
+             * Format: date-time
+             * @description When it was soft-deleted, UTC; `null` while it is live.
+             */
+            deleted_at?: string | null;
+            /** @description Whether the character wears or holds it. */
+            equipped?: boolean;
+            /**
+             * Format: uuid
+             * @description The unique id; never changes.
+             */
+            id?: string;
+            /** @description The type in free text, such as `weapon`, `armor` or `container`. */
+            item_type?: string;
+            /** @description The name of the item. */
+            name?: string;
+            /** @description Notes in free text. */
+            notes?: string | null;
+            /**
+             * Format: int64
+             * @description The number of pieces.
+             */
+            quantity?: number;
+            /**
+             * Format: int64
+             * @description 1 when created, one more at each change; also the entity tag.
+             */
+            revision?: number;
+            /**
+             * Format: uuid
+             * @description The id of the item that this one was before the first change of theme.
+             */
+            root_id?: string | null;
+            /** @description The theme: the setting that it belongs to. */
+            theme?: string;
+            /**
+             * Format: date-time
+             * @description When it was last changed, UTC.
+             */
+            updated_at?: string;
+        };
+        /** @description A page of a list of sparse rows. */
+        SparseInventoryItemPage: {
+            /** @description The rows, in the order of the list. Default: newest first. */
+            items: components["schemas"]["SparseInventoryItem"][];
+            /**
+             * @description The `cursor` of the next page; `null` on the last page. A page may hold fewer rows than `limit` and not be the
+             *     last: it ends before it exceeds 8 MiB.
+             */
+            next_cursor: string | null;
+            /**
+             * Format: int64
+             * @description The number of rows on all pages, a moment after this page was read; absent unless `include_total` is true.
+             */
+            total?: number;
+            /** @description Stored rows of this page that cannot be read; absent when there are none. They count towards `limit`. */
+            unreadable?: components["schemas"]["UnreadableRow"][];
         };
         /**
          * @description A tag of a journal entry: visible characters without a comma.
@@ -3679,6 +3892,11 @@ export interface components {
              *     last: it ends before it exceeds 8 MiB.
              */
             next_cursor: string | null;
+            /**
+             * Format: int64
+             * @description The number of rows on all pages, a moment after this page was read; absent unless `include_total` is true.
+             */
+            total?: number;
             /** @description Stored rows of this page that cannot be read; absent when there are none. They count towards `limit`. */
             unreadable?: components["schemas"]["UnreadableRow"][];
         };
@@ -3738,6 +3956,11 @@ export interface components {
              *     last: it ends before it exceeds 8 MiB.
              */
             next_cursor: string | null;
+            /**
+             * Format: int64
+             * @description The number of rows on all pages, a moment after this page was read; absent unless `include_total` is true.
+             */
+            total?: number;
             /** @description Stored rows of this page that cannot be read; absent when there are none. They count towards `limit`. */
             unreadable?: components["schemas"]["UnreadableRow"][];
         };
@@ -4171,6 +4394,8 @@ export interface operations {
                 offset?: number;
                 /** @description The `next_cursor` of the previous page. Not together with `offset`. */
                 cursor?: string;
+                /** @description Whether to return `total`, the number of rows on all pages. It costs up to as much as reading the whole list, so ask for it once and not with each page. Default: false. */
+                include_total?: boolean;
             };
             header?: {
                 /** @description Entity tags of the copies that the client has. Status 304 when one is current. */
@@ -4212,7 +4437,8 @@ export interface operations {
                      *           "updated_at": "2026-11-23T03:43:28.123456Z"
                      *         }
                      *       ],
-                     *       "next_cursor": null
+                     *       "next_cursor": null,
+                     *       "total": 1
                      *     }
                      */
                     "application/json": components["schemas"]["CampaignPage"];
@@ -4610,12 +4836,16 @@ export interface operations {
                 include_deleted?: boolean;
                 /** @description The order of the list: `created_at`, `updated_at` or `name`; a leading `-` reverses it. Default: `-created_at`, the newest first. */
                 order?: "-created_at" | "created_at" | "-updated_at" | "updated_at" | "-name" | "name";
+                /** @description The fields of each row to return, separated by commas, such as `id,name,data.hit_points.current`. A name behind `data.` is that of a member, and members that a row does not have are left out. The response then is `application/vnd.character-service.sparse+json`; the entity tag is that of the whole response. Default: all fields. */
+                fields?: string;
                 /** @description Maximum number of items to return, 1 to 1000. Default: 100. */
                 limit?: number;
                 /** @description Number of items to skip. Default: 0. Not together with `cursor`. */
                 offset?: number;
                 /** @description The `next_cursor` of the previous page. Not together with `offset`. */
                 cursor?: string;
+                /** @description Whether to return `total`, the number of rows on all pages. It costs up to as much as reading the whole list, so ask for it once and not with each page. Default: false. */
+                include_total?: boolean;
             };
             header?: {
                 /** @description Entity tags of the copies that the client has. Status 304 when one is current. */
@@ -4664,10 +4894,26 @@ export interface operations {
                      *           "user_id": "6f1c2f0e-58a0-4d7b-8d1e-6a3c1f7f9a10"
                      *         }
                      *       ],
-                     *       "next_cursor": null
+                     *       "next_cursor": null,
+                     *       "total": 1
                      *     }
                      */
                     "application/json": components["schemas"]["CharacterPage"];
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "data": {
+                     *             "level": 3
+                     *           },
+                     *           "name": "Torormir"
+                     *         }
+                     *       ],
+                     *       "next_cursor": null,
+                     *       "total": 1
+                     *     }
+                     */
+                    "application/vnd.character-service.sparse+json": components["schemas"]["SparseCharacterPage"];
                 };
             };
             /** @description Not modified: the copy of the client is current */
@@ -4778,12 +5024,16 @@ export interface operations {
                 include_deleted?: boolean;
                 /** @description The order of the list: `created_at`, `updated_at` or `name`; a leading `-` reverses it. Default: `-created_at`, the newest first. */
                 order?: "-created_at" | "created_at" | "-updated_at" | "updated_at" | "-name" | "name";
+                /** @description The fields of each row to return, separated by commas, such as `id,name,data.hit_points.current`. A name behind `data.` is that of a member, and members that a row does not have are left out. The response then is `application/vnd.character-service.sparse+json`; the entity tag is that of the whole response. Default: all fields. */
+                fields?: string;
                 /** @description Maximum number of items to return, 1 to 1000. Default: 100. */
                 limit?: number;
                 /** @description Number of items to skip. Default: 0. Not together with `cursor`. */
                 offset?: number;
                 /** @description The `next_cursor` of the previous page. Not together with `offset`. */
                 cursor?: string;
+                /** @description Whether to return `total`, the number of rows on all pages. It costs up to as much as reading the whole list, so ask for it once and not with each page. Default: false. */
+                include_total?: boolean;
             };
             header?: {
                 /** @description Entity tags of the copies that the client has. Status 304 when one is current. */
@@ -4829,10 +5079,26 @@ export interface operations {
                      *           "user_id": "6f1c2f0e-58a0-4d7b-8d1e-6a3c1f7f9a10"
                      *         }
                      *       ],
-                     *       "next_cursor": null
+                     *       "next_cursor": null,
+                     *       "total": 1
                      *     }
                      */
                     "application/json": components["schemas"]["CharacterPage"];
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "data": {
+                     *             "level": 3
+                     *           },
+                     *           "name": "Torormir"
+                     *         }
+                     *       ],
+                     *       "next_cursor": null,
+                     *       "total": 1
+                     *     }
+                     */
+                    "application/vnd.character-service.sparse+json": components["schemas"]["SparseCharacterPage"];
                 };
             };
             /** @description Not modified: the copy of the client is current */
@@ -5064,6 +5330,8 @@ export interface operations {
     getCharacter: {
         parameters: {
             query?: {
+                /** @description The fields of each row to return, separated by commas, such as `id,name,data.hit_points.current`. A name behind `data.` is that of a member, and members that a row does not have are left out. The response then is `application/vnd.character-service.sparse+json`; the entity tag is that of the whole response. Default: all fields. */
+                fields?: string;
                 /** @description Return the state at this time (RFC 3339). The response is 404 when the character did not exist then, or was deleted. */
                 at?: string;
             };
@@ -5114,6 +5382,15 @@ export interface operations {
                      *     }
                      */
                     "application/json": components["schemas"]["Character"];
+                    /**
+                     * @example {
+                     *       "data": {
+                     *         "level": 3
+                     *       },
+                     *       "name": "Torormir"
+                     *     }
+                     */
+                    "application/vnd.character-service.sparse+json": components["schemas"]["SparseCharacter"];
                 };
             };
             /** @description Not modified: the copy of the client is current */
@@ -5516,6 +5793,8 @@ export interface operations {
                 offset?: number;
                 /** @description The `next_cursor` of the previous page. Not together with `offset`. */
                 cursor?: string;
+                /** @description Whether to return `total`, the number of rows on all pages. It costs up to as much as reading the whole list, so ask for it once and not with each page. Default: false. */
+                include_total?: boolean;
             };
             header?: {
                 /** @description Entity tags of the copies that the client has. Status 304 when one is current. */
@@ -5565,7 +5844,8 @@ export interface operations {
                      *           "updated_at": "2026-11-23T03:43:28.123456Z"
                      *         }
                      *       ],
-                     *       "next_cursor": null
+                     *       "next_cursor": null,
+                     *       "total": 1
                      *     }
                      */
                     "application/json": components["schemas"]["CampaignEventPage"];
@@ -5871,6 +6151,8 @@ export interface operations {
                 offset?: number;
                 /** @description The `next_cursor` of the previous page. Not together with `offset`. */
                 cursor?: string;
+                /** @description Whether to return `total`, the number of rows on all pages. It costs up to as much as reading the whole list, so ask for it once and not with each page. Default: false. */
+                include_total?: boolean;
             };
             header?: {
                 /** @description Entity tags of the copies that the client has. Status 304 when one is current. */
@@ -5923,7 +6205,8 @@ export interface operations {
                      *           "updated_at": "2026-11-23T03:43:28.123456Z"
                      *         }
                      *       ],
-                     *       "next_cursor": null
+                     *       "next_cursor": null,
+                     *       "total": 1
                      *     }
                      */
                     "application/json": components["schemas"]["EventImpactPage"];
@@ -6059,6 +6342,8 @@ export interface operations {
                 offset?: number;
                 /** @description The `next_cursor` of the previous page. Not together with `offset`. */
                 cursor?: string;
+                /** @description Whether to return `total`, the number of rows on all pages. It costs up to as much as reading the whole list, so ask for it once and not with each page. Default: false. */
+                include_total?: boolean;
             };
             header?: {
                 /** @description Entity tags of the copies that the client has. Status 304 when one is current. */
@@ -6109,7 +6394,8 @@ export interface operations {
                      *           "updated_at": "2026-11-23T03:43:28.123456Z"
                      *         }
                      *       ],
-                     *       "next_cursor": null
+                     *       "next_cursor": null,
+                     *       "total": 1
                      *     }
                      */
                     "application/json": components["schemas"]["EventImpactPage"];
@@ -6152,12 +6438,16 @@ export interface operations {
                 name?: string;
                 /** @description The order of the list: `created_at`, `updated_at` or `name`; a leading `-` reverses it. Default: `-created_at`, the newest first. */
                 order?: "-created_at" | "created_at" | "-updated_at" | "updated_at" | "-name" | "name";
+                /** @description The fields of each row to return, separated by commas, such as `id,name,data.hit_points.current`. A name behind `data.` is that of a member, and members that a row does not have are left out. The response then is `application/vnd.character-service.sparse+json`; the entity tag is that of the whole response. Default: all fields. */
+                fields?: string;
                 /** @description Maximum number of items to return, 1 to 1000. Default: 100. */
                 limit?: number;
                 /** @description Number of items to skip. Default: 0. Not together with `cursor`. */
                 offset?: number;
                 /** @description The `next_cursor` of the previous page. Not together with `offset`. */
                 cursor?: string;
+                /** @description Whether to return `total`, the number of rows on all pages. It costs up to as much as reading the whole list, so ask for it once and not with each page. Default: false. */
+                include_total?: boolean;
             };
             header?: {
                 /** @description Entity tags of the copies that the client has. Status 304 when one is current. */
@@ -6208,10 +6498,26 @@ export interface operations {
                      *           "updated_at": "2026-11-23T03:43:28.123456Z"
                      *         }
                      *       ],
-                     *       "next_cursor": null
+                     *       "next_cursor": null,
+                     *       "total": 1
                      *     }
                      */
                     "application/json": components["schemas"]["InventoryItemPage"];
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "data": {
+                     *             "capacity": 30
+                     *           },
+                     *           "name": "Backpack"
+                     *         }
+                     *       ],
+                     *       "next_cursor": null,
+                     *       "total": 1
+                     *     }
+                     */
+                    "application/vnd.character-service.sparse+json": components["schemas"]["SparseInventoryItemPage"];
                 };
             };
             /** @description Not modified: the copy of the client is current */
@@ -6802,7 +7108,10 @@ export interface operations {
     };
     getInventoryItem: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description The fields of each row to return, separated by commas, such as `id,name,data.hit_points.current`. A name behind `data.` is that of a member, and members that a row does not have are left out. The response then is `application/vnd.character-service.sparse+json`; the entity tag is that of the whole response. Default: all fields. */
+                fields?: string;
+            };
             header?: {
                 /** @description Entity tags of the copies that the client has. Status 304 when one is current. */
                 "If-None-Match"?: string;
@@ -6853,6 +7162,15 @@ export interface operations {
                      *     }
                      */
                     "application/json": components["schemas"]["InventoryItem"];
+                    /**
+                     * @example {
+                     *       "data": {
+                     *         "capacity": 30
+                     *       },
+                     *       "name": "Backpack"
+                     *     }
+                     */
+                    "application/vnd.character-service.sparse+json": components["schemas"]["SparseInventoryItem"];
                 };
             };
             /** @description Not modified: the copy of the client is current */
@@ -7672,6 +7990,8 @@ export interface operations {
                 offset?: number;
                 /** @description The `next_cursor` of the previous page. Not together with `offset`. */
                 cursor?: string;
+                /** @description Whether to return `total`, the number of rows on all pages. It costs up to as much as reading the whole list, so ask for it once and not with each page. Default: false. */
+                include_total?: boolean;
             };
             header?: {
                 /** @description Entity tags of the copies that the client has. Status 304 when one is current. */
@@ -7725,7 +8045,8 @@ export interface operations {
                      *           "updated_at": "2026-11-23T03:43:28.123456Z"
                      *         }
                      *       ],
-                     *       "next_cursor": null
+                     *       "next_cursor": null,
+                     *       "total": 1
                      *     }
                      */
                     "application/json": components["schemas"]["JournalEntryPage"];
@@ -8229,6 +8550,8 @@ export interface operations {
                 offset?: number;
                 /** @description The `next_cursor` of the previous page. Not together with `offset`. */
                 cursor?: string;
+                /** @description Whether to return `total`, the number of rows on all pages. It costs up to as much as reading the whole list, so ask for it once and not with each page. Default: false. */
+                include_total?: boolean;
             };
             header?: {
                 /** @description Entity tags of the copies that the client has. Status 304 when one is current. */
@@ -8278,7 +8601,8 @@ export interface operations {
                      *           "updated_at": "2026-11-23T03:43:28.123456Z"
                      *         }
                      *       ],
-                     *       "next_cursor": null
+                     *       "next_cursor": null,
+                     *       "total": 1
                      *     }
                      */
                     "application/json": components["schemas"]["ExperienceEntryPage"];
@@ -8700,6 +9024,8 @@ export interface operations {
                 offset?: number;
                 /** @description The `next_cursor` of the previous page. Not together with `offset`. */
                 cursor?: string;
+                /** @description Whether to return `total`, the number of rows on all pages. It costs up to as much as reading the whole list, so ask for it once and not with each page. Default: false. */
+                include_total?: boolean;
             };
             header?: {
                 /** @description Entity tags of the copies that the client has. Status 304 when one is current. */
@@ -8750,7 +9076,8 @@ export interface operations {
                      *           "updated_at": "2026-11-23T03:43:28.123456Z"
                      *         }
                      *       ],
-                     *       "next_cursor": null
+                     *       "next_cursor": null,
+                     *       "total": 1
                      *     }
                      */
                     "application/json": components["schemas"]["NpcRelationshipPage"];
@@ -9179,6 +9506,8 @@ export interface operations {
                 offset?: number;
                 /** @description The `next_cursor` of the previous page. Not together with `offset`. */
                 cursor?: string;
+                /** @description Whether to return `total`, the number of rows on all pages. It costs up to as much as reading the whole list, so ask for it once and not with each page. Default: false. */
+                include_total?: boolean;
             };
             header?: {
                 /** @description Entity tags of the copies that the client has. Status 304 when one is current. */
@@ -9230,7 +9559,8 @@ export interface operations {
                      *           "updated_at": "2026-11-23T03:43:28.123456Z"
                      *         }
                      *       ],
-                     *       "next_cursor": null
+                     *       "next_cursor": null,
+                     *       "total": 1
                      *     }
                      */
                     "application/json": components["schemas"]["QuestPage"];
@@ -9748,6 +10078,8 @@ export interface operations {
                 offset?: number;
                 /** @description The `next_cursor` of the previous page. Not together with `offset`. */
                 cursor?: string;
+                /** @description Whether to return `total`, the number of rows on all pages. It costs up to as much as reading the whole list, so ask for it once and not with each page. Default: false. */
+                include_total?: boolean;
             };
             header?: {
                 /** @description Entity tags of the copies that the client has. Status 304 when one is current. */
@@ -9796,7 +10128,8 @@ export interface operations {
                      *           "updated_at": "2026-11-23T03:43:28.123456Z"
                      *         }
                      *       ],
-                     *       "next_cursor": null
+                     *       "next_cursor": null,
+                     *       "total": 1
                      *     }
                      */
                     "application/json": components["schemas"]["NpcRelationshipPage"];
@@ -10208,6 +10541,8 @@ export interface operations {
                 offset?: number;
                 /** @description The `next_cursor` of the previous page. Not together with `offset`. */
                 cursor?: string;
+                /** @description Whether to return `total`, the number of rows on all pages. It costs up to as much as reading the whole list, so ask for it once and not with each page. Default: false. */
+                include_total?: boolean;
             };
             header?: {
                 /** @description Entity tags of the copies that the client has. Status 304 when one is current. */
@@ -10257,7 +10592,8 @@ export interface operations {
                      *           "updated_at": "2026-11-23T03:43:28.123456Z"
                      *         }
                      *       ],
-                     *       "next_cursor": null
+                     *       "next_cursor": null,
+                     *       "total": 1
                      *     }
                      */
                     "application/json": components["schemas"]["QuestPage"];
@@ -10586,6 +10922,8 @@ export interface operations {
                 offset?: number;
                 /** @description The `next_cursor` of the previous page. Not together with `offset`. */
                 cursor?: string;
+                /** @description Whether to return `total`, the number of rows on all pages. It costs up to as much as reading the whole list, so ask for it once and not with each page. Default: false. */
+                include_total?: boolean;
             };
             header?: {
                 /** @description Entity tags of the copies that the client has. Status 304 when one is current. */
@@ -10642,7 +10980,8 @@ export interface operations {
                      *           "updated_at": "2026-11-23T03:43:28.123456Z"
                      *         }
                      *       ],
-                     *       "next_cursor": null
+                     *       "next_cursor": null,
+                     *       "total": 1
                      *     }
                      */
                     "application/json": components["schemas"]["VersionSummaryPage"];
@@ -10737,6 +11076,8 @@ export interface operations {
                 limit?: number;
                 /** @description The `next_cursor` of the previous page. */
                 cursor?: string;
+                /** @description Whether to return `total`, the number of rows on all pages. It costs up to as much as reading the whole list, so ask for it once and not with each page. Default: false. */
+                include_total?: boolean;
             };
             header?: {
                 /** @description Entity tags of the copies that the client has. Status 304 when one is current. */
@@ -10780,7 +11121,8 @@ export interface operations {
                      *           "restored_from": null
                      *         }
                      *       ],
-                     *       "next_cursor": null
+                     *       "next_cursor": null,
+                     *       "total": 1
                      *     }
                      */
                     "application/json": components["schemas"]["VersionNodePage"];

@@ -93,6 +93,10 @@ from .quest_page import QuestPage
 from .quest_patch import QuestPatch
 from .quest_status import QuestStatus
 from .related_change import RelatedChange
+from .sparse_character import SparseCharacter
+from .sparse_character_page import SparseCharacterPage
+from .sparse_inventory_item import SparseInventoryItem
+from .sparse_inventory_item_page import SparseInventoryItemPage
 from .theme_change import ThemeChange
 from .theme_transition_request import ThemeTransitionRequest
 from .transition import Transition
@@ -200,6 +204,10 @@ __all__ = (
     "QuestPatch",
     "QuestStatus",
     "RelatedChange",
+    "SparseCharacter",
+    "SparseCharacterPage",
+    "SparseInventoryItem",
+    "SparseInventoryItemPage",
     "ThemeChange",
     "ThemeTransitionRequest",
     "Transition",

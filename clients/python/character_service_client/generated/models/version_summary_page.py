@@ -25,12 +25,15 @@ class VersionSummaryPage:
         next_cursor (None | str): The `cursor` of the next page; `null` on the last page. A page may hold fewer rows
             than `limit` and not be the
             last: it ends before it exceeds 8 MiB.
+        total (int | Unset): The number of rows on all pages, a moment after this page was read; absent unless
+            `include_total` is true.
         unreadable (list[UnreadableRow] | Unset): Stored rows of this page that cannot be read; absent when there are
             none. They count towards `limit`.
     """
 
     items: list[VersionSummary]
     next_cursor: None | str
+    total: int | Unset = UNSET
     unreadable: list[UnreadableRow] | Unset = UNSET
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
@@ -42,6 +45,8 @@ class VersionSummaryPage:
 
         next_cursor: None | str
         next_cursor = self.next_cursor
+
+        total = self.total
 
         unreadable: list[dict[str, Any]] | Unset = UNSET
         if not isinstance(self.unreadable, Unset):
@@ -58,6 +63,8 @@ class VersionSummaryPage:
                 "next_cursor": next_cursor,
             }
         )
+        if total is not UNSET:
+            field_dict["total"] = total
         if unreadable is not UNSET:
             field_dict["unreadable"] = unreadable
 
@@ -83,6 +90,8 @@ class VersionSummaryPage:
 
         next_cursor = _parse_next_cursor(d.pop("next_cursor"))
 
+        total = d.pop("total", UNSET)
+
         _unreadable = d.pop("unreadable", UNSET)
         unreadable: list[UnreadableRow] | Unset = UNSET
         if _unreadable is not UNSET:
@@ -95,6 +104,7 @@ class VersionSummaryPage:
         version_summary_page = cls(
             items=items,
             next_cursor=next_cursor,
+            total=total,
             unreadable=unreadable,
         )
 

@@ -17,6 +17,7 @@ def _get_kwargs(
     include_deleted: bool | Unset = UNSET,
     limit: int | Unset = UNSET,
     cursor: str | Unset = UNSET,
+    include_total: bool | Unset = UNSET,
     if_none_match: str | Unset = UNSET,
 ) -> dict[str, Any]:
     headers: dict[str, Any] = {}
@@ -30,6 +31,8 @@ def _get_kwargs(
     params["limit"] = limit
 
     params["cursor"] = cursor
+
+    params["include_total"] = include_total
 
     params = {k: v for k, v in params.items() if v is not UNSET and v is not None}
 
@@ -73,6 +76,7 @@ def sync_detailed(
     include_deleted: bool | Unset = UNSET,
     limit: int | Unset = UNSET,
     cursor: str | Unset = UNSET,
+    include_total: bool | Unset = UNSET,
     if_none_match: str | Unset = UNSET,
 ) -> Response[VersionNodePage]:
     """Lists the versions of a character, its predecessors and its successors, newest first, as nodes that
@@ -87,6 +91,7 @@ def sync_detailed(
         include_deleted (bool | Unset):
         limit (int | Unset):
         cursor (str | Unset):
+        include_total (bool | Unset):
         if_none_match (str | Unset):
 
     Raises:
@@ -102,6 +107,7 @@ def sync_detailed(
         include_deleted=include_deleted,
         limit=limit,
         cursor=cursor,
+        include_total=include_total,
         if_none_match=if_none_match,
     )
 
@@ -119,6 +125,7 @@ def sync(
     include_deleted: bool | Unset = UNSET,
     limit: int | Unset = UNSET,
     cursor: str | Unset = UNSET,
+    include_total: bool | Unset = UNSET,
     if_none_match: str | Unset = UNSET,
 ) -> VersionNodePage | None:
     """Lists the versions of a character, its predecessors and its successors, newest first, as nodes that
@@ -133,6 +140,7 @@ def sync(
         include_deleted (bool | Unset):
         limit (int | Unset):
         cursor (str | Unset):
+        include_total (bool | Unset):
         if_none_match (str | Unset):
 
     Raises:
@@ -149,6 +157,7 @@ def sync(
         include_deleted=include_deleted,
         limit=limit,
         cursor=cursor,
+        include_total=include_total,
         if_none_match=if_none_match,
     ).parsed
 
@@ -160,6 +169,7 @@ async def asyncio_detailed(
     include_deleted: bool | Unset = UNSET,
     limit: int | Unset = UNSET,
     cursor: str | Unset = UNSET,
+    include_total: bool | Unset = UNSET,
     if_none_match: str | Unset = UNSET,
 ) -> Response[VersionNodePage]:
     """Lists the versions of a character, its predecessors and its successors, newest first, as nodes that
@@ -174,6 +184,7 @@ async def asyncio_detailed(
         include_deleted (bool | Unset):
         limit (int | Unset):
         cursor (str | Unset):
+        include_total (bool | Unset):
         if_none_match (str | Unset):
 
     Raises:
@@ -189,6 +200,7 @@ async def asyncio_detailed(
         include_deleted=include_deleted,
         limit=limit,
         cursor=cursor,
+        include_total=include_total,
         if_none_match=if_none_match,
     )
 
@@ -204,6 +216,7 @@ async def asyncio(
     include_deleted: bool | Unset = UNSET,
     limit: int | Unset = UNSET,
     cursor: str | Unset = UNSET,
+    include_total: bool | Unset = UNSET,
     if_none_match: str | Unset = UNSET,
 ) -> VersionNodePage | None:
     """Lists the versions of a character, its predecessors and its successors, newest first, as nodes that
@@ -218,6 +231,7 @@ async def asyncio(
         include_deleted (bool | Unset):
         limit (int | Unset):
         cursor (str | Unset):
+        include_total (bool | Unset):
         if_none_match (str | Unset):
 
     Raises:
@@ -235,6 +249,7 @@ async def asyncio(
             include_deleted=include_deleted,
             limit=limit,
             cursor=cursor,
+            include_total=include_total,
             if_none_match=if_none_match,
         )
     ).parsed

@@ -18,6 +18,7 @@ def _get_kwargs(
     limit: int | Unset = UNSET,
     offset: int | Unset = UNSET,
     cursor: str | Unset = UNSET,
+    include_total: bool | Unset = UNSET,
     if_none_match: str | Unset = UNSET,
 ) -> dict[str, Any]:
     headers: dict[str, Any] = {}
@@ -33,6 +34,8 @@ def _get_kwargs(
     params["offset"] = offset
 
     params["cursor"] = cursor
+
+    params["include_total"] = include_total
 
     params = {k: v for k, v in params.items() if v is not UNSET and v is not None}
 
@@ -77,6 +80,7 @@ def sync_detailed(
     limit: int | Unset = UNSET,
     offset: int | Unset = UNSET,
     cursor: str | Unset = UNSET,
+    include_total: bool | Unset = UNSET,
     if_none_match: str | Unset = UNSET,
 ) -> Response[VersionSummaryPage]:
     """Lists the versions of a character, newest first, without their states.
@@ -91,6 +95,7 @@ def sync_detailed(
         limit (int | Unset):
         offset (int | Unset):
         cursor (str | Unset):
+        include_total (bool | Unset):
         if_none_match (str | Unset):
 
     Raises:
@@ -107,6 +112,7 @@ def sync_detailed(
         limit=limit,
         offset=offset,
         cursor=cursor,
+        include_total=include_total,
         if_none_match=if_none_match,
     )
 
@@ -125,6 +131,7 @@ def sync(
     limit: int | Unset = UNSET,
     offset: int | Unset = UNSET,
     cursor: str | Unset = UNSET,
+    include_total: bool | Unset = UNSET,
     if_none_match: str | Unset = UNSET,
 ) -> VersionSummaryPage | None:
     """Lists the versions of a character, newest first, without their states.
@@ -139,6 +146,7 @@ def sync(
         limit (int | Unset):
         offset (int | Unset):
         cursor (str | Unset):
+        include_total (bool | Unset):
         if_none_match (str | Unset):
 
     Raises:
@@ -156,6 +164,7 @@ def sync(
         limit=limit,
         offset=offset,
         cursor=cursor,
+        include_total=include_total,
         if_none_match=if_none_match,
     ).parsed
 
@@ -168,6 +177,7 @@ async def asyncio_detailed(
     limit: int | Unset = UNSET,
     offset: int | Unset = UNSET,
     cursor: str | Unset = UNSET,
+    include_total: bool | Unset = UNSET,
     if_none_match: str | Unset = UNSET,
 ) -> Response[VersionSummaryPage]:
     """Lists the versions of a character, newest first, without their states.
@@ -182,6 +192,7 @@ async def asyncio_detailed(
         limit (int | Unset):
         offset (int | Unset):
         cursor (str | Unset):
+        include_total (bool | Unset):
         if_none_match (str | Unset):
 
     Raises:
@@ -198,6 +209,7 @@ async def asyncio_detailed(
         limit=limit,
         offset=offset,
         cursor=cursor,
+        include_total=include_total,
         if_none_match=if_none_match,
     )
 
@@ -214,6 +226,7 @@ async def asyncio(
     limit: int | Unset = UNSET,
     offset: int | Unset = UNSET,
     cursor: str | Unset = UNSET,
+    include_total: bool | Unset = UNSET,
     if_none_match: str | Unset = UNSET,
 ) -> VersionSummaryPage | None:
     """Lists the versions of a character, newest first, without their states.
@@ -228,6 +241,7 @@ async def asyncio(
         limit (int | Unset):
         offset (int | Unset):
         cursor (str | Unset):
+        include_total (bool | Unset):
         if_none_match (str | Unset):
 
     Raises:
@@ -246,6 +260,7 @@ async def asyncio(
             limit=limit,
             offset=offset,
             cursor=cursor,
+            include_total=include_total,
             if_none_match=if_none_match,
         )
     ).parsed

@@ -23,6 +23,7 @@ def _get_kwargs(
     limit: int | Unset = UNSET,
     offset: int | Unset = UNSET,
     cursor: str | Unset = UNSET,
+    include_total: bool | Unset = UNSET,
     if_none_match: str | Unset = UNSET,
 ) -> dict[str, Any]:
     headers: dict[str, Any] = {}
@@ -53,6 +54,8 @@ def _get_kwargs(
     params["offset"] = offset
 
     params["cursor"] = cursor
+
+    params["include_total"] = include_total
 
     params = {k: v for k, v in params.items() if v is not UNSET and v is not None}
 
@@ -101,6 +104,7 @@ def sync_detailed(
     limit: int | Unset = UNSET,
     offset: int | Unset = UNSET,
     cursor: str | Unset = UNSET,
+    include_total: bool | Unset = UNSET,
     if_none_match: str | Unset = UNSET,
 ) -> Response[InventoryItemPage]:
     """Lists the items of a character, newest first.
@@ -119,6 +123,7 @@ def sync_detailed(
         limit (int | Unset):
         offset (int | Unset):
         cursor (str | Unset):
+        include_total (bool | Unset):
         if_none_match (str | Unset):
 
     Raises:
@@ -139,6 +144,7 @@ def sync_detailed(
         limit=limit,
         offset=offset,
         cursor=cursor,
+        include_total=include_total,
         if_none_match=if_none_match,
     )
 
@@ -161,6 +167,7 @@ def sync(
     limit: int | Unset = UNSET,
     offset: int | Unset = UNSET,
     cursor: str | Unset = UNSET,
+    include_total: bool | Unset = UNSET,
     if_none_match: str | Unset = UNSET,
 ) -> InventoryItemPage | None:
     """Lists the items of a character, newest first.
@@ -179,6 +186,7 @@ def sync(
         limit (int | Unset):
         offset (int | Unset):
         cursor (str | Unset):
+        include_total (bool | Unset):
         if_none_match (str | Unset):
 
     Raises:
@@ -200,6 +208,7 @@ def sync(
         limit=limit,
         offset=offset,
         cursor=cursor,
+        include_total=include_total,
         if_none_match=if_none_match,
     ).parsed
 
@@ -216,6 +225,7 @@ async def asyncio_detailed(
     limit: int | Unset = UNSET,
     offset: int | Unset = UNSET,
     cursor: str | Unset = UNSET,
+    include_total: bool | Unset = UNSET,
     if_none_match: str | Unset = UNSET,
 ) -> Response[InventoryItemPage]:
     """Lists the items of a character, newest first.
@@ -234,6 +244,7 @@ async def asyncio_detailed(
         limit (int | Unset):
         offset (int | Unset):
         cursor (str | Unset):
+        include_total (bool | Unset):
         if_none_match (str | Unset):
 
     Raises:
@@ -254,6 +265,7 @@ async def asyncio_detailed(
         limit=limit,
         offset=offset,
         cursor=cursor,
+        include_total=include_total,
         if_none_match=if_none_match,
     )
 
@@ -274,6 +286,7 @@ async def asyncio(
     limit: int | Unset = UNSET,
     offset: int | Unset = UNSET,
     cursor: str | Unset = UNSET,
+    include_total: bool | Unset = UNSET,
     if_none_match: str | Unset = UNSET,
 ) -> InventoryItemPage | None:
     """Lists the items of a character, newest first.
@@ -292,6 +305,7 @@ async def asyncio(
         limit (int | Unset):
         offset (int | Unset):
         cursor (str | Unset):
+        include_total (bool | Unset):
         if_none_match (str | Unset):
 
     Raises:
@@ -314,6 +328,7 @@ async def asyncio(
             limit=limit,
             offset=offset,
             cursor=cursor,
+            include_total=include_total,
             if_none_match=if_none_match,
         )
     ).parsed

@@ -22,6 +22,7 @@ def _get_kwargs(
     limit: int | Unset = UNSET,
     offset: int | Unset = UNSET,
     cursor: str | Unset = UNSET,
+    include_total: bool | Unset = UNSET,
     if_none_match: str | Unset = UNSET,
 ) -> dict[str, Any]:
     headers: dict[str, Any] = {}
@@ -49,6 +50,8 @@ def _get_kwargs(
     params["offset"] = offset
 
     params["cursor"] = cursor
+
+    params["include_total"] = include_total
 
     params = {k: v for k, v in params.items() if v is not UNSET and v is not None}
 
@@ -95,6 +98,7 @@ def sync_detailed(
     limit: int | Unset = UNSET,
     offset: int | Unset = UNSET,
     cursor: str | Unset = UNSET,
+    include_total: bool | Unset = UNSET,
     if_none_match: str | Unset = UNSET,
 ) -> Response[QuestPage]:
     """Lists the quests of the whole journal, newest first, including those under soft-deleted entries.
@@ -111,6 +115,7 @@ def sync_detailed(
         limit (int | Unset):
         offset (int | Unset):
         cursor (str | Unset):
+        include_total (bool | Unset):
         if_none_match (str | Unset):
 
     Raises:
@@ -129,6 +134,7 @@ def sync_detailed(
         limit=limit,
         offset=offset,
         cursor=cursor,
+        include_total=include_total,
         if_none_match=if_none_match,
     )
 
@@ -149,6 +155,7 @@ def sync(
     limit: int | Unset = UNSET,
     offset: int | Unset = UNSET,
     cursor: str | Unset = UNSET,
+    include_total: bool | Unset = UNSET,
     if_none_match: str | Unset = UNSET,
 ) -> QuestPage | None:
     """Lists the quests of the whole journal, newest first, including those under soft-deleted entries.
@@ -165,6 +172,7 @@ def sync(
         limit (int | Unset):
         offset (int | Unset):
         cursor (str | Unset):
+        include_total (bool | Unset):
         if_none_match (str | Unset):
 
     Raises:
@@ -184,6 +192,7 @@ def sync(
         limit=limit,
         offset=offset,
         cursor=cursor,
+        include_total=include_total,
         if_none_match=if_none_match,
     ).parsed
 
@@ -198,6 +207,7 @@ async def asyncio_detailed(
     limit: int | Unset = UNSET,
     offset: int | Unset = UNSET,
     cursor: str | Unset = UNSET,
+    include_total: bool | Unset = UNSET,
     if_none_match: str | Unset = UNSET,
 ) -> Response[QuestPage]:
     """Lists the quests of the whole journal, newest first, including those under soft-deleted entries.
@@ -214,6 +224,7 @@ async def asyncio_detailed(
         limit (int | Unset):
         offset (int | Unset):
         cursor (str | Unset):
+        include_total (bool | Unset):
         if_none_match (str | Unset):
 
     Raises:
@@ -232,6 +243,7 @@ async def asyncio_detailed(
         limit=limit,
         offset=offset,
         cursor=cursor,
+        include_total=include_total,
         if_none_match=if_none_match,
     )
 
@@ -250,6 +262,7 @@ async def asyncio(
     limit: int | Unset = UNSET,
     offset: int | Unset = UNSET,
     cursor: str | Unset = UNSET,
+    include_total: bool | Unset = UNSET,
     if_none_match: str | Unset = UNSET,
 ) -> QuestPage | None:
     """Lists the quests of the whole journal, newest first, including those under soft-deleted entries.
@@ -266,6 +279,7 @@ async def asyncio(
         limit (int | Unset):
         offset (int | Unset):
         cursor (str | Unset):
+        include_total (bool | Unset):
         if_none_match (str | Unset):
 
     Raises:
@@ -286,6 +300,7 @@ async def asyncio(
             limit=limit,
             offset=offset,
             cursor=cursor,
+            include_total=include_total,
             if_none_match=if_none_match,
         )
     ).parsed

@@ -21,6 +21,7 @@ def _get_kwargs(
     limit: int | Unset = UNSET,
     offset: int | Unset = UNSET,
     cursor: str | Unset = UNSET,
+    include_total: bool | Unset = UNSET,
     if_none_match: str | Unset = UNSET,
 ) -> dict[str, Any]:
     headers: dict[str, Any] = {}
@@ -42,6 +43,8 @@ def _get_kwargs(
     params["offset"] = offset
 
     params["cursor"] = cursor
+
+    params["include_total"] = include_total
 
     params = {k: v for k, v in params.items() if v is not UNSET and v is not None}
 
@@ -89,6 +92,7 @@ def sync_detailed(
     limit: int | Unset = UNSET,
     offset: int | Unset = UNSET,
     cursor: str | Unset = UNSET,
+    include_total: bool | Unset = UNSET,
     if_none_match: str | Unset = UNSET,
 ) -> Response[JournalEntryPage]:
     """Lists the entries of the journal, newest first.
@@ -106,6 +110,7 @@ def sync_detailed(
         limit (int | Unset):
         offset (int | Unset):
         cursor (str | Unset):
+        include_total (bool | Unset):
         if_none_match (str | Unset):
 
     Raises:
@@ -125,6 +130,7 @@ def sync_detailed(
         limit=limit,
         offset=offset,
         cursor=cursor,
+        include_total=include_total,
         if_none_match=if_none_match,
     )
 
@@ -146,6 +152,7 @@ def sync(
     limit: int | Unset = UNSET,
     offset: int | Unset = UNSET,
     cursor: str | Unset = UNSET,
+    include_total: bool | Unset = UNSET,
     if_none_match: str | Unset = UNSET,
 ) -> JournalEntryPage | None:
     """Lists the entries of the journal, newest first.
@@ -163,6 +170,7 @@ def sync(
         limit (int | Unset):
         offset (int | Unset):
         cursor (str | Unset):
+        include_total (bool | Unset):
         if_none_match (str | Unset):
 
     Raises:
@@ -183,6 +191,7 @@ def sync(
         limit=limit,
         offset=offset,
         cursor=cursor,
+        include_total=include_total,
         if_none_match=if_none_match,
     ).parsed
 
@@ -198,6 +207,7 @@ async def asyncio_detailed(
     limit: int | Unset = UNSET,
     offset: int | Unset = UNSET,
     cursor: str | Unset = UNSET,
+    include_total: bool | Unset = UNSET,
     if_none_match: str | Unset = UNSET,
 ) -> Response[JournalEntryPage]:
     """Lists the entries of the journal, newest first.
@@ -215,6 +225,7 @@ async def asyncio_detailed(
         limit (int | Unset):
         offset (int | Unset):
         cursor (str | Unset):
+        include_total (bool | Unset):
         if_none_match (str | Unset):
 
     Raises:
@@ -234,6 +245,7 @@ async def asyncio_detailed(
         limit=limit,
         offset=offset,
         cursor=cursor,
+        include_total=include_total,
         if_none_match=if_none_match,
     )
 
@@ -253,6 +265,7 @@ async def asyncio(
     limit: int | Unset = UNSET,
     offset: int | Unset = UNSET,
     cursor: str | Unset = UNSET,
+    include_total: bool | Unset = UNSET,
     if_none_match: str | Unset = UNSET,
 ) -> JournalEntryPage | None:
     """Lists the entries of the journal, newest first.
@@ -270,6 +283,7 @@ async def asyncio(
         limit (int | Unset):
         offset (int | Unset):
         cursor (str | Unset):
+        include_total (bool | Unset):
         if_none_match (str | Unset):
 
     Raises:
@@ -291,6 +305,7 @@ async def asyncio(
             limit=limit,
             offset=offset,
             cursor=cursor,
+            include_total=include_total,
             if_none_match=if_none_match,
         )
     ).parsed

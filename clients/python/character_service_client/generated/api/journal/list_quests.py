@@ -23,6 +23,7 @@ def _get_kwargs(
     limit: int | Unset = UNSET,
     offset: int | Unset = UNSET,
     cursor: str | Unset = UNSET,
+    include_total: bool | Unset = UNSET,
     if_none_match: str | Unset = UNSET,
 ) -> dict[str, Any]:
     headers: dict[str, Any] = {}
@@ -50,6 +51,8 @@ def _get_kwargs(
     params["offset"] = offset
 
     params["cursor"] = cursor
+
+    params["include_total"] = include_total
 
     params = {k: v for k, v in params.items() if v is not UNSET and v is not None}
 
@@ -98,6 +101,7 @@ def sync_detailed(
     limit: int | Unset = UNSET,
     offset: int | Unset = UNSET,
     cursor: str | Unset = UNSET,
+    include_total: bool | Unset = UNSET,
     if_none_match: str | Unset = UNSET,
 ) -> Response[QuestPage]:
     """Lists each quest under a journal entry, newest first.
@@ -115,6 +119,7 @@ def sync_detailed(
         limit (int | Unset):
         offset (int | Unset):
         cursor (str | Unset):
+        include_total (bool | Unset):
         if_none_match (str | Unset):
 
     Raises:
@@ -134,6 +139,7 @@ def sync_detailed(
         limit=limit,
         offset=offset,
         cursor=cursor,
+        include_total=include_total,
         if_none_match=if_none_match,
     )
 
@@ -155,6 +161,7 @@ def sync(
     limit: int | Unset = UNSET,
     offset: int | Unset = UNSET,
     cursor: str | Unset = UNSET,
+    include_total: bool | Unset = UNSET,
     if_none_match: str | Unset = UNSET,
 ) -> QuestPage | None:
     """Lists each quest under a journal entry, newest first.
@@ -172,6 +179,7 @@ def sync(
         limit (int | Unset):
         offset (int | Unset):
         cursor (str | Unset):
+        include_total (bool | Unset):
         if_none_match (str | Unset):
 
     Raises:
@@ -192,6 +200,7 @@ def sync(
         limit=limit,
         offset=offset,
         cursor=cursor,
+        include_total=include_total,
         if_none_match=if_none_match,
     ).parsed
 
@@ -207,6 +216,7 @@ async def asyncio_detailed(
     limit: int | Unset = UNSET,
     offset: int | Unset = UNSET,
     cursor: str | Unset = UNSET,
+    include_total: bool | Unset = UNSET,
     if_none_match: str | Unset = UNSET,
 ) -> Response[QuestPage]:
     """Lists each quest under a journal entry, newest first.
@@ -224,6 +234,7 @@ async def asyncio_detailed(
         limit (int | Unset):
         offset (int | Unset):
         cursor (str | Unset):
+        include_total (bool | Unset):
         if_none_match (str | Unset):
 
     Raises:
@@ -243,6 +254,7 @@ async def asyncio_detailed(
         limit=limit,
         offset=offset,
         cursor=cursor,
+        include_total=include_total,
         if_none_match=if_none_match,
     )
 
@@ -262,6 +274,7 @@ async def asyncio(
     limit: int | Unset = UNSET,
     offset: int | Unset = UNSET,
     cursor: str | Unset = UNSET,
+    include_total: bool | Unset = UNSET,
     if_none_match: str | Unset = UNSET,
 ) -> QuestPage | None:
     """Lists each quest under a journal entry, newest first.
@@ -279,6 +292,7 @@ async def asyncio(
         limit (int | Unset):
         offset (int | Unset):
         cursor (str | Unset):
+        include_total (bool | Unset):
         if_none_match (str | Unset):
 
     Raises:
@@ -300,6 +314,7 @@ async def asyncio(
             limit=limit,
             offset=offset,
             cursor=cursor,
+            include_total=include_total,
             if_none_match=if_none_match,
         )
     ).parsed
