@@ -156,25 +156,34 @@ pub(crate) fn part_of_page<E: Entity, B: From<E> + Serialize>(
     let Read { value: page, source } = read;
     let mut response = HttpResponse::Ok();
     provenance::tell(&mut response, source);
-    list(request, response, PageBody::<B>::of(page), wanted)
+    let tag = rows_tag(&page)?;
+    list(request, response, &tag, PageBody::<B>::of(page), wanted)
+}
+
+/// A list of what has no revision, with a tag of its contents.
+pub(crate) fn list_of_nodes<B: Serialize>(
+    request: &HttpRequest,
+    response: HttpResponseBuilder,
+    page: PageBody<B>,
+) -> Answer {
+    let tag = tag(Sha256::new_with_prefix(written(&page)?));
+    list(request, response, &tag, page, None)
 }
 
 /// A list with its links and its entity tag, or 304 when the copy of the client is current. The tag is a weak one: it names the
 /// contents, whole rows and `total` included, and no revision.
-pub(crate) fn list<B: Serialize>(
+fn list<B: Serialize>(
     request: &HttpRequest,
     mut response: HttpResponseBuilder,
+    tag: &str,
     page: PageBody<B>,
     wanted: Option<&Selection>,
 ) -> Answer {
     if let Some(links) = query::page_links(request.path(), request.query_string(), page.next_cursor.as_ref()) {
         response.insert_header((LINK, links));
     }
-    let text = written(&page)?;
-    let digest = Sha256::digest(&text);
-    let tag: String = digest.iter().take(TAG_BYTES).map(|byte| format!("{byte:02x}")).collect();
     response.insert_header((ETAG, format!("W/\"{tag}\"")));
-    if condition::knows(request.headers(), &tag)? {
+    if condition::knows(request.headers(), tag)? {
         return Ok(response.status(StatusCode::NOT_MODIFIED).finish());
     }
     if let Some(wanted) = wanted {
@@ -183,7 +192,28 @@ pub(crate) fn list<B: Serialize>(
         let part = written(&PageBody { items, next_cursor, unreadable, total })?;
         return Ok(response.insert_header(SPARSE).body(part));
     }
-    Ok(response.insert_header((CONTENT_TYPE, HeaderValue::from_static("application/json"))).body(text))
+    json(&mut response, &page)
+}
+
+/// The tag of a page of rows. Revision and time stand for the contents of a row, so that a long page need not be read for it;
+/// another release may write the same row in another way.
+fn rows_tag<E: Entity>(page: &Listed<E>) -> Result<String, Problem> {
+    let mut digest = Sha256::new_with_prefix(env!("CARGO_PKG_VERSION"));
+    for row in &page.items {
+        let (id, meta): (Uuid, &Meta) = (row.id().into(), row.meta());
+        digest.update(id.as_bytes());
+        digest.update(meta.revision.0.to_le_bytes());
+        digest.update(meta.updated_at.as_microsecond().to_le_bytes());
+    }
+    digest.update((page.items.len() as u64).to_le_bytes());
+    // What is beside the rows is short.
+    let unreadable = page.unreadable.iter().map(|row| (row.position, row.id, &row.problem));
+    digest.update(written(&(&page.next, unreadable.collect::<Vec<_>>(), page.total))?);
+    Ok(tag(digest))
+}
+
+fn tag(digest: Sha256) -> String {
+    digest.finalize().iter().take(TAG_BYTES).map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// A body that may be as long as a sheet, or longer.

@@ -7,7 +7,7 @@ mod tests;
 pub use changes::{changes, sheet};
 
 use crate::{
-    Character, CharacterId, CharacterVersionId, Meta, Timestamp, Violations, check,
+    Character, CharacterId, CharacterVersionId, Meta, Revision, Timestamp, Violations, check,
     document::{ListLimits, check_list},
     json, size,
 };
@@ -36,7 +36,8 @@ pub struct CharacterVersion {
     pub label: Option<String>,
     /// The character after the change.
     pub state: Character,
-    /// The changes of the character since the previous version, as JSON Patch (RFC 6902).
+    /// The changes of the character since the previous version, as JSON Patch (RFC 6902). A stored version leaves them out
+    /// where the previous one tells them, and its reader computes them.
     pub changes: Vec<Value>,
     /// The rows of other kinds that changed together with it.
     pub related: Vec<RelatedChange>,
@@ -68,9 +69,11 @@ pub const MAX_CHANGED_VALUES: usize = 4 * size::MAX_VALUES;
 pub const MAX_REASON: usize = 500;
 
 impl CharacterVersion {
-    /// The version of `after`, which has its future revision, as the successor of `before`.
+    /// The version of `after`, which has its future revision, as the successor of `before`. It contains its changes only
+    /// when the state before them may have no version: a character that was imported has none at its first revision.
     #[must_use]
     pub fn of(before: Option<&Character>, after: Character, reason: impl Into<String>, at: Timestamp) -> Self {
+        let unrecorded = before.filter(|before| before.meta.revision == Revision::FIRST);
         Self {
             id: CharacterVersionId::of(after.id, after.meta.revision),
             character_id: after.id,
@@ -79,7 +82,7 @@ impl CharacterVersion {
             author: None,
             reason: reason.into(),
             label: None,
-            changes: before.map(|before| changes(before, &after)).unwrap_or_default(),
+            changes: unrecorded.map(|before| changes(before, &after)).unwrap_or_default(),
             state: after,
             related: Vec::new(),
             meta: Meta::created(at),

@@ -1,5 +1,6 @@
 //! Use cases of evolution: versions, their restore, changes of theme, and the graph of a lineage.
 
+mod changes;
 mod compare;
 mod graph;
 mod lineage;
@@ -47,7 +48,9 @@ impl EvolutionRepository {
         _request: &RequestContext,
     ) -> Result<Read<Listed<CharacterVersion>>> {
         self.context.exists(of, deleted).await?;
-        self.context.list(&versions_of(of), wanted.into()).await
+        let mut read = self.context.list(&versions_of(of), wanted.into()).await?;
+        self.add_changes(&mut read.value.items).await?;
+        Ok(read)
     }
 
     /// A version of this character, with the whole state. With `deleted`, also of a soft-deleted character.
@@ -63,12 +66,12 @@ impl EvolutionRepository {
         request: &RequestContext,
     ) -> Result<Read<CharacterVersion>> {
         self.context.exists(of, deleted).await?;
-        let read: Read<CharacterVersion> = self.context.get(id, request).await?;
-        if read.value.character_id == of {
-            Ok(read)
-        } else {
-            Err(RepositoryError::NotFound(EntityKind::CharacterVersion))
+        let mut read: Read<CharacterVersion> = self.context.get(id, request).await?;
+        if read.value.character_id != of {
+            return Err(RepositoryError::NotFound(EntityKind::CharacterVersion));
         }
+        self.add_changes(std::slice::from_mut(&mut read.value)).await?;
+        Ok(read)
     }
 
     /// The state of the character at this time, also when it was deleted since.
@@ -108,7 +111,9 @@ impl EvolutionRepository {
         request: &RequestContext,
     ) -> Result<CharacterVersion> {
         let labelled = |version: &CharacterVersion| Ok(CharacterVersion { label: label.clone(), ..version.clone() });
-        self.context.change_row(of, id, request, Under::Character, labelled).await
+        let mut version = self.context.change_row(of, id, request, Under::Character, labelled).await?;
+        self.add_changes(std::slice::from_mut(&mut version)).await?;
+        Ok(version)
     }
 }
 

@@ -124,8 +124,7 @@ impl Plain {
     }
 
     async fn get(&self, id: Uuid) -> HttpResponse {
-        let found: Option<Vec<u8>> =
-            self.redis.get().await.unwrap().get(format!("character:{id}")).await.unwrap();
+        let found: Option<Vec<u8>> = self.redis.get().await.unwrap().get(format!("character:{id}")).await.unwrap();
         if let Some(body) = found {
             return json(StatusCode::OK, body.into());
         }
@@ -196,9 +195,8 @@ impl Table {
 
 fn plain_storage(config: &mut ServiceConfig, table: Data<Table>) {
     let get = |table: Data<Table>, id: Path<Uuid>| async move { table.get(*id).await };
-    let create = |table: Data<Table>, body: Bytes| async move {
-        table.put(Uuid::now_v7(), body, StatusCode::CREATED).await
-    };
+    let create =
+        |table: Data<Table>, body: Bytes| async move { table.put(Uuid::now_v7(), body, StatusCode::CREATED).await };
     let replace =
         |table: Data<Table>, id: Path<Uuid>, body: Bytes| async move { table.put(*id, body, StatusCode::OK).await };
     let all = web::resource(CHARACTERS).route(web::post().to(create));

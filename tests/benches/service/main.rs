@@ -104,7 +104,8 @@ async fn all() -> Result<(), String> {
     let table = table(&rows);
     println!("{table}");
     write_into_the_page(&table);
-    let above: Vec<_> = rows.iter().filter(|row| row.ours / row.floor > row.aim * TOLERANCE).map(|row| row.what).collect();
+    let above: Vec<_> =
+        rows.iter().filter(|row| row.ours / row.floor > row.aim * TOLERANCE).map(|row| row.what).collect();
     if above.is_empty() { Ok(()) } else { Err(format!("above the aim: {}", above.join(", "))) }
 }
 
@@ -143,17 +144,17 @@ async fn character_rows() -> Vec<Row> {
     rows.push(Row { what: "hot `GET`", ours: figures[0], beside: "limit", floor: figures[2], aim: 1.2 });
     rows.push(Row { what: "hot `GET`, access log", ours: figures[1], beside: "limit", floor: figures[2], aim: 1.6 });
 
-    let list: Requests = Arc::new(|number| {
-        request("GET", &format!("{CHARACTERS}?limit=100&offset={}", number % 10 * 100), "", "")
-    });
+    let list: Requests =
+        Arc::new(|number| request("GET", &format!("{CHARACTERS}?limit=100&offset={}", number % 10 * 100), "", ""));
     let figures = measure(1_500, &[(&quiet, &list), (&limit, &list)], none).await;
     rows.push(Row { what: "list of 100", ours: figures[0], beside: "limit", floor: figures[1], aim: 1.1 });
 
     // Each id is read once in two rounds; before each, Redis is empty.
     let next = AtomicUsize::new(0);
     let all = Arc::clone(&ids);
-    let cold: Requests =
-        Arc::new(move |_| request("GET", &format!("{CHARACTERS}/{}", all[next.fetch_add(1, Ordering::Relaxed) % COLD]), "", ""));
+    let cold: Requests = Arc::new(move |_| {
+        request("GET", &format!("{CHARACTERS}/{}", all[next.fetch_add(1, Ordering::Relaxed) % COLD]), "", "")
+    });
     let figures = measure(COLD / 2, &[(&small, &cold), (&plain, &cold)], || redis.flush()).await;
     rows.push(Row { what: "cold `GET`", ours: figures[0], beside: "plain", floor: figures[1], aim: 1.2 });
 
@@ -175,8 +176,10 @@ async fn character_rows() -> Vec<Row> {
 /// machine: its `POST` and `PUT` took 122 and 126 µs where the aims of 400 and 500 µs were set.
 async fn storage_rows(characters: &[Row]) -> Vec<Row> {
     let postgres = PostgresServer::start();
-    postgres.query("CREATE TABLE plain (id uuid PRIMARY KEY, body text NOT NULL, revision bigint NOT NULL DEFAULT 1, \
-                    changed timestamptz NOT NULL DEFAULT now())");
+    postgres.query(
+        "CREATE TABLE plain (id uuid PRIMARY KEY, body text NOT NULL, revision bigint NOT NULL DEFAULT 1, \
+                    changed timestamptz NOT NULL DEFAULT now())",
+    );
     let service = |url: Option<String>| {
         let service = Service::storage().env("STORAGE_SERVICE_TOKEN", TOKEN).env("LOG_LEVEL", "warn");
         url.into_iter().fold(service, |service, url| service.env("DATABASE_URL", url)).start()

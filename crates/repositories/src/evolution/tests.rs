@@ -110,6 +110,60 @@ async fn every_change_is_a_version_that_names_the_one_before() {
 }
 
 #[tokio::test]
+async fn a_version_shows_its_changes_wherever_the_page_begins_and_stores_none_of_them() {
+    let world = world().await;
+    for name in ["b", "c", "d"] {
+        world.renamed(name).await;
+    }
+    let history = world.history().await;
+    let named = |name: &str| vec![json!({ "op": "replace", "path": "/name", "value": name })];
+    let shown: Vec<_> = history.iter().map(|version| version.changes.clone()).collect();
+    assert_eq!(shown, [vec![], named("b"), named("c"), named("d")]);
+    for version in &history {
+        let alone = world.evolution.version(world.hero, version.id, Deleted::Exclude, &plain()).await.unwrap().value;
+        assert_eq!(alone, *version);
+        let label = Some("kept".to_owned());
+        let labelled = world.evolution.label(world.hero, version.id, label, &plain()).await.unwrap();
+        assert_eq!(labelled.changes, version.changes);
+    }
+    let mut page = PageRequest::first(Limit::new(1).unwrap());
+    for version in history.iter().rev() {
+        let part = world.evolution.versions(world.hero, Deleted::Exclude, page.clone(), &plain()).await.unwrap().value;
+        assert_eq!(part.items[0].changes, version.changes);
+        page = part.next.map_or(page.clone(), |next| page.after(next));
+    }
+    let stored: Vec<CharacterVersion> = world.all().await;
+    // Only the one after the first state of all, which may have no version.
+    assert_eq!(stored.iter().filter(|version| !version.changes.is_empty()).count(), 1);
+}
+
+#[tokio::test]
+async fn where_the_previous_version_is_not_stored_an_earlier_one_tells_the_changes() {
+    let world = world().await;
+    world.renamed("b").await;
+    let last = world.history().await.remove(1);
+    let state = |name: &str, revision: u64| {
+        let mut state = Character { name: name.into(), ..last.state.clone() };
+        state.meta.revision = Revision(revision);
+        state
+    };
+    // As after a thinning: the versions of the revisions 3 to 8 are gone.
+    let version =
+        CharacterVersion::of(Some(&state("c", 8)), state("d", 9), "character.updated", last.meta.created_at.next());
+    world.storage.create(version.clone()).await.unwrap();
+    let shown = world.evolution.version(world.hero, version.id, Deleted::Exclude, &plain()).await.unwrap().value;
+    assert_eq!(shown.changes, [json!({ "op": "replace", "path": "/name", "value": "d" })]);
+    // Without any earlier version there is nothing to compare with.
+    let other = Character { id: CharacterId::new(), ..state("e", 9) };
+    world.storage.create_character(other.clone()).await.unwrap();
+    let before = Character { name: "f".into(), ..other.clone() };
+    let alone = CharacterVersion::of(Some(&before), other.clone(), "character.updated", last.meta.created_at);
+    world.storage.create(alone.clone()).await.unwrap();
+    let shown = world.evolution.version(other.id, alone.id, Deleted::Exclude, &plain()).await.unwrap().value;
+    assert!(shown.changes.is_empty());
+}
+
+#[tokio::test]
 async fn versions_come_in_pages_newest_first() {
     let world = world().await;
     for name in ["b", "c", "d", "e"] {

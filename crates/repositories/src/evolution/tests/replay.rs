@@ -91,6 +91,7 @@ fn replaying_all_changes_from_the_first_state_gives_the_last_sheet() {
                     let found = Store::<CharacterVersion>::find(&world.storage, parent, Deleted::Exclude).await;
                     way.push(found.unwrap().value.unwrap());
                 }
+                world.evolution.add_changes(&mut way).await.unwrap();
                 way.reverse();
                 let mut sheet = Value::Object(version::sheet(&way[0].state));
                 for version in &way {
