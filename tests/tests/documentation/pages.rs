@@ -1,6 +1,7 @@
 //! The pages for people, opened in a real browser that reaches nothing but the service. Screenshots stay in
 //! `target/screenshots`.
 
+use crate::support;
 use character_tests::Service;
 use std::{
     fs,
@@ -67,7 +68,7 @@ fn shots() -> PathBuf {
 
 /// The requests that the service did not answer with success.
 async fn failed(service: &Service) -> Vec<String> {
-    let metrics = crate::support::send(crate::support::client().get(service.url("/metrics"))).await.body;
+    let metrics = support::send(support::client().get(service.url("/metrics"))).await.body;
     let lines = metrics.as_str().unwrap().lines().filter(|line| line.starts_with("http_server_requests_total{"));
     let has_failed = |line: &&str| line.contains(",status=\"4") || line.contains(",status=\"5");
     let lines = lines.filter(|line| !line.ends_with(" 0"));
@@ -86,7 +87,7 @@ async fn the_pages_work_in_a_browser_without_the_network_and_write_nothing_to_it
     }
     // The script has drawn every operation of the document.
     let drawn = docs.elements.matches("class=\"opblock opblock-").count();
-    let document = crate::support::send(crate::support::client().get(service.url("/openapi.json"))).await.body;
+    let document = support::send(support::client().get(service.url("/openapi.json"))).await.body;
     let operations = document["paths"].as_object().unwrap().values().map(|item| item.as_object().unwrap().len());
     assert_eq!(drawn, operations.sum::<usize>());
     assert_eq!(start.console.into_iter().chain(docs.console).collect::<Vec<_>>(), [""; 0]);
@@ -97,7 +98,7 @@ async fn the_pages_work_in_a_browser_without_the_network_and_write_nothing_to_it
 #[tokio::test]
 async fn the_commands_of_the_page_work_as_they_stand() {
     let service = Service::character().start();
-    let page = reqwest::get(service.url("/docs/")).await.unwrap().text().await.unwrap();
+    let page = support::client().get(service.url("/docs/")).send().await.unwrap().text().await.unwrap();
     let commands = page.split_once("<pre>").unwrap().1.split_once("</pre>").unwrap().0;
     let commands = commands.replace("&quot;", "\"").replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&");
     let done = Command::new("bash").args(["-euo", "pipefail", "-c", &commands]).output().unwrap();
@@ -107,6 +108,7 @@ async fn the_commands_of_the_page_work_as_they_stand() {
     assert_eq!(failed(&service).await, [""; 0]);
     for (_, guide) in page.match_indices("href=\"./guides/").map(|(at, text)| (at, &page[at + text.len()..])) {
         let name = guide.split_once('"').unwrap().0;
-        assert_eq!(reqwest::get(service.url(&format!("/docs/guides/{name}"))).await.unwrap().status(), 200, "{name}");
+        let guide = support::client().get(service.url(&format!("/docs/guides/{name}"))).send().await.unwrap();
+        assert_eq!(guide.status(), 200, "{name}");
     }
 }
