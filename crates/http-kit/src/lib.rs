@@ -19,6 +19,7 @@
 
 mod body;
 mod cors;
+mod deadline;
 mod endpoint;
 mod guard;
 pub mod health;
@@ -32,6 +33,7 @@ pub const EVENT_STREAM: &str = "text/event-stream";
 
 pub use body::{BodyError, BodyLimits, read_body};
 pub use cors::{AllowedOrigins, Cors, InvalidOrigins};
+pub use deadline::{REQUEST_TIMEOUT, request_timeout, until};
 pub use endpoint::{Endpoint, Endpoints, Operations, Refusals, Routing};
 pub use guard::BrowserGuard;
 pub use health::{DependencyStatus, Health, HealthCheck, HealthPaths, HealthStatus};
