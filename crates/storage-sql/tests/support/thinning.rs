@@ -158,7 +158,7 @@ pub(crate) async fn leaves_what_changed_meanwhile(storage: &SqlStorage) {
     }
 }
 
-/// A pass is not repeated within a day, a change of the setting begins another one, and nobody joins a pass.
+/// A pass is not repeated within a day, a change of the setting begins another one, and no second process joins a pass.
 pub(crate) async fn is_done_by_one_process_once_a_day(storage: &SqlStorage) {
     let mut heroes = Vec::new();
     for _ in 0..4 {
