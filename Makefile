@@ -77,6 +77,8 @@ bench: ## measure the costs, each compared with a floor of the same run; docs/be
 	@$(CARGO) bench $(LOCKED) --package character-tests --bench http
 	@$(CARGO) bench $(LOCKED) --package character-tests --bench log
 	@$(CARGO) bench $(LOCKED) --package character-tests --bench events
+	@$(CARGO) bench $(LOCKED) --package character-tests --bench overload
+	@$(CARGO) bench $(LOCKED) --package character-tests --bench sizing
 
 check: ## formatting, lints, documentation, words, the crate graph, dependencies, packages, licences, the OpenAPI and AsyncAPI documents, the clients, workflows, scripts
 	@$(CARGO) fmt --all --check

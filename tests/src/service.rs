@@ -311,9 +311,15 @@ pub fn service_program(name: &str) -> PathBuf {
     binary(name)
 }
 
+/// Names a folder with binaries that are tested or measured instead, such as those of a release.
+const SERVICES_FOLDER: &str = "TEST_SERVICES_FOLDER";
+
 /// The binary of that name beside this test, in the same profile, built once in every process; cargo knows whether
 /// there is something to do.
 fn binary(name: &str) -> PathBuf {
+    if let Some(folder) = env::var_os(SERVICES_FOLDER) {
+        return Path::new(&folder).join(name);
+    }
     static PROFILE_FOLDER: OnceLock<PathBuf> = OnceLock::new();
     PROFILE_FOLDER.get_or_init(build).join(name)
 }

@@ -39,7 +39,7 @@ const CRATES: &[(&str, u8, &[&str])] = &[
         ],
     ),
     ("character-error-reporter", 2, &[]),
-    ("character-otlp", 3, &["character-error-reporter"]),
+    ("character-otlp", 3, &["character-credentials", "character-error-reporter"]),
     ("character-error-reporter-hub", 3, &["character-error-reporter", "character-message-hub"]),
     ("character-message-hub-file", 3, &["character-error-reporter", "character-message-hub"]),
     (

@@ -1,6 +1,8 @@
 //! The Character Service by itself: embedded database, nothing else running, real process, real kills.
 
 mod support;
+#[path = "embedded/thinning.rs"]
+mod thinning;
 
 use character_tests::Service;
 use serde_json::json;

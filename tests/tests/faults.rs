@@ -9,6 +9,8 @@ mod support;
 mod coherence;
 #[path = "faults/database.rs"]
 mod database;
+#[path = "faults/engines.rs"]
+mod engines;
 #[path = "faults/failover.rs"]
 mod failover;
 #[path = "faults/fleet.rs"]

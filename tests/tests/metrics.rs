@@ -158,6 +158,33 @@ async fn metrics(service: &Service) -> String {
     answer.body.as_str().unwrap().to_owned()
 }
 
+#[tokio::test]
+async fn latencies_name_a_sampled_trace_to_a_scraper_that_reads_open_metrics_alone() {
+    let service = Service::character().start();
+    let url = service.url(&format!("/api/v2/characters/{}", uuid::Uuid::new_v4()));
+    let (sampled, other) = ("4bf92f3577b34da6a3ce929d0e0e4736", "5cf92f3577b34da6a3ce929d0e0e4736");
+    for (trace, flags) in [(sampled, "01"), (other, "00")] {
+        let request = client().get(&url).header("traceparent", format!("00-{trace}-00f067aa0ba902b7-{flags}"));
+        assert_eq!(send(request).await.status, 404);
+    }
+    let scrape = async |accept: &str| {
+        let request = client().get(service.url("/metrics")).header("accept", accept);
+        send(request).await.body.as_str().unwrap().to_owned()
+    };
+    let open = scrape("application/openmetrics-text; version=1.0.0").await;
+    let exemplar = format!("# {{trace_id=\"{sampled}\"}}");
+    let of_route = "http_server_request_duration_seconds_bucket{";
+    assert!(open.lines().any(|line| line.starts_with(of_route) && line.contains(&exemplar)), "{open}");
+    assert!(!open.contains(other), "a trace that is not sampled is in no collector");
+    let plain = scrape("text/plain").await;
+    assert!(!plain.contains("trace_id") && plain.contains(of_route), "{plain}");
+    // Each sample is a name with labels and a number, as the text format has it.
+    for line in plain.lines().filter(|line| !line.starts_with('#')) {
+        let value = line.rsplit(' ').next().unwrap();
+        assert!(value == "+Inf" || value.parse::<f64>().is_ok(), "{line}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn both_services_show_what_is_documented_and_nothing_else_after_traffic_with_faults() {
     let redis = RedisServer::start();

@@ -1,6 +1,8 @@
 //! Both services as processes: how they start, what they refuse, how they end, and what they leave.
 #![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
+#[path = "process/deadline.rs"]
+mod deadline;
 #[path = "process/log_lines.rs"]
 mod log_lines;
 #[path = "process/rotation.rs"]

@@ -11,6 +11,7 @@ pub mod campaign;
 pub mod character;
 mod condition;
 mod context;
+mod deadline;
 mod deprecated;
 pub mod evolution;
 mod fields;
@@ -51,7 +52,7 @@ use std::{sync::Arc, time::Duration};
 
 /// Every request header that the API reads.
 const REQUEST_HEADERS: &str = "Accept, Content-Encoding, Content-Type, Idempotency-Key, If-Match, If-None-Match, Last-Event-ID, \
-                               Storage-Position, Traceparent, Tracestate, X-Request-Id, X-User-Id";
+                               Storage-Position, Traceparent, Tracestate, X-Request-Id, X-Request-Timeout-Ms, X-User-Id";
 /// The headers of answers that a page of another origin may read.
 const EXPOSED_HEADERS: &str = "Age, Allow, Cache-Status, Deprecation, ETag, Idempotency-Replayed, Link, Location, Retry-After, Storage-Position, Sunset, X-Request-Id";
 
@@ -145,9 +146,11 @@ pub fn configure_for(
         let limited = from_fn(middleware::limit_requests(api.requests.clone(), is_limited, refusal));
         // A refusal of the guard must not reserve anything, so the guard is outside.
         let positioned = from_fn(position::keep_position);
+        let timed = from_fn(deadline::keep_deadline);
         let compressed = from_fn(middleware::compress(answers.clone()));
         let answering = |endpoints| {
-            let endpoints = apply(limited, apply(admitted, apply(positioned, endpoints)));
+            // A list that waits for its turn holds no place of the requests that are handled.
+            let endpoints = apply(timed, apply(admitted, apply(limited, apply(positioned, endpoints))));
             apply(accounted, apply(compressed, apply(guarded, endpoints)))
         };
         match &guard.origins {

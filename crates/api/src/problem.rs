@@ -149,6 +149,12 @@ impl Problem {
             .with_header(header::RETRY_AFTER, HeaderValue::from_static("1"))
     }
 
+    /// 504: the time of the caller is over.
+    pub(crate) fn deadline_exceeded(detail: &'static str) -> Self {
+        let title = "The time that the caller waits is over";
+        Self::new(StatusCode::GATEWAY_TIMEOUT, "deadline-exceeded", title).with_detail(detail).retry_after(1)
+    }
+
     pub(crate) fn body_timeout() -> Self {
         Self::new(StatusCode::REQUEST_TIMEOUT, "body-timeout", "The body did not arrive in time")
             .with_detail("send the whole body again, faster or in a smaller request")
@@ -228,6 +234,14 @@ impl From<RepositoryError> for Problem {
                 Self::new(StatusCode::CONFLICT, refusal.rule, "A rule of the game forbids the change")
                     .with_detail(refusal.reason)
             }
+            RepositoryError::StateNotKept { version, at } => Self::new(
+                StatusCode::GONE,
+                "state-not-kept",
+                "The state at this time is no longer kept",
+            )
+            .with_detail(format!(
+                "versions after {at} were removed to save space; the last one kept before this time is {version}"
+            )),
             RepositoryError::IdempotencyMismatch => Self::new(
                 StatusCode::UNPROCESSABLE_ENTITY,
                 "idempotency-mismatch",

@@ -175,6 +175,7 @@ async fn serve(config: CharacterServiceConfig, stack: Stack, mut registry: Regis
     }
     plan.hub(config.hub.as_ref());
     plan.server(config.tls.as_ref());
+    plan.collector(&config.log);
     let watch = plan.start()?;
     let registry = Arc::new(registry);
     otlp::send_metrics(&config.log, &registry)?;

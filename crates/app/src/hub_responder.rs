@@ -10,6 +10,7 @@ use actix_service::{IntoServiceFactory, ServiceFactory};
 use actix_web::{Error, dev::AppConfig};
 use async_trait::async_trait;
 use character_error_reporter::redacted;
+use character_http_kit::REQUEST_TIMEOUT;
 use character_message_hub::{HubError, Reply, ServiceName, ServiceRequest};
 use character_message_hub_nats::{NatsHub, NatsHubConfig, NatsResponder, ServiceHandler, problem};
 use std::{
@@ -237,6 +238,8 @@ fn head(request: &ServiceRequest) -> Option<RequestHead> {
         (TRACEPARENT, &request.traceparent),
         (REQUEST_ID, &request.correlation_id),
     ];
+    let timeout = u64::try_from(request.timeout.as_millis()).unwrap_or(u64::MAX);
+    head.headers.insert(REQUEST_TIMEOUT, HeaderValue::from(timeout.max(1)));
     for (name, value) in given {
         if let Some(value) = value {
             head.headers.insert(name, HeaderValue::from_bytes(value.as_bytes()).ok()?);

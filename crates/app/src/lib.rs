@@ -28,6 +28,7 @@ pub mod reported;
 pub mod reporting;
 mod request_ids;
 mod restore;
+pub mod retention;
 mod run;
 mod serve;
 mod signals;

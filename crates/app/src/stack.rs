@@ -4,13 +4,14 @@ mod remote;
 
 use crate::{
     admin::{Operator, TransportHandle},
-    config::{CharacterServiceConfig, CommitLogConfig},
+    config::CharacterServiceConfig,
     folder_lock::FolderLock,
     hub::{self, Hub},
     observed::{Observed, OperationMetrics},
     private_files,
     reported::Reported,
     reporting::Reporting,
+    retention,
     run::{Outcome, say},
     state_metrics::{show_database, show_reports},
     traced_events,
@@ -40,9 +41,6 @@ const EMBEDDED: &str = "character.sqlite";
 
 /// How long a health check waits for Redis; shorter than the second that a check is given.
 const REDIS_PATIENCE: Duration = Duration::from_millis(800);
-
-/// How often old commits leave the log.
-const PURGE_EVERY: Duration = Duration::from_secs(3600);
 
 /// What the storage is wired for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -242,7 +240,8 @@ async fn embedded(
         private_files::warn_of_open(&private_files::of_database(&file));
     }
     if purpose == Purpose::Serve {
-        forget_old_commits(&database, config.commit_log);
+        retention::forget_old_commits(&database, config.commit_log);
+        retention::thin_versions(&database, config.versions_keep);
     }
     show_database(&database, registry);
     let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
@@ -307,24 +306,6 @@ fn report_cache_state(cached: Cached) {
         loop {
             ticks.tick().await;
             cached.report_state();
-        }
-    });
-}
-
-/// Removes, now and every hour, commits from the log that are old enough.
-pub fn forget_old_commits(database: &SqlStorage, config: CommitLogConfig) {
-    let database = database.clone();
-    tokio::spawn(async move {
-        let mut ticks = tokio::time::interval(PURGE_EVERY);
-        loop {
-            ticks.tick().await;
-            match database.purge(config.retention, config.bound).await {
-                Ok(0) => {}
-                Ok(removed) => tracing::info!(removed, "old commits were removed from the log"),
-                Err(error) => {
-                    tracing::warn!(error = %redacted(&error), "old commits could not be removed from the log; the next attempt is in an hour")
-                }
-            }
         }
     });
 }

@@ -3,7 +3,7 @@
 use crate::reporting::Reporting;
 use character_domain::{Timestamp, now};
 use character_http_kit::{DependencyStatus, Health};
-use character_storage_sql::{LogStatus, SqlStorage};
+use character_storage_sql::{LogStatus, SqlStorage, ThinningStatus};
 use prometheus_client::{
     collector::Collector,
     encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric},
@@ -29,22 +29,24 @@ const MEASURE_EVERY: Duration = Duration::from_secs(15);
 struct DatabaseState {
     database: SqlStorage,
     /// `None` while it is not known.
-    log: Arc<Mutex<Option<LogStatus>>>,
+    measured: Arc<Mutex<Option<(LogStatus, ThinningStatus)>>>,
 }
 
 /// Shows the connections of `database` and its log of commits: `database_connections_max`, `database_connections_open`,
 /// `database_connections_idle`, `database_operations_waiting`, `database_slow_operations_total`, `commit_log_entries`,
 /// `commit_log_oldest_entry_age_seconds`, `commit_log_slowest_consumer_age_seconds`, `commit_log_parked_events` and
-/// `commit_log_notify`. Needs a Tokio runtime.
+/// `commit_log_notify`, and of the versions in it `versions_thinned_total` and
+/// `versions_thinning_last_pass_timestamp_seconds`. Needs a Tokio runtime.
 pub(crate) fn show_database(database: &SqlStorage, registry: &mut Registry) {
-    let log = Arc::new(Mutex::new(None));
-    registry.register_collector(Box::new(DatabaseState { database: database.clone(), log: Arc::clone(&log) }));
-    let (database, known) = (database.clone(), Arc::downgrade(&log));
+    let measured = Arc::new(Mutex::new(None));
+    registry
+        .register_collector(Box::new(DatabaseState { database: database.clone(), measured: Arc::clone(&measured) }));
+    let (database, known) = (database.clone(), Arc::downgrade(&measured));
     tokio::spawn(async move {
         let mut ticks = tokio::time::interval(MEASURE_EVERY);
         loop {
             ticks.tick().await;
-            let measured = database.log_status().await.ok();
+            let measured = database.log_status().await.ok().zip(database.thinning_status().await.ok());
             let Some(known) = known.upgrade() else { return };
             *known.lock().unwrap_or_else(PoisonError::into_inner) = measured;
         }
@@ -72,7 +74,16 @@ impl Collector for DatabaseState {
         let slow = ConstCounter::new(self.database.slow_operations());
         slow.encode(encoder.encode_descriptor("database_slow_operations", help, None, MetricType::Counter)?)?;
         // What is not known is not shown, rather than shown as an empty log.
-        let Some(log) = self.log.lock().unwrap_or_else(PoisonError::into_inner).clone() else { return Ok(()) };
+        let measured = self.measured.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let Some((log, thinning)) = measured else { return Ok(()) };
+        let help = "Versions of characters that were removed from the database beyond VERSIONS_KEEP, by all processes";
+        let removed = ConstCounter::new(thinning.removed);
+        removed.encode(encoder.encode_descriptor("versions_thinned", help, None, MetricType::Counter)?)?;
+        let help =
+            "When the versions of all characters were last thinned, in seconds since 1970; 0 before the first time";
+        let (name, unit) = ("versions_thinning_last_pass_timestamp", Some(&Unit::Seconds));
+        let ended = thinning.last_pass.map_or(0, |ended| ended.as_microsecond() / 1_000_000);
+        ConstGauge::new(ended).encode(encoder.encode_descriptor(name, help, unit, MetricType::Gauge)?)?;
         let notify = log.notifies.map_or(-1, i64::from);
         for (name, help, value) in [
             ("commit_log_entries", "Commits kept in the log; estimated above 10000", log.entries),

@@ -14,7 +14,7 @@ use crate::{
     process_metrics::show_process,
     reported::Reported,
     reporting::Reporting,
-    restore,
+    restore, retention,
     run::{Outcome, run},
     serve::{self, Counted, Server},
     signals, stack,
@@ -76,7 +76,8 @@ async fn execute(
                 return Ok(ExitCode::SUCCESS);
             };
             private_files::warn_of_open(&files);
-            stack::forget_old_commits(&database, config.commit_log);
+            retention::forget_old_commits(&database, config.commit_log);
+            retention::thin_versions(&database, config.versions_keep);
             (database, lock)
         }
         StorageServiceCommand::Migrate => {
@@ -188,6 +189,7 @@ async fn serve(
     plan.admin(config.admin.as_ref());
     plan.hub(config.hub.as_ref());
     plan.server(config.tls.as_ref());
+    plan.collector(&config.log);
     watch_database(&mut plan, operator.database.as_ref());
     let watch = plan.start()?;
     let registry = Arc::new(registry);
@@ -234,10 +236,11 @@ async fn serve(
                 Endpoint::at("/openapi.json").get(json).register(&mut endpoints);
                 let service = contract.service(app, endpoints);
                 let long = LongAnswers { of: is_list, bytes: MAX_PAGE_BYTES as u64 };
-                let admitted = apply(from_fn(middleware::admit(admission.clone(), long, overloaded)), service);
+                // A list that waits for its turn holds no place of the requests that are handled.
                 let limited =
-                    apply(from_fn(middleware::limit_requests(requests.clone(), is_limited, overloaded)), admitted);
-                let watched = apply(from_fn(unauthorized.clone().middleware()), limited);
+                    apply(from_fn(middleware::limit_requests(requests.clone(), is_limited, overloaded)), service);
+                let admitted = apply(from_fn(middleware::admit(admission.clone(), long, overloaded)), limited);
+                let watched = apply(from_fn(unauthorized.clone().middleware()), admitted);
                 let guarded = apply(from_fn(guard.clone().middleware()), watched);
                 let accounted = apply(from_fn(middleware::account(PROBLEM_TYPES, http_metrics.clone())), guarded);
                 app.default_service(apply(from_fn(middleware::security_headers), accounted));

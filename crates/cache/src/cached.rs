@@ -7,8 +7,8 @@ use crate::{
 use async_trait::async_trait;
 use character_storage_port::{
     COMMIT, Commit, Committed, Consumers, Deleted, Entity, EntityKind, Log, LogBatch, LogCursor, Page, PageRequest,
-    Probe, Query, Read, Result, Scope, Snapshot, StorageError, StoragePort, Store, Transaction, check_list,
-    delegate_port,
+    Probe, Query, Read, Result, Scope, Snapshot, StorageError, StoragePort, Store, Transaction, caller_deadline,
+    check_list, delegate_port, within_deadline,
 };
 use std::{fmt, future::Future, sync::Arc, time::Duration};
 use tokio::time::Instant;
@@ -166,6 +166,7 @@ impl<E: Entity, S: Store<E> + ?Sized + 'static> Store<E> for Cached<S> {
 /// Runs a write to its end, also when its caller is cancelled.
 async fn to_its_end<T: Send + 'static>(write: impl Future<Output = T> + Send + 'static) -> Result<T> {
     // A task that dies has told nothing: the outcome is unknown.
+    let write = within_deadline(caller_deadline(), write);
     tokio::spawn(write.in_current_span()).await.map_err(|_| StorageError::unavailable(COMMIT))
 }
 

@@ -15,7 +15,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
-/// A version of a character: its full state after one change. Only the label may change later.
+/// A version of a character: its full state after one change. The label may change later; `parent_id`, `changes` and `related`
+/// change when a storage removes versions before it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct CharacterVersion {

@@ -19,6 +19,7 @@
 
 mod body;
 mod cors;
+mod deadline;
 mod deprecation;
 mod endpoint;
 mod guard;
@@ -33,6 +34,7 @@ pub const EVENT_STREAM: &str = "text/event-stream";
 
 pub use body::{BodyError, BodyLimits, read_body};
 pub use cors::{AllowedOrigins, Cors, InvalidOrigins};
+pub use deadline::{REQUEST_TIMEOUT, request_timeout, until};
 pub use deprecation::{DEPRECATION, Day, Deprecated, Deprecations, SUNSET};
 pub use endpoint::{Endpoint, Endpoints, Operations, Refusals, Routing};
 pub use guard::BrowserGuard;

@@ -75,7 +75,7 @@ pub fn account<B: MessageBody + 'static>(
                 let ended = Ended::with(asked, &answer, started.elapsed());
                 let context = trace::end(&ended);
                 access_log::write(&ended, &context);
-                metrics.observe(ended);
+                metrics.observe(ended, &context);
                 answer
             };
             let mut answer = request_id::within(current, types, answered.instrument(span)).await;

@@ -1,6 +1,7 @@
 //! The way to the collector.
 
 use crate::protobuf::Message;
+use character_credentials::ClientTls;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -20,6 +21,8 @@ pub struct OtlpConfig {
     pub attributes: Vec<(String, String)>,
     /// The name of the service.
     pub service: String,
+    /// What is trusted of an `https://` endpoint, and the own certificate. `None`: what the system trusts, and none.
+    pub tls: Option<ClientTls>,
 }
 
 impl OtlpConfig {
@@ -27,7 +30,7 @@ impl OtlpConfig {
     #[must_use]
     pub fn new(endpoint: Url, service: impl Into<String>) -> Self {
         let timeout = Duration::from_secs(10);
-        Self { endpoint, headers: Vec::new(), timeout, attributes: Vec::new(), service: service.into() }
+        Self { endpoint, headers: Vec::new(), timeout, attributes: Vec::new(), service: service.into(), tls: None }
     }
 }
 
@@ -75,7 +78,11 @@ impl OtlpClient {
             value.set_sensitive(true);
             headers.append(header, value);
         }
-        let client = reqwest::Client::builder()
+        let builder = match &config.tls {
+            Some(tls) => reqwest::Client::builder().tls_backend_preconfigured(tls.config()),
+            None => reqwest::Client::builder(),
+        };
+        let client = builder
             .default_headers(headers)
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())

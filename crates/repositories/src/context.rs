@@ -98,6 +98,18 @@ impl StorageContext {
         found.ok_or(RepositoryError::NotFound(Character::KIND))
     }
 
+    /// A row, deleted or not, for a reader. The origin confirms an absence: a cache may not have heard of it.
+    pub(crate) async fn find_anywhere<E: Entity>(&self, id: E::Id) -> Result<Option<E>>
+    where
+        dyn StoragePort: Store<E>,
+    {
+        let found = Store::<E>::find(self.storage(), id, Deleted::Include).await?.value;
+        if found.is_some() {
+            return Ok(found);
+        }
+        Ok(Store::<E>::find(self.origin.as_ref(), id, Deleted::Include).await?.value)
+    }
+
     /// Every row of a list, for a reader.
     pub(crate) async fn list_all<E: Entity>(&self, query: &E::Query) -> Result<Vec<E>>
     where

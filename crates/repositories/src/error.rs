@@ -1,6 +1,6 @@
 //! The reasons to reject an act.
 
-use character_domain::{Refusal, Revision, Violation, Violations};
+use character_domain::{CharacterVersionId, Refusal, Revision, Timestamp, Violation, Violations};
 use character_storage_port::{EntityKind, ErrorKind, StorageError};
 
 /// The result of an act.
@@ -37,6 +37,14 @@ pub enum RepositoryError {
     /// The rules of the game forbid it.
     #[error("{0}")]
     Refused(Refusal),
+    /// The state at the time asked for may be one of those that were removed to save space.
+    #[error("the state at this time is not kept; the last one kept before it is of {at}")]
+    StateNotKept {
+        /// The last version before that time that is kept.
+        version: CharacterVersionId,
+        /// When it was created, UTC.
+        at: Timestamp,
+    },
     /// The idempotency key was used before, for another request.
     #[error("the idempotency key was used for another request")]
     IdempotencyMismatch,

@@ -77,7 +77,7 @@ impl EvolutionRepository {
     /// The state of the character at this time, also when it was deleted since.
     ///
     /// # Errors
-    /// `NotFound` (it did not exist yet, or was deleted at that time), `Storage`.
+    /// `NotFound` (it did not exist yet, or was deleted at that time), `StateNotKept`, `Storage`.
     #[tracing::instrument(name = "evolution.at", level = "debug", skip_all)]
     pub async fn at(&self, of: CharacterId, time: Timestamp, request: &RequestContext) -> Result<Read<Character>> {
         let storage = self.context.storage();
@@ -86,7 +86,9 @@ impl EvolutionRepository {
         let Read { value: versions, source } = Store::<CharacterVersion>::list(storage, &versions_of(of), page).await?;
         let found = match versions.complete()?.items.into_iter().next() {
             // No time comes after the last one, so that versions may share it: the row itself is the newest of them.
-            Some(version) if version.meta.created_at < Timestamp::MAX => Read { value: Some(version.state), source },
+            Some(version) if version.meta.created_at < Timestamp::MAX => {
+                Read { value: Some(self.state_at(version, time).await?), source }
+            }
             // A row that was imported has no versions before its first change; till then it was as it is.
             _ => Store::<Character>::find(storage, of, Deleted::Include)
                 .await?
@@ -96,6 +98,21 @@ impl EvolutionRepository {
         let value = value.ok_or(RepositoryError::NotFound(EntityKind::Character))?;
         request.condition.judge(value.meta.revision)?;
         Ok(Read { value, source })
+    }
+
+    /// The state at a time before which this version is the last one that is kept. When its successor was removed, that one
+    /// may be the state at that time, and is not known.
+    async fn state_at(&self, version: CharacterVersion, time: Timestamp) -> Result<Character> {
+        let (of, number) = (version.character_id, version.state.meta.revision);
+        // The character first: a version that it has by then is there afterwards, unless it was removed.
+        let row = Store::<Character>::find(self.context.storage(), of, Deleted::Include).await?.value;
+        let Some(row) = row.filter(|row| row.meta.revision > number) else { return Ok(version.state) };
+        let next = CharacterVersionId::of(of, number.next());
+        match self.context.find_anywhere::<CharacterVersion>(next).await? {
+            Some(_) => Ok(version.state),
+            None if row.meta.updated_at <= time => Ok(row),
+            None => Err(RepositoryError::StateNotKept { version: version.id, at: version.meta.created_at }),
+        }
     }
 
     /// Sets or removes the label of a version, the only change of a version.

@@ -1,5 +1,6 @@
 use crate::{ApiRequest, ApiResponse, RequestKind, RequestSize, TimedOut, Transport, TransportError};
 use async_trait::async_trait;
+use character_storage_port::caller_deadline;
 use std::{sync::Arc, time::Duration};
 use tokio::time::{Instant, timeout_at};
 
@@ -21,7 +22,7 @@ impl<T> Clone for AttemptTimeout<T> {
 #[async_trait]
 #[deny(clippy::missing_trait_methods)]
 impl<T: Transport> Transport for AttemptTimeout<T> {
-    async fn call(&self, request: ApiRequest) -> Result<ApiResponse, TransportError> {
+    async fn call(&self, mut request: ApiRequest) -> Result<ApiResponse, TransportError> {
         let operation = request.operation;
         let timeout = match (request.kind, request.size) {
             (RequestKind::Follow { wait }, _) => wait + self.timeout,
@@ -30,10 +31,16 @@ impl<T: Transport> Transport for AttemptTimeout<T> {
         };
         let now = Instant::now();
         let own = now + timeout;
+        let is_of_caller = |at: &Instant| caller_deadline().is_some_and(|caller| Instant::from_std(caller) <= *at);
         let (end, limit) = match request.deadline.filter(|deadline| *deadline < own) {
+            Some(deadline) if is_of_caller(&deadline) => (deadline, TimedOut::Caller),
             Some(deadline) => (deadline, TimedOut::RestOfCall(deadline.saturating_duration_since(now))),
             None => (own, TimedOut::Attempt(timeout)),
         };
+        // A poll has a wait that the upstream knows.
+        if request.kind == RequestKind::Call {
+            request.deadline = Some(end);
+        }
         timeout_at(end, self.inner.call(request)).await.unwrap_or_else(|_| Err(limit.of_attempt(operation)))
     }
 }

@@ -1,5 +1,6 @@
 use crate::{ApiRequest, ApiResponse, RequestKind, TimedOut, Transport, TransportError};
 use async_trait::async_trait;
+use character_storage_port::caller_deadline;
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 
@@ -21,8 +22,11 @@ impl<T: Transport> Transport for CallTimeout<T> {
         let operation = request.operation;
         let own = Instant::now() + self.deadline;
         let end = request.deadline.map_or(own, |deadline| deadline.min(own));
+        let (end, limit) = match caller_deadline().map(Instant::from_std).filter(|at| *at < end) {
+            Some(at) => (at, TimedOut::Caller),
+            None => (end, TimedOut::Call(self.deadline)),
+        };
         request.deadline = Some(end);
-        let limit = TimedOut::Call(self.deadline);
         let silence = || TransportError { attempts: 0, exhausted: true, ..limit.of_attempt(operation) };
         timeout_at(end, self.inner.call(request)).await.unwrap_or_else(|_| Err(silence()))
     }

@@ -227,7 +227,7 @@ const CIRCUIT_OPEN: &str = "circuit_open";
 const OPERATIONS: [&str; 13] =
     [COMMIT, FOLLOW, HEAD, SNAPSHOT, PROBE, LEASE, ADVANCE, RELEASE, PARK, PARKED, UNPARK, DISCARD, CONSUMERS];
 /// What a call or an attempt can end with, except the refusal by a breaker.
-const OUTCOMES: [&str; 9] = [
+const OUTCOMES: [&str; 10] = [
     "success",
     "client_error",
     "server_error",
@@ -237,6 +237,7 @@ const OUTCOMES: [&str; 9] = [
     "too_large",
     "out_of_resources",
     "not_sendable",
+    "caller_deadline",
 ];
 /// What can open a breaker.
 const CAUSES: [&str; 5] = ["connect", "timeout", "interrupted", "server_error", FORCED];

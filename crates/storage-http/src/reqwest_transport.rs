@@ -15,6 +15,7 @@ use reqwest::{
 };
 use secrecy::ExposeSecret;
 use std::{error::Error, fmt, fs::File, io, sync::Arc, time::Duration};
+use tokio::time::Instant;
 
 /// Idle connections are closed before the server does so (75 s); otherwise a request may use a closing one.
 const POOL_IDLE: Duration = Duration::from_secs(60);
@@ -125,6 +126,9 @@ impl ReqwestTransport {
         if let Some(id) = self.request_id.and_then(|current| current()) {
             builder = builder.header(REQUEST_ID, id);
         }
+        if let Some(at) = request.deadline {
+            builder = builder.header(wire::TIMEOUT_MS, milliseconds(at.saturating_duration_since(Instant::now())));
+        }
         if let RequestKind::Follow { wait } = request.kind {
             builder = builder.timeout(wait + self.deadline);
         }
@@ -177,6 +181,11 @@ impl StreamTransport for ReqwestTransport {
         let body = response.bytes_stream().map_err(move |error| failed(operation, error)).boxed();
         Ok(OpenedResponse::Stream { content_type, body })
     }
+}
+
+/// Rounded up, so that this side ends the wait first and names its own reason.
+fn milliseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_micros().div_ceil(1_000)).unwrap_or(u64::MAX).saturating_add(1)
 }
 
 fn failed(operation: &'static str, cause: reqwest::Error) -> TransportError {

@@ -22,7 +22,8 @@ pub struct ApiRequest {
     pub size: RequestSize,
     /// How the layers treat it.
     pub kind: RequestKind,
-    /// When its caller stops waiting; set by the outermost layer.
+    /// When its caller stops waiting; set by the outermost layer, and for one attempt by the layer that limits attempts. A
+    /// transport sends the remaining time with the request.
     pub deadline: Option<Instant>,
 }
 
@@ -121,6 +122,8 @@ pub enum TransportErrorKind {
     Connect,
     /// No response in time.
     Timeout,
+    /// The caller stopped waiting before the limits of the transport were over.
+    CallerDeadline,
     /// The connection broke before the response was complete, or the response was not HTTP.
     Interrupted,
     /// The breaker is open.
@@ -167,7 +170,8 @@ impl TransportError {
     }
 }
 
-/// Which limit of time was over: the cause of a [`TransportErrorKind::Timeout`].
+/// Which limit of time was over: the cause of a [`TransportErrorKind::Timeout`] or
+/// [`CallerDeadline`](TransportErrorKind::CallerDeadline).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TimedOut {
@@ -180,13 +184,20 @@ pub enum TimedOut {
     /// That of the whole call, retries and pauses included.
     #[error("a call may take {0:?}")]
     Call(Duration),
+    /// That of the caller, see [`caller_deadline`](character_storage_port::caller_deadline).
+    #[error("the caller waits no longer")]
+    Caller,
 }
 
 impl TimedOut {
     /// The error of an attempt that this limit ended. It may have reached the server.
     pub(crate) fn of_attempt(self, operation: &'static str) -> TransportError {
         let source = Some(Arc::new(self) as _);
-        TransportError { source, ..TransportError::of_attempt(TransportErrorKind::Timeout, operation, true) }
+        let kind = match self {
+            Self::Caller => TransportErrorKind::CallerDeadline,
+            Self::Attempt(_) | Self::RestOfCall(_) | Self::Call(_) => TransportErrorKind::Timeout,
+        };
+        TransportError { source, ..TransportError::of_attempt(kind, operation, true) }
     }
 }
 

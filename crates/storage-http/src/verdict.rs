@@ -51,6 +51,10 @@ impl TransportErrorKind {
             Self::Timeout => {
                 verdict("timeout", Failing, WhenHarmless, ErrorKind::Timeout, "the storage did not answer in time")
             }
+            // How long a caller waits shows nothing about the upstream.
+            Self::CallerDeadline => {
+                verdict("caller_deadline", Nothing, Never, ErrorKind::Timeout, "the caller waits no longer")
+            }
             Self::Interrupted => {
                 verdict("interrupted", Failing, WhenHarmless, unavailable, "the connection to the storage broke")
             }
@@ -136,6 +140,7 @@ mod tests {
             TransportErrorKind::OutOfResources => 5,
             TransportErrorKind::NotSendable => 6,
             TransportErrorKind::RequestTooLarge { .. } => 7,
+            TransportErrorKind::CallerDeadline => 8,
         }
     }
 
@@ -152,6 +157,7 @@ mod tests {
             (TransportErrorKind::OutOfResources, Nothing, Always, "unavailable"),
             (TransportErrorKind::NotSendable, Nothing, Never, "invalid"),
             (TransportErrorKind::RequestTooLarge { limit: 1 }, Nothing, Never, "invalid"),
+            (TransportErrorKind::CallerDeadline, Nothing, Never, "timeout"),
         ];
         for (index, (kind, evidence, repeat, code)) in table.into_iter().enumerate() {
             assert_eq!(place(kind), index, "the table lists every variant once");

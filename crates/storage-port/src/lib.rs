@@ -112,6 +112,7 @@ mod campaign;
 mod character;
 mod connection;
 mod consumers;
+mod deadline;
 mod delegate;
 mod entity;
 mod error;
@@ -140,6 +141,7 @@ pub use consumers::{
     LeaseToken, Leased, MAX_LEASE, MAX_PARK_REASON, MAX_PARKED, PARK, PARKED, ParkedEvent, RELEASE, UNPARK,
     check_parked, check_parked_ids, kept_reason,
 };
+pub use deadline::{caller_deadline, within_deadline};
 pub use entity::{Entity, Owned, Query, Scope};
 pub use error::{Applied, ErrorKind, Result, Retry, StorageError};
 pub use ext::{StorageExt, row_event};

@@ -128,7 +128,8 @@ pub struct RowChange {
     /// The owners of the row before the commit ([`Scope::Owner`] alone): the lists that it was in. Empty for a row that
     /// was absent.
     pub before: Vec<Scope>,
-    /// The owners after the commit: the lists that it is in, deleted or not.
+    /// The owners after the commit: the lists that it is in, deleted or not. Empty for a row that the storage has removed,
+    /// such as a version beyond those that are kept.
     pub after: Vec<Scope>,
 }
 

@@ -19,6 +19,7 @@
 mod answer;
 mod body;
 mod consumers;
+mod deadline;
 mod entities;
 mod limits;
 mod log;
@@ -89,7 +90,7 @@ impl StorageServer {
             let is_open = !is_below_base(request.match_info().unprocessed()) || tokens.accept(request.headers());
             if is_open { Ok(()) } else { Err(Refusal::unauthorized()) }
         });
-        apply(from_fn(authenticated), endpoints)
+        apply(from_fn(authenticated), apply(from_fn(deadline::keep_deadline), endpoints))
     }
 }
 

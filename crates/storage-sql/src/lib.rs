@@ -55,12 +55,13 @@ mod snapshot;
 mod sqlite;
 mod storage;
 mod table;
+mod thinning;
 mod value;
 mod version;
 
 pub use absence::may_come_back;
 pub use location::DatabaseLocation;
-pub use options::{LogStatus, Migrations, PoolStatus, SqlOptions, Wakeup};
+pub use options::{LogStatus, Migrations, PoolStatus, SqlOptions, ThinningStatus, Wakeup};
 #[cfg(feature = "sqlite")]
 pub use sqlite::{Restored, back_up, restore};
-pub use storage::SqlStorage;
+pub use storage::{SqlStorage, Thinned};

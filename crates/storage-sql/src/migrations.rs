@@ -53,6 +53,12 @@ const MIGRATIONS: &[Migration] = &[
         postgres: include_str!("migrations/0005_log.postgres.sql"),
         sqlite: include_str!("migrations/0005_log.sqlite.sql"),
     },
+    Migration {
+        version: 6,
+        name: "retention",
+        postgres: include_str!("migrations/0006_retention.postgres.sql"),
+        sqlite: include_str!("migrations/0006_retention.sqlite.sql"),
+    },
 ];
 
 const HISTORY: &str = "CREATE TABLE schema_migrations (\

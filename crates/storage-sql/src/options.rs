@@ -75,6 +75,17 @@ pub struct LogStatus {
     pub notifies: Option<bool>,
 }
 
+/// The state of the job that thins versions, for metrics.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ThinningStatus {
+    /// Whether a pass is active, in any process.
+    pub is_active: bool,
+    /// When the last complete pass ended. `None`: no pass was completed.
+    pub last_pass: Option<Timestamp>,
+    /// Number of versions that were removed from this database.
+    pub removed: u64,
+}
+
 /// How busy the connections are, for metrics.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PoolStatus {

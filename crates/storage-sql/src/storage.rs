@@ -23,6 +23,9 @@ use std::{sync::Arc, time::Duration};
 
 mod access;
 mod log;
+mod versions;
+
+pub use versions::Thinned;
 
 /// Keeps everything in PostgreSQL or in an SQLite file. Clones share the connections; the threads of an SQLite
 /// file, and the one that reads the log, end when the last clone is dropped.

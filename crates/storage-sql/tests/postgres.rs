@@ -54,6 +54,14 @@ behaviours!(open:
     forgets_old_transactions,
 );
 
+behaviours!(open:
+    thinning::keeps_what_the_api_needs,
+    thinning::leaves_what_changed_meanwhile,
+    thinning::is_done_by_one_process_once_a_day,
+    thinning::is_heard_by_followers,
+    thinning::beside_writers_loses_nothing,
+);
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn four_instances_may_open_a_new_schema_at_once() {
     let url = PostgresServer::shared().fresh_schema_url();

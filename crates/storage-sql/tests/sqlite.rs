@@ -1,4 +1,6 @@
 //! SQLite.
+#[path = "sqlite/released.rs"]
+mod released;
 mod support;
 
 use character_domain::{Character, JournalEntry, now};
@@ -48,6 +50,14 @@ behaviours!(open:
     survives_writers_in_opposite_orders,
     takes_a_transaction_of_5000_rows,
     forgets_old_transactions,
+);
+
+behaviours!(open:
+    thinning::keeps_what_the_api_needs,
+    thinning::leaves_what_changed_meanwhile,
+    thinning::is_done_by_one_process_once_a_day,
+    thinning::is_heard_by_followers,
+    thinning::beside_writers_loses_nothing,
 );
 
 #[tokio::test]

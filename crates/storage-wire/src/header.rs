@@ -10,6 +10,9 @@ pub const PROBLEM_JSON: &str = "application/problem+json";
 /// The media type of a snapshot: one JSON object a line.
 pub const NDJSON: &str = "application/x-ndjson";
 
+/// The header of requests that names the time the caller waits for the response, in milliseconds.
+pub const TIMEOUT_MS: &str = "x-request-timeout-ms";
+
 /// The `ETag` of a row: its revision in quotes.
 #[must_use]
 pub fn entity_tag(revision: Revision) -> String {

@@ -52,7 +52,7 @@ pub use consumers::{
     ReleaseBody,
 };
 pub use decode::{Unreadable, decode};
-pub use header::{JSON, NDJSON, PROBLEM_JSON, entity_tag, is_media_type};
+pub use header::{JSON, NDJSON, PROBLEM_JSON, TIMEOUT_MS, entity_tag, is_media_type};
 pub use log::{CommittedBody, DEFAULT_LIMIT, FollowParameters, HeadBody, LogBatchBody};
 pub use parameters::decode_nothing;
 pub use path::{

@@ -65,14 +65,14 @@ impl Follower {
 }
 
 /// Every character with its revision, as a process shows it.
-fn shown(list: &Answer) -> BTreeMap<String, u64> {
+pub(super) fn shown(list: &Answer) -> BTreeMap<String, u64> {
     let items = list.body["items"].as_array().map(Vec::as_slice).unwrap_or_default();
     let row = |row: &Value| (row["id"].as_str().unwrap().to_owned(), row["revision"].as_u64().unwrap());
     items.iter().map(row).collect()
 }
 
 /// Every character with its revision, as the server holds it.
-fn stored(server: &PostgresServer) -> BTreeMap<String, u64> {
+pub(super) fn stored(server: &PostgresServer) -> BTreeMap<String, u64> {
     let rows = server.query("SELECT id, revision FROM characters");
     let row = |line: &str| line.split_once('|').map(|(id, revision)| (id.to_owned(), revision.parse().unwrap()));
     rows.lines().filter_map(row).collect()

@@ -315,6 +315,33 @@ fn postgresql_is_reached_with_tls_as_its_own_clients_do_it() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_collector_is_reached_with_an_own_authority_and_a_client_certificate() {
+    let certificates = Certificates::new();
+    // Any server with TLS serves: it answers that it is no collector, which only a client that trusts it can read.
+    let collector =
+        certificates.serve(storage()).env("TLS_CLIENT_CA_FILE", certificates.authority.certificate()).spawn();
+    let sending = |authority: &Authority| {
+        Service::character()
+            .env("OTEL_EXPORTER_OTLP_ENDPOINT", https(&collector, ""))
+            .env("OTEL_EXPORTER_OTLP_CERTIFICATE", authority.certificate())
+            .env("OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE", &certificates.client.certificate)
+            .env("OTEL_EXPORTER_OTLP_CLIENT_KEY", &certificates.client.key)
+            .env("OTEL_METRIC_EXPORT_INTERVAL", "200")
+            .env("LOG_REPEATS_PER_MINUTE", "1000")
+            .start()
+    };
+    sending(&certificates.authority).await_output("the collector answered 404");
+    sending(&certificates.other).await_output("the collector cannot be reached");
+    let plain = Service::character()
+        .env("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:4318")
+        .env("OTEL_EXPORTER_OTLP_CERTIFICATE", certificates.authority.certificate())
+        .arg("check")
+        .run();
+    assert_eq!(plain.code, Some(2), "{plain:?}");
+    assert!(plain.errors.contains("OTEL_EXPORTER_OTLP_CERTIFICATE"), "{plain:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn redis_is_reached_with_tls_an_own_authority_and_a_client_certificate() {
     let certificates = Certificates::new();
     let port = free_port().to_string();

@@ -47,7 +47,7 @@ pub(crate) async fn create(api: Data<Api>, request: HttpRequest, payload: Payloa
     params(
         ("id" = uuid::Uuid, Path, description = "The id of the character"),
         ("fields" = Option<String>, Query, description = FIELDS_IS),
-        ("at" = Option<String>, Query, format = DateTime, description = "Return the state at this time (RFC 3339). The response is 404 when the character did not exist then, or was deleted."),
+        ("at" = Option<String>, Query, format = DateTime, description = "Return the state at this time (RFC 3339). The response is 404 when the character did not exist then, or was deleted, and 410 `state-not-kept` when the versions of that time were removed to save space."),
         ("If-None-Match" = Option<String>, Header, description = "Entity tags of the copies that the client has. Status 304 when one is current."),
     ),
     responses(
@@ -57,6 +57,7 @@ pub(crate) async fn create(api: Data<Api>, request: HttpRequest, payload: Payloa
             ("Age" = Option<u64>, description = "The age of the cached response, in seconds. Absent when the storage served it"),
         )),
         (status = 304, description = "Not modified: the copy of the client is current"),
+        (status = 410, body = ProblemBody, content_type = "application/problem+json", description = "`state-not-kept`: the versions of that time were removed to save space"),
         LookProblems,
     ),
 )]

@@ -32,7 +32,8 @@ pub struct VersionSummaryBody {
     pub changes: Vec<Value>,
     /// The rows that changed together with the character.
     pub related: Vec<RelatedChangeBody>,
-    /// The revision and times of the version itself. Only its label can change.
+    /// The revision and times of the version itself. Its label can change; `parent_id`, `changes` and `related` change when
+    /// versions before it are removed to save space.
     #[serde(flatten)]
     pub meta: MetaBody,
 }

@@ -28,6 +28,10 @@ pub(super) const STORAGE_POSITION: Parameter = Parameter {
     name: "Storage-Position",
     description: "The `Storage-Position` of an earlier response. The data of this response is at least as new.",
 };
+pub(super) const X_REQUEST_TIMEOUT_MS: Parameter = Parameter {
+    name: "X-Request-Timeout-Ms",
+    description: "How long the client waits for the response, in milliseconds. When this time is over, the response is 504 `deadline-exceeded`, and no more work is done for the request. It shortens the limits of the service and never extends them. Default: those limits.",
+};
 pub(super) const X_REQUEST_ID: Parameter = Parameter {
     name: "X-Request-Id",
     description: "The id of the request in logs and problems, 1 to 128 visible ASCII characters. Any other text is ignored. Default: a new UUID.",
@@ -37,6 +41,7 @@ impl Parameter {
     pub(super) fn value(&self) -> Value {
         let schema = match self.name {
             "Storage-Position" => position(),
+            "X-Request-Timeout-Ms" => json!({ "type": "integer", "format": "int64", "minimum": 0 }),
             _ => json!({ "type": "string" }),
         };
         json!({ "name": self.name, "in": "header", "required": false, "description": self.description, "schema": schema })

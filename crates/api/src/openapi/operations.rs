@@ -109,7 +109,7 @@ impl Operation<'_> {
             self.add_parameters(needed);
         }
         if self.is_of_api() {
-            self.add_parameters(&[headers::STORAGE_POSITION]);
+            self.add_parameters(&[headers::STORAGE_POSITION, headers::X_REQUEST_TIMEOUT_MS]);
         }
         self.add_parameters(&[headers::X_REQUEST_ID]);
         let parameters = self.value["parameters"].as_array_mut();
@@ -162,6 +162,7 @@ impl Operation<'_> {
         ]);
         if self.is_of_api() {
             codes.extend([
+                "deadline-exceeded",
                 "overloaded",
                 "storage-corrupt",
                 "storage-unavailable",

@@ -337,6 +337,16 @@ pub const PROBLEMS: &[ProblemKind] = &[
         ],
     ),
     kind(
+        410,
+        "state-not-kept",
+        "The state at this time is no longer kept",
+        [
+            "Versions of that time were removed to save space, so the state then is not known.",
+            "Read the version that `detail` names, or list the versions that are kept.",
+            "versions after 2026-01-31T18:30:00Z were removed to save space; the last one kept before this time is 4f6b3f0e-3a57-5d0e-9a3c-6f2f5d1a7c11",
+        ],
+    ),
+    kind(
         412,
         "precondition-failed",
         "The current revision is not the one that the request demands",
@@ -465,6 +475,16 @@ pub const PROBLEMS: &[ProblemKind] = &[
         [
             "The storage does not respond. For a change, `detail` says whether it may have been made.",
             "Repeat the request after the time in `Retry-After`, with its `Idempotency-Key`.",
+            "nothing was changed",
+        ],
+    ),
+    kind(
+        504,
+        "deadline-exceeded",
+        "The time that the caller waits is over",
+        [
+            "The request was not answered within the time of its header `X-Request-Timeout-Ms`. For a change, `detail` says whether it may have been made.",
+            "Repeat the request with its `Idempotency-Key` and more time, or read the row.",
             "nothing was changed",
         ],
     ),

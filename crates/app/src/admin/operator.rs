@@ -1,6 +1,6 @@
 use super::report::{
     Breaker, Breakers, Cache, Database, HeardLog, Hub, InFlight, Inbox, LocalTier, Log, Relay, Report, RetryBudget,
-    SharedTier,
+    SharedTier, Versions,
 };
 use crate::{hub::HubHandle, observed::OperationMetrics, reporting::Reporting};
 use character_cache::Cached;
@@ -51,7 +51,16 @@ impl Operator {
             Some(database) => database.log_status().await.ok(),
             None => None,
         };
+        let thinning = match &self.database {
+            Some(database) => database.thinning_status().await.ok(),
+            None => None,
+        };
         Report {
+            versions: thinning.map(|thinning| Versions {
+                pass_active: thinning.is_active,
+                last_pass: thinning.last_pass,
+                removed: thinning.removed,
+            }),
             log: status.map(|status| Log {
                 entries: status.entries,
                 oldest: status.oldest,

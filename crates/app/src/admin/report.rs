@@ -22,6 +22,9 @@ pub(crate) struct Report {
     /// The log of commits of an own database.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) log: Option<Log>,
+    /// The thinning of versions in an own database.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) versions: Option<Versions>,
     /// The Message Hub.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) hub: Option<Hub>,
@@ -97,6 +100,16 @@ pub(crate) struct Log {
     pub(crate) parked_events: u64,
     /// Whether the database notifies of commits of other processes; else it is polled. `null`: not known.
     pub(crate) notify: Option<bool>,
+}
+
+/// The job that removes versions beyond `VERSIONS_KEEP`, in all processes.
+#[derive(Debug, Serialize)]
+pub(crate) struct Versions {
+    pub(crate) pass_active: bool,
+    /// When the last complete pass ended. `null`: there was none.
+    pub(crate) last_pass: Option<Timestamp>,
+    /// Since the database exists.
+    pub(crate) removed: u64,
 }
 
 #[derive(Debug, Serialize)]

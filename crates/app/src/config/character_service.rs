@@ -3,7 +3,8 @@ use super::{
     MAX_IN_FLIGHT_BYTES, MAX_REQUESTS_IN_FLIGHT, ReportConfig, SHUTDOWN_SECS, Variable,
     admin::{ADMIN_ADDR, ADMIN_ALLOW_REMOTE, ADMIN_TOKEN, admin_config},
     commit_log::{
-        COMMIT_LOG_BOUND_HOURS, COMMIT_LOG_POLL_MS, COMMIT_LOG_RETENTION_HOURS, CommitLogConfig, commit_log_config,
+        COMMIT_LOG_BOUND_HOURS, COMMIT_LOG_POLL_MS, COMMIT_LOG_RETENTION_HOURS, CommitLogConfig, VERSIONS_KEEP,
+        commit_log_config, versions_keep,
     },
     cors::{CORS_ALLOWED_ORIGINS, allowed_origins},
     hub::{HubConfig, MESSAGE_HUB_MAX_AGE_HOURS, MESSAGE_HUB_TOKEN, MESSAGE_HUB_URL, hub_config},
@@ -20,7 +21,8 @@ use super::{
         UPLOAD_BYTES_PER_SEC, socket_config,
     },
     tls::{
-        self, MESSAGE_HUB_CA_FILE, MESSAGE_HUB_CERT_FILE, MESSAGE_HUB_KEY_FILE, REDIS_CA_FILE, REDIS_CERT_FILE,
+        self, MESSAGE_HUB_CA_FILE, MESSAGE_HUB_CERT_FILE, MESSAGE_HUB_KEY_FILE, OTEL_EXPORTER_OTLP_CERTIFICATE,
+        OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE, OTEL_EXPORTER_OTLP_CLIENT_KEY, REDIS_CA_FILE, REDIS_CERT_FILE,
         REDIS_KEY_FILE, STORAGE_CA_FILE, STORAGE_CERT_FILE, STORAGE_KEY_FILE, TLS_CERT_FILE, TLS_CLIENT_CA_FILE,
         TLS_KEY_FILE, client_tls, server_tls,
     },
@@ -32,7 +34,7 @@ use character_credentials::{ClientTls, Secret, ServerTls};
 use character_domain::size::MAX_BULK;
 use character_http_kit::{AllowedOrigins, HealthPaths, HostNames};
 use secrecy::{ExposeSecret as _, SecretString};
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{net::SocketAddr, num::NonZeroU32, path::PathBuf, time::Duration};
 
 /// The configuration of `character-service`.
 #[derive(Debug, Clone)]
@@ -61,6 +63,9 @@ pub struct CharacterServiceConfig {
     pub cache_trust: Duration,
     /// The log of commits of an embedded database.
     pub commit_log: CommitLogConfig,
+    /// Number of the newest versions of each character that an embedded database keeps in any case; `None`: all versions are
+    /// kept.
+    pub versions_keep: Option<NonZeroU32>,
     /// The Message Hub that receives all events; `None`: they stay in the log of commits.
     pub hub: Option<HubConfig>,
     /// Maximum size of the body of a bulk request, in bytes.
@@ -158,6 +163,7 @@ impl CharacterServiceConfig {
         COMMIT_LOG_RETENTION_HOURS,
         COMMIT_LOG_BOUND_HOURS,
         COMMIT_LOG_POLL_MS,
+        VERSIONS_KEEP,
         MAX_BULK_BYTES,
         ALLOW_UNAUTHENTICATED,
         ALLOWED_HOSTS,
@@ -192,6 +198,9 @@ impl CharacterServiceConfig {
         otlp::OTEL_EXPORTER_OTLP_ENDPOINT,
         otlp::OTEL_EXPORTER_OTLP_HEADERS,
         otlp::OTEL_EXPORTER_OTLP_PROTOCOL,
+        OTEL_EXPORTER_OTLP_CERTIFICATE,
+        OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE,
+        OTEL_EXPORTER_OTLP_CLIENT_KEY,
         otlp::OTEL_EXPORTER_OTLP_TIMEOUT,
         otlp::OTEL_SERVICE_NAME,
         otlp::OTEL_RESOURCE_ATTRIBUTES,
@@ -250,6 +259,11 @@ impl CharacterServiceConfig {
         let cache_max_bytes = reader.read(&CACHE_MAX_BYTES, number(0, 1 << 40));
         let cache_trust = reader.read(&CACHE_TRUST_MS, number(100, 60_000));
         let commit_log = commit_log_config(reader);
+        let versions_keep = reader.read(&VERSIONS_KEEP, versions_keep);
+        if let (Some(Some(_)), Some(Some(_))) = (&remote, versions_keep) {
+            let reason = "VERSIONS_KEEP: has no effect with STORAGE_SERVICE_URL; set it for the Storage Service";
+            reader.faults.push(reason.to_owned());
+        }
         let own_retention = match &remote {
             Some(None) => commit_log.map(|log| log.retention),
             _ => None,
@@ -283,6 +297,7 @@ impl CharacterServiceConfig {
             cache_max_bytes: cache_max_bytes?,
             cache_trust: Duration::from_millis(cache_trust?),
             commit_log: commit_log?,
+            versions_keep: versions_keep?,
             hub: hub?,
             max_bulk_bytes: usize::try_from(max_bulk_bytes?).ok()?,
             cors,

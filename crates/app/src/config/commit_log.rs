@@ -1,10 +1,10 @@
-//! The log of commits of a database of this process: how long it is kept, and how often it is polled.
+//! What a database of this process keeps: its log of commits and the versions of characters.
 
 use super::{
     Variable,
     variables::{Reader, number},
 };
-use std::time::Duration;
+use std::{num::NonZeroU32, time::Duration};
 
 pub(super) const COMMIT_LOG_RETENTION_HOURS: Variable = Variable::new(
     "COMMIT_LOG_RETENTION_HOURS",
@@ -20,6 +20,11 @@ pub(super) const COMMIT_LOG_POLL_MS: Variable = Variable::new(
     "COMMIT_LOG_POLL_MS",
     "milliseconds between polls for commits of other processes, when the database does not notify of them",
     "100",
+);
+pub(super) const VERSIONS_KEEP: Variable = Variable::new(
+    "VERSIONS_KEEP",
+    "versions of each character that are kept: all, or the number of the newest ones, beside labelled ones, the first one and the last one of each day (UTC)",
+    "all",
 );
 
 /// How long the log of commits is kept, and how often it is polled.
@@ -45,4 +50,13 @@ pub(super) fn commit_log_config(reader: &mut Reader<'_>) -> Option<CommitLogConf
         return None;
     }
     Some(CommitLogConfig { retention: retention?, bound: bound?, poll: poll? })
+}
+
+/// The value of [`VERSIONS_KEEP`]; `None`: all are kept.
+pub(super) fn versions_keep(text: &str) -> Result<Option<NonZeroU32>, String> {
+    if text == "all" {
+        return Ok(None);
+    }
+    let newest = number(1, 1_000_000)(text).map_err(|reason| format!("must be all, or a number: {reason}"))?;
+    Ok(u32::try_from(newest).ok().and_then(NonZeroU32::new))
 }

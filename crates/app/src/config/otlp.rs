@@ -2,6 +2,7 @@
 
 use super::{
     Variable,
+    tls::{self, client_tls},
     variables::{Reader, boolean, number, url},
 };
 use character_otlp::OtlpConfig;
@@ -63,6 +64,16 @@ pub(super) fn otlp_settings(reader: &mut Reader<'_>, service: &'static str) -> O
     let faults = reader.faults.len();
     let endpoint = reader.read(&OTEL_EXPORTER_OTLP_ENDPOINT, url(&["http", "https"]));
     let headers = reader.read(&OTEL_EXPORTER_OTLP_HEADERS, pairs);
+    let has_tls = match &endpoint {
+        Some(endpoint) if endpoint.scheme() == "http" => {
+            tls::Address::Without("OTEL_EXPORTER_OTLP_ENDPOINT does not start with https://")
+        }
+        None if !reader.is_set(&OTEL_EXPORTER_OTLP_ENDPOINT) => {
+            tls::Address::Without("OTEL_EXPORTER_OTLP_ENDPOINT is not set")
+        }
+        _ => tls::Address::WithTls,
+    };
+    let tls = client_tls(reader, &tls::COLLECTOR, has_tls);
     let protocol = reader.read(&OTEL_EXPORTER_OTLP_PROTOCOL, |text| match text {
         "http/protobuf" => Ok(()),
         _ => Err("must be http/protobuf, the one protocol of this build".to_owned()),
@@ -84,6 +95,7 @@ pub(super) fn otlp_settings(reader: &mut Reader<'_>, service: &'static str) -> O
         headers: headers.collect(),
         timeout: Duration::from_millis(timeout?),
         attributes: attributes.unwrap_or_default(),
+        tls,
         ..OtlpConfig::new(endpoint, name.unwrap_or_else(|| service.to_owned()))
     };
     Some(Some(OtlpSettings { client, sampler: sampler?, metric_interval: Duration::from_millis(interval?) }))

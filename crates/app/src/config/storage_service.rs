@@ -3,7 +3,8 @@ use super::{
     MAX_IN_FLIGHT_BYTES, MAX_REQUESTS_IN_FLIGHT, ReportConfig, SHUTDOWN_SECS, Variable,
     admin::{ADMIN_ADDR, ADMIN_ALLOW_REMOTE, ADMIN_TOKEN, admin_config, tokens},
     commit_log::{
-        COMMIT_LOG_BOUND_HOURS, COMMIT_LOG_POLL_MS, COMMIT_LOG_RETENTION_HOURS, CommitLogConfig, commit_log_config,
+        COMMIT_LOG_BOUND_HOURS, COMMIT_LOG_POLL_MS, COMMIT_LOG_RETENTION_HOURS, CommitLogConfig, VERSIONS_KEEP,
+        commit_log_config, versions_keep,
     },
     hub::{
         ADVERTISE_URL, HubConfig, MESSAGE_HUB_MAX_AGE_HOURS, MESSAGE_HUB_TOKEN, MESSAGE_HUB_URL, advertised, hub_config,
@@ -16,7 +17,8 @@ use super::{
         UPLOAD_BYTES_PER_SEC, socket_config,
     },
     tls::{
-        MESSAGE_HUB_CA_FILE, MESSAGE_HUB_CERT_FILE, MESSAGE_HUB_KEY_FILE, TLS_CERT_FILE, TLS_CLIENT_CA_FILE,
+        MESSAGE_HUB_CA_FILE, MESSAGE_HUB_CERT_FILE, MESSAGE_HUB_KEY_FILE, OTEL_EXPORTER_OTLP_CERTIFICATE,
+        OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE, OTEL_EXPORTER_OTLP_CLIENT_KEY, TLS_CERT_FILE, TLS_CLIENT_CA_FILE,
         TLS_KEY_FILE, server_tls,
     },
     variables::{Reader, SettingFile, folder, number, secret, socket},
@@ -28,7 +30,7 @@ use character_http_kit::{HealthPaths, HostNames};
 use character_storage_port::{ErrorKind, StorageError};
 use character_storage_sql::DatabaseLocation;
 use secrecy::SecretString;
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{net::SocketAddr, num::NonZeroU32, path::PathBuf, time::Duration};
 
 /// The configuration of `storage-service`.
 #[derive(Debug, Clone)]
@@ -47,6 +49,8 @@ pub struct StorageServiceConfig {
     pub database_slow: Duration,
     /// The log of commits.
     pub commit_log: CommitLogConfig,
+    /// Number of the newest versions of each character that are kept in any case; `None`: all versions are kept.
+    pub versions_keep: Option<NonZeroU32>,
     /// The Message Hub that receives all events; `None`: they stay in the log of commits.
     pub hub: Option<HubConfig>,
     /// Where a Message Hub over HTTP reaches this service; `None`: it is not registered there.
@@ -113,6 +117,7 @@ impl StorageServiceConfig {
         COMMIT_LOG_RETENTION_HOURS,
         COMMIT_LOG_BOUND_HOURS,
         COMMIT_LOG_POLL_MS,
+        VERSIONS_KEEP,
         STORAGE_SERVICE_TOKEN,
         MESSAGE_HUB_URL,
         MESSAGE_HUB_TOKEN,
@@ -147,6 +152,9 @@ impl StorageServiceConfig {
         otlp::OTEL_EXPORTER_OTLP_ENDPOINT,
         otlp::OTEL_EXPORTER_OTLP_HEADERS,
         otlp::OTEL_EXPORTER_OTLP_PROTOCOL,
+        OTEL_EXPORTER_OTLP_CERTIFICATE,
+        OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE,
+        OTEL_EXPORTER_OTLP_CLIENT_KEY,
         otlp::OTEL_EXPORTER_OTLP_TIMEOUT,
         otlp::OTEL_SERVICE_NAME,
         otlp::OTEL_RESOURCE_ATTRIBUTES,
@@ -174,6 +182,7 @@ impl StorageServiceConfig {
         let database_timeout = reader.read(&DATABASE_TIMEOUT_MS, number(1, 600_000));
         let database_slow = reader.read(&DATABASE_SLOW_MS, number(1, 600_000));
         let commit_log = commit_log_config(reader);
+        let versions_keep = reader.read(&VERSIONS_KEEP, versions_keep);
         let tokens = reader.read(&STORAGE_SERVICE_TOKEN, tokens);
         if !reader.is_set(&STORAGE_SERVICE_TOKEN) {
             reader.faults.push(
@@ -204,6 +213,7 @@ impl StorageServiceConfig {
             database_timeout: Duration::from_millis(database_timeout?),
             database_slow: Duration::from_millis(database_slow?),
             commit_log: commit_log?,
+            versions_keep: versions_keep?,
             hub: hub?,
             advertised,
             tokens: tokens?,

@@ -47,6 +47,17 @@ pub(super) const NATS_CERT_FILE: Variable =
     Variable::optional("NATS_CERT_FILE", "file with the client certificate for NATS_URL; unset: none");
 pub(super) const NATS_KEY_FILE: Variable = Variable::optional("NATS_KEY_FILE", "file with its key");
 
+pub(super) const OTEL_EXPORTER_OTLP_CERTIFICATE: Variable = Variable::optional(
+    "OTEL_EXPORTER_OTLP_CERTIFICATE",
+    "file with the authorities that are trusted for an https:// OTEL_EXPORTER_OTLP_ENDPOINT, in PEM form; unset: those of the system",
+);
+pub(super) const OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE: Variable = Variable::optional(
+    "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE",
+    "file with the client certificate for OTEL_EXPORTER_OTLP_ENDPOINT; unset: none",
+);
+pub(super) const OTEL_EXPORTER_OTLP_CLIENT_KEY: Variable =
+    Variable::optional("OTEL_EXPORTER_OTLP_CLIENT_KEY", "file with its key");
+
 pub(super) const SERVICES_CA_FILE: Variable = Variable::optional(
     "SERVICES_CA_FILE",
     "file with the authorities that are trusted for https:// addresses of services, in PEM form; unset: those of the system",
@@ -72,6 +83,12 @@ pub(super) const SERVICES: ClientVariables =
     ClientVariables { ca: SERVICES_CA_FILE, certificate: SERVICES_CERT_FILE, key: SERVICES_KEY_FILE };
 pub(super) const NATS: ClientVariables =
     ClientVariables { ca: NATS_CA_FILE, certificate: NATS_CERT_FILE, key: NATS_KEY_FILE };
+
+pub(super) const COLLECTOR: ClientVariables = ClientVariables {
+    ca: OTEL_EXPORTER_OTLP_CERTIFICATE,
+    certificate: OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE,
+    key: OTEL_EXPORTER_OTLP_CLIENT_KEY,
+};
 
 /// Whether the address of a client has TLS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

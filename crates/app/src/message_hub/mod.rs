@@ -135,6 +135,7 @@ async fn serve(config: MessageHubServiceConfig, backing: Backing, health: Arc<He
     }
     plan.client("SERVICES", "services", config.services_tls.as_ref());
     plan.server(config.tls.as_ref());
+    plan.collector(&config.log);
     let watch = plan.start()?;
     let registry = Arc::new(registry);
     otlp::send_metrics(&config.log, &registry)?;

@@ -4,7 +4,7 @@ use super::{
     Watch,
     metrics::{Outcome, WatchMetrics},
 };
-use crate::config::SettingFile;
+use crate::config::{LogConfig, SettingFile};
 use character_credentials::{ClientTls, ServerTls};
 use character_error_reporter::{Redactor, redacted_text};
 use prometheus_client::registry::Registry;
@@ -116,6 +116,12 @@ impl WatchPlan {
         let (reloaded, shown) = (tls.clone(), tls.clone());
         let reload = move || reloaded.reload().map_err(|error| error.to_string());
         self.certificates(name, tls.paths(), reload, move || shown.expires_at(), label);
+    }
+
+    /// The certificates of the connection to a collector, if it has some.
+    pub(crate) fn collector(&mut self, log: &LogConfig) {
+        let tls = log.otlp.as_ref().and_then(|otlp| otlp.client.tls.as_ref());
+        self.client("OTEL_EXPORTER_OTLP", "collector", tls);
     }
 
     /// Watches from now on.

@@ -1,4 +1,4 @@
-//! The text format of Prometheus, made of OpenMetrics text, which differs in how it names counters.
+//! The text format of Prometheus, made of OpenMetrics text, which differs in how it names counters and has exemplars.
 
 /// The same metrics in the text format of Prometheus, version 0.0.4.
 pub(super) fn of_open_metrics(text: &str) -> String {
@@ -20,16 +20,38 @@ pub(super) fn of_open_metrics(text: &str) -> String {
             }
             out.push_str(&format!("# TYPE {name}{suffix} {kind}\n"));
         } else if !line.starts_with("# UNIT ") && line != "# EOF" {
-            out.push_str(line);
+            out.push_str(without_exemplar(line));
             out.push('\n');
         }
     }
     out
 }
 
+/// A sample without its exemplar, which follows the value behind a `#`. The value of a label may hold one too.
+fn without_exemplar(line: &str) -> &str {
+    let (mut is_quoted, mut is_escaped) = (false, false);
+    for (at, character) in line.char_indices() {
+        match character {
+            _ if is_escaped => is_escaped = false,
+            '\\' => is_escaped = is_quoted,
+            '"' => is_quoted = !is_quoted,
+            '#' if !is_quoted => return line.get(..at).unwrap_or(line).trim_end(),
+            _ => {}
+        }
+    }
+    line
+}
+
 #[cfg(test)]
 mod tests {
     use super::of_open_metrics;
+
+    #[test]
+    fn exemplars_are_left_out_and_labels_stay() {
+        let given = "took_bucket{le=\"1.0\"} 5 # {trace_id=\"4bf9\"} 0.3 1.7\nodd{path=\"a # {b} \\\" # c\"} 1 # {trace_id=\"1\"} 1\nplain 2\n";
+        let wanted = "took_bucket{le=\"1.0\"} 5\nodd{path=\"a # {b} \\\" # c\"} 1\nplain 2\n";
+        assert_eq!(of_open_metrics(given), wanted);
+    }
 
     #[test]
     fn counters_are_named_as_their_samples_and_the_rest_stays() {

@@ -1,7 +1,7 @@
 //! Admits large requests and answers while the process has room for them.
 //!
 //! A small request is always admitted. A large one is refused at once with `Retry-After` when it does not fit, and a read
-//! that may have a long answer waits for its turn, because most long answers are soon made. So what one caller can make
+//! that may have a long answer waits for its turn among a few, because most long answers are soon made. So what one caller can make
 //! this process hold in memory is bounded, and callers with small requests do not notice.
 
 mod budget;

@@ -2,16 +2,19 @@
 
 use super::Ended;
 use actix_web::http::Method;
+use opentelemetry::{Context, trace::TraceContextExt};
 use prometheus_client::{
     encoding::EncodeLabelSet,
     metrics::{
         counter::Counter,
+        exemplar::HistogramWithExemplars,
         family::Family,
         gauge::Gauge,
         histogram::{Histogram, exponential_buckets},
     },
     registry::{Registry, Unit},
 };
+use std::time::SystemTime;
 
 /// Seconds, fine where a cache answers and wide enough for the overall deadline of the storage.
 const BUCKETS: [f64; 18] = [
@@ -35,17 +38,34 @@ struct Asked {
     route: &'static str,
 }
 
+/// The label of an exemplar: the trace of one request of the bucket.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Trace {
+    trace_id: String,
+}
+
+impl Trace {
+    /// The trace, if it is sampled: a collector knows no other.
+    fn of(context: &Context) -> Option<Self> {
+        let span = context.span();
+        let span = span.span_context();
+        (span.is_valid() && span.is_sampled()).then(|| Self { trace_id: span.trace_id().to_string() })
+    }
+}
+
 /// `http_server_requests_total` by method, route and status, `http_server_request_duration_seconds` by method and route,
 /// `http_server_requests_in_flight`, and the sizes of bodies: `http_server_request_body_bytes` and
 /// `http_server_response_body_bytes`. Clones share their numbers.
 #[derive(Clone, Debug)]
 pub struct HttpMetrics {
     requests: Family<Answered, Counter>,
-    durations: Family<Asked, Histogram, fn() -> Histogram>,
+    durations: Family<Asked, Latencies, fn() -> Latencies>,
     in_flight: Gauge,
     received: Histogram,
     sent: Histogram,
 }
+
+type Latencies = HistogramWithExemplars<Trace>;
 
 /// A request that is being answered, until it is dropped.
 #[derive(Debug)]
@@ -63,7 +83,7 @@ impl Default for HttpMetrics {
         let sizes = || Histogram::new(exponential_buckets(64.0, 4.0, 12));
         Self {
             requests: Family::default(),
-            durations: Family::new_with_constructor(|| Histogram::new(BUCKETS)),
+            durations: Family::new_with_constructor(|| Latencies::new(BUCKETS.into_iter())),
             in_flight: Gauge::default(),
             received: sizes(),
             sent: sizes(),
@@ -94,7 +114,8 @@ impl HttpMetrics {
         InFlight(self.in_flight.clone())
     }
 
-    pub(super) fn observe(&self, ended: Ended) {
+    /// Counts the end of a request, whose place in its trace is `context`.
+    pub(super) fn observe(&self, ended: Ended, context: &Context) {
         let Ended { asked, route, status, bytes, duration, .. } = ended;
         if let Some(bytes @ 1..) = asked.bytes {
             self.received.observe(bytes as f64);
@@ -103,11 +124,12 @@ impl HttpMetrics {
             self.sent.observe(bytes as f64);
         }
         let asked = Asked { method: label(&asked.method), route };
-        let seconds = duration.as_secs_f64();
-        let is_known = self.durations.get(&asked).map(|known| known.observe(seconds)).is_some();
+        let (seconds, trace) = (duration.as_secs_f64(), Trace::of(context));
+        let at = trace.as_ref().map(|_| SystemTime::now());
+        let is_known = self.durations.get(&asked).map(|known| known.observe(seconds, trace.clone(), at)).is_some();
         let Asked { method, route } = asked;
         if !is_known {
-            self.durations.get_or_create(&Asked { method, route }).observe(seconds);
+            self.durations.get_or_create(&Asked { method, route }).observe(seconds, trace, at);
             for status in FAILURES {
                 drop(self.requests.get_or_create(&Answered { method, route, status }));
             }

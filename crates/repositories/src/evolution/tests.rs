@@ -12,7 +12,9 @@ use crate::{
     testing::{done, key, other_request, over_memory, plain},
 };
 use character_domain::{Document, InventoryItem, InventoryItemId, Refusal, Revision, UserId, now, version};
-use character_storage_port::{CHARACTER_UPDATED, Entity, Expect, MemoryStorage, Page, StorageExt};
+use character_storage_port::{
+    CHARACTER_UPDATED, Change, Commit as _, Entity, Expect, MemoryStorage, Page, StorageExt, Transaction,
+};
 use character_storage_testkit::sample::logged_events;
 use serde_json::{Value, json};
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
@@ -349,6 +351,35 @@ async fn an_imported_row_was_as_it_is_until_its_first_change() {
         is_missing(&world.evolution.at(row.id, between, &plain()).await, EntityKind::Character),
         "nobody knows any more"
     );
+}
+
+#[tokio::test]
+async fn a_state_among_removed_versions_is_not_known() {
+    let world = world().await;
+    for name in ["Grey", "White", "Black"] {
+        world.renamed(name).await;
+    }
+    let history = world.history().await;
+    // The same history without its second version, as a storage that thins versions has it.
+    let (storage, mut transaction) = (MemoryStorage::new(), Transaction::new());
+    let row = world.storage.get_character(world.hero).await.unwrap().value;
+    transaction = transaction.with(Change::Import(row.clone()));
+    for version in [&history[0], &history[2], &history[3]] {
+        transaction = transaction.with(Change::Create(version.clone()));
+    }
+    storage.commit(transaction).await.unwrap();
+    let evolution = EvolutionRepository::new(over_memory(&storage));
+    let at = async |time: Timestamp| evolution.at(world.hero, time, &plain()).await.map(|read| read.value);
+    for time in [history[0].meta.created_at, history[1].meta.created_at] {
+        match at(time).await {
+            Err(RepositoryError::StateNotKept { version, at }) => {
+                assert_eq!((version, at), (history[0].id, history[0].meta.created_at));
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(at(history[2].meta.created_at).await.unwrap(), history[2].state);
+    assert_eq!(at(now()).await.unwrap(), row);
 }
 
 #[tokio::test]

@@ -2,6 +2,8 @@
 #![expect(clippy::unwrap_used, reason = "a helper of tests fails the test")]
 
 mod lists;
+#[allow(dead_code, clippy::allow_attributes, reason = "not every test thins")]
+pub(crate) mod thinning;
 #[allow(dead_code, clippy::allow_attributes, reason = "not every test races")]
 pub(crate) mod writers;
 
@@ -332,6 +334,15 @@ pub(crate) async fn forgets_old_transactions(storage: &SqlStorage) {
 /// Defines one test for each behaviour above; `$open` answers a storage that is empty, and what keeps it alive.
 #[macro_export]
 macro_rules! behaviours {
+    ($open:path: $(thinning::$name:ident),+ $(,)?) => { mod thinning {
+        use super::*;
+        $(
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn $name() {
+            let (storage, _alive) = $open().await;
+            $crate::support::thinning::$name(&storage).await;
+        }
+    )+ } };
     ($open:path: $($name:ident),+ $(,)?) => { $(
         #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
         async fn $name() {

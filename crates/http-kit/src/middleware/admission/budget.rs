@@ -21,6 +21,8 @@ pub const DEFAULT_BUDGET: u64 = 48 * 1024 * 1024;
 const UNIT: u64 = 1024;
 /// How long a read with a long answer waits for its turn.
 const PATIENCE: Duration = Duration::from_secs(1);
+/// How many reads may wait for each one that fits into the budget. More would wait longer than a new attempt takes.
+const WAITING_FOR_ONE: u64 = 4;
 
 /// The budget of one process. Clones share it.
 #[derive(Clone)]
@@ -29,6 +31,8 @@ pub struct Admission {
     capacity: Arc<AtomicU32>,
     /// Units that are in use and leave the budget when they are released.
     surplus: Arc<AtomicUsize>,
+    /// Reads that wait for their turn.
+    waiting: Arc<AtomicUsize>,
     used: Gauge,
     refused: Family<[(&'static str, &'static str); 1], Counter>,
 }
@@ -42,6 +46,24 @@ impl fmt::Debug for Admission {
 impl Default for Admission {
     fn default() -> Self {
         Self::new(DEFAULT_BUDGET)
+    }
+}
+
+/// A place among those that wait, for as long as it lives.
+struct Waiting(Arc<AtomicUsize>);
+
+impl Waiting {
+    /// `None`: this number waits already.
+    fn among(waiting: &Arc<AtomicUsize>, most: usize) -> Option<Self> {
+        let one_more = |waiting| (waiting < most).then_some(waiting + 1);
+        let entered = waiting.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more).is_ok();
+        entered.then(|| Self(Arc::clone(waiting)))
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -96,6 +118,7 @@ impl Admission {
             units: Arc::new(Semaphore::new(capacity as usize)),
             capacity: Arc::new(AtomicU32::new(capacity)),
             surplus: Arc::default(),
+            waiting: Arc::default(),
             used: Gauge::default(),
             refused: Family::default(),
         }
@@ -178,9 +201,14 @@ impl Admission {
         Some(self.reserved(units))
     }
 
-    /// Reserves this many bytes, in turn, unless that takes too long.
+    /// Reserves this many bytes, in turn, unless that takes too long or too many wait.
     pub(super) async fn reserve(&self, bytes: u64) -> Option<Reserved> {
-        self.settle();
+        if let Some(reserved) = self.try_reserve(bytes) {
+            return Some(reserved);
+        }
+        let fits = (self.capacity() / bytes.max(1)).max(1);
+        let most = usize::try_from(fits * WAITING_FOR_ONE).unwrap_or(usize::MAX);
+        let _waiting = Waiting::among(&self.waiting, most)?;
         let units = Arc::clone(&self.units).acquire_many_owned(self.units_of(bytes));
         // The semaphore is never closed.
         let units = tokio::time::timeout(PATIENCE, units).await.ok()?.ok()?;

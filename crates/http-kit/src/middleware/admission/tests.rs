@@ -126,6 +126,34 @@ async fn a_long_answer_uses_the_budget_until_it_is_sent_or_its_connection_ends()
 }
 
 #[actix_web::test]
+async fn a_few_lists_wait_for_their_turn_and_one_more_is_refused_at_once() {
+    let (admission, gate) = (Admission::new(BUDGET), std::sync::Arc::new(Notify::new()));
+    let app = app!(admission, &gate);
+    let list = |wait: bool| {
+        let request = TestRequest::get().uri("/list?100");
+        if wait { request.insert_header(("x-wait", "1")) } else { request }.to_request()
+    };
+    let mut first = Box::pin(actix_web::dev::Service::call(&app, list(true)));
+    assert!(futures_util::poll!(&mut first).is_pending());
+    let mut waiting: Vec<_> = (0..4).map(|_| Box::pin(actix_web::dev::Service::call(&app, list(false)))).collect();
+    for list in &mut waiting {
+        assert!(futures_util::poll!(list).is_pending());
+    }
+    let refused = actix_web::test::call_service(&app, list(false)).await;
+    assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE);
+    // One that leaves makes room in the queue.
+    drop(waiting.pop());
+    let mut next = Box::pin(actix_web::dev::Service::call(&app, list(false)));
+    assert!(futures_util::poll!(&mut next).is_pending());
+    gate.notify_one();
+    assert_eq!(first.await.unwrap().status(), StatusCode::OK);
+    for list in waiting {
+        assert_eq!(list.await.unwrap().status(), StatusCode::OK);
+    }
+    assert_eq!(next.await.unwrap().status(), StatusCode::OK);
+}
+
+#[actix_web::test]
 async fn a_list_waits_for_its_turn_and_holds_no_more_than_its_answer() {
     let (admission, gate) = (Admission::new(BUDGET), std::sync::Arc::new(Notify::new()));
     let app = app!(admission, &gate);

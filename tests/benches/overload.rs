@@ -1,0 +1,289 @@
+//! The Character Service at three times its capacity: what it still serves, how fast it serves and refuses, and how soon it
+//! is well again. Clients do not wait for one another: each request is sent at its time, whatever became of the others.
+//!
+//! `cargo bench -p character-tests --bench overload`
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a measurement that cannot be made has failed")]
+#![expect(clippy::print_stdout, reason = "the figures are what it is for")]
+
+use character_tests::Service;
+use std::{
+    cell::RefCell,
+    net::SocketAddr,
+    process::Command,
+    rc::Rc,
+    time::{Duration, Instant},
+};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    task::{JoinSet, LocalSet},
+    time::{sleep, sleep_until, timeout},
+};
+
+const ROUND: Duration = Duration::from_secs(4);
+const OVERLOAD: Duration = Duration::from_secs(10);
+/// A client gives up after this time.
+const PATIENCE: Duration = Duration::from_secs(2);
+const HEROES: usize = 200;
+
+fn main() {
+    if !std::env::args().any(|argument| argument == "--bench") {
+        return;
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    LocalSet::new().block_on(&runtime, all());
+}
+
+/// Each side has a processor of its own, so that the clients take nothing from the service.
+fn pin(pid: u32, processor: &str) {
+    let done = Command::new("taskset").args(["-acp", processor, &pid.to_string()]).output();
+    assert!(done.is_ok_and(|done| done.status.success()), "taskset of util-linux pins process {pid}");
+}
+
+async fn all() {
+    // What one connection can do is measured without a limit in the way.
+    let (_service, heroes) = started("256").await;
+    let load = Load { address: _service.address(), requests: patches(&_service, &heroes) };
+    let lone = load.closed(1, ROUND).await;
+    let mut peak = lone.clone();
+    let mut clients = 1;
+    for more in [4, 8, 16, 32, 64, 128] {
+        let round = load.closed(more, ROUND).await;
+        println!(
+            "{more:>4} clients: {:>7.0} answers/s, median {:?}, p99 {:?}",
+            round.goodput(),
+            round.served(50),
+            round.served(99)
+        );
+        if round.goodput() > peak.goodput() {
+            (peak, clients) = (round, more);
+        }
+    }
+    println!("alone: {:.0} answers/s, median {:?}, p99 {:?}", lone.goodput(), lone.served(50), lone.served(99));
+    println!("peak: {:.0} answers/s with {clients} clients", peak.goodput());
+    drop(_service);
+    // As the documentation of MAX_REQUESTS_IN_FLIGHT recommends.
+    let limit = (peak.goodput() * 3.0 * lone.served(50).as_secs_f64()).ceil().max(4.0);
+    for limit in [limit.to_string(), "256".to_owned()] {
+        overload(&limit, &lone, &peak).await;
+    }
+}
+
+async fn overload(limit: &str, lone: &Round, peak: &Round) {
+    let (service, heroes) = started(limit).await;
+    let load = Load { address: service.address(), requests: patches(&service, &heroes) };
+    let idle = load.open(peak.goodput() / 5.0, ROUND).await;
+    let spike = load.open(peak.goodput() * 3.0, OVERLOAD).await;
+    let ended = Instant::now();
+    // Well again: twenty requests in a row are served as fast as before.
+    let (mut in_a_row, mut recovered) = (0, None);
+    while recovered.is_none() && ended.elapsed() < Duration::from_secs(30) {
+        let one = load.closed_for(1, 1).await;
+        let is_well =
+            one.refused.is_empty() && one.failed == 0 && one.served(99) <= idle.served(99).max(lone.served(99)) * 3;
+        in_a_row = if is_well { in_a_row + 1 } else { 0 };
+        recovered = (in_a_row == 20).then(|| ended.elapsed());
+    }
+    println!("MAX_REQUESTS_IN_FLIGHT={limit}");
+    println!("  a fifth of the peak: median {:?}, p99 {:?}", idle.served(50), idle.served(99));
+    let share = spike.goodput() / peak.goodput();
+    println!(
+        "  three times the peak, {:.0} requests/s sent: {:.0} served/s, {share:.2} of the peak",
+        spike.sent(),
+        spike.goodput()
+    );
+    let slower = spike.served(99).as_secs_f64() / idle.served(99).as_secs_f64();
+    println!("  served: median {:?}, p99 {:?}, {slower:.1} times unloaded", spike.served(50), spike.served(99));
+    println!(
+        "  refused {}: median {:?}, p99 {:?}; without Retry-After {}",
+        spike.refused.len(),
+        of(&spike.refused, 50),
+        of(&spike.refused, 99),
+        spike.without_retry_after
+    );
+    println!("  failed or later than {PATIENCE:?}: {}", spike.failed);
+    println!("  well again after {recovered:?}");
+}
+
+async fn started(limit: &str) -> (Service, Vec<String>) {
+    let service = Service::character().env("MAX_REQUESTS_IN_FLIGHT", limit).env("LOG_LEVEL", "warn").start();
+    pin(service.pid().unwrap(), "0");
+    pin(std::process::id(), "1");
+    let client = reqwest::Client::builder().timeout(PATIENCE * 10).build().unwrap();
+    let mut heroes = Vec::new();
+    for number in 0..HEROES {
+        let mut data = serde_json::Map::new();
+        for skill in 0..40 {
+            data.insert(format!("skill_{skill}"), serde_json::json!({ "ability": "dexterity", "proficient": true, "bonus": skill, "notes": "as trained" }));
+        }
+        let body =
+            serde_json::json!({ "name": format!("Hero {number}"), "user_id": uuid::Uuid::new_v4(), "data": data });
+        let created: serde_json::Value =
+            client.post(service.url("/api/v2/characters")).json(&body).send().await.unwrap().json().await.unwrap();
+        heroes.push(created["id"].as_str().unwrap().to_owned());
+    }
+    (service, heroes)
+}
+
+/// Of five requests, one changes a field of a sheet of 4 KB, three read a sheet, and one reads a list of twenty.
+fn patches(service: &Service, heroes: &[String]) -> Vec<Vec<u8>> {
+    let host = service.address();
+    let mut requests = Vec::new();
+    for (number, hero) in heroes.iter().enumerate() {
+        let body = format!("{{\"name\":\"Hero {number}\",\"data\":{{\"skill_1\":{{\"bonus\":{number}}}}}}}");
+        let head = format!(
+            "PATCH /api/v2/characters/{hero} HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/merge-patch+json\r\nContent-Length: {}\r\n\r\n",
+            body.len()
+        );
+        requests.push(format!("{head}{body}").into_bytes());
+        let get = |path: &str| format!("GET /api/v2/characters{path} HTTP/1.1\r\nHost: {host}\r\n\r\n").into_bytes();
+        requests.extend((0..3).map(|_| get(&format!("/{hero}"))));
+        requests.push(get("?limit=20"));
+    }
+    requests
+}
+
+struct Load {
+    address: SocketAddr,
+    requests: Vec<Vec<u8>>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Round {
+    took: Duration,
+    served: Vec<Duration>,
+    refused: Vec<Duration>,
+    without_retry_after: usize,
+    failed: usize,
+}
+
+impl Round {
+    fn goodput(&self) -> f64 {
+        self.served.len() as f64 / self.took.as_secs_f64()
+    }
+
+    fn sent(&self) -> f64 {
+        (self.served.len() + self.refused.len() + self.failed) as f64 / self.took.as_secs_f64()
+    }
+
+    fn served(&self, percent: usize) -> Duration {
+        of(&self.served, percent)
+    }
+
+    fn note(&mut self, outcome: Option<(u16, bool)>, took: Duration) {
+        match outcome {
+            Some((200, _)) => self.served.push(took),
+            Some((503, says_when)) => {
+                self.refused.push(took);
+                self.without_retry_after += usize::from(!says_when);
+            }
+            _ => self.failed += 1,
+        }
+    }
+}
+
+fn of(times: &[Duration], percent: usize) -> Duration {
+    let mut times = times.to_vec();
+    times.sort_unstable();
+    times.get((times.len() * percent / 100).min(times.len().saturating_sub(1))).copied().unwrap_or_default()
+}
+
+impl Load {
+    /// Clients that send the next request when they have the answer.
+    async fn closed(&self, clients: usize, time: Duration) -> Round {
+        self.clients(clients, usize::MAX, time).await
+    }
+
+    async fn closed_for(&self, clients: usize, requests: usize) -> Round {
+        self.clients(clients, requests, PATIENCE * 2).await
+    }
+
+    async fn clients(&self, clients: usize, requests: usize, time: Duration) -> Round {
+        let (round, begin) = (Rc::new(RefCell::new(Round::default())), Instant::now());
+        let mut tasks = JoinSet::new();
+        for number in 0..clients {
+            let (round, address) = (Rc::clone(&round), self.address);
+            let texts: Vec<Vec<u8>> = self.requests.iter().skip(number * 7 % self.requests.len()).cloned().collect();
+            tasks.spawn_local(async move {
+                let mut connection = TcpStream::connect(address).await.unwrap();
+                connection.set_nodelay(true).unwrap();
+                for text in texts.iter().cycle().take(requests) {
+                    if begin.elapsed() >= time {
+                        return;
+                    }
+                    let sent = Instant::now();
+                    let outcome = ask(&mut connection, text).await;
+                    round.borrow_mut().note(outcome, sent.elapsed());
+                }
+            });
+        }
+        while let Some(ended) = tasks.join_next().await {
+            ended.unwrap();
+        }
+        let mut round = round.take();
+        round.took = begin.elapsed();
+        round
+    }
+
+    /// Requests at their times, over as many connections as are needed.
+    async fn open(&self, rate: f64, time: Duration) -> Round {
+        let (round, idle) = (Rc::new(RefCell::new(Round::default())), Rc::new(RefCell::new(Vec::<TcpStream>::new())));
+        let (begin, mut tasks) = (Instant::now(), JoinSet::new());
+        let number = (rate * time.as_secs_f64()) as usize;
+        for index in 0..number {
+            let at = begin + Duration::from_secs_f64(index as f64 / rate);
+            if at > Instant::now() {
+                sleep_until(at.into()).await;
+            } else if index % 64 == 0 {
+                tokio::task::yield_now().await;
+            }
+            let (round, idle, address) = (Rc::clone(&round), Rc::clone(&idle), self.address);
+            let text = self.requests[index % self.requests.len()].clone();
+            tasks.spawn_local(async move {
+                let sent = Instant::now();
+                let known = idle.borrow_mut().pop();
+                let outcome = timeout(PATIENCE, async {
+                    let mut connection = match known {
+                        Some(connection) => connection,
+                        None => TcpStream::connect(address).await.ok()?,
+                    };
+                    connection.set_nodelay(true).ok()?;
+                    let outcome = ask(&mut connection, &text).await?;
+                    idle.borrow_mut().push(connection);
+                    Some(outcome)
+                });
+                let outcome = outcome.await.ok().flatten();
+                round.borrow_mut().note(outcome, sent.elapsed());
+            });
+        }
+        // The rate is that of the time in which requests were sent.
+        let took = begin.elapsed();
+        while let Some(ended) = tasks.join_next().await {
+            ended.unwrap();
+        }
+        sleep(Duration::from_millis(1)).await;
+        let mut round = round.take();
+        round.took = took;
+        round
+    }
+}
+
+/// The status of the answer, and whether it says when to come again.
+async fn ask(connection: &mut TcpStream, request: &[u8]) -> Option<(u16, bool)> {
+    connection.write_all(request).await.ok()?;
+    let (mut buffer, mut filled) = (vec![0; 16 * 1024], 0);
+    loop {
+        if filled == buffer.len() {
+            buffer.resize(filled * 2, 0);
+        }
+        let read = connection.read(&mut buffer[filled..]).await.ok().filter(|read| *read > 0)?;
+        filled += read;
+        let Some(end) = buffer[..filled].windows(4).position(|four| four == b"\r\n\r\n") else { continue };
+        let head = String::from_utf8_lossy(&buffer[..end]).to_ascii_lowercase();
+        let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")?.parse::<usize>().ok());
+        if filled >= end + 4 + length.unwrap_or(0) {
+            let status = head.split(' ').nth(1)?.parse().ok()?;
+            return Some((status, head.contains("\r\nretry-after: ")));
+        }
+    }
+}
