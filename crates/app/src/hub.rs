@@ -13,7 +13,6 @@ use character_message_hub_nats::{Credentials, NatsHub, NatsHubConfig};
 use character_relay::{CONSUMER, DomainEvent, ParkObserver, Relay, RelayHandle, RelayOptions};
 use character_storage_port::{ConsumerName, StoragePort};
 use prometheus_client::registry::Registry;
-use secrecy::SecretString;
 use std::{error::Error, sync::Arc};
 use tokio::{sync::watch, task::JoinSet};
 
@@ -44,8 +43,7 @@ pub(crate) async fn connect(config: &HubConfig) -> Result<HubClient, Box<dyn Err
     match &config.address {
         HubAddress::Http(url) => {
             let token = config.token.clone().unwrap_or_else(|| "".into());
-            let settings = HttpHubConfig::new(url.clone(), SecretString::default());
-            let settings = HttpHubConfig { token, tls: config.tls.clone(), ..settings };
+            let settings = HttpHubConfig { tls: config.tls.clone(), ..HttpHubConfig::new(url.clone(), token) };
             Ok(HubClient::Http(Arc::new(HttpHub::connect(settings)?)))
         }
         HubAddress::Nats(_) => Ok(HubClient::Nats(Arc::new(NatsHub::connect(nats(config)).await?))),

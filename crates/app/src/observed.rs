@@ -5,8 +5,8 @@ use async_trait::async_trait;
 use character_storage_port::{
     ADVANCE, COMMIT, CONSUMERS, Commit, Committed, ConsumerName, ConsumerState, Consumers, DISCARD, Deleted,
     DomainEvent, Entity, EntityKind, ErrorKind, EventId, FOLLOW, HEAD, HolderId, LEASE, LeaseToken, Leased, Log,
-    LogBatch, LogCursor, PARK, PARKED, PROBE, Page, PageRequest, ParkedEvent, Probe, RELEASE, Read, Result, SNAPSHOT,
-    Snapshot, SnapshotStream, Source, Store, Tier, Transaction, UNPARK,
+    LogBatch, LogCursor, OPERATIONS, PARK, PARKED, PROBE, Page, PageRequest, ParkedEvent, Probe, RELEASE, Read, Result,
+    SNAPSHOT, Snapshot, SnapshotStream, Source, Store, Tier, Transaction, UNPARK,
 };
 use prometheus_client::{
     encoding::EncodeLabelSet,
@@ -37,24 +37,6 @@ struct Answer {
     operation: SnakeCase,
     source: &'static str,
 }
-
-/// The operations besides those on the kinds of rows.
-const OPERATIONS: [&str; 14] = [
-    COMMIT,
-    "commit_each",
-    FOLLOW,
-    HEAD,
-    LEASE,
-    ADVANCE,
-    RELEASE,
-    PARK,
-    PARKED,
-    UNPARK,
-    DISCARD,
-    CONSUMERS,
-    SNAPSHOT,
-    PROBE,
-];
 
 /// The name of a source as the value of a label.
 const fn name(source: Source) -> &'static str {
@@ -110,7 +92,7 @@ impl OperationMetrics {
     fn begin(&self) {
         let of_kinds = || EntityKind::ALL.iter().flat_map(|kind| [kind.find(), kind.list()]);
         let counts = EntityKind::ALL.iter().map(|kind| kind.count());
-        for operation in OPERATIONS.into_iter().chain(of_kinds()).chain(counts).map(SnakeCase) {
+        for operation in OPERATIONS.into_iter().chain(["commit_each"]).chain(of_kinds()).chain(counts).map(SnakeCase) {
             drop(self.operations.get_or_create(&Operation { operation }));
             for kind in ErrorKind::CODES.map(SnakeCase) {
                 drop(self.errors.get_or_create(&Failure { operation, kind }));

@@ -24,7 +24,6 @@ use character_live_updates::LiveUpdates;
 use character_storage_port::{Log, StoragePort};
 use character_storage_sql::{DatabaseLocation, SqlOptions, SqlStorage};
 use prometheus_client::registry::Registry;
-use secrecy::SecretString;
 use std::{
     error::Error,
     path::{Path, PathBuf},
@@ -134,9 +133,8 @@ pub async fn build(
                 keep,
                 operation: config.redis_timeout,
                 connect: config.redis_connect_timeout,
-                url: url.clone(),
                 tls: config.redis_tls.clone(),
-                ..RedisTierOptions::new(SecretString::default())
+                ..RedisTierOptions::new(url.clone())
             };
             let metrics = RedisTierMetrics::default();
             metrics.register(registry);

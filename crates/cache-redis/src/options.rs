@@ -2,7 +2,7 @@
 
 use crate::address::Address;
 use character_credentials::{ClientTls, Secret};
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::ExposeSecret;
 use std::time::Duration;
 
 /// The address of Redis, and the bounds of its operations.
@@ -37,9 +37,9 @@ pub struct RedisTierOptions {
 impl RedisTierOptions {
     /// The defaults for the Redis at `url`.
     #[must_use]
-    pub fn new(url: SecretString) -> Self {
+    pub fn new(url: Secret) -> Self {
         Self {
-            url: url.into(),
+            url,
             tls: None,
             prefix: "character:v2:".to_owned(),
             operation: Duration::from_millis(50),

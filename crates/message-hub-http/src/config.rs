@@ -47,12 +47,12 @@ pub enum ConnectError {
 impl HttpHubConfig {
     /// The hub at this address, with the defaults that each field names.
     #[must_use]
-    pub fn new(base_url: Url, token: SecretString) -> Self {
+    pub fn new(base_url: Url, token: Secret) -> Self {
         const MOST: usize = 128 * 1024 * 1024;
         let connect_timeout = Duration::from_secs(1);
         Self {
             base_url,
-            token: token.into(),
+            token,
             #[cfg(feature = "rustls")]
             tls: None,
             connect_timeout,

@@ -112,10 +112,10 @@ impl HttpStorageConfig {
 
     /// With the defaults that each field names.
     #[must_use]
-    pub fn new(base_url: Url, token: SecretString) -> Self {
+    pub fn new(base_url: Url, token: Secret) -> Self {
         Self {
             base_url,
-            token: token.into(),
+            token,
             #[cfg(feature = "rustls")]
             tls: None,
             deadline: Duration::from_secs(10),

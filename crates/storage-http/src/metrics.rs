@@ -19,10 +19,7 @@ use crate::{
     ApiResponse, TransportError, TransportErrorKind, breaker::BreakerState, breakers::CircuitBreakers,
     budget::RetryBudget,
 };
-use character_storage_port::{
-    ADVANCE, COMMIT, CONSUMERS, DISCARD, EntityKind, FOLLOW, HEAD, LEASE, PARK, PARKED, PROBE, RELEASE, SNAPSHOT,
-    UNPARK,
-};
+use character_storage_port::{EntityKind, OPERATIONS};
 use prometheus_client::{
     collector::Collector,
     encoding::{DescriptorEncoder, EncodeLabelSet, EncodeLabelValue, EncodeMetric, LabelValueEncoder},
@@ -223,9 +220,6 @@ const NO_CAUSE: &str = "none";
 const FORCED: &str = "forced";
 const CIRCUIT_OPEN: &str = "circuit_open";
 
-/// The operations besides those on the kinds of rows.
-const OPERATIONS: [&str; 13] =
-    [COMMIT, FOLLOW, HEAD, SNAPSHOT, PROBE, LEASE, ADVANCE, RELEASE, PARK, PARKED, UNPARK, DISCARD, CONSUMERS];
 /// What a call or an attempt can end with, except the refusal by a breaker.
 const OUTCOMES: [&str; 10] = [
     "success",

@@ -1,13 +1,18 @@
 //! The traits that make up the port.
 
 use crate::{
-    Committed, Consumers, Entity, Limit, Log, Page, PageRequest, Read, Result, Snapshot, Transaction, check_count,
-    delegate_port,
+    ADVANCE, COMMIT, CONSUMERS, Committed, Consumers, DISCARD, Entity, FOLLOW, HEAD, LEASE, Limit, Log, PARK, PARKED,
+    Page, PageRequest, RELEASE, Read, Result, SNAPSHOT, Snapshot, Transaction, UNPARK, check_count, delegate_port,
 };
 use async_trait::async_trait;
 
 /// The operation name of a probe.
 pub const PROBE: &str = "probe";
+
+/// The names of all operations that are not about one kind of row; those are [`EntityKind::find`](crate::EntityKind::find) and
+/// [`EntityKind::list`](crate::EntityKind::list).
+pub const OPERATIONS: [&str; 13] =
+    [COMMIT, FOLLOW, HEAD, SNAPSHOT, PROBE, LEASE, ADVANCE, RELEASE, PARK, PARKED, UNPARK, DISCARD, CONSUMERS];
 
 /// Whether soft-deleted rows are wanted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]

@@ -29,12 +29,14 @@ mod feed;
 mod field;
 mod inventory;
 mod journal;
-#[cfg(all(test, feature = "sqlite"))]
+#[cfg(test)]
+#[cfg(feature = "sqlite")]
 #[path = "../tests/support/lists.rs"]
 mod lists;
 mod location;
 mod log;
-#[cfg(all(test, feature = "sqlite"))]
+#[cfg(test)]
+#[cfg(feature = "sqlite")]
 #[path = "../tests/support/many.rs"]
 mod many;
 mod migrations;
@@ -42,7 +44,8 @@ mod moved_events;
 mod options;
 mod place;
 mod plan;
-#[cfg(all(test, feature = "sqlite"))]
+#[cfg(test)]
+#[cfg(feature = "sqlite")]
 mod plans;
 #[cfg(feature = "postgres")]
 mod postgres;

@@ -162,8 +162,9 @@ impl Postgres {
         self.read(operation, Ask(question)).await
     }
 
-    fn note_full(&self, full: bool) {
-        *self.full_since.lock().unwrap_or_else(PoisonError::into_inner) = full.then(Instant::now);
+    /// Notes since when the disk has been full; `None`: a write succeeded.
+    fn note_full(&self, since: Option<Instant>) {
+        *self.full_since.lock().unwrap_or_else(PoisonError::into_inner) = since;
     }
 
     /// Where the log is read from.
@@ -195,8 +196,8 @@ impl Postgres {
         let committing = AtomicBool::new(false);
         let outcome = self.limited(operation, self.timeout, &work, &committing, Use::Change).await;
         match &outcome {
-            Ok(output) if W::has_changes(output) => self.note_full(false),
-            Err(error) if error.detail() == Some(DISK_FULL) => self.note_full(true),
+            Ok(output) if W::has_changes(output) => self.note_full(None),
+            Err(error) if error.detail() == Some(DISK_FULL) => self.note_full(Some(Instant::now())),
             _ => {}
         }
         outcome

@@ -320,6 +320,6 @@ impl CharacterServiceConfig {
 /// The value of [`REDIS_URL`].
 pub(crate) fn redis_url(text: &str) -> Result<SecretString, String> {
     let given = secret(text)?;
-    RedisTierOptions::new(given.clone()).check().map_err(|error| error.to_string())?;
+    RedisTierOptions::new(given.clone().into()).check().map_err(|error| error.to_string())?;
     Ok(given)
 }

@@ -10,7 +10,6 @@ use character_message_hub::ServiceName;
 use character_storage_http::{HttpStorage, HttpStorageConfig, ReqwestTransport, StreamTransport, TransportStack};
 use character_storage_hub::HubTransport;
 use prometheus_client::registry::Registry;
-use secrecy::SecretString;
 use std::{error::Error, sync::Arc};
 use url::Url;
 
@@ -80,8 +79,7 @@ fn config(remote: &RemoteStorage, url: Url) -> HttpStorageConfig {
         breaker_failures: remote.breaker_failures,
         breaker_recovery: remote.breaker_recovery,
         breaker_probe: remote.breaker_probe,
-        token: remote.token.clone(),
         tls: remote.tls.clone(),
-        ..HttpStorageConfig::new(url, SecretString::default())
+        ..HttpStorageConfig::new(url, remote.token.clone())
     }
 }

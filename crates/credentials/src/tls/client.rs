@@ -49,24 +49,17 @@ struct Inner {
     files: ClientTlsFiles,
     verification: Verification,
     provider: Arc<CryptoProvider>,
-    trusted: Current<Trusted>,
-    identity: Current<Option<Arc<CertifiedKey>>>,
-    details: Current<Details>,
-    /// It reads `trusted` and `identity` at each handshake.
+    loaded: Current<Loaded>,
+    /// It reads `loaded` at each handshake.
     config: ClientConfig,
 }
 
-#[derive(Default)]
-struct Details {
+/// All that the files say.
+pub(super) struct Loaded {
+    pub(super) trusted: Trusted,
+    identity: Option<Arc<CertifiedKey>>,
     pem: Arc<ClientPem>,
     expires_at: Option<Timestamp>,
-}
-
-/// All that the files say.
-struct Loaded {
-    trusted: Trusted,
-    identity: Option<Arc<CertifiedKey>>,
-    details: Details,
 }
 
 impl fmt::Debug for ClientTls {
@@ -83,10 +76,9 @@ impl ClientTls {
     /// [`TlsError`], which names the file and what is wrong with it.
     pub fn load(files: ClientTlsFiles, verification: Verification) -> Result<Self, TlsError> {
         let provider = Arc::new(aws_lc_rs::default_provider());
-        let Loaded { trusted, identity, details } = load(&files, verification, &provider)?;
-        let (trusted, identity, details) = (Current::new(trusted), Current::new(identity), Current::new(details));
-        let config = config(&trusted, &identity, verification, &provider)?;
-        Ok(Self(Arc::new(Inner { files, verification, provider, trusted, identity, details, config })))
+        let loaded = Current::new(load(&files, verification, &provider)?);
+        let config = config(&loaded, verification, &provider)?;
+        Ok(Self(Arc::new(Inner { files, verification, provider, loaded, config })))
     }
 
     /// Reads the files again. New connections use them; open ones go on.
@@ -94,10 +86,7 @@ impl ClientTls {
     /// # Errors
     /// [`TlsError`]; what was in use stays in use.
     pub fn reload(&self) -> Result<(), TlsError> {
-        let Loaded { trusted, identity, details } = load(&self.0.files, self.0.verification, &self.0.provider)?;
-        self.0.trusted.replace(trusted);
-        self.0.identity.replace(identity);
-        self.0.details.replace(details);
+        self.0.loaded.replace(load(&self.0.files, self.0.verification, &self.0.provider)?);
         Ok(())
     }
 
@@ -117,28 +106,27 @@ impl ClientTls {
     /// The contents of the files in use. Another `Arc` after each [`reload`](Self::reload).
     #[must_use]
     pub fn pem(&self) -> Arc<ClientPem> {
-        Arc::clone(&self.0.details.get().pem)
+        Arc::clone(&self.0.loaded.get().pem)
     }
 
     /// When the own certificate in use expires; `None`: there is none.
     #[must_use]
     pub fn expires_at(&self) -> Option<SystemTime> {
-        self.0.details.get().expires_at.map(SystemTime::from)
+        self.0.loaded.get().expires_at.map(SystemTime::from)
     }
 }
 
 fn config(
-    trusted: &Current<Trusted>,
-    identity: &Current<Option<Arc<CertifiedKey>>>,
+    loaded: &Current<Loaded>,
     verification: Verification,
     provider: &Arc<CryptoProvider>,
 ) -> Result<ClientConfig, TlsError> {
-    let verifier = CurrentVerifier { trusted: trusted.clone(), verification, provider: Arc::clone(provider) };
+    let verifier = CurrentVerifier { loaded: loaded.clone(), verification, provider: Arc::clone(provider) };
     let mut config = ClientConfig::builder_with_provider(Arc::clone(provider))
         .with_safe_default_protocol_versions()?
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(verifier))
-        .with_client_cert_resolver(Arc::new(CurrentIdentity(identity.clone())));
+        .with_client_cert_resolver(Arc::new(CurrentIdentity(loaded.clone())));
     // A resumed session would go past a verifier that no longer trusts the server.
     config.resumption = Resumption::disabled();
     Ok(config)
@@ -167,7 +155,7 @@ fn load(
         (shown, expires_at) = (Some(found), Some(ends));
         pem.identity = Some((certificate.bytes, key.bytes));
     }
-    Ok(Loaded { trusted, identity: shown, details: Details { pem: Arc::new(pem), expires_at } })
+    Ok(Loaded { trusted, identity: shown, pem: Arc::new(pem), expires_at })
 }
 
 fn of_the_system() -> Result<RootCertStore, TlsError> {
@@ -179,14 +167,14 @@ fn of_the_system() -> Result<RootCertStore, TlsError> {
 
 /// Shows, for each handshake, the certificate of that moment.
 #[derive(Debug)]
-struct CurrentIdentity(Current<Option<Arc<CertifiedKey>>>);
+struct CurrentIdentity(Current<Loaded>);
 
 impl ResolvesClientCert for CurrentIdentity {
     fn resolve(&self, _: &[&[u8]], _: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
-        self.0.get().as_ref().clone()
+        self.0.get().identity.clone()
     }
 
     fn has_certs(&self) -> bool {
-        self.0.get().is_some()
+        self.0.get().identity.is_some()
     }
 }

@@ -1,5 +1,6 @@
 //! How a client checks the certificate of a server, with authorities that are replaced while it runs.
 
+use super::client::Loaded;
 use crate::Current;
 use rustls::{
     CertificateError, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
@@ -34,7 +35,7 @@ pub(crate) fn trusted(roots: RootCertStore, provider: &Arc<CryptoProvider>) -> R
 
 /// Asks, for each handshake, the verifier of that moment.
 pub(crate) struct CurrentVerifier {
-    pub(crate) trusted: Current<Trusted>,
+    pub(super) loaded: Current<Loaded>,
     pub(crate) verification: Verification,
     pub(crate) provider: Arc<CryptoProvider>,
 }
@@ -54,8 +55,8 @@ impl ServerCertVerifier for CurrentVerifier {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        let trusted = self.trusted.get();
-        let Some(verifier) = trusted.as_ref() else { return Ok(ServerCertVerified::assertion()) };
+        let loaded = self.loaded.get();
+        let Some(verifier) = loaded.trusted.as_ref() else { return Ok(ServerCertVerified::assertion()) };
         match verifier.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now) {
             // The name is checked last, so that the authority is right.
             Err(Error::InvalidCertificate(
