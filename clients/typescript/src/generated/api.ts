@@ -3360,7 +3360,7 @@ export interface components {
              * @description The kind of problem, for programs. Codes never change; new ones may be added.
              * @enum {string}
              */
-            code: "malformed" | "malformed-host" | "malformed-idempotency-key" | "malformed-precondition" | "malformed-request" | "foreign-origin" | "no-such-path" | "not-found" | "method-not-allowed" | "body-timeout" | "head-timeout" | "achievement-exists" | "already-exists" | "attunement-not-required" | "container-cycle" | "container-full" | "container-not-empty" | "equipped-in-container" | "no-ability-score" | "no-hit-points" | "no-such-container" | "not-a-container" | "not-applied" | "not-enough-coins" | "not-enough-experience" | "not-enough-items" | "not-reversible" | "nothing-there" | "too-many-attuned" | "too-many-coins" | "too-many-rows" | "too-much-experience" | "unreadable-member" | "weight-not-exact" | "precondition-failed" | "body-too-large" | "unsupported-media-type" | "misdirected-request" | "idempotency-mismatch" | "invalid" | "head-too-large" | "internal" | "storage-unsupported" | "storage-corrupt" | "contended" | "overloaded" | "stopping" | "storage-unavailable" | "storage-timeout";
+            code: "malformed" | "malformed-host" | "malformed-idempotency-key" | "malformed-precondition" | "malformed-request" | "foreign-origin" | "no-such-path" | "not-found" | "method-not-allowed" | "body-timeout" | "head-timeout" | "achievement-exists" | "already-exists" | "attunement-not-required" | "container-cycle" | "container-full" | "container-not-empty" | "equipped-in-container" | "no-ability-score" | "no-hit-points" | "no-such-container" | "not-a-container" | "not-applied" | "not-enough-coins" | "not-enough-experience" | "not-enough-items" | "not-reversible" | "nothing-there" | "too-many-attuned" | "too-many-coins" | "too-many-rows" | "too-much-experience" | "unreadable-member" | "weight-not-exact" | "state-not-kept" | "precondition-failed" | "body-too-large" | "unsupported-media-type" | "misdirected-request" | "idempotency-mismatch" | "invalid" | "head-too-large" | "internal" | "storage-unsupported" | "storage-corrupt" | "contended" | "overloaded" | "stopping" | "storage-unavailable" | "deadline-exceeded" | "storage-timeout";
             /** @description What was wrong in this request, and what would be right. */
             detail?: string;
             /** @description For `invalid`: the fields at fault, at most 100. When there are more, a last entry without a field counts them. */
@@ -4095,6 +4095,21 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
+        /**
+         * @description `deadline-exceeded`: The request was not answered within the time of its header `X-Request-Timeout-Ms`. For a change, `detail` says whether it may have been made.
+         *
+         *     `storage-timeout`: The storage did not respond in time. For a change, `detail` says whether it may have been made.
+         */
+        "deadline-exceeded.storage-timeout": {
+            headers: {
+                "Retry-After": components["headers"]["Retry-After"];
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
         /** @description `foreign-origin`: A browser sent the change for a page of another origin. */
         "foreign-origin": {
             headers: {
@@ -4289,17 +4304,6 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description `storage-timeout`: The storage did not respond in time. For a change, `detail` says whether it may have been made. */
-        "storage-timeout": {
-            headers: {
-                "Retry-After": components["headers"]["Retry-After"];
-                "X-Request-Id": components["headers"]["X-Request-Id"];
-                [name: string]: unknown;
-            };
-            content: {
-                "application/problem+json": components["schemas"]["Problem"];
-            };
-        };
         /** @description `storage-unsupported`: The storage that the operator chose cannot do what the request needs. */
         "storage-unsupported": {
             headers: {
@@ -4402,6 +4406,8 @@ export interface operations {
                 "If-None-Match"?: string;
                 /** @description The `Storage-Position` of an earlier response. The data of this response is at least as new. */
                 "Storage-Position"?: number;
+                /** @description How long the client waits for the response, in milliseconds. When this time is over, the response is 504 `deadline-exceeded`, and no more work is done for the request. It shortens the limits of the service and never extends them. Default: those limits. */
+                "X-Request-Timeout-Ms"?: number;
                 /** @description The id of the request in logs and problems, 1 to 128 visible ASCII characters. Any other text is ignored. Default: a new UUID. */
                 "X-Request-Id"?: string;
             };
@@ -4464,7 +4470,7 @@ export interface operations {
             501: components["responses"]["storage-unsupported"];
             502: components["responses"]["storage-corrupt"];
             503: components["responses"]["overloaded.storage-unavailable"];
-            504: components["responses"]["storage-timeout"];
+            504: components["responses"]["deadline-exceeded.storage-timeout"];
         };
     };
     createCampaign: {
@@ -4477,6 +4483,8 @@ export interface operations {
                 "X-User-Id"?: string;
                 /** @description The `Storage-Position` of an earlier response. The data of this response is at least as new. */
                 "Storage-Position"?: number;
+                /** @description How long the client waits for the response, in milliseconds. When this time is over, the response is 504 `deadline-exceeded`, and no more work is done for the request. It shortens the limits of the service and never extends them. Default: those limits. */
+                "X-Request-Timeout-Ms"?: number;
                 /** @description The id of the request in logs and problems, 1 to 128 visible ASCII characters. Any other text is ignored. Default: a new UUID. */
                 "X-Request-Id"?: string;
             };
@@ -4537,7 +4545,7 @@ export interface operations {
             501: components["responses"]["storage-unsupported"];
             502: components["responses"]["storage-corrupt"];
             503: components["responses"]["contended.overloaded.storage-unavailable"];
-            504: components["responses"]["storage-timeout"];
+            504: components["responses"]["deadline-exceeded.storage-timeout"];
         };
     };
     getCampaign: {
@@ -4550,6 +4558,8 @@ export interface operations {
                 "If-Match"?: string;
                 /** @description The `Storage-Position` of an earlier response. The data of this response is at least as new. */
                 "Storage-Position"?: number;
+                /** @description How long the client waits for the response, in milliseconds. When this time is over, the response is 504 `deadline-exceeded`, and no more work is done for the request. It shortens the limits of the service and never extends them. Default: those limits. */
+                "X-Request-Timeout-Ms"?: number;
                 /** @description The id of the request in logs and problems, 1 to 128 visible ASCII characters. Any other text is ignored. Default: a new UUID. */
                 "X-Request-Id"?: string;
             };
@@ -4609,7 +4619,7 @@ export interface operations {
             501: components["responses"]["storage-unsupported"];
             502: components["responses"]["storage-corrupt"];
             503: components["responses"]["overloaded.storage-unavailable"];
-            504: components["responses"]["storage-timeout"];
+            504: components["responses"]["deadline-exceeded.storage-timeout"];
         };
     };
     replaceCampaign: {
@@ -4626,6 +4636,8 @@ export interface operations {
                 "If-None-Match"?: string;
                 /** @description The `Storage-Position` of an earlier response. The data of this response is at least as new. */
                 "Storage-Position"?: number;
+                /** @description How long the client waits for the response, in milliseconds. When this time is over, the response is 504 `deadline-exceeded`, and no more work is done for the request. It shortens the limits of the service and never extends them. Default: those limits. */
+                "X-Request-Timeout-Ms"?: number;
                 /** @description The id of the request in logs and problems, 1 to 128 visible ASCII characters. Any other text is ignored. Default: a new UUID. */
                 "X-Request-Id"?: string;
             };
@@ -4690,7 +4702,7 @@ export interface operations {
             501: components["responses"]["storage-unsupported"];
             502: components["responses"]["storage-corrupt"];
             503: components["responses"]["contended.overloaded.storage-unavailable"];
-            504: components["responses"]["storage-timeout"];
+            504: components["responses"]["deadline-exceeded.storage-timeout"];
         };
     };
     deleteCampaign: {
@@ -4707,6 +4719,8 @@ export interface operations {
                 "If-None-Match"?: string;
                 /** @description The `Storage-Position` of an earlier response. The data of this response is at least as new. */
                 "Storage-Position"?: number;
+                /** @description How long the client waits for the response, in milliseconds. When this time is over, the response is 504 `deadline-exceeded`, and no more work is done for the request. It shortens the limits of the service and never extends them. Default: those limits. */
+                "X-Request-Timeout-Ms"?: number;
                 /** @description The id of the request in logs and problems, 1 to 128 visible ASCII characters. Any other text is ignored. Default: a new UUID. */
                 "X-Request-Id"?: string;
             };
@@ -4740,7 +4754,7 @@ export interface operations {
             501: components["responses"]["storage-unsupported"];
             502: components["responses"]["storage-corrupt"];
             503: components["responses"]["contended.overloaded.storage-unavailable"];
-            504: components["responses"]["storage-timeout"];
+            504: components["responses"]["deadline-exceeded.storage-timeout"];
         };
     };
     patchCampaign: {
@@ -4757,6 +4771,8 @@ export interface operations {
                 "If-None-Match"?: string;
                 /** @description The `Storage-Position` of an earlier response. The data of this response is at least as new. */
                 "Storage-Position"?: number;
+                /** @description How long the client waits for the response, in milliseconds. When this time is over, the response is 504 `deadline-exceeded`, and no more work is done for the request. It shortens the limits of the service and never extends them. Default: those limits. */
+                "X-Request-Timeout-Ms"?: number;
                 /** @description The id of the request in logs and problems, 1 to 128 visible ASCII characters. Any other text is ignored. Default: a new UUID. */
                 "X-Request-Id"?: string;
             };
@@ -4822,7 +4838,7 @@ export interface operations {
             501: components["responses"]["storage-unsupported"];
             502: components["responses"]["storage-corrupt"];
             503: components["responses"]["contended.overloaded.storage-unavailable"];
-            504: components["responses"]["storage-timeout"];
+            504: components["responses"]["deadline-exceeded.storage-timeout"];
         };
     };
     listCampaignCharacters: {
@@ -4852,6 +4868,8 @@ export interface operations {
                 "If-None-Match"?: string;
                 /** @description The `Storage-Position` of an earlier response. The data of this response is at least as new. */
                 "Storage-Position"?: number;
+                /** @description How long the client waits for the response, in milliseconds. When this time is over, the response is 504 `deadline-exceeded`, and no more work is done for the request. It shortens the limits of the service and never extends them. Default: those limits. */
+                "X-Request-Timeout-Ms"?: number;
                 /** @description The id of the request in logs and problems, 1 to 128 visible ASCII characters. Any other text is ignored. Default: a new UUID. */
                 "X-Request-Id"?: string;
             };
@@ -4937,7 +4955,7 @@ export interface operations {
             501: components["responses"]["storage-unsupported"];
             502: components["responses"]["storage-corrupt"];
             503: components["responses"]["overloaded.storage-unavailable"];
-            504: components["responses"]["storage-timeout"];
+            504: components["responses"]["deadline-exceeded.storage-timeout"];
         };
     };
     restoreCampaign: {
@@ -4954,6 +4972,8 @@ export interface operations {
                 "If-None-Match"?: string;
                 /** @description The `Storage-Position` of an earlier response. The data of this response is at least as new. */
                 "Storage-Position"?: number;
+                /** @description How long the client waits for the response, in milliseconds. When this time is over, the response is 504 `deadline-exceeded`, and no more work is done for the request. It shortens the limits of the service and never extends them. Default: those limits. */
+                "X-Request-Timeout-Ms"?: number;
                 /** @description The id of the request in logs and problems, 1 to 128 visible ASCII characters. Any other text is ignored. Default: a new UUID. */
                 "X-Request-Id"?: string;
             };
@@ -5004,7 +5024,7 @@ export interface operations {
             501: components["responses"]["storage-unsupported"];
             502: components["responses"]["storage-corrupt"];
             503: components["responses"]["contended.overloaded.storage-unavailable"];
-            504: components["responses"]["storage-timeout"];
+            504: components["responses"]["deadline-exceeded.storage-timeout"];
         };
     };
     listCharacters: {
@@ -5040,6 +5060,8 @@ export interface operations {
                 "If-None-Match"?: string;
                 /** @description The `Storage-Position` of an earlier response. The data of this response is at least as new. */
                 "Storage-Position"?: number;
+                /** @description How long the client waits for the response, in milliseconds. When this time is over, the response is 504 `deadline-exceeded`, and no more work is done for the request. It shortens the limits of the service and never extends them. Default: those limits. */
+                "X-Request-Timeout-Ms"?: number;
                 /** @description The id of the request in logs and problems, 1 to 128 visible ASCII characters. Any other text is ignored. Default: a new UUID. */
                 "X-Request-Id"?: string;
             };
@@ -5121,7 +5143,7 @@ export interface operations {
             501: components["responses"]["storage-unsupported"];
             502: components["responses"]["storage-corrupt"];
             503: components["responses"]["overloaded.storage-unavailable"];
-            504: components["responses"]["storage-timeout"];
+            504: components["responses"]["deadline-exceeded.storage-timeout"];
         };
     };
     createCharacter: {
@@ -5134,6 +5156,8 @@ export interface operations {
                 "X-User-Id"?: string;
                 /** @description The `Storage-Position` of an earlier response. The data of this response is at least as new. */
                 "Storage-Position"?: number;
+                /** @description How long the client waits for the response, in milliseconds. When this time is over, the response is 504 `deadline-exceeded`, and no more work is done for the request. It shortens the limits of the service and never extends them. Default: those limits. */
+                "X-Request-Timeout-Ms"?: number;
                 /** @description The id of the request in logs and problems, 1 to 128 visible ASCII characters. Any other text is ignored. Default: a new UUID. */
                 "X-Request-Id"?: string;
             };
@@ -5201,7 +5225,7 @@ export interface operations {
             501: components["responses"]["storage-unsupported"];
             502: components["responses"]["storage-corrupt"];
             503: components["responses"]["overloaded.storage-unavailable"];
-            504: components["responses"]["storage-timeout"];
+            504: components["responses"]["deadline-exceeded.storage-timeout"];
         };
     };
     createCharacters: {
@@ -5214,6 +5238,8 @@ export interface operations {
                 "X-User-Id"?: string;
                 /** @description The `Storage-Position` of an earlier response. The data of this response is at least as new. */
                 "Storage-Position"?: number;
+                /** @description How long the client waits for the response, in milliseconds. When this time is over, the response is 504 `deadline-exceeded`, and no more work is done for the request. It shortens the limits of the service and never extends them. Default: those limits. */
+                "X-Request-Timeout-Ms"?: number;
                 /** @description The id of the request in logs and problems, 1 to 128 visible ASCII characters. Any other text is ignored. Default: a new UUID. */
                 "X-Request-Id"?: string;
             };
@@ -5324,7 +5350,7 @@ export interface operations {
             501: components["responses"]["storage-unsupported"];
             502: components["responses"]["storage-corrupt"];
             503: components["responses"]["overloaded.storage-unavailable"];
-            504: components["responses"]["storage-timeout"];
+            504: components["responses"]["deadline-exceeded.storage-timeout"];
         };
     };
     getCharacter: {
@@ -5332,7 +5358,7 @@ export interface operations {
             query?: {
                 /** @description The fields of each row to return, separated by commas, such as `id,name,data.hit_points.current`. A name behind `data.` is that of a member, and members that a row does not have are left out. The response then is `application/vnd.character-service.sparse+json`; the entity tag is that of the whole response. Default: all fields. */
                 fields?: string;
-                /** @description Return the state at this time (RFC 3339). The response is 404 when the character did not exist then, or was deleted. */
+                /** @description Return the state at this time (RFC 3339). The response is 404 when the character did not exist then, or was deleted, and 410 `state-not-kept` when the versions of that time were removed to save space. */
                 at?: string;
             };
             header?: {
@@ -5342,6 +5368,8 @@ export interface operations {
                 "If-Match"?: string;
                 /** @description The `Storage-Position` of an earlier response. The data of this response is at least as new. */
                 "Storage-Position"?: number;
+                /** @description How long the client waits for the response, in milliseconds. When this time is over, the response is 504 `deadline-exceeded`, and no more work is done for the request. It shortens the limits of the service and never extends them. Default: those limits. */
+                "X-Request-Timeout-Ms"?: number;
                 /** @description The id of the request in logs and problems, 1 to 128 visible ASCII characters. Any other text is ignored. Default: a new UUID. */
                 "X-Request-Id"?: string;
             };
@@ -5407,6 +5435,16 @@ export interface operations {
             400: components["responses"]["malformed-host.malformed-precondition"];
             404: components["responses"]["not-found"];
             405: components["responses"]["method-not-allowed"];
+            /** @description `state-not-kept`: Versions of that time were removed to save space, so the state then is not known. */
+            410: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             412: components["responses"]["precondition-failed"];
             421: components["responses"]["misdirected-request"];
             422: components["responses"]["invalid"];
@@ -5415,7 +5453,7 @@ export interface operations {
             501: components["responses"]["storage-unsupported"];
             502: components["responses"]["storage-corrupt"];
             503: components["responses"]["overloaded.storage-unavailable"];
-            504: components["responses"]["storage-timeout"];
+            504: components["responses"]["deadline-exceeded.storage-timeout"];
         };
     };
     replaceCharacter: {
@@ -5432,6 +5470,8 @@ export interface operations {
                 "If-None-Match"?: string;
                 /** @description The `Storage-Position` of an earlier response. The data of this response is at least as new. */
                 "Storage-Position"?: number;
+                /** @description How long the client waits for the response, in milliseconds. When this time is over, the response is 504 `deadline-exceeded`, and no more work is done for the request. It shortens the limits of the service and never extends them. Default: those limits. */
+                "X-Request-Timeout-Ms"?: number;
                 /** @description The id of the request in logs and problems, 1 to 128 visible ASCII characters. Any other text is ignored. Default: a new UUID. */
                 "X-Request-Id"?: string;
             };
@@ -5503,7 +5543,7 @@ export interface operations {
             501: components["responses"]["storage-unsupported"];
             502: components["responses"]["storage-corrupt"];
             503: components["responses"]["contended.overloaded.storage-unavailable"];
-            504: components["responses"]["storage-timeout"];
+            504: components["responses"]["deadline-exceeded.storage-timeout"];
         };
     };
     deleteCharacter: {
@@ -5520,6 +5560,8 @@ export interface operations {
                 "If-None-Match"?: string;
                 /** @description The `Storage-Position` of an earlier response. The data of this response is at least as new. */
                 "Storage-Position"?: number;
+                /** @description How long the client waits for the response, in milliseconds. When this time is over, the response is 504 `deadline-exceeded`, and no more work is done for the request. It shortens the limits of the service and never extends them. Default: those limits. */
+                "X-Request-Timeout-Ms"?: number;
                 /** @description The id of the request in logs and problems, 1 to 128 visible ASCII characters. Any other text is ignored. Default: a new UUID. */
                 "X-Request-Id"?: string;
             };
@@ -5554,7 +5596,7 @@ export interface operations {
             501: components["responses"]["storage-unsupported"];
             502: components["responses"]["storage-corrupt"];
             503: components["responses"]["contended.overloaded.storage-unavailable"];
-            504: components["responses"]["storage-timeout"];
+            504: components["responses"]["deadline-exceeded.storage-timeout"];
         };
     };
     patchCharacter: {
@@ -5571,6 +5613,8 @@ export interface operations {
                 "If-None-Match"?: string;
                 /** @description The `Storage-Position` of an earlier response. The data of this response is at least as new. */
                 "Storage-Position"?: number;
+                /** @description How long the client waits for the response, in milliseconds. When this time is over, the response is 504 `deadline-exceeded`, and no more work is done for the request. It shortens the limits of the service and never extends them. Default: those limits. */
+                "X-Request-Timeout-Ms"?: number;
                 /** @description The id of the request in logs and problems, 1 to 128 visible ASCII characters. Any other text is ignored. Default: a new UUID. */
                 "X-Request-Id"?: string;
             };
@@ -5641,7 +5685,7 @@ export interface operations {
             501: components["responses"]["storage-unsupported"];
             502: components["responses"]["storage-corrupt"];
             503: components["responses"]["contended.overloaded.storage-unavailable"];
-            504: components["responses"]["storage-timeout"];
+            504: components["responses"]["deadline-exceeded.storage-timeout"];
         };
     };
     joinCampaign: {
@@ -5658,6 +5702,8 @@ export interface operations {
                 "If-None-Match"?: string;
                 /** @description The `Storage-Position` of an earlier response. The data of this response is at least as new. */
                 "Storage-Position"?: number;
+                /** @description How long the client waits for the response, in milliseconds. When this time is over, the response is 504 `deadline-exceeded`, and no more work is done for the request. It shortens the limits of the service and never extends them. Default: those limits. */
+                "X-Request-Timeout-Ms"?: number;
                 /** @description The id of the request in logs and problems, 1 to 128 visible ASCII characters. Any other text is ignored. Default: a new UUID. */
                 "X-Request-Id"?: string;
             };
@@ -5725,7 +5771,7 @@ export interface operations {
             501: components["responses"]["storage-unsupported"];
             502: components["responses"]["storage-corrupt"];
             503: components["responses"]["contended.overloaded.storage-unavailable"];
-            504: components["responses"]["storage-timeout"];
+            504: components["responses"]["deadline-exceeded.storage-timeout"];
         };
     };
     leaveCampaign: {
@@ -5742,6 +5788,8 @@ export interface operations {
                 "If-None-Match"?: string;
                 /** @description The `Storage-Position` of an earlier response. The data of this response is at least as new. */
                 "Storage-Position"?: number;
+                /** @description How long the client waits for the response, in milliseconds. When this time is over, the response is 504 `deadline-exceeded`, and no more work is done for the request. It shortens the limits of the service and never extends them. Default: those limits. */
+                "X-Request-Timeout-Ms"?: number;
                 /** @description The id of the request in logs and problems, 1 to 128 visible ASCII characters. Any other text is ignored. Default: a new UUID. */
                 "X-Request-Id"?: string;
             };
@@ -5777,7 +5825,7 @@ export interface operations {
             501: components["responses"]["storage-unsupported"];
             502: components["responses"]["storage-corrupt"];
             503: components["responses"]["contended.overloaded.storage-unavailable"];
-            504: components["responses"]["storage-timeout"];
+            504: components["responses"]["deadline-exceeded.storage-timeout"];
         };
     };
     listEvents: {
@@ -5801,6 +5849,8 @@ export interface operations {
                 "If-None-Match"?: string;
                 /** @description The `Storage-Position` of an earlier response. The data of this response is at least as new. */
                 "Storage-Position"?: number;
+                /** @description How long the client waits for the response, in milliseconds. When this time is over, the response is 504 `deadline-exceeded`, and no more work is done for the request. It shortens the limits of the service and never extends them. Default: those limits. */
+                "X-Request-Timeout-Ms"?: number;
                 /** @description The id of the request in logs and problems, 1 to 128 visible ASCII characters. Any other text is ignored. Default: a new UUID. */
                 "X-Request-Id"?: string;
             };
@@ -5872,7 +5922,7 @@ export interface operations {
             501: components["responses"]["storage-unsupported"];
             502: components["responses"]["storage-corrupt"];
             503: components["responses"]["overloaded.storage-unavailable"];
-            504: components["responses"]["storage-timeout"];
+            504: components["responses"]["deadline-exceeded.storage-timeout"];
         };
     };
     createEvent: {
@@ -5885,6 +5935,8 @@ export interface operations {
                 "X-User-Id"?: string;
                 /** @description The `Storage-Position` of an earlier response. The data of this response is at least as new. */
                 "Storage-Position"?: number;
+                /** @description How long the client waits for the response, in milliseconds. When this time is over, the response is 504 `deadline-exceeded`, and no more work is done for the request. It shortens the limits of the service and never extends them. Default: those limits. */
+                "X-Request-Timeout-Ms"?: number;
                 /** @description The id of the request in logs and problems, 1 to 128 visible ASCII characters. Any other text is ignored. Default: a new UUID. */
                 "X-Request-Id"?: string;
             };
@@ -5959,7 +6011,7 @@ export interface operations {
             501: components["responses"]["storage-unsupported"];
             502: components["responses"]["storage-corrupt"];
             503: components["responses"]["contended.overloaded.storage-unavailable"];
-            504: components["responses"]["storage-timeout"];
+            504: components["responses"]["deadline-exceeded.storage-timeout"];
         };
     };
     getEvent: {
@@ -5972,6 +6024,8 @@ export interface operations {
                 "If-Match"?: string;
                 /** @description The `Storage-Position` of an earlier response. The data of this response is at least as new. */
                 "Storage-Position"?: number;
+                /** @description How long the client waits for the response, in milliseconds. When this time is over, the response is 504 `deadline-exceeded`, and no more work is done for the request. It shortens the limits of the service and never extends them. Default: those limits. */
+                "X-Request-Timeout-Ms"?: number;
                 /** @description The id of the request in logs and problems, 1 to 128 visible ASCII characters. Any other text is ignored. Default: a new UUID. */
                 "X-Request-Id"?: string;
             };
@@ -6038,7 +6092,7 @@ export interface operations {
             501: components["responses"]["storage-unsupported"];
             502: components["responses"]["storage-corrupt"];
             503: components["responses"]["overloaded.storage-unavailable"];
-            504: components["responses"]["storage-timeout"];
+            504: components["responses"]["deadline-exceeded.storage-timeout"];
         };
     };
     applyEvent: {
@@ -6055,6 +6109,8 @@ export interface operations {
                 "If-None-Match"?: string;
                 /** @description The `Storage-Position` of an earlier response. The data of this response is at least as new. */
                 "Storage-Position"?: number;
+                /** @description How long the client waits for the response, in milliseconds. When this time is over, the response is 504 `deadline-exceeded`, and no more work is done for the request. It shortens the limits of the service and never extends them. Default: those limits. */
+                "X-Request-Timeout-Ms"?: number;
                 /** @description The id of the request in logs and problems, 1 to 128 visible ASCII characters. Any other text is ignored. Default: a new UUID. */
                 "X-Request-Id"?: string;
             };
@@ -6135,7 +6191,7 @@ export interface operations {
             501: components["responses"]["storage-unsupported"];
             502: components["responses"]["storage-corrupt"];
             503: components["responses"]["contended.overloaded.storage-unavailable"];
-            504: components["responses"]["storage-timeout"];
+            504: components["responses"]["deadline-exceeded.storage-timeout"];
         };
     };
     listImpactsOfEvent: {
@@ -6159,6 +6215,8 @@ export interface operations {
                 "If-None-Match"?: string;
                 /** @description The `Storage-Position` of an earlier response. The data of this response is at least as new. */
                 "Storage-Position"?: number;
+                /** @description How long the client waits for the response, in milliseconds. When this time is over, the response is 504 `deadline-exceeded`, and no more work is done for the request. It shortens the limits of the service and never extends them. Default: those limits. */
+                "X-Request-Timeout-Ms"?: number;
                 /** @description The id of the request in logs and problems, 1 to 128 visible ASCII characters. Any other text is ignored. Default: a new UUID. */
                 "X-Request-Id"?: string;
             };
@@ -6233,7 +6291,7 @@ export interface operations {
             501: components["responses"]["storage-unsupported"];
             502: components["responses"]["storage-corrupt"];
             503: components["responses"]["overloaded.storage-unavailable"];
-            504: components["responses"]["storage-timeout"];
+            504: components["responses"]["deadline-exceeded.storage-timeout"];
         };
     };
     revertEvent: {
@@ -6250,6 +6308,8 @@ export interface operations {
                 "If-None-Match"?: string;
                 /** @description The `Storage-Position` of an earlier response. The data of this response is at least as new. */
                 "Storage-Position"?: number;
+                /** @description How long the client waits for the response, in milliseconds. When this time is over, the response is 504 `deadline-exceeded`, and no more work is done for the request. It shortens the limits of the service and never extends them. Default: those limits. */
+                "X-Request-Timeout-Ms"?: number;
                 /** @description The id of the request in logs and problems, 1 to 128 visible ASCII characters. Any other text is ignored. Default: a new UUID. */
                 "X-Request-Id"?: string;
             };
@@ -6326,7 +6386,7 @@ export interface operations {
             501: components["responses"]["storage-unsupported"];
             502: components["responses"]["storage-corrupt"];
             503: components["responses"]["contended.overloaded.storage-unavailable"];
-            504: components["responses"]["storage-timeout"];
+            504: components["responses"]["deadline-exceeded.storage-timeout"];
         };
     };
     listImpacts: {
@@ -6350,6 +6410,8 @@ export interface operations {
                 "If-None-Match"?: string;
                 /** @description The `Storage-Position` of an earlier response. The data of this response is at least as new. */
                 "Storage-Position"?: number;
+                /** @description How long the client waits for the response, in milliseconds. When this time is over, the response is 504 `deadline-exceeded`, and no more work is done for the request. It shortens the limits of the service and never extends them. Default: those limits. */
+                "X-Request-Timeout-Ms"?: number;
                 /** @description The id of the request in logs and problems, 1 to 128 visible ASCII characters. Any other text is ignored. Default: a new UUID. */
                 "X-Request-Id"?: string;
             };
@@ -6422,7 +6484,7 @@ export interface operations {
             501: components["responses"]["storage-unsupported"];
             502: components["responses"]["storage-corrupt"];
             503: components["responses"]["overloaded.storage-unavailable"];
-            504: components["responses"]["storage-timeout"];
+            504: components["responses"]["deadline-exceeded.storage-timeout"];
         };
     };
     listInventory: {
@@ -6454,6 +6516,8 @@ export interface operations {
                 "If-None-Match"?: string;
                 /** @description The `Storage-Position` of an earlier response. The data of this response is at least as new. */
                 "Storage-Position"?: number;
+                /** @description How long the client waits for the response, in milliseconds. When this time is over, the response is 504 `deadline-exceeded`, and no more work is done for the request. It shortens the limits of the service and never extends them. Default: those limits. */
+                "X-Request-Timeout-Ms"?: number;
                 /** @description The id of the request in logs and problems, 1 to 128 visible ASCII characters. Any other text is ignored. Default: a new UUID. */
                 "X-Request-Id"?: string;
             };
@@ -6541,7 +6605,7 @@ export interface operations {
             501: components["responses"]["storage-unsupported"];
             502: components["responses"]["storage-corrupt"];
             503: components["responses"]["overloaded.storage-unavailable"];
-            504: components["responses"]["storage-timeout"];
+            504: components["responses"]["deadline-exceeded.storage-timeout"];
         };
     };
     createInventoryItem: {
@@ -6554,6 +6618,8 @@ export interface operations {
                 "X-User-Id"?: string;
                 /** @description The `Storage-Position` of an earlier response. The data of this response is at least as new. */
                 "Storage-Position"?: number;
+                /** @description How long the client waits for the response, in milliseconds. When this time is over, the response is 504 `deadline-exceeded`, and no more work is done for the request. It shortens the limits of the service and never extends them. Default: those limits. */
+                "X-Request-Timeout-Ms"?: number;
                 /** @description The id of the request in logs and problems, 1 to 128 visible ASCII characters. Any other text is ignored. Default: a new UUID. */
                 "X-Request-Id"?: string;
             };
@@ -6628,7 +6694,7 @@ export interface operations {
             501: components["responses"]["storage-unsupported"];
             502: components["responses"]["storage-corrupt"];
             503: components["responses"]["contended.overloaded.storage-unavailable"];
-            504: components["responses"]["storage-timeout"];
+            504: components["responses"]["deadline-exceeded.storage-timeout"];
         };
     };
     createInventoryItems: {
@@ -6641,6 +6707,8 @@ export interface operations {
                 "X-User-Id"?: string;
                 /** @description The `Storage-Position` of an earlier response. The data of this response is at least as new. */
                 "Storage-Position"?: number;
+                /** @description How long the client waits for the response, in milliseconds. When this time is over, the response is 504 `deadline-exceeded`, and no more work is done for the request. It shortens the limits of the service and never extends them. Default: those limits. */
+                "X-Request-Timeout-Ms"?: number;
                 /** @description The id of the request in logs and problems, 1 to 128 visible ASCII characters. Any other text is ignored. Default: a new UUID. */
                 "X-Request-Id"?: string;
             };
@@ -6761,7 +6829,7 @@ export interface operations {
             501: components["responses"]["storage-unsupported"];
             502: components["responses"]["storage-corrupt"];
             503: components["responses"]["contended.overloaded.storage-unavailable"];
-            504: components["responses"]["storage-timeout"];
+            504: components["responses"]["deadline-exceeded.storage-timeout"];
         };
     };
     getCurrency: {
@@ -6770,6 +6838,8 @@ export interface operations {
             header?: {
                 /** @description The `Storage-Position` of an earlier response. The data of this response is at least as new. */
                 "Storage-Position"?: number;
+                /** @description How long the client waits for the response, in milliseconds. When this time is over, the response is 504 `deadline-exceeded`, and no more work is done for the request. It shortens the limits of the service and never extends them. Default: those limits. */
+                "X-Request-Timeout-Ms"?: number;
                 /** @description The id of the request in logs and problems, 1 to 128 visible ASCII characters. Any other text is ignored. Default: a new UUID. */
                 "X-Request-Id"?: string;
             };
@@ -6813,7 +6883,7 @@ export interface operations {
             501: components["responses"]["storage-unsupported"];
             502: components["responses"]["storage-corrupt"];
             503: components["responses"]["overloaded.storage-unavailable"];
-            504: components["responses"]["storage-timeout"];
+            504: components["responses"]["deadline-exceeded.storage-timeout"];
         };
     };
     changeCurrency: {
@@ -6830,6 +6900,8 @@ export interface operations {
                 "If-None-Match"?: string;
                 /** @description The `Storage-Position` of an earlier response. The data of this response is at least as new. */
                 "Storage-Position"?: number;
+                /** @description How long the client waits for the response, in milliseconds. When this time is over, the response is 504 `deadline-exceeded`, and no more work is done for the request. It shortens the limits of the service and never extends them. Default: those limits. */
+                "X-Request-Timeout-Ms"?: number;
                 /** @description The id of the request in logs and problems, 1 to 128 visible ASCII characters. Any other text is ignored. Default: a new UUID. */
                 "X-Request-Id"?: string;
             };
@@ -6924,7 +6996,7 @@ export interface operations {
             501: components["responses"]["storage-unsupported"];
             502: components["responses"]["storage-corrupt"];
             503: components["responses"]["contended.overloaded.storage-unavailable"];
-            504: components["responses"]["storage-timeout"];
+            504: components["responses"]["deadline-exceeded.storage-timeout"];
         };
     };
     giveCurrency: {
@@ -6941,6 +7013,8 @@ export interface operations {
                 "If-None-Match"?: string;
                 /** @description The `Storage-Position` of an earlier response. The data of this response is at least as new. */
                 "Storage-Position"?: number;
+                /** @description How long the client waits for the response, in milliseconds. When this time is over, the response is 504 `deadline-exceeded`, and no more work is done for the request. It shortens the limits of the service and never extends them. Default: those limits. */
+                "X-Request-Timeout-Ms"?: number;
                 /** @description The id of the request in logs and problems, 1 to 128 visible ASCII characters. Any other text is ignored. Default: a new UUID. */
                 "X-Request-Id"?: string;
             };
@@ -7033,7 +7107,7 @@ export interface operations {
             501: components["responses"]["storage-unsupported"];
             502: components["responses"]["storage-corrupt"];
             503: components["responses"]["contended.overloaded.storage-unavailable"];
-            504: components["responses"]["storage-timeout"];
+            504: components["responses"]["deadline-exceeded.storage-timeout"];
         };
     };
     getWeight: {
@@ -7042,6 +7116,8 @@ export interface operations {
             header?: {
                 /** @description The `Storage-Position` of an earlier response. The data of this response is at least as new. */
                 "Storage-Position"?: number;
+                /** @description How long the client waits for the response, in milliseconds. When this time is over, the response is 504 `deadline-exceeded`, and no more work is done for the request. It shortens the limits of the service and never extends them. Default: those limits. */
+                "X-Request-Timeout-Ms"?: number;
                 /** @description The id of the request in logs and problems, 1 to 128 visible ASCII characters. Any other text is ignored. Default: a new UUID. */
                 "X-Request-Id"?: string;
             };
@@ -7103,7 +7179,7 @@ export interface operations {
             501: components["responses"]["storage-unsupported"];
             502: components["responses"]["storage-corrupt"];
             503: components["responses"]["overloaded.storage-unavailable"];
-            504: components["responses"]["storage-timeout"];
+            504: components["responses"]["deadline-exceeded.storage-timeout"];
         };
     };
     getInventoryItem: {
@@ -7119,6 +7195,8 @@ export interface operations {
                 "If-Match"?: string;
                 /** @description The `Storage-Position` of an earlier response. The data of this response is at least as new. */
                 "Storage-Position"?: number;
+                /** @description How long the client waits for the response, in milliseconds. When this time is over, the response is 504 `deadline-exceeded`, and no more work is done for the request. It shortens the limits of the service and never extends them. Default: those limits. */
+                "X-Request-Timeout-Ms"?: number;
                 /** @description The id of the request in logs and problems, 1 to 128 visible ASCII characters. Any other text is ignored. Default: a new UUID. */
                 "X-Request-Id"?: string;
             };
@@ -7195,7 +7273,7 @@ export interface operations {
             501: components["responses"]["storage-unsupported"];
             502: components["responses"]["storage-corrupt"];
             503: components["responses"]["overloaded.storage-unavailable"];
-            504: components["responses"]["storage-timeout"];
+            504: components["responses"]["deadline-exceeded.storage-timeout"];
         };
     };
     deleteInventoryItem: {
@@ -7212,6 +7290,8 @@ export interface operations {
                 "If-None-Match"?: string;
                 /** @description The `Storage-Position` of an earlier response. The data of this response is at least as new. */
                 "Storage-Position"?: number;
+                /** @description How long the client waits for the response, in milliseconds. When this time is over, the response is 504 `deadline-exceeded`, and no more work is done for the request. It shortens the limits of the service and never extends them. Default: those limits. */
+                "X-Request-Timeout-Ms"?: number;
                 /** @description The id of the request in logs and problems, 1 to 128 visible ASCII characters. Any other text is ignored. Default: a new UUID. */
                 "X-Request-Id"?: string;
             };
@@ -7248,7 +7328,7 @@ export interface operations {
             501: components["responses"]["storage-unsupported"];
             502: components["responses"]["storage-corrupt"];
             503: components["responses"]["contended.overloaded.storage-unavailable"];
-            504: components["responses"]["storage-timeout"];
+            504: components["responses"]["deadline-exceeded.storage-timeout"];
         };
     };
     patchInventoryItem: {
@@ -7265,6 +7345,8 @@ export interface operations {
                 "If-None-Match"?: string;
                 /** @description The `Storage-Position` of an earlier response. The data of this response is at least as new. */
                 "Storage-Position"?: number;
+                /** @description How long the client waits for the response, in milliseconds. When this time is over, the response is 504 `deadline-exceeded`, and no more work is done for the request. It shortens the limits of the service and never extends them. Default: those limits. */
+                "X-Request-Timeout-Ms"?: number;
                 /** @description The id of the request in logs and problems, 1 to 128 visible ASCII characters. Any other text is ignored. Default: a new UUID. */
                 "X-Request-Id"?: string;
             };
@@ -7339,7 +7421,7 @@ export interface operations {
             501: components["responses"]["storage-unsupported"];
             502: components["responses"]["storage-corrupt"];
             503: components["responses"]["contended.overloaded.storage-unavailable"];
-            504: components["responses"]["storage-timeout"];
+            504: components["responses"]["deadline-exceeded.storage-timeout"];
         };
     };
     attuneInventoryItem: {
@@ -7356,6 +7438,8 @@ export interface operations {
                 "If-None-Match"?: string;
                 /** @description The `Storage-Position` of an earlier response. The data of this response is at least as new. */
                 "Storage-Position"?: number;
+                /** @description How long the client waits for the response, in milliseconds. When this time is over, the response is 504 `deadline-exceeded`, and no more work is done for the request. It shortens the limits of the service and never extends them. Default: those limits. */
+                "X-Request-Timeout-Ms"?: number;
                 /** @description The id of the request in logs and problems, 1 to 128 visible ASCII characters. Any other text is ignored. Default: a new UUID. */
                 "X-Request-Id"?: string;
             };
@@ -7415,7 +7499,7 @@ export interface operations {
             501: components["responses"]["storage-unsupported"];
             502: components["responses"]["storage-corrupt"];
             503: components["responses"]["contended.overloaded.storage-unavailable"];
-            504: components["responses"]["storage-timeout"];
+            504: components["responses"]["deadline-exceeded.storage-timeout"];
         };
     };
     equipInventoryItem: {
@@ -7432,6 +7516,8 @@ export interface operations {
                 "If-None-Match"?: string;
                 /** @description The `Storage-Position` of an earlier response. The data of this response is at least as new. */
                 "Storage-Position"?: number;
+                /** @description How long the client waits for the response, in milliseconds. When this time is over, the response is 504 `deadline-exceeded`, and no more work is done for the request. It shortens the limits of the service and never extends them. Default: those limits. */
+                "X-Request-Timeout-Ms"?: number;
                 /** @description The id of the request in logs and problems, 1 to 128 visible ASCII characters. Any other text is ignored. Default: a new UUID. */
                 "X-Request-Id"?: string;
             };
@@ -7524,7 +7610,7 @@ export interface operations {
             501: components["responses"]["storage-unsupported"];
             502: components["responses"]["storage-corrupt"];
             503: components["responses"]["contended.overloaded.storage-unavailable"];
-            504: components["responses"]["storage-timeout"];
+            504: components["responses"]["deadline-exceeded.storage-timeout"];
         };
     };
     giveInventoryItem: {
@@ -7541,6 +7627,8 @@ export interface operations {
                 "If-None-Match"?: string;
                 /** @description The `Storage-Position` of an earlier response. The data of this response is at least as new. */
                 "Storage-Position"?: number;
+                /** @description How long the client waits for the response, in milliseconds. When this time is over, the response is 504 `deadline-exceeded`, and no more work is done for the request. It shortens the limits of the service and never extends them. Default: those limits. */
+                "X-Request-Timeout-Ms"?: number;
                 /** @description The id of the request in logs and problems, 1 to 128 visible ASCII characters. Any other text is ignored. Default: a new UUID. */
                 "X-Request-Id"?: string;
             };
@@ -7648,7 +7736,7 @@ export interface operations {
             501: components["responses"]["storage-unsupported"];
             502: components["responses"]["storage-corrupt"];
             503: components["responses"]["contended.overloaded.storage-unavailable"];
-            504: components["responses"]["storage-timeout"];
+            504: components["responses"]["deadline-exceeded.storage-timeout"];
         };
     };
     moveInventoryItem: {
@@ -7665,6 +7753,8 @@ export interface operations {
                 "If-None-Match"?: string;
                 /** @description The `Storage-Position` of an earlier response. The data of this response is at least as new. */
                 "Storage-Position"?: number;
+                /** @description How long the client waits for the response, in milliseconds. When this time is over, the response is 504 `deadline-exceeded`, and no more work is done for the request. It shortens the limits of the service and never extends them. Default: those limits. */
+                "X-Request-Timeout-Ms"?: number;
                 /** @description The id of the request in logs and problems, 1 to 128 visible ASCII characters. Any other text is ignored. Default: a new UUID. */
                 "X-Request-Id"?: string;
             };
@@ -7736,7 +7826,7 @@ export interface operations {
             501: components["responses"]["storage-unsupported"];
             502: components["responses"]["storage-corrupt"];
             503: components["responses"]["contended.overloaded.storage-unavailable"];
-            504: components["responses"]["storage-timeout"];
+            504: components["responses"]["deadline-exceeded.storage-timeout"];
         };
     };
     restoreInventoryItem: {
@@ -7753,6 +7843,8 @@ export interface operations {
                 "If-None-Match"?: string;
                 /** @description The `Storage-Position` of an earlier response. The data of this response is at least as new. */
                 "Storage-Position"?: number;
+                /** @description How long the client waits for the response, in milliseconds. When this time is over, the response is 504 `deadline-exceeded`, and no more work is done for the request. It shortens the limits of the service and never extends them. Default: those limits. */
+                "X-Request-Timeout-Ms"?: number;
                 /** @description The id of the request in logs and problems, 1 to 128 visible ASCII characters. Any other text is ignored. Default: a new UUID. */
                 "X-Request-Id"?: string;
             };
@@ -7818,7 +7910,7 @@ export interface operations {
             501: components["responses"]["storage-unsupported"];
             502: components["responses"]["storage-corrupt"];
             503: components["responses"]["contended.overloaded.storage-unavailable"];
-            504: components["responses"]["storage-timeout"];
+            504: components["responses"]["deadline-exceeded.storage-timeout"];
         };
     };
     unattuneInventoryItem: {
@@ -7835,6 +7927,8 @@ export interface operations {
                 "If-None-Match"?: string;
                 /** @description The `Storage-Position` of an earlier response. The data of this response is at least as new. */
                 "Storage-Position"?: number;
+                /** @description How long the client waits for the response, in milliseconds. When this time is over, the response is 504 `deadline-exceeded`, and no more work is done for the request. It shortens the limits of the service and never extends them. Default: those limits. */
+                "X-Request-Timeout-Ms"?: number;
                 /** @description The id of the request in logs and problems, 1 to 128 visible ASCII characters. Any other text is ignored. Default: a new UUID. */
                 "X-Request-Id"?: string;
             };
@@ -7894,7 +7988,7 @@ export interface operations {
             501: components["responses"]["storage-unsupported"];
             502: components["responses"]["storage-corrupt"];
             503: components["responses"]["contended.overloaded.storage-unavailable"];
-            504: components["responses"]["storage-timeout"];
+            504: components["responses"]["deadline-exceeded.storage-timeout"];
         };
     };
     unequipInventoryItem: {
@@ -7911,6 +8005,8 @@ export interface operations {
                 "If-None-Match"?: string;
                 /** @description The `Storage-Position` of an earlier response. The data of this response is at least as new. */
                 "Storage-Position"?: number;
+                /** @description How long the client waits for the response, in milliseconds. When this time is over, the response is 504 `deadline-exceeded`, and no more work is done for the request. It shortens the limits of the service and never extends them. Default: those limits. */
+                "X-Request-Timeout-Ms"?: number;
                 /** @description The id of the request in logs and problems, 1 to 128 visible ASCII characters. Any other text is ignored. Default: a new UUID. */
                 "X-Request-Id"?: string;
             };
@@ -7970,7 +8066,7 @@ export interface operations {
             501: components["responses"]["storage-unsupported"];
             502: components["responses"]["storage-corrupt"];
             503: components["responses"]["contended.overloaded.storage-unavailable"];
-            504: components["responses"]["storage-timeout"];
+            504: components["responses"]["deadline-exceeded.storage-timeout"];
         };
     };
     listJournal: {
@@ -7998,6 +8094,8 @@ export interface operations {
                 "If-None-Match"?: string;
                 /** @description The `Storage-Position` of an earlier response. The data of this response is at least as new. */
                 "Storage-Position"?: number;
+                /** @description How long the client waits for the response, in milliseconds. When this time is over, the response is 504 `deadline-exceeded`, and no more work is done for the request. It shortens the limits of the service and never extends them. Default: those limits. */
+                "X-Request-Timeout-Ms"?: number;
                 /** @description The id of the request in logs and problems, 1 to 128 visible ASCII characters. Any other text is ignored. Default: a new UUID. */
                 "X-Request-Id"?: string;
             };
@@ -8073,7 +8171,7 @@ export interface operations {
             501: components["responses"]["storage-unsupported"];
             502: components["responses"]["storage-corrupt"];
             503: components["responses"]["overloaded.storage-unavailable"];
-            504: components["responses"]["storage-timeout"];
+            504: components["responses"]["deadline-exceeded.storage-timeout"];
         };
     };
     createJournalEntry: {
@@ -8086,6 +8184,8 @@ export interface operations {
                 "X-User-Id"?: string;
                 /** @description The `Storage-Position` of an earlier response. The data of this response is at least as new. */
                 "Storage-Position"?: number;
+                /** @description How long the client waits for the response, in milliseconds. When this time is over, the response is 504 `deadline-exceeded`, and no more work is done for the request. It shortens the limits of the service and never extends them. Default: those limits. */
+                "X-Request-Timeout-Ms"?: number;
                 /** @description The id of the request in logs and problems, 1 to 128 visible ASCII characters. Any other text is ignored. Default: a new UUID. */
                 "X-Request-Id"?: string;
             };
@@ -8165,7 +8265,7 @@ export interface operations {
             501: components["responses"]["storage-unsupported"];
             502: components["responses"]["storage-corrupt"];
             503: components["responses"]["contended.overloaded.storage-unavailable"];
-            504: components["responses"]["storage-timeout"];
+            504: components["responses"]["deadline-exceeded.storage-timeout"];
         };
     };
     createJournalEntries: {
@@ -8178,6 +8278,8 @@ export interface operations {
                 "X-User-Id"?: string;
                 /** @description The `Storage-Position` of an earlier response. The data of this response is at least as new. */
                 "Storage-Position"?: number;
+                /** @description How long the client waits for the response, in milliseconds. When this time is over, the response is 504 `deadline-exceeded`, and no more work is done for the request. It shortens the limits of the service and never extends them. Default: those limits. */
+                "X-Request-Timeout-Ms"?: number;
                 /** @description The id of the request in logs and problems, 1 to 128 visible ASCII characters. Any other text is ignored. Default: a new UUID. */
                 "X-Request-Id"?: string;
             };
@@ -8306,7 +8408,7 @@ export interface operations {
             501: components["responses"]["storage-unsupported"];
             502: components["responses"]["storage-corrupt"];
             503: components["responses"]["contended.overloaded.storage-unavailable"];
-            504: components["responses"]["storage-timeout"];
+            504: components["responses"]["deadline-exceeded.storage-timeout"];
         };
     };
     getJournalEntry: {
@@ -8319,6 +8421,8 @@ export interface operations {
                 "If-Match"?: string;
                 /** @description The `Storage-Position` of an earlier response. The data of this response is at least as new. */
                 "Storage-Position"?: number;
+                /** @description How long the client waits for the response, in milliseconds. When this time is over, the response is 504 `deadline-exceeded`, and no more work is done for the request. It shortens the limits of the service and never extends them. Default: those limits. */
+                "X-Request-Timeout-Ms"?: number;
                 /** @description The id of the request in logs and problems, 1 to 128 visible ASCII characters. Any other text is ignored. Default: a new UUID. */
                 "X-Request-Id"?: string;
             };
@@ -8389,7 +8493,7 @@ export interface operations {
             501: components["responses"]["storage-unsupported"];
             502: components["responses"]["storage-corrupt"];
             503: components["responses"]["overloaded.storage-unavailable"];
-            504: components["responses"]["storage-timeout"];
+            504: components["responses"]["deadline-exceeded.storage-timeout"];
         };
     };
     deleteJournalEntry: {
@@ -8406,6 +8510,8 @@ export interface operations {
                 "If-None-Match"?: string;
                 /** @description The `Storage-Position` of an earlier response. The data of this response is at least as new. */
                 "Storage-Position"?: number;
+                /** @description How long the client waits for the response, in milliseconds. When this time is over, the response is 504 `deadline-exceeded`, and no more work is done for the request. It shortens the limits of the service and never extends them. Default: those limits. */
+                "X-Request-Timeout-Ms"?: number;
                 /** @description The id of the request in logs and problems, 1 to 128 visible ASCII characters. Any other text is ignored. Default: a new UUID. */
                 "X-Request-Id"?: string;
             };
@@ -8442,7 +8548,7 @@ export interface operations {
             501: components["responses"]["storage-unsupported"];
             502: components["responses"]["storage-corrupt"];
             503: components["responses"]["contended.overloaded.storage-unavailable"];
-            504: components["responses"]["storage-timeout"];
+            504: components["responses"]["deadline-exceeded.storage-timeout"];
         };
     };
     patchJournalEntry: {
@@ -8459,6 +8565,8 @@ export interface operations {
                 "If-None-Match"?: string;
                 /** @description The `Storage-Position` of an earlier response. The data of this response is at least as new. */
                 "Storage-Position"?: number;
+                /** @description How long the client waits for the response, in milliseconds. When this time is over, the response is 504 `deadline-exceeded`, and no more work is done for the request. It shortens the limits of the service and never extends them. Default: those limits. */
+                "X-Request-Timeout-Ms"?: number;
                 /** @description The id of the request in logs and problems, 1 to 128 visible ASCII characters. Any other text is ignored. Default: a new UUID. */
                 "X-Request-Id"?: string;
             };
@@ -8536,7 +8644,7 @@ export interface operations {
             501: components["responses"]["storage-unsupported"];
             502: components["responses"]["storage-corrupt"];
             503: components["responses"]["contended.overloaded.storage-unavailable"];
-            504: components["responses"]["storage-timeout"];
+            504: components["responses"]["deadline-exceeded.storage-timeout"];
         };
     };
     listExperienceEntries: {
@@ -8558,6 +8666,8 @@ export interface operations {
                 "If-None-Match"?: string;
                 /** @description The `Storage-Position` of an earlier response. The data of this response is at least as new. */
                 "Storage-Position"?: number;
+                /** @description How long the client waits for the response, in milliseconds. When this time is over, the response is 504 `deadline-exceeded`, and no more work is done for the request. It shortens the limits of the service and never extends them. Default: those limits. */
+                "X-Request-Timeout-Ms"?: number;
                 /** @description The id of the request in logs and problems, 1 to 128 visible ASCII characters. Any other text is ignored. Default: a new UUID. */
                 "X-Request-Id"?: string;
             };
@@ -8629,7 +8739,7 @@ export interface operations {
             501: components["responses"]["storage-unsupported"];
             502: components["responses"]["storage-corrupt"];
             503: components["responses"]["overloaded.storage-unavailable"];
-            504: components["responses"]["storage-timeout"];
+            504: components["responses"]["deadline-exceeded.storage-timeout"];
         };
     };
     createExperienceEntry: {
@@ -8642,6 +8752,8 @@ export interface operations {
                 "X-User-Id"?: string;
                 /** @description The `Storage-Position` of an earlier response. The data of this response is at least as new. */
                 "Storage-Position"?: number;
+                /** @description How long the client waits for the response, in milliseconds. When this time is over, the response is 504 `deadline-exceeded`, and no more work is done for the request. It shortens the limits of the service and never extends them. Default: those limits. */
+                "X-Request-Timeout-Ms"?: number;
                 /** @description The id of the request in logs and problems, 1 to 128 visible ASCII characters. Any other text is ignored. Default: a new UUID. */
                 "X-Request-Id"?: string;
             };
@@ -8712,7 +8824,7 @@ export interface operations {
             501: components["responses"]["storage-unsupported"];
             502: components["responses"]["storage-corrupt"];
             503: components["responses"]["contended.overloaded.storage-unavailable"];
-            504: components["responses"]["storage-timeout"];
+            504: components["responses"]["deadline-exceeded.storage-timeout"];
         };
     };
     getExperienceEntry: {
@@ -8725,6 +8837,8 @@ export interface operations {
                 "If-Match"?: string;
                 /** @description The `Storage-Position` of an earlier response. The data of this response is at least as new. */
                 "Storage-Position"?: number;
+                /** @description How long the client waits for the response, in milliseconds. When this time is over, the response is 504 `deadline-exceeded`, and no more work is done for the request. It shortens the limits of the service and never extends them. Default: those limits. */
+                "X-Request-Timeout-Ms"?: number;
                 /** @description The id of the request in logs and problems, 1 to 128 visible ASCII characters. Any other text is ignored. Default: a new UUID. */
                 "X-Request-Id"?: string;
             };
@@ -8791,7 +8905,7 @@ export interface operations {
             501: components["responses"]["storage-unsupported"];
             502: components["responses"]["storage-corrupt"];
             503: components["responses"]["overloaded.storage-unavailable"];
-            504: components["responses"]["storage-timeout"];
+            504: components["responses"]["deadline-exceeded.storage-timeout"];
         };
     };
     deleteExperienceEntry: {
@@ -8808,6 +8922,8 @@ export interface operations {
                 "If-None-Match"?: string;
                 /** @description The `Storage-Position` of an earlier response. The data of this response is at least as new. */
                 "Storage-Position"?: number;
+                /** @description How long the client waits for the response, in milliseconds. When this time is over, the response is 504 `deadline-exceeded`, and no more work is done for the request. It shortens the limits of the service and never extends them. Default: those limits. */
+                "X-Request-Timeout-Ms"?: number;
                 /** @description The id of the request in logs and problems, 1 to 128 visible ASCII characters. Any other text is ignored. Default: a new UUID. */
                 "X-Request-Id"?: string;
             };
@@ -8846,7 +8962,7 @@ export interface operations {
             501: components["responses"]["storage-unsupported"];
             502: components["responses"]["storage-corrupt"];
             503: components["responses"]["contended.overloaded.storage-unavailable"];
-            504: components["responses"]["storage-timeout"];
+            504: components["responses"]["deadline-exceeded.storage-timeout"];
         };
     };
     patchExperienceEntry: {
@@ -8863,6 +8979,8 @@ export interface operations {
                 "If-None-Match"?: string;
                 /** @description The `Storage-Position` of an earlier response. The data of this response is at least as new. */
                 "Storage-Position"?: number;
+                /** @description How long the client waits for the response, in milliseconds. When this time is over, the response is 504 `deadline-exceeded`, and no more work is done for the request. It shortens the limits of the service and never extends them. Default: those limits. */
+                "X-Request-Timeout-Ms"?: number;
                 /** @description The id of the request in logs and problems, 1 to 128 visible ASCII characters. Any other text is ignored. Default: a new UUID. */
                 "X-Request-Id"?: string;
             };
@@ -8933,7 +9051,7 @@ export interface operations {
             501: components["responses"]["storage-unsupported"];
             502: components["responses"]["storage-corrupt"];
             503: components["responses"]["contended.overloaded.storage-unavailable"];
-            504: components["responses"]["storage-timeout"];
+            504: components["responses"]["deadline-exceeded.storage-timeout"];
         };
     };
     restoreExperienceEntry: {
@@ -8950,6 +9068,8 @@ export interface operations {
                 "If-None-Match"?: string;
                 /** @description The `Storage-Position` of an earlier response. The data of this response is at least as new. */
                 "Storage-Position"?: number;
+                /** @description How long the client waits for the response, in milliseconds. When this time is over, the response is 504 `deadline-exceeded`, and no more work is done for the request. It shortens the limits of the service and never extends them. Default: those limits. */
+                "X-Request-Timeout-Ms"?: number;
                 /** @description The id of the request in logs and problems, 1 to 128 visible ASCII characters. Any other text is ignored. Default: a new UUID. */
                 "X-Request-Id"?: string;
             };
@@ -9008,7 +9128,7 @@ export interface operations {
             501: components["responses"]["storage-unsupported"];
             502: components["responses"]["storage-corrupt"];
             503: components["responses"]["contended.overloaded.storage-unavailable"];
-            504: components["responses"]["storage-timeout"];
+            504: components["responses"]["deadline-exceeded.storage-timeout"];
         };
     };
     listNpcRelationships: {
@@ -9032,6 +9152,8 @@ export interface operations {
                 "If-None-Match"?: string;
                 /** @description The `Storage-Position` of an earlier response. The data of this response is at least as new. */
                 "Storage-Position"?: number;
+                /** @description How long the client waits for the response, in milliseconds. When this time is over, the response is 504 `deadline-exceeded`, and no more work is done for the request. It shortens the limits of the service and never extends them. Default: those limits. */
+                "X-Request-Timeout-Ms"?: number;
                 /** @description The id of the request in logs and problems, 1 to 128 visible ASCII characters. Any other text is ignored. Default: a new UUID. */
                 "X-Request-Id"?: string;
             };
@@ -9104,7 +9226,7 @@ export interface operations {
             501: components["responses"]["storage-unsupported"];
             502: components["responses"]["storage-corrupt"];
             503: components["responses"]["overloaded.storage-unavailable"];
-            504: components["responses"]["storage-timeout"];
+            504: components["responses"]["deadline-exceeded.storage-timeout"];
         };
     };
     createNpcRelationship: {
@@ -9117,6 +9239,8 @@ export interface operations {
                 "X-User-Id"?: string;
                 /** @description The `Storage-Position` of an earlier response. The data of this response is at least as new. */
                 "Storage-Position"?: number;
+                /** @description How long the client waits for the response, in milliseconds. When this time is over, the response is 504 `deadline-exceeded`, and no more work is done for the request. It shortens the limits of the service and never extends them. Default: those limits. */
+                "X-Request-Timeout-Ms"?: number;
                 /** @description The id of the request in logs and problems, 1 to 128 visible ASCII characters. Any other text is ignored. Default: a new UUID. */
                 "X-Request-Id"?: string;
             };
@@ -9188,7 +9312,7 @@ export interface operations {
             501: components["responses"]["storage-unsupported"];
             502: components["responses"]["storage-corrupt"];
             503: components["responses"]["contended.overloaded.storage-unavailable"];
-            504: components["responses"]["storage-timeout"];
+            504: components["responses"]["deadline-exceeded.storage-timeout"];
         };
     };
     getNpcRelationship: {
@@ -9201,6 +9325,8 @@ export interface operations {
                 "If-Match"?: string;
                 /** @description The `Storage-Position` of an earlier response. The data of this response is at least as new. */
                 "Storage-Position"?: number;
+                /** @description How long the client waits for the response, in milliseconds. When this time is over, the response is 504 `deadline-exceeded`, and no more work is done for the request. It shortens the limits of the service and never extends them. Default: those limits. */
+                "X-Request-Timeout-Ms"?: number;
                 /** @description The id of the request in logs and problems, 1 to 128 visible ASCII characters. Any other text is ignored. Default: a new UUID. */
                 "X-Request-Id"?: string;
             };
@@ -9268,7 +9394,7 @@ export interface operations {
             501: components["responses"]["storage-unsupported"];
             502: components["responses"]["storage-corrupt"];
             503: components["responses"]["overloaded.storage-unavailable"];
-            504: components["responses"]["storage-timeout"];
+            504: components["responses"]["deadline-exceeded.storage-timeout"];
         };
     };
     deleteNpcRelationship: {
@@ -9285,6 +9411,8 @@ export interface operations {
                 "If-None-Match"?: string;
                 /** @description The `Storage-Position` of an earlier response. The data of this response is at least as new. */
                 "Storage-Position"?: number;
+                /** @description How long the client waits for the response, in milliseconds. When this time is over, the response is 504 `deadline-exceeded`, and no more work is done for the request. It shortens the limits of the service and never extends them. Default: those limits. */
+                "X-Request-Timeout-Ms"?: number;
                 /** @description The id of the request in logs and problems, 1 to 128 visible ASCII characters. Any other text is ignored. Default: a new UUID. */
                 "X-Request-Id"?: string;
             };
@@ -9323,7 +9451,7 @@ export interface operations {
             501: components["responses"]["storage-unsupported"];
             502: components["responses"]["storage-corrupt"];
             503: components["responses"]["contended.overloaded.storage-unavailable"];
-            504: components["responses"]["storage-timeout"];
+            504: components["responses"]["deadline-exceeded.storage-timeout"];
         };
     };
     patchNpcRelationship: {
@@ -9340,6 +9468,8 @@ export interface operations {
                 "If-None-Match"?: string;
                 /** @description The `Storage-Position` of an earlier response. The data of this response is at least as new. */
                 "Storage-Position"?: number;
+                /** @description How long the client waits for the response, in milliseconds. When this time is over, the response is 504 `deadline-exceeded`, and no more work is done for the request. It shortens the limits of the service and never extends them. Default: those limits. */
+                "X-Request-Timeout-Ms"?: number;
                 /** @description The id of the request in logs and problems, 1 to 128 visible ASCII characters. Any other text is ignored. Default: a new UUID. */
                 "X-Request-Id"?: string;
             };
@@ -9412,7 +9542,7 @@ export interface operations {
             501: components["responses"]["storage-unsupported"];
             502: components["responses"]["storage-corrupt"];
             503: components["responses"]["contended.overloaded.storage-unavailable"];
-            504: components["responses"]["storage-timeout"];
+            504: components["responses"]["deadline-exceeded.storage-timeout"];
         };
     };
     restoreNpcRelationship: {
@@ -9429,6 +9559,8 @@ export interface operations {
                 "If-None-Match"?: string;
                 /** @description The `Storage-Position` of an earlier response. The data of this response is at least as new. */
                 "Storage-Position"?: number;
+                /** @description How long the client waits for the response, in milliseconds. When this time is over, the response is 504 `deadline-exceeded`, and no more work is done for the request. It shortens the limits of the service and never extends them. Default: those limits. */
+                "X-Request-Timeout-Ms"?: number;
                 /** @description The id of the request in logs and problems, 1 to 128 visible ASCII characters. Any other text is ignored. Default: a new UUID. */
                 "X-Request-Id"?: string;
             };
@@ -9488,7 +9620,7 @@ export interface operations {
             501: components["responses"]["storage-unsupported"];
             502: components["responses"]["storage-corrupt"];
             503: components["responses"]["contended.overloaded.storage-unavailable"];
-            504: components["responses"]["storage-timeout"];
+            504: components["responses"]["deadline-exceeded.storage-timeout"];
         };
     };
     listQuests: {
@@ -9514,6 +9646,8 @@ export interface operations {
                 "If-None-Match"?: string;
                 /** @description The `Storage-Position` of an earlier response. The data of this response is at least as new. */
                 "Storage-Position"?: number;
+                /** @description How long the client waits for the response, in milliseconds. When this time is over, the response is 504 `deadline-exceeded`, and no more work is done for the request. It shortens the limits of the service and never extends them. Default: those limits. */
+                "X-Request-Timeout-Ms"?: number;
                 /** @description The id of the request in logs and problems, 1 to 128 visible ASCII characters. Any other text is ignored. Default: a new UUID. */
                 "X-Request-Id"?: string;
             };
@@ -9587,7 +9721,7 @@ export interface operations {
             501: components["responses"]["storage-unsupported"];
             502: components["responses"]["storage-corrupt"];
             503: components["responses"]["overloaded.storage-unavailable"];
-            504: components["responses"]["storage-timeout"];
+            504: components["responses"]["deadline-exceeded.storage-timeout"];
         };
     };
     createQuest: {
@@ -9600,6 +9734,8 @@ export interface operations {
                 "X-User-Id"?: string;
                 /** @description The `Storage-Position` of an earlier response. The data of this response is at least as new. */
                 "Storage-Position"?: number;
+                /** @description How long the client waits for the response, in milliseconds. When this time is over, the response is 504 `deadline-exceeded`, and no more work is done for the request. It shortens the limits of the service and never extends them. Default: those limits. */
+                "X-Request-Timeout-Ms"?: number;
                 /** @description The id of the request in logs and problems, 1 to 128 visible ASCII characters. Any other text is ignored. Default: a new UUID. */
                 "X-Request-Id"?: string;
             };
@@ -9681,7 +9817,7 @@ export interface operations {
             501: components["responses"]["storage-unsupported"];
             502: components["responses"]["storage-corrupt"];
             503: components["responses"]["contended.overloaded.storage-unavailable"];
-            504: components["responses"]["storage-timeout"];
+            504: components["responses"]["deadline-exceeded.storage-timeout"];
         };
     };
     getQuest: {
@@ -9694,6 +9830,8 @@ export interface operations {
                 "If-Match"?: string;
                 /** @description The `Storage-Position` of an earlier response. The data of this response is at least as new. */
                 "Storage-Position"?: number;
+                /** @description How long the client waits for the response, in milliseconds. When this time is over, the response is 504 `deadline-exceeded`, and no more work is done for the request. It shortens the limits of the service and never extends them. Default: those limits. */
+                "X-Request-Timeout-Ms"?: number;
                 /** @description The id of the request in logs and problems, 1 to 128 visible ASCII characters. Any other text is ignored. Default: a new UUID. */
                 "X-Request-Id"?: string;
             };
@@ -9762,7 +9900,7 @@ export interface operations {
             501: components["responses"]["storage-unsupported"];
             502: components["responses"]["storage-corrupt"];
             503: components["responses"]["overloaded.storage-unavailable"];
-            504: components["responses"]["storage-timeout"];
+            504: components["responses"]["deadline-exceeded.storage-timeout"];
         };
     };
     deleteQuest: {
@@ -9779,6 +9917,8 @@ export interface operations {
                 "If-None-Match"?: string;
                 /** @description The `Storage-Position` of an earlier response. The data of this response is at least as new. */
                 "Storage-Position"?: number;
+                /** @description How long the client waits for the response, in milliseconds. When this time is over, the response is 504 `deadline-exceeded`, and no more work is done for the request. It shortens the limits of the service and never extends them. Default: those limits. */
+                "X-Request-Timeout-Ms"?: number;
                 /** @description The id of the request in logs and problems, 1 to 128 visible ASCII characters. Any other text is ignored. Default: a new UUID. */
                 "X-Request-Id"?: string;
             };
@@ -9817,7 +9957,7 @@ export interface operations {
             501: components["responses"]["storage-unsupported"];
             502: components["responses"]["storage-corrupt"];
             503: components["responses"]["contended.overloaded.storage-unavailable"];
-            504: components["responses"]["storage-timeout"];
+            504: components["responses"]["deadline-exceeded.storage-timeout"];
         };
     };
     patchQuest: {
@@ -9834,6 +9974,8 @@ export interface operations {
                 "If-None-Match"?: string;
                 /** @description The `Storage-Position` of an earlier response. The data of this response is at least as new. */
                 "Storage-Position"?: number;
+                /** @description How long the client waits for the response, in milliseconds. When this time is over, the response is 504 `deadline-exceeded`, and no more work is done for the request. It shortens the limits of the service and never extends them. Default: those limits. */
+                "X-Request-Timeout-Ms"?: number;
                 /** @description The id of the request in logs and problems, 1 to 128 visible ASCII characters. Any other text is ignored. Default: a new UUID. */
                 "X-Request-Id"?: string;
             };
@@ -9906,7 +10048,7 @@ export interface operations {
             501: components["responses"]["storage-unsupported"];
             502: components["responses"]["storage-corrupt"];
             503: components["responses"]["contended.overloaded.storage-unavailable"];
-            504: components["responses"]["storage-timeout"];
+            504: components["responses"]["deadline-exceeded.storage-timeout"];
         };
     };
     restoreQuest: {
@@ -9923,6 +10065,8 @@ export interface operations {
                 "If-None-Match"?: string;
                 /** @description The `Storage-Position` of an earlier response. The data of this response is at least as new. */
                 "Storage-Position"?: number;
+                /** @description How long the client waits for the response, in milliseconds. When this time is over, the response is 504 `deadline-exceeded`, and no more work is done for the request. It shortens the limits of the service and never extends them. Default: those limits. */
+                "X-Request-Timeout-Ms"?: number;
                 /** @description The id of the request in logs and problems, 1 to 128 visible ASCII characters. Any other text is ignored. Default: a new UUID. */
                 "X-Request-Id"?: string;
             };
@@ -9983,7 +10127,7 @@ export interface operations {
             501: components["responses"]["storage-unsupported"];
             502: components["responses"]["storage-corrupt"];
             503: components["responses"]["contended.overloaded.storage-unavailable"];
-            504: components["responses"]["storage-timeout"];
+            504: components["responses"]["deadline-exceeded.storage-timeout"];
         };
     };
     restoreJournalEntry: {
@@ -10000,6 +10144,8 @@ export interface operations {
                 "If-None-Match"?: string;
                 /** @description The `Storage-Position` of an earlier response. The data of this response is at least as new. */
                 "Storage-Position"?: number;
+                /** @description How long the client waits for the response, in milliseconds. When this time is over, the response is 504 `deadline-exceeded`, and no more work is done for the request. It shortens the limits of the service and never extends them. Default: those limits. */
+                "X-Request-Timeout-Ms"?: number;
                 /** @description The id of the request in logs and problems, 1 to 128 visible ASCII characters. Any other text is ignored. Default: a new UUID. */
                 "X-Request-Id"?: string;
             };
@@ -10062,7 +10208,7 @@ export interface operations {
             501: components["responses"]["storage-unsupported"];
             502: components["responses"]["storage-corrupt"];
             503: components["responses"]["contended.overloaded.storage-unavailable"];
-            504: components["responses"]["storage-timeout"];
+            504: components["responses"]["deadline-exceeded.storage-timeout"];
         };
     };
     listAllNpcRelationships: {
@@ -10086,6 +10232,8 @@ export interface operations {
                 "If-None-Match"?: string;
                 /** @description The `Storage-Position` of an earlier response. The data of this response is at least as new. */
                 "Storage-Position"?: number;
+                /** @description How long the client waits for the response, in milliseconds. When this time is over, the response is 504 `deadline-exceeded`, and no more work is done for the request. It shortens the limits of the service and never extends them. Default: those limits. */
+                "X-Request-Timeout-Ms"?: number;
                 /** @description The id of the request in logs and problems, 1 to 128 visible ASCII characters. Any other text is ignored. Default: a new UUID. */
                 "X-Request-Id"?: string;
             };
@@ -10156,7 +10304,7 @@ export interface operations {
             501: components["responses"]["storage-unsupported"];
             502: components["responses"]["storage-corrupt"];
             503: components["responses"]["overloaded.storage-unavailable"];
-            504: components["responses"]["storage-timeout"];
+            504: components["responses"]["deadline-exceeded.storage-timeout"];
         };
     };
     getProgress: {
@@ -10169,6 +10317,8 @@ export interface operations {
                 "If-Match"?: string;
                 /** @description The `Storage-Position` of an earlier response. The data of this response is at least as new. */
                 "Storage-Position"?: number;
+                /** @description How long the client waits for the response, in milliseconds. When this time is over, the response is 504 `deadline-exceeded`, and no more work is done for the request. It shortens the limits of the service and never extends them. Default: those limits. */
+                "X-Request-Timeout-Ms"?: number;
                 /** @description The id of the request in logs and problems, 1 to 128 visible ASCII characters. Any other text is ignored. Default: a new UUID. */
                 "X-Request-Id"?: string;
             };
@@ -10248,7 +10398,7 @@ export interface operations {
             501: components["responses"]["storage-unsupported"];
             502: components["responses"]["storage-corrupt"];
             503: components["responses"]["overloaded.storage-unavailable"];
-            504: components["responses"]["storage-timeout"];
+            504: components["responses"]["deadline-exceeded.storage-timeout"];
         };
     };
     addAchievement: {
@@ -10265,6 +10415,8 @@ export interface operations {
                 "If-None-Match"?: string;
                 /** @description The `Storage-Position` of an earlier response. The data of this response is at least as new. */
                 "Storage-Position"?: number;
+                /** @description How long the client waits for the response, in milliseconds. When this time is over, the response is 504 `deadline-exceeded`, and no more work is done for the request. It shortens the limits of the service and never extends them. Default: those limits. */
+                "X-Request-Timeout-Ms"?: number;
                 /** @description The id of the request in logs and problems, 1 to 128 visible ASCII characters. Any other text is ignored. Default: a new UUID. */
                 "X-Request-Id"?: string;
             };
@@ -10343,7 +10495,7 @@ export interface operations {
             501: components["responses"]["storage-unsupported"];
             502: components["responses"]["storage-corrupt"];
             503: components["responses"]["contended.overloaded.storage-unavailable"];
-            504: components["responses"]["storage-timeout"];
+            504: components["responses"]["deadline-exceeded.storage-timeout"];
         };
     };
     awardExperience: {
@@ -10360,6 +10512,8 @@ export interface operations {
                 "If-None-Match"?: string;
                 /** @description The `Storage-Position` of an earlier response. The data of this response is at least as new. */
                 "Storage-Position"?: number;
+                /** @description How long the client waits for the response, in milliseconds. When this time is over, the response is 504 `deadline-exceeded`, and no more work is done for the request. It shortens the limits of the service and never extends them. Default: those limits. */
+                "X-Request-Timeout-Ms"?: number;
                 /** @description The id of the request in logs and problems, 1 to 128 visible ASCII characters. Any other text is ignored. Default: a new UUID. */
                 "X-Request-Id"?: string;
             };
@@ -10445,7 +10599,7 @@ export interface operations {
             501: components["responses"]["storage-unsupported"];
             502: components["responses"]["storage-corrupt"];
             503: components["responses"]["contended.overloaded.storage-unavailable"];
-            504: components["responses"]["storage-timeout"];
+            504: components["responses"]["deadline-exceeded.storage-timeout"];
         };
     };
     addMilestone: {
@@ -10462,6 +10616,8 @@ export interface operations {
                 "If-None-Match"?: string;
                 /** @description The `Storage-Position` of an earlier response. The data of this response is at least as new. */
                 "Storage-Position"?: number;
+                /** @description How long the client waits for the response, in milliseconds. When this time is over, the response is 504 `deadline-exceeded`, and no more work is done for the request. It shortens the limits of the service and never extends them. Default: those limits. */
+                "X-Request-Timeout-Ms"?: number;
                 /** @description The id of the request in logs and problems, 1 to 128 visible ASCII characters. Any other text is ignored. Default: a new UUID. */
                 "X-Request-Id"?: string;
             };
@@ -10523,7 +10679,7 @@ export interface operations {
             501: components["responses"]["storage-unsupported"];
             502: components["responses"]["storage-corrupt"];
             503: components["responses"]["contended.overloaded.storage-unavailable"];
-            504: components["responses"]["storage-timeout"];
+            504: components["responses"]["deadline-exceeded.storage-timeout"];
         };
     };
     listAllQuests: {
@@ -10549,6 +10705,8 @@ export interface operations {
                 "If-None-Match"?: string;
                 /** @description The `Storage-Position` of an earlier response. The data of this response is at least as new. */
                 "Storage-Position"?: number;
+                /** @description How long the client waits for the response, in milliseconds. When this time is over, the response is 504 `deadline-exceeded`, and no more work is done for the request. It shortens the limits of the service and never extends them. Default: those limits. */
+                "X-Request-Timeout-Ms"?: number;
                 /** @description The id of the request in logs and problems, 1 to 128 visible ASCII characters. Any other text is ignored. Default: a new UUID. */
                 "X-Request-Id"?: string;
             };
@@ -10620,7 +10778,7 @@ export interface operations {
             501: components["responses"]["storage-unsupported"];
             502: components["responses"]["storage-corrupt"];
             503: components["responses"]["overloaded.storage-unavailable"];
-            504: components["responses"]["storage-timeout"];
+            504: components["responses"]["deadline-exceeded.storage-timeout"];
         };
     };
     restoreCharacter: {
@@ -10637,6 +10795,8 @@ export interface operations {
                 "If-None-Match"?: string;
                 /** @description The `Storage-Position` of an earlier response. The data of this response is at least as new. */
                 "Storage-Position"?: number;
+                /** @description How long the client waits for the response, in milliseconds. When this time is over, the response is 504 `deadline-exceeded`, and no more work is done for the request. It shortens the limits of the service and never extends them. Default: those limits. */
+                "X-Request-Timeout-Ms"?: number;
                 /** @description The id of the request in logs and problems, 1 to 128 visible ASCII characters. Any other text is ignored. Default: a new UUID. */
                 "X-Request-Id"?: string;
             };
@@ -10692,7 +10852,7 @@ export interface operations {
             501: components["responses"]["storage-unsupported"];
             502: components["responses"]["storage-corrupt"];
             503: components["responses"]["contended.overloaded.storage-unavailable"];
-            504: components["responses"]["storage-timeout"];
+            504: components["responses"]["deadline-exceeded.storage-timeout"];
         };
     };
     changeTheme: {
@@ -10709,6 +10869,8 @@ export interface operations {
                 "If-None-Match"?: string;
                 /** @description The `Storage-Position` of an earlier response. The data of this response is at least as new. */
                 "Storage-Position"?: number;
+                /** @description How long the client waits for the response, in milliseconds. When this time is over, the response is 504 `deadline-exceeded`, and no more work is done for the request. It shortens the limits of the service and never extends them. Default: those limits. */
+                "X-Request-Timeout-Ms"?: number;
                 /** @description The id of the request in logs and problems, 1 to 128 visible ASCII characters. Any other text is ignored. Default: a new UUID. */
                 "X-Request-Id"?: string;
             };
@@ -10805,7 +10967,7 @@ export interface operations {
             501: components["responses"]["storage-unsupported"];
             502: components["responses"]["storage-corrupt"];
             503: components["responses"]["contended.overloaded.storage-unavailable"];
-            504: components["responses"]["storage-timeout"];
+            504: components["responses"]["deadline-exceeded.storage-timeout"];
         };
     };
     getVersionGraph: {
@@ -10814,6 +10976,8 @@ export interface operations {
             header?: {
                 /** @description The `Storage-Position` of an earlier response. The data of this response is at least as new. */
                 "Storage-Position"?: number;
+                /** @description How long the client waits for the response, in milliseconds. When this time is over, the response is 504 `deadline-exceeded`, and no more work is done for the request. It shortens the limits of the service and never extends them. Default: those limits. */
+                "X-Request-Timeout-Ms"?: number;
                 /** @description The id of the request in logs and problems, 1 to 128 visible ASCII characters. Any other text is ignored. Default: a new UUID. */
                 "X-Request-Id"?: string;
             };
@@ -10867,7 +11031,7 @@ export interface operations {
             501: components["responses"]["storage-unsupported"];
             502: components["responses"]["storage-corrupt"];
             503: components["responses"]["overloaded.storage-unavailable"];
-            504: components["responses"]["storage-timeout"];
+            504: components["responses"]["deadline-exceeded.storage-timeout"];
         };
     };
     drawVersionGraph: {
@@ -10876,6 +11040,8 @@ export interface operations {
             header?: {
                 /** @description The `Storage-Position` of an earlier response. The data of this response is at least as new. */
                 "Storage-Position"?: number;
+                /** @description How long the client waits for the response, in milliseconds. When this time is over, the response is 504 `deadline-exceeded`, and no more work is done for the request. It shortens the limits of the service and never extends them. Default: those limits. */
+                "X-Request-Timeout-Ms"?: number;
                 /** @description The id of the request in logs and problems, 1 to 128 visible ASCII characters. Any other text is ignored. Default: a new UUID. */
                 "X-Request-Id"?: string;
             };
@@ -10908,7 +11074,7 @@ export interface operations {
             501: components["responses"]["storage-unsupported"];
             502: components["responses"]["storage-corrupt"];
             503: components["responses"]["overloaded.storage-unavailable"];
-            504: components["responses"]["storage-timeout"];
+            504: components["responses"]["deadline-exceeded.storage-timeout"];
         };
     };
     listVersions: {
@@ -10930,6 +11096,8 @@ export interface operations {
                 "If-None-Match"?: string;
                 /** @description The `Storage-Position` of an earlier response. The data of this response is at least as new. */
                 "Storage-Position"?: number;
+                /** @description How long the client waits for the response, in milliseconds. When this time is over, the response is 504 `deadline-exceeded`, and no more work is done for the request. It shortens the limits of the service and never extends them. Default: those limits. */
+                "X-Request-Timeout-Ms"?: number;
                 /** @description The id of the request in logs and problems, 1 to 128 visible ASCII characters. Any other text is ignored. Default: a new UUID. */
                 "X-Request-Id"?: string;
             };
@@ -11008,7 +11176,7 @@ export interface operations {
             501: components["responses"]["storage-unsupported"];
             502: components["responses"]["storage-corrupt"];
             503: components["responses"]["overloaded.storage-unavailable"];
-            504: components["responses"]["storage-timeout"];
+            504: components["responses"]["deadline-exceeded.storage-timeout"];
         };
     };
     compareVersions: {
@@ -11024,6 +11192,8 @@ export interface operations {
             header?: {
                 /** @description The `Storage-Position` of an earlier response. The data of this response is at least as new. */
                 "Storage-Position"?: number;
+                /** @description How long the client waits for the response, in milliseconds. When this time is over, the response is 504 `deadline-exceeded`, and no more work is done for the request. It shortens the limits of the service and never extends them. Default: those limits. */
+                "X-Request-Timeout-Ms"?: number;
                 /** @description The id of the request in logs and problems, 1 to 128 visible ASCII characters. Any other text is ignored. Default: a new UUID. */
                 "X-Request-Id"?: string;
             };
@@ -11064,7 +11234,7 @@ export interface operations {
             501: components["responses"]["storage-unsupported"];
             502: components["responses"]["storage-corrupt"];
             503: components["responses"]["overloaded.storage-unavailable"];
-            504: components["responses"]["storage-timeout"];
+            504: components["responses"]["deadline-exceeded.storage-timeout"];
         };
     };
     getVersionTree: {
@@ -11084,6 +11254,8 @@ export interface operations {
                 "If-None-Match"?: string;
                 /** @description The `Storage-Position` of an earlier response. The data of this response is at least as new. */
                 "Storage-Position"?: number;
+                /** @description How long the client waits for the response, in milliseconds. When this time is over, the response is 504 `deadline-exceeded`, and no more work is done for the request. It shortens the limits of the service and never extends them. Default: those limits. */
+                "X-Request-Timeout-Ms"?: number;
                 /** @description The id of the request in logs and problems, 1 to 128 visible ASCII characters. Any other text is ignored. Default: a new UUID. */
                 "X-Request-Id"?: string;
             };
@@ -11149,7 +11321,7 @@ export interface operations {
             501: components["responses"]["storage-unsupported"];
             502: components["responses"]["storage-corrupt"];
             503: components["responses"]["overloaded.storage-unavailable"];
-            504: components["responses"]["storage-timeout"];
+            504: components["responses"]["deadline-exceeded.storage-timeout"];
         };
     };
     getVersion: {
@@ -11165,6 +11337,8 @@ export interface operations {
                 "If-Match"?: string;
                 /** @description The `Storage-Position` of an earlier response. The data of this response is at least as new. */
                 "Storage-Position"?: number;
+                /** @description How long the client waits for the response, in milliseconds. When this time is over, the response is 504 `deadline-exceeded`, and no more work is done for the request. It shortens the limits of the service and never extends them. Default: those limits. */
+                "X-Request-Timeout-Ms"?: number;
                 /** @description The id of the request in logs and problems, 1 to 128 visible ASCII characters. Any other text is ignored. Default: a new UUID. */
                 "X-Request-Id"?: string;
             };
@@ -11254,7 +11428,7 @@ export interface operations {
             501: components["responses"]["storage-unsupported"];
             502: components["responses"]["storage-corrupt"];
             503: components["responses"]["overloaded.storage-unavailable"];
-            504: components["responses"]["storage-timeout"];
+            504: components["responses"]["deadline-exceeded.storage-timeout"];
         };
     };
     labelVersion: {
@@ -11271,6 +11445,8 @@ export interface operations {
                 "If-None-Match"?: string;
                 /** @description The `Storage-Position` of an earlier response. The data of this response is at least as new. */
                 "Storage-Position"?: number;
+                /** @description How long the client waits for the response, in milliseconds. When this time is over, the response is 504 `deadline-exceeded`, and no more work is done for the request. It shortens the limits of the service and never extends them. Default: those limits. */
+                "X-Request-Timeout-Ms"?: number;
                 /** @description The id of the request in logs and problems, 1 to 128 visible ASCII characters. Any other text is ignored. Default: a new UUID. */
                 "X-Request-Id"?: string;
             };
@@ -11348,7 +11524,7 @@ export interface operations {
             501: components["responses"]["storage-unsupported"];
             502: components["responses"]["storage-corrupt"];
             503: components["responses"]["contended.overloaded.storage-unavailable"];
-            504: components["responses"]["storage-timeout"];
+            504: components["responses"]["deadline-exceeded.storage-timeout"];
         };
     };
     restoreVersion: {
@@ -11365,6 +11541,8 @@ export interface operations {
                 "If-None-Match"?: string;
                 /** @description The `Storage-Position` of an earlier response. The data of this response is at least as new. */
                 "Storage-Position"?: number;
+                /** @description How long the client waits for the response, in milliseconds. When this time is over, the response is 504 `deadline-exceeded`, and no more work is done for the request. It shortens the limits of the service and never extends them. Default: those limits. */
+                "X-Request-Timeout-Ms"?: number;
                 /** @description The id of the request in logs and problems, 1 to 128 visible ASCII characters. Any other text is ignored. Default: a new UUID. */
                 "X-Request-Id"?: string;
             };
@@ -11429,7 +11607,7 @@ export interface operations {
             501: components["responses"]["storage-unsupported"];
             502: components["responses"]["storage-corrupt"];
             503: components["responses"]["contended.overloaded.storage-unavailable"];
-            504: components["responses"]["storage-timeout"];
+            504: components["responses"]["deadline-exceeded.storage-timeout"];
         };
     };
     getVersionState: {
@@ -11445,6 +11623,8 @@ export interface operations {
                 "If-Match"?: string;
                 /** @description The `Storage-Position` of an earlier response. The data of this response is at least as new. */
                 "Storage-Position"?: number;
+                /** @description How long the client waits for the response, in milliseconds. When this time is over, the response is 504 `deadline-exceeded`, and no more work is done for the request. It shortens the limits of the service and never extends them. Default: those limits. */
+                "X-Request-Timeout-Ms"?: number;
                 /** @description The id of the request in logs and problems, 1 to 128 visible ASCII characters. Any other text is ignored. Default: a new UUID. */
                 "X-Request-Id"?: string;
             };
@@ -11510,7 +11690,7 @@ export interface operations {
             501: components["responses"]["storage-unsupported"];
             502: components["responses"]["storage-corrupt"];
             503: components["responses"]["overloaded.storage-unavailable"];
-            504: components["responses"]["storage-timeout"];
+            504: components["responses"]["deadline-exceeded.storage-timeout"];
         };
     };
     streamUpdates: {
@@ -11526,6 +11706,8 @@ export interface operations {
                 "Last-Event-ID"?: string;
                 /** @description The `Storage-Position` of an earlier response. The data of this response is at least as new. */
                 "Storage-Position"?: number;
+                /** @description How long the client waits for the response, in milliseconds. When this time is over, the response is 504 `deadline-exceeded`, and no more work is done for the request. It shortens the limits of the service and never extends them. Default: those limits. */
+                "X-Request-Timeout-Ms"?: number;
                 /** @description The id of the request in logs and problems, 1 to 128 visible ASCII characters. Any other text is ignored. Default: a new UUID. */
                 "X-Request-Id"?: string;
             };
@@ -11559,7 +11741,7 @@ export interface operations {
             501: components["responses"]["storage-unsupported"];
             502: components["responses"]["storage-corrupt"];
             503: components["responses"]["overloaded.storage-unavailable"];
-            504: components["responses"]["storage-timeout"];
+            504: components["responses"]["deadline-exceeded.storage-timeout"];
         };
     };
     getHealth: {

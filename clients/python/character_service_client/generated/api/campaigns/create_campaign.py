@@ -15,6 +15,7 @@ def _get_kwargs(
     body: NewCampaign,
     idempotency_key: str | Unset = UNSET,
     x_user_id: str | Unset = UNSET,
+    x_request_timeout_ms: int | Unset = UNSET,
 ) -> dict[str, Any]:
     headers: dict[str, Any] = {}
     if not isinstance(idempotency_key, Unset):
@@ -22,6 +23,9 @@ def _get_kwargs(
 
     if not isinstance(x_user_id, Unset):
         headers["X-User-Id"] = x_user_id
+
+    if not isinstance(x_request_timeout_ms, Unset):
+        headers["X-Request-Timeout-Ms"] = str(x_request_timeout_ms)
 
     _kwargs: dict[str, Any] = {
         "method": "post",
@@ -63,6 +67,7 @@ def sync_detailed(
     body: NewCampaign,
     idempotency_key: str | Unset = UNSET,
     x_user_id: str | Unset = UNSET,
+    x_request_timeout_ms: int | Unset = UNSET,
 ) -> Response[Campaign]:
     """Creates a campaign.
 
@@ -74,6 +79,7 @@ def sync_detailed(
     Args:
         idempotency_key (str | Unset):
         x_user_id (str | Unset):
+        x_request_timeout_ms (int | Unset):
         body (NewCampaign): A new campaign, or all fields of one. Unknown fields are rejected;
             `null` means the same as an absent field.
 
@@ -89,6 +95,7 @@ def sync_detailed(
         body=body,
         idempotency_key=idempotency_key,
         x_user_id=x_user_id,
+        x_request_timeout_ms=x_request_timeout_ms,
     )
 
     response = client.get_httpx_client().request(
@@ -104,6 +111,7 @@ def sync(
     body: NewCampaign,
     idempotency_key: str | Unset = UNSET,
     x_user_id: str | Unset = UNSET,
+    x_request_timeout_ms: int | Unset = UNSET,
 ) -> Campaign | None:
     """Creates a campaign.
 
@@ -115,6 +123,7 @@ def sync(
     Args:
         idempotency_key (str | Unset):
         x_user_id (str | Unset):
+        x_request_timeout_ms (int | Unset):
         body (NewCampaign): A new campaign, or all fields of one. Unknown fields are rejected;
             `null` means the same as an absent field.
 
@@ -131,6 +140,7 @@ def sync(
         body=body,
         idempotency_key=idempotency_key,
         x_user_id=x_user_id,
+        x_request_timeout_ms=x_request_timeout_ms,
     ).parsed
 
 
@@ -140,6 +150,7 @@ async def asyncio_detailed(
     body: NewCampaign,
     idempotency_key: str | Unset = UNSET,
     x_user_id: str | Unset = UNSET,
+    x_request_timeout_ms: int | Unset = UNSET,
 ) -> Response[Campaign]:
     """Creates a campaign.
 
@@ -151,6 +162,7 @@ async def asyncio_detailed(
     Args:
         idempotency_key (str | Unset):
         x_user_id (str | Unset):
+        x_request_timeout_ms (int | Unset):
         body (NewCampaign): A new campaign, or all fields of one. Unknown fields are rejected;
             `null` means the same as an absent field.
 
@@ -166,6 +178,7 @@ async def asyncio_detailed(
         body=body,
         idempotency_key=idempotency_key,
         x_user_id=x_user_id,
+        x_request_timeout_ms=x_request_timeout_ms,
     )
 
     response = await client.get_async_httpx_client().request(**kwargs)
@@ -179,6 +192,7 @@ async def asyncio(
     body: NewCampaign,
     idempotency_key: str | Unset = UNSET,
     x_user_id: str | Unset = UNSET,
+    x_request_timeout_ms: int | Unset = UNSET,
 ) -> Campaign | None:
     """Creates a campaign.
 
@@ -190,6 +204,7 @@ async def asyncio(
     Args:
         idempotency_key (str | Unset):
         x_user_id (str | Unset):
+        x_request_timeout_ms (int | Unset):
         body (NewCampaign): A new campaign, or all fields of one. Unknown fields are rejected;
             `null` means the same as an absent field.
 
@@ -207,5 +222,6 @@ async def asyncio(
             body=body,
             idempotency_key=idempotency_key,
             x_user_id=x_user_id,
+            x_request_timeout_ms=x_request_timeout_ms,
         )
     ).parsed

@@ -18,6 +18,7 @@ def _get_kwargs(
     body: NewCampaignEvent,
     idempotency_key: str | Unset = UNSET,
     x_user_id: str | Unset = UNSET,
+    x_request_timeout_ms: int | Unset = UNSET,
 ) -> dict[str, Any]:
     headers: dict[str, Any] = {}
     if not isinstance(idempotency_key, Unset):
@@ -25,6 +26,9 @@ def _get_kwargs(
 
     if not isinstance(x_user_id, Unset):
         headers["X-User-Id"] = x_user_id
+
+    if not isinstance(x_request_timeout_ms, Unset):
+        headers["X-Request-Timeout-Ms"] = str(x_request_timeout_ms)
 
     _kwargs: dict[str, Any] = {
         "method": "post",
@@ -69,6 +73,7 @@ def sync_detailed(
     body: NewCampaignEvent,
     idempotency_key: str | Unset = UNSET,
     x_user_id: str | Unset = UNSET,
+    x_request_timeout_ms: int | Unset = UNSET,
 ) -> Response[CampaignEvent]:
     """Creates an event.
 
@@ -80,6 +85,7 @@ def sync_detailed(
         id (UUID):
         idempotency_key (str | Unset):
         x_user_id (str | Unset):
+        x_request_timeout_ms (int | Unset):
         body (NewCampaignEvent): A new event. Unknown fields are rejected; `null` means the same
             as an absent field.
 
@@ -96,6 +102,7 @@ def sync_detailed(
         body=body,
         idempotency_key=idempotency_key,
         x_user_id=x_user_id,
+        x_request_timeout_ms=x_request_timeout_ms,
     )
 
     response = client.get_httpx_client().request(
@@ -112,6 +119,7 @@ def sync(
     body: NewCampaignEvent,
     idempotency_key: str | Unset = UNSET,
     x_user_id: str | Unset = UNSET,
+    x_request_timeout_ms: int | Unset = UNSET,
 ) -> CampaignEvent | None:
     """Creates an event.
 
@@ -123,6 +131,7 @@ def sync(
         id (UUID):
         idempotency_key (str | Unset):
         x_user_id (str | Unset):
+        x_request_timeout_ms (int | Unset):
         body (NewCampaignEvent): A new event. Unknown fields are rejected; `null` means the same
             as an absent field.
 
@@ -140,6 +149,7 @@ def sync(
         body=body,
         idempotency_key=idempotency_key,
         x_user_id=x_user_id,
+        x_request_timeout_ms=x_request_timeout_ms,
     ).parsed
 
 
@@ -150,6 +160,7 @@ async def asyncio_detailed(
     body: NewCampaignEvent,
     idempotency_key: str | Unset = UNSET,
     x_user_id: str | Unset = UNSET,
+    x_request_timeout_ms: int | Unset = UNSET,
 ) -> Response[CampaignEvent]:
     """Creates an event.
 
@@ -161,6 +172,7 @@ async def asyncio_detailed(
         id (UUID):
         idempotency_key (str | Unset):
         x_user_id (str | Unset):
+        x_request_timeout_ms (int | Unset):
         body (NewCampaignEvent): A new event. Unknown fields are rejected; `null` means the same
             as an absent field.
 
@@ -177,6 +189,7 @@ async def asyncio_detailed(
         body=body,
         idempotency_key=idempotency_key,
         x_user_id=x_user_id,
+        x_request_timeout_ms=x_request_timeout_ms,
     )
 
     response = await client.get_async_httpx_client().request(**kwargs)
@@ -191,6 +204,7 @@ async def asyncio(
     body: NewCampaignEvent,
     idempotency_key: str | Unset = UNSET,
     x_user_id: str | Unset = UNSET,
+    x_request_timeout_ms: int | Unset = UNSET,
 ) -> CampaignEvent | None:
     """Creates an event.
 
@@ -202,6 +216,7 @@ async def asyncio(
         id (UUID):
         idempotency_key (str | Unset):
         x_user_id (str | Unset):
+        x_request_timeout_ms (int | Unset):
         body (NewCampaignEvent): A new event. Unknown fields are rejected; `null` means the same
             as an absent field.
 
@@ -220,5 +235,6 @@ async def asyncio(
             body=body,
             idempotency_key=idempotency_key,
             x_user_id=x_user_id,
+            x_request_timeout_ms=x_request_timeout_ms,
         )
     ).parsed

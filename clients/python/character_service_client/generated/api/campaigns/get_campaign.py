@@ -16,6 +16,7 @@ def _get_kwargs(
     *,
     if_none_match: str | Unset = UNSET,
     if_match: str | Unset = UNSET,
+    x_request_timeout_ms: int | Unset = UNSET,
 ) -> dict[str, Any]:
     headers: dict[str, Any] = {}
     if not isinstance(if_none_match, Unset):
@@ -23,6 +24,9 @@ def _get_kwargs(
 
     if not isinstance(if_match, Unset):
         headers["If-Match"] = if_match
+
+    if not isinstance(x_request_timeout_ms, Unset):
+        headers["X-Request-Timeout-Ms"] = str(x_request_timeout_ms)
 
     _kwargs: dict[str, Any] = {
         "method": "get",
@@ -62,6 +66,7 @@ def sync_detailed(
     client: AuthenticatedClient | Client,
     if_none_match: str | Unset = UNSET,
     if_match: str | Unset = UNSET,
+    x_request_timeout_ms: int | Unset = UNSET,
 ) -> Response[Campaign]:
     """Returns the campaign with this id.
 
@@ -71,6 +76,7 @@ def sync_detailed(
         campaign (UUID):
         if_none_match (str | Unset):
         if_match (str | Unset):
+        x_request_timeout_ms (int | Unset):
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -84,6 +90,7 @@ def sync_detailed(
         campaign=campaign,
         if_none_match=if_none_match,
         if_match=if_match,
+        x_request_timeout_ms=x_request_timeout_ms,
     )
 
     response = client.get_httpx_client().request(
@@ -99,6 +106,7 @@ def sync(
     client: AuthenticatedClient | Client,
     if_none_match: str | Unset = UNSET,
     if_match: str | Unset = UNSET,
+    x_request_timeout_ms: int | Unset = UNSET,
 ) -> Campaign | None:
     """Returns the campaign with this id.
 
@@ -108,6 +116,7 @@ def sync(
         campaign (UUID):
         if_none_match (str | Unset):
         if_match (str | Unset):
+        x_request_timeout_ms (int | Unset):
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -122,6 +131,7 @@ def sync(
         client=client,
         if_none_match=if_none_match,
         if_match=if_match,
+        x_request_timeout_ms=x_request_timeout_ms,
     ).parsed
 
 
@@ -131,6 +141,7 @@ async def asyncio_detailed(
     client: AuthenticatedClient | Client,
     if_none_match: str | Unset = UNSET,
     if_match: str | Unset = UNSET,
+    x_request_timeout_ms: int | Unset = UNSET,
 ) -> Response[Campaign]:
     """Returns the campaign with this id.
 
@@ -140,6 +151,7 @@ async def asyncio_detailed(
         campaign (UUID):
         if_none_match (str | Unset):
         if_match (str | Unset):
+        x_request_timeout_ms (int | Unset):
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -153,6 +165,7 @@ async def asyncio_detailed(
         campaign=campaign,
         if_none_match=if_none_match,
         if_match=if_match,
+        x_request_timeout_ms=x_request_timeout_ms,
     )
 
     response = await client.get_async_httpx_client().request(**kwargs)
@@ -166,6 +179,7 @@ async def asyncio(
     client: AuthenticatedClient | Client,
     if_none_match: str | Unset = UNSET,
     if_match: str | Unset = UNSET,
+    x_request_timeout_ms: int | Unset = UNSET,
 ) -> Campaign | None:
     """Returns the campaign with this id.
 
@@ -175,6 +189,7 @@ async def asyncio(
         campaign (UUID):
         if_none_match (str | Unset):
         if_match (str | Unset):
+        x_request_timeout_ms (int | Unset):
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -190,5 +205,6 @@ async def asyncio(
             client=client,
             if_none_match=if_none_match,
             if_match=if_match,
+            x_request_timeout_ms=x_request_timeout_ms,
         )
     ).parsed

@@ -20,10 +20,14 @@ def _get_kwargs(
     cursor: str | Unset = UNSET,
     include_total: bool | Unset = UNSET,
     if_none_match: str | Unset = UNSET,
+    x_request_timeout_ms: int | Unset = UNSET,
 ) -> dict[str, Any]:
     headers: dict[str, Any] = {}
     if not isinstance(if_none_match, Unset):
         headers["If-None-Match"] = if_none_match
+
+    if not isinstance(x_request_timeout_ms, Unset):
+        headers["X-Request-Timeout-Ms"] = str(x_request_timeout_ms)
 
     params: dict[str, Any] = {}
 
@@ -88,6 +92,7 @@ def sync_detailed(
     cursor: str | Unset = UNSET,
     include_total: bool | Unset = UNSET,
     if_none_match: str | Unset = UNSET,
+    x_request_timeout_ms: int | Unset = UNSET,
 ) -> Response[CampaignPage]:
     """Lists campaigns, newest first.
 
@@ -104,6 +109,7 @@ def sync_detailed(
         cursor (str | Unset):
         include_total (bool | Unset):
         if_none_match (str | Unset):
+        x_request_timeout_ms (int | Unset):
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -122,6 +128,7 @@ def sync_detailed(
         cursor=cursor,
         include_total=include_total,
         if_none_match=if_none_match,
+        x_request_timeout_ms=x_request_timeout_ms,
     )
 
     response = client.get_httpx_client().request(
@@ -142,6 +149,7 @@ def sync(
     cursor: str | Unset = UNSET,
     include_total: bool | Unset = UNSET,
     if_none_match: str | Unset = UNSET,
+    x_request_timeout_ms: int | Unset = UNSET,
 ) -> CampaignPage | None:
     """Lists campaigns, newest first.
 
@@ -158,6 +166,7 @@ def sync(
         cursor (str | Unset):
         include_total (bool | Unset):
         if_none_match (str | Unset):
+        x_request_timeout_ms (int | Unset):
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -177,6 +186,7 @@ def sync(
         cursor=cursor,
         include_total=include_total,
         if_none_match=if_none_match,
+        x_request_timeout_ms=x_request_timeout_ms,
     ).parsed
 
 
@@ -191,6 +201,7 @@ async def asyncio_detailed(
     cursor: str | Unset = UNSET,
     include_total: bool | Unset = UNSET,
     if_none_match: str | Unset = UNSET,
+    x_request_timeout_ms: int | Unset = UNSET,
 ) -> Response[CampaignPage]:
     """Lists campaigns, newest first.
 
@@ -207,6 +218,7 @@ async def asyncio_detailed(
         cursor (str | Unset):
         include_total (bool | Unset):
         if_none_match (str | Unset):
+        x_request_timeout_ms (int | Unset):
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -225,6 +237,7 @@ async def asyncio_detailed(
         cursor=cursor,
         include_total=include_total,
         if_none_match=if_none_match,
+        x_request_timeout_ms=x_request_timeout_ms,
     )
 
     response = await client.get_async_httpx_client().request(**kwargs)
@@ -243,6 +256,7 @@ async def asyncio(
     cursor: str | Unset = UNSET,
     include_total: bool | Unset = UNSET,
     if_none_match: str | Unset = UNSET,
+    x_request_timeout_ms: int | Unset = UNSET,
 ) -> CampaignPage | None:
     """Lists campaigns, newest first.
 
@@ -259,6 +273,7 @@ async def asyncio(
         cursor (str | Unset):
         include_total (bool | Unset):
         if_none_match (str | Unset):
+        x_request_timeout_ms (int | Unset):
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -279,5 +294,6 @@ async def asyncio(
             cursor=cursor,
             include_total=include_total,
             if_none_match=if_none_match,
+            x_request_timeout_ms=x_request_timeout_ms,
         )
     ).parsed

@@ -21,10 +21,14 @@ def _get_kwargs(
     cursor: str | Unset = UNSET,
     include_total: bool | Unset = UNSET,
     if_none_match: str | Unset = UNSET,
+    x_request_timeout_ms: int | Unset = UNSET,
 ) -> dict[str, Any]:
     headers: dict[str, Any] = {}
     if not isinstance(if_none_match, Unset):
         headers["If-None-Match"] = if_none_match
+
+    if not isinstance(x_request_timeout_ms, Unset):
+        headers["X-Request-Timeout-Ms"] = str(x_request_timeout_ms)
 
     params: dict[str, Any] = {}
 
@@ -86,6 +90,7 @@ def sync_detailed(
     cursor: str | Unset = UNSET,
     include_total: bool | Unset = UNSET,
     if_none_match: str | Unset = UNSET,
+    x_request_timeout_ms: int | Unset = UNSET,
 ) -> Response[EventImpactPage]:
     """Lists the impacts of all events on a character, newest first.
 
@@ -102,6 +107,7 @@ def sync_detailed(
         cursor (str | Unset):
         include_total (bool | Unset):
         if_none_match (str | Unset):
+        x_request_timeout_ms (int | Unset):
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -120,6 +126,7 @@ def sync_detailed(
         cursor=cursor,
         include_total=include_total,
         if_none_match=if_none_match,
+        x_request_timeout_ms=x_request_timeout_ms,
     )
 
     response = client.get_httpx_client().request(
@@ -140,6 +147,7 @@ def sync(
     cursor: str | Unset = UNSET,
     include_total: bool | Unset = UNSET,
     if_none_match: str | Unset = UNSET,
+    x_request_timeout_ms: int | Unset = UNSET,
 ) -> EventImpactPage | None:
     """Lists the impacts of all events on a character, newest first.
 
@@ -156,6 +164,7 @@ def sync(
         cursor (str | Unset):
         include_total (bool | Unset):
         if_none_match (str | Unset):
+        x_request_timeout_ms (int | Unset):
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -175,6 +184,7 @@ def sync(
         cursor=cursor,
         include_total=include_total,
         if_none_match=if_none_match,
+        x_request_timeout_ms=x_request_timeout_ms,
     ).parsed
 
 
@@ -189,6 +199,7 @@ async def asyncio_detailed(
     cursor: str | Unset = UNSET,
     include_total: bool | Unset = UNSET,
     if_none_match: str | Unset = UNSET,
+    x_request_timeout_ms: int | Unset = UNSET,
 ) -> Response[EventImpactPage]:
     """Lists the impacts of all events on a character, newest first.
 
@@ -205,6 +216,7 @@ async def asyncio_detailed(
         cursor (str | Unset):
         include_total (bool | Unset):
         if_none_match (str | Unset):
+        x_request_timeout_ms (int | Unset):
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -223,6 +235,7 @@ async def asyncio_detailed(
         cursor=cursor,
         include_total=include_total,
         if_none_match=if_none_match,
+        x_request_timeout_ms=x_request_timeout_ms,
     )
 
     response = await client.get_async_httpx_client().request(**kwargs)
@@ -241,6 +254,7 @@ async def asyncio(
     cursor: str | Unset = UNSET,
     include_total: bool | Unset = UNSET,
     if_none_match: str | Unset = UNSET,
+    x_request_timeout_ms: int | Unset = UNSET,
 ) -> EventImpactPage | None:
     """Lists the impacts of all events on a character, newest first.
 
@@ -257,6 +271,7 @@ async def asyncio(
         cursor (str | Unset):
         include_total (bool | Unset):
         if_none_match (str | Unset):
+        x_request_timeout_ms (int | Unset):
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -277,5 +292,6 @@ async def asyncio(
             cursor=cursor,
             include_total=include_total,
             if_none_match=if_none_match,
+            x_request_timeout_ms=x_request_timeout_ms,
         )
     ).parsed

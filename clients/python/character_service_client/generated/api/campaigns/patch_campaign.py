@@ -20,6 +20,7 @@ def _get_kwargs(
     idempotency_key: str | Unset = UNSET,
     x_user_id: str | Unset = UNSET,
     if_none_match: str | Unset = UNSET,
+    x_request_timeout_ms: int | Unset = UNSET,
 ) -> dict[str, Any]:
     headers: dict[str, Any] = {}
     if not isinstance(if_match, Unset):
@@ -33,6 +34,9 @@ def _get_kwargs(
 
     if not isinstance(if_none_match, Unset):
         headers["If-None-Match"] = if_none_match
+
+    if not isinstance(x_request_timeout_ms, Unset):
+        headers["X-Request-Timeout-Ms"] = str(x_request_timeout_ms)
 
     _kwargs: dict[str, Any] = {
         "method": "patch",
@@ -79,6 +83,7 @@ def sync_detailed(
     idempotency_key: str | Unset = UNSET,
     x_user_id: str | Unset = UNSET,
     if_none_match: str | Unset = UNSET,
+    x_request_timeout_ms: int | Unset = UNSET,
 ) -> Response[Campaign]:
     """Changes some fields of a campaign, as a merge patch (RFC 7396).
 
@@ -93,6 +98,7 @@ def sync_detailed(
         idempotency_key (str | Unset):
         x_user_id (str | Unset):
         if_none_match (str | Unset):
+        x_request_timeout_ms (int | Unset):
         body (CampaignPatch): Changes of a campaign (RFC 7396): absent fields stay, `null` removes
             a value.
 
@@ -111,6 +117,7 @@ def sync_detailed(
         idempotency_key=idempotency_key,
         x_user_id=x_user_id,
         if_none_match=if_none_match,
+        x_request_timeout_ms=x_request_timeout_ms,
     )
 
     response = client.get_httpx_client().request(
@@ -129,6 +136,7 @@ def sync(
     idempotency_key: str | Unset = UNSET,
     x_user_id: str | Unset = UNSET,
     if_none_match: str | Unset = UNSET,
+    x_request_timeout_ms: int | Unset = UNSET,
 ) -> Campaign | None:
     """Changes some fields of a campaign, as a merge patch (RFC 7396).
 
@@ -143,6 +151,7 @@ def sync(
         idempotency_key (str | Unset):
         x_user_id (str | Unset):
         if_none_match (str | Unset):
+        x_request_timeout_ms (int | Unset):
         body (CampaignPatch): Changes of a campaign (RFC 7396): absent fields stay, `null` removes
             a value.
 
@@ -162,6 +171,7 @@ def sync(
         idempotency_key=idempotency_key,
         x_user_id=x_user_id,
         if_none_match=if_none_match,
+        x_request_timeout_ms=x_request_timeout_ms,
     ).parsed
 
 
@@ -174,6 +184,7 @@ async def asyncio_detailed(
     idempotency_key: str | Unset = UNSET,
     x_user_id: str | Unset = UNSET,
     if_none_match: str | Unset = UNSET,
+    x_request_timeout_ms: int | Unset = UNSET,
 ) -> Response[Campaign]:
     """Changes some fields of a campaign, as a merge patch (RFC 7396).
 
@@ -188,6 +199,7 @@ async def asyncio_detailed(
         idempotency_key (str | Unset):
         x_user_id (str | Unset):
         if_none_match (str | Unset):
+        x_request_timeout_ms (int | Unset):
         body (CampaignPatch): Changes of a campaign (RFC 7396): absent fields stay, `null` removes
             a value.
 
@@ -206,6 +218,7 @@ async def asyncio_detailed(
         idempotency_key=idempotency_key,
         x_user_id=x_user_id,
         if_none_match=if_none_match,
+        x_request_timeout_ms=x_request_timeout_ms,
     )
 
     response = await client.get_async_httpx_client().request(**kwargs)
@@ -222,6 +235,7 @@ async def asyncio(
     idempotency_key: str | Unset = UNSET,
     x_user_id: str | Unset = UNSET,
     if_none_match: str | Unset = UNSET,
+    x_request_timeout_ms: int | Unset = UNSET,
 ) -> Campaign | None:
     """Changes some fields of a campaign, as a merge patch (RFC 7396).
 
@@ -236,6 +250,7 @@ async def asyncio(
         idempotency_key (str | Unset):
         x_user_id (str | Unset):
         if_none_match (str | Unset):
+        x_request_timeout_ms (int | Unset):
         body (CampaignPatch): Changes of a campaign (RFC 7396): absent fields stay, `null` removes
             a value.
 
@@ -256,5 +271,6 @@ async def asyncio(
             idempotency_key=idempotency_key,
             x_user_id=x_user_id,
             if_none_match=if_none_match,
+            x_request_timeout_ms=x_request_timeout_ms,
         )
     ).parsed

@@ -15,6 +15,7 @@ def _get_kwargs(
     body: NewCharacter,
     idempotency_key: str | Unset = UNSET,
     x_user_id: str | Unset = UNSET,
+    x_request_timeout_ms: int | Unset = UNSET,
 ) -> dict[str, Any]:
     headers: dict[str, Any] = {}
     if not isinstance(idempotency_key, Unset):
@@ -22,6 +23,9 @@ def _get_kwargs(
 
     if not isinstance(x_user_id, Unset):
         headers["X-User-Id"] = x_user_id
+
+    if not isinstance(x_request_timeout_ms, Unset):
+        headers["X-Request-Timeout-Ms"] = str(x_request_timeout_ms)
 
     _kwargs: dict[str, Any] = {
         "method": "post",
@@ -63,6 +67,7 @@ def sync_detailed(
     body: NewCharacter,
     idempotency_key: str | Unset = UNSET,
     x_user_id: str | Unset = UNSET,
+    x_request_timeout_ms: int | Unset = UNSET,
 ) -> Response[Character]:
     """Creates a character.
 
@@ -71,6 +76,7 @@ def sync_detailed(
     Args:
         idempotency_key (str | Unset):
         x_user_id (str | Unset):
+        x_request_timeout_ms (int | Unset):
         body (NewCharacter): A new character, or all fields of one. Unknown fields are rejected;
             `null` means the same as an absent field.
 
@@ -86,6 +92,7 @@ def sync_detailed(
         body=body,
         idempotency_key=idempotency_key,
         x_user_id=x_user_id,
+        x_request_timeout_ms=x_request_timeout_ms,
     )
 
     response = client.get_httpx_client().request(
@@ -101,6 +108,7 @@ def sync(
     body: NewCharacter,
     idempotency_key: str | Unset = UNSET,
     x_user_id: str | Unset = UNSET,
+    x_request_timeout_ms: int | Unset = UNSET,
 ) -> Character | None:
     """Creates a character.
 
@@ -109,6 +117,7 @@ def sync(
     Args:
         idempotency_key (str | Unset):
         x_user_id (str | Unset):
+        x_request_timeout_ms (int | Unset):
         body (NewCharacter): A new character, or all fields of one. Unknown fields are rejected;
             `null` means the same as an absent field.
 
@@ -125,6 +134,7 @@ def sync(
         body=body,
         idempotency_key=idempotency_key,
         x_user_id=x_user_id,
+        x_request_timeout_ms=x_request_timeout_ms,
     ).parsed
 
 
@@ -134,6 +144,7 @@ async def asyncio_detailed(
     body: NewCharacter,
     idempotency_key: str | Unset = UNSET,
     x_user_id: str | Unset = UNSET,
+    x_request_timeout_ms: int | Unset = UNSET,
 ) -> Response[Character]:
     """Creates a character.
 
@@ -142,6 +153,7 @@ async def asyncio_detailed(
     Args:
         idempotency_key (str | Unset):
         x_user_id (str | Unset):
+        x_request_timeout_ms (int | Unset):
         body (NewCharacter): A new character, or all fields of one. Unknown fields are rejected;
             `null` means the same as an absent field.
 
@@ -157,6 +169,7 @@ async def asyncio_detailed(
         body=body,
         idempotency_key=idempotency_key,
         x_user_id=x_user_id,
+        x_request_timeout_ms=x_request_timeout_ms,
     )
 
     response = await client.get_async_httpx_client().request(**kwargs)
@@ -170,6 +183,7 @@ async def asyncio(
     body: NewCharacter,
     idempotency_key: str | Unset = UNSET,
     x_user_id: str | Unset = UNSET,
+    x_request_timeout_ms: int | Unset = UNSET,
 ) -> Character | None:
     """Creates a character.
 
@@ -178,6 +192,7 @@ async def asyncio(
     Args:
         idempotency_key (str | Unset):
         x_user_id (str | Unset):
+        x_request_timeout_ms (int | Unset):
         body (NewCharacter): A new character, or all fields of one. Unknown fields are rejected;
             `null` means the same as an absent field.
 
@@ -195,5 +210,6 @@ async def asyncio(
             body=body,
             idempotency_key=idempotency_key,
             x_user_id=x_user_id,
+            x_request_timeout_ms=x_request_timeout_ms,
         )
     ).parsed

@@ -16,6 +16,7 @@ def _get_kwargs(
     body: BulkCharactersRequest,
     idempotency_key: str | Unset = UNSET,
     x_user_id: str | Unset = UNSET,
+    x_request_timeout_ms: int | Unset = UNSET,
 ) -> dict[str, Any]:
     headers: dict[str, Any] = {}
     if not isinstance(idempotency_key, Unset):
@@ -23,6 +24,9 @@ def _get_kwargs(
 
     if not isinstance(x_user_id, Unset):
         headers["X-User-Id"] = x_user_id
+
+    if not isinstance(x_request_timeout_ms, Unset):
+        headers["X-Request-Timeout-Ms"] = str(x_request_timeout_ms)
 
     _kwargs: dict[str, Any] = {
         "method": "post",
@@ -73,6 +77,7 @@ def sync_detailed(
     body: BulkCharactersRequest,
     idempotency_key: str | Unset = UNSET,
     x_user_id: str | Unset = UNSET,
+    x_request_timeout_ms: int | Unset = UNSET,
 ) -> Response[CharacterBulkCreated | CharacterBulkOutcome]:
     """Creates up to 1000 characters: either all or none (`atomic`, the default), or each on its own.
 
@@ -83,6 +88,7 @@ def sync_detailed(
     Args:
         idempotency_key (str | Unset):
         x_user_id (str | Unset):
+        x_request_timeout_ms (int | Unset):
         body (BulkCharactersRequest): Several new characters.
 
     Raises:
@@ -97,6 +103,7 @@ def sync_detailed(
         body=body,
         idempotency_key=idempotency_key,
         x_user_id=x_user_id,
+        x_request_timeout_ms=x_request_timeout_ms,
     )
 
     response = client.get_httpx_client().request(
@@ -112,6 +119,7 @@ def sync(
     body: BulkCharactersRequest,
     idempotency_key: str | Unset = UNSET,
     x_user_id: str | Unset = UNSET,
+    x_request_timeout_ms: int | Unset = UNSET,
 ) -> CharacterBulkCreated | CharacterBulkOutcome | None:
     """Creates up to 1000 characters: either all or none (`atomic`, the default), or each on its own.
 
@@ -122,6 +130,7 @@ def sync(
     Args:
         idempotency_key (str | Unset):
         x_user_id (str | Unset):
+        x_request_timeout_ms (int | Unset):
         body (BulkCharactersRequest): Several new characters.
 
     Raises:
@@ -137,6 +146,7 @@ def sync(
         body=body,
         idempotency_key=idempotency_key,
         x_user_id=x_user_id,
+        x_request_timeout_ms=x_request_timeout_ms,
     ).parsed
 
 
@@ -146,6 +156,7 @@ async def asyncio_detailed(
     body: BulkCharactersRequest,
     idempotency_key: str | Unset = UNSET,
     x_user_id: str | Unset = UNSET,
+    x_request_timeout_ms: int | Unset = UNSET,
 ) -> Response[CharacterBulkCreated | CharacterBulkOutcome]:
     """Creates up to 1000 characters: either all or none (`atomic`, the default), or each on its own.
 
@@ -156,6 +167,7 @@ async def asyncio_detailed(
     Args:
         idempotency_key (str | Unset):
         x_user_id (str | Unset):
+        x_request_timeout_ms (int | Unset):
         body (BulkCharactersRequest): Several new characters.
 
     Raises:
@@ -170,6 +182,7 @@ async def asyncio_detailed(
         body=body,
         idempotency_key=idempotency_key,
         x_user_id=x_user_id,
+        x_request_timeout_ms=x_request_timeout_ms,
     )
 
     response = await client.get_async_httpx_client().request(**kwargs)
@@ -183,6 +196,7 @@ async def asyncio(
     body: BulkCharactersRequest,
     idempotency_key: str | Unset = UNSET,
     x_user_id: str | Unset = UNSET,
+    x_request_timeout_ms: int | Unset = UNSET,
 ) -> CharacterBulkCreated | CharacterBulkOutcome | None:
     """Creates up to 1000 characters: either all or none (`atomic`, the default), or each on its own.
 
@@ -193,6 +207,7 @@ async def asyncio(
     Args:
         idempotency_key (str | Unset):
         x_user_id (str | Unset):
+        x_request_timeout_ms (int | Unset):
         body (BulkCharactersRequest): Several new characters.
 
     Raises:
@@ -209,5 +224,6 @@ async def asyncio(
             body=body,
             idempotency_key=idempotency_key,
             x_user_id=x_user_id,
+            x_request_timeout_ms=x_request_timeout_ms,
         )
     ).parsed

@@ -18,6 +18,7 @@ def _get_kwargs(
     at: datetime.datetime | Unset = UNSET,
     if_none_match: str | Unset = UNSET,
     if_match: str | Unset = UNSET,
+    x_request_timeout_ms: int | Unset = UNSET,
 ) -> dict[str, Any]:
     headers: dict[str, Any] = {}
     if not isinstance(if_none_match, Unset):
@@ -25,6 +26,9 @@ def _get_kwargs(
 
     if not isinstance(if_match, Unset):
         headers["If-Match"] = if_match
+
+    if not isinstance(x_request_timeout_ms, Unset):
+        headers["X-Request-Timeout-Ms"] = str(x_request_timeout_ms)
 
     params: dict[str, Any] = {}
 
@@ -75,6 +79,7 @@ def sync_detailed(
     at: datetime.datetime | Unset = UNSET,
     if_none_match: str | Unset = UNSET,
     if_match: str | Unset = UNSET,
+    x_request_timeout_ms: int | Unset = UNSET,
 ) -> Response[Character]:
     """Returns the character with this id: its current state, or its state at an earlier time.
 
@@ -85,6 +90,7 @@ def sync_detailed(
         at (datetime.datetime | Unset):
         if_none_match (str | Unset):
         if_match (str | Unset):
+        x_request_timeout_ms (int | Unset):
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -99,6 +105,7 @@ def sync_detailed(
         at=at,
         if_none_match=if_none_match,
         if_match=if_match,
+        x_request_timeout_ms=x_request_timeout_ms,
     )
 
     response = client.get_httpx_client().request(
@@ -115,6 +122,7 @@ def sync(
     at: datetime.datetime | Unset = UNSET,
     if_none_match: str | Unset = UNSET,
     if_match: str | Unset = UNSET,
+    x_request_timeout_ms: int | Unset = UNSET,
 ) -> Character | None:
     """Returns the character with this id: its current state, or its state at an earlier time.
 
@@ -125,6 +133,7 @@ def sync(
         at (datetime.datetime | Unset):
         if_none_match (str | Unset):
         if_match (str | Unset):
+        x_request_timeout_ms (int | Unset):
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -140,6 +149,7 @@ def sync(
         at=at,
         if_none_match=if_none_match,
         if_match=if_match,
+        x_request_timeout_ms=x_request_timeout_ms,
     ).parsed
 
 
@@ -150,6 +160,7 @@ async def asyncio_detailed(
     at: datetime.datetime | Unset = UNSET,
     if_none_match: str | Unset = UNSET,
     if_match: str | Unset = UNSET,
+    x_request_timeout_ms: int | Unset = UNSET,
 ) -> Response[Character]:
     """Returns the character with this id: its current state, or its state at an earlier time.
 
@@ -160,6 +171,7 @@ async def asyncio_detailed(
         at (datetime.datetime | Unset):
         if_none_match (str | Unset):
         if_match (str | Unset):
+        x_request_timeout_ms (int | Unset):
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -174,6 +186,7 @@ async def asyncio_detailed(
         at=at,
         if_none_match=if_none_match,
         if_match=if_match,
+        x_request_timeout_ms=x_request_timeout_ms,
     )
 
     response = await client.get_async_httpx_client().request(**kwargs)
@@ -188,6 +201,7 @@ async def asyncio(
     at: datetime.datetime | Unset = UNSET,
     if_none_match: str | Unset = UNSET,
     if_match: str | Unset = UNSET,
+    x_request_timeout_ms: int | Unset = UNSET,
 ) -> Character | None:
     """Returns the character with this id: its current state, or its state at an earlier time.
 
@@ -198,6 +212,7 @@ async def asyncio(
         at (datetime.datetime | Unset):
         if_none_match (str | Unset):
         if_match (str | Unset):
+        x_request_timeout_ms (int | Unset):
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -214,5 +229,6 @@ async def asyncio(
             at=at,
             if_none_match=if_none_match,
             if_match=if_match,
+            x_request_timeout_ms=x_request_timeout_ms,
         )
     ).parsed

@@ -25,10 +25,14 @@ def _get_kwargs(
     cursor: str | Unset = UNSET,
     include_total: bool | Unset = UNSET,
     if_none_match: str | Unset = UNSET,
+    x_request_timeout_ms: int | Unset = UNSET,
 ) -> dict[str, Any]:
     headers: dict[str, Any] = {}
     if not isinstance(if_none_match, Unset):
         headers["If-None-Match"] = if_none_match
+
+    if not isinstance(x_request_timeout_ms, Unset):
+        headers["X-Request-Timeout-Ms"] = str(x_request_timeout_ms)
 
     params: dict[str, Any] = {}
 
@@ -112,6 +116,7 @@ def sync_detailed(
     cursor: str | Unset = UNSET,
     include_total: bool | Unset = UNSET,
     if_none_match: str | Unset = UNSET,
+    x_request_timeout_ms: int | Unset = UNSET,
 ) -> Response[CharacterPage]:
     """Lists characters.
 
@@ -134,6 +139,7 @@ def sync_detailed(
         cursor (str | Unset):
         include_total (bool | Unset):
         if_none_match (str | Unset):
+        x_request_timeout_ms (int | Unset):
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -156,6 +162,7 @@ def sync_detailed(
         cursor=cursor,
         include_total=include_total,
         if_none_match=if_none_match,
+        x_request_timeout_ms=x_request_timeout_ms,
     )
 
     response = client.get_httpx_client().request(
@@ -180,6 +187,7 @@ def sync(
     cursor: str | Unset = UNSET,
     include_total: bool | Unset = UNSET,
     if_none_match: str | Unset = UNSET,
+    x_request_timeout_ms: int | Unset = UNSET,
 ) -> CharacterPage | None:
     """Lists characters.
 
@@ -202,6 +210,7 @@ def sync(
         cursor (str | Unset):
         include_total (bool | Unset):
         if_none_match (str | Unset):
+        x_request_timeout_ms (int | Unset):
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -225,6 +234,7 @@ def sync(
         cursor=cursor,
         include_total=include_total,
         if_none_match=if_none_match,
+        x_request_timeout_ms=x_request_timeout_ms,
     ).parsed
 
 
@@ -243,6 +253,7 @@ async def asyncio_detailed(
     cursor: str | Unset = UNSET,
     include_total: bool | Unset = UNSET,
     if_none_match: str | Unset = UNSET,
+    x_request_timeout_ms: int | Unset = UNSET,
 ) -> Response[CharacterPage]:
     """Lists characters.
 
@@ -265,6 +276,7 @@ async def asyncio_detailed(
         cursor (str | Unset):
         include_total (bool | Unset):
         if_none_match (str | Unset):
+        x_request_timeout_ms (int | Unset):
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -287,6 +299,7 @@ async def asyncio_detailed(
         cursor=cursor,
         include_total=include_total,
         if_none_match=if_none_match,
+        x_request_timeout_ms=x_request_timeout_ms,
     )
 
     response = await client.get_async_httpx_client().request(**kwargs)
@@ -309,6 +322,7 @@ async def asyncio(
     cursor: str | Unset = UNSET,
     include_total: bool | Unset = UNSET,
     if_none_match: str | Unset = UNSET,
+    x_request_timeout_ms: int | Unset = UNSET,
 ) -> CharacterPage | None:
     """Lists characters.
 
@@ -331,6 +345,7 @@ async def asyncio(
         cursor (str | Unset):
         include_total (bool | Unset):
         if_none_match (str | Unset):
+        x_request_timeout_ms (int | Unset):
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -355,5 +370,6 @@ async def asyncio(
             cursor=cursor,
             include_total=include_total,
             if_none_match=if_none_match,
+            x_request_timeout_ms=x_request_timeout_ms,
         )
     ).parsed

@@ -18,6 +18,7 @@ def _get_kwargs(
     idempotency_key: str | Unset = UNSET,
     x_user_id: str | Unset = UNSET,
     if_none_match: str | Unset = UNSET,
+    x_request_timeout_ms: int | Unset = UNSET,
 ) -> dict[str, Any]:
     headers: dict[str, Any] = {}
     if not isinstance(if_match, Unset):
@@ -31,6 +32,9 @@ def _get_kwargs(
 
     if not isinstance(if_none_match, Unset):
         headers["If-None-Match"] = if_none_match
+
+    if not isinstance(x_request_timeout_ms, Unset):
+        headers["X-Request-Timeout-Ms"] = str(x_request_timeout_ms)
 
     _kwargs: dict[str, Any] = {
         "method": "post",
@@ -72,6 +76,7 @@ def sync_detailed(
     idempotency_key: str | Unset = UNSET,
     x_user_id: str | Unset = UNSET,
     if_none_match: str | Unset = UNSET,
+    x_request_timeout_ms: int | Unset = UNSET,
 ) -> Response[Character]:
     """Restores a soft-deleted character.
 
@@ -88,6 +93,7 @@ def sync_detailed(
         idempotency_key (str | Unset):
         x_user_id (str | Unset):
         if_none_match (str | Unset):
+        x_request_timeout_ms (int | Unset):
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -103,6 +109,7 @@ def sync_detailed(
         idempotency_key=idempotency_key,
         x_user_id=x_user_id,
         if_none_match=if_none_match,
+        x_request_timeout_ms=x_request_timeout_ms,
     )
 
     response = client.get_httpx_client().request(
@@ -120,6 +127,7 @@ def sync(
     idempotency_key: str | Unset = UNSET,
     x_user_id: str | Unset = UNSET,
     if_none_match: str | Unset = UNSET,
+    x_request_timeout_ms: int | Unset = UNSET,
 ) -> Character | None:
     """Restores a soft-deleted character.
 
@@ -136,6 +144,7 @@ def sync(
         idempotency_key (str | Unset):
         x_user_id (str | Unset):
         if_none_match (str | Unset):
+        x_request_timeout_ms (int | Unset):
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -152,6 +161,7 @@ def sync(
         idempotency_key=idempotency_key,
         x_user_id=x_user_id,
         if_none_match=if_none_match,
+        x_request_timeout_ms=x_request_timeout_ms,
     ).parsed
 
 
@@ -163,6 +173,7 @@ async def asyncio_detailed(
     idempotency_key: str | Unset = UNSET,
     x_user_id: str | Unset = UNSET,
     if_none_match: str | Unset = UNSET,
+    x_request_timeout_ms: int | Unset = UNSET,
 ) -> Response[Character]:
     """Restores a soft-deleted character.
 
@@ -179,6 +190,7 @@ async def asyncio_detailed(
         idempotency_key (str | Unset):
         x_user_id (str | Unset):
         if_none_match (str | Unset):
+        x_request_timeout_ms (int | Unset):
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -194,6 +206,7 @@ async def asyncio_detailed(
         idempotency_key=idempotency_key,
         x_user_id=x_user_id,
         if_none_match=if_none_match,
+        x_request_timeout_ms=x_request_timeout_ms,
     )
 
     response = await client.get_async_httpx_client().request(**kwargs)
@@ -209,6 +222,7 @@ async def asyncio(
     idempotency_key: str | Unset = UNSET,
     x_user_id: str | Unset = UNSET,
     if_none_match: str | Unset = UNSET,
+    x_request_timeout_ms: int | Unset = UNSET,
 ) -> Character | None:
     """Restores a soft-deleted character.
 
@@ -225,6 +239,7 @@ async def asyncio(
         idempotency_key (str | Unset):
         x_user_id (str | Unset):
         if_none_match (str | Unset):
+        x_request_timeout_ms (int | Unset):
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -242,5 +257,6 @@ async def asyncio(
             idempotency_key=idempotency_key,
             x_user_id=x_user_id,
             if_none_match=if_none_match,
+            x_request_timeout_ms=x_request_timeout_ms,
         )
     ).parsed

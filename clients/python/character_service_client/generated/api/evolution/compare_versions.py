@@ -17,7 +17,11 @@ def _get_kwargs(
     include_deleted: bool | Unset = UNSET,
     from_: UUID,
     to: UUID,
+    x_request_timeout_ms: int | Unset = UNSET,
 ) -> dict[str, Any]:
+    headers: dict[str, Any] = {}
+    if not isinstance(x_request_timeout_ms, Unset):
+        headers["X-Request-Timeout-Ms"] = str(x_request_timeout_ms)
 
     params: dict[str, Any] = {}
 
@@ -39,6 +43,7 @@ def _get_kwargs(
         "params": params,
     }
 
+    _kwargs["headers"] = headers
     return _kwargs
 
 
@@ -70,6 +75,7 @@ def sync_detailed(
     include_deleted: bool | Unset = UNSET,
     from_: UUID,
     to: UUID,
+    x_request_timeout_ms: int | Unset = UNSET,
 ) -> Response[Comparison]:
     """Compares two versions of a character, or of its predecessors or successors.
 
@@ -80,6 +86,7 @@ def sync_detailed(
         include_deleted (bool | Unset):
         from_ (UUID):
         to (UUID):
+        x_request_timeout_ms (int | Unset):
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -94,6 +101,7 @@ def sync_detailed(
         include_deleted=include_deleted,
         from_=from_,
         to=to,
+        x_request_timeout_ms=x_request_timeout_ms,
     )
 
     response = client.get_httpx_client().request(
@@ -110,6 +118,7 @@ def sync(
     include_deleted: bool | Unset = UNSET,
     from_: UUID,
     to: UUID,
+    x_request_timeout_ms: int | Unset = UNSET,
 ) -> Comparison | None:
     """Compares two versions of a character, or of its predecessors or successors.
 
@@ -120,6 +129,7 @@ def sync(
         include_deleted (bool | Unset):
         from_ (UUID):
         to (UUID):
+        x_request_timeout_ms (int | Unset):
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -135,6 +145,7 @@ def sync(
         include_deleted=include_deleted,
         from_=from_,
         to=to,
+        x_request_timeout_ms=x_request_timeout_ms,
     ).parsed
 
 
@@ -145,6 +156,7 @@ async def asyncio_detailed(
     include_deleted: bool | Unset = UNSET,
     from_: UUID,
     to: UUID,
+    x_request_timeout_ms: int | Unset = UNSET,
 ) -> Response[Comparison]:
     """Compares two versions of a character, or of its predecessors or successors.
 
@@ -155,6 +167,7 @@ async def asyncio_detailed(
         include_deleted (bool | Unset):
         from_ (UUID):
         to (UUID):
+        x_request_timeout_ms (int | Unset):
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -169,6 +182,7 @@ async def asyncio_detailed(
         include_deleted=include_deleted,
         from_=from_,
         to=to,
+        x_request_timeout_ms=x_request_timeout_ms,
     )
 
     response = await client.get_async_httpx_client().request(**kwargs)
@@ -183,6 +197,7 @@ async def asyncio(
     include_deleted: bool | Unset = UNSET,
     from_: UUID,
     to: UUID,
+    x_request_timeout_ms: int | Unset = UNSET,
 ) -> Comparison | None:
     """Compares two versions of a character, or of its predecessors or successors.
 
@@ -193,6 +208,7 @@ async def asyncio(
         include_deleted (bool | Unset):
         from_ (UUID):
         to (UUID):
+        x_request_timeout_ms (int | Unset):
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -209,5 +225,6 @@ async def asyncio(
             include_deleted=include_deleted,
             from_=from_,
             to=to,
+            x_request_timeout_ms=x_request_timeout_ms,
         )
     ).parsed

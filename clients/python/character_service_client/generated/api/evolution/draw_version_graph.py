@@ -7,12 +7,17 @@ import httpx
 
 from ... import errors
 from ...client import AuthenticatedClient, Client
-from ...types import Response
+from ...types import UNSET, Response, Unset
 
 
 def _get_kwargs(
     id: UUID,
+    *,
+    x_request_timeout_ms: int | Unset = UNSET,
 ) -> dict[str, Any]:
+    headers: dict[str, Any] = {}
+    if not isinstance(x_request_timeout_ms, Unset):
+        headers["X-Request-Timeout-Ms"] = str(x_request_timeout_ms)
 
     _kwargs: dict[str, Any] = {
         "method": "get",
@@ -21,6 +26,7 @@ def _get_kwargs(
         ),
     }
 
+    _kwargs["headers"] = headers
     return _kwargs
 
 
@@ -48,6 +54,7 @@ def sync_detailed(
     id: UUID,
     *,
     client: AuthenticatedClient | Client,
+    x_request_timeout_ms: int | Unset = UNSET,
 ) -> Response[str]:
     """Draws the graph of the lineage of a character.
 
@@ -55,6 +62,7 @@ def sync_detailed(
 
     Args:
         id (UUID):
+        x_request_timeout_ms (int | Unset):
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -66,6 +74,7 @@ def sync_detailed(
 
     kwargs = _get_kwargs(
         id=id,
+        x_request_timeout_ms=x_request_timeout_ms,
     )
 
     response = client.get_httpx_client().request(
@@ -79,6 +88,7 @@ def sync(
     id: UUID,
     *,
     client: AuthenticatedClient | Client,
+    x_request_timeout_ms: int | Unset = UNSET,
 ) -> str | None:
     """Draws the graph of the lineage of a character.
 
@@ -86,6 +96,7 @@ def sync(
 
     Args:
         id (UUID):
+        x_request_timeout_ms (int | Unset):
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -98,6 +109,7 @@ def sync(
     return sync_detailed(
         id=id,
         client=client,
+        x_request_timeout_ms=x_request_timeout_ms,
     ).parsed
 
 
@@ -105,6 +117,7 @@ async def asyncio_detailed(
     id: UUID,
     *,
     client: AuthenticatedClient | Client,
+    x_request_timeout_ms: int | Unset = UNSET,
 ) -> Response[str]:
     """Draws the graph of the lineage of a character.
 
@@ -112,6 +125,7 @@ async def asyncio_detailed(
 
     Args:
         id (UUID):
+        x_request_timeout_ms (int | Unset):
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -123,6 +137,7 @@ async def asyncio_detailed(
 
     kwargs = _get_kwargs(
         id=id,
+        x_request_timeout_ms=x_request_timeout_ms,
     )
 
     response = await client.get_async_httpx_client().request(**kwargs)
@@ -134,6 +149,7 @@ async def asyncio(
     id: UUID,
     *,
     client: AuthenticatedClient | Client,
+    x_request_timeout_ms: int | Unset = UNSET,
 ) -> str | None:
     """Draws the graph of the lineage of a character.
 
@@ -141,6 +157,7 @@ async def asyncio(
 
     Args:
         id (UUID):
+        x_request_timeout_ms (int | Unset):
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -154,5 +171,6 @@ async def asyncio(
         await asyncio_detailed(
             id=id,
             client=client,
+            x_request_timeout_ms=x_request_timeout_ms,
         )
     ).parsed

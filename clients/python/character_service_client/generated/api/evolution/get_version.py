@@ -18,6 +18,7 @@ def _get_kwargs(
     include_deleted: bool | Unset = UNSET,
     if_none_match: str | Unset = UNSET,
     if_match: str | Unset = UNSET,
+    x_request_timeout_ms: int | Unset = UNSET,
 ) -> dict[str, Any]:
     headers: dict[str, Any] = {}
     if not isinstance(if_none_match, Unset):
@@ -25,6 +26,9 @@ def _get_kwargs(
 
     if not isinstance(if_match, Unset):
         headers["If-Match"] = if_match
+
+    if not isinstance(x_request_timeout_ms, Unset):
+        headers["X-Request-Timeout-Ms"] = str(x_request_timeout_ms)
 
     params: dict[str, Any] = {}
 
@@ -74,6 +78,7 @@ def sync_detailed(
     include_deleted: bool | Unset = UNSET,
     if_none_match: str | Unset = UNSET,
     if_match: str | Unset = UNSET,
+    x_request_timeout_ms: int | Unset = UNSET,
 ) -> Response[Version]:
     """Returns a version of a character, with its state.
 
@@ -85,6 +90,7 @@ def sync_detailed(
         include_deleted (bool | Unset):
         if_none_match (str | Unset):
         if_match (str | Unset):
+        x_request_timeout_ms (int | Unset):
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -100,6 +106,7 @@ def sync_detailed(
         include_deleted=include_deleted,
         if_none_match=if_none_match,
         if_match=if_match,
+        x_request_timeout_ms=x_request_timeout_ms,
     )
 
     response = client.get_httpx_client().request(
@@ -117,6 +124,7 @@ def sync(
     include_deleted: bool | Unset = UNSET,
     if_none_match: str | Unset = UNSET,
     if_match: str | Unset = UNSET,
+    x_request_timeout_ms: int | Unset = UNSET,
 ) -> Version | None:
     """Returns a version of a character, with its state.
 
@@ -128,6 +136,7 @@ def sync(
         include_deleted (bool | Unset):
         if_none_match (str | Unset):
         if_match (str | Unset):
+        x_request_timeout_ms (int | Unset):
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -144,6 +153,7 @@ def sync(
         include_deleted=include_deleted,
         if_none_match=if_none_match,
         if_match=if_match,
+        x_request_timeout_ms=x_request_timeout_ms,
     ).parsed
 
 
@@ -155,6 +165,7 @@ async def asyncio_detailed(
     include_deleted: bool | Unset = UNSET,
     if_none_match: str | Unset = UNSET,
     if_match: str | Unset = UNSET,
+    x_request_timeout_ms: int | Unset = UNSET,
 ) -> Response[Version]:
     """Returns a version of a character, with its state.
 
@@ -166,6 +177,7 @@ async def asyncio_detailed(
         include_deleted (bool | Unset):
         if_none_match (str | Unset):
         if_match (str | Unset):
+        x_request_timeout_ms (int | Unset):
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -181,6 +193,7 @@ async def asyncio_detailed(
         include_deleted=include_deleted,
         if_none_match=if_none_match,
         if_match=if_match,
+        x_request_timeout_ms=x_request_timeout_ms,
     )
 
     response = await client.get_async_httpx_client().request(**kwargs)
@@ -196,6 +209,7 @@ async def asyncio(
     include_deleted: bool | Unset = UNSET,
     if_none_match: str | Unset = UNSET,
     if_match: str | Unset = UNSET,
+    x_request_timeout_ms: int | Unset = UNSET,
 ) -> Version | None:
     """Returns a version of a character, with its state.
 
@@ -207,6 +221,7 @@ async def asyncio(
         include_deleted (bool | Unset):
         if_none_match (str | Unset):
         if_match (str | Unset):
+        x_request_timeout_ms (int | Unset):
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -224,5 +239,6 @@ async def asyncio(
             include_deleted=include_deleted,
             if_none_match=if_none_match,
             if_match=if_match,
+            x_request_timeout_ms=x_request_timeout_ms,
         )
     ).parsed

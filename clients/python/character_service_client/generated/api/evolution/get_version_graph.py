@@ -8,12 +8,17 @@ import httpx
 from ... import errors
 from ...client import AuthenticatedClient, Client
 from ...models.version_graph import VersionGraph
-from ...types import Response
+from ...types import UNSET, Response, Unset
 
 
 def _get_kwargs(
     id: UUID,
+    *,
+    x_request_timeout_ms: int | Unset = UNSET,
 ) -> dict[str, Any]:
+    headers: dict[str, Any] = {}
+    if not isinstance(x_request_timeout_ms, Unset):
+        headers["X-Request-Timeout-Ms"] = str(x_request_timeout_ms)
 
     _kwargs: dict[str, Any] = {
         "method": "get",
@@ -22,6 +27,7 @@ def _get_kwargs(
         ),
     }
 
+    _kwargs["headers"] = headers
     return _kwargs
 
 
@@ -50,6 +56,7 @@ def sync_detailed(
     id: UUID,
     *,
     client: AuthenticatedClient | Client,
+    x_request_timeout_ms: int | Unset = UNSET,
 ) -> Response[VersionGraph]:
     """Returns the graph of the lineage of a character: its predecessors, its successors, and all their
     items.
@@ -58,6 +65,7 @@ def sync_detailed(
 
     Args:
         id (UUID):
+        x_request_timeout_ms (int | Unset):
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -69,6 +77,7 @@ def sync_detailed(
 
     kwargs = _get_kwargs(
         id=id,
+        x_request_timeout_ms=x_request_timeout_ms,
     )
 
     response = client.get_httpx_client().request(
@@ -82,6 +91,7 @@ def sync(
     id: UUID,
     *,
     client: AuthenticatedClient | Client,
+    x_request_timeout_ms: int | Unset = UNSET,
 ) -> VersionGraph | None:
     """Returns the graph of the lineage of a character: its predecessors, its successors, and all their
     items.
@@ -90,6 +100,7 @@ def sync(
 
     Args:
         id (UUID):
+        x_request_timeout_ms (int | Unset):
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -102,6 +113,7 @@ def sync(
     return sync_detailed(
         id=id,
         client=client,
+        x_request_timeout_ms=x_request_timeout_ms,
     ).parsed
 
 
@@ -109,6 +121,7 @@ async def asyncio_detailed(
     id: UUID,
     *,
     client: AuthenticatedClient | Client,
+    x_request_timeout_ms: int | Unset = UNSET,
 ) -> Response[VersionGraph]:
     """Returns the graph of the lineage of a character: its predecessors, its successors, and all their
     items.
@@ -117,6 +130,7 @@ async def asyncio_detailed(
 
     Args:
         id (UUID):
+        x_request_timeout_ms (int | Unset):
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -128,6 +142,7 @@ async def asyncio_detailed(
 
     kwargs = _get_kwargs(
         id=id,
+        x_request_timeout_ms=x_request_timeout_ms,
     )
 
     response = await client.get_async_httpx_client().request(**kwargs)
@@ -139,6 +154,7 @@ async def asyncio(
     id: UUID,
     *,
     client: AuthenticatedClient | Client,
+    x_request_timeout_ms: int | Unset = UNSET,
 ) -> VersionGraph | None:
     """Returns the graph of the lineage of a character: its predecessors, its successors, and all their
     items.
@@ -147,6 +163,7 @@ async def asyncio(
 
     Args:
         id (UUID):
+        x_request_timeout_ms (int | Unset):
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -160,5 +177,6 @@ async def asyncio(
         await asyncio_detailed(
             id=id,
             client=client,
+            x_request_timeout_ms=x_request_timeout_ms,
         )
     ).parsed

@@ -18,6 +18,7 @@ def _get_kwargs(
     include_deleted: bool | Unset = UNSET,
     if_none_match: str | Unset = UNSET,
     if_match: str | Unset = UNSET,
+    x_request_timeout_ms: int | Unset = UNSET,
 ) -> dict[str, Any]:
     headers: dict[str, Any] = {}
     if not isinstance(if_none_match, Unset):
@@ -25,6 +26,9 @@ def _get_kwargs(
 
     if not isinstance(if_match, Unset):
         headers["If-Match"] = if_match
+
+    if not isinstance(x_request_timeout_ms, Unset):
+        headers["X-Request-Timeout-Ms"] = str(x_request_timeout_ms)
 
     params: dict[str, Any] = {}
 
@@ -74,6 +78,7 @@ def sync_detailed(
     include_deleted: bool | Unset = UNSET,
     if_none_match: str | Unset = UNSET,
     if_match: str | Unset = UNSET,
+    x_request_timeout_ms: int | Unset = UNSET,
 ) -> Response[Character]:
     """Returns the state of the character in a version.
 
@@ -87,6 +92,7 @@ def sync_detailed(
         include_deleted (bool | Unset):
         if_none_match (str | Unset):
         if_match (str | Unset):
+        x_request_timeout_ms (int | Unset):
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -102,6 +108,7 @@ def sync_detailed(
         include_deleted=include_deleted,
         if_none_match=if_none_match,
         if_match=if_match,
+        x_request_timeout_ms=x_request_timeout_ms,
     )
 
     response = client.get_httpx_client().request(
@@ -119,6 +126,7 @@ def sync(
     include_deleted: bool | Unset = UNSET,
     if_none_match: str | Unset = UNSET,
     if_match: str | Unset = UNSET,
+    x_request_timeout_ms: int | Unset = UNSET,
 ) -> Character | None:
     """Returns the state of the character in a version.
 
@@ -132,6 +140,7 @@ def sync(
         include_deleted (bool | Unset):
         if_none_match (str | Unset):
         if_match (str | Unset):
+        x_request_timeout_ms (int | Unset):
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -148,6 +157,7 @@ def sync(
         include_deleted=include_deleted,
         if_none_match=if_none_match,
         if_match=if_match,
+        x_request_timeout_ms=x_request_timeout_ms,
     ).parsed
 
 
@@ -159,6 +169,7 @@ async def asyncio_detailed(
     include_deleted: bool | Unset = UNSET,
     if_none_match: str | Unset = UNSET,
     if_match: str | Unset = UNSET,
+    x_request_timeout_ms: int | Unset = UNSET,
 ) -> Response[Character]:
     """Returns the state of the character in a version.
 
@@ -172,6 +183,7 @@ async def asyncio_detailed(
         include_deleted (bool | Unset):
         if_none_match (str | Unset):
         if_match (str | Unset):
+        x_request_timeout_ms (int | Unset):
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -187,6 +199,7 @@ async def asyncio_detailed(
         include_deleted=include_deleted,
         if_none_match=if_none_match,
         if_match=if_match,
+        x_request_timeout_ms=x_request_timeout_ms,
     )
 
     response = await client.get_async_httpx_client().request(**kwargs)
@@ -202,6 +215,7 @@ async def asyncio(
     include_deleted: bool | Unset = UNSET,
     if_none_match: str | Unset = UNSET,
     if_match: str | Unset = UNSET,
+    x_request_timeout_ms: int | Unset = UNSET,
 ) -> Character | None:
     """Returns the state of the character in a version.
 
@@ -215,6 +229,7 @@ async def asyncio(
         include_deleted (bool | Unset):
         if_none_match (str | Unset):
         if_match (str | Unset):
+        x_request_timeout_ms (int | Unset):
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -232,5 +247,6 @@ async def asyncio(
             include_deleted=include_deleted,
             if_none_match=if_none_match,
             if_match=if_match,
+            x_request_timeout_ms=x_request_timeout_ms,
         )
     ).parsed

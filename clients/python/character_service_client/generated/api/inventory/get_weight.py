@@ -8,12 +8,17 @@ import httpx
 from ... import errors
 from ...client import AuthenticatedClient, Client
 from ...models.load import Load
-from ...types import Response
+from ...types import UNSET, Response, Unset
 
 
 def _get_kwargs(
     id: UUID,
+    *,
+    x_request_timeout_ms: int | Unset = UNSET,
 ) -> dict[str, Any]:
+    headers: dict[str, Any] = {}
+    if not isinstance(x_request_timeout_ms, Unset):
+        headers["X-Request-Timeout-Ms"] = str(x_request_timeout_ms)
 
     _kwargs: dict[str, Any] = {
         "method": "get",
@@ -22,6 +27,7 @@ def _get_kwargs(
         ),
     }
 
+    _kwargs["headers"] = headers
     return _kwargs
 
 
@@ -50,6 +56,7 @@ def sync_detailed(
     id: UUID,
     *,
     client: AuthenticatedClient | Client,
+    x_request_timeout_ms: int | Unset = UNSET,
 ) -> Response[Load]:
     """Returns the weight that the character carries.
 
@@ -57,6 +64,7 @@ def sync_detailed(
 
     Args:
         id (UUID):
+        x_request_timeout_ms (int | Unset):
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -68,6 +76,7 @@ def sync_detailed(
 
     kwargs = _get_kwargs(
         id=id,
+        x_request_timeout_ms=x_request_timeout_ms,
     )
 
     response = client.get_httpx_client().request(
@@ -81,6 +90,7 @@ def sync(
     id: UUID,
     *,
     client: AuthenticatedClient | Client,
+    x_request_timeout_ms: int | Unset = UNSET,
 ) -> Load | None:
     """Returns the weight that the character carries.
 
@@ -88,6 +98,7 @@ def sync(
 
     Args:
         id (UUID):
+        x_request_timeout_ms (int | Unset):
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -100,6 +111,7 @@ def sync(
     return sync_detailed(
         id=id,
         client=client,
+        x_request_timeout_ms=x_request_timeout_ms,
     ).parsed
 
 
@@ -107,6 +119,7 @@ async def asyncio_detailed(
     id: UUID,
     *,
     client: AuthenticatedClient | Client,
+    x_request_timeout_ms: int | Unset = UNSET,
 ) -> Response[Load]:
     """Returns the weight that the character carries.
 
@@ -114,6 +127,7 @@ async def asyncio_detailed(
 
     Args:
         id (UUID):
+        x_request_timeout_ms (int | Unset):
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -125,6 +139,7 @@ async def asyncio_detailed(
 
     kwargs = _get_kwargs(
         id=id,
+        x_request_timeout_ms=x_request_timeout_ms,
     )
 
     response = await client.get_async_httpx_client().request(**kwargs)
@@ -136,6 +151,7 @@ async def asyncio(
     id: UUID,
     *,
     client: AuthenticatedClient | Client,
+    x_request_timeout_ms: int | Unset = UNSET,
 ) -> Load | None:
     """Returns the weight that the character carries.
 
@@ -143,6 +159,7 @@ async def asyncio(
 
     Args:
         id (UUID):
+        x_request_timeout_ms (int | Unset):
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -156,5 +173,6 @@ async def asyncio(
         await asyncio_detailed(
             id=id,
             client=client,
+            x_request_timeout_ms=x_request_timeout_ms,
         )
     ).parsed

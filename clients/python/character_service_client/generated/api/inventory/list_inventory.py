@@ -25,10 +25,14 @@ def _get_kwargs(
     cursor: str | Unset = UNSET,
     include_total: bool | Unset = UNSET,
     if_none_match: str | Unset = UNSET,
+    x_request_timeout_ms: int | Unset = UNSET,
 ) -> dict[str, Any]:
     headers: dict[str, Any] = {}
     if not isinstance(if_none_match, Unset):
         headers["If-None-Match"] = if_none_match
+
+    if not isinstance(x_request_timeout_ms, Unset):
+        headers["X-Request-Timeout-Ms"] = str(x_request_timeout_ms)
 
     params: dict[str, Any] = {}
 
@@ -106,6 +110,7 @@ def sync_detailed(
     cursor: str | Unset = UNSET,
     include_total: bool | Unset = UNSET,
     if_none_match: str | Unset = UNSET,
+    x_request_timeout_ms: int | Unset = UNSET,
 ) -> Response[InventoryItemPage]:
     """Lists the items of a character, newest first.
 
@@ -125,6 +130,7 @@ def sync_detailed(
         cursor (str | Unset):
         include_total (bool | Unset):
         if_none_match (str | Unset):
+        x_request_timeout_ms (int | Unset):
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -146,6 +152,7 @@ def sync_detailed(
         cursor=cursor,
         include_total=include_total,
         if_none_match=if_none_match,
+        x_request_timeout_ms=x_request_timeout_ms,
     )
 
     response = client.get_httpx_client().request(
@@ -169,6 +176,7 @@ def sync(
     cursor: str | Unset = UNSET,
     include_total: bool | Unset = UNSET,
     if_none_match: str | Unset = UNSET,
+    x_request_timeout_ms: int | Unset = UNSET,
 ) -> InventoryItemPage | None:
     """Lists the items of a character, newest first.
 
@@ -188,6 +196,7 @@ def sync(
         cursor (str | Unset):
         include_total (bool | Unset):
         if_none_match (str | Unset):
+        x_request_timeout_ms (int | Unset):
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -210,6 +219,7 @@ def sync(
         cursor=cursor,
         include_total=include_total,
         if_none_match=if_none_match,
+        x_request_timeout_ms=x_request_timeout_ms,
     ).parsed
 
 
@@ -227,6 +237,7 @@ async def asyncio_detailed(
     cursor: str | Unset = UNSET,
     include_total: bool | Unset = UNSET,
     if_none_match: str | Unset = UNSET,
+    x_request_timeout_ms: int | Unset = UNSET,
 ) -> Response[InventoryItemPage]:
     """Lists the items of a character, newest first.
 
@@ -246,6 +257,7 @@ async def asyncio_detailed(
         cursor (str | Unset):
         include_total (bool | Unset):
         if_none_match (str | Unset):
+        x_request_timeout_ms (int | Unset):
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -267,6 +279,7 @@ async def asyncio_detailed(
         cursor=cursor,
         include_total=include_total,
         if_none_match=if_none_match,
+        x_request_timeout_ms=x_request_timeout_ms,
     )
 
     response = await client.get_async_httpx_client().request(**kwargs)
@@ -288,6 +301,7 @@ async def asyncio(
     cursor: str | Unset = UNSET,
     include_total: bool | Unset = UNSET,
     if_none_match: str | Unset = UNSET,
+    x_request_timeout_ms: int | Unset = UNSET,
 ) -> InventoryItemPage | None:
     """Lists the items of a character, newest first.
 
@@ -307,6 +321,7 @@ async def asyncio(
         cursor (str | Unset):
         include_total (bool | Unset):
         if_none_match (str | Unset):
+        x_request_timeout_ms (int | Unset):
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -330,5 +345,6 @@ async def asyncio(
             cursor=cursor,
             include_total=include_total,
             if_none_match=if_none_match,
+            x_request_timeout_ms=x_request_timeout_ms,
         )
     ).parsed

@@ -19,6 +19,7 @@ def _get_kwargs(
     body: NewExperienceEntry,
     idempotency_key: str | Unset = UNSET,
     x_user_id: str | Unset = UNSET,
+    x_request_timeout_ms: int | Unset = UNSET,
 ) -> dict[str, Any]:
     headers: dict[str, Any] = {}
     if not isinstance(idempotency_key, Unset):
@@ -26,6 +27,9 @@ def _get_kwargs(
 
     if not isinstance(x_user_id, Unset):
         headers["X-User-Id"] = x_user_id
+
+    if not isinstance(x_request_timeout_ms, Unset):
+        headers["X-Request-Timeout-Ms"] = str(x_request_timeout_ms)
 
     _kwargs: dict[str, Any] = {
         "method": "post",
@@ -72,6 +76,7 @@ def sync_detailed(
     body: NewExperienceEntry,
     idempotency_key: str | Unset = UNSET,
     x_user_id: str | Unset = UNSET,
+    x_request_timeout_ms: int | Unset = UNSET,
 ) -> Response[ExperienceEntry]:
     """Creates one experience entry under a journal entry.
 
@@ -84,6 +89,7 @@ def sync_detailed(
         entry (UUID):
         idempotency_key (str | Unset):
         x_user_id (str | Unset):
+        x_request_timeout_ms (int | Unset):
         body (NewExperienceEntry): A new experience entry. Unknown fields are rejected; `null`
             means the same as an absent field.
 
@@ -101,6 +107,7 @@ def sync_detailed(
         body=body,
         idempotency_key=idempotency_key,
         x_user_id=x_user_id,
+        x_request_timeout_ms=x_request_timeout_ms,
     )
 
     response = client.get_httpx_client().request(
@@ -118,6 +125,7 @@ def sync(
     body: NewExperienceEntry,
     idempotency_key: str | Unset = UNSET,
     x_user_id: str | Unset = UNSET,
+    x_request_timeout_ms: int | Unset = UNSET,
 ) -> ExperienceEntry | None:
     """Creates one experience entry under a journal entry.
 
@@ -130,6 +138,7 @@ def sync(
         entry (UUID):
         idempotency_key (str | Unset):
         x_user_id (str | Unset):
+        x_request_timeout_ms (int | Unset):
         body (NewExperienceEntry): A new experience entry. Unknown fields are rejected; `null`
             means the same as an absent field.
 
@@ -148,6 +157,7 @@ def sync(
         body=body,
         idempotency_key=idempotency_key,
         x_user_id=x_user_id,
+        x_request_timeout_ms=x_request_timeout_ms,
     ).parsed
 
 
@@ -159,6 +169,7 @@ async def asyncio_detailed(
     body: NewExperienceEntry,
     idempotency_key: str | Unset = UNSET,
     x_user_id: str | Unset = UNSET,
+    x_request_timeout_ms: int | Unset = UNSET,
 ) -> Response[ExperienceEntry]:
     """Creates one experience entry under a journal entry.
 
@@ -171,6 +182,7 @@ async def asyncio_detailed(
         entry (UUID):
         idempotency_key (str | Unset):
         x_user_id (str | Unset):
+        x_request_timeout_ms (int | Unset):
         body (NewExperienceEntry): A new experience entry. Unknown fields are rejected; `null`
             means the same as an absent field.
 
@@ -188,6 +200,7 @@ async def asyncio_detailed(
         body=body,
         idempotency_key=idempotency_key,
         x_user_id=x_user_id,
+        x_request_timeout_ms=x_request_timeout_ms,
     )
 
     response = await client.get_async_httpx_client().request(**kwargs)
@@ -203,6 +216,7 @@ async def asyncio(
     body: NewExperienceEntry,
     idempotency_key: str | Unset = UNSET,
     x_user_id: str | Unset = UNSET,
+    x_request_timeout_ms: int | Unset = UNSET,
 ) -> ExperienceEntry | None:
     """Creates one experience entry under a journal entry.
 
@@ -215,6 +229,7 @@ async def asyncio(
         entry (UUID):
         idempotency_key (str | Unset):
         x_user_id (str | Unset):
+        x_request_timeout_ms (int | Unset):
         body (NewExperienceEntry): A new experience entry. Unknown fields are rejected; `null`
             means the same as an absent field.
 
@@ -234,5 +249,6 @@ async def asyncio(
             body=body,
             idempotency_key=idempotency_key,
             x_user_id=x_user_id,
+            x_request_timeout_ms=x_request_timeout_ms,
         )
     ).parsed

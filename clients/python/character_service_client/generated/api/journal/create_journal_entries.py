@@ -19,6 +19,7 @@ def _get_kwargs(
     body: BulkEntriesRequest,
     idempotency_key: str | Unset = UNSET,
     x_user_id: str | Unset = UNSET,
+    x_request_timeout_ms: int | Unset = UNSET,
 ) -> dict[str, Any]:
     headers: dict[str, Any] = {}
     if not isinstance(idempotency_key, Unset):
@@ -26,6 +27,9 @@ def _get_kwargs(
 
     if not isinstance(x_user_id, Unset):
         headers["X-User-Id"] = x_user_id
+
+    if not isinstance(x_request_timeout_ms, Unset):
+        headers["X-Request-Timeout-Ms"] = str(x_request_timeout_ms)
 
     _kwargs: dict[str, Any] = {
         "method": "post",
@@ -79,6 +83,7 @@ def sync_detailed(
     body: BulkEntriesRequest,
     idempotency_key: str | Unset = UNSET,
     x_user_id: str | Unset = UNSET,
+    x_request_timeout_ms: int | Unset = UNSET,
 ) -> Response[JournalEntryBulkCreated | JournalEntryBulkOutcome]:
     """Creates up to 1000 entries: either all or none (`atomic`, the default), or each on its own.
 
@@ -90,6 +95,7 @@ def sync_detailed(
         id (UUID):
         idempotency_key (str | Unset):
         x_user_id (str | Unset):
+        x_request_timeout_ms (int | Unset):
         body (BulkEntriesRequest): Several new entries.
 
     Raises:
@@ -105,6 +111,7 @@ def sync_detailed(
         body=body,
         idempotency_key=idempotency_key,
         x_user_id=x_user_id,
+        x_request_timeout_ms=x_request_timeout_ms,
     )
 
     response = client.get_httpx_client().request(
@@ -121,6 +128,7 @@ def sync(
     body: BulkEntriesRequest,
     idempotency_key: str | Unset = UNSET,
     x_user_id: str | Unset = UNSET,
+    x_request_timeout_ms: int | Unset = UNSET,
 ) -> JournalEntryBulkCreated | JournalEntryBulkOutcome | None:
     """Creates up to 1000 entries: either all or none (`atomic`, the default), or each on its own.
 
@@ -132,6 +140,7 @@ def sync(
         id (UUID):
         idempotency_key (str | Unset):
         x_user_id (str | Unset):
+        x_request_timeout_ms (int | Unset):
         body (BulkEntriesRequest): Several new entries.
 
     Raises:
@@ -148,6 +157,7 @@ def sync(
         body=body,
         idempotency_key=idempotency_key,
         x_user_id=x_user_id,
+        x_request_timeout_ms=x_request_timeout_ms,
     ).parsed
 
 
@@ -158,6 +168,7 @@ async def asyncio_detailed(
     body: BulkEntriesRequest,
     idempotency_key: str | Unset = UNSET,
     x_user_id: str | Unset = UNSET,
+    x_request_timeout_ms: int | Unset = UNSET,
 ) -> Response[JournalEntryBulkCreated | JournalEntryBulkOutcome]:
     """Creates up to 1000 entries: either all or none (`atomic`, the default), or each on its own.
 
@@ -169,6 +180,7 @@ async def asyncio_detailed(
         id (UUID):
         idempotency_key (str | Unset):
         x_user_id (str | Unset):
+        x_request_timeout_ms (int | Unset):
         body (BulkEntriesRequest): Several new entries.
 
     Raises:
@@ -184,6 +196,7 @@ async def asyncio_detailed(
         body=body,
         idempotency_key=idempotency_key,
         x_user_id=x_user_id,
+        x_request_timeout_ms=x_request_timeout_ms,
     )
 
     response = await client.get_async_httpx_client().request(**kwargs)
@@ -198,6 +211,7 @@ async def asyncio(
     body: BulkEntriesRequest,
     idempotency_key: str | Unset = UNSET,
     x_user_id: str | Unset = UNSET,
+    x_request_timeout_ms: int | Unset = UNSET,
 ) -> JournalEntryBulkCreated | JournalEntryBulkOutcome | None:
     """Creates up to 1000 entries: either all or none (`atomic`, the default), or each on its own.
 
@@ -209,6 +223,7 @@ async def asyncio(
         id (UUID):
         idempotency_key (str | Unset):
         x_user_id (str | Unset):
+        x_request_timeout_ms (int | Unset):
         body (BulkEntriesRequest): Several new entries.
 
     Raises:
@@ -226,5 +241,6 @@ async def asyncio(
             body=body,
             idempotency_key=idempotency_key,
             x_user_id=x_user_id,
+            x_request_timeout_ms=x_request_timeout_ms,
         )
     ).parsed

@@ -18,6 +18,7 @@ def _get_kwargs(
     body: NewJournalEntry,
     idempotency_key: str | Unset = UNSET,
     x_user_id: str | Unset = UNSET,
+    x_request_timeout_ms: int | Unset = UNSET,
 ) -> dict[str, Any]:
     headers: dict[str, Any] = {}
     if not isinstance(idempotency_key, Unset):
@@ -25,6 +26,9 @@ def _get_kwargs(
 
     if not isinstance(x_user_id, Unset):
         headers["X-User-Id"] = x_user_id
+
+    if not isinstance(x_request_timeout_ms, Unset):
+        headers["X-Request-Timeout-Ms"] = str(x_request_timeout_ms)
 
     _kwargs: dict[str, Any] = {
         "method": "post",
@@ -69,6 +73,7 @@ def sync_detailed(
     body: NewJournalEntry,
     idempotency_key: str | Unset = UNSET,
     x_user_id: str | Unset = UNSET,
+    x_request_timeout_ms: int | Unset = UNSET,
 ) -> Response[JournalEntry]:
     """Creates a journal entry.
 
@@ -78,6 +83,7 @@ def sync_detailed(
         id (UUID):
         idempotency_key (str | Unset):
         x_user_id (str | Unset):
+        x_request_timeout_ms (int | Unset):
         body (NewJournalEntry): A new journal entry. Unknown fields are rejected; `null` means the
             same as an absent field.
 
@@ -94,6 +100,7 @@ def sync_detailed(
         body=body,
         idempotency_key=idempotency_key,
         x_user_id=x_user_id,
+        x_request_timeout_ms=x_request_timeout_ms,
     )
 
     response = client.get_httpx_client().request(
@@ -110,6 +117,7 @@ def sync(
     body: NewJournalEntry,
     idempotency_key: str | Unset = UNSET,
     x_user_id: str | Unset = UNSET,
+    x_request_timeout_ms: int | Unset = UNSET,
 ) -> JournalEntry | None:
     """Creates a journal entry.
 
@@ -119,6 +127,7 @@ def sync(
         id (UUID):
         idempotency_key (str | Unset):
         x_user_id (str | Unset):
+        x_request_timeout_ms (int | Unset):
         body (NewJournalEntry): A new journal entry. Unknown fields are rejected; `null` means the
             same as an absent field.
 
@@ -136,6 +145,7 @@ def sync(
         body=body,
         idempotency_key=idempotency_key,
         x_user_id=x_user_id,
+        x_request_timeout_ms=x_request_timeout_ms,
     ).parsed
 
 
@@ -146,6 +156,7 @@ async def asyncio_detailed(
     body: NewJournalEntry,
     idempotency_key: str | Unset = UNSET,
     x_user_id: str | Unset = UNSET,
+    x_request_timeout_ms: int | Unset = UNSET,
 ) -> Response[JournalEntry]:
     """Creates a journal entry.
 
@@ -155,6 +166,7 @@ async def asyncio_detailed(
         id (UUID):
         idempotency_key (str | Unset):
         x_user_id (str | Unset):
+        x_request_timeout_ms (int | Unset):
         body (NewJournalEntry): A new journal entry. Unknown fields are rejected; `null` means the
             same as an absent field.
 
@@ -171,6 +183,7 @@ async def asyncio_detailed(
         body=body,
         idempotency_key=idempotency_key,
         x_user_id=x_user_id,
+        x_request_timeout_ms=x_request_timeout_ms,
     )
 
     response = await client.get_async_httpx_client().request(**kwargs)
@@ -185,6 +198,7 @@ async def asyncio(
     body: NewJournalEntry,
     idempotency_key: str | Unset = UNSET,
     x_user_id: str | Unset = UNSET,
+    x_request_timeout_ms: int | Unset = UNSET,
 ) -> JournalEntry | None:
     """Creates a journal entry.
 
@@ -194,6 +208,7 @@ async def asyncio(
         id (UUID):
         idempotency_key (str | Unset):
         x_user_id (str | Unset):
+        x_request_timeout_ms (int | Unset):
         body (NewJournalEntry): A new journal entry. Unknown fields are rejected; `null` means the
             same as an absent field.
 
@@ -212,5 +227,6 @@ async def asyncio(
             body=body,
             idempotency_key=idempotency_key,
             x_user_id=x_user_id,
+            x_request_timeout_ms=x_request_timeout_ms,
         )
     ).parsed

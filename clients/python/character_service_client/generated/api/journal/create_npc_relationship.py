@@ -19,6 +19,7 @@ def _get_kwargs(
     body: NewNpcRelationship,
     idempotency_key: str | Unset = UNSET,
     x_user_id: str | Unset = UNSET,
+    x_request_timeout_ms: int | Unset = UNSET,
 ) -> dict[str, Any]:
     headers: dict[str, Any] = {}
     if not isinstance(idempotency_key, Unset):
@@ -26,6 +27,9 @@ def _get_kwargs(
 
     if not isinstance(x_user_id, Unset):
         headers["X-User-Id"] = x_user_id
+
+    if not isinstance(x_request_timeout_ms, Unset):
+        headers["X-Request-Timeout-Ms"] = str(x_request_timeout_ms)
 
     _kwargs: dict[str, Any] = {
         "method": "post",
@@ -72,6 +76,7 @@ def sync_detailed(
     body: NewNpcRelationship,
     idempotency_key: str | Unset = UNSET,
     x_user_id: str | Unset = UNSET,
+    x_request_timeout_ms: int | Unset = UNSET,
 ) -> Response[NpcRelationship]:
     """Creates one relationship under a journal entry.
 
@@ -82,6 +87,7 @@ def sync_detailed(
         entry (UUID):
         idempotency_key (str | Unset):
         x_user_id (str | Unset):
+        x_request_timeout_ms (int | Unset):
         body (NewNpcRelationship): A new relationship. Unknown fields are rejected; `null` means
             the same as an absent field.
 
@@ -99,6 +105,7 @@ def sync_detailed(
         body=body,
         idempotency_key=idempotency_key,
         x_user_id=x_user_id,
+        x_request_timeout_ms=x_request_timeout_ms,
     )
 
     response = client.get_httpx_client().request(
@@ -116,6 +123,7 @@ def sync(
     body: NewNpcRelationship,
     idempotency_key: str | Unset = UNSET,
     x_user_id: str | Unset = UNSET,
+    x_request_timeout_ms: int | Unset = UNSET,
 ) -> NpcRelationship | None:
     """Creates one relationship under a journal entry.
 
@@ -126,6 +134,7 @@ def sync(
         entry (UUID):
         idempotency_key (str | Unset):
         x_user_id (str | Unset):
+        x_request_timeout_ms (int | Unset):
         body (NewNpcRelationship): A new relationship. Unknown fields are rejected; `null` means
             the same as an absent field.
 
@@ -144,6 +153,7 @@ def sync(
         body=body,
         idempotency_key=idempotency_key,
         x_user_id=x_user_id,
+        x_request_timeout_ms=x_request_timeout_ms,
     ).parsed
 
 
@@ -155,6 +165,7 @@ async def asyncio_detailed(
     body: NewNpcRelationship,
     idempotency_key: str | Unset = UNSET,
     x_user_id: str | Unset = UNSET,
+    x_request_timeout_ms: int | Unset = UNSET,
 ) -> Response[NpcRelationship]:
     """Creates one relationship under a journal entry.
 
@@ -165,6 +176,7 @@ async def asyncio_detailed(
         entry (UUID):
         idempotency_key (str | Unset):
         x_user_id (str | Unset):
+        x_request_timeout_ms (int | Unset):
         body (NewNpcRelationship): A new relationship. Unknown fields are rejected; `null` means
             the same as an absent field.
 
@@ -182,6 +194,7 @@ async def asyncio_detailed(
         body=body,
         idempotency_key=idempotency_key,
         x_user_id=x_user_id,
+        x_request_timeout_ms=x_request_timeout_ms,
     )
 
     response = await client.get_async_httpx_client().request(**kwargs)
@@ -197,6 +210,7 @@ async def asyncio(
     body: NewNpcRelationship,
     idempotency_key: str | Unset = UNSET,
     x_user_id: str | Unset = UNSET,
+    x_request_timeout_ms: int | Unset = UNSET,
 ) -> NpcRelationship | None:
     """Creates one relationship under a journal entry.
 
@@ -207,6 +221,7 @@ async def asyncio(
         entry (UUID):
         idempotency_key (str | Unset):
         x_user_id (str | Unset):
+        x_request_timeout_ms (int | Unset):
         body (NewNpcRelationship): A new relationship. Unknown fields are rejected; `null` means
             the same as an absent field.
 
@@ -226,5 +241,6 @@ async def asyncio(
             body=body,
             idempotency_key=idempotency_key,
             x_user_id=x_user_id,
+            x_request_timeout_ms=x_request_timeout_ms,
         )
     ).parsed

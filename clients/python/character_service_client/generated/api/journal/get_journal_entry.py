@@ -17,6 +17,7 @@ def _get_kwargs(
     *,
     if_none_match: str | Unset = UNSET,
     if_match: str | Unset = UNSET,
+    x_request_timeout_ms: int | Unset = UNSET,
 ) -> dict[str, Any]:
     headers: dict[str, Any] = {}
     if not isinstance(if_none_match, Unset):
@@ -24,6 +25,9 @@ def _get_kwargs(
 
     if not isinstance(if_match, Unset):
         headers["If-Match"] = if_match
+
+    if not isinstance(x_request_timeout_ms, Unset):
+        headers["X-Request-Timeout-Ms"] = str(x_request_timeout_ms)
 
     _kwargs: dict[str, Any] = {
         "method": "get",
@@ -65,6 +69,7 @@ def sync_detailed(
     client: AuthenticatedClient | Client,
     if_none_match: str | Unset = UNSET,
     if_match: str | Unset = UNSET,
+    x_request_timeout_ms: int | Unset = UNSET,
 ) -> Response[JournalEntry]:
     """Returns the journal entry with this id.
 
@@ -75,6 +80,7 @@ def sync_detailed(
         entry (UUID):
         if_none_match (str | Unset):
         if_match (str | Unset):
+        x_request_timeout_ms (int | Unset):
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -89,6 +95,7 @@ def sync_detailed(
         entry=entry,
         if_none_match=if_none_match,
         if_match=if_match,
+        x_request_timeout_ms=x_request_timeout_ms,
     )
 
     response = client.get_httpx_client().request(
@@ -105,6 +112,7 @@ def sync(
     client: AuthenticatedClient | Client,
     if_none_match: str | Unset = UNSET,
     if_match: str | Unset = UNSET,
+    x_request_timeout_ms: int | Unset = UNSET,
 ) -> JournalEntry | None:
     """Returns the journal entry with this id.
 
@@ -115,6 +123,7 @@ def sync(
         entry (UUID):
         if_none_match (str | Unset):
         if_match (str | Unset):
+        x_request_timeout_ms (int | Unset):
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -130,6 +139,7 @@ def sync(
         client=client,
         if_none_match=if_none_match,
         if_match=if_match,
+        x_request_timeout_ms=x_request_timeout_ms,
     ).parsed
 
 
@@ -140,6 +150,7 @@ async def asyncio_detailed(
     client: AuthenticatedClient | Client,
     if_none_match: str | Unset = UNSET,
     if_match: str | Unset = UNSET,
+    x_request_timeout_ms: int | Unset = UNSET,
 ) -> Response[JournalEntry]:
     """Returns the journal entry with this id.
 
@@ -150,6 +161,7 @@ async def asyncio_detailed(
         entry (UUID):
         if_none_match (str | Unset):
         if_match (str | Unset):
+        x_request_timeout_ms (int | Unset):
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -164,6 +176,7 @@ async def asyncio_detailed(
         entry=entry,
         if_none_match=if_none_match,
         if_match=if_match,
+        x_request_timeout_ms=x_request_timeout_ms,
     )
 
     response = await client.get_async_httpx_client().request(**kwargs)
@@ -178,6 +191,7 @@ async def asyncio(
     client: AuthenticatedClient | Client,
     if_none_match: str | Unset = UNSET,
     if_match: str | Unset = UNSET,
+    x_request_timeout_ms: int | Unset = UNSET,
 ) -> JournalEntry | None:
     """Returns the journal entry with this id.
 
@@ -188,6 +202,7 @@ async def asyncio(
         entry (UUID):
         if_none_match (str | Unset):
         if_match (str | Unset):
+        x_request_timeout_ms (int | Unset):
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -204,5 +219,6 @@ async def asyncio(
             client=client,
             if_none_match=if_none_match,
             if_match=if_match,
+            x_request_timeout_ms=x_request_timeout_ms,
         )
     ).parsed

@@ -21,10 +21,14 @@ def _get_kwargs(
     cursor: str | Unset = UNSET,
     include_total: bool | Unset = UNSET,
     if_none_match: str | Unset = UNSET,
+    x_request_timeout_ms: int | Unset = UNSET,
 ) -> dict[str, Any]:
     headers: dict[str, Any] = {}
     if not isinstance(if_none_match, Unset):
         headers["If-None-Match"] = if_none_match
+
+    if not isinstance(x_request_timeout_ms, Unset):
+        headers["X-Request-Timeout-Ms"] = str(x_request_timeout_ms)
 
     params: dict[str, Any] = {}
 
@@ -85,6 +89,7 @@ def sync_detailed(
     cursor: str | Unset = UNSET,
     include_total: bool | Unset = UNSET,
     if_none_match: str | Unset = UNSET,
+    x_request_timeout_ms: int | Unset = UNSET,
 ) -> Response[ExperienceEntryPage]:
     """Lists each experience entry under a journal entry, newest first.
 
@@ -101,6 +106,7 @@ def sync_detailed(
         cursor (str | Unset):
         include_total (bool | Unset):
         if_none_match (str | Unset):
+        x_request_timeout_ms (int | Unset):
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -119,6 +125,7 @@ def sync_detailed(
         cursor=cursor,
         include_total=include_total,
         if_none_match=if_none_match,
+        x_request_timeout_ms=x_request_timeout_ms,
     )
 
     response = client.get_httpx_client().request(
@@ -139,6 +146,7 @@ def sync(
     cursor: str | Unset = UNSET,
     include_total: bool | Unset = UNSET,
     if_none_match: str | Unset = UNSET,
+    x_request_timeout_ms: int | Unset = UNSET,
 ) -> ExperienceEntryPage | None:
     """Lists each experience entry under a journal entry, newest first.
 
@@ -155,6 +163,7 @@ def sync(
         cursor (str | Unset):
         include_total (bool | Unset):
         if_none_match (str | Unset):
+        x_request_timeout_ms (int | Unset):
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -174,6 +183,7 @@ def sync(
         cursor=cursor,
         include_total=include_total,
         if_none_match=if_none_match,
+        x_request_timeout_ms=x_request_timeout_ms,
     ).parsed
 
 
@@ -188,6 +198,7 @@ async def asyncio_detailed(
     cursor: str | Unset = UNSET,
     include_total: bool | Unset = UNSET,
     if_none_match: str | Unset = UNSET,
+    x_request_timeout_ms: int | Unset = UNSET,
 ) -> Response[ExperienceEntryPage]:
     """Lists each experience entry under a journal entry, newest first.
 
@@ -204,6 +215,7 @@ async def asyncio_detailed(
         cursor (str | Unset):
         include_total (bool | Unset):
         if_none_match (str | Unset):
+        x_request_timeout_ms (int | Unset):
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -222,6 +234,7 @@ async def asyncio_detailed(
         cursor=cursor,
         include_total=include_total,
         if_none_match=if_none_match,
+        x_request_timeout_ms=x_request_timeout_ms,
     )
 
     response = await client.get_async_httpx_client().request(**kwargs)
@@ -240,6 +253,7 @@ async def asyncio(
     cursor: str | Unset = UNSET,
     include_total: bool | Unset = UNSET,
     if_none_match: str | Unset = UNSET,
+    x_request_timeout_ms: int | Unset = UNSET,
 ) -> ExperienceEntryPage | None:
     """Lists each experience entry under a journal entry, newest first.
 
@@ -256,6 +270,7 @@ async def asyncio(
         cursor (str | Unset):
         include_total (bool | Unset):
         if_none_match (str | Unset):
+        x_request_timeout_ms (int | Unset):
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -276,5 +291,6 @@ async def asyncio(
             cursor=cursor,
             include_total=include_total,
             if_none_match=if_none_match,
+            x_request_timeout_ms=x_request_timeout_ms,
         )
     ).parsed

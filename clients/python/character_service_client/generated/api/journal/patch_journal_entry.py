@@ -21,6 +21,7 @@ def _get_kwargs(
     idempotency_key: str | Unset = UNSET,
     x_user_id: str | Unset = UNSET,
     if_none_match: str | Unset = UNSET,
+    x_request_timeout_ms: int | Unset = UNSET,
 ) -> dict[str, Any]:
     headers: dict[str, Any] = {}
     if not isinstance(if_match, Unset):
@@ -34,6 +35,9 @@ def _get_kwargs(
 
     if not isinstance(if_none_match, Unset):
         headers["If-None-Match"] = if_none_match
+
+    if not isinstance(x_request_timeout_ms, Unset):
+        headers["X-Request-Timeout-Ms"] = str(x_request_timeout_ms)
 
     _kwargs: dict[str, Any] = {
         "method": "patch",
@@ -82,6 +86,7 @@ def sync_detailed(
     idempotency_key: str | Unset = UNSET,
     x_user_id: str | Unset = UNSET,
     if_none_match: str | Unset = UNSET,
+    x_request_timeout_ms: int | Unset = UNSET,
 ) -> Response[JournalEntry]:
     """Changes some fields of a journal entry, as a merge patch (RFC 7396).
 
@@ -97,6 +102,7 @@ def sync_detailed(
         idempotency_key (str | Unset):
         x_user_id (str | Unset):
         if_none_match (str | Unset):
+        x_request_timeout_ms (int | Unset):
         body (JournalEntryPatch): Changes of a journal entry (RFC 7396): absent fields stay,
             `null` removes a value or restores its default.
 
@@ -116,6 +122,7 @@ def sync_detailed(
         idempotency_key=idempotency_key,
         x_user_id=x_user_id,
         if_none_match=if_none_match,
+        x_request_timeout_ms=x_request_timeout_ms,
     )
 
     response = client.get_httpx_client().request(
@@ -135,6 +142,7 @@ def sync(
     idempotency_key: str | Unset = UNSET,
     x_user_id: str | Unset = UNSET,
     if_none_match: str | Unset = UNSET,
+    x_request_timeout_ms: int | Unset = UNSET,
 ) -> JournalEntry | None:
     """Changes some fields of a journal entry, as a merge patch (RFC 7396).
 
@@ -150,6 +158,7 @@ def sync(
         idempotency_key (str | Unset):
         x_user_id (str | Unset):
         if_none_match (str | Unset):
+        x_request_timeout_ms (int | Unset):
         body (JournalEntryPatch): Changes of a journal entry (RFC 7396): absent fields stay,
             `null` removes a value or restores its default.
 
@@ -170,6 +179,7 @@ def sync(
         idempotency_key=idempotency_key,
         x_user_id=x_user_id,
         if_none_match=if_none_match,
+        x_request_timeout_ms=x_request_timeout_ms,
     ).parsed
 
 
@@ -183,6 +193,7 @@ async def asyncio_detailed(
     idempotency_key: str | Unset = UNSET,
     x_user_id: str | Unset = UNSET,
     if_none_match: str | Unset = UNSET,
+    x_request_timeout_ms: int | Unset = UNSET,
 ) -> Response[JournalEntry]:
     """Changes some fields of a journal entry, as a merge patch (RFC 7396).
 
@@ -198,6 +209,7 @@ async def asyncio_detailed(
         idempotency_key (str | Unset):
         x_user_id (str | Unset):
         if_none_match (str | Unset):
+        x_request_timeout_ms (int | Unset):
         body (JournalEntryPatch): Changes of a journal entry (RFC 7396): absent fields stay,
             `null` removes a value or restores its default.
 
@@ -217,6 +229,7 @@ async def asyncio_detailed(
         idempotency_key=idempotency_key,
         x_user_id=x_user_id,
         if_none_match=if_none_match,
+        x_request_timeout_ms=x_request_timeout_ms,
     )
 
     response = await client.get_async_httpx_client().request(**kwargs)
@@ -234,6 +247,7 @@ async def asyncio(
     idempotency_key: str | Unset = UNSET,
     x_user_id: str | Unset = UNSET,
     if_none_match: str | Unset = UNSET,
+    x_request_timeout_ms: int | Unset = UNSET,
 ) -> JournalEntry | None:
     """Changes some fields of a journal entry, as a merge patch (RFC 7396).
 
@@ -249,6 +263,7 @@ async def asyncio(
         idempotency_key (str | Unset):
         x_user_id (str | Unset):
         if_none_match (str | Unset):
+        x_request_timeout_ms (int | Unset):
         body (JournalEntryPatch): Changes of a journal entry (RFC 7396): absent fields stay,
             `null` removes a value or restores its default.
 
@@ -270,5 +285,6 @@ async def asyncio(
             idempotency_key=idempotency_key,
             x_user_id=x_user_id,
             if_none_match=if_none_match,
+            x_request_timeout_ms=x_request_timeout_ms,
         )
     ).parsed

@@ -20,6 +20,7 @@ def _get_kwargs(
     idempotency_key: str | Unset = UNSET,
     x_user_id: str | Unset = UNSET,
     if_none_match: str | Unset = UNSET,
+    x_request_timeout_ms: int | Unset = UNSET,
 ) -> dict[str, Any]:
     headers: dict[str, Any] = {}
     if not isinstance(if_match, Unset):
@@ -33,6 +34,9 @@ def _get_kwargs(
 
     if not isinstance(if_none_match, Unset):
         headers["If-None-Match"] = if_none_match
+
+    if not isinstance(x_request_timeout_ms, Unset):
+        headers["X-Request-Timeout-Ms"] = str(x_request_timeout_ms)
 
     _kwargs: dict[str, Any] = {
         "method": "post",
@@ -78,6 +82,7 @@ def sync_detailed(
     idempotency_key: str | Unset = UNSET,
     x_user_id: str | Unset = UNSET,
     if_none_match: str | Unset = UNSET,
+    x_request_timeout_ms: int | Unset = UNSET,
 ) -> Response[ExperienceEntry]:
     """Restores the soft-deleted experience entry.
 
@@ -96,6 +101,7 @@ def sync_detailed(
         idempotency_key (str | Unset):
         x_user_id (str | Unset):
         if_none_match (str | Unset):
+        x_request_timeout_ms (int | Unset):
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -113,6 +119,7 @@ def sync_detailed(
         idempotency_key=idempotency_key,
         x_user_id=x_user_id,
         if_none_match=if_none_match,
+        x_request_timeout_ms=x_request_timeout_ms,
     )
 
     response = client.get_httpx_client().request(
@@ -132,6 +139,7 @@ def sync(
     idempotency_key: str | Unset = UNSET,
     x_user_id: str | Unset = UNSET,
     if_none_match: str | Unset = UNSET,
+    x_request_timeout_ms: int | Unset = UNSET,
 ) -> ExperienceEntry | None:
     """Restores the soft-deleted experience entry.
 
@@ -150,6 +158,7 @@ def sync(
         idempotency_key (str | Unset):
         x_user_id (str | Unset):
         if_none_match (str | Unset):
+        x_request_timeout_ms (int | Unset):
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -168,6 +177,7 @@ def sync(
         idempotency_key=idempotency_key,
         x_user_id=x_user_id,
         if_none_match=if_none_match,
+        x_request_timeout_ms=x_request_timeout_ms,
     ).parsed
 
 
@@ -181,6 +191,7 @@ async def asyncio_detailed(
     idempotency_key: str | Unset = UNSET,
     x_user_id: str | Unset = UNSET,
     if_none_match: str | Unset = UNSET,
+    x_request_timeout_ms: int | Unset = UNSET,
 ) -> Response[ExperienceEntry]:
     """Restores the soft-deleted experience entry.
 
@@ -199,6 +210,7 @@ async def asyncio_detailed(
         idempotency_key (str | Unset):
         x_user_id (str | Unset):
         if_none_match (str | Unset):
+        x_request_timeout_ms (int | Unset):
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -216,6 +228,7 @@ async def asyncio_detailed(
         idempotency_key=idempotency_key,
         x_user_id=x_user_id,
         if_none_match=if_none_match,
+        x_request_timeout_ms=x_request_timeout_ms,
     )
 
     response = await client.get_async_httpx_client().request(**kwargs)
@@ -233,6 +246,7 @@ async def asyncio(
     idempotency_key: str | Unset = UNSET,
     x_user_id: str | Unset = UNSET,
     if_none_match: str | Unset = UNSET,
+    x_request_timeout_ms: int | Unset = UNSET,
 ) -> ExperienceEntry | None:
     """Restores the soft-deleted experience entry.
 
@@ -251,6 +265,7 @@ async def asyncio(
         idempotency_key (str | Unset):
         x_user_id (str | Unset):
         if_none_match (str | Unset):
+        x_request_timeout_ms (int | Unset):
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -270,5 +285,6 @@ async def asyncio(
             idempotency_key=idempotency_key,
             x_user_id=x_user_id,
             if_none_match=if_none_match,
+            x_request_timeout_ms=x_request_timeout_ms,
         )
     ).parsed

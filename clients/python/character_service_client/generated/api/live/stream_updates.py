@@ -14,10 +14,14 @@ def _get_kwargs(
     character: list[UUID] | Unset = UNSET,
     campaign: list[UUID] | Unset = UNSET,
     last_event_id: str | Unset = UNSET,
+    x_request_timeout_ms: int | Unset = UNSET,
 ) -> dict[str, Any]:
     headers: dict[str, Any] = {}
     if not isinstance(last_event_id, Unset):
         headers["Last-Event-ID"] = last_event_id
+
+    if not isinstance(x_request_timeout_ms, Unset):
+        headers["X-Request-Timeout-Ms"] = str(x_request_timeout_ms)
 
     params: dict[str, Any] = {}
 
@@ -77,6 +81,7 @@ def sync_detailed(
     character: list[UUID] | Unset = UNSET,
     campaign: list[UUID] | Unset = UNSET,
     last_event_id: str | Unset = UNSET,
+    x_request_timeout_ms: int | Unset = UNSET,
 ) -> Response[str]:
     """Streams the changes of characters and campaigns as server-sent events, until the client or the
     service ends it.
@@ -93,6 +98,7 @@ def sync_detailed(
         character (list[UUID] | Unset):
         campaign (list[UUID] | Unset):
         last_event_id (str | Unset):
+        x_request_timeout_ms (int | Unset):
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -106,6 +112,7 @@ def sync_detailed(
         character=character,
         campaign=campaign,
         last_event_id=last_event_id,
+        x_request_timeout_ms=x_request_timeout_ms,
     )
 
     response = client.get_httpx_client().request(
@@ -121,6 +128,7 @@ def sync(
     character: list[UUID] | Unset = UNSET,
     campaign: list[UUID] | Unset = UNSET,
     last_event_id: str | Unset = UNSET,
+    x_request_timeout_ms: int | Unset = UNSET,
 ) -> str | None:
     """Streams the changes of characters and campaigns as server-sent events, until the client or the
     service ends it.
@@ -137,6 +145,7 @@ def sync(
         character (list[UUID] | Unset):
         campaign (list[UUID] | Unset):
         last_event_id (str | Unset):
+        x_request_timeout_ms (int | Unset):
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -151,6 +160,7 @@ def sync(
         character=character,
         campaign=campaign,
         last_event_id=last_event_id,
+        x_request_timeout_ms=x_request_timeout_ms,
     ).parsed
 
 
@@ -160,6 +170,7 @@ async def asyncio_detailed(
     character: list[UUID] | Unset = UNSET,
     campaign: list[UUID] | Unset = UNSET,
     last_event_id: str | Unset = UNSET,
+    x_request_timeout_ms: int | Unset = UNSET,
 ) -> Response[str]:
     """Streams the changes of characters and campaigns as server-sent events, until the client or the
     service ends it.
@@ -176,6 +187,7 @@ async def asyncio_detailed(
         character (list[UUID] | Unset):
         campaign (list[UUID] | Unset):
         last_event_id (str | Unset):
+        x_request_timeout_ms (int | Unset):
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -189,6 +201,7 @@ async def asyncio_detailed(
         character=character,
         campaign=campaign,
         last_event_id=last_event_id,
+        x_request_timeout_ms=x_request_timeout_ms,
     )
 
     response = await client.get_async_httpx_client().request(**kwargs)
@@ -202,6 +215,7 @@ async def asyncio(
     character: list[UUID] | Unset = UNSET,
     campaign: list[UUID] | Unset = UNSET,
     last_event_id: str | Unset = UNSET,
+    x_request_timeout_ms: int | Unset = UNSET,
 ) -> str | None:
     """Streams the changes of characters and campaigns as server-sent events, until the client or the
     service ends it.
@@ -218,6 +232,7 @@ async def asyncio(
         character (list[UUID] | Unset):
         campaign (list[UUID] | Unset):
         last_event_id (str | Unset):
+        x_request_timeout_ms (int | Unset):
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -233,5 +248,6 @@ async def asyncio(
             character=character,
             campaign=campaign,
             last_event_id=last_event_id,
+            x_request_timeout_ms=x_request_timeout_ms,
         )
     ).parsed

@@ -20,6 +20,7 @@ def _get_kwargs(
     idempotency_key: str | Unset = UNSET,
     x_user_id: str | Unset = UNSET,
     if_none_match: str | Unset = UNSET,
+    x_request_timeout_ms: int | Unset = UNSET,
 ) -> dict[str, Any]:
     headers: dict[str, Any] = {}
     if not isinstance(if_match, Unset):
@@ -33,6 +34,9 @@ def _get_kwargs(
 
     if not isinstance(if_none_match, Unset):
         headers["If-None-Match"] = if_none_match
+
+    if not isinstance(x_request_timeout_ms, Unset):
+        headers["X-Request-Timeout-Ms"] = str(x_request_timeout_ms)
 
     _kwargs: dict[str, Any] = {
         "method": "post",
@@ -79,6 +83,7 @@ def sync_detailed(
     idempotency_key: str | Unset = UNSET,
     x_user_id: str | Unset = UNSET,
     if_none_match: str | Unset = UNSET,
+    x_request_timeout_ms: int | Unset = UNSET,
 ) -> Response[Attainment]:
     """Records an achievement.
 
@@ -96,6 +101,7 @@ def sync_detailed(
         idempotency_key (str | Unset):
         x_user_id (str | Unset):
         if_none_match (str | Unset):
+        x_request_timeout_ms (int | Unset):
         body (NewAttainment): A new milestone or achievement. Unknown fields are rejected; `null`
             means the same as an absent field.
 
@@ -114,6 +120,7 @@ def sync_detailed(
         idempotency_key=idempotency_key,
         x_user_id=x_user_id,
         if_none_match=if_none_match,
+        x_request_timeout_ms=x_request_timeout_ms,
     )
 
     response = client.get_httpx_client().request(
@@ -132,6 +139,7 @@ def sync(
     idempotency_key: str | Unset = UNSET,
     x_user_id: str | Unset = UNSET,
     if_none_match: str | Unset = UNSET,
+    x_request_timeout_ms: int | Unset = UNSET,
 ) -> Attainment | None:
     """Records an achievement.
 
@@ -149,6 +157,7 @@ def sync(
         idempotency_key (str | Unset):
         x_user_id (str | Unset):
         if_none_match (str | Unset):
+        x_request_timeout_ms (int | Unset):
         body (NewAttainment): A new milestone or achievement. Unknown fields are rejected; `null`
             means the same as an absent field.
 
@@ -168,6 +177,7 @@ def sync(
         idempotency_key=idempotency_key,
         x_user_id=x_user_id,
         if_none_match=if_none_match,
+        x_request_timeout_ms=x_request_timeout_ms,
     ).parsed
 
 
@@ -180,6 +190,7 @@ async def asyncio_detailed(
     idempotency_key: str | Unset = UNSET,
     x_user_id: str | Unset = UNSET,
     if_none_match: str | Unset = UNSET,
+    x_request_timeout_ms: int | Unset = UNSET,
 ) -> Response[Attainment]:
     """Records an achievement.
 
@@ -197,6 +208,7 @@ async def asyncio_detailed(
         idempotency_key (str | Unset):
         x_user_id (str | Unset):
         if_none_match (str | Unset):
+        x_request_timeout_ms (int | Unset):
         body (NewAttainment): A new milestone or achievement. Unknown fields are rejected; `null`
             means the same as an absent field.
 
@@ -215,6 +227,7 @@ async def asyncio_detailed(
         idempotency_key=idempotency_key,
         x_user_id=x_user_id,
         if_none_match=if_none_match,
+        x_request_timeout_ms=x_request_timeout_ms,
     )
 
     response = await client.get_async_httpx_client().request(**kwargs)
@@ -231,6 +244,7 @@ async def asyncio(
     idempotency_key: str | Unset = UNSET,
     x_user_id: str | Unset = UNSET,
     if_none_match: str | Unset = UNSET,
+    x_request_timeout_ms: int | Unset = UNSET,
 ) -> Attainment | None:
     """Records an achievement.
 
@@ -248,6 +262,7 @@ async def asyncio(
         idempotency_key (str | Unset):
         x_user_id (str | Unset):
         if_none_match (str | Unset):
+        x_request_timeout_ms (int | Unset):
         body (NewAttainment): A new milestone or achievement. Unknown fields are rejected; `null`
             means the same as an absent field.
 
@@ -268,5 +283,6 @@ async def asyncio(
             idempotency_key=idempotency_key,
             x_user_id=x_user_id,
             if_none_match=if_none_match,
+            x_request_timeout_ms=x_request_timeout_ms,
         )
     ).parsed

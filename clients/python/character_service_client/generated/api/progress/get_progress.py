@@ -16,6 +16,7 @@ def _get_kwargs(
     *,
     if_none_match: str | Unset = UNSET,
     if_match: str | Unset = UNSET,
+    x_request_timeout_ms: int | Unset = UNSET,
 ) -> dict[str, Any]:
     headers: dict[str, Any] = {}
     if not isinstance(if_none_match, Unset):
@@ -23,6 +24,9 @@ def _get_kwargs(
 
     if not isinstance(if_match, Unset):
         headers["If-Match"] = if_match
+
+    if not isinstance(x_request_timeout_ms, Unset):
+        headers["X-Request-Timeout-Ms"] = str(x_request_timeout_ms)
 
     _kwargs: dict[str, Any] = {
         "method": "get",
@@ -62,6 +66,7 @@ def sync_detailed(
     client: AuthenticatedClient | Client,
     if_none_match: str | Unset = UNSET,
     if_match: str | Unset = UNSET,
+    x_request_timeout_ms: int | Unset = UNSET,
 ) -> Response[Progress]:
     """Returns the progress of a character.
 
@@ -73,6 +78,7 @@ def sync_detailed(
         id (UUID):
         if_none_match (str | Unset):
         if_match (str | Unset):
+        x_request_timeout_ms (int | Unset):
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -86,6 +92,7 @@ def sync_detailed(
         id=id,
         if_none_match=if_none_match,
         if_match=if_match,
+        x_request_timeout_ms=x_request_timeout_ms,
     )
 
     response = client.get_httpx_client().request(
@@ -101,6 +108,7 @@ def sync(
     client: AuthenticatedClient | Client,
     if_none_match: str | Unset = UNSET,
     if_match: str | Unset = UNSET,
+    x_request_timeout_ms: int | Unset = UNSET,
 ) -> Progress | None:
     """Returns the progress of a character.
 
@@ -112,6 +120,7 @@ def sync(
         id (UUID):
         if_none_match (str | Unset):
         if_match (str | Unset):
+        x_request_timeout_ms (int | Unset):
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -126,6 +135,7 @@ def sync(
         client=client,
         if_none_match=if_none_match,
         if_match=if_match,
+        x_request_timeout_ms=x_request_timeout_ms,
     ).parsed
 
 
@@ -135,6 +145,7 @@ async def asyncio_detailed(
     client: AuthenticatedClient | Client,
     if_none_match: str | Unset = UNSET,
     if_match: str | Unset = UNSET,
+    x_request_timeout_ms: int | Unset = UNSET,
 ) -> Response[Progress]:
     """Returns the progress of a character.
 
@@ -146,6 +157,7 @@ async def asyncio_detailed(
         id (UUID):
         if_none_match (str | Unset):
         if_match (str | Unset):
+        x_request_timeout_ms (int | Unset):
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -159,6 +171,7 @@ async def asyncio_detailed(
         id=id,
         if_none_match=if_none_match,
         if_match=if_match,
+        x_request_timeout_ms=x_request_timeout_ms,
     )
 
     response = await client.get_async_httpx_client().request(**kwargs)
@@ -172,6 +185,7 @@ async def asyncio(
     client: AuthenticatedClient | Client,
     if_none_match: str | Unset = UNSET,
     if_match: str | Unset = UNSET,
+    x_request_timeout_ms: int | Unset = UNSET,
 ) -> Progress | None:
     """Returns the progress of a character.
 
@@ -183,6 +197,7 @@ async def asyncio(
         id (UUID):
         if_none_match (str | Unset):
         if_match (str | Unset):
+        x_request_timeout_ms (int | Unset):
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -198,5 +213,6 @@ async def asyncio(
             client=client,
             if_none_match=if_none_match,
             if_match=if_match,
+            x_request_timeout_ms=x_request_timeout_ms,
         )
     ).parsed
