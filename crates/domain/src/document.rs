@@ -42,7 +42,7 @@ impl fmt::Debug for Members {
     /// The JSON text, which is the same for equal members, whether they are kept as a map or as a text.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0.text.get() {
-            Some(text) => f.write_str(text.text.get()),
+            Some(text) => f.write_str(text.0.text.get()),
             None => f.write_str(&serde_json::to_string(self.0.map()).map_err(|_| fmt::Error)?),
         }
     }
@@ -63,17 +63,31 @@ struct Shared {
     text: OnceLock<Text>,
 }
 
+/// A text that clones share, with what is known of it: each row is checked several times on its way.
 #[derive(Clone)]
-struct Text {
-    text: Arc<RawValue>,
+struct Text(Arc<Known>);
+
+struct Known {
+    text: Box<RawValue>,
     /// Whether it is nested deeper than [`READABLE_DEPTH`].
     is_deep: bool,
+    survey: OnceLock<Survey>,
 }
 
 impl Text {
     fn of(text: Box<RawValue>) -> Self {
-        let is_deep = json::survey(text.get().as_bytes()).depth > READABLE_DEPTH;
-        Self { text: text.into(), is_deep }
+        let survey = json::survey(text.get().as_bytes());
+        let is_deep = survey.depth > READABLE_DEPTH;
+        Self(Arc::new(Known { text, is_deep, survey: survey.into() }))
+    }
+
+    /// A text that is known to be nested less deep.
+    fn of_shallow(text: Box<RawValue>) -> Self {
+        Self(Arc::new(Known { text, is_deep: false, survey: OnceLock::new() }))
+    }
+
+    fn survey(&self) -> Survey {
+        *self.0.survey.get_or_init(|| json::survey(self.0.text.get().as_bytes()))
     }
 }
 
@@ -84,7 +98,7 @@ const READABLE_DEPTH: usize = 64;
 impl Shared {
     fn map(&self) -> &Map<String, Value> {
         self.members.get_or_init(|| {
-            let parsed = self.text.get().map(|text| parsed(&text.text));
+            let parsed = self.text.get().map(|text| parsed(&text.0.text));
             #[expect(clippy::expect_used, reason = "only a text that parses is kept, and what has no text has a map")]
             parsed.and_then(Result::ok).expect("a document is a map, or the text of one")
         })
@@ -118,7 +132,7 @@ impl Clone for Shared {
 impl PartialEq for Members {
     fn eq(&self, other: &Self) -> bool {
         let texts = (self.0.text.get(), other.0.text.get());
-        let same_text = matches!(texts, (Some(here), Some(there)) if here.text.get() == there.text.get());
+        let same_text = matches!(texts, (Some(here), Some(there)) if here.0.text.get() == there.0.text.get());
         Arc::ptr_eq(&self.0, &other.0) || same_text || **self == **other
     }
 }
@@ -137,7 +151,7 @@ impl Members {
     /// # Errors
     /// Those of the writer; it has none for a map of JSON values.
     pub fn text(&self) -> serde_json::Result<&RawValue> {
-        Ok(&self.written()?.text)
+        Ok(&self.written()?.0.text)
     }
 
     fn written(&self) -> serde_json::Result<&Text> {
@@ -159,10 +173,13 @@ impl Members {
     pub fn into_text(self) -> serde_json::Result<Self> {
         self.written().cloned().map(Self::of_text)
     }
+}
 
+#[cfg(test)]
+impl Members {
     /// The text, when the members were not read.
     fn unread(&self) -> Option<&RawValue> {
-        self.0.text.get().filter(|_| self.0.members.get().is_none()).map(|text| &*text.text)
+        self.0.text.get().filter(|_| self.0.members.get().is_none()).map(|text| &*text.0.text)
     }
 }
 
@@ -210,10 +227,10 @@ impl Serialize for Members {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let written = self.written().map_err(serde::ser::Error::custom)?;
         match self.0.members.get() {
-            _ if !written.is_deep => written.text.serialize(serializer),
+            _ if !written.0.is_deep => written.0.text.serialize(serializer),
             Some(members) => members.serialize(serializer),
             // A map that is kept would be many times larger than the text.
-            None => parsed(&written.text).map_err(serde::ser::Error::custom)?.serialize(serializer),
+            None => parsed(&written.0.text).map_err(serde::ser::Error::custom)?.serialize(serializer),
         }
     }
 }
@@ -222,7 +239,7 @@ impl<'de> Deserialize<'de> for Members {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = Box::<RawValue>::deserialize(deserializer)?;
         if text.get().starts_with('{') && json::is_as_written(text.get(), READABLE_DEPTH) {
-            return Ok(Self::of_text(Text { text: text.into(), is_deep: false }));
+            return Ok(Self::of_text(Text::of_shallow(text)));
         }
         let parsed: serde_json::Result<Map<String, Value>> = json::parse_within(text.get().as_bytes(), MAX_VALUES);
         parsed.and_then(|members| Self::from(members).into_text()).map_err(serde::de::Error::custom)
@@ -238,7 +255,7 @@ impl Document {
             .0
             .text
             .get()
-            .map_or_else(|| size::within(MAX_DOCUMENT, &*self.0), |text| Some(text.text.get().len()));
+            .map_or_else(|| size::within(MAX_DOCUMENT, &*self.0), |text| Some(text.0.text.get().len()));
         if size.is_none_or(|size| size > MAX_DOCUMENT) {
             violations.push(field, size::too_large(MAX_DOCUMENT));
         }
@@ -247,8 +264,8 @@ impl Document {
     /// Adds what breaks the limits to `violations`, but for the size, when the row has the document under `levels` more
     /// levels than its own documents.
     pub(crate) fn check_nested(&self, field: &str, levels: usize, violations: &mut Violations) {
-        let survey = match self.0.unread() {
-            Some(text) => json::survey(text.get().as_bytes()),
+        let survey = match self.0.0.text.get() {
+            Some(text) => text.survey(),
             None => {
                 let mut survey = surveyed(self.0.values().map(|value| (2, value)).collect());
                 survey.values += 1;
