@@ -59,6 +59,10 @@ impl<E: Entity, S: Store<E> + ?Sized + 'static> Store<E> for Recent<S> {
     async fn list(&self, query: &E::Query, page: PageRequest) -> Result<Read<Page<E>>> {
         self.uncached.list(query, page).await
     }
+
+    async fn count(&self, query: &E::Query) -> Result<u64> {
+        self.uncached.count(query).await
+    }
 }
 
 delegate_port!(Commit for [S: Commit + ?Sized + 'static] Recent<S>, it => it.cached);

@@ -1,4 +1,4 @@
-//! The changes of versions, which are computed when somebody reads them.
+//! The changes of versions, which are computed when they are read.
 
 use super::{EvolutionRepository, versions_of};
 use crate::{RepositoryError, Result};
