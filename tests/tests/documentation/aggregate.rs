@@ -60,12 +60,14 @@ fn a_kind_that_is_added_by_the_page_passes_the_suite_of_the_port_in_memory() {
     for part in PATCH.split("diff --git ").skip(1) {
         apply(part, &copied);
     }
-    // The suite under a name of its own: cargo then builds nothing else, and reuses the libraries that are built already.
+    // The suite under a name of its own: cargo then builds nothing else.
     let suite = copied.join("crates/storage-testkit/tests");
     fs::copy(suite.join("conformance.rs"), suite.join("with_companions.rs")).unwrap();
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
+    // Not the folder of this workspace: cargo gives the libraries of the copy the same names, and the documentation tests would
+    // find them in place of ours.
+    let target = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("adding-an-aggregate-target");
     let output = Command::new(env!("CARGO"))
-        .args(["test", "--locked", "--workspace", "--test", "with_companions"])
+        .args(["test", "--locked", "--package", "character-storage-testkit", "--test", "with_companions"])
         .env("CARGO_TARGET_DIR", target)
         .current_dir(&copied)
         .output()

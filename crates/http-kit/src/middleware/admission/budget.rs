@@ -22,7 +22,7 @@ const UNIT: u64 = 1024;
 /// How long a read with a long answer waits for its turn.
 const PATIENCE: Duration = Duration::from_secs(1);
 /// How many reads may wait for each one that fits into the budget. More would wait longer than a new attempt takes.
-const WAITING_FOR_ONE: u64 = 4;
+const WAITING_FOR_ONE: u64 = 16;
 
 /// The budget of one process. Clones share it.
 #[derive(Clone)]

@@ -135,7 +135,7 @@ async fn a_few_lists_wait_for_their_turn_and_one_more_is_refused_at_once() {
     };
     let mut first = Box::pin(actix_web::dev::Service::call(&app, list(true)));
     assert!(futures_util::poll!(&mut first).is_pending());
-    let mut waiting: Vec<_> = (0..4).map(|_| Box::pin(actix_web::dev::Service::call(&app, list(false)))).collect();
+    let mut waiting: Vec<_> = (0..16).map(|_| Box::pin(actix_web::dev::Service::call(&app, list(false)))).collect();
     for list in &mut waiting {
         assert!(futures_util::poll!(list).is_pending());
     }
