@@ -48,7 +48,7 @@ struct Pass<'a> {
 impl SqlStorage {
     /// Removes versions of characters, but for the `newest` of each character, the first one, those with a label, the last one
     /// of each day (UTC), and those that others refer to. A version behind removed ones becomes the successor of the last one
-    /// that stays, and holds the changes between both. The log reports every removed row, so that caches drop it.
+    /// that stays; its readers compute the changes between both. The log reports every removed row, so that caches drop it.
     ///
     /// One process at a time does this, one pass a day; a pass that was interrupted continues where it stopped. It removes at
     /// most a hundred versions in one transaction, and rests as long as each took. Cancel safe.
@@ -106,10 +106,7 @@ impl Pass<'_> {
     /// the time waits for the next pass.
     async fn thin(&mut self, character: Uuid) -> Result<bool> {
         let mut kept = HashSet::new();
-        let mut place = character;
-        if let Some(before) = character.as_u128().checked_sub(1) {
-            place = Uuid::from_u128(before);
-        }
+        let place = Uuid::from_u128(character.as_u128().saturating_sub(1));
         for _ in 0..SELECTIONS {
             let select = SelectVersions { character, newest: self.newest, kept: kept.clone() };
             let selection = self.storage.read(THIN, select).await?;

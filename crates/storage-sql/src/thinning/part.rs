@@ -1,5 +1,5 @@
 //! Removes some versions of a character in one transaction, so that what stays is whole: the version after them becomes the
-//! successor of the one before them, with all changes between both, and the log reports each row.
+//! successor of the one before them, and the log reports each row.
 
 use super::{Part, THIN};
 use crate::{
@@ -11,7 +11,7 @@ use crate::{
     table::Find,
     value::Value,
 };
-use character_domain::{CharacterVersion, CharacterVersionId, RelatedChange, Revision, Violations, now, version};
+use character_domain::{CharacterVersion, CharacterVersionId, RelatedChange, Revision, Violations, now};
 use character_storage_port::{Deleted, Entity, EntityKind, RowChange, Scope, TransactionId};
 use std::collections::HashSet;
 use uuid::Uuid;
@@ -57,7 +57,7 @@ impl Work for RemovePart {
         statements.push(Statement::new(
             format!(
                 "SELECT id, parent_id, revision, deleted_at IS NOT NULL OR label IS NOT NULL, related \
-                 FROM character_versions WHERE {is_wanted}"
+                 FROM character_versions WHERE {is_wanted} ORDER BY created_at DESC, id DESC"
             ),
             vec![ids.clone()],
         ));
@@ -90,7 +90,7 @@ impl Work for RemovePart {
             return Ok(PartOutcome::Outdated);
         };
         let owners = after.owners();
-        let Some(joined) = joined(&before, after, &candidates) else {
+        let Some(joined) = joined(before, after, &candidates) else {
             return Ok(PartOutcome::Needed(removed.clone()));
         };
         let delete = format!("DELETE FROM character_versions WHERE {is_wanted}");
@@ -134,27 +134,25 @@ impl RemovePart {
         locks
     }
 
-    /// The versions before and after the part, when they and the part are still one chain.
+    /// The versions before and after the candidates, when they and the part are still one chain.
     async fn neighbours<S: Session>(
         &self,
         session: &mut S,
-        candidates: &[Candidate],
-    ) -> Result<Option<(CharacterVersion, CharacterVersion)>, Fault> {
-        let find = async |session: &mut S, id: Uuid| {
-            Find::<CharacterVersion> { id: CharacterVersionId(id), deleted: Deleted::Include }.run(session).await
-        };
-        let Some(after) = find(session, self.part.next).await? else { return Ok(None) };
+        newest_first: &[Candidate],
+    ) -> Result<Option<(CharacterVersionId, CharacterVersion)>, Fault> {
+        let next = Find::<CharacterVersion> { id: CharacterVersionId(self.part.next), deleted: Deleted::Include };
+        let Some(after) = next.run(session).await? else { return Ok(None) };
         let mut parent = after.parent_id.map(|id| id.0);
-        for id in &self.part.removed {
-            let Some(candidate) = candidates.iter().find(|candidate| candidate.id == *id) else { return Ok(None) };
-            if parent != Some(*id) {
+        for candidate in newest_first {
+            if parent != Some(candidate.id) {
                 return Ok(None);
             }
             parent = candidate.parent;
         }
         let Some(before) = parent else { return Ok(None) };
-        let before = find(session, before).await?;
-        Ok(before.map(|before| (before, after)))
+        let exists = Statement::new("SELECT 1 FROM character_versions WHERE id = $1", vec![before.into()]);
+        let found = session.query(exists).await?;
+        Ok((!found.is_empty()).then_some((CharacterVersionId(before), after)))
     }
 
     /// What the log reports: each removed row, which no list holds any more, and the version after them.
@@ -178,15 +176,9 @@ impl RemovePart {
 }
 
 /// The version `after` as the successor of `before`, with the changes of other rows that the removed versions between both
-/// have recorded. `None`: they do not fit into one version.
-fn joined(before: &CharacterVersion, after: CharacterVersion, removed: &[Candidate]) -> Option<CharacterVersion> {
-    let mut oldest_first: Vec<&Candidate> = Vec::with_capacity(removed.len());
-    let mut parent = Some(before.id.0);
-    while let Some(candidate) = removed.iter().find(|candidate| candidate.parent == parent) {
-        oldest_first.push(candidate);
-        parent = Some(candidate.id);
-    }
-    let all = oldest_first.into_iter().flat_map(|candidate| &candidate.related).chain(&after.related);
+/// have recorded. `None`: they do not fit into one version. Its own changes are computed by its readers, from the state before.
+fn joined(before: CharacterVersionId, after: CharacterVersion, newest_first: &[Candidate]) -> Option<CharacterVersion> {
+    let all = newest_first.iter().rev().flat_map(|candidate| &candidate.related).chain(&after.related);
     let (mut seen, mut related) = (HashSet::new(), Vec::new());
     for change in all {
         // How often an impact was replaced decides what a restore does to it. Of other rows it counts that they changed.
@@ -198,7 +190,6 @@ fn joined(before: &CharacterVersion, after: CharacterVersion, removed: &[Candida
     let mut meta = after.meta;
     meta.revision = meta.revision.next();
     meta.updated_at = now().max(meta.updated_at);
-    let changes = version::changes(&before.state, &after.state);
-    let joined = CharacterVersion { parent_id: Some(before.id), changes, related, meta, ..after };
+    let joined = CharacterVersion { parent_id: Some(before), changes: Vec::new(), related, meta, ..after };
     (joined.check() == Violations::default()).then_some(joined)
 }

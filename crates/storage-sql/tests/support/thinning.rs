@@ -95,7 +95,13 @@ pub(crate) async fn keeps_what_the_api_needs(storage: &SqlStorage) {
     change(storage, &mut hero, HOUR, with(&[&item, &impact])).await; // 2
     let third = change(storage, &mut hero, 2 * HOUR, with(&[&item])).await; // 3
     change(storage, &mut hero, 3 * HOUR, with(&[&impact])).await; // 4
-    change(storage, &mut hero, 4 * HOUR, |version| CharacterVersion { label: Some("Kept".into()), ..version }).await; // 5
+    change(storage, &mut hero, 4 * HOUR, |version| CharacterVersion {
+        label: Some("Kept".into()),
+        // As an earlier release has stored them: those since the fourth version, which is removed.
+        changes: vec![json!({ "op": "remove", "path": "/data/of_the_fourth" })],
+        ..version
+    })
+    .await; // 5
     change(storage, &mut hero, DAY + HOUR, with(&[])).await; // 6
     let seventh = change(storage, &mut hero, DAY + 2 * HOUR, with(&[])).await; // 7
     change(storage, &mut hero, DAY + 3 * HOUR, with(&[])).await; // 8
@@ -125,6 +131,7 @@ pub(crate) async fn keeps_what_the_api_needs(storage: &SqlStorage) {
     }
     assert_eq!(kept[1].related, [item.clone(), impact.clone()], "a row that changed twice is named once");
     assert_eq!(kept[2].related, [impact]);
+    assert_eq!(kept[2].changes, [json!(null); 0], "stored changes since a removed version are left to the reader");
     assert_eq!(versions(storage, &other).await, [first]);
     let removed = Store::<CharacterVersion>::find(storage, all[1].id, Deleted::Include).await.unwrap().value;
     assert_eq!(removed, None);
