@@ -52,8 +52,8 @@ impl DatabaseLocation {
     ///
     /// # Errors
     /// `Invalid`: another scheme, an option that is not offered (`channel_binding=require`, `mode=ro`, any other of SQLite), a
-    /// value that cannot be read, a file that cannot be used, or an engine whose feature is off. The text holds no part of the URL but the names of options,
-    /// and the paths of such files.
+    /// value that cannot be read, a file that cannot be used, or an engine whose feature is off. The text holds no part of the
+    /// URL but the names of options, and the paths of such files.
     pub fn parse(url: &str) -> Result<Self> {
         if let Some(rest) = url.strip_prefix("sqlite://") {
             return sqlite(rest).map(Self);

@@ -136,8 +136,19 @@ const NEVER: &str = "1 = 0";
 const ANY: &str = "revision > 0";
 
 impl Filter {
-    fn new(dialect: Dialect) -> Self {
-        Self { dialect, narrowed: false, conditions: Vec::new(), parameters: Vec::new() }
+    /// What the rows of the list of a query fulfil: one condition at least.
+    fn of<E: Table>(dialect: Dialect, query: &E::Query) -> Result<Self, Unreadable> {
+        let mut filter = Self { dialect, narrowed: false, conditions: Vec::new(), parameters: Vec::new() };
+        E::narrow(query, &mut filter)?;
+        if !filter.narrowed {
+            filter.conditions.push(ANY.into());
+        }
+        Ok(filter)
+    }
+
+    /// The part of a statement that names the rows of this table.
+    fn rows_of(&self, table: &str) -> String {
+        format!("FROM {table} WHERE {}", self.conditions.join(" AND "))
     }
 
     /// The column holds what is wanted, if anything is; texts are compared exactly.
@@ -190,9 +201,6 @@ impl Filter {
     }
 
     fn page(mut self, parts: &Parts<'_>, order: Order, page: &PageRequest) -> Statement {
-        if !self.narrowed {
-            self.conditions.push(ANY.into());
-        }
         let column = sort_column(order.by);
         let (behind, direction) = match order.direction {
             Direction::Ascending => (">", "ASC"),
@@ -213,12 +221,8 @@ impl Filter {
         }
         // One row more than asked for says whether there is a next page.
         let limit = self.parameter(Value::Int(i64::from(page.limit.get()) + 1));
-        let mut filter = String::new();
-        if !self.conditions.is_empty() {
-            filter = format!(" WHERE {}", self.conditions.join(" AND "));
-        }
         let order = format!("{column} {direction}, id {direction}");
-        let rest = format!("FROM {}{filter} ORDER BY {order} LIMIT {limit}{skip}", parts.table);
+        let rest = format!("{} ORDER BY {order} LIMIT {limit}{skip}", self.rows_of(parts.table));
         let sql = match self.dialect {
             Dialect::Sqlite => format!("SELECT {}, {column} {rest}", parts.columns),
             // The rows behind the page are not sent. The texts of a row are no longer than its JSON text, so no row is
@@ -271,10 +275,8 @@ pub(crate) fn list_statement<E: Table>(
     query: &E::Query,
     page: &PageRequest,
 ) -> Result<Statement, Unreadable> {
-    let mut filter = Filter::new(dialect);
-    E::narrow(query, &mut filter)?;
     let parts = Parts { table: E::KIND.collection(), columns: &column_names::<E>(), size: &size::<E>() };
-    Ok(filter.page(&parts, query.order(), page))
+    Ok(Filter::of::<E>(dialect, query)?.page(&parts, query.order(), page))
 }
 
 /// Reads one row.

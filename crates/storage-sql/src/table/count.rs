@@ -1,6 +1,6 @@
 //! Counts the rows of a list.
 
-use super::{ANY, Filter, Table};
+use super::{Filter, Table};
 use crate::{
     dialect::Dialect,
     fault::Fault,
@@ -15,17 +15,9 @@ pub(crate) struct Count<E: Entity> {
 }
 
 /// What the rows are counted with. It reads no text of a row, so an unreadable row counts too.
-pub(crate) fn count_statement<E: Table>(dialect: Dialect, query: &E::Query) -> Result<Statement, Unreadable> {
-    let mut filter = Filter::new(dialect);
-    E::narrow(query, &mut filter)?;
-    if !filter.narrowed {
-        // As a list of all rows does, so that the same index holds every row that is counted.
-        filter.conditions.push(ANY.into());
-    }
-    let mut sql = format!("SELECT COUNT(*) FROM {}", E::KIND.collection());
-    if !filter.conditions.is_empty() {
-        sql = format!("{sql} WHERE {}", filter.conditions.join(" AND "));
-    }
+fn count_statement<E: Table>(dialect: Dialect, query: &E::Query) -> Result<Statement, Unreadable> {
+    let filter = Filter::of::<E>(dialect, query)?;
+    let sql = format!("SELECT COUNT(*) {}", filter.rows_of(E::KIND.collection()));
     Ok(Statement::new(sql, filter.parameters))
 }
 
