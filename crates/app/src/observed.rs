@@ -90,15 +90,15 @@ impl OperationMetrics {
 
     /// Creates every series with the value zero, so that a rate includes the first event.
     fn begin(&self) {
-        let of_kinds = || EntityKind::ALL.iter().flat_map(|kind| [kind.find(), kind.list()]);
-        let counts = EntityKind::ALL.iter().map(|kind| kind.count());
-        for operation in OPERATIONS.into_iter().chain(["commit_each"]).chain(of_kinds()).chain(counts).map(SnakeCase) {
+        let of_kinds = EntityKind::ALL.iter().flat_map(|kind| kind.operations());
+        for operation in OPERATIONS.into_iter().chain(["commit_each"]).chain(of_kinds).map(SnakeCase) {
             drop(self.operations.get_or_create(&Operation { operation }));
             for kind in ErrorKind::CODES.map(SnakeCase) {
                 drop(self.errors.get_or_create(&Failure { operation, kind }));
             }
         }
-        for operation in of_kinds().map(SnakeCase) {
+        let with_source = EntityKind::ALL.iter().flat_map(|kind| [kind.find(), kind.list()]);
+        for operation in with_source.map(SnakeCase) {
             for source in ["origin", "local", "shared", "stale"] {
                 drop(self.answers.get_or_create(&Answer { operation, source }));
             }

@@ -130,10 +130,8 @@ impl TransportMetrics {
     /// Creates every series with the value zero, so that a rate includes the first event. A way to the storage that carries
     /// less than HTTP has one more outcome, `request_too_large`, which begins with its first call.
     fn begin(&self) {
-        for operation in OPERATIONS
-            .into_iter()
-            .chain(EntityKind::ALL.iter().flat_map(|kind| [kind.find(), kind.list(), kind.count()]))
-        {
+        let of_kinds = EntityKind::ALL.iter().flat_map(|kind| kind.operations());
+        for operation in OPERATIONS.into_iter().chain(of_kinds) {
             let operation = OperationLabel(operation);
             for outcome in OUTCOMES {
                 drop(self.requests.get_or_create(&Called { operation, outcome, cause: NO_CAUSE }));

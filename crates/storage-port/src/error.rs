@@ -121,8 +121,8 @@ impl ErrorKind {
 
 /// Whether this is an operation of the port that changes nothing.
 fn only_reads(operation: &str) -> bool {
-    let is_of_kind = |kind: &EntityKind| [kind.find(), kind.list(), kind.count()].contains(&operation);
-    [FOLLOW, HEAD, SNAPSHOT, PROBE, CONSUMERS, PARKED].contains(&operation) || EntityKind::ALL.iter().any(is_of_kind)
+    [FOLLOW, HEAD, SNAPSHOT, PROBE, CONSUMERS, PARKED].contains(&operation)
+        || EntityKind::ALL.iter().any(|kind| kind.operations().contains(&operation))
 }
 
 /// Whether repeating the very same call can help.

@@ -128,6 +128,12 @@ macro_rules! define {
                     $(Self::$kind => concat!($one, ".count"),)+
                 }
             }
+
+            /// The names of all operations on rows of this kind, none of which changes a row.
+            #[must_use]
+            pub const fn operations(self) -> [&'static str; 3] {
+                [self.find(), self.list(), self.count()]
+            }
         }
 
         /// One change of one row of any kind. [`for_write!`](crate::for_write) runs the same code for each kind.

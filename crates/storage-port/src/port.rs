@@ -9,8 +9,8 @@ use async_trait::async_trait;
 /// The operation name of a probe.
 pub const PROBE: &str = "probe";
 
-/// The names of all operations that are not about one kind of row; those are [`EntityKind::find`](crate::EntityKind::find) and
-/// [`EntityKind::list`](crate::EntityKind::list).
+/// The names of all operations that are not about one kind of row; those are
+/// [`EntityKind::operations`](crate::EntityKind::operations).
 pub const OPERATIONS: [&str; 13] =
     [COMMIT, FOLLOW, HEAD, SNAPSHOT, PROBE, LEASE, ADVANCE, RELEASE, PARK, PARKED, UNPARK, DISCARD, CONSUMERS];
 
