@@ -58,16 +58,13 @@ fn filters<E: Entity>(query: &E::Query) -> form_urlencoded::Serializer<'static, 
 /// # Errors
 /// Every parameter that is unknown, repeated or wrong, by name.
 pub fn decode_count<E: Entity>(query: &str) -> Result<E::Query, Violations> {
-    let is_of_page = |name: &str| ["limit", "offset", "cursor"].contains(&name);
-    let (mut filters, mut violations) = (form_urlencoded::Serializer::new(String::new()), Violations::default());
-    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
-        if is_of_page(&name) {
-            violations.push(name, "is not a parameter of this path");
-        } else {
-            filters.append_pair(&name, &value);
-        }
+    let is_of_page = |(name, _): &Parameter<'_>| ["limit", "offset", "cursor"].contains(&name.as_ref());
+    let (of_page, filters): (Vec<_>, Vec<_>) = form_urlencoded::parse(query.as_bytes()).partition(is_of_page);
+    let mut violations = Violations::default();
+    for (name, _) in of_page {
+        violations.push(name, "is not a parameter of this path");
     }
-    match decode_list::<E>(&filters.finish()) {
+    match read_list::<E>(filters) {
         Ok((query, _)) => violations.into_result().map(|()| query),
         Err(faults) => {
             violations.append(faults);
@@ -81,11 +78,20 @@ pub fn decode_count<E: Entity>(query: &str) -> Result<E::Query, Violations> {
 /// # Errors
 /// Every parameter that is unknown, repeated or wrong, by name.
 pub fn decode_list<E: Entity>(query: &str) -> Result<(E::Query, PageRequest), Violations> {
+    read_list::<E>(form_urlencoded::parse(query.as_bytes()))
+}
+
+/// Name and value, decoded.
+type Parameter<'a> = (Cow<'a, str>, Cow<'a, str>);
+
+fn read_list<'a, E: Entity>(
+    parameters: impl IntoIterator<Item = Parameter<'a>>,
+) -> Result<(E::Query, PageRequest), Violations> {
     let mut violations = Violations::default();
-    let mut filter: Vec<(Cow<'_, str>, Cow<'_, str>)> = Vec::new();
+    let mut filter: Vec<Parameter<'_>> = Vec::new();
     let mut page = PageRequest::default();
     let mut seen: HashSet<Cow<'_, str>> = HashSet::new();
-    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+    for (name, value) in parameters {
         if seen.contains(&name) {
             violations.push(name, "must not be given twice");
             continue;
