@@ -1,13 +1,16 @@
 //! The schemas of the OpenAPI document.
 
 use crate::entities::row;
-use character_domain::{Document, Meta, Violation};
+use character_domain::{Document, Meta, Revision, Timestamp, Violation};
 use character_storage_port::{Entity, EntityKind, Limit, MAX_EVENTS, MAX_TRANSACTIONS, MAX_WRITES, Order, every_kind};
 use character_storage_wire as wire;
-use utoipa::openapi::{
-    KnownFormat, Object, ObjectBuilder, OneOfBuilder, Ref, RefOr, Required, Schema, SchemaFormat, Type,
-    path::{Parameter, ParameterBuilder, ParameterIn},
-    schema::{ArrayBuilder, SchemaType},
+use utoipa::{
+    PartialSchema as _,
+    openapi::{
+        KnownFormat, Object, ObjectBuilder, OneOfBuilder, Ref, RefOr, Required, Schema, SchemaFormat, Type,
+        path::{Parameter, ParameterBuilder, ParameterIn},
+        schema::{ArrayBuilder, SchemaType},
+    },
 };
 
 mod log;
@@ -148,7 +151,7 @@ fn unreadable_row() -> RefOr<Schema> {
 }
 
 fn change(row: &str) -> RefOr<Schema> {
-    let marked = || object(&[("id", uuid().into()), ("expect", named("Expect")), ("at", time())], &[]);
+    let marked = || object(&[("id", uuid().into()), ("expect", named("Expect")), ("at", Timestamp::schema())], &[]);
     let stated = || object(&[("entity", named(row)), ("expect", named("Expect"))], &[]);
     variants(
         "One change; the storage port describes the effect of each.",
@@ -167,7 +170,7 @@ fn expect() -> RefOr<Schema> {
     let expect = OneOfBuilder::new()
         .description(Some("The revision that the writer expects the row to have."))
         .item(choice(&["any"]))
-        .item(object(&[("revision", revision())], &[]));
+        .item(object(&[("revision", Revision::schema())], &[]));
     Schema::OneOf(expect.build()).into()
 }
 
@@ -177,7 +180,7 @@ fn event() -> RefOr<Schema> {
             ("id", uuid().into()),
             ("type", string().into()),
             ("subject", uuid().into()),
-            ("time", time()),
+            ("time", Timestamp::schema()),
             ("data", anything("Identifiers, and what changed.")),
         ],
         &[],
@@ -249,8 +252,8 @@ fn problem() -> RefOr<Schema> {
             ("status", typed(Type::Integer).into()),
             ("detail", string().into()),
             ("code", choice(&codes).into()),
-            ("expected_revision", revision()),
-            ("actual_revision", revision()),
+            ("expected_revision", Revision::schema()),
+            ("actual_revision", Revision::schema()),
             ("violations", array(named("Violation"))),
             ("retry_after_ms", offset().into()),
             ("retry", choice(&["never", "later", "exhausted"]).into()),
@@ -280,16 +283,6 @@ pub(crate) fn choice(values: &[&str]) -> Object {
 
 pub(crate) fn kind() -> Object {
     choice(&EntityKind::ALL.iter().map(|kind| kind.as_str()).collect::<Vec<_>>())
-}
-
-pub(crate) fn time() -> RefOr<Schema> {
-    let format = SchemaFormat::KnownFormat(KnownFormat::DateTime);
-    ObjectBuilder::new().schema_type(Type::String).format(Some(format)).build().into()
-}
-
-fn revision() -> RefOr<Schema> {
-    let format = SchemaFormat::KnownFormat(KnownFormat::Int64);
-    ObjectBuilder::new().schema_type(Type::Integer).format(Some(format)).minimum(Some(0)).build().into()
 }
 
 pub(crate) fn nullable(format: Option<KnownFormat>) -> RefOr<Schema> {

@@ -1,8 +1,12 @@
 //! The schemas of the log and its consumers.
 
-use super::{array, kind, many, named, nullable, object, offset, revision, string, time, typed, uuid};
+use super::{array, kind, many, named, nullable, object, offset, string, typed, uuid};
+use character_domain::{Revision, Timestamp};
 use character_storage_port::{MAX_EVENTS, MAX_FOLLOWED, MAX_PARK_REASON, MAX_PARKED, MAX_WRITES, OWNER_FIELDS};
-use utoipa::openapi::{KnownFormat, ObjectBuilder, OneOfBuilder, RefOr, Schema, Type, schema::SchemaType};
+use utoipa::{
+    PartialSchema as _,
+    openapi::{KnownFormat, ObjectBuilder, OneOfBuilder, RefOr, Schema, Type, schema::SchemaType},
+};
 
 /// The schemas by name.
 pub(super) fn messages() -> Vec<(&'static str, RefOr<Schema>)> {
@@ -64,7 +68,7 @@ fn row_change() -> RefOr<Schema> {
     let properties = [
         ("kind", kind().into()),
         ("id", uuid().into()),
-        ("revision", revision()),
+        ("revision", Revision::schema()),
         ("before", array(named("Owner"))),
         ("after", array(named("Owner"))),
     ];
@@ -83,7 +87,7 @@ fn logged_commit() -> RefOr<Schema> {
         &[
             ("tick", named("Tick")),
             ("transaction", uuid().into()),
-            ("committed_at", time()),
+            ("committed_at", Timestamp::schema()),
             ("rows", rows.build().into()),
             ("events", many(named("Event"), MAX_EVENTS)),
             ("traceparent", traceparent()),
@@ -122,7 +126,7 @@ fn parked_event() -> RefOr<Schema> {
         &[
             ("event", named("Event")),
             ("reason", reason.into()),
-            ("parked_at", time()),
+            ("parked_at", Timestamp::schema()),
             ("replay", typed(Type::Boolean).into()),
         ],
         &[],
