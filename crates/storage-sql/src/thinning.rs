@@ -106,8 +106,6 @@ pub(crate) enum Progress {
 pub(crate) struct Note {
     pub(crate) holder: Uuid,
     pub(crate) progress: Progress,
-    /// The number of versions removed since the last note.
-    pub(crate) removed: u64,
 }
 
 impl Work for Note {
@@ -115,20 +113,16 @@ impl Work for Note {
 
     async fn run<S: Session>(&self, session: &mut S) -> Result<bool, Fault> {
         let now = session.dialect().now();
-        let removed = Value::Int(i64::try_from(self.removed).unwrap_or(i64::MAX));
-        let mut values = vec![Value::Text(JOB.to_owned()), self.holder.into(), removed];
+        let mut values = vec![Value::Text(JOB.to_owned()), self.holder.into()];
         let set = match self.progress {
             Progress::Done(place) => {
                 values.extend([place.into(), microseconds(LEASE)]);
-                format!("place = $4, leased_until = {now} + CAST($5 AS bigint)")
+                format!("place = $3, leased_until = {now} + CAST($4 AS bigint)")
             }
             Progress::Complete => format!("place = NULL, holder = NULL, leased_until = NULL, ended_at = {now}"),
             Progress::GivenUp => "holder = NULL, leased_until = NULL".to_owned(),
         };
-        let sql = format!(
-            "UPDATE retention_jobs SET removed = removed + CAST($3 AS bigint), {set} \
-             WHERE name = $1 AND holder = $2 RETURNING 1"
-        );
+        let sql = format!("UPDATE retention_jobs SET {set} WHERE name = $1 AND holder = $2 RETURNING 1");
         Ok(!session.query(Statement::new(sql, values)).await?.is_empty())
     }
 }

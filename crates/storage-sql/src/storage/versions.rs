@@ -42,7 +42,6 @@ struct Pass<'a> {
     newest: NonZeroU32,
     holder: Uuid,
     removed: u64,
-    unnoted: u64,
 }
 
 impl SqlStorage {
@@ -62,7 +61,7 @@ impl SqlStorage {
             Begun::Held => return Ok(Thinned::Held),
             Begun::Rested => return Ok(Thinned::Rested),
         };
-        let mut pass = Pass { storage: self, newest, holder, removed: 0, unnoted: 0 };
+        let mut pass = Pass { storage: self, newest, holder, removed: 0 };
         let outcome = pass.run(place).await;
         if outcome.is_err()
             && let Err(error) = pass.note(Progress::GivenUp).await
@@ -117,7 +116,6 @@ impl Pass<'_> {
                 match self.storage.write(THIN, remove).await? {
                     PartOutcome::Removed => {
                         self.removed += size;
-                        self.unnoted += size;
                         self.storage.feed.committed();
                     }
                     PartOutcome::Needed(versions) => {
@@ -141,10 +139,42 @@ impl Pass<'_> {
         Ok(true)
     }
 
-    async fn note(&mut self, progress: Progress) -> Result<bool> {
-        let note = Note { holder: self.holder, progress, removed: self.unnoted };
-        let is_ours = self.storage.write(THIN, note).await?;
-        self.unnoted = 0;
-        Ok(is_ours)
+    async fn note(&self, progress: Progress) -> Result<bool> {
+        self.storage.write(THIN, Note { holder: self.holder, progress }).await
+    }
+}
+
+#[cfg(all(test, feature = "sqlite"))]
+mod tests {
+    use super::*;
+    use character_domain::{Character, CharacterVersion, Timestamp, UserId, now};
+    use character_storage_port::{Change, Commit, Expect, Transaction};
+
+    /// A process may end between a part and the next note.
+    #[tokio::test]
+    async fn a_part_is_counted_in_the_transaction_that_removes_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let storage = SqlStorage::sqlite(folder.path().join("db")).await.unwrap();
+        let mut hero = Character::new(UserId::new(), "Torormir", now());
+        // Seconds of one day.
+        let at = |second: i64| Timestamp::from_second(1_000_000_000 + second).unwrap();
+        let version = CharacterVersion::of(None, hero.clone(), "character.created", at(0));
+        let created = Transaction::new().with(Change::Create(hero.clone())).with(Change::Create(version));
+        storage.commit(created).await.unwrap();
+        for second in 1..4 {
+            let before = hero.clone();
+            hero.meta.revision = before.meta.revision.next();
+            let version = CharacterVersion::of(Some(&before), hero.clone(), "character.updated", at(second));
+            let replaced = Change::Replace { entity: hero.clone(), expect: Expect::Revision(before.meta.revision) };
+            storage.commit(Transaction::new().with(replaced).with(Change::Create(version))).await.unwrap();
+        }
+        let (character, newest) = (hero.id.0, NonZeroU32::MIN);
+        storage.write(THIN, Begin { newest, holder: Uuid::now_v7() }).await.unwrap();
+        let select = SelectVersions { character, newest, kept: HashSet::new() };
+        let selection = storage.read(THIN, select).await.unwrap();
+        let part = selection.parts.into_iter().next().expect("two versions may be removed");
+        let remove = RemovePart { character, revision: selection.revision, part };
+        assert_eq!(storage.write(THIN, remove).await.unwrap(), PartOutcome::Removed);
+        assert_eq!(storage.thinning_status().await.unwrap().removed, 2);
     }
 }

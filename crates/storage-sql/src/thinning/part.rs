@@ -1,7 +1,7 @@
 //! Removes some versions of a character in one transaction, so that what stays is whole: the version after them becomes the
-//! successor of the one before them, and the log reports each row.
+//! successor of the one before them, the log reports each row, and the job counts them.
 
-use super::{Part, THIN};
+use super::{JOB, Part, THIN};
 use crate::{
     dialect::{Locks, Mode},
     fault::{Fault, corrupt},
@@ -115,7 +115,14 @@ impl Work for RemovePart {
             events: None,
             traceparent: None,
         };
-        let statements = [Statement::new(delete, vec![ids]), Statement::new(update, values), entry.statement(dialect)];
+        let count = "UPDATE retention_jobs SET removed = removed + CAST($2 AS bigint) WHERE name = $1";
+        let number = Value::Int(i64::try_from(candidates.len()).unwrap_or(i64::MAX));
+        let statements = [
+            Statement::new(delete, vec![ids]),
+            Statement::new(update, values),
+            entry.statement(dialect),
+            Statement::new(count, vec![Value::Text(JOB.to_owned()), number]),
+        ];
         session.query_all(&statements).await?;
         Ok(PartOutcome::Removed)
     }
