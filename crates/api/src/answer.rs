@@ -10,7 +10,7 @@ use actix_web::{
     HttpRequest, HttpResponse, HttpResponseBuilder,
     http::{
         StatusCode,
-        header::{CONTENT_TYPE, ETAG, HeaderName, HeaderValue, LINK, LOCATION},
+        header::{CONTENT_TYPE, ETAG, HeaderValue, LINK, LOCATION},
     },
 };
 use character_domain::{Meta, Timestamp};
@@ -25,7 +25,7 @@ use uuid::Uuid;
 /// The part of the digest of a list that is its entity tag, in bytes.
 const TAG_BYTES: usize = 16;
 
-const SPARSE: (HeaderName, HeaderValue) = (CONTENT_TYPE, HeaderValue::from_static(SPARSE_JSON));
+const JSON: &str = "application/json";
 
 /// The result of a handler.
 pub(crate) type Answer = Result<HttpResponse, Problem>;
@@ -134,11 +134,8 @@ pub(crate) fn part_of_one<E: Entity, B: From<E> + Serialize>(
         return Ok(response.finish());
     }
     match wanted {
-        None => json(&mut response, &B::from(row)),
-        Some(wanted) => {
-            let part = wanted.of(&B::from(row)).map_err(unwritable)?;
-            Ok(response.insert_header(SPARSE).body(part.get().to_owned()))
-        }
+        None => json(&mut response, JSON, &B::from(row)),
+        Some(wanted) => json(&mut response, SPARSE_JSON, &wanted.of(&B::from(row))),
     }
 }
 
@@ -157,42 +154,42 @@ pub(crate) fn part_of_page<E: Entity, B: From<E> + Serialize>(
     let mut response = HttpResponse::Ok();
     provenance::tell(&mut response, source);
     let tag = rows_tag(&page)?;
-    list(request, response, &tag, PageBody::<B>::of(page), wanted)
+    if let Some(unchanged) = list(request, &mut response, &tag, page.next.as_ref())? {
+        return Ok(unchanged);
+    }
+    let page = PageBody::<B>::of(page);
+    let Some(wanted) = wanted else { return json(&mut response, JSON, &page) };
+    let PageBody { items, next_cursor, unreadable, total } = page;
+    let items = items.iter().map(|row| wanted.of(row)).collect();
+    json(&mut response, SPARSE_JSON, &PageBody { items, next_cursor, unreadable, total })
 }
 
 /// A list of what has no revision, with a tag of its contents.
 pub(crate) fn list_of_nodes<B: Serialize>(
     request: &HttpRequest,
-    response: HttpResponseBuilder,
-    page: PageBody<B>,
+    mut response: HttpResponseBuilder,
+    page: &PageBody<B>,
 ) -> Answer {
-    let tag = tag(Sha256::new_with_prefix(written(&page)?));
-    list(request, response, &tag, page, None)
+    let text = written(page)?;
+    let tag = tag(Sha256::new_with_prefix(&text));
+    let unchanged = list(request, &mut response, &tag, page.next_cursor.as_ref())?;
+    Ok(unchanged.unwrap_or_else(|| with_text(&mut response, JSON, text)))
 }
 
-/// A list with its links and its entity tag, or 304 when the copy of the client is current. The tag is a weak one: it names the
-/// contents, whole rows and `total` included, and no revision.
-fn list<B: Serialize>(
+/// Adds the links and the entity tag of a list. Returns the whole response, 304, when the copy of the client is current. The tag
+/// is a weak one: it names the contents, whole rows and `total` included, and no revision.
+fn list(
     request: &HttpRequest,
-    mut response: HttpResponseBuilder,
+    response: &mut HttpResponseBuilder,
     tag: &str,
-    page: PageBody<B>,
-    wanted: Option<&Selection>,
-) -> Answer {
-    if let Some(links) = query::page_links(request.path(), request.query_string(), page.next_cursor.as_ref()) {
+    next: Option<&Cursor>,
+) -> Result<Option<HttpResponse>, Problem> {
+    if let Some(links) = query::page_links(request.path(), request.query_string(), next) {
         response.insert_header((LINK, links));
     }
     response.insert_header((ETAG, format!("W/\"{tag}\"")));
-    if condition::knows(request.headers(), tag)? {
-        return Ok(response.status(StatusCode::NOT_MODIFIED).finish());
-    }
-    if let Some(wanted) = wanted {
-        let PageBody { items, next_cursor, unreadable, total } = page;
-        let items = items.iter().map(|row| wanted.of(row)).collect::<Result<Vec<_>, _>>().map_err(unwritable)?;
-        let part = written(&PageBody { items, next_cursor, unreadable, total })?;
-        return Ok(response.insert_header(SPARSE).body(part));
-    }
-    json(&mut response, &page)
+    let known = condition::knows(request.headers(), tag)?;
+    Ok(known.then(|| response.status(StatusCode::NOT_MODIFIED).finish()))
 }
 
 /// The tag of a page of rows. Revision and time stand for the contents of a row, so that a long page need not be read for it;
@@ -217,21 +214,22 @@ fn tag(digest: Sha256) -> String {
 }
 
 /// A body that may be as long as a sheet, or longer.
-fn json(response: &mut HttpResponseBuilder, body: &impl Serialize) -> Answer {
-    let text = written(body)?;
-    Ok(response.insert_header((CONTENT_TYPE, HeaderValue::from_static("application/json"))).body(text))
+fn json(response: &mut HttpResponseBuilder, media_type: &'static str, body: &impl Serialize) -> Answer {
+    Ok(with_text(response, media_type, written(body)?))
+}
+
+fn with_text(response: &mut HttpResponseBuilder, media_type: &'static str, text: Vec<u8>) -> HttpResponse {
+    response.insert_header((CONTENT_TYPE, HeaderValue::from_static(media_type))).body(text)
 }
 
 fn written(body: &impl Serialize) -> Result<Vec<u8>, Problem> {
     // Most sheets fit into this, and are then not copied while the text grows.
     let mut text = Vec::with_capacity(4096);
-    serde_json::to_writer(&mut text, body).map_err(unwritable)?;
+    serde_json::to_writer(&mut text, body).map_err(|error| {
+        tracing::error!(error = %redacted(&error), "a response cannot be serialized");
+        Problem::internal()
+    })?;
     Ok(text)
-}
-
-fn unwritable(error: serde_json::Error) -> Problem {
-    tracing::error!(error = %redacted(&error), "a response cannot be serialized");
-    Problem::internal()
 }
 
 /// Responds 201 with a created row; `path` is that of its collection.

@@ -8,7 +8,6 @@ use actix_web::{
     http::Method,
     middleware::Next,
 };
-use character_domain::Violations;
 use character_http_kit::{FieldError, middleware::answered, request_timeout, until};
 use character_storage_port::within_deadline;
 use std::time::Instant;
@@ -22,7 +21,7 @@ pub(crate) async fn keep_deadline<B: MessageBody + 'static>(
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<B>, Error> {
-    let unreadable = |error: FieldError| answered(&Problem::invalid(Violations::one(error.field, error.reason)));
+    let unreadable = |error: FieldError| answered(&Problem::field(&error.field, error.reason));
     let Some(timeout) = request_timeout(request.headers()).map_err(unreadable)? else {
         return next.call(request).await;
     };

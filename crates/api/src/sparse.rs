@@ -2,7 +2,10 @@
 
 use crate::{body, texts::Texts};
 use character_domain::Violations;
-use serde::Serialize;
+use serde::{
+    Serialize, Serializer,
+    ser::{Error, SerializeMap},
+};
 use serde_json::value::{RawValue, to_raw_value};
 use std::collections::BTreeMap;
 
@@ -62,30 +65,45 @@ impl Selection {
         }
     }
 
-    /// The wanted part of a row.
-    pub(crate) fn of(&self, row: &impl Serialize) -> serde_json::Result<Box<RawValue>> {
-        let whole = to_raw_value(row)?;
-        RawValue::from_string(self.part(whole.get())?)
+    /// The wanted part of a row, which is made when it is written.
+    pub(crate) fn of<'a, T: Serialize>(&'a self, row: &'a T) -> Part<'a, T> {
+        Part { wanted: self, row }
     }
+}
 
-    fn part(&self, whole: &str) -> serde_json::Result<String> {
-        let Texts(members) = body::parse(whole.as_bytes())?;
-        let mut part = String::from("{");
+/// A row, of which only what is wanted is written.
+pub(crate) struct Part<'a, T> {
+    wanted: &'a Selection,
+    row: &'a T,
+}
+
+impl<T: Serialize> Serialize for Part<'_, T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let whole = to_raw_value(self.row).map_err(S::Error::custom)?;
+        Members { wanted: self.wanted, whole: &whole }.serialize(serializer)
+    }
+}
+
+/// The text of an object, of which only the wanted members are written.
+struct Members<'a> {
+    wanted: &'a Selection,
+    whole: &'a RawValue,
+}
+
+impl Serialize for Members<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Texts(members) = body::parse(self.whole.get().as_bytes()).map_err(S::Error::custom)?;
+        let mut part = serializer.serialize_map(None)?;
         for (name, value) in members {
-            let wanted = match self.0.get(&name) {
-                Some(whole) if whole.0.is_empty() => value.get().to_owned(),
-                Some(members) if value.get().starts_with('{') => members.part(value.get())?,
-                _ => continue,
-            };
-            if part.len() > 1 {
-                part.push(',');
+            match self.wanted.0.get(&name) {
+                Some(whole) if whole.0.is_empty() => part.serialize_entry(&name, value)?,
+                Some(wanted) if value.get().starts_with('{') => {
+                    part.serialize_entry(&name, &Members { wanted, whole: value })?;
+                }
+                _ => {}
             }
-            part.push_str(&serde_json::to_string(&name)?);
-            part.push(':');
-            part.push_str(&wanted);
         }
-        part.push('}');
-        Ok(part)
+        part.end()
     }
 }
 
@@ -97,7 +115,7 @@ mod tests {
     const KNOWN: [&str; 3] = ["id", "name", "data"];
 
     fn part(fields: &str, row: &serde_json::Value) -> String {
-        Selection::parse(fields, &KNOWN).unwrap().of(row).unwrap().get().to_owned()
+        serde_json::to_string(&Selection::parse(fields, &KNOWN).unwrap().of(row)).unwrap()
     }
 
     #[test]

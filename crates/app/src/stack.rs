@@ -173,16 +173,13 @@ pub async fn build(
     };
     let reporting = Reporting::start(SERVICE, &config.reports, config.secrets(), breakers, client.clone())?;
     show_reports(&reporting, registry);
-    let storage: Arc<dyn StoragePort> =
-        Arc::new(Reported::new(Observed::new(cached.clone(), metrics.clone()), Arc::clone(&reporting)));
+    let storage = watched(cached.clone(), &metrics, &reporting);
     let checked = storage_check("storage", Arc::clone(&origin));
     let live = LiveUpdates::new(Arc::clone(&origin) as _);
     live.metrics().register(registry);
     // Acts decide by the origin itself: a change that was judged by a row of this process fails when the row is old.
-    let recent: Arc<dyn StoragePort> =
-        Arc::new(Reported::new(Observed::new(cached.recent(), metrics.clone()), Arc::clone(&reporting)));
-    let origin: Arc<dyn StoragePort> =
-        Arc::new(Reported::new(Observed::new(cached.uncached(), metrics.clone()), Arc::clone(&reporting)));
+    let recent = watched(cached.recent(), &metrics, &reporting);
+    let origin = watched(cached.uncached(), &metrics, &reporting);
 
     // Events leave by the log of commits, so that no request waits for the hub.
     let hub = match client.zip(config.hub.as_ref()) {
@@ -306,6 +303,15 @@ fn report_cache_state(cached: Cached) {
             cached.report_state();
         }
     });
+}
+
+/// A storage whose operations are measured, and whose failures are reported.
+pub(crate) fn watched(
+    storage: impl StoragePort,
+    metrics: &OperationMetrics,
+    reporting: &Arc<Reporting>,
+) -> Arc<dyn StoragePort> {
+    Arc::new(Reported::new(Observed::new(storage, metrics.clone()), Arc::clone(reporting)))
 }
 
 /// Asks a storage whether it can be reached.

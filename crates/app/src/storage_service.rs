@@ -9,10 +9,9 @@ use crate::{
     hub::{self, Hub, HubClient},
     hub_presence::PresencePlan,
     log_queue::LogQueue,
-    observed::{Observed, OperationMetrics},
+    observed::OperationMetrics,
     otlp, private_files,
     process_metrics::show_process,
-    reported::Reported,
     reporting::Reporting,
     restore, retention,
     run::{Outcome, run},
@@ -124,9 +123,8 @@ async fn work(
     let reporter = client.as_ref().map(HubClient::port);
     let reporting = Reporting::start(SERVICE, &config.reports, config.secrets(), None, reporter)?;
     show_reports(&reporting, &mut registry);
-    let observed = Observed::new(database.clone(), operations.clone());
     let checked: Arc<dyn StoragePort> = Arc::new(database.clone());
-    let storage: Arc<dyn StoragePort> = Arc::new(Reported::new(observed, Arc::clone(&reporting)));
+    let storage = stack::watched(database.clone(), &operations, &reporting);
     let hub = match client.zip(config.hub.as_ref()) {
         Some((client, hub)) => {
             let relayed = Hub::new(

@@ -10,7 +10,7 @@ use std::fmt;
 
 /// The storage behind a cache, for acts that depend on what they read. Every read goes to the storage itself, and drops
 /// cached values that it disproves. Writes go through the cache.
-pub struct Uncached<S: ?Sized = dyn StoragePort>(Cached<S>);
+pub struct Uncached<S: ?Sized = dyn StoragePort>(pub(crate) Cached<S>);
 
 impl<S: ?Sized> Cached<S> {
     /// The storage behind this cache.

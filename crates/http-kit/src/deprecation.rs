@@ -9,6 +9,7 @@ use actix_web::{
         header::{HeaderMap, HeaderName, HeaderValue, HttpDate, LINK},
     },
 };
+use jiff::civil::{Date, date};
 use std::time::{Duration, UNIX_EPOCH};
 
 /// Since when the operation, or the parameter of the request, is deprecated: `@` and seconds since 1970.
@@ -16,33 +17,25 @@ pub const DEPRECATION: HeaderName = HeaderName::from_static("deprecation");
 /// When it will be removed, at the earliest.
 pub const SUNSET: HeaderName = HeaderName::from_static("sunset");
 
-const SECONDS_OF_DAY: u64 = 24 * 60 * 60;
-
 /// A day in UTC, from 1970 on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Day {
-    /// Days since the first of January 1970.
-    number: u64,
-}
+pub struct Day(Date);
 
 impl Day {
-    /// The day of this date in the Gregorian calendar; `month` and `day` begin at 1. A date that no calendar has is that many
-    /// days behind the one before it, and one before 1970 is the first of January 1970.
+    /// The day of this date in the Gregorian calendar; `month` and `day` begin at 1.
+    ///
+    /// # Panics
+    /// No calendar has the date. A constant with such a date does not compile.
     #[must_use]
-    pub const fn new(year: u64, month: u64, day: u64) -> Self {
-        // Years begin in March, so that the day that not every year has is the last of its year.
-        let year = if month > 2 { year } else { year.saturating_sub(1) };
-        let month = if month > 2 { month - 3 } else { month + 9 };
-        let before_year = 365 * year + year / 4 - year / 100 + year / 400;
-        let before_month = (153 * month + 2) / 5;
-        // The first of January 1970 in the same count.
-        Self { number: (before_year + before_month + day).saturating_sub(719_469) }
+    pub const fn new(year: i16, month: i8, day: i8) -> Self {
+        Self(date(year, month, day))
     }
 
-    /// Its first second, in seconds since 1970.
+    /// Its first second, in seconds since 1970; zero before that.
     #[must_use]
-    pub const fn seconds(self) -> u64 {
-        self.number * SECONDS_OF_DAY
+    pub fn seconds(self) -> u64 {
+        let since = self.0.duration_since(date(1970, 1, 1));
+        u64::try_from(since.as_secs()).unwrap_or_default()
     }
 }
 

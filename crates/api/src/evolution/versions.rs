@@ -98,7 +98,7 @@ pub(crate) async fn tree(api: Data<Api>, request: HttpRequest) -> Answer {
     let part = api.repositories.evolution.tree(of, deleted, page.limit, after, total, &context).await?;
     let mut response = HttpResponse::Ok();
     response.insert_header((CACHE_CONTROL, "private, no-cache"));
-    answer::list_of_nodes(&request, response, PageBody::<VersionNodeBody>::of(part))
+    answer::list_of_nodes(&request, response, &PageBody::<VersionNodeBody>::of(part))
 }
 
 /// Returns a version of a character, with its state.

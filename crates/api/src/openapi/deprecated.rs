@@ -6,6 +6,10 @@ use serde_json::{Value, json};
 
 /// Marks these operations and parameters, and declares the headers of their answers.
 pub(super) fn mark(document: &mut Value, parts: &[Deprecated]) {
+    if parts.is_empty() {
+        return;
+    }
+    let shared = document["components"]["responses"].clone();
     for part in parts {
         let named = operations_mut(document)
             .find(|(path, method, _)| *path == part.path && method.eq_ignore_ascii_case(part.method));
@@ -19,22 +23,16 @@ pub(super) fn mark(document: &mut Value, parts: &[Deprecated]) {
             }
         }
         // An answer that several operations share is written out, because the others do not have the headers.
-        let shared = document["components"]["responses"].clone();
-        let named = operations_mut(document)
-            .find(|(path, method, _)| *path == part.path && method.eq_ignore_ascii_case(part.method));
-        let Some((_, _, operation)) = named else { continue };
         for (_, response) in members_mut(&mut operation["responses"]) {
-            let name = response["$ref"].as_str().and_then(|name| name.rsplit('/').next()).map(str::to_owned);
-            if let Some(name) = name {
-                *response = shared[&name].clone();
+            if let Some(name) = response["$ref"].as_str().and_then(|name| name.rsplit('/').next()) {
+                *response = shared[name].clone();
             }
             for name in ["Deprecation", "Sunset"] {
                 response["headers"][name] = json!({ "$ref": format!("#/components/headers/{name}") });
             }
         }
     }
-    if !parts.is_empty()
-        && let Some(components) = document["components"].as_object_mut()
+    if let Some(components) = document["components"].as_object_mut()
         && let Some(headers) = object(components, "headers")
     {
         for (name, description) in [

@@ -168,10 +168,20 @@ impl Client {
 
     /// A character that was just made.
     pub(crate) async fn created(&self, name: &str) -> Value {
-        let answer = self.post(&json!({ "name": name, "user_id": USER })).await;
-        assert_eq!(answer.status, 201, "{}", answer.text);
-        answer.json()
+        has(self, CHARACTERS, &json!({ "name": name, "user_id": USER })).await
     }
+}
+
+/// A row that was just made in the collection of this path.
+pub(crate) async fn has(client: &Client, place: &str, body: &Value) -> Value {
+    let answer = client.json("POST", place, &[], body).await;
+    assert_eq!(answer.status, 201, "{place}: {}", answer.text);
+    answer.json()
+}
+
+/// The id of such a row.
+pub(crate) async fn id_of(client: &Client, place: &str, body: Value) -> String {
+    has(client, place, &body).await["id"].as_str().unwrap().to_owned()
 }
 
 /// The path of a character.

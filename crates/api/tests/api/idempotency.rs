@@ -1,6 +1,6 @@
 //! Every changing operation of the OpenAPI document, repeated under an `Idempotency-Key`.
 
-use crate::client::{Answer, CHARACTERS, Client, USER, path};
+use crate::client::{Answer, CHARACTERS, Client, USER, id_of, path};
 use character_api::ApiLimits;
 use character_domain::Campaign;
 use character_storage_port::{CampaignQuery, MemoryStorage, PageRequest, Store};
@@ -63,12 +63,6 @@ fn bulk(path: &str, list: &str, row: &Value) -> Vec<Example> {
         other_body: Some(json!({ "atomic": atomic, list: [row, row] })),
     };
     vec![example(true, vec![row.clone()]), example(false, vec![row.clone(), json!({})])]
-}
-
-async fn id_of(client: &Client, path: &str, body: Value) -> String {
-    let answer = client.json("POST", path, &[], &body).await;
-    assert_eq!(answer.status, 201, "{path}: {}", answer.text);
-    answer.json()["id"].as_str().unwrap().to_owned()
 }
 
 async fn done(client: &Client, method: &str, path: &str) {

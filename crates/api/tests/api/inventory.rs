@@ -1,4 +1,4 @@
-use crate::client::{Client, path};
+use crate::client::{Client, has, path};
 use serde_json::{Value, json};
 
 /// A client with a character, and the path of its inventory.
@@ -6,12 +6,6 @@ async fn owner() -> (Client, String) {
     let client = Client::new();
     let inventory = format!("{}/inventory", path(&client.created("Torormir").await));
     (client, inventory)
-}
-
-async fn has(client: &Client, inventory: &str, body: &Value) -> Value {
-    let answer = client.json("POST", inventory, &[], body).await;
-    assert_eq!(answer.status, 201, "{}", answer.text);
-    answer.json()
 }
 
 /// A client with a character of this sheet, and the path of the character.

@@ -1,4 +1,4 @@
-use crate::client::{Client, path};
+use crate::client::{Client, has, path};
 use serde_json::{Value, json};
 
 /// A client with a character, and the path of that character.
@@ -14,12 +14,6 @@ async fn writer() -> (Client, String, String) {
     let journal = format!("{hero}/journal");
     let entry = has(&client, &journal, &json!({ "title": "Session 1" })).await;
     (client, hero, of(&journal, &entry))
-}
-
-async fn has(client: &Client, place: &str, body: &Value) -> Value {
-    let answer = client.json("POST", place, &[], body).await;
-    assert_eq!(answer.status, 201, "{}", answer.text);
-    answer.json()
 }
 
 fn of(place: &str, row: &Value) -> String {

@@ -1,7 +1,7 @@
 //! What every operation of its kind refuses, as the document tells which they are.
 
 use crate::{
-    client::{Client, path},
+    client::{Client, id_of, path},
     conformance::resolved,
 };
 use character_api::openapi;
@@ -23,11 +23,7 @@ impl World {
         let client = Client::over(storage.clone());
         let hero = client.created("Torormir").await;
         let place = path(&hero);
-        let created = async |path: String, body: Value| {
-            let answer = client.json("POST", &path, &[], &body).await;
-            assert_eq!(answer.status, 201, "{path}: {}", answer.text);
-            answer.json()["id"].as_str().unwrap().to_owned()
-        };
+        let created = async |path: String, body: Value| id_of(&client, &path, body).await;
         let entry = created(format!("{place}/journal"), json!({ "title": "T" })).await;
         let under = format!("{place}/journal/{entry}");
         let event = json!({ "event_type": "training", "impact_type": "other", "impact_magnitude": 1 });

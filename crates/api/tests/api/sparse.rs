@@ -1,6 +1,6 @@
 //! `fields`: answers with some fields of a row.
 
-use crate::client::{CHARACTERS, Client, USER, path};
+use crate::client::{CHARACTERS, Client, USER, has, path};
 use character_api::openapi;
 use serde_json::{Value, json};
 
@@ -8,16 +8,12 @@ const SPARSE: &str = "application/vnd.character-service.sparse+json";
 
 async fn hero(client: &Client) -> Value {
     let data = json!({ "level": 3, "hit_points": { "current": 20, "maximum": 30 }, "exact": 1 });
-    let answer = client.post(&json!({ "name": "Torormir", "user_id": USER, "data": data })).await;
-    assert_eq!(answer.status, 201, "{}", answer.text);
-    answer.json()
+    has(client, CHARACTERS, &json!({ "name": "Torormir", "user_id": USER, "data": data })).await
 }
 
 async fn backpack(client: &Client, hero: &Value) -> Value {
     let body = json!({ "name": "Backpack", "data": { "weight": 5, "capacity": 30 } });
-    let answer = client.json("POST", &format!("{}/inventory", path(hero)), &[], &body).await;
-    assert_eq!(answer.status, 201, "{}", answer.text);
-    answer.json()
+    has(client, &format!("{}/inventory", path(hero)), &body).await
 }
 
 #[actix_web::test]

@@ -1,6 +1,6 @@
 //! `include_total`: the number of rows of a list.
 
-use crate::client::{CHARACTERS, Client, USER, path};
+use crate::client::{CHARACTERS, Client, USER, id_of, path};
 use character_api::openapi;
 use character_domain::{Character, UserId, now};
 use character_storage_port::{ErrorKind, MemoryStorage, StorageExt, StoragePort};
@@ -56,14 +56,7 @@ async fn every_list_of_the_document_can_return_its_total() {
     let client = Client::new();
     let hero = client.created("Torormir").await;
     let place = path(&hero);
-    let created = |path: String, body: Value| {
-        let client = client.clone();
-        async move {
-            let answer = client.json("POST", &path, &[], &body).await;
-            assert_eq!(answer.status, 201, "{path}: {}", answer.text);
-            answer.json()["id"].as_str().unwrap_or_default().to_owned()
-        }
-    };
+    let created = async |path: String, body: Value| id_of(&client, &path, body).await;
     let mut ids = vec![("{id}", hero["id"].as_str().unwrap().to_owned())];
     for number in 0..2 {
         let (named, titled) = (json!({ "name": format!("N{number}") }), json!({ "title": format!("T{number}") }));

@@ -46,22 +46,18 @@ impl TransportHandle {
 impl Operator {
     /// How everything is.
     pub(crate) async fn report(&self) -> Report {
-        let status = match &self.database {
+        let (log, versions) = match &self.database {
             // What the database does not tell now is left out; its failure is among the failures.
-            Some(database) => database.log_status().await.ok(),
-            None => None,
-        };
-        let thinning = match &self.database {
-            Some(database) => database.thinning_status().await.ok(),
-            None => None,
+            Some(database) => (database.log_status().await.ok(), database.thinning_status().await.ok()),
+            None => (None, None),
         };
         Report {
-            versions: thinning.map(|thinning| Versions {
+            versions: versions.map(|thinning| Versions {
                 pass_active: thinning.is_active,
                 last_pass: thinning.last_pass,
                 removed: thinning.removed,
             }),
-            log: status.map(|status| Log {
+            log: log.map(|status| Log {
                 entries: status.entries,
                 oldest: status.oldest,
                 slowest_consumer: status.slowest.as_ref().map(|(name, _)| name.clone()),

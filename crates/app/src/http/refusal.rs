@@ -22,14 +22,18 @@ impl Refusal {
     /// The answer in place of these bytes, when they are all of one that actix-http has made by itself: without a body, and of a
     /// status with which no handler answers so.
     pub(super) fn in_place_of(bytes: &[u8]) -> Option<Self> {
-        let head = str::from_utf8(bytes.get(..bytes.len().min(LONGEST))?).ok()?.strip_prefix("HTTP/1.1 ")?;
+        let head = bytes.strip_prefix(b"HTTP/1.1 ")?;
         let (code, title, detail) = match head.get(..3)? {
-            "400" => ("malformed-request", "The request is not HTTP", "send a request line and headers of HTTP/1.1"),
-            "408" => ("head-timeout", "The request head did not arrive in time", "send the whole head at once"),
-            "431" => ("head-too-large", "The request head is too large", "at most 16384 bytes are accepted"),
+            b"400" => ("malformed-request", "The request is not HTTP", "send a request line and headers of HTTP/1.1"),
+            b"408" => ("head-timeout", "The request head did not arrive in time", "send the whole head at once"),
+            b"431" => ("head-too-large", "The request head is too large", "at most 16384 bytes are accepted"),
+            // Every other answer comes here, and is read no further.
             _ => return None,
         };
-        let lines = head.strip_suffix(END_OF_HEAD).filter(|_| bytes.len() < LONGEST)?;
+        if bytes.len() >= LONGEST {
+            return None;
+        }
+        let lines = str::from_utf8(head).ok()?.strip_suffix(END_OF_HEAD)?;
         let mut lines = lines.split("\r\n");
         let (status, headers): (&str, Vec<&str>) = (lines.next()?, lines.collect());
         let is = |line: &str, name: &str| line.split(':').next().is_some_and(|it| it.eq_ignore_ascii_case(name));

@@ -17,6 +17,7 @@ use sha2::{Digest, Sha256};
 use std::{
     fmt,
     io::{self, Write},
+    rc::Rc,
 };
 
 /// Answers of at most this length are not worth it, in bytes.
@@ -135,11 +136,13 @@ impl CompressedAnswers {
 pub fn compress(
     answers: CompressedAnswers,
 ) -> impl Fn(ServiceRequest, Next<BoxBody>) -> LocalBoxFuture<'static, Result<ServiceResponse, Error>> + Clone {
-    move |request, next| Box::pin(compressing(answers.clone(), request, next))
+    // A request whose answer is not looked up copies one pointer of its thread.
+    let answers = Rc::new(answers);
+    move |request, next| Box::pin(compressing(Rc::clone(&answers), request, next))
 }
 
 async fn compressing(
-    answers: CompressedAnswers,
+    answers: Rc<CompressedAnswers>,
     request: ServiceRequest,
     next: Next<BoxBody>,
 ) -> Result<ServiceResponse, Error> {
@@ -161,7 +164,7 @@ async fn compressing(
     };
     // What a change is answered with is not given again.
     let is_read = matches!(*request.method(), Method::GET | Method::HEAD) && response.status() == StatusCode::OK;
-    let answers = Some(answers).filter(|_| is_read);
+    let answers = is_read.then(|| CompressedAnswers::clone(&answers));
     let body = match compressed(answers, coding, body.clone(), length).await {
         Ok(compressed) => {
             response.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static(coding.name()));
