@@ -5,7 +5,7 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a measurement that cannot be made has failed")]
 #![expect(clippy::print_stdout, reason = "the figures are what it is for")]
 
-use character_tests::Service;
+use character_tests::{Service, exchange, percentile};
 use std::{
     cell::RefCell,
     net::SocketAddr,
@@ -14,7 +14,6 @@ use std::{
     time::{Duration, Instant},
 };
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
     task::{JoinSet, LocalSet},
     time::{sleep, sleep_until, timeout},
@@ -97,8 +96,8 @@ async fn overload(limit: &str, lone: &Round, peak: &Round) {
     println!(
         "  refused {}: median {:?}, p99 {:?}; without Retry-After {}",
         spike.refused.len(),
-        of(&spike.refused, 50),
-        of(&spike.refused, 99),
+        percentile(&spike.refused, 50),
+        percentile(&spike.refused, 99),
         spike.without_retry_after
     );
     println!("  failed or later than {PATIENCE:?}: {}", spike.failed);
@@ -167,7 +166,7 @@ impl Round {
     }
 
     fn served(&self, percent: usize) -> Duration {
-        of(&self.served, percent)
+        percentile(&self.served, percent)
     }
 
     fn note(&mut self, outcome: Option<(u16, bool)>, took: Duration) {
@@ -180,12 +179,6 @@ impl Round {
             _ => self.failed += 1,
         }
     }
-}
-
-fn of(times: &[Duration], percent: usize) -> Duration {
-    let mut times = times.to_vec();
-    times.sort_unstable();
-    times.get((times.len() * percent / 100).min(times.len().saturating_sub(1))).copied().unwrap_or_default()
 }
 
 impl Load {
@@ -270,20 +263,6 @@ impl Load {
 
 /// The status of the answer, and whether it says when to come again.
 async fn ask(connection: &mut TcpStream, request: &[u8]) -> Option<(u16, bool)> {
-    connection.write_all(request).await.ok()?;
-    let (mut buffer, mut filled) = (vec![0; 16 * 1024], 0);
-    loop {
-        if filled == buffer.len() {
-            buffer.resize(filled * 2, 0);
-        }
-        let read = connection.read(&mut buffer[filled..]).await.ok().filter(|read| *read > 0)?;
-        filled += read;
-        let Some(end) = buffer[..filled].windows(4).position(|four| four == b"\r\n\r\n") else { continue };
-        let head = String::from_utf8_lossy(&buffer[..end]).to_ascii_lowercase();
-        let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")?.parse::<usize>().ok());
-        if filled >= end + 4 + length.unwrap_or(0) {
-            let status = head.split(' ').nth(1)?.parse().ok()?;
-            return Some((status, head.contains("\r\nretry-after: ")));
-        }
-    }
+    let response = exchange(connection, request, &mut Vec::new()).await.ok()?;
+    Some((response.status, response.head.contains("\r\nretry-after: ")))
 }

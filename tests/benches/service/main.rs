@@ -15,9 +15,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use character_tests::{PostgresServer, RedisServer, Service};
+use character_tests::{PostgresServer, RedisServer, Service, median, processor_time};
 use load::{Requests, ask, request, send};
-use processes::{Floor, processor_time};
+use processes::Floor;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -291,11 +291,6 @@ fn sheet(number: usize) -> Value {
         data.insert(format!("skill_{skill}"), skill_of);
     }
     json!({ "name": "Torormir", "user_id": Uuid::from_u128(7), "data": data })
-}
-
-fn median(mut figures: Vec<f64>) -> f64 {
-    figures.sort_by(f64::total_cmp);
-    figures[figures.len() / 2]
 }
 
 fn table(rows: &[Row]) -> String {
