@@ -5,7 +5,7 @@ use super::{
     shapes,
     world::{DEADLINE, NOISE, World, alone, each_of},
 };
-use crate::support::{Answer, client, send, sheet, until};
+use crate::support::{client, send, sheet, until};
 use character_fault_proxy::{Fault, Way};
 use character_tests::{PostgresServer, RedisServer, percentile};
 use std::time::{Duration, Instant};
@@ -19,11 +19,7 @@ type Act<'a> = &'a dyn Fn();
 async fn in_use(world: &World, what: &str) {
     world.redis().set(Fault::Pass);
     let ask = || client().get(world.service.url("/metrics"));
-    let up = |answer: &Answer| {
-        let text = answer.body.as_str().unwrap_or_default();
-        text.lines().any(|line| line == "cache_redis_up 1")
-    };
-    until(Duration::from_secs(15), what, ask, up).await;
+    until(Duration::from_secs(15), what, ask, |answer| answer.metric("cache_redis_up") == Some(1_u64)).await;
 }
 
 fn bounded(report: &Report) {
