@@ -2,7 +2,7 @@
 //! through NATS compared with HTTP.
 //!
 //! `cargo bench -p character-tests --bench events`
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a measurement that cannot be made has failed")]
+#![expect(clippy::unwrap_used, reason = "a measurement that cannot be made has failed")]
 #![expect(clippy::print_stdout, reason = "the figures are what it is for")]
 
 use character_domain::{Character, CharacterId, UserId, now};
@@ -13,7 +13,7 @@ use character_relay::{CONSUMER, Relay, RelayOptions};
 use character_storage_http::{HttpStorage, HttpStorageConfig, TransportStack};
 use character_storage_hub::HubTransport;
 use character_storage_port::{Change, Commit, Deleted, DomainEvent, MemoryStorage, StoragePort, Store, Transaction};
-use character_tests::{NatsRelease, NatsServer, PostgresServer, Service};
+use character_tests::{NatsRelease, NatsServer, PostgresServer, Service, percentile};
 use serde_json::json;
 use std::{
     collections::{BTreeSet, HashMap},
@@ -79,11 +79,6 @@ async fn relayed(nats: &NatsServer) {
     println!("relay to NATS, file storage: {:.0} events/s", EVENTS as f64 / took.as_secs_f64());
 }
 
-fn percentiles(mut times: Vec<Duration>) -> (Duration, Duration) {
-    times.sort();
-    (times[times.len() / 2], times[(times.len() * 99).div_ceil(100) - 1])
-}
-
 /// From the beginning of a commit at a Storage Service on PostgreSQL to its event at a subscriber.
 async fn latency(postgres: &PostgresServer, nats: &NatsServer, hub: &str) {
     let service = Service::message_hub().env("MESSAGE_HUB_TOKEN", TOKEN).env("LOG_LEVEL", "warn").start();
@@ -134,7 +129,8 @@ async fn latency(postgres: &PostgresServer, nats: &NatsServer, hub: &str) {
         commits.iter().filter_map(|(id, begin, _)| Some(heard.get(id)?.duration_since(*begin))).collect();
     let committed: Vec<_> = commits.iter().map(|(_, _, took)| *took).collect();
     assert_eq!(from_begin.len(), commits.len(), "not every event was heard");
-    let ((commit, commit_99), (event, event_99)) = (percentiles(committed), percentiles(from_begin));
+    let [commit, commit_99] = [50, 99].map(|percent| percentile(&committed, percent));
+    let [event, event_99] = [50, 99].map(|percent| percentile(&from_begin, percent));
     println!(
         "{hub}, {RATE} commits/s: commit p50 {commit:?} p99 {commit_99:?}; from its begin to the subscriber p50 {event:?} \
          p99 {event_99:?}"
@@ -187,7 +183,7 @@ async fn storage_calls(postgres: &PostgresServer, nats: &NatsServer) {
             times.push(begin.elapsed());
         }
         let each = (processor_time(&processes) - before) / u32::try_from(CALLS).unwrap();
-        let (median, p99) = percentiles(times);
+        let [median, p99] = [50, 99].map(|percent| percentile(&times, percent));
         let (floor, floor_of_each) = *floor.get_or_insert((median, each));
         println!(
             "find by {name}: p50 {median:?} p99 {p99:?}, {:.2} of HTTP; processor time of all processes {each:?}, {:.2} of HTTP",

@@ -19,6 +19,7 @@ use character_repositories::{Repositories, StorageContext};
 use character_storage_http::{HttpStorage, HttpStorageConfig};
 use character_storage_port::{MemoryStorage, StorageExt, StoragePort};
 use character_storage_server::{Limits, StorageServer};
+use character_tests::{RawResponse, median};
 use prometheus_client::registry::Registry;
 use serde_json::json;
 use std::{
@@ -156,13 +157,9 @@ fn read_answer(connection: &mut TcpStream) -> Vec<u8> {
         let read = connection.read(&mut buffer[filled..]).unwrap();
         assert!(read > 0, "the server closed the connection");
         filled += read;
-        let Some(end) = buffer[..filled].windows(4).position(|four| four == b"\r\n\r\n") else { continue };
-        let head = String::from_utf8_lossy(&buffer[..end]).to_ascii_lowercase();
-        assert!(head.starts_with("http/1.1 200"), "{head}");
-        let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).unwrap();
-        let whole = end + 4 + length.parse::<usize>().unwrap();
-        if filled >= whole {
-            return buffer[end + 4..whole].to_vec();
+        if let Some(response) = RawResponse::within(&buffer[..filled]) {
+            assert_eq!(response.status, 200, "{}", response.head);
+            return buffer[response.body].to_vec();
         }
     }
 }
@@ -205,9 +202,4 @@ fn sheet() -> Character {
         character.data.0.insert(format!("skill_{number}"), skill);
     }
     character
-}
-
-fn median(mut rates: Vec<f64>) -> f64 {
-    rates.sort_by(f64::total_cmp);
-    rates[rates.len() / 2]
 }

@@ -10,7 +10,7 @@ use character_storage_port::{
     Change, Commit, Deleted, DomainEvent, Log, LogCursor, MAX_FOLLOWED, StoragePort, Store, Transaction, TransactionId,
 };
 use character_storage_sql::{SqlOptions, SqlStorage};
-use character_tests::{PostgresServer, Service};
+use character_tests::{PostgresServer, Service, percentile, processor_time};
 use serde_json::json;
 use std::{
     collections::HashMap,
@@ -112,14 +112,9 @@ fn follow(
 }
 
 /// The median and the 99th percentile.
-fn percentiles(mut times: Vec<Duration>) -> (Duration, Duration) {
-    times.sort();
-    (times[times.len() / 2], times[(times.len() * 99).div_ceil(100) - 1])
-}
-
-fn line(what: &str, times: Vec<Duration>) -> (Duration, Duration) {
-    let (count, (median, most)) = (times.len(), percentiles(times));
-    println!("  {what:<58} p50 {median:>9.2?}  p99 {most:>9.2?}  of {count}");
+fn line(what: &str, times: &[Duration]) -> (Duration, Duration) {
+    let [median, most] = [50, 99].map(|percent| percentile(times, percent));
+    println!("  {what:<58} p50 {median:>9.2?}  p99 {most:>9.2?}  of {}", times.len());
     (median, most)
 }
 
@@ -141,13 +136,13 @@ async fn commit_to_news(postgres: &PostgresServer) {
             tokio::time::sleep(2 * POLL).await;
             let heard = follower.end();
             assert!(committed.keys().all(|id| heard.contains_key(id)), "a commit was not told");
-            let lags = committed.iter().map(|(id, at)| heard[id].saturating_duration_since(*at)).collect();
-            let (median, most) = line(&format!("{how}, {rate}"), lags);
+            let lags: Vec<_> = committed.iter().map(|(id, at)| heard[id].saturating_duration_since(*at)).collect();
+            let (median, most) = line(&format!("{how}, {rate}"), &lags);
             if median > aim.0 || most > aim.1 {
                 println!("  MISSED: the aim is {:?} and {:?}", aim.0, aim.1);
             }
         }
-        line("beside: a find over the same service", round_trips(&*connect(&reading)).await);
+        line("beside: a find over the same service", &round_trips(&*connect(&reading)).await);
     }
 }
 
@@ -174,24 +169,18 @@ async fn round_trips(storage: &dyn StoragePort) -> Vec<Duration> {
     times
 }
 
-/// The processor time of a process so far, from `/proc`, which counts in hundredths of a second.
-fn processor_time(service: &Service) -> Duration {
-    let stat = std::fs::read_to_string(format!("/proc/{}/stat", service.pid().unwrap())).unwrap();
-    let fields: Vec<&str> = stat.rsplit_once(") ").unwrap().1.split(' ').collect();
-    Duration::from_millis(10 * (fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()))
-}
-
 /// Commits of this process, directly at the database, so that the service only tells of them. The rate, and the processors
 /// that the service used meanwhile.
 async fn told_by(service: &Service, storage: &SqlStorage) -> (f64, f64) {
-    let (mut ticks, begin, before) = (tokio::time::interval(BATCH_EVERY), Instant::now(), processor_time(service));
+    let process = [service.pid().unwrap()];
+    let (mut ticks, begin, before) = (tokio::time::interval(BATCH_EVERY), Instant::now(), processor_time(&process));
     let mut commits = 0_u32;
     while begin.elapsed() < ROUND {
         ticks.tick().await;
         let committed = storage.commit_each((0..BATCH).map(|_| creation()).collect()).await;
         commits += u32::try_from(committed.into_iter().filter(Result::is_ok).count()).unwrap();
     }
-    let (took, used) = (begin.elapsed().as_secs_f64(), processor_time(service).saturating_sub(before));
+    let (took, used) = (begin.elapsed().as_secs_f64(), processor_time(&process).saturating_sub(before));
     (f64::from(commits) / took, used.as_secs_f64() / took)
 }
 

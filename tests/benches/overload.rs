@@ -5,7 +5,7 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a measurement that cannot be made has failed")]
 #![expect(clippy::print_stdout, reason = "the figures are what it is for")]
 
-use character_tests::Service;
+use character_tests::{Service, exchange, percentile};
 use std::{
     cell::RefCell,
     net::SocketAddr,
@@ -14,10 +14,9 @@ use std::{
     time::{Duration, Instant},
 };
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
     task::{JoinSet, LocalSet},
-    time::{sleep, sleep_until, timeout},
+    time::{sleep_until, timeout},
 };
 
 const ROUND: Duration = Duration::from_secs(4);
@@ -42,8 +41,8 @@ fn pin(pid: u32, processor: &str) {
 
 async fn all() {
     // What one connection can do is measured without a limit in the way.
-    let (_service, heroes) = started("256").await;
-    let load = Load { address: _service.address(), requests: patches(&_service, &heroes) };
+    let (service, heroes) = started("256").await;
+    let load = Load { address: service.address(), requests: requests(&service, &heroes) };
     let lone = load.closed(1, ROUND).await;
     let mut peak = lone.clone();
     let mut clients = 1;
@@ -61,7 +60,7 @@ async fn all() {
     }
     println!("alone: {:.0} answers/s, median {:?}, p99 {:?}", lone.goodput(), lone.served(50), lone.served(99));
     println!("peak: {:.0} answers/s with {clients} clients", peak.goodput());
-    drop(_service);
+    drop(service);
     // As the documentation of MAX_REQUESTS_IN_FLIGHT recommends.
     let limit = (peak.goodput() * 3.0 * lone.served(50).as_secs_f64()).ceil().max(4.0);
     for limit in [limit.to_string(), "256".to_owned()] {
@@ -71,14 +70,14 @@ async fn all() {
 
 async fn overload(limit: &str, lone: &Round, peak: &Round) {
     let (service, heroes) = started(limit).await;
-    let load = Load { address: service.address(), requests: patches(&service, &heroes) };
+    let load = Load { address: service.address(), requests: requests(&service, &heroes) };
     let idle = load.open(peak.goodput() / 5.0, ROUND).await;
     let spike = load.open(peak.goodput() * 3.0, OVERLOAD).await;
     let ended = Instant::now();
     // Well again: twenty requests in a row are served as fast as before.
     let (mut in_a_row, mut recovered) = (0, None);
     while recovered.is_none() && ended.elapsed() < Duration::from_secs(30) {
-        let one = load.closed_for(1, 1).await;
+        let one = load.clients(1, 1, PATIENCE * 2).await;
         let is_well =
             one.refused.is_empty() && one.failed == 0 && one.served(99) <= idle.served(99).max(lone.served(99)) * 3;
         in_a_row = if is_well { in_a_row + 1 } else { 0 };
@@ -97,8 +96,8 @@ async fn overload(limit: &str, lone: &Round, peak: &Round) {
     println!(
         "  refused {}: median {:?}, p99 {:?}; without Retry-After {}",
         spike.refused.len(),
-        of(&spike.refused, 50),
-        of(&spike.refused, 99),
+        percentile(&spike.refused, 50),
+        percentile(&spike.refused, 99),
         spike.without_retry_after
     );
     println!("  failed or later than {PATIENCE:?}: {}", spike.failed);
@@ -126,7 +125,7 @@ async fn started(limit: &str) -> (Service, Vec<String>) {
 }
 
 /// Of five requests, one changes a field of a sheet of 4 KB, three read a sheet, and one reads a list of twenty.
-fn patches(service: &Service, heroes: &[String]) -> Vec<Vec<u8>> {
+fn requests(service: &Service, heroes: &[String]) -> Vec<Vec<u8>> {
     let host = service.address();
     let mut requests = Vec::new();
     for (number, hero) in heroes.iter().enumerate() {
@@ -167,7 +166,7 @@ impl Round {
     }
 
     fn served(&self, percent: usize) -> Duration {
-        of(&self.served, percent)
+        percentile(&self.served, percent)
     }
 
     fn note(&mut self, outcome: Option<(u16, bool)>, took: Duration) {
@@ -182,20 +181,10 @@ impl Round {
     }
 }
 
-fn of(times: &[Duration], percent: usize) -> Duration {
-    let mut times = times.to_vec();
-    times.sort_unstable();
-    times.get((times.len() * percent / 100).min(times.len().saturating_sub(1))).copied().unwrap_or_default()
-}
-
 impl Load {
     /// Clients that send the next request when they have the answer.
     async fn closed(&self, clients: usize, time: Duration) -> Round {
         self.clients(clients, usize::MAX, time).await
-    }
-
-    async fn closed_for(&self, clients: usize, requests: usize) -> Round {
-        self.clients(clients, requests, PATIENCE * 2).await
     }
 
     async fn clients(&self, clients: usize, requests: usize, time: Duration) -> Round {
@@ -261,7 +250,6 @@ impl Load {
         while let Some(ended) = tasks.join_next().await {
             ended.unwrap();
         }
-        sleep(Duration::from_millis(1)).await;
         let mut round = round.take();
         round.took = took;
         round
@@ -270,20 +258,6 @@ impl Load {
 
 /// The status of the answer, and whether it says when to come again.
 async fn ask(connection: &mut TcpStream, request: &[u8]) -> Option<(u16, bool)> {
-    connection.write_all(request).await.ok()?;
-    let (mut buffer, mut filled) = (vec![0; 16 * 1024], 0);
-    loop {
-        if filled == buffer.len() {
-            buffer.resize(filled * 2, 0);
-        }
-        let read = connection.read(&mut buffer[filled..]).await.ok().filter(|read| *read > 0)?;
-        filled += read;
-        let Some(end) = buffer[..filled].windows(4).position(|four| four == b"\r\n\r\n") else { continue };
-        let head = String::from_utf8_lossy(&buffer[..end]).to_ascii_lowercase();
-        let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")?.parse::<usize>().ok());
-        if filled >= end + 4 + length.unwrap_or(0) {
-            let status = head.split(' ').nth(1)?.parse().ok()?;
-            return Some((status, head.contains("\r\nretry-after: ")));
-        }
-    }
+    let response = exchange(connection, request, &mut Vec::new()).await.ok()?;
+    Some((response.status, response.head.contains("\r\nretry-after: ")))
 }

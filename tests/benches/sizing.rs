@@ -125,6 +125,12 @@ async fn patch(http: &reqwest::Client, url: &str, hero: &str, number: usize) {
     assert_eq!(request.send().await.unwrap().status(), 200);
 }
 
+async fn read(http: &reqwest::Client, url: &str) {
+    let response = http.get(url).send().await.unwrap();
+    assert_eq!(response.status(), 200);
+    response.bytes().await.unwrap();
+}
+
 async fn rates(service: &Service) {
     let url = service.url("/api/v2/characters");
     let heroes = create(&url, 200).await;
@@ -142,10 +148,8 @@ async fn rates(service: &Service) {
                         "create a character" => {
                             assert_eq!(http.post(&url).json(&sheet(number)).send().await.unwrap().status(), 201);
                         }
-                        "read a character" => {
-                            drop(http.get(format!("{url}/{hero}")).send().await.unwrap().bytes().await.unwrap());
-                        }
-                        _ => drop(http.get(format!("{url}?limit=20")).send().await.unwrap().bytes().await.unwrap()),
+                        "read a character" => read(&http, &format!("{url}/{hero}")).await,
+                        _ => read(&http, &format!("{url}?limit=20")).await,
                     }
                     answers += 1;
                 }

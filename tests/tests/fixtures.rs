@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use character_tests::{Persistence, PostgresServer, RedisServer, Service};
+use character_tests::{Persistence, PostgresServer, RawResponse, RedisServer, Service, median, percentile};
 
 #[test]
 fn a_redis_server_answers_and_is_gone_after_a_kill_and_back_after_a_restart() {
@@ -110,4 +110,19 @@ fn a_killed_test_process_leaves_neither_servers_nor_folders_behind() {
         assert!(Instant::now() < end, "servers or folders are left behind");
         std::thread::park_timeout(Duration::from_millis(20));
     }
+}
+
+#[test]
+fn a_response_is_read_when_it_is_complete_and_a_percentile_is_one_of_the_samples() {
+    let whole = b"HTTP/1.1 201 Created\r\nContent-Length: 2\r\nETag: \"1\"\r\n\r\n{}";
+    for part in 0..whole.len() {
+        assert_eq!(RawResponse::within(&whole[..part]), None, "{part} bytes");
+    }
+    let response = RawResponse::within(whole).unwrap();
+    assert_eq!((response.status, &whole[response.body]), (201, &b"{}"[..]));
+    assert!(response.head.contains("\r\netag: \"1\""), "{}", response.head);
+    let samples: Vec<Duration> = (1..=200).rev().map(Duration::from_millis).collect();
+    assert_eq!([0, 50, 99, 100].map(|percent| percentile(&samples, percent).as_millis()), [1, 101, 199, 200]);
+    assert_eq!(percentile(&[], 50), Duration::ZERO);
+    assert_eq!(median(vec![3.0, 1.0, 2.0]), 2.0);
 }

@@ -3,7 +3,7 @@
 import random
 import secrets
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from itertools import count
 from typing import Any
@@ -42,7 +42,7 @@ class _Shared:
 
     author: str | None
     retry: Retry
-    position: str | None = field(default=None)
+    position: str | None = None
 
     def begin(self, request: httpx.Request) -> float:
         """Completes the headers, and returns the end of all attempts by the monotonic clock."""
@@ -67,6 +67,9 @@ class _Shared:
         return None if is_last or isinstance(result, _NOT_SENDABLE) else pause
 
     def finish(self, result: httpx.Response) -> httpx.Response:
+        """The final response. Raises the exception of one without success, whose body was read."""
+        if result.is_error:
+            raise error_of(result)
         self.position = result.headers.get("Storage-Position", self.position)
         result.__class__ = _Response
         return result
@@ -98,7 +101,6 @@ class _SyncClient(httpx.Client):
             raise result
         if result.is_error:
             result.read()
-            raise error_of(result)
         return self._shared.finish(result)
 
 
@@ -128,7 +130,6 @@ class _AsyncClient(httpx.AsyncClient):
             raise result
         if result.is_error:
             await result.aread()
-            raise error_of(result)
         return self._shared.finish(result)
 
 

@@ -2,6 +2,7 @@
 
 import { parseJson } from "./json.js";
 import { hasProblem } from "./problem.js";
+import { randomHex } from "./random.js";
 
 export interface ConnectionOptions {
   /** The author of the changes, as versions record it (`X-User-Id`). Default: none. */
@@ -89,7 +90,7 @@ export class Connection {
 
 /** A new key for a change, to be given as `Idempotency-Key` when its repeats may come from another process. */
 export function newKey(): string {
-  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+  return randomHex();
 }
 
 /** Resolves after these milliseconds; rejects when the signal is aborted. */

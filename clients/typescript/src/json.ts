@@ -3,8 +3,10 @@
 // A number of JSON has any size and precision, and a `number` of JavaScript does not: JSON.parse returns 9007199254740992 for
 // 9007199254740993. What is read here and written again keeps its value.
 
+import { randomHex } from "./random.js";
+
 /** Marks a number within a text. It is random, so that no text of a document begins with it. */
-const MARK = Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+const MARK = randomHex();
 const TOKENS = /"[^"\\]*(?:\\.[^"\\]*)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g;
 const MARKED = new RegExp(`"${MARK}([^"]*)"`, "g");
 const NUMBER = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/;

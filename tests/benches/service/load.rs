@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use character_tests::exchange;
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
@@ -47,9 +47,7 @@ pub(crate) async fn send(server: SocketAddr, count: usize, requests: &Requests) 
 
 /// Sends one request and returns the body of its response.
 pub(crate) async fn ask(server: SocketAddr, request: &[u8]) -> Vec<u8> {
-    let mut connection = Connection::open(server).await;
-    let body = connection.exchange(request).await;
-    connection.buffer[body].to_vec()
+    Connection::open(server).await.exchange(request).await.to_vec()
 }
 
 struct Connection {
@@ -64,30 +62,12 @@ impl Connection {
         Self { stream, buffer: vec![0; 64 << 10] }
     }
 
-    /// Where the body of the response is in the buffer.
-    async fn exchange(&mut self, request: &[u8]) -> std::ops::Range<usize> {
-        self.stream.write_all(request).await.unwrap();
-        let mut filled = 0;
-        let (start, end) = loop {
-            filled += self.read(filled).await;
-            let Some(head) = self.buffer[..filled].windows(4).position(|four| four == b"\r\n\r\n") else { continue };
-            let text = String::from_utf8_lossy(&self.buffer[..head]).to_ascii_lowercase();
-            assert!(text.starts_with("http/1.1 2"), "{text}\n{}", String::from_utf8_lossy(&self.buffer[head..filled]));
-            let length = text.lines().find_map(|line| line.strip_prefix("content-length: "));
-            break (head + 4, head + 4 + length.map_or(0, |length| length.parse().unwrap()));
-        };
-        while filled < end {
-            filled += self.read(filled).await;
-        }
-        start..end
-    }
-
-    async fn read(&mut self, filled: usize) -> usize {
-        if self.buffer.len() == filled {
-            self.buffer.resize(filled * 2, 0);
-        }
-        let read = self.stream.read(&mut self.buffer[filled..]).await.unwrap();
-        assert!(read > 0, "the server closed the connection");
-        read
+    /// The body of the response.
+    async fn exchange(&mut self, request: &[u8]) -> &[u8] {
+        let response = exchange(&mut self.stream, request, &mut self.buffer).await.unwrap();
+        let body = &self.buffer[response.body];
+        let is_success = (200..300).contains(&response.status);
+        assert!(is_success, "{}\n{}", response.head, String::from_utf8_lossy(body));
+        body
     }
 }

@@ -15,9 +15,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use character_tests::{PostgresServer, RedisServer, Service};
+use character_tests::{PostgresServer, RedisServer, Service, median, processor_time};
 use load::{Requests, ask, request, send};
-use processes::{Floor, processor_time};
+use processes::Floor;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -221,7 +221,7 @@ async fn storage_rows(characters: &[Row]) -> Vec<Row> {
     add("PostgreSQL: replace", measure(3_000, &[(&ours, &replace), (&plain, &put)], none).await, 1.3);
 
     let sqlite = Side::of(&on_sqlite);
-    let plain = |what: &str| characters.iter().find(|row| row.what == what).map_or(f64::NAN, |row| row.floor);
+    let plain = |what: &str| characters.iter().find(|row| row.what == what).unwrap().floor;
     let created = measure(3_000, &[(&sqlite, &create(None))], none).await[0];
     let changed = measure(3_000, &[(&sqlite, &replace)], none).await[0];
     let beside = "plain service";
@@ -291,11 +291,6 @@ fn sheet(number: usize) -> Value {
         data.insert(format!("skill_{skill}"), skill_of);
     }
     json!({ "name": "Torormir", "user_id": Uuid::from_u128(7), "data": data })
-}
-
-fn median(mut figures: Vec<f64>) -> f64 {
-    figures.sort_by(f64::total_cmp);
-    figures[figures.len() / 2]
 }
 
 fn table(rows: &[Row]) -> String {

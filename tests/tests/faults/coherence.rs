@@ -268,12 +268,9 @@ impl Fleet {
     /// Until both that have Redis use it, and all hear the log.
     async fn in_use(&self, what: &str) {
         let wanted: [&[&str]; PROCESSES] =
-            [&["cache_redis_up 1", "cache_trusted 1"], &["cache_redis_up 1", "cache_trusted 1"], &["cache_trusted 1"]];
+            [&["cache_redis_up", "cache_trusted"], &["cache_redis_up", "cache_trusted"], &["cache_trusted"]];
         for (service, wanted) in self.services().into_iter().zip(wanted) {
-            let up = |answer: &Answer| {
-                let text = answer.body.as_str().unwrap_or_default();
-                wanted.iter().all(|line| text.lines().any(|other| other == *line))
-            };
+            let up = |answer: &Answer| wanted.iter().all(|series| answer.metric(series) == Some(1_u64));
             until(Duration::from_secs(15), what, || client().get(service.url("/metrics")), up).await;
         }
     }

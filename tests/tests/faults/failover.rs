@@ -5,7 +5,7 @@ use super::{
     load::Load,
     world::{PEACE, Side, TOKEN, alone, each_of},
 };
-use crate::support::{Answer, client, send, sheet, try_send, until};
+use crate::support::{Answer, client, metrics, send, sheet, try_send, until};
 use character_tests::{PostgresServer, RedisServer, Service};
 use serde_json::Value;
 use std::{
@@ -136,9 +136,7 @@ async fn fails_over(loss: Loss) {
     let entries = standby.query("SELECT id FROM transactions WHERE epoch = (SELECT number FROM storage_log)");
     assert_eq!(unique, entries.lines().collect(), "the log has other commits than its follower");
     for side in &sides {
-        let metrics = send(client().get(side.service.url("/metrics"))).await;
-        let text = metrics.body.as_str().unwrap();
-        assert!(text.lines().any(|line| line == "cache_log_restarts_total 0"), "{text}");
+        assert_eq!(metrics(&side.service).await.metric("cache_log_restarts_total"), Some(0_u64));
     }
     // What still stands is ended before it can go on.
     primary.kill();

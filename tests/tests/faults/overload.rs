@@ -7,7 +7,7 @@ use super::{
 };
 use crate::support::{Answer, client, send, sheet, try_send, until};
 use character_fault_proxy::Fault;
-use character_tests::{PostgresServer, Service, free_port};
+use character_tests::{PostgresServer, Service, exchange, free_port};
 use std::{
     sync::{
         Arc,
@@ -16,11 +16,7 @@ use std::{
     thread,
     time::{Duration, Instant},
 };
-use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::TcpStream,
-    task::JoinSet,
-};
+use tokio::{net::TcpStream, task::JoinSet};
 use uuid::Uuid;
 
 /// Enough that a request takes at least three times as long as alone, and few enough for a busy machine.
@@ -68,10 +64,10 @@ impl Crowd {
                     let (requests, (stop, seen)) = (Arc::clone(&requests), shared.clone());
                     crowd.spawn(async move {
                         let mut connection = TcpStream::connect(address).await.unwrap();
-                        let mut turn = number;
+                        let (mut turn, mut buffer) = (number, Vec::new());
                         while !stop.load(Relaxed) {
                             let kind = turn % requests.len();
-                            let head = ask(&mut connection, &requests[kind]).await;
+                            let head = exchange(&mut connection, &requests[kind], &mut buffer).await.unwrap().head;
                             seen.answers.fetch_add(1, Relaxed);
                             seen.misses.fetch_add(u64::from(kind == 0 && !head.contains("detail=local")), Relaxed);
                             turn += 1;
@@ -94,34 +90,13 @@ impl Crowd {
     }
 }
 
-/// Sends a request and reads its answer, whose head is returned.
-async fn ask(connection: &mut TcpStream, request: &[u8]) -> String {
-    connection.write_all(request).await.unwrap();
-    let (mut buffer, mut filled) = (vec![0; 64 * 1024], 0);
-    loop {
-        let read = connection.read(&mut buffer[filled..]).await.unwrap();
-        assert!(read > 0, "the connection was closed");
-        filled += read;
-        let Some(end) = buffer[..filled].windows(4).position(|four| four == b"\r\n\r\n") else { continue };
-        let head = String::from_utf8_lossy(&buffer[..end]).to_ascii_lowercase();
-        let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
-        let whole = end + 4 + length.map_or(0, |length| length.parse::<usize>().unwrap());
-        if buffer.len() < whole {
-            buffer.resize(whole, 0);
-        }
-        if filled >= whole {
-            return head;
-        }
-    }
-}
-
 /// The mean time of each of these requests without other load.
 async fn alone_takes(service: &Service, requests: &[Vec<u8>]) -> Duration {
-    let mut connection = TcpStream::connect(service.address()).await.unwrap();
+    let (mut connection, mut buffer) = (TcpStream::connect(service.address()).await.unwrap(), Vec::new());
     let begin = Instant::now();
     for _ in 0..ROUNDS_ALONE {
         for request in requests {
-            ask(&mut connection, request).await;
+            exchange(&mut connection, request, &mut buffer).await.unwrap();
         }
     }
     begin.elapsed() / u32::try_from(requests.len()).unwrap() / ROUNDS_ALONE

@@ -5,9 +5,9 @@ use super::{
     shapes,
     world::{DEADLINE, NOISE, World, alone, each_of},
 };
-use crate::support::{Answer, client, send, sheet, until};
+use crate::support::{client, send, sheet, until};
 use character_fault_proxy::{Fault, Way};
-use character_tests::{PostgresServer, RedisServer};
+use character_tests::{PostgresServer, RedisServer, percentile};
 use std::time::{Duration, Instant};
 
 /// The longest that a request may take when it finds Redis failing.
@@ -19,11 +19,7 @@ type Act<'a> = &'a dyn Fn();
 async fn in_use(world: &World, what: &str) {
     world.redis().set(Fault::Pass);
     let ask = || client().get(world.service.url("/metrics"));
-    let up = |answer: &Answer| {
-        let text = answer.body.as_str().unwrap_or_default();
-        text.lines().any(|line| line == "cache_redis_up 1")
-    };
-    until(Duration::from_secs(15), what, ask, up).await;
+    until(Duration::from_secs(15), what, ask, |answer| answer.metric("cache_redis_up") == Some(1_u64)).await;
 }
 
 fn bounded(report: &Report) {
@@ -105,12 +101,6 @@ async fn cold_reads(world: &World, count: usize) -> Vec<Duration> {
     times
 }
 
-fn median(times: &[Duration]) -> Duration {
-    let mut times = times.to_vec();
-    times.sort();
-    times[times.len() / 2]
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_redis_that_hangs_costs_one_caller_at_most_fifty_milliseconds_and_then_nothing() {
     let _alone = alone().await;
@@ -124,7 +114,7 @@ async fn a_redis_that_hangs_costs_one_caller_at_most_fifty_milliseconds_and_then
     ] {
         in_use(&world, name).await;
         let usual = cold_reads(&world, 40).await;
-        let (middle, longest) = (median(&usual), usual.iter().max().copied().unwrap());
+        let (middle, longest) = (percentile(&usual, 50), usual.iter().max().copied().unwrap());
         world.redis().set(fault);
         match fault {
             Fault::AcceptAndNeverAnswer => world.redis().freeze_open(),
@@ -134,11 +124,14 @@ async fn a_redis_that_hangs_costs_one_caller_at_most_fifty_milliseconds_and_then
         let worst = meanwhile.iter().max().copied().unwrap();
         eprintln!(
             "Redis {name}: {middle:?} and at most {longest:?} before, {:?} and at most {worst:?} now",
-            median(&meanwhile)
+            percentile(&meanwhile, 50)
         );
         // One operation may find the failure; scheduling may add what it added before.
         assert!(worst <= longest + ADDED + Duration::from_millis(50), "{name}: {worst:?}, before {longest:?}");
-        assert!(median(&meanwhile) <= middle + Duration::from_millis(10), "{name}: {meanwhile:?}, before {middle:?}");
+        assert!(
+            percentile(&meanwhile, 50) <= middle + Duration::from_millis(10),
+            "{name}: {meanwhile:?}, before {middle:?}"
+        );
         let warm = send(client().get(world.character(&known))).await;
         assert_eq!(warm.status, 200, "{warm:?}");
         world.redis().reset_open();

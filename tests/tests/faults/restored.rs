@@ -4,7 +4,7 @@ use super::{
     fleet::{over, storage, with},
     world::{TOKEN, alone},
 };
-use crate::support::{Answer, client, send, until};
+use crate::support::{Answer, client, metrics, send, until};
 use character_tests::{PostgresServer, RedisServer, Service, ServiceBuilder, query_sqlite};
 use serde_json::{Value, json};
 use std::{collections::BTreeMap, fs, path::Path, time::Duration};
@@ -134,10 +134,7 @@ impl Roll {
 
 /// How often a process has dropped everything because the log began again.
 async fn restarts(service: &Service) -> u64 {
-    let metrics = send(client().get(service.url("/metrics"))).await;
-    let text = metrics.body.as_str().unwrap();
-    let line = text.lines().find_map(|line| line.strip_prefix("cache_log_restarts_total ")).unwrap();
-    line.parse().unwrap()
+    metrics(service).await.metric("cache_log_restarts_total").unwrap()
 }
 
 /// A backup of a schema in PostgreSQL, and how it is restored.

@@ -1,6 +1,6 @@
 //! Both services with a fault proxy on each of their three ways: to the Storage Service, to PostgreSQL, to Redis.
 
-use crate::support::{Answer, client, send, until};
+use crate::support::{Answer, client, metrics, until};
 use character_fault_proxy::{Fault, FaultProxy};
 use character_tests::{PostgresServer, RedisServer, Service};
 use serde_json::json;
@@ -111,10 +111,7 @@ impl World {
 
     /// How many questions to the log have failed. Each took one connection of its own, which no breaker holds back.
     pub(crate) async fn failed_follows(&self) -> u64 {
-        let metrics = send(client().get(self.service.url("/metrics"))).await;
-        let text = metrics.body.as_str().unwrap_or_default();
-        let value = text.lines().find_map(|line| line.strip_prefix("cache_log_failures_total "));
-        value.and_then(|value| value.parse().ok()).unwrap_or_else(|| panic!("no count of failed follows: {text}"))
+        metrics(&self.service).await.metric("cache_log_failures_total").unwrap()
     }
 
     pub(crate) fn redis(&self) -> &FaultProxy {

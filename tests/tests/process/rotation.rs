@@ -1,7 +1,7 @@
 //! Secrets and settings that change while the services run, under load and without a refused request.
 
 use super::{TOKEN, storage};
-use crate::support::{client, sheet, try_send, until};
+use crate::support::{client, metrics, sheet, try_send, until};
 use character_tests::{NatsRelease, NatsServer, PostgresServer, RedisServer, Service};
 use std::{
     fs,
@@ -55,27 +55,14 @@ impl Mounted {
     }
 }
 
-/// The value of this line of the metrics of a service.
-async fn metric(service: &Service, line: &str) -> Option<String> {
-    let text = client().get(service.url("/metrics")).send().await.ok()?.text().await.ok()?;
-    text.lines().find_map(|shown| shown.strip_prefix(line)).map(|value| value.trim().to_owned())
+async fn await_metric(service: &Service, series: &str, value: u64) {
+    let ask = || client().get(service.url("/metrics"));
+    until(LIMIT, &format!("{series} is {value}"), ask, |answer| answer.metric(series) == Some(value)).await;
 }
 
-async fn await_metric(service: &Service, line: &str, value: &str) {
-    let end = Instant::now() + LIMIT;
-    loop {
-        let found = metric(service, line).await;
-        if found.as_deref() == Some(value) {
-            return;
-        }
-        assert!(Instant::now() < end, "{line} is {found:?} and never {value}:\n{}", service.output());
-        sleep(Duration::from_millis(20)).await;
-    }
-}
-
-async fn applied(service: &Service, setting: &str, times: u32) {
+async fn applied(service: &Service, setting: &str, times: u64) {
     let line = format!("setting_changes_total{{setting=\"{setting}\",outcome=\"applied\"}}");
-    await_metric(service, &line, &times.to_string()).await;
+    await_metric(service, &line, times).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -124,7 +111,7 @@ async fn a_token_is_rotated_under_load_in_three_steps_without_a_refused_request(
     }
     stop.store(true, Ordering::Relaxed);
     load.join_all().await;
-    assert_eq!(metric(&storage, "http_server_unauthorized_total").await.as_deref(), Some("0"));
+    assert_eq!(metrics(&storage).await.metric("http_server_unauthorized_total"), Some(0_u64));
     let old = client().get(storage.url("/storage/v1/characters")).bearer_auth(TOKEN);
     assert_eq!(try_send(old).await.unwrap().status, 401, "the old token is refused at the end");
     for service in [&service, &storage] {
@@ -141,17 +128,17 @@ async fn a_file_that_cannot_be_used_leaves_the_token_before_and_is_reported_once
     let service = Service::storage().env("STORAGE_SERVICE_TOKEN_FILE", &file).start();
     let works = || client().get(service.url("/storage/v1/characters")).bearer_auth(TOKEN);
     let refused = "setting_changes_total{setting=\"STORAGE_SERVICE_TOKEN\",outcome=\"refused\"}";
-    for (round, contents) in [Some(""), Some("not\u{e9}ascii"), None].into_iter().enumerate() {
+    for (round, contents) in (1..).zip([Some(""), Some("not\u{e9}ascii"), None]) {
         match contents {
             Some(text) => fs::write(&file, text).unwrap(),
             None => fs::remove_file(&file).unwrap(),
         }
-        await_metric(&service, refused, &(round + 1).to_string()).await;
-        await_metric(&service, "setting_refused{setting=\"STORAGE_SERVICE_TOKEN\"}", "1").await;
+        await_metric(&service, refused, round).await;
+        await_metric(&service, "setting_refused{setting=\"STORAGE_SERVICE_TOKEN\"}", 1).await;
         assert_ne!(try_send(works()).await.unwrap().status, 401);
     }
     fs::write(&file, TOKEN).unwrap();
-    await_metric(&service, "setting_refused{setting=\"STORAGE_SERVICE_TOKEN\"}", "0").await;
+    await_metric(&service, "setting_refused{setting=\"STORAGE_SERVICE_TOKEN\"}", 0).await;
     let warnings = service.output().matches("a changed file cannot be used").count();
     assert_eq!(warnings, 3, "{}", service.output());
 }
@@ -232,8 +219,7 @@ async fn changed_passwords_of_redis_and_nats_are_used_without_a_restart() {
     nats.reload();
     ok(&service, "redis").await;
     ok(&hub, "hub").await;
-    let outages = metric(&service, "cache_redis_up").await;
-    assert_eq!(outages.as_deref(), Some("1"));
+    assert_eq!(metrics(&service).await.metric("cache_redis_up"), Some(1_u64));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -259,7 +245,7 @@ async fn sighup_reads_the_log_level_and_the_limits_again_and_usr1_and_usr2_do_no
     service.signal("-HUP");
     service.await_output("no file of a setting changed");
     settings.set(&[("level", "loud"), ("bytes", "2097152"), ("reports", "7")]);
-    await_metric(&service, "setting_refused{setting=\"LOG_LEVEL\"}", "1").await;
+    await_metric(&service, "setting_refused{setting=\"LOG_LEVEL\"}", 1).await;
     assert_eq!(try_send(client().get(service.url("/health/live"))).await.unwrap().status, 200);
     assert_eq!(service.terminate(), 0);
 }

@@ -2,7 +2,7 @@
 
 use super::{
     PATIENCE, TOKEN, both, over, storage,
-    support::{client, send, sheet, until},
+    support::{client, metrics, send, sheet, until},
 };
 use character_tests::{Service, ServiceBuilder, free_port};
 use serde_json::json;
@@ -19,21 +19,12 @@ use std::{
 
 /// The value of a series, 0 while it has none.
 async fn metric(service: &Service, series: &str) -> u64 {
-    let text = client().get(service.url("/metrics")).send().await.unwrap().text().await.unwrap();
-    let value = text.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
-    value.map_or(0, |value| value.parse().unwrap())
+    metrics(service).await.metric(series).unwrap_or(0)
 }
 
 async fn until_metric(service: &Service, series: &str, wanted: impl Fn(u64) -> bool) {
-    let end = Instant::now() + PATIENCE;
-    loop {
-        let value = metric(service, series).await;
-        if wanted(value) {
-            return;
-        }
-        assert!(Instant::now() < end, "{series} {value}");
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    let ask = || client().get(service.url("/metrics"));
+    until(PATIENCE, series, ask, |answer| wanted(answer.metric(series).unwrap_or(0))).await;
 }
 
 fn ended(reason: &str) -> String {

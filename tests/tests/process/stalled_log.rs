@@ -1,6 +1,9 @@
 //! A reader of the log that stalls costs lines, and nothing else.
 
-use super::{both, support::client};
+use super::{
+    both,
+    support::{client, send},
+};
 use character_tests::Service;
 use std::{
     fs::File,
@@ -15,9 +18,7 @@ const END: Duration = Duration::from_secs(15);
 
 /// The number of dropped lines, as the metrics show it.
 async fn dropped(client: &reqwest::Client, service: &Service) -> u64 {
-    let text = client.get(service.url("/metrics")).send().await.unwrap().text().await.unwrap();
-    let count = text.lines().find_map(|line| line.strip_prefix("log_lines_dropped_total "));
-    count.unwrap().parse().unwrap()
+    send(client.get(service.url("/metrics"))).await.metric("log_lines_dropped_total").unwrap()
 }
 
 /// Sends requests, each of which must be answered, until more lines are dropped than before.

@@ -1,6 +1,6 @@
 //! Clients that vanish without a word, as when their machine loses power: their streams end soon.
 
-use super::support::client;
+use super::support::{client, metrics};
 use character_tests::Service;
 use std::{
     env,
@@ -76,9 +76,7 @@ impl Machine {
 }
 
 async fn streams(service: &Service) -> u64 {
-    let text = client().get(service.url("/metrics")).send().await.unwrap().text().await.unwrap();
-    let value = text.lines().find_map(|line| line.strip_prefix("live_streams "));
-    value.unwrap_or_else(|| panic!("no live_streams in {text}")).parse().unwrap()
+    metrics(service).await.metric("live_streams").unwrap()
 }
 
 #[tokio::test]

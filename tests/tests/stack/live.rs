@@ -1,7 +1,7 @@
 //! Live updates through real processes: what one process changes, the streams of every process report.
 
 use super::{characters, storage};
-use crate::support::{client, send, sheet};
+use crate::support::{client, send, sheet, until};
 use character_tests::{PostgresServer, Service};
 use serde_json::Value;
 use std::time::{Duration, Instant};
@@ -135,11 +135,6 @@ async fn a_service_that_stops_ends_its_streams_and_says_when_to_return() {
     assert!(begin.elapsed() < Duration::from_secs(10), "{:?}", begin.elapsed());
 }
 
-fn figure(metrics: &str, name: &str) -> f64 {
-    let value = metrics.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
-    value.and_then(|value| value.parse().ok()).unwrap_or_else(|| panic!("no {name} in {metrics}"))
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_thousand_streams_are_served_by_one_process_and_those_that_are_gone_are_forgotten() {
     let storage = storage(&PostgresServer::shared().fresh_schema_url());
@@ -163,15 +158,9 @@ async fn a_thousand_streams_are_served_by_one_process_and_those_that_are_gone_ar
         assert_eq!(stream.named("update").await.data.unwrap()["revision"], 2);
     }
     drop((streams, first));
-    let end = Instant::now() + Duration::from_secs(20);
-    loop {
-        let metrics = client().get(service.url("/metrics")).send().await.unwrap().text().await.unwrap();
-        if figure(&metrics, "live_streams") == 0.0 {
-            break;
-        }
-        assert!(Instant::now() < end, "streams of clients that are gone: {}", figure(&metrics, "live_streams"));
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
+    let ask = || client().get(service.url("/metrics"));
+    until(PATIENCE, "no stream of a client that is gone", ask, |answer| answer.metric("live_streams") == Some(0_u64))
+        .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

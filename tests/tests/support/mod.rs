@@ -3,8 +3,12 @@
 #![allow(dead_code, clippy::allow_attributes, reason = "each test binary uses its own part")]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "support of tests")]
 
+use character_tests::Service;
 use serde_json::{Value, json};
-use std::time::{Duration, Instant};
+use std::{
+    str::FromStr,
+    time::{Duration, Instant},
+};
 
 /// An answer, taken apart.
 #[derive(Debug)]
@@ -21,6 +25,18 @@ impl Answer {
     pub(crate) fn id(&self) -> String {
         self.body["id"].as_str().unwrap().to_owned()
     }
+
+    /// The value of a series in an answer of `/metrics`, such as `live_streams` or `setting_refused{setting="TLS"}`.
+    pub(crate) fn metric<T: FromStr>(&self, series: &str) -> Option<T> {
+        let mut lines = self.body.as_str()?.lines();
+        let value = lines.find_map(|line| line.strip_prefix(series)?.strip_prefix(' '))?;
+        Some(value.parse().unwrap_or_else(|_| panic!("{series} is {value}")))
+    }
+}
+
+/// What a service shows at `/metrics`.
+pub(crate) async fn metrics(service: &Service) -> Answer {
+    send(client().get(service.url("/metrics"))).await
 }
 
 pub(crate) fn client() -> reqwest::Client {
