@@ -1,6 +1,6 @@
 //! Reads a request body: checks its media type, size, speed and depth, then parses its JSON.
 
-use crate::{Api, ApiLimits, Problem};
+use crate::{Api, ApiLimits, Problem, object::Object};
 use actix_web::{
     HttpRequest,
     http::header::{ACCEPT, CONTENT_ENCODING, CONTENT_TYPE, HeaderName, HeaderValue},
@@ -14,7 +14,6 @@ use character_domain::{
 };
 use character_http_kit::{BodyError, BodyLimits, read_body};
 use serde::Deserialize;
-use serde_json::{Map, Value};
 
 /// The media types that an operation accepts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,7 +90,7 @@ fn acceptable(media: Media, content_type: &str) -> bool {
 }
 
 /// The object in a body that holds one character. Its sheet may have the full depth of a sheet.
-pub(crate) fn object(body: &[u8]) -> Result<Map<String, Value>, Problem> {
+pub(crate) fn object(body: &[u8]) -> Result<Object, Problem> {
     character(body).map_err(|refusal| match refusal {
         Refusal::Syntax(error) => Problem::malformed(error.to_string()),
         Refusal::Invalid(violations) => Problem::invalid(violations),
@@ -108,7 +107,7 @@ pub(crate) enum Refusal {
 }
 
 /// The object that holds one character.
-pub(crate) fn character(text: &[u8]) -> Result<Map<String, Value>, Refusal> {
+pub(crate) fn character(text: &[u8]) -> Result<Object, Refusal> {
     json::scan(text, json::MAX_DEPTH + 1, size::MAX_ROW_VALUES).map_err(|error| {
         Refusal::Invalid(match error {
             // Only the sheet is free enough to be at fault here, and its depth is one less than that of the whole.
@@ -119,11 +118,7 @@ pub(crate) fn character(text: &[u8]) -> Result<Map<String, Value>, Refusal> {
             ScanError::Member { path, reason } => Violations::one(path, reason),
         })
     })?;
-    match parse(text) {
-        Ok(Value::Object(object)) => Ok(object),
-        Ok(_) => Err(Refusal::Invalid(Violations::one("body", "must be an object"))),
-        Err(error) => Err(Refusal::Syntax(error)),
-    }
+    Object::read(text)
 }
 
 /// Parses at any depth: only for text that was scanned, or into types that do not recur.

@@ -3,13 +3,14 @@
 use crate::{
     Problem, ProblemBody,
     body::{self, Refusal},
+    object::Object,
     texts::Texts,
 };
 use actix_web::http::StatusCode;
 use character_domain::{Violations, json, size};
 use character_repositories::{Atomicity, RepositoryError};
 use serde::Serialize;
-use serde_json::{Map, Value, value::RawValue};
+use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 use utoipa::ToSchema;
 
@@ -127,7 +128,7 @@ impl<'a> Bulk<'a> {
     pub(crate) fn rows<T>(
         &self,
         limit: usize,
-        read: impl Fn(Map<String, Value>) -> Result<T, Violations>,
+        read: impl Fn(Object) -> Result<T, Violations>,
     ) -> Vec<Result<T, Violations>> {
         let row = |text: &RawValue| {
             if text.get().len() > limit {

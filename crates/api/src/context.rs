@@ -9,9 +9,7 @@ use actix_web::{
 use character_domain::{json, size};
 use character_http_kit::middleware::note_principal;
 use character_repositories::{Condition, Idempotency, IdempotencyKey, RequestContext};
-use serde::{Deserialize, Serialize, Serializer, ser::Error as _};
-use serde_json::{Value, value::RawValue};
-use std::collections::BTreeMap;
+use serde_json::value::RawValue;
 use utoipa::{
     IntoParams,
     openapi::{
@@ -61,49 +59,17 @@ fn idempotency(key: &IdempotencyKey, author: Option<&str>, request: &HttpRequest
         whole.push(b'\n');
     }
     match canonical(body) {
-        Some(canonical) => whole.extend(canonical),
+        Some(canonical) => whole.extend(canonical.into_bytes()),
         None => whole.extend(body),
     }
     Idempotency::new(&scope, key, &whole)
 }
 
-/// The body as this service would write it: no spaces, members in order. The rows of a bulk are parsed one at a time, since
-/// all of them together may take many times the memory of their text. `None` when a part fits into no row: then it is
-/// refused later.
-fn canonical(body: &[u8]) -> Option<Vec<u8>> {
+/// The body in its one form: no spaces, members in order. `None` when it is no JSON or breaks a limit: then it is refused later.
+fn canonical(body: &[u8]) -> Option<String> {
     json::scan(body, json::MAX_MESSAGE_DEPTH, size::MAX_BULK_VALUES).ok()?;
-    match body::parse::<BTreeMap<String, Member<'_>>>(body) {
-        Ok(members) => serde_json::to_vec(&members),
-        Err(_) => serde_json::to_vec(&Part(body)),
-    }
-    .ok()
-}
-
-/// A member of the body, which may be the list of the rows of a bulk.
-#[derive(Deserialize)]
-#[serde(transparent)]
-struct Member<'a>(#[serde(borrow)] &'a RawValue);
-
-impl Serialize for Member<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let text = self.0.get().as_bytes();
-        match body::parse::<Vec<&RawValue>>(text) {
-            Ok(rows) => serializer.collect_seq(rows.into_iter().map(|row| Part(row.get().as_bytes()))),
-            Err(_) => Part(text).serialize(serializer),
-        }
-    }
-}
-
-/// A value that fits into a row, parsed when it is written.
-struct Part<'a>(&'a [u8]);
-
-impl Serialize for Part<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        if json::values(self.0) > size::MAX_ROW_VALUES {
-            return Err(S::Error::custom(size::too_many_values(size::MAX_ROW_VALUES)));
-        }
-        body::parse::<Value>(self.0).map_err(S::Error::custom)?.serialize(serializer)
-    }
+    let text = body::parse::<&RawValue>(body).ok()?;
+    json::canonical(text.get()).ok()
 }
 
 fn key(headers: &HeaderMap) -> Result<Option<IdempotencyKey>, Problem> {

@@ -1,26 +1,27 @@
 //! Taking the members of a JSON object one by one, and noting everything that is wrong with them.
 
-use character_domain::{Document, InvalidTimestamp, Members, Timestamp, Violations, number};
+use crate::object::Object;
+use character_domain::{Document, InvalidTimestamp, Timestamp, Violations, number};
 use serde::de::DeserializeOwned;
-use serde_json::{Map, Value};
+use serde_json::Value;
 use uuid::Uuid;
 
 /// The members of an object that are not read yet, and the faults found so far. `null` means the same as an absent
 /// field.
 #[derive(Debug)]
 pub(crate) struct Fields {
-    members: Map<String, Value>,
+    members: Object,
     pub(crate) faults: Violations,
 }
 
 impl Fields {
-    pub(crate) fn of(members: Map<String, Value>) -> Self {
-        Self { members, faults: Violations::default() }
+    pub(crate) fn of(members: impl Into<Object>) -> Self {
+        Self { members: members.into(), faults: Violations::default() }
     }
 
     fn take<T>(&mut self, name: &str, wanted: &str, read: impl FnOnce(Value) -> Option<T>) -> Option<T> {
-        let value = self.members.remove(name).filter(|value| !value.is_null())?;
-        let read = read(value);
+        let member = self.members.remove(name).filter(|member| !member.is_null())?;
+        let read = read(member.into_value());
         if read.is_none() {
             self.faults.push(name, wanted);
         }
@@ -49,7 +50,7 @@ impl Fields {
 
     /// A time in RFC 3339, cut to the microsecond.
     pub(crate) fn time(&mut self, name: &str) -> Option<Timestamp> {
-        let value = self.members.remove(name).filter(|value| !value.is_null())?;
+        let value = self.members.remove(name).filter(|member| !member.is_null())?.into_value();
         let time = value.as_str().ok_or(InvalidTimestamp::Syntax).and_then(str::parse);
         time.map_err(|error| self.faults.push(name, error.to_string())).ok()
     }
@@ -70,12 +71,14 @@ impl Fields {
         self.take(name, "must be an array of strings", |value| serde_json::from_value(value).ok())
     }
 
-    /// A document, kept as its text: parsed, one of short values is many times larger.
+    /// A document, kept as its text.
     pub(crate) fn document(&mut self, name: &str) -> Option<Document> {
-        self.take(name, "must be an object", |value| match value {
-            Value::Object(members) => Members::from(members).into_text().map(Document).ok(),
-            _ => None,
-        })
+        let member = self.members.remove(name).filter(|member| !member.is_null())?;
+        let document = member.into_document();
+        if document.is_none() {
+            self.faults.push(name, "must be an object");
+        }
+        document
     }
 
     /// Adds the faults of fields that have none yet. What could not be read was replaced by a placeholder, whose faults say
@@ -98,7 +101,7 @@ impl Fields {
 
     /// Whether the object has this member, `null` included.
     pub(crate) fn has(&self, name: &str) -> bool {
-        self.members.contains_key(name)
+        self.members.has(name)
     }
 
     /// Leaves these out of account.
@@ -130,7 +133,7 @@ impl Fields {
 
     /// Adds a fault for each member that was not read.
     pub(crate) fn refuse_the_rest(&mut self) {
-        for name in std::mem::take(&mut self.members).into_iter().map(|(name, _)| name) {
+        for name in std::mem::take(&mut self.members).into_names() {
             self.faults.push(name.chars().take(100).collect::<String>(), "is not a field of this request");
         }
     }

@@ -19,6 +19,7 @@ pub mod inventory;
 pub mod journal;
 mod live;
 mod merge;
+mod object;
 mod openapi;
 mod pages;
 mod position;

@@ -1,20 +1,18 @@
 //! Merge patches (RFC 7396) of rows.
 
-use crate::{fields::Fields, resource::Resource};
+use crate::{fields::Fields, object::Object, resource::Resource};
 use character_domain::Violations;
 use character_repositories::RepositoryError;
 use character_storage_port::{ErrorKind, StorageError};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 /// Changes of a row, once it is known that they name fields that may be changed.
-pub(crate) fn patch<R: Resource>(
-    members: Map<String, Value>,
-) -> Result<impl Fn(&R) -> Result<R, RepositoryError>, Violations> {
+pub(crate) fn patch<R: Resource>(members: Object) -> Result<impl Fn(&R) -> Result<R, RepositoryError>, Violations> {
     let mut refused = Fields::of(members.clone());
     refused.refuse(R::READ_ONLY, "is read-only");
     refused.refuse(&["id", "revision", "created_at", "updated_at", "deleted_at"], "is read-only");
     refused.faults.into_result()?;
-    let patch = Value::Object(members);
+    let patch = members.into_value();
     Ok(move |current: &R| {
         let mut merged = as_written(current)?;
         json_patch::merge(&mut merged, &patch);

@@ -8,7 +8,7 @@ pub(crate) use openapi::{
     Filter, INCLUDE_DELETED, ListOperation, Words, describe_list, flag, number, text, uuid, word,
 };
 
-use crate::{Problem, answer::path_id, fields::Fields, query::Parameters};
+use crate::{Problem, answer::path_id, fields::Fields, object::Object, query::Parameters};
 use actix_web::HttpRequest;
 use character_domain::{CharacterId, JournalEntryId, Violations};
 use character_http_kit::{Endpoint, Endpoints};
@@ -17,7 +17,6 @@ use character_repositories::{
 };
 use character_storage_port::{Entity, Read};
 use serde::Serialize;
-use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 /// A kind of plain row, as requests, responses and the OpenAPI document show it.
@@ -54,7 +53,7 @@ pub(crate) trait Resource: Entity {
     fn read(fields: &mut Fields) -> Self::New;
 
     /// Reads a new row.
-    fn read_new(members: Map<String, Value>) -> Result<Self::New, Violations> {
+    fn read_new(members: Object) -> Result<Self::New, Violations> {
         let mut fields = Fields::of(members);
         fields.refuse(Self::READ_ONLY, "is read-only");
         let new = Self::read(&mut fields);

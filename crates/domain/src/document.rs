@@ -131,9 +131,13 @@ impl Clone for Shared {
 
 impl PartialEq for Members {
     fn eq(&self, other: &Self) -> bool {
-        let texts = (self.0.text.get(), other.0.text.get());
-        let same_text = matches!(texts, (Some(here), Some(there)) if here.0.text.get() == there.0.text.get());
-        Arc::ptr_eq(&self.0, &other.0) || same_text || **self == **other
+        if Arc::ptr_eq(&self.0, &other.0) {
+            return true;
+        }
+        match (self.0.text.get(), other.0.text.get()) {
+            (Some(here), Some(there)) => here.0.text.get() == there.0.text.get(),
+            _ => **self == **other,
+        }
     }
 }
 
@@ -164,6 +168,15 @@ impl Members {
 
     fn of_text(text: Text) -> Self {
         Self(Arc::new(Shared { members: OnceLock::new(), text: text.into() }))
+    }
+
+    /// The members in the text of an object that has passed the [`scan`](json::scan), in its one form.
+    fn of_scanned(text: &RawValue) -> serde_json::Result<Self> {
+        if !text.get().starts_with('{') {
+            return Err(serde::de::Error::custom("must be an object"));
+        }
+        let text = RawValue::from_string(json::canonical(text.get())?)?;
+        Ok(Self::of_text(Text::of(text)))
     }
 
     /// The same members, kept as their text alone: many times smaller than a map of short values.
@@ -241,12 +254,20 @@ impl<'de> Deserialize<'de> for Members {
         if text.get().starts_with('{') && json::is_as_written(text.get(), READABLE_DEPTH) {
             return Ok(Self::of_text(Text::of_shallow(text)));
         }
-        let parsed: serde_json::Result<Map<String, Value>> = json::parse_within(text.get().as_bytes(), MAX_VALUES);
-        parsed.and_then(|members| Self::from(members).into_text()).map_err(serde::de::Error::custom)
+        json::scan(text.get().as_bytes(), json::MAX_MESSAGE_DEPTH, MAX_VALUES).map_err(serde::de::Error::custom)?;
+        Self::of_scanned(&text).map_err(serde::de::Error::custom)
     }
 }
 
 impl Document {
+    /// The document in the text of an object that has passed the [`scan`](json::scan). No tree is built of it.
+    ///
+    /// # Errors
+    /// The text is no object, or a string in it is no Unicode text.
+    pub fn of_scanned(text: &RawValue) -> serde_json::Result<Self> {
+        Members::of_scanned(text).map(Self)
+    }
+
     /// Adds what breaks the limits to `violations`, under `field`.
     pub fn check(&self, field: &str, violations: &mut Violations) {
         self.check_nested(field, 0, violations);

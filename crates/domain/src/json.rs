@@ -1,7 +1,9 @@
 //! Reads JSON text: rejects what a parser would alter or crash on, and keeps the spelling of numbers.
 
+mod canonical;
 mod scan;
 
+pub use canonical::canonical;
 pub use scan::{RESERVED, ScanError, scan, values};
 pub(crate) use scan::{Survey, survey};
 
@@ -160,6 +162,18 @@ mod tests {
         })
     }
 
+    #[test]
+    fn half_of_a_surrogate_pair_has_no_canonical_form() {
+        assert!(canonical(r#"{"a":["\ud800"]}"#).is_err());
+        assert_eq!(canonical(r#"{"b":1E5,"a":"\ud83d\udc09"}"#).unwrap(), "{\"a\":\"\u{1f409}\",\"b\":1e+5}");
+    }
+
+    #[test]
+    fn members_are_in_the_order_of_their_names_and_not_of_their_spelling() {
+        let canonical = canonical(r##" { "\"" : 1 , "!" : 2 , "#" : {"z":[ ],"y":{ }} } "##).unwrap();
+        assert_eq!(canonical, r##"{"!":2,"\"":1,"#":{"y":{},"z":[]}}"##);
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(4000))]
 
@@ -169,6 +183,19 @@ mod tests {
             if is_as_written(&text, 64) {
                 prop_assert_eq!(serde_json::to_string(&value).unwrap(), text);
             }
+        }
+
+        #[test]
+        fn the_canonical_text_is_what_would_be_written(text in any_text()) {
+            if scan(text.as_bytes(), 64, 1_000).is_ok() {
+                let value: serde_json::Value = serde_json::from_str(&text).unwrap();
+                prop_assert_eq!(canonical(&text).unwrap(), serde_json::to_string(&value).unwrap());
+            }
+        }
+
+        #[test]
+        fn no_text_makes_the_canonical_form_panic(text in "[\\[\\]{}\",:\\\\ae1\u{e9} -]{0,40}") {
+            let _ = canonical(&text);
         }
 
         #[test]

@@ -1,9 +1,9 @@
 //! From JSON objects to what the repository takes, with every fault found.
 
 use crate::fields::Fields;
+use crate::object::Object;
 use character_domain::{CampaignId, CharacterId, ImpactType, Violations, now};
 use character_repositories::NewCampaignEvent;
-use serde_json::{Map, Value};
 use uuid::Uuid;
 
 /// What a client may not choose: that is for applying and reverting.
@@ -11,7 +11,7 @@ const READ_ONLY: [&str; 3] = ["character_id", "applied", "applied_at"];
 const IMPACTS: &str = "must be hit_points, experience, ability_score or other";
 
 /// An event to be. A placeholder stands in for a field that cannot be read, so that all faults are reported at once.
-pub(crate) fn event(members: Map<String, Value>) -> Result<NewCampaignEvent, Violations> {
+pub(crate) fn event(members: Object) -> Result<NewCampaignEvent, Violations> {
     let mut fields = Fields::of(members);
     fields.refuse(&READ_ONLY, "is read-only");
     let impact_type = fields.word("impact_type", IMPACTS);
@@ -35,7 +35,7 @@ pub(crate) fn event(members: Map<String, Value>) -> Result<NewCampaignEvent, Vio
 }
 
 /// The campaign that the character joins.
-pub(crate) fn campaign(members: Map<String, Value>) -> Result<CampaignId, Violations> {
+pub(crate) fn campaign(members: Object) -> Result<CampaignId, Violations> {
     let mut fields = Fields::of(members);
     let campaign = fields.id("campaign_id");
     let campaign = fields.require("campaign_id", campaign);

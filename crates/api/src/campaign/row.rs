@@ -3,6 +3,7 @@
 use crate::{
     MetaBody,
     fields::Fields,
+    object::Object,
     query::Parameters,
     resource::{Filter, INCLUDE_DELETED, Paths, Resource, Words, paths, text, uuid},
 };
@@ -134,7 +135,7 @@ impl Resource for Campaign {
         }
     }
 
-    fn read_new(members: Map<String, Value>) -> Result<NewCampaign, Violations> {
+    fn read_new(members: Object) -> Result<NewCampaign, Violations> {
         let mut fields = Fields::of(members);
         fields.refuse(&META, "is read-only");
         all_of(fields)
@@ -151,7 +152,7 @@ impl Resource for Campaign {
 }
 
 /// All fields of the campaign `id`. A body that `GET` returned is accepted unchanged.
-pub(super) fn whole(members: Map<String, Value>, id: CampaignId) -> Result<NewCampaign, Violations> {
+pub(super) fn whole(members: Object, id: CampaignId) -> Result<NewCampaign, Violations> {
     let mut fields = Fields::of(members);
     fields.ignore(&META);
     if fields.id::<CampaignId>("id").is_some_and(|given| given != id) {

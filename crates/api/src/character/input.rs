@@ -1,23 +1,24 @@
 //! From JSON objects to what the repository takes, with every fault found.
 
 use crate::fields::Fields;
+use crate::object::Object;
 use character_domain::{Character, CharacterId, UserId, Violations, character::DEFAULT_THEME};
 use character_repositories::{NewCharacter, RepositoryError, StatedParent};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 /// What the service sets and a client only reads.
 const READ_ONLY: [&str; 4] = ["revision", "created_at", "updated_at", "deleted_at"];
 const IS_READ_ONLY: &str = "is read-only";
 
 /// A character to be.
-pub(crate) fn new(members: Map<String, Value>) -> Result<NewCharacter, Violations> {
+pub(crate) fn new(members: Object) -> Result<NewCharacter, Violations> {
     let mut fields = Fields::of(members);
     fields.refuse(&READ_ONLY, IS_READ_ONLY);
     writable(fields, NewCharacter::check)
 }
 
 /// All fields of the character `id`. A body that `GET` returned is accepted unchanged.
-pub(crate) fn whole(members: Map<String, Value>, id: CharacterId) -> Result<NewCharacter, Violations> {
+pub(crate) fn whole(members: Object, id: CharacterId) -> Result<NewCharacter, Violations> {
     let mut fields = Fields::of(members);
     fields.ignore(&READ_ONLY);
     if fields.id::<CharacterId>("id").is_some_and(|given| given != id) {
@@ -27,16 +28,14 @@ pub(crate) fn whole(members: Map<String, Value>, id: CharacterId) -> Result<NewC
 }
 
 /// Changes of a character, and what applies them to it.
-pub(crate) fn patch(
-    members: Map<String, Value>,
-) -> Result<impl Fn(&Character) -> Result<Character, RepositoryError>, Violations> {
+pub(crate) fn patch(members: Object) -> Result<impl Fn(&Character) -> Result<Character, RepositoryError>, Violations> {
     let mut fields = Fields::of(members.clone());
     fields.refuse(&READ_ONLY, IS_READ_ONLY);
     fields.refuse(&["id"], IS_READ_ONLY);
     fields.ignore(&["parent_id", "theme", "name", "user_id", "campaign_id", "data", "is_active"]);
     fields.refuse_the_rest();
     fields.faults.into_result()?;
-    let patch = Value::Object(members);
+    let patch = members.into_value();
     Ok(move |current: &Character| {
         let mut merged = as_written(current);
         json_patch::merge(&mut merged, &patch);

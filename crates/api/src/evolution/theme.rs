@@ -9,6 +9,7 @@ use crate::{
     context::{self, ChangeHeaders},
     fields::Fields,
     inventory::InventoryItemBody,
+    object::Object,
     responses::ActProblems,
 };
 use actix_web::{
@@ -19,7 +20,7 @@ use actix_web::{
 use character_domain::{InventoryItemId, Violations};
 use character_repositories::{EquipmentTransition, ThemeChange, ThemeTransition, Transition};
 use serde::Serialize;
-use serde_json::{Map, Value};
+use serde_json::Value;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -93,7 +94,7 @@ pub(crate) async fn change_theme(api: Data<Api>, request: HttpRequest, payload: 
 }
 
 /// A placeholder stands in for a field that cannot be read, so that all faults are reported at once.
-fn read(members: Map<String, Value>) -> Result<ThemeTransition, Violations> {
+fn read(members: Object) -> Result<ThemeTransition, Violations> {
     let mut fields = Fields::of(members);
     let new_theme = fields.text("new_theme");
     let new_theme = fields.require("new_theme", new_theme).unwrap_or_default();

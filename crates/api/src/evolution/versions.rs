@@ -178,7 +178,7 @@ pub(crate) async fn label(api: Data<Api>, request: HttpRequest, payload: Payload
     let body = body::of_row(&api, &request, payload, Media::Json).await?;
     let context = context::of_change(&request, &body)?;
     let members = body::object(&body)?;
-    if !members.contains_key("label") {
+    if !members.has("label") {
         return Err(Problem::field("label", "is required; null removes the label"));
     }
     let mut fields = Fields::of(members);

@@ -166,7 +166,7 @@ pub(crate) async fn move_to(api: Data<Api>, request: HttpRequest, payload: Paylo
     let body = body::of_row(&api, &request, payload, Media::Json).await?;
     let context = context::of_change(&request, &body)?;
     let members = body::object(&body)?;
-    if !members.contains_key("container") {
+    if !members.has("container") {
         return Err(Problem::field("container", "is required; null takes the item out"));
     }
     let mut fields = Fields::of(members);

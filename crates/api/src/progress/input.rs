@@ -1,12 +1,12 @@
 //! From JSON objects to what the repository takes, with every fault found.
 
 use crate::fields::Fields;
+use crate::object::Object;
 use character_domain::Violations;
 use character_repositories::{Award, NewAttainment};
-use serde_json::{Map, Value};
 
 /// Experience to be won.
-pub(crate) fn award(members: Map<String, Value>) -> Result<Award, Violations> {
+pub(crate) fn award(members: Object) -> Result<Award, Violations> {
     let mut fields = Fields::of(members);
     let amount = fields.number("amount");
     let award = Award {
@@ -21,7 +21,7 @@ pub(crate) fn award(members: Map<String, Value>) -> Result<Award, Violations> {
 }
 
 /// A milestone or an achievement to be.
-pub(crate) fn attainment(members: Map<String, Value>) -> Result<NewAttainment, Violations> {
+pub(crate) fn attainment(members: Object) -> Result<NewAttainment, Violations> {
     let mut fields = Fields::of(members);
     fields.refuse(&["id"], "is read-only");
     let title = fields.text("title");

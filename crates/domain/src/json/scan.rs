@@ -37,6 +37,8 @@ struct Open {
     item: Option<usize>,
     /// Whether each name so far is plain and greater than the one before, so that no two are equal.
     is_sorted: bool,
+    /// Whether no name so far has an escape.
+    is_plain: bool,
 }
 
 /// Scans the text once and rejects what a parser would crash on or alter: deep nesting, repeated members, and names
@@ -50,8 +52,8 @@ struct Open {
 /// [`ScanError`] with the first fault.
 pub fn scan(text: &[u8], max_depth: usize, max_values: usize) -> Result<(), ScanError> {
     let mut open: Vec<Open> = Vec::new();
-    // Where the names of all open objects begin, the innermost last.
-    let mut names: Vec<usize> = Vec::new();
+    // The names of all open objects, as they are written, the innermost last.
+    let mut names: Vec<&[u8]> = Vec::new();
     let (mut is_name_next, mut at, mut values) = (false, 0, 0);
     while let Some(&byte) = text.get(at) {
         at += 1;
@@ -64,10 +66,11 @@ pub fn scan(text: &[u8], max_depth: usize, max_values: usize) -> Result<(), Scan
                 {
                     let is_plain = !string.contains(&b'\\');
                     let before = (names.len() > object.names_before).then(|| names.last()).flatten();
-                    object.is_sorted &= is_plain && before.is_none_or(|before| string_at(text, *before) < string);
-                    names.push(at);
-                    if (string.starts_with(b"$") || !is_plain) && decoded(text, at).starts_with(RESERVED.as_bytes()) {
-                        return Err(refused(text, &open, &names, "is a reserved name"));
+                    object.is_plain &= is_plain;
+                    object.is_sorted &= is_plain && before.is_none_or(|before| *before < string);
+                    names.push(string);
+                    if (string.starts_with(b"$") || !is_plain) && decoded(string).starts_with(RESERVED.as_bytes()) {
+                        return Err(refused(&open, &names, "is a reserved name"));
                     }
                 }
                 at += string.len() + 1;
@@ -75,7 +78,8 @@ pub fn scan(text: &[u8], max_depth: usize, max_values: usize) -> Result<(), Scan
             b'{' | b'[' => {
                 is_name_next = byte == b'{';
                 values += 1;
-                open.push(Open { names_before: names.len(), item: (byte == b'[').then_some(0), is_sorted: true });
+                let item = (byte == b'[').then_some(0);
+                open.push(Open { names_before: names.len(), item, is_sorted: true, is_plain: true });
                 if open.len() > max_depth {
                     return Err(ScanError::TooDeep(max_depth));
                 }
@@ -85,10 +89,10 @@ pub fn scan(text: &[u8], max_depth: usize, max_values: usize) -> Result<(), Scan
                 if let Some(closed) = open.last() {
                     let own = names.get_mut(closed.names_before..).unwrap_or_default();
                     if !closed.is_sorted
-                        && let Some(twice) = twice(text, own)
+                        && let Some(twice) = twice(own, closed.is_plain)
                     {
                         names.push(twice);
-                        return Err(refused(text, &open, &names, "must not be given twice"));
+                        return Err(refused(&open, &names, "must not be given twice"));
                     }
                     names.truncate(closed.names_before);
                     open.pop();
@@ -175,17 +179,17 @@ fn has_nul(string: &[u8]) -> bool {
 }
 
 /// Whether a number, `true`, `false` or `null` may have this byte.
-fn is_in_word(byte: u8) -> bool {
+pub(super) fn is_in_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'+' | b'.')
 }
 
 /// The length of the rest of the word that continues at `start`.
-fn word_at(text: &[u8], start: usize) -> usize {
+pub(super) fn word_at(text: &[u8], start: usize) -> usize {
     text.get(start..).unwrap_or_default().iter().take_while(|byte| is_in_word(**byte)).count()
 }
 
 /// The string that begins at `start`, behind its first quote and up to its last, as it is written.
-fn string_at(text: &[u8], start: usize) -> &[u8] {
+pub(super) fn string_at(text: &[u8], start: usize) -> &[u8] {
     let rest = text.get(start..).unwrap_or_default();
     let mut end = 0;
     while let Some(found) = rest.get(end..).and_then(|rest| rest.iter().position(|byte| matches!(byte, b'"' | b'\\'))) {
@@ -199,27 +203,30 @@ fn string_at(text: &[u8], start: usize) -> &[u8] {
     rest
 }
 
-/// The string that begins at `start`, without escapes. One that cannot be read stays as it is written.
-fn decoded(text: &[u8], start: usize) -> Cow<'_, [u8]> {
-    let raw = string_at(text, start);
+/// A string without escapes. One that cannot be read stays as it is written.
+fn decoded(raw: &[u8]) -> Cow<'_, [u8]> {
     if !raw.contains(&b'\\') {
         return raw.into();
     }
-    let quoted = text.get(start.saturating_sub(1)..=start + raw.len()).unwrap_or_default();
-    serde_json::from_slice::<String>(quoted).map_or(raw.into(), |name| name.into_bytes().into())
+    let quoted = [b"\"", raw, b"\""].concat();
+    serde_json::from_slice::<String>(&quoted).map_or(raw.into(), |name| name.into_bytes().into())
 }
 
-/// A repeated name among those that begin at these positions.
-fn twice(text: &[u8], names: &mut [usize]) -> Option<usize> {
-    names.sort_unstable_by(|one, other| decoded(text, *one).cmp(&decoded(text, *other)));
+/// A name that is repeated among these.
+fn twice<'a>(names: &mut [&'a [u8]], are_plain: bool) -> Option<&'a [u8]> {
+    if are_plain {
+        names.sort_unstable();
+    } else {
+        names.sort_unstable_by(|one, other| decoded(one).cmp(&decoded(other)));
+    }
     names.windows(2).find_map(|pair| match pair {
-        [one, other] if decoded(text, *one) == decoded(text, *other) => Some(*other),
+        [one, other] if decoded(one) == decoded(other) => Some(*other),
         _ => None,
     })
 }
 
 /// The refusal of the member whose name is the last of `names`.
-fn refused(text: &[u8], open: &[Open], names: &[usize], reason: &'static str) -> ScanError {
+fn refused(open: &[Open], names: &[&[u8]], reason: &'static str) -> ScanError {
     let mut path = String::new();
     for (level, outer) in open.iter().enumerate() {
         if let Some(item) = outer.item {
@@ -231,7 +238,7 @@ fn refused(text: &[u8], open: &[Open], names: &[usize], reason: &'static str) ->
         if !path.is_empty() {
             path.push('.');
         }
-        path.push_str(&String::from_utf8_lossy(&decoded(text, name)));
+        path.push_str(&String::from_utf8_lossy(&decoded(name)));
         if path.len() > MAX_PATH {
             break;
         }

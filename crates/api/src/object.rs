@@ -1,0 +1,90 @@
+//! The object in a request body. What a client sends as a document stays text.
+
+use crate::body::{Refusal, parse};
+use character_domain::{Document, Violations};
+use serde::de::IgnoredAny;
+use serde_json::{Map, Value, value::RawValue};
+use std::collections::BTreeMap;
+
+/// The members of a JSON object, by name. Those that are objects themselves are kept as their text: a tree of a sheet is many
+/// times larger, and building, writing and dropping it takes longer than everything else with it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Object(BTreeMap<String, Member>);
+
+/// The value of a member.
+#[derive(Clone, Debug)]
+pub(crate) enum Member {
+    Value(Value),
+    Document(Document),
+}
+
+impl Member {
+    pub(crate) fn is_null(&self) -> bool {
+        matches!(self, Self::Value(Value::Null))
+    }
+
+    pub(crate) fn into_value(self) -> Value {
+        match self {
+            Self::Value(value) => value,
+            Self::Document(document) => Value::Object(document.0.into_map()),
+        }
+    }
+
+    /// The document; `None`: it is no object.
+    pub(crate) fn into_document(self) -> Option<Document> {
+        match self {
+            Self::Document(document) => Some(document),
+            Self::Value(Value::Object(members)) => {
+                character_domain::Members::from(members).into_text().map(Document).ok()
+            }
+            Self::Value(_) => None,
+        }
+    }
+}
+
+impl Object {
+    /// The object in a text that has passed the scan.
+    pub(crate) fn read(text: &[u8]) -> Result<Self, Refusal> {
+        let texts: BTreeMap<String, &RawValue> = parse(text).map_err(|error| {
+            let syntax = if error.is_data() { parse::<IgnoredAny>(text).err() } else { Some(error) };
+            let not_an_object = || Refusal::Invalid(Violations::one("body", "must be an object"));
+            syntax.map_or_else(not_an_object, Refusal::Syntax)
+        })?;
+        let members = texts.into_iter().map(|(name, text)| Ok((name, Member::read(text)?)));
+        members.collect::<serde_json::Result<_>>().map(Self).map_err(|error| {
+            // It knows the place within its member alone.
+            Refusal::Syntax(parse::<Value>(text).err().unwrap_or(error))
+        })
+    }
+
+    pub(crate) fn remove(&mut self, name: &str) -> Option<Member> {
+        self.0.remove(name)
+    }
+
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.0.contains_key(name)
+    }
+
+    pub(crate) fn into_names(self) -> impl Iterator<Item = String> {
+        self.0.into_keys()
+    }
+
+    pub(crate) fn into_value(self) -> Value {
+        Value::Object(self.0.into_iter().map(|(name, member)| (name, member.into_value())).collect())
+    }
+}
+
+impl Member {
+    fn read(text: &RawValue) -> serde_json::Result<Self> {
+        match text.get().as_bytes() {
+            [b'{', ..] => Document::of_scanned(text).map(Self::Document),
+            text => parse(text).map(Self::Value),
+        }
+    }
+}
+
+impl From<Map<String, Value>> for Object {
+    fn from(members: Map<String, Value>) -> Self {
+        Self(members.into_iter().map(|(name, value)| (name, Member::Value(value))).collect())
+    }
+}
