@@ -18,7 +18,7 @@ use tracing::Subscriber;
 use tracing_opentelemetry::OpenTelemetryLayer;
 use tracing_subscriber::{
     EnvFilter, Layer,
-    filter::{FilterExt, LevelFilter, Targets},
+    filter::{FilterExt, LevelFilter, Targets, filter_fn},
     fmt::{MakeWriter, format::debug_fn},
     layer::SubscriberExt,
     registry::LookupSpan,
@@ -83,7 +83,11 @@ where
     let own = Targets::new().with_default(LevelFilter::INFO);
     // Those that are not logged would cost as much as all the rest of an answer from the cache: they are for a collector alone.
     let own = if config.otlp.is_some() { own.with_target(OWN, LevelFilter::DEBUG) } else { own };
-    let traced = traced.or(own);
+    // Only a collector is told what happens within a span; a span itself has its place in a trace without one.
+    let collects = config.otlp.is_some();
+    let of_interest = filter_fn(move |metadata| collects || metadata.is_span());
+    // Without the hint every line that is off would be asked about again.
+    let traced = traced.or(own).and(of_interest.with_max_level_hint(LevelFilter::TRACE));
     let registry = tracing_subscriber::registry()
         .with(traces(provider).with_filter(traced))
         .with(request_ids::layer())

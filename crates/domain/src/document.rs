@@ -77,8 +77,11 @@ struct Known {
 impl Text {
     fn of(text: Box<RawValue>) -> Self {
         let survey = json::survey(text.get().as_bytes());
-        let is_deep = survey.depth > READABLE_DEPTH;
-        Self(Arc::new(Known { text, is_deep, survey: survey.into() }))
+        Self::surveyed(text, survey)
+    }
+
+    fn surveyed(text: Box<RawValue>, survey: Survey) -> Self {
+        Self(Arc::new(Known { text, is_deep: survey.depth > READABLE_DEPTH, survey: survey.into() }))
     }
 
     /// A text that is known to be nested less deep.
@@ -175,8 +178,8 @@ impl Members {
         if !text.get().starts_with('{') {
             return Err(serde::de::Error::custom("must be an object"));
         }
-        let text = RawValue::from_string(json::canonical(text.get())?)?;
-        Ok(Self::of_text(Text::of(text)))
+        let (text, survey) = json::canonical_with_survey(text.get())?;
+        Ok(Self::of_text(Text::surveyed(RawValue::from_string(text)?, survey)))
     }
 
     /// The same members, kept as their text alone: many times smaller than a map of short values.

@@ -4,6 +4,7 @@ mod canonical;
 mod scan;
 
 pub use canonical::canonical;
+pub(crate) use canonical::canonical_with_survey;
 pub use scan::{RESERVED, ScanError, scan, values};
 pub(crate) use scan::{Survey, survey};
 
@@ -189,7 +190,9 @@ mod tests {
         fn the_canonical_text_is_what_would_be_written(text in any_text()) {
             if scan(text.as_bytes(), 64, 1_000).is_ok() {
                 let value: serde_json::Value = serde_json::from_str(&text).unwrap();
-                prop_assert_eq!(canonical(&text).unwrap(), serde_json::to_string(&value).unwrap());
+                let (canonical, found) = canonical_with_survey(&text).unwrap();
+                prop_assert_eq!(&canonical, &serde_json::to_string(&value).unwrap());
+                prop_assert_eq!(found, survey(canonical.as_bytes()));
             }
         }
 

@@ -139,15 +139,48 @@ fn cut(text: &str) -> Cow<'_, str> {
 
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let time = EPOCH.checked_add(SignedDuration::from_micros(self.0)).map_err(|_| fmt::Error)?;
-        PRINTER.print_datetime(&time, jiff::fmt::StdFmtWrite(&mut *f)).map_err(|_| fmt::Error)?;
-        f.write_str("Z")
+        f.write_str(self.text().map_err(|_| fmt::Error)?.as_str())
     }
 }
 
 impl Serialize for Timestamp {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        // A row has two or three, and a list has hundreds of rows: in one piece, since a serializer looks at each for escapes.
+        serializer.serialize_str(self.text().map_err(serde::ser::Error::custom)?.as_str())
+    }
+}
+
+impl Timestamp {
+    fn text(self) -> Result<Text, jiff::Error> {
+        let time = EPOCH.checked_add(SignedDuration::from_micros(self.0))?;
+        let mut text = Text::default();
+        PRINTER.print_datetime(&time, &mut text)?;
+        jiff::fmt::Write::write_str(&mut text, "Z")?;
+        Ok(text)
+    }
+}
+
+/// The text of a time, without an allocation. All have the same length.
+#[derive(Default)]
+struct Text {
+    bytes: [u8; 27],
+    length: usize,
+}
+
+impl Text {
+    fn as_str(&self) -> &str {
+        self.bytes.get(..self.length).and_then(|text| std::str::from_utf8(text).ok()).unwrap_or_default()
+    }
+}
+
+impl jiff::fmt::Write for Text {
+    fn write_str(&mut self, part: &str) -> Result<(), jiff::Error> {
+        let end = self.length + part.len();
+        let room =
+            self.bytes.get_mut(self.length..end).ok_or_else(|| jiff::Error::from_args(format_args!("too long")))?;
+        room.copy_from_slice(part.as_bytes());
+        self.length = end;
+        Ok(())
     }
 }
 

@@ -1,6 +1,6 @@
 //! The one form of a JSON text.
 
-use super::scan::{is_in_word, string_at, word_at};
+use super::scan::{RESERVED, Survey, is_in_word, string_at, word_at};
 use serde::de::Error as _;
 use std::borrow::Cow;
 
@@ -15,9 +15,15 @@ const MAX_DEPTH: usize = super::MAX_MESSAGE_DEPTH;
 /// That of the parser for a string that is no Unicode text, such as half of a surrogate pair. The syntax is not checked
 /// otherwise; of a text that is no JSON the result is none either.
 pub fn canonical(text: &str) -> serde_json::Result<String> {
-    let mut writer = Writer { text, at: 0, out: String::with_capacity(text.len()), members: Vec::new() };
+    canonical_with_survey(text).map(|(text, _)| text)
+}
+
+/// The same, with what a [`survey`](super::survey) finds in it.
+pub(crate) fn canonical_with_survey(text: &str) -> serde_json::Result<(String, Survey)> {
+    let (out, members, survey) = (String::with_capacity(text.len()), Vec::new(), Survey::default());
+    let mut writer = Writer { text, at: 0, out, members, survey };
     writer.value(0)?;
-    Ok(writer.out)
+    Ok((writer.out, writer.survey))
 }
 
 struct Writer<'a> {
@@ -26,6 +32,7 @@ struct Writer<'a> {
     out: String,
     /// Those of all objects that are not closed yet.
     members: Vec<Member<'a>>,
+    survey: Survey,
 }
 
 /// A member that was written.
@@ -49,6 +56,7 @@ impl<'a> Writer<'a> {
         if depth > MAX_DEPTH {
             return Err(serde_json::Error::custom("nested too deep"));
         }
+        self.survey.values += 1;
         match self.next() {
             Some(b'"') => self.string().map(drop),
             Some(b'{') => self.object(depth),
@@ -76,6 +84,7 @@ impl<'a> Writer<'a> {
             return Ok(raw.into());
         }
         let decoded: String = serde_json::from_str(quoted)?;
+        self.survey.has_nul |= decoded.contains('\0');
         self.out.push_str(&serde_json::to_string(&decoded)?);
         Ok(decoded.into())
     }
@@ -96,6 +105,7 @@ impl<'a> Writer<'a> {
     }
 
     fn array(&mut self, depth: usize) -> serde_json::Result<()> {
+        self.survey.depth = self.survey.depth.max(depth + 1);
         self.at += 1;
         self.out.push('[');
         let mut is_first = true;
@@ -117,6 +127,7 @@ impl<'a> Writer<'a> {
     }
 
     fn object(&mut self, depth: usize) -> serde_json::Result<()> {
+        self.survey.depth = self.survey.depth.max(depth + 1);
         self.at += 1;
         self.out.push('{');
         let (start, own) = (self.out.len(), self.members.len());
@@ -131,6 +142,7 @@ impl<'a> Writer<'a> {
                     }
                     let from = self.out.len();
                     let name = self.string()?;
+                    self.survey.has_reserved |= name.starts_with(RESERVED);
                     if self.next() != Some(b':') {
                         return Err(serde_json::Error::custom("a member has no value"));
                     }

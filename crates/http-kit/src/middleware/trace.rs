@@ -78,7 +78,6 @@ pub(super) fn begin(request: &ServiceRequest, current: &CurrentRequest) -> Span 
     let span = tracing::info_span!(
         REQUEST_SPAN,
         otel.kind = "server",
-        otel.name = Empty,
         http.request.method = cut(request.method().as_str(), MOST_OF_METHOD).as_ref(),
         url.path = current.path,
         http.route = Empty,
@@ -101,17 +100,11 @@ pub(super) fn end(ended: &Ended) -> Context {
     if span.is_disabled() {
         return Context::new();
     }
-    let name = format!("{} {}", ended.method_text(), ended.route);
-    tracing::record_all!(
-        span,
-        otel.name = name.as_str(),
-        http.route = ended.route,
-        http.response.status_code = ended.status,
-    );
     let context = span.context();
-    // A span that others have read the place of has its name already, and a new one only in this way.
+    // What no collector is told need not be written.
     if context.span().is_recording() {
-        context.span().update_name(name);
+        tracing::record_all!(span, http.route = ended.route, http.response.status_code = ended.status);
+        context.span().update_name(format!("{} {}", ended.method_text(), ended.route));
     }
     context
 }
