@@ -30,6 +30,7 @@ pub(crate) fn run<C>(
     secrets: impl Fn(&C) -> Vec<SecretString>,
     command: impl AsyncFnOnce(C, LogQueue) -> Outcome,
 ) -> ExitCode {
+    let small_pages = use_small_pages();
     let format = config.as_ref().map_or_else(|_| LogFormat::of_process(), |config| log(config).format);
     let repeats = config.as_ref().map_or(u32::MAX, |config| log(config).repeats_per_minute);
     let lines = match LogQueue::start(format, Arc::new(Repetitions::new(repeats)), std::io::stderr()) {
@@ -52,13 +53,19 @@ pub(crate) fn run<C>(
             }
             ExitCode::from(MISCONFIGURED)
         }
-        Ok(config) => logged(config, log, secrets, command, &lines).unwrap_or_else(|error| {
+        Ok(config) => logged(config, log, secrets, command, &lines, small_pages).unwrap_or_else(|error| {
             report(&redacted(error.as_ref()).to_string());
             ExitCode::FAILURE
         }),
     };
     lines.flush(LAST_LINES);
     code
+}
+
+/// Keeps the kernel from using huge pages. The allocator spreads what it holds over its space, so that a process with a few
+/// megabytes would touch huge pages of 32, and the kernel would clear them at the start.
+fn use_small_pages() -> std::io::Result<()> {
+    Ok(rustix::thread::disable_transparent_huge_pages(true)?)
 }
 
 /// What ended the process, as a line of JSON like all others.
@@ -75,12 +82,16 @@ fn logged<C>(
     secrets: impl Fn(&C) -> Vec<SecretString>,
     command: impl AsyncFnOnce(C, LogQueue) -> Outcome,
     lines: &LogQueue,
+    small_pages: std::io::Result<()>,
 ) -> Outcome {
     Redactor::new(secrets(&config)).install();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let (repetitions, otlp) = (lines.repetitions(), log(&config).otlp.as_ref());
     let provider = otlp::provider(otlp, runtime.handle())?;
     telemetry::start_with(log(&config), lines.clone(), &repetitions, &provider)?;
+    if let Err(error) = small_pages {
+        tracing::debug!(%error, "the kernel may use huge pages, with which the process takes more memory");
+    }
     // The hook of the standard library writes to the standard error output itself, and waits for its reader.
     panic::set_hook(Box::new(|panic| tracing::error!(%panic, backtrace = %Backtrace::capture(), "a thread panicked")));
     let summarized = Arc::clone(&repetitions);
