@@ -91,7 +91,7 @@ pub const PROBLEMS: &[ProblemKind] = &[
         [
             "The request line or a header cannot be read, so no operation is known.",
             "Send a request line and headers of HTTP/1.1, without control characters and with one `Content-Length` at most.",
-            "send a request line and headers of HTTP/1.1",
+            "send a request line and headers of HTTP/1.1, of at most 16384 bytes",
         ],
     ),
     kind(
@@ -411,7 +411,7 @@ pub const PROBLEMS: &[ProblemKind] = &[
         "head-too-large",
         "The request head is too large",
         [
-            "The method, the target and the headers together are longer than 16 KiB. When they are longer than 128 KiB, the connection is closed.",
+            "The method, the target and the headers together are longer than 16 KiB, or there are more than 96 headers.",
             "Send shorter parameters and fewer headers.",
             "method, target and headers have 20000 bytes; at most 16384 are accepted",
         ],
@@ -510,6 +510,10 @@ pub(crate) fn example(kind: &ProblemKind) -> Value {
         body["detail"] = json!(kind.detail);
     }
     match kind.code {
+        // No path is known.
+        "head-timeout" | "malformed-request" => {
+            drop(body.as_object_mut().and_then(|members| members.remove("instance")))
+        }
         "invalid" => body["errors"] = json!([{ "field": "name", "reason": "is required" }]),
         "precondition-failed" => {
             body["expected_revisions"] = json!([7]);

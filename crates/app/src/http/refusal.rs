@@ -25,9 +25,17 @@ impl Refusal {
     pub(super) fn in_place_of(bytes: &[u8], types: ProblemTypes) -> Option<Self> {
         let head = bytes.strip_prefix(b"HTTP/1.1 ")?;
         let (code, title, detail) = match head.get(..3)? {
-            b"400" => ("malformed-request", "The request is not HTTP", "send a request line and headers of HTTP/1.1"),
+            b"400" => (
+                "malformed-request",
+                "The request is not HTTP",
+                "send a request line and headers of HTTP/1.1, of at most 16384 bytes",
+            ),
             b"408" => ("head-timeout", "The request head did not arrive in time", "send the whole head at once"),
-            b"431" => ("head-too-large", "The request head is too large", "at most 16384 bytes are accepted"),
+            b"431" => (
+                "head-too-large",
+                "The request head is too large",
+                "at most 16384 bytes in at most 96 headers are accepted",
+            ),
             // Every other answer comes here, and is read no further.
             _ => return None,
         };
