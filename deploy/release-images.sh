@@ -2,6 +2,7 @@
 # Builds, tries, pushes and joins the images of the services. Needs docker, and for `push` and `join` a login at the registry.
 #
 # Usage: release-images.sh build REPOSITORY VERSION ARCHITECTURE     builds the images of this machine and starts one
+#                                                                    SOURCE, where it is set, is the address of the source code
 #        release-images.sh push REPOSITORY VERSION ARCHITECTURE      pushes them as REPOSITORY/SERVICE:VERSION-ARCHITECTURE
 #        release-images.sh join REPOSITORY VERSION ARCHITECTURE...   makes REPOSITORY/SERVICE:VERSION of those
 set -eu
@@ -30,7 +31,7 @@ case $command in
 build)
     for service in $services; do
         docker build --file deploy/Dockerfile --target "$service" --build-arg "VERSION=$version" \
-            --build-arg "REVISION=$(git rev-parse HEAD)" --tag "$repository/$service:$version-$1" .
+            --build-arg "REVISION=$(git rev-parse HEAD)" --build-arg "SOURCE=${SOURCE:-}" --tag "$repository/$service:$version-$1" .
     done
     try "$repository/character-service:$version-$1"
     ;;

@@ -185,6 +185,7 @@ fn api(storage: Arc<dyn StoragePort>) -> SocketAddr {
         live: LiveUpdates::new(Arc::clone(&storage) as _),
         repositories: Repositories::new(&StorageContext::new(storage)),
         limits: ApiLimits::default(),
+        repository: None,
         health: Arc::new(Health::new("bench", Vec::new())),
         http_metrics,
         admission: Admission::default(),

@@ -7,6 +7,7 @@ from .generated import Client
 from .live import Hello, LiveEvent, Reset, Update, astream, stream
 from .pages import Page, UnreadableRowsError, aitems, apages, items, pages
 from .problems import Conflict, HttpError, Invalid, NotFound, PreconditionFailed, ProblemError, Unavailable
+from .sparse import fields
 
 __all__ = [
     "Answer",
@@ -33,6 +34,7 @@ __all__ = [
     "changed",
     "connect",
     "dumps",
+    "fields",
     "items",
     "loads",
     "new_key",

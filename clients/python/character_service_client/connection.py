@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from itertools import count
+from math import ceil
 from typing import Any
 
 import anyio
@@ -17,6 +18,7 @@ from .problems import error_of, has_problem
 
 _NOT_SENDABLE = (httpx.UnsupportedProtocol, httpx.LocalProtocolError)
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 5.0
+_TIMEOUT = 30.0
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,8 @@ class _Shared:
 
     author: str | None
     retry: Retry
+    timeout: float | None
+    """Seconds that the caller waits, when it says so."""
     position: str | None = None
 
     def begin(self, request: httpx.Request) -> float:
@@ -52,6 +56,10 @@ class _Shared:
             request.headers.setdefault("X-User-Id", self.author)
         if self.position is not None:
             request.headers.setdefault("Storage-Position", self.position)
+        read = request.extensions.get("timeout", {}).get("read")
+        # A request with another time, such as that of a stream, is not bounded by this one.
+        if self.timeout is not None and read == self.timeout:
+            request.headers.setdefault("X-Request-Timeout-Ms", str(max(ceil(self.timeout * 1000), 1)))
         return time.monotonic() + self.retry.patience
 
     def pause(self, attempt: int, end: float, result: httpx.Response | httpx.TransportError) -> float | None:
@@ -138,7 +146,7 @@ def connect(
     *,
     author: str | None = None,
     retry: Retry | None = None,
-    timeout: float = 30.0,
+    timeout: float | None = None,
     transport: httpx.BaseTransport | None = None,
     async_transport: httpx.AsyncBaseTransport | None = None,
     **httpx_arguments: Any,
@@ -150,10 +158,11 @@ def connect(
     Every function raises `HttpError` for a response without success, and `httpx.TransportError` when no attempt had a response.
 
     `author` becomes the author of changes in the record of versions. `timeout` is in seconds, for connecting and for each piece
-    of a response. Other arguments are those of `httpx.Client` and `httpx.AsyncClient`.
+    of a response; when it is given, each attempt names it to the service (`X-Request-Timeout-Ms`), which stops the
+    work after it. Default: 30, which is not named. Other arguments are those of `httpx.Client` and `httpx.AsyncClient`.
     """
-    shared = _Shared(author, retry or Retry())
-    arguments = {"base_url": base_url, "timeout": timeout, **httpx_arguments}
+    shared = _Shared(author, retry or Retry(), timeout)
+    arguments = {"base_url": base_url, "timeout": _TIMEOUT if timeout is None else timeout, **httpx_arguments}
     client = Client(base_url=base_url)
     client.set_httpx_client(_SyncClient(shared, transport=transport, **arguments))
     client.set_async_httpx_client(_AsyncClient(shared, transport=async_transport, **arguments))

@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Generator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -65,7 +65,7 @@ def stream(
     campaigns: Sequence[UUID] = (),
     last_event_id: str | None = None,
     patience: float = 300.0,
-) -> Iterator[LiveEvent]:
+) -> Generator[LiveEvent, None, None]:
     """The events, without end. A campaign includes its characters; together they are 1 to 500.
 
     `last_event_id` is the `event_id` of the last event of an earlier stream; without it, the stream begins now. Raises
@@ -89,7 +89,7 @@ async def astream(
     campaigns: Sequence[UUID] = (),
     last_event_id: str | None = None,
     patience: float = 300.0,
-) -> AsyncIterator[LiveEvent]:
+) -> AsyncGenerator[LiveEvent, None]:
     """Like `stream`, for `asyncio`."""
     events = _Events(last_event_id, patience)
     while True:

@@ -5,6 +5,7 @@ import faulthandler
 import sys
 import time
 from collections.abc import Callable
+from contextlib import closing
 from decimal import Decimal
 from email.utils import formatdate
 from functools import partial
@@ -37,6 +38,7 @@ from character_service_client import (
     changed,
     connect,
     dumps,
+    fields,
     items,
     loads,
     new_key,
@@ -47,7 +49,9 @@ from character_service_client.generated.api.characters import (
     create_character,
     delete_character,
     get_character,
+    get_sparse_character,
     list_characters,
+    list_sparse_characters,
     patch_character,
     replace_character,
     restore_character,
@@ -57,15 +61,18 @@ from character_service_client.generated.api.inventory import (
     change_currency,
     create_inventory_item,
     list_inventory,
+    list_sparse_inventory,
     move_inventory_item,
 )
 from character_service_client.generated.api.journal import create_journal_entry, create_quest
 from character_service_client.generated.api.progress import award_experience
 from character_service_client.generated.models import (
     AwardRequest,
+    CharacterField,
     CharacterPage,
     CharacterPatch,
     CharacterReplacement,
+    InventoryItemField,
     InventoryItemPage,
     ListInventoryOrder,
     MoveRequest,
@@ -77,9 +84,10 @@ from character_service_client.generated.models import (
     PurseChange,
     QuestImportance,
     QuestStatus,
+    SparseCharacterPage,
     UnreadableRow,
 )
-from character_service_client.generated.types import Unset
+from character_service_client.generated.types import UNSET, Unset
 
 BASE_URL = sys.argv[1]
 # Seconds until a wait for what does not come ends the program.
@@ -231,6 +239,41 @@ def life(client: Client, network: SyncNetwork) -> None:
         refused(lambda: get_character.sync(id, client=unreachable), httpx.ReadError)
     equal(len(lost.sent), 2)
 
+    # The time of the caller is named when it is given, the time of one call before that of all, and never for a stream.
+    def named(client: Client, network: SyncNetwork, x_request_timeout_ms: int | Unset = UNSET) -> str | None:
+        network.sent.clear()
+        get_character.sync(id, client=client, x_request_timeout_ms=x_request_timeout_ms)
+        return dict(network.sent[-1].headers).get("x-request-timeout-ms")
+
+    equal(named(client, network), None)
+    hurried = SyncNetwork()
+    with connect(BASE_URL, transport=hurried, retry=Retry(attempts=1), timeout=20.0001) as impatient:
+        equal([named(impatient, hurried), named(impatient, hurried, 15_000)], ["20001", "15000"])
+        over = refused(lambda: named(impatient, hurried, 0), Unavailable)
+        equal((over.status, over.code), (504, ProblemCode.DEADLINE_EXCEEDED))
+        with closing(stream(impatient, characters=[id])) as live:
+            next(live)
+        equal(hurried.sent[-1].headers.get("X-Request-Timeout-Ms"), None)
+
+    # Some fields, typed as others, with the entity tag of the whole row.
+    wanted = fields(CharacterField.NAME, CharacterField.REVISION, data=("height", "none.such"))
+    equal(wanted, "name,revision,data.height,data.none.such")
+    whole_now = answer(get_character.sync_detailed(id, client=client))
+    part = answer(get_sparse_character.sync_detailed(id, client=client, fields=wanted))
+    equal((part.value.name, part.value.data), ("Torormir the Grey", {"height": 1.5}))
+    equal((part.value.revision, part.etag), (whole_now.value.revision, whole_now.etag))
+    equal((part.value.id, part.value.theme), (UNSET, UNSET))
+    equal(changed(get_sparse_character.sync_detailed(id, client=client, fields="name", if_none_match=part.etag)), None)
+
+    def names(cursor: str | Unset) -> SparseCharacterPage | None:
+        return list_sparse_characters.sync(client=client, user_id=user, fields="name", limit=1, cursor=cursor)
+
+    equal([character.to_dict() for character in items(names)], [{"name": "Torormir the Grey"}])
+    unknown = refused(lambda: get_sparse_character.sync(id, client=client, fields="colour"), Invalid)
+    equal(sorted(unknown.fields), ["fields"])
+    for nothing in ((), ("",), ("a..b",), ("a,b",)):
+        refused(partial(fields, data=nothing), ValueError)
+
     # Inventory.
     pack = create_inventory_item.sync(
         id, client=client, body=NewInventoryItem("Backpack", data={"weight": 5, "capacity": 30})
@@ -250,6 +293,11 @@ def life(client: Client, network: SyncNetwork) -> None:
 
     equal([item.name for item in items(page)], ["Backpack", "Lamp", "Map", "Rope", "Sword"])
     equal([len(page.items) for page in pages(page)], [2, 2, 1])
+
+    weights = fields(InventoryItemField.NAME, data=("weight",))
+    light = list_sparse_inventory.sync(id, client=client, fields=weights, name="rope")
+    assert light is not None
+    equal([item.to_dict() for item in light.items], [{"name": "Rope", "data": {"weight": 1}}])
 
     # A row that the service cannot read.
     row = {"position": 0, "id": str(pack.id), "problem": "storage-corrupt"}

@@ -11,7 +11,10 @@ export interface ConnectionOptions {
   readonly fetch?: (request: Request) => Promise<Response>;
   /** Maximum number of attempts for one request. Default: 5. */
   readonly attempts?: number;
-  /** Milliseconds for one attempt, with its body. Default: 30,000. */
+  /**
+   * Milliseconds for one attempt, with its body. When it is given, each attempt names it to the service (`X-Request-Timeout-Ms`), which
+   * stops the work after it. Default: 30,000, which is not named.
+   */
   readonly attemptTimeoutMs?: number;
   /**
    * Milliseconds within which the last attempt begins. A longer `Retry-After` is not waited for: its response is returned.
@@ -22,6 +25,9 @@ export interface ConnectionOptions {
 
 /** Milliseconds of the first pause, doubled for each further one, and of the longest. */
 const PAUSE = { first: 100, longest: 5_000 };
+
+/** The media type of live updates, whose response has no end. */
+export const EVENT_STREAM = "text/event-stream";
 
 /** A response whose numbers have the value that the service sent. */
 class DocumentResponse extends Response {
@@ -50,6 +56,9 @@ export class Connection {
     if (isChange && !headers.has("Idempotency-Key")) headers.set("Idempotency-Key", newKey());
     if (this.options.author !== undefined && !headers.has("X-User-Id")) headers.set("X-User-Id", this.options.author);
     if (this.#position !== undefined && !headers.has("Storage-Position")) headers.set("Storage-Position", this.#position);
+    const timeout = this.options.attemptTimeoutMs;
+    const isBounded = timeout !== undefined && headers.get("Accept") !== EVENT_STREAM;
+    if (isBounded && !headers.has("X-Request-Timeout-Ms")) headers.set("X-Request-Timeout-Ms", String(Math.max(Math.ceil(timeout), 1)));
     const init: RequestInit = body?.byteLength ? { headers, body } : { headers };
     const end = Date.now() + (this.options.patienceMs ?? 60_000);
     for (let attempt = 1; ; attempt += 1) {
@@ -76,7 +85,7 @@ export class Connection {
     try {
       const send = this.options.fetch ?? globalThis.fetch;
       const response = await send(new Request(request, { ...init, signal: controller.signal }));
-      isStream = response.headers.get("Content-Type")?.startsWith("text/event-stream") ?? false;
+      isStream = response.headers.get("Content-Type")?.startsWith(EVENT_STREAM) ?? false;
       return isStream ? response : await readWhole(response);
     } catch (error) {
       return { error };

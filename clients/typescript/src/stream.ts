@@ -1,7 +1,7 @@
 // Live updates (`GET /api/v2/stream`): reconnects, resumes behind the last event, and drops what came twice.
 
 import type { CharacterClient } from "./client.js";
-import { sleep } from "./connection.js";
+import { EVENT_STREAM, sleep } from "./connection.js";
 import { errorOf, HttpError } from "./problem.js";
 
 /** A change of a character or a campaign. Read the row to get its state. */
@@ -65,7 +65,7 @@ export async function* stream(client: CharacterClient, options: StreamOptions): 
     options.signal?.addEventListener("abort", abort, { once: true });
     let silence: ReturnType<typeof setTimeout> | undefined;
     try {
-      const headers = new Headers({ Accept: "text/event-stream" });
+      const headers = new Headers({ Accept: EVENT_STREAM });
       if (parser.lastEventId !== undefined) headers.set("Last-Event-ID", parser.lastEventId);
       const request = new Request(`${client.baseUrl}/api/v2/stream?${query}`, { headers, signal: controller.signal });
       const response = await client.connection.fetch(request);

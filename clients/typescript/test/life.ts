@@ -136,6 +136,7 @@ equal(await aborted.catch((error: Error) => error.message), "enough", "an aborte
 
 // Attempts have a number and a time.
 let attempts = 0;
+const named: (string | null)[] = [];
 const unreachable = createCharacterClient({
   baseUrl,
   attempts: 2,
@@ -143,11 +144,25 @@ const unreachable = createCharacterClient({
   fetch: (request) =>
     new Promise((_, reject) => {
       attempts += 1;
+      named.push(request.headers.get("X-Request-Timeout-Ms"));
       request.signal.addEventListener("abort", () => reject(request.signal.reason));
     }),
 });
 const silence = await unreachable.GET(one, { params: { path } }).catch((error: Error) => error.name);
-equal([silence, attempts], ["TimeoutError", 2], "a service that says nothing");
+equal([silence, attempts, named], ["TimeoutError", 2, ["50", "50"]], "a service that says nothing");
+// The time of the caller is named when it is given, the time of one call before that of all, and never for a stream.
+const patient = createCharacterClient({ baseUrl, attempts: 1, attemptTimeoutMs: 20_000.5, fetch: network });
+async function namedBy(call: Promise<unknown>): Promise<string | null | undefined> {
+  await call;
+  return sent.pop()?.headers.get("X-Request-Timeout-Ms");
+}
+equal(await namedBy(answer(client.GET(one, { params: { path } }))), null, "the time of a client without one");
+equal(await namedBy(answer(patient.GET(one, { params: { path } }))), "20001", "the time of a client");
+const over = answer(patient.GET(one, { params: { path, header: { "X-Request-Timeout-Ms": 0 } } }));
+equal(await namedBy(refusal(over).then((late) => equal(late.code, "deadline-exceeded", "a time that is over"))), "0", "the time of a call");
+const opened = stream(patient, { characters: [id] });
+equal(await namedBy(opened.next()), null, "the time of a stream");
+await opened.return();
 
 // Inventory.
 const things = "/api/v2/characters/{id}/inventory";

@@ -71,12 +71,15 @@ pub(crate) fn created<E, T: From<E>>(outcome: character_repositories::BulkOutcom
 /// The parts of the request. Each row is still the text that the client sent, so that one unreadable row is one fault.
 pub(crate) struct Bulk<'a> {
     pub(crate) atomicity: Atomicity,
+    name: &'a str,
     rows: Vec<&'a RawValue>,
+    /// What is wrong beside the rows.
+    faults: Violations,
 }
 
 impl<'a> Bulk<'a> {
     /// Reads `{"atomic": …, "<name>": […]}`. Nothing of it is copied.
-    pub(crate) fn read(body: &'a [u8], name: &str) -> Result<Self, Problem> {
+    pub(crate) fn read(body: &'a [u8], name: &'a str) -> Result<Self, Problem> {
         if json::values(body) > size::MAX_BULK_VALUES {
             return Err(Problem::field(name, size::too_many_values(size::MAX_BULK_VALUES)));
         }
@@ -110,26 +113,30 @@ impl<'a> Bulk<'a> {
                 Vec::new()
             }
             Some(Ok(rows)) => {
-                if !(1..=MOST).contains(&rows.len()) {
+                if (1..=MOST).contains(&rows.len()) {
+                    rows
+                } else {
                     faults.push(name, format!("must have 1 to {MOST} items"));
+                    Vec::new()
                 }
-                rows
             }
         };
         for name in members.keys() {
             faults.push(name.chars().take(100).collect::<String>(), "is not a field of this request");
         }
-        faults.into_result().map_err(Problem::invalid)?;
         let atomicity = if atomic == Some(false) { Atomicity::EachOnItsOwn } else { Atomicity::AllOrNone };
-        Ok(Self { atomicity, rows })
+        Ok(Self { atomicity, name, rows, faults })
     }
 
     /// Each row as `read` reads it, one at a time: parsed, a row may take many times the memory of its text. None may be larger than `limit` bytes.
+    ///
+    /// # Errors
+    /// Something beside the rows is at fault; with every fault of the rows.
     pub(crate) fn rows<T>(
-        &self,
+        self,
         limit: usize,
         read: impl Fn(Object) -> Result<T, Violations>,
-    ) -> Vec<Result<T, Violations>> {
+    ) -> Result<Vec<Result<T, Violations>>, Problem> {
         let row = |text: &RawValue| {
             if text.get().len() > limit {
                 return Err(Violations::one("", format!("must not be larger than {limit} bytes")));
@@ -140,6 +147,15 @@ impl<'a> Bulk<'a> {
             })?;
             read(members)
         };
-        self.rows.iter().map(|text| row(text)).collect()
+        let Self { name, rows, mut faults, .. } = self;
+        if faults.is_empty() {
+            return Ok(rows.into_iter().map(row).collect());
+        }
+        for (index, text) in rows.into_iter().enumerate() {
+            if let Err(broken) = row(text) {
+                faults.append(broken.under(&format!("{name}[{index}]")));
+            }
+        }
+        Err(Problem::invalid(faults))
     }
 }

@@ -81,6 +81,20 @@ impl Fields {
         document
     }
 
+    /// Whether a member was not read.
+    pub(crate) fn has_rest(&self) -> bool {
+        !self.members.is_empty()
+    }
+
+    /// Every fault of the members that were `given` to change a row: those found so far, of members that were not read, and those of the
+    /// rules that these break. What is absent stays as it is, and is not at fault.
+    pub(crate) fn faults_of_change(mut self, given: &Object, broken: &Violations) -> Violations {
+        self.refuse_the_rest();
+        self.also(broken);
+        let is_given = |field: &str| given.has(field.split(['.', '[']).next().unwrap_or(field));
+        self.faults.into_iter().filter(|fault| fault.field.is_empty() || is_given(&fault.field)).collect()
+    }
+
     /// Adds the faults of fields that have none yet. What could not be read was replaced by a placeholder, whose faults say
     /// nothing of the request.
     fn also(&mut self, more: &Violations) {

@@ -86,6 +86,8 @@ pub struct Api {
     pub live: LiveUpdates,
     /// How much a client may send.
     pub limits: ApiLimits,
+    /// The address of the source code, a link of the page at `/`; `None`: no link.
+    pub repository: Option<String>,
     /// The dependencies that `/health` tells of.
     pub health: Arc<Health>,
     /// Counts every request. Register it in the registry below.

@@ -8,10 +8,15 @@ use serde_json::Value;
 
 /// Changes of a row, once it is known that they name fields that may be changed.
 pub(crate) fn patch<R: Resource>(members: Object) -> Result<impl Fn(&R) -> Result<R, RepositoryError>, Violations> {
-    let mut refused = Fields::of(members.clone());
-    refused.refuse(R::READ_ONLY, "is read-only");
-    refused.refuse(&["id", "revision", "created_at", "updated_at", "deleted_at"], "is read-only");
-    refused.faults.into_result()?;
+    let mut fields = Fields::of(members.clone());
+    fields.refuse(R::READ_ONLY, "is read-only");
+    fields.refuse(&["id", "revision", "created_at", "updated_at", "deleted_at"], "is read-only");
+    let is_refused = !fields.faults.is_empty();
+    // A null of an unknown member would vanish in the merge.
+    let new = R::read(&mut fields);
+    if is_refused || fields.has_rest() {
+        return Err(fields.faults_of_change(&members, &R::check_new(new)));
+    }
     let patch = members.into_value();
     Ok(move |current: &R| {
         let mut merged = as_written(current)?;

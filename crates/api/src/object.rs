@@ -65,6 +65,14 @@ impl Object {
         self.0.contains_key(name)
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(String::as_str)
+    }
+
     pub(crate) fn into_names(self) -> impl Iterator<Item = String> {
         self.0.into_keys()
     }

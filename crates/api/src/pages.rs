@@ -24,15 +24,13 @@ pub(crate) fn register(endpoints: &mut Endpoints) {
 
 async fn start(api: Data<Api>, request: HttpRequest) -> HttpResponse {
     let version = api.health.version();
-    let links = [
+    let own = [
         ("documentation", "/docs/"),
         ("description", "/openapi.json"),
         ("problems", "/problems"),
         ("health", "/health"),
-        // Absent when the packages name no repository.
-        ("repository", env!("CARGO_PKG_REPOSITORY")),
     ];
-    let links = links.into_iter().filter(|(_, address)| !address.is_empty());
+    let links = own.into_iter().chain(api.repository.as_deref().map(|address| ("repository", address)));
     respond(
         &request,
         || json!({ "name": NAME, "version": version, "links": links.clone().collect::<Value>() }),
@@ -40,7 +38,7 @@ async fn start(api: Data<Api>, request: HttpRequest) -> HttpResponse {
             let mut text = format!("<h1>{NAME}</h1><p>Version {}</p><ul>", escaped(version));
             for (name, address) in links.clone() {
                 // Writing to a text cannot fail.
-                let _ = write!(text, "<li><a href=\"{address}\">{name}</a></li>");
+                let _ = write!(text, "<li><a href=\"{}\">{name}</a></li>", escaped(address));
             }
             (NAME.to_owned(), text + "</ul>")
         },

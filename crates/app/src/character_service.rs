@@ -140,8 +140,13 @@ async fn migrate(config: &CharacterServiceConfig) -> Outcome {
 }
 
 async fn serve(config: CharacterServiceConfig, stack: Stack, mut registry: Registry) -> Outcome {
-    let Counted { connections, http_metrics, admission, unauthorized } =
-        serve::counted(&config.sockets, config.max_in_flight_bytes, stack.database().as_ref(), &mut registry)?;
+    let Counted { connections, http_metrics, admission, unauthorized } = serve::counted(
+        &config.sockets,
+        config.max_in_flight_bytes,
+        PROBLEM_TYPES,
+        stack.database().as_ref(),
+        &mut registry,
+    )?;
     let requests = RequestLimit::new(config.max_requests_in_flight);
     requests.register(&mut registry);
     let health = Arc::new(Health::new(env!("CARGO_PKG_VERSION"), stack.checks));
@@ -188,6 +193,7 @@ async fn serve(config: CharacterServiceConfig, stack: Stack, mut registry: Regis
             body_rate: config.sockets.upload_rate,
             ..ApiLimits::default()
         },
+        repository: config.repository,
         health: Arc::clone(&health),
         http_metrics,
         admission,

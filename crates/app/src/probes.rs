@@ -29,7 +29,7 @@ pub(crate) fn listen(
         // These metrics are not shown: probes are no load.
         App::new().default_service(apply(from_fn(middleware::account(types, HttpMetrics::default())), endpoints))
     };
-    let connections = Arc::new(Connections::new(LIMITS));
+    let connections = Arc::new(Connections::new(LIMITS, types));
     let server = http::start(listener, Threads::ONE, None, SHUTDOWN, connections, tls, application)?;
     Ok((server, bound))
 }

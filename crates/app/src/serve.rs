@@ -37,15 +37,17 @@ pub(crate) struct Counted {
 pub(crate) fn counted(
     sockets: &SocketConfig,
     max_in_flight_bytes: u64,
+    problem_types: ProblemTypes,
     database: Option<&SqlStorage>,
     registry: &mut Registry,
 ) -> io::Result<Counted> {
     let database_connections = database.map_or(0, |database| database.pool_status().limit);
-    let connections = Arc::new(Connections::new(SocketLimits {
+    let limits = SocketLimits {
         most: descriptors::most_connections(sockets.max_connections, database_connections)?,
         patience: sockets.client_timeout,
         keep_alive: sockets.keep_alive,
-    }));
+    };
+    let connections = Arc::new(Connections::new(limits, problem_types));
     connections.register(registry);
     let http_metrics = HttpMetrics::default();
     http_metrics.register(registry);

@@ -176,8 +176,13 @@ async fn serve(
     };
     let accepted = AcceptedTokens::new(config.tokens.clone())?;
     let contract = StorageServer::new(storage, accepted.clone(), limits);
-    let Counted { connections, http_metrics, admission, unauthorized } =
-        serve::counted(&config.sockets, config.max_in_flight_bytes, operator.database.as_ref(), &mut registry)?;
+    let Counted { connections, http_metrics, admission, unauthorized } = serve::counted(
+        &config.sockets,
+        config.max_in_flight_bytes,
+        PROBLEM_TYPES,
+        operator.database.as_ref(),
+        &mut registry,
+    )?;
     let requests = RequestLimit::new(config.max_requests_in_flight);
     requests.register(&mut registry);
     let mut plan = WatchPlan::new(config.files.clone(), &mut registry);

@@ -145,5 +145,6 @@ fn listen(address: SocketAddr, health: Arc<Health>, tls: Option<ListenerTls>) ->
         let accounted = middleware::account(ProblemTypes::BLANK, HttpMetrics::default());
         App::new().default_service(apply(from_fn(accounted), refused))
     };
-    http::start(listener, Threads::ONE, None, SHUTDOWN, Arc::new(Connections::new(LIMITS)), tls, application)
+    let connections = Arc::new(Connections::new(LIMITS, ProblemTypes::BLANK));
+    http::start(listener, Threads::ONE, None, SHUTDOWN, connections, tls, application)
 }

@@ -3,6 +3,7 @@
 mod access_log;
 mod admission;
 mod answered;
+mod coding;
 mod compress;
 mod cut;
 mod head;

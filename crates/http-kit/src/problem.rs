@@ -34,7 +34,9 @@ impl ProblemTypes {
         Self(Some(prefix))
     }
 
-    fn uri(self, code: &str) -> Cow<'static, str> {
+    /// The type of the problems with this code.
+    #[must_use]
+    pub fn uri(self, code: &str) -> Cow<'static, str> {
         self.0.map_or(Cow::Borrowed("about:blank"), |prefix| Cow::Owned(format!("{prefix}{code}")))
     }
 }

@@ -123,6 +123,7 @@ async fn ask(storage: Arc<dyn StoragePort>, rounds: usize) {
         live: LiveUpdates::new(Arc::clone(&storage) as _),
         repositories: Repositories::new(&StorageContext::new(storage)),
         limits: ApiLimits::default(),
+        repository: None,
         health: Arc::new(Health::new("1", Vec::new())),
         http_metrics: HttpMetrics::default(),
         admission: Admission::default(),

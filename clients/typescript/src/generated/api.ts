@@ -4120,7 +4120,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description `head-too-large`: The method, the target and the headers together are longer than 16 KiB. */
+        /** @description `head-too-large`: The method, the target and the headers together are longer than 16 KiB. When they are longer than 128 KiB, the connection is closed. */
         "head-too-large": {
             headers: {
                 "X-Request-Id": components["headers"]["X-Request-Id"];

@@ -38,9 +38,10 @@ pub(crate) async fn create_bulk(
     let body = body::read(&request, payload, Media::Json, limits.bulk_body, &limits).await?;
     let context = context::of_creation(&request, &body)?;
     let bulk = Bulk::read(&body, "characters")?;
-    let new = bulk.rows(limits.body, input::new);
-    let outcome = api.repositories.characters.create_many(new, bulk.atomicity, &context).await?;
-    if bulk.atomicity == Atomicity::AllOrNone {
+    let atomicity = bulk.atomicity;
+    let new = bulk.rows(limits.body, input::new)?;
+    let outcome = api.repositories.characters.create_many(new, atomicity, &context).await?;
+    if atomicity == Atomicity::AllOrNone {
         return Ok(HttpResponse::Created().json(BulkCreatedBody { items: bulk::created(outcome)? }));
     }
     let outcomes = BulkOutcome::of(outcome);

@@ -8,6 +8,8 @@ use serde_json::{Value, json};
 
 /// What the service sets and a client only reads.
 const READ_ONLY: [&str; 4] = ["revision", "created_at", "updated_at", "deleted_at"];
+/// What a client may change.
+const WRITABLE: [&str; 7] = ["parent_id", "theme", "name", "user_id", "campaign_id", "data", "is_active"];
 const IS_READ_ONLY: &str = "is read-only";
 
 /// A character to be.
@@ -32,9 +34,10 @@ pub(crate) fn patch(members: Object) -> Result<impl Fn(&Character) -> Result<Cha
     let mut fields = Fields::of(members.clone());
     fields.refuse(&READ_ONLY, IS_READ_ONLY);
     fields.refuse(&["id"], IS_READ_ONLY);
-    fields.ignore(&["parent_id", "theme", "name", "user_id", "campaign_id", "data", "is_active"]);
-    fields.refuse_the_rest();
-    fields.faults.into_result()?;
+    if !fields.faults.is_empty() || members.names().any(|name| !WRITABLE.contains(&name)) {
+        let new = read(&mut fields);
+        return Err(fields.faults_of_change(&members, &new.check_fields()));
+    }
     let patch = members.into_value();
     Ok(move |current: &Character| {
         let mut merged = as_written(current);
@@ -71,11 +74,20 @@ fn as_written(character: &Character) -> Value {
     })
 }
 
-/// The fields that a client may send, and nothing else. A field that cannot be read gets a stand-in, so that `check` reads
-/// the others and all faults are reported at once.
+/// The fields that a client may send, and nothing else. `check` reads also those that stand in for others, so that all faults are
+/// reported at once.
 fn writable(mut fields: Fields, check: impl FnOnce(&NewCharacter) -> Violations) -> Result<NewCharacter, Violations> {
+    let new = read(&mut fields);
+    fields.refuse_the_rest();
+    let mut faults = fields.faults;
+    faults.append(check(&new));
+    faults.into_result().map(|()| new)
+}
+
+/// The fields that a client may send, with a stand-in for each that cannot be read.
+fn read(fields: &mut Fields) -> NewCharacter {
     let (name, user_id) = (fields.text("name"), fields.id("user_id"));
-    let new = NewCharacter {
+    NewCharacter {
         name: fields.require("name", name).unwrap_or_else(|| "unnamed".to_owned()),
         user_id: fields.require("user_id", user_id).unwrap_or(UserId(uuid::Uuid::nil())),
         id: fields.id("id"),
@@ -88,9 +100,5 @@ fn writable(mut fields: Fields, check: impl FnOnce(&NewCharacter) -> Violations)
         campaign_id: fields.id("campaign_id"),
         data: fields.document("data").unwrap_or_default(),
         is_active: fields.flag("is_active").unwrap_or(true),
-    };
-    fields.refuse_the_rest();
-    let mut faults = fields.faults;
-    faults.append(check(&new));
-    faults.into_result().map(|()| new)
+    }
 }

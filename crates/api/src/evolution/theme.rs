@@ -17,7 +17,7 @@ use actix_web::{
     http::header::{ETAG, LOCATION},
     web::{Data, Payload},
 };
-use character_domain::{InventoryItemId, Violations};
+use character_domain::{Character, InventoryItemId, UserId, Violation, Violations, character::DEFAULT_THEME, now};
 use character_repositories::{EquipmentTransition, ThemeChange, ThemeTransition, Transition};
 use serde::Serialize;
 use serde_json::Value;
@@ -97,7 +97,7 @@ pub(crate) async fn change_theme(api: Data<Api>, request: HttpRequest, payload: 
 fn read(members: Object) -> Result<ThemeTransition, Violations> {
     let mut fields = Fields::of(members);
     let new_theme = fields.text("new_theme");
-    let new_theme = fields.require("new_theme", new_theme).unwrap_or_default();
+    let new_theme = fields.require("new_theme", new_theme).unwrap_or_else(|| DEFAULT_THEME.to_owned());
     let chapter_id = fields.id("chapter_id");
     let mut equipment_transitions = Vec::new();
     for (index, value) in fields.values("equipment_transitions").unwrap_or_default().into_iter().enumerate() {
@@ -106,8 +106,11 @@ fn read(members: Object) -> Result<ThemeTransition, Violations> {
             Err(faults) => fields.faults.append(faults.under(&format!("equipment_transitions[{index}]"))),
         }
     }
-    fields.refuse_the_rest();
-    fields.faults.into_result().map(|()| ThemeTransition { new_theme, chapter_id, equipment_transitions })
+    fields.finish(ThemeTransition { new_theme, chapter_id, equipment_transitions }, |transition| {
+        let plain = Character::new(UserId(Uuid::nil()), "unnamed", now());
+        let faults = Character { theme: transition.new_theme, ..plain }.check();
+        faults.into_iter().map(|fault| Violation::new("new_theme", fault.reason)).collect()
+    })
 }
 
 fn equipment(value: Value) -> Result<EquipmentTransition, Violations> {

@@ -177,11 +177,10 @@ pub(crate) async fn label(api: Data<Api>, request: HttpRequest, payload: Payload
     let (of, version) = (path_id(&request, "id")?, path_id(&request, "version")?);
     let body = body::of_row(&api, &request, payload, Media::Json).await?;
     let context = context::of_change(&request, &body)?;
-    let members = body::object(&body)?;
-    if !members.has("label") {
-        return Err(Problem::field("label", "is required; null removes the label"));
+    let mut fields = Fields::of(body::object(&body)?);
+    if !fields.has("label") {
+        fields.faults.push("label", "is required; null removes the label");
     }
-    let mut fields = Fields::of(members);
     let label = fields.text("label");
     fields.refuse_the_rest();
     fields.faults.into_result().map_err(Problem::invalid)?;

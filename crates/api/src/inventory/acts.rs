@@ -134,6 +134,9 @@ pub(crate) async fn give(api: Data<Api>, request: HttpRequest, payload: Payload)
     let mut fields = Fields::of(body::object(&body)?);
     let (to, quantity) = (fields.id("to"), fields.number("quantity"));
     let to = fields.require("to", to).unwrap_or(CharacterId(uuid::Uuid::nil()));
+    if quantity.is_some_and(|quantity| quantity < 1) {
+        fields.faults.push("quantity", "must be at least 1");
+    }
     fields.refuse_the_rest();
     fields.faults.into_result().map_err(Problem::invalid)?;
     let given = api.repositories.inventory.give(of, item, to, quantity, &context).await?;
@@ -165,11 +168,10 @@ pub(crate) async fn move_to(api: Data<Api>, request: HttpRequest, payload: Paylo
     let (of, item) = (path_id(&request, "id")?, path_id(&request, "item")?);
     let body = body::of_row(&api, &request, payload, Media::Json).await?;
     let context = context::of_change(&request, &body)?;
-    let members = body::object(&body)?;
-    if !members.has("container") {
-        return Err(Problem::field("container", "is required; null takes the item out"));
+    let mut fields = Fields::of(body::object(&body)?);
+    if !fields.has("container") {
+        fields.faults.push("container", "is required; null takes the item out");
     }
-    let mut fields = Fields::of(members);
     let container = fields.id("container");
     fields.refuse_the_rest();
     fields.faults.into_result().map_err(Problem::invalid)?;

@@ -15,7 +15,7 @@ use actix_web::{
     http::header::ETAG,
     web::{Data, Payload},
 };
-use character_domain::{Character, CharacterId};
+use character_domain::{Character, CharacterId, Violations};
 use character_repositories::{COINS, Purse, RepositoryError};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -93,14 +93,9 @@ pub(crate) async fn change_currency(api: Data<Api>, request: HttpRequest, payloa
     let of = path_id(&request, "id")?;
     let body = body::of_row(&api, &request, payload, Media::Json).await?;
     let context = context::of_change(&request, &body)?;
-    let mut fields = Fields::of(body::object(&body)?);
-    let change = coins(&mut fields);
-    fields.refuse_the_rest();
-    if change.is_empty() && fields.faults.is_empty() {
-        fields.faults.push("gp", format!("at least one of {} is required", COINS.join(", ")));
-    }
-    fields.faults.into_result().map_err(Problem::invalid)?;
-    let character = api.repositories.inventory.change_currency(of, &Purse(change), &context).await?;
+    let fields = Fields::of(body::object(&body)?);
+    let change = coins(fields, None).map_err(Problem::invalid)?;
+    let character = api.repositories.inventory.change_currency(of, &change, &context).await?;
     purse(&character)
 }
 
@@ -141,18 +136,25 @@ pub(crate) async fn give_coins(api: Data<Api>, request: HttpRequest, payload: Pa
     let mut fields = Fields::of(body::object(&body)?);
     let to = fields.id("to");
     let to = fields.require("to", to).unwrap_or(CharacterId(uuid::Uuid::nil()));
-    let coins = Purse(coins(&mut fields));
-    fields.refuse_the_rest();
-    if coins.0.is_empty() && fields.faults.iter().all(|fault| fault.field == "to") {
-        fields.faults.push("gp", format!("at least one of {} is required", COINS.join(", ")));
-    }
-    fields.faults.into_result().map_err(Problem::invalid)?;
+    let coins = coins(fields, Some(0)).map_err(Problem::invalid)?;
     let giver = api.repositories.inventory.give_coins(of, to, &coins, &context).await?;
     purse(&giver)
 }
 
-fn coins(fields: &mut Fields) -> BTreeMap<String, i64> {
-    COINS.into_iter().filter_map(|coin| Some((coin.to_owned(), fields.number(coin)?))).collect()
+/// The coins of a request, `least` of each kind, with every fault.
+fn coins(mut fields: Fields, least: Option<i64>) -> Result<Purse, Violations> {
+    let mut counted = BTreeMap::new();
+    for coin in COINS {
+        let Some(count) = fields.number(coin) else { continue };
+        if let Some(least) = least.filter(|least| count < *least) {
+            fields.faults.push(coin, format!("must be at least {least}"));
+        }
+        counted.insert(coin.to_owned(), count);
+    }
+    if counted.is_empty() && !fields.faults.iter().any(|fault| COINS.contains(&&*fault.field)) {
+        fields.faults.push("gp", format!("at least one of {} is required", COINS.join(", ")));
+    }
+    fields.finish(Purse(counted), |purse| if purse.0.is_empty() { Violations::default() } else { purse.check() })
 }
 
 /// The coins of a character after a change.

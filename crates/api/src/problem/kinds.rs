@@ -89,9 +89,9 @@ pub const PROBLEMS: &[ProblemKind] = &[
         "malformed-request",
         "The request is not HTTP",
         [
-            "The request line or a header cannot be read, so no path is known. The `type` of the response is `about:blank`.",
+            "The request line or a header cannot be read, so no operation is known.",
             "Send a request line and headers of HTTP/1.1, without control characters and with one `Content-Length` at most.",
-            "send a request line and headers of HTTP/1.1",
+            "send a request line and headers of HTTP/1.1, of at most 16384 bytes",
         ],
     ),
     kind(
@@ -145,7 +145,7 @@ pub const PROBLEMS: &[ProblemKind] = &[
         "head-timeout",
         "The request head did not arrive in time",
         [
-            "The connection was opened, and the first head did not arrive. The `type` of the response is `about:blank`.",
+            "The connection was opened, and the first head did not arrive.",
             "Send the whole head at once.",
             "send the whole head at once",
         ],
@@ -411,7 +411,7 @@ pub const PROBLEMS: &[ProblemKind] = &[
         "head-too-large",
         "The request head is too large",
         [
-            "The method, the target and the headers together are longer than 16 KiB.",
+            "The method, the target and the headers together are longer than 16 KiB, or there are more than 96 headers.",
             "Send shorter parameters and fewer headers.",
             "method, target and headers have 20000 bytes; at most 16384 are accepted",
         ],
@@ -510,6 +510,10 @@ pub(crate) fn example(kind: &ProblemKind) -> Value {
         body["detail"] = json!(kind.detail);
     }
     match kind.code {
+        // No path is known.
+        "head-timeout" | "malformed-request" => {
+            drop(body.as_object_mut().and_then(|members| members.remove("instance")))
+        }
         "invalid" => body["errors"] = json!([{ "field": "name", "reason": "is required" }]),
         "precondition-failed" => {
             body["expected_revisions"] = json!([7]);

@@ -16,8 +16,7 @@ pub(crate) fn award(members: Object) -> Result<Award, Violations> {
         journal_entry_id: fields.id("journal_entry_id"),
         session_id: fields.id("session_id"),
     };
-    fields.refuse_the_rest();
-    fields.faults.into_result().map(|()| award)
+    fields.finish(award, |award| award.check())
 }
 
 /// A milestone or an achievement to be.
@@ -25,7 +24,7 @@ pub(crate) fn attainment(members: Object) -> Result<NewAttainment, Violations> {
     let mut fields = Fields::of(members);
     fields.refuse(&["id"], "is read-only");
     let title = fields.text("title");
-    let plain = NewAttainment::new(fields.require("title", title).unwrap_or_default());
+    let plain = NewAttainment::new(fields.require("title", title).unwrap_or_else(|| "untitled".to_owned()));
     let new = NewAttainment {
         description: fields.text("description").unwrap_or(plain.description),
         kind: fields.text("type").unwrap_or(plain.kind),
@@ -33,6 +32,5 @@ pub(crate) fn attainment(members: Object) -> Result<NewAttainment, Violations> {
         data: fields.document("data").unwrap_or_default(),
         title: plain.title,
     };
-    fields.refuse_the_rest();
-    fields.faults.into_result().map(|()| new)
+    fields.finish(new, |new| new.check())
 }

@@ -78,9 +78,10 @@ pub(crate) async fn create_bulk<R: BulkCreatable>(api: Data<Api>, request: HttpR
     let body = body::read(&request, payload, Media::Json, limits.bulk_body, &limits).await?;
     let context = context::of_creation(&request, &body)?;
     let bulk = Bulk::read(&body, R::FIELD)?;
-    let new = bulk.rows(limits.body, R::read_new);
-    let outcome = R::create_many(scope(&api, parent, &context), new, bulk.atomicity).await?;
-    Ok(match bulk.atomicity {
+    let atomicity = bulk.atomicity;
+    let new = bulk.rows(limits.body, R::read_new)?;
+    let outcome = R::create_many(scope(&api, parent, &context), new, atomicity).await?;
+    Ok(match atomicity {
         Atomicity::AllOrNone => HttpResponse::Created().json(BulkCreated::<R::Body> { items: bulk::created(outcome)? }),
         Atomicity::EachOnItsOwn => HttpResponse::MultiStatus().json(BulkOutcome::<R::Body>::of(outcome)),
     })

@@ -89,6 +89,10 @@ async fn a_bulk_that_is_no_bulk_is_refused_whole() {
         (json!({ "characters": [] }), vec!["characters"]),
         (json!({ "characters": many, "atomic": false }), vec!["characters"]),
         (json!({ "characters": {}, "atomic": "yes", "colour": 1 }), vec!["atomic", "characters", "colour"]),
+        (
+            json!({ "characters": [character("Fine"), { "name": "", "user_id": USER }, 7], "atomic": "yes", "colour": 1 }),
+            vec!["atomic", "colour", "characters[1].name", "characters[2].body"],
+        ),
     ] {
         client.json("POST", BULK, &[], &body).await.is_invalid(&fields);
     }

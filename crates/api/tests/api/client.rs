@@ -18,6 +18,8 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 
 pub(crate) const CHARACTERS: &str = "/api/v2/characters";
+/// Where the services of clients say that their source code is.
+pub(crate) const REPOSITORY: &str = "https://forge.example/characters?a=1&b=2";
 pub(crate) const USER: &str = "6f1c2f0e-58a0-4d7b-8d1e-6a3c1f7f9a10";
 
 /// A service and what one asks of it.
@@ -98,6 +100,7 @@ impl Client {
                 live: LiveUpdates::new(Arc::clone(&storage) as _),
                 repositories: Repositories::new(&StorageContext::new(storage)),
                 limits,
+                repository: Some(REPOSITORY.to_owned()),
                 health: Arc::new(Health::new("1.2.3", checks)),
                 http_metrics,
                 admission: Admission::default(),

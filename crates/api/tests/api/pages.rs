@@ -1,6 +1,6 @@
 //! The pages for people, and the list of the kinds of problems behind them.
 
-use crate::client::{CHARACTERS, Client, path};
+use crate::client::{CHARACTERS, Client, REPOSITORY, path};
 use character_api::{PROBLEMS, problems_document};
 use serde_json::json;
 use std::{fs, path::Path};
@@ -17,7 +17,11 @@ async fn the_start_page_leads_to_everything_and_is_data_for_programs() {
     let page = client.send("GET", "/", &BROWSER, None).await;
     assert_eq!(page.header("content-type"), Some("text/html; charset=utf-8"));
     assert_eq!(page.header("vary"), Some("accept"));
-    for (name, address) in data["links"].as_object().unwrap() {
+    let mut links = data["links"].as_object().unwrap().clone();
+    assert_eq!(links.remove("repository"), Some(json!(REPOSITORY)));
+    let repository = REPOSITORY.replace('&', "&amp;");
+    assert!(page.text.contains(&format!("<a href=\"{repository}\">repository</a>")), "{}", page.text);
+    for (name, address) in links {
         let address = address.as_str().unwrap();
         assert!(page.text.contains(&format!("<a href=\"{address}\">{name}</a>")), "{}", page.text);
         assert_eq!(client.get(address).await.status, 200, "{address}");

@@ -137,7 +137,10 @@ async fn every_field_at_fault_is_named_and_nobody_has_no_progress() {
         "id",
         "title",
         "achieved_at",
+        "type",
     ]);
+    let body = json!({ "amount": 0, "source": "x".repeat(65), "level": 3 });
+    client.json("POST", &experience, &[], &body).await.is_invalid(&["level", "amount", "source"]);
     client
         .json("POST", &experience, &[("If-Match", "\"1\"")], &json!({ "amount": 1 }))
         .await

@@ -119,6 +119,66 @@ async fn an_empty_object_is_answered_with_everything_that_is_missing_by_every_op
     assert!(operations >= 20, "only {operations} operations take a body");
 }
 
+/// A value that breaks the schema of a member: out of its range where it has one, of a wrong type otherwise.
+fn broken(property: &'static Value) -> Value {
+    if property["type"] == "array" || property["type"][0] == "array" {
+        return json!({ "wrong": true });
+    }
+    match (property["minimum"].as_i64(), property["maximum"].as_i64(), property["maxLength"].as_u64()) {
+        (Some(least), ..) => json!(least - 1),
+        (_, Some(most), _) => json!(most + 1),
+        (.., Some(longest)) if longest < 1000 => json!("x".repeat(usize::try_from(longest).unwrap() + 1)),
+        _ => json!([["wrong"]]),
+    }
+}
+
+#[actix_web::test]
+async fn every_member_at_fault_is_named_beside_an_unknown_one_by_every_operation() {
+    let world = World::new().await;
+    let before = world.events().await;
+    let mut members = 0;
+    for (method, place, operation) in world.changes() {
+        let Some(schema) = body_schema(operation) else { continue };
+        let properties = schema["properties"].as_object().unwrap();
+        let taken = |name: &str| !["revision", "created_at", "updated_at", "deleted_at"].contains(&name);
+        let faulty: Vec<_> = properties.keys().map(String::as_str).filter(|name| taken(name)).collect();
+        for unknown in [json!(1), Value::Null] {
+            let mut body = json!({ "colour": unknown });
+            for name in &faulty {
+                body[name] = broken(resolved(&properties[*name]));
+            }
+            let named = world.refused(&method, &place, &body.to_string()).await;
+            for name in faulty.iter().chain(&["colour"]) {
+                let is_named = |field: &String| field.split(['.', '[']).next() == Some(*name);
+                assert!(named.iter().any(is_named), "{method} {place}: {name} of {body} is not among {named:?}");
+                members += 1;
+            }
+            // Each by itself is a fault, too.
+            let alone = world.refused(&method, &place, &json!({ "colour": unknown }).to_string()).await;
+            assert!(alone.contains(&"colour".to_owned()), "{method} {place}: {alone:?}");
+        }
+    }
+    assert_eq!(world.events().await, before, "something was changed");
+    assert!(members >= 150, "only {members} members are in requests");
+}
+
+#[actix_web::test]
+async fn a_change_with_an_unknown_member_names_no_member_that_it_leaves_alone() {
+    let world = World::new().await;
+    for (method, place, operation) in world.changes() {
+        if method != "PATCH" {
+            continue;
+        }
+        let schema = body_schema(operation).unwrap();
+        assert_eq!(world.refused(&method, &place, "{\"colour\":1}").await, ["colour"], "{place}");
+        // And each that it may change may be null: cleared, or refused by its name.
+        for name in schema["properties"].as_object().unwrap().keys() {
+            let answer = world.client.text(&method, &place, &[], &format!("{{\"{name}\":null}}")).await;
+            assert!(!answer.text.contains("is not a field of this request"), "{place}: {name}: {}", answer.text);
+        }
+    }
+}
+
 #[actix_web::test]
 async fn a_number_out_of_range_names_its_own_field_in_every_operation() {
     let world = World::new().await;

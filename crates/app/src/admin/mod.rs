@@ -116,12 +116,12 @@ impl AdminListener {
 
     /// The server, which is bound, and its address.
     pub(crate) fn bind(self, tls: Option<ListenerTls>) -> std::io::Result<(Server, SocketAddr)> {
-        let address = self.address;
+        let (address, types) = (self.address, self.types);
         let listener = http::bind(address, LIMITS)?;
         let bound = listener.local_addr()?;
         let application = move || App::new().configure(|config| self.configure(config));
         // One person at a time is enough.
-        let connections = Arc::new(Connections::new(LIMITS));
+        let connections = Arc::new(Connections::new(LIMITS, types));
         let server = http::start(listener, Threads::ONE, None, SHUTDOWN, connections, tls, application)?;
         Ok((server, bound))
     }

@@ -8,7 +8,7 @@ use super::{
     },
     cors::{CORS_ALLOWED_ORIGINS, allowed_origins},
     hub::{HubConfig, MESSAGE_HUB_MAX_AGE_HOURS, MESSAGE_HUB_TOKEN, MESSAGE_HUB_URL, hub_config},
-    listener::{ALLOWED_HOSTS, METRICS_ON, allowed_hosts, health_paths},
+    listener::{ALLOWED_HOSTS, METRICS_ON, REPOSITORY_URL, allowed_hosts, health_paths, repository},
     log_config, max_in_flight_bytes, max_requests_in_flight, otlp, read,
     remote::{
         RemoteStorage, STORAGE_BREAKER_FAILURES, STORAGE_BREAKER_PROBE_MS, STORAGE_BREAKER_RECOVERY_SECS,
@@ -74,6 +74,8 @@ pub struct CharacterServiceConfig {
     pub cors: Option<AllowedOrigins>,
     /// The host names under which the listeners answer, besides those that are always permitted.
     pub hosts: HostNames,
+    /// The address of the source code of this build, as the page at `/` shows it.
+    pub repository: Option<String>,
     /// The health paths that the listener of the API serves.
     pub health_paths: HealthPaths,
     /// TLS of all listeners; `None`: none.
@@ -168,6 +170,7 @@ impl CharacterServiceConfig {
         ALLOW_UNAUTHENTICATED,
         ALLOWED_HOSTS,
         CORS_ALLOWED_ORIGINS,
+        REPOSITORY_URL,
         MESSAGE_HUB_URL,
         MESSAGE_HUB_TOKEN,
         MESSAGE_HUB_CA_FILE,
@@ -277,6 +280,7 @@ impl CharacterServiceConfig {
         let sockets = socket_config(reader, listen);
         let tls = server_tls(reader);
         let hosts = allowed_hosts(reader);
+        let repository = repository(reader);
         let admin = admin_config(reader, listen);
         let health_paths = health_paths(reader);
         let reports = report_config(reader);
@@ -303,6 +307,7 @@ impl CharacterServiceConfig {
             cors,
             sockets: sockets?,
             hosts: hosts.unwrap_or_default(),
+            repository,
             health_paths: health_paths?,
             tls,
             admin,

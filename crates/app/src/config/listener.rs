@@ -1,6 +1,10 @@
-//! The host names of the listeners, and their health paths.
+//! The host names of the listeners, their health paths, and what their first page leads to.
 
-use super::{Variable, admin::ADMIN_ADDR, variables::Reader};
+use super::{
+    Variable,
+    admin::ADMIN_ADDR,
+    variables::{Reader, url},
+};
 use character_http_kit::{HealthPaths, HostNames};
 
 pub(crate) const ALLOWED_HOSTS: Variable = Variable::optional(
@@ -15,6 +19,21 @@ pub(crate) const METRICS_ON: Variable = Variable::new(
     "listener that serves /metrics and /health: api (both listeners) or admin (ADMIN_ADDR only)",
     "api",
 );
+
+pub(crate) const REPOSITORY_URL: Variable = Variable::optional(
+    "REPOSITORY_URL",
+    "address of the source code of this build, http or https, to which the page at / links; unset: no link",
+)
+.unquoted()
+.off_when_empty();
+
+/// The address of the source code; `None`: none, or it is wrong, which is recorded.
+pub(crate) fn repository(reader: &mut Reader<'_>) -> Option<String> {
+    reader.read(&REPOSITORY_URL, |text| match url(&["http", "https"])(text)? {
+        address if address.username().is_empty() && address.password().is_none() => Ok(address.into()),
+        _ => Err("must have no user and no password, because the page shows it".to_owned()),
+    })
+}
 
 /// Host names besides those that are always permitted; the default is none. `None` when a part is wrong, which is
 /// recorded.

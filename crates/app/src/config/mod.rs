@@ -339,6 +339,7 @@ mod tests {
             "ADVERTISE_URL",
             "SENTRY_DSN",
             "CORS_ALLOWED_ORIGINS",
+            "REPOSITORY_URL",
             "HEALTH_ADDR",
             "OTEL_EXPORTER_OTLP_ENDPOINT",
             "OTEL_EXPORTER_OTLP_HEADERS",
@@ -410,6 +411,8 @@ mod tests {
             ("DATABASE_URL", "postgres://u:hunter2@h/d?sslmode=verify-ca&sslrootcert=/none", "sslrootcert: \"/none\""),
             ("DATABASE_URL", "postgres://u:hunter2@h:port/d", "not a PostgreSQL URL"),
             ("REDIS_URL", "redis://:hunter2@h/first", "not a Redis address"),
+            ("REPOSITORY_URL", "https://u:hunter2@forge.example/characters", "must have no user"),
+            ("REPOSITORY_URL", "git@forge.example:hunter2", "http"),
         ] {
             let (character, storage) = faults_of(&BTreeMap::from([(name, value)]));
             let faults = [character, storage].concat();

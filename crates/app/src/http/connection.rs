@@ -3,6 +3,7 @@
 use super::connections::{Connections, End};
 use actix_http::error::{DispatchError, ParseError};
 use character_error_reporter::redacted;
+use character_http_kit::ProblemTypes;
 use std::{cell::Cell, ops::Deref, rc::Rc, sync::Arc, time::Duration};
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -153,6 +154,11 @@ impl Connection {
     pub(super) fn ends(&self, end: End) -> End {
         self.end.set(Some(end));
         end
+    }
+
+    /// The types of the problems that are answered in the place of the server.
+    pub(super) fn problem_types(&self) -> ProblemTypes {
+        self.all.problem_types
     }
 
     /// The request of this id is answered, although it cannot be read or has not arrived.

@@ -1,5 +1,6 @@
 //! All client connections of a server: how many there may be, how long each may wait, and how they ended.
 
+use character_http_kit::ProblemTypes;
 use prometheus_client::{
     encoding::EncodeLabelSet,
     metrics::{
@@ -99,6 +100,8 @@ struct Ended {
 #[derive(Debug)]
 pub(crate) struct Connections {
     pub(crate) limits: SocketLimits,
+    /// The types of the problems that are answered for the server before a request reaches it.
+    pub(crate) problem_types: ProblemTypes,
     open: AtomicUsize,
     /// Each ends with its next answer.
     are_ending: AtomicBool,
@@ -108,7 +111,7 @@ pub(crate) struct Connections {
 }
 
 impl Connections {
-    pub(crate) fn new(limits: SocketLimits) -> Self {
+    pub(crate) fn new(limits: SocketLimits, problem_types: ProblemTypes) -> Self {
         let ended = Family::<Ended, Counter>::default();
         // Shown from the start, so that the first of each is an increase.
         for end in End::ALL {
@@ -117,7 +120,8 @@ impl Connections {
         // 1 ms, the resolution of the timers, to 16 s.
         let lag = Histogram::new(exponential_buckets(0.001, 2.0, 15));
         let are_ending = AtomicBool::new(false);
-        Self { limits, open: AtomicUsize::new(0), are_ending, open_gauge: Gauge::default(), ended, lag }
+        let (open, open_gauge) = (AtomicUsize::new(0), Gauge::default());
+        Self { limits, problem_types, open, are_ending, open_gauge, ended, lag }
     }
 
     /// Shows `http_server_connections`, `http_server_connections_max`, `http_server_connections_ended_total` and

@@ -1,6 +1,7 @@
 //! What actix-http answers by itself, as problem documents: requests that it cannot read, and heads that do not arrive. It has no
 //! hook for these answers, so they are recognised on their way to the socket.
 
+use character_http_kit::ProblemTypes;
 use serde_json::json;
 use std::str;
 use uuid::Uuid;
@@ -21,12 +22,20 @@ pub(super) struct Refusal {
 impl Refusal {
     /// The answer in place of these bytes, when they are all of one that actix-http has made by itself: without a body, and of a
     /// status with which no handler answers so.
-    pub(super) fn in_place_of(bytes: &[u8]) -> Option<Self> {
+    pub(super) fn in_place_of(bytes: &[u8], types: ProblemTypes) -> Option<Self> {
         let head = bytes.strip_prefix(b"HTTP/1.1 ")?;
         let (code, title, detail) = match head.get(..3)? {
-            b"400" => ("malformed-request", "The request is not HTTP", "send a request line and headers of HTTP/1.1"),
+            b"400" => (
+                "malformed-request",
+                "The request is not HTTP",
+                "send a request line and headers of HTTP/1.1, of at most 16384 bytes",
+            ),
             b"408" => ("head-timeout", "The request head did not arrive in time", "send the whole head at once"),
-            b"431" => ("head-too-large", "The request head is too large", "at most 16384 bytes are accepted"),
+            b"431" => (
+                "head-too-large",
+                "The request head is too large",
+                "at most 16384 bytes in at most 96 headers are accepted",
+            ),
             // Every other answer comes here, and is read no further.
             _ => return None,
         };
@@ -44,7 +53,7 @@ impl Refusal {
         }
         let request_id = Uuid::now_v7();
         let body = json!({
-            "type": "about:blank", "title": title, "status": status.get(..3)?.parse::<u16>().ok()?, "code": code,
+            "type": types.uri(code), "title": title, "status": status.get(..3)?.parse::<u16>().ok()?, "code": code,
             "detail": detail, "request_id": request_id,
         })
         .to_string();
@@ -77,6 +86,8 @@ mod tests {
     use super::*;
     use serde_json::Value;
 
+    const TYPES: ProblemTypes = ProblemTypes::below("/problems/");
+
     #[test]
     fn an_answer_without_a_body_becomes_a_problem_and_keeps_its_other_headers() {
         for (status, code) in [
@@ -85,7 +96,7 @@ mod tests {
             ("431 Request Header Fields Too Large", "head-too-large"),
         ] {
             let bare = format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\nconnection: close\r\ndate: now\r\n\r\n");
-            let refusal = Refusal::in_place_of(bare.as_bytes()).unwrap();
+            let refusal = Refusal::in_place_of(bare.as_bytes(), TYPES).unwrap();
             let text = str::from_utf8(refusal.rest()).unwrap();
             let (head, body) = text.split_once("\r\n\r\n").unwrap();
             assert!(head.starts_with(&format!("HTTP/1.1 {status}\r\nconnection: close\r\ndate: now\r\n")), "{head}");
@@ -95,6 +106,7 @@ mod tests {
                 (&problem["code"], &problem["status"]),
                 (&json!(code), &json!(status[..3].parse::<u16>().unwrap()))
             );
+            assert_eq!(problem["type"], format!("/problems/{code}"));
             assert_eq!(problem["request_id"], refusal.request_id.to_string());
         }
     }
@@ -111,9 +123,9 @@ mod tests {
             "",
             "{\"code\":\"400\"}",
         ] {
-            assert!(Refusal::in_place_of(other.as_bytes()).is_none(), "{other}");
+            assert!(Refusal::in_place_of(other.as_bytes(), TYPES).is_none(), "{other}");
         }
         let long = format!("HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\nx: {}\r\n\r\n", "y".repeat(LONGEST));
-        assert!(Refusal::in_place_of(long.as_bytes()).is_none());
+        assert!(Refusal::in_place_of(long.as_bytes(), TYPES).is_none());
     }
 }

@@ -106,7 +106,7 @@ impl AsyncRead for GuardedStream {
 impl AsyncWrite for GuardedStream {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         if self.refusal.is_none() {
-            self.refusal = Refusal::in_place_of(bytes);
+            self.refusal = Refusal::in_place_of(bytes, self.connection.problem_types());
             if let Some(refusal) = &self.refusal {
                 self.connection.refuses(refusal.request_id);
             }

@@ -1,5 +1,6 @@
 use super::*;
 use actix_web::{App, HttpResponse, web};
+use character_http_kit::ProblemTypes;
 use std::sync::{Mutex, mpsc};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -27,7 +28,8 @@ where
     let listener = bind("127.0.0.1:0".parse().unwrap(), LIMITS).unwrap();
     let address = listener.local_addr().unwrap();
     let threads = Threads { workers: 1, large: 1, may_be_long: |_, path| path == "/lists/all" };
-    let (lanes, connections) = (Lanes::start(threads, &application).unwrap(), Arc::new(Connections::new(LIMITS)));
+    let (lanes, connections) =
+        (Lanes::start(threads, &application).unwrap(), Arc::new(Connections::new(LIMITS, ProblemTypes::BLANK)));
     let server = start(listener, threads, lanes, Duration::ZERO, connections, None, application).unwrap();
     tokio::spawn(server);
     address

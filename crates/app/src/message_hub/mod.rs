@@ -124,7 +124,7 @@ async fn serve(config: MessageHubServiceConfig, backing: Backing, health: Arc<He
         metrics::show_file(file, &mut registry);
     }
     let Counted { connections, http_metrics, admission, unauthorized } =
-        serve::counted(&config.sockets, config.max_in_flight_bytes, None, &mut registry)?;
+        serve::counted(&config.sockets, config.max_in_flight_bytes, PROBLEM_TYPES, None, &mut registry)?;
     let mut plan = WatchPlan::new(config.files.clone(), &mut registry);
     plan.common(&admission);
     plan.accepted("MESSAGE_HUB_TOKEN", &tokens);

@@ -1,12 +1,13 @@
 //! Compresses long answers for clients that accept it, and an answer that is given again only once.
 
+use super::coding::Coding;
 use actix_web::{
     Error,
     body::{BodySize, BoxBody, MessageBody},
     dev::{ServiceRequest, ServiceResponse},
     http::{
         Method, StatusCode,
-        header::{ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue, VARY},
+        header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue, VARY},
     },
     middleware::Next,
 };
@@ -14,81 +15,19 @@ use bytes::Bytes;
 use futures_util::future::LocalBoxFuture;
 use moka::sync::Cache;
 use sha2::{Digest, Sha256};
-use std::{
-    fmt,
-    io::{self, Write},
-    rc::Rc,
-};
+use std::{fmt, io, rc::Rc};
 
 /// Answers of at most this length are not worth it, in bytes.
 const SMALL: u64 = 1024;
 /// An answer of more than this length is compressed beside the threads that serve requests, in bytes. 32 KiB take less than
 /// a millisecond.
 const LONG: u64 = 32 * 1024;
-/// The level of gzip, of 9: beyond it, JSON becomes little smaller and takes much longer.
-const GZIP_LEVEL: u32 = 4;
-/// The quality of brotli, of 11; from 5 on it takes several times as long.
-const BROTLI_QUALITY: u32 = 4;
-/// The window of brotli as a power of two: 4 MiB.
-const BROTLI_WINDOW: u32 = 22;
-const BUFFER: usize = 4096;
+/// The header of requests on which a long answer depends.
+const VARIES: &str = "accept-encoding";
 /// The most that is kept of compressed answers, in bytes.
 const KEPT: u64 = 16 * 1024 * 1024;
 /// A compressed answer of more than this length is not kept, so that no few of them take the place of all others.
 const LARGEST_KEPT: usize = 1024 * 1024;
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Coding {
-    Brotli,
-    Gzip,
-}
-
-impl Coding {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Brotli => "br",
-            Self::Gzip => "gzip",
-        }
-    }
-
-    /// The coding that the client prefers; brotli of two that it likes as much. `None` when it accepts neither.
-    fn accepted(headers: &HeaderMap) -> Option<Self> {
-        let texts = headers.get_all(ACCEPT_ENCODING).filter_map(|value| value.to_str().ok());
-        let (mut brotli, mut gzip, mut any) = (None, None, None);
-        for part in texts.flat_map(|text| text.split(',')) {
-            let (name, weight) = part.split_once(';').unwrap_or((part, ""));
-            let weight = weight.trim().strip_prefix("q=").map_or(Some(1.0), |weight| weight.parse::<f32>().ok());
-            match name.trim().to_ascii_lowercase().as_str() {
-                "br" => brotli = weight,
-                "gzip" | "x-gzip" => gzip = weight,
-                "*" => any = weight,
-                _ => {}
-            }
-        }
-        let [brotli, gzip] = [brotli, gzip].map(|weight| weight.or(any).unwrap_or(0.0));
-        if brotli.max(gzip) <= 0.0 {
-            return None;
-        }
-        Some(if brotli >= gzip { Self::Brotli } else { Self::Gzip })
-    }
-
-    fn compress(self, body: &[u8]) -> io::Result<Vec<u8>> {
-        let compressed = Vec::with_capacity(body.len() / 4);
-        match self {
-            Self::Brotli => {
-                let mut writer = brotli::CompressorWriter::new(compressed, BUFFER, BROTLI_QUALITY, BROTLI_WINDOW);
-                writer.write_all(body)?;
-                writer.flush()?;
-                Ok(writer.into_inner())
-            }
-            Self::Gzip => {
-                let mut writer = flate2::write::GzEncoder::new(compressed, flate2::Compression::new(GZIP_LEVEL));
-                writer.write_all(body)?;
-                writer.finish()
-            }
-        }
-    }
-}
 
 /// The compressed forms of answers to reads, at most 16 MiB of them in this process. They are found by the digest of the answer:
 /// an answer that a cache gives again is compressed once, and no answer is taken for another one.
@@ -131,7 +70,7 @@ impl CompressedAnswers {
     }
 }
 
-/// A middleware that compresses answers of more than 1 KiB with brotli or gzip, whichever the client prefers. A stream, and an
+/// A middleware that compresses answers of more than 1 KiB with zstd, brotli or gzip, whichever the client prefers. A stream, and an
 /// answer that forbids to be transformed, stays unchanged. What reads are answered with is kept in `answers`.
 pub fn compress(
     answers: CompressedAnswers,
@@ -147,6 +86,10 @@ async fn compressing(
     next: Next<BoxBody>,
 ) -> Result<ServiceResponse, Error> {
     let mut answer = next.call(request).await?;
+    if answer.status() == StatusCode::NOT_MODIFIED {
+        // It stands for an answer whose length is not known here.
+        answer.headers_mut().append(VARY, HeaderValue::from_static(VARIES));
+    }
     let length = match answer.response().body().size() {
         BodySize::Sized(length) if length > SMALL => length,
         _ => return Ok(answer),
@@ -154,7 +97,7 @@ async fn compressing(
     if !is_compressible(answer.status(), answer.headers()) {
         return Ok(answer);
     }
-    answer.headers_mut().append(VARY, HeaderValue::from_static("accept-encoding"));
+    answer.headers_mut().append(VARY, HeaderValue::from_static(VARIES));
     let Some(coding) = Coding::accepted(answer.request().headers()) else { return Ok(answer) };
     let (request, response) = answer.into_parts();
     let (mut response, body) = response.into_parts();
@@ -208,7 +151,7 @@ mod tests {
     use super::*;
     use crate::{Endpoint, Endpoints};
     use actix_service::apply;
-    use actix_web::{App, HttpResponse, middleware::from_fn, test};
+    use actix_web::{App, HttpResponse, http::header::ACCEPT_ENCODING, middleware::from_fn, test};
     use futures_util::stream;
     use std::{convert::Infallible, io::Read};
 
@@ -237,6 +180,10 @@ mod tests {
         HttpResponse::Ok().content_type("text/event-stream").streaming(stream::iter(parts))
     }
 
+    async fn unchanged() -> HttpResponse {
+        HttpResponse::NotModified().finish()
+    }
+
     /// The coding, `Vary` and the body.
     async fn get(path: &str, accepted: &str) -> (Option<String>, Vec<String>, Bytes) {
         let mut endpoints = Endpoints::default();
@@ -244,6 +191,7 @@ mod tests {
         Endpoint::at("/short").get(short).register(&mut endpoints);
         Endpoint::at("/picture").get(picture).register(&mut endpoints);
         Endpoint::at("/fixed").get(fixed).register(&mut endpoints);
+        Endpoint::at("/unchanged").get(unchanged).register(&mut endpoints);
         Endpoint::at("/parts").get(parts).register(&mut endpoints);
         let compressing = from_fn(compress(CompressedAnswers::default()));
         let service = test::init_service(App::new().default_service(apply(compressing, endpoints))).await;
@@ -261,21 +209,20 @@ mod tests {
         for (accepted, coding) in [
             ("gzip", Some("gzip")),
             ("gzip, deflate, br", Some("br")),
-            ("br;q=0.5, gzip;q=0.8", Some("gzip")),
-            ("BR;q=0.5, gzip;q=0", Some("br")),
+            ("gzip, deflate, br, zstd", Some("zstd")),
+            ("zstd;q=0.5, br;q=0.7", Some("br")),
             ("*", Some("br")),
-            ("*, br;q=0", Some("gzip")),
             ("", None),
+            ("zstd;q=0", None),
             ("identity", None),
-            ("gzip;q=0", None),
-            ("zstd", None),
         ] {
             let (found, vary, body) = get("/long", accepted).await;
             assert_eq!(found.as_deref(), coding, "{accepted}");
-            assert_eq!(vary, ["origin", "accept-encoding"]);
+            assert_eq!(vary, ["origin", "accept-encoding"], "{accepted}");
             let mut read = Vec::new();
             match coding {
-                Some("br") => drop(brotli::Decompressor::new(&*body, BUFFER).read_to_end(&mut read).unwrap()),
+                Some("zstd") => read = zstd::stream::decode_all(&*body).unwrap(),
+                Some("br") => drop(brotli::Decompressor::new(&*body, 4096).read_to_end(&mut read).unwrap()),
                 Some(_) => drop(flate2::read::GzDecoder::new(&*body).read_to_end(&mut read).unwrap()),
                 None => read = body.to_vec(),
             }
@@ -317,12 +264,16 @@ mod tests {
     async fn what_is_kept_is_that_of_the_coding_and_of_the_answer() {
         let answers = CompressedAnswers::default();
         let (one, other) = (text(5_000), text(5_001));
-        let brotli = answers.of(Coding::Brotli, one.as_bytes()).unwrap();
-        let gzip = answers.of(Coding::Gzip, one.as_bytes()).unwrap();
-        assert!(brotli != gzip && brotli != answers.of(Coding::Brotli, other.as_bytes()).unwrap());
-        let again = answers.of(Coding::Brotli, one.as_bytes()).unwrap();
-        assert_eq!(again, brotli);
-        assert_eq!(again.as_ptr(), answers.of(Coding::Brotli, one.as_bytes()).unwrap().as_ptr(), "it is the kept one");
+        let of = |coding: Coding, text: &str| answers.of(coding, text.as_bytes()).unwrap();
+        let [zstd, brotli, gzip] = [Coding::Zstd, Coding::Brotli, Coding::Gzip].map(|coding| of(coding, &one));
+        assert!(zstd != brotli && brotli != gzip && gzip != zstd && brotli != of(Coding::Brotli, &other));
+        answers.0.run_pending_tasks();
+        assert_eq!(answers.0.entry_count(), 4);
+        for (coding, kept) in [(Coding::Zstd, zstd), (Coding::Brotli, brotli), (Coding::Gzip, gzip)] {
+            let again = of(coding, &one);
+            assert_eq!(again, kept);
+            assert_eq!(again.as_ptr(), of(coding, &one).as_ptr(), "it is the kept one of {coding:?}");
+        }
     }
 
     #[actix_web::test]
@@ -345,9 +296,15 @@ mod tests {
     #[actix_web::test]
     async fn what_is_short_or_no_text_or_a_stream_or_fixed_stays_unchanged() {
         for path in ["/short", "/picture", "/fixed", "/parts"] {
-            let (coding, vary, body) = get(path, "gzip, br").await;
+            let (coding, vary, body) = get(path, "gzip, br, zstd").await;
             assert_eq!((coding, vary), (None, Vec::new()), "{path}");
             assert!(body.starts_with(b"{\"name\""), "{path}");
         }
+    }
+
+    #[actix_web::test]
+    async fn a_304_varies_as_the_answer_that_it_stands_for() {
+        let (coding, vary, body) = get("/unchanged", "zstd").await;
+        assert_eq!((coding, vary, body.len()), (None, vec!["accept-encoding".to_owned()], 0));
     }
 }

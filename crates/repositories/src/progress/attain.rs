@@ -3,8 +3,9 @@
 use super::ProgressRepository;
 use crate::{RepositoryError, RequestContext, Result};
 use character_domain::{
-    CharacterId, Document, Refusal, Revision, Timestamp,
+    CharacterId, Document, Refusal, Revision, Timestamp, Violations,
     event::{AttainmentKind, AttainmentRecorded, ProgressUpdated},
+    now,
     progress::Attainment,
 };
 use character_storage_port::EventData;
@@ -38,6 +39,12 @@ impl NewAttainment {
             achieved_at: None,
             data: Document::default(),
         }
+    }
+
+    /// Every rule that it breaks on its own.
+    #[must_use]
+    pub fn check(&self) -> Violations {
+        self.attainment(now()).check()
     }
 
     fn attainment(&self, at: Timestamp) -> Attainment {
@@ -105,7 +112,7 @@ impl ProgressRepository {
         new: &NewAttainment,
         request: &RequestContext,
     ) -> Result<Attained> {
-        new.attainment(self.context.now()).check().into_result().map_err(RepositoryError::Invalid)?;
+        new.check().into_result().map_err(RepositoryError::Invalid)?;
         self.context
             .act(act(kind), request, move |attempt| async move {
                 let character = attempt.accept(attempt.character(of).await?)?;

@@ -4,6 +4,7 @@ use super::ProgressRepository;
 use crate::{RepositoryError, RequestContext, Result, act::Attempt};
 use character_domain::{
     CharacterId, ExperienceEntry, ExperienceEntryId, JournalEntry, JournalEntryId, Revision, Timestamp, Violations,
+    now,
     progress::{MAX_EXPERIENCE, next_threshold, proficiency_bonus},
 };
 use character_storage_port::{Deleted, EntityKind};
@@ -70,14 +71,16 @@ impl Award {
         }
     }
 
-    fn check(&self, of: CharacterId, at: Timestamp) -> Result<()> {
+    /// Every rule that it breaks on its own.
+    #[must_use]
+    pub fn check(&self) -> Violations {
         let mut violations = Violations::default();
         if !(1..=MAX_EXPERIENCE).contains(&self.amount) {
             violations.push("amount", format!("must be from 1 to {MAX_EXPERIENCE}"));
         }
-        let rest = self.entry(of, JournalEntryId(Uuid::nil()), at).check();
+        let rest = self.entry(CharacterId(Uuid::nil()), JournalEntryId(Uuid::nil()), now()).check();
         violations.extend(rest.into_iter().filter(|violation| violation.field != "amount"));
-        violations.into_result().map_err(RepositoryError::Invalid)
+        violations
     }
 }
 
@@ -89,7 +92,7 @@ impl ProgressRepository {
     /// character), `Refused` by `too-much-experience` or `unreadable-member`, `IdempotencyMismatch`, `Contended`, `Storage`.
     #[tracing::instrument(name = "progress.award", level = "debug", skip_all)]
     pub async fn award(&self, of: CharacterId, award: &Award, request: &RequestContext) -> Result<Awarded> {
-        award.check(of, self.context.now())?;
+        award.check().into_result().map_err(RepositoryError::Invalid)?;
         self.context
             .act("progress.experience_gained", request, move |attempt| async move {
                 let character = attempt.accept(attempt.character(of).await?)?;

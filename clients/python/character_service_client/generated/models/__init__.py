@@ -17,6 +17,7 @@ from .character import Character
 from .character_bulk_created import CharacterBulkCreated
 from .character_bulk_outcome import CharacterBulkOutcome
 from .character_bulk_result import CharacterBulkResult
+from .character_field import CharacterField
 from .character_page import CharacterPage
 from .character_patch import CharacterPatch
 from .character_replacement import CharacterReplacement
@@ -45,6 +46,7 @@ from .inventory_item import InventoryItem
 from .inventory_item_bulk_created import InventoryItemBulkCreated
 from .inventory_item_bulk_outcome import InventoryItemBulkOutcome
 from .inventory_item_bulk_result import InventoryItemBulkResult
+from .inventory_item_field import InventoryItemField
 from .inventory_item_page import InventoryItemPage
 from .inventory_item_patch import InventoryItemPatch
 from .item_restored import ItemRestored
@@ -63,6 +65,9 @@ from .list_characters_order import ListCharactersOrder
 from .list_inventory_order import ListInventoryOrder
 from .list_quests_importance import ListQuestsImportance
 from .list_quests_status import ListQuestsStatus
+from .list_sparse_campaign_characters_order import ListSparseCampaignCharactersOrder
+from .list_sparse_characters_order import ListSparseCharactersOrder
+from .list_sparse_inventory_order import ListSparseInventoryOrder
 from .load import Load
 from .loosened import Loosened
 from .meta import Meta
@@ -128,6 +133,7 @@ __all__ = (
     "CharacterBulkCreated",
     "CharacterBulkOutcome",
     "CharacterBulkResult",
+    "CharacterField",
     "CharacterPage",
     "CharacterPatch",
     "CharacterReplacement",
@@ -156,6 +162,7 @@ __all__ = (
     "InventoryItemBulkCreated",
     "InventoryItemBulkOutcome",
     "InventoryItemBulkResult",
+    "InventoryItemField",
     "InventoryItemPage",
     "InventoryItemPatch",
     "ItemRestored",
@@ -174,6 +181,9 @@ __all__ = (
     "ListInventoryOrder",
     "ListQuestsImportance",
     "ListQuestsStatus",
+    "ListSparseCampaignCharactersOrder",
+    "ListSparseCharactersOrder",
+    "ListSparseInventoryOrder",
     "Load",
     "Loosened",
     "Meta",

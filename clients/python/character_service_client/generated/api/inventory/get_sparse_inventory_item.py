@@ -1,0 +1,244 @@
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import quote
+from uuid import UUID
+
+import httpx
+
+from ... import errors
+from ...client import AuthenticatedClient, Client
+from ...models.sparse_inventory_item import SparseInventoryItem
+from ...types import UNSET, Response, Unset
+
+
+def _get_kwargs(
+    id: UUID,
+    item: UUID,
+    *,
+    fields: str,
+    if_none_match: str | Unset = UNSET,
+    if_match: str | Unset = UNSET,
+    x_request_timeout_ms: int | Unset = UNSET,
+) -> dict[str, Any]:
+    headers: dict[str, Any] = {}
+    if not isinstance(if_none_match, Unset):
+        headers["If-None-Match"] = if_none_match
+
+    if not isinstance(if_match, Unset):
+        headers["If-Match"] = if_match
+
+    if not isinstance(x_request_timeout_ms, Unset):
+        headers["X-Request-Timeout-Ms"] = str(x_request_timeout_ms)
+
+    params: dict[str, Any] = {}
+
+    params["fields"] = fields
+
+    params = {k: v for k, v in params.items() if v is not UNSET and v is not None}
+
+    _kwargs: dict[str, Any] = {
+        "method": "get",
+        "url": "/api/v2/characters/{id}/inventory/{item}#fields".format(
+            id=quote(str(id), safe=""),
+            item=quote(str(item), safe=""),
+        ),
+        "params": params,
+    }
+
+    _kwargs["headers"] = headers
+    return _kwargs
+
+
+def _parse_response(*, client: AuthenticatedClient | Client, response: httpx.Response) -> SparseInventoryItem | None:
+    if response.status_code == 200:
+        response_200 = SparseInventoryItem.from_dict(response.json())
+
+        return response_200
+
+    if client.raise_on_unexpected_status:
+        raise errors.UnexpectedStatus(response.status_code, response.content)
+    else:
+        return None
+
+
+def _build_response(*, client: AuthenticatedClient | Client, response: httpx.Response) -> Response[SparseInventoryItem]:
+    return Response(
+        status_code=HTTPStatus(response.status_code),
+        content=response.content,
+        headers=response.headers,
+        parsed=_parse_response(client=client, response=response),
+    )
+
+
+def sync_detailed(
+    id: UUID,
+    item: UUID,
+    *,
+    client: AuthenticatedClient | Client,
+    fields: str,
+    if_none_match: str | Unset = UNSET,
+    if_match: str | Unset = UNSET,
+    x_request_timeout_ms: int | Unset = UNSET,
+) -> Response[SparseInventoryItem]:
+    """Returns the item with this id., some fields alone
+
+     Send the `ETag` of a copy in `If-None-Match` to receive 304 while nothing has changed.
+
+    Args:
+        id (UUID):
+        item (UUID):
+        fields (str):
+        if_none_match (str | Unset):
+        if_match (str | Unset):
+        x_request_timeout_ms (int | Unset):
+
+    Raises:
+        errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
+        httpx.TimeoutException: If the request takes longer than Client.timeout.
+
+    Returns:
+        Response[SparseInventoryItem]
+    """
+
+    kwargs = _get_kwargs(
+        id=id,
+        item=item,
+        fields=fields,
+        if_none_match=if_none_match,
+        if_match=if_match,
+        x_request_timeout_ms=x_request_timeout_ms,
+    )
+
+    response = client.get_httpx_client().request(
+        **kwargs,
+    )
+
+    return _build_response(client=client, response=response)
+
+
+def sync(
+    id: UUID,
+    item: UUID,
+    *,
+    client: AuthenticatedClient | Client,
+    fields: str,
+    if_none_match: str | Unset = UNSET,
+    if_match: str | Unset = UNSET,
+    x_request_timeout_ms: int | Unset = UNSET,
+) -> SparseInventoryItem | None:
+    """Returns the item with this id., some fields alone
+
+     Send the `ETag` of a copy in `If-None-Match` to receive 304 while nothing has changed.
+
+    Args:
+        id (UUID):
+        item (UUID):
+        fields (str):
+        if_none_match (str | Unset):
+        if_match (str | Unset):
+        x_request_timeout_ms (int | Unset):
+
+    Raises:
+        errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
+        httpx.TimeoutException: If the request takes longer than Client.timeout.
+
+    Returns:
+        SparseInventoryItem
+    """
+
+    return sync_detailed(
+        id=id,
+        item=item,
+        client=client,
+        fields=fields,
+        if_none_match=if_none_match,
+        if_match=if_match,
+        x_request_timeout_ms=x_request_timeout_ms,
+    ).parsed
+
+
+async def asyncio_detailed(
+    id: UUID,
+    item: UUID,
+    *,
+    client: AuthenticatedClient | Client,
+    fields: str,
+    if_none_match: str | Unset = UNSET,
+    if_match: str | Unset = UNSET,
+    x_request_timeout_ms: int | Unset = UNSET,
+) -> Response[SparseInventoryItem]:
+    """Returns the item with this id., some fields alone
+
+     Send the `ETag` of a copy in `If-None-Match` to receive 304 while nothing has changed.
+
+    Args:
+        id (UUID):
+        item (UUID):
+        fields (str):
+        if_none_match (str | Unset):
+        if_match (str | Unset):
+        x_request_timeout_ms (int | Unset):
+
+    Raises:
+        errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
+        httpx.TimeoutException: If the request takes longer than Client.timeout.
+
+    Returns:
+        Response[SparseInventoryItem]
+    """
+
+    kwargs = _get_kwargs(
+        id=id,
+        item=item,
+        fields=fields,
+        if_none_match=if_none_match,
+        if_match=if_match,
+        x_request_timeout_ms=x_request_timeout_ms,
+    )
+
+    response = await client.get_async_httpx_client().request(**kwargs)
+
+    return _build_response(client=client, response=response)
+
+
+async def asyncio(
+    id: UUID,
+    item: UUID,
+    *,
+    client: AuthenticatedClient | Client,
+    fields: str,
+    if_none_match: str | Unset = UNSET,
+    if_match: str | Unset = UNSET,
+    x_request_timeout_ms: int | Unset = UNSET,
+) -> SparseInventoryItem | None:
+    """Returns the item with this id., some fields alone
+
+     Send the `ETag` of a copy in `If-None-Match` to receive 304 while nothing has changed.
+
+    Args:
+        id (UUID):
+        item (UUID):
+        fields (str):
+        if_none_match (str | Unset):
+        if_match (str | Unset):
+        x_request_timeout_ms (int | Unset):
+
+    Raises:
+        errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
+        httpx.TimeoutException: If the request takes longer than Client.timeout.
+
+    Returns:
+        SparseInventoryItem
+    """
+
+    return (
+        await asyncio_detailed(
+            id=id,
+            item=item,
+            client=client,
+            fields=fields,
+            if_none_match=if_none_match,
+            if_match=if_match,
+            x_request_timeout_ms=x_request_timeout_ms,
+        )
+    ).parsed
