@@ -55,6 +55,6 @@ pub mod unreadable;
 #[doc(hidden)]
 pub use character_storage_port;
 pub use clauses::{Clause, DurableClause, clauses, durable_clauses, sentence};
-pub use faults::{Fault, Operation, ScriptedFaults};
+pub use faults::{Course, Fault, Gate, Operation, SCRIPTED_CAUSE, ScriptedFaults};
 pub use harness::{DurableHarness, Harness, PATIENCE, Reopen, run, run_durable};
 pub use mock::MockStorage;
