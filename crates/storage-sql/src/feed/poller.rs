@@ -1,10 +1,11 @@
 //! The loop of the thread that reads the log.
 
 use super::{
-    Origin, Request, Shared, Trouble,
+    Origin,
+    following::late,
     origin::Source,
-    refusal,
     ring::{self, Ring},
+    shared::{Request, Shared, Trouble, refusal},
 };
 use crate::{
     epoch::Reason,
@@ -208,7 +209,7 @@ impl Poller {
             }
             Err(_) => {
                 self.source.disconnect();
-                Err(super::late(FOLLOW).into())
+                Err(late(FOLLOW).into())
             }
         };
         // Nobody waits for it any more when the follower has gone.
