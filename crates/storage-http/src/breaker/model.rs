@@ -6,7 +6,8 @@
 //! there and must do with every operation what the table says. A recovery time of nothing and one without end stand for the
 //! two answers that a clock can give.
 
-use super::{BreakerState, CircuitBreaker, Evidence, Permit};
+use super::{BreakerState, CircuitBreaker, Permit};
+use crate::verdict::Evidence;
 use std::{
     collections::{HashMap, VecDeque},
     time::Duration,
