@@ -15,7 +15,7 @@ use crate::{
     otlp,
     process_metrics::show_process,
     restore,
-    run::{Outcome, print_document, run, say},
+    run::{Outcome, print_document, run},
     serve::{self, Counted, Server},
     signals,
     stack::{self, Purpose, Stack},
@@ -31,12 +31,7 @@ use character_inbox::{Inbox, InboxOptions};
 use character_message_hub::Subscription;
 use character_repositories::{Repositories, StorageContext};
 use prometheus_client::registry::Registry;
-use std::{
-    error::Error,
-    path::{Path, PathBuf},
-    process::ExitCode,
-    sync::Arc,
-};
+use std::{error::Error, path::PathBuf, process::ExitCode, sync::Arc};
 
 /// The consumer of the log whose lease decides which process receives events.
 const INBOX_CONSUMER: &str = "inbox-character-service";

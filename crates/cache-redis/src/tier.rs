@@ -14,11 +14,8 @@ use character_cache::{Lock, Lookup, SharedTier};
 use futures_util::future::join;
 use redis::{Cmd, RedisResult, Value, cmd};
 use std::{fmt, sync::Arc, time::Duration};
+use tokio::{task::JoinHandle, time::timeout};
 use upkeep::Target;
-use tokio::{
-    task::JoinHandle,
-    time::timeout,
-};
 
 /// How long a lock lasts when it is not released.
 const LOCK: Duration = Duration::from_secs(1);

@@ -2,15 +2,11 @@
 
 use crate::entities::row;
 use character_domain::{Document, Meta, Revision, Timestamp, Violation};
-use character_storage_port::{Entity, EntityKind, Limit, MAX_EVENTS, MAX_TRANSACTIONS, MAX_WRITES, Order, every_kind};
+use character_storage_port::{Entity, EntityKind, Limit, MAX_EVENTS, MAX_TRANSACTIONS, MAX_WRITES, every_kind};
 use character_storage_wire as wire;
 use utoipa::{
     PartialSchema as _,
-    openapi::{
-        KnownFormat, Object, ObjectBuilder, OneOfBuilder, Ref, RefOr, Required, Schema, SchemaFormat, Type,
-        path::{Parameter, ParameterBuilder, ParameterIn},
-        schema::{ArrayBuilder, SchemaType},
-    },
+    openapi::{KnownFormat, ObjectBuilder, OneOfBuilder, RefOr, Schema, Type},
 };
 
 mod build;

@@ -10,12 +10,13 @@ use crate::{
     session::{Session, Statement, Work},
     value::{Row, Unreadable, Value},
 };
-use character_domain::{Timestamp, json};
+use character_domain::Timestamp;
 use character_storage_port::{
-    ADVANCE, CONSUMERS, ConsumerName, ConsumerState, DomainEvent, Epoch, ErrorKind, EventId, HolderId, LeaseToken,
-    Leased, LogCursor, MAX_LEASE, MAX_PARKED, PARK, PARKED, ParkedEvent, StorageError, kept_reason,
+    ADVANCE, CONSUMERS, ConsumerName, ConsumerState, Epoch, ErrorKind, HolderId, LeaseToken, Leased, LogCursor,
+    MAX_LEASE, MAX_PARKED, StorageError,
 };
 pub(crate) use parked::{HandleParked, Handling, ListParked, Park};
+use parked::{PARKED_COLUMNS, parked_event};
 use std::time::Duration;
 use uuid::Uuid;
 
@@ -72,7 +73,7 @@ impl Work for Lease {
         let replays = format!("{PARKED_COLUMNS} WHERE consumer = $1 AND replay ORDER BY event_id LIMIT {MAX_PARKED}");
         let statements = [Statement::new(update, values), Statement::new(replays, vec![name()])];
         let replays = session.query_all(&statements).await?.pop().unwrap_or_default();
-        let replays = replays.into_iter().map(parked).collect::<Result<_, _>>()?;
+        let replays = replays.into_iter().map(parked_event).collect::<Result<_, _>>()?;
         let token = LeaseToken { consumer: self.consumer.clone(), lease: token };
         Ok(LeaseAnswer::Leased(Leased { token, cursor, replays }))
     }

@@ -10,7 +10,7 @@ mod threads;
 
 use crate::{
     PoolStatus, SqlOptions,
-    call::{Call, Patience},
+    call::Patience,
     fault::{Cause, EngineError, Fault},
     feed::Origin,
     location::Missing,
@@ -31,10 +31,10 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
-use threads::{Order, interruptible, run};
+use threads::{Order, run};
 use tokio::{
     sync::{mpsc, oneshot},
-    time::{Instant, timeout_at},
+    time::Instant,
 };
 
 pub(crate) use connection::{Mode, reading_connection};

@@ -10,8 +10,8 @@ mod some_row;
 use crate::sample::at;
 use character_domain::{Document, Revision, Timestamp};
 use character_storage_port::{
-    Change, Committed, Cursor, Deleted, Entity, EntityKind, Expect, Limit, Page, PageRequest, Query, StorageError,
-    StoragePort, Store, Transaction, Write, every_kind,
+    Change, Committed, Cursor, Deleted, Entity, Limit, Page, PageRequest, Query, StorageError, StoragePort, Store,
+    Transaction,
 };
 use futures_util::future::BoxFuture;
 use serde_json::json;
@@ -260,6 +260,8 @@ use by;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use character_storage_port::{EntityKind, every_kind};
+    use serde_json::Value;
 
     async fn differs_in_every_field<E: Sample>() {
         let (full, changed) = (E::full(), E::full().changed());

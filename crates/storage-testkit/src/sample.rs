@@ -5,8 +5,7 @@ mod model;
 use character_domain::{CampaignId, Character, CharacterId, Document, Revision, Timestamp, UserId, now};
 use character_storage_port::{
     Change, CharacterQuery, Committed, ConsumerName, Deleted, DomainEvent, Entity, Expect, HolderId, KeptAnswer, Limit,
-    LogCursor, LoggedCommit, MAX_FOLLOWED, PageRequest, Query, Result, StorageError, StoragePort, Transaction,
-    TransactionId,
+    LogCursor, LoggedCommit, MAX_FOLLOWED, PageRequest, Result, StorageError, StoragePort, Transaction, TransactionId,
 };
 use futures_util::future::join_all;
 pub use model::Model;

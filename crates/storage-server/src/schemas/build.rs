@@ -1,7 +1,6 @@
 //! The parts that schemas and parameters are made of.
 
 use character_storage_port::{EntityKind, Limit, Order};
-use character_storage_wire as wire;
 use utoipa::openapi::{
     KnownFormat, Object, ObjectBuilder, OneOfBuilder, Ref, RefOr, Required, Schema, SchemaFormat, Type,
     path::{Parameter, ParameterBuilder, ParameterIn},

@@ -2,15 +2,13 @@
 
 use super::token;
 use crate::{
-    dialect::Dialect,
     fault::{Fault, corrupt},
     session::{Session, Statement, Work},
-    value::{Row, Unreadable, Value},
+    value::{Row, Value},
 };
-use character_domain::{Timestamp, json};
+use character_domain::json;
 use character_storage_port::{
-    ConsumerName, DomainEvent, ErrorKind, EventId, LeaseToken, MAX_PARKED, PARK, PARKED, ParkedEvent, StorageError,
-    kept_reason,
+    ConsumerName, DomainEvent, ErrorKind, EventId, LeaseToken, PARK, PARKED, ParkedEvent, StorageError, kept_reason,
 };
 use uuid::Uuid;
 
@@ -49,9 +47,9 @@ impl Work for Park {
     }
 }
 
-const PARKED_COLUMNS: &str = "SELECT event, reason, parked_at, replay FROM parked_events";
+pub(super) const PARKED_COLUMNS: &str = "SELECT event, reason, parked_at, replay FROM parked_events";
 
-fn parked(mut row: Row) -> Result<ParkedEvent, Fault> {
+pub(super) fn parked_event(mut row: Row) -> Result<ParkedEvent, Fault> {
     let event: String = row.read()?;
     let event: DomainEvent = json::parse(event.as_bytes()).map_err(|error| corrupt(PARKED, error))?;
     Ok(ParkedEvent { event, reason: row.read()?, parked_at: row.read()?, replay: row.read()? })
@@ -76,7 +74,7 @@ impl Work for ListParked {
             behind = " AND event_id > $3";
         }
         let sql = format!("{PARKED_COLUMNS} WHERE consumer = $1{behind} ORDER BY event_id LIMIT $2");
-        session.query(Statement::new(sql, values)).await?.into_iter().map(parked).collect()
+        session.query(Statement::new(sql, values)).await?.into_iter().map(parked_event).collect()
     }
 }
 
