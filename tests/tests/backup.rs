@@ -11,10 +11,9 @@ mod support;
 use character_app::transfer::{export, import};
 use character_domain::{Character, UserId, now};
 use character_storage_http::{HttpStorage, HttpStorageConfig};
-use character_storage_port::{
-    Change, Commit, MemoryStorage, Snapshot, SnapshotStream, StoragePort, StoredRow, Transaction, for_row,
-};
+use character_storage_port::{Change, Commit, MemoryStorage, Snapshot, StoragePort, StoredRow, Transaction, for_row};
 use character_storage_sql::{DatabaseLocation, SqlOptions, SqlStorage};
+use character_storage_testkit::MockStorage;
 use character_tests::{Finished, PostgresServer, Service, query_sqlite};
 use serde_json::{Value, json};
 use std::{
@@ -115,20 +114,12 @@ async fn a_snapshot_that_is_cut_off_is_an_error_and_no_short_backup() {
     let snapshot = storage.snapshot().await.unwrap();
     let folder = tempfile::tempdir().unwrap();
     service.kill();
-    let cut = CutOff(std::sync::Mutex::new(Some(snapshot)));
+    // The snapshot was begun before.
+    let mut cut = MockStorage::new();
+    cut.expect_snapshot().return_once(|| Ok(snapshot));
     let failed = export(&cut, folder.path(), |_| {}).await.unwrap_err();
     assert!(failed.to_string().contains("the storage failed"), "{failed}");
     assert!(!folder.path().join("characters.ndjson").exists(), "no file looks like a whole export");
-}
-
-/// A snapshot that was begun before.
-struct CutOff(std::sync::Mutex<Option<SnapshotStream>>);
-
-#[async_trait::async_trait]
-impl Snapshot for CutOff {
-    async fn snapshot(&self) -> character_storage_port::Result<SnapshotStream> {
-        Ok(self.0.lock().unwrap().take().unwrap())
-    }
 }
 
 fn export_of(data: &Path, folder: &Path) -> Finished {

@@ -1,5 +1,7 @@
 //! The `character-service` binary.
 
+mod transfers;
+
 use crate::{
     admin::AdminListener,
     check,
@@ -13,14 +15,13 @@ use crate::{
     otlp,
     process_metrics::show_process,
     restore,
-    run::{Outcome, print_document, run, say},
+    run::{Outcome, print_document, run},
     serve::{self, Counted, Server},
     signals,
     stack::{self, Purpose, Stack},
     state_metrics::show_health,
     token_warnings,
     traced_events::TracedHandler,
-    transfer,
     watch::{WatchPlan, itself},
 };
 use character_api::{Api, ApiLimits, PROBLEM_TYPES, configure_for, may_be_long};
@@ -29,22 +30,11 @@ use character_http_kit::{AllowedHosts, BrowserGuard, Health, RequestLimit};
 use character_inbox::{Inbox, InboxOptions};
 use character_message_hub::Subscription;
 use character_repositories::{Repositories, StorageContext};
-use indicatif::{ProgressBar, ProgressStyle};
 use prometheus_client::registry::Registry;
-use std::{
-    error::Error,
-    path::{Path, PathBuf},
-    process::ExitCode,
-    sync::Arc,
-};
+use std::{error::Error, path::PathBuf, process::ExitCode, sync::Arc};
 
-/// Status of an export that left out rows which cannot be read.
-const INCOMPLETE: u8 = 3;
 /// The consumer of the log whose lease decides which process receives events.
 const INBOX_CONSUMER: &str = "inbox-character-service";
-/// The maximum number of broken rules that an import prints.
-const MOST_BROKEN_RULES: usize = 20;
-
 /// Parses arguments and environment and runs the command.
 #[must_use]
 pub fn main() -> ExitCode {
@@ -97,8 +87,8 @@ async fn execute(command: CharacterServiceCommand, config: CharacterServiceConfi
     let database = stack.database();
     let outcome = match command {
         CharacterServiceCommand::Serve => serve(config, stack, registry).await,
-        CharacterServiceCommand::Import { folder } => import(&stack, &folder).await,
-        CharacterServiceCommand::Export { folder } => export(&stack, &folder).await,
+        CharacterServiceCommand::Import { folder } => transfers::import(&stack, &folder).await,
+        CharacterServiceCommand::Export { folder } => transfers::export(&stack, &folder).await,
         CharacterServiceCommand::Check => {
             check::dependencies(&Health::new(env!("CARGO_PKG_VERSION"), stack.checks)).await
         }
@@ -282,47 +272,4 @@ fn campaign_inbox(
         Some(_) => Inbox::new(hub.client(), TracedHandler(handler), options)?,
         None => Inbox::new(hub.client(), handler, options)?,
     })
-}
-
-async fn import(stack: &Stack, folder: &Path) -> Outcome {
-    let style = ProgressStyle::with_template("{bar:40} {bytes}/{total_bytes} {eta}")?;
-    let bar = ProgressBar::new(transfer::size(folder)).with_style(style);
-    let result = transfer::import(stack.storage.as_ref(), folder, |read| bar.set_position(read)).await;
-    bar.finish_and_clear();
-    let report = result?;
-    for name in &report.passed_over {
-        say(format!("{name}: is not a file of an export; ignored"))?;
-    }
-    for refusal in &report.refused {
-        say(format!("{}:{}: {}", refusal.file, refusal.line, refusal.reason))?;
-    }
-    for broken in report.broken_rules.iter().take(MOST_BROKEN_RULES) {
-        say(format!("character {}: stored, and breaks a rule: {}", broken.character, broken.reason))?;
-    }
-    if let more @ 1.. = report.broken_rules.len().saturating_sub(MOST_BROKEN_RULES) {
-        say(format!("and {more} more broken rules"))?;
-    }
-    for file in &report.files {
-        let (created, unchanged, refused) = (file.created, file.unchanged, file.refused);
-        say(format!("{}: {created} created, {unchanged} unchanged, {refused} refused", file.file))?;
-    }
-    let (created, unchanged, refused) = (report.created(), report.unchanged(), report.refused.len());
-    say(format!("all: {created} created, {unchanged} unchanged, {refused} refused"))?;
-    Ok(if report.refused.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-}
-
-async fn export(stack: &Stack, folder: &Path) -> Outcome {
-    let bar = ProgressBar::new_spinner();
-    let result = transfer::export(stack.storage.as_ref(), folder, |rows| bar.set_position(rows)).await;
-    bar.finish_and_clear();
-    let report = result?;
-    for row in &report.unreadable {
-        let id = row.id.map_or_else(|| "without a readable id".to_owned(), |id| id.to_string());
-        say(format!("{} {id} cannot be read and was left out: {}", row.kind, row.problem))?;
-    }
-    for file in &report.files {
-        say(format!("{}: {} exported", file.file, file.rows))?;
-    }
-    say(format!("all: {} exported, {} unreadable", report.rows(), report.unreadable.len()))?;
-    Ok(if report.unreadable.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(INCOMPLETE) })
 }

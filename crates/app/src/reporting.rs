@@ -175,10 +175,9 @@ fn adapters(_: &ReportConfig) -> Result<Vec<Arc<dyn ErrorReporter>>, Box<dyn Err
 mod tests {
     use super::*;
     use crate::reported::Reported;
-    use character_domain::{Character, CharacterId, Revision, Violations, json};
-    use character_storage_port::{
-        Applied, COMMIT, Commit, Committed, Deleted, EntityKind, Read, Result, Store, Transaction,
-    };
+    use character_domain::{Character, Revision, Violations, json};
+    use character_storage_port::{Applied, COMMIT, Commit, Deleted, EntityKind, Store, Transaction};
+    use character_storage_testkit::MockStorage;
     use std::sync::Mutex;
     use uuid::Uuid;
 
@@ -204,37 +203,19 @@ mod tests {
         (Arc::new(Reporting::to(fan_out, "character-service", 100, redactor, None)), kept)
     }
 
-    /// Fails with a given error.
-    #[derive(Debug)]
-    struct Failing(StorageError);
-
-    #[async_trait::async_trait]
-    impl Store<Character> for Failing {
-        async fn find(&self, _: CharacterId, _: Deleted) -> Result<Read<Option<Character>>> {
-            Err(self.0.clone())
-        }
-        async fn list(
-            &self,
-            _: &character_storage_port::CharacterQuery,
-            _: character_storage_port::PageRequest,
-        ) -> Result<Read<character_storage_port::Page<Character>>> {
-            Err(self.0.clone())
-        }
-    }
-
-    #[async_trait::async_trait]
-    impl Commit for Failing {
-        async fn commit(&self, _: Transaction) -> Result<Committed> {
-            Err(self.0.clone())
-        }
-        async fn commit_each(&self, transactions: Vec<Transaction>) -> Vec<Result<Committed>> {
-            transactions.iter().map(|_| Err(self.0.clone())).collect()
-        }
+    /// A storage that fails with this error.
+    fn failing(error: StorageError) -> MockStorage {
+        let mut storage = MockStorage::new();
+        let (find, commit, each) = (error.clone(), error.clone(), error);
+        storage.expect_find::<Character>().returning(move |_, _| Err(find.clone()));
+        storage.expect_commit().returning(move |_| Err(commit.clone()));
+        storage.expect_commit_each().returning(move |all| all.iter().map(|_| Err(each.clone())).collect());
+        storage
     }
 
     async fn told(error: StorageError) -> Vec<Failure> {
         let (reporting, kept) = reporting();
-        let storage = Reported::new(Failing(error), reporting);
+        let storage = Reported::new(failing(error), reporting);
         assert!(storage.commit(Transaction::new()).await.is_err());
         kept.all()
     }
@@ -275,7 +256,7 @@ mod tests {
     #[tokio::test]
     async fn a_batch_that_fails_for_one_cause_is_told_once_with_its_number() {
         let (reporting, kept) = reporting();
-        let storage = Reported::new(Failing(StorageError::new(ErrorKind::Timeout, COMMIT)), Arc::clone(&reporting));
+        let storage = Reported::new(failing(StorageError::new(ErrorKind::Timeout, COMMIT)), Arc::clone(&reporting));
         storage.commit_each((0..500).map(|_| Transaction::new()).collect()).await;
         let all = kept.all();
         assert_eq!(all.iter().map(|failure| failure.occurrences).collect::<Vec<_>>(), [500]);
@@ -288,7 +269,7 @@ mod tests {
         let source = FailureAnswer { status: 503, attempts: 4 };
         let error = StorageError::unavailable("character.find");
         let error = error.with_entity(EntityKind::Character, Uuid::nil()).with_source(source);
-        let storage = Reported::new(Failing(error), reporting);
+        let storage = Reported::new(failing(error), reporting);
         assert!(Store::<Character>::find(&storage, Uuid::nil().into(), Deleted::Exclude).await.is_err());
         let all = kept.all();
         let failure = all.first().unwrap();
@@ -306,7 +287,7 @@ mod tests {
         let (reporting, kept) = reporting();
         for source in [parser.to_string(), "http://user:open-sesame@127.0.0.1/x?token=open-sesame refused".to_owned()] {
             let error = StorageError::new(ErrorKind::Corrupt, COMMIT).with_source(std::io::Error::other(source));
-            let storage = Reported::new(Failing(error), Arc::clone(&reporting));
+            let storage = Reported::new(failing(error), Arc::clone(&reporting));
             assert!(storage.commit(Transaction::new()).await.is_err());
         }
         let all = format!("{:?} {:?}", kept.all(), reporting.recent().all());

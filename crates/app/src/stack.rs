@@ -1,5 +1,6 @@
 //! The layers of the storage, one line each, with why it is there.
 
+mod embedded;
 mod remote;
 
 use crate::{
@@ -8,12 +9,10 @@ use crate::{
     folder_lock::FolderLock,
     hub::{self, Hub},
     observed::{Observed, OperationMetrics},
-    private_files,
     reported::Reported,
     reporting::Reporting,
-    retention,
-    run::{Outcome, say},
-    state_metrics::{show_database, show_reports},
+    run::Outcome,
+    state_metrics::show_reports,
     traced_events,
 };
 use character_cache::{CacheMetrics, CacheOptions, Cached, SharedTier};
@@ -22,21 +21,13 @@ use character_error_reporter::redacted;
 use character_http_kit::HealthCheck;
 use character_live_updates::LiveUpdates;
 use character_storage_port::{Log, StoragePort};
-use character_storage_sql::{DatabaseLocation, SqlOptions, SqlStorage};
+use character_storage_sql::SqlStorage;
+pub(crate) use embedded::{begin_new_epoch, create_embedded, embedded_file, open_embedded, say_migrated};
 use prometheus_client::registry::Registry;
-use std::{
-    error::Error,
-    path::{Path, PathBuf},
-    process::ExitCode,
-    sync::Arc,
-    time::Duration,
-};
+use std::{error::Error, sync::Arc, time::Duration};
 
 /// The service whose stack this is.
 pub(crate) const SERVICE: &str = "character-service";
-
-/// The file of the embedded database.
-const EMBEDDED: &str = "character.sqlite";
 
 /// How long a health check waits for Redis; shorter than the second that a check is given.
 const REDIS_PATIENCE: Duration = Duration::from_millis(800);
@@ -123,7 +114,7 @@ pub async fn build(
     // The origin: the central service, behind retry, breaker and deadline; or a database of our own.
     let Origin { storage: origin, log, commits, place, transport, database, lock } = match &config.remote {
         Some(remote) => remote::connect(remote, config.hub.as_ref(), registry).await?,
-        None => embedded(config, registry, purpose).await?,
+        None => embedded::open(config, registry, purpose).await?,
     };
     // The shared tier, so that one process profits from what another has read. It cannot fail a read.
     let (shared, redis) = match &config.redis_url {
@@ -209,89 +200,6 @@ pub async fn build(
         hub: None,
     };
     Ok(Stack { storage, origin, recent, live, checks, summary, operator, hub, _lock: lock })
-}
-
-async fn embedded(
-    config: &CharacterServiceConfig,
-    registry: &mut Registry,
-    purpose: Purpose,
-) -> Result<Origin, Box<dyn Error + Send + Sync>> {
-    let folder: &Path = &config.data_dir;
-    let lock = match purpose {
-        Purpose::Serve => Some(FolderLock::serving(folder)?),
-        Purpose::Import => Some(FolderLock::importing(folder)?),
-        Purpose::Read => None,
-    };
-    let file = embedded_file(config);
-    let location = DatabaseLocation::file(&file);
-    let database = match purpose {
-        Purpose::Serve | Purpose::Import => {
-            let options = SqlOptions { log_poll: config.commit_log.poll, ..SqlOptions::default() };
-            SqlStorage::open(location, options).await?
-        }
-        Purpose::Read => SqlStorage::open_existing(location, SqlOptions::default()).await?,
-    };
-    if lock.is_some() {
-        private_files::warn_of_open(&private_files::of_database(&file));
-    }
-    if purpose == Purpose::Serve {
-        retention::forget_old_commits(&database, config.commit_log);
-        retention::thin_versions(&database, config.versions_keep);
-    }
-    show_database(&database, registry);
-    let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
-    let place = format!("storage: embedded SQLite, data in {}", folder.display());
-    let storage = Arc::new(database.clone());
-    let commits = Arc::clone(&storage) as _;
-    Ok(Origin {
-        log: Arc::clone(&storage) as _,
-        commits,
-        storage,
-        place,
-        transport: None,
-        database: Some(database),
-        lock,
-    })
-}
-
-/// The file of the embedded database.
-pub(crate) fn embedded_file(config: &CharacterServiceConfig) -> PathBuf {
-    config.data_dir.join(EMBEDDED)
-}
-
-/// The embedded database, which must exist, to write.
-///
-/// # Errors
-/// When there is none, or it cannot be opened.
-pub(crate) async fn open_embedded(config: &CharacterServiceConfig) -> Result<SqlStorage, Box<dyn Error + Send + Sync>> {
-    let file = embedded_file(config);
-    if !file.is_file() {
-        return Err(format!("there is no database at {}", file.display()).into());
-    }
-    create_embedded(config).await
-}
-
-/// The embedded database with a current schema, created when it does not exist.
-///
-/// # Errors
-/// When it cannot be opened.
-pub(crate) async fn create_embedded(
-    config: &CharacterServiceConfig,
-) -> Result<SqlStorage, Box<dyn Error + Send + Sync>> {
-    Ok(SqlStorage::open(DatabaseLocation::file(embedded_file(config)), SqlOptions::default()).await?)
-}
-
-/// Prints that a database was brought up to date.
-pub(crate) fn say_migrated() -> Outcome {
-    say("the schema of the database is up to date")?;
-    Ok(ExitCode::SUCCESS)
-}
-
-/// Begins a new epoch of the database, by order of an operator.
-pub(crate) async fn begin_new_epoch(database: &SqlStorage) -> Outcome {
-    let epoch = database.new_epoch().await?;
-    say(format!("new epoch {epoch}: nothing that was cached of this database counts any more"))?;
-    Ok(ExitCode::SUCCESS)
 }
 
 /// Keeps the gauges of the cache's state up to date, since its metrics cannot ask for it when they are read.

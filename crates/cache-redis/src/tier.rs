@@ -1,33 +1,24 @@
 //! The tier: each method is one command or two, within one bound.
 
+mod upkeep;
+
 use crate::{
     InvalidRedisOptions, RedisTierMetrics, RedisTierOptions,
-    address::Address,
-    connections::{Connection, Connections},
+    connections::Connection,
     failure::{Failure, is_of_another_type, is_refusal, reason},
     health::Health,
 };
 use async_trait::async_trait;
 use bytes::Bytes;
 use character_cache::{Lock, Lookup, SharedTier};
-use character_credentials::{ClientPem, ClientTls};
 use futures_util::future::join;
 use redis::{Cmd, RedisResult, Value, cmd};
-use secrecy::SecretString;
 use std::{fmt, sync::Arc, time::Duration};
-use tokio::{
-    task::JoinHandle,
-    time::{Instant, sleep, timeout},
-};
+use tokio::{task::JoinHandle, time::timeout};
+use upkeep::Target;
 
 /// How long a lock lasts when it is not released.
 const LOCK: Duration = Duration::from_secs(1);
-
-/// How often a Redis in use is checked, so that health reports detect a failure before a caller does.
-const PING: Duration = Duration::from_secs(1);
-
-/// The first pause between two attempts to open connections, and the longest.
-const BACKOFF: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
 
 /// Maximum time of a step in the background, for which no caller waits. Each unresponsive Sentinel takes a second.
 const BACKGROUND: Duration = Duration::from_secs(5);
@@ -93,113 +84,7 @@ impl RedisTier {
     }
 }
 
-/// Why the watch over connections ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Watched {
-    /// Redis is out of use.
-    Down,
-    /// Its address was replaced.
-    Replaced,
-}
-
-/// The address, and the text and certificates that it was made of.
-struct Target {
-    address: Address,
-    url: Arc<SecretString>,
-    pem: Option<Arc<ClientPem>>,
-}
-
-impl Target {
-    fn of(options: &RedisTierOptions) -> Result<Self, InvalidRedisOptions> {
-        // Read first: what is replaced meanwhile counts as newer than the address.
-        let (url, pem) = (options.url.get(), options.tls.as_ref().map(ClientTls::pem));
-        Ok(Self { address: options.address()?, url, pem })
-    }
-
-    fn has_address_of(&self, options: &RedisTierOptions) -> bool {
-        Arc::ptr_eq(&self.url, &options.url.get())
-    }
-
-    fn is_current(&self, options: &RedisTierOptions) -> bool {
-        let pem = options.tls.as_ref().map(ClientTls::pem);
-        let is_same = match (&self.pem, &pem) {
-            (Some(used), Some(new)) => Arc::ptr_eq(used, new),
-            (used, new) => used.is_none() && new.is_none(),
-        };
-        is_same && self.has_address_of(options)
-    }
-}
-
 impl Inner {
-    /// Opens connections, monitors them while they work, and opens new ones when they fail.
-    async fn keep_in_use(self: Arc<Self>, mut target: Target) {
-        let mut backoff = BACKOFF.0;
-        loop {
-            match self.open(&mut target).await {
-                Ok(connections) => {
-                    let began = Instant::now();
-                    self.health.return_to_use(Arc::new(connections));
-                    while self.watch(&target).await == Watched::Replaced {
-                        match self.open(&mut target).await {
-                            Ok(connections) => {
-                                self.health.return_to_use(Arc::new(connections));
-                                tracing::info!("the shared cache tier uses its changed address");
-                            }
-                            Err(reason) => tracing::warn!(
-                                %reason,
-                                "the changed address of the shared cache tier does not work; the connections in use stay"
-                            ),
-                        }
-                    }
-                    // A Redis that fails as soon as it is used is not tried again and again.
-                    if began.elapsed() > BACKOFF.1 {
-                        backoff = BACKOFF.0;
-                    }
-                }
-                Err(failure) => self.health.fail(None, &failure),
-            }
-            // With jitter, so that many processes do not return in one instant.
-            sleep(backoff.mul_f64(0.5 + rand::random::<f64>() / 2.0)).await;
-            backoff = (backoff * 2).min(BACKOFF.1);
-        }
-    }
-
-    /// New connections, on one of which Redis responds as fast as callers need it.
-    async fn open(&self, target: &mut Target) -> Result<Connections, Failure> {
-        if !target.is_current(&self.options) {
-            *target = Target::of(&self.options).map_err(|_| Failure::Known("the address cannot be used"))?;
-        }
-        let opening = Connections::open(&mut target.address, &self.options);
-        let connections = timeout(BACKGROUND, opening).await.unwrap_or(Err(Failure::TimedOut))?;
-        let connection = connections.any().ok_or(Failure::Known("no connection"))?;
-        timeout(self.options.operation, self.ping(connection)).await.unwrap_or(Err(Failure::TimedOut))?;
-        Ok(connections)
-    }
-
-    /// Returns when Redis is out of use, or when its address was replaced.
-    async fn watch(&self, target: &Target) -> Watched {
-        while timeout(PING, self.health.down()).await.is_err() {
-            if !target.has_address_of(&self.options) {
-                return Watched::Replaced;
-            }
-            // Skipped when it has just gone out of use.
-            let _ = self.within(|connection| self.ping(connection)).await;
-        }
-        Watched::Down
-    }
-
-    /// Whether Redis works: it responds, and accepts a value. A replica accepts none; neither does a full server, but
-    /// it can be read.
-    async fn ping(&self, mut connection: Connection) -> Result<(), Failure> {
-        connection.works().await?;
-        let mut set = cmd("SET");
-        set.arg(format!("{}ping", self.options.prefix)).arg("1").arg("PX").arg(milliseconds(LOCK));
-        match set.query_async::<()>(&mut connection).await {
-            Err(error) if !is_refusal(&error) => Err(error.into()),
-            _ => Ok(()),
-        }
-    }
-
     /// Runs an operation with a connection, within its time limit. `None`: Redis is out of use, or is now.
     async fn within<T, E, F>(&self, work: impl FnOnce(Connection) -> F) -> Option<T>
     where

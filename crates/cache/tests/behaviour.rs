@@ -84,7 +84,7 @@ async fn a_write_inside_a_load_leaves_nothing_stale() {
     let load = tokio::spawn(async move { reader.get_character(row.id).await });
     tokio::time::sleep(Duration::from_millis(15)).await;
     // The storage has given its answer by now, and it has not arrived yet.
-    *storage.answer_after.lock().unwrap() = None;
+    storage.answer_at_once();
     let renamed = renamed(&row, "Renamed");
     cache.update_character(renamed, Expect::Any).await.unwrap();
     assert_eq!(name(&cache, &row).await.as_deref(), Some("Renamed"));
@@ -181,7 +181,7 @@ async fn an_outage_is_bridged_by_the_last_known_value_and_says_so() {
     let query = of_user(&row);
     cache.get_character(row.id).await.unwrap();
     names(&cache, &query).await;
-    storage.go_down(true);
+    storage.go_down();
     pass(Duration::from_secs(4_000)).await;
     let age = Duration::from_secs(4_000);
     let stale = Source::Stale { tier: Tier::Local, age, reason: StaleReason::Unavailable };
@@ -206,7 +206,7 @@ async fn a_deleted_row_is_never_served_in_an_outage() {
     assert_eq!(names(&cache, &all).await.len(), 1);
     cache.find(row.id, Deleted::Include).await.unwrap().value.map(|row: Character| row.name).unwrap();
     pass(Duration::from_secs(4_000)).await;
-    storage.go_down(true);
+    storage.go_down();
     for deleted in [Deleted::Exclude, Deleted::Include] {
         assert!(Store::<Character>::find(&cache, row.id, deleted).await.is_err());
     }
@@ -223,7 +223,7 @@ async fn after_a_write_that_found_the_storage_down_the_last_known_value_is_still
     let query = of_user(&row);
     cache.get_character(row.id).await.unwrap();
     names(&cache, &query).await;
-    storage.go_down(true);
+    storage.go_down();
     let renamed = renamed(&row, "Renamed");
     cache.update_character(renamed, Expect::Any).await.unwrap_err();
     for wait in [2, 60] {

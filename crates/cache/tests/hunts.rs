@@ -14,7 +14,7 @@ use common::{
     naive::Naive,
 };
 use std::{
-    sync::{Arc, atomic::Ordering},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -95,9 +95,9 @@ impl Processes {
     async fn start(fleet: Fleet, origin: &Origin, options: CacheOptions, mistake: Option<Mistake>) -> Self {
         let (tier, mut caches, mut logs) = (Restorable::default(), Vec::new(), Vec::new());
         for (shared, memory) in fleet.processes() {
-            let log = ScriptedLog::over(origin.clone());
+            let log = ScriptedLog::over(origin.port.clone());
             let heard = Arc::new(MistakenLog::over(&log, mistake));
-            let inner: Arc<dyn StoragePort> = Arc::new(origin.clone());
+            let inner: Arc<dyn StoragePort> = Arc::new(origin.port.clone());
             let max_bytes = if memory == Memory::Forgets { 0 } else { options.max_bytes };
             let options = CacheOptions { max_bytes, ..options };
             let ours = MistakenTier::over(&tier, mistake);
@@ -138,11 +138,11 @@ impl Processes {
 }
 
 async fn hunt_in(fleet: Fleet, options: CacheOptions, plan: Plan, mistake: Option<Mistake>) -> Bag {
-    let origin = Origin { lost: any_of(&[0, 20, 200]), ..Origin::default() };
+    let origin = Origin::losing(any_of(&[0, 20, 200]));
     let processes = Processes::start(fleet, &origin, options, mistake).await;
     let disturbance = processes.disturbance(&origin);
     let bag = World::new(&origin, processes.caches, plan, disturbance).await.hunt().await;
-    assert!(origin.reads.load(Ordering::Relaxed) > 0, "the origin is asked");
+    assert!(origin.reads() > 0, "the origin is asked");
     bag
 }
 
@@ -179,8 +179,8 @@ async fn the_hunt_catches_the_cache_that_everyone_writes_first() {
     let mut bag = Bag::default();
     while bag.went_back == 0 || bag.stale_for_good == 0 {
         assert!(bag.operations < 200_000, "{bag:?}");
-        let origin = Origin { lost: any_of(&[0, 20, 200]), ..Origin::default() };
-        let naive = vec![Naive::over(origin.clone())];
+        let origin = Origin::losing(any_of(&[0, 20, 200]));
+        let naive = vec![Naive::over(origin.port.clone())];
         bag.add(World::new(&origin, naive, plan(), Arc::new(|| Box::pin(async {}))).await.hunt().await);
     }
 }

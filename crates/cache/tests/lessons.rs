@@ -142,7 +142,7 @@ async fn lesson_51_an_outage_is_never_bridged_across_a_delete_or_a_clear() {
         name(&cache, row).await;
     }
     cache.delete_character(rows[0].id, Expect::Any).await.unwrap();
-    storage.go_down(true);
+    storage.go_down();
     assert!(cache.get_character(rows[0].id).await.is_err(), "it was deleted");
     assert!(cache.get_character(rows[1].id).await.is_ok());
     cache.clear().await;
@@ -161,7 +161,7 @@ async fn lesson_51_an_outage_is_never_bridged_across_a_delete_by_another_process
     }
     caches[0].delete_character(row.id, Expect::Any).await.unwrap();
     news().await;
-    storage.go_down(true);
+    storage.go_down();
     for cache in &caches {
         assert!(cache.get_character(row.id).await.is_err());
     }
@@ -205,7 +205,7 @@ async fn lesson_54_absence_is_known_for_seconds_and_a_row_for_an_hour() {
 /// Lesson 55: expiry of each value and invalidation at once crashed a map.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn lesson_55_expiry_eviction_and_invalidation_at_once_do_no_harm() {
-    let storage = Scripted { yields: true, ..Scripted::default() };
+    let storage = Scripted::interleaving();
     let options = CacheOptions {
         fresh: Duration::from_micros(50),
         stale_max: Duration::from_millis(1),
@@ -350,13 +350,13 @@ async fn a_load_that_failed_keeps_nobody_waiting() {
     let caches = fleet::<2>(&storage).await;
     let row = storage.inner.create_character(torormir()).await.unwrap();
     news().await;
-    storage.go_down(true);
+    storage.go_down();
     let start = tokio::time::Instant::now();
     for cache in &caches {
         cache.get_character(row.id).await.unwrap_err();
     }
     assert_eq!(start.elapsed(), Duration::ZERO);
-    storage.go_down(false);
+    storage.come_up();
     for cache in &caches {
         assert!(cache.ready(Duration::from_secs(5)).await, "the log is heard again");
     }

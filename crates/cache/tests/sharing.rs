@@ -239,7 +239,7 @@ async fn an_outage_is_bridged_by_what_the_fleet_loaded_unless_it_lacks_a_change_
     storage.inner.delete_character(rows[1].id, Expect::Any).await.unwrap();
     storage.inner.update_character(renamed(&rows[2], "Renamed"), Expect::Any).await.unwrap();
     news().await;
-    storage.go_down(true);
+    storage.go_down();
     pass(Duration::from_secs(60)).await;
     let read = cache.get_character(rows[0].id).await.unwrap();
     assert!(

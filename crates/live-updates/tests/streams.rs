@@ -1,56 +1,40 @@
 //! What a stream reports, whatever happens to the log, the process and the client.
 #![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
-use async_trait::async_trait;
 use character_domain::{CampaignId, Character, CharacterId, UserId, now};
 use character_live_updates::{HEARTBEAT, Interest, LiveItem, LiveUpdate, LiveUpdates};
 use character_storage_port::{
-    CHARACTER_CREATED, CHARACTER_UPDATED, Change, Commit, DomainEvent, Entity, ErrorKind, Expect, FOLLOW, Log,
-    LogBatch, LogCursor, MemoryStorage, Result, StorageError, Transaction,
+    CHARACTER_CREATED, CHARACTER_UPDATED, Change, Commit, DomainEvent, Entity, ErrorKind, Expect, Log, LogCursor,
+    MemoryStorage, Transaction,
 };
+use character_storage_testkit::{Fault, Operation, ScriptedFaults};
 use serde_json::json;
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering},
-    },
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 /// A log that fails, or has lost its past, when the test says so.
 struct Troubled {
     storage: MemoryStorage,
-    fails: AtomicBool,
-    has_lost: AtomicBool,
-    reads: AtomicU64,
+    log: Arc<ScriptedFaults<MemoryStorage>>,
 }
 
 impl Troubled {
-    fn new() -> Arc<Self> {
-        let (fails, has_lost, reads) = (AtomicBool::new(false), AtomicBool::new(false), AtomicU64::new(0));
-        Arc::new(Self { storage: MemoryStorage::new(), fails, has_lost, reads })
+    fn new() -> Self {
+        let storage = MemoryStorage::new();
+        // A short wait, so that trouble which begins meanwhile is noticed.
+        let log = ScriptedFaults::new(Arc::new(storage.clone())).following(usize::MAX, Duration::from_millis(100));
+        Self { storage, log: Arc::new(log) }
     }
 
-    fn check(&self) -> Result<()> {
-        self.reads.fetch_add(1, Ordering::Relaxed);
-        if self.fails.load(Ordering::Relaxed) { Err(StorageError::unavailable(FOLLOW)) } else { Ok(()) }
-    }
-}
-
-#[async_trait]
-impl Log for Troubled {
-    async fn follow(&self, after: &LogCursor, limit: usize, wait: Duration) -> Result<LogBatch> {
-        self.check()?;
-        if self.has_lost.swap(false, Ordering::Relaxed) {
-            return Err(StorageError::new(ErrorKind::Gone, FOLLOW));
-        }
-        // Short, so that trouble which begins meanwhile is noticed.
-        self.storage.follow(after, limit, wait.min(Duration::from_millis(100))).await
+    fn updates(&self) -> LiveUpdates {
+        LiveUpdates::new(Arc::clone(&self.log) as _)
     }
 
-    async fn head(&self) -> Result<LogCursor> {
-        self.check()?;
-        self.storage.head().await
+    fn fail(&self) {
+        self.log.break_down(Fault::FailBefore(ErrorKind::Unavailable { retry_after: None }));
+    }
+
+    fn reads(&self) -> usize {
+        self.log.calls(Operation::Follow) + self.log.calls(Operation::Head)
     }
 }
 
@@ -99,7 +83,7 @@ async fn update(stream: &mut character_live_updates::LiveStream) -> (Option<LogC
 #[tokio::test(start_paused = true)]
 async fn a_stream_reports_changes_of_its_characters_and_no_others() {
     let log = Troubled::new();
-    let updates = LiveUpdates::new(Arc::clone(&log) as _);
+    let updates = log.updates();
     let (ours, other) = (character(None), character(None));
     let mut stream = updates.open(of(&ours), None).await.unwrap();
     assert!(matches!(next(&mut stream).await, LiveItem::Hello { .. }));
@@ -122,7 +106,7 @@ async fn a_stream_reports_changes_of_its_characters_and_no_others() {
 #[tokio::test(start_paused = true)]
 async fn a_stream_of_a_campaign_reports_its_characters_those_that_leave_and_the_campaign_itself() {
     let log = Troubled::new();
-    let updates = LiveUpdates::new(Arc::clone(&log) as _);
+    let updates = log.updates();
     let campaign = CampaignId::from(uuid::Uuid::now_v7());
     let mut stream =
         updates.open(Interest { campaigns: [campaign].into(), ..Interest::default() }, None).await.unwrap();
@@ -147,7 +131,7 @@ async fn a_stream_of_a_campaign_reports_its_characters_those_that_leave_and_the_
 #[tokio::test(start_paused = true)]
 async fn a_stream_that_resumes_receives_everything_behind_its_position_in_any_process() {
     let log = Troubled::new();
-    let here = LiveUpdates::new(Arc::clone(&log) as _);
+    let here = log.updates();
     let ours = character(None);
     let mut stream = here.open(of(&ours), None).await.unwrap();
     next(&mut stream).await;
@@ -157,7 +141,7 @@ async fn a_stream_that_resumes_receives_everything_behind_its_position_in_any_pr
     for number in 0..2_500 {
         rename(&log.storage, &ours, &number.to_string()).await;
     }
-    let there = LiveUpdates::new(Arc::clone(&log) as _);
+    let there = log.updates();
     let mut stream = there.open(of(&ours), id.clone()).await.unwrap();
     assert_eq!(next(&mut stream).await, LiveItem::Hello { id: id.unwrap() });
     rename(&log.storage, &ours, "while it reads the past").await;
@@ -173,7 +157,7 @@ async fn a_stream_that_resumes_receives_everything_behind_its_position_in_any_pr
 #[tokio::test(start_paused = true)]
 async fn a_stream_whose_position_is_gone_is_reset_and_continues() {
     let (log, other) = (Troubled::new(), MemoryStorage::new());
-    let updates = LiveUpdates::new(Arc::clone(&log) as _);
+    let updates = log.updates();
     let ours = character(None);
     let foreign = other.head().await.unwrap();
     let mut stream = updates.open(of(&ours), Some(foreign)).await.unwrap();
@@ -181,7 +165,7 @@ async fn a_stream_whose_position_is_gone_is_reset_and_continues() {
     assert!(matches!(next(&mut stream).await, LiveItem::Reset { .. }));
     create(&log.storage, &ours).await;
     assert_eq!(update(&mut stream).await.1.character, Some(ours.id));
-    log.has_lost.store(true, Ordering::Relaxed);
+    log.log.next_of(Operation::Follow, Fault::FailBefore(ErrorKind::Gone));
     assert!(
         matches!(next(&mut stream).await, LiveItem::Reset { .. }),
         "a storage that was restored resets every stream"
@@ -191,13 +175,13 @@ async fn a_stream_whose_position_is_gone_is_reset_and_continues() {
 #[tokio::test(start_paused = true)]
 async fn a_stream_goes_on_after_an_outage_without_a_gap() {
     let log = Troubled::new();
-    let updates = LiveUpdates::new(Arc::clone(&log) as _);
+    let updates = log.updates();
     let ours = character(None);
     let mut stream = updates.open(of(&ours), None).await.unwrap();
     next(&mut stream).await;
     create(&log.storage, &ours).await;
     let (id, _) = update(&mut stream).await;
-    log.fails.store(true, Ordering::Relaxed);
+    log.fail();
     // The read that has begun ends well.
     tokio::time::sleep(Duration::from_secs(1)).await;
     rename(&log.storage, &ours, "unseen for now").await;
@@ -205,7 +189,7 @@ async fn a_stream_goes_on_after_an_outage_without_a_gap() {
     assert_eq!(stream.next().await, Some(LiveItem::Heartbeat), "the client knows that it is still connected");
     let mut resumed = updates.open(of(&ours), id).await.unwrap();
     next(&mut resumed).await;
-    log.fails.store(false, Ordering::Relaxed);
+    log.log.heal();
     for stream in [&mut stream, &mut resumed] {
         assert_eq!(update(stream).await.1.revision.unwrap().0, 2);
     }
@@ -214,8 +198,8 @@ async fn a_stream_goes_on_after_an_outage_without_a_gap() {
 #[tokio::test(start_paused = true)]
 async fn without_a_readable_log_no_stream_is_opened_and_it_ends_in_time() {
     let log = Troubled::new();
-    log.fails.store(true, Ordering::Relaxed);
-    let updates = LiveUpdates::new(Arc::clone(&log) as _);
+    log.fail();
+    let updates = log.updates();
     let begin = tokio::time::Instant::now();
     let error = updates.open(Interest::default(), None).await.unwrap_err();
     assert!(matches!(error.kind(), ErrorKind::Unavailable { .. }), "{error}");
@@ -225,7 +209,7 @@ async fn without_a_readable_log_no_stream_is_opened_and_it_ends_in_time() {
 #[tokio::test(start_paused = true)]
 async fn a_client_that_reads_slowly_misses_nothing() {
     let log = Troubled::new();
-    let updates = LiveUpdates::new(Arc::clone(&log) as _);
+    let updates = log.updates();
     let ours = character(None);
     let mut stream = updates.open(of(&ours), None).await.unwrap();
     next(&mut stream).await;
@@ -245,7 +229,7 @@ async fn a_client_that_reads_slowly_misses_nothing() {
 #[tokio::test(start_paused = true)]
 async fn a_silent_stream_sends_a_heartbeat_and_a_closed_one_says_when_to_return() {
     let log = Troubled::new();
-    let updates = LiveUpdates::new(Arc::clone(&log) as _);
+    let updates = log.updates();
     let mut stream = updates.open(of(&character(None)), None).await.unwrap();
     next(&mut stream).await;
     let begin = tokio::time::Instant::now();
@@ -263,22 +247,22 @@ async fn a_silent_stream_sends_a_heartbeat_and_a_closed_one_says_when_to_return(
 #[tokio::test(start_paused = true)]
 async fn the_log_is_read_once_for_all_streams_and_not_at_all_without_one() {
     let log = Troubled::new();
-    let updates = LiveUpdates::new(Arc::clone(&log) as _);
+    let updates = log.updates();
     tokio::time::sleep(Duration::from_secs(5)).await;
-    assert_eq!(log.reads.load(Ordering::Relaxed), 0);
+    assert_eq!(log.reads(), 0);
     let mut streams = Vec::new();
     for _ in 0..100 {
         streams.push(updates.open(of(&character(None)), None).await.unwrap());
     }
-    let before = log.reads.load(Ordering::Relaxed);
+    let before = log.reads();
     tokio::time::sleep(Duration::from_secs(1)).await;
-    let reads = log.reads.load(Ordering::Relaxed) - before;
+    let reads = log.reads() - before;
     assert!((9..=11).contains(&reads), "{reads} reads in a second, of 100 ms each");
     streams.clear();
     tokio::time::sleep(Duration::from_secs(1)).await;
-    let before = log.reads.load(Ordering::Relaxed);
+    let before = log.reads();
     tokio::time::sleep(Duration::from_secs(5)).await;
-    assert_eq!(log.reads.load(Ordering::Relaxed), before);
+    assert_eq!(log.reads(), before);
     // The next one starts the feed again.
     let ours = character(None);
     let mut stream = updates.open(of(&ours), None).await.unwrap();

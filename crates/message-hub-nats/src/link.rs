@@ -162,29 +162,25 @@ impl Link {
         let since = state.borrow().since;
         let limit = deadline.min((since + PATIENCE).max(Instant::now() + SHORT_PATIENCE));
         let decided = state.wait_for(|state| state.connected || state.unauthorized);
-        let unauthorized = match timeout_at(limit, decided).await {
+        let error = match timeout_at(limit, decided).await {
             Ok(Ok(state)) if state.connected => return Ok(()),
-            Ok(Ok(state)) => state.unauthorized,
+            // The other state that is waited for.
+            Ok(Ok(_)) => HubError::new(ErrorKind::Unauthorized, operation).with_detail("NATS refuses the credentials"),
             // The client drops events when many come at once; its own state is right all the same.
             Ok(Err(_)) | Err(_) if self.client.connection_state() == async_nats::connection::State::Connected => {
                 return Ok(());
             }
-            Ok(Err(_)) | Err(_) => false,
+            Ok(Err(_)) | Err(_) => self.unavailable(operation),
         };
-        Err(self.unavailable(operation, unauthorized))
+        Err(error.with_applied(Applied::No))
     }
 
-    fn unavailable(&self, operation: &'static str, unauthorized: bool) -> HubError {
-        let error = match unauthorized {
-            true => HubError::new(ErrorKind::Unauthorized, operation).with_detail("NATS refuses the credentials"),
-            false => HubError::new(ErrorKind::Unavailable { retry_after: None }, operation).with_detail(
-                match &self.state.borrow().reason {
-                    Some(reason) => format!("there is no connection to NATS: {reason}"),
-                    None => "there is no connection to NATS".to_owned(),
-                },
-            ),
+    fn unavailable(&self, operation: &'static str) -> HubError {
+        let detail = match &self.state.borrow().reason {
+            Some(reason) => format!("there is no connection to NATS: {reason}"),
+            None => "there is no connection to NATS".to_owned(),
         };
-        error.with_applied(Applied::No)
+        HubError::new(ErrorKind::Unavailable { retry_after: None }, operation).with_detail(detail)
     }
 
     /// The maximum size of headers and payload together, in bytes.

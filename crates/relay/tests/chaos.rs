@@ -21,7 +21,7 @@ use std::{
 };
 use support::{
     ScriptedHub, Step, UPDATED, async_trait, by_subject, commit, consumer,
-    faulty::{FaultyStorage, Tape},
+    faulty::{Tape, failing_by},
     is_caught_up, options, parked, start, until,
 };
 use tokio::{time::sleep, time::timeout};
@@ -97,7 +97,7 @@ fn act() -> impl Strategy<Value = Act> {
 
 async fn check(acts: Vec<Act>, storage_tape: Vec<u8>, hub_tape: Vec<u8>) {
     let memory = MemoryStorage::new();
-    let storage = FaultyStorage { inner: memory.clone(), tape: Tape::new(storage_tape) };
+    let storage = failing_by(&Tape::new(storage_tape), &memory);
     let taken = ScriptedHub::new([]);
     let hub = Arc::new(FaultyHub { inner: Arc::clone(&taken), tape: Tape::new(hub_tape) });
     let settings = RelayOptions { advance_every: Duration::from_millis(3), ..options() };
@@ -170,7 +170,7 @@ proptest! {
             let hub = ScriptedHub::new([]);
             let ids: BTreeSet<_> = refused.iter().map(ToString::to_string).collect();
             hub.refuse(move |message| ids.contains(message.event.id()).then_some(ErrorKind::Invalid));
-            let storage = FaultyStorage { inner: memory.clone(), tape: Tape::new(storage_tape) };
+            let storage = failing_by(&Tape::new(storage_tape), &memory);
             let run = || start(storage.clone(), hub.clone(), options());
             let mut relay = run();
             for pause in kills {
@@ -195,7 +195,7 @@ async fn a_cursor_that_leads_nowhere_is_replaced_by_that_of_the_consumer() {
     let memory = MemoryStorage::new();
     let events = commit(&memory, &[CharacterId::new(), CharacterId::new()]).await;
     // The lease, then `Gone`, then everything works.
-    let storage = FaultyStorage { inner: memory.clone(), tape: Tape::new(vec![255, 40]) };
+    let storage = failing_by(&Tape::new(vec![255, 40]), &memory);
     let hub = ScriptedHub::new([]);
     let relay = start(storage, hub.clone(), options());
     until("everything is published", async || hub.memory.published().len() >= events.len()).await;
@@ -211,7 +211,7 @@ async fn a_cursor_that_leads_nowhere_is_replaced_by_that_of_the_consumer() {
 async fn a_storage_that_fails_for_a_day_has_its_named_state_and_costs_few_calls() {
     let memory = MemoryStorage::new();
     let tape = Tape::new(vec![0; 1_000_000]);
-    let storage = FaultyStorage { inner: memory.clone(), tape: tape.clone() };
+    let storage = failing_by(&tape, &memory);
     let hub = ScriptedHub::new([]);
     let relay = start(storage, hub.clone(), options());
     sleep(Duration::from_secs(86_400)).await;

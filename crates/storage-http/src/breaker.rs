@@ -1,11 +1,12 @@
 //! The circuit breaker.
 
-use crate::verdict::Evidence;
-use failsafe::{
-    FailurePolicy,
-    backoff::{Constant, constant},
-    failure_policy::{ConsecutiveFailures, consecutive_failures},
-};
+mod permit;
+mod state;
+
+pub(crate) use permit::{Permit, Settled};
+pub use state::BreakerState;
+pub(crate) use state::Cause;
+use state::{Forced, State};
 use std::{
     error::Error,
     fmt,
@@ -13,32 +14,6 @@ use std::{
     time::Duration,
 };
 use tokio::time::Instant;
-
-/// The state of the breaker. Closed means that calls pass.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum BreakerState {
-    /// Calls pass.
-    Closed,
-    /// Calls are rejected.
-    Open,
-    /// One call is admitted to test whether the upstream has recovered; the others are rejected.
-    HalfOpen,
-}
-
-impl BreakerState {
-    /// Every state.
-    pub const ALL: [Self; 3] = [Self::Closed, Self::Open, Self::HalfOpen];
-
-    /// A stable name: `closed`, `open`, `half_open`.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Closed => "closed",
-            Self::Open => "open",
-            Self::HalfOpen => "half_open",
-        }
-    }
-}
 
 /// The shortest time after which a rejected caller should try again.
 const SHORTEST_WAIT: Duration = Duration::from_secs(1);
@@ -70,108 +45,14 @@ struct Inner {
     state: Mutex<State>,
 }
 
-struct State {
-    policy: ConsecutiveFailures<Constant>,
-    /// Failures in a row.
-    failures: u32,
-    phase: BreakerState,
-    /// The number of phases before this one. Outcomes of calls admitted in an earlier phase change nothing.
-    epoch: u64,
-    /// When the phase began.
-    since: Instant,
-    /// When an open breaker admits a probe.
-    probe_at: Instant,
-    /// The epoch whose probe is in flight, so that a probe admitted before a reset cannot release the slot of a later probe.
-    probing: Option<u64>,
-    forced: Option<Forced>,
-    /// The last failure.
-    cause: Option<Cause>,
-    rejected: u64,
-    probes: u64,
-}
-
-/// Why the upstream counts as failing.
-pub(crate) type Cause = Arc<dyn Error + Send + Sync>;
-
-/// The state in which an operator keeps the breaker.
-#[derive(Clone, Copy)]
-struct Forced {
-    state: BreakerState,
-    since: Instant,
-}
-
 /// The epoch of calls admitted by an operator's order: no phase has it, so their outcomes change nothing.
 const BYPASSED: u64 = u64::MAX;
-
-/// The effect of the outcome of a call on the state of the breaker.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Settled {
-    Unchanged,
-    Opened,
-    Closed,
-}
-
-/// The right to make one call, or one probe. Dropped without an outcome (cancelled, panicked) it shows nothing about the
-/// upstream, and a probe releases its slot.
-pub(crate) struct Permit {
-    breaker: CircuitBreaker,
-    epoch: u64,
-    probe: bool,
-}
-
-impl State {
-    fn enter(&mut self, phase: BreakerState) {
-        (self.phase, self.epoch, self.since) = (phase, self.epoch + 1, Instant::now());
-    }
-
-    fn succeed(&mut self) {
-        self.failures = 0;
-        if self.phase == BreakerState::Closed {
-            self.policy.record_success();
-        } else {
-            self.close();
-        }
-    }
-
-    fn fail(&mut self) {
-        self.failures = self.failures.saturating_add(1);
-        if let Some(time) = self.policy.mark_dead_on_failure() {
-            self.enter(BreakerState::Open);
-            self.probe_at = self.since + time;
-        }
-    }
-
-    fn close(&mut self) {
-        self.failures = 0;
-        self.policy.revived();
-        if self.phase != BreakerState::Closed {
-            self.enter(BreakerState::Closed);
-        }
-    }
-
-    fn awaits_recovery(&self) -> bool {
-        self.forced.is_none() && self.phase != BreakerState::Closed
-    }
-}
 
 impl CircuitBreaker {
     /// Closed, with a name for metrics and logs. Opens at `failures` failures in a row and admits a probe after `recovery`. A
     /// refused caller is asked to try again after at most `longest_wait`.
     pub(crate) fn new(name: &'static str, failures: u32, recovery: Duration, longest_wait: Duration) -> Self {
-        let now = Instant::now();
-        let state = State {
-            policy: consecutive_failures(failures, constant(recovery)),
-            failures: 0,
-            phase: BreakerState::Closed,
-            epoch: 0,
-            since: now,
-            probe_at: now,
-            probing: None,
-            forced: None,
-            cause: None,
-            rejected: 0,
-            probes: 0,
-        };
+        let state = State::new(failures, recovery);
         Self(Arc::new(Inner { name, recovery, longest_wait, state: Mutex::new(state) }))
     }
 
@@ -323,50 +204,6 @@ impl CircuitBreaker {
             state.close();
         }
         closes
-    }
-}
-
-impl Permit {
-    /// The breaker that admitted this.
-    pub(crate) fn breaker(&self) -> CircuitBreaker {
-        self.breaker.clone()
-    }
-
-    /// Whether the caller must probe the upstream with this permit, and ask for another one for its call.
-    pub(crate) fn is_probe(&self) -> bool {
-        self.probe
-    }
-
-    /// Reports what the call showed about the upstream. [`Evidence::Nothing`] has the same effect as dropping the permit.
-    pub(crate) fn settle(self, evidence: Evidence) -> Settled {
-        let mut state = self.breaker.lock();
-        if self.epoch != state.epoch {
-            return Settled::Unchanged;
-        }
-        match evidence {
-            Evidence::Alive => state.succeed(),
-            Evidence::Failing => state.fail(),
-            Evidence::Nothing => {}
-        }
-        let (phase, is_same) = (state.phase, self.epoch == state.epoch);
-        // Before the permit is dropped, which locks the state again.
-        drop(state);
-        match phase {
-            _ if is_same => Settled::Unchanged,
-            BreakerState::Closed => Settled::Closed,
-            BreakerState::Open | BreakerState::HalfOpen => Settled::Opened,
-        }
-    }
-}
-
-impl Drop for Permit {
-    fn drop(&mut self) {
-        if self.probe {
-            let mut state = self.breaker.lock();
-            if state.probing == Some(self.epoch) {
-                state.probing = None;
-            }
-        }
     }
 }
 

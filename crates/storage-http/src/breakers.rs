@@ -1,7 +1,8 @@
 //! The two circuit breakers of a client, and the layer that consults them before each attempt.
 
 use crate::{
-    ApiRequest, ApiResponse, BreakerState, CircuitBreaker, RequestKind, Transport, TransportError, TransportErrorKind,
+    ApiRequest, ApiResponse, BreakerState, CircuitBreaker, RequestKind, Sent, Transport, TransportError,
+    TransportErrorKind,
     breaker::{Cause, Permit, Settled},
     prober::Prober,
     verdict::{Evidence, evidence},
@@ -95,7 +96,7 @@ impl<T: Transport> Guard<T> {
         let refused = |retry_after| {
             let kind = TransportErrorKind::CircuitOpen { retry_after };
             let source = breaker.cause();
-            TransportError { attempts: 0, source, ..TransportError::of_attempt(kind, request.operation, false) }
+            TransportError { attempts: 0, source, ..TransportError::of_attempt(kind, request.operation, Sent::Never) }
         };
         let permit = breaker.admit().map_err(refused)?;
         if !permit.is_probe() {

@@ -57,7 +57,7 @@ pub use snapshot::{ByteStream, OpenedResponse, StreamTransport};
 pub use storage::HttpStorage;
 pub use trace_context::current_trace_parent;
 pub use transport::{
-    ApiRequest, ApiResponse, FailureAnswer, LARGE_BODY, LARGE_PAGE, RequestKind, RequestSize, TimedOut, Transport,
-    TransportError, TransportErrorKind,
+    ApiRequest, ApiResponse, FailureAnswer, LARGE_BODY, LARGE_PAGE, RequestKind, RequestSize, Sent, TimedOut,
+    Transport, TransportError, TransportErrorKind,
 };
 pub use transport_stack::TransportStack;

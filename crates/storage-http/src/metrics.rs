@@ -15,23 +15,21 @@
 //! | `circuit_breaker_recovery_attempts_total` | breaker | probes admitted for a call after the recovery time |
 //! | `circuit_breaker_rejected_total` | breaker | calls rejected |
 
-use crate::{
-    ApiResponse, TransportError, TransportErrorKind, breaker::BreakerState, breakers::CircuitBreakers,
-    budget::RetryBudget,
-};
+mod state;
+
+use crate::{ApiResponse, TransportError, TransportErrorKind, breakers::CircuitBreakers, budget::RetryBudget};
 use character_storage_port::{EntityKind, OPERATIONS};
 use prometheus_client::{
-    collector::Collector,
-    encoding::{DescriptorEncoder, EncodeLabelSet, EncodeLabelValue, EncodeMetric, LabelValueEncoder},
+    encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder},
     metrics::{
-        MetricType,
-        counter::{ConstCounter, Counter},
+        counter::Counter,
         family::Family,
-        gauge::{ConstGauge, Gauge},
+        gauge::Gauge,
         histogram::{Histogram, exponential_buckets},
     },
     registry::{Registry, Unit},
 };
+use state::{State, StateCollector};
 use std::{fmt, sync::Arc, time::Duration};
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -77,16 +75,6 @@ pub struct TransportMetrics {
     in_flight: Gauge,
     state: Arc<State>,
 }
-
-/// The values that are read when scraped, so that they are never outdated.
-#[derive(Debug)]
-struct State {
-    breakers: CircuitBreakers,
-    budget: Arc<RetryBudget>,
-}
-
-#[derive(Debug)]
-struct StateCollector(Arc<State>);
 
 impl TransportMetrics {
     pub(crate) fn new(breakers: CircuitBreakers, budget: Arc<RetryBudget>) -> Self {
@@ -243,74 +231,5 @@ pub(crate) struct InFlight(Gauge);
 impl Drop for InFlight {
     fn drop(&mut self) {
         self.0.dec();
-    }
-}
-
-impl Collector for StateCollector {
-    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
-        let State { breakers, budget } = self.0.as_ref();
-        let breakers = breakers.all();
-        let mut states = encoder.encode_descriptor(
-            "circuit_breaker_state",
-            "Whether the circuit breaker is in this state",
-            None,
-            MetricType::Gauge,
-        )?;
-        for breaker in breakers {
-            let now = breaker.state();
-            for state in BreakerState::ALL {
-                let gauge = ConstGauge::new(i64::from(state == now));
-                gauge.encode(states.encode_family(&[("breaker", breaker.name()), ("state", state.as_str())])?)?;
-            }
-        }
-        let mut forced = encoder.encode_descriptor(
-            "circuit_breaker_forced",
-            "Whether an operator keeps the circuit breaker in its state",
-            None,
-            MetricType::Gauge,
-        )?;
-        for breaker in breakers {
-            let gauge = ConstGauge::new(i64::from(breaker.is_forced()));
-            gauge.encode(forced.encode_family(&[("breaker", breaker.name())])?)?;
-        }
-        let mut failures = encoder.encode_descriptor(
-            "circuit_breaker_consecutive_failures",
-            "Failures in a row that the circuit breaker has seen",
-            None,
-            MetricType::Gauge,
-        )?;
-        for breaker in breakers {
-            let gauge = ConstGauge::new(i64::from(breaker.failures()));
-            gauge.encode(failures.encode_family(&[("breaker", breaker.name())])?)?;
-        }
-        let mut probes = encoder.encode_descriptor(
-            "circuit_breaker_recovery_attempts",
-            "Probes that the circuit breaker admitted for a call after the recovery time",
-            None,
-            MetricType::Counter,
-        )?;
-        for breaker in breakers {
-            let counter = ConstCounter::new(breaker.recovery_attempts());
-            counter.encode(probes.encode_family(&[("breaker", breaker.name())])?)?;
-        }
-        let mut rejected = encoder.encode_descriptor(
-            "circuit_breaker_rejected",
-            "Calls refused by the circuit breaker",
-            None,
-            MetricType::Counter,
-        )?;
-        for breaker in breakers {
-            let counter = ConstCounter::new(breaker.rejected());
-            counter.encode(rejected.encode_family(&[("breaker", breaker.name())])?)?;
-        }
-        let tokens = ConstGauge::new(budget.left());
-        let help = "Retries that the budget still affords";
-        tokens.encode(encoder.encode_descriptor(
-            "storage_client_retry_budget_tokens",
-            help,
-            None,
-            tokens.metric_type(),
-        )?)?;
-        Ok(())
     }
 }

@@ -1,7 +1,7 @@
 //! The socket.
 
 use crate::{
-    ApiRequest, ApiResponse, HttpStorageConfig, OpenedResponse, RequestKind, StreamTransport, Transport,
+    ApiRequest, ApiResponse, HttpStorageConfig, OpenedResponse, RequestKind, Sent, StreamTransport, Transport,
     TransportError, TransportErrorKind, trace_context,
 };
 use async_trait::async_trait;
@@ -149,7 +149,7 @@ impl ReqwestTransport {
         let mut body = BytesMut::new();
         while let Some(chunk) = response.chunk().await.map_err(|error| failed(operation, error))? {
             if body.len() + chunk.len() > self.max_response_bytes {
-                return Err(TransportError::of_attempt(TransportErrorKind::ResponseTooLarge, operation, true));
+                return Err(TransportError::of_attempt(TransportErrorKind::ResponseTooLarge, operation, Sent::Perhaps));
             }
             body.extend_from_slice(&chunk);
         }
@@ -191,13 +191,13 @@ fn milliseconds(time: Duration) -> u64 {
 fn failed(operation: &'static str, cause: reqwest::Error) -> TransportError {
     let (kind, sent) = if cause.is_connect() {
         let own = is_out_of_resources(&cause);
-        (if own { TransportErrorKind::OutOfResources } else { TransportErrorKind::Connect }, false)
+        (if own { TransportErrorKind::OutOfResources } else { TransportErrorKind::Connect }, Sent::Never)
     } else if cause.is_builder() {
-        (TransportErrorKind::NotSendable, false)
+        (TransportErrorKind::NotSendable, Sent::Never)
     } else if cause.is_timeout() {
-        (TransportErrorKind::Timeout, true)
+        (TransportErrorKind::Timeout, Sent::Perhaps)
     } else {
-        (TransportErrorKind::Interrupted, true)
+        (TransportErrorKind::Interrupted, Sent::Perhaps)
     };
     // The address may tell more than a log should hold; the operation says enough.
     TransportError { source: Some(Arc::new(cause.without_url())), ..TransportError::of_attempt(kind, operation, sent) }

@@ -1,5 +1,5 @@
 use crate::{
-    ApiRequest, ApiResponse, RequestKind, Transport, TransportError, TransportErrorKind,
+    ApiRequest, ApiResponse, RequestKind, Sent, Transport, TransportError, TransportErrorKind,
     budget::RetryBudget,
     metrics::TransportMetrics,
     retry_policy::{RetryPolicy, reason},
@@ -79,15 +79,17 @@ impl<T: Transport> Transport for Retries<T> {
         let mut pauses = None;
         // Whether some attempt may have reached the server; and whether one may have had an effect that its answer, if any
         // came, does not tell of.
-        let (mut attempts, mut sent, mut lost) = (0, false, false);
+        let (mut attempts, mut sent, mut lost) = (0, Sent::Never, false);
         loop {
             attempts += 1;
             let span =
                 info_span!("storage_attempt", otel.kind = "client", operation = request.operation, attempt = attempts);
             let attempt = self.inner.call(request.clone()).instrument(span).await;
             self.metrics.attempted(request.operation, &attempt);
-            let reached = attempt.as_ref().map_or_else(|error| error.sent, |_| true);
-            sent |= reached;
+            let reached = attempt.as_ref().map_or_else(|error| error.sent == Sent::Perhaps, |_| true);
+            if reached {
+                sent = Sent::Perhaps;
+            }
             let next = self.next(attempts, &mut pauses, &request, &attempt);
             if let Next::After(pause) = next {
                 lost |= reached && !attempt.as_ref().is_ok_and(certainly_had_no_effect);

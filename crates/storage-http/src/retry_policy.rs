@@ -1,6 +1,8 @@
 //! The retry policy.
 
-use crate::{ApiRequest, ApiResponse, RequestKind, RequestSize, TransportError, TransportErrorKind, verdict::Repeat};
+use crate::{
+    ApiRequest, ApiResponse, RequestKind, RequestSize, Sent, TransportError, TransportErrorKind, verdict::Repeat,
+};
 use backoff::{ExponentialBackoff, ExponentialBackoffBuilder};
 use std::time::Duration;
 
@@ -50,7 +52,7 @@ pub(crate) fn reason(result: &Result<ApiResponse, TransportError>, request: &Api
             let verdict = error.kind.verdict();
             let may_repeat = match verdict.repeat {
                 Repeat::Always => true,
-                Repeat::WhenHarmless => idempotent || !error.sent,
+                Repeat::WhenHarmless => idempotent || error.sent == Sent::Never,
                 Repeat::Never => false,
             };
             may_repeat.then_some(verdict.label)

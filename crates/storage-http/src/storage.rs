@@ -3,7 +3,7 @@
 use crate::{
     TransportStack,
     transport::{
-        ApiRequest, ApiResponse, LARGE_BODY, LARGE_PAGE, RequestSize, TimedOut, Transport, TransportError,
+        ApiRequest, ApiResponse, LARGE_BODY, LARGE_PAGE, RequestSize, Sent, TimedOut, Transport, TransportError,
         TransportErrorKind,
     },
     verdict::Verdict,
@@ -208,7 +208,10 @@ pub(crate) fn failure(operation: &'static str, response: &ApiResponse) -> Storag
 pub(crate) fn not_answered(error: TransportError) -> StorageError {
     let Verdict { error: kind, detail, .. } = error.kind.verdict();
     // An earlier attempt may have reached the storage even though the last one was stopped by the breaker.
-    let applied = if error.sent { Applied::Unknown } else { Applied::No };
+    let applied = match error.sent {
+        Sent::Perhaps => Applied::Unknown,
+        Sent::Never => Applied::No,
+    };
     let exhausted = error.exhausted;
     // A server that wants a client certificate says so after the handshake.
     let names_tls = |reason: &&str| reason.starts_with("TLS failed");

@@ -152,8 +152,8 @@ pub struct TransportError {
     pub kind: TransportErrorKind,
     /// The operation of the port.
     pub operation: &'static str,
-    /// `false`: it certainly never reached the server, in any attempt.
-    pub sent: bool,
+    /// Whether the request may have reached the server, in any attempt.
+    pub sent: Sent,
     /// The number of attempts.
     pub attempts: u32,
     /// Whether retries were made.
@@ -162,10 +162,19 @@ pub struct TransportError {
     pub source: Option<Arc<dyn Error + Send + Sync>>,
 }
 
+/// Whether a request without a response may have reached the server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sent {
+    /// It certainly did not.
+    Never,
+    /// It may have, and the server may have applied it.
+    Perhaps,
+}
+
 impl TransportError {
-    /// The error of one attempt, without a cause. `sent`: whether it may have reached the server.
+    /// The error of one attempt, without a cause.
     #[must_use]
-    pub fn of_attempt(kind: TransportErrorKind, operation: &'static str, sent: bool) -> Self {
+    pub fn of_attempt(kind: TransportErrorKind, operation: &'static str, sent: Sent) -> Self {
         Self { kind, operation, sent, attempts: 1, exhausted: false, source: None }
     }
 }
@@ -197,7 +206,7 @@ impl TimedOut {
             Self::Caller => TransportErrorKind::CallerDeadline,
             Self::Attempt(_) | Self::RestOfCall(_) | Self::Call(_) => TransportErrorKind::Timeout,
         };
-        TransportError { source, ..TransportError::of_attempt(kind, operation, true) }
+        TransportError { source, ..TransportError::of_attempt(kind, operation, Sent::Perhaps) }
     }
 }
 

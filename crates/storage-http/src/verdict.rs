@@ -125,6 +125,7 @@ pub(crate) fn evidence_of_error(size: RequestSize, error: &TransportError) -> Ev
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Sent;
     use std::time::Duration;
 
     const OPEN: TransportErrorKind = TransportErrorKind::CircuitOpen { retry_after: Duration::from_secs(7) };
@@ -161,7 +162,7 @@ mod tests {
         ];
         for (index, (kind, evidence, repeat, code)) in table.into_iter().enumerate() {
             assert_eq!(place(kind), index, "the table lists every variant once");
-            let error = TransportError::of_attempt(kind, "test", true);
+            let error = TransportError::of_attempt(kind, "test", Sent::Perhaps);
             let large = if evidence == Failing && kind != TransportErrorKind::Connect { Nothing } else { evidence };
             assert_eq!(super::evidence(RequestSize::Ordinary, &Err(error.clone())), evidence, "{kind:?}");
             assert_eq!(super::evidence(RequestSize::Large, &Err(error)), large, "{kind:?}");

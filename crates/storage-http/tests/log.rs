@@ -7,8 +7,8 @@ mod examples;
 
 use async_trait::async_trait;
 use character_storage_http::{
-    ApiRequest, ApiResponse, BreakerState, HttpStorage, HttpStorageConfig, RequestKind, Transport, TransportError,
-    TransportErrorKind, TransportStack,
+    ApiRequest, ApiResponse, BreakerState, HttpStorage, HttpStorageConfig, RequestKind, Sent, Transport,
+    TransportError, TransportErrorKind, TransportStack,
 };
 use character_storage_port::{
     Consumers, Epoch, ErrorKind, EventId, FOLLOW, Log, LogCursor, MAX_FOLLOW_WAIT, Probe, Retry, RowChange,
@@ -176,7 +176,7 @@ impl Transport for Upstream {
         };
         match failure {
             Failure::Answer(status) => Ok(ApiResponse::of_status(status)),
-            Failure::Transport(kind) => Err(TransportError::of_attempt(kind, request.operation, true)),
+            Failure::Transport(kind) => Err(TransportError::of_attempt(kind, request.operation, Sent::Perhaps)),
             Failure::Silence => std::future::pending().await,
         }
     }

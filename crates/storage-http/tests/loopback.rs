@@ -4,21 +4,16 @@
 mod direct;
 mod serving;
 
-use async_trait::async_trait;
 use character_domain::{CharacterId, now};
 use character_storage_http::{BreakerState, HttpStorage, HttpStorageConfig};
-use character_storage_port::{
-    Commit, DomainEvent, ErrorKind, Log, LogBatch, LogCursor, MemoryStorage, Probe, Result, StoragePort, Transaction,
-    delegate_port,
-};
+use character_storage_port::{Commit, DomainEvent, ErrorKind, Log, MemoryStorage, Probe, StoragePort, Transaction};
 use character_storage_server::{LONGEST_WAIT, Limits};
-use character_storage_testkit::{Harness, storage_conformance};
+use character_storage_testkit::{Harness, Operation, ScriptedFaults, storage_conformance};
 use serving::Serving;
 use std::{sync::Arc, time::Duration};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
-    sync::Notify,
 };
 
 struct Loopback;
@@ -78,36 +73,15 @@ async fn a_body_over_the_servers_limit_is_refused_without_a_retry_and_is_no_fail
     storage.probe().await.unwrap();
 }
 
-/// A storage that says when a follower has come.
-#[derive(Debug)]
-struct Noticing {
-    inner: MemoryStorage,
-    followed: Arc<Notify>,
-}
-
-#[async_trait]
-impl Log for Noticing {
-    async fn follow(&self, after: &LogCursor, limit: usize, wait: Duration) -> Result<LogBatch> {
-        self.followed.notify_one();
-        self.inner.follow(after, limit, wait).await
-    }
-    async fn head(&self) -> Result<LogCursor> {
-        self.inner.head().await
-    }
-}
-
-delegate_port!(Store, Commit, Consumers, Snapshot, Probe for [] Noticing, it => it.inner);
-
 #[tokio::test]
 async fn a_waiting_follower_does_not_hold_a_graceful_shutdown_up_for_its_wait() {
-    let followed = Arc::new(Notify::new());
-    let storage = Noticing { inner: MemoryStorage::new(), followed: Arc::clone(&followed) };
-    let serving = Serving::over(Arc::new(storage), Limits::default());
+    let storage = ScriptedFaults::new(Arc::new(MemoryStorage::new()));
+    let serving = Serving::over(Arc::new(storage.clone()), Limits::default());
     let client = serving.storage("current");
     let head = client.head().await.unwrap();
     let started = std::time::Instant::now();
     let stopped = async {
-        followed.notified().await;
+        storage.called(Operation::Follow, 1).await;
         serving.handle.stop(true).await;
     };
     let (batch, ()) = tokio::join!(client.follow(&head, 100, Duration::from_secs(60)), stopped);

@@ -2,8 +2,8 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
 use character_storage_http::{
-    ApiRequest, ApiResponse, BreakerState, ConnectError, HttpStorage, HttpStorageConfig, ReqwestTransport, Transport,
-    TransportErrorKind, TransportStack,
+    ApiRequest, ApiResponse, BreakerState, ConnectError, HttpStorage, HttpStorageConfig, ReqwestTransport, Sent,
+    Transport, TransportErrorKind, TransportStack,
 };
 use character_storage_port::{Commit, ErrorKind, Probe, Transaction};
 use prometheus_client::{encoding::text, registry::Registry};
@@ -63,7 +63,7 @@ async fn a_body_cut_in_the_middle_is_a_lost_answer() {
     let address = raw(&[CUT]).await;
     let transport = ReqwestTransport::new(&config(&format!("http://{address}"))).unwrap();
     let error = transport.call(request(true)).await.unwrap_err();
-    assert_eq!((error.kind, error.sent), (TransportErrorKind::Interrupted, true));
+    assert_eq!((error.kind, error.sent), (TransportErrorKind::Interrupted, Sent::Perhaps));
     let address = raw(&[CUT, "HTTP/1.1 204 No Content\r\n\r\n"]).await;
     HttpStorage::connect(config(&format!("http://{address}"))).unwrap().probe().await.unwrap();
 }
@@ -74,11 +74,11 @@ async fn a_connection_closed_without_an_answer_may_have_been_served_and_a_refuse
     let address = raw(&[""]).await;
     let transport = ReqwestTransport::new(&config(&format!("http://{address}"))).unwrap();
     let error = transport.call(request(true)).await.unwrap_err();
-    assert_eq!((error.kind, error.sent), (TransportErrorKind::Interrupted, true));
+    assert_eq!((error.kind, error.sent), (TransportErrorKind::Interrupted, Sent::Perhaps));
     let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let transport = ReqwestTransport::new(&config(&format!("http://{closed}"))).unwrap();
     let error = transport.call(request(true)).await.unwrap_err();
-    assert_eq!((error.kind, error.sent), (TransportErrorKind::Connect, false));
+    assert_eq!((error.kind, error.sent), (TransportErrorKind::Connect, Sent::Never));
 }
 
 /// Lesson 35: time is bounded, and not only the number of tries.
@@ -87,7 +87,7 @@ async fn the_bare_transport_waits_no_longer_than_the_deadline() {
     let server = answering([ResponseTemplate::new(204).set_delay(Duration::from_secs(30))]).await;
     let config = HttpStorageConfig { deadline: Duration::from_millis(50), ..config(&server.uri()) };
     let error = ReqwestTransport::new(&config).unwrap().call(request(true)).await.unwrap_err();
-    assert_eq!((error.kind, error.sent), (TransportErrorKind::Timeout, true));
+    assert_eq!((error.kind, error.sent), (TransportErrorKind::Timeout, Sent::Perhaps));
 }
 
 /// Lesson 42: the policy of retries sees the answer.

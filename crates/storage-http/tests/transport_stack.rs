@@ -4,8 +4,8 @@
 
 use async_trait::async_trait;
 use character_storage_http::{
-    ApiRequest, ApiResponse, BreakerState, HttpStorage, HttpStorageConfig, RequestSize, Transport, TransportError,
-    TransportErrorKind, TransportStack,
+    ApiRequest, ApiResponse, BreakerState, HttpStorage, HttpStorageConfig, RequestSize, Sent, Transport,
+    TransportError, TransportErrorKind, TransportStack,
 };
 use character_storage_port::{Commit, ErrorKind, Probe, Retry, Transaction};
 use std::{
@@ -52,8 +52,8 @@ impl Transport for Scripted {
         match step {
             Step::Answer(status) => answer(status, None),
             Step::After(status, seconds) => answer(status, Some(Duration::from_secs(seconds))),
-            Step::Refuse => failed(TransportErrorKind::Connect, false),
-            Step::LoseAnswer => failed(TransportErrorKind::Interrupted, true),
+            Step::Refuse => failed(TransportErrorKind::Connect, Sent::Never),
+            Step::LoseAnswer => failed(TransportErrorKind::Interrupted, Sent::Perhaps),
             Step::Silence => std::future::pending().await,
         }
     }

@@ -27,8 +27,8 @@ use bytes::Bytes;
 use character_credentials::Secret;
 use character_message_hub::{ErrorKind, HubError, MessageHub, Reply, ServiceName, ServiceRequest};
 use character_storage_http::{
-    ApiRequest, ApiResponse, ConnectError, HttpStorageConfig, OpenedResponse, RequestKind, StreamTransport, Transport,
-    TransportError, TransportErrorKind, current_trace_parent,
+    ApiRequest, ApiResponse, ConnectError, HttpStorageConfig, OpenedResponse, RequestKind, Sent, StreamTransport,
+    Transport, TransportError, TransportErrorKind, current_trace_parent,
 };
 use futures_util::stream;
 use secrecy::ExposeSecret;
@@ -90,7 +90,7 @@ impl HubTransport {
 
     fn response(&self, operation: &'static str, reply: Reply) -> Result<ApiResponse, TransportError> {
         if reply.body.len() > self.max_response_bytes {
-            return Err(TransportError::of_attempt(TransportErrorKind::ResponseTooLarge, operation, true));
+            return Err(TransportError::of_attempt(TransportErrorKind::ResponseTooLarge, operation, Sent::Perhaps));
         }
         let content_type = reply.content_type.map(|content_type| content_type.to_string());
         let (retry_after, body) = (reply.retry_after, reply.body);
@@ -128,14 +128,14 @@ impl StreamTransport for HubTransport {
 }
 
 fn failed(operation: &'static str, cause: HubError) -> TransportError {
-    let sent = !cause.certainly_not_applied();
+    let sent = if cause.certainly_not_applied() { Sent::Never } else { Sent::Perhaps };
     let kind = match (cause.kind(), sent) {
         (ErrorKind::Timeout, _) => TransportErrorKind::Timeout,
-        (ErrorKind::TooLarge { .. }, true) => TransportErrorKind::ResponseTooLarge,
-        (ErrorKind::TooLarge { limit, .. }, false) => TransportErrorKind::RequestTooLarge { limit: *limit },
-        (ErrorKind::Invalid, false) => TransportErrorKind::NotSendable,
-        (_, false) => TransportErrorKind::Connect,
-        (_, true) => TransportErrorKind::Interrupted,
+        (ErrorKind::TooLarge { .. }, Sent::Perhaps) => TransportErrorKind::ResponseTooLarge,
+        (ErrorKind::TooLarge { limit, .. }, Sent::Never) => TransportErrorKind::RequestTooLarge { limit: *limit },
+        (ErrorKind::Invalid, Sent::Never) => TransportErrorKind::NotSendable,
+        (_, Sent::Never) => TransportErrorKind::Connect,
+        (_, Sent::Perhaps) => TransportErrorKind::Interrupted,
     };
     TransportError { source: Some(Arc::new(cause)), ..TransportError::of_attempt(kind, operation, sent) }
 }

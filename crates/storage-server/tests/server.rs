@@ -8,19 +8,16 @@ use actix_web::{
     http::{Method, StatusCode, header},
     test::{TestRequest, init_service, read_body},
 };
-use async_trait::async_trait;
 use character_domain::{Character, CharacterId, UserId, now};
 use character_http_kit::AcceptedTokens;
 use character_storage_port::{
-    Change, Commit, Committed, Deleted, Entity, EntityKind, ErrorKind, MemoryStorage, Page, PageRequest, Probe, Read,
-    Result, SNAPSHOT, Snapshot, SnapshotStream, StorageError, StorageExt, StoragePort, Store, Transaction,
-    delegate_port,
+    Change, Deleted, EntityKind, ErrorKind, MemoryStorage, Read, StorageExt, StoragePort, Store, Transaction,
 };
 use character_storage_server::{Limits, StorageServer};
+use character_storage_testkit::{Course, Fault, Gate, Operation, SCRIPTED_CAUSE, ScriptedFaults};
 use character_storage_wire::{self as wire, Problem};
 use serde_json::{Value, json};
 use std::{sync::Arc, time::Duration};
-use tokio::sync::Semaphore;
 
 const TOKEN: (header::HeaderName, &str) = (header::AUTHORIZATION, "Bearer current");
 
@@ -224,78 +221,33 @@ async fn a_batch_answers_each_transaction_on_its_own() {
     assert_eq!(answer["outcomes"][1]["problem"]["entity"]["id"], character.id.to_string());
 }
 
-/// A storage whose commits wait for a permit, and whose other operations fail.
-#[derive(Debug)]
-struct Held {
-    inner: MemoryStorage,
-    permits: Semaphore,
-}
-
-fn busy(operation: &'static str) -> StorageError {
-    StorageError::new(ErrorKind::Unavailable { retry_after: Some(Duration::from_millis(2500)) }, operation)
-        .with_source(std::io::Error::other("password of the database"))
-}
-
-#[async_trait]
-impl<E: Entity> Store<E> for Held {
-    async fn find(&self, _: E::Id, _: Deleted) -> Result<Read<Option<E>>> {
-        Err(busy(E::FIND))
-    }
-    async fn list(&self, _: &E::Query, _: PageRequest) -> Result<Read<Page<E>>> {
-        Err(busy(E::LIST))
-    }
-}
-#[async_trait]
-impl Commit for Held {
-    async fn commit(&self, transaction: Transaction) -> Result<Committed> {
-        let _permit = self.permits.acquire().await.unwrap();
-        self.inner.commit(transaction).await
-    }
-    async fn commit_each(&self, transactions: Vec<Transaction>) -> Vec<Result<Committed>> {
-        self.inner.commit_each(transactions).await
-    }
-}
-delegate_port!(Log, Consumers for [] Held, held => held.inner);
-#[async_trait]
-impl Snapshot for Held {
-    async fn snapshot(&self) -> Result<SnapshotStream> {
-        Err(busy(SNAPSHOT))
-    }
-}
-#[async_trait]
-impl Probe for Held {
-    async fn probe(&self) -> Result<()> {
-        Err(busy("probe"))
-    }
-}
-
-fn held() -> Arc<Held> {
-    Arc::new(Held { inner: MemoryStorage::new(), permits: Semaphore::new(0) })
-}
-
 #[actix_web::test]
 async fn an_outage_says_when_to_come_back_and_keeps_its_cause_to_itself() {
-    let server = server(held(), Limits::default());
+    let storage = ScriptedFaults::new(Arc::new(MemoryStorage::new()));
+    storage.break_down(Fault::FailBefore(ErrorKind::Unavailable { retry_after: Some(Duration::from_millis(2500)) }));
+    let server = server(Arc::new(storage), Limits::default());
     let (problem, headers) = problem(&server, get(wire::PROBE)).await;
     assert_eq!((problem.code.as_str(), problem.status, problem.retry_after_ms), ("unavailable", 503, Some(2500)));
     assert_eq!(headers.get(header::RETRY_AFTER).unwrap(), "3");
-    assert!(!serde_json::to_string(&problem).unwrap().contains("password"));
+    assert!(!serde_json::to_string(&problem).unwrap().contains(SCRIPTED_CAUSE));
 }
 
 #[actix_web::test]
 async fn a_commit_that_waits_is_given_up_when_its_client_disconnects() {
-    let storage = held();
-    let server = server(storage.clone(), Limits::default());
+    let (memory, gate) = (MemoryStorage::new(), Gate::closed());
+    let storage = ScriptedFaults::new(Arc::new(memory.clone()));
+    storage.next_of(Operation::Commit, Course::default().before(gate.pass()));
+    let server = server(Arc::new(storage), Limits::default());
     let character = Character::new(UserId::new(), "Torormir", now());
     let transaction = Transaction::new().with(Change::Create(character.clone()));
     let app = init_service(App::new().configure(|config| server.configure(config))).await;
     let request = post(wire::TRANSACTIONS, serde_json::to_string(&transaction).unwrap()).to_request();
     let hung_up = tokio::time::timeout(Duration::from_millis(50), app.call(request)).await;
     assert!(hung_up.is_err(), "the commit must still be waiting");
-    storage.permits.add_permits(2);
+    gate.open();
     let next = Transaction::new().with(Change::Create(Character::new(UserId::new(), "Next", now())));
     let request = post(wire::TRANSACTIONS, serde_json::to_string(&next).unwrap()).to_request();
     assert_eq!(app.call(request).await.unwrap().status(), 200);
-    let found: Read<Option<Character>> = storage.inner.find(character.id, Deleted::Exclude).await.unwrap();
+    let found: Read<Option<Character>> = memory.find(character.id, Deleted::Exclude).await.unwrap();
     assert!(found.value.is_none());
 }

@@ -3,13 +3,14 @@
 mod connection;
 mod fault;
 mod group;
+mod orders;
 mod rows;
 mod session;
 mod threads;
 
 use crate::{
     PoolStatus, SqlOptions,
-    call::{Call, Patience},
+    call::Patience,
     fault::{Cause, EngineError, Fault},
     feed::Origin,
     location::Missing,
@@ -30,10 +31,10 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
-use threads::{Order, interruptible, run};
+use threads::{Order, run};
 use tokio::{
     sync::{mpsc, oneshot},
-    time::{Instant, timeout_at},
+    time::Instant,
 };
 
 pub(crate) use connection::{Mode, reading_connection};
@@ -237,80 +238,6 @@ impl Sqlite {
             let late = EngineError::Other("the main file was not complete in time");
             Err(Fault::Engine(Cause::Timeout, late).into_error(CLOSE, Applied::No))
         })
-    }
-
-    /// Runs a job that changes no row.
-    async fn run_on<T: Send + 'static>(
-        &self,
-        queue: &mpsc::Sender<Order>,
-        operation: &'static str,
-        job: impl FnOnce(&mut Connection) -> Result<T> + Send + 'static,
-    ) -> Result<T> {
-        let order = |call: Arc<Call>, reply: oneshot::Sender<Result<T>>| {
-            Order::Run(Box::new(move |connection| {
-                if call.begin()
-                    && let Some(outcome) = interruptible(connection, &call, job)
-                {
-                    // The caller may have gone meanwhile.
-                    let _ = reply.send(outcome);
-                }
-            }))
-        };
-        self.queued(queue, operation, Patience::WhileAwaited, order).await
-    }
-
-    /// Has one of the threads of the queue carry out the order.
-    ///
-    /// Cancel safe: an order whose caller has gone is not begun.
-    async fn queued<T>(
-        &self,
-        queue: &mpsc::Sender<Order>,
-        operation: &'static str,
-        patience: Patience,
-        order: impl FnOnce(Arc<Call>, oneshot::Sender<Result<T>>) -> Order,
-    ) -> Result<T> {
-        let late = |applied| {
-            Fault::Engine(Cause::Timeout, EngineError::Other("the operation took too long"))
-                .into_error(operation, applied)
-        };
-        let gone = |applied| StorageError::unavailable(operation).with_applied(applied);
-        let call = Leaving(Arc::new(Call::new(patience, self.timeout)));
-        let deadline = call.0.deadline();
-        let (reply, answer) = oneshot::channel();
-        let order = order(Arc::clone(&call.0), reply);
-        match by(deadline, queue.send(order)).await {
-            None => Err(late(Applied::No)),
-            Some(Err(_)) => Err(gone(Applied::No)),
-            Some(Ok(())) => {
-                let answer = by(deadline, answer).await;
-                // What is known of a job that did not answer: a read changes nothing, whatever became of it.
-                let lost = |begun: bool| {
-                    if begun && patience != Patience::WhileAwaited { Applied::Unknown } else { Applied::No }
-                };
-                match answer {
-                    None => Err(late(lost(call.0.leave()))),
-                    Some(Err(_)) => Err(gone(lost(call.0.leave()))),
-                    Some(Ok(outcome)) => outcome,
-                }
-            }
-        }
-    }
-}
-
-/// Leaves the call when its caller does, also when the caller is dropped.
-struct Leaving(Arc<Call>);
-
-impl Drop for Leaving {
-    fn drop(&mut self) {
-        self.0.leave();
-    }
-}
-
-/// The output of `work`; `None` when it is not there at the deadline.
-async fn by<F: Future>(deadline: Option<Instant>, work: F) -> Option<F::Output> {
-    match deadline {
-        Some(deadline) => timeout_at(deadline, work).await.ok(),
-        None => Some(work.await),
     }
 }
 

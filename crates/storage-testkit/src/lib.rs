@@ -32,8 +32,9 @@
 //! A storage that keeps what it has acknowledged has a [`DurableHarness`] too, which opens it again, and
 //! [`storage_durability!`] beside.
 //!
-//! Beside the suite there are [`ScriptedFaults`], a storage that fails by a script; [`MockStorage`], which
-//! gets every answer from the test, per kind of row: `mock.expect_find::<Character>()`. `tests/wrong/` holds adapters with one mistake each, which prove that the suite notices.
+//! Beside the suite there are [`ScriptedFaults`], which fails, delays, holds and counts the calls of another storage as a test
+//! decides, and [`MockStorage`], which gets every answer from the test, per kind of row:
+//! `mock.expect_find::<Character>()`. `tests/wrong/` holds adapters with one mistake each, which prove that the suite notices.
 //!
 //! For tests only: most of this crate panics.
 #![warn(missing_debug_implementations)]
@@ -55,6 +56,6 @@ pub mod unreadable;
 #[doc(hidden)]
 pub use character_storage_port;
 pub use clauses::{Clause, DurableClause, clauses, durable_clauses, sentence};
-pub use faults::{Fault, Operation, ScriptedFaults};
+pub use faults::{Course, Fault, Gate, Operation, SCRIPTED_CAUSE, ScriptedFaults};
 pub use harness::{DurableHarness, Harness, PATIENCE, Reopen, run, run_durable};
 pub use mock::MockStorage;

@@ -1,14 +1,16 @@
 //! What the clauses work with: rows, events, and the few questions that most of them ask.
 
+mod model;
+
 use character_domain::{CampaignId, Character, CharacterId, Document, Revision, Timestamp, UserId, now};
 use character_storage_port::{
     Change, CharacterQuery, Committed, ConsumerName, Deleted, DomainEvent, Entity, Expect, HolderId, KeptAnswer, Limit,
-    LogCursor, LoggedCommit, MAX_FOLLOWED, PageRequest, Query, Result, StorageError, StoragePort, Transaction,
-    TransactionId,
+    LogCursor, LoggedCommit, MAX_FOLLOWED, PageRequest, Result, StorageError, StoragePort, Transaction, TransactionId,
 };
 use futures_util::future::join_all;
+pub use model::Model;
 use serde_json::{Value, json};
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 use uuid::Uuid;
 
 /// A lease that no clause outlives.
@@ -277,59 +279,6 @@ pub async fn logged_events(storage: &dyn StoragePort) -> Vec<DomainEvent> {
 pub fn numbers(events: &[DomainEvent], subject: CharacterId) -> Vec<u64> {
     let of_subject = events.iter().filter(|event| event.subject == subject);
     of_subject.filter_map(|event| event.data.get("number")?.as_u64()).collect()
-}
-
-/// What a storage should hold, row by row, to be compared with every list that it can be asked for.
-#[derive(Clone, Debug, Default)]
-pub struct Model(HashMap<CharacterId, Character>);
-
-impl Model {
-    /// A storage that holds these rows.
-    #[must_use]
-    pub fn of(rows: &[Character]) -> Self {
-        Self(rows.iter().map(|row| (row.id, row.clone())).collect())
-    }
-
-    /// Puts in the row or takes over its new state.
-    pub fn put(&mut self, row: Character) {
-        self.0.insert(row.id, row);
-    }
-
-    /// Asks for every row and every list, twice, so that caches are warm afterwards, and compares.
-    pub async fn agrees_with(&self, storage: &dyn StoragePort) {
-        for _ in 0..2 {
-            for (id, row) in &self.0 {
-                assert_eq!(found(storage, *id).await.as_ref(), Some(row), "the row, deleted or not");
-                let expected = Some(row).filter(|row| !row.meta.is_deleted());
-                assert_eq!(live(storage, *id).await.as_ref(), expected, "the row, if it is live");
-            }
-            for query in self.queries() {
-                let mut expected: Vec<_> = self.0.values().filter(|row| query.matches(row)).cloned().collect();
-                sort(&mut expected);
-                assert_eq!(list(storage, &query).await, expected, "the list for {query:?}");
-            }
-        }
-    }
-
-    fn queries(&self) -> Vec<CharacterQuery> {
-        let mut queries = vec![CharacterQuery::live()];
-        for row in self.0.values() {
-            queries.push(CharacterQuery { user_id: Some(row.user_id), ..CharacterQuery::live() });
-            queries.push(CharacterQuery { theme: Some(row.theme.clone()), ..CharacterQuery::live() });
-            queries.extend(row.campaign_id.map(of_campaign));
-        }
-        let active = queries.iter().map(|query| CharacterQuery { active_only: true, ..query.clone() });
-        let deleted = queries.iter().map(|query| CharacterQuery { include_deleted: true, ..query.clone() });
-        let mut all: Vec<_> = active.chain(deleted).collect();
-        all.extend(queries);
-        let mut unique: Vec<CharacterQuery> = Vec::new();
-        for query in all {
-            if !unique.contains(&query) {
-                unique.push(query);
-            }
-        }
-        unique
-    }
 }
 
 /// The ids of commits that the log returned.

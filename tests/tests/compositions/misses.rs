@@ -1,20 +1,12 @@
 //! Ten thousand misses of one key at once, in caches of four processes over one Redis, are one load.
 
-use async_trait::async_trait;
 use character_cache::{CacheMetrics, CacheOptions, Cached};
 use character_cache_redis::{RedisTier, RedisTierMetrics, RedisTierOptions};
 use character_domain::{Character, CharacterId, UserId, now};
-use character_storage_port::{
-    Deleted, Entity, MemoryStorage, Page, PageRequest, Read, Result, StorageExt, StoragePort, Store, delegate_port,
-};
+use character_storage_port::{MemoryStorage, StorageExt, StoragePort};
+use character_storage_testkit::{Course, Operation, ScriptedFaults};
 use character_tests::RedisServer;
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering::SeqCst},
-    },
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 use tokio::task::JoinSet;
 
 const PROCESSES: usize = 4;
@@ -22,40 +14,29 @@ const READERS: usize = 10_000;
 /// Time for every reader to arrive. A process waits for the load of another one for less than a second.
 const LOAD: Duration = Duration::from_millis(400);
 
-/// A storage whose finds take their time and are counted.
-#[derive(Debug)]
-struct Counted {
-    inner: MemoryStorage,
-    finds: AtomicUsize,
+/// A storage whose answers to finds take their time.
+fn slow() -> (MemoryStorage, ScriptedFaults<MemoryStorage>) {
+    let memory = MemoryStorage::new();
+    let storage = ScriptedFaults::new(Arc::new(memory.clone()));
+    storage.direct(|operation| match operation {
+        Operation::Find => Course::default().after(async {
+            tokio::time::sleep(LOAD).await;
+            Ok(())
+        }),
+        _ => Course::default(),
+    });
+    (memory, storage)
 }
 
-delegate_port!(Commit, Log, Consumers, Snapshot, Probe for [] Counted, counted => counted.inner);
-
-#[async_trait]
-impl<E: Entity> Store<E> for Counted
-where
-    MemoryStorage: Store<E>,
-{
-    async fn find(&self, id: E::Id, deleted: Deleted) -> Result<Read<Option<E>>> {
-        self.finds.fetch_add(1, SeqCst);
-        let found = self.inner.find(id, deleted).await;
-        tokio::time::sleep(LOAD).await;
-        found
-    }
-    async fn list(&self, query: &E::Query, page: PageRequest) -> Result<Read<Page<E>>> {
-        self.inner.list(query, page).await
-    }
-}
-
-async fn process(storage: &Arc<Counted>, redis: &RedisServer) -> Cached {
+async fn process(storage: &ScriptedFaults<MemoryStorage>, redis: &RedisServer) -> Cached {
     let patient = Duration::from_secs(10);
     let options = RedisTierOptions { operation: patient, ..RedisTierOptions::new(redis.url().into()) };
     let tier = Arc::new(RedisTier::connect(options, RedisTierMetrics::default()).unwrap());
     assert!(tier.ready(patient).await, "{:?}", tier.failure());
     // The machine may be busy; a value that is not trusted would be loaded by everybody.
     let options = CacheOptions { trust: patient, follow: patient, ..CacheOptions::default() };
-    let inner: Arc<dyn StoragePort> = Arc::clone(storage) as _;
-    let log = Arc::clone(storage) as _;
+    let inner: Arc<dyn StoragePort> = Arc::new(storage.clone());
+    let log = Arc::new(storage.clone());
     let (cached, follower) = Cached::new(inner, log, options, Some(tier), CacheMetrics::default());
     tokio::spawn(follower.run());
     assert!(cached.ready(patient).await);
@@ -69,9 +50,9 @@ async fn read(cached: Cached, id: CharacterId) -> String {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn ten_thousand_misses_of_one_key_in_four_processes_are_one_load() {
     let redis = RedisServer::start();
-    let storage = Arc::new(Counted { inner: MemoryStorage::new(), finds: AtomicUsize::new(0) });
+    let (memory, storage) = slow();
     // Before the processes begin to listen: news of it would rightly void what they load.
-    let hero = storage.inner.create_character(Character::new(UserId::new(), "Torormir", now())).await.unwrap();
+    let hero = memory.create_character(Character::new(UserId::new(), "Torormir", now())).await.unwrap();
     let mut caches = Vec::new();
     for _ in 0..PROCESSES {
         caches.push(process(&storage, &redis).await);
@@ -82,5 +63,5 @@ async fn ten_thousand_misses_of_one_key_in_four_processes_are_one_load() {
     }
     let names = readers.join_all().await;
     assert!(names.len() == READERS && names.iter().all(|name| name == "Torormir"));
-    assert_eq!(storage.finds.load(SeqCst), 1);
+    assert_eq!(storage.calls(Operation::Find), 1);
 }

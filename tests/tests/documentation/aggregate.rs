@@ -7,6 +7,7 @@ use std::{
 };
 
 const WORKSPACE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+const PAGE: &str = include_str!("../../../docs/adding-an-aggregate.md");
 const PATCH: &str = include_str!("../../../docs/adding-an-aggregate.patch");
 
 /// Copies a file, or a folder with all that is in it.
@@ -76,4 +77,63 @@ fn a_kind_that_is_added_by_the_page_passes_the_suite_of_the_port_in_memory() {
     assert!(output.status.success(), "{told}\n{errors}");
     assert!(told.contains("in_memory::reads_follow_a_row::Companion ... ok"), "{told}");
     fs::remove_dir_all(copied).unwrap();
+}
+
+/// The texts of all sources below a folder.
+fn sources(folder: &Path, texts: &mut String) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            sources(&path, texts);
+        } else if path.extension().is_some_and(|extension| extension == "rs" || extension == "sql") {
+            *texts += &fs::read_to_string(path).unwrap();
+        }
+    }
+}
+
+fn quoted(text: &str) -> impl Iterator<Item = &str> {
+    text.split('`').skip(1).step_by(2)
+}
+
+/// The steps behind those of the patch are words alone, so each file, name and target of make in them must exist.
+#[test]
+fn every_file_name_and_target_of_make_that_a_step_names_exists() {
+    let workspace = Path::new(WORKSPACE);
+    let mut texts = String::new();
+    for folder in ["crates", "tests/tests"] {
+        sources(&workspace.join(folder), &mut texts);
+    }
+    let makefile = fs::read_to_string(workspace.join("Makefile")).unwrap();
+    let is_word = |name: &str| name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_:!()".contains(&byte));
+    let is_step = |line: &&str| {
+        line.strip_prefix("| ").is_some_and(|rest| rest.starts_with(|first: char| first.is_ascii_digit()))
+    };
+    let (mut files, mut names) = (0, 0);
+    for step in PAGE.lines().filter(is_step) {
+        let places = step.split(" | ").nth(1).unwrap();
+        let mut folder = workspace.to_path_buf();
+        for place in quoted(places).filter(|place| place.contains(['.', '/'])) {
+            let from_root = workspace.join(place);
+            if place.contains('/') && !place.contains("NNNN") {
+                folder =
+                    if place.ends_with('/') { from_root.clone() } else { from_root.parent().unwrap().to_path_buf() };
+                assert!(folder.is_dir(), "{step}");
+            }
+            // A file without a folder is beside the one before it, or beside its folder.
+            let beside = [workspace, folder.as_path(), folder.parent().unwrap()].map(|folder| folder.join(place));
+            let exists = place.contains("companion") || beside.iter().any(|file| file.exists());
+            assert!(exists, "{place} does not exist, of {step}");
+            files += 1;
+        }
+        for quote in quoted(step).filter(|quote| !quote.contains("ompanion")) {
+            if let Some(target) = quote.strip_prefix("make ") {
+                assert!(makefile.contains(&format!("\n{target}:")), "{quote}, of {step}");
+            } else if is_word(quote) {
+                let name = quote.rsplit("::").next().unwrap().trim_end_matches(['!', '(', ')']);
+                assert!(texts.contains(name), "{name} is in no source, of {step}");
+                names += 1;
+            }
+        }
+    }
+    assert!(files > 30 && names > 20, "{files} files and {names} names were found");
 }

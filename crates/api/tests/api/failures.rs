@@ -1,58 +1,15 @@
 use crate::client::{CHARACTERS, Client, USER};
-use async_trait::async_trait;
 use character_domain::Character;
-use character_storage_port::{
-    COMMIT, Commit, Committed, Deleted, Entity, ErrorKind, MemoryStorage, Page, PageRequest, Probe, Read, Result,
-    Source, StaleReason, StorageError, Store, Tier, Transaction, delegate_port,
-};
+use character_storage_port::{ErrorKind, MemoryStorage, Read, Source, StaleReason, Tier};
+use character_storage_testkit::{Fault, MockStorage, Operation, SCRIPTED_CAUSE, ScriptedFaults};
 use serde_json::json;
-use std::{any::Any, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
-/// A storage that fails every call in one way, or has one character left to show.
-#[derive(Debug, Clone)]
-struct Failing {
-    kind: ErrorKind,
-    left: Option<Arc<Read<Option<Character>>>>,
-    /// What the API never asks.
-    rest: MemoryStorage,
-}
-
-impl Failing {
-    fn with(kind: ErrorKind) -> Self {
-        Self { kind, left: None, rest: MemoryStorage::new() }
-    }
-    fn error(&self, operation: &'static str) -> StorageError {
-        StorageError::new(self.kind.clone(), operation).with_source(std::io::Error::other("secret-internal-name:5432"))
-    }
-}
-
-#[async_trait]
-impl<E: Entity> Store<E> for Failing {
-    async fn find(&self, _: E::Id, _: Deleted) -> Result<Read<Option<E>>> {
-        assert_ne!(self.kind, ErrorKind::Unsupported, "a handler that panics");
-        let left = self.left.as_deref().map(|left| left as &dyn Any).and_then(|left| left.downcast_ref());
-        left.cloned().ok_or_else(|| self.error(E::FIND))
-    }
-    async fn list(&self, _: &E::Query, _: PageRequest) -> Result<Read<Page<E>>> {
-        Err(self.error(E::LIST))
-    }
-}
-#[async_trait]
-impl Commit for Failing {
-    async fn commit(&self, _: Transaction) -> Result<Committed> {
-        Err(self.error(COMMIT))
-    }
-    async fn commit_each(&self, transactions: Vec<Transaction>) -> Vec<Result<Committed>> {
-        transactions.iter().map(|_| Err(self.error(COMMIT))).collect()
-    }
-}
-delegate_port!(Log, Consumers, Snapshot for [] Failing, it => it.rest);
-
-#[async_trait]
-impl Probe for Failing {
-    async fn probe(&self) -> Result<()> {
-        Err(self.error("probe"))
-    }
+/// A storage that fails every call in one way.
+fn failing(kind: ErrorKind) -> ScriptedFaults<MemoryStorage> {
+    let storage = ScriptedFaults::new(Arc::new(MemoryStorage::new()));
+    storage.break_down(Fault::FailBefore(kind));
+    storage
 }
 
 /// Lesson 2: a storage that is down does not look like a conflict.
@@ -70,7 +27,7 @@ async fn each_failure_of_the_storage_has_its_status_and_tells_nothing_of_its_ins
         (ErrorKind::Timeout, 504, "storage-timeout", Some("1")),
         (ErrorKind::Corrupt, 502, "storage-corrupt", None),
     ] {
-        let client = Client::over(Failing::with(kind));
+        let client = Client::over(failing(kind));
         let single = format!("{CHARACTERS}/{USER}");
         let body = json!({ "name": "x", "user_id": USER });
         let reads = [client.get(&single).await, client.get(CHARACTERS).await];
@@ -82,7 +39,7 @@ async fn each_failure_of_the_storage_has_its_status_and_tells_nothing_of_its_ins
         for answer in reads.iter().chain(&writes) {
             answer.is_problem(status, code);
             assert_eq!(answer.header("retry-after"), retry);
-            assert!(!answer.text.contains("secret-internal-name"));
+            assert!(!answer.text.contains(SCRIPTED_CAUSE));
         }
     }
 }
@@ -90,16 +47,16 @@ async fn each_failure_of_the_storage_has_its_status_and_tells_nothing_of_its_ins
 #[actix_web::test]
 async fn a_write_of_unknown_outcome_says_so_and_one_that_certainly_failed_too() {
     let body = json!({ "name": "x", "user_id": USER });
-    let unknown = Client::over(Failing::with(ErrorKind::Timeout)).post(&body).await.json();
+    let unknown = Client::over(failing(ErrorKind::Timeout)).post(&body).await.json();
     assert!(unknown["detail"].as_str().unwrap().contains("may have been made"));
     let open = ErrorKind::CircuitOpen { retry_after: Duration::from_secs(9) };
-    let certain = Client::over(Failing::with(open)).post(&body).await.json();
+    let certain = Client::over(failing(open)).post(&body).await.json();
     assert_eq!(certain["detail"], "nothing was changed");
 }
 
 #[actix_web::test]
 async fn a_bulk_of_each_is_one_transaction_and_an_outage_refuses_it_whole() {
-    let client = Client::over(Failing::with(ErrorKind::Unavailable { retry_after: None }));
+    let client = Client::over(failing(ErrorKind::Unavailable { retry_after: None }));
     let body = json!({ "atomic": false, "characters": [{ "name": "x", "user_id": USER }, {}] });
     client.json("POST", "/api/v2/characters/bulk", &[], &body).await.is_problem(503, "storage-unavailable");
 }
@@ -109,8 +66,9 @@ async fn a_last_known_value_is_answered_and_called_stale() {
     let character = Character::new(character_domain::UserId::new(), "Torormir", character_domain::now());
     let source = Source::Stale { tier: Tier::Shared, age: Duration::from_secs(77), reason: StaleReason::CircuitOpen };
     let place = format!("{CHARACTERS}/{}", character.id);
-    let left = Some(Arc::new(Read { value: Some(character), source }));
-    let client = Client::over(Failing { left, ..Failing::with(ErrorKind::Timeout) });
+    let mut storage = MockStorage::new();
+    storage.expect_find::<Character>().returning(move |_, _| Ok(Read { value: Some(character.clone()), source }));
+    let client = Client::over(storage);
     let answer = client.get(&place).await;
     assert_eq!((answer.status, answer.header("age")), (200, Some("77")));
     let status = "character-service; hit; ttl=-77; detail=\"stale-circuit-open-shared\"";
@@ -120,7 +78,12 @@ async fn a_last_known_value_is_answered_and_called_stale() {
 
 #[actix_web::test]
 async fn a_panic_in_a_handler_is_answered_and_the_service_goes_on() {
-    let client = Client::over(Failing::with(ErrorKind::Unsupported));
+    let storage = ScriptedFaults::new(Arc::new(MemoryStorage::new()));
+    storage.direct(|operation| match operation {
+        Operation::Find => panic!("a handler that panics"),
+        _ => Fault::FailBefore(ErrorKind::Unsupported).into(),
+    });
+    let client = Client::over(storage);
     let answer = client.get(&format!("{CHARACTERS}/{USER}")).await;
     let problem = answer.is_problem(500, "internal");
     assert_eq!(problem.get("detail"), None);
@@ -132,7 +95,7 @@ async fn a_panic_in_a_handler_is_answered_and_the_service_goes_on() {
 #[actix_web::test]
 async fn a_panic_and_a_failed_storage_can_be_read_by_an_allowed_page() {
     const PAGE: &str = "https://play.example";
-    let api = Client::over(Failing::with(ErrorKind::Unsupported)).api;
+    let api = Client::over(failing(ErrorKind::Unsupported)).api;
     let origins = character_http_kit::AllowedOrigins::parse(PAGE).ok();
     let guard = character_http_kit::BrowserGuard { origins, ..character_http_kit::BrowserGuard::default() };
     let app =

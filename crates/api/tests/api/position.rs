@@ -1,49 +1,44 @@
 //! `Storage-Position`.
 
 use crate::client::{CHARACTERS, Client, USER, path};
-use character_storage_port::{
-    Deleted, Entity, MemoryStorage, Page, PageRequest, Read, Result, Store, delegate_port, required_position,
-};
+use character_storage_port::{MemoryStorage, required_position};
+use character_storage_testkit::{Course, Operation, ScriptedFaults};
 use serde_json::json;
 use std::sync::{Arc, Mutex};
 
-/// A storage that notes the position that each read requires.
-#[derive(Debug, Clone, Default)]
-struct Noting {
-    inner: MemoryStorage,
-    required: Arc<Mutex<Vec<Option<u64>>>>,
-}
+/// The positions that reads required.
+type Required = Arc<Mutex<Vec<Option<u64>>>>;
 
-#[async_trait::async_trait]
-impl<E: Entity> Store<E> for Noting {
-    async fn find(&self, id: E::Id, deleted: Deleted) -> Result<Read<Option<E>>> {
-        self.required.lock().unwrap().push(required_position().map(|tick| tick.0));
-        self.inner.find(id, deleted).await
-    }
-    async fn list(&self, query: &E::Query, page: PageRequest) -> Result<Read<Page<E>>> {
-        self.required.lock().unwrap().push(required_position().map(|tick| tick.0));
-        Store::<E>::list(&self.inner, query, page).await
-    }
+/// A storage that notes the position that each read requires.
+fn noting() -> (ScriptedFaults<MemoryStorage>, Required) {
+    let (storage, required) = (ScriptedFaults::new(Arc::new(MemoryStorage::new())), Required::default());
+    let notes = Arc::clone(&required);
+    storage.direct(move |operation| {
+        if matches!(operation, Operation::Find | Operation::List) {
+            notes.lock().unwrap().push(required_position().map(|tick| tick.0));
+        }
+        Course::default()
+    });
+    (storage, required)
 }
-delegate_port!(Commit, Log, Consumers, Snapshot, Probe for [] Noting, it => it.inner);
 
 #[actix_web::test]
 async fn an_answer_to_a_change_tells_its_position_and_a_read_that_sends_it_back_requires_it() {
-    let storage = Noting::default();
-    let client = Client::over(storage.clone());
+    let (storage, noted) = noting();
+    let client = Client::over(storage);
     let created = client.post(&json!({ "name": "Torormir", "user_id": USER })).await;
     assert_eq!(created.header("storage-position"), Some("1"), "{created:?}");
     let one = path(&created.json());
     for (target, method) in [(&*one, "GET"), (CHARACTERS, "GET")] {
-        storage.required.lock().unwrap().clear();
+        noted.lock().unwrap().clear();
         let answer = client.text(method, target, &[("storage-position", "1")], "").await;
         assert_eq!((answer.status, answer.header("storage-position")), (200, None), "{answer:?}");
-        let required = storage.required.lock().unwrap().clone();
+        let required = noted.lock().unwrap().clone();
         assert!(!required.is_empty() && required.iter().all(|least| *least == Some(1)), "{target}: {required:?}");
     }
-    storage.required.lock().unwrap().clear();
+    noted.lock().unwrap().clear();
     client.get(&one).await;
-    assert_eq!(*storage.required.lock().unwrap(), [None]);
+    assert_eq!(*noted.lock().unwrap(), [None]);
     let patch = json!({ "name": "T" });
     let patched = client.json("PATCH", &one, &[("content-type", "application/merge-patch+json")], &patch).await;
     assert_eq!(patched.header("storage-position"), Some("2"));

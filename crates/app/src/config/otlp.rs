@@ -106,7 +106,7 @@ fn pairs(text: &str) -> Result<Vec<(String, String)>, String> {
     let pair = |part: &str| {
         let (name, value) = part.trim().split_once('=')?;
         let name = name.trim();
-        (!name.is_empty()).then(|| (name.to_owned(), super::decoded(value.trim())))
+        (!name.is_empty()).then(|| (name.to_owned(), super::secrets::decoded(value.trim())))
     };
     let pairs: Option<Vec<_>> = text.split(',').filter(|part| !part.trim().is_empty()).map(pair).collect();
     pairs.ok_or_else(|| "must be name=value pairs, separated by commas".to_owned())

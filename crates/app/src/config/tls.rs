@@ -103,10 +103,8 @@ pub(super) fn server_tls(reader: &mut Reader<'_>) -> Option<ServerTls> {
     let certificate = file(reader, &TLS_CERT_FILE);
     let key = file(reader, &TLS_KEY_FILE);
     let client_ca = file(reader, &TLS_CLIENT_CA_FILE);
-    let has = |variable: &Variable| reader.is_set(variable);
-    let (has_certificate, has_key, has_ca) = (has(&TLS_CERT_FILE), has(&TLS_KEY_FILE), has(&TLS_CLIENT_CA_FILE));
-    together(reader, &TLS_CERT_FILE, has_certificate, &TLS_KEY_FILE, has_key);
-    if has_ca && !has_certificate {
+    together(reader, &TLS_CERT_FILE, &TLS_KEY_FILE);
+    if reader.is_set(&TLS_CLIENT_CA_FILE) && !reader.is_set(&TLS_CERT_FILE) {
         reader.faults.push("TLS_CERT_FILE: must be set together with TLS_CLIENT_CA_FILE".to_owned());
     }
     let files = ServerTlsFiles { certificate: certificate?, key: key?, client_ca };
@@ -121,7 +119,7 @@ pub(super) fn client_tls(reader: &mut Reader<'_>, variables: &ClientVariables, a
     let key = file(reader, &variables.key);
     let all = [&variables.ca, &variables.certificate, &variables.key];
     let set = all.map(|variable| reader.is_set(variable));
-    together(reader, &variables.certificate, set[1], &variables.key, set[2]);
+    together(reader, &variables.certificate, &variables.key);
     let first = all.into_iter().zip(set).find(|(_, is_set)| *is_set).map(|(variable, _)| variable.name);
     let first = first?;
     if let Address::Without(reason) = address {
@@ -141,11 +139,13 @@ fn file(reader: &mut Reader<'_>, variable: &Variable) -> Option<PathBuf> {
     reader.read(variable, |text| Ok(PathBuf::from(text)))
 }
 
-fn together(reader: &mut Reader<'_>, one: &Variable, has_one: bool, other: &Variable, has_other: bool) {
-    if has_one != has_other {
-        let (set, missing) = if has_one { (one, other) } else { (other, one) };
-        reader.faults.push(format!("{}: must be set together with {}", missing.name, set.name));
-    }
+fn together(reader: &mut Reader<'_>, one: &Variable, other: &Variable) {
+    let (set, missing) = match (reader.is_set(one), reader.is_set(other)) {
+        (true, false) => (one, other),
+        (false, true) => (other, one),
+        _ => return,
+    };
+    reader.faults.push(format!("{}: must be set together with {}", missing.name, set.name));
 }
 
 /// The error with the variable of its file, of those for authorities, certificate and key.

@@ -106,9 +106,14 @@ impl Connection {
         self.waiting.set(Waiting::Head(Instant::now() + AFTER_ACTIX));
     }
 
-    /// There is no connection, because the TLS handshake failed; silently when the client just left.
-    pub(super) fn handshake_failed(&self, is_silent: bool) {
-        self.all.ended(if is_silent { End::NoRequest } else { End::TlsFailed });
+    /// There is no connection, because the TLS handshake failed.
+    pub(super) fn handshake_failed(&self) {
+        self.all.ended(End::TlsFailed);
+    }
+
+    /// There is no connection, because the client left before the TLS handshake was done.
+    pub(super) fn left_in_handshake(&self) {
+        self.all.ended(End::NoRequest);
     }
 
     /// Bytes arrived. While no request is in flight they belong to a head, or to a body that no handler reads.

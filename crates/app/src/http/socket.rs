@@ -57,15 +57,16 @@ pub(super) async fn accepted(
         }
         Ok(Err(error)) => {
             // A probe of a load balancer opens a connection and closes it again.
-            let is_silent = matches!(error.kind(), io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset);
-            if !is_silent {
+            if matches!(error.kind(), io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset) {
+                connection.left_in_handshake();
+            } else {
                 tracing::info!(target: "access", error = %redacted(&error), "a TLS handshake failed");
+                connection.handshake_failed();
             }
-            connection.handshake_failed(is_silent);
             Err(DispatchError::Io(error))
         }
         Err(_) => {
-            connection.handshake_failed(false);
+            connection.handshake_failed();
             Err(DispatchError::SlowRequestTimeout)
         }
     }

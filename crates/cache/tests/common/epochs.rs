@@ -1,10 +1,10 @@
-//! The log of a memory storage whose epoch a test can renew, as a backup does that is restored into a new server: the rows
-//! stay, and the ticks begin again.
+//! A memory storage whose epoch a test can renew, as a backup does that is restored into a new server: the rows stay, and
+//! the ticks begin again.
 
 use async_trait::async_trait;
 use character_storage_port::{
-    Committed, Epoch, ErrorKind, FOLLOW, Log, LogBatch, LogCursor, LoggedCommit, MemoryStorage, Result, StorageError,
-    Tick,
+    Commit, Committed, Epoch, ErrorKind, FOLLOW, Log, LogBatch, LogCursor, LoggedCommit, MemoryStorage, Result,
+    StorageError, Tick, Transaction, delegate_port,
 };
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -30,7 +30,7 @@ impl Era {
     }
 
     /// What the log says of a commit. One that was made in an earlier epoch has no tick in this one.
-    pub(crate) fn committed(&self, committed: Committed) -> Committed {
+    fn committed(&self, committed: Committed) -> Committed {
         Committed { tick: self.tick(committed.tick), ..committed }
     }
 
@@ -64,6 +64,21 @@ impl Epochs {
         let base = head.place().parse().expect("its place is the number of commits");
         let mut era = self.era.lock().unwrap_or_else(PoisonError::into_inner);
         *era = Era { number: era.number + 1, since: Some(Instant::now()), epoch: Some(epoch), base };
+    }
+}
+
+delegate_port!(Store, Consumers, Snapshot, Probe for [] Epochs, it => it.inner);
+
+#[async_trait]
+impl Commit for Epochs {
+    async fn commit(&self, transaction: Transaction) -> Result<Committed> {
+        let era = self.era();
+        self.inner.commit(transaction).await.map(|committed| era.committed(committed))
+    }
+    async fn commit_each(&self, transactions: Vec<Transaction>) -> Vec<Result<Committed>> {
+        let era = self.era();
+        let outcomes = self.inner.commit_each(transactions).await;
+        outcomes.into_iter().map(|outcome| outcome.map(|committed| era.committed(committed))).collect()
     }
 }
 

@@ -1,10 +1,7 @@
 //! An origin and a log that take each step when the test says so.
 
-use async_trait::async_trait;
-use character_storage_port::{
-    COMMIT, Commit, Committed, Deleted, Entity, Log, LogBatch, LogCursor, MemoryStorage, Page, PageRequest, Read,
-    Result, StorageError, Store, Transaction, delegate_port,
-};
+use character_storage_port::{ErrorKind, MemoryStorage};
+use character_storage_testkit::{Course, Operation, ScriptedFaults};
 use std::{
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -84,61 +81,56 @@ impl Waiting {
         Some(gates)
     }
 
-    async fn pass<T>(&self, work: impl Future<Output = T>) -> (T, Fate) {
-        let Some(gates) = self.enter() else { return (work.await, Fate::Arrives) };
+    fn course(&self) -> Course {
+        let Some(gates) = self.enter() else { return Course::default() };
         // A gate that was dropped is open.
-        drop(gates.go.await);
-        let output = work.await;
-        (output, gates.arrive.await.unwrap_or(Fate::Arrives))
+        Course::default().before(async { drop(gates.go.await) }).after(async {
+            match gates.arrive.await.unwrap_or(Fate::Arrives) {
+                Fate::Arrives => Ok(()),
+                Fate::IsLost => Err(ErrorKind::Unavailable { retry_after: None }),
+            }
+        })
     }
 }
 
 /// The storage as one process reaches it.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct GatedOrigin {
-    pub(crate) inner: MemoryStorage,
+    pub(crate) port: ScriptedFaults<MemoryStorage>,
     pub(crate) reads: Waiting,
     pub(crate) commits: Waiting,
 }
 
-#[async_trait]
-impl<E: Entity> Store<E> for GatedOrigin {
-    async fn find(&self, id: E::Id, deleted: Deleted) -> Result<Read<Option<E>>> {
-        self.reads.pass(self.inner.find(id, deleted)).await.0
-    }
-    async fn list(&self, query: &E::Query, page: PageRequest) -> Result<Read<Page<E>>> {
-        self.reads.pass(Store::<E>::list(&self.inner, query, page)).await.0
-    }
-}
-
-#[async_trait]
-impl Commit for GatedOrigin {
-    async fn commit(&self, transaction: Transaction) -> Result<Committed> {
-        match self.commits.pass(self.inner.commit(transaction)).await {
-            (committed, Fate::Arrives) => committed,
-            (_, Fate::IsLost) => Err(StorageError::unavailable(COMMIT)),
-        }
-    }
-    async fn commit_each(&self, transactions: Vec<Transaction>) -> Vec<Result<Committed>> {
-        self.inner.commit_each(transactions).await
+impl GatedOrigin {
+    pub(crate) fn over(memory: &MemoryStorage) -> Self {
+        let (reads, commits) = (Waiting::default(), Waiting::default());
+        let port = ScriptedFaults::new(Arc::new(memory.clone()));
+        let (of_reads, of_commits) = (reads.clone(), commits.clone());
+        port.direct(move |operation| match operation {
+            Operation::Find | Operation::List => of_reads.course(),
+            Operation::Commit => of_commits.course(),
+            _ => Course::default(),
+        });
+        Self { port, reads, commits }
     }
 }
-
-delegate_port!(Log, Consumers, Snapshot, Probe for [] GatedOrigin, it => it.inner);
 
 /// The log as one process hears it.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct GatedLog {
-    pub(crate) inner: MemoryStorage,
+    pub(crate) log: ScriptedFaults<MemoryStorage>,
     pub(crate) questions: Waiting,
 }
 
-#[async_trait]
-impl Log for GatedLog {
-    async fn follow(&self, after: &LogCursor, limit: usize, _: Duration) -> Result<LogBatch> {
-        self.questions.pass(self.inner.follow(after, limit, Duration::ZERO)).await.0
-    }
-    async fn head(&self) -> Result<LogCursor> {
-        self.inner.head().await
+impl GatedLog {
+    pub(crate) fn over(memory: &MemoryStorage) -> Self {
+        let questions = Waiting::default();
+        let log = ScriptedFaults::new(Arc::new(memory.clone())).following(usize::MAX, Duration::ZERO);
+        let of_follows = questions.clone();
+        log.direct(move |operation| match operation {
+            Operation::Follow => of_follows.course(),
+            _ => Course::default(),
+        });
+        Self { log, questions }
     }
 }

@@ -4,13 +4,12 @@
 //! whatever is still wrong when everything has come to rest.
 
 use super::epochs::Epochs;
-use async_trait::async_trait;
 use character_domain::{CampaignId, Character, CharacterId, InventoryItem, InventoryItemId, UserId, now};
 use character_storage_port::{
-    COMMIT, Change, CharacterQuery, Commit, Committed, Deleted, Entity, Expect, Fingerprint, InventoryItemQuery,
-    MemoryStorage, Page, PageRequest, Query, Read, Result, Scope, StorageError, StorageExt, StoragePort, Store, Tick,
-    Transaction, at_least, delegate_port,
+    Change, CharacterQuery, Committed, Deleted, Entity, ErrorKind, Expect, Fingerprint, InventoryItemQuery,
+    MemoryStorage, PageRequest, Query, Read, Scope, StorageExt, StoragePort, Store, Tick, Transaction, at_least,
 };
+use character_storage_testkit::{Course, Fault, Operation, ScriptedFaults};
 use std::{
     collections::{HashMap, VecDeque},
     future::Future,
@@ -29,74 +28,43 @@ use uuid::Uuid;
 pub(crate) struct Origin {
     pub(crate) inner: MemoryStorage,
     pub(crate) epochs: Epochs,
-    /// How many of a thousand commits are applied and not answered, and as many again are not applied.
-    pub(crate) lost: u32,
-    /// How many of a thousand steps take a millisecond, as long as a way to Redis and back.
-    pub(crate) slow: u32,
-    pub(crate) reads: Arc<AtomicU64>,
-}
-
-impl Default for Origin {
-    fn default() -> Self {
-        let inner = MemoryStorage::new();
-        let epochs = Epochs::of(&inner);
-        Self { inner, epochs, lost: 0, slow: 0, reads: Arc::default() }
-    }
+    /// Where the processes read and write.
+    pub(crate) port: ScriptedFaults<Epochs>,
 }
 
 impl Origin {
-    async fn on_its_way(&self) {
-        if self.slow > 0 && rand::random_range(0..1000) < self.slow {
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
-        for _ in 0..rand::random_range(0..4) {
-            tokio::task::yield_now().await;
-        }
+    /// `lost`: how many of a thousand commits are applied and not answered, and as many again are not applied.
+    pub(crate) fn losing(lost: u32) -> Self {
+        let inner = MemoryStorage::new();
+        let epochs = Epochs::of(&inner);
+        let port = ScriptedFaults::new(Arc::new(epochs.clone())).committing_one_by_one();
+        port.direct(move |operation| {
+            let down = ErrorKind::Unavailable { retry_after: None };
+            let fault = match (operation, rand::random_range(0..1000)) {
+                (Operation::Commit, fate) if fate < lost => Fault::FailBefore(down),
+                (Operation::Commit, fate) if fate < lost * 2 => Fault::LoseAnswer(down),
+                (Operation::Commit | Operation::Find | Operation::List, _) => Fault::Pass,
+                _ => return Course::default(),
+            };
+            Course::from(fault).before(others()).after(async {
+                others().await;
+                Ok(())
+            })
+        });
+        Self { inner, epochs, port }
+    }
+
+    pub(crate) fn reads(&self) -> usize {
+        self.port.calls(Operation::Find) + self.port.calls(Operation::List)
     }
 }
 
-#[async_trait]
-impl<E: Entity> Store<E> for Origin {
-    async fn find(&self, id: E::Id, deleted: Deleted) -> Result<Read<Option<E>>> {
-        self.reads.fetch_add(1, Ordering::Relaxed);
-        self.on_its_way().await;
-        let answer = self.inner.find(id, deleted).await;
-        self.on_its_way().await;
-        answer
-    }
-    async fn list(&self, query: &E::Query, page: PageRequest) -> Result<Read<Page<E>>> {
-        self.reads.fetch_add(1, Ordering::Relaxed);
-        self.on_its_way().await;
-        let answer = Store::<E>::list(&self.inner, query, page).await;
-        self.on_its_way().await;
-        answer
+/// Lets other tasks run, or none.
+async fn others() {
+    for _ in 0..rand::random_range(0..4) {
+        tokio::task::yield_now().await;
     }
 }
-
-#[async_trait]
-impl Commit for Origin {
-    async fn commit(&self, transaction: Transaction) -> Result<Committed> {
-        let fate = rand::random_range(0..1000);
-        self.on_its_way().await;
-        if fate < self.lost {
-            return Err(StorageError::unavailable(COMMIT));
-        }
-        let era = self.epochs.era();
-        let committed = self.inner.commit(transaction).await.map(|committed| era.committed(committed));
-        self.on_its_way().await;
-        if fate < self.lost * 2 { Err(StorageError::unavailable(COMMIT)) } else { committed }
-    }
-    async fn commit_each(&self, transactions: Vec<Transaction>) -> Vec<Result<Committed>> {
-        let mut outcomes = Vec::new();
-        for transaction in transactions {
-            outcomes.push(self.commit(transaction).await);
-        }
-        outcomes
-    }
-}
-
-delegate_port!(Log for [] Origin, it => it.epochs);
-delegate_port!(Consumers, Snapshot, Probe for [] Origin, it => it.inner);
 
 /// What a hunt brought home.
 #[derive(Clone, Debug, Default)]

@@ -200,8 +200,8 @@ impl Stage {
         let (storage, tier) = (MemoryStorage::new(), Restorable::default());
         let mut sides = Vec::new();
         for process in [A, B] {
-            let origin = GatedOrigin { inner: storage.clone(), ..GatedOrigin::default() };
-            let log = GatedLog { inner: storage.clone(), ..GatedLog::default() };
+            let origin = GatedOrigin::over(&storage);
+            let log = GatedLog::over(&storage);
             let options = CacheOptions {
                 // Time is no part of this.
                 trust: Duration::from_secs(1 << 30),
@@ -218,8 +218,8 @@ impl Stage {
                 Sharing::TierOfOne => process == A,
             };
             let shared = is_shared.then(|| Arc::new(ours.clone()) as Arc<dyn SharedTier>);
-            let inner: Arc<dyn StoragePort> = Arc::new(origin.clone());
-            let heard = Arc::new(MistakenLog::passing(log.clone(), mistake));
+            let inner: Arc<dyn StoragePort> = Arc::new(origin.port.clone());
+            let heard = Arc::new(MistakenLog::passing(log.log.clone(), mistake));
             let (cache, follower) = Cached::new(inner, heard, options, shared, CacheMetrics::default());
             ours.belongs_to(&cache);
             tokio::spawn(follower.run());

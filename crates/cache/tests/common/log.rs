@@ -1,9 +1,12 @@
 //! A log that one process hears badly, as the test decides.
 
 use async_trait::async_trait;
-use character_storage_port::{FOLLOW, HEAD, Log, LogBatch, LogCursor, LoggedCommit, Result, StorageError};
+use character_storage_port::{ErrorKind, Log, LogBatch, LogCursor, LoggedCommit, Result};
+use character_storage_testkit::{Course, Fault, ScriptedFaults};
 use std::{sync::Arc, time::Duration};
 use tokio::sync::watch;
+
+const UNHEARD: ErrorKind = ErrorKind::Unavailable { retry_after: None };
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Hearing {
@@ -21,13 +24,26 @@ pub(crate) enum Hearing {
 
 #[derive(Clone)]
 pub(crate) struct ScriptedLog {
-    inner: Arc<dyn Log>,
+    log: ScriptedFaults<dyn Log>,
     hearing: watch::Sender<Hearing>,
 }
 
 impl ScriptedLog {
     pub(crate) fn over(inner: impl Log + 'static) -> Self {
-        Self { inner: Arc::new(inner), hearing: watch::Sender::default() }
+        let (inner, hearing): (Arc<dyn Log>, _) = (Arc::new(inner), watch::Sender::<Hearing>::default());
+        let (log, state) = (ScriptedFaults::new(inner), hearing.clone());
+        log.direct(move |_| {
+            let mut changes = state.subscribe();
+            if matches!(*changes.borrow(), Hearing::Unheard | Hearing::LastAnswer) {
+                return Fault::FailBefore(UNHEARD).into();
+            }
+            Course::default().after(async move {
+                // The sender is in the log, so it cannot be gone.
+                let arrives = changes.wait_for(|hearing| *hearing != Hearing::Held).await;
+                if arrives.is_ok_and(|hearing| *hearing == Hearing::Unheard) { Err(UNHEARD) } else { Ok(()) }
+            })
+        });
+        Self { log, hearing }
     }
 
     pub(crate) fn hear(&self, hearing: Hearing) {
@@ -37,33 +53,12 @@ impl ScriptedLog {
     pub(crate) fn hearing(&self) -> Hearing {
         *self.hearing.borrow()
     }
-
-    async fn arrives<T>(&self, operation: &'static str, answer: Result<T>) -> Result<T> {
-        let mut hearing = self.hearing.subscribe();
-        // The sender is in this value, so it cannot be gone.
-        let hearing = hearing.wait_for(|hearing| *hearing != Hearing::Held).await.map(|hearing| *hearing);
-        if hearing.is_ok_and(|hearing| hearing == Hearing::Unheard) {
-            return Err(StorageError::unavailable(operation));
-        }
-        answer
-    }
-
-    fn check(&self, operation: &'static str) -> Result<()> {
-        let hearing = *self.hearing.borrow();
-        if matches!(hearing, Hearing::Unheard | Hearing::LastAnswer) {
-            Err(StorageError::unavailable(operation))
-        } else {
-            Ok(())
-        }
-    }
 }
 
 #[async_trait]
 impl Log for ScriptedLog {
     async fn follow(&self, after: &LogCursor, limit: usize, wait: Duration) -> Result<LogBatch> {
-        self.check(FOLLOW)?;
-        let answer = self.inner.follow(after, limit, wait).await;
-        let mut batch = self.arrives(FOLLOW, answer).await?;
+        let mut batch = self.log.follow(after, limit, wait).await?;
         if *self.hearing.borrow() == Hearing::WithoutRows {
             let changes_rows =
                 |commit: &&mut Arc<LoggedCommit>| commit.rows.as_ref().is_some_and(|rows| !rows.is_empty());
@@ -75,8 +70,6 @@ impl Log for ScriptedLog {
     }
 
     async fn head(&self) -> Result<LogCursor> {
-        self.check(HEAD)?;
-        let answer = self.inner.head().await;
-        self.arrives(HEAD, answer).await
+        self.log.head().await
     }
 }

@@ -8,21 +8,16 @@ pub(crate) mod log;
 pub(crate) mod mutants;
 pub(crate) mod naive;
 
-use async_trait::async_trait;
 use character_cache::{CacheMetrics, CacheOptions, Cached, SharedTier};
 use character_domain::{CampaignId, Character, UserId, now};
 use character_storage_port::{
-    COMMIT, CharacterQuery, Commit, Committed, Deleted, Entity, Epoch, FOLLOW, HEAD, Log, LogBatch, LogCursor,
-    MemoryStorage, Page, PageRequest, Probe, Read, Result, SNAPSHOT, Snapshot, SnapshotStream, StorageError,
-    StoragePort, Store, Transaction, delegate_port,
+    CharacterQuery, Deleted, Epoch, ErrorKind, MemoryStorage, PageRequest, StoragePort, Store, delegate_port,
 };
+use character_storage_testkit::{Course, Fault, Operation, ScriptedFaults};
 use epochs::Epochs;
 use log::ScriptedLog;
 use std::{
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
-    },
+    sync::{Arc, Mutex, MutexGuard},
     time::Duration,
 };
 
@@ -37,136 +32,104 @@ pub(crate) enum Commits {
     AnswerLost,
 }
 
+/// How calls go at present.
+#[derive(Clone, Copy, Debug, Default)]
+struct Ways {
+    is_down: bool,
+    commits: Commits,
+    /// How long each half of a call takes.
+    delay: Option<Duration>,
+    /// Whether tasks are made to interleave at each step.
+    yields: bool,
+}
+
 #[derive(Debug, Clone)]
 pub(crate) struct Scripted {
     pub(crate) inner: MemoryStorage,
-    pub(crate) epochs: Epochs,
-    pub(crate) down: Arc<AtomicBool>,
-    pub(crate) reads: Arc<AtomicUsize>,
-    pub(crate) commits: Arc<Mutex<Commits>>,
-    /// How long the answer of a read is on its way, after the storage gave it.
-    pub(crate) answer_after: Arc<Mutex<Option<Duration>>>,
-    /// Whether tasks are made to interleave at each step.
-    pub(crate) yields: bool,
+    epochs: Epochs,
+    port: ScriptedFaults<Epochs>,
+    ways: Arc<Mutex<Ways>>,
 }
+
+delegate_port!(Store, Commit, Log, Consumers, Snapshot, Probe for [] Scripted, it => it.port);
 
 impl Default for Scripted {
     fn default() -> Self {
         let inner = MemoryStorage::new();
         let epochs = Epochs::of(&inner);
-        let (down, reads, commits, answer_after) = Default::default();
-        Self { inner, epochs, down, reads, commits, answer_after, yields: false }
+        let port = ScriptedFaults::new(Arc::new(epochs.clone())).committing_one_by_one();
+        let ways = Arc::<Mutex<Ways>>::default();
+        let of_calls = Arc::clone(&ways);
+        port.direct(move |operation| course(operation, &of_calls));
+        Self { inner, epochs, port, ways }
     }
 }
 
 impl Scripted {
+    /// One whose tasks interleave at each step.
+    pub(crate) fn interleaving() -> Self {
+        let storage = Self::default();
+        storage.ways().yields = true;
+        storage
+    }
     /// Begins an epoch of the log.
     pub(crate) async fn begin(&self, epoch: Epoch) {
         self.epochs.begin(epoch).await;
     }
     pub(crate) fn reads(&self) -> usize {
-        self.reads.load(Ordering::SeqCst)
+        self.port.calls(Operation::Find) + self.port.calls(Operation::List)
     }
-    pub(crate) fn go_down(&self, down: bool) {
-        self.down.store(down, Ordering::SeqCst);
+    pub(crate) fn go_down(&self) {
+        self.ways().is_down = true;
+    }
+    pub(crate) fn come_up(&self) {
+        self.ways().is_down = false;
     }
     pub(crate) fn commits(&self, commits: Commits) {
-        *self.commits.lock().expect("no panic holds it") = commits;
+        self.ways().commits = commits;
     }
     pub(crate) fn answer_after(&self, delay: Duration) {
-        *self.answer_after.lock().expect("no panic holds it") = Some(delay);
+        self.ways().delay = Some(delay);
     }
+    pub(crate) fn answer_at_once(&self) {
+        self.ways().delay = None;
+    }
+    fn ways(&self) -> MutexGuard<'_, Ways> {
+        self.ways.lock().expect("no panic holds it")
+    }
+}
 
-    async fn on_its_way(&self) {
-        if self.yields {
-            for _ in 0..rand::random_range(0..4) {
-                tokio::task::yield_now().await;
-            }
+fn course(operation: Operation, ways: &Arc<Mutex<Ways>>) -> Course {
+    let down = ErrorKind::Unavailable { retry_after: None };
+    let now = *ways.lock().expect("no panic holds it");
+    if now.is_down || (operation == Operation::Commit && now.commits == Commits::Lost) {
+        return Fault::FailBefore(down).into();
+    }
+    let (before, after) = (Arc::clone(ways), Arc::clone(ways));
+    match operation {
+        Operation::Find | Operation::List | Operation::Commit => {
+            let is_lost = operation == Operation::Commit && now.commits == Commits::AnswerLost;
+            Course::default().before(on_its_way(before)).after(async move {
+                on_its_way(after).await;
+                if is_lost { Err(down) } else { Ok(()) }
+            })
         }
-        let delay = *self.answer_after.lock().expect("no panic holds it");
-        if let Some(delay) = delay {
-            tokio::time::sleep(delay).await;
+        // An outage that begins meanwhile ends the wait for news.
+        Operation::Follow => Course::default()
+            .after(async move { if after.lock().expect("no panic holds it").is_down { Err(down) } else { Ok(()) } }),
+        _ => Course::default(),
+    }
+}
+
+async fn on_its_way(ways: Arc<Mutex<Ways>>) {
+    let Ways { yields, delay, .. } = *ways.lock().expect("no panic holds it");
+    if yields {
+        for _ in 0..rand::random_range(0..4) {
+            tokio::task::yield_now().await;
         }
     }
-
-    fn asked(&self, operation: &'static str) -> Result<()> {
-        self.reads.fetch_add(1, Ordering::SeqCst);
-        self.reached(operation)
-    }
-
-    fn reached(&self, operation: &'static str) -> Result<()> {
-        if self.down.load(Ordering::SeqCst) { Err(StorageError::unavailable(operation)) } else { Ok(()) }
-    }
-}
-
-#[async_trait]
-impl<E: Entity> Store<E> for Scripted {
-    async fn find(&self, id: E::Id, deleted: Deleted) -> Result<Read<Option<E>>> {
-        self.asked(E::FIND)?;
-        self.on_its_way().await;
-        let answer = self.inner.find(id, deleted).await;
-        self.on_its_way().await;
-        answer
-    }
-    async fn list(&self, query: &E::Query, page: PageRequest) -> Result<Read<Page<E>>> {
-        self.asked(E::LIST)?;
-        self.on_its_way().await;
-        let answer = Store::<E>::list(&self.inner, query, page).await;
-        self.on_its_way().await;
-        answer
-    }
-}
-
-#[async_trait]
-impl Commit for Scripted {
-    async fn commit(&self, transaction: Transaction) -> Result<Committed> {
-        let commits = *self.commits.lock().expect("no panic holds it");
-        if commits == Commits::Lost || self.down.load(Ordering::SeqCst) {
-            return Err(StorageError::unavailable(COMMIT));
-        }
-        self.on_its_way().await;
-        let era = self.epochs.era();
-        let committed = self.inner.commit(transaction).await.map(|committed| era.committed(committed));
-        self.on_its_way().await;
-        if commits == Commits::AnswerLost { Err(StorageError::unavailable(COMMIT)) } else { committed }
-    }
-    async fn commit_each(&self, transactions: Vec<Transaction>) -> Vec<Result<Committed>> {
-        let mut outcomes = Vec::new();
-        for transaction in transactions {
-            outcomes.push(self.commit(transaction).await);
-        }
-        outcomes
-    }
-}
-
-#[async_trait]
-impl Log for Scripted {
-    async fn follow(&self, after: &LogCursor, limit: usize, wait: Duration) -> Result<LogBatch> {
-        self.reached(FOLLOW)?;
-        let batch = self.epochs.follow(after, limit, wait).await;
-        self.reached(FOLLOW)?;
-        batch
-    }
-    async fn head(&self) -> Result<LogCursor> {
-        self.reached(HEAD)?;
-        self.epochs.head().await
-    }
-}
-
-delegate_port!(Consumers for [] Scripted, it => it.inner);
-
-#[async_trait]
-impl Snapshot for Scripted {
-    async fn snapshot(&self) -> Result<SnapshotStream> {
-        self.asked(SNAPSHOT)?;
-        self.inner.snapshot().await
-    }
-}
-
-#[async_trait]
-impl Probe for Scripted {
-    async fn probe(&self) -> Result<()> {
-        self.asked("probe")
+    if let Some(delay) = delay {
+        tokio::time::sleep(delay).await;
     }
 }
 

@@ -6,7 +6,8 @@
 //! there and must do with every operation what the table says. A recovery time of nothing and one without end stand for the
 //! two answers that a clock can give.
 
-use super::{BreakerState, CircuitBreaker, Evidence, Permit};
+use super::{BreakerState, CircuitBreaker, Permit};
+use crate::verdict::Evidence;
 use std::{
     collections::{HashMap, VecDeque},
     time::Duration,
@@ -21,12 +22,32 @@ const CALLERS: usize = 3;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Holds {
     Nothing,
-    /// A permit of the present state; as the probe or not.
-    Present {
-        probe: bool,
-    },
+    /// A permit of the present state.
+    Present(Admitted),
     /// A permit from before the last change of state.
     Straggler,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Admitted {
+    AsOneOfMany,
+    AsProbe,
+}
+
+/// Whether an opened breaker has been open for its recovery time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum RecoveryTime {
+    IsOver,
+    Lasts,
+}
+
+impl RecoveryTime {
+    fn duration(self) -> Duration {
+        match self {
+            Self::IsOver => Duration::ZERO,
+            Self::Lasts => Duration::from_secs(3600),
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -85,7 +106,7 @@ impl Model {
     }
 
     /// The state after the event, and whether a new caller is admitted.
-    fn after(mut self, event: Event, recovers: bool) -> (Self, bool) {
+    fn after(mut self, event: Event, recovery: RecoveryTime) -> (Self, bool) {
         match event {
             Event::Asks(caller) => {
                 if self.forced == Some(BreakerState::Closed) {
@@ -93,29 +114,30 @@ impl Model {
                     self.callers[caller] = Holds::Straggler;
                     return (self, true);
                 }
-                if self.forced.is_some() || (self.state == BreakerState::Open && !recovers) {
+                if self.forced.is_some() || (self.state == BreakerState::Open && recovery == RecoveryTime::Lasts) {
                     return (self, false);
                 }
                 if self.state == BreakerState::Open {
                     self.becomes(BreakerState::HalfOpen);
                 }
-                let probe = self.state == BreakerState::HalfOpen;
-                if probe && self.callers.contains(&Holds::Present { probe: true }) {
+                let is_probe = self.state == BreakerState::HalfOpen;
+                if is_probe && self.callers.contains(&Holds::Present(Admitted::AsProbe)) {
                     return (self, false);
                 }
-                self.callers[caller] = Holds::Present { probe };
+                let admitted = if is_probe { Admitted::AsProbe } else { Admitted::AsOneOfMany };
+                self.callers[caller] = Holds::Present(admitted);
                 return (self, true);
             }
             Event::Succeeds(caller) => {
-                if let Holds::Present { .. } = std::mem::replace(&mut self.callers[caller], Holds::Nothing) {
+                if let Holds::Present(_) = std::mem::replace(&mut self.callers[caller], Holds::Nothing) {
                     self.failures = 0;
                     self.becomes(BreakerState::Closed);
                 }
             }
             Event::Fails(caller) => {
-                if let Holds::Present { probe } = std::mem::replace(&mut self.callers[caller], Holds::Nothing) {
+                if let Holds::Present(admitted) = std::mem::replace(&mut self.callers[caller], Holds::Nothing) {
                     self.failures = (self.failures + 1).min(FAILURES + 1);
-                    if probe || self.failures >= FAILURES {
+                    if admitted == Admitted::AsProbe || self.failures >= FAILURES {
                         self.becomes(BreakerState::Open);
                     }
                 }
@@ -169,12 +191,12 @@ impl Real {
 }
 
 /// Every state of the table, each with a way to it.
-fn reachable(recovers: bool) -> HashMap<Model, Vec<Event>> {
+fn reachable(recovery: RecoveryTime) -> HashMap<Model, Vec<Event>> {
     let mut ways = HashMap::from([(Model::START, Vec::new())]);
     let mut waiting = VecDeque::from([Model::START]);
     while let Some(model) = waiting.pop_front() {
         for event in model.events() {
-            let (next, _) = model.after(event, recovers);
+            let (next, _) = model.after(event, recovery);
             if !ways.contains_key(&next) {
                 let way = ways[&model].iter().copied().chain([event]).collect();
                 ways.insert(next, way);
@@ -185,15 +207,15 @@ fn reachable(recovers: bool) -> HashMap<Model, Vec<Event>> {
     ways
 }
 
-fn explore(recovers: bool, recovery: Duration) -> usize {
-    let ways = reachable(recovers);
+fn explore(recovery: RecoveryTime) -> usize {
+    let ways = reachable(recovery);
     for (model, way) in &ways {
         for event in model.events() {
-            let mut real = Real::new(recovery);
+            let mut real = Real::new(recovery.duration());
             for event in way {
                 real.does(*event);
             }
-            let (next, admitted) = model.after(event, recovers);
+            let (next, admitted) = model.after(event, recovery);
             assert_eq!(real.does(event), admitted, "{way:?} then {event:?}");
             let shown = next.forced.unwrap_or(next.state);
             assert_eq!(real.breaker.state(), shown, "{way:?} then {event:?}");
@@ -206,32 +228,32 @@ fn explore(recovers: bool, recovery: Duration) -> usize {
 /// Lesson 24: the documented table is the test.
 #[test]
 fn the_breaker_does_what_its_table_says_in_every_state_when_its_time_is_over() {
-    let states = explore(true, Duration::ZERO);
+    let states = explore(RecoveryTime::IsOver);
     assert!(states > 100, "{states} states");
 }
 
 #[test]
 fn the_breaker_does_what_its_table_says_in_every_state_when_its_time_is_not_over() {
-    let states = explore(false, Duration::from_secs(3600));
+    let states = explore(RecoveryTime::Lasts);
     assert!(states > 50, "{states} states");
 }
 
 /// Lesson 22: the change to half open and the admission of the probe are one step.
 #[test]
 fn no_state_has_two_probes_and_none_is_a_dead_end() {
-    let ways = reachable(true);
+    let ways = reachable(RecoveryTime::IsOver);
     for model in ways.keys() {
-        let probes = model.callers.iter().filter(|holds| **holds == Holds::Present { probe: true }).count();
+        let probes = model.callers.iter().filter(|holds| **holds == Holds::Present(Admitted::AsProbe)).count();
         assert!(probes <= 1, "{model:?}");
         // Whatever happened: once those who are out have come back or gone, the next caller's success closes it.
         let mut later = Model { forced: None, ..*model };
         for caller in 0..CALLERS {
             if later.callers[caller] != Holds::Nothing {
-                later = later.after(Event::Vanishes(caller), true).0;
+                later = later.after(Event::Vanishes(caller), RecoveryTime::IsOver).0;
             }
         }
-        let (asked, admitted) = later.after(Event::Asks(0), true);
+        let (asked, admitted) = later.after(Event::Asks(0), RecoveryTime::IsOver);
         assert!(admitted, "{model:?}");
-        assert_eq!(asked.after(Event::Succeeds(0), true).0.state, BreakerState::Closed, "{model:?}");
+        assert_eq!(asked.after(Event::Succeeds(0), RecoveryTime::IsOver).0.state, BreakerState::Closed, "{model:?}");
     }
 }

@@ -1,6 +1,7 @@
 //! What the breaker does, on a paused clock.
 
 use super::*;
+use crate::verdict::Evidence;
 
 const RECOVERY: Duration = Duration::from_secs(30);
 const MINUTE: Duration = Duration::from_secs(60);

@@ -1,10 +1,11 @@
 //! The loop of the thread that reads the log.
 
 use super::{
-    Origin, Request, Shared, Trouble,
+    Origin,
+    following::late,
     origin::Source,
-    refusal,
     ring::{self, Ring},
+    shared::{Request, Shared, Trouble, refusal},
 };
 use crate::{
     epoch::Reason,
@@ -98,8 +99,9 @@ impl Poller {
         if let Some((epoch, place)) = known {
             let page = self.source.run(&ReadLog { place: place.clone(), target: None, limit: MAX_FOLLOWED }).await?;
             let standing = page.standing(&place);
-            self.note_outlived(&page, epoch == page.epoch && standing == Standing::Restored);
-            if epoch == page.epoch && standing == Standing::Good {
+            let standing = (epoch == page.epoch).then_some(standing);
+            self.note_outlived(&page, standing);
+            if standing == Some(Standing::Good) {
                 let found = (!page.more).then_some(page.entries.len());
                 let mut state = self.shared.state();
                 state.failure = None;
@@ -111,16 +113,17 @@ impl Poller {
             }
         }
         let page = self.source.run(&ReadHead).await?;
-        self.note_outlived(&page, false);
+        self.note_outlived(&page, None);
         let mut state = self.shared.state();
         (state.failure, state.ring) = (None, Some(Ring::new(&page, begun)));
         Ok(Some(0))
     }
 
-    fn note_outlived(&self, page: &LogPage, is_restored: bool) {
-        let reason = match (page.has_moved(), is_restored) {
+    /// `standing`: that of a place in the epoch of the page, if one was asked about.
+    fn note_outlived(&self, page: &LogPage, standing: Option<Standing>) {
+        let reason = match (page.has_moved(), standing) {
             (true, _) => Reason::Moved,
-            (_, true) => Reason::Restored,
+            (_, Some(Standing::Restored)) => Reason::Restored,
             _ => return,
         };
         self.shared.state().outlived = Some((page.epoch, reason));
@@ -206,7 +209,7 @@ impl Poller {
             }
             Err(_) => {
                 self.source.disconnect();
-                Err(super::late(FOLLOW).into())
+                Err(late(FOLLOW).into())
             }
         };
         // Nobody waits for it any more when the follower has gone.
@@ -227,7 +230,7 @@ impl Poller {
             return Ok(Err(StorageError::new(ErrorKind::Gone, FOLLOW).into()));
         }
         let standing = page.standing(place);
-        self.note_outlived(&page, standing == Standing::Restored);
+        self.note_outlived(&page, Some(standing));
         if let Some(trouble) = refusal(standing, page.epoch) {
             return Ok(Err(trouble));
         }

@@ -1,0 +1,34 @@
+//! How much a service does at the same time.
+
+use super::{
+    Variable,
+    variables::{Reader, number},
+};
+
+pub(crate) const MAX_IN_FLIGHT_BYTES: Variable = Variable::new(
+    "MAX_IN_FLIGHT_BYTES",
+    "maximum size of all large requests and responses in flight, in bytes; requests beyond it get 503 or 429",
+    "50331648",
+)
+.changing();
+
+pub(crate) const MAX_REQUESTS_IN_FLIGHT: Variable = Variable::new(
+    "MAX_REQUESTS_IN_FLIGHT",
+    "maximum number of requests that are handled at the same time; others get 503 or 429 at once, with Retry-After",
+    "256",
+);
+
+/// Reads [`MAX_REQUESTS_IN_FLIGHT`].
+pub(crate) fn max_requests_in_flight(reader: &mut Reader<'_>) -> Option<usize> {
+    reader.read(&MAX_REQUESTS_IN_FLIGHT, number(1, 1_000_000)).and_then(|most| usize::try_from(most).ok())
+}
+
+/// Reads [`MAX_IN_FLIGHT_BYTES`].
+pub(crate) fn max_in_flight_bytes(reader: &mut Reader<'_>) -> Option<u64> {
+    reader.read(&MAX_IN_FLIGHT_BYTES, in_flight_bytes)
+}
+
+/// The value of [`MAX_IN_FLIGHT_BYTES`].
+pub(crate) fn in_flight_bytes(text: &str) -> Result<u64, String> {
+    number(1 << 20, 1 << 38)(text)
+}

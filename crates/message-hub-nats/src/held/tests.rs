@@ -1,0 +1,171 @@
+use super::*;
+
+const WITHIN: Duration = Duration::from_secs(30);
+
+struct Stage {
+    held: Held<u64>,
+    now: Instant,
+}
+
+impl Stage {
+    fn new() -> Self {
+        Self { held: Held::new(WITHIN), now: Instant::now() }
+    }
+
+    fn arrive(&mut self, sequence: u64, delivered: u64, subject: &str) {
+        let subject = Some(subject).filter(|subject| !subject.is_empty());
+        let address = format!("{sequence}/{delivered}").into();
+        self.held.arrive(sequence, delivered, subject, sequence, address, self.now);
+    }
+
+    fn take(&mut self) -> Option<Receipt> {
+        self.held.take(self.now, 100).map(|(receipt, _)| receipt)
+    }
+}
+
+#[test]
+fn an_order_is_that_of_the_stream_whatever_arrives_first() {
+    let mut stage = Stage::new();
+    for sequence in [3, 1, 2] {
+        stage.arrive(sequence, 1, "a");
+    }
+    for expected in 1..=3 {
+        let receipt = stage.take().unwrap();
+        assert_eq!((receipt.sequence, stage.take()), (expected, None));
+        stage.held.begin(receipt, stage.now).unwrap();
+        stage.held.settled(receipt, stage.now);
+    }
+    assert_eq!((stage.held.len(), stage.held.in_flight(), stage.held.orders.len()), (0, 0, 0));
+}
+
+#[test]
+fn an_event_that_may_be_delivered_stays_so_when_the_time_of_another_call_was_read_before() {
+    let mut stage = Stage::new();
+    let before = stage.now;
+    stage.arrive(1, 1, "a");
+    let first = stage.take().unwrap();
+    stage.now += Duration::from_millis(1);
+    stage.held.delay(first, Duration::ZERO, stage.now).unwrap();
+    // The next event of the subject arrives on another thread, which read the clock before the delay.
+    stage.held.arrive(2, 1, Some("a"), 2, "2/1".into(), before);
+    assert_eq!(stage.take(), Some(Receipt { sequence: 1, attempt: 2 }));
+}
+
+#[test]
+fn an_older_event_that_arrives_late_waits_for_the_one_that_is_out() {
+    let mut stage = Stage::new();
+    stage.arrive(2, 1, "a");
+    let second = stage.take().unwrap();
+    stage.arrive(1, 2, "a");
+    assert_eq!(stage.take(), None);
+    stage.held.begin(second, stage.now).unwrap();
+    stage.held.settled(second, stage.now);
+    assert_eq!(stage.take(), Some(Receipt { sequence: 1, attempt: 2 }));
+}
+
+#[test]
+fn an_expired_delivery_comes_back_when_the_server_delivers_it_again() {
+    let mut stage = Stage::new();
+    stage.arrive(1, 1, "a");
+    stage.arrive(2, 1, "a");
+    let late = stage.take().unwrap();
+    stage.now += WITHIN;
+    assert_eq!(stage.take(), None, "its later ones wait for it");
+    assert_eq!(stage.held.begin(late, stage.now), Err(NotHeld));
+    stage.arrive(1, 2, "a");
+    let again = stage.take().unwrap();
+    assert_eq!(again, Receipt { sequence: 1, attempt: 2 });
+    assert_eq!(stage.held.begin(late, stage.now), Err(NotHeld));
+    assert_eq!(stage.held.begin(again, stage.now).unwrap().0, "1/2".into());
+}
+
+#[test]
+fn an_event_that_the_server_delivers_early_stays_with_its_subscriber_until_its_time() {
+    let mut stage = Stage::new();
+    stage.arrive(1, 1, "a");
+    let first = stage.take().unwrap();
+    stage.now += WITHIN / 2;
+    stage.arrive(1, 2, "a");
+    assert_eq!(stage.take(), None);
+    stage.now += WITHIN / 2;
+    let again = stage.take().unwrap();
+    assert_eq!((again.attempt, stage.held.begin(first, stage.now)), (2, Err(NotHeld)));
+}
+
+#[test]
+fn an_event_that_another_subscriber_got_frees_its_order() {
+    let mut stage = Stage::new();
+    stage.arrive(1, 1, "a");
+    stage.arrive(2, 1, "a");
+    stage.take().unwrap();
+    for _ in 0..6 {
+        stage.now += WITHIN / 2;
+        stage.held.touch(stage.now);
+        assert_eq!(stage.take(), None);
+    }
+    stage.now += Duration::from_secs(5);
+    assert_eq!(stage.take().unwrap().sequence, 2);
+}
+
+#[test]
+fn a_delayed_event_delays_its_order_alone_and_the_server_hears_of_it() {
+    let mut stage = Stage::new();
+    for (sequence, subject) in [(1, "a"), (2, "a"), (3, "b"), (4, "")] {
+        stage.arrive(sequence, 1, subject);
+    }
+    let first = stage.take().unwrap();
+    stage.held.delay(first, WITHIN * 2, stage.now).unwrap();
+    assert_eq!([stage.take(), stage.take()].map(|receipt| receipt.unwrap().sequence), [3, 4]);
+    assert_eq!(stage.take(), None);
+    assert!(stage.held.touch(stage.now).is_empty());
+    stage.now += WITHIN / 3;
+    assert_eq!(stage.held.touch(stage.now).len(), 2, "the delayed event and the one behind it");
+    assert_eq!(stage.held.wakes_at().map(|at| at > stage.now), Some(true));
+    for _ in 0..4 {
+        stage.now += WITHIN / 2;
+        stage.held.touch(stage.now);
+    }
+    assert_eq!(stage.take(), Some(Receipt { sequence: 1, attempt: 2 }));
+}
+
+#[test]
+fn an_event_that_waited_while_the_process_stood_still_is_left_to_the_server() {
+    let mut stage = Stage::new();
+    for (sequence, subject) in [(1, "a"), (2, "a"), (3, "b")] {
+        stage.arrive(sequence, 1, subject);
+    }
+    stage.now += WITHIN;
+    assert!(stage.held.touch(stage.now).is_empty());
+    assert_eq!(stage.take(), None);
+    stage.arrive(3, 2, "b");
+    assert_eq!(stage.take(), Some(Receipt { sequence: 3, attempt: 1 }));
+    stage.arrive(1, 2, "a");
+    assert_eq!(stage.take().map(|receipt| receipt.sequence), Some(1));
+}
+
+#[test]
+fn progress_keeps_a_delivery_and_released_events_are_those_that_nobody_has() {
+    let mut stage = Stage::new();
+    for (sequence, subject) in [(1, "a"), (2, "a"), (3, "b")] {
+        stage.arrive(sequence, 1, subject);
+    }
+    let first = stage.take().unwrap();
+    stage.now += WITHIN - Duration::from_secs(1);
+    stage.held.prolong(first, stage.now).unwrap();
+    stage.now += WITHIN - Duration::from_secs(1);
+    assert_eq!(stage.held.release(stage.now), ["2/1".into(), "3/1".into()]);
+    stage.held.begin(first, stage.now).unwrap();
+    stage.held.unsettled(first, stage.now);
+    assert_eq!((stage.held.in_flight(), stage.held.len()), (0, 1));
+    stage.arrive(1, 2, "a");
+    assert_eq!(stage.take().unwrap().attempt, 2);
+}
+
+#[test]
+fn an_event_that_waited_long_begins_its_time_for_settling_when_it_is_delivered() {
+    let mut stage = Stage::new();
+    stage.arrive(1, 1, "a");
+    stage.now += WITHIN / 5;
+    stage.take().unwrap();
+    assert_eq!(stage.held.touch_delivered(), ["1/1".into()]);
+}
