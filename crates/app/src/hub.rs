@@ -77,7 +77,9 @@ impl Hub {
         storage: Arc<dyn StoragePort>,
         reporting: Arc<Reporting>,
     ) -> Result<Self, Box<dyn Error + Send + Sync>> {
-        let relay = Relay::new(Arc::clone(&storage), Arc::clone(&client), RelayOptions::new(CONSUMER.parse()?))?;
+        let mut options = RelayOptions::new(CONSUMER.parse()?);
+        options.envelope.schema_of = character_asyncapi::data_schema;
+        let relay = Relay::new(Arc::clone(&storage), Arc::clone(&client), options)?;
         Ok(Self { client, relay: relay.with_observer(Arc::new(Parked(reporting))), storage, address })
     }
 

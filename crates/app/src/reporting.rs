@@ -2,7 +2,7 @@
 
 use crate::config::ReportConfig;
 use character_error_reporter::{Chain, ErrorReporter, Failure, FanOut, Log, RateLimited, Recent, Redactor, Row};
-use character_error_reporter_hub::HubReporter;
+use character_error_reporter_hub::{ERROR_REPORTED, HubReporter};
 use character_http_kit::middleware::current_request;
 use character_message_hub::MessageHub;
 use character_message_hub::{HubError, PUBLISH};
@@ -45,7 +45,10 @@ impl Reporting {
         hub: Option<Arc<dyn MessageHub>>,
     ) -> Result<Arc<Self>, Box<dyn Error + Send + Sync>> {
         let mut adapters = adapters(config)?;
-        adapters.extend(hub.map(|hub| Arc::new(HubReporter::new(hub)) as _));
+        adapters.extend(hub.map(|hub| {
+            let schema = character_asyncapi::data_schema(ERROR_REPORTED).map(Into::into);
+            Arc::new(HubReporter::new(hub, schema)) as _
+        }));
         let adapters = FanOut::new(adapters);
         let reporting = Arc::new(Self::to(adapters, service, config.per_minute, Redactor::new(secrets), breakers));
         let weak = Arc::downgrade(&reporting);

@@ -5,7 +5,7 @@ use character_error_reporter::{Chain, Failure, Redactor};
 use serde_json::{Value, json};
 
 /// The type of the events that report failed operations.
-const ERROR_REPORTED: &str = "error.reported";
+pub(crate) const ERROR_REPORTED: &str = "error.reported";
 
 /// Which way an event goes, as seen by this service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

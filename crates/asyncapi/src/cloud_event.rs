@@ -1,6 +1,9 @@
 //! The schemas and examples of CloudEvents 1.0 around the data.
 
-use crate::catalog::{Direction, Entry, Subject};
+use crate::{
+    catalog::{Direction, Entry, Subject},
+    data_schema::data_schema,
+};
 use serde_json::{Value, json};
 
 /// The media type of one event in structured mode.
@@ -53,9 +56,9 @@ fn attributes() -> [(&'static str, Value, bool); 10] {
         (
             "dataschema",
             with(
-                text("The address of the schema of the data.", "https://example.com/asyncapi.json"),
+                text("Which schema the data have, an absolute URI.", "urn:character-service:events:character.created"),
                 "format",
-                "uri-reference",
+                "uri",
             ),
             false,
         ),
@@ -134,21 +137,21 @@ fn subject(subject: Subject) -> Value {
     }
 }
 
+/// The schemas of the attributes that depend on the type.
+fn of_type(entry: &Entry) -> impl Iterator<Item = (&'static str, Value)> {
+    let schema = data_schema(entry.name).map(|schema| ("dataschema", json!({ "const": schema })));
+    [("type", json!({ "const": entry.name })), ("subject", subject(entry.subject))].into_iter().chain(schema)
+}
+
 /// The schema of the payload of an event of this type in structured mode.
 pub(crate) fn structured_payload(entry: &Entry) -> Value {
     let required: Vec<_> = present(entry.subject.direction()).iter().copied().chain(["data"]).collect();
+    let mut properties: Value = of_type(entry).map(|(name, schema)| (name.to_owned(), schema)).collect();
+    properties["data"] = json!({ "$ref": reference(&entry.schema.name) });
     json!({
         "allOf": [
             { "$ref": reference(ENVELOPE) },
-            {
-                "type": "object",
-                "required": required,
-                "properties": {
-                    "type": { "const": entry.name },
-                    "subject": subject(entry.subject),
-                    "data": { "$ref": reference(&entry.schema.name) },
-                },
-            },
+            { "type": "object", "required": required, "properties": properties },
         ],
     })
 }
@@ -156,15 +159,12 @@ pub(crate) fn structured_payload(entry: &Entry) -> Value {
 /// The schema of the headers of an event of this type in binary mode.
 pub(crate) fn binary_headers(entry: &Entry) -> Value {
     let required: Vec<_> = present(entry.subject.direction()).iter().map(|name| format!("ce-{name}")).collect();
+    let properties: Value = of_type(entry).map(|(name, schema)| (format!("ce-{name}"), schema)).collect();
     json!({
         "type": "object",
         "allOf": [
             { "$ref": reference(HEADERS) },
-            {
-                "type": "object",
-                "required": required,
-                "properties": { "ce-type": { "const": entry.name }, "ce-subject": subject(entry.subject) },
-            },
+            { "type": "object", "required": required, "properties": properties },
         ],
     })
 }
@@ -187,7 +187,8 @@ fn example_attributes(entry: &Entry, data: &Value) -> Vec<(&'static str, Value)>
         ("datacontenttype", json!("application/json")),
         ("traceparent", json!(TRACEPARENT)),
     ];
-    attributes.into_iter().chain(sequence).collect()
+    let schema = data_schema(entry.name).map(|schema| ("dataschema", json!(schema)));
+    attributes.into_iter().chain(sequence).chain(schema).collect()
 }
 
 /// An example in structured mode.

@@ -4,6 +4,7 @@ use crate::{
     catalog::entries,
     channels::{channels, operations, security_schemes, servers},
     cloud_event::{ENVELOPE, HEADERS, STRUCTURED, envelope, headers},
+    data_schema::DOCUMENT,
     message::{Mode, key, message},
 };
 use serde_json::{Map, Value, json};
@@ -22,11 +23,11 @@ pub fn document() -> Value {
         entries.iter().flat_map(|entry| Mode::ALL.map(|mode| (key(entry, mode), message(entry, mode)))).collect();
     json!({
         "asyncapi": "3.0.0",
-        "id": "urn:character-service:events",
+        "id": DOCUMENT,
         "info": {
             "title": "Events of the Character Service",
             "version": env!("CARGO_PKG_VERSION"),
-            "description": "What the Character Service publishes about characters and failed operations, and what it receives about campaigns, as CloudEvents 1.0. An event has identifiers and what changed; the API of the service returns the current state.\n\nA subscriber ignores members that it does not know: later versions may add some.",
+            "description": "What the Character Service publishes about characters and failed operations, and what it receives about campaigns, as CloudEvents 1.0. An event has identifiers and what changed; the API of the service returns the current state.\n\n`dataschema` of an event that this service publishes is the `id` of this document, a colon and the type. The payload of the message with the name of the type has the schema. Other members may be added under the same `dataschema`; an incompatible change has another one.\n\nA subscriber ignores members that it does not know: later versions may add some.",
             "license": { "name": "MIT OR Apache-2.0" },
             "tags": [{ "name": "characters" }, { "name": "campaigns" }, { "name": "errors" }],
         },

@@ -13,6 +13,7 @@ struct Readme;
 mod catalog;
 mod channels;
 mod cloud_event;
+mod data_schema;
 mod document;
 mod message;
 #[cfg(feature = "validate")]
@@ -20,6 +21,7 @@ mod storage;
 #[cfg(feature = "validate")]
 mod validate;
 
+pub use data_schema::data_schema;
 pub use document::document;
 #[cfg(feature = "validate")]
 pub use storage::{SeenEvents, ValidatedStorage};

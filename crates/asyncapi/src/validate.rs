@@ -1,6 +1,10 @@
 //! Checks events against the document.
 
-use crate::{catalog::entries, cloud_event::structured_payload, document};
+use crate::{
+    catalog::entries,
+    cloud_event::{binary_headers, reference, structured_payload},
+    data_schema, document,
+};
 use character_domain::event::{DomainEvent, EventType};
 use jsonschema::Validator;
 use serde_json::{Value, json};
@@ -21,7 +25,10 @@ impl Error for InvalidEvent {}
 /// Checks events against the [`document`]. It is stricter than a subscriber should be: the data must have no member that
 /// the document does not describe.
 #[derive(Debug)]
-pub struct EventValidator(BTreeMap<&'static str, Validator>);
+pub struct EventValidator {
+    structured: BTreeMap<&'static str, Validator>,
+    headers: BTreeMap<&'static str, Validator>,
+}
 
 impl EventValidator {
     /// Compiles the schemas of the document.
@@ -30,23 +37,23 @@ impl EventValidator {
     /// The schema of an event type is no JSON Schema.
     pub fn new() -> Result<Self, InvalidEvent> {
         let schemas = &document()["components"]["schemas"];
-        let validator = |name: &str, payload: Value, data: String| {
+        let validator = |name: &'static str, schema: Value, properties: Value| {
             let schema = json!({
                 "$schema": "https://json-schema.org/draft/2020-12/schema",
-                "allOf": [payload],
-                "properties": { "data": { "$ref": data, "unevaluatedProperties": false } },
+                "allOf": [schema],
+                "properties": properties,
                 "components": { "schemas": schemas },
             });
-            jsonschema::options()
-                .should_validate_formats(true)
-                .build(&schema)
-                .map_err(|error| InvalidEvent(format!("{name}: {error}")))
+            let built = jsonschema::options().should_validate_formats(true).build(&schema);
+            Ok((name, built.map_err(|error| InvalidEvent(format!("{name}: {error}")))?))
         };
-        let compile = |entry: crate::catalog::Entry| {
-            let data = crate::cloud_event::reference(&entry.schema.name);
-            Ok((entry.name, validator(entry.name, structured_payload(&entry), data)?))
-        };
-        entries().into_iter().map(compile).collect::<Result<_, _>>().map(Self)
+        let entries = entries();
+        let structured = entries.iter().map(|entry| {
+            let data = json!({ "$ref": reference(&entry.schema.name), "unevaluatedProperties": false });
+            validator(entry.name, structured_payload(entry), json!({ "data": data }))
+        });
+        let headers = entries.iter().map(|entry| validator(entry.name, binary_headers(entry), json!({})));
+        Ok(Self { structured: structured.collect::<Result<_, _>>()?, headers: headers.collect::<Result<_, _>>()? })
     }
 
     /// Checks a CloudEvent in structured mode.
@@ -54,13 +61,15 @@ impl EventValidator {
     /// # Errors
     /// The type is not in the document, or the event is not as the document says; the message names each member.
     pub fn check(&self, event: &Value) -> Result<(), InvalidEvent> {
-        let event_type = event["type"].as_str().unwrap_or_default();
-        let validator = self.0.get(event_type);
-        let validator =
-            validator.ok_or_else(|| InvalidEvent(format!("type: {event_type:?} is not in the document")))?;
-        let faults: Vec<_> =
-            validator.iter_errors(event).map(|error| format!("{}: {error}", error.instance_path())).collect();
-        if faults.is_empty() { Ok(()) } else { Err(InvalidEvent(format!("{}: {event}", faults.join("; ")))) }
+        check(&self.structured, "type", event)
+    }
+
+    /// Checks the headers of a CloudEvent in binary mode.
+    ///
+    /// # Errors
+    /// As [`check`](Self::check).
+    pub fn check_headers(&self, headers: &Value) -> Result<(), InvalidEvent> {
+        check(&self.headers, "ce-type", headers)
     }
 
     /// Checks an event of the domain as it is published, and returns its type.
@@ -71,9 +80,21 @@ impl EventValidator {
         let published = json!({
             "specversion": "1.0", "id": event.id, "source": "/characters", "type": event.event_type,
             "subject": event.subject, "time": event.time, "datacontenttype": "application/json", "data": event.data,
+            "dataschema": data_schema(&event.event_type).unwrap_or_default(),
         });
         self.check(&published)?;
         let unknown = || InvalidEvent(format!("type: {:?} is not published by this service", event.event_type));
         EventType::of(&event.event_type).ok_or_else(unknown)
     }
+}
+
+/// Checks the attributes of an event with the validator of their type, which this member names.
+fn check(validators: &BTreeMap<&str, Validator>, member: &str, attributes: &Value) -> Result<(), InvalidEvent> {
+    let event_type = attributes[member].as_str().unwrap_or_default();
+    let validator = validators.get(event_type);
+    let validator =
+        validator.ok_or_else(|| InvalidEvent(format!("{member}: {event_type:?} is not in the document")))?;
+    let faults: Vec<_> =
+        validator.iter_errors(attributes).map(|error| format!("{}: {error}", error.instance_path())).collect();
+    if faults.is_empty() { Ok(()) } else { Err(InvalidEvent(format!("{}: {attributes}", faults.join("; ")))) }
 }

@@ -1,7 +1,7 @@
 //! The document as its readers use it, and the check of events against it.
 #![expect(clippy::unwrap_used, reason = "what is missing is to fail the test")]
 
-use character_asyncapi::{EventValidator, ValidatedStorage, document};
+use character_asyncapi::{EventValidator, ValidatedStorage, data_schema, document};
 use character_domain::{
     Character, CharacterId, DomainEvent, UserId,
     event::{EventType, ReceivedType},
@@ -43,6 +43,29 @@ fn each_example_is_a_cloud_event_that_the_document_accepts() {
         }
     }
     assert!(examples > EventType::ALL.len() + ReceivedType::ALL.len(), "{examples}");
+}
+
+#[test]
+fn the_data_schema_of_a_published_type_leads_to_its_message_in_the_document() {
+    let (document, validator) = (document(), EventValidator::new().unwrap());
+    for name in EventType::ALL.iter().map(|it| it.as_str()).chain(["error.reported"]) {
+        let schema = data_schema(name).unwrap();
+        let id = document["id"].as_str().unwrap();
+        let key = schema.strip_prefix(id).and_then(|rest| rest.strip_prefix(':')).unwrap();
+        let messages = &document["components"]["messages"];
+        let (structured, binary) = (&messages[key], &messages[format!("{key}.binary")]);
+        assert_eq!(structured["payload"]["allOf"][1]["properties"]["data"], binary["payload"]);
+        assert_eq!(structured["examples"][0]["payload"]["dataschema"], json!(schema));
+        let headers = &binary["examples"][0]["headers"];
+        assert_eq!(headers["ce-dataschema"], json!(schema));
+        validator.check_headers(headers).unwrap();
+        let mut other = headers.clone();
+        other["ce-dataschema"] = json!("urn:other");
+        assert!(validator.check_headers(&other).unwrap_err().to_string().contains("ce-dataschema"), "{name}");
+    }
+    for name in ReceivedType::ALL.iter().map(|it| it.as_str()).chain(["character.vanished"]) {
+        assert_eq!(data_schema(name), None, "{name}");
+    }
 }
 
 /// The document with a schema of it as its root, so that references into the components lead somewhere.
@@ -95,6 +118,7 @@ fn what_the_document_does_not_say_is_found() {
         ("character.inventory_changed", &|it| it["data"]["change"] = json!("lost"), "data"),
         ("character.inventory_changed", &|it| it["data"]["ids"] = json!(["one"]), "data"),
         ("character.event_applied", &|it| it["data"]["impact_type"] = json!("mood"), "impact_type"),
+        ("character.created", &|it| it["dataschema"] = json!("urn:other"), "dataschema"),
         ("error.reported", &|it| it["data"]["token"] = json!("secret"), "token"),
         ("campaign.renamed", &|it| it["data"]["name"] = json!(""), "name"),
         ("campaign.event", &|it| drop(it["data"].as_object_mut().unwrap().remove("impact_type")), "impact_type"),

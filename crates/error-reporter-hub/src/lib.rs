@@ -8,7 +8,7 @@
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() {
-//! let reporter = HubReporter::new(Arc::new(MemoryHub::new()));
+//! let reporter = HubReporter::new(Arc::new(MemoryHub::new()), None);
 //! let chain = Chain::of(&std::io::Error::other("the disk is full"), &Redactor::new([]));
 //! reporter.report(&Failure::new("storage-service", "commit", "unavailable", chain));
 //! # }
@@ -46,11 +46,11 @@ pub struct HubReporter {
 }
 
 impl HubReporter {
-    /// Reports to this hub. Requires a Tokio runtime.
+    /// Reports to this hub, with this CloudEvents `dataschema` in the reports. Requires a Tokio runtime.
     #[must_use]
-    pub fn new(hub: Arc<dyn MessageHub>) -> Self {
+    pub fn new(hub: Arc<dyn MessageHub>, schema: Option<Arc<str>>) -> Self {
         let (queue, waiting) = mpsc::channel(QUEUE);
-        Self { queue, task: tokio::spawn(publish_all(hub, waiting)) }
+        Self { queue, task: tokio::spawn(publish_all(hub, schema, waiting)) }
     }
 }
 
@@ -68,10 +68,11 @@ impl ErrorReporter for HubReporter {
     }
 }
 
-async fn publish_all(hub: Arc<dyn MessageHub>, mut waiting: mpsc::Receiver<Failure>) {
+async fn publish_all(hub: Arc<dyn MessageHub>, schema: Option<Arc<str>>, mut waiting: mpsc::Receiver<Failure>) {
     let (mut failures, mut works) = (Vec::with_capacity(TOGETHER), true);
     while waiting.recv_many(&mut failures, TOGETHER).await > 0 {
-        let messages: Result<Vec<_>, _> = failures.drain(..).map(|failure| message(&failure)).collect();
+        let messages: Result<Vec<_>, _> =
+            failures.drain(..).map(|failure| message(&failure, schema.as_ref())).collect();
         let messages = match messages {
             Ok(messages) => messages,
             Err(error) => {
@@ -92,11 +93,15 @@ async fn publish_all(hub: Arc<dyn MessageHub>, mut waiting: mpsc::Receiver<Failu
     }
 }
 
-fn message(failure: &Failure) -> Result<Message, InvalidAttribute> {
+fn message(failure: &Failure, schema: Option<&Arc<str>>) -> Result<Message, InvalidAttribute> {
     let event = CloudEvent::new(Uuid::now_v7().to_string(), format!("/{}", failure.service), ERROR_REPORTED)?
         .with_subject(failure.service)?
         .with_time(jiff::Timestamp::now().to_string())?
         // A report consists of texts and numbers, which can always be written.
         .with_json(serde_json::to_value(failure).unwrap_or_default());
+    let event = match schema {
+        Some(schema) => event.with_schema(Arc::clone(schema))?,
+        None => event,
+    };
     Ok(Message::of(Arc::new(event)))
 }

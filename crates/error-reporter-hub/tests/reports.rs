@@ -25,14 +25,14 @@ fn failure(text: &str) -> Failure {
 #[tokio::test(start_paused = true)]
 async fn a_report_is_an_event_of_the_service_without_secrets() {
     let hub = MemoryHub::new();
-    let reporter = HubReporter::new(Arc::new(hub.clone()));
+    let reporter = HubReporter::new(Arc::new(hub.clone()), Some("urn:schemas:report".into()));
     reporter.report(&failure("password hunter2 was refused"));
     sleep(Duration::from_secs(1)).await;
     let events = hub.published();
     let [event] = &events[..] else { panic!("{events:?}") };
     assert_eq!(
-        (event.event_type(), event.source(), event.subject()),
-        (ERROR_REPORTED, "/storage-service", Some("storage-service"))
+        (event.event_type(), event.source(), event.subject(), event.schema()),
+        (ERROR_REPORTED, "/storage-service", Some("storage-service"), Some("urn:schemas:report"))
     );
     let data = event.json().unwrap();
     assert_eq!(
@@ -72,7 +72,7 @@ impl MessageHub for Hanging {
 #[tokio::test(start_paused = true)]
 async fn a_hub_that_hangs_costs_callers_nothing_and_reports_beyond_the_queue_are_dropped() {
     let hub = Arc::new(Hanging::default());
-    let reporter = HubReporter::new(Arc::clone(&hub) as _);
+    let reporter = HubReporter::new(Arc::clone(&hub) as _, None);
     let begin = Instant::now();
     for _ in 0..1_000 {
         reporter.report(&failure("down"));

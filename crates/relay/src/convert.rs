@@ -5,6 +5,22 @@ use character_message_hub::{CloudEvent, InvalidAttribute, Message};
 use character_storage_port::{DomainEvent, ParkedEvent};
 use std::sync::Arc;
 
+/// The attributes of the events of a relay that their domain events do not have.
+#[derive(Clone, Debug)]
+pub struct Envelope {
+    /// CloudEvents `source` of every event.
+    pub source: Arc<str>,
+    /// CloudEvents `dataschema` of an event of this type.
+    pub schema_of: fn(&str) -> Option<String>,
+}
+
+impl Envelope {
+    /// This source, and no `dataschema`.
+    pub fn new(source: impl Into<Arc<str>>) -> Self {
+        Self { source: source.into(), schema_of: |_| None }
+    }
+}
+
 /// The CloudEvent of a domain event. Id, type, subject, time and data are those of the event; `traceparent` is that of the
 /// call that caused it; `sequence` is the revision of the character after the commit, with leading zeros, so that consumers
 /// can order the events of a character and notice a gap.
@@ -13,14 +29,17 @@ use std::sync::Arc;
 /// The first attribute that CloudEvents does not permit.
 pub fn cloud_event(
     event: &DomainEvent,
-    source: &Arc<str>,
+    envelope: &Envelope,
     revision: Option<Revision>,
     traceparent: Option<&str>,
 ) -> Result<CloudEvent, InvalidAttribute> {
-    let mut cloud = CloudEvent::new(event.id.to_string(), Arc::clone(source), event.event_type.as_ref())?
+    let mut cloud = CloudEvent::new(event.id.to_string(), Arc::clone(&envelope.source), event.event_type.as_ref())?
         .with_subject(event.subject.to_string())?
         .with_time(event.time.to_string())?
         .with_json(event.data.clone());
+    if let Some(schema) = (envelope.schema_of)(&event.event_type) {
+        cloud = cloud.with_schema(schema)?;
+    }
     if let Some(revision) = revision {
         // The extension is compared as text.
         cloud = cloud.with_extension("sequence", format!("{:020}", revision.0))?;
@@ -37,8 +56,8 @@ pub fn cloud_event(
 ///
 /// # Errors
 /// As [`cloud_event`].
-pub fn replay_message(parked: &ParkedEvent, source: &Arc<str>) -> Result<Message, InvalidAttribute> {
-    let event = Arc::new(cloud_event(&parked.event, source, None, None)?);
+pub fn replay_message(parked: &ParkedEvent, envelope: &Envelope) -> Result<Message, InvalidAttribute> {
+    let event = Arc::new(cloud_event(&parked.event, envelope, None, None)?);
     Ok(Message::replay(event, &parked.parked_at.as_microsecond().to_string()))
 }
 
@@ -54,36 +73,41 @@ mod tests {
 
     #[test]
     fn an_event_keeps_its_id_type_subject_time_and_data() {
-        let (event, source) = (event(), Arc::from("/characters"));
-        let cloud = cloud_event(&event, &source, Some(Revision(7)), Some("00-1-2-01")).unwrap();
+        let envelope = Envelope {
+            schema_of: |event_type| Some(format!("urn:schemas:{event_type}")),
+            ..Envelope::new("/characters")
+        };
+        let event = event();
+        let cloud = cloud_event(&event, &envelope, Some(Revision(7)), Some("00-1-2-01")).unwrap();
         assert_eq!(
             serde_json::to_value(&cloud).unwrap(),
             json!({
                 "specversion": "1.0", "id": event.id, "source": "/characters", "type": "character.created",
                 "subject": event.subject, "time": event.time, "datacontenttype": "application/json",
-                "sequence": "00000000000000000007", "traceparent": "00-1-2-01", "data": { "name": "Ada" },
+                "dataschema": "urn:schemas:character.created", "sequence": "00000000000000000007",
+                "traceparent": "00-1-2-01", "data": { "name": "Ada" },
             })
         );
         for absent in [None, Some("")] {
-            assert_eq!(cloud_event(&event, &source, None, absent).unwrap().extension("traceparent"), None);
+            assert_eq!(cloud_event(&event, &envelope, None, absent).unwrap().extension("traceparent"), None);
         }
     }
 
     #[test]
     fn an_event_that_cloud_events_does_not_permit_is_refused_with_the_attribute() {
         let event = DomainEvent { event_type: "two\nlines".into(), ..event() };
-        assert_eq!(cloud_event(&event, &"/characters".into(), None, None).unwrap_err().attribute, "type");
+        assert_eq!(cloud_event(&event, &Envelope::new("/characters"), None, None).unwrap_err().attribute, "type");
     }
 
     #[test]
     fn a_replay_has_a_new_message_id_for_each_time_that_the_event_was_parked() {
         let mut parked = ParkedEvent { event: event(), reason: String::new(), parked_at: now(), replay: true };
-        let source = "/characters".into();
-        let first = replay_message(&parked, &source).unwrap();
+        let envelope = Envelope::new("/characters");
+        let first = replay_message(&parked, &envelope).unwrap();
         assert_eq!(first.event.id(), parked.event.id.to_string());
         assert_ne!(&*first.message_id, first.event.id());
-        assert_eq!(replay_message(&parked, &source).unwrap(), first);
+        assert_eq!(replay_message(&parked, &envelope).unwrap(), first);
         parked.parked_at = parked.parked_at.next();
-        assert_ne!(replay_message(&parked, &source).unwrap().message_id, first.message_id);
+        assert_ne!(replay_message(&parked, &envelope).unwrap().message_id, first.message_id);
     }
 }

@@ -29,7 +29,7 @@ mod relay;
 mod status;
 
 pub use character_storage_port::DomainEvent;
-pub use convert::{cloud_event, replay_message};
+pub use convert::{Envelope, cloud_event, replay_message};
 pub use options::{CONSUMER, InvalidOptions, RelayOptions};
 pub use relay::{CommitSource, Relay};
 pub use status::{ParkObserver, RelayHandle, RelayState, RelayStatus, WaitReason};

@@ -1,5 +1,6 @@
 //! The settings of a relay.
 
+use crate::Envelope;
 use character_message_hub::{CloudEvent, InvalidAttribute};
 use character_storage_port::{ConsumerName, MAX_LEASE};
 use std::{sync::Arc, time::Duration};
@@ -12,8 +13,8 @@ pub const CONSUMER: &str = "hub";
 pub struct RelayOptions {
     /// The consumer of the log; relays of one storage use the same.
     pub consumer: ConsumerName,
-    /// CloudEvents `source` of every event. Default: `/characters`.
-    pub source: Arc<str>,
+    /// The attributes that every event has. Default: the source `/characters`.
+    pub envelope: Envelope,
     /// How long the lease of the consumer is valid; it is prolonged after a third of it. A process that crashes is replaced
     /// after this time at the latest. Default: 30 s.
     pub lease: Duration,
@@ -58,7 +59,7 @@ impl RelayOptions {
     pub fn new(consumer: ConsumerName) -> Self {
         Self {
             consumer,
-            source: "/characters".into(),
+            envelope: Envelope::new("/characters"),
             lease: Duration::from_secs(30),
             headroom: Duration::from_secs(5),
             standby_pause: Duration::from_secs(1),
@@ -77,7 +78,7 @@ impl RelayOptions {
     /// # Errors
     /// The first such setting.
     pub fn check(&self) -> Result<(), InvalidOptions> {
-        CloudEvent::new("id", Arc::clone(&self.source), "type")?;
+        CloudEvent::new("id", Arc::clone(&self.envelope.source), "type")?;
         let least = Duration::from_millis(1);
         if !(Duration::from_secs(4)..=MAX_LEASE).contains(&self.lease) {
             return Err(InvalidOptions::Range("lease must be from 4 seconds to 24 hours"));
@@ -110,7 +111,7 @@ mod tests {
         assert_eq!(options().check(), Ok(()));
         let second = Duration::from_secs(1);
         for wrong in [
-            RelayOptions { source: "".into(), ..options() },
+            RelayOptions { envelope: Envelope::new(""), ..options() },
             RelayOptions { lease: second / 2, ..options() },
             RelayOptions { headroom: second * 10, ..options() },
             RelayOptions { headroom: second / 2, ..options() },

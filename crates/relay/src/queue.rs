@@ -1,6 +1,6 @@
 //! The events that were read and are not published yet, in order.
 
-use crate::convert::{cloud_event, replay_message};
+use crate::convert::{Envelope, cloud_event, replay_message};
 use character_domain::CharacterId;
 use character_message_hub::{HubError, MAX_BATCH, Message, Published};
 use character_storage_port::{DomainEvent, EntityKind, EventId, LoggedCommit, ParkedEvent, Timestamp};
@@ -53,12 +53,12 @@ impl Outgoing {
         self.event().map(|event| event.subject)
     }
 
-    fn prepare(&mut self, source: &Arc<str>) {
+    fn prepare(&mut self, envelope: &Envelope) {
         if self.message.is_some() || self.verdict.is_some() {
             return;
         }
         let message = match &self.origin {
-            Origin::Parked(parked) => replay_message(parked, source),
+            Origin::Parked(parked) => replay_message(parked, envelope),
             Origin::Logged(commit, index) => {
                 let traceparent = commit.traceparent.as_deref();
                 let event = commit.events.get(*index).map(|event| {
@@ -67,7 +67,7 @@ impl Outgoing {
                         .iter()
                         .flatten()
                         .find(|row| row.kind == EntityKind::Character && row.id == event.subject.0);
-                    cloud_event(event, source, row.map(|row| row.revision), traceparent)
+                    cloud_event(event, envelope, row.map(|row| row.revision), traceparent)
                 });
                 let Some(event) = event else {
                     self.verdict = Some(Verdict { reason: "the commit has no such event".to_owned(), error: None });
@@ -143,8 +143,8 @@ impl Queue {
     }
 
     /// Makes the messages of the next batch.
-    pub(crate) fn prepare(&mut self, source: &Arc<str>) {
-        self.0.iter_mut().take(MAX_BATCH).for_each(|item| item.prepare(source));
+    pub(crate) fn prepare(&mut self, envelope: &Envelope) {
+        self.0.iter_mut().take(MAX_BATCH).for_each(|item| item.prepare(envelope));
     }
 
     /// The first event of the next batch that is to be parked, and its index.

@@ -220,7 +220,8 @@ async fn a_replay_has_a_new_message_id_and_is_discarded_when_it_is_published() {
     until("the event is parked", async || !parked(&storage).await.is_empty()).await;
     // The hub has the event from elsewhere, so that its own id would be a duplicate.
     hub.refuse(|_| None);
-    let known = character_relay::cloud_event(&events[0], &"/characters".into(), None, None).unwrap();
+    let known =
+        character_relay::cloud_event(&events[0], &character_relay::Envelope::new("/characters"), None, None).unwrap();
     let known = character_message_hub::Message::of(Arc::new(known));
     character_message_hub::MessageHub::publish(&hub.memory, &[known], Duration::ZERO).await.remove(0).unwrap();
     hub.script.lock().unwrap().push_back(Step::TakeAndTimeout);
@@ -391,7 +392,7 @@ async fn the_trace_of_the_call_travels_with_the_event() {
     let event = DomainEvent::new(UPDATED, ada, now(), serde_json::json!({}));
     let transaction = Transaction { traceparent: Some(traceparent.to_owned()), ..Transaction::new() };
     storage.commit(transaction.with_event(event)).await.unwrap();
-    let options = RelayOptions { source: "/characters/test".into(), ..options() };
+    let options = RelayOptions { envelope: character_relay::Envelope::new("/characters/test"), ..options() };
     let _relay = start(storage.clone(), Arc::new(hub.clone()), options);
     until_published(&hub, 1).await;
     let published = hub.published().remove(0);

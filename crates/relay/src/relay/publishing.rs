@@ -8,7 +8,7 @@ use crate::{
 };
 use character_message_hub::{ErrorKind, HubError, PUBLISH};
 use character_storage_port::Result;
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 use tokio::time::{Instant, timeout};
 
 /// How much longer than its timeout a call of the hub may take, before its outcome counts as unknown.
@@ -17,8 +17,8 @@ const GRACE: Duration = Duration::from_millis(500);
 impl Relay {
     /// Publishes one batch: replays first.
     pub(super) async fn publish(&mut self, lease: &HeldLease) -> Result<()> {
-        let source = Arc::clone(&self.options.source);
-        self.next_queue().prepare(&source);
+        let envelope = self.options.envelope.clone();
+        self.next_queue().prepare(&envelope);
         self.park(lease).await?;
         // The storage may have taken long to park.
         if !lease.permits_work() {
