@@ -121,14 +121,14 @@ impl Fields {
     /// Leaves these out of account.
     pub(crate) fn ignore(&mut self, names: &[&str]) {
         for name in names {
-            self.members.remove(*name);
+            self.members.remove(name);
         }
     }
 
     /// Notes a fault for each of these that is there.
     pub(crate) fn refuse(&mut self, names: &[&str], reason: &str) {
         for name in names {
-            if self.members.remove(*name).is_some() {
+            if self.members.remove(name).is_some() {
                 self.faults.push(*name, reason);
             }
         }
