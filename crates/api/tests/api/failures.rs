@@ -12,6 +12,16 @@ fn failing(kind: ErrorKind) -> ScriptedFaults<MemoryStorage> {
     storage
 }
 
+/// A storage whose finds panic, and whose other calls fail.
+fn panicking() -> ScriptedFaults<MemoryStorage> {
+    let storage = ScriptedFaults::new(Arc::new(MemoryStorage::new()));
+    storage.direct(|operation| match operation {
+        Operation::Find => panic!("a handler that panics"),
+        _ => Fault::FailBefore(ErrorKind::Unsupported).into(),
+    });
+    storage
+}
+
 /// Lesson 2: a storage that is down does not look like a conflict.
 #[actix_web::test]
 async fn each_failure_of_the_storage_has_its_status_and_tells_nothing_of_its_inside() {
@@ -78,12 +88,7 @@ async fn a_last_known_value_is_answered_and_called_stale() {
 
 #[actix_web::test]
 async fn a_panic_in_a_handler_is_answered_and_the_service_goes_on() {
-    let storage = ScriptedFaults::new(Arc::new(MemoryStorage::new()));
-    storage.direct(|operation| match operation {
-        Operation::Find => panic!("a handler that panics"),
-        _ => Fault::FailBefore(ErrorKind::Unsupported).into(),
-    });
-    let client = Client::over(storage);
+    let client = Client::over(panicking());
     let answer = client.get(&format!("{CHARACTERS}/{USER}")).await;
     let problem = answer.is_problem(500, "internal");
     assert_eq!(problem.get("detail"), None);
@@ -95,7 +100,7 @@ async fn a_panic_in_a_handler_is_answered_and_the_service_goes_on() {
 #[actix_web::test]
 async fn a_panic_and_a_failed_storage_can_be_read_by_an_allowed_page() {
     const PAGE: &str = "https://play.example";
-    let api = Client::over(failing(ErrorKind::Unsupported)).api;
+    let api = Client::over(panicking()).api;
     let origins = character_http_kit::AllowedOrigins::parse(PAGE).ok();
     let guard = character_http_kit::BrowserGuard { origins, ..character_http_kit::BrowserGuard::default() };
     let app =
