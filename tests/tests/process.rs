@@ -20,7 +20,7 @@ mod tls;
 mod vanished;
 
 use character_tests::{PostgresServer, Service, ServiceBuilder, free_port, query_sqlite};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::{
     ffi::OsStr,
     fs,
@@ -151,6 +151,17 @@ fn every_mistake_is_reported_in_one_run_with_status_2_also_those_that_a_client_w
             assert!(finished.errors.lines().any(|line| line.trim().starts_with(name)), "{name}: {finished:?}");
         }
         assert!(!finished.errors.contains("hunter2"), "{finished:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_page_at_the_root_links_to_the_source_code_when_its_address_is_configured() {
+    let address = "https://forge.example/characters";
+    for (value, link) in [(address, json!(address)), ("", Value::Null)] {
+        let service = Service::character().env("REPOSITORY_URL", value).start();
+        let page = send(client().get(service.url("/"))).await;
+        assert_eq!((page.status, &page.body["links"]["repository"]), (200, &link));
+        assert_eq!(page.body["links"]["health"], "/health");
     }
 }
 

@@ -17,6 +17,7 @@ use prometheus_client::{
 };
 use std::{
     fmt,
+    num::NonZeroU32,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -36,8 +37,11 @@ struct DatabaseState {
 /// `database_connections_idle`, `database_operations_waiting`, `database_slow_operations_total`, `commit_log_entries`,
 /// `commit_log_oldest_entry_age_seconds`, `commit_log_slowest_consumer_age_seconds`, `commit_log_parked_events` and
 /// `commit_log_notify`, and of the versions in it `versions_thinned_total` and
-/// `versions_thinning_last_pass_timestamp_seconds`. Needs a Tokio runtime.
-pub(crate) fn show_database(database: &SqlStorage, registry: &mut Registry) {
+/// `versions_thinning_last_pass_timestamp_seconds`, and the setting behind it as `versions_keep`. Needs a Tokio runtime.
+pub(crate) fn show_database(database: &SqlStorage, versions_keep: Option<NonZeroU32>, registry: &mut Registry) {
+    let keep = Gauge::<i64>::default();
+    keep.set(versions_keep.map_or(0, |newest| newest.get().into()));
+    registry.register("versions_keep", "The value of VERSIONS_KEEP; 0: every version of a character is kept", keep);
     let measured = Arc::new(Mutex::new(None));
     registry
         .register_collector(Box::new(DatabaseState { database: database.clone(), measured: Arc::clone(&measured) }));

@@ -115,7 +115,7 @@ async fn work(
     // Metrics of what is asked of the database, outside of which there is no cache here: the contract cannot say that
     // an answer is stale.
     let operations = OperationMetrics::register(&mut registry);
-    show_database(&database, &mut registry);
+    show_database(&database, config.versions_keep, &mut registry);
     let client = match &config.hub {
         Some(hub) => Some(hub::connect(hub).await?),
         None => None,

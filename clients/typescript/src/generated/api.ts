@@ -2772,8 +2772,11 @@ export interface components {
         };
         /** @description A rule that took a restored item out of its container or ended its attunement. */
         Loosened: {
-            /** @description The rule: `no-such-container`, `container-full`, `too-many-attuned`, …. */
-            code: string;
+            /**
+             * @description The rule: `no-such-container`, `container-full`, `too-many-attuned`, ….
+             * @enum {string}
+             */
+            code: "attunement-not-required" | "container-cycle" | "container-full" | "container-not-empty" | "equipped-in-container" | "no-such-container" | "not-a-container" | "too-many-attuned" | "weight-not-exact";
             /** @description The reason in words. */
             detail: string;
         };
@@ -4120,7 +4123,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description `head-too-large`: The method, the target and the headers together are longer than 16 KiB. When they are longer than 128 KiB, the connection is closed. */
+        /** @description `head-too-large`: The method, the target and the headers together are longer than 16 KiB, or there are more than 96 headers. */
         "head-too-large": {
             headers: {
                 "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -7881,7 +7884,7 @@ export interface operations {
                      *       "item_type": "weapon",
                      *       "loosened": [
                      *         {
-                     *           "code": "container-full",
+                     *           "code": "attunement-not-required",
                      *           "detail": "Backpack holds at most 30 pounds, and its contents would weigh 33"
                      *         }
                      *       ],

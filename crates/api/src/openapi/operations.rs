@@ -7,14 +7,14 @@ use super::{
     sparse,
     walk::{is_nullable, members, members_mut, operations_mut, referred},
 };
-use crate::{PROBLEMS, ProblemKind, problem::example};
+use crate::{PROBLEMS, ProblemKind, character, problem::example};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
 pub(super) const PROBLEM_JSON: &str = "application/problem+json";
 
 /// The rules that a change of any item may break.
-const INVENTORY_RULES: [&str; 9] = [
+pub(super) const INVENTORY_RULES: [&str; 9] = [
     "attunement-not-required",
     "container-cycle",
     "container-full",
@@ -265,15 +265,20 @@ impl Operation<'_> {
 
     /// Links a creation and a list to the operations on one row.
     fn link(&mut self, schemas: &Value, known: &[(String, String)]) {
-        let (status, id) = match self.answered() {
-            Some(name) if self.is_list() && has_id(schemas, name) => ("200", "$response.body#/items/0/id"),
-            Some(_) if self.method == "post" && self.has_response("201") => ("201", "$response.body#/id"),
+        let first = "$response.body#/items/0/id";
+        let (rows, status, id) = match self.answered() {
+            Some(name) if self.is_list() && has_id(schemas, name) => (self.path, "200", first),
+            Some(_) if self.method == "post" && self.has_response("201") => match self.path.rsplit_once('/') {
+                Some((rows, "bulk")) => (rows, "201", first),
+                Some((_, "theme-transition")) => (character::PATH, "201", "$response.body#/character/id"),
+                _ => (self.path, "201", "$response.body#/id"),
+            },
             _ => return,
         };
-        let own: Vec<_> = placeholders(self.path).collect();
+        let own: Vec<_> = placeholders(rows).collect();
         let mut links = json!({});
         for (path, operation) in known {
-            let Some(place) = path.strip_prefix(self.path).and_then(|rest| rest.strip_prefix("/{")) else { continue };
+            let Some(place) = path.strip_prefix(rows).and_then(|rest| rest.strip_prefix("/{")) else { continue };
             let named: Vec<_> = placeholders(path).collect();
             if named.len() != own.len() + 1 {
                 continue;

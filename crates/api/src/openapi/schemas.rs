@@ -1,7 +1,7 @@
 //! Completes the schemas of the document: what the annotations of the bodies cannot say, or would say many times.
 
-use super::sparse;
 use super::walk::{each, each_property, is_nullable, members, operations_mut, referred, schema_reference, types};
+use super::{operations::INVENTORY_RULES, sparse};
 use crate::PROBLEMS;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
@@ -34,6 +34,9 @@ pub(super) fn complete(document: &mut Value) {
     spread_limits(&mut schemas);
     if let Some(problem) = schemas.get_mut("Problem") {
         problem["properties"]["code"]["enum"] = PROBLEMS.iter().map(|kind| kind.code).collect();
+    }
+    if let Some(loosened) = schemas.get_mut("Loosened") {
+        loosened["properties"]["code"]["enum"] = json!(INVENTORY_RULES);
     }
     sparse::define(&mut schemas);
     document["components"]["schemas"] = Value::Object(schemas);

@@ -99,9 +99,16 @@ fn every_list_links_to_its_other_pages_and_every_creation_to_the_reads_of_its_ro
         links("/api/v2/characters/{id}/events")["applyEvent"],
         json!({ "operationId": "applyEvent", "parameters": { "id": "$request.path.id", "event": "$response.body#/id" } })
     );
+    for (path, id) in [("bulk", "items/0"), ("{id}/theme-transition", "character")] {
+        let read = &links(&format!("/api/v2/characters/{path}"))["getCharacter"];
+        assert_eq!(read["parameters"], json!({ "id": format!("$response.body#/{id}/id") }), "{path}");
+    }
     let ids: BTreeSet<_> = operations().into_iter().map(|(_, it)| it["operationId"].as_str().unwrap()).collect();
     for (path, read) in [
         ("/api/v2/campaigns", "getCampaign"),
+        ("/api/v2/characters/bulk", "getCharacter"),
+        ("/api/v2/characters/{id}/inventory/bulk", "getInventoryItem"),
+        ("/api/v2/characters/{id}/theme-transition", "listInventory"),
         ("/api/v2/characters/{id}/inventory", "getInventoryItem"),
         ("/api/v2/characters/{id}/journal", "getJournalEntry"),
         ("/api/v2/characters/{id}/journal/{entry}/quests", "getQuest"),
@@ -143,6 +150,7 @@ fn requests_refuse_unknown_members_and_state_their_limits_words_and_defaults() {
     assert_eq!(schema("Transition")["enum"], json!(["theme_reset", "adapt_new", "keep_current"]));
     let codes: Vec<_> = PROBLEMS.iter().map(|kind| kind.code).collect();
     assert_eq!(schema("Problem")["properties"]["code"]["enum"], json!(codes));
+    assert_eq!(schema("Loosened")["properties"]["code"]["enum"].as_array().unwrap().len(), 9);
     assert_eq!(property("NewQuest", "status")["default"], "active");
     for (name, field) in [("Character", "data"), ("CampaignEvent", "event_data"), ("NewCharacter", "data")] {
         assert_eq!(property(name, field)["additionalProperties"], true, "{name}.{field}");

@@ -48,7 +48,7 @@ pub(super) async fn open(
         retention::forget_old_commits(&database, config.commit_log);
         retention::thin_versions(&database, config.versions_keep);
     }
-    show_database(&database, registry);
+    show_database(&database, config.versions_keep, registry);
     let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
     let place = format!("storage: embedded SQLite, data in {}", folder.display());
     let storage = Arc::new(database.clone());

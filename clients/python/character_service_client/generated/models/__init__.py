@@ -70,6 +70,7 @@ from .list_sparse_characters_order import ListSparseCharactersOrder
 from .list_sparse_inventory_order import ListSparseInventoryOrder
 from .load import Load
 from .loosened import Loosened
+from .loosened_code import LoosenedCode
 from .meta import Meta
 from .move_request import MoveRequest
 from .new_attainment import NewAttainment
@@ -186,6 +187,7 @@ __all__ = (
     "ListSparseInventoryOrder",
     "Load",
     "Loosened",
+    "LoosenedCode",
     "Meta",
     "MoveRequest",
     "NewAttainment",

@@ -6,6 +6,8 @@ from typing import Any, TypeVar
 from attrs import define as _attrs_define
 from attrs import field as _attrs_field
 
+from ..models.loosened_code import LoosenedCode
+
 T = TypeVar("T", bound="Loosened")
 
 
@@ -14,16 +16,16 @@ class Loosened:
     """A rule that took a restored item out of its container or ended its attunement.
 
     Attributes:
-        code (str): The rule: `no-such-container`, `container-full`, `too-many-attuned`, ….
+        code (LoosenedCode): The rule: `no-such-container`, `container-full`, `too-many-attuned`, ….
         detail (str): The reason in words.
     """
 
-    code: str
+    code: LoosenedCode
     detail: str
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
-        code = self.code
+        code = self.code.value
 
         detail = self.detail
 
@@ -41,7 +43,7 @@ class Loosened:
     @classmethod
     def from_dict(cls: type[T], src_dict: Mapping[str, Any]) -> T:
         d = dict(src_dict)
-        code = d.pop("code")
+        code = LoosenedCode(d.pop("code"))
 
         detail = d.pop("detail")
 
