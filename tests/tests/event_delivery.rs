@@ -35,7 +35,7 @@ use world::{Kept, Trouble, World};
 const TOKEN: &str = "token-of-the-storage";
 const HUB_TOKEN: &str = "token-of-the-hub";
 /// How long a client may take for its changes.
-const LIMIT: Duration = Duration::from_secs(1_800);
+const LIMIT: Duration = Duration::from_secs(3_600);
 
 /// What one client did to its character: the names it set, and whether each was acknowledged.
 #[derive(Default)]

@@ -5,18 +5,20 @@
 #![expect(clippy::unwrap_used, reason = "a measurement that cannot be made has failed")]
 #![expect(clippy::print_stdout, reason = "the figures are what it is for")]
 
-use character_domain::{Character, CharacterId, UserId, now};
+mod calls;
+mod floor;
+
+use character_domain::{Character, UserId, now};
 use character_message_hub::{Filter, MessageHub, Subscription};
 use character_message_hub_http::{HttpHub, HttpHubConfig};
-use character_message_hub_nats::{HttpForwarder, NatsHub, NatsHubConfig, NatsResponder};
+use character_message_hub_nats::{NatsHub, NatsHubConfig};
 use character_relay::{CONSUMER, Relay, RelayOptions};
-use character_storage_http::{HttpStorage, HttpStorageConfig, TransportStack};
-use character_storage_hub::HubTransport;
-use character_storage_port::{Change, Commit, Deleted, DomainEvent, MemoryStorage, StoragePort, Store, Transaction};
+use character_storage_http::{HttpStorage, HttpStorageConfig};
+use character_storage_port::{Change, Commit, DomainEvent, MemoryStorage, StoragePort, Transaction};
 use character_tests::{NatsRelease, NatsServer, PostgresServer, Service, percentile};
 use serde_json::json;
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::HashMap,
     future::pending,
     sync::Arc,
     time::{Duration, Instant},
@@ -32,24 +34,34 @@ const EVENTS: usize = 50_000;
 /// Commits a second, and seconds, of the measurement of latency.
 const RATE: u64 = 500;
 const SECONDS: u64 = 10;
-/// Storage calls of each kind.
-const CALLS: usize = 3_000;
 
 fn main() {
-    if std::env::args().any(|argument| argument == "--bench") {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-        runtime.block_on(async {
-            let (postgres, nats) = (PostgresServer::start(), NatsServer::start(NatsRelease::Current));
-            // `-- calls` measures the storage calls alone.
-            if !std::env::args().any(|argument| argument == "calls") {
-                relayed(&nats).await;
-                for hub in ["nats", "message-hub"] {
-                    latency(&postgres, &nats, hub).await;
-                }
+    let arguments: Vec<String> = std::env::args().collect();
+    if let [_, role, address] = arguments.as_slice()
+        && role.starts_with("floor-")
+    {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        return runtime.block_on(floor::serve(role, address));
+    }
+    if !arguments.iter().any(|argument| argument == "--bench") {
+        return;
+    }
+    let (postgres, nats) = (PostgresServer::start(), NatsServer::start(NatsRelease::Current));
+    let several = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    // `-- calls` measures the storage calls alone.
+    if !arguments.iter().any(|argument| argument == "calls") {
+        several.block_on(async {
+            relayed(&nats).await;
+            for hub in ["nats", "message-hub"] {
+                latency(&postgres, &nats, hub).await;
             }
-            storage_calls(&postgres, &nats).await;
         });
     }
+    println!("storage calls of a thread whose connections are driven by other threads:");
+    several.block_on(calls::measure(&postgres, &nats));
+    println!("storage calls of a thread that drives its connections itself:");
+    let single = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    single.block_on(calls::measure(&postgres, &nats));
 }
 
 fn creation() -> (String, Transaction) {
@@ -139,79 +151,4 @@ async fn latency(postgres: &PostgresServer, nats: &NatsServer, hub: &str) {
 
 fn connect(url: &str) -> Arc<dyn StoragePort> {
     Arc::new(HttpStorage::connect(HttpStorageConfig::new(url.parse().unwrap(), TOKEN.to_owned().into())).unwrap())
-}
-
-/// Reads of one row, one after another: over HTTP, through NATS with a forwarder to the listener, as a service may use one,
-/// through NATS as storage-service answers itself, and through the Message Hub.
-async fn storage_calls(postgres: &PostgresServer, nats: &NatsServer) {
-    let service = Service::storage()
-        .env("STORAGE_SERVICE_TOKEN", TOKEN)
-        .env("DATABASE_URL", postgres.fresh_schema_url())
-        .env("MESSAGE_HUB_URL", nats.url())
-        .env("LOG_LEVEL", "warn")
-        .start();
-    let direct = connect(&service.url(""));
-    let row = Character::new(UserId::new(), "Torormir", now());
-    direct.commit(Transaction::new().with(Change::Create(row.clone()))).await.unwrap();
-    let hub = NatsHub::connect(NatsHubConfig::new(nats.url())).await.unwrap();
-    let forwarder = Arc::new(HttpForwarder::new(&service.url(""), 1 << 20).unwrap());
-    let responder = NatsResponder::serve(&hub, "forwarded".parse().unwrap(), forwarder).await.unwrap();
-    let routed = Service::message_hub()
-        .env("MESSAGE_HUB_TOKEN", TOKEN)
-        .env("HUB_SERVICES", format!("storage-service={}", service.url("")))
-        .env("LOG_LEVEL", "warn")
-        .start();
-    let client = HttpHub::connect(HttpHubConfig::new(routed.url("").parse().unwrap(), TOKEN.to_owned().into()));
-    let hub: Arc<dyn MessageHub> = Arc::new(hub);
-    let ways = [
-        ("HTTP", direct, service.pid()),
-        ("NATS and a forwarder", through(Arc::clone(&hub), "forwarded"), nats.pid()),
-        ("NATS", through(hub, "storage-service"), nats.pid()),
-        ("message-hub", through(Arc::new(client.unwrap()), "storage-service"), routed.pid()),
-    ];
-    let mut floor = None;
-    for (name, storage, between) in ways {
-        let processes: BTreeSet<_> = [Some(std::process::id()), service.pid(), between].into_iter().flatten().collect();
-        for _ in 0..CALLS / 10 {
-            find(&*storage, row.id).await;
-        }
-        let mut times = Vec::with_capacity(CALLS);
-        let before = processor_time(&processes);
-        for _ in 0..CALLS {
-            let begin = Instant::now();
-            find(&*storage, row.id).await;
-            times.push(begin.elapsed());
-        }
-        let each = (processor_time(&processes) - before) / u32::try_from(CALLS).unwrap();
-        let [median, p99] = [50, 99].map(|percent| percentile(&times, percent));
-        let (floor, floor_of_each) = *floor.get_or_insert((median, each));
-        println!(
-            "find by {name}: p50 {median:?} p99 {p99:?}, {:.2} of HTTP; processor time of all processes {each:?}, {:.2} of HTTP",
-            median.as_secs_f64() / floor.as_secs_f64(),
-            each.as_secs_f64() / floor_of_each.as_secs_f64()
-        );
-    }
-    drop(responder);
-}
-
-/// What the threads of these processes have used of the processors.
-fn processor_time(processes: &BTreeSet<u32>) -> Duration {
-    let threads = |id: &u32| std::fs::read_dir(format!("/proc/{id}/task")).unwrap();
-    let used = processes.iter().flat_map(threads).map(|thread| {
-        // A thread that has just ended is missing.
-        let text = std::fs::read_to_string(thread.unwrap().path().join("schedstat")).unwrap_or_default();
-        text.split(' ').next().and_then(|nanoseconds| nanoseconds.parse().ok()).unwrap_or(0)
-    });
-    Duration::from_nanos(used.sum())
-}
-
-async fn find(storage: &dyn StoragePort, id: CharacterId) {
-    let found = Store::<Character>::find(storage, id, Deleted::Exclude).await.unwrap();
-    assert!(found.value.is_some());
-}
-
-fn through(hub: Arc<dyn MessageHub>, service: &str) -> Arc<dyn StoragePort> {
-    let config = HttpStorageConfig::new("http://unused".parse().unwrap(), TOKEN.to_owned().into());
-    let transport = HubTransport::new(hub, service.parse().unwrap(), &config).unwrap();
-    Arc::new(HttpStorage::over(TransportStack::around(transport, &config)))
 }

@@ -1,0 +1,200 @@
+//! What a storage call costs through NATS and through the Message Hub, compared with HTTP, and with the floors of both.
+
+use crate::{
+    TOKEN, connect,
+    floor::{Floor, HTTP, NATS, SUBJECT},
+};
+use async_trait::async_trait;
+use character_domain::{Character, CharacterId, UserId, now};
+use character_message_hub::MessageHub;
+use character_message_hub_http::{HttpHub, HttpHubConfig};
+use character_message_hub_nats::{NatsHub, NatsHubConfig};
+use character_storage_http::{HttpStorage, HttpStorageConfig, TransportStack};
+use character_storage_hub::HubTransport;
+use character_storage_port::{Change, Commit as _, Deleted, StoragePort, Store, Transaction};
+use character_tests::{NatsServer, PostgresServer, Service, percentile};
+use std::{
+    collections::BTreeSet,
+    fs,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+/// The ways are measured in turn, so that all have the same share of what else the machine does.
+const ROUNDS: usize = 10;
+/// Calls of each way in a round.
+const CALLS: usize = 500;
+
+/// One way of a call.
+struct Way {
+    name: &'static str,
+    call: Box<dyn Call>,
+    /// The processes that take part.
+    processes: BTreeSet<u32>,
+    times: Vec<Duration>,
+    used: Used,
+}
+
+#[async_trait]
+trait Call {
+    async fn call(&self);
+}
+
+/// A read of one row.
+struct Find(Arc<dyn StoragePort>, CharacterId);
+
+#[async_trait]
+impl Call for Find {
+    async fn call(&self) {
+        let found = Store::<Character>::find(&*self.0, self.1, Deleted::Exclude).await.unwrap();
+        assert!(found.value.is_some());
+    }
+}
+
+/// A request over HTTP to a process that only waits.
+struct BareHttp(reqwest::Client, String);
+
+#[async_trait]
+impl Call for BareHttp {
+    async fn call(&self) {
+        let response = self.0.get(&self.1).send().await.unwrap();
+        assert!(!response.bytes().await.unwrap().is_empty());
+    }
+}
+
+/// A request through NATS to a process that only waits.
+struct BareNats(async_nats::Client);
+
+#[async_trait]
+impl Call for BareNats {
+    async fn call(&self) {
+        let reply = self.0.request(SUBJECT, "".into()).await.unwrap();
+        assert!(!reply.payload.is_empty());
+    }
+}
+
+/// What processes have used.
+#[derive(Clone, Copy, Default)]
+struct Used {
+    processor: Duration,
+    /// How often a thread waited.
+    waits: u64,
+}
+
+impl Used {
+    /// So far, by all threads of these processes.
+    fn by(processes: &BTreeSet<u32>) -> Self {
+        let threads = processes.iter().flat_map(|id| fs::read_dir(format!("/proc/{id}/task")).unwrap());
+        threads.fold(Self::default(), |sum, thread| {
+            let path = thread.unwrap().path();
+            // A thread that has just ended is missing.
+            let text = |name: &str| fs::read_to_string(path.join(name)).unwrap_or_default();
+            let nanoseconds = text("schedstat").split(' ').next().and_then(|number| number.parse().ok()).unwrap_or(0);
+            let status = text("status");
+            let waits =
+                status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:")?.trim().parse().ok());
+            Self {
+                processor: sum.processor + Duration::from_nanos(nanoseconds),
+                waits: sum.waits + waits.unwrap_or(0_u64),
+            }
+        })
+    }
+}
+
+impl Way {
+    fn new(name: &'static str, call: impl Call + 'static, processes: &[Option<u32>]) -> Self {
+        let processes = processes.iter().copied().chain([Some(std::process::id())]).flatten().collect();
+        Self { name, call: Box::new(call), processes, times: Vec::new(), used: Used::default() }
+    }
+
+    async fn round(&mut self) {
+        for _ in 0..CALLS / 10 {
+            self.call.call().await;
+        }
+        let before = Used::by(&self.processes);
+        for _ in 0..CALLS {
+            let begin = Instant::now();
+            self.call.call().await;
+            self.times.push(begin.elapsed());
+        }
+        let after = Used::by(&self.processes);
+        self.used.processor += after.processor.saturating_sub(before.processor);
+        self.used.waits += after.waits.saturating_sub(before.waits);
+    }
+
+    fn median(&self) -> Duration {
+        percentile(&self.times, 50)
+    }
+
+    fn processor(&self) -> Duration {
+        self.used.processor / u32::try_from(self.times.len()).unwrap()
+    }
+}
+
+/// Reads of one row, one after another, and calls that only wait.
+pub(crate) async fn measure(postgres: &PostgresServer, nats: &NatsServer) {
+    let service = Service::storage()
+        .env("STORAGE_SERVICE_TOKEN", TOKEN)
+        .env("DATABASE_URL", postgres.fresh_schema_url())
+        .env("MESSAGE_HUB_URL", nats.url())
+        .env("LOG_LEVEL", "warn")
+        .start();
+    let direct = connect(&service.url(""));
+    let row = Character::new(UserId::new(), "Torormir", now());
+    direct.commit(Transaction::new().with(Change::Create(row.clone()))).await.unwrap();
+    let routed = Service::message_hub()
+        .env("MESSAGE_HUB_TOKEN", TOKEN)
+        .env("HUB_SERVICES", format!("storage-service={}", service.url("")))
+        .env("LOG_LEVEL", "warn")
+        .start();
+    let (bare_http, bare_nats) = (Floor::start(HTTP, "127.0.0.1:0"), Floor::start(NATS, &nats.url()));
+    let hub = NatsHub::connect(NatsHubConfig::new(nats.url())).await.unwrap();
+    let client = HttpHub::connect(HttpHubConfig::new(routed.url("").parse().unwrap(), TOKEN.to_owned().into()));
+    let by_nats = through(Arc::new(hub), "storage-service");
+    let by_hub = through(Arc::new(client.unwrap()), "storage-service");
+    let bare = (reqwest::Client::new(), async_nats::connect(nats.url()).await.unwrap());
+    let address = format!("http://{}/", bare_http.address);
+    let (storage, broker) = (service.pid(), nats.pid());
+    let mut ways = [
+        Way::new("a bare call over HTTP", BareHttp(bare.0, address), &[Some(bare_http.pid())]),
+        Way::new("a bare call through NATS", BareNats(bare.1), &[Some(bare_nats.pid()), broker]),
+        Way::new("find over HTTP", Find(direct, row.id), &[storage]),
+        Way::new("find through NATS", Find(by_nats, row.id), &[storage, broker]),
+        Way::new("find through the Message Hub", Find(by_hub, row.id), &[storage, routed.pid()]),
+    ];
+    for _ in 0..ROUNDS {
+        for way in &mut ways {
+            way.round().await;
+        }
+    }
+    let [http, nats, find, through_nats, _] = &ways;
+    for (way, floor) in ways.iter().zip([http, http, find, find, find]) {
+        println!(
+            "{}: p50 {:?} p99 {:?}, {:.2} of HTTP; processor time {:?}, {:.2} of HTTP; {:.1} waits of threads",
+            way.name,
+            way.median(),
+            percentile(&way.times, 99),
+            ratio(way.median(), floor.median()),
+            way.processor(),
+            ratio(way.processor(), floor.processor()),
+            way.used.waits as f64 / way.times.len() as f64,
+        );
+    }
+    let least = find.median() + nats.median().saturating_sub(http.median());
+    println!(
+        "the least for a find through NATS is find over HTTP and the difference of the bare calls: {least:?}, {:.2} of HTTP; it took \
+         {:.2} of that",
+        ratio(least, find.median()),
+        ratio(through_nats.median(), least),
+    );
+}
+
+fn ratio(one: Duration, other: Duration) -> f64 {
+    one.as_secs_f64() / other.as_secs_f64()
+}
+
+fn through(hub: Arc<dyn MessageHub>, service: &str) -> Arc<dyn StoragePort> {
+    let config = HttpStorageConfig::new("http://unused".parse().unwrap(), TOKEN.to_owned().into());
+    let transport = HubTransport::new(hub, service.parse().unwrap(), &config).unwrap();
+    Arc::new(HttpStorage::over(TransportStack::around(transport, &config)))
+}
