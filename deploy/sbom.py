@@ -17,6 +17,8 @@ import uuid
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 CARGO = os.environ.get("CARGO", "cargo")
+# A release builds the services together, so that each is linked with what any of them needs.
+FEATURES = "character-app/message-hub,character-app/storage-service"
 
 
 def run(*arguments):
@@ -30,7 +32,8 @@ def host():
 def compiled(name, target):
     """Name and version of every crate that a build of the package compiles, with the features that the build selects."""
     tree = run(
-        CARGO, "tree", "--locked", "--package", name, "--target", target, "--edges", "normal,build", "--prefix", "none"
+        CARGO, "tree", "--locked", "--package", name, "--features", FEATURES, "--target", target,
+        "--edges", "normal,build", "--prefix", "none",
     )
     lines = (line.split(" ") for line in tree.splitlines() if line)
     return {(words[0], words[1].removeprefix("v")) for words in lines}

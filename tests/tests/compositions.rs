@@ -101,7 +101,7 @@ impl Harness for OverPostgres {
         let database = SqlStorage::connect(&PostgresServer::shared().fresh_schema_url(), options).await.unwrap();
         let (serving, client) = Serving::start(Arc::new(database));
         let mut registry = prometheus_client::registry::Registry::default();
-        (serving, Arc::new(Observed::new(client, OperationMetrics::register(&mut registry))))
+        (serving, Arc::new(Observed::new(Arc::new(client), OperationMetrics::register(&mut registry))))
     }
 }
 

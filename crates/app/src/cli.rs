@@ -1,6 +1,11 @@
 //! The command lines of the binaries.
 
-use crate::config::{CharacterServiceConfig, MessageHubServiceConfig, StorageServiceConfig, Variable, help};
+#[cfg(feature = "message-hub")]
+use crate::config::MessageHubServiceConfig;
+#[cfg(feature = "storage-service")]
+use crate::config::StorageServiceConfig;
+use crate::config::{CharacterServiceConfig, Variable, help};
+#[cfg(feature = "storage-service")]
 use character_storage_sql::Migrations;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::path::PathBuf;
@@ -68,6 +73,7 @@ pub(crate) enum CharacterServiceCommand {
     AsyncApi,
 }
 
+#[cfg(feature = "storage-service")]
 #[derive(Debug, Parser)]
 #[command(
     name = "storage-service",
@@ -82,6 +88,7 @@ pub(crate) struct StorageServiceCli {
     pub(crate) command: Option<StorageServiceCommand>,
 }
 
+#[cfg(feature = "storage-service")]
 #[derive(Debug, Default, Subcommand)]
 pub(crate) enum StorageServiceCommand {
     /// Serve the storage contract (the default command)
@@ -119,6 +126,7 @@ pub(crate) enum StorageServiceCommand {
     NewEpoch,
 }
 
+#[cfg(feature = "message-hub")]
 #[derive(Debug, Parser)]
 #[command(
     name = "message-hub",
@@ -130,6 +138,7 @@ pub(crate) struct MessageHubCli {
     pub(crate) command: Option<MessageHubCommand>,
 }
 
+#[cfg(feature = "message-hub")]
 #[derive(Debug, Default, Subcommand)]
 pub(crate) enum MessageHubCommand {
     /// Serve the hub (the default command)
@@ -152,6 +161,7 @@ pub(crate) fn character_service() -> CharacterServiceCommand {
     parsed::<CharacterServiceCli>(CharacterServiceConfig::VARIABLES).command.unwrap_or_default()
 }
 
+#[cfg(feature = "storage-service")]
 /// The command, and what it does with a schema that lacks a migration.
 pub(crate) fn storage_service() -> (StorageServiceCommand, Migrations) {
     let parsed = parsed::<StorageServiceCli>(StorageServiceConfig::VARIABLES);
@@ -159,6 +169,7 @@ pub(crate) fn storage_service() -> (StorageServiceCommand, Migrations) {
     (parsed.command.unwrap_or_default(), migrations)
 }
 
+#[cfg(feature = "message-hub")]
 pub(crate) fn message_hub() -> MessageHubCommand {
     parsed::<MessageHubCli>(MessageHubServiceConfig::VARIABLES).command.unwrap_or_default()
 }

@@ -1,6 +1,11 @@
 //! The composition root: from a configuration to a wired application. The only crate that names concrete adapters
 //! and the only one that reads the environment.
 #![warn(missing_debug_implementations)]
+// What only the other services use; a build with all of them reports what none uses.
+#![cfg_attr(
+    not(all(feature = "message-hub", feature = "storage-service")),
+    expect(dead_code, reason = "shared by services that this build leaves out")
+)]
 
 mod admin;
 pub mod character_service;
@@ -17,6 +22,7 @@ pub mod hub_responder;
 mod labels;
 mod log_lines;
 mod log_queue;
+#[cfg(feature = "message-hub")]
 pub mod message_hub;
 pub mod observed;
 mod otlp;
@@ -34,11 +40,13 @@ mod serve;
 mod signals;
 pub mod stack;
 mod state_metrics;
+#[cfg(feature = "storage-service")]
 pub mod storage_service;
 pub mod telemetry;
 mod token_warnings;
 mod trace_parent;
 mod traced_events;
 pub mod transfer;
+#[cfg(feature = "storage-service")]
 mod waiting;
 mod watch;

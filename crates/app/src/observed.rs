@@ -18,7 +18,10 @@ use prometheus_client::{
     },
     registry::{Registry, Unit},
 };
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 use tracing::{Instrument, Span, debug_span, field};
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -141,14 +144,14 @@ impl Drop for InFlight {
 
 /// A port whose operations are measured and traced.
 #[derive(Debug)]
-pub struct Observed<S> {
-    inner: S,
+pub struct Observed<S: ?Sized> {
+    inner: Arc<S>,
     metrics: OperationMetrics,
 }
 
-impl<S> Observed<S> {
+impl<S: ?Sized> Observed<S> {
     /// Measures what is asked of `inner`.
-    pub fn new(inner: S, metrics: OperationMetrics) -> Self {
+    pub fn new(inner: Arc<S>, metrics: OperationMetrics) -> Self {
         Self { inner, metrics }
     }
 
@@ -163,7 +166,7 @@ impl<S> Observed<S> {
 
 #[async_trait]
 #[deny(clippy::missing_trait_methods)]
-impl<E: Entity, S: Store<E>> Store<E> for Observed<S> {
+impl<E: Entity, S: Store<E> + ?Sized> Store<E> for Observed<S> {
     async fn find(&self, id: E::Id, deleted: Deleted) -> Result<Read<Option<E>>> {
         let read = self.observe(E::FIND, self.inner.find(id, deleted)).await?;
         self.metrics.answered(E::FIND, read.source);
@@ -181,7 +184,7 @@ impl<E: Entity, S: Store<E>> Store<E> for Observed<S> {
 
 #[async_trait]
 #[deny(clippy::missing_trait_methods)]
-impl<S: Commit> Commit for Observed<S> {
+impl<S: Commit + ?Sized> Commit for Observed<S> {
     async fn commit(&self, mut transaction: Transaction) -> Result<Committed> {
         transaction.traceparent = transaction.traceparent.or_else(trace_parent::current);
         self.observe(COMMIT, self.inner.commit(transaction)).await
@@ -200,7 +203,7 @@ impl<S: Commit> Commit for Observed<S> {
 /// A follower that waits for commits is not an operation in flight.
 #[async_trait]
 #[deny(clippy::missing_trait_methods)]
-impl<S: Log> Log for Observed<S> {
+impl<S: Log + ?Sized> Log for Observed<S> {
     async fn follow(&self, after: &LogCursor, limit: usize, wait: Duration) -> Result<LogBatch> {
         let started = Instant::now();
         let result = self.inner.follow(after, limit, wait).await;
@@ -214,7 +217,7 @@ impl<S: Log> Log for Observed<S> {
 
 #[async_trait]
 #[deny(clippy::missing_trait_methods)]
-impl<S: Consumers> Consumers for Observed<S> {
+impl<S: Consumers + ?Sized> Consumers for Observed<S> {
     async fn lease(&self, consumer: &ConsumerName, holder: HolderId, lease: Duration) -> Result<Option<Leased>> {
         self.observe(LEASE, self.inner.lease(consumer, holder, lease)).await
     }
@@ -244,7 +247,7 @@ impl<S: Consumers> Consumers for Observed<S> {
 /// Measures how long a snapshot takes to begin; how long it is read depends on its reader.
 #[async_trait]
 #[deny(clippy::missing_trait_methods)]
-impl<S: Snapshot> Snapshot for Observed<S> {
+impl<S: Snapshot + ?Sized> Snapshot for Observed<S> {
     async fn snapshot(&self) -> Result<SnapshotStream> {
         self.observe(SNAPSHOT, self.inner.snapshot()).await
     }
@@ -252,7 +255,7 @@ impl<S: Snapshot> Snapshot for Observed<S> {
 
 #[async_trait]
 #[deny(clippy::missing_trait_methods)]
-impl<S: Probe> Probe for Observed<S> {
+impl<S: Probe + ?Sized> Probe for Observed<S> {
     async fn probe(&self) -> Result<()> {
         self.observe(PROBE, self.inner.probe()).await
     }

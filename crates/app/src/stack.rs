@@ -164,13 +164,13 @@ pub async fn build(
     };
     let reporting = Reporting::start(SERVICE, &config.reports, config.secrets(), breakers, client.clone())?;
     show_reports(&reporting, registry);
-    let storage = watched(cached.clone(), &metrics, &reporting);
+    let storage = watched(cached.clone().into_port(), &metrics, &reporting);
     let checked = storage_check("storage", Arc::clone(&origin));
     let live = LiveUpdates::new(Arc::clone(&origin) as _);
     live.metrics().register(registry);
     // Acts decide by the origin itself: a change that was judged by a row of this process fails when the row is old.
-    let recent = watched(cached.recent(), &metrics, &reporting);
-    let origin = watched(cached.uncached(), &metrics, &reporting);
+    let recent = watched(cached.recent().into_port(), &metrics, &reporting);
+    let origin = watched(cached.uncached().into_port(), &metrics, &reporting);
 
     // Events leave by the log of commits, so that no request waits for the hub.
     let hub = match client.zip(config.hub.as_ref()) {
@@ -215,7 +215,7 @@ fn report_cache_state(cached: Cached) {
 
 /// A storage whose operations are measured, and whose failures are reported.
 pub(crate) fn watched(
-    storage: impl StoragePort,
+    storage: Arc<dyn StoragePort>,
     metrics: &OperationMetrics,
     reporting: &Arc<Reporting>,
 ) -> Arc<dyn StoragePort> {

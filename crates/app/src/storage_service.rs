@@ -123,14 +123,14 @@ async fn work(
     let reporter = client.as_ref().map(HubClient::port);
     let reporting = Reporting::start(SERVICE, &config.reports, config.secrets(), None, reporter)?;
     show_reports(&reporting, &mut registry);
-    let checked: Arc<dyn StoragePort> = Arc::new(database.clone());
-    let storage = stack::watched(database.clone(), &operations, &reporting);
+    let port = database.clone().into_port();
+    let storage = stack::watched(Arc::clone(&port), &operations, &reporting);
     let hub = match client.zip(config.hub.as_ref()) {
         Some((client, hub)) => {
             let relayed = Hub::new(
                 traced_events::over(client.port(), &config.log),
                 hub.address.to_string(),
-                Arc::new(database.clone()),
+                Arc::clone(&port),
                 Arc::clone(&reporting),
             )?;
             let (service, advertised) = (STORAGE_AT_HUB.parse()?, config.advertised.clone());
@@ -145,11 +145,11 @@ async fn work(
         transport: None,
         cache: None,
         redis: None,
-        consumers: Arc::new(database.clone()),
+        consumers: Arc::clone(&port),
         database: Some(database),
         hub: hub.as_ref().map(|(hub, _)| hub.handles(None, &mut registry)),
     };
-    let mut checks = vec![stack::storage_check("database", checked)];
+    let mut checks = vec![stack::storage_check("database", port)];
     checks.extend(hub.as_ref().map(|(hub, _)| hub.check()));
     let health = Arc::new(Health::new(env!("CARGO_PKG_VERSION"), checks));
     if let StorageServiceCommand::Serve = command {

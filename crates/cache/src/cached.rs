@@ -119,6 +119,14 @@ impl<S: ?Sized> Cached<S> {
     }
 }
 
+impl Cached {
+    /// The cache as the port. The code of every operation is generated in this crate, once for all its users.
+    #[must_use]
+    pub fn into_port(self) -> Arc<dyn StoragePort> {
+        Arc::new(self)
+    }
+}
+
 #[async_trait]
 #[deny(clippy::missing_trait_methods)]
 impl<E: Entity, S: Store<E> + ?Sized + 'static> Store<E> for Cached<S> {

@@ -6,7 +6,7 @@ use character_storage_port::{
     Commit, Consumers, Deleted, Entity, Log, Page, PageRequest, Probe, Read, Result, Snapshot, Source, StoragePort,
     Store, Tier, delegate_port,
 };
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 /// The storage behind a cache, for acts that expect the revision of the row that they read, and that are judged again
 /// by [`Uncached`] when this row was old.
@@ -27,6 +27,14 @@ impl<S: ?Sized> Cached<S> {
 impl<S: fmt::Debug + ?Sized> fmt::Debug for Recent<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Recent").field(&self.0.0.inner).finish()
+    }
+}
+
+impl Recent {
+    /// The same as the port; see [`Cached::into_port`].
+    #[must_use]
+    pub fn into_port(self) -> Arc<dyn StoragePort> {
+        Arc::new(self)
     }
 }
 

@@ -6,7 +6,7 @@ use character_storage_port::{
     Commit, Consumers, Deleted, Entity, Log, Page, PageRequest, Probe, Read, Result, Snapshot, StoragePort, Store,
     delegate_port,
 };
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 /// The storage behind a cache, for acts that depend on what they read. Every read goes to the storage itself, and drops
 /// cached values that it disproves. Writes go through the cache.
@@ -23,6 +23,14 @@ impl<S: ?Sized> Cached<S> {
 impl<S: fmt::Debug + ?Sized> fmt::Debug for Uncached<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Uncached").field(&self.0.inner).finish()
+    }
+}
+
+impl Uncached {
+    /// The same as the port; see [`Cached::into_port`].
+    #[must_use]
+    pub fn into_port(self) -> Arc<dyn StoragePort> {
+        Arc::new(self)
     }
 }
 

@@ -19,7 +19,7 @@ const MAX_BATCH_BYTES: usize = 8 * 1024 * 1024;
 
 #[async_trait]
 #[deny(clippy::missing_trait_methods)]
-impl<T: Transport> Commit for HttpStorage<T> {
+impl<T: Transport + ?Sized> Commit for HttpStorage<T> {
     async fn commit(&self, transaction: Transaction) -> Result<Committed> {
         transaction.check()?;
         let response = self.post(COMMIT, wire::TRANSACTIONS, encoded(COMMIT, &transaction)?).await?;
@@ -74,7 +74,7 @@ impl<T: Transport> Commit for HttpStorage<T> {
     }
 }
 
-impl<T: Transport> HttpStorage<T> {
+impl<T: Transport + ?Sized> HttpStorage<T> {
     async fn commit_chunk(&self, chunk: &Chunk) -> Result<Vec<Result<Committed>>> {
         let response = self.post(COMMIT, wire::BATCH, chunk.body()).await?;
         let answer: wire::OutcomesBody<wire::CommittedBody> = message(COMMIT, &response)?;

@@ -17,7 +17,7 @@ use std::time::Duration;
 
 #[async_trait]
 #[deny(clippy::missing_trait_methods)]
-impl<T: Transport> Consumers for HttpStorage<T> {
+impl<T: Transport + ?Sized> Consumers for HttpStorage<T> {
     async fn lease(&self, consumer: &ConsumerName, holder: HolderId, lease: Duration) -> Result<Option<Leased>> {
         let lease_ms = u64::try_from(lease.min(MAX_LEASE).as_millis()).unwrap_or(u64::MAX);
         let body = encoded(LEASE, &wire::LeaseBody { holder, lease_ms })?;
@@ -86,7 +86,7 @@ impl<T: Transport> Consumers for HttpStorage<T> {
     }
 }
 
-impl<T: Transport> HttpStorage<T> {
+impl<T: Transport + ?Sized> HttpStorage<T> {
     /// A call of the holder of a lease, which is answered with nothing and may be repeated.
     async fn tell<B: Serialize + Sync>(
         &self,

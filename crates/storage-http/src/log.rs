@@ -14,7 +14,7 @@ use std::time::Duration;
 
 #[async_trait]
 #[deny(clippy::missing_trait_methods)]
-impl<T: Transport> Log for HttpStorage<T> {
+impl<T: Transport + ?Sized> Log for HttpStorage<T> {
     async fn follow(&self, after: &LogCursor, limit: usize, wait: Duration) -> Result<LogBatch> {
         check_follow(limit)?;
         let wait = wait.min(MAX_FOLLOW_WAIT);
@@ -31,7 +31,7 @@ impl<T: Transport> Log for HttpStorage<T> {
     }
 }
 
-impl<T: Transport> HttpStorage<T> {
+impl<T: Transport + ?Sized> HttpStorage<T> {
     async fn poll(&self, operation: &'static str, path: String, wait: Duration) -> Result<ApiResponse> {
         self.ask(ApiRequest { kind: RequestKind::Follow { wait }, ..ApiRequest::get(operation, path) }).await
     }

@@ -79,7 +79,7 @@ impl<T: StreamTransport> StreamTransport for TransportStack<T> {
 
 #[async_trait]
 #[deny(clippy::missing_trait_methods)]
-impl<T: StreamTransport> Snapshot for HttpStorage<T> {
+impl<T: StreamTransport + ?Sized> Snapshot for HttpStorage<T> {
     async fn snapshot(&self) -> Result<SnapshotStream> {
         match self.transport().open(ApiRequest::get(SNAPSHOT, wire::SNAPSHOT)).await.map_err(not_answered)? {
             OpenedResponse::Whole(response) => Err(failure(SNAPSHOT, &response)),

@@ -1,7 +1,7 @@
 //! The port over a [`Transport`]: requests for operations, and the meaning of responses.
 
 use crate::{
-    TransportStack,
+    StreamTransport, TransportStack,
     transport::{
         ApiRequest, ApiResponse, LARGE_BODY, LARGE_PAGE, RequestSize, Sent, TimedOut, Transport, TransportError,
         TransportErrorKind,
@@ -13,7 +13,7 @@ use bytes::Bytes;
 use character_domain::json;
 use character_storage_port::{
     Applied, Deleted, Entity, ErrorKind, PROBE, Page, PageRequest, Probe, Query, Read, Result, Retry, StorageError,
-    Store, check_count, check_list, connection_failure,
+    StoragePort, Store, check_count, check_list, connection_failure,
 };
 use character_storage_wire as wire;
 use reqwest::Method;
@@ -32,11 +32,11 @@ use std::{borrow::Cow, sync::Arc};
 ///
 /// Clones share the transport, its breakers and its connections.
 #[derive(Debug)]
-pub struct HttpStorage<T = TransportStack> {
+pub struct HttpStorage<T: ?Sized = TransportStack> {
     transport: Arc<T>,
 }
 
-impl<T> Clone for HttpStorage<T> {
+impl<T: ?Sized> Clone for HttpStorage<T> {
     fn clone(&self) -> Self {
         Self { transport: Arc::clone(&self.transport) }
     }
@@ -48,7 +48,23 @@ impl<T: Transport> HttpStorage<T> {
     pub fn over(transport: T) -> Self {
         Self { transport: Arc::new(transport) }
     }
+}
 
+impl<T: StreamTransport> HttpStorage<T> {
+    /// The storage as the port. The code of every operation is generated in this crate, once for all transports.
+    #[must_use]
+    pub fn into_port(self) -> Arc<dyn StoragePort> {
+        HttpStorage::<dyn StreamTransport> { transport: self.transport }.erased()
+    }
+}
+
+impl HttpStorage<dyn StreamTransport> {
+    fn erased(self) -> Arc<dyn StoragePort> {
+        Arc::new(self)
+    }
+}
+
+impl<T: Transport + ?Sized> HttpStorage<T> {
     /// The transport of requests.
     #[must_use]
     pub fn transport(&self) -> &T {
@@ -72,7 +88,7 @@ impl<T: Transport> HttpStorage<T> {
 
 #[async_trait]
 #[deny(clippy::missing_trait_methods)]
-impl<E: Entity, T: Transport> Store<E> for HttpStorage<T> {
+impl<E: Entity, T: Transport + ?Sized> Store<E> for HttpStorage<T> {
     async fn find(&self, id: E::Id, deleted: Deleted) -> Result<Read<Option<E>>> {
         let about = |error: StorageError| if error.entity().is_some() { error } else { error.with_entity(E::KIND, id) };
         let response = self.get(E::FIND, wire::entity::<E>(id, deleted), RequestSize::Ordinary).await.map_err(about)?;
@@ -130,7 +146,7 @@ impl<E: Entity, T: Transport> Store<E> for HttpStorage<T> {
 
 #[async_trait]
 #[deny(clippy::missing_trait_methods)]
-impl<T: Transport> Probe for HttpStorage<T> {
+impl<T: Transport + ?Sized> Probe for HttpStorage<T> {
     async fn probe(&self) -> Result<()> {
         let response = self.get(PROBE, wire::PROBE.to_owned(), RequestSize::Ordinary).await?;
         nothing(PROBE, &response)

@@ -17,7 +17,7 @@ use crate::{
 use async_trait::async_trait;
 use character_storage_port::{
     COMMIT, Commit, Committed, Deleted, Epoch, ErrorKind, PROBE, Page, PageRequest, Probe, Read, Result, Snapshot,
-    SnapshotStream, StorageError, Store, Transaction, check_batch, check_count, check_list,
+    SnapshotStream, StorageError, StoragePort, Store, Transaction, check_batch, check_count, check_list,
 };
 use std::{sync::Arc, time::Duration};
 
@@ -64,6 +64,12 @@ impl SqlStorage {
             storage.renew(known, Reason::Moved).await?;
         }
         storage.filled().await
+    }
+
+    /// The storage as the port. The code of every operation is generated in this crate, once for all its users.
+    #[must_use]
+    pub fn into_port(self) -> Arc<dyn StoragePort> {
+        Arc::new(self)
     }
 
     fn over(engine: Engine, options: &SqlOptions) -> Self {

@@ -4,11 +4,13 @@
 mod access;
 mod acts;
 mod events;
+#[cfg(feature = "message-hub")]
 mod hub;
 mod operator;
 mod report;
 
 pub(crate) use access::AdminAccess;
+#[cfg(feature = "message-hub")]
 pub(crate) use hub::HubOperator;
 pub(crate) use operator::{Operator, TransportHandle};
 
@@ -73,6 +75,7 @@ pub(crate) enum AdminPages {
     /// The state of the storage of a service.
     Storage(Arc<Operator>),
     /// The state of the Message Hub.
+    #[cfg(feature = "message-hub")]
     Hub(Arc<HubOperator>),
 }
 
@@ -82,6 +85,7 @@ impl From<Arc<Operator>> for AdminPages {
     }
 }
 
+#[cfg(feature = "message-hub")]
 impl From<Arc<HubOperator>> for AdminPages {
     fn from(operator: Arc<HubOperator>) -> Self {
         Self::Hub(operator)
@@ -110,6 +114,7 @@ impl AdminListener {
     pub(crate) fn shows(&self) -> (&'static str, &'static str) {
         match self.pages {
             AdminPages::Storage(_) => ("the storage", "/admin/storage"),
+            #[cfg(feature = "message-hub")]
             AdminPages::Hub(_) => ("the hub", hub::PATH),
         }
     }
@@ -135,6 +140,7 @@ impl AdminListener {
         let accounted = apply(from_fn(middleware::account(self.types, HttpMetrics::default())), guarded);
         match &self.pages {
             AdminPages::Storage(operator) => config.app_data(Data::from(Arc::clone(operator))),
+            #[cfg(feature = "message-hub")]
             AdminPages::Hub(operator) => config.app_data(Data::from(Arc::clone(operator))),
         };
         config
@@ -146,6 +152,7 @@ impl AdminListener {
     fn endpoints(&self) -> Endpoints {
         let mut endpoints = Endpoints::default();
         health::register(&mut endpoints, HealthPaths::All, &self.health, &self.registry);
+        #[cfg(feature = "message-hub")]
         if let AdminPages::Hub(_) = self.pages {
             Endpoint::at(hub::PATH).get(hub::show).register(&mut endpoints);
             return endpoints;

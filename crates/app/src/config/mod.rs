@@ -9,12 +9,14 @@ mod limits;
 mod listener;
 mod log;
 mod log_filter;
+#[cfg(feature = "message-hub")]
 mod message_hub_service;
 mod otlp;
 mod remote;
 mod reports;
 mod secrets;
 mod sockets;
+#[cfg(feature = "storage-service")]
 mod storage_service;
 mod tls;
 mod variables;
@@ -26,16 +28,21 @@ pub(crate) use character_service::redis_url;
 pub use commit_log::CommitLogConfig;
 pub(crate) use hub::hub_token;
 pub use hub::{HubAddress, HubConfig};
+#[cfg(feature = "message-hub")]
 pub use message_hub_service::MessageHubServiceConfig;
+#[cfg(feature = "message-hub")]
 pub(crate) use message_hub_service::nats_url;
 pub use otlp::OtlpSettings;
+#[cfg(feature = "storage-service")]
 pub(crate) use remote::STORAGE_AT_HUB;
 pub(crate) use remote::storage_token;
 pub use remote::{RemoteStorage, StorageAddress};
 pub use reports::ReportConfig;
 pub(crate) use reports::reports_per_minute;
 pub use sockets::SocketConfig;
+#[cfg(feature = "storage-service")]
 pub(crate) use storage_service::pool_size;
+#[cfg(feature = "storage-service")]
 pub use storage_service::{DatabaseUrl, StorageServiceConfig};
 pub(crate) use variables::SettingFile;
 pub use variables::{ConfigError, Environment, ProcessEnvironment, Variable, help};

@@ -51,11 +51,10 @@ pub(super) async fn open(
     show_database(&database, config.versions_keep, registry);
     let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
     let place = format!("storage: embedded SQLite, data in {}", folder.display());
-    let storage = Arc::new(database.clone());
-    let commits = Arc::clone(&storage) as _;
+    let storage = database.clone().into_port();
     Ok(Origin {
         log: Arc::clone(&storage) as _,
-        commits,
+        commits: Arc::clone(&storage),
         storage,
         place,
         transport: None,

@@ -10,7 +10,7 @@ use character_message_hub::ServiceName;
 use character_storage_http::{HttpStorage, HttpStorageConfig, ReqwestTransport, StreamTransport, TransportStack};
 use character_storage_hub::HubTransport;
 use prometheus_client::registry::Registry;
-use std::{error::Error, sync::Arc};
+use std::error::Error;
 use url::Url;
 
 type Failure = Box<dyn Error + Send + Sync>;
@@ -64,7 +64,7 @@ fn origin<T: StreamTransport>(
 ) -> Origin {
     storage.metrics().register(registry);
     let transport = Some(TransportHandle::of(&storage));
-    let (storage, log, commits) = (Arc::new(storage), Arc::new(log), Arc::new(commits));
+    let (storage, log, commits) = (storage.into_port(), log.into_port(), commits.into_port());
     Origin { storage, log, commits, place, transport, database: None, lock: None }
 }
 
