@@ -152,12 +152,13 @@ pub(crate) async fn measure(postgres: &PostgresServer, nats: &NatsServer) {
     let client = HttpHub::connect(HttpHubConfig::new(routed.url("").parse().unwrap(), TOKEN.to_owned().into()));
     let by_nats = through(Arc::new(hub), "storage-service");
     let by_hub = through(Arc::new(client.unwrap()), "storage-service");
-    let bare = (reqwest::Client::new(), async_nats::connect(nats.url()).await.unwrap());
+    let limit = Duration::from_secs(10);
+    let bare = (reqwest::Client::builder().timeout(limit).build(), async_nats::connect(nats.url()).await);
     let address = format!("http://{}/", bare_http.address);
     let (storage, broker) = (service.pid(), nats.pid());
     let mut ways = [
-        Way::new("a bare call over HTTP", BareHttp(bare.0, address), &[Some(bare_http.pid())]),
-        Way::new("a bare call through NATS", BareNats(bare.1), &[Some(bare_nats.pid()), broker]),
+        Way::new("a bare call over HTTP", BareHttp(bare.0.unwrap(), address), &[Some(bare_http.pid())]),
+        Way::new("a bare call through NATS", BareNats(bare.1.unwrap()), &[Some(bare_nats.pid()), broker]),
         Way::new("find over HTTP", Find(direct, row.id), &[storage]),
         Way::new("find through NATS", Find(by_nats, row.id), &[storage, broker]),
         Way::new("find through the Message Hub", Find(by_hub, row.id), &[storage, routed.pid()]),
