@@ -5,7 +5,7 @@ use super::{
     support::{client, metrics, send, sheet, until},
 };
 use character_tests::{Service, ServiceBuilder, free_port};
-use serde_json::{Value, json};
+use serde_json::json;
 use std::{
     fs,
     io::{Read as _, Write as _},
@@ -117,30 +117,6 @@ async fn a_head_that_does_not_arrive_ends_its_connection_also_after_others() {
             tokio::task::spawn_blocking(move || rest(&mut later)).await.unwrap();
         }
         assert_eq!(metric(&service, &ended("head_timeout")).await, 3);
-    }
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_request_that_cannot_be_read_is_a_problem_whose_type_leads_to_its_page() {
-    let (service, owner) = (Service::character().start(), storage().start());
-    let many = (0..97).map(|number| format!("x-{number}: y\r\n")).collect::<String>();
-    for (head, code) in [
-        ("GET / HTTP/1.1\r\nhost: localhost\r\nno colon\r\n\r\n".to_owned(), "malformed-request"),
-        (format!("GET / HTTP/1.1\r\n{many}\r\n"), "head-too-large"),
-    ] {
-        let own = format!("/problems/{code}");
-        // The Storage Service has no pages.
-        for (server, kind) in [(&service, own.as_str()), (&owner, "about:blank")] {
-            let mut stream = connection(server, head.as_bytes());
-            let answer = tokio::task::spawn_blocking(move || rest(&mut stream)).await.unwrap();
-            let problem: Value = serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap();
-            assert_eq!((&problem["type"], &problem["code"]), (&json!(kind), &json!(code)), "{answer}");
-            let id = problem["request_id"].as_str().unwrap();
-            assert!(answer.contains(&format!("x-request-id: {id}")), "{answer}");
-        }
-        let page = send(client().get(service.url(&own))).await;
-        assert_eq!((page.status, &page.body["code"]), (200, &json!(code)));
-        assert_eq!(page.body["example"].get("instance").is_some(), code == "head-too-large", "{own}");
     }
 }
 
