@@ -284,7 +284,7 @@ mod tests {
     #[tokio::test]
     async fn neither_a_token_nor_the_contents_of_a_character_are_told() {
         // The parser quotes what it stumbled over, and the address holds a token.
-        let sheet = br#"{"data":"MARKER of a character"}"#;
+        let sheet = br#"{"is_active":"MARKER of a character"}"#;
         let parser = json::parse::<Character>(sheet).unwrap_err();
         assert!(parser.to_string().contains("MARKER"), "the parser's message is no test: {parser}");
         let (reporting, kept) = reporting();

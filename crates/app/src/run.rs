@@ -90,7 +90,7 @@ fn logged<C>(
     let provider = otlp::provider(otlp, runtime.handle())?;
     telemetry::start_with(log(&config), lines.clone(), &repetitions, &provider)?;
     if let Err(error) = small_pages {
-        tracing::debug!(%error, "the kernel may use huge pages, with which the process takes more memory");
+        tracing::debug!(error = %redacted(&error), "the kernel may use huge pages, with which the process takes more memory");
     }
     // The hook of the standard library writes to the standard error output itself, and waits for its reader.
     panic::set_hook(Box::new(|panic| tracing::error!(%panic, backtrace = %Backtrace::capture(), "a thread panicked")));
