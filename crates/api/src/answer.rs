@@ -27,9 +27,6 @@ const TAG_BYTES: usize = 16;
 
 const JSON: &str = "application/json";
 
-/// With how many bytes for each of its rows the text of an answer begins.
-const ROOM_FOR_ROW: usize = 5_120;
-
 /// The result of a handler.
 pub(crate) type Answer = Result<HttpResponse, Problem>;
 
@@ -161,10 +158,7 @@ pub(crate) fn part_of_page<E: Entity, B: From<E> + Serialize>(
         return Ok(unchanged);
     }
     let page = PageBody::<B>::of(page);
-    let Some(wanted) = wanted else {
-        let text = written_rows(&page, page.items.len())?;
-        return Ok(with_text(&mut response, JSON, text));
-    };
+    let Some(wanted) = wanted else { return json(&mut response, JSON, &page) };
     let PageBody { items, next_cursor, unreadable, total } = page;
     let items = items.iter().map(|row| wanted.of(row)).collect();
     json(&mut response, SPARSE_JSON, &PageBody { items, next_cursor, unreadable, total })
@@ -229,13 +223,8 @@ fn with_text(response: &mut HttpResponseBuilder, media_type: &'static str, text:
 }
 
 fn written(body: &impl Serialize) -> Result<Vec<u8>, Problem> {
-    written_rows(body, 1)
-}
-
-/// The text of an answer with this number of rows.
-fn written_rows(body: &impl Serialize, rows: usize) -> Result<Vec<u8>, Problem> {
     // Most sheets fit into this, and are then not copied while the text grows.
-    let mut text = Vec::with_capacity(rows * ROOM_FOR_ROW);
+    let mut text = Vec::with_capacity(5_120);
     serde_json::to_writer(&mut text, body).map_err(|error| {
         tracing::error!(error = %redacted(&error), "a response cannot be serialized");
         Problem::internal()

@@ -1,6 +1,6 @@
 //! Taking the members of a JSON object one by one, and noting everything that is wrong with them.
 
-use crate::object::Object;
+use crate::object::{Member, Object};
 use character_domain::{Document, InvalidTimestamp, Timestamp, Violations, number};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -20,8 +20,12 @@ impl Fields {
     }
 
     fn take<T>(&mut self, name: &str, wanted: &str, read: impl FnOnce(Value) -> Option<T>) -> Option<T> {
+        self.take_member(name, wanted, |member| read(member.into_value()))
+    }
+
+    fn take_member<T>(&mut self, name: &str, wanted: &str, read: impl FnOnce(Member) -> Option<T>) -> Option<T> {
         let member = self.members.remove(name).filter(|member| !member.is_null())?;
-        let read = read(member.into_value());
+        let read = read(member);
         if read.is_none() {
             self.faults.push(name, wanted);
         }
@@ -73,12 +77,7 @@ impl Fields {
 
     /// A document, kept as its text.
     pub(crate) fn document(&mut self, name: &str) -> Option<Document> {
-        let member = self.members.remove(name).filter(|member| !member.is_null())?;
-        let document = member.into_document();
-        if document.is_none() {
-            self.faults.push(name, "must be an object");
-        }
-        document
+        self.take_member(name, "must be an object", Member::into_document)
     }
 
     /// Whether a member was not read.

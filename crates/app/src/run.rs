@@ -30,7 +30,6 @@ pub(crate) fn run<C>(
     secrets: impl Fn(&C) -> Vec<SecretString>,
     command: impl AsyncFnOnce(C, LogQueue) -> Outcome,
 ) -> ExitCode {
-    let small_pages = use_small_pages();
     let format = config.as_ref().map_or_else(|_| LogFormat::of_process(), |config| log(config).format);
     let repeats = config.as_ref().map_or(u32::MAX, |config| log(config).repeats_per_minute);
     let lines = match LogQueue::start(format, Arc::new(Repetitions::new(repeats)), std::io::stderr()) {
@@ -53,7 +52,7 @@ pub(crate) fn run<C>(
             }
             ExitCode::from(MISCONFIGURED)
         }
-        Ok(config) => logged(config, log, secrets, command, &lines, small_pages).unwrap_or_else(|error| {
+        Ok(config) => logged(config, log, secrets, command, &lines).unwrap_or_else(|error| {
             report(&redacted(error.as_ref()).to_string());
             ExitCode::FAILURE
         }),
@@ -82,8 +81,8 @@ fn logged<C>(
     secrets: impl Fn(&C) -> Vec<SecretString>,
     command: impl AsyncFnOnce(C, LogQueue) -> Outcome,
     lines: &LogQueue,
-    small_pages: std::io::Result<()>,
 ) -> Outcome {
+    let small_pages = use_small_pages();
     Redactor::new(secrets(&config)).install();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let (repetitions, otlp) = (lines.repetitions(), log(&config).otlp.as_ref());

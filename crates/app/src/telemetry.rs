@@ -82,9 +82,9 @@ where
     // A trace id is needed also where nothing is logged.
     let own = Targets::new().with_default(LevelFilter::INFO);
     // Those that are not logged would cost as much as all the rest of an answer from the cache: they are for a collector alone.
-    let own = if config.otlp.is_some() { own.with_target(OWN, LevelFilter::DEBUG) } else { own };
-    // Only a collector is told what happens within a span; a span itself has its place in a trace without one.
     let collects = config.otlp.is_some();
+    let own = if collects { own.with_target(OWN, LevelFilter::DEBUG) } else { own };
+    // Only a collector is told what happens within a span; a span itself has its place in a trace without one.
     let of_interest = filter_fn(move |metadata| collects || metadata.is_span());
     // Without the hint every line that is off would be asked about again.
     let traced = traced.or(own).and(of_interest.with_max_level_hint(LevelFilter::TRACE));

@@ -10,6 +10,11 @@ pub const MAX_NAME: usize = check::MAX_NAME;
 /// Longest theme, in Unicode scalar values.
 pub const MAX_THEME: usize = check::MAX_WORD;
 
+/// Adds what is wrong with a theme to `violations`, under `field`.
+pub fn check_theme(field: &str, theme: &str, violations: &mut Violations) {
+    check::short(violations, field, theme, MAX_THEME);
+}
+
 /// A player character.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
@@ -58,7 +63,7 @@ impl Character {
     pub fn check(&self) -> Violations {
         let mut violations = Violations::default();
         check::short(&mut violations, "name", &self.name, MAX_NAME);
-        check::short(&mut violations, "theme", &self.theme, MAX_THEME);
+        check_theme("theme", &self.theme, &mut violations);
         if self.parent_id == Some(self.id) {
             violations.push("parent_id", "must not be the character itself");
         }

@@ -90,13 +90,21 @@ impl CharacterVersion {
         }
     }
 
+    /// Every rule that the label of a version breaks.
+    #[must_use]
+    pub fn check_label(label: Option<&String>) -> Violations {
+        let mut violations = Violations::default();
+        check::maybe_short(&mut violations, "label", label, check::MAX_NAME);
+        violations
+    }
+
     /// Every rule that this version breaks on its own.
     #[must_use]
     pub fn check(&self) -> Violations {
         let mut violations = Violations::default();
         check::maybe_short(&mut violations, "author", self.author.as_ref(), check::MAX_NAME);
         check::short(&mut violations, "reason", &self.reason, MAX_REASON);
-        check::maybe_short(&mut violations, "label", self.label.as_ref(), check::MAX_NAME);
+        violations.append(Self::check_label(self.label.as_ref()));
         if self.state.id != self.character_id {
             violations.push("state.id", "must be the character");
         }

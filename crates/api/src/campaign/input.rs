@@ -1,7 +1,6 @@
 //! From JSON objects to what the repository takes, with every fault found.
 
-use crate::fields::Fields;
-use crate::object::Object;
+use crate::{fields::Fields, object::Object};
 use character_domain::{CampaignId, CharacterId, ImpactType, Violations, now};
 use character_repositories::NewCampaignEvent;
 use uuid::Uuid;

@@ -1,7 +1,6 @@
 //! From JSON objects to what the repository takes, with every fault found.
 
-use crate::fields::Fields;
-use crate::object::Object;
+use crate::{fields::Fields, object::Object};
 use character_domain::{Character, CharacterId, UserId, Violations, character::DEFAULT_THEME};
 use character_repositories::{NewCharacter, RepositoryError, StatedParent};
 use serde_json::{Value, json};

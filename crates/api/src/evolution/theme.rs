@@ -17,7 +17,10 @@ use actix_web::{
     http::header::{ETAG, LOCATION},
     web::{Data, Payload},
 };
-use character_domain::{Character, InventoryItemId, UserId, Violation, Violations, character::DEFAULT_THEME, now};
+use character_domain::{
+    InventoryItemId, Violations,
+    character::{DEFAULT_THEME, check_theme},
+};
 use character_repositories::{EquipmentTransition, ThemeChange, ThemeTransition, Transition};
 use serde::Serialize;
 use serde_json::Value;
@@ -107,9 +110,9 @@ fn read(members: Object) -> Result<ThemeTransition, Violations> {
         }
     }
     fields.finish(ThemeTransition { new_theme, chapter_id, equipment_transitions }, |transition| {
-        let plain = Character::new(UserId(Uuid::nil()), "unnamed", now());
-        let faults = Character { theme: transition.new_theme, ..plain }.check();
-        faults.into_iter().map(|fault| Violation::new("new_theme", fault.reason)).collect()
+        let mut faults = Violations::default();
+        check_theme("new_theme", &transition.new_theme, &mut faults);
+        faults
     })
 }
 

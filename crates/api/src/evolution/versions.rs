@@ -17,10 +17,9 @@ use actix_web::{
     http::header::{CACHE_CONTROL, ETAG},
     web::{Data, Payload},
 };
-use character_domain::{Character, CharacterVersion, UserId, Violations, now};
+use character_domain::{CharacterVersion, Violations};
 use character_repositories::ListRequest;
 use character_storage_port::{Deleted, Start};
-use uuid::Uuid;
 
 /// Lists the versions of a character, newest first, without their states.
 #[utoipa::path(
@@ -183,16 +182,10 @@ pub(crate) async fn label(api: Data<Api>, request: HttpRequest, payload: Payload
         fields.faults.push("label", "is required; null removes the label");
     }
     let label = fields.text("label");
-    let label = fields.finish(label, check_label).map_err(Problem::invalid)?;
+    let label =
+        fields.finish(label, |label| CharacterVersion::check_label(label.as_ref())).map_err(Problem::invalid)?;
     let version = api.repositories.evolution.label(of, version, label, &context).await?;
     Ok(changed::<_, VersionSummaryBody>(&mut HttpResponse::Ok(), version))
-}
-
-/// Every rule that the label of a version breaks.
-fn check_label(label: Option<String>) -> Violations {
-    let plain = Character::new(UserId(Uuid::nil()), "unnamed", now());
-    let version = CharacterVersion { label, ..CharacterVersion::of(None, plain, "labelled", now()) };
-    version.check()
 }
 
 /// Whether the request asks for the versions of a soft-deleted character too.

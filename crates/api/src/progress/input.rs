@@ -1,7 +1,6 @@
 //! From JSON objects to what the repository takes, with every fault found.
 
-use crate::fields::Fields;
-use crate::object::Object;
+use crate::{fields::Fields, object::Object};
 use character_domain::Violations;
 use character_repositories::{Award, NewAttainment};
 

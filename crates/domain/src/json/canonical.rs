@@ -1,11 +1,11 @@
 //! The one form of a JSON text.
 
-use super::scan::{RESERVED, Survey, is_in_word, string_at, word_at};
+use super::{
+    MAX_MESSAGE_DEPTH,
+    scan::{RESERVED, Survey, is_in_word, string_at, word_at},
+};
 use serde::de::Error as _;
 use std::borrow::Cow;
-
-/// Where the members of an object are nested deeper than this, the text is refused: the stack is ours.
-const MAX_DEPTH: usize = super::MAX_MESSAGE_DEPTH;
 
 /// The text that `serde_json` writes for the value it parses from `text`, which has passed the [`scan`](super::scan): without
 /// spaces, members in the order of their names, strings and exponents in their one form. No tree is built, which would take
@@ -53,7 +53,8 @@ impl<'a> Writer<'a> {
     }
 
     fn value(&mut self, depth: usize) -> serde_json::Result<()> {
-        if depth > MAX_DEPTH {
+        // Each level takes some of the stack.
+        if depth > MAX_MESSAGE_DEPTH {
             return Err(serde_json::Error::custom("nested too deep"));
         }
         self.survey.values += 1;
