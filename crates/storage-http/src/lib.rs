@@ -33,6 +33,7 @@ mod budget;
 mod call_timeout;
 mod commit;
 mod config;
+mod homes;
 mod consumers;
 mod log;
 mod metrics;

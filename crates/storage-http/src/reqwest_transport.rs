@@ -2,7 +2,7 @@
 
 use crate::{
     ApiRequest, ApiResponse, HttpStorageConfig, OpenedResponse, RequestKind, Sent, StreamTransport, Transport,
-    TransportError, TransportErrorKind, trace_context,
+    TransportError, TransportErrorKind, homes::Homes, trace_context,
 };
 use async_trait::async_trait;
 use bytes::BytesMut;
@@ -29,7 +29,8 @@ const OWN_WANTS: [i32; 5] = [libc::ENOMEM, libc::ENFILE, libc::EMFILE, libc::EAD
 
 /// One attempt over a pooled connection: no retries, no redirects, no proxy from the environment.
 pub struct ReqwestTransport {
-    client: reqwest::Client,
+    /// A connection lives in the runtime that opened it, and a request from another thread costs two wake-ups across threads.
+    clients: Homes<reqwest::Client>,
     /// For streamed responses, whose total time is unlimited but which must not stall.
     streams: reqwest::Client,
     base: String,
@@ -78,6 +79,23 @@ pub enum ConnectError {
     Client(#[source] reqwest::Error),
 }
 
+fn builder(config: &HttpStorageConfig) -> reqwest::ClientBuilder {
+    let builder = reqwest::Client::builder();
+    #[cfg(feature = "rustls")]
+    let builder = match &config.tls {
+        Some(tls) => builder.tls_backend_preconfigured(tls.config()),
+        None => builder,
+    };
+    builder
+        .retry(reqwest::retry::never())
+        .redirect(reqwest::redirect::Policy::none())
+        // Proxy variables are read whatever the features are, and a proxy would be handed the token.
+        .no_proxy()
+        .connect_timeout(config.connect_timeout)
+        .pool_idle_timeout(POOL_IDLE)
+        .user_agent(concat!("character-storage-http/", env!("CARGO_PKG_VERSION")))
+}
+
 impl ReqwestTransport {
     /// A client of the Storage Service at `config.base_url`. Does not connect yet.
     ///
@@ -88,28 +106,14 @@ impl ReqwestTransport {
         HttpStorageConfig::check_token(&config.token.get())?;
         config.check_settings()?;
         let base = config.base_url.as_str().trim_end_matches('/').to_owned();
-        let builder = || {
-            let builder = reqwest::Client::builder();
-            #[cfg(feature = "rustls")]
-            let builder = match &config.tls {
-                Some(tls) => builder.tls_backend_preconfigured(tls.config()),
-                None => builder,
-            };
-            builder
-                .retry(reqwest::retry::never())
-                .redirect(reqwest::redirect::Policy::none())
-                // Proxy variables are read whatever the features are, and a proxy would be handed the token.
-                .no_proxy()
-                .connect_timeout(config.connect_timeout)
-                .pool_idle_timeout(POOL_IDLE)
-                .user_agent(concat!("character-storage-http/", env!("CARGO_PKG_VERSION")))
-        };
         // For callers without the transport stack: no wait is without a bound.
-        let client = builder().timeout(config.deadline).build().map_err(ConnectError::Client)?;
-        let streams = builder().read_timeout(config.deadline).build().map_err(ConnectError::Client)?;
+        let client = |config: &HttpStorageConfig| builder(config).timeout(config.deadline).build();
+        let streams = builder(config).read_timeout(config.deadline).build().map_err(ConnectError::Client)?;
+        let (shared, settings) = (client(config).map_err(ConnectError::Client)?, config.clone());
+        let clients = Homes::new(shared, move || client(&settings).ok());
         let (token, max_response_bytes, deadline) = (config.token.clone(), config.max_response_bytes, config.deadline);
         let request_id = config.request_id;
-        Ok(Self { client, streams, base, token, request_id, max_response_bytes, deadline })
+        Ok(Self { clients, streams, base, token, request_id, max_response_bytes, deadline })
     }
 
     async fn send(
@@ -162,7 +166,7 @@ impl ReqwestTransport {
 #[deny(clippy::missing_trait_methods)]
 impl Transport for ReqwestTransport {
     async fn call(&self, request: ApiRequest) -> Result<ApiResponse, TransportError> {
-        let response = self.send(&self.client, &request, wire::JSON).await?;
+        let response = self.send(self.clients.own(), &request, wire::JSON).await?;
         self.whole(request.operation, response).await
     }
 }

@@ -9,18 +9,18 @@ use crate::{
 use character_storage_port::{Applied, Result, StorageError};
 use connect::Sessions;
 use connector::{Address, Connector};
-use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod, Runtime, Timeouts};
 use fault::DISK_FULL;
+use pools::Pools;
 use std::{
     fmt,
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
-use tokio_postgres::Config;
 
 mod connect;
 pub(crate) mod connector;
 mod fault;
+mod pools;
 mod session;
 mod snapshot;
 pub(crate) mod tls;
@@ -41,7 +41,7 @@ pub(crate) struct Postgres {
     pooling: Pooling,
     /// Begins a transaction.
     begin: String,
-    pool: Pool,
+    pools: Arc<Pools>,
     database: String,
     timeout: Duration,
     /// When a write found the disk full, until one succeeds.
@@ -81,20 +81,13 @@ impl Postgres {
         let read_only = access == Access::Read && pooling == Pooling::Session;
         let sessions = if read_only { Sessions::ReadOnly } else { Sessions::Current };
         let connector = Connector::new(address, session, options.timeout, sessions);
-        let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
-        let manager = Manager::from_connect(Config::new(), connector.clone(), recycling);
-        let wait = Some(options.timeout);
-        let pool = Pool::builder(manager)
-            .max_size(options.connections.max(1))
-            .timeouts(Timeouts { wait, create: wait, recycle: wait })
-            .runtime(Runtime::Tokio1)
-            .build()
+        let pools = Pools::new(&connector, options.connections, options.timeout)
             .map_err(|error| StorageError::unavailable("connect").with_source(error))?;
         Ok(Self {
             connector,
             pooling,
             begin,
-            pool,
+            pools: Arc::new(pools),
             database,
             timeout: options.timeout,
             access,
@@ -122,12 +115,12 @@ impl Postgres {
 
     /// Permits this number of connections from now on. Surplus ones are closed when they are released.
     pub(crate) fn resize(&self, connections: usize) {
-        self.pool.resize(connections.max(1));
+        self.pools.resize(connections);
     }
 
     /// Ends the connections.
     pub(crate) async fn close(&self) -> Result<()> {
-        self.pool.close();
+        self.pools.close();
         Ok(())
     }
 
@@ -172,8 +165,7 @@ impl Postgres {
     }
 
     pub(crate) fn status(&self) -> PoolStatus {
-        let status = self.pool.status();
-        PoolStatus { limit: status.max_size, open: status.size, idle: status.available, waiting: status.waiting }
+        self.pools.status()
     }
 }
 

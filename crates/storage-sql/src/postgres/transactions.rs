@@ -3,6 +3,7 @@
 use super::{
     Pooling, Postgres, PostgresSession,
     fault::{DISK_FULL, pool_fault},
+    pools::Pools,
 };
 use crate::{
     fault::{Cause, EngineError, Fault},
@@ -11,7 +12,10 @@ use crate::{
 use character_storage_port::{Applied, Result};
 use deadpool_postgres::{ClientWrapper, Object};
 use std::{
-    sync::atomic::{AtomicBool, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -68,9 +72,10 @@ impl Postgres {
         // Through a pooler the limits of time are those of a transaction, so that a read needs one, too.
         let transaction = usage == Use::Change || self.pooling == Pooling::Transaction;
         loop {
-            let client = self.pool.get().await.map_err(pool_fault)?;
+            let client = self.pools.get().await.map_err(pool_fault)?;
             let tidy = if transaction { "ROLLBACK" } else { "" };
-            let mut lent = Lent { client: Some(client), patience: self.timeout, tidy };
+            let pools = Arc::clone(&self.pools);
+            let mut lent = Lent { client: Some(client), pools, patience: self.timeout, tidy };
             let outcome = match &lent.client {
                 Some(client) if transaction => {
                     transact(client, self.pooling, &self.begin, usage, work, committing).await
@@ -92,7 +97,7 @@ impl Postgres {
                 Some(Cause::ConnectionLost) if !reconnected => {
                     reconnected = true;
                     // After a restart of the server the idle connections are dead, too.
-                    self.pool.retain(|_, _| false);
+                    self.pools.forget_idle();
                     tracing::info!(error = %fault.redacted(), "PostgreSQL connection lost, trying a new one");
                 }
                 _ => return Err(fault),
@@ -113,6 +118,7 @@ enum Use {
 /// the pool once it answers again, and out of it when it does not do so in time.
 struct Lent {
     client: Option<Object>,
+    pools: Arc<Pools>,
     patience: Duration,
     /// What it needs to be as before.
     tidy: &'static str,
@@ -121,15 +127,13 @@ struct Lent {
 impl Drop for Lent {
     fn drop(&mut self) {
         let Some(client) = self.client.take() else { return };
-        let (patience, tidy) = (self.patience, self.tidy);
+        let (pools, patience, tidy) = (Arc::clone(&self.pools), self.patience, self.tidy);
         let Ok(runtime) = tokio::runtime::Handle::try_current() else { return drop(Object::take(client)) };
         runtime.spawn(async move {
             if !matches!(tokio::time::timeout(patience, client.batch_execute(tidy)).await, Ok(Ok(()))) {
                 tracing::info!("a connection to PostgreSQL does not answer any more and is given up");
                 // When the server hangs, the idle ones would each take the time of an operation to show it.
-                if let Some(pool) = Object::pool(&client) {
-                    pool.retain(|_, _| false);
-                }
+                pools.forget_idle();
                 drop(Object::take(client));
             }
         });

@@ -1,0 +1,203 @@
+//! The connections, apart for each runtime of one thread: the task that moves the bytes of a connection runs where the
+//! connection was made, and a statement from another thread would cost two wake-ups across threads.
+
+use super::connector::Connector;
+use crate::PoolStatus;
+use deadpool_postgres::{
+    BuildError, Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime, TimeoutType, Timeouts,
+};
+use std::{
+    iter::{once, repeat},
+    num::NonZero,
+    sync::{Mutex, OnceLock, PoisonError},
+    thread::available_parallelism,
+    time::Duration,
+};
+use tokio::runtime::{Handle, Id, RuntimeFlavor};
+use tokio_postgres::Config;
+
+/// A pool for all, and one for each runtime of one thread that has asked, up to the number of cores.
+pub(super) struct Pools {
+    shared: Pool,
+    homes: Vec<Home>,
+    /// The limit of all together, while it is divided.
+    connections: Mutex<usize>,
+    /// A connection at once, or none.
+    at_once: Timeouts,
+}
+
+struct Home {
+    pool: Pool,
+    /// Whose it is. Until then it has no connections.
+    runtime: OnceLock<Id>,
+}
+
+impl Pools {
+    /// Does not connect.
+    pub(super) fn new(connector: &Connector, connections: usize, timeout: Duration) -> Result<Self, BuildError> {
+        let connections = connections.max(1);
+        let wait = Some(timeout);
+        let timeouts = Timeouts { wait, create: wait, recycle: wait };
+        let pool = |size| {
+            let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
+            let manager = Manager::from_connect(Config::new(), connector.clone(), recycling);
+            Pool::builder(manager).max_size(size).timeouts(timeouts).runtime(Runtime::Tokio1).build()
+        };
+        let homes = available_parallelism().map_or(1, NonZero::get).min(connections - 1);
+        let home = |_| pool(0).map(|pool| Home { pool, runtime: OnceLock::new() });
+        Ok(Self {
+            shared: pool(connections)?,
+            homes: (0..homes).map(home).collect::<Result<_, _>>()?,
+            connections: Mutex::new(connections),
+            at_once: Timeouts { wait: Some(Duration::ZERO), ..timeouts },
+        })
+    }
+
+    /// A connection of the caller's runtime; where each of them is in use, one of the others; where all are, the next of the
+    /// caller's runtime or of the shared pool.
+    pub(super) async fn get(&self) -> Result<Object, PoolError> {
+        let own = self.own();
+        for pool in once(own).chain(self.all()) {
+            match pool.timeout_get(&self.at_once).await {
+                Err(PoolError::Timeout(TimeoutType::Wait)) => {}
+                connection => return connection,
+            }
+        }
+        if std::ptr::eq(own, &raw const self.shared) {
+            return own.get().await;
+        }
+        // Also of the shared one: a home that loses its last connection to another limit has none to give any more.
+        tokio::select! {
+            biased;
+            connection = own.get() => connection,
+            connection = self.shared.get() => connection,
+        }
+    }
+
+    /// Permits this number of connections from now on. Surplus ones are closed when they are released.
+    pub(super) fn resize(&self, connections: usize) {
+        let mut limit = self.connections.lock().unwrap_or_else(PoisonError::into_inner);
+        *limit = connections.max(1);
+        self.divide(*limit);
+    }
+
+    /// Closes the idle connections.
+    pub(super) fn forget_idle(&self) {
+        self.all().for_each(|pool| drop(pool.retain(|_, _| false)));
+    }
+
+    /// Ends the connections.
+    pub(super) fn close(&self) {
+        self.all().for_each(Pool::close);
+    }
+
+    pub(super) fn status(&self) -> PoolStatus {
+        let mut sum = PoolStatus::default();
+        for status in self.all().map(Pool::status) {
+            sum.limit += status.max_size;
+            sum.open += status.size;
+            sum.idle += status.available;
+            sum.waiting += status.waiting;
+        }
+        sum
+    }
+
+    fn all(&self) -> impl Iterator<Item = &Pool> {
+        once(&self.shared).chain(self.homes.iter().map(|home| &home.pool))
+    }
+
+    /// The pool of the caller's runtime.
+    fn own(&self) -> &Pool {
+        let caller = Handle::try_current().ok().filter(|handle| handle.runtime_flavor() == RuntimeFlavor::CurrentThread);
+        let Some(caller) = caller.map(|handle| handle.id()) else { return &self.shared };
+        for Home { pool, runtime } in &self.homes {
+            let mut is_new = false;
+            let runtime = *runtime.get_or_init(|| {
+                is_new = true;
+                caller
+            });
+            if is_new {
+                self.divide(*self.connections.lock().unwrap_or_else(PoisonError::into_inner));
+            }
+            // Where there are fewer connections than runtimes, some homes have none.
+            if runtime == caller && pool.status().max_size > 0 {
+                return pool;
+            }
+        }
+        &self.shared
+    }
+
+    /// One for all, and equal parts for the runtimes. Call it under the lock.
+    fn divide(&self, connections: usize) {
+        let taken: Vec<_> = self.homes.iter().filter(|home| home.runtime.get().is_some()).collect();
+        let parts = taken.len().min(connections - 1);
+        let shared = if parts == 0 { connections } else { 1 };
+        self.shared.resize(shared);
+        for (home, size) in taken.iter().zip(shares(connections - shared, parts).chain(repeat(0))) {
+            home.pool.resize(size);
+        }
+    }
+}
+
+/// Parts that differ by no more than one.
+fn shares(connections: usize, parts: usize) -> impl Iterator<Item = usize> {
+    (0..parts).map(move |part| connections / parts + usize::from(part < connections % parts))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::postgres::{connect::Sessions, connector::Address};
+    use character_credentials::ClientTls;
+
+    fn pools(connections: usize) -> Pools {
+        let config = Box::new("postgres://nobody@127.0.0.1:1/none".parse().unwrap());
+        let address = Address { config, tls: ClientTls::default() };
+        let connector = Connector::new(address, String::new(), Duration::from_secs(1), Sessions::Current);
+        Pools::new(&connector, connections, Duration::from_secs(1)).unwrap()
+    }
+
+    fn single() -> tokio::runtime::Runtime {
+        tokio::runtime::Builder::new_current_thread().build().unwrap()
+    }
+
+    #[test]
+    fn all_pools_together_have_the_limit_and_each_caller_has_a_connection() {
+        for connections in 0..20 {
+            let pools = pools(connections);
+            let limit = |connections: usize| assert_eq!(pools.status().limit, connections.max(1));
+            limit(connections);
+            let runtimes: Vec<_> = std::iter::repeat_with(single).take(pools.homes.len() + 2).collect();
+            for other in (0..20).rev() {
+                for runtime in &runtimes {
+                    let _entered = runtime.enter();
+                    assert!(pools.own().status().max_size > 0, "{connections} and then {other}");
+                }
+                assert!(pools.shared.status().max_size > 0, "{connections} and then {other}");
+                pools.resize(other);
+                limit(other);
+            }
+        }
+    }
+
+    #[test]
+    fn a_runtime_of_one_thread_has_a_pool_of_its_own_and_all_others_share_one() {
+        let pools = pools(100);
+        let is_shared = |pool: &Pool| std::ptr::eq(pool, &raw const pools.shared);
+        assert!(is_shared(pools.own()), "outside any runtime");
+        let threads = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().unwrap();
+        let entered = threads.enter();
+        assert!(is_shared(pools.own()), "of several threads");
+        drop(entered);
+        let mut seen: Vec<*const Pool> = Vec::new();
+        for runtime in std::iter::repeat_with(single).take(pools.homes.len()).collect::<Vec<_>>() {
+            let _entered = runtime.enter();
+            let own = pools.own();
+            assert!(!is_shared(own) && !seen.contains(&&raw const *own) && std::ptr::eq(own, pools.own()));
+            seen.push(own);
+        }
+        let late = single();
+        let _entered = late.enter();
+        assert!(is_shared(pools.own()), "more than there are cores");
+    }
+}
