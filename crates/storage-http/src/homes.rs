@@ -19,7 +19,8 @@ impl<T: Clone> Homes<T> {
 
     /// The one of the caller's runtime.
     pub(crate) fn own(&self) -> &T {
-        let caller = Handle::try_current().ok().filter(|handle| handle.runtime_flavor() == RuntimeFlavor::CurrentThread);
+        let caller =
+            Handle::try_current().ok().filter(|handle| handle.runtime_flavor() == RuntimeFlavor::CurrentThread);
         let Some(caller) = caller.map(|handle| handle.id()) else { return &self.shared };
         let made = || (caller, (self.make)().unwrap_or_else(|| self.shared.clone()));
         let own = self.homes.iter().map(|home| home.get_or_init(made)).find(|(runtime, _)| *runtime == caller);

@@ -108,7 +108,8 @@ impl Pools {
 
     /// The pool of the caller's runtime.
     fn own(&self) -> &Pool {
-        let caller = Handle::try_current().ok().filter(|handle| handle.runtime_flavor() == RuntimeFlavor::CurrentThread);
+        let caller =
+            Handle::try_current().ok().filter(|handle| handle.runtime_flavor() == RuntimeFlavor::CurrentThread);
         let Some(caller) = caller.map(|handle| handle.id()) else { return &self.shared };
         for Home { pool, runtime } in &self.homes {
             let mut is_new = false;
@@ -148,11 +149,12 @@ fn shares(connections: usize, parts: usize) -> impl Iterator<Item = usize> {
 mod tests {
     use super::*;
     use crate::postgres::{connect::Sessions, connector::Address};
-    use character_credentials::ClientTls;
+    use character_credentials::{ClientTls, ClientTlsFiles, Verification};
 
     fn pools(connections: usize) -> Pools {
         let config = Box::new("postgres://nobody@127.0.0.1:1/none".parse().unwrap());
-        let address = Address { config, tls: ClientTls::default() };
+        let tls = ClientTls::load(ClientTlsFiles::default(), Verification::Nothing).unwrap();
+        let address = Address { config, tls };
         let connector = Connector::new(address, String::new(), Duration::from_secs(1), Sessions::Current);
         Pools::new(&connector, connections, Duration::from_secs(1)).unwrap()
     }
