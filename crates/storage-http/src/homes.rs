@@ -3,7 +3,8 @@
 use std::{num::NonZero, sync::OnceLock, thread::available_parallelism};
 use tokio::runtime::{Handle, Id, RuntimeFlavor};
 
-/// One for all, and one for each runtime of one thread that has asked, up to the number of cores.
+/// One for all, and one for each runtime of one thread that has asked, up to two for each core: a server may have one thread for
+/// sockets and one for a Message Hub on each.
 pub(crate) struct Homes<T> {
     shared: T,
     make: Box<dyn Fn() -> Option<T> + Send + Sync>,
@@ -13,8 +14,8 @@ pub(crate) struct Homes<T> {
 impl<T: Clone> Homes<T> {
     /// `make` makes another one like `shared`, where it can.
     pub(crate) fn new(shared: T, make: impl Fn() -> Option<T> + Send + Sync + 'static) -> Self {
-        let cores = available_parallelism().map_or(1, NonZero::get);
-        Self { shared, make: Box::new(make), homes: std::iter::repeat_with(OnceLock::new).take(cores).collect() }
+        let homes = 2 * available_parallelism().map_or(1, NonZero::get);
+        Self { shared, make: Box::new(make), homes: std::iter::repeat_with(OnceLock::new).take(homes).collect() }
     }
 
     /// The one of the caller's runtime.
@@ -47,12 +48,12 @@ mod tests {
         let entered = threads.enter();
         assert_eq!(*homes.own(), 0, "of several threads");
         drop(entered);
-        let cores = available_parallelism().unwrap().get();
-        let runtimes: Vec<_> = std::iter::repeat_with(single).take(cores + 1).collect();
+        let most = 2 * available_parallelism().unwrap().get();
+        let runtimes: Vec<_> = std::iter::repeat_with(single).take(most + 1).collect();
         for _ in 0..2 {
             for (number, runtime) in (1..).zip(&runtimes) {
                 let _entered = runtime.enter();
-                assert_eq!(*homes.own(), if number > cores { 0 } else { number });
+                assert_eq!(*homes.own(), if number > most { 0 } else { number });
             }
         }
     }

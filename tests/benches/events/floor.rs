@@ -58,9 +58,12 @@ pub(crate) async fn serve(role: &str, address: &str) {
     if role == HTTP {
         let listener = TcpListener::bind(address).await.unwrap();
         println!("{}", listener.local_addr().unwrap());
-        let (connection, _) = listener.accept().await.unwrap();
-        connection.set_nodelay(true).unwrap();
-        return answer(connection).await;
+        loop {
+            // A client may open another one before the last has become idle.
+            let (connection, _) = listener.accept().await.unwrap();
+            connection.set_nodelay(true).unwrap();
+            tokio::spawn(answer(connection));
+        }
     }
     let client = async_nats::connect(address).await.unwrap();
     let mut requests = client.queue_subscribe(SUBJECT, "instances".to_owned()).await.unwrap();

@@ -16,7 +16,8 @@ use std::{
 use tokio::runtime::{Handle, Id, RuntimeFlavor};
 use tokio_postgres::Config;
 
-/// A pool for all, and one for each runtime of one thread that has asked, up to the number of cores.
+/// A pool for all, and one for each runtime of one thread that has asked, up to two for each core: a server may have one thread
+/// for sockets and one for a Message Hub on each.
 pub(super) struct Pools {
     shared: Pool,
     homes: Vec<Home>,
@@ -43,7 +44,7 @@ impl Pools {
             let manager = Manager::from_connect(Config::new(), connector.clone(), recycling);
             Pool::builder(manager).max_size(size).timeouts(timeouts).runtime(Runtime::Tokio1).build()
         };
-        let homes = available_parallelism().map_or(1, NonZero::get).min(connections - 1);
+        let homes = 2 * available_parallelism().map_or(1, NonZero::get);
         let home = |_| pool(0).map(|pool| Home { pool, runtime: OnceLock::new() });
         Ok(Self {
             shared: pool(connections)?,
@@ -200,6 +201,6 @@ mod tests {
         }
         let late = single();
         let _entered = late.enter();
-        assert!(is_shared(pools.own()), "more than there are cores");
+        assert!(is_shared(pools.own()), "more than there are pools");
     }
 }
