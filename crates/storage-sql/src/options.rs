@@ -7,7 +7,8 @@ use std::time::Duration;
 /// Settings of a [`SqlStorage`](crate::SqlStorage).
 #[derive(Clone, Debug)]
 pub struct SqlOptions {
-    /// Maximum number of PostgreSQL connections for requests. Default 8. A storage that is followed has one more.
+    /// Maximum number of PostgreSQL connections for requests. Default 8. A storage that is followed has one more. Runtimes of
+    /// one thread have parts of it, and lend what they do not use.
     pub connections: usize,
     /// Number of threads that read from SQLite, beside the one that writes. Default 3.
     pub readers: usize,
