@@ -27,7 +27,8 @@ const REQUEST_ID: &str = "x-request-id";
 /// in the process, no free port, no buffer space.
 const OWN_WANTS: [i32; 5] = [libc::ENOMEM, libc::ENFILE, libc::EMFILE, libc::EADDRNOTAVAIL, libc::ENOBUFS];
 
-/// One attempt over a pooled connection: no retries, no redirects, no proxy from the environment.
+/// One attempt over a pooled connection: no retries, no redirects, no proxy from the environment. Runtimes of one thread have
+/// pools of their own.
 pub struct ReqwestTransport {
     /// A connection lives in the runtime that opened it, and a request from another thread costs two wake-ups across threads.
     clients: Homes<reqwest::Client>,

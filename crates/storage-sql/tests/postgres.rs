@@ -134,6 +134,33 @@ async fn a_row_locked_elsewhere_ends_in_a_timeout_and_nothing_is_written() {
 }
 
 #[tokio::test]
+async fn an_operation_that_waits_for_a_connection_is_counted_once() {
+    let url = PostgresServer::shared().fresh_schema_url();
+    let options = SqlOptions { connections: 2, ..SqlOptions::default() };
+    let storage = SqlStorage::connect(&url, options).await.unwrap();
+    let (client, connection) = tokio_postgres::connect(&url, tokio_postgres::NoTls).await.unwrap();
+    let connection = tokio::spawn(connection);
+    client.batch_execute("BEGIN; LOCK TABLE characters").await.unwrap();
+    let commits: Vec<_> = (0..5)
+        .map(|_| {
+            let storage = storage.clone();
+            tokio::spawn(async move { storage.commit(create(&character("Waiting"))).await })
+        })
+        .collect();
+    while storage.pool_status().waiting < 3 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(storage.pool_status().waiting, 3);
+    client.batch_execute("ROLLBACK").await.unwrap();
+    for commit in commits {
+        commit.await.unwrap().unwrap();
+    }
+    assert_eq!(storage.pool_status().waiting, 0);
+    drop(client);
+    connection.await.unwrap().unwrap();
+}
+
+#[tokio::test]
 async fn a_commit_whose_caller_went_away_leaves_a_usable_pool() {
     let (storage, ()) = open().await;
     for _ in 0..30 {
