@@ -65,7 +65,8 @@ impl Path {
         let one = format!("{CHARACTERS}/{}", hero.id);
         match self {
             Self::Get => {
-                let app = init_service(App::new().configure(character_api::configure(api(cached(storage).await)))).await;
+                let app =
+                    init_service(App::new().configure(character_api::configure(api(cached(storage).await)))).await;
                 for _ in 0..count {
                     send(&app, Method::GET, &one, None, StatusCode::OK).await;
                 }
@@ -74,7 +75,8 @@ impl Path {
                 for number in 1..100 {
                     storage.create_character(sheet(number)).await.unwrap();
                 }
-                let app = init_service(App::new().configure(character_api::configure(api(cached(storage).await)))).await;
+                let app =
+                    init_service(App::new().configure(character_api::configure(api(cached(storage).await)))).await;
                 for _ in 0..count {
                     send(&app, Method::GET, &format!("{CHARACTERS}?limit=100"), None, StatusCode::OK).await;
                 }
@@ -114,7 +116,8 @@ async fn send<B: MessageBody>(
     body: Option<&Value>,
     status: StatusCode,
 ) {
-    let mut request = TestRequest::with_uri(path).method(method).insert_header(("authorization", format!("Bearer {TOKEN}")));
+    let mut request =
+        TestRequest::with_uri(path).method(method).insert_header(("authorization", format!("Bearer {TOKEN}")));
     if let Some(body) = body {
         request = request.set_json(body);
     }
