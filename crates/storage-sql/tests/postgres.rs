@@ -8,7 +8,7 @@ use character_storage_port::{
     Change, CharacterQuery, Commit, Deleted, Direction, ErrorKind, Log, Order, OrderBy, PageRequest, Probe, Snapshot,
     StoragePort, Store, Transaction,
 };
-use character_storage_sql::{DatabaseLocation, SqlOptions, SqlStorage};
+use character_storage_sql::{DatabaseLocation, PoolStatus, SqlOptions, SqlStorage};
 use character_storage_testkit::{DurableHarness, Harness, storage_conformance, storage_durability, unreadable};
 use character_tests::PostgresServer;
 use futures_util::StreamExt as _;
@@ -134,7 +134,7 @@ async fn a_row_locked_elsewhere_ends_in_a_timeout_and_nothing_is_written() {
 }
 
 #[tokio::test]
-async fn an_operation_that_waits_for_a_connection_is_counted_once() {
+async fn no_more_connections_are_open_than_permitted_and_who_waits_for_one_is_counted_once() {
     let url = PostgresServer::shared().fresh_schema_url();
     let options = SqlOptions { connections: 2, ..SqlOptions::default() };
     let storage = SqlStorage::connect(&url, options).await.unwrap();
@@ -147,10 +147,17 @@ async fn an_operation_that_waits_for_a_connection_is_counted_once() {
             tokio::spawn(async move { storage.commit(create(&character("Waiting"))).await })
         })
         .collect();
-    while storage.pool_status().waiting < 3 {
-        tokio::task::yield_now().await;
-    }
-    assert_eq!(storage.pool_status().waiting, 3);
+    let full = async {
+        loop {
+            let PoolStatus { open, waiting, .. } = storage.pool_status();
+            assert!(open <= 2 && waiting <= 3, "{open} are open, {waiting} wait");
+            if (open, waiting) == (2, 3) {
+                return;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(4), full).await.unwrap();
     client.batch_execute("ROLLBACK").await.unwrap();
     for commit in commits {
         commit.await.unwrap().unwrap();

@@ -3,6 +3,7 @@
 
 use super::connector::Connector;
 use crate::PoolStatus;
+use character_error_reporter::redacted;
 use deadpool_postgres::{
     BuildError, Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime, TimeoutType, Timeouts,
 };
@@ -10,7 +11,7 @@ use std::{
     iter::{once, repeat},
     num::NonZero,
     sync::{
-        Mutex, OnceLock, PoisonError,
+        Mutex, OnceLock, PoisonError, RwLock,
         atomic::{AtomicUsize, Ordering},
     },
     thread::available_parallelism,
@@ -22,7 +23,7 @@ use tokio_postgres::Config;
 /// A pool for all, and one for each runtime of one thread that has asked, up to two for each core: a server may have one thread
 /// for sockets and one for a Message Hub on each.
 pub(super) struct Pools {
-    shared: Pool,
+    shared: Resizable,
     homes: Vec<Home>,
     /// The limit of all together, while it is divided.
     connections: Mutex<usize>,
@@ -33,9 +34,45 @@ pub(super) struct Pools {
 }
 
 struct Home {
-    pool: Pool,
+    pool: Resizable,
     /// Whose it is. Until then it has no connections.
     runtime: OnceLock<Id>,
+}
+
+/// A pool that can be made smaller. That of the library would keep the places of connections that are not open.
+struct Resizable {
+    connector: Connector,
+    timeouts: Timeouts,
+    pool: RwLock<Pool>,
+}
+
+impl Resizable {
+    fn new(connector: &Connector, timeouts: Timeouts, size: usize) -> Result<Self, BuildError> {
+        let pool = RwLock::new(built(connector, timeouts, size)?);
+        Ok(Self { connector: connector.clone(), timeouts, pool })
+    }
+
+    fn get(&self) -> Pool {
+        self.pool.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// A pool that becomes smaller begins anew: its idle connections are closed at once, those in use when they are released.
+    fn resize(&self, size: usize) {
+        let mut pool = self.pool.write().unwrap_or_else(PoisonError::into_inner);
+        if pool.is_closed() || size >= pool.status().max_size {
+            return pool.resize(size);
+        }
+        match built(&self.connector, self.timeouts, size) {
+            Ok(smaller) => std::mem::replace(&mut *pool, smaller).close(),
+            Err(error) => tracing::error!(error = %redacted(&error), "a pool of connections keeps its size"),
+        }
+    }
+}
+
+fn built(connector: &Connector, timeouts: Timeouts, size: usize) -> Result<Pool, BuildError> {
+    let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
+    let manager = Manager::from_connect(Config::new(), connector.clone(), recycling);
+    Pool::builder(manager).max_size(size).timeouts(timeouts).runtime(Runtime::Tokio1).build()
 }
 
 /// One who waits, until it is dropped.
@@ -60,11 +97,7 @@ impl Pools {
         let connections = connections.max(1);
         let wait = Some(timeout);
         let timeouts = Timeouts { wait, create: wait, recycle: wait };
-        let pool = |size| {
-            let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
-            let manager = Manager::from_connect(Config::new(), connector.clone(), recycling);
-            Pool::builder(manager).max_size(size).timeouts(timeouts).runtime(Runtime::Tokio1).build()
-        };
+        let pool = |size| Resizable::new(connector, timeouts, size);
         let homes = 2 * available_parallelism().map_or(1, NonZero::get);
         let home = |_| pool(0).map(|pool| Home { pool, runtime: OnceLock::new() });
         Ok(Self {
@@ -79,22 +112,30 @@ impl Pools {
     /// A connection of the caller's runtime; where each of them is in use, one of the others; where all are, the next of the
     /// caller's runtime or of the shared pool.
     pub(super) async fn get(&self) -> Result<Object, PoolError> {
-        let own = self.own();
+        loop {
+            match self.one().await {
+                // Another division of the limit has replaced the pool meanwhile.
+                Err(PoolError::Closed) if !self.shared.get().is_closed() => {}
+                outcome => return outcome,
+            }
+        }
+    }
+
+    async fn one(&self) -> Result<Object, PoolError> {
+        let (own, shared) = (self.own(), &self.shared);
         for pool in once(own).chain(self.all()) {
-            match pool.timeout_get(&self.at_once).await {
+            match pool.get().timeout_get(&self.at_once).await {
                 Err(PoolError::Timeout(TimeoutType::Wait)) => {}
                 connection => return connection,
             }
         }
         let _waits = Waits::at(&self.waiting);
-        if std::ptr::eq(own, &raw const self.shared) {
-            return own.get().await;
-        }
+        let (own, shared) = (own.get(), shared.get());
         // Also of the shared one: a home that loses its last connection to another limit has none to give any more.
         tokio::select! {
             biased;
             connection = own.get() => connection,
-            connection = self.shared.get() => connection,
+            connection = shared.get() => connection,
         }
     }
 
@@ -107,17 +148,17 @@ impl Pools {
 
     /// Closes the idle connections.
     pub(super) fn forget_idle(&self) {
-        self.all().for_each(|pool| drop(pool.retain(|_, _| false)));
+        self.all().for_each(|pool| drop(pool.get().retain(|_, _| false)));
     }
 
     /// Ends the connections.
     pub(super) fn close(&self) {
-        self.all().for_each(Pool::close);
+        self.all().for_each(|pool| pool.get().close());
     }
 
     pub(super) fn status(&self) -> PoolStatus {
         let mut sum = PoolStatus { waiting: self.waiting.load(Ordering::Relaxed), ..PoolStatus::default() };
-        for status in self.all().map(Pool::status) {
+        for status in self.all().map(|pool| pool.get().status()) {
             sum.limit += status.max_size;
             sum.open += status.size;
             sum.idle += status.available;
@@ -125,12 +166,12 @@ impl Pools {
         sum
     }
 
-    fn all(&self) -> impl Iterator<Item = &Pool> {
+    fn all(&self) -> impl Iterator<Item = &Resizable> {
         once(&self.shared).chain(self.homes.iter().map(|home| &home.pool))
     }
 
     /// The pool of the caller's runtime.
-    fn own(&self) -> &Pool {
+    fn own(&self) -> &Resizable {
         let caller =
             Handle::try_current().ok().filter(|handle| handle.runtime_flavor() == RuntimeFlavor::CurrentThread);
         let Some(caller) = caller.map(|handle| handle.id()) else { return &self.shared };
@@ -144,7 +185,7 @@ impl Pools {
                 self.divide(*self.connections.lock().unwrap_or_else(PoisonError::into_inner));
             }
             // Where there are fewer connections than runtimes, some homes have none.
-            if runtime == caller && pool.status().max_size > 0 {
+            if runtime == caller && pool.get().status().max_size > 0 {
                 return pool;
             }
         }
@@ -196,9 +237,9 @@ mod tests {
             for other in (0..20).rev() {
                 for runtime in &runtimes {
                     let _entered = runtime.enter();
-                    assert!(pools.own().status().max_size > 0, "{connections} and then {other}");
+                    assert!(pools.own().get().status().max_size > 0, "{connections} and then {other}");
                 }
-                assert!(pools.shared.status().max_size > 0, "{connections} and then {other}");
+                assert!(pools.shared.get().status().max_size > 0, "{connections} and then {other}");
                 pools.resize(other);
                 limit(other);
             }
@@ -208,13 +249,13 @@ mod tests {
     #[test]
     fn a_runtime_of_one_thread_has_a_pool_of_its_own_and_all_others_share_one() {
         let pools = pools(100);
-        let is_shared = |pool: &Pool| std::ptr::eq(pool, &raw const pools.shared);
+        let is_shared = |pool: &Resizable| std::ptr::eq(pool, &raw const pools.shared);
         assert!(is_shared(pools.own()), "outside any runtime");
         let threads = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().unwrap();
         let entered = threads.enter();
         assert!(is_shared(pools.own()), "of several threads");
         drop(entered);
-        let mut seen: Vec<*const Pool> = Vec::new();
+        let mut seen: Vec<*const Resizable> = Vec::new();
         for runtime in std::iter::repeat_with(single).take(pools.homes.len()).collect::<Vec<_>>() {
             let _entered = runtime.enter();
             let own = pools.own();
