@@ -74,7 +74,6 @@ bench: ## measure the costs, each compared with a floor of the same run; docs/be
 	@$(CARGO) bench $(LOCKED) --package character-storage-sql --bench storage
 	@$(CARGO) bench $(LOCKED) --package character-message-hub-nats --bench publish
 	@$(CARGO) bench $(LOCKED) --package character-tests --bench service
-	@$(CARGO) bench $(LOCKED) --package character-tests --bench instructions
 	@$(CARGO) bench $(LOCKED) --package character-tests --bench http
 	@$(CARGO) bench $(LOCKED) --package character-tests --bench log
 	@$(CARGO) bench $(LOCKED) --package character-tests --bench events
