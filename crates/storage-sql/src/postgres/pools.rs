@@ -56,7 +56,7 @@ impl Resizable {
         self.pool.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// A pool that becomes smaller begins anew: its idle connections are closed at once, those in use when they are released.
+    /// A pool that becomes smaller loses what is open: its idle connections are closed at once, those in use when they are released.
     fn resize(&self, size: usize) {
         let mut pool = self.pool.write().unwrap_or_else(PoisonError::into_inner);
         if pool.is_closed() || size >= pool.status().max_size {
