@@ -24,10 +24,6 @@ use uuid::Uuid;
 
 /// The part of the digest of a list that is its entity tag, in bytes.
 const TAG_BYTES: usize = 16;
-/// What stands beside the rows of a page.
-const ROOM_BESIDE_ROWS: usize = 512;
-/// The most room that is taken for a page at once, whatever its first row is like.
-const MAX_ROOM: usize = 1 << 20;
 
 const JSON: &str = "application/json";
 
@@ -162,20 +158,10 @@ pub(crate) fn part_of_page<E: Entity, B: From<E> + Serialize>(
         return Ok(unchanged);
     }
     let page = PageBody::<B>::of(page);
-    let Some(wanted) = wanted else {
-        let mut text = Vec::with_capacity(room_for(&page.items)?);
-        write(&mut text, &page)?;
-        return Ok(with_text(&mut response, JSON, text));
-    };
+    let Some(wanted) = wanted else { return json(&mut response, JSON, &page) };
     let PageBody { items, next_cursor, unreadable, total } = page;
     let items = items.iter().map(|row| wanted.of(row)).collect();
     json(&mut response, SPARSE_JSON, &PageBody { items, next_cursor, unreadable, total })
-}
-
-/// About how much room rows take as text, if they are like the first one: a page that grows is copied.
-fn room_for(rows: &[impl Serialize]) -> Result<usize, Problem> {
-    let first = rows.first().map(written).transpose()?.map_or(0, |text| text.len());
-    Ok((first.saturating_mul(rows.len()) / 8 * 9 + ROOM_BESIDE_ROWS).min(MAX_ROOM))
 }
 
 /// A list of what has no revision, with a tag of its contents.
@@ -239,15 +225,11 @@ fn with_text(response: &mut HttpResponseBuilder, media_type: &'static str, text:
 fn written(body: &impl Serialize) -> Result<Vec<u8>, Problem> {
     // Most sheets fit into this, and are then not copied while the text grows.
     let mut text = Vec::with_capacity(5_120);
-    write(&mut text, body)?;
-    Ok(text)
-}
-
-fn write(text: &mut Vec<u8>, body: &impl Serialize) -> Result<(), Problem> {
-    serde_json::to_writer(text, body).map_err(|error| {
+    serde_json::to_writer(&mut text, body).map_err(|error| {
         tracing::error!(error = %redacted(&error), "a response cannot be serialized");
         Problem::internal()
-    })
+    })?;
+    Ok(text)
 }
 
 /// Responds 201 with a created row; `path` is that of its collection.
