@@ -66,7 +66,7 @@ hunt: ## the long hunts for stale answers, lost commits, lost events and undescr
 	@HUNT_SECONDS=600 $(CARGO) test --release $(LOCKED) --package character-tests --test documentation generated -- --nocapture
 
 bench: ## measure the costs, each compared with a floor of the same run; docs/benchmarks.md keeps the results
-	@./deploy/test-dependencies.sh
+	@./deploy/test-dependencies.sh bench
 	@$(CARGO) bench $(LOCKED) --package character-storage-http --bench transport_stack
 	@$(CARGO) test --release $(LOCKED) --package character-storage-http --lib bookkeeping -- --ignored --nocapture
 	@$(CARGO) bench $(LOCKED) --package character-cache --benches
@@ -74,6 +74,7 @@ bench: ## measure the costs, each compared with a floor of the same run; docs/be
 	@$(CARGO) bench $(LOCKED) --package character-storage-sql --bench storage
 	@$(CARGO) bench $(LOCKED) --package character-message-hub-nats --bench publish
 	@$(CARGO) bench $(LOCKED) --package character-tests --bench service
+	@$(CARGO) bench $(LOCKED) --package character-tests --bench instructions
 	@$(CARGO) bench $(LOCKED) --package character-tests --bench http
 	@$(CARGO) bench $(LOCKED) --package character-tests --bench log
 	@$(CARGO) bench $(LOCKED) --package character-tests --bench events

@@ -4,8 +4,12 @@
 # check the files for deployment, and Node.js with the packages that the clients need. Of NATS there are two: the one of Debian,
 # which is the oldest that is supported, and a current one, which pip installs into the cache of this user.
 #
+# With the argument `bench` also what `make bench` starts.
+#
 # Installs what is missing with apt-get when it may (as root), and otherwise says what to install and fails.
 set -eu
+
+purpose=${1:-test}
 
 # Debian keeps the server programs of PostgreSQL out of the PATH.
 for folder in /usr/lib/postgresql/*/bin; do
@@ -48,6 +52,8 @@ missing() {
     # PostgreSQL refuses to run as root; setpriv gives root away.
     [ "$(id -u)" != 0 ] || command -v setpriv >/dev/null || absent="$absent util-linux"
     python3 -m pip --version >/dev/null 2>&1 || absent="$absent python3-pip"
+    # Instructions are counted by callgrind.
+    [ "$purpose" != bench ] || command -v valgrind >/dev/null || absent="$absent valgrind"
     echo "$absent"
 }
 

@@ -11,32 +11,38 @@ use character_message_hub_http::{HttpHub, HttpHubConfig};
 use character_message_hub_nats::{NatsHub, NatsHubConfig};
 use character_storage_http::{HttpStorage, HttpStorageConfig, TransportStack};
 use character_storage_hub::HubTransport;
-use character_storage_port::{Change, Commit as _, Deleted, StoragePort, Store, Transaction};
+use character_storage_port::{Change, Commit as _, Deleted, DomainEvent, Expect, StoragePort, Store, Transaction};
 use character_tests::{NatsServer, PostgresServer, Service, percentile};
+use serde_json::json;
 use std::{
     collections::BTreeSet,
     fs,
     sync::Arc,
     time::{Duration, Instant},
 };
+use tokio::task::JoinSet;
 
 /// The ways are measured in turn, so that all have the same share of what else the machine does.
 const ROUNDS: usize = 10;
-/// Calls of each way in a round.
+/// Calls of each way in a round, one after another and by several callers at once.
 const CALLS: usize = 500;
+/// Callers of the calls that are made at once.
+const CALLERS: usize = 32;
 
 /// One way of a call.
 struct Way {
     name: &'static str,
-    call: Box<dyn Call>,
+    call: Arc<dyn Call>,
     /// The processes that take part.
     processes: BTreeSet<u32>,
     times: Vec<Duration>,
     used: Used,
+    /// How long each round of several callers took.
+    at_once: Vec<Duration>,
 }
 
 #[async_trait]
-trait Call {
+trait Call: Send + Sync {
     async fn call(&self);
 }
 
@@ -48,6 +54,18 @@ impl Call for Find {
     async fn call(&self) {
         let found = Store::<Character>::find(&*self.0, self.1, Deleted::Exclude).await.unwrap();
         assert!(found.value.is_some());
+    }
+}
+
+/// A change of one row, with an event.
+struct Replace(Arc<dyn StoragePort>, Character);
+
+#[async_trait]
+impl Call for Replace {
+    async fn call(&self) {
+        let event = DomainEvent::new("character.updated", self.1.id, now(), json!({ "fields": ["name"] }));
+        let change = Change::Replace { entity: self.1.clone(), expect: Expect::Any };
+        self.0.commit(Transaction::new().with(change).with_event(event)).await.unwrap();
     }
 }
 
@@ -104,7 +122,7 @@ impl Used {
 impl Way {
     fn new(name: &'static str, call: impl Call + 'static, processes: &[Option<u32>]) -> Self {
         let processes = processes.iter().copied().chain([Some(std::process::id())]).flatten().collect();
-        Self { name, call: Box::new(call), processes, times: Vec::new(), used: Used::default() }
+        Self { name, call: Arc::new(call), processes, times: Vec::new(), used: Used::default(), at_once: Vec::new() }
     }
 
     async fn round(&mut self) {
@@ -120,6 +138,22 @@ impl Way {
         let after = Used::by(&self.processes);
         self.used.processor += after.processor.saturating_sub(before.processor);
         self.used.waits += after.waits.saturating_sub(before.waits);
+        let (begin, mut callers) = (Instant::now(), JoinSet::new());
+        for _ in 0..CALLERS {
+            let call = Arc::clone(&self.call);
+            callers.spawn(async move {
+                for _ in 0..CALLS / CALLERS {
+                    call.call().await;
+                }
+            });
+        }
+        callers.join_all().await;
+        self.at_once.push(begin.elapsed());
+    }
+
+    /// How long a call of one of several callers took from the end of the one before it, of any caller.
+    fn at_once(&self) -> Duration {
+        percentile(&self.at_once, 50) / u32::try_from(CALLS / CALLERS * CALLERS).unwrap()
     }
 
     fn median(&self) -> Duration {
@@ -131,7 +165,7 @@ impl Way {
     }
 }
 
-/// Reads of one row, one after another, and calls that only wait.
+/// Reads and changes of one row, and calls that only wait.
 pub(crate) async fn measure(postgres: &PostgresServer, nats: &NatsServer) {
     let service = Service::storage()
         .env("STORAGE_SERVICE_TOKEN", TOKEN)
@@ -159,23 +193,29 @@ pub(crate) async fn measure(postgres: &PostgresServer, nats: &NatsServer) {
     let mut ways = [
         Way::new("a bare call over HTTP", BareHttp(bare.0.unwrap(), address), &[Some(bare_http.pid())]),
         Way::new("a bare call through NATS", BareNats(bare.1.unwrap()), &[Some(bare_nats.pid()), broker]),
-        Way::new("find over HTTP", Find(direct, row.id), &[storage]),
-        Way::new("find through NATS", Find(by_nats, row.id), &[storage, broker]),
-        Way::new("find through the Message Hub", Find(by_hub, row.id), &[storage, routed.pid()]),
+        Way::new("find over HTTP", Find(Arc::clone(&direct), row.id), &[storage]),
+        Way::new("find through NATS", Find(Arc::clone(&by_nats), row.id), &[storage, broker]),
+        Way::new("find through the Message Hub", Find(Arc::clone(&by_hub), row.id), &[storage, routed.pid()]),
+        Way::new("change over HTTP", Replace(direct, row.clone()), &[storage]),
+        Way::new("change through NATS", Replace(by_nats, row.clone()), &[storage, broker]),
+        Way::new("change through the Message Hub", Replace(by_hub, row), &[storage, routed.pid()]),
     ];
     for _ in 0..ROUNDS {
         for way in &mut ways {
             way.round().await;
         }
     }
-    let [http, nats, find, through_nats, _] = &ways;
-    for (way, floor) in ways.iter().zip([http, http, find, find, find]) {
+    let [http, nats, find, through_nats, _, change, ..] = &ways;
+    for (way, floor) in ways.iter().zip([http, http, find, find, find, change, change, change]) {
         println!(
-            "{}: p50 {:?} p99 {:?}, {:.2} of HTTP; processor time {:?}, {:.2} of HTTP; {:.1} waits of threads",
+            "{}: p50 {:?} p99 {:?}, {:.2} of HTTP; {CALLERS} callers: {:?} a call, {:.2} of HTTP; processor time {:?}, {:.2} of HTTP; \
+             {:.1} waits of threads",
             way.name,
             way.median(),
             percentile(&way.times, 99),
             ratio(way.median(), floor.median()),
+            way.at_once(),
+            ratio(way.at_once(), floor.at_once()),
             way.processor(),
             ratio(way.processor(), floor.processor()),
             way.used.waits as f64 / way.times.len() as f64,

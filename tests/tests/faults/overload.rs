@@ -175,6 +175,14 @@ async fn beyond_its_limit_a_service_refuses_at_once_and_works_again_as_soon_as_t
     let refused = |answer: &Answer| answer.status == 503 && answer.body["code"] == "overloaded";
     let answer = until(Duration::from_secs(10), "a refusal", cold, refused).await;
     assert_eq!(answer.header("retry-after"), "1", "{answer:?}");
+    // A body that is not handled does not cost the client its connection.
+    let (mut connection, mut buffer) = (TcpStream::connect(world.service.address()).await.unwrap(), Vec::new());
+    let creation = request(&world.service, "POST", "/api/v2/characters", &sheet("New").to_string());
+    for _ in 0..3 {
+        let refusal = exchange(&mut connection, &creation, &mut buffer).await.unwrap();
+        assert_eq!(refusal.status, 503, "{}", refusal.head);
+        assert!(!refusal.head.contains("connection: close"), "{}", refusal.head);
+    }
     for path in ["/health/live", "/health/ready", "/metrics"] {
         assert_eq!(send(client().get(world.service.url(path))).await.status, 200, "{path}");
     }

@@ -1,23 +1,30 @@
 //! How many requests a process handles at the same time. A request beyond that is refused at once: each one more would make
 //! every answer later, until none is in time for its client.
 
+use super::may_have_large_body;
 use actix_web::{
-    Error, HttpResponse,
+    Error, HttpMessage as _, HttpResponse,
     body::BoxBody,
     dev::{ServiceRequest, ServiceResponse},
-    http::Method,
+    http::{Method, header::CONTENT_LENGTH},
     middleware::Next,
 };
-use futures_util::future::LocalBoxFuture;
+use futures_util::{StreamExt as _, future::LocalBoxFuture};
 use prometheus_client::{
     metrics::{counter::Counter, gauge::Gauge},
     registry::Registry,
 };
-use std::sync::Arc;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use std::{sync::Arc, time::Duration};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::{error::Elapsed, timeout},
+};
 
 /// The maximum number of requests at the same time when none is configured.
 pub const DEFAULT_REQUESTS: usize = 256;
+
+/// How long a rejected request may take to send the rest of its small body.
+const REST_OF_THE_BODY: Duration = Duration::from_secs(1);
 
 /// The requests of one process that are being handled. Clones share it.
 #[derive(Clone, Debug)]
@@ -64,7 +71,7 @@ impl RequestLimit {
 }
 
 /// A middleware that hands on at most the number of requests of `limit` at the same time, and answers the others with
-/// `refusal`. A request counts until its answer begins. What `counts` does not find is always handed on: probes, which must
+/// `refusal`, on a connection that stays open when their body has at most 64 KiB. A request counts until its answer begins. What `counts` does not find is always handed on: probes, which must
 /// not fail under load, and requests that wait for something to happen.
 pub fn limit_requests(
     limit: RequestLimit,
@@ -76,8 +83,10 @@ pub fn limit_requests(
             match limit.enter() {
                 Some(handled) => Some(handled),
                 None => {
-                    let answer = ServiceResponse::new(request.into_parts().0, refusal());
-                    return Box::pin(async move { Ok(answer) });
+                    return Box::pin(async move {
+                        let request = without_its_small_body(request).await;
+                        Ok(ServiceResponse::new(request.into_parts().0, refusal()))
+                    });
                 }
             }
         } else {
@@ -89,6 +98,18 @@ pub fn limit_requests(
             answer
         })
     }
+}
+
+/// Reads a small body to its end and drops it. An answer to a request whose body was not read ends the connection, so that in
+/// an overload the clients would connect again and again, which costs the process more than the refusals.
+async fn without_its_small_body(mut request: ServiceRequest) -> ServiceRequest {
+    if request.headers().contains_key(CONTENT_LENGTH) && !may_have_large_body(request.headers()) {
+        let mut body = request.take_payload();
+        // A body that is late or broken ends the connection.
+        let read = async { while body.next().await.is_some_and(|part| part.is_ok()) {} };
+        let _: Result<(), Elapsed> = timeout(REST_OF_THE_BODY, read).await;
+    }
+    request
 }
 
 #[cfg(test)]
