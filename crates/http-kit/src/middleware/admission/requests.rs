@@ -31,8 +31,12 @@ const REST_OF_THE_BODY: Duration = Duration::from_secs(1);
 pub struct RequestLimit {
     most: usize,
     places: Arc<Semaphore>,
+    changes: Arc<Semaphore>,
     refused: Counter,
 }
+
+/// The place of a request that is handled, and as one of the changes.
+type Place = (OwnedSemaphorePermit, Option<OwnedSemaphorePermit>);
 
 impl Default for RequestLimit {
     fn default() -> Self {
@@ -41,11 +45,12 @@ impl Default for RequestLimit {
 }
 
 impl RequestLimit {
-    /// At most this number of requests at the same time.
+    /// At most this number of requests at the same time, of which at most three quarters, rounded up, may be changes. Changes
+    /// wait for a disk or another service; when they have all places, reads that memory could answer are rejected too.
     #[must_use]
     pub fn new(most: usize) -> Self {
-        let places = Arc::new(Semaphore::new(most.min(Semaphore::MAX_PERMITS)));
-        Self { most, places, refused: Counter::default() }
+        let places = |number: usize| Arc::new(Semaphore::new(number.min(Semaphore::MAX_PERMITS)));
+        Self { most, places: places(most), changes: places(most - most / 4), refused: Counter::default() }
     }
 
     /// Registers `http_server_requests_limit` and `http_server_requests_shed_total`.
@@ -61,16 +66,22 @@ impl RequestLimit {
         registry.register("http_server_requests_shed", help, self.refused.clone());
     }
 
-    fn enter(&self) -> Option<OwnedSemaphorePermit> {
-        let place = Arc::clone(&self.places).try_acquire_owned().ok();
+    fn enter(&self, method: &Method) -> Option<Place> {
+        let place = self.place(method);
         if place.is_none() {
             self.refused.inc();
         }
         place
     }
+
+    fn place(&self, method: &Method) -> Option<Place> {
+        let place = Arc::clone(&self.places).try_acquire_owned().ok()?;
+        let change = if method.is_safe() { None } else { Some(Arc::clone(&self.changes).try_acquire_owned().ok()?) };
+        Some((place, change))
+    }
 }
 
-/// A middleware that hands on at most the number of requests of `limit` at the same time, and answers the others with
+/// A middleware that hands on at most the requests that `limit` has places for, and answers the others with
 /// `refusal`, on a connection that stays open when their body has at most 64 KiB. A request counts until its answer begins. What `counts` does not find is always handed on: probes, which must
 /// not fail under load, and requests that wait for something to happen.
 pub fn limit_requests(
@@ -80,7 +91,7 @@ pub fn limit_requests(
 ) -> impl Fn(ServiceRequest, Next<BoxBody>) -> LocalBoxFuture<'static, Result<ServiceResponse, Error>> + Clone {
     move |request, next| {
         let handled = if counts(request.method(), request.path()) {
-            match limit.enter() {
+            match limit.enter(request.method()) {
                 Some(handled) => Some(handled),
                 None => {
                     return Box::pin(async move {
@@ -124,6 +135,22 @@ mod tests {
 
     fn refusal() -> HttpResponse {
         HttpResponse::ServiceUnavailable().insert_header(("retry-after", "1")).finish()
+    }
+
+    #[actix_web::test]
+    async fn changes_leave_a_quarter_of_the_places_to_reads() {
+        let limit = RequestLimit::new(8);
+        let changes: Vec<_> = (0..6).map(|_| limit.enter(&Method::POST).unwrap()).collect();
+        for method in [Method::POST, Method::PUT, Method::PATCH, Method::DELETE] {
+            assert!(limit.enter(&method).is_none(), "{method}");
+        }
+        let reads = [Method::GET, Method::HEAD].map(|method| limit.enter(&method).unwrap());
+        assert!(limit.enter(&Method::GET).is_none());
+        drop((changes, reads));
+        let reads: Vec<_> = (0..8).map(|_| limit.enter(&Method::GET).unwrap()).collect();
+        assert!(limit.enter(&Method::POST).is_none(), "reads may have all places");
+        drop(reads);
+        assert!(RequestLimit::new(1).enter(&Method::POST).is_some(), "the only place serves both");
     }
 
     #[actix_web::test]
