@@ -14,7 +14,7 @@ pub(crate) const MAX_IN_FLIGHT_BYTES: Variable = Variable::new(
 
 pub(crate) const MAX_REQUESTS_IN_FLIGHT: Variable = Variable::new(
     "MAX_REQUESTS_IN_FLIGHT",
-    "maximum number of requests that are handled at the same time, three quarters of them changes; others get 503 or 429 at once, with Retry-After",
+    "maximum number of requests that are handled at the same time, at most three quarters of them changes; others get 503 or 429 at once, with Retry-After",
     "256",
 );
 
