@@ -152,7 +152,7 @@ pub(crate) enum MessageHubCommand {
 }
 
 /// Parses the arguments of the process. As clap does, it prints help, version or a mistake, and ends the process.
-fn parsed<C: CommandFactory + FromArgMatches>(variables: &[Variable]) -> C {
+fn parsed<C: CommandFactory + FromArgMatches>(variables: &[&[Variable]]) -> C {
     let command = C::command().after_help(help(variables));
     C::from_arg_matches(&command.get_matches()).unwrap_or_else(|error| error.exit())
 }

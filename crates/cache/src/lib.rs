@@ -20,6 +20,7 @@
 struct Readme;
 
 mod apply;
+mod cacheable;
 mod cached;
 mod change_table;
 mod follower;

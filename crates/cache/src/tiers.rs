@@ -2,6 +2,7 @@
 
 use crate::{
     CacheMetrics, CacheOptions, Key, Lock, Lookup, SharedTier,
+    cacheable::Cacheable,
     change_table::{ChangeTable, Mark},
     frame::{Frame, framed, unframed},
     key::Subject,
@@ -9,10 +10,7 @@ use crate::{
     weight::{weigh, written},
 };
 use character_domain::json;
-use character_storage_port::{
-    Entity, ErrorKind, Page, Read, Result, Source, StaleReason, StorageError, Tier, required_position,
-};
-use serde::{Serialize, de::DeserializeOwned};
+use character_storage_port::{ErrorKind, Read, Result, Source, StaleReason, StorageError, Tier, required_position};
 use std::{future::Future, sync::Arc, time::Duration};
 use tokio::time::Instant;
 use tracing::Instrument;
@@ -20,45 +18,6 @@ use tracing::Instrument;
 /// The pause before the next look-up of a value that another process loads.
 const FIRST_PAUSE: Duration = Duration::from_millis(1);
 const LONGEST_PAUSE: Duration = Duration::from_millis(20);
-
-/// A value that can be cached.
-pub(crate) trait Cacheable: Serialize + DeserializeOwned + Send + Sync + 'static {
-    /// How deep the objects of its rows are nested in its JSON, the outermost counted as 1.
-    const ROW_DEPTH: usize;
-    /// How long it counts as current.
-    fn fresh(&self, options: &CacheOptions) -> Duration;
-    /// Whether it may be stored in the shared tier.
-    fn is_shared(&self) -> bool;
-    /// Whether it may be served while the storage is unreachable.
-    fn outlives_an_outage(&self) -> bool;
-}
-
-impl<E: Entity> Cacheable for Option<E> {
-    const ROW_DEPTH: usize = 1;
-    fn fresh(&self, options: &CacheOptions) -> Duration {
-        if self.is_some() { options.fresh } else { options.absent }
-    }
-    fn is_shared(&self) -> bool {
-        self.is_some()
-    }
-    fn outlives_an_outage(&self) -> bool {
-        self.as_ref().is_some_and(|row| !row.meta().is_deleted())
-    }
-}
-
-impl<E: Entity> Cacheable for Page<E> {
-    const ROW_DEPTH: usize = 3;
-    // A row that cannot be read is for an operator to mend, and readers must see the mended row at once.
-    fn fresh(&self, options: &CacheOptions) -> Duration {
-        if self.unreadable.is_empty() { options.fresh } else { Duration::ZERO }
-    }
-    fn is_shared(&self) -> bool {
-        self.unreadable.is_empty()
-    }
-    fn outlives_an_outage(&self) -> bool {
-        self.unreadable.is_empty() && !self.items.iter().any(|row| row.meta().is_deleted())
-    }
-}
 
 /// Checks whether a value is plausible for a read. The shared tier is not trusted to return what was stored.
 pub(crate) trait Check<V>: Fn(&V) -> bool + Send + Sync + 'static {}

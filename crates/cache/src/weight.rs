@@ -4,7 +4,7 @@
 //! in which each value takes far more memory than its text. The JSON serializer shows the difference: it writes the
 //! text of a document at once, and each separator of a tree on its own.
 
-use crate::tiers::Cacheable;
+use crate::cacheable::Cacheable;
 use bytes::Bytes;
 use std::io::{self, Write};
 

@@ -109,6 +109,7 @@ pub use character_domain::event::{
 pub use character_domain::{self, Character, CharacterId, Meta, Revision, Timestamp, UserId, now};
 
 mod campaign;
+mod change;
 mod character;
 mod connection;
 mod consumers;
@@ -134,6 +135,7 @@ mod transaction;
 mod version;
 
 pub use campaign::{CampaignEventQuery, CampaignQuery, EventImpactQuery};
+pub use change::{Change, ChangeKind, Expect, MAX_REVISION};
 pub use character::CharacterQuery;
 pub use connection::connection_failure;
 pub use consumers::{
@@ -164,7 +166,7 @@ pub use progress::CharacterProgressQuery;
 pub use read::{Read, Source, StaleReason, Tier};
 pub use snapshot::{SNAPSHOT, Snapshot, SnapshotItem, SnapshotStream, UnreadableInSnapshot};
 pub use transaction::{
-    COMMIT, Change, ChangeKind, Committed, Expect, Fingerprint, MAX_ANSWER_ENVELOPE, MAX_EVENTS, MAX_REVISION,
-    MAX_TRANSACTIONS, MAX_WRITES, Transaction, TransactionId,
+    COMMIT, Committed, Fingerprint, MAX_ANSWER_ENVELOPE, MAX_EVENTS, MAX_TRANSACTIONS, MAX_WRITES, Transaction,
+    TransactionId,
 };
 pub use version::CharacterVersionQuery;

@@ -17,7 +17,10 @@ use serde_json::json;
 use std::{
     collections::BTreeSet,
     fs,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::{Duration, Instant},
 };
 use tokio::task::JoinSet;
@@ -57,15 +60,29 @@ impl Call for Find {
     }
 }
 
-/// A change of one row, with an event.
-struct Replace(Arc<dyn StoragePort>, Character);
+/// A change of one row, with an event. Callers that call at the same time change different rows.
+struct Replace {
+    storage: Arc<dyn StoragePort>,
+    rows: Vec<Character>,
+    next: AtomicUsize,
+}
+
+impl Replace {
+    async fn new(storage: Arc<dyn StoragePort>) -> Self {
+        let rows: Vec<_> = (0..CALLERS).map(|_| Character::new(UserId::new(), "Torormir", now())).collect();
+        let created = rows.iter().cloned().map(Change::Create);
+        storage.commit(created.fold(Transaction::new(), Transaction::with)).await.unwrap();
+        Self { storage, rows, next: AtomicUsize::new(0) }
+    }
+}
 
 #[async_trait]
 impl Call for Replace {
     async fn call(&self) {
-        let event = DomainEvent::new("character.updated", self.1.id, now(), json!({ "fields": ["name"] }));
-        let change = Change::Replace { entity: self.1.clone(), expect: Expect::Any };
-        self.0.commit(Transaction::new().with(change).with_event(event)).await.unwrap();
+        let row = &self.rows[self.next.fetch_add(1, Ordering::Relaxed) % self.rows.len()];
+        let event = DomainEvent::new("character.updated", row.id, now(), json!({ "fields": ["name"] }));
+        let change = Change::Replace { entity: row.clone(), expect: Expect::Any };
+        self.storage.commit(Transaction::new().with(change).with_event(event)).await.unwrap();
     }
 }
 
@@ -190,15 +207,18 @@ pub(crate) async fn measure(postgres: &PostgresServer, nats: &NatsServer) {
     let bare = (reqwest::Client::builder().timeout(limit).build(), async_nats::connect(nats.url()).await);
     let address = format!("http://{}/", bare_http.address);
     let (storage, broker) = (service.pid(), nats.pid());
+    let change = Replace::new(Arc::clone(&direct)).await;
+    let change_by_nats = Replace::new(Arc::clone(&by_nats)).await;
+    let change_by_hub = Replace::new(Arc::clone(&by_hub)).await;
     let mut ways = [
         Way::new("a bare call over HTTP", BareHttp(bare.0.unwrap(), address), &[Some(bare_http.pid())]),
         Way::new("a bare call through NATS", BareNats(bare.1.unwrap()), &[Some(bare_nats.pid()), broker]),
-        Way::new("find over HTTP", Find(Arc::clone(&direct), row.id), &[storage]),
-        Way::new("find through NATS", Find(Arc::clone(&by_nats), row.id), &[storage, broker]),
-        Way::new("find through the Message Hub", Find(Arc::clone(&by_hub), row.id), &[storage, routed.pid()]),
-        Way::new("change over HTTP", Replace(direct, row.clone()), &[storage]),
-        Way::new("change through NATS", Replace(by_nats, row.clone()), &[storage, broker]),
-        Way::new("change through the Message Hub", Replace(by_hub, row), &[storage, routed.pid()]),
+        Way::new("find over HTTP", Find(direct, row.id), &[storage]),
+        Way::new("find through NATS", Find(by_nats, row.id), &[storage, broker]),
+        Way::new("find through the Message Hub", Find(by_hub, row.id), &[storage, routed.pid()]),
+        Way::new("change over HTTP", change, &[storage]),
+        Way::new("change through NATS", change_by_nats, &[storage, broker]),
+        Way::new("change through the Message Hub", change_by_hub, &[storage, routed.pid()]),
     ];
     for _ in 0..ROUNDS {
         for way in &mut ways {

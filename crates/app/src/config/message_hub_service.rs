@@ -1,17 +1,13 @@
 use super::{
-    AdminConfig, ConfigError, Environment, LOG_FORMAT, LOG_LEVEL, LOG_REPEATS_PER_MINUTE, LogConfig,
-    MAX_IN_FLIGHT_BYTES, SHUTDOWN_SECS, Variable,
+    AdminConfig, ConfigError, Environment, LogConfig, MAX_IN_FLIGHT_BYTES, SHUTDOWN_SECS, Variable,
     admin::{ADMIN_ADDR, ADMIN_ALLOW_REMOTE, ADMIN_TOKEN, admin_config, tokens},
+    groups,
     listener::{ALLOWED_HOSTS, METRICS_ON, allowed_hosts, health_paths},
-    log_config, max_in_flight_bytes, otlp, read,
-    sockets::{
-        CLIENT_TIMEOUT_SECS, DRAIN_SECS, HEALTH_ADDR, KEEP_ALIVE_SECS, MAX_CONNECTIONS, SocketConfig,
-        UPLOAD_BYTES_PER_SEC, socket_config,
-    },
+    log_config, max_in_flight_bytes, read,
+    sockets::{DRAIN_SECS, SocketConfig, socket_config},
     tls::{
-        self, NATS_CA_FILE, NATS_CERT_FILE, NATS_KEY_FILE, OTEL_EXPORTER_OTLP_CERTIFICATE,
-        OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE, OTEL_EXPORTER_OTLP_CLIENT_KEY, SERVICES_CA_FILE, SERVICES_CERT_FILE,
-        SERVICES_KEY_FILE, TLS_CERT_FILE, TLS_CLIENT_CA_FILE, TLS_KEY_FILE, client_tls, server_tls,
+        self, NATS_CA_FILE, NATS_CERT_FILE, NATS_KEY_FILE, SERVICES_CA_FILE, SERVICES_CERT_FILE, SERVICES_KEY_FILE,
+        client_tls, server_tls,
     },
     variables::{Reader, SettingFile, folder, number, secret, socket},
     with_passwords,
@@ -115,55 +111,37 @@ const MAX_REQUEST_BYTES: Variable =
 
 impl MessageHubServiceConfig {
     /// Every variable that `message-hub` reads.
-    pub const VARIABLES: &'static [Variable] = &[
-        LISTEN_ADDR,
-        DATA_DIR,
-        NATS_URL,
-        NATS_CA_FILE,
-        NATS_CERT_FILE,
-        NATS_KEY_FILE,
-        HUB_RETENTION_HOURS,
-        HUB_MAX_EVENTS,
-        HUB_MAX_BYTES,
-        HUB_REPLICAS,
-        MESSAGE_HUB_TOKEN,
-        HUB_SERVICES,
-        SERVICES_CA_FILE,
-        SERVICES_CERT_FILE,
-        SERVICES_KEY_FILE,
-        MAX_REQUEST_BYTES,
-        MAX_CONNECTIONS,
-        CLIENT_TIMEOUT_SECS,
-        UPLOAD_BYTES_PER_SEC,
-        KEEP_ALIVE_SECS,
-        HEALTH_ADDR,
-        TLS_CERT_FILE,
-        TLS_KEY_FILE,
-        TLS_CLIENT_CA_FILE,
-        ALLOWED_HOSTS,
-        HUB_ADMIN_ADDR,
-        ADMIN_TOKEN,
-        ADMIN_ALLOW_REMOTE,
-        METRICS_ON,
-        MAX_IN_FLIGHT_BYTES,
-        DRAIN_SECS,
-        SHUTDOWN_SECS,
-        LOG_FORMAT,
-        LOG_LEVEL,
-        LOG_REPEATS_PER_MINUTE,
-        otlp::OTEL_EXPORTER_OTLP_ENDPOINT,
-        otlp::OTEL_EXPORTER_OTLP_HEADERS,
-        otlp::OTEL_EXPORTER_OTLP_PROTOCOL,
-        OTEL_EXPORTER_OTLP_CERTIFICATE,
-        OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE,
-        OTEL_EXPORTER_OTLP_CLIENT_KEY,
-        otlp::OTEL_EXPORTER_OTLP_TIMEOUT,
-        otlp::OTEL_SERVICE_NAME,
-        otlp::OTEL_RESOURCE_ATTRIBUTES,
-        otlp::OTEL_TRACES_SAMPLER,
-        otlp::OTEL_TRACES_SAMPLER_ARG,
-        otlp::OTEL_METRIC_EXPORT_INTERVAL,
-        otlp::OTEL_SDK_DISABLED,
+    pub const VARIABLES: &'static [&'static [Variable]] = &[
+        &[
+            LISTEN_ADDR,
+            DATA_DIR,
+            NATS_URL,
+            NATS_CA_FILE,
+            NATS_CERT_FILE,
+            NATS_KEY_FILE,
+            HUB_RETENTION_HOURS,
+            HUB_MAX_EVENTS,
+            HUB_MAX_BYTES,
+            HUB_REPLICAS,
+            MESSAGE_HUB_TOKEN,
+            HUB_SERVICES,
+            SERVICES_CA_FILE,
+            SERVICES_CERT_FILE,
+            SERVICES_KEY_FILE,
+            MAX_REQUEST_BYTES,
+        ],
+        groups::CONNECTIONS,
+        &[
+            ALLOWED_HOSTS,
+            HUB_ADMIN_ADDR,
+            ADMIN_TOKEN,
+            ADMIN_ALLOW_REMOTE,
+            METRICS_ON,
+            MAX_IN_FLIGHT_BYTES,
+            DRAIN_SECS,
+            SHUTDOWN_SECS,
+        ],
+        groups::TELEMETRY,
     ];
 
     /// Reads and checks every variable.
@@ -323,7 +301,8 @@ mod tests {
     #[test]
     fn what_is_documented_is_what_is_read() {
         let config = MessageHubServiceConfig::read(&BTreeMap::from([("MESSAGE_HUB_TOKEN", "t")])).unwrap();
-        let mut names: Vec<_> = MessageHubServiceConfig::VARIABLES.iter().map(|variable| variable.name).collect();
+        let mut names: Vec<_> =
+            MessageHubServiceConfig::VARIABLES.iter().copied().flatten().map(|variable| variable.name).collect();
         let mut read: Vec<_> = config.effective.iter().map(|(name, _)| *name).collect();
         names.sort_unstable();
         read.sort_unstable();

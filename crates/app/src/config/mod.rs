@@ -4,6 +4,7 @@ mod admin;
 mod character_service;
 mod commit_log;
 mod cors;
+mod groups;
 mod hub;
 mod limits;
 mod listener;

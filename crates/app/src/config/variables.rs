@@ -96,9 +96,9 @@ impl Variable {
 
 /// The table of variables for `--help`.
 #[must_use]
-pub fn help(variables: &[Variable]) -> String {
+pub fn help(variables: &[&[Variable]]) -> String {
     let mut text = String::from("Environment:\n");
-    for variable in variables {
+    for variable in variables.iter().copied().flatten() {
         let default = variable.default.map_or_else(|| "unset".to_owned(), |default| format!("default {default}"));
         let file = match (variable.has_file(), variable.changes) {
             (true, Changes::AtOnce) => {

@@ -1,0 +1,61 @@
+//! The variables that several services read, in the groups in which `--help` shows them.
+
+use super::{
+    LOG_FORMAT, LOG_LEVEL, LOG_REPEATS_PER_MINUTE, MAX_IN_FLIGHT_BYTES, MAX_REQUESTS_IN_FLIGHT, SHUTDOWN_SECS,
+    Variable,
+    admin::{ADMIN_ADDR, ADMIN_ALLOW_REMOTE, ADMIN_TOKEN},
+    listener::METRICS_ON,
+    otlp,
+    reports::{ERROR_REPORTS_PER_MINUTE, SENTRY_DSN},
+    sockets::{CLIENT_TIMEOUT_SECS, DRAIN_SECS, HEALTH_ADDR, KEEP_ALIVE_SECS, MAX_CONNECTIONS, UPLOAD_BYTES_PER_SEC},
+    tls::{
+        OTEL_EXPORTER_OTLP_CERTIFICATE, OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE, OTEL_EXPORTER_OTLP_CLIENT_KEY,
+        TLS_CERT_FILE, TLS_CLIENT_CA_FILE, TLS_KEY_FILE,
+    },
+};
+
+/// The connections of clients.
+pub(super) const CONNECTIONS: &[Variable] = &[
+    MAX_CONNECTIONS,
+    CLIENT_TIMEOUT_SECS,
+    UPLOAD_BYTES_PER_SEC,
+    KEEP_ALIVE_SECS,
+    HEALTH_ADDR,
+    TLS_CERT_FILE,
+    TLS_KEY_FILE,
+    TLS_CLIENT_CA_FILE,
+];
+
+/// The admin listener and the reports of a service with a storage port, and its limits.
+pub(super) const OPERATION: &[Variable] = &[
+    ADMIN_ADDR,
+    ADMIN_TOKEN,
+    ADMIN_ALLOW_REMOTE,
+    METRICS_ON,
+    ERROR_REPORTS_PER_MINUTE,
+    SENTRY_DSN,
+    MAX_IN_FLIGHT_BYTES,
+    MAX_REQUESTS_IN_FLIGHT,
+    DRAIN_SECS,
+    SHUTDOWN_SECS,
+];
+
+/// The log, traces and metrics.
+pub(super) const TELEMETRY: &[Variable] = &[
+    LOG_FORMAT,
+    LOG_LEVEL,
+    LOG_REPEATS_PER_MINUTE,
+    otlp::OTEL_EXPORTER_OTLP_ENDPOINT,
+    otlp::OTEL_EXPORTER_OTLP_HEADERS,
+    otlp::OTEL_EXPORTER_OTLP_PROTOCOL,
+    OTEL_EXPORTER_OTLP_CERTIFICATE,
+    OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE,
+    OTEL_EXPORTER_OTLP_CLIENT_KEY,
+    otlp::OTEL_EXPORTER_OTLP_TIMEOUT,
+    otlp::OTEL_SERVICE_NAME,
+    otlp::OTEL_RESOURCE_ATTRIBUTES,
+    otlp::OTEL_TRACES_SAMPLER,
+    otlp::OTEL_TRACES_SAMPLER_ARG,
+    otlp::OTEL_METRIC_EXPORT_INTERVAL,
+    otlp::OTEL_SDK_DISABLED,
+];
