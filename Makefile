@@ -62,7 +62,9 @@ hunt: ## the long hunts for stale answers, lost commits, lost events and undescr
 		$(CARGO) test $(LOCKED) --package character-storage-sql --no-default-features --features $$engine || exit; \
 	done
 	@$(CARGO) test --release $(LOCKED) --package character-tests --test hub -- --ignored
-	@HUNT_SECONDS=60 $(CARGO) test --release $(LOCKED) --package character-tests --test event_delivery -- --nocapture
+	@for proof in a_rollout every_committed a_hub_that_is_away; do \
+		HUNT_SECONDS=60 $(CARGO) test --release $(LOCKED) --package character-tests --test event_delivery $$proof -- --nocapture || exit; \
+	done
 	@HUNT_SECONDS=600 $(CARGO) test --release $(LOCKED) --package character-tests --test documentation generated -- --nocapture
 
 bench: ## measure the costs, each compared with a floor of the same run; docs/benchmarks.md keeps the results

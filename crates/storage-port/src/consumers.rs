@@ -171,14 +171,14 @@ pub trait Consumers: Send + Sync {
     async fn parked(&self, consumer: &ConsumerName, after: Option<EventId>, limit: usize) -> Result<Vec<ParkedEvent>>;
 
     /// Marks parked events for a replay, at most [`MAX_PARKED`], and returns how many there were. Ids that are not parked
-    /// are passed over.
+    /// are passed over, and an id that is given twice counts once.
     ///
     /// # Errors
     /// `Invalid`: too many. Others as [`Store::find`](crate::Store::find).
     async fn unpark(&self, consumer: &ConsumerName, ids: &[EventId]) -> Result<u64>;
 
     /// Drops parked events, at most [`MAX_PARKED`], and returns how many there were. Ids that are not parked are passed
-    /// over.
+    /// over, and an id that is given twice counts once.
     ///
     /// # Errors
     /// As [`unpark`](Consumers::unpark).

@@ -5,7 +5,7 @@
 //! it is. Two processes on one port with `SO_REUSEPORT` would be no such thing: the system still gives connections to a
 //! process that is no longer ready.
 
-use super::{HUB_TOKEN, Inbox, TOKEN, consume};
+use super::{HUB_TOKEN, Inbox, TOKEN, consume, is_hunt};
 use crate::support::{client, send};
 use character_tests::{PostgresServer, Service, ServiceBuilder};
 use serde_json::{Value, json};
@@ -21,16 +21,32 @@ use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _, copy_bidirectional},
     net::{TcpListener, TcpStream},
     task::JoinSet,
+    time::{MissedTickBehavior, interval},
 };
 
-const CLIENTS: usize = 16;
-/// Between two requests of a client, so that the clients leave the processes some time to start.
-const PAUSE: Duration = Duration::from_millis(10);
 /// How often the balancer asks whether a process is ready.
 const PROBE: Duration = Duration::from_millis(100);
-/// How long each state of the rollout is under load.
-const PHASE: Duration = Duration::from_millis(700);
 const LIMIT: Duration = Duration::from_secs(60);
+
+/// The load of the clients.
+#[derive(Clone, Copy)]
+struct Load {
+    clients: usize,
+    /// From the start of a request of a client to that of its next one, so that the processes have some time to start.
+    pace: Duration,
+    /// How long each state of the rollout is under load.
+    phase: Duration,
+}
+
+impl Load {
+    /// 2,000 requests a second in the hunt, which has a release build; some hundreds otherwise.
+    fn chosen() -> Self {
+        match is_hunt() {
+            true => Self { clients: 64, pace: Duration::from_millis(32), phase: Duration::from_secs(4) },
+            false => Self { clients: 16, pace: Duration::from_millis(20), phase: Duration::from_millis(700) },
+        }
+    }
+}
 
 /// Gives new connections to the processes that are ready, in turn.
 struct Balancer {
@@ -84,7 +100,7 @@ impl Balancer {
     }
 
     /// Starts a process in the place of the old one, which ends in good order.
-    async fn replace(&self, old: Service, new: ServiceBuilder) -> Service {
+    async fn replace(&self, old: Service, new: ServiceBuilder, phase: Duration) -> Service {
         let new = tokio::task::spawn_blocking(move || new.start()).await.unwrap();
         self.processes.lock().unwrap().push(new.address());
         let end = Instant::now() + LIMIT;
@@ -92,11 +108,11 @@ impl Balancer {
             assert!(Instant::now() < end, "the new process is not ready");
             tokio::time::sleep(PROBE).await;
         }
-        tokio::time::sleep(PHASE).await;
+        tokio::time::sleep(phase).await;
         let (address, status) = (old.address(), tokio::task::spawn_blocking(move || old.terminate()).await.unwrap());
         assert_eq!(status, 0);
         self.processes.lock().unwrap().retain(|process| *process != address);
-        tokio::time::sleep(PHASE).await;
+        tokio::time::sleep(phase).await;
         new
     }
 }
@@ -157,10 +173,13 @@ impl Kept<'_> {
 }
 
 /// Creates a character, and then reads and changes it until `stop`.
-async fn play(address: SocketAddr, seen: Arc<Seen>, stop: Arc<AtomicBool>) {
+async fn play(address: SocketAddr, pace: Duration, seen: Arc<Seen>, stop: Arc<AtomicBool>) {
+    let mut ticks = interval(pace);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut kept = Kept { address, stream: None, seen: &seen };
     let (mut path, mut turn) = (String::new(), 0_usize);
     while !stop.load(Relaxed) {
+        ticks.tick().await;
         let (method, body, expected) = match (path.is_empty(), turn % 3) {
             (true, _) => ("POST", Some(crate::support::sheet("Kept")), 201),
             (false, 0) => ("PATCH", Some(json!({ "name": format!("turn {turn}") })), 200),
@@ -178,7 +197,6 @@ async fn play(address: SocketAddr, seen: Arc<Seen>, stop: Arc<AtomicBool>) {
             failed => seen.failures.lock().unwrap().push(format!("{method} {target}: {failed:?}")),
         }
         turn += 1;
-        tokio::time::sleep(PAUSE).await;
     }
 }
 
@@ -210,23 +228,28 @@ async fn a_rollout_of_both_services_under_load_fails_no_request_and_loses_no_eve
     let consumer = tokio::spawn(consume(hub.url(""), Arc::clone(&inbox), Arc::clone(&calm)));
 
     let (seen, stop) = (Arc::new(Seen::default()), Arc::new(AtomicBool::new(false)));
-    let mut clients = JoinSet::new();
-    for _ in 0..CLIENTS {
-        clients.spawn(play(services.address, Arc::clone(&seen), Arc::clone(&stop)));
+    let (load, begin, mut clients) = (Load::chosen(), Instant::now(), JoinSet::new());
+    for _ in 0..load.clients {
+        clients.spawn(play(services.address, load.pace, Arc::clone(&seen), Arc::clone(&stop)));
     }
-    tokio::time::sleep(PHASE).await;
-    let second_service = services.replace(first_service, character()).await;
-    let _second_storage = storages.replace(first_storage, storage()).await;
-    let _third_service = services.replace(second_service, character()).await;
+    tokio::time::sleep(load.phase).await;
+    let second_service = services.replace(first_service, character(), load.phase).await;
+    let _second_storage = storages.replace(first_storage, storage(), load.phase).await;
+    let _third_service = services.replace(second_service, character(), load.phase).await;
     stop.store(true, Relaxed);
     clients.join_all().await;
+    let seconds = begin.elapsed().as_secs_f64();
 
     let (answers, changes) = (seen.answers.load(Relaxed), seen.changes.load(Relaxed));
     let connections = seen.connections.load(Relaxed);
-    eprintln!("{answers} answers, {changes} of them to changes, over {connections} connections");
+    let rate = answers as f64 / seconds;
+    eprintln!("{answers} answers, {rate:.0} a second, {changes} of them to changes, over {connections} connections");
     let failures = seen.failures.lock().unwrap().clone();
     assert!(failures.is_empty(), "{} of {answers} requests failed, the first: {:?}", failures.len(), failures.first());
-    assert!(answers > 10 * CLIENTS && connections >= 3 * CLIENTS, "{answers} answers over {connections} connections");
+    assert!(
+        answers > 10 * load.clients && connections >= 3 * load.clients,
+        "{answers} answers over {connections} connections"
+    );
     let end = Instant::now() + LIMIT;
     while inbox.len() < changes {
         assert!(Instant::now() < end, "{} of {changes} events were heard", inbox.len());

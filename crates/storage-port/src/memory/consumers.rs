@@ -8,7 +8,11 @@ use crate::{
 };
 use async_trait::async_trait;
 use character_domain::now;
-use std::{collections::BTreeMap, ops::Bound, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::Bound,
+    time::Duration,
+};
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -100,6 +104,7 @@ impl Consumers for MemoryStorage {
         check_parked_ids(ids, UNPARK)?;
         let mut state = self.state();
         let Some(consumer) = state.consumers.get_mut(name) else { return Ok(0) };
+        let ids: BTreeSet<_> = ids.iter().collect();
         let mut marked = 0;
         for id in ids {
             if let Some(parked) = consumer.parked.get_mut(id) {

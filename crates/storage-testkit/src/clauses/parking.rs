@@ -113,7 +113,8 @@ pub async fn marked_events_come_with_the_lease_until_they_are_discarded(storage:
     assert_eq!(events(&list(&*storage, &name).await), [all[0].clone(), all[2].clone()]);
 }
 
-/// Unparking and discarding count the events that are parked and pass over others, and need no lease.
+/// Unparking and discarding count each parked event once, also when its id is given twice, pass over others, and need no
+/// lease.
 pub async fn ids_that_are_not_parked_are_passed_over(storage: Arc<dyn StoragePort>) {
     let (name, _, token, all) = parked(&*storage, 2).await;
     storage.release(&token).await.expect("a release is answered");
@@ -125,7 +126,8 @@ pub async fn ids_that_are_not_parked_are_passed_over(storage: Arc<dyn StoragePor
     assert_eq!(storage.unpark(&name, &[unknown, all[0].id]).await.expect("an unpark is answered"), 1);
     // A marked event is parked still.
     assert_eq!(storage.unpark(&name, &[all[1].id, all[0].id]).await.expect("an unpark is answered"), 2);
-    assert_eq!(storage.discard(&name, &[all[0].id, unknown]).await.expect("a discard is answered"), 1);
+    assert_eq!(storage.unpark(&name, &[all[0].id, all[0].id]).await.expect("an unpark is answered"), 1);
+    assert_eq!(storage.discard(&name, &[all[0].id, unknown, all[0].id]).await.expect("a discard is answered"), 1);
     assert_eq!(storage.discard(&name, &[all[0].id]).await.expect("a discard is answered"), 0);
     assert_eq!(storage.unpark(&name, &[all[0].id]).await.expect("an unpark is answered"), 0);
     assert_eq!(events(&list(&*storage, &name).await), all[1..]);

@@ -53,6 +53,7 @@ enum ConsumerMistake {
     ReplaysTheNewestFirst,
     ForgetsDiscards,
     CountsUnknownIds,
+    CountsIdsTwice,
     // The list of consumers.
     NamesHoldersOfOldLeases,
     SaysThatNobodyIsBehind,
@@ -261,7 +262,11 @@ impl Consumers for WrongConsumers {
 
     async fn unpark(&self, name: &ConsumerName, ids: &[EventId]) -> Result<u64> {
         let taken = if self.has(M::TakesAnyNumberOfIds) { &ids[..ids.len().min(MAX_PARKED)] } else { ids };
-        let marked = self.inner.unpark(&self.parked_under(name), taken).await?;
+        let mut marked = self.inner.unpark(&self.parked_under(name), taken).await?;
+        if self.has(M::CountsIdsTwice) && marked > 0 {
+            let unique: HashSet<_> = ids.iter().collect();
+            marked += (ids.len() - unique.len()) as u64;
+        }
         Ok(if self.has(M::CountsUnknownIds) { ids.len() as u64 } else { marked })
     }
 
@@ -356,6 +361,8 @@ caught! {
     a_storage_that_forgets_discards_is_caught: ForgetsDiscards breaks
         "marked_events_come_with_the_lease_until_they_are_discarded", "ids_that_are_not_parked_are_passed_over";
     a_storage_that_counts_unknown_ids_is_caught: CountsUnknownIds breaks
+        "ids_that_are_not_parked_are_passed_over";
+    a_storage_that_counts_ids_twice_is_caught: CountsIdsTwice breaks
         "ids_that_are_not_parked_are_passed_over";
     a_list_of_consumers_with_old_holders_is_caught: NamesHoldersOfOldLeases breaks
         "the_list_of_consumers_describes_each";
