@@ -36,7 +36,7 @@ pub use postgres::{FrozenPostgres, PostgresServer};
 pub use processor::processor_time;
 pub use program::required as required_program;
 pub use prometheus::PrometheusServer;
-pub use redis::{Persistence, RedisCluster, RedisSentinels, RedisServer};
+pub use redis::{Persistence, RedisCluster, RedisSentinels, RedisServer, RedisTls};
 pub use service::{Finished, Service, ServiceBuilder, service_program};
 pub use sqlite::query_sqlite;
 pub use supervisor::{Signal, Supervised};

@@ -2,9 +2,11 @@
 
 mod cluster;
 mod sentinels;
+mod tls;
 
 pub use cluster::RedisCluster;
 pub use sentinels::RedisSentinels;
+pub use tls::RedisTls;
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -31,6 +33,7 @@ pub enum Persistence {
 pub struct RedisServer {
     server: Supervised,
     port: u16,
+    tls_port: Option<u16>,
 }
 
 impl RedisServer {
@@ -42,6 +45,16 @@ impl RedisServer {
     /// A new server with the given persistence and further options of `redis-server`, such as
     /// `["--maxmemory", "1mb"]`.
     pub fn start_with(persistence: Persistence, options: &[&str]) -> Self {
+        Self::launch(persistence, options, None)
+    }
+
+    /// A new server that keeps nothing, which its clients and other servers reach with TLS; the port without it is for
+    /// [`command`](Self::command).
+    pub fn start_with_tls(options: &[&str], tls: &RedisTls) -> Self {
+        Self::launch(Persistence::Nothing, options, Some(tls))
+    }
+
+    fn launch(persistence: Persistence, options: &[&str], tls: Option<&RedisTls>) -> Self {
         let path = program::required("redis-server", "redis-server");
         let folder = private_folder("redis");
         let port = free_port();
@@ -49,12 +62,15 @@ impl RedisServer {
             Persistence::Nothing => "no",
             Persistence::EveryWrite => "yes",
         };
+        let tls_port = tls.map(|_| free_port());
+        let tls = tls.zip(tls_port).map(|(tls, port)| tls.options(port)).unwrap_or_default();
         let program = Program::new(path)
             .arguments(["--bind", "127.0.0.1", "--port", &port.to_string(), "--save", ""])
             .arguments(["--appendonly", append_only, "--appendfsync", "always", "--dir"])
             .arguments([&folder])
-            .arguments(options);
-        let redis = Self { server: Supervised::new(folder, &program), port };
+            .arguments(options)
+            .arguments(tls);
+        let redis = Self { server: Supervised::new(folder, &program), port, tls_port };
         redis.resume();
         redis
     }
@@ -70,9 +86,14 @@ impl RedisServer {
         format!("redis://127.0.0.1:{}/0", self.port)
     }
 
-    /// The TCP port on `127.0.0.1`.
+    /// The TCP port on `127.0.0.1`, without TLS.
     pub fn port(&self) -> u16 {
         self.port
+    }
+
+    /// The TCP port for clients and other servers: the one with TLS, if the server has it.
+    pub fn served_port(&self) -> u16 {
+        self.tls_port.unwrap_or(self.port)
     }
 
     /// `SIGKILL`; returns when the server is gone.

@@ -7,6 +7,8 @@ mod cluster;
 mod failures;
 #[path = "redis/sentinels.rs"]
 mod sentinels;
+#[path = "redis/tls.rs"]
+mod tls;
 #[path = "redis/values.rs"]
 mod values;
 

@@ -1,6 +1,6 @@
 //! A Redis Cluster whose slots move and whose nodes die.
 
-use super::{Persistence, RedisServer, START};
+use super::{Persistence, RedisServer, RedisTls, START};
 use crate::{free_port, wait};
 
 const SLOTS: u16 = 16_384;
@@ -9,14 +9,17 @@ const SLOTS: u16 = 16_384;
 #[derive(Debug)]
 pub struct RedisCluster {
     nodes: Vec<RedisServer>,
+    tls: Option<RedisTls>,
 }
 
 /// What a node must be able to do before the fixture continues.
 const WORKS: (&[&str], &str) = (&["CLUSTER", "INFO"], "cluster_state:ok");
 
-fn node() -> RedisServer {
+fn node(tls: Option<&RedisTls>) -> RedisServer {
     let bus = free_port().to_string();
     let options = [
+        "--tls-cluster",
+        if tls.is_some() { "yes" } else { "no" },
         "--cluster-enabled",
         "yes",
         "--cluster-node-timeout",
@@ -26,7 +29,7 @@ fn node() -> RedisServer {
         "--repl-diskless-sync-delay",
         "0",
     ];
-    RedisServer::start_with(Persistence::Nothing, &options)
+    RedisServer::launch(Persistence::Nothing, &options, tls)
 }
 
 /// The port of the bus, which is part of the address by which nodes meet.
@@ -35,7 +38,7 @@ fn bus(node: &RedisServer) -> String {
 }
 
 fn meet(node: &RedisServer, other: &RedisServer) {
-    node.command(&["CLUSTER", "MEET", "127.0.0.1", &other.port().to_string(), &bus(other)]);
+    node.command(&["CLUSTER", "MEET", "127.0.0.1", &other.served_port().to_string(), &bus(other)]);
 }
 
 fn id(node: &RedisServer) -> String {
@@ -45,7 +48,16 @@ fn id(node: &RedisServer) -> String {
 impl RedisCluster {
     /// Three nodes that know each other and serve every slot.
     pub fn start() -> Self {
-        let nodes: Vec<_> = (0..3).map(|_| node()).collect();
+        Self::launch(None)
+    }
+
+    /// The same, where everyone speaks TLS with everyone.
+    pub fn start_with_tls(tls: &RedisTls) -> Self {
+        Self::launch(Some(tls))
+    }
+
+    fn launch(tls: Option<&RedisTls>) -> Self {
+        let nodes: Vec<_> = (0..3).map(|_| node(tls)).collect();
         for (node, index) in nodes.iter().zip(0_u16..) {
             let (first, last) = (SLOTS / 3 * index, if index == 2 { SLOTS - 1 } else { SLOTS / 3 * (index + 1) - 1 });
             node.command(&["CLUSTER", "SET-CONFIG-EPOCH", &(index + 1).to_string()]);
@@ -53,15 +65,16 @@ impl RedisCluster {
         }
         nodes[1..].iter().for_each(|other| meet(&nodes[0], other));
         nodes.iter().for_each(|node| node.waits_for(WORKS.0, WORKS.1));
-        let cluster = Self { nodes };
+        let cluster = Self { nodes, tls: tls.cloned() };
         cluster.nodes.iter().for_each(|node| node.waits_for(&["CLUSTER", "INFO"], "cluster_known_nodes:3"));
         cluster
     }
 
-    /// `redis+cluster://<the nodes>`.
+    /// `redis+cluster://<the nodes>`, with TLS `rediss+cluster://…`.
     pub fn url(&self) -> String {
-        let hosts: Vec<_> = self.nodes.iter().map(|node| format!("127.0.0.1:{}", node.port())).collect();
-        format!("redis+cluster://{}", hosts.join(","))
+        let hosts: Vec<_> = self.nodes.iter().map(|node| format!("127.0.0.1:{}", node.served_port())).collect();
+        let scheme = if self.tls.is_some() { "rediss" } else { "redis" };
+        format!("{scheme}+cluster://{}", hosts.join(","))
     }
 
     /// A node. 0 to 2 begin as primaries; replicas follow.
@@ -71,7 +84,7 @@ impl RedisCluster {
 
     /// Adds a replica, which takes over when its primary fails; returns its index.
     pub fn replicate(&mut self, primary: usize) -> usize {
-        let replica = node();
+        let replica = node(self.tls.as_ref());
         meet(&replica, &self.nodes[primary]);
         replica.waits_for(WORKS.0, WORKS.1);
         replica.command(&["CLUSTER", "REPLICATE", &id(&self.nodes[primary])]);
@@ -119,7 +132,7 @@ impl RedisCluster {
         let (from, slot) = (&self.nodes[self.owner(slot)], slot.to_string());
         let keys = from.command(&["CLUSTER", "GETKEYSINSLOT", &slot, "1000"]);
         for key in keys.lines() {
-            let port = self.nodes[to].port().to_string();
+            let port = self.nodes[to].served_port().to_string();
             from.command(&["MIGRATE", "127.0.0.1", &port, key, "0", "5000", "REPLACE"]);
         }
         for node in [&self.nodes[to], from] {

@@ -7,11 +7,14 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
-async fn master_changes(sentinels: &RedisSentinels, old: u16) -> &RedisServer {
+pub(crate) async fn master_changes(sentinels: &RedisSentinels, old: u16) -> &RedisServer {
     let until = Instant::now() + PATIENCE;
     loop {
         let master = sentinels.master();
-        let new = sentinels.servers().iter().find(|server| Some(server.port()) == master && server.port() != old);
+        let new = sentinels
+            .servers()
+            .iter()
+            .find(|server| Some(server.served_port()) == master && server.served_port() != old);
         match new {
             Some(new) if new.command(&["ROLE"]).starts_with("master") => return new,
             _ => assert!(Instant::now() < until, "the Sentinels never name another master"),
