@@ -94,9 +94,9 @@ impl OperationMetrics {
     /// Creates every series with the value zero, so that a rate includes the first event.
     fn begin(&self) {
         let of_kinds = EntityKind::ALL.iter().flat_map(|kind| kind.operations());
-        for operation in OPERATIONS.into_iter().chain(["commit_each"]).chain(of_kinds).map(SnakeCase) {
+        for operation in OPERATIONS.iter().copied().chain(["commit_each"]).chain(of_kinds).map(SnakeCase) {
             drop(self.operations.get_or_create(&Operation { operation }));
-            for kind in ErrorKind::CODES.map(SnakeCase) {
+            for kind in ErrorKind::CODES.iter().copied().map(SnakeCase) {
                 drop(self.errors.get_or_create(&Failure { operation, kind }));
             }
         }

@@ -23,7 +23,7 @@ pub const MAX_EXPERIENCE: i64 = 1_000_000_000_000;
 /// The highest level.
 pub const MAX_LEVEL: u8 = 20;
 /// The experience at which level 2, 3, … 20 begins (SRD 5.2, "Character Advancement").
-pub const THRESHOLDS: [i64; 19] = [
+pub const THRESHOLDS: &[i64] = &[
     300, 900, 2_700, 6_500, 14_000, 23_000, 34_000, 48_000, 64_000, 85_000, 100_000, 120_000, 140_000, 165_000,
     195_000, 225_000, 265_000, 305_000, 355_000,
 ];
@@ -209,7 +209,7 @@ mod tests {
 
     #[test]
     fn a_level_begins_exactly_at_its_threshold() {
-        for (index, threshold) in THRESHOLDS.into_iter().enumerate() {
+        for (index, threshold) in THRESHOLDS.iter().copied().enumerate() {
             let level = u8::try_from(index).unwrap() + 2;
             assert_eq!((level_of(threshold - 1), level_of(threshold)), (level - 1, level));
             assert_eq!(next_threshold(level - 1), Some(threshold));

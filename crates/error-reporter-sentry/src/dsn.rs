@@ -1,3 +1,5 @@
+//! The address of a Sentry.
+
 use secrecy::SecretString;
 use url::Url;
 

@@ -1,3 +1,5 @@
+//! A failure in the format of Sentry.
+
 use character_error_reporter::Failure;
 use jiff::Timestamp;
 use serde_json::{Value, json};

@@ -1,3 +1,5 @@
+//! The task that sends failures to a Sentry.
+
 use crate::{Dsn, envelope::envelope};
 use character_error_reporter::{ErrorReporter, Failure};
 use jiff::Timestamp;

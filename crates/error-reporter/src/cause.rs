@@ -1,3 +1,5 @@
+//! Which failures count as one.
+
 use crate::Failure;
 
 /// Maximum length of the class of a message, in bytes.

@@ -1,3 +1,5 @@
+//! The messages of an error and of its causes.
+
 use crate::Redactor;
 use serde::Serialize;
 use std::{error::Error, fmt};

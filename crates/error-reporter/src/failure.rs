@@ -1,3 +1,5 @@
+//! A failed operation.
+
 use crate::{Cause, Chain};
 use serde::Serialize;
 use uuid::Uuid;

@@ -1,3 +1,5 @@
+//! Several reporters as one.
+
 use crate::{ErrorReporter, Failure};
 use std::sync::Arc;
 

@@ -1,3 +1,5 @@
+//! Failures as log lines.
+
 use crate::{ErrorReporter, Failure};
 
 /// Writes each failure as one structured log line of level `error` and target `character_error_report`.

@@ -1,3 +1,5 @@
+//! The limit of reports for one cause.
+
 use crate::{Cause, ErrorReporter, Failure};
 use std::{
     collections::HashMap,

@@ -1,3 +1,5 @@
+//! The last failures, for operators.
+
 use crate::{Cause, ErrorReporter, Failure};
 use jiff::Timestamp;
 use serde::Serialize;

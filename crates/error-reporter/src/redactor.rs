@@ -1,3 +1,5 @@
+//! Removes secrets and contents from messages.
+
 use secrecy::{ExposeSecret, SecretString};
 use std::{
     fmt,

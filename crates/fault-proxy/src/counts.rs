@@ -1,3 +1,5 @@
+//! The numbers of connections, bytes and faults.
+
 use crate::Fault;
 use std::{
     collections::BTreeMap,

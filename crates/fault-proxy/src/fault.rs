@@ -1,3 +1,5 @@
+//! The faults of a connection.
+
 use std::time::Duration;
 
 /// What happens to one connection.

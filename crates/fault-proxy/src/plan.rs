@@ -1,3 +1,5 @@
+//! Which connection meets which fault.
+
 use crate::{Fault, random::Random};
 
 /// Which fault each connection meets, in the order of the connections.

@@ -1,3 +1,5 @@
+//! The proxy: its port, its thread and its connections.
+
 use crate::{
     Counts, Fault, Plan,
     connection::{Connection, Order},

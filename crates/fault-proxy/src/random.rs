@@ -1,3 +1,5 @@
+//! Random numbers that a seed repeats.
+
 use std::hash::{BuildHasher as _, RandomState};
 
 /// SplitMix64: small, and the same numbers on every machine and in every release.

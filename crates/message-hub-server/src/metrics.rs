@@ -42,7 +42,7 @@ impl Metrics {
             (&self.settled, &["ack", "retry", "reject", "in_progress"]),
             (&self.routed, &["replied"]),
         ] {
-            for outcome in outcomes.iter().copied().chain(ErrorKind::CODES) {
+            for outcome in outcomes.iter().chain(ErrorKind::CODES).copied() {
                 drop(family.get_or_create(&Outcome { outcome: SnakeCase(outcome) }));
             }
         }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// The codes of problems that are about HTTP or about an operator's request, beside those of the port.
-pub const HTTP_CODES: [&str; 7] = [
+pub const HTTP_CODES: &[&str] = &[
     "malformed",
     "no-such-path",
     "method-not-allowed",

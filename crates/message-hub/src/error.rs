@@ -41,7 +41,7 @@ pub enum ErrorKind {
 
 impl ErrorKind {
     /// Every code, for tables and bounded labels.
-    pub const CODES: [&'static str; 10] = [
+    pub const CODES: &'static [&'static str] = &[
         "unavailable",
         "timeout",
         "no-responder",

@@ -70,7 +70,7 @@ impl RelayHandle {
     pub fn register(&self, registry: &mut Registry) {
         let counters = &self.0.counters;
         // Shown from the start, so that the first failure is an increase.
-        for code in ErrorKind::CODES {
+        for &code in ErrorKind::CODES {
             drop(counters.failures.get_or_create(&Failure { kind: Code(code) }));
         }
         let relay = registry.sub_registry_with_prefix("relay");
@@ -105,7 +105,7 @@ impl Collector for State {
         };
         let mut states =
             encoder.encode_descriptor("relay_state", "1 for the state of the relay", None, MetricType::Gauge)?;
-        for state in RelayState::ALL {
+        for &state in RelayState::ALL {
             let gauge = ConstGauge::new(i64::from(state == current));
             gauge.encode(states.encode_family(&[("state", state.name())])?)?;
         }

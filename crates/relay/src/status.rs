@@ -58,7 +58,7 @@ pub enum RelayState {
 
 impl RelayState {
     /// Every state, for metrics.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: &'static [Self] = &[
         Self::Starting,
         Self::Publishing,
         Self::WaitingForHub(WaitReason::Unavailable),

@@ -24,7 +24,7 @@ pub struct CircuitBreakers {
 }
 
 impl CircuitBreakers {
-    /// Creates both breakers.
+    /// Both breakers, that of reads first.
     #[must_use]
     pub fn all(&self) -> [&CircuitBreaker; 2] {
         [&self.reads, &self.changes]

@@ -1,3 +1,5 @@
+//! The time limit of a whole call.
+
 use crate::{ApiRequest, ApiResponse, RequestKind, TimedOut, Transport, TransportError};
 use async_trait::async_trait;
 use character_storage_port::caller_deadline;

@@ -119,7 +119,7 @@ impl TransportMetrics {
     /// less than HTTP has one more outcome, `request_too_large`, which begins with its first call.
     fn begin(&self) {
         let of_kinds = EntityKind::ALL.iter().flat_map(|kind| kind.operations());
-        for operation in OPERATIONS.into_iter().chain(of_kinds) {
+        for operation in OPERATIONS.iter().copied().chain(of_kinds) {
             let operation = OperationLabel(operation);
             for outcome in OUTCOMES {
                 drop(self.requests.get_or_create(&Called { operation, outcome, cause: NO_CAUSE }));

@@ -1,3 +1,5 @@
+//! The metrics of whole calls.
+
 use crate::{ApiRequest, ApiResponse, Transport, TransportError, metrics::TransportMetrics};
 use async_trait::async_trait;
 use std::time::Instant;

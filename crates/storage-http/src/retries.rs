@@ -1,3 +1,5 @@
+//! The retries of failed attempts.
+
 use crate::{
     ApiRequest, ApiResponse, RequestKind, Sent, Transport, TransportError, TransportErrorKind,
     budget::RetryBudget,

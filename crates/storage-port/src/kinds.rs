@@ -130,9 +130,8 @@ macro_rules! define {
             }
 
             /// The names of all operations on rows of this kind, none of which changes a row.
-            #[must_use]
-            pub const fn operations(self) -> [&'static str; 3] {
-                [self.find(), self.list(), self.count()]
+            pub fn operations(self) -> impl Iterator<Item = &'static str> {
+                [self.find(), self.list(), self.count()].into_iter()
             }
         }
 

@@ -167,7 +167,7 @@ pub(crate) fn check_limit(limit: usize, most: usize, operation: &'static str) ->
 }
 
 /// The fields that name the owner of a row.
-pub const OWNER_FIELDS: [&str; 9] = [
+pub const OWNER_FIELDS: &[&str] = &[
     "user_id",
     "dm_user_id",
     "campaign_id",
@@ -192,7 +192,7 @@ impl FromStr for Scope {
             return Ok(Self::All);
         }
         let (field, id) = text.split_once(':').ok_or(InvalidScope)?;
-        let field = OWNER_FIELDS.into_iter().find(|owner| *owner == field).ok_or(InvalidScope)?;
+        let field = OWNER_FIELDS.iter().copied().find(|owner| *owner == field).ok_or(InvalidScope)?;
         Ok(Self::Owner(field, id.parse().map_err(|_| InvalidScope)?))
     }
 }

@@ -43,7 +43,7 @@ impl Order {
     pub const NEWEST_FIRST: Self = Self { by: OrderBy::CreatedAt, direction: Direction::Descending };
 
     /// Every order.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: &'static [Self] = &[
         Self::NEWEST_FIRST,
         Self { by: OrderBy::CreatedAt, direction: Direction::Ascending },
         Self { by: OrderBy::UpdatedAt, direction: Direction::Descending },
@@ -87,7 +87,7 @@ impl FromStr for Order {
     type Err = InvalidOrder;
 
     fn from_str(text: &str) -> Result<Self, InvalidOrder> {
-        Self::ALL.into_iter().find(|order| order.as_str() == text).ok_or(InvalidOrder)
+        Self::ALL.iter().copied().find(|order| order.as_str() == text).ok_or(InvalidOrder)
     }
 }
 
@@ -278,7 +278,7 @@ mod tests {
 
     #[test]
     fn every_order_survives_its_text_and_nothing_else_is_one() {
-        for order in Order::ALL {
+        for &order in Order::ALL {
             assert_eq!(order.as_str().parse(), Ok(order));
         }
         for text in ["", "-", "Name", "--name", "+name", "name ", "id", "created"] {

@@ -11,8 +11,8 @@ pub const PROBE: &str = "probe";
 
 /// The names of all operations that are not about one kind of row; those are
 /// [`EntityKind::operations`](crate::EntityKind::operations).
-pub const OPERATIONS: [&str; 13] =
-    [COMMIT, FOLLOW, HEAD, SNAPSHOT, PROBE, LEASE, ADVANCE, RELEASE, PARK, PARKED, UNPARK, DISCARD, CONSUMERS];
+pub const OPERATIONS: &[&str] =
+    &[COMMIT, FOLLOW, HEAD, SNAPSHOT, PROBE, LEASE, ADVANCE, RELEASE, PARK, PARKED, UNPARK, DISCARD, CONSUMERS];
 
 /// Whether soft-deleted rows are wanted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]

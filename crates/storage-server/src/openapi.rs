@@ -42,7 +42,7 @@ pub fn openapi() -> OpenApi {
     for (name, schema) in schemas::all() {
         components = components.schema(name, schema);
     }
-    for entry in wire::PROBLEMS {
+    for entry in wire::PROBLEMS.iter().copied() {
         components = components.response(entry.code, problem_response(entry));
     }
     let mut components = components.build();

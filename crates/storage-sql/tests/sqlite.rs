@@ -257,7 +257,7 @@ async fn a_time_outside_of_every_range_neither_ends_a_list_nor_hides_a_row() {
             .execute("UPDATE characters SET created_at = ?2, updated_at = ?2 WHERE id = ?1", (id.as_bytes(), time));
         assert_eq!(changed.unwrap(), 1);
     }
-    for order in Order::ALL {
+    for &order in Order::ALL {
         let query = CharacterQuery { order, ..CharacterQuery::default() };
         let mut request = PageRequest::first(Limit::new(1).unwrap());
         let (mut readable, mut spoiled) = (Vec::new(), Vec::new());

@@ -119,7 +119,7 @@ pub enum Call {
 
 impl Call {
     /// Both calls.
-    pub const BOTH: [Self; 2] = [Self::Commit, Self::CommitEach];
+    pub const BOTH: &'static [Self] = &[Self::Commit, Self::CommitEach];
 
     /// The outcomes of these transactions, which do not depend on each other, in their order.
     pub async fn commit(self, storage: &dyn StoragePort, transactions: &[Transaction]) -> Vec<Result<Committed>> {

@@ -30,7 +30,7 @@ pub async fn are_reported(storage: &dyn StoragePort, spoil: impl AsyncFn(Uuid)) 
         for number in &unreadable {
             spoil(rows[*number].id.0).await;
         }
-        for order in Order::ALL {
+        for &order in Order::ALL {
             let mut expected: Vec<_> = (0..7).collect();
             if order.as_str().starts_with('-') {
                 expected.reverse();

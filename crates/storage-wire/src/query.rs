@@ -196,7 +196,7 @@ mod tests {
         let words = || Some("steam&punk=100% +äß\u{1F409}, \"or\" so".to_owned());
         let (character_id, include_deleted) = (Some(CharacterId::new()), true);
         let journal_entry_id = Some(JournalEntryId::new());
-        for order in Order::ALL {
+        for &order in Order::ALL {
             comes_back::<Character>(&CharacterQuery {
                 user_id: Some(UserId::new()),
                 campaign_id: Some(CampaignId::new()),

@@ -37,7 +37,7 @@ const fn entry(code: &'static str, status: u16, title: &'static str) -> ProblemT
 }
 
 /// Every problem type: those of [`ErrorKind`](character_storage_port::ErrorKind) first, then those of HTTP itself.
-pub const PROBLEMS: [ProblemType; 21] = [
+pub const PROBLEMS: &[ProblemType] = &[
     entry("not-found", 404, "The row does not exist"),
     entry("conflict", 409, "The row is at another revision"),
     entry("already-exists", 409, "The row exists already"),

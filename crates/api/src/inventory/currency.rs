@@ -144,7 +144,7 @@ pub(crate) async fn give_coins(api: Data<Api>, request: HttpRequest, payload: Pa
 /// The coins of a request, `least` of each kind, with every fault.
 fn coins(mut fields: Fields, least: Option<i64>) -> Result<Purse, Violations> {
     let mut counted = BTreeMap::new();
-    for coin in COINS {
+    for &coin in COINS {
         let Some(count) = fields.number(coin) else { continue };
         if let Some(least) = least.filter(|least| count < *least) {
             fields.faults.push(coin, format!("must be at least {least}"));

@@ -1,3 +1,5 @@
+//! What the admin listener shows, and the operations that it starts.
+
 use super::report::{
     Breaker, Breakers, Cache, Database, HeardLog, Hub, InFlight, Inbox, LocalTier, Log, Relay, Report, RetryBudget,
     SharedTier, Versions,

@@ -1,3 +1,5 @@
+//! The configuration of `message-hub`.
+
 use super::{
     AdminConfig, ConfigError, Environment, LogConfig, MAX_IN_FLIGHT_BYTES, SHUTDOWN_SECS, Variable,
     admin::{ADMIN_ADDR, ADMIN_ALLOW_REMOTE, ADMIN_TOKEN, admin_config, tokens},

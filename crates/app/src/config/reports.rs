@@ -1,3 +1,5 @@
+//! The reports of failed operations: their limit, and Sentry.
+
 use super::{
     Variable,
     variables::{Reader, number},

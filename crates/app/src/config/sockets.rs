@@ -1,3 +1,5 @@
+//! The limits of client connections.
+
 use super::{
     Variable,
     variables::{Reader, number, socket},

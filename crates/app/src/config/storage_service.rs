@@ -1,3 +1,5 @@
+//! The configuration of `storage-service`.
+
 use super::{
     AdminConfig, ConfigError, Environment, LogConfig, ReportConfig, SHUTDOWN_SECS, Variable,
     admin::{admin_config, tokens},

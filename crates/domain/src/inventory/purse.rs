@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
 /// The kinds of coins, from the lowest value: copper, silver, electrum, gold, platinum.
-pub const COINS: [&str; 5] = ["cp", "sp", "ep", "gp", "pp"];
+pub const COINS: &[&str] = &["cp", "sp", "ep", "gp", "pp"];
 /// Maximum number of coins of one kind.
 pub const MAX_COINS: i64 = 1_000_000_000_000;
 
@@ -29,7 +29,7 @@ impl Purse {
         let currency = Member::of(sheet, "data", CURRENCY);
         let coins = currency.object()?;
         let count = |coin: &str| Member::within(coins, currency.path(), coin).any_whole();
-        let counted = COINS.into_iter().map(|coin| Ok((coin.to_owned(), count(coin)?.unwrap_or(0))));
+        let counted = COINS.iter().copied().map(|coin| Ok((coin.to_owned(), count(coin)?.unwrap_or(0))));
         counted.collect::<Result<_, Refusal>>().map(Self)
     }
 

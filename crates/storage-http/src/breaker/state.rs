@@ -21,7 +21,7 @@ pub enum BreakerState {
 
 impl BreakerState {
     /// Every state.
-    pub const ALL: [Self; 3] = [Self::Closed, Self::Open, Self::HalfOpen];
+    pub const ALL: &'static [Self] = &[Self::Closed, Self::Open, Self::HalfOpen];
 
     /// A stable name: `closed`, `open`, `half_open`.
     #[must_use]

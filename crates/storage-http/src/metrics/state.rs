@@ -30,7 +30,7 @@ impl Collector for StateCollector {
         )?;
         for breaker in breakers {
             let now = breaker.state();
-            for state in BreakerState::ALL {
+            for &state in BreakerState::ALL {
                 let gauge = ConstGauge::new(i64::from(state == now));
                 gauge.encode(states.encode_family(&[("breaker", breaker.name()), ("state", state.as_str())])?)?;
             }

@@ -32,7 +32,7 @@ pub(crate) fn uuid() -> Object {
 }
 
 pub(crate) fn order() -> Object {
-    choice(&Order::ALL.map(Order::as_str))
+    choice(&Order::ALL.iter().map(|order| order.as_str()).collect::<Vec<_>>())
 }
 
 pub(crate) fn deleted() -> Object {

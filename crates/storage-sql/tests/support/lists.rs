@@ -101,7 +101,7 @@ impl Listed for Character {
         let of_campaign = CharacterQuery { campaign_id: Some(id(WANTED)), ..all.clone() };
         let of_theme = CharacterQuery { theme: Some(word(WANTED)), ..all.clone() };
         let ordered = [all.clone(), mine.clone(), of_campaign, of_theme].into_iter().flat_map(|query| {
-            Order::ALL.into_iter().skip(1).map(move |order| CharacterQuery { order, ..query.clone() })
+            Order::ALL.iter().copied().skip(1).map(move |order| CharacterQuery { order, ..query.clone() })
         });
         let mut queries = vec![
             CharacterQuery { campaign_id: Some(id(WANTED)), ..all.clone() },
@@ -168,7 +168,7 @@ impl Listed for InventoryItem {
         let all = InventoryItemQuery::default();
         let mine = InventoryItemQuery { character_id: Some(id(0)), ..all.clone() };
         let ordered = [all.clone(), mine.clone()].into_iter().flat_map(|query| {
-            Order::ALL.into_iter().skip(1).map(move |order| InventoryItemQuery { order, ..query.clone() })
+            Order::ALL.iter().copied().skip(1).map(move |order| InventoryItemQuery { order, ..query.clone() })
         });
         let mut queries = vec![
             InventoryItemQuery { root_id: Some(id(10_000 + WANTED)), ..all.clone() },

@@ -197,7 +197,7 @@ fn request(id: TransactionId, fingerprint: &str, row: &Character) -> Transaction
 
 /// A fingerprint that holds U+0000 is `Invalid`, alone and in a batch, and nothing is applied.
 pub async fn nul_in_a_fingerprint_is_invalid(storage: Arc<dyn StoragePort>) {
-    for call in Call::BOTH {
+    for &call in Call::BOTH {
         for fingerprint in ["\0", "a\0b"] {
             let row = character();
             let error = call.commit_one(&*storage, request(TransactionId::new(), fingerprint, &row)).await;

@@ -102,7 +102,7 @@ pub async fn a_count_checks_its_filters(storage: Arc<dyn StoragePort>) {
 pub async fn a_count_is_the_same_in_every_order(storage: Arc<dyn StoragePort>) {
     let rows = varied::<Character>();
     put(&*storage, &rows).await;
-    for order in Order::ALL {
+    for &order in Order::ALL {
         counts_what_matches(&*storage, &rows, &CharacterQuery { order, ..CharacterQuery::live() }).await;
     }
 }

@@ -49,7 +49,7 @@ pub async fn rows_survive_a_restart(mut storage: Arc<dyn StoragePort>, reopen: R
         ..Transaction::new()
     };
     let changes = [all(|row| &row.create), all(|row| &row.replace), all(|row| &row.delete), all(|row| &row.restore)];
-    for (change, call) in changes.into_iter().zip(Call::BOTH.into_iter().cycle()) {
+    for (change, call) in changes.into_iter().zip(Call::BOTH.iter().copied().cycle()) {
         call.commit_one(&*storage, change).await.expect("nobody else writes");
     }
     let imported = with(&Character::full(), |row| row.meta.revision = Revision(1 << 40));
@@ -73,7 +73,7 @@ pub async fn rows_survive_a_restart(mut storage: Arc<dyn StoragePort>, reopen: R
 
 /// What was acknowledged last is there, however soon afterwards the storage is closed.
 pub async fn the_last_commit_survives_a_restart(mut storage: Arc<dyn StoragePort>, reopen: Reopen<'_>) {
-    for (number, call) in (1..=6).zip(Call::BOTH.into_iter().cycle()) {
+    for (number, call) in (1..=6).zip(Call::BOTH.iter().copied().cycle()) {
         let row = character();
         let transaction = creation(slice::from_ref(&row)).with_event(event(row.id, number as u64));
         call.commit_one(&*storage, transaction.clone()).await.expect("the row is new");
@@ -92,7 +92,7 @@ pub async fn repeats_are_known_after_a_restart(mut storage: Arc<dyn StoragePort>
     let answers = [Some(kept(&json!({ "text": "Ärger \u{1f409}" }))), Some(kept(&Value::Null)), None];
     let (mut rows, mut first): (Vec<CharacterId>, Vec<(Transaction, Committed)>) = (Vec::new(), Vec::new());
     for answer in answers {
-        for call in Call::BOTH {
+        for &call in Call::BOTH {
             let row = character();
             let transaction = Transaction { answer: answer.clone(), ..creation(slice::from_ref(&row)) };
             let transaction = transaction.with_event(event(row.id, 1));
@@ -108,7 +108,7 @@ pub async fn repeats_are_known_after_a_restart(mut storage: Arc<dyn StoragePort>
     for _ in 0..2 {
         storage = restarted(storage, reopen).await;
         for (transaction, committed) in &first {
-            for call in Call::BOTH {
+            for &call in Call::BOTH {
                 let repeat = call.commit_one(&*storage, transaction.clone()).await.expect("it is a repeat");
                 assert_eq!(&repeat, committed, "by {call:?}");
                 let other = Transaction { id: transaction.id, ..creation(&[character()]) };
@@ -132,7 +132,7 @@ pub async fn the_log_goes_on_after_a_restart(mut storage: Arc<dyn StoragePort>, 
     let mut places: Vec<LogCursor> = vec![beginning(&*storage).await];
     let mut entries: Vec<Arc<LoggedCommit>> = Vec::new();
     for round in 0..3 {
-        for (number, call) in (0..4).zip(Call::BOTH.into_iter().cycle()) {
+        for (number, call) in (0..4).zip(Call::BOTH.iter().copied().cycle()) {
             let row = character();
             let traceparent = (number == 1).then(|| "00-trace".to_owned());
             let transaction = Transaction { traceparent, ..creation(slice::from_ref(&row)) };

@@ -56,7 +56,7 @@ async fn no_half_is_shown<E: Sample>(storage: &Arc<dyn StoragePort>) {
         let (storage, rows) = (Arc::clone(storage), rows.clone());
         let (changes, is_over) = (Arc::clone(&changes), Arc::clone(&is_over));
         async move {
-            for (number, call) in (0..).zip(Call::BOTH.into_iter().cycle()) {
+            for (number, call) in (0..).zip(Call::BOTH.iter().copied().cycle()) {
                 if is_over.load(Ordering::SeqCst) {
                     break;
                 }

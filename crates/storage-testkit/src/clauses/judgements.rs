@@ -157,7 +157,7 @@ pub async fn a_batch_judges_every_change_as_a_commit_does(storage: Arc<dyn Stora
 }
 
 async fn keeps_any_time<E: Sample>(storage: &Arc<dyn StoragePort>) {
-    for (time, call) in times().into_iter().zip(Call::BOTH.into_iter().cycle()) {
+    for (time, call) in times().into_iter().zip(Call::BOTH.iter().copied().cycle()) {
         let row = twin(&E::full());
         let (id, expect) = (row.id(), Expect::Any);
         let (deleted, restored) = (

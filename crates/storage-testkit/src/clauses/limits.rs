@@ -38,7 +38,7 @@ pub async fn thousands_of_commits_are_remembered(storage: Arc<dyn StoragePort>) 
     let rows = party(4);
     let first: Vec<_> = rows.iter().enumerate().map(|(number, row)| request(row, number)).collect();
     let mut committed: Vec<Committed> = Vec::new();
-    for (transaction, call) in first.iter().zip(Call::BOTH.into_iter().cycle()) {
+    for (transaction, call) in first.iter().zip(Call::BOTH.iter().copied().cycle()) {
         let outcome = call.commit_one(&*storage, transaction.clone()).await;
         committed.push(outcome.expect("the row is new"));
     }
@@ -52,7 +52,7 @@ pub async fn thousands_of_commits_are_remembered(storage: Arc<dyn StoragePort>) 
             assert_eq!(outcome.expect("it is empty").id, *id);
         }
     }
-    for call in Call::BOTH {
+    for &call in Call::BOTH {
         for (transaction, first) in first.iter().zip(&committed) {
             let repeat = call.commit_one(&*storage, transaction.clone()).await.expect("it is a repeat");
             assert_eq!(&repeat, first, "by {call:?}");
@@ -106,7 +106,7 @@ pub async fn the_longest_traceparent_comes_back(storage: Arc<dyn StoragePort>) {
     let visible: String = (b'!'..=b'~').map(char::from).collect();
     let longest: String = visible.chars().cycle().take(128).collect();
     let mut expected = Vec::new();
-    for call in Call::BOTH {
+    for &call in Call::BOTH {
         for text in ["x", &visible, &longest] {
             let transaction = Transaction { traceparent: Some(text.to_owned()), ..Transaction::new() };
             call.commit_one(&*storage, transaction).await.expect("it is visible and short");

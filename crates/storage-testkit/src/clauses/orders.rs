@@ -114,7 +114,7 @@ fn edited<E: Entity>(row: &E, name: &str) -> E {
 async fn every_order<E: Ordered>(storage: &Arc<dyn StoragePort>) {
     let rows = rows::<E>();
     put(storage, &rows).await;
-    for order in Order::ALL {
+    for &order in Order::ALL {
         for mut query in [E::query(None, order), E::query_of(&rows[0], None, order)] {
             for deleted in [false, true] {
                 if deleted {
@@ -186,7 +186,7 @@ pub async fn names_are_ordered_by_their_folded_form(storage: Arc<dyn StoragePort
 pub async fn a_cursor_of_every_order_is_a_place_and_needs_no_row(storage: Arc<dyn StoragePort>) {
     let rows: Vec<_> = (0..6).map(|number| Character::named(&format!("Member {number}"), number)).collect();
     put(&storage, &rows).await;
-    for order in Order::ALL {
+    for &order in Order::ALL {
         let (query, request) = (Character::query(None, order), PageRequest::first(limit(2)));
         let key = |number: i64, name: &str| match order.by {
             OrderBy::CreatedAt => SortKey::CreatedAt(at(number).as_microsecond()),
@@ -226,8 +226,8 @@ pub async fn a_cursor_of_every_order_is_a_place_and_needs_no_row(storage: Arc<dy
 /// A cursor of another order is `Invalid`, and the violation names it.
 pub async fn a_cursor_of_another_order_is_invalid(storage: Arc<dyn StoragePort>) {
     put(&storage, &[Character::named("Torormir", 0)]).await;
-    for order in Order::ALL {
-        for other in Order::ALL.into_iter().filter(|other| *other != order) {
+    for &order in Order::ALL {
+        for other in Order::ALL.iter().copied().filter(|other| *other != order) {
             let cursor = Cursor::of(&Character::named("Torormir", 0), other);
             let request = PageRequest::default().after(cursor);
             let store = Character::store(&*storage);
@@ -243,7 +243,7 @@ pub async fn an_ordered_list_follows_a_change(storage: Arc<dyn StoragePort>) {
     let mut rows: Vec<_> =
         ["Bruenor", "Drizzt", "Wulfgar"].into_iter().map(|name| InventoryItem::named(name, 0)).collect();
     put(&storage, &rows).await;
-    let mut queries: Vec<_> = Order::ALL.into_iter().map(|order| InventoryItem::query(None, order)).collect();
+    let mut queries: Vec<_> = Order::ALL.iter().copied().map(|order| InventoryItem::query(None, order)).collect();
     for name in ["drizzt", "artemis", "r"] {
         queries.push(InventoryItem::query(Some(name), Order::default()));
     }
@@ -317,7 +317,7 @@ async fn filter_by_name<E: Ordered>(storage: &Arc<dyn StoragePort>) {
         let found = listed::<E>(storage, &all).await;
         assert_eq!(found.len(), 2 * names, "the names that contain {name:?}");
         assert_eq!(found, matching(&rows, &all), "{name:?}");
-        for order in Order::ALL {
+        for &order in Order::ALL {
             for query in [E::query(Some(name), order), E::query_of(&rows[0], Some(name), order)] {
                 assert_eq!(walked::<E>(storage, &query, 3).await, matching(&rows, &query), "the list for {query:?}");
             }
@@ -344,7 +344,7 @@ pub async fn the_longest_names_are_searched_and_ordered(storage: Arc<dyn Storage
         .map(|(number, name)| Character::named(&name, number))
         .collect();
     put(&storage, &rows).await;
-    for order in Order::ALL {
+    for &order in Order::ALL {
         let query = Character::query(None, order);
         assert_eq!(walked::<Character>(&storage, &query, 1).await, matching(&rows, &query), "in the order {order}");
     }

@@ -19,7 +19,7 @@ const WRITERS: usize = 8;
 /// by `commit_each`.
 async fn race(storage: &Arc<dyn StoragePort>, transactions: Vec<Transaction>) -> Vec<Result<Committed>> {
     let start = Arc::new(tokio::sync::Barrier::new(transactions.len()));
-    let tasks = transactions.into_iter().zip(Call::BOTH.into_iter().cycle()).map(|(transaction, call)| {
+    let tasks = transactions.into_iter().zip(Call::BOTH.iter().copied().cycle()).map(|(transaction, call)| {
         let (storage, start) = (Arc::clone(storage), Arc::clone(&start));
         tokio::spawn(async move {
             start.wait().await;
@@ -175,7 +175,7 @@ pub async fn concurrent_repeats_in_batches_have_one_effect(storage: Arc<dyn Stor
             Transaction { answer, ..Transaction::new() }.with(change).with_event(event(row.id, 1))
         })
         .collect();
-    let tasks = (0..16).zip(Call::BOTH.into_iter().cycle()).map(|(task, call)| {
+    let tasks = (0..16).zip(Call::BOTH.iter().copied().cycle()).map(|(task, call)| {
         let (storage, mut transactions) = (Arc::clone(&storage), transactions.clone());
         // In whatever order a batch has them.
         transactions.rotate_left(task % 3);
