@@ -158,6 +158,7 @@ async fn serve(config: CharacterServiceConfig, stack: Stack, mut registry: Regis
     };
     let mut plan = WatchPlan::new(config.files.clone(), &mut registry);
     plan.common(&admission);
+    plan.requests(&requests);
     plan.reports(&operator.reporting);
     plan.admin(config.admin.as_ref());
     if let Some(remote) = &config.remote {

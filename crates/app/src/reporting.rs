@@ -119,7 +119,7 @@ impl Reporting {
 
     /// The numbers of failures reported one by one, and held back for a summary.
     pub(crate) fn counts(&self) -> (u64, u64) {
-        (self.limited.told(), self.limited.held_back())
+        (self.limited.reported(), self.limited.held_back())
     }
 
     /// Reports what was held back, before the process ends.

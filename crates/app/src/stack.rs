@@ -227,7 +227,7 @@ pub(crate) fn watched(
 pub fn storage_check(name: &'static str, storage: Arc<dyn StoragePort>) -> HealthCheck {
     let probe = move || -> futures_util::future::BoxFuture<'static, Result<(), String>> {
         let storage = Arc::clone(&storage);
-        Box::pin(async move { storage.probe().await.map_err(|error| error.to_string()) })
+        Box::pin(async move { storage.probe().await.map_err(|error| redacted(&error).to_string()) })
     };
     HealthCheck { name, critical: true, probe: Arc::new(probe) }
 }

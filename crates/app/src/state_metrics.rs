@@ -148,10 +148,10 @@ pub(crate) fn show_reports(reporting: &Arc<Reporting>, registry: &mut Registry) 
 
 impl Collector for ReportCounts {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
-        let (told, held_back) = self.0.counts();
+        let (reported, held_back) = self.0.counts();
         let help = "Failed operations, reported one by one or counted in a summary";
         let mut counts = encoder.encode_descriptor("error_reports", help, None, MetricType::Counter)?;
-        for (outcome, count) in [("told", told), ("held_back", held_back)] {
+        for (outcome, count) in [("reported", reported), ("held_back", held_back)] {
             ConstCounter::new(count).encode(counts.encode_family(&[("outcome", outcome)])?)?;
         }
         Ok(())

@@ -187,6 +187,7 @@ async fn serve(
     requests.register(&mut registry);
     let mut plan = WatchPlan::new(config.files.clone(), &mut registry);
     plan.common(&admission);
+    plan.requests(&requests);
     plan.reports(&operator.reporting);
     plan.accepted("STORAGE_SERVICE_TOKEN", &accepted);
     plan.admin(config.admin.as_ref());

@@ -28,13 +28,13 @@ pub struct RateLimited<R> {
     per_minute: AtomicU64,
     clock: Clock,
     windows: Mutex<HashMap<Cause, Window>>,
-    told: AtomicU64,
+    reported: AtomicU64,
     held_back: AtomicU64,
 }
 
 struct Window {
     began: Instant,
-    told: u64,
+    reported: u64,
     held_back: u64,
     /// The last one held back, which stands for the others in the summary.
     last: Option<Failure>,
@@ -61,8 +61,8 @@ impl<R: ErrorReporter> RateLimited<R> {
     #[must_use]
     pub fn new(inner: R, per_minute: u32, clock: Clock) -> Self {
         let windows = Mutex::new(HashMap::new());
-        let (told, held_back) = (AtomicU64::default(), AtomicU64::default());
-        Self { inner, per_minute: AtomicU64::new(per_minute.into()), clock, windows, told, held_back }
+        let (reported, held_back) = (AtomicU64::default(), AtomicU64::default());
+        Self { inner, per_minute: AtomicU64::new(per_minute.into()), clock, windows, reported, held_back }
     }
 
     /// Passes at most this number of failures of one cause from now on.
@@ -72,8 +72,8 @@ impl<R: ErrorReporter> RateLimited<R> {
 
     /// The number of failures reported one by one so far.
     #[must_use]
-    pub fn told(&self) -> u64 {
-        self.told.load(Ordering::Relaxed)
+    pub fn reported(&self) -> u64 {
+        self.reported.load(Ordering::Relaxed)
     }
 
     /// The number of failures held back so far.
@@ -86,20 +86,20 @@ impl<R: ErrorReporter> RateLimited<R> {
     pub fn flush(&self) {
         let now = (self.clock)();
         let summaries = ended(&mut self.windows(), now);
-        self.tell(&summaries);
+        self.report_all(&summaries);
     }
 
     /// Sends the summaries of all minutes, including the current one: before the process ends.
     pub fn finish(&self) {
         let windows = std::mem::take(&mut *self.windows());
-        self.tell(&windows.into_values().filter_map(Window::summary).collect::<Vec<_>>());
+        self.report_all(&windows.into_values().filter_map(Window::summary).collect::<Vec<_>>());
     }
 
     fn windows(&self) -> MutexGuard<'_, HashMap<Cause, Window>> {
         self.windows.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn tell(&self, failures: &[Failure]) {
+    fn report_all(&self, failures: &[Failure]) {
         for failure in failures {
             self.inner.report(failure);
         }
@@ -120,19 +120,19 @@ impl<R: ErrorReporter> ErrorReporter for RateLimited<R> {
         if windows.len() >= CAUSES && !windows.contains_key(&cause) {
             cause = Cause { operation: "other", kind: "other", class: String::new() };
         }
-        let window = windows.entry(cause).or_insert(Window { began: now, told: 0, held_back: 0, last: None });
-        if window.told < self.per_minute.load(Ordering::Relaxed) {
-            window.told += 1;
-            self.told.fetch_add(failure.occurrences, Ordering::Relaxed);
+        let window = windows.entry(cause).or_insert(Window { began: now, reported: 0, held_back: 0, last: None });
+        if window.reported < self.per_minute.load(Ordering::Relaxed) {
+            window.reported += 1;
+            self.reported.fetch_add(failure.occurrences, Ordering::Relaxed);
             telling.push(failure.clone());
         } else {
             window.held_back += failure.occurrences;
             window.last = Some(failure.clone());
             self.held_back.fetch_add(failure.occurrences, Ordering::Relaxed);
         }
-        // Whoever is told may take its time; other failures need not wait for it.
+        // The reporter may take its time; other failures need not wait for it.
         drop(windows);
-        self.tell(&telling);
+        self.report_all(&telling);
     }
 }
 
@@ -162,7 +162,7 @@ mod tests {
         for port in 0..100 {
             reporter.report(&failure(&format!("refused by 127.0.0.1:{port}")));
         }
-        assert_eq!((kept.all().len(), reporter.told(), reporter.held_back()), (3, 3, 97));
+        assert_eq!((kept.all().len(), reporter.reported(), reporter.held_back()), (3, 3, 97));
         time.passes(59);
         reporter.flush();
         assert_eq!(kept.all().len(), 3, "the minute is not over");
@@ -174,7 +174,7 @@ mod tests {
         assert_eq!((summary.is_summary, summary.occurrences), (true, 97));
         assert_eq!(summary.chain.innermost(), "refused by 127.0.0.1:99");
         reporter.flush();
-        assert_eq!(kept.all().len(), 4, "a summary is told once");
+        assert_eq!(kept.all().len(), 4, "a summary is reported once");
     }
 
     #[test]
@@ -183,8 +183,8 @@ mod tests {
         (0..5).for_each(|_| reporter.report(&failure("down")));
         time.passes(61);
         reporter.report(&failure("down"));
-        let told: Vec<_> = kept.all().iter().map(|failure| (failure.is_summary, failure.occurrences)).collect();
-        assert_eq!(told, [(false, 1), (true, 4), (false, 1)]);
+        let reported: Vec<_> = kept.all().iter().map(|failure| (failure.is_summary, failure.occurrences)).collect();
+        assert_eq!(reported, [(false, 1), (true, 4), (false, 1)]);
     }
 
     #[test]

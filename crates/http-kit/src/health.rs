@@ -235,13 +235,16 @@ impl Health {
 pub enum HealthPaths {
     /// `/health`, `/health/live`, `/health/ready` and `/metrics`.
     All,
-    /// `/health/live` and `/health/ready`, which say nothing about dependencies; the others are served elsewhere.
+    /// `/health`, `/health/live` and `/health/ready`, none of which names a dependency or the version; what they leave out is
+    /// served elsewhere.
     ProbesOnly,
 }
 
 /// These paths, for any service.
 pub fn register(endpoints: &mut Endpoints, paths: HealthPaths, health: &Arc<Health>, registry: &Arc<Registry>) {
     if paths == HealthPaths::ProbesOnly {
+        // Liveness probes ask for this path, whatever else is public.
+        Endpoint::at("/health").get(live).register(endpoints);
         register_probes(endpoints, health);
     } else {
         register_states(endpoints, health);

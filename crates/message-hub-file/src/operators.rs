@@ -26,6 +26,10 @@ pub struct FileHubStatus {
     pub events: u64,
     /// Their size, in bytes of their JSON.
     pub bytes: u64,
+    /// Maximum number of events: [`max_events`](crate::FileHubConfig::max_events).
+    pub max_events: u64,
+    /// Maximum size, in bytes: [`max_bytes`](crate::FileHubConfig::max_bytes).
+    pub max_bytes: u64,
     /// Events that expired before a subscription settled them, counted once per subscription since the start.
     pub expired_unsettled: u64,
 }
@@ -34,10 +38,12 @@ impl FileHub {
     /// How much the file holds.
     #[must_use]
     pub fn status(&self) -> FileHubStatus {
-        let state = &self.shared.state;
+        let (state, config) = (&self.shared.state, &self.shared.config);
         FileHubStatus {
             events: state.events.load(Ordering::Relaxed),
             bytes: state.bytes.load(Ordering::Relaxed),
+            max_events: config.max_events,
+            max_bytes: config.max_bytes,
             expired_unsettled: state.expired_unsettled.load(Ordering::Relaxed),
         }
     }

@@ -56,7 +56,11 @@ pub(crate) fn on_event(event: &Event, state: &watch::Sender<State>, replies: Opt
         }
         Event::ClientError(ClientError::Other(error)) if error.contains("authorization violation") => set(false, true),
         Event::ClientError(ClientError::Other(error)) => {
+            let is_first = state.borrow().reason.is_none();
             state.send_modify(|state| state.reason = Some(error.as_str().into()));
+            if is_first {
+                tracing::warn!(error = redacted_text(error), "NATS cannot be reached; it is tried again");
+            }
         }
         other => tracing::debug!(event = %other, "NATS"),
     }

@@ -21,6 +21,8 @@ pub struct CircuitBreakers {
     pub reads: CircuitBreaker,
     /// For requests that change something.
     pub changes: CircuitBreaker,
+    /// The name of the client in log lines: [`HttpStorageConfig::client`](crate::HttpStorageConfig::client).
+    pub(crate) client: &'static str,
 }
 
 impl CircuitBreakers {
@@ -102,13 +104,14 @@ impl<T: Transport> Guard<T> {
         if !permit.is_probe() {
             return Ok(permit);
         }
-        tracing::info!(breaker = breaker.name(), "the circuit breaker is half-open: the storage is probed");
+        let (client, name) = (self.breakers.client, breaker.name());
+        tracing::info!(client, breaker = name, "the circuit breaker is half-open: the storage is probed");
         match permit.settle(self.prober.probe().await) {
             Settled::Closed => {
-                tracing::info!(breaker = breaker.name(), "the circuit breaker is closed: the storage answered a probe");
+                tracing::info!(client, breaker = name, "the circuit breaker is closed: the storage answered a probe");
             }
             Settled::Opened => {
-                tracing::warn!(breaker = breaker.name(), "the circuit breaker is open again: the probe failed");
+                tracing::warn!(client, breaker = name, "the circuit breaker is open again: the probe failed");
             }
             Settled::Unchanged => {}
         }
@@ -130,6 +133,7 @@ impl<T: Transport> Guard<T> {
         if permit.settle(evidence) == Settled::Opened {
             let cause = breaker.opened_by().map(|cause| redacted(cause.as_ref()));
             tracing::warn!(
+                client = self.breakers.client,
                 breaker = breaker.name(),
                 failures = breaker.failures(),
                 cause = cause.map(tracing::field::display),

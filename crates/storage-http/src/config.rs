@@ -49,6 +49,8 @@ pub struct HttpStorageConfig {
     /// Returns the id of the request that the current task serves, to be sent as `X-Request-Id`, so that both services log
     /// one id. Default: none is sent.
     pub request_id: Option<fn() -> Option<String>>,
+    /// The name of this client in the log lines of its circuit breakers, where a process has several. Default: `requests`.
+    pub client: &'static str,
     /// Maximum size of a response, in bytes. Default: [`MAX_MESSAGE`](character_domain::size::MAX_MESSAGE).
     pub max_response_bytes: usize,
 }
@@ -132,6 +134,7 @@ impl HttpStorageConfig {
             breaker_recovery: Duration::from_secs(60),
             breaker_probe: Duration::from_secs(1),
             request_id: None,
+            client: "requests",
             max_response_bytes: character_domain::size::MAX_MESSAGE,
         }
     }

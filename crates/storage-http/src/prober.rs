@@ -83,6 +83,7 @@ impl<T: Transport> Prober<T> {
                     for breaker in breakers.all() {
                         if breaker.recovered() {
                             tracing::info!(
+                                client = breakers.client,
                                 breaker = breaker.name(),
                                 "the circuit breaker is closed: the storage answers again"
                             );

@@ -34,7 +34,7 @@ impl<T: Transport> TransportStack<T> {
         let longest_wait =
             if config.breaker_probe.is_zero() { Duration::MAX } else { config.breaker_probe.mul_f64(2.5) };
         let breaker = |name| CircuitBreaker::new(name, config.breaker_failures, config.breaker_recovery, longest_wait);
-        let breakers = CircuitBreakers { reads: breaker("reads"), changes: breaker("changes") };
+        let breakers = CircuitBreakers { reads: breaker("reads"), changes: breaker("changes"), client: config.client };
         let budget = Arc::new(RetryBudget::new(config.retry_budget, config.retry_budget_ratio));
         let metrics = TransportMetrics::new(breakers.clone(), Arc::clone(&budget));
         let policy = RetryPolicy {

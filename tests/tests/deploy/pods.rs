@@ -26,10 +26,6 @@ fn container_port(container: &Value, port: &Value) -> u64 {
 async fn the_programs_answer_every_probe_at_the_ports_of_the_manifests() {
     for overlay in Overlay::all() {
         for name in SERVICES {
-            // It starts only when a cluster of NATS is there.
-            if overlay.name == "prod" && name == "message-hub" {
-                continue;
-            }
             let folder = tempfile::tempdir().unwrap();
             let container = overlay.container(name);
             let mut builder = service(name);

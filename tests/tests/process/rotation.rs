@@ -224,18 +224,20 @@ async fn changed_passwords_of_redis_and_nats_are_used_without_a_restart() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sighup_reads_the_log_level_and_the_limits_again_and_usr1_and_usr2_do_nothing() {
-    let settings = Mounted::new(&[("level", "warn"), ("bytes", "50331648"), ("reports", "5")]);
+    let settings = Mounted::new(&[("level", "warn"), ("bytes", "50331648"), ("requests", "256"), ("reports", "5")]);
     let service = storage()
         .env("LOG_LEVEL_FILE", settings.path("level"))
         .env("MAX_IN_FLIGHT_BYTES_FILE", settings.path("bytes"))
+        .env("MAX_REQUESTS_IN_FLIGHT_FILE", settings.path("requests"))
         .env("ERROR_REPORTS_PER_MINUTE_FILE", settings.path("reports"))
         .start();
     assert!(!service.output().contains("listens on"), "the level is warn: {}", service.output());
-    settings.set(&[("level", "info,access=debug"), ("bytes", "2097152"), ("reports", "7")]);
+    settings.set(&[("level", "info,access=debug"), ("bytes", "2097152"), ("requests", "7"), ("reports", "7")]);
     service.signal("-HUP");
-    for setting in ["LOG_LEVEL", "MAX_IN_FLIGHT_BYTES", "ERROR_REPORTS_PER_MINUTE"] {
+    for setting in ["LOG_LEVEL", "MAX_IN_FLIGHT_BYTES", "MAX_REQUESTS_IN_FLIGHT", "ERROR_REPORTS_PER_MINUTE"] {
         applied(&service, setting, 1).await;
     }
+    await_metric(&service, "http_server_requests_limit", 7).await;
     try_send(client().get(service.url("/health/live"))).await.unwrap();
     service.await_output("route=\"/health/live\"");
     service.signal("-USR1");
@@ -244,7 +246,7 @@ async fn sighup_reads_the_log_level_and_the_limits_again_and_usr1_and_usr2_do_no
     service.await_output("the signal is ignored");
     service.signal("-HUP");
     service.await_output("no file of a setting changed");
-    settings.set(&[("level", "loud"), ("bytes", "2097152"), ("reports", "7")]);
+    settings.set(&[("level", "loud"), ("bytes", "2097152"), ("requests", "7"), ("reports", "7")]);
     await_metric(&service, "setting_refused{setting=\"LOG_LEVEL\"}", 1).await;
     assert_eq!(try_send(client().get(service.url("/health/live"))).await.unwrap().status, 200);
     assert_eq!(service.terminate(), 0);

@@ -16,11 +16,17 @@ pub(crate) const MAX_REQUESTS_IN_FLIGHT: Variable = Variable::new(
     "MAX_REQUESTS_IN_FLIGHT",
     "maximum number of requests that are handled at the same time, at most three quarters of them changes; others get 503 or 429 at once, with Retry-After",
     "256",
-);
+)
+.changing();
 
 /// Reads [`MAX_REQUESTS_IN_FLIGHT`].
 pub(crate) fn max_requests_in_flight(reader: &mut Reader<'_>) -> Option<usize> {
-    reader.read(&MAX_REQUESTS_IN_FLIGHT, number(1, 1_000_000)).and_then(|most| usize::try_from(most).ok())
+    reader.read(&MAX_REQUESTS_IN_FLIGHT, requests_in_flight)
+}
+
+/// The value of [`MAX_REQUESTS_IN_FLIGHT`].
+pub(crate) fn requests_in_flight(text: &str) -> Result<usize, String> {
+    number(1, 1_000_000)(text).and_then(|most| usize::try_from(most).map_err(|error| error.to_string()))
 }
 
 /// Reads [`MAX_IN_FLIGHT_BYTES`].

@@ -16,7 +16,7 @@ pub(crate) const ALLOWED_HOSTS: Variable = Variable::optional(
 .off_when_empty();
 pub(crate) const METRICS_ON: Variable = Variable::new(
     "METRICS_ON",
-    "listener that serves /metrics and /health: api (both listeners) or admin (ADMIN_ADDR only)",
+    "listener that serves /metrics and the dependencies in /health: api (both listeners) or admin (ADMIN_ADDR only)",
     "api",
 );
 

@@ -47,7 +47,8 @@ pub(crate) const LOG_FORMAT: Variable = Variable::new("LOG_FORMAT", "format of l
 pub(crate) const LOG_LEVEL: Variable = Variable::new(
     "LOG_LEVEL",
     "log filter: error, warn, info, debug, trace or off, or target=level pairs, separated by commas",
-    "info",
+    // The client of NATS has a line for each attempt to connect; ours for the first that fails is enough.
+    "info,async_nats=warn",
 )
 .changing();
 pub(crate) const LOG_REPEATS_PER_MINUTE: Variable = Variable::new(

@@ -50,6 +50,7 @@ pub use variables::{ConfigError, Environment, ProcessEnvironment, Variable, help
 
 pub(crate) use limits::{
     MAX_IN_FLIGHT_BYTES, MAX_REQUESTS_IN_FLIGHT, in_flight_bytes, max_in_flight_bytes, max_requests_in_flight,
+    requests_in_flight,
 };
 use log::log_config;
 pub(crate) use log::{LOG_FORMAT, LOG_LEVEL, LOG_REPEATS_PER_MINUTE};

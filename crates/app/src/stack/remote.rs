@@ -32,14 +32,15 @@ pub(super) async fn connect(
     match &remote.address {
         StorageAddress::Http(url) => {
             let config = config(remote, url.clone());
-            let client = || ReqwestTransport::new(&config).map(|transport| stack(transport, &config));
-            Ok(origin([client()?, client()?, client()?], place, registry))
+            let client = |name| ReqwestTransport::new(&config).map(|transport| stack(transport, &config, name));
+            Ok(origin([client("requests")?, client("log")?, client("relay")?], place, registry))
         }
         StorageAddress::Hub(service) => {
             let config = config(remote, UNUSED.parse::<Url>()?);
             let hub = hub.ok_or("a storage behind a Message Hub needs MESSAGE_HUB_URL")?;
-            let client = || through_hub(hub, service, &config);
-            Ok(origin([client().await?, client().await?, client().await?], place, registry))
+            let client = |name| through_hub(hub, service, &config, name);
+            let clients = [client("requests").await?, client("log").await?, client("relay").await?];
+            Ok(origin(clients, place, registry))
         }
     }
 }
@@ -48,13 +49,19 @@ async fn through_hub(
     hub: &HubConfig,
     service: &ServiceName,
     config: &HttpStorageConfig,
+    client: &'static str,
 ) -> Result<HttpStorage<TransportStack<HubTransport>>, Failure> {
     let transport = HubTransport::new(hub::connect(hub).await?.port(), service.clone(), config)?;
-    Ok(stack(transport, config))
+    Ok(stack(transport, config, client))
 }
 
-fn stack<T: StreamTransport>(transport: T, config: &HttpStorageConfig) -> HttpStorage<TransportStack<T>> {
-    HttpStorage::over(TransportStack::around(transport, config))
+/// `client` is its name in log lines: metrics and the admin listener show the client of requests.
+fn stack<T: StreamTransport>(
+    transport: T,
+    config: &HttpStorageConfig,
+    client: &'static str,
+) -> HttpStorage<TransportStack<T>> {
+    HttpStorage::over(TransportStack::around(transport, &HttpStorageConfig { client, ..config.clone() }))
 }
 
 fn origin<T: StreamTransport>(

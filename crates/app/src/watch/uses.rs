@@ -2,12 +2,12 @@
 
 use super::WatchPlan;
 use crate::{
-    config::{AdminConfig, HubConfig, hub_token, in_flight_bytes, reports_per_minute, tokens},
+    config::{AdminConfig, HubConfig, hub_token, in_flight_bytes, reports_per_minute, requests_in_flight, tokens},
     reporting::Reporting,
     telemetry,
 };
 use character_credentials::Secret;
-use character_http_kit::{AcceptedTokens, Admission};
+use character_http_kit::{AcceptedTokens, Admission, RequestLimit};
 use secrecy::SecretString;
 use std::sync::Arc;
 
@@ -18,6 +18,15 @@ impl WatchPlan {
         let admission = admission.clone();
         self.setting("MAX_IN_FLIGHT_BYTES", move |text| {
             admission.resize(in_flight_bytes(text)?);
+            Ok(())
+        });
+    }
+
+    /// The limit of requests that are handled at the same time.
+    pub(crate) fn requests(&mut self, limit: &RequestLimit) {
+        let limit = limit.clone();
+        self.setting("MAX_REQUESTS_IN_FLIGHT", move |text| {
+            limit.resize(requests_in_flight(text)?);
             Ok(())
         });
     }

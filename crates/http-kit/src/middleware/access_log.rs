@@ -3,8 +3,9 @@
 use super::{Ended, request_id};
 use opentelemetry::{Context, trace::TraceContextExt};
 
-/// What a program asks every few seconds, and which matters only when it fails.
-const PROBES: [&str; 4] = ["/health", "/health/live", "/health/ready", "/metrics"];
+/// What programs ask for all the time, and which matters only when it fails: probes, and the polls of the log of commits.
+const POLLS: [&str; 6] =
+    ["/health", "/health/live", "/health/ready", "/metrics", "/storage/v1/log", "/storage/v1/consumers/{name}/lease"];
 
 /// Writes the line of one request at a level that must be a constant.
 macro_rules! line {
@@ -27,13 +28,13 @@ macro_rules! line {
     };
 }
 
-/// Logs the current request, which is answered: at level `DEBUG` when it is a probe that succeeded, else at `INFO`. The
+/// Logs the current request, which is answered: at level `DEBUG` when it is a poll that succeeded, else at `INFO`. The
 /// query is left out: it may tell of persons.
 pub(super) fn write(ended: &Ended, context: &Context) {
-    let is_probe = ended.status < 400 && PROBES.contains(&ended.route);
+    let is_poll = ended.status < 400 && POLLS.contains(&ended.route);
     let span = context.span();
     let trace = span.span_context();
     request_id::with_current(|current| {
-        if is_probe { line!(debug, ended, current, trace) } else { line!(info, ended, current, trace) }
+        if is_poll { line!(debug, ended, current, trace) } else { line!(info, ended, current, trace) }
     });
 }

@@ -14,11 +14,14 @@ use prometheus_client::{
     metrics::{counter::Counter, gauge::Gauge},
     registry::Registry,
 };
-use std::{sync::Arc, time::Duration};
-use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore},
-    time::{error::Elapsed, timeout},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicI64, AtomicUsize, Ordering},
+    },
+    time::Duration,
 };
+use tokio::time::{error::Elapsed, timeout};
 
 /// The maximum number of requests at the same time when none is configured.
 pub const DEFAULT_REQUESTS: usize = 256;
@@ -29,14 +32,38 @@ const REST_OF_THE_BODY: Duration = Duration::from_secs(1);
 /// The requests of one process that are being handled. Clones share it.
 #[derive(Clone, Debug)]
 pub struct RequestLimit {
-    most: usize,
-    places: Arc<Semaphore>,
-    changes: Arc<Semaphore>,
+    handled: Arc<Handled>,
+    most: Gauge<i64, AtomicI64>,
     refused: Counter,
 }
 
-/// The place of a request that is handled, and as one of the changes.
-type Place = (OwnedSemaphorePermit, Option<OwnedSemaphorePermit>);
+/// How many requests are handled, and how many of these are changes.
+#[derive(Debug, Default)]
+struct Handled {
+    all: AtomicUsize,
+    changes: AtomicUsize,
+}
+
+/// The place of a request that is handled, until it is dropped.
+#[derive(Debug)]
+struct Place {
+    handled: Arc<Handled>,
+    is_change: bool,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        if self.is_change {
+            self.handled.changes.fetch_sub(1, Ordering::Relaxed);
+        }
+        self.handled.all.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Counts one more, if there are fewer than `most`.
+fn take(count: &AtomicUsize, most: usize) -> bool {
+    count.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |taken| (taken < most).then_some(taken + 1)).is_ok()
+}
 
 impl Default for RequestLimit {
     fn default() -> Self {
@@ -49,35 +76,46 @@ impl RequestLimit {
     /// wait for a disk or another service; when they have all places, reads that memory could answer are rejected too.
     #[must_use]
     pub fn new(most: usize) -> Self {
-        let places = |number: usize| Arc::new(Semaphore::new(number.min(Semaphore::MAX_PERMITS)));
-        Self { most, places: places(most), changes: places(most - most / 4), refused: Counter::default() }
+        let limit = Self { handled: Arc::default(), most: Gauge::default(), refused: Counter::default() };
+        limit.resize(most);
+        limit
+    }
+
+    /// Another maximum from now on. Requests beyond a lower one are handled to their end.
+    pub fn resize(&self, most: usize) {
+        self.most.set(i64::try_from(most).unwrap_or(i64::MAX));
     }
 
     /// Registers `http_server_requests_limit` and `http_server_requests_shed_total`.
     pub fn register(&self, registry: &mut Registry) {
-        let most = Gauge::<i64>::default();
-        most.set(i64::try_from(self.most).unwrap_or(i64::MAX));
         registry.register(
             "http_server_requests_limit",
             "Maximum number of requests that are handled at the same time",
-            most,
+            self.most.clone(),
         );
         let help = "Requests rejected because the maximum number was being handled";
         registry.register("http_server_requests_shed", help, self.refused.clone());
     }
 
     fn enter(&self, method: &Method) -> Option<Place> {
-        let place = self.place(method);
+        let place = self.place(!method.is_safe());
         if place.is_none() {
             self.refused.inc();
         }
         place
     }
 
-    fn place(&self, method: &Method) -> Option<Place> {
-        let place = Arc::clone(&self.places).try_acquire_owned().ok()?;
-        let change = if method.is_safe() { None } else { Some(Arc::clone(&self.changes).try_acquire_owned().ok()?) };
-        Some((place, change))
+    fn place(&self, is_change: bool) -> Option<Place> {
+        let most = usize::try_from(self.most.get()).unwrap_or(usize::MAX);
+        if !take(&self.handled.all, most) {
+            return None;
+        }
+        let mut place = Place { handled: Arc::clone(&self.handled), is_change: false };
+        if is_change {
+            place.is_change = take(&self.handled.changes, most - most / 4);
+            return place.is_change.then_some(place);
+        }
+        Some(place)
     }
 }
 
@@ -129,6 +167,7 @@ mod tests {
     use super::*;
     use actix_web::{App, http::StatusCode, middleware::from_fn, test, web};
     use futures_util::future::join_all;
+    use tokio::sync::Semaphore;
 
     fn counts(_: &Method, path: &str) -> bool {
         path != "/probe"
@@ -152,6 +191,24 @@ mod tests {
         assert!(limit.enter(&Method::POST).is_none(), "reads may have all places");
         drop(reads);
         assert!(RequestLimit::new(1).enter(&Method::POST).is_some(), "the only place serves both");
+    }
+
+    #[actix_web::test]
+    async fn another_limit_counts_for_the_requests_from_then_on() {
+        let limit = RequestLimit::new(4);
+        let mut handled: Vec<_> = (0..4).map(|_| limit.enter(&Method::GET).unwrap()).collect();
+        limit.resize(2);
+        while handled.len() > 1 {
+            assert!(limit.enter(&Method::GET).is_none(), "{} are handled", handled.len());
+            handled.pop();
+        }
+        handled.push(limit.enter(&Method::GET).unwrap());
+        limit.resize(3);
+        handled.push(limit.enter(&Method::POST).unwrap());
+        assert!(limit.enter(&Method::GET).is_none());
+        drop(handled);
+        let Handled { all, changes } = &*limit.handled;
+        assert_eq!((all.load(Ordering::Relaxed), changes.load(Ordering::Relaxed)), (0, 0));
     }
 
     #[actix_web::test]
