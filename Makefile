@@ -54,7 +54,7 @@ test-instance: ## the suite against the Storage Service at TEST_STORAGE_SERVICE_
 	@$(CARGO) build $(LOCKED) $(SERVICES)
 	@$(CARGO) test $(LOCKED) --package character-tests --test instance
 
-hunt: ## the long hunts for stale answers, lost commits, lost events and undescribed answers; some thirty minutes
+hunt: ## the long hunts for stale answers, lost commits, lost events and undescribed answers, and the page about a new kind of row; some forty minutes
 	@./deploy/test-dependencies.sh
 	@$(CARGO) test --release $(LOCKED) --package character-cache --test hunts -- --ignored --nocapture
 	@$(CARGO) test --release $(LOCKED) --package character-storage-sql --test log_postgres --test plans -- --ignored --nocapture
@@ -62,6 +62,7 @@ hunt: ## the long hunts for stale answers, lost commits, lost events and undescr
 		$(CARGO) test $(LOCKED) --package character-storage-sql --no-default-features --features $$engine || exit; \
 	done
 	@$(CARGO) test --release $(LOCKED) --package character-tests --test hub -- --ignored
+	@$(CARGO) test --release $(LOCKED) --package character-tests --test documentation aggregate:: -- --ignored
 	@for proof in a_rollout every_committed a_hub_that_is_away; do \
 		HUNT_SECONDS=60 $(CARGO) test --release $(LOCKED) --package character-tests --test event_delivery $$proof -- --nocapture || exit; \
 	done

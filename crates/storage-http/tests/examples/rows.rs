@@ -31,6 +31,10 @@ pub(crate) fn meta(revision: u64) -> Value {
 }
 
 /// A kind of row by example.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no kind of row here: it does not implement `Example`",
+    note = "implement it in crates/storage-http/tests/examples/rows.rs: step 7a of docs/adding-an-aggregate.md"
+)]
 pub(crate) trait Example: Entity {
     /// What one is called, in writes and in errors.
     const NAME: &'static str;

@@ -90,11 +90,13 @@ async fn a_file_of_the_release_before_keeps_every_row() {
     let folder = tempfile::tempdir().unwrap();
     let path = of_the_release(folder.path());
     let old = Connection::open(&path).unwrap();
+    let recorded = tables(&old);
     let rows = |table: &str| old.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get::<_, i64>(0));
     let storage = SqlStorage::sqlite(&path).await.unwrap();
     for (table, count) in every_kind!(Row => count::<Row>(&storage).await) {
         assert_eq!(rows(&table).unwrap(), i64::try_from(count).unwrap(), "{table}");
-        assert!(count >= ROWS, "{table} has only {count} rows in the record");
+        // The release lacks the table of a kind that is newer.
+        assert!(count >= ROWS || !recorded.contains(&table), "{table} has only {count} rows in the record");
     }
     storage.commit(create(&character("New"))).await.unwrap();
 }

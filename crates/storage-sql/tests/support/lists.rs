@@ -18,6 +18,10 @@ use uuid::Uuid;
 pub(crate) const WANTED: usize = 6;
 
 /// A kind of row that is made by number and listed in every way.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no kind of row here: it does not implement `Listed`",
+    note = "implement it in crates/storage-sql/tests/support/lists.rs: step 6a of docs/adding-an-aggregate.md"
+)]
 pub(crate) trait Listed: Entity {
     /// The row of this number.
     fn numbered(number: usize) -> Self;
