@@ -14,9 +14,11 @@ trap 'rm -f "$found"' EXIT
 
 # Prints `file:line:text` of every line that is read by people: documents, doc comments, descriptions.
 sentences() {
-    git grep -nE '.' -- 'README.md' 'docs/*.md'
+    git grep -nE '.' -- '*.md' ':!*/tests/*'
     git grep -nE '^ *//[/!]' -- '*.rs'
-    git grep -nE '"(description|summary|title)": "' -- docs/openapi.json docs/asyncapi.json
+    git grep -nE '"(description|summary|title)": "' -- docs/openapi.json docs/asyncapi.json 'crates/*/openapi.json'
+    # Log lines, help texts of variables and metrics, and messages of errors.
+    git grep -nE '"[^"]* [^"]*"' -- 'crates/*/src/*.rs' ':!crates/*/src/*tests.rs' ':!crates/http-kit/src/tokens.rs' ':!crates/*/src/*/tests/*' | sed -E '/^[^:]*:[0-9]+: *(\/\/|assert|fn )/d'
 }
 sentences | sed -E "s/$links/]/g" >"$found"
 

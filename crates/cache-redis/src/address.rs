@@ -222,5 +222,16 @@ mod tests {
         }
         let prefix = RedisTierOptions { prefix: "a{b".into(), ..RedisTierOptions::new("redis://host".into()) };
         assert!(matches!(prefix.check(), Err(InvalidRedisOptions::Prefix)));
+        let right = RedisTierOptions::new("redis://host".into());
+        for (name, options) in [
+            ("operation", RedisTierOptions { operation: Duration::ZERO, ..right.clone() }),
+            ("connect", RedisTierOptions { connect: Duration::ZERO, ..right.clone() }),
+            ("connections", RedisTierOptions { connections: 0, ..right.clone() }),
+            ("keep", RedisTierOptions { keep: Duration::from_micros(999), ..right.clone() }),
+            ("largest", RedisTierOptions { largest: 0, ..right }),
+        ] {
+            let error = options.check().expect_err(name);
+            assert!(matches!(error, InvalidRedisOptions::Zero { setting } if setting == name), "{error}");
+        }
     }
 }

@@ -50,7 +50,8 @@ impl RedisTierOptions {
         }
     }
 
-    /// Rejects an address that a client cannot use, such as one whose database is not a number. Does not connect.
+    /// Rejects an address that a client cannot use, such as one whose database is not a number, and limits of zero. Does not
+    /// connect.
     ///
     /// # Errors
     /// [`InvalidRedisOptions`], which names the mistake without the address.
@@ -59,6 +60,16 @@ impl RedisTierOptions {
     }
 
     pub(crate) fn address(&self) -> Result<Address, InvalidRedisOptions> {
+        let zero = [
+            ("operation", self.operation.is_zero()),
+            ("connect", self.connect.is_zero()),
+            ("connections", self.connections == 0),
+            ("keep", self.keep.as_millis() == 0),
+            ("largest", self.largest == 0),
+        ];
+        if let Some((setting, _)) = zero.into_iter().find(|(_, is_zero)| *is_zero) {
+            return Err(InvalidRedisOptions::Zero { setting });
+        }
         // The braces around the name decide about its slot, and only the first pair in a key counts.
         if self.prefix.contains(['{', '}']) {
             return Err(InvalidRedisOptions::Prefix);
@@ -69,6 +80,7 @@ impl RedisTierOptions {
 
 /// Options that are unusable for a connection. The text does not repeat the address.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum InvalidRedisOptions {
     /// Not an address of a Redis.
     #[error(
@@ -79,6 +91,12 @@ pub enum InvalidRedisOptions {
     /// Certificates for an address without TLS.
     #[error("the address has no TLS: write rediss instead of redis, or name no certificates")]
     WithoutTls,
+    /// A limit with which no value could be stored or read.
+    #[error("{setting} must be more than zero; keep counts in milliseconds")]
+    Zero {
+        /// The field of [`RedisTierOptions`].
+        setting: &'static str,
+    },
     /// The prefix has braces.
     #[error("the prefix of names in Redis must not have braces")]
     Prefix,

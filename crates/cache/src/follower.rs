@@ -108,7 +108,7 @@ impl Follower {
                 Ok(())
             }
             Err(error) if is_gone(&error) => {
-                tracing::warn!(epoch = %cursor.epoch(), "the log of commits begins anew; everything cached is dropped");
+                tracing::warn!(epoch = %cursor.epoch(), "the log of commits begins again; everything cached is dropped");
                 tiers.metrics.restarted();
                 self.cursor = None;
                 self.begin(tiers).await

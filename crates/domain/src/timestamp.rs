@@ -35,6 +35,7 @@ pub struct Timestamp(i64);
 
 /// Why a text or a number is not a [`Timestamp`]; the message says what would be right.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum InvalidTimestamp {
     /// It is not a time with an offset.
     #[error("must be a time with an offset in RFC 3339, such as 2026-01-31T12:00:00Z")]

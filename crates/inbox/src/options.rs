@@ -51,6 +51,7 @@ impl InboxOptions {
 
 /// Why an inbox cannot start.
 #[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum InboxError {
     /// An event that is delivered late could have a second effect.
     #[error(

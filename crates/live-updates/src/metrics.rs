@@ -21,7 +21,7 @@ impl LiveMetrics {
         registry.register("live_updates", "Live updates sent to clients", self.updates.clone());
         registry.register(
             "live_resets",
-            "Streams that were told to read everything again, because the log no longer had their position",
+            "Streams that had to read everything again, because the log no longer had their position",
             self.resets.clone(),
         );
         registry.register("live_log_failures", "Failed reads of the log for live updates", self.failures.clone());

@@ -44,6 +44,7 @@ pub struct RelayOptions {
 
 /// A setting that a relay cannot work with.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum InvalidOptions {
     /// The source is no CloudEvents `source`.
     #[error(transparent)]

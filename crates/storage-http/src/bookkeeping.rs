@@ -47,7 +47,7 @@ fn what_the_bookkeeping_costs() {
     let clock = nanoseconds(&|| {
         black_box(Instant::now());
     });
-    println!("  a look at the clock                       {clock:>6.0} ns");
+    println!("  reading the clock                         {clock:>6.0} ns");
     let asked = nanoseconds(&|| {
         black_box(black_box(&breaker).admit().unwrap().settle(Evidence::Alive));
     });

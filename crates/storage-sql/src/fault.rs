@@ -3,6 +3,7 @@
 use crate::value::Unreadable;
 use character_error_reporter::{Chain, redacted};
 use character_storage_port::{Applied, ErrorKind, StorageError};
+use std::{borrow::Cow, time::Duration};
 
 /// A failure inside a piece of work.
 #[derive(Debug)]
@@ -46,14 +47,17 @@ pub(crate) enum EngineError {
     Commit(#[source] std::sync::Arc<rusqlite::Error>),
     #[error("stored value: {0}")]
     Stored(#[source] Unreadable),
+    #[error("{0} took longer than the timeout of {1:?}")]
+    Late(&'static str, Duration),
     #[error("{0}")]
     Other(&'static str),
 }
 
 impl EngineError {
     /// What is wrong, for an operator, where the engine names it: neither names nor values.
-    fn reason(&self) -> Option<&'static str> {
-        match self {
+    fn reason(&self) -> Option<Cow<'static, str>> {
+        let named = match self {
+            Self::Late(..) => return Some(self.to_string().into()),
             #[cfg(feature = "postgres")]
             Self::Postgres(error) => crate::postgres::reason(error),
             #[cfg(feature = "sqlite")]
@@ -63,8 +67,9 @@ impl EngineError {
             #[cfg(feature = "postgres")]
             Self::Pool(error) => crate::postgres::pool_reason(error),
             Self::Stored(_) => None,
-            Self::Other(reason) => Some(reason),
-        }
+            Self::Other(reason) => Some(*reason),
+        };
+        named.map(Cow::Borrowed)
     }
 }
 

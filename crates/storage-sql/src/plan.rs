@@ -214,7 +214,7 @@ impl Update {
             (Expect::Revision(expected), ..) if expected != actual => error(ErrorKind::Conflict { expected, actual }),
             (_, true, None) => error(ErrorKind::AlreadyExists),
             (_, false, Some(_)) => error(ErrorKind::NotFound),
-            _ => Err(Fault::concurrent("the row changed between the update and the look at it")),
+            _ => Err(Fault::concurrent("the row changed between the update and its inspection")),
         }
     }
 }

@@ -135,7 +135,7 @@ impl Sqlite {
                 .iter()
                 .try_for_each(|kind| every_row(&connection, kind, &|item| runtime.block_on(sink.put(item))));
             match outcome {
-                Err(Stopped::Abandoned) => tracing::info!("nobody reads the snapshot any more"),
+                Err(Stopped::Abandoned) => tracing::info!("the reader of the snapshot is gone"),
                 Err(Stopped::Failed(error)) => {
                     runtime.block_on(sink.end(Err(fault(error).into_error(SNAPSHOT, Applied::No))));
                 }

@@ -48,9 +48,11 @@ impl SqlStorage {
     /// Opens the database and brings its schema up to date.
     ///
     /// # Errors
-    /// `Unavailable`, `Timeout`: the database cannot be reached now, or the file does not exist and must not be created.
+    /// `Invalid`: the options, as [`SqlOptions::check`]. `Unavailable`, `Timeout`: the database cannot be reached now, or the file
+    /// does not exist and must not be created.
     /// `Corrupt`: the schema was made by other migrations.
     pub async fn open(location: DatabaseLocation, options: SqlOptions) -> Result<Self> {
+        options.check()?;
         let engine = Engine::open(location.0, &options).await?;
         let storage = Self::over(engine, &options);
         match options.migrations {
@@ -85,6 +87,7 @@ impl SqlStorage {
     /// As [`open`](Self::open). `Unavailable`, with a detail that names the path: there is no such file. `Corrupt`, with
     /// a detail: the schema lacks a migration of this release.
     pub async fn open_existing(location: DatabaseLocation, options: SqlOptions) -> Result<Self> {
+        options.check()?;
         let engine = Engine::open_existing(location.0, &options).await?;
         let storage = Self::over(engine, &options);
         storage.read(MIGRATE, Verify).await?;

@@ -240,7 +240,7 @@ pub fn consumer() -> ConsumerName {
 /// The cursor before the oldest commit that the storage keeps.
 pub async fn beginning(storage: &dyn StoragePort) -> LogCursor {
     let leased = storage.lease(&consumer(), HolderId::new(), LONG).await.expect("a lease is answered");
-    leased.expect("nobody else holds a new consumer").cursor
+    leased.expect("a new consumer has no other holder").cursor
 }
 
 /// Every commit behind the cursor, in the order of the log, read in batches of at most `limit`; and the cursor behind them.

@@ -22,7 +22,7 @@ impl Postgres {
         tokio::spawn(async move {
             match every_row(&client, patience, &sink).await {
                 Ok(()) => sink.end(Ok(())).await,
-                Err(Stopped::Abandoned) => tracing::info!("nobody reads the snapshot any more"),
+                Err(Stopped::Abandoned) => tracing::info!("the reader of the snapshot is gone"),
                 Err(Stopped::Failed(fault)) => sink.end(Err(fault.into_error(SNAPSHOT, Applied::No))).await,
             }
         });
@@ -55,7 +55,7 @@ enum Stopped {
 
 async fn every_row(client: &Client, patience: Duration, sink: &Sink) -> Result<(), Stopped> {
     let failed = |error| Stopped::Failed(fault(error));
-    let late = |_| Stopped::Failed(Fault::Engine(Cause::Timeout, EngineError::Other("the next row took too long")));
+    let late = |_| Stopped::Failed(Fault::Engine(Cause::Timeout, EngineError::Late("the next row", patience)));
     for kind in snapshot::readers() {
         let asked = client.query_typed_raw(&kind.sql, std::iter::empty::<(&str, Type)>());
         let rows = tokio::time::timeout(patience, asked).await.map_err(late)?.map_err(failed)?;

@@ -48,7 +48,7 @@ impl Sqlite {
         order: impl FnOnce(Arc<Call>, oneshot::Sender<Result<T>>) -> Order,
     ) -> Result<T> {
         let late = |applied| {
-            Fault::Engine(Cause::Timeout, EngineError::Other("the operation took too long"))
+            Fault::Engine(Cause::Timeout, EngineError::Late("the operation", self.timeout))
                 .into_error(operation, applied)
         };
         let gone = |applied| StorageError::unavailable(operation).with_applied(applied);

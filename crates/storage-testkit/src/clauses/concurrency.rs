@@ -232,7 +232,7 @@ pub async fn writers_of_different_rows_all_succeed(storage: Arc<dyn StoragePort>
     create(&storage, &rows).await;
     let changes = rows.iter().map(|row| Transaction::new().with(replacement(row, revision(1)))).collect();
     for outcome in race(&storage, changes).await {
-        outcome.expect("nobody else wrote this row");
+        outcome.expect("no other call wrote this row");
     }
     commit(&storage, replacement(&rows[0], revision(2))).await.expect("it is at revision 2");
 }

@@ -50,7 +50,7 @@ pub async fn rows_survive_a_restart(mut storage: Arc<dyn StoragePort>, reopen: R
     };
     let changes = [all(|row| &row.create), all(|row| &row.replace), all(|row| &row.delete), all(|row| &row.restore)];
     for (change, call) in changes.into_iter().zip(Call::BOTH.iter().copied().cycle()) {
-        call.commit_one(&*storage, change).await.expect("nobody else writes");
+        call.commit_one(&*storage, change).await.expect("no other call writes");
     }
     let imported = with(&Character::full(), |row| row.meta.revision = Revision(1 << 40));
     must_commit(&*storage, Change::Import(imported.clone())).await;

@@ -60,7 +60,7 @@ async fn no_half_is_shown<E: Sample>(storage: &Arc<dyn StoragePort>) {
                 if is_over.load(Ordering::SeqCst) {
                     break;
                 }
-                call.commit_one(&*storage, change(&rows, number)).await.expect("nobody else writes");
+                call.commit_one(&*storage, change(&rows, number)).await.expect("no other call writes");
                 changes.fetch_add(1, Ordering::SeqCst);
                 tokio::task::yield_now().await;
             }

@@ -169,7 +169,7 @@ async fn keeps_any_time<E: Sample>(storage: &Arc<dyn StoragePort>) {
             [Change::Create(row), Change::Delete { id, expect, at: time }, Change::Restore { id, expect, at: time }];
         for (change, meta) in changes.into_iter().zip([None, Some(deleted), Some(restored)]) {
             let transaction = Transaction::new().with(change).with_event(told.clone());
-            let committed = call.commit_one(&**storage, transaction).await.expect("nobody else writes");
+            let committed = call.commit_one(&**storage, transaction).await.expect("no other call writes");
             if let Some(meta) = meta {
                 assert_eq!(committed.written, [meta], "the outcome for {time}");
                 assert_eq!(held::<E>(&**storage, id).await.map(|row| *row.meta()), Some(meta));

@@ -24,7 +24,7 @@ pub(crate) async fn lease(
 
 /// A lease that no other holder has.
 pub(crate) async fn must_lease(storage: &dyn StoragePort, name: &ConsumerName, holder: HolderId) -> Leased {
-    lease(storage, name, holder, LONG).await.expect("nobody else holds the consumer")
+    lease(storage, name, holder, LONG).await.expect("no other holder has the consumer")
 }
 
 /// A lease, once that of another holder has ended.

@@ -147,7 +147,7 @@ pub async fn a_cursor_without_a_meaning_is_refused_at_once(storage: Arc<dyn Stor
     }
     create(&*storage, &[character()]).await;
     let head = storage.head().await.expect("the head is answered");
-    storage.follow(&head, 10, Duration::ZERO).await.expect("the storage goes on");
+    storage.follow(&head, 10, Duration::ZERO).await.expect("the storage still answers");
 }
 
 /// A cursor that names commits which the log does not have, as after a restored backup, is `Gone` at once. The log continues

@@ -168,7 +168,7 @@ pub async fn reads_follow_a_row<E: Sample>(storage: Arc<dyn StoragePort>) {
     agrees(Some(&at_revision(&after, 4)), "when it was restored").await;
     let back = Transaction::new().with(Change::Replace { entity: before.clone(), expect: revision(4) });
     for outcome in storage.commit_each(vec![back, Transaction::new()]).await {
-        outcome.expect("nobody else writes");
+        outcome.expect("no other call writes");
     }
     agrees(Some(&at_revision(&before, 5)), "when it was changed back in a batch").await;
 }

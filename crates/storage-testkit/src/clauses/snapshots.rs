@@ -75,7 +75,7 @@ pub async fn a_snapshot_is_of_one_moment_while_others_write(storage: Arc<dyn Sto
                     let change = Transaction::new()
                         .with(Change::Replace { entity: character.clone(), expect: Expect::Any })
                         .with(Change::Replace { entity: item.clone(), expect: Expect::Any });
-                    storage.commit(change).await.expect("nobody else writes");
+                    storage.commit(change).await.expect("no other call writes");
                     tokio::task::yield_now().await;
                 }
             }

@@ -259,7 +259,7 @@ pub async fn finds_follow_every_row_of_a_batch(storage: Arc<dyn StoragePort>) {
         let batch: Vec<_> = rows.chunks(5).map(|some| all(some, write)).collect();
         reference.commit_each(batch.clone()).await;
         for outcome in storage.commit_each(batch).await {
-            outcome.expect("nobody else writes");
+            outcome.expect("no other call writes");
         }
     }
     assert_eq!(states(&storage, &rows).await, states(&reference, &rows).await);
@@ -375,7 +375,7 @@ pub async fn a_character_that_changes_theme_is_found_by_its_parent(storage: Arc<
         .with(Change::Replace { entity: Character { is_active: false, ..before.clone() }, expect: revision(1) })
         .with(Change::Create(after.clone()))
         .with(Change::Create(item.clone()));
-    storage.commit(transition).await.expect("nobody else writes");
+    storage.commit(transition).await.expect("no other call writes");
     assert_eq!(listed::<Character>(&storage, &grown).await, [after]);
     let adapted = InventoryItemQuery { root_id: item.root_id, ..InventoryItemQuery::default() };
     assert_eq!(listed::<InventoryItem>(&storage, &adapted).await, [item]);

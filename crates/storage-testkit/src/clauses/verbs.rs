@@ -45,7 +45,7 @@ pub async fn the_verb_update_gives_back_what_is_stored(storage: Arc<dyn StorageP
     let row = storage.create_character(character()).await.expect("a new row is allowed");
     let renamed = Character { name: "Renamed".to_owned(), ..row.clone() };
     let expect = Expect::Revision(row.meta.revision);
-    let updated = storage.update_character(renamed.clone(), expect).await.expect("nobody else wrote it");
+    let updated = storage.update_character(renamed.clone(), expect).await.expect("no other call wrote it");
     assert_eq!((updated.name.as_str(), updated.meta.revision), ("Renamed", Revision(2)));
     assert!(updated.meta.updated_at > row.meta.updated_at && updated.meta.created_at == row.meta.created_at);
     assert_eq!(live(&storage, row.id).await, Some(updated));
