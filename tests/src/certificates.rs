@@ -47,15 +47,25 @@ impl Authority {
 
     /// A certificate for these names, such as `DNS:localhost` and `IP:127.0.0.1`, for servers and clients.
     pub fn issue(&self, name: &str, names: &[&str]) -> Certificate {
+        self.issue_for(20, name, names)
+    }
+
+    /// The same, for this number of days.
+    pub fn issue_for(&self, days: u32, name: &str, names: &[&str]) -> Certificate {
         let issued = files(&self.folder, name);
-        run(&self.folder, &["req", "-x509", "-days", "20", "-subj", &format!("/CN={name}")], &issued, |command| {
-            command.args(["-addext", "basicConstraints=critical,CA:FALSE"]);
-            command.args(["-addext", "extendedKeyUsage=serverAuth,clientAuth"]);
-            if !names.is_empty() {
-                command.args(["-addext", &format!("subjectAltName={}", names.join(","))]);
-            }
-            command.arg("-CA").arg(&self.own.certificate).arg("-CAkey").arg(&self.own.key);
-        });
+        run(
+            &self.folder,
+            &["req", "-x509", "-days", &days.to_string(), "-subj", &format!("/CN={name}")],
+            &issued,
+            |command| {
+                command.args(["-addext", "basicConstraints=critical,CA:FALSE"]);
+                command.args(["-addext", "extendedKeyUsage=serverAuth,clientAuth"]);
+                if !names.is_empty() {
+                    command.args(["-addext", &format!("subjectAltName={}", names.join(","))]);
+                }
+                command.arg("-CA").arg(&self.own.certificate).arg("-CAkey").arg(&self.own.key);
+            },
+        );
         issued
     }
 

@@ -1,6 +1,6 @@
 //! Traces and metrics for a collector of OpenTelemetry.
 
-use crate::config::{LogConfig, OtlpSettings};
+use crate::config::{LogConfig, OtlpSettings, unread_of_open_telemetry};
 use character_error_reporter::redacted;
 use character_otlp::{OtlpClient, SpanSender};
 use character_storage_port::FOLLOW;
@@ -11,6 +11,7 @@ use opentelemetry::{
 use opentelemetry_sdk::trace::{Sampler, SamplingDecision, SamplingResult, SdkTracerProvider, ShouldSample};
 use prometheus_client::registry::Registry;
 use std::{
+    env,
     error::Error,
     sync::Arc,
     time::{Duration, SystemTime},
@@ -80,6 +81,9 @@ pub(crate) fn finish(provider: &SdkTracerProvider) {
 /// # Errors
 /// When the client cannot be built.
 pub(crate) fn send_metrics(log: &LogConfig, registry: &Arc<Registry>) -> Result<(), Box<dyn Error + Send + Sync>> {
+    for name in unread_of_open_telemetry(env::vars_os().filter_map(|(name, _)| name.into_string().ok())) {
+        tracing::warn!("{name} has no effect: --help lists the variables of OpenTelemetry that are read");
+    }
     let Some(settings) = &log.otlp else { return Ok(()) };
     let client = OtlpClient::new(settings.client.clone(), Handle::current())?;
     let (registry, interval, started) = (Arc::clone(registry), settings.metric_interval, SystemTime::now());

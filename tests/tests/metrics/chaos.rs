@@ -5,7 +5,7 @@ use super::{TOKEN, rules};
 use crate::support::{client, send, sheet, try_send};
 use character_storage_http::{HttpStorage, HttpStorageConfig};
 use character_storage_port::{Consumers, HolderId, Log};
-use character_tests::{PrometheusServer, RedisServer, Service};
+use character_tests::{Authority, PrometheusServer, RedisServer, Service};
 use serde_json::Value;
 use std::{
     collections::BTreeSet,
@@ -106,8 +106,17 @@ async fn the_alerts_ring_when_services_fail_and_end_when_they_recover() {
         .env("MESSAGE_HUB_TOKEN", TOKEN)
         .env("REDIS_URL", redis.url())
         .start();
-    // A service whose disk has room for 2 MiB.
-    let full = Service::character().largest_file(2048).start();
+    let folder = tempfile::tempdir().unwrap();
+    let authority = Authority::new(folder.path(), "authority");
+    let own = authority.issue("own", &[]);
+    // A service whose disk has room for 2 MiB, with a certificate for a collector that is not there.
+    let full = Service::character()
+        .largest_file(2048)
+        .env("OTEL_EXPORTER_OTLP_ENDPOINT", "https://127.0.0.1:1")
+        .env("OTEL_EXPORTER_OTLP_CERTIFICATE", authority.certificate())
+        .env("OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE", &own.certificate)
+        .env("OTEL_EXPORTER_OTLP_CLIENT_KEY", &own.key)
+        .start();
     let rules = hurried(&fs::read_to_string(rules::folder().join("rules.yml")).unwrap());
     let targets = [
         ("character-service", &service),
@@ -166,6 +175,11 @@ async fn the_alerts_ring_when_services_fail_and_end_when_they_recover() {
     let event = batch.commits.iter().flat_map(|commit| &commit.events).next().expect("an event was not published");
     port.park(&leased.token, event, "the hub refuses it").await.unwrap();
     until_ringing(&prometheus, "the parked event", async || {}, rings(&["EventsParked"])).await;
+
+    // The files of the certificate that is in use hold one that ends tomorrow.
+    authority.issue_for(1, "own", &[]);
+    let ends = &["CertificateEndsSoon", "CertificateEndsNow"];
+    until_ringing(&prometheus, "the end of a certificate", async || {}, rings(ends)).await;
 }
 
 #[test]

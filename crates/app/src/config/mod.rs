@@ -34,6 +34,7 @@ pub use message_hub_service::MessageHubServiceConfig;
 #[cfg(feature = "message-hub")]
 pub(crate) use message_hub_service::nats_url;
 pub use otlp::OtlpSettings;
+pub(crate) use otlp::unread as unread_of_open_telemetry;
 #[cfg(feature = "storage-service")]
 pub(crate) use remote::STORAGE_AT_HUB;
 pub(crate) use remote::storage_token;

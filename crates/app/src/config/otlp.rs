@@ -2,6 +2,7 @@
 
 use super::{
     Variable,
+    groups::TELEMETRY,
     tls::{self, client_tls},
     variables::{Reader, boolean, number, url},
 };
@@ -60,6 +61,15 @@ pub(super) const OTEL_SDK_DISABLED: Variable = Variable::new(
 );
 
 /// `Some(None)`: nothing is sent. `None`: a value is wrong, which is recorded.
+/// The variables of OpenTelemetry among these names that the services do not read, in order.
+pub(crate) fn unread(names: impl IntoIterator<Item = String>) -> Vec<String> {
+    let is_read =
+        |name: &str| TELEMETRY.iter().any(|variable| [name, name.trim_end_matches("_FILE")].contains(&variable.name));
+    let mut unread: Vec<_> = names.into_iter().filter(|name| name.starts_with("OTEL_") && !is_read(name)).collect();
+    unread.sort_unstable();
+    unread
+}
+
 pub(super) fn otlp_settings(reader: &mut Reader<'_>, service: &'static str) -> Option<Option<OtlpSettings>> {
     let faults = reader.faults.len();
     let endpoint = reader.read(&OTEL_EXPORTER_OTLP_ENDPOINT, url(&["http", "https"]));
@@ -143,6 +153,18 @@ mod tests {
             Some(settings) if reader.faults.is_empty() => Ok(settings),
             _ => Err(reader.faults),
         }
+    }
+
+    #[test]
+    fn variables_of_the_specification_that_have_no_effect_are_found() {
+        let names = [
+            "OTEL_TRACES_EXPORTER",
+            "OTEL_SERVICE_NAME",
+            "OTEL_EXPORTER_OTLP_HEADERS_FILE",
+            "OTEL_BSP_MAX_QUEUE_SIZE",
+            "PATH",
+        ];
+        assert_eq!(unread(names.map(str::to_owned)), ["OTEL_BSP_MAX_QUEUE_SIZE", "OTEL_TRACES_EXPORTER"]);
     }
 
     #[test]
