@@ -7,7 +7,12 @@ use super::{
 use crate::support::{Answer, client, metrics, send, until};
 use character_tests::{PostgresServer, RedisServer, Service, ServiceBuilder, query_sqlite};
 use serde_json::{Value, json};
-use std::{collections::BTreeMap, fs, path::Path, time::Duration};
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::Path,
+    time::{Duration, Instant},
+};
 use uuid::Uuid;
 
 /// The second for which cached values are trusted, a poll, a round trip, and two busy cores.
@@ -329,4 +334,58 @@ async fn a_backup_that_sqlite_restores_under_two_running_services_is_what_both_s
     for service in &services {
         assert!(restarts(service).await >= 1);
     }
+}
+
+const HUB_TOKEN: &str = "hub-token-0123456789abcdef";
+
+/// The subjects of the events that the hub delivers to a subscription, in order.
+async fn heard(hub: &Service) -> Vec<String> {
+    let poll = format!("{}?subscription=test&types=character.*&limit=100&wait_ms=500", hub.url("/v1/events"));
+    let polled = send(client().get(poll).bearer_auth(HUB_TOKEN)).await;
+    let deliveries = polled.body["deliveries"].as_array().unwrap_or_else(|| panic!("{polled:?}"));
+    let acks: Vec<_> =
+        deliveries.iter().map(|delivery| json!({ "receipt": delivery["receipt"], "action": "ack" })).collect();
+    if !acks.is_empty() {
+        let settle = client().post(hub.url("/v1/events/settle")).bearer_auth(HUB_TOKEN);
+        assert_eq!(send(settle.json(&json!({ "settlements": acks }))).await.status, 200);
+    }
+    deliveries.iter().map(|delivery| delivery["event"]["subject"].as_str().unwrap().to_owned()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn after_a_dump_was_put_back_the_hub_hears_of_each_change_that_the_database_has_since() {
+    let _alone = alone().await;
+    let url = PostgresServer::shared().fresh_schema_url();
+    let hub = Service::message_hub().env("MESSAGE_HUB_TOKEN", HUB_TOKEN).start();
+    let storage = Service::storage()
+        .env("STORAGE_SERVICE_TOKEN", TOKEN)
+        .env("DATABASE_URL", &url)
+        .env("MESSAGE_HUB_URL", hub.url(""))
+        .env("MESSAGE_HUB_TOKEN", HUB_TOKEN)
+        .start();
+    let service = over(&storage, None).start();
+    let (mut seen, end) = (Vec::new(), Instant::now() + Duration::from_secs(120));
+    let mut hear = async |ids: &[String]| {
+        while !ids.iter().all(|id| seen.contains(id)) {
+            assert!(Instant::now() < end, "{ids:?} are not all among {seen:?}");
+            seen.extend(heard(&hub).await);
+        }
+    };
+    // The first poll makes the subscription.
+    assert_eq!(heard(&hub).await, [""; 0]);
+    let mut roll = Roll::new(&[&service]).await;
+    hear(&roll.ids).await;
+    let (before, backup) = (roll.settles().await, Backup::whole(&url));
+    let kept = roll.ids.len();
+    roll.changes().await;
+    hear(&roll.ids[kept..]).await;
+    backup.put_back();
+    tokio::time::sleep(BOUND).await;
+    roll.is_back_at(&before).await;
+    // The relay continues in the log that began again, without a restart.
+    hear(&roll.ids[roll.ids.len() - 1..]).await;
+    let last = roll.ids.len();
+    roll.create(0).await;
+    hear(&roll.ids[last..]).await;
+    storage.await_output("a new epoch");
 }
