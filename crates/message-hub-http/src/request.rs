@@ -59,6 +59,8 @@ fn built(client: &Client, request: ServiceRequest, deadline: Instant) -> Result<
         ("content-type", &request.content_type),
         (wire::AUTHORIZATION_OF_SERVICE, &request.authorization),
         (wire::CORRELATION_ID, &request.correlation_id),
+        // The hub logs its part under the same id, and passes it on.
+        ("x-request-id", &request.correlation_id),
         (wire::TRACEPARENT, &request.traceparent),
     ];
     for (name, text) in headers {

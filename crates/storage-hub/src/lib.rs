@@ -46,6 +46,7 @@ pub struct HubTransport {
     /// Maximum time of a request without a deadline of its own.
     deadline: Duration,
     max_response_bytes: usize,
+    request_id: Option<fn() -> Option<String>>,
 }
 
 impl fmt::Debug for HubTransport {
@@ -55,8 +56,8 @@ impl fmt::Debug for HubTransport {
 }
 
 impl HubTransport {
-    /// Requests to `service` over `hub`. Token, deadline and maximum size of a response come from `config`; its base URL is
-    /// not used.
+    /// Requests to `service` over `hub`. Token, deadline, maximum size of a response and the source of request ids come from
+    /// `config`; its base URL is not used. A request id travels as the correlation id.
     ///
     /// # Errors
     /// [`ConnectError::Token`], [`ConnectError::Setting`].
@@ -68,7 +69,7 @@ impl HubTransport {
         HttpStorageConfig::check_token(&config.token.get())?;
         config.check_settings()?;
         let (token, deadline, max_response_bytes) = (config.token.clone(), config.deadline, config.max_response_bytes);
-        Ok(Self { hub, service, token, deadline, max_response_bytes })
+        Ok(Self { hub, service, token, deadline, max_response_bytes, request_id: config.request_id })
     }
 
     fn request(&self, request: &ApiRequest) -> ServiceRequest {
@@ -83,6 +84,7 @@ impl HubTransport {
             authorization: Some(format!("Bearer {}", self.token.get().expose_secret()).into()),
             body: request.body.clone().unwrap_or_default(),
             idempotent: request.idempotent,
+            correlation_id: self.request_id.and_then(|current| current()).map(Into::into),
             traceparent: current_trace_parent().map(Into::into),
             ..ServiceRequest::get(self.service.clone(), request.path.clone(), left.min(most))
         }

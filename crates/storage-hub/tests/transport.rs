@@ -46,7 +46,8 @@ type ThroughHub = HttpStorage<TransportStack<HubTransport>>;
 
 fn config() -> HttpStorageConfig {
     let config = HttpStorageConfig::new("http://unused".parse().unwrap(), "secret".to_owned().into());
-    HttpStorageConfig { retry_max: 0, max_response_bytes: 1_000, ..config }
+    let request_id: fn() -> Option<String> = || Some("the-request".to_owned());
+    HttpStorageConfig { retry_max: 0, max_response_bytes: 1_000, request_id: Some(request_id), ..config }
 }
 
 fn storage(hub: Arc<dyn MessageHub>) -> ThroughHub {
@@ -80,7 +81,7 @@ async fn a_call_is_a_request_to_the_service_with_path_token_and_the_time_of_the_
     assert_eq!(request.authorization.as_deref(), Some("Bearer secret"));
     let attempt = Duration::from_secs(2);
     assert!(request.timeout <= attempt && request.timeout > attempt / 4, "{request:?}");
-    assert_eq!(request.content_type, None);
+    assert_eq!((request.content_type.as_deref(), request.correlation_id.as_deref()), (None, Some("the-request")));
 }
 
 #[tokio::test]

@@ -45,6 +45,26 @@ async fn one_request_id_and_one_trace_are_in_the_lines_of_both_services_and_in_t
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_request_id_is_in_the_lines_of_both_services_and_of_the_hub_between_them() {
+    let owner = storage().env("LOG_FORMAT", "json").start();
+    let hub = Service::message_hub()
+        .env("MESSAGE_HUB_TOKEN", TOKEN)
+        .env("HUB_SERVICES", format!("storage-service={}", owner.url("")))
+        .env("LOG_FORMAT", "json")
+        .start();
+    let service = over(&owner)
+        .env("STORAGE_SERVICE_URL", "hub:storage-service")
+        .env("MESSAGE_HUB_URL", hub.url(""))
+        .env("MESSAGE_HUB_TOKEN", TOKEN)
+        .start();
+    let post = client().post(service.url("/api/v2/characters")).json(&sheet("Routed"));
+    assert_eq!(send(post.header("x-request-id", "routed")).await.status, 201);
+    for process in [&owner, &hub] {
+        of_request(process, "routed", "access").await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_line_of_a_request_names_client_author_and_where_the_answer_came_from() {
     let service = Service::character().env("LOG_FORMAT", "json").start();
     let url = service.url("/api/v2/characters");
