@@ -2,7 +2,7 @@
 
 use crate::{
     kinds::{SomeRow, one_of_each},
-    sample::{beginning, character, deletion, event, revision},
+    sample::{beginning, character, deletion, event, moves_on, revision},
 };
 use character_domain::{Character, CharacterId};
 use character_storage_port::{
@@ -208,6 +208,7 @@ async fn follow_until(
     loop {
         let batch = storage.follow(&cursor, limit, wait).await.expect("the cursor is good");
         assert!(batch.commits.len() <= limit, "a batch of {} commits for a limit of {limit}", batch.commits.len());
+        moves_on(&cursor, &batch);
         cursor = batch.next.to_string().parse().expect("a cursor survives its text");
         is_last_received |= batch.commits.iter().any(|commit| commit.transaction == last);
         let is_at_the_end = is_last_received && !batch.more;

@@ -5,7 +5,8 @@ mod model;
 use character_domain::{CampaignId, Character, CharacterId, Document, Revision, Timestamp, UserId, now};
 use character_storage_port::{
     Change, CharacterQuery, Committed, ConsumerName, Deleted, DomainEvent, Entity, Expect, HolderId, KeptAnswer, Limit,
-    LogCursor, LoggedCommit, MAX_FOLLOWED, PageRequest, Result, StorageError, StoragePort, Transaction, TransactionId,
+    LogBatch, LogCursor, LoggedCommit, MAX_FOLLOWED, PageRequest, Result, StorageError, StoragePort, Transaction,
+    TransactionId,
 };
 use futures_util::future::join_all;
 pub use model::Model;
@@ -243,6 +244,13 @@ pub async fn beginning(storage: &dyn StoragePort) -> LogCursor {
     leased.expect("a new consumer has no other holder").cursor
 }
 
+/// Checks that the cursor of a batch with commits lies behind `after`. Otherwise a follower would read the same commits without
+/// end, and a clause that collects them would fill the memory.
+pub fn moves_on(after: &LogCursor, batch: &LogBatch) {
+    let stays = !batch.commits.is_empty() && batch.next == *after;
+    assert!(!stays, "the cursor of a batch with {} commits is the one that was asked with", batch.commits.len());
+}
+
 /// Every commit behind the cursor, in the order of the log, read in batches of at most `limit`; and the cursor behind them.
 pub async fn follow_from(
     storage: &dyn StoragePort,
@@ -255,6 +263,7 @@ pub async fn follow_from(
         let batch = storage.follow(&cursor, limit, Duration::ZERO).await.expect("the cursor is good");
         assert!(batch.commits.len() <= limit, "a batch of {} commits for a limit of {limit}", batch.commits.len());
         assert!(!batch.more || !batch.commits.is_empty(), "an empty batch says that there are more commits");
+        moves_on(&cursor, &batch);
         commits.extend(batch.commits);
         cursor = batch.next;
         if !batch.more {

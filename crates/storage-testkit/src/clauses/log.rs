@@ -1,8 +1,8 @@
 //! The log: what is in it, and how cursors lead through it.
 
 use crate::sample::{
-    beginning, character, consumer, create, creation, deletion, event, follow_from, is_recent, logged, must, party,
-    replacement, revision, transactions,
+    beginning, character, consumer, create, creation, deletion, event, follow_from, is_recent, logged, moves_on, must,
+    party, replacement, revision, transactions,
 };
 use character_domain::Character;
 use character_storage_port::{
@@ -190,6 +190,7 @@ pub async fn every_cursor_leads_to_the_rest_of_the_log(storage: Arc<dyn StorageP
         loop {
             let (cursor, _) = &places[places.len() - 1];
             let batch = storage.follow(cursor, 1, Duration::ZERO).await.expect("the cursor is good");
+            moves_on(cursor, &batch);
             ids.extend(transactions(&batch.commits));
             // The cursor of an empty batch counts too.
             places.push((batch.next, ids.len()));

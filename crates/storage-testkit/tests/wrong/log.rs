@@ -37,6 +37,7 @@ enum LogMistake {
     TakesAnyLimit,
     SaysThatNothingIsLeft,
     SaysThatMoreIsLeft,
+    StandsStill,
     ForgetsTheEpoch,
     TakesNonsenseForTheBeginning,
     WaitsForWhatLiesAhead,
@@ -227,6 +228,7 @@ impl Log for WrongLog {
             M::SkipsACommitAtBorders if batch.more => batch.next = moved(&batch.next, 1),
             M::SaysThatNothingIsLeft => batch.more = false,
             M::SaysThatMoreIsLeft => batch.more = true,
+            M::StandsStill if batch.more => batch.next = after.clone(),
             M::GivesEveryCommitOneTick => batch.settled = Tick(1),
             M::ChangesItsEpoch => batch.next = LogCursor::new(Epoch::new(), &batch.next.place()),
             _ => {}
@@ -285,6 +287,8 @@ caught! {
         "batches_of_every_limit_join_to_the_whole_log";
     a_log_that_says_that_more_is_left_is_caught: SaysThatMoreIsLeft breaks
         "batches_of_every_limit_join_to_the_whole_log", "a_follow_that_may_not_wait_returns_at_once";
+    a_log_that_stands_still_is_caught: StandsStill breaks
+        "batches_of_every_limit_join_to_the_whole_log", "every_cursor_leads_to_the_rest_of_the_log";
     a_log_that_forgets_its_epoch_is_caught: ForgetsTheEpoch breaks
         "a_cursor_of_another_epoch_is_gone_at_once";
     a_log_that_changes_its_epoch_is_caught: ChangesItsEpoch breaks
