@@ -15,7 +15,7 @@ UNPACKAGED := $(addprefix --exclude ,character-tests character-api character-app
 EXAMPLES := adapter cached_storage embedded_storage hub_events remote_storage
 
 .DEFAULT_GOAL := help
-.PHONY: help run run-hub demo stack dist test test-instance hunt bench check lint-words fix contract openapi asyncapi problems clients figures
+.PHONY: help run run-hub demo stack dist test test-instance hunt mutants bench check lint-words fix contract openapi asyncapi problems clients figures
 
 help: ## list these targets
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F '|' '{ printf "%-14s %s\n", $$1, $$2 }'
@@ -67,6 +67,11 @@ hunt: ## the long hunts for stale answers, lost commits, lost events and undescr
 		HUNT_SECONDS=60 $(CARGO) test --release $(LOCKED) --package character-tests --test event_delivery $$proof -- --nocapture || exit; \
 	done
 	@HUNT_SECONDS=600 $(CARGO) test --release $(LOCKED) --package character-tests --test documentation generated -- --nocapture
+
+mutants: ## change the storage in memory in each way that cargo-mutants knows, and list the changes that the suite does not find; about an hour
+	@command -v cargo-mutants >/dev/null || $(CARGO) install --locked cargo-mutants
+	@$(CARGO) mutants --file crates/storage-port/src/memory.rs --file 'crates/storage-port/src/memory/*.rs' \
+		--test-package character-storage-testkit --timeout 600 --output target -- --test conformance
 
 bench: ## measure the costs, each compared with a floor of the same run; docs/benchmarks.md keeps the results
 	@./deploy/test-dependencies.sh bench
