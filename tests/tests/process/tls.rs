@@ -3,7 +3,7 @@
 use super::{TOKEN, storage};
 use crate::support::{Answer, sheet, try_send, until};
 use character_tests::{
-    Authority, Certificate, Finished, NatsRelease, NatsServer, Persistence, PostgresServer, RedisServer, Service,
+    Authority, Certificate, Finished, NatsRelease, NatsServer, PostgresServer, RedisServer, RedisTls, Service,
     ServiceBuilder, free_port,
 };
 use reqwest::Identity;
@@ -345,18 +345,8 @@ async fn a_collector_is_reached_with_an_own_authority_and_a_client_certificate()
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn redis_is_reached_with_tls_an_own_authority_and_a_client_certificate() {
     let certificates = Certificates::new();
-    let port = free_port().to_string();
-    let show = |path: &Path| path.display().to_string();
-    let (certificate, key) = (show(&certificates.server.certificate), show(&certificates.server.key));
-    let ca = show(certificates.authority.certificate());
-    let options = [
-        ["--tls-port", &port],
-        ["--tls-cert-file", &certificate],
-        ["--tls-key-file", &key],
-        ["--tls-ca-cert-file", &ca],
-        ["--tls-auth-clients", "yes"],
-    ];
-    let redis = RedisServer::start_with(Persistence::Nothing, &options.concat());
+    let redis = RedisServer::start_with_tls(&[], &RedisTls::of(&certificates.authority));
+    let port = redis.served_port();
     let service = |authority: &Authority, client: Option<&Certificate>| {
         let builder = Service::character()
             .env("REDIS_URL", format!("rediss://127.0.0.1:{port}/0"))

@@ -60,7 +60,6 @@ pub(super) const OTEL_SDK_DISABLED: Variable = Variable::new(
     "false",
 );
 
-/// `Some(None)`: nothing is sent. `None`: a value is wrong, which is recorded.
 /// The variables of OpenTelemetry among these names that the services do not read, in order.
 pub(crate) fn unread(names: impl IntoIterator<Item = String>) -> Vec<String> {
     let is_read =
@@ -70,6 +69,7 @@ pub(crate) fn unread(names: impl IntoIterator<Item = String>) -> Vec<String> {
     unread
 }
 
+/// `Some(None)`: nothing is sent. `None`: a value is wrong, which is recorded.
 pub(super) fn otlp_settings(reader: &mut Reader<'_>, service: &'static str) -> Option<Option<OtlpSettings>> {
     let faults = reader.faults.len();
     let endpoint = reader.read(&OTEL_EXPORTER_OTLP_ENDPOINT, url(&["http", "https"]));

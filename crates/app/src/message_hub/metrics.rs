@@ -21,19 +21,16 @@ pub(super) fn show_file(file: &FileHub, registry: &mut Registry) {
 impl Collector for FileState {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
         let status = self.0.status();
-        let gauge = |value: u64| ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX));
-        let help = "Events that the file keeps";
-        let events = encoder.encode_descriptor("message_hub_kept_events", help, None, MetricType::Gauge)?;
-        gauge(status.events).encode(events)?;
-        let help = "Size of the events that the file keeps";
-        let bytes = encoder.encode_descriptor("message_hub_kept", help, Some(&Unit::Bytes), MetricType::Gauge)?;
-        gauge(status.bytes).encode(bytes)?;
+        let mut gauge = |name, unit: Option<&Unit>, help, value: u64| {
+            let descriptor = encoder.encode_descriptor(name, help, unit, MetricType::Gauge)?;
+            ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX)).encode(descriptor)
+        };
+        gauge("message_hub_kept_events", None, "Events that the file keeps", status.events)?;
+        gauge("message_hub_kept", Some(&Unit::Bytes), "Size of the events that the file keeps", status.bytes)?;
         let help = "Maximum number of events that the file keeps";
-        let events = encoder.encode_descriptor("message_hub_kept_events_max", help, None, MetricType::Gauge)?;
-        gauge(status.max_events).encode(events)?;
+        gauge("message_hub_kept_events_max", None, help, status.max_events)?;
         let help = "Maximum size of the events that the file keeps";
-        let bytes = encoder.encode_descriptor("message_hub_kept_max", help, Some(&Unit::Bytes), MetricType::Gauge)?;
-        gauge(status.max_bytes).encode(bytes)?;
+        gauge("message_hub_kept_max", Some(&Unit::Bytes), help, status.max_bytes)?;
         let help = "Events that expired before a subscription settled them, counted once per subscription";
         let name = "message_hub_expired_unsettled_events";
         let expired = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
