@@ -35,9 +35,24 @@ pub struct ServiceBuilder {
     environment: Vec<(String, OsString)>,
     /// Commands of the shell that becomes the service, each of which must succeed.
     before: Vec<String>,
+    mounts: Mounts,
+}
+
+/// The file systems that a service sees.
+#[derive(Debug, Clone, Copy)]
+enum Mounts {
+    /// Those of the test.
+    Shared,
+    /// Its own, so that `before` can mount one.
+    Own,
 }
 
 impl ServiceBuilder {
+    fn of(name: &'static str) -> Self {
+        let (arguments, environment, before) = (Vec::new(), Vec::new(), Vec::new());
+        Self { name, arguments, environment, before, mounts: Mounts::Shared }
+    }
+
     /// Sets an environment variable. `LISTEN_ADDR` (a private port), `DATA_DIR` (a private folder) and `DRAIN_SECS` (0) are set
     /// already; `{listen}` in a value stands for the first, `{port}` for its port.
     pub fn env(mut self, name: &str, value: impl Into<OsString>) -> Self {
@@ -55,6 +70,13 @@ impl ServiceBuilder {
     pub fn largest_file(self, kibibytes: u64) -> Self {
         // The limit of POSIX is in blocks of 512 bytes. The signal at the limit would end the process.
         self.after(format!("trap '' XFSZ && ulimit -f {}", kibibytes * 2))
+    }
+
+    /// The data folder of the service is a disk of this size of its own. [`Service::on_its_disk`] is the way to it.
+    pub fn disk(mut self, mebibytes: u64) -> Self {
+        self.mounts = Mounts::Own;
+        let mount = format!("mount -t tmpfs -o size={mebibytes}m none \"$DATA_DIR\"");
+        self.after(format!("mkdir -p \"$DATA_DIR\" && {mount}"))
     }
 
     /// The service may have at most this number of open descriptors.
@@ -87,7 +109,14 @@ impl ServiceBuilder {
         }
         let script = format!("{} && exec \"$0\" \"$@\"", self.before.join(" && "));
         let before = ["-c".into(), script.into(), binary.into_os_string()];
-        ("/bin/sh".into(), before.into_iter().chain(arguments).collect())
+        let shell = before.into_iter().chain(arguments);
+        match self.mounts {
+            Mounts::Shared => ("/bin/sh".into(), shell.collect()),
+            Mounts::Own => {
+                let own = ["--map-root-user".into(), "--mount".into(), "/bin/sh".into()];
+                ("unshare".into(), own.into_iter().chain(shell).collect())
+            }
+        }
     }
 
     /// Starts the service and waits until `/health/live` answers 200; panics with its output when it does not.
@@ -168,17 +197,17 @@ pub struct Service {
 impl Service {
     /// The Character Service.
     pub fn character() -> ServiceBuilder {
-        ServiceBuilder { name: CHARACTER_SERVICE, arguments: Vec::new(), environment: Vec::new(), before: Vec::new() }
+        ServiceBuilder::of(CHARACTER_SERVICE)
     }
 
     /// The Storage Service.
     pub fn storage() -> ServiceBuilder {
-        ServiceBuilder { name: STORAGE_SERVICE, arguments: Vec::new(), environment: Vec::new(), before: Vec::new() }
+        ServiceBuilder::of(STORAGE_SERVICE)
     }
 
     /// The Message Hub.
     pub fn message_hub() -> ServiceBuilder {
-        ServiceBuilder { name: MESSAGE_HUB, arguments: Vec::new(), environment: Vec::new(), before: Vec::new() }
+        ServiceBuilder::of(MESSAGE_HUB)
     }
 
     /// `http://127.0.0.1:<port>` followed by the path, which starts with a slash or is empty.
@@ -194,6 +223,14 @@ impl Service {
     /// The data folder it was given unless the test set `DATA_DIR`.
     pub fn data_dir(&self) -> PathBuf {
         data_dir(self.server.folder())
+    }
+
+    /// A file of the data folder, when that is a [disk](ServiceBuilder::disk) of its own, while the service is started.
+    pub fn on_its_disk(&self, name: &str) -> PathBuf {
+        let id = self.pid().unwrap_or_else(|| panic!("{} does not run", self.name));
+        let folder = self.data_dir();
+        let folder = folder.strip_prefix("/").expect("the folder is absolute");
+        Path::new("/proc").join(id.to_string()).join("root").join(folder).join(name)
     }
 
     /// `SIGKILL`; returns when the service is gone.

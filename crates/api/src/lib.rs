@@ -126,7 +126,7 @@ pub fn configure_for(
         endpoints = endpoints.refusing_bodies_of(openapi::bodiless(), |_| {
             Problem::field("body", "must be absent: the operation takes none").error_response()
         });
-        endpoints = endpoints.with_deprecations(deprecated::DEPRECATIONS);
+        endpoints = endpoints.with_deprecations(deprecated::DEPRECATIONS).counted_in(api.http_metrics.clone());
         health::register(&mut endpoints, health_paths, &api.health, &api.registry);
         openapi::register(&mut endpoints);
         pages::register(&mut endpoints);
@@ -146,7 +146,9 @@ pub fn configure_for(
         let guarded = from_fn(guard.clone().middleware());
         let with_headers = from_fn(middleware::security_headers);
         let refusal = || Problem::overloaded().error_response();
-        let limited = from_fn(middleware::limit_requests(api.requests.clone(), is_limited, refusal));
+        let requests = api.requests.clone();
+        let limit = move |_: &Method, path: &str| is_limited(path).then(|| requests.clone());
+        let limited = from_fn(middleware::limit_requests(limit, refusal));
         // A refusal of the guard must not reserve anything, so the guard is outside.
         let positioned = from_fn(position::keep_position);
         let timed = from_fn(deadline::keep_deadline);
@@ -173,7 +175,7 @@ pub fn configure_for(
 
 /// Whether a request counts among those that are handled at the same time. Probes and documents do not, since they must be
 /// answered under load; nor does a stream of live updates, which waits.
-fn is_limited(_: &Method, path: &str) -> bool {
+fn is_limited(path: &str) -> bool {
     path.starts_with("/api/") && path != live::PATH
 }
 

@@ -40,7 +40,7 @@ const INBOX_CONSUMER: &str = "inbox-character-service";
 pub fn main() -> ExitCode {
     let command = cli::character_service();
     run(
-        CharacterServiceConfig::read(&ProcessEnvironment),
+        || CharacterServiceConfig::read(&ProcessEnvironment),
         |config| &config.log,
         CharacterServiceConfig::secrets,
         async |config, log| execute(command, config, &log).await,

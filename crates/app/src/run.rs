@@ -23,13 +23,16 @@ const LAST_LINES: Duration = Duration::from_secs(2);
 /// How often the lines that were repeated too often are summarized.
 const SUMMARIZE_EVERY: Duration = Duration::from_secs(10);
 
-/// Starts logging, from which it keeps the secrets out, and runs `command` on a runtime of its own.
+/// Reads the configuration, starts logging, from which it keeps the secrets out, and runs `command` on a runtime of its own.
 pub(crate) fn run<C>(
-    config: Result<C, ConfigError>,
+    read: impl FnOnce() -> Result<C, ConfigError>,
     log: impl Fn(&C) -> &LogConfig,
     secrets: impl Fn(&C) -> Vec<SecretString>,
     command: impl AsyncFnOnce(C, LogQueue) -> Outcome,
 ) -> ExitCode {
+    // Before anything large is allocated: what is in huge pages already stays there.
+    let small_pages = use_small_pages();
+    let config = read();
     let format = config.as_ref().map_or_else(|_| LogFormat::of_process(), |config| log(config).format);
     let repeats = config.as_ref().map_or(u32::MAX, |config| log(config).repeats_per_minute);
     let lines = match LogQueue::start(format, Arc::new(Repetitions::new(repeats)), std::io::stderr()) {
@@ -52,7 +55,7 @@ pub(crate) fn run<C>(
             }
             ExitCode::from(MISCONFIGURED)
         }
-        Ok(config) => logged(config, log, secrets, command, &lines).unwrap_or_else(|error| {
+        Ok(config) => logged(config, log, secrets, command, &lines, small_pages).unwrap_or_else(|error| {
             report(&redacted(error.as_ref()).to_string());
             ExitCode::FAILURE
         }),
@@ -61,8 +64,8 @@ pub(crate) fn run<C>(
     code
 }
 
-/// Keeps the kernel from using huge pages. The allocator spreads what it holds over its space, so that a process with a few
-/// megabytes would touch huge pages of 32, and the kernel would clear them at the start.
+/// Keeps the kernel from using huge pages where it does so unasked. The allocator spreads what it holds over its space, so
+/// that a process with a few megabytes would touch huge pages of 32, and the kernel would clear them at the start.
 fn use_small_pages() -> std::io::Result<()> {
     Ok(rustix::thread::disable_transparent_huge_pages(true)?)
 }
@@ -81,8 +84,8 @@ fn logged<C>(
     secrets: impl Fn(&C) -> Vec<SecretString>,
     command: impl AsyncFnOnce(C, LogQueue) -> Outcome,
     lines: &LogQueue,
+    small_pages: std::io::Result<()>,
 ) -> Outcome {
-    let small_pages = use_small_pages();
     Redactor::new(secrets(&config)).install();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let (repetitions, otlp) = (lines.repetitions(), log(&config).otlp.as_ref());

@@ -28,6 +28,16 @@ pub struct Endpoint {
     path: &'static str,
     methods: Vec<(Method, Route)>,
     allow: Vec<&'static str>,
+    used_by: UsedBy,
+}
+
+/// What sends the requests to an endpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum UsedBy {
+    /// Clients, when they want something.
+    Clients,
+    /// Programs, all the time, whether anything happens or not.
+    Polls,
 }
 
 impl fmt::Debug for Endpoint {
@@ -56,7 +66,13 @@ impl Endpoint {
     /// `/files/{*name}`. Where several paths fit, the one with more fixed parts is taken.
     #[must_use]
     pub fn at(path: &'static str) -> Self {
-        Self { path, methods: Vec::new(), allow: Vec::new() }
+        Self { path, methods: Vec::new(), allow: Vec::new(), used_by: UsedBy::Clients }
+    }
+
+    /// Marks it as polled by programs, all the time: a request that succeeds is logged at level `DEBUG` only.
+    #[must_use]
+    pub fn polled(self) -> Self {
+        Self { used_by: UsedBy::Polls, ..self }
     }
 
     /// Answers `GET` and `HEAD` by this handler.

@@ -244,27 +244,27 @@ pub enum HealthPaths {
 pub fn register(endpoints: &mut Endpoints, paths: HealthPaths, health: &Arc<Health>, registry: &Arc<Registry>) {
     if paths == HealthPaths::ProbesOnly {
         // Liveness probes ask for this path, whatever else is public.
-        Endpoint::at("/health").get(live).register(endpoints);
+        Endpoint::at("/health").get(live).polled().register(endpoints);
         register_probes(endpoints, health);
     } else {
         register_states(endpoints, health);
         let shown = Arc::clone(registry);
-        Endpoint::at("/metrics").get(move |request| metrics(request, Arc::clone(&shown))).register(endpoints);
+        Endpoint::at("/metrics").get(move |request| metrics(request, Arc::clone(&shown))).polled().register(endpoints);
     }
 }
 
 /// `/health`, `/health/live` and `/health/ready`, without metrics.
 pub fn register_states(endpoints: &mut Endpoints, health: &Arc<Health>) {
     let reported = Arc::clone(health);
-    Endpoint::at("/health").get(move || report(Arc::clone(&reported))).register(endpoints);
+    Endpoint::at("/health").get(move || report(Arc::clone(&reported))).polled().register(endpoints);
     register_probes(endpoints, health);
 }
 
 /// `/health/live` and `/health/ready` alone.
 pub fn register_probes(endpoints: &mut Endpoints, health: &Arc<Health>) {
     let asked = Arc::clone(health);
-    Endpoint::at("/health/live").get(live).register(endpoints);
-    Endpoint::at("/health/ready").get(move || ready(Arc::clone(&asked))).register(endpoints);
+    Endpoint::at("/health/live").get(live).polled().register(endpoints);
+    Endpoint::at("/health/ready").get(move || ready(Arc::clone(&asked))).polled().register(endpoints);
 }
 
 /// Returns the state of the service and its dependencies.

@@ -27,7 +27,7 @@ pub use security_headers::security_headers;
 pub use trace::REQUEST_SPAN;
 pub use unauthorized::Unauthorized;
 
-use crate::ProblemTypes;
+use crate::{ProblemTypes, endpoint::UsedBy};
 use actix_web::{
     Error,
     body::{BodySize, MessageBody},
@@ -111,6 +111,8 @@ struct Ended {
     asked: Asked,
     /// The route that answered, such as `/api/v2/characters/{id}`: a bounded set, unlike paths.
     route: &'static str,
+    /// What sends requests to this route.
+    used_by: UsedBy,
     /// The status of the answer, also when that is an error which no handler turned into one.
     status: u16,
     /// How long the body of the answer is, where that is known.
@@ -138,7 +140,7 @@ impl Ended {
             }
             Err(error) => (error.as_response_error().status_code(), None, None),
         };
-        let route = request_id::route().unwrap_or("unmatched");
-        Self { asked, route, status: status.as_u16(), bytes, cache_status, duration }
+        let (route, used_by) = request_id::route().unwrap_or(("unmatched", UsedBy::Clients));
+        Self { asked, route, used_by, status: status.as_u16(), bytes, cache_status, duration }
     }
 }

@@ -2,6 +2,7 @@
 
 #[cfg(feature = "rustls")]
 use character_credentials::ClientTls;
+use character_http_kit::RequestLimit;
 use character_message_hub::ServiceName;
 use character_message_hub_wire as wire;
 use std::{fmt, str::FromStr, time::Duration};
@@ -12,6 +13,9 @@ use url::Url;
 pub struct HubServerConfig {
     /// Services with the addresses of their instances, which stay registered as long as the process lives.
     pub services: Vec<(ServiceName, InstanceUrl)>,
+    /// The maximum number of requests that are handled at the same time: of requests to the hub, and of requests to each
+    /// service, so that one that does not answer takes no place of the others. Default: 256.
+    pub requests: RequestLimit,
     /// Maximum size of the body of a request to a service, in bytes. Default: 128 MiB.
     pub max_request_bytes: usize,
     /// How long a body may take to arrive, beside the time that it takes at `body_rate`. Default: 10 seconds.
@@ -31,6 +35,7 @@ impl Default for HubServerConfig {
     fn default() -> Self {
         Self {
             services: Vec::new(),
+            requests: RequestLimit::default(),
             max_request_bytes: 128 * 1024 * 1024,
             body_timeout: Duration::from_secs(10),
             body_rate: 65_536,

@@ -134,12 +134,12 @@ impl ResponseError for Refusal {
     }
 }
 
-/// The response to a large request when the process handles the maximum of them.
+/// The response to a request when the process handles the maximum number of requests, or has no memory for a large one.
 #[must_use]
 pub fn overloaded() -> HttpResponse {
     let retry_after = Some(std::time::Duration::from_secs(1));
     let error = HubError::new(ErrorKind::Unavailable { retry_after }, "admit")
         .with_applied(character_message_hub::Applied::No)
-        .with_detail("the hub handles the maximum of large requests; try again later, or send a smaller one");
+        .with_detail("the hub handles the maximum number of requests; try again later, or send a smaller one");
     Refusal::from(error).into_response()
 }

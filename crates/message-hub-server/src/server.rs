@@ -6,17 +6,21 @@ use crate::{
     events::{self, Pollers, Sessions},
     metrics::Metrics,
     operators::{self, HubOperations, NoOperations},
-    refusal::{Answer, Refusal},
+    refusal::{Answer, Refusal, overloaded},
     routing::{self, Router},
 };
 use actix_service::apply;
 use actix_web::{
     Error, HttpResponse,
     dev::{ServiceFactory, ServiceRequest, ServiceResponse},
+    http::Method,
     middleware::from_fn,
     web::{self, Data},
 };
-use character_http_kit::{AcceptedTokens, BodyLimits, Endpoint, Endpoints, middleware::checked};
+use character_http_kit::{
+    AcceptedTokens, BodyLimits, Endpoint, Endpoints, RequestLimit,
+    middleware::{checked, limit_requests},
+};
 use character_message_hub::MessageHub;
 use character_message_hub_wire::{self as wire, ServicesBody};
 use prometheus_client::registry::Registry;
@@ -171,13 +175,30 @@ impl HubServer {
         let mut endpoints = beside;
         register(&mut endpoints);
         config.app_data(Data::new(self.clone()));
+        let server = self.clone();
+        let limited = limit_requests(move |method, path| server.limit_of(method, path), overloaded);
         let tokens = self.inner.tokens.clone();
         let authenticated = checked(move |request| {
             // The path as the endpoints read it: `/%761` is `/v1`.
             let is_open = !is_below_base(request.match_info().unprocessed()) || tokens.accept(request.headers());
             if is_open { Ok(()) } else { Err(Refusal::unauthorized()) }
         });
-        apply(from_fn(authenticated), endpoints)
+        apply(from_fn(authenticated), apply(from_fn(limited), endpoints))
+    }
+
+    /// The limit that a request counts for. What waits for events, and what keeps an instance registered, counts for none.
+    fn limit_of(&self, method: &Method, path: &str) -> Option<RequestLimit> {
+        if let Some(below) = path.strip_prefix(wire::SERVICES).and_then(|below| below.strip_prefix('/')) {
+            let (name, rest) = below.split_once('/')?;
+            let is_of_instance = matches!(*method, Method::PUT | Method::DELETE) && is_instance(rest);
+            return (!is_of_instance).then(|| self.inner.router.limit_of(name));
+        }
+        let counts = match path {
+            wire::EVENTS => !method.is_safe(),
+            wire::SERVICES | wire::PROBE => false,
+            path => is_below_base(path),
+        };
+        counts.then(|| self.inner.config.requests.clone())
     }
 }
 
@@ -187,13 +208,13 @@ fn register(endpoints: &mut Endpoints) {
         Endpoint::at(wire::EVENTS).post(events::publish).get_alone(events::deliver).delete(events::leave),
         Endpoint::at(wire::SETTLE).post(events::settle),
         Endpoint::at(wire::SERVICES).get_alone(routing::services),
-        Endpoint::at(wire::INSTANCE).put(routing::register).delete(routing::deregister),
+        Endpoint::at(wire::INSTANCE).put(routing::register).delete(routing::deregister).polled(),
         routed(wire::ROUTED),
         routed(wire::ROUTED_ROOT),
         Endpoint::at(wire::SUBSCRIPTIONS).get_alone(operators::subscriptions),
         Endpoint::at(wire::SUBSCRIPTION).delete(operators::remove),
         Endpoint::at(wire::REJECTED).get_alone(operators::rejected),
-        Endpoint::at(wire::PROBE).get_alone(probe),
+        Endpoint::at(wire::PROBE).get_alone(probe).polled(),
     ] {
         endpoint.register(endpoints);
     }
@@ -209,6 +230,11 @@ async fn probe(server: Data<HubServer>) -> Answer {
     let late = |_| character_message_hub::HubError::new(character_message_hub::ErrorKind::Timeout, wire::PROBE);
     tokio::time::timeout(LIMIT, server.hub().probe()).await.map_err(late)??;
     Ok(HttpResponse::NoContent().finish())
+}
+
+/// Whether the rest of a path below a service names an instance.
+fn is_instance(rest: &str) -> bool {
+    rest.strip_prefix("instances/").is_some_and(|id| !id.is_empty() && !id.contains('/'))
 }
 
 fn is_below_base(path: &str) -> bool {

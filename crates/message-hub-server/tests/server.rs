@@ -8,7 +8,7 @@ use actix_web::{
     middleware::from_fn,
     web::{self, Bytes},
 };
-use character_http_kit::{AcceptedTokens, Endpoints, HttpMetrics, middleware};
+use character_http_kit::{AcceptedTokens, Endpoints, HttpMetrics, RequestLimit, middleware};
 use character_message_hub::{MemoryHub, MessageHub, Reply};
 use character_message_hub_server::{HubServer, HubServerConfig, PROBLEM_TYPES, openapi};
 use futures_util::StreamExt as _;
@@ -538,6 +538,55 @@ async fn a_request_ends_at_the_deadline_of_its_caller() {
     assert!(begun.elapsed() < Duration::from_secs(5));
     let wrong = hub.request(Method::GET, "/v1/services/sheets/x").header("x-request-timeout-ms", "soon");
     assert_eq!(json_of(wrong.send().await.unwrap(), 422).await["errors"][0]["field"], "x-request-timeout-ms");
+}
+
+/// The status of the first response that is not a deadline: the places are taken once one request is refused.
+async fn refused(hub: &Listening, path: &str) -> Response {
+    loop {
+        let request = hub.request(Method::GET, path).header("x-request-timeout-ms", "50");
+        let response = request.send().await.unwrap();
+        if response.status().as_u16() != 504 {
+            return response;
+        }
+    }
+}
+
+#[actix_web::test]
+async fn a_service_that_does_not_answer_takes_no_place_of_events_and_other_services() {
+    const MOST: usize = 4;
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let silent = format!("http://{}", listener.local_addr().unwrap());
+    let (healthy, _, handle) = instance("healthy").await;
+    let mut config = services("silent", &[&silent]);
+    config.services.extend(services("healthy", &[&healthy]).services);
+    config.requests = RequestLimit::new(MOST);
+    let hub = listening(config).await;
+    let waiting: Vec<_> = (0..MOST)
+        .map(|_| {
+            let request = hub.request(Method::GET, "/v1/services/silent/x").header("x-request-timeout-ms", "19000");
+            tokio::spawn(request.send())
+        })
+        .collect();
+    let response = refused(&hub, "/v1/services/silent/x").await;
+    assert_eq!(response.headers()["retry-after"], "1");
+    let problem = json_of(response, 503).await;
+    assert_eq!((&problem["code"], &problem["certainly_not_applied"]), (&json!("unavailable"), &json!(true)));
+    // Polls wait too, and take no place.
+    let polls: Vec<_> = (0..MOST)
+        .map(|poller| {
+            let query = format!("subscription=sheets&wait_ms=19000&poller=p{poller}&types=none");
+            tokio::spawn(hub.request(Method::GET, &format!("/v1/events?{query}")).send())
+        })
+        .collect();
+    for round in 0..MOST {
+        json_of(hub.request(Method::GET, "/v1/services/healthy/x").send().await.unwrap(), 200).await;
+        hub.publish_batch(json!([event(&round.to_string())])).await;
+    }
+    let registration = hub.request(Method::PUT, "/v1/services/silent/instances/pod-1").json(&json!({ "url": healthy }));
+    json_of(registration.send().await.unwrap(), 200).await;
+    waiting.iter().for_each(|request| request.abort());
+    polls.iter().for_each(|poll| poll.abort());
+    handle.stop(false).await;
 }
 
 #[actix_web::test]

@@ -125,10 +125,10 @@ fn register(endpoints: &mut Endpoints) {
     for endpoint in [
         Endpoint::at(wire::TRANSACTIONS).post(transactions::commit),
         Endpoint::at(wire::BATCH).post(transactions::commit_each),
-        Endpoint::at(wire::LOG).get_alone(log::follow),
+        Endpoint::at(wire::LOG).get_alone(log::follow).polled(),
         Endpoint::at(wire::LOG_HEAD).get_alone(log::head),
         Endpoint::at(wire::CONSUMERS).get_alone(consumers::consumers),
-        Endpoint::at(wire::LEASE).post(consumers::lease),
+        Endpoint::at(wire::LEASE).post(consumers::lease).polled(),
         Endpoint::at(wire::ADVANCE).post(consumers::advance),
         Endpoint::at(wire::RELEASE).post(consumers::release),
         Endpoint::at(wire::PARK).post(consumers::park),
@@ -136,7 +136,7 @@ fn register(endpoints: &mut Endpoints) {
         Endpoint::at(wire::UNPARK).post(consumers::unpark),
         Endpoint::at(wire::DISCARD).post(consumers::discard),
         Endpoint::at(wire::SNAPSHOT).get_alone(snapshot::snapshot),
-        Endpoint::at(wire::PROBE).get_alone(probe::probe),
+        Endpoint::at(wire::PROBE).get_alone(probe::probe).polled(),
     ] {
         endpoint.register(endpoints);
     }

@@ -6,10 +6,10 @@ use crate::support::{client, send, sheet, try_send};
 use character_storage_http::{HttpStorage, HttpStorageConfig};
 use character_storage_port::{Consumers, HolderId, Log};
 use character_tests::{Authority, PrometheusServer, RedisServer, Service};
-use serde_json::Value;
 use std::{
     collections::BTreeSet,
     fs,
+    io::Write as _,
     time::{Duration, Instant},
 };
 
@@ -109,9 +109,9 @@ async fn the_alerts_ring_when_services_fail_and_end_when_they_recover() {
     let folder = tempfile::tempdir().unwrap();
     let authority = Authority::new(folder.path(), "authority");
     let own = authority.issue("own", &[]);
-    // A service whose disk has room for 2 MiB, with a certificate for a collector that is not there.
+    // A service with a small disk, and a certificate for a collector that is not there.
     let full = Service::character()
-        .largest_file(2048)
+        .disk(16)
         .env("OTEL_EXPORTER_OTLP_ENDPOINT", "https://127.0.0.1:1")
         .env("OTEL_EXPORTER_OTLP_CERTIFICATE", authority.certificate())
         .env("OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE", &own.certificate)
@@ -159,12 +159,16 @@ async fn the_alerts_ring_when_services_fail_and_end_when_they_recover() {
     let write = async || drop(try_send(client().post(&url).json(&sheet("Unheard"))).await);
     until_ringing(&prometheus, "the outage of Redis and of the hub", write, rings(beside)).await;
 
-    let large = async || {
-        let mut sheet = sheet("Large");
-        sheet["data"]["notes"] = Value::String("x".repeat(100_000));
-        drop(try_send(client().post(full.url("/api/v2/characters")).json(&sheet)).await);
-    };
-    until_ringing(&prometheus, "the full disk", large, rings(&["DatabaseFails"])).await;
+    let filler = full.on_its_disk("filler");
+    let mut file = fs::File::create(&filler).unwrap();
+    while file.write_all(&[0; 4096]).is_ok() {}
+    drop(file);
+    let create = async || drop(try_send(client().post(full.url("/api/v2/characters")).json(&sheet("Late"))).await);
+    until_ringing(&prometheus, "the full disk", create, rings(&["DatabaseFails", "DiskFull"])).await;
+    fs::remove_file(filler).unwrap();
+    let has_room = |ringing: &BTreeSet<String>| !ringing.contains("DatabaseFails") && !ringing.contains("DiskFull");
+    until_ringing(&prometheus, "the end of the full disk", create, has_room).await;
+    assert_eq!(send(client().post(full.url("/api/v2/characters")).json(&sheet("Late"))).await.status, 201);
 
     let config = HttpStorageConfig::new(storage.url("").parse().unwrap(), TOKEN.to_owned().into());
     let port = HttpStorage::connect(config).unwrap();

@@ -1,7 +1,7 @@
 //! The lines of the log: what they tell of a request, how often they are repeated, and what is not logged at all.
 
 use super::{PATIENCE, TOKEN, over, storage};
-use crate::support::{client, send, sheet, until};
+use crate::support::{Answer, client, send, sheet, until};
 use character_tests::{Service, query_sqlite};
 use serde_json::Value;
 
@@ -92,6 +92,27 @@ async fn probes_have_no_line_unless_they_fail_or_the_filter_asks_for_them() {
         assert_eq!(refused[0]["status"], 405, "{refused:?}");
         let probes = lines(&service).into_iter().filter(|line| line["request_id"] == "a-probe").count();
         assert_eq!(probes, if has_line { 4 } else { 0 }, "{filter}: {}", service.output());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn polls_of_the_log_and_of_leases_have_no_line_in_the_storage_service_unless_the_filter_asks_for_them() {
+    let polls = [("GET", "/storage/v1/log"), ("POST", "/storage/v1/consumers/{name}/lease")];
+    for (filter, has_line) in [("info", false), ("info,access=debug", true)] {
+        let owner = storage().env("LOG_FORMAT", "json").env("LOG_LEVEL", filter).start();
+        // The relay takes its lease also when it cannot reach the hub.
+        let hub = [("MESSAGE_HUB_URL", "http://127.0.0.1:9"), ("MESSAGE_HUB_TOKEN", TOKEN)];
+        let service = hub.into_iter().fold(over(&owner), |service, (name, value)| service.env(name, value)).start();
+        for (method, route) in polls {
+            let series = format!("http_server_requests_total{{method=\"{method}\",route=\"{route}\",status=\"200\"}}");
+            let is_answered = |answer: &Answer| answer.metric::<u64>(&series).is_some();
+            until(PATIENCE, "a poll", || client().get(owner.url("/metrics")), is_answered).await;
+        }
+        for (_, route) in polls {
+            let is_of_route = |line: &Value| line["route"] == route && line["status"] == 200;
+            assert_eq!(lines(&owner).iter().any(is_of_route), has_line, "{filter}, {route}: {}", owner.output());
+        }
+        drop(service);
     }
 }
 

@@ -455,9 +455,9 @@ pub const PROBLEMS: &[ProblemKind] = &[
     kind(
         503,
         "overloaded",
-        "The service handles the maximum of large requests",
+        "The service handles the maximum number of requests",
         [
-            "The memory for large requests and responses is used up.",
+            "The maximum number of requests is being handled, or the memory for large requests and responses is used up.",
             "Repeat the request after the time in `Retry-After`, or send a smaller one.",
             "send the request again after the time in Retry-After, or send a smaller one",
         ],

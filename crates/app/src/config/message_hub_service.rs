@@ -1,11 +1,12 @@
 //! The configuration of `message-hub`.
 
 use super::{
-    AdminConfig, ConfigError, Environment, LogConfig, MAX_IN_FLIGHT_BYTES, SHUTDOWN_SECS, Variable,
+    AdminConfig, ConfigError, Environment, LogConfig, MAX_IN_FLIGHT_BYTES, MAX_REQUESTS_IN_FLIGHT, SHUTDOWN_SECS,
+    Variable,
     admin::{ADMIN_ADDR, ADMIN_ALLOW_REMOTE, ADMIN_TOKEN, admin_config, tokens},
     groups,
     listener::{ALLOWED_HOSTS, METRICS_ON, allowed_hosts, health_paths},
-    log_config, max_in_flight_bytes, read,
+    log_config, max_in_flight_bytes, max_requests_in_flight, read,
     sockets::{DRAIN_SECS, SocketConfig, socket_config},
     tls::{
         self, NATS_CA_FILE, NATS_CERT_FILE, NATS_KEY_FILE, SERVICES_CA_FILE, SERVICES_CERT_FILE, SERVICES_KEY_FILE,
@@ -60,6 +61,8 @@ pub struct MessageHubServiceConfig {
     pub sockets: SocketConfig,
     /// Maximum size of all large requests and responses in flight, in bytes.
     pub max_in_flight_bytes: u64,
+    /// Maximum number of requests that are handled at the same time: to the hub, and to each service.
+    pub max_requests_in_flight: usize,
     /// How long active requests may take to finish at a shutdown.
     pub shutdown: Duration,
     /// The logging.
@@ -140,6 +143,7 @@ impl MessageHubServiceConfig {
             ADMIN_ALLOW_REMOTE,
             METRICS_ON,
             MAX_IN_FLIGHT_BYTES,
+            MAX_REQUESTS_IN_FLIGHT,
             DRAIN_SECS,
             SHUTDOWN_SECS,
         ],
@@ -186,6 +190,7 @@ impl MessageHubServiceConfig {
         let admin = admin_config(reader, listen);
         let health_paths = health_paths(reader);
         let max_in_flight_bytes = max_in_flight_bytes(reader);
+        let max_requests_in_flight = max_requests_in_flight(reader);
         let shutdown = reader.read(&SHUTDOWN_SECS, number(0, 3600));
         let log = log_config(reader, "message-hub");
         Some(Self {
@@ -207,6 +212,7 @@ impl MessageHubServiceConfig {
             admin,
             sockets: sockets?,
             max_in_flight_bytes: max_in_flight_bytes?,
+            max_requests_in_flight: max_requests_in_flight?,
             shutdown: Duration::from_secs(shutdown?),
             log: log?,
             effective: Vec::new(),

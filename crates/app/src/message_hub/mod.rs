@@ -25,7 +25,7 @@ use character_api::register_docs_page;
 use character_error_reporter::redacted;
 use character_http_kit::{
     AcceptedTokens, AllowedHosts, BrowserGuard, Endpoint, Endpoints, Health, HealthCheck, HostNames, LongAnswers,
-    health, middleware,
+    RequestLimit, health, middleware,
 };
 use character_message_hub::MessageHub;
 use character_message_hub_server::{BASE, HubServer, HubServerConfig, PROBLEM_TYPES, openapi, overloaded};
@@ -45,7 +45,7 @@ pub fn main() -> ExitCode {
             Err(_) => ExitCode::FAILURE,
         },
         command => run(
-            MessageHubServiceConfig::read(&ProcessEnvironment),
+            || MessageHubServiceConfig::read(&ProcessEnvironment),
             |config| &config.log,
             MessageHubServiceConfig::secrets,
             async |config, log| execute(command, config, &log).await,
@@ -108,7 +108,10 @@ async fn serve(config: MessageHubServiceConfig, backing: Backing, health: Arc<He
     let folder = config.nats_url.is_none().then_some(config.data_dir.as_path());
     show_process(SERVICE, folder, &mut registry);
     show_health(&health, &mut registry);
+    let requests = RequestLimit::new(config.max_requests_in_flight);
+    requests.register(&mut registry);
     let limits = HubServerConfig {
+        requests: requests.clone(),
         services: config.services,
         tls: config.services_tls.clone(),
         max_request_bytes: config.max_request_bytes,
@@ -127,6 +130,7 @@ async fn serve(config: MessageHubServiceConfig, backing: Backing, health: Arc<He
         serve::counted(&config.sockets, config.max_in_flight_bytes, PROBLEM_TYPES, None, &mut registry)?;
     let mut plan = WatchPlan::new(config.files.clone(), &mut registry);
     plan.common(&admission);
+    plan.requests(&requests);
     plan.accepted("MESSAGE_HUB_TOKEN", &tokens);
     plan.admin(config.admin.as_ref());
     if let Some(url) = &config.nats_url {
@@ -172,7 +176,7 @@ async fn serve(config: MessageHubServiceConfig, backing: Backing, health: Arc<He
     let running = server.run(
         move |app| {
             let json = || async { HttpResponse::Ok().content_type("application/json").body(openapi()) };
-            let mut endpoints = Endpoints::default();
+            let mut endpoints = Endpoints::default().counted_in(http_metrics.clone());
             health::register(&mut endpoints, health_paths, &health, &registry);
             Endpoint::at("/openapi.json").get(json).register(&mut endpoints);
             register_docs_page(&mut endpoints, "Message Hub API");

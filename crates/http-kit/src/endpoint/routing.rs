@@ -1,7 +1,7 @@
 //! From the path of a request to the handler.
 
-use super::{Endpoint, Operations};
-use crate::{Cors, Deprecations, Problem, middleware};
+use super::{Endpoint, Operations, UsedBy};
+use crate::{Cors, Deprecations, HttpMetrics, Problem, middleware};
 use actix_web::{
     Error, HttpRequest, HttpResponse, ResponseError, Route,
     dev::{Service, ServiceFactory, ServiceRequest, ServiceResponse, always_ready},
@@ -44,6 +44,7 @@ pub struct Endpoints {
     parameterless: Option<(Operations, Refuse)>,
     bodiless: Option<(Operations, Refuse)>,
     deprecations: Deprecations,
+    metrics: Option<HttpMetrics>,
 }
 
 /// Answers a request with a part that its operation does not have.
@@ -80,6 +81,12 @@ impl Endpoints {
         Self { deprecations, ..self }
     }
 
+    /// Shows the failures of each operation in these metrics, with 0 before the first of them, so that it is an increase.
+    #[must_use]
+    pub fn counted_in(self, metrics: HttpMetrics) -> Self {
+        Self { metrics: Some(metrics), ..self }
+    }
+
     /// Answers the preflight requests of pages of these origins, with the methods of the path.
     #[must_use]
     pub fn with_preflight(self, cors: Cors) -> Self {
@@ -99,6 +106,9 @@ impl ServiceFactory<ServiceRequest> for Endpoints {
         let nowhere = always(self.refusals.no_such_path).new_service(());
         let parameters_refused = self.parameterless.as_ref().map(|(_, refuse)| always(*refuse).new_service(()));
         let body_refused = self.bodiless.as_ref().map(|(_, refuse)| always(*refuse).new_service(()));
+        for (endpoint, metrics) in self.endpoints.iter().zip(self.metrics.iter().cycle()) {
+            endpoint.methods.iter().for_each(|(method, _)| metrics.expect(method, endpoint.path));
+        }
         let endpoints: Vec<_> = self
             .endpoints
             .iter()
@@ -112,20 +122,21 @@ impl ServiceFactory<ServiceRequest> for Endpoints {
                     (method.clone(), route.new_service(()), takes_parameters, takes_body)
                 });
                 let preflight = self.cors.as_ref().map(|cors| endpoint.preflight(cors).new_service(()));
-                (endpoint.path, methods.collect::<Vec<_>>(), endpoint.refusal(self.refusals).new_service(()), preflight)
+                let refusal = endpoint.refusal(self.refusals).new_service(());
+                (endpoint.path, endpoint.used_by, methods.collect::<Vec<_>>(), refusal, preflight)
             })
             .collect();
         let (cors, deprecations) = (self.cors.clone(), self.deprecations);
         Box::pin(async move {
             let mut places = matchit::Router::new();
-            for (path, makings, refusal, preflight) in endpoints {
+            for (path, used_by, makings, refusal, preflight) in endpoints {
                 let mut methods = Vec::with_capacity(makings.len());
                 for (method, making, takes_parameters, takes_body) in makings {
                     methods.push(Answering { method, handling: making.await?, takes_parameters, takes_body });
                 }
                 let preflight = OptionFuture::from(preflight).await.transpose()?;
                 let refusal = refusal.await?;
-                let place = Place { path, placeholders: placeholders(path), methods, refusal, preflight };
+                let place = Place { path, used_by, placeholders: placeholders(path), methods, refusal, preflight };
                 places
                     .insert(path, place)
                     .map_err(|conflict| tracing::error!(path, %conflict, "a path cannot be served"))?;
@@ -150,6 +161,7 @@ type Handling = <Route as ServiceFactory<ServiceRequest>>::Service;
 /// One path, ready to be asked for.
 struct Place {
     path: &'static str,
+    used_by: UsedBy,
     placeholders: Vec<&'static str>,
     methods: Vec<Answering>,
     refusal: Handling,
@@ -195,7 +207,7 @@ impl Service<ServiceRequest> for Routing {
         for (name, value) in place.placeholders.iter().zip(values) {
             request.match_info_mut().add_static(*name, value);
         }
-        middleware::tell_route(place.path);
+        middleware::tell_route(place.path, place.used_by);
         if let (Some(cors), Some(preflight)) = (&self.cors, &place.preflight)
             && cors.origins.is_preflight(&request)
         {

@@ -1,11 +1,8 @@
 //! One line in the log for each request.
 
 use super::{Ended, request_id};
+use crate::endpoint::UsedBy;
 use opentelemetry::{Context, trace::TraceContextExt};
-
-/// What programs ask for all the time, and which matters only when it fails: probes, and the polls of the log of commits.
-const POLLS: [&str; 6] =
-    ["/health", "/health/live", "/health/ready", "/metrics", "/storage/v1/log", "/storage/v1/consumers/{name}/lease"];
 
 /// Writes the line of one request at a level that must be a constant.
 macro_rules! line {
@@ -31,7 +28,7 @@ macro_rules! line {
 /// Logs the current request, which is answered: at level `DEBUG` when it is a poll that succeeded, else at `INFO`. The
 /// query is left out: it may tell of persons.
 pub(super) fn write(ended: &Ended, context: &Context) {
-    let is_poll = ended.status < 400 && POLLS.contains(&ended.route);
+    let is_poll = ended.status < 400 && ended.used_by == UsedBy::Polls;
     let span = context.span();
     let trace = span.span_context();
     request_id::with_current(|current| {

@@ -108,6 +108,17 @@ impl HttpMetrics {
         registry.register_with_unit("http_server_response_body", help, Unit::Bytes, self.sent.clone());
     }
 
+    /// Shows the failures of an operation with 0.
+    pub(crate) fn expect(&self, method: &Method, route: &'static str) {
+        self.expect_failures(label(method), route);
+    }
+
+    fn expect_failures(&self, method: &'static str, route: &'static str) {
+        for status in FAILURES {
+            drop(self.requests.get_or_create(&Answered { method, route, status }));
+        }
+    }
+
     /// Counts a request as in flight until the guard is dropped, also when it is cancelled.
     pub(super) fn enter(&self) -> InFlight {
         self.in_flight.inc();
@@ -130,9 +141,7 @@ impl HttpMetrics {
         let Asked { method, route } = asked;
         if !is_known {
             self.durations.get_or_create(&Asked { method, route }).observe(seconds, trace, at);
-            for status in FAILURES {
-                drop(self.requests.get_or_create(&Answered { method, route, status }));
-            }
+            self.expect_failures(method, route);
         }
         self.requests.get_or_create(&Answered { method, route, status }).inc();
     }

@@ -1,7 +1,7 @@
 //! The id of a request: taken over or made, answered, logged, and named in every problem.
 
 use super::{cut, mark};
-use crate::ProblemTypes;
+use crate::{ProblemTypes, endpoint::UsedBy};
 use actix_web::{
     Error,
     dev::{ServiceRequest, ServiceResponse},
@@ -25,8 +25,8 @@ tokio::task_local! {
 struct Current {
     request: CurrentRequest,
     types: ProblemTypes,
-    /// The path that it fits, as the service writes it, once that is found.
-    route: Cell<Option<&'static str>>,
+    /// The path that it fits, as the service writes it, and what uses it, once that is found.
+    route: Cell<Option<(&'static str, UsedBy)>>,
     /// Who sends it, once that is known.
     principal: RefCell<Option<Cow<'static, str>>>,
 }
@@ -70,15 +70,15 @@ pub(crate) fn problem_types() -> ProblemTypes {
     CURRENT.try_with(|current| current.types).unwrap_or(ProblemTypes::BLANK)
 }
 
-/// The path that the current request fits, such as `/api/v2/characters/{id}`, once it is known.
-pub(super) fn route() -> Option<&'static str> {
+/// The path that the current request fits, such as `/api/v2/characters/{id}`, and what uses it, once that is known.
+pub(super) fn route() -> Option<(&'static str, UsedBy)> {
     CURRENT.try_with(|current| current.route.get()).ok().flatten()
 }
 
 /// Tells [`account`](super::account) which path the current request fits.
-pub(crate) fn tell_route(path: &'static str) {
+pub(crate) fn tell_route(path: &'static str, used_by: UsedBy) {
     // Where nobody accounts for requests, nobody asks.
-    let _ = CURRENT.try_with(|current| current.route.set(Some(path)));
+    let _ = CURRENT.try_with(|current| current.route.set(Some((path, used_by))));
 }
 
 /// Remembers for the line of the access log which caller sends the current request. Without a current request it does
