@@ -36,6 +36,7 @@ mod request_ids;
 mod restore;
 pub mod retention;
 mod run;
+mod sentry;
 mod serve;
 mod signals;
 pub mod stack;

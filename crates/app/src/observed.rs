@@ -156,10 +156,32 @@ impl<S: ?Sized> Observed<S> {
     }
 
     async fn observe<T>(&self, operation: &'static str, call: impl Future<Output = Result<T>> + Send) -> Result<T> {
+        self.observe_from(operation, call, |_| None).await
+    }
+
+    /// As [`observe`](Self::observe), of a read whose response has a source.
+    async fn observe_read<T>(
+        &self,
+        operation: &'static str,
+        call: impl Future<Output = Result<Read<T>>> + Send,
+    ) -> Result<Read<T>> {
+        self.observe_from(operation, call, |read| Some(read.source)).await
+    }
+
+    async fn observe_from<T>(
+        &self,
+        operation: &'static str,
+        call: impl Future<Output = Result<T>> + Send,
+        source: impl Fn(&T) -> Option<Source>,
+    ) -> Result<T> {
         let (started, _in_flight) = (Instant::now(), self.metrics.enter());
-        let span = debug_span!("storage", operation, error = field::Empty);
+        let span = debug_span!("storage", operation, source = field::Empty, error = field::Empty);
         let result = call.instrument(span.clone()).await;
         span.in_scope(|| self.metrics.record(operation, started.elapsed(), &result));
+        if let Some(source) = result.as_ref().ok().and_then(source) {
+            span.record("source", name(source));
+            self.metrics.answered(operation, source);
+        }
         result
     }
 }
@@ -168,14 +190,10 @@ impl<S: ?Sized> Observed<S> {
 #[deny(clippy::missing_trait_methods)]
 impl<E: Entity, S: Store<E> + ?Sized> Store<E> for Observed<S> {
     async fn find(&self, id: E::Id, deleted: Deleted) -> Result<Read<Option<E>>> {
-        let read = self.observe(E::FIND, self.inner.find(id, deleted)).await?;
-        self.metrics.answered(E::FIND, read.source);
-        Ok(read)
+        self.observe_read(E::FIND, self.inner.find(id, deleted)).await
     }
     async fn list(&self, query: &E::Query, page: PageRequest) -> Result<Read<Page<E>>> {
-        let read = self.observe(E::LIST, self.inner.list(query, page)).await?;
-        self.metrics.answered(E::LIST, read.source);
-        Ok(read)
+        self.observe_read(E::LIST, self.inner.list(query, page)).await
     }
     async fn count(&self, query: &E::Query) -> Result<u64> {
         self.observe(E::COUNT, self.inner.count(query)).await

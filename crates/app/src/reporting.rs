@@ -1,6 +1,6 @@
 //! From an error of the port to the report of a failed operation.
 
-use crate::config::ReportConfig;
+use crate::{config::ReportConfig, sentry::SentryLink};
 use character_error_reporter::{Chain, ErrorReporter, Failure, FanOut, Log, RateLimited, Recent, Redactor, Row};
 use character_error_reporter_hub::{ERROR_REPORTED, HubReporter};
 use character_http_kit::middleware::current_request;
@@ -27,6 +27,7 @@ pub struct Reporting {
     redactor: Redactor,
     breakers: Option<CircuitBreakers>,
     recent: Recent,
+    sentry: SentryLink,
     limited: RateLimited<FanOut>,
 }
 
@@ -44,13 +45,16 @@ impl Reporting {
         breakers: Option<CircuitBreakers>,
         hub: Option<Arc<dyn MessageHub>>,
     ) -> Result<Arc<Self>, Box<dyn Error + Send + Sync>> {
-        let mut adapters = adapters(config)?;
+        let mut adapters: Vec<Arc<dyn ErrorReporter>> = vec![Arc::new(Log)];
+        let sentry = SentryLink::of(config)?;
+        adapters.extend(sentry.reporter());
         adapters.extend(hub.map(|hub| {
             let schema = character_asyncapi::data_schema(ERROR_REPORTED).map(Into::into);
             Arc::new(HubReporter::new(hub, schema)) as _
         }));
         let adapters = FanOut::new(adapters);
-        let reporting = Arc::new(Self::to(adapters, service, config.per_minute, Redactor::new(secrets), breakers));
+        let to = Self::to(adapters, service, config.per_minute, Redactor::new(secrets), breakers);
+        let reporting = Arc::new(Self { sentry, ..to });
         let weak = Arc::downgrade(&reporting);
         tokio::spawn(async move {
             let mut ticks = tokio::time::interval(FLUSH_EVERY);
@@ -71,7 +75,13 @@ impl Reporting {
         breakers: Option<CircuitBreakers>,
     ) -> Self {
         let limited = RateLimited::new(adapters, per_minute, Arc::new(Instant::now));
-        Self { service, redactor, breakers, recent: Recent::new(REMEMBERED, Arc::new(jiff::Timestamp::now)), limited }
+        let recent = Recent::new(REMEMBERED, Arc::new(jiff::Timestamp::now));
+        Self { service, redactor, breakers, recent, sentry: SentryLink::default(), limited }
+    }
+
+    /// Reports to the Sentry of this DSN from now on.
+    pub(crate) fn redirect(&self, dsn: &SecretString) -> Result<(), String> {
+        self.sentry.redirect(dsn)
     }
 
     /// Passes at most this number of reports of one cause in a minute from now on.
@@ -154,24 +164,6 @@ fn attempts(error: &StorageError) -> Option<u32> {
         next = cause.source();
     }
     None
-}
-
-#[cfg(feature = "sentry")]
-fn adapters(config: &ReportConfig) -> Result<Vec<Arc<dyn ErrorReporter>>, Box<dyn Error + Send + Sync>> {
-    use character_error_reporter_sentry::{Dsn, Sentry};
-    use secrecy::ExposeSecret;
-    let mut adapters: Vec<Arc<dyn ErrorReporter>> = vec![Arc::new(Log)];
-    if let Some(dsn) = &config.sentry_dsn {
-        let dsn = Dsn::parse(dsn.expose_secret())?;
-        adapters.push(Arc::new(Sentry::connect(&dsn, env!("CARGO_PKG_VERSION"))?));
-    }
-    Ok(adapters)
-}
-
-#[cfg(not(feature = "sentry"))]
-#[expect(clippy::unnecessary_wraps, reason = "with the feature there is something that can fail")]
-fn adapters(_: &ReportConfig) -> Result<Vec<Arc<dyn ErrorReporter>>, Box<dyn Error + Send + Sync>> {
-    Ok(vec![Arc::new(Log)])
 }
 
 #[cfg(test)]

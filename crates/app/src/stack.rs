@@ -175,7 +175,7 @@ pub async fn build(
     // Events leave by the log of commits, so that no request waits for the hub.
     let hub = match client.zip(config.hub.as_ref()) {
         Some((client, hub)) => Some(Hub::new(
-            traced_events::over(client, &config.log),
+            traced_events::over(client, traced_events::Role::Publishes, &config.log),
             hub.address.to_string(),
             commits,
             Arc::clone(&reporting),

@@ -128,7 +128,7 @@ async fn work(
     let hub = match client.zip(config.hub.as_ref()) {
         Some((client, hub)) => {
             let relayed = Hub::new(
-                traced_events::over(client.port(), &config.log),
+                traced_events::over(client.port(), traced_events::Role::Publishes, &config.log),
                 hub.address.to_string(),
                 Arc::clone(&port),
                 Arc::clone(&reporting),

@@ -37,14 +37,27 @@ fn continue_trace(span: &Span, event: &CloudEvent) {
     }
 }
 
-/// The hub, with a span for each published event when a collector receives spans.
-pub(crate) fn over(hub: Arc<dyn MessageHub>, log: &LogConfig) -> Arc<dyn MessageHub> {
-    if log.otlp.is_some() { Arc::new(TracedHub(hub)) } else { hub }
+/// The hub, with a span for each event that this process publishes or keeps, when a collector receives spans.
+pub(crate) fn over(hub: Arc<dyn MessageHub>, role: Role, log: &LogConfig) -> Arc<dyn MessageHub> {
+    if log.otlp.is_some() { Arc::new(TracedHub { hub, role }) } else { hub }
+}
+
+/// What the process does with events that are published to the hub.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Role {
+    /// It publishes them to a hub elsewhere.
+    Publishes,
+    /// It keeps them for subscribers.
+    #[cfg(feature = "message-hub")]
+    Keeps,
 }
 
 /// A hub whose published events have a span each, in the trace of their change.
 #[derive(Debug)]
-struct TracedHub(Arc<dyn MessageHub>);
+struct TracedHub {
+    hub: Arc<dyn MessageHub>,
+    role: Role,
+}
 
 #[async_trait]
 #[deny(clippy::missing_trait_methods)]
@@ -52,9 +65,15 @@ impl MessageHub for TracedHub {
     async fn publish(&self, messages: &[Message], timeout: Duration) -> Vec<Result<Published>> {
         let begin = |message: &Message| {
             let event = &message.event;
+            let (name, kind) = match self.role {
+                Role::Publishes => ("event.publish", "producer"),
+                #[cfg(feature = "message-hub")]
+                Role::Keeps => ("event.keep", "internal"),
+            };
             let span = tracing::info_span!(
-                "event.publish",
-                otel.kind = "producer",
+                "event",
+                otel.name = name,
+                otel.kind = kind,
                 event.id = event.id(),
                 event_type = event.event_type(),
                 error = Empty
@@ -63,7 +82,7 @@ impl MessageHub for TracedHub {
             span
         };
         let spans: Vec<Span> = messages.iter().map(begin).collect();
-        let results = self.0.publish(messages, timeout).await;
+        let results = self.hub.publish(messages, timeout).await;
         for (span, result) in spans.iter().zip(&results) {
             if let Err(error) = result {
                 span.record("error", error.kind().code());
@@ -73,15 +92,15 @@ impl MessageHub for TracedHub {
     }
 
     async fn request(&self, request: ServiceRequest) -> Result<Reply> {
-        self.0.request(request).await
+        self.hub.request(request).await
     }
 
     async fn subscribe(&self, subscription: &Subscription) -> Result<Box<dyn Deliveries>> {
-        self.0.subscribe(subscription).await
+        self.hub.subscribe(subscription).await
     }
 
     async fn probe(&self) -> Result<()> {
-        self.0.probe().await
+        self.hub.probe().await
     }
 }
 

@@ -13,7 +13,7 @@ use character_domain::json;
 use character_storage_port::{ErrorKind, Read, Result, Source, StaleReason, StorageError, Tier, required_position};
 use std::{future::Future, sync::Arc, time::Duration};
 use tokio::time::Instant;
-use tracing::Instrument;
+use tracing::{Instrument, debug_span};
 
 /// The pause before the next look-up of a value that another process loads.
 const FIRST_PAUSE: Duration = Duration::from_millis(1);
@@ -98,7 +98,8 @@ impl Tiers {
                         drop(load);
                         sender.send_replace(Some(loaded));
                     };
-                    tokio::spawn(loading.in_current_span());
+                    let span = debug_span!("cache.load", operation);
+                    tokio::spawn(loading.instrument(span).in_current_span());
                     landed(landing, operation).await?
                 }
             },
@@ -142,7 +143,7 @@ impl Tiers {
         let trusted = self.table.is_trusted(Instant::now());
         let mut put = Put::No;
         if let Some((tier, name)) = shared.filter(|_| trusted) {
-            match self.look_up(tier, name, load.mark, is_ours).await {
+            match self.look_up(tier, name, load.mark, is_ours).instrument(debug_span!("cache.shared")).await {
                 Found::Current(value, age) => {
                     self.metrics.hit(Tier::Shared);
                     let (weight, value) = (weigh(&value), Arc::new(value));

@@ -10,7 +10,10 @@ use std::{
     time::{Duration, Instant},
 };
 use tokio::{
-    sync::mpsc::{self, error::TrySendError},
+    sync::{
+        mpsc::{self, error::TrySendError},
+        watch,
+    },
     task::JoinHandle,
 };
 
@@ -28,6 +31,7 @@ const LONGEST_PEACE: Duration = Duration::from_secs(3600);
 #[derive(Debug)]
 pub struct Sentry {
     queue: mpsc::Sender<Failure>,
+    dsn: watch::Sender<Dsn>,
     task: JoinHandle<()>,
 }
 
@@ -44,9 +48,15 @@ impl Sentry {
     /// [`ConnectError`] when the TLS set-up cannot be used.
     pub fn connect(dsn: &Dsn, release: &str) -> Result<Self, ConnectError> {
         let client = Client::builder().timeout(PATIENCE).redirect(redirect::Policy::none()).build();
-        let sender = Sender { client: client.map_err(ConnectError)?, dsn: dsn.clone(), release: release.to_owned() };
+        let (dsn, used) = watch::channel(dsn.clone());
+        let sender = Sender { client: client.map_err(ConnectError)?, dsn: used, release: release.to_owned() };
         let (queue, waiting) = mpsc::channel(QUEUE);
-        Ok(Self { queue, task: tokio::spawn(sender.send_all(waiting)) })
+        Ok(Self { queue, dsn, task: tokio::spawn(sender.send_all(waiting)) })
+    }
+
+    /// The next report goes to the Sentry of `dsn`.
+    pub fn redirect(&self, dsn: Dsn) {
+        self.dsn.send_replace(dsn);
     }
 }
 
@@ -66,7 +76,7 @@ impl ErrorReporter for Sentry {
 
 struct Sender {
     client: Client,
-    dsn: Dsn,
+    dsn: watch::Receiver<Dsn>,
     release: String,
 }
 
@@ -77,13 +87,18 @@ impl fmt::Debug for Sender {
 }
 
 impl Sender {
-    async fn send_all(self, mut waiting: mpsc::Receiver<Failure>) {
+    async fn send_all(mut self, mut waiting: mpsc::Receiver<Failure>) {
         let (mut silent_until, mut works) = (None::<Instant>, true);
         while let Some(failure) = waiting.recv().await {
+            // It fails when the reporter was dropped, and then this task ends.
+            if self.dsn.has_changed().unwrap_or(false) {
+                silent_until = None;
+            }
+            let dsn = self.dsn.borrow_and_update().clone();
             if silent_until.is_some_and(|end| Instant::now() < end) {
                 continue;
             }
-            let outcome = self.send(&failure).await;
+            let outcome = self.send(&dsn, &failure).await;
             silent_until = outcome.as_ref().err().and_then(|lost| lost.peace).map(|peace| Instant::now() + peace);
             // Said once, not once a report.
             match &outcome {
@@ -95,15 +110,15 @@ impl Sender {
         }
     }
 
-    async fn send(&self, failure: &Failure) -> Result<(), Lost> {
+    async fn send(&self, dsn: &Dsn, failure: &Failure) -> Result<(), Lost> {
         let authentication = format!(
             "Sentry sentry_version=7, sentry_client=character-service/{}, sentry_key={}",
             self.release,
-            self.dsn.key.expose_secret()
+            dsn.key.expose_secret()
         );
         let request = self
             .client
-            .post(self.dsn.endpoint.clone())
+            .post(dsn.endpoint.clone())
             .header("x-sentry-auth", authentication)
             .header(header::CONTENT_TYPE, "application/x-sentry-envelope")
             .body(envelope(failure, &self.release, Timestamp::now()));

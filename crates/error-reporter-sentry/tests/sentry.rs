@@ -57,6 +57,20 @@ async fn received(server: &MockServer, count: usize) -> Vec<Request> {
 }
 
 #[tokio::test]
+async fn after_a_redirection_reports_go_to_the_other_sentry_at_once() {
+    let (before, dsn) = server(429).await;
+    let sentry = Sentry::connect(&dsn, "1").unwrap();
+    sentry.report(&failure());
+    received(&before, 1).await;
+    // The first one asked for a pause, which does not hold for the second.
+    let (after, dsn) = server(200).await;
+    sentry.redirect(dsn);
+    sentry.report(&failure());
+    received(&after, 1).await;
+    assert_eq!(before.received_requests().await.unwrap().len(), 1);
+}
+
+#[tokio::test]
 async fn an_envelope_holds_the_event_with_its_context_and_no_secret() {
     let (server, dsn) = server(200).await;
     let sentry = Sentry::connect(&dsn, "1.2.3").unwrap();

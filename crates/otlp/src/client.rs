@@ -1,9 +1,8 @@
 //! The way to the collector.
 
-use crate::protobuf::Message;
+use crate::{OtlpHeaders, protobuf::Message};
 use character_credentials::ClientTls;
-use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
-use secrecy::{ExposeSecret, SecretString};
+use reqwest::header::CONTENT_TYPE;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::runtime::Handle;
 use url::Url;
@@ -14,7 +13,7 @@ pub struct OtlpConfig {
     /// The base address; `/v1/traces` and `/v1/metrics` are added.
     pub endpoint: Url,
     /// Headers of each request, such as credentials.
-    pub headers: Vec<(String, SecretString)>,
+    pub headers: OtlpHeaders,
     /// Maximum time of one request. 10 s.
     pub timeout: Duration,
     /// The attributes of the sender besides `service.name`.
@@ -30,7 +29,14 @@ impl OtlpConfig {
     #[must_use]
     pub fn new(endpoint: Url, service: impl Into<String>) -> Self {
         let timeout = Duration::from_secs(10);
-        Self { endpoint, headers: Vec::new(), timeout, attributes: Vec::new(), service: service.into(), tls: None }
+        Self {
+            endpoint,
+            headers: OtlpHeaders::default(),
+            timeout,
+            attributes: Vec::new(),
+            service: service.into(),
+            tls: None,
+        }
     }
 }
 
@@ -68,22 +74,13 @@ impl OtlpClient {
     /// A client whose connections are driven by `runtime`. Does not connect yet.
     ///
     /// # Errors
-    /// [`OtlpError::Header`], [`OtlpError::Client`].
+    /// [`OtlpError::Client`].
     pub fn new(config: OtlpConfig, runtime: Handle) -> Result<Self, OtlpError> {
-        let mut headers = HeaderMap::new();
-        for (name, value) in &config.headers {
-            let wrong = || OtlpError::Header(name.clone());
-            let header = HeaderName::try_from(name.as_str()).map_err(|_| wrong())?;
-            let mut value = HeaderValue::try_from(value.expose_secret()).map_err(|_| wrong())?;
-            value.set_sensitive(true);
-            headers.append(header, value);
-        }
         let builder = match &config.tls {
             Some(tls) => reqwest::Client::builder().tls_backend_preconfigured(tls.config()),
             None => reqwest::Client::builder(),
         };
         let client = builder
-            .default_headers(headers)
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())
             .retry(reqwest::retry::never())
@@ -100,7 +97,7 @@ impl OtlpClient {
     /// [`OtlpError`].
     pub(crate) async fn send(&self, path: &'static str, message: Message) -> Result<(), OtlpError> {
         let request = self.client.post(format!("{}{path}", self.base)).header(CONTENT_TYPE, "application/x-protobuf");
-        let request = request.body(message.into_bytes());
+        let request = request.headers(self.config.headers.of_request()).body(message.into_bytes());
         // The request sets a timer when it is begun, which it can do within the runtime alone.
         let answer = self.runtime.spawn(async move { request.send().await }).await.map_err(|_| OtlpError::Ended)?;
         let status = answer.map_err(|error| OtlpError::Unreachable(error.without_url()))?.status();

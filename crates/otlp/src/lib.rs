@@ -10,9 +10,11 @@ struct Readme;
 
 mod client;
 mod exposition;
+mod headers;
 mod metrics;
 mod protobuf;
 mod spans;
 
 pub use client::{OtlpClient, OtlpConfig, OtlpError};
+pub use headers::OtlpHeaders;
 pub use spans::SpanSender;

@@ -6,9 +6,10 @@ use crate::support::{client, send, sheet};
 use character_tests::Service;
 use std::{
     collections::BTreeMap,
+    fs,
     time::{Duration, Instant},
 };
-use wiremock::{Mock, MockServer, ResponseTemplate, matchers};
+use wiremock::{Mock, MockServer, Request, ResponseTemplate, matchers};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -173,6 +174,8 @@ async fn one_trace_runs_from_the_caller_to_the_consumer_and_the_metrics_follow()
     let parent = format!("00-{trace}-{caller}-01");
     let post = client().post(service.url("/api/v2/characters")).json(&sheet("Traced")).header("traceparent", &parent);
     assert_eq!(send(post).await.status, 201);
+    let absent = client().get(service.url(&format!("/api/v2/characters/{}", uuid::Uuid::new_v4())));
+    assert_eq!(send(absent.header("traceparent", &parent)).await.status, 404);
     // What another service reports within the same trace.
     let event = serde_json::json!({
         "specversion": "1.0", "id": "1", "source": "/tests", "type": "campaign.renamed", "traceparent": parent,
@@ -182,18 +185,28 @@ async fn one_trace_runs_from_the_caller_to_the_consumer_and_the_metrics_follow()
     let has =
         |received: &Received, name: &str| received.spans.iter().any(|span| span.trace == trace && span.name == name);
     let found = until(&collector, "the spans of one trace", |received| {
-        ["event.publish", "event.handle", "storage_attempt", "POST /storage/v1/transactions"]
-            .iter()
-            .all(|name| has(received, name))
+        [
+            "event.publish",
+            "event.keep",
+            "event.handle",
+            "cache.load",
+            "storage_attempt",
+            "POST /storage/v1/transactions",
+        ]
+        .iter()
+        .all(|name| has(received, name))
     })
     .await;
     let spans: BTreeMap<_, _> = found.spans.iter().map(|span| (span.id.clone(), span)).collect();
     // Each span leads back to the caller, over spans that the collector has.
     for (name, service, kind) in [
         ("POST /api/v2/characters", "character-service", 2),
+        ("GET /api/v2/characters/{id}", "character-service", 2),
+        ("cache.load", "character-service", 1),
         ("storage_attempt", "character-service", 3),
         ("POST /storage/v1/transactions", "storage-service", 2),
         ("event.publish", "character-service", 4),
+        ("event.keep", "message-hub", 1),
         ("event.handle", "character-service", 5),
     ] {
         let is_wanted = |span: &&Span| span.trace == trace && span.name == name && span.service == service;
@@ -232,4 +245,27 @@ async fn a_collector_that_is_down_delays_nothing_and_is_named_in_the_log() {
     service.await_output("the collector does not take the metrics");
     service.await_output("the collector does not take the spans");
     assert_eq!(service.terminate(), 0, "{}", service.output());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn headers_in_a_file_that_changes_are_sent_with_the_next_request() {
+    let collector = MockServer::start().await;
+    Mock::given(matchers::method("POST")).respond_with(ResponseTemplate::new(200)).mount(&collector).await;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("headers");
+    fs::write(&file, "authorization=Bearer%20before").unwrap();
+    let service = Service::character()
+        .env("OTEL_EXPORTER_OTLP_ENDPOINT", collector.uri())
+        .env("OTEL_EXPORTER_OTLP_HEADERS_FILE", &file)
+        .env("OTEL_METRIC_EXPORT_INTERVAL", "100")
+        .start();
+    for expected in ["Bearer before", "Bearer after"] {
+        let end = Instant::now() + PATIENCE;
+        let is_sent = |request: &Request| request.headers["authorization"] == expected;
+        while !collector.received_requests().await.unwrap().iter().any(is_sent) {
+            assert!(Instant::now() < end, "{expected} is not sent: {}", service.output());
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        fs::write(&file, "authorization=Bearer%20after").unwrap();
+    }
 }

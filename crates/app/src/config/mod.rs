@@ -34,13 +34,13 @@ pub use message_hub_service::MessageHubServiceConfig;
 #[cfg(feature = "message-hub")]
 pub(crate) use message_hub_service::nats_url;
 pub use otlp::OtlpSettings;
-pub(crate) use otlp::unread as unread_of_open_telemetry;
+pub(crate) use otlp::{otlp_headers, unread as unread_of_open_telemetry};
 #[cfg(feature = "storage-service")]
 pub(crate) use remote::STORAGE_AT_HUB;
 pub(crate) use remote::storage_token;
 pub use remote::{RemoteStorage, StorageAddress};
 pub use reports::ReportConfig;
-pub(crate) use reports::reports_per_minute;
+pub(crate) use reports::{reports_per_minute, sentry_dsn};
 pub use sockets::SocketConfig;
 #[cfg(feature = "storage-service")]
 pub(crate) use storage_service::pool_size;

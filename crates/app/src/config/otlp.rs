@@ -6,7 +6,7 @@ use super::{
     tls::{self, client_tls},
     variables::{Reader, boolean, number, url},
 };
-use character_otlp::OtlpConfig;
+use character_otlp::{OtlpConfig, OtlpHeaders};
 use opentelemetry_sdk::trace::Sampler;
 use secrecy::SecretString;
 use std::time::Duration;
@@ -16,6 +16,8 @@ use std::time::Duration;
 pub struct OtlpSettings {
     /// Its address, and the name of the service.
     pub client: OtlpConfig,
+    /// The values of its headers.
+    pub secrets: Vec<SecretString>,
     /// Which traces are sent.
     pub sampler: Sampler,
     /// How often the metrics are sent.
@@ -32,7 +34,6 @@ pub(super) const OTEL_EXPORTER_OTLP_HEADERS: Variable = Variable::secret(
     "OTEL_EXPORTER_OTLP_HEADERS",
     "headers of requests to the collector: name=value, separated by commas, values percent-encoded",
 )
-.fixed()
 .off_when_empty();
 pub(super) const OTEL_EXPORTER_OTLP_PROTOCOL: Variable =
     Variable::new("OTEL_EXPORTER_OTLP_PROTOCOL", "protocol of the collector: http/protobuf", "http/protobuf");
@@ -73,7 +74,11 @@ pub(crate) fn unread(names: impl IntoIterator<Item = String>) -> Vec<String> {
 pub(super) fn otlp_settings(reader: &mut Reader<'_>, service: &'static str) -> Option<Option<OtlpSettings>> {
     let faults = reader.faults.len();
     let endpoint = reader.read(&OTEL_EXPORTER_OTLP_ENDPOINT, url(&["http", "https"]));
-    let headers = reader.read(&OTEL_EXPORTER_OTLP_HEADERS, pairs);
+    let headers = reader.read(&OTEL_EXPORTER_OTLP_HEADERS, |text| {
+        let headers = otlp_headers(text)?;
+        let values = headers.iter().map(|(_, value)| value.clone()).collect();
+        OtlpHeaders::new(&headers).map(|headers| (headers, values)).map_err(|error| error.to_string())
+    });
     let has_tls = match &endpoint {
         Some(endpoint) if endpoint.scheme() == "http" => {
             tls::Address::Without("OTEL_EXPORTER_OTLP_ENDPOINT does not start with https://")
@@ -100,15 +105,20 @@ pub(super) fn otlp_settings(reader: &mut Reader<'_>, service: &'static str) -> O
     }
     protocol?;
     let (Some(endpoint), false) = (endpoint, disabled?) else { return Some(None) };
-    let headers = headers.unwrap_or_default().into_iter().map(|(name, value)| (name, SecretString::from(value)));
+    let (headers, secrets) = headers.unwrap_or_default();
     let client = OtlpConfig {
-        headers: headers.collect(),
+        headers,
         timeout: Duration::from_millis(timeout?),
         attributes: attributes.unwrap_or_default(),
         tls,
         ..OtlpConfig::new(endpoint, name.unwrap_or_else(|| service.to_owned()))
     };
-    Some(Some(OtlpSettings { client, sampler: sampler?, metric_interval: Duration::from_millis(interval?) }))
+    Some(Some(OtlpSettings { client, secrets, sampler: sampler?, metric_interval: Duration::from_millis(interval?) }))
+}
+
+/// The headers of the collector, by name and value.
+pub(crate) fn otlp_headers(text: &str) -> Result<Vec<(String, SecretString)>, String> {
+    Ok(pairs(text)?.into_iter().map(|(name, value)| (name, SecretString::from(value))).collect())
 }
 
 /// `name=value,name=value` with percent-encoded values. The reason quotes nothing, since a value may be a secret.
@@ -187,7 +197,7 @@ mod tests {
         let given = [endpoint, ("OTEL_EXPORTER_OTLP_HEADERS", "authorization=Bearer%20hunter2, x=1")];
         let settings = read(&given).unwrap().unwrap();
         assert!(!format!("{settings:?}").contains("hunter2"), "{settings:?}");
-        assert_eq!(settings.client.headers[0].1.expose_secret(), "Bearer hunter2");
+        assert_eq!(settings.secrets[0].expose_secret(), "Bearer hunter2");
         let faults = read(&[
             ("OTEL_EXPORTER_OTLP_ENDPOINT", "grpc://hunter2@x"),
             ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"),

@@ -25,8 +25,7 @@ pub(crate) const SENTRY_DSN: Variable = Variable::secret(
     "SENTRY_DSN",
     "Sentry that receives reports of failed operations; requires a build with the feature sentry",
 )
-.off_when_empty()
-.fixed();
+.off_when_empty();
 
 pub(crate) fn report_config(reader: &mut Reader<'_>) -> Option<ReportConfig> {
     let per_minute = reader.read(&ERROR_REPORTS_PER_MINUTE, reports_per_minute);
@@ -40,13 +39,14 @@ pub(crate) fn reports_per_minute(text: &str) -> Result<u32, String> {
     u32::try_from(number).map_err(|_| "must be a whole number from 1 to 1000000".to_owned())
 }
 
+/// The value of [`SENTRY_DSN`].
 #[cfg(feature = "sentry")]
-fn sentry_dsn(text: &str) -> Result<SecretString, String> {
+pub(crate) fn sentry_dsn(text: &str) -> Result<SecretString, String> {
     let dsn = character_error_reporter_sentry::Dsn::parse(text);
     dsn.map(|_| text.to_owned().into()).map_err(|error| error.to_string())
 }
 
 #[cfg(not(feature = "sentry"))]
-fn sentry_dsn(_: &str) -> Result<SecretString, String> {
+pub(crate) fn sentry_dsn(_: &str) -> Result<SecretString, String> {
     Err("this build cannot report to Sentry; build it with the feature sentry, or unset the variable".to_owned())
 }

@@ -24,16 +24,16 @@ pub struct Variable {
     pub(crate) quoted: bool,
     /// What an empty value means.
     pub(crate) empty: Empty,
-    /// Whether a change of its file counts while the process runs.
+    /// When another value counts.
     pub(crate) changes: Changes,
 }
 
-/// Whether a change of the file of a variable counts while the process runs.
+/// When another value of a variable counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Changes {
     /// Only after a restart.
     AtRestart,
-    /// At once, and at SIGHUP.
+    /// At once, when it is in a file that changes.
     AtOnce,
 }
 
@@ -76,13 +76,9 @@ impl Variable {
     pub(crate) const fn changing(self) -> Self {
         Self { changes: Changes::AtOnce, ..self }
     }
-    /// The same; a change of its file counts after a restart.
-    pub(crate) const fn fixed(self) -> Self {
-        Self { changes: Changes::AtRestart, ..self }
-    }
     /// Whether its value may come from the file named by `<NAME>_FILE`.
     pub(crate) const fn has_file(&self) -> bool {
-        self.secret || matches!(self.changes, Changes::AtOnce)
+        matches!(self.changes, Changes::AtOnce)
     }
     /// The same, not quoted when it is wrong.
     pub(crate) const fn unquoted(self) -> Self {
@@ -100,12 +96,9 @@ pub fn help(variables: &[&[Variable]]) -> String {
     let mut text = String::from("Environment:\n");
     for variable in variables.iter().copied().flatten() {
         let default = variable.default.map_or_else(|| "unset".to_owned(), |default| format!("default {default}"));
-        let file = match (variable.has_file(), variable.changes) {
-            (true, Changes::AtOnce) => {
-                ", or in the file named by the variable with the suffix _FILE, re-read when it changes"
-            }
-            (true, Changes::AtRestart) => ", or in the file named by the variable with the suffix _FILE",
-            (false, _) => "",
+        let file = match variable.changes {
+            Changes::AtOnce => ", or in the file named by the variable with the suffix _FILE, re-read when it changes",
+            Changes::AtRestart => "",
         };
         text.push_str(&format!("  {:<31} {} [{default}]{file}\n", variable.name, variable.meaning));
     }

@@ -15,7 +15,7 @@ use crate::{
     serve::{self, Counted, Server},
     signals,
     state_metrics::show_health,
-    token_warnings,
+    token_warnings, traced_events,
     watch::WatchPlan,
 };
 use actix_service::apply;
@@ -120,7 +120,8 @@ async fn serve(config: MessageHubServiceConfig, backing: Backing, health: Arc<He
         ..HubServerConfig::default()
     };
     let tokens = AcceptedTokens::new(config.tokens.clone())?;
-    let (hub, operations) = (Arc::clone(&backing.hub), Arc::clone(&backing.operations));
+    let hub = traced_events::over(Arc::clone(&backing.hub), traced_events::Role::Keeps, &config.log);
+    let operations = Arc::clone(&backing.operations);
     let contract = HubServer::with_operations(hub, operations, tokens.clone(), limits)?;
     contract.register(&mut registry);
     if let Some(file) = &backing.file {

@@ -4,7 +4,7 @@ use super::{
     Watch,
     metrics::{Outcome, WatchMetrics},
 };
-use crate::config::{LogConfig, SettingFile};
+use crate::config::{LogConfig, SettingFile, otlp_headers};
 use character_credentials::{ClientTls, ServerTls};
 use character_error_reporter::{Redactor, redacted_text};
 use prometheus_client::registry::Registry;
@@ -118,10 +118,15 @@ impl WatchPlan {
         self.certificates(name, tls.paths(), reload, move || shown.expires_at(), label);
     }
 
-    /// The certificates of the connection to a collector, if it has some.
+    /// The headers for a collector, and the certificates of the connection to it, if there is one.
     pub(crate) fn collector(&mut self, log: &LogConfig) {
-        let tls = log.otlp.as_ref().and_then(|otlp| otlp.client.tls.as_ref());
-        self.client("OTEL_EXPORTER_OTLP", "collector", tls);
+        let Some(otlp) = &log.otlp else { return };
+        let headers = otlp.client.headers.clone();
+        let replace = move |text: &str| headers.replace(&otlp_headers(text)?).map_err(|error| error.to_string());
+        self.secret("OTEL_EXPORTER_OTLP_HEADERS", replace, |text| {
+            otlp_headers(text).unwrap_or_default().into_iter().map(|(_, value)| value).collect()
+        });
+        self.client("OTEL_EXPORTER_OTLP", "collector", otlp.client.tls.as_ref());
     }
 
     /// Watches from now on.

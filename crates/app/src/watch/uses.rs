@@ -2,7 +2,10 @@
 
 use super::WatchPlan;
 use crate::{
-    config::{AdminConfig, HubConfig, hub_token, in_flight_bytes, reports_per_minute, requests_in_flight, tokens},
+    config::{
+        AdminConfig, HubConfig, hub_token, in_flight_bytes, reports_per_minute, requests_in_flight, sentry_dsn, tokens,
+        with_passwords,
+    },
     reporting::Reporting,
     telemetry,
 };
@@ -31,8 +34,11 @@ impl WatchPlan {
         });
     }
 
-    /// The limit of reports.
+    /// The limit of reports, and the Sentry that receives them.
     pub(crate) fn reports(&mut self, reporting: &Arc<Reporting>) {
+        let redirected = Arc::clone(reporting);
+        let redirect = move |text: &str| redirected.redirect(&sentry_dsn(text)?);
+        self.secret("SENTRY_DSN", redirect, |text| with_passwords(&text.into()));
         let reporting = Arc::clone(reporting);
         self.setting("ERROR_REPORTS_PER_MINUTE", move |text| {
             reporting.set_per_minute(reports_per_minute(text)?);
