@@ -15,7 +15,6 @@ use character_storage_port::{Change, Commit as _, Deleted, DomainEvent, Expect, 
 use character_tests::{NatsServer, PostgresServer, Service, percentile};
 use serde_json::json;
 use std::{
-    collections::BTreeSet,
     fs,
     sync::{
         Arc,
@@ -36,10 +35,9 @@ const CALLERS: usize = 32;
 struct Way {
     name: &'static str,
     call: Arc<dyn Call>,
-    /// The processes that take part.
-    processes: BTreeSet<u32>,
+    /// The processes that take part: the caller first.
+    processes: Vec<(u32, Used)>,
     times: Vec<Duration>,
-    used: Used,
     /// How long each round of several callers took.
     at_once: Vec<Duration>,
 }
@@ -117,10 +115,9 @@ struct Used {
 }
 
 impl Used {
-    /// So far, by all threads of these processes.
-    fn by(processes: &BTreeSet<u32>) -> Self {
-        let threads = processes.iter().flat_map(|id| fs::read_dir(format!("/proc/{id}/task")).unwrap());
-        threads.fold(Self::default(), |sum, thread| {
+    /// So far, by all threads of this process.
+    fn by(process: u32) -> Self {
+        fs::read_dir(format!("/proc/{process}/task")).unwrap().fold(Self::default(), |sum, thread| {
             let path = thread.unwrap().path();
             // A thread that has just ended is missing.
             let text = |name: &str| fs::read_to_string(path.join(name)).unwrap_or_default();
@@ -138,23 +135,26 @@ impl Used {
 
 impl Way {
     fn new(name: &'static str, call: impl Call + 'static, processes: &[Option<u32>]) -> Self {
-        let processes = processes.iter().copied().chain([Some(std::process::id())]).flatten().collect();
-        Self { name, call: Arc::new(call), processes, times: Vec::new(), used: Used::default(), at_once: Vec::new() }
+        let processes = [Some(std::process::id())].into_iter().chain(processes.iter().copied()).flatten();
+        let processes = processes.map(|process| (process, Used::default())).collect();
+        Self { name, call: Arc::new(call), processes, times: Vec::new(), at_once: Vec::new() }
     }
 
     async fn round(&mut self) {
         for _ in 0..CALLS / 10 {
             self.call.call().await;
         }
-        let before = Used::by(&self.processes);
+        let before: Vec<_> = self.processes.iter().map(|(process, _)| Used::by(*process)).collect();
         for _ in 0..CALLS {
             let begin = Instant::now();
             self.call.call().await;
             self.times.push(begin.elapsed());
         }
-        let after = Used::by(&self.processes);
-        self.used.processor += after.processor.saturating_sub(before.processor);
-        self.used.waits += after.waits.saturating_sub(before.waits);
+        for ((process, used), before) in self.processes.iter_mut().zip(before) {
+            let after = Used::by(*process);
+            used.processor += after.processor.saturating_sub(before.processor);
+            used.waits += after.waits.saturating_sub(before.waits);
+        }
         let (begin, mut callers) = (Instant::now(), JoinSet::new());
         for _ in 0..CALLERS {
             let call = Arc::clone(&self.call);
@@ -177,8 +177,15 @@ impl Way {
         percentile(&self.times, 50)
     }
 
+    /// Processor time of a call, of all processes together.
     fn processor(&self) -> Duration {
-        self.used.processor / u32::try_from(self.times.len()).unwrap()
+        self.of_processes().sum()
+    }
+
+    /// Processor time of a call, of each process.
+    fn of_processes(&self) -> impl Iterator<Item = Duration> {
+        let calls = u32::try_from(self.times.len()).unwrap();
+        self.processes.iter().map(move |(_, used)| used.processor / calls)
     }
 }
 
@@ -228,8 +235,8 @@ pub(crate) async fn measure(postgres: &PostgresServer, nats: &NatsServer) {
     let [http, nats, find, through_nats, _, change, ..] = &ways;
     for (way, floor) in ways.iter().zip([http, http, find, find, find, change, change, change]) {
         println!(
-            "{}: p50 {:?} p99 {:?}, {:.2} of HTTP; {CALLERS} callers: {:?} a call, {:.2} of HTTP; processor time {:?}, {:.2} of HTTP; \
-             {:.1} waits of threads",
+            "{}: p50 {:?} p99 {:?}, {:.2} of HTTP; {CALLERS} callers: {:?} a call, {:.2} of HTTP; processor time {:?}, {:.2} of HTTP \
+             {:?}; {:.1} waits of threads",
             way.name,
             way.median(),
             percentile(&way.times, 99),
@@ -238,7 +245,8 @@ pub(crate) async fn measure(postgres: &PostgresServer, nats: &NatsServer) {
             ratio(way.at_once(), floor.at_once()),
             way.processor(),
             ratio(way.processor(), floor.processor()),
-            way.used.waits as f64 / way.times.len() as f64,
+            way.of_processes().collect::<Vec<_>>(),
+            way.processes.iter().map(|(_, used)| used.waits).sum::<u64>() as f64 / way.times.len() as f64,
         );
     }
     let least = find.median() + nats.median().saturating_sub(http.median());
