@@ -11,8 +11,9 @@ SERVICES := --package character-service --package storage-service --package mess
 # What no other project embeds.
 UNPACKAGED := $(addprefix --exclude ,character-tests character-api character-app character-service storage-service message-hub)
 
-# Programs that embed a crate. Each fails unless it does what it says.
-EXAMPLES := adapter cached_storage embedded_storage hub_events remote_storage
+# Programs that embed a crate. Each fails unless it does what it says. A test compares this list with crates/*/examples.
+EXAMPLES := adapter cached_storage embedded_storage hub_events live_character log_to_hub nats_hub remote_hub remote_storage \
+	shared_cache small_service storage_over_hub test_doubles
 
 .DEFAULT_GOAL := help
 .PHONY: help run run-hub demo stack dist test test-instance hunt mutants bench check lint-words fix contract openapi asyncapi problems clients figures
@@ -46,7 +47,7 @@ test: ## every test, against real servers; installs PostgreSQL and Redis where p
 	@./deploy/test-dependencies.sh
 	@$(CARGO) build $(LOCKED) $(SERVICES)
 	@$(CARGO) test --workspace --no-fail-fast $(LOCKED)
-	@for example in $(EXAMPLES); do $(TARGET)/debug/examples/$$example || exit; done
+	@for example in $(EXAMPLES); do $(TARGET)/debug/examples/$$example || { echo "the example $$example failed" >&2; exit 1; }; done
 
 test-instance: ## the suite against the Storage Service at TEST_STORAGE_SERVICE_URL, with the token TEST_STORAGE_TOKEN
 	@test -n "$$TEST_STORAGE_SERVICE_URL" && test -n "$$TEST_STORAGE_TOKEN" || \

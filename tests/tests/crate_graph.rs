@@ -3,6 +3,8 @@
 //! When this test fails, either the new dependency is wrong, or the design changes: then change the list here and the
 //! documentation with it.
 
+#[path = "crate_graph/examples.rs"]
+mod examples;
 #[path = "crate_graph/figures.rs"]
 mod figures;
 

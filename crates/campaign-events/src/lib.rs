@@ -4,6 +4,10 @@
 //! made of the identity of its event.
 #![warn(missing_debug_implementations)]
 
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 mod data;
 mod handler;
 mod outcome;

@@ -15,6 +15,8 @@ mod secret;
 mod tls;
 
 pub use current::Current;
+/// The text of a secret, which is erased when it is dropped, and the trait that reads it.
+pub use secrecy::{ExposeSecret, SecretString};
 pub use secret::Secret;
 #[cfg(feature = "tls")]
 pub use tls::{

@@ -4,6 +4,10 @@
 //! reports are needed most when that stack fails.
 #![warn(missing_debug_implementations)]
 
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 mod dsn;
 mod envelope;
 mod sentry;

@@ -4,6 +4,10 @@
 //! contents of a character.
 #![warn(missing_debug_implementations)]
 
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 mod cause;
 mod chain;
 mod failure;
@@ -18,6 +22,8 @@ pub use cause::Cause;
 pub use chain::Chain;
 pub use failure::{Failure, Row};
 pub use fan_out::FanOut;
+/// A moment of a [`Remembered`] failure, in UTC.
+pub use jiff::Timestamp;
 pub use log::Log;
 pub use logged::{redacted, redacted_text, without_credentials};
 pub use rate_limited::{Clock, RateLimited};

@@ -17,6 +17,10 @@
 //! ```
 #![warn(missing_debug_implementations)]
 
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 mod body;
 mod cors;
 mod deadline;

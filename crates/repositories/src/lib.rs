@@ -7,6 +7,10 @@
 //! it is called, and returns its first answer: also when it changed nothing then, and when it would be rejected now.
 #![warn(missing_debug_implementations)]
 
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 mod act;
 mod bulk;
 mod campaign;

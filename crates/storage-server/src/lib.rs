@@ -16,6 +16,10 @@
 //! ```
 #![warn(missing_debug_implementations)]
 
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 mod answer;
 mod body;
 mod consumers;
