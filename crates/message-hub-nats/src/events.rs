@@ -12,10 +12,20 @@ fn forbidden_subject(error: &str) -> Option<&str> {
     error[place..].split('"').nth(1)
 }
 
+/// What an event says about the connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Connection {
+    Made,
+    Lost,
+    /// The server does not accept the credentials.
+    Refused,
+}
+
 /// Changes the state of the connection, and ends waits that are in vain.
 pub(crate) fn on_event(event: &Event, state: &watch::Sender<State>, replies: Option<&Arc<Replies>>) {
-    let set = |connected: bool, unauthorized: bool| {
+    let set = |next: Connection| {
         state.send_modify(|state| {
+            let connected = next == Connection::Made;
             if connected {
                 state.epoch += 1;
                 state.reason = None;
@@ -23,7 +33,13 @@ pub(crate) fn on_event(event: &Event, state: &watch::Sender<State>, replies: Opt
             if connected != state.connected || connected {
                 state.since = Instant::now();
             }
-            (state.connected, state.unauthorized) = (connected, unauthorized);
+            state.connected = connected;
+            match next {
+                Connection::Made => state.unauthorized = false,
+                Connection::Refused => state.unauthorized = true,
+                // A server that refuses the credentials closes the connection too.
+                Connection::Lost => {}
+            }
         });
     };
     match event {
@@ -32,17 +48,16 @@ pub(crate) fn on_event(event: &Event, state: &watch::Sender<State>, replies: Opt
             if let Some(replies) = replies {
                 replies.lost();
             }
-            set(true, false);
+            set(Connection::Made);
         }
         Event::Disconnected | Event::Closed => {
             tracing::warn!("the connection to NATS is lost");
-            let unauthorized = state.borrow().unauthorized;
-            set(false, unauthorized);
+            set(Connection::Lost);
             if let Some(replies) = replies {
                 replies.lost();
             }
         }
-        Event::ServerError(ServerError::AuthorizationViolation) => set(false, true),
+        Event::ServerError(ServerError::AuthorizationViolation) => set(Connection::Refused),
         Event::ServerError(ServerError::Other(error)) => {
             if let Some(subject) = forbidden_subject(error)
                 && let Some(replies) = replies
@@ -54,7 +69,9 @@ pub(crate) fn on_event(event: &Event, state: &watch::Sender<State>, replies: Opt
             }
             tracing::warn!(error = redacted_text(error), "NATS reports an error");
         }
-        Event::ClientError(ClientError::Other(error)) if error.contains("authorization violation") => set(false, true),
+        Event::ClientError(ClientError::Other(error)) if error.contains("authorization violation") => {
+            set(Connection::Refused);
+        }
         Event::ClientError(ClientError::Other(error)) => {
             let is_first = state.borrow().reason.is_none();
             state.send_modify(|state| state.reason = Some(error.as_str().into()));

@@ -43,7 +43,7 @@ struct Update {
     /// Its place among the transaction's writes.
     index: usize,
     expect: Expect,
-    restores: bool,
+    from: Lifecycle,
     /// The columns that name the owners.
     owners: &'static [&'static str],
     /// The owners in the new state, when the change carries one.
@@ -70,7 +70,7 @@ impl Plan {
     fn add<E: Table>(&mut self, index: usize, change: &Change<E>) -> Result<(), Fault> {
         let id: Uuid = change.id().into();
         let mut update = UpdateText::new(id);
-        let (expect, restores) = match change {
+        let (expect, from) = match change {
             Change::Create(entity) | Change::Import(entity) => {
                 let meta = stored_first(entity.meta(), change.first_revision().unwrap_or(Revision::FIRST));
                 let mut values = vec![
@@ -88,22 +88,22 @@ impl Plan {
             }
             Change::Replace { entity, expect } => {
                 update.set_all(entity)?;
-                (*expect, false)
+                (*expect, Lifecycle::Live)
             }
             Change::Revive { entity, expect } => {
                 update.set_all(entity)?;
                 update.set("deleted_at", Value::Null);
-                (*expect, true)
+                (*expect, Lifecycle::Deleted)
             }
             Change::Delete { expect, at, .. } => {
                 update.set("updated_at", Value::time(*at));
                 update.set("deleted_at", Value::time(*at));
-                (*expect, false)
+                (*expect, Lifecycle::Live)
             }
             Change::Restore { expect, at, .. } => {
                 update.set("updated_at", Value::time(*at));
                 update.set("deleted_at", Value::Null);
-                (*expect, true)
+                (*expect, Lifecycle::Deleted)
             }
         };
         let (table, owners) = (E::KIND.collection(), E::OWNERS);
@@ -118,9 +118,9 @@ impl Plan {
             let sql = format!("SELECT {} FROM {table} WHERE id = $1", owners.join(", "));
             Statement::new(sql, vec![id.into()])
         });
-        let statement = update.statement(table, restores, expect, owners, old);
+        let statement = update.statement(table, from, expect, owners, old);
         let row = (E::KIND, id);
-        self.updates.push(Update { row, index, expect, restores, owners, after, read_owners, statement });
+        self.updates.push(Update { row, index, expect, from, owners, after, read_owners, statement });
         Ok(())
     }
 
@@ -210,10 +210,10 @@ impl Update {
             return error(ErrorKind::NotFound);
         };
         let (actual, deleted_at) = (row.read::<Revision>()?, row.read::<Option<Timestamp>>()?);
-        match (self.expect, self.restores, deleted_at) {
+        match (self.expect, self.from, deleted_at) {
             (Expect::Revision(expected), ..) if expected != actual => error(ErrorKind::Conflict { expected, actual }),
-            (_, true, None) => error(ErrorKind::AlreadyExists),
-            (_, false, Some(_)) => error(ErrorKind::NotFound),
+            (_, Lifecycle::Deleted, None) => error(ErrorKind::AlreadyExists),
+            (_, Lifecycle::Live, Some(_)) => error(ErrorKind::NotFound),
             _ => Err(Fault::concurrent("the row changed between the update and its inspection")),
         }
     }
@@ -230,6 +230,13 @@ fn read_owners(columns: &[&'static str], row: &mut Row) -> Result<Vec<Scope>, Un
         owners.extend(row.read::<Option<Uuid>>()?.map(|owner| Scope::Owner(column, owner)));
     }
     Ok(owners)
+}
+
+/// In which state an update takes a row: a restored row is deleted before, every other one is live.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Lifecycle {
+    Live,
+    Deleted,
 }
 
 /// Where an update finds the owners that the row had before it.
@@ -267,8 +274,11 @@ impl UpdateText {
         Ok(())
     }
 
-    fn statement(mut self, table: &str, restores: bool, expect: Expect, owners: &[&str], old: Old) -> Statement {
-        let state = if restores { "IS NOT NULL" } else { "IS NULL" };
+    fn statement(mut self, table: &str, from: Lifecycle, expect: Expect, owners: &[&str], old: Old) -> Statement {
+        let state = match from {
+            Lifecycle::Live => "IS NULL",
+            Lifecycle::Deleted => "IS NOT NULL",
+        };
         let mut expected_revision = None;
         if let Expect::Revision(expected) = expect {
             self.parameters.push(Value::revision(expected));
