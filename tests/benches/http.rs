@@ -51,7 +51,7 @@ async fn all() {
 
     let origin = serve(move |config| {
         let tokens = AcceptedTokens::new([token.to_owned().into()]).unwrap();
-        StorageServer::new(Arc::new(storage.clone()), tokens, Limits::default()).configure(config);
+        StorageServer::new(Arc::new(storage.clone()), tokens, Limits::default()).unwrap().configure(config);
     });
     let remote = || {
         let base = format!("http://{origin}").parse().unwrap();
@@ -59,7 +59,7 @@ async fn all() {
     };
     let inner: Arc<dyn StoragePort> = Arc::new(remote());
     let (cached, follower) =
-        Cached::new(inner, Arc::new(remote()), CacheOptions::default(), None, CacheMetrics::default());
+        Cached::new(inner, Arc::new(remote()), CacheOptions::default(), None, CacheMetrics::default()).unwrap();
     follower.start().unwrap();
     assert!(cached.ready(Duration::from_secs(5)).await);
     let warm = api(Arc::new(cached));

@@ -88,7 +88,7 @@ impl Path {
             }
             Self::Replace => {
                 let tokens = AcceptedTokens::new([TOKEN.to_owned().into()]).unwrap();
-                let server = StorageServer::new(Arc::new(storage), tokens, Limits::default());
+                let server = StorageServer::new(Arc::new(storage), tokens, Limits::default()).unwrap();
                 let app = init_service(App::new().configure(|config| server.configure(config))).await;
                 let entity = Character { id: hero.id, ..sheet() };
                 let write = json!({ "character": { "replace": { "entity": entity, "expect": "any" } } });
@@ -123,7 +123,8 @@ async fn send<B: MessageBody>(
 async fn cached(storage: MemoryStorage) -> Arc<dyn StoragePort> {
     let storage = Arc::new(storage);
     let (cached, follower) =
-        Cached::new(Arc::clone(&storage) as _, storage, CacheOptions::default(), None, CacheMetrics::default());
+        Cached::new(Arc::clone(&storage) as _, storage, CacheOptions::default(), None, CacheMetrics::default())
+            .unwrap();
     follower.start().unwrap();
     assert!(cached.ready(Duration::from_secs(60)).await);
     Arc::new(cached)

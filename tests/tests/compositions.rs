@@ -54,7 +54,7 @@ impl Serving {
     /// Serves `storage` at an address of its own.
     fn bound(storage: Arc<dyn StoragePort>) -> (Self, String) {
         let tokens = AcceptedTokens::new([TOKEN.to_owned().into()]).unwrap();
-        let storage = StorageServer::new(storage, tokens, Limits::default());
+        let storage = StorageServer::new(storage, tokens, Limits::default()).unwrap();
         Self::of(move |config| storage.configure(config))
     }
 
@@ -118,7 +118,8 @@ impl Harness for CachedOverSqlite {
         let database = SqlStorage::sqlite(folder.path().join("storage.sqlite")).await.unwrap();
         let (serving, client) = Serving::start(Arc::new(database));
         let log = Arc::clone(&client) as _;
-        let (cached, follower) = Cached::new(client, log, CacheOptions::default(), None, CacheMetrics::default());
+        let (cached, follower) =
+            Cached::new(client, log, CacheOptions::default(), None, CacheMetrics::default()).unwrap();
         tokio::spawn(follower.run());
         ((serving, folder), Arc::new(cached))
     }
@@ -143,7 +144,8 @@ impl Harness for CachedWithRedis {
         // Without room in the process, each answer shows what Redis holds.
         let options = CacheOptions { max_bytes: 0, ..CacheOptions::default() };
         let log = Arc::clone(&inner) as _;
-        let (cached, follower) = Cached::new(inner, log, options, Some(Arc::new(tier)), CacheMetrics::default());
+        let (cached, follower) =
+            Cached::new(inner, log, options, Some(Arc::new(tier)), CacheMetrics::default()).unwrap();
         tokio::spawn(follower.run());
         assert!(cached.ready(Duration::from_secs(10)).await);
         ((), Arc::new(cached))

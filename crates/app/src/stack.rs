@@ -148,7 +148,7 @@ pub async fn build(
         log_wait: config.cache_trust / 5,
         ..CacheOptions::default()
     };
-    let (cached, follower) = Cached::new(Arc::clone(&origin), log, options, shared, metrics);
+    let (cached, follower) = Cached::new(Arc::clone(&origin), log, options, shared, metrics)?;
     // On a thread of its own, so that load cannot make the process distrust its cache. Without it everything is read from
     // the storage, as a command should.
     if purpose == Purpose::Serve {

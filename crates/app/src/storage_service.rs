@@ -175,7 +175,7 @@ async fn serve(
         body_rate: config.sockets.upload_rate,
     };
     let accepted = AcceptedTokens::new(config.tokens.clone())?;
-    let contract = StorageServer::new(storage, accepted.clone(), limits);
+    let contract = StorageServer::new(storage, accepted.clone(), limits)?;
     let Counted { connections, http_metrics, admission, unauthorized } = serve::counted(
         &config.sockets,
         config.max_in_flight_bytes,

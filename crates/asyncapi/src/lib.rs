@@ -21,6 +21,10 @@ mod storage;
 #[cfg(feature = "validate")]
 mod validate;
 
+// The types of other crates that the interface has, so that an embedder takes each in the same version.
+/// The document, and an event.
+pub use serde_json::Value;
+
 pub use data_schema::data_schema;
 pub use document::document;
 #[cfg(feature = "validate")]

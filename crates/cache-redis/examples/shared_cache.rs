@@ -18,7 +18,7 @@ async fn process(central: &Arc<MemoryStorage>, url: &str) -> Result<Cached<Memor
     let tier = RedisTier::connect(RedisTierOptions::new(url.into()), RedisTierMetrics::default())?;
     let is_connected = tier.ready(PATIENCE).await;
     let (options, metrics, log) = (CacheOptions::default(), CacheMetrics::default(), Arc::clone(central));
-    let (cached, follower) = Cached::new(Arc::clone(central), log, options, Some(Arc::new(tier)), metrics);
+    let (cached, follower) = Cached::new(Arc::clone(central), log, options, Some(Arc::new(tier)), metrics)?;
     follower.start()?;
     if is_connected && cached.ready(PATIENCE).await { Ok(cached) } else { Err("the cache is not ready in time".into()) }
 }

@@ -51,6 +51,12 @@ mod metrics;
 mod options;
 mod tier;
 
+// The types of other crates that the interface has, so that an embedder takes each in the same version.
+/// What a client trusts, and its own certificate; the address, which can be replaced, and its text.
+pub use character_credentials::{ClientTls, Secret, SecretString};
+/// The registry in which metrics are shown.
+pub use prometheus_client::registry::Registry;
+
 pub use metrics::RedisTierMetrics;
 pub use options::{InvalidRedisOptions, RedisTierOptions};
 pub use tier::RedisTier;

@@ -61,7 +61,7 @@ async fn measure() {
     println!("a character of {} bytes of JSON", serde_json::to_vec(&row).unwrap().len());
     let inner: Arc<dyn StoragePort> = Arc::new(origin.clone());
     let (cached, follower) =
-        Cached::new(inner, Arc::new(origin), CacheOptions::default(), None, CacheMetrics::default());
+        Cached::new(inner, Arc::new(origin), CacheOptions::default(), None, CacheMetrics::default()).unwrap();
     follower.start().unwrap();
     assert!(cached.ready(Duration::from_secs(5)).await, "the log is heard");
     let cached: Arc<dyn StoragePort> = Arc::new(cached);

@@ -1,8 +1,8 @@
 //! The cache decorator.
 
 use crate::{
-    CacheMetrics, CacheOptions, Follower, Heard, Key, SharedTier, apply::Written, change_table::ChangeTable,
-    key::Subject, local::Local, tiers::Tiers,
+    CacheMetrics, CacheOptions, Follower, Heard, InvalidCacheOptions, Key, SharedTier, apply::Written,
+    change_table::ChangeTable, key::Subject, local::Local, tiers::Tiers,
 };
 use async_trait::async_trait;
 use character_storage_port::{
@@ -41,7 +41,21 @@ impl<S: fmt::Debug + ?Sized> fmt::Debug for Cached<S> {
 impl<S: ?Sized> Cached<S> {
     /// Puts a cache in front of `inner`. The follower reads `log`, the log of the same storage.
     /// [Start](Follower::start) it; until it has read the log, every read goes to the storage.
+    ///
+    /// # Errors
+    /// As [`CacheOptions::check`].
     pub fn new(
+        inner: Arc<S>,
+        log: Arc<dyn Log>,
+        options: CacheOptions,
+        shared: Option<Arc<dyn SharedTier>>,
+        metrics: CacheMetrics,
+    ) -> Result<(Self, Follower), InvalidCacheOptions> {
+        options.check()?;
+        Ok(Self::with_valid(inner, log, options, shared, metrics))
+    }
+
+    fn with_valid(
         inner: Arc<S>,
         log: Arc<dyn Log>,
         options: CacheOptions,
@@ -63,7 +77,7 @@ impl<S: ?Sized> Cached<S> {
         S: Log + Sized + 'static,
     {
         let log: Arc<dyn Log> = Arc::clone(&inner) as _;
-        Self::new(inner, log, CacheOptions::default(), None, CacheMetrics::default())
+        Self::with_valid(inner, log, CacheOptions::default(), None, CacheMetrics::default())
     }
 
     /// The state of the log in this process.

@@ -37,13 +37,23 @@ mod uncached;
 mod weight;
 mod witness;
 
+// The types of other crates that the interface has, so that an embedder takes each in the same version.
+/// Writes the methods of a [`SharedTier`].
+pub use async_trait::async_trait;
+/// A value in a [`SharedTier`].
+pub use bytes::Bytes;
+/// The registry in which metrics are shown.
+pub use prometheus_client::registry::Registry;
+/// The bits of every id.
+pub use uuid::Uuid;
+
 pub use cached::Cached;
 pub use change_table::Heard;
 pub use follower::Follower;
 pub use key::Key;
 pub use memory_tier::MemorySharedTier;
 pub use metrics::CacheMetrics;
-pub use options::CacheOptions;
+pub use options::{CacheOptions, InvalidCacheOptions};
 pub use recent::Recent;
 pub use shared::{Lock, Lookup, SharedTier};
 pub use uncached::Uncached;

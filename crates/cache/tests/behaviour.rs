@@ -447,7 +447,8 @@ async fn an_older_state_that_the_storage_shows_is_believed_too() {
 async fn over_mock(mock: MockStorage, shared: Option<Arc<dyn SharedTier>>) -> Cached {
     let inner: Arc<dyn StoragePort> = Arc::new(mock);
     let log = Arc::new(MemoryStorage::new());
-    let (cache, follower) = Cached::new(inner, log, CacheOptions::default(), shared, CacheMetrics::default());
+    let (cache, follower) = Cached::new(inner, log, CacheOptions::default(), shared, CacheMetrics::default())
+        .expect("the options are right");
     tokio::spawn(follower.run());
     assert!(cache.ready(Duration::from_secs(5)).await, "the log is heard");
     cache

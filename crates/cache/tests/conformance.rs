@@ -1,4 +1,5 @@
 //! The port's own suite over the cache.
+#![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
 use character_cache::{CacheMetrics, CacheOptions, Cached, MemorySharedTier, SharedTier};
 use character_storage_port::{MemoryStorage, StoragePort};
@@ -9,7 +10,7 @@ async fn cached(shared: Option<Arc<dyn SharedTier>>) -> Cached {
     let memory = MemoryStorage::new();
     let inner: Arc<dyn StoragePort> = Arc::new(memory.clone());
     let (cache, follower) =
-        Cached::new(inner, Arc::new(memory), CacheOptions::default(), shared, CacheMetrics::default());
+        Cached::new(inner, Arc::new(memory), CacheOptions::default(), shared, CacheMetrics::default()).unwrap();
     tokio::spawn(follower.run());
     assert!(cache.ready(Duration::from_secs(5)).await, "the log is heard");
     cache

@@ -331,7 +331,8 @@ async fn the_follower_ends_when_the_cache_is_dropped() {
         let storage = Scripted::default();
         let log = ScriptedLog::over(storage.clone());
         let inner: Arc<dyn StoragePort> = Arc::new(storage.clone());
-        let (cache, follower) = Cached::new(inner, Arc::new(log.clone()), options(), None, CacheMetrics::default());
+        let (cache, follower) = Cached::new(inner, Arc::new(log.clone()), options(), None, CacheMetrics::default())
+            .expect("the options are right");
         let running = tokio::spawn(follower.run());
         assert!(cache.ready(Duration::from_secs(5)).await);
         log.hear(hearing);
@@ -349,7 +350,8 @@ async fn on_a_thread_of_its_own_the_follower_hears_while_the_runtime_is_busy() {
     let inner: Arc<dyn StoragePort> = Arc::new(storage.clone());
     let log: Arc<dyn Log> = Arc::new(storage.inner.clone());
     let options = CacheOptions { trust: Duration::from_secs(60), ..options() };
-    let (cache, follower) = Cached::new(inner, log, options, None, CacheMetrics::default());
+    let (cache, follower) =
+        Cached::new(inner, log, options, None, CacheMetrics::default()).expect("the options are right");
     follower.start().expect("there is a thread");
     assert!(cache.ready(Duration::from_secs(5)).await);
     let before = cache.heard().settled;

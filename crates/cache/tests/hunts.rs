@@ -102,7 +102,8 @@ impl Processes {
             let options = CacheOptions { max_bytes, ..options };
             let ours = MistakenTier::over(&tier, mistake);
             let shared = (shared == Shared::Used).then(|| Arc::new(ours.clone()) as Arc<dyn SharedTier>);
-            let (cache, follower) = Cached::new(inner, heard, options, shared, CacheMetrics::default());
+            let (cache, follower) =
+                Cached::new(inner, heard, options, shared, CacheMetrics::default()).expect("the options are right");
             ours.belongs_to(&cache);
             tokio::spawn(follower.run());
             assert!(cache.ready(Duration::from_secs(10)).await, "the log is heard");

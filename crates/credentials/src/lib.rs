@@ -14,9 +14,14 @@ mod secret;
 #[cfg(feature = "tls")]
 mod tls;
 
-pub use current::Current;
+// The types of other crates that the interface has, so that an embedder takes each in the same version.
+/// The TLS whose configurations `ClientTls` and `ServerTls` make.
+#[cfg(feature = "tls")]
+pub use rustls;
 /// The text of a secret, which is erased when it is dropped, and the trait that reads it.
 pub use secrecy::{ExposeSecret, SecretString};
+
+pub use current::Current;
 pub use secret::Secret;
 #[cfg(feature = "tls")]
 pub use tls::{

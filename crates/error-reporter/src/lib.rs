@@ -18,12 +18,18 @@ mod rate_limited;
 mod recent;
 mod redactor;
 
+// The types of other crates that the interface has, so that an embedder takes each in the same version.
+/// When a [`Remembered`] failure was reported.
+pub use jiff::Timestamp;
+/// What a [`Redactor`] removes.
+pub use secrecy::SecretString;
+/// The id of a [`Row`].
+pub use uuid::Uuid;
+
 pub use cause::Cause;
 pub use chain::Chain;
 pub use failure::{Failure, Row};
 pub use fan_out::FanOut;
-/// A moment of a [`Remembered`] failure, in UTC.
-pub use jiff::Timestamp;
 pub use log::Log;
 pub use logged::{redacted, redacted_text, without_credentials};
 pub use rate_limited::{Clock, RateLimited};

@@ -13,12 +13,44 @@ use tokio::time::{Instant, timeout_at};
 /// What one request body may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BodyLimits {
-    /// Its maximum size, in bytes.
+    /// Its maximum size, in bytes, at least 1.
     pub bytes: usize,
-    /// How long it may take to arrive, beside the time that it takes at `rate`.
+    /// How long it may take to arrive, beside the time that it takes at `rate`. At least 1 ms.
     pub timeout: Duration,
-    /// The slowest average upload that is waited for, in bytes a second.
+    /// The slowest average upload that is waited for, in bytes a second, at least 1.
     pub rate: u32,
+}
+
+/// A limit with which no body could be read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the limit {limit} of request bodies is {found}: it must be {range}")]
+#[non_exhaustive]
+pub struct InvalidBodyLimits {
+    /// The field of [`BodyLimits`].
+    pub limit: &'static str,
+    /// Its value.
+    pub found: String,
+    /// The values that it may have.
+    pub range: &'static str,
+}
+
+impl BodyLimits {
+    /// Refuses limits with which no body could be read. A service does it once, when it starts; [`read_body`] does not.
+    ///
+    /// # Errors
+    /// The first such limit, with its value.
+    pub fn check(&self) -> Result<(), InvalidBodyLimits> {
+        for (limit, number) in [("bytes", self.bytes as u64), ("rate", self.rate.into())] {
+            if number == 0 {
+                return Err(InvalidBodyLimits { limit, found: number.to_string(), range: "at least 1" });
+            }
+        }
+        if self.timeout < Duration::from_millis(1) {
+            let found = format!("{:?}", self.timeout);
+            return Err(InvalidBodyLimits { limit: "timeout", found, range: "at least 1 ms" });
+        }
+        Ok(())
+    }
 }
 
 /// Why a body was not read.
@@ -87,6 +119,19 @@ mod tests {
             tokio::time::sleep(pause).await;
             Ok(vec![b'x'; bytes].into())
         })
+    }
+
+    #[test]
+    fn a_limit_with_which_no_body_could_be_read_is_refused_with_its_value() {
+        assert_eq!(LIMITS.check(), Ok(()));
+        for (wrong, expected) in [
+            (BodyLimits { bytes: 0, ..LIMITS }, "bytes of request bodies is 0"),
+            (BodyLimits { rate: 0, ..LIMITS }, "rate of request bodies is 0"),
+            (BodyLimits { timeout: Duration::ZERO, ..LIMITS }, "timeout of request bodies is 0ns"),
+        ] {
+            let refused = wrong.check().unwrap_err().to_string();
+            assert!(refused.starts_with(&format!("the limit {expected}: ")), "{refused}");
+        }
     }
 
     #[actix_web::test]

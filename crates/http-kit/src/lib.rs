@@ -36,7 +36,21 @@ mod tokens;
 /// The media type of server-sent events.
 pub const EVENT_STREAM: &str = "text/event-stream";
 
-pub use body::{BodyError, BodyLimits, read_body};
+// The types of other crates that the interface has, so that an embedder takes each in the same version.
+/// The HTTP server that everything here is a part of.
+pub use actix_web;
+/// A body.
+pub use bytes::Bytes;
+/// What a probe of a [`HealthCheck`] returns.
+pub use futures_util::future::BoxFuture;
+/// The registry in which metrics are shown.
+pub use prometheus_client::registry::Registry;
+/// A token.
+pub use secrecy::SecretString;
+/// The clock of [`until`].
+pub use tokio::time::Instant;
+
+pub use body::{BodyError, BodyLimits, InvalidBodyLimits, read_body};
 pub use cors::{AllowedOrigins, Cors, InvalidOrigins};
 pub use deadline::{REQUEST_TIMEOUT, request_timeout, until};
 pub use deprecation::{DEPRECATION, Day, Deprecated, Deprecations, SUNSET};

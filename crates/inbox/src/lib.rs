@@ -25,7 +25,12 @@ mod options;
 mod status;
 mod turn;
 
+// The types of other crates that the interface has, so that an embedder takes each in the same version.
+/// Writes the method of an [`EventHandler`].
 pub use async_trait::async_trait;
+/// The registry in which metrics are shown.
+pub use prometheus_client::registry::Registry;
+
 pub use handler::{EventHandler, Handled, Received};
 pub use identity::EventIdentity;
 pub use inbox::Inbox;

@@ -31,6 +31,14 @@ mod metrics;
 mod stream;
 mod update;
 
+// The types of other crates that the interface has, so that an embedder takes each in the same version.
+/// The ids of characters and campaigns, a revision, and the time of an update.
+pub use character_domain::{CampaignId, CharacterId, Revision, Timestamp};
+/// The registry in which metrics are shown.
+pub use prometheus_client::registry::Registry;
+/// The bits of every id.
+pub use uuid::Uuid;
+
 pub use feed::LiveUpdates;
 pub use metrics::LiveMetrics;
 pub use stream::{HEARTBEAT, Interest, LiveItem, LiveStream};

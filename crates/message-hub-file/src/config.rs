@@ -1,6 +1,10 @@
 //! Where the file is, and what it may hold.
 
-use std::{io, path::PathBuf, time::Duration};
+use std::{
+    io,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 /// The shortest time that events are kept: message ids are recognised as long as their events are kept.
 const SHORTEST_AGE: Duration = Duration::from_secs(600);
@@ -13,13 +17,14 @@ pub struct FileHubConfig {
     pub path: PathBuf,
     /// How long an event is kept, settled or not. At least 10 minutes. Default: 7 days.
     pub max_age: Duration,
-    /// The maximum number of events. Default: 10,000,000.
+    /// The maximum number of events, at least 1. Default: 10,000,000.
     pub max_events: u64,
-    /// The maximum size of all events, in bytes of their JSON. Default: 10 GiB.
+    /// The maximum size of all events, in bytes of their JSON, at least 1. Default: 10 GiB.
     pub max_bytes: u64,
-    /// The maximum number of subscriptions. Default: 1,000.
+    /// The maximum number of subscriptions, at least 1. Default: 1,000.
     pub max_subscriptions: usize,
     /// The maximum number of rejected events that are kept for operators; the oldest are dropped. Default: 10,000.
+    /// Zero: none is kept.
     pub max_rejected: u64,
 }
 
@@ -39,11 +44,15 @@ impl FileHubConfig {
 
     pub(crate) fn check(&self) -> Result<(), OpenError> {
         if self.max_age < SHORTEST_AGE {
-            return Err(OpenError::Setting { setting: "max_age", reason: "must be at least 10 minutes" });
+            let found = format!("{:?}", self.max_age);
+            return Err(OpenError::Setting { setting: "max_age", found, range: "at least 10 minutes" });
         }
-        for (setting, value) in [("max_events", self.max_events), ("max_bytes", self.max_bytes)] {
+        let subscriptions = self.max_subscriptions as u64;
+        for (setting, value) in
+            [("max_events", self.max_events), ("max_bytes", self.max_bytes), ("max_subscriptions", subscriptions)]
+        {
             if value == 0 {
-                return Err(OpenError::Setting { setting, reason: "must not be 0" });
+                return Err(OpenError::Setting { setting, found: value.to_string(), range: "at least 1" });
             }
         }
         Ok(())
@@ -55,12 +64,14 @@ impl FileHubConfig {
 #[non_exhaustive]
 pub enum OpenError {
     /// A setting outside of its range.
-    #[error("{setting} {reason}")]
+    #[error("the setting {setting} of the file hub is {found}: it must be {range}")]
     Setting {
         /// The field of [`FileHubConfig`].
         setting: &'static str,
-        /// What is wrong with it, as the end of a sentence.
-        reason: &'static str,
+        /// Its value.
+        found: String,
+        /// The values that it may have.
+        range: &'static str,
     },
     /// Another process uses the file.
     #[error("another process uses the file of the hub {0}: stop it first, or choose another file")]
@@ -91,6 +102,33 @@ pub enum OpenError {
         /// The file.
         path: PathBuf,
         /// The cause.
-        source: rusqlite::Error,
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
+}
+
+impl OpenError {
+    pub(crate) fn database(path: &Path, source: rusqlite::Error) -> Self {
+        Self::Database { path: path.to_owned(), source: Box::new(source) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_setting_outside_of_its_range_is_refused_with_its_value() {
+        let config = || FileHubConfig::at("hub.sqlite");
+        assert!(config().check().is_ok());
+        assert!(FileHubConfig { max_rejected: 0, ..config() }.check().is_ok());
+        for (wrong, expected) in [
+            (FileHubConfig { max_age: Duration::from_secs(599), ..config() }, "max_age of the file hub is 599s"),
+            (FileHubConfig { max_events: 0, ..config() }, "max_events of the file hub is 0"),
+            (FileHubConfig { max_bytes: 0, ..config() }, "max_bytes of the file hub is 0"),
+            (FileHubConfig { max_subscriptions: 0, ..config() }, "max_subscriptions of the file hub is 0"),
+        ] {
+            let refused = wrong.check().unwrap_err().to_string();
+            assert!(refused.starts_with(&format!("the setting {expected}: ")), "{refused}");
+        }
+    }
 }

@@ -142,6 +142,7 @@ impl Call<'_> {
         effects: &mut Vec<Effect>,
     ) -> rusqlite::Result<Vec<Result<Published>>> {
         if Instant::now() >= deadline {
+            // Its caller waits no longer, and has named the limit itself.
             let late = HubError::new(ErrorKind::Timeout, PUBLISH).with_applied(Applied::No);
             return Ok(vec![Err(late); entries.len()]);
         }

@@ -70,7 +70,7 @@ impl FileHub {
         config.check()?;
         let (connection, lock) = store::open(&config)?;
         let state = Arc::new(State::default());
-        let database = |source| OpenError::Database { path: config.path.clone(), source };
+        let database = |source| OpenError::database(&config.path, source);
         store::load(&connection, &state).map_err(database)?;
         let reader = Mutex::new(store::open_reader(&config)?);
         let (commands, calls) = mpsc::channel(QUEUE);
@@ -109,7 +109,7 @@ impl Shared {
         command: impl FnOnce(oneshot::Sender<T>) -> Command,
     ) -> Result<T> {
         let deadline = Instant::now() + limit;
-        let late = || HubError::new(ErrorKind::Timeout, operation);
+        let late = || HubError::new(ErrorKind::Timeout, operation).within("the limit of the call", limit);
         let gone = || HubError::new(ErrorKind::Unavailable { retry_after: None }, operation);
         let place = timeout_at(deadline, self.commands.reserve()).await;
         let place = place.map_err(|_| late().with_applied(Applied::No))?;
@@ -147,7 +147,9 @@ impl Shared {
             }
             Ok(Ok(Err(error))) => Err(gone().with_source(error)),
             Ok(Err(error)) => Err(gone().with_source(error)),
-            Err(_) => Err(HubError::new(ErrorKind::Timeout, operation)),
+            Err(_) => {
+                Err(HubError::new(ErrorKind::Timeout, operation).within("the limit of reading the file", LONGEST))
+            }
         }
     }
 }

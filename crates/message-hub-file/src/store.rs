@@ -43,7 +43,7 @@ pub(crate) fn open(config: &FileHubConfig) -> Result<(Connection, FileLock), Ope
     let lock = lock_file(path)?;
     // SQLite would create it with the permissions of the umask.
     private(path).map_err(io)?;
-    let database = |source| OpenError::Database { path: path.clone(), source };
+    let database = |source| OpenError::database(path, source);
     let mut connection = Connection::open(path).map_err(database)?;
     connection.busy_timeout(BUSY).map_err(database)?;
     let found: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(database)?;
@@ -75,7 +75,7 @@ pub(crate) fn open(config: &FileHubConfig) -> Result<(Connection, FileLock), Ope
 
 /// A connection that reads beside the writer.
 pub(crate) fn open_reader(config: &FileHubConfig) -> Result<Connection, OpenError> {
-    let database = |source| OpenError::Database { path: config.path.clone(), source };
+    let database = |source| OpenError::database(&config.path, source);
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(&config.path, flags).map_err(database)?;
     connection.busy_timeout(BUSY).map_err(database)?;

@@ -28,6 +28,7 @@ pub(crate) struct Client {
     /// The address of the hub, without a `/` at its end.
     base: String,
     token: Secret,
+    connect_timeout: Duration,
     pub(crate) publishing: Semaphore,
     pub(crate) requesting: Semaphore,
     pub(crate) settling: Semaphore,
@@ -45,6 +46,7 @@ impl Client {
     pub(crate) fn new(config: &HttpHubConfig) -> Result<Self, ConnectError> {
         HttpHubConfig::check_base_url(&config.base_url)?;
         HttpHubConfig::check_token(&config.token.get())?;
+        config.check_settings()?;
         let builder = reqwest::Client::builder();
         #[cfg(feature = "rustls")]
         let builder = match &config.tls {
@@ -60,11 +62,12 @@ impl Client {
             .pool_idle_timeout(POOL_IDLE)
             .user_agent(concat!("character-message-hub-http/", env!("CARGO_PKG_VERSION")))
             .build()
-            .map_err(ConnectError::Client)?;
+            .map_err(|error| ConnectError::Client(Box::new(error)))?;
         Ok(Self {
             client,
             base: config.base_url.as_str().trim_end_matches('/').to_owned(),
             token: config.token.clone(),
+            connect_timeout: config.connect_timeout,
             publishing: Semaphore::new(PUBLISHING),
             requesting: Semaphore::new(REQUESTING),
             settling: Semaphore::new(SETTLING),
@@ -87,15 +90,59 @@ impl Client {
         &self,
         operation: &'static str,
         request: RequestBuilder,
-        deadline: Instant,
+        limit: Limit,
         most: usize,
     ) -> Result<Bytes> {
-        let response = send(operation, request, deadline).await?;
+        let response = self.send(operation, request, limit).await?;
         let status = response.status();
         if matches!(status, StatusCode::OK | StatusCode::NO_CONTENT) {
-            return whole(operation, response, deadline, most).await;
+            return whole(operation, response, limit, most).await;
         }
-        Err(refused(operation, response, deadline).await)
+        Err(refused(operation, response, limit).await)
+    }
+
+    /// Sends a request, and waits for the head of its response.
+    pub(crate) async fn send(
+        &self,
+        operation: &'static str,
+        request: RequestBuilder,
+        limit: Limit,
+    ) -> Result<Response> {
+        let response = timeout_at(limit.deadline, request.send()).await.map_err(|_| limit.late(operation))?;
+        response.map_err(|error| {
+            // A connection that takes too long was not made; the cause does not say how long it had.
+            let is_late = error.is_connect() && error.is_timeout();
+            let failed = failed(operation, error);
+            match is_late {
+                true => failed.with_detail(format!("no connection within {:?}, connect_timeout", self.connect_timeout)),
+                false => failed,
+            }
+        })
+    }
+}
+
+/// How long a call may take, and until when.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limit {
+    pub(crate) deadline: Instant,
+    length: Duration,
+    /// Whose limit it is, as an error names it.
+    name: &'static str,
+}
+
+impl Limit {
+    /// From now on. `name`: such as `the timeout of the call`.
+    pub(crate) fn of(length: Duration, name: &'static str) -> Self {
+        Self { deadline: Instant::now() + length, length, name }
+    }
+
+    /// What is left of it.
+    pub(crate) fn left(&self) -> Duration {
+        self.deadline.saturating_duration_since(Instant::now())
+    }
+
+    fn late(&self, operation: &'static str) -> HubError {
+        HubError::new(ErrorKind::Timeout, operation).within(self.name, self.length)
     }
 }
 
@@ -103,38 +150,28 @@ impl Client {
 pub(crate) async fn place<'s>(
     places: &'s Semaphore,
     operation: &'static str,
-    deadline: Instant,
+    limit: Limit,
 ) -> Result<SemaphorePermit<'s>> {
     let late = || {
         let detail = "the maximum of requests to the hub waits for an answer";
-        HubError::new(ErrorKind::Timeout, operation).with_applied(Applied::No).with_detail(detail)
+        let late = HubError::new(ErrorKind::Timeout, operation).with_applied(Applied::No).with_detail(detail);
+        late.within(limit.name, limit.length)
     };
-    let place = timeout_at(deadline, places.acquire()).await.map_err(|_| late())?;
+    let place = timeout_at(limit.deadline, places.acquire()).await.map_err(|_| late())?;
     // A place that became free at the very end is of no use.
-    if Instant::now() >= deadline {
+    if Instant::now() >= limit.deadline {
         return Err(late());
     }
     // The semaphores are never closed.
     place.map_err(|error| HubError::new(ErrorKind::Corrupt, operation).with_source(error).with_applied(Applied::No))
 }
 
-/// Sends a request, and waits for the head of its response.
-pub(crate) async fn send(operation: &'static str, request: RequestBuilder, deadline: Instant) -> Result<Response> {
-    let response = timeout_at(deadline, request.send()).await;
-    response.map_err(|_| HubError::new(ErrorKind::Timeout, operation))?.map_err(|error| failed(operation, error))
-}
-
 /// The whole body of a response, at most this number of bytes.
-pub(crate) async fn whole(
-    operation: &'static str,
-    mut response: Response,
-    deadline: Instant,
-    most: usize,
-) -> Result<Bytes> {
+pub(crate) async fn whole(operation: &'static str, mut response: Response, time: Limit, most: usize) -> Result<Bytes> {
     let mut body = BytesMut::new();
     loop {
-        let part = timeout_at(deadline, response.chunk()).await;
-        let part = part.map_err(|_| HubError::new(ErrorKind::Timeout, operation))?;
+        let part = timeout_at(time.deadline, response.chunk()).await;
+        let part = part.map_err(|_| time.late(operation))?;
         let Some(part) = part.map_err(|error| failed(operation, error))? else { return Ok(body.freeze()) };
         if body.len() + part.len() > most {
             let (limit, size) = (most as u64, (body.len() + part.len()) as u64);
@@ -147,7 +184,7 @@ pub(crate) async fn whole(
 }
 
 /// The error that a response of the hub itself reports.
-pub(crate) async fn refused(operation: &'static str, response: Response, deadline: Instant) -> HubError {
+pub(crate) async fn refused(operation: &'static str, response: Response, limit: Limit) -> HubError {
     const MOST: usize = 256 * 1024;
     let status = response.status().as_u16();
     let header = |name| response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
@@ -155,7 +192,7 @@ pub(crate) async fn refused(operation: &'static str, response: Response, deadlin
     let retry_after = header(RETRY_AFTER).and_then(|text| text.trim().parse().ok()).map(Duration::from_secs);
     let is_problem = content_type.is_some_and(|text| wire::is_media_type(&text, wire::PROBLEM_JSON));
     if is_problem
-        && let Ok(body) = whole(operation, response, deadline, MOST).await
+        && let Ok(body) = whole(operation, response, limit, MOST).await
         && let Ok(problem) = serde_json::from_slice::<ProblemBody>(&body)
     {
         return problem.into_error(status, operation);

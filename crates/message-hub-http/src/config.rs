@@ -18,11 +18,12 @@ pub struct HttpHubConfig {
     /// What is trusted of an `https://` address, and the own certificate. `None`: what the system trusts, and none.
     #[cfg(feature = "rustls")]
     pub tls: Option<ClientTls>,
-    /// How long a connection may take. Default: 1 second.
+    /// How long a connection may take, at least 1 ms. Default: 1 second.
     pub connect_timeout: Duration,
-    /// Maximum size of a request to a service, in bytes. Larger ones are refused before anything is sent. Default: 128 MiB.
+    /// Maximum size of a request to a service, in bytes. At least 1. Larger ones are refused before anything is
+    /// sent. Default: 128 MiB.
     pub max_request_bytes: usize,
-    /// Maximum size of the reply of a service, in bytes. Default: 128 MiB.
+    /// Maximum size of the reply of a service, in bytes. At least 1. Default: 128 MiB.
     pub max_reply_bytes: usize,
 }
 
@@ -39,9 +40,19 @@ pub enum ConnectError {
     /// The token cannot stand in a header.
     #[error("the token of the Message Hub must be visible ASCII, without line breaks")]
     Token,
+    /// A limit with which no call could succeed.
+    #[error("the setting {setting} of the Message Hub is {found}: it must be {range}")]
+    Setting {
+        /// The field of [`HttpHubConfig`].
+        setting: &'static str,
+        /// Its value.
+        found: String,
+        /// The values that it may have.
+        range: &'static str,
+    },
     /// TLS could not be set up.
     #[error("the HTTP client cannot be built")]
-    Client(#[source] reqwest::Error),
+    Client(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
 impl HttpHubConfig {
@@ -69,6 +80,25 @@ impl HttpHubConfig {
         wire::check_address(url).map_err(|reason| ConnectError::Address { reason })
     }
 
+    /// Refuses limits with which no call could succeed. [`HttpHub::connect`](crate::HttpHub::connect) does it first.
+    ///
+    /// # Errors
+    /// [`ConnectError::Setting`]: the first such limit, with its value.
+    pub fn check_settings(&self) -> Result<(), ConnectError> {
+        if self.connect_timeout < Duration::from_millis(1) {
+            let found = format!("{:?}", self.connect_timeout);
+            return Err(ConnectError::Setting { setting: "connect_timeout", found, range: "at least 1 ms" });
+        }
+        for (setting, bytes) in
+            [("max_request_bytes", self.max_request_bytes), ("max_reply_bytes", self.max_reply_bytes)]
+        {
+            if bytes == 0 {
+                return Err(ConnectError::Setting { setting, found: bytes.to_string(), range: "at least 1" });
+            }
+        }
+        Ok(())
+    }
+
     /// Refuses a token that cannot stand in a header.
     ///
     /// # Errors
@@ -77,5 +107,27 @@ impl HttpHubConfig {
         let text = token.expose_secret();
         let fits = !text.trim().is_empty() && text.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic());
         if fits { Ok(()) } else { Err(ConnectError::Token) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_limit_with_which_no_call_could_succeed_is_refused_with_its_value() {
+        let config = || HttpHubConfig::new(Url::parse("http://hub:8200").unwrap(), Secret::from("token"));
+        assert!(config().check_settings().is_ok());
+        for (wrong, expected) in [
+            (
+                HttpHubConfig { connect_timeout: Duration::ZERO, ..config() },
+                "connect_timeout of the Message Hub is 0ns",
+            ),
+            (HttpHubConfig { max_request_bytes: 0, ..config() }, "max_request_bytes of the Message Hub is 0"),
+            (HttpHubConfig { max_reply_bytes: 0, ..config() }, "max_reply_bytes of the Message Hub is 0"),
+        ] {
+            let refused = crate::HttpHub::connect(wrong).unwrap_err().to_string();
+            assert!(refused.starts_with(&format!("the setting {expected}: ")), "{refused}");
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! A durable subscription: long polls, one after the other.
 
-use crate::client::{Client, decoded, place};
+use crate::client::{Client, Limit, decoded, place};
 use async_trait::async_trait;
 use character_error_reporter::redacted;
 use character_message_hub::{
@@ -46,7 +46,7 @@ impl Poller {
         operation: &'static str,
         limit: usize,
         wait: Duration,
-        timeout: Duration,
+        limit_of_time: Limit,
     ) -> Result<DeliveriesBody> {
         let milliseconds = |duration: Duration| duration.as_millis().to_string();
         let Subscription { name, filter, max_in_flight, settle_within } = &self.subscription;
@@ -60,7 +60,7 @@ impl Poller {
             ("poller", &self.name),
             ("received", &self.received),
         ]);
-        let body = self.client.call(operation, request, Instant::now() + timeout, MAX_RESPONSE).await?;
+        let body = self.client.call(operation, request, limit_of_time, MAX_RESPONSE).await?;
         decoded(operation, &body)
     }
 }
@@ -72,7 +72,8 @@ impl Poller {
             ("poller", &self.name),
             ("received", &self.received),
         ]);
-        self.client.call(NEXT, request, Instant::now() + PATIENCE, MAX_RESPONSE).await.map(drop)
+        let limit = Limit::of(PATIENCE, "the limit of leaving a subscription");
+        self.client.call(NEXT, request, limit, MAX_RESPONSE).await.map(drop)
     }
 }
 
@@ -95,13 +96,15 @@ impl HttpDeliveries {
             name: Uuid::new_v4().simple().to_string(),
             received: String::new(),
         };
-        poller.ask(SUBSCRIBE, 0, Duration::ZERO, OPEN_TIMEOUT).await?;
+        let limit = Limit::of(OPEN_TIMEOUT, "the limit of opening a subscription");
+        poller.ask(SUBSCRIBE, 0, Duration::ZERO, limit).await?;
         Ok(Self { poller, ahead: VecDeque::new(), failures: 0 })
     }
 
     async fn poll(&mut self) -> Result<()> {
         let limit = self.poller.subscription.max_in_flight.min(AT_ONCE);
-        let batch = self.poller.ask(NEXT, limit, WAIT, WAIT + PATIENCE).await?;
+        let poll = Limit::of(WAIT + PATIENCE, "the limit of one poll");
+        let batch = self.poller.ask(NEXT, limit, WAIT, poll).await?;
         let arrived = Instant::now();
         // Without a batch nothing was delivered, so nothing can be lost.
         self.poller.received = batch.batch.unwrap_or_default();
@@ -177,10 +180,10 @@ async fn settle(client: &Client, settlements: Vec<SettlementBody>) -> Result<Vec
     if number == 0 {
         return Ok(Vec::new());
     }
-    let deadline = Instant::now() + SETTLE_TIMEOUT;
-    let _place = place(&client.settling, SETTLE, deadline).await?;
+    let limit = Limit::of(SETTLE_TIMEOUT, "the limit of settling");
+    let _place = place(&client.settling, SETTLE, limit).await?;
     let request = client.request(Method::POST, wire::SETTLE).json(&SettleBody { settlements });
-    let body = client.call(SETTLE, request, deadline, MAX_RESPONSE).await?;
+    let body = client.call(SETTLE, request, limit, MAX_RESPONSE).await?;
     let results: SettleResultsBody = decoded(SETTLE, &body)?;
     if results.results.len() != number {
         let detail = format!("{} results for {number} settlements", results.results.len());

@@ -1,6 +1,11 @@
 //! The hub behind an address.
 
-use crate::{ConnectError, HttpHubConfig, client::Client, deliveries::HttpDeliveries, publish, request};
+use crate::{
+    ConnectError, HttpHubConfig,
+    client::{Client, Limit},
+    deliveries::HttpDeliveries,
+    publish, request,
+};
 use async_trait::async_trait;
 use character_message_hub::{
     Deliveries, Message, MessageHub, PROBE, Published, Reply, Result, ServiceRequest, Subscription,
@@ -8,7 +13,6 @@ use character_message_hub::{
 use character_message_hub_wire as wire;
 use reqwest::Method;
 use std::{sync::Arc, time::Duration};
-use tokio::time::Instant;
 
 const PROBE_TIMEOUT: Duration = Duration::from_millis(980);
 
@@ -52,6 +56,6 @@ impl MessageHub for HttpHub {
 
     async fn probe(&self) -> Result<()> {
         let request = self.client.request(Method::GET, wire::PROBE);
-        self.client.call(PROBE, request, Instant::now() + PROBE_TIMEOUT, 1024).await.map(drop)
+        self.client.call(PROBE, request, Limit::of(PROBE_TIMEOUT, "the limit of a probe"), 1024).await.map(drop)
     }
 }

@@ -1,11 +1,10 @@
 //! Publishing, in as many requests as the size of the events needs.
 
-use crate::client::{Client, decoded, place};
+use crate::client::{Client, Limit, decoded, place};
 use character_message_hub::{Applied, ErrorKind, HubError, MAX_BATCH, Message, PUBLISH, Published, Result};
 use character_message_hub_wire::{self as wire, PublishResultsBody};
 use reqwest::{Method, header::CONTENT_TYPE};
 use std::{collections::HashSet, time::Duration};
-use tokio::time::Instant;
 
 /// The size at which a further request begins, in bytes; below what the hub takes by the largest event.
 const MAX_BYTES: usize = wire::MAX_PUBLISH_BYTES / 2;
@@ -13,7 +12,7 @@ const MAX_BYTES: usize = wire::MAX_PUBLISH_BYTES / 2;
 const MAX_RESPONSE: usize = 8 * 1024 * 1024;
 
 pub(crate) async fn publish(client: &Client, messages: &[Message], timeout: Duration) -> Vec<Result<Published>> {
-    let deadline = Instant::now() + timeout;
+    let limit = Limit::of(timeout, "the timeout of the call");
     if messages.len() > MAX_BATCH {
         let error = HubError::new(ErrorKind::Invalid, PUBLISH).with_detail("at most 1000 events in one call");
         return vec![Err(error); messages.len()];
@@ -26,7 +25,7 @@ pub(crate) async fn publish(client: &Client, messages: &[Message], timeout: Dura
             Err(error) => publishing.failed(index, subject, error),
             Ok(text) => {
                 if batch.body.len() + text.len() > MAX_BYTES {
-                    publishing.send(client, std::mem::take(&mut batch), messages, deadline).await;
+                    publishing.send(client, std::mem::take(&mut batch), messages, limit).await;
                 }
                 if let Some(error) = publishing.held_back(subject) {
                     publishing.failed(index, subject, error);
@@ -36,7 +35,7 @@ pub(crate) async fn publish(client: &Client, messages: &[Message], timeout: Dura
             }
         }
     }
-    publishing.send(client, batch, messages, deadline).await;
+    publishing.send(client, batch, messages, limit).await;
     publishing.results()
 }
 
@@ -107,14 +106,14 @@ impl<'m> Publishing<'m> {
         })
     }
 
-    async fn send(&mut self, client: &Client, batch: Batch, messages: &'m [Message], deadline: Instant) {
+    async fn send(&mut self, client: &Client, batch: Batch, messages: &'m [Message], limit: Limit) {
         let Batch { indices, mut body } = batch;
         if indices.is_empty() {
             return;
         }
         body.push(b']');
         let subject = |index: usize| messages.get(index).and_then(|message| message.event.subject());
-        match request(client, body, indices.len(), deadline).await {
+        match request(client, body, indices.len(), limit).await {
             Ok(results) => {
                 for (index, result) in indices.into_iter().zip(results) {
                     match result {
@@ -140,9 +139,9 @@ impl<'m> Publishing<'m> {
 }
 
 /// One request, and one result per event of it.
-async fn request(client: &Client, body: Vec<u8>, number: usize, deadline: Instant) -> Result<Vec<Result<Published>>> {
-    let _place = place(&client.publishing, PUBLISH, deadline).await?;
-    let left = deadline.saturating_duration_since(Instant::now());
+async fn request(client: &Client, body: Vec<u8>, number: usize, limit: Limit) -> Result<Vec<Result<Published>>> {
+    let _place = place(&client.publishing, PUBLISH, limit).await?;
+    let left = limit.left();
     // The hub gives up a little earlier, so that its answer arrives.
     let of_hub = left - left / 20;
     let request = client
@@ -150,7 +149,7 @@ async fn request(client: &Client, body: Vec<u8>, number: usize, deadline: Instan
         .header(CONTENT_TYPE, wire::BATCH)
         .header(wire::TIMEOUT_MS, u64::try_from(of_hub.as_millis()).unwrap_or(u64::MAX).max(1))
         .body(body);
-    let body = client.call(PUBLISH, request, deadline, MAX_RESPONSE).await?;
+    let body = client.call(PUBLISH, request, limit, MAX_RESPONSE).await?;
     let results: PublishResultsBody = decoded(PUBLISH, &body)?;
     if results.results.len() != number {
         let detail = format!("{} results for {number} events", results.results.len());

@@ -2,13 +2,12 @@
 
 use crate::{
     HttpHub,
-    client::{decoded, refused, send},
+    client::{Limit, decoded, refused},
 };
 use character_message_hub::{ErrorKind, HubError, Result, ServiceName};
 use character_message_hub_wire::{self as wire, InstanceBody, LeaseBody};
 use reqwest::{Method, StatusCode};
 use std::time::Duration;
-use tokio::time::Instant;
 use url::Url;
 
 /// The operation name of a registration.
@@ -34,13 +33,13 @@ impl HttpHub {
         ttl: Duration,
         timeout: Duration,
     ) -> Result<Duration> {
-        let deadline = Instant::now() + timeout;
+        let limit = Limit::of(timeout, "the timeout of the call");
         let body = InstanceBody { url: url.to_string(), ttl_ms: u64::try_from(ttl.as_millis()).ok() };
         let body = serde_json::to_vec(&body)
             .map_err(|error| HubError::new(ErrorKind::Invalid, REGISTER).with_source(error))?;
         let request = self.client().request(Method::PUT, &path(service, instance));
         let request = request.header(reqwest::header::CONTENT_TYPE, wire::JSON).body(body);
-        let response = self.client().call(REGISTER, request, deadline, MOST).await?;
+        let response = self.client().call(REGISTER, request, limit, MOST).await?;
         let lease: LeaseBody = decoded(REGISTER, &response)?;
         Ok(Duration::from_millis(lease.ttl_ms))
     }
@@ -51,12 +50,12 @@ impl HttpHub {
     /// # Errors
     /// `Unauthorized`, `Forbidden`, `Unavailable`, `Timeout`.
     pub async fn unregister(&self, service: &ServiceName, instance: &str, timeout: Duration) -> Result<()> {
-        let deadline = Instant::now() + timeout;
+        let limit = Limit::of(timeout, "the timeout of the call");
         let request = self.client().request(Method::DELETE, &path(service, instance));
-        let response = send(UNREGISTER, request, deadline).await?;
+        let response = self.client().send(UNREGISTER, request, limit).await?;
         match response.status() {
             StatusCode::NO_CONTENT | StatusCode::NOT_FOUND => Ok(()),
-            _ => Err(refused(UNREGISTER, response, deadline).await),
+            _ => Err(refused(UNREGISTER, response, limit).await),
         }
     }
 }

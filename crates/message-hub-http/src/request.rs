@@ -1,6 +1,6 @@
 //! Requests to services.
 
-use crate::client::{Client, place, refused, send, whole};
+use crate::client::{Client, Limit, place, refused, whole};
 use character_message_hub::{Applied, ErrorKind, HubError, REQUEST, Reply, Result, ServiceRequest};
 use character_message_hub_wire as wire;
 use reqwest::{
@@ -8,22 +8,21 @@ use reqwest::{
     header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER},
 };
 use std::time::Duration;
-use tokio::time::Instant;
 use url::Url;
 
 pub(crate) async fn request(client: &Client, request: ServiceRequest) -> Result<Reply> {
-    let deadline = Instant::now() + request.timeout;
+    let limit = Limit::of(request.timeout, "the timeout of the request");
     let size = request.body.len();
     if size > client.max_request_bytes {
-        let (limit, size) = (client.max_request_bytes as u64, size as u64);
-        return Err(HubError::new(ErrorKind::TooLarge { limit, size }, REQUEST));
+        let kind = ErrorKind::TooLarge { limit: client.max_request_bytes as u64, size: size as u64 };
+        return Err(HubError::new(kind, REQUEST));
     }
-    let _place = place(&client.requesting, REQUEST, deadline).await?;
-    let response = send(REQUEST, built(client, request, deadline)?, deadline).await?;
+    let _place = place(&client.requesting, REQUEST, limit).await?;
+    let response = client.send(REQUEST, built(client, request, limit)?, limit).await?;
     if !response.headers().contains_key(wire::RESPONDER) {
         // Of the hub itself, or of a proxy.
         let is_error = response.status().is_client_error() || response.status().is_server_error();
-        let error = refused(REQUEST, response, deadline).await;
+        let error = refused(REQUEST, response, limit).await;
         let corrupt = || HubError::new(ErrorKind::Corrupt, REQUEST).with_detail("the reply names no responder");
         return Err(if is_error { error } else { corrupt() });
     }
@@ -31,11 +30,11 @@ pub(crate) async fn request(client: &Client, request: ServiceRequest) -> Result<
     let content_type = text(CONTENT_TYPE).map(Into::into);
     let retry_after = text(RETRY_AFTER).and_then(|text| text.trim().parse().ok()).map(Duration::from_secs);
     let status = response.status().as_u16();
-    let body = whole(REQUEST, response, deadline, client.max_reply_bytes).await?;
+    let body = whole(REQUEST, response, limit, client.max_reply_bytes).await?;
     Ok(Reply { status, content_type, retry_after, body })
 }
 
-fn built(client: &Client, request: ServiceRequest, deadline: Instant) -> Result<RequestBuilder> {
+fn built(client: &Client, request: ServiceRequest, limit: Limit) -> Result<RequestBuilder> {
     let invalid = |detail| HubError::new(ErrorKind::Invalid, REQUEST).with_detail(detail);
     if !request.path.starts_with('/') {
         return Err(invalid("the path must begin with /"));
@@ -50,7 +49,7 @@ fn built(client: &Client, request: ServiceRequest, deadline: Instant) -> Result<
     if !url.path().starts_with(service.path()) || written.split('/').any(|part| matches!(part, "." | "..")) {
         return Err(invalid("the path must not have the segments . and .."));
     }
-    let left = deadline.saturating_duration_since(Instant::now());
+    let left = limit.left();
     let mut built = client
         .request(method, &path)
         .header(wire::TIMEOUT_MS, u64::try_from(left.as_millis()).unwrap_or(u64::MAX).max(1))

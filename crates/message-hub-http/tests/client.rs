@@ -209,6 +209,11 @@ async fn every_call_ends_within_its_timeout_while_a_thousand_wait_for_a_silent_h
         // So many connections at once may not all be opened in their second.
         let is_unopened = matches!(error.kind(), ErrorKind::Unavailable { .. }) && error.certainly_not_applied();
         assert!(*error.kind() == ErrorKind::Timeout || is_unopened, "{took:?} {error:?}");
+        // Which limit was over, and how long it is.
+        let names_limit = |text: &str| {
+            ["3s", "500ms"].iter().any(|limit| text.contains(&format!("no answer within {limit}, the timeout of the")))
+        };
+        assert!(is_unopened || names_limit(&error.to_string()), "{error}");
         assert!(took < Duration::from_secs(5), "{took:?}");
         if is_unopened {
             continue;

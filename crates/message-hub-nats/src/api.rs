@@ -54,6 +54,11 @@ pub(crate) async fn call<T: DeserializeOwned>(
     }
 }
 
+/// Names the limit of an operator's call in its timeouts.
+pub(crate) async fn as_operator<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
+    work.await.map_err(|error| error.within("the limit of a call of an operator", OPERATOR_LIMIT))
+}
+
 /// Whether a refusal says that the stream or the consumer does not exist.
 pub(crate) fn is_absent(error: &jetstream::Error) -> bool {
     use jetstream::ErrorCode as Code;

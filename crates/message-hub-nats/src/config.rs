@@ -6,6 +6,9 @@ use character_credentials::{ClientTls, Secret};
 use secrecy::{ExposeSecret as _, SecretString};
 use std::{fmt, time::Duration};
 
+/// How long the port promises that a message id is recognised.
+const SHORTEST_WINDOW: Duration = Duration::from_secs(600);
+
 /// A setting that cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{setting}: {reason}")]
@@ -68,15 +71,15 @@ pub struct NatsHubConfig {
     pub subjects: Vec<String>,
     /// The number of servers that keep each event, 1 to 5. Default: 1.
     pub replicas: usize,
-    /// How long events are kept. Default: 7 days.
+    /// How long events are kept, at least as long as `duplicate_window`. Default: 7 days.
     pub max_age: Duration,
-    /// How long a message id is recognised. Default: 10 minutes.
+    /// How long a message id is recognised, at least 10 minutes, which the port promises. Default: 10 minutes.
     pub duplicate_window: Duration,
-    /// The maximum number of events that a new stream keeps; more are refused as `Full`. Default: unlimited.
+    /// The maximum number of events that a new stream keeps; more are refused as `Full`. At least 1. Default: unlimited.
     pub max_messages: Option<u64>,
-    /// The maximum number of bytes that a new stream keeps; more are refused as `Full`. Default: unlimited.
+    /// The maximum number of bytes that a new stream keeps; more are refused as `Full`. At least 1. Default: unlimited.
     pub max_bytes: Option<u64>,
-    /// The limit of one attempt to connect. Default: 5 s.
+    /// The limit of one attempt to connect, at least 1 ms. Default: 5 s.
     pub connect_timeout: Duration,
 }
 
@@ -158,10 +161,26 @@ impl NatsHubConfig {
             return Err(InvalidConfig::new("kinds", "must name a kind, or subjects must name a subject"));
         }
         if !(1..=5).contains(&self.replicas) {
-            return Err(InvalidConfig::new("replicas", "must be from 1 to 5"));
+            return Err(InvalidConfig::new("replicas", format!("must be from 1 to 5, not {}", self.replicas)));
+        }
+        if self.duplicate_window < SHORTEST_WINDOW {
+            let reason = format!("must be at least 10 minutes, not {:?}", self.duplicate_window);
+            return Err(InvalidConfig::new("duplicate_window", reason));
         }
         if self.duplicate_window > self.max_age {
-            return Err(InvalidConfig::new("duplicate_window", "must not be longer than max_age"));
+            let reason =
+                format!("is {:?}, and must not be longer than max_age, {:?}", self.duplicate_window, self.max_age);
+            return Err(InvalidConfig::new("duplicate_window", reason));
+        }
+        // NATS takes a limit of zero for none at all.
+        for (setting, limit) in [("max_messages", self.max_messages), ("max_bytes", self.max_bytes)] {
+            if limit == Some(0) {
+                return Err(InvalidConfig::new(setting, "must be at least 1, not 0; without it there is no limit"));
+            }
+        }
+        if self.connect_timeout < Duration::from_millis(1) {
+            let reason = format!("must be at least 1 ms, not {:?}", self.connect_timeout);
+            return Err(InvalidConfig::new("connect_timeout", reason));
         }
         Ok(())
     }
@@ -240,6 +259,10 @@ mod tests {
             ("kinds", NatsHubConfig { kinds: vec![], ..valid() }),
             ("replicas", NatsHubConfig { replicas: 0, ..valid() }),
             ("duplicate_window", NatsHubConfig { max_age: Duration::from_secs(1), ..valid() }),
+            ("duplicate_window", NatsHubConfig { duplicate_window: Duration::from_secs(599), ..valid() }),
+            ("max_messages", NatsHubConfig { max_messages: Some(0), ..valid() }),
+            ("max_bytes", NatsHubConfig { max_bytes: Some(0), ..valid() }),
+            ("connect_timeout", NatsHubConfig { connect_timeout: Duration::ZERO, ..valid() }),
         ];
         for (setting, config) in faults {
             assert_eq!(config.check().unwrap_err().setting, setting);

@@ -98,8 +98,10 @@ pub(crate) async fn create(
             Err(error) => Err(error),
         }
     };
-    let Ok(created) = timeout_at(deadline.min(Instant::now() + ATTEMPT), create).await else {
-        return Err(HubError::new(ErrorKind::Timeout, operation).with_detail("JetStream does not answer"));
+    let limit = deadline.min(Instant::now() + ATTEMPT);
+    let Ok(created) = timeout_at(limit, create).await else {
+        let late = HubError::new(ErrorKind::Timeout, operation).with_detail("JetStream does not answer");
+        return Err(if limit < deadline { late.within("the limit of one attempt", ATTEMPT) } else { late });
     };
     created.map_err(|error| {
         // The stream may be gone; the next attempt looks for it.

@@ -181,6 +181,7 @@ impl Feed {
         let fits = crate::publish::header_size(&headers) + payload.len() <= self.link.max_payload();
         let payload = if fits { payload } else { Bytes::new() };
         let target = rejections::subject_of(&self.prefix, name);
-        keep_rejected(&self.link, &self.rejected, target, headers, payload, Instant::now() + CALL).await
+        let kept = keep_rejected(&self.link, &self.rejected, target, headers, payload, Instant::now() + CALL).await;
+        kept.map_err(|error| error.within("the limit of keeping a rejected event", CALL))
     }
 }

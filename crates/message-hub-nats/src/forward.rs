@@ -36,12 +36,15 @@ impl HttpForwarder {
     /// 502.
     ///
     /// # Errors
-    /// When `base` is no `http` URL with a host and without a path.
+    /// When `base` is no `http` URL with a host and without a path, or `max_reply` is 0.
     pub fn new(base: &str, max_reply: usize) -> Result<Self, InvalidConfig> {
         let url: Url =
             base.parse().map_err(|_| InvalidConfig::new("base", "must be a URL such as http://127.0.0.1:8100"))?;
         if url.scheme() != "http" || url.host().is_none() || !matches!(url.path(), "" | "/") || url.query().is_some() {
             return Err(InvalidConfig::new("base", "must have the form http://host:port, without a path"));
+        }
+        if max_reply == 0 {
+            return Err(InvalidConfig::new("max_reply", "must be at least 1, not 0"));
         }
         let client = Client::builder()
             .connect_timeout(Duration::from_secs(2))

@@ -114,11 +114,14 @@ impl NatsHub {
 impl MessageHub for NatsHub {
     async fn publish(&self, messages: &[Message], timeout: Duration) -> Vec<Result<Published>> {
         let publisher = Publisher { link: &self.link, events: &self.events, prefix: &self.prefix };
-        publisher.publish(messages, timeout).await
+        let results = publisher.publish(messages, timeout).await.into_iter();
+        results.map(|result| result.map_err(|error| error.within("the timeout of the call", timeout))).collect()
     }
 
     async fn request(&self, request: ServiceRequest) -> Result<Reply> {
-        request::request(&self.link, &self.prefix, request).await
+        let timeout = request.timeout;
+        let reply = request::request(&self.link, &self.prefix, request).await;
+        reply.map_err(|error| error.within("the timeout of the request", timeout))
     }
 
     async fn subscribe(&self, subscription: &Subscription) -> Result<Box<dyn Deliveries>> {
@@ -126,14 +129,16 @@ impl MessageHub for NatsHub {
         self.closing.wait(&subscription.name).await;
         let (link, events, rejected) = (Arc::clone(&self.link), Arc::clone(&self.events), Arc::clone(&self.rejected));
         let feed = Feed::new(link, events, rejected, Arc::clone(&self.prefix), subscription.clone());
-        feed.open(SUBSCRIBE, Instant::now() + OPENING).await?;
+        let opened = feed.open(SUBSCRIBE, Instant::now() + OPENING).await;
+        opened.map_err(|error| error.within("the limit of opening a subscription", OPENING))?;
         Ok(Box::new(NatsDeliveries::start(feed, self.closing.clone())))
     }
 
     async fn probe(&self) -> Result<()> {
         let deadline = Instant::now() + PROBING;
         self.link.ready(PROBE, deadline).await?;
-        let info = api::call::<api::Done>(&self.link, PROBE, "INFO", None, deadline).await?;
+        let info = api::call::<api::Done>(&self.link, PROBE, "INFO", None, deadline).await;
+        let info = info.map_err(|error| error.within("the limit of a probe", PROBING))?;
         info.map(drop).map_err(|error| api_error(PROBE, &error))
     }
 }

@@ -46,8 +46,11 @@ mod stream;
 mod subject;
 mod subscribe;
 
+// The types of other crates that the interface has, so that an embedder takes each in the same version.
+/// What a client trusts, and its own certificate; a token that can be replaced, and its text.
+pub use character_credentials::{ClientTls, Secret, SecretString};
+
 pub use config::{Credentials, InvalidConfig, NatsHubConfig};
 pub use forward::HttpForwarder;
 pub use hub::{NatsHub, NatsStatistics};
 pub use responder::{NatsResponder, ServiceHandler, problem};
-pub use secrecy::SecretString;

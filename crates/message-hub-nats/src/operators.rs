@@ -2,7 +2,7 @@
 
 use crate::{
     NatsHub,
-    api::{self, Done, OPERATOR_LIMIT, is_absent},
+    api::{self, Done, OPERATOR_LIMIT, as_operator, is_absent},
     consumer, rejections,
     stream::api_error,
     subject,
@@ -76,30 +76,33 @@ impl NatsHub {
     /// # Errors
     /// `Unavailable`, `Timeout`, `Unauthorized`, `Forbidden`, `Corrupt`.
     pub async fn subscriptions(&self) -> Result<Vec<SubscriptionState>> {
-        let deadline = Instant::now() + OPERATOR_LIMIT;
-        self.link().ready(SUBSCRIPTIONS, deadline).await?;
-        let state = self.rejected_state(SUBSCRIPTIONS, ">", deadline).await?;
-        let rejected = state.and_then(|state| state.subjects).unwrap_or_default();
-        let subject = format!("CONSUMER.LIST.{}", self.events().name());
-        let (mut found, mut seen) = (Vec::new(), 0);
-        loop {
-            let body = Some(json!({ "offset": seen }));
-            let page: ConsumerPage = match api::call(self.link(), SUBSCRIPTIONS, &subject, body, deadline).await? {
-                Ok(page) => page,
-                // The stream is created with the first event or subscription.
-                Err(error) if error.error_code() == jetstream::ErrorCode::STREAM_NOT_FOUND => break,
-                Err(error) => return Err(api_error(SUBSCRIPTIONS, &error)),
-            };
-            let consumers = page.consumers.unwrap_or_default();
-            seen += consumers.len();
-            let is_last = consumers.is_empty() || seen >= page.total;
-            found.extend(consumers.into_iter().filter_map(|one| one.subscription(self.prefix(), &rejected)));
-            if is_last {
-                break;
+        as_operator(async {
+            let deadline = Instant::now() + OPERATOR_LIMIT;
+            self.link().ready(SUBSCRIPTIONS, deadline).await?;
+            let state = self.rejected_state(SUBSCRIPTIONS, ">", deadline).await?;
+            let rejected = state.and_then(|state| state.subjects).unwrap_or_default();
+            let subject = format!("CONSUMER.LIST.{}", self.events().name());
+            let (mut found, mut seen) = (Vec::new(), 0);
+            loop {
+                let body = Some(json!({ "offset": seen }));
+                let page: ConsumerPage = match api::call(self.link(), SUBSCRIPTIONS, &subject, body, deadline).await? {
+                    Ok(page) => page,
+                    // The stream is created with the first event or subscription.
+                    Err(error) if error.error_code() == jetstream::ErrorCode::STREAM_NOT_FOUND => break,
+                    Err(error) => return Err(api_error(SUBSCRIPTIONS, &error)),
+                };
+                let consumers = page.consumers.unwrap_or_default();
+                seen += consumers.len();
+                let is_last = consumers.is_empty() || seen >= page.total;
+                found.extend(consumers.into_iter().filter_map(|one| one.subscription(self.prefix(), &rejected)));
+                if is_last {
+                    break;
+                }
             }
-        }
-        found.sort_by(|one, other| one.name.cmp(&other.name));
-        Ok(found)
+            found.sort_by(|one, other| one.name.cmp(&other.name));
+            Ok(found)
+        })
+        .await
     }
 
     /// Removes a subscription with what it has not settled and what it has rejected, and returns whether it existed. A subscriber
@@ -108,20 +111,23 @@ impl NatsHub {
     /// # Errors
     /// As [`subscriptions`](Self::subscriptions); unknown.
     pub async fn remove_subscription(&self, name: &SubscriptionName) -> Result<bool> {
-        let deadline = Instant::now() + OPERATOR_LIMIT;
-        self.link().ready(REMOVE, deadline).await?;
-        let subject = format!("CONSUMER.DELETE.{}.{name}", self.events().name());
-        let existed = match api::call::<Done>(self.link(), REMOVE, &subject, None, deadline).await? {
-            Ok(Done {}) => true,
-            Err(error) if is_absent(&error) => false,
-            Err(error) => return Err(api_error(REMOVE, &error)),
-        };
-        let subject = format!("STREAM.PURGE.{}", self.rejections().name());
-        let body = Some(json!({ "filter": rejections::subject_of(self.prefix(), name) }));
-        match api::call::<Done>(self.link(), REMOVE, &subject, body, deadline).await? {
-            Ok(Done {}) => Ok(existed),
-            Err(error) if is_absent(&error) => Ok(existed),
-            Err(error) => Err(api_error(REMOVE, &error)),
-        }
+        as_operator(async {
+            let deadline = Instant::now() + OPERATOR_LIMIT;
+            self.link().ready(REMOVE, deadline).await?;
+            let subject = format!("CONSUMER.DELETE.{}.{name}", self.events().name());
+            let existed = match api::call::<Done>(self.link(), REMOVE, &subject, None, deadline).await? {
+                Ok(Done {}) => true,
+                Err(error) if is_absent(&error) => false,
+                Err(error) => return Err(api_error(REMOVE, &error)),
+            };
+            let subject = format!("STREAM.PURGE.{}", self.rejections().name());
+            let body = Some(json!({ "filter": rejections::subject_of(self.prefix(), name) }));
+            match api::call::<Done>(self.link(), REMOVE, &subject, body, deadline).await? {
+                Ok(Done {}) => Ok(existed),
+                Err(error) if is_absent(&error) => Ok(existed),
+                Err(error) => Err(api_error(REMOVE, &error)),
+            }
+        })
+        .await
     }
 }

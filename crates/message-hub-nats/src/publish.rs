@@ -143,6 +143,11 @@ impl Publisher<'_> {
         }
         let begun = Instant::now();
         let limit = deadline.min(begun + ATTEMPT);
+        // What ended at the deadline is named by the caller, which knows the length of it.
+        let attempted = |error: HubError| match limit < deadline {
+            true => error.within("the limit of one acknowledgement", ATTEMPT),
+            false => error,
+        };
         let sent = self.link.call(PUBLISH, subject.clone(), Some(headers.clone()), payload.clone(), limit).await;
         match sent {
             Ok(Sent::Reply(reply)) => match answer(&reply) {
@@ -161,11 +166,11 @@ impl Publisher<'_> {
             ),
             Ok(Sent::Late) => {
                 self.link.suspect(begun);
-                Attempt::Unknown(HubError::new(ErrorKind::Timeout, PUBLISH))
+                Attempt::Unknown(attempted(HubError::new(ErrorKind::Timeout, PUBLISH)))
             }
             Err(error) if *error.kind() == ErrorKind::Timeout => {
                 self.link.suspect(begun);
-                Attempt::NotSent(error)
+                Attempt::NotSent(attempted(error))
             }
             Err(error) => Attempt::Ended(Err(error)),
         }

@@ -165,7 +165,8 @@ impl Feed {
         if now > requested.heard + HEARTBEAT * 2 && (requested.count > 0 || is_unheard) {
             self.link.suspect(requested.heard);
             let detail = "JetStream is silent: no event and no heartbeat";
-            return Err(HubError::new(ErrorKind::Timeout, NEXT).with_detail(detail));
+            let silent = HubError::new(ErrorKind::Timeout, NEXT).with_detail(detail);
+            return Err(silent.within("two heartbeats", HEARTBEAT * 2));
         }
         Ok(())
     }

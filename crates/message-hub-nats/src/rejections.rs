@@ -2,7 +2,7 @@
 
 use crate::{
     NatsHub,
-    api::{self, Done, OPERATOR_LIMIT, is_absent},
+    api::{self, Done, OPERATOR_LIMIT, as_operator, is_absent},
     codec, consumer, percent,
     stream::api_error,
 };
@@ -55,24 +55,29 @@ impl NatsHub {
     /// # Errors
     /// As [`subscriptions`](Self::subscriptions).
     pub async fn rejected(&self, name: &SubscriptionName, limit: usize) -> Result<Option<Vec<RejectedEvent>>> {
-        let deadline = Instant::now() + OPERATOR_LIMIT;
-        self.link().ready(REJECTED, deadline).await?;
-        let subject = format!("CONSUMER.INFO.{}.{name}", self.events().name());
-        match api::call::<Done>(self.link(), REJECTED, &subject, None, deadline).await? {
-            Ok(Done {}) => {}
-            Err(error) if is_absent(&error) => return Ok(None),
-            Err(error) => return Err(api_error(REJECTED, &error)),
-        }
-        let subject = subject_of(self.prefix(), name);
-        let Some(state) = self.rejected_state(REJECTED, &subject, deadline).await? else { return Ok(Some(Vec::new())) };
-        let total = state.subjects.as_ref().and_then(|subjects| subjects.get(&subject)).copied().unwrap_or(0);
-        if total == 0 || limit == 0 {
-            return Ok(Some(Vec::new()));
-        }
-        let reading = self.read_rejected(&subject, &state, total, limit);
-        let late = || HubError::new(ErrorKind::Timeout, REJECTED).with_detail("JetStream does not answer");
-        let messages = timeout_at(deadline, reading).await.unwrap_or_else(|_| Err(late()))?;
-        Ok(Some(messages.iter().rev().take(limit).map(rejected).collect()))
+        as_operator(async {
+            let deadline = Instant::now() + OPERATOR_LIMIT;
+            self.link().ready(REJECTED, deadline).await?;
+            let subject = format!("CONSUMER.INFO.{}.{name}", self.events().name());
+            match api::call::<Done>(self.link(), REJECTED, &subject, None, deadline).await? {
+                Ok(Done {}) => {}
+                Err(error) if is_absent(&error) => return Ok(None),
+                Err(error) => return Err(api_error(REJECTED, &error)),
+            }
+            let subject = subject_of(self.prefix(), name);
+            let Some(state) = self.rejected_state(REJECTED, &subject, deadline).await? else {
+                return Ok(Some(Vec::new()));
+            };
+            let total = state.subjects.as_ref().and_then(|subjects| subjects.get(&subject)).copied().unwrap_or(0);
+            if total == 0 || limit == 0 {
+                return Ok(Some(Vec::new()));
+            }
+            let reading = self.read_rejected(&subject, &state, total, limit);
+            let late = || HubError::new(ErrorKind::Timeout, REJECTED).with_detail("JetStream does not answer");
+            let messages = timeout_at(deadline, reading).await.unwrap_or_else(|_| Err(late()))?;
+            Ok(Some(messages.iter().rev().take(limit).map(rejected).collect()))
+        })
+        .await
     }
 
     /// The state of the stream of rejected events, with the number of those below `subjects`. `None`: nothing was rejected yet.

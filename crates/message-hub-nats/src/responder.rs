@@ -51,28 +51,33 @@ impl NatsResponder {
         Self::serve_at_most(MAX_HANDLED, hub, service, handler).await
     }
 
-    /// As [`serve`](Self::serve), with at most this number of requests handled at the same time; more wait, at most 4,096.
+    /// As [`serve`](Self::serve), with at most this number of requests, from 1 on, handled at the same time; more wait, at most 4,096.
     ///
     /// # Errors
-    /// As [`serve`](Self::serve).
+    /// As [`serve`](Self::serve); `Invalid`: `handled` is 0.
     pub async fn serve_at_most(
         handled: usize,
         hub: &NatsHub,
         service: ServiceName,
         handler: Arc<dyn ServiceHandler>,
     ) -> Result<Self> {
+        if handled == 0 {
+            let detail = "handled must be at least 1, not 0: no request would be handled";
+            return Err(HubError::new(ErrorKind::Invalid, REQUEST).with_detail(detail));
+        }
         let deadline = Instant::now() + OPENING;
+        let limit = |error: HubError| error.within("the limit of opening", OPENING);
         hub.link().ready(REQUEST, deadline).await?;
         let subject = request::subject(hub.prefix(), &service);
         let client = hub.link().client.clone();
         let subscribe = client.queue_subscribe(subject, "instances".to_owned());
-        let late = || HubError::new(ErrorKind::Timeout, REQUEST).with_applied(Applied::No);
+        let late = || limit(HubError::new(ErrorKind::Timeout, REQUEST).with_applied(Applied::No));
         let requests = timeout_at(deadline, subscribe)
             .await
             .map_err(|_| late())?
             .map_err(|error| HubError::new(ErrorKind::Unavailable { retry_after: None }, REQUEST).with_source(error))?;
         // The server takes commands in their order: when it answers, it has the subscription.
-        hub.link().round_trip(REQUEST, deadline).await?;
+        hub.link().round_trip(REQUEST, deadline).await.map_err(limit)?;
         let (stop, stopped) = oneshot::channel();
         let serving = Serving { client, service: service.clone(), handler, places: Arc::new(Semaphore::new(handled)) };
         let task = tokio::spawn(serving.run(requests, stopped));

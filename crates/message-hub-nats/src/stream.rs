@@ -170,11 +170,12 @@ impl EnsuredStream {
             self.taken.write().unwrap_or_else(PoisonError::into_inner).insert(pattern.to_owned());
             Ok(())
         };
-        let late = || HubError::new(ErrorKind::Timeout, operation).with_detail("JetStream does not answer");
-        timeout_at(deadline.min(Instant::now() + ATTEMPT), create)
-            .await
-            .unwrap_or_else(|_| Err(late()))
-            .map_err(|error| error.with_applied(Applied::No))
+        let limit = deadline.min(Instant::now() + ATTEMPT);
+        let late = || {
+            let late = HubError::new(ErrorKind::Timeout, operation).with_detail("JetStream does not answer");
+            if limit < deadline { late.within("the limit of one attempt", ATTEMPT) } else { late }
+        };
+        timeout_at(limit, create).await.unwrap_or_else(|_| Err(late())).map_err(|error| error.with_applied(Applied::No))
     }
 
     async fn create(&self, operation: &'static str, pattern: &str) -> Result<()> {

@@ -133,12 +133,13 @@ impl NatsSettle {
         let deadline = Instant::now() + LIMIT;
         self.feed.link.ready(SETTLE, deadline).await?;
         let payload = Bytes::from_static(word.as_bytes());
+        let limited = |error: HubError| error.within("the limit of settling", LIMIT);
         let unavailable = || HubError::new(ErrorKind::Unavailable { retry_after: None }, SETTLE);
-        match self.feed.link.call(SETTLE, address, None, payload, deadline).await? {
+        match self.feed.link.call(SETTLE, address, None, payload, deadline).await.map_err(limited)? {
             Sent::Reply(_) => Ok(()),
             Sent::NoResponder => Err(unavailable().with_detail("the subscription is not there any more")),
             Sent::Lost => Err(unavailable()),
-            Sent::Late => Err(HubError::new(ErrorKind::Timeout, SETTLE)),
+            Sent::Late => Err(HubError::new(ErrorKind::Timeout, SETTLE).within("the limit of settling", LIMIT)),
         }
     }
 
@@ -171,7 +172,7 @@ impl NatsSettle {
             Ok(Err(error)) => {
                 Err(HubError::new(ErrorKind::Unavailable { retry_after: None }, SETTLE).with_source(error))
             }
-            Err(_) => Err(HubError::new(ErrorKind::Timeout, SETTLE)),
+            Err(_) => Err(HubError::new(ErrorKind::Timeout, SETTLE).within("the limit of settling", LIMIT)),
         }
     }
 }

@@ -104,6 +104,7 @@ async fn ten_thousand_calls_end_in_time_while_the_server_hangs() {
     assert!(begun.elapsed() < limit + SECOND * 2, "they took {:?}", begun.elapsed());
     for error in results.iter().map(|result| result.as_ref().unwrap_err()) {
         assert!(matches!(error.kind(), ErrorKind::Timeout | ErrorKind::Unavailable { .. }), "{error}");
+        assert_eq!(error.limit().is_some(), *error.kind() == ErrorKind::Timeout, "{error}");
     }
     assert_eq!(hub.statistics().waiting, 0, "no call is left behind");
     server.thaw();

@@ -16,18 +16,18 @@ pub struct HubServerConfig {
     /// The maximum number of requests that are handled at the same time: of requests to the hub, and of requests to each
     /// service, so that one that does not answer takes no place of the others. Default: 256.
     pub requests: RequestLimit,
-    /// Maximum size of the body of a request to a service, in bytes. Default: 128 MiB.
+    /// Maximum size of the body of a request to a service, in bytes, at least 1. Default: 128 MiB.
     pub max_request_bytes: usize,
-    /// How long a body may take to arrive, beside the time that it takes at `body_rate`. Default: 10 seconds.
+    /// How long a body may take to arrive, beside the time that it takes at `body_rate`. At least 1 ms. Default: 10 seconds.
     pub body_timeout: Duration,
-    /// The slowest average upload that is waited for, in bytes a second. Default: 65536.
+    /// The slowest average upload that is waited for, in bytes a second, at least 1. Default: 65536.
     pub body_rate: u32,
-    /// How long a connection to an instance may take. Default: 1 second.
+    /// How long a connection to an instance may take, at least 1 ms. Default: 1 second.
     pub connect_timeout: Duration,
     /// What is trusted of instances with `https://` addresses, and the own certificate. Default: what the system trusts, and none.
     #[cfg(feature = "rustls")]
     pub tls: Option<ClientTls>,
-    /// How often each instance is asked for its health. Default: 5 seconds.
+    /// How often each instance is asked for its health, at least 1 ms. Default: 5 seconds.
     pub probe_every: Duration,
 }
 
@@ -44,6 +44,50 @@ impl Default for HubServerConfig {
             tls: None,
             probe_every: Duration::from_secs(5),
         }
+    }
+}
+
+/// Why a server cannot be made.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum InvalidHubServer {
+    /// A limit that no server can work with.
+    #[error("the setting {setting} of the hub's server is {found}: it must be {range}")]
+    Setting {
+        /// The field of [`HubServerConfig`].
+        setting: &'static str,
+        /// Its value.
+        found: String,
+        /// The values that it may have.
+        range: &'static str,
+    },
+    /// TLS could not be set up for the connections to services.
+    #[error("the HTTP client for the services cannot be built")]
+    Client(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl HubServerConfig {
+    /// Refuses limits that no server can work with. [`HubServer::new`](crate::HubServer::new) does it first.
+    ///
+    /// # Errors
+    /// [`InvalidHubServer::Setting`]: the first such limit, with its value.
+    pub fn check(&self) -> Result<(), InvalidHubServer> {
+        let numbers = [("max_request_bytes", self.max_request_bytes as u64), ("body_rate", self.body_rate.into())];
+        for (setting, number) in numbers {
+            if number == 0 {
+                return Err(InvalidHubServer::Setting { setting, found: number.to_string(), range: "at least 1" });
+            }
+        }
+        for (setting, time) in [
+            ("body_timeout", self.body_timeout),
+            ("connect_timeout", self.connect_timeout),
+            ("probe_every", self.probe_every),
+        ] {
+            if time < Duration::from_millis(1) {
+                return Err(InvalidHubServer::Setting { setting, found: format!("{time:?}"), range: "at least 1 ms" });
+            }
+        }
+        Ok(())
     }
 }
 
@@ -84,6 +128,25 @@ impl FromStr for InstanceUrl {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_limit_that_no_server_can_work_with_is_refused_with_its_value() {
+        let config = HubServerConfig::default;
+        assert!(config().check().is_ok());
+        for (wrong, expected) in [
+            (HubServerConfig { max_request_bytes: 0, ..config() }, "max_request_bytes of the hub's server is 0"),
+            (HubServerConfig { body_rate: 0, ..config() }, "body_rate of the hub's server is 0"),
+            (HubServerConfig { body_timeout: Duration::ZERO, ..config() }, "body_timeout of the hub's server is 0ns"),
+            (
+                HubServerConfig { connect_timeout: Duration::ZERO, ..config() },
+                "connect_timeout of the hub's server is 0ns",
+            ),
+            (HubServerConfig { probe_every: Duration::ZERO, ..config() }, "probe_every of the hub's server is 0ns"),
+        ] {
+            let refused = wrong.check().unwrap_err().to_string();
+            assert!(refused.starts_with(&format!("the setting {expected}: ")), "{refused}");
+        }
+    }
 
     #[test]
     fn an_address_of_an_instance_holds_no_secret_and_no_query() {

@@ -16,7 +16,18 @@ mod refusal;
 mod routing;
 mod server;
 
-pub use config::{HubServerConfig, InstanceUrl, InvalidInstance};
+// The types of other crates that the interface has, so that an embedder takes each in the same version.
+/// The HTTP server whose application serves the contract.
+pub use actix_web;
+/// What a client trusts, and its own certificate.
+#[cfg(feature = "rustls")]
+pub use character_credentials::ClientTls;
+/// The tokens that clients send, and endpoints beside the contract.
+pub use character_http_kit::{AcceptedTokens, Endpoints};
+/// The registry in which metrics are shown.
+pub use prometheus_client::registry::Registry;
+
+pub use config::{HubServerConfig, InstanceUrl, InvalidHubServer, InvalidInstance};
 pub use openapi::openapi;
 pub use operators::{HubOperations, NoOperations};
 pub use refusal::{PROBLEM_TYPES, overloaded};

@@ -2,7 +2,7 @@
 
 use crate::{
     BASE,
-    config::HubServerConfig,
+    config::{HubServerConfig, InvalidHubServer},
     events::{self, Pollers, Sessions},
     metrics::Metrics,
     operators::{self, HubOperations, NoOperations},
@@ -21,7 +21,7 @@ use character_http_kit::{
     AcceptedTokens, BodyLimits, Endpoint, Endpoints, RequestLimit,
     middleware::{checked, limit_requests},
 };
-use character_message_hub::MessageHub;
+use character_message_hub::{ErrorKind, HubError, MessageHub};
 use character_message_hub_wire::{self as wire, ServicesBody};
 use prometheus_client::registry::Registry;
 use std::{fmt, sync::Arc, time::Duration};
@@ -57,12 +57,12 @@ impl HubServer {
     /// Serves `hub` to clients that send one of `tokens`.
     ///
     /// # Errors
-    /// When TLS cannot be set up for the connections to services.
+    /// [`InvalidHubServer`]: a setting that no server can work with, or TLS that cannot be set up for the connections to services.
     pub fn new(
         hub: Arc<dyn MessageHub>,
         tokens: AcceptedTokens,
         config: HubServerConfig,
-    ) -> Result<Self, reqwest::Error> {
+    ) -> Result<Self, InvalidHubServer> {
         Self::with_operations(hub, Arc::new(NoOperations), tokens, config)
     }
 
@@ -75,9 +75,11 @@ impl HubServer {
         operations: Arc<dyn HubOperations>,
         tokens: AcceptedTokens,
         config: HubServerConfig,
-    ) -> Result<Self, reqwest::Error> {
+    ) -> Result<Self, InvalidHubServer> {
+        config.check()?;
         let metrics = Metrics::default();
-        let router = Router::new(&config, metrics.clone())?;
+        let router =
+            Router::new(&config, metrics.clone()).map_err(|error| InvalidHubServer::Client(Box::new(error)))?;
         let (sessions, pollers) = (Sessions::default(), Pollers::default());
         let stopping = watch::Sender::new(false);
         let inner = Inner { hub, operations, tokens, config, sessions, pollers, router, metrics, stopping };
@@ -227,7 +229,7 @@ fn routed(path: &'static str) -> Endpoint {
 
 async fn probe(server: Data<HubServer>) -> Answer {
     const LIMIT: Duration = Duration::from_millis(950);
-    let late = |_| character_message_hub::HubError::new(character_message_hub::ErrorKind::Timeout, wire::PROBE);
+    let late = |_| HubError::new(ErrorKind::Timeout, wire::PROBE).within("the limit of a probe", LIMIT);
     tokio::time::timeout(LIMIT, server.hub().probe()).await.map_err(late)??;
     Ok(HttpResponse::NoContent().finish())
 }

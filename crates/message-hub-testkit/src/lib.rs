@@ -43,6 +43,10 @@ mod harness;
 pub mod sample;
 mod stage;
 
+// The types of other crates that the interface has, so that an embedder takes each in the same version.
+/// What a [`Handler`] returns.
+pub use futures_util::future::BoxFuture;
+
 pub use clauses::{Clause, clauses, durable_clauses, sentence};
 pub use harness::{Clock, DurableHubHarness, Handler, HubHarness, PATIENCE, run, run_durable};
 pub use stage::Stage;

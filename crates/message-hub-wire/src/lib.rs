@@ -40,6 +40,10 @@ mod problem;
 mod publish;
 mod services;
 
+// The types of other crates that the interface has, so that an embedder takes each in the same version.
+/// An address.
+pub use url::Url;
+
 pub use address::check_address;
 pub use deliveries::{
     DEFAULT_LIMIT, DeliveriesBody, DeliveryBody, LONGEST_WAIT, MAX_LIMIT, MAX_SETTLEMENTS, SettleAction, SettleBody,

@@ -14,7 +14,7 @@ pub enum ErrorKind {
         /// How long the hub asked to wait.
         retry_after: Option<Duration>,
     },
-    /// No answer in time.
+    /// No answer in time. The detail names the limit and its length.
     Timeout,
     /// No instance of the service is there. The request was not delivered.
     NoResponder,
@@ -97,6 +97,7 @@ pub struct HubError {
     operation: &'static str,
     applied: Applied,
     detail: Option<Cow<'static, str>>,
+    limit: Option<(&'static str, Duration)>,
     source: Option<Arc<dyn StdError + Send + Sync>>,
 }
 
@@ -105,7 +106,7 @@ impl HubError {
     /// certainly none.
     #[must_use]
     pub fn new(kind: ErrorKind, operation: &'static str) -> Self {
-        Self { applied: kind.default_applied(), kind, operation, detail: None, source: None }
+        Self { applied: kind.default_applied(), kind, operation, detail: None, limit: None, source: None }
     }
 
     /// Sets whether the operation may have had its effect.
@@ -119,6 +120,21 @@ impl HubError {
     #[must_use]
     pub fn with_detail(mut self, detail: impl Into<Cow<'static, str>>) -> Self {
         self.detail = Some(detail.into());
+        self
+    }
+
+    /// Names the limit of time that was over, such as `the timeout of the call`, in the detail of a [`Timeout`](ErrorKind::Timeout).
+    /// Does nothing when an inner limit is named already, and to errors of other kinds.
+    #[must_use]
+    pub fn within(mut self, limit: &'static str, length: Duration) -> Self {
+        if self.kind == ErrorKind::Timeout && self.limit.is_none() {
+            let over = format!("no answer within {length:?}, {limit}");
+            self.detail = Some(match self.detail.take() {
+                Some(detail) => format!("{detail}: {over}").into(),
+                None => over.into(),
+            });
+            self.limit = Some((limit, length));
+        }
         self
     }
 
@@ -145,6 +161,12 @@ impl HubError {
     #[must_use]
     pub fn detail(&self) -> Option<&str> {
         self.detail.as_deref()
+    }
+
+    /// The limit of time that was over, and its length, when this process has named it by [`within`](Self::within).
+    #[must_use]
+    pub fn limit(&self) -> Option<(&'static str, Duration)> {
+        self.limit
     }
 
     /// Whether the operation **certainly** had no effect.
@@ -186,5 +208,24 @@ impl fmt::Display for HubError {
 impl StdError for HubError {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         self.source.as_deref().map(|source| source as _)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_timeout_names_its_innermost_limit_and_other_errors_name_none() {
+        let second = Duration::from_secs(1);
+        let late = HubError::new(ErrorKind::Timeout, "hub.publish");
+        let named =
+            late.clone().within("the limit of one attempt", second).within("the timeout of the call", second * 5);
+        assert_eq!(named.limit(), Some(("the limit of one attempt", second)));
+        assert_eq!(named.to_string(), "hub.publish failed: timeout: no answer within 1s, the limit of one attempt");
+        let explained = late.with_detail("JetStream is silent").within("the timeout of the call", second);
+        assert_eq!(explained.detail(), Some("JetStream is silent: no answer within 1s, the timeout of the call"));
+        let full = HubError::new(ErrorKind::Full, "hub.publish").within("the timeout of the call", second);
+        assert_eq!((full.limit(), full.detail()), (None, None));
     }
 }

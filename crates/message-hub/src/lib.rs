@@ -46,8 +46,17 @@ mod port;
 mod queue;
 mod request;
 
+// The types of other crates that the interface has, so that an embedder takes each in the same version.
+/// Writes the methods of the port in an adapter.
 pub use async_trait::async_trait;
+/// Data of an event, or a body.
 pub use bytes::Bytes;
+/// When an event was rejected.
+pub use jiff::Timestamp;
+/// JSON data of an event.
+pub use serde_json::Value;
+/// The clock of a [`DeliveryQueue`].
+pub use tokio::time::Instant;
 
 pub use attribute::{AttributeName, InvalidAttribute};
 pub use delivery::{Deliveries, Delivery, Settle, Settlement};

@@ -159,7 +159,8 @@ impl MessageHub for MemoryHub {
             Arc::clone(&instances[turn % instances.len()])
         };
         let limit = request.timeout;
-        timeout(limit, responder(request)).await.map_err(|_| HubError::new(ErrorKind::Timeout, REQUEST))
+        let late = || HubError::new(ErrorKind::Timeout, REQUEST).within("the timeout of the request", limit);
+        timeout(limit, responder(request)).await.map_err(|_| late())
     }
 
     async fn subscribe(&self, subscription: &Subscription) -> Result<Box<dyn Deliveries>> {

@@ -29,14 +29,14 @@ impl Subscription {
     /// Refuses limits outside of their ranges.
     ///
     /// # Errors
-    /// `Invalid`, with the field and its range.
+    /// `Invalid`, with the field, its range and its value.
     pub fn check(&self) -> Result<()> {
-        let invalid = |detail| Err(HubError::new(ErrorKind::Invalid, SUBSCRIBE).with_detail(detail));
+        let invalid = |detail: String| Err(HubError::new(ErrorKind::Invalid, SUBSCRIBE).with_detail(detail));
         if !(1..=1_000).contains(&self.max_in_flight) {
-            return invalid("max_in_flight must be from 1 to 1000");
+            return invalid(format!("max_in_flight must be from 1 to 1000, not {}", self.max_in_flight));
         }
         if !(Duration::from_secs(1)..=Duration::from_secs(3600)).contains(&self.settle_within) {
-            return invalid("settle_within must be from 1 second to 1 hour");
+            return invalid(format!("settle_within must be from 1 second to 1 hour, not {:?}", self.settle_within));
         }
         Ok(())
     }

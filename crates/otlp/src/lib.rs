@@ -15,6 +15,20 @@ mod metrics;
 mod protobuf;
 mod spans;
 
+// The types of other crates that the interface has, so that an embedder takes each in the same version.
+/// What a client trusts, and its own certificate.
+pub use character_credentials::ClientTls;
+/// The SDK whose tracer takes a [`SpanSender`].
+pub use opentelemetry_sdk;
+/// The registry in which metrics are shown.
+pub use prometheus_client::registry::Registry;
+/// The value of a header.
+pub use secrecy::SecretString;
+/// The runtime of the connections.
+pub use tokio::runtime::Handle;
+/// An address.
+pub use url::Url;
+
 pub use client::{OtlpClient, OtlpConfig, OtlpError};
 pub use headers::OtlpHeaders;
 pub use spans::SpanSender;

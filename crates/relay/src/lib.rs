@@ -28,7 +28,12 @@ mod queue;
 mod relay;
 mod status;
 
-pub use character_storage_port::DomainEvent;
+// The types of other crates that the interface has, so that an embedder takes each in the same version.
+/// An event of the log, and the time in a [`RelayStatus`].
+pub use character_storage_port::{DomainEvent, Timestamp};
+/// The registry in which metrics are shown.
+pub use prometheus_client::registry::Registry;
+
 pub use convert::{Envelope, cloud_event, replay_message};
 pub use options::{CONSUMER, InvalidOptions, RelayOptions};
 pub use relay::{CommitSource, Relay};

@@ -36,9 +36,9 @@ pub struct RelayOptions {
     /// How often the hub may refuse an event before the event is parked. Default: 5.
     pub max_refusals: u32,
     /// The least time between two changes of the durable cursor. Events published since the last one are published again
-    /// after a crash. Default: 100 ms.
+    /// after a crash. Default: 100 ms. Zero: the cursor is moved after each batch.
     pub advance_every: Duration,
-    /// Maximum time to release the lease at a shutdown. Default: 2 s.
+    /// Maximum time to release the lease at a shutdown. Default: 2 s. Zero: it ends by itself.
     pub stop_within: Duration,
 }
 
@@ -50,8 +50,15 @@ pub enum InvalidOptions {
     #[error(transparent)]
     Source(#[from] InvalidAttribute),
     /// A duration or a number is outside of its range.
-    #[error("{0}")]
-    Range(&'static str),
+    #[error("the relay option {setting} is {found}: it must be {range}")]
+    Range {
+        /// The field of [`RelayOptions`].
+        setting: &'static str,
+        /// Its value.
+        found: String,
+        /// The values that it may have.
+        range: &'static str,
+    },
 }
 
 impl RelayOptions {
@@ -77,26 +84,33 @@ impl RelayOptions {
     /// Refuses settings that a relay cannot work with.
     ///
     /// # Errors
-    /// The first such setting.
+    /// The first such setting, with its value.
     pub fn check(&self) -> Result<(), InvalidOptions> {
         CloudEvent::new("id", Arc::clone(&self.envelope.source), "type")?;
-        let least = Duration::from_millis(1);
+        let refuse =
+            |setting, time: Duration, range| Err(InvalidOptions::Range { setting, found: format!("{time:?}"), range });
         if !(Duration::from_secs(4)..=MAX_LEASE).contains(&self.lease) {
-            return Err(InvalidOptions::Range("lease must be from 4 seconds to 24 hours"));
+            return refuse("lease", self.lease, "from 4 seconds to 24 hours");
         }
         if !(Duration::from_secs(1)..self.lease / 3).contains(&self.headroom) {
-            return Err(InvalidOptions::Range("headroom must be at least 1 second and less than a third of the lease"));
+            return refuse("headroom", self.headroom, "at least 1 second and less than a third of lease");
         }
-        if [self.standby_pause, self.publish_timeout, self.first_pause].iter().any(|pause| *pause < least) {
-            return Err(InvalidOptions::Range(
-                "standby_pause, publish_timeout and first_pause must be at least 1 millisecond",
-            ));
+        for (setting, time) in [
+            ("standby_pause", self.standby_pause),
+            ("publish_timeout", self.publish_timeout),
+            ("first_pause", self.first_pause),
+            ("hand_over_after", self.hand_over_after),
+        ] {
+            if time < Duration::from_millis(1) {
+                return refuse(setting, time, "at least 1 millisecond");
+            }
         }
         if self.longest_pause < self.first_pause {
-            return Err(InvalidOptions::Range("longest_pause must not be shorter than first_pause"));
+            return refuse("longest_pause", self.longest_pause, "at least as long as first_pause");
         }
         if self.max_refusals == 0 {
-            return Err(InvalidOptions::Range("max_refusals must be at least 1"));
+            let (setting, range) = ("max_refusals", "at least 1");
+            return Err(InvalidOptions::Range { setting, found: self.max_refusals.to_string(), range });
         }
         Ok(())
     }
@@ -111,16 +125,23 @@ mod tests {
         let options = || RelayOptions::new(CONSUMER.parse().unwrap());
         assert_eq!(options().check(), Ok(()));
         let second = Duration::from_secs(1);
-        for wrong in [
-            RelayOptions { envelope: Envelope::new(""), ..options() },
-            RelayOptions { lease: second / 2, ..options() },
-            RelayOptions { headroom: second * 10, ..options() },
-            RelayOptions { headroom: second / 2, ..options() },
-            RelayOptions { standby_pause: Duration::ZERO, ..options() },
-            RelayOptions { longest_pause: second / 100, ..options() },
-            RelayOptions { max_refusals: 0, ..options() },
+        assert!(RelayOptions { envelope: Envelope::new(""), ..options() }.check().is_err());
+        let zero = Duration::ZERO;
+        for (wrong, expected) in [
+            (RelayOptions { lease: second / 2, ..options() }, "lease is 500ms"),
+            (RelayOptions { headroom: second * 10, ..options() }, "headroom is 10s"),
+            (RelayOptions { headroom: second / 2, ..options() }, "headroom is 500ms"),
+            (RelayOptions { standby_pause: zero, ..options() }, "standby_pause is 0ns"),
+            (RelayOptions { publish_timeout: zero, ..options() }, "publish_timeout is 0ns"),
+            (RelayOptions { first_pause: zero, ..options() }, "first_pause is 0ns"),
+            (RelayOptions { hand_over_after: zero, ..options() }, "hand_over_after is 0ns"),
+            (RelayOptions { longest_pause: second / 100, ..options() }, "longest_pause is 10ms"),
+            (RelayOptions { max_refusals: 0, ..options() }, "max_refusals is 0"),
         ] {
-            assert!(wrong.check().is_err(), "{wrong:?}");
+            let refused = wrong.check().unwrap_err().to_string();
+            assert!(refused.starts_with(&format!("the relay option {expected}: ")), "{refused}");
         }
+        // Zero is no pause: each cursor is moved at once, and a stop does not wait for the release of the lease.
+        assert_eq!(RelayOptions { advance_every: zero, stop_within: zero, ..options() }.check(), Ok(()));
     }
 }

@@ -11,7 +11,7 @@ use std::sync::Arc;
 #[actix_web::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let tokens = AcceptedTokens::new(["the-token-of-this-example".to_owned().into()])?;
-    let service = StorageServer::new(Arc::new(MemoryStorage::new()), tokens, Limits::default());
+    let service = StorageServer::new(Arc::new(MemoryStorage::new()), tokens, Limits::default())?;
     let server = HttpServer::new(move || App::new().configure(|config| service.configure(config)));
     let server = server.workers(1).disable_signals().bind("127.0.0.1:0")?;
     let address = *server.addrs().first().ok_or("the server has no address")?;

@@ -49,6 +49,25 @@ mod transport;
 mod transport_stack;
 mod verdict;
 
+// The types of other crates that the interface has, so that an embedder takes each in the same version.
+/// Writes the methods of a [`Transport`].
+pub use async_trait::async_trait;
+/// The body of a request or a response.
+pub use bytes::Bytes;
+/// What a client trusts, and its own certificate.
+#[cfg(feature = "rustls")]
+pub use character_credentials::ClientTls;
+/// A token, a password or an address that can be replaced, and its text.
+pub use character_credentials::{Secret, SecretString};
+/// The registry in which metrics are shown.
+pub use prometheus_client::registry::Registry;
+/// The method of a request.
+pub use reqwest::Method;
+/// The clock of the deadline of a request.
+pub use tokio::time::Instant;
+/// An address.
+pub use url::Url;
+
 pub use breaker::{BreakerState, CircuitBreaker};
 pub use breakers::CircuitBreakers;
 pub use config::HttpStorageConfig;

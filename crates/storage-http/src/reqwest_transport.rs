@@ -77,7 +77,13 @@ pub enum ConnectError {
     },
     /// TLS could not be set up.
     #[error("the HTTP client cannot be built")]
-    Client(#[source] reqwest::Error),
+    Client(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl ConnectError {
+    fn client(cause: reqwest::Error) -> Self {
+        Self::Client(Box::new(cause))
+    }
 }
 
 fn builder(config: &HttpStorageConfig) -> reqwest::ClientBuilder {
@@ -109,8 +115,8 @@ impl ReqwestTransport {
         let base = config.base_url.as_str().trim_end_matches('/').to_owned();
         // For callers without the transport stack: no wait is without a bound.
         let client = |config: &HttpStorageConfig| builder(config).timeout(config.deadline).build();
-        let streams = builder(config).read_timeout(config.deadline).build().map_err(ConnectError::Client)?;
-        let (shared, settings) = (client(config).map_err(ConnectError::Client)?, config.clone());
+        let streams = builder(config).read_timeout(config.deadline).build().map_err(ConnectError::client)?;
+        let (shared, settings) = (client(config).map_err(ConnectError::client)?, config.clone());
         let clients = Homes::new(shared, move || client(&settings).ok());
         let (token, max_response_bytes, deadline) = (config.token.clone(), config.max_response_bytes, config.deadline);
         let request_id = config.request_id;

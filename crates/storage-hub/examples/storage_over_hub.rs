@@ -28,7 +28,7 @@ fn serve(configure: impl Fn(&mut ServiceConfig) + Clone + Send + 'static) -> Res
 async fn main() -> Result<(), Box<dyn Error>> {
     let central = MemoryStorage::new();
     let tokens = AcceptedTokens::new([STORAGE_TOKEN.to_owned().into()])?;
-    let storage = StorageServer::new(Arc::new(central.clone()), tokens, Limits::default());
+    let storage = StorageServer::new(Arc::new(central.clone()), tokens, Limits::default())?;
     let storage = serve(move |config| storage.configure(config))?;
 
     // The hub knows where the instances of the service are; the client does not.

@@ -87,7 +87,8 @@
 //!
 //! Semantic versioning. [`ErrorKind`] is `#[non_exhaustive]`. A new kind of row is a breaking change: [`EntityKind`],
 //! [`Write`] and [`StoredRow`] are matched without a wildcard, so that an adapter that forgets a kind does not compile.
-//! The crates `character-domain` and `async-trait` are part of the public interface and re-exported. A new clause in the contract
+//! The crate `character-domain`, `async_trait`, `BoxStream`, `Instant`, `RawValue` and `Uuid` are part of the public interface and
+//! re-exported. A new clause in the contract
 //! writes down what was meant before and is not a breaking change; a changed clause is. The suite has the version
 //! of the port it belongs to. The minimum Rust version is that of the workspace and changes in minor releases only.
 #![doc = ""]
@@ -98,7 +99,18 @@
 #[doc = include_str!("../README.md")]
 struct Readme;
 
+// The types of other crates that the interface has, so that an embedder takes each in the same version.
+/// Writes the methods of the port in an adapter.
 pub use async_trait::async_trait;
+/// The stream of pages and of a snapshot.
+pub use futures_util::stream::BoxStream;
+/// The text of a [`KeptAnswer`].
+pub use serde_json::value::RawValue;
+/// The clock of [`caller_deadline`].
+pub use tokio::time::Instant;
+/// The bits of every id.
+pub use uuid::Uuid;
+
 pub use character_domain::event::{
     CHARACTER_CAMPAIGN_EVENT_CHANGED, CHARACTER_CAMPAIGN_JOINED, CHARACTER_CAMPAIGN_LEFT, CHARACTER_CREATED,
     CHARACTER_DELETED, CHARACTER_EVENT_APPLIED, CHARACTER_EVENT_REVERTED, CHARACTER_EXPERIENCE_GAINED,

@@ -1,7 +1,7 @@
 //! Reads request bodies, within limits.
 
 use crate::{
-    Limits, StorageServer,
+    StorageServer,
     answer::{Answer, Refusal},
 };
 use actix_web::{
@@ -9,7 +9,7 @@ use actix_web::{
     http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderName},
     web::Payload,
 };
-use character_http_kit::{BodyError, BodyLimits, read_body};
+use character_http_kit::{BodyError, read_body};
 use character_storage_wire as wire;
 use serde::de::DeserializeOwned;
 
@@ -26,12 +26,12 @@ pub(crate) async fn message<B: DeserializeOwned>(
     if text(request, CONTENT_ENCODING).is_some_and(|coding| !coding.trim().eq_ignore_ascii_case("identity")) {
         return Err(Refusal::of_code(wire::UNSUPPORTED_MEDIA_TYPE, "the body must not be compressed"));
     }
-    let Limits { body_bytes: bytes, body_timeout: timeout, body_rate: rate } = server.limits;
-    let body = read_body(request.headers(), payload, BodyLimits { bytes, timeout, rate }).await;
+    let body = read_body(request.headers(), payload, server.limits.of_bodies()).await;
     let body = body.map_err(|error| match error {
-        BodyError::TooLarge => {
-            Refusal::of_code(wire::TOO_LARGE, format!("the body must not be larger than {bytes} bytes"))
-        }
+        BodyError::TooLarge => Refusal::of_code(
+            wire::TOO_LARGE,
+            format!("the body must not be larger than {} bytes", server.limits.body_bytes),
+        ),
         BodyError::Late => Refusal::of_code(wire::REQUEST_TIMEOUT, "the body did not arrive in time"),
         BodyError::Unreadable(error) => Refusal::of_code(wire::MALFORMED, format!("the body cannot be read: {error}")),
     })?;

@@ -9,7 +9,7 @@
 //!
 //! # fn serve() -> Result<(), Box<dyn std::error::Error>> {
 //! let tokens = AcceptedTokens::new(["the secret of the day".to_owned().into()])?;
-//! let server = StorageServer::new(Arc::new(MemoryStorage::new()), tokens, Limits::default());
+//! let server = StorageServer::new(Arc::new(MemoryStorage::new()), tokens, Limits::default())?;
 //! let app = App::new().configure(|config| server.configure(config));
 //! # Ok(())
 //! # }
@@ -37,6 +37,12 @@ mod transactions;
 /// Every path of the contract begins with this one, and every request to it needs a bearer token.
 pub const BASE: &str = wire::BASE;
 
+// The types of other crates that the interface has, so that an embedder takes each in the same version.
+/// The HTTP server whose application serves the contract.
+pub use actix_web;
+/// The tokens that clients send, and endpoints beside the contract.
+pub use character_http_kit::{AcceptedTokens, Endpoints, InvalidBodyLimits};
+
 pub use limits::{LONGEST_WAIT, Limits};
 pub use openapi::openapi;
 
@@ -49,7 +55,7 @@ use actix_web::{
     middleware::from_fn,
     web,
 };
-use character_http_kit::{AcceptedTokens, Endpoint, Endpoints, Refusals, middleware::checked};
+use character_http_kit::{Endpoint, Refusals, middleware::checked};
 use character_storage_port::{EntityKind, ErrorKind, StorageError, StoragePort, every_kind};
 use character_storage_wire as wire;
 use std::{sync::Arc, time::Duration};
@@ -66,9 +72,12 @@ pub struct StorageServer {
 
 impl StorageServer {
     /// Serves `port` to clients that send one of `tokens`.
-    #[must_use]
-    pub fn new(port: Arc<dyn StoragePort>, tokens: AcceptedTokens, limits: Limits) -> Self {
-        Self { port, tokens, limits }
+    ///
+    /// # Errors
+    /// As [`Limits::check`].
+    pub fn new(port: Arc<dyn StoragePort>, tokens: AcceptedTokens, limits: Limits) -> Result<Self, InvalidBodyLimits> {
+        limits.check()?;
+        Ok(Self { port, tokens, limits })
     }
 
     /// Serves the contract and nothing else.

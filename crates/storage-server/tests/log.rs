@@ -33,7 +33,7 @@ impl Served {
     fn new() -> Self {
         let storage = MemoryStorage::new();
         let tokens = AcceptedTokens::new(["current".to_owned().into()]).unwrap();
-        let server = StorageServer::new(Arc::new(storage.clone()), tokens, Limits::default());
+        let server = StorageServer::new(Arc::new(storage.clone()), tokens, Limits::default()).unwrap();
         Self { storage, server }
     }
 

@@ -23,7 +23,7 @@ const TOKEN: (header::HeaderName, &str) = (header::AUTHORIZATION, "Bearer curren
 
 fn server(port: Arc<dyn StoragePort>, limits: Limits) -> StorageServer {
     let tokens = AcceptedTokens::new(["current".to_owned().into(), "next".to_owned().into()]).unwrap();
-    StorageServer::new(port, tokens, limits)
+    StorageServer::new(port, tokens, limits).unwrap()
 }
 
 async fn answer(server: &StorageServer, request: TestRequest) -> (StatusCode, header::HeaderMap, Vec<u8>) {

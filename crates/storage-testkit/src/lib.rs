@@ -53,6 +53,10 @@ mod mock;
 pub mod sample;
 pub mod unreadable;
 
+// The types of other crates that the interface has, so that an embedder takes each in the same version.
+/// Matches arguments of a [`MockStorage`], and orders its calls.
+pub use mockall::{Sequence, predicate};
+
 #[doc(hidden)]
 pub use character_storage_port;
 pub use clauses::{Clause, DurableClause, clauses, durable_clauses, sentence};

@@ -37,7 +37,7 @@ async fn process(storage: &ScriptedFaults<MemoryStorage>, redis: &RedisServer) -
     let options = CacheOptions { trust: patient, follow: patient, ..CacheOptions::default() };
     let inner: Arc<dyn StoragePort> = Arc::new(storage.clone());
     let log = Arc::new(storage.clone());
-    let (cached, follower) = Cached::new(inner, log, options, Some(tier), CacheMetrics::default());
+    let (cached, follower) = Cached::new(inner, log, options, Some(tier), CacheMetrics::default()).unwrap();
     tokio::spawn(follower.run());
     assert!(cached.ready(patient).await);
     cached

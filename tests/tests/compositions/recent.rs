@@ -15,7 +15,7 @@ const CHANGES: u64 = 40;
 async fn process(storage: &MemoryStorage) -> CharacterRepository {
     let inner: Arc<dyn StoragePort> = Arc::new(storage.clone());
     let log = Arc::new(storage.clone());
-    let (cached, follower) = Cached::new(inner, log, CacheOptions::default(), None, CacheMetrics::default());
+    let (cached, follower) = Cached::new(inner, log, CacheOptions::default(), None, CacheMetrics::default()).unwrap();
     tokio::spawn(follower.run());
     assert!(cached.ready(Duration::from_secs(10)).await);
     let context = StorageContext::new(Arc::new(cached.clone()));

@@ -76,7 +76,7 @@ impl Harness for ThroughNats {
 
     async fn fresh() -> (Self::Guard, Arc<dyn StoragePort>) {
         let tokens = AcceptedTokens::new([TOKEN.to_owned().into()]).unwrap();
-        let storage = StorageServer::new(database().await, tokens, Limits::default());
+        let storage = StorageServer::new(database().await, tokens, Limits::default()).unwrap();
         let application = move || {
             let storage = storage.clone();
             App::new().configure(move |config| storage.configure(config))

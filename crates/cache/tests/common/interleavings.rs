@@ -220,7 +220,8 @@ impl Stage {
             let shared = is_shared.then(|| Arc::new(ours.clone()) as Arc<dyn SharedTier>);
             let inner: Arc<dyn StoragePort> = Arc::new(origin.port.clone());
             let heard = Arc::new(MistakenLog::passing(log.log.clone(), mistake));
-            let (cache, follower) = Cached::new(inner, heard, options, shared, CacheMetrics::default());
+            let (cache, follower) =
+                Cached::new(inner, heard, options, shared, CacheMetrics::default()).expect("the options are right");
             ours.belongs_to(&cache);
             tokio::spawn(follower.run());
             let side = Side { cache, origin, log };

@@ -163,7 +163,8 @@ pub(crate) fn unheard_process(
     shared: Option<Arc<dyn SharedTier>>,
 ) -> Cached {
     let inner: Arc<dyn StoragePort> = Arc::new(storage.clone());
-    let (cache, follower) = Cached::new(inner, Arc::new(log.clone()), options, shared, CacheMetrics::default());
+    let (cache, follower) = Cached::new(inner, Arc::new(log.clone()), options, shared, CacheMetrics::default())
+        .expect("the options are right");
     tokio::spawn(follower.run());
     cache
 }

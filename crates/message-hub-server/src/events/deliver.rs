@@ -174,7 +174,9 @@ fn write(body: &mut Vec<u8>, delivery: &DeliveryBody) -> Result<()> {
 /// The session of a subscription, within the time that opening it may take.
 pub(super) async fn open(server: &HubServer, subscription: &Subscription) -> Result<Arc<Session>> {
     let opened = timeout(OPEN_TIMEOUT, server.sessions().open(server.hub(), subscription)).await;
-    opened.map_err(|_| HubError::new(ErrorKind::Timeout, SUBSCRIBE))?
+    let late =
+        || HubError::new(ErrorKind::Timeout, SUBSCRIBE).within("the limit of opening a subscription", OPEN_TIMEOUT);
+    opened.map_err(|_| late())?
 }
 
 fn accepts_stream(request: &HttpRequest) -> Answer<bool> {

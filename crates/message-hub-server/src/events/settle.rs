@@ -56,7 +56,7 @@ pub(crate) async fn settle(request: HttpRequest, payload: Payload, server: Data<
                 Order::InProgress => server.sessions().in_progress(&receipt).await,
             }
         };
-        let late = |_| Err(HubError::new(ErrorKind::Timeout, SETTLE));
+        let late = |_| Err(HubError::new(ErrorKind::Timeout, SETTLE).within("the limit of settling", SETTLE_TIMEOUT));
         let result = timeout(SETTLE_TIMEOUT, settling).await.unwrap_or_else(late);
         let outcome = result.as_ref().map_or_else(|error| error.kind().code(), |()| label(action));
         Metrics::count(&server.metrics().settled, outcome);

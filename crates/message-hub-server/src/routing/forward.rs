@@ -26,6 +26,8 @@ use tokio::time::{Instant, timeout_at};
 /// How long a service may take when the request does not say so, and at most.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
 const LONGEST_TIMEOUT: Duration = Duration::from_secs(600);
+/// The name of the limit of a request in errors.
+const LIMIT: &str = "the timeout of the request";
 /// A reply up to this size is read whole before it is sent on, so that one that breaks off becomes a problem. 1 MiB.
 const WHOLE: u64 = 1024 * 1024;
 /// The maximum number of instances that may have received an idempotent request.
@@ -41,8 +43,15 @@ struct Outgoing {
     path: String,
     headers: OutHeaders,
     body: Bytes,
+    timeout: Duration,
     deadline: Instant,
     repeat: Repeat,
+}
+
+impl Outgoing {
+    fn late(&self) -> HubError {
+        HubError::new(ErrorKind::Timeout, REQUEST).within(LIMIT, self.timeout)
+    }
 }
 
 /// Whether a second instance may receive a request that a first one may have received.
@@ -91,7 +100,7 @@ async fn try_forward(request: HttpRequest, payload: Payload, server: &HubServer)
     let timeout = query::timeout(request.headers(), DEFAULT_TIMEOUT, LONGEST_TIMEOUT)?;
     let repeat = repeat(&request)?;
     let deadline = started + timeout;
-    let late = || HubError::new(ErrorKind::Timeout, REQUEST).with_applied(Applied::No);
+    let late = || HubError::new(ErrorKind::Timeout, REQUEST).with_applied(Applied::No).within(LIMIT, timeout);
     let read = body::read(&request, payload, server.routed_limits());
     let body = timeout_at(deadline, read).await.map_err(|_| late())??;
     let candidates = server.router().candidates(&to);
@@ -101,7 +110,7 @@ async fn try_forward(request: HttpRequest, payload: Payload, server: &HubServer)
     let method = reqwest::Method::from_bytes(request.method().as_str().as_bytes());
     let method = method.map_err(|_| Refusal::malformed("the method cannot be sent on"))?;
     let headers = headers::of_request(request.headers());
-    let outgoing = Outgoing { to, method, path, headers, body, deadline, repeat };
+    let outgoing = Outgoing { to, method, path, headers, body, timeout, deadline, repeat };
     Ok(try_each(server, &outgoing, &candidates).await?)
 }
 
@@ -146,13 +155,13 @@ async fn try_each(
         let left = outgoing.deadline.saturating_duration_since(Instant::now());
         if left < Duration::from_millis(1) {
             let applied = if received == 0 { Applied::No } else { Applied::Unknown };
-            return Err(HubError::new(ErrorKind::Timeout, REQUEST).with_applied(applied));
+            return Err(outgoing.late().with_applied(applied));
         }
         let loaded = Loaded::new(instance);
         let error = match send(server, outgoing, instance, left).await {
             Ok(response) => {
                 instance.succeeded();
-                return reply(response, outgoing.deadline, loaded, instance).await;
+                return reply(response, outgoing, loaded, instance).await;
             }
             Err(error) => error,
         };
@@ -162,7 +171,7 @@ async fn try_each(
             continue;
         }
         if error.is_timeout() {
-            return Err(HubError::new(ErrorKind::Timeout, REQUEST).with_source(error.without_url()));
+            return Err(outgoing.late().with_source(error.without_url()));
         }
         server.router().set_aside(instance, "it broke a connection off");
         received += 1;
@@ -201,7 +210,7 @@ async fn send(
 /// The reply of a service, as the caller receives it.
 async fn reply(
     response: reqwest::Response,
-    deadline: Instant,
+    outgoing: &Outgoing,
     loaded: Loaded,
     instance: &Instance,
 ) -> Result<HttpResponse, HubError> {
@@ -214,8 +223,8 @@ async fn reply(
     }
     builder.insert_header((wire::RESPONDER, instance.id.as_str()));
     if response.content_length().is_some_and(|length| length <= WHOLE) {
-        let body = timeout_at(deadline, response.bytes()).await;
-        let body = body.map_err(|_| HubError::new(ErrorKind::Timeout, REQUEST))?;
+        let body = timeout_at(outgoing.deadline, response.bytes()).await;
+        let body = body.map_err(|_| outgoing.late())?;
         return Ok(builder.body(body.map_err(broken)?));
     }
     // The client of the request ends the stream at the deadline too.

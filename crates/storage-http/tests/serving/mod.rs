@@ -34,7 +34,7 @@ impl Serving {
         let thread = std::thread::spawn(move || {
             System::new().block_on(async move {
                 let tokens = AcceptedTokens::new(["current".to_owned().into(), "next".to_owned().into()]).unwrap();
-                let storage = StorageServer::new(storage, tokens, limits);
+                let storage = StorageServer::new(storage, tokens, limits).unwrap();
                 let server = HttpServer::new(move || App::new().configure(|config| storage.configure(config)))
                     .workers(1)
                     .disable_signals()
