@@ -41,7 +41,7 @@ impl OtlpConfig {
 }
 
 impl OtlpConfig {
-    /// Refuses settings with which nothing could be sent. [`OtlpClient::new`] does it first, and reads the headers too.
+    /// Refuses settings with which nothing could be sent. [`OtlpClient::new`] does it first.
     ///
     /// # Errors
     /// [`OtlpError::Setting`]: the first such setting, with its value.
