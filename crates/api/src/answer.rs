@@ -13,7 +13,7 @@ use actix_web::{
         header::{CONTENT_TYPE, ETAG, HeaderValue, LINK, LOCATION},
     },
 };
-use character_domain::{Meta, Timestamp};
+use character_domain::Meta;
 use character_error_reporter::redacted;
 use character_repositories::Listed;
 use character_storage_port::{Cursor, Entity, Read, UnreadableRow};
@@ -29,33 +29,6 @@ const JSON: &str = "application/json";
 
 /// The result of a handler.
 pub(crate) type Answer = Result<HttpResponse, Problem>;
-
-/// The fields that every row has.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct MetaBody {
-    /// 1 when created, one more at each change; also the entity tag.
-    pub revision: u64,
-    /// When it was created, UTC.
-    #[schema(value_type = String, format = DateTime)]
-    pub created_at: Timestamp,
-    /// When it was last changed, UTC.
-    #[schema(value_type = String, format = DateTime)]
-    pub updated_at: Timestamp,
-    /// When it was soft-deleted, UTC; `null` while it is live.
-    #[schema(value_type = Option<String>, format = DateTime)]
-    pub deleted_at: Option<Timestamp>,
-}
-
-impl From<Meta> for MetaBody {
-    fn from(meta: Meta) -> Self {
-        Self {
-            revision: meta.revision.0,
-            created_at: meta.created_at,
-            updated_at: meta.updated_at,
-            deleted_at: meta.deleted_at,
-        }
-    }
-}
 
 /// A page of a list.
 #[derive(Debug, Serialize, ToSchema)]

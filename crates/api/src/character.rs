@@ -10,6 +10,7 @@ pub use dto::{
 };
 
 pub(crate) use bulk::*;
+pub(crate) use dto::SELECTABLE;
 pub(crate) use handlers::*;
 
 use character_http_kit::{Endpoint, Endpoints};

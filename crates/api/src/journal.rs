@@ -8,10 +8,10 @@ mod quest;
 mod records;
 
 pub use entries::BulkEntriesRequest;
-pub use entry::{JournalEntryBody, JournalEntryPatch, NewJournalEntryBody, Tag};
-pub use experience::{ExperienceEntryBody, ExperienceEntryPatch, NewExperienceEntryBody};
-pub use npc_relationship::{NewNpcRelationshipBody, NpcRelationshipBody, NpcRelationshipPatch};
-pub use quest::{NewQuestBody, QuestBody, QuestPatch};
+pub use entry::{JournalEntryPatch, NewJournalEntryBody, Tag};
+pub use experience::{ExperienceEntryPatch, NewExperienceEntryBody};
+pub use npc_relationship::{NewNpcRelationshipBody, NpcRelationshipPatch};
+pub use quest::{NewQuestBody, QuestPatch};
 
 use crate::resource::{self, Operations};
 use character_domain::{CharacterId, ExperienceEntry, JournalEntry, NpcRelationship, Quest};

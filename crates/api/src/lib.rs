@@ -29,14 +29,16 @@ mod provenance;
 mod query;
 mod resource;
 mod responses;
+mod row;
 mod sparse;
 mod texts;
 
-pub use answer::{MetaBody, PageBody, UnreadableRowBody};
+pub use answer::{PageBody, UnreadableRowBody};
 pub use bulk::{BulkCreated, BulkOutcome, BulkResult};
 pub use deprecated::DEPRECATED;
 pub use openapi::{openapi, register_docs_page};
 pub use problem::{PROBLEM_TYPES, PROBLEMS, Problem, ProblemBody, ProblemKind, problems_document};
+pub use row::RowBody;
 
 use actix_service::apply;
 use actix_web::{ResponseError, http::Method, middleware::from_fn, web};

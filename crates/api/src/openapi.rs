@@ -4,6 +4,7 @@ mod deprecated;
 mod examples;
 mod headers;
 mod operations;
+mod parts;
 mod schemas;
 mod shared;
 mod sparse;

@@ -16,17 +16,14 @@ use character_repositories::{
     Atomicity, BulkOutcome, ListRequest, Listed, Repositories, RequestContext, Result as Outcome,
 };
 use character_storage_port::{Entity, Read};
-use serde::Serialize;
 use utoipa::ToSchema;
 
 /// A kind of plain row, as requests, responses and the OpenAPI document show it.
-pub(crate) trait Resource: Entity {
+pub(crate) trait Resource: Entity + ToSchema {
     /// The parent of the rows, as the path names it.
     type Parent: Parent;
     /// The fields of a new row, as a repository takes them.
     type New;
-    /// The row in a response.
-    type Body: From<Self> + Serialize + ToSchema;
     /// A new row in a request, for the OpenAPI document.
     type NewBody: ToSchema;
     /// The changes of a row in a request, for the OpenAPI document.

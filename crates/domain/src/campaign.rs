@@ -12,21 +12,22 @@ use crate::{
 };
 use serde::{Deserialize, Serialize};
 
-/// A campaign, as far as characters need it.
+/// A campaign.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Campaign {
     /// The unique id; never changes.
     pub id: CampaignId,
-    /// The name or title.
+    /// The name of the campaign.
     #[cfg_attr(feature = "schema", schema(min_length = 1, max_length = 255))]
     pub name: String,
-    /// The theme: the setting that it is played in.
+    /// The theme: the setting that the campaign is played in.
     #[cfg_attr(feature = "schema", schema(min_length = 1, max_length = 64))]
     pub theme: String,
     /// The user who leads it.
     pub dm_user_id: Option<UserId>,
     /// The name of the user who leads it.
+    #[cfg_attr(feature = "schema", schema(min_length = 1, max_length = 255))]
     pub dm_name: Option<String>,
     /// Any other data, as a JSON object.
     pub data: Document,
@@ -88,16 +89,16 @@ pub const MAX_MAGNITUDE: i64 = 1_000_000_000;
 pub struct CampaignEvent {
     /// The unique id; never changes.
     pub id: CampaignEventId,
-    /// The character that it affects.
+    /// The id of the character that it affects.
     pub character_id: CharacterId,
-    /// The id of the journal entry about it.
+    /// The id of the journal entry about the event.
     pub journal_entry_id: Option<JournalEntryId>,
     /// The type in free text, such as `combat`, `training` or `death`.
     #[cfg_attr(feature = "schema", schema(min_length = 1, max_length = 64))]
     pub event_type: String,
     /// Details, such as `ability`, `damage_type` or `reason`.
     pub event_data: Document,
-    /// What it changes.
+    /// What it changes: `hit_points`, `experience`, `ability_score`, `other`.
     pub impact_type: ImpactType,
     /// The amount of the change; negative for a loss.
     #[cfg_attr(feature = "schema", schema(minimum = -1_000_000_000, maximum = 1_000_000_000))]
@@ -106,7 +107,7 @@ pub struct CampaignEvent {
     pub timestamp: Timestamp,
     /// Whether its effect is on the sheet now.
     pub applied: bool,
-    /// When it was applied; `None` while it is not.
+    /// When it was applied; `null` while it is not.
     pub applied_at: Option<Timestamp>,
     /// Any other data, as a JSON object.
     pub data: Document,
@@ -160,23 +161,23 @@ impl CampaignEvent {
 pub struct EventImpact {
     /// The unique id; never changes.
     pub id: EventImpactId,
-    /// The event.
+    /// The id of the event.
     pub event_id: CampaignEventId,
-    /// The character whose sheet it changed.
+    /// The id of the character whose sheet it changed.
     pub character_id: CharacterId,
-    /// What it changed.
+    /// What it changed: `hit_points`, `experience`, `ability_score`, `other`.
     pub impact_type: ImpactType,
     /// The size of the change: `amount`, or `ability` and `adjustment`.
     pub impact_data: Document,
     /// Whether it was applied.
     pub applied: bool,
-    /// When it was applied or reverted; `None` when it never was.
+    /// When it was applied; `null` when it never was.
     pub applied_at: Option<Timestamp>,
-    /// The part of the sheet it changed, as that was before.
+    /// The part of the sheet that it changed, as it was before.
     pub reversion_data: Document,
     /// Whether it was reverted.
     pub is_reverted: bool,
-    /// When it was applied or reverted; `None` when it never was.
+    /// When it was reverted; `null` while it is not.
     pub reverted_at: Option<Timestamp>,
     /// Notes in free text.
     pub notes: Option<String>,

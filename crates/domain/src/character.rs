@@ -15,25 +15,26 @@ pub fn check_theme(field: &str, theme: &str, violations: &mut Violations) {
     check::short(violations, field, theme, MAX_THEME);
 }
 
-/// A player character.
+/// A character.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Character {
     /// The unique id; never changes.
     pub id: CharacterId,
-    /// The character that this one continues in another theme. Only a change of theme sets it; an import keeps it.
+    /// The id of the character that this one continues in another theme; `null` for the first. Only a change of theme
+    /// sets it.
     pub parent_id: Option<CharacterId>,
-    /// The setting it is played in: `traditional`, `steampunk`, ….
+    /// The theme: the setting that the character is played in.
     #[cfg_attr(feature = "schema", schema(min_length = 1, max_length = 64))]
     pub theme: String,
-    /// The name or title.
+    /// The name of the character.
     #[cfg_attr(feature = "schema", schema(min_length = 1, max_length = 255))]
     pub name: String,
-    /// The user who plays it.
+    /// The id of the user who plays the character.
     pub user_id: UserId,
-    /// The campaign that the character takes part in.
+    /// The id of the campaign that the character takes part in; `null` for none.
     pub campaign_id: Option<CampaignId>,
-    /// The sheet.
+    /// The sheet: any JSON object, at most 128 levels deep.
     pub data: Document,
     /// Whether the character is in play.
     pub is_active: bool,

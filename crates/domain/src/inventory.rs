@@ -51,22 +51,19 @@ impl Attunement {
 }
 
 /// An item, or several pieces of the same item.
-///
-/// The rules read these members of `data`: `weight` (pounds, of one piece), `capacity` (pounds; makes it a container),
-/// `requires_attunement`, `is_magical` (the contents of a magical container add no weight).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct InventoryItem {
     /// The unique id; never changes.
     pub id: InventoryItemId,
-    /// The character that owns it.
+    /// The id of the character that owns it.
     pub character_id: CharacterId,
-    /// The original of this item, from before the first change of theme.
+    /// The id of the item that this one was before the first change of theme.
     pub root_id: Option<InventoryItemId>,
     /// The theme: the setting that it belongs to.
     #[cfg_attr(feature = "schema", schema(min_length = 1, max_length = 64))]
     pub theme: String,
-    /// The name or title.
+    /// The name of the item.
     #[cfg_attr(feature = "schema", schema(min_length = 1, max_length = 255))]
     pub name: String,
     /// The type in free text, such as `weapon`, `armor` or `container`.
@@ -77,13 +74,15 @@ pub struct InventoryItem {
     pub quantity: i64,
     /// Whether the character wears or holds it.
     pub equipped: bool,
-    /// The attunement to its character.
+    /// The attunement to its character: `none`, `attuning`, `attuned` or `broken`.
     pub attunement: Attunement,
-    /// The container that it is in.
+    /// The id of the container that it is in; `null` for none.
     pub container: Option<InventoryItemId>,
     /// Notes in free text.
+    #[cfg_attr(feature = "schema", schema(max_length = 100_000))]
     pub notes: Option<String>,
-    /// Any other data, as a JSON object.
+    /// Any other data, as a JSON object. The rules read `weight` (pounds per piece), `capacity` (pounds; makes the item
+    /// a container), `requires_attunement` and `is_magical` (the contents add no weight).
     pub data: Document,
     /// The revision, and when it was created, changed and deleted.
     pub meta: Meta,

@@ -26,17 +26,17 @@ impl fmt::Display for Revision {
     }
 }
 
-/// Revision and times of an entity.
+/// The fields that every row has. The storage sets the revision: the value of a writer is ignored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Meta {
-    /// Set by the storage; the value of the writer is ignored.
+    /// 1 when created, one more at each change; also the entity tag.
     pub revision: Revision,
-    /// When the entity was created; never changes.
+    /// When it was created, UTC.
     pub created_at: Timestamp,
-    /// When it was last changed.
+    /// When it was last changed, UTC.
     pub updated_at: Timestamp,
-    /// When it was soft-deleted; `None` while it is live.
+    /// When it was soft-deleted, UTC; `null` while it is live.
     pub deleted_at: Option<Timestamp>,
 }
 

@@ -2496,7 +2496,10 @@ export interface components {
              * @description The id of the container that it is in; `null` for none.
              */
             container: string | null;
-            /** @description Any other data, as a JSON object. */
+            /**
+             * @description Any other data, as a JSON object. The rules read `weight` (pounds per piece), `capacity` (pounds; makes the item
+             *     a container), `requires_attunement` and `is_magical` (the contents add no weight).
+             */
             data: {
                 [key: string]: unknown;
             };
@@ -2780,7 +2783,7 @@ export interface components {
             /** @description The reason in words. */
             detail: string;
         };
-        /** @description The fields that every row has. */
+        /** @description The fields that every row has. The storage sets the revision: the value of a writer is ignored. */
         Meta: {
             /**
              * Format: date-time
@@ -3709,7 +3712,10 @@ export interface components {
              * @description When it was created, UTC.
              */
             created_at?: string;
-            /** @description Any other data, as a JSON object. */
+            /**
+             * @description Any other data, as a JSON object. The rules read `weight` (pounds per piece), `capacity` (pounds; makes the item
+             *     a container), `requires_attunement` and `is_magical` (the contents add no weight).
+             */
             data?: {
                 [key: string]: unknown;
             };

@@ -5,7 +5,7 @@ use crate::{
     Api, PageBody, Problem,
     answer::{self, Answer, changed, path_id},
     body::{self, Media},
-    character::CharacterBody,
+    character::{CharacterBody, SELECTABLE},
     condition::etag,
     context::{self, ChangeHeaders},
     query::{PageParameters, Parameters},
@@ -45,7 +45,7 @@ pub(crate) async fn characters(api: Data<Api>, request: HttpRequest) -> Answer {
         ..CharacterQuery::default()
     };
     let page = parameters.page_of::<Character>(&wanted);
-    let fields = parameters.fields(&CharacterBody::SELECTABLE);
+    let fields = parameters.fields(&SELECTABLE);
     parameters.finish()?;
     let read = api.repositories.campaigns.characters(campaign, wanted, page, &context::of_read(&request)?).await?;
     answer::part_of_page::<_, CharacterBody>(&request, read, fields.as_ref())

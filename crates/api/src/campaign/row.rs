@@ -1,16 +1,15 @@
 //! A campaign in requests and responses.
 
 use crate::{
-    MetaBody,
+    RowBody,
     fields::Fields,
     object::Object,
     query::Parameters,
     resource::{Filter, INCLUDE_DELETED, Paths, Resource, Words, paths, text, uuid},
 };
-use character_domain::{Campaign, CampaignId, Members, Violations, character::DEFAULT_THEME, now};
+use character_domain::{Campaign, CampaignId, Violations, character::DEFAULT_THEME, now};
 use character_repositories::NewCampaign;
 use character_storage_port::CampaignQuery;
-use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -18,39 +17,7 @@ use uuid::Uuid;
 const META: [&str; 4] = ["revision", "created_at", "updated_at", "deleted_at"];
 
 /// A campaign.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct CampaignBody {
-    /// The unique id; never changes.
-    pub id: Uuid,
-    /// The name of the campaign.
-    pub name: String,
-    /// The theme: the setting that the campaign is played in.
-    pub theme: String,
-    /// The user who leads it.
-    pub dm_user_id: Option<Uuid>,
-    /// The name of the user who leads it.
-    pub dm_name: Option<String>,
-    /// Any other data, as a JSON object.
-    #[schema(value_type = Object)]
-    pub data: Members,
-    /// The revision, and when it was created, changed and deleted.
-    #[serde(flatten)]
-    pub meta: MetaBody,
-}
-
-impl From<Campaign> for CampaignBody {
-    fn from(campaign: Campaign) -> Self {
-        Self {
-            id: campaign.id.0,
-            name: campaign.name,
-            theme: campaign.theme,
-            dm_user_id: campaign.dm_user_id.map(|id| id.0),
-            dm_name: campaign.dm_name,
-            data: campaign.data.0,
-            meta: campaign.meta.into(),
-        }
-    }
-}
+pub type CampaignBody = RowBody<Campaign>;
 
 /// A new campaign, or all fields of one. Unknown fields are rejected; `null` means the same as an absent field.
 #[derive(Debug, ToSchema)]
@@ -95,7 +62,6 @@ pub struct CampaignPatch {
 impl Resource for Campaign {
     type Parent = ();
     type New = NewCampaign;
-    type Body = CampaignBody;
     type NewBody = NewCampaignBody;
     type PatchBody = CampaignPatch;
 

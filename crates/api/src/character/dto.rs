@@ -1,88 +1,30 @@
 //! The bodies of requests and responses.
 
-use crate::{ProblemBody, bulk::BulkResult};
-use character_domain::{Character, Members, Timestamp};
+use crate::{ProblemBody, RowBody, bulk::BulkResult};
+use character_domain::Character;
 use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 /// A character.
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(example = json!({
-    "id": "0190b2f1-7a56-7c3e-9d5b-0d6c1f0a8e11", "parent_id": null, "theme": "traditional", "name": "Torormir",
-    "user_id": "6f1c2f0e-58a0-4d7b-8d1e-6a3c1f7f9a10", "campaign_id": null, "data": { "level": 3 },
-    "is_active": true, "revision": 1, "created_at": "2026-11-23T03:43:28.123456Z",
-    "updated_at": "2026-11-23T03:43:28.123456Z", "deleted_at": null,
-}))]
-pub struct CharacterBody {
-    /// The unique id; never changes.
-    pub id: Uuid,
-    /// The id of the character that this one continues in another theme; `null` for the first. Only a change of theme
-    /// sets it.
-    pub parent_id: Option<Uuid>,
-    /// The theme: the setting that the character is played in.
-    pub theme: String,
-    /// The name of the character.
-    pub name: String,
-    /// The id of the user who plays the character.
-    pub user_id: Uuid,
-    /// The id of the campaign that the character takes part in; `null` for none.
-    pub campaign_id: Option<Uuid>,
-    /// The sheet: any JSON object, at most 128 levels deep.
-    #[schema(value_type = Object)]
-    pub data: Members,
-    /// Whether the character is in play.
-    pub is_active: bool,
-    /// 1 when created, one more at each change; also the entity tag.
-    pub revision: u64,
-    /// When it was created, UTC.
-    #[schema(value_type = String, format = DateTime)]
-    pub created_at: Timestamp,
-    /// When it was last changed, UTC.
-    #[schema(value_type = String, format = DateTime)]
-    pub updated_at: Timestamp,
-    /// When it was soft-deleted, UTC; `null` while it is live.
-    #[schema(value_type = Option<String>, format = DateTime)]
-    pub deleted_at: Option<Timestamp>,
-}
+pub type CharacterBody = RowBody<Character>;
 
-impl CharacterBody {
-    /// The fields that `fields` can name.
-    pub(crate) const SELECTABLE: [&'static str; 12] = [
-        "id",
-        "parent_id",
-        "theme",
-        "name",
-        "user_id",
-        "campaign_id",
-        "data",
-        "is_active",
-        "revision",
-        "created_at",
-        "updated_at",
-        "deleted_at",
-    ];
-}
-
-impl From<Character> for CharacterBody {
-    fn from(character: Character) -> Self {
-        Self {
-            id: character.id.0,
-            parent_id: character.parent_id.map(Into::into),
-            theme: character.theme,
-            name: character.name,
-            user_id: character.user_id.0,
-            campaign_id: character.campaign_id.map(Into::into),
-            data: character.data.0,
-            is_active: character.is_active,
-            revision: character.meta.revision.0,
-            created_at: character.meta.created_at,
-            updated_at: character.meta.updated_at,
-            deleted_at: character.meta.deleted_at,
-        }
-    }
-}
+/// The fields that `fields` can name.
+pub(crate) const SELECTABLE: [&str; 12] = [
+    "id",
+    "parent_id",
+    "theme",
+    "name",
+    "user_id",
+    "campaign_id",
+    "data",
+    "is_active",
+    "revision",
+    "created_at",
+    "updated_at",
+    "deleted_at",
+];
 
 /// A new character, or all fields of one. Unknown fields are rejected; `null` means the same as an absent field.
 #[derive(Debug, ToSchema)]

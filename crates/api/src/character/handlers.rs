@@ -1,6 +1,6 @@
 //! One character, and lists.
 
-use super::{CharacterBody, CharacterPatch, NewCharacterBody, PATH, input};
+use super::{CharacterBody, CharacterPatch, NewCharacterBody, PATH, SELECTABLE, input};
 use crate::{
     Api, PageBody, Problem, ProblemBody,
     answer::{self, Answer, path_id},
@@ -64,7 +64,7 @@ pub(crate) async fn create(api: Data<Api>, request: HttpRequest, payload: Payloa
 pub(crate) async fn get(api: Data<Api>, request: HttpRequest) -> Answer {
     let id = path_id(&request, "id")?;
     let mut parameters = Parameters::of(request.query_string());
-    let (at, fields) = (parameters.time("at"), parameters.fields(&CharacterBody::SELECTABLE));
+    let (at, fields) = (parameters.time("at"), parameters.fields(&SELECTABLE));
     parameters.finish()?;
     let read = match at {
         Some(time) => api.repositories.evolution.at(id, time, &context::of_read(&request)?).await?,
@@ -108,7 +108,7 @@ pub(crate) async fn list(api: Data<Api>, request: HttpRequest) -> Answer {
         ..CharacterQuery::default()
     };
     let page = parameters.page_of::<Character>(&wanted);
-    let fields = parameters.fields(&CharacterBody::SELECTABLE);
+    let fields = parameters.fields(&SELECTABLE);
     parameters.finish()?;
     let read = api.repositories.characters.list(&wanted, page, &context::of_read(&request)?).await?;
     answer::part_of_page::<_, CharacterBody>(&request, read, fields.as_ref())

@@ -1,7 +1,7 @@
 //! The bodies of requests and responses about versions.
 
-use crate::{MetaBody, character::CharacterBody};
-use character_domain::{CharacterVersion, RelatedChange, Timestamp};
+use crate::character::CharacterBody;
+use character_domain::{CharacterVersion, Meta, RelatedChange, Timestamp};
 use character_repositories::{Comparison, UnrestoredRow, VersionNode, VersionRestored};
 use serde::Serialize;
 use serde_json::Value;
@@ -35,7 +35,7 @@ pub struct VersionSummaryBody {
     /// The revision and times of the version itself. Its label can change; `parent_id`, `changes` and `related` change when
     /// versions before it are removed to save space.
     #[serde(flatten)]
-    pub meta: MetaBody,
+    pub meta: Meta,
 }
 
 /// A row that changed together with a character.
@@ -84,7 +84,7 @@ impl From<CharacterVersion> for VersionSummaryBody {
             restored_from: version.restored_from.map(Into::into),
             changes: version.changes,
             related: version.related.into_iter().map(Into::into).collect(),
-            meta: version.meta.into(),
+            meta: version.meta,
         }
     }
 }

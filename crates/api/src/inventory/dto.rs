@@ -1,64 +1,13 @@
 //! The bodies of requests and responses.
 
-use crate::MetaBody;
-use character_domain::{Attunement, InventoryItem, Members};
-use serde::Serialize;
+use crate::RowBody;
+use character_domain::{Attunement, InventoryItem};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-/// An item, or several pieces of the same item.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct InventoryItemBody {
-    /// The unique id; never changes.
-    pub id: Uuid,
-    /// The id of the character that owns it.
-    pub character_id: Uuid,
-    /// The id of the item that this one was before the first change of theme.
-    pub root_id: Option<Uuid>,
-    /// The theme: the setting that it belongs to.
-    pub theme: String,
-    /// The name of the item.
-    pub name: String,
-    /// The type in free text, such as `weapon`, `armor` or `container`.
-    pub item_type: String,
-    /// The number of pieces.
-    pub quantity: i64,
-    /// Whether the character wears or holds it.
-    pub equipped: bool,
-    /// The attunement to its character: `none`, `attuning`, `attuned` or `broken`.
-    pub attunement: Attunement,
-    /// The id of the container that it is in; `null` for none.
-    pub container: Option<Uuid>,
-    /// Notes in free text.
-    pub notes: Option<String>,
-    /// Any other data, as a JSON object.
-    #[schema(value_type = Object)]
-    pub data: Members,
-    /// The revision, and when it was created, changed and deleted.
-    #[serde(flatten)]
-    pub meta: MetaBody,
-}
-
-impl From<InventoryItem> for InventoryItemBody {
-    fn from(item: InventoryItem) -> Self {
-        Self {
-            id: item.id.0,
-            character_id: item.character_id.0,
-            root_id: item.root_id.map(Into::into),
-            theme: item.theme,
-            name: item.name,
-            item_type: item.item_type,
-            quantity: item.quantity,
-            equipped: item.equipped,
-            attunement: item.attunement,
-            container: item.container.map(Into::into),
-            notes: item.notes,
-            data: item.data.0,
-            meta: item.meta.into(),
-        }
-    }
-}
+/// An item.
+pub type InventoryItemBody = RowBody<InventoryItem>;
 
 /// A new item. Unknown fields are rejected; `null` means the same as an absent field.
 #[derive(Debug, ToSchema)]

@@ -1,6 +1,6 @@
 //! Items as a plain resource: their paths and words, and how requests about them are read.
 
-use super::{InventoryItemBody, InventoryItemPatch, NewInventoryItemBody};
+use super::{InventoryItemPatch, NewInventoryItemBody};
 use crate::{
     fields::Fields,
     query::Parameters,
@@ -16,7 +16,6 @@ const ATTUNEMENTS: &str = "must be none, attuning, attuned or broken";
 impl Resource for InventoryItem {
     type Parent = CharacterId;
     type New = NewItem;
-    type Body = InventoryItemBody;
     type NewBody = NewInventoryItemBody;
     type PatchBody = InventoryItemPatch;
 

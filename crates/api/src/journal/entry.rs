@@ -1,77 +1,16 @@
 //! A journal entry in requests and responses.
 
 use crate::{
-    MetaBody,
     fields::Fields,
     query::Parameters,
     resource::{Filter, INCLUDE_DELETED, Paths, Resource, Words, number, paths, text},
 };
-use character_domain::{CharacterId, JournalEntry, Members, Timestamp, Violations, now};
+use character_domain::{CharacterId, JournalEntry, Violations, now};
 use character_repositories::NewJournalEntry;
 use character_storage_port::{JournalEntryQuery, TagFilter};
-use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 use uuid::Uuid;
-
-/// A journal entry.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct JournalEntryBody {
-    /// The unique id; never changes.
-    pub id: Uuid,
-    /// The id of the character.
-    pub character_id: Uuid,
-    /// The type in free text, such as `session`, `milestone`, `note` or `downtime`.
-    pub entry_type: String,
-    /// When it happened.
-    #[schema(value_type = String, format = DateTime)]
-    pub timestamp: Timestamp,
-    /// The title.
-    pub title: String,
-    /// The text.
-    pub content: String,
-    /// Tags to find it by.
-    #[schema(value_type = Vec<Tag>)]
-    pub tags: Vec<String>,
-    /// The number of the session that it is about.
-    pub session_number: Option<i64>,
-    /// When that session was played.
-    #[schema(value_type = Option<String>, format = DateTime)]
-    pub session_date: Option<Timestamp>,
-    /// The name of the user who led that session.
-    pub dm_name: Option<String>,
-    /// A summary of that session.
-    pub session_summary: Option<String>,
-    /// Whether the entry is active.
-    pub is_active: bool,
-    /// Any other data, as a JSON object.
-    #[schema(value_type = Object)]
-    pub data: Members,
-    /// The revision, and when it was created, changed and deleted.
-    #[serde(flatten)]
-    pub meta: MetaBody,
-}
-
-impl From<JournalEntry> for JournalEntryBody {
-    fn from(entry: JournalEntry) -> Self {
-        Self {
-            id: entry.id.0,
-            character_id: entry.character_id.0,
-            entry_type: entry.entry_type,
-            timestamp: entry.timestamp,
-            title: entry.title,
-            content: entry.content,
-            tags: entry.tags,
-            session_number: entry.session_number,
-            session_date: entry.session_date,
-            dm_name: entry.dm_name,
-            session_summary: entry.session_summary,
-            is_active: entry.is_active,
-            data: entry.data.0,
-            meta: entry.meta.into(),
-        }
-    }
-}
 
 /// A tag of a journal entry: visible characters without a comma.
 #[derive(Debug, ToSchema)]
@@ -158,7 +97,6 @@ pub struct JournalEntryPatch {
 impl Resource for JournalEntry {
     type Parent = CharacterId;
     type New = NewJournalEntry;
-    type Body = JournalEntryBody;
     type NewBody = NewJournalEntryBody;
     type PatchBody = JournalEntryPatch;
 

@@ -2,63 +2,16 @@
 
 use super::{READ_ONLY, Record, check, rewritten, words};
 use crate::{
-    MetaBody,
     fields::Fields,
     query::Parameters,
     resource::{Filter, INCLUDE_DELETED, Paths, Resource, Words, paths},
 };
-use character_domain::{CharacterId, ExperienceEntry, JournalEntryId, Members, Timestamp, Violations};
+use character_domain::{CharacterId, ExperienceEntry, JournalEntryId, Violations};
 use character_repositories::NewExperienceEntry;
 use character_storage_port::ExperienceEntryQuery;
-use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 use uuid::Uuid;
-
-/// A record of experience that was won. The record itself adds none.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct ExperienceEntryBody {
-    /// The unique id; never changes.
-    pub id: Uuid,
-    /// The id of the character that won it.
-    pub character_id: Uuid,
-    /// The id of the journal entry that it belongs to.
-    pub journal_entry_id: Uuid,
-    /// The amount of experience.
-    pub amount: i64,
-    /// The source in free text, such as `combat` or `story`.
-    pub source: String,
-    /// The reason in free text.
-    pub reason: String,
-    /// When it was won.
-    #[schema(value_type = String, format = DateTime)]
-    pub timestamp: Timestamp,
-    /// The id of the session, as the client counts sessions.
-    pub session_id: Option<Uuid>,
-    /// Any other data, as a JSON object.
-    #[schema(value_type = Object)]
-    pub data: Members,
-    /// The revision, and when it was created, changed and deleted.
-    #[serde(flatten)]
-    pub meta: MetaBody,
-}
-
-impl From<ExperienceEntry> for ExperienceEntryBody {
-    fn from(entry: ExperienceEntry) -> Self {
-        Self {
-            id: entry.id.0,
-            character_id: entry.character_id.0,
-            journal_entry_id: entry.journal_entry_id.0,
-            amount: entry.amount,
-            source: entry.source,
-            reason: entry.reason,
-            timestamp: entry.timestamp,
-            session_id: entry.session_id,
-            data: entry.data.0,
-            meta: entry.meta.into(),
-        }
-    }
-}
 
 /// A new experience entry. Unknown fields are rejected; `null` means the same as an absent field.
 #[derive(Debug, ToSchema)]
@@ -109,7 +62,6 @@ pub struct ExperienceEntryPatch {
 impl Resource for ExperienceEntry {
     type Parent = (CharacterId, JournalEntryId);
     type New = NewExperienceEntry;
-    type Body = ExperienceEntryBody;
     type NewBody = NewExperienceEntryBody;
     type PatchBody = ExperienceEntryPatch;
 

@@ -2,66 +2,16 @@
 
 use super::{READ_ONLY, Record, check, rewritten, words};
 use crate::{
-    MetaBody,
     fields::Fields,
     query::Parameters,
     resource::{Filter, INCLUDE_DELETED, Paths, Resource, Words, paths, text},
 };
-use character_domain::{CharacterId, JournalEntryId, Members, NpcRelationship, Timestamp, Violations};
+use character_domain::{CharacterId, JournalEntryId, NpcRelationship, Violations};
 use character_repositories::NewNpcRelationship;
 use character_storage_port::NpcRelationshipQuery;
-use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 use uuid::Uuid;
-
-/// A relationship between a character and a non-player character (NPC).
-#[derive(Debug, Serialize, ToSchema)]
-pub struct NpcRelationshipBody {
-    /// The unique id; never changes.
-    pub id: Uuid,
-    /// The id of the character.
-    pub character_id: Uuid,
-    /// The id of the journal entry that it belongs to.
-    pub journal_entry_id: Uuid,
-    /// The id of the NPC, when it has one.
-    pub npc_id: Option<Uuid>,
-    /// The name of the NPC.
-    pub npc_name: String,
-    /// The type in free text, such as `friend` or `rival`.
-    pub relationship_type: String,
-    /// The standing, -100 to 100.
-    pub standing: i64,
-    /// Notes in free text.
-    pub notes: Option<String>,
-    /// When they last met.
-    #[schema(value_type = Option<String>, format = DateTime)]
-    pub last_interaction: Option<Timestamp>,
-    /// Any other data, as a JSON object.
-    #[schema(value_type = Object)]
-    pub data: Members,
-    /// The revision, and when it was created, changed and deleted.
-    #[serde(flatten)]
-    pub meta: MetaBody,
-}
-
-impl From<NpcRelationship> for NpcRelationshipBody {
-    fn from(relationship: NpcRelationship) -> Self {
-        Self {
-            id: relationship.id.0,
-            character_id: relationship.character_id.0,
-            journal_entry_id: relationship.journal_entry_id.0,
-            npc_id: relationship.npc_id,
-            npc_name: relationship.npc_name,
-            relationship_type: relationship.relationship_type,
-            standing: relationship.standing,
-            notes: relationship.notes,
-            last_interaction: relationship.last_interaction,
-            data: relationship.data.0,
-            meta: relationship.meta.into(),
-        }
-    }
-}
 
 /// A new relationship. Unknown fields are rejected; `null` means the same as an absent field.
 #[derive(Debug, ToSchema)]
@@ -117,7 +67,6 @@ pub struct NpcRelationshipPatch {
 impl Resource for NpcRelationship {
     type Parent = (CharacterId, JournalEntryId);
     type New = NewNpcRelationship;
-    type Body = NpcRelationshipBody;
     type NewBody = NewNpcRelationshipBody;
     type PatchBody = NpcRelationshipPatch;
 

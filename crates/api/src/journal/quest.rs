@@ -2,72 +2,19 @@
 
 use super::{READ_ONLY, Record, check, rewritten, words};
 use crate::{
-    MetaBody,
     fields::Fields,
     query::Parameters,
     resource::{Filter, INCLUDE_DELETED, Paths, Resource, Words, paths, word},
 };
-use character_domain::{CharacterId, JournalEntryId, Members, Quest, QuestImportance, QuestStatus, Violations};
+use character_domain::{CharacterId, JournalEntryId, Quest, QuestImportance, QuestStatus, Violations};
 use character_repositories::NewQuest;
 use character_storage_port::QuestQuery;
-use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 const STATUSES: &str = "must be active, completed, failed or abandoned";
 const IMPORTANCES: &str = "must be low, normal, high or critical";
-
-/// A quest.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct QuestBody {
-    /// The unique id; never changes.
-    pub id: Uuid,
-    /// The id of the character.
-    pub character_id: Uuid,
-    /// The id of the journal entry that it belongs to.
-    pub journal_entry_id: Uuid,
-    /// The title of the quest.
-    pub title: String,
-    /// The task, in free text.
-    pub description: String,
-    /// The status: `active`, `completed`, `failed` or `abandoned`.
-    pub status: QuestStatus,
-    /// The importance: `low`, `normal`, `high` or `critical`.
-    pub importance: QuestImportance,
-    /// The name of the one who assigned the quest.
-    pub assigned_by: Option<String>,
-    /// The rewards, as a JSON object.
-    #[schema(value_type = Object)]
-    pub rewards: Members,
-    /// The steps, oldest first, each any JSON value.
-    pub progress: Vec<Value>,
-    /// Any other data, as a JSON object.
-    #[schema(value_type = Object)]
-    pub data: Members,
-    /// The revision, and when it was created, changed and deleted.
-    #[serde(flatten)]
-    pub meta: MetaBody,
-}
-
-impl From<Quest> for QuestBody {
-    fn from(quest: Quest) -> Self {
-        Self {
-            id: quest.id.0,
-            character_id: quest.character_id.0,
-            journal_entry_id: quest.journal_entry_id.0,
-            title: quest.title,
-            description: quest.description,
-            status: quest.status,
-            importance: quest.importance,
-            assigned_by: quest.assigned_by,
-            rewards: quest.rewards.0,
-            progress: quest.progress,
-            data: quest.data.0,
-            meta: quest.meta.into(),
-        }
-    }
-}
 
 /// A new quest. Unknown fields are rejected; `null` means the same as an absent field.
 #[derive(Debug, ToSchema)]
@@ -132,7 +79,6 @@ pub struct QuestPatch {
 impl Resource for Quest {
     type Parent = (CharacterId, JournalEntryId);
     type New = NewQuest;
-    type Body = QuestBody;
     type NewBody = NewQuestBody;
     type PatchBody = QuestPatch;
 

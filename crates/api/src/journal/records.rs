@@ -1,7 +1,7 @@
 //! The use cases of the records under a journal entry, and their lists across the whole journal.
 
 use crate::{
-    Api,
+    Api, RowBody,
     answer::{self, Answer, path_id},
     context,
     resource::{self, ListOperation, Resource, Restorable, Scope, UseCases, Wanted, Words},
@@ -107,5 +107,5 @@ where
     let Wanted { query, list, .. } = resource::wanted::<R>(&request)?;
     let context = context::of_read(&request)?;
     let journal = &api.repositories.journal;
-    answer::page::<_, R::Body>(&request, journal.list_across::<R>(of, query, list, &context).await?)
+    answer::page::<_, RowBody<R>>(&request, journal.list_across::<R>(of, query, list, &context).await?)
 }

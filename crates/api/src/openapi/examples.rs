@@ -3,8 +3,10 @@
 use super::walk::{is_nullable, members, referred, types};
 use serde_json::{Map, Value, json};
 
-const ID: &str = "0190b2f1-7a56-7c3e-9d5b-0d6c1f0a8e11";
-const TIME: &str = "2026-11-23T03:43:28.123456Z";
+/// An id.
+pub(super) const ID: &str = "0190b2f1-7a56-7c3e-9d5b-0d6c1f0a8e11";
+/// A time.
+pub(super) const TIME: &str = "2026-11-23T03:43:28.123456Z";
 /// Texts of examples, by the name of the property. Any other property shows its own name.
 const TEXTS: [(&str, &str); 20] = [
     ("change", "replace"),

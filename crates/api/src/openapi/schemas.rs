@@ -1,7 +1,8 @@
 //! Completes the schemas of the document: what the annotations of the bodies cannot say, or would say many times.
 
+use super::examples::{ID, TIME};
 use super::walk::{each, each_property, is_nullable, members, operations_mut, referred, schema_reference, types};
-use super::{operations::INVENTORY_RULES, sparse};
+use super::{operations::INVENTORY_RULES, parts, sparse};
 use crate::PROBLEMS;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
@@ -15,9 +16,13 @@ const VISIBLE: &str = r"\S";
 /// Completes the schemas of this document.
 pub(super) fn complete(document: &mut Value) {
     rename(document);
+    if let Some(Value::Object(schemas)) = document.pointer_mut("/components/schemas") {
+        parts::insert(schemas);
+    }
     accept_read_only_fields_in_replacements(document);
     let Some(Value::Object(mut schemas)) = document.pointer_mut("/components/schemas").map(Value::take) else { return };
     refer_to_components(&mut schemas);
+    show_whole(&mut schemas, "Character");
     let requests = reachable(document, &schemas, |operation| vec![&operation["requestBody"]]);
     let responses = reachable(document, &schemas, |operation| {
         members(&operation["responses"]).map(|(_, response)| response).collect()
@@ -68,6 +73,25 @@ fn public_name(name: &str) -> String {
             None => short(name),
         },
     }
+}
+
+/// Puts the fields of `Meta` among those of a row, which then is one object, with an example.
+fn show_whole(schemas: &mut Map<String, Value>, name: &str) {
+    let meta = schemas["Meta"].clone();
+    let Some(row) = schemas.get_mut(name) else { return };
+    let mut whole = row["allOf"][1].take();
+    for (name, property) in members(&meta["properties"]) {
+        whole["properties"][name] = property.clone();
+    }
+    whole["required"] =
+        [&whole["required"], &meta["required"]].into_iter().filter_map(Value::as_array).flatten().cloned().collect();
+    whole["description"] = row["description"].take();
+    whole["example"] = json!({
+        "id": ID, "parent_id": null, "theme": "traditional", "name": "Torormir",
+        "user_id": "6f1c2f0e-58a0-4d7b-8d1e-6a3c1f7f9a10", "campaign_id": null, "data": { "level": 3 },
+        "is_active": true, "revision": 1, "created_at": TIME, "updated_at": TIME, "deleted_at": null,
+    });
+    *row = whole;
 }
 
 /// A `PUT` also accepts what a `GET` returned.

@@ -2,7 +2,7 @@
 
 use super::{BulkCreatable, Parent, Resource, Restorable, Scope, UseCases};
 use crate::{
-    Api, Problem,
+    Api, Problem, RowBody,
     answer::{self, Answer, changed, created, path_id},
     body::{self, Media},
     bulk::{self, Bulk, BulkCreated, BulkOutcome},
@@ -22,7 +22,7 @@ pub(crate) async fn list<R: UseCases>(api: Data<Api>, request: HttpRequest) -> A
     let Wanted { query, list, fields } = wanted::<R>(&request)?;
     let context = context::of_read(&request)?;
     let read = R::list(scope(&api, parent, &context), query, list).await?;
-    answer::part_of_page::<_, R::Body>(&request, read, fields.as_ref())
+    answer::part_of_page::<_, RowBody<R>>(&request, read, fields.as_ref())
 }
 
 /// Creates a row from the body.
@@ -31,7 +31,7 @@ pub(crate) async fn create<R: UseCases>(api: Data<Api>, request: HttpRequest, pa
     let body = body::of_row(&api, &request, payload, Media::Json).await?;
     let context = context::of_creation(&request, &body)?;
     let new = R::read_new(body::object(&body)?).map_err(Problem::invalid)?;
-    Ok(created::<_, R::Body>(request.path(), R::create(scope(&api, parent, &context), new).await?))
+    Ok(created::<_, RowBody<R>>(request.path(), R::create(scope(&api, parent, &context), new).await?))
 }
 
 /// Responds with one row.
@@ -42,7 +42,7 @@ pub(crate) async fn get<R: UseCases>(api: Data<Api>, request: HttpRequest) -> An
     parameters.finish()?;
     let context = context::of_read(&request)?;
     let read = R::get(scope(&api, parent, &context), id).await?;
-    answer::part_of_one::<_, R::Body>(&request, read, fields.as_ref())
+    answer::part_of_one::<_, RowBody<R>>(&request, read, fields.as_ref())
 }
 
 /// Merges the body into a row.
@@ -52,7 +52,7 @@ pub(crate) async fn patch<R: UseCases>(api: Data<Api>, request: HttpRequest, pay
     let context = context::of_change(&request, &body)?;
     let change = merge::patch::<R>(body::object(&body)?).map_err(Problem::invalid)?;
     let row = R::patch(scope(&api, parent, &context), id, change).await?;
-    Ok(changed::<_, R::Body>(&mut HttpResponse::Ok(), row))
+    Ok(changed::<_, RowBody<R>>(&mut HttpResponse::Ok(), row))
 }
 
 /// Soft-deletes a row.
@@ -68,7 +68,7 @@ pub(crate) async fn restore<R: Restorable>(api: Data<Api>, request: HttpRequest)
     let (parent, id) = place::<R>(&request)?;
     let context = context::of_change(&request, &[])?;
     let row = R::restore(scope(&api, parent, &context), id).await?;
-    Ok(changed::<_, R::Body>(&mut HttpResponse::Ok(), row))
+    Ok(changed::<_, RowBody<R>>(&mut HttpResponse::Ok(), row))
 }
 
 /// Creates the rows of the body.
@@ -82,8 +82,10 @@ pub(crate) async fn create_bulk<R: BulkCreatable>(api: Data<Api>, request: HttpR
     let new = bulk.rows(limits.body, R::read_new)?;
     let outcome = R::create_many(scope(&api, parent, &context), new, atomicity).await?;
     Ok(match atomicity {
-        Atomicity::AllOrNone => HttpResponse::Created().json(BulkCreated::<R::Body> { items: bulk::created(outcome)? }),
-        Atomicity::EachOnItsOwn => HttpResponse::MultiStatus().json(BulkOutcome::<R::Body>::of(outcome)),
+        Atomicity::AllOrNone => {
+            HttpResponse::Created().json(BulkCreated::<RowBody<R>> { items: bulk::created(outcome)? })
+        }
+        Atomicity::EachOnItsOwn => HttpResponse::MultiStatus().json(BulkOutcome::<RowBody<R>>::of(outcome)),
     })
 }
 

@@ -2,7 +2,7 @@
 
 use super::{BulkCreatable, Operations, Parent, Resource, Restorable, UseCases};
 use crate::{
-    PageBody,
+    PageBody, RowBody,
     bulk::{BulkCreated, BulkOutcome, MOST},
     context::{ChangeHeaders, CreationHeaders},
     query::PageParameters,
@@ -129,8 +129,8 @@ impl Operations for OpenApi {
             "Creates up to {MOST} {}: either all or none (`atomic`, the default), or each on its own.",
             R::FIELD
         );
-        let created = of_rows::<R, BulkCreated<R::Body>>(self, utoipa::schema!(#[inline] BulkCreated<R::Body>));
-        let outcome = of_rows::<R, BulkOutcome<R::Body>>(self, utoipa::schema!(#[inline] BulkOutcome<R::Body>));
+        let created = of_rows::<R, BulkCreated<RowBody<R>>>(self);
+        let outcome = of_rows::<R, BulkOutcome<RowBody<R>>>(self);
         let operation = operation::<R>(R::OPERATION, &summary, placeholders(R::Parent::PLACEHOLDERS))
             .parameters(Some(CreationHeaders::into_params(|| None)))
             .request_body(Some(body::<R::Request>(self, JSON)))
@@ -145,7 +145,7 @@ impl Operations for OpenApi {
 
 /// Describes a list of these rows under this parent.
 pub(crate) fn describe_list<R: Resource, P: Parent>(document: &mut OpenApi, list: &ListOperation<'_>) {
-    let page = of_rows::<R, PageBody<R::Body>>(document, utoipa::schema!(#[inline] PageBody<R::Body>));
+    let page = of_rows::<R, PageBody<RowBody<R>>>(document);
     let filters = R::FILTERS.iter().map(filter);
     let operation = operation::<R>(list.id, list.summary, placeholders(P::PLACEHOLDERS))
         .parameters(Some(filters.chain(selection::<R>()).chain(PageParameters::into_params(|| None))))
@@ -231,7 +231,7 @@ fn body<T: ToSchema>(document: &mut OpenApi, media_type: &str) -> RequestBody {
 
 /// A response that holds one row.
 fn row<R: Resource>(document: &mut OpenApi, description: impl Into<String>, headers: &[&str]) -> ResponseBuilder {
-    let schema = named::<R::Body>(document, R::Body::name().into_owned(), R::Body::schema());
+    let schema = named::<RowBody<R>>(document, <R as ToSchema>::name().into_owned(), RowBody::<R>::schema());
     let header = || HeaderBuilder::new().schema(Some(text())).build();
     headers.iter().fold(response(description, schema), |response, name| response.header(*name, header()))
 }
@@ -240,10 +240,9 @@ fn response(description: impl Into<String>, schema: Ref) -> ResponseBuilder {
     ResponseBuilder::new().description(description).content(JSON, Content::new(Some(schema)))
 }
 
-/// Adds the schema of a type that holds rows, which is named after both. As in the document of a plain handler, the
-/// schema of the row stands inside.
-fn of_rows<R: Resource, T: ToSchema>(document: &mut OpenApi, schema: RefOr<Schema>) -> Ref {
-    named::<T>(document, format!("{}_{}", T::name(), R::Body::name()), schema)
+/// Adds the schema of a type that holds rows, which is named after both.
+fn of_rows<R: Resource, T: ToSchema>(document: &mut OpenApi) -> Ref {
+    named::<T>(document, format!("{}_{}", T::name(), <R as ToSchema>::name()), T::schema())
 }
 
 /// Adds a schema with all that it refers to.

@@ -13,13 +13,13 @@ pub const MAX_TAG: usize = check::MAX_WORD;
 /// Maximum number of tags of one entry.
 pub const MAX_TAGS: usize = 100;
 
-/// An entry of a character's journal.
+/// A journal entry.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct JournalEntry {
     /// The unique id; never changes.
     pub id: JournalEntryId,
-    /// The character.
+    /// The id of the character.
     pub character_id: CharacterId,
     /// The type in free text, such as `session`, `milestone`, `note` or `downtime`.
     #[cfg_attr(feature = "schema", schema(min_length = 1, max_length = 64))]
@@ -30,9 +30,10 @@ pub struct JournalEntry {
     #[cfg_attr(feature = "schema", schema(min_length = 1, max_length = 255))]
     pub title: String,
     /// The text.
+    #[cfg_attr(feature = "schema", schema(max_length = 100_000))]
     pub content: String,
-    /// Tags to find it by, without commas.
-    #[cfg_attr(feature = "schema", schema(schema_with = tags_schema))]
+    /// Tags to find it by.
+    #[cfg_attr(feature = "schema", schema(value_type = Vec<Tag>, max_items = 100))]
     pub tags: Vec<String>,
     /// The number of the session that it is about.
     #[cfg_attr(feature = "schema", schema(minimum = 0))]
@@ -40,8 +41,10 @@ pub struct JournalEntry {
     /// When that session was played.
     pub session_date: Option<Timestamp>,
     /// The name of the user who led that session.
+    #[cfg_attr(feature = "schema", schema(min_length = 1, max_length = 255))]
     pub dm_name: Option<String>,
     /// A summary of that session.
+    #[cfg_attr(feature = "schema", schema(max_length = 100_000))]
     pub session_summary: Option<String>,
     /// Whether the entry is active.
     pub is_active: bool,
@@ -51,13 +54,11 @@ pub struct JournalEntry {
     pub meta: Meta,
 }
 
-/// [`MAX_TAGS`] of at most [`MAX_TAG`] characters each.
+/// A tag of a journal entry: visible characters without a comma.
 #[cfg(feature = "schema")]
-fn tags_schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
-    use utoipa::openapi::{ArrayBuilder, ObjectBuilder, Type};
-    let tag = ObjectBuilder::new().schema_type(Type::String).min_length(Some(1)).max_length(Some(MAX_TAG)).build();
-    ArrayBuilder::new().items(tag).max_items(Some(MAX_TAGS)).build().into()
-}
+#[derive(utoipa::ToSchema)]
+#[schema(min_length = 1, max_length = 64, pattern = r"^[^,]*[^,\s][^,]*$", example = "travel")]
+struct Tag(#[expect(dead_code, reason = "describes a text")] String);
 
 impl JournalEntry {
     /// A live note of `character`, without text.

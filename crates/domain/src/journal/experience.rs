@@ -7,15 +7,15 @@ use crate::{
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-/// A record of experience that was won.
+/// A record of experience that was won. The record itself adds none.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct ExperienceEntry {
     /// The unique id; never changes.
     pub id: ExperienceEntryId,
-    /// The character that won it.
+    /// The id of the character that won it.
     pub character_id: CharacterId,
-    /// The id of the journal entry about it.
+    /// The id of the journal entry that it belongs to.
     pub journal_entry_id: JournalEntryId,
     /// The amount of experience.
     #[cfg_attr(feature = "schema", schema(minimum = 0, maximum = 1_000_000_000_000_i64))]
@@ -24,6 +24,7 @@ pub struct ExperienceEntry {
     #[cfg_attr(feature = "schema", schema(min_length = 1, max_length = 64))]
     pub source: String,
     /// The reason in free text.
+    #[cfg_attr(feature = "schema", schema(max_length = 100_000))]
     pub reason: String,
     /// When it was won.
     pub timestamp: Timestamp,

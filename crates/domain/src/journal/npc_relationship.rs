@@ -7,15 +7,15 @@ use uuid::Uuid;
 /// Longest type of a relationship, in Unicode scalar values.
 pub const MAX_RELATIONSHIP_TYPE: usize = check::MAX_WORD;
 
-/// A relationship of a character to a non-player character (NPC).
+/// A relationship between a character and a non-player character (NPC).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct NpcRelationship {
     /// The unique id; never changes.
     pub id: NpcRelationshipId,
-    /// The character that owns it.
+    /// The id of the character.
     pub character_id: CharacterId,
-    /// The id of the journal entry about it.
+    /// The id of the journal entry that it belongs to.
     pub journal_entry_id: JournalEntryId,
     /// The id of the NPC, when it has one.
     pub npc_id: Option<Uuid>,
@@ -29,6 +29,7 @@ pub struct NpcRelationship {
     #[cfg_attr(feature = "schema", schema(minimum = -100, maximum = 100))]
     pub standing: i64,
     /// Notes in free text.
+    #[cfg_attr(feature = "schema", schema(max_length = 100_000))]
     pub notes: Option<String>,
     /// When they last met.
     pub last_interaction: Option<Timestamp>,

@@ -45,24 +45,27 @@ pub enum QuestImportance {
 pub struct Quest {
     /// The unique id; never changes.
     pub id: QuestId,
-    /// The character that owns it.
+    /// The id of the character.
     pub character_id: CharacterId,
-    /// The id of the journal entry about it.
+    /// The id of the journal entry that it belongs to.
     pub journal_entry_id: JournalEntryId,
-    /// The title.
+    /// The title of the quest.
     #[cfg_attr(feature = "schema", schema(min_length = 1, max_length = 255))]
     pub title: String,
     /// The task, in free text.
+    #[cfg_attr(feature = "schema", schema(max_length = 100_000))]
     pub description: String,
-    /// The status.
+    /// The status: `active`, `completed`, `failed` or `abandoned`.
     pub status: QuestStatus,
-    /// The importance.
+    /// The importance: `low`, `normal`, `high` or `critical`.
     pub importance: QuestImportance,
     /// The name of the one who assigned the quest.
+    #[cfg_attr(feature = "schema", schema(min_length = 1, max_length = 255))]
     pub assigned_by: Option<String>,
-    /// The rewards.
+    /// The rewards, as a JSON object.
     pub rewards: Document,
     /// The steps, oldest first, each any JSON value.
+    #[cfg_attr(feature = "schema", schema(max_items = 10_000))]
     pub progress: Vec<Value>,
     /// Any other data, as a JSON object.
     pub data: Document,

@@ -29,7 +29,9 @@ class ItemRestored:
         attunement (Attunement): The attunement of a magic item to its character.
         character_id (UUID): The id of the character that owns it.
         container (None | UUID): The id of the container that it is in; `null` for none.
-        data (Any): Any other data, as a JSON object.
+        data (Any): Any other data, as a JSON object. The rules read `weight` (pounds per piece), `capacity` (pounds;
+            makes the item
+            a container), `requires_attunement` and `is_magical` (the contents add no weight).
         equipped (bool): Whether the character wears or holds it.
         id (UUID): The unique id; never changes.
         item_type (str): The type in free text, such as `weapon`, `armor` or `container`.

@@ -23,7 +23,9 @@ class SparseInventoryItem:
         character_id (UUID | Unset): The id of the character that owns it.
         container (None | Unset | UUID): The id of the container that it is in; `null` for none.
         created_at (datetime.datetime | Unset): When it was created, UTC.
-        data (Any | Unset): Any other data, as a JSON object.
+        data (Any | Unset): Any other data, as a JSON object. The rules read `weight` (pounds per piece), `capacity`
+            (pounds; makes the item
+            a container), `requires_attunement` and `is_magical` (the contents add no weight).
         deleted_at (datetime.datetime | None | Unset): When it was soft-deleted, UTC; `null` while it is live.
         equipped (bool | Unset): Whether the character wears or holds it.
         id (UUID | Unset): The unique id; never changes.
