@@ -9,7 +9,7 @@ mod membership;
 mod row;
 
 pub use dto::{CampaignEventBody, EventImpactBody, JoinRequest, NewCampaignEventBody};
-pub use row::{CampaignBody, CampaignPatch, NewCampaignBody};
+pub use row::{CampaignBody, NewCampaignBody};
 
 pub(crate) use campaigns::*;
 pub(crate) use events::*;

@@ -2,14 +2,12 @@
 
 mod acts;
 mod currency;
-mod dto;
 mod input;
 mod items;
 mod weight;
 
 pub use acts::{GiveRequest, GivenBody, ItemRestoredBody, LoosenedBody, MoveRequest};
 pub use currency::{GiveCoinsRequest, PurseBody, PurseChange};
-pub use dto::{InventoryItemBody, InventoryItemPatch, NewInventoryItemBody};
 pub use items::BulkItemsRequest;
 pub use weight::{ContainerLoadBody, LoadBody};
 
@@ -17,9 +15,14 @@ pub(crate) use acts::*;
 pub(crate) use currency::*;
 pub(crate) use weight::*;
 
-use crate::{character::of_character, resource::Operations};
+use crate::{NewBody, RowBody, character::of_character, resource::Operations};
 use character_domain::InventoryItem;
 use character_http_kit::{Endpoint, Endpoints};
+
+/// An item.
+pub type InventoryItemBody = RowBody<InventoryItem>;
+/// A new item.
+pub type NewInventoryItemBody = NewBody<InventoryItem>;
 
 /// The items as plain rows; their restore is not plain.
 pub(crate) fn rows(operations: &mut impl Operations) {

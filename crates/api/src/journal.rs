@@ -7,11 +7,7 @@ mod npc_relationship;
 mod quest;
 mod records;
 
-pub use entries::BulkEntriesRequest;
-pub use entry::{JournalEntryPatch, NewJournalEntryBody, Tag};
-pub use experience::{ExperienceEntryPatch, NewExperienceEntryBody};
-pub use npc_relationship::{NewNpcRelationshipBody, NpcRelationshipPatch};
-pub use quest::{NewQuestBody, QuestPatch};
+pub use entries::{BulkEntriesRequest, NewJournalEntryBody};
 
 use crate::resource::{self, Operations};
 use character_domain::{CharacterId, ExperienceEntry, JournalEntry, NpcRelationship, Quest};

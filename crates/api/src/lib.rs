@@ -32,6 +32,7 @@ mod responses;
 mod row;
 mod sparse;
 mod texts;
+mod writable;
 
 pub use answer::{PageBody, UnreadableRowBody};
 pub use bulk::{BulkCreated, BulkOutcome, BulkResult};
@@ -39,6 +40,7 @@ pub use deprecated::DEPRECATED;
 pub use openapi::{openapi, register_docs_page};
 pub use problem::{PROBLEM_TYPES, PROBLEMS, Problem, ProblemBody, ProblemKind, problems_document};
 pub use row::RowBody;
+pub use writable::{NewBody, PatchBody};
 
 use actix_service::apply;
 use actix_web::{ResponseError, http::Method, middleware::from_fn, web};

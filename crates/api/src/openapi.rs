@@ -10,6 +10,8 @@ mod shared;
 mod sparse;
 mod walk;
 
+pub(crate) use walk::is_nullable;
+
 use crate::{
     DEPRECATED, Problem, answer::Answer, campaign, character, evolution, inventory, journal, live, pages, progress,
 };

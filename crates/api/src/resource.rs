@@ -8,7 +8,14 @@ pub(crate) use openapi::{
     Filter, INCLUDE_DELETED, ListOperation, Words, describe_list, flag, number, text, uuid, word,
 };
 
-use crate::{Problem, answer::path_id, fields::Fields, object::Object, query::Parameters};
+use crate::{
+    Problem,
+    answer::path_id,
+    fields::Fields,
+    object::Object,
+    query::Parameters,
+    writable::{self, Examples, Notes, Writable},
+};
 use actix_web::HttpRequest;
 use character_domain::{CharacterId, JournalEntryId, Violations};
 use character_http_kit::{Endpoint, Endpoints};
@@ -16,6 +23,8 @@ use character_repositories::{
     Atomicity, BulkOutcome, ListRequest, Listed, Repositories, RequestContext, Result as Outcome,
 };
 use character_storage_port::{Entity, Read};
+use serde::Serialize;
+use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 /// A kind of plain row, as requests, responses and the OpenAPI document show it.
@@ -23,11 +32,7 @@ pub(crate) trait Resource: Entity + ToSchema {
     /// The parent of the rows, as the path names it.
     type Parent: Parent;
     /// The fields of a new row, as a repository takes them.
-    type New;
-    /// A new row in a request, for the OpenAPI document.
-    type NewBody: ToSchema;
-    /// The changes of a row in a request, for the OpenAPI document.
-    type PatchBody: ToSchema;
+    type New: Serialize;
 
     /// Where the rows are.
     const PATHS: Paths;
@@ -38,6 +43,12 @@ pub(crate) trait Resource: Entity + ToSchema {
 
     /// The fields that `fields` can name; none for rows that are always whole.
     const SELECTABLE: &'static [&'static str] = &[];
+
+    /// What the description of a field of a new row says beside that of the row.
+    const NOTES: Notes = &[];
+
+    /// An example of each request.
+    fn examples() -> Examples;
 
     /// The texts of the operations in the OpenAPI document.
     fn words() -> Words;
@@ -62,6 +73,22 @@ pub(crate) trait Resource: Entity + ToSchema {
 
     /// This row, with all fields that a client chooses read again.
     fn rewritten(&self, fields: &mut Fields) -> Self;
+}
+
+impl<R: Resource> Writable for R {
+    const NOTES: Notes = R::NOTES;
+
+    fn called() -> &'static str {
+        R::words().row
+    }
+
+    fn examples() -> Examples {
+        R::examples()
+    }
+
+    fn unstated() -> (Map<String, Value>, Violations) {
+        writable::unstated(R::read)
+    }
 }
 
 /// The use cases of a plain row. A repository performs them.

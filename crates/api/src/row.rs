@@ -155,3 +155,33 @@ impl<'a, S: Serializer> Serializer for Flattened<'a, S> {
         value.serialize(self)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use character_domain::{CharacterId, JournalEntryId, Quest, now};
+    use serde_json::json;
+
+    #[test]
+    fn a_row_is_its_fields_and_those_of_its_meta_and_a_document_stays_its_text() {
+        let (character, entry) = (CharacterId::new(), JournalEntryId::new());
+        let mut quest = Quest::new(character, entry, "Recover the lost heir", now());
+        quest.data = serde_json::from_str(r#"{"b":1e400,"a":[{}]}"#).unwrap();
+        let written = json!(quest.meta);
+        let expected = format!(
+            r#"{{"id":"{}","character_id":"{character}","journal_entry_id":"{entry}","title":"Recover the lost heir","description":"","status":"active","importance":"normal","assigned_by":null,"rewards":{{}},"progress":[],"data":{},"revision":1,"created_at":{at},"updated_at":{at},"deleted_at":null}}"#,
+            quest.id,
+            quest.data.0.text().unwrap(),
+            at = written["created_at"],
+        );
+        assert_eq!(serde_json::to_string(&RowBody::from(quest)).unwrap(), expected);
+    }
+
+    #[test]
+    fn what_is_no_struct_is_no_row() {
+        let meta = Meta::created(now());
+        let flattened = || Flattened { to: serde_json::value::Serializer, meta: &meta };
+        assert!(json!({ "id": 1 }).serialize(flattened()).is_err());
+        assert!("row".serialize(flattened()).is_err());
+    }
+}

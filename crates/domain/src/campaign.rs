@@ -98,7 +98,9 @@ pub struct CampaignEvent {
     pub event_type: String,
     /// Details, such as `ability`, `damage_type` or `reason`.
     pub event_data: Document,
-    /// What it changes: `hit_points`, `experience`, `ability_score`, `other`.
+    /// What it changes: `hit_points` (a loss ends at 0, a gain at the maximum), `experience` (and with it the level),
+    /// `ability_score` (a loss ends at 1, a gain at 30), `other` (nothing: it is recorded). A number that is already
+    /// outside these bounds is not moved into them.
     pub impact_type: ImpactType,
     /// The amount of the change; negative for a loss.
     #[cfg_attr(feature = "schema", schema(minimum = -1_000_000_000, maximum = 1_000_000_000))]

@@ -22,7 +22,7 @@ pub struct Character {
     /// The unique id; never changes.
     pub id: CharacterId,
     /// The id of the character that this one continues in another theme; `null` for the first. Only a change of theme
-    /// sets it.
+    /// sets it; a request can only repeat it.
     pub parent_id: Option<CharacterId>,
     /// The theme: the setting that the character is played in.
     #[cfg_attr(feature = "schema", schema(min_length = 1, max_length = 64))]

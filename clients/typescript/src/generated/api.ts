@@ -1778,7 +1778,11 @@ export interface components {
              * @description The amount of the change; negative for a loss.
              */
             impact_magnitude: number;
-            /** @description What it changes: `hit_points`, `experience`, `ability_score`, `other`. */
+            /**
+             * @description What it changes: `hit_points` (a loss ends at 0, a gain at the maximum), `experience` (and with it the level),
+             *     `ability_score` (a loss ends at 1, a gain at 30), `other` (nothing: it is recorded). A number that is already
+             *     outside these bounds is not moved into them.
+             */
             impact_type: components["schemas"]["ImpactType"];
             /**
              * Format: uuid
@@ -1826,7 +1830,7 @@ export interface components {
             unreadable?: components["schemas"]["UnreadableRow"][];
         };
         /**
-         * @description Changes of a campaign (RFC 7396): absent fields stay, `null` removes a value.
+         * @description Changes of a campaign (RFC 7396): absent fields stay, `null` removes a value or restores its default.
          * @example {
          *       "data": {
          *         "chapter": 2
@@ -1846,9 +1850,9 @@ export interface components {
              * @description The user who leads it.
              */
             dm_user_id?: string | null;
-            /** @description The name of the campaign; cannot be removed. */
+            /** @description The name of the campaign. */
             name?: string;
-            /** @description The theme: the setting that the campaign is played in. `null` restores the default, `traditional`. */
+            /** @description The theme: the setting that the campaign is played in. */
             theme?: string | null;
         };
         /**
@@ -1954,7 +1958,7 @@ export interface components {
             /**
              * Format: uuid
              * @description The id of the character that this one continues in another theme; `null` for the first. Only a change of theme
-             *     sets it.
+             *     sets it; a request can only repeat it.
              */
             parent_id: string | null;
             /**
@@ -2031,7 +2035,7 @@ export interface components {
              * @description The id of the campaign that the character takes part in; `null` for none.
              */
             campaign_id?: string | null;
-            /** @description Merged into the sheet, member by member. */
+            /** @description Merged into the stored object, member by member. */
             data?: {
                 [key: string]: unknown;
             } | null;
@@ -2041,7 +2045,8 @@ export interface components {
             name?: string;
             /**
              * Format: uuid
-             * @description Only a change of theme sets it: every value but the stored one is rejected.
+             * @description The id of the character that this one continues in another theme; `null` for the first. Only a change of theme
+             *     sets it; a request can only repeat it.
              */
             parent_id?: string | null;
             /** @description The theme: the setting that the character is played in. */
@@ -2096,8 +2101,8 @@ export interface components {
             name: string;
             /**
              * Format: uuid
-             * @description Only a change of theme sets it. `POST` rejects every value but `null`. `PUT` keeps the stored value when this is
-             *     absent, and rejects every other value.
+             * @description The id of the character that this one continues in another theme; `null` for the first. Only a change of theme
+             *     sets it; a request can only repeat it. `POST` rejects every value but `null`. `PUT` keeps the stored value when this is absent, and rejects every other value.
              */
             parent_id?: string | null;
             /**
@@ -2705,7 +2710,7 @@ export interface components {
             unreadable?: components["schemas"]["UnreadableRow"][];
         };
         /**
-         * @description Changes of a journal entry (RFC 7396): absent fields stay, `null` removes a value or restores its default.
+         * @description Changes of an entry (RFC 7396): absent fields stay, `null` removes a value or restores its default.
          * @example {
          *       "session_summary": null,
          *       "tags": [
@@ -2738,7 +2743,7 @@ export interface components {
             session_number?: number | null;
             /** @description A summary of that session. */
             session_summary?: string | null;
-            /** @description Tags to find it by. They replace all stored tags. */
+            /** @description Tags to find it by. They replace all that are stored. */
             tags?: components["schemas"]["Tag"][] | null;
             /**
              * Format: date-time
@@ -2846,7 +2851,7 @@ export interface components {
             type?: string | null;
         };
         /**
-         * @description A new campaign, or all fields of one. Unknown fields are rejected; `null` means the same as an absent field.
+         * @description A new campaign. Unknown fields are rejected; `null` means the same as an absent field.
          * @example {
          *       "dm_name": "Ada",
          *       "name": "The Lost Heir"
@@ -2894,7 +2899,7 @@ export interface components {
             data?: {
                 [key: string]: unknown;
             } | null;
-            /** @description Details. An impact on an ability score must name the `ability`. */
+            /** @description Details, such as `ability`, `damage_type` or `reason`. An impact on an ability score must name the `ability`. */
             event_data?: {
                 [key: string]: unknown;
             } | null;
@@ -2921,7 +2926,7 @@ export interface components {
             impact_type: components["schemas"]["ImpactType"];
             /**
              * Format: uuid
-             * @description The id of the entry about the event in the journal of the character.
+             * @description The id of the journal entry about the event.
              */
             journal_entry_id?: string | null;
             /**
@@ -2931,7 +2936,7 @@ export interface components {
             timestamp?: string | null;
         };
         /**
-         * @description A new character, or all fields of one. Unknown fields are rejected; `null` means the same as an absent field.
+         * @description A new character. Unknown fields are rejected; `null` means the same as an absent field.
          * @example {
          *       "data": {
          *         "level": 3
@@ -2964,8 +2969,8 @@ export interface components {
             name: string;
             /**
              * Format: uuid
-             * @description Only a change of theme sets it. `POST` rejects every value but `null`. `PUT` keeps the stored value when this is
-             *     absent, and rejects every other value.
+             * @description The id of the character that this one continues in another theme; `null` for the first. Only a change of theme
+             *     sets it; a request can only repeat it. `POST` rejects every value but `null`. `PUT` keeps the stored value when this is absent, and rejects every other value.
              */
             parent_id?: string | null;
             /**
@@ -3019,7 +3024,7 @@ export interface components {
             source?: string | null;
             /**
              * Format: date-time
-             * @description When it happened. Default: now.
+             * @description When it was won. Default: now.
              */
             timestamp?: string | null;
         };
@@ -3039,7 +3044,7 @@ export interface components {
             attunement?: components["schemas"]["Attunement"] | null;
             /**
              * Format: uuid
-             * @description The id of the container that it is in: a container of the same character.
+             * @description The id of the container that it is in; `null` for none. It must be a container of the same character.
              */
             container?: string | null;
             /**
@@ -3078,7 +3083,7 @@ export interface components {
             theme?: string | null;
         };
         /**
-         * @description A new journal entry. Unknown fields are rejected; `null` means the same as an absent field.
+         * @description A new entry. Unknown fields are rejected; `null` means the same as an absent field.
          * @example {
          *       "content": "We rescued the bell of Saint Orra.",
          *       "entry_type": "session",
@@ -3129,7 +3134,7 @@ export interface components {
             session_number?: number | null;
             /** @description A summary of that session. */
             session_summary?: string | null;
-            /** @description Tags to find it by: without commas, without repetition, at most 64 characters each. */
+            /** @description Tags to find it by. Without commas, without repetition, at most 64 characters each. */
             tags?: components["schemas"]["Tag"][] | null;
             /**
              * Format: date-time
@@ -3579,7 +3584,7 @@ export interface components {
             /** @description The task, in free text. */
             description?: string | null;
             importance?: components["schemas"]["QuestImportance"] | null;
-            /** @description The steps, oldest first. They replace all stored steps. */
+            /** @description The steps, oldest first, each any JSON value. They replace all that are stored. */
             progress?: unknown[] | null;
             /** @description Merged into the stored object, member by member. */
             rewards?: {
@@ -3647,7 +3652,7 @@ export interface components {
             /**
              * Format: uuid
              * @description The id of the character that this one continues in another theme; `null` for the first. Only a change of theme
-             *     sets it.
+             *     sets it; a request can only repeat it.
              */
             parent_id?: string | null;
             /**

@@ -1,69 +1,28 @@
 //! A campaign in requests and responses.
 
 use crate::{
-    RowBody,
+    NewBody, RowBody,
     fields::Fields,
     object::Object,
     query::Parameters,
     resource::{Filter, INCLUDE_DELETED, Paths, Resource, Words, paths, text, uuid},
+    writable::Examples,
 };
 use character_domain::{Campaign, CampaignId, Violations, character::DEFAULT_THEME, now};
 use character_repositories::NewCampaign;
 use character_storage_port::CampaignQuery;
-use serde_json::{Map, Value};
-use utoipa::ToSchema;
-use uuid::Uuid;
+use serde_json::json;
 
 const META: [&str; 4] = ["revision", "created_at", "updated_at", "deleted_at"];
 
 /// A campaign.
 pub type CampaignBody = RowBody<Campaign>;
-
-/// A new campaign, or all fields of one. Unknown fields are rejected; `null` means the same as an absent field.
-#[derive(Debug, ToSchema)]
-#[schema(example = json!({ "name": "The Lost Heir", "dm_name": "Ada" }))]
-pub struct NewCampaignBody {
-    /// Default: a new UUID of version 7.
-    pub id: Option<Uuid>,
-    /// The name of the campaign.
-    #[schema(min_length = 1, max_length = 255)]
-    pub name: String,
-    /// The theme: the setting that the campaign is played in.
-    #[schema(default = "traditional", min_length = 1, max_length = 64)]
-    pub theme: Option<String>,
-    /// The user who leads it.
-    pub dm_user_id: Option<Uuid>,
-    /// The name of the user who leads it.
-    #[schema(min_length = 1, max_length = 255)]
-    pub dm_name: Option<String>,
-    /// Any other data, as a JSON object.
-    #[schema(value_type = Option<Object>)]
-    pub data: Option<Map<String, Value>>,
-}
-
-/// Changes of a campaign (RFC 7396): absent fields stay, `null` removes a value.
-#[derive(Debug, ToSchema)]
-#[schema(example = json!({ "dm_name": null, "data": { "chapter": 2 } }))]
-pub struct CampaignPatch {
-    /// The name of the campaign; cannot be removed.
-    #[schema(nullable = false)]
-    pub name: Option<String>,
-    /// The theme: the setting that the campaign is played in. `null` restores the default, `traditional`.
-    pub theme: Option<String>,
-    /// The user who leads it.
-    pub dm_user_id: Option<Uuid>,
-    /// The name of the user who leads it.
-    pub dm_name: Option<String>,
-    /// Merged into the stored object, member by member.
-    #[schema(value_type = Option<Object>)]
-    pub data: Option<Map<String, Value>>,
-}
+/// A new campaign.
+pub type NewCampaignBody = NewBody<Campaign>;
 
 impl Resource for Campaign {
     type Parent = ();
     type New = NewCampaign;
-    type NewBody = NewCampaignBody;
-    type PatchBody = CampaignPatch;
 
     const PATHS: Paths = paths!("/api/v2/campaigns", "campaign");
     const READ_ONLY: &'static [&'static str] = &[];
@@ -72,6 +31,13 @@ impl Resource for Campaign {
         ("theme", text, "Only rows of this theme, compared exactly."),
         INCLUDE_DELETED,
     ];
+
+    fn examples() -> Examples {
+        Examples {
+            new: json!({ "name": "The Lost Heir", "dm_name": "Ada" }),
+            patch: json!({ "dm_name": null, "data": { "chapter": 2 } }),
+        }
+    }
 
     fn words() -> Words {
         let list = "Lists campaigns, newest first.".to_owned();

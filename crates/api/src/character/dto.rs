@@ -1,14 +1,16 @@
 //! The bodies of requests and responses.
 
-use crate::{ProblemBody, RowBody, bulk::BulkResult};
+use crate::{NewBody, PatchBody, ProblemBody, RowBody, bulk::BulkResult};
 use character_domain::Character;
 use serde::Serialize;
-use serde_json::{Map, Value};
 use utoipa::ToSchema;
-use uuid::Uuid;
 
 /// A character.
 pub type CharacterBody = RowBody<Character>;
+/// A new character.
+pub type NewCharacterBody = NewBody<Character>;
+/// Changes of a character.
+pub type CharacterPatch = PatchBody<Character>;
 
 /// The fields that `fields` can name.
 pub(crate) const SELECTABLE: [&str; 12] = [
@@ -25,58 +27,6 @@ pub(crate) const SELECTABLE: [&str; 12] = [
     "updated_at",
     "deleted_at",
 ];
-
-/// A new character, or all fields of one. Unknown fields are rejected; `null` means the same as an absent field.
-#[derive(Debug, ToSchema)]
-#[schema(example = json!({
-    "name": "Torormir", "user_id": "6f1c2f0e-58a0-4d7b-8d1e-6a3c1f7f9a10", "data": { "level": 3 },
-}))]
-pub struct NewCharacterBody {
-    /// Default: a new UUID of version 7. In a `PUT` it must equal the id in the path.
-    pub id: Option<Uuid>,
-    /// Only a change of theme sets it. `POST` rejects every value but `null`. `PUT` keeps the stored value when this is
-    /// absent, and rejects every other value.
-    pub parent_id: Option<Uuid>,
-    /// The theme: the setting that the character is played in.
-    #[schema(default = "traditional", min_length = 1, max_length = 64)]
-    pub theme: Option<String>,
-    /// The name of the character.
-    #[schema(min_length = 1, max_length = 255)]
-    pub name: String,
-    /// The id of the user who plays the character.
-    pub user_id: Uuid,
-    /// The id of the campaign that the character takes part in; `null` for none.
-    pub campaign_id: Option<Uuid>,
-    /// The sheet: any JSON object, at most 128 levels deep.
-    #[schema(value_type = Option<Object>)]
-    pub data: Option<Map<String, Value>>,
-    /// Whether the character is in play.
-    #[schema(default = true)]
-    pub is_active: Option<bool>,
-}
-
-/// Changes of a character (RFC 7396): absent fields stay, `null` removes a value or restores its default.
-#[derive(Debug, ToSchema)]
-#[schema(example = json!({ "campaign_id": null, "data": { "level": 4 } }))]
-pub struct CharacterPatch {
-    /// Only a change of theme sets it: every value but the stored one is rejected.
-    pub parent_id: Option<Uuid>,
-    /// The theme: the setting that the character is played in.
-    pub theme: Option<String>,
-    /// The name of the character.
-    #[schema(nullable = false)]
-    pub name: Option<String>,
-    /// The id of the user who plays the character.
-    #[schema(nullable = false)]
-    pub user_id: Option<Uuid>,
-    /// The id of the campaign that the character takes part in; `null` for none.
-    pub campaign_id: Option<Uuid>,
-    /// Merged into the sheet, member by member.
-    #[schema(value_type = Option<Object>)]
-    pub data: Option<Map<String, Value>>,
-    /// Whether the character is in play.
-    pub is_active: Option<bool>,
-}
 
 /// Several new characters.
 #[derive(Debug, ToSchema)]

@@ -1,15 +1,50 @@
 //! From JSON objects to what the repository takes, with every fault found.
 
-use crate::{fields::Fields, object::Object};
+use crate::{
+    fields::Fields,
+    object::Object,
+    writable::{Examples, Notes, Writable, unstated},
+};
 use character_domain::{Character, CharacterId, UserId, Violations, character::DEFAULT_THEME};
 use character_repositories::{NewCharacter, RepositoryError, StatedParent};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 /// What the service sets and a client only reads.
 const READ_ONLY: [&str; 4] = ["revision", "created_at", "updated_at", "deleted_at"];
 /// What a client may change.
 const WRITABLE: [&str; 7] = ["parent_id", "theme", "name", "user_id", "campaign_id", "data", "is_active"];
 const IS_READ_ONLY: &str = "is read-only";
+
+impl Writable for Character {
+    const NOTES: Notes = &[
+        ("id", "In a `PUT` it must equal the id in the path."),
+        (
+            "parent_id",
+            "`POST` rejects every value but `null`. `PUT` keeps the stored value when this is absent, and rejects every other \
+             value.",
+        ),
+    ];
+
+    fn called() -> &'static str {
+        "character"
+    }
+
+    fn examples() -> Examples {
+        let user_id = "6f1c2f0e-58a0-4d7b-8d1e-6a3c1f7f9a10";
+        Examples {
+            new: json!({ "name": "Torormir", "user_id": user_id, "data": { "level": 3 } }),
+            patch: json!({ "campaign_id": null, "data": { "level": 4 } }),
+        }
+    }
+
+    fn unstated() -> (Map<String, Value>, Violations) {
+        let (mut new, faults) = unstated(read);
+        // Its name in requests.
+        new.remove("parent");
+        new.insert("parent_id".to_owned(), Value::Null);
+        (new, faults)
+    }
+}
 
 /// A character to be.
 pub(crate) fn new(members: Object) -> Result<NewCharacter, Violations> {

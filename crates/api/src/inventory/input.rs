@@ -1,14 +1,15 @@
 //! Items as a plain resource: their paths and words, and how requests about them are read.
 
-use super::{InventoryItemPatch, NewInventoryItemBody};
 use crate::{
     fields::Fields,
     query::Parameters,
     resource::{Filter, INCLUDE_DELETED, Paths, Resource, Words, flag, paths, text, uuid},
+    writable::{Examples, Notes},
 };
 use character_domain::{Character, CharacterId, InventoryItem, UserId, Violations, now};
 use character_repositories::NewItem;
 use character_storage_port::InventoryItemQuery;
+use serde_json::json;
 use uuid::Uuid;
 
 const ATTUNEMENTS: &str = "must be none, attuning, attuned or broken";
@@ -16,8 +17,6 @@ const ATTUNEMENTS: &str = "must be none, attuning, attuned or broken";
 impl Resource for InventoryItem {
     type Parent = CharacterId;
     type New = NewItem;
-    type NewBody = NewInventoryItemBody;
-    type PatchBody = InventoryItemPatch;
 
     const PATHS: Paths = paths!("/api/v2/characters/{id}/inventory", "item");
     const READ_ONLY: &'static [&'static str] = &["character_id", "root_id"];
@@ -52,6 +51,15 @@ impl Resource for InventoryItem {
         "updated_at",
         "deleted_at",
     ];
+    const NOTES: Notes =
+        &[("theme", "Default: that of the character."), ("container", "It must be a container of the same character.")];
+
+    fn examples() -> Examples {
+        Examples {
+            new: json!({ "name": "Backpack", "item_type": "container", "data": { "weight": 5, "capacity": 30 } }),
+            patch: json!({ "quantity": 3, "data": { "weight": 4.5 } }),
+        }
+    }
 
     fn words() -> Words {
         let list = "Lists the items of a character, newest first.".to_owned();

@@ -1,11 +1,14 @@
 //! The use cases of journal entries, and their bulk creation.
 
-use super::NewJournalEntryBody;
+use crate::NewBody;
 use crate::resource::{BulkCreatable, Restorable, Scope, UseCases};
 use character_domain::{JournalEntry, JournalEntryId, Violations};
 use character_repositories::{Atomicity, BulkOutcome, ListRequest, Listed, NewJournalEntry, Result as Outcome};
 use character_storage_port::{JournalEntryQuery, Read};
 use utoipa::ToSchema;
+
+/// A new entry.
+pub type NewJournalEntryBody = NewBody<JournalEntry>;
 
 /// Several new entries.
 #[derive(Debug, ToSchema)]

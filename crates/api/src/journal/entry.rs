@@ -4,101 +4,17 @@ use crate::{
     fields::Fields,
     query::Parameters,
     resource::{Filter, INCLUDE_DELETED, Paths, Resource, Words, number, paths, text},
+    writable::{Examples, Notes},
 };
 use character_domain::{CharacterId, JournalEntry, Violations, now};
 use character_repositories::NewJournalEntry;
 use character_storage_port::{JournalEntryQuery, TagFilter};
-use serde_json::{Map, Value};
-use utoipa::ToSchema;
+use serde_json::json;
 use uuid::Uuid;
-
-/// A tag of a journal entry: visible characters without a comma.
-#[derive(Debug, ToSchema)]
-#[schema(min_length = 1, max_length = 64, pattern = r"^[^,]*[^,\s][^,]*$", example = "travel")]
-pub struct Tag(#[expect(dead_code, reason = "describes a text")] String);
-
-/// A new journal entry. Unknown fields are rejected; `null` means the same as an absent field.
-#[derive(Debug, ToSchema)]
-#[schema(example = json!({
-    "entry_type": "session", "title": "Session 1: Thistledown", "content": "We rescued the bell of Saint Orra.",
-    "tags": ["travel", "npc"], "session_number": 1,
-}))]
-pub struct NewJournalEntryBody {
-    /// Default: a new UUID of version 7.
-    pub id: Option<Uuid>,
-    /// The type in free text, such as `session`, `milestone`, `note` or `downtime`.
-    #[schema(default = "note", min_length = 1, max_length = 64)]
-    pub entry_type: Option<String>,
-    /// When it happened. Default: now.
-    #[schema(format = DateTime)]
-    pub timestamp: Option<String>,
-    /// The title.
-    #[schema(min_length = 1, max_length = 255)]
-    pub title: String,
-    /// The text.
-    #[schema(default = "", max_length = 100_000)]
-    pub content: Option<String>,
-    /// Tags to find it by: without commas, without repetition, at most 64 characters each.
-    #[schema(max_items = 100, value_type = Option<Vec<Tag>>)]
-    pub tags: Option<Vec<String>>,
-    /// The number of the session that it is about.
-    #[schema(minimum = 0)]
-    pub session_number: Option<i64>,
-    /// When that session was played.
-    #[schema(format = DateTime)]
-    pub session_date: Option<String>,
-    /// The name of the user who led that session.
-    #[schema(min_length = 1, max_length = 255)]
-    pub dm_name: Option<String>,
-    /// A summary of that session.
-    #[schema(max_length = 100_000)]
-    pub session_summary: Option<String>,
-    /// Whether the entry is active.
-    #[schema(default = true)]
-    pub is_active: Option<bool>,
-    /// Any other data, as a JSON object.
-    #[schema(value_type = Option<Object>)]
-    pub data: Option<Map<String, Value>>,
-}
-
-/// Changes of a journal entry (RFC 7396): absent fields stay, `null` removes a value or restores its default.
-#[derive(Debug, ToSchema)]
-#[schema(example = json!({ "tags": ["travel"], "session_summary": null }))]
-pub struct JournalEntryPatch {
-    /// The type in free text, such as `session`, `milestone`, `note` or `downtime`.
-    pub entry_type: Option<String>,
-    /// When it happened.
-    #[schema(nullable = false, format = DateTime)]
-    pub timestamp: Option<String>,
-    /// The title.
-    #[schema(nullable = false)]
-    pub title: Option<String>,
-    /// The text.
-    pub content: Option<String>,
-    /// Tags to find it by. They replace all stored tags.
-    #[schema(value_type = Option<Vec<Tag>>)]
-    pub tags: Option<Vec<String>>,
-    /// The number of the session that it is about.
-    pub session_number: Option<i64>,
-    /// When that session was played.
-    #[schema(format = DateTime)]
-    pub session_date: Option<String>,
-    /// The name of the user who led that session.
-    pub dm_name: Option<String>,
-    /// A summary of that session.
-    pub session_summary: Option<String>,
-    /// Whether the entry is active.
-    pub is_active: Option<bool>,
-    /// Merged into the stored object, member by member.
-    #[schema(value_type = Option<Object>)]
-    pub data: Option<Map<String, Value>>,
-}
 
 impl Resource for JournalEntry {
     type Parent = CharacterId;
     type New = NewJournalEntry;
-    type NewBody = NewJournalEntryBody;
-    type PatchBody = JournalEntryPatch;
 
     const PATHS: Paths = paths!("/api/v2/characters/{id}/journal", "entry");
     const READ_ONLY: &'static [&'static str] = &["character_id"];
@@ -108,6 +24,18 @@ impl Resource for JournalEntry {
         ("tags", text, "Only entries that have all of these tags, separated by commas."),
         INCLUDE_DELETED,
     ];
+    const NOTES: Notes =
+        &[("timestamp", "Default: now."), ("tags", "Without commas, without repetition, at most 64 characters each.")];
+
+    fn examples() -> Examples {
+        Examples {
+            new: json!({
+                "entry_type": "session", "title": "Session 1: Thistledown", "content": "We rescued the bell of Saint Orra.",
+                "tags": ["travel", "npc"], "session_number": 1,
+            }),
+            patch: json!({ "tags": ["travel"], "session_summary": null }),
+        }
+    }
 
     fn words() -> Words {
         let list = "Lists the entries of the journal, newest first.".to_owned();

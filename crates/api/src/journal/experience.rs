@@ -5,69 +5,28 @@ use crate::{
     fields::Fields,
     query::Parameters,
     resource::{Filter, INCLUDE_DELETED, Paths, Resource, Words, paths},
+    writable::{Examples, Notes},
 };
 use character_domain::{CharacterId, ExperienceEntry, JournalEntryId, Violations};
 use character_repositories::NewExperienceEntry;
 use character_storage_port::ExperienceEntryQuery;
-use serde_json::{Map, Value};
-use utoipa::ToSchema;
-use uuid::Uuid;
-
-/// A new experience entry. Unknown fields are rejected; `null` means the same as an absent field.
-#[derive(Debug, ToSchema)]
-#[schema(example = json!({ "amount": 300, "source": "combat", "reason": "Two swarms of ravens" }))]
-pub struct NewExperienceEntryBody {
-    /// Default: a new UUID of version 7.
-    pub id: Option<Uuid>,
-    /// The amount of experience.
-    #[schema(minimum = 0, maximum = 1_000_000_000_000_i64)]
-    pub amount: i64,
-    /// The source in free text, such as `combat` or `story`.
-    #[schema(default = "story", min_length = 1, max_length = 64)]
-    pub source: Option<String>,
-    /// The reason in free text.
-    #[schema(default = "", max_length = 100_000)]
-    pub reason: Option<String>,
-    /// When it happened. Default: now.
-    #[schema(format = DateTime)]
-    pub timestamp: Option<String>,
-    /// The id of the session, as the client counts sessions.
-    pub session_id: Option<Uuid>,
-    /// Any other data, as a JSON object.
-    #[schema(value_type = Option<Object>)]
-    pub data: Option<Map<String, Value>>,
-}
-
-/// Changes of an experience entry (RFC 7396): absent fields stay, `null` removes a value or restores its default.
-#[derive(Debug, ToSchema)]
-#[schema(example = json!({ "amount": 350 }))]
-pub struct ExperienceEntryPatch {
-    /// The amount of experience.
-    #[schema(nullable = false)]
-    pub amount: Option<i64>,
-    /// The source in free text, such as `combat` or `story`.
-    pub source: Option<String>,
-    /// The reason in free text.
-    pub reason: Option<String>,
-    /// When it was won.
-    #[schema(nullable = false, format = DateTime)]
-    pub timestamp: Option<String>,
-    /// The id of the session, as the client counts sessions.
-    pub session_id: Option<Uuid>,
-    /// Merged into the stored object, member by member.
-    #[schema(value_type = Option<Object>)]
-    pub data: Option<Map<String, Value>>,
-}
+use serde_json::json;
 
 impl Resource for ExperienceEntry {
     type Parent = (CharacterId, JournalEntryId);
     type New = NewExperienceEntry;
-    type NewBody = NewExperienceEntryBody;
-    type PatchBody = ExperienceEntryPatch;
 
     const PATHS: Paths = paths!("/api/v2/characters/{id}/journal/{entry}/experience", "experience");
     const READ_ONLY: &'static [&'static str] = &READ_ONLY;
     const FILTERS: &'static [Filter] = &[INCLUDE_DELETED];
+    const NOTES: Notes = &[("timestamp", "Default: now.")];
+
+    fn examples() -> Examples {
+        Examples {
+            new: json!({ "amount": 300, "source": "combat", "reason": "Two swarms of ravens" }),
+            patch: json!({ "amount": 350 }),
+        }
+    }
 
     fn words() -> Words {
         let words = words("ExperienceEntry", "listExperienceEntries", "experience entry");

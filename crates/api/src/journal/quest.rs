@@ -5,82 +5,19 @@ use crate::{
     fields::Fields,
     query::Parameters,
     resource::{Filter, INCLUDE_DELETED, Paths, Resource, Words, paths, word},
+    writable::Examples,
 };
 use character_domain::{CharacterId, JournalEntryId, Quest, QuestImportance, QuestStatus, Violations};
 use character_repositories::NewQuest;
 use character_storage_port::QuestQuery;
-use serde_json::{Map, Value};
-use utoipa::ToSchema;
-use uuid::Uuid;
+use serde_json::json;
 
 const STATUSES: &str = "must be active, completed, failed or abandoned";
 const IMPORTANCES: &str = "must be low, normal, high or critical";
 
-/// A new quest. Unknown fields are rejected; `null` means the same as an absent field.
-#[derive(Debug, ToSchema)]
-#[schema(example = json!({
-    "title": "Recover the lost heir", "importance": "high", "rewards": { "gold": 71 },
-    "progress": [{ "step": 1, "text": "Ask in Redwater", "done": false }],
-}))]
-pub struct NewQuestBody {
-    /// Default: a new UUID of version 7.
-    pub id: Option<Uuid>,
-    /// The title of the quest.
-    #[schema(min_length = 1, max_length = 255)]
-    pub title: String,
-    /// The task, in free text.
-    #[schema(default = "", max_length = 100_000)]
-    pub description: Option<String>,
-    /// The status: `active`, `completed`, `failed` or `abandoned`.
-    #[schema(default = "active")]
-    pub status: Option<QuestStatus>,
-    /// The importance: `low`, `normal`, `high` or `critical`.
-    #[schema(default = "normal")]
-    pub importance: Option<QuestImportance>,
-    /// The name of the one who assigned the quest.
-    #[schema(min_length = 1, max_length = 255)]
-    pub assigned_by: Option<String>,
-    /// The rewards, as a JSON object.
-    #[schema(value_type = Option<Object>)]
-    pub rewards: Option<Map<String, Value>>,
-    /// The steps, oldest first, each any JSON value.
-    #[schema(max_items = 10_000)]
-    pub progress: Option<Vec<Value>>,
-    /// Any other data, as a JSON object.
-    #[schema(value_type = Option<Object>)]
-    pub data: Option<Map<String, Value>>,
-}
-
-/// Changes of a quest (RFC 7396): absent fields stay, `null` removes a value or restores its default.
-#[derive(Debug, ToSchema)]
-#[schema(example = json!({ "status": "completed" }))]
-pub struct QuestPatch {
-    /// The title of the quest.
-    #[schema(nullable = false)]
-    pub title: Option<String>,
-    /// The task, in free text.
-    pub description: Option<String>,
-    /// The status: `active`, `completed`, `failed` or `abandoned`.
-    pub status: Option<QuestStatus>,
-    /// The importance: `low`, `normal`, `high` or `critical`.
-    pub importance: Option<QuestImportance>,
-    /// The name of the one who assigned the quest.
-    pub assigned_by: Option<String>,
-    /// Merged into the stored object, member by member.
-    #[schema(value_type = Option<Object>)]
-    pub rewards: Option<Map<String, Value>>,
-    /// The steps, oldest first. They replace all stored steps.
-    pub progress: Option<Vec<Value>>,
-    /// Merged into the stored object, member by member.
-    #[schema(value_type = Option<Object>)]
-    pub data: Option<Map<String, Value>>,
-}
-
 impl Resource for Quest {
     type Parent = (CharacterId, JournalEntryId);
     type New = NewQuest;
-    type NewBody = NewQuestBody;
-    type PatchBody = QuestPatch;
 
     const PATHS: Paths = paths!("/api/v2/characters/{id}/journal/{entry}/quests", "quest");
     const READ_ONLY: &'static [&'static str] = &READ_ONLY;
@@ -93,6 +30,16 @@ impl Resource for Quest {
         ),
         INCLUDE_DELETED,
     ];
+
+    fn examples() -> Examples {
+        Examples {
+            new: json!({
+                "title": "Recover the lost heir", "importance": "high", "rewards": { "gold": 71 },
+                "progress": [{ "step": 1, "text": "Ask in Redwater", "done": false }],
+            }),
+            patch: json!({ "status": "completed" }),
+        }
+    }
 
     fn words() -> Words {
         words("Quest", "listQuests", "quest")

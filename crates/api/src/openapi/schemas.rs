@@ -210,23 +210,17 @@ fn want_visible_characters(property: &mut Value) {
     }
 }
 
-/// The limits of a new row are those of the row and of its changes.
+/// The limits of what is new are those of what is stored.
 fn spread_limits(schemas: &mut Map<String, Value>) {
     let new: Vec<_> =
         schemas.iter().filter(|(name, _)| name.starts_with("New")).map(|(n, s)| (n.clone(), s.clone())).collect();
     for (name, new) in new {
-        let row = name.trim_start_matches("New");
-        for target in [row.to_owned(), format!("{row}Patch")] {
-            let Some(schema) = schemas.get_mut(&target) else { continue };
-            each_property(schema, &mut |name, property| {
-                let limited = &new["properties"][name];
-                for keyword in LIMITS.into_iter().filter(|keyword| limited.get(keyword).is_some()) {
-                    property[keyword] = limited[keyword].clone();
-                }
-                if property.get("items").is_some() && limited.get("items").is_some() {
-                    property["items"] = limited["items"].clone();
-                }
-            });
-        }
+        let Some(schema) = schemas.get_mut(name.trim_start_matches("New")) else { continue };
+        each_property(schema, &mut |name, property| {
+            let limited = &new["properties"][name];
+            for keyword in LIMITS.into_iter().filter(|keyword| limited.get(keyword).is_some()) {
+                property[keyword] = limited[keyword].clone();
+            }
+        });
     }
 }

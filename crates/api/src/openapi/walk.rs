@@ -52,7 +52,7 @@ pub(super) fn types(schema: &Value) -> impl Iterator<Item = &str> {
 }
 
 /// Whether a schema accepts `null`.
-pub(super) fn is_nullable(schema: &Value) -> bool {
+pub(crate) fn is_nullable(schema: &Value) -> bool {
     let alternatives = schema.get("oneOf").and_then(Value::as_array).into_iter().flatten();
     types(schema).any(|name| name == "null")
         || alternatives.into_iter().any(|part| types(part).any(|name| name == "null"))

@@ -2,7 +2,7 @@
 
 use super::{BulkCreatable, Operations, Parent, Resource, Restorable, UseCases};
 use crate::{
-    PageBody, RowBody,
+    NewBody, PageBody, PatchBody, RowBody,
     bulk::{BulkCreated, BulkOutcome, MOST},
     context::{ChangeHeaders, CreationHeaders},
     query::PageParameters,
@@ -89,7 +89,7 @@ impl Operations for OpenApi {
         let create =
             operation::<R>(&format!("create{}", words.name), &words.create, placeholders(R::Parent::PLACEHOLDERS))
                 .parameters(Some(CreationHeaders::into_params(|| None)))
-                .request_body(Some(body::<R::NewBody>(self, JSON)))
+                .request_body(Some(body::<NewBody<R>>(self, JSON)))
                 .response("201", row::<R>(self, format!("The created {}", words.row), &["Location", "ETag"]));
         add::<ActProblems>(self, paths.all, HttpMethod::Post, create);
 
@@ -104,7 +104,7 @@ impl Operations for OpenApi {
 
         let patch = operation::<R>(&format!("patch{}", words.name), &words.patch, place::<R>(R::Parent::PLACEHOLDERS))
             .parameters(Some(ChangeHeaders::into_params(|| None)))
-            .request_body(Some(body::<R::PatchBody>(self, MERGE_PATCH)))
+            .request_body(Some(body::<PatchBody<R>>(self, MERGE_PATCH)))
             .response("200", row::<R>(self, format!("The {} after the change", words.row), &["ETag"]));
         add::<ActProblems>(self, paths.one, HttpMethod::Patch, patch);
 

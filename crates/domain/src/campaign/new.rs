@@ -4,9 +4,10 @@ use super::{Campaign, CampaignEvent, ImpactType};
 use crate::{
     CampaignEventId, CampaignId, CharacterId, Document, JournalEntryId, Timestamp, UserId, character::DEFAULT_THEME,
 };
+use serde::Serialize;
 
 /// The fields of a campaign that its writer chooses.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct NewCampaign {
     /// The id; `None`: a new one.
     pub id: Option<CampaignId>,
@@ -51,7 +52,7 @@ impl NewCampaign {
 }
 
 /// The fields of an event that its writer chooses.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct NewCampaignEvent {
     /// The id; `None`: a new one.
     pub id: Option<CampaignEventId>,

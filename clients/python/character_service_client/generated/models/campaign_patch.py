@@ -13,15 +13,14 @@ T = TypeVar("T", bound="CampaignPatch")
 
 @_attrs_define
 class CampaignPatch:
-    """Changes of a campaign (RFC 7396): absent fields stay, `null` removes a value.
+    """Changes of a campaign (RFC 7396): absent fields stay, `null` removes a value or restores its default.
 
     Attributes:
         data (Any | Unset): Merged into the stored object, member by member.
         dm_name (None | str | Unset): The name of the user who leads it.
         dm_user_id (None | Unset | UUID): The user who leads it.
-        name (str | Unset): The name of the campaign; cannot be removed.
-        theme (None | str | Unset): The theme: the setting that the campaign is played in. `null` restores the default,
-            `traditional`.
+        name (str | Unset): The name of the campaign.
+        theme (None | str | Unset): The theme: the setting that the campaign is played in.
     """
 
     data: Any | Unset = UNSET

@@ -17,10 +17,12 @@ class CharacterPatch:
 
     Attributes:
         campaign_id (None | Unset | UUID): The id of the campaign that the character takes part in; `null` for none.
-        data (Any | Unset): Merged into the sheet, member by member.
+        data (Any | Unset): Merged into the stored object, member by member.
         is_active (bool | None | Unset): Whether the character is in play.
         name (str | Unset): The name of the character.
-        parent_id (None | Unset | UUID): Only a change of theme sets it: every value but the stored one is rejected.
+        parent_id (None | Unset | UUID): The id of the character that this one continues in another theme; `null` for
+            the first. Only a change of theme
+            sets it; a request can only repeat it.
         theme (None | str | Unset): The theme: the setting that the character is played in.
         user_id (UUID | Unset): The id of the user who plays the character.
     """

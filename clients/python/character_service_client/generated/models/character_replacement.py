@@ -26,9 +26,10 @@ class CharacterReplacement:
             deleted_at (datetime.datetime | None | Unset): When it was soft-deleted, UTC; `null` while it is live.
             id (None | Unset | UUID): Default: a new UUID of version 7. In a `PUT` it must equal the id in the path.
             is_active (bool | None | Unset): Whether the character is in play.
-            parent_id (None | Unset | UUID): Only a change of theme sets it. `POST` rejects every value but `null`. `PUT`
-                keeps the stored value when this is
-                absent, and rejects every other value.
+            parent_id (None | Unset | UUID): The id of the character that this one continues in another theme; `null` for
+                the first. Only a change of theme
+                sets it; a request can only repeat it. `POST` rejects every value but `null`. `PUT` keeps the stored value when
+                this is absent, and rejects every other value.
             revision (int | Unset): 1 when created, one more at each change; also the entity tag.
             theme (None | str | Unset): The theme: the setting that the character is played in.
             updated_at (datetime.datetime | Unset): When it was last changed, UTC.

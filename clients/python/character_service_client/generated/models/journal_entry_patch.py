@@ -13,7 +13,7 @@ T = TypeVar("T", bound="JournalEntryPatch")
 
 @_attrs_define
 class JournalEntryPatch:
-    """Changes of a journal entry (RFC 7396): absent fields stay, `null` removes a value or restores its default.
+    """Changes of an entry (RFC 7396): absent fields stay, `null` removes a value or restores its default.
 
     Attributes:
         content (None | str | Unset): The text.
@@ -24,7 +24,7 @@ class JournalEntryPatch:
         session_date (datetime.datetime | None | Unset): When that session was played.
         session_number (int | None | Unset): The number of the session that it is about.
         session_summary (None | str | Unset): A summary of that session.
-        tags (list[str] | None | Unset): Tags to find it by. They replace all stored tags.
+        tags (list[str] | None | Unset): Tags to find it by. They replace all that are stored.
         timestamp (datetime.datetime | Unset): When it happened.
         title (str | Unset): The title.
     """

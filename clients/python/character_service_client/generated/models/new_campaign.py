@@ -13,7 +13,7 @@ T = TypeVar("T", bound="NewCampaign")
 
 @_attrs_define
 class NewCampaign:
-    """A new campaign, or all fields of one. Unknown fields are rejected; `null` means the same as an absent field.
+    """A new campaign. Unknown fields are rejected; `null` means the same as an absent field.
 
     Attributes:
         name (str): The name of the campaign.

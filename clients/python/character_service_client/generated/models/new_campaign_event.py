@@ -20,12 +20,13 @@ class NewCampaignEvent:
     Attributes:
         impact_type (ImpactType): What an event changes.
         data (Any | Unset): Any other data, as a JSON object.
-        event_data (Any | Unset): Details. An impact on an ability score must name the `ability`.
+        event_data (Any | Unset): Details, such as `ability`, `damage_type` or `reason`. An impact on an ability score
+            must name the `ability`.
         event_type (None | str | Unset): The type in free text, such as `combat`, `training` or `death`.
         id (None | Unset | UUID): Default: a new UUID of version 7.
         impact_magnitude (int | None | Unset): The amount of the change; negative for a loss. Required unless the impact
             is `other`.
-        journal_entry_id (None | Unset | UUID): The id of the entry about the event in the journal of the character.
+        journal_entry_id (None | Unset | UUID): The id of the journal entry about the event.
         timestamp (datetime.datetime | None | Unset): When it happened. Default: now.
     """
 

@@ -13,7 +13,7 @@ T = TypeVar("T", bound="NewCharacter")
 
 @_attrs_define
 class NewCharacter:
-    """A new character, or all fields of one. Unknown fields are rejected; `null` means the same as an absent field.
+    """A new character. Unknown fields are rejected; `null` means the same as an absent field.
 
     Attributes:
         name (str): The name of the character.
@@ -22,9 +22,10 @@ class NewCharacter:
         data (Any | Unset): The sheet: any JSON object, at most 128 levels deep.
         id (None | Unset | UUID): Default: a new UUID of version 7. In a `PUT` it must equal the id in the path.
         is_active (bool | None | Unset): Whether the character is in play.
-        parent_id (None | Unset | UUID): Only a change of theme sets it. `POST` rejects every value but `null`. `PUT`
-            keeps the stored value when this is
-            absent, and rejects every other value.
+        parent_id (None | Unset | UUID): The id of the character that this one continues in another theme; `null` for
+            the first. Only a change of theme
+            sets it; a request can only repeat it. `POST` rejects every value but `null`. `PUT` keeps the stored value when
+            this is absent, and rejects every other value.
         theme (None | str | Unset): The theme: the setting that the character is played in.
     """
 

@@ -23,7 +23,7 @@ class NewExperienceEntry:
         reason (None | str | Unset): The reason in free text.
         session_id (None | Unset | UUID): The id of the session, as the client counts sessions.
         source (None | str | Unset): The source in free text, such as `combat` or `story`.
-        timestamp (datetime.datetime | None | Unset): When it happened. Default: now.
+        timestamp (datetime.datetime | None | Unset): When it was won. Default: now.
     """
 
     amount: int

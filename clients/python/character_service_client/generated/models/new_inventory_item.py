@@ -19,7 +19,8 @@ class NewInventoryItem:
     Attributes:
         name (str): The name of the item.
         attunement (Attunement | None | Unset):
-        container (None | Unset | UUID): The id of the container that it is in: a container of the same character.
+        container (None | Unset | UUID): The id of the container that it is in; `null` for none. It must be a container
+            of the same character.
         data (Any | Unset): Any other data, as a JSON object. The rules read `weight` (pounds per piece), `capacity`
             (pounds; makes the item
             a container), `requires_attunement` and `is_magical` (the contents add no weight).

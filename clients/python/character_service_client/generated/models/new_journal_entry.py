@@ -14,7 +14,7 @@ T = TypeVar("T", bound="NewJournalEntry")
 
 @_attrs_define
 class NewJournalEntry:
-    """A new journal entry. Unknown fields are rejected; `null` means the same as an absent field.
+    """A new entry. Unknown fields are rejected; `null` means the same as an absent field.
 
     Attributes:
         title (str): The title.
@@ -27,7 +27,7 @@ class NewJournalEntry:
         session_date (datetime.datetime | None | Unset): When that session was played.
         session_number (int | None | Unset): The number of the session that it is about.
         session_summary (None | str | Unset): A summary of that session.
-        tags (list[str] | None | Unset): Tags to find it by: without commas, without repetition, at most 64 characters
+        tags (list[str] | None | Unset): Tags to find it by. Without commas, without repetition, at most 64 characters
             each.
         timestamp (datetime.datetime | None | Unset): When it happened. Default: now.
     """

@@ -21,7 +21,8 @@ class QuestPatch:
         data (Any | Unset): Merged into the stored object, member by member.
         description (None | str | Unset): The task, in free text.
         importance (None | QuestImportance | Unset):
-        progress (list[Any] | None | Unset): The steps, oldest first. They replace all stored steps.
+        progress (list[Any] | None | Unset): The steps, oldest first, each any JSON value. They replace all that are
+            stored.
         rewards (Any | Unset): Merged into the stored object, member by member.
         status (None | QuestStatus | Unset):
         title (str | Unset): The title of the quest.

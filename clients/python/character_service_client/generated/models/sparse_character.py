@@ -27,7 +27,7 @@ class SparseCharacter:
         name (str | Unset): The name of the character.
         parent_id (None | Unset | UUID): The id of the character that this one continues in another theme; `null` for
             the first. Only a change of theme
-            sets it.
+            sets it; a request can only repeat it.
         revision (int | Unset): 1 when created, one more at each change; also the entity tag.
         theme (str | Unset): The theme: the setting that the character is played in.
         updated_at (datetime.datetime | Unset): When it was last changed, UTC.

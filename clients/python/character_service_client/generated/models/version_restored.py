@@ -29,7 +29,7 @@ class VersionRestored:
         name (str): The name of the character.
         parent_id (None | UUID): The id of the character that this one continues in another theme; `null` for the first.
             Only a change of theme
-            sets it.
+            sets it; a request can only repeat it.
         revision (int): 1 when created, one more at each change; also the entity tag.
         theme (str): The theme: the setting that the character is played in.
         updated_at (datetime.datetime): When it was last changed, UTC.

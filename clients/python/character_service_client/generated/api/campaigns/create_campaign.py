@@ -80,8 +80,8 @@ def sync_detailed(
         idempotency_key (str | Unset):
         x_user_id (str | Unset):
         x_request_timeout_ms (int | Unset):
-        body (NewCampaign): A new campaign, or all fields of one. Unknown fields are rejected;
-            `null` means the same as an absent field.
+        body (NewCampaign): A new campaign. Unknown fields are rejected; `null` means the same as
+            an absent field.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -124,8 +124,8 @@ def sync(
         idempotency_key (str | Unset):
         x_user_id (str | Unset):
         x_request_timeout_ms (int | Unset):
-        body (NewCampaign): A new campaign, or all fields of one. Unknown fields are rejected;
-            `null` means the same as an absent field.
+        body (NewCampaign): A new campaign. Unknown fields are rejected; `null` means the same as
+            an absent field.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -163,8 +163,8 @@ async def asyncio_detailed(
         idempotency_key (str | Unset):
         x_user_id (str | Unset):
         x_request_timeout_ms (int | Unset):
-        body (NewCampaign): A new campaign, or all fields of one. Unknown fields are rejected;
-            `null` means the same as an absent field.
+        body (NewCampaign): A new campaign. Unknown fields are rejected; `null` means the same as
+            an absent field.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -205,8 +205,8 @@ async def asyncio(
         idempotency_key (str | Unset):
         x_user_id (str | Unset):
         x_request_timeout_ms (int | Unset):
-        body (NewCampaign): A new campaign, or all fields of one. Unknown fields are rejected;
-            `null` means the same as an absent field.
+        body (NewCampaign): A new campaign. Unknown fields are rejected; `null` means the same as
+            an absent field.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.

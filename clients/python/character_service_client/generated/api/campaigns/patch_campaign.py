@@ -100,7 +100,7 @@ def sync_detailed(
         if_none_match (str | Unset):
         x_request_timeout_ms (int | Unset):
         body (CampaignPatch): Changes of a campaign (RFC 7396): absent fields stay, `null` removes
-            a value.
+            a value or restores its default.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -153,7 +153,7 @@ def sync(
         if_none_match (str | Unset):
         x_request_timeout_ms (int | Unset):
         body (CampaignPatch): Changes of a campaign (RFC 7396): absent fields stay, `null` removes
-            a value.
+            a value or restores its default.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -201,7 +201,7 @@ async def asyncio_detailed(
         if_none_match (str | Unset):
         x_request_timeout_ms (int | Unset):
         body (CampaignPatch): Changes of a campaign (RFC 7396): absent fields stay, `null` removes
-            a value.
+            a value or restores its default.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -252,7 +252,7 @@ async def asyncio(
         if_none_match (str | Unset):
         x_request_timeout_ms (int | Unset):
         body (CampaignPatch): Changes of a campaign (RFC 7396): absent fields stay, `null` removes
-            a value.
+            a value or restores its default.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.

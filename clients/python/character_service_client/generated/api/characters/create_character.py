@@ -77,8 +77,8 @@ def sync_detailed(
         idempotency_key (str | Unset):
         x_user_id (str | Unset):
         x_request_timeout_ms (int | Unset):
-        body (NewCharacter): A new character, or all fields of one. Unknown fields are rejected;
-            `null` means the same as an absent field.
+        body (NewCharacter): A new character. Unknown fields are rejected; `null` means the same
+            as an absent field.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -118,8 +118,8 @@ def sync(
         idempotency_key (str | Unset):
         x_user_id (str | Unset):
         x_request_timeout_ms (int | Unset):
-        body (NewCharacter): A new character, or all fields of one. Unknown fields are rejected;
-            `null` means the same as an absent field.
+        body (NewCharacter): A new character. Unknown fields are rejected; `null` means the same
+            as an absent field.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -154,8 +154,8 @@ async def asyncio_detailed(
         idempotency_key (str | Unset):
         x_user_id (str | Unset):
         x_request_timeout_ms (int | Unset):
-        body (NewCharacter): A new character, or all fields of one. Unknown fields are rejected;
-            `null` means the same as an absent field.
+        body (NewCharacter): A new character. Unknown fields are rejected; `null` means the same
+            as an absent field.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -193,8 +193,8 @@ async def asyncio(
         idempotency_key (str | Unset):
         x_user_id (str | Unset):
         x_request_timeout_ms (int | Unset):
-        body (NewCharacter): A new character, or all fields of one. Unknown fields are rejected;
-            `null` means the same as an absent field.
+        body (NewCharacter): A new character. Unknown fields are rejected; `null` means the same
+            as an absent field.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.

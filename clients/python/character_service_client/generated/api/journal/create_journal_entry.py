@@ -84,8 +84,8 @@ def sync_detailed(
         idempotency_key (str | Unset):
         x_user_id (str | Unset):
         x_request_timeout_ms (int | Unset):
-        body (NewJournalEntry): A new journal entry. Unknown fields are rejected; `null` means the
-            same as an absent field.
+        body (NewJournalEntry): A new entry. Unknown fields are rejected; `null` means the same as
+            an absent field.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -128,8 +128,8 @@ def sync(
         idempotency_key (str | Unset):
         x_user_id (str | Unset):
         x_request_timeout_ms (int | Unset):
-        body (NewJournalEntry): A new journal entry. Unknown fields are rejected; `null` means the
-            same as an absent field.
+        body (NewJournalEntry): A new entry. Unknown fields are rejected; `null` means the same as
+            an absent field.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -167,8 +167,8 @@ async def asyncio_detailed(
         idempotency_key (str | Unset):
         x_user_id (str | Unset):
         x_request_timeout_ms (int | Unset):
-        body (NewJournalEntry): A new journal entry. Unknown fields are rejected; `null` means the
-            same as an absent field.
+        body (NewJournalEntry): A new entry. Unknown fields are rejected; `null` means the same as
+            an absent field.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -209,8 +209,8 @@ async def asyncio(
         idempotency_key (str | Unset):
         x_user_id (str | Unset):
         x_request_timeout_ms (int | Unset):
-        body (NewJournalEntry): A new journal entry. Unknown fields are rejected; `null` means the
-            same as an absent field.
+        body (NewJournalEntry): A new entry. Unknown fields are rejected; `null` means the same as
+            an absent field.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.

@@ -103,8 +103,8 @@ def sync_detailed(
         x_user_id (str | Unset):
         if_none_match (str | Unset):
         x_request_timeout_ms (int | Unset):
-        body (JournalEntryPatch): Changes of a journal entry (RFC 7396): absent fields stay,
-            `null` removes a value or restores its default.
+        body (JournalEntryPatch): Changes of an entry (RFC 7396): absent fields stay, `null`
+            removes a value or restores its default.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -159,8 +159,8 @@ def sync(
         x_user_id (str | Unset):
         if_none_match (str | Unset):
         x_request_timeout_ms (int | Unset):
-        body (JournalEntryPatch): Changes of a journal entry (RFC 7396): absent fields stay,
-            `null` removes a value or restores its default.
+        body (JournalEntryPatch): Changes of an entry (RFC 7396): absent fields stay, `null`
+            removes a value or restores its default.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -210,8 +210,8 @@ async def asyncio_detailed(
         x_user_id (str | Unset):
         if_none_match (str | Unset):
         x_request_timeout_ms (int | Unset):
-        body (JournalEntryPatch): Changes of a journal entry (RFC 7396): absent fields stay,
-            `null` removes a value or restores its default.
+        body (JournalEntryPatch): Changes of an entry (RFC 7396): absent fields stay, `null`
+            removes a value or restores its default.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -264,8 +264,8 @@ async def asyncio(
         x_user_id (str | Unset):
         if_none_match (str | Unset):
         x_request_timeout_ms (int | Unset):
-        body (JournalEntryPatch): Changes of a journal entry (RFC 7396): absent fields stay,
-            `null` removes a value or restores its default.
+        body (JournalEntryPatch): Changes of an entry (RFC 7396): absent fields stay, `null`
+            removes a value or restores its default.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
