@@ -6,11 +6,7 @@ mod graph;
 mod theme;
 mod versions;
 
-pub use dto::{
-    ComparisonBody, LabelRequest, RelatedChangeBody, UnrestoredRowBody, VersionBody, VersionNodeBody,
-    VersionRestoredBody, VersionSummaryBody,
-};
-pub use graph::{GraphEdgeBody, GraphNodeBody, VersionGraphBody};
+pub use dto::{ComparisonBody, LabelRequest, VersionBody, VersionRestoredBody, VersionSummaryBody};
 pub use theme::{EquipmentTransitionBody, ThemeChangeBody, ThemeTransitionRequest};
 
 pub(crate) use graph::*;

@@ -46,16 +46,16 @@ pub struct CharacterVersion {
     pub meta: Meta,
 }
 
-/// A change of a row that belongs to the character.
+/// A row that changed together with a character.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct RelatedChange {
-    /// The kind of row: `inventory_item`.
+    /// The kind of row, such as `inventory_item`.
     #[cfg_attr(feature = "schema", schema(min_length = 1, max_length = 64))]
     pub kind: String,
     /// The id of the row.
     pub id: Uuid,
-    /// `create`, `replace`, `delete` or `restore`.
+    /// The change: `create`, `replace`, `delete` or `restore`; `entered` for a chapter.
     #[cfg_attr(feature = "schema", schema(min_length = 1, max_length = 64))]
     pub change: String,
 }

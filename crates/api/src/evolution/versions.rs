@@ -1,6 +1,6 @@
 //! The versions of a character: list, read, compare, restore and label.
 
-use super::{ComparisonBody, LabelRequest, VersionBody, VersionNodeBody, VersionRestoredBody, VersionSummaryBody};
+use super::{ComparisonBody, LabelRequest, VersionBody, VersionRestoredBody, VersionSummaryBody};
 use crate::{
     Api, PageBody, Problem,
     answer::{self, Answer, changed, path_id},
@@ -18,7 +18,7 @@ use actix_web::{
     web::{Data, Payload},
 };
 use character_domain::{CharacterVersion, Violations};
-use character_repositories::ListRequest;
+use character_repositories::{ListRequest, VersionNode};
 use character_storage_port::{Deleted, Start};
 
 /// Lists the versions of a character, newest first, without their states.
@@ -82,7 +82,7 @@ pub(crate) async fn compare(api: Data<Api>, request: HttpRequest) -> Answer {
         ("cursor" = Option<String>, Query, description = "The `next_cursor` of the previous page."),
         ("include_total" = Option<bool>, Query, description = INCLUDE_TOTAL_IS),
     ),
-    responses((status = 200, body = PageBody<VersionNodeBody>, description = "A page of the tree"), LookProblems),
+    responses((status = 200, body = PageBody<VersionNode>, description = "A page of the tree"), LookProblems),
 )]
 pub(crate) async fn tree(api: Data<Api>, request: HttpRequest) -> Answer {
     let of = path_id(&request, "id")?;
@@ -98,7 +98,7 @@ pub(crate) async fn tree(api: Data<Api>, request: HttpRequest) -> Answer {
     let part = api.repositories.evolution.tree(of, deleted, page.limit, after, total, &context).await?;
     let mut response = HttpResponse::Ok();
     response.insert_header((CACHE_CONTROL, "private, no-cache"));
-    answer::list_of_nodes(&request, response, &PageBody::<VersionNodeBody>::of(part))
+    answer::list_of_nodes(&request, response, &PageBody::<VersionNode>::of(part))
 }
 
 /// Returns a version of a character, with its state.

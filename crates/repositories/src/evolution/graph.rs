@@ -14,14 +14,15 @@ use uuid::Uuid;
 /// The maximum number of items in one graph.
 pub const MAX_GRAPH_ITEMS: usize = 2_000;
 
-/// The characters of a lineage, oldest first, each followed by its items, oldest first; and the edges between them.
-#[derive(Clone, Debug, PartialEq)]
+/// The characters of a lineage and their items, including deleted ones.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct VersionGraph {
-    /// The nodes.
+    /// The characters, oldest first, each followed by its items.
     pub nodes: Vec<GraphNode>,
-    /// The edges; both ends are among the nodes.
+    /// The edges between them.
     pub edges: Vec<GraphEdge>,
-    /// Whether the graph is complete; a graph that is too large is cut.
+    /// Whether the graph is complete. It holds at most 100 characters and 2000 items.
     pub complete: bool,
 }
 
@@ -37,17 +38,18 @@ pub enum NodeKind {
 }
 
 /// A character or an item.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct GraphNode {
     /// The id of the character or item.
     pub id: Uuid,
-    /// The kind.
+    /// The kind: `character` or `inventory_item`.
     pub kind: NodeKind,
-    /// The name or title.
+    /// The name.
     pub name: String,
     /// The theme: the setting that it belongs to.
     pub theme: String,
-    /// The character that owns it; for a character, itself.
+    /// The id of the character that owns it; for a character, its own id.
     pub character_id: CharacterId,
     /// Whether it is soft-deleted.
     pub deleted: bool,
@@ -69,13 +71,15 @@ pub enum EdgeKind {
 }
 
 /// An edge between two nodes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct GraphEdge {
-    /// The kind of the edge.
+    /// `parent`: from a character to its predecessor. `root`: from an item to its original. `equipped`: from a
+    /// character to an item that it wears or holds. `created`: from a character to an item that was created for it.
     pub kind: EdgeKind,
-    /// The node where it starts.
+    /// The id of the node where it starts.
     pub from: Uuid,
-    /// The node where it ends.
+    /// The id of the node where it ends.
     pub to: Uuid,
 }
 

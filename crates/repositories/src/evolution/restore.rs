@@ -34,8 +34,9 @@ pub struct VersionRestored {
 
 /// A row that changed since the restored version and that stays unchanged.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct UnrestoredRow {
-    /// The kind of row: `inventory_item`.
+    /// The kind of row: `inventory_item`, `journal_entry`, ….
     pub kind: String,
     /// The id of the row.
     pub id: Uuid,

@@ -8,19 +8,21 @@ use super::{
 use crate::{Listed, RequestContext, Result, Total};
 use character_domain::{CharacterId, CharacterVersion, CharacterVersionId, Revision, Timestamp, size};
 use character_storage_port::{Cursor, Deleted, Limit, MAX_PAGE_BYTES, PageRequest, Store};
+use serde::Serialize;
 use std::cmp::Ordering;
 
 /// The maximum number of versions that are read together, because each has a whole state.
 const AT_ONCE: u32 = 100;
 
-/// A version as a node of the tree: without its state and its changes.
-#[derive(Clone, Debug, PartialEq)]
+/// A version as a node of the version tree.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct VersionNode {
     /// The unique id.
     pub id: CharacterVersionId,
-    /// The previous version.
+    /// The id of the previous version.
     pub parent_id: Option<CharacterVersionId>,
-    /// The character that owns it.
+    /// The id of the character.
     pub character_id: CharacterId,
     /// The revision of the character in this version.
     pub number: Revision,
@@ -30,7 +32,7 @@ pub struct VersionNode {
     pub author: Option<String>,
     /// The label that a user gave it.
     pub label: Option<String>,
-    /// The version whose state it restored.
+    /// The id of the version whose state it restored.
     pub restored_from: Option<CharacterVersionId>,
     /// When it was created, UTC.
     pub created_at: Timestamp,
