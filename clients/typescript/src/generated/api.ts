@@ -4095,7 +4095,7 @@ export interface components {
         /**
          * @description `contended`: Other writers changed the row again and again. Nothing was changed.
          *
-         *     `overloaded`: The memory for large requests and responses is used up.
+         *     `overloaded`: The maximum number of requests is being handled, or the memory for large requests and responses is used up.
          *
          *     `storage-unavailable`: The storage does not respond. For a change, `detail` says whether it may have been made.
          */
@@ -4284,7 +4284,7 @@ export interface components {
             };
         };
         /**
-         * @description `overloaded`: The memory for large requests and responses is used up.
+         * @description `overloaded`: The maximum number of requests is being handled, or the memory for large requests and responses is used up.
          *
          *     `storage-unavailable`: The storage does not respond. For a change, `detail` says whether it may have been made.
          */
