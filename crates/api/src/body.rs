@@ -92,14 +92,14 @@ fn acceptable(media: Media, content_type: &str) -> bool {
 /// The object in a body that holds one character. Its sheet may have the full depth of a sheet.
 pub(crate) fn object(body: &[u8]) -> Result<Object, Problem> {
     character(body).map_err(|refusal| match refusal {
-        Refusal::Syntax(error) => Problem::malformed(error.to_string()),
-        Refusal::Invalid(violations) => Problem::invalid(violations),
+        UnreadableBody::Syntax(error) => Problem::malformed(error.to_string()),
+        UnreadableBody::Invalid(violations) => Problem::invalid(violations),
     })
 }
 
 /// Why a text is rejected as the object that holds a character.
 #[derive(Debug)]
-pub(crate) enum Refusal {
+pub(crate) enum UnreadableBody {
     /// Not JSON.
     Syntax(serde_json::Error),
     /// JSON that breaks a rule.
@@ -107,9 +107,9 @@ pub(crate) enum Refusal {
 }
 
 /// The object that holds one character.
-pub(crate) fn character(text: &[u8]) -> Result<Object, Refusal> {
+pub(crate) fn character(text: &[u8]) -> Result<Object, UnreadableBody> {
     json::scan(text, json::MAX_DEPTH + 1, size::MAX_ROW_VALUES).map_err(|error| {
-        Refusal::Invalid(match error {
+        UnreadableBody::Invalid(match error {
             // Only the sheet is free enough to be at fault here, and its depth is one less than that of the whole.
             ScanError::TooDeep(levels) => {
                 Violations::one("data", format!("must not be nested deeper than {} levels", levels - 1))

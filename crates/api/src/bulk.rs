@@ -2,7 +2,7 @@
 
 use crate::{
     Problem, ProblemBody,
-    body::{self, Refusal},
+    body::{self, UnreadableBody},
     object::Object,
     texts::Texts,
 };
@@ -142,8 +142,8 @@ impl<'a> Bulk<'a> {
                 return Err(Violations::one("", format!("must not be larger than {limit} bytes")));
             }
             let members = body::character(text.get().as_bytes()).map_err(|refusal| match refusal {
-                Refusal::Syntax(error) => Violations::one("", format!("must be JSON: {error}")),
-                Refusal::Invalid(violations) => violations,
+                UnreadableBody::Syntax(error) => Violations::one("", format!("must be JSON: {error}")),
+                UnreadableBody::Invalid(violations) => violations,
             })?;
             read(members)
         };

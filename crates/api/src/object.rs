@@ -1,6 +1,6 @@
 //! The object in a request body. What a client sends as a document stays text.
 
-use crate::body::{Refusal, parse};
+use crate::body::{UnreadableBody, parse};
 use character_domain::{Document, Violations};
 use serde::de::IgnoredAny;
 use serde_json::{Map, Value, value::RawValue};
@@ -44,16 +44,16 @@ impl Member {
 
 impl Object {
     /// The object in a text that has passed the scan.
-    pub(crate) fn read(text: &[u8]) -> Result<Self, Refusal> {
+    pub(crate) fn read(text: &[u8]) -> Result<Self, UnreadableBody> {
         let texts: BTreeMap<String, &RawValue> = parse(text).map_err(|error| {
             let syntax = if error.is_data() { parse::<IgnoredAny>(text).err() } else { Some(error) };
-            let not_an_object = || Refusal::Invalid(Violations::one("body", "must be an object"));
-            syntax.map_or_else(not_an_object, Refusal::Syntax)
+            let not_an_object = || UnreadableBody::Invalid(Violations::one("body", "must be an object"));
+            syntax.map_or_else(not_an_object, UnreadableBody::Syntax)
         })?;
         let members = texts.into_iter().map(|(name, text)| Ok((name, Member::read(text)?)));
         members.collect::<serde_json::Result<_>>().map(Self).map_err(|error| {
             // It knows the place within its member alone.
-            Refusal::Syntax(parse::<Value>(text).err().unwrap_or(error))
+            UnreadableBody::Syntax(parse::<Value>(text).err().unwrap_or(error))
         })
     }
 

@@ -15,7 +15,7 @@ use crate::{
     otlp,
     process_metrics::show_process,
     restore,
-    run::{Outcome, print_document, run},
+    run::{CommandResult, print_document, run},
     serve::{self, Counted, Server},
     signals,
     stack::{self, Purpose, Stack},
@@ -47,7 +47,7 @@ pub fn main() -> ExitCode {
     )
 }
 
-async fn execute(command: CharacterServiceCommand, config: CharacterServiceConfig, log: &LogQueue) -> Outcome {
+async fn execute(command: CharacterServiceCommand, config: CharacterServiceConfig, log: &LogQueue) -> CommandResult {
     if let CharacterServiceCommand::OpenApi = command {
         print_document(&format!("{:#}", character_api::openapi()))?;
         return Ok(ExitCode::SUCCESS);
@@ -107,7 +107,7 @@ fn embedded(config: &CharacterServiceConfig) -> Option<PathBuf> {
     config.remote.is_none().then(|| stack::embedded_file(config))
 }
 
-async fn new_epoch(config: &CharacterServiceConfig) -> Outcome {
+async fn new_epoch(config: &CharacterServiceConfig) -> CommandResult {
     if config.remote.is_some() {
         return Err(
             "the data is in a central Storage Service: run storage-service new-epoch with its configuration".into()
@@ -118,7 +118,7 @@ async fn new_epoch(config: &CharacterServiceConfig) -> Outcome {
     stack::closing(Some(database), outcome).await
 }
 
-async fn migrate(config: &CharacterServiceConfig) -> Outcome {
+async fn migrate(config: &CharacterServiceConfig) -> CommandResult {
     if config.remote.is_some() {
         return Err(
             "the data is in a central Storage Service: run storage-service migrate with its configuration".into()
@@ -129,7 +129,7 @@ async fn migrate(config: &CharacterServiceConfig) -> Outcome {
     stack::closing(Some(database), stack::say_migrated()).await
 }
 
-async fn serve(config: CharacterServiceConfig, stack: Stack, mut registry: Registry) -> Outcome {
+async fn serve(config: CharacterServiceConfig, stack: Stack, mut registry: Registry) -> CommandResult {
     let Counted { connections, http_metrics, admission, unauthorized } = serve::counted(
         &config.sockets,
         config.max_in_flight_bytes,

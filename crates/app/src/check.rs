@@ -1,6 +1,6 @@
 //! `check`: the effective configuration, and whether each dependency answers.
 
-use crate::run::{Outcome, say};
+use crate::run::{CommandResult, say};
 use character_http_kit::{Health, HealthStatus};
 use std::process::ExitCode;
 
@@ -10,7 +10,7 @@ pub(crate) fn configuration(effective: &[(&'static str, String)]) -> std::io::Re
 }
 
 /// Asks and prints the state of each dependency; fails when one does not answer.
-pub(crate) async fn dependencies(health: &Health) -> Outcome {
+pub(crate) async fn dependencies(health: &Health) -> CommandResult {
     let report = health.report().await;
     for (name, dependency) in &report.dependencies {
         say(format!(

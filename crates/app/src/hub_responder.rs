@@ -1,6 +1,6 @@
 //! Answers requests that arrive through NATS with the application of the listener, without a socket of the listener.
 
-use crate::http::{Entrance, Lanes, Outcome, Threads};
+use crate::http::{Entrance, Lanes, RoutedAnswer, Threads};
 use actix_http::{
     Method, Request, RequestHead, Response,
     body::MessageBody,
@@ -198,7 +198,7 @@ impl ServiceHandler for Entrance {
             return problem(400, "method, path or a header of the request is none of HTTP");
         };
         match self.answer(head, request.body, MAX_REPLY).await {
-            Outcome::Answered { status, headers, body } => {
+            RoutedAnswer::Answered { status, headers, body } => {
                 let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
                 let retry_after = text(header::RETRY_AFTER).and_then(|seconds| seconds.parse().ok());
                 Reply {
@@ -208,12 +208,14 @@ impl ServiceHandler for Entrance {
                     body,
                 }
             }
-            Outcome::TooLarge => problem(502, &format!("the reply of the service has more than {MAX_REPLY} bytes")),
-            Outcome::Broken(error) => {
+            RoutedAnswer::TooLarge => {
+                problem(502, &format!("the reply of the service has more than {MAX_REPLY} bytes"))
+            }
+            RoutedAnswer::Broken(error) => {
                 tracing::warn!(error = %redacted(&error), "the body of a reply could not be produced");
                 problem(502, "the reply of the service ended before it was whole")
             }
-            Outcome::Gone => {
+            RoutedAnswer::Gone => {
                 tracing::error!("the application behind the hub has ended");
                 problem(500, "the service cannot answer")
             }

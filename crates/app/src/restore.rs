@@ -2,20 +2,20 @@
 
 use crate::{
     folder_lock::FolderLock,
-    run::{Outcome, say},
+    run::{CommandResult, say},
 };
 use character_storage_sql::{Restored, back_up, restore};
 use std::{path::Path, process::ExitCode};
 
 /// Writes a copy of the database of one moment, also beside a running service.
-pub(crate) async fn copy_database(database: Option<&Path>, file: &Path) -> Outcome {
+pub(crate) async fn copy_database(database: Option<&Path>, file: &Path) -> CommandResult {
     let bytes = back_up(of_sqlite(database)?, file).await?;
     say(format!("{}: {bytes} bytes", file.display()))?;
     Ok(ExitCode::SUCCESS)
 }
 
 /// Puts a copy in the place of the database, which no service may have open.
-pub(crate) async fn restore_database(database: Option<&Path>, file: &Path) -> Outcome {
+pub(crate) async fn restore_database(database: Option<&Path>, file: &Path) -> CommandResult {
     let database = of_sqlite(database)?;
     let _lock = database.parent().map(FolderLock::importing).transpose()?;
     let Restored { before, epoch } = restore(file, database).await?;

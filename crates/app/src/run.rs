@@ -12,7 +12,7 @@ use secrecy::SecretString;
 use std::{backtrace::Backtrace, error::Error, io::Write as _, panic, process::ExitCode, sync::Arc, time::Duration};
 
 /// What a command ends with.
-pub(crate) type Outcome = Result<ExitCode, Box<dyn Error + Send + Sync>>;
+pub(crate) type CommandResult = Result<ExitCode, Box<dyn Error + Send + Sync>>;
 
 /// Status of a wrong configuration or command line.
 const MISCONFIGURED: u8 = 2;
@@ -28,7 +28,7 @@ pub(crate) fn run<C>(
     read: impl FnOnce() -> Result<C, ConfigError>,
     log: impl Fn(&C) -> &LogConfig,
     secrets: impl Fn(&C) -> Vec<SecretString>,
-    command: impl AsyncFnOnce(C, LogQueue) -> Outcome,
+    command: impl AsyncFnOnce(C, LogQueue) -> CommandResult,
 ) -> ExitCode {
     // Before anything large is allocated: what is in huge pages already stays there.
     let small_pages = use_small_pages();
@@ -82,10 +82,10 @@ fn logged<C>(
     config: C,
     log: impl Fn(&C) -> &LogConfig,
     secrets: impl Fn(&C) -> Vec<SecretString>,
-    command: impl AsyncFnOnce(C, LogQueue) -> Outcome,
+    command: impl AsyncFnOnce(C, LogQueue) -> CommandResult,
     lines: &LogQueue,
     small_pages: std::io::Result<()>,
-) -> Outcome {
+) -> CommandResult {
     Redactor::new(secrets(&config)).install();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let (repetitions, otlp) = (lines.repetitions(), log(&config).otlp.as_ref());

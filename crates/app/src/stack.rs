@@ -11,7 +11,7 @@ use crate::{
     observed::{Observed, OperationMetrics},
     reported::Reported,
     reporting::Reporting,
-    run::Outcome,
+    run::CommandResult,
     state_metrics::show_reports,
     traced_events,
 };
@@ -76,7 +76,7 @@ impl Stack {
 ///
 /// # Errors
 /// The failure of what used it, else that of closing it.
-pub(crate) async fn closing(database: Option<SqlStorage>, outcome: Outcome) -> Outcome {
+pub(crate) async fn closing(database: Option<SqlStorage>, outcome: CommandResult) -> CommandResult {
     let Some(database) = database else { return outcome };
     match database.close().await {
         Ok(()) => outcome,

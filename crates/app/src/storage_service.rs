@@ -14,7 +14,7 @@ use crate::{
     process_metrics::show_process,
     reporting::Reporting,
     restore, retention,
-    run::{Outcome, run},
+    run::{CommandResult, run},
     serve::{self, Counted, Server},
     signals, stack,
     state_metrics::{show_database, show_health, show_reports},
@@ -55,7 +55,7 @@ async fn execute(
     migrations: Migrations,
     config: StorageServiceConfig,
     log: &LogQueue,
-) -> Outcome {
+) -> CommandResult {
     let location = config.database();
     let engine = location.engine();
     let options = SqlOptions {
@@ -108,7 +108,7 @@ async fn work(
     database: SqlStorage,
     engine: &'static str,
     log: &LogQueue,
-) -> Outcome {
+) -> CommandResult {
     let mut registry = Registry::default();
     log.register(&mut registry);
     show_process(SERVICE, config.database().folder(), &mut registry);
@@ -167,7 +167,7 @@ async fn serve(
     operator: Operator,
     hub: Option<(Hub, Option<PresencePlan>)>,
     engine: &'static str,
-) -> Outcome {
+) -> CommandResult {
     show_health(&health, &mut registry);
     let limits = Limits {
         body_bytes: config.max_request_bytes,

@@ -41,13 +41,13 @@ impl Stored {
 
 /// The result of a load: the value and its source.
 pub(crate) type Loaded = Result<(Value, Source), StorageError>;
-pub(crate) type Landing = watch::Receiver<Option<Loaded>>;
+pub(crate) type PendingLoad = watch::Receiver<Option<Loaded>>;
 
 /// A load that others may wait for.
 struct UnderWay {
     mark: Mark,
     begun: Instant,
-    landing: Landing,
+    pending: PendingLoad,
 }
 
 type Shard = HashMap<Key, UnderWay>;
@@ -73,14 +73,14 @@ impl fmt::Debug for Local {
 pub(crate) struct Load {
     pub(crate) key: Key,
     pub(crate) mark: Mark,
-    landing: Landing,
+    pending: PendingLoad,
     local: Arc<Local>,
 }
 
 impl Drop for Load {
     fn drop(&mut self) {
         let mut shard = self.local.shard(&self.key);
-        if shard.get(&self.key).is_some_and(|load| load.landing.same_channel(&self.landing)) {
+        if shard.get(&self.key).is_some_and(|load| load.pending.same_channel(&self.pending)) {
             shard.remove(&self.key);
         }
     }
@@ -89,9 +89,9 @@ impl Drop for Load {
 pub(crate) enum Entry {
     Hit(Stored),
     /// A load that began after the last change is in flight.
-    Follow(Landing),
+    Follow(PendingLoad),
     /// The caller loads it and passes it to the others.
-    Lead(Load, watch::Sender<Option<Loaded>>, Landing),
+    Lead(Load, watch::Sender<Option<Loaded>>, PendingLoad),
 }
 
 impl Local {
@@ -141,14 +141,14 @@ impl Local {
             // One that began before the last change may have read what was before it. Without news of changes, so may one
             // that began long ago.
             Some(load) if load.mark == mark && self.table.covers(load.begun, Instant::now()) => {
-                Entry::Follow(load.landing.clone())
+                Entry::Follow(load.pending.clone())
             }
             _ => {
-                let (sender, landing) = watch::channel(None);
-                let under_way = UnderWay { mark, begun: Instant::now(), landing: landing.clone() };
+                let (sender, pending) = watch::channel(None);
+                let under_way = UnderWay { mark, begun: Instant::now(), pending: pending.clone() };
                 shard.insert(key.clone(), under_way);
-                let load = Load { key: key.clone(), mark, landing: landing.clone(), local: Arc::clone(self) };
-                Entry::Lead(load, sender, landing)
+                let load = Load { key: key.clone(), mark, pending: pending.clone(), local: Arc::clone(self) };
+                Entry::Lead(load, sender, pending)
             }
         }
     }

@@ -6,7 +6,7 @@ use crate::{
     change_table::{ChangeTable, Mark},
     frame::{Frame, framed, unframed},
     key::Subject,
-    local::{Entry, Landing, Load, Loaded, Local, Stored, Value},
+    local::{Entry, Load, Loaded, Local, PendingLoad, Stored, Value},
     weight::{weigh, written},
 };
 use character_domain::json;
@@ -83,11 +83,11 @@ impl Tiers {
             Some(stored) => hit(Stored { tier: Tier::Local, ..stored }),
             None => match self.local.enter(key, self.table.mark(&subject)) {
                 Entry::Hit(stored) => hit(Stored { tier: Tier::Local, ..stored }),
-                Entry::Follow(landing) => {
+                Entry::Follow(pending) => {
                     self.metrics.miss(Tier::Local);
-                    landed(landing, operation).await?
+                    loaded(pending, operation).await?
                 }
-                Entry::Lead(load, sender, landing) => {
+                Entry::Lead(load, sender, pending) => {
                     self.metrics.miss(Tier::Local);
                     let tiers = Arc::clone(self);
                     // A task of its own: a caller who goes away must not take the load from those who wait for it.
@@ -100,7 +100,7 @@ impl Tiers {
                     };
                     let span = debug_span!("cache.load", operation);
                     tokio::spawn(loading.instrument(span).in_current_span());
-                    landed(landing, operation).await?
+                    loaded(pending, operation).await?
                 }
             },
         };
@@ -322,8 +322,8 @@ fn ago(age: Duration) -> Instant {
     now.checked_sub(age).unwrap_or(now)
 }
 
-async fn landed(mut landing: Landing, operation: &'static str) -> Loaded {
-    let loaded = match landing.wait_for(Option::is_some).await {
+async fn loaded(mut pending: PendingLoad, operation: &'static str) -> Loaded {
+    let loaded = match pending.wait_for(Option::is_some).await {
         Ok(loaded) => loaded.clone(),
         Err(_) => None,
     };

@@ -9,7 +9,7 @@ use prometheus_client::{
 use std::fmt;
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-pub(crate) struct Outcome {
+pub(crate) struct OutcomeLabels {
     outcome: SnakeCase,
 }
 
@@ -26,10 +26,10 @@ impl EncodeLabelValue for SnakeCase {
 /// The metrics of this server. Clones share their numbers.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Metrics {
-    pub(crate) published: Family<Outcome, Counter>,
+    pub(crate) published: Family<OutcomeLabels, Counter>,
     pub(crate) delivered: Counter,
-    pub(crate) settled: Family<Outcome, Counter>,
-    pub(crate) routed: Family<Outcome, Counter>,
+    pub(crate) settled: Family<OutcomeLabels, Counter>,
+    pub(crate) routed: Family<OutcomeLabels, Counter>,
     pub(crate) set_aside: Counter,
     pub(crate) streams: Gauge,
 }
@@ -43,7 +43,7 @@ impl Metrics {
             (&self.routed, &["replied"]),
         ] {
             for outcome in outcomes.iter().chain(ErrorKind::CODES).copied() {
-                drop(family.get_or_create(&Outcome { outcome: SnakeCase(outcome) }));
+                drop(family.get_or_create(&OutcomeLabels { outcome: SnakeCase(outcome) }));
             }
         }
         let help = "Events of publish requests, by outcome: published, duplicate, or the code of the failure";
@@ -59,7 +59,7 @@ impl Metrics {
     }
 
     /// Counts one more in a family.
-    pub(crate) fn count(family: &Family<Outcome, Counter>, outcome: &'static str) {
-        family.get_or_create(&Outcome { outcome: SnakeCase(outcome) }).inc();
+    pub(crate) fn count(family: &Family<OutcomeLabels, Counter>, outcome: &'static str) {
+        family.get_or_create(&OutcomeLabels { outcome: SnakeCase(outcome) }).inc();
     }
 }

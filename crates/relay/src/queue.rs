@@ -88,7 +88,7 @@ impl Outgoing {
 
 /// What came of one call of the hub.
 #[derive(Debug, Default)]
-pub(crate) struct Outcome {
+pub(crate) struct PublishOutcome {
     pub(crate) published: u64,
     pub(crate) duplicates: u64,
     /// The parked events that were replayed.
@@ -162,8 +162,8 @@ impl Queue {
     }
 
     /// Removes what was published of the first events, and keeps the rest in its order.
-    pub(crate) fn settle(&mut self, results: Vec<Result<Published, HubError>>, max_refusals: u32) -> Outcome {
-        let mut outcome = Outcome::default();
+    pub(crate) fn settle(&mut self, results: Vec<Result<Published, HubError>>, max_refusals: u32) -> PublishOutcome {
+        let mut outcome = PublishOutcome::default();
         let later = self.0.split_off(results.len().min(self.0.len()));
         let sent = mem::replace(&mut self.0, later);
         let (mut failed, mut kept) = (HashSet::new(), Vec::new());

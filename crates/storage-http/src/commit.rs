@@ -84,8 +84,8 @@ impl<T: Transport + ?Sized> HttpStorage<T> {
         let outcomes = answer.outcomes.into_iter().zip(&chunk.expected);
         Ok(outcomes
             .map(|(outcome, expected)| match outcome {
-                wire::Outcome::Committed(committed) => expected.verify(committed),
-                wire::Outcome::Problem(problem) => Err(problem.into_error(COMMIT)),
+                wire::TransactionOutcome::Committed(committed) => expected.verify(committed),
+                wire::TransactionOutcome::Problem(problem) => Err(problem.into_error(COMMIT)),
             })
             .collect())
     }

@@ -10,7 +10,7 @@ use actix_web::{
     web::{Data, Payload},
 };
 use character_storage_port::{COMMIT, Transaction, check_batch};
-use character_storage_wire::{BatchBody, Outcome, OutcomesBody, Problem};
+use character_storage_wire::{BatchBody, OutcomesBody, Problem, TransactionOutcome};
 
 pub(crate) async fn commit(request: HttpRequest, server: Data<StorageServer>, payload: Payload) -> Answer {
     let transaction: Transaction = message(&server, &request, payload).await?;
@@ -25,8 +25,8 @@ pub(crate) async fn commit_each(request: HttpRequest, server: Data<StorageServer
     check_batch(&transactions)?;
     let outcomes = server.port.commit_each(transactions).await;
     let outcomes = outcomes.into_iter().map(|outcome| match outcome {
-        Ok(committed) => Outcome::Committed(committed),
-        Err(error) => Outcome::Problem(Problem::from(&error)),
+        Ok(committed) => TransactionOutcome::Committed(committed),
+        Err(error) => TransactionOutcome::Problem(Problem::from(&error)),
     });
     ok(&OutcomesBody { outcomes: outcomes.collect() }, COMMIT)
 }

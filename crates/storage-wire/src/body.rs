@@ -42,14 +42,14 @@ pub struct BatchBody {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct OutcomesBody<C = Committed> {
     /// One for each transaction, in the same order.
-    pub outcomes: Vec<Outcome<C>>,
+    pub outcomes: Vec<TransactionOutcome<C>>,
 }
 
 /// The outcome of one transaction: `{"committed": …}` or `{"problem": …}`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[expect(clippy::large_enum_variant, reason = "what an outcome holds is about as large as a problem")]
-pub enum Outcome<C = Committed> {
+pub enum TransactionOutcome<C = Committed> {
     /// It was committed, now or before.
     Committed(C),
     /// It failed.

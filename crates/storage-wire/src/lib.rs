@@ -46,7 +46,7 @@ mod problem;
 mod query;
 mod registry;
 
-pub use body::{BatchBody, ListBody, Outcome, OutcomesBody, SnapshotEnd, SnapshotLine};
+pub use body::{BatchBody, ListBody, OutcomesBody, SnapshotEnd, SnapshotLine, TransactionOutcome};
 pub use consumers::{
     AdvanceBody, ConsumersBody, CountBody, EventIdsBody, LeaseBody, LeasedBody, ParkBody, ParkedBody, ParkedParameters,
     ReleaseBody,

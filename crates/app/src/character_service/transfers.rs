@@ -1,7 +1,7 @@
 //! The commands `import` and `export`: progress and report, for a person.
 
 use crate::{
-    run::{Outcome, say},
+    run::{CommandResult, say},
     stack::Stack,
     transfer,
 };
@@ -13,7 +13,7 @@ const INCOMPLETE: u8 = 3;
 /// The maximum number of broken rules that an import prints.
 const MOST_BROKEN_RULES: usize = 20;
 
-pub(super) async fn import(stack: &Stack, folder: &Path) -> Outcome {
+pub(super) async fn import(stack: &Stack, folder: &Path) -> CommandResult {
     let style = ProgressStyle::with_template("{bar:40} {bytes}/{total_bytes} {eta}")?;
     let bar = ProgressBar::new(transfer::size(folder)).with_style(style);
     let result = transfer::import(stack.storage.as_ref(), folder, |read| bar.set_position(read)).await;
@@ -40,7 +40,7 @@ pub(super) async fn import(stack: &Stack, folder: &Path) -> Outcome {
     Ok(if report.refused.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-pub(super) async fn export(stack: &Stack, folder: &Path) -> Outcome {
+pub(super) async fn export(stack: &Stack, folder: &Path) -> CommandResult {
     let bar = ProgressBar::new_spinner();
     let result = transfer::export(stack.storage.as_ref(), folder, |rows| bar.set_position(rows)).await;
     bar.finish_and_clear();

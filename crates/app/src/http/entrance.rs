@@ -16,7 +16,7 @@ pub(crate) struct Entrance {
 }
 
 /// How a request ended.
-pub(crate) enum Outcome {
+pub(crate) enum RoutedAnswer {
     /// The answer, with its whole body.
     Answered {
         /// Its status.
@@ -48,7 +48,7 @@ impl Entrance {
     /// Has the application answer. When this is dropped, the application drops the request.
     ///
     /// The caller limits the number of requests that wait, and the time of each.
-    pub(crate) async fn answer(&self, head: RequestHead, body: Bytes, most: usize) -> Outcome {
+    pub(crate) async fn answer(&self, head: RequestHead, body: Bytes, most: usize) -> RoutedAnswer {
         let lane = self.lanes.as_ref().and_then(|lanes| lanes.of(&head));
         let (sender, answered) = oneshot::channel();
         let job = Job { head, body: JobBody::Whole(body), answer: sender };
@@ -56,23 +56,23 @@ impl Entrance {
         let _loaded = match &lane {
             Some(lane) => match lane.send(job) {
                 Some(loaded) => Some(loaded),
-                None => return Outcome::Gone,
+                None => return RoutedAnswer::Gone,
             },
-            None if self.jobs.send(job).is_err() => return Outcome::Gone,
+            None if self.jobs.send(job).is_err() => return RoutedAnswer::Gone,
             None => None,
         };
-        let Ok(Answer { status, headers, body }) = answered.await else { return Outcome::Gone };
+        let Ok(Answer { status, headers, body }) = answered.await else { return RoutedAnswer::Gone };
         let body = match body {
             AnswerBody::None => Bytes::new(),
-            AnswerBody::Whole(body) if body.len() > most => return Outcome::TooLarge,
+            AnswerBody::Whole(body) if body.len() > most => return RoutedAnswer::TooLarge,
             AnswerBody::Whole(body) => body,
             AnswerBody::Parts(parts) => match collected(parts, most).await {
                 Ok(Some(body)) => body,
-                Ok(None) => return Outcome::TooLarge,
-                Err(error) => return Outcome::Broken(error),
+                Ok(None) => return RoutedAnswer::TooLarge,
+                Err(error) => return RoutedAnswer::Broken(error),
             },
         };
-        Outcome::Answered { status, headers, body }
+        RoutedAnswer::Answered { status, headers, body }
     }
 }
 

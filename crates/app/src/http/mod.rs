@@ -14,7 +14,7 @@ mod socket;
 mod stream;
 
 pub(crate) use connections::{Connections, SocketLimits};
-pub(crate) use entrance::{Entrance, Outcome};
+pub(crate) use entrance::{Entrance, RoutedAnswer};
 pub(crate) use lane::Lanes;
 pub(crate) use socket::ListenerTls;
 

@@ -12,14 +12,14 @@ const END_OF_HEAD: &str = "\r\n\r\n";
 
 /// An answer in place of one without a body, on its way to the socket.
 #[derive(Debug)]
-pub(super) struct Refusal {
+pub(super) struct EarlyRefusal {
     /// The id of the request, in the answer and in the log.
     pub(super) request_id: Uuid,
     bytes: Vec<u8>,
     written: usize,
 }
 
-impl Refusal {
+impl EarlyRefusal {
     /// The answer in place of these bytes, when they are all of one that actix-http has made by itself: without a body, and of a
     /// status with which no handler answers so.
     pub(super) fn in_place_of(bytes: &[u8], types: ProblemTypes) -> Option<Self> {
@@ -96,7 +96,7 @@ mod tests {
             ("431 Request Header Fields Too Large", "head-too-large"),
         ] {
             let bare = format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\nconnection: close\r\ndate: now\r\n\r\n");
-            let refusal = Refusal::in_place_of(bare.as_bytes(), TYPES).unwrap();
+            let refusal = EarlyRefusal::in_place_of(bare.as_bytes(), TYPES).unwrap();
             let text = str::from_utf8(refusal.rest()).unwrap();
             let (head, body) = text.split_once("\r\n\r\n").unwrap();
             assert!(head.starts_with(&format!("HTTP/1.1 {status}\r\nconnection: close\r\ndate: now\r\n")), "{head}");
@@ -123,9 +123,9 @@ mod tests {
             "",
             "{\"code\":\"400\"}",
         ] {
-            assert!(Refusal::in_place_of(other.as_bytes(), TYPES).is_none(), "{other}");
+            assert!(EarlyRefusal::in_place_of(other.as_bytes(), TYPES).is_none(), "{other}");
         }
         let long = format!("HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\nx: {}\r\n\r\n", "y".repeat(LONGEST));
-        assert!(Refusal::in_place_of(long.as_bytes(), TYPES).is_none());
+        assert!(EarlyRefusal::in_place_of(long.as_bytes(), TYPES).is_none());
     }
 }

@@ -3,7 +3,7 @@
 use super::{
     connection::{Connection, OpenConnection},
     connections::End,
-    refusal::Refusal,
+    refusal::EarlyRefusal,
     socket::ClientSocket,
 };
 use std::{
@@ -43,7 +43,7 @@ pub(super) struct GuardedStream {
     /// When what waits to be written must be written; `None` while nothing waits.
     write_deadline: Option<Instant>,
     /// What is written in place of an answer that actix-http has made by itself.
-    refusal: Option<Refusal>,
+    refusal: Option<EarlyRefusal>,
 }
 
 impl GuardedStream {
@@ -106,7 +106,7 @@ impl AsyncRead for GuardedStream {
 impl AsyncWrite for GuardedStream {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         if self.refusal.is_none() {
-            self.refusal = Refusal::in_place_of(bytes, self.connection.problem_types());
+            self.refusal = EarlyRefusal::in_place_of(bytes, self.connection.problem_types());
             if let Some(refusal) = &self.refusal {
                 self.connection.refuses(refusal.request_id);
             }

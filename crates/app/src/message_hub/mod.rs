@@ -1,6 +1,6 @@
 //! The `message-hub` binary.
 
-mod backing;
+mod configured_hub;
 mod metrics;
 
 use crate::{
@@ -11,7 +11,7 @@ use crate::{
     log_queue::LogQueue,
     otlp,
     process_metrics::show_process,
-    run::{self, Outcome, print_document, run},
+    run::{self, CommandResult, print_document, run},
     serve::{self, Counted, Server},
     signals,
     state_metrics::show_health,
@@ -20,7 +20,6 @@ use crate::{
 };
 use actix_service::apply;
 use actix_web::{HttpResponse, http::Method, middleware::from_fn};
-use backing::Backing;
 use character_api::register_docs_page;
 use character_error_reporter::redacted;
 use character_http_kit::{
@@ -29,6 +28,7 @@ use character_http_kit::{
 };
 use character_message_hub::MessageHub;
 use character_message_hub_server::{BASE, HubServer, HubServerConfig, PROBLEM_TYPES, openapi, overloaded};
+use configured_hub::ConfiguredHub;
 use prometheus_client::registry::Registry;
 use std::{net::SocketAddr, process::ExitCode, sync::Arc};
 
@@ -53,10 +53,10 @@ pub fn main() -> ExitCode {
     }
 }
 
-async fn execute(command: MessageHubCommand, config: MessageHubServiceConfig, log: &LogQueue) -> Outcome {
+async fn execute(command: MessageHubCommand, config: MessageHubServiceConfig, log: &LogQueue) -> CommandResult {
     if let MessageHubCommand::Check = command {
         check::configuration(&config.effective)?;
-        if config.nats_url.is_none() && !config.data_dir.join(backing::FILE).exists() {
+        if config.nats_url.is_none() && !config.data_dir.join(configured_hub::FILE).exists() {
             run::say("hub: the file with the events does not exist yet; the service creates it")?;
             return Ok(ExitCode::SUCCESS);
         }
@@ -64,18 +64,18 @@ async fn execute(command: MessageHubCommand, config: MessageHubServiceConfig, lo
     if let MessageHubCommand::Serve = command {
         signals::outlive()?;
     }
-    let backing = match (backing::open(&config).await, &command) {
-        (Ok(backing), _) => backing,
-        (Err(error), MessageHubCommand::Check) if backing::is_in_use(&*error) => {
+    let configured = match (configured_hub::open(&config).await, &command) {
+        (Ok(configured), _) => configured,
+        (Err(error), MessageHubCommand::Check) if configured_hub::is_in_use(&*error) => {
             run::say("hub: a running process uses the file with the events; ask its /health")?;
             return Ok(ExitCode::SUCCESS);
         }
         (Err(error), _) => return Err(error),
     };
-    let file = backing.file.clone();
-    let health = Arc::new(Health::new(env!("CARGO_PKG_VERSION"), vec![hub_check(Arc::clone(&backing.hub))]));
+    let file = configured.file.clone();
+    let health = Arc::new(Health::new(env!("CARGO_PKG_VERSION"), vec![hub_check(Arc::clone(&configured.hub))]));
     let outcome = match command {
-        MessageHubCommand::Serve => serve(config, backing, health, log).await,
+        MessageHubCommand::Serve => serve(config, configured, health, log).await,
         MessageHubCommand::Check | MessageHubCommand::OpenApi => check::dependencies(&health).await,
     };
     let Some(file) = file else { return outcome };
@@ -102,7 +102,12 @@ fn is_long(_: &Method, _: &str) -> bool {
     false
 }
 
-async fn serve(config: MessageHubServiceConfig, backing: Backing, health: Arc<Health>, log: &LogQueue) -> Outcome {
+async fn serve(
+    config: MessageHubServiceConfig,
+    configured: ConfiguredHub,
+    health: Arc<Health>,
+    log: &LogQueue,
+) -> CommandResult {
     let mut registry = Registry::default();
     log.register(&mut registry);
     let folder = config.nats_url.is_none().then_some(config.data_dir.as_path());
@@ -120,11 +125,11 @@ async fn serve(config: MessageHubServiceConfig, backing: Backing, health: Arc<He
         ..HubServerConfig::default()
     };
     let tokens = AcceptedTokens::new(config.tokens.clone())?;
-    let hub = traced_events::over(Arc::clone(&backing.hub), traced_events::Role::Keeps, &config.log);
-    let operations = Arc::clone(&backing.operations);
+    let hub = traced_events::over(Arc::clone(&configured.hub), traced_events::Role::Keeps, &config.log);
+    let operations = Arc::clone(&configured.operations);
     let contract = HubServer::with_operations(hub, operations, tokens.clone(), limits)?;
     contract.register(&mut registry);
-    if let Some(file) = &backing.file {
+    if let Some(file) = &configured.file {
         metrics::show_file(file, &mut registry);
     }
     let Counted { connections, http_metrics, admission, unauthorized } =
@@ -145,8 +150,8 @@ async fn serve(config: MessageHubServiceConfig, backing: Backing, health: Arc<He
     let registry = Arc::new(registry);
     otlp::send_metrics(&config.log, &registry)?;
     let admin = config.admin.as_ref().map(|admin| {
-        let operations = Arc::clone(&backing.operations);
-        let operator = Arc::new(HubOperator { server: contract.clone(), operations, file: backing.file.clone() });
+        let operations = Arc::clone(&configured.operations);
+        let operator = Arc::new(HubOperator { server: contract.clone(), operations, file: configured.file.clone() });
         let (health, registry, unauthorized) = (Arc::clone(&health), Arc::clone(&registry), unauthorized.clone());
         let hosts = config.hosts.clone();
         AdminListener::new(admin, hosts, operator, health, registry, unauthorized, PROBLEM_TYPES)
@@ -192,7 +197,7 @@ async fn serve(config: MessageHubServiceConfig, backing: Backing, health: Arc<He
         move |listening| {
             tracing::info!(
                 "{SERVICE} listens on {listening}, {}, API documentation: {listening}/docs",
-                backing.summary
+                configured.summary
             );
             token_warnings::warn_of_short("MESSAGE_HUB_TOKEN", &config.tokens);
             token_warnings::warn_of_short("ADMIN_TOKEN", config.admin.iter().flat_map(|admin| &admin.tokens));

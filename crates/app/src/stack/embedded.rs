@@ -5,7 +5,7 @@ use crate::{
     config::CharacterServiceConfig,
     folder_lock::FolderLock,
     private_files, retention,
-    run::{Outcome, say},
+    run::{CommandResult, say},
     state_metrics::show_database,
 };
 use character_storage_sql::{DatabaseLocation, SqlOptions, SqlStorage};
@@ -91,13 +91,13 @@ pub(crate) async fn create_embedded(
 }
 
 /// Prints that a database was brought up to date.
-pub(crate) fn say_migrated() -> Outcome {
+pub(crate) fn say_migrated() -> CommandResult {
     say("the schema of the database is up to date")?;
     Ok(ExitCode::SUCCESS)
 }
 
 /// Begins a new epoch of the database, by order of an operator.
-pub(crate) async fn begin_new_epoch(database: &SqlStorage) -> Outcome {
+pub(crate) async fn begin_new_epoch(database: &SqlStorage) -> CommandResult {
     let epoch = database.new_epoch().await?;
     say(format!("new epoch {epoch}: nothing that was cached of this database counts any more"))?;
     Ok(ExitCode::SUCCESS)

@@ -1,7 +1,7 @@
 //! One file of an import: read, judged, and sent in batches.
 
 use super::{
-    Refusal, TransferError,
+    RejectedLine, TransferError,
     import::{Import, Imported},
     line::{Line, Origin, too_large},
     lines::{Lines, Text},
@@ -34,7 +34,7 @@ struct Placed<E> {
 /// The rest of a file.
 struct Pending<E> {
     outcome: Imported,
-    refused: Vec<Refusal>,
+    refused: Vec<RejectedLine>,
     batch: Vec<Placed<E>>,
     bytes: usize,
     /// Rows that name one of the same file that is not stored yet; it may come later.
@@ -123,7 +123,7 @@ where
     }
 
     fn refuse(&mut self, line: usize, reason: String) {
-        self.refused.push(Refusal { file: E::FILE, line, reason });
+        self.refused.push(RejectedLine { file: E::FILE, line, reason });
     }
 
     fn add(&mut self, placed: Placed<E>) {

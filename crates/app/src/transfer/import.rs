@@ -13,7 +13,7 @@ use std::{collections::BTreeSet, fs, path::Path};
 
 /// One rejected row.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refusal {
+pub struct RejectedLine {
     /// The file.
     pub file: &'static str,
     /// The line, counted from 1.
@@ -41,7 +41,7 @@ pub struct ImportReport {
     /// Each file that was there, in the order read.
     pub files: Vec<Imported>,
     /// The rejected rows, in the order of files and lines.
-    pub refused: Vec<Refusal>,
+    pub refused: Vec<RejectedLine>,
     /// What else is in the folder and was not read, by name, in the order of the names.
     pub passed_over: Vec<String>,
     /// Rules that items from elsewhere break together with what their characters carry; they are stored all the same.

@@ -15,7 +15,7 @@ mod tests;
 
 pub use belongings::BrokenRule;
 pub use export::{ExportReport, Exported, export};
-pub use import::{ImportReport, Imported, Refusal, import, size};
+pub use import::{ImportReport, Imported, RejectedLine, import, size};
 
 use std::path::PathBuf;
 

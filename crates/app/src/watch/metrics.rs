@@ -25,7 +25,7 @@ struct Certificate {
 
 /// Whether a changed file was used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Outcome {
+pub(super) enum SettingOutcome {
     Applied,
     Refused,
 }
@@ -56,10 +56,10 @@ impl WatchMetrics {
         self.refused.get_or_create(&Setting { setting }).set(0);
     }
 
-    pub(super) fn count(&self, setting: &'static str, outcome: Outcome) {
+    pub(super) fn count(&self, setting: &'static str, outcome: SettingOutcome) {
         let (label, state) = match outcome {
-            Outcome::Applied => ("applied", 0),
-            Outcome::Refused => ("refused", 1),
+            SettingOutcome::Applied => ("applied", 0),
+            SettingOutcome::Refused => ("refused", 1),
         };
         self.changes.get_or_create(&Change { setting, outcome: label }).inc();
         self.refused.get_or_create(&Setting { setting }).set(state);

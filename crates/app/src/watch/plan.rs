@@ -2,7 +2,7 @@
 
 use super::{
     Watch,
-    metrics::{Outcome, WatchMetrics},
+    metrics::{SettingOutcome, WatchMetrics},
 };
 use crate::config::{LogConfig, SettingFile, otlp_headers};
 use character_credentials::{ClientTls, ServerTls};
@@ -223,12 +223,12 @@ impl Watched {
         match (self.apply)(&self.seen) {
             Ok(()) => {
                 self.used = self.seen.clone();
-                metrics.count(self.name, Outcome::Applied);
+                metrics.count(self.name, SettingOutcome::Applied);
                 tracing::info!(setting = self.name, "a changed file is in use");
             }
             Err(reason) => {
                 self.is_refused = true;
-                metrics.count(self.name, Outcome::Refused);
+                metrics.count(self.name, SettingOutcome::Refused);
                 let reason = redacted_text(&reason);
                 tracing::warn!(
                     setting = self.name,

@@ -4,7 +4,7 @@ use super::Relay;
 use crate::{
     RelayState, WaitReason,
     lease::HeldLease,
-    queue::{Outcome, Queue},
+    queue::{PublishOutcome, Queue},
 };
 use character_message_hub::{ErrorKind, HubError, PUBLISH};
 use character_storage_port::Result;
@@ -70,7 +70,7 @@ impl Relay {
     }
 
     /// Removes the parked events that were replayed.
-    pub(super) async fn discard(&mut self, lease: &HeldLease, outcome: &Outcome) -> Result<()> {
+    pub(super) async fn discard(&mut self, lease: &HeldLease, outcome: &PublishOutcome) -> Result<()> {
         if outcome.replayed.is_empty() {
             return Ok(());
         }
@@ -83,14 +83,14 @@ impl Relay {
         Ok(())
     }
 
-    pub(super) fn count(&self, outcome: &Outcome) {
+    pub(super) fn count(&self, outcome: &PublishOutcome) {
         let counters = &self.shared.counters;
         counters.published.inc_by(outcome.published);
         counters.duplicates.inc_by(outcome.duplicates);
         outcome.failures.iter().for_each(|code| counters.failed(code));
     }
 
-    pub(super) fn judge_hub(&mut self, outcome: &Outcome) {
+    pub(super) fn judge_hub(&mut self, outcome: &PublishOutcome) {
         let now = Instant::now();
         if let Some(error) = &outcome.trouble {
             let reason = WaitReason::of(error);

@@ -15,7 +15,7 @@ pub(super) const FILE: &str = "message-hub.sqlite";
 
 /// What keeps the events.
 #[derive(Debug)]
-pub(super) struct Backing {
+pub(super) struct ConfiguredHub {
     pub(super) hub: Arc<dyn MessageHub>,
     pub(super) operations: Arc<dyn HubOperations>,
     /// The file, which is closed last; `None`: another system keeps the events.
@@ -32,7 +32,7 @@ pub(super) struct Backing {
 /// When the file cannot be opened. A NATS that is down is no error.
 pub(super) async fn open(
     config: &MessageHubServiceConfig,
-) -> std::result::Result<Backing, Box<dyn Error + Send + Sync>> {
+) -> std::result::Result<ConfiguredHub, Box<dyn Error + Send + Sync>> {
     if let Some(url) = &config.nats_url {
         let settings = NatsHubConfig {
             client_name: super::SERVICE.to_owned(),
@@ -46,7 +46,7 @@ pub(super) async fn open(
         let hub = NatsHub::connect(settings).await?;
         let operations = Arc::new(NatsOperations(hub.clone()));
         let summary = "events in NATS JetStream".to_owned();
-        return Ok(Backing { hub: Arc::new(hub), operations, file: None, summary, _lock: None });
+        return Ok(ConfiguredHub { hub: Arc::new(hub), operations, file: None, summary, _lock: None });
     }
     let lock = FolderLock::serving(&config.data_dir)?;
     let path = config.data_dir.join(FILE);
@@ -61,7 +61,7 @@ pub(super) async fn open(
     let file = spawn_blocking(move || FileHub::open(settings)).await??;
     private_files::warn_of_open(&files);
     let operations = Arc::new(FileOperations(file.clone()));
-    Ok(Backing { hub: Arc::new(file.clone()), operations, file: Some(file), summary, _lock: Some(lock) })
+    Ok(ConfiguredHub { hub: Arc::new(file.clone()), operations, file: Some(file), summary, _lock: Some(lock) })
 }
 
 /// Whether the file cannot be opened because another process has it.
