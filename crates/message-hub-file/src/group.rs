@@ -74,9 +74,7 @@ pub(crate) fn write(
                 }
                 Command::Probe { reply } => {
                     waiting.probing = Some(reply);
-                    transaction
-                        .prepare_cached("INSERT OR REPLACE INTO probe (id, at) VALUES (1, ?)")?
-                        .execute([now])?;
+                    transaction.prepare_cached(include_str!("sql/probe.sql"))?.execute([now])?;
                     effects.extend(waiting.probing.take().map(|reply| Effect::Probed { reply }));
                 }
                 _ => {}

@@ -62,8 +62,7 @@ impl FileHub {
     /// `Unavailable`, `Timeout`: the file cannot be read.
     pub async fn subscriptions(&self) -> Result<Vec<SubscriptionState>> {
         let rejected = self.shared.read(SUBSCRIPTIONS, |connection| {
-            let mut counts =
-                connection.prepare_cached("SELECT subscription, count(*) FROM rejected GROUP BY subscription")?;
+            let mut counts = connection.prepare_cached(include_str!("sql/count_rejected.sql"))?;
             let counts = counts.query_map([], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?)))?;
             counts.collect::<rusqlite::Result<std::collections::HashMap<_, _>>>()
         });
@@ -89,10 +88,7 @@ impl FileHub {
     pub async fn rejected(&self, name: &SubscriptionName, limit: usize) -> Result<Option<Vec<RejectedEvent>>> {
         let Some(subscribed) = self.shared.state.get(name) else { return Ok(None) };
         let rejected = self.shared.read(REJECTED, move |connection| {
-            let mut statement = connection.prepare_cached(
-                "SELECT rejected_at, reason, event_id, source, rejected.type, event FROM rejected \
-                 LEFT JOIN events USING (sequence) WHERE subscription = ? ORDER BY id DESC LIMIT ?",
-            )?;
+            let mut statement = connection.prepare_cached(include_str!("sql/list_rejected.sql"))?;
             let rows = statement.query_map(params![subscribed.id, signed(limit as u64)], |row| {
                 let event = row.get::<_, Option<Vec<u8>>>(5)?;
                 Ok(RejectedEvent {

@@ -15,8 +15,7 @@ pub(crate) fn expire(connection: &mut Connection, state: &State, cutoff: i64) ->
     let transaction = connection.transaction()?;
     let mut expired = Vec::new();
     {
-        let mut oldest =
-            transaction.prepare_cached("SELECT sequence, published_at, bytes FROM events ORDER BY sequence LIMIT ?")?;
+        let mut oldest = transaction.prepare_cached(include_str!("sql/list_oldest_events.sql"))?;
         let mut rows = oldest.query([AT_ONCE as i64])?;
         while let Some(row) = rows.next()? {
             let (sequence, published_at, bytes) = (unsigned(row.get(0)?), row.get::<_, i64>(1)?, unsigned(row.get(2)?));
@@ -30,11 +29,10 @@ pub(crate) fn expire(connection: &mut Connection, state: &State, cutoff: i64) ->
     let Some((last, _)) = expired.last().copied() else { return Ok(false) };
     let mut unsettled = 0;
     for subscribed in state.all() {
-        let mut statement =
-            transaction.prepare_cached("DELETE FROM pending WHERE subscription = ? AND sequence <= ?")?;
+        let mut statement = transaction.prepare_cached(include_str!("sql/expire_pending.sql"))?;
         unsettled += statement.execute(params![subscribed.id, signed(last)])? as u64;
     }
-    transaction.prepare_cached("DELETE FROM events WHERE sequence <= ?")?.execute([signed(last)])?;
+    transaction.prepare_cached(include_str!("sql/expire_events.sql"))?.execute([signed(last)])?;
     transaction.commit()?;
     let bytes = expired.iter().map(|(_, bytes)| bytes).sum();
     state.events.fetch_sub(expired.len() as u64, Ordering::Relaxed);

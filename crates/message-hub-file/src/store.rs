@@ -1,4 +1,6 @@
 //! The file: how it is opened, and its statements.
+//!
+//! Queries are files of SQL in `src/sql/`; one-word commands and each `PRAGMA` stay in Rust.
 
 use crate::{
     config::{FileHubConfig, OpenError},
@@ -100,19 +102,14 @@ fn lock_file(path: &Path) -> Result<FileLock, OpenError> {
 /// Builds the state in memory from the file.
 pub(crate) fn load(connection: &Connection, state: &State) -> rusqlite::Result<()> {
     let (events, bytes): (i64, i64) =
-        connection.query_row("SELECT count(*), coalesce(sum(bytes), 0) FROM events", [], |row| {
-            Ok((row.get(0)?, row.get(1)?))
-        })?;
+        connection.query_row(include_str!("sql/measure_events.sql"), [], |row| Ok((row.get(0)?, row.get(1)?)))?;
     state.events.store(unsigned(events), Ordering::Relaxed);
     state.bytes.store(unsigned(bytes), Ordering::Relaxed);
-    let mut subscriptions = connection.prepare("SELECT id, name, filter FROM subscriptions")?;
+    let mut subscriptions = connection.prepare(include_str!("sql/list_subscriptions.sql"))?;
     let rows = subscriptions.query_map([], |row| {
         Ok((row.get::<_, i64>(0)?, parsed::<SubscriptionName>(row, 1)?, parsed::<Filter>(row, 2)?))
     })?;
-    let mut pending = connection.prepare(
-        "SELECT pending.sequence, events.subject FROM pending JOIN events USING (sequence) \
-         WHERE pending.subscription = ? ORDER BY pending.sequence",
-    )?;
+    let mut pending = connection.prepare(include_str!("sql/list_pending.sql"))?;
     for row in rows {
         let (id, name, filter) = row?;
         let subscribed = Subscribed::new(id, name.clone(), filter);
@@ -146,16 +143,13 @@ pub(crate) struct Prepared {
 
 /// Whether the hub keeps an event under this message id.
 pub(crate) fn has_message(connection: &Connection, message_id: &str) -> rusqlite::Result<bool> {
-    let mut statement = connection.prepare_cached("SELECT 1 FROM events WHERE message_id = ?")?;
+    let mut statement = connection.prepare_cached(include_str!("sql/find_message.sql"))?;
     statement.exists([message_id])
 }
 
 /// Keeps an event and returns its sequence; `None`: the hub has its message id.
 pub(crate) fn insert_event(connection: &Connection, event: &Prepared, now: i64) -> rusqlite::Result<Option<u64>> {
-    let mut statement = connection.prepare_cached(
-        "INSERT INTO events (published_at, type, subject, message_id, bytes, event) VALUES (?, ?, ?, ?, ?, ?) \
-         ON CONFLICT (message_id) DO NOTHING RETURNING sequence",
-    )?;
+    let mut statement = connection.prepare_cached(include_str!("sql/insert_event.sql"))?;
     let row = params![
         now,
         event.event.event_type(),
@@ -168,12 +162,12 @@ pub(crate) fn insert_event(connection: &Connection, event: &Prepared, now: i64) 
 }
 
 pub(crate) fn insert_pending(connection: &Connection, subscription: i64, sequence: u64) -> rusqlite::Result<()> {
-    let mut statement = connection.prepare_cached("INSERT INTO pending (subscription, sequence) VALUES (?, ?)")?;
+    let mut statement = connection.prepare_cached(include_str!("sql/insert_pending.sql"))?;
     statement.execute(params![subscription, signed(sequence)]).map(drop)
 }
 
 pub(crate) fn delete_pending(connection: &Connection, subscription: i64, sequence: u64) -> rusqlite::Result<()> {
-    let mut statement = connection.prepare_cached("DELETE FROM pending WHERE subscription = ? AND sequence = ?")?;
+    let mut statement = connection.prepare_cached(include_str!("sql/delete_pending.sql"))?;
     statement.execute(params![subscription, signed(sequence)]).map(drop)
 }
 
@@ -186,10 +180,7 @@ pub(crate) fn insert_rejected(
     now: i64,
     most: u64,
 ) -> rusqlite::Result<()> {
-    let mut statement = connection.prepare_cached(
-        "INSERT INTO rejected (subscription, sequence, rejected_at, reason, event_id, source, type) \
-         VALUES (?, ?, ?, ?, ?, ?, ?)",
-    )?;
+    let mut statement = connection.prepare_cached(include_str!("sql/insert_rejected.sql"))?;
     statement.execute(params![
         subscription,
         signed(sequence),
@@ -201,12 +192,12 @@ pub(crate) fn insert_rejected(
     ])?;
     let last = connection.last_insert_rowid();
     let oldest = last.saturating_sub(signed(most));
-    connection.prepare_cached("DELETE FROM rejected WHERE id <= ?")?.execute([oldest]).map(drop)
+    connection.prepare_cached(include_str!("sql/delete_oldest_rejected.sql"))?.execute([oldest]).map(drop)
 }
 
 /// The event with this sequence, while it is kept.
 pub(crate) fn event(connection: &Connection, sequence: u64) -> rusqlite::Result<Option<CloudEvent>> {
-    let mut statement = connection.prepare_cached("SELECT event FROM events WHERE sequence = ?")?;
+    let mut statement = connection.prepare_cached(include_str!("sql/read_event.sql"))?;
     statement.query_row([signed(sequence)], |row| decoded(&row.get::<_, Vec<u8>>(0)?)).optional()
 }
 
@@ -215,8 +206,7 @@ const AHEAD: (i64, usize) = (256, 4 * 1024 * 1024);
 
 /// The event with this sequence, while it is kept, and some of those behind it.
 pub(crate) fn events(connection: &Connection, sequence: u64) -> rusqlite::Result<HashMap<u64, Arc<CloudEvent>>> {
-    let mut statement = connection
-        .prepare_cached("SELECT sequence, event FROM events WHERE sequence >= ? ORDER BY sequence LIMIT ?")?;
+    let mut statement = connection.prepare_cached(include_str!("sql/list_events.sql"))?;
     let mut rows = statement.query(params![signed(sequence), AHEAD.0])?;
     let (mut events, mut bytes) = (HashMap::new(), 0);
     while bytes < AHEAD.1

@@ -183,7 +183,7 @@ impl Writer {
         let failed = |error| HubError::new(ErrorKind::Unavailable { retry_after: None }, SUBSCRIBE).with_source(error);
         if let Some(subscribed) = self.state.get(name) {
             if *lock(&subscribed.filter) != filter {
-                let update = "UPDATE subscriptions SET filter = ? WHERE id = ?";
+                let update = include_str!("sql/change_filter.sql");
                 self.connection.execute(update, (filter.to_string(), subscribed.id)).map_err(failed)?;
                 *lock(&subscribed.filter) = filter;
             }
@@ -201,11 +201,11 @@ impl Writer {
     /// A new subscription begins with the oldest event.
     fn create(&mut self, name: &SubscriptionName, filter: Filter) -> rusqlite::Result<Subscribed> {
         let transaction = self.connection.transaction()?;
-        let insert = "INSERT INTO subscriptions (name, filter) VALUES (?, ?)";
+        let insert = include_str!("sql/insert_subscription.sql");
         transaction.execute(insert, (name.as_str(), filter.to_string()))?;
         let subscribed = Subscribed::new(transaction.last_insert_rowid(), name.clone(), filter.clone());
         {
-            let mut events = transaction.prepare("SELECT sequence, type, subject FROM events ORDER BY sequence")?;
+            let mut events = transaction.prepare(include_str!("sql/list_types.sql"))?;
             let mut rows = events.query([])?;
             while let Some(row) = rows.next()? {
                 if filter.accepts_type(row.get_ref(1)?.as_str()?) {
@@ -222,7 +222,7 @@ impl Writer {
 
     fn remove(&mut self, name: &SubscriptionName) -> Result<bool> {
         let failed = |error| HubError::new(ErrorKind::Unavailable { retry_after: None }, SUBSCRIBE).with_source(error);
-        let removed = self.connection.execute("DELETE FROM subscriptions WHERE name = ?", [name.as_str()]);
+        let removed = self.connection.execute(include_str!("sql/delete_subscription.sql"), [name.as_str()]);
         let removed = removed.map_err(failed)? > 0;
         if let Some(subscribed) = lock(&self.state.subscriptions).remove(name) {
             subscribed.remove();

@@ -1,0 +1,1 @@
+UPDATE subscriptions SET filter = ? WHERE id = ?

@@ -1,0 +1,1 @@
+SELECT subscription, count(*) FROM rejected GROUP BY subscription

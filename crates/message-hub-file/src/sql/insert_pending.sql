@@ -1,0 +1,1 @@
+INSERT INTO pending (subscription, sequence) VALUES (?, ?)

@@ -1,0 +1,1 @@
+INSERT INTO subscriptions (name, filter) VALUES (?, ?)

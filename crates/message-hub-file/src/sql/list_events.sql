@@ -1,0 +1,1 @@
+SELECT sequence, event FROM events WHERE sequence >= ? ORDER BY sequence LIMIT ?

@@ -1,0 +1,1 @@
+SELECT sequence, published_at, bytes FROM events ORDER BY sequence LIMIT ?

@@ -1,0 +1,1 @@
+SELECT sequence, type, subject FROM events ORDER BY sequence

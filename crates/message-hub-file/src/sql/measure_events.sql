@@ -1,0 +1,1 @@
+SELECT count(*), coalesce(sum(bytes), 0) FROM events

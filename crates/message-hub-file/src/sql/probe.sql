@@ -1,0 +1,1 @@
+INSERT OR REPLACE INTO probe (id, at) VALUES (1, ?)
