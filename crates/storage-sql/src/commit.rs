@@ -6,6 +6,7 @@ use crate::{
     log::{NewEntry, changes},
     plan::Plan,
     session::{Session, Statement, Work},
+    sql::sql,
     value::Row,
 };
 use character_domain::{Meta, json};
@@ -227,15 +228,7 @@ fn read_tick(tick: Option<i64>) -> Tick {
 impl Checked {
     /// Whether its id was committed before, and with which outcome.
     fn remembered(&self, dialect: Dialect) -> Statement {
-        let tick = match dialect {
-            // The ticks of an earlier epoch do not compare with those of this one.
-            Dialect::Postgres => {
-                "CASE WHEN epoch = (SELECT number FROM storage_log) THEN CAST(CAST(tick AS text) AS bigint) ELSE 0 END"
-            }
-            Dialect::Sqlite => "tick",
-        };
-        let sql = format!("SELECT fingerprint, outcome, news, {tick} FROM transactions WHERE id = $1");
-        Statement::new(sql, vec![self.transaction.id.0.into()])
+        Statement::new(sql!("find_transaction", dialect), vec![self.transaction.id.0.into()])
     }
 
     /// The answer for an id that was committed before.

@@ -3,11 +3,11 @@
 mod parked;
 
 use crate::{
-    dialect::Dialect,
     fault::{Fault, corrupt},
     log::{LogPage, ReadHead, ReadLog, Standing, place_of},
     place::Place,
     session::{Session, Statement, Work},
+    sql::sql,
     value::{Row, Unreadable, Value},
 };
 use character_domain::Timestamp;
@@ -15,8 +15,8 @@ use character_storage_port::{
     ADVANCE, CONSUMERS, ConsumerName, ConsumerState, Epoch, ErrorKind, HolderId, LeaseToken, Leased, LogCursor,
     MAX_LEASE, MAX_PARKED, StorageError,
 };
+use parked::parked_event;
 pub(crate) use parked::{HandleParked, Handling, ListParked, Park};
-use parked::{PARKED_COLUMNS, parked_event};
 use std::time::Duration;
 use uuid::Uuid;
 
@@ -42,13 +42,10 @@ impl Work for Lease {
     async fn run<S: Session>(&self, session: &mut S) -> Result<LeaseAnswer, Fault> {
         let dialect = session.dialect();
         let name = || Value::Text(self.consumer.to_string());
-        let enlist = "INSERT INTO consumers (name, position) VALUES ($1, '') ON CONFLICT DO NOTHING";
-        let look = format!(
-            "SELECT position, lease, holder, leased_until > {} FROM consumers WHERE name = $1{}",
-            dialect.now(),
-            dialect.for_update()
-        );
-        let statements = [Statement::new(enlist, vec![name()]), Statement::new(look, vec![name()])];
+        let statements = [
+            Statement::new(sql!("enlist_consumer"), vec![name()]),
+            Statement::new(sql!("lock_consumer", dialect), vec![name()]),
+        ];
         let row = session.query_all(&statements).await?.pop().and_then(|mut rows| rows.pop());
         let mut row = row.ok_or_else(|| Fault::concurrent("the consumer was removed meanwhile"))?;
         let (position, token): (String, Option<Uuid>) = (row.read()?, row.read()?);
@@ -63,15 +60,13 @@ impl Work for Lease {
             Err(epoch) => return Ok(LeaseAnswer::Restored(epoch)),
         };
         let lease = i64::try_from(self.lease.min(MAX_LEASE).as_micros()).unwrap_or(i64::MAX);
-        let update = format!(
-            "UPDATE consumers SET position = $2, lease = $3, holder = $4, leased_until = {} + CAST($5 AS bigint) \
-             WHERE name = $1",
-            dialect.now()
-        );
         let values =
             vec![name(), Value::Text(cursor.to_string()), token.into(), self.holder.0.into(), Value::Int(lease)];
-        let replays = format!("{PARKED_COLUMNS} WHERE consumer = $1 AND replay ORDER BY event_id LIMIT {MAX_PARKED}");
-        let statements = [Statement::new(update, values), Statement::new(replays, vec![name()])];
+        let most = Value::Int(i64::try_from(MAX_PARKED).unwrap_or(i64::MAX));
+        let statements = [
+            Statement::new(sql!("lease_consumer", dialect), values),
+            Statement::new(sql!("list_replays"), vec![name(), most]),
+        ];
         let replays = session.query_all(&statements).await?.pop().unwrap_or_default();
         let replays = replays.into_iter().map(parked_event).collect::<Result<_, _>>()?;
         let token = LeaseToken { consumer: self.consumer.clone(), lease: token };
@@ -124,10 +119,9 @@ impl Work for Advance {
     async fn run<S: Session>(&self, session: &mut S) -> Result<(), Fault> {
         let epoch = crate::epoch::ReadEpoch.run(session).await?;
         place_of(&self.to, epoch, ADVANCE)?;
-        let sql = "UPDATE consumers SET position = $3 WHERE name = $1 AND lease = $2 RETURNING 1";
         let mut values = token(&self.token);
         values.push(Value::Text(self.to.to_string()));
-        if session.query(Statement::new(sql, values)).await?.is_empty() {
+        if session.query(Statement::new(sql!("advance_consumer"), values)).await?.is_empty() {
             return Err(StorageError::new(ErrorKind::LeaseLost, ADVANCE).into());
         }
         Ok(())
@@ -145,9 +139,7 @@ impl Work for Release {
     type Output = ();
 
     async fn run<S: Session>(&self, session: &mut S) -> Result<(), Fault> {
-        let sql =
-            "UPDATE consumers SET lease = NULL, holder = NULL, leased_until = NULL WHERE name = $1 AND lease = $2";
-        session.query(Statement::new(sql, token(&self.0))).await.map(drop)
+        session.query(Statement::new(sql!("release_consumer"), token(&self.0))).await.map(drop)
     }
 }
 
@@ -158,11 +150,7 @@ impl Work for ListConsumers {
     type Output = Vec<ConsumerState>;
 
     async fn run<S: Session>(&self, session: &mut S) -> Result<Vec<ConsumerState>, Fault> {
-        let sql = format!(
-            "SELECT name, position, CASE WHEN leased_until > {} THEN holder END, \
-             (SELECT count(*) FROM parked_events WHERE consumer = name) FROM consumers ORDER BY name",
-            session.dialect().now()
-        );
+        let sql = sql!("list_consumers", session.dialect());
         let mut all = Vec::new();
         for mut row in session.query(Statement::new(sql, vec![])).await? {
             let (name, position): (String, String) = (row.read()?, row.read()?);
@@ -196,11 +184,7 @@ async fn behind_since<S: Session>(session: &mut S, position: &str) -> Result<Opt
 
 /// How far the consumers have come: those of another epoch have passed nothing.
 pub(crate) async fn places<S: Session>(session: &mut S, epoch: Epoch) -> Result<Vec<(String, Option<Place>)>, Fault> {
-    let lock = match session.dialect() {
-        Dialect::Postgres => " FOR SHARE",
-        Dialect::Sqlite => "",
-    };
-    let sql = format!("SELECT name, position FROM consumers{lock}");
+    let sql = sql!("read_positions", session.dialect());
     let place = |mut row: Row| {
         let (name, position): (String, String) = (row.read()?, row.read()?);
         let cursor = position.parse::<LogCursor>().ok().filter(|cursor| cursor.epoch() == epoch);

@@ -1,7 +1,8 @@
-//! Everything in which the two engines' SQL differs.
+//! Everything in which the two engines differ: in the SQL that is made here, and in the parameters of the files of SQL.
 
 use crate::{
     session::Statement,
+    sql::sql,
     value::{Column, ColumnType, Value},
 };
 use std::collections::BTreeMap;
@@ -29,14 +30,6 @@ pub(crate) enum Dialect {
 }
 
 impl Dialect {
-    /// The current time in microseconds, by the database's clock: instances need not agree on theirs.
-    pub(crate) fn now(self) -> &'static str {
-        match self {
-            Self::Postgres => "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT)",
-            Self::Sqlite => "CAST(unixepoch('now', 'subsec') * 1000000 AS INTEGER)",
-        }
-    }
-
     /// Inserts rows in this order, passing over those whose key exists; answers the column `returning` of those inserted.
     pub(crate) fn insert(
         self,
@@ -117,56 +110,35 @@ impl Dialect {
         if locks.0.len() <= FEW_LOCKS {
             return Some(locks.one_by_one());
         }
-        let sql = "SELECT CASE WHEN shared \
-                   THEN CAST(pg_advisory_xact_lock_shared(space::int, lock::int) AS text) \
-                   ELSE CAST(pg_advisory_xact_lock(space::int, lock::int) AS text) END \
-                   FROM UNNEST(CAST($1 AS bigint[]), CAST($2 AS bigint[]), CAST($3 AS boolean[])) \
-                   AS lock (space, lock, shared)";
         let keys = locks.0.keys();
         let lists = vec![
             Value::List(ColumnType::Int, keys.clone().map(|(space, _)| Value::Int(*space)).collect()),
             Value::List(ColumnType::Int, keys.map(|(_, lock)| Value::Int(*lock)).collect()),
             Value::List(ColumnType::Bool, locks.0.values().map(|mode| Value::Bool(*mode == Mode::Shared)).collect()),
         ];
-        Some(Statement::new(sql, lists))
+        Some(Statement::new(sql!("lock_all.postgres"), lists))
     }
 
     /// Makes migrations wait for one another.
     pub(crate) fn lock_migrations(self) -> Option<Statement> {
-        let sql = "SELECT CAST(pg_advisory_xact_lock(CAST($1 AS BIGINT)::int, 0) AS text)";
-        (self == Self::Postgres).then(|| Statement::new(sql, vec![Value::Int(LOCK_MIGRATION)]))
+        (self == Self::Postgres)
+            .then(|| Statement::new(sql!("lock_migrations.postgres"), vec![Value::Int(LOCK_MIGRATION)]))
     }
 
-    /// The end of a SELECT whose rows no other transaction may change until this one ends.
-    pub(crate) fn for_update(self) -> &'static str {
+    /// Ids as one parameter: an array in PostgreSQL, a JSON list of hexadecimal numbers in SQLite, which has no arrays.
+    pub(crate) fn ids(self, ids: &[Uuid]) -> Value {
         match self {
-            Self::Postgres => " FOR UPDATE",
-            Self::Sqlite => "",
-        }
-    }
-
-    /// Whether the column holds one of the ids in the parameter at `place`, and that parameter.
-    pub(crate) fn is_one_of(self, column: &str, place: &str, ids: &[Uuid]) -> (String, Value) {
-        match self {
-            Self::Postgres => {
-                let ids = ids.iter().copied().map(Value::Uuid).collect();
-                (format!("{column} = ANY(CAST({place} AS uuid[]))"), Value::List(ColumnType::Uuid, ids))
-            }
+            Self::Postgres => Value::List(ColumnType::Uuid, ids.iter().copied().map(Value::Uuid).collect()),
             Self::Sqlite => {
                 let ids: Vec<String> = ids.iter().map(|id| id.simple().to_string()).collect();
-                let wanted = format!("{column} IN (SELECT unhex(value) FROM json_each({place}))");
-                (wanted, Value::Text(serde_json::json!(ids).to_string()))
+                Value::Text(serde_json::json!(ids).to_string())
             }
         }
     }
 
     /// Answers a row if there is a table of this name.
     pub(crate) fn find_table(self, name: &'static str) -> Statement {
-        let sql = match self {
-            Self::Postgres => "SELECT 1::bigint WHERE to_regclass($1::text) IS NOT NULL",
-            Self::Sqlite => "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = $1",
-        };
-        Statement::new(sql, vec![Value::Text(name.to_owned())])
+        Statement::new(sql!("find_table", self), vec![Value::Text(name.to_owned())])
     }
 }
 

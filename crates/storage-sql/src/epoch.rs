@@ -9,6 +9,7 @@ use crate::{
     fault::Fault,
     place::{NoPlace, Place, Ticks},
     session::{Session, Statement, Work},
+    sql::sql,
     value::{Unreadable, Value},
 };
 use character_storage_port::{Epoch, LogCursor};
@@ -49,14 +50,13 @@ impl Work for FindMoved {
             return Ok(None);
         }
         let here = identity(session).await?;
-        let log = session.query(Statement::new("SELECT epoch, identity FROM storage_log", vec![])).await?;
+        let log = session.query(Statement::new(sql!("read_log_identity"), vec![])).await?;
         let Some(mut row) = log.into_iter().next() else {
             return Err(Unreadable("the table storage_log is empty".into()).into());
         };
         let (epoch, known) = (Epoch(row.read()?), row.read::<String>()?);
         if known.is_empty() {
-            let note = "UPDATE storage_log SET identity = $1 WHERE identity = ''";
-            session.query(Statement::new(note, vec![Value::Text(here)])).await?;
+            session.query(Statement::new(sql!("note_log_identity"), vec![Value::Text(here)])).await?;
             return Ok(None);
         }
         Ok(is_other(&known, &here).then_some(epoch))
@@ -70,15 +70,11 @@ fn is_other(known: &str, here: &str) -> bool {
 }
 
 async fn identity<S: Session>(session: &mut S) -> Result<String, Fault> {
-    let may = "SELECT has_function_privilege('pg_control_system()', 'execute'), \
-               (SELECT CAST(oid AS text) FROM pg_database WHERE datname = current_database()) \
-               || ':' || CAST(CAST(to_regclass('transactions') AS oid) AS text)";
     let mut system = String::new();
-    let mut row = session.query(Statement::new(may, vec![])).await?.pop();
+    let mut row = session.query(Statement::new(sql!("read_database_identity.postgres"), vec![])).await?.pop();
     let may_read = row.as_mut().map(|row| row.read()).transpose()?.unwrap_or(false);
     if may_read {
-        let sql = "SELECT CAST(system_identifier AS text) FROM pg_control_system()";
-        let found = session.query(Statement::new(sql, vec![])).await?.pop();
+        let found = session.query(Statement::new(sql!("read_system_identifier.postgres"), vec![])).await?.pop();
         system = found.map(|mut row| row.read()).transpose()?.unwrap_or_default();
     }
     let rest: String = row.map(|mut row| row.read()).transpose()?.unwrap_or_default();
@@ -116,16 +112,13 @@ impl Renew {
     async fn in_postgres<S: Session>(&self, session: &mut S, next: Epoch) -> Result<bool, Fault> {
         // Before anything gets a number: whatever commits later than the lock below, under the new epoch, is open now or has
         // a higher number.
-        let sql = "SELECT CAST(pg_current_snapshot() AS text)";
-        let snapshot = session.query(Statement::new(sql, vec![])).await?.pop();
+        let snapshot = session.query(Statement::new(sql!("read_snapshot.postgres"), vec![])).await?.pop();
         let snapshot: String = snapshot.map(|mut row| row.read()).transpose()?.unwrap_or_default();
         let snapshot: Ticks = snapshot.parse().map_err(|NoPlace| Unreadable("the snapshot cannot be read".into()))?;
         let here = identity(session).await?;
-        let lock = "SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0; \
-                    LOCK TABLE transactions IN EXCLUSIVE MODE";
-        session.run_script(lock).await?;
-        let sql = "SELECT epoch, number FROM storage_log FOR UPDATE";
-        let Some(mut row) = session.query(Statement::new(sql, vec![])).await?.pop() else { return Ok(false) };
+        session.run_script(sql!("lock_transactions.postgres")).await?;
+        let log = session.query(Statement::new(sql!("lock_epoch.postgres"), vec![])).await?.pop();
+        let Some(mut row) = log else { return Ok(false) };
         let (epoch, number): (_, i64) = (Epoch(row.read()?), row.read()?);
         if epoch != self.known {
             return Ok(false);
@@ -142,12 +135,8 @@ impl Renew {
         let cursor = LogCursor::new(next, &Place::behind(Ticks::below(tick)));
         let statements = [
             Statement::new(restamp, parameters),
-            Statement::new("UPDATE consumers SET position = $1", vec![Value::Text(cursor.to_string())]),
-            Statement::new(
-                "UPDATE storage_log SET epoch = $1, number = number + 1, identity = $2, purged_tick = 0, \
-                 purged_ordinal = 0",
-                vec![next.0.into(), Value::Text(here)],
-            ),
+            Statement::new(sql!("move_consumers.postgres"), vec![Value::Text(cursor.to_string())]),
+            Statement::new(sql!("begin_epoch.postgres"), vec![next.0.into(), Value::Text(here)]),
         ];
         session.query_all(&statements).await?;
         Ok(true)
@@ -155,7 +144,7 @@ impl Renew {
 
     /// The condition for entries that some consumer has not passed.
     async fn untold<S: Session>(&self, session: &mut S, parameters: &mut Vec<Value>) -> Result<String, Fault> {
-        let consumers = session.query(Statement::new("SELECT position FROM consumers FOR UPDATE", vec![])).await?;
+        let consumers = session.query(Statement::new(sql!("lock_positions.postgres"), vec![])).await?;
         let mut untold = Vec::new();
         for mut row in consumers {
             let position: String = row.read()?;
@@ -183,19 +172,18 @@ impl Renew {
 
     /// Numbers go on, and so do the consumers.
     async fn in_sqlite<S: Session>(&self, session: &mut S, next: Epoch) -> Result<bool, Fault> {
-        let renew = "UPDATE storage_log SET epoch = $1 WHERE epoch = $2 RETURNING 1";
-        let renewed = session.query(Statement::new(renew, vec![next.0.into(), self.known.0.into()])).await?;
+        let renew = Statement::new(sql!("renew_epoch.sqlite"), vec![next.0.into(), self.known.0.into()]);
+        let renewed = session.query(renew).await?;
         if renewed.is_empty() {
             return Ok(false);
         }
         let mut moved = Vec::new();
-        for mut row in session.query(Statement::new("SELECT name, position FROM consumers", vec![])).await? {
+        for mut row in session.query(Statement::new(sql!("read_positions.sqlite"), vec![])).await? {
             let (name, position): (String, String) = (row.read()?, row.read()?);
             let cursor = position.parse::<LogCursor>().ok();
             let Some(place) = cursor.and_then(|cursor| cursor.place().parse::<Place>().ok()) else { continue };
             let cursor = LogCursor::new(next, &Place::behind(place.ticks)).to_string();
-            let sql = "UPDATE consumers SET position = $2 WHERE name = $1";
-            moved.push(Statement::new(sql, vec![Value::Text(name), Value::Text(cursor)]));
+            moved.push(Statement::new(sql!("move_consumer"), vec![Value::Text(name), Value::Text(cursor)]));
         }
         session.query_all(&moved).await?;
         Ok(true)
@@ -209,7 +197,7 @@ impl Work for ReadEpoch {
     type Output = Epoch;
 
     async fn run<S: Session>(&self, session: &mut S) -> Result<Epoch, Fault> {
-        let row = session.query(Statement::new("SELECT epoch FROM storage_log", vec![])).await?.pop();
+        let row = session.query(Statement::new(sql!("read_epoch"), vec![])).await?.pop();
         let missing = || Fault::from(Unreadable("the table storage_log is empty".into()));
         Ok(Epoch(row.ok_or_else(missing)?.read()?))
     }

@@ -1,9 +1,9 @@
 //! The storage port over PostgreSQL and SQLite: one semantics, two engines.
 //!
-//! `commit`, `plan`, `table`, `log` and `consumers` say what happens, in SQL that both engines read; `dialect` holds the
-//! differences; `postgres` and `sqlite` only run statements. `feed` reads the log for those that follow it, and `place` says
-//! which of its commits a cursor has seen. A new kind of row is a few lines like `character` and one migration; a
-//! new type of field goes into `field`.
+//! `commit`, `plan`, `table`, `log` and `consumers` say what happens, in statements that are files of SQL (`sql`) or made of
+//! columns; `dialect` holds the differences; `postgres` and `sqlite` only run statements. `feed` reads the log for those that
+//! follow it, and `place` says which of its commits a cursor has seen. A new kind of row is a few lines like `character` and
+//! one migration; a new type of field goes into `field`.
 #![warn(missing_debug_implementations)]
 
 #[cfg(not(any(feature = "postgres", feature = "sqlite")))]
@@ -54,6 +54,7 @@ mod retention;
 mod session;
 mod slow;
 mod snapshot;
+mod sql;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 mod storage;

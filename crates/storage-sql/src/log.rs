@@ -5,6 +5,7 @@ use crate::{
     fault::Fault,
     place::{NoPlace, Place, Share, Spot, Ticks},
     session::{Session, Statement, Work},
+    sql::sql,
     value::{ColumnType, Row, Unreadable, Value},
 };
 use character_domain::{Timestamp, json};
@@ -34,7 +35,6 @@ impl NewEntry {
     /// Inserts it and returns its tick.
     pub(crate) fn statement(self, dialect: Dialect) -> Statement {
         let text = |text: Option<String>| Value::or_null(text.map(Value::Text));
-        let columns = "id, fingerprint, outcome, news, events, traceparent, committed_at";
         let mut values = vec![
             self.id.0.into(),
             Value::Text(self.fingerprint),
@@ -43,23 +43,11 @@ impl NewEntry {
             text(self.events),
             text(self.traceparent),
         ];
-        let now = dialect.now();
-        let sql = match dialect {
-            Dialect::Postgres => {
-                values.push(Value::Int(i64::try_from(self.ordinal).unwrap_or(i64::MAX)));
-                format!(
-                    "INSERT INTO transactions ({columns}, ordinal, epoch) \
-                     VALUES ($1, $2, $3, $4, $5, $6, {now}, CAST(CAST($7 AS bigint) AS integer), \
-                     (SELECT number FROM storage_log)) RETURNING CAST(CAST(tick AS text) AS bigint)"
-                )
-            }
-            Dialect::Sqlite => format!(
-                "INSERT INTO transactions ({columns}, tick) VALUES ($1, $2, $3, $4, $5, $6, {now}, \
-                 (SELECT MAX(COALESCE((SELECT MAX(tick) FROM transactions), 0), purged_tick) + 1 FROM storage_log)) \
-                 RETURNING tick"
-            ),
-        };
-        Statement::new(sql, values)
+        // In SQLite each entry has a tick of its own.
+        if dialect == Dialect::Postgres {
+            values.push(Value::Int(i64::try_from(self.ordinal).unwrap_or(i64::MAX)));
+        }
+        Statement::new(sql!("append_entry", dialect), values)
     }
 }
 
@@ -182,11 +170,7 @@ impl Work for ReadHead {
 
     async fn run<S: Session>(&self, session: &mut S) -> Result<LogPage, Fault> {
         let dialect = session.dialect();
-        let sql = match dialect {
-            Dialect::Postgres => include_str!("sql/head.postgres.sql"),
-            Dialect::Sqlite => include_str!("sql/head.sqlite.sql"),
-        };
-        let rows = session.query(Statement::new(sql, vec![])).await?;
+        let rows = session.query(Statement::new(sql!("head", dialect), vec![])).await?;
         page(dialect, rows)
     }
 }
@@ -204,10 +188,10 @@ impl ReadLog {
             Some((tick, transaction)) => [int(tick.0), transaction.0.into()],
             None => [Value::Null, Value::Null],
         };
-        let (sql, mut values) = match dialect {
+        let mut values = match dialect {
             Dialect::Postgres => {
                 let (open, told_of_open) = self.place.open().map(|(tick, told)| (int(tick), Value::Int(told))).unzip();
-                let values = vec![
+                vec![
                     Value::or_null(self.target.as_ref().map(|target| Value::Text(target.to_string()))),
                     Value::List(ColumnType::Int, open),
                     Value::List(ColumnType::Int, told_of_open),
@@ -215,19 +199,18 @@ impl ReadLog {
                     Value::Int(told),
                     limit,
                     Value::Int(MAX_BATCH_BYTES),
-                ];
-                (include_str!("sql/read_log.postgres.sql"), values)
+                ]
             }
             Dialect::Sqlite => {
                 let last = if told < 0 { xmax.saturating_sub(1) } else { xmax };
-                (include_str!("sql/read_log.sqlite.sql"), vec![int(last), limit, Value::Int(MAX_BATCH_BYTES)])
+                vec![int(last), limit, Value::Int(MAX_BATCH_BYTES)]
             }
         };
         values.extend(witness);
         if dialect == Dialect::Sqlite {
             values.push(Value::or_null(self.target.as_ref().map(|target| int(target.xmax))));
         }
-        Statement::new(sql, values)
+        Statement::new(sql!("read_log", dialect), values)
     }
 }
 

@@ -6,6 +6,7 @@ use crate::{
     dialect::Dialect,
     fault::Fault,
     session::{Session, Statement, Work},
+    sql::sql,
     value::Value,
 };
 use character_domain::now;
@@ -61,9 +62,6 @@ const MIGRATIONS: &[Migration] = &[
     },
 ];
 
-const HISTORY: &str = "CREATE TABLE schema_migrations (\
-    version BIGINT PRIMARY KEY, name TEXT NOT NULL, checksum TEXT NOT NULL, applied_at BIGINT NOT NULL)";
-
 /// Applies whatever migrations the database lacks, all together, and returns them.
 pub(crate) struct Migrate;
 
@@ -79,7 +77,7 @@ impl Work for Migrate {
         }
         // Looked for rather than created if absent: a role that may not create tables can serve a ready schema.
         if session.query(dialect.find_table("schema_migrations")).await?.is_empty() {
-            session.run_script(HISTORY).await?;
+            session.run_script(sql!("create_history")).await?;
         }
         let missing = missing(session).await?;
         for migration in &missing {
@@ -90,8 +88,7 @@ impl Work for Migrate {
                 Value::Text(migration.checksum(dialect)),
                 Value::time(now()),
             ];
-            let sql = "INSERT INTO schema_migrations (version, name, checksum, applied_at) VALUES ($1, $2, $3, $4)";
-            session.query(Statement::new(sql, values)).await?;
+            session.query(Statement::new(sql!("record_migration"), values)).await?;
         }
         Ok(missing)
     }
@@ -122,7 +119,7 @@ impl Work for Verify {
 /// The migrations that the database lacks, oldest first.
 async fn missing<S: Session>(session: &mut S) -> Result<Vec<&'static Migration>, Fault> {
     let dialect = session.dialect();
-    let history = Statement::new("SELECT version, name, checksum FROM schema_migrations ORDER BY version", vec![]);
+    let history = Statement::new(sql!("list_migrations"), vec![]);
     let mut applied = Vec::new();
     for mut row in session.query(history).await? {
         let (version, name, checksum): (i64, String, String) = (row.read()?, row.read()?, row.read()?);

@@ -6,6 +6,7 @@ use crate::{
     fault::Fault,
     log::NewEntry,
     session::{Session, Statement, Work},
+    sql::sql,
     value::Value,
 };
 use character_storage_port::TransactionId;
@@ -22,7 +23,7 @@ impl Work for MoveEvents {
 
     async fn run<S: Session>(&self, session: &mut S) -> Result<bool, Fault> {
         let dialect = session.dialect();
-        let some = "SELECT position, event_id, event FROM outbox ORDER BY position LIMIT $1";
+        let some = sql!("list_outbox");
         // Nearly always there is none, and other instances need not wait for that.
         if session.query(Statement::new(some, vec![Value::Int(1)])).await?.is_empty() {
             return Ok(false);
@@ -42,7 +43,7 @@ impl Work for MoveEvents {
                 events: Some(format!("[{event}]")),
                 traceparent: None,
             };
-            moves.push(Statement::new("DELETE FROM outbox WHERE position = $1", vec![Value::Int(position)]));
+            moves.push(Statement::new(sql!("delete_from_outbox"), vec![Value::Int(position)]));
             moves.push(entry.statement(dialect));
         }
         session.query_all(&moves).await?;

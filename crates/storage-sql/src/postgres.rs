@@ -5,6 +5,7 @@ use crate::{
     fault::{Cause, EngineError, Fault},
     feed::Origin,
     session::{Session, Statement, Work},
+    sql::sql,
 };
 use character_storage_port::{Applied, Result, StorageError};
 use connect::Sessions;
@@ -139,8 +140,7 @@ impl Postgres {
             return Err(Fault::Engine(Cause::Unavailable, error).into_error(operation, Applied::No));
         }
         let question = match self.access {
-            // It would write and finds nothing to write: a server that takes no writes refuses it all the same.
-            Access::Write => "DELETE FROM transactions WHERE false",
+            Access::Write => sql!("write_nothing.postgres"),
             Access::Read => "SELECT 1",
         };
         self.read(operation, Ask(question)).await

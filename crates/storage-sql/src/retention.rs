@@ -8,6 +8,7 @@ use crate::{
     log::ReadHead,
     place::{Place, Spot},
     session::{Session, Statement, Work},
+    sql::sql,
     value::{Row, Unreadable, Value},
 };
 use std::{collections::BTreeSet, time::Duration};
@@ -54,8 +55,7 @@ impl Work for Purge {
     async fn run<S: Session>(&self, session: &mut S) -> Result<Purged, Fault> {
         let dialect = session.dialect();
         // One purge at a time, and none beside the beginning of an epoch.
-        let lock = format!("SELECT 1 FROM storage_log{}", dialect.for_update());
-        session.query(Statement::new(lock, vec![])).await?;
+        session.query(Statement::new(sql!("lock_log", dialect), vec![])).await?;
         let log = ReadHead.run(session).await?;
         let consumers = places(session, log.epoch).await?;
         let mut purged = Purged::default();
@@ -78,17 +78,13 @@ impl Work for Purge {
         purged.goes_on = ids.len() == all && all >= usize::try_from(STEP).unwrap_or(usize::MAX);
         let mut statements = Vec::new();
         if let Some((tick, ordinal)) = last {
-            let (wanted, ids) = dialect.is_one_of("id", "$1", &ids);
-            statements.push(Statement::new(format!("DELETE FROM transactions WHERE {wanted} RETURNING 1"), vec![ids]));
-            let (note, mut values) = match dialect {
-                Dialect::Postgres => {
-                    let sql = "UPDATE storage_log SET purged_tick = $1, purged_ordinal = CAST($2 AS bigint)";
-                    (sql, vec![Value::Int(ordinal.into())])
-                }
-                Dialect::Sqlite => ("UPDATE storage_log SET purged_tick = $1", vec![]),
-            };
-            values.insert(0, Value::Int(i64::try_from(tick).unwrap_or(i64::MAX)));
-            statements.push(Statement::new(note, values));
+            statements.push(Statement::new(sql!("delete_entries", dialect), vec![dialect.ids(&ids)]));
+            let mut values = vec![Value::Int(i64::try_from(tick).unwrap_or(i64::MAX))];
+            // In SQLite a tick has one entry.
+            if dialect == Dialect::Postgres {
+                values.push(Value::Int(ordinal.into()));
+            }
+            statements.push(Statement::new(sql!("note_purged", dialect), values));
         }
         statements.push(self.forget_what_is_no_entry(dialect));
         let mut answers = session.query_all(&statements).await?;
@@ -106,33 +102,13 @@ impl Work for Purge {
 impl Purge {
     /// The oldest entries, and whether they are old and too old by the clock of the database.
     fn candidates(&self, dialect: Dialect) -> Statement {
-        let now = dialect.now();
-        let sql = match dialect {
-            Dialect::Postgres => format!(
-                "SELECT id, CAST(CAST(tick AS text) AS bigint), ordinal, committed_at < {now} - CAST($1 AS bigint), \
-                 committed_at < {now} - CAST($2 AS bigint) FROM transactions \
-                 WHERE epoch = (SELECT number FROM storage_log) ORDER BY tick, ordinal LIMIT {STEP}"
-            ),
-            Dialect::Sqlite => format!(
-                "SELECT id, tick, 0, committed_at < {now} - $1, committed_at < {now} - $2 FROM transactions \
-                 WHERE tick > 0 ORDER BY tick LIMIT {STEP}"
-            ),
-        };
-        Statement::new(sql, vec![microseconds(self.retention), microseconds(self.bound)])
+        let values = vec![microseconds(self.retention), microseconds(self.bound), Value::Int(STEP)];
+        Statement::new(sql!("list_purge_candidates", dialect), values)
     }
 
     /// Rows from before the log, and of earlier epochs, that remember transactions alone.
     fn forget_what_is_no_entry(&self, dialect: Dialect) -> Statement {
-        let no_entry = match dialect {
-            Dialect::Postgres => "epoch < (SELECT number FROM storage_log)",
-            Dialect::Sqlite => "tick IS NULL",
-        };
-        let sql = format!(
-            "DELETE FROM transactions WHERE id IN (SELECT id FROM transactions WHERE {no_entry} \
-             AND committed_at < {} - CAST($1 AS bigint) LIMIT {STEP}) RETURNING 1",
-            dialect.now()
-        );
-        Statement::new(sql, vec![microseconds(self.retention)])
+        Statement::new(sql!("forget_transactions", dialect), vec![microseconds(self.retention), Value::Int(STEP)])
     }
 }
 
@@ -156,26 +132,12 @@ impl Work for ReadStatus {
     type Output = LogStatus;
 
     async fn run<S: Session>(&self, session: &mut S) -> Result<LogStatus, Fault> {
-        let (entries, order, estimate) = match session.dialect() {
-            Dialect::Postgres => (
-                "transactions WHERE epoch = (SELECT number FROM storage_log)",
-                "ORDER BY tick, ordinal",
-                "SELECT CAST(reltuples AS bigint) FROM pg_class WHERE oid = to_regclass('transactions')",
-            ),
-            Dialect::Sqlite => (
-                "transactions WHERE tick > 0",
-                "ORDER BY tick",
-                "SELECT (SELECT MAX(tick) FROM transactions) - purged_tick FROM storage_log",
-            ),
-        };
+        let dialect = session.dialect();
         let statements = [
-            Statement::new(format!("SELECT committed_at FROM {entries} {order} LIMIT 1"), vec![]),
-            Statement::new(
-                format!("SELECT count(*) FROM (SELECT 1 FROM {entries} LIMIT {}) AS counted", COUNTED + 1),
-                vec![],
-            ),
-            Statement::new(estimate, vec![]),
-            Statement::new("SELECT count(*) FROM parked_events", vec![]),
+            Statement::new(sql!("read_oldest_entry", dialect), vec![]),
+            Statement::new(sql!("count_entries", dialect), vec![Value::Int(COUNTED + 1)]),
+            Statement::new(sql!("estimate_entries", dialect), vec![]),
+            Statement::new(sql!("count_parked"), vec![]),
         ];
         let mut answers = session.query_all(&statements).await?.into_iter().map(|mut rows| rows.pop());
         let oldest = answers.next().flatten().map(|mut row| row.read()).transpose()?;

@@ -16,6 +16,7 @@ use crate::{
     location::Missing,
     session::Work,
     snapshot,
+    sql::sql,
 };
 use character_storage_port::{Applied, Result, SNAPSHOT, SnapshotStream, StorageError};
 use connection::{connection, create_private, mode_of_existing, reading_connections, writing_connection};
@@ -122,8 +123,7 @@ impl Sqlite {
         let (path, mode, timeout) = (self.path.clone(), self.mode, self.timeout);
         let begun = blocking(move || {
             let connection = connection(&path, timeout, mode)?;
-            // The first read takes the snapshot; BEGIN alone does not.
-            let begin = "BEGIN; SELECT 1 FROM sqlite_master LIMIT 1";
+            let begin = sql!("begin_snapshot.sqlite");
             connection.execute_batch(begin).map_err(|error| fault(error).into_error(SNAPSHOT, Applied::No))?;
             Ok(connection)
         });
@@ -194,7 +194,7 @@ impl Sqlite {
     pub(crate) async fn check_writes(&self, operation: &'static str) -> Result<()> {
         if !matches!(self.mode, Mode::ReadWrite(_)) {
             let job = move |connection: &mut Connection| {
-                let asked = connection.query_row("SELECT count(*) FROM sqlite_master", [], |_| Ok(()));
+                let asked = connection.query_row(sql!("count_schema.sqlite"), [], |_| Ok(()));
                 asked.map_err(|error| fault(error).into_error(operation, Applied::No))
             };
             return self.run_on(&self.readers, operation, job).await;

@@ -10,6 +10,7 @@ use crate::{
     ThinningStatus,
     fault::Fault,
     session::{Session, Statement, Work},
+    sql::sql,
     value::Value,
 };
 use std::{collections::HashSet, num::NonZeroU32, time::Duration};
@@ -55,16 +56,12 @@ impl Work for Begin {
 
     async fn run<S: Session>(&self, session: &mut S) -> Result<Begun, Fault> {
         let dialect = session.dialect();
-        let (now, policy) = (dialect.now(), format!("newest={}", self.newest));
+        let policy = format!("newest={}", self.newest);
         let job = || Value::Text(JOB.to_owned());
-        let enlist =
-            "INSERT INTO retention_jobs (name, policy, removed) VALUES ($1, '', 0) ON CONFLICT DO NOTHING".to_owned();
-        let look = format!(
-            "SELECT policy, place, COALESCE(leased_until > {now}, 1 = 0), \
-             COALESCE(ended_at > {now} - CAST($2 AS bigint), 1 = 0) FROM retention_jobs WHERE name = $1{}",
-            dialect.for_update()
-        );
-        let statements = [Statement::new(enlist, vec![job()]), Statement::new(look, vec![job(), microseconds(REST)])];
+        let statements = [
+            Statement::new(sql!("enlist_job"), vec![job()]),
+            Statement::new(sql!("lock_job", dialect), vec![job(), microseconds(REST)]),
+        ];
         let row = session.query_all(&statements).await?.pop().and_then(|mut rows| rows.pop());
         let mut row = row.ok_or_else(|| Fault::concurrent("the job was removed meanwhile"))?;
         let (known, place): (String, Option<Uuid>) = (row.read()?, row.read()?);
@@ -77,12 +74,8 @@ impl Work for Begin {
             None if is_recent => return Ok(Begun::Rested),
             place => place.unwrap_or(START),
         };
-        let take = format!(
-            "UPDATE retention_jobs SET policy = $2, place = $3, holder = $4, \
-             leased_until = {now} + CAST($5 AS bigint) WHERE name = $1"
-        );
         let values = vec![job(), Value::Text(policy), place.into(), self.holder.into(), microseconds(LEASE)];
-        session.query(Statement::new(take, values)).await?;
+        session.query(Statement::new(sql!("take_job", dialect), values)).await?;
         Ok(Begun::Behind(place))
     }
 
@@ -112,17 +105,16 @@ impl Work for Note {
     type Output = bool;
 
     async fn run<S: Session>(&self, session: &mut S) -> Result<bool, Fault> {
-        let now = session.dialect().now();
+        let dialect = session.dialect();
         let mut values = vec![Value::Text(JOB.to_owned()), self.holder.into()];
-        let set = match self.progress {
+        let sql = match self.progress {
             Progress::Done(place) => {
                 values.extend([place.into(), microseconds(LEASE)]);
-                format!("place = $3, leased_until = {now} + CAST($4 AS bigint)")
+                sql!("continue_job", dialect)
             }
-            Progress::Complete => format!("place = NULL, holder = NULL, leased_until = NULL, ended_at = {now}"),
-            Progress::GivenUp => "holder = NULL, leased_until = NULL".to_owned(),
+            Progress::Complete => sql!("complete_job", dialect),
+            Progress::GivenUp => sql!("give_up_job"),
         };
-        let sql = format!("UPDATE retention_jobs SET {set} WHERE name = $1 AND holder = $2 RETURNING 1");
         Ok(!session.query(Statement::new(sql, values)).await?.is_empty())
     }
 }
@@ -146,9 +138,8 @@ impl Work for CountVersions {
     type Output = Counted;
 
     async fn run<S: Session>(&self, session: &mut S) -> Result<Counted, Fault> {
-        let sql = "SELECT character_id, count(*) FROM character_versions WHERE character_id > $1 \
-                   GROUP BY character_id ORDER BY character_id LIMIT $2";
-        let rows = session.query(Statement::new(sql, vec![self.after.into(), Value::Int(BATCH)])).await?;
+        let count = Statement::new(sql!("count_versions"), vec![self.after.into(), Value::Int(BATCH)]);
+        let rows = session.query(count).await?;
         let mut counted = Counted { full: Vec::new(), last: None };
         for mut row in rows {
             let (character, versions): (Uuid, i64) = (row.read()?, row.read()?);
@@ -176,12 +167,8 @@ impl Work for SelectVersions {
     async fn run<S: Session>(&self, session: &mut S) -> Result<Selection, Fault> {
         // The revision first: a change behind it makes the selection void.
         let statements = [
-            Statement::new("SELECT revision FROM characters WHERE id = $1", vec![self.character.into()]),
-            Statement::new(
-                "SELECT id, created_at, deleted_at IS NOT NULL OR label IS NOT NULL, parent_id, restored_from \
-                 FROM character_versions WHERE character_id = $1 ORDER BY created_at DESC, id DESC",
-                vec![self.character.into()],
-            ),
+            Statement::new(sql!("read_character_revision"), vec![self.character.into()]),
+            Statement::new(sql!("list_versions"), vec![self.character.into()]),
         ];
         let mut answers = session.query_all(&statements).await?.into_iter();
         let mut character = answers.next().unwrap_or_default();
@@ -207,8 +194,7 @@ impl Work for ReadThinning {
     type Output = ThinningStatus;
 
     async fn run<S: Session>(&self, session: &mut S) -> Result<ThinningStatus, Fault> {
-        let sql = "SELECT place IS NOT NULL, ended_at, removed FROM retention_jobs WHERE name = $1";
-        let rows = session.query(Statement::new(sql, vec![Value::Text(JOB.to_owned())])).await?;
+        let rows = session.query(Statement::new(sql!("read_job"), vec![Value::Text(JOB.to_owned())])).await?;
         let Some(mut row) = rows.into_iter().next() else { return Ok(ThinningStatus::default()) };
         let (is_active, last_pass) = (row.read()?, row.read()?);
         Ok(ThinningStatus { is_active, last_pass, removed: u64::try_from(row.read::<i64>()?).unwrap_or_default() })

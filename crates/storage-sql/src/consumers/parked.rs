@@ -4,6 +4,7 @@ use super::token;
 use crate::{
     fault::{Fault, corrupt},
     session::{Session, Statement, Work},
+    sql::sql,
     value::{Row, Value},
 };
 use character_domain::json;
@@ -24,17 +25,10 @@ impl Work for Park {
 
     async fn run<S: Session>(&self, session: &mut S) -> Result<(), Fault> {
         let dialect = session.dialect();
-        let held = format!("SELECT 1 FROM consumers WHERE name = $1 AND lease = $2{}", dialect.for_update());
+        let held = sql!("lock_lease", dialect);
         if session.query(Statement::new(held, token(&self.token))).await?.is_empty() {
             return Err(StorageError::new(ErrorKind::LeaseLost, PARK).into());
         }
-        let sql = format!(
-            "INSERT INTO parked_events (consumer, event_id, event, reason, parked_at, replay) \
-             VALUES ($1, $2, $3, $4, {}, $5) ON CONFLICT (consumer, event_id) DO UPDATE \
-             SET event = excluded.event, reason = excluded.reason, parked_at = excluded.parked_at, \
-             replay = excluded.replay",
-            dialect.now()
-        );
         let event = serde_json::to_string(&self.event).map_err(|error| corrupt(PARK, error))?;
         let values = vec![
             Value::Text(self.token.consumer.to_string()),
@@ -43,11 +37,9 @@ impl Work for Park {
             Value::Text(kept_reason(&self.reason)),
             Value::Bool(false),
         ];
-        session.query(Statement::new(sql, values)).await.map(drop)
+        session.query(Statement::new(sql!("park_event", dialect), values)).await.map(drop)
     }
 }
-
-pub(super) const PARKED_COLUMNS: &str = "SELECT event, reason, parked_at, replay FROM parked_events";
 
 pub(super) fn parked_event(mut row: Row) -> Result<ParkedEvent, Fault> {
     let event: String = row.read()?;
@@ -68,12 +60,13 @@ impl Work for ListParked {
     async fn run<S: Session>(&self, session: &mut S) -> Result<Vec<ParkedEvent>, Fault> {
         let limit = Value::Int(i64::try_from(self.limit).unwrap_or(i64::MAX));
         let mut values = vec![Value::Text(self.consumer.to_string()), limit];
-        let mut behind = "";
-        if let Some(after) = self.after {
-            values.push(after.0.into());
-            behind = " AND event_id > $3";
-        }
-        let sql = format!("{PARKED_COLUMNS} WHERE consumer = $1{behind} ORDER BY event_id LIMIT $2");
+        let sql = match self.after {
+            Some(after) => {
+                values.push(after.0.into());
+                sql!("list_parked_after")
+            }
+            None => sql!("list_parked"),
+        };
         session.query(Statement::new(sql, values)).await?.into_iter().map(parked_event).collect()
     }
 }
@@ -98,14 +91,14 @@ impl Work for HandleParked {
     type Output = u64;
 
     async fn run<S: Session>(&self, session: &mut S) -> Result<u64, Fault> {
+        let dialect = session.dialect();
         let ids: Vec<Uuid> = self.ids.iter().map(|id| id.0).collect();
-        let (wanted, ids) = session.dialect().is_one_of("event_id", "$2", &ids);
-        let verb = match self.handling {
-            Handling::Replay => "UPDATE parked_events SET replay = TRUE",
-            Handling::Discard => "DELETE FROM parked_events",
+        let sql = match self.handling {
+            Handling::Replay => sql!("replay_parked", dialect),
+            Handling::Discard => sql!("discard_parked", dialect),
         };
-        let sql = format!("{verb} WHERE consumer = $1 AND {wanted} RETURNING 1");
-        let rows = session.query(Statement::new(sql, vec![Value::Text(self.consumer.to_string()), ids])).await?;
+        let values = vec![Value::Text(self.consumer.to_string()), dialect.ids(&ids)];
+        let rows = session.query(Statement::new(sql, values)).await?;
         Ok(rows.len() as u64)
     }
 

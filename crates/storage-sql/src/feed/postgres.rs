@@ -10,6 +10,7 @@ use crate::{
     options::Wakeup,
     postgres::{Link, Pooling, PostgresSession, connector::Connector, postgres_fault},
     session::{Session as _, Statement, Work},
+    sql::sql,
 };
 use character_error_reporter::redacted;
 use deadpool_postgres::ClientWrapper;
@@ -98,9 +99,8 @@ impl PostgresSource {
         let (me, shared) = (self.me.to_string(), Arc::clone(&self.shared));
         let driver = tokio::spawn(drive(link, me, Arc::clone(&echo), shared));
         let client = ClientWrapper::new(client, driver);
-        // Each schema has its own.
-        let sql = "SELECT 'character_log_' || CAST(CAST(to_regclass('transactions') AS oid) AS text)";
-        let found = PostgresSession::plain(&client, self.pooling).query(Statement::new(sql, vec![])).await?.pop();
+        let name = Statement::new(sql!("name_log_channel.postgres"), vec![]);
+        let found = PostgresSession::plain(&client, self.pooling).query(name).await?.pop();
         let channel = found.map(|mut row| row.read::<Option<String>>()).transpose()?.flatten().unwrap_or_default();
         Ok(Connected { client, channel, hearing: Hearing::NotAsked, probes: 0, echo })
     }

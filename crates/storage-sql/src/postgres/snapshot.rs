@@ -4,6 +4,7 @@ use super::{Connector, Postgres, fault::fault, session};
 use crate::{
     fault::{Cause, EngineError, Fault},
     snapshot::{self, Abandoned, Sink},
+    sql::sql,
 };
 use character_error_reporter::redacted;
 use character_storage_port::{Applied, Result, SNAPSHOT, SnapshotStream};
@@ -38,12 +39,7 @@ async fn begin_snapshot(connector: &Connector) -> Result<Client, Fault> {
             tracing::debug!(error = %redacted(&error), "the connection of a snapshot broke");
         }
     });
-    // The statements last as long as the reader takes. The rows come in the order of an index, or the server would first
-    // sort a whole table. The last statement takes the snapshot; BEGIN alone does not.
-    let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL statement_timeout = 0; \
-                 SET LOCAL idle_in_transaction_session_timeout = 0; SET LOCAL enable_sort = off; \
-                 SET LOCAL enable_seqscan = off; SELECT 1";
-    client.batch_execute(begin).await.map_err(fault)?;
+    client.batch_execute(sql!("begin_snapshot.postgres")).await.map_err(fault)?;
     Ok(client)
 }
 

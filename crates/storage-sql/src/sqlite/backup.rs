@@ -7,7 +7,7 @@ use super::{
     connection::{beside, create_private, mode_of_existing, opened},
     fault::{fault, is_busy},
 };
-use crate::SqlStorage;
+use crate::{SqlStorage, sql::sql};
 use character_domain::now;
 use character_storage_port::{Applied, Epoch, Result, StorageError};
 use rusqlite::{Connection, ErrorCode, OpenFlags};
@@ -107,8 +107,7 @@ fn check(backup: &Path) -> Result<()> {
         Ok(_) => return Err(damaged("is damaged")),
         Err(error) => return Err(damaged(unreadable).with_source(error)),
     }
-    let history = "SELECT name FROM sqlite_master WHERE type = 'table' AND name = 'schema_migrations'";
-    ask(history).map(drop).map_err(|_| damaged("is no database of the service"))
+    ask(sql!("find_history.sqlite")).map(drop).map_err(|_| damaged("is no database of the service"))
 }
 
 /// Writes what `source` holds into one file. A file that an earlier attempt has left is replaced.

@@ -4,7 +4,7 @@ use super::{
     OPEN,
     fault::{fault, is_busy},
 };
-use crate::{fault::Fault, location::Missing};
+use crate::{fault::Fault, location::Missing, sql::sql};
 use character_storage_port::{Applied, ErrorKind, Result, StorageError};
 use rusqlite::{Connection, OpenFlags};
 use std::{
@@ -52,7 +52,7 @@ pub(super) fn mode_of_existing(path: &Path, timeout: Duration) -> Result<Mode> {
     }
     let answers = |mode| -> Result<()> {
         let connection = connection(path, timeout, mode)?;
-        let asked = connection.query_row("SELECT count(*) FROM sqlite_master", [], |_| Ok(()));
+        let asked = connection.query_row(sql!("count_schema.sqlite"), [], |_| Ok(()));
         asked.map_err(|error| fault(error).into_error(OPEN, Applied::No))
     };
     let has_log = std::fs::metadata(beside(path, "-wal")).is_ok_and(|log| log.len() > 0);

@@ -8,6 +8,7 @@ use crate::{
     field::Field as _,
     log::NewEntry,
     session::{Session, Statement, Work},
+    sql::sql,
     table::Find,
     value::Value,
 };
@@ -49,23 +50,14 @@ impl Work for RemovePart {
     async fn run<S: Session>(&self, session: &mut S) -> Result<PartOutcome, Fault> {
         let dialect = session.dialect();
         let Part { removed, next } = &self.part;
-        let (is_wanted, ids) = dialect.is_one_of("id", "$1", removed);
-        let (is_child, _) = dialect.is_one_of("parent_id", "$1", removed);
+        let ids = dialect.ids(removed);
         let mut statements: Vec<Statement> = dialect.lock(&self.locks()).into_iter().collect();
         let in_front = statements.len();
-        statements.push(Statement::new("SELECT revision FROM characters WHERE id = $1", vec![self.character.into()]));
-        statements.push(Statement::new(
-            format!(
-                "SELECT id, parent_id, revision, deleted_at IS NOT NULL OR label IS NOT NULL, related \
-                 FROM character_versions WHERE {is_wanted} ORDER BY created_at DESC, id DESC"
-            ),
-            vec![ids.clone()],
-        ));
-        // A character of another theme continues from such a version.
-        statements.push(Statement::new(
-            format!("SELECT parent_id FROM character_versions WHERE {is_child} AND character_id <> $2"),
-            vec![ids.clone(), self.character.into()],
-        ));
+        statements.extend([
+            Statement::new(sql!("read_character_revision"), vec![self.character.into()]),
+            Statement::new(sql!("read_versions_to_remove", dialect), vec![ids.clone()]),
+            Statement::new(sql!("find_continued_versions", dialect), vec![ids.clone(), self.character.into()]),
+        ]);
         let mut answers = session.query_all(&statements).await?.split_off(in_front).into_iter();
         let mut answer = || answers.next().unwrap_or_default();
         let revision: Option<Revision> = answer().pop().map(|mut row| row.read()).transpose()?;
@@ -93,9 +85,6 @@ impl Work for RemovePart {
         let Some(joined) = joined(before, after, &candidates) else {
             return Ok(PartOutcome::Needed(removed.clone()));
         };
-        let delete = format!("DELETE FROM character_versions WHERE {is_wanted}");
-        let update = "UPDATE character_versions SET revision = $2, updated_at = $3, parent_id = $4, changes = $5, \
-                      related = $6 WHERE id = $1";
         let values = vec![
             (*next).into(),
             Value::revision(joined.meta.revision),
@@ -115,13 +104,12 @@ impl Work for RemovePart {
             events: None,
             traceparent: None,
         };
-        let count = "UPDATE retention_jobs SET removed = removed + CAST($2 AS bigint) WHERE name = $1";
         let number = Value::Int(i64::try_from(candidates.len()).unwrap_or(i64::MAX));
         let statements = [
-            Statement::new(delete, vec![ids]),
-            Statement::new(update, values),
+            Statement::new(sql!("delete_versions", dialect), vec![ids]),
+            Statement::new(sql!("join_version"), values),
             entry.statement(dialect),
-            Statement::new(count, vec![Value::Text(JOB.to_owned()), number]),
+            Statement::new(sql!("count_removed"), vec![Value::Text(JOB.to_owned()), number]),
         ];
         session.query_all(&statements).await?;
         Ok(PartOutcome::Removed)
@@ -157,7 +145,7 @@ impl RemovePart {
             parent = candidate.parent;
         }
         let Some(before) = parent else { return Ok(None) };
-        let exists = Statement::new("SELECT 1 FROM character_versions WHERE id = $1", vec![before.into()]);
+        let exists = Statement::new(sql!("find_version"), vec![before.into()]);
         let found = session.query(exists).await?;
         Ok((!found.is_empty()).then_some((CharacterVersionId(before), after)))
     }

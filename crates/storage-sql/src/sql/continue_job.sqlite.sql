@@ -1,0 +1,5 @@
+-- $1 name; $2 holder; $3 place; $4 duration of the lease.
+UPDATE retention_jobs
+SET place = $3, leased_until = CAST(unixepoch('now', 'subsec') * 1000000 AS integer) + $4
+WHERE name = $1 AND holder = $2
+RETURNING 1

@@ -1,0 +1,1 @@
+DELETE FROM character_versions WHERE id = ANY(CAST($1 AS uuid[]))

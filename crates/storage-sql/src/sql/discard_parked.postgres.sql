@@ -1,0 +1,3 @@
+DELETE FROM parked_events
+WHERE consumer = $1 AND event_id = ANY(CAST($2 AS uuid[]))
+RETURNING 1

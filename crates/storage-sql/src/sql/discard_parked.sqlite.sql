@@ -1,0 +1,3 @@
+DELETE FROM parked_events
+WHERE consumer = $1 AND event_id IN (SELECT unhex(value) FROM json_each($2))
+RETURNING 1

@@ -1,0 +1,1 @@
+SELECT (SELECT MAX(tick) FROM transactions) - purged_tick FROM storage_log

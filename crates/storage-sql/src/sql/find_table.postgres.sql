@@ -1,0 +1,1 @@
+SELECT 1::bigint WHERE to_regclass($1::text) IS NOT NULL

@@ -1,0 +1,1 @@
+SELECT fingerprint, outcome, news, tick FROM transactions WHERE id = $1

@@ -1,0 +1,1 @@
+SELECT 1 FROM character_versions WHERE id = $1

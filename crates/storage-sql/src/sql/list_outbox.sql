@@ -1,0 +1,1 @@
+SELECT position, event_id, event FROM outbox ORDER BY position LIMIT $1

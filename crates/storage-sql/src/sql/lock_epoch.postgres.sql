@@ -1,0 +1,1 @@
+SELECT epoch, number FROM storage_log FOR UPDATE

@@ -1,0 +1,1 @@
+SELECT 1 FROM consumers WHERE name = $1 AND lease = $2 FOR UPDATE

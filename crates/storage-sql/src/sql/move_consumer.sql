@@ -1,0 +1,1 @@
+UPDATE consumers SET position = $2 WHERE name = $1

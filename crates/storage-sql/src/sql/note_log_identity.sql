@@ -1,0 +1,1 @@
+UPDATE storage_log SET identity = $1 WHERE identity = ''

@@ -1,0 +1,1 @@
+UPDATE storage_log SET purged_tick = $1

@@ -1,0 +1,1 @@
+SELECT revision FROM characters WHERE id = $1

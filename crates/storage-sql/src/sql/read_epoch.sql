@@ -1,0 +1,1 @@
+SELECT epoch FROM storage_log

@@ -1,0 +1,1 @@
+SELECT epoch, identity FROM storage_log

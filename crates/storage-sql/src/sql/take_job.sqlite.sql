@@ -1,0 +1,5 @@
+-- $1 name; $2 policy; $3 place; $4 holder; $5 duration of the lease.
+UPDATE retention_jobs
+SET policy = $2, place = $3, holder = $4,
+    leased_until = CAST(unixepoch('now', 'subsec') * 1000000 AS integer) + $5
+WHERE name = $1
