@@ -150,9 +150,7 @@ pub fn configure_for(
         let guarded = from_fn(guard.clone().middleware());
         let with_headers = from_fn(middleware::security_headers);
         let refusal = || Problem::overloaded().error_response();
-        let requests = api.requests.clone();
-        let limit = move |_: &Method, path: &str| is_limited(path).then(|| requests.clone());
-        let limited = from_fn(middleware::limit_requests(limit, refusal));
+        let limited = from_fn(middleware::limit_requests(api.requests.clone(), is_limited, refusal));
         // A refusal of the guard must not reserve anything, so the guard is outside.
         let positioned = from_fn(position::keep_position);
         let timed = from_fn(deadline::keep_deadline);
@@ -179,7 +177,7 @@ pub fn configure_for(
 
 /// Whether a request counts among those that are handled at the same time. Probes and documents do not, since they must be
 /// answered under load; nor does a stream of live updates, which waits.
-fn is_limited(path: &str) -> bool {
+fn is_limited(_: &Method, path: &str) -> bool {
     path.starts_with("/api/") && path != live::PATH
 }
 

@@ -44,7 +44,7 @@ pub(crate) trait Resource: Entity + ToSchema {
     /// The fields that `fields` can name; none for rows that are always whole.
     const SELECTABLE: &'static [&'static str] = &[];
 
-    /// What the description of a field of a new row says beside that of the row.
+    /// Additions to the descriptions of fields in a new row, by field.
     const NOTES: Notes = &[];
 
     /// An example of each request.

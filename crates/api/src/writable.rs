@@ -12,7 +12,7 @@ use utoipa::{
     openapi::{ObjectBuilder, OneOfBuilder, RefOr, Schema, Type},
 };
 
-/// What the description of a field of a new row says beside that of the row.
+/// Additions to the descriptions of fields in a new row, by field.
 pub(crate) type Notes = &'static [(&'static str, &'static str)];
 
 /// Examples of requests, for the OpenAPI document.
@@ -25,7 +25,7 @@ pub(crate) struct Examples {
 
 /// A kind of row that a client writes.
 pub(crate) trait Writable: ToSchema {
-    /// What the description of a field of a new row says beside that of the row.
+    /// Additions to the descriptions of fields in a new row, by field.
     const NOTES: Notes;
 
     /// The row, in descriptions: `quest`.

@@ -22,7 +22,7 @@ use crate::{
     watch::WatchPlan,
 };
 use actix_service::apply;
-use actix_web::{HttpResponse, http::Method, middleware::from_fn, web};
+use actix_web::{HttpResponse, middleware::from_fn, web};
 use character_http_kit::{
     AcceptedTokens, AllowedHosts, BrowserGuard, Endpoint, Endpoints, Health, HostNames, LongAnswers, ProblemTypes,
     RequestLimit, health, middleware,
@@ -241,9 +241,8 @@ async fn serve(
                 let service = contract.service(app, endpoints);
                 let long = LongAnswers { of: is_list, bytes: MAX_PAGE_BYTES as u64 };
                 // A list that waits for its turn holds no place of the requests that are handled.
-                let requests = requests.clone();
-                let limit = move |method: &Method, path: &str| is_limited(method, path).then(|| requests.clone());
-                let limited = apply(from_fn(middleware::limit_requests(limit, overloaded)), service);
+                let limited =
+                    apply(from_fn(middleware::limit_requests(requests.clone(), is_limited, overloaded)), service);
                 let admitted = apply(from_fn(middleware::admit(admission.clone(), long, overloaded)), limited);
                 let watched = apply(from_fn(unauthorized.clone().middleware()), admitted);
                 let guarded = apply(from_fn(guard.clone().middleware()), watched);

@@ -16,7 +16,7 @@ pub use loads::Loads;
 pub use new::NewItem;
 pub use properties::{Capacity, ItemProperties, MAX_POUNDS};
 pub use purse::{COINS, MAX_COINS, Purse};
-pub use rules::{BrokenRule, MAX_ATTUNED};
+pub use rules::{InventoryFault, MAX_ATTUNED};
 
 use crate::{CharacterId, Document, InventoryItemId, Meta, Timestamp, Violations, check};
 use serde::{Deserialize, Serialize};

@@ -31,6 +31,12 @@ pub mod timestamp;
 pub mod version;
 pub mod violation;
 
+// The types of other crates that the interface has, so that an embedder takes each in the same version.
+/// A JSON value.
+pub use serde_json::Value;
+/// The bits of every id.
+pub use uuid::Uuid;
+
 pub use campaign::{Campaign, CampaignEvent, EventImpact, ImpactType, NewCampaign, NewCampaignEvent};
 pub use character::Character;
 pub use document::{Document, Members};

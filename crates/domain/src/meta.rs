@@ -26,7 +26,7 @@ impl fmt::Display for Revision {
     }
 }
 
-/// The fields that every row has. The storage sets the revision: the value of a writer is ignored.
+/// The fields that every row has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Meta {

@@ -110,7 +110,7 @@ impl Client {
     ) -> Result<Response> {
         let response = timeout_at(limit.deadline, request.send()).await.map_err(|_| limit.late(operation))?;
         response.map_err(|error| {
-            // A connection that takes too long was not made; the cause does not say how long it had.
+            // A connection that takes too long was not made; the cause does not contain the limit.
             let is_late = error.is_connect() && error.is_timeout();
             let failed = failed(operation, error);
             match is_late {
@@ -126,7 +126,7 @@ impl Client {
 pub(crate) struct Limit {
     pub(crate) deadline: Instant,
     length: Duration,
-    /// Whose limit it is, as an error names it.
+    /// What the limit is for, as an error names it.
     name: &'static str,
 }
 

@@ -12,7 +12,7 @@ fn forbidden_subject(error: &str) -> Option<&str> {
     error[place..].split('"').nth(1)
 }
 
-/// What an event says about the connection.
+/// What an event reports about the connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Connection {
     Made,

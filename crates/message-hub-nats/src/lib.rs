@@ -49,6 +49,8 @@ mod subscribe;
 // The types of other crates that the interface has, so that an embedder takes each in the same version.
 /// What a client trusts, and its own certificate; a token that can be replaced, and its text.
 pub use character_credentials::{ClientTls, Secret, SecretString};
+/// Writes the methods of a [`ServiceHandler`].
+pub use character_message_hub::async_trait;
 
 pub use config::{Credentials, InvalidConfig, NatsHubConfig};
 pub use forward::HttpForwarder;

@@ -13,8 +13,8 @@ use url::Url;
 pub struct HubServerConfig {
     /// Services with the addresses of their instances, which stay registered as long as the process lives.
     pub services: Vec<(ServiceName, InstanceUrl)>,
-    /// The maximum number of requests that are handled at the same time: of requests to the hub, and of requests to each
-    /// service, so that one that does not answer takes no place of the others. Default: 256.
+    /// The maximum number of requests to the hub that are handled at the same time. Requests to services, and those that wait for
+    /// events, do not count. Default: 256.
     pub requests: RequestLimit,
     /// Maximum size of the body of a request to a service, in bytes, at least 1. Default: 128 MiB.
     pub max_request_bytes: usize,

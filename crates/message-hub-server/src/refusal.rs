@@ -95,11 +95,20 @@ impl fmt::Display for Refusal {
 
 impl From<HubError> for Refusal {
     fn from(error: HubError) -> Self {
+        let refusal = Self::without_line(&error);
         let kind = error.kind();
-        let status = StatusCode::from_u16(wire::status(kind)).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        if status.is_server_error() && *kind != ErrorKind::NoResponder {
+        if refusal.problem.status().is_server_error() && *kind != ErrorKind::NoResponder {
             tracing::warn!(error = %redacted(&error), code = kind.code(), "the hub failed");
         }
+        refusal
+    }
+}
+
+impl Refusal {
+    /// The refusal for a failure that needs no line in the log.
+    fn without_line(error: &HubError) -> Self {
+        let kind = error.kind();
+        let status = StatusCode::from_u16(wire::status(kind)).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let mut problem = Problem::new(status, kind.code(), wire::title(kind));
         if let Some(detail) = error.detail() {
             problem = problem.with_detail(detail);
@@ -116,7 +125,7 @@ impl From<HubError> for Refusal {
                 problem = problem.with_header(header::RETRY_AFTER, seconds);
             }
         }
-        Self { problem: Box::new(problem), failure: Failure::from(&error) }
+        Self { problem: Box::new(problem), failure: Failure::from(error) }
     }
 }
 
@@ -141,5 +150,6 @@ pub fn overloaded() -> HttpResponse {
     let error = HubError::new(ErrorKind::Unavailable { retry_after }, "admit")
         .with_applied(character_message_hub::Applied::No)
         .with_detail("the hub handles the maximum number of requests; try again later, or send a smaller one");
-    Refusal::from(error).into_response()
+    // The metrics count it, and an overload has many.
+    Refusal::without_line(&error).into_response()
 }

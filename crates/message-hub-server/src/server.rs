@@ -18,7 +18,7 @@ use actix_web::{
     web::{self, Data},
 };
 use character_http_kit::{
-    AcceptedTokens, BodyLimits, Endpoint, Endpoints, RequestLimit,
+    AcceptedTokens, BodyLimits, Endpoint, Endpoints,
     middleware::{checked, limit_requests},
 };
 use character_message_hub::{ErrorKind, HubError, MessageHub};
@@ -177,8 +177,7 @@ impl HubServer {
         let mut endpoints = beside;
         register(&mut endpoints);
         config.app_data(Data::new(self.clone()));
-        let server = self.clone();
-        let limited = limit_requests(move |method, path| server.limit_of(method, path), overloaded);
+        let limited = limit_requests(self.inner.config.requests.clone(), is_limited, overloaded);
         let tokens = self.inner.tokens.clone();
         let authenticated = checked(move |request| {
             // The path as the endpoints read it: `/%761` is `/v1`.
@@ -186,21 +185,6 @@ impl HubServer {
             if is_open { Ok(()) } else { Err(Refusal::unauthorized()) }
         });
         apply(from_fn(authenticated), apply(from_fn(limited), endpoints))
-    }
-
-    /// The limit that a request counts for. What waits for events, and what keeps an instance registered, counts for none.
-    fn limit_of(&self, method: &Method, path: &str) -> Option<RequestLimit> {
-        if let Some(below) = path.strip_prefix(wire::SERVICES).and_then(|below| below.strip_prefix('/')) {
-            let (name, rest) = below.split_once('/')?;
-            let is_of_instance = matches!(*method, Method::PUT | Method::DELETE) && is_instance(rest);
-            return (!is_of_instance).then(|| self.inner.router.limit_of(name));
-        }
-        let counts = match path {
-            wire::EVENTS => !method.is_safe(),
-            wire::SERVICES | wire::PROBE => false,
-            path => is_below_base(path),
-        };
-        counts.then(|| self.inner.config.requests.clone())
     }
 }
 
@@ -234,9 +218,15 @@ async fn probe(server: Data<HubServer>) -> Answer {
     Ok(HttpResponse::NoContent().finish())
 }
 
-/// Whether the rest of a path below a service names an instance.
-fn is_instance(rest: &str) -> bool {
-    rest.strip_prefix("instances/").is_some_and(|id| !id.is_empty() && !id.contains('/'))
+/// Whether a request counts among those that the hub handles at the same time. A request that waits for events does not, nor does
+/// one to a service, which has a limit of its own, or one that keeps an instance registered.
+fn is_limited(method: &Method, path: &str) -> bool {
+    let is_of_services = path.strip_prefix(wire::SERVICES).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    match path {
+        wire::EVENTS => !method.is_safe(),
+        wire::PROBE => false,
+        path => is_below_base(path) && !is_of_services,
+    }
 }
 
 fn is_below_base(path: &str) -> bool {

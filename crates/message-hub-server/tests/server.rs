@@ -22,6 +22,7 @@ use std::{
     },
     time::{Duration, Instant},
 };
+use tokio::{io::AsyncWriteExt as _, net::TcpStream};
 
 const TOKEN: &str = "token-of-the-tests";
 
@@ -540,53 +541,71 @@ async fn a_request_ends_at_the_deadline_of_its_caller() {
     assert_eq!(json_of(wrong.send().await.unwrap(), 422).await["errors"][0]["field"], "x-request-timeout-ms");
 }
 
-/// The status of the first response that is not a deadline: the places are taken once one request is refused.
-async fn refused(hub: &Listening, path: &str) -> Response {
-    loop {
-        let request = hub.request(Method::GET, path).header("x-request-timeout-ms", "50");
-        let response = request.send().await.unwrap();
-        if response.status().as_u16() != 504 {
-            return response;
-        }
-    }
+/// Begins to publish, and does not end: the body is longer than what is sent of it.
+async fn unfinished(hub: &Listening) -> TcpStream {
+    let mut connection = TcpStream::connect(hub.url.trim_start_matches("http://")).await.unwrap();
+    let head = format!(
+        "POST /v1/events HTTP/1.1\r\nhost: hub\r\nauthorization: Bearer {TOKEN}\r\ncontent-length: 100\r\n\
+         content-type: application/cloudevents+json\r\n\r\n{{"
+    );
+    connection.write_all(head.as_bytes()).await.unwrap();
+    connection
 }
 
 #[actix_web::test]
-async fn a_service_that_does_not_answer_takes_no_place_of_events_and_other_services() {
+async fn beyond_its_limit_the_hub_refuses_at_once_and_polls_and_services_take_no_place() {
     const MOST: usize = 4;
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let silent = format!("http://{}", listener.local_addr().unwrap());
-    let (healthy, _, handle) = instance("healthy").await;
-    let mut config = services("silent", &[&silent]);
-    config.services.extend(services("healthy", &[&healthy]).services);
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut config = services("silent", &[&format!("http://{}", silent.local_addr().unwrap())]);
     config.requests = RequestLimit::new(MOST);
     let hub = listening(config).await;
-    let waiting: Vec<_> = (0..MOST)
-        .map(|_| {
-            let request = hub.request(Method::GET, "/v1/services/silent/x").header("x-request-timeout-ms", "19000");
-            tokio::spawn(request.send())
+    let spawned = |request: RequestBuilder| tokio::spawn(request.send());
+    let waiting: Vec<_> = (0..2 * MOST)
+        .flat_map(|number| {
+            let query = format!("subscription=sheets&wait_ms=19000&poller=p{number}&types=none");
+            let routed = hub.request(Method::GET, "/v1/services/silent/x").header("x-request-timeout-ms", "19000");
+            [spawned(hub.request(Method::GET, &format!("/v1/events?{query}"))), spawned(routed)]
         })
         .collect();
-    let response = refused(&hub, "/v1/services/silent/x").await;
-    assert_eq!(response.headers()["retry-after"], "1");
-    let problem = json_of(response, 503).await;
-    assert_eq!((&problem["code"], &problem["certainly_not_applied"]), (&json!("unavailable"), &json!(true)));
-    // Polls wait too, and take no place.
-    let polls: Vec<_> = (0..MOST)
-        .map(|poller| {
-            let query = format!("subscription=sheets&wait_ms=19000&poller=p{poller}&types=none");
-            tokio::spawn(hub.request(Method::GET, &format!("/v1/events?{query}")).send())
-        })
-        .collect();
-    for round in 0..MOST {
-        json_of(hub.request(Method::GET, "/v1/services/healthy/x").send().await.unwrap(), 200).await;
-        hub.publish_batch(json!([event(&round.to_string())])).await;
+    // Each request to the service has arrived there.
+    for _ in 0..2 * MOST {
+        silent.accept().await.unwrap();
     }
-    let registration = hub.request(Method::PUT, "/v1/services/silent/instances/pod-1").json(&json!({ "url": healthy }));
-    json_of(registration.send().await.unwrap(), 200).await;
-    waiting.iter().for_each(|request| request.abort());
-    polls.iter().for_each(|poll| poll.abort());
-    handle.stop(false).await;
+    hub.publish_batch(json!([event("before")])).await;
+    // Three places are for changes.
+    let mut unfinished_changes = Vec::new();
+    for _ in 0..MOST - MOST / 4 {
+        unfinished_changes.push(unfinished(&hub).await);
+    }
+    let end = Instant::now() + Duration::from_secs(10);
+    let refused = loop {
+        let publishing = hub.publishing("application/cloudevents+json", event("beyond").to_string());
+        let response = publishing.send().await.unwrap();
+        if response.status().as_u16() != 200 {
+            break response;
+        }
+        assert!(Instant::now() < end, "nothing is refused");
+    };
+    assert_eq!(refused.headers()["retry-after"], "1");
+    let problem = json_of(refused, 503).await;
+    assert_eq!((&problem["code"], &problem["certainly_not_applied"]), (&json!("unavailable"), &json!(true)));
+    // The path as the endpoints read it.
+    let encoded = hub.request(Method::POST, "/v1/%65vents").body(event("encoded").to_string());
+    let encoded = encoded.header("content-type", "application/cloudevents+json").send().await.unwrap();
+    assert_eq!(encoded.status().as_u16(), 503);
+    drop(unfinished_changes);
+    let end = Instant::now() + Duration::from_secs(10);
+    loop {
+        let publishing = hub.publishing("application/cloudevents+json", event("after").to_string());
+        if publishing.send().await.unwrap().status().as_u16() == 200 {
+            break;
+        }
+        assert!(Instant::now() < end, "the places of clients that are gone are not free");
+    }
+    for request in waiting {
+        assert!(!request.is_finished(), "a request that waits was answered");
+        request.abort();
+    }
 }
 
 #[actix_web::test]

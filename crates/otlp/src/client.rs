@@ -2,7 +2,7 @@
 
 use crate::{OtlpHeaders, protobuf::Message};
 use character_credentials::ClientTls;
-use reqwest::header::CONTENT_TYPE;
+use reqwest::header::{CONTENT_TYPE, HeaderValue};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::runtime::Handle;
 use url::Url;
@@ -75,9 +75,9 @@ pub enum OtlpError {
         /// The values that it may have.
         range: &'static str,
     },
-    /// A header cannot be sent.
-    #[error("a header of the collector is not valid: {0}")]
-    Header(String),
+    /// The header with this number, from 1, cannot be sent.
+    #[error("header {0} for the collector has a name or a value that HTTP does not permit")]
+    Header(usize),
     /// The HTTP client cannot be built.
     #[error("the HTTP client cannot be built")]
     Client(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -128,8 +128,9 @@ impl OtlpClient {
     /// # Errors
     /// [`OtlpError`].
     pub(crate) async fn send(&self, path: &'static str, message: Message) -> Result<(), OtlpError> {
-        let request = self.client.post(format!("{}{path}", self.base)).header(CONTENT_TYPE, "application/x-protobuf");
-        let request = request.headers(self.config.headers.of_request()).body(message.into_bytes());
+        let mut headers = self.config.headers.of_request();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-protobuf"));
+        let request = self.client.post(format!("{}{path}", self.base)).headers(headers).body(message.into_bytes());
         // The request sets a timer when it is begun, which it can do within the runtime alone.
         let answer = self.runtime.spawn(async move { request.send().await }).await.map_err(|_| OtlpError::Ended)?;
         let status = answer.map_err(|error| OtlpError::Unreachable(Box::new(error.without_url())))?.status();

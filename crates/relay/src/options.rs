@@ -38,7 +38,7 @@ pub struct RelayOptions {
     /// The least time between two changes of the durable cursor. Events published since the last one are published again
     /// after a crash. Default: 100 ms. Zero: the cursor is moved after each batch.
     pub advance_every: Duration,
-    /// Maximum time to release the lease at a shutdown. Default: 2 s. Zero: it ends by itself.
+    /// Maximum time to release the lease at a shutdown. Default: 2 s. Zero: the lease is not released, and expires.
     pub stop_within: Duration,
 }
 

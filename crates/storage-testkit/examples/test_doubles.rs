@@ -1,4 +1,4 @@
-//! A use case and its tests: `MockStorage` says call by call what the storage does, and `ScriptedFaults` fails, counts and
+//! A use case and its tests: `MockStorage` is scripted call by call, and `ScriptedFaults` fails, counts and
 //! holds the calls of a real one.
 
 use character_storage_port::{

@@ -108,6 +108,9 @@ async fn polls_of_the_log_and_of_leases_have_no_line_in_the_storage_service_unle
             let is_answered = |answer: &Answer| answer.metric::<u64>(&series).is_some();
             until(PATIENCE, "a poll", || client().get(owner.url("/metrics")), is_answered).await;
         }
+        // The thread of the log writes in order: what came before this line is there too.
+        send(client().delete(owner.url("/health/live")).header("x-request-id", "a-mark")).await;
+        of_request(&owner, "a-mark", "access").await;
         for (_, route) in polls {
             let is_of_route = |line: &Value| line["route"] == route && line["status"] == 200;
             assert_eq!(lines(&owner).iter().any(is_of_route), has_line, "{filter}, {route}: {}", owner.output());

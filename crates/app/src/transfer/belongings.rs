@@ -31,7 +31,7 @@ pub(super) async fn broken_rules(
 
 fn broken_by(character: CharacterId, items: Vec<InventoryItem>) -> Vec<BrokenRule> {
     let faults = Inventory::new(items).faults().into_iter();
-    let reason = |fault: character_domain::inventory::BrokenRule| match fault.item {
+    let reason = |fault: character_domain::inventory::InventoryFault| match fault.item {
         Some(item) => format!("item {item}: {}", fault.refusal),
         None => fault.refusal.to_string(),
     };

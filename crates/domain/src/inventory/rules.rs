@@ -19,7 +19,7 @@ pub(super) const WEIGHT_NOT_EXACT: &str = "weight-not-exact";
 
 /// One item that breaks a rule, or all items together.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BrokenRule {
+pub struct InventoryFault {
     /// The item; `None` when it is all of them together.
     pub item: Option<InventoryItemId>,
     /// The rule, and how it is broken.
@@ -119,11 +119,11 @@ impl Inventory {
     /// Every rule that the inventory breaks as a whole, item by item in the order of their ids. Empty for every
     /// inventory that was only changed by [`put`](Self::put), [`remove`](Self::remove) and [`restore`](Self::restore).
     #[must_use]
-    pub fn faults(&self) -> Vec<BrokenRule> {
+    pub fn faults(&self) -> Vec<InventoryFault> {
         let loads = self.loads();
         let (mut faults, mut attuned) = (Vec::new(), 0);
         for held in self.held() {
-            let mut found = |refusal| faults.push(BrokenRule { item: Some(held.item.id), refusal });
+            let mut found = |refusal| faults.push(InventoryFault { item: Some(held.item.id), refusal });
             if let Err(refusal) = &held.properties {
                 found(refusal.clone());
             }
@@ -144,7 +144,7 @@ impl Inventory {
             }
         }
         if let (Err(refusal), true) = (loads.carried(), faults.is_empty()) {
-            faults.push(BrokenRule { item: None, refusal });
+            faults.push(InventoryFault { item: None, refusal });
         }
         faults
     }

@@ -66,7 +66,8 @@ pub fn admit(
                 received = Some(metered(&admission, &mut request));
             }
             let mut reserved = None;
-            if (long.of)(request.method(), request.path()) {
+            // As the endpoints read it: `/%61pi` is `/api`.
+            if (long.of)(request.method(), request.match_info().unprocessed()) {
                 reserved = admission.reserve(long.bytes).await;
                 if reserved.is_none() {
                     return refused(request.into_parts().0, "out");

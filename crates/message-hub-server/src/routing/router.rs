@@ -5,7 +5,6 @@ use crate::{
     config::{HubServerConfig, InstanceUrl},
     metrics::Metrics,
 };
-use character_http_kit::RequestLimit;
 use character_message_hub::ServiceName;
 use character_message_hub_wire::{ServiceState, ServicesBody};
 use futures_util::{StreamExt as _, stream};
@@ -39,25 +38,10 @@ pub(super) enum NotRegistered {
     OfConfiguration,
 }
 
-/// The instances of a service, and the requests to it that are in flight.
-#[derive(Debug)]
-struct Service {
-    instances: Vec<Arc<Instance>>,
-    requests: RequestLimit,
-}
-
-impl Service {
-    fn new(requests: &RequestLimit) -> Self {
-        Self { instances: Vec::new(), requests: requests.beside() }
-    }
-}
-
 /// The services with their instances, and the connections to them.
 #[derive(Debug)]
 pub(crate) struct Router {
-    services: Mutex<BTreeMap<ServiceName, Service>>,
-    /// The requests to services without instances here, all together: a caller can invent their names.
-    requests: RequestLimit,
+    services: Mutex<BTreeMap<ServiceName, Vec<Arc<Instance>>>>,
     pub(super) client: reqwest::Client,
     metrics: Metrics,
     /// Counts requests, so that instances with the same load are taken in turn.
@@ -66,12 +50,10 @@ pub(crate) struct Router {
 
 impl Router {
     pub(crate) fn new(config: &HubServerConfig, metrics: Metrics) -> Result<Self, reqwest::Error> {
-        let mut services: BTreeMap<ServiceName, Service> = BTreeMap::new();
-        let requests = config.requests.beside();
+        let mut services: BTreeMap<ServiceName, Vec<Arc<Instance>>> = BTreeMap::new();
         for (name, url) in &config.services {
             let instance = Instance::new(url.as_str().to_owned(), url.clone(), None);
-            let service = services.entry(name.clone()).or_insert_with(|| Service::new(&requests));
-            service.instances.push(Arc::new(instance));
+            services.entry(name.clone()).or_default().push(Arc::new(instance));
         }
         let builder = reqwest::Client::builder();
         #[cfg(feature = "rustls")]
@@ -88,10 +70,10 @@ impl Router {
             .connect_timeout(config.connect_timeout)
             .pool_idle_timeout(POOL_IDLE)
             .build()?;
-        Ok(Self { services: Mutex::new(services), requests, client, metrics, turn: AtomicUsize::new(0) })
+        Ok(Self { services: Mutex::new(services), client, metrics, turn: AtomicUsize::new(0) })
     }
 
-    fn services(&self) -> MutexGuard<'_, BTreeMap<ServiceName, Service>> {
+    fn services(&self) -> MutexGuard<'_, BTreeMap<ServiceName, Vec<Arc<Instance>>>> {
         // Each change of it is complete before anything can panic.
         self.services.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -100,8 +82,7 @@ impl Router {
     /// turn. Those that are set aside come last, since a request that no healthy instance takes has nothing to lose.
     pub(super) fn candidates(&self, name: &ServiceName) -> Vec<Arc<Instance>> {
         let now = Instant::now();
-        let known = self.services().get(name).map(|service| service.instances.clone());
-        let mut candidates = known.unwrap_or_default();
+        let mut candidates: Vec<_> = self.services().get(name).cloned().unwrap_or_default();
         candidates.retain(|instance| instance.is_registered(now));
         if !candidates.is_empty() {
             let turn = self.turn.fetch_add(1, Ordering::Relaxed) % candidates.len();
@@ -109,13 +90,6 @@ impl Router {
             candidates.sort_by_key(|instance| (!instance.is_healthy(now), instance.load()));
         }
         candidates
-    }
-
-    /// The limit of the requests to a service.
-    pub(crate) fn limit_of(&self, name: &str) -> RequestLimit {
-        let name = name.parse::<ServiceName>().ok();
-        let own = name.and_then(|name| self.services().get(&name).map(|service| service.requests.clone()));
-        own.unwrap_or_else(|| self.requests.clone())
     }
 
     /// Registers an instance, or prolongs its registration.
@@ -128,12 +102,12 @@ impl Router {
     ) -> Result<(), NotRegistered> {
         let now = Instant::now();
         let mut services = self.services();
-        for service in services.values_mut() {
-            service.instances.retain(|instance| instance.is_registered(now));
+        for instances in services.values_mut() {
+            instances.retain(|instance| instance.is_registered(now));
         }
-        services.retain(|_, service| !service.instances.is_empty());
-        let registered: usize = services.values().map(|service| service.instances.len()).sum();
-        let Service { instances, .. } = services.entry(name.clone()).or_insert_with(|| Service::new(&self.requests));
+        services.retain(|_, instances| !instances.is_empty());
+        let registered: usize = services.values().map(Vec::len).sum();
+        let instances = services.entry(name.clone()).or_default();
         if let Some(known) = instances.iter().find(|instance| instance.id == id) {
             if known.is_of_configuration() {
                 return Err(NotRegistered::OfConfiguration);
@@ -155,7 +129,7 @@ impl Router {
     pub(super) fn deregister(&self, name: &ServiceName, id: &str) -> Result<bool, NotRegistered> {
         let now = Instant::now();
         let mut services = self.services();
-        let Some(Service { instances, .. }) = services.get_mut(name) else { return Ok(false) };
+        let Some(instances) = services.get_mut(name) else { return Ok(false) };
         let Some(index) = instances.iter().position(|instance| instance.id == id) else { return Ok(false) };
         if instances[index].is_of_configuration() {
             return Err(NotRegistered::OfConfiguration);
@@ -171,8 +145,8 @@ impl Router {
     pub(crate) fn report(&self) -> ServicesBody {
         let now = Instant::now();
         let services = self.services();
-        let states = services.iter().map(|(name, service)| {
-            let registered = service.instances.iter().filter(|instance| instance.is_registered(now));
+        let states = services.iter().map(|(name, instances)| {
+            let registered = instances.iter().filter(|instance| instance.is_registered(now));
             let instances = registered.map(|instance| instance.report(now)).collect();
             ServiceState { name: name.to_string(), instances }
         });
@@ -192,7 +166,7 @@ impl Router {
     /// Asks every instance for its health.
     pub(crate) async fn probe_all(&self) {
         let now = Instant::now();
-        let all: Vec<_> = self.services().values().flat_map(|service| service.instances.clone()).collect();
+        let all: Vec<_> = self.services().values().flatten().cloned().collect();
         let registered = all.into_iter().filter(|instance| instance.is_registered(now));
         stream::iter(registered).for_each_concurrent(PROBES, |instance| self.probe(instance)).await;
     }

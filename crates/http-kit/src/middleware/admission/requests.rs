@@ -29,23 +29,19 @@ pub const DEFAULT_REQUESTS: usize = 256;
 /// How long a rejected request may take to send the rest of its small body.
 const REST_OF_THE_BODY: Duration = Duration::from_secs(1);
 
-/// The requests of one kind that a process is handling. Clones share it.
+/// The requests of one process that are being handled. Clones share it.
 #[derive(Clone, Debug)]
-pub struct RequestLimit(Arc<Handled>);
+pub struct RequestLimit {
+    handled: Arc<Handled>,
+    most: Gauge<i64, AtomicI64>,
+    refused: Counter,
+}
 
 /// How many requests are handled, and how many of these are changes.
 #[derive(Debug, Default)]
 struct Handled {
     all: AtomicUsize,
     changes: AtomicUsize,
-    maximum: Maximum,
-}
-
-/// What limits of the same process share.
-#[derive(Clone, Debug, Default)]
-struct Maximum {
-    most: Gauge<i64, AtomicI64>,
-    refused: Counter,
 }
 
 /// The place of a request that is handled, until it is dropped.
@@ -80,71 +76,73 @@ impl RequestLimit {
     /// wait for a disk or another service; when they have all places, reads that memory could answer are rejected too.
     #[must_use]
     pub fn new(most: usize) -> Self {
-        let limit = Self(Arc::default());
+        let limit = Self { handled: Arc::default(), most: Gauge::default(), refused: Counter::default() };
         limit.resize(most);
         limit
     }
 
-    /// As many places of their own, for requests that must not take those of the others. The maximum and the metrics are common.
-    #[must_use]
-    pub fn beside(&self) -> Self {
-        Self(Arc::new(Handled { maximum: self.0.maximum.clone(), ..Handled::default() }))
-    }
-
     /// Another maximum from now on. Requests beyond a lower one are handled to their end.
     pub fn resize(&self, most: usize) {
-        self.0.maximum.most.set(i64::try_from(most).unwrap_or(i64::MAX));
+        self.most.set(i64::try_from(most).unwrap_or(i64::MAX));
     }
 
     /// Registers `http_server_requests_limit` and `http_server_requests_shed_total`.
     pub fn register(&self, registry: &mut Registry) {
-        let Maximum { most, refused } = self.0.maximum.clone();
-        let help = "Maximum number of requests that are handled at the same time";
-        registry.register("http_server_requests_limit", help, most);
+        registry.register(
+            "http_server_requests_limit",
+            "Maximum number of requests that are handled at the same time",
+            self.most.clone(),
+        );
         let help = "Requests rejected because the maximum number was being handled";
-        registry.register("http_server_requests_shed", help, refused);
+        registry.register("http_server_requests_shed", help, self.refused.clone());
     }
 
     fn enter(&self, method: &Method) -> Option<Place> {
         let place = self.place(!method.is_safe());
         if place.is_none() {
-            self.0.maximum.refused.inc();
+            self.refused.inc();
         }
         place
     }
 
     fn place(&self, is_change: bool) -> Option<Place> {
-        let Self(handled) = self;
-        let most = usize::try_from(handled.maximum.most.get()).unwrap_or(usize::MAX);
-        if !take(&handled.all, most) {
+        let most = usize::try_from(self.most.get()).unwrap_or(usize::MAX);
+        if !take(&self.handled.all, most) {
             return None;
         }
-        let mut place = Place { handled: Arc::clone(handled), is_change: false };
+        let mut place = Place { handled: Arc::clone(&self.handled), is_change: false };
         if is_change {
-            place.is_change = take(&handled.changes, most - most / 4);
+            place.is_change = take(&self.handled.changes, most - most / 4);
             return place.is_change.then_some(place);
         }
         Some(place)
     }
 }
 
-/// A middleware that hands on at most the requests that their limit has places for, and answers the others with
+/// A middleware that hands on at most the requests that `limit` has places for, and answers the others with
 /// `refusal`, on a connection that stays open when their body has at most 64 KiB. A request counts until its answer begins.
-/// `limit` finds the limit by method and path. What has none is always handed on: probes, which must not fail under load, and
-/// requests that wait for something to happen.
+/// What `counts` does not find is always handed on: probes, which must not fail under load, and requests that wait for
+/// something to happen.
 pub fn limit_requests(
-    limit: impl Fn(&Method, &str) -> Option<RequestLimit> + Clone,
+    limit: RequestLimit,
+    counts: fn(&Method, &str) -> bool,
     refusal: fn() -> HttpResponse,
 ) -> impl Fn(ServiceRequest, Next<BoxBody>) -> LocalBoxFuture<'static, Result<ServiceResponse, Error>> + Clone {
     move |request, next| {
-        let limit = limit(request.method(), request.path());
-        let handled = limit.as_ref().map(|limit| limit.enter(request.method()));
-        if let Some(None) = handled {
-            return Box::pin(async move {
-                let request = without_its_small_body(request).await;
-                Ok(ServiceResponse::new(request.into_parts().0, refusal()))
-            });
-        }
+        // As the endpoints read it: `/%61pi` is `/api`.
+        let handled = if counts(request.method(), request.match_info().unprocessed()) {
+            match limit.enter(request.method()) {
+                Some(handled) => Some(handled),
+                None => {
+                    return Box::pin(async move {
+                        let request = without_its_small_body(request).await;
+                        Ok(ServiceResponse::new(request.into_parts().0, refusal()))
+                    });
+                }
+            }
+        } else {
+            None
+        };
         Box::pin(async move {
             let answer = next.call(request).await;
             drop(handled);
@@ -172,6 +170,10 @@ mod tests {
     use futures_util::future::join_all;
     use tokio::sync::Semaphore;
 
+    fn counts(_: &Method, path: &str) -> bool {
+        path != "/probe"
+    }
+
     fn refusal() -> HttpResponse {
         HttpResponse::ServiceUnavailable().insert_header(("retry-after", "1")).finish()
     }
@@ -193,20 +195,6 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn limits_beside_one_another_have_places_of_their_own_and_one_maximum() {
-        let limit = RequestLimit::new(2);
-        let beside = limit.beside();
-        let taken = [&limit, &limit].map(|limit| limit.enter(&Method::GET).unwrap());
-        assert!(limit.enter(&Method::GET).is_none());
-        assert!(beside.enter(&Method::GET).is_some());
-        limit.resize(1);
-        let _only = beside.enter(&Method::GET).unwrap();
-        assert!(beside.enter(&Method::GET).is_none());
-        assert_eq!(limit.0.maximum.refused.get(), 2, "of both");
-        drop(taken);
-    }
-
-    #[actix_web::test]
     async fn another_limit_counts_for_the_requests_from_then_on() {
         let limit = RequestLimit::new(4);
         let mut handled: Vec<_> = (0..4).map(|_| limit.enter(&Method::GET).unwrap()).collect();
@@ -220,7 +208,7 @@ mod tests {
         handled.push(limit.enter(&Method::POST).unwrap());
         assert!(limit.enter(&Method::GET).is_none());
         drop(handled);
-        let Handled { all, changes, .. } = &*limit.0;
+        let Handled { all, changes } = &*limit.handled;
         assert_eq!((all.load(Ordering::Relaxed), changes.load(Ordering::Relaxed)), (0, 0));
     }
 
@@ -238,9 +226,7 @@ mod tests {
                 HttpResponse::Ok().finish()
             }
         };
-        let limited = limit.clone();
-        let limit_of = move |_: &Method, path: &str| (path != "/probe").then(|| limited.clone());
-        let app = App::new().wrap(from_fn(limit_requests(limit_of, refusal)));
+        let app = App::new().wrap(from_fn(limit_requests(limit.clone(), counts, refusal)));
         let app = app.route("/work", web::get().to(handler)).route("/probe", web::get().to(HttpResponse::Ok));
         let app = test::init_service(app).await;
         let ask = |path: &str| test::call_service(&app, test::TestRequest::get().uri(path).to_request());
@@ -249,8 +235,8 @@ mod tests {
             for request in &mut handled {
                 assert!(futures_util::poll!(request).is_pending(), "round {round}");
             }
-            for _ in 0..10 {
-                let refused = ask("/work").await;
+            for path in ["/work", "/w%6frk"].repeat(5) {
+                let refused = ask(path).await;
                 assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE);
                 assert_eq!(refused.headers().get("retry-after").map(|value| value.as_bytes()), Some(&b"1"[..]));
             }
@@ -262,6 +248,6 @@ mod tests {
             gate.add_permits(MOST);
             assert!(join_all(handled).await.iter().all(|answer| answer.status() == StatusCode::OK));
         }
-        assert_eq!(limit.0.maximum.refused.get(), 20);
+        assert_eq!(limit.refused.get(), 20);
     }
 }
