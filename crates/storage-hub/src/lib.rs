@@ -110,7 +110,11 @@ impl Transport for HubTransport {
             // The hub refuses the credentials, as the storage would.
             Err(error) if *error.kind() == ErrorKind::Unauthorized => Ok(ApiResponse::of_status(401)),
             Err(error) if *error.kind() == ErrorKind::Forbidden => Ok(ApiResponse::of_status(403)),
-            Err(error) => Err(failed(operation, error)),
+            Err(error) => match pause(&error) {
+                // The hub works, and is overloaded: a storage answers the same with this status, which opens no breaker.
+                Some(pause) => Ok(ApiResponse { retry_after: Some(pause), ..ApiResponse::of_status(429) }),
+                None => Err(failed(operation, error)),
+            },
         }
     }
 }
@@ -126,6 +130,14 @@ impl StreamTransport for HubTransport {
         let body: Bytes = response.body;
         let body = Box::pin(stream::iter([Ok(body)]));
         Ok(OpenedResponse::Stream { content_type: response.content_type, body })
+    }
+}
+
+/// The pause that a hub demands which took nothing of the request.
+fn pause(error: &HubError) -> Option<Duration> {
+    match error.kind() {
+        ErrorKind::Unavailable { retry_after } if error.certainly_not_applied() => *retry_after,
+        _ => None,
     }
 }
 

@@ -128,6 +128,18 @@ async fn a_hub_without_the_service_opens_the_breaker_as_a_storage_that_is_down_d
 }
 
 #[tokio::test]
+async fn a_hub_that_is_overloaded_opens_no_breaker_and_its_pause_is_kept() {
+    let pause = Duration::from_secs(3);
+    let overloaded = HubError::new(Hub::Unavailable { retry_after: Some(pause) }, REQUEST).with_applied(Applied::No);
+    let (hub, storage) = scripted(Err(overloaded));
+    for call in 1..=20 {
+        let error = found(&storage).await.unwrap_err();
+        assert_eq!(*error.kind(), ErrorKind::RateLimited { retry_after: Some(pause) }, "{error:?}");
+        assert_eq!(hub.asked.lock().unwrap().len(), call, "an open breaker would not ask");
+    }
+}
+
+#[tokio::test]
 async fn a_reply_that_is_too_large_is_refused() {
     let body = Box::leak(format!("{{\"items\":[{}]}}", " ".repeat(2_000)).into_boxed_str());
     let (_, storage) = scripted(reply(200, "application/json", body));

@@ -2788,7 +2788,7 @@ export interface components {
             /** @description The reason in words. */
             detail: string;
         };
-        /** @description The fields that every row has. The storage sets the revision: the value of a writer is ignored. */
+        /** @description The fields that every row has. */
         Meta: {
             /**
              * Format: date-time

@@ -12,7 +12,7 @@ T = TypeVar("T", bound="Meta")
 
 @_attrs_define
 class Meta:
-    """The fields that every row has. The storage sets the revision: the value of a writer is ignored.
+    """The fields that every row has.
 
     Attributes:
         created_at (datetime.datetime): When it was created, UTC.
