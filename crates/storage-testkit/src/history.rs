@@ -14,6 +14,7 @@ use std::{
     sync::{Arc, Mutex},
     time::Duration,
 };
+use tokio::sync::oneshot;
 use uuid::Uuid;
 
 const WRITERS: usize = 12;
@@ -77,14 +78,19 @@ impl History {
                 Followed { is_from_the_beginning: true, begun_before: HashSet::new(), batches }
             }));
         }
+        let mut beginnings = Vec::new();
         for (after, limit) in LATER_FOLLOWERS {
             let (storage, ledger) = (Arc::clone(storage), Arc::clone(&ledger));
+            let (begins, beginning) = oneshot::channel();
+            beginnings.push(beginning);
             followers.push(tokio::spawn(async move {
                 while lock(&ledger).committed.len() < after {
                     tokio::time::sleep(Duration::from_millis(1)).await;
                 }
                 let cursor = storage.head().await.expect("the head is answered");
                 let begun_before = lock(&ledger).begun.clone();
+                // The other end is gone only when this test has failed already.
+                let _ = begins.send(());
                 let batches = follow_until(&storage, cursor, limit, Duration::from_secs(5), last).await;
                 Followed { is_from_the_beginning: false, begun_before, batches }
             }));
@@ -99,6 +105,10 @@ impl History {
             .collect();
         for writer in writers {
             writer.await.expect("every writer ends");
+        }
+        for beginning in beginnings {
+            // A follower that begins behind the last commit would wait for it forever. One that has failed is awaited below.
+            let _ = beginning.await;
         }
         commit(storage, &ledger, Transaction { id: last, ..Transaction::new() }).await.expect("it is empty");
         let mut received = Vec::new();
