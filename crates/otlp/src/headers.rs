@@ -30,6 +30,13 @@ impl OtlpHeaders {
         Ok(())
     }
 
+    /// The values that are in use, which may be secrets.
+    #[must_use]
+    pub fn values(&self) -> Vec<SecretString> {
+        let headers = self.of_request();
+        headers.values().map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned().into()).collect()
+    }
+
     pub(crate) fn of_request(&self) -> HeaderMap {
         self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
     }

@@ -31,7 +31,7 @@ pub struct LogConfig {
 impl LogConfig {
     /// The headers for the collector, to be removed from logs and reports.
     pub(super) fn secrets(&self) -> impl Iterator<Item = SecretString> + '_ {
-        self.otlp.iter().flat_map(|otlp| otlp.secrets.clone())
+        self.otlp.iter().flat_map(|otlp| otlp.client.headers.values())
     }
 }
 

@@ -16,8 +16,6 @@ use std::time::Duration;
 pub struct OtlpSettings {
     /// Its address, and the name of the service.
     pub client: OtlpConfig,
-    /// The values of its headers.
-    pub secrets: Vec<SecretString>,
     /// Which traces are sent.
     pub sampler: Sampler,
     /// How often the metrics are sent.
@@ -75,9 +73,7 @@ pub(super) fn otlp_settings(reader: &mut Reader<'_>, service: &'static str) -> O
     let faults = reader.faults.len();
     let endpoint = reader.read(&OTEL_EXPORTER_OTLP_ENDPOINT, url(&["http", "https"]));
     let headers = reader.read(&OTEL_EXPORTER_OTLP_HEADERS, |text| {
-        let headers = otlp_headers(text)?;
-        let values = headers.iter().map(|(_, value)| value.clone()).collect();
-        OtlpHeaders::new(&headers).map(|headers| (headers, values)).map_err(|error| error.to_string())
+        OtlpHeaders::new(&otlp_headers(text)?).map_err(|error| error.to_string())
     });
     let has_tls = match &endpoint {
         Some(endpoint) if endpoint.scheme() == "http" => {
@@ -105,15 +101,14 @@ pub(super) fn otlp_settings(reader: &mut Reader<'_>, service: &'static str) -> O
     }
     protocol?;
     let (Some(endpoint), false) = (endpoint, disabled?) else { return Some(None) };
-    let (headers, secrets) = headers.unwrap_or_default();
     let client = OtlpConfig {
-        headers,
+        headers: headers.unwrap_or_default(),
         timeout: Duration::from_millis(timeout?),
         attributes: attributes.unwrap_or_default(),
         tls,
         ..OtlpConfig::new(endpoint, name.unwrap_or_else(|| service.to_owned()))
     };
-    Some(Some(OtlpSettings { client, secrets, sampler: sampler?, metric_interval: Duration::from_millis(interval?) }))
+    Some(Some(OtlpSettings { client, sampler: sampler?, metric_interval: Duration::from_millis(interval?) }))
 }
 
 /// The headers of the collector, by name and value.
@@ -154,7 +149,7 @@ fn sampler(text: &str, share: f64) -> Result<Sampler, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::collections::BTreeMap;
+    use std::collections::{BTreeMap, BTreeSet};
 
     fn read(environment: &[(&'static str, &'static str)]) -> Result<Option<OtlpSettings>, Vec<String>> {
         let environment: BTreeMap<_, _> = environment.iter().copied().collect();
@@ -197,7 +192,9 @@ mod tests {
         let given = [endpoint, ("OTEL_EXPORTER_OTLP_HEADERS", "authorization=Bearer%20hunter2, x=1")];
         let settings = read(&given).unwrap().unwrap();
         assert!(!format!("{settings:?}").contains("hunter2"), "{settings:?}");
-        assert_eq!(settings.secrets[0].expose_secret(), "Bearer hunter2");
+        let values = settings.client.headers.values();
+        let values: BTreeSet<_> = values.iter().map(ExposeSecret::expose_secret).collect();
+        assert_eq!(values, BTreeSet::from(["1", "Bearer hunter2"]));
         let faults = read(&[
             ("OTEL_EXPORTER_OTLP_ENDPOINT", "grpc://hunter2@x"),
             ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"),

@@ -106,8 +106,10 @@ impl ServiceFactory<ServiceRequest> for Endpoints {
         let nowhere = always(self.refusals.no_such_path).new_service(());
         let parameters_refused = self.parameterless.as_ref().map(|(_, refuse)| always(*refuse).new_service(()));
         let body_refused = self.bodiless.as_ref().map(|(_, refuse)| always(*refuse).new_service(()));
-        for (endpoint, metrics) in self.endpoints.iter().zip(self.metrics.iter().cycle()) {
-            endpoint.methods.iter().for_each(|(method, _)| metrics.expect(method, endpoint.path));
+        if let Some(metrics) = &self.metrics {
+            for endpoint in &self.endpoints {
+                endpoint.methods.iter().for_each(|(method, _)| metrics.expect(method, endpoint.path));
+            }
         }
         let endpoints: Vec<_> = self
             .endpoints
