@@ -47,7 +47,8 @@ pub(crate) struct Shared {
     pub(crate) config: FileHubConfig,
     pub(crate) state: Arc<State>,
     commands: mpsc::Sender<Command>,
-    reader: Mutex<Connection>,
+    /// `None`: the hub is closed.
+    reader: Mutex<Option<Connection>>,
 }
 
 impl fmt::Debug for FileHub {
@@ -72,7 +73,7 @@ impl FileHub {
         let state = Arc::new(State::default());
         let database = |source| OpenError::database(&config.path, source);
         store::load(&connection, &state).map_err(database)?;
-        let reader = Mutex::new(store::open_reader(&config)?);
+        let reader = Mutex::new(Some(store::open_reader(&config)?));
         let (commands, calls) = mpsc::channel(QUEUE);
         let writer = Writer {
             connection,
@@ -92,9 +93,16 @@ impl FileHub {
     /// Ends the writer after the calls that wait, and completes the main file. Later calls are refused with `Unavailable`.
     ///
     /// # Errors
-    /// `Unavailable`: the file was not closed cleanly, or not within 30 seconds. Nothing acknowledged is lost by that.
+    /// `Unavailable`: the file was not closed cleanly. `Timeout`: not within twice 30 seconds. Nothing acknowledged is lost by that.
     pub async fn close(&self) -> Result<()> {
         const CLOSE: &str = "hub.close";
+        // The connection that is closed last completes the main file, and only the writer's can.
+        let shared = Arc::clone(&self.shared);
+        let closing = spawn_blocking(move || drop(lock(&shared.reader).take()));
+        let late = |_| HubError::new(ErrorKind::Timeout, CLOSE).within("the limit of reading the file", LONGEST);
+        let closed = timeout(LONGEST, closing).await.map_err(late)?;
+        closed
+            .map_err(|error| HubError::new(ErrorKind::Unavailable { retry_after: None }, CLOSE).with_source(error))?;
         let closed: rusqlite::Result<()> = self.shared.call(CLOSE, LONGEST, |reply| Command::Close { reply }).await?;
         closed.map_err(|error| HubError::new(ErrorKind::Unavailable { retry_after: None }, CLOSE).with_source(error))
     }
@@ -138,14 +146,15 @@ impl Shared {
         read: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T> {
         let shared = Arc::clone(self);
-        let reading = spawn_blocking(move || read(&lock(&shared.reader)));
+        let reading = spawn_blocking(move || lock(&shared.reader).as_ref().map(read));
         let gone = || HubError::new(ErrorKind::Unavailable { retry_after: None }, operation);
         match timeout(LONGEST, reading).await {
-            Ok(Ok(Ok(found))) => Ok(found),
-            Ok(Ok(Err(error @ rusqlite::Error::FromSqlConversionFailure(..)))) => {
+            Ok(Ok(Some(Ok(found)))) => Ok(found),
+            Ok(Ok(Some(Err(error @ rusqlite::Error::FromSqlConversionFailure(..))))) => {
                 Err(HubError::new(ErrorKind::Corrupt, operation).with_source(error))
             }
-            Ok(Ok(Err(error))) => Err(gone().with_source(error)),
+            Ok(Ok(Some(Err(error)))) => Err(gone().with_source(error)),
+            Ok(Ok(None)) => Err(gone().with_detail("the hub is closed")),
             Ok(Err(error)) => Err(gone().with_source(error)),
             Err(_) => {
                 Err(HubError::new(ErrorKind::Timeout, operation).within("the limit of reading the file", LONGEST))

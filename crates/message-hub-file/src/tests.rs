@@ -88,11 +88,15 @@ async fn a_closed_hub_leaves_one_file_and_refuses_calls() {
     let hub = FileHub::open(file(folder.path())).unwrap();
     publish(&hub, event("1", "ada")).await.unwrap();
     assert!(matches!(FileHub::open(file(folder.path())), Err(OpenError::InUse(_))));
+    // One that has read, and that others still hold.
+    assert_eq!(hub.subscriptions().await.unwrap(), []);
     hub.close().await.unwrap();
+    assert!(!folder.path().join("hub.sqlite-wal").exists());
     let error = publish(&hub, event("2", "ada")).await.unwrap_err();
     assert!(matches!(error.kind(), ErrorKind::Unavailable { .. }) && error.certainly_not_applied(), "{error}");
+    let error = hub.subscriptions().await.unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::Unavailable { .. }), "{error}");
     drop(hub);
-    assert!(!folder.path().join("hub.sqlite-wal").exists());
     let hub = FileHub::open(file(folder.path())).unwrap();
     assert!(publish(&hub, event("1", "ada")).await.unwrap().duplicate);
 }
