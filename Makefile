@@ -16,7 +16,7 @@ EXAMPLES := adapter cached_storage embedded_storage hub_events live_character lo
 	shared_cache small_service storage_over_hub test_doubles
 
 .DEFAULT_GOAL := help
-.PHONY: help run run-hub demo stack dist test test-instance hunt mutants bench check lint-words fix contract openapi asyncapi problems clients figures
+.PHONY: help run run-hub demo stack dist test test-instance hunt mutants bench bench-scale check lint-words fix contract openapi asyncapi problems clients figures
 
 help: ## list these targets
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F '|' '{ printf "%-14s %s\n", $$1, $$2 }'
@@ -73,6 +73,10 @@ mutants: ## change the storage in memory in each way that cargo-mutants knows, a
 	@command -v cargo-mutants >/dev/null || $(CARGO) install --locked cargo-mutants
 	@$(CARGO) mutants --file crates/storage-port/src/memory.rs --file 'crates/storage-port/src/memory/*.rs' \
 		--test-package character-storage-testkit --timeout 600 --output target -- --test conformance
+
+bench-scale: ## measure the Storage Service over 10,000,000 versions in PostgreSQL, beside a small database
+	@./deploy/test-dependencies.sh bench
+	@$(CARGO) bench $(LOCKED) --package character-tests --bench service -- --scale
 
 bench: ## measure the costs, each compared with a floor of the same run; docs/benchmarks.md keeps the results
 	@./deploy/test-dependencies.sh bench

@@ -1,5 +1,7 @@
 //! The Character Service at three times its capacity: what it still serves, how fast it serves and refuses, and how soon it
 //! is well again. Clients do not wait for one another: each request is sent at its time, whatever became of the others.
+//! Fails when an aim is missed by more than a tenth. The aim for the time of what is served holds for the limit that the
+//! documentation recommends where it matters; with a higher one more requests wait, and none is served later.
 //!
 //! `cargo bench -p character-tests --bench overload`
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a measurement that cannot be made has failed")]
@@ -26,12 +28,20 @@ const OVERLOAD: Duration = Duration::from_secs(10);
 const PATIENCE: Duration = Duration::from_secs(2);
 const HEROES: usize = 200;
 
-fn main() {
+/// Of the answers at the peak, under overload.
+const GOODPUT: f64 = 0.9;
+/// The 99th percentile of what is served under overload, beside that at a fifth of the peak.
+const SLOWER: f64 = 3.0;
+const RECOVERY: Duration = Duration::from_secs(2);
+const TOLERANCE: f64 = 1.1;
+
+fn main() -> Result<(), String> {
     if !std::env::args().any(|argument| argument == "--bench") {
-        return;
+        return Ok(());
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    LocalSet::new().block_on(&runtime, all());
+    let missed = LocalSet::new().block_on(&runtime, all());
+    if missed.is_empty() { Ok(()) } else { Err(missed.join("; ")) }
 }
 
 /// Each side has a processor of its own, so that the clients take nothing from the service.
@@ -40,7 +50,8 @@ fn pin(pid: u32, processor: &str) {
     assert!(done.is_ok_and(|done| done.status.success()), "taskset of util-linux pins process {pid}");
 }
 
-async fn all() {
+/// The aims that were missed.
+async fn all() -> Vec<String> {
     // What one connection can do is measured without a limit in the way.
     let (service, heroes) = started("256").await;
     let load = Load { address: service.address(), requests: requests(&service, &heroes) };
@@ -64,13 +75,15 @@ async fn all() {
     drop(service);
     // As the documentation of MAX_REQUESTS_IN_FLIGHT recommends, where throughput is highest, twice that, and the default.
     let fast = (peak.goodput() * 3.0 * lone.served(50).as_secs_f64()).ceil().max(4.0) as usize;
-    for limit in [fast, clients, clients * 2, 256] {
-        overload(&limit.to_string(), &lone, &peak).await;
+    let mut missed = overload(fast, Some(SLOWER), &lone, &peak).await;
+    for limit in [clients, clients * 2, 256] {
+        missed.extend(overload(limit, None, &lone, &peak).await);
     }
+    missed
 }
 
-async fn overload(limit: &str, lone: &Round, peak: &Round) {
-    let (service, heroes) = started(limit).await;
+async fn overload(limit: usize, slowest: Option<f64>, lone: &Round, peak: &Round) -> Vec<String> {
+    let (service, heroes) = started(&limit.to_string()).await;
     let load = Load { address: service.address(), requests: requests(&service, &heroes) };
     let idle = load.open(peak.goodput() / 5.0, ROUND).await;
     let spike = load.open(peak.goodput() * 3.0, OVERLOAD).await;
@@ -104,6 +117,15 @@ async fn overload(limit: &str, lone: &Round, peak: &Round) {
     );
     println!("  failed or later than {PATIENCE:?}: {}", spike.failed);
     println!("  well again after {recovered:?}");
+    let aims = [
+        (share * TOLERANCE >= GOODPUT, format!("{share:.2} of the peak is served")),
+        (slowest.is_none_or(|most| slower <= most * TOLERANCE), format!("the p99 is {slower:.1} times that unloaded")),
+        (spike.without_retry_after == 0, format!("{} refusals have no Retry-After", spike.without_retry_after)),
+        (spike.failed == 0, format!("{} requests failed", spike.failed)),
+        (recovered.is_some_and(|after| after <= RECOVERY), format!("it is well again after {recovered:?}")),
+    ];
+    let missed = aims.into_iter().filter(|(is_met, _)| !is_met);
+    missed.map(|(_, what)| format!("with MAX_REQUESTS_IN_FLIGHT={limit} {what}")).collect()
 }
 
 async fn started(limit: &str) -> (Service, Vec<String>) {

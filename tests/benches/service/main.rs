@@ -1,13 +1,14 @@
 //! Processor time of the services for each request, beside what a plain service and the limit take for it in the same run.
 //! Prints the table, writes it into `docs/benchmarks.md`, and fails when a ratio is more than a tenth above its aim.
 //!
-//! `cargo bench -p character-tests --bench service`
+//! `cargo bench -p character-tests --bench service`; with `-- --scale` the Storage Service over a large database beside a small one.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a measurement that cannot be made has failed")]
 #![expect(clippy::print_stdout, reason = "the figures are what it is for")]
 
 mod floors;
 mod load;
 mod processes;
+mod scale;
 
 use std::fmt::Write as _;
 use std::net::SocketAddr;
@@ -29,6 +30,7 @@ const TOKEN: &str = "0123456789abcdef0123456789abcdef";
 const CHARACTERS: &str = "/api/v2/characters";
 const STORED: &str = "/storage/v1/characters";
 const ROUNDS: usize = 5;
+const MARKS: (&str, &str) = ("<!-- table of the service -->\n", "<!-- end of the table -->");
 /// Characters in play, all of which a cache holds.
 const HOT: usize = 1_000;
 /// Characters of which a cache of a mebibyte holds few.
@@ -45,7 +47,8 @@ fn main() -> Result<(), String> {
         }
         _ if arguments.iter().any(|argument| argument == "--bench") => {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-            runtime.block_on(all())
+            let is_scale = arguments.iter().any(|argument| argument == "--scale");
+            runtime.block_on(async { if is_scale { scale::all().await } else { all().await } })
         }
         _ => Ok(()),
     }
@@ -103,7 +106,7 @@ async fn all() -> Result<(), String> {
     rows.extend(storage_rows(&rows).await);
     let table = table(&rows);
     println!("{table}");
-    write_into_the_page(&table);
+    write_into_the_page(MARKS, &table);
     let above: Vec<_> =
         rows.iter().filter(|row| row.ours / row.floor > row.aim * TOLERANCE).map(|row| row.what).collect();
     if above.is_empty() { Ok(()) } else { Err(format!("above the aim: {}", above.join(", "))) }
@@ -303,11 +306,10 @@ fn table(rows: &[Row]) -> String {
 }
 
 /// Replaces the table between the marks.
-fn write_into_the_page(table: &str) {
+fn write_into_the_page((begin, end): (&str, &str), table: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/benchmarks.md");
     let page = std::fs::read_to_string(&path).unwrap();
-    let (before, rest) = page.split_once("<!-- table of the service -->\n").unwrap();
-    let (_, after) = rest.split_once("<!-- end of the table -->").unwrap();
-    let page = format!("{before}<!-- table of the service -->\n{table}<!-- end of the table -->{after}");
-    std::fs::write(path, page).unwrap();
+    let (before, rest) = page.split_once(begin).unwrap();
+    let (_, after) = rest.split_once(end).unwrap();
+    std::fs::write(path, format!("{before}{begin}{table}{end}{after}")).unwrap();
 }
