@@ -11,7 +11,7 @@ pub(crate) use scan::{Survey, survey};
 
 use crate::size;
 use serde::de::DeserializeOwned;
-use token::{is_escaped_as_written, string_at};
+use token::{is_escaped_as_written, string_at, word_at};
 
 /// Maximum nesting of a [`Document`](crate::Document), including its own level.
 pub const MAX_DEPTH: usize = 128;
@@ -44,28 +44,30 @@ pub(crate) fn parse_scanned<T: DeserializeOwned>(text: &[u8]) -> serde_json::Res
     Ok(value)
 }
 
-/// Whether the text of one JSON value, which is known to be well-formed, equals what `serde_json` writes for its value:
-/// no spaces, members sorted, no two of one name and none reserved, exponents and strings in their one form. False also
-/// where the check would be expensive, and for nesting deeper than `max_depth`.
-pub(crate) fn is_as_written(text: &str, max_depth: usize) -> bool {
+/// What a [`survey`] finds in the text of one JSON value, which is known to be well-formed, when it equals what `serde_json`
+/// writes for its value: no spaces, members sorted, no two of one name and none reserved, exponents and strings in their one
+/// form. `None` also where the check would be expensive, and for nesting deeper than `max_depth`.
+pub(crate) fn survey_as_written(text: &str, max_depth: usize) -> Option<Survey> {
     let bytes = text.as_bytes();
-    let from = |start: usize| bytes.get(start..).unwrap_or_default();
     // Of each open object the name before; `None` for an array.
     let mut open: Vec<Option<&[u8]>> = Vec::new();
+    let mut survey = Survey::default();
     let (mut name_next, mut i) = (false, 0);
     while let Some(&byte) = bytes.get(i) {
         i += 1;
         match byte {
             b'"' => {
+                // U+0000 can be written only by an escape that is not let pass here.
                 let (string, is_plain) = string_at(bytes, i);
                 if !is_plain && (name_next || !is_escaped_as_written(string)) {
-                    return false;
+                    return None;
                 }
                 i += string.len() + 1;
+                survey.values += usize::from(!name_next);
                 if let (true, Some(Some(before))) = (std::mem::take(&mut name_next), open.last_mut()) {
                     // The first of an object is marked by the quote that no name begins with.
                     if string.starts_with(RESERVED.as_bytes()) || (*before != b"\"" && string <= *before) {
-                        return false;
+                        return None;
                     }
                     *before = string;
                 }
@@ -73,8 +75,10 @@ pub(crate) fn is_as_written(text: &str, max_depth: usize) -> bool {
             b'{' | b'[' => {
                 name_next = byte == b'{';
                 open.push(name_next.then_some(b"\""));
+                survey.values += 1;
+                survey.depth = survey.depth.max(open.len());
                 if open.len() > max_depth {
-                    return false;
+                    return None;
                 }
             }
             b'}' | b']' => {
@@ -83,17 +87,23 @@ pub(crate) fn is_as_written(text: &str, max_depth: usize) -> bool {
             }
             b',' => name_next = matches!(open.last(), Some(Some(_))),
             b'-' | b'0'..=b'9' => {
-                let length = from(i).iter().take_while(|byte| is_in_number(**byte)).count();
+                let rest = bytes.get(i..).unwrap_or_default();
+                let length = rest.iter().take_while(|byte| is_in_number(**byte)).count();
                 if !bytes.get(i - 1..i + length).is_some_and(is_number_as_written) {
-                    return false;
+                    return None;
                 }
+                survey.values += 1;
                 i += length;
             }
-            b':' | b'a'..=b'z' => {}
-            _ => return false,
+            b':' => {}
+            b'a'..=b'z' => {
+                survey.values += 1;
+                i += word_at(bytes, i);
+            }
+            _ => return None,
         }
     }
-    true
+    Some(survey)
 }
 
 fn is_in_number(byte: u8) -> bool {
@@ -170,7 +180,8 @@ mod tests {
         #[test]
         fn a_text_that_is_as_written_is_what_would_be_written(text in any_text()) {
             let value: serde_json::Value = serde_json::from_str(&text).unwrap();
-            if is_as_written(&text, 64) {
+            if let Some(found) = survey_as_written(&text, 64) {
+                prop_assert_eq!(found, survey(text.as_bytes()));
                 prop_assert_eq!(serde_json::to_string(&value).unwrap(), text);
             }
         }
@@ -195,7 +206,7 @@ mod tests {
             let value: serde_json::Value = serde_json::from_str(&text).unwrap();
             let written = serde_json::to_string(&value).unwrap();
             let escaped = written.contains("\\");
-            prop_assert!(escaped || is_as_written(&written, 64), "{}", written);
+            prop_assert!(escaped || survey_as_written(&written, 64).is_some(), "{}", written);
         }
     }
 }

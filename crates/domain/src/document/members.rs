@@ -58,9 +58,7 @@ struct Text(Arc<Known>);
 
 struct Known {
     text: Box<RawValue>,
-    /// Whether it is nested deeper than [`READABLE_DEPTH`].
-    is_deep: bool,
-    survey: OnceLock<Survey>,
+    survey: Survey,
 }
 
 impl Text {
@@ -70,16 +68,12 @@ impl Text {
     }
 
     fn surveyed(text: Box<RawValue>, survey: Survey) -> Self {
-        Self(Arc::new(Known { text, is_deep: survey.depth > READABLE_DEPTH, survey: survey.into() }))
+        Self(Arc::new(Known { text, survey }))
     }
 
-    /// A text that is known to be nested less deep.
-    fn of_shallow(text: Box<RawValue>) -> Self {
-        Self(Arc::new(Known { text, is_deep: false, survey: OnceLock::new() }))
-    }
-
-    fn survey(&self) -> Survey {
-        *self.0.survey.get_or_init(|| json::survey(self.0.text.get().as_bytes()))
+    /// Whether it is nested deeper than [`READABLE_DEPTH`].
+    fn is_deep(&self) -> bool {
+        self.0.survey.depth > READABLE_DEPTH
     }
 }
 
@@ -165,7 +159,7 @@ impl Members {
 
     /// What there is to know of the text, where there is one.
     pub(super) fn known_survey(&self) -> Option<Survey> {
-        self.0.text.get().map(Text::survey)
+        self.0.text.get().map(|text| text.0.survey)
     }
 
     fn of_text(text: Text) -> Self {
@@ -246,7 +240,7 @@ impl Serialize for Members {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let written = self.written().map_err(serde::ser::Error::custom)?;
         match self.0.members.get() {
-            _ if !written.0.is_deep => written.0.text.serialize(serializer),
+            _ if !written.is_deep() => written.0.text.serialize(serializer),
             Some(members) => members.serialize(serializer),
             // A map that is kept would be many times larger than the text.
             None => parsed(&written.0.text).map_err(serde::ser::Error::custom)?.serialize(serializer),
@@ -257,8 +251,10 @@ impl Serialize for Members {
 impl<'de> Deserialize<'de> for Members {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = Box::<RawValue>::deserialize(deserializer)?;
-        if text.get().starts_with('{') && json::is_as_written(text.get(), READABLE_DEPTH) {
-            return Ok(Self::of_text(Text::of_shallow(text)));
+        if text.get().starts_with('{')
+            && let Some(survey) = json::survey_as_written(text.get(), READABLE_DEPTH)
+        {
+            return Ok(Self::of_text(Text::surveyed(text, survey)));
         }
         json::scan(text.get().as_bytes(), json::MAX_MESSAGE_DEPTH, MAX_VALUES).map_err(serde::de::Error::custom)?;
         Self::of_scanned(&text).map_err(serde::de::Error::custom)

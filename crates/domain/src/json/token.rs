@@ -22,16 +22,25 @@ pub(super) fn word_at(text: &[u8], start: usize) -> usize {
 }
 
 /// The string that begins at `start`, behind its first quote and up to its last, as it is written, and whether it has no escape.
+#[inline]
 pub(super) fn string_at(text: &[u8], start: usize) -> (&[u8], bool) {
     let rest = text.get(start..).unwrap_or_default();
-    let mut end = until_quote_or_escape(rest);
-    let is_plain = rest.get(end) != Some(&b'\\');
+    let end = until_quote_or_escape(rest);
+    match rest.get(end) {
+        Some(b'"') => (rest.get(..end).unwrap_or_default(), true),
+        Some(_) => (with_escapes(rest, end), false),
+        // One that is never closed is all of the rest: the parser refuses it.
+        None => (rest, true),
+    }
+}
+
+/// The same, of a string whose first escape is here.
+fn with_escapes(rest: &[u8], mut end: usize) -> &[u8] {
     while rest.get(end) == Some(&b'\\') {
         end += 2;
         end += until_quote_or_escape(rest.get(end..).unwrap_or_default());
     }
-    // One that is never closed is all of the rest: the parser refuses it.
-    (rest.get(..end).unwrap_or(rest), is_plain)
+    rest.get(..end).unwrap_or(rest)
 }
 
 /// Whether each escape of a string, as it is written, is the one that a writer has for its character.
@@ -46,22 +55,22 @@ pub(super) fn is_escaped_as_written(string: &[u8]) -> bool {
 }
 
 /// Where the next `"` or `\` is; the length when there is none.
+#[inline]
 fn until_quote_or_escape(rest: &[u8]) -> usize {
     const LOW: u64 = 0x0101_0101_0101_0101;
     const HIGH: u64 = 0x8080_8080_8080_8080;
     // Most strings are shorter than what a search with vectors is good for, so eight bytes are looked at as one number. The
     // lowest bit that is set belongs to the first zero byte; above it there may be false ones.
     let zeros = |number: u64| number.wrapping_sub(LOW) & !number & HIGH;
-    let mut at = 0;
-    while let Some(eight) = rest.get(at..).and_then(<[u8]>::first_chunk) {
+    let (eights, last) = rest.as_chunks();
+    for (index, eight) in eights.iter().enumerate() {
         let number = u64::from_le_bytes(*eight);
         let found = zeros(number ^ (LOW * b'"' as u64)) | zeros(number ^ (LOW * b'\\' as u64));
         if found != 0 {
-            return at + (found.trailing_zeros() / 8) as usize;
+            return index * eight.len() + (found.trailing_zeros() / 8) as usize;
         }
-        at += eight.len();
     }
-    let last = rest.get(at..).unwrap_or_default();
+    let at = rest.len() - last.len();
     at + last.iter().position(|byte| matches!(byte, b'"' | b'\\')).unwrap_or(last.len())
 }
 
