@@ -26,6 +26,8 @@ use uuid::Uuid;
 const TAG_BYTES: usize = 16;
 
 const JSON: &str = "application/json";
+/// Room for the text of most sheets, which are then not copied while the text grows.
+const LEAST_ROOM: usize = 5_120;
 
 /// The result of a handler.
 pub(crate) type Answer = Result<HttpResponse, Problem>;
@@ -131,7 +133,12 @@ pub(crate) fn part_of_page<E: Entity, B: From<E> + Serialize>(
         return Ok(unchanged);
     }
     let page = PageBody::<B>::of(page);
-    let Some(wanted) = wanted else { return json(&mut response, JSON, &page) };
+    let Some(wanted) = wanted else {
+        // Rows of a list are about as long as the first of them, and a long text is not copied while it grows.
+        let first = page.items.first().map(written).transpose()?.map_or(0, |text| text.len());
+        let text = written_into(Vec::with_capacity(LEAST_ROOM.max(first * page.items.len() * 9 / 8)), &page)?;
+        return Ok(with_text(&mut response, JSON, text));
+    };
     let PageBody { items, next_cursor, unreadable, total } = page;
     let items = items.iter().map(|row| wanted.of(row)).collect();
     json(&mut response, SPARSE_JSON, &PageBody { items, next_cursor, unreadable, total })
@@ -196,8 +203,10 @@ fn with_text(response: &mut HttpResponseBuilder, media_type: &'static str, text:
 }
 
 fn written(body: &impl Serialize) -> Result<Vec<u8>, Problem> {
-    // Most sheets fit into this, and are then not copied while the text grows.
-    let mut text = Vec::with_capacity(5_120);
+    written_into(Vec::with_capacity(LEAST_ROOM), body)
+}
+
+fn written_into(mut text: Vec<u8>, body: &impl Serialize) -> Result<Vec<u8>, Problem> {
     serde_json::to_writer(&mut text, body).map_err(|error| {
         tracing::error!(error = %redacted(&error), "a response cannot be serialized");
         Problem::internal()

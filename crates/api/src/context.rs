@@ -10,6 +10,7 @@ use character_domain::{json, size};
 use character_http_kit::middleware::note_principal;
 use character_repositories::{Condition, Idempotency, IdempotencyKey, RequestContext};
 use serde_json::value::RawValue;
+use std::borrow::Cow;
 use utoipa::{
     IntoParams,
     openapi::{
@@ -59,14 +60,14 @@ fn idempotency(key: &IdempotencyKey, author: Option<&str>, request: &HttpRequest
         whole.push(b'\n');
     }
     match canonical(body) {
-        Some(canonical) => whole.extend(canonical.into_bytes()),
+        Some(canonical) => whole.extend(canonical.as_bytes()),
         None => whole.extend(body),
     }
     Idempotency::new(&scope, key, &whole)
 }
 
 /// The body in its one form: no spaces, members in order. `None` when it is no JSON or breaks a limit: then it is refused later.
-fn canonical(body: &[u8]) -> Option<String> {
+fn canonical(body: &[u8]) -> Option<Cow<'_, str>> {
     json::scan(body, json::MAX_MESSAGE_DEPTH, size::MAX_BULK_VALUES).ok()?;
     let text = body::parse::<&RawValue>(body).ok()?;
     json::canonical(text.get()).ok()

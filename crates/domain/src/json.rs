@@ -2,6 +2,7 @@
 
 mod canonical;
 mod scan;
+mod token;
 
 pub use canonical::canonical;
 pub(crate) use canonical::canonical_with_survey;
@@ -10,6 +11,7 @@ pub(crate) use scan::{Survey, survey};
 
 use crate::size;
 use serde::de::DeserializeOwned;
+use token::{is_escaped_as_written, string_at};
 
 /// Maximum nesting of a [`Document`](crate::Document), including its own level.
 pub const MAX_DEPTH: usize = 128;
@@ -55,7 +57,10 @@ pub(crate) fn is_as_written(text: &str, max_depth: usize) -> bool {
         i += 1;
         match byte {
             b'"' => {
-                let Some(string) = plain_string(from(i), !name_next) else { return false };
+                let (string, is_plain) = string_at(bytes, i);
+                if !is_plain && (name_next || !is_escaped_as_written(string)) {
+                    return false;
+                }
                 i += string.len() + 1;
                 if let (true, Some(Some(before))) = (std::mem::take(&mut name_next), open.last_mut()) {
                     // The first of an object is marked by the quote that no name begins with.
@@ -91,22 +96,6 @@ pub(crate) fn is_as_written(text: &str, max_depth: usize) -> bool {
     true
 }
 
-/// The string that ends at the first quote of `rest`. None when it has an escape that is not the only way to write its
-/// character, or, unless `escapes` are let pass, any.
-fn plain_string(rest: &[u8], escapes: bool) -> Option<&[u8]> {
-    let mut i = 0;
-    loop {
-        i += rest.get(i..)?.iter().position(|byte| matches!(byte, b'"' | b'\\'))?;
-        if rest.get(i) == Some(&b'"') {
-            return rest.get(..i);
-        }
-        if !escapes || !matches!(rest.get(i + 1)?, b'"' | b'\\' | b'b' | b'f' | b'n' | b'r' | b't') {
-            return None;
-        }
-        i += 2;
-    }
-}
-
 fn is_in_number(byte: u8) -> bool {
     matches!(byte, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E')
 }
@@ -137,7 +126,7 @@ mod tests {
             "-?(0|[1-9][0-9]{0,40})(\\.[0-9]{1,40})?([eE][+-]?[0-9]{1,9})?",
         ];
         let string = prop_oneof![
-            ".{0,6}".prop_map(|text| serde_json::to_string(&text).unwrap()),
+            ".{0,20}".prop_map(|text| serde_json::to_string(&text).unwrap()),
             "[a-c]{0,2}".prop_map(|text| format!("\"{text}\"")),
             Just(r#""\u0041""#.to_owned()),
             Just(r#""\/""#.to_owned()),

@@ -6,7 +6,8 @@ use crate::{
     store::{decoded, signed},
     writer::Command,
 };
-use character_message_hub::{RejectedEvent, Result, SubscriptionName, SubscriptionState};
+use async_trait::async_trait;
+use character_message_hub::{HubOperations, RejectedEvent, Result, SubscriptionName, SubscriptionState};
 use rusqlite::params;
 use std::{
     sync::{Arc, atomic::Ordering},
@@ -55,12 +56,11 @@ impl FileHub {
     pub async fn expire(&self) -> Result<()> {
         self.shared.call(EXPIRE, CHANGE_TIMEOUT, |reply| Command::Expire { reply }).await?
     }
+}
 
-    /// Every subscription, by name.
-    ///
-    /// # Errors
-    /// `Unavailable`, `Timeout`: the file cannot be read.
-    pub async fn subscriptions(&self) -> Result<Vec<SubscriptionState>> {
+#[async_trait]
+impl HubOperations for FileHub {
+    async fn subscriptions(&self) -> Result<Vec<SubscriptionState>> {
         let rejected = self.shared.read(SUBSCRIPTIONS, |connection| {
             let mut counts = connection.prepare_cached(include_str!("sql/count_rejected.sql"))?;
             let counts = counts.query_map([], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?)))?;
@@ -80,12 +80,7 @@ impl FileHub {
         Ok(subscriptions.collect())
     }
 
-    /// The newest events that a subscription has rejected, at most `limit`, the newest first. `None`: there is no
-    /// subscription of this name.
-    ///
-    /// # Errors
-    /// `Unavailable`, `Timeout`: the file cannot be read.
-    pub async fn rejected(&self, name: &SubscriptionName, limit: usize) -> Result<Option<Vec<RejectedEvent>>> {
+    async fn rejected(&self, name: &SubscriptionName, limit: usize) -> Result<Option<Vec<RejectedEvent>>> {
         let Some(subscribed) = self.shared.state.get(name) else { return Ok(None) };
         let rejected = self.shared.read(REJECTED, move |connection| {
             let mut statement = connection.prepare_cached(include_str!("sql/list_rejected.sql"))?;
@@ -105,11 +100,8 @@ impl FileHub {
         rejected.await.map(Some)
     }
 
-    /// Removes a subscription and what it has not settled. Its subscribers receive `Forbidden`. Returns whether it existed.
-    ///
-    /// # Errors
-    /// `Unavailable`, `Timeout`: the file cannot be written; unknown.
-    pub async fn remove_subscription(&self, name: &SubscriptionName) -> Result<bool> {
+    /// Its subscribers receive `Forbidden`.
+    async fn remove_subscription(&self, name: &SubscriptionName) -> Result<bool> {
         let name = name.clone();
         self.shared.call(REMOVE, CHANGE_TIMEOUT, |reply| Command::Remove { name, reply }).await?
     }

@@ -2,8 +2,8 @@
 
 use crate::{FileHub, FileHubConfig, OpenError};
 use character_message_hub::{
-    CloudEvent, Deliveries, Delivery, ErrorKind, Filter, MAX_EVENT_BYTES, Message, MessageHub, Published, Result,
-    Subscription,
+    CloudEvent, Deliveries, Delivery, ErrorKind, Filter, HubOperations as _, MAX_EVENT_BYTES, Message, MessageHub,
+    Published, Result, Subscription,
 };
 use futures_util::FutureExt as _;
 use serde_json::json;

@@ -8,7 +8,8 @@ use crate::{
     subject,
 };
 use async_nats::jetstream;
-use character_message_hub::{Filter, Result, SubscriptionName, SubscriptionState};
+use async_trait::async_trait;
+use character_message_hub::{Filter, HubOperations, RejectedEvent, Result, SubscriptionName, SubscriptionState};
 use serde::Deserialize;
 use serde_json::json;
 use std::collections::HashMap;
@@ -69,13 +70,11 @@ impl ConsumerConfig {
     }
 }
 
-impl NatsHub {
-    /// Every durable subscription, by name. Consumers with names that no subscription can have are left out.
-    /// With a server before 2.10, the backlog of a subscription to several types counts the events of every type.
-    ///
-    /// # Errors
-    /// `Unavailable`, `Timeout`, `Unauthorized`, `Forbidden`, `Corrupt`.
-    pub async fn subscriptions(&self) -> Result<Vec<SubscriptionState>> {
+#[async_trait]
+impl HubOperations for NatsHub {
+    /// Consumers with names that no subscription can have are left out. With a server before 2.10, the backlog of a subscription
+    /// to several types counts the events of every type.
+    async fn subscriptions(&self) -> Result<Vec<SubscriptionState>> {
         as_operator(async {
             let deadline = Instant::now() + OPERATOR_LIMIT;
             self.link().ready(SUBSCRIPTIONS, deadline).await?;
@@ -105,12 +104,12 @@ impl NatsHub {
         .await
     }
 
-    /// Removes a subscription with what it has not settled and what it has rejected, and returns whether it existed. A subscriber
-    /// that is still connected creates it again, and receives every event again.
-    ///
-    /// # Errors
-    /// As [`subscriptions`](Self::subscriptions); unknown.
-    pub async fn remove_subscription(&self, name: &SubscriptionName) -> Result<bool> {
+    async fn rejected(&self, name: &SubscriptionName, limit: usize) -> Result<Option<Vec<RejectedEvent>>> {
+        self.rejected_events(name, limit).await
+    }
+
+    /// A subscriber that is still connected creates it again.
+    async fn remove_subscription(&self, name: &SubscriptionName) -> Result<bool> {
         as_operator(async {
             let deadline = Instant::now() + OPERATOR_LIMIT;
             self.link().ready(REMOVE, deadline).await?;

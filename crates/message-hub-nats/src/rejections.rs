@@ -49,12 +49,12 @@ pub(crate) fn subject_of(prefix: &str, name: &SubscriptionName) -> String {
 }
 
 impl NatsHub {
-    /// The newest events that a subscription has rejected, at most `limit`, the newest first. `None`: there is no subscription of
-    /// this name.
-    ///
-    /// # Errors
-    /// As [`subscriptions`](Self::subscriptions).
-    pub async fn rejected(&self, name: &SubscriptionName, limit: usize) -> Result<Option<Vec<RejectedEvent>>> {
+    /// See [`HubOperations::rejected`](character_message_hub::HubOperations::rejected).
+    pub(crate) async fn rejected_events(
+        &self,
+        name: &SubscriptionName,
+        limit: usize,
+    ) -> Result<Option<Vec<RejectedEvent>>> {
         as_operator(async {
             let deadline = Instant::now() + OPERATOR_LIMIT;
             self.link().ready(REJECTED, deadline).await?;

@@ -29,7 +29,6 @@ pub use prometheus_client::registry::Registry;
 
 pub use config::{HubServerConfig, InstanceUrl, InvalidHubServer, InvalidInstance};
 pub use openapi::openapi;
-pub use operators::{HubOperations, NoOperations};
 pub use refusal::{PROBLEM_TYPES, overloaded};
 pub use server::HubServer;
 

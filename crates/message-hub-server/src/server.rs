@@ -5,7 +5,7 @@ use crate::{
     config::{HubServerConfig, InvalidHubServer},
     events::{self, Pollers, Sessions},
     metrics::Metrics,
-    operators::{self, HubOperations, NoOperations},
+    operators,
     refusal::{Answer, Refusal, overloaded},
     routing::{self, Router},
 };
@@ -21,7 +21,7 @@ use character_http_kit::{
     AcceptedTokens, BodyLimits, Endpoint, Endpoints,
     middleware::{checked, limit_requests},
 };
-use character_message_hub::{ErrorKind, HubError, MessageHub};
+use character_message_hub::{ErrorKind, HubError, HubOperations, MessageHub};
 use character_message_hub_wire::{self as wire, ServicesBody};
 use prometheus_client::registry::Registry;
 use std::{fmt, sync::Arc, time::Duration};
@@ -37,7 +37,7 @@ pub struct HubServer {
 
 struct Inner {
     hub: Arc<dyn MessageHub>,
-    operations: Arc<dyn HubOperations>,
+    operations: Option<Arc<dyn HubOperations>>,
     tokens: AcceptedTokens,
     config: HubServerConfig,
     sessions: Sessions,
@@ -63,7 +63,7 @@ impl HubServer {
         tokens: AcceptedTokens,
         config: HubServerConfig,
     ) -> Result<Self, InvalidHubServer> {
-        Self::with_operations(hub, Arc::new(NoOperations), tokens, config)
+        Self::open(hub, None, tokens, config)
     }
 
     /// The same; operators can read and change what `operations` offers.
@@ -73,6 +73,15 @@ impl HubServer {
     pub fn with_operations(
         hub: Arc<dyn MessageHub>,
         operations: Arc<dyn HubOperations>,
+        tokens: AcceptedTokens,
+        config: HubServerConfig,
+    ) -> Result<Self, InvalidHubServer> {
+        Self::open(hub, Some(operations), tokens, config)
+    }
+
+    fn open(
+        hub: Arc<dyn MessageHub>,
+        operations: Option<Arc<dyn HubOperations>>,
         tokens: AcceptedTokens,
         config: HubServerConfig,
     ) -> Result<Self, InvalidHubServer> {
@@ -130,8 +139,9 @@ impl HubServer {
         &*self.inner.hub
     }
 
-    pub(crate) fn operations(&self) -> &dyn HubOperations {
-        &*self.inner.operations
+    /// `None`: the hub offers none.
+    pub(crate) fn operations(&self) -> Option<&dyn HubOperations> {
+        self.inner.operations.as_deref()
     }
 
     pub(crate) fn sessions(&self) -> &Sessions {

@@ -66,7 +66,7 @@ pub use filter::{Filter, InvalidFilter};
 pub use memory::MemoryHub;
 pub use message::{MAX_BATCH, MAX_EVENT_BYTES, Message, Published};
 pub use name::{InvalidName, ServiceName, SubscriptionName};
-pub use operators::{RejectedEvent, SubscriptionState};
+pub use operators::{HubOperations, RejectedEvent, SubscriptionState};
 pub use port::{MessageHub, NEXT, PROBE, PUBLISH, REQUEST, SETTLE, SUBSCRIBE, Subscription};
 pub use queue::{DeliveryQueue, NotHeld, Receipt};
 pub use request::{Reply, ServiceRequest};

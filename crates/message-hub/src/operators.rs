@@ -1,8 +1,37 @@
-//! What operators read of a hub that keeps subscriptions. How they read it is a matter of each adapter.
+//! What operators read and change of a hub that keeps its events itself, beside its port.
 
-use crate::{CloudEvent, Filter, SubscriptionName};
+use crate::{CloudEvent, Filter, Result, SubscriptionName};
+use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
+
+/// What operators read and change of a hub that keeps its events itself. A hub that passes everything to another one offers it
+/// no more than that one does, and does not implement it.
+///
+/// # Cancel safety
+/// A dropped `remove_subscription` may have had its effect; the others change nothing.
+#[async_trait]
+pub trait HubOperations: Send + Sync + fmt::Debug {
+    /// Every durable subscription, by name.
+    ///
+    /// # Errors
+    /// `Unavailable`, `Timeout`, `Unauthorized`, `Forbidden`, `Corrupt`: what is kept cannot be read.
+    async fn subscriptions(&self) -> Result<Vec<SubscriptionState>>;
+
+    /// The newest events that a subscription has rejected, at most `limit`, the newest first. `None`: there is no subscription of
+    /// this name.
+    ///
+    /// # Errors
+    /// As [`subscriptions`](Self::subscriptions).
+    async fn rejected(&self, name: &SubscriptionName, limit: usize) -> Result<Option<Vec<RejectedEvent>>>;
+
+    /// Removes a subscription with what it has not settled and what it has rejected, and returns whether it existed. A subscriber
+    /// that is still connected may create it again, and then receives every event again.
+    ///
+    /// # Errors
+    /// As [`subscriptions`](Self::subscriptions); whether it was removed is then unknown.
+    async fn remove_subscription(&self, name: &SubscriptionName) -> Result<bool>;
+}
 
 /// A durable subscription.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

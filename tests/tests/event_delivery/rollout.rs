@@ -1,4 +1,4 @@
-//! Both services are replaced while clients use them over kept connections, as a rollout of Kubernetes does it: no request
+//! The services and the hub are replaced while clients use them over kept connections, as a rollout of Kubernetes does it: no request
 //! fails, and no event is lost.
 //!
 //! A Service of Kubernetes is a balancer of connections: a new one goes to a process that is ready, and an open one stays where
@@ -7,7 +7,7 @@
 
 use super::{HUB_TOKEN, Inbox, TOKEN, consume, is_hunt};
 use crate::support::{client, send};
-use character_tests::{PostgresServer, Service, ServiceBuilder};
+use character_tests::{NatsRelease, NatsServer, PostgresServer, Service, ServiceBuilder};
 use serde_json::{Value, json};
 use std::{
     net::SocketAddr,
@@ -20,7 +20,7 @@ use std::{
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _, copy_bidirectional},
     net::{TcpListener, TcpStream},
-    task::JoinSet,
+    task::{JoinHandle, JoinSet},
     time::{MissedTickBehavior, interval},
 };
 
@@ -200,6 +200,70 @@ async fn play(address: SocketAddr, pace: Duration, seen: Arc<Seen>, stop: Arc<At
     }
 }
 
+/// Clients that play until they are told to end.
+struct UnderLoad {
+    of: Load,
+    begun: Instant,
+    seen: Arc<Seen>,
+    stop: Arc<AtomicBool>,
+    clients: JoinSet<()>,
+}
+
+impl UnderLoad {
+    fn begin(address: SocketAddr) -> Self {
+        let (of, seen, stop) = (Load::chosen(), Arc::new(Seen::default()), Arc::new(AtomicBool::new(false)));
+        let clients = (0..of.clients).map(|_| play(address, of.pace, Arc::clone(&seen), Arc::clone(&stop)));
+        Self { of, begun: Instant::now(), clients: clients.collect(), seen, stop }
+    }
+
+    /// The number of changes, when each request was answered as it should be, over this many connections of each client or more.
+    async fn end_without_a_failure(self, connections_each: usize) -> usize {
+        let Self { of, begun, seen, stop, clients } = self;
+        stop.store(true, Relaxed);
+        clients.join_all().await;
+        let (answers, changes) = (seen.answers.load(Relaxed), seen.changes.load(Relaxed));
+        let (connections, rate) = (seen.connections.load(Relaxed), answers as f64 / begun.elapsed().as_secs_f64());
+        eprintln!(
+            "{answers} answers, {rate:.0} a second, {changes} of them to changes, over {connections} connections"
+        );
+        assert!(!is_hunt() || rate > 1_800.0, "the clients did not get to 2,000 requests a second");
+        let failures = seen.failures.lock().unwrap().clone();
+        let first = failures.first();
+        assert!(failures.is_empty(), "{} of {answers} requests failed, the first: {first:?}", failures.len());
+        assert!(
+            answers > 10 * of.clients && connections >= connections_each * of.clients,
+            "{answers} answers over {connections} connections"
+        );
+        changes
+    }
+}
+
+/// A consumer that handles each event once.
+struct Heard {
+    inbox: Arc<Inbox>,
+    calm: Arc<AtomicBool>,
+    consumer: JoinHandle<()>,
+}
+
+impl Heard {
+    fn over(hub_url: String) -> Self {
+        let (inbox, calm) = (Arc::new(Inbox::default()), Arc::new(AtomicBool::new(false)));
+        let consumer = tokio::spawn(consume(hub_url, Arc::clone(&inbox), Arc::clone(&calm)));
+        Self { inbox, calm, consumer }
+    }
+
+    async fn is_every_event_of(self, changes: usize) {
+        let end = Instant::now() + LIMIT;
+        while self.inbox.len() < changes {
+            assert!(Instant::now() < end, "{} of {changes} events were heard", self.inbox.len());
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        self.calm.store(true, Relaxed);
+        self.consumer.await.unwrap();
+        assert_eq!(self.inbox.len(), changes);
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_rollout_of_both_services_under_load_fails_no_request_and_loses_no_event() {
     let database = PostgresServer::shared().fresh_schema_url();
@@ -224,41 +288,55 @@ async fn a_rollout_of_both_services_under_load_fails_no_request_and_loses_no_eve
     };
     let first_service = character().start();
     let services = Balancer::over(&first_service).await;
-    let (inbox, calm) = (Arc::new(Inbox::default()), Arc::new(AtomicBool::new(false)));
-    let consumer = tokio::spawn(consume(hub.url(""), Arc::clone(&inbox), Arc::clone(&calm)));
+    let (heard, load) = (Heard::over(hub.url("")), UnderLoad::begin(services.address));
+    tokio::time::sleep(load.of.phase).await;
+    let second_service = services.replace(first_service, character(), load.of.phase).await;
+    let _second_storage = storages.replace(first_storage, storage(), load.of.phase).await;
+    let _third_service = services.replace(second_service, character(), load.of.phase).await;
+    let changes = load.end_without_a_failure(3).await;
+    heard.is_every_event_of(changes).await;
+}
 
-    let (seen, stop) = (Arc::new(Seen::default()), Arc::new(AtomicBool::new(false)));
-    let (load, begin, mut clients) = (Load::chosen(), Instant::now(), JoinSet::new());
-    for _ in 0..load.clients {
-        clients.spawn(play(services.address, load.pace, Arc::clone(&seen), Arc::clone(&stop)));
-    }
-    tokio::time::sleep(load.phase).await;
-    let second_service = services.replace(first_service, character(), load.phase).await;
-    let _second_storage = storages.replace(first_storage, storage(), load.phase).await;
-    let _third_service = services.replace(second_service, character(), load.phase).await;
-    stop.store(true, Relaxed);
-    clients.join_all().await;
-    let seconds = begin.elapsed().as_secs_f64();
-
-    let (answers, changes) = (seen.answers.load(Relaxed), seen.changes.load(Relaxed));
-    let connections = seen.connections.load(Relaxed);
-    let rate = answers as f64 / seconds;
-    eprintln!("{answers} answers, {rate:.0} a second, {changes} of them to changes, over {connections} connections");
-    assert!(!is_hunt() || rate > 1_800.0, "the clients did not get to 2,000 requests a second");
-    let failures = seen.failures.lock().unwrap().clone();
-    assert!(failures.is_empty(), "{} of {answers} requests failed, the first: {:?}", failures.len(), failures.first());
-    assert!(
-        answers > 10 * load.clients && connections >= 3 * load.clients,
-        "{answers} answers over {connections} connections"
-    );
-    let end = Instant::now() + LIMIT;
-    while inbox.len() < changes {
-        assert!(Instant::now() < end, "{} of {changes} events were heard", inbox.len());
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    calm.store(true, Relaxed);
-    consumer.await.unwrap();
-    assert_eq!(inbox.len(), changes);
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_rollout_of_the_hub_under_load_fails_no_request_that_it_routes_and_loses_no_event() {
+    let database = PostgresServer::shared().fresh_schema_url();
+    let nats = NatsServer::start_with(NatsRelease::Current, "max_payload: 16MB");
+    let hub = || {
+        Service::message_hub()
+            .env("MESSAGE_HUB_TOKEN", HUB_TOKEN)
+            .env("NATS_URL", nats.url())
+            .env("LOG_LEVEL", "warn")
+            .env("DRAIN_SECS", "3")
+    };
+    let first_hub = hub().start();
+    let hubs = Balancer::over(&first_hub).await;
+    let hub_url = format!("http://{}", hubs.address);
+    let storage = || {
+        Service::storage()
+            .env("STORAGE_SERVICE_TOKEN", TOKEN)
+            .env("DATABASE_URL", &database)
+            .env("MESSAGE_HUB_URL", nats.url())
+            .env("LOG_LEVEL", "warn")
+            .env("DRAIN_SECS", "3")
+    };
+    let first_storage = storage().start();
+    let service = Service::character()
+        .env("STORAGE_SERVICE_URL", "hub:storage")
+        .env("STORAGE_SERVICE_TOKEN", TOKEN)
+        .env("MESSAGE_HUB_URL", &hub_url)
+        .env("MESSAGE_HUB_TOKEN", HUB_TOKEN)
+        .env("LOG_LEVEL", "warn")
+        .start();
+    let (heard, load) = (Heard::over(hub_url), UnderLoad::begin(service.address()));
+    tokio::time::sleep(load.of.phase).await;
+    let second_hub = hubs.replace(first_hub, hub(), load.of.phase).await;
+    // There is no balancer before it: NATS gives each request to one that listens.
+    let second_storage = storage();
+    let _second_storage = tokio::task::spawn_blocking(|| second_storage.start()).await.unwrap();
+    assert_eq!(tokio::task::spawn_blocking(move || first_storage.terminate()).await.unwrap(), 0);
+    let _third_hub = hubs.replace(second_hub, hub(), load.of.phase).await;
+    let changes = load.end_without_a_failure(1).await;
+    heard.is_every_event_of(changes).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -3,9 +3,9 @@
 use actix_web::{HttpResponse, http::header::CACHE_CONTROL, web::Data};
 use character_error_reporter::redacted;
 use character_http_kit::Problem;
-use character_message_hub::SubscriptionState;
+use character_message_hub::{HubOperations, SubscriptionState};
 use character_message_hub_file::FileHub;
-use character_message_hub_server::{HubOperations, HubServer};
+use character_message_hub_server::HubServer;
 use character_message_hub_wire::ServiceState;
 use serde::Serialize;
 use std::sync::Arc;
@@ -28,9 +28,7 @@ struct Report {
     version: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     file: Option<FileReport>,
-    /// Absent when another system keeps the events, whose tools show them.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    subscriptions: Option<Vec<SubscriptionState>>,
+    subscriptions: Vec<SubscriptionState>,
     services: Vec<ServiceState>,
 }
 

@@ -1,11 +1,9 @@
 //! What keeps the events of the hub: the one place that knows the adapters.
 
 use crate::{config::MessageHubServiceConfig, folder_lock::FolderLock, private_files};
-use async_trait::async_trait;
-use character_message_hub::{MessageHub, RejectedEvent, Result, SubscriptionName, SubscriptionState};
+use character_message_hub::{HubOperations, MessageHub};
 use character_message_hub_file::{FileHub, FileHubConfig, OpenError};
 use character_message_hub_nats::{Credentials, NatsHub, NatsHubConfig};
-use character_message_hub_server::HubOperations;
 use secrecy::ExposeSecret as _;
 use std::{error::Error, sync::Arc};
 use tokio::task::spawn_blocking;
@@ -30,9 +28,7 @@ pub(super) struct ConfiguredHub {
 ///
 /// # Errors
 /// When the file cannot be opened. A NATS that is down is no error.
-pub(super) async fn open(
-    config: &MessageHubServiceConfig,
-) -> std::result::Result<ConfiguredHub, Box<dyn Error + Send + Sync>> {
+pub(super) async fn open(config: &MessageHubServiceConfig) -> Result<ConfiguredHub, Box<dyn Error + Send + Sync>> {
     if let Some(url) = &config.nats_url {
         let settings = NatsHubConfig {
             client_name: super::SERVICE.to_owned(),
@@ -44,7 +40,7 @@ pub(super) async fn open(
             ..NatsHubConfig::new(url.get().expose_secret())
         };
         let hub = NatsHub::connect(settings).await?;
-        let operations = Arc::new(NatsOperations(hub.clone()));
+        let operations = Arc::new(hub.clone());
         let summary = "events in NATS JetStream".to_owned();
         return Ok(ConfiguredHub { hub: Arc::new(hub), operations, file: None, summary, _lock: None });
     }
@@ -60,49 +56,11 @@ pub(super) async fn open(
     };
     let file = spawn_blocking(move || FileHub::open(settings)).await??;
     private_files::warn_of_open(&files);
-    let operations = Arc::new(FileOperations(file.clone()));
+    let operations = Arc::new(file.clone());
     Ok(ConfiguredHub { hub: Arc::new(file.clone()), operations, file: Some(file), summary, _lock: Some(lock) })
 }
 
 /// Whether the file cannot be opened because another process has it.
 pub(super) fn is_in_use(error: &(dyn Error + Send + Sync + 'static)) -> bool {
     matches!(error.downcast_ref(), Some(OpenError::InUse(_)))
-}
-
-/// What operators read and change of a hub in a file.
-#[derive(Debug)]
-struct FileOperations(FileHub);
-
-#[async_trait]
-impl HubOperations for FileOperations {
-    async fn subscriptions(&self) -> Result<Option<Vec<SubscriptionState>>> {
-        self.0.subscriptions().await.map(Some)
-    }
-
-    async fn rejected(&self, name: &SubscriptionName, limit: usize) -> Result<Option<Option<Vec<RejectedEvent>>>> {
-        self.0.rejected(name, limit).await.map(Some)
-    }
-
-    async fn remove(&self, name: &SubscriptionName) -> Result<Option<bool>> {
-        self.0.remove_subscription(name).await.map(Some)
-    }
-}
-
-/// What operators read and change of a hub in NATS.
-#[derive(Debug)]
-struct NatsOperations(NatsHub);
-
-#[async_trait]
-impl HubOperations for NatsOperations {
-    async fn subscriptions(&self) -> Result<Option<Vec<SubscriptionState>>> {
-        self.0.subscriptions().await.map(Some)
-    }
-
-    async fn rejected(&self, name: &SubscriptionName, limit: usize) -> Result<Option<Option<Vec<RejectedEvent>>>> {
-        self.0.rejected(name, limit).await.map(Some)
-    }
-
-    async fn remove(&self, name: &SubscriptionName) -> Result<Option<bool>> {
-        self.0.remove_subscription(name).await.map(Some)
-    }
 }

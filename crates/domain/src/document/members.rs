@@ -7,6 +7,7 @@ use crate::{
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value, value::RawValue};
 use std::{
+    borrow::Cow,
     fmt,
     ops::{Deref, DerefMut},
     sync::{Arc, OnceLock},
@@ -176,8 +177,12 @@ impl Members {
         if !text.get().starts_with('{') {
             return Err(serde::de::Error::custom("must be an object"));
         }
-        let (text, survey) = json::canonical_with_survey(text.get())?;
-        Ok(Self::of_text(Text::surveyed(RawValue::from_string(text)?, survey)))
+        let (canonical, survey) = json::canonical_with_survey(text.get())?;
+        let text = match canonical {
+            Cow::Borrowed(_) => text.to_owned(),
+            Cow::Owned(canonical) => RawValue::from_string(canonical)?,
+        };
+        Ok(Self::of_text(Text::surveyed(text, survey)))
     }
 
     /// The same members, kept as their text alone: many times smaller than a map of short values.

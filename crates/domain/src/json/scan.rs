@@ -1,5 +1,6 @@
 //! Scans a text before a parser reads it.
 
+use super::token::{is_in_word, string_at, word_at};
 use crate::size;
 use std::borrow::Cow;
 
@@ -59,12 +60,11 @@ pub fn scan(text: &[u8], max_depth: usize, max_values: usize) -> Result<(), Scan
         at += 1;
         match byte {
             b'"' => {
-                let string = string_at(text, at);
+                let (string, is_plain) = string_at(text, at);
                 values += usize::from(!is_name_next);
                 if std::mem::take(&mut is_name_next)
                     && let Some(object) = open.last_mut()
                 {
-                    let is_plain = !string.contains(&b'\\');
                     let before = (names.len() > object.names_before).then(|| names.last()).flatten();
                     object.is_plain &= is_plain;
                     object.is_sorted &= is_plain && before.is_none_or(|before| *before < string);
@@ -135,13 +135,13 @@ pub(crate) fn survey(text: &[u8]) -> Survey {
         at += 1;
         match byte {
             b'"' => {
-                let string = string_at(text, at);
+                let (string, is_plain) = string_at(text, at);
                 at += string.len() + 1;
                 let rest = text.get(at..).unwrap_or_default();
                 let is_name = rest.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b':');
                 survey.values += usize::from(!is_name);
                 survey.has_reserved |= is_name && string.starts_with(RESERVED.as_bytes());
-                survey.has_nul |= has_nul(string);
+                survey.has_nul |= !is_plain && has_nul(string);
             }
             b'{' | b'[' => {
                 depth += 1;
@@ -178,31 +178,6 @@ fn has_nul(string: &[u8]) -> bool {
     false
 }
 
-/// Whether a number, `true`, `false` or `null` may have this byte.
-pub(super) fn is_in_word(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'+' | b'.')
-}
-
-/// The length of the rest of the word that continues at `start`.
-pub(super) fn word_at(text: &[u8], start: usize) -> usize {
-    text.get(start..).unwrap_or_default().iter().take_while(|byte| is_in_word(**byte)).count()
-}
-
-/// The string that begins at `start`, behind its first quote and up to its last, as it is written.
-pub(super) fn string_at(text: &[u8], start: usize) -> &[u8] {
-    let rest = text.get(start..).unwrap_or_default();
-    let mut end = 0;
-    while let Some(found) = rest.get(end..).and_then(|rest| rest.iter().position(|byte| matches!(byte, b'"' | b'\\'))) {
-        end += found;
-        if rest.get(end) == Some(&b'"') {
-            return rest.get(..end).unwrap_or_default();
-        }
-        end += 2;
-    }
-    // Never closed: the parser refuses it.
-    rest
-}
-
 /// A string without escapes. One that cannot be read stays as it is written.
 fn decoded(raw: &[u8]) -> Cow<'_, [u8]> {
     if !raw.contains(&b'\\') {
@@ -215,12 +190,13 @@ fn decoded(raw: &[u8]) -> Cow<'_, [u8]> {
 /// A name that is repeated among these.
 fn twice<'a>(names: &mut [&'a [u8]], are_plain: bool) -> Option<&'a [u8]> {
     if are_plain {
-        names.sort_unstable();
+        // Any order finds equal names, and most lengths differ.
+        names.sort_unstable_by(|one, other| one.len().cmp(&other.len()).then_with(|| one.cmp(other)));
     } else {
         names.sort_unstable_by(|one, other| decoded(one).cmp(&decoded(other)));
     }
     names.windows(2).find_map(|pair| match pair {
-        [one, other] if decoded(one) == decoded(other) => Some(*other),
+        [one, other] if one == other || (!are_plain && decoded(one) == decoded(other)) => Some(*other),
         _ => None,
     })
 }

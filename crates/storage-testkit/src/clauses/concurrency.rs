@@ -17,7 +17,7 @@ fn is_conflict(error: &StorageError, expected: u64, actual: u64) {
 }
 
 /// The outcomes of these transactions, committed at the same time by one task each.
-async fn race(storage: &Arc<dyn StoragePort>, transactions: Vec<Transaction>) -> Vec<Result<Committed>> {
+pub(super) async fn race(storage: &Arc<dyn StoragePort>, transactions: Vec<Transaction>) -> Vec<Result<Committed>> {
     let start = Arc::new(tokio::sync::Barrier::new(transactions.len()));
     let tasks: Vec<_> = transactions
         .into_iter()

@@ -1,5 +1,6 @@
 //! Invariant 2: a repeated commit has one effect and the same answer.
 
+use super::concurrency::race;
 use crate::sample::{
     beginning, character, create, creation, deletion, event, follow_from, found, kept, list, logged_events, must,
     numbers, of_user, party, replacement, revision,
@@ -84,16 +85,8 @@ pub async fn concurrent_repeats_have_one_effect(storage: Arc<dyn StoragePort>) {
     let row = character();
     create(&storage, slice::from_ref(&row)).await;
     let transaction = Transaction::new().with(replacement(&row, Expect::Any)).with_event(event(row.id, 1));
-    let tasks: Vec<_> = (0..16)
-        .map(|_| {
-            let (storage, transaction) = (Arc::clone(&storage), transaction.clone());
-            tokio::spawn(async move { storage.commit(transaction).await })
-        })
-        .collect();
-    let mut answers = Vec::new();
-    for task in tasks {
-        answers.push(task.await.expect("no task panics").expect("each repeat is answered"));
-    }
+    let outcomes = race(&storage, vec![transaction; 16]).await;
+    let answers: Vec<_> = outcomes.into_iter().map(|outcome| outcome.expect("each repeat is answered")).collect();
     assert!(answers.windows(2).all(|pair| pair[0] == pair[1]), "the answers differ: {answers:?}");
     assert_eq!(at_revision(&storage, row.id).await, Some(Revision(2)));
     assert_eq!(numbers(&logged_events(&storage).await, row.id), [1]);
