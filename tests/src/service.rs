@@ -79,6 +79,12 @@ impl ServiceBuilder {
         self.after(format!("mkdir -p \"$DATA_DIR\" && {mount}"))
     }
 
+    /// The service sees this file as `/etc/hosts`.
+    pub fn hosts(mut self, file: &Path) -> Self {
+        self.mounts = Mounts::Own;
+        self.after(format!("mount --bind '{}' /etc/hosts", file.display()))
+    }
+
     /// The service may have at most this number of open descriptors.
     pub fn most_descriptors(self, number: u32) -> Self {
         self.after(format!("ulimit -n {number}"))

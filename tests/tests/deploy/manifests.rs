@@ -4,8 +4,9 @@ use crate::{
     overlay::{Origin, Overlay, copy},
     tools::{SERVICES, output, service, tool, variables},
 };
+use character_tests::Authority;
 use serde_json::{Value, json};
-use std::{collections::BTreeMap, fs, path::Path, process::Output};
+use std::{collections::BTreeMap, fs, path::Path, process::Output, sync::OnceLock};
 
 /// The oldest version with the action `sleep` of preStop switched on, and the newest that the validator knows.
 const KUBERNETES: [&str; 2] = ["1.30", "1.37"];
@@ -50,7 +51,8 @@ fn the_character_service_finds_the_storage_under_the_agreed_names() {
             }
         };
         assert_eq!((secret.as_str(), key.as_str()), ("service-tokens", "storage-service-token"), "{}", overlay.name);
-        assert_eq!(container["livenessProbe"]["httpGet"], json!({ "path": "/health", "port": 8000 }));
+        let probe = &container["livenessProbe"]["httpGet"];
+        assert_eq!((&probe["path"], &probe["port"]), (&json!("/health"), &json!(8000)));
     }
 }
 
@@ -96,25 +98,94 @@ fn every_variable_of_a_manifest_is_one_of_its_program() {
 
 #[test]
 fn no_secret_of_production_is_in_a_manifest_or_in_a_variable() {
-    let overlay = Overlay::of("prod");
-    assert_eq!(overlay.of_kind("Secret"), Vec::<&Value>::new());
-    for service in SERVICES {
-        let known = variables(service);
-        let mut files = 0;
-        for (name, origin) in overlay.environment(service) {
-            let Origin::Plain(value) = origin else { panic!("{service}: {name} is a variable with a secret") };
-            assert!(!known.get(&name).is_some_and(|variable| variable.is_secret), "{service}: {name} is in plain text");
-            if name.ends_with("_FILE") {
-                overlay.mounted_secret(service, &value);
-                files += 1;
+    for overlay in Overlay::of_production() {
+        assert_eq!(overlay.of_kind("Secret"), Vec::<&Value>::new());
+        for service in SERVICES {
+            let known = variables(service);
+            let mut files = 0;
+            for (name, origin) in overlay.environment(service) {
+                let Origin::Plain(value) = origin else { panic!("{service}: {name} is a variable with a secret") };
+                let is_secret = known.get(&name).is_some_and(|variable| variable.is_secret);
+                assert!(!is_secret, "{service}: {name} is in plain text");
+                if name.ends_with("_FILE") {
+                    overlay.mounted_secret(service, &value);
+                    files += 1;
+                }
             }
+            assert!(files >= 2, "{service} has only {files} secrets");
         }
-        assert!(files >= 2, "{service} has only {files} secrets");
     }
 }
 
-/// The value of a secret that a test puts where the manifests have it. Nothing listens there.
+#[test]
+fn the_files_of_tls_are_the_keys_that_cert_manager_writes() {
+    for overlay in Overlay::with_tls() {
+        for service in SERVICES {
+            let known = variables(service);
+            let mut files = 0;
+            // The variables of other secrets are known without the suffix.
+            for name in overlay.environment(service).keys().filter(|name| known.contains_key(*name)) {
+                let key = match name {
+                    name if name.ends_with("CA_FILE") => "ca.crt",
+                    name if name.ends_with("CERT_FILE") => "tls.crt",
+                    name if name.ends_with("KEY_FILE") => "tls.key",
+                    _ => continue,
+                };
+                let mounted = overlay.mounted_secret(service, &overlay.plain(service, name).unwrap());
+                assert_eq!(mounted, (format!("{service}-tls"), key.to_owned()), "{}: {name}", overlay.name);
+                files += 1;
+            }
+            assert!(files >= 3, "{}: {service} has only {files} files of TLS", overlay.name);
+        }
+    }
+}
+
+#[test]
+fn the_components_change_no_port_and_nothing_else_of_production_than_the_pods_and_their_settings() {
+    let plain = Overlay::of("prod");
+    for overlay in Overlay::with_tls() {
+        for kind in ["Service", "NetworkPolicy", "HorizontalPodAutoscaler", "PodDisruptionBudget", "Namespace"] {
+            assert!(!plain.of_kind(kind).is_empty(), "{kind}");
+            assert_eq!(overlay.of_kind(kind), plain.of_kind(kind), "{}", overlay.name);
+        }
+        for service in SERVICES {
+            assert_eq!(overlay.container(service)["ports"], plain.container(service)["ports"], "{service}");
+            // Each setting of production is still there; only addresses have another value.
+            for (name, before) in plain.environment(service) {
+                let after = overlay.environment(service).remove(&name);
+                let (Some(Origin::Plain(after)), Origin::Plain(before)) = (after, before) else { panic!("{name}") };
+                assert_eq!(after, before.replace("http://", "https://"), "{service}: {name}");
+            }
+        }
+    }
+}
+
+/// A key of the Secret of a service, as cert-manager writes it. One authority has signed all certificates, each for the
+/// name of its service alone.
+pub(crate) fn certificate(service: &str, key: &str) -> &'static str {
+    static SECRETS: OnceLock<BTreeMap<String, String>> = OnceLock::new();
+    let secrets = SECRETS.get_or_init(|| {
+        let folder = tempfile::tempdir().unwrap();
+        let authority = Authority::new(folder.path(), "authority");
+        let mut secrets = BTreeMap::new();
+        for name in SERVICES {
+            let issued = authority.issue(name, &[&format!("DNS:{name}")]);
+            let files =
+                [("tls.crt", &*issued.certificate), ("tls.key", &issued.key), ("ca.crt", authority.certificate())];
+            for (key, file) in files {
+                secrets.insert(format!("{name}/{key}"), fs::read_to_string(file).unwrap());
+            }
+        }
+        secrets
+    });
+    &secrets[&format!("{service}/{key}")]
+}
+
+/// The value of a secret that a test puts where the manifests have it. Nothing listens at its addresses.
 fn secret(name: &str, key: &str) -> &'static str {
+    if let Some(service) = name.strip_suffix("-tls") {
+        return certificate(service, key);
+    }
     match (name, key) {
         ("service-tokens", "storage-service-token") => "a-storage-token-of-the-test",
         ("service-tokens", "message-hub-token") => "a-hub-token-of-the-test",
@@ -150,6 +221,7 @@ fn each_program_accepts_the_environment_of_each_overlay() {
         for name in SERVICES {
             let folder = tempfile::tempdir().unwrap();
             let environment = resolved(overlay, name, folder.path());
+            let known = variables(name);
             let check = |extra: Option<(&str, &str)>| {
                 let mut command = service(name).arg("check");
                 for (name, value) in &environment {
@@ -161,7 +233,8 @@ fn each_program_accepts_the_environment_of_each_overlay() {
             // Nothing that it depends on runs, which is 1; a mistake in the configuration would be 2.
             assert!(matches!(checked.code, Some(0 | 1)), "{} {name}: {checked:?}", overlay.name);
             for (variable, value) in &environment {
-                let line = match variable.strip_suffix("_FILE") {
+                // Files of certificates are known by the whole name.
+                let line = match variable.strip_suffix("_FILE").filter(|name| known.contains_key(*name)) {
                     Some(variable) => format!("{variable}=********\n"),
                     None if variable.ends_with("_TOKEN") => format!("{variable}=********\n"),
                     None => format!("{variable}={value}\n"),

@@ -12,6 +12,9 @@ use std::{
 
 /// The overlays of the project.
 const OVERLAYS: [&str; 2] = ["dev", "prod"];
+/// Overlays over `prod` as operators have them, with the components of the project that they list.
+const DERIVED: [(&str, &[&str]); 2] =
+    [("prod-tls", &["tls"]), ("prod-client-certificates", &["tls", "client-certificates"])];
 
 /// Where the value of a variable comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,10 +52,44 @@ impl Overlay {
         Self { name: name.to_owned(), text, objects }
     }
 
-    /// Both overlays of the project.
-    pub(crate) fn all() -> &'static [Self; 2] {
-        static ALL: OnceLock<[Overlay; 2]> = OnceLock::new();
-        ALL.get_or_init(|| OVERLAYS.map(|name| Self::render_in(&project().join("deploy/k8s"), name)))
+    /// The overlays of the project, and those that are derived from them with its components.
+    pub(crate) fn all() -> &'static [Self] {
+        static ALL: OnceLock<Vec<Overlay>> = OnceLock::new();
+        ALL.get_or_init(|| {
+            let own = OVERLAYS.into_iter().map(|name| Self::render_in(&project().join("deploy/k8s"), name));
+            let derived = DERIVED.into_iter().map(|(name, components)| Self::derived(name, components));
+            own.chain(derived).collect()
+        })
+    }
+
+    /// Those for production.
+    pub(crate) fn of_production() -> impl Iterator<Item = &'static Self> {
+        Self::all().iter().filter(|overlay| overlay.name.starts_with("prod"))
+    }
+
+    /// Those in which the services have TLS.
+    pub(crate) fn with_tls() -> impl Iterator<Item = &'static Self> {
+        Self::all().iter().filter(|overlay| overlay.scheme() == "https")
+    }
+
+    /// An overlay over `prod` with these components.
+    fn derived(name: &str, components: &[&str]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let copy = copy(folder.path());
+        let own = copy.join("overlays").join(name);
+        fs::create_dir(&own).unwrap();
+        let components: String = components.iter().map(|name| format!("  - ../../components/{name}\n")).collect();
+        let text = format!(
+            "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\n\
+             resources:\n  - ../prod\ncomponents:\n{components}"
+        );
+        fs::write(own.join("kustomization.yaml"), text).unwrap();
+        Self::render_in(&copy, name)
+    }
+
+    /// The scheme of the addresses at which the services listen.
+    pub(crate) fn scheme(&self) -> &'static str {
+        if DERIVED.iter().any(|(name, _)| *name == self.name) { "https" } else { "http" }
     }
 
     /// The objects of a kind.

@@ -108,3 +108,22 @@ fn every_command_of_kubectl_on_the_page_names_what_the_overlay_has() {
         }
     }
 }
+
+#[test]
+fn the_page_creates_every_certificate_that_the_component_mounts() {
+    let document = fs::read_to_string(project().join("docs/deploying.md")).unwrap();
+    // What the loop over the services prints is compared with its command.
+    assert!(document.contains("\n  secretName: $service-tls\n  dnsNames:\n    - $service\n"));
+    for overlay in Overlay::with_tls() {
+        for service in SERVICES {
+            for variable in ["TLS_CERT_FILE", "TLS_KEY_FILE"] {
+                let path = overlay.plain(service, variable).unwrap();
+                let (secret, key) = overlay.mounted_secret(service, &path);
+                assert!(document.contains(&format!("\n  secretName: {secret}\n")), "{secret}");
+                assert!(document.contains(&format!(" | `{key}` | ")), "{key}");
+            }
+        }
+        let namespace = overlay.of_kind("Namespace")[0]["metadata"]["name"].as_str().unwrap();
+        assert!(document.contains(&format!("\n  namespace: {namespace}\nspec:\n  secretName: ")), "{namespace}");
+    }
+}

@@ -1,14 +1,22 @@
 //! The pods of the manifests: probes, ports, the end of a pod, what it may do, and what keeps production available.
 
 use crate::{
-    manifests::resolved,
+    manifests::{certificate, resolved},
     overlay::Overlay,
-    support::{client, until},
+    support::{Answer, send, sheet, try_send, until},
     tools::{SERVICES, service, variables},
 };
 use character_tests::{PostgresServer, free_port};
+use reqwest::{Certificate, ClientBuilder, Identity};
 use serde_json::{Value, json};
-use std::{fs, time::Duration};
+use std::{
+    fs,
+    net::{Ipv4Addr, SocketAddr},
+    time::Duration,
+};
+
+const PROBES: [&str; 3] = ["startupProbe", "livenessProbe", "readinessProbe"];
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The port of an address such as `0.0.0.0:8000`.
 fn port(address: &str) -> u64 {
@@ -43,17 +51,115 @@ async fn the_programs_answer_every_probe_at_the_ports_of_the_manifests() {
                 builder = builder.env(&variable, value);
             }
             let running = builder.spawn();
-            for probe in ["startupProbe", "livenessProbe", "readinessProbe"] {
+            // The kubelet verifies no certificate and has none.
+            let kubelet =
+                reqwest::Client::builder().timeout(PATIENCE).tls_danger_accept_invalid_certs(true).build().unwrap();
+            for probe in PROBES {
                 let get = &container[probe]["httpGet"];
                 let published = container_port(container, &get["port"]);
                 let (_, private) = ports.iter().find(|(real, _)| *real == published).expect("something listens there");
-                let url = format!("http://127.0.0.1:{private}{}", get["path"].as_str().unwrap());
+                let scheme = get["scheme"].as_str().unwrap_or("HTTP").to_lowercase();
+                let url = format!("{scheme}://127.0.0.1:{private}{}", get["path"].as_str().unwrap());
                 // The kubelet sends the address of the pod.
-                let request = || client().get(&url).header("host", format!("10.1.2.3:{published}"));
-                until(Duration::from_secs(30), probe, request, |answer| answer.status == 200).await;
+                let request = || kubelet.get(&url).header("host", format!("10.1.2.3:{published}"));
+                until(PATIENCE, probe, request, |answer| answer.status == 200).await;
             }
             assert_eq!(container["ports"].as_array().unwrap().len(), 2, "the admin listener is not published");
             assert!(!running.output().contains(" ERROR "), "{}", running.output());
+        }
+    }
+}
+
+#[test]
+fn with_tls_every_probe_and_every_address_between_the_services_is_https() {
+    let mut addresses = 0;
+    for overlay in Overlay::with_tls() {
+        for name in SERVICES {
+            for probe in PROBES {
+                let get = &overlay.container(name)[probe]["httpGet"];
+                assert_eq!(get["scheme"], "HTTPS", "{}: {probe} of {name}", overlay.name);
+            }
+            for (variable, value) in overlay.environment(name) {
+                let value = format!("{value:?}");
+                assert!(!value.contains("http://"), "{}: {name} has {variable}={value}", overlay.name);
+                addresses += value.matches("https://").count();
+            }
+        }
+        let asks = |name: &str| overlay.plain(name, "TLS_CLIENT_CA_FILE").is_some();
+        let all_ask = overlay.name == "prod-client-certificates";
+        assert_eq!(SERVICES.map(asks), [false, all_ask, all_ask], "{}", overlay.name);
+    }
+    assert_eq!(addresses, 2 * 4, "the Character Service has two addresses, each of the others one");
+}
+
+/// A client that trusts the authority of the test and finds the services on this machine. With the name of a service it
+/// shows the certificate of that service.
+fn caller(identity: Option<&str>) -> reqwest::Client {
+    let authority = Certificate::from_pem(certificate("message-hub", "ca.crt").as_bytes()).unwrap();
+    let mut builder = reqwest::Client::builder().timeout(PATIENCE).tls_certs_only([authority]);
+    let here = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    builder = SERVICES.into_iter().fold(builder, |builder, name| builder.resolve(name, here));
+    let with_identity = |builder: ClientBuilder, name: &str| {
+        let pem = [certificate(name, "tls.key"), certificate(name, "tls.crt")].concat();
+        builder.identity(Identity::from_pem(pem.as_bytes()).unwrap())
+    };
+    identity.into_iter().fold(builder, with_identity).build().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn with_tls_the_services_call_each_other_by_the_names_of_their_certificates() {
+    for overlay in Overlay::with_tls() {
+        let folder = tempfile::tempdir().unwrap();
+        let hosts = folder.path().join("hosts");
+        fs::write(&hosts, format!("127.0.0.1 localhost {}\n", SERVICES.join(" "))).unwrap();
+        let urls = SERVICES.map(|name| {
+            let published = port(&overlay.plain(name, "LISTEN_ADDR").unwrap());
+            (format!("{name}:{published}"), format!("{name}:{}", free_port()))
+        });
+        let start = |index: usize| {
+            let (name, files) = (SERVICES[index], folder.path().join(SERVICES[index]));
+            fs::create_dir(&files).unwrap();
+            let mut builder = service(name).hosts(&hosts);
+            for (variable, mut value) in resolved(overlay, name, &files) {
+                match variable.as_str() {
+                    "LISTEN_ADDR" => value = urls[index].1.replace(name, "0.0.0.0"),
+                    "HEALTH_ADDR" | "ADMIN_ADDR" => value = format!("127.0.0.1:{}", free_port()),
+                    "DATABASE_URL_FILE" => fs::write(&value, PostgresServer::shared().fresh_schema_url()).unwrap(),
+                    // The cache and the events of this test are in the process and in a file.
+                    "REDIS_URL_FILE" | "NATS_URL_FILE" | "HUB_REPLICAS" => continue,
+                    _ => urls.iter().for_each(|(published, private)| value = value.replace(published, private)),
+                }
+                builder = builder.env(&variable, value);
+            }
+            builder.spawn()
+        };
+        let running = [start(0), start(1), start(2)];
+        let [characters, storage, hub] = urls.each_ref().map(|(_, url)| format!("https://{url}"));
+        let player = caller(None);
+        let is_up = |answer: &Answer, dependency: &str| answer.body["dependencies"][dependency]["status"] == "up";
+        let health = || player.get(format!("{characters}/health"));
+        let are_up = |answer: &Answer| is_up(answer, "storage") && is_up(answer, "message_hub");
+        until(PATIENCE, "the storage and the hub by TLS", health, are_up).await;
+        let created = send(player.post(format!("{characters}/api/v2/characters")).json(&sheet("Torormir"))).await;
+        assert_eq!(created.status, 201, "{created:?}");
+
+        // A service of the platform shows its certificate also where none is demanded.
+        let known = caller(Some("character-service"));
+        let health = || known.get(format!("{storage}/health"));
+        until(PATIENCE, "the hub by TLS", health, |answer| is_up(answer, "message_hub")).await;
+        let routed = || {
+            let request = known.get(format!("{hub}/v1/services/storage-service/health/ready"));
+            request.bearer_auth("a-hub-token-of-the-test")
+        };
+        let is_routed = |answer: &Answer| answer.status == 200 && !answer.header("x-hub-responder").is_empty();
+        until(PATIENCE, "the storage through the hub by TLS", routed, is_routed).await;
+
+        for url in [&storage, &hub] {
+            let answer = try_send(player.get(format!("{url}/health/live"))).await;
+            assert_eq!(answer.is_err(), overlay.name == "prod-client-certificates", "{}: {answer:?}", overlay.name);
+        }
+        for service in &running {
+            assert_eq!(service.terminate(), 0, "{}", overlay.name);
         }
     }
 }
@@ -66,7 +172,9 @@ fn each_address_of_a_service_leads_through_its_service_object_to_the_port_it_lis
             let url = maps.iter().find_map(|map| map["data"][key].as_str()).expect("the address is in a ConfigMap");
             let object = overlay.get("Service", name);
             let published = &object["spec"]["ports"][0];
-            assert_eq!(url, format!("http://{name}:{}", published["port"]));
+            assert_eq!(url, format!("{}://{name}:{}", overlay.scheme(), published["port"]));
+            let routed = overlay.plain("message-hub", "HUB_SERVICES").unwrap();
+            assert!(name == "message-hub" || routed == format!("{name}={url}"), "{routed}");
         }
         for name in SERVICES {
             let object = overlay.get("Service", name);
