@@ -191,7 +191,7 @@ impl Link {
     /// Sends a message and waits for its reply until `deadline`.
     ///
     /// # Errors
-    /// `Timeout`: it was not sent. `Forbidden`. All are certainly not applied.
+    /// `Timeout`: it was not sent. `Forbidden`. Both are certainly not applied. `Corrupt`: the reply is none; unknown.
     pub(crate) async fn call(
         &self,
         operation: &'static str,
@@ -223,6 +223,11 @@ impl Link {
             }
             Ok(Arrival::Message(message)) => Sent::Reply(message),
             Ok(Arrival::Lost) => Sent::Lost,
+            Ok(Arrival::Broken) => {
+                let detail = "the messages of a reply do not follow one another";
+                let error = HubError::new(ErrorKind::Corrupt, operation).with_detail(detail);
+                return Err(error.with_applied(Applied::Unknown));
+            }
             Ok(Arrival::Forbidden) => {
                 let detail = "NATS does not permit to publish to the subject";
                 return Err(HubError::new(ErrorKind::Forbidden, operation).with_detail(detail));

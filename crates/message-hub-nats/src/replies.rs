@@ -1,6 +1,9 @@
-//! One inbox for all replies: each goes to the call that waits for it, and to no other.
+//! One inbox for all replies: each goes to the call that waits for it, and to no other. A reply in several messages goes there when
+//! its last one has come.
 
+use crate::request::{MAX_REPLY, Part, part};
 use async_nats::{Client, Message, Subject, SubscribeError};
+use bytes::BytesMut;
 use futures_util::StreamExt as _;
 use std::{
     collections::HashMap,
@@ -24,12 +27,25 @@ pub(crate) enum Arrival {
     Lost,
     /// The server does not permit to publish to the subject.
     Forbidden,
+    /// The messages of the reply do not follow one another, or are too large together.
+    Broken,
 }
 
 #[derive(Debug)]
 struct Call {
     subject: Subject,
     sender: oneshot::Sender<Arrival>,
+    /// What has come of a reply in several messages.
+    partial: Option<Partial>,
+}
+
+#[derive(Debug)]
+struct Partial {
+    first: Message,
+    body: BytesMut,
+    /// The number of messages that have come, and of those that there are.
+    come: usize,
+    of: usize,
 }
 
 #[derive(Debug)]
@@ -49,9 +65,49 @@ impl Shared {
         if let Some(call) = self.calls().remove(&id) {
             // A call that was dropped meanwhile needs no reply.
             drop(call.sender.send(arrival));
-        } else if matches!(arrival, Arrival::Message(_)) {
-            self.late.fetch_add(1, Ordering::Relaxed);
         }
+    }
+
+    fn come(&self, id: u64, message: Message) {
+        let part = part(&message);
+        let arrival = match self.calls().get_mut(&id) {
+            Some(call) => call.add(message, part),
+            None => {
+                // The further messages of a late reply are no replies of their own.
+                self.late.fetch_add(u64::from(!matches!(part, Part::Further(_))), Ordering::Relaxed);
+                None
+            }
+        };
+        if let Some(arrival) = arrival {
+            self.end(id, arrival);
+        }
+    }
+}
+
+impl Call {
+    /// Takes a message of the reply. `None`: further ones are to come.
+    fn add(&mut self, message: Message, part: Part) -> Option<Arrival> {
+        let partial = match (part, self.partial.take()) {
+            (Part::Whole, None) => return Some(Arrival::Message(message)),
+            (Part::FirstOf(of), None) => {
+                let body = BytesMut::from(&*message.payload);
+                Partial { first: message, body, come: 1, of }
+            }
+            (Part::Further(number), Some(mut partial)) if number == partial.come + 1 => {
+                partial.body.extend_from_slice(&message.payload);
+                partial.come = number;
+                partial
+            }
+            _ => return Some(Arrival::Broken),
+        };
+        if partial.body.len() > MAX_REPLY {
+            return Some(Arrival::Broken);
+        }
+        if partial.come < partial.of {
+            self.partial = Some(partial);
+            return None;
+        }
+        Some(Arrival::Message(Message { payload: partial.body.freeze(), ..partial.first }))
     }
 }
 
@@ -77,7 +133,7 @@ impl Replies {
                 *kept.last.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
                 let id = message.subject.rsplit('.').next().and_then(|id| id.parse().ok());
                 if let Some(id) = id {
-                    kept.end(id, Arrival::Message(message));
+                    kept.come(id, message);
                 }
             }
         });
@@ -88,7 +144,7 @@ impl Replies {
     pub(crate) fn expect(&self, subject: &Subject) -> Awaited {
         let id = self.next.fetch_add(1, Ordering::Relaxed);
         let (sender, receiver) = oneshot::channel();
-        self.shared.calls().insert(id, Call { subject: subject.clone(), sender });
+        self.shared.calls().insert(id, Call { subject: subject.clone(), sender, partial: None });
         Awaited { id, address: format!("{}.{id}", self.prefix).into(), receiver, shared: Arc::clone(&self.shared) }
     }
 

@@ -32,9 +32,18 @@ pub(crate) mod header {
     pub(crate) const STATUS: &str = "Hub-Status";
     /// How long the service asks to wait, in milliseconds.
     pub(crate) const RETRY_AFTER_MS: &str = "Hub-Retry-After-Ms";
-    /// The size of a reply that is larger than NATS takes, in bytes. The reply itself is absent.
+    /// The size of a reply that is larger than the caller takes, in bytes. The reply itself is absent.
     pub(crate) const REPLY_SIZE: &str = "Hub-Reply-Size";
+    /// Of a request: the caller takes a reply in several messages, whose bodies have at most this number of bytes together.
+    pub(crate) const MAX_REPLY: &str = "Hub-Max-Reply";
+    /// Of the first message of a reply: the number of its messages, when there are several.
+    pub(crate) const PARTS: &str = "Hub-Reply-Parts";
+    /// Of each further message of a reply: its number, from 2 on.
+    pub(crate) const PART: &str = "Hub-Reply-Part";
 }
+
+/// The largest body of a reply that goes in several messages, in bytes.
+pub(crate) const MAX_REPLY: usize = 64 << 20;
 
 /// The subject of a service.
 pub(crate) fn subject(prefix: &str, service: &ServiceName) -> Subject {
@@ -74,6 +83,7 @@ fn encode(request: &ServiceRequest, left: Duration) -> Result<HeaderMap> {
         (header::METHOD, Some(&*request.method)),
         (header::PATH, Some(&*request.path)),
         (header::TIMEOUT_MS, Some(&*milliseconds)),
+        (header::MAX_REPLY, Some(&*MAX_REPLY.to_string())),
         (header::IDEMPOTENT, request.idempotent.then_some("true")),
         (header::CONTENT_TYPE, request.content_type.as_deref()),
         (header::AUTHORIZATION, request.authorization.as_deref()),
@@ -118,8 +128,15 @@ pub(crate) fn decode(service: &ServiceName, message: &Message) -> Option<Service
     })
 }
 
-/// Headers and body of a reply. A reply that is larger than `limit` goes without its body, with its size.
-pub(crate) fn encode_reply(reply: Reply, limit: usize) -> (HeaderMap, Bytes) {
+/// The largest body of a reply that the caller takes in several messages; 0: it takes one message.
+pub(crate) fn largest_reply(message: &Message) -> usize {
+    let largest = message.headers.as_ref().and_then(|headers| text(headers, header::MAX_REPLY));
+    largest.and_then(|largest| largest.parse().ok()).unwrap_or(0).min(MAX_REPLY)
+}
+
+/// The messages of a reply, in their order, each at most `limit` bytes. A reply that needs several, and is larger than `largest`,
+/// goes without its body, with its size.
+pub(crate) fn encode_reply(reply: Reply, limit: usize, largest: usize) -> Vec<(HeaderMap, Bytes)> {
     let mut headers = HeaderMap::new();
     headers.insert(header::STATUS, reply.status.to_string());
     if let Some(content_type) = reply.content_type.as_deref().filter(|text| !text.chars().any(char::is_control)) {
@@ -130,10 +147,45 @@ pub(crate) fn encode_reply(reply: Reply, limit: usize) -> (HeaderMap, Bytes) {
     }
     let size = header_size(&headers) + reply.body.len();
     if size <= limit {
-        return (headers, reply.body);
+        return vec![(headers, reply.body)];
     }
-    headers.insert(header::REPLY_SIZE, size.to_string());
-    (headers, Bytes::new())
+    let of_part = |number: usize| {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::PART, number.to_string());
+        headers
+    };
+    // The first message has the longest headers, with a number of parts that is no longer than this.
+    let first_of = |count: usize| {
+        let mut first = headers.clone();
+        first.insert(header::PARTS, count.to_string());
+        first
+    };
+    let room = limit.saturating_sub(header_size(&first_of(usize::MAX)).max(header_size(&of_part(usize::MAX))));
+    if room == 0 || reply.body.len() > largest {
+        headers.insert(header::REPLY_SIZE, size.to_string());
+        return vec![(headers, Bytes::new())];
+    }
+    let count = reply.body.len().div_ceil(room);
+    let parts = (0..count).map(|index| reply.body.slice(index * room..reply.body.len().min((index + 1) * room)));
+    let headers = std::iter::once(first_of(count)).chain((2..=count).map(of_part));
+    headers.zip(parts).collect()
+}
+
+/// Of the first message of a reply that has several: their number. Of a further one: its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Part {
+    Whole,
+    FirstOf(usize),
+    Further(usize),
+}
+
+pub(crate) fn part(message: &Message) -> Part {
+    let number = |name| message.headers.as_ref().and_then(|headers| text(headers, name)?.parse().ok());
+    match (number(header::PARTS), number(header::PART)) {
+        (Some(count), _) if count > 1 => Part::FirstOf(count),
+        (_, Some(number)) => Part::Further(number),
+        _ => Part::Whole,
+    }
 }
 
 fn decode_reply(message: Message, limit: u64) -> Result<Reply> {

@@ -150,10 +150,10 @@ impl Serving {
             return;
         };
         let serving = self.clone();
-        let received = Instant::now();
+        let (received, largest) = (Instant::now(), request::largest_reply(&message));
         if handled.len() >= MAX_WAITING {
             let busy = Reply { retry_after: Some(Duration::from_secs(1)), ..problem(503, "too many requests wait") };
-            handled.spawn(async move { serving.send(address, busy).await });
+            handled.spawn(async move { serving.send(address, busy, largest).await });
             return;
         }
         handled.spawn(async move {
@@ -166,7 +166,7 @@ impl Serving {
                     problem(400, "the headers Hub-Method, Hub-Path and Hub-Timeout-Ms must be present and in order")
                 }
             };
-            serving.send(address, reply).await;
+            serving.send(address, reply, largest).await;
         });
     }
 
@@ -184,10 +184,11 @@ impl Serving {
         timeout_at(deadline, self.handler.reply(request)).await.ok()
     }
 
-    async fn send(&self, address: async_nats::Subject, reply: Reply) {
-        let (headers, body) = request::encode_reply(reply, self.client.max_payload());
-        if let Err(error) = self.client.publish_with_headers(address, headers, body).await {
-            tracing::warn!(service = %self.service, error = %redacted(&error), "a reply could not be sent");
+    async fn send(&self, address: async_nats::Subject, reply: Reply, largest: usize) {
+        for (headers, body) in request::encode_reply(reply, self.client.max_payload(), largest) {
+            if let Err(error) = self.client.publish_with_headers(address.clone(), headers, body).await {
+                return tracing::warn!(service = %self.service, error = %redacted(&error), "a reply could not be sent");
+            }
         }
     }
 }

@@ -11,7 +11,10 @@ use character_message_hub_testkit::{
     sample::{get, reply},
 };
 use character_tests::{NatsRelease, NatsServer, free_port};
-use futures_util::future::{BoxFuture, join_all};
+use futures_util::{
+    StreamExt as _,
+    future::{BoxFuture, join_all},
+};
 use std::{
     sync::{
         Arc,
@@ -127,24 +130,88 @@ async fn requests_whose_deadline_passed_while_they_waited_are_not_handled() {
     assert_eq!(handled.load(Ordering::SeqCst), 64);
 }
 
+/// Bytes of which no part is like another.
+fn body_of(size: usize) -> Vec<u8> {
+    (0..size).map(|place| (place * 31 + place / 251) as u8).collect()
+}
+
 #[tokio::test]
-async fn a_late_reply_is_counted_and_a_reply_that_is_too_large_is_named() {
-    let server = NatsServer::start_with(NatsRelease::Current, "max_payload: 64KB");
+async fn a_reply_that_is_larger_than_the_server_takes_comes_whole_in_several_messages() {
+    let server = NatsServer::start_with(NatsRelease::Current, "max_payload: 4KB");
     let (service, caller) = (hub(&server).await, hub(&server).await);
     let _responder = serve(&service, "storage", |request: ServiceRequest| async move {
-        match &*request.path {
-            // The responder itself drops replies after the deadline; this one is on its way when the caller gives up.
-            "/large" => Reply { body: vec![0; 100_000].into(), ..reply(200, "") },
-            _ => {
-                sleep(Duration::from_millis(30)).await;
-                reply(200, "soon")
-            }
-        }
+        let size = request.path.trim_start_matches('/').parse().unwrap();
+        Reply { body: body_of(size).into(), ..reply(207, "") }
     })
     .await;
-    let error = caller.request(get("storage", "/large", LIMIT)).await.unwrap_err();
-    assert!(matches!(error.kind(), ErrorKind::TooLarge { limit: 65_536, size } if *size > 100_000), "{error}");
-    assert!(!error.certainly_not_applied());
+    // Around each limit, and far above it; all at once, so that the parts of different replies come between each other.
+    let sizes = (3_900..4_200).step_by(7).chain((8_000..8_300).step_by(11)).chain([0, 1, 100_000, 3_000_000]);
+    let requests = sizes.map(async |size| (size, caller.request(get("storage", &format!("/{size}"), LIMIT)).await));
+    for (size, replied) in join_all(requests).await {
+        let replied = replied.unwrap();
+        assert_eq!((replied.status, replied.body.len()), (207, size));
+        assert!(*replied.body == body_of(size), "the bytes of {size} are others");
+    }
+    assert_eq!(caller.statistics().waiting, 0);
+}
+
+#[tokio::test]
+async fn a_caller_that_takes_one_message_learns_the_size_of_a_reply_that_is_larger() {
+    let server = NatsServer::start_with(NatsRelease::Current, "max_payload: 64KB");
+    let service = hub(&server).await;
+    let _responder =
+        serve(&service, "storage", |_| async { Reply { body: body_of(100_000).into(), ..reply(200, "") } }).await;
+    let raw = async_nats::connect(server.url()).await.unwrap();
+    let mut headers = async_nats::HeaderMap::new();
+    for (name, value) in [("Hub-Method", "GET"), ("Hub-Path", "/"), ("Hub-Timeout-Ms", "5000")] {
+        headers.insert(name, value);
+    }
+    let replied = raw.request_with_headers("service.storage", headers.clone(), "".into()).await.unwrap();
+    let size: usize = replied.headers.unwrap().get("Hub-Reply-Size").unwrap().as_str().parse().unwrap();
+    assert!(size > 100_000 && replied.payload.is_empty());
+    // With its own limit below the size it is no other.
+    headers.insert("Hub-Max-Reply", "99999");
+    let replied = raw.request_with_headers("service.storage", headers, "".into()).await.unwrap();
+    assert!(replied.headers.unwrap().get("Hub-Reply-Size").is_some());
+}
+
+#[tokio::test]
+async fn parts_that_do_not_follow_one_another_are_no_reply() {
+    let server = NatsServer::start(NatsRelease::Current);
+    let caller = hub(&server).await;
+    let raw = async_nats::connect(server.url()).await.unwrap();
+    let mut requests = raw.subscribe("service.storage").await.unwrap();
+    raw.flush().await.unwrap();
+    for parts in [["1of3", "3"], ["2", "3"], ["1of2", "1of2"], ["1of3", "whole"]] {
+        let answer = async {
+            let address = requests.next().await.unwrap().reply.unwrap();
+            for part in parts {
+                let mut headers = async_nats::HeaderMap::new();
+                headers.insert("Hub-Status", "200");
+                match part.split_once("of") {
+                    Some((_, count)) => headers.insert("Hub-Reply-Parts", count),
+                    None if part != "whole" => headers.insert("Hub-Reply-Part", part),
+                    None => {}
+                }
+                raw.publish_with_headers(address.clone(), headers, "x".into()).await.unwrap();
+            }
+        };
+        let (replied, ()) = tokio::join!(caller.request(get("storage", "/", LIMIT)), answer);
+        let error = replied.unwrap_err();
+        assert!(*error.kind() == ErrorKind::Corrupt && !error.certainly_not_applied(), "{parts:?}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn a_late_reply_is_counted() {
+    let server = NatsServer::start_with(NatsRelease::Current, "max_payload: 64KB");
+    let (service, caller) = (hub(&server).await, hub(&server).await);
+    let _responder = serve(&service, "storage", |_| async {
+        // The responder itself drops replies after the deadline; this one is on its way when the caller gives up.
+        sleep(Duration::from_millis(30)).await;
+        reply(200, "soon")
+    })
+    .await;
     for _ in 0..20 {
         drop(tokio::time::timeout(Duration::from_millis(15), caller.request(get("storage", "/", LIMIT))).await);
     }

@@ -81,7 +81,7 @@ impl TransportErrorKind {
                 Never,
                 ErrorKind::Invalid(Violations::one(
                     "body",
-                    format!("is larger than the {limit} bytes that reach the storage"),
+                    format!("makes a request to the storage of more than the {limit} bytes that reach it"),
                 )),
                 "the request is larger than what reaches the storage",
             ),

@@ -59,3 +59,31 @@ async fn storage_calls_go_through_nats() {
     let of_nats = |builder: ServiceBuilder| builder.env("MESSAGE_HUB_URL", url.as_str());
     a_character_goes_through(of_nats, || nats.kill(), || nats.restart()).await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_list_that_is_larger_than_nats_takes_in_one_message_comes_whole() {
+    let nats = NatsServer::start(NatsRelease::Oldest);
+    let url = nats.url();
+    let of_nats = |builder: ServiceBuilder| builder.env("MESSAGE_HUB_URL", url.as_str());
+    let (_storage, service) = (storage(&of_nats), characters(&of_nats));
+    let url = service.url("/api/v2/characters");
+    let mut large = sheet("Large");
+    large["data"]["biography"] = "A".repeat(400_000).into();
+    for _ in 0..5 {
+        let post = || client().post(&url).json(&large);
+        until(PATIENCE, "the storage behind NATS", post, |answer| answer.status == 201).await;
+    }
+    let listed = send(client().get(&url)).await;
+    assert_eq!(
+        (listed.status, listed.body["items"].as_array().map(Vec::len)),
+        (200, Some(5)),
+        "{:?}",
+        listed.body["code"]
+    );
+    // A document of the size that the API takes, with what the storage gets beside it, is refused by name.
+    large["data"]["biography"] = "A".repeat(900_000).into();
+    let refused = send(client().post(&url).json(&large)).await;
+    assert_eq!((refused.status, &refused.body["errors"][0]["field"]), (422, &"body".into()), "{refused:?}");
+    let reason = refused.body["errors"][0]["reason"].as_str().unwrap();
+    assert!(reason.contains("makes a request to the storage of more than the 1048576 bytes"), "{reason}");
+}
