@@ -56,6 +56,15 @@ fn the_character_service_finds_the_storage_under_the_agreed_names() {
     }
 }
 
+#[test]
+fn a_client_of_the_hub_stays_at_one_of_its_pods() {
+    for overlay in Overlay::all() {
+        let services = overlay.of_kind("Service");
+        let hub = services.iter().find(|service| service["metadata"]["name"] == "message-hub").unwrap();
+        assert_eq!(hub["spec"]["sessionAffinity"], "ClientIP", "{}", overlay.name);
+    }
+}
+
 /// A name that a generator made, without the hash of the contents: ten letters and digits.
 fn without_hash(name: &Value) -> &str {
     let name = name.as_str().unwrap();

@@ -56,7 +56,9 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 fn lost() -> HubError {
-    HubError::new(ErrorKind::DeliveryLost, SETTLE)
+    HubError::new(ErrorKind::DeliveryLost, SETTLE).with_detail(
+        "this process of the hub holds no such delivery: it was settled or given up, or another process made it",
+    )
 }
 
 impl Sessions {
