@@ -107,9 +107,9 @@ impl Transport for HubTransport {
         let operation = request.operation;
         match self.hub.request(self.request(&request)).await {
             Ok(reply) => self.response(operation, reply),
-            // The hub refuses the credentials, as the storage would.
-            Err(error) if *error.kind() == ErrorKind::Unauthorized => Ok(ApiResponse::of_status(401)),
-            Err(error) if *error.kind() == ErrorKind::Forbidden => Ok(ApiResponse::of_status(403)),
+            // The hub refuses the credentials for itself, as the storage would those for the storage.
+            Err(error) if *error.kind() == ErrorKind::Unauthorized => Ok(refusal(401, "unauthorized")),
+            Err(error) if *error.kind() == ErrorKind::Forbidden => Ok(refusal(403, "forbidden")),
             Err(error) => match pause(&error) {
                 // The hub works, and is overloaded: a storage answers the same with this status, which opens no breaker.
                 Some(pause) => Ok(ApiResponse { retry_after: Some(pause), ..ApiResponse::of_status(429) }),
@@ -130,6 +130,16 @@ impl StreamTransport for HubTransport {
         let body: Bytes = response.body;
         let body = Box::pin(stream::iter([Ok(body)]));
         Ok(OpenedResponse::Stream { content_type: response.content_type, body })
+    }
+}
+
+/// A problem of the storage with this code, which says that it is of the hub.
+fn refusal(status: u16, code: &str) -> ApiResponse {
+    let detail = "the Message Hub refuses its own credentials; the storage was not asked";
+    ApiResponse {
+        content_type: Some("application/problem+json".to_owned()),
+        body: format!(r#"{{"code":"{code}","detail":"{detail}","certainly_not_applied":true}}"#).into(),
+        ..ApiResponse::of_status(status)
     }
 }
 

@@ -118,6 +118,16 @@ async fn every_failure_of_the_hub_is_the_failure_of_the_storage_that_it_means() 
 }
 
 #[tokio::test]
+async fn a_hub_that_refuses_its_credentials_is_not_taken_for_the_storage() {
+    for kind in [Hub::Unauthorized, Hub::Forbidden] {
+        let (_, storage) = scripted(Err(HubError::new(kind, REQUEST).with_applied(Applied::No)));
+        let error = found(&storage).await.unwrap_err();
+        assert!(error.detail().unwrap().starts_with("the Message Hub refuses"), "{error}");
+        assert!(error.certainly_not_applied(), "{error}");
+    }
+}
+
+#[tokio::test]
 async fn a_hub_without_the_service_opens_the_breaker_as_a_storage_that_is_down_does() {
     let storage = storage(Arc::new(MemoryHub::new()));
     for _ in 0..5 {
