@@ -20,7 +20,7 @@ use std::{
     time::{Duration, Instant},
 };
 use support::{client, send, until};
-use tokio::{task::JoinSet, time::timeout};
+use tokio::{io::AsyncWriteExt as _, net::TcpStream, task::JoinSet, time::timeout};
 
 const TOKEN: &str = "token-of-the-tests";
 const LIMIT: Duration = Duration::from_secs(30);
@@ -313,6 +313,28 @@ async fn a_request_finds_a_living_instance_and_ends_in_time_when_there_is_none()
     first.kill();
     let error = ask(LIMIT).await.unwrap_err();
     assert!(*error.kind() == ErrorKind::NoResponder && error.certainly_not_applied(), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_poll_whose_client_has_gone_gets_no_event() {
+    let service = hub().start();
+    let in_flight = |number: usize| {
+        let line = format!("\nhttp_server_requests_in_flight {number}\n");
+        move |answer: &support::Answer| answer.body.as_str().is_some_and(|text| text.contains(&line))
+    };
+    let metrics = || client().get(service.url("/metrics"));
+    let mut gone = TcpStream::connect(service.address()).await.unwrap();
+    let poll = "GET /v1/events?subscription=one&wait_ms=30000 HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer";
+    gone.write_all(format!("{poll} {TOKEN}\r\n\r\n").as_bytes()).await.unwrap();
+    // The request for the metrics counts too.
+    until(LIMIT, "the poll", metrics, in_flight(2)).await;
+    drop(gone);
+    until(LIMIT, "the end of the poll", metrics, in_flight(1)).await;
+    let hub = connected(&service, TOKEN);
+    publish(&hub, message("1", "ada")).await.unwrap();
+    let next = client().get(service.url("/v1/events?subscription=one&wait_ms=5000")).bearer_auth(TOKEN);
+    let answer = send(next).await;
+    assert_eq!(answer.body["deliveries"][0]["attempt"], 1, "{answer:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -22,6 +22,7 @@
 struct Readme;
 
 mod body;
+mod client_end;
 mod cors;
 mod deadline;
 mod deprecation;
@@ -51,6 +52,7 @@ pub use secrecy::SecretString;
 pub use tokio::time::Instant;
 
 pub use body::{BodyError, BodyLimits, InvalidBodyLimits, read_body};
+pub use client_end::ClientEnd;
 pub use cors::{AllowedOrigins, Cors, InvalidOrigins};
 pub use deadline::{REQUEST_TIMEOUT, request_timeout, until};
 pub use deprecation::{DEPRECATION, Day, Deprecated, Deprecations, SUNSET};

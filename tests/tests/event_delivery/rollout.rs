@@ -200,7 +200,7 @@ async fn play(address: SocketAddr, pace: Duration, seen: Arc<Seen>, stop: Arc<At
     }
 }
 
-/// Clients that play until they are told to end.
+/// Clients that play until the load ends.
 struct UnderLoad {
     of: Load,
     begun: Instant,
@@ -252,7 +252,7 @@ impl Heard {
         Self { inbox, calm, consumer }
     }
 
-    async fn is_every_event_of(self, changes: usize) {
+    async fn heard_every_event_of(self, changes: usize) {
         let end = Instant::now() + LIMIT;
         while self.inbox.len() < changes {
             assert!(Instant::now() < end, "{} of {changes} events were heard", self.inbox.len());
@@ -294,7 +294,7 @@ async fn a_rollout_of_both_services_under_load_fails_no_request_and_loses_no_eve
     let _second_storage = storages.replace(first_storage, storage(), load.of.phase).await;
     let _third_service = services.replace(second_service, character(), load.of.phase).await;
     let changes = load.end_without_a_failure(3).await;
-    heard.is_every_event_of(changes).await;
+    heard.heard_every_event_of(changes).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -336,7 +336,7 @@ async fn a_rollout_of_the_hub_under_load_fails_no_request_that_it_routes_and_los
     assert_eq!(tokio::task::spawn_blocking(move || first_storage.terminate()).await.unwrap(), 0);
     let _third_hub = hubs.replace(second_hub, hub(), load.of.phase).await;
     let changes = load.end_without_a_failure(1).await;
-    heard.is_every_event_of(changes).await;
+    heard.heard_every_event_of(changes).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

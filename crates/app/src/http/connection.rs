@@ -3,7 +3,7 @@
 use super::connections::{Connections, End};
 use actix_http::error::{DispatchError, ParseError};
 use character_error_reporter::redacted;
-use character_http_kit::ProblemTypes;
+use character_http_kit::{ClientEnd, ProblemTypes};
 use std::{cell::Cell, ops::Deref, rc::Rc, sync::Arc, time::Duration};
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -57,7 +57,7 @@ pub(super) struct Connection {
     all: Arc<Connections>,
     in_flight: Cell<u32>,
     had_request: Cell<bool>,
-    client_has_ended: Cell<bool>,
+    client_end: ClientEnd,
     waiting: Cell<Waiting>,
     /// Why the socket ended the connection, if it did.
     end: Cell<Option<End>>,
@@ -72,7 +72,7 @@ impl Connection {
             all,
             in_flight: Cell::new(0),
             had_request: Cell::new(false),
-            client_has_ended: Cell::new(false),
+            client_end: ClientEnd::default(),
             waiting: Cell::new(Waiting::Head(Instant::now() + AFTER_ACTIX)),
             end: Cell::new(None),
             refused: Cell::new(None),
@@ -127,11 +127,16 @@ impl Connection {
 
     /// The client sends nothing more: it has closed its side, or the connection.
     pub(super) fn client_ends(&self) {
-        self.client_has_ended.set(true);
+        self.client_end.comes();
     }
 
     pub(super) fn client_has_ended(&self) -> bool {
-        self.client_has_ended.get()
+        self.client_end.has_come()
+    }
+
+    /// For the handlers of its requests.
+    pub(super) fn client_end(&self) -> ClientEnd {
+        self.client_end.clone()
     }
 
     /// When to check again whether the client has kept the connection waiting for too long; `None` while it is the

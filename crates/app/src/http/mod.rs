@@ -155,7 +155,11 @@ where
                 .keep_alive(limits.keep_alive)
                 .client_request_timeout(limits.patience)
                 .client_disconnect_timeout(limits.disconnect())
-                .on_connect_ext(|stream: &GuardedStream, data| drop(data.insert(stream.connection())))
+                .on_connect_ext(|stream: &GuardedStream, data| {
+                    let connection = stream.connection();
+                    data.insert(connection.client_end());
+                    data.insert(connection);
+                })
                 .finish(answering);
             let http = apply_fn_factory(http, |stream: GuardedStream, http| {
                 let (connection, peer) = (stream.connection(), stream.peer());

@@ -15,6 +15,7 @@ use actix_web::{
     http::header::{ACCEPT, CACHE_CONTROL},
     web::Data,
 };
+use character_http_kit::ClientEnd;
 use character_message_hub::{
     CloudEvent, Delivery, ErrorKind, Filter, HubError, NEXT, Result, SUBSCRIBE, Subscription, SubscriptionName,
 };
@@ -79,6 +80,8 @@ pub(crate) async fn deliver(request: HttpRequest, server: Data<HubServer>) -> An
             filled = batch.fill(limit, deadline) => filled?,
             () = server.stopped() => {}
             () = ended => {}
+            // What it would be given is for the next one: nobody reads this response.
+            () = ClientEnd::of(&request) => return Ok(HttpResponse::NoContent().finish()),
         }
     }
     Ok(batch.response(poll))
