@@ -271,6 +271,11 @@ impl Service {
         self.await_health();
     }
 
+    /// The same without waiting until it answers: for a service that only clients with TLS can ask.
+    pub fn respawn(&self) {
+        self.server.restart();
+    }
+
     /// The process id while the service is started.
     pub fn pid(&self) -> Option<u32> {
         self.server.pid()

@@ -5,6 +5,8 @@
 mod deadline;
 #[path = "process/log_lines.rs"]
 mod log_lines;
+#[path = "process/renewal.rs"]
+mod renewal;
 #[path = "process/rotation.rs"]
 mod rotation;
 #[path = "process/sockets.rs"]

@@ -11,15 +11,16 @@ use crate::{
     },
     folder_lock::FolderLock,
     hub::Hub,
+    listeners::Listeners,
     log_queue::LogQueue,
     otlp,
-    process_metrics::show_process,
+    process_metrics::ProcessState,
     restore,
     run::{CommandResult, print_document, run},
     serve::{self, Counted, Server},
     signals,
     stack::{self, Purpose, Stack},
-    state_metrics::show_health,
+    state_metrics::{show_health, show_readiness},
     token_warnings,
     traced_events::TracedHandler,
     watch::{WatchPlan, itself},
@@ -82,7 +83,7 @@ async fn execute(command: CharacterServiceCommand, config: CharacterServiceConfi
     let mut registry = Registry::default();
     log.register(&mut registry);
     let folder = config.remote.is_none().then_some(config.data_dir.as_path());
-    show_process(stack::SERVICE, folder, &mut registry);
+    ProcessState::new(stack::SERVICE, folder).show(&mut registry);
     let stack = stack::build(&config, &mut registry, purpose).await?;
     let database = stack.database();
     let outcome = match command {
@@ -140,6 +141,7 @@ async fn serve(config: CharacterServiceConfig, stack: Stack, mut registry: Regis
     let requests = RequestLimit::new(config.max_requests_in_flight);
     requests.register(&mut registry);
     let health = Arc::new(Health::new(env!("CARGO_PKG_VERSION"), stack.checks));
+    show_readiness(&health, &mut registry);
     if config.remote.is_none() {
         show_health(&health, &mut registry);
     }
@@ -201,7 +203,7 @@ async fn serve(config: CharacterServiceConfig, stack: Stack, mut registry: Regis
     let hosts = Some(AllowedHosts::new(config.listen.ip(), config.hosts));
     let guard = BrowserGuard { hosts, any_host_below: None, origins: config.cors };
     let server = Server {
-        listen: config.listen,
+        listeners: Listeners::bind(config.listen, &config.sockets, config.admin.as_ref())?,
         may_be_long,
         live: Some(live),
         presence: None,
@@ -212,7 +214,6 @@ async fn serve(config: CharacterServiceConfig, stack: Stack, mut registry: Regis
         health,
         connections,
         problem_types: PROBLEM_TYPES,
-        probes: config.sockets.health,
         admin,
     };
     let operators = config.admin.into_iter().flat_map(|admin| admin.tokens).collect::<Vec<_>>();

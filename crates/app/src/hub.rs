@@ -11,7 +11,7 @@ use character_message_hub::{HubError, MessageHub};
 use character_message_hub_http::{HttpHub, HttpHubConfig};
 use character_message_hub_nats::{Credentials, NatsHub, NatsHubConfig};
 use character_relay::{CONSUMER, DomainEvent, ParkObserver, Relay, RelayHandle, RelayOptions};
-use character_storage_port::{ConsumerName, StoragePort};
+use character_storage_port::{ConsumerName, StoragePort, connection_failure};
 use prometheus_client::registry::Registry;
 use std::{error::Error, sync::Arc};
 use tokio::{sync::watch, task::JoinSet};
@@ -95,7 +95,7 @@ impl Hub {
             let client = Arc::clone(&client);
             Box::pin(async move {
                 let answer = client.probe().await;
-                answer.map_err(|error| format!("events wait in the log of commits: {error}"))
+                answer.map_err(|error| format!("events wait in the log of commits: {}", cause(&error)))
             })
         };
         HealthCheck { name: "message_hub", critical: false, probe: Arc::new(probe) }
@@ -135,6 +135,14 @@ impl Hub {
             tasks.spawn(inbox.run_in_turn(turn, stopped()));
         }
         RunningHub { stop, tasks }
+    }
+}
+
+/// The error, and why no connection was made if that is its cause.
+fn cause(error: &HubError) -> String {
+    match connection_failure(error) {
+        Some(reason) => format!("{error}: {reason}"),
+        None => error.to_string(),
     }
 }
 

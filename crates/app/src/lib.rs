@@ -20,6 +20,7 @@ mod hub;
 mod hub_presence;
 pub mod hub_responder;
 mod labels;
+mod listeners;
 mod log_lines;
 mod log_queue;
 #[cfg(feature = "message-hub")]

@@ -18,8 +18,9 @@ use std::{
 /// The unit of times in `/proc`, which is part of the interface of the kernel.
 const TICKS_PER_SECOND: f64 = 100.0;
 
-#[derive(Debug)]
-struct ProcessState {
+/// A process, from its start.
+#[derive(Clone, Debug)]
+pub(crate) struct ProcessState {
     service: &'static str,
     /// When the process started, in seconds since 1970.
     started: f64,
@@ -27,13 +28,19 @@ struct ProcessState {
     folder: Option<PathBuf>,
 }
 
-/// Shows `service_build_info` and the metrics of the process: `process_start_time_seconds`, `process_cpu_seconds_total`,
-/// `process_resident_memory_bytes`, `process_memory_limit_bytes`, `process_open_fds`, `process_max_fds` and
-/// `process_threads`. With a `folder`, which may not exist yet: `data_folder_size_bytes` and `data_folder_free_bytes`.
-pub(crate) fn show_process(service: &'static str, folder: Option<&Path>, registry: &mut Registry) {
-    let started = jiff::Timestamp::now().as_duration().as_secs_f64();
-    let folder = folder.map(Path::to_owned);
-    registry.register_collector(Box::new(ProcessState { service, started, folder }));
+impl ProcessState {
+    /// This process, which starts now. The `folder` of its data may not exist yet.
+    pub(crate) fn new(service: &'static str, folder: Option<&Path>) -> Self {
+        let started = jiff::Timestamp::now().as_duration().as_secs_f64();
+        Self { service, started, folder: folder.map(Path::to_owned) }
+    }
+
+    /// Shows `service_build_info` and the metrics of the process: `process_start_time_seconds`, `process_cpu_seconds_total`,
+    /// `process_resident_memory_bytes`, `process_memory_limit_bytes`, `process_open_fds`, `process_max_fds` and
+    /// `process_threads`. With a folder: `data_folder_size_bytes` and `data_folder_free_bytes`.
+    pub(crate) fn show(&self, registry: &mut Registry) {
+        registry.register_collector(Box::new(self.clone()));
+    }
 }
 
 impl Collector for ProcessState {

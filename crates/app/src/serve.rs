@@ -7,6 +7,7 @@ use crate::{
     http::{self, Connections, Lanes, ListenerTls, MayBeLong, SocketLimits, Threads},
     hub_presence::{HubPresence, PresencePlan},
     hub_responder::HubResponder,
+    listeners::Listeners,
     probes,
     signals::{Signals, Stop},
     watch::Watch,
@@ -61,7 +62,7 @@ pub(crate) fn counted(
 /// Where to listen, and how to stop.
 #[derive(Debug)]
 pub(crate) struct Server {
-    pub(crate) listen: SocketAddr,
+    pub(crate) listeners: Listeners,
     /// How long requests are still accepted after SIGTERM.
     pub(crate) drain: Duration,
     /// How long active requests may take to finish after that.
@@ -79,8 +80,6 @@ pub(crate) struct Server {
     pub(crate) tls: Option<ServerTls>,
     /// Reads changed files again.
     pub(crate) watch: Watch,
-    /// The listener for probes alone.
-    pub(crate) probes: Option<SocketAddr>,
     /// The listener for a person on call.
     pub(crate) admin: Option<AdminListener>,
 }
@@ -98,37 +97,28 @@ impl Server {
         let tls = |clients| self.tls.clone().map(|tls| ListenerTls { tls, clients });
         let (main_tls, probes_tls) = (tls(ClientCertificates::AsConfigured), tls(ClientCertificates::NotAsked));
         let scheme = if self.tls.is_some() { "https" } else { "http" };
-        let listener = http::bind(self.listen, self.connections.limits)
-            .map_err(|error| not_bound("LISTEN_ADDR", self.listen, &error));
-        let admin = self.admin.map(|admin| {
-            let (address, shows) = (admin.address, admin.shows());
-            let bound = admin.bind(main_tls.clone()).map_err(|error| not_bound("ADMIN_ADDR", address, &error));
-            bound.map(|bound| (bound, shows))
-        });
-        let probes = self.probes.map(|address| {
-            probes::listen(address, Arc::clone(&self.health), self.problem_types, probes_tls.clone())
-                .map_err(|error| not_bound("HEALTH_ADDR", address, &error))
-        });
-        let (listener, admin, probes) = all_bound(listener, admin.transpose(), probes.transpose())?;
-        let address = listener.local_addr()?;
-        started(Listening { address, scheme });
+        let Listeners { main, admin: at_admin, probes: at_probes } = self.listeners;
+        let mut beside = Vec::new();
+        started(Listening { address: main.local_addr()?, scheme });
+        if let Some((admin, listener)) = self.admin.zip(at_admin) {
+            let (address, (what, path)) = (listener.local_addr()?, admin.shows());
+            beside.push(admin.start(listener, main_tls.clone())?);
+            tracing::info!("the admin listener shows the state of {what} at {scheme}://{address}{path}");
+        }
+        if let Some(listener) = at_probes {
+            let address = listener.local_addr()?;
+            beside.push(probes::start(listener, Arc::clone(&self.health), self.problem_types, probes_tls)?);
+            tracing::info!(
+                "additional liveness and readiness probes: {scheme}://{address}/health/live and /health/ready"
+            );
+        }
         let threads = Threads::of_processors(self.connections.limits.most, self.may_be_long);
         let application = move || App::new().configure(configure.clone());
         let lanes = Lanes::start(threads, &application)?;
         let (shutdown, connections) = (self.shutdown, self.connections);
         let served = Arc::clone(&connections);
-        let running = http::start(listener, threads, lanes.clone(), shutdown, served, main_tls, application.clone())?;
+        let running = http::start(main, threads, lanes.clone(), shutdown, served, main_tls, application.clone())?;
         let handle = running.handle();
-        if let Some(((_, address), (what, path))) = &admin {
-            tracing::info!("the admin listener shows the state of {what} at {scheme}://{address}{path}");
-        }
-        let admin = admin.map(|(bound, _)| bound);
-        if let Some((_, address)) = &probes {
-            tracing::info!(
-                "additional liveness and readiness probes: {scheme}://{address}/health/live and /health/ready"
-            );
-        }
-        let beside: Vec<_> = admin.into_iter().chain(probes).map(|(server, _)| server).collect();
         let handles_beside: Vec<_> = beside.iter().map(actix_server::Server::handle).collect();
         let presence = match self.presence {
             None => None,
@@ -210,27 +200,4 @@ impl fmt::Display for Listening {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}://{}", self.scheme, self.address)
     }
-}
-
-/// The listeners, or why they cannot be bound: every reason in one run.
-fn all_bound<A, B, C>(first: io::Result<A>, second: io::Result<B>, third: io::Result<C>) -> io::Result<(A, B, C)> {
-    match (first, second, third) {
-        (Ok(first), Ok(second), Ok(third)) => Ok((first, second, third)),
-        (first, second, third) => {
-            let errors: Vec<_> = [first.err(), second.err(), third.err()].into_iter().flatten().collect();
-            let kind = errors.first().map_or(io::ErrorKind::Other, io::Error::kind);
-            let reasons: Vec<_> = errors.iter().map(io::Error::to_string).collect();
-            Err(io::Error::new(kind, reasons.join("; ")))
-        }
-    }
-}
-
-/// Why an address cannot be listened at, with the address.
-fn not_bound(variable: &str, address: SocketAddr, error: &io::Error) -> io::Error {
-    let hint = match error.kind() {
-        io::ErrorKind::AddrInUse => "; another process listens there",
-        io::ErrorKind::AddrNotAvailable => "; this machine does not have the address",
-        _ => "",
-    };
-    io::Error::new(error.kind(), format!("{variable} {address}: {error}{hint}"))
 }

@@ -115,6 +115,24 @@ impl Collector for DatabaseState {
     }
 }
 
+/// Whether the service accepts requests.
+#[derive(Debug)]
+struct Readiness(Arc<Health>);
+
+impl Collector for Readiness {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+        let help =
+            "1 while the service accepts requests; 0 while it waits for its database at its start, or shuts down";
+        let ready = ConstGauge::new(i64::from(self.0.is_ready()));
+        ready.encode(encoder.encode_descriptor("service_ready", help, None, MetricType::Gauge)?)
+    }
+}
+
+/// Shows `service_ready`, as `/health/ready` reports it.
+pub(crate) fn show_readiness(health: &Arc<Health>, registry: &mut Registry) {
+    registry.register_collector(Box::new(Readiness(Arc::clone(health))));
+}
+
 /// Shows `dependency_up`, 1 for each dependency that works and 0 for one that does not, as `/health` reports it, measured
 /// every 15 seconds. Needs a Tokio runtime.
 pub(crate) fn show_health(health: &Arc<Health>, registry: &mut Registry) {

@@ -8,17 +8,19 @@ use crate::{
     folder_lock::FolderLock,
     hub::{self, Hub, HubClient},
     hub_presence::PresencePlan,
+    listeners::Listeners,
     log_queue::LogQueue,
     observed::OperationMetrics,
     otlp, private_files,
-    process_metrics::show_process,
+    process_metrics::ProcessState,
     reporting::Reporting,
     restore, retention,
     run::{CommandResult, run},
     serve::{self, Counted, Server},
     signals, stack,
-    state_metrics::{show_database, show_health, show_reports},
-    token_warnings, traced_events, waiting,
+    state_metrics::{show_database, show_health, show_readiness, show_reports},
+    token_warnings, traced_events,
+    waiting::{self, Opened},
     watch::WatchPlan,
 };
 use actix_service::apply;
@@ -57,7 +59,7 @@ async fn execute(
     log: &LogQueue,
 ) -> CommandResult {
     let location = config.database();
-    let engine = location.engine();
+    let process = ProcessState::new(SERVICE, location.folder());
     let options = SqlOptions {
         connections: config.pool_size,
         timeout: config.database_timeout,
@@ -66,18 +68,19 @@ async fn execute(
         migrations,
         ..SqlOptions::default()
     };
-    let (database, _lock) = match command {
+    let (Opened { database, listeners }, _lock) = match command {
         StorageServiceCommand::Serve => {
             signals::outlive()?;
             let lock = location.folder().map(FolderLock::serving).transpose()?;
             let files = location.path().map(private_files::of_database).unwrap_or_default();
-            let Some(database) = waiting::open(&config, location, options).await? else {
+            let (guard, registry) = (guard(config.listen, config.hosts.clone()), registry(log, &process));
+            let Some(opened) = waiting::open(&config, location, options, guard, registry).await? else {
                 return Ok(ExitCode::SUCCESS);
             };
             private_files::warn_of_open(&files);
-            retention::forget_old_commits(&database, config.commit_log);
-            retention::thin_versions(&database, config.versions_keep);
-            (database, lock)
+            retention::forget_old_commits(&opened.database, config.commit_log);
+            retention::thin_versions(&opened.database, config.versions_keep);
+            (opened, lock)
         }
         StorageServiceCommand::Migrate => {
             // As for serving: a service may run beside it, an import may not.
@@ -95,23 +98,30 @@ async fn execute(
         StorageServiceCommand::Restore { ref file } => return restore::restore_database(location.path(), file).await,
         StorageServiceCommand::Check => {
             check::configuration(&config.effective)?;
-            (SqlStorage::open_existing(location, options).await?, None)
+            (Opened { database: SqlStorage::open_existing(location, options).await?, listeners: None }, None)
         }
     };
-    let outcome = work(command, config, database.clone(), engine, log).await;
+    let registry = registry(log, &process);
+    let opened = Opened { database: database.clone(), listeners };
+    let outcome = work(command, config, opened, registry).await;
     stack::closing(Some(database), outcome).await
+}
+
+/// The metrics that the service shows from its start, also while it waits for its database.
+fn registry(log: &LogQueue, process: &ProcessState) -> Registry {
+    let mut registry = Registry::default();
+    log.register(&mut registry);
+    process.show(&mut registry);
+    registry
 }
 
 async fn work(
     command: StorageServiceCommand,
     config: StorageServiceConfig,
-    database: SqlStorage,
-    engine: &'static str,
-    log: &LogQueue,
+    opened: Opened,
+    mut registry: Registry,
 ) -> CommandResult {
-    let mut registry = Registry::default();
-    log.register(&mut registry);
-    show_process(SERVICE, config.database().folder(), &mut registry);
+    let Opened { database, listeners } = opened;
     // Metrics of what is asked of the database, outside of which there is no cache here: the contract cannot say that
     // an answer is stale.
     let operations = OperationMetrics::register(&mut registry);
@@ -153,7 +163,7 @@ async fn work(
     checks.extend(hub.as_ref().map(|(hub, _)| hub.check()));
     let health = Arc::new(Health::new(env!("CARGO_PKG_VERSION"), checks));
     if let StorageServiceCommand::Serve = command {
-        serve(config, storage, registry, health, operator, hub, engine).await
+        serve(config, listeners, storage, registry, health, operator, hub).await
     } else {
         check::dependencies(&health).await
     }
@@ -161,13 +171,14 @@ async fn work(
 
 async fn serve(
     config: StorageServiceConfig,
+    listeners: Option<Listeners>,
     storage: Arc<dyn StoragePort>,
     mut registry: Registry,
     health: Arc<Health>,
     operator: Operator,
     hub: Option<(Hub, Option<PresencePlan>)>,
-    engine: &'static str,
 ) -> CommandResult {
+    show_readiness(&health, &mut registry);
     show_health(&health, &mut registry);
     let limits = Limits {
         body_bytes: config.max_request_bytes,
@@ -206,22 +217,24 @@ async fn serve(
         let hosts = config.hosts.clone();
         AdminListener::new(admin, hosts, operator, health, registry, unauthorized, PROBLEM_TYPES)
     });
+    let (health_paths, engine) = (config.health_paths, config.database().engine());
     let guard = guard(config.listen, config.hosts);
-    let health_paths = config.health_paths;
     let (hub, presence) = hub.unzip();
     let server = Server {
         live: None,
         presence: presence.flatten(),
         tls: config.tls,
         watch,
-        listen: config.listen,
+        listeners: match listeners {
+            Some(listeners) => listeners,
+            None => Listeners::bind(config.listen, &config.sockets, config.admin.as_ref())?,
+        },
         may_be_long: is_list,
         drain: config.sockets.drain,
         shutdown: config.shutdown,
         health: Arc::clone(&health),
         connections,
         problem_types: PROBLEM_TYPES,
-        probes: config.sockets.health,
         admin,
     };
     let no_hub = || "Message Hub: none, events stay in the log of commits".to_owned();

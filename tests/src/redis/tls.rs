@@ -19,6 +19,11 @@ impl RedisTls {
         Self { authority: authority.certificate().to_owned(), own }
     }
 
+    /// The same with clients of another authority, whose certificate is in this file.
+    pub fn with_clients_of(self, authority: &Path) -> Self {
+        Self { authority: authority.to_owned(), ..self }
+    }
+
     /// The options of a server that has TLS on this port, and speaks TLS with other servers.
     pub(super) fn options(&self, port: u16) -> Vec<String> {
         let show = |path: &Path| path.display().to_string();

@@ -20,13 +20,13 @@ const LIMIT: Duration = Duration::from_secs(30);
 const NEXT: &str = "next-token-of-the-tests";
 
 /// A folder of secrets as Kubernetes mounts it: a link to a folder that is replaced as a whole.
-struct Mounted {
+pub(super) struct Mounted {
     folder: TempDir,
     version: AtomicU64,
 }
 
 impl Mounted {
-    fn new(files: &[(&str, &str)]) -> Self {
+    pub(super) fn new(files: &[(&str, &str)]) -> Self {
         let mounted = Self { folder: tempfile::tempdir().unwrap(), version: AtomicU64::new(0) };
         mounted.set(files);
         for (name, _) in files {
@@ -35,12 +35,12 @@ impl Mounted {
         mounted
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(super) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
     /// Replaces all files at once.
-    fn set(&self, files: &[(&str, &str)]) {
+    pub(super) fn set(&self, files: &[(&str, &str)]) {
         let version = self.version.fetch_add(1, Ordering::Relaxed);
         let folder = format!("..{version}");
         fs::create_dir(self.path(&folder)).unwrap();

@@ -1,9 +1,17 @@
 //! How a Storage Service starts without its database, and how the schema is brought up to date.
 
 use super::{PATIENCE, TOKEN, storage};
-use crate::support::{Answer, client, send, until};
-use character_tests::{PostgresServer, Service};
-use std::time::Duration;
+use crate::support::{Answer, client, metrics, send, until};
+use character_tests::{PostgresServer, Service, free_port};
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+use tokio::{net::TcpStream, time::sleep};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_storage_service_waits_for_its_database_and_is_not_ready_meanwhile() {
@@ -28,6 +36,90 @@ async fn a_storage_service_waits_for_its_database_and_is_not_ready_meanwhile() {
     assert_eq!(send(client().get(&row).bearer_auth(TOKEN)).await.status, 404);
     service.await_output("migration applied");
     assert_eq!(service.terminate(), 0, "{}", service.output());
+}
+
+/// Connects to the addresses in turn until it is stopped, and returns how often. Fails when a connection is refused.
+async fn connect_until(stop: Arc<AtomicBool>, addresses: Vec<SocketAddr>) -> u64 {
+    let mut made = 0;
+    while !stop.load(Ordering::Relaxed) {
+        for address in &addresses {
+            let connected = TcpStream::connect(address).await;
+            drop(connected.unwrap_or_else(|error| panic!("{address} after {made} connections: {error}")));
+            made += 1;
+        }
+        // The system keeps the ports of closed connections for a minute, and has no more than some ten thousand.
+        sleep(Duration::from_millis(2)).await;
+    }
+    made
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_storage_service_that_waits_for_its_database_answers_scrapes_and_operators_on_listeners_that_it_keeps() {
+    let database = PostgresServer::start();
+    let url = database.fresh_schema_url().replace("postgres@", "postgres:hunter2@");
+    database.kill();
+    let (admin, probes) = (free_port(), free_port());
+    let service = storage()
+        .env("DATABASE_URL", url)
+        .env("ADMIN_ADDR", format!("127.0.0.1:{admin}"))
+        .env("ADMIN_TOKEN", "operators-of-the-tests")
+        .env("HEALTH_ADDR", format!("127.0.0.1:{probes}"))
+        .start();
+    let at_admin = |path: &str| format!("http://127.0.0.1:{admin}{path}");
+    let operator = |request: reqwest::RequestBuilder| request.bearer_auth("operators-of-the-tests");
+    let scrape = || client().get(service.url("/metrics"));
+    let is_database =
+        |value: u64| move |answer: &Answer| answer.metric("dependency_up{dependency=\"database\"}") == Some(value);
+    let build = format!("service_build_info{{service=\"storage-service\",version=\"{}\"}}", env!("CARGO_PKG_VERSION"));
+    let waiting = until(PATIENCE, "the database is down", scrape, is_database(0)).await;
+    assert_eq!((waiting.metric("service_ready"), waiting.metric(&build)), (Some(0_u64), Some(1_u64)), "{waiting:?}");
+    let started = waiting.metric::<f64>("process_start_time_seconds");
+    assert!(started.is_some() && waiting.metric("process_open_fds") > Some(0_f64), "{waiting:?}");
+    let elsewhere = send(scrape().header("host", "rebound.example")).await;
+    assert_eq!(elsewhere.status, 421, "{elsewhere:?}");
+    let nameless = send(client().get(at_admin("/admin/storage"))).await;
+    assert_eq!(nameless.status, 401, "{nameless:?}");
+    for request in [client().get(at_admin("/admin/storage")), client().post(at_admin("/admin/storage/breaker"))] {
+        let page = send(operator(request)).await;
+        assert_eq!((page.status, &page.body["code"]), (503, &"starting".into()), "{page:?}");
+        let detail = page.body["detail"].as_str().unwrap();
+        assert!(detail.starts_with("it waits for its database: ") && detail.contains("refused"), "{page:?}");
+        assert!(!page.body.to_string().contains("hunter2"), "{page:?}");
+    }
+    let beside = send(operator(client().get(at_admin("/metrics")))).await;
+    assert_eq!(beside.metric("service_ready"), Some(0_u64), "{beside:?}");
+    let stop = Arc::new(AtomicBool::new(false));
+    let local = |port| SocketAddr::from(([127, 0, 0, 1], port));
+    let addresses = vec![service.address(), local(admin), local(probes)];
+    let connecting = tokio::spawn(connect_until(Arc::clone(&stop), addresses));
+    database.restart();
+    let ready = || client().get(format!("http://127.0.0.1:{probes}/health/ready"));
+    until(PATIENCE, "a start", ready, |answer| answer.status == 200).await;
+    let serving = until(PATIENCE, "the database is up", scrape, is_database(1)).await;
+    stop.store(true, Ordering::Relaxed);
+    assert!(connecting.await.unwrap() > 0);
+    assert_eq!((serving.metric("service_ready"), serving.metric(&build)), (Some(1_u64), Some(1_u64)), "{serving:?}");
+    assert_eq!(serving.metric::<f64>("process_start_time_seconds"), started);
+    let page = send(operator(client().get(at_admin("/admin/storage")))).await;
+    assert_eq!((page.status, &page.body["service"]), (200, &"storage-service".into()), "{page:?}");
+    assert_eq!(service.terminate(), 0, "{}", service.output());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_storage_service_that_waits_for_its_database_shows_its_metrics_only_where_they_are_configured() {
+    let admin = free_port();
+    let service = storage()
+        .env("DATABASE_URL", format!("postgres://u:hunter2@127.0.0.1:{}/d", free_port()))
+        .env("ADMIN_ADDR", format!("127.0.0.1:{admin}"))
+        .env("METRICS_ON", "admin")
+        .start();
+    let health = send(client().get(service.url("/health"))).await;
+    assert_eq!((health.status, &health.body), (200, &serde_json::json!({ "status": "ok" })), "{health:?}");
+    assert_eq!(metrics(&service).await.status, 404);
+    let beside = send(client().get(format!("http://127.0.0.1:{admin}/metrics"))).await;
+    assert_eq!(beside.metric("service_ready"), Some(0_u64), "{beside:?}");
+    let health = send(client().get(format!("http://127.0.0.1:{admin}/health"))).await;
+    assert!(health.body["dependencies"]["database"]["detail"].to_string().contains("refused"), "{health:?}");
 }
 
 #[test]

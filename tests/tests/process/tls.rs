@@ -44,11 +44,11 @@ impl Certificates {
     }
 
     /// TLS of the listeners.
-    fn serve(&self, builder: ServiceBuilder) -> ServiceBuilder {
+    pub(super) fn serve(&self, builder: ServiceBuilder) -> ServiceBuilder {
         builder.env("TLS_CERT_FILE", &self.server.certificate).env("TLS_KEY_FILE", &self.server.key)
     }
 
-    fn trusting(&self, authority: &Authority, identity: Option<&Certificate>) -> reqwest::Client {
+    pub(super) fn trusting(&self, authority: &Authority, identity: Option<&Certificate>) -> reqwest::Client {
         let pem = fs::read(authority.certificate()).unwrap();
         let mut builder = reqwest::Client::builder().timeout(Duration::from_secs(20));
         builder = builder.tls_certs_only([reqwest::Certificate::from_pem(&pem).unwrap()]);
@@ -61,9 +61,32 @@ impl Certificates {
     pub(super) fn client(&self) -> reqwest::Client {
         self.trusting(&self.authority, None)
     }
+
+    /// A PostgreSQL with this certificate. Its role `strict`, once made, needs TLS and a certificate of the authority in the
+    /// file `clients`.
+    pub(super) fn postgres_with(&self, certificate: &Certificate, clients: &Path) -> PostgresServer {
+        let keys = self.folder.path().join("postgres");
+        fs::create_dir_all(&keys).unwrap();
+        // PostgreSQL insists on a key that only its own account can read.
+        let key = keys.join(certificate.key.file_name().unwrap());
+        fs::copy(&certificate.key, &key).unwrap();
+        let settings = [
+            "ssl=on".to_owned(),
+            format!("ssl_cert_file={}", certificate.certificate.display()),
+            format!("ssl_key_file={}", key.display()),
+            format!("ssl_ca_file={}", clients.display()),
+            format!("hba_file={}", keys.join("hba").display()),
+        ];
+        let hba = "local all all trust\nhostssl all strict 127.0.0.1/32 trust clientcert=verify-ca\nhost all strict \
+                   127.0.0.1/32 reject\nhost all all 127.0.0.1/32 trust\n";
+        fs::write(keys.join("hba"), hba).unwrap();
+        fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
+        PostgresServer::give(&key);
+        PostgresServer::start_with(&settings.each_ref().map(String::as_str))
+    }
 }
 
-fn https(service: &Service, path: &str) -> String {
+pub(super) fn https(service: &Service, path: &str) -> String {
     format!("https://{}{path}", service.address())
 }
 
@@ -73,7 +96,7 @@ fn chain(error: &dyn std::error::Error) -> String {
 }
 
 /// Waits for the service, which only a client with TLS can ask.
-async fn up(service: &Service, client: &reqwest::Client) {
+pub(super) async fn up(service: &Service, client: &reqwest::Client) {
     let live = || client.get(https(service, "/health/live"));
     until(LIMIT, "the service is up", live, |answer| answer.status == 200).await;
 }
@@ -243,27 +266,9 @@ async fn the_storage_service_is_called_with_an_own_authority_and_a_client_certif
 #[test]
 fn postgresql_is_reached_with_tls_as_its_own_clients_do_it() {
     let certificates = Certificates::new();
-    let keys = certificates.folder.path().join("postgres");
-    fs::create_dir(&keys).unwrap();
     let elsewhere = certificates.authority.issue("elsewhere", &["DNS:elsewhere.example"]);
-    let server = |certificate: &Certificate| {
-        // PostgreSQL insists on a key that only its own account can read.
-        let key = keys.join(certificate.key.file_name().unwrap());
-        fs::copy(&certificate.key, &key).unwrap();
-        let settings = [
-            "ssl=on".to_owned(),
-            format!("ssl_cert_file={}", certificate.certificate.display()),
-            format!("ssl_key_file={}", key.display()),
-            format!("ssl_ca_file={}", certificates.authority.certificate().display()),
-            format!("hba_file={}", keys.join("hba").display()),
-        ];
-        let hba = "local all all trust\nhostssl all strict 127.0.0.1/32 trust clientcert=verify-ca\nhost all strict \
-                   127.0.0.1/32 reject\nhost all all 127.0.0.1/32 trust\n";
-        fs::write(keys.join("hba"), hba).unwrap();
-        fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
-        PostgresServer::give(&key);
-        PostgresServer::start_with(&settings.each_ref().map(String::as_str))
-    };
+    let server =
+        |certificate: &Certificate| certificates.postgres_with(certificate, certificates.authority.certificate());
     let check = |port: u16, user: &str, options: &str| {
         let url = format!("postgres://{user}@127.0.0.1:{port}/postgres?{options}");
         let ended = storage().env("DATABASE_URL", url).arg("check").run();

@@ -14,6 +14,8 @@ pub(crate) use access::AdminAccess;
 pub(crate) use hub::HubOperator;
 pub(crate) use operator::{Operator, TransportHandle};
 
+#[cfg(feature = "storage-service")]
+use crate::waiting::LastFailure;
 use crate::{
     config::AdminConfig,
     http::{self, Connections, ListenerTls, SocketLimits, Threads},
@@ -33,12 +35,15 @@ use character_http_kit::{
     middleware::{self, answered},
 };
 use prometheus_client::registry::Registry;
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{net::TcpListener, sync::Arc, time::Duration};
 use tokio::time::timeout;
 
 /// A person, their dashboards and their scripts need no more.
-const LIMITS: SocketLimits =
+pub(crate) const LIMITS: SocketLimits =
     SocketLimits { most: 16, patience: Duration::from_secs(10), keep_alive: Duration::from_secs(75) };
+
+/// The first page about the storage.
+const STORAGE: &str = "/admin/storage";
 
 /// How long an active request may take at a shutdown.
 const SHUTDOWN: Duration = Duration::from_secs(1);
@@ -56,10 +61,9 @@ async fn in_time(order: ServiceRequest, next: Next<BoxBody>) -> Result<ServiceRe
     timeout(LONGEST_TIME, next.call(order)).await.map_err(late)?
 }
 
-/// The listener for a person on call, before it is bound.
+/// The listener for a person on call, before it is started.
 #[derive(Clone, Debug)]
 pub(crate) struct AdminListener {
-    pub(crate) address: SocketAddr,
     access: AdminAccess,
     guard: BrowserGuard,
     pages: AdminPages,
@@ -74,6 +78,9 @@ pub(crate) struct AdminListener {
 pub(crate) enum AdminPages {
     /// The state of the storage of a service.
     Storage(Arc<Operator>),
+    /// What the service waits for before it starts.
+    #[cfg(feature = "storage-service")]
+    Waiting(LastFailure),
     /// The state of the Message Hub.
     #[cfg(feature = "message-hub")]
     Hub(Arc<HubOperator>),
@@ -82,6 +89,13 @@ pub(crate) enum AdminPages {
 impl From<Arc<Operator>> for AdminPages {
     fn from(operator: Arc<Operator>) -> Self {
         Self::Storage(operator)
+    }
+}
+
+#[cfg(feature = "storage-service")]
+impl From<LastFailure> for AdminPages {
+    fn from(failure: LastFailure) -> Self {
+        Self::Waiting(failure)
     }
 }
 
@@ -107,28 +121,27 @@ impl AdminListener {
         let access = config.accepted.clone().map_or(AdminAccess::RequestedBy, AdminAccess::Token);
         let hosts = Some(AllowedHosts::new(config.listen.ip(), names));
         let guard = BrowserGuard { hosts, ..BrowserGuard::default() };
-        Self { address: config.listen, access, guard, pages: pages.into(), health, registry, unauthorized, types }
+        Self { access, guard, pages: pages.into(), health, registry, unauthorized, types }
     }
 
     /// What the listener shows, and the path of its first page.
     pub(crate) fn shows(&self) -> (&'static str, &'static str) {
         match self.pages {
-            AdminPages::Storage(_) => ("the storage", "/admin/storage"),
+            AdminPages::Storage(_) => ("the storage", STORAGE),
+            #[cfg(feature = "storage-service")]
+            AdminPages::Waiting(_) => ("the storage", STORAGE),
             #[cfg(feature = "message-hub")]
             AdminPages::Hub(_) => ("the hub", hub::PATH),
         }
     }
 
-    /// The server, which is bound, and its address.
-    pub(crate) fn bind(self, tls: Option<ListenerTls>) -> std::io::Result<(Server, SocketAddr)> {
-        let (address, types) = (self.address, self.types);
-        let listener = http::bind(address, LIMITS)?;
-        let bound = listener.local_addr()?;
+    /// The server.
+    pub(crate) fn start(self, listener: TcpListener, tls: Option<ListenerTls>) -> std::io::Result<Server> {
+        let types = self.types;
         let application = move || App::new().configure(|config| self.configure(config));
         // One person at a time is enough.
         let connections = Arc::new(Connections::new(LIMITS, types));
-        let server = http::start(listener, Threads::ONE, None, SHUTDOWN, connections, tls, application)?;
-        Ok((server, bound))
+        http::start(listener, Threads::ONE, None, SHUTDOWN, connections, tls, application)
     }
 
     fn configure(&self, config: &mut ServiceConfig) {
@@ -140,6 +153,8 @@ impl AdminListener {
         let accounted = apply(from_fn(middleware::account(self.types, HttpMetrics::default())), guarded);
         match &self.pages {
             AdminPages::Storage(operator) => config.app_data(Data::from(Arc::clone(operator))),
+            #[cfg(feature = "storage-service")]
+            AdminPages::Waiting(failure) => config.app_data(Data::new(failure.clone())),
             #[cfg(feature = "message-hub")]
             AdminPages::Hub(operator) => config.app_data(Data::from(Arc::clone(operator))),
         };
@@ -157,7 +172,14 @@ impl AdminListener {
             Endpoint::at(hub::PATH).get(hub::show).register(&mut endpoints);
             return endpoints;
         }
-        Endpoint::at("/admin/storage").get(show).register(&mut endpoints);
+        #[cfg(feature = "storage-service")]
+        if let AdminPages::Waiting(_) = self.pages {
+            for path in [STORAGE, "/admin/storage/{*page}"] {
+                Endpoint::at(path).get(starting).post(starting).delete(starting).register(&mut endpoints);
+            }
+            return endpoints;
+        }
+        Endpoint::at(STORAGE).get(show).register(&mut endpoints);
         Endpoint::at("/admin/storage/breaker").post(acts::force_breaker).register(&mut endpoints);
         Endpoint::at("/admin/storage/cache").delete(acts::drop_from_cache).register(&mut endpoints);
         Endpoint::at("/admin/storage/consumers").get(events::consumers).register(&mut endpoints);
@@ -166,6 +188,12 @@ impl AdminListener {
         Endpoint::at("/admin/storage/consumers/{name}/discard").post(events::discard).register(&mut endpoints);
         endpoints
     }
+}
+
+/// The pages of the storage before the service has one.
+#[cfg(feature = "storage-service")]
+async fn starting(failure: Data<LastFailure>) -> Result<HttpResponse, Problem> {
+    Err(failure.problem())
 }
 
 async fn show(operator: Data<Operator>) -> HttpResponse {

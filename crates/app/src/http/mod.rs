@@ -53,8 +53,8 @@ const GONE_AFTER: Duration = Duration::from_secs(12);
 /// To the system, a client that does not read is gone too. It must not end a connection before our own limit does.
 const AFTER_OURS: Duration = Duration::from_secs(2);
 
-/// Binds a socket for [`start`] with connections of these limits. Needs a Tokio runtime.
-pub(crate) fn bind(address: SocketAddr, limits: SocketLimits) -> io::Result<TcpListener> {
+/// Binds a socket for [`start`] with connections that have this [`patience`](SocketLimits::patience). Needs a Tokio runtime.
+pub(crate) fn bind(address: SocketAddr, patience: Duration) -> io::Result<TcpListener> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
     socket.set_reuseaddr(true)?;
     // Accepted sockets inherit it.
@@ -62,7 +62,7 @@ pub(crate) fn bind(address: SocketAddr, limits: SocketLimits) -> io::Result<TcpL
     socket.set_keepalive(true)?;
     sockopt::set_tcp_keepidle(&socket, SILENCE)?;
     sockopt::set_tcp_keepintvl(&socket, SILENCE)?;
-    let gone_after = GONE_AFTER.max(limits.patience + AFTER_OURS);
+    let gone_after = GONE_AFTER.max(patience + AFTER_OURS);
     sockopt::set_tcp_user_timeout(&socket, u32::try_from(gone_after.as_millis()).unwrap_or(u32::MAX))?;
     socket.bind(address)?;
     socket.listen(BACKLOG)?.into_std()

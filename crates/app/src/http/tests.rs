@@ -25,7 +25,7 @@ where
     <S::Service as Service<Request>>::Future: 'static,
     B: MessageBody + 'static,
 {
-    let listener = bind("127.0.0.1:0".parse().unwrap(), LIMITS).unwrap();
+    let listener = bind("127.0.0.1:0".parse().unwrap(), PATIENCE).unwrap();
     let address = listener.local_addr().unwrap();
     let threads = Threads { workers: 1, large: 1, may_be_long: |_, path| path == "/lists/all" };
     let (lanes, connections) =

@@ -8,13 +8,14 @@ use crate::{
     check,
     cli::{self, MessageHubCommand},
     config::{MessageHubServiceConfig, ProcessEnvironment, nats_url, with_passwords},
+    listeners::Listeners,
     log_queue::LogQueue,
     otlp,
-    process_metrics::show_process,
+    process_metrics::ProcessState,
     run::{self, CommandResult, print_document, run},
     serve::{self, Counted, Server},
     signals,
-    state_metrics::show_health,
+    state_metrics::{show_health, show_readiness},
     token_warnings, traced_events,
     watch::WatchPlan,
 };
@@ -111,7 +112,8 @@ async fn serve(
     let mut registry = Registry::default();
     log.register(&mut registry);
     let folder = config.nats_url.is_none().then_some(config.data_dir.as_path());
-    show_process(SERVICE, folder, &mut registry);
+    ProcessState::new(SERVICE, folder).show(&mut registry);
+    show_readiness(&health, &mut registry);
     show_health(&health, &mut registry);
     let requests = RequestLimit::new(config.max_requests_in_flight);
     requests.register(&mut registry);
@@ -163,14 +165,13 @@ async fn serve(
         presence: None,
         tls: config.tls,
         watch,
-        listen: config.listen,
+        listeners: Listeners::bind(config.listen, &config.sockets, config.admin.as_ref())?,
         may_be_long: is_long,
         drain: config.sockets.drain,
         shutdown: config.shutdown,
         health: Arc::clone(&health),
         connections,
         problem_types: PROBLEM_TYPES,
-        probes: config.sockets.health,
         admin,
     };
     let (background, stopping, stopped) = (contract.clone(), contract.clone(), Arc::clone(&health));
