@@ -1,7 +1,7 @@
 //! Where the NATS server is, with which credentials, and how the stream of events is kept.
 
 use crate::percent;
-use async_nats::ServerAddr;
+use async_nats::{Auth, ServerAddr};
 use character_credentials::{ClientTls, Secret};
 use secrecy::{ExposeSecret as _, SecretString};
 use std::{fmt, time::Duration};
@@ -28,13 +28,13 @@ impl InvalidConfig {
 /// How the client proves who it is.
 #[derive(Clone, Debug, Default)]
 pub enum Credentials {
-    /// It does not, but for a user and password in the URL.
+    /// It does not, but for a user and password, or a token, in the URL: `nats://user:password@host`, `nats://token@host`.
     #[default]
     None,
     /// A token. A replaced one is sent when the next connection is made.
     Token(Secret),
-    /// The user and password of the first of these addresses that has them, for when they change while the process runs:
-    /// the next connection uses what is there then. The addresses themselves are those of the URL.
+    /// The user and password, or the token, of the first of these addresses that has them, for when they change while the process
+    /// runs: the next connection uses what is there then. The addresses themselves are those of the URL.
     OfUrl(Secret),
     /// A user with a password.
     User {
@@ -128,9 +128,9 @@ impl NatsHubConfig {
         servers_of(&self.url)
     }
 
-    /// User and password of the first server that has them in its URL, percent-decoded.
-    pub(crate) fn user_of_url(&self) -> Result<Option<(String, String)>, InvalidConfig> {
-        user_of(&self.servers()?)
+    /// What the first server has in its URL that has something, percent-decoded.
+    pub(crate) fn login_of_url(&self) -> Result<Option<Login>, InvalidConfig> {
+        login_of(&self.servers()?)
     }
 
     /// Refuses addresses that cannot be used, and those whose user or password is not percent-encoded.
@@ -138,7 +138,7 @@ impl NatsHubConfig {
     /// # Errors
     /// [`InvalidConfig`] without the addresses.
     pub fn check_url(url: &SecretString) -> Result<(), InvalidConfig> {
-        user_of(&servers_of(url.expose_secret())?).map(drop)
+        login_of(&servers_of(url.expose_secret())?).map(drop)
     }
 
     pub(crate) fn check(&self) -> Result<(), InvalidConfig> {
@@ -203,18 +203,40 @@ fn servers_of(url: &str) -> Result<Vec<ServerAddr>, InvalidConfig> {
     Ok(servers)
 }
 
-fn user_of(servers: &[ServerAddr]) -> Result<Option<(String, String)>, InvalidConfig> {
-    let Some(server) = servers.iter().find(|server| server.has_user_pass()) else { return Ok(None) };
-    let decoded = |text: Option<&str>| {
-        let wrong = || InvalidConfig::new("url", "user and password must be percent-encoded");
-        percent::decode(text.unwrap_or_default()).ok_or_else(wrong)
-    };
-    Ok(Some((decoded(server.username())?, decoded(server.password())?)))
+/// How a URL says who the client is.
+#[derive(Clone, PartialEq, Eq)]
+#[cfg_attr(test, derive(Debug))]
+pub(crate) enum Login {
+    User { user: String, password: String },
+    Token(String),
 }
 
-/// User and password of such addresses at this moment; `None`: they have none.
-pub(crate) fn user_of_text(url: &str) -> Option<(String, String)> {
-    user_of(&servers_of(url).ok()?).ok()?
+impl From<Login> for Auth {
+    fn from(login: Login) -> Self {
+        let mut auth = Self::new();
+        match login {
+            Login::User { user, password } => (auth.username, auth.password) = (Some(user), Some(password)),
+            Login::Token(token) => auth.token = Some(token),
+        }
+        auth
+    }
+}
+
+fn login_of(servers: &[ServerAddr]) -> Result<Option<Login>, InvalidConfig> {
+    let Some(server) = servers.iter().find(|server| server.has_user_pass()) else { return Ok(None) };
+    let decoded = |text: &str| {
+        percent::decode(text).ok_or_else(|| InvalidConfig::new("url", "user and password must be percent-encoded"))
+    };
+    let user = decoded(server.username().unwrap_or_default())?;
+    Ok(Some(match server.password() {
+        Some(password) => Login::User { user, password: decoded(password)? },
+        None => Login::Token(user),
+    }))
+}
+
+/// What such addresses say at this moment; `None`: nothing.
+pub(crate) fn login_of_text(url: &str) -> Option<Login> {
+    login_of(&servers_of(url).ok()?).ok()?
 }
 
 #[cfg(test)]
@@ -241,9 +263,11 @@ mod tests {
     }
 
     #[test]
-    fn user_and_password_of_the_url_are_decoded() {
-        let of = |url: &str| NatsHubConfig::new(url).user_of_url().unwrap();
-        assert_eq!(of("nats://a:1,nats://hub:a%40b@c:2"), Some(("hub".into(), "a@b".into())));
+    fn user_and_password_or_the_token_of_the_url_are_decoded() {
+        let of = |url: &str| NatsHubConfig::new(url).login_of_url().unwrap();
+        let (user, password) = ("hub".to_owned(), "a@b".to_owned());
+        assert_eq!(of("nats://a:1,nats://hub:a%40b@c:2"), Some(Login::User { user, password }));
+        assert_eq!(of("nats://a%40b@c:2"), Some(Login::Token("a@b".to_owned())));
         assert_eq!(of("nats://a:1"), None);
     }
 

@@ -1,7 +1,7 @@
 //! The connection to NATS: it is made in the background, made again when it is lost, and every wait for it has a bound.
 
 use crate::{
-    config::{Credentials, InvalidConfig, NatsHubConfig, user_of_text},
+    config::{Credentials, InvalidConfig, Login, NatsHubConfig, login_of_text},
     events::on_event,
     replies::{Arrival, Replies},
 };
@@ -88,9 +88,8 @@ fn options(config: &NatsHubConfig) -> Result<ConnectOptions, InvalidConfig> {
         Credentials::OfUrl(url) => {
             let url = url.clone();
             ConnectOptions::with_auth_callback(move |_| {
-                let mut auth = Auth::new();
-                (auth.username, auth.password) = user_of_text(url.get().expose_secret()).unzip();
-                std::future::ready(Ok(auth))
+                let login = login_of_text(url.get().expose_secret());
+                std::future::ready(Ok(login.map_or_else(Auth::new, Auth::from)))
             })
         }
         Credentials::None | Credentials::User { .. } | Credentials::File(_) => ConnectOptions::new(),
@@ -108,8 +107,9 @@ fn options(config: &NatsHubConfig) -> Result<ConnectOptions, InvalidConfig> {
     };
     Ok(match &config.credentials {
         // The library leaves what the URL holds unused.
-        Credentials::None => match config.user_of_url()? {
-            Some((user, password)) => options.user_and_password(user, password),
+        Credentials::None => match config.login_of_url()? {
+            Some(Login::User { user, password }) => options.user_and_password(user, password),
+            Some(Login::Token(token)) => options.token(token),
             None => options,
         },
         Credentials::Token(_) | Credentials::OfUrl(_) => options,

@@ -242,11 +242,15 @@ async fn a_full_stream_refuses_and_takes_events_again_when_there_is_room() {
 }
 
 #[tokio::test]
-async fn user_and_password_may_stand_in_the_url() {
-    let server = NatsServer::start_with(NatsRelease::Oldest, "authorization { user: \"hub\", password: \"a@b\" }");
-    let url = server.url().replacen("nats://", "nats://hub:a%40b@", 1);
-    let hub = connected(NatsHubConfig::new(url)).await;
-    hub.probe().await.unwrap();
+async fn user_and_password_or_a_token_may_stand_in_the_url() {
+    for (authorization, login) in [(r#"user: "hub", password: "a@b""#, "hub:a%40b"), (r#"token: "a@b""#, "a%40b")] {
+        let server = NatsServer::start_with(NatsRelease::Oldest, &format!("authorization {{ {authorization} }}"));
+        let url = server.url().replacen("nats://", &format!("nats://{login}@"), 1);
+        for credentials in [Credentials::None, Credentials::OfUrl(url.clone().into())] {
+            let hub = connected(NatsHubConfig { credentials, ..NatsHubConfig::new(&url) }).await;
+            hub.probe().await.unwrap();
+        }
+    }
 }
 
 #[tokio::test]

@@ -77,7 +77,8 @@ const LISTEN_ADDR: Variable = Variable::new("LISTEN_ADDR", "address and port of 
 const DATA_DIR: Variable = Variable::new("DATA_DIR", "folder of the file with the events", "./data");
 const NATS_URL: Variable = Variable::secret(
     "NATS_URL",
-    "nats://… or tls://…, several separated by commas: NATS JetStream keeps the events; unset: a file under DATA_DIR",
+    "nats://… or tls://…, several separated by commas, with user:password@ or token@ in front of the host: NATS \
+     JetStream keeps the events; unset: a file under DATA_DIR",
 )
 .off_when_empty();
 const HUB_RETENTION_HOURS: Variable =
