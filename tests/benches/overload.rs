@@ -1,6 +1,7 @@
 //! The Character Service at three times its capacity: what it still serves, how fast it serves and refuses, and how soon it
 //! is well again. Clients do not wait for one another: each request is sent at its time, whatever became of the others.
-//! Fails when an aim is missed by more than a tenth. The aim for the time of what is served holds for the limit that the
+//! Fails when goodput or the time of what is served misses its aim by more than a tenth, when a request fails, or when it is well
+//! again too late. The aim for the time of what is served holds for the limit that the
 //! documentation recommends where it matters; with a higher one more requests wait, and none is served later.
 //!
 //! `cargo bench -p character-tests --bench overload`

@@ -9,7 +9,7 @@ use character_message_hub::{
 };
 use character_message_hub_http::{HttpHub, HttpHubConfig};
 use character_tests::{NatsRelease, NatsServer, Service, ServiceBuilder};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::{
     collections::{HashMap, HashSet},
     fs,
@@ -335,6 +335,58 @@ async fn a_poll_whose_client_has_gone_gets_no_event() {
     let next = client().get(service.url("/v1/events?subscription=one&wait_ms=5000")).bearer_auth(TOKEN);
     let answer = send(next).await;
     assert_eq!(answer.body["deliveries"][0]["attempt"], 1, "{answer:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_delivery_is_settled_at_whichever_process_over_one_nats_the_settlement_reaches() {
+    let nats = NatsServer::start(NatsRelease::Current);
+    let over_nats = || hub().env("NATS_URL", nats.url()).start();
+    let (one, other) = (over_nats(), over_nats());
+    let publisher = connected(&other, TOKEN);
+    for number in 0..12 {
+        publish(&publisher, message(&number.to_string(), &format!("subject-{}", number % 2))).await.unwrap();
+    }
+    let poll = |at: &Service| {
+        let url = at.url("/v1/events?subscription=one&limit=1&wait_ms=5000&settle_within_ms=60000");
+        send(client().get(url).bearer_auth(TOKEN))
+    };
+    let settle = |at: &Service, settlements: Value| {
+        let url = at.url("/v1/events/settle");
+        send(client().post(url).bearer_auth(TOKEN).json(&json!({ "settlements": settlements })))
+    };
+    // Each is delivered once: the process that made the delivery learns of its end, and goes on with the subject.
+    let mut seen: HashMap<String, Vec<u64>> = HashMap::new();
+    for _ in 0..12 {
+        let answer = poll(&one).await;
+        let delivery = &answer.body["deliveries"][0];
+        assert_eq!(delivery["attempt"], 1, "{answer:?}");
+        let (event, receipt) = (&delivery["event"], &delivery["receipt"]);
+        let id = event["id"].as_str().unwrap().parse().unwrap();
+        seen.entry(event["subject"].as_str().unwrap().to_owned()).or_default().push(id);
+        let settled = settle(&other, json!([{ "receipt": receipt, "action": "ack" }])).await;
+        assert_eq!(settled.body["results"][0], json!({ "receipt": receipt, "status": "settled" }), "{settled:?}");
+    }
+    assert_eq!(seen["subject-0"], [0, 2, 4, 6, 8, 10]);
+    assert_eq!(seen["subject-1"], [1, 3, 5, 7, 9, 11]);
+    // Results are in the order of the settlements, whichever process has judged each.
+    publish(&publisher, message("late", "subject-0")).await.unwrap();
+    let held = poll(&one).await.body["deliveries"][0]["receipt"].clone();
+    let mixed = json!([
+        { "receipt": "nothing", "action": "ack" },
+        { "receipt": held, "action": "in_progress" },
+        { "receipt": "message-hub-of-nobody.1", "action": "ack" },
+        { "receipt": "storage-service.1", "action": "ack" },
+    ]);
+    let mixed = settle(&other, mixed).await;
+    let of = |place: usize, member: &str| mixed.body["results"][place][member].clone();
+    assert_eq!(of(1, "status"), "settled", "{mixed:?}");
+    for place in [0, 2, 3] {
+        assert_eq!((of(place, "code"), of(place, "certainly_not_applied")), ("delivery-lost".into(), true.into()));
+    }
+    // What a process that has ended delivered is nowhere any more.
+    one.kill();
+    let lost = settle(&other, json!([{ "receipt": held, "action": "ack" }])).await;
+    assert_eq!(lost.body["results"][0]["code"], "delivery-lost", "{lost:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

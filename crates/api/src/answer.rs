@@ -16,7 +16,7 @@ use actix_web::{
 use character_domain::Meta;
 use character_error_reporter::redacted;
 use character_repositories::Listed;
-use character_storage_port::{Cursor, Entity, Read, UnreadableRow};
+use character_storage_port::{Cursor, Entity, MAX_PAGE_BYTES, Read, UnreadableRow};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
@@ -134,9 +134,7 @@ pub(crate) fn part_of_page<E: Entity, B: From<E> + Serialize>(
     }
     let page = PageBody::<B>::of(page);
     let Some(wanted) = wanted else {
-        // Rows of a list are about as long as the first of them, and a long text is not copied while it grows.
-        let first = page.items.first().map(written).transpose()?.map_or(0, |text| text.len());
-        let text = written_into(Vec::with_capacity(LEAST_ROOM.max(first * page.items.len() * 9 / 8)), &page)?;
+        let text = written_into(Vec::with_capacity(room(&page.items)?), &page)?;
         return Ok(with_text(&mut response, JSON, text));
     };
     let PageBody { items, next_cursor, unreadable, total } = page;
@@ -200,6 +198,14 @@ fn json(response: &mut HttpResponseBuilder, media_type: &'static str, body: &imp
 
 fn with_text(response: &mut HttpResponseBuilder, media_type: &'static str, text: Vec<u8>) -> HttpResponse {
     response.insert_header((CONTENT_TYPE, HeaderValue::from_static(media_type))).body(text)
+}
+
+/// Room for the text of these rows, which are probably about as long as the first of them: a long text is not copied while it
+/// grows. Never much more than a page has.
+fn room<B: Serialize>(rows: &[B]) -> Result<usize, Problem> {
+    let [first, _, ..] = rows else { return Ok(LEAST_ROOM) };
+    let likely = written(first)?.len().saturating_mul(rows.len());
+    Ok(likely.min(MAX_PAGE_BYTES) / 8 * 9 + LEAST_ROOM)
 }
 
 fn written(body: &impl Serialize) -> Result<Vec<u8>, Problem> {

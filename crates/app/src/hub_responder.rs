@@ -31,7 +31,7 @@ use tokio::{
 
 /// The shortest and the longest pause before a hub is asked again for the requests of the service.
 pub(crate) const BACKOFF: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
-/// The largest reply that is passed on, in bytes: 64 MiB, the most that NATS can be configured for.
+/// The largest reply that is passed on, in bytes: 64 MiB, the most that NATS can be configured to take in one message.
 const MAX_REPLY: usize = 64 * 1024 * 1024;
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");

@@ -46,9 +46,9 @@ pub(crate) type Events = HashMap<u64, Arc<CloudEvent>>;
 pub(crate) struct Shared {
     pub(crate) config: FileHubConfig,
     pub(crate) state: Arc<State>,
-    commands: mpsc::Sender<Command>,
-    /// `None`: the hub is closed.
+    /// `None`: the hub is closed. Before `commands`, so that it is closed first when the hub is dropped, too.
     reader: Mutex<Option<Connection>>,
+    commands: mpsc::Sender<Command>,
 }
 
 impl fmt::Debug for FileHub {
@@ -99,12 +99,13 @@ impl FileHub {
         // The connection that is closed last completes the main file, and only the writer's can.
         let shared = Arc::clone(&self.shared);
         let closing = spawn_blocking(move || drop(lock(&shared.reader).take()));
-        let late = |_| HubError::new(ErrorKind::Timeout, CLOSE).within("the limit of reading the file", LONGEST);
-        let closed = timeout(LONGEST, closing).await.map_err(late)?;
-        closed
-            .map_err(|error| HubError::new(ErrorKind::Unavailable { retry_after: None }, CLOSE).with_source(error))?;
+        let read = timeout(LONGEST, closing).await;
+        // The writer ends in any case.
         let closed: rusqlite::Result<()> = self.shared.call(CLOSE, LONGEST, |reply| Command::Close { reply }).await?;
-        closed.map_err(|error| HubError::new(ErrorKind::Unavailable { retry_after: None }, CLOSE).with_source(error))
+        let unclean = || HubError::new(ErrorKind::Unavailable { retry_after: None }, CLOSE);
+        closed.map_err(|error| unclean().with_source(error))?;
+        let late = |_| HubError::new(ErrorKind::Timeout, CLOSE).within("the limit of reading the file", LONGEST);
+        read.map_err(late)?.map_err(|error| unclean().with_source(error))
     }
 }
 

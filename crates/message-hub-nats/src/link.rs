@@ -191,7 +191,7 @@ impl Link {
     /// Sends a message and waits for its reply until `deadline`.
     ///
     /// # Errors
-    /// `Timeout`: it was not sent. `Forbidden`. Both are certainly not applied. `Corrupt`: the reply is none; unknown.
+    /// `Timeout`: it was not sent. `Forbidden`. Both are certainly not applied. `Corrupt`: the reply cannot be read; whether the request was applied is unknown.
     pub(crate) async fn call(
         &self,
         operation: &'static str,
@@ -223,8 +223,8 @@ impl Link {
             }
             Ok(Arrival::Message(message)) => Sent::Reply(message),
             Ok(Arrival::Lost) => Sent::Lost,
-            Ok(Arrival::Broken) => {
-                let detail = "the messages of a reply do not follow one another";
+            Ok(Arrival::OutOfOrder) => {
+                let detail = "the messages of a reply do not follow one another, or are too large together";
                 let error = HubError::new(ErrorKind::Corrupt, operation).with_detail(detail);
                 return Err(error.with_applied(Applied::Unknown));
             }

@@ -3,7 +3,7 @@
 
 use crate::request::{MAX_REPLY, Part, part};
 use async_nats::{Client, Message, Subject, SubscribeError};
-use bytes::BytesMut;
+use bytes::Bytes;
 use futures_util::StreamExt as _;
 use std::{
     collections::HashMap,
@@ -27,8 +27,8 @@ pub(crate) enum Arrival {
     Lost,
     /// The server does not permit to publish to the subject.
     Forbidden,
-    /// The messages of the reply do not follow one another, or are too large together.
-    Broken,
+    /// The messages of the reply do not follow one another, or are larger together than a reply may be.
+    OutOfOrder,
 }
 
 #[derive(Debug)]
@@ -42,10 +42,11 @@ struct Call {
 #[derive(Debug)]
 struct Partial {
     first: Message,
-    body: BytesMut,
-    /// The number of messages that have come, and of those that there are.
-    come: usize,
-    of: usize,
+    /// The bodies of the messages that were received.
+    bodies: Vec<Bytes>,
+    bytes: usize,
+    /// The number of messages that there are.
+    total: usize,
 }
 
 #[derive(Debug)]
@@ -68,46 +69,69 @@ impl Shared {
         }
     }
 
-    fn come(&self, id: u64, message: Message) {
+    fn receive(&self, id: u64, message: Message) {
         let part = part(&message);
-        let arrival = match self.calls().get_mut(&id) {
-            Some(call) => call.add(message, part),
-            None => {
-                // The further messages of a late reply are no replies of their own.
-                self.late.fetch_add(u64::from(!matches!(part, Part::Further(_))), Ordering::Relaxed);
-                None
-            }
+        let mut calls = self.calls();
+        let Some(call) = calls.get_mut(&id) else {
+            // The further messages of a late reply are no replies of their own.
+            self.late.fetch_add(u64::from(!matches!(part, Part::Further(_))), Ordering::Relaxed);
+            return;
         };
-        if let Some(arrival) = arrival {
-            self.end(id, arrival);
+        let Some(received) = call.add(message, part) else { return };
+        let call = calls.remove(&id);
+        // Others do not wait while a long body is put together.
+        drop(calls);
+        if let Some(call) = call {
+            // A call that was dropped meanwhile needs no reply.
+            drop(call.sender.send(received.into()));
+        }
+    }
+}
+
+/// All that is received of a reply.
+enum Received {
+    Whole(Message),
+    Parts(Partial),
+    OutOfOrder,
+}
+
+impl From<Received> for Arrival {
+    fn from(received: Received) -> Self {
+        match received {
+            Received::Whole(message) => Self::Message(message),
+            Received::Parts(Partial { first, bodies, .. }) => {
+                Self::Message(Message { payload: bodies.concat().into(), ..first })
+            }
+            Received::OutOfOrder => Self::OutOfOrder,
         }
     }
 }
 
 impl Call {
-    /// Takes a message of the reply. `None`: further ones are to come.
-    fn add(&mut self, message: Message, part: Part) -> Option<Arrival> {
-        let partial = match (part, self.partial.take()) {
-            (Part::Whole, None) => return Some(Arrival::Message(message)),
-            (Part::FirstOf(of), None) => {
-                let body = BytesMut::from(&*message.payload);
-                Partial { first: message, body, come: 1, of }
+    /// Takes a message of the reply. `None`: there are further ones.
+    fn add(&mut self, message: Message, part: Part) -> Option<Received> {
+        let mut partial = match (part, self.partial.take()) {
+            (Part::Whole, None) => return Some(Received::Whole(message)),
+            (Part::FirstOf(total), None) => {
+                let (bodies, bytes) = (vec![message.payload.clone()], message.payload.len());
+                Partial { first: message, bodies, bytes, total }
             }
-            (Part::Further(number), Some(mut partial)) if number == partial.come + 1 => {
-                partial.body.extend_from_slice(&message.payload);
-                partial.come = number;
+            (Part::Further(number), Some(mut partial)) if number == partial.bodies.len() + 1 => {
+                partial.bytes += message.payload.len();
+                partial.bodies.push(message.payload);
                 partial
             }
-            _ => return Some(Arrival::Broken),
+            _ => return Some(Received::OutOfOrder),
         };
-        if partial.body.len() > MAX_REPLY {
-            return Some(Arrival::Broken);
+        if partial.bytes > MAX_REPLY {
+            return Some(Received::OutOfOrder);
         }
-        if partial.come < partial.of {
+        if partial.bodies.len() < partial.total {
             self.partial = Some(partial);
             return None;
         }
-        Some(Arrival::Message(Message { payload: partial.body.freeze(), ..partial.first }))
+        partial.first.payload = Bytes::new();
+        Some(Received::Parts(partial))
     }
 }
 
@@ -133,7 +157,7 @@ impl Replies {
                 *kept.last.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
                 let id = message.subject.rsplit('.').next().and_then(|id| id.parse().ok());
                 if let Some(id) = id {
-                    kept.come(id, message);
+                    kept.receive(id, message);
                 }
             }
         });
@@ -207,6 +231,9 @@ impl Awaited {
 
 impl Drop for Awaited {
     fn drop(&mut self) {
-        self.shared.calls().remove(&self.id);
+        let call = self.shared.calls().remove(&self.id);
+        // The rest of its reply is late.
+        let is_late = call.is_some_and(|call| call.partial.is_some());
+        self.shared.late.fetch_add(u64::from(is_late), Ordering::Relaxed);
     }
 }

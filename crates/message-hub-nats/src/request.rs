@@ -42,8 +42,11 @@ pub(crate) mod header {
     pub(crate) const PART: &str = "Hub-Reply-Part";
 }
 
-/// The largest body of a reply that goes in several messages, in bytes.
-pub(crate) const MAX_REPLY: usize = 64 << 20;
+/// The largest body of a reply that goes in several messages, in bytes: more than any page of rows, and less than NATS keeps for
+/// a client that reads slowly (`max_pending`, 64 MiB).
+pub(crate) const MAX_REPLY: usize = 16 << 20;
+/// The maximum number of messages of a reply.
+const MAX_PARTS: usize = 10_000;
 
 /// The subject of a service.
 pub(crate) fn subject(prefix: &str, service: &ServiceName) -> Subject {
@@ -67,7 +70,7 @@ pub(crate) async fn request(link: &Link, prefix: &str, request: ServiceRequest) 
         return Err(HubError::new(ErrorKind::TooLarge { limit, size }, REQUEST));
     }
     match link.call(REQUEST, subject, Some(headers), request.body, deadline).await? {
-        Sent::Reply(reply) => decode_reply(reply, limit as u64),
+        Sent::Reply(reply) => decode_reply(reply, limit.max(MAX_REPLY) as u64),
         Sent::NoResponder => Err(HubError::new(ErrorKind::NoResponder, REQUEST)),
         Sent::Lost => Err(HubError::new(ErrorKind::Unavailable { retry_after: None }, REQUEST)
             .with_detail("the connection to NATS was lost before the reply")),
@@ -161,7 +164,7 @@ pub(crate) fn encode_reply(reply: Reply, limit: usize, largest: usize) -> Vec<(H
         first
     };
     let room = limit.saturating_sub(header_size(&first_of(usize::MAX)).max(header_size(&of_part(usize::MAX))));
-    if room == 0 || reply.body.len() > largest {
+    if room < reply.body.len() / MAX_PARTS + 1 || reply.body.len() > largest {
         headers.insert(header::REPLY_SIZE, size.to_string());
         return vec![(headers, Bytes::new())];
     }
@@ -171,20 +174,28 @@ pub(crate) fn encode_reply(reply: Reply, limit: usize, largest: usize) -> Vec<(H
     headers.zip(parts).collect()
 }
 
-/// Of the first message of a reply that has several: their number. Of a further one: its own.
+/// What a message is of a reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Part {
+    /// All of it.
     Whole,
+    /// The first of this number of messages.
     FirstOf(usize),
+    /// A further message, with this number.
     Further(usize),
+    /// Its headers name no part that there can be.
+    Unreadable,
 }
 
+/// What this message is of its reply.
 pub(crate) fn part(message: &Message) -> Part {
-    let number = |name| message.headers.as_ref().and_then(|headers| text(headers, name)?.parse().ok());
-    match (number(header::PARTS), number(header::PART)) {
-        (Some(count), _) if count > 1 => Part::FirstOf(count),
-        (_, Some(number)) => Part::Further(number),
-        _ => Part::Whole,
+    let given = |name| message.headers.as_ref().and_then(|headers| headers.get(name));
+    let number = |value: &async_nats::HeaderValue| value.as_str().parse().ok().filter(|number| *number > 1);
+    match (given(header::PARTS), given(header::PART)) {
+        (None, None) => Part::Whole,
+        (Some(count), None) => number(count).map_or(Part::Unreadable, Part::FirstOf),
+        (None, Some(place)) => number(place).map_or(Part::Unreadable, Part::Further),
+        (Some(_), Some(_)) => Part::Unreadable,
     }
 }
 

@@ -158,10 +158,18 @@ impl Serving {
         }
         handled.spawn(async move {
             let reply = match request::decode(&serving.service, &message) {
-                Some(request) => match serving.handle(request, received).await {
-                    Some(reply) => reply,
-                    None => return,
-                },
+                Some(request) => {
+                    let deadline = received + request.timeout;
+                    // Kept until the reply is on its way: replies that NATS does not take use memory, too.
+                    let Ok(Ok(_place)) = timeout_at(deadline, serving.places.acquire()).await else {
+                        tracing::debug!(service = %serving.service, "a request was dropped: its deadline passed while it waited");
+                        return;
+                    };
+                    if let Some(reply) = serving.handle(request, deadline).await {
+                        serving.send(address, reply, largest).await;
+                    }
+                    return;
+                }
                 None => {
                     problem(400, "the headers Hub-Method, Hub-Path and Hub-Timeout-Ms must be present and in order")
                 }
@@ -171,12 +179,7 @@ impl Serving {
     }
 
     /// The reply. `None`: the caller no longer waits.
-    async fn handle(&self, mut request: ServiceRequest, received: Instant) -> Option<Reply> {
-        let deadline = received + request.timeout;
-        let Ok(Ok(_place)) = timeout_at(deadline, self.places.acquire()).await else {
-            tracing::debug!(service = %self.service, "a request was dropped: its deadline passed while it waited");
-            return None;
-        };
+    async fn handle(&self, mut request: ServiceRequest, deadline: Instant) -> Option<Reply> {
         request.timeout = deadline.saturating_duration_since(Instant::now());
         if request.timeout.is_zero() {
             return None;

@@ -29,7 +29,13 @@ pub struct HubServerConfig {
     pub tls: Option<ClientTls>,
     /// How often each instance is asked for its health, at least 1 ms. Default: 5 seconds.
     pub probe_every: Duration,
+    /// The service of the hub as which the other servers over the same hub reach this one, and this one alone: a delivery that another
+    /// server made is settled there. It begins with [`PEER_PREFIX`]. Default: none, and only what this server delivered is settled.
+    pub peer: Option<ServiceName>,
 }
+
+/// The beginning of the names of servers over one hub: `message-hub-`.
+pub const PEER_PREFIX: &str = "message-hub-";
 
 impl Default for HubServerConfig {
     fn default() -> Self {
@@ -43,6 +49,7 @@ impl Default for HubServerConfig {
             #[cfg(feature = "rustls")]
             tls: None,
             probe_every: Duration::from_secs(5),
+            peer: None,
         }
     }
 }
@@ -86,6 +93,10 @@ impl HubServerConfig {
             if time < Duration::from_millis(1) {
                 return Err(InvalidHubServer::Setting { setting, found: format!("{time:?}"), range: "at least 1 ms" });
             }
+        }
+        if let Some(peer) = self.peer.as_ref().filter(|peer| !peer.as_str().starts_with(PEER_PREFIX)) {
+            let (setting, found) = ("peer", peer.to_string());
+            return Err(InvalidHubServer::Setting { setting, found, range: "a name that begins with message-hub-" });
         }
         Ok(())
     }

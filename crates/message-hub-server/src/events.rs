@@ -2,6 +2,7 @@
 
 mod binary;
 mod deliver;
+mod peers;
 mod pollers;
 mod publish;
 mod sessions;

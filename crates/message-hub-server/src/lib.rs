@@ -27,7 +27,7 @@ pub use character_http_kit::{AcceptedTokens, Endpoints};
 /// The registry in which metrics are shown.
 pub use prometheus_client::registry::Registry;
 
-pub use config::{HubServerConfig, InstanceUrl, InvalidHubServer, InvalidInstance};
+pub use config::{HubServerConfig, InstanceUrl, InvalidHubServer, InvalidInstance, PEER_PREFIX};
 pub use openapi::openapi;
 pub use refusal::{PROBLEM_TYPES, overloaded};
 pub use server::HubServer;

@@ -89,7 +89,7 @@ impl HubServer {
         let metrics = Metrics::default();
         let router =
             Router::new(&config, metrics.clone()).map_err(|error| InvalidHubServer::Client(Box::new(error)))?;
-        let (sessions, pollers) = (Sessions::default(), Pollers::default());
+        let (sessions, pollers) = (Sessions::of(config.peer.clone()), Pollers::default());
         let stopping = watch::Sender::new(false);
         let inner = Inner { hub, operations, tokens, config, sessions, pollers, router, metrics, stopping };
         Ok(Self { inner: Arc::new(inner) })

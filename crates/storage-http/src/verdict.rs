@@ -81,7 +81,9 @@ impl TransportErrorKind {
                 Never,
                 ErrorKind::Invalid(Violations::one(
                     "body",
-                    format!("makes a request to the storage of more than the {limit} bytes that reach it"),
+                    format!(
+                        "needs a request to the storage of more than {limit} bytes, which is the most that reaches it"
+                    ),
                 )),
                 "the request is larger than what reaches the storage",
             ),

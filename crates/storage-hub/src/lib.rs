@@ -135,7 +135,7 @@ impl StreamTransport for HubTransport {
 
 /// A problem of the storage with this code, which says that it is of the hub.
 fn refusal(status: u16, code: &str) -> ApiResponse {
-    let detail = "the Message Hub refuses its own credentials; the storage was not asked";
+    let detail = "the Message Hub refuses the credentials of this service for the hub; the storage was not asked";
     ApiResponse {
         content_type: Some("application/problem+json".to_owned()),
         body: format!(r#"{{"code":"{code}","detail":"{detail}","certainly_not_applied":true}}"#).into(),

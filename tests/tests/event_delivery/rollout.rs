@@ -326,6 +326,8 @@ async fn a_rollout_of_the_hub_under_load_fails_no_request_that_it_routes_and_los
         .env("MESSAGE_HUB_URL", &hub_url)
         .env("MESSAGE_HUB_TOKEN", HUB_TOKEN)
         .env("LOG_LEVEL", "warn")
+        // A request that the hub loses is not repeated, and its client sees it.
+        .env("STORAGE_RETRY_MAX", "0")
         .start();
     let (heard, load) = (Heard::over(hub_url), UnderLoad::begin(service.address()));
     tokio::time::sleep(load.of.phase).await;

@@ -1,12 +1,14 @@
 //! What keeps the events of the hub: the one place that knows the adapters.
 
-use crate::{config::MessageHubServiceConfig, folder_lock::FolderLock, private_files};
+use crate::{config::MessageHubServiceConfig, folder_lock::FolderLock, hub_responder::ResponderPlan, private_files};
 use character_message_hub::{HubOperations, MessageHub};
 use character_message_hub_file::{FileHub, FileHubConfig, OpenError};
 use character_message_hub_nats::{Credentials, NatsHub, NatsHubConfig};
+use character_message_hub_server::PEER_PREFIX;
 use secrecy::ExposeSecret as _;
 use std::{error::Error, sync::Arc};
 use tokio::task::spawn_blocking;
+use uuid::Uuid;
 
 /// The file with the events, under the data folder.
 pub(super) const FILE: &str = "message-hub.sqlite";
@@ -18,6 +20,8 @@ pub(super) struct ConfiguredHub {
     pub(super) operations: Arc<dyn HubOperations>,
     /// The file, which is closed last; `None`: another system keeps the events.
     pub(super) file: Option<FileHub>,
+    /// How the other processes over the same NATS reach this one; `None`: there are no others.
+    pub(super) peer: Option<ResponderPlan>,
     /// What it is, for a person.
     pub(super) summary: String,
     /// Held as long as the file is in use.
@@ -39,10 +43,12 @@ pub(super) async fn open(config: &MessageHubServiceConfig) -> Result<ConfiguredH
             tls: config.nats_tls.clone(),
             ..NatsHubConfig::new(url.get().expose_secret())
         };
+        let service = format!("{PEER_PREFIX}{}", Uuid::new_v4().simple()).parse()?;
+        let peer = Some(ResponderPlan { nats: settings.clone(), service, within: config.shutdown });
         let hub = NatsHub::connect(settings).await?;
         let operations = Arc::new(hub.clone());
         let summary = "events in NATS JetStream".to_owned();
-        return Ok(ConfiguredHub { hub: Arc::new(hub), operations, file: None, summary, _lock: None });
+        return Ok(ConfiguredHub { hub: Arc::new(hub), operations, file: None, peer, summary, _lock: None });
     }
     let lock = FolderLock::serving(&config.data_dir)?;
     let path = config.data_dir.join(FILE);
@@ -57,7 +63,8 @@ pub(super) async fn open(config: &MessageHubServiceConfig) -> Result<ConfiguredH
     let file = spawn_blocking(move || FileHub::open(settings)).await??;
     private_files::warn_of_open(&files);
     let operations = Arc::new(file.clone());
-    Ok(ConfiguredHub { hub: Arc::new(file.clone()), operations, file: Some(file), summary, _lock: Some(lock) })
+    let hub = Arc::new(file.clone());
+    Ok(ConfiguredHub { hub, operations, file: Some(file), peer: None, summary, _lock: Some(lock) })
 }
 
 /// Whether the file cannot be opened because another process has it.

@@ -8,6 +8,7 @@ use crate::{
     check,
     cli::{self, MessageHubCommand},
     config::{MessageHubServiceConfig, ProcessEnvironment, nats_url, with_passwords},
+    hub_presence::PresencePlan,
     listeners::Listeners,
     log_queue::LogQueue,
     otlp,
@@ -124,6 +125,7 @@ async fn serve(
         max_request_bytes: config.max_request_bytes,
         body_timeout: config.sockets.client_timeout,
         body_rate: config.sockets.upload_rate,
+        peer: configured.peer.as_ref().map(|peer| peer.service.clone()),
         ..HubServerConfig::default()
     };
     let tokens = AcceptedTokens::new(config.tokens.clone())?;
@@ -162,7 +164,7 @@ async fn serve(
     let health_paths = config.health_paths;
     let server = Server {
         live: None,
-        presence: None,
+        presence: configured.peer.map(|peer| PresencePlan::Answers(Box::new(peer))),
         tls: config.tls,
         watch,
         listeners: Listeners::bind(config.listen, &config.sockets, config.admin.as_ref())?,

@@ -34,7 +34,7 @@ pub(super) fn string_at(text: &[u8], start: usize) -> (&[u8], bool) {
     }
 }
 
-/// The same, of a string whose first escape is here.
+/// The string at the beginning of `rest` whose first escape is at `end`.
 fn with_escapes(rest: &[u8], mut end: usize) -> &[u8] {
     while rest.get(end) == Some(&b'\\') {
         end += 2;
@@ -59,7 +59,7 @@ pub(super) fn is_escaped_as_written(string: &[u8]) -> bool {
 fn until_quote_or_escape(rest: &[u8]) -> usize {
     const LOW: u64 = 0x0101_0101_0101_0101;
     const HIGH: u64 = 0x8080_8080_8080_8080;
-    // Most strings are shorter than what a search with vectors is good for, so eight bytes are looked at as one number. The
+    // Most strings are shorter than what a search with vectors is good for, so eight bytes are compared as one number. The
     // lowest bit that is set belongs to the first zero byte; above it there may be false ones.
     let zeros = |number: u64| number.wrapping_sub(LOW) & !number & HIGH;
     let (eights, last) = rest.as_chunks();

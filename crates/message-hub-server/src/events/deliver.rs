@@ -80,7 +80,7 @@ pub(crate) async fn deliver(request: HttpRequest, server: Data<HubServer>) -> An
             filled = batch.fill(limit, deadline) => filled?,
             () = server.stopped() => {}
             () = ended => {}
-            // What it would be given is for the next one: nobody reads this response.
+            // Nobody reads the response, so the deliveries are for another poll.
             () = ClientEnd::of(&request) => return Ok(HttpResponse::NoContent().finish()),
         }
     }

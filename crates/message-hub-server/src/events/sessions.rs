@@ -1,9 +1,10 @@
 //! Open subscriptions, and the deliveries that clients have not settled.
 
+use crate::config::PEER_PREFIX;
 use character_error_reporter::redacted;
 use character_message_hub::{
-    Deliveries, Delivery, ErrorKind, Filter, HubError, MessageHub, Result, SETTLE, Settlement, Subscription,
-    SubscriptionName,
+    Deliveries, Delivery, ErrorKind, Filter, HubError, MessageHub, Result, SETTLE, ServiceName, Settlement,
+    Subscription, SubscriptionName,
 };
 use std::{
     collections::HashMap,
@@ -48,6 +49,8 @@ struct Held {
 pub(crate) struct Sessions {
     open: Arc<Mutex<Vec<Arc<Session>>>>,
     held: Arc<Mutex<HashMap<String, Arc<Held>>>>,
+    /// The server that these are of, by which its receipts begin.
+    peer: Option<ServiceName>,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -55,13 +58,24 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn lost() -> HubError {
-    HubError::new(ErrorKind::DeliveryLost, SETTLE).with_detail(
-        "this process of the hub holds no such delivery: it was settled or given up, or another process made it",
-    )
+pub(super) fn lost() -> HubError {
+    HubError::new(ErrorKind::DeliveryLost, SETTLE)
+        .with_detail("no process of the hub holds the delivery: it was settled or given up, or its process has ended")
 }
 
 impl Sessions {
+    /// Of the server with this name among those over one hub.
+    pub(crate) fn of(peer: Option<ServiceName>) -> Self {
+        Self { peer, ..Self::default() }
+    }
+
+    /// The other server that made the delivery of this receipt. `None`: this one, or none that can be reached.
+    pub(super) fn other_of(&self, receipt: &str) -> Option<ServiceName> {
+        let own = self.peer.as_ref()?;
+        let (peer, _) = receipt.split_once('.')?;
+        peer.parse().ok().filter(|peer: &ServiceName| peer != own && peer.as_str().starts_with(PEER_PREFIX))
+    }
+
     /// The open session of a subscription, or a new one.
     pub(super) async fn open(&self, hub: &dyn MessageHub, subscription: &Subscription) -> Result<Arc<Session>> {
         let now = Instant::now();
@@ -113,7 +127,8 @@ impl Sessions {
 
     /// Keeps a delivery until it is settled, and returns its receipt.
     pub(super) fn hold(&self, session: &Session, delivery: Delivery) -> String {
-        let receipt = Uuid::new_v4().simple().to_string();
+        let id = Uuid::new_v4().simple();
+        let receipt = self.peer.as_ref().map_or_else(|| id.to_string(), |peer| format!("{peer}.{id}"));
         let settle_within = session.subscription.settle_within;
         let until = Mutex::new(Instant::now() + settle_within);
         let held = Held { delivery: tokio::sync::Mutex::new(Some(delivery)), settle_within, until };

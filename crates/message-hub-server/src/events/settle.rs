@@ -1,5 +1,6 @@
 //! `POST /v1/events/settle`.
 
+use super::peers;
 use crate::{
     HubServer, body,
     metrics::Metrics,
@@ -8,6 +9,7 @@ use crate::{
 };
 use actix_web::{
     HttpRequest, HttpResponse,
+    http::header::AUTHORIZATION,
     web::{Data, Payload},
 };
 use character_http_kit::{FieldError, Problem};
@@ -16,7 +18,7 @@ use character_message_hub_wire::{
     MAX_SETTLEMENTS, SettleAction, SettleBody, SettleResult, SettleResultsBody, SettlementBody,
 };
 use futures_util::future::join_all;
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 use tokio::time::timeout;
 
 /// The maximum size of a request. 4 MiB.
@@ -39,17 +41,21 @@ pub(crate) async fn settle(request: HttpRequest, payload: Payload, server: Data<
         return Err(Refusal::field("settlements", "must have 1 to 1000 items"));
     }
     let (mut orders, mut faults) = (Vec::with_capacity(body.settlements.len()), Vec::new());
+    let mut of_others: BTreeMap<_, Vec<_>> = BTreeMap::new();
     for (index, settlement) in body.settlements.into_iter().enumerate() {
-        match order(&settlement) {
-            Ok(order) => orders.push((settlement.receipt, settlement.action, order)),
-            Err((field, reason)) => faults.push(FieldError::new(&format!("settlements[{index}].{field}"), reason)),
+        match (order(&settlement), server.sessions().other_of(&settlement.receipt)) {
+            (Ok(_), Some(peer)) => of_others.entry(peer).or_default().push((index, settlement)),
+            (Ok(order), None) => orders.push((index, settlement.receipt, settlement.action, order)),
+            (Err((field, reason)), _) => {
+                faults.push(FieldError::new(&format!("settlements[{index}].{field}"), reason));
+            }
         }
     }
     if !faults.is_empty() {
         return Err(Refusal::of(Problem::invalid(faults)));
     }
     // At once, so that a hub over a disk syncs once for all of them.
-    let results = join_all(orders.into_iter().map(async |(receipt, action, order)| {
+    let own = join_all(orders.into_iter().map(async |(index, receipt, action, order)| {
         let settling = async {
             match order {
                 Order::Settle(settlement) => server.sessions().settle(&receipt, settlement).await,
@@ -60,9 +66,18 @@ pub(crate) async fn settle(request: HttpRequest, payload: Payload, server: Data<
         let result = timeout(SETTLE_TIMEOUT, settling).await.unwrap_or_else(late);
         let outcome = result.as_ref().map_or_else(|error| error.kind().code(), |()| label(action));
         Metrics::count(&server.metrics().settled, outcome);
-        SettleResult::of(receipt, &result)
+        (index, SettleResult::of(receipt, &result))
     }));
-    Ok(HttpResponse::Ok().json(SettleResultsBody { results: results.await }))
+    let authorization = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let others = of_others.into_iter().map(|(peer, settlements)| {
+        let authorization = authorization.map(Into::into);
+        peers::settle_at(server.hub(), peer, settlements, authorization, SETTLE_TIMEOUT)
+    });
+    let (own, others) = tokio::join!(own, join_all(others));
+    let mut results: Vec<_> = own.into_iter().chain(others.into_iter().flatten()).collect();
+    results.sort_unstable_by_key(|(index, _)| *index);
+    let results = results.into_iter().map(|(_, result)| result).collect();
+    Ok(HttpResponse::Ok().json(SettleResultsBody { results }))
 }
 
 fn label(action: SettleAction) -> &'static str {
