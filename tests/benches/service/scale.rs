@@ -1,6 +1,7 @@
 //! The Storage Service over 1,000,000 characters with 10,000,000 versions, beside the same over 1,000 characters with 10,000.
 
 use std::fmt::Write as _;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use character_tests::{PostgresServer, Service};
@@ -14,7 +15,7 @@ const CHARACTERS: [usize; 2] = [1_000, 1_000_000];
 /// Versions of each character.
 const VERSIONS: usize = 10;
 /// Characters of each user.
-const OF_A_USER: usize = 1_000;
+const OF_A_USER: usize = 100;
 const AIM: f64 = 1.3;
 const MARKS: (&str, &str) = ("<!-- table of the scale -->\n", "<!-- end of the scale -->");
 
@@ -80,8 +81,10 @@ impl Scale {
     }
 }
 
+/// Requests that go on where the round before ended.
 fn made(make: impl Fn(usize) -> Vec<u8> + Send + Sync + 'static) -> Requests {
-    std::sync::Arc::new(make)
+    let next = AtomicUsize::new(0);
+    std::sync::Arc::new(move |_| make(next.fetch_add(1, Ordering::Relaxed)))
 }
 
 #[derive(Clone, Copy)]
@@ -141,7 +144,7 @@ pub(crate) async fn all() -> Result<(), String> {
     };
     for (name, what, count) in [
         ("find", What::Find, 10_000),
-        ("the newest 100 of a user", What::List, 1_000),
+        ("the 100 characters of a user", What::List, 1_000),
         ("the newest 10 versions of a character", What::History, 5_000),
         ("create", What::Create, 3_000),
         ("replace", What::Replace, 3_000),

@@ -19,7 +19,7 @@ pub fn canonical(text: &str) -> serde_json::Result<Cow<'_, str>> {
     canonical_with_survey(text).map(|(text, _)| text)
 }
 
-/// The same, with what a [`survey`](super::survey) finds in it. It is borrowed when nothing of `text` was written anew.
+/// The same, with what a [`survey`](super::survey) finds in it. It is borrowed when `text` was not rewritten anywhere.
 pub(crate) fn canonical_with_survey(text: &str) -> serde_json::Result<(Cow<'_, str>, Survey)> {
     let (out, members, unsorted, survey) = (String::new(), Vec::new(), String::new(), Survey::default());
     let mut writer = Writer { text, at: 0, out, from: 0, members, unsorted, survey };
