@@ -102,6 +102,34 @@ fn event(id: &str) -> Value {
 }
 
 #[actix_web::test]
+async fn an_event_of_another_source_is_published_in_every_mode_although_its_id_is_known() {
+    let hub = listening(HubServerConfig::default()).await;
+    let of_source = |source: &str| {
+        let mut event = event("1");
+        event["source"] = json!(source);
+        event
+    };
+    let statuses = |results: Value| {
+        let results = results["results"].as_array().unwrap().clone();
+        results.into_iter().map(|result| result["status"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let batch = || json!([of_source("/a"), of_source("/b"), of_source("/a")]);
+    assert_eq!(statuses(hub.publish_batch(batch()).await), ["published", "published", "duplicate"]);
+    for (source, status) in [("/c", "published"), ("/c", "duplicate"), ("/a", "duplicate")] {
+        let structured = hub.publishing("application/cloudevents+json", of_source(source).to_string());
+        assert_eq!(statuses(json_of(structured.send().await.unwrap(), 200).await), [status], "{source}");
+    }
+    for (source, status) in [("/d", "published"), ("/d", "duplicate"), ("/c", "duplicate")] {
+        let binary = hub.publishing("application/json", "1").header("ce-specversion", "1.0").header("ce-id", "1");
+        let binary = binary.header("ce-source", source).header("ce-type", "character.created");
+        assert_eq!(statuses(json_of(binary.send().await.unwrap(), 200).await), [status], "{source}");
+    }
+    let named = hub.publishing("application/cloudevents+json", of_source("/e").to_string());
+    let named = named.header("message-id", "mine").send().await.unwrap();
+    assert_eq!(statuses(json_of(named, 200).await), ["published"], "an explicit message id is taken unchanged");
+}
+
+#[actix_web::test]
 async fn a_batch_has_one_result_per_event_and_a_repeat_is_a_duplicate() {
     let hub = listening(HubServerConfig::default()).await;
     let mut replay = event("1");

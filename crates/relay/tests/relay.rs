@@ -236,7 +236,7 @@ async fn a_replay_has_a_new_message_id_and_is_discarded_when_it_is_published() {
         .unwrap()
         .iter()
         .flatten()
-        .filter(|sent| sent.starts_with(&format!("{id}/replay-")))
+        .filter(|sent| sent.starts_with("replay:") && sent.ends_with(&id))
         .cloned()
         .collect();
     // Repeated after an unknown outcome, under one id, so that it was delivered once more and not twice.

@@ -13,7 +13,7 @@ use actix_web::{
     web::{Bytes, Data, Payload},
 };
 use character_http_kit::{FieldError, Problem};
-use character_message_hub::{CloudEvent, MAX_BATCH, Message};
+use character_message_hub::{CloudEvent, MAX_BATCH, MAX_MESSAGE_ID, Message};
 use character_message_hub_wire::{self as wire, EventResult, PublishResultsBody};
 use serde_json::{Map, Value};
 use std::{sync::Arc, time::Duration};
@@ -100,7 +100,7 @@ fn message_id_header(headers: &HeaderMap) -> Answer<Option<String>> {
 }
 
 fn checked_id(text: &str) -> Result<String, &'static str> {
-    let fits = (1..=wire::MAX_MESSAGE_ID).contains(&text.len()) && !text.chars().any(char::is_control);
+    let fits = (1..=MAX_MESSAGE_ID).contains(&text.len()) && !text.chars().any(char::is_control);
     if fits { Ok(text.to_owned()) } else { Err("must have 1 to 256 bytes without control characters") }
 }
 

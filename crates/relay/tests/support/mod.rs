@@ -180,9 +180,10 @@ impl ScriptedHub {
         *self.refusing.lock().unwrap() = Box::new(refusing);
     }
 
-    /// How often a message was offered.
-    pub(crate) fn offers_of(&self, message_id: &str) -> usize {
-        self.calls.lock().unwrap().iter().flatten().filter(|id| *id == message_id).count()
+    /// How often an event was offered under its own message id.
+    pub(crate) fn offers_of(&self, event_id: &str) -> usize {
+        let message_id = format!("11:/characters{event_id}");
+        self.calls.lock().unwrap().iter().flatten().filter(|id| **id == message_id).count()
     }
 
     fn next(&self) -> Step {
