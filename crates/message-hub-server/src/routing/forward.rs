@@ -8,7 +8,7 @@ use super::{
 use crate::{
     HubServer, body,
     metrics::Metrics,
-    query,
+    query::{self, LIMIT},
     refusal::{Answer, Refusal},
 };
 use actix_web::{
@@ -26,8 +26,6 @@ use tokio::time::{Instant, timeout_at};
 /// How long a service may take when the request does not say so, and at most.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
 const LONGEST_TIMEOUT: Duration = Duration::from_secs(600);
-/// The name of the limit of a request in errors.
-const LIMIT: &str = "the timeout of the request";
 /// A reply up to this size is read whole before it is sent on, so that one that breaks off becomes a problem. 1 MiB.
 const WHOLE: u64 = 1024 * 1024;
 /// The maximum number of instances that may have received an idempotent request.
