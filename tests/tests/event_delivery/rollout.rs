@@ -200,7 +200,7 @@ async fn play(address: SocketAddr, pace: Duration, seen: Arc<Seen>, stop: Arc<At
     }
 }
 
-/// Clients that play until they are told to end.
+/// Clients that play until the test ends them.
 struct UnderLoad {
     of: Load,
     begun: Instant,
