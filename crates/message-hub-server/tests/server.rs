@@ -11,7 +11,8 @@ use actix_web::{
 use async_trait::async_trait;
 use character_http_kit::{AcceptedTokens, Endpoints, HttpMetrics, RequestLimit, middleware};
 use character_message_hub::{
-    Deliveries, MemoryHub, Message, MessageHub, Published, Reply, Result as HubResult, ServiceRequest, Subscription,
+    Applied, Deliveries, Delivery, ErrorKind, HubError, MemoryHub, Message, MessageHub, NEXT, PROBE, PUBLISH,
+    Published, REQUEST, Reply, Result as HubResult, SUBSCRIBE, ServiceRequest, Subscription,
 };
 use character_message_hub_server::{HubServer, HubServerConfig, PROBLEM_TYPES, openapi};
 use futures_util::StreamExt as _;
@@ -71,6 +72,45 @@ impl MessageHub for Watched {
 
     async fn probe(&self) -> HubResult<()> {
         self.hub.probe().await
+    }
+}
+
+/// A hub whose own credentials are refused.
+#[derive(Debug)]
+struct Refused(ErrorKind);
+
+impl Refused {
+    fn error(&self, operation: &'static str) -> HubError {
+        HubError::new(self.0.clone(), operation).with_detail("NATS refuses the credentials").with_applied(Applied::No)
+    }
+}
+
+#[async_trait]
+impl MessageHub for Refused {
+    async fn publish(&self, messages: &[Message], _: Duration) -> Vec<HubResult<Published>> {
+        messages.iter().map(|_| Err(self.error(PUBLISH))).collect()
+    }
+
+    async fn request(&self, _: ServiceRequest) -> HubResult<Reply> {
+        Err(self.error(REQUEST))
+    }
+
+    async fn subscribe(&self, subscription: &Subscription) -> HubResult<Box<dyn Deliveries>> {
+        if subscription.name.as_str() == "refused" {
+            return Err(self.error(SUBSCRIBE));
+        }
+        Ok(Box::new(Refused(self.0.clone())))
+    }
+
+    async fn probe(&self) -> HubResult<()> {
+        Err(self.error(PROBE))
+    }
+}
+
+#[async_trait]
+impl Deliveries for Refused {
+    async fn next(&mut self) -> HubResult<Delivery> {
+        Err(self.error(NEXT))
     }
 }
 
@@ -419,6 +459,37 @@ async fn a_stream_and_a_poll_end_when_their_token_is_revoked_and_receive_no_late
     for name in ["live", "sheets", "named"] {
         let response = with("the-next-token", &format!("subscription={name}&wait_ms=10000")).send().await.unwrap();
         assert_eq!(json_of(response, 200).await["deliveries"][0]["event"]["id"], "late", "{name}");
+    }
+}
+
+#[actix_web::test]
+async fn credentials_of_the_hub_that_are_refused_behind_it_are_no_fault_of_the_token_of_a_client() {
+    for (kind, what) in [
+        (ErrorKind::Unauthorized, "what keeps the events refuses the credentials of the hub"),
+        (ErrorKind::Forbidden, "what keeps the events does not permit this to the credentials of the hub"),
+    ] {
+        let detail = json!(format!("{what}: NATS refuses the credentials"));
+        let hub = listening_over(|_| Arc::new(Refused(kind)), HubServerConfig::default()).await;
+        for path in [
+            "/v1/probe",
+            "/v1/events?subscription=refused",
+            "/v1/events?subscription=opened",
+            "/v1/events?subscription=named&poller=p",
+            "/v1/services/sheets/x",
+        ] {
+            let response = hub.request(Method::GET, path).send().await.unwrap();
+            assert_eq!(response.headers().get("www-authenticate"), None, "{path}");
+            let problem = json_of(response, 503).await;
+            assert_eq!((&problem["code"], &problem["detail"]), (&json!("unavailable"), &detail), "{path}");
+            assert_eq!(problem["certainly_not_applied"], true, "{path}");
+        }
+        let stream = hub.request(Method::GET, "/v1/events?subscription=live").header("accept", "text/event-stream");
+        let text = stream.send().await.unwrap().text().await.unwrap();
+        assert!(text.contains("hub.problem") && text.contains(what) && text.contains("unavailable"), "{text}");
+        let result = hub.publish_batch(json!([event("1")])).await["results"][0].clone();
+        assert_eq!((&result["code"], &result["detail"]), (&json!("unavailable"), &detail));
+        let wrong = hub.client.get(format!("{}/v1/probe", hub.url)).bearer_auth("wrong").send().await.unwrap();
+        assert_eq!(json_of(wrong, 401).await["code"], "unauthorized", "a wrong token is still named as such");
     }
 }
 

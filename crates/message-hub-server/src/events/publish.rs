@@ -5,7 +5,7 @@ use crate::{
     HubServer, body,
     metrics::Metrics,
     query::{CallerDeadline, Query},
-    refusal::{Answer, Refusal},
+    refusal::{Answer, Refusal, to_client},
 };
 use actix_web::{
     HttpRequest, HttpResponse,
@@ -42,6 +42,7 @@ pub(crate) async fn publish(request: HttpRequest, payload: Payload, server: Data
     };
     let timeout = deadline.left().unwrap_or(DEFAULT_TIMEOUT).min(LONGEST_TIMEOUT);
     let results = server.hub().publish(&messages, timeout).await;
+    let results: Vec<_> = results.into_iter().map(|result| result.map_err(to_client)).collect();
     let metrics = &server.metrics().published;
     let results = messages.iter().zip(&results).map(|(message, result)| {
         Metrics::count(

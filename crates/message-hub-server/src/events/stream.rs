@@ -4,7 +4,12 @@ use super::{
     deliver::{open as open_session, server_sent},
     sessions::Session,
 };
-use crate::{HubServer, metrics::Metrics, query::CallerDeadline, refusal::Answer};
+use crate::{
+    HubServer,
+    metrics::Metrics,
+    query::CallerDeadline,
+    refusal::{Answer, to_client},
+};
 use actix_web::{
     HttpResponse,
     http::header::{CACHE_CONTROL, CONTENT_ENCODING},
@@ -98,7 +103,7 @@ impl Stream {
             },
             Ok(Err(error)) => {
                 self.server.sessions().close(&self.session);
-                Some(self.failed(&error))
+                Some(self.failed(&to_client(error)))
             }
             Err(_) => Some(Bytes::from_static(b": heartbeat\n\n")),
         }
