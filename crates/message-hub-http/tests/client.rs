@@ -43,6 +43,19 @@ async fn publish_error(hub: &HttpHub) -> HubError {
 }
 
 #[tokio::test]
+async fn a_refusal_of_the_hub_names_field_and_reason() {
+    let problem = json!({
+        "title": "The request is invalid", "code": "invalid",
+        "errors": [{ "field": "[0].source", "reason": "must be a URI reference" }],
+    });
+    let response = ResponseTemplate::new(422).set_body_raw(problem.to_string(), "application/problem+json");
+    let (_server, hub) = answering(response).await;
+    let error = publish_error(&hub).await;
+    assert_eq!((error.kind(), error.is_permanent()), (&ErrorKind::Invalid, true));
+    assert_eq!(error.to_string(), "hub.publish failed: invalid: [0].source: must be a URI reference");
+}
+
+#[tokio::test]
 async fn each_result_belongs_to_its_event_and_the_message_id_travels_beside_it() {
     let results = json!({ "results": [
         { "id": "1", "status": "published" },

@@ -677,6 +677,23 @@ async fn requests_are_spread_and_an_instance_that_refuses_connections_costs_no_r
     assert_eq!((&refused["code"], &refused["certainly_not_applied"]), (&json!("no-responder"), &json!(true)));
 }
 
+#[actix_web::test]
+async fn a_request_that_no_instance_receives_names_the_service_and_each_cause() {
+    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let (refuses, unknown) = (format!("http://{closed}"), "http://no-such-host.invalid:8100".to_owned());
+    let hub = listening(services("sheets", &[&refuses, &unknown])).await;
+    let problem = json_of(hub.request(Method::POST, "/v1/services/sheets/x").send().await.unwrap(), 503).await;
+    assert_eq!((&problem["code"], &problem["certainly_not_applied"]), (&json!("no-responder"), &json!(true)));
+    let detail = problem["detail"].as_str().unwrap();
+    assert!(detail.starts_with("no instance of sheets can be reached: "), "{detail}");
+    for (instance, cause) in [(&refuses, "Connection refused"), (&unknown, "dns error")] {
+        let (_, of_instance) = detail.split_once(&format!("{instance}: ")).unwrap();
+        assert!(of_instance.split("; ").next().unwrap().contains(cause), "{detail}");
+    }
+    let problem = json_of(hub.request(Method::POST, "/v1/services/scrolls/x").send().await.unwrap(), 503).await;
+    assert_eq!(problem["detail"], "no instance of scrolls is registered");
+}
+
 /// An instance that reads a request and closes the connection without a reply.
 async fn breaking() -> (String, Arc<AtomicUsize>) {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
