@@ -11,10 +11,15 @@ use character_message_hub::{HubError, MessageHub};
 use character_message_hub_http::{HttpHub, HttpHubConfig};
 use character_message_hub_nats::{Credentials, NatsHub, NatsHubConfig};
 use character_relay::{CONSUMER, DomainEvent, ParkObserver, Relay, RelayHandle, RelayOptions};
-use character_storage_port::{ConsumerName, StoragePort, connection_failure};
+use character_storage_port::{ConsumerName, StoragePort};
 use prometheus_client::registry::Registry;
 use std::{error::Error, sync::Arc};
 use tokio::{sync::watch, task::JoinSet};
+
+/// Asks a hub whether it answers. A failure is the line of `/health`, with its causes.
+pub(crate) async fn probe(hub: &dyn MessageHub) -> Result<(), String> {
+    hub.probe().await.map_err(|error| redacted(&error).to_string())
+}
 
 /// A client of the hub, by the adapter of its address.
 #[derive(Clone, Debug)]
@@ -94,8 +99,7 @@ impl Hub {
         let probe = move || -> futures_util::future::BoxFuture<'static, Result<(), String>> {
             let client = Arc::clone(&client);
             Box::pin(async move {
-                let answer = client.probe().await;
-                answer.map_err(|error| format!("events wait in the log of commits: {}", cause(&error)))
+                probe(&*client).await.map_err(|cause| format!("events wait in the log of commits: {cause}"))
             })
         };
         HealthCheck { name: "message_hub", critical: false, probe: Arc::new(probe) }
@@ -135,14 +139,6 @@ impl Hub {
             tasks.spawn(inbox.run_in_turn(turn, stopped()));
         }
         RunningHub { stop, tasks }
-    }
-}
-
-/// The error, and why no connection was made if that is its cause.
-fn cause(error: &HubError) -> String {
-    match connection_failure(error) {
-        Some(reason) => format!("{error}: {reason}"),
-        None => error.to_string(),
     }
 }
 
@@ -242,6 +238,20 @@ mod tests {
         for consumer in [CONSUMER, "inbox-test"] {
             let lease = storage.lease(&consumer.parse().unwrap(), HolderId::new(), Duration::from_secs(1)).await;
             assert!(lease.unwrap().is_some(), "the lease of {consumer} was released");
+        }
+    }
+
+    #[tokio::test]
+    async fn the_health_of_a_hub_that_cannot_be_reached_names_the_cause() {
+        let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        for (url, cause) in [
+            (format!("http://{closed}"), "Connection refused"),
+            ("http://no-such-host.invalid:8200".to_owned(), "dns error"),
+        ] {
+            let config = HttpHubConfig::new(url.parse().unwrap(), "the-secret-token".to_owned().into());
+            let shown = probe(&HttpHub::connect(config).unwrap()).await.unwrap_err();
+            assert!(shown.starts_with("hub.probe failed: unavailable: ") && shown.contains(cause), "{shown}");
+            assert!(!shown.contains("the-secret-token"), "{shown}");
         }
     }
 

@@ -105,7 +105,7 @@ pub(crate) fn headers() -> Value {
     let mut properties: Value = attributes().into_iter().map(|(name, schema, _)| (header(name), schema)).collect();
     properties["Nats-Msg-Id"] = json!({
         "type": "string",
-        "description": "By which JetStream recognises a repeat: the id of the event. A replay by an operator has another one.",
+        "description": "By which JetStream recognises a repeat: the length of the source in bytes, a colon, the source and the id of the event, or a hash of this text when it has more than 256 bytes. A replay by an operator has another one.",
     });
     properties["traceparent"] = json!({ "type": "string", "description": "The same as `ce-traceparent`." });
     let required: Vec<_> = attributes().iter().filter(|it| it.2).map(|it| header(it.0)).collect();

@@ -2,7 +2,7 @@
 
 use crate::{CAMPAIGN_EVENT, CAMPAIGN_GAME_MASTER_CHANGED, CAMPAIGN_RENAMED, data::read, outcome::Failed};
 use character_domain::{
-    Campaign, CampaignEventId, CampaignId, CharacterId, Document,
+    Campaign, CampaignEventId, CampaignId, CharacterId, Document, Violations,
     event::{CampaignEventReported, CampaignGameMasterChanged, CampaignRenamed},
 };
 use character_inbox::{EventHandler, Handled, Received, async_trait};
@@ -36,16 +36,17 @@ impl CampaignEvents {
     async fn effect(&self, received: &Received) -> Result<()> {
         match received.event.event_type() {
             CAMPAIGN_RENAMED => {
-                let CampaignRenamed { campaign_id, name } = data(received)?;
+                let CampaignRenamed { campaign_id, name } = data(received, CampaignRenamed::check)?;
                 let rename = |current: &Campaign| Campaign { name: name.clone(), ..current.clone() };
                 self.patch(received, campaign_id, rename).await
             }
             CAMPAIGN_GAME_MASTER_CHANGED => {
-                let CampaignGameMasterChanged { campaign_id, dm_user_id, dm_name } = data(received)?;
+                let CampaignGameMasterChanged { campaign_id, dm_user_id, dm_name } =
+                    data(received, CampaignGameMasterChanged::check)?;
                 let change = |current: &Campaign| Campaign { dm_user_id, dm_name: dm_name.clone(), ..current.clone() };
                 self.patch(received, campaign_id, change).await
             }
-            CAMPAIGN_EVENT => self.happened(received, &data(received)?).await,
+            CAMPAIGN_EVENT => self.happened(received, &data(received, CampaignEventReported::check)?).await,
             other => {
                 // The filter of the subscription lets none through, unless it is another one.
                 tracing::debug!(event_type = other, "an event of another type was passed over");
@@ -143,8 +144,11 @@ impl CampaignEvents {
     }
 }
 
-fn data<T: serde::de::DeserializeOwned>(received: &Received) -> Result<T> {
-    read(&received.event).map_err(Failed::Never)
+/// The data of an event, unless they break a rule that needs no row of the storage.
+fn data<T: serde::de::DeserializeOwned>(received: &Received, check: impl Fn(&T) -> Violations) -> Result<T> {
+    let data = read(&received.event).map_err(Failed::Never)?;
+    let violations = check(&data);
+    if violations.is_empty() { Ok(data) } else { Err(Failed::invalid(&violations)) }
 }
 
 /// A request that repeats with its event. `part` tells the acts of one event apart.

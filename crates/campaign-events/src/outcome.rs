@@ -1,5 +1,6 @@
 //! From the failure of a use case to the settlement of its event.
 
+use character_domain::Violations;
 use character_error_reporter::redacted;
 use character_inbox::{Handled, Received};
 use character_repositories::RepositoryError;
@@ -19,14 +20,15 @@ pub(crate) enum Failed {
 }
 
 impl Failed {
+    pub(crate) fn invalid(violations: &Violations) -> Self {
+        let faults: Vec<_> = violations.iter().map(|fault| format!("data.{}: {}", fault.field, fault.reason)).collect();
+        Self::Never(faults.join("; "))
+    }
+
     pub(crate) fn of(error: &RepositoryError) -> Self {
         match error {
             RepositoryError::NotFound(kind) => Self::Unknown(format!("the {kind} does not exist, or was deleted")),
-            RepositoryError::Invalid(violations) => {
-                let faults: Vec<_> =
-                    violations.iter().map(|fault| format!("data.{}: {}", fault.field, fault.reason)).collect();
-                Self::Never(faults.join("; "))
-            }
+            RepositoryError::Invalid(violations) => Self::invalid(violations),
             RepositoryError::Refused(refusal) => Self::Never(refusal.to_string()),
             RepositoryError::AlreadyExists { kind, .. } => {
                 Self::Never(format!("a {kind} with the id that belongs to the event exists already"))

@@ -1,7 +1,9 @@
 //! Over the memory storage, with events as a hub delivers them.
 
 use super::*;
-use character_domain::{Campaign, CampaignId, Character, CharacterId, Document, EventImpact, UserId, now};
+use character_domain::{
+    Campaign, CampaignId, Character, CharacterId, Document, EventImpact, UserId, event::ReceivedType, now,
+};
 use character_inbox::{EventHandler, EventIdentity, Handled, Received};
 use character_message_hub::CloudEvent;
 use character_repositories::{CampaignRepository, NewCampaign, RequestContext, StorageContext};
@@ -201,6 +203,61 @@ async fn malformed_data_are_rejected_with_the_member_that_is_wrong() {
     let event = Arc::new(CloudEvent::new("1", "/campaigns", CAMPAIGN_RENAMED).unwrap());
     let without = Received { event, ..received("1", CAMPAIGN_RENAMED, json!({}), 1) };
     assert_eq!(world.handler.handle(&without).await, Handled::Reject("data: must be a JSON object".to_owned()));
+}
+
+/// The documented limits of the data of an event type: field, value at the limit, value beyond it, the limit.
+fn limits(event_type: ReceivedType) -> Vec<(String, Value, Value, i64)> {
+    let schema = event_type.schema();
+    let properties = schema.schemas[&schema.name]["properties"].as_object().unwrap().clone();
+    let mut limits = Vec::new();
+    for (field, property) in properties {
+        let is_text = property["type"] == "string" || property["type"] == json!(["string", "null"]);
+        assert_eq!(
+            property.get("maxLength").is_some(),
+            is_text && property.get("format").is_none(),
+            "each free text has a limit: {field} of {event_type:?}"
+        );
+        let text = |length: i64| json!("x".repeat(usize::try_from(length).unwrap()));
+        for (name, beyond) in [("minLength", -1), ("maxLength", 1), ("minimum", -1), ("maximum", 1)] {
+            let Some(limit) = property.get(name).map(|limit| limit.as_i64().unwrap()) else { continue };
+            let value = |limit| if name.ends_with("Length") { text(limit) } else { json!(limit) };
+            limits.push((field.clone(), value(limit), value(limit + beyond), limit));
+        }
+    }
+    limits
+}
+
+#[tokio::test]
+async fn each_documented_limit_of_a_received_event_is_the_limit_that_is_enforced_also_without_members() {
+    let (mut judged, page) = (0, std::fs::read_to_string("../../docs/events.md").unwrap());
+    for event_type in ReceivedType::ALL.iter().copied() {
+        let name = event_type.as_str();
+        let row = page.lines().find(|line| line.starts_with(&format!("| `{name}`"))).unwrap();
+        for (field, at, beyond, limit) in limits(event_type) {
+            let (_, described) = row.split_once(&format!("`{field}`: ")).unwrap();
+            let described = described.split(['|', ';']).next().unwrap();
+            assert!(described.contains(&limit.to_string()), "{field} of {name} in docs/events.md: {described}");
+            for example in event_type.examples() {
+                let world = world().await;
+                let with = |value: &Value| {
+                    let mut data = json!(example);
+                    data["campaign_id"] = json!(world.campaign);
+                    data.as_object_mut().unwrap().remove("character_ids");
+                    data[&field] = value.clone();
+                    data
+                };
+                assert_eq!(world.handle("1", name, with(&at)).await, Handled::Done, "{field} of {name}: {limit}");
+                let handled = world.handle("2", name, with(&beyond)).await;
+                let start = format!("data.{field}: ");
+                assert!(
+                    matches!(&handled, Handled::Reject(reason) if reason.starts_with(&start)),
+                    "{field} of {name} beyond {limit}: {handled:?}"
+                );
+                judged += 1;
+            }
+        }
+    }
+    assert!(judged >= 8, "{judged}");
 }
 
 #[tokio::test]

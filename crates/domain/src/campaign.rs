@@ -54,9 +54,9 @@ impl Campaign {
     #[must_use]
     pub fn check(&self) -> Violations {
         let mut violations = Violations::default();
-        check::short(&mut violations, "name", &self.name, check::MAX_NAME);
+        check::short(&mut violations, "name", &self.name, MAX_NAME);
         check::short(&mut violations, "theme", &self.theme, MAX_THEME);
-        check::maybe_short(&mut violations, "dm_name", self.dm_name.as_ref(), check::MAX_NAME);
+        check::maybe_short(&mut violations, "dm_name", self.dm_name.as_ref(), MAX_NAME);
         self.data.check("data", &mut violations);
         violations
     }
@@ -76,6 +76,12 @@ pub enum ImpactType {
     /// Nothing on the sheet; the event is only recorded.
     Other,
 }
+
+/// Longest name of a campaign and of the user who leads it, in Unicode scalar values.
+pub const MAX_NAME: usize = check::MAX_NAME;
+
+/// Longest type of an event and longest name of an ability, in Unicode scalar values.
+pub const MAX_EVENT_TYPE: usize = check::MAX_WORD;
 
 /// Longest theme of a campaign, in Unicode scalar values.
 pub const MAX_THEME: usize = check::MAX_WORD;
@@ -140,21 +146,32 @@ impl CampaignEvent {
     /// Every rule that this event breaks on its own.
     #[must_use]
     pub fn check(&self) -> Violations {
-        let mut violations = Violations::default();
-        check::short(&mut violations, "event_type", &self.event_type, check::MAX_WORD);
-        self.event_data.check("event_data", &mut violations);
-        if self.impact_magnitude.unsigned_abs() > MAX_MAGNITUDE.unsigned_abs() {
-            violations.push("impact_magnitude", format!("must be from -{MAX_MAGNITUDE} to {MAX_MAGNITUDE}"));
-        }
-        if self.impact_type == ImpactType::AbilityScore {
-            match self.event_data.0.get("ability").and_then(serde_json::Value::as_str) {
-                Some(ability) => check::short(&mut violations, "event_data.ability", ability, check::MAX_WORD),
-                None => violations.push("event_data.ability", "must name the ability"),
-            }
-        }
+        let mut violations = check_event(&self.event_type, &self.event_data, self.impact_type, self.impact_magnitude);
         self.data.check("data", &mut violations);
         violations
     }
+}
+
+/// Every rule that what happened breaks, whatever characters it affects.
+pub(crate) fn check_event(
+    event_type: &str,
+    event_data: &Document,
+    impact_type: ImpactType,
+    impact_magnitude: i64,
+) -> Violations {
+    let mut violations = Violations::default();
+    check::short(&mut violations, "event_type", event_type, MAX_EVENT_TYPE);
+    event_data.check("event_data", &mut violations);
+    if impact_magnitude.unsigned_abs() > MAX_MAGNITUDE.unsigned_abs() {
+        violations.push("impact_magnitude", format!("must be from -{MAX_MAGNITUDE} to {MAX_MAGNITUDE}"));
+    }
+    if impact_type == ImpactType::AbilityScore {
+        match event_data.0.get("ability").and_then(serde_json::Value::as_str) {
+            Some(ability) => check::short(&mut violations, "event_data.ability", ability, MAX_EVENT_TYPE),
+            None => violations.push("event_data.ability", "must name the ability"),
+        }
+    }
+    violations
 }
 
 /// An impact: the change that an event made to a sheet.

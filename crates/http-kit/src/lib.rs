@@ -62,4 +62,4 @@ pub use health::{DependencyStatus, Health, HealthCheck, HealthPaths, HealthStatu
 pub use hosts::{AllowedHosts, HostNames, InvalidHost};
 pub use middleware::{Admission, CompressedAnswers, HttpMetrics, LongAnswers, RequestLimit, Unauthorized};
 pub use problem::{FieldError, Problem, ProblemBody, ProblemTypes};
-pub use tokens::{AcceptedTokens, InvalidTokens};
+pub use tokens::{AcceptedTokens, FollowedToken, InvalidTokens};

@@ -3,12 +3,10 @@
 use crate::middleware::note_principal;
 use actix_web::http::header::{AUTHORIZATION, HeaderMap};
 use secrecy::{ExposeSecret, SecretString};
-use sha2::{Digest, Sha256};
-use std::{
-    fmt,
-    sync::{Arc, PoisonError, RwLock},
-};
+use sha2::{Digest as _, Sha256};
+use std::{fmt, sync::Arc};
 use subtle::{Choice, ConstantTimeEq};
+use tokio::sync::watch;
 
 /// How the access log names the callers, by the place of their token in the list: a token has no other name.
 const PRINCIPALS: [&str; 4] = ["token 1", "token 2", "token 3", "token 4"];
@@ -18,10 +16,11 @@ const PRINCIPALS: [&str; 4] = ["token 1", "token 2", "token 3", "token 4"];
 /// Only digests are kept, and they are compared in constant time. Clones share them.
 #[derive(Clone)]
 pub struct AcceptedTokens {
-    digests: Arc<RwLock<Digests>>,
+    digests: Arc<watch::Sender<Digests>>,
 }
 
-type Digests = Arc<[[u8; 32]]>;
+type Digest32 = [u8; 32];
+type Digests = Arc<[Digest32]>;
 
 /// Tokens that are rejected because they protect nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -40,7 +39,7 @@ impl AcceptedTokens {
     /// # Errors
     /// [`InvalidTokens`].
     pub fn new(tokens: impl IntoIterator<Item = SecretString>) -> Result<Self, InvalidTokens> {
-        Ok(Self { digests: Arc::new(RwLock::new(digests(tokens)?)) })
+        Ok(Self { digests: Arc::new(watch::Sender::new(digests(tokens)?)) })
     }
 
     /// Accepts these tokens and no others from now on, in every clone.
@@ -49,43 +48,86 @@ impl AcceptedTokens {
     /// [`InvalidTokens`]; the tokens before stay.
     pub fn replace(&self, tokens: impl IntoIterator<Item = SecretString>) -> Result<(), InvalidTokens> {
         let digests = digests(tokens)?;
-        *self.digests.write().unwrap_or_else(PoisonError::into_inner) = digests;
+        self.digests.send_replace(digests);
         Ok(())
     }
 
     fn current(&self) -> Digests {
-        Arc::clone(&self.digests.read().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&self.digests.borrow())
     }
 
     /// Whether the headers carry one of them, in a single `Authorization`.
     #[must_use]
     pub fn accept(&self, headers: &HeaderMap) -> bool {
-        let mut given = headers.get_all(AUTHORIZATION);
-        let (Some(credentials), None) = (given.next(), given.next()) else { return false };
-        let found = self.find(credentials.as_bytes());
+        let found = given(headers).and_then(|digest| find(&self.current(), &digest));
         if let Some(number) = found {
             note_principal(PRINCIPALS.get(number).copied().unwrap_or("token"));
         }
         found.is_some()
     }
 
-    #[cfg(test)]
-    fn fits(&self, credentials: &[u8]) -> bool {
-        self.find(credentials).is_some()
+    /// The token that the headers carry, to be followed as long as a response that was begun with it lasts.
+    #[must_use]
+    pub fn follow(&self, headers: &HeaderMap) -> FollowedToken {
+        FollowedToken { digest: given(headers), accepted: self.digests.subscribe() }
     }
 
-    /// Which of them it is, by its place in the list.
-    fn find(&self, credentials: &[u8]) -> Option<usize> {
-        const SCHEME: &[u8] = b"Bearer ";
-        let (scheme, token) = credentials.split_at_checked(SCHEME.len())?;
-        if !scheme.eq_ignore_ascii_case(SCHEME) {
-            return None;
-        }
-        let given: [u8; 32] = Sha256::digest(token.trim_ascii()).into();
-        // Every digest is looked at, so that the time taken does not tell which one matched.
-        let fits: Vec<Choice> = self.current().iter().map(|digest| digest.ct_eq(&given)).collect();
-        fits.into_iter().position(bool::from)
+    #[cfg(test)]
+    fn fits(&self, credentials: &[u8]) -> bool {
+        digest_of(credentials).is_some_and(|digest| find(&self.current(), &digest).is_some())
     }
+}
+
+/// The token of one request. Only its digest is kept.
+#[derive(Clone)]
+pub struct FollowedToken {
+    /// `None`: the request has no token.
+    digest: Option<Digest32>,
+    accepted: watch::Receiver<Digests>,
+}
+
+impl FollowedToken {
+    /// Whether it is accepted now.
+    #[must_use]
+    pub fn is_accepted(&self) -> bool {
+        self.digest.is_some_and(|digest| find(&self.accepted.borrow(), &digest).is_some())
+    }
+
+    /// Waits until it is not accepted any more.
+    pub async fn revoked(&mut self) {
+        let Self { digest, accepted } = self;
+        let is_revoked = |digests: &Digests| digest.is_none_or(|digest| find(digests, &digest).is_none());
+        if accepted.wait_for(is_revoked).await.is_err() {
+            // No tokens can be replaced any more.
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+impl fmt::Debug for FollowedToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FollowedToken").field("accepted", &self.is_accepted()).finish_non_exhaustive()
+    }
+}
+
+/// The digest of the token in the single `Authorization` of the headers.
+fn given(headers: &HeaderMap) -> Option<Digest32> {
+    let mut given = headers.get_all(AUTHORIZATION);
+    let (Some(credentials), None) = (given.next(), given.next()) else { return None };
+    digest_of(credentials.as_bytes())
+}
+
+fn digest_of(credentials: &[u8]) -> Option<Digest32> {
+    const SCHEME: &[u8] = b"Bearer ";
+    let (scheme, token) = credentials.split_at_checked(SCHEME.len())?;
+    scheme.eq_ignore_ascii_case(SCHEME).then(|| Sha256::digest(token.trim_ascii()).into())
+}
+
+/// Which of them it is, by its place in the list.
+fn find(digests: &Digests, given: &Digest32) -> Option<usize> {
+    // Every digest is compared, so that the time taken does not show which one matched.
+    let fits: Vec<Choice> = digests.iter().map(|digest| digest.ct_eq(given)).collect();
+    fits.into_iter().position(bool::from)
 }
 
 fn digests(tokens: impl IntoIterator<Item = SecretString>) -> Result<Digests, InvalidTokens> {
@@ -112,6 +154,7 @@ impl fmt::Debug for AcceptedTokens {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use futures_util::FutureExt as _;
 
     fn tokens(tokens: &[&str]) -> Result<AcceptedTokens, InvalidTokens> {
         AcceptedTokens::new(tokens.iter().map(|token| SecretString::from(*token)))
@@ -148,6 +191,24 @@ mod tests {
         assert_eq!(accepted.replace([]), Err(InvalidTokens::None));
         assert_eq!(accepted.replace([" ".into()]), Err(InvalidTokens::Unusable));
         assert!(clone.fits(b"Bearer new"));
+    }
+
+    #[tokio::test]
+    async fn a_followed_token_is_revoked_when_it_is_replaced_and_not_when_another_one_is() {
+        let accepted = tokens(&["old", "other"]).expect("usable");
+        let mut headers = HeaderMap::new();
+        headers.insert(AUTHORIZATION, actix_web::http::header::HeaderValue::from_static("Bearer old"));
+        let mut followed = accepted.follow(&headers);
+        accepted.replace(["old".into(), "new".into()]).expect("usable");
+        assert!(followed.revoked().now_or_never().is_none() && followed.is_accepted());
+        let waiting = tokio::spawn(async move {
+            followed.revoked().await;
+            followed
+        });
+        accepted.replace(["new".into()]).expect("usable");
+        assert!(!waiting.await.expect("it ends").is_accepted());
+        assert!(!accepted.follow(&HeaderMap::new()).is_accepted(), "a request without a token has none to follow");
+        accepted.follow(&HeaderMap::new()).revoked().await;
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::{
 use async_trait::async_trait;
 use character_message_hub::{
     Applied, CloudEvent, Deliveries, ErrorKind, HubError, MAX_BATCH, Message, MessageHub, NEXT, PROBE, PUBLISH,
-    Published, REQUEST, Reply, Result, SUBSCRIBE, ServiceRequest, Subscription,
+    Published, Reply, Result, SUBSCRIBE, ServiceRequest, Subscription,
 };
 use rusqlite::Connection;
 use std::{
@@ -192,8 +192,8 @@ impl MessageHub for FileHub {
         published.await.unwrap_or_else(|error| vec![Err(error); messages.len()])
     }
 
-    async fn request(&self, _request: ServiceRequest) -> Result<Reply> {
-        Err(HubError::new(ErrorKind::NoResponder, REQUEST).with_detail("a hub over a file has no services"))
+    async fn request(&self, request: ServiceRequest) -> Result<Reply> {
+        Err(request.no_instance())
     }
 
     async fn subscribe(&self, subscription: &Subscription) -> Result<Box<dyn Deliveries>> {

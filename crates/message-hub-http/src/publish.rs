@@ -4,7 +4,7 @@ use crate::client::{Client, Limit, decoded, place};
 use character_message_hub::{Applied, ErrorKind, HubError, MAX_BATCH, Message, PUBLISH, Published, Result};
 use character_message_hub_wire::{self as wire, PublishResultsBody};
 use reqwest::{Method, header::CONTENT_TYPE};
-use std::{collections::HashSet, time::Duration};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
 /// The size at which a further request begins, in bytes; below what the hub takes by the largest event.
 const MAX_BYTES: usize = wire::MAX_PUBLISH_BYTES / 2;
@@ -48,7 +48,8 @@ fn text(message: &Message) -> Result<Vec<u8>> {
         return Err(HubError::new(ErrorKind::Invalid, PUBLISH).with_detail(detail));
     }
     let text = serde_json::to_vec(&*message.event).map_err(invalid)?;
-    if &*message.message_id == message.event.id() {
+    // The hub makes the same one by itself.
+    if message.message_id == Message::of(Arc::clone(&message.event)).message_id {
         return Ok(text);
     }
     // The id stands beside the attributes, which begin behind the brace.

@@ -43,6 +43,19 @@ async fn publish_error(hub: &HttpHub) -> HubError {
 }
 
 #[tokio::test]
+async fn a_refusal_of_the_hub_names_field_and_reason() {
+    let problem = json!({
+        "title": "The request is invalid", "code": "invalid",
+        "errors": [{ "field": "[0].source", "reason": "must be a URI reference" }],
+    });
+    let response = ResponseTemplate::new(422).set_body_raw(problem.to_string(), "application/problem+json");
+    let (_server, hub) = answering(response).await;
+    let error = publish_error(&hub).await;
+    assert_eq!((error.kind(), error.is_permanent()), (&ErrorKind::Invalid, true));
+    assert_eq!(error.to_string(), "hub.publish failed: invalid: [0].source: must be a URI reference");
+}
+
+#[tokio::test]
 async fn each_result_belongs_to_its_event_and_the_message_id_travels_beside_it() {
     let results = json!({ "results": [
         { "id": "1", "status": "published" },
@@ -51,6 +64,7 @@ async fn each_result_belongs_to_its_event_and_the_message_id_travels_beside_it()
     ] });
     let (server, hub) = answering(ResponseTemplate::new(200).set_body_json(results)).await;
     let replay = Message::replay(message("2", "b").event, "x");
+    let replay_id = replay.message_id.to_string();
     let results = hub.publish(&[message("1", "a"), replay, message("3", "c")], LIMIT).await;
     assert!(!results[0].as_ref().unwrap().duplicate && results[1].as_ref().unwrap().duplicate);
     assert_eq!(results[2].as_ref().unwrap_err().kind(), &ErrorKind::Full);
@@ -58,7 +72,7 @@ async fn each_result_belongs_to_its_event_and_the_message_id_travels_beside_it()
     assert_eq!(request.headers["authorization"], "Bearer token");
     assert_eq!(request.headers["content-type"], "application/cloudevents-batch+json");
     let sent: serde_json::Value = serde_json::from_slice(&request.body).unwrap();
-    assert_eq!((sent[0].get("hubmessageid"), &sent[1]["hubmessageid"]), (None, &json!("2/replay-x")));
+    assert_eq!((sent[0].get("hubmessageid"), &sent[1]["hubmessageid"]), (None, &json!(replay_id)));
     let left: u64 = request.headers["x-request-timeout-ms"].to_str().unwrap().parse().unwrap();
     assert!((1..10_000).contains(&left));
 }

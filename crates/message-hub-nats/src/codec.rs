@@ -128,7 +128,7 @@ mod tests {
         assert_eq!(payload, r#"{"name":"Ada"}"#);
         assert_eq!(value("ce-id").as_deref(), Some("1%20%25"));
         assert_eq!(value("ce-subject").as_deref(), Some("%C3%9Cn%C3%AF"));
-        assert_eq!(value("Nats-Msg-Id").as_deref(), Some("1%20%25"));
+        assert_eq!(value("Nats-Msg-Id").as_deref(), Some("11:/characters1%20%25"));
         assert_eq!(value("ce-traceparent"), value("traceparent"));
         assert_eq!(decode(Some(&headers), &payload), Ok(event));
     }

@@ -5,13 +5,14 @@ use crate::{
     events::on_event,
     replies::{Arrival, Replies},
 };
-use async_nats::{Auth, Client, ConnectOptions, HeaderMap, Message, Subject};
+use async_nats::{Auth, Client, ConnectOptions, HeaderMap, Message, Server, Subject};
 use bytes::Bytes;
+use character_error_reporter::redacted_text;
 use character_message_hub::{Applied, ErrorKind, HubError, Result};
 use secrecy::ExposeSecret as _;
 use std::{
     fmt,
-    sync::{Arc, Mutex, OnceLock, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     time::Duration,
 };
 use tokio::{
@@ -43,8 +44,36 @@ pub(crate) struct State {
     pub(crate) since: Instant,
     /// The server refused the credentials at the last attempt.
     pub(crate) unauthorized: bool,
-    /// Why the last attempt to connect failed.
+    /// The kind of the failure of the last attempt to connect.
     pub(crate) reason: Option<Arc<str>>,
+}
+
+/// Each server without its credentials, and how the last attempt to connect to it failed. Clones share it. It is no part of
+/// the state, which wakes those that wait for a change.
+#[derive(Clone, Debug, Default)]
+struct Attempts(Arc<Mutex<Vec<Attempt>>>);
+
+/// Host and port of a server, and why the last attempt failed.
+type Attempt = (String, Option<String>);
+
+impl Attempts {
+    fn lock(&self) -> MutexGuard<'_, Vec<Attempt>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Why there is no connection. `reason`: what is known of the last attempt at any server.
+    fn absence(&self, reason: Option<&str>) -> String {
+        let servers = self.lock();
+        let cause = |(server, error): &Attempt| {
+            error.as_deref().or(reason).map_or_else(|| server.clone(), |error| format!("{server}: {error}"))
+        };
+        let causes = match (&servers[..], reason) {
+            ([], None) => return "there is no connection to NATS".to_owned(),
+            ([], Some(reason)) => reason.to_owned(),
+            (servers, _) => servers.iter().map(cause).collect::<Vec<_>>().join("; "),
+        };
+        format!("there is no connection to NATS: {}", redacted_text(&causes))
+    }
 }
 
 /// The connection.
@@ -52,6 +81,7 @@ pub(crate) struct Link {
     pub(crate) client: Client,
     pub(crate) replies: Arc<Replies>,
     state: watch::Receiver<State>,
+    attempts: Attempts,
     forced: Mutex<Option<Instant>>,
 }
 
@@ -135,17 +165,27 @@ impl Link {
         drop(rustls::crypto::aws_lc_rs::default_provider().install_default());
         let first = State { connected: false, epoch: 0, since: Instant::now(), unauthorized: false, reason: None };
         let (sender, state) = watch::channel(first);
+        let attempts = Attempts::default();
+        let of_attempts = attempts.clone();
         let replies: Arc<OnceLock<Arc<Replies>>> = Arc::default();
         let inbox = Arc::clone(&replies);
         let options = options(config)?.event_callback(move |event| {
             on_event(&event, &sender, inbox.get());
             std::future::ready(())
         });
+        // It is called before each attempt, and is the only place where the library shows why the one before failed.
+        let options = options.reconnect_to_server_callback(move |servers, _| {
+            let failed =
+                |server: &Server| (format!("{}:{}", server.addr.host(), server.addr.port()), server.last_error.clone());
+            *of_attempts.lock() = servers.iter().map(failed).collect();
+            // The library chooses the server.
+            std::future::ready(None)
+        });
         let refused = |error: &dyn fmt::Display| InvalidConfig::new("url", error.to_string());
         let client = options.connect(config.servers()?).await.map_err(|error| refused(&error))?;
         let made = Arc::new(Replies::new(&client).await.map_err(|error| refused(&error))?);
         let replies = Arc::clone(replies.get_or_init(|| made));
-        Ok(Self { client, replies, state, forced: Mutex::new(None) })
+        Ok(Self { client, replies, state, attempts, forced: Mutex::new(None) })
     }
 
     /// Follows the state.
@@ -176,10 +216,7 @@ impl Link {
     }
 
     fn unavailable(&self, operation: &'static str) -> HubError {
-        let detail = match &self.state.borrow().reason {
-            Some(reason) => format!("there is no connection to NATS: {reason}"),
-            None => "there is no connection to NATS".to_owned(),
-        };
+        let detail = self.attempts.absence(self.state.borrow().reason.as_deref());
         HubError::new(ErrorKind::Unavailable { retry_after: None }, operation).with_detail(detail)
     }
 

@@ -69,9 +69,13 @@ pub(crate) async fn request(link: &Link, prefix: &str, request: ServiceRequest) 
         let (limit, size) = (limit as u64, size as u64);
         return Err(HubError::new(ErrorKind::TooLarge { limit, size }, REQUEST));
     }
+    let named = subject.clone();
     match link.call(REQUEST, subject, Some(headers), request.body, deadline).await? {
         Sent::Reply(reply) => decode_reply(reply, limit.max(MAX_REPLY) as u64),
-        Sent::NoResponder => Err(HubError::new(ErrorKind::NoResponder, REQUEST)),
+        Sent::NoResponder => {
+            let detail = format!("no process answers the NATS subject {named}");
+            Err(HubError::new(ErrorKind::NoResponder, REQUEST).with_detail(detail))
+        }
         Sent::Lost => Err(HubError::new(ErrorKind::Unavailable { retry_after: None }, REQUEST)
             .with_detail("the connection to NATS was lost before the reply")),
         Sent::Late => Err(HubError::new(ErrorKind::Timeout, REQUEST)),

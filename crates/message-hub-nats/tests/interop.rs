@@ -33,7 +33,7 @@ async fn the_stream_holds_what_the_readme_says() {
         (jetstream::stream::DiscardPolicy::New, jetstream::stream::StorageType::File)
     );
     assert_eq!((config.duplicate_window.as_secs(), config.max_age.as_secs()), (600, 7 * 24 * 3600));
-    for (sequence, message_id) in [(1, "e%20%251"), (2, "e%20%251/replay-7")] {
+    for (sequence, message_id) in [(1, "11:/characterse%20%251"), (2, "replay:1:711:/characterse%20%251")] {
         let message = stream.get_raw_message(sequence).await.unwrap();
         assert_eq!(message.subject.as_str(), "character.event.8c82.character.created");
         assert_eq!(message.payload, r#"{"name":"Ada"}"#);

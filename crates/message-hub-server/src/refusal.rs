@@ -10,7 +10,7 @@ use actix_web::{
 };
 use character_error_reporter::redacted;
 use character_http_kit::{FieldError, Problem, ProblemBody, ProblemTypes};
-use character_message_hub::{ErrorKind, HubError};
+use character_message_hub::{Applied, ErrorKind, HubError};
 use character_message_hub_wire::{self as wire, Failure};
 use serde::Serialize;
 use std::fmt;
@@ -79,7 +79,8 @@ impl Refusal {
     pub(crate) fn unauthorized() -> Self {
         let error = HubError::new(ErrorKind::Unauthorized, "authenticate")
             .with_detail("send the header Authorization: Bearer with an accepted token");
-        error.into()
+        // Not by `From`, which is for failures of the hub behind.
+        Self::without_line(&error)
     }
 
     pub(crate) fn into_response(self) -> HttpResponse {
@@ -93,8 +94,23 @@ impl fmt::Display for Refusal {
     }
 }
 
+/// A failure of the hub behind, as a client of this server must read it. Credentials that are refused there are those of this
+/// process: to the client, whose token is accepted, the hub is unavailable.
+pub(crate) fn to_client(error: HubError) -> HubError {
+    let what = match error.kind() {
+        ErrorKind::Unauthorized => "what keeps the events refuses the credentials of the hub",
+        ErrorKind::Forbidden => "what keeps the events does not permit this to the credentials of the hub",
+        _ => return error,
+    };
+    let detail = error.detail().map_or_else(|| what.to_owned(), |detail| format!("{what}: {detail}"));
+    let applied = if error.certainly_not_applied() { Applied::No } else { Applied::Unknown };
+    let unavailable = HubError::new(ErrorKind::Unavailable { retry_after: None }, error.operation());
+    unavailable.with_applied(applied).with_detail(detail).with_source(error)
+}
+
 impl From<HubError> for Refusal {
     fn from(error: HubError) -> Self {
+        let error = to_client(error);
         let refusal = Self::without_line(&error);
         let kind = error.kind();
         if refusal.problem.status().is_server_error() && *kind != ErrorKind::NoResponder {
@@ -148,7 +164,7 @@ impl ResponseError for Refusal {
 pub fn overloaded() -> HttpResponse {
     let retry_after = Some(std::time::Duration::from_secs(1));
     let error = HubError::new(ErrorKind::Unavailable { retry_after }, "admit")
-        .with_applied(character_message_hub::Applied::No)
+        .with_applied(Applied::No)
         .with_detail("the hub handles the maximum number of requests; try again later, or send a smaller one");
     // The metrics count it, and an overload has many.
     Refusal::without_line(&error).into_response()

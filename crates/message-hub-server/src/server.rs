@@ -13,12 +13,12 @@ use actix_service::apply;
 use actix_web::{
     Error, HttpResponse,
     dev::{ServiceFactory, ServiceRequest, ServiceResponse},
-    http::Method,
+    http::{Method, header::HeaderMap},
     middleware::from_fn,
     web::{self, Data},
 };
 use character_http_kit::{
-    AcceptedTokens, BodyLimits, Endpoint, Endpoints,
+    AcceptedTokens, BodyLimits, Endpoint, Endpoints, FollowedToken,
     middleware::{checked, limit_requests},
 };
 use character_message_hub::{ErrorKind, HubError, HubOperations, MessageHub};
@@ -142,6 +142,11 @@ impl HubServer {
     /// `None`: the hub offers none.
     pub(crate) fn operations(&self) -> Option<&dyn HubOperations> {
         self.inner.operations.as_deref()
+    }
+
+    /// The token of a request whose response lasts.
+    pub(crate) fn follow(&self, headers: &HeaderMap) -> FollowedToken {
+        self.inner.tokens.follow(headers)
     }
 
     pub(crate) fn sessions(&self) -> &Sessions {

@@ -8,8 +8,12 @@ use actix_web::{
     middleware::from_fn,
     web::{self, Bytes},
 };
+use async_trait::async_trait;
 use character_http_kit::{AcceptedTokens, Endpoints, HttpMetrics, RequestLimit, middleware};
-use character_message_hub::{MemoryHub, MessageHub, Reply};
+use character_message_hub::{
+    Applied, Deliveries, Delivery, ErrorKind, HubError, MemoryHub, Message, MessageHub, NEXT, PROBE, PUBLISH,
+    Published, REQUEST, Reply, Result as HubResult, SUBSCRIBE, ServiceRequest, Subscription,
+};
 use character_message_hub_server::{HubServer, HubServerConfig, PROBLEM_TYPES, openapi};
 use futures_util::StreamExt as _;
 use reqwest::{Method, RequestBuilder, Response};
@@ -31,6 +35,7 @@ struct Listening {
     url: String,
     hub: MemoryHub,
     server: HubServer,
+    tokens: AcceptedTokens,
     handle: ServerHandle,
     client: reqwest::Client,
 }
@@ -42,10 +47,81 @@ impl Drop for Listening {
     }
 }
 
+/// A hub in memory that counts the subscriptions that are opened.
+#[derive(Debug, Default)]
+struct Watched {
+    hub: MemoryHub,
+    opened: Arc<AtomicUsize>,
+}
+
+#[async_trait]
+impl MessageHub for Watched {
+    async fn publish(&self, messages: &[Message], timeout: Duration) -> Vec<HubResult<Published>> {
+        self.hub.publish(messages, timeout).await
+    }
+
+    async fn request(&self, request: ServiceRequest) -> HubResult<Reply> {
+        self.hub.request(request).await
+    }
+
+    async fn subscribe(&self, subscription: &Subscription) -> HubResult<Box<dyn Deliveries>> {
+        let opened = self.hub.subscribe(subscription).await;
+        self.opened.fetch_add(1, Ordering::SeqCst);
+        opened
+    }
+
+    async fn probe(&self) -> HubResult<()> {
+        self.hub.probe().await
+    }
+}
+
+/// A hub whose own credentials are refused.
+#[derive(Debug)]
+struct Refused(ErrorKind);
+
+impl Refused {
+    fn error(&self, operation: &'static str) -> HubError {
+        HubError::new(self.0.clone(), operation).with_detail("NATS refuses the credentials").with_applied(Applied::No)
+    }
+}
+
+#[async_trait]
+impl MessageHub for Refused {
+    async fn publish(&self, messages: &[Message], _: Duration) -> Vec<HubResult<Published>> {
+        messages.iter().map(|_| Err(self.error(PUBLISH))).collect()
+    }
+
+    async fn request(&self, _: ServiceRequest) -> HubResult<Reply> {
+        Err(self.error(REQUEST))
+    }
+
+    async fn subscribe(&self, subscription: &Subscription) -> HubResult<Box<dyn Deliveries>> {
+        if subscription.name.as_str() == "refused" {
+            return Err(self.error(SUBSCRIBE));
+        }
+        Ok(Box::new(Refused(self.0.clone())))
+    }
+
+    async fn probe(&self) -> HubResult<()> {
+        Err(self.error(PROBE))
+    }
+}
+
+#[async_trait]
+impl Deliveries for Refused {
+    async fn next(&mut self) -> HubResult<Delivery> {
+        Err(self.error(NEXT))
+    }
+}
+
 async fn listening(config: HubServerConfig) -> Listening {
+    listening_over(|hub| Arc::new(hub), config).await
+}
+
+async fn listening_over(over: impl FnOnce(MemoryHub) -> Arc<dyn MessageHub>, config: HubServerConfig) -> Listening {
     let hub = MemoryHub::new();
     let tokens = AcceptedTokens::new([TOKEN.to_owned().into(), "the-next-token".to_owned().into()]).unwrap();
-    let server = HubServer::new(Arc::new(hub.clone()), tokens, config).unwrap();
+    let server = HubServer::new(over(hub.clone()), tokens.clone(), config).unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let (served, background) = (server.clone(), server.clone());
@@ -62,7 +138,7 @@ async fn listening(config: HubServerConfig) -> Listening {
     tokio::spawn(running);
     tokio::spawn(async move { background.background().await });
     let client = reqwest::Client::builder().timeout(Duration::from_secs(20)).build().unwrap();
-    Listening { url, hub, server, handle, client }
+    Listening { url, hub, server, tokens, handle, client }
 }
 
 impl Listening {
@@ -99,6 +175,34 @@ async fn json_of(response: Response, status: u16) -> Value {
 
 fn event(id: &str) -> Value {
     json!({ "specversion": "1.0", "id": id, "source": "/tests", "type": "character.created", "subject": id, "data": { "n": 1.50 } })
+}
+
+#[actix_web::test]
+async fn an_event_of_another_source_is_published_in_every_mode_although_its_id_is_known() {
+    let hub = listening(HubServerConfig::default()).await;
+    let of_source = |source: &str| {
+        let mut event = event("1");
+        event["source"] = json!(source);
+        event
+    };
+    let statuses = |results: Value| {
+        let results = results["results"].as_array().unwrap().clone();
+        results.into_iter().map(|result| result["status"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let batch = || json!([of_source("/a"), of_source("/b"), of_source("/a")]);
+    assert_eq!(statuses(hub.publish_batch(batch()).await), ["published", "published", "duplicate"]);
+    for (source, status) in [("/c", "published"), ("/c", "duplicate"), ("/a", "duplicate")] {
+        let structured = hub.publishing("application/cloudevents+json", of_source(source).to_string());
+        assert_eq!(statuses(json_of(structured.send().await.unwrap(), 200).await), [status], "{source}");
+    }
+    for (source, status) in [("/d", "published"), ("/d", "duplicate"), ("/c", "duplicate")] {
+        let binary = hub.publishing("application/json", "1").header("ce-specversion", "1.0").header("ce-id", "1");
+        let binary = binary.header("ce-source", source).header("ce-type", "character.created");
+        assert_eq!(statuses(json_of(binary.send().await.unwrap(), 200).await), [status], "{source}");
+    }
+    let named = hub.publishing("application/cloudevents+json", of_source("/e").to_string());
+    let named = named.header("message-id", "mine").send().await.unwrap();
+    assert_eq!(statuses(json_of(named, 200).await), ["published"], "an explicit message id is taken unchanged");
 }
 
 #[actix_web::test]
@@ -313,6 +417,112 @@ async fn a_stream_sends_each_event_with_its_receipt_and_ends_when_the_hub_stops(
 }
 
 #[actix_web::test]
+async fn a_stream_and_a_poll_end_when_their_token_is_revoked_and_receive_no_later_event() {
+    let opened = Arc::default();
+    let watched = Arc::clone(&opened);
+    let hub = listening_over(|hub| Arc::new(Watched { hub, opened: watched }), HubServerConfig::default()).await;
+    let with = |token: &str, query: &str| hub.client.get(format!("{}/v1/events?{query}", hub.url)).bearer_auth(token);
+    let stream = |token: &str, name: &str| {
+        with(token, &format!("subscription={name}")).header("accept", "text/event-stream").send()
+    };
+    let mut parts = stream(TOKEN, "live").await.unwrap().bytes_stream();
+    let mut kept = stream("the-next-token", "kept").await.unwrap().bytes_stream();
+    for parts in [&mut parts, &mut kept] {
+        assert!(parts.next().await.unwrap().unwrap().starts_with(b"retry: "));
+    }
+    let polls = ["subscription=sheets&wait_ms=20000", "subscription=named&wait_ms=20000&poller=p"];
+    let waiting: Vec<_> = polls.map(|query| tokio::spawn(with(TOKEN, query).send())).into();
+    // Each of them has its subscription open, and waits.
+    let end = Instant::now() + Duration::from_secs(10);
+    while AtomicUsize::load(&opened, Ordering::SeqCst) < 4 {
+        assert!(Instant::now() < end, "the subscriptions are not opened");
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    hub.tokens.replace(["the-next-token".to_owned().into()]).unwrap();
+    let published = hub.publishing("application/cloudevents+json", event("late").to_string());
+    json_of(published.send().await.unwrap(), 401).await;
+    let published = hub.client.post(format!("{}/v1/events", hub.url)).bearer_auth("the-next-token");
+    let published = published.header("content-type", "application/cloudevents+json").body(event("late").to_string());
+    json_of(published.send().await.unwrap(), 200).await;
+    let mut rest = String::new();
+    while let Some(part) = parts.next().await {
+        rest.push_str(std::str::from_utf8(&part.unwrap()).unwrap());
+    }
+    assert!(rest.starts_with("event: hub.problem\ndata: ") && rest.contains("unauthorized"), "{rest}");
+    assert!(!rest.contains("late"), "{rest}");
+    for poll in waiting {
+        assert_eq!(json_of(poll.await.unwrap().unwrap(), 401).await["code"], "unauthorized");
+    }
+    let part = kept.next().await.unwrap().unwrap();
+    assert!(part.starts_with(b"id: late\n"), "a stream whose token is accepted continues");
+    // What was taken for a revoked token is delivered to another one at once.
+    for name in ["live", "sheets", "named"] {
+        let response = with("the-next-token", &format!("subscription={name}&wait_ms=10000")).send().await.unwrap();
+        assert_eq!(json_of(response, 200).await["deliveries"][0]["event"]["id"], "late", "{name}");
+    }
+}
+
+#[actix_web::test]
+async fn credentials_of_the_hub_that_are_refused_behind_it_are_no_fault_of_the_token_of_a_client() {
+    for (kind, what) in [
+        (ErrorKind::Unauthorized, "what keeps the events refuses the credentials of the hub"),
+        (ErrorKind::Forbidden, "what keeps the events does not permit this to the credentials of the hub"),
+    ] {
+        let detail = json!(format!("{what}: NATS refuses the credentials"));
+        let hub = listening_over(|_| Arc::new(Refused(kind)), HubServerConfig::default()).await;
+        for path in [
+            "/v1/probe",
+            "/v1/events?subscription=refused",
+            "/v1/events?subscription=opened",
+            "/v1/events?subscription=named&poller=p",
+            "/v1/services/sheets/x",
+        ] {
+            let response = hub.request(Method::GET, path).send().await.unwrap();
+            assert_eq!(response.headers().get("www-authenticate"), None, "{path}");
+            let problem = json_of(response, 503).await;
+            assert_eq!((&problem["code"], &problem["detail"]), (&json!("unavailable"), &detail), "{path}");
+            assert_eq!(problem["certainly_not_applied"], true, "{path}");
+        }
+        let stream = hub.request(Method::GET, "/v1/events?subscription=live").header("accept", "text/event-stream");
+        let text = stream.send().await.unwrap().text().await.unwrap();
+        assert!(text.contains("hub.problem") && text.contains(what) && text.contains("unavailable"), "{text}");
+        let result = hub.publish_batch(json!([event("1")])).await["results"][0].clone();
+        assert_eq!((&result["code"], &result["detail"]), (&json!("unavailable"), &detail));
+        let wrong = hub.client.get(format!("{}/v1/probe", hub.url)).bearer_auth("wrong").send().await.unwrap();
+        assert_eq!(json_of(wrong, 401).await["code"], "unauthorized", "a wrong token is still named as such");
+    }
+}
+
+#[actix_web::test]
+async fn polls_and_publications_end_at_the_time_of_their_caller() {
+    let hub = listening(HubServerConfig::default()).await;
+    let begun = Instant::now();
+    let poll = |wait: &str, timeout: &str| {
+        let path = format!("/v1/events?subscription=sheets&poller=p&wait_ms={wait}");
+        hub.request(Method::GET, &path).header("x-request-timeout-ms", timeout).send()
+    };
+    assert_eq!(json_of(poll("19000", "300").await.unwrap(), 200).await, json!({ "deliveries": [] }));
+    assert!((Duration::from_millis(300)..Duration::from_secs(10)).contains(&begun.elapsed()));
+    hub.publish_batch(json!([event("1")])).await;
+    let delivered = json_of(poll("19000", "19000").await.unwrap(), 200).await;
+    assert_eq!(delivered["deliveries"][0]["event"]["id"], "1");
+    for wrong in ["soon", "0", "-1", "1.5", ""] {
+        let problem = json_of(poll("0", wrong).await.unwrap(), 422).await;
+        assert_eq!(problem["errors"][0]["field"], "x-request-timeout-ms", "{wrong}");
+        let stream = hub.request(Method::GET, "/v1/events?subscription=live").header("x-request-timeout-ms", wrong);
+        let stream = stream.header("accept", "text/event-stream").send().await.unwrap();
+        assert_eq!(json_of(stream, 422).await["errors"][0]["field"], "x-request-timeout-ms", "{wrong}");
+    }
+    let begun = Instant::now();
+    let body = reqwest::Body::wrap_stream(futures_util::stream::pending::<Result<Bytes, std::io::Error>>());
+    let publishing = hub.publishing("application/cloudevents+json", body).header("x-request-timeout-ms", "300");
+    let problem = json_of(publishing.send().await.unwrap(), 504).await;
+    assert_eq!((&problem["code"], &problem["certainly_not_applied"]), (&json!("timeout"), &json!(true)));
+    assert_eq!(problem["detail"], "no answer within 300ms, the timeout of the request");
+    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+}
+
+#[actix_web::test]
 async fn every_request_needs_one_of_the_tokens() {
     let hub = listening(HubServerConfig::default()).await;
     for path in ["/v1", "/v1/events?subscription=a", "/v1/services/a/b", "/v1/nowhere", "/%76%31/probe"] {
@@ -465,6 +675,23 @@ async fn requests_are_spread_and_an_instance_that_refuses_connections_costs_no_r
         assert!(Instant::now() < end, "the second instance still has a connection");
     };
     assert_eq!((&refused["code"], &refused["certainly_not_applied"]), (&json!("no-responder"), &json!(true)));
+}
+
+#[actix_web::test]
+async fn a_request_that_no_instance_receives_names_the_service_and_each_cause() {
+    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let (refuses, unknown) = (format!("http://{closed}"), "http://no-such-host.invalid:8100".to_owned());
+    let hub = listening(services("sheets", &[&refuses, &unknown])).await;
+    let problem = json_of(hub.request(Method::POST, "/v1/services/sheets/x").send().await.unwrap(), 503).await;
+    assert_eq!((&problem["code"], &problem["certainly_not_applied"]), (&json!("no-responder"), &json!(true)));
+    let detail = problem["detail"].as_str().unwrap();
+    assert!(detail.starts_with("no instance of sheets can be reached: "), "{detail}");
+    for (instance, cause) in [(&refuses, "Connection refused"), (&unknown, "dns error")] {
+        let (_, of_instance) = detail.split_once(&format!("{instance}: ")).unwrap();
+        assert!(of_instance.split("; ").next().unwrap().contains(cause), "{detail}");
+    }
+    let problem = json_of(hub.request(Method::POST, "/v1/services/scrolls/x").send().await.unwrap(), 503).await;
+    assert_eq!(problem["detail"], "no instance of scrolls is registered");
 }
 
 /// An instance that reads a request and closes the connection without a reply.

@@ -135,6 +135,7 @@ macro_rules! __each_hub_clause {
                 a_repeat_is_delivered_once
                 a_repeat_of_a_settled_event_is_a_duplicate
                 the_message_id_decides_what_is_a_repeat
+                an_event_of_another_source_is_no_repeat
                 a_replay_is_delivered_again
                 a_too_large_event_is_refused_by_size
                 an_event_of_half_a_mebibyte_is_kept

@@ -1,6 +1,6 @@
 //! Names of headers, and media types.
 
-/// The message id of a single event, by which the hub recognises a repeat. Absent: the id of the event.
+/// The message id of a single event, by which the hub recognises a repeat. Absent: a text made of the source and the id of the event.
 pub const MESSAGE_ID: &str = "message-id";
 /// The extension attribute that holds the message id of an event in a batch. The hub removes it before it keeps the event, so
 /// no event can have an extension of this name.

@@ -57,6 +57,6 @@ pub use operations::{RejectedBody, SubscriptionsBody};
 pub use path::{
     BASE, EVENTS, INSTANCE, PROBE, REJECTED, ROUTED, ROUTED_ROOT, SERVICES, SETTLE, SUBSCRIPTION, SUBSCRIPTIONS, routed,
 };
-pub use problem::{Failure, HTTP_CODES, ProblemBody, kind_for_status, status, title};
-pub use publish::{EventResult, EventStatus, MAX_MESSAGE_ID, MAX_PUBLISH_BYTES, PublishResultsBody};
+pub use problem::{Failure, FieldFault, HTTP_CODES, ProblemBody, kind_for_status, status, title};
+pub use publish::{EventResult, EventStatus, MAX_PUBLISH_BYTES, PublishResultsBody};
 pub use services::{DEFAULT_TTL, InstanceBody, InstanceState, LeaseBody, MAX_TTL, MIN_TTL, ServiceState, ServicesBody};

@@ -1,7 +1,7 @@
 //! Failures on the wire.
 
 use character_message_hub::{Applied, ErrorKind, HubError};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::IgnoredAny};
 use std::time::Duration;
 
 /// The codes of problems that are about HTTP or about an operator's request, beside those of the port.
@@ -47,6 +47,46 @@ pub fn title(kind: &ErrorKind) -> &'static str {
         ErrorKind::NoResponder => "No instance of the service is reachable",
         _ => "The hub is unavailable now",
     }
+}
+
+/// A field of a request that the hub refuses.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FieldFault {
+    /// The name of the attribute, member, header or parameter, such as `[3].source`.
+    #[serde(default)]
+    pub field: String,
+    /// What is wrong with it.
+    #[serde(default)]
+    pub reason: String,
+}
+
+/// The faults of a problem; none when a proxy writes something else into this member.
+fn faults<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<FieldFault>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Given {
+        Faults(Vec<FieldFault>),
+        Other(IgnoredAny),
+    }
+    Ok(match Given::deserialize(deserializer)? {
+        Given::Faults(faults) => faults,
+        Given::Other(IgnoredAny) => Vec::new(),
+    })
+}
+
+/// The maximum number of faults that the detail of an error names.
+const MAX_FAULTS: usize = 10;
+
+/// The detail with the faults behind it, each as `field: reason`.
+fn with_faults(detail: Option<String>, errors: &[FieldFault]) -> Option<String> {
+    if errors.is_empty() {
+        return detail;
+    }
+    let named = errors.iter().take(MAX_FAULTS).map(|FieldFault { field, reason }| format!("{field}: {reason}"));
+    let more = errors.len().saturating_sub(MAX_FAULTS);
+    let more = (more > 0).then(|| format!("and {more} more"));
+    let faults = named.chain(more).collect::<Vec<_>>().join("; ");
+    Some(detail.map_or_else(|| faults.clone(), |detail| format!("{detail}: {faults}")))
 }
 
 /// A failure, without the place where it stands.
@@ -154,13 +194,17 @@ pub struct ProblemBody {
     /// `too-large`: the size of the message, in bytes.
     #[serde(default)]
     pub size: Option<u64>,
+    /// `invalid`: the fields that the hub refuses.
+    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "faults")]
+    pub errors: Vec<FieldFault>,
 }
 
 impl ProblemBody {
-    /// The failed operation.
+    /// The failed operation, whose detail names the fields that the hub refuses.
     #[must_use]
     pub fn into_error(self, status: u16, operation: &'static str) -> HubError {
-        let Self { code, detail, certainly_not_applied, retry_after_ms, limit, size } = self;
+        let Self { code, detail, certainly_not_applied, retry_after_ms, limit, size, errors } = self;
+        let detail = with_faults(detail, &errors);
         Failure { code, detail, certainly_not_applied, retry_after_ms, limit, size }.of_status(status, operation)
     }
 }
@@ -176,6 +220,22 @@ mod tests {
         let error = problem.into_error(429, "hub.publish");
         assert_eq!(error.kind(), &ErrorKind::Unavailable { retry_after: Some(Duration::from_millis(10)) });
         assert!(!error.certainly_not_applied());
+    }
+
+    #[test]
+    fn a_refusal_names_each_field_with_its_reason() {
+        let read = |text: &str| {
+            serde_json::from_str::<ProblemBody>(text).expect("readable").into_error(422, "hub.publish").to_string()
+        };
+        let one = r#"{"code": "invalid", "errors": [{"field": "source", "reason": "is required"}]}"#;
+        assert_eq!(read(one), "hub.publish failed: invalid: source: is required");
+        let two = r#"{"detail": "2 fields", "errors": [{"field": "[0].id", "reason": "a"}, {"field": "[1].id"}]}"#;
+        assert_eq!(read(two), "hub.publish failed: invalid: 2 fields: [0].id: a; [1].id: ");
+        let errors: Vec<_> = (0..12).map(|n| FieldFault { field: n.to_string(), reason: "x".into() }).collect();
+        let many = serde_json::to_string(&ProblemBody { errors, ..ProblemBody::default() }).expect("serializable");
+        let other = r#"{"code": "invalid", "errors": {"field": ["wrong"]}}"#;
+        assert_eq!(read(other), "hub.publish failed: invalid", "what a proxy writes hides no code");
+        assert!(read(&many).ends_with("; 9: x; and 2 more"), "{}", read(&many));
     }
 
     #[test]

@@ -6,8 +6,6 @@ use serde::{Deserialize, Serialize};
 
 /// The maximum size of the body of one request that publishes events, in bytes. 16 MiB.
 pub const MAX_PUBLISH_BYTES: usize = 16 * 1024 * 1024;
-/// The maximum length of a message id, in bytes.
-pub const MAX_MESSAGE_ID: usize = 256;
 
 /// What happened to one event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

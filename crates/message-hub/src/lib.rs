@@ -64,7 +64,7 @@ pub use error::{Applied, ErrorKind, HubError, Result};
 pub use event::{CloudEvent, EventData};
 pub use filter::{Filter, InvalidFilter};
 pub use memory::MemoryHub;
-pub use message::{MAX_BATCH, MAX_EVENT_BYTES, Message, Published};
+pub use message::{MAX_BATCH, MAX_EVENT_BYTES, MAX_MESSAGE_ID, Message, Published};
 pub use name::{InvalidName, ServiceName, SubscriptionName};
 pub use operators::{HubOperations, RejectedEvent, SubscriptionState};
 pub use port::{MessageHub, NEXT, PROBE, PUBLISH, REQUEST, SETTLE, SUBSCRIBE, Subscription};

@@ -155,7 +155,7 @@ impl MessageHub for MemoryHub {
             state.requests += 1;
             let turn = state.requests;
             let instances = state.services.get(&request.to).filter(|instances| !instances.is_empty());
-            let instances = instances.ok_or_else(|| HubError::new(ErrorKind::NoResponder, REQUEST))?;
+            let instances = instances.ok_or_else(|| request.no_instance())?;
             Arc::clone(&instances[turn % instances.len()])
         };
         let limit = request.timeout;

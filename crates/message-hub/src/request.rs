@@ -1,6 +1,6 @@
 //! A request to a named service, and its reply.
 
-use crate::ServiceName;
+use crate::{ErrorKind, HubError, REQUEST, ServiceName};
 use bytes::Bytes;
 use std::{sync::Arc, time::Duration};
 
@@ -45,6 +45,13 @@ impl ServiceRequest {
             correlation_id: None,
             traceparent: None,
         }
+    }
+
+    /// The error of a hub that has no instance of the service: `NoResponder`, with the name of the service.
+    #[must_use]
+    pub fn no_instance(&self) -> HubError {
+        let detail = format!("no instance of {} is registered", self.to);
+        HubError::new(ErrorKind::NoResponder, REQUEST).with_detail(detail)
     }
 }
 

@@ -105,7 +105,7 @@ mod tests {
         let envelope = Envelope::new("/characters");
         let first = replay_message(&parked, &envelope).unwrap();
         assert_eq!(first.event.id(), parked.event.id.to_string());
-        assert_ne!(&*first.message_id, first.event.id());
+        assert_ne!(first, Message::of(Arc::clone(&first.event)));
         assert_eq!(replay_message(&parked, &envelope).unwrap(), first);
         parked.parked_at = parked.parked_at.next();
         assert_ne!(replay_message(&parked, &envelope).unwrap().message_id, first.message_id);

@@ -2,6 +2,7 @@
 
 use crate::convert::{Envelope, cloud_event, replay_message};
 use character_domain::CharacterId;
+use character_error_reporter::redacted;
 use character_message_hub::{HubError, MAX_BATCH, Message, Published};
 use character_storage_port::{DomainEvent, EntityKind, EventId, LoggedCommit, ParkedEvent, Timestamp};
 use std::{
@@ -202,7 +203,7 @@ impl Outgoing {
     fn refuse(&mut self, error: HubError, max_refusals: u32) {
         self.refusals += 1;
         if self.refusals >= max_refusals {
-            let reason = format!("the hub refused the event {} times: {error}", self.refusals);
+            let reason = format!("the hub refused the event {} times: {}", self.refusals, redacted(&error));
             self.verdict = Some(Verdict { reason, error: Some(error) });
         }
     }

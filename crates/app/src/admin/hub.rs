@@ -1,14 +1,18 @@
 //! `/admin/hub`, for a person on call: what the hub holds, its subscriptions and its services.
 
 use actix_web::{HttpResponse, http::header::CACHE_CONTROL, web::Data};
-use character_error_reporter::redacted;
-use character_http_kit::Problem;
-use character_message_hub::{HubOperations, SubscriptionState};
+use character_error_reporter::{Chain, redacted};
+use character_message_hub::{ErrorKind, HubError, HubOperations, SubscriptionState};
 use character_message_hub_file::FileHub;
 use character_message_hub_server::HubServer;
 use character_message_hub_wire::ServiceState;
 use serde::Serialize;
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
+use tokio::time::timeout;
+
+/// How long the page waits for the subscriptions.
+const PATIENCE: Duration = Duration::from_secs(3);
+const READ: &str = "hub.subscriptions";
 
 /// The page.
 pub(super) const PATH: &str = "/admin/hub";
@@ -28,8 +32,18 @@ struct Report {
     version: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     file: Option<FileReport>,
-    subscriptions: Vec<SubscriptionState>,
+    #[serde(flatten)]
+    subscriptions: Subscriptions,
     services: Vec<ServiceState>,
+}
+
+/// The subscriptions, or why they cannot be read.
+#[derive(Debug, Serialize)]
+enum Subscriptions {
+    #[serde(rename = "subscriptions")]
+    Known(Vec<SubscriptionState>),
+    #[serde(rename = "subscriptions_unknown")]
+    Unknown(Chain),
 }
 
 #[derive(Debug, Serialize)]
@@ -39,11 +53,18 @@ struct FileReport {
     expired_unsettled: u64,
 }
 
-pub(super) async fn show(operator: Data<HubOperator>) -> Result<HttpResponse, Problem> {
-    let subscriptions = operator.operations.subscriptions().await.map_err(|error| {
-        tracing::warn!(error = %redacted(&error), "the subscriptions cannot be read");
-        Problem::internal()
-    })?;
+pub(super) async fn show(operator: Data<HubOperator>) -> HttpResponse {
+    let late = |_| HubError::new(ErrorKind::Timeout, READ).within("the limit of reading the subscriptions", PATIENCE);
+    let read = timeout(PATIENCE, operator.operations.subscriptions()).await.map_err(late);
+    let subscriptions = match read.flatten() {
+        Ok(subscriptions) => Subscriptions::Known(subscriptions),
+        // The page is read when something is wrong, so it shows the rest all the same.
+        Err(error) => {
+            let cause = redacted(&error);
+            tracing::warn!(error = %cause, "the subscriptions cannot be read");
+            Subscriptions::Unknown(cause)
+        }
+    };
     let file = operator.file.as_ref().map(|file| {
         let status = file.status();
         FileReport { events: status.events, bytes: status.bytes, expired_unsettled: status.expired_unsettled }
@@ -51,5 +72,66 @@ pub(super) async fn show(operator: Data<HubOperator>) -> Result<HttpResponse, Pr
     let services = operator.server.services().services;
     let (service, version) = (crate::message_hub::SERVICE, env!("CARGO_PKG_VERSION"));
     let report = Report { service, version, file, subscriptions, services };
-    Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(report))
+    HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(report)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use actix_web::body::to_bytes;
+    use async_trait::async_trait;
+    use character_http_kit::AcceptedTokens;
+    use character_message_hub::{MemoryHub, RejectedEvent, Result as HubResult, SubscriptionName};
+    use character_message_hub_server::HubServerConfig;
+    use serde_json::{Value, json};
+    use tokio::time::Instant;
+
+    /// `None`: no answer ever comes.
+    #[derive(Debug)]
+    struct Broken(Option<HubError>);
+
+    #[async_trait]
+    impl HubOperations for Broken {
+        async fn subscriptions(&self) -> HubResult<Vec<SubscriptionState>> {
+            match &self.0 {
+                Some(error) => Err(error.clone()),
+                None => std::future::pending().await,
+            }
+        }
+
+        async fn rejected(&self, _: &SubscriptionName, _: usize) -> HubResult<Option<Vec<RejectedEvent>>> {
+            Ok(None)
+        }
+
+        async fn remove_subscription(&self, _: &SubscriptionName) -> HubResult<bool> {
+            Ok(false)
+        }
+    }
+
+    async fn shown(operations: Broken) -> Value {
+        let tokens = AcceptedTokens::new(["token".to_owned().into()]).unwrap();
+        let url = "http://127.0.0.1:1".parse().unwrap();
+        let config = HubServerConfig { services: vec![("sheets".parse().unwrap(), url)], ..HubServerConfig::default() };
+        let server = HubServer::new(Arc::new(MemoryHub::new()), tokens, config).unwrap();
+        let response = show(Data::new(HubOperator { server, operations: Arc::new(operations), file: None })).await;
+        assert_eq!(response.status(), 200);
+        serde_json::from_slice(&to_bytes(response.into_body()).await.unwrap()).unwrap()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_page_shows_the_services_and_the_cause_when_the_subscriptions_cannot_be_read() {
+        let refused = std::io::Error::other("connection refused");
+        let unavailable = HubError::new(ErrorKind::Unavailable { retry_after: None }, READ).with_source(refused);
+        let chain = json!(["hub.subscriptions failed: unavailable", "connection refused"]);
+        let limit = "no answer within 3s, the limit of reading the subscriptions";
+        let late = json!([format!("hub.subscriptions failed: timeout: {limit}")]);
+        let begun = Instant::now();
+        for (operations, cause) in [(Broken(Some(unavailable)), chain), (Broken(None), late)] {
+            let report = shown(operations).await;
+            assert_eq!((&report["service"], report["version"].is_string()), (&json!("message-hub"), true));
+            assert_eq!(report["services"][0]["name"], "sheets");
+            assert_eq!((report.get("subscriptions"), &report["subscriptions_unknown"]), (None, &cause));
+        }
+        assert!(begun.elapsed() <= PATIENCE + Duration::from_secs(1));
+    }
 }

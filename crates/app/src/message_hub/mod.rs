@@ -8,6 +8,7 @@ use crate::{
     check,
     cli::{self, MessageHubCommand},
     config::{MessageHubServiceConfig, ProcessEnvironment, nats_url, with_passwords},
+    hub::probe,
     hub_presence::PresencePlan,
     listeners::Listeners,
     log_queue::LogQueue,
@@ -92,11 +93,11 @@ async fn execute(command: MessageHubCommand, config: MessageHubServiceConfig, lo
 }
 
 fn hub_check(hub: Arc<dyn MessageHub>) -> HealthCheck {
-    let probe = move || -> futures_util::future::BoxFuture<'static, Result<(), String>> {
+    let check = move || -> futures_util::future::BoxFuture<'static, Result<(), String>> {
         let hub = Arc::clone(&hub);
-        Box::pin(async move { hub.probe().await.map_err(|error| error.to_string()) })
+        Box::pin(async move { probe(&*hub).await })
     };
-    HealthCheck { name: "hub", critical: true, probe: Arc::new(probe) }
+    HealthCheck { name: "hub", critical: true, probe: Arc::new(check) }
 }
 
 /// No response of the hub is long to make: replies of services are sent on as they arrive.

@@ -11,7 +11,7 @@ use serde::Serialize;
 pub struct NewCampaign {
     /// The id; `None`: a new one.
     pub id: Option<CampaignId>,
-    /// Its name, 1 to 200 characters.
+    /// Its name, 1 to 255 characters ([`MAX_NAME`](super::MAX_NAME)).
     pub name: String,
     /// The theme: the setting that it is played in.
     pub theme: String,

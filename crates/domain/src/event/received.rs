@@ -1,6 +1,10 @@
 //! Data of the events that this service receives from the service of campaigns.
 
-use crate::{CampaignId, CharacterId, Document, ImpactType, Timestamp, UserId};
+use crate::{
+    CampaignId, CharacterId, Document, ImpactType, Timestamp, UserId, Violations,
+    campaign::{MAX_NAME, check_event},
+    check,
+};
 use serde::{Deserialize, Serialize};
 
 /// A campaign has another name.
@@ -9,9 +13,19 @@ use serde::{Deserialize, Serialize};
 pub struct CampaignRenamed {
     /// The campaign.
     pub campaign_id: CampaignId,
-    /// The new name, 1 to 200 characters.
-    #[cfg_attr(feature = "schema", schema(min_length = 1, max_length = 200))]
+    /// The new name, 1 to 255 characters, one of them visible.
+    #[cfg_attr(feature = "schema", schema(min_length = 1, max_length = 255))]
     pub name: String,
+}
+
+impl CampaignRenamed {
+    /// Every rule that the event breaks, whatever campaign it is about.
+    #[must_use]
+    pub fn check(&self) -> Violations {
+        let mut violations = Violations::default();
+        check::short(&mut violations, "name", &self.name, MAX_NAME);
+        violations
+    }
 }
 
 /// Another user leads a campaign.
@@ -24,10 +38,20 @@ pub struct CampaignGameMasterChanged {
     #[serde(deserialize_with = "Option::deserialize")]
     #[cfg_attr(feature = "schema", schema(required))]
     pub dm_user_id: Option<UserId>,
-    /// The name of that user, at most 200 characters. `null` or absent when there is none.
+    /// The name of that user, 1 to 255 characters, one of them visible. `null` or absent when there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "schema", schema(max_length = 200))]
+    #[cfg_attr(feature = "schema", schema(min_length = 1, max_length = 255))]
     pub dm_name: Option<String>,
+}
+
+impl CampaignGameMasterChanged {
+    /// Every rule that the event breaks, whatever campaign it is about.
+    #[must_use]
+    pub fn check(&self) -> Violations {
+        let mut violations = Violations::default();
+        check::maybe_short(&mut violations, "dm_name", self.dm_name.as_ref(), MAX_NAME);
+        violations
+    }
 }
 
 /// Something happened in a campaign that affects its characters.
@@ -39,10 +63,11 @@ pub struct CampaignEventReported {
     /// The affected characters of the campaign. `null` or absent: every live one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub character_ids: Option<Vec<CharacterId>>,
-    /// The type in free text, such as `combat`, `training` or `death`. Default: `campaign_event`.
+    /// The type in free text, such as `combat` or `death`, 1 to 64 characters, one of them visible. Default: `campaign_event`.
     #[serde(default = "default_event_type")]
+    #[cfg_attr(feature = "schema", schema(min_length = 1, max_length = 64))]
     pub event_type: String,
-    /// Details, such as `ability`, `damage_type` or `reason`. Default: an empty object.
+    /// Details, such as `reason`. The impact `ability_score` requires `ability`, 1 to 64 characters. Default: an empty object.
     #[serde(default)]
     #[cfg_attr(feature = "schema", schema(value_type = Object))]
     pub event_data: Document,
@@ -55,6 +80,14 @@ pub struct CampaignEventReported {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", schema(value_type = Option<String>, format = DateTime))]
     pub timestamp: Option<Timestamp>,
+}
+
+impl CampaignEventReported {
+    /// Every rule that the event breaks, whatever characters it affects.
+    #[must_use]
+    pub fn check(&self) -> Violations {
+        check_event(&self.event_type, &self.event_data, self.impact_type, self.impact_magnitude)
+    }
 }
 
 fn default_event_type() -> String {

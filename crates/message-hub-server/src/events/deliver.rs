@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     HubServer, body,
-    query::Query,
+    query::{CallerDeadline, Query},
     refusal::{Answer, Refusal},
 };
 use actix_web::{
@@ -15,9 +15,9 @@ use actix_web::{
     http::header::{ACCEPT, CACHE_CONTROL},
     web::Data,
 };
-use character_http_kit::ClientEnd;
+use character_http_kit::{ClientEnd, FollowedToken};
 use character_message_hub::{
-    CloudEvent, Delivery, ErrorKind, Filter, HubError, NEXT, Result, SUBSCRIBE, Subscription, SubscriptionName,
+    Applied, CloudEvent, Delivery, ErrorKind, Filter, HubError, NEXT, Result, SUBSCRIBE, Subscription, SubscriptionName,
 };
 use character_message_hub_wire::{self as wire, DeliveryBody};
 use futures_util::FutureExt as _;
@@ -50,11 +50,60 @@ pub(crate) async fn deliver(request: HttpRequest, server: Data<HubServer>) -> An
     let limit = limit.map_or(wire::DEFAULT_LIMIT, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
     let longest = u64::try_from(wire::LONGEST_WAIT.as_millis()).unwrap_or(u64::MAX);
     let wait = Duration::from_millis(query.number("wait_ms", 0..=longest)?.unwrap_or(0));
+    let caller = CallerDeadline::of(request.headers())?;
+    let mut token = server.follow(request.headers());
     if accepts_stream(&request)? {
-        return stream::open(server, subscription).await;
+        return stream::open(server, subscription, caller, token).await;
     }
-    let deadline = Instant::now() + wait.max(SHORTEST_WAIT);
-    let mut poll = match query.parsed::<SubscriptionName>("poller")? {
+    let asked = Asked { subscription, limit, deadline: caller.or_earlier(Instant::now() + wait.max(SHORTEST_WAIT)) };
+    let polling = poll(&query, &server, asked, caller, token.clone());
+    tokio::select! {
+        biased;
+        () = token.revoked() => Err(Refusal::unauthorized()),
+        // Nobody reads the response, so the deliveries are for another poll.
+        () = ClientEnd::of(&request) => Ok(HttpResponse::NoContent().finish()),
+        answer = polling => answer,
+    }
+}
+
+/// What a long poll asks for.
+struct Asked {
+    subscription: Subscription,
+    limit: usize,
+    deadline: Instant,
+}
+
+async fn poll(query: &Query, server: &HubServer, asked: Asked, caller: CallerDeadline, token: FollowedToken) -> Answer {
+    let Asked { subscription, limit, deadline } = asked;
+    let (mut poll, session) = caller.limit(SUBSCRIBE, Applied::Unknown, begin(query, server, subscription)).await?;
+    let mut batch = Batch::new(server, session);
+    if limit > 0 {
+        let ended = async {
+            match &mut poll {
+                Some(poll) => poll.ended().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            filled = batch.fill(limit, deadline) => filled?,
+            () = server.stopped() => {}
+            () = ended => {}
+        }
+    }
+    // The token may have been revoked while the batch was filled.
+    if !token.is_accepted() {
+        return Err(Refusal::unauthorized());
+    }
+    Ok(batch.response(poll))
+}
+
+/// The request of a poller that names itself, and the session of the subscription.
+async fn begin(
+    query: &Query,
+    server: &HubServer,
+    mut subscription: Subscription,
+) -> Answer<(Option<Poll>, Arc<Session>)> {
+    let poll = match query.parsed::<SubscriptionName>("poller")? {
         Some(poller) => {
             let received = query.text("received").unwrap_or_default();
             let (key, filter) = ((subscription.name.clone(), poller), &subscription.filter);
@@ -67,24 +116,8 @@ pub(crate) async fn deliver(request: HttpRequest, server: Data<HubServer>) -> An
     {
         subscription.filter = filter;
     }
-    let session = open(&server, &subscription).await?;
-    let mut batch = Batch::new(&server, session);
-    if limit > 0 {
-        let ended = async {
-            match &mut poll {
-                Some(poll) => poll.ended().await,
-                None => std::future::pending().await,
-            }
-        };
-        tokio::select! {
-            filled = batch.fill(limit, deadline) => filled?,
-            () = server.stopped() => {}
-            () = ended => {}
-            // Nobody reads the response, so the deliveries are for another poll.
-            () = ClientEnd::of(&request) => return Ok(HttpResponse::NoContent().finish()),
-        }
-    }
-    Ok(batch.response(poll))
+    let session = open(server, &subscription).await?;
+    Ok((poll, session))
 }
 
 /// `DELETE /v1/events`: a poller leaves.

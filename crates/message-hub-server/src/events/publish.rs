@@ -4,8 +4,8 @@ use super::binary;
 use crate::{
     HubServer, body,
     metrics::Metrics,
-    query::{self, Query},
-    refusal::{Answer, Refusal},
+    query::{CallerDeadline, Query},
+    refusal::{Answer, Refusal, to_client},
 };
 use actix_web::{
     HttpRequest, HttpResponse,
@@ -13,12 +13,12 @@ use actix_web::{
     web::{Bytes, Data, Payload},
 };
 use character_http_kit::{FieldError, Problem};
-use character_message_hub::{CloudEvent, MAX_BATCH, Message};
+use character_message_hub::{Applied, CloudEvent, MAX_BATCH, MAX_MESSAGE_ID, Message, PUBLISH};
 use character_message_hub_wire::{self as wire, EventResult, PublishResultsBody};
 use serde_json::{Map, Value};
 use std::{sync::Arc, time::Duration};
 
-/// How long the hub may take when the request does not say so, and at most.
+/// How long the hub may take, once the body is there, when the request does not say so, and at most.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 const LONGEST_TIMEOUT: Duration = Duration::from_secs(60);
 /// The maximum number of faults that one response names.
@@ -27,10 +27,11 @@ const MAX_FAULTS: usize = 100;
 pub(crate) async fn publish(request: HttpRequest, payload: Payload, server: Data<HubServer>) -> Answer {
     Query::parse(request.query_string(), &[])?;
     let headers = request.headers();
-    let timeout = query::timeout(headers, DEFAULT_TIMEOUT, LONGEST_TIMEOUT)?;
+    let deadline = CallerDeadline::of(headers)?;
     body::check_encoding(headers)?;
     let format = Format::of(headers)?;
-    let body = body::read(&request, payload, server.body_limits(wire::MAX_PUBLISH_BYTES)).await?;
+    let reading = body::read(&request, payload, server.body_limits(wire::MAX_PUBLISH_BYTES));
+    let body = deadline.limit(PUBLISH, Applied::No, reading).await?;
     let messages = match format {
         Format::Batch => batch(&body)?,
         Format::Structured => vec![structured(&body, headers)?],
@@ -39,7 +40,9 @@ pub(crate) async fn publish(request: HttpRequest, payload: Payload, server: Data
             vec![message(event, message_id_header(headers)?)]
         }
     };
+    let timeout = deadline.left().unwrap_or(DEFAULT_TIMEOUT).min(LONGEST_TIMEOUT);
     let results = server.hub().publish(&messages, timeout).await;
+    let results: Vec<_> = results.into_iter().map(|result| result.map_err(to_client)).collect();
     let metrics = &server.metrics().published;
     let results = messages.iter().zip(&results).map(|(message, result)| {
         Metrics::count(
@@ -100,7 +103,7 @@ fn message_id_header(headers: &HeaderMap) -> Answer<Option<String>> {
 }
 
 fn checked_id(text: &str) -> Result<String, &'static str> {
-    let fits = (1..=wire::MAX_MESSAGE_ID).contains(&text.len()) && !text.chars().any(char::is_control);
+    let fits = (1..=MAX_MESSAGE_ID).contains(&text.len()) && !text.chars().any(char::is_control);
     if fits { Ok(text.to_owned()) } else { Err("must have 1 to 256 bytes without control characters") }
 }
 

@@ -5,7 +5,7 @@ use crate::{
     HubServer, body,
     metrics::Metrics,
     query::Query,
-    refusal::{Answer, Refusal},
+    refusal::{Answer, Refusal, to_client},
 };
 use actix_web::{
     HttpRequest, HttpResponse,
@@ -63,7 +63,7 @@ pub(crate) async fn settle(request: HttpRequest, payload: Payload, server: Data<
             }
         };
         let late = |_| Err(HubError::new(ErrorKind::Timeout, SETTLE).within("the limit of settling", SETTLE_TIMEOUT));
-        let result = timeout(SETTLE_TIMEOUT, settling).await.unwrap_or_else(late);
+        let result = timeout(SETTLE_TIMEOUT, settling).await.unwrap_or_else(late).map_err(to_client);
         let outcome = result.as_ref().map_or_else(|error| error.kind().code(), |()| label(action));
         Metrics::count(&server.metrics().settled, outcome);
         (index, SettleResult::of(receipt, &result))

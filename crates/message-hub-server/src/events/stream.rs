@@ -4,13 +4,19 @@ use super::{
     deliver::{open as open_session, server_sent},
     sessions::Session,
 };
-use crate::{HubServer, metrics::Metrics, refusal::Answer};
+use crate::{
+    HubServer,
+    metrics::Metrics,
+    query::CallerDeadline,
+    refusal::{Answer, to_client},
+};
 use actix_web::{
     HttpResponse,
     http::header::{CACHE_CONTROL, CONTENT_ENCODING},
     web::{Bytes, Data},
 };
-use character_message_hub::{Delivery, HubError, Result, Subscription};
+use character_http_kit::FollowedToken;
+use character_message_hub::{Applied, Delivery, ErrorKind, HubError, NEXT, Result, SUBSCRIBE, Subscription};
 use character_message_hub_wire::{self as wire, ProblemBody};
 use futures_util::stream;
 use rand::RngExt as _;
@@ -28,6 +34,7 @@ struct Stream {
     server: Data<HubServer>,
     session: Arc<Session>,
     metrics: Metrics,
+    token: FollowedToken,
     ended: Ended,
 }
 
@@ -43,11 +50,17 @@ impl Drop for Stream {
     }
 }
 
-pub(super) async fn open(server: Data<HubServer>, subscription: Subscription) -> Answer {
-    let session = open_session(&server, &subscription).await?;
+pub(super) async fn open(
+    server: Data<HubServer>,
+    subscription: Subscription,
+    caller: CallerDeadline,
+    token: FollowedToken,
+) -> Answer {
+    let opening = async { Ok(open_session(&server, &subscription).await?) };
+    let session = caller.limit(SUBSCRIBE, Applied::Unknown, opening).await?;
     let metrics = server.metrics().clone();
     metrics.streams.inc();
-    let state = Stream { server, session, metrics, ended: Ended::No };
+    let state = Stream { server, session, metrics, token, ended: Ended::No };
     let retry = rand::rng().random_range(RETRY_MS);
     let first = Bytes::from(format!("retry: {retry}\n\n"));
     let rest = stream::unfold(state, |mut state| async { Some((state.next().await?, state)) });
@@ -60,6 +73,10 @@ pub(super) async fn open(server: Data<HubServer>, subscription: Subscription) ->
         .streaming(body))
 }
 
+fn revoked() -> HubError {
+    HubError::new(ErrorKind::Unauthorized, NEXT).with_detail("the token of the stream is not accepted any more")
+}
+
 impl Stream {
     /// The next part of the stream; `None`: it has ended.
     async fn next(&mut self) -> Option<Bytes> {
@@ -68,17 +85,25 @@ impl Stream {
         }
         let session = Arc::clone(&self.session);
         let arrived = tokio::select! {
+            biased;
+            () = self.token.revoked() => return Some(self.failed(&revoked())),
             arrived = timeout(HEARTBEAT, async { session.deliveries.lock().await.next().await }) => arrived,
             () = self.server.stopped() => return None,
         };
         match arrived {
+            // The token may have been revoked while the delivery arrived.
+            Ok(Ok(delivery)) if !self.token.is_accepted() => {
+                let receipt = self.server.sessions().hold(&self.session, delivery);
+                self.server.sessions().release(vec![receipt]).await;
+                Some(self.failed(&revoked()))
+            }
             Ok(Ok(delivery)) => match self.delivery(delivery) {
                 Ok(text) => Some(text.into()),
                 Err(error) => Some(self.failed(&error)),
             },
             Ok(Err(error)) => {
                 self.server.sessions().close(&self.session);
-                Some(self.failed(&error))
+                Some(self.failed(&to_client(error)))
             }
             Err(_) => Some(Bytes::from_static(b": heartbeat\n\n")),
         }

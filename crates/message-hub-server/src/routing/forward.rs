@@ -8,7 +8,7 @@ use super::{
 use crate::{
     HubServer, body,
     metrics::Metrics,
-    query,
+    query::{self, LIMIT},
     refusal::{Answer, Refusal},
 };
 use actix_web::{
@@ -16,6 +16,7 @@ use actix_web::{
     http::{Method, StatusCode},
     web::{Bytes, Data, Payload},
 };
+use character_error_reporter::redacted;
 use character_message_hub::{Applied, ErrorKind, HubError, REQUEST, Reply, ServiceName, ServiceRequest};
 use character_message_hub_wire as wire;
 use futures_util::StreamExt as _;
@@ -26,8 +27,6 @@ use tokio::time::{Instant, timeout_at};
 /// How long a service may take when the request does not say so, and at most.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
 const LONGEST_TIMEOUT: Duration = Duration::from_secs(600);
-/// The name of the limit of a request in errors.
-const LIMIT: &str = "the timeout of the request";
 /// A reply up to this size is read whole before it is sent on, so that one that breaks off becomes a problem. 1 MiB.
 const WHOLE: u64 = 1024 * 1024;
 /// The maximum number of instances that may have received an idempotent request.
@@ -150,7 +149,7 @@ async fn try_each(
     outgoing: &Outgoing,
     candidates: &[Arc<Instance>],
 ) -> Result<HttpResponse, HubError> {
-    let mut received = 0;
+    let (mut received, mut causes) = (0, Vec::new());
     for instance in candidates {
         let left = outgoing.deadline.saturating_duration_since(Instant::now());
         if left < Duration::from_millis(1) {
@@ -167,7 +166,9 @@ async fn try_each(
         };
         if error.is_connect() {
             // It never received the request.
-            server.router().set_aside(instance, "it refuses connections");
+            let cause = cause(error);
+            server.router().set_aside(instance, &cause);
+            causes.push(format!("{}: {cause}", instance.id));
             continue;
         }
         if error.is_timeout() {
@@ -178,13 +179,17 @@ async fn try_each(
         if outgoing.repeat == Repeat::Unsafe || received == MAX_ATTEMPTS {
             return Err(broken(error));
         }
+        causes.push(format!("{}: it broke the connection off", instance.id));
     }
-    if received > 0 {
-        let detail = "every instance of the service broke the connection off or refuses connections";
-        return Err(HubError::new(ErrorKind::Unavailable { retry_after: None }, REQUEST).with_detail(detail));
-    }
-    let detail = format!("every instance of {} refuses connections", outgoing.to);
-    Err(HubError::new(ErrorKind::NoResponder, REQUEST).with_detail(detail))
+    let detail = format!("no instance of {} can be reached: {}", outgoing.to, causes.join("; "));
+    // One that broke the connection off may have received the request.
+    let kind = if received > 0 { ErrorKind::Unavailable { retry_after: None } } else { ErrorKind::NoResponder };
+    Err(HubError::new(kind, REQUEST).with_detail(detail))
+}
+
+/// Why a connection could not be made, such as a name that DNS does not know.
+pub(super) fn cause(error: reqwest::Error) -> String {
+    redacted(&error.without_url()).to_string()
 }
 
 fn broken(error: reqwest::Error) -> HubError {
@@ -235,6 +240,20 @@ async fn reply(
     Ok(builder.streaming(parts))
 }
 
+/// An error of the hub behind. That no process answers there explains a part only: the service has no instance here either.
+fn absent(no_instance: HubError, error: HubError) -> HubError {
+    if *error.kind() != ErrorKind::NoResponder {
+        return error;
+    }
+    match (no_instance.detail(), error.detail()) {
+        (Some(here), Some(there)) if here != there => {
+            let detail = format!("{here}; {there}");
+            no_instance.with_detail(detail)
+        }
+        _ => no_instance,
+    }
+}
+
 /// A request to a service without instances here: the hub behind may have some.
 async fn by_hub(
     request: &HttpRequest,
@@ -260,7 +279,9 @@ async fn by_hub(
         correlation_id: text(wire::CORRELATION_ID),
         traceparent: text(wire::TRACEPARENT),
     };
-    let Reply { status, content_type, retry_after, body } = server.hub().request(request).await?;
+    let no_instance = request.no_instance();
+    let Reply { status, content_type, retry_after, body } =
+        server.hub().request(request).await.map_err(|error| absent(no_instance, error))?;
     let status = StatusCode::from_u16(status)
         .map_err(|_| HubError::new(ErrorKind::Corrupt, REQUEST).with_detail("the reply has an unknown status"))?;
     let mut builder = HttpResponse::build(status);

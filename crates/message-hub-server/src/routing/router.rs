@@ -1,6 +1,6 @@
 //! The services with their instances.
 
-use super::instance::Instance;
+use super::{forward::cause, instance::Instance};
 use crate::{
     config::{HubServerConfig, InstanceUrl},
     metrics::Metrics,
@@ -177,7 +177,7 @@ impl Router {
             Ok(response) if response.status().as_u16() < 500 => instance.succeeded(),
             Ok(response) => self.set_aside(&instance, response.status().as_str()),
             Err(error) if error.is_timeout() => self.set_aside(&instance, "no answer to the health probe in time"),
-            Err(_) => self.set_aside(&instance, "it cannot be reached"),
+            Err(error) => self.set_aside(&instance, &cause(error)),
         }
     }
 }

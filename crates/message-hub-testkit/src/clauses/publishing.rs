@@ -148,6 +148,23 @@ pub async fn the_message_id_decides_what_is_a_repeat(stage: Stage<'_>) {
     assert_eq!(results.iter().map(|published| published.duplicate).collect::<Vec<_>>(), [false, false, true]);
 }
 
+/// An event of another source is no repeat, although it has the same id.
+pub async fn an_event_of_another_source_is_no_repeat(stage: Stage<'_>) {
+    let event_of_source = |source: &str| {
+        let event = CloudEvent::new("1", source, "character.changed").expect("an event");
+        Message::of(Arc::new(event.with_subject("ada").expect("a subject")))
+    };
+    let sources = ["/characters", "/characters/", "/campaigns", "characters"];
+    let messages = sources.map(event_of_source);
+    for published in stage.publish(&messages).await {
+        assert!(!published.duplicate, "an event of another source is called a duplicate");
+    }
+    assert!(stage.publish(&messages).await.iter().all(|published| published.duplicate), "a repeat is a duplicate");
+    let mut deliveries = stage.subscribe(&subscription("reader")).await;
+    let events = take(&mut deliveries, sources.len()).await;
+    assert_eq!(events.iter().map(|event| event.source()).collect::<Vec<_>>(), sources);
+}
+
 /// A replay is delivered again, with the id of the event unchanged.
 pub async fn a_replay_is_delivered_again(stage: Stage<'_>) {
     let mut deliveries = stage.subscribe(&subscription("reader")).await;

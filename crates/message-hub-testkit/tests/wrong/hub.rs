@@ -142,7 +142,7 @@ impl WrongHub {
                     format!("{}#{}", message.message_id, self.number()).into()
                 }
                 Some(M::ForgetsIdsInACrash) if self.has_crashed() => format!("{}#crash", message.message_id).into(),
-                Some(M::IdentifiesByTheEvent) => message.event.id().into(),
+                Some(M::IdentifiesByTheIdOfTheEvent) => message.event.id().into(),
                 Some(M::TakesAnyMessageId) => {
                     format!("{:?}#{}", message.message_id.chars().next(), self.number()).into()
                 }

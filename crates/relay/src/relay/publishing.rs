@@ -6,6 +6,7 @@ use crate::{
     lease::HeldLease,
     queue::{PublishOutcome, Queue},
 };
+use character_error_reporter::redacted;
 use character_message_hub::{ErrorKind, HubError, PUBLISH};
 use character_storage_port::Result;
 use std::time::Duration;
@@ -99,7 +100,7 @@ impl Relay {
             let since = if outcome.published > 0 { now } else { since };
             self.hub_failing = Some((since, reason));
             self.publish_after = now + self.hub_backoff.next(error.retry_after());
-            self.shared.enter(RelayState::WaitingForHub(reason), Some(error.to_string()));
+            self.shared.enter(RelayState::WaitingForHub(reason), Some(redacted(error).to_string()));
             return;
         }
         self.hub_failing = None;

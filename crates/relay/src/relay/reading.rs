@@ -2,6 +2,7 @@
 
 use super::Relay;
 use crate::{RelayState, lease::HeldLease};
+use character_error_reporter::redacted;
 use character_storage_port::{
     ErrorKind, FOLLOW, Leased, LogBatch, LogCursor, MAX_FOLLOWED, MAX_PARKED, Result, StorageError,
 };
@@ -112,7 +113,7 @@ impl Relay {
                 self.shared.counters.log_restarts.inc();
                 self.forget_log();
             }
-            _ => self.shared.enter(RelayState::WaitingForStorage, Some(error.to_string())),
+            _ => self.shared.enter(RelayState::WaitingForStorage, Some(redacted(error).to_string())),
         }
         self.is_storage_failing = true;
         sleep(self.storage_backoff.next(error.retry_after())).await;

@@ -180,9 +180,10 @@ impl ScriptedHub {
         *self.refusing.lock().unwrap() = Box::new(refusing);
     }
 
-    /// How often a message was offered.
-    pub(crate) fn offers_of(&self, message_id: &str) -> usize {
-        self.calls.lock().unwrap().iter().flatten().filter(|id| *id == message_id).count()
+    /// How often an event was offered under its own message id.
+    pub(crate) fn offers_of(&self, event_id: &str) -> usize {
+        let message_id = format!("11:/characters{event_id}");
+        self.calls.lock().unwrap().iter().flatten().filter(|id| **id == message_id).count()
     }
 
     fn next(&self) -> Step {
@@ -192,7 +193,11 @@ impl ScriptedHub {
 
     /// One call.
     pub(crate) async fn perform(&self, step: Step, messages: &[Message]) -> Vec<Result<Published>> {
-        let failing = |kind: ErrorKind| messages.iter().map(|_| Err(HubError::new(kind.clone(), PUBLISH))).collect();
+        let failed = |kind: &ErrorKind| {
+            let cause = std::io::Error::other("connection refused");
+            Err(HubError::new(kind.clone(), PUBLISH).with_source(cause))
+        };
+        let failing = |kind: ErrorKind| messages.iter().map(|_| failed(&kind)).collect();
         match step {
             Step::Take => self.take(messages, usize::MAX).await,
             Step::Fail(kind) => failing(kind),
@@ -216,7 +221,9 @@ impl ScriptedHub {
             let unavailable = || HubError::new(ErrorKind::Unavailable { retry_after: None }, PUBLISH);
             let result = match refused {
                 _ if failed.contains(&subject) => Err(unavailable().with_applied(Applied::No)),
-                Some(kind) => Err(HubError::new(kind, PUBLISH)),
+                Some(kind) => {
+                    Err(HubError::new(kind, PUBLISH).with_source(std::io::Error::other("a name of two characters")))
+                }
                 None if index >= most => Err(unavailable()),
                 None => self.memory.publish(std::slice::from_ref(message), Duration::ZERO).await.remove(0),
             };
