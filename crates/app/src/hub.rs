@@ -11,14 +11,17 @@ use character_message_hub::{HubError, MessageHub};
 use character_message_hub_http::{HttpHub, HttpHubConfig};
 use character_message_hub_nats::{Credentials, NatsHub, NatsHubConfig};
 use character_relay::{CONSUMER, DomainEvent, ParkObserver, Relay, RelayHandle, RelayOptions};
-use character_storage_port::{ConsumerName, StoragePort};
+use character_storage_port::{ConsumerName, StoragePort, connection_failure};
 use prometheus_client::registry::Registry;
 use std::{error::Error, sync::Arc};
 use tokio::{sync::watch, task::JoinSet};
 
 /// Asks a hub whether it answers. A failure is the line of `/health`, with its causes.
 pub(crate) async fn probe(hub: &dyn MessageHub) -> Result<(), String> {
-    hub.probe().await.map_err(|error| redacted(&error).to_string())
+    hub.probe().await.map_err(|error| match connection_failure(&error) {
+        Some(reason) => format!("{}: {reason}", redacted(&error)),
+        None => redacted(&error).to_string(),
+    })
 }
 
 /// A client of the hub, by the adapter of its address.
