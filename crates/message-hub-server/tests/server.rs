@@ -618,6 +618,31 @@ async fn a_request_reaches_the_service_with_what_belongs_to_it() {
     handle.stop(false).await;
 }
 
+#[actix_web::test]
+async fn any_method_reaches_a_service_but_those_of_the_connection() {
+    let (url, _, handle) = instance("only").await;
+    let hub = listening(services("sheets", &[&url])).await;
+    hub.hub.respond("echo".parse().unwrap(), async |request| Reply {
+        status: 200,
+        content_type: None,
+        retry_after: None,
+        body: request.method.to_string().into(),
+    });
+    for method in ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "PROPFIND", "REPORT", "X-CAST"] {
+        for path in ["/v1/services/sheets/x", "/v1/services/sheets/"] {
+            let response = hub.request(method.parse().unwrap(), path).send().await.unwrap();
+            assert_eq!(json_of(response, 200).await["method"], method, "{path}");
+        }
+        let response = hub.request(method.parse().unwrap(), "/v1/services/echo/x").send().await.unwrap();
+        assert_eq!(response.text().await.unwrap(), method, "by the hub behind");
+    }
+    let head = hub.request(Method::HEAD, "/v1/services/sheets/x").send().await.unwrap();
+    assert_eq!(head.status().as_u16(), 200);
+    let trace = hub.request(Method::TRACE, "/v1/services/sheets/x").send().await.unwrap();
+    assert_eq!(json_of(trace, 405).await["code"], "method-not-allowed");
+    handle.stop(false).await;
+}
+
 async fn raw_status(url: &str, path: &str) -> u16 {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     let address = url.strip_prefix("http://").unwrap();
@@ -910,7 +935,7 @@ async fn the_document_describes_each_path_and_method() {
     let hub = listening(HubServerConfig::default()).await;
     for (path, item) in document["paths"].as_object().unwrap() {
         let concrete = path.replace("{name}", "a").replace("{id}", "b").replace("{path}", "c");
-        for method in ["GET", "PUT", "POST", "DELETE", "PATCH"] {
+        for method in ["GET", "PUT", "POST", "DELETE", "PATCH", "OPTIONS"] {
             let described = item.get(method.to_lowercase()).is_some();
             let request = hub.request(method.parse().unwrap(), &concrete).send().await.unwrap();
             assert_eq!(request.status().as_u16() != 405, described, "{method} {path}");
