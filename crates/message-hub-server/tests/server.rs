@@ -178,6 +178,17 @@ fn event(id: &str) -> Value {
 }
 
 #[actix_web::test]
+async fn a_message_id_for_a_whole_batch_is_refused_and_nothing_is_published() {
+    let hub = listening(HubServerConfig::default()).await;
+    for batch in [json!([event("1")]), json!([event("1"), event("2")]), json!([])] {
+        let request = hub.publishing("application/cloudevents-batch+json", batch.to_string());
+        let problem = json_of(request.header("Message-Id", "mine").send().await.unwrap(), 422).await;
+        assert_eq!(problem["errors"][0]["field"], "message-id", "{problem}");
+    }
+    assert!(hub.hub.published().is_empty());
+}
+
+#[actix_web::test]
 async fn an_event_of_another_source_is_published_in_every_mode_although_its_id_is_known() {
     let hub = listening(HubServerConfig::default()).await;
     let of_source = |source: &str| {
