@@ -189,6 +189,44 @@ async fn a_message_id_for_a_whole_batch_is_refused_and_nothing_is_published() {
 }
 
 #[actix_web::test]
+async fn attributes_of_another_format_are_refused_in_every_mode_with_their_names() {
+    let hub = listening(HubServerConfig::default()).await;
+    for (attribute, wrong) in [
+        ("source", json!("a b")),
+        ("dataschema", json!("/schemas/1")),
+        ("datacontenttype", json!("json")),
+        ("sequence", json!(2_147_483_648_i64)),
+    ] {
+        let mut event = event("1");
+        event[attribute] = wrong.clone();
+        let structured = hub.publishing("application/cloudevents+json", event.to_string()).send().await.unwrap();
+        assert_eq!(json_of(structured, 422).await["errors"][0]["field"], attribute);
+        let batch = hub.publishing("application/cloudevents-batch+json", json!([event]).to_string());
+        let problem = json_of(batch.send().await.unwrap(), 422).await;
+        assert_eq!(problem["errors"][0]["field"], format!("[0].{attribute}"));
+        let binary = |name: &str, value: &str| {
+            let content_type = if name == "content-type" { value } else { "application/json" };
+            let request = hub.request(Method::POST, "/v1/events").body("1").header("content-type", content_type);
+            let set = [("ce-specversion", "1.0"), ("ce-id", "1"), ("ce-source", "/a"), ("ce-type", "t")];
+            let set = set.into_iter().filter(|(given, _)| *given != name);
+            let request = set.fold(request, |request, (name, value)| request.header(name, value));
+            if name.starts_with("ce-") { request.header(name, value) } else { request }
+        };
+        let header = match attribute {
+            "datacontenttype" => "content-type".to_owned(),
+            "sequence" => continue,
+            other => format!("ce-{other}"),
+        };
+        let response = binary(&header, wrong.as_str().unwrap()).send().await.unwrap();
+        assert_eq!(json_of(response, 422).await["errors"][0]["field"], header);
+        let quoted = binary("ce-subject", "\"a b\"").send().await.unwrap();
+        assert_eq!(json_of(quoted, 200).await["results"][0]["id"], "1");
+    }
+    let published = hub.hub.published();
+    assert_eq!((published.len(), published[0].subject()), (1, Some("a b")), "a quoted value loses its quotes");
+}
+
+#[actix_web::test]
 async fn an_event_of_another_source_is_published_in_every_mode_although_its_id_is_known() {
     let hub = listening(HubServerConfig::default()).await;
     let of_source = |source: &str| {

@@ -149,7 +149,7 @@ fn event_of(value: Value, place: &str) -> Result<(CloudEvent, Option<String>), F
     };
     let message_id = take_message_id(&mut map);
     let message_id = message_id.map_err(|reason| FieldError::new(&field(wire::MESSAGE_ID_EXTENSION), reason))?;
-    let event = CloudEvent::try_from(map);
+    let event = CloudEvent::try_from(map).and_then(|event| event.check().map(|()| event));
     let event = event.map_err(|fault| FieldError::new(&field(&fault.attribute), fault.reason))?;
     Ok((event, message_id))
 }
