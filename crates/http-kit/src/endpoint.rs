@@ -27,6 +27,8 @@ use std::fmt;
 pub struct Endpoint {
     path: &'static str,
     methods: Vec<(Method, Route)>,
+    /// Answers the methods that are not named.
+    others: Option<Route>,
     allow: Vec<&'static str>,
     used_by: UsedBy,
 }
@@ -66,7 +68,7 @@ impl Endpoint {
     /// `/files/{*name}`. Where several paths fit, the one with more fixed parts is taken.
     #[must_use]
     pub fn at(path: &'static str) -> Self {
-        Self { path, methods: Vec::new(), allow: Vec::new(), used_by: UsedBy::Clients }
+        Self { path, methods: Vec::new(), others: None, allow: Vec::new(), used_by: UsedBy::Clients }
     }
 
     /// Marks it as polled by programs, all the time: a request that succeeds is logged at level `DEBUG` only.
@@ -91,6 +93,20 @@ impl Endpoint {
     method!(put, PUT, "PUT");
     method!(patch, PATCH, "PATCH");
     method!(delete, DELETE, "DELETE");
+
+    /// Answers every method that is not named by this handler, extensions such as `PROPFIND` too. `CONNECT` and `TRACE`, which
+    /// are about the connection and not about the path, are answered 405.
+    #[must_use]
+    pub fn others<F, Args>(mut self, handler: F) -> Self
+    where
+        F: Handler<Args>,
+        Args: FromRequest + 'static,
+        F::Output: Responder + 'static,
+    {
+        self.others = Some(web::to(handler));
+        self.allow.push("OPTIONS");
+        self
+    }
 
     fn on<F, Args>(mut self, method: Method, allow: &'static str, handler: F) -> Self
     where

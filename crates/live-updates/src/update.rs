@@ -27,7 +27,8 @@ pub struct LiveUpdate {
     pub campaigns: Vec<CampaignId>,
     /// The revision of the character or the campaign after the change. `None` when the commit did not write its row.
     pub revision: Option<Revision>,
-    /// The names of the changed fields, when the change was an update of single fields.
+    /// The names of the changed fields, when the change was an update of single fields. Empty when they are not known, as always
+    /// for [`CHARACTER_CHANGED`] and [`CAMPAIGN_CHANGED`]: the log names the rows of a commit, and not their fields.
     pub changed: Vec<String>,
 }
 

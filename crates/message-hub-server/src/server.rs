@@ -223,7 +223,7 @@ fn register(endpoints: &mut Endpoints) {
 
 fn routed(path: &'static str) -> Endpoint {
     let endpoint = Endpoint::at(path).get(routing::forward).post(routing::forward).put(routing::forward);
-    endpoint.patch(routing::forward).delete(routing::forward)
+    endpoint.patch(routing::forward).delete(routing::forward).others(routing::forward)
 }
 
 async fn probe(server: Data<HubServer>) -> Answer {

@@ -178,6 +178,55 @@ fn event(id: &str) -> Value {
 }
 
 #[actix_web::test]
+async fn a_message_id_for_a_whole_batch_is_refused_and_nothing_is_published() {
+    let hub = listening(HubServerConfig::default()).await;
+    for batch in [json!([event("1")]), json!([event("1"), event("2")]), json!([])] {
+        let request = hub.publishing("application/cloudevents-batch+json", batch.to_string());
+        let problem = json_of(request.header("Message-Id", "mine").send().await.unwrap(), 422).await;
+        assert_eq!(problem["errors"][0]["field"], "message-id", "{problem}");
+    }
+    assert!(hub.hub.published().is_empty());
+}
+
+#[actix_web::test]
+async fn attributes_of_another_format_are_refused_in_every_mode_with_their_names() {
+    let hub = listening(HubServerConfig::default()).await;
+    for (attribute, wrong) in [
+        ("source", json!("a b")),
+        ("dataschema", json!("/schemas/1")),
+        ("datacontenttype", json!("json")),
+        ("sequence", json!(2_147_483_648_i64)),
+    ] {
+        let mut event = event("1");
+        event[attribute] = wrong.clone();
+        let structured = hub.publishing("application/cloudevents+json", event.to_string()).send().await.unwrap();
+        assert_eq!(json_of(structured, 422).await["errors"][0]["field"], attribute);
+        let batch = hub.publishing("application/cloudevents-batch+json", json!([event]).to_string());
+        let problem = json_of(batch.send().await.unwrap(), 422).await;
+        assert_eq!(problem["errors"][0]["field"], format!("[0].{attribute}"));
+        let binary = |name: &str, value: &str| {
+            let content_type = if name == "content-type" { value } else { "application/json" };
+            let request = hub.request(Method::POST, "/v1/events").body("1").header("content-type", content_type);
+            let set = [("ce-specversion", "1.0"), ("ce-id", "1"), ("ce-source", "/a"), ("ce-type", "t")];
+            let set = set.into_iter().filter(|(given, _)| *given != name);
+            let request = set.fold(request, |request, (name, value)| request.header(name, value));
+            if name.starts_with("ce-") { request.header(name, value) } else { request }
+        };
+        let header = match attribute {
+            "datacontenttype" => "content-type".to_owned(),
+            "sequence" => continue,
+            other => format!("ce-{other}"),
+        };
+        let response = binary(&header, wrong.as_str().unwrap()).send().await.unwrap();
+        assert_eq!(json_of(response, 422).await["errors"][0]["field"], header);
+        let quoted = binary("ce-subject", "\"a b\"").send().await.unwrap();
+        assert_eq!(json_of(quoted, 200).await["results"][0]["id"], "1");
+    }
+    let published = hub.hub.published();
+    assert_eq!((published.len(), published[0].subject()), (1, Some("a b")), "a quoted value loses its quotes");
+}
+
+#[actix_web::test]
 async fn an_event_of_another_source_is_published_in_every_mode_although_its_id_is_known() {
     let hub = listening(HubServerConfig::default()).await;
     let of_source = |source: &str| {
@@ -618,6 +667,31 @@ async fn a_request_reaches_the_service_with_what_belongs_to_it() {
     handle.stop(false).await;
 }
 
+#[actix_web::test]
+async fn any_method_reaches_a_service_but_those_of_the_connection() {
+    let (url, _, handle) = instance("only").await;
+    let hub = listening(services("sheets", &[&url])).await;
+    hub.hub.respond("echo".parse().unwrap(), async |request| Reply {
+        status: 200,
+        content_type: None,
+        retry_after: None,
+        body: request.method.to_string().into(),
+    });
+    for method in ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "PROPFIND", "REPORT", "X-CAST"] {
+        for path in ["/v1/services/sheets/x", "/v1/services/sheets/"] {
+            let response = hub.request(method.parse().unwrap(), path).send().await.unwrap();
+            assert_eq!(json_of(response, 200).await["method"], method, "{path}");
+        }
+        let response = hub.request(method.parse().unwrap(), "/v1/services/echo/x").send().await.unwrap();
+        assert_eq!(response.text().await.unwrap(), method, "by the hub behind");
+    }
+    let head = hub.request(Method::HEAD, "/v1/services/sheets/x").send().await.unwrap();
+    assert_eq!(head.status().as_u16(), 200);
+    let trace = hub.request(Method::TRACE, "/v1/services/sheets/x").send().await.unwrap();
+    assert_eq!(json_of(trace, 405).await["code"], "method-not-allowed");
+    handle.stop(false).await;
+}
+
 async fn raw_status(url: &str, path: &str) -> u16 {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     let address = url.strip_prefix("http://").unwrap();
@@ -910,7 +984,7 @@ async fn the_document_describes_each_path_and_method() {
     let hub = listening(HubServerConfig::default()).await;
     for (path, item) in document["paths"].as_object().unwrap() {
         let concrete = path.replace("{name}", "a").replace("{id}", "b").replace("{path}", "c");
-        for method in ["GET", "PUT", "POST", "DELETE", "PATCH"] {
+        for method in ["GET", "PUT", "POST", "DELETE", "PATCH", "OPTIONS"] {
             let described = item.get(method.to_lowercase()).is_some();
             let request = hub.request(method.parse().unwrap(), &concrete).send().await.unwrap();
             assert_eq!(request.status().as_u16() != 405, described, "{method} {path}");

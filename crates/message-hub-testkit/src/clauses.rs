@@ -140,6 +140,7 @@ macro_rules! __each_hub_clause {
                 a_too_large_event_is_refused_by_size
                 an_event_of_half_a_mebibyte_is_kept
                 a_wrong_message_id_is_invalid
+                an_attribute_of_another_format_is_invalid
                 a_failed_event_holds_back_later_ones_of_its_subject
                 a_failed_event_without_a_subject_holds_back_nothing
                 events_arrive_unchanged

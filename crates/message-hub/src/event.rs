@@ -3,6 +3,7 @@
 use crate::{
     AttributeName, InvalidAttribute,
     attribute::{time, value},
+    format,
 };
 use bytes::Bytes;
 use serde_json::Value;
@@ -111,6 +112,25 @@ impl CloudEvent {
         self.content_type = Some(value("datacontenttype", content_type)?);
         self.data = Some(data);
         Ok(self)
+    }
+
+    /// Checks the formats of the attributes before the event is published: the source is a URI reference, the schema a URI with a
+    /// scheme, and the content type a media type. A hub delivers an event unchanged that was published before it checked them.
+    ///
+    /// # Errors
+    /// The first attribute that breaks this.
+    pub fn check(&self) -> Result<(), InvalidAttribute> {
+        let refused = |attribute, reason| Err(InvalidAttribute::new(attribute, reason));
+        if !format::is_uri_reference(&self.source) {
+            return refused("source", "must be a URI reference, such as /characters; encode other characters as %XX");
+        }
+        if self.schema.as_deref().is_some_and(|schema| !format::is_uri(schema)) {
+            return refused("dataschema", "must be a URI with a scheme, such as https://example.com/schema");
+        }
+        if self.content_type.as_deref().is_some_and(|content_type| !format::is_media_type(content_type)) {
+            return refused("datacontenttype", "must be a media type, such as application/json");
+        }
+        Ok(())
     }
 
     /// CloudEvents `id`: unique within the source.

@@ -100,7 +100,10 @@ impl TryFrom<Map<String, Value>> for CloudEvent {
                 Value::Null => continue,
                 Value::String(text) => text,
                 Value::Bool(value) => value.to_string(),
-                Value::Number(number) if number.is_i64() => number.to_string(),
+                Value::Number(number) if number.as_i64().is_some_and(|integer| i32::try_from(integer).is_ok()) => {
+                    number.to_string()
+                }
+                Value::Number(_) => return Err(InvalidAttribute::new(name, "must be an integer of 32 bits")),
                 _ => return Err(InvalidAttribute::new(name, "must be a string, an integer or a boolean")),
             };
             debug_assert!(!DEFINED.contains(&name.as_str()), "{name} was taken out above");
@@ -135,9 +138,23 @@ mod tests {
     }
 
     #[test]
+    fn an_event_that_is_kept_from_before_its_formats_were_checked_is_read_and_not_published_again() {
+        for (attribute, kept) in [("source", "a b"), ("dataschema", "/schemas/1"), ("datacontenttype", "json")] {
+            let mut map = full();
+            map["dataschema"] = json!("urn:schemas:1");
+            map[attribute] = json!(kept);
+            let event: CloudEvent = serde_json::from_value(map.clone()).unwrap();
+            assert_eq!(serde_json::to_value(&event).unwrap(), map);
+            assert_eq!(event.check().unwrap_err().attribute, attribute);
+        }
+    }
+
+    #[test]
     fn integers_and_booleans_of_extensions_become_their_text_and_null_is_absent() {
         let mut map = full();
         map["sequence"] = json!(7);
+        map["most"] = json!(i32::MAX);
+        map["least"] = json!(i32::MIN);
         map["sampled"] = json!(true);
         map["subject"] = Value::Null;
         let event: CloudEvent = serde_json::from_value(map).unwrap();
@@ -159,6 +176,8 @@ mod tests {
             ("data_base64", json!("AA==")),
             ("Trace", json!("x")),
             ("sequence", json!(1.5)),
+            ("sequence", json!(2_147_483_648_i64)),
+            ("sequence", json!(-2_147_483_649_i64)),
             ("list", json!([])),
         ];
         for (name, value) in faults {

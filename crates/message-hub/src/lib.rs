@@ -37,6 +37,7 @@ mod delivery;
 mod error;
 mod event;
 mod filter;
+mod format;
 mod json;
 mod memory;
 mod message;

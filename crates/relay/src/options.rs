@@ -86,7 +86,7 @@ impl RelayOptions {
     /// # Errors
     /// The first such setting, with its value.
     pub fn check(&self) -> Result<(), InvalidOptions> {
-        CloudEvent::new("id", Arc::clone(&self.envelope.source), "type")?;
+        CloudEvent::new("id", Arc::clone(&self.envelope.source), "type")?.check()?;
         let refuse =
             |setting, time: Duration, range| Err(InvalidOptions::Range { setting, found: format!("{time:?}"), range });
         if !(Duration::from_secs(4)..=MAX_LEASE).contains(&self.lease) {

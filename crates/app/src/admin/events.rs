@@ -4,29 +4,88 @@ use super::{Operator, acts::log};
 use actix_web::{
     HttpRequest, HttpResponse,
     http::{StatusCode, header::CACHE_CONTROL},
-    web::{Data, Json, Query},
+    web::{Data, Json},
 };
 use character_http_kit::{FieldError, Problem};
 use character_storage_port::{
-    ConsumerName, Consumers, ErrorKind, EventId, InvalidConsumerName, MAX_PARKED, StorageError,
+    ConsumerName, Consumers, ErrorKind, EventId, InvalidConsumerName, MAX_PARKED, StorageError, StoragePort,
 };
-use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde::Serialize;
+use serde_json::{Value, json};
 
 /// The number of events of one answer, unless the order says otherwise.
 const PAGE: usize = 100;
 
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct ParkedQuery {
+const NOT_AN_ID: &str = "must be the id of an event, a UUID";
+
+#[derive(Debug, PartialEq, Eq)]
+struct ParkedQuery {
     after: Option<EventId>,
-    limit: Option<usize>,
+    limit: usize,
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct IdsBody {
-    ids: Vec<EventId>,
+impl ParkedQuery {
+    fn parse(query: &str) -> Result<Self, Problem> {
+        let (mut after, mut limit, mut faults) = (None, None, Vec::new());
+        for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
+            let is_again = match &*name {
+                "after" => after.replace(value.into_owned()).is_some(),
+                "limit" => limit.replace(value.into_owned()).is_some(),
+                _ => {
+                    faults.push(FieldError::new(&name, "is no parameter of this path; it has after and limit"));
+                    false
+                }
+            };
+            if is_again {
+                faults.push(FieldError::new(&name, "must not be given twice"));
+            }
+        }
+        let after = after.map(|text| text.parse().map(EventId));
+        let after = after.transpose().map_err(|_| faults.push(FieldError::new("after", NOT_AN_ID)));
+        let number = |text: String| text.parse().ok().filter(|limit| (1..=MAX_PARKED).contains(limit));
+        let limit = limit.map_or(Some(PAGE), number);
+        if limit.is_none() {
+            faults.push(FieldError::new("limit", &format!("must be a whole number from 1 to {MAX_PARKED}")));
+        }
+        match (after, limit) {
+            (Ok(after), Some(limit)) if faults.is_empty() => Ok(Self { after, limit }),
+            _ => Err(Problem::invalid(faults)),
+        }
+    }
+}
+
+/// The ids of `{"ids": […]}`, or every fault of it.
+fn ids(body: &Value) -> Result<Vec<EventId>, Problem> {
+    let Value::Object(members) = body else {
+        return Err(Problem::invalid([FieldError::new("body", "must be an object with the member ids")]));
+    };
+    let unknown = members.keys().filter(|name| *name != "ids");
+    let mut faults: Vec<_> = unknown.map(|name| FieldError::new(name, "is unknown; the body has ids alone")).collect();
+    let mut ids = Vec::new();
+    match members.get("ids") {
+        Some(Value::Array(values)) => {
+            for (index, value) in values.iter().enumerate() {
+                match value.as_str().and_then(|text| text.parse().ok()) {
+                    Some(id) => ids.push(EventId(id)),
+                    None => faults.push(FieldError::new(&format!("ids[{index}]"), NOT_AN_ID)),
+                }
+            }
+        }
+        Some(_) => faults.push(FieldError::new("ids", "must be a list of ids of events")),
+        None => faults.push(FieldError::new("ids", "is required")),
+    }
+    if faults.is_empty() { Ok(ids) } else { Err(Problem::invalid(faults)) }
+}
+
+/// The name of a consumer that the log knows.
+async fn known(request: &HttpRequest, storage: &dyn StoragePort) -> Result<ConsumerName, Problem> {
+    let name = name(request)?;
+    let consumers = storage.consumers().await.map_err(|error| failed(&error))?;
+    if consumers.iter().any(|consumer| consumer.name == name) {
+        return Ok(name);
+    }
+    let problem = Problem::new(StatusCode::NOT_FOUND, "no-such-consumer", "The log has no consumer of this name");
+    Err(problem.with_detail(format!("GET /admin/storage/consumers lists those that it has; {name} is not among them")))
 }
 
 fn name(request: &HttpRequest) -> Result<ConsumerName, Problem> {
@@ -56,23 +115,21 @@ pub(crate) async fn consumers(operator: Data<Operator>) -> Result<HttpResponse, 
     Ok(shown(&json!({ "consumers": consumers })))
 }
 
-pub(crate) async fn parked(
-    request: HttpRequest,
-    operator: Data<Operator>,
-    query: Query<ParkedQuery>,
-) -> Result<HttpResponse, Problem> {
-    let limit = query.limit.unwrap_or(PAGE).min(MAX_PARKED);
-    let events = operator.consumers.parked(&name(&request)?, query.after, limit).await;
+pub(crate) async fn parked(request: HttpRequest, operator: Data<Operator>) -> Result<HttpResponse, Problem> {
+    let ParkedQuery { after, limit } = ParkedQuery::parse(request.query_string())?;
+    let consumer = known(&request, &*operator.consumers).await?;
+    let events = operator.consumers.parked(&consumer, after, limit).await;
     Ok(shown(&json!({ "events": events.map_err(|error| failed(&error))? })))
 }
 
 pub(crate) async fn unpark(
     request: HttpRequest,
     operator: Data<Operator>,
-    body: Json<IdsBody>,
+    body: Json<Value>,
 ) -> Result<HttpResponse, Problem> {
-    let consumer = name(&request)?;
-    let count = operator.consumers.unpark(&consumer, &body.ids).await.map_err(|error| failed(&error))?;
+    let ids = ids(&body)?;
+    let consumer = known(&request, &*operator.consumers).await?;
+    let count = operator.consumers.unpark(&consumer, &ids).await.map_err(|error| failed(&error))?;
     log(&request, &format!("{count} parked events of the consumer {consumer} were marked for a replay"));
     Ok(shown(&json!({ "count": count })))
 }
@@ -80,10 +137,74 @@ pub(crate) async fn unpark(
 pub(crate) async fn discard(
     request: HttpRequest,
     operator: Data<Operator>,
-    body: Json<IdsBody>,
+    body: Json<Value>,
 ) -> Result<HttpResponse, Problem> {
-    let consumer = name(&request)?;
-    let count = operator.consumers.discard(&consumer, &body.ids).await.map_err(|error| failed(&error))?;
+    let ids = ids(&body)?;
+    let consumer = known(&request, &*operator.consumers).await?;
+    let count = operator.consumers.discard(&consumer, &ids).await.map_err(|error| failed(&error))?;
     log(&request, &format!("{count} parked events of the consumer {consumer} were discarded"));
     Ok(shown(&json!({ "count": count })))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use actix_web::{ResponseError as _, body::to_bytes, test::TestRequest};
+    use character_storage_port::{HolderId, MemoryStorage};
+    use std::time::Duration;
+
+    async fn faults(problem: Problem) -> Vec<(String, String)> {
+        let response = problem.error_response();
+        assert_eq!(response.status(), 422);
+        let body: Value = serde_json::from_slice(&to_bytes(response.into_body()).await.unwrap()).unwrap();
+        let text = |error: &Value, name: &str| error[name].as_str().unwrap().to_owned();
+        let errors = body["errors"].as_array().unwrap();
+        errors.iter().map(|error| (text(error, "field"), text(error, "reason"))).collect()
+    }
+
+    fn named(faults: &[(String, String)]) -> Vec<&str> {
+        faults.iter().map(|(field, _)| field.as_str()).collect()
+    }
+
+    #[tokio::test]
+    async fn each_parameter_at_fault_is_named_with_what_it_must_be() {
+        let id = "0190b2f1-7a56-7c3e-9d5b-0d6c1f0a8e11";
+        let expected = ParkedQuery { after: Some(EventId(id.parse().unwrap())), limit: 1_000 };
+        assert_eq!(ParkedQuery::parse(&format!("after={id}&limit=1000")).unwrap(), expected);
+        assert_eq!(ParkedQuery::parse("").unwrap(), ParkedQuery { after: None, limit: PAGE });
+        for limit in ["-1", "0", "1001", "x", "", "1.0"] {
+            let found = faults(ParkedQuery::parse(&format!("limit={limit}")).unwrap_err()).await;
+            assert_eq!(found, [("limit".to_owned(), "must be a whole number from 1 to 1000".to_owned())], "{limit}");
+        }
+        let found = faults(ParkedQuery::parse("after=zz&limit=x&colour=red&limit=1").unwrap_err()).await;
+        assert_eq!(named(&found), ["colour", "limit", "after"]);
+    }
+
+    #[tokio::test]
+    async fn each_id_that_is_none_is_named_by_its_place() {
+        let id = "0190b2f1-7a56-7c3e-9d5b-0d6c1f0a8e11";
+        assert_eq!(ids(&json!({ "ids": [id] })).unwrap(), [EventId(id.parse().unwrap())]);
+        for (body, fields) in [
+            (json!({ "ids": ["zz", id, 1] }), &["ids[0]", "ids[2]"][..]),
+            (json!({ "ids": id }), &["ids"]),
+            (json!({}), &["ids"]),
+            (json!({ "ids": [], "id": id }), &["id"]),
+            (json!([id]), &["body"]),
+        ] {
+            let found = faults(ids(&body).unwrap_err()).await;
+            assert_eq!(named(&found), fields, "{body}");
+            assert!(found.iter().all(|(_, reason)| !reason.contains("parsing")), "{found:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_consumer_that_the_log_does_not_know_is_not_found() {
+        let storage = MemoryStorage::new();
+        storage.lease(&"hub".parse().unwrap(), HolderId::new(), Duration::from_secs(1)).await.unwrap();
+        let request = |name: &'static str| TestRequest::default().param("name", name).to_http_request();
+        assert_eq!(known(&request("hub"), &storage).await.unwrap().as_str(), "hub");
+        let problem = known(&request("hubb"), &storage).await.unwrap_err();
+        assert_eq!(problem.status(), StatusCode::NOT_FOUND);
+        assert_eq!(faults(known(&request("No such"), &storage).await.unwrap_err()).await[0].0, "name");
+    }
 }

@@ -123,22 +123,25 @@ impl ServiceFactory<ServiceRequest> for Endpoints {
                         self.bodiless.as_ref().is_none_or(|(operations, _)| !operations.contain(endpoint.path, method));
                     (method.clone(), route.new_service(()), takes_parameters, takes_body)
                 });
+                let others = endpoint.others.as_ref().map(|route| route.new_service(()));
                 let preflight = self.cors.as_ref().map(|cors| endpoint.preflight(cors).new_service(()));
                 let refusal = endpoint.refusal(self.refusals).new_service(());
-                (endpoint.path, endpoint.used_by, methods.collect::<Vec<_>>(), refusal, preflight)
+                (endpoint.path, endpoint.used_by, methods.collect::<Vec<_>>(), others, refusal, preflight)
             })
             .collect();
         let (cors, deprecations) = (self.cors.clone(), self.deprecations);
         Box::pin(async move {
             let mut places = matchit::Router::new();
-            for (path, used_by, makings, refusal, preflight) in endpoints {
+            for (path, used_by, makings, others, refusal, preflight) in endpoints {
                 let mut methods = Vec::with_capacity(makings.len());
                 for (method, making, takes_parameters, takes_body) in makings {
                     methods.push(Answering { method, handling: making.await?, takes_parameters, takes_body });
                 }
+                let others = OptionFuture::from(others).await.transpose()?;
                 let preflight = OptionFuture::from(preflight).await.transpose()?;
                 let refusal = refusal.await?;
-                let place = Place { path, used_by, placeholders: placeholders(path), methods, refusal, preflight };
+                let place =
+                    Place { path, used_by, placeholders: placeholders(path), methods, others, refusal, preflight };
                 places
                     .insert(path, place)
                     .map_err(|conflict| tracing::error!(path, %conflict, "a path cannot be served"))?;
@@ -166,6 +169,8 @@ struct Place {
     used_by: UsedBy,
     placeholders: Vec<&'static str>,
     methods: Vec<Answering>,
+    /// Answers the methods that are not among them.
+    others: Option<Handling>,
     refusal: Handling,
     /// Where preflight requests are answered.
     preflight: Option<Handling>,
@@ -216,7 +221,9 @@ impl Service<ServiceRequest> for Routing {
             return preflight.call(request);
         }
         let Some(answering) = place.methods.iter().find(|answering| answering.method == request.method()) else {
-            return place.refusal.call(request);
+            let takes = ![Method::CONNECT, Method::TRACE].contains(request.method());
+            let others = place.others.as_ref().filter(|_| takes);
+            return others.unwrap_or(&place.refusal).call(request);
         };
         let deprecations = self.deprecations;
         let used = deprecations.used(place.path, request.method(), request.query_string());
@@ -268,6 +275,7 @@ mod tests {
         Endpoint::at("/heroes/bulk").post(telling("many")).register(&mut endpoints);
         Endpoint::at("/heroes/{hero}/deeds/{deed}").get(telling("deed")).register(&mut endpoints);
         Endpoint::at("/files/{*name}").get(telling("file")).register(&mut endpoints);
+        Endpoint::at("/proxy/{*path}").get(telling("read")).others(telling("other")).register(&mut endpoints);
         endpoints
     }
 
@@ -282,6 +290,20 @@ mod tests {
 
     async fn text(path: &str) -> String {
         ask(Method::GET, path).await.1
+    }
+
+    #[actix_web::test]
+    async fn a_path_may_take_any_method_but_those_of_the_connection() {
+        assert_eq!(text("/proxy/a/b").await, "read path=a/b");
+        for method in ["POST", "OPTIONS", "PROPFIND", "M-SEARCH", "get"] {
+            let (status, text, _) = ask(method.parse().unwrap(), "/proxy/a").await;
+            assert_eq!((status, text.as_str()), (StatusCode::OK, "other path=a"), "{method}");
+        }
+        for method in [Method::CONNECT, Method::TRACE] {
+            let (status, _, allow) = ask(method, "/proxy/a").await;
+            assert_eq!((status, allow.as_deref()), (StatusCode::METHOD_NOT_ALLOWED, Some("GET, HEAD, OPTIONS")));
+        }
+        assert_eq!(ask("PROPFIND".parse().unwrap(), "/files/a").await.0, StatusCode::METHOD_NOT_ALLOWED);
     }
 
     #[actix_web::test]

@@ -56,6 +56,7 @@ pub(super) fn event(headers: &HeaderMap, body: Bytes) -> Answer<CloudEvent> {
     for (name, text) in attributes {
         event = event.with_extension(&name, text).map_err(refused)?;
     }
+    event.check().map_err(refused)?;
     with_data(event, headers, body)
 }
 
@@ -76,13 +77,17 @@ fn with_data(event: CloudEvent, headers: &HeaderMap, body: Bytes) -> Answer<Clou
         false => EventData::Binary(body),
     };
     let event = event.with_data(content_type.unwrap_or(wire::JSON), data);
-    event.map_err(|fault| Refusal::field(CONTENT_TYPE.as_str(), fault.reason))
+    // The content type alone is not checked yet.
+    let checked = event.and_then(|event| event.check().map(|()| event));
+    checked.map_err(|fault| Refusal::field(CONTENT_TYPE.as_str(), fault.reason))
 }
 
-/// The text of a header with its percent-encoding undone. `None`: it is not UTF-8, overlong forms included.
+/// The text of a header with its quotes and its percent-encoding undone, in this order. `None`: it is not UTF-8, overlong forms
+/// included.
 fn decoded(value: &[u8]) -> Option<String> {
+    let unquoted = unquoted(value);
     let mut bytes = Vec::with_capacity(value.len());
-    let mut rest = value;
+    let mut rest = unquoted.as_deref().unwrap_or(value);
     while let Some((first, after)) = rest.split_first() {
         let encoded = (*first == b'%').then(|| after.get(..2)).flatten();
         let encoded = encoded.filter(|digits| digits.iter().all(u8::is_ascii_hexdigit));
@@ -101,9 +106,45 @@ fn decoded(value: &[u8]) -> Option<String> {
     String::from_utf8(bytes).ok()
 }
 
+/// What a quoted string of RFC 9110 holds. `None`: the value is none.
+fn unquoted(value: &[u8]) -> Option<Vec<u8>> {
+    let mut rest = value.strip_prefix(b"\"")?;
+    let mut held = Vec::with_capacity(value.len());
+    loop {
+        match rest {
+            [b'"'] => return Some(held),
+            [b'\\', escaped, after @ ..] => {
+                held.push(*escaped);
+                rest = after;
+            }
+            [b'"' | b'\\', ..] | [] => return None,
+            [plain, after @ ..] => {
+                held.push(*plain);
+                rest = after;
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::decoded;
+
+    #[test]
+    fn a_quoted_value_loses_its_quotes_before_its_percent_encoding_is_undone() {
+        for (text, expected) in [
+            (r#""a b""#, "a b"),
+            (r#""""#, ""),
+            (r#""a \"b\" \\ c%20%22d""#, r#"a "b" \ c "d"#),
+            (r#""open"#, r#""open"#),
+            (r#""a"b"#, r#""a"b"#),
+            (r#"a"b""#, r#"a"b""#),
+            (r#""a\""#, r#""a\""#),
+            ("%22a%22", r#""a""#),
+        ] {
+            assert_eq!(decoded(text.as_bytes()).as_deref(), Some(expected), "{text}");
+        }
+    }
 
     #[test]
     fn percent_encoding_is_undone_and_what_is_no_utf_8_is_refused() {

@@ -33,6 +33,10 @@ pub(crate) async fn publish(request: HttpRequest, payload: Payload, server: Data
     let reading = body::read(&request, payload, server.body_limits(wire::MAX_PUBLISH_BYTES));
     let body = deadline.limit(PUBLISH, Applied::No, reading).await?;
     let messages = match format {
+        Format::Batch if headers.contains_key(wire::MESSAGE_ID) => {
+            let reason = "must not be sent with a batch; name the message id of an event in its attribute hubmessageid";
+            return Err(Refusal::field(wire::MESSAGE_ID, reason));
+        }
         Format::Batch => batch(&body)?,
         Format::Structured => vec![structured(&body, headers)?],
         Format::Binary => {
@@ -145,7 +149,7 @@ fn event_of(value: Value, place: &str) -> Result<(CloudEvent, Option<String>), F
     };
     let message_id = take_message_id(&mut map);
     let message_id = message_id.map_err(|reason| FieldError::new(&field(wire::MESSAGE_ID_EXTENSION), reason))?;
-    let event = CloudEvent::try_from(map);
+    let event = CloudEvent::try_from(map).and_then(|event| event.check().map(|()| event));
     let event = event.map_err(|fault| FieldError::new(&field(&fault.attribute), fault.reason))?;
     Ok((event, message_id))
 }

@@ -208,6 +208,22 @@ pub async fn a_wrong_message_id_is_invalid(stage: Stage<'_>) {
     assert!(!stage.publish(&[longest]).await[0].duplicate);
 }
 
+/// An event whose source is no URI reference, whose schema is no URI with a scheme, or whose content type is no media type is
+/// `Invalid`; the detail names the attribute.
+pub async fn an_attribute_of_another_format_is_invalid(stage: Stage<'_>) {
+    let event = |source: &str| CloudEvent::new("1", source, "character.changed").expect("an event");
+    let schema = event("/characters").with_schema("/schemas/1").expect("a text");
+    let data = EventData::Binary(vec![1].into());
+    let content_type = event("/characters").with_data("json", data).expect("a text");
+    for (attribute, event) in [("source", event("a b")), ("dataschema", schema), ("datacontenttype", content_type)] {
+        let error = stage.publish_one(Message::of(Arc::new(event))).await.expect_err("the attribute is wrong");
+        assert_eq!(error.kind(), &ErrorKind::Invalid, "{attribute}: {error}");
+        assert!(error.detail().is_some_and(|detail| detail.contains(attribute)), "{attribute}: {error}");
+        is_certain_and_permanent(&error);
+    }
+    nothing(&mut stage.subscribe(&subscription("reader")).await).await;
+}
+
 /// When a message fails, later ones of its subject in the same call are not published: `Unavailable`, certainly not applied,
 /// and not permanent.
 pub async fn a_failed_event_holds_back_later_ones_of_its_subject(stage: Stage<'_>) {
@@ -243,7 +259,8 @@ pub async fn events_arrive_unchanged(stage: Stage<'_>) {
     let odd = "Ünï \"quoted\" 100% * > . é\u{301} 漢字 \u{1f409}";
     let full = || -> Result<CloudEvent, Box<dyn std::error::Error>> {
         let event = CloudEvent::new(odd, "/characters?x=1&y=%20", "character.changed")?.with_subject(odd)?;
-        let event = event.with_time("2026-11-26T14:00:00.000001Z")?.with_schema("/schemas/1#a b")?;
+        let event =
+            event.with_time("2026-11-26T14:00:00.000001Z")?.with_schema("https://example.com/schemas/1#a%20b")?;
         Ok(event.with_extension("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")?)
     };
     let full = || full().expect("an event");

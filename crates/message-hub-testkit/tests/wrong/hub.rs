@@ -66,6 +66,11 @@ fn changed(mistake: Option<M>, event: &CloudEvent) -> CloudEvent {
     match mistake {
         Some(M::DropsExtensions) => drop(map.remove("traceparent")),
         Some(M::DropsTheTime) => drop(map.remove("time")),
+        Some(M::TakesAnyAttribute) => {
+            map.insert("source".into(), "/any".into());
+            map.remove("dataschema");
+            map.insert("datacontenttype".into(), "application/octet-stream".into());
+        }
         // The name of the order goes where the hub does not look for it; it is put back on delivery.
         Some(M::DropsTheOrderOfASubject) => {
             if let Some(subject) = map.remove("subject") {
