@@ -247,15 +247,14 @@ mod tests {
     #[tokio::test]
     async fn the_health_of_a_hub_that_cannot_be_reached_names_the_cause() {
         let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        for (url, cause) in [
-            (format!("http://{closed}"), "Connection refused"),
-            ("http://no-such-host.invalid:8200".to_owned(), "dns error"),
-        ] {
-            let config = HttpHubConfig::new(url.parse().unwrap(), "the-secret-token".to_owned().into());
-            let shown = probe(&HttpHub::connect(config).unwrap()).await.unwrap_err();
-            assert!(shown.starts_with("hub.probe failed: unavailable: ") && shown.contains(cause), "{shown}");
-            assert!(!shown.contains("the-secret-token"), "{shown}");
-        }
+        let url = format!("http://{closed}").parse().unwrap();
+        let config = HttpHubConfig::new(url, "the-secret-token".to_owned().into());
+        let shown = probe(&HttpHub::connect(config).unwrap()).await.unwrap_err();
+        assert!(
+            shown.starts_with("hub.probe failed: unavailable: ") && shown.contains("Connection refused"),
+            "{shown}"
+        );
+        assert!(!shown.contains("the-secret-token"), "{shown}");
     }
 
     #[tokio::test]

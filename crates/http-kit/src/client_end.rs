@@ -11,21 +11,21 @@ pub struct ClientEnd(Rc<State>);
 
 #[derive(Debug, Default)]
 struct State {
-    has_come: Cell<bool>,
-    come: Notify,
+    has_ended: Cell<bool>,
+    end: Notify,
 }
 
 impl ClientEnd {
     /// The client sends nothing more.
-    pub fn comes(&self) {
-        self.0.has_come.set(true);
-        self.0.come.notify_waiters();
+    pub fn note_end(&self) {
+        self.0.has_ended.set(true);
+        self.0.end.notify_waiters();
     }
 
-    /// Whether it has come.
+    /// Whether the client has closed its side of the connection.
     #[must_use]
-    pub fn has_come(&self) -> bool {
-        self.0.has_come.get()
+    pub fn has_ended(&self) -> bool {
+        self.0.has_ended.get()
     }
 
     /// Waits until the client of this request has closed its side of the connection; for ever when the server does not note it.
@@ -34,9 +34,9 @@ impl ClientEnd {
     /// It may be dropped at any point.
     pub async fn of(request: &HttpRequest) {
         let Some(Self(state)) = request.conn_data::<Self>() else { return std::future::pending().await };
-        let come = state.come.notified();
-        if !state.has_come.get() {
-            come.await;
+        let end = state.end.notified();
+        if !state.has_ended.get() {
+            end.await;
         }
     }
 }

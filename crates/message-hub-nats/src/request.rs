@@ -194,7 +194,8 @@ pub(crate) enum Part {
 /// What this message is of its reply.
 pub(crate) fn part(message: &Message) -> Part {
     let given = |name| message.headers.as_ref().and_then(|headers| headers.get(name));
-    let number = |value: &async_nats::HeaderValue| value.as_str().parse().ok().filter(|number| *number > 1);
+    let number =
+        |value: &async_nats::HeaderValue| value.as_str().parse().ok().filter(|number| (2..=MAX_PARTS).contains(number));
     match (given(header::PARTS), given(header::PART)) {
         (None, None) => Part::Whole,
         (Some(count), None) => number(count).map_or(Part::Unreadable, Part::FirstOf),

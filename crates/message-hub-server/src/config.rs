@@ -30,11 +30,11 @@ pub struct HubServerConfig {
     /// How often each instance is asked for its health, at least 1 ms. Default: 5 seconds.
     pub probe_every: Duration,
     /// The service of the hub as which the other servers over the same hub reach this one, and this one alone: a delivery that another
-    /// server made is settled there. It begins with [`PEER_PREFIX`]. Default: none, and only what this server delivered is settled.
+    /// server made is settled there. [`PEER_PREFIX`] and a UUID. Default: none, and only what this server delivered is settled.
     pub peer: Option<ServiceName>,
 }
 
-/// The beginning of the names of servers over one hub: `message-hub-`.
+/// The beginning of the names of servers over one hub, before a UUID: `message-hub-`.
 pub const PEER_PREFIX: &str = "message-hub-";
 
 impl Default for HubServerConfig {

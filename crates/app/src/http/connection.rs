@@ -127,11 +127,11 @@ impl Connection {
 
     /// The client sends nothing more: it has closed its side, or the connection.
     pub(super) fn client_ends(&self) {
-        self.client_end.comes();
+        self.client_end.note_end();
     }
 
     pub(super) fn client_has_ended(&self) -> bool {
-        self.client_end.has_come()
+        self.client_end.has_ended()
     }
 
     /// For the handlers of its requests.

@@ -1,10 +1,23 @@
 //! Settlements of deliveries that another server over the same hub has made.
 
-use super::sessions::lost;
+use crate::refusal::to_client;
 use bytes::Bytes;
-use character_message_hub::{ErrorKind, HubError, MessageHub, Result, SETTLE, ServiceName, ServiceRequest};
-use character_message_hub_wire::{self as wire, SettleBody, SettleResult, SettleResultsBody, SettlementBody};
+use character_error_reporter::redacted;
+use character_message_hub::{Applied, ErrorKind, HubError, MessageHub, Result, SETTLE, ServiceName, ServiceRequest};
+use character_message_hub_wire::{
+    self as wire, ProblemBody, SettleBody, SettleResult, SettleResultsBody, SettlementBody,
+};
+use futures_util::future::join_all;
 use std::{sync::Arc, time::Duration};
+
+/// How long another server may take: a client waits for the results of all.
+const TIMEOUT: Duration = Duration::from_secs(5);
+/// The maximum number of settlements in one request, which with the longest reasons must fit into a message of NATS.
+const AT_ONCE: usize = 200;
+
+fn unavailable(detail: &'static str) -> HubError {
+    HubError::new(ErrorKind::Unavailable { retry_after: None }, SETTLE).with_applied(Applied::No).with_detail(detail)
+}
 
 /// Has another server settle its deliveries, each with its place among those of the request. `authorization` is that of the
 /// client, which both servers accept.
@@ -13,18 +26,25 @@ pub(super) async fn settle_at(
     peer: ServiceName,
     settlements: Vec<(usize, SettlementBody)>,
     authorization: Option<Arc<str>>,
-    timeout: Duration,
 ) -> Vec<(usize, SettleResult)> {
     let (places, settlements): (Vec<_>, Vec<_>) = settlements.into_iter().unzip();
-    let receipts: Vec<String> = settlements.iter().map(|settlement| settlement.receipt.clone()).collect();
-    let results = match asked(hub, peer, SettleBody { settlements }, authorization, timeout).await {
-        Ok(results) => results,
-        Err(error) => {
-            let failed = Err(error);
-            receipts.iter().map(|receipt| SettleResult::of(receipt.clone(), &failed)).collect()
-        }
-    };
-    places.into_iter().zip(results).collect()
+    let parts = settlements.chunks(AT_ONCE).map(|part| settled_at(hub, peer.clone(), part, authorization.clone()));
+    places.into_iter().zip(join_all(parts).await.into_iter().flatten()).collect()
+}
+
+/// The same, of as many as one request holds.
+async fn settled_at(
+    hub: &dyn MessageHub,
+    peer: ServiceName,
+    settlements: &[SettlementBody],
+    authorization: Option<Arc<str>>,
+) -> Vec<SettleResult> {
+    let body = SettleBody { settlements: settlements.to_vec() };
+    asked(hub, peer, body, authorization).await.unwrap_or_else(|error| {
+        tracing::warn!(error = %redacted(&error), "another process of the hub did not settle its deliveries");
+        let failed = Err(to_client(error));
+        settlements.iter().map(|settlement| SettleResult::of(settlement.receipt.clone(), &failed)).collect()
+    })
 }
 
 /// The results of the other server, one for each settlement.
@@ -33,7 +53,6 @@ async fn asked(
     peer: ServiceName,
     body: SettleBody,
     authorization: Option<Arc<str>>,
-    timeout: Duration,
 ) -> Result<Vec<SettleResult>> {
     let number = body.settlements.len();
     let text =
@@ -45,20 +64,26 @@ async fn asked(
         content_type: Some("application/json".into()),
         authorization,
         body: Bytes::from(text),
-        timeout,
+        timeout: TIMEOUT,
         // The other server settles each delivery once; a repeat would find none.
         idempotent: false,
         correlation_id: None,
         traceparent: None,
     };
     let reply = hub.request(request).await.map_err(|error| match error.kind() {
-        // It made its deliveries possible again, or they wait for their time for settling.
-        ErrorKind::NoResponder => lost(),
-        kind => HubError::new(kind.clone(), SETTLE).with_source(error.clone()),
+        // It has ended, or is about to answer again: its deliveries wait for their time for settling.
+        ErrorKind::NoResponder => unavailable("the process that made the delivery does not answer"),
+        _ => error,
     })?;
     let wrong = |detail: String| HubError::new(ErrorKind::Corrupt, SETTLE).with_detail(detail);
-    if reply.status != 200 {
-        return Err(wrong(format!("the process that made the delivery answered {}", reply.status)));
+    match reply.status {
+        200 => {}
+        // It reads the file of the tokens a moment later, or has others.
+        401 | 403 => return Err(unavailable("the process that made the delivery does not accept this token")),
+        status => {
+            let problem = serde_json::from_slice::<ProblemBody>(&reply.body).unwrap_or_default();
+            return Err(problem.into_error(status, SETTLE));
+        }
     }
     let results: SettleResultsBody = serde_json::from_slice(&reply.body)
         .map_err(|error| wrong(format!("the answer of another process: {error}")))?;

@@ -79,7 +79,9 @@ impl Pollers {
             (Poll { pollers: self.clone(), key, number, requests, subscribes }, lost)
         };
         if let Some((_, receipts)) = lost {
-            sessions.release(receipts).await;
+            // To its end, also when the request ends: nobody else knows of the receipts any more.
+            let sessions = sessions.clone();
+            drop(tokio::spawn(async move { sessions.release(receipts).await }).await);
         }
         poll
     }
@@ -93,7 +95,8 @@ impl Pollers {
             poller.batch.filter(|(batch, _)| batch != received)
         });
         if let Some((_, receipts)) = lost {
-            sessions.release(receipts).await;
+            let sessions = sessions.clone();
+            drop(tokio::spawn(async move { sessions.release(receipts).await }).await);
         }
     }
 

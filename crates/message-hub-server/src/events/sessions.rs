@@ -58,9 +58,9 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-pub(super) fn lost() -> HubError {
+fn lost() -> HubError {
     HubError::new(ErrorKind::DeliveryLost, SETTLE)
-        .with_detail("no process of the hub holds the delivery: it was settled or given up, or its process has ended")
+        .with_detail("the hub holds no such delivery: it was settled or given up")
 }
 
 impl Sessions {
@@ -73,7 +73,8 @@ impl Sessions {
     pub(super) fn other_of(&self, receipt: &str) -> Option<ServiceName> {
         let own = self.peer.as_ref()?;
         let (peer, _) = receipt.split_once('.')?;
-        peer.parse().ok().filter(|peer: &ServiceName| peer != own && peer.as_str().starts_with(PEER_PREFIX))
+        let is_peer = peer.strip_prefix(PEER_PREFIX).is_some_and(|id| Uuid::try_parse(id).is_ok());
+        peer.parse().ok().filter(|peer| is_peer && peer != own)
     }
 
     /// The open session of a subscription, or a new one.

@@ -25,6 +25,8 @@ use tokio::time::timeout;
 const MAX_BYTES: usize = 4 * 1024 * 1024;
 /// How long the hub may take.
 const SETTLE_TIMEOUT: Duration = Duration::from_secs(30);
+/// The maximum number of other servers that one request reaches.
+const MAX_PEERS: usize = 16;
 /// The longest pause before a retry.
 const LONGEST_PAUSE: Duration = Duration::from_secs(24 * 3600);
 
@@ -44,8 +46,10 @@ pub(crate) async fn settle(request: HttpRequest, payload: Payload, server: Data<
     let mut of_others: BTreeMap<_, Vec<_>> = BTreeMap::new();
     for (index, settlement) in body.settlements.into_iter().enumerate() {
         match (order(&settlement), server.sessions().other_of(&settlement.receipt)) {
-            (Ok(_), Some(peer)) => of_others.entry(peer).or_default().push((index, settlement)),
-            (Ok(order), None) => orders.push((index, settlement.receipt, settlement.action, order)),
+            (Ok(_), Some(peer)) if of_others.len() < MAX_PEERS || of_others.contains_key(&peer) => {
+                of_others.entry(peer).or_default().push((index, settlement));
+            }
+            (Ok(order), _) => orders.push((index, settlement.receipt, settlement.action, order)),
             (Err((field, reason)), _) => {
                 faults.push(FieldError::new(&format!("settlements[{index}].{field}"), reason));
             }
@@ -71,7 +75,7 @@ pub(crate) async fn settle(request: HttpRequest, payload: Payload, server: Data<
     let authorization = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
     let others = of_others.into_iter().map(|(peer, settlements)| {
         let authorization = authorization.map(Into::into);
-        peers::settle_at(server.hub(), peer, settlements, authorization, SETTLE_TIMEOUT)
+        peers::settle_at(server.hub(), peer, settlements, authorization)
     });
     let (own, others) = tokio::join!(own, join_all(others));
     let mut results: Vec<_> = own.into_iter().chain(others.into_iter().flatten()).collect();
