@@ -60,9 +60,8 @@ pub(super) async fn show(operator: Data<HubOperator>) -> HttpResponse {
         Ok(subscriptions) => Subscriptions::Known(subscriptions),
         // The page is read when something is wrong, so it shows the rest all the same.
         Err(error) => {
-            let cause = redacted(&error);
-            tracing::warn!(error = %cause, "the subscriptions cannot be read");
-            Subscriptions::Unknown(cause)
+            tracing::warn!(error = %redacted(&error), "the subscriptions cannot be read");
+            Subscriptions::Unknown(redacted(&error))
         }
     };
     let file = operator.file.as_ref().map(|file| {
