@@ -7,7 +7,7 @@ use super::{
     tls::{Certificates, https, up},
 };
 use crate::support::{Answer, client, until};
-use character_tests::{Certificate, NatsRelease, NatsServer, RedisServer, RedisTls, Service};
+use character_tests::{Certificate, RedisServer, RedisTls, Service};
 use std::{
     fs,
     time::{Duration, Instant},
@@ -60,15 +60,7 @@ async fn a_replaced_client_certificate_is_shown_on_new_connections_to_every_kind
         .env("TLS_CLIENT_CA_FILE", &clients)
         .spawn();
     let redis = RedisServer::start_with_tls(&[], &RedisTls::of(&certificates.authority).with_clients_of(&clients));
-    let nats = NatsServer::start_with(
-        NatsRelease::Current,
-        &format!(
-            "tls {{ cert_file: \"{}\", key_file: \"{}\", ca_file: \"{}\", verify: true }}",
-            certificates.server.certificate.display(),
-            certificates.server.key.display(),
-            clients.display()
-        ),
-    );
+    let nats = certificates.nats(&clients);
     let postgres = certificates.postgres_with(&certificates.server, &clients);
     postgres.query("CREATE ROLE strict LOGIN");
     postgres.query("CREATE DATABASE served OWNER strict");

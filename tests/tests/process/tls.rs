@@ -62,6 +62,19 @@ impl Certificates {
         self.trusting(&self.authority, None)
     }
 
+    /// A NATS with TLS, which serves clients with a certificate of the authority in this file alone.
+    pub(super) fn nats(&self, clients: &Path) -> NatsServer {
+        NatsServer::start_with(
+            NatsRelease::Current,
+            &format!(
+                "tls {{ cert_file: \"{}\", key_file: \"{}\", ca_file: \"{}\", verify: true }}",
+                self.server.certificate.display(),
+                self.server.key.display(),
+                clients.display()
+            ),
+        )
+    }
+
     /// A PostgreSQL with this certificate. Its role `strict`, once made, needs TLS and a certificate of the authority in the
     /// file `clients`.
     pub(super) fn postgres_with(&self, certificate: &Certificate, clients: &Path) -> PostgresServer {
@@ -420,15 +433,7 @@ async fn a_hub_and_the_services_behind_it_have_tls_on_every_way() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nats_is_reached_with_tls_and_requests_reach_a_service_with_tls_through_it() {
     let certificates = Certificates::new();
-    let nats = NatsServer::start_with(
-        NatsRelease::Current,
-        &format!(
-            "tls {{ cert_file: \"{}\", key_file: \"{}\", ca_file: \"{}\", verify: true }}",
-            certificates.server.certificate.display(),
-            certificates.server.key.display(),
-            certificates.authority.certificate().display()
-        ),
-    );
+    let nats = certificates.nats(certificates.authority.certificate());
     let url = format!("tls://127.0.0.1:{}", nats.port());
     let over = |builder: ServiceBuilder, authority: &Authority| {
         builder

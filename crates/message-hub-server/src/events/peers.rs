@@ -58,17 +58,13 @@ async fn asked(
     let text =
         serde_json::to_vec(&body).map_err(|error| HubError::new(ErrorKind::Invalid, SETTLE).with_source(error))?;
     let request = ServiceRequest {
-        to: peer,
         method: "POST".into(),
-        path: wire::SETTLE.to_owned(),
         content_type: Some("application/json".into()),
         authorization,
         body: Bytes::from(text),
-        timeout: TIMEOUT,
         // The other server settles each delivery once; a repeat would find none.
         idempotent: false,
-        correlation_id: None,
-        traceparent: None,
+        ..ServiceRequest::get(peer, wire::SETTLE, TIMEOUT)
     };
     let reply = hub.request(request).await.map_err(|error| match error.kind() {
         // It has ended, or is about to answer again: its deliveries wait for their time for settling.

@@ -79,9 +79,7 @@ impl Pollers {
             (Poll { pollers: self.clone(), key, number, requests, subscribes }, lost)
         };
         if let Some((_, receipts)) = lost {
-            // To its end, also when the request ends: nobody else knows of the receipts any more.
-            let sessions = sessions.clone();
-            drop(tokio::spawn(async move { sessions.release(receipts).await }).await);
+            sessions.release(receipts).await;
         }
         poll
     }
@@ -95,8 +93,7 @@ impl Pollers {
             poller.batch.filter(|(batch, _)| batch != received)
         });
         if let Some((_, receipts)) = lost {
-            let sessions = sessions.clone();
-            drop(tokio::spawn(async move { sessions.release(receipts).await }).await);
+            sessions.release(receipts).await;
         }
     }
 

@@ -12,7 +12,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
-use tokio::time::Instant;
+use tokio::{runtime::Handle, task::JoinHandle, time::Instant};
 use uuid::Uuid;
 
 /// How long a subscription stays open without a request for it.
@@ -149,14 +149,26 @@ impl Sessions {
     }
 
     /// Makes deliveries possible again at once that no client has received. Settled ones stay so.
+    ///
+    /// It continues to its end when it is dropped: it may be the last to know of the receipts.
     pub(super) async fn release(&self, receipts: Vec<String>) {
-        for receipt in receipts {
-            match self.settle(&receipt, Settlement::RetryAfter(Duration::ZERO)).await {
-                Ok(()) => {}
-                Err(error) if *error.kind() == ErrorKind::DeliveryLost => {}
-                Err(error) => tracing::debug!(error = %redacted(&error), "a delivery waits for its time for settling"),
+        // A task that has failed has released what it could.
+        drop(self.releasing(receipts, &Handle::current()).await);
+    }
+
+    fn releasing(&self, receipts: Vec<String>, runtime: &Handle) -> JoinHandle<()> {
+        let sessions = self.clone();
+        runtime.spawn(async move {
+            for receipt in receipts {
+                match sessions.settle(&receipt, Settlement::RetryAfter(Duration::ZERO)).await {
+                    Ok(()) => {}
+                    Err(error) if *error.kind() == ErrorKind::DeliveryLost => {}
+                    Err(error) => {
+                        tracing::debug!(error = %redacted(&error), "a delivery waits for its time for settling");
+                    }
+                }
             }
-        }
+        })
     }
 
     /// Begins the time for settling a delivery again.
@@ -203,11 +215,10 @@ impl Drop for Unsent {
     fn drop(&mut self) {
         let receipts = std::mem::take(&mut self.receipts);
         // Without a runtime the process ends, and the hub delivers them again.
-        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
+        let Ok(runtime) = Handle::try_current() else { return };
         if receipts.is_empty() {
             return;
         }
-        let sessions = self.sessions.clone();
-        runtime.spawn(async move { sessions.release(receipts).await });
+        self.sessions.releasing(receipts, &runtime);
     }
 }
