@@ -4,6 +4,7 @@ use jiff::{
     SignedDuration,
     civil::DateTime,
     fmt::temporal::{DateTimePrinter, Pieces},
+    tz::Offset,
 };
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use std::{borrow::Cow, fmt, str::FromStr, time::Duration};
@@ -122,8 +123,10 @@ impl FromStr for Timestamp {
             return Err(InvalidTimestamp::Syntax);
         };
         let local = DateTime::from_parts(pieces.date(), time).duration_since(EPOCH);
-        let utc = local.checked_sub(SignedDuration::from_secs(offset.seconds().into()));
-        let micros = utc.and_then(|utc| i64::try_from(utc.as_nanos().div_euclid(1_000)).ok());
+        let utc = local.checked_sub(SignedDuration::from_secs(offset.seconds().into())).ok_or(InvalidTimestamp::Range)?;
+        // Both parts have the same sign, and the second one is cut towards the past.
+        let finer = i64::from(utc.subsec_nanos()).div_euclid(1_000);
+        let micros = utc.as_secs().checked_mul(1_000_000).and_then(|micros| micros.checked_add(finer));
         micros.ok_or(InvalidTimestamp::Range).and_then(Self::from_microsecond)
     }
 }
@@ -153,7 +156,11 @@ impl Serialize for Timestamp {
 
 impl Timestamp {
     fn text(self) -> Result<Text, jiff::Error> {
-        let time = EPOCH.checked_add(SignedDuration::from_micros(self.0))?;
+        let time = match jiff::Timestamp::from_microsecond(self.0) {
+            Ok(time) => Offset::UTC.to_datetime(time),
+            // The last day of the range is behind that of the library, whose sum of a date and a duration is several times slower.
+            Err(_) => EPOCH.checked_add(SignedDuration::from_micros(self.0))?,
+        };
         let mut text = Text::default();
         PRINTER.print_datetime(&time, &mut text)?;
         jiff::fmt::Write::write_str(&mut text, "Z")?;

@@ -11,15 +11,24 @@ use crate::{
 };
 use character_domain::{Meta, json};
 use character_storage_port::{
-    Applied, COMMIT, Committed, ErrorKind, Fingerprint, KeptAnswer, Result, StorageError, Tick, Transaction,
+    Applied, COMMIT, Committed, ErrorKind, Fingerprint, KeptAnswer, Result, RowChange, StorageError, Tick, Transaction,
     TransactionId, for_write,
 };
 use serde::{Deserialize, Serialize};
 use std::{
     collections::HashSet,
-    sync::atomic::{AtomicBool, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 use uuid::Uuid;
+
+#[cfg(feature = "postgres")]
+mod group;
+
+#[cfg(feature = "postgres")]
+pub(crate) use group::CommitGroup;
 
 const SAVE: &str = "SAVEPOINT item";
 const UNDO: &str = "ROLLBACK TO SAVEPOINT item";
@@ -36,6 +45,7 @@ struct KeptOutcome {
 }
 
 /// A transaction that passed its checks.
+#[derive(Debug)]
 pub(crate) struct Checked {
     transaction: Transaction,
     fingerprint: Fingerprint,
@@ -87,13 +97,13 @@ impl Outcome {
 
 /// Applies transactions one after the other, each whole or not at all, to be made durable together.
 pub(crate) struct CommitAll {
-    items: Vec<Checked>,
+    items: Vec<Arc<Checked>>,
     /// It was begun before, and failed as concurrent.
     is_repeated: AtomicBool,
 }
 
 impl CommitAll {
-    pub(crate) fn of(items: Vec<Checked>) -> Self {
+    pub(crate) fn of(items: Vec<Arc<Checked>>) -> Self {
         Self { items, is_repeated: AtomicBool::new(false) }
     }
 }
@@ -161,9 +171,8 @@ async fn apply<S: Session>(
     part: Part,
     known: Known,
 ) -> Result<Outcome, Fault> {
-    let Checked { transaction, fingerprint } = item;
     let dialect = session.dialect();
-    let plan = Plan::of(transaction, dialect)?;
+    let plan = Plan::of(&item.transaction, dialect)?;
 
     let mut statements = prelude;
     if part != Part::Whole {
@@ -195,20 +204,9 @@ async fn apply<S: Session>(
         Err(fault) => return Err(fault),
     };
 
-    let Transaction { id, answer, traceparent, events, .. } = transaction;
-    let text = |text: serde_json::Result<String>| text.map_err(|error| corrupt(COMMIT, error));
-    let (id, answer) = (*id, answer.clone());
-    let outcome = KeptOutcome { id, written, answer };
-    let entry = NewEntry {
-        id,
-        fingerprint: fingerprint.0.clone(),
-        outcome: Some(text(serde_json::to_string(&outcome))?),
-        ordinal: if let Part::Of(ordinal) = part { ordinal } else { 0 },
-        news: text(serde_json::to_string(&changes))?,
-        events: if events.is_empty() { None } else { Some(text(serde_json::to_string(events))?) },
-        traceparent: traceparent.clone(),
-    };
-    let entry = entry.statement(dialect);
+    let outcome = item.outcome(written);
+    let ordinal = if let Part::Of(ordinal) = part { ordinal } else { 0 };
+    let entry = item.entry(&outcome, &changes, ordinal)?.statement(dialect);
     // A release before the log does not lock the id. When it has committed the same meanwhile, this fails as concurrent.
     let mut answers = match part {
         Part::Whole => session.query_last(&[entry]).await?,
@@ -217,15 +215,40 @@ async fn apply<S: Session>(
     answers.truncate(1);
     let row = answers.pop().and_then(|rows| rows.into_iter().next());
     let tick = read_tick(row.map(|mut row| row.read()).transpose()?);
-    let KeptOutcome { written, answer, .. } = outcome;
-    Ok(Outcome::Applied(Committed { id, tick, written, changes, answer }))
+    Ok(Outcome::Applied(outcome.committed(tick, changes)))
 }
 
 fn read_tick(tick: Option<i64>) -> Tick {
     Tick(tick.and_then(|tick| u64::try_from(tick).ok()).unwrap_or_default())
 }
 
+impl KeptOutcome {
+    fn committed(self, tick: Tick, changes: Vec<RowChange>) -> Committed {
+        let Self { id, written, answer } = self;
+        Committed { id, tick, written, changes, answer }
+    }
+}
+
 impl Checked {
+    fn outcome(&self, written: Vec<Meta>) -> KeptOutcome {
+        KeptOutcome { id: self.transaction.id, written, answer: self.transaction.answer.clone() }
+    }
+
+    /// Its entry of the log.
+    fn entry(&self, outcome: &KeptOutcome, changes: &[RowChange], ordinal: usize) -> Result<NewEntry, Fault> {
+        let Transaction { id, traceparent, events, .. } = &self.transaction;
+        let text = |text: serde_json::Result<String>| text.map_err(|error| corrupt(COMMIT, error));
+        Ok(NewEntry {
+            id: *id,
+            fingerprint: self.fingerprint.0.clone(),
+            outcome: Some(text(serde_json::to_string(outcome))?),
+            ordinal,
+            news: text(serde_json::to_string(changes))?,
+            events: if events.is_empty() { None } else { Some(text(serde_json::to_string(events))?) },
+            traceparent: traceparent.clone(),
+        })
+    }
+
     /// Whether its id was committed before, and with which outcome.
     fn remembered(&self, dialect: Dialect) -> Statement {
         Statement::new(sql!("find_transaction", dialect), vec![self.transaction.id.0.into()])

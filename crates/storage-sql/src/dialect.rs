@@ -110,13 +110,7 @@ impl Dialect {
         if locks.0.len() <= FEW_LOCKS {
             return Some(locks.one_by_one());
         }
-        let keys = locks.0.keys();
-        let lists = vec![
-            Value::List(ColumnType::Int, keys.clone().map(|(space, _)| Value::Int(*space)).collect()),
-            Value::List(ColumnType::Int, keys.map(|(_, lock)| Value::Int(*lock)).collect()),
-            Value::List(ColumnType::Bool, locks.0.values().map(|mode| Value::Bool(*mode == Mode::Shared)).collect()),
-        ];
-        Some(Statement::new(sql!("lock_all.postgres"), lists))
+        Some(Statement::new(sql!("lock_all.postgres"), locks.lists()))
     }
 
     /// Makes migrations wait for one another.
@@ -167,6 +161,41 @@ impl Locks {
         self.add(LOCK_TRANSACTION, id, Mode::Alone);
     }
 
+    /// These and the others.
+    #[cfg(feature = "postgres")]
+    pub(crate) fn merge(&mut self, others: &Self) {
+        for (key, mode) in &others.0 {
+            self.add_key(*key, *mode);
+        }
+    }
+
+    /// Takes those that are free, and answers for each in order whether it was; for PostgreSQL.
+    #[cfg(feature = "postgres")]
+    pub(crate) fn try_all(&self) -> Statement {
+        Statement::new(sql!("try_lock_all.postgres"), self.lists())
+    }
+
+    /// Those that were free, by the answers to [`try_all`](Self::try_all).
+    #[cfg(feature = "postgres")]
+    pub(crate) fn retain(&mut self, free: impl IntoIterator<Item = bool>) {
+        let mut free = free.into_iter();
+        self.0.retain(|_, _| free.next().unwrap_or(false));
+    }
+
+    #[cfg(feature = "postgres")]
+    pub(crate) fn contains(&self, others: &Self) -> bool {
+        others.0.keys().all(|key| self.0.contains_key(key))
+    }
+
+    fn lists(&self) -> Vec<Value> {
+        let keys = self.0.keys();
+        vec![
+            Value::List(ColumnType::Int, keys.clone().map(|(space, _)| Value::Int(*space)).collect()),
+            Value::List(ColumnType::Int, keys.map(|(_, lock)| Value::Int(*lock)).collect()),
+            Value::List(ColumnType::Bool, self.0.values().map(|mode| Value::Bool(*mode == Mode::Shared)).collect()),
+        ]
+    }
+
     /// As the columns of one row, which costs the least for a few.
     fn one_by_one(&self) -> Statement {
         let (mut columns, mut values) = (Vec::new(), Vec::new());
@@ -185,7 +214,11 @@ impl Locks {
     fn add(&mut self, space: i64, id: Uuid, mode: Mode) {
         // The last bits of every UUID version in use are random.
         let lock = i64::try_from(id.as_u128() % LOCKS).unwrap_or_default();
-        let held = self.0.entry((space, lock)).or_insert(mode);
+        self.add_key((space, lock), mode);
+    }
+
+    fn add_key(&mut self, key: (i64, i64), mode: Mode) {
+        let held = self.0.entry(key).or_insert(mode);
         *held = mode.max(*held);
     }
 }

@@ -69,6 +69,12 @@ impl Engine {
         each!(self, engine => engine.status())
     }
 
+    /// Whether commits that wait are to become groups before they come here.
+    #[cfg(feature = "postgres")]
+    pub(crate) fn needs_groups(&self) -> bool {
+        matches!(self, Self::Postgres(_))
+    }
+
     /// Runs work that changes nothing.
     pub(crate) async fn read<W: Work>(&self, operation: &'static str, work: W) -> Result<W::Output> {
         each!(self, engine => engine.read(operation, work).await)

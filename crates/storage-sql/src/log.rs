@@ -51,6 +51,30 @@ impl NewEntry {
     }
 }
 
+#[cfg(feature = "postgres")]
+impl NewEntry {
+    /// Inserts several with their places as ordinals, in PostgreSQL, and returns their common tick for each.
+    pub(crate) fn all(entries: Vec<Self>) -> Statement {
+        let mut lists: [Vec<Value>; 6] = Default::default();
+        let text = |text: Option<String>| Value::or_null(text.map(Value::Text));
+        for Self { id, fingerprint, outcome, news, events, traceparent, .. } in entries {
+            let values = [
+                id.0.into(),
+                Value::Text(fingerprint),
+                text(outcome),
+                Value::Text(news),
+                text(events),
+                text(traceparent),
+            ];
+            lists.iter_mut().zip(values).for_each(|(list, value)| list.push(value));
+        }
+        let [ids, texts @ ..] = lists;
+        let texts = texts.into_iter().map(|texts| Value::List(ColumnType::Text, texts));
+        let lists = std::iter::once(Value::List(ColumnType::Uuid, ids)).chain(texts);
+        Statement::new(sql!("append_entries.postgres"), lists.collect())
+    }
+}
+
 /// Reads what lies behind a place.
 #[derive(Clone, Debug)]
 pub(crate) struct ReadLog {

@@ -22,9 +22,11 @@ use character_storage_port::{
 use std::{sync::Arc, time::Duration};
 
 mod access;
+mod commits;
 mod log;
 mod versions;
 
+use commits::Commits;
 pub use versions::Thinned;
 
 /// Keeps everything in PostgreSQL or in an SQLite file. Clones share the connections; the threads of an SQLite
@@ -32,6 +34,7 @@ pub use versions::Thinned;
 #[derive(Clone, Debug)]
 pub struct SqlStorage {
     engine: Arc<Engine>,
+    commits: Arc<Commits>,
     feed: Arc<Feed>,
     slow: Arc<Slow>,
 }
@@ -77,7 +80,9 @@ impl SqlStorage {
     fn over(engine: Engine, options: &SqlOptions) -> Self {
         let SqlOptions { log_poll: poll, log_wakeup: wakeup, timeout, .. } = *options;
         let feed = Feed::new(engine.origin(), Pace { poll, timeout, wakeup });
-        Self { engine: Arc::new(engine), feed: Arc::new(feed), slow: Arc::new(Slow::beyond(options.slow)) }
+        let engine = Arc::new(engine);
+        let commits = Arc::new(Commits::over(Arc::clone(&engine), timeout));
+        Self { engine, commits, feed: Arc::new(feed), slow: Arc::new(Slow::beyond(options.slow)) }
     }
 
     /// Opens a database that exists, to read: nothing is created, no migration applied and nothing written. An SQLite
@@ -125,7 +130,8 @@ impl SqlStorage {
     /// How busy the connections are.
     #[must_use]
     pub fn pool_status(&self) -> PoolStatus {
-        self.engine.status()
+        let status = self.engine.status();
+        PoolStatus { waiting: status.waiting + self.commits.waiting(), ..status }
     }
 
     /// The state of the log. Costs about a millisecond, however long the log is.
@@ -225,9 +231,8 @@ impl<E: Table> Store<E> for SqlStorage {
 #[deny(clippy::missing_trait_methods)]
 impl Commit for SqlStorage {
     async fn commit(&self, transaction: Transaction) -> Result<Committed> {
-        let outcomes = self.write(COMMIT, CommitAll::of(vec![Checked::new(transaction)?])).await?;
-        let missing = || Err(StorageError::new(ErrorKind::Corrupt, COMMIT));
-        let outcome = outcomes.into_iter().next().map_or_else(missing, Outcome::into_result);
+        let item = Arc::new(Checked::new(transaction)?);
+        let outcome = self.slow.watch(COMMIT, self.commits.commit(item)).await;
         self.applied(std::iter::once(&outcome));
         outcome
     }
@@ -241,7 +246,7 @@ impl Commit for SqlStorage {
         for transaction in transactions {
             match Checked::new(transaction) {
                 Ok(item) => {
-                    items.push(item);
+                    items.push(Arc::new(item));
                     refusals.push(None);
                 }
                 Err(error) => refusals.push(Some(error)),

@@ -1,4 +1,6 @@
 //! PostgreSQL.
+#[path = "postgres/groups.rs"]
+mod groups;
 #[path = "postgres/released.rs"]
 mod released;
 mod support;

@@ -1,0 +1,128 @@
+//! Commits of several callers in one transaction of PostgreSQL, as long as each of them could be alone in it.
+
+use super::{Checked, read_tick};
+use crate::{
+    dialect::Locks,
+    fault::{Cause, Fault},
+    log::NewEntry,
+    plan::Plan,
+    session::{Session, Statement, Work},
+};
+use character_storage_port::{Applied, COMMIT, Committed, ErrorKind, StorageError};
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+use uuid::Uuid;
+
+/// The maximum number of writes, and of events, of a transaction in a group: one with more would hold up the others.
+const FEW: usize = 8;
+
+/// How long the group waits for rows that others hold who take none of our locks, such as an operator with an open transaction.
+const BRIEFLY: &str = "SET LOCAL lock_timeout = '20ms'";
+
+impl Checked {
+    /// Whether it is quick enough to be in a group.
+    pub(crate) fn fits_into_a_group(&self) -> bool {
+        self.transaction.writes.len() <= FEW && self.transaction.events.len() <= FEW
+    }
+
+    /// What no other transaction of its group may touch: its id, rows and subjects.
+    pub(crate) fn touches(&self) -> impl Iterator<Item = Uuid> {
+        let rows = self.transaction.writes.iter().map(|write| write.row().1);
+        let subjects = self.transaction.events.iter().map(|event| event.subject.0);
+        std::iter::once(self.transaction.id.0).chain(rows).chain(subjects)
+    }
+}
+
+/// Applies transactions that have nothing in common. Waits for no lock: what another transaction holds up is left out. When one of
+/// them is refused, or fails, nothing is applied. Each that is not applied is to be committed alone, and judged there.
+pub(crate) struct CommitGroup {
+    items: Vec<Arc<Checked>>,
+    /// It was begun before, and failed.
+    is_repeated: AtomicBool,
+}
+
+impl CommitGroup {
+    pub(crate) fn of(items: Vec<Arc<Checked>>) -> Self {
+        Self { items, is_repeated: AtomicBool::new(false) }
+    }
+
+    /// Nothing of it.
+    fn none(&self) -> Vec<Option<Committed>> {
+        self.items.iter().map(|_| None).collect()
+    }
+
+    async fn apply<S: Session>(&self, session: &mut S) -> Result<Vec<Option<Committed>>, Fault> {
+        let free = self.lock(session).await?;
+        let dialect = session.dialect();
+        let (mut plans, mut statements, mut counts) = (Vec::new(), Vec::new(), Vec::new());
+        for item in free.iter().flatten() {
+            let plan = Plan::of(&item.transaction, dialect)?;
+            let before = statements.len();
+            statements.extend(plan.statements(dialect));
+            counts.push(statements.len() - before);
+            plans.push(plan);
+        }
+        let mut answers = session.query_all(&statements).await?.into_iter();
+
+        let (mut entries, mut outcomes) = (Vec::new(), Vec::new());
+        for (ordinal, ((item, plan), count)) in free.iter().flatten().zip(plans).zip(counts).enumerate() {
+            let (written, changes) = plan.judge(session, answers.by_ref().take(count).collect()).await?;
+            let outcome = item.outcome(written);
+            entries.push(item.entry(&outcome, &changes, ordinal)?);
+            outcomes.push((outcome, changes));
+        }
+        if entries.is_empty() {
+            return Ok(self.none());
+        }
+        let appended = session.query_last(&[NewEntry::all(entries)]).await?.pop().unwrap_or_default();
+        if appended.len() != outcomes.len() {
+            let error = StorageError::new(ErrorKind::Corrupt, COMMIT).with_applied(Applied::Unknown);
+            return Err(error.with_detail("the database did not append every entry of the log").into());
+        }
+        // All have the number of the transaction of the database.
+        let tick = read_tick(appended.into_iter().next().map(|mut row| row.read()).transpose()?);
+        let mut outcomes = outcomes.into_iter();
+        let applied = |item: Option<_>| {
+            item.and_then(|_| outcomes.next()).map(|(outcome, changes)| outcome.committed(tick, changes))
+        };
+        Ok(free.into_iter().map(applied).collect())
+    }
+
+    /// The items that no other transaction holds up now; they are locked as each would be alone.
+    async fn lock<S: Session>(&self, session: &mut S) -> Result<Vec<Option<&Checked>>, Fault> {
+        let locks_of = |item: &Arc<Checked>| {
+            let mut locks = Locks::default();
+            item.lock(&mut locks);
+            locks
+        };
+        let locks: Vec<Locks> = self.items.iter().map(locks_of).collect();
+        let mut all = Locks::default();
+        locks.iter().for_each(|locks| all.merge(locks));
+        let rows =
+            session.query_all(&[Statement::new(BRIEFLY, vec![]), all.try_all()]).await?.pop().unwrap_or_default();
+        let free: Vec<bool> = rows.into_iter().map(|mut row| row.read()).collect::<Result<_, _>>()?;
+        all.retain(free);
+        Ok(self.items.iter().zip(&locks).map(|(item, locks)| all.contains(locks).then_some(&**item)).collect())
+    }
+}
+
+impl Work for CommitGroup {
+    type Output = Vec<Option<Committed>>;
+
+    async fn run<S: Session>(&self, session: &mut S) -> Result<Self::Output, Fault> {
+        if self.is_repeated.swap(true, Ordering::Relaxed) {
+            return Ok(self.none());
+        }
+        match self.apply(session).await {
+            Err(Fault::Refused(error)) if error.certainly_not_applied() => Ok(self.none()),
+            Err(fault) if matches!(fault.cause(), Some(Cause::Broken | Cause::Timeout)) => Ok(self.none()),
+            outcome => outcome,
+        }
+    }
+
+    fn has_changes(outcomes: &Self::Output) -> bool {
+        outcomes.iter().any(Option::is_some)
+    }
+}

@@ -1,0 +1,177 @@
+//! Commits that wait for one another share a transaction of the database.
+
+use crate::support::{character, create, event};
+use character_domain::{Character, CharacterId, Revision};
+use character_storage_port::{
+    Change, Commit, Committed, Deleted, ErrorKind, Expect, Log, Result, Store, Tick, Transaction, TransactionId,
+};
+use character_storage_sql::{SqlOptions, SqlStorage};
+use character_tests::PostgresServer;
+use futures_util::{FutureExt as _, future::join_all};
+use std::{collections::BTreeSet, pin::pin, time::Duration};
+
+async fn open() -> SqlStorage {
+    SqlStorage::connect(&PostgresServer::shared().fresh_schema_url(), SqlOptions::default()).await.unwrap()
+}
+
+/// Sends all at the same time.
+async fn commit_at_once(storage: &SqlStorage, transactions: Vec<Transaction>) -> Vec<Result<Committed>> {
+    join_all(transactions.into_iter().map(|transaction| storage.commit(transaction))).await
+}
+
+fn with_event(character: &Character) -> Transaction {
+    create(character).with_event(event(character.id, 1))
+}
+
+fn renamed(character: &Character, name: &str, expect: Expect) -> Transaction {
+    let entity = Character { name: name.to_owned(), ..character.clone() };
+    Transaction::new().with(Change::Replace { entity, expect })
+}
+
+/// The numbers of the transactions of the database.
+fn ticks(outcomes: &[Result<Committed>]) -> BTreeSet<Tick> {
+    outcomes.iter().flatten().map(|committed| committed.tick).collect()
+}
+
+async fn name_of(storage: &SqlStorage, id: CharacterId) -> Option<(String, Revision)> {
+    let found = Store::<Character>::find(storage, id, Deleted::Include).await.unwrap().value;
+    found.map(|found| (found.name, found.meta.revision))
+}
+
+#[tokio::test]
+async fn commits_that_wait_share_a_transaction_and_each_has_its_entry_of_the_log() {
+    let storage = open().await;
+    let start = storage.head().await.unwrap();
+    let characters: Vec<_> = (0..100).map(|number| character(&number.to_string())).collect();
+    let outcomes = commit_at_once(&storage, characters.iter().map(with_event).collect()).await;
+    assert!(outcomes.iter().all(Result::is_ok), "{outcomes:?}");
+    assert!(ticks(&outcomes).len() < 20, "{:?}", ticks(&outcomes));
+    for character in &characters {
+        assert_eq!(name_of(&storage, character.id).await, Some((character.name.clone(), Revision::FIRST)));
+    }
+    let batch = storage.follow(&start, 1_000, Duration::ZERO).await.unwrap();
+    let logged: BTreeSet<TransactionId> = batch.commits.iter().map(|commit| commit.transaction).collect();
+    let subjects: BTreeSet<_> =
+        batch.commits.iter().flat_map(|commit| &commit.events).map(|event| event.subject).collect();
+    assert_eq!((logged.len(), batch.commits.len()), (100, 100));
+    assert_eq!(subjects, characters.iter().map(|character| character.id).collect());
+    for (commit, outcome) in batch
+        .commits
+        .iter()
+        .map(|commit| (commit, outcomes.iter().flatten().find(|outcome| outcome.id == commit.transaction).unwrap()))
+    {
+        assert_eq!((commit.tick, commit.rows.as_ref()), (outcome.tick, Some(&outcome.changes)));
+    }
+}
+
+#[tokio::test]
+async fn what_is_refused_in_a_group_changes_nothing_and_all_others_are_applied() {
+    let storage = open().await;
+    let (known, repeated, reused) = (character("known"), character("repeated"), character("reused"));
+    let repeat = create(&repeated);
+    let other = Transaction { id: TransactionId::new(), ..create(&reused) };
+    for transaction in [create(&known), repeat.clone(), other.clone()] {
+        storage.commit(transaction).await.unwrap();
+    }
+    let new: Vec<_> = (0..20).map(|number| character(&number.to_string())).collect();
+    let absent = character("absent");
+    let mut transactions: Vec<_> = new.iter().map(create).collect();
+    transactions.extend([
+        renamed(&known, "too late", Expect::Revision(Revision(7))),
+        create(&known),
+        repeat,
+        Transaction { id: other.id, ..create(&character("other")) },
+        renamed(&absent, "absent", Expect::Any),
+    ]);
+    let outcomes = commit_at_once(&storage, transactions).await;
+    let (applied, judged) = outcomes.split_at(20);
+    assert!(applied.iter().all(Result::is_ok), "{applied:?}");
+    let kinds: Vec<_> = judged.iter().map(|outcome| outcome.as_ref().map_err(|error| error.kind().clone())).collect();
+    assert!(
+        matches!(
+            kinds.as_slice(),
+            [
+                Err(ErrorKind::Conflict { expected: Revision(7), actual: Revision(1) }),
+                Err(ErrorKind::AlreadyExists),
+                Ok(_),
+                Err(ErrorKind::TransactionReused),
+                Err(ErrorKind::NotFound),
+            ]
+        ),
+        "{kinds:?}"
+    );
+    for character in &new {
+        assert!(name_of(&storage, character.id).await.is_some());
+    }
+    assert_eq!(name_of(&storage, known.id).await, Some(("known".into(), Revision::FIRST)));
+    assert_eq!(name_of(&storage, repeated.id).await, Some(("repeated".into(), Revision::FIRST)));
+}
+
+#[tokio::test]
+async fn of_many_commits_that_expect_one_revision_at_once_one_is_applied() {
+    let storage = open().await;
+    let contested = character("contested");
+    storage.commit(create(&contested)).await.unwrap();
+    let rivals = |number| renamed(&contested, &format!("{number}"), Expect::Revision(Revision::FIRST));
+    let others: Vec<_> = (0..40).map(|number| character(&number.to_string())).collect();
+    let transactions = (0..40).map(rivals).zip(others.iter().map(create)).flat_map(<[_; 2]>::from).collect();
+    let outcomes = commit_at_once(&storage, transactions).await;
+    let (rivals, others): (Vec<_>, Vec<_>) = outcomes.chunks(2).map(|pair| (pair[0].is_ok(), pair[1].is_ok())).unzip();
+    assert_eq!(rivals.iter().filter(|applied| **applied).count(), 1);
+    assert!(others.iter().all(|applied| *applied));
+    assert_eq!(name_of(&storage, contested.id).await.map(|(_, revision)| revision), Some(Revision(2)));
+}
+
+#[tokio::test]
+async fn a_group_does_not_wait_for_the_row_that_an_open_transaction_holds() {
+    let url = PostgresServer::shared().fresh_schema_url();
+    let storage = SqlStorage::connect(&url, SqlOptions::default()).await.unwrap();
+    let held = character("held");
+    storage.commit(create(&held)).await.unwrap();
+    let (operator, connection) = tokio_postgres::connect(&url, tokio_postgres::NoTls).await.unwrap();
+    tokio::spawn(connection);
+    operator.batch_execute("BEGIN; UPDATE characters SET name = name").await.unwrap();
+
+    let new: Vec<_> = (0..40).map(|number| character(&number.to_string())).collect();
+    let mut waits = pin!(async {
+        let first = new[..4].iter().map(create);
+        let change = std::iter::once(renamed(&held, "changed", Expect::Any));
+        let (change, new) = (first.chain(change), new[4..].iter().map(create));
+        commit_at_once(&storage, change.chain(new).collect()).await
+    });
+    // The change alone is held up, and with it the end of them all.
+    loop {
+        assert!(waits.as_mut().now_or_never().is_none());
+        let mut applied = 0;
+        for character in &new {
+            applied += usize::from(name_of(&storage, character.id).await.is_some());
+        }
+        if applied == new.len() {
+            break;
+        }
+    }
+    operator.batch_execute("COMMIT").await.unwrap();
+    let outcomes = waits.await;
+    assert!(outcomes.iter().all(Result::is_ok), "{outcomes:?}");
+    assert_eq!(name_of(&storage, held.id).await, Some(("changed".into(), Revision(2))));
+}
+
+#[tokio::test]
+async fn a_commit_that_waits_is_not_begun_when_its_caller_has_gone() {
+    let storage = open().await;
+    let (kept, gone): (Vec<_>, Vec<_>) = (0..20).map(|_| (character("kept"), character("gone"))).unzip();
+    let all = join_all(kept.iter().map(|kept| storage.commit(create(kept))));
+    let mut all = pin!(all);
+    // They have the slots, or wait.
+    assert!(all.as_mut().now_or_never().is_none());
+    {
+        let leaving = join_all(gone.iter().map(|gone| storage.commit(create(gone))));
+        assert!(leaving.now_or_never().is_none());
+    }
+    let outcomes = all.await;
+    assert!(outcomes.iter().all(Result::is_ok), "{outcomes:?}");
+    storage.commit(create(&character("last"))).await.unwrap();
+    for gone in &gone {
+        assert_eq!(name_of(&storage, gone.id).await, None);
+    }
+}
