@@ -123,7 +123,8 @@ impl FromStr for Timestamp {
             return Err(InvalidTimestamp::Syntax);
         };
         let local = DateTime::from_parts(pieces.date(), time).duration_since(EPOCH);
-        let utc = local.checked_sub(SignedDuration::from_secs(offset.seconds().into())).ok_or(InvalidTimestamp::Range)?;
+        let utc =
+            local.checked_sub(SignedDuration::from_secs(offset.seconds().into())).ok_or(InvalidTimestamp::Range)?;
         // Both parts have the same sign, and the second one is cut towards the past.
         let finer = i64::from(utc.subsec_nanos()).div_euclid(1_000);
         let micros = utc.as_secs().checked_mul(1_000_000).and_then(|micros| micros.checked_add(finer));

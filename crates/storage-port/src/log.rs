@@ -139,7 +139,7 @@ pub trait Log: Send + Sync {
     /// # Errors
     /// [`Gone`](crate::ErrorKind::Gone): the cursor belongs to another epoch, or to a time before what is kept, or names a
     /// commit that the storage does not have, because it was restored from a backup; then the storage has begun a new
-    /// epoch. Begin again at [`head`](Log::head) and take nothing that was read before for current. `Invalid`: the limit, or
+    /// epoch, unless the cursor is [unverified](LogCursor::unverified). Begin again at [`head`](Log::head) and take nothing that was read before for current. `Invalid`: the limit, or
     /// a cursor of another kind of storage. Others as [`Store::find`](crate::Store::find).
     async fn follow(&self, after: &LogCursor, limit: usize, wait: Duration) -> Result<LogBatch>;
 

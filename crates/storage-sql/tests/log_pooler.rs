@@ -38,6 +38,7 @@ behaviours!(unread:
     keeps_and_lists_every_kind_as_the_reference_does,
     applies_a_concurrent_repeat_once,
     forgets_old_transactions,
+    begins_no_epoch_for_a_place_that_a_client_made_up,
 );
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -50,6 +50,7 @@ behaviours!(open:
     survives_writers_in_opposite_orders,
     takes_a_transaction_of_5000_rows,
     forgets_old_transactions,
+    begins_no_epoch_for_a_place_that_a_client_made_up,
 );
 
 behaviours!(open:

@@ -190,3 +190,28 @@ async fn a_stream_names_what_is_wrong_with_its_request() {
     let head = client().head(service.url(&format!("/api/v2/stream?character={}", Uuid::nil())));
     assert_eq!(send(head).await.status, 405);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_position_that_a_client_made_up_resets_its_own_stream_and_no_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let service = Service::character().env("DATA_DIR", folder.path()).start();
+    let id = send(client().post(service.url("/api/v2/characters")).json(&sheet("Ada"))).await.id();
+    let query = format!("character={id}");
+    let mut other = Stream::open(&service, &query, None).await;
+    let hello = other.named("hello").await.id.unwrap();
+    let (epoch, _) = hello.split_once('.').unwrap();
+    for place in ["5:5:_4_44f436d9-77fb-4b19-bfa2-8ed28d59c77a", "1:999999999999:"] {
+        let mut forged = Stream::open(&service, &query, Some(&format!("{epoch}.{place}"))).await;
+        let reset = forged.named("reset").await.id.unwrap();
+        assert_eq!(reset.split_once('.').map(|(epoch, _)| epoch), Some(epoch), "{place}");
+    }
+    rename(&service, &id, "Bea").await;
+    loop {
+        let event = other.next().await.unwrap();
+        match event.name.as_deref() {
+            Some("update") => break,
+            Some("reset") => panic!("the stream of another client is reset"),
+            _ => {}
+        }
+    }
+}

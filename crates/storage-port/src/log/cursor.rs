@@ -28,12 +28,16 @@ impl fmt::Display for Epoch {
     }
 }
 
+/// What the text of a cursor begins with that is [unverified](LogCursor::unverified).
+const UNVERIFIED: char = '~';
+
 /// A place in the log: the commits before it have been returned, those after it have not. The text is `<epoch>.<place>`, where
-/// the place belongs to the storage that made it.
+/// the place belongs to the storage that made it; that of an [unverified](Self::unverified) one begins with `~`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct LogCursor {
     epoch: Epoch,
     place: Arc<str>,
+    is_unverified: bool,
 }
 
 impl LogCursor {
@@ -41,7 +45,20 @@ impl LogCursor {
     /// digits and `: , ~ _ -`, so that the cursor fits into a URL.
     #[must_use]
     pub fn new(epoch: Epoch, place: &impl fmt::Display) -> Self {
-        Self { epoch, place: place.to_string().into() }
+        Self { epoch, place: place.to_string().into(), is_unverified: false }
+    }
+
+    /// The same place, as a client claims it, who may have made it up. When the storage does not know the place, that is no sign
+    /// that it was restored from a backup.
+    #[must_use]
+    pub fn unverified(self) -> Self {
+        Self { is_unverified: true, ..self }
+    }
+
+    /// Whether it is [unverified](Self::unverified).
+    #[must_use]
+    pub fn is_unverified(&self) -> bool {
+        self.is_unverified
     }
 
     /// The epoch it belongs to.
@@ -59,6 +76,9 @@ impl LogCursor {
 
 impl fmt::Display for LogCursor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_unverified {
+            write!(f, "{UNVERIFIED}")?;
+        }
         write!(f, "{}.{}", self.epoch, self.place)
     }
 }
@@ -72,12 +92,14 @@ impl FromStr for LogCursor {
     type Err = InvalidLogCursor;
 
     fn from_str(text: &str) -> Result<Self, InvalidLogCursor> {
-        let (epoch, place) = text.split_once('.').ok_or(InvalidLogCursor)?;
+        let claimed = text.strip_prefix(UNVERIFIED);
+        let (epoch, place) = claimed.unwrap_or(text).split_once('.').ok_or(InvalidLogCursor)?;
         let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b":,~_-".contains(&byte);
         if text.len() > MAX_CURSOR || !place.bytes().all(is_plain) {
             return Err(InvalidLogCursor);
         }
-        Ok(Self { epoch: Epoch(epoch.parse().map_err(|_| InvalidLogCursor)?), place: place.into() })
+        let epoch = Epoch(epoch.parse().map_err(|_| InvalidLogCursor)?);
+        Ok(Self { epoch, place: place.into(), is_unverified: claimed.is_some() })
     }
 }
 
@@ -102,9 +124,18 @@ mod tests {
         let cursor = LogCursor::new(Epoch::new(), &"100:104:100,102~7");
         assert_eq!(cursor.to_string().parse(), Ok(cursor.clone()));
         assert_eq!(serde_json::from_value::<LogCursor>(serde_json::json!(cursor)).unwrap(), cursor);
-        for text in
-            ["", "x", "1.2", &format!("{}.a b", Uuid::nil()), &format!("{}.{}", Uuid::nil(), "1".repeat(20_000))]
-        {
+        let claimed = cursor.clone().unverified();
+        assert_eq!((claimed.to_string().parse(), claimed.is_unverified()), (Ok(claimed.clone()), true));
+        assert_ne!(claimed, cursor);
+        for text in [
+            "",
+            "x",
+            "~",
+            "~~1.2",
+            "1.2",
+            &format!("{}.a b", Uuid::nil()),
+            &format!("{}.{}", Uuid::nil(), "1".repeat(20_000)),
+        ] {
             assert_eq!(text.parse::<LogCursor>(), Err(InvalidLogCursor), "{text}");
         }
     }

@@ -51,15 +51,16 @@ impl Feed {
                 Answer::Elsewhere(place, epoch) => {
                     let (reply, answer) = oneshot::channel();
                     let ended = |_| StorageError::unavailable(FOLLOW);
-                    let request = Request { place, epoch, limit, reply };
+                    let request = Request { place, epoch, is_unverified: after.is_unverified(), limit, reply };
                     requests.send(request).await.map_err(|_| StorageError::unavailable(FOLLOW))?;
                     let batch = answer.await.map_err(ended)??;
                     if !batch.commits.is_empty() {
                         return Ok(batch);
                     }
                     // Nothing up to the end of the ring, where this cursor stands.
-                    let is_elsewhere_still = batch.next == after;
-                    after = batch.next;
+                    let next = if after.is_unverified() { batch.next.unverified() } else { batch.next };
+                    let is_elsewhere_still = next == after;
+                    after = next;
                     if !is_elsewhere_still {
                         continue;
                     }

@@ -218,7 +218,7 @@ impl Poller {
 
     /// Reads for a follower up to the end of the ring; to the end of the log for one that has come further.
     async fn read_for(&mut self, request: &Request) -> Result<Result<LogBatch, Trouble>, Fault> {
-        let Request { place, epoch, limit, .. } = request;
+        let Request { place, epoch, is_unverified, limit, .. } = request;
         let end = {
             let state = self.shared.state();
             let ring = state.ring.as_ref().filter(|ring| ring.epoch == *epoch && place.is_within(&ring.newest.ticks));
@@ -229,7 +229,10 @@ impl Poller {
         if page.epoch != *epoch {
             return Ok(Err(StorageError::new(ErrorKind::Gone, FOLLOW).into()));
         }
-        let standing = page.standing(place);
+        let standing = match page.standing(place) {
+            Standing::Restored if *is_unverified => Standing::Gone,
+            standing => standing,
+        };
         self.note_outlived(&page, Some(standing));
         if let Some(trouble) = refusal(standing, page.epoch) {
             return Ok(Err(trouble));

@@ -46,6 +46,8 @@ pub(super) struct State {
 pub(super) struct Request {
     pub(super) place: Place,
     pub(super) epoch: Epoch,
+    /// The place may be made up, and is no sign that the database was restored.
+    pub(super) is_unverified: bool,
     pub(super) limit: usize,
     pub(super) reply: oneshot::Sender<Result<LogBatch, Trouble>>,
 }

@@ -322,6 +322,30 @@ pub(crate) async fn purge_settled(storage: &SqlStorage, bound: Duration) -> u64 
 }
 
 /// Ids of transactions are forgotten when they are old, and only then.
+/// Places of the log that name what is not there, or is still to come.
+pub(crate) async fn begins_no_epoch_for_a_place_that_a_client_made_up(storage: &SqlStorage) {
+    storage.commit(create(&character("Torormir"))).await.unwrap();
+    let head = storage.head().await.unwrap();
+    let stranger = TransactionId::new();
+    for place in [
+        format!("5:5:_4_{stranger}"),
+        format!("99999999:99999999:_9_{stranger}"),
+        "1:999999999999:".to_owned(),
+        "1:1:".to_owned(),
+    ] {
+        let claimed: LogCursor = format!("{}.{place}", head.epoch()).parse().unwrap();
+        match storage.follow(&claimed.unverified(), 10, Duration::ZERO).await {
+            Ok(batch) => assert_eq!(batch.next.epoch(), head.epoch(), "{place}"),
+            Err(error) => {
+                assert!(matches!(error.kind(), ErrorKind::Gone | ErrorKind::Invalid(_)), "{place}: {error:?}")
+            }
+        }
+        assert_eq!(storage.head().await.unwrap().epoch(), head.epoch(), "{place}");
+    }
+    let batch = storage.follow(&head.unverified(), 10, Duration::ZERO).await.unwrap();
+    assert!(batch.commits.len() <= 1, "a true place is followed: {batch:?}");
+}
+
 pub(crate) async fn forgets_old_transactions(storage: &SqlStorage) {
     let (first, hour, week) = (create(&character("Old")), Duration::from_secs(3_600), Duration::from_secs(604_800));
     storage.commit(first.clone()).await.unwrap();
