@@ -130,8 +130,7 @@ impl SqlStorage {
     /// How busy the connections are.
     #[must_use]
     pub fn pool_status(&self) -> PoolStatus {
-        let status = self.engine.status();
-        PoolStatus { waiting: status.waiting + self.commits.waiting(), ..status }
+        self.engine.status()
     }
 
     /// The state of the log. Costs about a millisecond, however long the log is.

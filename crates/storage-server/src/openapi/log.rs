@@ -40,7 +40,8 @@ fn follow() -> Operation {
         .parameter(schemas::required(parameter(
             "after",
             ParameterIn::Query,
-            "A cursor: `next` of the previous batch, or the end of the log.",
+            "A cursor: `next` of the previous batch, or the end of the log. A `~` in front says that a client claims it; then it \
+             is no sign that the storage was restored, whatever it names.",
             schemas::string(),
         )))
         .parameter(parameter(

@@ -38,14 +38,6 @@ impl Commits {
         }
         alone(&self.engine, item).await
     }
-
-    /// How many wait to be begun.
-    pub(super) fn waiting(&self) -> usize {
-        #[cfg(feature = "postgres")]
-        return self.groups.waiting();
-        #[cfg(not(feature = "postgres"))]
-        0
-    }
 }
 
 async fn alone(engine: &Engine, item: Arc<Checked>) -> Result<Committed> {

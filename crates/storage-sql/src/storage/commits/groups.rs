@@ -67,10 +67,6 @@ impl Groups {
         Self { engine, timeout, queues: Mutex::default() }
     }
 
-    pub(super) fn waiting(&self) -> usize {
-        self.queues().of.values().map(|queue| queue.waiting.len()).sum()
-    }
-
     pub(super) async fn commit(self: &Arc<Self>, item: Arc<Checked>) -> Result<Committed> {
         match self.turn(&item) {
             Turn::Free => alone(&self.engine, item).await,
