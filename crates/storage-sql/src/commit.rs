@@ -24,10 +24,8 @@ use std::{
 };
 use uuid::Uuid;
 
-#[cfg(feature = "postgres")]
 mod group;
 
-#[cfg(feature = "postgres")]
 pub(crate) use group::CommitGroup;
 
 const SAVE: &str = "SAVEPOINT item";

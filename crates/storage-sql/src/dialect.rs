@@ -162,7 +162,6 @@ impl Locks {
     }
 
     /// These and the others.
-    #[cfg(feature = "postgres")]
     pub(crate) fn merge(&mut self, others: &Self) {
         for (key, mode) in &others.0 {
             self.add_key(*key, *mode);
@@ -170,19 +169,16 @@ impl Locks {
     }
 
     /// Takes those that are free, and answers for each in order whether it was; for PostgreSQL.
-    #[cfg(feature = "postgres")]
     pub(crate) fn try_all(&self) -> Statement {
         Statement::new(sql!("try_lock_all.postgres"), self.lists())
     }
 
     /// Those that were free, by the answers to [`try_all`](Self::try_all).
-    #[cfg(feature = "postgres")]
     pub(crate) fn retain(&mut self, free: impl IntoIterator<Item = bool>) {
         let mut free = free.into_iter();
         self.0.retain(|_, _| free.next().unwrap_or(false));
     }
 
-    #[cfg(feature = "postgres")]
     pub(crate) fn contains(&self, others: &Self) -> bool {
         others.0.keys().all(|key| self.0.contains_key(key))
     }

@@ -69,10 +69,14 @@ impl Engine {
         each!(self, engine => engine.status())
     }
 
-    /// Whether commits that wait are to become groups before they come here.
-    #[cfg(feature = "postgres")]
-    pub(crate) fn needs_groups(&self) -> bool {
-        matches!(self, Self::Postgres(_))
+    /// Whether operations that wait for one another cost less as one. SQLite has one writer, which groups by itself.
+    pub(crate) fn gains_by_groups(&self) -> bool {
+        match self {
+            #[cfg(feature = "postgres")]
+            Self::Postgres(_) => true,
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite(_) => false,
+        }
     }
 
     /// Runs work that changes nothing.

@@ -51,7 +51,6 @@ impl NewEntry {
     }
 }
 
-#[cfg(feature = "postgres")]
 impl NewEntry {
     /// Inserts several with their places as ordinals, in PostgreSQL, and returns their common tick for each.
     pub(crate) fn all(entries: Vec<Self>) -> Statement {

@@ -12,7 +12,7 @@ use crate::{
     retention::{PURGE, Purge, ReadStatus, STATUS},
     session::{Ask, Work},
     slow::Slow,
-    table::{Count, Find, List, Table},
+    table::{Count, List, Table, found},
 };
 use async_trait::async_trait;
 use character_storage_port::{
@@ -23,10 +23,13 @@ use std::{sync::Arc, time::Duration};
 
 mod access;
 mod commits;
+mod finds;
+mod groups;
 mod log;
 mod versions;
 
-use commits::Commits;
+use finds::Sought;
+use groups::Groups;
 pub use versions::Thinned;
 
 /// Keeps everything in PostgreSQL or in an SQLite file. Clones share the connections; the threads of an SQLite
@@ -34,7 +37,8 @@ pub use versions::Thinned;
 #[derive(Clone, Debug)]
 pub struct SqlStorage {
     engine: Arc<Engine>,
-    commits: Arc<Commits>,
+    commits: Arc<Groups<Arc<Checked>>>,
+    finds: Arc<Groups<Sought>>,
     feed: Arc<Feed>,
     slow: Arc<Slow>,
 }
@@ -81,8 +85,9 @@ impl SqlStorage {
         let SqlOptions { log_poll: poll, log_wakeup: wakeup, timeout, .. } = *options;
         let feed = Feed::new(engine.origin(), Pace { poll, timeout, wakeup });
         let engine = Arc::new(engine);
-        let commits = Arc::new(Commits::over(Arc::clone(&engine), timeout));
-        Self { engine, commits, feed: Arc::new(feed), slow: Arc::new(Slow::beyond(options.slow)) }
+        let commits = Arc::new(Groups::over(Arc::clone(&engine), timeout));
+        let finds = Arc::new(Groups::over(Arc::clone(&engine), timeout));
+        Self { engine, commits, finds, feed: Arc::new(feed), slow: Arc::new(Slow::beyond(options.slow)) }
     }
 
     /// Opens a database that exists, to read: nothing is created, no migration applied and nothing written. An SQLite
@@ -212,7 +217,8 @@ impl SqlStorage {
 #[deny(clippy::missing_trait_methods)]
 impl<E: Table> Store<E> for SqlStorage {
     async fn find(&self, id: E::Id, deleted: Deleted) -> Result<Read<Option<E>>> {
-        self.read(E::FIND, Find::<E> { id, deleted }).await.map(Read::origin)
+        let row = self.slow.watch(E::FIND, self.finds.run(Sought::of::<E>(id))).await?;
+        found(id.into(), row, deleted).map(Read::origin)
     }
 
     async fn list(&self, query: &E::Query, page: PageRequest) -> Result<Read<Page<E>>> {
@@ -231,7 +237,7 @@ impl<E: Table> Store<E> for SqlStorage {
 impl Commit for SqlStorage {
     async fn commit(&self, transaction: Transaction) -> Result<Committed> {
         let item = Arc::new(Checked::new(transaction)?);
-        let outcome = self.slow.watch(COMMIT, self.commits.commit(item)).await;
+        let outcome = self.slow.watch(COMMIT, self.commits.run(item)).await;
         self.applied(std::iter::once(&outcome));
         outcome
     }

@@ -3,7 +3,7 @@
 use crate::{
     derived::Derived,
     dialect::Dialect,
-    fault::{Fault, corrupt},
+    fault::{Cause, Fault, corrupt},
     session::{Session, Statement, Work},
     value::{Column, ColumnType, FromValue, Row, Unreadable, Value},
 };
@@ -11,7 +11,9 @@ use character_domain::Meta;
 use character_error_reporter::redacted_text;
 use character_storage_port::{
     Cursor, Deleted, Entity, MAX_PAGE_BYTES, Order, OrderBy, Page, PageBuilder, PageRequest, Query, SortKey,
+    StorageError,
 };
+use std::collections::HashMap;
 use uuid::Uuid;
 
 mod count;
@@ -145,13 +147,52 @@ impl<E: Table> Work for Find<E> {
     type Output = Option<E>;
 
     async fn run<S: Session>(&self, session: &mut S) -> Result<Option<E>, Fault> {
-        let id = Value::Uuid(self.id.into());
-        let rows = session.query(Statement::new(format!("{} WHERE id = $1", select::<E>()), vec![id])).await?;
-        let Some(mut row) = rows.into_iter().next() else { return Ok(None) };
-        let id = row.read::<Uuid>()?;
-        let found: E = entity(id, &mut row).map_err(|error| corrupt(E::FIND, error).with_entity(E::KIND, id))?;
-        let found = Some(found);
-        Ok(found.filter(|found| self.deleted == Deleted::Include || !found.meta().is_deleted()))
+        let id = self.id.into();
+        let rows = FindRows::of::<E>(vec![id]).run(session).await?;
+        Ok(found(id, rows.into_iter().next().flatten().flatten(), self.deleted)?)
+    }
+}
+
+/// The entity in a row that was looked for.
+pub(crate) fn found<E: Table>(id: Uuid, row: Option<Row>, deleted: Deleted) -> Result<Option<E>, StorageError> {
+    let Some(mut row) = row else { return Ok(None) };
+    let found: E = entity(id, &mut row).map_err(|error| corrupt(E::FIND, error).with_entity(E::KIND, id))?;
+    Ok(Some(found).filter(|found| deleted == Deleted::Include || !found.meta().is_deleted()))
+}
+
+/// Reads rows of one kind by their ids, without the id. Several are for PostgreSQL.
+pub(crate) struct FindRows {
+    select: String,
+    ids: Vec<Uuid>,
+}
+
+impl FindRows {
+    pub(crate) fn of<E: Table>(ids: Vec<Uuid>) -> Self {
+        Self { select: select::<E>(), ids }
+    }
+}
+
+impl Work for FindRows {
+    /// For each id the row, if there is one. `None`: it is to be looked for alone, because that of another cannot be read.
+    type Output = Vec<Option<Option<Row>>>;
+
+    async fn run<S: Session>(&self, session: &mut S) -> Result<Self::Output, Fault> {
+        let (condition, wanted) = match self.ids.as_slice() {
+            [id] => ("id = $1", Value::Uuid(*id)),
+            ids => ("id = ANY($1)", session.dialect().ids(ids)),
+        };
+        let rows = session.query(Statement::new(format!("{} WHERE {condition}", self.select), vec![wanted])).await;
+        let rows = match rows {
+            Err(fault) if self.ids.len() > 1 && matches!(fault.cause(), Some(Cause::Broken | Cause::Timeout)) => {
+                return Ok(self.ids.iter().map(|_| None).collect());
+            }
+            rows => rows?,
+        };
+        let mut found = HashMap::with_capacity(rows.len());
+        for mut row in rows {
+            found.insert(row.read::<Uuid>()?, row);
+        }
+        Ok(self.ids.iter().map(|id| Some(found.remove(id))).collect())
     }
 }
 

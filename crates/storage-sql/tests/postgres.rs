@@ -144,10 +144,11 @@ async fn no_more_connections_are_open_than_permitted_and_who_waits_for_one_is_co
     let (client, connection) = tokio_postgres::connect(&url, tokio_postgres::NoTls).await.unwrap();
     let connection = tokio::spawn(connection);
     client.batch_execute("BEGIN; LOCK TABLE characters").await.unwrap();
-    let commits: Vec<_> = (0..5)
+    let lists: Vec<_> = (0..5)
         .map(|_| {
             let storage = storage.clone();
-            tokio::spawn(async move { storage.commit(create(&character("Waiting"))).await })
+            let all = CharacterQuery::default();
+            tokio::spawn(async move { Store::<Character>::list(&storage, &all, PageRequest::default()).await })
         })
         .collect();
     let full = async {
@@ -162,8 +163,8 @@ async fn no_more_connections_are_open_than_permitted_and_who_waits_for_one_is_co
     };
     tokio::time::timeout(Duration::from_secs(4), full).await.unwrap();
     client.batch_execute("ROLLBACK").await.unwrap();
-    for commit in commits {
-        commit.await.unwrap().unwrap();
+    for list in lists {
+        list.await.unwrap().unwrap();
     }
     assert_eq!(storage.pool_status().waiting, 0);
     drop(client);

@@ -22,8 +22,8 @@ const FEW: usize = 8;
 const BRIEFLY: &str = "SET LOCAL lock_timeout = '20ms'";
 
 impl Checked {
-    /// Whether it is quick enough to be in a group.
-    pub(crate) fn fits_into_a_group(&self) -> bool {
+    /// Whether it may be in a group.
+    pub(crate) fn is_small(&self) -> bool {
         self.transaction.writes.len() <= FEW && self.transaction.events.len() <= FEW
     }
 

@@ -1,47 +1,40 @@
-//! Single commits. In PostgreSQL those that wait for one another become a group, which costs less than each alone; SQLite has one
-//! writer, which groups by itself.
+//! Single commits.
 
+use super::groups::Joint;
 use crate::{
-    commit::{Checked, CommitAll, Outcome},
+    commit::{Checked, CommitAll, CommitGroup, Outcome},
     engine::Engine,
 };
 use character_storage_port::{COMMIT, Committed, ErrorKind, Result, StorageError};
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
+use uuid::Uuid;
 
-#[cfg(feature = "postgres")]
-mod groups;
+impl Joint for Arc<Checked> {
+    type Output = Committed;
 
-/// The commits of a storage.
-#[derive(Debug)]
-pub(super) struct Commits {
-    engine: Arc<Engine>,
-    #[cfg(feature = "postgres")]
-    groups: Arc<groups::Groups>,
-}
-
-impl Commits {
-    #[cfg_attr(not(feature = "postgres"), expect(unused_variables, reason = "only PostgreSQL has a queue here"))]
-    pub(super) fn over(engine: Arc<Engine>, timeout: Duration) -> Self {
-        #[cfg(feature = "postgres")]
-        let groups = Arc::new(groups::Groups::over(Arc::clone(&engine), timeout));
-        Self {
-            engine,
-            #[cfg(feature = "postgres")]
-            groups,
-        }
+    fn name(&self) -> &'static str {
+        COMMIT
     }
 
-    pub(super) async fn commit(&self, item: Arc<Checked>) -> Result<Committed> {
-        #[cfg(feature = "postgres")]
-        if self.engine.needs_groups() {
-            return self.groups.commit(item).await;
-        }
-        alone(&self.engine, item).await
+    fn is_quick(&self) -> bool {
+        self.is_small()
     }
-}
 
-async fn alone(engine: &Engine, item: Arc<Checked>) -> Result<Committed> {
-    let outcomes = engine.write(COMMIT, CommitAll::of(vec![item])).await?;
-    let missing = || Err(StorageError::new(ErrorKind::Corrupt, COMMIT));
-    outcomes.into_iter().next().map_or_else(missing, Outcome::into_result)
+    fn suits(&self, _first: &Self) -> bool {
+        true
+    }
+
+    fn touches(&self) -> impl Iterator<Item = Uuid> {
+        Checked::touches(self)
+    }
+
+    async fn alone(self, engine: &Engine) -> Result<Committed> {
+        let outcomes = engine.write(COMMIT, CommitAll::of(vec![self])).await?;
+        let missing = || Err(StorageError::new(ErrorKind::Corrupt, COMMIT));
+        outcomes.into_iter().next().map_or_else(missing, Outcome::into_result)
+    }
+
+    async fn together(items: Vec<Self>, engine: &Engine) -> Result<Vec<Option<Committed>>> {
+        engine.write(COMMIT, CommitGroup::of(items)).await
+    }
 }

@@ -1,7 +1,8 @@
-//! Commits that wait for one another share a transaction of the database.
+//! Operations that wait for one another: commits share a transaction of the database, and finds a statement.
+#![expect(clippy::unwrap_used, reason = "a helper of tests fails the test")]
 
 use crate::support::{character, create, event};
-use character_domain::{Character, CharacterId, Revision};
+use character_domain::{Character, CharacterId, Revision, now};
 use character_storage_port::{
     Change, Commit, Committed, Deleted, ErrorKind, Expect, Log, Result, Store, Tick, Transaction, TransactionId,
 };
@@ -173,5 +174,31 @@ async fn a_commit_that_waits_is_not_begun_when_its_caller_has_gone() {
     storage.commit(create(&character("last"))).await.unwrap();
     for gone in &gone {
         assert_eq!(name_of(&storage, gone.id).await, None);
+    }
+}
+
+#[tokio::test]
+async fn rows_that_are_looked_for_at_once_are_found_each_by_its_own_id() {
+    let url = PostgresServer::shared().fresh_schema_url();
+    let storage = SqlStorage::connect(&url, SqlOptions::default()).await.unwrap();
+    let characters: Vec<_> = (0..60).map(|number| character(&number.to_string())).collect();
+    commit_at_once(&storage, characters.iter().map(create).collect()).await;
+    let (deleted, damaged) = (characters[7].id, characters[9].id);
+    let delete = Change::<Character>::Delete { id: deleted, expect: Expect::Any, at: now() };
+    storage.commit(Transaction::new().with(delete)).await.unwrap();
+    let (operator, connection) = tokio_postgres::connect(&url, tokio_postgres::NoTls).await.unwrap();
+    tokio::spawn(connection);
+    operator.execute("UPDATE characters SET data = '{' WHERE id = $1", &[&damaged.0]).await.unwrap();
+
+    let absent = character("absent");
+    let all: Vec<_> = characters.iter().chain([&absent]).collect();
+    let finds = all.iter().map(|wanted| Store::<Character>::find(&storage, wanted.id, Deleted::Exclude));
+    for (wanted, found) in all.iter().zip(join_all(finds).await) {
+        let name = found.map(|read| read.value.map(|found| found.name));
+        match name {
+            Err(error) if wanted.id == damaged => assert_eq!(error.kind(), &ErrorKind::Corrupt),
+            name if wanted.id == deleted || wanted.id == absent.id => assert_eq!(name.unwrap(), None),
+            name => assert_eq!(name.unwrap(), Some(wanted.name.clone())),
+        }
     }
 }

@@ -1,15 +1,12 @@
-//! Which commits run now, and which wait to be a group. Each thread that answers requests has its own queue, as it has its own
-//! connections.
+//! Which operations of a kind run now, and which wait to be a group, which costs less than each alone. Each thread that answers
+//! requests has its own queue, as it has its own connections.
 
-use super::alone;
-use crate::{
-    commit::{Checked, CommitGroup},
-    engine::Engine,
-};
-use character_storage_port::{Applied, COMMIT, Committed, ErrorKind, Result, StorageError};
+use crate::engine::Engine;
+use character_storage_port::{Applied, ErrorKind, Result, StorageError};
 use futures_util::future::join_all;
 use std::{
     collections::{HashMap, HashSet, VecDeque},
+    fmt,
     pin::pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -18,86 +15,112 @@ use tokio::{
     runtime::{Handle, Id, RuntimeFlavor},
     sync::oneshot,
 };
+use uuid::Uuid;
 
-/// How many commits or groups of a thread run at the same time, before others wait for them.
+/// How many operations or groups of a thread run at the same time, before others wait for them.
 const SLOTS: usize = 2;
-/// A commit or group that takes longer keeps no others waiting: another transaction may hold it up.
+/// An operation or group that takes longer keeps no others waiting: another transaction may hold it up.
 const PATIENCE: Duration = Duration::from_millis(20);
-/// The maximum number of commits in a group.
+/// The maximum number of operations in a group.
 const MAX_GROUP: usize = 32;
 
-#[derive(Debug)]
-pub(super) struct Groups {
-    engine: Arc<Engine>,
-    /// How long a commit may wait and run.
-    timeout: Duration,
-    queues: Mutex<Queues>,
+/// An operation that can be done together with others of its kind.
+pub(super) trait Joint: Clone + Send + Sync + 'static {
+    type Output: Send + 'static;
+
+    fn name(&self) -> &'static str;
+
+    /// Whether it is quick enough to be in a group.
+    fn is_quick(&self) -> bool;
+
+    /// Whether it can be in the group of `first`.
+    fn suits(&self, first: &Self) -> bool;
+
+    /// What no other operation of its group may touch.
+    fn touches(&self) -> impl Iterator<Item = Uuid>;
+
+    fn alone(self, engine: &Engine) -> impl Future<Output = Result<Self::Output>> + Send;
+
+    /// The outcome of each; `None`: it is to be done alone.
+    fn together(items: Vec<Self>, engine: &Engine) -> impl Future<Output = Result<Vec<Option<Self::Output>>>> + Send;
 }
 
-#[derive(Debug, Default)]
-struct Queues {
+pub(super) struct Groups<J: Joint> {
+    engine: Arc<Engine>,
+    /// How long an operation may wait and run.
+    timeout: Duration,
+    queues: Mutex<Queues<J>>,
+}
+
+impl<J: Joint> fmt::Debug for Groups<J> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Groups").field("timeout", &self.timeout).finish_non_exhaustive()
+    }
+}
+
+struct Queues<J: Joint> {
     /// By runtime of one thread; all others share one.
-    of: HashMap<Option<Id>, Queue>,
+    of: HashMap<Option<Id>, Queue<J>>,
     tickets: u64,
 }
 
 /// Nothing waits unless every slot is taken.
-#[derive(Debug, Default)]
-struct Queue {
+struct Queue<J: Joint> {
     running: usize,
-    waiting: VecDeque<Waiting>,
+    waiting: VecDeque<Waiting<J>>,
 }
 
-#[derive(Debug)]
-struct Waiting {
+struct Waiting<J: Joint> {
     ticket: u64,
-    item: Arc<Checked>,
-    answer: oneshot::Sender<Result<Committed>>,
+    item: J,
+    answer: oneshot::Sender<Result<J::Output>>,
 }
 
-enum Turn {
+enum Turn<J: Joint> {
     /// It runs beside the slots.
     Free,
-    Now(Slot),
-    Later(Option<Id>, u64, oneshot::Receiver<Result<Committed>>),
+    Now(Slot<J>),
+    Later(Option<Id>, u64, oneshot::Receiver<Result<J::Output>>),
 }
 
-impl Groups {
+impl<J: Joint> Groups<J> {
     pub(super) fn over(engine: Arc<Engine>, timeout: Duration) -> Self {
-        Self { engine, timeout, queues: Mutex::default() }
+        Self { engine, timeout, queues: Mutex::new(Queues { of: HashMap::new(), tickets: 0 }) }
     }
 
-    pub(super) async fn commit(self: &Arc<Self>, item: Arc<Checked>) -> Result<Committed> {
+    pub(super) async fn run(self: &Arc<Self>, item: J) -> Result<J::Output> {
+        let name = item.name();
         match self.turn(&item) {
-            Turn::Free => alone(&self.engine, item).await,
-            Turn::Now(slot) => slot.hold(alone(&self.engine, item)).await,
+            Turn::Free => item.alone(&self.engine).await,
+            Turn::Now(slot) => slot.hold(item.alone(&self.engine)).await,
             Turn::Later(runtime, ticket, mut answer) => match tokio::time::timeout(self.timeout, &mut answer).await {
                 Ok(Ok(outcome)) => outcome,
-                Ok(Err(_)) => Err(StorageError::unavailable(COMMIT)
+                Ok(Err(_)) => Err(StorageError::unavailable(name)
                     .with_applied(Applied::Unknown)
-                    .with_detail("the thread that commits has ended")),
+                    .with_detail("the thread that ran it has ended")),
                 Err(_) => {
                     let applied = if self.withdraw(runtime, ticket) { Applied::No } else { Applied::Unknown };
                     let detail = format!("the operation took longer than the timeout of {:?}", self.timeout);
-                    Err(StorageError::new(ErrorKind::Timeout, COMMIT).with_applied(applied).with_detail(detail))
+                    Err(StorageError::new(ErrorKind::Timeout, name).with_applied(applied).with_detail(detail))
                 }
             },
         }
     }
 
-    fn turn(self: &Arc<Self>, item: &Arc<Checked>) -> Turn {
-        let Some(handle) = Handle::try_current().ok().filter(|_| item.fits_into_a_group()) else { return Turn::Free };
+    fn turn(self: &Arc<Self>, item: &J) -> Turn<J> {
+        let can_wait = self.engine.gains_by_groups() && item.is_quick();
+        let Some(handle) = Handle::try_current().ok().filter(|_| can_wait) else { return Turn::Free };
         let runtime = (handle.runtime_flavor() == RuntimeFlavor::CurrentThread).then(|| handle.id());
         let mut queues = self.queues();
         queues.tickets += 1;
         let ticket = queues.tickets;
-        let queue = queues.of.entry(runtime).or_default();
+        let queue = queues.of.entry(runtime).or_insert_with(|| Queue { running: 0, waiting: VecDeque::new() });
         if queue.running < SLOTS {
             queue.running += 1;
             return Turn::Now(Slot { groups: Arc::clone(self), handle, runtime });
         }
         let (answer, receiver) = oneshot::channel();
-        queue.waiting.push_back(Waiting { ticket, item: Arc::clone(item), answer });
+        queue.waiting.push_back(Waiting { ticket, item: item.clone(), answer });
         Turn::Later(runtime, ticket, receiver)
     }
 
@@ -110,7 +133,7 @@ impl Groups {
     }
 
     /// The group that has a slot next; none: the slot is free.
-    fn next(&self, runtime: Option<Id>) -> Option<Vec<Waiting>> {
+    fn next(&self, runtime: Option<Id>) -> Option<Vec<Waiting<J>>> {
         let mut queues = self.queues();
         let queue = queues.of.get_mut(&runtime)?;
         let group = queue.take_group();
@@ -124,22 +147,23 @@ impl Groups {
         None
     }
 
-    fn queues(&self) -> MutexGuard<'_, Queues> {
+    fn queues(&self) -> MutexGuard<'_, Queues<J>> {
         self.queues.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Queue {
+impl<J: Joint> Queue<J> {
     /// The first that have nothing in common, without those whose callers have gone.
-    fn take_group(&mut self) -> Vec<Waiting> {
-        let (mut group, mut touched, mut rest) = (Vec::new(), HashSet::new(), VecDeque::new());
+    fn take_group(&mut self) -> Vec<Waiting<J>> {
+        let (mut group, mut touched, mut rest) = (Vec::<Waiting<J>>::new(), HashSet::new(), VecDeque::new());
         while group.len() < MAX_GROUP
             && let Some(next) = self.waiting.pop_front()
         {
             if next.answer.is_closed() {
                 continue;
             }
-            if next.item.touches().any(|id| touched.contains(&id)) {
+            let suits = group.first().is_none_or(|first| next.item.suits(&first.item));
+            if !suits || next.item.touches().any(|id| touched.contains(&id)) {
                 rest.push_back(next);
             } else {
                 touched.extend(next.item.touches());
@@ -152,14 +176,14 @@ impl Queue {
     }
 }
 
-/// The right to run one commit or one group. What waits has it afterwards.
-struct Slot {
-    groups: Arc<Groups>,
+/// The right to run one operation or one group. What waits has it afterwards.
+struct Slot<J: Joint> {
+    groups: Arc<Groups<J>>,
     handle: Handle,
     runtime: Option<Id>,
 }
 
-impl Slot {
+impl<J: Joint> Slot<J> {
     /// Runs it, and keeps the slot no longer than others have patience.
     async fn hold<T>(self, running: impl Future<Output = T>) -> T {
         let mut running = pin!(running);
@@ -172,19 +196,22 @@ impl Slot {
         }
     }
 
-    async fn run(self, group: Vec<Waiting>) {
+    async fn run(self, group: Vec<Waiting<J>>) {
         let engine = Arc::clone(&self.groups.engine);
-        let items: Vec<_> = group.iter().map(|waiting| Arc::clone(&waiting.item)).collect();
-        if let [item] = items.as_slice() {
-            let outcome = self.hold(alone(&engine, Arc::clone(item))).await;
-            return group.into_iter().for_each(|waiting| waiting.answer(outcome.clone()));
+        if group.len() == 1 {
+            return self
+                .hold(join_all(group.into_iter().map(|waiting| waiting.alone(&engine))))
+                .await
+                .into_iter()
+                .collect();
         }
-        match self.hold(engine.write(COMMIT, CommitGroup::of(items))).await {
+        let items = group.iter().map(|waiting| waiting.item.clone()).collect();
+        match self.hold(J::together(items, &engine)).await {
             Ok(outcomes) => {
                 let mut left = Vec::new();
                 for (waiting, outcome) in group.into_iter().zip(outcomes) {
                     match outcome {
-                        Some(committed) => waiting.answer(Ok(committed)),
+                        Some(output) => waiting.answer(Ok(output)),
                         None => left.push(waiting),
                     }
                 }
@@ -195,7 +222,7 @@ impl Slot {
     }
 }
 
-impl Drop for Slot {
+impl<J: Joint> Drop for Slot<J> {
     fn drop(&mut self) {
         let Some(group) = self.groups.next(self.runtime) else { return };
         let slot = Self { groups: Arc::clone(&self.groups), handle: self.handle.clone(), runtime: self.runtime };
@@ -204,15 +231,15 @@ impl Drop for Slot {
     }
 }
 
-impl Waiting {
-    fn answer(self, outcome: Result<Committed>) {
+impl<J: Joint> Waiting<J> {
+    fn answer(self, outcome: Result<J::Output>) {
         // A caller who has gone needs none.
         let _ = self.answer.send(outcome);
     }
 
     async fn alone(self, engine: &Engine) {
         if !self.answer.is_closed() {
-            let outcome = alone(engine, Arc::clone(&self.item)).await;
+            let outcome = self.item.clone().alone(engine).await;
             self.answer(outcome);
         }
     }
