@@ -47,7 +47,7 @@ use actix_web::{ResponseError, http::Method, middleware::from_fn, web};
 use character_domain::size::{MAX_BULK, MAX_ROW};
 use character_http_kit::{
     Admission, BrowserGuard, CompressedAnswers, Cors, Endpoints, Health, HealthPaths, HttpMetrics, LongAnswers,
-    RequestLimit, health, middleware,
+    QueryParameters, RequestLimit, health, middleware,
 };
 use character_live_updates::LiveUpdates;
 use character_repositories::Repositories;
@@ -125,7 +125,7 @@ pub fn configure_for(
     let answers = CompressedAnswers::default();
     move |config| {
         let mut endpoints = Endpoints::default().refusing_parameters_of(openapi::parameterless(), |request| {
-            Problem::invalid(query::all_unknown(request.query_string())).error_response()
+            Problem::from(QueryParameters::among(&[], request.query_string()).into_problem()).error_response()
         });
         endpoints = endpoints.refusing_bodies_of(openapi::bodiless(), |_| {
             Problem::field("body", "must be absent: the operation takes none").error_response()

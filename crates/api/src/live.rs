@@ -1,13 +1,13 @@
 //! `/api/v2/stream`: live updates, as server-sent events.
 
-use crate::{Api, Problem, answer::Answer, fields, query};
+use crate::{Api, Problem, answer::Answer, fields};
 use actix_web::{
     HttpRequest, HttpResponse,
     http::header::{CACHE_CONTROL, HeaderName},
     web::{Bytes, Data},
 };
 use character_domain::{CampaignId, CharacterId, Violations};
-use character_http_kit::{EVENT_STREAM, Endpoint, Endpoints};
+use character_http_kit::{EVENT_STREAM, Endpoint, Endpoints, QueryParameters};
 use character_live_updates::{Interest, LiveItem, LiveUpdate};
 use character_repositories::RepositoryError;
 use character_storage_port::LogCursor;
@@ -74,7 +74,7 @@ fn interest(query_string: &str) -> Result<Interest, Problem> {
             ("character", Some(ids)) => interest.characters.extend(ids.into_iter().map(CharacterId::from)),
             ("campaign", Some(ids)) => interest.campaigns.extend(ids.into_iter().map(CampaignId::from)),
             ("character" | "campaign", None) => faults.push(name, "must be UUIDs, separated by commas"),
-            _ => query::unknown(&mut faults, &name),
+            _ => faults.push(name, QueryParameters::UNKNOWN),
         }
     }
     let named = interest.characters.len() + interest.campaigns.len();

@@ -1,14 +1,14 @@
-//! Reading a query string: every parameter known, given once, and well formed.
+//! The query parameters of the API: texts, ids, times and words, and the page of a list.
 
 use crate::{
     Problem, fields,
     sparse::{FIELDS, Selection},
 };
-use character_domain::{InvalidTimestamp, Timestamp, Violations};
+use character_domain::{Timestamp, Violations};
+use character_http_kit::QueryParameters;
 use character_repositories::{ListRequest, Total};
 use character_storage_port::{Cursor, Entity, InvalidOrder, Limit, Order, PageRequest, Query};
 use serde::de::DeserializeOwned;
-use std::collections::BTreeMap;
 use utoipa::{
     IntoParams,
     openapi::{
@@ -59,53 +59,40 @@ impl IntoParams for PageParameters {
 
 /// The parameters that are not read yet, and the faults found so far.
 #[derive(Debug)]
-pub(crate) struct Parameters {
-    given: BTreeMap<String, String>,
-    faults: Violations,
-}
+pub(crate) struct Parameters(QueryParameters);
 
 impl Parameters {
     pub(crate) fn of(query: &str) -> Self {
-        let (mut given, mut faults) = (BTreeMap::new(), Violations::default());
-        for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
-            if given.insert(name.to_string(), value.into_owned()).is_some() {
-                faults.push(name, "must not be given twice");
-            }
-        }
-        Self { given, faults }
+        Self(QueryParameters::of(query))
     }
 
-    fn take<T>(&mut self, name: &str, wanted: &str, read: impl FnOnce(&str) -> Option<T>) -> Option<T> {
-        let text = self.given.remove(name)?;
-        let value = read(&text);
-        if value.is_none() {
-            self.faults.push(name, wanted);
+    fn append(&mut self, faults: &Violations) {
+        for fault in faults.iter() {
+            self.0.fault(&fault.field, &fault.reason);
         }
-        value
     }
 
     pub(crate) fn text(&mut self, name: &str) -> Option<String> {
         let clean = |text: &str| (!text.contains('\0')).then(|| text.to_owned());
-        self.take(name, "must not contain the character U+0000", clean)
+        self.0.read(name, "must not contain the character U+0000", clean)
     }
 
     pub(crate) fn id<T: From<Uuid>>(&mut self, name: &str) -> Option<T> {
-        self.take(name, "must be a UUID", fields::uuid).map(T::from)
+        self.0.read(name, "must be a UUID", fields::uuid).map(T::from)
     }
 
     pub(crate) fn number(&mut self, name: &str) -> Option<i64> {
-        self.take(name, "must be a whole number", |text| text.parse().ok())
+        self.0.read(name, "must be a whole number", |text| text.parse().ok())
     }
 
     /// A time in RFC 3339, cut to the microsecond.
     pub(crate) fn time(&mut self, name: &str) -> Option<Timestamp> {
-        let time = self.given.remove(name)?.parse();
-        time.map_err(|error: InvalidTimestamp| self.faults.push(name, error.to_string())).ok()
+        self.0.parsed(name)
     }
 
     /// One of a few words, such as `active`.
     pub(crate) fn word<T: DeserializeOwned>(&mut self, name: &str, wanted: &str) -> Option<T> {
-        self.take(name, wanted, |text| serde_json::from_value(text.into()).ok())
+        self.0.read(name, wanted, |text| serde_json::from_value(text.into()).ok())
     }
 
     pub(crate) fn flag(&mut self, name: &str) -> bool {
@@ -113,17 +100,17 @@ impl Parameters {
     }
 
     pub(crate) fn flag_or(&mut self, name: &str, default: bool) -> bool {
-        self.take(name, "must be true or false", |text| text.parse().ok()).unwrap_or(default)
+        self.0.read(name, "must be true or false", |text| text.parse().ok()).unwrap_or(default)
     }
 
     pub(crate) fn order(&mut self) -> Order {
-        self.take("order", &InvalidOrder.to_string(), |text| text.parse().ok()).unwrap_or_default()
+        self.0.read("order", &InvalidOrder.to_string(), |text| text.parse().ok()).unwrap_or_default()
     }
 
     /// The fields of a row that are wanted, of those that it has; `None` for all of them. A row that cannot be sparse has none.
     pub(crate) fn fields(&mut self, known: &[&str]) -> Option<Selection> {
-        let text = if known.is_empty() { None } else { self.given.remove(FIELDS) }?;
-        Selection::parse(&text, known).map_err(|faults| self.faults.append(faults)).ok()
+        let text = if known.is_empty() { None } else { self.0.text(FIELDS) }?;
+        Selection::parse(&text, known).map_err(|faults| self.append(&faults)).ok()
     }
 
     /// `limit`, `offset` or `cursor`, and `include_total`, of a list in the default order.
@@ -134,20 +121,20 @@ impl Parameters {
     /// The same, of the list of this query, whose filters are the parameters of the same names: one that is larger than
     /// the field that it is compared with is a fault.
     pub(crate) fn page_of<E: Entity>(&mut self, query: &E::Query) -> ListRequest {
-        self.faults.append(query.check());
+        self.append(&query.check());
         self.page_in(query.order())
     }
 
     /// The same, of a list in this order.
     fn page_in(&mut self, order: Order) -> ListRequest {
         let limit =
-            self.take("limit", "must be a number from 1 to 1000", |text| text.parse().ok().and_then(Limit::new));
-        let offset = self.take("offset", "must be a number from 0 to 4294967295", |text| text.parse().ok());
-        let cursor = self.take("cursor", "must be the next_cursor of a list", |text| text.parse::<Cursor>().ok());
+            self.0.read("limit", "must be a number from 1 to 1000", |text| text.parse().ok().and_then(Limit::new));
+        let offset = self.0.read("offset", "must be a number from 0 to 4294967295", |text| text.parse().ok());
+        let cursor = self.0.read("cursor", "must be the next_cursor of a list", |text| text.parse::<Cursor>().ok());
         let page = PageRequest::first(limit.unwrap_or_default());
         let page = match (offset, cursor) {
             (Some(_), Some(_)) => {
-                self.faults.push("cursor", "must not be given together with offset");
+                self.0.fault("cursor", "must not be given together with offset");
                 page
             }
             (Some(rows), None) => page.offset(rows),
@@ -155,39 +142,16 @@ impl Parameters {
             (None, None) => page,
         };
         if let Err(violations) = page.check(order) {
-            self.faults.append(violations);
+            self.append(&violations);
         }
         let total = if self.flag(INCLUDE_TOTAL) { Total::Counted } else { Total::Omitted };
         ListRequest { page, total }
     }
 
     /// Rejects every parameter that was not read.
-    pub(crate) fn finish(mut self) -> Result<(), Problem> {
-        for name in self.given.keys() {
-            self.faults.push(shortened(name), UNKNOWN);
-        }
-        self.faults.into_result().map_err(Problem::invalid)
+    pub(crate) fn finish(self) -> Result<(), Problem> {
+        Ok(self.0.finish()?)
     }
-}
-
-const UNKNOWN: &str = "is not a parameter of this operation";
-
-/// What is wrong with this query string of an operation that has no parameters.
-pub(crate) fn all_unknown(query: &str) -> Violations {
-    let mut faults = Violations::default();
-    for (name, _) in url::form_urlencoded::parse(query.as_bytes()) {
-        unknown(&mut faults, &name);
-    }
-    faults
-}
-
-/// A parameter that the operation does not have.
-pub(crate) fn unknown(faults: &mut Violations, name: &str) {
-    faults.push(shortened(name), UNKNOWN);
-}
-
-fn shortened(name: &str) -> String {
-    name.chars().take(100).collect()
 }
 
 /// The `Link` header of a page: the next page, from `next` on; the previous one, of a page that an offset names; and the first

@@ -1,5 +1,6 @@
 //! What every HTTP listener of the services shares: problem documents, request ids, trace context, access log, metrics,
-//! health, routing, limits and the check of who may send a request. It knows nothing of what a service does.
+//! health, routing, query parameters, limits and the check of who may send a request. It knows nothing of what a service
+//! does.
 //!
 //! ```
 //! use actix_service::apply;
@@ -32,6 +33,7 @@ pub mod health;
 mod hosts;
 pub mod middleware;
 mod problem;
+mod query;
 mod tokens;
 
 /// The media type of server-sent events.
@@ -62,4 +64,5 @@ pub use health::{DependencyStatus, Health, HealthCheck, HealthPaths, HealthStatu
 pub use hosts::{AllowedHosts, HostNames, InvalidHost};
 pub use middleware::{Admission, CompressedAnswers, HttpMetrics, LongAnswers, RequestLimit, Unauthorized};
 pub use problem::{FieldError, Problem, ProblemBody, ProblemTypes};
+pub use query::QueryParameters;
 pub use tokens::{AcceptedTokens, FollowedToken, InvalidTokens};

@@ -6,12 +6,12 @@
 struct Readme;
 
 mod body;
+mod caller;
 mod config;
 mod events;
 mod metrics;
 mod openapi;
 mod operators;
-mod query;
 mod refusal;
 mod routing;
 mod server;

@@ -2,7 +2,6 @@
 
 use crate::{
     HubServer,
-    query::Query,
     refusal::{Answer, Refusal},
 };
 use actix_web::{
@@ -10,12 +9,13 @@ use actix_web::{
     http::header::CACHE_CONTROL,
     web::{Data, Path},
 };
+use character_http_kit::QueryParameters;
 use character_message_hub::{HubOperations, SubscriptionName};
 use character_message_hub_wire::{RejectedBody, SubscriptionsBody};
 
 /// The maximum number of rejected events in one response.
-const MAX_REJECTED: u64 = 1_000;
-const DEFAULT_REJECTED: u64 = 100;
+const MAX_REJECTED: usize = 1_000;
+const DEFAULT_REJECTED: usize = 100;
 
 const ELSEWHERE: &str = "the hub keeps its events in a system of its own, whose tools show the subscriptions";
 
@@ -28,22 +28,23 @@ fn name(path: &Path<String>) -> Answer<SubscriptionName> {
 }
 
 pub(crate) async fn subscriptions(request: HttpRequest, server: Data<HubServer>) -> Answer {
-    Query::parse(request.query_string(), &[])?;
+    QueryParameters::among(&[], request.query_string()).finish()?;
     let subscriptions = operations(&server)?.subscriptions().await?;
     Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(SubscriptionsBody { subscriptions }))
 }
 
 pub(crate) async fn rejected(request: HttpRequest, path: Path<String>, server: Data<HubServer>) -> Answer {
-    let query = Query::parse(request.query_string(), &["limit"])?;
-    let limit = query.number("limit", 1..=MAX_REJECTED)?.unwrap_or(DEFAULT_REJECTED);
+    let mut query = QueryParameters::among(&["limit"], request.query_string());
+    let limit = query.number("limit", 1..=MAX_REJECTED).unwrap_or(DEFAULT_REJECTED);
+    query.finish()?;
     let name = name(&path)?;
-    let found = operations(&server)?.rejected(&name, usize::try_from(limit).unwrap_or(usize::MAX)).await?;
+    let found = operations(&server)?.rejected(&name, limit).await?;
     let rejected = found.ok_or_else(|| Refusal::not_found("there is no subscription of this name"))?;
     Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(RejectedBody { rejected }))
 }
 
 pub(crate) async fn remove(request: HttpRequest, path: Path<String>, server: Data<HubServer>) -> Answer {
-    Query::parse(request.query_string(), &[])?;
+    QueryParameters::among(&[], request.query_string()).finish()?;
     let name = name(&path)?;
     let operations = operations(&server)?;
     // A subscriber of this process that is idle could create it again.

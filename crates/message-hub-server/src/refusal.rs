@@ -108,6 +108,12 @@ pub(crate) fn to_client(error: HubError) -> HubError {
     unavailable.with_applied(applied).with_detail(detail).with_source(error)
 }
 
+impl From<Problem> for Refusal {
+    fn from(problem: Problem) -> Self {
+        Self::of(problem)
+    }
+}
+
 impl From<HubError> for Refusal {
     fn from(error: HubError) -> Self {
         let error = to_client(error);

@@ -6,7 +6,7 @@ use actix_web::{
     http::{StatusCode, header::CACHE_CONTROL},
     web::{Data, Json},
 };
-use character_http_kit::{FieldError, Problem};
+use character_http_kit::{FieldError, Problem, QueryParameters};
 use character_storage_port::{
     ConsumerName, Consumers, ErrorKind, EventId, InvalidConsumerName, MAX_PARKED, StorageError, StoragePort,
 };
@@ -18,40 +18,13 @@ const PAGE: usize = 100;
 
 const NOT_AN_ID: &str = "must be the id of an event, a UUID";
 
-#[derive(Debug, PartialEq, Eq)]
-struct ParkedQuery {
-    after: Option<EventId>,
-    limit: usize,
-}
-
-impl ParkedQuery {
-    fn parse(query: &str) -> Result<Self, Problem> {
-        let (mut after, mut limit, mut faults) = (None, None, Vec::new());
-        for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
-            let is_again = match &*name {
-                "after" => after.replace(value.into_owned()).is_some(),
-                "limit" => limit.replace(value.into_owned()).is_some(),
-                _ => {
-                    faults.push(FieldError::new(&name, "is no parameter of this path; it has after and limit"));
-                    false
-                }
-            };
-            if is_again {
-                faults.push(FieldError::new(&name, "must not be given twice"));
-            }
-        }
-        let after = after.map(|text| text.parse().map(EventId));
-        let after = after.transpose().map_err(|_| faults.push(FieldError::new("after", NOT_AN_ID)));
-        let number = |text: String| text.parse().ok().filter(|limit| (1..=MAX_PARKED).contains(limit));
-        let limit = limit.map_or(Some(PAGE), number);
-        if limit.is_none() {
-            faults.push(FieldError::new("limit", &format!("must be a whole number from 1 to {MAX_PARKED}")));
-        }
-        match (after, limit) {
-            (Ok(after), Some(limit)) if faults.is_empty() => Ok(Self { after, limit }),
-            _ => Err(Problem::invalid(faults)),
-        }
-    }
+/// The event after which a page of parked events begins, and the number of its events.
+fn page(query: &str) -> Result<(Option<EventId>, usize), Problem> {
+    let mut parameters = QueryParameters::among(&["after", "limit"], query);
+    let after = parameters.read("after", NOT_AN_ID, |text| text.parse().ok()).map(EventId);
+    let limit = parameters.number("limit", 1..=MAX_PARKED).unwrap_or(PAGE);
+    parameters.finish()?;
+    Ok((after, limit))
 }
 
 /// The ids of `{"ids": […]}`, or every fault of it.
@@ -116,7 +89,7 @@ pub(crate) async fn consumers(operator: Data<Operator>) -> Result<HttpResponse, 
 }
 
 pub(crate) async fn parked(request: HttpRequest, operator: Data<Operator>) -> Result<HttpResponse, Problem> {
-    let ParkedQuery { after, limit } = ParkedQuery::parse(request.query_string())?;
+    let (after, limit) = page(request.query_string())?;
     let consumer = known(&request, &*operator.consumers).await?;
     let events = operator.consumers.parked(&consumer, after, limit).await;
     Ok(shown(&json!({ "events": events.map_err(|error| failed(&error))? })))
@@ -169,14 +142,14 @@ mod tests {
     #[tokio::test]
     async fn each_parameter_at_fault_is_named_with_what_it_must_be() {
         let id = "0190b2f1-7a56-7c3e-9d5b-0d6c1f0a8e11";
-        let expected = ParkedQuery { after: Some(EventId(id.parse().unwrap())), limit: 1_000 };
-        assert_eq!(ParkedQuery::parse(&format!("after={id}&limit=1000")).unwrap(), expected);
-        assert_eq!(ParkedQuery::parse("").unwrap(), ParkedQuery { after: None, limit: PAGE });
+        let expected = (Some(EventId(id.parse().unwrap())), 1_000);
+        assert_eq!(page(&format!("after={id}&limit=1000")).unwrap(), expected);
+        assert_eq!(page("").unwrap(), (None, PAGE));
         for limit in ["-1", "0", "1001", "x", "", "1.0"] {
-            let found = faults(ParkedQuery::parse(&format!("limit={limit}")).unwrap_err()).await;
+            let found = faults(page(&format!("limit={limit}")).unwrap_err()).await;
             assert_eq!(found, [("limit".to_owned(), "must be a whole number from 1 to 1000".to_owned())], "{limit}");
         }
-        let found = faults(ParkedQuery::parse("after=zz&limit=x&colour=red&limit=1").unwrap_err()).await;
+        let found = faults(page("after=zz&limit=x&colour=red&limit=1").unwrap_err()).await;
         assert_eq!(named(&found), ["colour", "limit", "after"]);
     }
 

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     HubServer, body,
-    query::{CallerDeadline, Query},
+    caller::CallerDeadline,
     refusal::{Answer, Refusal},
 };
 use actix_web::{
@@ -15,7 +15,7 @@ use actix_web::{
     http::header::{ACCEPT, CACHE_CONTROL},
     web::Data,
 };
-use character_http_kit::{ClientEnd, FollowedToken};
+use character_http_kit::{ClientEnd, FollowedToken, QueryParameters};
 use character_message_hub::{
     Applied, CloudEvent, Delivery, ErrorKind, Filter, HubError, NEXT, Result, SUBSCRIBE, Subscription, SubscriptionName,
 };
@@ -35,28 +35,29 @@ const PARAMETERS: [&str; 8] =
     ["subscription", "types", "limit", "wait_ms", "max_in_flight", "settle_within_ms", "poller", "received"];
 
 pub(crate) async fn deliver(request: HttpRequest, server: Data<HubServer>) -> Answer {
-    let query = Query::parse(request.query_string(), &PARAMETERS)?;
-    let name = query.parsed::<SubscriptionName>("subscription")?;
-    let name = name.ok_or_else(|| Refusal::field("subscription", "is required"))?;
-    let filter = query.parsed::<Filter>("types")?.unwrap_or_default();
-    let mut subscription = Subscription::new(name, filter);
-    if let Some(most) = query.number("max_in_flight", 1..=1_000)? {
-        subscription.max_in_flight = usize::try_from(most).unwrap_or(usize::MAX);
-    }
-    if let Some(within) = query.number("settle_within_ms", 1_000..=3_600_000)? {
-        subscription.settle_within = Duration::from_millis(within);
-    }
-    let limit = query.number("limit", 0..=wire::MAX_LIMIT as u64)?;
-    let limit = limit.map_or(wire::DEFAULT_LIMIT, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
+    let streams = accepts_stream(&request)?;
+    let mut query = QueryParameters::among(&PARAMETERS, request.query_string());
+    let name = query.required::<SubscriptionName>("subscription");
+    let filter = query.parsed::<Filter>("types").unwrap_or_default();
+    let max_in_flight = query.number("max_in_flight", 1..=1_000);
+    let settle_within = query.number("settle_within_ms", 1_000..=3_600_000).map(Duration::from_millis);
+    let limit = query.number("limit", 0..=wire::MAX_LIMIT).unwrap_or(wire::DEFAULT_LIMIT);
     let longest = u64::try_from(wire::LONGEST_WAIT.as_millis()).unwrap_or(u64::MAX);
-    let wait = Duration::from_millis(query.number("wait_ms", 0..=longest)?.unwrap_or(0));
+    let wait = Duration::from_millis(query.number("wait_ms", 0..=longest).unwrap_or(0));
+    let received = query.text("received").unwrap_or_default();
+    // A stream ignores the poller, since only a long poll can repeat a response.
+    let poller = if streams { query.text("poller").and(None) } else { query.parsed::<SubscriptionName>("poller") };
+    let mut subscription = Subscription::new(query.finish_with(name)?, filter);
+    subscription.max_in_flight = max_in_flight.unwrap_or(subscription.max_in_flight);
+    subscription.settle_within = settle_within.unwrap_or(subscription.settle_within);
     let caller = CallerDeadline::of(request.headers())?;
     let mut token = server.follow(request.headers());
-    if accepts_stream(&request)? {
+    if streams {
         return stream::open(server, subscription, caller, token).await;
     }
-    let asked = Asked { subscription, limit, deadline: caller.or_earlier(Instant::now() + wait.max(SHORTEST_WAIT)) };
-    let polling = poll(&query, &server, asked, caller, token.clone());
+    let deadline = caller.or_earlier(Instant::now() + wait.max(SHORTEST_WAIT));
+    let asked = Asked { subscription, poller, received, limit, deadline };
+    let polling = poll(&server, asked, caller, token.clone());
     tokio::select! {
         biased;
         () = token.revoked() => Err(Refusal::unauthorized()),
@@ -69,13 +70,17 @@ pub(crate) async fn deliver(request: HttpRequest, server: Data<HubServer>) -> An
 /// What a long poll asks for.
 struct Asked {
     subscription: Subscription,
+    /// The name of the client, if it names itself.
+    poller: Option<SubscriptionName>,
+    /// The id of the last batch that the poller received.
+    received: String,
     limit: usize,
     deadline: Instant,
 }
 
-async fn poll(query: &Query, server: &HubServer, asked: Asked, caller: CallerDeadline, token: FollowedToken) -> Answer {
-    let Asked { subscription, limit, deadline } = asked;
-    let (mut poll, session) = caller.limit(SUBSCRIBE, Applied::Unknown, begin(query, server, subscription)).await?;
+async fn poll(server: &HubServer, asked: Asked, caller: CallerDeadline, token: FollowedToken) -> Answer {
+    let (limit, deadline) = (asked.limit, asked.deadline);
+    let (mut poll, session) = caller.limit(SUBSCRIBE, Applied::Unknown, begin(server, asked)).await?;
     let mut batch = Batch::new(server, session);
     if limit > 0 {
         let ended = async {
@@ -98,16 +103,12 @@ async fn poll(query: &Query, server: &HubServer, asked: Asked, caller: CallerDea
 }
 
 /// The request of a poller that names itself, and the session of the subscription.
-async fn begin(
-    query: &Query,
-    server: &HubServer,
-    mut subscription: Subscription,
-) -> Answer<(Option<Poll>, Arc<Session>)> {
-    let poll = match query.parsed::<SubscriptionName>("poller")? {
+async fn begin(server: &HubServer, asked: Asked) -> Answer<(Option<Poll>, Arc<Session>)> {
+    let Asked { mut subscription, poller, received, .. } = asked;
+    let poll = match poller {
         Some(poller) => {
-            let received = query.text("received").unwrap_or_default();
             let (key, filter) = ((subscription.name.clone(), poller), &subscription.filter);
-            Some(server.pollers().begin(server.sessions(), key, received, filter).await)
+            Some(server.pollers().begin(server.sessions(), key, &received, filter).await)
         }
         None => None,
     };
@@ -122,13 +123,11 @@ async fn begin(
 
 /// `DELETE /v1/events`: a poller leaves.
 pub(crate) async fn leave(request: HttpRequest, server: Data<HubServer>) -> Answer {
-    let query = Query::parse(request.query_string(), &["subscription", "poller", "received"])?;
-    let required = |name| {
-        let given = query.parsed::<SubscriptionName>(name)?;
-        given.ok_or_else(|| Refusal::field(name, "is required"))
-    };
-    let key = (required("subscription")?, required("poller")?);
-    server.pollers().end(server.sessions(), &key, query.text("received").unwrap_or_default()).await;
+    let mut query = QueryParameters::among(&["subscription", "poller", "received"], request.query_string());
+    let (subscription, poller) = (query.required("subscription"), query.required("poller"));
+    let received = query.text("received").unwrap_or_default();
+    let key = query.finish_with(subscription.zip(poller))?;
+    server.pollers().end(server.sessions(), &key, &received).await;
     Ok(HttpResponse::NoContent().finish())
 }
 

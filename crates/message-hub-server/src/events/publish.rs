@@ -3,8 +3,8 @@
 use super::binary;
 use crate::{
     HubServer, body,
+    caller::CallerDeadline,
     metrics::Metrics,
-    query::{CallerDeadline, Query},
     refusal::{Answer, Refusal, to_client},
 };
 use actix_web::{
@@ -12,7 +12,7 @@ use actix_web::{
     http::header::{CONTENT_TYPE, HeaderMap},
     web::{Bytes, Data, Payload},
 };
-use character_http_kit::{FieldError, Problem};
+use character_http_kit::{FieldError, Problem, QueryParameters};
 use character_message_hub::{Applied, CloudEvent, MAX_BATCH, MAX_MESSAGE_ID, Message, PUBLISH};
 use character_message_hub_wire::{self as wire, EventResult, PublishResultsBody};
 use serde_json::{Map, Value};
@@ -25,7 +25,7 @@ const LONGEST_TIMEOUT: Duration = Duration::from_secs(60);
 const MAX_FAULTS: usize = 100;
 
 pub(crate) async fn publish(request: HttpRequest, payload: Payload, server: Data<HubServer>) -> Answer {
-    Query::parse(request.query_string(), &[])?;
+    QueryParameters::among(&[], request.query_string()).finish()?;
     let headers = request.headers();
     let deadline = CallerDeadline::of(headers)?;
     body::check_encoding(headers)?;

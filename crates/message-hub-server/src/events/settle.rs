@@ -4,7 +4,6 @@ use super::peers;
 use crate::{
     HubServer, body,
     metrics::Metrics,
-    query::Query,
     refusal::{Answer, Refusal, to_client},
 };
 use actix_web::{
@@ -12,7 +11,7 @@ use actix_web::{
     http::header::AUTHORIZATION,
     web::{Data, Payload},
 };
-use character_http_kit::{FieldError, Problem};
+use character_http_kit::{FieldError, Problem, QueryParameters};
 use character_message_hub::{ErrorKind, HubError, SETTLE, Settlement};
 use character_message_hub_wire::{
     MAX_SETTLEMENTS, SettleAction, SettleBody, SettleResult, SettleResultsBody, SettlementBody,
@@ -37,7 +36,7 @@ enum Order {
 }
 
 pub(crate) async fn settle(request: HttpRequest, payload: Payload, server: Data<HubServer>) -> Answer {
-    Query::parse(request.query_string(), &[])?;
+    QueryParameters::among(&[], request.query_string()).finish()?;
     let body: SettleBody = body::message(&request, payload, server.body_limits(MAX_BYTES)).await?;
     if !(1..=MAX_SETTLEMENTS).contains(&body.settlements.len()) {
         return Err(Refusal::field("settlements", "must have 1 to 1000 items"));

@@ -6,8 +6,8 @@ use super::{
 };
 use crate::{
     HubServer,
+    caller::CallerDeadline,
     metrics::Metrics,
-    query::CallerDeadline,
     refusal::{Answer, to_client},
 };
 use actix_web::{

@@ -7,8 +7,8 @@ use super::{
 };
 use crate::{
     HubServer, body,
+    caller::{self, LIMIT},
     metrics::Metrics,
-    query::{self, LIMIT},
     refusal::{Answer, Refusal},
 };
 use actix_web::{
@@ -96,7 +96,7 @@ async fn try_forward(request: HttpRequest, payload: Payload, server: &HubServer)
     let started = Instant::now();
     let to = service(request.match_info().get("name").unwrap_or_default())?;
     let path = path_at_service(&request)?;
-    let timeout = query::timeout(request.headers(), DEFAULT_TIMEOUT, LONGEST_TIMEOUT)?;
+    let timeout = caller::timeout(request.headers(), DEFAULT_TIMEOUT, LONGEST_TIMEOUT)?;
     let repeat = repeat(&request)?;
     let deadline = started + timeout;
     let late = || HubError::new(ErrorKind::Timeout, REQUEST).with_applied(Applied::No).within(LIMIT, timeout);

@@ -4,7 +4,6 @@ use super::router::NotRegistered;
 use crate::{
     HubServer, body,
     config::{InstanceUrl, InvalidInstance},
-    query::Query,
     refusal::{Answer, Refusal},
 };
 use actix_web::{
@@ -12,7 +11,7 @@ use actix_web::{
     http::{StatusCode, header::CACHE_CONTROL},
     web::{Data, Path, Payload},
 };
-use character_http_kit::Problem;
+use character_http_kit::{Problem, QueryParameters};
 use character_message_hub::{ErrorKind, HubError, InvalidName, ServiceName};
 use character_message_hub_wire::{DEFAULT_TTL, InstanceBody, LeaseBody, MAX_TTL, MIN_TTL};
 use std::time::Duration;
@@ -55,7 +54,7 @@ pub(crate) async fn register(
     payload: Payload,
     server: Data<HubServer>,
 ) -> Answer {
-    Query::parse(request.query_string(), &[])?;
+    QueryParameters::among(&[], request.query_string()).finish()?;
     let (name, id) = instance(&path)?;
     let body: InstanceBody = body::message(&request, payload, server.body_limits(MAX_BYTES)).await?;
     let url = body.url.parse::<InstanceUrl>();
@@ -70,7 +69,7 @@ pub(crate) async fn register(
 }
 
 pub(crate) async fn deregister(request: HttpRequest, path: Path<(String, String)>, server: Data<HubServer>) -> Answer {
-    Query::parse(request.query_string(), &[])?;
+    QueryParameters::among(&[], request.query_string()).finish()?;
     let (name, id) = instance(&path)?;
     match server.router().deregister(&name, id)? {
         true => Ok(HttpResponse::NoContent().finish()),
@@ -79,6 +78,6 @@ pub(crate) async fn deregister(request: HttpRequest, path: Path<(String, String)
 }
 
 pub(crate) async fn services(request: HttpRequest, server: Data<HubServer>) -> Answer {
-    Query::parse(request.query_string(), &[])?;
+    QueryParameters::among(&[], request.query_string()).finish()?;
     Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(server.router().report()))
 }

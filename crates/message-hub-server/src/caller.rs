@@ -1,54 +1,11 @@
-//! Query parameters and headers that are numbers.
+//! How long the caller of a request waits, from its header.
 
 use crate::refusal::{Answer, Refusal};
 use actix_web::http::header::HeaderMap;
 use character_message_hub::{Applied, ErrorKind, HubError};
 use character_message_hub_wire as wire;
-use std::{collections::BTreeMap, ops::RangeInclusive, str::FromStr, time::Duration};
+use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
-
-/// The parameters of a query, each at most once, and none but the known ones.
-pub(crate) struct Query(BTreeMap<String, String>);
-
-impl Query {
-    pub(crate) fn parse(query: &str, known: &[&str]) -> Answer<Self> {
-        let mut parameters = BTreeMap::new();
-        for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
-            if !known.contains(&&*name) {
-                let reason = format!("is no parameter of this path; it has {}", known.join(", "));
-                return Err(Refusal::field(&name, &reason));
-            }
-            if parameters.insert(name.clone().into_owned(), value.into_owned()).is_some() {
-                return Err(Refusal::field(&name, "must not be given twice"));
-            }
-        }
-        Ok(Self(parameters))
-    }
-
-    /// A parameter as it is.
-    pub(crate) fn text(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(String::as_str)
-    }
-
-    /// A parameter with rules of its own.
-    pub(crate) fn parsed<T: FromStr<Err: std::fmt::Display>>(&self, name: &str) -> Answer<Option<T>> {
-        let Some(text) = self.0.get(name) else { return Ok(None) };
-        text.parse().map(Some).map_err(|error: T::Err| Refusal::field(name, &error.to_string()))
-    }
-
-    /// A whole number.
-    pub(crate) fn number(&self, name: &str, range: RangeInclusive<u64>) -> Answer<Option<u64>> {
-        self.0.get(name).map(|text| number(name, text, &range)).transpose()
-    }
-}
-
-fn number(name: &str, text: &str, range: &RangeInclusive<u64>) -> Answer<u64> {
-    let reason = || format!("must be a whole number from {} to {}", range.start(), range.end());
-    match text.parse() {
-        Ok(number) if range.contains(&number) => Ok(number),
-        _ => Err(Refusal::field(name, &reason())),
-    }
-}
 
 /// The name of the limit of a request in errors.
 pub(crate) const LIMIT: &str = "the timeout of the request";
@@ -62,9 +19,11 @@ pub(crate) fn timeout(headers: &HeaderMap, default: Duration, most: Duration) ->
 }
 
 fn given(headers: &HeaderMap) -> Answer<Option<Duration>> {
-    let name = wire::TIMEOUT_MS;
-    let given = crate::body::text(headers, name)?.map(|text| number(name, text.trim(), &(1..=u64::MAX))).transpose()?;
-    Ok(given.map(Duration::from_millis))
+    let Some(text) = crate::body::text(headers, wire::TIMEOUT_MS)? else { return Ok(None) };
+    match text.trim().parse() {
+        Ok(number @ 1..) => Ok(Some(Duration::from_millis(number))),
+        _ => Err(Refusal::field(wire::TIMEOUT_MS, &format!("must be a whole number from 1 to {}", u64::MAX))),
+    }
 }
 
 /// When the caller of a request stops waiting, if the request says it.
