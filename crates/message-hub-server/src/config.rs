@@ -2,7 +2,7 @@
 
 #[cfg(feature = "rustls")]
 use character_credentials::ClientTls;
-use character_http_kit::RequestLimit;
+use character_http_kit::{BodyLimits, RequestLimit};
 use character_message_hub::ServiceName;
 use character_message_hub_wire as wire;
 use std::{fmt, str::FromStr, time::Duration};
@@ -79,17 +79,16 @@ impl HubServerConfig {
     /// # Errors
     /// [`InvalidHubServer::Setting`]: the first such limit, with its value.
     pub fn check(&self) -> Result<(), InvalidHubServer> {
-        let numbers = [("max_request_bytes", self.max_request_bytes as u64), ("body_rate", self.body_rate.into())];
-        for (setting, number) in numbers {
-            if number == 0 {
-                return Err(InvalidHubServer::Setting { setting, found: number.to_string(), range: "at least 1" });
-            }
-        }
-        for (setting, time) in [
-            ("body_timeout", self.body_timeout),
-            ("connect_timeout", self.connect_timeout),
-            ("probe_every", self.probe_every),
-        ] {
+        self.of_bodies(self.max_request_bytes).check().map_err(|refused| {
+            // The names of the fields here.
+            let setting = match refused.limit {
+                "bytes" => "max_request_bytes",
+                "timeout" => "body_timeout",
+                _ => "body_rate",
+            };
+            InvalidHubServer::Setting { setting, found: refused.found, range: refused.range }
+        })?;
+        for (setting, time) in [("connect_timeout", self.connect_timeout), ("probe_every", self.probe_every)] {
             if time < Duration::from_millis(1) {
                 return Err(InvalidHubServer::Setting { setting, found: format!("{time:?}"), range: "at least 1 ms" });
             }
@@ -99,6 +98,11 @@ impl HubServerConfig {
             return Err(InvalidHubServer::Setting { setting, found, range: "a name that begins with message-hub-" });
         }
         Ok(())
+    }
+
+    /// The limits of a body of at most `bytes`.
+    pub(crate) fn of_bodies(&self, bytes: usize) -> BodyLimits {
+        BodyLimits { bytes, timeout: self.body_timeout, rate: self.body_rate }
     }
 }
 

@@ -167,7 +167,7 @@ impl HubServer {
 
     /// The limits of a body of at most this number of bytes.
     pub(crate) fn body_limits(&self, bytes: usize) -> BodyLimits {
-        BodyLimits { bytes, timeout: self.inner.config.body_timeout, rate: self.inner.config.body_rate }
+        self.inner.config.of_bodies(bytes)
     }
 
     /// The limits of the body of a request to a service.
