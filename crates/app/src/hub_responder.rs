@@ -31,8 +31,8 @@ use tokio::{
 
 /// The shortest and the longest pause before a hub is asked again for the requests of the service.
 pub(crate) const BACKOFF: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
-/// The largest reply that is passed on, in bytes: 64 MiB, the most that NATS can be configured to take in one message.
-const MAX_REPLY: usize = 64 * 1024 * 1024;
+/// The largest message that NATS can be configured to take, in bytes: 64 MiB. No larger reply is passed on.
+const MAX_NATS_MESSAGE: usize = 64 * 1024 * 1024;
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
@@ -197,7 +197,7 @@ impl ServiceHandler for Entrance {
         let Some(head) = head(&request) else {
             return problem(400, "method, path or a header of the request is none of HTTP");
         };
-        match self.answer(head, request.body, MAX_REPLY).await {
+        match self.answer(head, request.body, MAX_NATS_MESSAGE).await {
             RoutedAnswer::Answered { status, headers, body } => {
                 let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
                 let retry_after = text(header::RETRY_AFTER).and_then(|seconds| seconds.parse().ok());
@@ -209,7 +209,7 @@ impl ServiceHandler for Entrance {
                 }
             }
             RoutedAnswer::TooLarge => {
-                problem(502, &format!("the reply of the service has more than {MAX_REPLY} bytes"))
+                problem(502, &format!("the reply of the service has more than {MAX_NATS_MESSAGE} bytes"))
             }
             RoutedAnswer::Broken(error) => {
                 tracing::warn!(error = %redacted(&error), "the body of a reply could not be produced");

@@ -1,7 +1,7 @@
 //! One inbox for all replies: each goes to the call that waits for it, and to no other. A reply in several messages goes there when
 //! its last one has come.
 
-use crate::request::{MAX_REPLY, Part, part};
+use crate::request::{MAX_SPLIT_REPLY, Part, part};
 use async_nats::{Client, Message, Subject, SubscribeError};
 use bytes::Bytes;
 use futures_util::StreamExt as _;
@@ -123,7 +123,7 @@ impl Call {
             }
             _ => return Some(Received::OutOfOrder),
         };
-        if partial.bytes > MAX_REPLY {
+        if partial.bytes > MAX_SPLIT_REPLY {
             return Some(Received::OutOfOrder);
         }
         if partial.bodies.len() < partial.total {

@@ -35,7 +35,7 @@ pub(crate) mod header {
     /// The size of a reply that is larger than the caller takes, in bytes. The reply itself is absent.
     pub(crate) const REPLY_SIZE: &str = "Hub-Reply-Size";
     /// Of a request: the caller takes a reply in several messages, whose bodies have at most this number of bytes together.
-    pub(crate) const MAX_REPLY: &str = "Hub-Max-Reply";
+    pub(crate) const MAX_SPLIT_REPLY: &str = "Hub-Max-Reply";
     /// Of the first message of a reply: the number of its messages, when there are several.
     pub(crate) const PARTS: &str = "Hub-Reply-Parts";
     /// Of each further message of a reply: its number, from 2 on.
@@ -44,7 +44,7 @@ pub(crate) mod header {
 
 /// The largest body of a reply that goes in several messages, in bytes: more than any page of rows, and less than NATS keeps for
 /// a client that reads slowly (`max_pending`, 64 MiB).
-pub(crate) const MAX_REPLY: usize = 16 << 20;
+pub(crate) const MAX_SPLIT_REPLY: usize = 16 << 20;
 /// The maximum number of messages of a reply.
 const MAX_PARTS: usize = 10_000;
 
@@ -71,7 +71,7 @@ pub(crate) async fn request(link: &Link, prefix: &str, request: ServiceRequest) 
     }
     let named = subject.clone();
     match link.call(REQUEST, subject, Some(headers), request.body, deadline).await? {
-        Sent::Reply(reply) => decode_reply(reply, limit.max(MAX_REPLY) as u64),
+        Sent::Reply(reply) => decode_reply(reply, limit.max(MAX_SPLIT_REPLY) as u64),
         Sent::NoResponder => {
             let detail = format!("no process answers the NATS subject {named}");
             Err(HubError::new(ErrorKind::NoResponder, REQUEST).with_detail(detail))
@@ -90,7 +90,7 @@ fn encode(request: &ServiceRequest, left: Duration) -> Result<HeaderMap> {
         (header::METHOD, Some(&*request.method)),
         (header::PATH, Some(&*request.path)),
         (header::TIMEOUT_MS, Some(&*milliseconds)),
-        (header::MAX_REPLY, Some(&*MAX_REPLY.to_string())),
+        (header::MAX_SPLIT_REPLY, Some(&*MAX_SPLIT_REPLY.to_string())),
         (header::IDEMPOTENT, request.idempotent.then_some("true")),
         (header::CONTENT_TYPE, request.content_type.as_deref()),
         (header::AUTHORIZATION, request.authorization.as_deref()),
@@ -137,8 +137,8 @@ pub(crate) fn decode(service: &ServiceName, message: &Message) -> Option<Service
 
 /// The largest body of a reply that the caller takes in several messages; 0: it takes one message.
 pub(crate) fn largest_reply(message: &Message) -> usize {
-    let largest = message.headers.as_ref().and_then(|headers| text(headers, header::MAX_REPLY));
-    largest.and_then(|largest| largest.parse().ok()).unwrap_or(0).min(MAX_REPLY)
+    let largest = message.headers.as_ref().and_then(|headers| text(headers, header::MAX_SPLIT_REPLY));
+    largest.and_then(|largest| largest.parse().ok()).unwrap_or(0).min(MAX_SPLIT_REPLY)
 }
 
 /// The messages of a reply, in their order, each at most `limit` bytes. A reply that needs several, and is larger than `largest`,
