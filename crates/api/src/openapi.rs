@@ -3,8 +3,10 @@
 mod deprecated;
 mod examples;
 mod headers;
+mod links;
 mod operations;
 mod parts;
+mod problems;
 mod schemas;
 mod shared;
 mod sparse;

@@ -1,10 +1,11 @@
 //! The problems of the API: which refusal and failure has which code.
 
 mod document;
+mod example;
 mod kinds;
 
 pub use document::problems_document;
-pub(crate) use kinds::example;
+pub(crate) use example::example;
 pub use kinds::{PROBLEMS, ProblemKind};
 
 use actix_web::{

@@ -1,10 +1,14 @@
 //! The paths of a service: each with its methods, and the right answer to every other method and path.
 
+mod endpoints;
 mod operations;
 mod routing;
+#[cfg(test)]
+mod tests;
 
+pub use endpoints::{Endpoints, Refusals};
 pub use operations::Operations;
-pub use routing::{Endpoints, Refusals, Routing};
+pub use routing::Routing;
 
 use crate::Cors;
 use actix_web::{FromRequest, Handler, HttpResponse, Responder, Route, http::Method, http::header::HeaderValue, web};

@@ -1,6 +1,5 @@
 //! The schemas of the OpenAPI document.
 
-use crate::entities::row;
 use character_domain::{Document, Meta, Revision, Timestamp, Violation};
 use character_storage_port::{Entity, EntityKind, Limit, MAX_EVENTS, MAX_TRANSACTIONS, MAX_WRITES, every_kind};
 use character_storage_wire as wire;
@@ -11,9 +10,11 @@ use utoipa::{
 
 mod build;
 mod log;
+mod row;
 
 pub(crate) use build::*;
 pub(crate) use log::consumer_name;
+use row::row;
 
 /// The schema of a row: `InventoryItem`.
 pub(crate) fn entity_name(kind: EntityKind) -> String {

@@ -1,30 +1,16 @@
-//! Completes the operations of the document: parameters, headers, problems, descriptions, examples and links.
+//! Completes the operations of the document: parameters, descriptions and examples here, the rest in the modules beside it.
 
 use super::{
     examples::{of_media_type, sample},
     headers,
+    links::known_operations,
     shared::share,
     sparse,
-    walk::{is_nullable, members, members_mut, operations_mut, referred},
+    walk::{is_nullable, members_mut, operations_mut, referred},
 };
-use crate::{PROBLEMS, ProblemKind, character, problem::example};
+use crate::{PROBLEMS, problem::example};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
-
-pub(super) const PROBLEM_JSON: &str = "application/problem+json";
-
-/// The rules that a change of any item may break.
-pub(super) const INVENTORY_RULES: [&str; 9] = [
-    "attunement-not-required",
-    "container-cycle",
-    "container-full",
-    "container-not-empty",
-    "equipped-in-container",
-    "no-such-container",
-    "not-a-container",
-    "too-many-attuned",
-    "weight-not-exact",
-];
 
 /// Completes the operations of this document, whose schemas are complete.
 pub(super) fn complete(document: &mut Value) {
@@ -68,15 +54,15 @@ impl Operation<'_> {
         self.method != "get"
     }
 
-    fn has_body(&self) -> bool {
+    pub(super) fn has_body(&self) -> bool {
         self.value.get("requestBody").is_some()
     }
 
-    fn has_parameter(&self, name: &str) -> bool {
+    pub(super) fn has_parameter(&self, name: &str) -> bool {
         self.value["parameters"].as_array().into_iter().flatten().any(|parameter| parameter["name"] == name)
     }
 
-    fn has_response(&self, status: &str) -> bool {
+    pub(super) fn has_response(&self, status: &str) -> bool {
         self.value["responses"].get(status).is_some()
     }
 
@@ -87,7 +73,7 @@ impl Operation<'_> {
         })
     }
 
-    fn is_list(&self) -> bool {
+    pub(super) fn is_list(&self) -> bool {
         self.answered().is_some_and(|name| name.ends_with("Page"))
     }
 
@@ -146,79 +132,6 @@ impl Operation<'_> {
         }
     }
 
-    /// The kinds of problems of each status: those that the annotations name, and those that every operation of its kind has.
-    fn problems(&self) -> BTreeSet<(u16, &'static str)> {
-        let mut texts = vec![self.value["description"].as_str(), self.value["summary"].as_str()];
-        texts.extend(members(&self.value["responses"]).map(|(_, response)| response["description"].as_str()));
-        let named = texts.into_iter().flatten().flat_map(|text| text.split('`').skip(1).step_by(2));
-        let mut codes: Vec<&str> = named.collect();
-        codes.extend([
-            "malformed-host",
-            "method-not-allowed",
-            "misdirected-request",
-            "invalid",
-            "head-too-large",
-            "internal",
-        ]);
-        if self.is_of_api() {
-            codes.extend([
-                "deadline-exceeded",
-                "overloaded",
-                "storage-corrupt",
-                "storage-unavailable",
-                "storage-unsupported",
-                "storage-timeout",
-            ]);
-        }
-        if self.is_change() {
-            codes.push("foreign-origin");
-        }
-        if self.is_change() && self.path.starts_with("/api/v2/characters/{id}") {
-            codes.extend(["unreadable-member", "too-many-rows"]);
-        }
-        if self.is_change() && (self.path.contains("/inventory") || self.path.ends_with("/theme-transition")) {
-            codes.extend(INVENTORY_RULES);
-        }
-        if self.has_body() {
-            codes.push("body-timeout");
-        } else {
-            codes.retain(|code| !["malformed", "body-too-large", "unsupported-media-type"].contains(code));
-        }
-        if !(self.has_response("201") || self.method == "put") {
-            codes.retain(|code| *code != "already-exists");
-        }
-        if !self.path.contains('{') {
-            codes.retain(|code| *code != "not-found");
-        }
-        if !self.has_parameter("If-Match") {
-            codes.retain(|code| *code != "precondition-failed");
-        }
-        codes.into_iter().filter_map(ProblemKind::of).map(|kind| (kind.status, kind.code)).collect()
-    }
-
-    /// Declares the problems of each status, and returns their codes.
-    fn declare_problems(&mut self) -> BTreeSet<&'static str> {
-        let problems = self.problems();
-        let codes = problems.iter().map(|(_, code)| *code).collect();
-        let Some(responses) = self.value["responses"].as_object_mut() else { return codes };
-        responses.retain(|status, _| status.starts_with(['2', '3']));
-        for status in problems.iter().map(|(status, _)| *status).collect::<BTreeSet<_>>() {
-            let kinds: Vec<_> = PROBLEMS
-                .iter()
-                .filter(|kind| problems.contains(&(status, kind.code)) && kind.status == status)
-                .collect();
-            let sentence = |kind: &&ProblemKind| format!("`{}`: {}", kind.code, kind.happened);
-            let sentences: Vec<_> = kinds.iter().map(sentence).collect();
-            let example =
-                |kind: &&ProblemKind| (kind.code, json!({ "$ref": format!("#/components/examples/{}", kind.code) }));
-            let examples: Value = kinds.iter().map(example).collect();
-            let content = json!({ "schema": super::walk::schema_reference("Problem"), "examples": examples });
-            let response = json!({ "description": sentences.join("\n\n"), "content": { PROBLEM_JSON: content } });
-            responses.insert(status.to_string(), response);
-        }
-        codes
-    }
-
     /// Adds what is true of every operation of its kind.
     fn describe(&mut self, schemas: &Value) {
         let mut paragraphs: Vec<String> = Vec::new();
@@ -262,46 +175,6 @@ impl Operation<'_> {
             contents.for_each(|(media_type, content)| show_example(schemas, media_type, content));
         }
     }
-
-    /// Links a creation and a list to the operations on one row.
-    fn link(&mut self, schemas: &Value, known: &[(String, String)]) {
-        let first = "$response.body#/items/0/id";
-        let (rows, status, id) = match self.answered() {
-            Some(name) if self.is_list() && has_id(schemas, name) => (self.path, "200", first),
-            Some(_) if self.method == "post" && self.has_response("201") => match self.path.rsplit_once('/') {
-                Some((rows, "bulk")) => (rows, "201", first),
-                Some((_, "theme-transition")) => (character::PATH, "201", "$response.body#/character/id"),
-                _ => (self.path, "201", "$response.body#/id"),
-            },
-            _ => return,
-        };
-        let own: Vec<_> = placeholders(rows).collect();
-        let mut links = json!({});
-        for (path, operation) in known {
-            let Some(place) = path.strip_prefix(rows).and_then(|rest| rest.strip_prefix("/{")) else { continue };
-            let named: Vec<_> = placeholders(path).collect();
-            if named.len() != own.len() + 1 {
-                continue;
-            }
-            let mut parameters = json!({});
-            for name in &own {
-                parameters[name] = json!(format!("$request.path.{name}"));
-            }
-            let row = place.split('}').next().unwrap_or_default();
-            parameters[row] = json!(id);
-            links[operation] = json!({ "operationId": operation, "parameters": parameters });
-        }
-        if members(&links).next().is_some() {
-            self.value["responses"][status]["links"] = links;
-        }
-    }
-}
-
-/// Whether the items of this page have an id.
-fn has_id(schemas: &Value, page: &str) -> bool {
-    let row = referred(&schemas[page]["properties"]["items"]["items"]);
-    let example = row.map(|row| sample(schemas, &schemas[row], ""));
-    example.is_some_and(|example| example.get("id").is_some())
 }
 
 fn show_example(schemas: &Value, media_type: &str, content: &mut Value) {
@@ -310,17 +183,4 @@ fn show_example(schemas: &Value, media_type: &str, content: &mut Value) {
     } else {
         of_media_type(media_type)
     };
-}
-
-/// The names in braces.
-fn placeholders(path: &str) -> impl Iterator<Item = &str> {
-    path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'))
-}
-
-/// The path and the id of each operation.
-fn known_operations(document: &mut Value) -> Vec<(String, String)> {
-    let known = operations_mut(document);
-    known
-        .map(|(path, _, operation)| (path.clone(), operation["operationId"].as_str().unwrap_or_default().to_owned()))
-        .collect()
 }

@@ -2,7 +2,7 @@
 
 use super::examples::{ID, TIME};
 use super::walk::{each, each_property, is_nullable, members, operations_mut, referred, schema_reference, types};
-use super::{operations::INVENTORY_RULES, parts, sparse};
+use super::{parts, problems::INVENTORY_RULES, sparse};
 use crate::PROBLEMS;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;

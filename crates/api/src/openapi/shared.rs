@@ -1,7 +1,7 @@
 //! Responses that several operations have, written once.
 
 use super::{
-    operations::PROBLEM_JSON,
+    problems::PROBLEM_JSON,
     walk::{members, members_mut, object, operations_mut},
 };
 use serde_json::{Value, json};

@@ -1,6 +1,6 @@
 //! The kinds of problems as text: `docs/problems.md`.
 
-use super::{PROBLEMS, ProblemKind, kinds::example};
+use super::{PROBLEMS, ProblemKind, example::example};
 use std::fmt::Write;
 
 /// The text of `docs/problems.md`.
