@@ -5,7 +5,6 @@ mod examples;
 mod headers;
 mod links;
 mod operations;
-mod parts;
 mod problems;
 mod schemas;
 mod shared;

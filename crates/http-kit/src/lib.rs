@@ -34,6 +34,7 @@ mod hosts;
 pub mod middleware;
 mod problem;
 mod query;
+mod schema;
 mod tokens;
 
 /// The media type of server-sent events.
@@ -65,4 +66,5 @@ pub use hosts::{AllowedHosts, HostNames, InvalidHost};
 pub use middleware::{Admission, CompressedAnswers, HttpMetrics, LongAnswers, RequestLimit, Unauthorized};
 pub use problem::{FieldError, Problem, ProblemBody, ProblemTypes};
 pub use query::QueryParameters;
+pub use schema::inline_parts;
 pub use tokens::{AcceptedTokens, FollowedToken, InvalidTokens};

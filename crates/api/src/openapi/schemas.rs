@@ -2,10 +2,11 @@
 
 use super::examples::{ID, TIME};
 use super::walk::{each, each_property, is_nullable, members, operations_mut, referred, schema_reference, types};
-use super::{parts, problems::INVENTORY_RULES, sparse};
+use super::{problems::INVENTORY_RULES, sparse};
 use crate::PROBLEMS;
+use character_http_kit::inline_parts;
 use serde_json::{Map, Value, json};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The keywords that limit a value.
 const LIMITS: [&str; 8] =
@@ -17,7 +18,7 @@ const VISIBLE: &str = r"\S";
 pub(super) fn complete(document: &mut Value) {
     rename(document);
     if let Some(Value::Object(schemas)) = document.pointer_mut("/components/schemas") {
-        parts::insert(schemas);
+        insert_parts(schemas);
     }
     accept_read_only_fields_in_replacements(document);
     let Some(Value::Object(mut schemas)) = document.pointer_mut("/components/schemas").map(Value::take) else { return };
@@ -45,6 +46,15 @@ pub(super) fn complete(document: &mut Value) {
     }
     sparse::define(&mut schemas);
     document["components"]["schemas"] = Value::Object(schemas);
+}
+
+/// Puts the schemas of ids, times, revisions and documents into the schemas that use them.
+fn insert_parts(schemas: &mut Map<String, Value>) {
+    let is_part = |name: &str, schema: &Value| name == "Document" || schema.get("format").is_some();
+    let (parts, named): (BTreeMap<_, _>, BTreeMap<_, _>) =
+        std::mem::take(schemas).into_iter().partition(|(name, schema)| is_part(name, schema));
+    schemas.extend(named);
+    schemas.values_mut().for_each(|schema| inline_parts(schema, &parts));
 }
 
 /// Names the schemas as clients would: `Character`, `CharacterPage`.

@@ -1,8 +1,8 @@
 //! The schema of a row, from its type.
 
 use super::anything;
-use serde_json::{Map, Value, json};
-use std::collections::BTreeMap;
+use character_http_kit::inline_parts;
+use serde_json::{Value, json};
 use utoipa::{
     ToSchema,
     openapi::{RefOr, Schema, Type, schema::ArrayBuilder},
@@ -15,8 +15,11 @@ const NAMED: [&str; 3] = ["Document", "Meta", "Character"];
 pub(crate) fn row<E: ToSchema>() -> RefOr<Schema> {
     let mut parts = Vec::new();
     E::schemas(&mut parts);
+    parts.retain(|(name, _)| !NAMED.contains(&name.as_str()));
     let parts = parts.into_iter().map(|(name, schema)| (name, json!(schema))).collect();
-    let schema = whole(json!(E::schema()), &parts);
+    let mut schema = json!(E::schema());
+    inline_parts(&mut schema, &parts);
+    without_formats_of_integers(&mut schema);
     let mut schema = serde_json::from_value(schema).unwrap_or_else(|_| Schema::default().into());
     if let RefOr::T(Schema::Object(row)) = &mut schema {
         for field in row.properties.values_mut() {
@@ -33,39 +36,18 @@ pub(crate) fn row<E: ToSchema>() -> RefOr<Schema> {
     schema
 }
 
-/// The schema with its parts in it. What may be `null` has a list of types, and an integer no format, since its limits say more.
-fn whole(schema: Value, parts: &BTreeMap<String, Value>) -> Value {
-    let mut members = match schema {
-        Value::Object(members) => members,
-        Value::Array(items) => return items.into_iter().map(|item| whole(item, parts)).collect(),
-        other => return other,
-    };
-    let reference = members.get("$ref").and_then(Value::as_str).and_then(|target| target.rsplit('/').next());
-    if let Some(part) = reference.filter(|name| !NAMED.contains(name)).and_then(|name| parts.get(name)) {
-        members.remove("$ref");
-        return merged(whole(part.clone(), parts), members);
+/// An integer has no format, since its limits say more.
+fn without_formats_of_integers(schema: &mut Value) {
+    match schema {
+        Value::Object(members) => {
+            if members.get("type").is_some_and(|types| types.to_string().contains("integer")) {
+                members.remove("format");
+            }
+            members.values_mut().for_each(without_formats_of_integers);
+        }
+        Value::Array(items) => items.iter_mut().for_each(without_formats_of_integers),
+        _ => {}
     }
-    if let Some(Value::Array(choices)) = members.get("oneOf")
-        && let [other, null] = choices.as_slice()
-        && null == &json!({ "type": "null" })
-    {
-        let mut other = whole(other.clone(), parts);
-        other["type"] = json!([other["type"], "null"]);
-        members.remove("oneOf");
-        return merged(other, members);
-    }
-    if members.get("type").is_some_and(|types| types.to_string().contains("integer")) {
-        members.remove("format");
-    }
-    members.into_iter().map(|(name, member)| (name, whole(member, parts))).collect::<Map<_, _>>().into()
-}
-
-/// The schema, with these members instead of its own.
-fn merged(mut schema: Value, members: Map<String, Value>) -> Value {
-    if let Value::Object(own) = &mut schema {
-        own.extend(members);
-    }
-    schema
 }
 
 #[cfg(test)]
