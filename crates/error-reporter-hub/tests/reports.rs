@@ -1,12 +1,9 @@
 //! What the hub receives of a failed operation, and that no caller waits for it.
 
-use async_trait::async_trait;
 use character_error_reporter::{Chain, ErrorReporter, Failure, Redactor};
 use character_error_reporter_hub::{ERROR_REPORTED, HubReporter};
-use character_message_hub::{
-    Deliveries, ErrorKind, HubError, MemoryHub, Message, MessageHub, PUBLISH, Published, Reply, Result, ServiceRequest,
-    Subscription,
-};
+use character_message_hub::MemoryHub;
+use character_message_hub_testkit::{Call, ScriptedHub, Step};
 use std::{
     sync::{
         Arc,
@@ -42,42 +39,21 @@ async fn a_report_is_an_event_of_the_service_without_secrets() {
     assert!(!data.to_string().contains("hunter2"), "{data}");
 }
 
-/// A hub that hangs at first, and then takes nothing.
-#[derive(Debug, Default)]
-struct Hanging {
-    asked: AtomicUsize,
-}
-
-#[async_trait]
-impl MessageHub for Hanging {
-    async fn publish(&self, messages: &[Message], timeout: Duration) -> Vec<Result<Published>> {
-        self.asked.fetch_add(messages.len(), Ordering::Relaxed);
-        sleep(timeout).await;
-        vec![Err(HubError::new(ErrorKind::Timeout, PUBLISH)); messages.len()]
-    }
-
-    async fn request(&self, _: ServiceRequest) -> Result<Reply> {
-        unreachable!("a reporter requests nothing")
-    }
-
-    async fn subscribe(&self, _: &Subscription) -> Result<Box<dyn Deliveries>> {
-        unreachable!("a reporter subscribes to nothing")
-    }
-
-    async fn probe(&self) -> Result<()> {
-        Ok(())
-    }
-}
-
 #[tokio::test(start_paused = true)]
 async fn a_hub_that_hangs_costs_callers_nothing_and_reports_beyond_the_queue_are_dropped() {
-    let hub = Arc::new(Hanging::default());
-    let reporter = HubReporter::new(Arc::clone(&hub) as _, None);
+    let asked = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&asked);
+    let hub = ScriptedHub::over(MemoryHub::new(), move |call| {
+        let Call::Publish(messages) = call else { unreachable!("a reporter publishes alone") };
+        counted.fetch_add(messages.len(), Ordering::Relaxed);
+        Step::Hang
+    });
+    let reporter = HubReporter::new(Arc::new(hub), None);
     let begin = Instant::now();
     for _ in 0..1_000 {
         reporter.report(&failure("down"));
     }
     assert_eq!(begin.elapsed(), Duration::ZERO);
     sleep(Duration::from_secs(600)).await;
-    assert_eq!(hub.asked.load(Ordering::Relaxed), 64, "what the queue holds is tried once, and the rest is dropped");
+    assert_eq!(asked.load(Ordering::Relaxed), 64, "what the queue holds is tried once, and the rest is dropped");
 }

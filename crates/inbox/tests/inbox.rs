@@ -4,10 +4,8 @@
 use character_inbox::{
     EventHandler, Handled, Inbox, InboxError, InboxHandle, InboxOptions, InboxState, Received, Turn, async_trait,
 };
-use character_message_hub::{
-    CloudEvent, Deliveries, Delivery, ErrorKind, HubError, MemoryHub, Message, MessageHub, Published, Reply, Result,
-    SETTLE, SUBSCRIBE, ServiceRequest, Settle, Settlement, Subscription,
-};
+use character_message_hub::{CloudEvent, ErrorKind, HubError, MemoryHub, Message, MessageHub, Subscription};
+use character_message_hub_testkit::{Call, ScriptedHub, Step};
 use character_storage_port::{Commit, Consumers, HolderId, Log, MemoryStorage, Transaction};
 use prometheus_client::{encoding::text::encode, registry::Registry};
 use std::{
@@ -197,55 +195,18 @@ async fn an_event_whose_handler_always_panics_is_rejected_and_the_next_is_handle
 }
 
 /// A hub whose deliveries cannot be settled, as when its answer is lost.
-#[derive(Debug)]
-struct Deaf(MemoryHub);
-
-#[derive(Debug)]
-struct DeafDeliveries(Box<dyn Deliveries>);
-
-#[derive(Debug)]
-struct DeafSettle;
-
-#[async_trait]
-impl Deliveries for DeafDeliveries {
-    async fn next(&mut self) -> Result<Delivery> {
-        let delivery = self.0.next().await?;
-        let (event, attempt) = (Arc::clone(delivery.event()), delivery.attempt());
-        Ok(Delivery::new(event, attempt, Box::new(DeafSettle)))
-    }
-}
-
-#[async_trait]
-impl Settle for DeafSettle {
-    async fn settle(&self, _: Settlement) -> Result<()> {
-        Err(HubError::new(ErrorKind::Timeout, SETTLE))
-    }
-    async fn in_progress(&self) -> Result<()> {
-        Err(HubError::new(ErrorKind::Timeout, SETTLE))
-    }
-}
-
-#[async_trait]
-impl MessageHub for Deaf {
-    async fn publish(&self, messages: &[Message], limit: Duration) -> Vec<Result<Published>> {
-        self.0.publish(messages, limit).await
-    }
-    async fn request(&self, request: ServiceRequest) -> Result<Reply> {
-        self.0.request(request).await
-    }
-    async fn subscribe(&self, subscription: &Subscription) -> Result<Box<dyn Deliveries>> {
-        Ok(Box::new(DeafDeliveries(self.0.subscribe(subscription).await?)))
-    }
-    async fn probe(&self) -> Result<()> {
-        Ok(())
-    }
+fn deaf(hub: MemoryHub) -> ScriptedHub {
+    ScriptedHub::over(hub, |call| match call {
+        Call::Settle(_) | Call::InProgress => Step::Fail(HubError::new(ErrorKind::Timeout, call.operation())),
+        _ => Step::Pass,
+    })
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_event_that_is_delivered_again_and_again_has_one_effect() {
     let (hub, handler) = (MemoryHub::new(), Handler::default());
     publish(&hub, &[("1", "a")]).await;
-    let running = start(Deaf(hub), &handler, options());
+    let running = start(deaf(hub), &handler, options());
     until("it is handled ten times", || handler.calls().len() >= 10).await;
     until("the tenth is reported", || running.handle.in_flight() == 0).await;
     assert_eq!(handler.effects().await, 1);
@@ -265,7 +226,7 @@ async fn two_handlers_of_one_event_at_once_have_one_effect() {
     let handler = Handler::new([Act::Slow(Duration::from_secs(10)), Act::Slow(Duration::from_secs(10))]);
     publish(&hub, &[("1", "a")]).await;
     // The first cannot tell the hub that it still works, so that the second gets the event too.
-    let _first = start(Deaf(hub.clone()), &handler, InboxOptions::new(within.clone()));
+    let _first = start(deaf(hub.clone()), &handler, InboxOptions::new(within.clone()));
     until("the first handles it", || handler.calls().len() == 1).await;
     let _second = start(hub.clone(), &handler, InboxOptions::new(within));
     until("the second handles it", || handler.calls().len() == 2).await;
@@ -348,40 +309,19 @@ fn an_inbox_with_a_shorter_memory_than_the_stream_does_not_start() {
     assert!(matches!(InboxOptions::new(limits).check(), Err(InboxError::Subscription(_))));
 }
 
-/// A hub that refuses subscriptions until the test lets it.
-#[derive(Debug)]
-struct Refusing {
-    memory: MemoryHub,
-    opened: Arc<Notify>,
-    open: Arc<AtomicUsize>,
-}
-
-#[async_trait]
-impl MessageHub for Refusing {
-    async fn publish(&self, messages: &[Message], limit: Duration) -> Vec<Result<Published>> {
-        self.memory.publish(messages, limit).await
-    }
-    async fn request(&self, request: ServiceRequest) -> Result<Reply> {
-        self.memory.request(request).await
-    }
-    async fn subscribe(&self, subscription: &Subscription) -> Result<Box<dyn Deliveries>> {
-        if self.open.load(Ordering::Relaxed) == 0 {
-            self.opened.notify_one();
-            return Err(HubError::new(ErrorKind::Unauthorized, SUBSCRIBE));
-        }
-        self.memory.subscribe(subscription).await
-    }
-    async fn probe(&self) -> Result<()> {
-        Ok(())
-    }
-}
-
 #[tokio::test(start_paused = true)]
 async fn a_hub_that_refuses_the_subscription_is_asked_again_until_it_accepts() {
     let (memory, handler) = (MemoryHub::new(), Handler::default());
     let (open, opened) = (Arc::new(AtomicUsize::new(0)), Arc::new(Notify::new()));
     publish(&memory, &[("1", "a")]).await;
-    let hub = Refusing { memory, opened: Arc::clone(&opened), open: Arc::clone(&open) };
+    let (is_open, asked) = (Arc::clone(&open), Arc::clone(&opened));
+    let hub = ScriptedHub::over(memory, move |call| match call {
+        Call::Subscribe(_) if is_open.load(Ordering::Relaxed) == 0 => {
+            asked.notify_one();
+            Step::Fail(HubError::new(ErrorKind::Unauthorized, call.operation()))
+        }
+        _ => Step::Pass,
+    });
     let running = start(hub, &handler, options());
     opened.notified().await;
     until("it waits", || running.handle.state() == InboxState::WaitingForHub("unauthorized")).await;

@@ -8,13 +8,10 @@ use actix_web::{
     middleware::from_fn,
     web::{self, Bytes},
 };
-use async_trait::async_trait;
 use character_http_kit::{AcceptedTokens, Endpoints, HttpMetrics, RequestLimit, middleware};
-use character_message_hub::{
-    Applied, Deliveries, Delivery, ErrorKind, HubError, MemoryHub, Message, MessageHub, NEXT, PROBE, PUBLISH,
-    Published, REQUEST, Reply, Result as HubResult, SUBSCRIBE, ServiceRequest, Subscription,
-};
+use character_message_hub::{Applied, ErrorKind, HubError, MemoryHub, MessageHub, Reply};
 use character_message_hub_server::{HubServer, HubServerConfig, PROBLEM_TYPES, openapi};
+use character_message_hub_testkit::{Call, ScriptedHub, Step};
 use futures_util::StreamExt as _;
 use reqwest::{Method, RequestBuilder, Response};
 use serde_json::{Value, json};
@@ -47,71 +44,25 @@ impl Drop for Listening {
     }
 }
 
-/// A hub in memory that counts the subscriptions that are opened.
-#[derive(Debug, Default)]
-struct Watched {
-    hub: MemoryHub,
-    opened: Arc<AtomicUsize>,
-}
-
-#[async_trait]
-impl MessageHub for Watched {
-    async fn publish(&self, messages: &[Message], timeout: Duration) -> Vec<HubResult<Published>> {
-        self.hub.publish(messages, timeout).await
-    }
-
-    async fn request(&self, request: ServiceRequest) -> HubResult<Reply> {
-        self.hub.request(request).await
-    }
-
-    async fn subscribe(&self, subscription: &Subscription) -> HubResult<Box<dyn Deliveries>> {
-        let opened = self.hub.subscribe(subscription).await;
-        self.opened.fetch_add(1, Ordering::SeqCst);
-        opened
-    }
-
-    async fn probe(&self) -> HubResult<()> {
-        self.hub.probe().await
-    }
-}
-
-/// A hub whose own credentials are refused.
-#[derive(Debug)]
-struct Refused(ErrorKind);
-
-impl Refused {
-    fn error(&self, operation: &'static str) -> HubError {
-        HubError::new(self.0.clone(), operation).with_detail("NATS refuses the credentials").with_applied(Applied::No)
-    }
-}
-
-#[async_trait]
-impl MessageHub for Refused {
-    async fn publish(&self, messages: &[Message], _: Duration) -> Vec<HubResult<Published>> {
-        messages.iter().map(|_| Err(self.error(PUBLISH))).collect()
-    }
-
-    async fn request(&self, _: ServiceRequest) -> HubResult<Reply> {
-        Err(self.error(REQUEST))
-    }
-
-    async fn subscribe(&self, subscription: &Subscription) -> HubResult<Box<dyn Deliveries>> {
-        if subscription.name.as_str() == "refused" {
-            return Err(self.error(SUBSCRIBE));
+/// A hub that counts the subscriptions that are opened.
+fn watched(hub: MemoryHub, opened: Arc<AtomicUsize>) -> ScriptedHub {
+    ScriptedHub::over(hub, move |call| {
+        if let Call::Subscribe(_) = call {
+            opened.fetch_add(1, Ordering::SeqCst);
         }
-        Ok(Box::new(Refused(self.0.clone())))
-    }
-
-    async fn probe(&self) -> HubResult<()> {
-        Err(self.error(PROBE))
-    }
+        Step::Pass
+    })
 }
 
-#[async_trait]
-impl Deliveries for Refused {
-    async fn next(&mut self) -> HubResult<Delivery> {
-        Err(self.error(NEXT))
-    }
+/// A hub whose own credentials are refused: at once for the subscription `refused`, and with the first delivery for any other.
+fn refused(hub: MemoryHub, kind: ErrorKind) -> ScriptedHub {
+    ScriptedHub::over(hub, move |call| match call {
+        Call::Subscribe(subscription) if subscription.name.as_str() != "refused" => Step::Pass,
+        _ => {
+            let error = HubError::new(kind.clone(), call.operation()).with_detail("NATS refuses the credentials");
+            Step::Fail(error.with_applied(Applied::No))
+        }
+    })
 }
 
 async fn listening(config: HubServerConfig) -> Listening {
@@ -468,8 +419,8 @@ async fn a_stream_sends_each_event_with_its_receipt_and_ends_when_the_hub_stops(
 #[actix_web::test]
 async fn a_stream_and_a_poll_end_when_their_token_is_revoked_and_receive_no_later_event() {
     let opened = Arc::default();
-    let watched = Arc::clone(&opened);
-    let hub = listening_over(|hub| Arc::new(Watched { hub, opened: watched }), HubServerConfig::default()).await;
+    let counted = Arc::clone(&opened);
+    let hub = listening_over(|hub| Arc::new(watched(hub, counted)), HubServerConfig::default()).await;
     let with = |token: &str, query: &str| hub.client.get(format!("{}/v1/events?{query}", hub.url)).bearer_auth(token);
     let stream = |token: &str, name: &str| {
         with(token, &format!("subscription={name}")).header("accept", "text/event-stream").send()
@@ -518,7 +469,7 @@ async fn credentials_of_the_hub_that_are_refused_behind_it_are_no_fault_of_the_t
         (ErrorKind::Forbidden, "what keeps the events does not permit this to the credentials of the hub"),
     ] {
         let detail = json!(format!("{what}: NATS refuses the credentials"));
-        let hub = listening_over(|_| Arc::new(Refused(kind)), HubServerConfig::default()).await;
+        let hub = listening_over(|hub| Arc::new(refused(hub, kind)), HubServerConfig::default()).await;
         for path in [
             "/v1/probe",
             "/v1/events?subscription=refused",

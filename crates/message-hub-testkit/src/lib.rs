@@ -30,6 +30,8 @@
 //! A hub that keeps what it has acknowledged has a [`DurableHubHarness`] too, which crashes it and opens it again, and
 //! [`message_hub_durability!`] beside. `tests/wrong/` holds hubs with one mistake each, which prove that the suite notices.
 //!
+//! A [`ScriptedHub`] is for the tests of what uses a hub: it fails, hangs or answers as the test wants.
+//!
 //! For tests only: most of this crate panics.
 #![warn(missing_debug_implementations)]
 #![expect(clippy::expect_used, clippy::panic, reason = "a clause judges by panicking")]
@@ -41,6 +43,7 @@ struct Readme;
 pub mod clauses;
 mod harness;
 pub mod sample;
+mod scripted;
 mod stage;
 
 // The types of other crates that the interface has, so that an embedder takes each in the same version.
@@ -49,4 +52,5 @@ pub use futures_util::future::BoxFuture;
 
 pub use clauses::{Clause, clauses, durable_clauses, sentence};
 pub use harness::{Clock, DurableHubHarness, Handler, HubHarness, PATIENCE, run, run_durable};
+pub use scripted::{Call, ScriptedHub, Step};
 pub use stage::Stage;

@@ -4,11 +4,12 @@
 mod direct;
 #[expect(dead_code, reason = "tests/operations.rs goes through all of them")]
 mod examples;
+#[expect(dead_code, reason = "tests/transport_stack.rs follows every step")]
+mod scripted;
 
-use async_trait::async_trait;
 use character_storage_http::{
-    ApiRequest, ApiResponse, BreakerState, HttpStorage, HttpStorageConfig, RequestKind, Sent, Transport,
-    TransportError, TransportErrorKind, TransportStack,
+    ApiRequest, BreakerState, HttpStorage, HttpStorageConfig, RequestKind, Transport, TransportErrorKind,
+    TransportStack,
 };
 use character_storage_port::{
     Consumers, Epoch, ErrorKind, EventId, FOLLOW, Log, LogCursor, MAX_FOLLOW_WAIT, Probe, Retry, RowChange,
@@ -17,11 +18,9 @@ use character_storage_port::{
 use direct::direct;
 use examples::{Operation, client, log};
 use prometheus_client::{encoding::text, registry::Registry};
+use scripted::{Scripted, Step};
 use serde_json::{Value, json};
-use std::{
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 use tokio::time::Instant;
 use wiremock::{Mock, MockServer, ResponseTemplate, matchers};
 
@@ -145,51 +144,9 @@ async fn what_is_out_of_range_is_refused_unsent_and_a_longer_wait_counts_as_the_
     assert_eq!(wait, MAX_FOLLOW_WAIT.as_millis().to_string());
 }
 
-/// Fails every request as the test says, or never answers; and notes what was asked for.
-#[derive(Clone, Debug)]
-struct Upstream(Arc<Mutex<(Failure, Vec<String>)>>);
+const FAILURES: [Step; 4] = [Step::Answer(503), Step::Refuse, Step::LoseAnswer, Step::Silence];
 
-#[derive(Clone, Copy, Debug)]
-enum Failure {
-    Answer(u16),
-    Transport(TransportErrorKind),
-    Silence,
-}
-
-impl Upstream {
-    fn failing(failure: Failure) -> Self {
-        Self(Arc::new(Mutex::new((failure, Vec::new()))))
-    }
-
-    fn asked(&self) -> usize {
-        self.0.lock().unwrap().1.iter().filter(|path| !path.ends_with("/probe")).count()
-    }
-}
-
-#[async_trait]
-impl Transport for Upstream {
-    async fn call(&self, request: ApiRequest) -> Result<ApiResponse, TransportError> {
-        let failure = {
-            let mut state = self.0.lock().unwrap();
-            state.1.push(request.path);
-            state.0
-        };
-        match failure {
-            Failure::Answer(status) => Ok(ApiResponse::of_status(status)),
-            Failure::Transport(kind) => Err(TransportError::of_attempt(kind, request.operation, Sent::Perhaps)),
-            Failure::Silence => std::future::pending().await,
-        }
-    }
-}
-
-const FAILURES: [Failure; 4] = [
-    Failure::Answer(503),
-    Failure::Transport(TransportErrorKind::Connect),
-    Failure::Transport(TransportErrorKind::Interrupted),
-    Failure::Silence,
-];
-
-fn over(upstream: &Upstream) -> HttpStorage<TransportStack<Upstream>> {
+fn over(upstream: &Scripted) -> HttpStorage<TransportStack<Scripted>> {
     let config = HttpStorageConfig::new("http://127.0.0.1:1".parse().unwrap(), "secret".to_owned().into());
     let config = HttpStorageConfig { breaker_failures: 2, breaker_probe: Duration::ZERO, ..config };
     HttpStorage::over(TransportStack::around(upstream.clone(), &config))
@@ -202,13 +159,13 @@ fn cursor() -> LogCursor {
 #[tokio::test(start_paused = true)]
 async fn a_follower_of_a_dead_upstream_asks_once_each_time_and_does_not_open_the_breaker() {
     for failure in FAILURES {
-        let upstream = Upstream::failing(failure);
+        let upstream = Scripted::new(&[failure]);
         let storage = over(&upstream);
         for asked in 1..=20 {
             let error = storage.follow(&cursor(), 100, Duration::from_secs(1)).await.unwrap_err();
             assert!(error.is_outage() && error.retry() != Retry::Never, "{error:?}");
             assert!(storage.head().await.unwrap_err().is_outage());
-            assert_eq!(upstream.asked(), 2 * asked, "{failure:?}");
+            assert_eq!(upstream.calls(), 2 * asked, "{failure:?}");
         }
         assert_eq!(storage.breakers().worst_state(), BreakerState::Closed, "{failure:?}");
         assert_eq!(storage.breakers().reads.failures(), 0);
@@ -218,22 +175,22 @@ async fn a_follower_of_a_dead_upstream_asks_once_each_time_and_does_not_open_the
 
 #[tokio::test(start_paused = true)]
 async fn an_open_breaker_does_not_stop_a_follower_and_a_follower_does_not_close_it() {
-    let upstream = Upstream::failing(Failure::Answer(503));
+    let upstream = Scripted::new(&[Step::Answer(503)]);
     let storage = over(&upstream);
     storage.probe().await.unwrap_err();
     assert_eq!(storage.breakers().reads.state(), BreakerState::Open);
-    upstream.0.lock().unwrap().0 = Failure::Answer(410);
-    let asked = upstream.asked();
+    upstream.now(Step::Answer(410));
+    let asked = upstream.calls();
     for _ in 0..3 {
         storage.follow(&cursor(), 100, Duration::ZERO).await.unwrap_err();
     }
-    assert_eq!(upstream.asked() - asked, 3);
+    assert_eq!(upstream.calls() - asked, 3);
     assert_eq!(storage.breakers().reads.state(), BreakerState::Open);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_poll_has_the_time_that_the_storage_may_wait_and_that_of_one_attempt() {
-    let storage = over(&Upstream::failing(Failure::Silence));
+    let storage = over(&Scripted::new(&[Step::Silence]));
     for wait in [Duration::ZERO, Duration::from_millis(300), Duration::from_secs(60)] {
         let started = Instant::now();
         let error = storage.follow(&cursor(), 100, wait).await.unwrap_err();
@@ -245,7 +202,7 @@ async fn a_poll_has_the_time_that_the_storage_may_wait_and_that_of_one_attempt()
 
 #[tokio::test(start_paused = true)]
 async fn polls_are_counted_under_their_operations() {
-    let storage = over(&Upstream::failing(Failure::Answer(410)));
+    let storage = over(&Scripted::new(&[Step::Answer(410)]));
     storage.follow(&cursor(), 100, Duration::ZERO).await.unwrap_err();
     storage.head().await.unwrap_err();
     let mut registry = Registry::default();

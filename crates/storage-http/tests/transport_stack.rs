@@ -2,62 +2,16 @@
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
-use async_trait::async_trait;
+mod scripted;
+
 use character_storage_http::{
-    ApiRequest, ApiResponse, BreakerState, HttpStorage, HttpStorageConfig, RequestSize, Sent, Transport,
-    TransportError, TransportErrorKind, TransportStack,
+    ApiRequest, BreakerState, HttpStorage, HttpStorageConfig, RequestSize, Transport, TransportStack,
 };
 use character_storage_port::{Commit, ErrorKind, Probe, Retry, Transaction};
-use std::{
-    collections::VecDeque,
-    error::Error,
-    sync::{Arc, Mutex, atomic::AtomicU32, atomic::Ordering::Relaxed},
-    time::Duration,
-};
+use scripted::{Scripted, Step};
+use std::{error::Error, sync::Arc, time::Duration};
 use tokio::time::Instant;
 use wiremock::{Mock, MockServer, ResponseTemplate, matchers};
-
-#[derive(Clone, Copy, Debug)]
-enum Step {
-    Answer(u16),
-    After(u16, u64),
-    Refuse,
-    LoseAnswer,
-    Silence,
-}
-
-/// Follows a script, one step a request, the last one without end.
-#[derive(Clone, Debug)]
-struct Scripted(Arc<(Mutex<VecDeque<Step>>, AtomicU32)>);
-
-impl Scripted {
-    fn new(steps: &[Step]) -> Self {
-        Self(Arc::new((Mutex::new(steps.iter().copied().collect()), AtomicU32::new(0))))
-    }
-    fn calls(&self) -> u32 {
-        self.0.1.load(Relaxed)
-    }
-}
-
-#[async_trait]
-impl Transport for Scripted {
-    async fn call(&self, request: ApiRequest) -> Result<ApiResponse, TransportError> {
-        self.0.1.fetch_add(1, Relaxed);
-        let step = {
-            let mut steps = self.0.0.lock().unwrap();
-            if steps.len() > 1 { steps.pop_front().unwrap() } else { steps[0] }
-        };
-        let failed = |kind, sent| Err(TransportError::of_attempt(kind, request.operation, sent));
-        let answer = |status, retry_after| Ok(ApiResponse { retry_after, ..ApiResponse::of_status(status) });
-        match step {
-            Step::Answer(status) => answer(status, None),
-            Step::After(status, seconds) => answer(status, Some(Duration::from_secs(seconds))),
-            Step::Refuse => failed(TransportErrorKind::Connect, Sent::Never),
-            Step::LoseAnswer => failed(TransportErrorKind::Interrupted, Sent::Perhaps),
-            Step::Silence => std::future::pending().await,
-        }
-    }
-}
 
 fn config() -> HttpStorageConfig {
     let config = HttpStorageConfig::new("http://127.0.0.1:1".parse().unwrap(), "secret".to_owned().into());
@@ -232,37 +186,6 @@ async fn a_cancelled_call_neither_counts_nor_stays_in_flight() {
     }
 }
 
-/// Records when it was asked for what, and answers by a script.
-#[derive(Clone, Debug)]
-struct Recording(Arc<Mutex<Recorded>>);
-
-#[derive(Debug)]
-struct Recorded {
-    asked: Vec<(Instant, String)>,
-    answer: u16,
-}
-
-impl Recording {
-    fn answering(status: u16) -> Self {
-        Self(Arc::new(Mutex::new(Recorded { asked: Vec::new(), answer: status })))
-    }
-    fn now_answers(&self, status: u16) {
-        self.0.lock().unwrap().answer = status;
-    }
-    fn take(&self) -> Vec<(Instant, String)> {
-        std::mem::take(&mut self.0.lock().unwrap().asked)
-    }
-}
-
-#[async_trait]
-impl Transport for Recording {
-    async fn call(&self, request: ApiRequest) -> Result<ApiResponse, TransportError> {
-        let mut recorded = self.0.lock().unwrap();
-        recorded.asked.push((Instant::now(), format!("{} {}", request.method, request.path)));
-        Ok(ApiResponse::of_status(recorded.answer))
-    }
-}
-
 const PROBE: &str = "GET /storage/v1/probe";
 
 fn change() -> ApiRequest {
@@ -270,18 +193,15 @@ fn change() -> ApiRequest {
 }
 
 /// A storage that failed five times, and answers this from now on.
-async fn failed_five_times(
-    config: &HttpStorageConfig,
-    then: u16,
-) -> (Recording, HttpStorage<TransportStack<Recording>>) {
+async fn failed_five_times(config: &HttpStorageConfig, then: u16) -> (Scripted, HttpStorage<TransportStack<Scripted>>) {
     let config = HttpStorageConfig { breaker_failures: 5, retry_max: 0, ..config.clone() };
-    let server = Recording::answering(503);
+    let server = Scripted::new(&[Step::Answer(503)]);
     let storage = HttpStorage::over(TransportStack::around(server.clone(), &config));
     for _ in 0..5 {
         drop(storage.transport().call(change()).await);
     }
     assert_eq!((storage.breakers().changes.state(), server.take().len()), (BreakerState::Open, 5));
-    server.now_answers(then);
+    server.now(Step::Answer(then));
     (server, storage)
 }
 
@@ -321,7 +241,7 @@ async fn one_answer_between_failures_does_not_close_the_breaker() {
         while server.take().is_empty() {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
-        server.now_answers(status);
+        server.now(Step::Answer(status));
         assert_eq!(storage.breakers().changes.state(), BreakerState::Open);
     }
 }
@@ -366,7 +286,7 @@ async fn without_background_probes_the_first_call_after_the_recovery_time_probes
         }
     };
     assert_eq!(asked().await, (false, vec![PROBE.to_owned()]), "the call itself is not sent to a storage that fails");
-    server.now_answers(204);
+    server.now(Step::Answer(204));
     assert_eq!(asked().await, (true, vec![PROBE.to_owned(), "POST /".to_owned()]));
 }
 

@@ -1,12 +1,11 @@
 //! What a call becomes on the hub, and what each outcome on the hub becomes for the storage port.
 #![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
-use async_trait::async_trait;
 use character_domain::{Character, CharacterId};
 use character_message_hub::{
-    Applied, Deliveries, ErrorKind as Hub, HubError, MemoryHub, Message, MessageHub, Published, REQUEST, Reply,
-    Result as HubResult, ServiceRequest, Subscription,
+    Applied, ErrorKind as Hub, HubError, MemoryHub, MessageHub, REQUEST, Reply, ServiceRequest,
 };
+use character_message_hub_testkit::{Call, ScriptedHub, Step};
 use character_storage_http::{HttpStorage, HttpStorageConfig, TransportStack};
 use character_storage_hub::HubTransport;
 use character_storage_port::{Deleted, ErrorKind, PageRequest, Probe, Retry, Snapshot, Store};
@@ -14,33 +13,6 @@ use std::{
     sync::{Arc, Mutex},
     time::Duration,
 };
-
-/// A hub that answers every request with the same outcome and keeps what it was asked.
-#[derive(Debug)]
-struct Scripted {
-    outcome: HubResult<Reply>,
-    asked: Mutex<Vec<ServiceRequest>>,
-}
-
-#[async_trait]
-impl MessageHub for Scripted {
-    async fn publish(&self, _: &[Message], _: Duration) -> Vec<HubResult<Published>> {
-        unreachable!("a transport publishes nothing")
-    }
-
-    async fn request(&self, request: ServiceRequest) -> HubResult<Reply> {
-        self.asked.lock().unwrap().push(request);
-        self.outcome.clone()
-    }
-
-    async fn subscribe(&self, _: &Subscription) -> HubResult<Box<dyn Deliveries>> {
-        unreachable!("a transport subscribes to nothing")
-    }
-
-    async fn probe(&self) -> HubResult<()> {
-        Ok(())
-    }
-}
 
 type ThroughHub = HttpStorage<TransportStack<HubTransport>>;
 
@@ -56,12 +28,19 @@ fn storage(hub: Arc<dyn MessageHub>) -> ThroughHub {
     HttpStorage::over(TransportStack::around(transport, &config))
 }
 
-fn scripted(outcome: HubResult<Reply>) -> (Arc<Scripted>, ThroughHub) {
-    let hub = Arc::new(Scripted { outcome, asked: Mutex::default() });
-    (Arc::clone(&hub), storage(hub))
+/// A storage behind a hub that answers every request with the same outcome, and the requests.
+fn scripted(outcome: Result<Reply, HubError>) -> (Arc<Mutex<Vec<ServiceRequest>>>, ThroughHub) {
+    let asked: Arc<Mutex<Vec<_>>> = Arc::default();
+    let kept = Arc::clone(&asked);
+    let hub = ScriptedHub::over(MemoryHub::new(), move |call| {
+        let Call::Request(request) = call else { return Step::Pass };
+        kept.lock().unwrap().push(request.clone());
+        outcome.clone().map_or_else(Step::Fail, Step::Reply)
+    });
+    (asked, storage(Arc::new(hub)))
 }
 
-fn reply(status: u16, content_type: &'static str, body: &'static str) -> HubResult<Reply> {
+fn reply(status: u16, content_type: &'static str, body: &'static str) -> Result<Reply, HubError> {
     Ok(Reply { status, content_type: Some(content_type.into()), retry_after: None, body: body.into() })
 }
 
@@ -72,9 +51,9 @@ async fn found(storage: &ThroughHub) -> Result<(), character_storage_port::Stora
 
 #[tokio::test]
 async fn a_call_is_a_request_to_the_service_with_path_token_and_the_time_of_the_attempt() {
-    let (hub, storage) = scripted(Ok(Reply { status: 204, content_type: None, retry_after: None, body: "".into() }));
+    let (asked, storage) = scripted(Ok(Reply { status: 204, content_type: None, retry_after: None, body: "".into() }));
     storage.probe().await.unwrap();
-    let asked = hub.asked.lock().unwrap();
+    let asked = asked.lock().unwrap();
     let [request] = &asked[..] else { panic!("{asked:?}") };
     assert_eq!((request.to.as_str(), &*request.method, request.idempotent), ("storage-service", "GET", true));
     assert!(request.path.starts_with("/storage/v1/"), "{request:?}");
@@ -87,9 +66,9 @@ async fn a_call_is_a_request_to_the_service_with_path_token_and_the_time_of_the_
 #[tokio::test]
 async fn a_commit_carries_its_body_and_may_be_repeated() {
     use character_storage_port::{Commit, Transaction};
-    let (hub, storage) = scripted(reply(500, "text/plain", "broken"));
+    let (asked, storage) = scripted(reply(500, "text/plain", "broken"));
     storage.commit(Transaction::new()).await.unwrap_err();
-    let asked = hub.asked.lock().unwrap();
+    let asked = asked.lock().unwrap();
     assert_eq!((&*asked[0].method, asked[0].content_type.as_deref()), ("POST", Some("application/json")));
     assert!(asked[0].idempotent && asked[0].body.starts_with(b"{"), "{asked:?}");
 }
@@ -141,11 +120,11 @@ async fn a_hub_without_the_service_opens_the_breaker_as_a_storage_that_is_down_d
 async fn a_hub_that_is_overloaded_opens_no_breaker_and_its_pause_is_kept() {
     let pause = Duration::from_secs(3);
     let overloaded = HubError::new(Hub::Unavailable { retry_after: Some(pause) }, REQUEST).with_applied(Applied::No);
-    let (hub, storage) = scripted(Err(overloaded));
+    let (asked, storage) = scripted(Err(overloaded));
     for call in 1..=20 {
         let error = found(&storage).await.unwrap_err();
         assert_eq!(*error.kind(), ErrorKind::RateLimited { retry_after: Some(pause) }, "{error:?}");
-        assert_eq!(hub.asked.lock().unwrap().len(), call, "an open breaker would not ask");
+        assert_eq!(asked.lock().unwrap().len(), call, "an open breaker would not ask");
     }
 }
 
