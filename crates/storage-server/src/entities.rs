@@ -1,9 +1,11 @@
 //! The filters of the lists of each kind of row, as the OpenAPI document describes them.
 
-use crate::schemas::{choice, order, parameter, string, typed, uuid};
+use crate::schemas::{choice, order, parameter, short_string, string, typed, uuid};
 use character_domain::{
     Campaign, CampaignEvent, Character, CharacterProgress, CharacterVersion, EventImpact, ExperienceEntry,
     InventoryItem, JournalEntry, NpcRelationship, Quest,
+    character::{MAX_NAME, MAX_THEME},
+    journal::{MAX_ENTRY_TYPE, MAX_RELATIONSHIP_TYPE},
 };
 use character_storage_port::Entity;
 use utoipa::{
@@ -30,7 +32,7 @@ impl Described for Character {
             ("user_id", "Only characters of this user.", uuid()),
             ("campaign_id", "Only characters in this campaign.", uuid()),
             ("parent_id", "Only rows whose predecessor is this one.", uuid()),
-            ("theme", "Only rows of this theme, compared exactly.", string()),
+            ("theme", "Only rows of this theme, compared exactly.", short_string(MAX_THEME)),
             named_like(),
             ("active_only", "Whether to list only characters that are in play. Default: true.", typed(Type::Boolean)),
             in_order(),
@@ -42,7 +44,7 @@ impl Described for Campaign {
     fn filters() -> Vec<Parameter> {
         filters([
             ("dm_user_id", "Only campaigns that this user leads.", uuid()),
-            ("theme", "Only rows of this theme, compared exactly.", string()),
+            ("theme", "Only rows of this theme, compared exactly.", short_string(MAX_THEME)),
         ])
     }
 }
@@ -68,7 +70,7 @@ impl Described for JournalEntry {
     fn filters() -> Vec<Parameter> {
         filters([
             of_character(),
-            ("entry_type", "Only rows of this type, compared exactly.", string()),
+            ("entry_type", "Only rows of this type, compared exactly.", short_string(MAX_ENTRY_TYPE)),
             ("session_number", "Only entries of the session with this number.", typed(Type::Integer)),
             ("tags", "Only entries that have all of these tags, separated by commas and compared exactly.", string()),
         ])
@@ -100,7 +102,7 @@ impl Described for NpcRelationship {
         filters([
             of_character(),
             under_entry(),
-            ("relationship_type", "Only rows of this type, compared exactly.", string()),
+            ("relationship_type", "Only rows of this type, compared exactly.", short_string(MAX_RELATIONSHIP_TYPE)),
         ])
     }
 }
@@ -141,7 +143,7 @@ type Filter = (&'static str, &'static str, Object);
 
 fn named_like() -> Filter {
     let about = "Only rows whose name contains this text. Case and Unicode normalization make no difference.";
-    ("name", about, string())
+    ("name", about, short_string(MAX_NAME))
 }
 
 fn in_order() -> Filter {
@@ -165,8 +167,9 @@ fn filters<const N: usize>(own: [Filter; N]) -> Vec<Parameter> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use character_storage_port::every_kind;
+    use character_storage_port::{Query as _, every_kind};
     use character_storage_wire::decode_list;
+    use serde_json::json;
     use std::collections::BTreeSet;
 
     /// The words of serde that name the known parameters, when an unknown one is given.
@@ -184,5 +187,28 @@ mod tests {
             let given: BTreeSet<String> = given.into_iter().map(|parameter| parameter.name).collect();
             assert_eq!(given, known, "{kind}");
         }
+    }
+
+    /// The limits of the filters are those that a query is judged by.
+    fn is_limited_as_described<E: Described>() -> usize {
+        let filters = E::filters().into_iter().filter_map(|filter| {
+            let longest = json!(filter.schema)["maxLength"].as_u64()?;
+            Some((filter.name, usize::try_from(longest).expect("a length")))
+        });
+        let checked = filters.map(|(name, longest)| {
+            let breaks = |length: usize| {
+                let decoded = decode_list::<E>(&format!("{name}={}", "x".repeat(length)));
+                let faults = decoded.map_or_else(|faults| faults, |(query, _)| query.check());
+                faults.iter().any(|violation| violation.field == name)
+            };
+            assert!(!breaks(longest) && breaks(longest + 1), "{} {name}", E::KIND);
+        });
+        checked.count()
+    }
+
+    #[test]
+    fn the_longest_filter_of_every_list_is_that_of_the_rules() {
+        let limited: usize = every_kind!(Row => is_limited_as_described::<Row>()).into_iter().sum();
+        assert!(limited >= 6, "only {limited} filters have a limit");
     }
 }

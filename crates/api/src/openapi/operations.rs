@@ -9,6 +9,10 @@ use super::{
     walk::{is_nullable, members_mut, operations_mut, referred},
 };
 use crate::{PROBLEMS, problem::example};
+use character_domain::{
+    character::{MAX_NAME, MAX_THEME},
+    journal::{MAX_ENTRY_TYPE, MAX_RELATIONSHIP_TYPE},
+};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
@@ -103,6 +107,7 @@ impl Operation<'_> {
             let name = parameter["name"].as_str().unwrap_or_default().to_owned();
             let stated = parameter["description"].as_str().and_then(|text| text.split_once("Default: "));
             let default = stated.and_then(|(_, text)| serde_json::from_str(text.split('.').next()?).ok());
+            let is_of_query = parameter["in"] == "query";
             let Value::Object(schema) = &mut parameter["schema"] else { continue };
             // A header or a parameter is absent, and never `null`.
             if let Some(Value::Array(types)) = schema.get("type") {
@@ -114,6 +119,9 @@ impl Operation<'_> {
             }
             if let Some(pattern) = headers::pattern(&name) {
                 schema.insert("pattern".to_owned(), json!(pattern));
+            }
+            if let Some(longest) = longest(&name).filter(|_| is_of_query) {
+                schema.insert("maxLength".to_owned(), json!(longest));
             }
             if name == "order" {
                 let orders = ["-created_at", "created_at", "-updated_at", "updated_at", "-name", "name"];
@@ -174,6 +182,18 @@ impl Operation<'_> {
             let contents = response.get_mut("content").into_iter().flat_map(members_mut);
             contents.for_each(|(media_type, content)| show_example(schemas, media_type, content));
         }
+    }
+}
+
+/// The longest text of a filter, in characters: it is not longer than the field that it is compared with. The length of `tags`
+/// is not limited, only that of each tag.
+fn longest(parameter: &str) -> Option<usize> {
+    match parameter {
+        "name" => Some(MAX_NAME),
+        "theme" => Some(MAX_THEME),
+        "entry_type" => Some(MAX_ENTRY_TYPE),
+        "relationship_type" => Some(MAX_RELATIONSHIP_TYPE),
+        _ => None,
     }
 }
 

@@ -49,8 +49,8 @@ async fn every_operation_refuses_a_parameter_that_it_does_not_have_and_changes_n
     }
 }
 
-/// Every parameter of the document that is a free text: the method and path of its operation, and its name.
-fn text_filters(id: &str) -> Vec<(String, String)> {
+/// Every parameter of the document that is a free text: the path of its operation, its name, and its maximum length.
+fn text_filters(id: &str) -> Vec<(String, String, Option<usize>)> {
     let document = serde_json::to_value(openapi()).unwrap();
     let mut all = Vec::new();
     for (path, item) in document["paths"].as_object().unwrap() {
@@ -59,7 +59,8 @@ fn text_filters(id: &str) -> Vec<(String, String)> {
             let schema = &parameter["schema"];
             let is_text = schema["type"] == "string" || schema["type"] == json!(["string", "null"]);
             if parameter["in"] == "query" && is_text && schema["format"].is_null() {
-                all.push((parts.join("/"), parameter["name"].as_str().unwrap().to_owned()));
+                let longest = schema["maxLength"].as_u64().map(|longest| usize::try_from(longest).unwrap());
+                all.push((parts.join("/"), parameter["name"].as_str().unwrap().to_owned(), longest));
             }
         }
     }
@@ -73,9 +74,9 @@ async fn a_filter_that_is_longer_than_its_field_is_refused_before_anything_is_re
     let character = client.created("Torormir").await;
     let filters = text_filters(character["id"].as_str().unwrap());
     for name in ["theme", "name", "entry_type", "relationship_type", "tags"] {
-        assert!(filters.iter().any(|(_, filter)| filter == name), "{name} is not in the document");
+        assert!(filters.iter().any(|(_, filter, _)| filter == name), "{name} is not in the document");
     }
-    for (place, name) in filters {
+    for (place, name, _) in filters {
         for value in ["/".repeat(15_000), "a,".repeat(7_000), "%F0%9F%90%89".repeat(300)] {
             let answer = client.get(&format!("{place}?{name}={value}")).await;
             let problem = answer.is_problem(422, "invalid");
@@ -87,6 +88,23 @@ async fn a_filter_that_is_longer_than_its_field_is_refused_before_anything_is_re
             client.get(&format!("{place}?{name}={value}")).await.is_problem(431, "head-too-large");
         }
     }
+}
+
+#[actix_web::test]
+async fn the_longest_filter_of_the_document_is_the_longest_that_is_taken() {
+    let client = Client::new();
+    let character = client.created("Torormir").await;
+    let mut limited = 0;
+    for (place, name, longest) in text_filters(character["id"].as_str().unwrap()) {
+        let Some(longest) = longest else { continue };
+        limited += 1;
+        for (length, is_taken) in [(longest, true), (longest + 1, false)] {
+            let answer = client.get(&format!("{place}?{name}={}", "%C3%A9".repeat(length))).await;
+            let is_too_long = answer.text.contains("must not be longer than");
+            assert_eq!(is_too_long, !is_taken, "{place}: {length} characters of {name}: {}", answer.text);
+        }
+    }
+    assert!(limited >= 8, "only {limited} filters have a limit");
 }
 
 #[actix_web::test]

@@ -27,6 +27,11 @@ pub(crate) fn string() -> Object {
     typed(Type::String)
 }
 
+/// A text of at most `max` characters.
+pub(crate) fn short_string(max: usize) -> Object {
+    ObjectBuilder::new().schema_type(Type::String).max_length(Some(max)).build()
+}
+
 pub(crate) fn uuid() -> Object {
     ObjectBuilder::new().schema_type(Type::String).format(Some(SchemaFormat::KnownFormat(KnownFormat::Uuid))).build()
 }
