@@ -199,11 +199,12 @@ impl<J: Joint> Slot<J> {
     async fn run(self, group: Vec<Waiting<J>>) {
         let engine = Arc::clone(&self.groups.engine);
         if group.len() == 1 {
-            return self
-                .hold(join_all(group.into_iter().map(|waiting| waiting.alone(&engine))))
-                .await
-                .into_iter()
-                .collect();
+            let alone = async {
+                for waiting in group {
+                    waiting.alone(&engine).await;
+                }
+            };
+            return self.hold(alone).await;
         }
         let items = group.iter().map(|waiting| waiting.item.clone()).collect();
         match self.hold(J::together(items, &engine)).await {
