@@ -155,6 +155,12 @@ impl PostgresServer {
         format!("postgres://{SUPERUSER}@127.0.0.1:{}/postgres", self.port)
     }
 
+    /// The same database over the Unix socket of the server: `postgres:///postgres?host=<folder>&port=<port>&user=postgres`.
+    pub fn socket_url(&self) -> String {
+        let folder = self.server.folder().display();
+        format!("postgres:///postgres?host={folder}&port={}&user={SUPERUSER}", self.port)
+    }
+
     /// The URL of a new empty schema, equivalent to a separate database.
     pub fn fresh_schema_url(&self) -> String {
         let schema = format!("test_{}", uuid::Uuid::new_v4().simple());

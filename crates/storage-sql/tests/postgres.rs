@@ -193,6 +193,19 @@ async fn the_password_is_not_shown_and_a_server_without_tls_is_refused_when_tls_
 }
 
 #[tokio::test]
+async fn a_unix_socket_is_used_whatever_the_url_says_of_tls() {
+    let server = PostgresServer::start();
+    let url = server.socket_url();
+    for mode in ["", "&sslmode=prefer", "&sslmode=require", "&sslmode=disable"] {
+        let storage = SqlStorage::connect(&format!("{url}{mode}"), SqlOptions::default()).await;
+        let storage = storage.unwrap_or_else(|error| panic!("{mode}: {error:?}"));
+        storage.commit(create(&character("Local"))).await.unwrap();
+    }
+    let sessions = "SELECT count(*) FROM pg_stat_activity WHERE client_port > 0 AND application_name LIKE 'character%'";
+    assert_eq!(server.query(sessions), "0");
+}
+
+#[tokio::test]
 async fn a_probe_fails_while_the_server_is_read_only() {
     let server = PostgresServer::start();
     let storage = SqlStorage::connect(&server.url(), SqlOptions::default()).await.unwrap();

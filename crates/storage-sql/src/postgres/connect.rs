@@ -15,7 +15,7 @@ use std::{
 use tokio::time::timeout;
 use tokio_postgres::{
     AsyncMessage, Client, Config, Connection, Error, Socket,
-    config::{Host, LoadBalanceHosts, TargetSessionAttrs},
+    config::{Host, LoadBalanceHosts, SslMode, TargetSessionAttrs},
 };
 
 /// How long a server may take before the next one is tried beside it. A server that is gone without a trace costs no more.
@@ -125,10 +125,24 @@ pub(super) async fn reach(
 
 /// One configuration for each server, in the order of the address.
 fn servers(config: &Config) -> Vec<Config> {
-    match config.get_hosts().len().max(config.get_hostaddrs().len()) {
+    let mut each = match config.get_hosts().len().max(config.get_hostaddrs().len()) {
         0 | 1 => vec![config.clone()],
         number => (0..number).map(|index| one_of(config, index)).collect(),
+    };
+    for server in each.iter_mut().filter(|server| is_socket(server)) {
+        // PostgreSQL has no TLS there, and its own clients ignore the mode.
+        server.ssl_mode(SslMode::Disable);
     }
+    each
+}
+
+/// Whether the one server of the configuration is reached over a Unix socket.
+fn is_socket(server: &Config) -> bool {
+    #[cfg(unix)]
+    let is_path = matches!(server.get_hosts(), [Host::Unix(_)]);
+    #[cfg(not(unix))]
+    let is_path = false;
+    is_path && server.get_hostaddrs().is_empty()
 }
 
 /// What a server reports of itself since release 14.

@@ -87,9 +87,9 @@ impl MakeTlsConnect<Socket> for PostgresTls {
     fn make_tls_connect(&mut self, domain: &str) -> io::Result<Handshake> {
         let mut config = self.0.config();
         config.alpn_protocols = vec![PROTOCOL.to_vec()];
-        let host = ServerName::try_from(domain.to_owned());
-        let host =
-            host.map_err(|_| io::Error::other("TLS handshake: the host is no name that a certificate can have"))?;
+        // A Unix socket has no name, and the client library asks also for connections without TLS.
+        let host = ServerName::try_from(domain.to_owned())
+            .map_err(|_| io::Error::other("TLS handshake: the host is no name that a certificate can have"));
         Ok(Handshake { connector: TlsConnector::from(Arc::new(config)), host })
     }
 }
@@ -97,7 +97,7 @@ impl MakeTlsConnect<Socket> for PostgresTls {
 /// A connection that is about to begin.
 pub(crate) struct Handshake {
     connector: TlsConnector,
-    host: ServerName<'static>,
+    host: io::Result<ServerName<'static>>,
 }
 
 impl TlsConnect<Socket> for Handshake {
@@ -107,7 +107,7 @@ impl TlsConnect<Socket> for Handshake {
 
     fn connect(self, socket: Socket) -> Self::Future {
         Box::pin(async move {
-            let stream = self.connector.connect(self.host, socket).await?;
+            let stream = self.connector.connect(self.host?, socket).await?;
             Ok(PostgresTlsStream(Box::new(stream)))
         })
     }
