@@ -278,6 +278,47 @@ async fn a_full_disk_refuses_new_events_shows_in_the_health_and_loses_nothing() 
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hub_whose_stream_nats_refuses_is_down_from_the_start_and_names_the_cause_once() {
+    let nats = NatsServer::start(NatsRelease::Current);
+    let service = hub().env("NATS_URL", nats.url()).env("HUB_REPLICAS", "3").start();
+    let health = || client().get(service.url("/health"));
+    let names_the_cause = |answer: &support::Answer| {
+        let hub = &answer.body["dependencies"]["hub"];
+        hub["status"] == "down" && hub["detail"].as_str().unwrap_or_default().contains("replicas > 1 not supported")
+    };
+    until(LIMIT, "the health", health, names_the_cause).await;
+    // A client that asks the hub itself makes it ask NATS again.
+    let error = connected(&service, TOKEN).probe().await.unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::Unavailable { .. }), "{error}");
+    let is_down = |answer: &support::Answer| answer.metric("dependency_up{dependency=\"hub\"}") == Some(0);
+    until(LIMIT, "the metric", || client().get(service.url("/metrics")), is_down).await;
+    let log = service.output();
+    assert_eq!(log.matches("the stream in NATS cannot be used").count(), 1, "{log}");
+    // Another process creates it, and a probe of the first one finds it.
+    let correct = hub().env("NATS_URL", nats.url()).start();
+    until(LIMIT, "the stream", || client().get(service.url("/health")), |answer| answer.body["status"] == "ok").await;
+    publish(&connected(&correct, TOKEN), message("1", "ada")).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_log_says_once_why_nats_cannot_be_reached() {
+    let nats = NatsServer::start(NatsRelease::Current);
+    nats.kill();
+    let service = hub().env("NATS_URL", nats.url()).start();
+    service.await_output("Connection refused");
+    let is_known = |answer: &support::Answer| {
+        let detail = answer.body["dependencies"]["hub"]["detail"].as_str().unwrap_or_default();
+        detail.contains("Connection refused")
+    };
+    until(LIMIT, "the health", || client().get(service.url("/health")), is_known).await;
+    // Every connection of the process has tried again by now.
+    assert_eq!(service.terminate(), 0);
+    let log = service.output();
+    let lines: Vec<_> = log.lines().filter(|line| line.contains("NATS cannot be reached")).collect();
+    assert!(lines.len() == 1 && lines[0].contains("Connection refused"), "{log}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_request_finds_a_living_instance_and_ends_in_time_when_there_is_none() {
     let storage = || Service::storage().env("STORAGE_SERVICE_TOKEN", TOKEN).start();
     let (first, second) = (storage(), storage());

@@ -73,11 +73,8 @@ pub(crate) fn on_event(event: &Event, state: &watch::Sender<State>, replies: Opt
             set(Connection::Refused);
         }
         Event::ClientError(ClientError::Other(error)) => {
-            let is_first = state.borrow().reason.is_none();
+            // It names the kind alone, such as `IO error`: the next attempt logs what is behind it.
             state.send_modify(|state| state.reason = Some(error.as_str().into()));
-            if is_first {
-                tracing::warn!(error = redacted_text(error), "NATS cannot be reached; it is tried again");
-            }
         }
         other => tracing::debug!(event = %other, "NATS"),
     }

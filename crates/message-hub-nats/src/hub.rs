@@ -11,12 +11,14 @@ use crate::{
     subscribe::{Closing, NatsDeliveries},
 };
 use character_message_hub::{
-    Deliveries, Message, MessageHub, PROBE, Published, Reply, Result, SUBSCRIBE, ServiceRequest, Subscription,
-    async_trait,
+    Deliveries, HubError, Message, MessageHub, PROBE, Published, Reply, Result, SUBSCRIBE, ServiceRequest,
+    Subscription, async_trait,
 };
 use std::{fmt, sync::Arc, time::Duration};
 use tokio::time::Instant;
 
+/// The operation name of creating the stream.
+const CREATE: &str = "hub.create_stream";
 /// The limit of opening a subscription.
 const OPENING: Duration = Duration::from_secs(10);
 /// The limit of a probe.
@@ -79,6 +81,19 @@ impl NatsHub {
         })
     }
 
+    /// Creates the stream of the events when it is absent, instead of the first call that needs it. When NATS refuses it, every
+    /// probe fails until one succeeds in creating it.
+    ///
+    /// # Errors
+    /// `Timeout`, `Unavailable`, `Unauthorized`, `Full`, `Invalid`, `Forbidden`.
+    pub async fn create_stream(&self, timeout: Duration) -> Result<()> {
+        let deadline = Instant::now() + timeout;
+        self.link.ready(CREATE, deadline).await?;
+        let Some(pattern) = self.events.subjects().first() else { return Ok(()) };
+        let created = self.events.ensure(CREATE, pattern, deadline).await;
+        created.map_err(|error| error.within("the timeout of the call", timeout))
+    }
+
     /// What the hub counts.
     #[must_use]
     pub fn statistics(&self) -> NatsStatistics {
@@ -138,7 +153,13 @@ impl MessageHub for NatsHub {
         let deadline = Instant::now() + PROBING;
         self.link.ready(PROBE, deadline).await?;
         let info = api::call::<api::Done>(&self.link, PROBE, "INFO", None, deadline).await;
-        let info = info.map_err(|error| error.within("the limit of a probe", PROBING))?;
-        info.map(drop).map_err(|error| api_error(PROBE, &error))
+        let late = |error: HubError| error.within("the limit of a probe", PROBING);
+        info.map_err(late)?.map_err(|error| api_error(PROBE, &error))?;
+        // A server that answers may still refuse the stream, without which nothing can be published. A probe does not
+        // create what nothing has needed yet.
+        match self.events.refused() {
+            Some(pattern) => self.events.ensure(PROBE, &pattern, deadline).await.map_err(late),
+            None => Ok(()),
+        }
     }
 }

@@ -53,6 +53,22 @@ pub(crate) struct State {
 #[derive(Clone, Debug, Default)]
 struct Attempts(Arc<Mutex<Vec<Attempt>>>);
 
+/// The absences that were logged, and when: a process may have several connections to the same servers.
+static LOGGED: Mutex<Vec<(String, Instant)>> = Mutex::new(Vec::new());
+/// How long another connection does not log the same again.
+const LOGGED_ONCE_IN: Duration = Duration::from_secs(60);
+
+/// Whether no connection of this process has logged the text lately. Notes that it is logged now.
+fn is_new(text: &str) -> bool {
+    let (mut logged, now) = (LOGGED.lock().unwrap_or_else(PoisonError::into_inner), Instant::now());
+    logged.retain(|(_, at)| now < *at + LOGGED_ONCE_IN);
+    let is_new = logged.iter().all(|(other, _)| other != text);
+    if is_new {
+        logged.push((text.to_owned(), now));
+    }
+    is_new
+}
+
 /// Host and port of a server, and why the last attempt failed.
 type Attempt = (String, Option<String>);
 
@@ -73,6 +89,20 @@ impl Attempts {
             (servers, _) => servers.iter().map(cause).collect::<Vec<_>>().join("; "),
         };
         format!("there is no connection to NATS: {}", redacted_text(&causes))
+    }
+
+    /// Replaces what is known of the servers. Logs it when an attempt has failed for another reason than the one before it.
+    fn replace(&self, servers: Vec<Attempt>) {
+        let mut known = self.lock();
+        let has_changed = *known != servers && servers.iter().any(|(_, error)| error.is_some());
+        *known = servers;
+        drop(known);
+        if has_changed {
+            let error = self.absence(None);
+            if is_new(&error) {
+                tracing::warn!(error, "NATS cannot be reached; it is tried again");
+            }
+        }
     }
 }
 
@@ -177,7 +207,7 @@ impl Link {
         let options = options.reconnect_to_server_callback(move |servers, _| {
             let failed =
                 |server: &Server| (format!("{}:{}", server.addr.host(), server.addr.port()), server.last_error.clone());
-            *of_attempts.lock() = servers.iter().map(failed).collect();
+            of_attempts.replace(servers.iter().map(failed).collect());
             // The library chooses the server.
             std::future::ready(None)
         });
@@ -310,6 +340,13 @@ impl Link {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn what_one_connection_has_logged_another_one_does_not_log_within_a_minute() {
+        assert!(is_new("refused by one") && !is_new("refused by one") && is_new("refused by another"));
+        tokio::time::advance(LOGGED_ONCE_IN).await;
+        assert!(is_new("refused by one") && !is_new("refused by one"));
+    }
 
     #[test]
     fn pauses_between_attempts_grow_to_their_bound() {

@@ -6,6 +6,7 @@ use async_nats::jetstream::{
     context::{CreateStreamError, CreateStreamErrorKind, GetStreamErrorKind},
     stream::{Config, DiscardPolicy, RetentionPolicy, StorageType},
 };
+use character_error_reporter::redacted_text;
 use character_message_hub::{Applied, ErrorKind, HubError, Result};
 use std::{
     collections::HashSet,
@@ -47,6 +48,8 @@ pub(crate) struct EnsuredStream {
     taken: RwLock<HashSet<String>>,
     /// One call creates it; the others wait.
     creating: Mutex<()>,
+    /// The pattern whose subjects NATS refused last, and why.
+    refused: RwLock<Option<(String, String)>>,
 }
 
 impl fmt::Debug for EnsuredStream {
@@ -126,7 +129,7 @@ impl EnsuredStream {
             ..config
         };
         let context = jetstream::new(link.client.clone());
-        Self { context, config, growth, taken: RwLock::default(), creating: Mutex::new(()) }
+        Self { context, config, growth, taken: RwLock::default(), creating: Mutex::new(()), refused: RwLock::default() }
     }
 
     /// The name of the stream.
@@ -166,7 +169,9 @@ impl EnsuredStream {
             if self.takes(pattern) {
                 return Ok(());
             }
-            self.create(operation, pattern).await?;
+            let created = self.create(operation, pattern).await;
+            self.note(pattern, created.as_ref().err());
+            created?;
             self.taken.write().unwrap_or_else(PoisonError::into_inner).insert(pattern.to_owned());
             Ok(())
         };
@@ -176,6 +181,34 @@ impl EnsuredStream {
             if limit < deadline { late.within("the limit of one attempt", ATTEMPT) } else { late }
         };
         timeout_at(limit, create).await.unwrap_or_else(|_| Err(late())).map_err(|error| error.with_applied(Applied::No))
+    }
+
+    /// The pattern that was refused last, unless it was taken since.
+    pub(crate) fn refused(&self) -> Option<String> {
+        let refused = self.refused.read().unwrap_or_else(PoisonError::into_inner);
+        refused.as_ref().map(|(pattern, _)| pattern.clone())
+    }
+
+    /// Notes a refusal that repetition does not cure, and logs it once for each reason.
+    fn note(&self, pattern: &str, error: Option<&HubError>) {
+        if error.is_some_and(is_passing) {
+            return;
+        }
+        // The error itself also names the operation, which may be another one for each call.
+        let reason = error.map(|error| redacted_text(error.detail().unwrap_or(error.kind().code())));
+        let mut refused = self.refused.write().unwrap_or_else(PoisonError::into_inner);
+        match (reason, &*refused) {
+            (Some(reason), Some((_, known))) if reason == *known => {}
+            (Some(reason), _) => {
+                tracing::warn!(stream = self.name(), reason, "the stream in NATS cannot be used");
+                *refused = Some((pattern.to_owned(), reason));
+            }
+            (None, Some((other, _))) if other == pattern => {
+                tracing::info!(stream = self.name(), "the stream in NATS can be used now");
+                *refused = None;
+            }
+            (None, _) => {}
+        }
     }
 
     async fn create(&self, operation: &'static str, pattern: &str) -> Result<()> {

@@ -20,6 +20,8 @@ pub(super) struct ConfiguredHub {
     pub(super) operations: Arc<dyn HubOperations>,
     /// The file, which is closed last; `None`: another system keeps the events.
     pub(super) file: Option<FileHub>,
+    /// The client of NATS; `None`: the file keeps the events.
+    pub(super) nats: Option<NatsHub>,
     /// How the other processes over the same NATS reach this one; `None`: there are no others.
     pub(super) peer: Option<ResponderPlan>,
     /// What it is, for a person.
@@ -48,7 +50,8 @@ pub(super) async fn open(config: &MessageHubServiceConfig) -> Result<ConfiguredH
         let hub = NatsHub::connect(settings).await?;
         let operations = Arc::new(hub.clone());
         let summary = "events in NATS JetStream".to_owned();
-        return Ok(ConfiguredHub { hub: Arc::new(hub), operations, file: None, peer, summary, _lock: None });
+        let nats = Some(hub.clone());
+        return Ok(ConfiguredHub { hub: Arc::new(hub), operations, file: None, nats, peer, summary, _lock: None });
     }
     let lock = FolderLock::serving(&config.data_dir)?;
     let path = config.data_dir.join(FILE);
@@ -64,7 +67,7 @@ pub(super) async fn open(config: &MessageHubServiceConfig) -> Result<ConfiguredH
     private_files::warn_of_open(&files);
     let operations = Arc::new(file.clone());
     let hub = Arc::new(file.clone());
-    Ok(ConfiguredHub { hub, operations, file: Some(file), peer: None, summary, _lock: Some(lock) })
+    Ok(ConfiguredHub { hub, operations, file: Some(file), nats: None, peer: None, summary, _lock: Some(lock) })
 }
 
 /// Whether the file cannot be opened because another process has it.

@@ -30,10 +30,12 @@ use character_http_kit::{
     RequestLimit, health, middleware,
 };
 use character_message_hub::MessageHub;
+use character_message_hub_nats::NatsHub;
 use character_message_hub_server::{BASE, HubServer, HubServerConfig, PROBLEM_TYPES, openapi, overloaded};
 use configured_hub::ConfiguredHub;
 use prometheus_client::registry::Registry;
-use std::{net::SocketAddr, process::ExitCode, sync::Arc};
+use std::{net::SocketAddr, process::ExitCode, sync::Arc, time::Duration};
+use tokio::time::sleep;
 
 /// The name of the service.
 pub(crate) const SERVICE: &str = "message-hub";
@@ -98,6 +100,16 @@ fn hub_check(hub: Arc<dyn MessageHub>) -> HealthCheck {
         Box::pin(async move { probe(&*hub).await })
     };
     HealthCheck { name: "hub", critical: true, probe: Arc::new(check) }
+}
+
+/// Creates the stream in NATS before the first event, so that `/health` shows when NATS refuses it.
+async fn create_stream(nats: NatsHub) {
+    const LIMIT: Duration = Duration::from_secs(5);
+    const PAUSE: Duration = Duration::from_secs(1);
+    while let Err(error) = nats.create_stream(LIMIT).await {
+        tracing::debug!(error = %redacted(&error), "the stream in NATS is not there yet");
+        sleep(PAUSE).await;
+    }
 }
 
 /// No response of the hub is long to make: replies of services are sent on as they arrive.
@@ -177,6 +189,9 @@ async fn serve(
         problem_types: PROBLEM_TYPES,
         admin,
     };
+    if let Some(nats) = configured.nats {
+        tokio::spawn(create_stream(nats));
+    }
     let (background, stopping, stopped) = (contract.clone(), contract.clone(), Arc::clone(&health));
     tokio::spawn(async move { background.background().await });
     tokio::spawn(async move {
