@@ -41,7 +41,12 @@ impl PgBouncer {
 
     /// `postgres://postgres@127.0.0.1:<port>/postgres?pool_mode=transaction`.
     pub fn url(&self) -> String {
-        format!("postgres://postgres@127.0.0.1:{}/postgres?pool_mode=transaction", self.port)
+        format!("{}?pool_mode=transaction", self.url_without_mode())
+    }
+
+    /// The same without its `pool_mode`, as if there were no pooler.
+    pub fn url_without_mode(&self) -> String {
+        format!("postgres://postgres@127.0.0.1:{}/postgres", self.port)
     }
 
     /// Everything it printed so far.

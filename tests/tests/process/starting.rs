@@ -2,7 +2,7 @@
 
 use super::{PATIENCE, TOKEN, storage};
 use crate::support::{Answer, client, metrics, send, until};
-use character_tests::{PostgresServer, Service, free_port};
+use character_tests::{PgBouncer, PostgresServer, Service, free_port};
 use std::{
     net::SocketAddr,
     sync::{
@@ -129,6 +129,24 @@ fn a_storage_service_that_waits_for_its_database_ends_when_it_is_asked_to() {
     let output = service.await_output("the database cannot be reached");
     assert!(!output.contains("hunter2"), "{output}");
     assert_eq!(service.terminate(), 0, "{}", service.output());
+}
+
+#[test]
+fn a_storage_service_does_not_wait_for_a_pooler_or_a_schema_that_its_url_has_wrong() {
+    let database = PostgresServer::start();
+    let pooler = PgBouncer::start(&database);
+    let no_schema = format!("{}?options=-c%20search_path%3Dabsent", database.url());
+    for (url, cause) in [
+        (
+            pooler.url_without_mode(),
+            "a pooler is in between: the URL needs the option pool_mode with the value transaction",
+        ),
+        (no_schema, "the search_path names no schema that exists"),
+    ] {
+        let finished = storage().env("DATABASE_URL", url).run();
+        let log = format!("{}{}", finished.output, finished.errors);
+        assert!(finished.code == Some(1) && log.contains(cause), "{log}");
+    }
 }
 
 #[test]

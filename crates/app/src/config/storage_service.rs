@@ -82,8 +82,11 @@ pub struct StorageServiceConfig {
 
 const LISTEN_ADDR: Variable = Variable::new("LISTEN_ADDR", "address and port of the service", "127.0.0.1:8100");
 const DATA_DIR: Variable = Variable::new("DATA_DIR", "folder of the embedded database", "./data");
-const DATABASE_URL: Variable =
-    Variable::secret("DATABASE_URL", "postgres://… or sqlite://…; unset: an SQLite file under DATA_DIR");
+const DATABASE_URL: Variable = Variable::secret(
+    "DATABASE_URL",
+    "postgres://… (behind a pooler in transaction mode with ?pool_mode=transaction) or sqlite://…; unset: an SQLite file \
+     under DATA_DIR",
+);
 const DATABASE_POOL_SIZE: Variable =
     Variable::new("DATABASE_POOL_SIZE", "maximum number of connections to PostgreSQL", "8").changing();
 const DATABASE_TIMEOUT_MS: Variable =

@@ -5,13 +5,21 @@ use crate::fault::{Cause, EngineError, Fault};
 use character_storage_port::connection_failure;
 use deadpool_postgres::PoolError;
 use std::error::Error as StdError;
-use tokio_postgres::error::SqlState;
+use tokio_postgres::error::{DbError, SqlState};
 
 /// The detail of an error that says so.
 pub(super) const DISK_FULL: &str = "the disk of PostgreSQL is full";
 
-/// SQLSTATE classes that only a changed configuration cures: refused credentials, no such database, missing permission.
-const MISTAKES: [&str; 3] = ["28", "3D", "42"];
+/// SQLSTATE classes that only a changed configuration cures: refused credentials, no such database, no such schema, missing
+/// permission.
+const MISTAKES: [&str; 4] = ["28", "3D", "3F", "42"];
+
+/// Whether a pooler refuses the settings of a session, which it cannot keep for one of its clients. PgBouncer has one SQLSTATE for
+/// all its refusals, and some of the others end by themselves.
+fn refuses_options(error: &tokio_postgres::Error) -> bool {
+    let message = error.as_db_error().map_or("", DbError::message);
+    message.contains("unsupported startup parameter")
+}
 
 pub(super) fn pool_fault(error: PoolError) -> Fault {
     match error {
@@ -38,10 +46,15 @@ pub(crate) fn reason(error: &tokio_postgres::Error) -> Option<&'static str> {
         return connection_failure(error)
             .or_else(|| lacks_password(error).then_some("PostgreSQL asks for a password and there is none"));
     };
+    if refuses_options(error) {
+        // Without an equals sign: the log leaves out what looks like a value.
+        return Some("a pooler is in between: the URL needs the option pool_mode with the value transaction");
+    }
     Some(match state.code() {
         "28P01" | "28000" => "PostgreSQL refuses the user or the password (authentication)",
         "3D000" => "PostgreSQL has no database of this name",
-        "3F000" | "42P01" => "the schema of the database is not ours",
+        "3F000" => "the search_path names no schema that exists",
+        "42P01" => "the schema of the database is not ours",
         "42501" => "PostgreSQL does not permit this to the user",
         "53100" => DISK_FULL,
         "53300" => "PostgreSQL has no connection left",
@@ -101,7 +114,7 @@ pub(super) fn describe(error: &dyn StdError) -> String {
 pub(crate) fn may_come_back(cause: &(dyn StdError + 'static)) -> Option<bool> {
     if let Some(error) = cause.downcast_ref::<tokio_postgres::Error>() {
         let Some(state) = error.code() else { return Some(!lacks_password(error)) };
-        return Some(!MISTAKES.iter().any(|class| state.code().starts_with(class)));
+        return Some(!refuses_options(error) && !MISTAKES.iter().any(|class| state.code().starts_with(class)));
     }
     matches!(cause.downcast_ref(), Some(PoolError::Timeout(_))).then_some(true)
 }
