@@ -41,12 +41,12 @@ fn built(client: &Client, request: ServiceRequest, limit: Limit) -> Result<Reque
     }
     let method = Method::from_bytes(request.method.as_bytes()).map_err(|_| invalid("the method is none of HTTP"))?;
     let path = wire::routed(&request.to, &request.path);
-    // A URL resolves the segments . and .., which must not lead to another service.
+    // A URL resolves the segments . and .., also between `\`, which must not lead to another service.
     let url = Url::parse(&format!("{}{path}", client.base())).map_err(|_| invalid("the path is none of a URL"))?;
     let service = format!("{}{}/", client.base(), wire::routed(&request.to, ""));
     let service = Url::parse(&service).map_err(|_| invalid("the path is none of a URL"))?;
     let written = request.path.split(['?', '#']).next().unwrap_or_default();
-    if !url.path().starts_with(service.path()) || written.split('/').any(|part| matches!(part, "." | "..")) {
+    if !url.path().starts_with(service.path()) || written.split(['/', '\\']).any(|part| matches!(part, "." | "..")) {
         return Err(invalid("the path must not have the segments . and .."));
     }
     let left = limit.left();

@@ -619,6 +619,21 @@ async fn a_request_reaches_the_service_with_what_belongs_to_it() {
 }
 
 #[actix_web::test]
+async fn no_path_leaves_the_base_path_of_an_instance() {
+    let (url, _, handle) = instance("one").await;
+    let hub = listening(services("based", &[&format!("{url}/base")])).await;
+    for path in ["/..", "/\\..\\..\\admin", "/a\\..\\..\\admin", "/..\\admin", "/%2e%2E\\admin", "/a\\b", "/.\t./admin"]
+    {
+        let status = raw_status(&hub.url, &format!("/v1/services/based{path}")).await;
+        // A tab ends the target of a request already.
+        assert_eq!(status, if path.contains('\t') { 400 } else { 422 }, "{path}");
+    }
+    let reached = hub.request(Method::GET, "/v1/services/based/a%5Cb/..c").send().await.unwrap();
+    assert_eq!(json_of(reached, 200).await["uri"], "/base/a%5Cb/..c");
+    handle.stop(false).await;
+}
+
+#[actix_web::test]
 async fn any_method_reaches_a_service_but_those_of_the_connection() {
     let (url, _, handle) = instance("only").await;
     let hub = listening(services("sheets", &[&url])).await;

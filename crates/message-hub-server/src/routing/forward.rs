@@ -23,6 +23,7 @@ use futures_util::StreamExt as _;
 use reqwest::header::HeaderMap as OutHeaders;
 use std::{io, sync::Arc, time::Duration};
 use tokio::time::{Instant, timeout_at};
+use url::Url;
 
 /// How long a service may take when the request does not say so, and at most.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
@@ -123,13 +124,32 @@ fn path_at_service(request: &HttpRequest) -> Answer<String> {
         let plain = segment.to_ascii_lowercase().replace("%2e", ".");
         plain == "." || plain == ".."
     };
-    if path.split('/').any(is_relative) {
+    // A parser of URLs takes `\` for `/`.
+    if path.split(['/', '\\']).any(is_relative) {
         return Err(Refusal::field("path", "must not have the segments . and .."));
+    }
+    if !is_kept(path) {
+        return Err(Refusal::field("path", "must be a path of a URL, without backslashes and control characters"));
     }
     Ok(match request.uri().query() {
         Some(query) => format!("{path}?{query}"),
         None => path.to_owned(),
     })
+}
+
+/// Whether a URL has this path as it is written, save that more characters are percent-encoded. A parser of URLs takes `\` for `/`
+/// and leaves tabs and line breaks out, so that a path can become another one.
+fn is_kept(path: &str) -> bool {
+    let Ok(url) = Url::parse(&format!("http://service{path}")) else { return false };
+    let mut sent = url.path().bytes();
+    let is_kept = path.bytes().all(|byte| match sent.next() {
+        Some(b'%') if byte != b'%' => {
+            let mut half = || char::from(sent.next()?).to_digit(16);
+            half().zip(half()).is_some_and(|(high, low)| high << 4 | low == u32::from(byte))
+        }
+        found => found == Some(byte),
+    });
+    is_kept && sent.next().is_none()
 }
 
 fn repeat(request: &HttpRequest) -> Answer<Repeat> {
@@ -292,4 +312,19 @@ async fn by_hub(
         builder.insert_header(("retry-after", pause.as_secs().max(1).to_string()));
     }
     Ok(builder.insert_header((wire::RESPONDER, BY_HUB)).body(body))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_that_a_parser_of_urls_would_change_is_not_kept() {
+        for kept in ["/", "//a//", "/a%2Fb/%5c", "/a/..b/{ü}|\"^", "/@h:1/a;b=c"] {
+            assert!(is_kept(kept), "{kept}");
+        }
+        for changed in ["/a\\b", "/\\..", "/a/../b", "/a/.", "/%2E%2e/b", "/.\t./b", "/a\r\n", "/a?b", "/a#b"] {
+            assert!(!is_kept(changed), "{changed}");
+        }
+    }
 }
