@@ -19,7 +19,7 @@ use std::{
     net::TcpListener,
     sync::{
         Arc,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -544,17 +544,25 @@ async fn every_request_needs_one_of_the_tokens() {
 
 /// An instance that reports its name, what it received, and how often it was asked.
 async fn instance(name: &'static str) -> (String, Arc<AtomicUsize>, ServerHandle) {
+    instance_that_is(Arc::new(AtomicBool::new(true)), name).await
+}
+
+/// The same, which reports itself ready as long as `ready` says so.
+async fn instance_that_is(ready: Arc<AtomicBool>, name: &'static str) -> (String, Arc<AtomicUsize>, ServerHandle) {
     let asked = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&asked);
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let running = HttpServer::new(move || {
-        let counted = Arc::clone(&counted);
+        let (counted, ready) = (Arc::clone(&counted), Arc::clone(&ready));
         let answer = move |request: actix_web::HttpRequest, body: Bytes| {
-            let counted = Arc::clone(&counted);
+            let (counted, ready) = (Arc::clone(&counted), Arc::clone(&ready));
             async move {
                 if request.path() == "/health/ready" {
-                    return actix_web::HttpResponse::Ok().finish();
+                    return match ready.load(Ordering::SeqCst) {
+                        true => actix_web::HttpResponse::Ok().finish(),
+                        false => actix_web::HttpResponse::ServiceUnavailable().finish(),
+                    };
                 }
                 counted.fetch_add(1, Ordering::SeqCst);
                 let header = |name: &str| request.headers().get(name).map(|value| value.to_str().unwrap().to_owned());
@@ -715,6 +723,58 @@ async fn requests_are_spread_and_an_instance_that_refuses_connections_costs_no_r
         assert!(Instant::now() < end, "the second instance still has a connection");
     };
     assert_eq!((&refused["code"], &refused["certainly_not_applied"]), (&json!("no-responder"), &json!(true)));
+}
+
+#[actix_web::test]
+async fn an_instance_that_is_not_ready_receives_no_request_unless_all_are_unready() {
+    let ready = [false, true].map(|ready| Arc::new(AtomicBool::new(ready)));
+    let (first, first_asked, first_handle) = instance_that_is(Arc::clone(&ready[0]), "first").await;
+    let (second, second_asked, second_handle) = instance_that_is(Arc::clone(&ready[1]), "second").await;
+    let asked = || [&first_asked, &second_asked].map(|asked| asked.load(Ordering::SeqCst));
+    let hub =
+        listening(HubServerConfig { probe_every: Duration::from_millis(50), ..services("sheets", &[&first, &second]) });
+    let hub = hub.await;
+    let healthy = async || {
+        let states = json_of(hub.request(Method::GET, "/v1/services").send().await.unwrap(), 200).await;
+        let healthy = |url: &str| {
+            let instances = states["services"][0]["instances"].as_array().unwrap();
+            instances.iter().find(|instance| instance["url"] == url).unwrap()["healthy"] == true
+        };
+        [healthy(&first), healthy(&second)]
+    };
+    let becomes = async |states: [bool; 2]| {
+        let end = Instant::now() + Duration::from_secs(10);
+        while healthy().await != states {
+            assert!(Instant::now() < end, "the states never are {states:?}");
+        }
+    };
+    let request = async || {
+        let response = hub.request(Method::POST, "/v1/services/sheets/x").send().await.unwrap();
+        assert_eq!(response.status().as_u16(), 200);
+    };
+    becomes([false, true]).await;
+    for _ in 0..10 {
+        request().await;
+    }
+    assert_eq!(asked(), [0, 10]);
+    ready[1].store(false, Ordering::SeqCst);
+    becomes([false, false]).await;
+    // More than a probe of each would hide, if a reply ended it.
+    for _ in 0..100 {
+        request().await;
+        assert_eq!(healthy().await, [false, false]);
+    }
+    let [of_first, of_second] = asked();
+    assert!(of_first > 0 && of_second > 10, "{of_first} {of_second}");
+    ready[0].store(true, Ordering::SeqCst);
+    becomes([true, false]).await;
+    let before = asked();
+    for _ in 0..10 {
+        request().await;
+    }
+    assert_eq!(asked(), [before[0] + 10, before[1]]);
+    first_handle.stop(false).await;
+    second_handle.stop(false).await;
 }
 
 #[actix_web::test]

@@ -179,7 +179,7 @@ async fn try_each(
         let loaded = Loaded::new(instance);
         let error = match send(server, outgoing, instance, left).await {
             Ok(response) => {
-                instance.succeeded();
+                instance.replied();
                 return reply(response, outgoing, loaded, instance).await;
             }
             Err(error) => error,

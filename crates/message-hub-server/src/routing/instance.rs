@@ -30,14 +30,17 @@ struct State {
     lease: Option<Instant>,
     /// Until when it is set aside.
     aside: Option<Instant>,
-    /// Failures since the last success.
+    /// Failures of connections since the last success.
     failures: u32,
+    /// Whether its last health probe failed. Kept apart from the failures of connections, because an instance that is not ready
+    /// may still reply.
+    unready: bool,
 }
 
 impl Instance {
     pub(super) fn new(id: String, url: InstanceUrl, ttl: Option<Duration>) -> Self {
         let lease = ttl.map(|ttl| Instant::now() + ttl);
-        let state = Mutex::new(State { lease, aside: None, failures: 0 });
+        let state = Mutex::new(State { lease, aside: None, failures: 0, unready: false });
         Self { id, url, state, in_flight: AtomicUsize::new(0) }
     }
 
@@ -60,20 +63,32 @@ impl Instance {
     }
 
     pub(super) fn is_healthy(&self, now: Instant) -> bool {
-        self.state().aside.is_none_or(|until| until <= now)
+        let state = self.state();
+        !state.unready && state.aside.is_none_or(|until| until <= now)
     }
 
     pub(super) fn load(&self) -> usize {
         self.in_flight.load(Ordering::Relaxed)
     }
 
-    /// It answered.
-    pub(super) fn succeeded(&self) {
+    /// It replied to a request. It is as ready as its last health probe found it.
+    pub(super) fn replied(&self) {
         let mut state = self.state();
         (state.aside, state.failures) = (None, 0);
     }
 
-    /// It could not be reached, broke a connection off, or reported itself unhealthy. Returns for how long it is set aside.
+    /// Its health probe succeeded.
+    pub(super) fn became_ready(&self) {
+        let mut state = self.state();
+        (state.aside, state.failures, state.unready) = (None, 0, false);
+    }
+
+    /// Its health probe failed: it is set aside until one succeeds.
+    pub(super) fn became_unready(&self) {
+        self.state().unready = true;
+    }
+
+    /// It could not be reached, or broke a connection off. Returns for how long it is set aside.
     pub(super) fn failed(&self) -> Duration {
         let mut state = self.state();
         let pause = FIRST_PAUSE.saturating_mul(1 << state.failures.min(10)).min(LONGEST_PAUSE);
@@ -124,8 +139,21 @@ mod tests {
             tokio::time::advance(Duration::from_secs(seconds)).await;
             assert!(instance.is_healthy(Instant::now()));
         }
-        instance.succeeded();
+        instance.replied();
         assert_eq!(instance.failed(), FIRST_PAUSE);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_instance_that_is_not_ready_is_set_aside_until_a_probe_succeeds() {
+        let instance = Instance::new("a".into(), "http://127.0.0.1:1".parse().unwrap(), None);
+        instance.became_unready();
+        tokio::time::advance(Duration::from_secs(3_600)).await;
+        assert!(!instance.is_healthy(Instant::now()), "no time ends it");
+        instance.failed();
+        instance.replied();
+        assert!(!instance.is_healthy(Instant::now()), "a reply ends failures of connections alone");
+        instance.became_ready();
+        assert!(instance.is_healthy(Instant::now()));
     }
 
     #[tokio::test(start_paused = true)]

@@ -163,6 +163,16 @@ impl Router {
         }
     }
 
+    /// Sets an instance aside until a health probe of it succeeds.
+    fn set_unready(&self, instance: &Instance, reason: &str) {
+        let was_healthy = instance.is_healthy(Instant::now());
+        instance.became_unready();
+        if was_healthy {
+            self.metrics.set_aside.inc();
+            tracing::warn!(instance = instance.id, reason, "an instance of a service is set aside until it is ready");
+        }
+    }
+
     /// Asks every instance for its health.
     pub(crate) async fn probe_all(&self) {
         let now = Instant::now();
@@ -174,9 +184,12 @@ impl Router {
     async fn probe(&self, instance: Arc<Instance>) {
         let url = format!("{}{HEALTH}", instance.url.as_str());
         match self.client.get(url).timeout(PROBE_TIMEOUT).send().await {
-            Ok(response) if response.status().as_u16() < 500 => instance.succeeded(),
-            Ok(response) => self.set_aside(&instance, response.status().as_str()),
-            Err(error) if error.is_timeout() => self.set_aside(&instance, "no answer to the health probe in time"),
+            Ok(response) if response.status().as_u16() < 500 => instance.became_ready(),
+            Ok(response) => self.set_unready(&instance, response.status().as_str()),
+            Err(error) if error.is_timeout() && !error.is_connect() => {
+                self.set_unready(&instance, "no answer to the health probe in time");
+            }
+            // The next request may find it again before the next probe.
             Err(error) => self.set_aside(&instance, &cause(error)),
         }
     }
