@@ -11,7 +11,7 @@ use actix_web::{Error, dev::AppConfig};
 use async_trait::async_trait;
 use character_error_reporter::redacted;
 use character_http_kit::REQUEST_TIMEOUT;
-use character_message_hub::{HubError, Reply, ServiceName, ServiceRequest};
+use character_message_hub::{Headers, HubError, Reply, ServiceName, ServiceRequest};
 use character_message_hub_nats::{NatsHub, NatsHubConfig, NatsResponder, ServiceHandler, problem};
 use std::{
     io,
@@ -34,6 +34,7 @@ pub(crate) const BACKOFF: (Duration, Duration) = (Duration::from_millis(200), Du
 /// The largest message that NATS can be configured to take, in bytes: 64 MiB. No larger reply is passed on.
 const MAX_NATS_MESSAGE: usize = 64 * 1024 * 1024;
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const CORRELATION_ID: HeaderName = HeaderName::from_static("x-correlation-id");
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 /// Which requests are answered, and how that ends.
@@ -201,10 +202,16 @@ impl ServiceHandler for Entrance {
             RoutedAnswer::Answered { status, headers, body } => {
                 let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
                 let retry_after = text(header::RETRY_AFTER).and_then(|seconds| seconds.parse().ok());
+                let sent = headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
+                let mut others = Headers::of_message(sent);
+                if retry_after.is_some() {
+                    others.remove(header::RETRY_AFTER.as_str());
+                }
                 Reply {
                     status: status.as_u16(),
                     content_type: text(header::CONTENT_TYPE).map(Arc::from),
                     retry_after: retry_after.map(Duration::from_secs),
+                    headers: others,
                     body,
                 }
             }
@@ -234,11 +241,16 @@ fn head(request: &ServiceRequest) -> Option<RequestHead> {
     if !request.body.is_empty() {
         head.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(request.body.len()));
     }
+    let request_id = match request.headers.get(REQUEST_ID.as_str()) {
+        Some(_) => &None,
+        None => &request.correlation_id,
+    };
     let given = [
         (header::CONTENT_TYPE, &request.content_type),
         (header::AUTHORIZATION, &request.authorization),
         (TRACEPARENT, &request.traceparent),
-        (REQUEST_ID, &request.correlation_id),
+        (CORRELATION_ID, &request.correlation_id),
+        (REQUEST_ID, request_id),
     ];
     let timeout = u64::try_from(request.timeout.as_millis()).unwrap_or(u64::MAX);
     head.headers.insert(REQUEST_TIMEOUT, HeaderValue::from(timeout.max(1)));
@@ -246,6 +258,10 @@ fn head(request: &ServiceRequest) -> Option<RequestHead> {
         if let Some(value) = value {
             head.headers.insert(name, HeaderValue::from_bytes(value.as_bytes()).ok()?);
         }
+    }
+    for (name, value) in request.headers.iter() {
+        let name = HeaderName::from_bytes(name.as_bytes()).ok()?;
+        head.headers.append(name, HeaderValue::from_bytes(value.as_bytes()).ok()?);
     }
     Some(head)
 }

@@ -1,11 +1,11 @@
 //! Requests to services.
 
 use crate::client::{Client, Limit, place, refused, whole};
-use character_message_hub::{Applied, ErrorKind, HubError, REQUEST, Reply, Result, ServiceRequest};
+use character_message_hub::{Applied, ErrorKind, Headers, HubError, REQUEST, Reply, Result, ServiceRequest};
 use character_message_hub_wire as wire;
 use reqwest::{
     Method, RequestBuilder,
-    header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER},
+    header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER},
 };
 use std::time::Duration;
 use url::Url;
@@ -29,9 +29,16 @@ pub(crate) async fn request(client: &Client, request: ServiceRequest) -> Result<
     let text = |name| response.headers().get(name).and_then(|value| value.to_str().ok());
     let content_type = text(CONTENT_TYPE).map(Into::into);
     let retry_after = text(RETRY_AFTER).and_then(|text| text.trim().parse().ok()).map(Duration::from_secs);
+    let received = response.headers().iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
+    let mut headers = Headers::of_message(received);
+    // The hub writes it for the request to itself.
+    headers.remove("x-request-id");
+    if retry_after.is_some() {
+        headers.remove(RETRY_AFTER.as_str());
+    }
     let status = response.status().as_u16();
     let body = whole(REQUEST, response, limit, client.max_reply_bytes).await?;
-    Ok(Reply { status, content_type, retry_after, body })
+    Ok(Reply { status, content_type, retry_after, headers, body })
 }
 
 fn built(client: &Client, request: ServiceRequest, limit: Limit) -> Result<RequestBuilder> {
@@ -54,23 +61,29 @@ fn built(client: &Client, request: ServiceRequest, limit: Limit) -> Result<Reque
         .request(method, &path)
         .header(wire::TIMEOUT_MS, u64::try_from(left.as_millis()).unwrap_or(u64::MAX).max(1))
         .header(wire::IDEMPOTENT, if request.idempotent { "true" } else { "false" });
-    let headers = [
-        ("content-type", &request.content_type),
-        (wire::AUTHORIZATION_OF_SERVICE, &request.authorization),
-        (wire::CORRELATION_ID, &request.correlation_id),
-        // The hub logs its part under the same id, and passes it on.
-        ("x-request-id", &request.correlation_id),
-        (wire::TRACEPARENT, &request.traceparent),
+    // The hub logs its part under the id of the request, and passes it on.
+    let request_id = match request.headers.get("x-request-id") {
+        Some(_) => None,
+        None => request.correlation_id.as_deref(),
+    };
+    let fields = [
+        ("content-type", request.content_type.as_deref()),
+        (wire::AUTHORIZATION_OF_SERVICE, request.authorization.as_deref()),
+        (wire::CORRELATION_ID, request.correlation_id.as_deref()),
+        ("x-request-id", request_id),
+        (wire::TRACEPARENT, request.traceparent.as_deref()),
     ];
-    for (name, text) in headers {
-        if let Some(text) = text {
-            let mut value = HeaderValue::from_str(text).map_err(|_| {
-                let detail = format!("{name} must be text that a header can carry");
-                HubError::new(ErrorKind::Invalid, REQUEST).with_detail(detail).with_applied(Applied::No)
-            })?;
-            value.set_sensitive(name == wire::AUTHORIZATION_OF_SERVICE);
-            built = built.header(name, value);
-        }
+    let fields = fields.into_iter().filter_map(|(name, text)| Some((name, text?)));
+    let others = request.headers.iter().filter(|(name, _)| *name != wire::IDEMPOTENT);
+    for (name, text) in fields.chain(others) {
+        let refused = |what: &str| {
+            let detail = format!("{name} must be {what}");
+            HubError::new(ErrorKind::Invalid, REQUEST).with_detail(detail).with_applied(Applied::No)
+        };
+        let header = HeaderName::from_bytes(name.as_bytes()).map_err(|_| refused("a name of a header"))?;
+        let mut value = HeaderValue::from_str(text).map_err(|_| refused("text that a header can carry"))?;
+        value.set_sensitive(name == wire::AUTHORIZATION_OF_SERVICE);
+        built = built.header(header, value);
     }
     Ok(if request.body.is_empty() { built } else { built.body(request.body) })
 }

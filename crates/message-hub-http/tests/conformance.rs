@@ -8,7 +8,7 @@ use actix_web::{
     web::{self, Bytes},
 };
 use character_http_kit::AcceptedTokens;
-use character_message_hub::{MemoryHub, MessageHub, ServiceName, ServiceRequest};
+use character_message_hub::{Headers, MemoryHub, MessageHub, ServiceName, ServiceRequest};
 use character_message_hub_file::{FileHub, FileHubConfig};
 use character_message_hub_http::{HttpHub, HttpHubConfig};
 use character_message_hub_server::{HubServer, HubServerConfig};
@@ -82,6 +82,9 @@ fn instance(service: ServiceName, handler: Handler) -> (String, ServerHandle) {
                 idempotent: text("x-hub-idempotent").as_deref() == Some("true"),
                 correlation_id: text("x-correlation-id").map(Into::into),
                 traceparent: text("traceparent").map(Into::into),
+                headers: Headers::of_message(
+                    request.headers().iter().map(|(name, value)| (name.as_str(), value.as_bytes())),
+                ),
             };
             let replying = handler(received);
             async move {
@@ -92,6 +95,9 @@ fn instance(service: ServiceName, handler: Handler) -> (String, ServerHandle) {
                 }
                 if let Some(pause) = reply.retry_after {
                     response.insert_header(("retry-after", pause.as_secs().to_string()));
+                }
+                for header in reply.headers.iter() {
+                    response.append_header(header);
                 }
                 response.body(reply.body)
             }

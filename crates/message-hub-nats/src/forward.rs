@@ -6,7 +6,7 @@ use crate::{
 };
 use bytes::{Bytes, BytesMut};
 use character_error_reporter::redacted;
-use character_message_hub::{Reply, ServiceRequest, async_trait};
+use character_message_hub::{Headers, Reply, ServiceRequest, async_trait};
 use futures_util::StreamExt as _;
 use reqwest::{
     Client, Method, RequestBuilder, Response,
@@ -19,11 +19,13 @@ use url::Url;
 /// The rest of the time that the caller waits, in milliseconds.
 const TIMEOUT_MS: HeaderName = HeaderName::from_static("x-request-timeout-ms");
 /// The correlation id of the caller.
+const CORRELATION_ID: HeaderName = HeaderName::from_static("x-correlation-id");
+/// Marks the lines of the log of one request.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
-/// Forwards each request to an HTTP service: method, path, media type, credentials, body, `traceparent`, the rest of the time as
-/// `x-request-timeout-ms`, and the correlation id as `x-request-id`. It repeats nothing.
+/// Forwards each request to an HTTP service: method, path, headers, body, the rest of the time as `x-request-timeout-ms`, and the
+/// correlation id as `x-correlation-id`, and as `x-request-id` when the request has none. It repeats nothing.
 #[derive(Clone, Debug)]
 pub struct HttpForwarder {
     client: Client,
@@ -65,14 +67,22 @@ impl HttpForwarder {
         let url: Url = text.parse().ok()?;
         let mut outgoing = self.client.request(method, url).timeout(request.timeout).body(request.body);
         let milliseconds: Arc<str> = request.timeout.as_millis().to_string().into();
+        let request_id = match request.headers.get(REQUEST_ID.as_str()) {
+            Some(_) => None,
+            None => request.correlation_id.clone(),
+        };
         let headers = [
             (CONTENT_TYPE, request.content_type),
             (AUTHORIZATION, request.authorization),
             (TRACEPARENT, request.traceparent),
-            (REQUEST_ID, request.correlation_id),
+            (CORRELATION_ID, request.correlation_id),
+            (REQUEST_ID, request_id),
             (TIMEOUT_MS, Some(milliseconds)),
         ];
         for (name, value) in headers.into_iter().filter_map(|(name, value)| Some((name, value?))) {
+            outgoing = outgoing.header(name, value.as_bytes());
+        }
+        for (name, value) in request.headers.iter() {
             outgoing = outgoing.header(name, value.as_bytes());
         }
         Some(outgoing)
@@ -97,9 +107,14 @@ impl HttpForwarder {
         let text = |name: HeaderName| response.headers().get(name).and_then(|value| value.to_str().ok());
         let content_type = text(CONTENT_TYPE).map(Arc::from);
         let retry_after = text(RETRY_AFTER).and_then(|seconds| seconds.parse().ok()).map(Duration::from_secs);
+        let received = response.headers().iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
+        let mut headers = Headers::of_message(received);
+        if retry_after.is_some() {
+            headers.remove(RETRY_AFTER.as_str());
+        }
         let status = response.status().as_u16();
         Ok(match self.body(response).await? {
-            Some(body) => Reply { status, content_type, retry_after, body },
+            Some(body) => Reply { status, content_type, retry_after, headers, body },
             None => problem(502, &format!("the reply of the service has more than {} bytes", self.max_reply)),
         })
     }

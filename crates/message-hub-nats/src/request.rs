@@ -6,7 +6,9 @@ use crate::{
 };
 use async_nats::{HeaderMap, Message, Subject};
 use bytes::Bytes;
-use character_message_hub::{Applied, ErrorKind, HubError, REQUEST, Reply, Result, ServiceName, ServiceRequest};
+use character_message_hub::{
+    Applied, ErrorKind, Headers, HubError, REQUEST, Reply, Result, ServiceName, ServiceRequest,
+};
 use std::{sync::Arc, time::Duration};
 use tokio::time::Instant;
 
@@ -28,6 +30,8 @@ pub(crate) mod header {
     pub(crate) const CONTENT_TYPE: &str = "Content-Type";
     /// The credentials for the service.
     pub(crate) const AUTHORIZATION: &str = "Authorization";
+    /// The beginning of the name of each other header of HTTP.
+    pub(crate) const OTHER: &str = "Hub-Header-";
     /// The HTTP status of a reply.
     pub(crate) const STATUS: &str = "Hub-Status";
     /// How long the service asks to wait, in milliseconds.
@@ -82,6 +86,11 @@ pub(crate) async fn request(link: &Link, prefix: &str, request: ServiceRequest) 
     }
 }
 
+/// Whether a header of NATS carries the value unchanged.
+fn is_sendable(value: &str) -> bool {
+    !value.chars().any(|character| character.is_control() && character != '\t')
+}
+
 /// The headers of a request.
 fn encode(request: &ServiceRequest, left: Duration) -> Result<HeaderMap> {
     let mut headers = HeaderMap::new();
@@ -103,6 +112,16 @@ fn encode(request: &ServiceRequest, left: Duration) -> Result<HeaderMap> {
         }
         headers.insert(name, value);
     }
+    for (name, value) in request.headers.iter() {
+        let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+        if name.is_empty() || !name.bytes().all(is_token) {
+            return Err(invalid(format!("{name:?} is no name of a header")));
+        }
+        if !is_sendable(value) {
+            return Err(invalid(format!("{name}: must not contain control characters")));
+        }
+        headers.append(format!("{}{name}", header::OTHER), value);
+    }
     if request.method.is_empty() || !request.path.starts_with('/') {
         return Err(invalid("there must be a method, and a path that begins with /".into()));
     }
@@ -115,6 +134,19 @@ fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 
 fn shared(headers: &HeaderMap, name: &str) -> Option<Arc<str>> {
     text(headers, name).map(Arc::from)
+}
+
+/// The headers of HTTP that have no header of NATS of their own.
+fn others(headers: &HeaderMap) -> Headers {
+    let mut others = Headers::new();
+    for (name, values) in headers.iter() {
+        let name: &str = name.as_ref();
+        let Some((beginning, name)) = name.split_at_checked(header::OTHER.len()) else { continue };
+        if beginning.eq_ignore_ascii_case(header::OTHER) {
+            values.iter().for_each(|value| others.add(name, value.as_str()));
+        }
+    }
+    others
 }
 
 /// The request of a message. `None`: method, path or time are absent or cannot be read.
@@ -132,6 +164,7 @@ pub(crate) fn decode(service: &ServiceName, message: &Message) -> Option<Service
         idempotent: text(headers, header::IDEMPOTENT) == Some("true"),
         correlation_id: shared(headers, header::CORRELATION_ID),
         traceparent: shared(headers, header::TRACEPARENT),
+        headers: others(headers),
     })
 }
 
@@ -142,7 +175,7 @@ pub(crate) fn largest_reply(message: &Message) -> usize {
 }
 
 /// The messages of a reply, in their order, each at most `limit` bytes. A reply that needs several, and is larger than `largest`,
-/// goes without its body, with its size.
+/// goes without its body and its other headers, with its size.
 pub(crate) fn encode_reply(reply: Reply, limit: usize, largest: usize) -> Vec<(HeaderMap, Bytes)> {
     let mut headers = HeaderMap::new();
     headers.insert(header::STATUS, reply.status.to_string());
@@ -151,6 +184,11 @@ pub(crate) fn encode_reply(reply: Reply, limit: usize, largest: usize) -> Vec<(H
     }
     if let Some(pause) = reply.retry_after {
         headers.insert(header::RETRY_AFTER_MS, pause.as_millis().to_string());
+    }
+    let mut short = headers.clone();
+    // A value that NATS cannot carry is left out, as HTTP has none of that kind.
+    for (name, value) in reply.headers.iter().filter(|(_, value)| is_sendable(value)) {
+        headers.append(format!("{}{name}", header::OTHER), value);
     }
     let size = header_size(&headers) + reply.body.len();
     if size <= limit {
@@ -169,8 +207,8 @@ pub(crate) fn encode_reply(reply: Reply, limit: usize, largest: usize) -> Vec<(H
     };
     let room = limit.saturating_sub(header_size(&first_of(usize::MAX)).max(header_size(&of_part(usize::MAX))));
     if room < reply.body.len() / MAX_PARTS + 1 || reply.body.len() > largest {
-        headers.insert(header::REPLY_SIZE, size.to_string());
-        return vec![(headers, Bytes::new())];
+        short.insert(header::REPLY_SIZE, size.to_string());
+        return vec![(short, Bytes::new())];
     }
     let count = reply.body.len().div_ceil(room);
     let parts = (0..count).map(|index| reply.body.slice(index * room..reply.body.len().min((index + 1) * room)));
@@ -222,6 +260,7 @@ fn decode_reply(message: Message, limit: u64) -> Result<Reply> {
             .ok_or_else(|| corrupt("Hub-Status: must be a status of HTTP"))?,
         content_type: shared(&headers, header::CONTENT_TYPE),
         retry_after: retry_after.map(Duration::from_millis),
+        headers: others(&headers),
         body: message.payload,
     })
 }

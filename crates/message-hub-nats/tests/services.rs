@@ -176,6 +176,33 @@ async fn a_caller_that_takes_one_message_learns_the_size_of_a_reply_that_is_larg
 }
 
 #[tokio::test]
+async fn headers_count_to_the_size_that_the_server_takes_and_one_that_nats_cannot_carry_is_named() {
+    let server = NatsServer::start_with(NatsRelease::Current, "max_payload: 4KB");
+    let (service, caller) = (hub(&server).await, hub(&server).await);
+    let _responder = serve(&service, "storage", |request: ServiceRequest| async move {
+        let size = request.path.trim_start_matches('/').parse().unwrap();
+        let headers = [("x-large", &*"x".repeat(size)), ("x-torn", "a\nb")].into_iter().collect();
+        Reply { headers, ..reply(200, "body") }
+    })
+    .await;
+    let request = |name: &str, value: &str| ServiceRequest {
+        headers: [(name, value)].into_iter().collect(),
+        ..get("storage", "/100", LIMIT)
+    };
+    let replied = caller.request(request("x-large", &"x".repeat(3_000))).await.unwrap();
+    assert_eq!((replied.headers.get("x-large").map(str::len), replied.headers.get("x-torn")), (Some(100), None));
+    let error = caller.request(request("x-large", &"x".repeat(4_097))).await.unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::TooLarge { limit: 4_096, size: 4_097.. }), "{error}");
+    for (name, value) in [("x-torn", "a\nb"), ("x torn", "a")] {
+        let error = caller.request(request(name, value)).await.unwrap_err();
+        assert!(*error.kind() == ErrorKind::Invalid && error.to_string().contains(name), "{error}");
+    }
+    let error = caller.request(get("storage", "/4097", LIMIT)).await.unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::TooLarge { size: 4_097.., .. }), "{error}");
+    assert_eq!(caller.request(get("storage", "/1", LIMIT)).await.unwrap().status, 200, "the connection holds");
+}
+
+#[tokio::test]
 async fn parts_that_do_not_follow_one_another_are_no_reply() {
     let server = NatsServer::start(NatsRelease::Current);
     let caller = hub(&server).await;
@@ -257,6 +284,8 @@ async fn requests_are_forwarded_to_http_with_what_they_bring() {
     let http = MockServer::start().await;
     let template =
         ResponseTemplate::new(429).insert_header("Retry-After", "7").set_body_raw("{}", "application/problem+json");
+    let template =
+        template.append_header("Set-Cookie", "a=1").append_header("Set-Cookie", "b=2").insert_header("ETag", "\"8\"");
     Mock::given(method("PATCH"))
         .and(path("/v1/rows/8"))
         .and(query_param("limit", "3"))
@@ -264,6 +293,8 @@ async fn requests_are_forwarded_to_http_with_what_they_bring() {
         .and(header("authorization", "Bearer secret"))
         .and(header("traceparent", "00-1-2-01"))
         .and(header("x-request-id", "task-7"))
+        .and(header("x-correlation-id", "task-7"))
+        .and(header("if-match", "\"7\""))
         .and(body_string("{\"a\":1}"))
         .respond_with(template)
         .mount(&http)
@@ -281,14 +312,18 @@ async fn requests_are_forwarded_to_http_with_what_they_bring() {
         authorization: Some("Bearer secret".into()),
         traceparent: Some("00-1-2-01".into()),
         correlation_id: Some("task-7".into()),
+        headers: [("if-match", "\"7\""), ("x-own", "Ünï")].into_iter().collect(),
         body: "{\"a\":1}".into(),
         ..get("storage", "/v1/rows/8?limit=3", LIMIT)
     };
     let replied = caller.request(request).await.unwrap();
     assert_eq!((replied.status, replied.retry_after), (429, Some(Duration::from_secs(7))));
+    let headers: Vec<_> = replied.headers.iter().filter(|(name, _)| *name != "date").collect();
+    assert_eq!(headers, [("etag", "\"8\""), ("set-cookie", "a=1"), ("set-cookie", "b=2")]);
     assert_eq!((replied.content_type.as_deref(), &*replied.body), (Some("application/problem+json"), &b"{}"[..]));
-    let left: u64 =
-        http.received_requests().await.unwrap()[0].headers["x-request-timeout-ms"].to_str().unwrap().parse().unwrap();
+    let received = &http.received_requests().await.unwrap()[0].headers;
+    assert_eq!(received["x-own"].as_bytes(), "Ünï".as_bytes());
+    let left: u64 = received["x-request-timeout-ms"].to_str().unwrap().parse().unwrap();
     assert!(u128::from(left) <= LIMIT.as_millis() && u128::from(left) > LIMIT.as_millis() / 2);
     let status =
         async |path: &str| caller.request(get("storage", path, LIMIT)).await.map(|reply| reply.status).unwrap();

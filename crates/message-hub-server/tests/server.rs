@@ -9,11 +9,11 @@ use actix_web::{
     web::{self, Bytes},
 };
 use character_http_kit::{AcceptedTokens, Endpoints, HttpMetrics, RequestLimit, middleware};
-use character_message_hub::{Applied, ErrorKind, HubError, MemoryHub, MessageHub, Reply};
+use character_message_hub::{Applied, ErrorKind, Headers, HubError, MemoryHub, MessageHub, Reply};
 use character_message_hub_server::{HubServer, HubServerConfig, PROBLEM_TYPES, openapi};
 use character_message_hub_testkit::{Call, ScriptedHub, Step};
 use futures_util::StreamExt as _;
-use reqwest::{Method, RequestBuilder, Response};
+use reqwest::{Method, RequestBuilder, Response, header::HeaderValue};
 use serde_json::{Value, json};
 use std::{
     net::TcpListener,
@@ -649,6 +649,7 @@ async fn any_method_reaches_a_service_but_those_of_the_connection() {
         status: 200,
         content_type: None,
         retry_after: None,
+        headers: Headers::new(),
         body: request.method.to_string().into(),
     });
     for method in ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "PROPFIND", "REPORT", "X-CAST"] {
@@ -969,16 +970,33 @@ async fn a_service_that_the_hub_behind_knows_is_reached_through_it() {
         status: 409,
         content_type: Some("text/plain".into()),
         retry_after: Some(Duration::from_secs(7)),
+        headers: request.headers.iter().chain([("set-cookie", "a=1"), ("set-cookie", "b=2")]).collect(),
         body: format!("{} {} {:?}", request.method, request.path, request.authorization).into(),
     });
     let request = hub.request(Method::PATCH, "/v1/services/echo/a?b=c").header("x-service-authorization", "Basic x");
+    let request = request.header("if-match", "\"7\"").header("range", "bytes=0-1").header("x-request-id", "r-1");
+    let request = request.header("connection", "x-private").header("x-private", "1");
     let response = request.send().await.unwrap();
+    for (name, values) in [
+        ("if-match", &["\"7\""][..]),
+        ("range", &["bytes=0-1"]),
+        ("x-request-id", &["r-1"]),
+        ("set-cookie", &["a=1", "b=2"]),
+        ("x-private", &[]),
+        ("authorization", &[]),
+    ] {
+        assert_eq!(response.headers().get_all(name).iter().collect::<Vec<_>>(), values, "{name}");
+    }
     assert_eq!(response.status().as_u16(), 409);
     assert_eq!(
         (&response.headers()["x-hub-responder"], &response.headers()["retry-after"]),
         (&"hub".parse().unwrap(), &"7".parse().unwrap())
     );
     assert_eq!(response.text().await.unwrap(), "PATCH /a?b=c Some(\"Basic x\")");
+    let unreadable = HeaderValue::from_bytes(b"\xFF").unwrap();
+    let refused = hub.request(Method::GET, "/v1/services/echo/").header("x-name", unreadable).send().await.unwrap();
+    let problem = json_of(refused, 422).await;
+    assert!(problem["detail"].as_str().unwrap().starts_with("x-name: "), "{problem}");
 }
 
 #[actix_web::test]

@@ -1,6 +1,6 @@
 //! A request to a named service, and its reply.
 
-use crate::{ErrorKind, HubError, REQUEST, ServiceName};
+use crate::{ErrorKind, Headers, HubError, REQUEST, ServiceName};
 use bytes::Bytes;
 use std::{sync::Arc, time::Duration};
 
@@ -27,6 +27,8 @@ pub struct ServiceRequest {
     pub correlation_id: Option<Arc<str>>,
     /// The W3C `traceparent`.
     pub traceparent: Option<Arc<str>>,
+    /// The other headers.
+    pub headers: Headers,
 }
 
 impl ServiceRequest {
@@ -44,6 +46,7 @@ impl ServiceRequest {
             idempotent: true,
             correlation_id: None,
             traceparent: None,
+            headers: Headers::new(),
         }
     }
 
@@ -64,6 +67,8 @@ pub struct Reply {
     pub content_type: Option<Arc<str>>,
     /// How long the service asks to wait before the next request.
     pub retry_after: Option<Duration>,
+    /// The other headers.
+    pub headers: Headers,
     /// The whole body.
     pub body: Bytes,
 }

@@ -1,7 +1,7 @@
 //! `client ∘ hub ∘ server ∘ PostgreSQL` behaves as PostgreSQL does, whether the hub is that of this project or NATS.
 
 use super::{Serving, TOKEN};
-use actix_web::App;
+use actix_web::{App, HttpRequest, HttpResponse, web};
 use character_app::hub_responder::{HubResponder, ResponderPlan};
 use character_http_kit::AcceptedTokens;
 use character_message_hub::{MemoryHub, MessageHub, ServiceName, ServiceRequest};
@@ -97,3 +97,55 @@ impl Harness for ThroughNats {
 }
 
 storage_conformance!(through_nats, ThroughNats);
+
+#[tokio::test]
+async fn every_header_travels_over_nats_to_the_application_and_back() {
+    let application = || {
+        App::new().default_service(web::to(async |request: HttpRequest| {
+            let mut response = HttpResponse::Ok();
+            for name in ["if-match", "x-request-id", "x-correlation-id", "authorization", "cookie"] {
+                let values = request.headers().get_all(name).map(|value| value.to_str().unwrap());
+                response.append_header((format!("x-saw-{name}"), values.collect::<Vec<_>>().join(" + ")));
+            }
+            response.append_header(("set-cookie", "a=1")).append_header(("set-cookie", "b=2")).body("whole")
+        }))
+    };
+    let service: ServiceName = format!("echo-{}", Uuid::now_v7().simple()).parse().unwrap();
+    let nats = NatsHubConfig::new(NATS.url());
+    let plan = ResponderPlan { nats: nats.clone(), service: service.clone(), within: Duration::ZERO };
+    let _responder = HubResponder::start(plan, is_list, application).unwrap();
+    let hub = NatsHub::connect(nats).await.unwrap();
+    let request = ServiceRequest {
+        authorization: Some("Bearer of-the-service".into()),
+        correlation_id: Some("task-7".into()),
+        headers: [
+            ("if-match", "\"7\""),
+            ("if-match", "\"8\""),
+            ("authorization", "of-the-hub"),
+            ("x-request-id", "r-1"),
+        ]
+        .into_iter()
+        .collect(),
+        ..ServiceRequest::get(service, "/", LIMIT)
+    };
+    let end = Instant::now() + LIMIT;
+    let reply = loop {
+        match hub.request(request.clone()).await {
+            Ok(reply) => break reply,
+            Err(error) => assert!(Instant::now() < end, "no instance answers: {error}"),
+        }
+    };
+    let headers: Vec<_> = reply.headers.iter().filter(|(name, _)| *name != "date").collect();
+    assert_eq!(
+        headers,
+        [
+            ("set-cookie", "a=1"),
+            ("set-cookie", "b=2"),
+            ("x-saw-authorization", "Bearer of-the-service"),
+            ("x-saw-cookie", ""),
+            ("x-saw-if-match", "\"7\" + \"8\""),
+            ("x-saw-x-correlation-id", "task-7"),
+            ("x-saw-x-request-id", "r-1"),
+        ]
+    );
+}

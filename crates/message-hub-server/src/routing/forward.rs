@@ -17,7 +17,7 @@ use actix_web::{
     web::{Bytes, Data, Payload},
 };
 use character_error_reporter::redacted;
-use character_message_hub::{Applied, ErrorKind, HubError, REQUEST, Reply, ServiceName, ServiceRequest};
+use character_message_hub::{Applied, ErrorKind, Headers, HubError, REQUEST, Reply, ServiceName, ServiceRequest};
 use character_message_hub_wire as wire;
 use futures_util::StreamExt as _;
 use reqwest::header::HeaderMap as OutHeaders;
@@ -287,6 +287,12 @@ async fn by_hub(
     let text = |name: &str| {
         request.headers().get(name).and_then(|value| std::str::from_utf8(value.as_bytes()).ok()).map(Arc::from)
     };
+    let headers = headers::of_request(request.headers());
+    if let Some((name, _)) = headers.iter().find(|(_, value)| std::str::from_utf8(value.as_bytes()).is_err()) {
+        let detail = format!("{name}: must be UTF-8, because the service is reached over the hub behind this one");
+        return Err(HubError::new(ErrorKind::Invalid, REQUEST).with_detail(detail));
+    }
+    let headers = headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
     let request = ServiceRequest {
         to,
         method: request.method().as_str().into(),
@@ -298,13 +304,18 @@ async fn by_hub(
         idempotent: repeat == Repeat::Safe,
         correlation_id: text(wire::CORRELATION_ID),
         traceparent: text(wire::TRACEPARENT),
+        headers: Headers::of_message(headers),
     };
     let no_instance = request.no_instance();
-    let Reply { status, content_type, retry_after, body } =
+    let Reply { status, content_type, retry_after, headers, body } =
         server.hub().request(request).await.map_err(|error| absent(no_instance, error))?;
     let status = StatusCode::from_u16(status)
         .map_err(|_| HubError::new(ErrorKind::Corrupt, REQUEST).with_detail("the reply has an unknown status"))?;
     let mut builder = HttpResponse::build(status);
+    // The id is that of this request already.
+    for (name, value) in headers.iter().filter(|(name, _)| *name != "x-request-id") {
+        builder.append_header((name, value));
+    }
     if let Some(content_type) = content_type {
         builder.insert_header(("content-type", &*content_type));
     }

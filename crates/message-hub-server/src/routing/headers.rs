@@ -2,22 +2,10 @@
 
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 use character_http_kit::middleware::current_request;
+use character_message_hub::HopByHop;
 use character_message_hub_wire as wire;
 use reqwest::header::{self as out, HeaderMap as OutHeaders};
 use std::time::Duration;
-
-/// Headers of one connection (RFC 9110 §7.6.1), which end at each hop.
-const HOP_BY_HOP: [&str; 9] = [
-    "connection",
-    "keep-alive",
-    "proxy-authenticate",
-    "proxy-authorization",
-    "proxy-connection",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-];
 
 /// Headers of a request that are for the hub, or that the hub writes itself.
 const OF_REQUEST: [&str; 7] = [
@@ -30,21 +18,13 @@ const OF_REQUEST: [&str; 7] = [
     "x-request-id",
 ];
 
-/// The names that `Connection` lists.
-fn listed<'h>(values: impl Iterator<Item = &'h [u8]>) -> Vec<String> {
-    let texts = values.filter_map(|value| std::str::from_utf8(value).ok());
-    texts.flat_map(|text| text.split(',')).map(|name| name.trim().to_ascii_lowercase()).collect()
-}
-
 /// The headers of a request, as the service receives them.
 pub(super) fn of_request(headers: &HeaderMap) -> OutHeaders {
-    let of_connection = listed(headers.get_all("connection").map(HeaderValue::as_bytes));
+    let of_connection = HopByHop::of(headers.get_all("connection").map(HeaderValue::as_bytes));
     let mut sent = OutHeaders::new();
     for (name, value) in headers {
         let name = name.as_str();
-        let stays =
-            HOP_BY_HOP.contains(&name) || OF_REQUEST.contains(&name) || of_connection.iter().any(|of| of == name);
-        if stays {
+        if of_connection.has(name) || OF_REQUEST.contains(&name) {
             continue;
         }
         if let (Ok(name), Ok(value)) =
@@ -72,12 +52,10 @@ pub(super) fn set_timeout(headers: &mut OutHeaders, left: Duration) {
 
 /// The headers of a reply, as the caller receives them.
 pub(super) fn of_reply(headers: &OutHeaders) -> Vec<(HeaderName, HeaderValue)> {
-    let of_connection = listed(headers.get_all("connection").iter().map(out::HeaderValue::as_bytes));
+    let of_connection = HopByHop::of(headers.get_all("connection").iter().map(out::HeaderValue::as_bytes));
     let travels = |name: &str| {
         // The length is that of the body as it is sent on, and the id is that of this request already.
-        !HOP_BY_HOP.contains(&name)
-            && !["content-length", "x-request-id", wire::RESPONDER].contains(&name)
-            && !of_connection.iter().any(|of| of == name)
+        !of_connection.has(name) && !["content-length", "x-request-id", wire::RESPONDER].contains(&name)
     };
     let sent = headers.iter().filter(|(name, _)| travels(name.as_str())).filter_map(|(name, value)| {
         let name = HeaderName::from_bytes(name.as_str().as_bytes()).ok()?;

@@ -5,7 +5,7 @@ use crate::{
     sample::{get, message, reply},
     stage::{LIMIT, timed},
 };
-use character_message_hub::{Applied, ErrorKind, Reply, ServiceRequest};
+use character_message_hub::{Applied, ErrorKind, Headers, Reply, ServiceRequest};
 use futures_util::future::join_all;
 use std::{
     sync::{
@@ -31,25 +31,41 @@ async fn recorder(stage: &Stage<'_>, service: &str) -> Arc<Mutex<Vec<ServiceRequ
     received
 }
 
-/// The reply arrives with status, media type, time to wait and body unchanged.
+/// Whether each of these headers has arrived with all of its values. The way may add others, such as `date`.
+fn has_all(arrived: &Headers, sent: &Headers) -> bool {
+    let named = |headers: &Headers, name: &str| {
+        let values = headers.iter().filter(|(found, _)| *found == name);
+        values.map(|(_, value)| value.to_owned()).collect::<Vec<_>>()
+    };
+    sent.iter().all(|(name, _)| named(arrived, name) == named(sent, name))
+}
+
+/// The reply arrives with status, media type, time to wait, headers and body unchanged.
 pub async fn a_reply_arrives_unchanged(stage: Stage<'_>) {
     let body: Vec<u8> = (0..=255).collect();
     let sent = Reply {
         status: 201,
         content_type: Some("application/octet-stream; x=\"y\"".into()),
         retry_after: Some(Duration::from_secs(7)),
+        headers: [("etag", "W/\"7\""), ("set-cookie", "a=1; Path=/"), ("set-cookie", "b=2"), ("x-of-service", "yes")]
+            .into_iter()
+            .collect(),
         body: body.into(),
     };
     let copy = sent.clone();
     stage.respond("echo", move |_| std::future::ready(copy.clone())).await;
-    assert_eq!(stage.hub.request(get("echo", "/", LIMIT)).await.expect("a reply"), sent);
-    let bare = Reply { status: 204, content_type: None, retry_after: None, body: Vec::new().into() };
+    let arrived = stage.hub.request(get("echo", "/", LIMIT)).await.expect("a reply");
+    assert!(has_all(&arrived.headers, &sent.headers), "{:?}", arrived.headers);
+    assert_eq!(Reply { headers: sent.headers.clone(), ..arrived }, sent);
+    let bare =
+        Reply { status: 204, content_type: None, retry_after: None, headers: Headers::new(), body: Vec::new().into() };
     let copy = bare.clone();
     stage.respond("bare", move |_| std::future::ready(copy.clone())).await;
-    assert_eq!(stage.hub.request(get("bare", "/", LIMIT)).await.expect("a reply"), bare);
+    let arrived = stage.hub.request(get("bare", "/", LIMIT)).await.expect("a reply");
+    assert_eq!(Reply { headers: Headers::new(), ..arrived }, bare);
 }
 
-/// The service receives method, path with query, media type, body and credentials unchanged.
+/// The service receives method, path with query, headers, media type, body and credentials unchanged.
 pub async fn a_request_arrives_unchanged(stage: Stage<'_>) {
     let received = recorder(&stage, "storage").await;
     let sent = ServiceRequest {
@@ -59,6 +75,9 @@ pub async fn a_request_arrives_unchanged(stage: Stage<'_>) {
         authorization: Some("Bearer abc.def-_~+/=".into()),
         body: (0..=255).collect::<Vec<u8>>().into(),
         idempotent: false,
+        headers: [("if-match", "\"7\""), ("accept", "a/b"), ("accept", "c/d"), ("tracestate", "k=v"), ("x-own", "own")]
+            .into_iter()
+            .collect(),
         ..get("storage", "/", LIMIT)
     };
     stage.hub.request(sent.clone()).await.expect("a reply");
@@ -66,6 +85,7 @@ pub async fn a_request_arrives_unchanged(stage: Stage<'_>) {
     assert_eq!((&received.to, &received.method, &received.path), (&sent.to, &sent.method, &sent.path));
     assert_eq!((&received.content_type, &received.body), (&sent.content_type, &sent.body));
     assert_eq!(received.authorization, sent.authorization);
+    assert!(has_all(&received.headers, &sent.headers), "{:?}", received.headers);
 }
 
 /// The correlation id and the `traceparent` of a request arrive unchanged, and are absent where they were absent.

@@ -5,8 +5,8 @@ use crate::{
     mistake::Mistake::{self as M},
 };
 use character_message_hub::{
-    Applied, CloudEvent, Deliveries, ErrorKind, Filter, HubError, MAX_BATCH, MemoryHub, Message, MessageHub, PUBLISH,
-    Published, REQUEST, Reply, Result, ServiceName, ServiceRequest, Subscription, async_trait,
+    Applied, CloudEvent, Deliveries, ErrorKind, Filter, Headers, HubError, MAX_BATCH, MemoryHub, Message, MessageHub,
+    PUBLISH, Published, REQUEST, Reply, Result, ServiceName, ServiceRequest, Subscription, async_trait,
 };
 use character_message_hub_testkit::Handler;
 use std::{
@@ -317,6 +317,13 @@ impl MessageHub for WrongHub {
             }
             Some(M::DropsPartsOfReplies) => {
                 self.instance(request).await.map(|reply| Reply { retry_after: None, ..reply })
+            }
+            Some(M::DropsHeadersOfReplies) => {
+                self.instance(request).await.map(|reply| Reply { headers: Headers::new(), ..reply })
+            }
+            Some(M::DropsHeadersOfRequests) => {
+                request.headers = Headers::new();
+                self.instance(request).await
             }
             Some(M::DropsPartsOfRequests) => {
                 request.authorization = None;
