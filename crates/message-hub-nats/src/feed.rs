@@ -140,18 +140,20 @@ impl Feed {
         }
     }
 
-    /// Takes a message that is no event out of the subscription, and reports it.
+    /// Takes a message that is no event out of the subscription, and keeps it for operators. The subscriber learns of it only when
+    /// that fails: an error would end the polls that wait for events.
     pub(crate) async fn refuse(&self, sequence: u64, address: Subject, message: Message, reason: String) {
         tracing::warn!(subscription = %self.subscription.name, sequence, reason, "a message is no event");
-        let error = HubError::new(ErrorKind::Corrupt, NEXT).with_detail(format!("message {sequence}: {reason}"));
         let headers = message.headers.unwrap_or_default();
         match self.keep(sequence, &message.subject, headers, message.payload, &reason).await {
             Ok(()) => self.send(address, "+TERM").await,
             Err(error) => {
-                tracing::warn!(error = %redacted(&error), sequence, "the message could not be kept for operators; it comes again")
+                tracing::warn!(error = %redacted(&error), sequence, "the message could not be kept for operators; it comes again");
+                self.report(
+                    HubError::new(ErrorKind::Corrupt, NEXT).with_detail(format!("message {sequence}: {reason}")),
+                );
             }
         }
-        self.report(error);
     }
 
     /// Keeps a rejected event for operators.

@@ -230,6 +230,27 @@ async fn parts_that_do_not_follow_one_another_are_no_reply() {
 }
 
 #[tokio::test]
+async fn a_reply_without_a_status_cannot_be_read() {
+    let server = NatsServer::start(NatsRelease::Current);
+    let caller = hub(&server).await;
+    let raw = async_nats::connect(server.url()).await.unwrap();
+    let mut requests = raw.subscribe("service.storage").await.unwrap();
+    raw.flush().await.unwrap();
+    let answer = async {
+        let address = requests.next().await.unwrap().reply.unwrap();
+        raw.publish(address, "x".into()).await.unwrap();
+    };
+    let (replied, ()) = tokio::join!(caller.request(get("storage", "/", LIMIT)), answer);
+    let error = replied.unwrap_err();
+    assert!(*error.kind() == ErrorKind::Corrupt && error.to_string().contains("Hub-Status"), "{error}");
+    assert_eq!(
+        error.operation(),
+        character_message_hub::REQUEST,
+        "the server of a hub tells by it whose failure it is"
+    );
+}
+
+#[tokio::test]
 async fn a_late_reply_is_counted() {
     let server = NatsServer::start_with(NatsRelease::Current, "max_payload: 64KB");
     let (service, caller) = (hub(&server).await, hub(&server).await);

@@ -10,7 +10,7 @@ use actix_web::{
 };
 use character_error_reporter::redacted;
 use character_http_kit::{FieldError, Problem, ProblemBody, ProblemTypes};
-use character_message_hub::{Applied, ErrorKind, HubError};
+use character_message_hub::{Applied, ErrorKind, HubError, REQUEST};
 use character_message_hub_wire::{self as wire, Failure};
 use serde::Serialize;
 use std::fmt;
@@ -130,7 +130,11 @@ impl Refusal {
     /// The refusal for a failure that needs no line in the log.
     fn without_line(error: &HubError) -> Self {
         let kind = error.kind();
-        let status = StatusCode::from_u16(wire::status(kind)).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let status = match kind {
+            // A service, not the hub, has made what cannot be read.
+            ErrorKind::Corrupt if error.operation() == REQUEST => StatusCode::BAD_GATEWAY,
+            _ => StatusCode::from_u16(wire::status(kind)).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
+        };
         let mut problem = Problem::new(status, kind.code(), wire::title(kind));
         if let Some(detail) = error.detail() {
             problem = problem.with_detail(detail);

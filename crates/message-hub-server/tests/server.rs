@@ -494,6 +494,16 @@ async fn credentials_of_the_hub_that_are_refused_behind_it_are_no_fault_of_the_t
 }
 
 #[actix_web::test]
+async fn a_reply_of_a_service_that_cannot_be_read_is_a_bad_gateway() {
+    let hub = listening_over(|_| Arc::new(Refused(ErrorKind::Corrupt)), HubServerConfig::default()).await;
+    let routed = hub.request(Method::GET, "/v1/services/sheets/x").send().await.unwrap();
+    let problem = json_of(routed, 502).await;
+    assert_eq!(problem["type"], "urn:problem-type:message-hub:corrupt");
+    let own = hub.request(Method::GET, "/v1/events?subscription=opened").send().await.unwrap();
+    assert_eq!(json_of(own, 500).await["code"], "corrupt", "what the hub itself cannot read is its own failure");
+}
+
+#[actix_web::test]
 async fn polls_and_publications_end_at_the_time_of_their_caller() {
     let hub = listening(HubServerConfig::default()).await;
     let begun = Instant::now();
