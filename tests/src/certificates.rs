@@ -52,6 +52,15 @@ impl Authority {
 
     /// The same, for this number of days.
     pub fn issue_for(&self, days: u32, name: &str, names: &[&str]) -> Certificate {
+        self.issue_with("serverAuth,clientAuth", days, name, names)
+    }
+
+    /// A certificate that is for clients alone.
+    pub fn issue_for_clients(&self, name: &str, names: &[&str]) -> Certificate {
+        self.issue_with("clientAuth", 20, name, names)
+    }
+
+    fn issue_with(&self, usage: &str, days: u32, name: &str, names: &[&str]) -> Certificate {
         let issued = files(&self.folder, name);
         run(
             &self.folder,
@@ -59,7 +68,7 @@ impl Authority {
             &issued,
             |command| {
                 command.args(["-addext", "basicConstraints=critical,CA:FALSE"]);
-                command.args(["-addext", "extendedKeyUsage=serverAuth,clientAuth"]);
+                command.args(["-addext", &format!("extendedKeyUsage={usage}")]);
                 if !names.is_empty() {
                     command.args(["-addext", &format!("subjectAltName={}", names.join(","))]);
                 }

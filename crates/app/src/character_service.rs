@@ -7,7 +7,8 @@ use crate::{
     check,
     cli::{self, CharacterServiceCommand},
     config::{
-        CharacterServiceConfig, HubConfig, ProcessEnvironment, StorageAddress, redis_url, storage_token, with_passwords,
+        CharacterServiceConfig, HubConfig, ProcessEnvironment, StorageAddress, redis_url, storage_token, tls,
+        with_passwords,
     },
     folder_lock::FolderLock,
     hub::Hub,
@@ -165,11 +166,11 @@ async fn serve(config: CharacterServiceConfig, stack: Stack, mut registry: Regis
     plan.admin(config.admin.as_ref());
     if let Some(remote) = &config.remote {
         plan.sent("STORAGE_SERVICE_TOKEN", &remote.token, storage_token, itself);
-        plan.client("STORAGE", "storage", remote.tls.as_ref());
+        plan.client("STORAGE", &tls::STORAGE, "storage", remote.tls.as_ref());
     }
     if let Some(url) = &config.redis_url {
         plan.sent("REDIS_URL", url, redis_url, |text| with_passwords(&text.into()));
-        plan.client("REDIS", "redis", config.redis_tls.as_ref());
+        plan.client("REDIS", &tls::REDIS, "redis", config.redis_tls.as_ref());
     }
     plan.hub(config.hub.as_ref());
     plan.server(config.tls.as_ref());

@@ -127,7 +127,7 @@ impl Postgres {
 
     /// Reads the files of certificates again. An error names the parameter, and what is wrong with its file.
     pub(crate) fn reload_certificates(&self) -> Result<(), String> {
-        self.address().tls.reload().map_err(|error| tls::described(&error))
+        self.address().tls.reload().map_err(|error| tls::reason_of(&error))
     }
 
     /// Fails unless the server takes writes: it is no standby, not read-only, and its disk was not full when it was last

@@ -188,7 +188,7 @@ async fn a_certificate_is_replaced_under_load_and_no_connection_is_dropped() {
     // The key of another certificate, for a moment, as a tool leaves it that writes one file after the other.
     let next = certificates.other.issue("next", &LOCAL);
     fs::copy(&next.certificate, &certificates.server.certificate).unwrap();
-    service.await_output("the key does not belong to the certificate");
+    service.await_output("TLS_KEY_FILE: the key does not belong to the certificate");
     let before = served.load(Ordering::Relaxed);
     fs::copy(&next.key, &certificates.server.key).unwrap();
     let suspicious = certificates.trusting(&certificates.other, None);
@@ -213,9 +213,33 @@ async fn a_certificate_is_replaced_under_load_and_no_connection_is_dropped() {
 }
 
 #[test]
+fn a_changed_file_of_certificates_that_cannot_be_used_is_named_with_its_variable_and_the_reason() {
+    let certificates = Certificates::new();
+    let ca = certificates.folder.path().join("clients.pem");
+    fs::copy(certificates.authority.certificate(), &ca).unwrap();
+    let service = storage()
+        .env("TLS_CERT_FILE", &certificates.server.certificate)
+        .env("TLS_KEY_FILE", &certificates.server.key)
+        .env("TLS_CLIENT_CA_FILE", &ca)
+        .spawn();
+    service.await_output("listens on");
+    fs::write(&ca, "no certificate").unwrap();
+    service.await_output("TLS_CLIENT_CA_FILE: holds no certificate; expected a PEM block");
+    fs::remove_file(&ca).unwrap();
+    service.await_output("TLS_CLIENT_CA_FILE: cannot be read: No such file");
+    let of_clients = certificates.authority.issue_for_clients("of-clients", &LOCAL);
+    fs::copy(certificates.authority.certificate(), &ca).unwrap();
+    fs::copy(&of_clients.key, &certificates.server.key).unwrap();
+    fs::copy(&of_clients.certificate, &certificates.server.certificate).unwrap();
+    service.await_output("TLS_CERT_FILE: the certificate is not for servers");
+    assert_eq!(service.terminate(), 0);
+}
+
+#[test]
 fn every_mistake_of_certificates_is_named_with_its_variable_at_the_start() {
     let certificates = Certificates::new();
     let expired = certificates.authority.issue_expired("expired");
+    let of_clients = certificates.authority.issue_for_clients("of-clients", &LOCAL);
     let at = |name: &str| certificates.folder.path().join(name);
     fs::write(at("empty"), "").unwrap();
     let (right, other) = (&certificates.server, &certificates.client);
@@ -232,6 +256,7 @@ fn every_mistake_of_certificates_is_named_with_its_variable_at_the_start() {
         (&pair(&*at("empty"), &*right.key), "holds no certificate"),
         (&pair(&*right.certificate, &*other.key), "the key does not belong to the certificate"),
         (&pair(&*expired.certificate, &*expired.key), "the certificate expired at 2020-02-01T00:00:00Z"),
+        (&pair(&*of_clients.certificate, &*of_clients.key), "its extended key usage must list serverAuth"),
         (&[("TLS_CERT_FILE", &*right.certificate)], "TLS_KEY_FILE: must be set together with TLS_CERT_FILE"),
         (&[("TLS_CLIENT_CA_FILE", &*right.certificate)], "TLS_CERT_FILE: must be set together with TLS_CLIENT_CA_FILE"),
         (&[("MESSAGE_HUB_CA_FILE", &*right.certificate)], "MESSAGE_HUB_CA_FILE: has no effect"),

@@ -19,7 +19,7 @@ mod secrets;
 mod sockets;
 #[cfg(feature = "storage-service")]
 mod storage_service;
-mod tls;
+pub(crate) mod tls;
 mod variables;
 
 pub use admin::AdminConfig;

@@ -67,24 +67,24 @@ pub(super) const SERVICES_CERT_FILE: Variable =
 pub(super) const SERVICES_KEY_FILE: Variable = Variable::optional("SERVICES_KEY_FILE", "file with its key");
 
 /// The variables of a client: authorities, certificate and key.
-pub(super) struct ClientVariables {
+pub(crate) struct ClientVariables {
     ca: Variable,
     certificate: Variable,
     key: Variable,
 }
 
-pub(super) const STORAGE: ClientVariables =
+pub(crate) const STORAGE: ClientVariables =
     ClientVariables { ca: STORAGE_CA_FILE, certificate: STORAGE_CERT_FILE, key: STORAGE_KEY_FILE };
-pub(super) const REDIS: ClientVariables =
+pub(crate) const REDIS: ClientVariables =
     ClientVariables { ca: REDIS_CA_FILE, certificate: REDIS_CERT_FILE, key: REDIS_KEY_FILE };
-pub(super) const MESSAGE_HUB: ClientVariables =
+pub(crate) const MESSAGE_HUB: ClientVariables =
     ClientVariables { ca: MESSAGE_HUB_CA_FILE, certificate: MESSAGE_HUB_CERT_FILE, key: MESSAGE_HUB_KEY_FILE };
-pub(super) const SERVICES: ClientVariables =
+pub(crate) const SERVICES: ClientVariables =
     ClientVariables { ca: SERVICES_CA_FILE, certificate: SERVICES_CERT_FILE, key: SERVICES_KEY_FILE };
-pub(super) const NATS: ClientVariables =
+pub(crate) const NATS: ClientVariables =
     ClientVariables { ca: NATS_CA_FILE, certificate: NATS_CERT_FILE, key: NATS_KEY_FILE };
 
-pub(super) const COLLECTOR: ClientVariables = ClientVariables {
+pub(crate) const COLLECTOR: ClientVariables = ClientVariables {
     ca: OTEL_EXPORTER_OTLP_CERTIFICATE,
     certificate: OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE,
     key: OTEL_EXPORTER_OTLP_CLIENT_KEY,
@@ -108,8 +108,7 @@ pub(super) fn server_tls(reader: &mut Reader<'_>) -> Option<ServerTls> {
         reader.faults.push("TLS_CERT_FILE: must be set together with TLS_CLIENT_CA_FILE".to_owned());
     }
     let files = ServerTlsFiles { certificate: certificate?, key: key?, client_ca };
-    let variables = [TLS_CLIENT_CA_FILE.name, TLS_CERT_FILE.name, TLS_KEY_FILE.name];
-    ServerTls::load(files).map_err(|error| reader.faults.push(described(&error, variables))).ok()
+    ServerTls::load(files).map_err(|error| reader.faults.push(described(&error, OF_LISTENERS))).ok()
 }
 
 /// `None`: no file is named, or a value is wrong, which is recorded.
@@ -132,7 +131,7 @@ pub(super) fn client_tls(reader: &mut Reader<'_>, variables: &ClientVariables, a
     }
     let files = ClientTlsFiles { ca, identity: certificate.zip(key) };
     let loaded = ClientTls::load(files, Verification::AuthorityAndHost);
-    loaded.map_err(|error| reader.faults.push(described(&error, all.map(|variable| variable.name)))).ok()
+    loaded.map_err(|error| reader.faults.push(described(&error, variables.names()))).ok()
 }
 
 fn file(reader: &mut Reader<'_>, variable: &Variable) -> Option<PathBuf> {
@@ -149,16 +148,35 @@ fn together(reader: &mut Reader<'_>, one: &Variable, other: &Variable) {
 }
 
 /// The error with the variable of its file, of those for authorities, certificate and key.
-fn described(error: &TlsError, [ca, certificate, key]: [&str; 3]) -> String {
+fn described(error: &TlsError, variables: [&str; 3]) -> String {
     match error {
-        TlsError::File { file, path, reason } => {
-            let variable = match file {
-                TlsFile::Ca => ca,
-                TlsFile::Certificate => certificate,
-                TlsFile::Key => key,
-            };
-            format!("{variable}={path:?}: {reason}")
-        }
-        other => format!("{ca}: {other}"),
+        TlsError::File { file, path, reason } => format!("{}={path:?}: {reason}", variable_of(*file, variables)),
+        other => format!("{}: {other}", variables[0]),
+    }
+}
+
+/// The same for a file that has changed, without its path: the log leaves out what is quoted.
+pub(crate) fn reason_of(error: &TlsError, variables: [&str; 3]) -> String {
+    match error {
+        TlsError::File { file, reason, .. } => format!("{}: {reason}", variable_of(*file, variables)),
+        other => format!("{}: {other}", variables[0]),
+    }
+}
+
+fn variable_of(file: TlsFile, [ca, certificate, key]: [&str; 3]) -> &str {
+    match file {
+        TlsFile::Ca => ca,
+        TlsFile::Certificate => certificate,
+        TlsFile::Key => key,
+    }
+}
+
+/// The variables of the listeners: authorities, certificate and key.
+pub(crate) const OF_LISTENERS: [&str; 3] = [TLS_CLIENT_CA_FILE.name, TLS_CERT_FILE.name, TLS_KEY_FILE.name];
+
+impl ClientVariables {
+    /// The names of the variables: authorities, certificate and key.
+    pub(crate) const fn names(&self) -> [&'static str; 3] {
+        [self.ca.name, self.certificate.name, self.key.name]
     }
 }

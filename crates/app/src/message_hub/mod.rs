@@ -7,7 +7,7 @@ use crate::{
     admin::{AdminListener, HubOperator},
     check,
     cli::{self, MessageHubCommand},
-    config::{MessageHubServiceConfig, ProcessEnvironment, nats_url, with_passwords},
+    config::{MessageHubServiceConfig, ProcessEnvironment, nats_url, tls, with_passwords},
     hub::probe,
     hub_presence::PresencePlan,
     listeners::Listeners,
@@ -158,9 +158,9 @@ async fn serve(
     plan.admin(config.admin.as_ref());
     if let Some(url) = &config.nats_url {
         plan.sent("NATS_URL", url, nats_url, |text| with_passwords(&text.into()));
-        plan.client("NATS", "nats", config.nats_tls.as_ref());
+        plan.client("NATS", &tls::NATS, "nats", config.nats_tls.as_ref());
     }
-    plan.client("SERVICES", "services", config.services_tls.as_ref());
+    plan.client("SERVICES", &tls::SERVICES, "services", config.services_tls.as_ref());
     plan.server(config.tls.as_ref());
     plan.collector(&config.log);
     let watch = plan.start()?;

@@ -4,7 +4,10 @@ use super::{
     Watch,
     metrics::{SettingOutcome, WatchMetrics},
 };
-use crate::config::{LogConfig, SettingFile, otlp_headers};
+use crate::config::{
+    LogConfig, SettingFile, otlp_headers,
+    tls::{self, ClientVariables},
+};
 use character_credentials::{ClientTls, ServerTls};
 use character_error_reporter::{Redactor, redacted_text};
 use prometheus_client::registry::Registry;
@@ -92,10 +95,11 @@ impl WatchPlan {
         }
         let used = read(&paths, Trim::Nothing);
         let apply = move |contents: &Contents| {
+            // It names the variable of a file that cannot be read.
+            reload()?;
             if let Some(Err(reason)) = contents.iter().find(|contents| contents.is_err()) {
                 return Err(reason.clone());
             }
-            reload()?;
             show();
             Ok(())
         };
@@ -106,15 +110,21 @@ impl WatchPlan {
     pub(crate) fn server(&mut self, tls: Option<&ServerTls>) {
         let Some(tls) = tls.cloned() else { return };
         let (reloaded, shown) = (tls.clone(), tls.clone());
-        let reload = move || reloaded.reload().map_err(|error| error.to_string());
+        let reload = move || reloaded.reload().map_err(|error| tls::reason_of(&error, tls::OF_LISTENERS));
         self.certificates("TLS", tls.paths(), reload, move || Some(shown.expires_at()), "server");
     }
 
     /// The certificates of a client, if it has some.
-    pub(crate) fn client(&mut self, name: &'static str, label: &'static str, tls: Option<&ClientTls>) {
+    pub(crate) fn client(
+        &mut self,
+        name: &'static str,
+        variables: &ClientVariables,
+        label: &'static str,
+        tls: Option<&ClientTls>,
+    ) {
         let Some(tls) = tls.cloned() else { return };
-        let (reloaded, shown) = (tls.clone(), tls.clone());
-        let reload = move || reloaded.reload().map_err(|error| error.to_string());
+        let (reloaded, shown, variables) = (tls.clone(), tls.clone(), variables.names());
+        let reload = move || reloaded.reload().map_err(|error| tls::reason_of(&error, variables));
         self.certificates(name, tls.paths(), reload, move || shown.expires_at(), label);
     }
 
@@ -126,7 +136,7 @@ impl WatchPlan {
         self.secret("OTEL_EXPORTER_OTLP_HEADERS", replace, |text| {
             otlp_headers(text).unwrap_or_default().into_iter().map(|(_, value)| value).collect()
         });
-        self.client("OTEL_EXPORTER_OTLP", "collector", otlp.client.tls.as_ref());
+        self.client("OTEL_EXPORTER_OTLP", &tls::COLLECTOR, "collector", otlp.client.tls.as_ref());
     }
 
     /// Watches from now on.

@@ -3,8 +3,8 @@
 use super::WatchPlan;
 use crate::{
     config::{
-        AdminConfig, HubConfig, hub_token, in_flight_bytes, reports_per_minute, requests_in_flight, sentry_dsn, tokens,
-        with_passwords,
+        AdminConfig, HubConfig, hub_token, in_flight_bytes, reports_per_minute, requests_in_flight, sentry_dsn, tls,
+        tokens, with_passwords,
     },
     reporting::Reporting,
     telemetry,
@@ -82,7 +82,7 @@ impl WatchPlan {
         if let Some(token) = &hub.token {
             self.sent("MESSAGE_HUB_TOKEN", token, hub_token, itself);
         }
-        self.client("MESSAGE_HUB", "message_hub", hub.tls.as_ref());
+        self.client("MESSAGE_HUB", &tls::MESSAGE_HUB, "message_hub", hub.tls.as_ref());
     }
 }
 

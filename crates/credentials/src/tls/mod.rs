@@ -4,6 +4,7 @@ mod client;
 mod error;
 mod pem;
 mod server;
+mod usage;
 mod validity;
 mod verifier;
 

@@ -1,6 +1,6 @@
 //! Certificates and keys from files in PEM form, with every mistake named.
 
-use super::{TlsError, TlsFile, validity::Validity};
+use super::{TlsError, TlsFile, usage::is_for_servers, validity::Validity};
 use jiff::Timestamp;
 use rustls::{
     Error, InconsistentKeys, RootCertStore,
@@ -46,6 +46,18 @@ impl<'a> PemFile<'a> {
 
     fn validity(&self, certificate: &[u8]) -> Result<Validity, TlsError> {
         Validity::of(certificate).ok_or_else(|| self.wrong("holds a certificate that cannot be read"))
+    }
+
+    /// Fails unless the first certificate may be that of a server.
+    pub(crate) fn check_for_servers(&self) -> Result<(), TlsError> {
+        let certificates = self.certificates()?;
+        match certificates.first().and_then(|first| is_for_servers(first)) {
+            Some(true) => Ok(()),
+            Some(false) => Err(self.wrong(
+                "the certificate is not for servers: its extended key usage must list serverAuth, or there must be none",
+            )),
+            None => Err(self.wrong("holds a certificate that cannot be read")),
+        }
     }
 
     /// The authorities of the file, of which at least one is valid now.

@@ -107,6 +107,7 @@ fn load(files: &ServerTlsFiles, provider: &Arc<CryptoProvider>) -> Result<Loaded
     let certificate = PemFile::read(TlsFile::Certificate, &files.certificate)?;
     let key = PemFile::read(TlsFile::Key, &files.key)?;
     let (identity, expires_at) = identity(&certificate, &key, provider)?;
+    certificate.check_for_servers()?;
     let config = |client_ca: Option<&Path>| -> Result<Arc<ServerConfig>, TlsError> {
         let builder =
             ServerConfig::builder_with_provider(Arc::clone(provider)).with_safe_default_protocol_versions()?;

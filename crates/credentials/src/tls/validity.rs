@@ -2,7 +2,7 @@
 
 use jiff::{Timestamp, civil::DateTime, tz::Offset};
 
-const SEQUENCE: u8 = 0x30;
+pub(super) const SEQUENCE: u8 = 0x30;
 const UTC_TIME: u8 = 0x17;
 const GENERALIZED_TIME: u8 = 0x18;
 /// The tag of the optional version, which comes first.
@@ -18,16 +18,7 @@ pub(crate) struct Validity {
 impl Validity {
     /// `None`: not a certificate of X.509.
     pub(crate) fn of(certificate: &[u8]) -> Option<Self> {
-        let (certificate, _) = tagged(certificate, SEQUENCE)?;
-        let (mut signed, _) = tagged(certificate, SEQUENCE)?;
-        if let Some((VERSION, _, rest)) = element(signed) {
-            signed = rest;
-        }
-        // The serial number, the algorithm of the signature, and the issuer come before.
-        for _ in 0..3 {
-            signed = element(signed)?.2;
-        }
-        let (validity, _) = tagged(signed, SEQUENCE)?;
+        let (validity, _) = tagged(from_validity(certificate)?, SEQUENCE)?;
         let (tag, begins, rest) = element(validity)?;
         let begins = time(tag, begins)?;
         let (tag, ends, _) = element(rest)?;
@@ -35,8 +26,22 @@ impl Validity {
     }
 }
 
+/// The part of a certificate that begins with its validity.
+pub(super) fn from_validity(certificate: &[u8]) -> Option<&[u8]> {
+    let (certificate, _) = tagged(certificate, SEQUENCE)?;
+    let (mut signed, _) = tagged(certificate, SEQUENCE)?;
+    if let Some((VERSION, _, rest)) = element(signed) {
+        signed = rest;
+    }
+    // The serial number, the algorithm of the signature, and the issuer come before.
+    for _ in 0..3 {
+        signed = element(signed)?.2;
+    }
+    Some(signed)
+}
+
 /// Tag, content and what follows the first element.
-fn element(input: &[u8]) -> Option<(u8, &[u8], &[u8])> {
+pub(super) fn element(input: &[u8]) -> Option<(u8, &[u8], &[u8])> {
     let (&tag, rest) = input.split_first()?;
     let (&first, rest) = rest.split_first()?;
     let (length, rest) = match first {
@@ -52,7 +57,7 @@ fn element(input: &[u8]) -> Option<(u8, &[u8], &[u8])> {
     Some((tag, content, rest))
 }
 
-fn tagged(input: &[u8], expected: u8) -> Option<(&[u8], &[u8])> {
+pub(super) fn tagged(input: &[u8], expected: u8) -> Option<(&[u8], &[u8])> {
     let (tag, content, rest) = element(input)?;
     (tag == expected).then_some((content, rest))
 }

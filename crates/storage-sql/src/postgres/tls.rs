@@ -65,14 +65,25 @@ impl TlsParameters {
 }
 
 /// The error with the name of the parameter.
-pub(crate) fn described(error: &TlsError) -> String {
-    let parameter = match error {
+fn described(error: &TlsError) -> String {
+    format!("{}: {error}", parameter_of(error))
+}
+
+/// The same without the path of the file, which a log leaves out.
+pub(crate) fn reason_of(error: &TlsError) -> String {
+    match error {
+        TlsError::File { reason, .. } => format!("{}: {reason}", parameter_of(error)),
+        other => described(other),
+    }
+}
+
+fn parameter_of(error: &TlsError) -> &'static str {
+    match error {
         TlsError::File { file: TlsFile::Ca, .. } | TlsError::NoSystemCertificates => "sslrootcert",
         TlsError::File { file: TlsFile::Certificate, .. } => "sslcert",
         TlsError::File { file: TlsFile::Key, .. } => "sslkey",
         _ => "sslmode",
-    };
-    format!("{parameter}: {error}")
+    }
 }
 
 /// Connects with the certificates of the moment.
