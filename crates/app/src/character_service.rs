@@ -252,6 +252,10 @@ async fn serve(config: CharacterServiceConfig, stack: Stack, mut registry: Regis
     if let Some(running) = running {
         running.stop().await;
     }
+    if let Some(cache) = &operator.cache {
+        // The embedded database is closed next.
+        cache.stop_following();
+    }
     operator.reporting.finish();
     Ok(ExitCode::SUCCESS)
 }

@@ -10,7 +10,15 @@ use character_storage_port::{
     Probe, Query, Read, Result, Scope, Snapshot, StorageError, StoragePort, Store, Transaction, caller_deadline,
     check_list, delegate_port, within_deadline,
 };
-use std::{fmt, future::Future, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    future::Future,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 use tokio::time::Instant;
 use tracing::Instrument;
 use uuid::Uuid;
@@ -55,6 +63,12 @@ impl<S: ?Sized> Cached<S> {
         Ok(Self::with_valid(inner, log, options, shared, metrics))
     }
 
+    /// Ends the follower, so that a log that is closed next is no failure. Call it at a shutdown: what is cached counts as
+    /// current for a moment only.
+    pub fn stop_following(&self) {
+        self.tiers.is_ending.store(true, Ordering::Relaxed);
+    }
+
     fn with_valid(
         inner: Arc<S>,
         log: Arc<dyn Log>,
@@ -65,7 +79,7 @@ impl<S: ?Sized> Cached<S> {
         metrics.begin(shared.is_some());
         let table = Arc::new(ChangeTable::new(options.slots, options.trust));
         let local = Local::new(&options, Arc::clone(&table), metrics.clone());
-        let tiers = Arc::new(Tiers { local, table, shared, options, metrics });
+        let tiers = Arc::new(Tiers { local, table, shared, options, metrics, is_ending: AtomicBool::new(false) });
         let follower = Follower::new(log, &tiers);
         (Self { inner, tiers }, follower)
     }

@@ -11,7 +11,7 @@ use character_storage_port::{
 use std::{
     fmt, io,
     ops::Deref,
-    sync::{Arc, Weak},
+    sync::{Arc, Weak, atomic::Ordering},
     time::Duration,
 };
 use tokio::time::Instant;
@@ -74,10 +74,14 @@ impl Follower {
         thread.spawn(move || runtime.block_on(self.run())).map(drop)
     }
 
-    /// Runs it here. Ends when the cache is dropped.
+    /// Runs it here. Ends when the cache is dropped, or soon after [`Cached::stop_following`](crate::Cached::stop_following).
     pub async fn run(mut self) {
         while let Some(tiers) = self.tiers.upgrade() {
-            match self.step(&tiers).await {
+            let stepped = self.step(&tiers).await;
+            if tiers.is_ending.load(Ordering::Relaxed) {
+                return;
+            }
+            match stepped {
                 Ok(()) => {
                     if std::mem::take(&mut self.is_failing) {
                         tracing::info!("the log of commits is heard again");

@@ -11,7 +11,11 @@ use crate::{
 };
 use character_domain::json;
 use character_storage_port::{ErrorKind, Read, Result, Source, StaleReason, StorageError, Tier, required_position};
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{
+    future::Future,
+    sync::{Arc, atomic::AtomicBool},
+    time::Duration,
+};
 use tokio::time::Instant;
 use tracing::{Instrument, debug_span};
 
@@ -49,6 +53,8 @@ pub(crate) struct Tiers {
     pub(crate) shared: Option<Arc<dyn SharedTier>>,
     pub(crate) options: CacheOptions,
     pub(crate) metrics: CacheMetrics,
+    /// The log is closed soon, and needs no reader any more.
+    pub(crate) is_ending: AtomicBool,
 }
 
 impl Tiers {

@@ -138,6 +138,18 @@ async fn a_warning_that_is_repeated_is_logged_a_few_times_and_its_number_at_the_
     assert!(held_back >= 10 - warnings as u64, "{held_back} of 10 with {warnings}: {}", service.output());
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_orderly_stop_of_a_service_with_its_own_database_logs_no_warning() {
+    for _ in 0..3 {
+        let service = Service::character().start();
+        let url = service.url("/api/v2/characters");
+        assert_eq!(send(client().post(&url).json(&sheet("Last"))).await.status, 201);
+        assert_eq!(service.terminate(), 0);
+        let log = service.output();
+        assert!(!log.contains(" WARN "), "{log}");
+    }
+}
+
 #[test]
 fn a_start_that_fails_reports_each_mistake_in_the_format_of_the_log() {
     let finished = Service::storage().env("LOG_FORMAT", "json").env("LISTEN_ADDR", "nowhere").run();
