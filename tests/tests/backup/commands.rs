@@ -110,6 +110,36 @@ async fn what_is_no_whole_database_of_the_service_is_not_restored_and_nothing_is
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_backup_to_a_full_disk_leaves_nothing_behind() {
+    let service = Service::character().start();
+    let (data, out) = (service.data_dir(), tempfile::tempdir().unwrap());
+    let large = |number: usize| format!("{number} {}", "x".repeat(150));
+    for number in 0..400 {
+        create(&service, &large(number)).await;
+    }
+    assert_eq!(service.terminate(), 0);
+    let full = on(Service::character().largest_file(256), &data, "backup", &out.path().join("backup.sqlite"));
+    assert!(full.code == Some(1) && full.errors.contains("cannot be written"), "{full:?}");
+    let left: Vec<_> = fs::read_dir(out.path()).unwrap().map(|file| file.unwrap().file_name()).collect();
+    assert!(left.is_empty(), "{left:?}");
+}
+
+#[test]
+fn a_database_that_may_not_be_read_is_not_reported_as_absent() {
+    let out = tempfile::tempdir().unwrap();
+    // Also root gets an error for a path below a file.
+    let file = out.path().join("file");
+    fs::write(&file, "").unwrap();
+    let beside = out.path().join("backup");
+    for builder in [Service::character().arg("backup").arg(&beside), Service::character().arg("new-epoch")] {
+        let refused = builder.env("DATA_DIR", file.join("data")).run();
+        assert_eq!(refused.code, Some(1), "{refused:?}");
+        assert!(refused.errors.contains("cannot be read: Not a directory"), "{refused:?}");
+        assert!(!refused.errors.contains("there is no database"), "{refused:?}");
+    }
+}
+
 /// A program of another kind that has the database open, and does nothing with it.
 struct Visitor(Child);
 

@@ -61,7 +61,9 @@ pub fn main() -> ExitCode {
 async fn execute(command: MessageHubCommand, config: MessageHubServiceConfig, log: &LogQueue) -> CommandResult {
     if let MessageHubCommand::Check = command {
         check::configuration(&config.effective)?;
-        if config.nats_url.is_none() && !config.data_dir.join(configured_hub::FILE).exists() {
+        let file = config.data_dir.join(configured_hub::FILE);
+        let is_there = file.try_exists().map_err(|error| format!("{} cannot be read: {error}", file.display()));
+        if config.nats_url.is_none() && !is_there? {
             run::say("hub: the file with the events does not exist yet; the service creates it")?;
             return Ok(ExitCode::SUCCESS);
         }

@@ -12,6 +12,7 @@ use character_storage_sql::{DatabaseLocation, SqlOptions, SqlStorage};
 use prometheus_client::registry::Registry;
 use std::{
     error::Error,
+    io,
     path::{Path, PathBuf},
     process::ExitCode,
     sync::Arc,
@@ -74,8 +75,12 @@ pub(crate) fn embedded_file(config: &CharacterServiceConfig) -> PathBuf {
 /// When there is none, or it cannot be opened.
 pub(crate) async fn open_embedded(config: &CharacterServiceConfig) -> Result<SqlStorage, Box<dyn Error + Send + Sync>> {
     let file = embedded_file(config);
-    if !file.is_file() {
-        return Err(format!("there is no database at {}", file.display()).into());
+    match std::fs::metadata(&file) {
+        Ok(found) if found.is_file() => {}
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            return Err(format!("the database at {} cannot be read: {error}", file.display()).into());
+        }
+        _ => return Err(format!("there is no database at {}", file.display()).into()),
     }
     create_embedded(config).await
 }

@@ -122,7 +122,7 @@ fn copy_into(source: &Path, copy: &Path, operation: &'static str) -> Result<()> 
     let copied = connection.execute("VACUUM INTO ?1", [copy.to_string_lossy()]);
     copied.map(drop).map_err(|error| {
         // What was written is of no use. The error is that of the copy.
-        let _ = fs::remove_file(copy);
+        let _ = remove_with_logs(copy);
         fault(error).into_error(operation, Applied::No).with_detail(format!("{} cannot be written", copy.display()))
     })
 }

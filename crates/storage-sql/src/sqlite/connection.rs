@@ -47,8 +47,12 @@ pub(super) fn beside(file: &Path, suffix: &str) -> PathBuf {
 /// How a file that must be there can be read.
 pub(super) fn mode_of_existing(path: &Path, timeout: Duration) -> Result<Mode> {
     let error = |detail: String| StorageError::unavailable(OPEN).with_applied(Applied::No).with_detail(detail);
-    if !path.is_file() {
-        return Err(error(format!("there is no database at {}", path.display())));
+    match std::fs::metadata(path) {
+        Ok(found) if found.is_file() => {}
+        Err(failed) if failed.kind() != std::io::ErrorKind::NotFound => {
+            return Err(error(format!("the database at {} cannot be read: {failed}", path.display())));
+        }
+        _ => return Err(error(format!("there is no database at {}", path.display()))),
     }
     let answers = |mode| -> Result<()> {
         let connection = connection(path, timeout, mode)?;
