@@ -528,6 +528,28 @@ async fn operators_list_read_and_remove(service: &Service) {
     assert_eq!(take(&mut subscribe(&hub, "sheets").await, 6).await.len(), 6, "a new one begins with the oldest event");
 }
 
+#[tokio::test]
+async fn a_poll_and_a_stream_of_a_subscription_that_is_removed_are_not_found() {
+    let service = hub().start();
+    let events = |query: &str| client().get(service.url(&format!("/v1/events?{query}"))).bearer_auth(TOKEN);
+    let subscriptions = |name: &str| service.url(&format!("/v1/subscriptions{name}"));
+    let stream = events("subscription=live").header("accept", "text/event-stream").send().await.unwrap();
+    let poll = tokio::spawn(send(events("subscription=sheets&wait_ms=20000")));
+    let has_both = |answer: &support::Answer| answer.body["subscriptions"].as_array().is_some_and(|all| all.len() == 2);
+    until(LIMIT, "both subscriptions", || client().get(subscriptions("")).bearer_auth(TOKEN), has_both).await;
+    for name in ["/live", "/sheets"] {
+        assert_eq!(send(client().delete(subscriptions(name)).bearer_auth(TOKEN)).await.status, 204, "{name}");
+    }
+    let ended = timeout(LIMIT, poll).await.unwrap().unwrap();
+    assert_eq!((ended.status, &ended.body["code"]), (404, &json!("not-found")), "{}", ended.body);
+    let detail = "the subscription was removed; subscribe again to begin a new one";
+    assert_eq!(ended.body["detail"], detail);
+    let text = timeout(LIMIT, stream.text()).await.unwrap().unwrap();
+    let (_, problem) = text.split_once("event: hub.problem\ndata: ").unwrap();
+    let problem: Value = serde_json::from_str(problem).unwrap();
+    assert_eq!((&problem["code"], &problem["detail"]), (&json!("not-found"), &json!(detail)));
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn operators_list_read_and_remove_the_subscriptions_of_the_file() {
     operators_list_read_and_remove(&hub().start()).await;

@@ -58,7 +58,7 @@ impl FileDeliveries {
             tokio::pin!(changed);
             changed.as_mut().enable();
             if self.subscribed.is_removed() {
-                let error = HubError::new(ErrorKind::Forbidden, NEXT);
+                let error = HubError::new(ErrorKind::NotFound, NEXT);
                 return Err(error.with_detail("the subscription was removed; subscribe again to begin a new one"));
             }
             match self.subscribed.take(self.settle_within, self.max_in_flight) {

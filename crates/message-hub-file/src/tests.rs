@@ -227,7 +227,7 @@ async fn a_removed_subscription_ends_its_subscribers_and_begins_again_with_the_o
     let waiting = tokio::spawn(async move { timeout(LIMIT, deliveries.next()).await.unwrap() });
     assert!(hub.remove_subscription(&"sheets".parse().unwrap()).await.unwrap());
     assert!(!hub.remove_subscription(&"sheets".parse().unwrap()).await.unwrap());
-    assert_eq!(waiting.await.unwrap().unwrap_err().kind(), &ErrorKind::Forbidden);
+    assert_eq!(waiting.await.unwrap().unwrap_err().kind(), &ErrorKind::NotFound);
     let mut deliveries = subscribe(&hub, "other").await;
     assert_eq!(next(&mut deliveries).await.event().id(), "1");
 }

@@ -67,7 +67,8 @@ impl Refusal {
     }
 
     pub(crate) fn not_found(what: &str) -> Self {
-        let problem = Problem::new(StatusCode::NOT_FOUND, "not-found", "What the path names does not exist");
+        let kind = ErrorKind::NotFound;
+        let problem = Problem::new(StatusCode::NOT_FOUND, kind.code(), wire::title(&kind));
         Self::of(problem.with_detail(what))
     }
 

@@ -5,15 +5,8 @@ use serde::{Deserialize, Deserializer, Serialize, de::IgnoredAny};
 use std::time::Duration;
 
 /// The codes of problems that are about HTTP or about an operator's request, beside those of the port.
-pub const HTTP_CODES: &[&str] = &[
-    "malformed",
-    "no-such-path",
-    "method-not-allowed",
-    "request-timeout",
-    "unsupported-media-type",
-    "not-found",
-    "unsupported",
-];
+pub const HTTP_CODES: &[&str] =
+    &["malformed", "no-such-path", "method-not-allowed", "request-timeout", "unsupported-media-type", "unsupported"];
 
 /// The HTTP status of a kind of failure.
 #[must_use]
@@ -21,6 +14,7 @@ pub fn status(kind: &ErrorKind) -> u16 {
     match kind {
         ErrorKind::Unauthorized => 401,
         ErrorKind::Forbidden => 403,
+        ErrorKind::NotFound => 404,
         ErrorKind::DeliveryLost => 409,
         ErrorKind::TooLarge { .. } => 413,
         ErrorKind::Invalid => 422,
@@ -38,6 +32,7 @@ pub fn title(kind: &ErrorKind) -> &'static str {
     match kind {
         ErrorKind::Unauthorized => "The credentials are missing or not accepted",
         ErrorKind::Forbidden => "The credentials do not permit this",
+        ErrorKind::NotFound => "What the request names does not exist",
         ErrorKind::DeliveryLost => "The delivery was settled before, or belongs to another subscriber now",
         ErrorKind::TooLarge { .. } => "The message is larger than the hub takes",
         ErrorKind::Invalid => "The hub refuses the message",
@@ -144,6 +139,7 @@ impl Failure {
             Some("forbidden") => ErrorKind::Forbidden,
             Some("invalid" | "malformed" | "unsupported-media-type") => ErrorKind::Invalid,
             Some("delivery-lost") => ErrorKind::DeliveryLost,
+            Some("not-found") => ErrorKind::NotFound,
             Some("corrupt") => ErrorKind::Corrupt,
             _ => kind_for_status(status, retry_after),
         };

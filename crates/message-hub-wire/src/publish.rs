@@ -103,6 +103,7 @@ mod tests {
             ErrorKind::Invalid,
             ErrorKind::Corrupt,
             ErrorKind::DeliveryLost,
+            ErrorKind::NotFound,
         ];
         assert_eq!(errors.each_ref().map(ErrorKind::code), ErrorKind::CODES);
         for kind in errors {

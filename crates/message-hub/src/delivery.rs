@@ -101,7 +101,7 @@ pub trait Deliveries: Send + fmt::Debug {
     /// away, the call waits and reconnects.
     ///
     /// # Errors
-    /// `Unauthorized`, `Forbidden`: the credentials were revoked. `Corrupt`: what the hub sent cannot be read. Call it again
+    /// `NotFound`: the subscription was removed. `Unauthorized`, `Forbidden`: the credentials were revoked. `Corrupt`: what the hub sent cannot be read. Call it again
     /// after a pause.
     ///
     /// # Cancel safety

@@ -37,6 +37,8 @@ pub enum ErrorKind {
     Corrupt,
     /// Another subscriber has the delivery now: it was settled too late.
     DeliveryLost,
+    /// The subscription was removed while its subscriber waited. Subscribing again begins a new one.
+    NotFound,
 }
 
 impl ErrorKind {
@@ -52,6 +54,7 @@ impl ErrorKind {
         "invalid",
         "corrupt",
         "delivery-lost",
+        "not-found",
     ];
 
     /// A stable name for logs, metrics and the wire.
@@ -68,6 +71,7 @@ impl ErrorKind {
             Self::Invalid => "invalid",
             Self::Corrupt => "corrupt",
             Self::DeliveryLost => "delivery-lost",
+            Self::NotFound => "not-found",
         }
     }
 
