@@ -637,6 +637,37 @@ async fn a_request_reaches_the_service_with_what_belongs_to_it() {
 }
 
 #[actix_web::test]
+async fn the_response_to_head_declares_the_length_that_the_service_declares_or_none() {
+    let (url, _, handle) = instance("one").await;
+    let hub = listening(services("sheets", &[&url])).await;
+    hub.hub.respond("echo".parse().unwrap(), async |_| Reply {
+        status: 200,
+        content_type: None,
+        retry_after: None,
+        headers: Headers::new(),
+        body: Bytes::new(),
+    });
+    let length = async |request: RequestBuilder| {
+        let response = request.send().await.unwrap();
+        assert_eq!(response.status().as_u16(), 200);
+        let length =
+            response.headers().get("content-length").map(|value| value.to_str().unwrap().parse::<u64>().unwrap());
+        assert_eq!(response.headers().get("transfer-encoding"), None);
+        assert!(response.bytes().await.unwrap().is_empty());
+        length
+    };
+    // Several over one connection, each of which ends where the client expects it.
+    for _ in 0..3 {
+        let of_service = length(hub.client.head(format!("{url}/x")).header("x-request-timeout-ms", "19999")).await;
+        let routed = hub.request(Method::HEAD, "/v1/services/sheets/x").header("x-request-timeout-ms", "19999");
+        assert!(of_service.unwrap() > 100);
+        assert!(length(routed).await.unwrap() > 100);
+        assert_eq!(length(hub.request(Method::HEAD, "/v1/services/echo/x")).await, None, "by the hub behind");
+    }
+    handle.stop(false).await;
+}
+
+#[actix_web::test]
 async fn no_path_leaves_the_base_path_of_an_instance() {
     let (url, _, handle) = instance("one").await;
     let hub = listening(services("based", &[&format!("{url}/base")])).await;

@@ -12,15 +12,16 @@ use crate::{
     refusal::{Answer, Refusal},
 };
 use actix_web::{
-    HttpRequest, HttpResponse,
+    HttpRequest, HttpResponse, HttpResponseBuilder,
+    body::{None as NoBody, SizedStream},
     http::{Method, StatusCode},
     web::{Bytes, Data, Payload},
 };
 use character_error_reporter::redacted;
 use character_message_hub::{Applied, ErrorKind, Headers, HubError, REQUEST, Reply, ServiceName, ServiceRequest};
 use character_message_hub_wire as wire;
-use futures_util::StreamExt as _;
-use reqwest::header::HeaderMap as OutHeaders;
+use futures_util::{StreamExt as _, stream};
+use reqwest::header::{CONTENT_LENGTH, HeaderMap as OutHeaders};
 use std::{io, sync::Arc, time::Duration};
 use tokio::time::{Instant, timeout_at};
 use url::Url;
@@ -247,6 +248,10 @@ async fn reply(
         builder.append_header((name, value));
     }
     builder.insert_header((wire::RESPONDER, instance.id.as_str()));
+    if outgoing.method == reqwest::Method::HEAD {
+        let length = response.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+        return Ok(without_body(builder, length));
+    }
     if response.content_length().is_some_and(|length| length <= WHOLE) {
         let body = timeout_at(outgoing.deadline, response.bytes()).await;
         let body = body.map_err(|_| outgoing.late())?;
@@ -258,6 +263,14 @@ async fn reply(
         part.map_err(io::Error::other)
     });
     Ok(builder.streaming(parts))
+}
+
+/// The response to `HEAD`, with the length that the service named. An empty body would declare the length 0.
+fn without_body(mut builder: HttpResponseBuilder, length: Option<u64>) -> HttpResponse {
+    match length {
+        Some(length) => builder.body(SizedStream::new(length, stream::empty::<io::Result<Bytes>>())),
+        None => builder.body(NoBody::new()),
+    }
 }
 
 /// An error of the hub behind. That no process answers there explains a part only: the service has no instance here either.
@@ -307,6 +320,7 @@ async fn by_hub(
         headers: Headers::of_message(headers),
     };
     let no_instance = request.no_instance();
+    let is_head = &*request.method == "HEAD";
     let Reply { status, content_type, retry_after, headers, body } =
         server.hub().request(request).await.map_err(|error| absent(no_instance, error))?;
     let status = StatusCode::from_u16(status)
@@ -322,7 +336,8 @@ async fn by_hub(
     if let Some(pause) = retry_after {
         builder.insert_header(("retry-after", pause.as_secs().max(1).to_string()));
     }
-    Ok(builder.insert_header((wire::RESPONDER, BY_HUB)).body(body))
+    builder.insert_header((wire::RESPONDER, BY_HUB));
+    Ok(if is_head && body.is_empty() { without_body(builder, None) } else { builder.body(body) })
 }
 
 #[cfg(test)]
