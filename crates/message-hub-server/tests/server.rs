@@ -495,7 +495,7 @@ async fn credentials_of_the_hub_that_are_refused_behind_it_are_no_fault_of_the_t
 
 #[actix_web::test]
 async fn a_reply_of_a_service_that_cannot_be_read_is_a_bad_gateway() {
-    let hub = listening_over(|_| Arc::new(Refused(ErrorKind::Corrupt)), HubServerConfig::default()).await;
+    let hub = listening_over(|hub| Arc::new(refused(hub, ErrorKind::Corrupt)), HubServerConfig::default()).await;
     let routed = hub.request(Method::GET, "/v1/services/sheets/x").send().await.unwrap();
     let problem = json_of(routed, 502).await;
     assert_eq!(problem["type"], "urn:problem-type:message-hub:corrupt");
