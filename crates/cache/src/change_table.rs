@@ -3,7 +3,7 @@
 use crate::key::Subject;
 use character_storage_port::{Committed, Epoch, LoggedCommit, RowChange, Scope, Tick, TransactionId};
 use std::{
-    collections::{HashMap, HashSet},
+    collections::HashMap,
     hash::{BuildHasher, RandomState},
     sync::{
         Mutex, MutexGuard, PoisonError, RwLock,
@@ -157,15 +157,10 @@ impl ChangeTable {
         is_behind_all && self.generation().0 == mark.generation
     }
 
-    /// Whether this process knows the commit with this tick and all with smaller ticks, which the caller may have seen
-    /// too: the log returned each, or this process committed it.
+    /// Whether the log has returned the commit with this tick, which the caller may have seen, and all with smaller ticks. That this
+    /// process committed with the same tick says nothing: a storage may give one tick to the commits of several processes.
     pub(crate) fn has_reached(&self, tick: Tick) -> bool {
-        let settled = self.settled();
-        if tick < settled {
-            return true;
-        }
-        let own: HashSet<Tick> = self.own().values().copied().filter(|own| (settled..=tick).contains(own)).collect();
-        own.len() as u64 == (tick.0 - settled.0).saturating_add(1)
+        tick < self.settled()
     }
 
     pub(crate) fn epoch(&self) -> Option<Epoch> {

@@ -314,12 +314,17 @@ async fn a_position_covers_what_the_caller_wrote_before_through_another_process(
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_sends_the_position_of_an_own_write_back_is_answered_from_the_cache() {
+async fn who_sends_the_position_of_an_own_write_back_is_answered_from_the_cache_once_the_log_has_returned_it() {
     let storage = Scripted::default();
     let (cache, log) = process_that_hears(&storage, options(), None).await;
     let row = row_of(&storage).await;
     log.hear(Hearing::Held);
     let tick = commit(&cache, &row, "Renamed").await;
+    let reads = storage.reads();
+    let (found, _) = at_least(Some(tick), name(&cache, &row)).await;
+    assert_eq!((found.as_deref(), storage.reads()), (Some("Renamed"), reads + 1), "others may have the same tick");
+    log.hear(Hearing::Good);
+    pass(Duration::from_secs(3)).await;
     let reads = storage.reads();
     let (found, _) = at_least(Some(tick), name(&cache, &row)).await;
     assert_eq!((found.as_deref(), storage.reads()), (Some("Renamed"), reads));

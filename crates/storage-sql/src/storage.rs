@@ -85,9 +85,11 @@ impl SqlStorage {
         let SqlOptions { log_poll: poll, log_wakeup: wakeup, timeout, .. } = *options;
         let feed = Feed::new(engine.origin(), Pace { poll, timeout, wakeup });
         let engine = Arc::new(engine);
-        let commits = Arc::new(Groups::over(Arc::clone(&engine), timeout));
-        let finds = Arc::new(Groups::over(Arc::clone(&engine), timeout));
-        Self { engine, commits, finds, feed: Arc::new(feed), slow: Arc::new(Slow::beyond(options.slow)) }
+        let feed = Arc::new(feed);
+        let announcing = Arc::clone(&feed);
+        let commits = Arc::new(Groups::over(Arc::clone(&engine), timeout, move || announcing.committed()));
+        let finds = Arc::new(Groups::over(Arc::clone(&engine), timeout, || ()));
+        Self { engine, commits, finds, feed, slow: Arc::new(Slow::beyond(options.slow)) }
     }
 
     /// Opens a database that exists, to read: nothing is created, no migration applied and nothing written. An SQLite

@@ -192,7 +192,17 @@ impl Work for FindRows {
         for mut row in rows {
             found.insert(row.read::<Uuid>()?, row);
         }
-        Ok(self.ids.iter().map(|id| Some(found.remove(id))).collect())
+        // Several callers may look for one row.
+        let mut left = HashMap::with_capacity(self.ids.len());
+        self.ids.iter().for_each(|id| *left.entry(id).or_insert(0_usize) += 1);
+        let mut take = |id| {
+            let others = left.get_mut(id).map_or(0, |left| {
+                *left -= 1;
+                *left
+            });
+            if others == 0 { found.remove(id) } else { found.get(id).cloned() }
+        };
+        Ok(self.ids.iter().map(|id| Some(take(id))).collect())
     }
 }
 

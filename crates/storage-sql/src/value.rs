@@ -65,7 +65,7 @@ impl Column {
 pub(crate) struct Unreadable(pub(crate) String);
 
 /// One row of a result, read column by column from the left.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Row(std::vec::IntoIter<Value>);
 
 impl Row {

@@ -7,6 +7,7 @@ use crate::{
     feed::Trouble,
 };
 use async_trait::async_trait;
+use character_domain::Violations;
 use character_storage_port::{
     ADVANCE, CONSUMERS, ConsumerName, ConsumerState, Consumers, DISCARD, DomainEvent, ErrorKind, EventId, FOLLOW,
     HolderId, LEASE, LeaseToken, Leased, Log, LogBatch, LogCursor, PARK, PARKED, ParkedEvent, RELEASE, Result,
@@ -54,6 +55,10 @@ impl Consumers for SqlStorage {
     }
 
     async fn advance(&self, token: &LeaseToken, to: &LogCursor) -> Result<()> {
+        if to.is_unverified() {
+            let violations = Violations::one("to", "must be a cursor that the storage returned");
+            return Err(StorageError::invalid(violations, ADVANCE));
+        }
         self.write(ADVANCE, Advance { token: token.clone(), to: to.clone() }).await
     }
 

@@ -191,7 +191,8 @@ async fn rows_that_are_looked_for_at_once_are_found_each_by_its_own_id() {
     operator.execute("UPDATE characters SET data = '{' WHERE id = $1", &[&damaged.0]).await.unwrap();
 
     let absent = character("absent");
-    let all: Vec<_> = characters.iter().chain([&absent]).collect();
+    // Some are looked for twice.
+    let all: Vec<_> = characters.iter().chain([&absent]).chain(&characters[5..20]).collect();
     let finds = all.iter().map(|wanted| Store::<Character>::find(&storage, wanted.id, Deleted::Exclude));
     for (wanted, found) in all.iter().zip(join_all(finds).await) {
         let name = found.map(|read| read.value.map(|found| found.name));
@@ -200,5 +201,39 @@ async fn rows_that_are_looked_for_at_once_are_found_each_by_its_own_id() {
             name if wanted.id == deleted || wanted.id == absent.id => assert_eq!(name.unwrap(), None),
             name => assert_eq!(name.unwrap(), Some(wanted.name.clone())),
         }
+    }
+}
+
+#[test]
+fn a_runtime_that_ends_with_many_waiting_commits_ends_in_order() {
+    let other = tokio::runtime::Runtime::new().unwrap();
+    let storage = other.block_on(open());
+    let contested = character("contested");
+    other.block_on(storage.commit(create(&contested))).unwrap();
+    let ending = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    ending.block_on(async {
+        for number in 0..2_000 {
+            let (storage, change) = (storage.clone(), renamed(&contested, &number.to_string(), Expect::Any));
+            tokio::spawn(async move { storage.commit(change).await });
+        }
+        tokio::task::yield_now().await;
+    });
+    drop(ending);
+    other.block_on(storage.commit(create(&character("later")))).unwrap();
+    drop((storage, other));
+}
+
+#[tokio::test]
+async fn an_operation_that_is_not_polled_keeps_no_others_waiting() {
+    let storage = open().await;
+    let mut held: Vec<_> = (0..4).map(|_| Box::pin(storage.commit(create(&character("held"))))).collect();
+    for held in &mut held {
+        assert!(held.now_or_never().is_none());
+    }
+    let begun = std::time::Instant::now();
+    storage.commit(create(&character("next"))).await.unwrap();
+    assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
+    for outcome in join_all(held).await {
+        outcome.unwrap();
     }
 }
