@@ -2,7 +2,7 @@
 //! The program starts the server itself.
 
 use character_message_hub::{
-    CloudEvent, ErrorKind, Headers, Message, MessageHub, Reply, ServiceRequest, Subscription, async_trait,
+    CloudEvent, ErrorKind, Message, MessageHub, Reply, ServiceRequest, Subscription, async_trait,
 };
 use character_message_hub_nats::{NatsHub, NatsHubConfig, NatsResponder, ServiceHandler};
 use character_tests::{NatsRelease, NatsServer};
@@ -16,13 +16,7 @@ struct Echo;
 #[async_trait]
 impl ServiceHandler for Echo {
     async fn reply(&self, request: ServiceRequest) -> Reply {
-        Reply {
-            status: 200,
-            content_type: Some("text/plain".into()),
-            retry_after: None,
-            headers: Headers::new(),
-            body: request.path.into(),
-        }
+        Reply { content_type: Some("text/plain".into()), ..Reply::new(200, request.path) }
     }
 }
 

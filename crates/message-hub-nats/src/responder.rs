@@ -4,7 +4,7 @@ use crate::{NatsHub, request};
 use async_nats::{Client, Message, Subscriber};
 use character_error_reporter::redacted;
 use character_message_hub::{
-    Applied, ErrorKind, Headers, HubError, REQUEST, Reply, Result, ServiceName, ServiceRequest, async_trait,
+    Applied, ErrorKind, HubError, REQUEST, Reply, Result, ServiceName, ServiceRequest, async_trait,
 };
 use futures_util::StreamExt as _;
 use std::{fmt, sync::Arc, time::Duration};
@@ -200,11 +200,5 @@ impl Serving {
 #[must_use]
 pub fn problem(status: u16, detail: &str) -> Reply {
     let body = serde_json::json!({ "type": "about:blank", "status": status, "detail": detail });
-    Reply {
-        status,
-        content_type: Some("application/problem+json".into()),
-        retry_after: None,
-        headers: Headers::new(),
-        body: body.to_string().into(),
-    }
+    Reply { content_type: Some("application/problem+json".into()), ..Reply::new(status, body.to_string()) }
 }

@@ -202,21 +202,22 @@ async fn headers_count_to_the_size_that_the_server_takes_and_one_that_nats_canno
     assert_eq!(caller.request(get("storage", "/1", LIMIT)).await.unwrap().status, 200, "the connection holds");
 }
 
-/// Ends when the server knows every subscription of this connection: what is sent behind them has come back. A flush ends when they
-/// are sent.
-async fn settled(client: &async_nats::Client) {
-    let mut back = client.subscribe("behind").await.unwrap();
-    client.publish("behind", "".into()).await.unwrap();
+/// A client of NATS that answers the requests to the service `storage` itself. The server knows its subscription: what was sent behind
+/// it has come back. A flush would end when it was sent.
+async fn raw_responder(server: &NatsServer) -> (async_nats::Client, async_nats::Subscriber) {
+    let raw = async_nats::connect(server.url()).await.unwrap();
+    let requests = raw.subscribe("service.storage").await.unwrap();
+    let mut back = raw.subscribe("behind").await.unwrap();
+    raw.publish("behind", "".into()).await.unwrap();
     tokio::time::timeout(LIMIT, back.next()).await.unwrap().unwrap();
+    (raw, requests)
 }
 
 #[tokio::test]
 async fn parts_that_do_not_follow_one_another_are_no_reply() {
     let server = NatsServer::start(NatsRelease::Current);
     let caller = hub(&server).await;
-    let raw = async_nats::connect(server.url()).await.unwrap();
-    let mut requests = raw.subscribe("service.storage").await.unwrap();
-    settled(&raw).await;
+    let (raw, mut requests) = raw_responder(&server).await;
     for parts in [["1of3", "3"], ["2", "3"], ["1of2", "1of2"], ["1of3", "whole"]] {
         let answer = async {
             let address = requests.next().await.unwrap().reply.unwrap();
@@ -241,9 +242,7 @@ async fn parts_that_do_not_follow_one_another_are_no_reply() {
 async fn a_reply_without_a_status_cannot_be_read() {
     let server = NatsServer::start(NatsRelease::Current);
     let caller = hub(&server).await;
-    let raw = async_nats::connect(server.url()).await.unwrap();
-    let mut requests = raw.subscribe("service.storage").await.unwrap();
-    settled(&raw).await;
+    let (raw, mut requests) = raw_responder(&server).await;
     let answer = async {
         let address = requests.next().await.unwrap().reply.unwrap();
         raw.publish(address, "x".into()).await.unwrap();

@@ -9,7 +9,7 @@ use actix_web::{
     web::{self, Bytes},
 };
 use character_http_kit::{AcceptedTokens, Endpoints, HttpMetrics, RequestLimit, middleware};
-use character_message_hub::{Applied, ErrorKind, Headers, HubError, MemoryHub, MessageHub, Reply};
+use character_message_hub::{Applied, ErrorKind, HubError, MemoryHub, MessageHub, Reply};
 use character_message_hub_server::{HubServer, HubServerConfig, PROBLEM_TYPES, openapi};
 use character_message_hub_testkit::{Call, ScriptedHub, Step};
 use futures_util::StreamExt as _;
@@ -640,13 +640,7 @@ async fn a_request_reaches_the_service_with_what_belongs_to_it() {
 async fn the_response_to_head_declares_the_length_that_the_service_declares_or_none() {
     let (url, _, handle) = instance("one").await;
     let hub = listening(services("sheets", &[&url])).await;
-    hub.hub.respond("echo".parse().unwrap(), async |_| Reply {
-        status: 200,
-        content_type: None,
-        retry_after: None,
-        headers: Headers::new(),
-        body: Bytes::new(),
-    });
+    hub.hub.respond("echo".parse().unwrap(), async |_| Reply::new(200, Bytes::new()));
     let length = async |request: RequestBuilder| {
         let response = request.send().await.unwrap();
         assert_eq!(response.status().as_u16(), 200);
@@ -686,13 +680,7 @@ async fn no_path_leaves_the_base_path_of_an_instance() {
 async fn any_method_reaches_a_service_but_those_of_the_connection() {
     let (url, _, handle) = instance("only").await;
     let hub = listening(services("sheets", &[&url])).await;
-    hub.hub.respond("echo".parse().unwrap(), async |request| Reply {
-        status: 200,
-        content_type: None,
-        retry_after: None,
-        headers: Headers::new(),
-        body: request.method.to_string().into(),
-    });
+    hub.hub.respond("echo".parse().unwrap(), async |request| Reply::new(200, request.method.to_string()));
     for method in ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "PROPFIND", "REPORT", "X-CAST"] {
         for path in ["/v1/services/sheets/x", "/v1/services/sheets/"] {
             let response = hub.request(method.parse().unwrap(), path).send().await.unwrap();

@@ -1,6 +1,6 @@
 //! Events and requests to judge a hub with.
 
-use character_message_hub::{CloudEvent, Filter, Headers, Message, Reply, ServiceRequest, Subscription};
+use character_message_hub::{CloudEvent, Filter, Message, Reply, ServiceRequest, Subscription};
 use serde_json::json;
 use std::{sync::Arc, time::Duration};
 
@@ -84,11 +84,5 @@ pub fn get(service: &str, path: &str, timeout: Duration) -> ServiceRequest {
 /// A reply with this body, of the type `text/plain`.
 #[must_use]
 pub fn reply(status: u16, body: &str) -> Reply {
-    Reply {
-        status,
-        content_type: Some("text/plain".into()),
-        retry_after: None,
-        headers: Headers::new(),
-        body: body.to_owned().into(),
-    }
+    Reply { content_type: Some("text/plain".into()), ..Reply::new(status, body.to_owned()) }
 }

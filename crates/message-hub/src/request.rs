@@ -72,3 +72,11 @@ pub struct Reply {
     /// The whole body.
     pub body: Bytes,
 }
+
+impl Reply {
+    /// A reply with this status and body, and nothing else.
+    #[must_use]
+    pub fn new(status: u16, body: impl Into<Bytes>) -> Self {
+        Self { status, content_type: None, retry_after: None, headers: Headers::new(), body: body.into() }
+    }
+}

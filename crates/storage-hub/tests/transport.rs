@@ -3,7 +3,7 @@
 
 use character_domain::{Character, CharacterId};
 use character_message_hub::{
-    Applied, ErrorKind as Hub, Headers, HubError, MemoryHub, MessageHub, REQUEST, Reply, ServiceRequest,
+    Applied, ErrorKind as Hub, HubError, MemoryHub, MessageHub, REQUEST, Reply, ServiceRequest,
 };
 use character_message_hub_testkit::{Call, ScriptedHub, Step};
 use character_storage_http::{HttpStorage, HttpStorageConfig, TransportStack};
@@ -41,13 +41,7 @@ fn scripted(outcome: Result<Reply, HubError>) -> (Arc<Mutex<Vec<ServiceRequest>>
 }
 
 fn reply(status: u16, content_type: &'static str, body: &'static str) -> Result<Reply, HubError> {
-    Ok(Reply {
-        status,
-        content_type: Some(content_type.into()),
-        retry_after: None,
-        headers: Headers::new(),
-        body: body.into(),
-    })
+    Ok(Reply { content_type: Some(content_type.into()), ..Reply::new(status, body) })
 }
 
 async fn found(storage: &ThroughHub) -> Result<(), character_storage_port::StorageError> {
@@ -57,13 +51,7 @@ async fn found(storage: &ThroughHub) -> Result<(), character_storage_port::Stora
 
 #[tokio::test]
 async fn a_call_is_a_request_to_the_service_with_path_token_and_the_time_of_the_attempt() {
-    let (asked, storage) = scripted(Ok(Reply {
-        status: 204,
-        content_type: None,
-        retry_after: None,
-        headers: Headers::new(),
-        body: "".into(),
-    }));
+    let (asked, storage) = scripted(Ok(Reply::new(204, "")));
     storage.probe().await.unwrap();
     let asked = asked.lock().unwrap();
     let [request] = &asked[..] else { panic!("{asked:?}") };

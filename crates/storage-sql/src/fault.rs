@@ -81,6 +81,16 @@ impl Fault {
         }
     }
 
+    /// An engine gave up after this time.
+    pub(crate) fn late(what: &'static str, timeout: Duration) -> Self {
+        Self::Engine(Cause::Timeout, EngineError::Late(what, timeout))
+    }
+
+    /// Whether one item of a group may be the reason, so that the others can succeed without it.
+    pub(crate) fn may_be_of_one_item(&self) -> bool {
+        matches!(self.cause(), Some(Cause::Broken | Cause::Timeout))
+    }
+
     /// Fit for a log line.
     pub(crate) fn redacted(&self) -> Chain {
         match self {

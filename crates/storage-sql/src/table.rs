@@ -3,7 +3,7 @@
 use crate::{
     derived::Derived,
     dialect::Dialect,
-    fault::{Cause, Fault, corrupt},
+    fault::{Fault, corrupt},
     session::{Session, Statement, Work},
     value::{Column, ColumnType, FromValue, Row, Unreadable, Value},
 };
@@ -183,7 +183,7 @@ impl Work for FindRows {
         };
         let rows = session.query(Statement::new(format!("{} WHERE {condition}", self.select), vec![wanted])).await;
         let rows = match rows {
-            Err(fault) if self.ids.len() > 1 && matches!(fault.cause(), Some(Cause::Broken | Cause::Timeout)) => {
+            Err(fault) if self.ids.len() > 1 && fault.may_be_of_one_item() => {
                 return Ok(self.ids.iter().map(|_| None).collect());
             }
             rows => rows?,

@@ -3,7 +3,7 @@
 use super::{Checked, read_tick};
 use crate::{
     dialect::Locks,
-    fault::{Cause, Fault},
+    fault::Fault,
     log::NewEntry,
     plan::Plan,
     session::{Session, Statement, Work},
@@ -117,7 +117,7 @@ impl Work for CommitGroup {
         }
         match self.apply(session).await {
             Err(Fault::Refused(error)) if error.certainly_not_applied() => Ok(self.none()),
-            Err(fault) if matches!(fault.cause(), Some(Cause::Broken | Cause::Timeout)) => Ok(self.none()),
+            Err(fault) if fault.may_be_of_one_item() => Ok(self.none()),
             outcome => outcome,
         }
     }

@@ -51,7 +51,7 @@ enum Stopped {
 
 async fn every_row(client: &Client, patience: Duration, sink: &Sink) -> Result<(), Stopped> {
     let failed = |error| Stopped::Failed(fault(error));
-    let late = |_| Stopped::Failed(Fault::Engine(Cause::Timeout, EngineError::Late("the next row", patience)));
+    let late = |_| Stopped::Failed(Fault::late("the next row", patience));
     for kind in snapshot::readers() {
         let asked = client.query_typed_raw(&kind.sql, std::iter::empty::<(&str, Type)>());
         let rows = tokio::time::timeout(patience, asked).await.map_err(late)?.map_err(failed)?;

@@ -60,7 +60,7 @@ impl Postgres {
         usage: Use,
     ) -> Result<W::Output> {
         let outcome = tokio::time::timeout(timeout, self.tried(work, committing, usage)).await;
-        let late = || Fault::Engine(Cause::Timeout, EngineError::Late("the operation", timeout));
+        let late = || Fault::late("the operation", timeout);
         outcome.unwrap_or_else(|_| Err(late())).map_err(|fault| {
             let applied = if committing.load(Ordering::Relaxed) { Applied::Unknown } else { Applied::No };
             fault.into_error(operation, applied)

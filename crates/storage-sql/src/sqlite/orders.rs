@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     call::{Call, Patience},
-    fault::{Cause, EngineError, Fault},
+    fault::Fault,
 };
 use character_storage_port::{Applied, Result, StorageError};
 use rusqlite::Connection;
@@ -47,10 +47,7 @@ impl Sqlite {
         patience: Patience,
         order: impl FnOnce(Arc<Call>, oneshot::Sender<Result<T>>) -> Order,
     ) -> Result<T> {
-        let late = |applied| {
-            Fault::Engine(Cause::Timeout, EngineError::Late("the operation", self.timeout))
-                .into_error(operation, applied)
-        };
+        let late = |applied| Fault::late("the operation", self.timeout).into_error(operation, applied);
         let gone = |applied| StorageError::unavailable(operation).with_applied(applied);
         let call = Leaving(Arc::new(Call::new(patience, self.timeout)));
         let deadline = call.0.deadline();

@@ -1,8 +1,8 @@
 //! Which operations of a kind run now, and which wait to be a group, which costs less than each alone. Each thread that answers
 //! requests has its own queue, as it has its own connections.
 
-use crate::engine::Engine;
-use character_storage_port::{Applied, ErrorKind, Result, StorageError};
+use crate::{engine::Engine, fault::Fault};
+use character_storage_port::{Applied, Result, StorageError};
 use futures_util::future::join_all;
 use std::{
     collections::{HashMap, HashSet, VecDeque},
@@ -125,8 +125,7 @@ impl<J: Joint> Groups<J> {
                 Err(_) if Instant::now() < deadline => self.relieve(handle),
                 Err(_) => {
                     let applied = if self.withdraw(handle.id(), ticket) { Applied::No } else { Applied::Unknown };
-                    let detail = format!("the operation took longer than the timeout of {:?}", self.timeout);
-                    return Err(StorageError::new(ErrorKind::Timeout, name).with_applied(applied).with_detail(detail));
+                    return Err(Fault::late("the operation", self.timeout).into_error(name, applied));
                 }
             }
         }
