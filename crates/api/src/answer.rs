@@ -5,6 +5,7 @@ use crate::{
     condition::{self, etag},
     fields, provenance, query,
     sparse::{SPARSE_JSON, Selection},
+    written::WrittenPages,
 };
 use actix_web::{
     HttpRequest, HttpResponse, HttpResponseBuilder,
@@ -13,6 +14,7 @@ use actix_web::{
         header::{CONTENT_TYPE, ETAG, HeaderValue, LINK, LOCATION},
     },
 };
+use bytes::Bytes;
 use character_domain::Meta;
 use character_error_reporter::redacted;
 use character_repositories::Listed;
@@ -115,12 +117,15 @@ pub(crate) fn part_of_one<E: Entity, B: From<E> + Serialize>(
 }
 
 /// One page of rows, with the links to other pages: 200, or 304 when the copy of the client is current.
-pub(crate) fn page<E: Entity, B: From<E> + Serialize>(request: &HttpRequest, read: Read<Listed<E>>) -> Answer {
+pub(crate) fn page<E: Entity, B: From<E> + Serialize + 'static>(
+    request: &HttpRequest,
+    read: Read<Listed<E>>,
+) -> Answer {
     part_of_page::<E, B>(request, read, None)
 }
 
 /// The same, with the wanted fields of each row alone.
-pub(crate) fn part_of_page<E: Entity, B: From<E> + Serialize>(
+pub(crate) fn part_of_page<E: Entity, B: From<E> + Serialize + 'static>(
     request: &HttpRequest,
     read: Read<Listed<E>>,
     wanted: Option<&Selection>,
@@ -132,12 +137,15 @@ pub(crate) fn part_of_page<E: Entity, B: From<E> + Serialize>(
     if let Some(unchanged) = list(request, &mut response, &tag, page.next.as_ref())? {
         return Ok(unchanged);
     }
-    let page = PageBody::<B>::of(page);
     let Some(wanted) = wanted else {
-        let text = written_into(Vec::with_capacity(room(&page.items)?), &page)?;
+        let write = || {
+            let page = PageBody::<B>::of(page);
+            written_into(Vec::with_capacity(room(&page.items)?), &page)
+        };
+        let text = WrittenPages::of::<B, _>(request, &tag, write)?;
         return Ok(with_text(&mut response, JSON, text));
     };
-    let PageBody { items, next_cursor, unreadable, total } = page;
+    let PageBody { items, next_cursor, unreadable, total } = PageBody::<B>::of(page);
     let items = items.iter().map(|row| wanted.of(row)).collect();
     json(&mut response, SPARSE_JSON, &PageBody { items, next_cursor, unreadable, total })
 }
@@ -196,8 +204,8 @@ fn json(response: &mut HttpResponseBuilder, media_type: &'static str, body: &imp
     Ok(with_text(response, media_type, written(body)?))
 }
 
-fn with_text(response: &mut HttpResponseBuilder, media_type: &'static str, text: Vec<u8>) -> HttpResponse {
-    response.insert_header((CONTENT_TYPE, HeaderValue::from_static(media_type))).body(text)
+fn with_text(response: &mut HttpResponseBuilder, media_type: &'static str, text: impl Into<Bytes>) -> HttpResponse {
+    response.insert_header((CONTENT_TYPE, HeaderValue::from_static(media_type))).body(text.into())
 }
 
 /// Room for the text of these rows, which are probably about as long as the first of them: a long text is not copied while it

@@ -33,6 +33,7 @@ mod row;
 mod sparse;
 mod texts;
 mod writable;
+mod written;
 
 pub use answer::{PageBody, UnreadableRowBody};
 pub use bulk::{BulkCreated, BulkOutcome, BulkResult};
@@ -42,6 +43,7 @@ pub use problem::{PROBLEM_TYPES, PROBLEMS, Problem, ProblemBody, ProblemKind, pr
 pub use row::RowBody;
 pub use writable::{NewBody, PatchBody};
 
+use crate::written::WrittenPages;
 use actix_service::apply;
 use actix_web::{ResponseError, http::Method, middleware::from_fn, web};
 use character_domain::size::{MAX_BULK, MAX_ROW};
@@ -123,6 +125,7 @@ pub fn configure_for(
     health_paths: HealthPaths,
 ) -> impl Fn(&mut web::ServiceConfig) + Clone {
     let answers = CompressedAnswers::default();
+    let pages = web::Data::new(WrittenPages::default());
     move |config| {
         let mut endpoints = Endpoints::default().refusing_parameters_of(openapi::parameterless(), |request| {
             Problem::from(QueryParameters::among(&[], request.query_string()).into_problem()).error_response()
@@ -146,7 +149,7 @@ pub fn configure_for(
         let admitted =
             from_fn(middleware::admit(api.admission.clone(), long, || Problem::overloaded().error_response()));
         // Not a scope: the routing of actix-web would look for the paths that are in the tree of the endpoints.
-        config.app_data(web::Data::from(Arc::clone(&api)));
+        config.app_data(web::Data::from(Arc::clone(&api))).app_data(pages.clone());
         let guarded = from_fn(guard.clone().middleware());
         let with_headers = from_fn(middleware::security_headers);
         let refusal = || Problem::overloaded().error_response();

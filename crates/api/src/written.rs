@@ -1,0 +1,117 @@
+//! The pages of rows that were written before: a page that a cache returns again is written once.
+
+use actix_web::{HttpRequest, web::Data};
+use bytes::Bytes;
+use moka::sync::Cache;
+use std::{any::TypeId, fmt};
+
+/// The most that is kept of written pages, in bytes.
+const KEPT: u64 = 16 * 1024 * 1024;
+/// A longer page is not kept, so that a few do not take the place of all others.
+const LARGEST_KEPT: usize = 1024 * 1024;
+
+/// The texts of pages, at most 16 MiB of them in this process. A text is found by the entity tag of its page, which names all that
+/// the text is made of; nothing here can be out of date.
+///
+/// Clones share what is kept.
+#[derive(Clone)]
+pub(crate) struct WrittenPages(Cache<Page, Bytes>);
+
+/// A page: the type of its rows in the response, and its entity tag.
+type Page = (TypeId, String);
+
+/// What an entry takes beside its text, in bytes.
+const ENTRY: usize = 256;
+
+impl Default for WrittenPages {
+    fn default() -> Self {
+        Self::within(KEPT)
+    }
+}
+
+impl fmt::Debug for WrittenPages {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WrittenPages").field("bytes", &self.0.weighted_size()).finish_non_exhaustive()
+    }
+}
+
+impl WrittenPages {
+    /// Keeps at most this number of bytes.
+    fn within(bytes: u64) -> Self {
+        let weight = |_: &Page, text: &Bytes| u32::try_from(text.len() + ENTRY).unwrap_or(u32::MAX);
+        Self(Cache::builder().weigher(weight).max_capacity(bytes).build())
+    }
+
+    /// The text of the page of rows like `B` with this entity tag, from what is kept, or written now.
+    pub(crate) fn of<B: 'static, E>(
+        request: &HttpRequest,
+        tag: &str,
+        write: impl FnOnce() -> Result<Vec<u8>, E>,
+    ) -> Result<Bytes, E> {
+        match request.app_data::<Data<Self>>() {
+            Some(pages) => pages.get_or_write((TypeId::of::<B>(), tag.to_owned()), write),
+            None => write().map(Bytes::from),
+        }
+    }
+
+    fn get_or_write<E>(&self, page: Page, write: impl FnOnce() -> Result<Vec<u8>, E>) -> Result<Bytes, E> {
+        if let Some(text) = self.0.get(&page) {
+            return Ok(text);
+        }
+        let mut text = write()?;
+        if text.len() > LARGEST_KEPT {
+            return Ok(text.into());
+        }
+        // A short text has a buffer that is many times as long.
+        text.shrink_to_fit();
+        let text = Bytes::from(text);
+        self.0.insert(page, text.clone());
+        Ok(text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::convert::Infallible;
+
+    /// What a page with this tag is answered with, when it is written as `text` unless it is kept.
+    fn answered<B: 'static>(pages: &WrittenPages, tag: &str, text: &[u8]) -> Bytes {
+        let written = pages.get_or_write((TypeId::of::<B>(), tag.to_owned()), || Ok::<_, Infallible>(text.to_vec()));
+        written.unwrap_or_else(|never| match never {})
+    }
+
+    #[test]
+    fn a_page_with_the_same_tag_and_rows_of_the_same_type_is_written_once() {
+        let pages = WrittenPages::default();
+        assert_eq!(answered::<u8>(&pages, "a", b"first"), "first");
+        assert_eq!(answered::<u8>(&pages, "a", b"again"), "first");
+        assert_eq!(answered::<u8>(&pages.clone(), "a", b"again"), "first");
+        assert_eq!(answered::<u8>(&pages, "b", b"another tag"), "another tag");
+        assert_eq!(answered::<u16>(&pages, "a", b"other rows"), "other rows");
+    }
+
+    #[test]
+    fn a_page_that_cannot_be_written_is_not_kept() {
+        let pages = WrittenPages::default();
+        let page = (TypeId::of::<u8>(), "a".to_owned());
+        assert_eq!(pages.get_or_write(page, || Err("unwritten")), Err("unwritten"));
+        assert_eq!(answered::<u8>(&pages, "a", b"written"), "written");
+    }
+
+    #[test]
+    fn long_pages_are_not_kept_and_all_that_are_take_a_limited_number_of_bytes() {
+        let pages = WrittenPages::default();
+        let long = vec![b' '; LARGEST_KEPT + 1];
+        assert_eq!(answered::<u8>(&pages, "long", &long).len(), long.len());
+        assert_eq!(answered::<u8>(&pages, "long", b"short"), "short");
+
+        let pages = WrittenPages::within(10_000);
+        for number in 0..1_000 {
+            answered::<u8>(&pages, &number.to_string(), b"[]");
+        }
+        pages.0.run_pending_tasks();
+        assert!(pages.0.weighted_size() <= 10_000);
+        assert!(pages.0.entry_count() > 0);
+    }
+}
