@@ -314,10 +314,6 @@ async fn one_caller_cannot_take_the_service_from_the_others() {
                 process.memory("VmRSS:") >> 20,
                 before >> 20
             );
-            // The allocator returns memory while it is used, and a service that nobody calls does not use it.
-            let small = || client().get(format!("{characters}?limit=1")).send();
-            let stored = || client().get(world.storage.url("/storage/v1/characters?limit=1")).bearer_auth(TOKEN).send();
-            futures_util::future::join_all((0..8).map(|_| async { (small().await, stored().await) })).await;
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
         eprintln!("{name}: {} MiB before, {} MiB afterwards", before >> 20, process.memory("VmRSS:") >> 20);

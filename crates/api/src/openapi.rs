@@ -106,13 +106,13 @@ static REFUSING: LazyLock<(Operations, Operations)> = LazyLock::new(|| {
 });
 
 /// Its operations without query parameters.
-pub(crate) fn parameterless() -> Operations {
-    REFUSING.0.clone()
+pub(crate) fn parameterless() -> &'static Operations {
+    &REFUSING.0
 }
 
 /// Its operations that change something and take no body.
-pub(crate) fn bodiless() -> Operations {
-    REFUSING.1.clone()
+pub(crate) fn bodiless() -> &'static Operations {
+    &REFUSING.1
 }
 
 pub(crate) fn register(endpoints: &mut Endpoints) {

@@ -9,7 +9,10 @@ use crate::{
 };
 use character_error_reporter::{Redactor, redacted};
 use secrecy::SecretString;
-use std::{backtrace::Backtrace, error::Error, io::Write as _, panic, process::ExitCode, sync::Arc, time::Duration};
+use std::{
+    backtrace::Backtrace, error::Error, hint::black_box, io::Write as _, panic, process::ExitCode, sync::Arc, thread,
+    time::Duration,
+};
 
 /// What a command ends with.
 pub(crate) type CommandResult = Result<ExitCode, Box<dyn Error + Send + Sync>>;
@@ -22,6 +25,10 @@ const LAST_LINES: Duration = Duration::from_secs(2);
 
 /// How often the lines that were repeated too often are summarized.
 const SUMMARIZE_EVERY: Duration = Duration::from_secs(10);
+
+/// How long after the start free memory is returned to the kernel for the first time, and how often it is from then on.
+const RETURN_MEMORY_AFTER: Duration = Duration::from_secs(2);
+const RETURN_MEMORY_EVERY: Duration = Duration::from_secs(10);
 
 /// Reads the configuration, starts logging, from which it keeps the secrets out, and runs `command` on a runtime of its own.
 pub(crate) fn run<C>(
@@ -104,11 +111,27 @@ fn logged<C>(
             summarized.summarize(Due::Over);
         }
     });
+    runtime.spawn(return_free_memory());
     let outcome = runtime.block_on(command(config, lines.clone()));
     // The runtime carries the last request to the collector.
     otlp::finish(&provider);
     repetitions.summarize(Due::All);
     outcome
+}
+
+/// Makes the allocator return memory to the kernel. mimalloc does so when a thread ends, with memory that has been free for a second;
+/// in a process at rest no thread ends, and it would keep all that its start, or its busiest minute, needed.
+async fn return_free_memory() {
+    let first = tokio::time::Instant::now() + RETURN_MEMORY_AFTER;
+    let mut ticks = tokio::time::interval_at(first, RETURN_MEMORY_EVERY);
+    loop {
+        ticks.tick().await;
+        // One that allocates takes part in what the allocator does when it ends.
+        let spawned = thread::Builder::new().name("memory".to_owned()).spawn(|| drop(black_box(Box::new(0_u8))));
+        if let Err(error) = spawned {
+            tracing::debug!(error = %redacted(&error), "no thread can be started; free memory is not returned to the kernel");
+        }
+    }
 }
 
 /// Prints a line on the standard output. What files or other services have put into it moves no cursor and turns no text

@@ -33,7 +33,11 @@ use character_storage_port::{MAX_PAGE_BYTES, StoragePort};
 use character_storage_server::{BASE, Limits, StorageServer, is_limited, is_list, openapi, overloaded};
 use character_storage_sql::{Migrations, SqlOptions, SqlStorage};
 use prometheus_client::registry::Registry;
-use std::{net::SocketAddr, process::ExitCode, sync::Arc};
+use std::{
+    net::SocketAddr,
+    process::ExitCode,
+    sync::{Arc, OnceLock},
+};
 
 const SERVICE: &str = "storage-service";
 
@@ -209,7 +213,6 @@ async fn serve(
     let watch = plan.start()?;
     let registry = Arc::new(registry);
     otlp::send_metrics(&config.log, &registry)?;
-    let document = web::Bytes::from(openapi().to_json()?);
     let operator = Arc::new(operator);
     let admin = config.admin.as_ref().map(|admin| {
         let (operator, health) = (Arc::clone(&operator), Arc::clone(&health));
@@ -243,11 +246,7 @@ async fn serve(
     server
         .run(
             move |app| {
-                let document = document.clone();
-                let json = move || {
-                    let document = document.clone();
-                    async move { HttpResponse::Ok().content_type("application/json").body(document) }
-                };
+                let json = || async { HttpResponse::Ok().content_type("application/json").body(document()) };
                 let mut endpoints = Endpoints::default().counted_in(http_metrics.clone());
                 health::register(&mut endpoints, health_paths, &health, &registry);
                 Endpoint::at("/openapi.json").get(json).register(&mut endpoints);
@@ -276,6 +275,13 @@ async fn serve(
     }
     operator.reporting.finish();
     Ok(ExitCode::SUCCESS)
+}
+
+/// The description of the contract, made for the first client that asks for it: it takes megabytes while it is made.
+fn document() -> web::Bytes {
+    static DOCUMENT: OnceLock<web::Bytes> = OnceLock::new();
+    // The annotations consist of texts and numbers, which can always be written.
+    DOCUMENT.get_or_init(|| openapi().to_json().unwrap_or_default().into()).clone()
 }
 
 /// Address, certificates and pool of the database.

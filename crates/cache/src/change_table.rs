@@ -6,7 +6,7 @@ use std::{
     collections::HashMap,
     hash::{BuildHasher, RandomState},
     sync::{
-        Mutex, MutexGuard, PoisonError, RwLock,
+        Mutex, MutexGuard, OnceLock, PoisonError, RwLock,
         atomic::{AtomicU32, AtomicU64, Ordering},
     },
     time::Duration,
@@ -14,6 +14,8 @@ use std::{
 use tokio::time::Instant;
 
 const NEVER: u64 = 0;
+/// The number of slots in a part of a table, 24 KiB.
+const PART: usize = 1024;
 
 #[derive(Debug, Default)]
 struct Slot {
@@ -23,6 +25,32 @@ struct Slot {
     last: AtomicU64,
     /// A part of the hash of the subject that changed last, to count collisions.
     tag: AtomicU32,
+}
+
+/// The slots of a table, in parts. A part is made when one of its slots is needed for the first time, so that a process at rest has
+/// none of them.
+#[derive(Debug)]
+struct Slots {
+    /// A power of two.
+    count: usize,
+    parts: Box<[OnceLock<Box<[Slot]>>]>,
+}
+
+impl Slots {
+    fn new(count: usize) -> Self {
+        Self { count, parts: (0..count.div_ceil(PART)).map(|_| OnceLock::new()).collect() }
+    }
+
+    #[expect(clippy::indexing_slicing, reason = "the index is less than the count")]
+    fn at(&self, index: usize) -> &Slot {
+        let make = || (0..PART.min(self.count)).map(|_| Slot::default()).collect();
+        &self.parts[index / PART].get_or_init(make)[index % PART]
+    }
+
+    /// All that differ from a new one, and some that do not.
+    fn used(&self) -> impl Iterator<Item = &Slot> {
+        self.parts.iter().filter_map(OnceLock::get).flatten()
+    }
 }
 
 /// How often everything was invalidated.
@@ -56,7 +84,7 @@ pub struct Heard {
 /// The table. Readers take no lock.
 #[derive(Debug)]
 pub(crate) struct ChangeTable {
-    slots: Box<[Slot]>,
+    slots: Slots,
     hasher: RandomState,
     /// Incremented when everything that was loaded before is invalidated.
     generation: AtomicU64,
@@ -80,7 +108,7 @@ pub(crate) struct ChangeTable {
 impl ChangeTable {
     pub(crate) fn new(slots: usize, trust: Duration) -> Self {
         Self {
-            slots: (0..slots.next_power_of_two()).map(|_| Slot::default()).collect(),
+            slots: Slots::new(slots.next_power_of_two()),
             hasher: RandomState::new(),
             generation: AtomicU64::new(0),
             floor: AtomicU64::new(u64::MAX),
@@ -102,12 +130,7 @@ impl ChangeTable {
     fn slot(&self, subject: &Subject) -> (usize, u32) {
         let hash = self.hasher.hash_one(subject);
         // The number of slots is a power of two.
-        (hash as usize & (self.slots.len() - 1), (hash >> 32) as u32 | 1)
-    }
-
-    #[expect(clippy::indexing_slicing, reason = "the index is masked by the length")]
-    fn at(&self, slot: usize) -> &Slot {
-        &self.slots[slot]
+        (hash as usize & (self.slots.count - 1), (hash >> 32) as u32 | 1)
     }
 
     /// The count of a subject now.
@@ -118,7 +141,7 @@ impl ChangeTable {
 
     fn mark_of(&self, slot: usize) -> Mark {
         let generation = self.generation.load(Ordering::SeqCst);
-        Mark { slot, generation, count: self.at(slot).count.load(Ordering::SeqCst) }
+        Mark { slot, generation, count: self.slots.at(slot).count.load(Ordering::SeqCst) }
     }
 
     /// Whether the subject has not changed since this count.
@@ -151,8 +174,8 @@ impl ChangeTable {
     /// Whether a value contains every change of the subject: it was loaded when every commit before `as_of` had been
     /// received, this process follows the log since before that, and the last known change has a smaller tick.
     pub(crate) fn is_current(&self, mark: Mark, as_of: Tick) -> bool {
-        let is_behind_all =
-            as_of.0 >= self.floor.load(Ordering::SeqCst) && self.at(mark.slot).last.load(Ordering::SeqCst) < as_of.0;
+        let is_behind_all = as_of.0 >= self.floor.load(Ordering::SeqCst)
+            && self.slots.at(mark.slot).last.load(Ordering::SeqCst) < as_of.0;
         // The generation last: it moves before what was told is forgotten.
         is_behind_all && self.generation().0 == mark.generation
     }
@@ -188,7 +211,7 @@ impl ChangeTable {
         self.floor.store(u64::MAX, Ordering::SeqCst);
         self.told_from.store(u64::MAX, Ordering::SeqCst);
         self.settled.store(0, Ordering::SeqCst);
-        for slot in &self.slots {
+        for slot in self.slots.used() {
             slot.last.store(0, Ordering::SeqCst);
         }
     }
@@ -259,7 +282,7 @@ impl ChangeTable {
         let slot_of = |row: &RowChange| self.slot(&Subject::Row(row.kind, row.id)).0;
         // A repeat returns an old tick; what came before this process listened was never told.
         let is_recent = is_of_now && tick.0 >= self.told_from.load(Ordering::SeqCst);
-        let newest = |row: &RowChange| is_recent && self.at(slot_of(row)).last.load(Ordering::SeqCst) <= tick.0;
+        let newest = |row: &RowChange| is_recent && self.slots.at(slot_of(row)).last.load(Ordering::SeqCst) <= tick.0;
         let newest: Vec<bool> = changes.iter().map(newest).collect();
         // No shared value that this process could have met so far counts, whichever epoch it is of.
         let touched = if is_of_now { *tick } else { self.settled().max(*tick) };
@@ -300,7 +323,7 @@ impl ChangeTable {
 
     fn touch_subject(&self, subject: &Subject, tick: Tick) {
         let (index, tag) = self.slot(subject);
-        let slot = self.at(index);
+        let slot = self.slots.at(index);
         slot.last.fetch_max(tick.0, Ordering::SeqCst);
         slot.count.fetch_add(1, Ordering::SeqCst);
         let before = slot.tag.swap(tag, Ordering::Relaxed);

@@ -24,7 +24,7 @@ pub struct CacheOptions {
     pub follow: Duration,
     /// Maximum size of the tier in this process, in bytes of JSON. 64 MiB. Zero: this process keeps none.
     pub max_bytes: u64,
-    /// The number of slots of the change table, 1 to 67,108,864, rounded up to a power of two. 65,536, which take 1.5 MiB.
+    /// The number of slots of the change table, 1 to 67,108,864, rounded up to a power of two. 65,536, which take up to 1.5 MiB.
     pub slots: usize,
 }
 

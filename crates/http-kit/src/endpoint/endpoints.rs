@@ -2,7 +2,7 @@
 
 use super::{
     Endpoint, Operations,
-    routing::{Answering, Place, Routing, placeholders},
+    routing::{Answering, Place, Refusing, Routing, placeholders},
 };
 use crate::{Cors, Deprecations, HttpMetrics, Problem};
 use actix_web::{
@@ -39,11 +39,14 @@ pub struct Endpoints {
     endpoints: Vec<Endpoint>,
     refusals: Refusals,
     cors: Option<Cors>,
-    parameterless: Option<(Operations, Refuse)>,
-    bodiless: Option<(Operations, Refuse)>,
+    parameterless: Option<(Known, Refuse)>,
+    bodiless: Option<(Known, Refuse)>,
     deprecations: Deprecations,
     metrics: Option<HttpMetrics>,
 }
+
+/// Operations of the description of an API. It is large, and not read before a request needs it.
+pub(super) type Known = fn() -> &'static Operations;
 
 /// Answers a request with a part that its operation does not have.
 type Refuse = fn(&HttpRequest) -> HttpResponse;
@@ -57,14 +60,16 @@ impl Endpoints {
 
     /// Answers every query parameter of these operations with `refuse`, before their handlers see the request. A handler
     /// of an operation that has parameters refuses the unknown ones among them itself, together with all other faults.
+    /// The operations are asked for by the first request that has a parameter.
     #[must_use]
-    pub fn refusing_parameters_of(self, parameterless: Operations, refuse: Refuse) -> Self {
+    pub fn refusing_parameters_of(self, parameterless: fn() -> &'static Operations, refuse: Refuse) -> Self {
         Self { parameterless: Some((parameterless, refuse)), ..self }
     }
 
-    /// Answers a body that is sent to these operations with `refuse`, before their handlers see the request.
+    /// Answers a body that is sent to these operations with `refuse`, before their handlers see the request. The operations are
+    /// asked for by the first request that has a body.
     #[must_use]
-    pub fn refusing_bodies_of(self, bodiless: Operations, refuse: Refuse) -> Self {
+    pub fn refusing_bodies_of(self, bodiless: fn() -> &'static Operations, refuse: Refuse) -> Self {
         Self { bodiless: Some((bodiless, refuse)), ..self }
     }
 
@@ -102,8 +107,7 @@ impl ServiceFactory<ServiceRequest> for Endpoints {
 
     fn new_service(&self, (): ()) -> Self::Future {
         let nowhere = always(self.refusals.no_such_path).new_service(());
-        let parameters_refused = self.parameterless.as_ref().map(|(_, refuse)| always(*refuse).new_service(()));
-        let body_refused = self.bodiless.as_ref().map(|(_, refuse)| always(*refuse).new_service(()));
+        let (parameters, body) = (refusing(self.parameterless), refusing(self.bodiless));
         if let Some(metrics) = &self.metrics {
             for endpoint in &self.endpoints {
                 endpoint.methods.iter().for_each(|(method, _)| metrics.expect(method, endpoint.path));
@@ -113,14 +117,7 @@ impl ServiceFactory<ServiceRequest> for Endpoints {
             .endpoints
             .iter()
             .map(|endpoint| {
-                let methods = endpoint.methods.iter().map(|(method, route)| {
-                    let parameterless = self.parameterless.as_ref();
-                    let takes_parameters =
-                        parameterless.is_none_or(|(operations, _)| !operations.contain(endpoint.path, method));
-                    let takes_body =
-                        self.bodiless.as_ref().is_none_or(|(operations, _)| !operations.contain(endpoint.path, method));
-                    (method.clone(), route.new_service(()), takes_parameters, takes_body)
-                });
+                let methods = endpoint.methods.iter().map(|(method, route)| (method.clone(), route.new_service(())));
                 let others = endpoint.others.as_ref().map(|route| route.new_service(()));
                 let preflight = self.cors.as_ref().map(|cors| endpoint.preflight(cors).new_service(()));
                 let refusal = endpoint.refusal(self.refusals).new_service(());
@@ -132,8 +129,8 @@ impl ServiceFactory<ServiceRequest> for Endpoints {
             let mut places = matchit::Router::new();
             for (path, used_by, makings, others, refusal, preflight) in endpoints {
                 let mut methods = Vec::with_capacity(makings.len());
-                for (method, making, takes_parameters, takes_body) in makings {
-                    methods.push(Answering { method, handling: making.await?, takes_parameters, takes_body });
+                for (method, making) in makings {
+                    methods.push(Answering::by(method, making.await?));
                 }
                 let others = OptionFuture::from(others).await.transpose()?;
                 let preflight = OptionFuture::from(preflight).await.transpose()?;
@@ -144,11 +141,18 @@ impl ServiceFactory<ServiceRequest> for Endpoints {
                     .insert(path, place)
                     .map_err(|conflict| tracing::error!(path, %conflict, "a path cannot be served"))?;
             }
-            let parameters_refused = OptionFuture::from(parameters_refused).await.transpose()?;
-            let body_refused = OptionFuture::from(body_refused).await.transpose()?;
-            Ok(Routing { places, nowhere: nowhere.await?, parameters_refused, body_refused, cors, deprecations })
+            let parameters = OptionFuture::from(parameters).await.transpose()?;
+            let body = OptionFuture::from(body).await.transpose()?;
+            Ok(Routing { places, nowhere: nowhere.await?, parameters, body, cors, deprecations })
         })
     }
+}
+
+fn refusing(operations: Option<(Known, Refuse)>) -> Option<impl Future<Output = Result<Refusing, ()>>> {
+    operations.map(|(operations, refuse)| {
+        let refusal = always(refuse).new_service(());
+        async move { Ok(Refusing { operations, refusal: refusal.await? }) }
+    })
 }
 
 fn always(answer: fn(&HttpRequest) -> HttpResponse) -> Route {

@@ -1,6 +1,6 @@
 //! Finds the handler of a request by its path and method.
 
-use super::UsedBy;
+use super::{UsedBy, endpoints::Known};
 use crate::{Cors, Deprecations, middleware};
 use actix_web::{
     Error, Route,
@@ -10,7 +10,7 @@ use actix_web::{
         header::{CONTENT_LENGTH, HeaderMap, TRANSFER_ENCODING},
     },
 };
-use std::fmt;
+use std::{cell::OnceCell, fmt};
 
 /// The names between braces.
 pub(super) fn placeholders(path: &'static str) -> Vec<&'static str> {
@@ -37,10 +37,31 @@ pub(super) struct Place {
 
 /// One method of a path.
 pub(super) struct Answering {
-    pub(super) method: Method,
-    pub(super) handling: Handling,
-    pub(super) takes_parameters: bool,
-    pub(super) takes_body: bool,
+    method: Method,
+    handling: Handling,
+    /// Whether a query parameter of it is refused, once a request has had one.
+    refuses_parameters: OnceCell<bool>,
+    /// The same of a body.
+    refuses_body: OnceCell<bool>,
+}
+
+impl Answering {
+    pub(super) fn by(method: Method, handling: Handling) -> Self {
+        Self { method, handling, refuses_parameters: OnceCell::new(), refuses_body: OnceCell::new() }
+    }
+}
+
+/// Refuses a part of a request that its operation does not have.
+pub(super) struct Refusing {
+    /// Those that do not have it.
+    pub(super) operations: Known,
+    pub(super) refusal: Handling,
+}
+
+impl Refusing {
+    fn concerns(&self, place: &Place, answering: &Answering) -> bool {
+        (self.operations)().contain(place.path, &answering.method)
+    }
 }
 
 /// What [`Endpoints`](crate::Endpoints) makes: passes each request to the handler of its path and method.
@@ -48,8 +69,8 @@ pub struct Routing {
     pub(super) places: matchit::Router<Place>,
     pub(super) nowhere: Handling,
     pub(super) cors: Option<Cors>,
-    pub(super) parameters_refused: Option<Handling>,
-    pub(super) body_refused: Option<Handling>,
+    pub(super) parameters: Option<Refusing>,
+    pub(super) body: Option<Refusing>,
     pub(super) deprecations: Deprecations,
 }
 
@@ -86,13 +107,18 @@ impl Service<ServiceRequest> for Routing {
         };
         let deprecations = self.deprecations;
         let used = deprecations.used(place.path, request.method(), request.query_string());
-        let answering = match (&self.parameters_refused, &self.body_refused) {
-            (Some(refused), _) if !answering.takes_parameters && !request.query_string().is_empty() => {
-                refused.call(request)
-            }
-            (_, Some(refused)) if !answering.takes_body && has_body(request.headers()) => refused.call(request),
-            _ => answering.handling.call(request),
+        let has_parameters = !request.query_string().is_empty();
+        let parameters = self.parameters.as_ref().filter(|refusing| {
+            has_parameters && *answering.refuses_parameters.get_or_init(|| refusing.concerns(place, answering))
+        });
+        let body = || {
+            self.body.as_ref().filter(|refusing| {
+                has_body(request.headers())
+                    && *answering.refuses_body.get_or_init(|| refusing.concerns(place, answering))
+            })
         };
+        let refusing = parameters.or_else(body);
+        let answering = refusing.map_or(&answering.handling, |refusing| &refusing.refusal).call(request);
         if used.is_empty() {
             return answering;
         }
