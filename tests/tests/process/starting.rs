@@ -1,15 +1,15 @@
 //! How a Storage Service starts without its database, and how the schema is brought up to date.
 
-use super::{PATIENCE, TOKEN, both, storage};
+use super::{PATIENCE, TOKEN, storage};
 use crate::support::{Answer, client, metrics, send, until};
-use character_tests::{PgBouncer, PostgresServer, Service, ServiceBuilder, free_port};
+use character_tests::{PgBouncer, PostgresServer, Service, free_port};
 use std::{
     net::SocketAddr,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    time::{Duration, Instant},
+    time::Duration,
 };
 use tokio::{net::TcpStream, time::sleep};
 
@@ -36,19 +36,6 @@ async fn a_storage_service_waits_for_its_database_and_is_not_ready_meanwhile() {
     assert_eq!(send(client().get(&row).bearer_auth(TOKEN)).await.status, 404);
     service.await_output("migration applied");
     assert_eq!(service.terminate(), 0, "{}", service.output());
-}
-
-#[tokio::test]
-async fn a_service_at_rest_returns_the_memory_that_its_start_needed() {
-    for service in both().map(ServiceBuilder::start) {
-        let started = service.memory("RssAnon:");
-        let end = Instant::now() + PATIENCE;
-        while service.memory("RssAnon:") * 5 > started * 4 {
-            let now = service.memory("RssAnon:") >> 10;
-            assert!(Instant::now() < end, "{now} of {} KiB are kept: {}", started >> 10, service.output());
-            sleep(Duration::from_millis(50)).await;
-        }
-    }
 }
 
 /// Connects to the addresses in turn until it is stopped, and returns how often. Fails when a connection is refused.
