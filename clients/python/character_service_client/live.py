@@ -52,7 +52,7 @@ class Update:
     revision: int | None
     """The revision after the change; `None` when the change did not write the row itself."""
     changed: list[str]
-    """The names of the changed fields, when single fields were changed."""
+    """The names of the fields of the character or the campaign that changed; empty for a creation or a deletion."""
 
 
 LiveEvent = Hello | Reset | Update

@@ -18,7 +18,7 @@ export interface Update {
   readonly campaigns: readonly string[];
   /** The revision after the change; `null` when the change did not write the row itself. */
   readonly revision: number | null;
-  /** The names of the changed fields, when single fields were changed. */
+  /** The names of the fields of the character or the campaign that changed; empty for a creation or a deletion. */
   readonly changed: readonly string[];
 }
 

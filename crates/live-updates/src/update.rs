@@ -27,8 +27,8 @@ pub struct LiveUpdate {
     pub campaigns: Vec<CampaignId>,
     /// The revision of the character or the campaign after the change. `None` when the commit did not write its row.
     pub revision: Option<Revision>,
-    /// The names of the changed fields, when the change was an update of single fields. Empty when they are not known, as always
-    /// for [`CHARACTER_CHANGED`] and [`CAMPAIGN_CHANGED`]: the log names the rows of a commit, and not their fields.
+    /// The names of the fields of the character or the campaign that the commit changed. Empty when it changed none of them,
+    /// such as a creation, a deletion or a change of other rows, and when a release that does not record them made the commit.
     pub changed: Vec<String>,
 }
 
@@ -53,8 +53,10 @@ pub(crate) fn updates(commit: &LoggedCommit) -> Option<Vec<LiveUpdate>> {
 fn of_event(commit: &LoggedCommit, rows: &[RowChange], event: &DomainEvent) -> LiveUpdate {
     let id = Uuid::from(event.subject);
     let row = rows.iter().find(|row| row.kind == EntityKind::Character && row.id == id);
-    let changed = event.data.get("changed").and_then(|changed| changed.as_array());
-    let changed = changed.into_iter().flatten().filter_map(|field| field.as_str().map(str::to_owned));
+    let named = event.data.get("changed").and_then(|changed| changed.as_array());
+    let named: Vec<_> = named.into_iter().flatten().filter_map(|field| field.as_str().map(str::to_owned)).collect();
+    // The event of a replacement names no fields, and neither does a row that an older release wrote.
+    let changed = if named.is_empty() { row.map(changed_fields).unwrap_or_default() } else { named };
     LiveUpdate {
         id: event.id.0,
         update_type: event.event_type.clone(),
@@ -62,7 +64,7 @@ fn of_event(commit: &LoggedCommit, rows: &[RowChange], event: &DomainEvent) -> L
         character: Some(event.subject),
         campaigns: row.map(campaigns).unwrap_or_default(),
         revision: row.map(|row| row.revision),
-        changed: changed.collect(),
+        changed,
     }
 }
 
@@ -74,8 +76,12 @@ fn of_row(commit: &LoggedCommit, row: &RowChange, update_type: &'static str) -> 
         character: None,
         campaigns: campaigns(row),
         revision: Some(row.revision),
-        changed: Vec::new(),
+        changed: changed_fields(row),
     }
+}
+
+fn changed_fields(row: &RowChange) -> Vec<String> {
+    row.changed.iter().map(|field| field.to_string()).collect()
 }
 
 /// The campaigns that the row belongs to, before and after.

@@ -1,7 +1,7 @@
 //! What a stream reports, whatever happens to the log, the process and the client.
 #![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
-use character_domain::{CampaignId, Character, CharacterId, UserId, now};
+use character_domain::{Campaign, CampaignId, Character, CharacterId, UserId, now};
 use character_live_updates::{HEARTBEAT, Interest, LiveItem, LiveUpdate, LiveUpdates};
 use character_storage_port::{
     CHARACTER_CREATED, CHARACTER_UPDATED, Change, Commit, DomainEvent, Entity, ErrorKind, Expect, Log, LogCursor,
@@ -126,6 +126,40 @@ async fn a_stream_of_a_campaign_reports_its_characters_those_that_leave_and_the_
         (&*changed.update_type, changed.character, changed.campaigns),
         ("campaign.changed", None, vec![campaign])
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_update_names_the_changed_fields_of_a_campaign_and_of_a_character_whose_event_names_none() {
+    let log = Troubled::new();
+    let updates = log.updates();
+    let campaign = Campaign::new("Night", now());
+    let member = character(Some(campaign.id));
+    let interest = Interest { campaigns: [campaign.id].into(), ..Interest::default() };
+    let mut stream = updates.open(interest, None).await.unwrap();
+    next(&mut stream).await;
+    let renamed = Campaign { name: "Day".to_owned(), theme: "sun".to_owned(), ..campaign.clone() };
+    let replaced = Character { name: "Bea".to_owned(), is_active: false, ..member.clone() };
+    let of_member = event(CHARACTER_UPDATED, member.id, json!({ "name": "Bea" }));
+    for (write, events) in [
+        (Campaign::write(Change::Create(campaign.clone())), vec![]),
+        (Campaign::write(Change::Replace { entity: renamed, expect: Expect::Any }), vec![]),
+        (Character::write(Change::Create(member.clone())), vec![]),
+        (Character::write(Change::Replace { entity: replaced, expect: Expect::Any }), vec![of_member]),
+    ] {
+        log.storage.commit(Transaction { writes: vec![write], events, ..Transaction::new() }).await.unwrap();
+    }
+    let mut named = Vec::new();
+    for _ in 0..4 {
+        let update = update(&mut stream).await.1;
+        named.push((update.update_type.into_owned(), update.changed.join(" ")));
+    }
+    let expected = [
+        ("campaign.changed", ""),
+        ("campaign.changed", "name theme"),
+        ("character.changed", ""),
+        ("character.updated", "is_active name"),
+    ];
+    assert_eq!(named, expected.map(|(name, changed)| (name.to_owned(), changed.to_owned())));
 }
 
 #[tokio::test(start_paused = true)]

@@ -44,10 +44,17 @@ impl State {
     /// What the change did, and the new times of the row.
     fn told<E: Entity>(&mut self, change: Change<E>) -> Result<(RowChange, Meta)> {
         let (kind, id) = (E::KIND, change.id().into());
-        let before = self.read::<E>(id)?.as_ref().map(E::owners).unwrap_or_default();
+        let before = self.read::<E>(id)?;
         let meta = self.apply(change)?;
-        let after = self.read::<E>(id)?.as_ref().map(E::owners).unwrap_or_default();
-        Ok((RowChange { kind, id, revision: meta.revision, before, after }, meta))
+        let after = self.read::<E>(id)?;
+        let unreadable = |error| StorageError::new(ErrorKind::Corrupt, COMMIT).with_source(error);
+        let changed = match (&before, &after) {
+            (Some(before), Some(after)) => changed_fields(before, after).map_err(unreadable)?,
+            _ => Vec::new(),
+        };
+        let owners = |row: Option<E>| row.as_ref().map(E::owners).unwrap_or_default();
+        let (before, after) = (owners(before), owners(after));
+        Ok((RowChange { kind, id, revision: meta.revision, before, after, changed }, meta))
     }
 
     fn apply<E: Entity>(&mut self, change: Change<E>) -> Result<Meta> {

@@ -165,7 +165,7 @@ pub use kept_answer::KeptAnswer;
 pub use kinds::{EntityKind, StoragePort, StoredRow, Write};
 pub use log::{
     Epoch, FOLLOW, HEAD, InvalidLogCursor, InvalidScope, Log, LogBatch, LogCursor, LoggedCommit, MAX_FOLLOW_WAIT,
-    MAX_FOLLOWED, OWNER_FIELDS, RowChange, Tick, check_follow,
+    MAX_FOLLOWED, OWNER_FIELDS, RowChange, Tick, changed_fields, check_follow,
 };
 pub use memory::{MemoryStorage, check_batch};
 pub use order::{Cursor, Direction, InvalidCursor, InvalidOrder, Order, OrderBy, SortKey};

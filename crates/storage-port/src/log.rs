@@ -2,12 +2,13 @@
 
 mod cursor;
 
-use crate::{DomainEvent, EntityKind, Result, Scope, StorageError, TransactionId};
+use crate::{DomainEvent, Entity, EntityKind, Result, Scope, StorageError, TransactionId};
 use async_trait::async_trait;
 use character_domain::{Revision, Timestamp, Violations};
 pub use cursor::{Epoch, InvalidLogCursor, LogCursor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
-use std::{fmt, str::FromStr, sync::Arc, time::Duration};
+use serde_json::{Map, Value};
+use std::{borrow::Cow, fmt, str::FromStr, sync::Arc, time::Duration};
 use uuid::Uuid;
 
 /// The operation name of following the log.
@@ -45,6 +46,24 @@ pub struct RowChange {
     /// The owners after the commit: the lists that it is in, deleted or not. Empty for a row that the storage has removed,
     /// such as a version beyond those that are kept.
     pub after: Vec<Scope>,
+    /// The names of the fields that have another value after the commit, `meta` aside, in alphabetical order. Empty for a
+    /// row that was created, imported, deleted, restored unchanged or removed, and in the log of a release that did not
+    /// record them.
+    pub changed: Vec<Cow<'static, str>>,
+}
+
+/// The names of the fields in which two states of a row differ, as [`RowChange::changed`] has them.
+///
+/// # Errors
+/// A state has no JSON form.
+pub fn changed_fields<E: Entity>(before: &E, after: &E) -> serde_json::Result<Vec<Cow<'static, str>>> {
+    let fields_of = |row: &E| serde_json::to_value(row).and_then(serde_json::from_value::<Map<String, Value>>);
+    let (before, after) = (fields_of(before)?, fields_of(after)?);
+    let names = before.keys().chain(after.keys().filter(|name| !before.contains_key(*name)));
+    let differs = |name: &&String| *name != "meta" && before.get(*name) != after.get(*name);
+    let mut changed: Vec<_> = names.filter(differs).map(|name| Cow::Owned(name.clone())).collect();
+    changed.sort_unstable();
+    Ok(changed)
 }
 
 impl RowChange {
@@ -62,24 +81,27 @@ struct RowChangeText<'a> {
     id: Uuid,
     revision: Revision,
     #[serde(default, skip_serializing_if = "Option::is_none", borrow)]
-    before: Option<std::borrow::Cow<'a, [Scope]>>,
-    after: std::borrow::Cow<'a, [Scope]>,
+    before: Option<Cow<'a, [Scope]>>,
+    after: Cow<'a, [Scope]>,
+    #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
+    changed: Cow<'a, [Cow<'static, str>]>,
 }
 
 impl Serialize for RowChange {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let before = (self.before != self.after).then(|| self.before.as_slice().into());
         let (kind, id, revision) = (self.kind, self.id, self.revision);
-        RowChangeText { kind, id, revision, before, after: self.after.as_slice().into() }.serialize(serializer)
+        let (after, changed) = (self.after.as_slice().into(), self.changed.as_slice().into());
+        RowChangeText { kind, id, revision, before, after, changed }.serialize(serializer)
     }
 }
 
 impl<'de> Deserialize<'de> for RowChange {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let RowChangeText { kind, id, revision, before, after } = RowChangeText::deserialize(deserializer)?;
+        let RowChangeText { kind, id, revision, before, after, changed } = RowChangeText::deserialize(deserializer)?;
         let after = after.into_owned();
-        let before = before.map_or_else(|| after.clone(), std::borrow::Cow::into_owned);
-        Ok(Self { kind, id, revision, before, after })
+        let before = before.map_or_else(|| after.clone(), Cow::into_owned);
+        Ok(Self { kind, id, revision, before, after, changed: changed.into_owned() })
     }
 }
 
@@ -219,11 +241,19 @@ mod tests {
         let owner = Scope::Owner("user_id", Uuid::nil());
         for (before, has_before) in [(vec![owner], false), (vec![], true)] {
             let (kind, id, revision) = (EntityKind::Character, Uuid::nil(), Revision(1));
-            let change = RowChange { kind, id, revision, before, after: vec![owner] };
+            let change = RowChange { kind, id, revision, before, after: vec![owner], changed: Vec::new() };
             let text = serde_json::to_value(&change).unwrap();
             assert_eq!(text.get("before").is_some(), has_before, "{text}");
             assert_eq!(serde_json::from_value::<RowChange>(text).unwrap(), change);
         }
+    }
+
+    #[test]
+    fn a_change_of_a_release_that_did_not_record_fields_has_none() {
+        let text = serde_json::json!({ "kind": "campaign", "id": Uuid::nil(), "revision": 2, "after": [] });
+        let read: RowChange = serde_json::from_value(text.clone()).unwrap();
+        assert_eq!(read.changed, Vec::<String>::new());
+        assert_eq!(serde_json::to_value(&read).unwrap(), text);
     }
 
     #[test]

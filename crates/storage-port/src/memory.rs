@@ -3,8 +3,8 @@
 use crate::{
     COMMIT, Change, Commit, Committed, Cursor, Deleted, Entity, EntityKind, ErrorKind, Expect, Fingerprint,
     MAX_TRANSACTIONS, Page, PageBuilder, PageRequest, Probe, Query, Read, Result, RowChange, Snapshot, SnapshotItem,
-    SnapshotStream, Start, StorageError, Store, Transaction, TransactionId, check_count, check_list, every_kind,
-    for_write,
+    SnapshotStream, Start, StorageError, Store, Transaction, TransactionId, changed_fields, check_count, check_list,
+    every_kind, for_write,
 };
 use async_trait::async_trait;
 use character_domain::{Meta, Revision, Violations};
@@ -60,12 +60,18 @@ impl State {
 
     fn apply<E: Entity>(&self, change: &Change<E>) -> Result<(RowChange, Meta, Row)> {
         let next = self.next_state(change)?;
+        let current = self.row::<E>(next.id());
+        let changed = current.map(|current| changed_fields(current, &next)).transpose();
+        let changed = changed.map_err(|error| {
+            StorageError::new(ErrorKind::Corrupt, COMMIT).with_entity(E::KIND, next.id()).with_source(error)
+        })?;
         let told = RowChange {
             kind: E::KIND,
             id: next.id().into(),
             revision: next.meta().revision,
-            before: self.row::<E>(next.id()).map(E::owners).unwrap_or_default(),
+            before: current.map(E::owners).unwrap_or_default(),
             after: next.owners(),
+            changed: changed.unwrap_or_default(),
         };
         Ok((told, *next.meta(), Arc::new(next)))
     }

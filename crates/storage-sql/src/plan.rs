@@ -12,8 +12,15 @@ use character_storage_port::{
     Applied, COMMIT, Change, Entity, EntityKind, ErrorKind, Expect, Result, RowChange, Scope, StorageError,
     Transaction, for_write,
 };
-use std::collections::{BTreeMap, HashSet};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, HashSet},
+};
 use uuid::Uuid;
+
+mod update_text;
+
+use update_text::{Lifecycle, Old, UpdateText};
 
 /// The statements of a transaction's writes, in the order in which every transaction touches rows: first creates,
 /// then the rest, each by kind and id. A common order keeps concurrent transactions from waiting in a circle.
@@ -48,8 +55,10 @@ struct Update {
     owners: &'static [&'static str],
     /// The owners in the new state, when the change carries one.
     after: Option<Vec<Scope>>,
-    /// Reads the owners before the change, where the change itself cannot return them.
-    read_owners: Option<Statement>,
+    /// The columns of the new state, when the change carries one.
+    columns: &'static [Column],
+    /// Compares the row before the change with it, where the change itself cannot return that.
+    compare: Option<Statement>,
     statement: Statement,
 }
 
@@ -114,13 +123,11 @@ impl Plan {
             (Dialect::Postgres, Some(_)) => Old::Joined,
             (_, None) => Old::Unchanged,
         };
-        let read_owners = (old == Old::ReadBefore).then(|| {
-            let sql = format!("SELECT {} FROM {table} WHERE id = $1", owners.join(", "));
-            Statement::new(sql, vec![id.into()])
-        });
-        let statement = update.statement(table, from, expect, owners, old);
+        let columns = if after.is_some() { E::COLUMNS } else { &[] };
+        let compare = (old == Old::ReadBefore).then(|| update.comparison(table, owners, columns));
+        let statement = update.statement(table, from, expect, owners, columns, old);
         let row = (E::KIND, id);
-        self.updates.push(Update { row, index, expect, from, owners, after, read_owners, statement });
+        self.updates.push(Update { row, index, expect, from, owners, after, columns, compare, statement });
         Ok(())
     }
 
@@ -132,7 +139,7 @@ impl Plan {
             statements.extend(dialect.insert(kind.collection(), &creates.columns, "id", rows));
         }
         for update in &self.updates {
-            statements.extend(update.read_owners.clone());
+            statements.extend(update.compare.clone());
             statements.push(update.statement.clone());
         }
         statements
@@ -147,13 +154,14 @@ impl Plan {
     ) -> Result<(Vec<Meta>, Vec<RowChange>), Fault> {
         let mut written: BTreeMap<usize, (Meta, RowChange)> = BTreeMap::new();
         let mut refused: BTreeMap<usize, StorageError> = BTreeMap::new();
-        let of_updates: usize = self.updates.iter().map(|update| 1 + usize::from(update.read_owners.is_some())).sum();
+        let of_updates: usize = self.updates.iter().map(|update| 1 + usize::from(update.compare.is_some())).sum();
         let updated = answers.split_off(answers.len().saturating_sub(of_updates));
         let new = answers.into_iter().flatten().map(|mut row| row.read()).collect::<Result<HashSet<Uuid>, _>>()?;
         for (kind, creates) in self.creates {
             for NewRow { id, index, meta, owners: after, .. } in creates.rows {
                 if new.contains(&id) {
-                    let change = RowChange { kind, id, revision: meta.revision, before: Vec::new(), after };
+                    let change =
+                        RowChange { kind, id, revision: meta.revision, before: Vec::new(), after, changed: Vec::new() };
                     written.insert(index, (meta, change));
                 } else {
                     let error = StorageError::new(ErrorKind::AlreadyExists, COMMIT).with_entity(kind, id);
@@ -165,15 +173,16 @@ impl Plan {
         let mut updated = updated.into_iter();
         let mut answer = || updated.next().and_then(|rows| rows.into_iter().next());
         for update in self.updates {
-            let owners_before = update.read_owners.as_ref().map(|_| answer());
+            let compared = update.compare.as_ref().map(|_| answer());
             match answer() {
                 Some(mut row) => {
                     let meta = row.read_meta()?;
-                    let mut row = owners_before.flatten().unwrap_or(row);
+                    let mut row = compared.flatten().unwrap_or(row);
                     let before = read_owners(update.owners, &mut row)?;
+                    let changed = read_changed(update.columns, &mut row)?;
                     let after = update.after.unwrap_or_else(|| before.clone());
                     let (kind, id) = update.row;
-                    let change = RowChange { kind, id, revision: meta.revision, before, after };
+                    let change = RowChange { kind, id, revision: meta.revision, before, after, changed };
                     written.insert(update.index, (meta, change));
                 }
                 None => missed.push(update),
@@ -232,77 +241,16 @@ fn read_owners(columns: &[&'static str], row: &mut Row) -> Result<Vec<Scope>, Un
     Ok(owners)
 }
 
-/// In which state an update takes a row: a restored row is deleted before, every other one is live.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Lifecycle {
-    Live,
-    Deleted,
-}
-
-/// Where an update finds the owners that the row had before it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Old {
-    /// It does not change them and returns those of the row.
-    Unchanged,
-    /// It joins the row as it was.
-    Joined,
-    /// A statement in front of it reads them.
-    ReadBefore,
-}
-
-/// An UPDATE of one row, in the making.
-struct UpdateText {
-    assignments: Vec<(String, String)>,
-    parameters: Vec<Value>,
-}
-
-impl UpdateText {
-    fn new(id: Uuid) -> Self {
-        Self { assignments: Vec::new(), parameters: vec![id.into()] }
+/// Reads which columns a statement of [`UpdateText`] found to change.
+fn read_changed(columns: &'static [Column], row: &mut Row) -> Result<Vec<Cow<'static, str>>, Unreadable> {
+    if columns.is_empty() {
+        return Ok(Vec::new());
     }
-
-    fn set(&mut self, column: &str, value: Value) {
-        self.parameters.push(value);
-        self.assignments.push((column.to_owned(), format!("${}", self.parameters.len())));
-    }
-
-    fn set_all<E: Table>(&mut self, entity: &E) -> Result<(), Fault> {
-        for (column, value) in own_values(entity)? {
-            self.set(column, value);
-        }
-        self.set("updated_at", Value::time(entity.meta().updated_at));
-        Ok(())
-    }
-
-    fn statement(mut self, table: &str, from: Lifecycle, expect: Expect, owners: &[&str], old: Old) -> Statement {
-        let state = match from {
-            Lifecycle::Live => "IS NULL",
-            Lifecycle::Deleted => "IS NOT NULL",
-        };
-        let mut expected_revision = None;
-        if let Expect::Revision(expected) = expect {
-            self.parameters.push(Value::revision(expected));
-            expected_revision = Some(self.parameters.len());
-        }
-        // With the old row beside it each column needs the name of its row, which SQLite does not take in RETURNING.
-        let (row, owners_of, joined, same_row) = match old {
-            Old::Joined => (format!("{table}."), "old.", format!(" FROM {table} AS old"), " AND old.id = $1"),
-            Old::Unchanged | Old::ReadBefore => (String::new(), "", String::new(), ""),
-        };
-        let assignments: Vec<_> = self.assignments.iter().map(|(name, value)| format!("{name} = {value}")).collect();
-        let owners = match old {
-            Old::ReadBefore => String::new(),
-            Old::Joined | Old::Unchanged => owners.iter().map(|owner| format!(", {owners_of}{owner}")).collect(),
-        };
-        let revision = expected_revision.map_or_else(String::new, |place| format!(" AND {row}revision = ${place}"));
-        let sql = format!(
-            "UPDATE {table} SET revision = {row}revision + 1, {}{joined} \
-             WHERE {row}id = $1{same_row} AND {row}deleted_at {state}{revision} \
-             RETURNING {row}revision, {row}created_at, {row}updated_at, {row}deleted_at{owners}",
-            assignments.join(", ")
-        );
-        Statement::new(sql, self.parameters)
-    }
+    let found: String = row.read()?;
+    let found: HashSet<&str> = found.split_terminator(',').collect();
+    let mut changed: Vec<_> = columns.iter().map(|column| column.name).filter(|name| found.contains(name)).collect();
+    changed.sort_unstable();
+    Ok(changed.into_iter().map(Cow::Borrowed).collect())
 }
 
 #[cfg(test)]

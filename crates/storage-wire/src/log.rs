@@ -7,7 +7,7 @@ use character_storage_port::{
     RowChange, Scope, Tick, TransactionId,
 };
 use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
-use std::{sync::Arc, time::Duration};
+use std::{borrow::Cow, sync::Arc, time::Duration};
 use uuid::Uuid;
 
 /// The default of the maximum number of commits or of parked events.
@@ -134,14 +134,17 @@ struct RowChangeBody {
     /// Absent where it equals `after`.
     before: Option<KnownOwners>,
     after: KnownOwners,
+    /// Absent in the response of a server that does not know them.
+    #[serde(default)]
+    changed: Vec<Cow<'static, str>>,
 }
 
 impl RowChangeBody {
     fn known(self) -> Option<RowChange> {
-        let Self { kind, id, revision, before, after: KnownOwners(after) } = self;
+        let Self { kind, id, revision, before, after: KnownOwners(after), changed } = self;
         let kind = entity_kind(&kind)?;
         let before = before.map_or_else(|| after.clone(), |KnownOwners(before)| before);
-        Some(RowChange { kind, id, revision, before, after })
+        Some(RowChange { kind, id, revision, before, after, changed })
     }
 }
 
@@ -170,7 +173,8 @@ mod tests {
     fn change(kind: EntityKind) -> RowChange {
         let owner = |field| Scope::Owner(field, Uuid::now_v7());
         let (before, after) = (vec![owner("user_id")], vec![owner("user_id"), owner("campaign_id")]);
-        RowChange { kind, id: Uuid::now_v7(), revision: Revision(2), before, after }
+        let changed = vec!["data".into(), "name".into()];
+        RowChange { kind, id: Uuid::now_v7(), revision: Revision(2), before, after, changed }
     }
 
     fn batch() -> LogBatch {
@@ -183,7 +187,7 @@ mod tests {
             events,
             traceparent: Some("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".to_owned()),
         };
-        let unchanged = RowChange { before: vec![], after: vec![], ..change(EntityKind::Quest) };
+        let unchanged = RowChange { before: vec![], after: vec![], changed: vec![], ..change(EntityKind::Quest) };
         let rows = EntityKind::ALL.iter().copied().map(change).chain([unchanged]).collect();
         let commits = vec![Arc::new(commit(Some(rows), vec![event])), Arc::new(commit(None, vec![]))];
         LogBatch { commits, next: cursor("100:104:100,102~7"), settled: Tick(100), ceiling: Tick(104), more: true }

@@ -99,6 +99,15 @@ async fn what_one_process_changes_is_reported_by_every_other_and_a_stream_resume
         (&"character.updated".into(), &id.as_str().into(), &2.into())
     );
     assert_eq!(data["changed"], serde_json::json!(["name"]));
+    let campaign = client().post(here.url("/api/v2/campaigns")).json(&serde_json::json!({ "name": "Night" }));
+    let campaign = send(campaign).await.id();
+    let mut of_campaign = Stream::open(&there, &format!("campaign={campaign}"), None).await;
+    of_campaign.named("hello").await;
+    let patch = client().patch(here.url(&format!("/api/v2/campaigns/{campaign}")));
+    let patch = patch.header("content-type", "application/merge-patch+json");
+    assert_eq!(send(patch.body(r#"{"name":"Day","theme":"sun"}"#)).await.status, 200);
+    let data = of_campaign.named("update").await.data.unwrap();
+    assert_eq!((&data["type"], &data["changed"]), (&"campaign.changed".into(), &serde_json::json!(["name", "theme"])));
     drop(stream);
     for name in ["Cleo", "Dora"] {
         rename(&there, &id, name).await;

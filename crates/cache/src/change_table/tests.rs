@@ -14,7 +14,7 @@ fn table() -> ChangeTable {
 fn row(id: u128) -> RowChange {
     let owner = vec![Scope::Owner("user_id", Uuid::from_u128(id))];
     let (kind, id, revision) = (EntityKind::Character, Uuid::from_u128(id), Revision(1));
-    RowChange { kind, id, revision, before: owner.clone(), after: owner }
+    RowChange { kind, id, revision, before: owner.clone(), after: owner, changed: Vec::new() }
 }
 
 fn commit(tick: u64, rows: Option<Vec<RowChange>>) -> LoggedCommit {

@@ -71,11 +71,13 @@ fn row_change() -> RefOr<Schema> {
         ("revision", Revision::schema()),
         ("before", array(named("Owner"))),
         ("after", array(named("Owner"))),
+        ("changed", array(string())),
     ];
     with_description(
-        object(&properties, &["before"]),
+        object(&properties, &["before", "changed"]),
         "One row that a commit wrote, at its revision after the commit, with its owners before and after. `before` is \
-         absent where it equals `after`.",
+         absent where it equals `after`. `changed` has the names of the fields with another value, `meta` aside, in \
+         alphabetical order; it is absent where there is none, as for a creation or a deletion.",
     )
 }
 

@@ -13,7 +13,7 @@ use crate::{
     value::Value,
 };
 use character_domain::{CharacterVersion, CharacterVersionId, RelatedChange, Revision, Violations, now};
-use character_storage_port::{Deleted, Entity, EntityKind, RowChange, Scope, TransactionId};
+use character_storage_port::{Deleted, Entity, EntityKind, RowChange, Scope, TransactionId, changed_fields};
 use std::collections::HashSet;
 use uuid::Uuid;
 
@@ -81,7 +81,7 @@ impl Work for RemovePart {
         let Some((before, after)) = self.neighbours(session, &candidates).await? else {
             return Ok(PartOutcome::Outdated);
         };
-        let owners = after.owners();
+        let former = after.clone();
         let Some(joined) = joined(before, after, &candidates) else {
             return Ok(PartOutcome::Needed(removed.clone()));
         };
@@ -93,7 +93,7 @@ impl Work for RemovePart {
             joined.changes.value()?,
             joined.related.value()?,
         ];
-        let changes = self.changes(&candidates, owners, &joined);
+        let changes = self.changes(&candidates, &former, &joined)?;
         let entry = NewEntry {
             id: TransactionId::new(),
             // Nothing is sent under this id, so nothing is compared with it.
@@ -151,7 +151,12 @@ impl RemovePart {
     }
 
     /// What the log reports: each removed row, which no list holds any more, and the version after them.
-    fn changes(&self, candidates: &[Candidate], owners: Vec<Scope>, joined: &CharacterVersion) -> Vec<RowChange> {
+    fn changes(
+        &self,
+        candidates: &[Candidate],
+        former: &CharacterVersion,
+        joined: &CharacterVersion,
+    ) -> Result<Vec<RowChange>, Fault> {
         let kind = EntityKind::CharacterVersion;
         let of_removed = |candidate: &Candidate| RowChange {
             kind,
@@ -162,11 +167,13 @@ impl RemovePart {
                 .filter_map(|(field, owner)| Some(Scope::Owner(field, owner?)))
                 .collect(),
             after: Vec::new(),
+            changed: Vec::new(),
         };
         let mut changes: Vec<RowChange> = candidates.iter().map(of_removed).collect();
         let (id, revision) = (joined.id.0, joined.meta.revision);
-        changes.push(RowChange { kind, id, revision, before: owners, after: joined.owners() });
-        changes
+        let changed = changed_fields(former, joined).map_err(|error| corrupt(THIN, error))?;
+        changes.push(RowChange { kind, id, revision, before: former.owners(), after: joined.owners(), changed });
+        Ok(changes)
     }
 }
 

@@ -208,6 +208,7 @@ macro_rules! __each_clause {
             log_entries {
                 an_entry_names_each_row_in_the_order_of_the_writes
                 an_entry_names_the_owners_before_and_after_every_change
+                an_entry_names_the_fields_that_changed
                 an_entry_holds_no_contents
                 an_entry_holds_its_events_in_their_order
                 an_entry_of_a_thousand_rows_is_complete

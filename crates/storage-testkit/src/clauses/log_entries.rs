@@ -7,7 +7,7 @@ use crate::{
         replacement, with_data,
     },
 };
-use character_domain::{Character, Meta, Revision};
+use character_domain::{Character, Document, Meta, Revision};
 use character_storage_port::{
     Change, Committed, Entity, ErrorKind, Expect, LoggedCommit, MAX_FOLLOWED, RowChange, Scope, StoragePort,
     Transaction, Write, every_kind,
@@ -116,6 +116,57 @@ async fn names_owners<E: Sample>(storage: &Arc<dyn StoragePort>) {
 /// moves the row, deletion, restoration and revival. An absent row has none before, and a deleted row keeps its own.
 pub async fn an_entry_names_the_owners_before_and_after_every_change(storage: Arc<dyn StoragePort>) {
     every_kind!(Row => names_owners::<Row>(&storage).await);
+}
+
+/// The names of the members that differ, `meta` aside.
+fn differing<E: Entity>(before: &E, after: &E) -> Vec<String> {
+    let (before, after) = (json!(before), json!(after));
+    let names = before.as_object().into_iter().flat_map(|row| row.keys());
+    let mut names: Vec<_> = names.filter(|name| *name != "meta" && before[*name] != after[*name]).cloned().collect();
+    names.sort_unstable();
+    names
+}
+
+async fn names_changed_fields<E: Sample>(storage: &Arc<dyn StoragePort>) {
+    let start = storage.head().await.expect("the head is answered");
+    let full = E::full();
+    let (changed, bare, expect) = (full.changed(), full.bare(), Expect::Any);
+    let (id, none) = (full.id(), Vec::new);
+    let mut steps = vec![
+        (Change::Create(full.clone()), none()),
+        (Change::Replace { entity: full.clone(), expect }, none()),
+        (Change::Replace { entity: changed.clone(), expect }, differing(&full, &changed)),
+        (Change::Delete { id, expect, at: at(3) }, none()),
+        (Change::Revive { entity: full.clone(), expect }, differing(&changed, &full)),
+        (Change::Replace { entity: bare.clone(), expect }, differing(&full, &bare)),
+        (Change::Replace { entity: full.clone(), expect }, differing(&bare, &full)),
+        (Change::Delete { id, expect, at: at(7) }, none()),
+        (Change::Restore { id, expect, at: at(8) }, none()),
+        (Change::Import(twin(&full)), none()),
+    ];
+    let texts = E::texts().into_iter().map(|(_, set)| with(&full, |row| set(row, "Changed".to_owned())));
+    let others = E::documents().into_iter().map(|(_, set)| with(&full, |row| set(row, Document::default())));
+    for entity in texts.chain(others).collect::<Vec<_>>() {
+        let fields = differing(&full, &entity);
+        assert_eq!(fields.len(), 1, "one field of {} differs", E::KIND);
+        steps.push((Change::Replace { entity: entity.clone(), expect }, fields));
+        steps.push((Change::Replace { entity: full.clone(), expect }, differing(&entity, &full)));
+    }
+    let mut expected = Vec::new();
+    for (change, fields) in steps {
+        must_commit(storage, change).await;
+        expected.push(fields);
+    }
+    let entries = follow_from(&**storage, start, MAX_FOLLOWED).await.0;
+    let rows = entries.iter().flat_map(|entry| entry.rows.iter().flatten()).filter(|row| row.kind == E::KIND);
+    let named: Vec<Vec<_>> = rows.map(|row| row.changed.iter().map(|field| field.to_string()).collect()).collect();
+    assert_eq!(named, expected, "the changed fields of {}", E::KIND);
+}
+
+/// An entry names the fields that a replacement or a revival has changed, for every kind of row, in alphabetical order and
+/// without `meta`. It names none for a creation, an import, a deletion, a restoration, and a replacement by an equal state.
+pub async fn an_entry_names_the_fields_that_changed(storage: Arc<dyn StoragePort>) {
+    every_kind!(Row => names_changed_fields::<Row>(&storage).await);
 }
 
 /// An entry holds nothing of the contents of its rows or of the answer that is kept with the transaction.

@@ -17,6 +17,7 @@ enum LogMistake {
     // Entries.
     LosesTheOwnersBefore,
     LosesTheOwnersAfter,
+    LosesTheChangedFields,
     ReportsTheRevisionBefore,
     SortsRows,
     ReversesEvents,
@@ -90,6 +91,7 @@ impl WrongLog {
         match self.mistake {
             M::LosesTheOwnersBefore if !change.before.is_empty() => change.before.clone_from(&change.after),
             M::LosesTheOwnersAfter => change.after.clone_from(&change.before),
+            M::LosesTheChangedFields => change.changed.clear(),
             M::ReportsTheRevisionBefore => change.revision = Revision(change.revision.0 - 1),
             _ => {}
         }
@@ -248,6 +250,8 @@ caught! {
         "an_entry_names_the_owners_before_and_after_every_change";
     a_log_that_loses_the_owners_after_is_caught: LosesTheOwnersAfter breaks
         "an_entry_names_the_owners_before_and_after_every_change";
+    a_log_that_loses_the_changed_fields_is_caught: LosesTheChangedFields breaks
+        "an_entry_names_the_fields_that_changed";
     a_log_that_reports_the_revision_before_is_caught: ReportsTheRevisionBefore breaks
         "an_entry_names_each_row_in_the_order_of_the_writes", "the_outcome_of_a_commit_equals_its_entry";
     a_log_that_sorts_rows_is_caught: SortsRows breaks
