@@ -13,6 +13,7 @@ mod request_id;
 mod security_headers;
 mod trace;
 mod unauthorized;
+mod upgrade;
 
 pub use admission::{
     Admission, DEFAULT_BUDGET, DEFAULT_REQUESTS, LongAnswers, RequestLimit, admit, limit_requests, may_have_large_body,
@@ -45,13 +46,14 @@ use std::{
     time::{Duration, Instant},
 };
 use tracing::Instrument;
+use upgrade::Upgrade;
 
 /// Maximum number of bytes of a method in the log. Clients may invent methods.
 const MOST_OF_METHOD: usize = 32;
 
 /// A middleware that gives each request its id, a span that continues the trace of its `traceparent`, and, once it is
 /// answered, a line in the log under the target `access` and its place in `metrics`. A panic on the way is answered 500,
-/// and a request head of more than 16 KiB 431. Problems on the way have these types.
+/// and a request head of more than 16 KiB 431. A request for another protocol (`Upgrade`) is answered as without. Problems on the way have these types.
 ///
 /// The id is the `X-Request-Id` of the request when that is 1 to 128 visible ASCII characters, else a new one (UUID
 /// version 7); the answer bears it. Wrap it with [`from_fn`](actix_web::middleware::from_fn), outermost.
@@ -59,7 +61,7 @@ pub fn account<B: MessageBody + 'static>(
     types: ProblemTypes,
     metrics: HttpMetrics,
 ) -> impl Fn(ServiceRequest, Next<B>) -> LocalBoxFuture<'static, Result<ServiceResponse<B>, Error>> + Clone {
-    move |request, next| {
+    move |mut request, next| {
         let metrics = metrics.clone();
         Box::pin(async move {
             let started = Instant::now();
@@ -67,6 +69,7 @@ pub fn account<B: MessageBody + 'static>(
             let id = current.header();
             let span = trace::begin(&request, &current);
             let _in_flight = metrics.enter();
+            let upgrade = Upgrade::ignore(&mut request);
             let answered = async {
                 let asked = Asked::of(&request);
                 let answer = match head::check(&request) {
@@ -81,6 +84,7 @@ pub fn account<B: MessageBody + 'static>(
             };
             let mut answer = request_id::within(current, types, answered.instrument(span)).await;
             request_id::tell(&mut answer, id);
+            upgrade.tell(&mut answer);
             answer
         })
     }
