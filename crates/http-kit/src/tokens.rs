@@ -2,9 +2,15 @@
 
 use crate::middleware::note_principal;
 use actix_web::http::header::{AUTHORIZATION, HeaderMap};
+use bytes::Bytes;
+use futures_util::{
+    Stream, StreamExt as _,
+    future::{Either, select},
+    stream,
+};
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest as _, Sha256};
-use std::{fmt, sync::Arc};
+use std::{error::Error, fmt, io, pin::pin, sync::Arc};
 use subtle::{Choice, ConstantTimeEq};
 use tokio::sync::watch;
 
@@ -101,6 +107,24 @@ impl FollowedToken {
             // No tokens can be replaced any more.
             std::future::pending::<()>().await;
         }
+    }
+
+    /// The parts of a response that was begun with the token. When it is not accepted any more, no further part is sent, and an
+    /// error breaks the response off, so that it is not taken for a whole one.
+    pub fn over<E: Into<Box<dyn Error + Send + Sync>>>(
+        self,
+        parts: impl Stream<Item = Result<Bytes, E>>,
+    ) -> impl Stream<Item = io::Result<Bytes>> {
+        let revoked = || io::Error::new(io::ErrorKind::PermissionDenied, "the token of the request was revoked");
+        stream::unfold(Some((self, Box::pin(parts))), move |state| async move {
+            let (mut token, mut parts) = state?;
+            let part = match select(pin!(token.revoked()), parts.next()).await {
+                Either::Left(_) => return Some((Err(revoked()), None)),
+                Either::Right((part, _)) => part?.map_err(io::Error::other),
+            };
+            let more = part.is_ok().then_some((token, parts));
+            Some((part, more))
+        })
     }
 }
 
@@ -209,6 +233,24 @@ mod tests {
         assert!(!waiting.await.expect("it ends").is_accepted());
         assert!(!accepted.follow(&HeaderMap::new()).is_accepted(), "a request without a token has none to follow");
         accepted.follow(&HeaderMap::new()).revoked().await;
+    }
+
+    #[tokio::test]
+    async fn a_response_is_broken_off_when_its_token_is_revoked_and_ends_as_before_when_it_is_not() {
+        let accepted = tokens(&["old", "other"]).expect("usable");
+        let mut headers = HeaderMap::new();
+        headers.insert(AUTHORIZATION, actix_web::http::header::HeaderValue::from_static("Bearer old"));
+        let part = || Ok::<_, io::Error>(Bytes::from_static(b"part"));
+        let whole = accepted.follow(&headers).over(stream::iter([part(), part()]));
+        assert_eq!(whole.map(|part| part.expect("accepted").len()).collect::<Vec<_>>().await, [4, 4]);
+        let endless = stream::iter([part()]).chain(stream::pending());
+        let mut broken = std::pin::pin!(accepted.follow(&headers).over(endless));
+        assert!(broken.next().await.is_some_and(|part| part.is_ok()));
+        assert!(broken.next().now_or_never().is_none(), "it waits");
+        accepted.replace(["other".into()]).expect("usable");
+        let error = broken.next().await.expect("it is broken off").expect_err("it is broken off");
+        assert_eq!(error.kind(), io::ErrorKind::PermissionDenied);
+        assert!(broken.next().await.is_none());
     }
 
     #[test]

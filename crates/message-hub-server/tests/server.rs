@@ -463,6 +463,35 @@ async fn a_stream_and_a_poll_end_when_their_token_is_revoked_and_receive_no_late
 }
 
 #[actix_web::test]
+async fn a_reply_of_a_service_that_lasts_is_broken_off_when_the_token_of_its_caller_is_revoked() {
+    use tokio::io::AsyncReadExt as _;
+    let service = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let hub = listening(services("live", &[&format!("http://{}", service.local_addr().unwrap())])).await;
+    // A service that sends the first part of a stream and then nothing, whatever it is asked.
+    tokio::spawn(async move {
+        let mut open = Vec::new();
+        while let Ok((mut connection, _)) = service.accept().await {
+            let mut head = [0; 16 * 1024];
+            let read = connection.read(&mut head).await;
+            let begun = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n5\r\nfirst\r\n";
+            open.push((read, connection.write_all(begun.as_bytes()).await, connection));
+        }
+    });
+    let stream =
+        |token: &'static str| hub.client.get(format!("{}/v1/services/live/stream", hub.url)).bearer_auth(token).send();
+    let mut revoked = stream(TOKEN).await.unwrap().bytes_stream();
+    let mut kept = stream("the-next-token").await.unwrap().bytes_stream();
+    for parts in [&mut revoked, &mut kept] {
+        assert_eq!(parts.next().await.unwrap().unwrap(), "first");
+    }
+    hub.tokens.replace(["the-next-token".to_owned().into()]).unwrap();
+    let broken = tokio::time::timeout(Duration::from_secs(10), revoked.next()).await.expect("it ends at once");
+    assert!(broken.expect("it does not end as if it was whole").is_err());
+    let silence = tokio::time::timeout(Duration::from_millis(200), kept.next()).await;
+    assert!(silence.is_err(), "a reply whose token is accepted continues");
+}
+
+#[actix_web::test]
 async fn credentials_of_the_hub_that_are_refused_behind_it_are_no_fault_of_the_token_of_a_client() {
     for (kind, what) in [
         (ErrorKind::Unauthorized, "what keeps the events refuses the credentials of the hub"),

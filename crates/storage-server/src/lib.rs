@@ -49,13 +49,13 @@ pub use openapi::openapi;
 use crate::answer::{Refusal, method_not_allowed, unknown_path};
 use actix_service::apply;
 use actix_web::{
-    Error, HttpResponse,
+    Error, HttpRequest, HttpResponse,
     dev::{ServiceFactory, ServiceRequest, ServiceResponse},
     http::Method,
     middleware::from_fn,
     web,
 };
-use character_http_kit::{Endpoint, Refusals, middleware::checked};
+use character_http_kit::{Endpoint, FollowedToken, Refusals, middleware::checked};
 use character_storage_port::{EntityKind, ErrorKind, StorageError, StoragePort, every_kind};
 use character_storage_wire as wire;
 use std::{sync::Arc, time::Duration};
@@ -84,6 +84,11 @@ impl StorageServer {
     pub fn configure(&self, config: &mut web::ServiceConfig) {
         let service = self.service(config, Endpoints::default());
         config.default_service(service);
+    }
+
+    /// The token of the request, as long as its response lasts.
+    pub(crate) fn follow(&self, request: &HttpRequest) -> FollowedToken {
+        self.tokens.follow(request.headers())
     }
 
     /// The contract, and other endpoints beside it, which need no token. It is to be the default service of the application

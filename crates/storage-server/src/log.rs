@@ -2,21 +2,27 @@
 
 use crate::{
     LONGEST_WAIT, StorageServer,
-    answer::{Answer, ok, parameters, text},
+    answer::{Answer, Refusal, ok, parameters, text},
 };
 use actix_web::{HttpRequest, HttpResponse, web::Data};
 use character_storage_port::{ErrorKind, FOLLOW, HEAD, LogBatch, LogCursor, StorageError, Tick};
 use character_storage_wire::{self as wire, FollowParameters, HeadBody};
+use futures_util::future::{Either, select};
 use serde::Serialize;
-use std::time::Duration;
+use std::{pin::pin, time::Duration};
 
 /// Maximum size of the commits in one response after its first commit, in bytes. 4 MiB.
 const MAX_BATCH_BYTES: usize = 4 * 1024 * 1024;
 
 pub(crate) async fn follow(request: HttpRequest, server: Data<StorageServer>) -> Answer {
     let FollowParameters { after, limit, wait } = parameters(FollowParameters::decode(request.query_string()), FOLLOW)?;
+    let mut token = server.follow(&request);
     // A client that disconnects drops this, which leaves nothing behind.
-    let mut batch = server.port.follow(&after, limit, wait.min(LONGEST_WAIT)).await?;
+    let following = server.port.follow(&after, limit, wait.min(LONGEST_WAIT));
+    let mut batch = match select(pin!(token.revoked()), following).await {
+        Either::Left(_) => return Err(Refusal::unauthorized()),
+        Either::Right((batch, _)) => batch?,
+    };
     loop {
         match written(&batch)? {
             Written::Whole(body) => return Ok(HttpResponse::Ok().content_type(wire::JSON).body(body)),

@@ -5,7 +5,7 @@ use crate::{
     answer::{Answer, problem_of},
 };
 use actix_web::{
-    HttpResponse,
+    HttpRequest, HttpResponse,
     web::{Bytes, Data},
 };
 use character_storage_port::{ErrorKind, Result, SNAPSHOT, SnapshotStream, StorageError};
@@ -13,9 +13,9 @@ use character_storage_wire::{NDJSON, SnapshotEnd, SnapshotLine};
 use futures_util::{StreamExt, stream};
 use std::convert::Infallible;
 
-pub(crate) async fn snapshot(server: Data<StorageServer>) -> Answer {
+pub(crate) async fn snapshot(request: HttpRequest, server: Data<StorageServer>) -> Answer {
     let items = server.port.snapshot().await?;
-    Ok(HttpResponse::Ok().content_type(NDJSON).streaming(lines(items)))
+    Ok(HttpResponse::Ok().content_type(NDJSON).streaming(server.follow(&request).over(lines(items))))
 }
 
 /// The lines of a snapshot. The last line shows that it is complete.

@@ -27,14 +27,15 @@ const LARGE: usize = 1_000_000;
 struct Served {
     storage: MemoryStorage,
     server: StorageServer,
+    tokens: AcceptedTokens,
 }
 
 impl Served {
     fn new() -> Self {
         let storage = MemoryStorage::new();
         let tokens = AcceptedTokens::new(["current".to_owned().into()]).unwrap();
-        let server = StorageServer::new(Arc::new(storage.clone()), tokens, Limits::default()).unwrap();
-        Self { storage, server }
+        let server = StorageServer::new(Arc::new(storage.clone()), tokens.clone(), Limits::default()).unwrap();
+        Self { storage, server, tokens }
     }
 
     async fn ask(&self, request: TestRequest) -> (u16, Value) {
@@ -157,6 +158,23 @@ async fn a_follower_is_woken_by_a_commit() {
     };
     let (batch, id) = tokio::join!(served.follow(&head, 100, Duration::from_secs(60)), commit);
     assert_eq!(transactions(&batch), [id]);
+    assert!(started.elapsed() < Duration::from_millis(510), "{:?}", started.elapsed());
+}
+
+#[actix_web::test]
+async fn a_follower_whose_token_is_revoked_is_unauthorized_at_once() {
+    tokio::time::pause();
+    let served = Served::new();
+    let head = served.storage.head().await.unwrap();
+    let started = Instant::now();
+    let path = format!("/storage/v1/log?after={head}&wait_ms=60000");
+    let revoke = async {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        served.tokens.replace(["next".to_owned().into()]).unwrap();
+        served.commit(0).await
+    };
+    let ((status, problem), _) = tokio::join!(served.get(path), revoke);
+    assert_eq!((status, &problem["code"]), (401, &json!("unauthorized")), "{problem}");
     assert!(started.elapsed() < Duration::from_millis(510), "{:?}", started.elapsed());
 }
 

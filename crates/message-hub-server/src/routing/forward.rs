@@ -18,6 +18,7 @@ use actix_web::{
     web::{Bytes, Data, Payload},
 };
 use character_error_reporter::redacted;
+use character_http_kit::FollowedToken;
 use character_message_hub::{Applied, ErrorKind, Headers, HubError, REQUEST, Reply, ServiceName, ServiceRequest};
 use character_message_hub_wire as wire;
 use futures_util::{StreamExt as _, stream};
@@ -47,6 +48,8 @@ struct Outgoing {
     timeout: Duration,
     deadline: Instant,
     repeat: Repeat,
+    /// The token that the caller sent.
+    token: FollowedToken,
 }
 
 impl Outgoing {
@@ -110,8 +113,9 @@ async fn try_forward(request: HttpRequest, payload: Payload, server: &HubServer)
     }
     let method = reqwest::Method::from_bytes(request.method().as_str().as_bytes());
     let method = method.map_err(|_| Refusal::malformed("the method cannot be sent on"))?;
+    let token = server.follow(request.headers());
     let headers = headers::of_request(request.headers());
-    let outgoing = Outgoing { to, method, path, headers, body, timeout, deadline, repeat };
+    let outgoing = Outgoing { to, method, path, headers, body, timeout, deadline, repeat, token };
     Ok(try_each(server, &outgoing, &candidates).await?)
 }
 
@@ -262,7 +266,7 @@ async fn reply(
         let _in_flight = &loaded;
         part.map_err(io::Error::other)
     });
-    Ok(builder.streaming(parts))
+    Ok(builder.streaming(outgoing.token.clone().over(parts)))
 }
 
 /// The response to `HEAD`, with the length that the service named. An empty body would declare the length 0.
