@@ -42,6 +42,14 @@ impl CallerDeadline {
         self.0.map_or(at, |(_, deadline)| deadline.min(at))
     }
 
+    /// A limit of the hub itself and its length, or that of the caller when it ends earlier.
+    pub(crate) fn or_shorter(self, limit: &'static str, length: Duration) -> (&'static str, Duration) {
+        match (self.0, self.left()) {
+            (Some((given, _)), Some(left)) if left < length => (LIMIT, given),
+            _ => (limit, length),
+        }
+    }
+
     /// What the caller still waits.
     pub(crate) fn left(self) -> Option<Duration> {
         self.0.map(|(_, at)| at.saturating_duration_since(Instant::now()))

@@ -2,6 +2,7 @@
 
 use crate::{
     HubServer,
+    caller::CallerDeadline,
     refusal::{Answer, Refusal},
 };
 use actix_web::{
@@ -10,12 +11,17 @@ use actix_web::{
     web::{Data, Path},
 };
 use character_http_kit::QueryParameters;
-use character_message_hub::{HubOperations, SubscriptionName};
+use character_message_hub::{Applied, HubOperations, SubscriptionName};
 use character_message_hub_wire::{RejectedBody, SubscriptionsBody};
 
 /// The maximum number of rejected events in one response.
 const MAX_REJECTED: usize = 1_000;
 const DEFAULT_REJECTED: usize = 100;
+
+/// The names of the operations.
+const SUBSCRIPTIONS: &str = "subscriptions";
+const REJECTED: &str = "rejected";
+const REMOVE: &str = "remove_subscription";
 
 const ELSEWHERE: &str = "the hub keeps its events in a system of its own, whose tools show the subscriptions";
 
@@ -29,7 +35,8 @@ fn name(path: &Path<String>) -> Answer<SubscriptionName> {
 
 pub(crate) async fn subscriptions(request: HttpRequest, server: Data<HubServer>) -> Answer {
     QueryParameters::among(&[], request.query_string()).finish()?;
-    let subscriptions = operations(&server)?.subscriptions().await?;
+    let reading = async { Ok(operations(&server)?.subscriptions().await?) };
+    let subscriptions = CallerDeadline::of(request.headers())?.limit(SUBSCRIPTIONS, Applied::No, reading).await?;
     Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(SubscriptionsBody { subscriptions }))
 }
 
@@ -38,7 +45,8 @@ pub(crate) async fn rejected(request: HttpRequest, path: Path<String>, server: D
     let limit = query.number("limit", 1..=MAX_REJECTED).unwrap_or(DEFAULT_REJECTED);
     query.finish()?;
     let name = name(&path)?;
-    let found = operations(&server)?.rejected(&name, limit).await?;
+    let reading = async { Ok(operations(&server)?.rejected(&name, limit).await?) };
+    let found = CallerDeadline::of(request.headers())?.limit(REJECTED, Applied::No, reading).await?;
     let rejected = found.ok_or_else(|| Refusal::not_found("there is no subscription of this name"))?;
     Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(RejectedBody { rejected }))
 }
@@ -49,7 +57,8 @@ pub(crate) async fn remove(request: HttpRequest, path: Path<String>, server: Dat
     let operations = operations(&server)?;
     // A subscriber of this process that is idle could create it again.
     server.sessions().forget(&name);
-    if !operations.remove_subscription(&name).await? {
+    let removing = async { Ok(operations.remove_subscription(&name).await?) };
+    if !CallerDeadline::of(request.headers())?.limit(REMOVE, Applied::Unknown, removing).await? {
         return Err(Refusal::not_found("there is no subscription of this name"));
     }
     server.sessions().forget(&name);

@@ -2,6 +2,7 @@
 
 use crate::{
     BASE,
+    caller::CallerDeadline,
     config::{HubServerConfig, InvalidHubServer},
     events::{self, Pollers, Sessions},
     metrics::Metrics,
@@ -11,7 +12,7 @@ use crate::{
 };
 use actix_service::apply;
 use actix_web::{
-    Error, HttpResponse,
+    Error, HttpRequest, HttpResponse,
     dev::{ServiceFactory, ServiceRequest, ServiceResponse},
     http::{Method, header::HeaderMap},
     middleware::from_fn,
@@ -25,7 +26,7 @@ use character_message_hub::{ErrorKind, HubError, HubOperations, MessageHub};
 use character_message_hub_wire::{self as wire, ServicesBody};
 use prometheus_client::registry::Registry;
 use std::{fmt, sync::Arc, time::Duration};
-use tokio::sync::watch;
+use tokio::{sync::watch, time::Instant};
 
 /// The routes under `/v1`, over one hub. Every request must bring an accepted bearer token. Clones share everything.
 ///
@@ -226,10 +227,13 @@ fn routed(path: &'static str) -> Endpoint {
     endpoint.patch(routing::forward).delete(routing::forward).others(routing::forward)
 }
 
-async fn probe(server: Data<HubServer>) -> Answer {
+async fn probe(request: HttpRequest, server: Data<HubServer>) -> Answer {
     const LIMIT: Duration = Duration::from_millis(950);
-    let late = |_| HubError::new(ErrorKind::Timeout, wire::PROBE).within("the limit of a probe", LIMIT);
-    tokio::time::timeout(LIMIT, server.hub().probe()).await.map_err(late)??;
+    let caller = CallerDeadline::of(request.headers())?;
+    let (limit, length) = caller.or_shorter("the limit of a probe", LIMIT);
+    let late = |_| HubError::new(ErrorKind::Timeout, wire::PROBE).within(limit, length);
+    let end = caller.or_earlier(Instant::now() + LIMIT);
+    tokio::time::timeout_at(end, server.hub().probe()).await.map_err(late)??;
     Ok(HttpResponse::NoContent().finish())
 }
 

@@ -463,6 +463,39 @@ async fn a_stream_and_a_poll_end_when_their_token_is_revoked_and_receive_no_late
 }
 
 #[actix_web::test]
+async fn every_request_ends_when_its_caller_stops_waiting() {
+    let silent = |hub| -> Arc<dyn MessageHub> {
+        Arc::new(ScriptedHub::over(hub, |call| match call {
+            Call::Settle(_) | Call::InProgress | Call::Probe => Step::Hang,
+            _ => Step::Pass,
+        }))
+    };
+    let hub = listening_over(silent, HubServerConfig::default()).await;
+    hub.deliveries("subscription=sheets").await;
+    hub.publish_batch(json!([event("one"), event("two")])).await;
+    let delivered = hub.deliveries("subscription=sheets&wait_ms=10000&limit=2").await;
+    assert_eq!(delivered.len(), 2);
+    let started = Instant::now();
+    for (delivery, action) in delivered.iter().zip(["ack", "in_progress"]) {
+        let settlement = json!({ "receipt": delivery["receipt"], "action": action });
+        let request = hub.request(Method::POST, "/v1/events/settle").json(&json!({ "settlements": [settlement] }));
+        let response = request.header("x-request-timeout-ms", "300").send().await.unwrap();
+        let results = json_of(response, 200).await;
+        let problem = &results["results"][0];
+        assert_eq!(problem["code"], "timeout", "{action}: {results}");
+        assert!(problem["detail"].as_str().unwrap().contains("300ms, the timeout of the request"), "{results}");
+    }
+    let probe = hub.request(Method::GET, "/v1/probe").header("x-request-timeout-ms", "300").send().await.unwrap();
+    let problem = json_of(probe, 504).await;
+    assert!(problem["detail"].as_str().unwrap().contains("300ms, the timeout of the request"), "{problem}");
+    assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
+    for path in ["/v1/probe", "/v1/subscriptions", "/v1/subscriptions/sheets/rejected"] {
+        let wrong = hub.request(Method::GET, path).header("x-request-timeout-ms", "soon").send().await.unwrap();
+        assert!([422, 501].contains(&wrong.status().as_u16()), "{path}: {}", wrong.status());
+    }
+}
+
+#[actix_web::test]
 async fn a_reply_of_a_service_that_lasts_is_broken_off_when_the_token_of_its_caller_is_revoked() {
     use tokio::io::AsyncReadExt as _;
     let service = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -20,15 +20,18 @@ fn unavailable(detail: &'static str) -> HubError {
 }
 
 /// Has another server settle its deliveries, each with its place among those of the request. `authorization` is that of the
-/// client, which both servers accept.
+/// client, which both servers accept, and `left` what it still waits.
 pub(super) async fn settle_at(
     hub: &dyn MessageHub,
     peer: ServiceName,
     settlements: Vec<(usize, SettlementBody)>,
     authorization: Option<Arc<str>>,
+    left: Option<Duration>,
 ) -> Vec<(usize, SettleResult)> {
+    let timeout = left.map_or(TIMEOUT, |left| left.min(TIMEOUT));
     let (places, settlements): (Vec<_>, Vec<_>) = settlements.into_iter().unzip();
-    let parts = settlements.chunks(AT_ONCE).map(|part| settled_at(hub, peer.clone(), part, authorization.clone()));
+    let parts =
+        settlements.chunks(AT_ONCE).map(|part| settled_at(hub, peer.clone(), part, authorization.clone(), timeout));
     places.into_iter().zip(join_all(parts).await.into_iter().flatten()).collect()
 }
 
@@ -38,9 +41,10 @@ async fn settled_at(
     peer: ServiceName,
     settlements: &[SettlementBody],
     authorization: Option<Arc<str>>,
+    timeout: Duration,
 ) -> Vec<SettleResult> {
     let body = SettleBody { settlements: settlements.to_vec() };
-    asked(hub, peer, body, authorization).await.unwrap_or_else(|error| {
+    asked(hub, peer, body, authorization, timeout).await.unwrap_or_else(|error| {
         tracing::warn!(error = %redacted(&error), "another process of the hub did not settle its deliveries");
         let failed = Err(to_client(error));
         settlements.iter().map(|settlement| SettleResult::of(settlement.receipt.clone(), &failed)).collect()
@@ -53,6 +57,7 @@ async fn asked(
     peer: ServiceName,
     body: SettleBody,
     authorization: Option<Arc<str>>,
+    timeout: Duration,
 ) -> Result<Vec<SettleResult>> {
     let number = body.settlements.len();
     let text =
@@ -64,7 +69,7 @@ async fn asked(
         body: Bytes::from(text),
         // The other server settles each delivery once; a repeat would find none.
         idempotent: false,
-        ..ServiceRequest::get(peer, wire::SETTLE, TIMEOUT)
+        ..ServiceRequest::get(peer, wire::SETTLE, timeout)
     };
     let reply = hub.request(request).await.map_err(|error| match error.kind() {
         // It has ended, or is about to answer again: its deliveries wait for their time for settling.

@@ -3,6 +3,7 @@
 use super::peers;
 use crate::{
     HubServer, body,
+    caller::CallerDeadline,
     metrics::Metrics,
     refusal::{Answer, Refusal, to_client},
 };
@@ -12,13 +13,13 @@ use actix_web::{
     web::{Data, Payload},
 };
 use character_http_kit::{FieldError, Problem, QueryParameters};
-use character_message_hub::{ErrorKind, HubError, SETTLE, Settlement};
+use character_message_hub::{Applied, ErrorKind, HubError, SETTLE, Settlement};
 use character_message_hub_wire::{
     MAX_SETTLEMENTS, SettleAction, SettleBody, SettleResult, SettleResultsBody, SettlementBody,
 };
 use futures_util::future::join_all;
 use std::{collections::BTreeMap, time::Duration};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 
 /// The maximum size of a request. 4 MiB.
 const MAX_BYTES: usize = 4 * 1024 * 1024;
@@ -37,7 +38,9 @@ enum Order {
 
 pub(crate) async fn settle(request: HttpRequest, payload: Payload, server: Data<HubServer>) -> Answer {
     QueryParameters::among(&[], request.query_string()).finish()?;
-    let body: SettleBody = body::message(&request, payload, server.body_limits(MAX_BYTES)).await?;
+    let caller = CallerDeadline::of(request.headers())?;
+    let reading = body::message(&request, payload, server.body_limits(MAX_BYTES));
+    let body: SettleBody = caller.limit(SETTLE, Applied::No, reading).await?;
     if !(1..=MAX_SETTLEMENTS).contains(&body.settlements.len()) {
         return Err(Refusal::field("settlements", "must have 1 to 1000 items"));
     }
@@ -57,6 +60,8 @@ pub(crate) async fn settle(request: HttpRequest, payload: Payload, server: Data<
     if !faults.is_empty() {
         return Err(Refusal::of(Problem::invalid(faults)));
     }
+    let (limit, length) = caller.or_shorter("the limit of settling", SETTLE_TIMEOUT);
+    let end = caller.or_earlier(Instant::now() + SETTLE_TIMEOUT);
     // At once, so that a hub over a disk syncs once for all of them.
     let own = join_all(orders.into_iter().map(async |(index, receipt, action, order)| {
         let settling = async {
@@ -65,8 +70,8 @@ pub(crate) async fn settle(request: HttpRequest, payload: Payload, server: Data<
                 Order::InProgress => server.sessions().in_progress(&receipt).await,
             }
         };
-        let late = |_| Err(HubError::new(ErrorKind::Timeout, SETTLE).within("the limit of settling", SETTLE_TIMEOUT));
-        let result = timeout(SETTLE_TIMEOUT, settling).await.unwrap_or_else(late).map_err(to_client);
+        let late = |_| Err(HubError::new(ErrorKind::Timeout, SETTLE).within(limit, length));
+        let result = timeout_at(end, settling).await.unwrap_or_else(late).map_err(to_client);
         let outcome = result.as_ref().map_or_else(|error| error.kind().code(), |()| label(action));
         Metrics::count(&server.metrics().settled, outcome);
         (index, SettleResult::of(receipt, &result))
@@ -74,7 +79,7 @@ pub(crate) async fn settle(request: HttpRequest, payload: Payload, server: Data<
     let authorization = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
     let others = of_others.into_iter().map(|(peer, settlements)| {
         let authorization = authorization.map(Into::into);
-        peers::settle_at(server.hub(), peer, settlements, authorization)
+        peers::settle_at(server.hub(), peer, settlements, authorization, caller.left())
     });
     let (own, others) = tokio::join!(own, join_all(others));
     let mut results: Vec<_> = own.into_iter().chain(others.into_iter().flatten()).collect();

@@ -3,6 +3,7 @@
 use super::router::NotRegistered;
 use crate::{
     HubServer, body,
+    caller::CallerDeadline,
     config::{InstanceUrl, InvalidInstance},
     refusal::{Answer, Refusal},
 };
@@ -12,9 +13,12 @@ use actix_web::{
     web::{Data, Path, Payload},
 };
 use character_http_kit::{Problem, QueryParameters};
-use character_message_hub::{ErrorKind, HubError, InvalidName, ServiceName};
+use character_message_hub::{Applied, ErrorKind, HubError, InvalidName, ServiceName};
 use character_message_hub_wire::{DEFAULT_TTL, InstanceBody, LeaseBody, MAX_TTL, MIN_TTL};
 use std::time::Duration;
+
+/// The name of the operation.
+const REGISTER: &str = "register";
 
 /// The maximum size of a registration, in bytes.
 const MAX_BYTES: usize = 64 * 1024;
@@ -56,7 +60,8 @@ pub(crate) async fn register(
 ) -> Answer {
     QueryParameters::among(&[], request.query_string()).finish()?;
     let (name, id) = instance(&path)?;
-    let body: InstanceBody = body::message(&request, payload, server.body_limits(MAX_BYTES)).await?;
+    let reading = body::message(&request, payload, server.body_limits(MAX_BYTES));
+    let body: InstanceBody = CallerDeadline::of(request.headers())?.limit(REGISTER, Applied::No, reading).await?;
     let url = body.url.parse::<InstanceUrl>();
     let url = url.map_err(|error: InvalidInstance| Refusal::field("url", &error.to_string()))?;
     let ttl = body.ttl_ms.map_or(DEFAULT_TTL, Duration::from_millis);
