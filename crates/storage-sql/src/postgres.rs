@@ -7,6 +7,7 @@ use crate::{
     session::{Session, Statement, Work},
     sql::sql,
 };
+use begin::Server;
 use character_storage_port::{Applied, Result, StorageError};
 use connect::Sessions;
 use connector::{Address, Connector};
@@ -17,7 +18,9 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
+use tokio_postgres::config::TargetSessionAttrs;
 
+mod begin;
 mod connect;
 pub(crate) mod connector;
 mod fault;
@@ -28,6 +31,7 @@ pub(crate) mod tls;
 mod transactions;
 mod url;
 
+pub(crate) use begin::Begin;
 pub(crate) use connect::Link;
 pub(crate) use fault::{fault as postgres_fault, may_come_back, pool_reason, reason};
 pub(crate) use session::{Pooling, PostgresSession};
@@ -41,7 +45,7 @@ pub(crate) struct Postgres {
     access: Access,
     pooling: Pooling,
     /// Begins a transaction.
-    begin: String,
+    begin: Begin,
     pools: Arc<Pools>,
     database: String,
     timeout: Duration,
@@ -66,21 +70,28 @@ impl Postgres {
             ("lock_timeout", milliseconds),
             ("idle_in_transaction_session_timeout", milliseconds * 2),
         ];
-        let (mut begin, mut session) = ("BEGIN".to_owned(), String::new());
+        let (mut begin, mut session) = (Begin::new("BEGIN".to_owned(), Server::Any), String::new());
         if pooling == Pooling::Transaction {
             // A pooler takes no settings of a session.
-            let access = if access == Access::Read { " READ ONLY" } else { "" };
+            let wants_writes = address.config.get_target_session_attrs() == TargetSessionAttrs::ReadWrite;
+            let (access, server) = match access {
+                Access::Read => (" READ ONLY", Server::Any),
+                Access::Write if wants_writes => ("", Server::TakesWrites),
+                Access::Write => ("", Server::Any),
+            };
             let limits = limits.map(|(name, limit)| format!("; SET LOCAL {name} = {limit}"));
-            begin = format!("BEGIN{access}{}", limits.concat());
+            begin = Begin::new(format!("BEGIN{access}{}", limits.concat()), server);
         } else {
             // In front of the options of the URL, which win.
             let limits = limits.map(|(name, limit)| format!("-c {name}={limit} "));
             session = limits.concat();
         }
         let database = address.config.get_dbname().or(address.config.get_user()).unwrap_or_default().to_owned();
-        // Through a pooler each transaction says for itself that it only reads.
-        let read_only = access == Access::Read && pooling == Pooling::Session;
-        let sessions = if read_only { Sessions::ReadOnly } else { Sessions::Current };
+        let sessions = match (pooling, access) {
+            (Pooling::Transaction, _) => Sessions::Pooled,
+            (Pooling::Session, Access::Read) => Sessions::ReadOnly,
+            (Pooling::Session, Access::Write) => Sessions::Current,
+        };
         let connector = Connector::new(address, session, options.timeout, sessions);
         let pools = Pools::new(&connector, options.connections, options.timeout)
             .map_err(|error| StorageError::unavailable("connect").with_source(error))?;
@@ -158,7 +169,9 @@ impl Postgres {
         let (mut options, mut begin) = (String::new(), self.begin.clone());
         match self.pooling {
             Pooling::Session => options = settings.map(|name| format!(" -c {name}=off")).concat(),
-            Pooling::Transaction => begin += &settings.map(|name| format!("; SET LOCAL {name} = off")).concat(),
+            Pooling::Transaction => {
+                begin = settings.iter().fold(begin, |begin, name| begin.and(&format!("SET LOCAL {name} = off")));
+            }
         }
         let connector = self.connector.for_log(&options);
         Origin::Postgres { connector, pooling: self.pooling, begin }

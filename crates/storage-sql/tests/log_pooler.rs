@@ -4,18 +4,25 @@ mod support;
 
 use character_domain::Character;
 use character_storage_port::{
-    Change, Commit, Consumers, Deleted, Expect, HolderId, Log, Probe, Snapshot, Store, Transaction,
+    Change, Commit, Consumers, Deleted, Expect, HolderId, Log, Probe, Snapshot, StorageError, Store, Transaction,
 };
 use character_storage_sql::{SqlOptions, SqlStorage};
 use character_tests::{PgBouncer, PostgresServer};
 use futures_util::TryStreamExt;
 use std::{
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 use support::{
     character, create, event,
     writers::{Told, race},
+};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::{TcpListener, TcpStream},
 };
 
 const WAIT: Duration = Duration::from_secs(20);
@@ -61,6 +68,106 @@ async fn many_clients_share_few_sessions_and_no_commit_is_missed() {
     assert_eq!(prepared, "0");
     // Nothing listens, and everybody is told that.
     assert_eq!(storage.log_status().await.unwrap().notifies, Some(false));
+}
+
+fn takes_writes(pooler: &PgBouncer) -> String {
+    format!("{}&target_session_attrs=read-write", pooler.url())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_standby_behind_a_pooler_answers_nothing_until_it_is_promoted() {
+    let primary = PostgresServer::start();
+    let standby = primary.synchronous_standby();
+    let pooler = PgBouncer::start(&primary);
+    let storage = SqlStorage::connect(&takes_writes(&pooler), SqlOptions::default()).await.unwrap();
+    let entity = character("Before");
+    storage.commit(create(&entity)).await.unwrap();
+    let head = storage.head().await.unwrap();
+    // An operator does it in the wrong order, or a virtual address moves before the promotion.
+    pooler.lead_to(&standby);
+    let says_why = |error: StorageError| {
+        let detail = error.detail().unwrap_or_default().to_owned();
+        assert!(error.is_outage() && error.certainly_not_applied(), "{error:?}");
+        assert!(detail.contains("takes writes"), "{error:?}");
+    };
+    let find = async || Store::<Character>::find(&storage, entity.id, Deleted::Exclude).await;
+    says_why(find().await.unwrap_err());
+    says_why(storage.commit(create(&character("Refused"))).await.unwrap_err());
+    says_why(storage.follow(&head, 10, Duration::ZERO).await.unwrap_err());
+    says_why(storage.probe().await.unwrap_err());
+
+    primary.kill();
+    standby.promote();
+    // The pooler has connections to it from before, and what it reports of them is from then too.
+    find().await.unwrap().value.unwrap();
+    storage.commit(create(&character("After"))).await.unwrap();
+    assert_eq!(storage.follow(&head, 10, WAIT).await.unwrap().commits.len(), 1);
+    assert_eq!(standby.query("SELECT count(*) FROM characters"), "2");
+}
+
+/// Passes everything on. When `loses` is set, it ends a connection whose server has committed, in the words of a pooler that
+/// has lost the server. Returns its port.
+#[expect(clippy::unwrap_used, reason = "a helper of tests fails the test")]
+async fn proxy(to: u16, loses: Arc<AtomicBool>) -> u16 {
+    const LOST: &[u8] = b"SFATAL\0VFATAL\0C08P01\0Mserver conn crashed?\0\0";
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        loop {
+            let (client, _) = listener.accept().await.unwrap();
+            let loses = Arc::clone(&loses);
+            tokio::spawn(async move {
+                let server = TcpStream::connect(("127.0.0.1", to)).await.unwrap();
+                let (mut from_client, mut to_client) = client.into_split();
+                let (mut from_server, mut to_server) = server.into_split();
+                let committing = Arc::new(AtomicBool::new(false));
+                let commits = Arc::clone(&committing);
+                tokio::spawn(async move {
+                    let mut part = [0; 65_536];
+                    while let Ok(read @ 1..) = from_client.read(&mut part).await {
+                        let has_commit = part[..read].windows(7).any(|bytes| bytes == b"COMMIT\0");
+                        commits.fetch_or(has_commit && loses.load(Ordering::SeqCst), Ordering::SeqCst);
+                        to_server.write_all(&part[..read]).await.unwrap();
+                    }
+                });
+                let mut part = [0; 65_536];
+                while let Ok(read @ 1..) = from_server.read(&mut part).await {
+                    if committing.load(Ordering::SeqCst) {
+                        let committed = part[..read].windows(7).any(|bytes| bytes == b"COMMIT\0");
+                        if !committed {
+                            continue;
+                        }
+                        let length = u32::try_from(LOST.len() + 4).unwrap().to_be_bytes();
+                        to_client.write_all(&[b"E", &length[..], LOST].concat()).await.unwrap();
+                        return;
+                    }
+                    if to_client.write_all(&part[..read]).await.is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+    });
+    port
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_pooler_that_loses_its_server_during_a_commit_leaves_the_outcome_unknown() {
+    let server = PostgresServer::shared();
+    let url = server.fresh_schema_url();
+    let storage = SqlStorage::connect(&url, SqlOptions::default()).await.unwrap();
+    let entity = character("Changed");
+    storage.commit(create(&entity)).await.unwrap();
+    let loses = Arc::new(AtomicBool::new(false));
+    let port = proxy(server.port(), Arc::clone(&loses)).await;
+    let through = url.replacen(&format!(":{}/", server.port()), &format!(":{port}/"), 1);
+    let behind = SqlStorage::connect(&through, SqlOptions::default()).await.unwrap();
+    loses.store(true, Ordering::SeqCst);
+    let change = Transaction::new().with(Change::Replace { entity: entity.clone(), expect: Expect::Any });
+    let error = behind.commit(change).await.unwrap_err();
+    let found = Store::<Character>::find(&storage, entity.id, Deleted::Exclude).await.unwrap().value.unwrap();
+    assert_eq!(found.meta.revision.0, 2, "the server has committed");
+    assert!(!error.certainly_not_applied(), "{error:?}");
 }
 
 #[tokio::test]

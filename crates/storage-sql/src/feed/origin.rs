@@ -6,7 +6,7 @@ use super::postgres::PostgresSource;
 #[cfg(feature = "sqlite")]
 use super::sqlite::SqliteSource;
 #[cfg(feature = "postgres")]
-use crate::postgres::{Pooling, connector::Connector};
+use crate::postgres::{Begin, Pooling, connector::Connector};
 use crate::{fault::Fault, session::Work};
 #[cfg(feature = "sqlite")]
 use crate::{location::Missing, sqlite::Mode};
@@ -19,7 +19,7 @@ use std::sync::Arc;
 pub(crate) enum Origin {
     /// With what begins a transaction there.
     #[cfg(feature = "postgres")]
-    Postgres { connector: Connector, pooling: Pooling, begin: String },
+    Postgres { connector: Connector, pooling: Pooling, begin: Begin },
     #[cfg(feature = "sqlite")]
     Sqlite { path: PathBuf, mode: Mode },
 }

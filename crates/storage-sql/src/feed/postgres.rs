@@ -8,7 +8,7 @@ use super::{DOES_NOT_WORK, Shared, UNKNOWN, WORKS};
 use crate::{
     fault::{Cause, EngineError, Fault},
     options::Wakeup,
-    postgres::{Link, Pooling, PostgresSession, connector::Connector, postgres_fault},
+    postgres::{Begin, Link, Pooling, PostgresSession, connector::Connector, postgres_fault},
     session::{Session as _, Statement, Work},
     sql::sql,
 };
@@ -34,7 +34,7 @@ pub(super) struct PostgresSource {
     connector: Connector,
     pooling: Pooling,
     /// Begins a transaction.
-    begin: String,
+    begin: Begin,
     shared: Arc<Shared>,
     /// Marks the notifications that it has sent itself.
     me: Uuid,
@@ -63,7 +63,7 @@ enum Hearing {
 }
 
 impl PostgresSource {
-    pub(super) fn new(connector: Connector, pooling: Pooling, begin: String, shared: Arc<Shared>) -> Self {
+    pub(super) fn new(connector: Connector, pooling: Pooling, begin: Begin, shared: Arc<Shared>) -> Self {
         Self { connector, pooling, begin, shared, me: Uuid::new_v4(), connection: None }
     }
 

@@ -28,6 +28,9 @@ pub(crate) enum Sessions {
     Current,
     /// Reads alone, which the server holds them to.
     ReadOnly,
+    /// Transactions that a pooler distributes over sessions of its own. What it reports of a server at the start is no news of
+    /// the server that a transaction gets, and each says for itself what it needs.
+    Pooled,
 }
 
 /// What moves the bytes of a connection.

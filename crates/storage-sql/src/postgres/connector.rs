@@ -52,7 +52,11 @@ impl Connector {
     /// The same for the reader of the log, which must see every change at once, with further options of a session.
     pub(crate) fn for_log(&self, options: &str) -> Self {
         let options = Arc::new((self.options.0.clone(), options.to_owned()));
-        Self { options, sessions: Sessions::Current, ..self.clone() }
+        let sessions = match self.sessions {
+            Sessions::Pooled => Sessions::Pooled,
+            Sessions::Current | Sessions::ReadOnly => Sessions::Current,
+        };
+        Self { options, sessions, ..self.clone() }
     }
 
     /// The address of the moment.

@@ -1,6 +1,6 @@
 //! What PostgreSQL and its pool report, sorted by what to do about it.
 
-use super::connect::is_read_only;
+use super::{begin::NO_WRITES, connect::is_read_only};
 use crate::fault::{Cause, EngineError, Fault};
 use character_storage_port::connection_failure;
 use deadpool_postgres::PoolError;
@@ -41,7 +41,7 @@ fn lacks_password(error: &tokio_postgres::Error) -> bool {
 pub(crate) fn reason(error: &tokio_postgres::Error) -> Option<&'static str> {
     let Some(state) = error.code() else {
         if is_read_only(error) {
-            return Some("no server of PostgreSQL takes writes: each is a standby or read-only");
+            return Some(NO_WRITES);
         }
         return connection_failure(error)
             .or_else(|| lacks_password(error).then_some("PostgreSQL asks for a password and there is none"));
@@ -100,6 +100,12 @@ fn cause(state: &SqlState) -> Cause {
         code if ["28", "3D", "53", "57", "58"].iter().any(|class| code.starts_with(class)) => Cause::Unavailable,
         _ => Cause::Broken,
     }
+}
+
+/// Whether a pooler may say this of the connection behind it, in the place of the server: connection exceptions, and errors
+/// outside of PostgreSQL.
+pub(super) fn may_be_of_a_pooler(state: &SqlState) -> bool {
+    ["08", "58"].iter().any(|class| state.code().starts_with(class))
 }
 
 /// An error with its causes, in one line. tokio-postgres tells what is wrong only in the source.

@@ -1,6 +1,9 @@
 //! One connection to PostgreSQL in use: statements are sent without waiting for one another.
 
-use super::fault::{describe, fault};
+use super::{
+    begin::Begin,
+    fault::{describe, fault, may_be_of_a_pooler},
+};
 use crate::{
     dialect::Dialect,
     fault::{Cause, EngineError, Fault},
@@ -46,7 +49,7 @@ pub(crate) struct PostgresSession<'a> {
     client: &'a ClientWrapper,
     pooling: Pooling,
     /// Begins the transaction, and what is set when a COMMIT is sent.
-    transaction: Option<(&'a str, &'a AtomicBool)>,
+    transaction: Option<(&'a Begin, &'a AtomicBool)>,
     stage: Stage,
 }
 
@@ -60,7 +63,7 @@ impl<'a> PostgresSession<'a> {
     pub(crate) fn transaction(
         client: &'a ClientWrapper,
         pooling: Pooling,
-        begin: &'a str,
+        begin: &'a Begin,
         committing: &'a AtomicBool,
     ) -> Self {
         Self { client, pooling, transaction: Some((begin, committing)), stage: Stage::NotBegun }
@@ -91,7 +94,7 @@ impl<'a> PostgresSession<'a> {
             }
             let begins = self.transaction.filter(|_| self.stage == Stage::NotBegun);
             if let Some((begin, _)) = begins {
-                answers.insert(0, command(client, begin));
+                answers.insert(0, Box::pin(async move { begin.run(client).await.map(|()| Vec::new()) }));
                 self.stage = Stage::Begun;
             }
             let commits = self.transaction.filter(|_| end == End::Commit && number + 1 == windows);
@@ -101,19 +104,20 @@ impl<'a> PostgresSession<'a> {
                 committing.store(true, Ordering::Relaxed);
             }
             let mut answers = in_order(answers).await.into_iter();
+            let answer = |answer: Option<Result<Vec<Row>, Fault>>| match (answer.transpose(), commits) {
+                (Ok(rows), _) => Ok(rows.unwrap_or_default()),
+                (Err(fault), None) => Err(fault),
+                (Err(fault), Some((_, committing))) => {
+                    // A refused statement lets the COMMIT behind it end a transaction that has failed.
+                    committing.store(!is_refusal(&fault), Ordering::Relaxed);
+                    Err(fault)
+                }
+            };
             if begins.is_some() {
-                answers.next().transpose()?;
+                answer(answers.next())?;
             }
             for _ in window {
-                match (answers.next().transpose(), commits) {
-                    (Ok(rows), _) => all.push(rows.unwrap_or_default()),
-                    (Err(fault), None) => return Err(fault),
-                    (Err(fault), Some((_, committing))) => {
-                        // The server refused a statement, and so the COMMIT behind it ended a transaction that had failed.
-                        committing.store(!is_from_the_server(&fault), Ordering::Relaxed);
-                        return Err(fault);
-                    }
-                }
+                all.push(answer(answers.next())?);
             }
             if let Some((_, committing)) = commits {
                 answers.next().transpose().map_err(|fault| refused(fault, committing))?;
@@ -158,8 +162,14 @@ fn refused(fault: Fault, committing: &AtomicBool) -> Fault {
     fault
 }
 
-fn is_from_the_server(fault: &Fault) -> bool {
-    matches!(fault, Fault::Engine(_, EngineError::Postgres(error)) if error.code().is_some())
+/// Whether the server refused a statement, or its transaction can change nothing. A pooler that has lost the server answers in
+/// the place of the server, which may have committed.
+fn is_refusal(fault: &Fault) -> bool {
+    match fault {
+        Fault::Engine(_, EngineError::Postgres(error)) => error.code().is_some_and(|state| !may_be_of_a_pooler(state)),
+        Fault::Engine(_, EngineError::Other(_)) => true,
+        _ => false,
+    }
 }
 
 fn command<'a>(client: &'a ClientWrapper, sql: &'a str) -> Answer<'a> {
@@ -182,7 +192,7 @@ impl Session for PostgresSession<'_> {
     async fn run_script(&mut self, sql: &str) -> Result<(), Fault> {
         if let Some((begin, _)) = self.transaction.filter(|_| self.stage == Stage::NotBegun) {
             self.stage = Stage::Begun;
-            self.client.batch_execute(begin).await.map_err(fault)?;
+            begin.run(self.client).await?;
         }
         self.client.batch_execute(sql).await.map_err(fault)
     }

@@ -1,7 +1,7 @@
 //! Work in a transaction, or outside any: how long it may take, when it is tried again, and what becomes known of its outcome.
 
 use super::{
-    Pooling, Postgres, PostgresSession,
+    Begin, Pooling, Postgres, PostgresSession,
     fault::{DISK_FULL, pool_fault},
     pools::Pools,
 };
@@ -143,7 +143,7 @@ impl Drop for Lent {
 async fn transact<W: Work>(
     client: &ClientWrapper,
     pooling: Pooling,
-    begin: &str,
+    begin: &Begin,
     usage: Use,
     work: &W,
     committing: &AtomicBool,
