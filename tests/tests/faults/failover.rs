@@ -1,12 +1,12 @@
-//! PostgreSQL is lost under load and its standby takes over: no process is restarted, and nothing that was acknowledged is
-//! lost.
+//! PostgreSQL is lost under load and its standby takes over, with and without a pooler in between: no process is restarted,
+//! and nothing that was acknowledged is lost.
 
 use super::{
     load::Load,
     world::{PEACE, Side, TOKEN, alone, each_of},
 };
 use crate::support::{Answer, client, metrics, send, sheet, try_send, until};
-use character_tests::{PostgresServer, RedisServer, Service};
+use character_tests::{PgBouncer, PostgresServer, RedisServer, Service};
 use serde_json::Value;
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -87,13 +87,33 @@ enum Loss {
     Frozen,
 }
 
-async fn fails_over(loss: Loss) {
+/// How the service finds the server that takes writes.
+#[derive(Debug, Clone, Copy)]
+enum Way {
+    /// By the addresses of both servers.
+    BothAddresses,
+    /// By a pooler that is led to the new server after its promotion.
+    Pooler,
+}
+
+async fn fails_over(loss: Loss, way: Way) {
     let (primary, redis) = (PostgresServer::start(), RedisServer::start());
     let standby = primary.synchronous_standby();
-    let hosts = format!("127.0.0.1:{},127.0.0.1:{}", primary.port(), standby.port());
+    let pooler = match way {
+        Way::BothAddresses => None,
+        Way::Pooler => Some(PgBouncer::start(&primary)),
+    };
+    let url = match &pooler {
+        Some(pooler) => format!("{}&target_session_attrs=read-write", pooler.url()),
+        None => format!(
+            "postgres://postgres@127.0.0.1:{},127.0.0.1:{}/postgres?target_session_attrs=read-write",
+            primary.port(),
+            standby.port()
+        ),
+    };
     let storage = Service::storage()
         .env("STORAGE_SERVICE_TOKEN", TOKEN)
-        .env("DATABASE_URL", format!("postgres://postgres@{hosts}/postgres?target_session_attrs=read-write"))
+        .env("DATABASE_URL", url)
         .env("DATABASE_TIMEOUT_MS", "2000")
         .env("LOG_LEVEL", "warn")
         .start();
@@ -112,11 +132,18 @@ async fn fails_over(loss: Loss) {
         Loss::Frozen => Some(primary.freeze()),
     };
     standby.promote();
+    if let Some(pooler) = &pooler {
+        pooler.lead_to(&standby);
+    }
     let promoted = Instant::now();
     let created = |answer: &Answer| answer.status == 201;
     let after = || client().post(&characters[1]).json(&sheet("After"));
     let after = until(BACK_WITHIN, "a write", after, created).await;
-    eprintln!("{loss:?}: a write {:?} after the promotion, {:?} after the loss", promoted.elapsed(), lost.elapsed());
+    eprintln!(
+        "{loss:?}, {way:?}: a write {:?} after the promotion, {:?} after the loss",
+        promoted.elapsed(),
+        lost.elapsed()
+    );
     tokio::time::sleep(PEACE + each_of(2)).await;
 
     // No acknowledged write is lost, doubled or halved.
@@ -146,11 +173,23 @@ async fn fails_over(loss: Loss) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_primary_that_is_killed_is_replaced_by_its_standby_without_a_restart_and_without_a_lost_write() {
     let _alone = alone().await;
-    fails_over(Loss::Killed).await;
+    fails_over(Loss::Killed, Way::BothAddresses).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_primary_that_hangs_is_replaced_by_its_standby_without_a_restart_and_without_a_lost_write() {
     let _alone = alone().await;
-    fails_over(Loss::Frozen).await;
+    fails_over(Loss::Frozen, Way::BothAddresses).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_primary_that_is_killed_behind_a_pooler_is_replaced_without_a_restart_and_without_a_lost_write() {
+    let _alone = alone().await;
+    fails_over(Loss::Killed, Way::Pooler).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_primary_that_hangs_behind_a_pooler_is_replaced_without_a_restart_and_without_a_lost_write() {
+    let _alone = alone().await;
+    fails_over(Loss::Frozen, Way::Pooler).await;
 }
