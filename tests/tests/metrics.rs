@@ -8,6 +8,8 @@ mod chaos;
 mod otlp;
 #[path = "metrics/rules.rs"]
 mod rules;
+#[path = "metrics/scrapes.rs"]
+mod scrapes;
 mod support;
 
 use character_tests::{RedisServer, Service, required_program};
