@@ -11,6 +11,8 @@ mod clients;
 mod generated;
 #[path = "documentation/pages.rs"]
 mod pages;
+#[path = "documentation/released.rs"]
+mod released;
 mod support;
 
 use character_asyncapi::EventValidator;
