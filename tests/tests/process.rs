@@ -18,6 +18,8 @@ mod starting;
 mod support;
 #[path = "process/tls.rs"]
 mod tls;
+#[path = "process/tls_of_one_side.rs"]
+mod tls_of_one_side;
 #[path = "process/vanished.rs"]
 mod vanished;
 

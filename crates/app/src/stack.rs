@@ -20,11 +20,15 @@ use character_cache_redis::{RedisTier, RedisTierMetrics, RedisTierOptions};
 use character_error_reporter::redacted;
 use character_http_kit::HealthCheck;
 use character_live_updates::LiveUpdates;
-use character_storage_port::{Log, StoragePort};
+use character_storage_port::{Log, StoragePort, within_deadline};
 use character_storage_sql::SqlStorage;
 pub(crate) use embedded::{begin_new_epoch, create_embedded, embedded_file, open_embedded, say_migrated};
 use prometheus_client::registry::Registry;
-use std::{error::Error, sync::Arc, time::Duration};
+use std::{
+    error::Error,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 /// The service whose stack this is.
 pub(crate) const SERVICE: &str = "character-service";
@@ -222,12 +226,19 @@ pub(crate) fn watched(
     Arc::new(Reported::new(Observed::new(storage, metrics.clone()), Arc::clone(reporting)))
 }
 
+/// The limit of a probe is a second. With a deadline just behind it, a retry that would come too late is not waited for, and the
+/// cause of the failure is known in time; a storage that hangs still meets the limit first.
+const PROBE: Duration = Duration::from_millis(1_020);
+
 /// Asks a storage whether it can be reached.
 #[must_use]
 pub fn storage_check(name: &'static str, storage: Arc<dyn StoragePort>) -> HealthCheck {
     let probe = move || -> futures_util::future::BoxFuture<'static, Result<(), String>> {
         let storage = Arc::clone(&storage);
-        Box::pin(async move { storage.probe().await.map_err(|error| redacted(&error).to_string()) })
+        Box::pin(async move {
+            let probed = within_deadline(Some(Instant::now() + PROBE), storage.probe()).await;
+            probed.map_err(|error| redacted(&error).to_string())
+        })
     };
     HealthCheck { name, critical: true, probe: Arc::new(probe) }
 }

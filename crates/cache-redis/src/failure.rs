@@ -13,10 +13,30 @@ pub(crate) enum Failure {
     Redis(redis::RedisError),
 }
 
+/// What the client reports of a server that ended the connection, did not answer, or answered something else than Redis does.
+const CLOSED: &str = "the other side closed the connection";
+const LATE: &str = "no answer in time";
+const NO_REDIS: &str = "parse error";
+
+impl Failure {
+    /// The failure to connect to an address with or without TLS, with the mistake that it probably comes from.
+    pub(crate) fn of_connecting(self, has_tls: bool) -> Self {
+        match (self.to_string().as_str(), has_tls) {
+            (CLOSED | NO_REDIS, false) => {
+                Self::Known("no Redis answers a new connection; if the port has TLS, the address needs rediss")
+            }
+            (LATE, true) => Self::Known(
+                "a new connection with TLS is not answered; if the port has no TLS, the address needs redis",
+            ),
+            _ => self,
+        }
+    }
+}
+
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::TimedOut => f.write_str("no answer in time"),
+            Self::TimedOut => f.write_str(LATE),
             Self::Known(reason) => f.write_str(reason),
             Self::Redis(error) => f.write_str(reason(error)),
         }
@@ -66,9 +86,9 @@ pub(crate) fn reason(error: &redis::RedisError) -> &str {
         Some("CLUSTERDOWN") => CLUSTER_DOWN,
         Some("MOVED") => "Redis is a Cluster, and the address does not say so (redis+cluster://)",
         Some(code) => code,
-        None if error.is_timeout() => "no answer in time",
+        None if error.is_timeout() => LATE,
         None => connection_failure(error).unwrap_or_else(|| match error.is_connection_dropped() {
-            true => "the other side closed the connection",
+            true => CLOSED,
             false => error.category(),
         }),
     }

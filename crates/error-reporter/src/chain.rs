@@ -1,6 +1,6 @@
 //! The messages of an error and of its causes.
 
-use crate::Redactor;
+use crate::{Redactor, tls_of_one_side};
 use serde::Serialize;
 use std::{error::Error, fmt};
 
@@ -45,7 +45,11 @@ impl Chain {
 
 impl fmt::Display for Chain {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0.join(": "))
+        let text = self.0.join(": ");
+        match tls_of_one_side(&text) {
+            Some(mistake) => write!(f, "{text} ({mistake})"),
+            None => f.write_str(&text),
+        }
     }
 }
 
@@ -60,6 +64,22 @@ mod tests {
         let chain = Chain::of(&error, &Redactor::default());
         assert_eq!(chain.messages(), ["find failed", "no answer", "connection refused"]);
         assert_eq!((chain.innermost(), chain.to_string().matches(": ").count()), ("connection refused", 2));
+    }
+
+    #[test]
+    fn a_displayed_chain_names_the_mistake_when_one_side_has_tls() {
+        let displayed = |text: &str| {
+            let chain = Chain::of(&Told::because("no answer", Told::new(text)), &Redactor::default());
+            assert_eq!(chain.innermost(), text);
+            chain.to_string()
+        };
+        let plain = "invalid HTTP version parsed (a port with TLS answers so; the address probably needs https://)";
+        assert_eq!(displayed("invalid HTTP version parsed"), format!("no answer: {plain}"));
+        for text in ["received corrupt message of type InvalidContentType", "tls handshake eof"] {
+            assert!(displayed(text).contains("probably needs http://"), "{text}");
+        }
+        assert_eq!(displayed(plain), format!("no answer: {plain}"));
+        assert_eq!(displayed("refused"), "no answer: refused");
     }
 
     #[test]

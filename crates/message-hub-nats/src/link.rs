@@ -7,7 +7,7 @@ use crate::{
 };
 use async_nats::{Auth, Client, ConnectOptions, HeaderMap, Message, Server, Subject};
 use bytes::Bytes;
-use character_error_reporter::redacted_text;
+use character_error_reporter::{redacted_text, tls_of_one_side};
 use character_message_hub::{Applied, ErrorKind, HubError, Result};
 use secrecy::ExposeSecret as _;
 use std::{
@@ -88,7 +88,8 @@ impl Attempts {
             ([], Some(reason)) => reason.to_owned(),
             (servers, _) => servers.iter().map(cause).collect::<Vec<_>>().join("; "),
         };
-        format!("there is no connection to NATS: {}", redacted_text(&causes))
+        let mistake = tls_of_one_side(&causes).map(|mistake| format!(" ({mistake})")).unwrap_or_default();
+        format!("there is no connection to NATS: {}{mistake}", redacted_text(&causes))
     }
 
     /// Replaces what is known of the servers. Logs it when an attempt has failed for another reason than the one before it.

@@ -340,7 +340,7 @@ fn postgresql_is_reached_with_tls_as_its_own_clients_do_it() {
         ("postgres", format!("sslmode=verify-full&sslrootcert={other}"), "no trusted authority has signed"),
         ("postgres", format!("sslmode=require&sslrootcert={other}"), "no trusted authority has signed"),
         ("strict", format!("sslmode=verify-full&sslrootcert={ca}"), "certificate"),
-        ("strict", "sslmode=disable".to_owned(), "authentication"),
+        ("strict", "sslmode=disable".to_owned(), "without TLS"),
     ] {
         let said = check(right.port(), user, &options);
         assert!(said.contains(reason), "{options}: {said}");

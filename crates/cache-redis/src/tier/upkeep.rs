@@ -9,7 +9,7 @@ use crate::{
 };
 use character_credentials::{ClientPem, ClientTls};
 use redis::cmd;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 use std::{sync::Arc, time::Duration};
 use tokio::time::{Instant, sleep, timeout};
 
@@ -96,7 +96,9 @@ impl Inner {
             *target = Target::of(&self.options).map_err(|_| Failure::Known("the address cannot be used"))?;
         }
         let opening = Connections::open(&mut target.address, &self.options);
-        let connections = timeout(BACKGROUND, opening).await.unwrap_or(Err(Failure::TimedOut))?;
+        let connections = timeout(BACKGROUND, opening).await.unwrap_or(Err(Failure::TimedOut));
+        let has_tls = target.url.expose_secret().starts_with("rediss");
+        let connections = connections.map_err(|failure| failure.of_connecting(has_tls))?;
         let connection = connections.any().ok_or(Failure::Known("no connection"))?;
         timeout(self.options.operation, self.ping(connection)).await.unwrap_or(Err(Failure::TimedOut))?;
         Ok(connections)

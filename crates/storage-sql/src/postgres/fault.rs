@@ -21,6 +21,12 @@ fn refuses_options(error: &tokio_postgres::Error) -> bool {
     message.contains("unsupported startup parameter")
 }
 
+/// Whether the rules of the server, or of a pooler, demand TLS. They have no SQLSTATE of their own.
+fn refuses_plain(error: &tokio_postgres::Error) -> bool {
+    let message = error.as_db_error().map_or("", DbError::message);
+    ["no encryption", "SSL off", "SSL required"].iter().any(|part| message.contains(part))
+}
+
 pub(super) fn pool_fault(error: PoolError) -> Fault {
     match error {
         PoolError::Backend(error) if error.code().is_none() => {
@@ -49,6 +55,11 @@ pub(crate) fn reason(error: &tokio_postgres::Error) -> Option<&'static str> {
     if refuses_options(error) {
         // Without an equals sign: the log leaves out what looks like a value.
         return Some("a pooler is in between: the URL needs the option pool_mode with the value transaction");
+    }
+    if refuses_plain(error) {
+        return Some(
+            "PostgreSQL permits no connection without TLS: the URL needs a stricter sslmode, such as verify-full",
+        );
     }
     Some(match state.code() {
         "28P01" | "28000" => "PostgreSQL refuses the user or the password (authentication)",
