@@ -2,8 +2,9 @@
 
 use crate::config::{LogConfig, OtlpSettings, unread_of_open_telemetry};
 use character_error_reporter::redacted;
+use character_http_kit::middleware;
 use character_otlp::{OtlpClient, SpanSender};
-use character_storage_port::FOLLOW;
+use character_storage_port::POLLED;
 use opentelemetry::{
     Context, KeyValue,
     trace::{Link, SpanKind, TraceContextExt, TraceId, TraceState},
@@ -21,10 +22,8 @@ use tokio::runtime::Handle;
 /// How long the process waits at its end until the last spans are sent.
 const LAST_SPANS: Duration = Duration::from_secs(3);
 
-/// The requests that begin no trace: a program sends them every second, whether anything happens or not.
-const POLLS: [&str; 5] = ["/health", "/health/live", "/health/ready", "/metrics", FOLLOW];
-
-/// The sampler of the configuration, except for polls that no trace of a caller contains.
+/// The sampler of the configuration, except for polls that no trace of a caller contains: requests to a polled endpoint, and polled
+/// operations of the storage.
 #[derive(Clone, Debug)]
 struct WithoutPolls(Sampler);
 
@@ -39,10 +38,12 @@ impl ShouldSample for WithoutPolls {
         links: &[Link],
     ) -> SamplingResult {
         let has_parent = parent.is_some_and(|parent| parent.span().span_context().is_valid());
-        let names_poll = |attribute: &KeyValue| {
-            matches!(attribute.key.as_str(), "url.path" | "operation") && POLLS.contains(&&*attribute.value.as_str())
+        let is_poll = |attribute: &KeyValue| match attribute.key.as_str() {
+            middleware::POLLED => attribute.value == true.into(),
+            "operation" => POLLED.contains(&&*attribute.value.as_str()),
+            _ => false,
         };
-        if !has_parent && attributes.iter().any(names_poll) {
+        if !has_parent && attributes.iter().any(is_poll) {
             let state = TraceState::default();
             return SamplingResult { decision: SamplingDecision::Drop, attributes: Vec::new(), trace_state: state };
         }

@@ -75,7 +75,8 @@ impl Endpoint {
         Self { path, methods: Vec::new(), others: None, allow: Vec::new(), used_by: UsedBy::Clients }
     }
 
-    /// Marks it as polled by programs, all the time: a request that succeeds is logged at level `DEBUG` only.
+    /// Marks it as polled by programs, all the time: a request that succeeds is logged at level `DEBUG` only, and the span of the
+    /// request has the field [`POLLED`](crate::middleware::POLLED), so that a sampler can leave it out.
     #[must_use]
     pub fn polled(self) -> Self {
         Self { used_by: UsedBy::Polls, ..self }

@@ -25,7 +25,7 @@ pub use http_metrics::HttpMetrics;
 pub use request_id::{CurrentRequest, current_request, note_principal};
 pub(crate) use request_id::{problem_types, tell_route};
 pub use security_headers::security_headers;
-pub use trace::REQUEST_SPAN;
+pub use trace::{POLLED, REQUEST_SPAN};
 pub use unauthorized::Unauthorized;
 
 use crate::{ProblemTypes, endpoint::UsedBy};

@@ -172,7 +172,7 @@ pub use order::{Cursor, Direction, InvalidCursor, InvalidOrder, Order, OrderBy, 
 pub use page::{
     InvalidLimit, Limit, MAX_PAGE_BYTES, Page, PageBuilder, PageRequest, Start, UnreadableRow, check_count, check_list,
 };
-pub use port::{Commit, Deleted, OPERATIONS, PROBE, Probe, Store};
+pub use port::{Commit, Deleted, OPERATIONS, POLLED, PROBE, Probe, Store};
 pub use position::{at_least, note_position, required_position};
 pub use progress::CharacterProgressQuery;
 pub use read::{Read, Source, StaleReason, Tier};

@@ -9,6 +9,9 @@ use async_trait::async_trait;
 /// The operation name of a probe.
 pub const PROBE: &str = "probe";
 
+/// The operations that a process calls all the time, whether anything happens or not.
+pub const POLLED: &[&str] = &[FOLLOW, LEASE, PROBE];
+
 /// The names of all operations that are not about one kind of row; those are
 /// [`EntityKind::operations`](crate::EntityKind::operations).
 pub const OPERATIONS: &[&str] =

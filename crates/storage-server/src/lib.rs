@@ -163,3 +163,20 @@ fn register(endpoints: &mut Endpoints) {
 fn is_below_base(path: &str) -> bool {
     path.strip_prefix(wire::BASE).is_some_and(|below| below.is_empty() || below.starts_with('/'))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use character_storage_port::{FOLLOW, LEASE, POLLED, PROBE};
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn the_polled_paths_are_those_of_the_polled_operations() {
+        let mut endpoints = Endpoints::default();
+        register(&mut endpoints);
+        let paths = [(FOLLOW, wire::LOG), (LEASE, wire::LEASE), (PROBE, wire::PROBE)];
+        let polled: BTreeSet<_> = endpoints.polled().collect();
+        assert_eq!(polled, paths.iter().map(|(_, path)| *path).collect());
+        assert_eq!(BTreeSet::from_iter(POLLED), paths.iter().map(|(operation, _)| operation).collect());
+    }
+}

@@ -1,7 +1,7 @@
 //! The paths of a service, collected before it starts, and their answers to what no handler takes.
 
 use super::{
-    Endpoint, Operations,
+    Endpoint, Operations, UsedBy,
     routing::{Answering, Place, Refusing, Routing, placeholders},
 };
 use crate::{Cors, Deprecations, HttpMetrics, Problem};
@@ -75,6 +75,11 @@ impl Endpoints {
 
     pub(super) fn add(&mut self, endpoint: Endpoint) {
         self.endpoints.push(endpoint);
+    }
+
+    /// The paths that are [polled](Endpoint::polled).
+    pub fn polled(&self) -> impl Iterator<Item = &'static str> {
+        self.endpoints.iter().filter(|endpoint| endpoint.used_by == UsedBy::Polls).map(|endpoint| endpoint.path)
     }
 
     /// Adds `Deprecation`, `Sunset` and a `Link` to every answer of these operations, and of those that receive one of these

@@ -1,6 +1,6 @@
 //! The id of a request: taken over or made, answered, logged, and named in every problem.
 
-use super::{cut, mark};
+use super::{cut, mark, trace};
 use crate::{ProblemTypes, endpoint::UsedBy};
 use actix_web::{
     Error,
@@ -79,6 +79,9 @@ pub(super) fn route() -> Option<(&'static str, UsedBy)> {
 pub(crate) fn tell_route(path: &'static str, used_by: UsedBy) {
     // Where nobody accounts for requests, nobody asks.
     let _ = CURRENT.try_with(|current| current.route.set(Some((path, used_by))));
+    if used_by == UsedBy::Polls {
+        trace::note_poll();
+    }
 }
 
 /// Remembers for the line of the access log which caller sends the current request. Without a current request it does

@@ -82,6 +82,7 @@ pub(super) fn begin(request: &ServiceRequest, current: &CurrentRequest) -> Span 
         url.path = current.path,
         http.route = Empty,
         http.response.status_code = Empty,
+        polled = Empty,
         request_id = current.id,
     );
     if !span.is_disabled()
@@ -92,6 +93,16 @@ pub(super) fn begin(request: &ServiceRequest, current: &CurrentRequest) -> Span 
         let _ = span.set_parent(parent);
     }
     span
+}
+
+/// The field of [`REQUEST_SPAN`] that is true where programs send the requests all the time: see
+/// [`Endpoint::polled`](crate::Endpoint::polled). A sampler knows it, when no span was begun within the request before its endpoint
+/// was found.
+pub const POLLED: &str = "polled";
+
+/// Notes in the current span that programs send such requests all the time.
+pub(super) fn note_poll() {
+    Span::current().record(POLLED, true);
 }
 
 /// Notes in the current span how its request ended, and returns the place of the span in its trace.
