@@ -2,6 +2,8 @@
 //! requests to services that are killed.
 #![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
+#[path = "hub/processes.rs"]
+mod processes;
 mod support;
 
 use character_message_hub::{

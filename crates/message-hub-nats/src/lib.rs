@@ -23,6 +23,7 @@
 struct Readme;
 
 mod api;
+mod channel;
 mod codec;
 mod config;
 mod consumer;
@@ -52,6 +53,7 @@ pub use character_credentials::{ClientTls, Secret, SecretString};
 /// Writes the methods of a [`ServiceHandler`].
 pub use character_message_hub::async_trait;
 
+pub use channel::NatsChannel;
 pub use config::{Credentials, InvalidConfig, NatsHubConfig};
 pub use forward::HttpForwarder;
 pub use hub::{NatsHub, NatsStatistics};

@@ -3,9 +3,9 @@
 #[cfg(feature = "rustls")]
 use character_credentials::ClientTls;
 use character_http_kit::{BodyLimits, RequestLimit};
-use character_message_hub::ServiceName;
+use character_message_hub::{PeerChannel, ServiceName};
 use character_message_hub_wire as wire;
-use std::{fmt, str::FromStr, time::Duration};
+use std::{fmt, str::FromStr, sync::Arc, time::Duration};
 use url::Url;
 
 /// The limits of requests, and the services of the configuration.
@@ -32,6 +32,9 @@ pub struct HubServerConfig {
     /// The service of the hub as which the other servers over the same hub reach this one, and this one alone: a delivery that another
     /// server made is settled there. [`PEER_PREFIX`] and a UUID. Default: none, and only what this server delivered is settled.
     pub peer: Option<ServiceName>,
+    /// The way to the other servers over the same hub, which hear on it of the instances that register themselves here. Needs `peer`.
+    /// Default: none, and an instance is known to the server alone at which it registers.
+    pub peers: Option<Arc<dyn PeerChannel>>,
 }
 
 /// The beginning of the names of servers over one hub, before a UUID: `message-hub-`.
@@ -50,6 +53,7 @@ impl Default for HubServerConfig {
             tls: None,
             probe_every: Duration::from_secs(5),
             peer: None,
+            peers: None,
         }
     }
 }
@@ -96,6 +100,10 @@ impl HubServerConfig {
         if let Some(peer) = self.peer.as_ref().filter(|peer| !peer.as_str().starts_with(PEER_PREFIX)) {
             let (setting, found) = ("peer", peer.to_string());
             return Err(InvalidHubServer::Setting { setting, found, range: "a name that begins with message-hub-" });
+        }
+        if self.peers.is_some() && self.peer.is_none() {
+            let (setting, found) = ("peer", "none".to_owned());
+            return Err(InvalidHubServer::Setting { setting, found, range: "a name, because peers is set" });
         }
         Ok(())
     }

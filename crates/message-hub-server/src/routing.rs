@@ -5,7 +5,9 @@ mod headers;
 mod instance;
 mod register;
 mod router;
+mod sharing;
 
 pub(crate) use forward::forward;
 pub(crate) use register::{deregister, register, services};
 pub(crate) use router::Router;
+pub(crate) use sharing::Sharing;

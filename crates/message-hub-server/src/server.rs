@@ -8,7 +8,7 @@ use crate::{
     metrics::Metrics,
     operators,
     refusal::{Answer, Refusal, overloaded},
-    routing::{self, Router},
+    routing::{self, Router, Sharing},
 };
 use actix_service::apply;
 use actix_web::{
@@ -44,6 +44,8 @@ struct Inner {
     sessions: Sessions,
     pollers: Pollers,
     router: Router,
+    /// `None`: there are no other servers.
+    sharing: Option<Sharing>,
     metrics: Metrics,
     stopping: watch::Sender<bool>,
 }
@@ -92,7 +94,9 @@ impl HubServer {
             Router::new(&config, metrics.clone()).map_err(|error| InvalidHubServer::Client(Box::new(error)))?;
         let (sessions, pollers) = (Sessions::of(config.peer.clone()), Pollers::default());
         let stopping = watch::Sender::new(false);
-        let inner = Inner { hub, operations, tokens, config, sessions, pollers, router, metrics, stopping };
+        let sharing = config.peer.clone().zip(config.peers.clone());
+        let sharing = sharing.map(|(own, channel)| Sharing::new(own, channel));
+        let inner = Inner { hub, operations, tokens, config, sessions, pollers, router, sharing, metrics, stopping };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -107,8 +111,22 @@ impl HubServer {
         self.inner.router.report()
     }
 
-    /// Asks instances for their health and drops what is not used any more, until [`stop`](Self::stop).
+    /// Asks instances for their health, drops what is not used any more, and shares registrations with the other servers, until
+    /// [`stop`](Self::stop).
     pub async fn background(&self) {
+        let share = async {
+            if let Some(sharing) = &self.inner.sharing {
+                tokio::select! {
+                    () = self.stopped() => {}
+                    () = sharing.run(&self.inner.router) => {}
+                }
+            }
+        };
+        tokio::join!(self.tend(), share);
+    }
+
+    /// Asks instances for their health and drops what is not used any more.
+    async fn tend(&self) {
         let mut ticks = tokio::time::interval(self.inner.config.probe_every);
         loop {
             tokio::select! {
@@ -160,6 +178,11 @@ impl HubServer {
 
     pub(crate) fn router(&self) -> &Router {
         &self.inner.router
+    }
+
+    /// `None`: there are no other servers.
+    pub(crate) fn sharing(&self) -> Option<&Sharing> {
+        self.inner.sharing.as_ref()
     }
 
     pub(crate) fn metrics(&self) -> &Metrics {

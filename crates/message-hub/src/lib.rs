@@ -33,6 +33,7 @@
 struct Readme;
 
 mod attribute;
+mod channel;
 mod delivery;
 mod error;
 mod event;
@@ -61,6 +62,7 @@ pub use serde_json::Value;
 pub use tokio::time::Instant;
 
 pub use attribute::{AttributeName, InvalidAttribute};
+pub use channel::PeerChannel;
 pub use delivery::{Deliveries, Delivery, Settle, Settlement};
 pub use error::{Applied, ErrorKind, HubError, Result};
 pub use event::{CloudEvent, EventData};

@@ -1,9 +1,9 @@
 //! What keeps the events of the hub: the one place that knows the adapters.
 
 use crate::{config::MessageHubServiceConfig, folder_lock::FolderLock, hub_responder::ResponderPlan, private_files};
-use character_message_hub::{HubOperations, MessageHub};
+use character_message_hub::{HubOperations, MessageHub, PeerChannel};
 use character_message_hub_file::{FileHub, FileHubConfig, OpenError};
-use character_message_hub_nats::{Credentials, NatsHub, NatsHubConfig};
+use character_message_hub_nats::{Credentials, NatsChannel, NatsHub, NatsHubConfig};
 use character_message_hub_server::PEER_PREFIX;
 use secrecy::ExposeSecret as _;
 use std::{error::Error, sync::Arc};
@@ -12,6 +12,10 @@ use uuid::Uuid;
 
 /// The file with the events, under the data folder.
 pub(super) const FILE: &str = "message-hub.sqlite";
+
+/// The name under which the processes over one NATS report registrations to one another: the permissions of NATS for the names of
+/// the processes include it.
+const INSTANCES: &str = "message-hub-instances";
 
 /// What keeps the events.
 #[derive(Debug)]
@@ -24,6 +28,8 @@ pub(super) struct ConfiguredHub {
     pub(super) nats: Option<NatsHub>,
     /// How the other processes over the same NATS reach this one; `None`: there are no others.
     pub(super) peer: Option<ResponderPlan>,
+    /// On which they hear of the instances that register themselves at one of them; `None`: there are no others.
+    pub(super) peers: Option<Arc<dyn PeerChannel>>,
     /// What it is, for a person.
     pub(super) summary: String,
     /// Held as long as the file is in use.
@@ -48,10 +54,12 @@ pub(super) async fn open(config: &MessageHubServiceConfig) -> Result<ConfiguredH
         let service = format!("{PEER_PREFIX}{}", Uuid::new_v4().simple()).parse()?;
         let peer = Some(ResponderPlan { nats: settings.clone(), service, within: config.shutdown });
         let hub = NatsHub::connect(settings).await?;
+        let peers = NatsChannel::open(&hub, &INSTANCES.parse()?).await?;
         let operations = Arc::new(hub.clone());
         let summary = "events in NATS JetStream".to_owned();
         let nats = Some(hub.clone());
-        return Ok(ConfiguredHub { hub: Arc::new(hub), operations, file: None, nats, peer, summary, _lock: None });
+        let (hub, peers) = (Arc::new(hub), Some(Arc::new(peers) as _));
+        return Ok(ConfiguredHub { hub, operations, file: None, nats, peer, peers, summary, _lock: None });
     }
     let lock = FolderLock::serving(&config.data_dir)?;
     let path = config.data_dir.join(FILE);
@@ -67,7 +75,8 @@ pub(super) async fn open(config: &MessageHubServiceConfig) -> Result<ConfiguredH
     private_files::warn_of_open(&files);
     let operations = Arc::new(file.clone());
     let hub = Arc::new(file.clone());
-    Ok(ConfiguredHub { hub, operations, file: Some(file), nats: None, peer: None, summary, _lock: Some(lock) })
+    let (file, _lock) = (Some(file), Some(lock));
+    Ok(ConfiguredHub { hub, operations, file, nats: None, peer: None, peers: None, summary, _lock })
 }
 
 /// Whether the file cannot be opened because another process has it.

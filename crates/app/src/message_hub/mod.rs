@@ -141,6 +141,7 @@ async fn serve(
         body_timeout: config.sockets.client_timeout,
         body_rate: config.sockets.upload_rate,
         peer: configured.peer.as_ref().map(|peer| peer.service.clone()),
+        peers: configured.peers.clone(),
         ..HubServerConfig::default()
     };
     let tokens = AcceptedTokens::new(config.tokens.clone())?;

@@ -62,6 +62,12 @@ impl Instance {
         self.state().lease = Some(Instant::now() + ttl);
     }
 
+    /// Prolongs its registration, unless it holds for longer.
+    pub(super) fn prolong_to_at_least(&self, ttl: Duration) {
+        let mut state = self.state();
+        state.lease = state.lease.max(Some(Instant::now() + ttl));
+    }
+
     pub(super) fn is_healthy(&self, now: Instant) -> bool {
         let state = self.state();
         !state.unready && state.aside.is_none_or(|until| until <= now)

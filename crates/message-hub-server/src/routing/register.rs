@@ -1,6 +1,9 @@
 //! Instances that register themselves.
 
-use super::router::NotRegistered;
+use super::{
+    router::{News, NotRegistered},
+    sharing::{Notice, Registration},
+};
 use crate::{
     HubServer, body,
     caller::CallerDeadline,
@@ -68,15 +71,24 @@ pub(crate) async fn register(
     if !(MIN_TTL..=MAX_TTL).contains(&ttl) {
         return Err(Refusal::field("ttl_ms", "must be from 1000 to 600000"));
     }
-    server.router().register(&name, id, url, ttl)?;
     let ttl_ms = u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX);
+    server.router().register(&name, id, url.clone(), ttl, News::Change)?;
+    if let Some(sharing) = server.sharing() {
+        let registration = Registration { service: name, id: id.to_owned(), url: url.as_str().to_owned(), ttl_ms };
+        sharing.report(Notice::Registered(registration));
+    }
     Ok(HttpResponse::Ok().json(LeaseBody { ttl_ms }))
 }
 
 pub(crate) async fn deregister(request: HttpRequest, path: Path<(String, String)>, server: Data<HubServer>) -> Answer {
     QueryParameters::among(&[], request.query_string()).finish()?;
     let (name, id) = instance(&path)?;
-    match server.router().deregister(&name, id)? {
+    let was_registered = server.router().deregister(&name, id)?;
+    if let Some(sharing) = server.sharing() {
+        // Another server may know it, although this one does not.
+        sharing.report(Notice::Removed { service: name, id: id.to_owned() });
+    }
+    match was_registered {
         true => Ok(HttpResponse::NoContent().finish()),
         false => Err(Refusal::not_found("the service has no instance of this id")),
     }

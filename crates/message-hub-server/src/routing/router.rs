@@ -1,6 +1,6 @@
 //! The services with their instances.
 
-use super::{forward::cause, instance::Instance};
+use super::{forward::cause, instance::Instance, sharing::Registration};
 use crate::{
     config::{HubServerConfig, InstanceUrl},
     metrics::Metrics,
@@ -36,6 +36,15 @@ pub(super) enum NotRegistered {
     Full,
     /// The id is that of an instance of the configuration.
     OfConfiguration,
+}
+
+/// What is reported of a registration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum News {
+    /// The instance has asked for it just now.
+    Change,
+    /// It is known to another server, which may not have heard of a later change yet.
+    Repeat,
 }
 
 /// The services with their instances, and the connections to them.
@@ -99,6 +108,7 @@ impl Router {
         id: &str,
         url: InstanceUrl,
         ttl: Duration,
+        news: News,
     ) -> Result<(), NotRegistered> {
         let now = Instant::now();
         let mut services = self.services();
@@ -111,6 +121,12 @@ impl Router {
         if let Some(known) = instances.iter().find(|instance| instance.id == id) {
             if known.is_of_configuration() {
                 return Err(NotRegistered::OfConfiguration);
+            }
+            if news == News::Repeat {
+                if known.url == url {
+                    known.prolong_to_at_least(ttl);
+                }
+                return Ok(());
             }
             if known.url == url {
                 known.prolong(ttl);
@@ -140,6 +156,18 @@ impl Router {
         }
         tracing::info!(service = %name, instance = id, "an instance of a service is removed");
         Ok(instance.is_registered(now))
+    }
+
+    /// The instances that have registered themselves.
+    pub(super) fn registrations(&self) -> Vec<Registration> {
+        let now = Instant::now();
+        let services = self.services();
+        let of = |name: &ServiceName, instance: &Instance| {
+            let state = instance.report(now);
+            let registration = |ttl_ms| Registration { service: name.clone(), id: state.id, url: state.url, ttl_ms };
+            state.ttl_ms.filter(|ttl_ms| *ttl_ms > 0).map(registration)
+        };
+        services.iter().flat_map(|(name, all)| all.iter().filter_map(move |instance| of(name, instance))).collect()
     }
 
     pub(crate) fn report(&self) -> ServicesBody {
