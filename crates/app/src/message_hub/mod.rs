@@ -192,7 +192,8 @@ async fn serve(
         problem_types: PROBLEM_TYPES,
         admin,
     };
-    if let Some(nats) = configured.nats {
+    let nats = configured.nats;
+    if let Some(nats) = nats.clone() {
         tokio::spawn(create_stream(nats));
     }
     let (background, stopping, stopped) = (contract.clone(), contract.clone(), Arc::clone(&health));
@@ -226,6 +227,10 @@ async fn serve(
         },
     );
     running.await?;
+    if let Some(nats) = nats {
+        // What was delivered and not settled can be settled here no more.
+        nats.end_subscriptions().await;
+    }
     Ok(ExitCode::SUCCESS)
 }
 
