@@ -60,7 +60,7 @@ impl NpcRelationship {
         let mut violations = Violations::default();
         check::short(&mut violations, "npc_name", &self.npc_name, check::MAX_NAME);
         check::short(&mut violations, "relationship_type", &self.relationship_type, MAX_RELATIONSHIP_TYPE);
-        if self.standing.abs() > MAX_STANDING {
+        if !(-MAX_STANDING..=MAX_STANDING).contains(&self.standing) {
             violations.push("standing", format!("must be from -{MAX_STANDING} to {MAX_STANDING}"));
         }
         check::maybe_text(&mut violations, "notes", self.notes.as_ref());
@@ -121,6 +121,23 @@ impl NewNpcRelationship {
             last_interaction: self.last_interaction,
             data: self.data,
             meta: Meta::created(at),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::now;
+
+    #[test]
+    fn a_standing_is_from_minus_100_to_100_and_no_number_is_too_small_to_be_refused() {
+        for (standing, is_allowed) in
+            [(i64::MIN, false), (-101, false), (-100, true), (0, true), (100, true), (101, false), (i64::MAX, false)]
+        {
+            let row = NpcRelationship::new(CharacterId::new(), JournalEntryId::new(), "Hild", now());
+            let violations = NpcRelationship { standing, ..row }.check();
+            assert_eq!(violations.into_result().is_ok(), is_allowed, "{standing}");
         }
     }
 }
