@@ -301,7 +301,8 @@ impl Tiers {
         self.local.keep(key, Stored { value, at, fresh, weight, tier, mark });
     }
 
-    /// The last known value instead of the error that the storage is unreachable.
+    /// The last known value instead of the error that the storage is unreachable. It contains every change that the log has
+    /// returned, so a caller that has seen a later commit is not answered with it.
     pub(crate) fn last_known<V: Cacheable>(&self, key: &Key, error: &StorageError) -> Option<Read<Arc<V>>> {
         let reason = match error.kind() {
             _ if !error.is_outage() => return None,
@@ -309,6 +310,9 @@ impl Tiers {
             ErrorKind::Timeout => StaleReason::Timeout,
             _ => StaleReason::Unavailable,
         };
+        if required_position().is_some_and(|least| !self.table.has_reached(least)) {
+            return None;
+        }
         let stored = self.local.known(key)?;
         let (age, tier) = (stored.age(), stored.tier);
         let value = stored.value.downcast::<V>().ok()?;

@@ -298,6 +298,35 @@ async fn who_sends_a_position_back_is_never_answered_behind_it_by_another_proces
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn in_an_outage_a_position_that_the_process_has_not_heard_of_is_never_answered_with_the_last_known_value() {
+    let storage = Scripted::default();
+    let writer = process(&storage, options(), None).await;
+    let (reader, log) = process_that_hears(&storage, options(), None).await;
+    let [row, other] = [row_of(&storage).await, row_of(&storage).await];
+    let heard = commit(&writer, &other, "Heard of").await;
+    news().await;
+    assert_eq!(
+        (name(&reader, &row).await.as_deref(), names(&reader, &of_user(&row)).await.len()),
+        (Some("Torormir"), 1)
+    );
+    log.hear(Hearing::Held);
+    let missed = commit(&writer, &row, "Not heard of").await;
+    storage.go_down();
+    for wait in [0, 60] {
+        tokio::time::sleep(Duration::from_secs(wait)).await;
+        let find = || reader.get_character(row.id);
+        let query = of_user(&row);
+        let list = || reader.list_characters(&query, Default::default());
+        let (found, listed) = (at_least(Some(missed), find()).await.0, at_least(Some(missed), list()).await.0);
+        assert!(found.is_err() && listed.is_err(), "{found:?} {listed:?}");
+        for least in [None, Some(heard)] {
+            let (found, listed) = (at_least(least, find()).await.0.unwrap(), at_least(least, list()).await.0.unwrap());
+            assert_eq!((found.value.name.as_str(), listed.value.items.len()), ("Torormir", 1));
+        }
+    }
+}
+
 /// A caller keeps its highest position alone.
 #[tokio::test(start_paused = true)]
 async fn a_position_covers_what_the_caller_wrote_before_through_another_process() {
