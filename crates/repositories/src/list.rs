@@ -1,7 +1,9 @@
 //! Lists for readers: one page, and on request the number of rows in the whole list.
 
 use crate::{Result, StorageContext};
-use character_storage_port::{Cursor, Entity, Page, PageRequest, Read, Start, StoragePort, Store, UnreadableRow};
+use character_storage_port::{
+    Cursor, Entity, Page, PageRequest, Read, Source, Start, StoragePort, Store, UnreadableRow,
+};
 
 /// Whether the rows of the whole list are counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -60,11 +62,12 @@ impl<E: Entity> Listed<E> {
     }
 }
 
-/// The number of rows in the whole list, when the page shows where the list begins and ends.
-pub(crate) fn shown_total<E>(start: &Start, page: &Page<E>) -> Option<u64> {
+/// The number of rows in the whole list, when the page shows where the list begins and ends. A stale page shows where it ended.
+pub(crate) fn shown_total<E>(start: &Start, read: &Read<Page<E>>) -> Option<u64> {
+    let Read { value: page, source } = read;
     let rows = u64::try_from(page.items.len() + page.unreadable.len()).ok()?;
     match start {
-        _ if page.next.is_some() => None,
+        _ if page.next.is_some() || matches!(source, Source::Stale { .. }) => None,
         Start::First => Some(rows),
         // An empty page may be anywhere behind the end.
         Start::Offset(before) if rows > 0 => Some(u64::from(*before) + rows),
@@ -81,7 +84,7 @@ impl StorageContext {
         let ListRequest { page, total } = wanted;
         let start = page.start.clone();
         let read: Read<Page<E>> = self.storage().list(query, page).await?;
-        let total = match (total, shown_total(&start, &read.value)) {
+        let total = match (total, shown_total(&start, &read)) {
             (Total::Omitted, _) => None,
             (Total::Counted, Some(rows)) => Some(rows),
             (Total::Counted, None) => Some(Store::<E>::count(self.storage(), query).await?),
@@ -94,9 +97,9 @@ impl StorageContext {
 mod tests {
     use super::*;
     use character_domain::{Character, UserId, now};
-    use character_storage_port::{CharacterQuery, Limit, MemoryStorage, StorageExt};
-    use character_storage_testkit::{Operation, ScriptedFaults};
-    use std::sync::Arc;
+    use character_storage_port::{CharacterQuery, Limit, MemoryStorage, StaleReason, StorageError, StorageExt, Tier};
+    use character_storage_testkit::{MockStorage, Operation, ScriptedFaults};
+    use std::{sync::Arc, time::Duration};
 
     #[tokio::test]
     async fn rows_are_counted_only_on_request_and_where_the_page_does_not_show_their_number() {
@@ -122,6 +125,25 @@ mod tests {
             assert_eq!((listed.total, storage.calls(Operation::Count)), (Some(5), counted), "{request:?}");
             let listed = context.list::<Character>(&CharacterQuery::default(), request.into()).await.unwrap().value;
             assert_eq!((listed.total, storage.calls(Operation::Count)), (None, counted));
+        }
+    }
+
+    #[tokio::test]
+    async fn the_total_of_a_list_is_never_read_off_a_page_that_may_be_out_of_date() {
+        for counted in [Some(7), None] {
+            let mut mock = MockStorage::new();
+            mock.expect_list::<Character>().returning(|_, _| {
+                let (tier, age, reason) = (Tier::Local, Duration::from_secs(9), StaleReason::Unavailable);
+                let page = Page::new(vec![Character::new(UserId::new(), "Hero", now())], None);
+                Ok(Read { value: page, source: Source::Stale { tier, age, reason } })
+            });
+            mock.expect_count::<Character>()
+                .returning(move |_| counted.ok_or_else(|| StorageError::unavailable("character.count")));
+            let context = StorageContext::new(Arc::new(mock));
+            let query = CharacterQuery::default();
+            let list = |total| context.list::<Character>(&query, ListRequest { page: PageRequest::default(), total });
+            assert_eq!(list(Total::Omitted).await.unwrap().value.total, None);
+            assert_eq!(list(Total::Counted).await.ok().map(|read| read.value.total), counted.map(Some));
         }
     }
 }
