@@ -6,10 +6,10 @@ use crate::{
     replay::note_replay,
     unit_of_work::{Changes, UnitOfWork},
 };
-use character_domain::{Character, CharacterId, Revision, Timestamp};
+use character_domain::{Character, CharacterId, Meta, Revision, Timestamp};
 use character_storage_port::{
     COMMIT, Change, Committed, Deleted, Entity, ErrorKind, Expect, KeptAnswer, Owned, StorageError, StoragePort, Store,
-    Transaction, note_position,
+    Transaction, Write, note_position,
 };
 use serde::{Serialize, de::DeserializeOwned};
 use std::sync::{
@@ -212,7 +212,7 @@ impl StorageContext {
                 // The answer is kept all the same: the row may have changed when the request is repeated.
                 Decision::Unchanged(answer) => (Transaction::new(), answer, TakenIds::Refuse),
             };
-            let writes = transaction.writes.len();
+            let revisions: Vec<_> = transaction.writes.iter().map(Write::revision).collect();
             if let Some(idempotency) = &request.idempotency {
                 transaction = stamped(transaction, idempotency);
                 transaction.answer = Some(KeptAnswer::of(&answer).map_err(unreadable)?);
@@ -220,14 +220,13 @@ impl StorageContext {
             let own = transaction.answer.clone();
             let error = match self.commit(transaction).await {
                 Ok(Committed { answer: Some(kept), written, .. }) => {
-                    // Times and revisions make the answers of two attempts differ, unless neither changed anything.
-                    let is_own = own.as_ref() == Some(&kept);
-                    if !is_own || written.len() != writes {
+                    // Two attempts of which one changed something differ in the revisions that they make, or in their answers.
+                    if own.as_ref() != Some(&kept) || !are_made(&revisions, &written) {
                         note_replay();
                     }
                     return kept.read().map_err(unreadable);
                 }
-                Ok(Committed { written, .. }) if written.len() == writes => return Ok(answer),
+                Ok(Committed { written, .. }) if written.len() == revisions.len() => return Ok(answer),
                 Ok(_) => return Err(broken("the outcome does not name every row").into()),
                 Err(error) => error,
             };
@@ -271,6 +270,12 @@ impl StorageContext {
 /// Whether this may reject a request that succeeded when it was first sent.
 fn says_nothing_of_earlier_requests(refusal: &RepositoryError) -> bool {
     !matches!(refusal, RepositoryError::Storage(_) | RepositoryError::IdempotencyMismatch)
+}
+
+/// Whether these rows can be those of writes that make these revisions.
+fn are_made(revisions: &[Option<Revision>], written: &[Meta]) -> bool {
+    let is_made = |(wanted, row): (&Option<Revision>, &Meta)| wanted.is_none_or(|wanted| wanted == row.revision);
+    revisions.len() == written.len() && revisions.iter().zip(written).all(is_made)
 }
 
 fn stamped(transaction: Transaction, idempotency: &Idempotency) -> Transaction {

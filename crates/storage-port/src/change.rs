@@ -99,6 +99,15 @@ impl<E: Entity> Change<E> {
         }
     }
 
+    /// The revision of the row that the change makes; `None` when the writer expects none in particular.
+    pub fn revision(&self) -> Option<Revision> {
+        match self.expect() {
+            None => self.first_revision(),
+            Some(Expect::Revision(revision)) => Some(revision.next()),
+            Some(Expect::Any) => None,
+        }
+    }
+
     /// What every storage refuses of the change by itself.
     pub(crate) fn check(&self) -> Violations {
         let mut violations = self.entity().map(Entity::check).unwrap_or_default();
@@ -177,5 +186,11 @@ impl Write {
             (E::KIND, change.id().into())
         }
         for_write!(self, change => row(change))
+    }
+
+    /// The revision of the row that the write makes; `None` when the writer expects none in particular.
+    #[must_use]
+    pub fn revision(&self) -> Option<Revision> {
+        for_write!(self, change => change.revision())
     }
 }

@@ -388,3 +388,29 @@ async fn a_repeat_says_that_it_is_one() {
         assert_eq!(answer.header("idempotency-replayed"), replayed, "{method}: {}", answer.text);
     }
 }
+
+#[actix_web::test]
+async fn a_repeat_of_a_deletion_says_that_it_is_one_also_when_the_row_was_restored() {
+    let client = Client::new();
+    let hero = path(&client.post(&json!({ "name": "Torormir", "user_id": USER })).await.json());
+    let mut rows = Vec::new();
+    for (place, body) in [
+        (CAMPAIGNS.to_owned(), json!({ "name": "Hollowmere" })),
+        (format!("{hero}/inventory"), json!({ "name": "Sword" })),
+        (format!("{hero}/journal"), json!({ "title": "Ogre" })),
+    ] {
+        rows.push(format!("{place}/{}", id_of(&client, &place, body).await));
+    }
+    rows.push(hero);
+    for row in rows {
+        let key = [("Idempotency-Key", "gone")];
+        for (is_restored, replayed) in [(false, None), (false, Some("true")), (true, Some("true"))] {
+            if is_restored {
+                assert_eq!(client.send("POST", &format!("{row}/restore"), &[], None).await.status, 200);
+            }
+            let answer = client.send("DELETE", &row, &key, None).await;
+            assert_eq!((answer.status, answer.header("idempotency-replayed")), (204, replayed), "{row} {is_restored}");
+        }
+        assert_eq!(client.get(&row).await.status, 200, "the repeat deleted it again");
+    }
+}
