@@ -114,6 +114,10 @@ impl FromStr for Timestamp {
     type Err = InvalidTimestamp;
 
     fn from_str(text: &str) -> Result<Self, InvalidTimestamp> {
+        // The parser also takes other forms of ISO 8601, which a client that checks the format would not send.
+        if !is_rfc3339(text) {
+            return Err(InvalidTimestamp::Syntax);
+        }
         // The parser takes nine digits of a second and no more.
         let text = cut(text);
         let pieces = Pieces::parse(&*text).map_err(|_| InvalidTimestamp::Syntax)?;
@@ -132,9 +136,38 @@ impl FromStr for Timestamp {
     }
 }
 
+/// Whether the text has the form of RFC 3339. That the numbers are those of a time is checked by the parser, except for the
+/// offset, of which the parser takes more.
+fn is_rfc3339(text: &str) -> bool {
+    const SECONDS: &[u8; 19] = b"0000-00-00T00:00:00";
+    const OFFSET: &[u8; 6] = b"+00:00";
+    let is_like = |text: &[u8], form: &[u8]| {
+        text.iter().zip(form).all(|(byte, form)| match form {
+            b'0' => byte.is_ascii_digit(),
+            b'T' => matches!(byte, b'T' | b't' | b' '),
+            b'+' => matches!(byte, b'+' | b'-'),
+            form => byte == form,
+        })
+    };
+    let Some((seconds, rest)) = text.as_bytes().split_first_chunk::<19>() else { return false };
+    let rest = match rest.strip_prefix(b".") {
+        Some(fraction) => {
+            let digits = fraction.iter().take_while(|byte| byte.is_ascii_digit()).count();
+            fraction.get(digits..).filter(|_| digits > 0).unwrap_or_default()
+        }
+        None => rest,
+    };
+    let has_offset = match rest {
+        b"Z" | b"z" => true,
+        [_, hours @ .., b':', _, _] => rest.len() == OFFSET.len() && is_like(rest, OFFSET) && hours <= b"23",
+        _ => false,
+    };
+    is_like(seconds, SECONDS) && has_offset
+}
+
 /// The text without those digits of the fraction of a second that are not kept.
 fn cut(text: &str) -> Cow<'_, str> {
-    let fraction = text.find(['.', ',']).map(|point| point + 1);
+    let fraction = text.find('.').map(|point| point + 1);
     let Some((kept, rest)) = fraction.and_then(|at| text.split_at_checked(at + usize::from(DIGITS))) else {
         return text.into();
     };
@@ -232,6 +265,9 @@ mod tests {
         for (text, written) in [
             ("2026-01-02T03:04:05+14:00", "2026-01-01T13:04:05.000000Z"),
             ("2026-01-02t03:04:05.9999999999999z", "2026-01-02T03:04:05.999999Z"),
+            ("2026-01-02 03:04:05-00:00", "2026-01-02T03:04:05.000000Z"),
+            ("2026-01-02T03:04:05+23:59", "2026-01-01T03:05:05.000000Z"),
+            ("2016-12-31T23:59:60Z", "2016-12-31T23:59:59.000000Z"),
             ("1969-12-31T23:59:59.9999999-00:30", "1970-01-01T00:29:59.999999Z"),
             ("9999-12-31T23:59:59.9999999Z", "9999-12-31T23:59:59.999999Z"),
             ("0001-01-01T01:00:00+01:00", "0001-01-01T00:00:00.000000Z"),
@@ -264,6 +300,18 @@ mod tests {
             "2026-01-01T00:00:00.Z",
             "10000-01-01T00:00:00Z",
             "1767225600",
+            "2026-01-01T00:00Z",
+            "2026-01-01T00Z",
+            "20260101T000000Z",
+            "+002026-01-01T00:00:00Z",
+            "2026-01-01T00:00:00,5Z",
+            "2026-01-01T00:00:00+01",
+            "2026-01-01T00:00:00+0100",
+            "2026-01-01T00:00:00+24:00",
+            "2026-01-01T00:00:00+01:60",
+            "2026-01-01T00:00:00+01:00:30",
+            "2026-01-01T00:00:00.5",
+            "2026-01-01T00:00:00Z ",
         ] {
             assert_eq!(parsed(text), Err(InvalidTimestamp::Syntax), "{text}");
         }
