@@ -110,9 +110,10 @@ pub(crate) enum UnreadableBody {
 pub(crate) fn character(text: &[u8]) -> Result<Object, UnreadableBody> {
     json::scan(text, json::MAX_DEPTH + 1, size::MAX_ROW_VALUES).map_err(|error| {
         UnreadableBody::Invalid(match error {
-            // Only the sheet is free enough to be at fault here, and its depth is one less than that of the whole.
-            ScanError::TooDeep(levels) => {
-                Violations::one("data", format!("must not be nested deeper than {} levels", levels - 1))
+            // The depth of a document is one less than that of the whole.
+            ScanError::TooDeep { levels, member } => {
+                let field = member.unwrap_or_else(|| "body".to_owned());
+                Violations::one(field, format!("must not be nested deeper than {} levels", levels - 1))
             }
             ScanError::TooMany(values) => Violations::one("body", size::too_many_values(values)),
             ScanError::Member { path, reason } => Violations::one(path, reason),

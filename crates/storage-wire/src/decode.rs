@@ -25,7 +25,7 @@ pub enum Unreadable {
 pub fn decode<T: DeserializeOwned>(text: &[u8]) -> Result<T, Unreadable> {
     json::scan(text, json::MAX_MESSAGE_DEPTH, size::MAX_MESSAGE_VALUES).map_err(|error| {
         Unreadable::Invalid(match error {
-            ScanError::TooDeep(_) | ScanError::TooMany(_) => Violations::one("body", error.to_string()),
+            ScanError::TooDeep { .. } | ScanError::TooMany(_) => Violations::one("body", error.to_string()),
             ScanError::Member { path, reason } => Violations::one(path, reason),
         })
     })?;

@@ -1,4 +1,4 @@
-use crate::client::{CHARACTERS, Client, USER, path};
+use crate::client::{CHARACTERS, Client, USER, id_of, path};
 use actix_web::{App, HttpServer};
 use character_api::{ApiLimits, configure};
 use character_domain::size::MAX_ROW;
@@ -35,14 +35,32 @@ async fn a_sheet_128_levels_deep_comes_back_as_it_went_in_and_may_be_patched() {
 async fn a_deeper_one_is_refused_by_every_way_in_however_deep() {
     let client = Client::new();
     let place = path(&client.created("Torormir").await);
-    for body in [sheet(129), sheet(100_000), "[".repeat(500_000), r#"{"data":"#.repeat(50_000)] {
+    let bodies = [(sheet(129), "data"), (sheet(100_000), "data"), ("[".repeat(500_000), "body")];
+    for (body, field) in bodies.into_iter().chain([(r#"{"data":"#.repeat(50_000), "data")]) {
         for (method, place) in [("POST", CHARACTERS), ("PUT", &*place), ("PATCH", &*place)] {
-            let problem = client.text(method, place, &[], &body).await.is_invalid(&["data"]);
+            let problem = client.text(method, place, &[], &body).await.is_invalid(&[field]);
             assert_eq!(problem["errors"][0]["reason"], "must not be nested deeper than 128 levels");
         }
     }
     let array = format!(r#"{{"name":"x","user_id":"{USER}","data":{{"a":{}1{}}}}}"#, "[".repeat(128), "]".repeat(128));
     client.text("POST", CHARACTERS, &[], &array).await.is_invalid(&["data"]);
+}
+
+#[actix_web::test]
+async fn a_part_of_a_row_that_is_too_deep_is_named_and_not_the_data_beside_it() {
+    let client = Client::new();
+    let hero = path(&client.created("Torormir").await);
+    let entry = id_of(&client, &format!("{hero}/journal"), json!({ "title": "Ogre" })).await;
+    let deep = format!("{}1{}", "[".repeat(129), "]".repeat(129));
+    for (place, required, field) in [
+        (format!("{hero}/journal/{entry}/quests"), r#""title":"x""#, "progress"),
+        (format!("{hero}/journal/{entry}/quests"), r#""title":"x""#, "rewards"),
+        (format!("{hero}/events"), r#""impact_type":"other""#, "event_data"),
+        (format!("{hero}/journal"), r#""title":"x""#, "tags"),
+    ] {
+        let body = format!(r#"{{"data":{{"a":1}},{required},"{field}":{deep}}}"#);
+        client.text("POST", &place, &[], &body).await.is_invalid(&[field]);
+    }
 }
 
 #[actix_web::test]

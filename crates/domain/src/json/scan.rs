@@ -15,8 +15,13 @@ const MAX_PATH: usize = 300;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ScanError {
     /// Nested deeper than allowed.
-    #[error("nested deeper than {0} levels")]
-    TooDeep(usize),
+    #[error("nested deeper than {levels} levels")]
+    TooDeep {
+        /// The allowed number of levels.
+        levels: usize,
+        /// The name of the member of the outermost object that is too deep, cut like a path; `None` when the text is no object.
+        member: Option<String>,
+    },
     /// More JSON values than allowed.
     #[error("{}", size::too_many_values(*.0))]
     TooMany(usize),
@@ -81,7 +86,7 @@ pub fn scan(text: &[u8], max_depth: usize, max_values: usize) -> Result<(), Scan
                 let item = (byte == b'[').then_some(0);
                 open.push(Open { names_before: names.len(), item, is_sorted: true, is_plain: true });
                 if open.len() > max_depth {
-                    return Err(ScanError::TooDeep(max_depth));
+                    return Err(ScanError::TooDeep { levels: max_depth, member: outermost(&open, &names) });
                 }
             }
             b'}' | b']' => {
@@ -201,6 +206,13 @@ fn twice<'a>(names: &mut [&'a [u8]], are_plain: bool) -> Option<&'a [u8]> {
     })
 }
 
+/// The name of the open member of the outermost object.
+fn outermost(open: &[Open], names: &[&[u8]]) -> Option<String> {
+    open.first().filter(|outermost| outermost.item.is_none())?;
+    let name = names.get(open.get(1)?.names_before.checked_sub(1)?)?;
+    Some(String::from_utf8_lossy(&decoded(name)).chars().take(MAX_PATH).collect())
+}
+
 /// The refusal of the member whose name is the last of `names`.
 fn refused(open: &[Open], names: &[&[u8]], reason: &'static str) -> ScanError {
     let mut path = String::new();
@@ -239,7 +251,7 @@ mod tests {
     fn a_text_at_the_limit_passes_and_one_level_more_does_not() {
         let nested = |n: usize| "[".repeat(n) + &"]".repeat(n);
         assert_eq!(scan(nested(128).as_bytes(), 128, MANY), Ok(()));
-        assert_eq!(scan(nested(129).as_bytes(), 128, MANY), Err(ScanError::TooDeep(128)));
+        assert_eq!(scan(nested(129).as_bytes(), 128, MANY), Err(ScanError::TooDeep { levels: 128, member: None }));
         assert_eq!(scan(br#""[[[[[\"[[[[""#, 2, MANY), Ok(()));
     }
 
