@@ -6,9 +6,14 @@ use actix_web::{
 };
 use character_storage_port::{Source, Tier};
 
-/// Adds the headers that tell of `source`. `Cache-Control` has every client ask again, with its entity tag.
-pub(crate) fn tell(response: &mut HttpResponseBuilder, source: Source) {
+/// Has every client ask again, with its entity tag when there is one.
+pub(crate) fn revalidate(response: &mut HttpResponseBuilder) {
     response.insert_header((CACHE_CONTROL, HeaderValue::from_static("private, no-cache")));
+}
+
+/// Adds the headers that tell of `source`. Every client asks again.
+pub(crate) fn tell(response: &mut HttpResponseBuilder, source: Source) {
+    revalidate(response);
     match source {
         Source::Origin => {
             response.insert_header((CACHE_STATUS, HeaderValue::from_static("character-service; fwd=miss")));

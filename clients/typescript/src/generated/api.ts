@@ -444,6 +444,8 @@ export interface paths {
         /**
          * Returns the coins of a character.
          * @description The entity tag is that of the character.
+         *
+         *     Send the `ETag` of a copy in `If-None-Match` to receive 304 while nothing has changed.
          */
         get: operations["getCurrency"];
         put?: never;
@@ -4470,6 +4472,7 @@ export interface operations {
                     Age: components["headers"]["Age"];
                     "Cache-Status": components["headers"]["Cache-Status"];
                     ETag: components["headers"]["ETag"];
+                    Link: components["headers"]["Link"];
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
@@ -4588,6 +4591,7 @@ export interface operations {
             /** @description The campaign */
             200: {
                 headers: {
+                    Age: components["headers"]["Age"];
                     "Cache-Status": components["headers"]["Cache-Status"];
                     ETag: components["headers"]["ETag"];
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -4954,6 +4958,7 @@ export interface operations {
                     Age: components["headers"]["Age"];
                     "Cache-Status": components["headers"]["Cache-Status"];
                     ETag: components["headers"]["ETag"];
+                    Link: components["headers"]["Link"];
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
@@ -5143,6 +5148,7 @@ export interface operations {
                     Age: components["headers"]["Age"];
                     "Cache-Status": components["headers"]["Cache-Status"];
                     ETag: components["headers"]["ETag"];
+                    Link: components["headers"]["Link"];
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
@@ -5921,6 +5927,7 @@ export interface operations {
                     Age: components["headers"]["Age"];
                     "Cache-Status": components["headers"]["Cache-Status"];
                     ETag: components["headers"]["ETag"];
+                    Link: components["headers"]["Link"];
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
@@ -6056,6 +6063,7 @@ export interface operations {
             /** @description The event */
             200: {
                 headers: {
+                    Age: components["headers"]["Age"];
                     "Cache-Status": components["headers"]["Cache-Status"];
                     ETag: components["headers"]["ETag"];
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -6290,6 +6298,7 @@ export interface operations {
                     Age: components["headers"]["Age"];
                     "Cache-Status": components["headers"]["Cache-Status"];
                     ETag: components["headers"]["ETag"];
+                    Link: components["headers"]["Link"];
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
@@ -6483,6 +6492,7 @@ export interface operations {
                     Age: components["headers"]["Age"];
                     "Cache-Status": components["headers"]["Cache-Status"];
                     ETag: components["headers"]["ETag"];
+                    Link: components["headers"]["Link"];
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
@@ -6604,6 +6614,7 @@ export interface operations {
                     Age: components["headers"]["Age"];
                     "Cache-Status": components["headers"]["Cache-Status"];
                     ETag: components["headers"]["ETag"];
+                    Link: components["headers"]["Link"];
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
@@ -6850,6 +6861,10 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description Entity tags of the copies that the client has. Status 304 when one is current. */
+                "If-None-Match"?: string;
+                /** @description Strong entity tags. The row must have one of them; otherwise the response is 412 `precondition-failed`. */
+                "If-Match"?: string;
                 /** @description The `Storage-Position` of an earlier response. The data of this response is at least as new. */
                 "Storage-Position"?: number;
                 /** @description How long the client waits for the response, in milliseconds. When this time is over, the response is 504 `deadline-exceeded`, and no more work is done for the request. It shortens the limits of the service and never extends them. Default: those limits. */
@@ -6868,6 +6883,7 @@ export interface operations {
             /** @description The coins of the character */
             200: {
                 headers: {
+                    Age: components["headers"]["Age"];
                     "Cache-Status": components["headers"]["Cache-Status"];
                     ETag: components["headers"]["ETag"];
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -6886,10 +6902,22 @@ export interface operations {
                     "application/json": components["schemas"]["Purse"];
                 };
             };
+            /** @description Not modified: the copy of the client is current */
+            304: {
+                headers: {
+                    Age: components["headers"]["Age"];
+                    "Cache-Status": components["headers"]["Cache-Status"];
+                    ETag: components["headers"]["ETag"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             400: components["responses"]["malformed-host.malformed-precondition"];
             404: components["responses"]["not-found"];
             405: components["responses"]["method-not-allowed"];
             409: components["responses"]["unreadable-member"];
+            412: components["responses"]["precondition-failed"];
             421: components["responses"]["misdirected-request"];
             422: components["responses"]["invalid"];
             431: components["responses"]["head-too-large"];
@@ -7128,6 +7156,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description Strong entity tags. The character must have one of them; otherwise the response is 412 `precondition-failed`. */
+                "If-Match"?: string;
                 /** @description The `Storage-Position` of an earlier response. The data of this response is at least as new. */
                 "Storage-Position"?: number;
                 /** @description How long the client waits for the response, in milliseconds. When this time is over, the response is 504 `deadline-exceeded`, and no more work is done for the request. It shortens the limits of the service and never extends them. Default: those limits. */
@@ -7186,6 +7216,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            412: components["responses"]["precondition-failed"];
             421: components["responses"]["misdirected-request"];
             422: components["responses"]["invalid"];
             431: components["responses"]["head-too-large"];
@@ -7227,6 +7258,7 @@ export interface operations {
             /** @description The item */
             200: {
                 headers: {
+                    Age: components["headers"]["Age"];
                     "Cache-Status": components["headers"]["Cache-Status"];
                     ETag: components["headers"]["ETag"];
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -8170,6 +8202,7 @@ export interface operations {
                     Age: components["headers"]["Age"];
                     "Cache-Status": components["headers"]["Cache-Status"];
                     ETag: components["headers"]["ETag"];
+                    Link: components["headers"]["Link"];
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
@@ -8453,6 +8486,7 @@ export interface operations {
             /** @description The entry */
             200: {
                 headers: {
+                    Age: components["headers"]["Age"];
                     "Cache-Status": components["headers"]["Cache-Status"];
                     ETag: components["headers"]["ETag"];
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -8738,6 +8772,7 @@ export interface operations {
                     Age: components["headers"]["Age"];
                     "Cache-Status": components["headers"]["Cache-Status"];
                     ETag: components["headers"]["ETag"];
+                    Link: components["headers"]["Link"];
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
@@ -8871,6 +8906,7 @@ export interface operations {
             /** @description The experience entry */
             200: {
                 headers: {
+                    Age: components["headers"]["Age"];
                     "Cache-Status": components["headers"]["Cache-Status"];
                     ETag: components["headers"]["ETag"];
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -9225,6 +9261,7 @@ export interface operations {
                     Age: components["headers"]["Age"];
                     "Cache-Status": components["headers"]["Cache-Status"];
                     ETag: components["headers"]["ETag"];
+                    Link: components["headers"]["Link"];
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
@@ -9359,6 +9396,7 @@ export interface operations {
             /** @description The relationship */
             200: {
                 headers: {
+                    Age: components["headers"]["Age"];
                     "Cache-Status": components["headers"]["Cache-Status"];
                     ETag: components["headers"]["ETag"];
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -9720,6 +9758,7 @@ export interface operations {
                     Age: components["headers"]["Age"];
                     "Cache-Status": components["headers"]["Cache-Status"];
                     ETag: components["headers"]["ETag"];
+                    Link: components["headers"]["Link"];
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
@@ -9864,6 +9903,7 @@ export interface operations {
             /** @description The quest */
             200: {
                 headers: {
+                    Age: components["headers"]["Age"];
                     "Cache-Status": components["headers"]["Cache-Status"];
                     ETag: components["headers"]["ETag"];
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -10303,6 +10343,7 @@ export interface operations {
                     Age: components["headers"]["Age"];
                     "Cache-Status": components["headers"]["Cache-Status"];
                     ETag: components["headers"]["ETag"];
+                    Link: components["headers"]["Link"];
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
@@ -10347,6 +10388,7 @@ export interface operations {
             /** @description The progress */
             200: {
                 headers: {
+                    Age: components["headers"]["Age"];
                     "Cache-Status": components["headers"]["Cache-Status"];
                     ETag: components["headers"]["ETag"];
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -10777,6 +10819,7 @@ export interface operations {
                     Age: components["headers"]["Age"];
                     "Cache-Status": components["headers"]["Cache-Status"];
                     ETag: components["headers"]["ETag"];
+                    Link: components["headers"]["Link"];
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
@@ -11175,6 +11218,7 @@ export interface operations {
                     Age: components["headers"]["Age"];
                     "Cache-Status": components["headers"]["Cache-Status"];
                     ETag: components["headers"]["ETag"];
+                    Link: components["headers"]["Link"];
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
@@ -11320,6 +11364,7 @@ export interface operations {
                     Age: components["headers"]["Age"];
                     "Cache-Status": components["headers"]["Cache-Status"];
                     ETag: components["headers"]["ETag"];
+                    Link: components["headers"]["Link"];
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
@@ -11369,6 +11414,7 @@ export interface operations {
             /** @description The version */
             200: {
                 headers: {
+                    Age: components["headers"]["Age"];
                     "Cache-Status": components["headers"]["Cache-Status"];
                     ETag: components["headers"]["ETag"];
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -11655,6 +11701,7 @@ export interface operations {
             /** @description The state of the character in that version */
             200: {
                 headers: {
+                    Age: components["headers"]["Age"];
                     "Cache-Status": components["headers"]["Cache-Status"];
                     ETag: components["headers"]["ETag"];
                     "X-Request-Id": components["headers"]["X-Request-Id"];

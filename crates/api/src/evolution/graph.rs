@@ -4,11 +4,11 @@ use super::drawing;
 use crate::{
     Api,
     answer::{Answer, path_id},
-    context,
+    context, provenance,
     query::Parameters,
     responses::LookProblems,
 };
-use actix_web::{HttpRequest, HttpResponse, http::header::CACHE_CONTROL, web::Data};
+use actix_web::{HttpRequest, HttpResponse, web::Data};
 use character_repositories::VersionGraph;
 
 /// Returns the graph of the lineage of a character: its predecessors, its successors, and all their items.
@@ -22,7 +22,7 @@ pub(crate) async fn graph(api: Data<Api>, request: HttpRequest) -> Answer {
     Parameters::of(request.query_string()).finish()?;
     let graph = api.repositories.evolution.graph(of, &context::of_read(&request)?).await?;
     let mut response = HttpResponse::Ok();
-    response.insert_header((CACHE_CONTROL, "private, no-cache"));
+    provenance::revalidate(&mut response);
     Ok(response.json(graph))
 }
 
@@ -37,6 +37,6 @@ pub(crate) async fn graph_drawing(api: Data<Api>, request: HttpRequest) -> Answe
     Parameters::of(request.query_string()).finish()?;
     let graph = api.repositories.evolution.graph(of, &context::of_read(&request)?).await?;
     let mut response = HttpResponse::Ok();
-    response.insert_header((CACHE_CONTROL, "private, no-cache"));
+    provenance::revalidate(&mut response);
     Ok(response.content_type("image/svg+xml; charset=utf-8").body(drawing::draw(&graph)))
 }

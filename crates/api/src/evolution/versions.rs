@@ -9,12 +9,13 @@ use crate::{
     condition::etag,
     context::{self, ChangeHeaders},
     fields::Fields,
+    provenance,
     query::{INCLUDE_TOTAL_IS, PageParameters, Parameters},
     responses::{ActProblems, LookProblems},
 };
 use actix_web::{
     HttpRequest, HttpResponse,
-    http::header::{CACHE_CONTROL, ETAG},
+    http::header::ETAG,
     web::{Data, Payload},
 };
 use character_domain::{CharacterVersion, Violations};
@@ -68,7 +69,9 @@ pub(crate) async fn compare(api: Data<Api>, request: HttpRequest) -> Answer {
         return Err(Problem::invalid(faults));
     };
     let comparison = api.repositories.evolution.compare(of, from, to, deleted, &context::of_read(&request)?).await?;
-    Ok(HttpResponse::Ok().json(ComparisonBody::from(comparison)))
+    let mut response = HttpResponse::Ok();
+    provenance::revalidate(&mut response);
+    Ok(response.json(ComparisonBody::from(comparison)))
 }
 
 /// Lists the versions of a character, its predecessors and its successors, newest first, as nodes that name their
@@ -97,7 +100,7 @@ pub(crate) async fn tree(api: Data<Api>, request: HttpRequest) -> Answer {
     let context = context::of_read(&request)?;
     let part = api.repositories.evolution.tree(of, deleted, page.limit, after, total, &context).await?;
     let mut response = HttpResponse::Ok();
-    response.insert_header((CACHE_CONTROL, "private, no-cache"));
+    provenance::revalidate(&mut response);
     answer::list_of_nodes(&request, response, &PageBody::<VersionNode>::of(part))
 }
 

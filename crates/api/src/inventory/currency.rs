@@ -4,7 +4,7 @@ use crate::{
     Api, Problem, ProblemBody,
     answer::{Answer, path_id},
     body::{self, Media},
-    condition::etag,
+    condition::{self, etag},
     context::{self, ChangeHeaders},
     fields::Fields,
     provenance,
@@ -62,9 +62,13 @@ impl From<Purse> for PurseBody {
 /// Returns the coins of a character. The entity tag is that of the character.
 #[utoipa::path(
     get, path = "/api/v2/characters/{id}/inventory/currency", tag = "inventory", operation_id = "getCurrency",
-    params(("id" = uuid::Uuid, Path, description = "The character")),
+    params(
+        ("id" = uuid::Uuid, Path, description = "The character"),
+        ("If-None-Match" = Option<String>, Header, description = "Entity tags of the copies that the client has. Status 304 when one is current."),
+    ),
     responses(
         (status = 200, body = PurseBody, description = "The coins of the character", headers(("ETag" = String), ("Cache-Status" = String))),
+        (status = 304, description = "Not modified: the copy of the client is current"),
         (status = 409, body = ProblemBody, content_type = "application/problem+json", description = "`unreadable-member`: the sheet does not hold numbers of coins where they belong"),
         LookProblems,
     ),
@@ -72,10 +76,12 @@ impl From<Purse> for PurseBody {
 pub(crate) async fn currency(api: Data<Api>, request: HttpRequest) -> Answer {
     let read = api.repositories.inventory.currency(path_id(&request, "id")?, &context::of_read(&request)?).await?;
     let coins = Purse::of(&read.value.data).map_err(RepositoryError::from)?;
-    let mut response = HttpResponse::Ok();
+    let revision = read.value.meta.revision;
+    let known = condition::is_known(request.headers(), revision)?;
+    let mut response = if known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
     provenance::tell(&mut response, read.source);
-    response.insert_header((ETAG, etag(read.value.meta.revision)));
-    Ok(response.json(PurseBody::from(coins)))
+    response.insert_header((ETAG, etag(revision)));
+    Ok(if known { response.finish() } else { response.json(PurseBody::from(coins)) })
 }
 
 /// Adds or takes away coins of all kinds at once. Conflicts (409): `not-enough-coins`, `too-many-coins` and

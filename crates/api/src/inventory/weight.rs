@@ -3,7 +3,7 @@
 use crate::{
     Api, ProblemBody,
     answer::{Answer, path_id},
-    context,
+    context, provenance,
     responses::LookProblems,
 };
 use actix_web::{HttpRequest, HttpResponse, web::Data};
@@ -58,7 +58,10 @@ impl From<Load> for LoadBody {
 /// Returns the weight that the character carries.
 #[utoipa::path(
     get, path = "/api/v2/characters/{id}/inventory/weight", tag = "inventory", operation_id = "getWeight",
-    params(("id" = uuid::Uuid, Path, description = "The character")),
+    params(
+        ("id" = uuid::Uuid, Path, description = "The character"),
+        ("If-Match" = Option<String>, Header, description = "Strong entity tags. The character must have one of them; otherwise the response is 412 `precondition-failed`."),
+    ),
     responses(
         (status = 200, body = LoadBody, description = "The weight that the character carries"),
         (status = 409, body = ProblemBody, content_type = "application/problem+json", description = "`unreadable-member`, `weight-not-exact`, `container-cycle`: the weights cannot be computed"),
@@ -67,5 +70,7 @@ impl From<Load> for LoadBody {
 )]
 pub(crate) async fn weight(api: Data<Api>, request: HttpRequest) -> Answer {
     let load = api.repositories.inventory.weight(path_id(&request, "id")?, &context::of_read(&request)?).await?;
-    Ok(HttpResponse::Ok().json(LoadBody::from(load)))
+    let mut response = HttpResponse::Ok();
+    provenance::revalidate(&mut response);
+    Ok(response.json(LoadBody::from(load)))
 }

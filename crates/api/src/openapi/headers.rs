@@ -1,9 +1,6 @@
 //! The headers of requests and responses, each described once.
 
-use super::{
-    operations::Operation,
-    walk::{members_mut, referred},
-};
+use super::{operations::Operation, walk::members_mut};
 use serde_json::{Value, json};
 
 /// A header that the document adds to requests.
@@ -106,14 +103,15 @@ pub(super) fn declare(operation: &mut Operation<'_>) {
     let (is_of_api, is_change) = (operation.is_of_api(), operation.is_change());
     let has_key =
         operation.value["parameters"].as_array().into_iter().flatten().any(|it| it["name"] == "Idempotency-Key");
+    let is_list = operation.is_list();
     for (status, response) in members_mut(&mut operation.value["responses"]) {
-        let content = &response["content"]["application/json"]["schema"];
-        let is_list = referred(content).is_some_and(|name| name.ends_with("Page"));
         let declared = response["headers"].as_object().map(|headers| headers.keys().cloned().collect::<Vec<_>>());
         let mut names: Vec<String> = declared.unwrap_or_default();
+        let has_source = names.iter().any(|name| name == "Cache-Status");
         let mut add = |name: &str| names.push(name.to_owned());
         add("X-Request-Id");
         match status.as_str() {
+            "304" if is_list => ["ETag", "Link", "Cache-Status", "Age"].into_iter().for_each(add),
             "304" => ["ETag", "Cache-Status", "Age"].into_iter().for_each(add),
             "405" => add("Allow"),
             "415" => ["Accept", "Accept-Patch"].into_iter().for_each(add),
@@ -125,6 +123,7 @@ pub(super) fn declare(operation: &mut Operation<'_>) {
                     add("Idempotency-Replayed");
                 }
             }
+            _ if has_source => add("Age"),
             _ => {}
         }
         let known = all().map(|(name, ..)| name);

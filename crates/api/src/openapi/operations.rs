@@ -135,8 +135,11 @@ impl Operation<'_> {
         if self.value["parameters"].is_null() {
             self.value["parameters"] = json!([]);
         }
+        // An operation may describe one by itself.
+        let is_missing = |one: &Value| one["name"].as_str().is_some_and(|name| !self.has_parameter(name));
+        let missing: Vec<Value> = parameters.iter().map(headers::Parameter::value).filter(is_missing).collect();
         if let Some(all) = self.value["parameters"].as_array_mut() {
-            all.extend(parameters.iter().map(headers::Parameter::value));
+            all.extend(missing);
         }
     }
 

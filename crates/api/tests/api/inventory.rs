@@ -239,6 +239,45 @@ async fn weights_are_exact_whatever_their_order() {
 }
 
 #[actix_web::test]
+async fn the_coins_have_the_entity_tag_of_the_character_and_are_not_sent_again_to_a_client_that_has_them() {
+    let (client, character) = hero(&json!({ "currency": { "gp": 10 } })).await;
+    let purse = format!("{character}/inventory/currency");
+    let tag = client.get(&purse).await.header("etag").unwrap().to_owned();
+    for (known, status, text) in [(tag.as_str(), 304, ""), ("\"99\"", 200, r#"{"cp":0,"sp":0,"ep":0,"gp":10,"pp":0}"#)]
+    {
+        let answer = client.send("GET", &purse, &[("If-None-Match", known)], None).await;
+        assert_eq!((answer.status, answer.text.as_str(), answer.header("etag")), (status, text, Some(tag.as_str())));
+    }
+    for part in ["currency", "weight"] {
+        let headers = [("If-Match", "\"99\"")];
+        let answer = client.send("GET", &format!("{character}/inventory/{part}"), &headers, None).await;
+        answer.is_problem(412, "precondition-failed");
+    }
+}
+
+#[actix_web::test]
+async fn no_client_keeps_a_read_of_a_character_without_asking_again() {
+    let (client, character) = hero(&json!({})).await;
+    let versions = client.get(&format!("{character}/versions")).await.json();
+    let version = versions["items"][0]["id"].as_str().unwrap().to_owned();
+    for read in [
+        "".to_owned(),
+        "/inventory".to_owned(),
+        "/inventory/currency".to_owned(),
+        "/inventory/weight".to_owned(),
+        "/progress".to_owned(),
+        "/version-graph".to_owned(),
+        "/version-graph.svg".to_owned(),
+        "/versions/tree".to_owned(),
+        format!("/versions/compare?from={version}&to={version}"),
+        format!("/versions/{version}/state"),
+    ] {
+        let answer = client.get(&format!("{character}{read}")).await;
+        assert_eq!((answer.status, answer.header("cache-control")), (200, Some("private, no-cache")), "{read}");
+    }
+}
+
+#[actix_web::test]
 async fn coins_that_are_no_whole_numbers_are_refused_and_stay() {
     for (currency, member) in [
         (json!({ "gp": 12.5 }), "data.currency.gp is 12.5"),

@@ -14,9 +14,17 @@ from ...types import UNSET, Response, Unset
 def _get_kwargs(
     id: UUID,
     *,
+    if_none_match: str | Unset = UNSET,
+    if_match: str | Unset = UNSET,
     x_request_timeout_ms: int | Unset = UNSET,
 ) -> dict[str, Any]:
     headers: dict[str, Any] = {}
+    if not isinstance(if_none_match, Unset):
+        headers["If-None-Match"] = if_none_match
+
+    if not isinstance(if_match, Unset):
+        headers["If-Match"] = if_match
+
     if not isinstance(x_request_timeout_ms, Unset):
         headers["X-Request-Timeout-Ms"] = str(x_request_timeout_ms)
 
@@ -56,14 +64,20 @@ def sync_detailed(
     id: UUID,
     *,
     client: AuthenticatedClient | Client,
+    if_none_match: str | Unset = UNSET,
+    if_match: str | Unset = UNSET,
     x_request_timeout_ms: int | Unset = UNSET,
 ) -> Response[Purse]:
     """Returns the coins of a character.
 
      The entity tag is that of the character.
 
+    Send the `ETag` of a copy in `If-None-Match` to receive 304 while nothing has changed.
+
     Args:
         id (UUID):
+        if_none_match (str | Unset):
+        if_match (str | Unset):
         x_request_timeout_ms (int | Unset):
 
     Raises:
@@ -76,6 +90,8 @@ def sync_detailed(
 
     kwargs = _get_kwargs(
         id=id,
+        if_none_match=if_none_match,
+        if_match=if_match,
         x_request_timeout_ms=x_request_timeout_ms,
     )
 
@@ -90,14 +106,20 @@ def sync(
     id: UUID,
     *,
     client: AuthenticatedClient | Client,
+    if_none_match: str | Unset = UNSET,
+    if_match: str | Unset = UNSET,
     x_request_timeout_ms: int | Unset = UNSET,
 ) -> Purse | None:
     """Returns the coins of a character.
 
      The entity tag is that of the character.
 
+    Send the `ETag` of a copy in `If-None-Match` to receive 304 while nothing has changed.
+
     Args:
         id (UUID):
+        if_none_match (str | Unset):
+        if_match (str | Unset):
         x_request_timeout_ms (int | Unset):
 
     Raises:
@@ -111,6 +133,8 @@ def sync(
     return sync_detailed(
         id=id,
         client=client,
+        if_none_match=if_none_match,
+        if_match=if_match,
         x_request_timeout_ms=x_request_timeout_ms,
     ).parsed
 
@@ -119,14 +143,20 @@ async def asyncio_detailed(
     id: UUID,
     *,
     client: AuthenticatedClient | Client,
+    if_none_match: str | Unset = UNSET,
+    if_match: str | Unset = UNSET,
     x_request_timeout_ms: int | Unset = UNSET,
 ) -> Response[Purse]:
     """Returns the coins of a character.
 
      The entity tag is that of the character.
 
+    Send the `ETag` of a copy in `If-None-Match` to receive 304 while nothing has changed.
+
     Args:
         id (UUID):
+        if_none_match (str | Unset):
+        if_match (str | Unset):
         x_request_timeout_ms (int | Unset):
 
     Raises:
@@ -139,6 +169,8 @@ async def asyncio_detailed(
 
     kwargs = _get_kwargs(
         id=id,
+        if_none_match=if_none_match,
+        if_match=if_match,
         x_request_timeout_ms=x_request_timeout_ms,
     )
 
@@ -151,14 +183,20 @@ async def asyncio(
     id: UUID,
     *,
     client: AuthenticatedClient | Client,
+    if_none_match: str | Unset = UNSET,
+    if_match: str | Unset = UNSET,
     x_request_timeout_ms: int | Unset = UNSET,
 ) -> Purse | None:
     """Returns the coins of a character.
 
      The entity tag is that of the character.
 
+    Send the `ETag` of a copy in `If-None-Match` to receive 304 while nothing has changed.
+
     Args:
         id (UUID):
+        if_none_match (str | Unset):
+        if_match (str | Unset):
         x_request_timeout_ms (int | Unset):
 
     Raises:
@@ -173,6 +211,8 @@ async def asyncio(
         await asyncio_detailed(
             id=id,
             client=client,
+            if_none_match=if_none_match,
+            if_match=if_match,
             x_request_timeout_ms=x_request_timeout_ms,
         )
     ).parsed

@@ -14,9 +14,13 @@ from ...types import UNSET, Response, Unset
 def _get_kwargs(
     id: UUID,
     *,
+    if_match: str | Unset = UNSET,
     x_request_timeout_ms: int | Unset = UNSET,
 ) -> dict[str, Any]:
     headers: dict[str, Any] = {}
+    if not isinstance(if_match, Unset):
+        headers["If-Match"] = if_match
+
     if not isinstance(x_request_timeout_ms, Unset):
         headers["X-Request-Timeout-Ms"] = str(x_request_timeout_ms)
 
@@ -56,6 +60,7 @@ def sync_detailed(
     id: UUID,
     *,
     client: AuthenticatedClient | Client,
+    if_match: str | Unset = UNSET,
     x_request_timeout_ms: int | Unset = UNSET,
 ) -> Response[Load]:
     """Returns the weight that the character carries.
@@ -64,6 +69,7 @@ def sync_detailed(
 
     Args:
         id (UUID):
+        if_match (str | Unset):
         x_request_timeout_ms (int | Unset):
 
     Raises:
@@ -76,6 +82,7 @@ def sync_detailed(
 
     kwargs = _get_kwargs(
         id=id,
+        if_match=if_match,
         x_request_timeout_ms=x_request_timeout_ms,
     )
 
@@ -90,6 +97,7 @@ def sync(
     id: UUID,
     *,
     client: AuthenticatedClient | Client,
+    if_match: str | Unset = UNSET,
     x_request_timeout_ms: int | Unset = UNSET,
 ) -> Load | None:
     """Returns the weight that the character carries.
@@ -98,6 +106,7 @@ def sync(
 
     Args:
         id (UUID):
+        if_match (str | Unset):
         x_request_timeout_ms (int | Unset):
 
     Raises:
@@ -111,6 +120,7 @@ def sync(
     return sync_detailed(
         id=id,
         client=client,
+        if_match=if_match,
         x_request_timeout_ms=x_request_timeout_ms,
     ).parsed
 
@@ -119,6 +129,7 @@ async def asyncio_detailed(
     id: UUID,
     *,
     client: AuthenticatedClient | Client,
+    if_match: str | Unset = UNSET,
     x_request_timeout_ms: int | Unset = UNSET,
 ) -> Response[Load]:
     """Returns the weight that the character carries.
@@ -127,6 +138,7 @@ async def asyncio_detailed(
 
     Args:
         id (UUID):
+        if_match (str | Unset):
         x_request_timeout_ms (int | Unset):
 
     Raises:
@@ -139,6 +151,7 @@ async def asyncio_detailed(
 
     kwargs = _get_kwargs(
         id=id,
+        if_match=if_match,
         x_request_timeout_ms=x_request_timeout_ms,
     )
 
@@ -151,6 +164,7 @@ async def asyncio(
     id: UUID,
     *,
     client: AuthenticatedClient | Client,
+    if_match: str | Unset = UNSET,
     x_request_timeout_ms: int | Unset = UNSET,
 ) -> Load | None:
     """Returns the weight that the character carries.
@@ -159,6 +173,7 @@ async def asyncio(
 
     Args:
         id (UUID):
+        if_match (str | Unset):
         x_request_timeout_ms (int | Unset):
 
     Raises:
@@ -173,6 +188,7 @@ async def asyncio(
         await asyncio_detailed(
             id=id,
             client=client,
+            if_match=if_match,
             x_request_timeout_ms=x_request_timeout_ms,
         )
     ).parsed
