@@ -4180,7 +4180,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description `malformed-host`: The header `Host` is absent, given twice, or is not a host name. */
+        /** @description `malformed-host`: The header `Host` is not a host name or an address with an optional port. A request of HTTP/1.1 without it, or with two, is `malformed-request`. */
         "malformed-host": {
             headers: {
                 "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -4191,7 +4191,7 @@ export interface components {
             };
         };
         /**
-         * @description `malformed-host`: The header `Host` is absent, given twice, or is not a host name.
+         * @description `malformed-host`: The header `Host` is not a host name or an address with an optional port. A request of HTTP/1.1 without it, or with two, is `malformed-request`.
          *
          *     `malformed-idempotency-key`: `Idempotency-Key` is empty, too long, given twice, or has other characters than visible ASCII.
          *
@@ -4207,7 +4207,7 @@ export interface components {
             };
         };
         /**
-         * @description `malformed-host`: The header `Host` is absent, given twice, or is not a host name.
+         * @description `malformed-host`: The header `Host` is not a host name or an address with an optional port. A request of HTTP/1.1 without it, or with two, is `malformed-request`.
          *
          *     `malformed-precondition`: `If-Match` or `If-None-Match` is not a list of entity tags.
          */
@@ -4223,7 +4223,7 @@ export interface components {
         /**
          * @description `malformed`: The body is empty, ended too early, or is not JSON.
          *
-         *     `malformed-host`: The header `Host` is absent, given twice, or is not a host name.
+         *     `malformed-host`: The header `Host` is not a host name or an address with an optional port. A request of HTTP/1.1 without it, or with two, is `malformed-request`.
          *
          *     `malformed-idempotency-key`: `Idempotency-Key` is empty, too long, given twice, or has other characters than visible ASCII.
          */
@@ -4239,7 +4239,7 @@ export interface components {
         /**
          * @description `malformed`: The body is empty, ended too early, or is not JSON.
          *
-         *     `malformed-host`: The header `Host` is absent, given twice, or is not a host name.
+         *     `malformed-host`: The header `Host` is not a host name or an address with an optional port. A request of HTTP/1.1 without it, or with two, is `malformed-request`.
          *
          *     `malformed-idempotency-key`: `Idempotency-Key` is empty, too long, given twice, or has other characters than visible ASCII.
          *
@@ -11757,7 +11757,7 @@ export interface operations {
     streamUpdates: {
         parameters: {
             query?: {
-                /** @description Characters to report, repeated or separated by commas. At least one character or campaign, at most 500 together. */
+                /** @description Characters to report, repeated or separated by commas. At least one character or campaign, at most 500 together, and no more than fit into a request head of 16 KiB: about 430, separated by commas. */
                 character?: string[];
                 /** @description Campaigns to report, with their characters; repeated or separated by commas. */
                 campaign?: string[];

@@ -57,7 +57,7 @@ pub const PROBLEMS: &[ProblemKind] = &[
         "malformed-host",
         "The host of the request is malformed",
         [
-            "The header `Host` is absent, given twice, or is not a host name.",
+            "The header `Host` is not a host name or an address with an optional port. A request of HTTP/1.1 without it, or with two, is `malformed-request`.",
             "Send the host of the address that was requested, as HTTP clients do by themselves.",
             "the header Host must be given once, as a host name or an address with an optional port",
         ],
@@ -88,8 +88,8 @@ pub const PROBLEMS: &[ProblemKind] = &[
         "The request is not HTTP",
         [
             "The request line or a header cannot be read, so no operation is known.",
-            "Send a request line and headers of HTTP/1.1, without control characters and with one `Content-Length` at most.",
-            "send a request line and headers of HTTP/1.1, of at most 16384 bytes",
+            "Send a request line and headers of HTTP/1.1, with one `Host`, without control characters and with one `Content-Length` at most.",
+            "send a request line and headers of HTTP/1.1, with one Host, of at most 16384 bytes",
         ],
     ),
     kind(

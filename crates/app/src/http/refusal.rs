@@ -28,7 +28,7 @@ impl EarlyRefusal {
             b"400" => (
                 "malformed-request",
                 "The request is not HTTP",
-                "send a request line and headers of HTTP/1.1, of at most 16384 bytes",
+                "send a request line and headers of HTTP/1.1, with one Host, of at most 16384 bytes",
             ),
             b"408" => ("head-timeout", "The request head did not arrive in time", "send the whole head at once"),
             b"431" => (
