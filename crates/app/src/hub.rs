@@ -72,8 +72,6 @@ pub(crate) struct Hub {
     relay: Relay,
     storage: Arc<dyn StoragePort>,
     address: String,
-    /// Whose subscriptions end with it.
-    nats: Option<Arc<NatsHub>>,
 }
 
 impl Hub {
@@ -90,17 +88,7 @@ impl Hub {
         let mut options = RelayOptions::new(CONSUMER.parse()?);
         options.envelope.schema_of = character_asyncapi::data_schema;
         let relay = Relay::new(Arc::clone(&storage), Arc::clone(&client), options)?;
-        let relay = relay.with_observer(Arc::new(Parked(reporting)));
-        Ok(Self { client, relay, storage, address, nats: None })
-    }
-
-    /// The same, which ends the subscriptions of `client` with itself.
-    pub(crate) fn ending(self, client: &HubClient) -> Self {
-        let nats = match client {
-            HubClient::Nats(hub) => Some(Arc::clone(hub)),
-            HubClient::Http(_) => None,
-        };
-        Self { nats, ..self }
+        Ok(Self { client, relay: relay.with_observer(Arc::new(Parked(reporting))), storage, address })
     }
 
     /// The client, for an inbox.
@@ -153,7 +141,7 @@ impl Hub {
         if let Some((inbox, turn)) = inbox {
             tasks.spawn(inbox.run_in_turn(turn, stopped()));
         }
-        RunningHub { stop, tasks, nats: self.nats }
+        RunningHub { stop, tasks }
     }
 }
 
@@ -162,21 +150,16 @@ impl Hub {
 pub(crate) struct RunningHub {
     stop: watch::Sender<()>,
     tasks: JoinSet<()>,
-    nats: Option<Arc<NatsHub>>,
 }
 
 impl RunningHub {
-    /// Releases the lease of the relay, lets active handlers finish, and leaves the subscriptions to other processes. Each has a bound
-    /// of its own.
+    /// Releases the lease of the relay, and lets active handlers finish. Each has a bound of its own.
     pub(crate) async fn stop(mut self) {
         self.stop.send_replace(());
         while let Some(ended) = self.tasks.join_next().await {
             if let Err(error) = ended {
                 tracing::error!(error = %redacted(&error), "a task of the Message Hub failed");
             }
-        }
-        if let Some(nats) = self.nats {
-            nats.end_subscriptions().await;
         }
     }
 }

@@ -7,7 +7,7 @@ use crate::{
     admin::{Operator, TransportHandle},
     config::CharacterServiceConfig,
     folder_lock::FolderLock,
-    hub::{self, Hub, HubClient},
+    hub::{self, Hub},
     observed::{Observed, OperationMetrics},
     reported::Reported,
     reporting::Reporting,
@@ -162,11 +162,10 @@ pub async fn build(
     // What callers see is measured outermost, hits included, and what they see fail is told, once.
     let metrics = OperationMetrics::register(registry);
     let breakers = transport.as_ref().map(|transport| transport.breakers.clone());
-    let connected = match &config.hub {
-        Some(hub) => Some(hub::connect(hub).await?),
+    let client = match &config.hub {
+        Some(hub) => Some(hub::connect(hub).await?.port()),
         None => None,
     };
-    let client = connected.as_ref().map(HubClient::port);
     let reporting = Reporting::start(SERVICE, &config.reports, config.secrets(), breakers, client.clone())?;
     show_reports(&reporting, registry);
     let storage = watched(cached.clone().into_port(), &metrics, &reporting);
@@ -178,12 +177,13 @@ pub async fn build(
     let origin = watched(cached.uncached().into_port(), &metrics, &reporting);
 
     // Events leave by the log of commits, so that no request waits for the hub.
-    let hub = match connected.zip(config.hub.as_ref()) {
-        Some((client, hub)) => {
-            let traced = traced_events::over(client.port(), traced_events::Role::Publishes, &config.log);
-            let hub = Hub::new(traced, hub.address.to_string(), commits, Arc::clone(&reporting))?;
-            Some(hub.ending(&client))
-        }
+    let hub = match client.zip(config.hub.as_ref()) {
+        Some((client, hub)) => Some(Hub::new(
+            traced_events::over(client, traced_events::Role::Publishes, &config.log),
+            hub.address.to_string(),
+            commits,
+            Arc::clone(&reporting),
+        )?),
         None => None,
     };
 

@@ -20,9 +20,6 @@ use tokio::time::{Instant, timeout_at};
 /// of their subject count.
 pub(crate) const MAX_HELD: usize = 10_000;
 
-/// After this time without a word about an event, JetStream delivers it again.
-pub(crate) const ACK_WAIT: Duration = Duration::from_secs(5);
-
 /// What the description of a consumer begins with; the text of the filter follows. The subjects of a consumer do not hold it on
 /// every server.
 const DESCRIBED: &str = "subscription of the Message Hub, types: ";
@@ -59,10 +56,10 @@ fn config(subscription: &Subscription) -> pull::Config {
         description: Some(description).filter(|text| text.len() <= MAX_DESCRIPTION),
         deliver_policy: DeliverPolicy::All,
         ack_policy: AckPolicy::Explicit,
-        // The time for settling is kept here. JetStream learns by this one that the subscriber has ended.
-        ack_wait: ACK_WAIT,
+        ack_wait: subscription.settle_within,
         max_deliver: -1,
-        max_ack_pending: MAX_HELD as i64,
+        // With one delivery in flight JetStream itself keeps the order, for any number of subscribers.
+        max_ack_pending: if subscription.max_in_flight == 1 { 1 } else { MAX_HELD as i64 },
         ..pull::Config::default()
     }
 }

@@ -5,7 +5,7 @@
 
 mod places;
 
-use crate::lane::{Entry, Lane, Order, Place, Receipt, Taker};
+use crate::lane::{Entry, Lane, Order, Place, Receipt};
 use async_nats::Subject;
 use character_message_hub::NotHeld;
 use std::{
@@ -14,41 +14,33 @@ use std::{
 };
 use tokio::time::Instant;
 
-/// Which events are given up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Released {
-    /// Those that no subscriber has.
-    Waiting,
-    /// Those that a subscriber has, too: it cannot settle them any more.
-    Everything,
-}
-
 /// What a subscriber has received.
 #[derive(Debug)]
 pub(crate) struct Held<T> {
-    /// After this time without a word, JetStream delivers an event again.
-    ack_wait: Duration,
+    settle_within: Duration,
     /// The latest time of a call.
     latest: Option<Instant>,
     entries: BTreeMap<u64, Entry<T>>,
     orders: HashMap<Lane, Order>,
     ready: BTreeSet<u64>,
     timers: BTreeSet<(Instant, u64)>,
-    /// The deliveries of each subscriber that are not settled.
-    in_flight: HashMap<Taker, usize>,
+    in_flight: usize,
+    /// Addresses of events whose time for settling began before they were delivered.
+    to_touch: Vec<Subject>,
 }
 
 impl<T: Clone> Held<T> {
     /// Nothing is held.
-    pub(crate) fn new(ack_wait: Duration) -> Self {
+    pub(crate) fn new(settle_within: Duration) -> Self {
         Self {
-            ack_wait,
+            settle_within,
             latest: None,
             entries: BTreeMap::new(),
             orders: HashMap::new(),
             ready: BTreeSet::new(),
             timers: BTreeSet::new(),
-            in_flight: HashMap::new(),
+            in_flight: 0,
+            to_touch: Vec::new(),
         }
     }
 
@@ -70,50 +62,45 @@ impl<T: Clone> Held<T> {
         let now = self.time(now);
         if let Some(entry) = self.entries.get_mut(&sequence) {
             (entry.address, entry.touched) = (address, now);
-            match entry.place {
+            match &mut entry.place {
+                Place::Delivered { renewed, .. } => *renewed = true,
                 Place::Away(_) => self.place(sequence, Place::Waiting(now), now),
-                Place::Waiting(_) | Place::Delivered { .. } | Place::Settling => {}
+                Place::Waiting(_) | Place::Settling => {}
             }
             return;
         }
         let lane = subject.map_or(Lane::Alone(sequence), |subject| Lane::Subject(subject.into()));
         self.orders.entry(lane.clone()).or_default().sequences.insert(sequence);
         let (attempts, place) = (delivered.saturating_sub(1), Place::Waiting(now));
-        let (taker, settle_within) = (Taker::Own, self.ack_wait);
-        let entry = Entry { lane: lane.clone(), item, address, touched: now, attempts, taker, settle_within, place };
-        self.entries.insert(sequence, entry);
+        self.entries.insert(sequence, Entry { lane: lane.clone(), item, address, touched: now, attempts, place });
         self.refresh(&lane, now);
     }
 
-    /// The next event that can be delivered to a subscriber with fewer unsettled deliveries than `max_in_flight`. It has the event
-    /// for `settle_within`.
-    pub(crate) fn take(
-        &mut self,
-        now: Instant,
-        taker: Taker,
-        max_in_flight: usize,
-        settle_within: Duration,
-    ) -> Option<(Receipt, T)> {
+    /// The next event that can be delivered. A subscriber has it for the time for settling.
+    pub(crate) fn take(&mut self, now: Instant, max_in_flight: usize) -> Option<(Receipt, T)> {
         let now = self.time(now);
         self.expire(now);
-        if self.in_flight_of(taker) >= max_in_flight {
+        if self.in_flight >= max_in_flight {
             return None;
         }
         let sequence = self.first_fresh(now)?;
         let entry = self.entries.get_mut(&sequence)?;
         entry.attempts += 1;
-        (entry.taker, entry.settle_within) = (taker, settle_within);
         let taken = (Receipt { sequence, attempt: entry.attempts }, entry.item.clone());
-        self.place(sequence, Place::Delivered { until: now + settle_within }, now);
+        if now > entry.touched + self.settle_within / 10 {
+            entry.touched = now;
+            self.to_touch.push(entry.address.clone());
+        }
+        self.place(sequence, Place::Delivered { until: now + self.settle_within, renewed: false }, now);
         Some(taken)
     }
 
-    /// The first event that can be delivered, and of which JetStream has heard lately. Others are on their way once more, since this
-    /// process, or the connection, stood still.
+    /// The first event that can be delivered, and of which JetStream has heard within the time for settling. Others may have gone
+    /// to another subscriber while this process, or the connection, stood still.
     fn first_fresh(&mut self, now: Instant) -> Option<u64> {
         loop {
             let sequence = *self.ready.first()?;
-            if now < self.entries.get(&sequence)?.touched + self.ack_wait {
+            if now < self.entries.get(&sequence)?.touched + self.settle_within {
                 return Some(sequence);
             }
             self.place(sequence, Place::Away(self.forgotten_at(now)), now);
@@ -157,41 +144,27 @@ impl<T: Clone> Held<T> {
         Ok(address)
     }
 
-    /// No subscriber has received a delivery: it may be delivered to another one. Returns the one that it was for.
-    pub(crate) fn take_back(&mut self, receipt: Receipt, now: Instant) -> Option<Taker> {
-        let now = self.time(now);
-        self.expire(now);
-        let entry = self.delivered(receipt).ok()?;
-        entry.attempts -= 1;
-        let taker = entry.taker;
-        self.place(receipt.sequence, Place::Waiting(now), now);
-        Some(taker)
-    }
-
     /// Restarts the time for settling.
     pub(crate) fn prolong(&mut self, receipt: Receipt, now: Instant) -> Result<Subject, NotHeld> {
         let now = self.time(now);
         self.expire(now);
         let entry = self.delivered(receipt)?;
         entry.touched = now;
-        let (address, until) = (entry.address.clone(), now + entry.settle_within);
-        self.place(receipt.sequence, Place::Delivered { until }, now);
+        let address = entry.address.clone();
+        self.place(receipt.sequence, Place::Delivered { until: now + self.settle_within, renewed: false }, now);
         Ok(address)
     }
 
-    /// The addresses of the events that are here, and of which JetStream must hear so that it does not deliver them again.
+    /// The addresses of the events that wait here, and of which JetStream must hear so that it does not deliver them again.
     pub(crate) fn touch(&mut self, now: Instant) -> Vec<Subject> {
         let now = self.time(now);
-        let mut addresses = Vec::new();
+        let mut addresses = std::mem::take(&mut self.to_touch);
         for entry in self.entries.values_mut() {
-            // Of one that was forgotten too long, JetStream need not hear: it comes again.
-            let is_fresh = now < entry.touched + self.ack_wait;
-            let is_here = match entry.place {
-                Place::Waiting(from) => from > now || is_fresh,
-                Place::Delivered { .. } | Place::Settling => is_fresh,
-                Place::Away(_) => false,
-            };
-            if is_here && now >= entry.touched + self.ack_wait / 3 {
+            // Of one that could be delivered and was forgotten too long, JetStream need not hear: it comes again.
+            let is_due = |from| from > now || now < entry.touched + self.settle_within;
+            if matches!(entry.place, Place::Waiting(from) if is_due(from))
+                && now >= entry.touched + self.settle_within / 3
+            {
                 entry.touched = now;
                 addresses.push(entry.address.clone());
             }
@@ -199,26 +172,25 @@ impl<T: Clone> Held<T> {
         addresses
     }
 
-    /// Gives up events, and returns their addresses in the order of the stream.
-    pub(crate) fn release(&mut self, now: Instant, which: Released) -> Vec<Subject> {
+    /// The addresses of the events whose time for settling began before they were delivered.
+    pub(crate) fn touch_delivered(&mut self) -> Vec<Subject> {
+        std::mem::take(&mut self.to_touch)
+    }
+
+    /// Gives up every event that no subscriber has, and returns their addresses in the order of the stream.
+    pub(crate) fn release(&mut self, now: Instant) -> Vec<Subject> {
         let now = self.time(now);
-        let is_released = |place| match place {
-            Place::Waiting(_) => true,
-            Place::Delivered { .. } => which == Released::Everything,
-            Place::Settling | Place::Away(_) => false,
-        };
-        let released = self.entries.iter().filter(|(_, entry)| is_released(entry.place));
-        let (released, addresses): (Vec<u64>, _) =
-            released.map(|(sequence, entry)| (*sequence, entry.address.clone())).unzip();
-        for sequence in released {
+        let waiting: Vec<u64> = self
+            .entries
+            .iter()
+            .filter_map(|(sequence, entry)| matches!(entry.place, Place::Waiting(_)).then_some(*sequence))
+            .collect();
+        let addresses =
+            waiting.iter().filter_map(|sequence| Some(self.entries.get(sequence)?.address.clone())).collect();
+        for sequence in waiting {
             self.remove(sequence, now);
         }
         addresses
-    }
-
-    /// Forgets everything: another subscriber receives from JetStream.
-    pub(crate) fn clear(&mut self) {
-        *self = Self { latest: self.latest, ..Self::new(self.ack_wait) };
     }
 
     /// The number of events that can be delivered now.
@@ -233,12 +205,7 @@ impl<T: Clone> Held<T> {
 
     /// The number of deliveries that are not settled.
     pub(crate) fn in_flight(&self) -> usize {
-        self.in_flight.values().sum()
-    }
-
-    /// The number of those of one subscriber.
-    pub(crate) fn in_flight_of(&self, taker: Taker) -> usize {
-        self.in_flight.get(&taker).copied().unwrap_or(0)
+        self.in_flight
     }
 
     fn delivered(&mut self, receipt: Receipt) -> Result<&mut Entry<T>, NotHeld> {

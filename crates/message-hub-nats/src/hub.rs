@@ -3,12 +3,12 @@
 use crate::{
     api,
     config::{InvalidConfig, NatsHubConfig},
-    feed::{Feed, Streams},
+    feed::Feed,
     link::Link,
     publish::Publisher,
     request,
     stream::{EnsuredStream, api_error},
-    subscribe::{NatsDeliveries, Subscribers},
+    subscribe::{Closing, NatsDeliveries},
 };
 use character_message_hub::{
     Deliveries, HubError, Message, MessageHub, PROBE, Published, Reply, Result, SUBSCRIBE, ServiceRequest,
@@ -43,21 +43,20 @@ pub struct NatsStatistics {
 /// never longer than its own timeout.
 ///
 /// # Order
-/// The events of a subject are delivered in order, one at a time, to all subscribers of the name together, in any number of
-/// processes: one of them receives from JetStream and passes events on to the others. When its process ends without
-/// [`end_subscriptions`](Self::end_subscriptions), another one takes its place within 15 seconds. Up to 10,000 events wait for earlier
-/// ones of their subject.
+/// The events of a subject are delivered in order while one subscriber of the name is connected, or when `max_in_flight` is 1.
+/// With `max_in_flight` 1 a retried event delays all others. Up to 10,000 events wait for earlier ones of their subject.
 #[derive(Clone)]
 pub struct NatsHub {
     link: Arc<Link>,
-    streams: Streams,
+    events: Arc<EnsuredStream>,
+    rejected: Arc<EnsuredStream>,
     prefix: Arc<str>,
-    subscribers: Subscribers,
+    closing: Closing,
 }
 
 impl fmt::Debug for NatsHub {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("NatsHub").field("link", &self.link).field("streams", &self.streams).finish_non_exhaustive()
+        f.debug_struct("NatsHub").field("link", &self.link).field("events", &self.events).finish_non_exhaustive()
     }
 }
 
@@ -72,12 +71,14 @@ impl NatsHub {
     pub async fn connect(config: NatsHubConfig) -> Result<Self, InvalidConfig> {
         config.check()?;
         let link = Arc::new(Link::connect(&config).await?);
-        let streams = Streams {
-            events: Arc::new(EnsuredStream::of_events(&link, &config)),
-            rejected: Arc::new(EnsuredStream::of_rejected(&link, &config)),
-            holders: Arc::new(EnsuredStream::of_holders(&link, &config)),
-        };
-        Ok(Self { link, streams, prefix: config.prefix.into(), subscribers: Subscribers::default() })
+        let (events, rejected) = (EnsuredStream::of_events(&link, &config), EnsuredStream::of_rejected(&link, &config));
+        Ok(Self {
+            link,
+            events: Arc::new(events),
+            rejected: Arc::new(rejected),
+            prefix: config.prefix.into(),
+            closing: Closing::default(),
+        })
     }
 
     /// Creates the stream of the events when it is absent, instead of the first call that needs it. When NATS refuses it, every
@@ -88,15 +89,9 @@ impl NatsHub {
     pub async fn create_stream(&self, timeout: Duration) -> Result<()> {
         let deadline = Instant::now() + timeout;
         self.link.ready(CREATE, deadline).await?;
-        let Some(pattern) = self.streams.events.subjects().first() else { return Ok(()) };
-        let created = self.streams.events.ensure(CREATE, pattern, deadline).await;
+        let Some(pattern) = self.events.subjects().first() else { return Ok(()) };
+        let created = self.events.ensure(CREATE, pattern, deadline).await;
         created.map_err(|error| error.within("the timeout of the call", timeout))
-    }
-
-    /// Ends every subscriber, before the end of the process: what it has not settled is delivered to other subscribers of the name at
-    /// once. Ends within a few seconds.
-    pub async fn end_subscriptions(&self) {
-        self.subscribers.end().await;
     }
 
     /// What the hub counts.
@@ -117,12 +112,12 @@ impl NatsHub {
 
     /// The stream of the events.
     pub(crate) fn events(&self) -> &EnsuredStream {
-        &self.streams.events
+        &self.events
     }
 
     /// The stream of what subscribers rejected.
     pub(crate) fn rejections(&self) -> &EnsuredStream {
-        &self.streams.rejected
+        &self.rejected
     }
 
     pub(crate) fn prefix(&self) -> &str {
@@ -133,7 +128,7 @@ impl NatsHub {
 #[async_trait]
 impl MessageHub for NatsHub {
     async fn publish(&self, messages: &[Message], timeout: Duration) -> Vec<Result<Published>> {
-        let publisher = Publisher { link: &self.link, events: &self.streams.events, prefix: &self.prefix };
+        let publisher = Publisher { link: &self.link, events: &self.events, prefix: &self.prefix };
         let results = publisher.publish(messages, timeout).await.into_iter();
         results.map(|result| result.map_err(|error| error.within("the timeout of the call", timeout))).collect()
     }
@@ -146,12 +141,12 @@ impl MessageHub for NatsHub {
 
     async fn subscribe(&self, subscription: &Subscription) -> Result<Box<dyn Deliveries>> {
         subscription.check()?;
-        self.subscribers.wait(&subscription.name).await;
-        let (link, streams) = (Arc::clone(&self.link), self.streams.clone());
-        let feed = Feed::new(link, streams, Arc::clone(&self.prefix), subscription.clone());
+        self.closing.wait(&subscription.name).await;
+        let (link, events, rejected) = (Arc::clone(&self.link), Arc::clone(&self.events), Arc::clone(&self.rejected));
+        let feed = Feed::new(link, events, rejected, Arc::clone(&self.prefix), subscription.clone());
         let opened = feed.open(SUBSCRIBE, Instant::now() + OPENING).await;
         opened.map_err(|error| error.within("the limit of opening a subscription", OPENING))?;
-        Ok(Box::new(NatsDeliveries::start(feed, &self.subscribers)))
+        Ok(Box::new(NatsDeliveries::start(feed, self.closing.clone())))
     }
 
     async fn probe(&self) -> Result<()> {
@@ -162,8 +157,8 @@ impl MessageHub for NatsHub {
         info.map_err(late)?.map_err(|error| api_error(PROBE, &error))?;
         // A server that answers may still refuse the stream, without which nothing can be published. A probe does not
         // create what nothing has needed yet.
-        match self.streams.events.refused() {
-            Some(pattern) => self.streams.events.ensure(PROBE, &pattern, deadline).await.map_err(late),
+        match self.events.refused() {
+            Some(pattern) => self.events.ensure(PROBE, &pattern, deadline).await.map_err(late),
             None => Ok(()),
         }
     }

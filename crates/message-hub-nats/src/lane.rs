@@ -1,7 +1,7 @@
 //! The parts of what a subscriber has received: orders, events in them, and where each event is.
 
 use async_nats::Subject;
-use std::{collections::BTreeSet, fmt, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc};
 use tokio::time::Instant;
 
 /// The events of one order. Events without a subject have no order among them.
@@ -15,11 +15,11 @@ pub(crate) enum Lane {
 pub(crate) enum Place {
     /// It can be delivered from this time on.
     Waiting(Instant),
-    /// A subscriber has it until then.
-    Delivered { until: Instant },
+    /// A subscriber has it until then. `renewed`: JetStream has delivered it again since.
+    Delivered { until: Instant, renewed: bool },
     /// Its settlement is being sent.
     Settling,
-    /// JetStream may deliver it again; forgotten at this time.
+    /// JetStream delivers it again, to us or to another subscriber; forgotten at this time.
     Away(Instant),
 }
 
@@ -32,9 +32,6 @@ pub(crate) struct Entry<T> {
     /// When JetStream heard of it last.
     pub(crate) touched: Instant,
     pub(crate) attempts: u64,
-    /// The subscriber that took it last, and its time for settling.
-    pub(crate) taker: Taker,
-    pub(crate) settle_within: Duration,
     pub(crate) place: Place,
 }
 
@@ -45,15 +42,6 @@ pub(crate) struct Order {
     pub(crate) busy: Option<u64>,
 }
 
-/// A subscriber of the name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Taker {
-    /// The one that receives from JetStream.
-    Own,
-    /// Another one, by a number that this one gives it.
-    Other(u64),
-}
-
 /// Which delivery is settled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Receipt {
@@ -61,19 +49,4 @@ pub(crate) struct Receipt {
     pub(crate) sequence: u64,
     /// Which delivery of it.
     pub(crate) attempt: u64,
-}
-
-impl fmt::Display for Receipt {
-    /// As the end of a subject: `SEQUENCE.ATTEMPT`.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{}", self.sequence, self.attempt)
-    }
-}
-
-impl Receipt {
-    /// Of the end of a subject.
-    pub(crate) fn parse(text: &str) -> Option<Self> {
-        let (sequence, attempt) = text.split_once('.')?;
-        Some(Self { sequence: sequence.parse().ok()?, attempt: attempt.parse().ok()? })
-    }
 }

@@ -1,47 +1,155 @@
-//! Receives the events of one subscription: asks JetStream for them, and takes what arrives.
+//! Receives the events of one subscription: asks JetStream for them, and begins again on each connection.
 
 use crate::{
     codec, consumer,
-    feed::{Feed, Received},
+    feed::{CALL, Feed, Received},
 };
-use async_nats::Message;
+use async_nats::{Message, Subscriber};
+use character_error_reporter::redacted;
 use character_message_hub::{ErrorKind, HubError, NEXT, Result};
+use futures_util::StreamExt as _;
 use std::{sync::Arc, time::Duration};
-use tokio::time::Instant;
+use tokio::{
+    sync::oneshot,
+    time::{Instant, sleep, sleep_until, timeout},
+};
 
-/// How long JetStream keeps a request for events. Between two renewals, at least this time is left of the holding.
-const EXPIRES: Duration = Duration::from_secs(4);
-/// How often JetStream says that it is there while it has no events.
-const HEARTBEAT: Duration = Duration::from_millis(1_500);
-/// Without a word for this time, the request is repeated.
-const SILENCE: Duration = Duration::from_millis(4_500);
-/// How often JetStream hears of the events that are here.
-pub(crate) const TICK: Duration = Duration::from_millis(800);
-/// Expiry and heartbeat of the requests of a session until JetStream has sent something: a server of a cluster that does not know the leader
+/// How long JetStream keeps a request for events.
+const EXPIRES: Duration = Duration::from_secs(30);
+/// How often JetStream says that it is there while it has no events. Without a word for twice as long, the request is repeated.
+const HEARTBEAT: Duration = Duration::from_secs(5);
+/// The same two of the requests of a session until JetStream has sent something: a server of a cluster that does not know the leader
 /// of the consumer yet drops a request without a word, so it is repeated soon.
 const FIRST: (Duration, Duration) = (Duration::from_secs(3), Duration::from_millis(500));
 /// The pause before receiving begins again after a failure.
-pub(crate) const PAUSE: Duration = Duration::from_millis(250);
+const PAUSE: Duration = Duration::from_millis(250);
 /// The pause before the next request when too many events are unsettled.
 const CROWDED: Duration = Duration::from_millis(150);
 /// The maximum number of events of one request.
 const MAX_REQUESTED: usize = 1_000;
 
-pub(crate) fn unavailable() -> HubError {
+fn unavailable() -> HubError {
     HubError::new(ErrorKind::Unavailable { retry_after: None }, NEXT)
 }
 
 impl Feed {
+    /// Receives until it is stopped; then returns to JetStream what no subscriber has.
+    pub(crate) async fn run(self: Arc<Self>, mut stop: oneshot::Receiver<()>) {
+        loop {
+            match self.session(&mut stop).await {
+                Ok(()) => break,
+                Err(error) => {
+                    tracing::debug!(subscription = %self.subscription.name, error = %redacted(&error), "receiving begins again");
+                    if matches!(error.kind(), ErrorKind::Unauthorized | ErrorKind::Forbidden) {
+                        self.report(error);
+                    }
+                }
+            }
+            tokio::select! {
+                _ = &mut stop => break,
+                () = sleep(PAUSE) => {}
+            }
+        }
+        let released = self.held().release(Instant::now());
+        let returned = async {
+            for address in released {
+                self.send(address, "-NAK").await;
+            }
+            self.link.client.flush().await
+        };
+        // What is not returned is delivered again after the time for settling.
+        drop(timeout(CALL, returned).await);
+    }
+
+    /// Receives over one connection. `Ok`: it was stopped.
+    async fn session(&self, stop: &mut oneshot::Receiver<()>) -> Result<()> {
+        let mut state = self.link.state();
+        let begin = async {
+            let deadline = Instant::now() + CALL;
+            self.link.ready(NEXT, deadline).await?;
+            let epoch = state.borrow_and_update().epoch;
+            self.open(NEXT, deadline).await?;
+            let gate = self.close_gate(deadline).await?;
+            let inbox = self.link.client.new_inbox();
+            let (messages, present) = (self.listen(inbox.clone()).await?, self.listen(self.presence()).await?);
+            Ok((epoch, gate, inbox, messages, present))
+        };
+        let (epoch, mut gate, inbox, mut messages, mut present) = tokio::select! {
+            _ = &mut *stop => return Ok(()),
+            begun = begin => begun?,
+        };
+        let mut requested = Requested::default();
+        loop {
+            self.ask(&inbox, &mut requested).await?;
+            let wakes_at = self.held().wakes_at();
+            let tick = Instant::now() + self.tick();
+            let look = gate.as_ref().map_or(tick, |gate| gate.look_at);
+            tokio::select! {
+                _ = &mut *stop => {
+                    self.leave(messages, present, &mut requested).await;
+                    return Ok(());
+                }
+                message = messages.next() => {
+                    let message = message.ok_or_else(unavailable)?;
+                    self.receive(message, &mut requested).await?;
+                }
+                Some(question) = present.next() => {
+                    if let Some(address) = question.reply {
+                        self.send(address, "+OK").await;
+                    }
+                }
+                () = self.nudged.notified() => {}
+                changed = state.changed() => {
+                    if changed.is_err() || state.borrow().epoch != epoch {
+                        return Err(unavailable());
+                    }
+                }
+                () = sleep_until(wakes_at.unwrap_or(tick).min(tick).min(look)) => {}
+            }
+            self.tend(&mut requested).await?;
+            if gate.as_ref().is_some_and(|gate| Instant::now() >= gate.look_at) {
+                gate = self.look_at_gate(gate).await?;
+            }
+        }
+    }
+
+    async fn listen(&self, subject: String) -> Result<Subscriber> {
+        self.link.client.subscribe(subject).await.map_err(|error| unavailable().with_source(error))
+    }
+
+    /// Takes what is on its way and no more, so that it can be returned.
+    async fn leave(&self, mut messages: Subscriber, mut present: Subscriber, requested: &mut Requested) {
+        let end = async {
+            // The server has sent everything that it sent before its answer.
+            drop(self.link.round_trip(NEXT, Instant::now() + CALL / 2).await);
+            drop(present.unsubscribe().await);
+            drop(messages.unsubscribe().await);
+            while let Some(message) = messages.next().await {
+                drop(self.receive(message, requested).await);
+            }
+            // This question makes the server forget requests that no client listens to any more. nats-server 2.9 would otherwise
+            // lose the first event that is returned until its time for settling has passed.
+            let deadline = Instant::now() + CALL / 2;
+            drop(consumer::info(&self.link, &self.events, &self.subscription, NEXT, deadline).await);
+        };
+        drop(timeout(CALL, end).await);
+    }
+
+    /// How often JetStream hears of the events that wait here.
+    fn tick(&self) -> Duration {
+        (self.subscription.settle_within / 6).min(Duration::from_secs(1))
+    }
+
     /// Timers: what is due is delivered, and JetStream hears of what waits.
-    pub(crate) async fn tend(&self, requested: &mut Requested) -> Result<()> {
+    async fn tend(&self, requested: &mut Requested) -> Result<()> {
         let now = Instant::now();
         let touched = {
             let mut held = self.held();
             held.expire(now);
             match requested.touch_at {
-                Some(at) if now < at => Vec::new(),
+                Some(at) if now < at => held.touch_delivered(),
                 _ => {
-                    requested.touch_at = Some(now + TICK);
+                    requested.touch_at = Some(now + self.tick());
                     held.touch(now)
                 }
             }
@@ -54,17 +162,17 @@ impl Feed {
         if is_unheard && requested.asked.is_some_and(|asked| now > asked + FIRST.1 * 2) {
             requested.count = 0;
         }
-        if now > requested.heard + SILENCE && (requested.count > 0 || is_unheard) {
+        if now > requested.heard + HEARTBEAT * 2 && (requested.count > 0 || is_unheard) {
             self.link.suspect(requested.heard);
             let detail = "JetStream is silent: no event and no heartbeat";
             let silent = HubError::new(ErrorKind::Timeout, NEXT).with_detail(detail);
-            return Err(silent.within("three heartbeats", SILENCE));
+            return Err(silent.within("two heartbeats", HEARTBEAT * 2));
         }
         Ok(())
     }
 
     /// Asks JetStream for events when more could be delivered.
-    pub(crate) async fn ask(&self, inbox: &str, requested: &mut Requested, takes: usize, until: Instant) -> Result<()> {
+    async fn ask(&self, inbox: &str, requested: &mut Requested) -> Result<()> {
         let now = Instant::now();
         if requested.count > 0 && now < requested.expires_at {
             return Ok(());
@@ -72,10 +180,10 @@ impl Feed {
         let count = {
             let held = self.held();
             let room = consumer::MAX_HELD.saturating_sub(held.len());
-            let wanted = takes.saturating_sub(held.ready());
+            let wanted = self.subscription.max_in_flight.saturating_sub(held.ready());
             // Events that wait for earlier ones of their subject are no use now: ask for as many more.
             let blocked = held.len().saturating_sub(held.ready() + held.in_flight());
-            if wanted == 0 { 0 } else { wanted.saturating_add(blocked).min(room).min(MAX_REQUESTED) }
+            if wanted == 0 { 0 } else { (wanted + blocked).min(room).min(MAX_REQUESTED) }
         };
         if count == 0 || now < requested.not_before {
             return Ok(());
@@ -84,10 +192,6 @@ impl Feed {
             Hears::Nothing => FIRST,
             Hears::Jetstream => (EXPIRES, HEARTBEAT),
         };
-        // No request outlives the holding of the subscription: the server would send events here that the next holder waits for.
-        if now + expires > until {
-            return Ok(());
-        }
         let body = serde_json::json!({
             "batch": count,
             "expires": u64::try_from(expires.as_nanos()).unwrap_or(u64::MAX),
@@ -104,7 +208,7 @@ impl Feed {
         Ok(())
     }
 
-    pub(crate) async fn receive(&self, message: Message, requested: &mut Requested) -> Result<()> {
+    async fn receive(&self, message: Message, requested: &mut Requested) -> Result<()> {
         (requested.heard, requested.hears) = (Instant::now(), Hears::Jetstream);
         match message.status.map(|status| status.as_u16()) {
             None | Some(200) => {}
@@ -129,7 +233,7 @@ impl Feed {
         let Some(address) = message.reply.clone() else { return Ok(()) };
         let Some((sequence, delivered)) = consumer::delivery(&address) else { return Ok(()) };
         match codec::decode(message.headers.as_ref(), &message.payload) {
-            Ok(event) if !self.accepts(&event) => self.send(address, "+ACK").await,
+            Ok(event) if !self.subscription.filter.accepts(&event) => self.send(address, "+ACK").await,
             Ok(event) => {
                 let received = Received {
                     event: Arc::new(event),
@@ -158,7 +262,7 @@ enum Hears {
 
 /// The open request for events.
 #[derive(Debug)]
-pub(crate) struct Requested {
+struct Requested {
     /// The number of events that can still come.
     count: usize,
     expires_at: Instant,

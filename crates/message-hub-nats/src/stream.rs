@@ -29,14 +29,6 @@ const PASSING: Duration = Duration::from_millis(100);
 const MAX_REJECTED: i64 = 100_000;
 const MAX_REJECTED_AGE: Duration = Duration::from_secs(30 * 24 * 3600);
 
-/// How long a record of a holder is kept that renews it no more: longer than it takes another subscriber to replace it.
-const MAX_HOLDER_AGE: Duration = Duration::from_secs(60);
-
-/// The subject of the record of a subscription's holder.
-pub(crate) fn holder_of(prefix: &str, stream: &str, subscription: &str) -> String {
-    format!("{prefix}hub.holder.{stream}.{subscription}")
-}
-
 /// Whether a new kind of subject is added to the stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Growth {
@@ -126,26 +118,6 @@ impl EnsuredStream {
                 ..Config::default()
             },
         )
-    }
-
-    /// The stream of the records of who receives the events of each subscription.
-    pub(crate) fn of_holders(link: &Link, config: &NatsHubConfig) -> Self {
-        let mut stream = Self::new(
-            link,
-            Growth::Fixed,
-            Config {
-                name: format!("{}_HOLDERS", config.stream),
-                subjects: vec![holder_of(&config.prefix, &config.stream, "*")],
-                discard: DiscardPolicy::Old,
-                max_age: MAX_HOLDER_AGE,
-                max_messages: -1,
-                max_bytes: -1,
-                num_replicas: config.replicas,
-                ..Config::default()
-            },
-        );
-        stream.config.max_messages_per_subject = 1;
-        stream
     }
 
     fn new(link: &Link, growth: Growth, config: Config) -> Self {

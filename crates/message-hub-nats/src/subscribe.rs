@@ -1,26 +1,24 @@
 //! The deliveries of a subscription, and how they are settled.
 
 use crate::{
-    feed::{Feed, Received, Role},
-    lane::{Receipt, Taker},
+    feed::{Feed, Received},
+    lane::Receipt,
     link::Sent,
-    session::{Ending, Stop},
 };
 use async_nats::Subject;
 use bytes::Bytes;
 use character_message_hub::{
-    Deliveries, Delivery, ErrorKind, HubError, NotHeld, Result, SETTLE, Settle, Settlement, Subscription,
-    SubscriptionName, async_trait,
+    Deliveries, Delivery, ErrorKind, HubError, NotHeld, Result, SETTLE, Settle, Settlement, SubscriptionName,
+    async_trait,
 };
-use futures_util::future::join_all;
 use std::{
     collections::HashMap,
     fmt,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 use tokio::{
-    sync::watch,
+    sync::oneshot,
     task::JoinHandle,
     time::{Instant, timeout},
 };
@@ -30,62 +28,34 @@ const LIMIT: Duration = Duration::from_secs(5);
 /// The longest reason of a rejection that is kept, in characters.
 const MAX_REASON: usize = 1_000;
 
-/// A subscriber whose pump runs.
-#[derive(Debug)]
-struct Running {
-    stop: watch::Sender<Ending>,
-    /// Whether it takes no more events.
-    left: watch::Receiver<bool>,
-    pump: JoinHandle<()>,
-}
-
-/// The subscribers of a hub. The next subscriber of a name waits until one that was dropped takes no more events. Clones share them.
+/// Subscribers that have been dropped and still return to JetStream what they held. The next subscriber of the name waits for them.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Subscribers(Arc<Mutex<HashMap<SubscriptionName, Vec<Running>>>>);
+pub(crate) struct Closing(Arc<Mutex<HashMap<SubscriptionName, Vec<JoinHandle<()>>>>>);
 
-impl Subscribers {
-    fn lock(&self) -> MutexGuard<'_, HashMap<SubscriptionName, Vec<Running>>> {
-        // Each change of it is complete before anything can panic.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn add(&self, name: &SubscriptionName, running: Running) {
-        let mut subscribers = self.lock();
-        subscribers.retain(|_, of_name| {
-            of_name.retain(|running| !running.pump.is_finished());
-            !of_name.is_empty()
+impl Closing {
+    fn add(&self, name: &SubscriptionName, task: JoinHandle<()>) {
+        let mut closing = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        closing.retain(|_, tasks| {
+            tasks.retain(|task| !task.is_finished());
+            !tasks.is_empty()
         });
-        subscribers.entry(name.clone()).or_default().push(running);
+        closing.entry(name.clone()).or_default().push(task);
     }
 
     /// Waits for the earlier subscribers of a name, at most for a few seconds.
     pub(crate) async fn wait(&self, name: &SubscriptionName) {
-        let dropped = |running: &&Running| *running.stop.borrow() >= Ending::Dropped;
-        let leaving: Vec<_> = {
-            let subscribers = self.lock();
-            let of_name = subscribers.get(name).into_iter().flatten();
-            of_name.filter(dropped).map(|running| running.left.clone()).collect()
-        };
-        for mut left in leaving {
-            drop(timeout(LIMIT, left.wait_for(|left| *left)).await);
+        let tasks = self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(name);
+        for task in tasks.into_iter().flatten() {
+            drop(timeout(LIMIT, task).await);
         }
-    }
-
-    /// Has every subscriber return what it holds, and waits until each has, at most for a few seconds.
-    pub(crate) async fn end(&self) {
-        let all: Vec<_> = self.lock().drain().flat_map(|(_, of_name)| of_name).collect();
-        for running in &all {
-            running.stop.send_replace(Ending::AtOnce);
-        }
-        let ended = join_all(all.into_iter().map(|running| running.pump));
-        drop(timeout(LIMIT, ended).await);
     }
 }
 
 /// A subscriber.
 pub(crate) struct NatsDeliveries {
     feed: Arc<Feed>,
-    stop: watch::Sender<Ending>,
+    closing: Closing,
+    pump: Option<(oneshot::Sender<()>, JoinHandle<()>)>,
 }
 
 impl fmt::Debug for NatsDeliveries {
@@ -96,29 +66,18 @@ impl fmt::Debug for NatsDeliveries {
 
 impl NatsDeliveries {
     /// Begins to receive.
-    pub(crate) fn start(feed: Feed, subscribers: &Subscribers) -> Self {
+    pub(crate) fn start(feed: Feed, closing: Closing) -> Self {
         let feed = Arc::new(feed);
-        let (stop, (leaves, left)) = (watch::Sender::new(Ending::Not), watch::channel(false));
-        let pump = tokio::spawn(Arc::clone(&feed).run(Stop(stop.subscribe()), leaves));
-        subscribers.add(&feed.subscription.name, Running { stop: stop.clone(), left, pump });
-        Self { feed, stop }
+        let (stop, stopped) = oneshot::channel();
+        let pump = tokio::spawn(Arc::clone(&feed).run(stopped));
+        Self { feed, closing, pump: Some((stop, pump)) }
     }
 
     fn take(&self) -> Option<Delivery> {
-        if self.feed.role() == Role::Follows {
-            loop {
-                let passed = self.feed.passed().pop_front()?;
-                self.feed.nudged.notify_one();
-                if let Some(delivery) = passed.delivery() {
-                    return Some(delivery);
-                }
-            }
-        }
-        if !self.feed.delivers() {
+        if self.feed.is_gated() {
             return None;
         }
-        let Subscription { max_in_flight, settle_within, .. } = self.feed.subscription;
-        let (receipt, received) = self.feed.held().take(Instant::now(), Taker::Own, max_in_flight, settle_within)?;
+        let (receipt, received) = self.feed.held().take(Instant::now(), self.feed.subscription.max_in_flight)?;
         self.feed.nudged.notify_one();
         let settle = NatsSettle { feed: Arc::clone(&self.feed), receipt };
         Some(Delivery::new(Arc::clone(&received.event), receipt.attempt, Box::new(settle)))
@@ -127,14 +86,17 @@ impl NatsDeliveries {
 
 impl Drop for NatsDeliveries {
     fn drop(&mut self) {
-        self.stop.send_modify(|ending| *ending = (*ending).max(Ending::Dropped));
+        if let Some((stop, pump)) = self.pump.take() {
+            // A pump that has ended already needs no word.
+            let _ = stop.send(());
+            self.closing.add(&self.feed.subscription.name, pump);
+        }
     }
 }
 
 #[async_trait]
 impl Deliveries for NatsDeliveries {
     async fn next(&mut self) -> Result<Delivery> {
-        let mut waiting = None;
         loop {
             let changed = self.feed.changed.notified();
             tokio::pin!(changed);
@@ -145,16 +107,14 @@ impl Deliveries for NatsDeliveries {
             if let Some(delivery) = self.take() {
                 return Ok(delivery);
             }
-            waiting.get_or_insert_with(|| self.feed.wait());
             changed.await;
         }
     }
 }
 
-/// Settles a delivery that this subscriber has received from JetStream.
-pub(crate) struct NatsSettle {
-    pub(crate) feed: Arc<Feed>,
-    pub(crate) receipt: Receipt,
+struct NatsSettle {
+    feed: Arc<Feed>,
+    receipt: Receipt,
 }
 
 impl fmt::Debug for NatsSettle {

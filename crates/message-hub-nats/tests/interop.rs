@@ -121,7 +121,7 @@ async fn the_server_filters_where_it_can() {
         assert_eq!(stream.consumer_info("one").await.unwrap().config.filter_subject, "character.event.*.character.>");
         let info = stream.consumer_info("two").await.unwrap();
         assert_eq!(info.config.filter_subjects.len(), several);
-        assert_eq!((info.config.ack_wait.as_secs(), info.config.max_deliver), (5, -1));
+        assert_eq!((info.config.ack_wait.as_secs(), info.config.max_deliver), (30, -1));
         drop((one, two));
     }
 }

@@ -192,8 +192,7 @@ async fn serve(
         problem_types: PROBLEM_TYPES,
         admin,
     };
-    let nats = configured.nats;
-    if let Some(nats) = nats.clone() {
+    if let Some(nats) = configured.nats {
         tokio::spawn(create_stream(nats));
     }
     let (background, stopping, stopped) = (contract.clone(), contract.clone(), Arc::clone(&health));
@@ -227,10 +226,6 @@ async fn serve(
         },
     );
     running.await?;
-    if let Some(nats) = nats {
-        // What was delivered and not settled can be settled here no more.
-        nats.end_subscriptions().await;
-    }
     Ok(ExitCode::SUCCESS)
 }
 

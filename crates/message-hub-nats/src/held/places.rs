@@ -1,7 +1,7 @@
 //! Where an event is: waiting, delivered, being settled or away; and when it moves on by itself.
 
 use super::Held;
-use crate::lane::{Lane, Place, Taker};
+use crate::lane::{Lane, Place};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -24,8 +24,11 @@ impl<T: Clone> Held<T> {
                     let lane = entry.lane.clone();
                     self.refresh(&lane, now);
                 }
-                Place::Delivered { until } if until <= now => {
+                Place::Delivered { until, renewed: true } if until <= now => {
                     self.place(sequence, Place::Waiting(now), now);
+                }
+                Place::Delivered { until, renewed: false } if until <= now => {
+                    self.place(sequence, Place::Away(self.forgotten_at(now)), now);
                 }
                 Place::Away(until) if until <= now => self.remove(sequence, now),
                 // A timer of an earlier place.
@@ -34,23 +37,22 @@ impl<T: Clone> Held<T> {
         }
     }
 
-    /// When an event that JetStream has not delivered again is settled.
+    /// JetStream delivers within the time for settling; after twice that, another subscriber has it.
     pub(super) fn forgotten_at(&self, now: Instant) -> Instant {
-        now + self.ack_wait * 2 + Duration::from_secs(5)
+        now + self.settle_within * 2 + Duration::from_secs(5)
     }
 
     /// Moves an event to another place.
     pub(super) fn place(&mut self, sequence: u64, place: Place, now: Instant) {
         let Some(entry) = self.entries.get_mut(&sequence) else { return };
         let is_out = |place| matches!(place, Place::Delivered { .. } | Place::Settling);
-        let (was_out, taker) = (is_out(entry.place), entry.taker);
-        entry.place = place;
-        let lane = entry.lane.clone();
-        match (was_out, is_out(place)) {
-            (false, true) => *self.in_flight.entry(taker).or_default() += 1,
-            (true, false) => self.one_less(taker),
+        match (is_out(entry.place), is_out(place)) {
+            (false, true) => self.in_flight += 1,
+            (true, false) => self.in_flight -= 1,
             _ => {}
         }
+        entry.place = place;
+        let lane = entry.lane.clone();
         if let Some(order) = self.orders.get_mut(&lane) {
             match is_out(place) {
                 true => order.busy = Some(sequence),
@@ -58,7 +60,7 @@ impl<T: Clone> Held<T> {
                 false => {}
             }
         }
-        if let Place::Waiting(at) | Place::Delivered { until: at } | Place::Away(at) = place
+        if let Place::Waiting(at) | Place::Delivered { until: at, .. } | Place::Away(at) = place
             && at > now
         {
             self.timers.insert((at, sequence));
@@ -66,19 +68,10 @@ impl<T: Clone> Held<T> {
         self.refresh(&lane, now);
     }
 
-    fn one_less(&mut self, taker: Taker) {
-        if let Some(number) = self.in_flight.get_mut(&taker) {
-            *number -= 1;
-            if *number == 0 {
-                self.in_flight.remove(&taker);
-            }
-        }
-    }
-
     pub(super) fn remove(&mut self, sequence: u64, now: Instant) {
         let Some(entry) = self.entries.remove(&sequence) else { return };
         if matches!(entry.place, Place::Delivered { .. } | Place::Settling) {
-            self.one_less(entry.taker);
+            self.in_flight -= 1;
         }
         self.ready.remove(&sequence);
         if let Some(order) = self.orders.get_mut(&entry.lane) {

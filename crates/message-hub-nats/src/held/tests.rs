@@ -19,11 +19,7 @@ impl Stage {
     }
 
     fn take(&mut self) -> Option<Receipt> {
-        self.take_for(Taker::Own, 100)
-    }
-
-    fn take_for(&mut self, taker: Taker, max_in_flight: usize) -> Option<Receipt> {
-        self.held.take(self.now, taker, max_in_flight, WITHIN).map(|(receipt, _)| receipt)
+        self.held.take(self.now, 100).map(|(receipt, _)| receipt)
     }
 }
 
@@ -97,53 +93,18 @@ fn an_event_that_the_server_delivers_early_stays_with_its_subscriber_until_its_t
 }
 
 #[test]
-fn an_event_whose_settlement_is_unknown_frees_its_order_when_the_server_does_not_deliver_it_again() {
+fn an_event_that_another_subscriber_got_frees_its_order() {
     let mut stage = Stage::new();
     stage.arrive(1, 1, "a");
     stage.arrive(2, 1, "a");
-    let first = stage.take().unwrap();
-    stage.held.begin(first, stage.now).unwrap();
-    stage.held.unsettled(first, stage.now);
-    for _ in 0..4 {
+    stage.take().unwrap();
+    for _ in 0..6 {
         stage.now += WITHIN / 2;
         stage.held.touch(stage.now);
         assert_eq!(stage.take(), None);
     }
     stage.now += Duration::from_secs(5);
     assert_eq!(stage.take().unwrap().sequence, 2);
-}
-
-#[test]
-fn the_server_hears_of_a_delivery_as_long_as_its_subscriber_has_it() {
-    let mut stage = Stage { held: Held::new(WITHIN / 6), now: Instant::now() };
-    stage.arrive(1, 1, "a");
-    let first = stage.take().unwrap();
-    for _ in 0..WITHIN.as_secs() - 1 {
-        stage.now += Duration::from_secs(1);
-        stage.held.touch(stage.now);
-        assert_eq!(stage.take(), None);
-    }
-    stage.now += Duration::from_secs(1);
-    assert_eq!(stage.take(), Some(Receipt { sequence: 1, attempt: 2 }), "no server has to deliver it again");
-    assert_eq!(stage.held.begin(first, stage.now), Err(NotHeld));
-}
-
-#[test]
-fn each_subscriber_has_its_own_maximum_and_their_deliveries_are_of_different_subjects() {
-    let mut stage = Stage::new();
-    for (sequence, subject) in [(1, "a"), (2, "a"), (3, "b"), (4, "c"), (5, "d")] {
-        stage.arrive(sequence, 1, subject);
-    }
-    let (one, other) = (Taker::Own, Taker::Other(1));
-    let taken = |stage: &mut Stage, taker| stage.take_for(taker, 2).map(|receipt| receipt.sequence);
-    assert_eq!([taken(&mut stage, one), taken(&mut stage, other), taken(&mut stage, one)], [Some(1), Some(3), Some(4)]);
-    assert_eq!((taken(&mut stage, one), taken(&mut stage, other), taken(&mut stage, other)), (None, Some(5), None));
-    let first = Receipt { sequence: 1, attempt: 1 };
-    stage.held.begin(first, stage.now).unwrap();
-    stage.held.settled(first, stage.now);
-    assert_eq!((taken(&mut stage, other), taken(&mut stage, one), stage.held.in_flight()), (None, Some(2), 4));
-    assert_eq!(stage.held.release(stage.now, Released::Everything).len(), 4);
-    assert_eq!((stage.held.len(), stage.held.in_flight()), (0, 0));
 }
 
 #[test]
@@ -158,7 +119,7 @@ fn a_delayed_event_delays_its_order_alone_and_the_server_hears_of_it() {
     assert_eq!(stage.take(), None);
     assert!(stage.held.touch(stage.now).is_empty());
     stage.now += WITHIN / 3;
-    assert_eq!(stage.held.touch(stage.now).len(), 4, "what waits and what is delivered");
+    assert_eq!(stage.held.touch(stage.now).len(), 2, "the delayed event and the one behind it");
     assert_eq!(stage.held.wakes_at().map(|at| at > stage.now), Some(true));
     for _ in 0..4 {
         stage.now += WITHIN / 2;
@@ -192,10 +153,19 @@ fn progress_keeps_a_delivery_and_released_events_are_those_that_nobody_has() {
     stage.now += WITHIN - Duration::from_secs(1);
     stage.held.prolong(first, stage.now).unwrap();
     stage.now += WITHIN - Duration::from_secs(1);
-    assert_eq!(stage.held.release(stage.now, Released::Waiting), ["2/1".into(), "3/1".into()]);
+    assert_eq!(stage.held.release(stage.now), ["2/1".into(), "3/1".into()]);
     stage.held.begin(first, stage.now).unwrap();
     stage.held.unsettled(first, stage.now);
     assert_eq!((stage.held.in_flight(), stage.held.len()), (0, 1));
     stage.arrive(1, 2, "a");
     assert_eq!(stage.take().unwrap().attempt, 2);
+}
+
+#[test]
+fn an_event_that_waited_long_begins_its_time_for_settling_when_it_is_delivered() {
+    let mut stage = Stage::new();
+    stage.arrive(1, 1, "a");
+    stage.now += WITHIN / 5;
+    stage.take().unwrap();
+    assert_eq!(stage.held.touch_delivered(), ["1/1".into()]);
 }
