@@ -142,12 +142,19 @@ pub(crate) fn part_of_page<E: Entity, B: From<E> + Serialize + 'static>(
             let page = PageBody::<B>::of(page);
             written_into(Vec::with_capacity(room(&page.items)?), &page)
         };
-        let text = WrittenPages::of::<B, _>(request, &tag, write)?;
+        let text = WrittenPages::of::<B, _>(request, &tag, source, write)?;
         return Ok(with_text(&mut response, JSON, text));
     };
     let PageBody { items, next_cursor, unreadable, total } = PageBody::<B>::of(page);
     let items = items.iter().map(|row| wanted.of(row)).collect();
     json(&mut response, SPARSE_JSON, &PageBody { items, next_cursor, unreadable, total })
+}
+
+/// A page of rows of which a part is computed when they are read, so that revisions do not stand for their contents.
+pub(crate) fn page_of_computed<E, B: From<E> + Serialize>(request: &HttpRequest, read: Read<Listed<E>>) -> Answer {
+    let mut response = HttpResponse::Ok();
+    provenance::tell(&mut response, read.source);
+    list_of_nodes(request, response, &PageBody::<B>::of(read.value))
 }
 
 /// A list of what has no revision, with a tag of its contents.

@@ -2,6 +2,7 @@
 
 use actix_web::{HttpRequest, web::Data};
 use bytes::Bytes;
+use character_storage_port::Source;
 use moka::sync::Cache;
 use std::{any::TypeId, fmt};
 
@@ -10,8 +11,9 @@ const KEPT: u64 = 16 * 1024 * 1024;
 /// A longer page is not kept, so that a few do not take the place of all others.
 const LARGEST_KEPT: usize = 1024 * 1024;
 
-/// The texts of pages, at most 16 MiB of them in this process. A text is found by the entity tag of its page, which names all that
-/// the text is made of; nothing here can be out of date.
+/// The texts of pages, at most 16 MiB of them in this process. A text is found by the entity tag of its page, in which revision and
+/// time stand for the contents of each row. A page that the storage itself returned is written anyway and takes the place of what was
+/// kept: where an operator has corrected a row beside the service and has dropped what is cached, the text follows.
 ///
 /// Clones share what is kept.
 #[derive(Clone)]
@@ -42,20 +44,27 @@ impl WrittenPages {
         Self(Cache::builder().weigher(weight).max_capacity(bytes).build())
     }
 
-    /// The text of the page of rows like `B` with this entity tag, from what is kept, or written now.
+    /// The text of the page of rows like `B` with this entity tag: written now, or what is kept for a page from a cache.
     pub(crate) fn of<B: 'static, E>(
         request: &HttpRequest,
         tag: &str,
+        source: Source,
         write: impl FnOnce() -> Result<Vec<u8>, E>,
     ) -> Result<Bytes, E> {
         match request.app_data::<Data<Self>>() {
-            Some(pages) => pages.get_or_write((TypeId::of::<B>(), tag.to_owned()), write),
+            Some(pages) => pages.get_or_write((TypeId::of::<B>(), tag.to_owned()), source, write),
             None => write().map(Bytes::from),
         }
     }
 
-    fn get_or_write<E>(&self, page: Page, write: impl FnOnce() -> Result<Vec<u8>, E>) -> Result<Bytes, E> {
-        if let Some(text) = self.0.get(&page) {
+    fn get_or_write<E>(
+        &self,
+        page: Page,
+        source: Source,
+        write: impl FnOnce() -> Result<Vec<u8>, E>,
+    ) -> Result<Bytes, E> {
+        let is_original = matches!(source, Source::Origin);
+        if !is_original && let Some(text) = self.0.get(&page) {
             return Ok(text);
         }
         let mut text = write()?;
@@ -65,7 +74,12 @@ impl WrittenPages {
         // A short text has a buffer that is many times as long.
         text.shrink_to_fit();
         let text = Bytes::from(text);
-        self.0.insert(page, text.clone());
+        if is_original {
+            self.0.insert(page, text.clone());
+        } else {
+            // The storage may have returned the page meanwhile.
+            self.0.entry(page).or_insert(text.clone());
+        }
         Ok(text)
     }
 }
@@ -73,12 +87,20 @@ impl WrittenPages {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::convert::Infallible;
+    use character_storage_port::Tier;
+    use std::{convert::Infallible, time::Duration};
 
-    /// What a page with this tag is answered with, when it is written as `text` unless it is kept.
-    fn answered<B: 'static>(pages: &WrittenPages, tag: &str, text: &[u8]) -> Bytes {
-        let written = pages.get_or_write((TypeId::of::<B>(), tag.to_owned()), || Ok::<_, Infallible>(text.to_vec()));
+    const CACHED: Source = Source::Cache { tier: Tier::Local, age: Duration::from_secs(1) };
+
+    /// What a page with this tag from this source is answered with, when it is written as `text`.
+    fn answered_from<B: 'static>(source: Source, pages: &WrittenPages, tag: &str, text: &[u8]) -> Bytes {
+        let page = (TypeId::of::<B>(), tag.to_owned());
+        let written = pages.get_or_write(page, source, || Ok::<_, Infallible>(text.to_vec()));
         written.unwrap_or_else(|never| match never {})
+    }
+
+    fn answered<B: 'static>(pages: &WrittenPages, tag: &str, text: &[u8]) -> Bytes {
+        answered_from::<B>(CACHED, pages, tag, text)
     }
 
     #[test]
@@ -92,10 +114,18 @@ mod tests {
     }
 
     #[test]
+    fn a_page_that_the_storage_returns_is_written_and_takes_the_place_of_what_was_kept() {
+        let pages = WrittenPages::default();
+        assert_eq!(answered::<u8>(&pages, "a", b"first"), "first");
+        assert_eq!(answered_from::<u8>(Source::Origin, &pages, "a", b"corrected"), "corrected");
+        assert_eq!(answered::<u8>(&pages, "a", b"of before"), "corrected");
+    }
+
+    #[test]
     fn a_page_that_cannot_be_written_is_not_kept() {
         let pages = WrittenPages::default();
         let page = (TypeId::of::<u8>(), "a".to_owned());
-        assert_eq!(pages.get_or_write(page, || Err("unwritten")), Err("unwritten"));
+        assert_eq!(pages.get_or_write(page, CACHED, || Err("unwritten")), Err("unwritten"));
         assert_eq!(answered::<u8>(&pages, "a", b"written"), "written");
     }
 

@@ -37,7 +37,7 @@ pub(crate) async fn list_versions(api: Data<Api>, request: HttpRequest) -> Answe
     let mut parameters = Parameters::of(request.query_string());
     let (deleted, page) = (deleted(&mut parameters), parameters.page());
     parameters.finish()?;
-    answer::page::<_, VersionSummaryBody>(
+    answer::page_of_computed::<_, VersionSummaryBody>(
         &request,
         api.repositories.evolution.versions(of, deleted, page, &context::of_read(&request)?).await?,
     )

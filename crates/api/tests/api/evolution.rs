@@ -1,5 +1,8 @@
 use crate::client::{Client, path};
+use character_domain::{Character, CharacterVersion, Revision};
+use character_storage_port::{Deleted, MemoryStorage, StorageExt, Store};
 use serde_json::{Value, json};
+use std::sync::Arc;
 
 /// A client with a character that was renamed once, and its path.
 async fn grown() -> (Client, String) {
@@ -314,4 +317,29 @@ async fn the_versions_of_a_deleted_character_are_read_on_request_only() {
     }
     let listed = client.get(&format!("{hero}/versions?include_deleted=true")).await.json();
     assert_eq!(listed["items"][0]["reason"], "character.deleted");
+}
+
+#[actix_web::test]
+async fn the_entity_tag_of_a_list_of_versions_names_the_changes_that_other_versions_decide() {
+    let storage = Arc::new(MemoryStorage::new());
+    let client = Client::over(Arc::clone(&storage));
+    let created = client.created("a").await;
+    let id = created["id"].as_str().unwrap().parse().unwrap();
+    let character = Store::<Character>::find(&*storage, id, Deleted::Exclude).await.unwrap().value.unwrap();
+    let state = |name: &str, revision: u64| {
+        let mut state = Character { name: name.into(), ..character.clone() };
+        state.meta.revision = Revision(revision);
+        state
+    };
+    let (earlier, later) = (character.meta.created_at.next(), character.meta.created_at.next().next());
+    let version = |before: Character, after: Character, at| CharacterVersion::of(Some(&before), after, "imported", at);
+    storage.create(version(state("c", 8), state("d", 9), later)).await.unwrap();
+    // The version of revision 8 comes later, as in the middle of an import.
+    let first = client.get(&format!("{}/versions?limit=1", path(&created))).await;
+    storage.create(version(state("d", 7), state("d", 8), earlier)).await.unwrap();
+    let tag = first.header("etag").unwrap();
+    let second =
+        client.send("GET", &format!("{}/versions?limit=1", path(&created)), &[("If-None-Match", tag)], None).await;
+    assert_eq!(second.status, 200, "{}", second.text);
+    assert_ne!(first.json()["items"][0]["changes"], second.json()["items"][0]["changes"]);
 }
