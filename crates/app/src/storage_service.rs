@@ -280,7 +280,7 @@ async fn serve(
 /// The description of the contract, made for the first client that asks for it: it takes megabytes while it is made.
 fn document() -> web::Bytes {
     static DOCUMENT: OnceLock<web::Bytes> = OnceLock::new();
-    // The annotations consist of texts and numbers, which can always be written.
+    // The annotations consist of texts and numbers, which can always be written; a test reads the document.
     DOCUMENT.get_or_init(|| openapi().to_json().unwrap_or_default().into()).clone()
 }
 

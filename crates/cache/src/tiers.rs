@@ -302,7 +302,7 @@ impl Tiers {
     }
 
     /// The last known value instead of the error that the storage is unreachable. It contains every change that the log has
-    /// returned, so a caller that has seen a later commit is not answered with it.
+    /// returned in the epoch that this process knows, so a caller that has seen a later commit is not answered with it.
     pub(crate) fn last_known<V: Cacheable>(&self, key: &Key, error: &StorageError) -> Option<Read<Arc<V>>> {
         let reason = match error.kind() {
             _ if !error.is_outage() => return None,

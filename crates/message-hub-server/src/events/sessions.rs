@@ -138,14 +138,19 @@ impl Sessions {
     }
 
     /// Settles a delivery.
+    ///
+    /// It continues to its end when it is dropped: the receipt is not known any more, so the client could not repeat it.
     pub(super) async fn settle(&self, receipt: &str, settlement: Settlement) -> Result<()> {
         let held = lock(&self.held).remove(receipt).ok_or_else(lost)?;
-        let delivery = held.delivery.lock().await.take().ok_or_else(lost)?;
-        match settlement {
-            Settlement::Ack => delivery.ack().await,
-            Settlement::RetryAfter(pause) => delivery.retry_after(pause).await,
-            Settlement::Reject(reason) => delivery.reject(reason).await,
-        }
+        let settling = tokio::spawn(async move {
+            let delivery = held.delivery.lock().await.take().ok_or_else(lost)?;
+            match settlement {
+                Settlement::Ack => delivery.ack().await,
+                Settlement::RetryAfter(pause) => delivery.retry_after(pause).await,
+                Settlement::Reject(reason) => delivery.reject(reason).await,
+            }
+        });
+        settling.await.unwrap_or_else(|_| Err(lost()))
     }
 
     /// Makes deliveries possible again at once that no client has received. Settled ones stay so.

@@ -1,4 +1,4 @@
-//! What the servers over one hub tell one another of the instances that register themselves.
+//! What the servers over one hub report to each other about the instances that register themselves.
 
 use super::router::{News, Router};
 use crate::config::InstanceUrl;

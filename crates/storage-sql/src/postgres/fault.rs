@@ -21,10 +21,19 @@ fn refuses_options(error: &tokio_postgres::Error) -> bool {
     message.contains("unsupported startup parameter")
 }
 
-/// Whether the rules of the server, or of a pooler, demand TLS. They have no SQLSTATE of their own.
-fn refuses_plain(error: &tokio_postgres::Error) -> bool {
+/// What to do where no rule of the server, or of a pooler, permits a connection without TLS. There is no SQLSTATE for it.
+fn refuses_plain(error: &tokio_postgres::Error) -> Option<&'static str> {
     let message = error.as_db_error().map_or("", DbError::message);
-    ["no encryption", "SSL off", "SSL required"].iter().any(|part| message.contains(part))
+    if message.contains("SSL required") {
+        return Some(
+            "the server permits no connection without TLS: the URL needs a stricter sslmode, such as verify-full",
+        );
+    }
+    // PostgreSQL answers the same when it has no rule for the host, the user and the database at all.
+    ["no encryption", "SSL off"].iter().any(|part| message.contains(part)).then_some(
+        "pg_hba.conf permits this host, user and database no connection without TLS: the URL needs a stricter sslmode, \
+         such as verify-full, or the file a rule",
+    )
 }
 
 pub(super) fn pool_fault(error: PoolError) -> Fault {
@@ -56,10 +65,8 @@ pub(crate) fn reason(error: &tokio_postgres::Error) -> Option<&'static str> {
         // Without an equals sign: the log leaves out what looks like a value.
         return Some("a pooler is in between: the URL needs the option pool_mode with the value transaction");
     }
-    if refuses_plain(error) {
-        return Some(
-            "PostgreSQL permits no connection without TLS: the URL needs a stricter sslmode, such as verify-full",
-        );
+    if let Some(refusal) = refuses_plain(error) {
+        return Some(refusal);
     }
     Some(match state.code() {
         "28P01" | "28000" => "PostgreSQL refuses the user or the password (authentication)",
