@@ -15,10 +15,10 @@ use actix_web::{
     },
 };
 use bytes::Bytes;
-use character_domain::Meta;
+use character_domain::{Meta, Revision};
 use character_error_reporter::redacted;
 use character_repositories::Listed;
-use character_storage_port::{Cursor, Entity, MAX_PAGE_BYTES, Read, UnreadableRow};
+use character_storage_port::{Cursor, Entity, MAX_PAGE_BYTES, Read, Source, UnreadableRow};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
@@ -102,18 +102,24 @@ pub(crate) fn part_of_one<E: Entity, B: From<E> + Serialize>(
     wanted: Option<&Selection>,
 ) -> Answer {
     let Read { value: row, source } = read;
-    let revision = row.meta().revision;
+    of_revision(request, source, row.meta().revision, |response| match wanted {
+        None => json(response, JSON, &B::from(row)),
+        Some(wanted) => json(response, SPARSE_JSON, &wanted.of(&B::from(row))),
+    })
+}
+
+/// Responds with what has this revision as its entity tag: as `respond` does, or 304 when the copy of the client is current.
+pub(crate) fn of_revision(
+    request: &HttpRequest,
+    source: Source,
+    revision: Revision,
+    respond: impl FnOnce(&mut HttpResponseBuilder) -> Answer,
+) -> Answer {
     let known = condition::is_known(request.headers(), revision)?;
     let mut response = if known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
     provenance::tell(&mut response, source);
     response.insert_header((ETAG, etag(revision)));
-    if known {
-        return Ok(response.finish());
-    }
-    match wanted {
-        None => json(&mut response, JSON, &B::from(row)),
-        Some(wanted) => json(&mut response, SPARSE_JSON, &wanted.of(&B::from(row))),
-    }
+    if known { Ok(response.finish()) } else { respond(&mut response) }
 }
 
 /// One page of rows, with the links to other pages: 200, or 304 when the copy of the client is current.

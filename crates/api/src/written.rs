@@ -2,48 +2,22 @@
 
 use actix_web::{HttpRequest, web::Data};
 use bytes::Bytes;
+use character_http_kit::KeptBodies;
 use character_storage_port::Source;
-use moka::sync::Cache;
-use std::{any::TypeId, fmt};
-
-/// The most that is kept of written pages, in bytes.
-const KEPT: u64 = 16 * 1024 * 1024;
-/// A longer page is not kept, so that a few do not take the place of all others.
-const LARGEST_KEPT: usize = 1024 * 1024;
+use std::any::TypeId;
 
 /// The texts of pages, at most 16 MiB of them in this process. A text is found by the entity tag of its page, in which revision and
 /// time stand for the contents of each row. A page that the storage itself returned is written anyway and takes the place of what was
 /// kept: where an operator has corrected a row beside the service and has dropped what is cached, the text follows.
 ///
 /// Clones share what is kept.
-#[derive(Clone)]
-pub(crate) struct WrittenPages(Cache<Page, Bytes>);
+#[derive(Clone, Debug, Default)]
+pub(crate) struct WrittenPages(KeptBodies<Page>);
 
 /// A page: the type of its rows in the response, and its entity tag.
 type Page = (TypeId, String);
 
-/// What an entry takes beside its text, in bytes.
-const ENTRY: usize = 256;
-
-impl Default for WrittenPages {
-    fn default() -> Self {
-        Self::within(KEPT)
-    }
-}
-
-impl fmt::Debug for WrittenPages {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("WrittenPages").field("bytes", &self.0.weighted_size()).finish_non_exhaustive()
-    }
-}
-
 impl WrittenPages {
-    /// Keeps at most this number of bytes.
-    fn within(bytes: u64) -> Self {
-        let weight = |_: &Page, text: &Bytes| u32::try_from(text.len() + ENTRY).unwrap_or(u32::MAX);
-        Self(Cache::builder().weigher(weight).max_capacity(bytes).build())
-    }
-
     /// The text of the page of rows like `B` with this entity tag: written now, or what is kept for a page from a cache.
     pub(crate) fn of<B: 'static, E>(
         request: &HttpRequest,
@@ -68,17 +42,14 @@ impl WrittenPages {
             return Ok(text);
         }
         let mut text = write()?;
-        if text.len() > LARGEST_KEPT {
-            return Ok(text.into());
-        }
         // A short text has a buffer that is many times as long.
         text.shrink_to_fit();
         let text = Bytes::from(text);
         if is_original {
-            self.0.insert(page, text.clone());
+            self.0.replace(page, text.clone());
         } else {
             // The storage may have returned the page meanwhile.
-            self.0.entry(page).or_insert(text.clone());
+            self.0.add(page, text.clone());
         }
         Ok(text)
     }
@@ -132,16 +103,16 @@ mod tests {
     #[test]
     fn long_pages_are_not_kept_and_all_that_are_take_a_limited_number_of_bytes() {
         let pages = WrittenPages::default();
-        let long = vec![b' '; LARGEST_KEPT + 1];
+        let long = vec![b' '; 1024 * 1024 + 1];
         assert_eq!(answered::<u8>(&pages, "long", &long).len(), long.len());
         assert_eq!(answered::<u8>(&pages, "long", b"short"), "short");
 
-        let pages = WrittenPages::within(10_000);
+        let pages = WrittenPages(KeptBodies::within(10_000));
         for number in 0..1_000 {
             answered::<u8>(&pages, &number.to_string(), b"[]");
         }
-        pages.0.run_pending_tasks();
-        assert!(pages.0.weighted_size() <= 10_000);
-        assert!(pages.0.entry_count() > 0);
+        let (number, bytes) = pages.0.size();
+        assert!(bytes <= 10_000);
+        assert!(number > 0);
     }
 }

@@ -2,12 +2,11 @@
 
 use crate::{
     Api, Problem, ProblemBody,
-    answer::{Answer, path_id},
+    answer::{self, Answer, path_id},
     body::{self, Media},
-    condition::{self, etag},
+    condition::etag,
     context::{self, ChangeHeaders},
     fields::Fields,
-    provenance,
     responses::{ActProblems, LookProblems},
 };
 use actix_web::{
@@ -76,12 +75,9 @@ impl From<Purse> for PurseBody {
 pub(crate) async fn currency(api: Data<Api>, request: HttpRequest) -> Answer {
     let read = api.repositories.inventory.currency(path_id(&request, "id")?, &context::of_read(&request)?).await?;
     let coins = Purse::of(&read.value.data).map_err(RepositoryError::from)?;
-    let revision = read.value.meta.revision;
-    let known = condition::is_known(request.headers(), revision)?;
-    let mut response = if known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
-    provenance::tell(&mut response, read.source);
-    response.insert_header((ETAG, etag(revision)));
-    Ok(if known { response.finish() } else { response.json(PurseBody::from(coins)) })
+    answer::of_revision(&request, read.source, read.value.meta.revision, |response| {
+        Ok(response.json(PurseBody::from(coins)))
+    })
 }
 
 /// Adds or takes away coins of all kinds at once. Conflicts (409): `not-enough-coins`, `too-many-coins` and

@@ -3,11 +3,10 @@
 use super::{AttainmentBody, AwardRequest, AwardedBody, NewAttainmentBody, ProgressBody, input};
 use crate::{
     Api, Problem, ProblemBody,
-    answer::{Answer, path_id},
+    answer::{self, Answer, path_id},
     body::{self, Media},
-    condition::{self, etag},
+    condition::etag,
     context::{self, ChangeHeaders},
-    provenance,
     responses::{ActProblems, LookProblems},
 };
 use actix_web::{
@@ -35,12 +34,9 @@ use character_repositories::Attained;
 pub(crate) async fn get(api: Data<Api>, request: HttpRequest) -> Answer {
     let of = path_id(&request, "id")?;
     let read = api.repositories.progress.get(of, &context::of_read(&request)?).await?;
-    let revision = read.value.revision;
-    let known = condition::is_known(request.headers(), revision)?;
-    let mut response = if known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
-    provenance::tell(&mut response, read.source);
-    response.insert_header((ETAG, etag(revision)));
-    Ok(if known { response.finish() } else { response.json(ProgressBody::from(read.value)) })
+    answer::of_revision(&request, read.source, read.value.revision, |response| {
+        Ok(response.json(ProgressBody::from(read.value)))
+    })
 }
 
 /// Awards experience: changes the progress, the sheet (experience, level, proficiency bonus) and the journal in one

@@ -1,6 +1,7 @@
 //! Compresses long answers for clients that accept it, and an answer that is given again only once.
 
 use super::coding::Coding;
+use crate::KeptBodies;
 use actix_web::{
     Error,
     body::{BodySize, BoxBody, MessageBody},
@@ -13,9 +14,8 @@ use actix_web::{
 };
 use bytes::Bytes;
 use futures_util::future::LocalBoxFuture;
-use moka::sync::Cache;
 use sha2::{Digest, Sha256};
-use std::{fmt, io, rc::Rc};
+use std::{io, rc::Rc};
 
 /// Answers of at most this length are not worth it, in bytes.
 const SMALL: u64 = 1024;
@@ -24,37 +24,14 @@ const SMALL: u64 = 1024;
 const LONG: u64 = 32 * 1024;
 /// The header of requests on which a long answer depends.
 const VARIES: &str = "accept-encoding";
-/// The most that is kept of compressed answers, in bytes.
-const KEPT: u64 = 16 * 1024 * 1024;
-/// A compressed answer of more than this length is not kept, so that no few of them take the place of all others.
-const LARGEST_KEPT: usize = 1024 * 1024;
-
 /// The compressed forms of answers to reads, at most 16 MiB of them in this process. They are found by the digest of the answer:
 /// an answer that a cache gives again is compressed once, and no answer is taken for another one.
 ///
 /// Clones share what is kept.
-#[derive(Clone)]
-pub struct CompressedAnswers(Cache<(Coding, [u8; 32]), Bytes>);
-
-impl Default for CompressedAnswers {
-    fn default() -> Self {
-        Self::within(KEPT)
-    }
-}
-
-impl fmt::Debug for CompressedAnswers {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("CompressedAnswers").field("bytes", &self.0.weighted_size()).finish_non_exhaustive()
-    }
-}
+#[derive(Clone, Debug, Default)]
+pub struct CompressedAnswers(KeptBodies<(Coding, [u8; 32])>);
 
 impl CompressedAnswers {
-    /// Keeps at most this number of bytes.
-    fn within(bytes: u64) -> Self {
-        let weight = |_: &(Coding, [u8; 32]), compressed: &Bytes| u32::try_from(compressed.len()).unwrap_or(u32::MAX);
-        Self(Cache::builder().weigher(weight).max_capacity(bytes).build())
-    }
-
     /// The compressed body of an answer to a read, from what is kept, or made now.
     fn of(&self, coding: Coding, body: &[u8]) -> io::Result<Bytes> {
         let key = (coding, Sha256::digest(body).into());
@@ -62,10 +39,8 @@ impl CompressedAnswers {
             return Ok(kept);
         }
         let compressed = Bytes::from(coding.compress(body)?);
-        if compressed.len() <= LARGEST_KEPT {
-            // A copy of the length that it has: the buffer may be several times as long.
-            self.0.insert(key, Bytes::copy_from_slice(&compressed));
-        }
+        // A copy of the length that it has: the buffer may be several times as long.
+        self.0.replace(key, Bytes::copy_from_slice(&compressed));
         Ok(compressed)
     }
 }
@@ -247,8 +222,7 @@ mod tests {
             bodies.push(test::read_body(test::call_service(&service, request).await).await);
         }
         assert_eq!(bodies[0], bodies[1]);
-        answers.0.run_pending_tasks();
-        answers.0.entry_count()
+        answers.0.size().0
     }
 
     #[actix_web::test]
@@ -267,8 +241,7 @@ mod tests {
         let of = |coding: Coding, text: &str| answers.of(coding, text.as_bytes()).unwrap();
         let [zstd, brotli, gzip] = [Coding::Zstd, Coding::Brotli, Coding::Gzip].map(|coding| of(coding, &one));
         assert!(zstd != brotli && brotli != gzip && gzip != zstd && brotli != of(Coding::Brotli, &other));
-        answers.0.run_pending_tasks();
-        assert_eq!(answers.0.entry_count(), 4);
+        assert_eq!(answers.0.size().0, 4);
         for (coding, kept) in [(Coding::Zstd, zstd), (Coding::Brotli, brotli), (Coding::Gzip, gzip)] {
             let again = of(coding, &one);
             assert_eq!(again, kept);
@@ -281,16 +254,15 @@ mod tests {
         // Nothing repeats in it, so it stays as long as it is.
         let noise =
             |bytes: u64| (0..bytes / 32).flat_map(|number| Sha256::digest(number.to_le_bytes())).collect::<Vec<_>>();
-        let answers = CompressedAnswers::within(20_000);
+        let answers = CompressedAnswers(KeptBodies::within(20_000));
         for number in 0..20_u8 {
             answers.of(Coding::Gzip, &[&[number][..], &noise(3_200)].concat()).unwrap();
-            answers.0.run_pending_tasks();
+            let _ = answers.0.size();
         }
-        assert!((3_000..=20_000).contains(&answers.0.weighted_size()), "{answers:?}");
+        assert!((3_000..=20_000).contains(&answers.0.size().1), "{answers:?}");
         let answers = CompressedAnswers::default();
-        assert!(answers.of(Coding::Gzip, &noise(1_100_000)).unwrap().len() > LARGEST_KEPT);
-        answers.0.run_pending_tasks();
-        assert_eq!(answers.0.entry_count(), 0);
+        assert!(answers.of(Coding::Gzip, &noise(1_100_000)).unwrap().len() > 1024 * 1024);
+        assert_eq!(answers.0.size().0, 0);
     }
 
     #[actix_web::test]
